@@ -1,0 +1,25 @@
+//! trafficmonitor: a Prometheus exporter backed by libpcap.
+//!
+//! The rooms stand in the order in which data meets them; a room imports rooms above it only
+//! (ARCHITECTURE.md, checked by `tests/layering.rs`).
+
+pub mod packet;
+pub mod services;
+
+pub mod capture;
+pub mod decode;
+pub mod locality;
+
+pub mod account;
+
+pub mod export;
+
+pub mod http;
+
+pub mod pipeline;
+
+pub mod config;
+
+pub mod cli;
+
+pub mod app;

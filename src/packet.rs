@@ -1,0 +1,226 @@
+//! The vocabulary: what capture hands to decode ([`Frame`]) and what decode hands on ([`Packet`]).
+//!
+//! Knows nothing of where a frame comes from, nor of what is counted.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A moment on the packets' clock, in nanoseconds since the Unix epoch (UTC).
+///
+/// Saturates at the ends of its range (the years 1677 and 2262).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(i64);
+
+const NANOSECONDS_PER_SECOND: i64 = 1_000_000_000;
+
+impl Timestamp {
+    /// The moment `nanoseconds` after the epoch.
+    #[must_use]
+    pub const fn from_nanoseconds(nanoseconds: i64) -> Self {
+        Self(nanoseconds)
+    }
+
+    /// The moment that a `timeval` of libpcap means.
+    #[must_use]
+    #[inline]
+    pub const fn from_seconds_and_microseconds(seconds: i64, microseconds: i64) -> Self {
+        Self(seconds.saturating_mul(NANOSECONDS_PER_SECOND).saturating_add(microseconds.saturating_mul(1_000)))
+    }
+
+    /// Nanoseconds since the epoch.
+    #[must_use]
+    pub const fn nanoseconds(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since the epoch, rounded down.
+    #[must_use]
+    pub const fn seconds(self) -> i64 {
+        self.0.div_euclid(NANOSECONDS_PER_SECOND)
+    }
+
+    /// Seconds since the epoch with their fraction, as JSON output writes a time.
+    #[must_use]
+    pub fn as_seconds_f64(self) -> f64 {
+        Duration::from_nanos(self.0.unsigned_abs()).as_secs_f64() * if self.0 < 0 { -1.0 } else { 1.0 }
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        let nanoseconds = match time.duration_since(UNIX_EPOCH) {
+            Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
+            Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |nanoseconds| -nanoseconds),
+        };
+        Self(nanoseconds)
+    }
+}
+
+/// A link type as libpcap numbers it (a `DLT_` value).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LinkType(pub i32);
+
+/// One frame as libpcap handed it over. Its link type and its interface are its source's.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame<'a> {
+    /// When the frame was captured.
+    pub time: Timestamp,
+    /// The captured bytes; never more than `wire_bytes`.
+    pub captured: &'a [u8],
+    /// The length on the wire, in bytes.
+    pub wire_bytes: u32,
+}
+
+impl<'a> Frame<'a> {
+    /// A frame from the parts of a libpcap header. Captured bytes past the wire length do not exist.
+    #[must_use]
+    #[inline]
+    pub fn new(time: Timestamp, captured: &'a [u8], wire_bytes: u32) -> Self {
+        let kept = captured.len().min(wire_bytes as usize);
+        Self { time, captured: &captured[..kept], wire_bytes }
+    }
+}
+
+/// Source and destination of a packet; both are of one IP version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Addresses {
+    /// An IPv4 packet's.
+    V4 {
+        /// The address that the packet says it comes from.
+        source: Ipv4Addr,
+        /// The address that it goes to.
+        destination: Ipv4Addr,
+    },
+    /// An IPv6 packet's.
+    V6 {
+        /// The address that the packet says it comes from.
+        source: Ipv6Addr,
+        /// The address that it goes to.
+        destination: Ipv6Addr,
+    },
+}
+
+impl Addresses {
+    /// The address that the packet says it comes from.
+    #[must_use]
+    pub fn source(&self) -> IpAddr {
+        match *self {
+            Self::V4 { source, .. } => IpAddr::V4(source),
+            Self::V6 { source, .. } => IpAddr::V6(source),
+        }
+    }
+
+    /// The address that the packet goes to.
+    #[must_use]
+    pub fn destination(&self) -> IpAddr {
+        match *self {
+            Self::V4 { destination, .. } => IpAddr::V4(destination),
+            Self::V6 { destination, .. } => IpAddr::V6(destination),
+        }
+    }
+
+    /// The version that both addresses are of.
+    #[must_use]
+    pub fn ip_version(&self) -> IpVersion {
+        match self {
+            Self::V4 { .. } => IpVersion::V4,
+            Self::V6 { .. } => IpVersion::V6,
+        }
+    }
+}
+
+/// The version of the Internet Protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum IpVersion {
+    /// RFC 791.
+    V4,
+    /// RFC 8200.
+    V6,
+}
+
+impl IpVersion {
+    /// Both, in order.
+    pub const ALL: [Self; 2] = [Self::V4, Self::V6];
+
+    /// The value of the label `ip_version`.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::V4 => "4",
+            Self::V6 => "6",
+        }
+    }
+}
+
+/// The protocol above IP, an IANA protocol number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Protocol(pub u8);
+
+impl Protocol {
+    /// ICMP for IPv4, RFC 792.
+    pub const ICMP: Self = Self(1);
+    /// RFC 9293.
+    pub const TCP: Self = Self(6);
+    /// RFC 768.
+    pub const UDP: Self = Self(17);
+    /// ICMP for IPv6, RFC 4443.
+    pub const ICMPV6: Self = Self(58);
+}
+
+/// The flag bits of a TCP header, RFC 9293 section 3.1 (FIN is the lowest bit).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TcpFlags(pub u8);
+
+impl TcpFlags {
+    /// The sender asks to open a connection.
+    pub const SYN: Self = Self(0x02);
+    /// The sender refuses or aborts.
+    pub const RST: Self = Self(0x04);
+    /// The acknowledgment field is significant.
+    pub const ACK: Self = Self(0x10);
+
+    /// Whether every bit of `flags` is set.
+    #[must_use]
+    pub const fn contains(self, flags: Self) -> bool {
+        self.0 & flags.0 == flags.0
+    }
+
+    /// The bits of both.
+    #[must_use]
+    pub const fn union(self, flags: Self) -> Self {
+        Self(self.0 | flags.0)
+    }
+}
+
+/// What one frame counts as, when it holds an IP packet.
+///
+/// Only the outermost IP header is described; what is tunnelled inside stays inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Packet {
+    /// When the frame was captured.
+    pub time: Timestamp,
+    /// From whom to whom.
+    pub addresses: Addresses,
+    /// The protocol above IP.
+    pub protocol: Protocol,
+    /// The TCP or UDP source port; 0 where there is none (another protocol, a later fragment, cut off).
+    pub source_port: u16,
+    /// The TCP or UDP destination port; 0 where there is none.
+    pub destination_port: u16,
+    /// The TCP flags; none where the packet is not TCP or they were not captured.
+    pub tcp_flags: TcpFlags,
+    /// The ICMP or ICMPv6 type, where the protocol is one of these and its first byte was captured.
+    pub icmp_type: Option<u8>,
+    /// The packet was on its way out of an interface; only cooked link headers say so, elsewhere false.
+    pub outgoing: bool,
+    /// Octets from the IP header to the end of the IP packet, as far as they were on the wire (RFC 7011
+    /// `octetDeltaCount`).
+    pub bytes: u32,
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:09}", self.seconds(), self.0.rem_euclid(NANOSECONDS_PER_SECOND))
+    }
+}
