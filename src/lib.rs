@@ -4,22 +4,6 @@
 //! (ARCHITECTURE.md, checked by `tests/layering.rs`).
 
 pub mod packet;
-pub mod services;
 
-pub mod capture;
 pub mod decode;
 pub mod locality;
-
-pub mod account;
-
-pub mod export;
-
-pub mod http;
-
-pub mod pipeline;
-
-pub mod config;
-
-pub mod cli;
-
-pub mod app;

@@ -1,5 +1,11 @@
 //! Addresses → [`Direction`]: who is local, and what goes to and comes from the Internet.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use crate::packet::Addresses;
+
 /// Where a packet goes, seen from the local networks (CONTRACT rule 9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
@@ -35,6 +41,220 @@ impl Direction {
             Self::Incoming => Self::Outgoing,
             Self::Outgoing => Self::Incoming,
             same => same,
+        }
+    }
+}
+
+/// What is local by configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The local networks. A given list replaces the default.
+    pub networks: Vec<IpNet>,
+    /// Addresses that are this host's, besides those of its interfaces.
+    pub own_addresses: Vec<IpAddr>,
+}
+
+impl Default for Config {
+    /// The private networks of RFC 1918 and the unique local addresses of RFC 4193.
+    fn default() -> Self {
+        let networks = vec![
+            v4([10, 0, 0, 0], 8).into(),
+            v4([172, 16, 0, 0], 12).into(),
+            v4([192, 168, 0, 0], 16).into(),
+            v6(0xfc00 << 112, 7).into(),
+        ];
+        Self { networks, own_addresses: Vec::new() }
+    }
+}
+
+/// Says which way packets go. Immutable: a change of addresses makes a new one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Classifier {
+    local_v4: Ranges<u32>,
+    local_v6: Ranges<u128>,
+    own_v4: Vec<u32>,
+    own_v6: Vec<u128>,
+}
+
+impl Classifier {
+    /// A classifier for the configured networks and addresses, the addresses of the host's interfaces, and those that
+    /// can never be on the Internet.
+    #[must_use]
+    pub fn new(config: &Config, interface_addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        let own: Vec<IpAddr> = config.own_addresses.iter().copied().chain(interface_addresses).collect();
+        let (mut local_v4, mut local_v6) = never_on_the_internet();
+        for network in config.networks.iter().copied().chain(own.iter().map(|&address| IpNet::from(address))) {
+            match network {
+                IpNet::V4(network) => local_v4.push(network),
+                IpNet::V6(network) => local_v6.push(network),
+            }
+        }
+        let (mut own_v4, mut own_v6) = (vec![0], vec![0]);
+        for address in own {
+            match address {
+                IpAddr::V4(address) => own_v4.push(address.to_bits()),
+                IpAddr::V6(address) => own_v6.push(address.to_bits()),
+            }
+        }
+        own_v4.sort_unstable();
+        own_v6.sort_unstable();
+        Self {
+            local_v4: Ranges::new(local_v4.iter().map(|net| (net.network().to_bits(), net.broadcast().to_bits()))),
+            local_v6: Ranges::new(local_v6.iter().map(|net| (net.network().to_bits(), net.broadcast().to_bits()))),
+            own_v4,
+            own_v6,
+        }
+    }
+
+    /// Where a packet with these addresses goes.
+    #[must_use]
+    #[inline]
+    pub fn direction(&self, addresses: &Addresses) -> Direction {
+        let (source, destination) = match *addresses {
+            Addresses::V4 { source, destination } => {
+                (self.local_v4.contains(source.to_bits()), self.local_v4.contains(destination.to_bits()))
+            }
+            Addresses::V6 { source, destination } => {
+                (self.local_v6.contains(source.to_bits()), self.local_v6.contains(destination.to_bits()))
+            }
+        };
+        match (source, destination) {
+            (false, true) => Direction::Incoming,
+            (true, false) => Direction::Outgoing,
+            (true, true) => Direction::Local,
+            (false, false) => Direction::Transit,
+        }
+    }
+
+    /// Whether packets from `source` are this host's own. The unspecified address is: who has none yet sends from it.
+    #[must_use]
+    #[inline]
+    pub fn is_own(&self, source: IpAddr) -> bool {
+        match source {
+            IpAddr::V4(source) => self.own_v4.binary_search(&source.to_bits()).is_ok(),
+            IpAddr::V6(source) => self.own_v6.binary_search(&source.to_bits()).is_ok(),
+        }
+    }
+}
+
+/// Unspecified, loopback, link-local, multicast and limited broadcast (IANA's special-purpose address registries).
+fn never_on_the_internet() -> (Vec<Ipv4Net>, Vec<Ipv6Net>) {
+    let version_4 =
+        [([0, 0, 0, 0], 32), ([127, 0, 0, 0], 8), ([169, 254, 0, 0], 16), ([224, 0, 0, 0], 4), ([255; 4], 32)];
+    let version_6 = [(0, 128), (1, 128), (0xfe80 << 112, 10), (0xff00 << 112, 8)];
+    (
+        version_4.map(|(octets, bits)| v4(octets, bits)).to_vec(),
+        version_6.map(|(address, bits)| v6(address, bits)).to_vec(),
+    )
+}
+
+fn v4(octets: [u8; 4], bits: u8) -> Ipv4Net {
+    Ipv4Net::new_assert(Ipv4Addr::from(octets), bits)
+}
+
+fn v6(address: u128, bits: u8) -> Ipv6Net {
+    Ipv6Net::new_assert(Ipv6Addr::from_bits(address), bits)
+}
+
+/// Disjoint ranges of addresses in order, searched by bisection: a few nanoseconds however many networks there are.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Ranges<A> {
+    /// First and last address.
+    ranges: Vec<(A, A)>,
+}
+
+impl<A: Copy + Ord> Ranges<A> {
+    fn new(ranges: impl IntoIterator<Item = (A, A)>) -> Self {
+        let mut sorted: Vec<(A, A)> = ranges.into_iter().collect();
+        sorted.sort_unstable();
+        let mut merged: Vec<(A, A)> = Vec::with_capacity(sorted.len());
+        for (first, last) in sorted {
+            match merged.last_mut() {
+                Some(open) if first <= open.1 => open.1 = open.1.max(last),
+                _ => merged.push((first, last)),
+            }
+        }
+        Self { ranges: merged }
+    }
+
+    #[inline]
+    fn contains(&self, address: A) -> bool {
+        let after = self.ranges.partition_point(|&(first, _)| first <= address);
+        after > 0 && self.ranges[after - 1].1 >= address
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn direction(classifier: &Classifier, source: &str, destination: &str) -> Direction {
+        let addresses = match (source.parse().unwrap(), destination.parse().unwrap()) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => Addresses::V4 { source, destination },
+            (IpAddr::V6(source), IpAddr::V6(destination)) => Addresses::V6 { source, destination },
+            _ => panic!("two versions"),
+        };
+        classifier.direction(&addresses)
+    }
+
+    #[test]
+    fn private_networks_are_local_by_default() {
+        let classifier = Classifier::new(&Config::default(), []);
+        assert_eq!(direction(&classifier, "10.0.0.1", "8.8.8.8"), Direction::Outgoing);
+        assert_eq!(direction(&classifier, "8.8.8.8", "172.31.255.255"), Direction::Incoming);
+        assert_eq!(direction(&classifier, "192.168.0.1", "172.16.0.0"), Direction::Local);
+        assert_eq!(direction(&classifier, "172.32.0.0", "9.255.255.255"), Direction::Transit);
+        assert_eq!(direction(&classifier, "fd00::1", "2001:db8::1"), Direction::Outgoing);
+    }
+
+    #[test]
+    fn a_given_list_replaces_the_default_but_not_what_can_never_be_on_the_internet() {
+        let config = Config { networks: vec!["198.51.100.0/24".parse().unwrap()], own_addresses: vec![] };
+        let classifier = Classifier::new(&config, []);
+        assert_eq!(direction(&classifier, "10.0.0.1", "198.51.100.7"), Direction::Incoming);
+        for local in ["0.0.0.0", "127.9.9.9", "169.254.1.1", "224.0.0.251", "239.255.255.255", "255.255.255.255"] {
+            assert_eq!(direction(&classifier, local, "8.8.8.8"), Direction::Outgoing, "{local}");
+        }
+        for local in ["::", "::1", "fe80::1", "febf::1", "ff02::fb"] {
+            assert_eq!(direction(&classifier, local, "2001:db8::1"), Direction::Outgoing, "{local}");
+        }
+        for foreign in ["0.0.0.1", "128.0.0.0", "223.255.255.255", "240.0.0.0", "255.255.255.254"] {
+            assert_eq!(direction(&classifier, foreign, "8.8.8.8"), Direction::Transit, "{foreign}");
+        }
+        for foreign in ["::2", "fec0::1", "fd00::1"] {
+            assert_eq!(direction(&classifier, foreign, "2001:db8::1"), Direction::Transit, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn own_addresses_are_local_and_own() {
+        let config = Config { own_addresses: vec!["203.0.113.5".parse().unwrap()], ..Config::default() };
+        let classifier = Classifier::new(&config, ["2001:db8::5".parse().unwrap()]);
+        assert_eq!(direction(&classifier, "203.0.113.5", "8.8.8.8"), Direction::Outgoing);
+        assert_eq!(direction(&classifier, "2001:db8::6", "2001:db8::5"), Direction::Incoming);
+        for own in ["203.0.113.5", "2001:db8::5", "0.0.0.0", "::"] {
+            assert!(classifier.is_own(own.parse().unwrap()), "{own}");
+        }
+        assert!(!classifier.is_own("10.0.0.1".parse().unwrap()));
+    }
+
+    proptest! {
+        #[test]
+        fn ranges_contain_what_any_network_contains(
+            networks in prop::collection::vec((any::<u32>(), 0u8..=32), 0..20), address in any::<u32>(), near in any::<prop::sample::Index>()
+        ) {
+            let networks: Vec<Ipv4Net> = networks.into_iter().map(|(bits, length)| Ipv4Net::new_assert(Ipv4Addr::from_bits(bits), length)).collect();
+            let ranges = Ranges::new(networks.iter().map(|net| (net.network().to_bits(), net.broadcast().to_bits())));
+            let mut addresses = vec![address];
+            if !networks.is_empty() {
+                let edge = networks[near.index(networks.len())];
+                addresses.extend([edge.network().to_bits().wrapping_sub(1), edge.network().to_bits(), edge.broadcast().to_bits(), edge.broadcast().to_bits().wrapping_add(1)]);
+            }
+            for address in addresses {
+                let expected = networks.iter().any(|network| network.contains(&Ipv4Addr::from_bits(address)));
+                prop_assert_eq!(ranges.contains(address), expected);
+            }
         }
     }
 }

@@ -1,6 +1,15 @@
 //! Frame → [`Packet`], or a typed reason why not.
+//!
+//! The way through link headers is our own ([`link`]); from the IP header up the slices of `etherparse`
+//! are read ([`ip`]). Only the outermost IP header counts. Nothing here allocates, blocks or logs.
 
-use crate::packet::{Frame, LinkType, Packet};
+mod ethernet;
+mod ip;
+mod link;
+mod ppp;
+mod wireless;
+
+use crate::packet::{Frame, IpVersion, LinkType, Packet};
 
 /// Why a frame does not count as IP. The list is closed: each is a value of the label `reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,44 +22,133 @@ pub enum NotIp {
     MalformedIp,
     /// ARP or RARP.
     Arp,
-    /// 802.3 with a length field and no SNAP header that leads to IP.
+    /// 802.3 with a length field and no SNAP header that leads on.
     Llc,
     /// PPPoE discovery.
     PppoeDiscovery,
     /// A PPP protocol that is not IP (LCP, PAP, IPCP, …).
     Ppp,
-    /// An MPLS label stack over something that is not IP.
+    /// An MPLS label stack over something that is neither IPv4 nor IPv6.
     Mpls,
     /// Another EtherType.
     EtherType,
-    /// A link-layer frame that carries no network packet (802.11 management, an unknown address family, …).
+    /// A link-layer frame without a network packet (802.11 management, an unknown address family, …).
     Link,
 }
 
-/// Reads frames of one link type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Decoder {}
+impl NotIp {
+    /// Every reason, in the order of the way through a frame.
+    pub const ALL: [Self; 10] = [
+        Self::TruncatedLink,
+        Self::TruncatedIp,
+        Self::MalformedIp,
+        Self::Arp,
+        Self::Llc,
+        Self::PppoeDiscovery,
+        Self::Ppp,
+        Self::Mpls,
+        Self::EtherType,
+        Self::Link,
+    ];
+
+    /// The value of the label `reason`.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::TruncatedLink => "truncated_link",
+            Self::TruncatedIp => "truncated_ip",
+            Self::MalformedIp => "malformed_ip",
+            Self::Arp => "arp",
+            Self::Llc => "llc",
+            Self::PppoeDiscovery => "pppoe_discovery",
+            Self::Ppp => "ppp",
+            Self::Mpls => "mpls",
+            Self::EtherType => "ethertype",
+            Self::Link => "link",
+        }
+    }
+}
 
 /// A link type that this program does not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("link type {} is not supported", .0.0)]
 pub struct UnsupportedLinkType(pub LinkType);
 
+/// Reads frames of one link type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decoder {
+    layer: link::LinkLayer,
+}
+
 impl Decoder {
     /// The decoder for `link_type`.
     ///
     /// # Errors
-    /// When no link layer of that number is known.
+    /// When frames of that link type cannot be read.
     pub fn new(link_type: LinkType) -> Result<Self, UnsupportedLinkType> {
-        Err(UnsupportedLinkType(link_type))
+        link::LinkLayer::of(link_type).map(|layer| Self { layer }).ok_or(UnsupportedLinkType(link_type))
     }
 
     /// What `frame` counts as.
     ///
     /// # Errors
     /// The reason why the frame is not IP.
+    #[inline]
     pub fn decode(&self, frame: &Frame<'_>) -> Result<Packet, NotIp> {
-        let _ = frame;
-        Err(NotIp::Link)
+        let inside = self.layer.walk(Cursor { captured: frame.captured, wire_bytes: frame.wire_bytes })?;
+        ip::decode(frame.time, &inside)
+    }
+}
+
+/// What is left of a frame behind the link headers read so far.
+#[derive(Debug, Clone, Copy)]
+struct Cursor<'a> {
+    /// The captured bytes from here on.
+    captured: &'a [u8],
+    /// The bytes that were on the wire from here on; never fewer than were captured.
+    wire_bytes: u32,
+}
+
+impl<'a> Cursor<'a> {
+    /// The first `N` bytes and what is behind them.
+    #[inline]
+    fn take<const N: usize>(self) -> Result<(&'a [u8; N], Self), NotIp> {
+        let (header, captured) = self.captured.split_first_chunk::<N>().ok_or(NotIp::TruncatedLink)?;
+        Ok((header, Self { captured, wire_bytes: self.wire_bytes - N as u32 }))
+    }
+
+    /// What is behind the next `length` bytes.
+    fn skip(self, length: usize) -> Result<Self, NotIp> {
+        let captured = self.captured.get(length..).ok_or(NotIp::TruncatedLink)?;
+        Ok(Self { captured, wire_bytes: self.wire_bytes - length as u32 })
+    }
+}
+
+/// Where the link headers led: to an IP header of a version that they name.
+#[derive(Debug, Clone, Copy)]
+struct Inside<'a> {
+    version: IpVersion,
+    datagram: Cursor<'a>,
+    /// A cooked header said that the frame was on its way out.
+    outgoing: bool,
+}
+
+impl<'a> Inside<'a> {
+    fn v4(datagram: Cursor<'a>) -> Self {
+        Self { version: IpVersion::V4, datagram, outgoing: false }
+    }
+
+    fn v6(datagram: Cursor<'a>) -> Self {
+        Self { version: IpVersion::V6, datagram, outgoing: false }
+    }
+
+    /// Where no header names the version (RAW, MPLS) the first nibble does; `otherwise` if it says neither.
+    fn by_nibble(datagram: Cursor<'a>, otherwise: NotIp) -> Result<Self, NotIp> {
+        match datagram.captured.first().map(|byte| byte >> 4) {
+            Some(4) => Ok(Self::v4(datagram)),
+            Some(6) => Ok(Self::v6(datagram)),
+            Some(_) => Err(otherwise),
+            None => Err(NotIp::TruncatedIp),
+        }
     }
 }

@@ -1,0 +1,69 @@
+//! Ethernet and what stands between it and IP: VLAN tags, MPLS, PPPoE, 802.2 LLC with SNAP.
+
+use super::{Cursor, Inside, NotIp, ppp};
+
+/// Up to this value the field behind the addresses is a length, not a type (IEEE 802.3 clause 3.2.6).
+pub(super) const MAXIMUM_LENGTH: u16 = 1500;
+
+const IPV4: u16 = 0x0800;
+const IPV6: u16 = 0x86dd;
+const VLAN: u16 = 0x8100;
+const SERVICE_VLAN: u16 = 0x88a8;
+const STACKED_VLAN: u16 = 0x9100;
+
+/// Destination, source, type.
+#[inline]
+pub(super) fn walk(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
+    let (header, rest) = frame.take::<14>()?;
+    match u16::from_be_bytes([header[12], header[13]]) {
+        IPV4 => Ok(Inside::v4(rest)),
+        IPV6 => Ok(Inside::v6(rest)),
+        ether_type => walk_type(ether_type, rest),
+    }
+}
+
+/// From an EtherType to IP, through any number of VLAN tags.
+pub(super) fn walk_type(mut ether_type: u16, mut rest: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
+    loop {
+        match ether_type {
+            IPV4 => return Ok(Inside::v4(rest)),
+            IPV6 => return Ok(Inside::v6(rest)),
+            VLAN | SERVICE_VLAN | STACKED_VLAN => {
+                let (tag, behind) = rest.take::<4>()?;
+                ether_type = u16::from_be_bytes([tag[2], tag[3]]);
+                rest = behind;
+            }
+            0..=MAXIMUM_LENGTH => return logical_link(rest),
+            0x8847 | 0x8848 => return label_stack(rest),
+            0x8864 => return ppp::walk_session(rest),
+            0x8863 => return Err(NotIp::PppoeDiscovery),
+            0x0806 | 0x8035 => return Err(NotIp::Arp),
+            _ => return Err(NotIp::EtherType),
+        }
+    }
+}
+
+/// MPLS labels up to the bottom of the stack (RFC 3032); then the first nibble tells.
+fn label_stack(mut rest: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
+    loop {
+        let (label, behind) = rest.take::<4>()?;
+        rest = behind;
+        if label[2] & 1 == 1 {
+            return Inside::by_nibble(rest, NotIp::Mpls);
+        }
+    }
+}
+
+/// 802.2 LLC with a SNAP header of organisation 0, whose type is an EtherType (RFC 1042).
+pub(super) fn logical_link(rest: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
+    const SNAP: [u8; 6] = [0xaa, 0xaa, 0x03, 0, 0, 0];
+    if !rest.captured.starts_with(&SNAP) {
+        let cut = rest.captured.len() < SNAP.len() && SNAP.starts_with(rest.captured);
+        return Err(if cut { NotIp::TruncatedLink } else { NotIp::Llc });
+    }
+    let (header, rest) = rest.take::<8>()?;
+    match u16::from_be_bytes([header[6], header[7]]) {
+        0..=MAXIMUM_LENGTH => Err(NotIp::Llc),
+        ether_type => walk_type(ether_type, rest),
+    }
+}

@@ -1,0 +1,157 @@
+//! From the IP header up: lengths, protocol, ports (CONTRACT rules 4 to 7).
+//!
+//! `etherparse` reads the headers; the walk along IPv6 extension headers is our own, because the crate's stops at a
+//! hop-by-hop header that is not first, walks through IPv4's AH and into later fragments.
+
+use etherparse::{Ipv4HeaderSlice, Ipv6FragmentHeaderSlice, Ipv6HeaderSlice, Ipv6RawExtHeaderSlice};
+
+use super::{Cursor, Inside, NotIp};
+use crate::packet::{Addresses, IpVersion, Packet, Protocol, TcpFlags, Timestamp};
+
+/// Reads the IP header that the link headers led to.
+///
+/// # Errors
+/// [`NotIp::TruncatedIp`] before [`NotIp::MalformedIp`], as the kernel checks them.
+#[inline]
+pub(super) fn decode(time: Timestamp, inside: &Inside<'_>) -> Result<Packet, NotIp> {
+    let (addresses, bytes, transport) = match inside.version {
+        IpVersion::V4 => version_4(inside.datagram)?,
+        IpVersion::V6 => version_6(inside.datagram)?,
+    };
+    let mut packet = Packet {
+        time,
+        addresses,
+        protocol: transport.protocol,
+        source_port: 0,
+        destination_port: 0,
+        tcp_flags: TcpFlags::default(),
+        icmp_type: None,
+        outgoing: inside.outgoing,
+        bytes,
+    };
+    transport.read_into(&mut packet);
+    Ok(packet)
+}
+
+/// What follows the IP headers: its protocol and its bytes, as far as they lie inside the packet and were captured.
+/// A later fragment has no bytes of a transport header.
+struct Transport<'a> {
+    protocol: Protocol,
+    bytes: &'a [u8],
+}
+
+impl Transport<'_> {
+    /// Ports need four bytes of the header and the flags fourteen, whatever the rest looks like.
+    #[inline]
+    fn read_into(&self, packet: &mut Packet) {
+        match (self.protocol, self.bytes) {
+            (Protocol::TCP | Protocol::UDP, &[s0, s1, d0, d1, ref rest @ ..]) => {
+                packet.source_port = u16::from_be_bytes([s0, s1]);
+                packet.destination_port = u16::from_be_bytes([d0, d1]);
+                if let (Protocol::TCP, Some(flags)) = (self.protocol, rest.get(9)) {
+                    packet.tcp_flags = TcpFlags(*flags);
+                }
+            }
+            (Protocol::ICMP | Protocol::ICMPV6, &[icmp_type, ..]) => packet.icmp_type = Some(icmp_type),
+            _ => {}
+        }
+    }
+}
+
+const IPV4_HEADER: usize = 20;
+const IPV6_HEADER: usize = 40;
+
+type Read<'a> = (Addresses, u32, Transport<'a>);
+
+#[inline]
+fn version_4(datagram: Cursor<'_>) -> Result<Read<'_>, NotIp> {
+    let captured = datagram.captured;
+    if captured.len() < IPV4_HEADER || captured.len() < usize::from(captured[0] & 0x0f) * 4 {
+        return Err(NotIp::TruncatedIp);
+    }
+    let header = Ipv4HeaderSlice::from_slice(captured).map_err(|_| NotIp::MalformedIp)?;
+    let header_length = header.slice().len();
+    let bytes = match header.total_len() {
+        0 => datagram.wire_bytes,
+        total if usize::from(total) < header_length => return Err(NotIp::MalformedIp),
+        total => u32::from(total).min(datagram.wire_bytes),
+    };
+    let protocol = Protocol(header.protocol().0);
+    let is_later_fragment = header.fragments_offset().value() != 0;
+    let payload = if is_later_fragment { &[] } else { &within(captured, bytes)[header_length..] };
+    let addresses = Addresses::V4 { source: header.source_addr(), destination: header.destination_addr() };
+    Ok((addresses, bytes, Transport { protocol, bytes: payload }))
+}
+
+#[inline]
+fn version_6(datagram: Cursor<'_>) -> Result<Read<'_>, NotIp> {
+    const NO_NEXT_HEADER: u8 = 59;
+    let captured = datagram.captured;
+    if captured.len() < IPV6_HEADER {
+        return Err(NotIp::TruncatedIp);
+    }
+    let header = Ipv6HeaderSlice::from_slice(captured).map_err(|_| NotIp::MalformedIp)?;
+    let next = header.next_header().0;
+    let bytes = match (header.payload_length(), next) {
+        (0, NO_NEXT_HEADER) => IPV6_HEADER as u32,
+        (0, _) => datagram.wire_bytes,
+        (payload, _) => (IPV6_HEADER as u32 + u32::from(payload)).min(datagram.wire_bytes),
+    };
+    let transport = walk_extensions(next, &within(captured, bytes)[IPV6_HEADER..]);
+    let addresses = Addresses::V6 { source: header.source_addr(), destination: header.destination_addr() };
+    Ok((addresses, bytes, transport))
+}
+
+/// The captured bytes that belong to the IP packet. A packet is never shorter than the header that was read.
+#[inline]
+fn within(captured: &[u8], bytes: u32) -> &[u8] {
+    &captured[..captured.len().min(bytes as usize)]
+}
+
+/// Along the extension headers that Linux walks (RFC 8200 section 4), any number of them in any order. A header that
+/// is not whole ends the walk and is the protocol; so does every other number.
+fn walk_extensions(mut next: u8, mut payload: &[u8]) -> Transport<'_> {
+    loop {
+        let Some(step) = extension(next, payload) else {
+            return Transport { protocol: Protocol(next), bytes: payload };
+        };
+        next = step.next;
+        if step.is_later_fragment {
+            return Transport { protocol: Protocol(next), bytes: &[] };
+        }
+        payload = &payload[step.length..];
+    }
+}
+
+struct Extension {
+    next: u8,
+    length: usize,
+    is_later_fragment: bool,
+}
+
+/// The extension header at the start of `payload`; none when `number` is no extension header or it is not whole.
+#[inline]
+fn extension(number: u8, payload: &[u8]) -> Option<Extension> {
+    const HOP_BY_HOP: u8 = 0;
+    const ROUTING: u8 = 43;
+    const FRAGMENT: u8 = 44;
+    const AUTHENTICATION: u8 = 51;
+    const DESTINATION_OPTIONS: u8 = 60;
+    match number {
+        HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS => {
+            let header = Ipv6RawExtHeaderSlice::from_slice(payload).ok()?;
+            Some(Extension { next: header.next_header().0, length: header.slice().len(), is_later_fragment: false })
+        }
+        FRAGMENT => {
+            let header = Ipv6FragmentHeaderSlice::from_slice(payload).ok()?;
+            let is_later_fragment = header.fragment_offset().value() != 0;
+            Some(Extension { next: header.next_header().0, length: header.slice().len(), is_later_fragment })
+        }
+        // RFC 4302: the length counts words of 4 bytes less 2. The crate's slice refuses length 0, which Linux walks.
+        AUTHENTICATION => {
+            let length = (usize::from(*payload.get(1)?) + 2) * 4;
+            (payload.len() >= length).then(|| Extension { next: payload[0], length, is_later_fragment: false })
+        }
+        _ => None,
+    }
+}

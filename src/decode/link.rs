@@ -1,0 +1,156 @@
+//! The outermost link header, by libpcap's link type (<https://www.tcpdump.org/linktypes.html>).
+
+use super::{Cursor, Inside, NotIp, ethernet, ppp, wireless};
+use crate::packet::LinkType;
+
+/// The link layers that can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LinkLayer {
+    Ethernet,
+    /// Linux cooked capture, version 1.
+    Cooked,
+    /// Linux cooked capture, version 2.
+    Cooked2,
+    /// No link header; the first nibble says the version.
+    Raw,
+    Ipv4,
+    Ipv6,
+    /// BSD loopback: an address family in four bytes.
+    Loopback,
+    Ppp,
+    /// PPP or Cisco HDLC in HDLC-like framing, RFC 1662.
+    PppSerial,
+    CiscoHdlc,
+    Wireless,
+    Radiotap,
+    Prism,
+    PerPacket,
+    NetfilterLog,
+}
+
+impl LinkLayer {
+    pub(super) fn of(link_type: LinkType) -> Option<Self> {
+        Some(match link_type.0 {
+            1 => Self::Ethernet,
+            113 => Self::Cooked,
+            276 => Self::Cooked2,
+            12 | 14 | 101 => Self::Raw,
+            228 => Self::Ipv4,
+            229 => Self::Ipv6,
+            0 | 108 => Self::Loopback,
+            9 => Self::Ppp,
+            50 => Self::PppSerial,
+            104 => Self::CiscoHdlc,
+            105 => Self::Wireless,
+            127 => Self::Radiotap,
+            119 => Self::Prism,
+            192 => Self::PerPacket,
+            239 => Self::NetfilterLog,
+            _ => return None,
+        })
+    }
+
+    /// From the start of the frame to its IP header.
+    #[inline]
+    pub(super) fn walk(self, frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
+        if self == Self::Ethernet {
+            return ethernet::walk(frame);
+        }
+        self.walk_other(frame)
+    }
+
+    /// Kept apart so that the walk of the most frequent link type stays small enough to be inlined.
+    fn walk_other(self, frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
+        match self {
+            Self::Ethernet => ethernet::walk(frame),
+            Self::Cooked => cooked(frame),
+            Self::Cooked2 => cooked2(frame),
+            Self::Raw => Inside::by_nibble(frame, NotIp::MalformedIp),
+            Self::Ipv4 => Ok(Inside::v4(frame)),
+            Self::Ipv6 => Ok(Inside::v6(frame)),
+            Self::Loopback => loopback(frame),
+            Self::Ppp => ppp::walk(frame),
+            Self::PppSerial => ppp::walk_serial(frame),
+            Self::CiscoHdlc => ppp::walk_cisco(frame),
+            Self::Wireless => wireless::walk(frame),
+            Self::Radiotap => wireless::walk_radiotap(frame),
+            Self::Prism => wireless::walk_prism(frame),
+            Self::PerPacket => per_packet(frame),
+            Self::NetfilterLog => netfilter_log(frame),
+        }
+    }
+}
+
+/// The packet type of a frame that this host sent, `PACKET_OUTGOING` in Linux's `if_packet.h`.
+const OUTGOING: u16 = 4;
+
+/// `LINKTYPE_LINUX_SLL`: packet type, ARPHRD, address length, address, protocol; 16 bytes.
+fn cooked(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
+    let (header, rest) = frame.take::<16>()?;
+    let outgoing = u16::from_be_bytes([header[0], header[1]]) == OUTGOING;
+    cooked_protocol(u16::from_be_bytes([header[14], header[15]]), rest, outgoing)
+}
+
+/// `LINKTYPE_LINUX_SLL2`: protocol, reserved, interface index, ARPHRD, packet type, address length, address; 20 bytes.
+fn cooked2(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
+    let (header, rest) = frame.take::<20>()?;
+    let outgoing = u16::from(header[10]) == OUTGOING;
+    cooked_protocol(u16::from_be_bytes([header[0], header[1]]), rest, outgoing)
+}
+
+/// The protocol of a cooked header is an EtherType, or one of Linux's own numbers for 802.2 and the like.
+fn cooked_protocol(protocol: u16, rest: Cursor<'_>, outgoing: bool) -> Result<Inside<'_>, NotIp> {
+    const ETH_P_802_2: u16 = 4;
+    let inside = match protocol {
+        ETH_P_802_2 => ethernet::logical_link(rest)?,
+        0..=ethernet::MAXIMUM_LENGTH => return Err(NotIp::EtherType),
+        ether_type => ethernet::walk_type(ether_type, rest)?,
+    };
+    Ok(Inside { outgoing, ..inside })
+}
+
+/// `LINKTYPE_NULL` and `LINKTYPE_LOOP`: the address family in the byte order of whoever captured.
+fn loopback(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
+    let (family, rest) = frame.take::<4>()?;
+    let family = u32::from_be_bytes(*family);
+    by_family(if family > 0xffff { family.swap_bytes() } else { family }, rest)
+}
+
+/// IPv4 is family 2 everywhere; IPv6 is 10 on Linux, 24, 28 and 30 on the BSDs and macOS.
+fn by_family(family: u32, rest: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
+    match family {
+        2 => Ok(Inside::v4(rest)),
+        10 | 24 | 28 | 30 => Ok(Inside::v6(rest)),
+        _ => Err(NotIp::Link),
+    }
+}
+
+/// `LINKTYPE_PPI`: version, flags, length (little-endian), then the link type of what follows.
+fn per_packet(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
+    let (header, _) = frame.take::<8>()?;
+    let length = usize::from(u16::from_le_bytes([header[2], header[3]]));
+    let inner = i32::from_le_bytes([header[4], header[5], header[6], header[7]]);
+    let rest = frame.skip(length.max(header.len()))?;
+    match LinkLayer::of(LinkType(inner)) {
+        None | Some(LinkLayer::PerPacket) => Err(NotIp::Link),
+        Some(layer) => layer.walk_other(rest),
+    }
+}
+
+/// `LINKTYPE_NFLOG`: family, version, resource, then attributes (length and type in host order, padded to four
+/// bytes) of which one is the packet.
+fn netfilter_log(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
+    const PAYLOAD: u16 = 9; // NFULA_PAYLOAD in nfnetlink_log.h
+    let (header, mut rest) = frame.take::<4>()?;
+    loop {
+        let (attribute, value) = rest.take::<4>()?;
+        let length = usize::from(u16::from_ne_bytes([attribute[0], attribute[1]]));
+        if u16::from_ne_bytes([attribute[2], attribute[3]]) == PAYLOAD {
+            return by_family(u32::from(header[0]), value);
+        }
+        if length < attribute.len() {
+            return Err(NotIp::Link);
+        }
+        rest = rest.skip(length.next_multiple_of(4))?;
+    }
+}

@@ -1,0 +1,48 @@
+//! PPP in its framings: PPPoE sessions (RFC 2516), bare or HDLC-like (RFC 1661, RFC 1662), and Cisco's HDLC.
+
+use super::{Cursor, Inside, NotIp, ethernet};
+
+/// Six bytes of PPPoE header. Its length field is not used.
+pub(super) fn walk_session(rest: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
+    let (_, rest) = rest.take::<6>()?;
+    let (protocol, rest) = rest.take::<2>()?;
+    by_protocol(u16::from_be_bytes(*protocol), rest)
+}
+
+/// `LINKTYPE_PPP`: address and control (ff 03) may be there or left out, and so may the protocol's first byte.
+pub(super) fn walk(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
+    let rest = if frame.captured.starts_with(&[0xff, 0x03]) { frame.skip(2)? } else { frame };
+    let (first, behind) = rest.take::<1>()?;
+    if first[0] & 1 == 1 {
+        return by_protocol(u16::from(first[0]), behind);
+    }
+    let (protocol, rest) = rest.take::<2>()?;
+    by_protocol(u16::from_be_bytes(*protocol), rest)
+}
+
+/// `LINKTYPE_PPP_HDLC`: PPP, or Cisco's HDLC when the address is 0f (unicast) or 8f (broadcast).
+pub(super) fn walk_serial(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
+    match frame.captured.first() {
+        Some(0x0f | 0x8f) => walk_cisco(frame),
+        _ => walk(frame),
+    }
+}
+
+/// `LINKTYPE_C_HDLC`: address, control, EtherType.
+pub(super) fn walk_cisco(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
+    let (header, rest) = frame.take::<4>()?;
+    match u16::from_be_bytes([header[2], header[3]]) {
+        0..=ethernet::MAXIMUM_LENGTH => Err(NotIp::Link),
+        0x8035 => Err(NotIp::Link), // SLARP, Cisco's keep-alive; elsewhere this number is RARP
+        ether_type => ethernet::walk_type(ether_type, rest),
+    }
+}
+
+/// IANA's PPP protocol numbers of IP.
+fn by_protocol(protocol: u16, rest: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
+    match protocol {
+        0x0021 => Ok(Inside::v4(rest)),
+        0x0057 => Ok(Inside::v6(rest)),
+        _ => Err(NotIp::Ppp),
+    }
+}
