@@ -4,8 +4,12 @@
 //! (ARCHITECTURE.md, checked by `tests/layering.rs`).
 
 pub mod packet;
+pub mod services;
 
+pub mod capture;
 pub mod decode;
 pub mod locality;
 
 pub mod account;
+
+pub mod pipeline;
