@@ -12,4 +12,6 @@ pub mod locality;
 
 pub mod account;
 
+pub mod export;
+
 pub mod pipeline;
