@@ -4,6 +4,8 @@
 //! dropped; it knows nothing of what is inside a frame.
 
 mod error;
+pub mod live;
+mod program;
 pub mod savefile;
 
 use std::time::Duration;
