@@ -6,6 +6,12 @@ use std::path::PathBuf;
 /// What can go wrong while capturing; the message says what, where and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The kernel does not say what interfaces there are.
+    #[error(transparent)]
+    Network(#[from] super::network::Error),
+    /// Interfaces that cannot be captured as they were named.
+    #[error(transparent)]
+    Selection(#[from] super::selection::Refusal),
     /// This process may not capture.
     #[error("cannot open {name}: permission denied; run as root or: setcap cap_net_raw=ep {}", program())]
     Permission {

@@ -25,6 +25,9 @@ const COOKED_2: Linktype = Linktype(276);
 /// The most bytes of one frame that libpcap hands over (its `MAXIMUM_SNAPLEN`).
 const MAXIMUM_CAPTURED: u32 = 262_144;
 
+/// How long to wait when a handle that is being closed only gives errors.
+const RETRY_PAUSE: Duration = Duration::from_millis(10);
+
 /// The most blocks that [`Live::drain`] reads.
 const MOST_DRAINED: usize = 100_000;
 
@@ -46,9 +49,20 @@ pub struct Live {
     link_type: Linktype,
     fd: RawFd,
     read_timeout: Duration,
-    delivered: u64,
     statistics: Statistics,
     last: pcap::Stat,
+}
+
+impl Statistics {
+    /// What was counted since `earlier`.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            received: self.received - earlier.received,
+            dropped_by_kernel: self.dropped_by_kernel - earlier.dropped_by_kernel,
+            dropped_by_interface: self.dropped_by_interface - earlier.dropped_by_interface,
+        }
+    }
 }
 
 impl Live {
@@ -76,7 +90,6 @@ impl Live {
             fd: capture.as_raw_fd(),
             capture,
             read_timeout: config.read_timeout,
-            delivered: 0,
             statistics: Statistics::default(),
             last: pcap::Stat { received: 0, dropped: 0, if_dropped: 0 },
         };
@@ -130,16 +143,13 @@ impl Live {
     /// When the interface disappeared or went down in a way that ends the handle.
     pub fn poll(&mut self, wait: Duration, mut on_frame: impl FnMut(Frame<'_>)) -> Result<usize, Error> {
         wait_readable(self.fd, wait).map_err(|source| self.refused(source))?;
-        let mut frames = 0;
         let dispatched = self.capture.dispatch(None, |packet| {
             let header = packet.header;
             if header.caplen <= MAXIMUM_CAPTURED {
-                frames += 1;
                 let time = Timestamp::from_seconds_and_nanoseconds(header.ts.tv_sec, header.ts.tv_usec * 1_000);
                 on_frame(Frame::new(time, packet.data, header.len));
             }
         });
-        self.delivered += frames;
         dispatched.map_err(|error| self.broken(&error))
     }
 
@@ -157,20 +167,17 @@ impl Live {
         Ok(self.statistics)
     }
 
-    /// Reads what is left after [`Live::seal`]: until everything that the kernel counted was handed over, at most twice
-    /// the read timeout, within which the kernel gives back even a block that is not full.
-    ///
-    /// # Errors
-    /// As [`Live::poll`] and [`Live::statistics`].
-    pub fn finish(&mut self, mut on_frame: impl FnMut(Frame<'_>)) -> Result<Statistics, Error> {
+    /// Reads what is left after [`Live::seal`]: for twice the read timeout, within which the kernel gives back even a
+    /// block that is not full. An interface that has gone is no reason to lose what it had captured.
+    pub fn finish(&mut self, mut on_frame: impl FnMut(Frame<'_>)) {
         let deadline = Instant::now() + 2 * self.read_timeout;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let read = self.poll(left, &mut on_frame)?;
-            let counted = self.statistics()?;
-            let is_complete = self.delivered >= counted.received - counted.dropped_by_kernel;
-            if read == 0 && (is_complete || left.is_zero()) {
-                return Ok(counted);
+            match self.poll(left, &mut on_frame) {
+                Ok(0) if left.is_zero() => return,
+                Ok(_) => {}
+                Err(_) if left.is_zero() => return,
+                Err(_) => std::thread::sleep(left.min(RETRY_PAUSE)),
             }
         }
     }
@@ -185,7 +192,6 @@ impl Live {
                 return Ok(());
             }
             self.poll(self.read_timeout, |_| drained += 1)?;
-            self.delivered = 0;
         }
         Ok(())
     }

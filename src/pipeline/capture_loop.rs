@@ -9,7 +9,6 @@ use super::Error;
 use super::handover::Exchange;
 use super::orders::{Orders, Plan};
 use crate::account::interval::Interval;
-use crate::account::snapshot::Capture;
 use crate::capture;
 use crate::capture::live::{Live, Statistics};
 use crate::capture::once::{Origins, is_copy};
@@ -51,8 +50,6 @@ pub(super) struct CaptureLoop {
     pub orders: Arc<Orders>,
     pub exchange: Exchange,
     pub first_try: Option<Sender<FirstTry>>,
-    /// The sums of the handles that were closed.
-    pub closed: Statistics,
 }
 
 /// An open handle and what goes with it.
@@ -60,6 +57,8 @@ struct Session {
     live: Live,
     decoder: Decoder,
     plan: Arc<Plan>,
+    /// What the kernel had counted when it was last asked.
+    recorded: Statistics,
 }
 
 impl CaptureLoop {
@@ -81,7 +80,7 @@ impl CaptureLoop {
                     self.report(Err(error));
                 }
             }
-            self.exchange.hand_over_patiently(self.state(false, Statistics::default()));
+            self.exchange.hand_over_last();
             self.wait(pause);
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
@@ -116,7 +115,7 @@ impl CaptureLoop {
         })?;
         let plan = self.orders.plan();
         live.attach(self.filter(&plan))?;
-        Ok(Session { live, decoder, plan })
+        Ok(Session { live, decoder, plan, recorded: Statistics::default() })
     }
 
     fn filter<'a>(&self, plan: &'a Plan) -> Option<&'a str> {
@@ -126,10 +125,12 @@ impl CaptureLoop {
     /// Counts frames until the interface is not to be captured any more; then all that the kernel has counted by then.
     fn capture(&mut self, mut session: Session) -> Result<(), Error> {
         let captured = self.capture_until_unwanted(&mut session);
-        let finished = captured.and_then(|()| self.finish(&mut session));
-        let statistics = session.live.statistics().unwrap_or_default();
-        self.closed = sum(self.closed, statistics);
-        finished
+        let sealed = session.live.seal().map_err(Error::from);
+        let Session { live, decoder, plan, .. } = &mut session;
+        let interval = self.exchange.filling();
+        live.finish(|frame| count_frame(decoder, plan.origins.as_deref(), &frame, interval));
+        let recorded = self.record(&mut session);
+        captured.and(sealed).and(recorded)
     }
 
     fn capture_until_unwanted(&mut self, session: &mut Session) -> Result<(), Error> {
@@ -139,11 +140,11 @@ impl CaptureLoop {
             let now = Instant::now();
             if now >= next_tick || self.exchange.filling().is_nearly_full() {
                 next_tick = now + self.tick;
-                let statistics = session.live.statistics()?;
-                self.exchange.hand_over(self.state(true, statistics));
+                self.record(session)?;
+                self.exchange.hand_over();
             }
             let wait = self.config.read_timeout.min(next_tick.saturating_duration_since(now));
-            let Session { live, decoder, plan } = session;
+            let Session { live, decoder, plan, .. } = session;
             let interval = self.exchange.filling();
             live.poll(wait, |frame| count_frame(decoder, plan.origins.as_deref(), &frame, interval))?;
         }
@@ -166,24 +167,11 @@ impl CaptureLoop {
         Ok(())
     }
 
-    fn finish(&mut self, session: &mut Session) -> Result<(), Error> {
-        let Session { live, decoder, plan } = session;
-        live.seal()?;
-        let interval = self.exchange.filling();
-        live.finish(|frame| count_frame(decoder, plan.origins.as_deref(), &frame, interval))?;
+    /// Asks the kernel what it has counted.
+    fn record(&mut self, session: &mut Session) -> Result<(), Error> {
+        let counted = session.live.statistics()?;
+        self.exchange.record(counted.since(session.recorded));
+        session.recorded = counted;
         Ok(())
-    }
-
-    fn state(&self, up: bool, open: Statistics) -> Capture {
-        let Statistics { received, dropped_by_kernel, dropped_by_interface } = sum(self.closed, open);
-        Capture { up, received, dropped_by_kernel, dropped_by_interface }
-    }
-}
-
-fn sum(one: Statistics, other: Statistics) -> Statistics {
-    Statistics {
-        received: one.received + other.received,
-        dropped_by_kernel: one.dropped_by_kernel + other.dropped_by_kernel,
-        dropped_by_interface: one.dropped_by_interface + other.dropped_by_interface,
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::account::interval::Interval;
 use crate::account::snapshot::Capture;
+use crate::capture::live::Statistics;
 use crate::locality::Classifier;
 
 /// How long a capture thread that has nothing to capture waits for an empty interval.
@@ -16,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) struct Handed {
     pub interface: String,
     pub interval: Box<Interval>,
+    /// What the kernel counted since the last one.
     pub capture: Capture,
     /// Ticks since the last one at which there was no empty interval.
     pub delays: u64,
@@ -37,8 +39,11 @@ impl Handed {
 pub(super) struct Exchange {
     interface: String,
     filling: Box<Interval>,
+    capture: Capture,
     delays: u64,
     full: Sender<Handed>,
+    /// The second interval, before it is first used.
+    spare: Option<Box<Interval>>,
     back: Sender<Box<Interval>>,
     empty: Receiver<Box<Interval>>,
 }
@@ -47,13 +52,15 @@ impl Exchange {
     pub(super) fn new(interface: String, full: Sender<Handed>, classifier: &Arc<Classifier>, seed: u64) -> Self {
         let (back, empty) = channel();
         let interval = || Box::new(Interval::new(Arc::clone(classifier), seed));
-        let second = Exchange::spare(&back, interval());
-        debug_assert!(second, "the receiver is held here");
-        Self { interface, filling: interval(), delays: 0, full, back, empty }
+        let spare = Some(interval());
+        Self { interface, filling: interval(), spare, capture: Capture::default(), delays: 0, full, back, empty }
     }
 
-    fn spare(back: &Sender<Box<Interval>>, interval: Box<Interval>) -> bool {
-        back.send(interval).is_ok()
+    /// Adds what the kernel counted since it was last asked; it goes along with the next interval.
+    pub(super) fn record(&mut self, since: Statistics) {
+        self.capture.received += since.received;
+        self.capture.dropped_by_kernel += since.dropped_by_kernel;
+        self.capture.dropped_by_interface += since.dropped_by_interface;
     }
 
     /// The interval being filled.
@@ -64,28 +71,28 @@ impl Exchange {
 
     /// Hands the interval over for an empty one. If the accountant has none yet, filling goes on and the delay is
     /// counted.
-    pub(super) fn hand_over(&mut self, capture: Capture) {
-        match self.empty.try_recv() {
-            Ok(empty) => self.send(empty, capture),
-            Err(_) => self.delays += 1,
+    pub(super) fn hand_over(&mut self) {
+        match self.spare.take().or_else(|| self.empty.try_recv().ok()) {
+            Some(empty) => self.send(empty, true),
+            None => self.delays += 1,
         }
     }
 
-    /// The same when nothing is being captured, so that there is time to wait for the accountant.
-    pub(super) fn hand_over_patiently(&mut self, capture: Capture) {
-        match self.empty.recv_timeout(PATIENCE) {
-            Ok(empty) => self.send(empty, capture),
-            Err(_) => tracing::error!(interface = self.interface, "the accountant does not answer"),
+    /// The same when the interface is not being captured, so that there is time to wait for the accountant.
+    pub(super) fn hand_over_last(&mut self) {
+        match self.spare.take().or_else(|| self.empty.recv_timeout(PATIENCE).ok()) {
+            Some(empty) => self.send(empty, false),
+            None => tracing::error!(interface = self.interface, "the accountant does not answer"),
         }
     }
 
-    fn send(&mut self, empty: Box<Interval>, capture: Capture) {
+    fn send(&mut self, empty: Box<Interval>, up: bool) {
         let mut interval = std::mem::replace(&mut self.filling, empty);
         interval.settle();
         let handed = Handed {
             interface: self.interface.clone(),
             interval,
-            capture,
+            capture: Capture { up, ..std::mem::take(&mut self.capture) },
             delays: std::mem::take(&mut self.delays),
             back: self.back.clone(),
         };

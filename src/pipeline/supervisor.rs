@@ -13,7 +13,7 @@ use super::orders::{Orders, Plan};
 use super::{Config, Error};
 use crate::account::ledger::Ledger;
 use crate::account::snapshot::{Published, Snapshot};
-use crate::capture::live::{Statistics, check_filter};
+use crate::capture::live::check_filter;
 use crate::capture::masquerade::likely_masquerade;
 use crate::capture::network::{Changes, Network};
 use crate::capture::once::{HandleKind, Origins, filter_expression};
@@ -90,8 +90,16 @@ pub fn start(setup: Setup) -> Result<Running, Error> {
     };
     let accountant = spawn("accountant", move || accountant.run())?;
     let tick = setup.pipeline.refresh.min(LONGEST_TICK);
-    let mut supervisor =
-        Supervisor { planner, network, changes, orders: Arc::clone(&orders), tick, full, seed: setup.seed, running: BTreeMap::new() };
+    let mut supervisor = Supervisor {
+        planner,
+        network,
+        changes,
+        orders: Arc::clone(&orders),
+        tick,
+        full,
+        seed: setup.seed,
+        running: BTreeMap::new(),
+    };
     let first = supervisor.start_threads(true)?;
     if let Err(error) = supervisor.check_first_tries(&first) {
         orders.stop();
@@ -117,7 +125,8 @@ impl Planner {
         let is_any = self.capture.selection == Selection::Any;
         let mut filters = BTreeMap::new();
         for (name, handle) in handles {
-            let expression = handle.map(|handle| filter_expression(self.capture.filter.as_deref(), network, &captured, handle));
+            let expression =
+                handle.map(|handle| filter_expression(self.capture.filter.as_deref(), network, &captured, handle));
             let expression = expression.unwrap_or_default();
             expression.notices.into_iter().for_each(|notice| self.say(notice));
             filters.insert(name, expression.text);
@@ -214,7 +223,9 @@ impl Supervisor {
         let (first_try, first_tries) = channel();
         self.running.retain(|_, thread| !thread.is_finished());
         let plan = self.orders.plan();
-        for interface in plan.filters.keys().filter(|&interface| !self.running.contains_key(interface)).cloned().collect::<Vec<_>>() {
+        for interface in
+            plan.filters.keys().filter(|&interface| !self.running.contains_key(interface)).cloned().collect::<Vec<_>>()
+        {
             let exchange = Exchange::new(interface.clone(), self.full.clone(), &plan.classifier, self.seed);
             let capture_loop = CaptureLoop {
                 interface: interface.clone(),
@@ -223,7 +234,6 @@ impl Supervisor {
                 orders: Arc::clone(&self.orders),
                 exchange,
                 first_try: is_start.then(|| first_try.clone()),
-                closed: Statistics::default(),
             };
             let thread = spawn(&format!("capture-{interface}"), move || capture_loop.run())?;
             self.running.insert(interface, thread);
@@ -249,7 +259,9 @@ impl Supervisor {
     }
 
     fn join_all(&mut self) -> Result<(), Error> {
-        std::mem::take(&mut self.running).into_values().try_for_each(|thread| thread.join().map_err(|_| Error::Panicked))
+        std::mem::take(&mut self.running)
+            .into_values()
+            .try_for_each(|thread| thread.join().map_err(|_| Error::Panicked))
     }
 }
 
