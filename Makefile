@@ -19,8 +19,9 @@ TARGET ?= decode
 FUZZ_SECONDS ?= 60
 
 .PHONY: run
-run: build ## install what is missing, build, run the exporter (IFACE=eth0 for one interface, LISTEN=:8888, ARGS=…)
+run: ## install what is missing, build, run the exporter (IFACE=eth0 for one interface, LISTEN=:8888, ARGS=…)
 	@scripts/install.sh run
+	$(CARGO) build --release --locked
 	@IFACE='$(IFACE)' LISTEN='$(LISTEN)' scripts/run.sh $(BINARY) $(ARGS)
 
 .PHONY: test

@@ -14,7 +14,7 @@ groups=(format lint deny "unit and integration" captures live prometheus example
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
 export PATH="$PWD/target/tools/bin:$PWD/target/tools/usr/bin:$PATH:/usr/sbin:/sbin"
-captures=../shared/captures
+captures=${TRAFFICMONITOR_CAPTURES:-../shared/captures}
 logs=$CARGO_TARGET_DIR/test-logs
 mkdir -p "$logs"
 
@@ -42,7 +42,7 @@ lacks_namespaces() {
 skips_fail() { is_root && [ -d "$captures" ]; }
 
 lacks_captures() {
-    [ -d "$captures" ] || echo "needs the capture files in $captures"
+    [ -d "$captures" ] || echo "needs the capture files in $captures (or where TRAFFICMONITOR_CAPTURES says)"
 }
 
 # --- the groups: status 0 is passed; cargo's own counts are read from what it prints ---
