@@ -7,3 +7,5 @@ pub mod packet;
 
 pub mod decode;
 pub mod locality;
+
+pub mod account;

@@ -1,0 +1,245 @@
+//! The conversation: both ways of a 5-tuple under one key (RFC 5103's biflow), and which side of it serves.
+
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::packet::{Addresses, Protocol, TcpFlags, Timestamp};
+
+/// An address of one IP version, as the tables hold it.
+pub trait Address: Copy + Ord + Into<IpAddr> {
+    /// Feeds the address to a hasher in as few words as it has.
+    fn feed<H: Hasher>(self, hasher: &mut H);
+
+    /// Source and destination together.
+    fn pair(source: Self, destination: Self) -> Addresses;
+}
+
+impl Address for Ipv4Addr {
+    #[inline]
+    fn feed<H: Hasher>(self, hasher: &mut H) {
+        hasher.write_u32(self.to_bits());
+    }
+
+    #[inline]
+    fn pair(source: Self, destination: Self) -> Addresses {
+        Addresses::V4 { source, destination }
+    }
+}
+
+impl Address for Ipv6Addr {
+    #[inline]
+    fn feed<H: Hasher>(self, hasher: &mut H) {
+        hasher.write_u128(self.to_bits());
+    }
+
+    #[inline]
+    fn pair(source: Self, destination: Self) -> Addresses {
+        Addresses::V6 { source, destination }
+    }
+}
+
+/// One of the two ways of a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// From the lower endpoint to the higher one.
+    Up,
+    /// From the higher endpoint to the lower one.
+    Down,
+}
+
+impl Way {
+    /// Both, in order.
+    pub const BOTH: [Self; 2] = [Self::Up, Self::Down];
+
+    /// The other one.
+    #[must_use]
+    pub const fn reversed(self) -> Self {
+        match self {
+            Self::Up => Self::Down,
+            Self::Down => Self::Up,
+        }
+    }
+}
+
+/// An address with its port (0 where the protocol has none).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Endpoint<A> {
+    /// The address.
+    pub address: A,
+    /// The port, 0 where there is none.
+    pub port: u16,
+}
+
+/// The 5-tuple in a canonical order: the same for packets both ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConversationKey<A> {
+    low: Endpoint<A>,
+    high: Endpoint<A>,
+    protocol: Protocol,
+}
+
+impl<A: Address> ConversationKey<A> {
+    /// The key of a packet from `source` to `destination`, and the way that the packet goes.
+    #[must_use]
+    #[inline]
+    pub fn new(source: Endpoint<A>, destination: Endpoint<A>, protocol: Protocol) -> (Self, Way) {
+        if source <= destination {
+            (Self { low: source, high: destination, protocol }, Way::Up)
+        } else {
+            (Self { low: destination, high: source, protocol }, Way::Down)
+        }
+    }
+
+    /// Who sends and who receives the packets that go `way`.
+    #[must_use]
+    #[inline]
+    pub fn endpoints(&self, way: Way) -> (Endpoint<A>, Endpoint<A>) {
+        match way {
+            Way::Up => (self.low, self.high),
+            Way::Down => (self.high, self.low),
+        }
+    }
+
+    /// The protocol above IP.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// The hash of the key under `state`.
+    #[inline]
+    pub fn hash_under<S: BuildHasher>(&self, state: &S) -> u64 {
+        let mut hasher = state.build_hasher();
+        self.hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+impl<A: Address> Hash for ConversationKey<A> {
+    #[inline]
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.low.address.feed(hasher);
+        self.high.address.feed(hasher);
+        let ports = u64::from(self.low.port) << 16 | u64::from(self.high.port);
+        hasher.write_u64(ports << 8 | u64::from(self.protocol.0));
+    }
+}
+
+/// What is counted of a conversation one way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OneWay {
+    /// IP bytes.
+    pub bytes: u64,
+    /// When the first packet was captured; means nothing before a packet was.
+    pub first: Timestamp,
+    /// When the last packet was captured.
+    pub last: Timestamp,
+    /// The number of packets.
+    pub packets: u32,
+    /// The first packet's TCP flags.
+    pub first_flags: TcpFlags,
+    /// The union of all packets' TCP flags.
+    pub flags: TcpFlags,
+}
+
+impl OneWay {
+    /// Counts one packet.
+    #[inline]
+    pub fn count(&mut self, time: Timestamp, flags: TcpFlags, bytes: u32) {
+        if self.packets == 0 {
+            self.first = time;
+            self.first_flags = flags;
+        }
+        self.last = time;
+        self.flags = self.flags.union(flags);
+        self.packets += 1;
+        self.bytes += u64::from(bytes);
+    }
+}
+
+/// The way that requests go: towards the endpoint that serves. Decided by the first packet seen of the conversation
+/// alone, so that it does not depend on where an interval ends.
+///
+/// Who answers or is sent a SYN serves; else who was spoken to first. A conversation that was first seen in its middle
+/// (TCP without SYN; UDP from a system port to another) goes by its ports: a system port (RFC 6335, below 1024)
+/// against another serves, else the lower one.
+#[must_use]
+pub fn request_way<A: Address>(key: &ConversationKey<A>, opener: Way, first_flags: TcpFlags) -> Way {
+    let (source, destination) = key.endpoints(opener);
+    let source_serves = if key.protocol == Protocol::TCP {
+        match (first_flags.contains(TcpFlags::SYN), first_flags.contains(TcpFlags::ACK)) {
+            (true, answers) => answers,
+            (false, _) => ports_favour_source(source.port, destination.port),
+        }
+    } else {
+        is_system(source.port) && !is_system(destination.port)
+    };
+    if source_serves { opener.reversed() } else { opener }
+}
+
+fn ports_favour_source(source: u16, destination: u16) -> bool {
+    match (is_system(source), is_system(destination)) {
+        (true, false) => true,
+        (false, true) => false,
+        _ => source < destination,
+    }
+}
+
+fn is_system(port: u16) -> bool {
+    (1..1024).contains(&port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLIENT: [u8; 4] = [10, 0, 0, 2];
+    const SERVER: [u8; 4] = [10, 0, 0, 1];
+
+    fn endpoint(address: [u8; 4], port: u16) -> Endpoint<Ipv4Addr> {
+        Endpoint { address: address.into(), port }
+    }
+
+    /// The port that serves when the first packet goes from `source` to `destination`.
+    fn serving_port(protocol: Protocol, source: u16, destination: u16, flags: u8) -> u16 {
+        let (key, opener) = ConversationKey::new(endpoint(CLIENT, source), endpoint(SERVER, destination), protocol);
+        key.endpoints(request_way(&key, opener, TcpFlags(flags))).1.port
+    }
+
+    #[test]
+    fn both_ways_of_a_conversation_have_one_key() {
+        let (there, way) = ConversationKey::new(endpoint(CLIENT, 50_000), endpoint(SERVER, 443), Protocol::TCP);
+        let (back, other) = ConversationKey::new(endpoint(SERVER, 443), endpoint(CLIENT, 50_000), Protocol::TCP);
+        assert_eq!(there, back);
+        assert_eq!(way, other.reversed());
+        assert_eq!(there.endpoints(way), (endpoint(CLIENT, 50_000), endpoint(SERVER, 443)));
+    }
+
+    #[test]
+    fn who_is_sent_a_syn_serves_whatever_the_ports() {
+        assert_eq!(serving_port(Protocol::TCP, 80, 50_000, 0x02), 50_000);
+        assert_eq!(serving_port(Protocol::TCP, 50_000, 80, 0x02), 80);
+    }
+
+    #[test]
+    fn who_answers_a_syn_serves() {
+        assert_eq!(serving_port(Protocol::TCP, 50_000, 80, 0x12), 50_000);
+    }
+
+    #[test]
+    fn tcp_first_seen_in_the_middle_goes_by_its_ports() {
+        assert_eq!(serving_port(Protocol::TCP, 443, 50_000, 0x10), 443);
+        assert_eq!(serving_port(Protocol::TCP, 50_000, 443, 0x10), 443);
+        assert_eq!(serving_port(Protocol::TCP, 50_000, 8080, 0x18), 8080);
+        assert_eq!(serving_port(Protocol::TCP, 8080, 50_000, 0x18), 8080);
+        assert_eq!(serving_port(Protocol::TCP, 22, 443, 0x10), 22);
+    }
+
+    #[test]
+    fn udp_serves_where_it_was_spoken_to_first_unless_a_system_port_spoke() {
+        assert_eq!(serving_port(Protocol::UDP, 40_000, 50_000, 0), 50_000);
+        assert_eq!(serving_port(Protocol::UDP, 50_000, 40_000, 0), 40_000);
+        assert_eq!(serving_port(Protocol::UDP, 53, 50_000, 0), 53);
+        assert_eq!(serving_port(Protocol::UDP, 67, 68, 0), 68);
+    }
+}
