@@ -154,6 +154,19 @@ fn every_frame_control_of_802_11_is_read_alike() {
 }
 
 #[test]
+fn every_radiotap_flag_is_read_alike_wherever_it_stands() {
+    let packet = &corpus::ipv4_packets()[0].1;
+    for present in [[0, 0, 0], [2, 0, 0], [3, 0, 0], [0x8000_0002, 0, 0], [0x8000_0003, 0x8000_0000, 0]] {
+        for flags in 0..=u8::MAX {
+            for words in 1..=3 {
+                let link = Link::wireless_with(true, false).with_padded_header();
+                must_agree("flags", &link.behind_radiotap_with(&present[..words], &[flags; 20]).carrying(packet));
+            }
+        }
+    }
+}
+
+#[test]
 fn every_header_length_with_every_short_total_length_is_read_alike() {
     for words in 0..16 {
         for total in 0..120 {

@@ -68,11 +68,27 @@ pub fn serial_and_wireless_links() -> Vec<(&'static str, Link)> {
         ("802.11 qos, four addresses", Link::wireless_with(true, true)),
         ("radiotap", Link::wireless().behind_radiotap(8)),
         ("longer radiotap, qos", Link::wireless_with(true, false).behind_radiotap(26)),
+        ("radiotap that says padded", padded_qos().behind_radiotap_with(&[2], &[0x20])),
+        ("radiotap with a clock", padded_qos().behind_radiotap_with(&[3], &[0, 0, 0, 0, 0, 0, 0, 0, 0x30])),
+        (
+            "radiotap with more words",
+            padded_qos().behind_radiotap_with(&[0x8000_0003, 0], &two_words_clock_and_flags()),
+        ),
         ("prism", Link::wireless().behind_prism()),
         ("avs", Link::wireless().behind_avs()),
         ("ppi", Link::wireless().behind_ppi()),
         ("nflog", Link::nflog()),
     ]
+}
+
+/// An 802.11 QoS header, 26 bytes, filled up to 28.
+fn padded_qos() -> Link {
+    Link::wireless_with(true, false).with_padded_header()
+}
+
+/// Four bytes up to the clock's boundary, the clock, the flags.
+fn two_words_clock_and_flags() -> Vec<u8> {
+    [&[0; 4][..], &[0x11; 8], &[0x20]].concat()
 }
 
 /// The shapes of an IPv4 packet, by name.

@@ -115,10 +115,23 @@ impl Link {
 
     /// The 802.11 frame behind a radiotap header (127) of so many bytes, at least 8, without fields.
     pub fn behind_radiotap(self, header_bytes: u16) -> Self {
+        self.behind_radiotap_with(&[0], &vec![0; usize::from(header_bytes) - 8])
+    }
+
+    /// The 802.11 frame behind a radiotap header (127) with these presence words and fields.
+    pub fn behind_radiotap_with(self, present: &[u32], fields: &[u8]) -> Self {
         let mut header = vec![0, 0];
-        header.extend(header_bytes.to_le_bytes());
-        header.resize(usize::from(header_bytes), 0);
+        header.extend((4 + 4 * present.len() as u16 + fields.len() as u16).to_le_bytes());
+        header.extend(present.iter().flat_map(|word| word.to_le_bytes()));
+        header.extend(fields);
         self.behind(127, header)
+    }
+
+    /// The 802.11 header filled up to a multiple of four bytes, as some drivers do; for QoS frames of 26 bytes.
+    pub fn with_padded_header(mut self) -> Self {
+        let snap_at = self.bytes.len() - 6;
+        self.bytes.splice(snap_at..snap_at, [0, 0]);
+        self
     }
 
     /// The 802.11 frame behind a Prism header (119).
