@@ -4,8 +4,14 @@
 //! (ARCHITECTURE.md, checked by `tests/layering.rs`).
 
 pub mod packet;
+pub mod services;
 
+pub mod capture;
 pub mod decode;
 pub mod locality;
 
 pub mod account;
+
+pub mod export;
+
+pub mod pipeline;

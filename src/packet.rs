@@ -21,11 +21,11 @@ impl Timestamp {
         Self(nanoseconds)
     }
 
-    /// The moment that a `timeval` of libpcap means.
+    /// The moment `nanoseconds` after the whole second `seconds`.
     #[must_use]
     #[inline]
-    pub const fn from_seconds_and_microseconds(seconds: i64, microseconds: i64) -> Self {
-        Self(seconds.saturating_mul(NANOSECONDS_PER_SECOND).saturating_add(microseconds.saturating_mul(1_000)))
+    pub const fn from_seconds_and_nanoseconds(seconds: i64, nanoseconds: i64) -> Self {
+        Self(seconds.saturating_mul(NANOSECONDS_PER_SECOND).saturating_add(nanoseconds))
     }
 
     /// Nanoseconds since the epoch.

@@ -19,6 +19,9 @@ use crate::packet::{Addresses, IpVersion, Packet, Protocol, TcpFlags, Timestamp}
 /// Rows of an interval from which on it should be handed over: they still fit into a processor's second-level cache.
 pub const ROWS_TO_HAND_OVER: usize = 8_192;
 
+/// Frames from which on it should be handed over, so that no counter of a row runs out.
+const FRAMES_TO_HAND_OVER: u64 = 1 << 24;
+
 /// Rows that an interval holds at most in each of its two tables, when the accountant is late. What comes then counts
 /// in [`Interval::overflow`].
 const MAXIMUM_ROWS: usize = 32_768;
@@ -203,9 +206,13 @@ impl Interval {
         }
     }
 
-    /// Empties the interval for its next use, under `classifier`.
-    pub fn reset(&mut self, classifier: Arc<Classifier>) {
+    /// From here on `classifier` says which way packets go.
+    pub fn classify_by(&mut self, classifier: Arc<Classifier>) {
         self.classifier = classifier;
+    }
+
+    /// Empties the interval for its next use.
+    pub fn reset(&mut self) {
         self.v4.clear();
         self.v6.clear();
         self.frames = FrameCounters::default();
@@ -257,11 +264,13 @@ impl Interval {
         self.v6.settle(&self.state, &self.classifier, &mut self.overflow);
     }
 
-    /// Whether it holds so many rows that it should be handed over.
+    /// Whether it holds so much that it should be handed over.
     #[must_use]
     #[inline]
     pub fn is_nearly_full(&self) -> bool {
-        self.v4.rows.len() >= ROWS_TO_HAND_OVER || self.v6.rows.len() >= ROWS_TO_HAND_OVER
+        self.v4.rows.len() >= ROWS_TO_HAND_OVER
+            || self.v6.rows.len() >= ROWS_TO_HAND_OVER
+            || self.frames.frames >= FRAMES_TO_HAND_OVER
     }
 
     /// Whether nothing was counted.

@@ -35,6 +35,7 @@ pub struct Ledger {
     other: BTreeMap<(Direction, Protocol), Counters>,
     totals: Totals,
     interfaces: Vec<Interface>,
+    handover_delays: u64,
 }
 
 impl Ledger {
@@ -50,6 +51,7 @@ impl Ledger {
             other: BTreeMap::new(),
             totals: Totals::default(),
             interfaces: Vec::new(),
+            handover_delays: 0,
         }
     }
 
@@ -65,6 +67,11 @@ impl Ledger {
     /// Takes over what the capture of an interface says of itself.
     pub fn record_capture(&mut self, interface: InterfaceId, capture: Capture) {
         self.interfaces[interface.0].capture = Some(capture);
+    }
+
+    /// Counts ticks at which a capture thread found no empty interval.
+    pub fn record_handover_delays(&mut self, delays: u64) {
+        self.handover_delays += delays;
     }
 
     /// Adds what one capture thread counted on `interface`.
@@ -100,10 +107,12 @@ impl Ledger {
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
             flow_keying: self.flow_keying,
+            max_flows: self.flows.limit,
             flows: self.flows.rows().collect(),
             other: self.other.clone(),
             totals: self.totals.clone(),
             interfaces: self.interfaces.clone(),
+            handover_delays: self.handover_delays,
         }
     }
 }

@@ -87,6 +87,8 @@ pub struct Capture {
 pub struct Snapshot {
     /// What makes a flow here.
     pub flow_keying: FlowKeying,
+    /// The number of flows that may have a row.
+    pub max_flows: usize,
     /// The flows that have a row, in the order in which they were first seen.
     pub flows: Vec<Flow>,
     /// What flows without a row carried.
@@ -95,4 +97,6 @@ pub struct Snapshot {
     pub totals: Totals,
     /// One entry a source of frames.
     pub interfaces: Vec<Interface>,
+    /// Ticks at which a capture thread found no empty interval.
+    pub handover_delays: u64,
 }

@@ -1,0 +1,51 @@
+//! What can go wrong while capturing.
+
+use std::io;
+use std::path::PathBuf;
+
+/// What can go wrong while capturing; the message says what, where and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file that cannot be opened.
+    #[error("cannot open {}: {source}", path.display())]
+    OpenFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A file that libpcap does not take for a capture.
+    #[error("{}: not a capture that libpcap reads: {reason}", path.display())]
+    NotACapture {
+        /// The file.
+        path: PathBuf,
+        /// libpcap's words.
+        reason: String,
+    },
+    /// A file that is broken somewhere behind its start.
+    #[error("{}: broken after {frames} frames: {reason}", path.display())]
+    BrokenFile {
+        /// The file.
+        path: PathBuf,
+        /// How many frames were read before the fault.
+        frames: u64,
+        /// libpcap's words.
+        reason: String,
+    },
+    /// A filter that libpcap does not compile.
+    #[error("filter `{filter}` does not compile: {reason}")]
+    Filter {
+        /// The filter as it was given.
+        filter: String,
+        /// libpcap's words.
+        reason: String,
+    },
+}
+
+/// libpcap's own words, without the name of the error's variant.
+pub(super) fn words(error: &pcap::Error) -> String {
+    match error {
+        pcap::Error::PcapError(words) => words.clone(),
+        other => other.to_string(),
+    }
+}

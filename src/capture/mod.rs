@@ -1,0 +1,57 @@
+//! Interface or file → frames.
+//!
+//! The only room that speaks with libpcap. It hands over [`Frame`](crate::packet::Frame)s and says what the kernel
+//! dropped; it knows nothing of what is inside a frame.
+
+mod error;
+pub mod savefile;
+
+use std::time::Duration;
+
+pub use error::Error;
+
+/// Which interfaces are captured.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Selection {
+    /// Every interface that is up and not loopback, followed as they come and go, without those that show the same
+    /// frames twice.
+    #[default]
+    All,
+    /// libpcap's pseudo-device `any`.
+    Any,
+    /// These.
+    Named(Vec<String>),
+}
+
+/// How frames are captured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Which interfaces are captured.
+    pub selection: Selection,
+    /// Interfaces that [`Selection::All`] leaves out.
+    pub excluded: Vec<String>,
+    /// A BPF filter in the syntax of pcap-filter(7).
+    pub filter: Option<String>,
+    /// Promiscuous mode.
+    pub promiscuous: bool,
+    /// Bytes kept of a frame, 1 to 65535.
+    pub snap_length: u32,
+    /// The kernel's ring of each handle, in bytes.
+    pub buffer_bytes: u32,
+    /// How long the kernel may hold frames back to hand over more at once.
+    pub read_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            selection: Selection::All,
+            excluded: Vec::new(),
+            filter: None,
+            promiscuous: false,
+            snap_length: 1500,
+            buffer_bytes: 32 << 20,
+            read_timeout: Duration::from_millis(100),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Savefiles: pcap and pcapng, from a path or standard input.
+
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+
+use pcap::{Capture, Offline, Precision};
+
+use super::error::{Error, words};
+use crate::packet::{Frame, LinkType, Timestamp};
+
+/// An open savefile.
+pub struct Savefile {
+    path: PathBuf,
+    capture: Capture<Offline>,
+    link_type: LinkType,
+    frames: u64,
+}
+
+impl Savefile {
+    /// Opens `path`; `-` is standard input.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, is no capture, or `filter` does not compile for its link type.
+    pub fn open(path: &Path, filter: Option<&str>) -> Result<Self, Error> {
+        let mut capture = open(path)?;
+        let link_type = LinkType(capture.get_datalink().0);
+        if let Some(filter) = filter {
+            capture
+                .filter(filter, true)
+                .map_err(|error| Error::Filter { filter: filter.to_owned(), reason: words(&error) })?;
+        }
+        Ok(Self { path: path.to_owned(), capture, link_type, frames: 0 })
+    }
+
+    /// What stands before the IP header of its frames.
+    #[must_use]
+    pub fn link_type(&self) -> LinkType {
+        self.link_type
+    }
+
+    /// libpcap's name of that link type.
+    #[must_use]
+    pub fn link_type_name(&self) -> Option<String> {
+        self.capture.get_datalink().get_name().ok()
+    }
+
+    /// Hands up to `count` frames to `on_frame`; gives their number, 0 at the end.
+    ///
+    /// # Errors
+    /// When the file is broken at this place. The frames before it were handed over.
+    pub fn read(&mut self, count: usize, mut on_frame: impl FnMut(Frame<'_>)) -> Result<usize, Error> {
+        let mut frames = 0;
+        let read = self.capture.dispatch(Some(count), |packet| {
+            frames += 1;
+            let header = packet.header;
+            let time = Timestamp::from_seconds_and_nanoseconds(header.ts.tv_sec, header.ts.tv_usec);
+            on_frame(Frame::new(time, packet.data, header.len));
+        });
+        self.frames += frames;
+        match read {
+            Ok(frames) => Ok(frames),
+            Err(error) => {
+                Err(Error::BrokenFile { path: self.path.clone(), frames: self.frames, reason: words(&error) })
+            }
+        }
+    }
+}
+
+/// Opens through [`File`] first, whose errors tell a missing file from a forbidden one; libpcap then opens it by its own
+/// path, or by the descriptor's where the path is not UTF-8.
+fn open(path: &Path) -> Result<Capture<Offline>, Error> {
+    let not_a_capture = |error: pcap::Error| Error::NotACapture { path: path.to_owned(), reason: words(&error) };
+    if path == Path::new("-") {
+        return Capture::from_file_with_precision(path, Precision::Nano).map_err(not_a_capture);
+    }
+    let cannot_open = |source| Error::OpenFile { path: path.to_owned(), source };
+    if path.to_str().is_some() {
+        let metadata = path.metadata().map_err(cannot_open)?;
+        if metadata.is_file() {
+            File::open(path).map_err(cannot_open)?;
+        }
+        return Capture::from_file_with_precision(path, Precision::Nano).map_err(not_a_capture);
+    }
+    let file = File::open(path).map_err(cannot_open)?;
+    let by_descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
+    Capture::from_file_with_precision(by_descriptor, Precision::Nano).map_err(not_a_capture)
+}

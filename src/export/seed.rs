@@ -1,0 +1,166 @@
+//! The families of the older trafficmonitor, as it prints them.
+
+use std::io::{self, Write};
+
+use jiff::tz::TimeZone;
+
+use super::family;
+use super::text::TextWriter;
+use super::words::{push_address, push_protocol};
+use crate::account::flow::{Counters, FlowKey};
+use crate::account::snapshot::Snapshot;
+use crate::locality::Direction;
+use crate::packet::{Protocol, Timestamp};
+use crate::services::service_name;
+
+pub(super) fn write<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -> io::Result<()> {
+    writer.family(&family::HOSTS_SRC_DST)?;
+    let mut dates = Dates::default();
+    for flow in &snapshot.flows {
+        let first_seen = dates.format(flow.first_seen);
+        writer
+            .sample(family::HOSTS_SRC_DST.name)
+            .label_with("addr", |buffer| push_pair(buffer, &flow.key))
+            .label_with("dstPort", |buffer| push_port(buffer, &flow.key))
+            .label("firstSeen", first_seen)
+            .label_with("port", |buffer| push_port(buffer, &flow.key))
+            .value(flow.counters.bytes)?;
+    }
+    write_other(snapshot, writer)?;
+    for (family, direction) in
+        [(family::TOTAL_INCOMING, Direction::Incoming), (family::TOTAL_OUTGOING, Direction::Outgoing)]
+    {
+        writer.family(&family)?;
+        writer.sample(family.name).value(snapshot.totals.direction(direction).bytes)?;
+    }
+    Ok(())
+}
+
+/// What flows without a row carried, a sample a protocol.
+fn write_other<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -> io::Result<()> {
+    let mut by_protocol = std::collections::BTreeMap::<Protocol, Counters>::new();
+    for (&(_, protocol), &counters) in &snapshot.other {
+        by_protocol.entry(protocol).or_default().add(counters);
+    }
+    for (protocol, counters) in by_protocol {
+        writer
+            .sample(family::HOSTS_SRC_DST.name)
+            .label_with("addr", |buffer| {
+                buffer.extend_from_slice(b"other->other, proto: ");
+                push_protocol(buffer, protocol);
+            })
+            .label_with("dstPort", |buffer| push_protocol(buffer, protocol))
+            .label("firstSeen", "")
+            .label_with("port", |buffer| push_protocol(buffer, protocol))
+            .value(counters.bytes)?;
+    }
+    Ok(())
+}
+
+/// `10.0.0.124->216.58.211.138, proto: udp`
+fn push_pair(buffer: &mut Vec<u8>, key: &FlowKey) {
+    push_address(buffer, key.source);
+    buffer.extend_from_slice(b"->");
+    push_address(buffer, key.destination);
+    buffer.extend_from_slice(b", proto: ");
+    push_protocol(buffer, key.protocol);
+}
+
+/// `udp/443(https)`, `reply_udp/443(https)`, `udp/50000`, `icmp`
+fn push_port(buffer: &mut Vec<u8>, key: &FlowKey) {
+    if key.reply {
+        buffer.extend_from_slice(b"reply_");
+    }
+    push_protocol(buffer, key.protocol);
+    if key.port == 0 {
+        return;
+    }
+    buffer.push(b'/');
+    buffer.extend_from_slice(itoa::Buffer::new().format(key.port).as_bytes());
+    if let Some(name) = service_name(key.protocol, key.port) {
+        buffer.push(b'(');
+        buffer.extend_from_slice(name.as_bytes());
+        buffer.push(b')');
+    }
+}
+
+/// Moments as `2021 03 17 13:31:58` in UTC. Neighbours in the order of first sight mostly share their second.
+#[derive(Default)]
+struct Dates {
+    second: Option<i64>,
+    text: String,
+}
+
+impl Dates {
+    fn format(&mut self, time: Timestamp) -> &str {
+        let second = time.seconds();
+        if self.second != Some(second) {
+            self.second = Some(second);
+            self.text = jiff::Timestamp::from_second(second)
+                .map(|moment| moment.to_zoned(TimeZone::UTC).strftime("%Y %m %d %H:%M:%S").to_string())
+                .unwrap_or_default();
+        }
+        &self.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::flow::FlowKeying;
+    use crate::account::snapshot::Flow;
+
+    fn flow(source: &str, destination: &str, protocol: Protocol, port: u16, reply: bool, bytes: u64) -> Flow {
+        let key = FlowKey {
+            source: source.parse().unwrap(),
+            destination: destination.parse().unwrap(),
+            protocol,
+            port,
+            reply,
+        };
+        let first_seen = Timestamp::from_nanoseconds(1_615_987_918_999_999_999);
+        Flow { key, direction: Direction::Outgoing, first_seen, counters: Counters { packets: 1, bytes } }
+    }
+
+    fn written(flows: Vec<Flow>) -> String {
+        let mut snapshot = Snapshot { flow_keying: FlowKeying::Service, flows, ..Snapshot::default() };
+        let other = Counters { packets: 1, bytes: 10 };
+        snapshot.other.insert((Direction::Outgoing, Protocol::TCP), other);
+        snapshot.other.insert((Direction::Incoming, Protocol::TCP), other);
+        snapshot.totals.traffic[Direction::Incoming as usize][1].bytes = 42;
+        let mut out = Vec::new();
+        let mut writer = TextWriter::new(&mut out);
+        write(&snapshot, &mut writer).unwrap();
+        writer.finish().unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_families_look_as_the_older_program_prints_them() {
+        let text = written(vec![
+            flow("10.0.0.124", "216.58.211.138", Protocol::UDP, 443, false, 5602),
+            flow("216.58.211.138", "10.0.0.124", Protocol::UDP, 443, true, 6229),
+            flow("10.0.0.124", "216.58.211.138", Protocol::UDP, 50_000, false, 1),
+            flow("fd00::1", "ff02::16", Protocol::ICMPV6, 0, false, 76),
+            flow("10.0.0.1", "10.0.0.2", Protocol(253), 0, false, 20),
+        ]);
+        assert_eq!(
+            text,
+            r#"# HELP hosts_src_dst Number of bytes transfered between hosts
+# TYPE hosts_src_dst gauge
+hosts_src_dst{addr="10.0.0.124->216.58.211.138, proto: udp",dstPort="udp/443(https)",firstSeen="2021 03 17 13:31:58",port="udp/443(https)"} 5602
+hosts_src_dst{addr="216.58.211.138->10.0.0.124, proto: udp",dstPort="reply_udp/443(https)",firstSeen="2021 03 17 13:31:58",port="reply_udp/443(https)"} 6229
+hosts_src_dst{addr="10.0.0.124->216.58.211.138, proto: udp",dstPort="udp/50000",firstSeen="2021 03 17 13:31:58",port="udp/50000"} 1
+hosts_src_dst{addr="fd00::1->ff02::16, proto: ipv6-icmp",dstPort="ipv6-icmp",firstSeen="2021 03 17 13:31:58",port="ipv6-icmp"} 76
+hosts_src_dst{addr="10.0.0.1->10.0.0.2, proto: 253",dstPort="253",firstSeen="2021 03 17 13:31:58",port="253"} 20
+hosts_src_dst{addr="other->other, proto: tcp",dstPort="tcp",firstSeen="",port="tcp"} 20
+# HELP total_incoming total incoming bytes from internet
+# TYPE total_incoming gauge
+total_incoming 42
+# HELP total_outgoing total outgoing bytes from internet
+# TYPE total_outgoing gauge
+total_outgoing 0
+"#
+        );
+    }
+}

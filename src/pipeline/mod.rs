@@ -1,0 +1,40 @@
+//! The way of the packets: sources into intervals, intervals into the ledger, the ledger into snapshots.
+
+pub mod capture_loop;
+pub mod replay;
+
+use std::time::Duration;
+
+use crate::capture;
+use crate::decode::UnsupportedLinkType;
+
+/// What can go wrong on the way of the packets.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Frames that cannot be had.
+    #[error(transparent)]
+    Capture(#[from] capture::Error),
+    /// Frames of a link type that is not read.
+    #[error("{origin}: {source}{}", name.as_deref().map(|name| format!(" ({name})")).unwrap_or_default())]
+    LinkType {
+        /// The interface or file.
+        origin: String,
+        /// libpcap's name of the link type.
+        name: Option<String>,
+        /// Its number.
+        source: UnsupportedLinkType,
+    },
+}
+
+/// How often readers get a new view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// How often the published snapshot is renewed.
+    pub refresh: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { refresh: Duration::from_secs(5) }
+    }
+}

@@ -1,0 +1,73 @@
+//! The same way from a file, on packet time: deterministic, and nothing ever overflows an interval.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Error;
+use super::capture_loop::{Copies, count_frame};
+use crate::account::interval::Interval;
+use crate::account::ledger::Ledger;
+use crate::capture::savefile::Savefile;
+use crate::decode::Decoder;
+use crate::locality::Classifier;
+
+/// Frames that are read before the interval is looked at again. Together with the rows at which an interval is handed
+/// over they stay below its bound.
+const FRAMES_AT_ONCE: usize = 4_096;
+
+/// Reads files into one ledger.
+pub struct Replay {
+    interval: Interval,
+    ledger: Ledger,
+}
+
+impl Replay {
+    /// Starts with an empty `ledger`. `seed` as for [`Interval::new`].
+    #[must_use]
+    pub fn new(ledger: Ledger, classifier: Arc<Classifier>, seed: u64) -> Self {
+        Self { interval: Interval::new(classifier, seed), ledger }
+    }
+
+    /// Counts every frame of the file at `path` that `filter` lets through. `on_progress` hears how many frames and
+    /// captured bytes have been read since it was last called.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or read. What came before a fault is counted.
+    pub fn read(
+        &mut self,
+        path: &Path,
+        filter: Option<&str>,
+        mut on_progress: impl FnMut(u64, u64),
+    ) -> Result<(), Error> {
+        let mut savefile = Savefile::open(path, filter)?;
+        let decoder = Decoder::new(savefile.link_type()).map_err(|source| Error::LinkType {
+            origin: path.display().to_string(),
+            name: savefile.link_type_name(),
+            source,
+        })?;
+        let interface = self.ledger.interface(&path.display().to_string());
+        loop {
+            let mut captured_bytes = 0;
+            let interval = &mut self.interval;
+            let read = savefile.read(FRAMES_AT_ONCE, |frame| {
+                captured_bytes += frame.captured.len() as u64;
+                count_frame(&decoder, Copies::Count, &frame, interval);
+            });
+            if interval.is_nearly_full() || !matches!(read, Ok(FRAMES_AT_ONCE)) {
+                interval.settle();
+                self.ledger.merge(interface, interval);
+                interval.reset();
+            }
+            match read? {
+                0 => return Ok(()),
+                frames => on_progress(frames as u64, captured_bytes),
+            }
+        }
+    }
+
+    /// The accounts of all that was read.
+    #[must_use]
+    pub fn into_ledger(self) -> Ledger {
+        self.ledger
+    }
+}
