@@ -7,8 +7,8 @@
 //! ```
 //!
 //! A round is a TCP connection, DNS over IPv4 and IPv6, a one-way UDP stream, echo requests with their replies and, but
-//! on `lo`, a tagged frame. All addresses are kept for documentation (RFC 5737, RFC 3849) and the hardware addresses
-//! belong to nobody: no machine answers.
+//! on `lo`, a tagged frame. All addresses are kept for documentation (RFC 5737, RFC 3849), the hardware addresses belong
+//! to nobody and no checksum is right: no machine answers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -137,7 +137,8 @@ impl Planned {
             let (source, destination) = if reply { (SERVER, CLIENT) } else { (CLIENT, SERVER) };
             (source.into(), destination.into(), Ipv4::carrying(above).between(source, destination).build())
         };
-        let flow = Flow { source, destination, protocol, port, reply };
+        // Without ports nobody serves: both ways are flows of their own.
+        let flow = Flow { source, destination, protocol, port, reply: reply && port.is_some() };
         Self { frame: link.carrying(&packet), flow, bytes: packet.len() as u64 }
     }
 }
@@ -230,7 +231,7 @@ fn send(interface: &str, mix: &[Planned], rounds: u32, pause: Duration) -> anyho
 fn open(interface: &str) -> anyhow::Result<pcap::Capture<pcap::Active>> {
     let handle = pcap::Capture::from_device(interface)
         .and_then(pcap::Capture::open)
-        .with_context(|| format!("cannot open {interface}; run as root or with CAP_NET_RAW"))?;
+        .with_context(|| format!("cannot open {interface} (sending needs root or CAP_NET_RAW)"))?;
     let link_type = handle.get_datalink().0;
     if link_type != ETHERNET {
         bail!("{interface} has link type {link_type}; the frames are Ethernet's");

@@ -5,6 +5,7 @@
 
 pub mod agreement;
 pub mod corpus;
+pub mod crasher;
 pub mod generate;
 pub mod hand;
 pub mod ip;
