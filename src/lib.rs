@@ -14,4 +14,6 @@ pub mod account;
 
 pub mod export;
 
+pub mod http;
+
 pub mod pipeline;

@@ -109,9 +109,7 @@ impl<A: Address> ConversationKey<A> {
     /// The hash of the key under `state`.
     #[inline]
     pub fn hash_under<S: BuildHasher>(&self, state: &S) -> u64 {
-        let mut hasher = state.build_hasher();
-        self.hash(&mut hasher);
-        hasher.finish()
+        state.hash_one(self)
     }
 }
 

@@ -1,6 +1,9 @@
 //! The immutable view of the accounts that readers get: exposition, JSON, replay's output.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
 
 use super::flow::{Counters, FlowKey, FlowKeying};
 use super::interval::FrameCounters;
@@ -99,4 +102,23 @@ pub struct Snapshot {
     pub interfaces: Vec<Interface>,
     /// Ticks at which a capture thread found no empty interval.
     pub handover_delays: u64,
+}
+
+/// The latest snapshot, for readers that must never hold the accountant up.
+#[derive(Debug, Default)]
+pub struct Published {
+    latest: ArcSwap<Snapshot>,
+}
+
+impl Published {
+    /// Puts `snapshot` in the place of the one before.
+    pub fn publish(&self, snapshot: Snapshot) {
+        self.latest.store(Arc::new(snapshot));
+    }
+
+    /// The snapshot that was published last; an empty one before the first.
+    #[must_use]
+    pub fn latest(&self) -> Arc<Snapshot> {
+        self.latest.load_full()
+    }
 }

@@ -1,0 +1,110 @@
+//! Addresses to listen on: `[HOST]:PORT`.
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, ToSocketAddrs as _};
+use std::str::FromStr;
+
+/// An address to listen on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenAddress {
+    /// A name or an address; none means all addresses of the host, IPv6 and IPv4.
+    pub host: Option<String>,
+    /// The TCP port; 0 lets the kernel choose.
+    pub port: u16,
+}
+
+/// A text that is no address to listen on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no address to listen on; give [HOST]:PORT, as :8888, localhost:8888 or [::1]:8888")]
+pub struct InvalidListenAddress(pub String);
+
+impl FromStr for ListenAddress {
+    type Err = InvalidListenAddress;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let invalid = || InvalidListenAddress(text.to_owned());
+        let (host, port) = text.rsplit_once(':').ok_or_else(invalid)?;
+        let digits_only = port.bytes().all(|byte| byte.is_ascii_digit());
+        let port = port.parse().ok().filter(|_| digits_only).ok_or_else(invalid)?;
+        let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+            Some(inside) => inside.parse::<Ipv6Addr>().map_err(|_| invalid())?.to_string(),
+            None if host.contains([':', '[', ']', '/', ' ']) => return Err(invalid()),
+            None => host.to_owned(),
+        };
+        Ok(Self { host: Some(host).filter(|host| !host.is_empty()), port })
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host.as_deref() {
+            None => write!(f, ":{}", self.port),
+            Some(host) if host.contains(':') => write!(f, "[{host}]:{}", self.port),
+            Some(host) => write!(f, "{host}:{}", self.port),
+        }
+    }
+}
+
+impl ListenAddress {
+    /// One socket for all addresses, or one for each address that the host's name stands for.
+    pub(super) fn bind(&self) -> io::Result<Vec<TcpListener>> {
+        let Some(host) = &self.host else {
+            return self.bind_all_addresses().map(|listener| vec![listener]);
+        };
+        let mut listeners = Vec::new();
+        let mut first_error = None;
+        for address in (host.as_str(), self.port).to_socket_addrs()? {
+            match TcpListener::bind(address) {
+                Ok(listener) => listeners.push(listener),
+                // A name may stand for an IPv6 address on a host without IPv6.
+                Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
+                    first_error.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        match (listeners.is_empty(), first_error) {
+            (true, Some(error)) => Err(error),
+            (true, None) => Err(io::Error::new(io::ErrorKind::NotFound, "the name stands for no address")),
+            (false, _) => Ok(listeners),
+        }
+    }
+
+    /// An IPv6 socket takes IPv4 clients too on Linux (`net.ipv6.bindv6only` is 0); without IPv6 an IPv4 one does.
+    fn bind_all_addresses(&self) -> io::Result<TcpListener> {
+        match TcpListener::bind((Ipv6Addr::UNSPECIFIED, self.port)) {
+            Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+                TcpListener::bind((Ipv4Addr::UNSPECIFIED, self.port))
+            }
+            bound => bound,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_and_written_back() {
+        for text in [":8888", "localhost:0", "127.0.0.1:65535", "[::1]:8888"] {
+            assert_eq!(text.parse::<ListenAddress>().unwrap().to_string(), text);
+        }
+        assert_eq!("[::]:1".parse::<ListenAddress>().unwrap().host.as_deref(), Some("::"));
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in ["", "8888", "localhost", ":", ":x", ":+1", ":65536", "::1:8888", "[::1]", "[x]:1", "http://a:1"] {
+            assert_eq!(text.parse::<ListenAddress>(), Err(InvalidListenAddress(text.to_owned())), "{text}");
+        }
+    }
+
+    #[test]
+    fn all_addresses_take_clients_of_ipv4() {
+        let listener = &":0".parse::<ListenAddress>().unwrap().bind().unwrap()[0];
+        let port = listener.local_addr().unwrap().port();
+        std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    }
+}

@@ -1,0 +1,89 @@
+//! Connections: accepted up to a limit, closed when their client does nothing.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::pages::Site;
+
+/// Connections that are served at once; who comes then is answered 503.
+const MAXIMUM_CONNECTIONS: usize = 256;
+/// How long a client may take to send the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long answers under way may take once the program stops.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long to wait after the kernel refused to accept, as it does when file descriptors run out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 21\r\n\
+    retry-after: 1\r\n\r\ntoo many connections\n";
+
+/// Accepts on every listener until `stop` resolves.
+pub(super) async fn accept_all(listeners: Vec<TcpListener>, site: Arc<Site>, stop: impl Future<Output = ()>) {
+    let limit = Arc::new(Semaphore::new(MAXIMUM_CONNECTIONS));
+    let graceful = Arc::new(GracefulShutdown::new());
+    let mut accepting = JoinSet::new();
+    for listener in listeners {
+        accepting.spawn(accept(listener, Arc::clone(&site), Arc::clone(&limit), Arc::clone(&graceful)));
+    }
+    stop.await;
+    accepting.shutdown().await;
+    let Some(graceful) = Arc::into_inner(graceful) else { return };
+    if timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
+        tracing::debug!("connections were cut while the program stopped");
+    }
+}
+
+async fn accept(listener: TcpListener, site: Arc<Site>, limit: Arc<Semaphore>, graceful: Arc<GracefulShutdown>) {
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        match Arc::clone(&limit).try_acquire_owned() {
+            Ok(permit) => drop(tokio::spawn(serve(stream, Arc::clone(&site), permit, graceful.watcher()))),
+            Err(_) => drop(tokio::spawn(refuse(stream))),
+        }
+    }
+}
+
+async fn refuse(mut stream: TcpStream) {
+    if let Ok(Err(error)) = timeout(HEAD_TIMEOUT, stream.write_all(BUSY)).await {
+        tracing::debug!(%error, "cannot refuse a connection");
+    }
+}
+
+/// Serves one connection. hyper's timeout for heads starts with their first byte only, so a client that never sends one
+/// is waited for here.
+async fn serve(stream: TcpStream, site: Arc<Site>, permit: OwnedSemaphorePermit, watcher: Watcher) {
+    if !matches!(timeout(HEAD_TIMEOUT, stream.peek(&mut [0])).await, Ok(Ok(1))) {
+        return;
+    }
+    let service = service_fn(move |request| {
+        let site = Arc::clone(&site);
+        async move { Ok::<_, Infallible>(site.answer(request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%error, "a connection ended early");
+    }
+    drop(permit);
+}

@@ -1,0 +1,88 @@
+//! Snapshot → HTTP: `/metrics`, a landing page, health.
+//!
+//! Readers of snapshots: nothing that a client does can hold up capture or accounting.
+
+mod address;
+mod connection;
+mod pages;
+
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+pub use address::{InvalidListenAddress, ListenAddress};
+pub use pages::Site;
+
+/// Where the program listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The addresses; at least one.
+    pub listen: Vec<ListenAddress>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { listen: vec![ListenAddress { host: None, port: 8888 }] }
+    }
+}
+
+/// An address that cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {source}{}", advice(source))]
+pub struct CannotListen {
+    /// As it was given.
+    pub address: ListenAddress,
+    /// Why not.
+    pub source: io::Error,
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "; another program has the port, choose another with -promHTTP",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 need root or the capability cap_net_bind_service",
+        _ => "",
+    }
+}
+
+/// The sockets that are listened on; clients wait in their queues until [`serve`] takes them.
+#[derive(Debug)]
+pub struct Listeners(Vec<TcpListener>);
+
+impl Listeners {
+    /// Binds every address of `config`.
+    ///
+    /// # Errors
+    /// At the first address that cannot be bound.
+    pub fn bind(config: &Config) -> Result<Self, CannotListen> {
+        let mut listeners = Vec::new();
+        for address in &config.listen {
+            let bound = address.bind().map_err(|source| CannotListen { address: address.clone(), source })?;
+            listeners.extend(bound);
+        }
+        Ok(Self(listeners))
+    }
+
+    /// The addresses that were bound, with the ports that the kernel chose for port 0.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.0.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    }
+}
+
+/// Answers clients until `stop` resolves, then finishes the answers under way, for a moment.
+///
+/// # Errors
+/// When a listener cannot be handed to the runtime.
+pub async fn serve(listeners: Listeners, site: Arc<Site>, stop: impl Future<Output = ()>) -> io::Result<()> {
+    let listeners: Vec<tokio::net::TcpListener> = listeners
+        .0
+        .into_iter()
+        .map(|listener| {
+            listener.set_nonblocking(true)?;
+            tokio::net::TcpListener::from_std(listener)
+        })
+        .collect::<io::Result<_>>()?;
+    connection::accept_all(listeners, site, stop).await;
+    Ok(())
+}
