@@ -1,0 +1,71 @@
+//! Decodes a frame and holds the result against the hand parser's and against what is true of every packet.
+
+use trafficmonitor::decode::{Decoder, NotIp};
+use trafficmonitor::packet::{Frame, LinkType, Packet, Timestamp};
+
+use super::hand::{self, Counted, NotCounted};
+
+/// When every frame of these tests was captured.
+const TIME: Timestamp = Timestamp::from_nanoseconds(1_700_000_000_123_456_789);
+
+/// What the decoder makes of a frame.
+pub fn decode(link_type: i32, captured: &[u8], wire_bytes: u32) -> Result<Packet, NotIp> {
+    let decoder = Decoder::new(LinkType(link_type)).expect("a link type that is read");
+    decoder.decode(&Frame::new(TIME, captured, wire_bytes))
+}
+
+/// How decoder and hand parser differ on a frame, or how the packet breaks an invariant; nothing when all is well.
+pub fn disagreement(link_type: i32, captured: &[u8], wire_bytes: u32) -> Option<String> {
+    let decoded = decode(link_type, captured, wire_bytes);
+    let by_hand = hand::read(link_type, captured, wire_bytes);
+    let agree = match (&decoded, &by_hand) {
+        (Ok(packet), Ok(counted)) => counted_as(packet) == *counted && invariants_hold(packet, wire_bytes),
+        (Err(reason), Err(by_hand)) => same_reason(*reason, *by_hand),
+        _ => false,
+    };
+    (!agree).then(|| {
+        let kept = captured.len().min(wire_bytes as usize);
+        format!(
+            "link type {link_type}, {kept} bytes captured of {wire_bytes}: {}\n decoder: {decoded:?}\n by hand: {by_hand:?}",
+            hexadecimal(&captured[..kept])
+        )
+    })
+}
+
+/// A packet in the hand parser's words.
+pub fn counted_as(packet: &Packet) -> Counted {
+    Counted {
+        source: packet.addresses.source(),
+        destination: packet.addresses.destination(),
+        protocol: packet.protocol.0,
+        source_port: packet.source_port,
+        destination_port: packet.destination_port,
+        tcp_flags: packet.tcp_flags.0,
+        icmp_type: packet.icmp_type,
+        outgoing: packet.outgoing,
+        bytes: packet.bytes,
+    }
+}
+
+/// The contract tells truncated and malformed IP headers apart by the order of its checks; the other reasons are the
+/// decoder's own.
+fn same_reason(decoder: NotIp, by_hand: NotCounted) -> bool {
+    match by_hand {
+        NotCounted::Truncated => decoder == NotIp::TruncatedIp,
+        NotCounted::Malformed => decoder == NotIp::MalformedIp,
+        NotCounted::NoWay => NotIp::ALL.contains(&decoder),
+    }
+}
+
+fn invariants_hold(packet: &Packet, wire_bytes: u32) -> bool {
+    let has_ports = packet.source_port != 0 || packet.destination_port != 0;
+    packet.time == TIME
+        && packet.bytes <= wire_bytes
+        && packet.bytes >= 20
+        && (matches!(packet.protocol.0, 6 | 17) || !has_ports)
+        && (packet.protocol.0 == 6 || packet.tcp_flags.0 == 0)
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

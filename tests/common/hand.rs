@@ -1,0 +1,386 @@
+//! A second reader of frames, written from the text of the counting contract alone.
+//!
+//! It shares nothing with the decoder under test and no crate reads a header for it, so that the two can only agree by
+//! both being right. It is slow and plain on purpose: every step is a sentence of the contract. Only `std` is used, so
+//! that the fuzz target can include this file as it stands.
+//!
+//! Where the contract names a link layer and no more, the rest is its standard's: lengths end at 1500 (IEEE 802.3), PPP
+//! may leave out the first byte of its protocol number but not in PPPoE (RFC 1661, RFC 2516), an 802.11 frame that
+//! aggregates several packets counts as none.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// What a frame counts as, in the contract's terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    pub source: IpAddr,
+    pub destination: IpAddr,
+    pub protocol: u8,
+    pub source_port: u16,
+    pub destination_port: u16,
+    pub tcp_flags: u8,
+    pub icmp_type: Option<u8>,
+    pub outgoing: bool,
+    pub bytes: u32,
+}
+
+/// Why a frame is not IP, as far as the contract tells reasons apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotCounted {
+    /// No way leads to an IP header, or it ends on the way.
+    NoWay,
+    /// The IP header was not captured whole.
+    Truncated,
+    /// The IP header contradicts itself.
+    Malformed,
+}
+
+/// The link types that must work, by their `DLT_` number.
+pub const MUST: [i32; 10] = [1, 113, 276, 12, 14, 101, 228, 229, 0, 108];
+
+/// The link types that should work.
+pub const SHOULD: [i32; 8] = [9, 50, 104, 105, 119, 127, 192, 239];
+
+/// Reads one frame. A link type that is in neither list has no way to an IP header.
+pub fn read(link_type: i32, captured: &[u8], wire_bytes: u32) -> Result<Counted, NotCounted> {
+    let wire = wire_bytes as usize;
+    // Rule 1: captured bytes past the wire length do not exist.
+    let frame = if captured.len() > wire { &captured[..wire] } else { captured };
+    let found = way(link_type, frame).ok_or(NotCounted::NoWay)?;
+    let rest = At { bytes: &frame[found.offset..], wire: wire - found.offset };
+    let mut counted = match found.version {
+        Version::Four => ipv4(&rest)?,
+        Version::Six => ipv6(&rest)?,
+        Version::FirstNibble => match rest.bytes.first().map(|byte| byte >> 4) {
+            Some(4) => ipv4(&rest)?,
+            Some(6) => ipv6(&rest)?,
+            _ => return Err(NotCounted::NoWay),
+        },
+    };
+    counted.outgoing = found.outgoing;
+    Ok(counted)
+}
+
+// ---- Rule 2: the way to the IP header ------------------------------------------------------------------------------
+
+/// Who says which version the IP header has.
+#[derive(Clone, Copy)]
+enum Version {
+    Four,
+    Six,
+    FirstNibble,
+}
+
+/// Where the IP header begins.
+struct Found {
+    offset: usize,
+    version: Version,
+    outgoing: bool,
+}
+
+fn found(offset: usize, version: Version) -> Option<Found> {
+    Some(Found { offset, version, outgoing: false })
+}
+
+fn way(link_type: i32, frame: &[u8]) -> Option<Found> {
+    match link_type {
+        1 => ethernet_type(frame, 12),
+        113 => {
+            let packet_type = be16(frame, 0)?;
+            let found = cooked_protocol(frame, 14, 16)?;
+            Some(Found { outgoing: packet_type == 4, ..found })
+        }
+        276 => {
+            let packet_type = *frame.get(10)?;
+            // The header is 20 bytes, its protocol stands in front.
+            let found = cooked_protocol(frame, 0, 20)?;
+            Some(Found { outgoing: packet_type == 4, ..found })
+        }
+        12 | 14 | 101 => found(0, Version::FirstNibble),
+        228 => found(0, Version::Four),
+        229 => found(0, Version::Six),
+        0 | 108 => match frame.get(..4)? {
+            [0, 0, 0, family] | [family, 0, 0, 0] => address_family(*family, 4),
+            _ => None,
+        },
+        9 => ppp(frame, 0),
+        50 => match frame.first()? {
+            0x0f | 0x8f => cisco_hdlc(frame),
+            _ => ppp(frame, 0),
+        },
+        104 => cisco_hdlc(frame),
+        105 => wireless(frame, 0, false),
+        119 => prism(frame),
+        127 => radiotap(frame),
+        192 => ppi(frame),
+        239 => nflog(frame),
+        _ => None,
+    }
+}
+
+/// Family 2, or 10/24/28/30.
+fn address_family(family: u8, offset: usize) -> Option<Found> {
+    match family {
+        2 => found(offset, Version::Four),
+        10 | 24 | 28 | 30 => found(offset, Version::Six),
+        _ => None,
+    }
+}
+
+/// An EtherType at `at`, or in its place an 802.3 length; what it announces follows it.
+fn ethernet_type(frame: &[u8], at: usize) -> Option<Found> {
+    match be16(frame, at)? {
+        0..=1500 => snap(frame, at + 2),
+        other => ether_type(frame, other, at + 2),
+    }
+}
+
+/// What `ether_type` announces begins at `offset`, behind any number of VLAN tags.
+fn ether_type(frame: &[u8], mut ether_type: u16, mut offset: usize) -> Option<Found> {
+    while let 0x8100 | 0x88a8 | 0x9100 = ether_type {
+        ether_type = be16(frame, offset + 2)?;
+        offset += 4;
+        if ether_type <= 1500 {
+            return snap(frame, offset);
+        }
+    }
+    match ether_type {
+        0x0800 => found(offset, Version::Four),
+        0x86dd => found(offset, Version::Six),
+        0x8847 | 0x8848 => mpls(frame, offset),
+        // Version and type, code, session, length; then PPP.
+        0x8864 => match be16(frame, offset + 6)? {
+            0x0021 => found(offset + 8, Version::Four),
+            0x0057 => found(offset + 8, Version::Six),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// LLC with SNAP and organisation 0: its last two bytes are an EtherType.
+fn snap(frame: &[u8], at: usize) -> Option<Found> {
+    match frame.get(at..at + 8)? {
+        [0xaa, 0xaa, 0x03, 0, 0, 0, high, low] => ether_type(frame, u16::from_be_bytes([*high, *low]), at + 8),
+        _ => None,
+    }
+}
+
+/// Label entries of four bytes up to the one with the bottom bit.
+fn mpls(frame: &[u8], mut at: usize) -> Option<Found> {
+    while frame.get(at..at + 4)?[2] & 1 == 0 {
+        at += 4;
+    }
+    found(at + 4, Version::FirstNibble)
+}
+
+/// The protocol field of a cooked header, with Linux's own numbers below 1536: 4 is an LLC frame.
+fn cooked_protocol(frame: &[u8], at: usize, header: usize) -> Option<Found> {
+    frame.get(..header)?;
+    match be16(frame, at)? {
+        4 => snap(frame, header),
+        other => ether_type(frame, other, header),
+    }
+}
+
+/// PPP, with address and control in front or without, and with a protocol of two bytes or of one.
+fn ppp(frame: &[u8], at: usize) -> Option<Found> {
+    let at = if frame.get(at..)?.starts_with(&[0xff, 0x03]) { at + 2 } else { at };
+    match frame.get(at..)? {
+        [0x21, ..] => found(at + 1, Version::Four),
+        [0x57, ..] => found(at + 1, Version::Six),
+        [0, 0x21, ..] => found(at + 2, Version::Four),
+        [0, 0x57, ..] => found(at + 2, Version::Six),
+        _ => None,
+    }
+}
+
+/// Address, control, then an EtherType.
+fn cisco_hdlc(frame: &[u8]) -> Option<Found> {
+    ether_type(frame, be16(frame, 2)?, 4)
+}
+
+/// An 802.11 frame at `at`: unprotected data with LLC/SNAP.
+fn wireless(frame: &[u8], at: usize, padded_header: bool) -> Option<Found> {
+    let control = frame.get(at..at + 2)?;
+    let (version, kind, subtype, flags) = (control[0] & 3, control[0] >> 2 & 3, control[0] >> 4, control[1]);
+    let (quality_of_service, no_payload) = (subtype & 8 != 0, subtype & 4 != 0);
+    let (four_addresses, protected, order) = (flags & 3 == 3, flags & 0x40 != 0, flags & 0x80 != 0);
+    if version != 0 || kind != 2 || no_payload || protected {
+        return None;
+    }
+    let mut header = 24;
+    if four_addresses {
+        header += 6;
+    }
+    if quality_of_service {
+        let aggregated = frame.get(at + header)? & 0x80 != 0;
+        if aggregated {
+            return None;
+        }
+        header += if order { 6 } else { 2 };
+    }
+    if padded_header {
+        header = header.div_ceil(4) * 4;
+    }
+    snap(frame, at + header)
+}
+
+/// A radiotap header says its own length, and in its flags whether the 802.11 header is padded to four bytes.
+fn radiotap(frame: &[u8]) -> Option<Found> {
+    let length = usize::from(le16(frame, 2)?);
+    let header = frame.get(..length).filter(|header| header.len() >= 8)?;
+    wireless(frame, length, radiotap_flags(header).unwrap_or(0) & 0x20 != 0)
+}
+
+/// The second field, where it is present; the first, a clock, is eight bytes on an eight-byte boundary.
+fn radiotap_flags(header: &[u8]) -> Option<u8> {
+    let mut fields = 8;
+    // The top bit of a presence word says that another one follows.
+    while header.get(fields - 1)? & 0x80 != 0 {
+        fields += 4;
+    }
+    if header[4] & 1 != 0 {
+        fields = fields.div_ceil(8) * 8 + 8;
+    }
+    if header[4] & 2 != 0 { header.get(fields).copied() } else { None }
+}
+
+/// A Prism header, little endian, or an AVS header in its place, big endian: both say their own length.
+fn prism(frame: &[u8]) -> Option<Found> {
+    let length = match *frame.get(..8)? {
+        [0x80, 0x21, 0x10, _, a, b, c, d] => u32::from_be_bytes([a, b, c, d]),
+        [_, _, _, _, a, b, c, d] => u32::from_le_bytes([a, b, c, d]),
+        _ => return None,
+    } as usize;
+    if length < 8 || length > frame.len() { None } else { wireless(frame, length, false) }
+}
+
+/// A PPI header says its own length, at least its fixed eight bytes, and the link type behind it.
+fn ppi(frame: &[u8]) -> Option<Found> {
+    let length = usize::from(le16(frame, 2)?).max(8);
+    let inner = match *frame.get(4..8)? {
+        [low, high, 0, 0] => i32::from(u16::from_le_bytes([low, high])),
+        _ => return None,
+    };
+    if inner == 192 {
+        return None;
+    }
+    let found = way(inner, frame.get(length..)?)?;
+    Some(Found { offset: length + found.offset, ..found })
+}
+
+/// Family, version, resource; then attributes in the byte order of this machine, of which 9 is the packet.
+fn nflog(frame: &[u8]) -> Option<Found> {
+    let family = *frame.get(..4)?.first()?;
+    let mut at = 4;
+    loop {
+        let header = frame.get(at..at + 4)?;
+        let length = usize::from(u16::from_ne_bytes([header[0], header[1]]));
+        let kind = u16::from_ne_bytes([header[2], header[3]]);
+        if kind == 9 {
+            return address_family(family, at + 4);
+        }
+        if length < 4 {
+            return None;
+        }
+        at += length.div_ceil(4) * 4;
+    }
+}
+
+// ---- Rules 4 to 7: the IP header and what stands above it ----------------------------------------------------------
+
+/// What follows the link header: the captured bytes, and how many there were on the wire.
+struct At<'a> {
+    bytes: &'a [u8],
+    wire: usize,
+}
+
+fn ipv4(rest: &At<'_>) -> Result<Counted, NotCounted> {
+    let header = rest.bytes.get(..20).ok_or(NotCounted::Truncated)?;
+    let header_length = usize::from(header[0] & 0x0f) * 4;
+    if rest.bytes.len() < header_length {
+        return Err(NotCounted::Truncated);
+    }
+    let total = usize::from(u16::from_be_bytes([header[2], header[3]]));
+    if header[0] >> 4 != 4 || header_length < 20 || (total > 0 && total < header_length) {
+        return Err(NotCounted::Malformed);
+    }
+    let bytes = if total == 0 { rest.wire } else { total.min(rest.wire) };
+    let later_fragment = u16::from_be_bytes([header[6], header[7]]) & 0x1fff != 0;
+    let above = if later_fragment { None } else { inside(rest, bytes).get(header_length..) };
+    let address = |at: usize| IpAddr::V4(Ipv4Addr::new(header[at], header[at + 1], header[at + 2], header[at + 3]));
+    Ok(counted(address(12), address(16), header[9], above, bytes))
+}
+
+fn ipv6(rest: &At<'_>) -> Result<Counted, NotCounted> {
+    let header = rest.bytes.get(..40).ok_or(NotCounted::Truncated)?;
+    if header[0] >> 4 != 6 {
+        return Err(NotCounted::Malformed);
+    }
+    let bytes = match (u16::from_be_bytes([header[4], header[5]]), header[6]) {
+        (0, 59) => 40.min(rest.wire),
+        (0, _) => rest.wire,
+        (payload, _) => (40 + usize::from(payload)).min(rest.wire),
+    };
+    let (protocol, above) = walk(header[6], inside(rest, bytes).get(40..).unwrap_or(&[]));
+    let address = |at: usize| {
+        let mut octets = [0; 16];
+        octets.copy_from_slice(&header[at..at + 16]);
+        IpAddr::V6(Ipv6Addr::from(octets))
+    };
+    Ok(counted(address(8), address(24), protocol, above, bytes))
+}
+
+/// The captured bytes inside the IP length.
+fn inside<'a>(rest: &At<'a>, bytes: usize) -> &'a [u8] {
+    &rest.bytes[..bytes.min(rest.bytes.len())]
+}
+
+/// The protocol at the end of the chain, and what of it is there unless this is a later fragment.
+fn walk(first: u8, payload: &[u8]) -> (u8, Option<&[u8]>) {
+    let (mut protocol, mut left) = (first, payload);
+    loop {
+        let length = match (protocol, left) {
+            (44, [_, _, _, _, _, _, _, _, ..]) => 8,
+            (0 | 43 | 60, [_, length, ..]) => (usize::from(*length) + 1) * 8,
+            (51, [_, length, ..]) => (usize::from(*length) + 2) * 4,
+            _ => return (protocol, Some(left)),
+        };
+        let Some(after) = left.get(length..) else { return (protocol, Some(left)) };
+        if protocol == 44 && u16::from_be_bytes([left[2], left[3]]) >> 3 != 0 {
+            return (left[0], None);
+        }
+        (protocol, left) = (left[0], after);
+    }
+}
+
+/// Puts the parts together. `above` is what of the transport header lies inside the IP length and was captured.
+fn counted(source: IpAddr, destination: IpAddr, protocol: u8, above: Option<&[u8]>, bytes: usize) -> Counted {
+    let above = above.unwrap_or(&[]);
+    let (source_port, destination_port) = match (protocol, above) {
+        (6 | 17, [a, b, c, d, ..]) => (u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d])),
+        _ => (0, 0),
+    };
+    Counted {
+        source,
+        destination,
+        protocol,
+        source_port,
+        destination_port,
+        tcp_flags: if protocol == 6 { above.get(13).copied().unwrap_or(0) } else { 0 },
+        icmp_type: if protocol == 1 || protocol == 58 { above.first().copied() } else { None },
+        outgoing: false,
+        bytes: bytes as u32,
+    }
+}
+
+// ---- Numbers ---------------------------------------------------------------------------------------------------
+
+fn be16(frame: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_be_bytes([*frame.get(at)?, *frame.get(at + 1)?]))
+}
+
+fn le16(frame: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_le_bytes([*frame.get(at)?, *frame.get(at + 1)?]))
+}

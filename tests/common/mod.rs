@@ -1,0 +1,15 @@
+//! What the tests share: frames built layer by layer, capture files written by hand, a second reader of frames, and the
+//! program run over a capture.
+
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+pub mod agreement;
+pub mod corpus;
+pub mod crasher;
+pub mod generate;
+pub mod hand;
+pub mod ip;
+pub mod link;
+pub mod pcapng;
+pub mod replay;
+pub mod savefile;

@@ -1,0 +1,348 @@
+//! The counting contract, rule by rule, with the numbers written out; among them the places where the packet crate
+//! reads a header otherwise.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::agreement::decode;
+use common::ip::{
+    ALICE, ALICE_6, AUTHENTICATION, BOB, BOB_6, DESTINATION_OPTIONS, HOP_BY_HOP, Ipv4, Ipv6, NO_NEXT_HEADER, ROUTING,
+    authentication_header, fragment_header, icmp, icmpv6, options_header, other, tcp, udp,
+};
+use common::link::{Link, Sample};
+use common::{corpus, hand};
+use trafficmonitor::decode::{Decoder, NotIp};
+use trafficmonitor::packet::{LinkType, Packet, TcpFlags};
+
+fn read(sample: &Sample) -> Result<Packet, NotIp> {
+    decode(sample.link_type, &sample.bytes, sample.wire_bytes)
+}
+
+fn packet(sample: &Sample) -> Packet {
+    read(sample).unwrap_or_else(|reason| panic!("not IP: {reason:?}: {sample:x?}"))
+}
+
+fn ipv4(packet: &Ipv4) -> Sample {
+    Link::ethernet().carrying_ipv4(&packet.build())
+}
+
+fn ipv6(packet: &Ipv6) -> Sample {
+    Link::ethernet().carrying_ipv6(&packet.build())
+}
+
+/// Protocol, source port, destination port.
+fn protocol_and_ports(packet: &Packet) -> (u8, u16, u16) {
+    (packet.protocol.0, packet.source_port, packet.destination_port)
+}
+
+// ---- Rules 1 and 2: the frame, and the way to the IP header ----------------------------------------------------------
+
+#[test]
+fn captured_bytes_past_the_wire_length_do_not_exist() {
+    let sample = ipv4(&Ipv4::carrying(udp(1_000, 53, b""))).on_wire(14 + 23);
+    assert_eq!(protocol_and_ports(&packet(&sample)), (17, 0, 0));
+    assert_eq!(packet(&sample).bytes, 23);
+}
+
+#[test]
+fn every_link_leads_to_the_same_packet() {
+    let request = Ipv4::carrying(tcp(40_000, 443, 0x12, b"abc")).build();
+    for (name, link) in corpus::links() {
+        let packet = packet(&link.carrying(&request));
+        assert_eq!((packet.addresses.source(), packet.addresses.destination()), (ALICE.into(), BOB.into()), "{name}");
+        assert_eq!(protocol_and_ports(&packet), (6, 40_000, 443), "{name}");
+        assert_eq!((packet.bytes, packet.tcp_flags), (43, TcpFlags(0x12)), "{name}");
+    }
+}
+
+#[test]
+fn every_link_leads_to_the_same_ipv6_packet() {
+    let query = Ipv6::carrying(udp(5_353, 53, b"abc")).build();
+    for (name, link) in corpus::links() {
+        let packet = packet(&link.carrying(&query));
+        let addresses = (packet.addresses.source(), packet.addresses.destination());
+        assert_eq!(addresses, (ALICE_6.into(), BOB_6.into()), "{name}");
+        assert_eq!(protocol_and_ports(&packet), (17, 5_353, 53), "{name}");
+        assert_eq!(packet.bytes, 51, "{name}");
+    }
+}
+
+#[test]
+fn five_vlan_tags_lead_to_ip() {
+    let tagged = [0x88a8, 0x8100, 0x9100, 0x8100, 0x8100].into_iter().fold(Link::ethernet(), Link::vlan);
+    assert_eq!(protocol_and_ports(&packet(&tagged.carrying(&Ipv4::carrying(udp(7, 9, b"")).build()))), (17, 7, 9));
+}
+
+#[test]
+fn link_layer_lengths_are_not_used() {
+    let query = Ipv4::carrying(udp(7, 9, b"0123456789")).build();
+    assert_eq!(packet(&Link::ethernet().snap().carrying(&query)).bytes, 38);
+    assert_eq!(packet(&Link::ethernet().pppoe().carrying(&query)).bytes, 38);
+}
+
+#[test]
+fn cooked_headers_tell_a_packet_on_its_way_out() {
+    let request = Ipv4::carrying(icmp(8)).build();
+    for link in [Link::cooked, Link::cooked_v2] {
+        assert!(packet(&link(4).carrying(&request)).outgoing);
+        for packet_type in 0..4 {
+            assert!(!packet(&link(packet_type).carrying(&request)).outgoing);
+        }
+    }
+}
+
+#[test]
+fn what_is_not_ip_is_not_ip() {
+    for ether_type in [0x0806, 0x8035, 0x88cc, 0x88e5, 0x894f, 0x6558, 0x8863] {
+        assert!(read(&Link::ethernet().carrying_ether_type(ether_type, &[0x45; 60])).is_err(), "{ether_type:04x}");
+    }
+    assert!(read(&Link::ethernet().carrying_ether_type(60, &[0x42, 0x42, 3, 0, 0, 0, 0, 0])).is_err());
+}
+
+#[test]
+fn snap_of_another_organisation_is_not_ip() {
+    let mut sample = Link::ethernet().snap().carrying(&Ipv4::carrying(icmp(8)).build());
+    assert!(read(&sample).is_ok());
+    sample.bytes[19] = 0xf8;
+    assert!(read(&sample).is_err());
+}
+
+#[test]
+fn protected_wireless_frames_are_not_ip() {
+    let mut sample = Link::wireless().carrying(&Ipv4::carrying(icmp(8)).build());
+    assert!(read(&sample).is_ok());
+    sample.bytes[1] |= 0x40;
+    assert!(read(&sample).is_err());
+}
+
+#[test]
+fn link_types_that_must_or_should_work_do_and_others_are_refused() {
+    for link_type in hand::MUST.into_iter().chain(hand::SHOULD) {
+        assert!(Decoder::new(LinkType(link_type)).is_ok(), "{link_type}");
+    }
+    for link_type in [2, 6, 117, 147, 189, 220, 249, 65_535, -1] {
+        assert!(Decoder::new(LinkType(link_type)).is_err(), "{link_type}");
+    }
+}
+
+// ---- Rule 3: only the outermost IP header counts ----------------------------------------------------------------------
+
+#[test]
+fn tunnelled_packets_stay_inside() {
+    let inner = Ipv6::carrying(tcp(1, 2, 2, b"")).build();
+    assert_eq!(protocol_and_ports(&packet(&ipv4(&Ipv4::carrying(other(41, &inner))))), (41, 0, 0));
+    let inner = Ipv4::carrying(tcp(1, 2, 2, b"")).build();
+    assert_eq!(protocol_and_ports(&packet(&ipv4(&Ipv4::carrying(other(4, &inner))))), (4, 0, 0));
+    let geneve = udp(1_000, 6_081, &[&[0, 0, 0x65, 0x58, 0, 0, 1, 0][..], &inner].concat());
+    assert_eq!(protocol_and_ports(&packet(&ipv4(&Ipv4::carrying(geneve)))), (17, 1_000, 6_081));
+}
+
+// ---- Rule 4: IPv4 and IPv6 headers ------------------------------------------------------------------------------------
+
+#[test]
+fn a_header_that_is_not_captured_whole_is_truncated() {
+    let optioned = ipv4(&Ipv4::carrying(udp(1, 2, b"")).options(2));
+    assert_eq!(read(&optioned.cut(14 + 19)), Err(NotIp::TruncatedIp));
+    assert_eq!(read(&optioned.cut(14 + 27)), Err(NotIp::TruncatedIp));
+    assert!(read(&optioned.cut(14 + 28)).is_ok());
+    let query = ipv6(&Ipv6::carrying(udp(1, 2, b"")));
+    assert_eq!(read(&query.cut(14 + 39)), Err(NotIp::TruncatedIp));
+    assert!(read(&query.cut(14 + 40)).is_ok());
+}
+
+#[test]
+fn truncated_comes_before_malformed() {
+    let both = ipv4(&Ipv4::carrying(udp(1, 2, b"")).version(6).header_words(15).total_length(1)).cut(14 + 40);
+    assert_eq!(read(&both), Err(NotIp::TruncatedIp));
+    let short = ipv6(&Ipv6::carrying(udp(1, 2, b"")).version(4)).cut(14 + 39);
+    assert_eq!(read(&short), Err(NotIp::TruncatedIp));
+}
+
+#[test]
+fn a_total_length_below_the_headers_is_malformed() {
+    let request = |total| ipv4(&Ipv4::carrying(tcp(1, 2, 2, b"")).options(1).total_length(total));
+    assert_eq!(read(&request(23)), Err(NotIp::MalformedIp));
+    assert_eq!(read(&request(1)), Err(NotIp::MalformedIp));
+    assert_eq!(packet(&request(24)).bytes, 24);
+}
+
+#[test]
+fn a_header_length_below_five_words_is_malformed() {
+    for words in 0..5 {
+        let sample = ipv4(&Ipv4::carrying(tcp(1, 2, 2, b"")).header_words(words));
+        assert_eq!(read(&sample), Err(NotIp::MalformedIp), "{words}");
+    }
+}
+
+#[test]
+fn the_ether_type_decides_the_version_and_the_nibble_must_agree() {
+    let (four, six) = (Ipv4::carrying(udp(1, 2, &[0; 40])).build(), Ipv6::carrying(udp(1, 2, b"")).build());
+    assert_eq!(read(&Link::ethernet().carrying_ipv4(&six)), Err(NotIp::MalformedIp));
+    assert_eq!(read(&Link::ethernet().carrying_ipv6(&four)), Err(NotIp::MalformedIp));
+    assert_eq!(read(&Link::none(228).carrying_ipv4(&six)), Err(NotIp::MalformedIp));
+    assert_eq!(read(&Link::none(229).carrying_ipv6(&four)), Err(NotIp::MalformedIp));
+}
+
+#[test]
+fn the_first_nibble_decides_for_raw_and_mpls() {
+    for link in [Link::none(12), Link::none(14), Link::none(101), Link::ethernet().mpls(3)] {
+        assert_eq!(packet(&link.clone().carrying(&Ipv4::carrying(udp(1, 2, b"")).build())).bytes, 28);
+        assert_eq!(packet(&link.clone().carrying(&Ipv6::carrying(udp(1, 2, b"")).build())).bytes, 48);
+        for version in [0, 1, 5, 7, 15] {
+            let strange = Ipv4::carrying(udp(1, 2, &[0; 40])).version(version).build();
+            assert!(read(&link.clone().carrying(&strange)).is_err(), "{version}");
+        }
+    }
+}
+
+#[test]
+fn a_total_length_of_0_is_what_was_on_the_wire() {
+    let offloaded = ipv4(&Ipv4::carrying(tcp(1, 443, 0x10, &[0; 100])).total_length(0));
+    assert_eq!(packet(&offloaded).bytes, 140);
+    assert_eq!(packet(&offloaded.clone().on_wire(80_014)).bytes, 80_000);
+    assert_eq!(protocol_and_ports(&packet(&offloaded.cut(14 + 24))), (6, 1, 443));
+}
+
+#[test]
+fn a_payload_length_of_0_is_what_was_on_the_wire_unless_nothing_follows() {
+    let jumbo = ipv6(&Ipv6::carrying(tcp(1, 443, 0x10, &[0; 100])).payload_length(0)).on_wire(80_014);
+    assert_eq!(packet(&jumbo).bytes, 80_000);
+    let empty = ipv6(&Ipv6::carrying(other(NO_NEXT_HEADER, &[0; 6])).payload_length(0));
+    assert_eq!(packet(&empty).bytes, 40);
+}
+
+// ---- Rule 5: IP bytes -------------------------------------------------------------------------------------------------
+
+#[test]
+fn padding_is_not_counted_and_a_lying_length_is_bounded_by_the_wire() {
+    assert_eq!(packet(&ipv4(&Ipv4::carrying(tcp(1, 2, 2, b""))).padded(6)).bytes, 40);
+    assert_eq!(packet(&ipv4(&Ipv4::carrying(tcp(1, 2, 2, b"")).total_length(65_535))).bytes, 40);
+    assert_eq!(packet(&ipv6(&Ipv6::carrying(tcp(1, 2, 2, b"")).payload_length(65_535))).bytes, 60);
+    assert_eq!(packet(&ipv6(&Ipv6::carrying(tcp(1, 2, 2, b"")).payload_length(20)).padded(9)).bytes, 60);
+}
+
+#[test]
+fn a_packet_cut_by_the_snap_length_counts_in_full() {
+    assert_eq!(packet(&ipv4(&Ipv4::carrying(tcp(1, 2, 2, &[0; 1_000]))).cut(96)).bytes, 1_040);
+}
+
+// ---- Rule 6: the protocol ---------------------------------------------------------------------------------------------
+
+#[test]
+fn an_authentication_header_in_ipv4_is_not_walked() {
+    let mut authenticated = authentication_header(4).bytes;
+    authenticated[0] = 6;
+    authenticated.extend(tcp(1, 2, 2, b"").bytes);
+    let packet = packet(&ipv4(&Ipv4::carrying(other(AUTHENTICATION, &authenticated))));
+    assert_eq!((protocol_and_ports(&packet), packet.tcp_flags), ((51, 0, 0), TcpFlags(0)));
+}
+
+#[test]
+fn an_authentication_header_in_ipv6_is_walked_whatever_its_length() {
+    for length in [0, 1, 2, 3, 4, 7, 100, 255] {
+        let sample = ipv6(&Ipv6::carrying(udp(7, 9, b"")).through(authentication_header(length)));
+        assert_eq!(protocol_and_ports(&packet(&sample)), (17, 7, 9), "length {length}");
+    }
+}
+
+#[test]
+fn a_hop_by_hop_header_that_is_not_first_is_walked() {
+    let chain = [ROUTING, HOP_BY_HOP, DESTINATION_OPTIONS, HOP_BY_HOP, HOP_BY_HOP];
+    let chain = chain.into_iter().map(|number| options_header(number, 1));
+    let sample = ipv6(&chain.fold(Ipv6::carrying(tcp(7, 9, 0x10, b"")), Ipv6::through));
+    assert_eq!(protocol_and_ports(&packet(&sample)), (6, 7, 9));
+}
+
+#[test]
+fn any_number_of_extension_headers_is_walked() {
+    for depth in 0..=40 {
+        let chain = (0..depth).map(|at| options_header([HOP_BY_HOP, ROUTING, DESTINATION_OPTIONS][at % 3], 0));
+        let sample = ipv6(&chain.fold(Ipv6::carrying(udp(7, 9, b"")), Ipv6::through));
+        assert_eq!(protocol_and_ports(&packet(&sample)), (17, 7, 9), "{depth} headers");
+    }
+}
+
+#[test]
+fn an_extension_header_that_is_not_whole_ends_the_walk_with_its_own_number() {
+    let sample = ipv6(
+        &Ipv6::carrying(udp(7, 9, b""))
+            .through(options_header(ROUTING, 0))
+            .through(options_header(DESTINATION_OPTIONS, 1)),
+    );
+    assert_eq!(packet(&sample.cut(14 + 40)).protocol.0, 43);
+    assert_eq!(packet(&sample.cut(14 + 47)).protocol.0, 43);
+    assert_eq!(packet(&sample.cut(14 + 48)).protocol.0, 60);
+    assert_eq!(packet(&sample.cut(14 + 63)).protocol.0, 60);
+    assert_eq!(packet(&sample.cut(14 + 64)).protocol.0, 17);
+    let lying = Ipv6::carrying(udp(7, 9, b"")).through(options_header(ROUTING, 1)).payload_length(15);
+    assert_eq!(protocol_and_ports(&packet(&ipv6(&lying))), (43, 0, 0));
+}
+
+#[test]
+fn values_that_linux_does_not_walk_are_the_protocol() {
+    for number in [50, 59, 135, 139, 140, 253, 254, 255] {
+        assert_eq!(packet(&ipv6(&Ipv6::carrying(other(number, &[17; 32])))).protocol.0, number);
+    }
+}
+
+#[test]
+fn later_fragments_are_not_walked_and_have_no_ports() {
+    let later = Ipv6::carrying(udp(7, 9, b"")).through(fragment_header(1, true));
+    assert_eq!(protocol_and_ports(&packet(&ipv6(&later))), (17, 0, 0));
+    let looks_like_options = later.through(options_header(DESTINATION_OPTIONS, 0));
+    assert_eq!(protocol_and_ports(&packet(&ipv6(&looks_like_options))), (60, 0, 0));
+    let later = packet(&ipv4(&Ipv4::carrying(tcp(7, 9, 0x12, b"")).fragment(1, false)));
+    assert_eq!((protocol_and_ports(&later), later.tcp_flags), ((6, 0, 0), TcpFlags(0)));
+}
+
+// ---- Rule 7: ports ----------------------------------------------------------------------------------------------------
+
+#[test]
+fn first_fragments_have_ports() {
+    assert_eq!(protocol_and_ports(&packet(&ipv4(&Ipv4::carrying(udp(7, 9, b"")).fragment(0, true)))), (17, 7, 9));
+    let first = Ipv6::carrying(tcp(7, 9, 2, b""))
+        .through(fragment_header(0, true))
+        .through(options_header(DESTINATION_OPTIONS, 0));
+    assert_eq!(protocol_and_ports(&packet(&ipv6(&first))), (6, 7, 9));
+}
+
+#[test]
+fn a_tcp_header_cut_below_20_bytes_still_has_ports_when_4_are_there() {
+    let request = ipv4(&Ipv4::carrying(tcp(7, 9, 2, b"")));
+    for kept in 4..20 {
+        let packet = packet(&request.cut(34 + kept));
+        assert_eq!(protocol_and_ports(&packet), (6, 7, 9), "{kept}");
+        assert_eq!(packet.tcp_flags.contains(TcpFlags::SYN), kept >= 14, "{kept}");
+    }
+    for kept in 0..4 {
+        assert_eq!(protocol_and_ports(&packet(&request.cut(34 + kept))), (6, 0, 0), "{kept}");
+    }
+}
+
+#[test]
+fn ports_must_lie_inside_the_ip_length() {
+    for (total, ports) in [(20, (17, 0, 0)), (23, (17, 0, 0)), (24, (17, 7, 9))] {
+        let sample = ipv4(&Ipv4::carrying(udp(7, 9, b"data")).total_length(total));
+        assert_eq!(protocol_and_ports(&packet(&sample)), ports, "{total}");
+    }
+}
+
+#[test]
+fn ports_do_not_depend_on_the_rest_of_the_header() {
+    let mut broken = tcp(7, 9, 2, b"");
+    broken.bytes[12] = 0xf0;
+    assert_eq!(protocol_and_ports(&packet(&ipv4(&Ipv4::carrying(broken.clone())))), (6, 7, 9));
+    broken.bytes[12] = 0;
+    assert_eq!(protocol_and_ports(&packet(&ipv4(&Ipv4::carrying(broken)))), (6, 7, 9));
+}
+
+#[test]
+fn icmp_types_are_read_and_no_other_protocol_has_ports() {
+    let echo = packet(&ipv4(&Ipv4::carrying(icmp(8))));
+    assert_eq!((protocol_and_ports(&echo), echo.icmp_type), ((1, 0, 0), Some(8)));
+    let unreachable = packet(&ipv6(&Ipv6::carrying(icmpv6(1))));
+    assert_eq!((protocol_and_ports(&unreachable), unreachable.icmp_type), ((58, 0, 0), Some(1)));
+    assert_eq!(protocol_and_ports(&packet(&ipv4(&Ipv4::carrying(other(132, &[1; 12]))))), (132, 0, 0));
+    assert_eq!(protocol_and_ports(&packet(&ipv4(&Ipv4::carrying(other(136, &[1; 12]))))), (136, 0, 0));
+}
