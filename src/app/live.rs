@@ -56,7 +56,7 @@ fn serve_file(
     }
     site.set_ready();
     serve(runtime, listeners, site, signals, || ())?;
-    say(&format!("{frames} read from {}", file.display()));
+    say(&format!("{frames} read from {}", crate::capture::file_name(file)));
     Ok(DONE)
 }
 

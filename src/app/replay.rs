@@ -15,12 +15,14 @@ use crate::export;
 use crate::locality::Classifier;
 use crate::pipeline;
 
-/// Reads the files in order and writes the accounts; those of what came before a fault, too.
+/// Reads the files in order and writes the accounts; those of what came before a fault, too, if anything did.
 pub(super) fn run(replay: Replay) -> anyhow::Result<u8> {
     super::log::start(replay.config.log);
     replay.config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
     let (accounts, outcome) = read(&replay.files, &replay.config);
-    write(&replay, &accounts)?;
+    if outcome.is_ok() || accounts.totals.frames.frames > 0 {
+        write(&replay, &accounts)?;
+    }
     Ok(outcome.err().map_or(DONE, |error| say_error(&error.into())))
 }
 
