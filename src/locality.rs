@@ -72,8 +72,6 @@ impl Default for Config {
 pub struct Classifier {
     local_v4: Ranges<u32>,
     local_v6: Ranges<u128>,
-    own_v4: Vec<u32>,
-    own_v6: Vec<u128>,
 }
 
 impl Classifier {
@@ -81,28 +79,17 @@ impl Classifier {
     /// can never be on the Internet.
     #[must_use]
     pub fn new(config: &Config, interface_addresses: impl IntoIterator<Item = IpAddr>) -> Self {
-        let own: Vec<IpAddr> = config.own_addresses.iter().copied().chain(interface_addresses).collect();
+        let own = config.own_addresses.iter().copied().chain(interface_addresses);
         let (mut local_v4, mut local_v6) = never_on_the_internet();
-        for network in config.networks.iter().copied().chain(own.iter().map(|&address| IpNet::from(address))) {
+        for network in config.networks.iter().copied().chain(own.map(IpNet::from)) {
             match network {
                 IpNet::V4(network) => local_v4.push(network),
                 IpNet::V6(network) => local_v6.push(network),
             }
         }
-        let (mut own_v4, mut own_v6) = (vec![0], vec![0]);
-        for address in own {
-            match address {
-                IpAddr::V4(address) => own_v4.push(address.to_bits()),
-                IpAddr::V6(address) => own_v6.push(address.to_bits()),
-            }
-        }
-        own_v4.sort_unstable();
-        own_v6.sort_unstable();
         Self {
             local_v4: Ranges::new(local_v4.iter().map(|net| (net.network().to_bits(), net.broadcast().to_bits()))),
             local_v6: Ranges::new(local_v6.iter().map(|net| (net.network().to_bits(), net.broadcast().to_bits()))),
-            own_v4,
-            own_v6,
         }
     }
 
@@ -123,16 +110,6 @@ impl Classifier {
             (true, false) => Direction::Outgoing,
             (true, true) => Direction::Local,
             (false, false) => Direction::Transit,
-        }
-    }
-
-    /// Whether packets from `source` are this host's own. The unspecified address is: who has none yet sends from it.
-    #[must_use]
-    #[inline]
-    pub fn is_own(&self, source: IpAddr) -> bool {
-        match source {
-            IpAddr::V4(source) => self.own_v4.binary_search(&source.to_bits()).is_ok(),
-            IpAddr::V6(source) => self.own_v6.binary_search(&source.to_bits()).is_ok(),
         }
     }
 }
@@ -228,15 +205,11 @@ mod tests {
     }
 
     #[test]
-    fn own_addresses_are_local_and_own() {
+    fn own_addresses_are_local() {
         let config = Config { own_addresses: vec!["203.0.113.5".parse().unwrap()], ..Config::default() };
         let classifier = Classifier::new(&config, ["2001:db8::5".parse().unwrap()]);
         assert_eq!(direction(&classifier, "203.0.113.5", "8.8.8.8"), Direction::Outgoing);
         assert_eq!(direction(&classifier, "2001:db8::6", "2001:db8::5"), Direction::Incoming);
-        for own in ["203.0.113.5", "2001:db8::5", "0.0.0.0", "::"] {
-            assert!(classifier.is_own(own.parse().unwrap()), "{own}");
-        }
-        assert!(!classifier.is_own("10.0.0.1".parse().unwrap()));
     }
 
     proptest! {

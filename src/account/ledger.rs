@@ -64,9 +64,13 @@ impl Ledger {
         }))
     }
 
-    /// Takes over what the capture of an interface says of itself.
-    pub fn record_capture(&mut self, interface: InterfaceId, capture: Capture) {
-        self.interfaces[interface.0].capture = Some(capture);
+    /// Adds what the capture of an interface says of itself since it was last heard of.
+    pub fn record_capture(&mut self, interface: InterfaceId, since: Capture) {
+        let capture = self.interfaces[interface.0].capture.get_or_insert_default();
+        capture.up = since.up;
+        capture.received += since.received;
+        capture.dropped_by_kernel += since.dropped_by_kernel;
+        capture.dropped_by_interface += since.dropped_by_interface;
     }
 
     /// Counts ticks at which a capture thread found no empty interval.

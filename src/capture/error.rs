@@ -6,6 +6,26 @@ use std::path::PathBuf;
 /// What can go wrong while capturing; the message says what, where and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The kernel does not say what interfaces there are.
+    #[error(transparent)]
+    Network(#[from] super::network::Error),
+    /// Interfaces that cannot be captured as they were named.
+    #[error(transparent)]
+    Selection(#[from] super::selection::Refusal),
+    /// This process may not capture.
+    #[error("cannot open {name}: permission denied; run as root or: setcap cap_net_raw=ep {}", program())]
+    Permission {
+        /// The interface.
+        name: String,
+    },
+    /// An interface that cannot be opened, or can no longer be captured.
+    #[error("{name}: {reason}")]
+    Interface {
+        /// The interface.
+        name: String,
+        /// libpcap's or the kernel's words.
+        reason: String,
+    },
     /// A file that cannot be opened.
     #[error("cannot open {}: {source}", path.display())]
     OpenFile {
@@ -40,6 +60,11 @@ pub enum Error {
         /// libpcap's words.
         reason: String,
     },
+}
+
+/// The path of this program, as the user must name it.
+fn program() -> String {
+    std::env::current_exe().map_or_else(|_| "./trafficmonitor".to_owned(), |path| path.display().to_string())
 }
 
 /// libpcap's own words, without the name of the error's variant.

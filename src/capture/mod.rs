@@ -4,7 +4,13 @@
 //! dropped; it knows nothing of what is inside a frame.
 
 mod error;
+pub mod live;
+pub mod masquerade;
+pub mod network;
+pub mod once;
+mod program;
 pub mod savefile;
+pub mod selection;
 
 use std::time::Duration;
 
@@ -28,7 +34,7 @@ pub enum Selection {
 pub struct Config {
     /// Which interfaces are captured.
     pub selection: Selection,
-    /// Interfaces that [`Selection::All`] leaves out.
+    /// Interfaces that [`Selection::All`] and [`Selection::Any`] leave out.
     pub excluded: Vec<String>,
     /// A BPF filter in the syntax of pcap-filter(7).
     pub filter: Option<String>,

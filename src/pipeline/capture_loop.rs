@@ -1,30 +1,177 @@
-//! The hot path: one frame into the interval.
+//! The hot path: frames from one interface into intervals, for as long as the interface is to be captured.
 
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Error;
+use super::handover::Exchange;
+use super::orders::{Orders, Plan};
 use crate::account::interval::Interval;
+use crate::capture;
+use crate::capture::live::{Live, Statistics};
+use crate::capture::once::{Origins, is_copy};
 use crate::decode::Decoder;
 use crate::packet::Frame;
 
-/// Whether frames on their way out that this host only forwards are left out: they were counted when they came in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Copies {
-    /// Every frame counts.
-    Count,
-    /// Left out by the packet type of a cooked header; for the pseudo-device `any`, which shows every interface.
-    LeaveOut,
+/// How long to wait before an interface is opened again: doubled each time, up to a bound.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How often a waiting thread looks at its orders.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// Decodes a frame and counts it. Where `origins` are given, a frame on its way out that came in by a captured
+/// interface is left out: it was counted there.
+#[inline]
+pub fn count_frame(decoder: &Decoder, origins: Option<&Origins>, frame: &Frame<'_>, interval: &mut Interval) {
+    match decoder.decode(frame) {
+        Ok(packet) => match origins {
+            Some(origins) if is_copy(packet.outgoing, packet.addresses.source(), origins) => {
+                interval.observe_copy(frame.wire_bytes);
+            }
+            _ => interval.observe(&packet, frame.wire_bytes),
+        },
+        Err(reason) => interval.observe_not_ip(reason, frame.wire_bytes),
+    }
 }
 
-/// Decodes a frame and counts it.
-#[inline]
-pub fn count_frame(decoder: &Decoder, copies: Copies, frame: &Frame<'_>, interval: &mut Interval) {
-    match decoder.decode(frame) {
-        Ok(packet)
-            if copies == Copies::LeaveOut
-                && packet.outgoing
-                && !interval.classifier().is_own(packet.addresses.source()) =>
-        {
-            interval.observe_copy(frame.wire_bytes);
+/// What became of the first try to open an interface.
+pub(super) struct FirstTry {
+    pub interface: String,
+    pub result: Result<(), Error>,
+}
+
+/// Captures one interface until it is told to stop, or the interface is not to be captured any more.
+pub(super) struct CaptureLoop {
+    pub interface: String,
+    pub config: capture::Config,
+    pub tick: Duration,
+    pub orders: Arc<Orders>,
+    pub exchange: Exchange,
+    pub first_try: Option<Sender<FirstTry>>,
+}
+
+/// An open handle and what goes with it.
+struct Session {
+    live: Live,
+    decoder: Decoder,
+    plan: Arc<Plan>,
+    /// What the kernel had counted when it was last asked.
+    recorded: Statistics,
+}
+
+impl CaptureLoop {
+    /// The body of the thread.
+    pub(super) fn run(mut self) {
+        let mut pause = FIRST_PAUSE;
+        while self.is_wanted() {
+            match self.open() {
+                Ok(session) => {
+                    self.report(Ok(()));
+                    tracing::info!(interface = self.interface, "capturing");
+                    pause = FIRST_PAUSE;
+                    if let Err(error) = self.capture(session) {
+                        tracing::warn!(interface = self.interface, %error, "capture ended; trying again");
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!(interface = self.interface, %error, "cannot capture; trying again");
+                    self.report(Err(error));
+                }
+            }
+            self.exchange.hand_over_last();
+            self.wait(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        Ok(packet) => interval.observe(&packet, frame.wire_bytes),
-        Err(reason) => interval.observe_not_ip(reason, frame.wire_bytes),
+    }
+
+    fn is_wanted(&self) -> bool {
+        !self.orders.is_stopping() && self.orders.plan().filters.contains_key(&self.interface)
+    }
+
+    fn report(&mut self, result: Result<(), Error>) {
+        let Some(first_try) = self.first_try.take() else { return };
+        if first_try.send(FirstTry { interface: self.interface.clone(), result }).is_err() {
+            tracing::trace!(interface = self.interface, "nobody waits for the first try");
+        }
+    }
+
+    /// Until `pause` is over, or there is a new plan, which may mean that the interface is back.
+    fn wait(&self, pause: Duration) {
+        let plan = self.orders.plan();
+        let until = Instant::now() + pause;
+        while Instant::now() < until && self.is_wanted() && Arc::ptr_eq(&plan, &self.orders.plan()) {
+            thread::sleep(GLANCE.min(until.saturating_duration_since(Instant::now())));
+        }
+    }
+
+    fn open(&self) -> Result<Session, Error> {
+        let mut live = Live::open(&self.interface, &self.config)?;
+        let decoder = Decoder::new(live.link_type()).map_err(|source| Error::LinkType {
+            origin: self.interface.clone(),
+            name: live.link_type_name(),
+            source,
+        })?;
+        let plan = self.orders.plan();
+        live.attach(self.filter(&plan))?;
+        Ok(Session { live, decoder, plan, recorded: Statistics::default() })
+    }
+
+    fn filter<'a>(&self, plan: &'a Plan) -> Option<&'a str> {
+        plan.filters.get(&self.interface)?.as_deref()
+    }
+
+    /// Counts frames until the interface is not to be captured any more; then all that the kernel has counted by then.
+    fn capture(&mut self, mut session: Session) -> Result<(), Error> {
+        let captured = self.capture_until_unwanted(&mut session);
+        let sealed = session.live.seal().map_err(Error::from);
+        let Session { live, decoder, plan, .. } = &mut session;
+        let interval = self.exchange.filling();
+        live.finish(|frame| count_frame(decoder, plan.origins.as_deref(), &frame, interval));
+        let recorded = self.record(&mut session);
+        captured.and(sealed).and(recorded)
+    }
+
+    fn capture_until_unwanted(&mut self, session: &mut Session) -> Result<(), Error> {
+        let mut next_tick = Instant::now();
+        while self.is_wanted() {
+            self.follow(session)?;
+            let now = Instant::now();
+            if now >= next_tick || self.exchange.filling().is_nearly_full() {
+                next_tick = now + self.tick;
+                self.record(session)?;
+                self.exchange.hand_over();
+            }
+            let wait = self.config.read_timeout.min(next_tick.saturating_duration_since(now));
+            let Session { live, decoder, plan, .. } = session;
+            let interval = self.exchange.filling();
+            live.poll(wait, |frame| count_frame(decoder, plan.origins.as_deref(), &frame, interval))?;
+        }
+        Ok(())
+    }
+
+    /// Takes over a new plan.
+    fn follow(&self, session: &mut Session) -> Result<(), Error> {
+        let plan = self.orders.plan();
+        if Arc::ptr_eq(&plan, &session.plan) {
+            return Ok(());
+        }
+        if let Some(filter) = plan.filters.get(&self.interface)
+            && session.plan.filters.get(&self.interface) != Some(filter)
+        {
+            session.live.attach(filter.as_deref())?;
+            tracing::debug!(interface = self.interface, filter = filter.as_deref().unwrap_or(""), "filter renewed");
+        }
+        session.plan = plan;
+        Ok(())
+    }
+
+    /// Asks the kernel what it has counted.
+    fn record(&mut self, session: &mut Session) -> Result<(), Error> {
+        let counted = session.live.statistics()?;
+        self.exchange.record(counted.since(session.recorded));
+        session.recorded = counted;
+        Ok(())
     }
 }

@@ -1,7 +1,11 @@
 //! The way of the packets: sources into intervals, intervals into the ledger, the ledger into snapshots.
 
+mod accountant;
 pub mod capture_loop;
+mod handover;
+mod orders;
 pub mod replay;
+pub mod supervisor;
 
 use std::time::Duration;
 
@@ -14,6 +18,12 @@ pub enum Error {
     /// Frames that cannot be had.
     #[error(transparent)]
     Capture(#[from] capture::Error),
+    /// A thread that cannot be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+    /// A thread that panicked, which is a fault of the program.
+    #[error("a thread of the pipeline panicked; this is a fault of the program")]
+    Panicked,
     /// Frames of a link type that is not read.
     #[error("{origin}: {source}{}", name.as_deref().map(|name| format!(" ({name})")).unwrap_or_default())]
     LinkType {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Error;
-use super::capture_loop::{Copies, count_frame};
+use super::capture_loop::count_frame;
 use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
 use crate::capture::savefile::Savefile;
@@ -51,7 +51,7 @@ impl Replay {
             let interval = &mut self.interval;
             let read = savefile.read(FRAMES_AT_ONCE, |frame| {
                 captured_bytes += frame.captured.len() as u64;
-                count_frame(&decoder, Copies::Count, &frame, interval);
+                count_frame(&decoder, None, &frame, interval);
             });
             if interval.is_nearly_full() || !matches!(read, Ok(FRAMES_AT_ONCE)) {
                 interval.settle();

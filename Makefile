@@ -1,0 +1,62 @@
+# trafficmonitor: `make run` and `make test` do all on a fresh Debian 12 (or newer) or Ubuntu 24.04 machine with Rust.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# cargo's own variables (CARGO_BUILD_JOBS, CARGO_TARGET_DIR, …) hold.
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+CARGO ?= cargo
+TOOLS := $(CURDIR)/target/tools/bin
+BINARY := $(CARGO_TARGET_DIR)/release/trafficmonitor
+
+# What `make run` captures and where it serves: make run IFACE=eth0 LISTEN=127.0.0.1:9000 ARGS="-promRefresh 1"
+IFACE ?=
+LISTEN ?= :8888
+ARGS ?=
+# What `make fuzz` runs, and for how long: make fuzz TARGET=decode FUZZ_SECONDS=600
+TARGET ?= decode
+FUZZ_SECONDS ?= 60
+
+.PHONY: run
+run: ## install what is missing, build, run the exporter (IFACE=eth0 for one interface, LISTEN=:8888, ARGS=…)
+	@scripts/install.sh run
+	$(CARGO) build --release --locked
+	@IFACE='$(IFACE)' LISTEN='$(LISTEN)' scripts/run.sh $(BINARY) $(ARGS)
+
+.PHONY: test
+test: ## install what the tests need, run every check
+	@scripts/install.sh test
+	@scripts/test.sh
+
+.PHONY: build
+build: ## build the release binary
+	@scripts/install.sh build
+	$(CARGO) build --release --locked
+
+.PHONY: release
+release: build ## build the release binary into bin/
+	install -D -m 755 $(BINARY) bin/trafficmonitor
+
+.PHONY: bench
+bench: ## measure the speed: ratios over libpcap's own iteration, and the criterion benchmarks
+	@scripts/install.sh build
+	$(CARGO) bench --locked
+
+.PHONY: fuzz
+fuzz: ## run a fuzz target (TARGET=decode, FUZZ_SECONDS=60)
+	@PATH="$(TOOLS):$$PATH" scripts/install.sh fuzz
+	PATH="$(TOOLS):$$PATH" RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $(TARGET) -- -max_total_time=$(FUZZ_SECONDS)
+
+.PHONY: fmt
+fmt: ## format the code
+	$(CARGO) fmt
+
+.PHONY: clean
+clean: ## remove what was built
+	$(CARGO) clean
+	rm -rf bin
+
+.PHONY: help
+help: ## show this
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1	\2/p' Makefile | while IFS='	' read -r name text; do printf '  make %-9s%s\n' "$$name" "$$text"; done

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Checks what lies in examples/ by the programs that read it: the group `examples` of scripts/test.sh.
+#
+#   scripts/examples.sh DIRECTORY       where trafficmonitor and the built examples are (target/debug)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+binaries=$1
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+# Runs a check and says how it went; the first that fails ends the script.
+check() {
+    local what=$1
+    shift
+    "$@" >"$scratch/output" 2>&1 || {
+        printf 'examples: %s: FAILED: %s\n' "$what" "$*"
+        cat "$scratch/output"
+        exit 1
+    }
+    printf 'examples: %s: ok\n' "$what"
+}
+
+# systemd wants the program to be there, so a copy of the unit names one that is; the rest is what people install.
+unit=$scratch/trafficmonitor.service
+sed 's,^ExecStart=[^ ]*,ExecStart=/bin/true,' examples/trafficmonitor.service >"$unit"
+
+only_capability_is_net_raw() {
+    [ "$(grep -E '^(Ambient)?Capabilit(yBoundingSet|ies)=' "$unit" | cut -d= -f2 | sort -u)" = CAP_NET_RAW ]
+}
+
+check "prometheus.yml" promtool check config --syntax-only examples/prometheus.yml
+check "trafficmonitor.service: systemd reads it" systemd-analyze verify "$unit"
+check "trafficmonitor.service: one capability" only_capability_is_net_raw
+check "trafficmonitor.service: exposure under 3 of 10" systemd-analyze security --offline=yes --threshold=30 "$unit"
+check "trafficmonitor.yml" "$binaries/trafficmonitor" --config.file examples/trafficmonitor.yml --config.check

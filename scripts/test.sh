@@ -1,0 +1,163 @@
+#!/usr/bin/env bash
+# Runs every check, group by group, and ends with one line: N passed, N failed, N skipped.
+#
+# A cargo test function counts as one, a group that is no cargo test counts as one. What a group needs and does not find
+# skips it, with a line that says how to get it; as root with the captures at hand nothing may be skipped.
+#
+#   scripts/test.sh [GROUP…]            all groups when none is named
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 2
+
+groups=(format lint deny "unit and integration" captures live prometheus examples)
+[ $# -eq 0 ] || groups=("$@")
+
+export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
+export PATH="$PWD/target/tools/bin:$PWD/target/tools/usr/bin:$PATH:/usr/sbin:/sbin"
+captures=${TRAFFICMONITOR_CAPTURES:-../shared/captures}
+logs=$CARGO_TARGET_DIR/test-logs
+mkdir -p "$logs"
+
+# The integration tests that are groups of their own: a test of theirs fails when its needs are missing, it never skips.
+own_groups=(captures live prometheus)
+# No group takes longer; one that does hangs.
+group_seconds=900
+
+passed=0 failed=0 skipped=0
+failures=()
+
+# --- what a group needs: a line why it cannot run, nothing when it can ---
+
+is_root() { [ "$(id -u)" = 0 ]; }
+
+lacks_root() {
+    is_root || echo "needs root (network namespaces, packet capture): sudo env HOME=\"\$HOME\" PATH=\"\$PATH\" make test"
+}
+
+lacks_namespaces() {
+    unshare --net true 2>/dev/null || echo "needs leave to make network namespaces: not in an unprivileged container"
+}
+
+# As root with the captures nothing may be skipped.
+skips_fail() { is_root && [ -d "$captures" ]; }
+
+lacks_captures() {
+    [ -d "$captures" ] || echo "needs the capture files in $captures (or where TRAFFICMONITOR_CAPTURES says)"
+}
+
+# --- the groups: status 0 is passed; cargo's own counts are read from what it prints ---
+
+cargo_test() {
+    timeout --kill-after=10 "$group_seconds" cargo test --locked --no-fail-fast "$@"
+}
+
+format_group() { cargo fmt --check; }
+
+lint_group() { cargo clippy --locked --all-targets -- -D warnings; }
+
+deny_group() {
+    # Not optimised: it builds in a third of the time and runs for a second.
+    cargo deny --version >/dev/null 2>&1 ||
+        cargo install cargo-deny --version 0.20.2 --locked --quiet --debug --no-default-features --root target/tools \
+            --target-dir target/tools/build || return
+    rm -rf target/tools/build
+    cargo deny --locked check bans licenses sources
+}
+
+unit_and_integration_group() {
+    local file name targets=(--lib --bins --examples)
+    for file in tests/*.rs; do
+        name=$(basename "$file" .rs)
+        [[ " ${own_groups[*]} " == *" $name "* ]] || targets+=(--test "$name")
+    done
+    local status=0
+    cargo_test "${targets[@]}" || status=1
+    cargo_test --doc || status=1
+    return "$status"
+}
+
+captures_group() { cargo_test --test captures; }
+
+live_group() { cargo_test --test live -- --test-threads=1; }
+
+prometheus_group() { scripts/unpack.sh prometheus && cargo_test --test prometheus -- --test-threads=1; }
+
+examples_group() {
+    scripts/unpack.sh prometheus &&
+        cargo build --locked --examples --bins &&
+        scripts/examples.sh "$CARGO_TARGET_DIR/debug"
+}
+
+# --- running and counting ---
+
+# Adds up cargo's `test result:` lines of a log: passed, failed, ignored.
+cargo_counts() {
+    sed 's/\x1b\[[0-9;]*m//g' "$1" | awk '
+        /^test result: / {
+            for (i = 1; i < NF; i++) {
+                if ($(i + 1) ~ /^passed/) passed += $i
+                if ($(i + 1) ~ /^failed/) failed += $i
+                if ($(i + 1) ~ /^ignored/) ignored += $i
+            }
+        }
+        END { print passed + 0, failed + 0, ignored + 0 }'
+}
+
+count() {
+    local group=$1 log=$2 status=$3 ok=0 bad=0 ignored=0
+    if grep -q '^test result: ' <(sed 's/\x1b\[[0-9;]*m//g' "$log"); then
+        read -r ok bad ignored < <(cargo_counts "$log")
+    elif [ "$status" = 0 ]; then
+        ok=1
+    fi
+    # A group that fails without a failed test: it did not compile, was killed, or is no cargo test.
+    if [ "$status" != 0 ] && [ "$bad" = 0 ]; then bad=1; fi
+    if [ "$bad" != 0 ]; then failures+=("$group: see $log"); fi
+    if [ "$ignored" != 0 ]; then forbid_skips "$group"; fi
+    passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + ignored))
+}
+
+skip() {
+    printf 'SKIPPED %s: %s\n' "$1" "$2"
+    skipped=$((skipped + 1))
+    forbid_skips "$1"
+}
+
+forbid_skips() {
+    skips_fail || return 0
+    failed=$((failed + 1))
+    failures+=("$1: skipped, but as root and with $captures nothing may be")
+}
+
+run() {
+    local group=$1 name=${1// /_} needs=$2 lacking="" log status=0 need
+    printf '\n== %s ==\n' "$group"
+    for need in $needs; do
+        [ -n "$lacking" ] || lacking=$("lacks_$need")
+    done
+    if [ -n "$lacking" ]; then
+        skip "$group" "$lacking"
+        return
+    fi
+    log=$logs/$name.log
+    local start=$SECONDS
+    "${name}_group" </dev/null 2>&1 | tee "$log"
+    status=${PIPESTATUS[0]}
+    count "$group" "$log" "$status"
+    printf -- '-- %s: %s, %s s\n' "$group" "$([ "$status" = 0 ] && echo ok || echo FAILED)" $((SECONDS - start))
+}
+
+for group in "${groups[@]}"; do
+    case "$group" in
+    format | lint | deny | "unit and integration" | examples) run "$group" "" ;;
+    captures) run "$group" "captures" ;;
+    live) run "$group" "root namespaces" ;;
+    prometheus) run "$group" "root" ;;
+    *) printf 'test: no such group: %s\n' "$group" >&2 && exit 2 ;;
+    esac
+done
+
+printf '\n'
+[ "${#failures[@]}" = 0 ] || printf 'FAILED %s\n' "${failures[@]}"
+printf '%s passed, %s failed, %s skipped\n' "$passed" "$failed" "$skipped"
+[ "$failed" = 0 ]

@@ -1,0 +1,287 @@
+//! A live handle of libpcap: opened, sealed and unsealed in the kernel, polled with an own deadline.
+//!
+//! libpcap's blocking reads never return on an idle link with TPACKET_V3, and its `breakloop` looks like an end of file,
+//! so handles are non-blocking and polled here. Filters are compiled by libpcap, but attached to the socket by us: only
+//! so are they exact from one packet to the next (libpcap drains with a filter of its own in between and runs the
+//! filter again in user space, where `inbound` means nothing).
+
+#![allow(unsafe_code)]
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::time::{Duration, Instant};
+
+use pcap::{Active, Capture, Linktype};
+
+use super::Config;
+use super::error::{Error, words};
+use super::program;
+use crate::packet::{Frame, LinkType, Timestamp};
+
+const COOKED: Linktype = Linktype(113);
+const COOKED_2: Linktype = Linktype(276);
+
+/// The most bytes of one frame that libpcap hands over (its `MAXIMUM_SNAPLEN`).
+const MAXIMUM_CAPTURED: u32 = 262_144;
+
+/// How long to wait when a handle that is being closed only gives errors.
+const RETRY_PAUSE: Duration = Duration::from_millis(10);
+
+/// The most blocks that [`Live::drain`] reads.
+const MOST_DRAINED: usize = 100_000;
+
+/// What the kernel counted for a handle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Statistics {
+    /// Packets that passed the filter, those dropped included.
+    pub received: u64,
+    /// Packets for which the ring had no room.
+    pub dropped_by_kernel: u64,
+    /// Packets that the network interface or its driver dropped.
+    pub dropped_by_interface: u64,
+}
+
+/// An open handle on an interface.
+pub struct Live {
+    name: String,
+    capture: Capture<Active>,
+    link_type: Linktype,
+    fd: RawFd,
+    read_timeout: Duration,
+    statistics: Statistics,
+    last: pcap::Stat,
+}
+
+impl Statistics {
+    /// What was counted since `earlier`.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            received: self.received - earlier.received,
+            dropped_by_kernel: self.dropped_by_kernel - earlier.dropped_by_kernel,
+            dropped_by_interface: self.dropped_by_interface - earlier.dropped_by_interface,
+        }
+    }
+}
+
+impl Live {
+    /// Opens `interface` sealed: no packet gets in, none is counted, until [`Live::attach`].
+    ///
+    /// # Errors
+    /// When there is no such interface, it is down, or this process may not capture.
+    pub fn open(interface: &str, config: &Config) -> Result<Self, Error> {
+        let refused = |error: pcap::Error| cannot_open(interface, &error);
+        let capture = Capture::from_device(interface)
+            .map_err(refused)?
+            .promisc(config.promiscuous)
+            .snaplen(config.snap_length.cast_signed())
+            .buffer_size(config.buffer_bytes.cast_signed())
+            .timeout(i32::try_from(config.read_timeout.as_millis()).unwrap_or(i32::MAX))
+            .open()
+            .map_err(refused)?;
+        let mut capture = capture.setnonblock().map_err(refused)?;
+        if capture.get_datalink() == COOKED {
+            capture.set_datalink(COOKED_2).map_err(refused)?;
+        }
+        let mut live = Self {
+            name: interface.to_owned(),
+            link_type: capture.get_datalink(),
+            fd: capture.as_raw_fd(),
+            capture,
+            read_timeout: config.read_timeout,
+            statistics: Statistics::default(),
+            last: pcap::Stat { received: 0, dropped: 0, if_dropped: 0 },
+        };
+        live.seal()?;
+        live.drain()?;
+        live.last = live.capture.stats().map_err(|error| live.broken(&error))?;
+        Ok(live)
+    }
+
+    /// What stands before the IP header of its frames.
+    #[must_use]
+    pub fn link_type(&self) -> LinkType {
+        LinkType(self.link_type.0)
+    }
+
+    /// libpcap's name of that link type.
+    #[must_use]
+    pub fn link_type_name(&self) -> Option<String> {
+        self.link_type.get_name().ok()
+    }
+
+    /// From here on the packets that pass `filter` count, all without one. Takes the place of the filter before
+    /// between two packets.
+    ///
+    /// # Errors
+    /// When the filter does not compile for the link type, or the kernel does not take it.
+    pub fn attach(&mut self, filter: Option<&str>) -> Result<(), Error> {
+        let Some(text) = filter else {
+            return detach_program(self.fd).map_err(|source| self.refused(source));
+        };
+        let not_compiled = |reason| Error::Filter { filter: text.to_owned(), reason };
+        let compiled = self.capture.compile(text, true).map_err(|error| not_compiled(words(&error)))?;
+        let mut program = instructions(&compiled);
+        if self.link_type == COOKED_2 && !program::without_cooked_header(&mut program) {
+            return Err(not_compiled("it looks at link-layer fields that cooked frames do not have".to_owned()));
+        }
+        attach_program(self.fd, &program).map_err(|source| self.refused(source))
+    }
+
+    /// From here on no packet counts; those in the ring can still be read.
+    ///
+    /// # Errors
+    /// When the kernel does not take the filter.
+    pub fn seal(&mut self) -> Result<(), Error> {
+        attach_program(self.fd, &program::REJECT_ALL).map_err(|source| self.refused(source))
+    }
+
+    /// Waits up to `wait` for frames and hands over what is there, one block of the ring at a time; gives their number.
+    ///
+    /// # Errors
+    /// When the interface disappeared or went down in a way that ends the handle.
+    pub fn poll(&mut self, wait: Duration, mut on_frame: impl FnMut(Frame<'_>)) -> Result<usize, Error> {
+        wait_readable(self.fd, wait).map_err(|source| self.refused(source))?;
+        let dispatched = self.capture.dispatch(None, |packet| {
+            let header = packet.header;
+            if header.caplen <= MAXIMUM_CAPTURED {
+                let time = Timestamp::from_seconds_and_nanoseconds(header.ts.tv_sec, header.ts.tv_usec * 1_000);
+                on_frame(Frame::new(time, packet.data, header.len));
+            }
+        });
+        dispatched.map_err(|error| self.broken(&error))
+    }
+
+    /// What the kernel counted since the handle was unsealed.
+    ///
+    /// # Errors
+    /// When the kernel does not say.
+    pub fn statistics(&mut self) -> Result<Statistics, Error> {
+        let now = self.capture.stats().map_err(|error| self.broken(&error))?;
+        // libpcap counts in 32 bits and starts over.
+        self.statistics.received += u64::from(now.received.wrapping_sub(self.last.received));
+        self.statistics.dropped_by_kernel += u64::from(now.dropped.wrapping_sub(self.last.dropped));
+        self.statistics.dropped_by_interface += u64::from(now.if_dropped.wrapping_sub(self.last.if_dropped));
+        self.last = now;
+        Ok(self.statistics)
+    }
+
+    /// Reads what is left after [`Live::seal`]: for twice the read timeout, within which the kernel gives back even a
+    /// block that is not full. An interface that has gone is no reason to lose what it had captured.
+    pub fn finish(&mut self, mut on_frame: impl FnMut(Frame<'_>)) {
+        let deadline = Instant::now() + 2 * self.read_timeout;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.poll(left, &mut on_frame) {
+                Ok(0) if left.is_zero() => return,
+                Ok(_) => {}
+                Err(_) if left.is_zero() => return,
+                Err(_) => std::thread::sleep(left.min(RETRY_PAUSE)),
+            }
+        }
+    }
+
+    /// Throws away what got in between the opening and the seal.
+    fn drain(&mut self) -> Result<(), Error> {
+        let deadline = Instant::now() + 2 * self.read_timeout;
+        let mut drained = 0;
+        for _ in 0..MOST_DRAINED {
+            let counted = self.capture.stats().map_err(|error| self.broken(&error))?;
+            if drained >= u64::from(counted.received.wrapping_sub(counted.dropped)) || Instant::now() > deadline {
+                return Ok(());
+            }
+            self.poll(self.read_timeout, |_| drained += 1)?;
+        }
+        Ok(())
+    }
+
+    fn broken(&self, error: &pcap::Error) -> Error {
+        Error::Interface { name: self.name.clone(), reason: words(error) }
+    }
+
+    fn refused(&self, source: io::Error) -> Error {
+        Error::Interface { name: self.name.clone(), reason: source.to_string() }
+    }
+}
+
+/// Checks that libpcap compiles `filter`, for Ethernet, before anything is opened.
+///
+/// # Errors
+/// When it does not.
+pub fn check_filter(filter: &str) -> Result<(), Error> {
+    let not_compiled = |error| Error::Filter { filter: filter.to_owned(), reason: words(&error) };
+    let nowhere = Capture::dead(Linktype::ETHERNET).map_err(not_compiled)?;
+    nowhere.compile(filter, true).map(drop).map_err(not_compiled)
+}
+
+/// The version of the libpcap that the program runs with.
+#[must_use]
+pub fn library_version() -> String {
+    unsafe extern "C" {
+        fn pcap_lib_version() -> *const libc::c_char;
+    }
+    // SAFETY: libpcap gives a pointer to a string that lives as long as the program.
+    let text = unsafe { CStr::from_ptr(pcap_lib_version()) };
+    text.to_string_lossy().into_owned()
+}
+
+/// libpcap says in words alone why it cannot open an interface, so whether this process may capture is asked of the
+/// kernel.
+fn cannot_open(interface: &str, error: &pcap::Error) -> Error {
+    match may_capture() {
+        Err(error) if error.raw_os_error() == Some(libc::EPERM) => Error::Permission { name: interface.to_owned() },
+        _ => Error::Interface { name: interface.to_owned(), reason: words(error) },
+    }
+}
+
+fn may_capture() -> io::Result<()> {
+    // SAFETY: the call takes no pointers; a descriptor that it gives is closed at once.
+    unsafe {
+        let fd = libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0);
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        libc::close(fd);
+    }
+    Ok(())
+}
+
+/// Until the descriptor is readable or has an error to report, or `wait` is over, or a signal came.
+fn wait_readable(fd: RawFd, wait: Duration) -> io::Result<()> {
+    let mut descriptor = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    let milliseconds = i32::try_from(wait.as_micros().div_ceil(1_000)).unwrap_or(i32::MAX);
+    // SAFETY: the pointer is to one descriptor, which outlives the call.
+    let ready = unsafe { libc::poll(&mut descriptor, 1, milliseconds) };
+    match io::Error::last_os_error() {
+        error if ready < 0 && error.kind() != io::ErrorKind::Interrupted => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn instructions(program: &pcap::BpfProgram) -> Vec<libc::sock_filter> {
+    let compiled = program.get_instructions();
+    // SAFETY: `BpfInstruction` is transparent over `struct bpf_insn`, whose layout the kernel's `struct sock_filter`
+    // has: a 16-bit code, two 8-bit jumps, a 32-bit operand.
+    let instructions =
+        unsafe { std::slice::from_raw_parts(compiled.as_ptr().cast::<libc::sock_filter>(), compiled.len()) };
+    instructions.to_vec()
+}
+
+fn attach_program(fd: RawFd, program: &[libc::sock_filter]) -> io::Result<()> {
+    let length = u16::try_from(program.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let program = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
+    set_option(fd, libc::SO_ATTACH_FILTER, &program)
+}
+
+fn detach_program(fd: RawFd) -> io::Result<()> {
+    set_option(fd, libc::SO_DETACH_FILTER, &0_i32)
+}
+
+fn set_option<T>(fd: RawFd, option: libc::c_int, value: &T) -> io::Result<()> {
+    let length = size_of::<T>() as libc::socklen_t;
+    // SAFETY: the pointer is to a value of the length given, which outlives the call; the kernel copies it and, for a
+    // program, the instructions that it points to.
+    let result = unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, option, std::ptr::from_ref(value).cast(), length) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

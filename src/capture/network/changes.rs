@@ -1,0 +1,98 @@
+//! Tells when links, addresses or routes have changed.
+
+use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
+use netlink_sys::protocols::NETLINK_ROUTE;
+use netlink_sys::{Socket, SocketAddr};
+
+use super::Error;
+
+/// What is listened to: links, addresses and routes.
+const GROUPS: libc::c_int = libc::RTMGRP_LINK
+    | libc::RTMGRP_IPV4_IFADDR
+    | libc::RTMGRP_IPV6_IFADDR
+    | libc::RTMGRP_IPV4_ROUTE
+    | libc::RTMGRP_IPV6_ROUTE;
+
+/// The most messages that one answer stands for.
+const MOST_AT_ONCE: usize = 10_000;
+
+/// A listener for changes of the network, in the namespace in which it was opened.
+///
+/// What changes between [`Changes::open`] and a reading is reported afterwards, so: open first, then read.
+#[derive(Debug)]
+pub struct Changes {
+    /// A netlink socket. The standard library's type knows timeouts, and what it does to receive is the same for
+    /// any datagram socket.
+    socket: UnixDatagram,
+}
+
+impl Changes {
+    /// Starts to listen.
+    ///
+    /// # Errors
+    /// The kernel gives no netlink socket.
+    pub fn open() -> Result<Self, Error> {
+        subscribe().map(|socket| Self { socket }).map_err(refused)
+    }
+
+    /// Waits until something changes, at most `timeout`; says whether something did. One answer stands for all
+    /// that had changed by then, and for what the kernel could not queue.
+    ///
+    /// Not every change that is reported shows in a [`super::Network`]: compare two readings. Returns early, with
+    /// `false`, on a signal.
+    ///
+    /// # Errors
+    /// The socket fails.
+    pub fn wait(&self, timeout: Duration) -> Result<bool, Error> {
+        self.receive_all(timeout).map_err(refused)
+    }
+
+    fn receive_all(&self, timeout: Duration) -> io::Result<bool> {
+        if !timeout.is_zero() {
+            self.socket.set_read_timeout(Some(timeout))?;
+            if !self.receive()? {
+                return Ok(false);
+            }
+        }
+        self.socket.set_nonblocking(true)?;
+        let rest = self.drain();
+        self.socket.set_nonblocking(false)?;
+        Ok(rest? || !timeout.is_zero())
+    }
+
+    /// Takes what is queued, but not for ever on a router whose routes never rest.
+    fn drain(&self) -> io::Result<bool> {
+        for taken in 0..MOST_AT_ONCE {
+            if !self.receive()? {
+                return Ok(taken > 0);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether there was a message. What it says does not matter, so it may be cut.
+    fn receive(&self) -> io::Result<bool> {
+        match self.socket.recv(&mut [0; 16]) {
+            Ok(_) => Ok(true),
+            Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => Ok(true),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => Ok(false),
+                _ => Err(error),
+            },
+        }
+    }
+}
+
+fn subscribe() -> io::Result<UnixDatagram> {
+    let mut socket = Socket::new(NETLINK_ROUTE)?;
+    socket.bind(&SocketAddr::new(0, GROUPS.cast_unsigned()))?;
+    Ok(UnixDatagram::from(socket.as_fd().try_clone_to_owned()?))
+}
+
+fn refused(source: io::Error) -> Error {
+    Error::Kernel { what: "changes", source }
+}

@@ -1,0 +1,255 @@
+//! What the kernel knows in the current network namespace: links, their addresses and the routes.
+//!
+//! Takes nothing, gives a [`Network`], a snapshot that two readings of an unchanged kernel give alike, and
+//! [`Changes`], which tells when to read again. Must not know which interfaces are captured, nor pcap.
+
+mod changes;
+mod rtnetlink;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+pub use changes::Changes;
+
+/// The deepest stack of links that is followed; the kernel allows eight (`MAX_NEST_DEV`).
+const DEEPEST_STACK: usize = 8;
+
+/// The most routes that are kept, about 16 MiB; a router that holds the Internet's whole table has more.
+pub const MAX_ROUTES: usize = 1 << 18;
+
+/// Why the kernel's network could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The kernel refused, or the netlink socket failed.
+    #[error("cannot ask the kernel for its {what}: {source}")]
+    Kernel {
+        /// What was asked for: links, addresses, routes or changes.
+        what: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The kernel's answer could not be read.
+    #[error("cannot read what the kernel says of its {what}: {reason}")]
+    Answer {
+        /// What was asked for.
+        what: &'static str,
+        /// What is wrong with the answer.
+        reason: String,
+    },
+}
+
+/// What a link is, as far as that decides which other links show its frames.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkKind {
+    /// An IEEE 802.1Q or 802.1ad VLAN of its parent.
+    Vlan,
+    /// A MAC address of its own on its parent.
+    Macvlan,
+    /// A macvlan with a tap.
+    Macvtap,
+    /// An IP address of its own on its parent.
+    Ipvlan,
+    /// An ipvlan with a tap.
+    Ipvtap,
+    /// A bridge; its ports have it for a controller.
+    Bridge,
+    /// A bond; its members have it for a controller.
+    Bond,
+    /// A team; its members have it for a controller.
+    Team,
+    /// A routing domain; what it shows, its members show too.
+    Vrf,
+    /// One end of a pair; the other end is no parent.
+    Veth,
+    /// A tun or tap device.
+    Tun,
+    /// Another kind, by the kernel's name.
+    Other(String),
+}
+
+impl LinkKind {
+    /// The kind that the kernel calls `name`.
+    #[must_use]
+    pub fn from_name(name: &str) -> Self {
+        match name {
+            "vlan" => Self::Vlan,
+            "macvlan" => Self::Macvlan,
+            "macvtap" => Self::Macvtap,
+            "ipvlan" => Self::Ipvlan,
+            "ipvtap" => Self::Ipvtap,
+            "bridge" => Self::Bridge,
+            "bond" => Self::Bond,
+            "team" => Self::Team,
+            "vrf" => Self::Vrf,
+            "veth" => Self::Veth,
+            "tun" => Self::Tun,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// Whether every frame of such a link passes its parent as well. Only for these the kernel's `IFLA_LINK` is
+    /// a parent: a veth has its peer there, a tunnel the link of its outer packets.
+    #[must_use]
+    pub fn is_child(&self) -> bool {
+        matches!(self, Self::Vlan | Self::Macvlan | Self::Macvtap | Self::Ipvlan | Self::Ipvtap)
+    }
+
+    /// Whether a link that has such a controller passes its frames on to it.
+    fn takes_over(&self) -> bool {
+        matches!(self, Self::Bridge | Self::Bond | Self::Team)
+    }
+}
+
+/// One network interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// The kernel's number; never 0, not used again while the link exists.
+    pub index: u32,
+    /// Its name; bytes that are no UTF-8 are replaced.
+    pub name: String,
+    /// Set up by its administrator.
+    pub up: bool,
+    /// Up and able to carry frames (there is a carrier).
+    pub running: bool,
+    /// The loopback device.
+    pub loopback: bool,
+    /// What it is; nothing for hardware.
+    pub kind: Option<LinkKind>,
+    /// The link below, for the kinds that are children, if it is in this network namespace.
+    pub parent: Option<u32>,
+    /// The bridge, bond, team, VRF or such that it belongs to.
+    pub controller: Option<u32>,
+    /// Its own addresses with the length of their network, in order.
+    pub addresses: Vec<IpNet>,
+}
+
+/// Where the packets to a network leave: the best route of the main table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The network.
+    pub destination: IpNet,
+    /// By which interfaces, in order: several with multipath, none where packets are refused or dropped
+    /// (blackhole, unreachable, prohibit, throw).
+    pub interfaces: Vec<u32>,
+}
+
+/// A snapshot of the kernel's links, addresses and routes, in a network namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Network {
+    /// Every link, by index.
+    pub links: Vec<Link>,
+    /// The main table, one route a destination, by destination. Other tables and the rules that choose them are
+    /// not read.
+    pub routes: Vec<Route>,
+    /// There were more than [`MAX_ROUTES`] routes; the others are missing.
+    pub routes_cut: bool,
+    /// Networks whose every address is this host's: the routes of type local, own addresses among them.
+    pub local: Vec<IpNet>,
+    /// This host forwards packets, of IPv4 or of IPv6.
+    pub forwarding: bool,
+    /// Something that translates addresses is loaded (`nf_nat`, or an iptables table `nat`).
+    pub translating: bool,
+}
+
+impl Network {
+    /// Reads the network of the current namespace.
+    ///
+    /// # Errors
+    /// The kernel refuses (no netlink in a sandbox) or answers what cannot be read.
+    pub fn read() -> Result<Self, Error> {
+        rtnetlink::read()
+    }
+
+    /// The link with this index.
+    #[must_use]
+    pub fn link(&self, index: u32) -> Option<&Link> {
+        self.links.binary_search_by_key(&index, |link| link.index).ok().map(|at| &self.links[at])
+    }
+
+    /// The link with this name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<&Link> {
+        self.links.iter().find(|link| link.name == name)
+    }
+
+    /// This host's own addresses, of all interfaces.
+    pub fn own_addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.links.iter().flat_map(|link| &link.addresses).map(IpNet::addr)
+    }
+
+    /// Every link that shows the frames of `link` too, nearest first.
+    ///
+    /// A bridge or bond does not show the frames of a VLAN on its port or member: the kernel takes the VLAN's
+    /// frames away first. Of a bridge's port, the bridge shows what this host itself sends, receives and routes,
+    /// not what goes from port to port.
+    #[must_use]
+    pub fn shown_on(&self, link: &Link) -> Vec<u32> {
+        let controllers = follow(self.controller(link), |above| self.controller(above));
+        let parents = follow(self.parent(link), |above| self.parent(above));
+        controllers.chain(parents).map(|above| above.index).collect()
+    }
+
+    /// Whether each frame that comes in by `link` shows on one of the `captured`: on itself, above it, or on
+    /// every link that it gets its frames from.
+    #[must_use]
+    pub fn shows(&self, captured: &[u32], link: &Link) -> bool {
+        follow(Some(link), |above| self.controller(above)).any(|above| self.passes(captured, above, DEEPEST_STACK))
+    }
+
+    /// The indexes of all links of which [`Network::shows`] holds.
+    #[must_use]
+    pub fn shown_by(&self, captured: &[u32]) -> BTreeSet<u32> {
+        self.links.iter().filter(|link| self.shows(captured, link)).map(|link| link.index).collect()
+    }
+
+    /// Whether the frames of `link` pass one of the `captured` on their way to it.
+    fn passes(&self, captured: &[u32], link: &Link, deepest: usize) -> bool {
+        if captured.contains(&link.index) {
+            return true;
+        }
+        let Some(deeper) = deepest.checked_sub(1) else { return false };
+        if let Some(parent) = self.parent(link) {
+            return self.passes(captured, parent, deeper);
+        }
+        let mut members = self.members(link).filter(|member| member.up).peekable();
+        members.peek().is_some() && members.all(|member| self.passes(captured, member, deeper))
+    }
+
+    /// The ports or members of a bridge, bond or team.
+    pub fn members<'a>(&'a self, controller: &Link) -> impl Iterator<Item = &'a Link> + use<'a> {
+        let index = controller.kind.as_ref().is_some_and(LinkKind::takes_over).then_some(controller.index);
+        self.links.iter().filter(move |link| index.is_some() && link.controller == index)
+    }
+
+    /// The links whose parent is `link`.
+    pub fn children<'a>(&'a self, link: &Link) -> impl Iterator<Item = &'a Link> + use<'a> {
+        let index = link.index;
+        self.links.iter().filter(move |child| child.parent == Some(index))
+    }
+
+    /// The bridge, bond or team that takes over the frames of `link`.
+    #[must_use]
+    pub fn controller(&self, link: &Link) -> Option<&Link> {
+        let controller = self.link(link.controller?)?;
+        controller.kind.as_ref().is_some_and(LinkKind::takes_over).then_some(controller)
+    }
+
+    /// The link below a child, if it is in this namespace.
+    #[must_use]
+    pub fn parent(&self, link: &Link) -> Option<&Link> {
+        self.link(link.parent?)
+    }
+}
+
+/// Links from `first` upwards; ends even if a snapshot taken amid changes goes in a circle.
+fn follow<'a>(first: Option<&'a Link>, next: impl Fn(&Link) -> Option<&'a Link>) -> impl Iterator<Item = &'a Link> {
+    std::iter::successors(first, move |link| next(link)).take(DEEPEST_STACK)
+}
+
+#[cfg(test)]
+pub(crate) mod made;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,348 @@
+//! Asks the kernel by rtnetlink (rtnetlink(7)) and reads its answers.
+//!
+//! Only the attributes that are used are looked at, so that what another kernel adds cannot break the reading.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+use netlink_packet_core::{
+    NLA_HEADER_SIZE, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer, NetlinkHeader,
+    NetlinkMessage, NetlinkPayload, NlasIterator,
+};
+use netlink_packet_route::address::{AddressHeader, AddressMessage};
+use netlink_packet_route::link::{LinkFlags, LinkHeader, LinkMessage};
+use netlink_packet_route::route::{RouteFlags, RouteHeader, RouteMessage, RouteNextHopFlags, RouteType};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use netlink_sys::protocols::NETLINK_ROUTE;
+use netlink_sys::{Socket, SocketAddr};
+
+use super::{Error, Link, LinkKind, MAX_ROUTES, Network, Route};
+
+/// The kernel fills at most 32 KiB a datagram.
+const DATAGRAM_BYTES: usize = 64 * 1024;
+
+/// How often a dump is asked for again that changes kept interrupting.
+const ATTEMPTS: usize = 5;
+
+/// `struct ifinfomsg`, `struct ifaddrmsg`, `struct rtmsg` and `struct rtnexthop`: attributes follow them.
+const LINK_HEADER_BYTES: usize = 16;
+const ADDRESS_HEADER_BYTES: usize = 8;
+const ROUTE_HEADER_BYTES: usize = 12;
+const NEXT_HOP_HEADER_BYTES: usize = 8;
+
+pub(super) fn read() -> Result<Network, Error> {
+    let mut links = dump("links", &[RouteNetlinkMessage::GetLink(LinkMessage::default())], read_links)?;
+    let addresses = dump("addresses", &[RouteNetlinkMessage::GetAddress(AddressMessage::default())], read_addresses)?;
+    let table = dump("routes", &[routes_of(AddressFamily::Inet), routes_of(AddressFamily::Inet6)], read_routes)?;
+    for (index, address) in addresses {
+        if let Some(link) = links.get_mut(&index) {
+            link.addresses.push(address);
+        }
+    }
+    Ok(Network {
+        links: links.into_values().map(in_order).collect(),
+        routes_cut: table.cut,
+        local: table.local.iter().copied().collect(),
+        routes: table.into_routes(),
+        forwarding: forwarding(),
+        translating: translating(),
+    })
+}
+
+fn in_order(mut link: Link) -> Link {
+    link.addresses.sort_unstable();
+    link.addresses.dedup();
+    link
+}
+
+fn routes_of(family: AddressFamily) -> RouteNetlinkMessage {
+    let mut message = RouteMessage::default();
+    message.header.address_family = family;
+    RouteNetlinkMessage::GetRoute(message)
+}
+
+/// The kernel's whole answers to `requests`, read into one value; once more if it changed meanwhile.
+fn dump<T: Default>(
+    what: &'static str,
+    requests: &[RouteNetlinkMessage],
+    read: impl Fn(&mut T, &[u8]) -> Option<()>,
+) -> Result<T, Error> {
+    let kernel = |source| Error::Kernel { what, source };
+    let mut answer = T::default();
+    for _ in 0..ATTEMPTS {
+        answer = T::default();
+        let mut whole = true;
+        for request in requests {
+            let mut conversation = Conversation::start(request.clone()).map_err(kernel)?;
+            while let Some(payload) = conversation.next(what)? {
+                read(&mut answer, &payload).ok_or(Error::Answer { what, reason: "a message is cut".to_owned() })?;
+            }
+            whole &= !conversation.interrupted;
+        }
+        if whole {
+            break;
+        }
+    }
+    // Interrupted every time: what was read may mix two states; the change that did it asks for another reading.
+    Ok(answer)
+}
+
+/// One request and the messages that answer it.
+struct Conversation {
+    socket: Socket,
+    datagram: Vec<u8>,
+    position: usize,
+    /// The kernel's tables changed amid its answer.
+    interrupted: bool,
+}
+
+impl Conversation {
+    fn start(request: RouteNetlinkMessage) -> io::Result<Self> {
+        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        socket.bind_auto()?;
+        socket.connect(&SocketAddr::new(0, 0))?;
+        let mut header = NetlinkHeader::default();
+        header.flags = NLM_F_REQUEST | NLM_F_DUMP;
+        let mut message = NetlinkMessage::new(header, NetlinkPayload::from(request));
+        message.finalize();
+        let mut bytes = vec![0; message.buffer_len()];
+        message.serialize(&mut bytes);
+        socket.send(&bytes, 0)?;
+        Ok(Self { socket, datagram: Vec::with_capacity(DATAGRAM_BYTES), position: 0, interrupted: false })
+    }
+
+    /// The payload of the next message; nothing at the end of the answer.
+    fn next(&mut self, what: &'static str) -> Result<Option<Vec<u8>>, Error> {
+        if self.position >= self.datagram.len() {
+            self.receive().map_err(|source| Error::Kernel { what, source })?;
+        }
+        let message = NetlinkBuffer::new_checked(&self.datagram[self.position..])
+            .map_err(|error| Error::Answer { what, reason: error.to_string() })?;
+        self.interrupted |= message.flags() & NLM_F_DUMP_INTR != 0;
+        self.position += (message.length() as usize).next_multiple_of(4);
+        match message.message_type() {
+            NLMSG_DONE | NLMSG_ERROR => end_of(message.payload()).map_err(|source| Error::Kernel { what, source }),
+            _ => Ok(Some(message.payload().to_vec())),
+        }
+    }
+
+    fn receive(&mut self) -> io::Result<()> {
+        self.datagram.clear();
+        self.position = 0;
+        let length = loop {
+            match self.socket.recv(&mut self.datagram, libc::MSG_TRUNC) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                received => break received?,
+            }
+        };
+        if length == 0 || length > self.datagram.len() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "an empty or cut datagram"));
+        }
+        Ok(())
+    }
+}
+
+/// Both ends of an answer begin with an error number, negative or 0.
+fn end_of(payload: &[u8]) -> io::Result<Option<Vec<u8>>> {
+    match payload.first_chunk().map_or(0, |&code| i32::from_ne_bytes(code).saturating_neg()) {
+        // A kernel without IPv6 has no routes of it.
+        0 | libc::EAFNOSUPPORT | libc::EOPNOTSUPP => Ok(None),
+        code => Err(io::Error::from_raw_os_error(code)),
+    }
+}
+
+/// The attributes after a header of `header_bytes`, as (type, value); what is cut off at the end is left out.
+fn attributes(message: &[u8], header_bytes: usize) -> impl Iterator<Item = (u16, &[u8])> {
+    let attributes = message.get(header_bytes..).unwrap_or_default();
+    NlasIterator::new(attributes).map_while(|attribute| {
+        let attribute = attribute.ok()?;
+        let (kind, length) = (attribute.kind(), usize::from(attribute.length()));
+        Some((kind, attribute.into_inner().get(NLA_HEADER_SIZE..length)?))
+    })
+}
+
+fn number(value: &[u8]) -> Option<u32> {
+    Some(u32::from_ne_bytes(*value.first_chunk()?))
+}
+
+fn text(value: &[u8]) -> String {
+    let end = value.iter().position(|&byte| byte == 0).unwrap_or(value.len());
+    String::from_utf8_lossy(&value[..end]).into_owned()
+}
+
+fn address(value: &[u8]) -> Option<IpAddr> {
+    match value.len() {
+        4 => Some(IpAddr::V4(Ipv4Addr::from(*value.first_chunk::<4>()?))),
+        16 => Some(IpAddr::V6(Ipv6Addr::from(*value.first_chunk::<16>()?))),
+        _ => None,
+    }
+}
+
+/// Reads one link into `links`.
+pub(super) fn read_links(links: &mut BTreeMap<u32, Link>, message: &[u8]) -> Option<()> {
+    let header = LinkHeader::parse(message).ok()?;
+    let up = header.flags.contains(LinkFlags::Up);
+    let mut link = Link {
+        index: header.index,
+        name: String::new(),
+        up,
+        running: up && header.flags.contains(LinkFlags::Running),
+        loopback: header.flags.contains(LinkFlags::Loopback),
+        kind: None,
+        parent: None,
+        controller: None,
+        addresses: Vec::new(),
+    };
+    let mut parent_is_elsewhere = false;
+    for (kind, value) in attributes(message, LINK_HEADER_BYTES) {
+        match kind {
+            libc::IFLA_IFNAME => link.name = text(value),
+            libc::IFLA_LINK => link.parent = number(value).filter(|&parent| parent != 0 && parent != link.index),
+            libc::IFLA_LINK_NETNSID => parent_is_elsewhere = true,
+            libc::IFLA_MASTER => link.controller = number(value),
+            libc::IFLA_LINKINFO => link.kind = kind_of(value),
+            _ => {}
+        }
+    }
+    if parent_is_elsewhere || !link.kind.as_ref().is_some_and(LinkKind::is_child) {
+        link.parent = None;
+    }
+    links.insert(link.index, link);
+    Some(())
+}
+
+fn kind_of(link_details: &[u8]) -> Option<LinkKind> {
+    let name = attributes(link_details, 0).find(|&(kind, _)| kind == libc::IFLA_INFO_KIND)?.1;
+    Some(LinkKind::from_name(&text(name)))
+}
+
+/// Reads one address into `addresses`, with its link's index.
+pub(super) fn read_addresses(addresses: &mut Vec<(u32, IpNet)>, message: &[u8]) -> Option<()> {
+    let header = AddressHeader::parse(message).ok()?;
+    let value_of = |wanted| attributes(message, ADDRESS_HEADER_BYTES).find(|&(kind, _)| kind == wanted);
+    // With a peer, IFA_ADDRESS is the peer's address and IFA_LOCAL our own; IPv6 has no IFA_LOCAL without one.
+    let own = value_of(libc::IFA_LOCAL).or_else(|| value_of(libc::IFA_ADDRESS)).and_then(|(_, value)| address(value));
+    // Families that have no IP address (MCTP, Phonet) are no concern of ours.
+    if let Some(network) = own.and_then(|own| IpNet::new(own, header.prefix_len).ok()) {
+        addresses.push((header.index, network));
+    }
+    Some(())
+}
+
+/// The routes of the main table, and what the local table says is this host's.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    best: BTreeMap<IpNet, Best>,
+    local: BTreeSet<IpNet>,
+    cut: bool,
+}
+
+/// The route to a destination that has the lowest metric.
+#[derive(Debug)]
+struct Best {
+    metric: u32,
+    interfaces: BTreeSet<u32>,
+}
+
+/// Reads one route into `table`.
+///
+/// Routes for a type of service or a source network, and cached ones, are exceptions that do not say where a
+/// network is; they are left out.
+pub(super) fn read_routes(table: &mut Table, message: &[u8]) -> Option<()> {
+    let header = RouteHeader::parse(message).ok()?;
+    let number_of =
+        |wanted| attributes(message, ROUTE_HEADER_BYTES).find(|&(k, _)| k == wanted).and_then(|a| number(a.1));
+    let exception = header.tos != 0 || header.source_prefix_length != 0 || header.flags.contains(RouteFlags::Cloned);
+    let Some(destination) = destination(&header, message).filter(|_| !exception) else { return Some(()) };
+    let table_number = number_of(libc::RTA_TABLE).unwrap_or(u32::from(header.table));
+    if table_number == u32::from(libc::RT_TABLE_LOCAL) && header.kind == RouteType::Local {
+        table.local.insert(destination);
+    } else if table_number == u32::from(libc::RT_TABLE_MAIN) {
+        let metric = number_of(libc::RTA_PRIORITY).unwrap_or(0);
+        let interfaces = if header.kind == RouteType::Unicast { next_hops(message) } else { BTreeSet::new() };
+        table.insert(destination, Best { metric, interfaces });
+    }
+    Some(())
+}
+
+impl Table {
+    pub(super) fn into_routes(self) -> Vec<Route> {
+        let route =
+            |(destination, best): (IpNet, Best)| Route { destination, interfaces: Vec::from_iter(best.interfaces) };
+        self.best.into_iter().map(route).collect()
+    }
+
+    fn insert(&mut self, destination: IpNet, route: Best) {
+        if self.best.len() >= MAX_ROUTES && !self.best.contains_key(&destination) {
+            self.cut = true;
+            return;
+        }
+        match self.best.get_mut(&destination) {
+            // IPv6 gives the hops of a multipath route as routes of one metric.
+            Some(best) if best.metric == route.metric => best.interfaces.extend(route.interfaces),
+            Some(best) if best.metric < route.metric => {}
+            _ => _ = self.best.insert(destination, route),
+        }
+    }
+}
+
+/// The destination's network; a default route has no attribute for it. Nothing for families other than IP.
+fn destination(header: &RouteHeader, message: &[u8]) -> Option<IpNet> {
+    let unspecified = match header.address_family {
+        AddressFamily::Inet => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        AddressFamily::Inet6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        _ => return None,
+    };
+    let given = attributes(message, ROUTE_HEADER_BYTES).find(|&(kind, _)| kind == libc::RTA_DST);
+    let base = given.map_or(Some(unspecified), |(_, value)| address(value))?;
+    IpNet::new(base, header.destination_prefix_length).ok().map(|network| network.trunc())
+}
+
+/// The interfaces of a route's living next hops. Next-hop objects show as plain hops, unless the sysctl
+/// `nexthop_compat_mode` is off.
+fn next_hops(message: &[u8]) -> BTreeSet<u32> {
+    let mut interfaces = BTreeSet::new();
+    for (kind, value) in attributes(message, ROUTE_HEADER_BYTES) {
+        match kind {
+            libc::RTA_OIF => interfaces.extend(number(value)),
+            libc::RTA_MULTIPATH => interfaces.extend(living_hops(value)),
+            _ => {}
+        }
+    }
+    interfaces
+}
+
+/// Walks `struct rtnexthop`: length (u16), flags (u8), hops (u8), interface (i32), attributes.
+fn living_hops(mut hops: &[u8]) -> Vec<u32> {
+    let mut living = Vec::new();
+    while let Some(&[low, high, flags, _, a, b, c, d]) = hops.first_chunk::<NEXT_HOP_HEADER_BYTES>() {
+        if !RouteNextHopFlags::from_bits_retain(flags).contains(RouteNextHopFlags::Dead) {
+            living.push(u32::from_ne_bytes([a, b, c, d]));
+        }
+        let length = usize::from(u16::from_ne_bytes([low, high])).next_multiple_of(4);
+        hops = hops.get(length.max(NEXT_HOP_HEADER_BYTES)..).unwrap_or_default();
+    }
+    living
+}
+
+/// Whether packets are forwarded in this network namespace. A kernel without IPv6 has no such file for it.
+fn forwarding() -> bool {
+    ["/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv6/conf/all/forwarding"]
+        .iter()
+        .any(|path| fs::read_to_string(path).is_ok_and(|value| value.trim() != "0"))
+}
+
+/// Whether something that translates addresses is loaded, as far as can be seen: the module may be built in, and
+/// the list of iptables' tables is for root.
+fn translating() -> bool {
+    let lists = ["/proc/modules", "/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"];
+    let listed = |path| fs::read_to_string(path).is_ok_and(|list| list.lines().any(names_translation));
+    fs::exists("/sys/module/nf_nat").unwrap_or(false) || lists.into_iter().any(listed)
+}
+
+fn names_translation(line: &str) -> bool {
+    matches!(line.split_whitespace().next(), Some("nf_nat" | "nat"))
+}

@@ -1,0 +1,226 @@
+//! Each packet counts once: the filter that leaves copies out in the kernel, and the same rule for `any`.
+//!
+//! Takes the user's filter, the [`Network`] and what is captured; gives text in the syntax of pcap-filter(7) for
+//! libpcap to compile. Must not know pcap.
+//!
+//! **One interface**: every frame counts, on a gateway too. The loopback device, captured or not, makes no
+//! difference to that: nothing is forwarded to it.
+//!
+//! **Several interfaces**: a packet that this host forwards between two of them shows on both. The frame that
+//! comes in counts; the one that leaves is left out if it came in by a captured interface, which [`Origins`]
+//! infers from its source: the filter is `inbound or not (ip or ip6) or (source is ours or not from there)`.
+//! Named handles do not tell the two apart but in the kernel, so this must be attached to the socket; libpcap
+//! would run it again in user space, where `inbound` means nothing.
+//!
+//! **Loopback**: each packet shows twice, on its way out and in; `inbound` counts.
+//!
+//! **`any`**: the interfaces that are not wanted are left out by number, loopback's way out too; whether a frame
+//! is a copy is decided after the capture, by [`is_copy`], for there each frame says whether it was outgoing.
+//!
+//! What follows from that:
+//!
+//! - Multicast and broadcast packets count like any: the first interface that they come in by counts them; what
+//!   is forwarded of them to others is left out by its source, however many copies.
+//! - What is not IP counts at each interface, forwarded (MPLS, bridged ARP) or not. IP inside of PPPoE or MPLS is
+//!   not IP in this sense, nor is what libpcap does not find behind the first link header.
+//! - A VLAN's tag is no part of the bytes that the filter sees of a frame coming in, nor of one that leaves where
+//!   the device adds tags itself. Where it does not (virtio) or tags are nested, they are there, and `ip` does not
+//!   match. So on an interface that carries VLANs of this host, the sources behind one and two tags are looked at
+//!   as well, by offset. libpcap's `vlan` would do for neither: it moves the offsets for all that follows.
+//! - For that reason too the user's filter comes last: in `vlan 5` it may have the word.
+//! - Frames that a bridge passes from port to port come in by a port, whatever the routes say. Two ports of one
+//!   bridge, both captured by name, may show a frame twice; the expression comes with a notice.
+//! - Packets whose source is translated (masquerade) leave with our own address, and count on both sides; see
+//!   [`super::masquerade`].
+
+pub mod origins;
+mod terms;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::packet::IpVersion;
+
+use super::network::{Link, LinkKind, MAX_ROUTES, Network, Route};
+use origins::Block;
+pub use origins::Origins;
+use terms::{Layer, counted, joined};
+
+/// The most networks that a filter names. Each takes at most about ten of BPF's 4,096 instructions; the user's
+/// filter needs some.
+pub const MAX_NETWORKS: usize = 256;
+
+/// The most interfaces that the filter of `any` leaves out, two instructions each.
+pub const MAX_LEFT_OUT: usize = 1024;
+
+/// Where prefixes are cut off if there are too many networks: from a subnet's length down.
+const CUTS: [u8; 14] = [64, 56, 48, 40, 32, 28, 24, 22, 20, 18, 16, 12, 8, 0];
+
+/// What a filter is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HandleKind {
+    /// The interface with this index, not a loopback device.
+    Named(u32),
+    /// A loopback device.
+    Loopback,
+    /// libpcap's pseudo-device, as cooked frames (SLL2).
+    Any,
+}
+
+/// A filter for one handle.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Expression {
+    /// The filter in the syntax of pcap-filter(7); nothing where every frame counts.
+    pub text: Option<String>,
+    /// What the user should know, each a sentence: packets that may count twice.
+    pub notices: Vec<String>,
+}
+
+/// The filter with which each packet counts once on `handle`, while the interfaces with the indexes `captured`
+/// are captured. On `any` these are the ones whose frames are wanted.
+///
+/// `user` is the user's filter, which must compile by itself. Read again and compare whenever the network
+/// changes.
+#[must_use]
+pub fn filter_expression(user: Option<&str>, network: &Network, captured: &[u32], handle: HandleKind) -> Expression {
+    let (ours, notices) = match handle {
+        HandleKind::Loopback => (Some("inbound".to_owned()), Vec::new()),
+        HandleKind::Any => wanted_interfaces(network, captured),
+        HandleKind::Named(index) if several(network, captured) => without_copies(network, captured, index),
+        HandleKind::Named(_) => (None, Vec::new()),
+    };
+    Expression { text: both(ours, user), notices }
+}
+
+/// Whether a frame is a copy of one that came in by a captured interface; for frames of `any`.
+#[must_use]
+#[inline]
+pub fn is_copy(outgoing: bool, source: IpAddr, origins: &Origins) -> bool {
+    outgoing && origins.came_in_captured(source)
+}
+
+/// Ours first: `vlan` in the user's part would move the offsets of ours.
+fn both(ours: Option<String>, user: Option<&str>) -> Option<String> {
+    match (ours, user.map(str::trim).filter(|user| !user.is_empty())) {
+        (Some(ours), Some(user)) => Some(format!("({ours}) and ({user})")),
+        (ours, user) => ours.or(user.map(str::to_owned)),
+    }
+}
+
+fn several(network: &Network, captured: &[u32]) -> bool {
+    links(network, captured).filter(|link| !link.loopback).count() > 1
+}
+
+fn links<'a>(network: &'a Network, indexes: &'a [u32]) -> impl Iterator<Item = &'a Link> {
+    network.links.iter().filter(|link| indexes.contains(&link.index))
+}
+
+/// The filter of `any`. It does not name the interfaces that are wanted, so that a new one shows at once.
+fn wanted_interfaces(network: &Network, wanted: &[u32]) -> (Option<String>, Vec<String>) {
+    let unwanted = network.links.iter().filter(|link| !wanted.contains(&link.index));
+    let mut terms: Vec<String> = unwanted.map(|link| format!("not ifindex {}", link.index)).collect();
+    let mut notices = Vec::new();
+    if terms.len() > MAX_LEFT_OUT {
+        notices.push(format!(
+            "{} interfaces are to be left out of any, and a filter holds {MAX_LEFT_OUT}: frames of the others count, \
+             and may count twice; name the interfaces to capture (-iface)",
+            terms.len()
+        ));
+        terms.truncate(MAX_LEFT_OUT);
+    }
+    let loopback = links(network, wanted).filter(|link| link.loopback);
+    terms.extend(loopback.map(|link| format!("not (outbound and ifindex {})", link.index)));
+    (joined(&terms, " and "), notices)
+}
+
+/// The filter of one interface of several.
+fn without_copies(network: &Network, captured: &[u32], index: u32) -> (Option<String>, Vec<String>) {
+    let layers = Layer::all_on(network, index);
+    let mut notices = doubts(network, captured);
+    let (origins, notice) = bounded_origins(network, captured, MAX_NETWORKS / layers.len());
+    notices.extend(notice);
+    (origins.and_then(|origins| counted(&origins, &layers)), notices)
+}
+
+/// The origins in at most `limit` networks, by leaving out the routes with the longest prefixes. Nothing where
+/// this host's own addresses alone are more: better a packet twice than one lost.
+fn bounded_origins(network: &Network, captured: &[u32], limit: usize) -> (Option<Origins>, Option<String>) {
+    let fits = |origins: &Origins| networks_of(origins) <= limit;
+    let exact = Origins::new(network, captured);
+    if fits(&exact) {
+        return (Some(exact), None);
+    }
+    let needed = networks_of(&exact);
+    let mut shorter = CUTS.into_iter().map(|longest| (longest, Origins::of_prefixes_up_to(network, captured, longest)));
+    match shorter.find(|(_, origins)| fits(origins)) {
+        Some((longest, origins)) => (
+            Some(origins),
+            Some(format!(
+                "the routes need {needed} networks in a filter that holds {limit}: those longer than /{longest} are \
+                 left out, and packets that this host forwards between captured interfaces may count twice or not \
+                 at all; capture one interface"
+            )),
+        ),
+        None => (
+            None,
+            Some(format!(
+                "this host's addresses need {needed} networks in a filter that holds {limit}: packets that it \
+                 forwards between captured interfaces count twice; capture one interface"
+            )),
+        ),
+    }
+}
+
+fn networks_of(origins: &Origins) -> usize {
+    let blocks = IpVersion::ALL.map(|version| origins.regions(version).blocks().1);
+    blocks.iter().flatten().map(Block::networks).sum()
+}
+
+/// What the inference cannot know, in words.
+fn doubts(network: &Network, captured: &[u32]) -> Vec<String> {
+    let shown = network.shown_by(captured);
+    let split = network.routes.iter().find_map(|route| split_route(network, &shown, route));
+    let bridged = network.links.iter().filter_map(|bridge| bridged(network, captured, bridge));
+    let cut = network.routes_cut.then(|| {
+        format!(
+            "there are more than {MAX_ROUTES} routes: packets that this host forwards between captured interfaces may \
+             count twice or not at all; capture one interface"
+        )
+    });
+    split.into_iter().chain(bridged).chain(cut).collect()
+}
+
+/// A route of which some next hops are captured and some are not.
+fn split_route(network: &Network, shown: &BTreeSet<u32>, route: &Route) -> Option<String> {
+    // fe80::/64 and such are routed by every interface, and never forwarded.
+    if matches!(route.destination, IpNet::V6(network) if network.addr().is_unicast_link_local()) {
+        return None;
+    }
+    let hop = |is_shown: bool| {
+        let index = route.interfaces.iter().find(|index| shown.contains(index) == is_shown)?;
+        network.link(*index).map(|link| &link.name)
+    };
+    let (captured, missing) = (hop(true)?, hop(false)?);
+    Some(format!(
+        "{} is reached by {captured} and by {missing}, which is not captured: packets from there that this host \
+         forwards may count twice; capture {missing} too",
+        route.destination
+    ))
+}
+
+/// A bridge of which two ports are captured, and not the bridge.
+fn bridged(network: &Network, captured: &[u32], bridge: &Link) -> Option<String> {
+    let is_bridge = bridge.kind == Some(LinkKind::Bridge);
+    let mut ports = network.members(bridge).filter(|port| is_bridge && captured.contains(&port.index));
+    let (one, other) = (ports.next()?, ports.next()?);
+    Some(format!(
+        "{} and {} are ports of {}: a frame that it passes from one to the other may count twice; capture {} or one \
+         of them",
+        one.name, other.name, bridge.name, bridge.name
+    ))
+}
+
+#[cfg(test)]
+mod tests;

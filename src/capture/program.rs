@@ -1,0 +1,72 @@
+//! BPF programs as the kernel runs them (Linux `filter.h`).
+
+use libc::sock_filter;
+
+/// Lets no packet in.
+pub(super) const REJECT_ALL: [sock_filter; 1] = [sock_filter { code: RETURN_CONSTANT, jt: 0, jf: 0, k: 0 }];
+
+const RETURN_CONSTANT: u16 = 0x06; // BPF_RET | BPF_K
+const CLASS: u16 = 0x07;
+const LOAD: u16 = 0x00;
+const LOAD_INDEX: u16 = 0x01;
+const MODE: u16 = 0xe0;
+const ABSOLUTE: u16 = 0x20;
+const INDIRECT: u16 = 0x40;
+const HEADER_LENGTH: u16 = 0xa0;
+
+/// From here on (`SKF_AD_OFF`) an offset names something that the kernel knows of the packet.
+const ANCILLARY: u32 = 0xffff_f000;
+
+/// Where libpcap puts fields in front of a packet (`LINKTYPE_LINUX_SLL2`), and which ancillary word the kernel has for
+/// each: `SKF_AD_PROTOCOL`, `SKF_AD_IFINDEX`, `SKF_AD_HATYPE`, `SKF_AD_PKTTYPE`.
+const COOKED_FIELDS: [(u32, u32); 4] = [(0, 0), (4, 8), (8, 28), (10, 4)];
+const COOKED_HEADER: u32 = 20;
+
+/// Rewrites a program that was compiled for cooked frames for what the kernel shows it: the packet from its network
+/// header on. False when it looks at a field that the kernel has no word for.
+pub(super) fn without_cooked_header(program: &mut [sock_filter]) -> bool {
+    program.iter_mut().filter(|instruction| reads_packet(instruction.code)).all(|instruction| {
+        match instruction.k {
+            ANCILLARY.. => {}
+            COOKED_HEADER.. => instruction.k -= COOKED_HEADER,
+            offset => match COOKED_FIELDS.iter().find(|(field, _)| *field == offset) {
+                Some((_, word)) => instruction.k = ANCILLARY + word,
+                None => return false,
+            },
+        }
+        true
+    })
+}
+
+fn reads_packet(code: u16) -> bool {
+    matches!(code & CLASS, LOAD | LOAD_INDEX) && matches!(code & MODE, ABSOLUTE | INDIRECT | HEADER_LENGTH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(offset: u32) -> sock_filter {
+        sock_filter { code: 0x28, jt: 0, jf: 0, k: offset } // ldh [offset]
+    }
+
+    #[test]
+    fn offsets_behind_the_cooked_header_move_to_the_front() {
+        let mut program = [load(20), load(32), load(0), load(10), load(0xffff_f004)];
+        assert!(without_cooked_header(&mut program));
+        assert_eq!(program.map(|instruction| instruction.k), [0, 12, 0xffff_f000, 0xffff_f004, 0xffff_f004]);
+    }
+
+    #[test]
+    fn fields_without_a_word_are_refused() {
+        assert!(!without_cooked_header(&mut [load(12)]));
+    }
+
+    #[test]
+    fn what_reads_no_packet_is_left_alone() {
+        let compare = sock_filter { code: 0x15, jt: 0, jf: 1, k: 12 };
+        let mut program = [compare, REJECT_ALL[0]];
+        assert!(without_cooked_header(&mut program));
+        assert_eq!(program.map(|instruction| instruction.k), [12, 0]);
+    }
+}

@@ -1,0 +1,279 @@
+//! Which interfaces are captured, and why the others are not.
+//!
+//! Takes the [`Network`] and the room's [`Config`]; gives a [`Decision`] for each link. Must not know handles.
+//!
+//! A link whose frames another captured link shows too is left out, or they would count twice: a VLAN or macvlan
+//! beside its parent, a bridge's port beside the bridge, a bond's member beside the bond. It is left out only for
+//! a link that is itself captured: with the bridge down or excluded, its ports are.
+//!
+//! A bridge shows what this host itself sends, receives and routes, but not what goes from port to port: in `all`
+//! such frames are seen on no interface. To count them, name a port instead of the bridge.
+//!
+//! Not known to the kernel's tables, and so captured in `all` though they show frames twice: the internal port of
+//! an Open vSwitch bridge, and a PPPoE session beside its Ethernet interface. Exclude one of both.
+
+use std::fmt;
+
+use super::network::{Link, LinkKind, Network};
+use super::{Config, Selection};
+
+/// The most interfaces that a message lists.
+const MOST_LISTED: usize = 32;
+
+/// How deep links are followed that lie on each other; the kernel allows eight.
+const DEEPEST_STACK: usize = 8;
+
+/// What is decided of one link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// The link's index.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+    /// Captured, or why not.
+    pub outcome: Outcome,
+}
+
+/// Whether a link is captured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is. On `any`: its frames are wanted.
+    Captured,
+    /// It is not.
+    NotCaptured(Reason),
+}
+
+/// Why a link is not captured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// The user named others.
+    NotNamed,
+    /// The configuration excludes it.
+    Excluded,
+    /// A loopback device; `all` has none.
+    Loopback,
+    /// A VRF device: what it shows, its members show.
+    Vrf,
+    /// It is down.
+    Down,
+    /// Another captured link shows its frames.
+    ShownElsewhere {
+        /// What it is to the next link.
+        relation: Relation,
+        /// The next link's name.
+        next: String,
+        /// The captured link that shows its frames.
+        shown_on: String,
+    },
+}
+
+/// What a link is to the one that shows its frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relation {
+    /// A port of a bridge.
+    BridgePort,
+    /// A member of a bond.
+    BondMember,
+    /// A member of a team.
+    TeamMember,
+    /// A VLAN of its parent.
+    Vlan,
+    /// A macvlan or macvtap on its parent.
+    Macvlan,
+    /// An ipvlan or ipvtap on its parent.
+    Ipvlan,
+}
+
+/// Why interfaces that the user named cannot be captured.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No link has this name.
+    #[error("{name}: no such interface (have: {have})")]
+    UnknownInterface {
+        /// The name.
+        name: String,
+        /// The names that there are.
+        have: String,
+    },
+    /// A link is named beside one that shows its frames.
+    #[error(
+        "{name} and {shown_on} are both named, but {name} is a {relation} {next}: its frames would count twice; \
+         name one of the two"
+    )]
+    ShownTwice {
+        /// The link's name.
+        name: String,
+        /// What it is to the next link.
+        relation: Relation,
+        /// The next link's name.
+        next: String,
+        /// The name of the other that is named.
+        shown_on: String,
+    },
+}
+
+/// What is decided of each link, in the network's order. Names that no link has are passed over: an interface may
+/// come back.
+#[must_use]
+pub fn decide(network: &Network, config: &Config) -> Vec<Decision> {
+    let decision =
+        |link: &Link| Decision { index: link.index, name: link.name.clone(), outcome: outcome(network, config, link) };
+    network.links.iter().map(decision).collect()
+}
+
+/// The indexes of the links that are captured; on `any`, of those whose frames are wanted.
+#[must_use]
+pub fn captured(network: &Network, config: &Config) -> Vec<u32> {
+    let links = network.links.iter().filter(|link| outcome(network, config, link) == Outcome::Captured);
+    links.map(|link| link.index).collect()
+}
+
+/// Checks, at start, the names that the user gave.
+///
+/// # Errors
+/// A name that no link has, or a link named beside another that shows its frames.
+pub fn check_names(network: &Network, config: &Config) -> Result<(), Refusal> {
+    let Selection::Named(names) = &config.selection else { return Ok(()) };
+    for name in names {
+        let link = network.named(name).ok_or_else(|| unknown(network, name))?;
+        if let Outcome::NotCaptured(Reason::ShownElsewhere { relation, next, shown_on }) =
+            outcome(network, config, link)
+        {
+            return Err(Refusal::ShownTwice { name: name.clone(), relation, next, shown_on });
+        }
+    }
+    Ok(())
+}
+
+fn unknown(network: &Network, name: &str) -> Refusal {
+    let mut have: Vec<&str> = network.links.iter().map(|link| link.name.as_str()).collect();
+    have.sort_unstable();
+    let more = if have.len() > MOST_LISTED { ", …" } else { "" };
+    have.truncate(MOST_LISTED);
+    Refusal::UnknownInterface { name: name.to_owned(), have: have.join(", ") + more }
+}
+
+fn outcome(network: &Network, config: &Config, link: &Link) -> Outcome {
+    match unwanted(config, link).or_else(|| shown_elsewhere(network, config, link, DEEPEST_STACK)) {
+        Some(reason) => Outcome::NotCaptured(reason),
+        None => Outcome::Captured,
+    }
+}
+
+/// Why a link is not wanted for its own sake. What is named is wanted, excluded or down as it may be; on `any`
+/// links come up unasked.
+fn unwanted(config: &Config, link: &Link) -> Option<Reason> {
+    let excluded = config.excluded.contains(&link.name).then_some(Reason::Excluded);
+    let vrf = (link.kind == Some(LinkKind::Vrf)).then_some(Reason::Vrf);
+    match &config.selection {
+        Selection::Named(names) => (!names.contains(&link.name)).then_some(Reason::NotNamed),
+        Selection::Any => excluded.or(vrf),
+        Selection::All => {
+            excluded.or(link.loopback.then_some(Reason::Loopback)).or(vrf).or((!link.up).then_some(Reason::Down))
+        }
+    }
+}
+
+/// Whether a link's frames show on one that is captured. The links in between need not be.
+fn shown_elsewhere(network: &Network, config: &Config, link: &Link, deepest: usize) -> Option<Reason> {
+    let deeper = deepest.checked_sub(1)?;
+    let is_captured =
+        |above: &&Link| unwanted(config, above).is_none() && shown_elsewhere(network, config, above, deeper).is_none();
+    let above = network.shown_on(link);
+    let shown_on = above.into_iter().filter_map(|index| network.link(index)).find(is_captured)?;
+    let (relation, next) = nearest(network, link, shown_on)?;
+    Some(Reason::ShownElsewhere { relation, next: next.name.clone(), shown_on: shown_on.name.clone() })
+}
+
+/// What `link` is to the next link on the way to `shown_on`.
+fn nearest<'a>(network: &'a Network, link: &Link, shown_on: &Link) -> Option<(Relation, &'a Link)> {
+    let is_on_the_way = |next: &&Link| next.index == shown_on.index || network.shown_on(next).contains(&shown_on.index);
+    let controller = network.controller(link).filter(is_on_the_way);
+    controller.map(|next| (Relation::of_member(next), next)).or_else(|| {
+        let parent = network.parent(link).filter(is_on_the_way)?;
+        Some((Relation::of_child(link), parent))
+    })
+}
+
+impl Relation {
+    fn of_member(controller: &Link) -> Self {
+        match controller.kind {
+            Some(LinkKind::Bond) => Self::BondMember,
+            Some(LinkKind::Team) => Self::TeamMember,
+            _ => Self::BridgePort,
+        }
+    }
+
+    fn of_child(child: &Link) -> Self {
+        match child.kind {
+            Some(LinkKind::Macvlan | LinkKind::Macvtap) => Self::Macvlan,
+            Some(LinkKind::Ipvlan | LinkKind::Ipvtap) => Self::Ipvlan,
+            _ => Self::Vlan,
+        }
+    }
+}
+
+impl fmt::Display for Relation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BridgePort => "bridge port of",
+            Self::BondMember => "bond member of",
+            Self::TeamMember => "team member of",
+            Self::Vlan => "VLAN of",
+            Self::Macvlan => "macvlan on",
+            Self::Ipvlan => "ipvlan on",
+        })
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotNamed => f.write_str("not named"),
+            Self::Excluded => f.write_str("excluded by configuration"),
+            Self::Loopback => f.write_str("loopback"),
+            Self::Vrf => f.write_str("VRF, whose members show its frames"),
+            Self::Down => f.write_str("down"),
+            Self::ShownElsewhere { relation, next, shown_on } if next == shown_on => {
+                write!(f, "{relation} {next}, which shows its frames")
+            }
+            Self::ShownElsewhere { relation, next, shown_on } => {
+                write!(f, "{relation} {next}; {shown_on} shows its frames")
+            }
+        }
+    }
+}
+
+/// The table of all links for people: name, state, addresses, whether each is captured and why not.
+#[must_use]
+pub fn table(network: &Network, config: &Config) -> String {
+    let head = ["NAME", "STATE", "ADDRESSES", "CAPTURED"].map(str::to_owned);
+    let rows: Vec<[String; 4]> =
+        std::iter::once(head).chain(network.links.iter().map(|link| row(network, config, link))).collect();
+    let widths = [0, 1, 2].map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
+    let line = |[name, state, addresses, captured]: &[String; 4]| {
+        let [a, b, c] = widths;
+        format!("{name:a$}  {state:b$}  {addresses:c$}  {captured}\n")
+    };
+    rows.iter().map(line).collect()
+}
+
+fn row(network: &Network, config: &Config, link: &Link) -> [String; 4] {
+    let addresses: Vec<String> = link.addresses.iter().map(ToString::to_string).collect();
+    let captured = match outcome(network, config, link) {
+        Outcome::Captured => "yes".to_owned(),
+        Outcome::NotCaptured(reason) => format!("no: {reason}"),
+    };
+    [link.name.clone(), state(link).to_owned(), addresses.join(", "), captured]
+}
+
+fn state(link: &Link) -> &'static str {
+    match (link.up, link.running) {
+        (false, _) => "down",
+        (true, false) => "no carrier",
+        (true, true) => "up",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+//! The arguments as typed → arguments that clap reads: a long option may stand behind one dash, as Go writes it.
+//!
+//! Refuses what clap would take for something else (`-ifaec eth0` is no `-i faec`) and remembers how each option was typed.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use super::options::{all, by_long, by_short};
+use super::reserved::SUBCOMMANDS;
+use crate::config::nearest::nearest;
+use crate::config::{ConfigError, Kind, OptionDefinition, Origin, Text};
+
+/// The rewritten arguments.
+#[derive(Debug, Clone)]
+pub struct Arguments {
+    /// What clap gets: as many arguments as were typed, long options behind two dashes.
+    pub rewritten: Vec<OsString>,
+    /// Every option given, in order.
+    pub occurrences: Vec<Occurrence>,
+}
+
+/// An option as it was given.
+#[derive(Debug, Clone)]
+pub struct Occurrence {
+    /// Which one.
+    pub definition: &'static OptionDefinition,
+    /// Its name as typed, with its dashes.
+    pub typed: String,
+    /// Its value; nothing for a switch without one.
+    pub value: Option<OsString>,
+}
+
+impl Occurrence {
+    /// Its value with its origin; a switch without a value says `true`.
+    #[must_use]
+    pub fn text(&self) -> Text {
+        let value = self.value.clone().unwrap_or_else(|| OsString::from("true"));
+        Text { value, origin: Origin::Option(self.typed.clone()) }
+    }
+}
+
+/// Rewrites the arguments (without the program's name).
+///
+/// # Errors
+/// [`ConfigError::Invalid`] for an option that is none, a value attached to a letter, or a value that is missing;
+/// [`ConfigError::Unavailable`] for a reserved subcommand.
+pub fn rewrite(typed: impl IntoIterator<Item = OsString>) -> Result<Arguments, ConfigError> {
+    let mut arguments = Arguments { rewritten: Vec::new(), occurrences: Vec::new() };
+    let mut typed = typed.into_iter();
+    let mut words = 0;
+    while let Some(argument) = typed.next() {
+        match form(&argument)? {
+            Form::End => {
+                arguments.rewritten.push(argument);
+                arguments.rewritten.extend(typed.by_ref());
+            }
+            Form::Word => {
+                refuse_reserved_subcommand(&argument, words)?;
+                words += 1;
+                arguments.rewritten.push(argument);
+            }
+            Form::Cluster(definitions) => {
+                let typed = argument.to_string_lossy().into_owned();
+                let occurrence = |definition| Occurrence { definition, typed: typed.clone(), value: None };
+                arguments.occurrences.extend(definitions.into_iter().map(occurrence));
+                arguments.rewritten.push(argument);
+            }
+            Form::Option { mut occurrence, rewritten } => {
+                arguments.rewritten.push(rewritten);
+                if occurrence.value.is_none() && occurrence.definition.kind.takes_next() {
+                    let value = typed.next().ok_or_else(|| missing(&occurrence))?;
+                    arguments.rewritten.push(value.clone());
+                    occurrence.value = Some(value);
+                }
+                arguments.occurrences.push(occurrence);
+            }
+        }
+    }
+    Ok(arguments)
+}
+
+/// What an argument is that does not stand in the place of a value.
+enum Form {
+    /// `--`: nothing behind it is an option.
+    End,
+    /// A word of the filter, a file, a subcommand; also `-` alone.
+    Word,
+    /// Counting switches in one argument, `-vv`.
+    Cluster(Vec<&'static OptionDefinition>),
+    /// An option, its value with it where `=` attaches one.
+    Option { occurrence: Occurrence, rewritten: OsString },
+}
+
+fn form(argument: &OsStr) -> Result<Form, ConfigError> {
+    let bytes = argument.as_bytes();
+    let dashes = bytes.iter().take(2).take_while(|byte| **byte == b'-').count();
+    match (dashes, bytes.len()) {
+        (0, _) | (1, 1) => return Ok(Form::Word),
+        (2, 2) => return Ok(Form::End),
+        _ => {}
+    }
+    let (name, value) = split_value(&bytes[dashes..]);
+    let typed = format!("{}{name}", "-".repeat(dashes));
+    let Some(definition) = known(&name, dashes) else {
+        return cluster(&name, &value, dashes).map(Form::Cluster).ok_or_else(|| unknown(&name, &typed));
+    };
+    let rewritten = if dashes == 1 && name.len() > 1 { with_second_dash(argument) } else { argument.to_owned() };
+    Ok(Form::Option { occurrence: Occurrence { definition, typed, value }, rewritten })
+}
+
+/// The name before the first `=`, and what is behind it.
+fn split_value(body: &[u8]) -> (String, Option<OsString>) {
+    let mut parts = body.splitn(2, |byte| *byte == b'=');
+    let name = String::from_utf8_lossy(parts.next().unwrap_or_default()).into_owned();
+    (name, parts.next().map(|value| OsString::from_vec(value.to_vec())))
+}
+
+/// A letter is known behind one dash, a long name behind one or two.
+fn known(name: &str, dashes: usize) -> Option<&'static OptionDefinition> {
+    let mut letters = name.chars();
+    match (letters.next(), letters.next()) {
+        (Some(letter), None) if dashes == 1 => by_short(letter),
+        _ => by_long(name),
+    }
+}
+
+/// The counting switches of a cluster, if it is made of nothing else.
+fn cluster(name: &str, value: &Option<OsString>, dashes: usize) -> Option<Vec<&'static OptionDefinition>> {
+    let counting = |letter| by_short(letter).filter(|definition| definition.kind == Kind::Counting);
+    let cluster = name.chars().map(counting).collect::<Option<Vec<_>>>()?;
+    (dashes == 1 && value.is_none() && !cluster.is_empty()).then_some(cluster)
+}
+
+fn with_second_dash(argument: &OsStr) -> OsString {
+    let mut rewritten = OsString::from("-");
+    rewritten.push(argument);
+    rewritten
+}
+
+/// Names the nearest option behind the same dashes; else shows how the value of a letter is written.
+fn unknown(name: &str, typed: &str) -> ConfigError {
+    let dashes = &typed[..typed.len() - name.len()];
+    let near = nearest(name, all().flat_map(OptionDefinition::long_names));
+    let mut letters = name.chars();
+    let letter = letters.next().filter(|letter| by_short(*letter).is_some());
+    let advice = match (near, letter) {
+        (Some(near), _) => format!("the nearest is {dashes}{near}"),
+        (None, Some(letter)) if letters.as_str().is_empty() => format!("perhaps -{letter} is meant"),
+        (None, Some(letter)) if by_short(letter).is_some_and(|option| option.kind.takes_next()) => {
+            format!("the value of -{letter} stands apart: -{letter} {}", letters.as_str())
+        }
+        _ => "--help lists the options".to_owned(),
+    };
+    ConfigError::invalid(typed, format!("no such option; {advice}"))
+}
+
+fn missing(occurrence: &Occurrence) -> ConfigError {
+    let Occurrence { definition, typed, .. } = occurrence;
+    ConfigError::invalid(typed, format!("no value; write {typed} {}", definition.value))
+}
+
+/// The first word may be a subcommand that is known but not built.
+fn refuse_reserved_subcommand(word: &OsStr, words_before: usize) -> Result<(), ConfigError> {
+    match SUBCOMMANDS.iter().find(|name| words_before == 0 && word == **name) {
+        Some(name) => Err(ConfigError::Unavailable { what: (*name).to_owned() }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+#[path = "argv_tests.rs"]
+mod tests;

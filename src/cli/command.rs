@@ -1,0 +1,171 @@
+//! The option table → clap's command, which reads words and subcommands, prints help and feeds completions and man page.
+
+use std::ffi::OsString;
+
+use clap::{Arg, ArgAction, Command, builder::ValueParser, value_parser};
+use clap_complete::Shell;
+
+use super::options::{HELP, VERSION, all, available};
+use crate::config::{Kind, OptionDefinition};
+
+/// The program's name on the command line.
+pub const PROGRAM: &str = "trafficmonitor";
+/// The id of the words behind the options.
+pub const WORDS: &str = "FILTER";
+/// The id of the files that `replay` reads.
+pub const FILES: &str = "FILE";
+/// The id of the shell that `completions` is for.
+pub const SHELL: &str = "SHELL";
+
+/// The subcommands that work, with their descriptions.
+pub const SUBCOMMANDS: &[(&str, &str)] = &[
+    (REPLAY, "Read capture files as fast as possible, on packet time, and write what was found"),
+    (INTERFACES, "List interfaces: name, state, addresses, whether each would be captured and why not"),
+    (CONFIG, "Print the effective configuration as YAML"),
+    (COMPLETIONS, "Print a completion script for a shell"),
+    (MAN, "Print the man page"),
+];
+
+/// Reads capture files.
+pub const REPLAY: &str = "replay";
+/// Lists interfaces.
+pub const INTERFACES: &str = "interfaces";
+/// Prints the configuration.
+pub const CONFIG: &str = "config";
+/// Prints a completion script.
+pub const COMPLETIONS: &str = "completions";
+/// Prints the man page.
+pub const MAN: &str = "man";
+
+const ABOUT: &str = "Prometheus exporter backed by libpcap: who talks to whom, on what protocol, how much";
+const NOTES: &str = "\
+Long options take one dash or two, and their value after a space or after =. Words behind the options are the BPF filter. \
+An empty value (-filter=) is as if the option were not given. An option overrides its environment variable \
+(TRAFFICMONITOR_...), and both override the configuration file.
+
+Exit status: 0 done, 1 failed while running, 2 usage or configuration.";
+
+/// The whole command with reserved options, as arguments are read with.
+#[must_use]
+pub fn reading(libpcap: &str) -> Command {
+    command(libpcap, all().collect())
+}
+
+/// The command as people are shown it: what works.
+#[must_use]
+pub fn shown(libpcap: &str) -> Command {
+    command(libpcap, available().collect())
+}
+
+fn command(libpcap: &str, definitions: Vec<&'static OptionDefinition>) -> Command {
+    let root = bare(PROGRAM, ABOUT, libpcap)
+        .after_help(NOTES)
+        .args(definitions.iter().map(|definition| argument(definition)))
+        .arg(words(WORDS, "BPF filter, as -filter").num_args(0..));
+    SUBCOMMANDS.iter().fold(root, |root, (name, about)| {
+        root.subcommand(with_arguments(bare(name, about, libpcap), name, &definitions))
+    })
+}
+
+/// A command that is named after the program and has no option by itself: help and version stand in the table.
+fn bare(name: &'static str, about: &'static str, libpcap: &str) -> Command {
+    Command::new(name)
+        .display_name(PROGRAM)
+        .about(about)
+        .version(env!("CARGO_PKG_VERSION"))
+        .long_version(long_version(libpcap))
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+}
+
+fn with_arguments(subcommand: Command, name: &str, definitions: &[&'static OptionDefinition]) -> Command {
+    let of_both = |definition: &&&OptionDefinition| matches!(definition.id().as_str(), HELP | VERSION);
+    let everything = definitions.iter().map(|definition| argument(definition));
+    let printed_alone = definitions.iter().filter(of_both).map(|definition| argument(definition));
+    match name {
+        REPLAY => subcommand.args(everything).arg(
+            words(FILES, "Capture files, pcap or pcapng, read in this order; - is standard input")
+                .required(true)
+                .num_args(1..),
+        ),
+        COMPLETIONS => subcommand
+            .args(printed_alone)
+            .arg(Arg::new(SHELL).required(true).value_parser(value_parser!(Shell)).help("Which shell")),
+        MAN => subcommand.args(printed_alone),
+        _ => subcommand.args(everything),
+    }
+}
+
+fn words(id: &'static str, help: &'static str) -> Arg {
+    Arg::new(id).action(ArgAction::Append).value_parser(ValueParser::os_string()).help(help)
+}
+
+/// One option.
+fn argument(definition: &'static OptionDefinition) -> Arg {
+    let id = definition.id();
+    let argument = Arg::new(id.clone())
+        .long(definition.long)
+        .aliases(definition.aliases)
+        .short(definition.short)
+        .hide(definition.is_reserved())
+        .help(help(definition))
+        .long_help(long_help(definition))
+        .help_heading(heading(definition));
+    match (id.as_str(), definition.kind) {
+        (HELP, _) => argument.action(ArgAction::Help),
+        (VERSION, _) => argument.action(ArgAction::Version),
+        (_, Kind::Switch | Kind::Counting) => {
+            valued(argument, "BOOL").num_args(0..=1).require_equals(true).default_missing_value("true")
+        }
+        _ => valued(argument, definition.value).num_args(1).allow_hyphen_values(true),
+    }
+}
+
+fn valued(argument: Arg, name: &'static str) -> Arg {
+    argument.action(ArgAction::Append).value_name(name).value_parser(value_parser!(OsString))
+}
+
+/// The man page has no place of its own for other names, so they stand here.
+fn help(definition: &OptionDefinition) -> String {
+    let default = Some(definition.default).filter(|default| !default.is_empty());
+    let default = default.map(|default| format!(" [default: {default}]")).unwrap_or_default();
+    let aliases = definition.aliases.iter().map(|alias| format!(" [also: --{alias}]"));
+    aliases.fold(format!("{}{default}", definition.help), |help, alias| help + &alias)
+}
+
+fn long_help(definition: &OptionDefinition) -> String {
+    let key = definition.key.map(|(section, key)| format!("file: {section}.{key}"));
+    let variable = definition.variable.map(|variable| format!("environment: {variable}"));
+    let places: Vec<_> = key.into_iter().chain(variable).collect();
+    match places.as_slice() {
+        [] => help(definition),
+        places => format!("{}\n[{}]", help(definition), places.join(", ")),
+    }
+}
+
+/// Under which heading of the help it stands; settings stand with their rooms'.
+fn heading(definition: &OptionDefinition) -> Option<&'static str> {
+    let (section, _) = definition.key?;
+    match section {
+        "capture" => Some("Capture"),
+        "locality" => Some("Local networks"),
+        "account" => Some("Flows"),
+        "export" | "pipeline" | "http" => Some("Metrics"),
+        _ => Some("Log"),
+    }
+}
+
+fn long_version(libpcap: &str) -> String {
+    format!("{}\ncommit {}\n{libpcap}", env!("CARGO_PKG_VERSION"), env!("TRAFFICMONITOR_COMMIT"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clap_finds_nothing_wrong_with_the_command() {
+        reading("libpcap version 1").debug_assert();
+        shown("libpcap version 1").debug_assert();
+    }
+}

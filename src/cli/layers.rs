@@ -1,0 +1,107 @@
+//! The options given, the environment and the configuration file → one [`Settings`], laid over each other in this order.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use super::Output;
+use super::argv::Occurrence;
+use super::options::{self, all};
+use crate::config::options::SETTINGS;
+use crate::config::{ConfigError, OptionDefinition, Role, Settings, Text, environment, file};
+
+/// Reads the file that is named, the environment and the options.
+///
+/// # Errors
+/// Whatever is wrong in them first.
+pub fn read(occurrences: &[Occurrence], variables: &[(OsString, OsString)]) -> Result<Settings, ConfigError> {
+    let of_options = given(occurrences)?;
+    let of_environment = environment::read(variables, all())?;
+    let of_file = match config_file(occurrences, variables)? {
+        Some(path) => file::load(&path)?,
+        None => Settings::default(),
+    };
+    Ok(of_file.merge(of_environment).merge(of_options))
+}
+
+/// The layer of the options.
+fn given(occurrences: &[Occurrence]) -> Result<Settings, ConfigError> {
+    let mut settings = Settings::default();
+    for definition in SETTINGS {
+        let texts = texts(occurrences, definition);
+        if let (Role::Setting(apply), false) = (definition.role, texts.is_empty()) {
+            apply(&mut settings, &texts)?;
+        }
+    }
+    Ok(settings)
+}
+
+/// All that was given for one option, in order.
+fn texts(occurrences: &[Occurrence], definition: &OptionDefinition) -> Vec<Text> {
+    let same = |occurrence: &&Occurrence| occurrence.definition.id() == definition.id();
+    occurrences.iter().filter(same).map(Occurrence::text).collect()
+}
+
+/// The last text given for the option of that name, unless it is blank.
+fn last(occurrences: &[Occurrence], id: &str) -> Option<Text> {
+    let occurrence = occurrences.iter().rfind(|occurrence| occurrence.definition.id() == id)?;
+    Some(occurrence.text()).filter(|text| !text.is_blank())
+}
+
+fn config_file(occurrences: &[Occurrence], variables: &[(OsString, OsString)]) -> Result<Option<PathBuf>, ConfigError> {
+    let of_environment = || environment::text_of(variables, options::by_long(options::CONFIG)?);
+    last(occurrences, options::CONFIG).or_else(of_environment).map(|text| text.read()).transpose()
+}
+
+/// Whether the configuration is only to be checked.
+///
+/// # Errors
+/// A value that is no truth value.
+pub fn only_checks(occurrences: &[Occurrence]) -> Result<bool, ConfigError> {
+    last(occurrences, options::CONFIG_CHECK).map_or(Ok(false), |text| text.read())
+}
+
+/// What `replay` shall write.
+///
+/// # Errors
+/// A value that is no output, one that is not available yet, or the option without `replay`.
+pub fn output(occurrences: &[Occurrence], replays: bool) -> Result<Output, ConfigError> {
+    let Some(text) = last(occurrences, options::OUTPUT) else { return Ok(Output::default()) };
+    if !replays {
+        return Err(ConfigError::invalid(
+            text.origin.to_string(),
+            "only replay writes an output; add replay FILE, or leave it out",
+        ));
+    }
+    if text.value == "alerts" {
+        return Err(ConfigError::Unavailable { what: text.place() });
+    }
+    text.read()
+}
+
+/// Refuses options whose rooms are not built, but for values that ask for nothing else than is done anyway.
+///
+/// # Errors
+/// [`ConfigError::Unavailable`], or a value that belongs to another option.
+pub fn refuse_reserved(occurrences: &[Occurrence]) -> Result<(), ConfigError> {
+    for (index, occurrence) in occurrences.iter().enumerate() {
+        let Role::Reserved(accepted) = occurrence.definition.role else { continue };
+        let id = occurrence.definition.id();
+        let overridden = occurrences[index + 1..].iter().any(|later| later.definition.id() == id);
+        let text = occurrence.text();
+        if overridden || text.is_blank() || asks_for_nothing(occurrence, &text, accepted) {
+            continue;
+        }
+        if id == "log-format" && text.value == "logfmt" {
+            return Err(ConfigError::invalid(text.place(), "a value of --log.format (the program's own log)"));
+        }
+        return Err(ConfigError::Unavailable { what: occurrence.typed.clone() });
+    }
+    Ok(())
+}
+
+/// Whether the value is one that is accepted; a truth value in any of its spellings.
+fn asks_for_nothing(occurrence: &Occurrence, text: &Text, accepted: &[&str]) -> bool {
+    let literal = accepted.iter().any(|accepted| text.value == *accepted);
+    let switch = !occurrence.definition.kind.takes_next();
+    literal || (switch && accepted.contains(&"false") && text.read::<bool>().is_ok_and(|truth| !truth))
+}

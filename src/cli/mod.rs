@@ -1,0 +1,201 @@
+//! The command line → an [`Invocation`]: what to do, with a checked configuration.
+//!
+//! Prints nothing and starts nothing. Each option is declared once, in [`crate::config::options`] and [`options`]; clap reads words
+//! and subcommands after [`argv`] has read the options.
+
+pub mod argv;
+pub mod command;
+mod layers;
+pub mod options;
+pub mod reference;
+mod reserved;
+mod words;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+
+use clap::ArgMatches;
+use clap::error::ErrorKind;
+use clap_complete::Shell;
+
+use crate::config::nearest::nearest;
+use crate::config::value::{Scalars, Value};
+use crate::config::{Config, ConfigError, Settings};
+use argv::{Arguments, Occurrence};
+
+/// What the command line asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Invocation {
+    /// Capture (or read `config.source`) and serve.
+    Run(Config),
+    /// Read capture files, write what was found, and end.
+    Replay(Replay),
+    /// List the interfaces, and which of them this configuration captures.
+    Interfaces(Config),
+    /// Say that the configuration is right; it is.
+    CheckConfig(Config),
+    /// Print [`Config::to_yaml`].
+    PrintConfig(Config),
+    /// Print this text: a completion script or the man page.
+    Print(String),
+}
+
+/// What `replay` is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replay {
+    /// The files, in the order given; `-` is standard input.
+    pub files: Vec<PathBuf>,
+    /// What is written.
+    pub output: Output,
+    /// All other settings; its `source` is none.
+    pub config: Config,
+}
+
+/// What `replay` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Output {
+    /// A table for people.
+    #[default]
+    Table,
+    /// One JSON object a line.
+    JsonLines,
+    /// The exposition, as `/metrics` would give it at the end.
+    Prometheus,
+    /// Nothing, after all the work of `Prometheus`.
+    None,
+}
+
+impl Output {
+    const NAMES: [(&str, Self); 4] =
+        [("table", Self::Table), ("jsonl", Self::JsonLines), ("prometheus", Self::Prometheus), ("none", Self::None)];
+}
+
+impl Value for Output {
+    const EXPECTED: &'static str = "table, jsonl, prometheus or none";
+    const SCALARS: Scalars = Scalars::Text;
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let known = Self::NAMES.into_iter().find(|(name, _)| *name == text);
+        known.map(|(_, output)| output).ok_or_else(|| format!("expected {}", Self::EXPECTED))
+    }
+
+    fn text(&self) -> String {
+        let known = Self::NAMES.into_iter().find(|(_, output)| output == self);
+        known.map(|(name, _)| name.to_owned()).unwrap_or_default()
+    }
+}
+
+/// Why there is no [`Invocation`]: help or version was asked for, or the command line or configuration is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Usage {
+    /// What to print: to standard output when `exit_code` is 0, else to standard error. No line break at the end.
+    pub message: String,
+    /// The status to exit with: 0 or 2.
+    pub exit_code: u8,
+}
+
+/// The exit status for wrong usage or configuration.
+const WRONG: u8 = 2;
+
+impl fmt::Display for Usage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+impl From<ConfigError> for Usage {
+    fn from(error: ConfigError) -> Self {
+        Self { message: error.to_string(), exit_code: WRONG }
+    }
+}
+
+/// Reads the command line (the program's name first) and the environment. `libpcap` is the library's version as it says it.
+///
+/// # Errors
+/// [`Usage`], also for `--help` and `--version`.
+pub fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    libpcap: &str,
+) -> Result<Invocation, Usage> {
+    let arguments = argv::rewrite(arguments.into_iter().skip(1))?;
+    let line = std::iter::once(OsString::from(command::PROGRAM)).chain(arguments.rewritten.iter().cloned());
+    let matches = command::reading(libpcap)
+        .try_get_matches_from(line)
+        .map_err(|error| explain(&error, &arguments.occurrences))?;
+    match matches.subcommand() {
+        Some((command::COMPLETIONS, matches)) => completions(matches, libpcap),
+        Some((command::MAN, _)) => reference::man_page(libpcap).map(Invocation::Print).map_err(unprintable),
+        subcommand => {
+            let environment: Vec<_> = environment.into_iter().collect();
+            configured(&matches, subcommand, &arguments, &environment).map_err(Usage::from)
+        }
+    }
+}
+
+/// The subcommand that `word` is perhaps meant to be; for a filter that does not compile.
+#[must_use]
+pub fn nearest_subcommand(word: &str) -> Option<&'static str> {
+    let working = command::SUBCOMMANDS.iter().map(|(name, _)| *name);
+    nearest(word, working.chain(reserved::SUBCOMMANDS.iter().copied()))
+}
+
+/// An invocation that needs the configuration.
+fn configured(
+    matches: &ArgMatches,
+    subcommand: Option<(&str, &ArgMatches)>,
+    Arguments { occurrences, .. }: &Arguments,
+    environment: &[(OsString, OsString)],
+) -> Result<Invocation, ConfigError> {
+    layers::refuse_reserved(occurrences)?;
+    let words = words::filter(matches, occurrences)?;
+    let settings = layers::read(occurrences, environment)?.merge(words);
+    let name = subcommand.map(|(name, _)| name);
+    let output = layers::output(occurrences, name == Some(command::REPLAY))?;
+    if layers::only_checks(occurrences)? {
+        return settings.validate().map(Invocation::CheckConfig);
+    }
+    match subcommand {
+        Some((command::REPLAY, matches)) => replay(matches, output, settings),
+        Some((command::INTERFACES, _)) => settings.validate().map(Invocation::Interfaces),
+        Some((command::CONFIG, _)) => settings.validate().map(Invocation::PrintConfig),
+        _ => settings.validate().map(Invocation::Run),
+    }
+}
+
+fn replay(matches: &ArgMatches, output: Output, settings: Settings) -> Result<Invocation, ConfigError> {
+    let files = matches.get_many::<OsString>(command::FILES).into_iter().flatten().map(PathBuf::from).collect();
+    let config = Config { source: None, ..settings.validate()? };
+    Ok(Invocation::Replay(Replay { files, output, config }))
+}
+
+fn completions(matches: &ArgMatches, libpcap: &str) -> Result<Invocation, Usage> {
+    let shell = matches.get_one::<Shell>(command::SHELL).copied();
+    let shell = shell.ok_or_else(|| unprintable("no shell is named"))?;
+    Ok(Invocation::Print(reference::completions(shell, libpcap)))
+}
+
+fn unprintable(error: impl fmt::Display) -> Usage {
+    Usage { message: error.to_string(), exit_code: WRONG }
+}
+
+/// clap's error in one line, the options in it as they were typed; help and version as they are.
+fn explain(error: &clap::Error, occurrences: &[Occurrence]) -> Usage {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return Usage { message: error.to_string().trim_end().to_owned(), exit_code: 0 };
+    }
+    let text = error.to_string();
+    let lines: Vec<_> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let message = lines.join(" ").trim_start_matches("error: ").to_owned();
+    let message = occurrences.iter().fold(message, |message, occurrence| {
+        message.replace(&format!("'--{}", occurrence.typed.trim_start_matches('-')), &format!("'{}", occurrence.typed))
+    });
+    Usage { message, exit_code: WRONG }
+}
+
+#[cfg(test)]
+#[path = "parse_tests.rs"]
+mod tests;

@@ -1,0 +1,148 @@
+//! Every option there is: the settings, those that only the command line knows, and those reserved for later rooms.
+
+use super::reserved::RESERVED;
+use crate::config::options::SETTINGS;
+use crate::config::{Kind, OptionDefinition, Role};
+
+/// The configuration file.
+pub const CONFIG: &str = "config";
+/// Whether the configuration is only checked.
+pub const CONFIG_CHECK: &str = "config.check";
+/// What `replay` writes.
+pub const OUTPUT: &str = "output";
+/// clap answers it.
+pub const HELP: &str = "help";
+/// clap answers it.
+pub const VERSION: &str = "version";
+
+/// The options that are no settings.
+pub static COMMAND: &[OptionDefinition] = &[
+    OptionDefinition {
+        long: Some(CONFIG),
+        aliases: &["config.file"],
+        short: Some('c'),
+        value: "FILE",
+        kind: Kind::Value,
+        default: "",
+        help: "Configuration file (YAML); environment and options override it",
+        key: None,
+        variable: Some("TRAFFICMONITOR_CONFIG"),
+        role: Role::Command,
+    },
+    OptionDefinition {
+        long: Some(CONFIG_CHECK),
+        aliases: &[],
+        short: None,
+        value: "",
+        kind: Kind::Switch,
+        default: "",
+        help: "Check the configuration and exit",
+        key: None,
+        variable: None,
+        role: Role::Command,
+    },
+    OptionDefinition {
+        long: Some(OUTPUT),
+        aliases: &[],
+        short: None,
+        value: "FORMAT",
+        kind: Kind::Value,
+        default: "table",
+        help: "What replay writes: table, jsonl, prometheus, or none (all the work of prometheus but writing it)",
+        key: None,
+        variable: None,
+        role: Role::Replay,
+    },
+    OptionDefinition {
+        long: Some(HELP),
+        aliases: &[],
+        short: Some('h'),
+        value: "",
+        kind: Kind::Switch,
+        default: "",
+        help: "Print help (-h: in short)",
+        key: None,
+        variable: None,
+        role: Role::Command,
+    },
+    OptionDefinition {
+        long: Some(VERSION),
+        aliases: &[],
+        short: Some('V'),
+        value: "",
+        kind: Kind::Switch,
+        default: "",
+        help: "Print the version; --version also prints the commit and the version of libpcap",
+        key: None,
+        variable: None,
+        role: Role::Command,
+    },
+];
+
+/// All options: settings, command line, reserved.
+pub fn all() -> impl Iterator<Item = &'static OptionDefinition> + Clone {
+    SETTINGS.iter().chain(COMMAND).chain(RESERVED)
+}
+
+/// The options that work, for help and README.
+pub fn available() -> impl Iterator<Item = &'static OptionDefinition> + Clone {
+    SETTINGS.iter().chain(COMMAND)
+}
+
+/// The option of that long name.
+#[must_use]
+pub fn by_long(name: &str) -> Option<&'static OptionDefinition> {
+    all().find(|definition| definition.long_names().any(|long| long == name))
+}
+
+/// The option of that letter.
+#[must_use]
+pub fn by_short(letter: char) -> Option<&'static OptionDefinition> {
+    all().find(|definition| definition.short == Some(letter))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::config::file::TRAFFICALERTED_KEYS;
+
+    #[test]
+    fn no_two_options_share_a_name_a_letter_or_a_variable() {
+        let (mut names, mut letters, mut variables) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for definition in all() {
+            for name in definition.long_names() {
+                assert!(names.insert(name), "{name}");
+                assert!(name.chars().count() > 1, "{name}: a letter is a short name");
+            }
+            assert!(definition.short.is_none_or(|letter| letters.insert(letter)), "{:?}", definition.short);
+            assert!(definition.variable.is_none_or(|variable| variables.insert(variable)), "{:?}", definition.variable);
+            assert!(!definition.id().is_empty());
+        }
+    }
+
+    #[test]
+    fn every_option_of_the_interface_is_known() {
+        let long = "iface interface filter promisc snaplen buffer-size capture.workers max-flows max-series idle-timeout \
+            metrics.seed metrics.created daq pcapfile localIPs localNetworks promHTTP web.listen-address promRefresh config \
+            config.file config.check web.config.file drop-packets log-format log-file log-buffer-size verbose \
+            anom_active_size anom_gv_cap anom_lower_bound anom_methods anom_n_seasons anom_sensitivity anom_upper_bound \
+            transfer_interval filter_ip_CIDR filter_bool filter_src filter_dst archive_dir log_packets max_pcap_log_size \
+            max_pcap_rotations slack_channel slack_emoji slack_icon slack_url loglevel bandwidth.interval scan.interval \
+            scan.rule bandwidth.direction anom.threshold anom.min_bytes explain log.level log.format output flow-key workers";
+        for name in long.split_whitespace().chain(TRAFFICALERTED_KEYS.iter().copied()) {
+            assert!(by_long(name).is_some(), "{name}");
+        }
+        for letter in "ifswrclvhV".chars() {
+            assert!(by_short(letter).is_some(), "{letter}");
+        }
+    }
+
+    #[test]
+    fn variables_carry_our_prefix() {
+        for variable in all().filter_map(|definition| definition.variable) {
+            assert!(variable.starts_with("TRAFFICMONITOR_"), "{variable}");
+        }
+    }
+}

@@ -1,0 +1,413 @@
+use std::fs;
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+use crate::account::FlowKeying;
+use crate::capture::Selection;
+use crate::config::{Log, LogFormat, LogLevel};
+
+const LIBPCAP: &str = "libpcap version 1.10.3 (with TPACKET_V3)";
+
+fn parse_all(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Invocation, Usage> {
+    let arguments = std::iter::once("trafficmonitor").chain(arguments.iter().copied()).map(OsString::from);
+    let environment = environment.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+    parse(arguments, environment, LIBPCAP)
+}
+
+/// Words apart by blanks; `␣` stands for a blank within one.
+fn parse_line(line: &str) -> Result<Invocation, Usage> {
+    let words: Vec<_> = line.split_whitespace().map(|word| word.replace('␣', " ")).collect();
+    parse_all(&words.iter().map(String::as_str).collect::<Vec<_>>(), &[])
+}
+
+fn run(line: &str) -> Config {
+    match parse_line(line) {
+        Ok(Invocation::Run(config)) => config,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+fn refusal(line: &str) -> String {
+    let usage = parse_line(line).expect_err(line);
+    assert_eq!(usage.exit_code, 2, "{line}");
+    assert!(!usage.message.contains('\n'), "{line}: {}", usage.message);
+    usage.message
+}
+
+fn named(names: &[&str]) -> Selection {
+    Selection::Named(names.iter().map(|name| (*name).to_owned()).collect())
+}
+
+#[test]
+fn nothing_given_means_the_defaults() {
+    assert_eq!(run(""), Config::default());
+}
+
+#[test]
+fn interfaces_are_chosen_by_comma_lists_and_repetition() {
+    let table = [
+        ("-iface eth0", named(&["eth0"])),
+        ("-i eth0,eth1 --interface eth2", named(&["eth0", "eth1", "eth2"])),
+        ("-i eth0 -i eth0", named(&["eth0"])),
+        ("-i \"eth0\"", named(&["eth0"])),
+        ("-iface all", Selection::All),
+        ("-iface any", Selection::Any),
+        ("-iface=", Selection::All),
+        ("-i eth0 -iface=", named(&["eth0"])),
+    ];
+    for (line, selection) in table {
+        assert_eq!(run(line).capture.selection, selection, "{line}");
+    }
+    assert_eq!(run("-ExcludedInterfaces \"lo\",\"dummy0\"").capture.excluded, ["lo", "dummy0"]);
+    assert_eq!(run("-ExcludedInterfaces lo,dummy0").capture.excluded, ["lo", "dummy0"]);
+}
+
+#[test]
+fn capture_settings_are_taken_over() {
+    let config = run("-promisc -snaplen 128 --buffer-size 64M -w 50ms -pcapfile a.pcap -filter tcp␣port␣80");
+    assert!(config.capture.promiscuous);
+    assert_eq!(config.capture.snap_length, 128);
+    assert_eq!(config.capture.buffer_bytes, 64 << 20);
+    assert_eq!(config.capture.read_timeout, Duration::from_millis(50));
+    assert_eq!(config.source.as_deref(), Some(Path::new("a.pcap")));
+    assert_eq!(config.capture.filter.as_deref(), Some("tcp port 80"));
+    assert_eq!(config.notices, [""; 0]);
+}
+
+#[test]
+fn snap_length_0_and_65536_mean_65535() {
+    for line in ["-s 0", "-snaplen 65536", "-s=65535"] {
+        assert_eq!(run(line).capture.snap_length, 65_535, "{line}");
+    }
+}
+
+#[test]
+fn a_long_read_timeout_is_shortened_and_said_once() {
+    let config = run("-w 3s");
+    assert_eq!(config.capture.read_timeout, Duration::from_millis(500));
+    assert_eq!(config.notices, ["-w: a read timeout of 3s is taken as 500ms"]);
+    assert_eq!(run("-w 500ms").notices, [""; 0]);
+}
+
+#[test]
+fn networks_and_addresses_are_taken_over() {
+    let config = run("-localNetworks 192.0.2.0/24,2001:db8::/32,198.51.100.7 -localIPs 192.0.2.9/24,2001:db8::9");
+    let networks: Vec<_> = config.locality.networks.iter().map(ToString::to_string).collect();
+    assert_eq!(networks, ["192.0.2.0/24", "2001:db8::/32", "198.51.100.7/32"]);
+    let own: Vec<IpAddr> = vec!["192.0.2.9".parse().unwrap(), "2001:db8::9".parse().unwrap()];
+    assert_eq!(config.locality.own_addresses, own);
+    let config = run("-localNetworks 10.1.2.3/8");
+    assert_eq!(config.locality.networks, ["10.0.0.0/8".parse().unwrap()]);
+    assert_eq!(config.notices, ["-localNetworks: 10.1.2.3/8 has host bits set, it is taken as 10.0.0.0/8"]);
+}
+
+#[test]
+fn the_other_rooms_are_told_too() {
+    let config =
+        run("-promHTTP localhost:9 -web.listen-address [::1]:9 -promRefresh 0.5 -flow-key pair --max-flows 7 \
+         --metrics.seed=false --log.format json -loglevel panic");
+    let listen: Vec<_> = config.http.listen.iter().map(ToString::to_string).collect();
+    assert_eq!(listen, ["localhost:9", "[::1]:9"]);
+    assert_eq!(config.pipeline.refresh, Duration::from_millis(500));
+    assert_eq!(config.account.flow_keying, FlowKeying::Pair);
+    assert_eq!(config.account.max_flows, 7);
+    assert!(!config.export.seed_families);
+    assert_eq!(config.log, Log { level: LogLevel::Error, format: LogFormat::Json });
+    assert_eq!(run("-promHTTP :9 -web.listen-address :9").http.listen.len(), 1);
+    for line in ["-promRefresh 5", "-promRefresh 5s", "-promRefresh 5000ms"] {
+        assert_eq!(run(line).pipeline.refresh, Duration::from_secs(5), "{line}");
+    }
+}
+
+#[test]
+fn of_a_repeated_single_value_the_last_wins() {
+    assert_eq!(run("-snaplen 5 -s 6 --snaplen=7").capture.snap_length, 7);
+    assert!(!run("-promisc -promisc=false").capture.promiscuous);
+    assert_eq!(run("-filter tcp -filter=").capture.filter, None);
+    assert_eq!(run("-localNetworks 10.0.0.0/8 -localNetworks 192.0.2.0/24").locality.networks.len(), 1);
+}
+
+#[test]
+fn empty_values_mean_unset_also_for_reserved_options() {
+    let blank =
+        "-filter= -snaplen= -w= -promisc= -promHTTP= -c= -l= -slack_url=nil -archive_dir= -anom_methods= -log_packets=";
+    assert_eq!(run(blank), Config::default());
+    let quoted = parse_all(&["-l", "", "-slack_url", "nil", "-filter", ""], &[]);
+    assert_eq!(quoted, Ok(Invocation::Run(Config::default())));
+}
+
+#[test]
+fn reserved_options_that_ask_for_what_is_done_anyway_pass() {
+    let line =
+        "-daq=libpcap --capture.workers 1 --metrics.created=false --drop-packets=f -log_packets=false --explain=0";
+    assert_eq!(run(line), Config::default());
+}
+
+#[test]
+fn other_reserved_options_are_not_available_yet() {
+    let table = [
+        ("-slack_url https://x", "-slack_url is not available yet"),
+        ("--slack_url=https://x", "--slack_url is not available yet"),
+        ("-slack_url x -slack_url=", "run"),
+        ("-slack_url= -slack_url x", "-slack_url is not available yet"),
+        ("-daq=xdp", "-daq is not available yet"),
+        ("--capture.workers 2", "--capture.workers is not available yet"),
+        ("replay a.pcap --workers 2", "--workers is not available yet"),
+        ("-anom_lower_bound -500", "-anom_lower_bound is not available yet"),
+        ("-TrafficInterval 170 -ByteLimit 1G", "-TrafficInterval is not available yet"),
+        ("--log-format csv", "--log-format is not available yet"),
+        ("--log-format json", "--log-format is not available yet"),
+        ("--log-format logfmt", "--log-format logfmt: a value of --log.format (the program's own log)"),
+        (
+            "--log.format csv",
+            "--log.format csv: a value of --log-format (the form of policy events); expected logfmt or json",
+        ),
+        ("-vv", "-vv is not available yet"),
+        ("--verbose", "--verbose is not available yet"),
+        ("--drop-packets", "--drop-packets is not available yet"),
+        ("-l /var/log", "-l is not available yet"),
+        ("analyze x.csv", "analyze is not available yet"),
+        ("TrafficAlerted.conf", "TrafficAlerted.conf: TrafficAlerted's configuration file is not available yet"),
+        (
+            "170 1000000000 false 15 true 100 600",
+            "the form of the older TrafficAlerted (seven words) is not available yet",
+        ),
+        ("replay a.pcap --output alerts", "--output alerts is not available yet"),
+    ];
+    for (line, expected) in table {
+        if expected == "run" {
+            run(line);
+        } else {
+            assert_eq!(refusal(line), expected, "{line}");
+        }
+    }
+}
+
+#[test]
+fn mistakes_are_told_as_they_were_typed() {
+    let table = [
+        ("-snaplen 70000", "-snaplen 70000: expected a number from 0 to 65535 (0 and 65536 mean 65535)"),
+        ("-s=x", "-s x: expected a number from 0 to 65535 (0 and 65536 mean 65535)"),
+        ("-promisc=maybe", "-promisc maybe: expected true or false"),
+        ("-w 3", "-w 3: expected a duration of at least 1ms, such as 100ms"),
+        ("-w 0s", "-w 0s: expected a duration of at least 1ms, such as 100ms"),
+        (
+            "--buffer-size 4GiB",
+            "--buffer-size 4GiB: expected a size from 1 byte to just under 2GiB, such as 32MiB, 32M or 33554432",
+        ),
+        ("-promRefresh 0", "-promRefresh 0: expected seconds or a duration from 100ms to 1h, such as 5, 0.5 or 5s"),
+        (
+            "-localNetworks 10.0.0.0/8,x",
+            "-localNetworks 10.0.0.0/8,x: x: expected a network such as 10.0.0.0/8 or fc00::/7, or an address",
+        ),
+        ("-i a/b", "-i a/b: a/b: expected an interface name (1 to 15 bytes, no slash, colon or space)"),
+        (
+            "-i eth0,",
+            "-i eth0,: an empty entry between commas; expected an interface name (1 to 15 bytes, no slash, colon or space)",
+        ),
+        (
+            "-i any,eth0",
+            "-i: any stands for every interface and cannot be captured beside others; leave the names out, or any",
+        ),
+        ("-i all -i eth0", "-i: all stands for every interface; leave the names out, or all"),
+        (
+            "-promisc=true -iface any",
+            "-promisc: the interface any (-iface) has no promiscuous mode; name the interfaces to capture, or leave promiscuous \
+             mode off",
+        ),
+        ("-filter tcp udp", "-filter tcp: the words udp are a filter too; give one, joined by and"),
+        ("-promisc false", "false: a switch takes its value after =, as in -promisc=false"),
+        ("-output table", "-output: only replay writes an output; add replay FILE, or leave it out"),
+        ("replay a -output xml", "-output xml: expected table, jsonl, prometheus or none"),
+        ("-max-flows 0", "-max-flows 0: expected a number from 1 to 16777216"),
+        ("-flow-key port", "-flow-key port: expected service, dst-port or pair"),
+        ("-log.level loud", "-log.level loud: expected error, warn, info, debug or trace"),
+        ("replay", "the following required arguments were not provided: <FILE>..."),
+        ("interfaces eth0", "unexpected argument 'eth0' found"),
+        ("man -iface eth0", "unexpected argument '-iface' found"),
+        ("-c /nowhere/x.yml", "/nowhere/x.yml: cannot read the configuration: No such file or directory (os error 2)"),
+    ];
+    for (line, expected) in table {
+        assert_eq!(refusal(line), expected, "{line}");
+    }
+}
+
+#[test]
+fn words_behind_the_options_are_the_filter() {
+    let table = [
+        ("tcp port 80", "tcp port 80"),
+        ("tcp␣port␣80", "tcp port 80"),
+        ("-i eth0 tcp and host replay", "tcp and host replay"),
+        ("tcp -i eth0 port 80", "tcp port 80"),
+        ("-- replay", "replay"),
+        ("-promisc=false -- -x", "-x"),
+        ("a.conf b.conf", "a.conf b.conf"),
+        ("1 2 3 4 5 6 7", "1 2 3 4 5 6 7"),
+        ("-filter= udp", "udp"),
+    ];
+    for (line, filter) in table {
+        assert_eq!(run(line).capture.filter.as_deref(), Some(filter), "{line}");
+    }
+}
+
+#[test]
+fn options_may_stand_before_a_subcommand_and_behind_it() {
+    let table = ["-flow-key pair -output jsonl -f tcp replay a b", "replay a b -flow-key pair -output jsonl -f tcp"];
+    for line in table {
+        let Ok(Invocation::Replay(replay)) = parse_line(line) else { panic!("{line}") };
+        assert_eq!(replay.files, [Path::new("a"), Path::new("b")], "{line}");
+        assert_eq!(replay.output, Output::JsonLines, "{line}");
+        assert_eq!(replay.config.account.flow_keying, FlowKeying::Pair, "{line}");
+        assert_eq!(replay.config.capture.filter.as_deref(), Some("tcp"), "{line}");
+    }
+    let Ok(Invocation::Interfaces(config)) = parse_line("-i eth0 interfaces -i eth1") else { panic!() };
+    assert_eq!(config.capture.selection, named(&["eth0", "eth1"]));
+    let Ok(Invocation::PrintConfig(config)) = parse_line("-s 5 config -s 6") else { panic!() };
+    assert_eq!(config.capture.snap_length, 6);
+}
+
+#[test]
+fn replay_knows_its_outputs() {
+    for (text, output) in Output::NAMES {
+        let Ok(Invocation::Replay(replay)) = parse_line(&format!("replay - --output {text}")) else { panic!("{text}") };
+        assert_eq!((replay.output, replay.files.as_slice()), (output, &[PathBuf::from("-")][..]));
+        assert_eq!(output.text(), text);
+    }
+    let Ok(Invocation::Replay(replay)) = parse_line("replay a --workers 1 -r b") else { panic!() };
+    assert_eq!((replay.output, replay.config.source), (Output::Table, None));
+}
+
+#[test]
+fn defaults_go_behind_the_file_the_file_behind_the_environment_and_all_behind_the_options() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.yml");
+    fs::write(&path, "capture:\n  snap_length: 1\n  filter: tcp\n  interfaces: [eth0, eth1]\nlog:\n  level: warn\n")
+        .unwrap();
+    let path = path.to_str().unwrap();
+    let environment =
+        [("TRAFFICMONITOR_SNAPLEN", "2"), ("TRAFFICMONITOR_FILTER", "udp"), ("TRAFFICMONITOR_PROMISC", "")];
+    let Ok(Invocation::Run(config)) = parse_all(&["-config", path, "-s", "3"], &environment) else { panic!() };
+    assert_eq!(config.capture.snap_length, 3);
+    assert_eq!(config.capture.filter.as_deref(), Some("udp"));
+    assert_eq!(config.capture.selection, named(&["eth0", "eth1"]));
+    assert_eq!(config.log.level, LogLevel::Warn);
+    assert_eq!(config.pipeline, Config::default().pipeline);
+
+    let Ok(Invocation::Run(config)) = parse_all(&["-i", "eth2", "icmp"], &[("TRAFFICMONITOR_CONFIG", path)]) else {
+        panic!()
+    };
+    assert_eq!(config.capture.selection, named(&["eth2"]));
+    assert_eq!(config.capture.filter.as_deref(), Some("icmp"));
+    assert_eq!(config.capture.snap_length, 1);
+}
+
+#[test]
+fn a_contradiction_between_layers_names_both_places() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.yml");
+    fs::write(&path, "capture:\n  promiscuous: true\n").unwrap();
+    let path = path.to_str().unwrap();
+    let usage = parse_all(&["-c", path], &[("TRAFFICMONITOR_IFACE", "any")]).unwrap_err();
+    assert!(
+        usage.message.starts_with(&format!("{path}:2:16: the interface any (TRAFFICMONITOR_IFACE) has no")),
+        "{usage}"
+    );
+}
+
+#[test]
+fn the_environment_is_checked_too() {
+    let refusal = |name, value| parse_all(&[], &[(name, value)]).unwrap_err().message;
+    assert_eq!(refusal("TRAFFICMONITOR_PROMISC", "perhaps"), "TRAFFICMONITOR_PROMISC=perhaps: expected true or false");
+    assert_eq!(refusal("TRAFFICMONITOR_SLACK_URL", "https://x"), "TRAFFICMONITOR_SLACK_URL is not available yet");
+    assert!(parse_all(&[], &[("TRAFFICMONITOR_SLACK_URL", "nil"), ("TRAFFICMONITOR_DAQ", "libpcap")]).is_ok());
+}
+
+#[test]
+fn variables_that_kubernetes_makes_are_passed_over_in_silence() {
+    let made = ["SERVICE_HOST", "SERVICE_PORT", "PORT", "PORT_8888_TCP", "PORT_8888_TCP_PROTO", "PORT_8888_TCP_ADDR"];
+    for name in made.map(|name| format!("TRAFFICMONITOR_{name}")) {
+        let invocation = parse_all(&[], &[(&name, "tcp://10.0.0.1:8888")]);
+        assert_eq!(invocation, Ok(Invocation::Run(Config::default())), "{name}");
+    }
+}
+
+#[test]
+fn a_check_of_the_configuration_does_nothing_else() {
+    for line in ["-config.check", "--config.check -i eth0 replay a", "interfaces --config.check=true"] {
+        assert!(matches!(parse_line(line), Ok(Invocation::CheckConfig(_))), "{line}");
+    }
+    assert!(matches!(parse_line("--config.check=false"), Ok(Invocation::Run(_))));
+    refusal("--config.check -s x");
+}
+
+#[test]
+fn help_and_version_are_no_errors_and_hide_what_does_not_work() {
+    for line in
+        ["-h", "--help", "-help", "replay --help", "interfaces -h", "-slack_url x --help", "help", "help replay"]
+    {
+        let usage = parse_line(line).expect_err(line);
+        assert_eq!(usage.exit_code, 0, "{line}");
+        assert!(usage.message.contains("Usage: "), "{line}");
+        assert!(!usage.message.contains("slack_url") && !usage.message.contains("ByteLimit"), "{line}");
+    }
+    assert_eq!(parse_line("-V").unwrap_err().message, format!("trafficmonitor {}", env!("CARGO_PKG_VERSION")));
+    for line in ["--version", "-version", "replay --version"] {
+        let usage = parse_line(line).unwrap_err();
+        let commit = env!("TRAFFICMONITOR_COMMIT");
+        let expected = format!("trafficmonitor {}\ncommit {commit}\n{LIBPCAP}", env!("CARGO_PKG_VERSION"));
+        assert_eq!((usage.message, usage.exit_code), (expected, 0), "{line}");
+    }
+}
+
+#[test]
+fn completions_and_man_need_no_configuration() {
+    let broken = [("TRAFFICMONITOR_SNAPLEN", "x")];
+    let Ok(Invocation::Print(script)) = parse_all(&["completions", "bash"], &broken) else { panic!() };
+    assert!(script.contains("_trafficmonitor"));
+    let Ok(Invocation::Print(page)) = parse_all(&["man"], &broken) else { panic!() };
+    assert!(page.contains(".TH"));
+    assert_eq!(
+        refusal("completions tcsh"),
+        "invalid value 'tcsh' for '<SHELL>' [possible values: bash, elvish, fish, powershell, zsh]"
+    );
+}
+
+#[test]
+fn a_word_near_a_subcommand_finds_it() {
+    let table = [
+        ("repaly", Some("replay")),
+        ("interface", Some("interfaces")),
+        ("analyse", Some("analyze")),
+        ("Config", Some("config")),
+        ("tcp", None),
+        ("host", None),
+        ("ip", None),
+        ("net", None),
+        ("inbound", None),
+        ("port", None),
+    ];
+    for (word, subcommand) in table {
+        assert_eq!(nearest_subcommand(word), subcommand, "{word}");
+    }
+}
+
+#[test]
+fn the_command_lines_of_the_seeds_are_read_or_said_to_be_not_available_yet() {
+    for line in [
+        "-iface eth0 -promHTTP :8888",
+        "-iface=eth0 -promisc=true -localNetworks=10.0.0.0/8,172.16.0.0/12,192.168.0.0/16 -promRefresh=5 -snaplen=1500",
+        "-f=tcp -i=eth0 -pcapfile= -s=65536 -w=3s -loglevel=info -daq=libpcap",
+    ] {
+        run(line);
+    }
+    for line in [
+        "-i eth0 -l=/var/log/wherefore -archive_dir=/var/log/wherefore/packets/ -loglevel=info -anom_methods=fence",
+        "-i eth0 -l=/tmp -archive_dir=/tmp -slack_channel=#wherefore -anom_gv_cap=30 -anom_sensitivity=0.8",
+        "--interface eth0 --drop-packets",
+        "-i eth0 --log-format json --log-file traffic.json",
+    ] {
+        assert!(refusal(line).ends_with(" is not available yet"), "{line}");
+    }
+}

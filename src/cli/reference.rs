@@ -1,0 +1,91 @@
+//! The option table → what people read beside `--help`: the README's table, the man page, completions.
+
+use std::io;
+
+use clap_complete::Shell;
+
+use super::command::{PROGRAM, SUBCOMMANDS, shown};
+use super::options::available;
+use crate::config::OptionDefinition;
+
+/// The options as a Markdown table, as README.md holds it.
+#[must_use]
+pub fn markdown() -> String {
+    let head = "| option | default | in the file | environment | meaning |\n|---|---|---|---|---|\n";
+    available().fold(head.to_owned(), |table, definition| table + &row(definition))
+}
+
+fn row(definition: &OptionDefinition) -> String {
+    let spellings: Vec<_> = definition.spellings().iter().map(|name| code(name)).collect();
+    let value = if definition.value.is_empty() { String::new() } else { format!(" {}", definition.value) };
+    let key = definition.key.map(|(section, key)| code(&format!("{section}.{key}"))).unwrap_or_default();
+    let variable = definition.variable.map(code).unwrap_or_default();
+    let default = if definition.default.is_empty() { "–".to_owned() } else { code(definition.default) };
+    let help = definition.help.replace('|', "\\|");
+    format!("| {}{value} | {default} | {key} | {variable} | {help} |\n", spellings.join(", "))
+}
+
+fn code(text: &str) -> String {
+    format!("`{text}`")
+}
+
+/// The man page, in roff.
+///
+/// # Errors
+/// Never in practice: it is written to memory.
+pub fn man_page(libpcap: &str) -> io::Result<String> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(shown(libpcap)).render(&mut page)?;
+    Ok(without_other_pages(String::from_utf8_lossy(&page).into_owned()))
+}
+
+/// The crate refers to a page for each subcommand; this page is the only one.
+fn without_other_pages(page: String) -> String {
+    SUBCOMMANDS
+        .iter()
+        .map(|(name, _)| *name)
+        .chain(["help"])
+        .fold(page, |page, name| page.replace(&format!("{PROGRAM}\\-{name}(1)"), &format!("{PROGRAM} {name}")))
+}
+
+/// The completion script of a shell.
+#[must_use]
+pub fn completions(shell: Shell, libpcap: &str) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut shown(libpcap), PROGRAM, &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHELLS: [Shell; 5] = [Shell::Bash, Shell::Elvish, Shell::Fish, Shell::PowerShell, Shell::Zsh];
+
+    #[test]
+    fn the_table_and_the_man_page_name_every_option_that_works_and_no_other() {
+        let (table, page) = (markdown(), man_page("libpcap version 1").unwrap());
+        for name in available().flat_map(OptionDefinition::spellings) {
+            assert!(table.contains(&format!("`{name}`")), "{name}");
+        }
+        for name in available().flat_map(OptionDefinition::long_names) {
+            assert!(page.contains(&name.replace('-', "\\-")), "{name}");
+        }
+        for (name, about) in SUBCOMMANDS {
+            assert!(page.contains(&format!("trafficmonitor {name}\n{about}")), "{name}");
+        }
+        assert!(page.is_ascii(), "groff would need to be told of the encoding");
+        assert!(!page.contains("(1)"), "refers to a page that is not there");
+        for absent in ["slack_url", "ByteLimit"] {
+            assert!(!table.contains(absent) && !page.contains(absent), "{absent}");
+        }
+    }
+
+    #[test]
+    fn each_shell_has_its_script() {
+        for shell in SHELLS {
+            let script = completions(shell, "libpcap version 1");
+            assert!(script.contains("promHTTP") && !script.contains("slack_url"), "{shell}");
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! The YAML file ↔ one layer of [`Settings`]; the one place that knows the YAML crate's functions.
+
+use std::fs;
+use std::path::Path;
+
+use serde_saphyr::{Error, Options};
+
+use super::nearest::nearest;
+use super::options::SETTINGS;
+use super::{ConfigError, Settings};
+
+/// The keys of TrafficAlerted's configuration file.
+pub const TRAFFICALERTED_KEYS: &[&str] = &[
+    "TrafficInterval",
+    "ByteLimit",
+    "NoDestinations",
+    "ChartMinBytes",
+    "ExcludedInterfaces",
+    "ContactedIPsAnalyze",
+    "NumberContactedIPs",
+    "AnalyzePorts",
+    "NumContactedPorts",
+    "PortInterval",
+];
+
+/// Reads a configuration file.
+///
+/// # Errors
+/// [`ConfigError::Unreadable`]; [`ConfigError::Invalid`] with file, line and column; [`ConfigError::Unavailable`] for the
+/// file of another program that is known but not read yet.
+pub fn load(path: &Path) -> Result<Settings, ConfigError> {
+    let text = fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    parse(&text, path)
+}
+
+/// Reads the text of the configuration file `path`.
+///
+/// # Errors
+/// As [`load`], but for reading the file.
+pub fn parse(text: &str, path: &Path) -> Result<Settings, ConfigError> {
+    refuse_foreign(text, path)?;
+    let read: Option<Settings> =
+        serde_saphyr::from_str_with_options(text, strict()).map_err(|error| located(&error, path))?;
+    Ok(Settings { path: Some(path.to_owned()), ..read.unwrap_or_default() })
+}
+
+/// Writes settings as YAML.
+///
+/// # Errors
+/// [`ConfigError::Unwritable`].
+pub fn write(settings: &Settings) -> Result<String, ConfigError> {
+    serde_saphyr::to_string(settings).map_err(|error| ConfigError::Unwritable(error.to_string()))
+}
+
+/// Only `true` and `false` are booleans (an interface may be called `no`), a key stands once, and nothing is merged in.
+fn strict() -> Options {
+    serde_saphyr::options! {
+        strict_booleans: true,
+        duplicate_keys: serde_saphyr::DuplicateKeyPolicy::Error,
+        merge_keys: serde_saphyr::MergeKeyPolicy::Error,
+    }
+}
+
+/// Knows the files of the seeds by their content.
+fn refuse_foreign(text: &str, path: &Path) -> Result<(), ConfigError> {
+    let unavailable = |what: &str| Err(ConfigError::Unavailable { what: format!("{}: {what}", path.display()) });
+    if text.trim_start().starts_with('{') && text.contains("\"permitted_cidrs\"") {
+        return unavailable("the list of permitted networks (permitted_cidrs)");
+    }
+    let mut keys = text.lines().filter_map(|line| line.split_once(':')).map(|(key, _)| key);
+    let own = keys.clone().any(|key| Settings::KEYS.iter().any(|(section, _)| *section == key));
+    if !own && keys.any(|key| TRAFFICALERTED_KEYS.contains(&key.trim())) {
+        return unavailable("TrafficAlerted's configuration file");
+    }
+    Ok(())
+}
+
+/// An error of the YAML crate in our words, with file, line and column.
+fn located(error: &Error, path: &Path) -> ConfigError {
+    let error = error.without_snippet();
+    let place = match error.location() {
+        Some(location) => format!("{}:{}:{}", path.display(), location.line(), location.column()),
+        None => path.display().to_string(),
+    };
+    ConfigError::invalid(place, problem(error))
+}
+
+fn problem(error: &Error) -> String {
+    match error {
+        Error::SerdeUnknownField { field, expected, .. } => unknown_key(field, expected),
+        Error::SerdeInvalidType { unexpected, expected, .. } => format!("expected {expected}, found {unexpected}"),
+        Error::DuplicateMappingKey { key: Some(key), .. } => {
+            format!("the key {key} stands here a second time; keep one")
+        }
+        Error::MultipleDocuments { .. } => "a second YAML document begins here; keep one".to_owned(),
+        Error::Message { msg, .. } => msg.clone(),
+        other => without_location(&other.to_string()),
+    }
+}
+
+/// The crate's messages end in the location, which stands before ours.
+fn without_location(message: &str) -> String {
+    message.rsplit_once(" at line ").map_or(message, |(message, _)| message).to_owned()
+}
+
+/// Offers the nearest key of the section, else the key of the option of that name, else names the keys there are.
+fn unknown_key(key: &str, expected: &[&'static str]) -> String {
+    let offer = nearest(key, expected.iter().copied()).map(str::to_owned).or_else(|| elsewhere(key));
+    match offer {
+        Some(offer) => format!("unknown key {key}; the nearest is {offer}"),
+        None => format!("unknown key {key}; the keys here are {}", expected.join(", ")),
+    }
+}
+
+/// Where a key stands that was written into the wrong section, or as the option is called.
+fn elsewhere(key: &str) -> Option<String> {
+    let definition = SETTINGS.iter().find(|definition| {
+        definition.long_names().any(|name| name == key) || definition.key.is_some_and(|(_, name)| name == key)
+    })?;
+    definition.key.map(|(section, key)| format!("{key} in the section {section}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(text: &str) -> String {
+        parse(text, Path::new("t.yml")).and_then(Settings::validate).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn nothing_and_empty_sections_give_an_empty_layer() {
+        for text in
+            ["", "# only a comment\n", "---\n", "capture:\nlog:\n", "capture:\n  filter:\n", "capture:\n  filter: ''\n"]
+        {
+            let read = parse(text, Path::new("t.yml")).unwrap();
+            assert_eq!(Settings { path: None, ..read }, Settings::default(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_told_with_line_column_and_what_would_do() {
+        let table = [
+            ("capture:\n  snaplength: 5\n", "t.yml:2:3: unknown key snaplength; the nearest is snap_length"),
+            (
+                "capture:\n  iface: eth0\n",
+                "t.yml:2:3: unknown key iface; the nearest is interfaces in the section capture",
+            ),
+            (
+                "log:\n  promiscuous: true\n",
+                "t.yml:2:3: unknown key promiscuous; the nearest is promiscuous in the section capture",
+            ),
+            (
+                "snap_length: 5\n",
+                "t.yml:1:1: unknown key snap_length; the nearest is snap_length in the section capture",
+            ),
+            ("log:\n  zzz: true\n", "t.yml:2:3: unknown key zzz; the keys here are level, format"),
+            (
+                "capture:\n  snap_length: many\n",
+                "t.yml:2:16: expected a number from 0 to 65535 (0 and 65536 mean 65535), found string \"many\"",
+            ),
+            (
+                "capture:\n  snap_length: 70000\n",
+                "t.yml:2:16: 70000: expected a number from 0 to 65535 (0 and 65536 mean 65535)",
+            ),
+            ("capture:\n  promiscuous: yes\n", "t.yml:2:16: expected true or false, found string \"yes\""),
+            ("capture:\n  promiscuous: 1\n", "t.yml:2:16: expected true or false, found integer `1`"),
+            ("capture:\n  filter: [tcp]\n", "t.yml:2:11: expected a text, found sequence"),
+            ("capture:\n  filter: {a: tcp}\n", "t.yml:2:11: expected a text, found map"),
+            (
+                "capture:\n  promiscuous: true\n  promiscuous: true\n",
+                "t.yml:3:3: the key promiscuous stands here a second time; keep one",
+            ),
+            (
+                "capture:\n  interfaces:\n    - eth0\n    - a/b\n",
+                "t.yml:4:7: a/b: expected an interface name (1 to 15 bytes, no slash, colon or space)",
+            ),
+            ("log: {}\n---\nlog: {}\n", "t.yml:3:1: a second YAML document begins here; keep one"),
+            (
+                "log:\n  format: jsonl\n",
+                "t.yml:2:11: jsonl: a value of --log-format (the form of policy events); expected logfmt or json",
+            ),
+            ("http:\n  listen: []\n", "t.yml:2:11: no address to listen at; give one, such as :8888"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(message(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn contradictions_name_both_places() {
+        assert_eq!(
+            message("capture:\n  interfaces: any\n  promiscuous: true\n"),
+            "t.yml:3:16: the interface any (t.yml:2:15) has no promiscuous mode; name the interfaces to capture, or leave \
+             promiscuous mode off"
+        );
+    }
+
+    #[test]
+    fn broken_yaml_is_told_with_its_place() {
+        for text in ["capture: [", "capture:\n\t- x", "a: b: c", "*x", "- a", "5", "capture: 5", "<<: {}"] {
+            let message = message(text);
+            assert!(message.starts_with("t.yml:"), "{text:?}: {message}");
+            assert!(!message.contains('\n') && !message.contains(" at line "), "{text:?}: {message}");
+        }
+    }
+
+    #[test]
+    fn the_files_of_other_programs_are_known_but_not_read_yet() {
+        let alerted = "  # Configuration file\n  TrafficInterval: 170\n  ExcludedInterfaces: \"lo\",\"dummy0\"\n";
+        assert_eq!(message(alerted), "t.yml: TrafficAlerted's configuration file is not available yet");
+        let permitted = "{\n  \"permitted_cidrs\": [\"10.0.0.0/8\"]\n}";
+        assert_eq!(message(permitted), "t.yml: the list of permitted networks (permitted_cidrs) is not available yet");
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_told_with_its_name() {
+        let error = load(Path::new("/nowhere/t.yml")).unwrap_err();
+        assert!(
+            error.to_string().starts_with("/nowhere/t.yml: cannot read the configuration: No such file"),
+            "{error}"
+        );
+    }
+}

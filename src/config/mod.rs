@@ -1,0 +1,159 @@
+//! Text → a validated [`Config`], the sum of the rooms' own.
+//!
+//! Layers of optional [`Settings`] (a YAML file, the environment, options) are laid over each other and validated once.
+//! Each setting is declared once, in [`options`]. Knows nothing of what the program then does with it.
+
+pub mod environment;
+pub mod file;
+pub mod nearest;
+pub mod option;
+pub mod options;
+pub mod quantities;
+pub mod settings;
+mod validate;
+pub mod value;
+pub mod values;
+
+use std::path::PathBuf;
+
+pub use option::{Kind, OptionDefinition, Origin, Role, Text};
+pub use settings::Settings;
+
+use crate::{account, capture, export, http, locality, pipeline};
+
+/// Everything that the program is told, checked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Config {
+    /// The capture file that is read instead of interfaces; `-` is standard input.
+    pub source: Option<PathBuf>,
+    /// What is captured, and how.
+    pub capture: capture::Config,
+    /// What is local.
+    pub locality: locality::Config,
+    /// How flows are told apart, and how many are held.
+    pub account: account::Config,
+    /// Which families are written.
+    pub export: export::Config,
+    /// Where the server listens.
+    pub http: http::Config,
+    /// How often a snapshot is published.
+    pub pipeline: pipeline::Config,
+    /// The program's own log.
+    pub log: Log,
+    /// What was taken otherwise than it was written, in words for the log; to be said once.
+    pub notices: Vec<String>,
+}
+
+impl Config {
+    /// The configuration as the YAML file that would give it (without the notices).
+    ///
+    /// # Errors
+    /// [`ConfigError::Unwritable`] if it cannot be written as YAML.
+    pub fn to_yaml(&self) -> Result<String, ConfigError> {
+        file::write(&Settings::from(self))
+    }
+}
+
+/// The program's own log, on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Log {
+    /// The least grave lines that are written.
+    pub level: LogLevel,
+    /// How a line is written.
+    pub format: LogFormat,
+}
+
+/// How grave a log line is, gravest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum LogLevel {
+    /// Something failed.
+    Error,
+    /// Something is not as it should be.
+    Warn,
+    /// What the program does.
+    #[default]
+    Info,
+    /// How it does it.
+    Debug,
+    /// Every step.
+    Trace,
+}
+
+impl LogLevel {
+    /// All of them, gravest first.
+    pub const ALL: [Self; 5] = [Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
+
+    /// As it is written in the configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// How a log line is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// `ts=… level=info msg="…" key=value`.
+    #[default]
+    Logfmt,
+    /// One JSON object a line.
+    Json,
+}
+
+impl LogFormat {
+    /// As it is written in the configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Logfmt => "logfmt",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// Why there is no configuration. Each message says where, what, and what would do.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{}: cannot read the configuration: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A text or a key means nothing here, or two settings contradict each other.
+    #[error("{place}: {problem}")]
+    Invalid {
+        /// The option and its value as typed, the variable, or the file with line and column.
+        place: String,
+        /// What is wrong with it and what would do.
+        problem: String,
+    },
+    /// Known, but of a room that is not built yet.
+    #[error("{what} is not available yet")]
+    Unavailable {
+        /// As it was typed.
+        what: String,
+    },
+    /// A configuration that cannot be written as YAML.
+    #[error("cannot write the configuration as YAML: {0}")]
+    Unwritable(String),
+}
+
+impl ConfigError {
+    /// An [`ConfigError::Invalid`] of these words.
+    #[must_use]
+    pub fn invalid(place: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Invalid { place: place.into(), problem: problem.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,257 @@
+//! The values of settings that are numbers: sizes, durations, counts.
+
+use std::time::Duration;
+
+use serde::Serializer;
+
+use super::value::{Scalars, Value, expected};
+
+/// Bytes kept of a packet, 1 to 65535.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SnapLength(pub u32);
+
+/// libpcap's and the seeds' "everything".
+const WHOLE_PACKET_BYTES: u32 = 65_535;
+
+impl Value for SnapLength {
+    const EXPECTED: &'static str = "a number from 0 to 65535 (0 and 65536 mean 65535)";
+    const SCALARS: Scalars = Scalars::Number;
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(0 | 65_536) => Ok(Self(WHOLE_PACKET_BYTES)),
+            Ok(bytes @ 1..=WHOLE_PACKET_BYTES) => Ok(Self(bytes)),
+            _ => Err(expected::<Self>()),
+        }
+    }
+
+    fn text(&self) -> String {
+        self.0.to_string()
+    }
+
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u32(self.0)
+    }
+}
+
+/// The size of a kernel ring in bytes; libpcap holds it in an `int`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RingBytes(pub u32);
+
+const LARGEST_RING_BYTES: u64 = i32::MAX as u64;
+
+impl Value for RingBytes {
+    const EXPECTED: &'static str = "a size from 1 byte to just under 2GiB, such as 32MiB, 32M or 33554432";
+    const SCALARS: Scalars = Scalars::TextOrNumber;
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let bytes = parse_bytes(text).filter(|bytes| (1..=LARGEST_RING_BYTES).contains(bytes));
+        bytes.and_then(|bytes| u32::try_from(bytes).ok()).map(Self).ok_or_else(expected::<Self>)
+    }
+
+    fn text(&self) -> String {
+        format_bytes(self.0.into())
+    }
+}
+
+/// Units of sizes, the longest first where one ends in another. A bare letter counts in steps of 1024, as `ByteLimit` does.
+const UNITS: [(&str, u64); 12] = [
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("kB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("K", 1 << 10),
+    ("k", 1 << 10),
+    ("M", 1 << 20),
+    ("m", 1 << 20),
+    ("G", 1 << 30),
+    ("B", 1),
+];
+
+/// Bytes from a number with or without a unit.
+fn parse_bytes(text: &str) -> Option<u64> {
+    let (number, unit) = UNITS
+        .iter()
+        .find_map(|(name, bytes)| text.strip_suffix(name).map(|number| (number, *bytes)))
+        .unwrap_or((text, 1));
+    number.trim_end().parse::<u64>().ok()?.checked_mul(unit)
+}
+
+/// The largest binary unit that divides it.
+fn format_bytes(bytes: u64) -> String {
+    let whole = UNITS[..3].iter().rev().find(|(_, unit)| bytes.is_multiple_of(*unit));
+    whole.map_or_else(|| bytes.to_string(), |(name, unit)| format!("{}{name}", bytes / unit))
+}
+
+/// How long libpcap may hold a block of packets back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadTimeout(pub Duration);
+
+impl Value for ReadTimeout {
+    const EXPECTED: &'static str = "a duration of at least 1ms, such as 100ms";
+    const SCALARS: Scalars = Scalars::Text;
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let timeout = parse_duration(text).filter(|timeout| *timeout >= Duration::from_millis(1));
+        timeout.map(Self).ok_or_else(expected::<Self>)
+    }
+
+    fn text(&self) -> String {
+        humantime::format_duration(self.0).to_string()
+    }
+}
+
+/// How often a snapshot is published: seconds or a duration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refresh(pub Duration);
+
+/// The smallest tick.
+const SHORTEST_REFRESH: Duration = Duration::from_millis(100);
+/// Longer than any scrape interval, and within any timer.
+const LONGEST_REFRESH: Duration = Duration::from_secs(3600);
+
+impl Value for Refresh {
+    const EXPECTED: &'static str = "seconds or a duration from 100ms to 1h, such as 5, 0.5 or 5s";
+    const SCALARS: Scalars = Scalars::TextOrNumber;
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let refresh = seconds.or_else(|| parse_duration(text));
+        let fits = refresh.filter(|refresh| (SHORTEST_REFRESH..=LONGEST_REFRESH).contains(refresh));
+        fits.map(Self).ok_or_else(expected::<Self>)
+    }
+
+    fn text(&self) -> String {
+        humantime::format_duration(self.0).to_string()
+    }
+}
+
+/// A duration with units (`1m30s`), also with a fraction as Go writes it (`1.5s`).
+fn parse_duration(text: &str) -> Option<Duration> {
+    humantime::parse_duration(text).ok().or_else(|| {
+        let split = text.find(|letter: char| letter.is_ascii_alphabetic() || letter == 'µ')?;
+        let (number, unit) = text.split_at(split);
+        let unit = humantime::parse_duration(&format!("1{unit}")).ok()?;
+        Duration::try_from_secs_f64(number.parse::<f64>().ok()? * unit.as_secs_f64()).ok()
+    })
+}
+
+/// How many flows are held at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MaxFlows(pub usize);
+
+/// Some gigabytes of rows: more is a mistake in the number.
+const MOST_FLOWS: usize = 1 << 24;
+
+impl Value for MaxFlows {
+    const EXPECTED: &'static str = "a number from 1 to 16777216";
+    const SCALARS: Scalars = Scalars::Number;
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let flows = text.parse().ok().filter(|flows| (1..=MOST_FLOWS).contains(flows));
+        flows.map(Self).ok_or_else(expected::<Self>)
+    }
+
+    fn text(&self) -> String {
+        self.0.to_string()
+    }
+
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(self.0 as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units_of_1024_and_of_1000() {
+        let table = [
+            ("1", Some(1)),
+            ("33554432", Some(32 << 20)),
+            ("32MiB", Some(32 << 20)),
+            ("32 MiB", Some(32 << 20)),
+            ("32M", Some(32 << 20)),
+            ("32m", Some(32 << 20)),
+            ("64K", Some(64 << 10)),
+            ("64k", Some(64 << 10)),
+            ("1GiB", Some(1 << 30)),
+            ("1G", Some(1 << 30)),
+            ("2kB", Some(2000)),
+            ("2MB", Some(2_000_000)),
+            ("7B", Some(7)),
+            ("2147483647", Some(i32::MAX as u32)),
+            ("2GiB", None),
+            ("0", None),
+            ("-1", None),
+            ("1.5M", None),
+            ("M", None),
+            ("1TiB", None),
+            ("99999999999999999999G", None),
+            ("18446744073709551615G", None),
+        ];
+        for (text, bytes) in table {
+            assert_eq!(RingBytes::from_text(text).ok(), bytes.map(RingBytes), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_written_as_they_are_read() {
+        for (bytes, text) in
+            [(1, "1"), (1000, "1000"), (1024, "1KiB"), (1536, "1536"), (32 << 20, "32MiB"), (1 << 30, "1GiB")]
+        {
+            assert_eq!(RingBytes(bytes).text(), text);
+            assert_eq!(RingBytes::from_text(text), Ok(RingBytes(bytes)));
+        }
+    }
+
+    #[test]
+    fn durations_are_read_with_units_also_as_go_writes_them() {
+        let table = [
+            ("100ms", Some(100)),
+            ("3s", Some(3000)),
+            ("1.5s", Some(1500)),
+            ("0.25s", Some(250)),
+            ("1m30s", Some(90_000)),
+            ("1m 30s", Some(90_000)),
+            ("1ms", Some(1)),
+            ("0.5ms", None),
+            ("0", None),
+            ("3", None),
+            ("-3s", None),
+            ("s", None),
+            ("3 parsecs", None),
+            ("NaNs", None),
+            ("", None),
+        ];
+        for (text, milliseconds) in table {
+            let expected = milliseconds.map(|milliseconds| ReadTimeout(Duration::from_millis(milliseconds)));
+            assert_eq!(ReadTimeout::from_text(text).ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_refresh_is_seconds_or_a_duration_within_its_bounds() {
+        let table = [
+            ("5", Some(5000)),
+            ("0.5", Some(500)),
+            ("5s", Some(5000)),
+            ("100ms", Some(100)),
+            ("1h", Some(3_600_000)),
+            ("99ms", None),
+            ("3601", None),
+            ("0", None),
+            ("-5", None),
+            ("inf", None),
+            ("NaN", None),
+            ("1e300", None),
+        ];
+        for (text, milliseconds) in table {
+            let expected = milliseconds.map(|milliseconds| Refresh(Duration::from_millis(milliseconds)));
+            assert_eq!(Refresh::from_text(text).ok(), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+use std::ffi::OsString;
+use std::path::Path;
+
+use super::options::SETTINGS;
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../examples/trafficmonitor.yml");
+
+fn read(yaml: &str) -> Config {
+    file::parse(yaml, Path::new("t.yml")).and_then(Settings::validate).unwrap()
+}
+
+#[test]
+fn the_example_is_the_default() {
+    assert_eq!(read(EXAMPLE), Config::default());
+}
+
+#[test]
+fn the_example_names_every_key_in_its_section_with_its_option() {
+    for definition in SETTINGS {
+        let Some((section, key)) = definition.key else { panic!("{}", definition.id()) };
+        let (_, rest) = EXAMPLE.split_once(&format!("\n{section}:\n")).expect(section);
+        let of_section = rest.lines().take_while(|line| line.starts_with(' '));
+        let lines: Vec<_> = of_section.collect();
+        let place = lines.iter().position(|line| line.starts_with(&format!("  {key}:"))).expect(key);
+        let comment: String = lines[..place].iter().rev().take_while(|line| line.starts_with("  #")).copied().collect();
+        let option = definition.spellings().remove(0);
+        assert!(comment.contains(&format!("({option})")), "{key}: no ({option}) in {comment}");
+    }
+}
+
+#[test]
+fn what_config_prints_gives_the_same_configuration() {
+    let table: [&[(&str, &str)]; 4] = [
+        &[],
+        &[
+            ("i", "eth0,no,0x10"),
+            ("ExcludedInterfaces", "lo"),
+            ("w", "3s"),
+            ("promRefresh", "1.5"),
+            ("r", "-"),
+            ("s", "0"),
+        ],
+        &[
+            ("i", "any"),
+            ("f", "host 10.0.0.1 and (tcp or udp) # \"x\": y"),
+            ("buffer-size", "12345"),
+            ("r", "a: b.pcap"),
+        ],
+        &[
+            ("promHTTP", "[::1]:9,localhost:9,:0"),
+            ("localNetworks", "192.0.2.7/24,::1"),
+            ("localIPs", "192.0.2.7/24"),
+            ("flow-key", "dst-port"),
+            ("max-flows", "1"),
+            ("metrics.seed", "false"),
+            ("log.level", "trace"),
+            ("log.format", "json"),
+            ("promisc", "true"),
+        ],
+    ];
+    for given in table {
+        let mut settings = Settings::default();
+        for (name, value) in given {
+            let named = |definition: &&OptionDefinition| {
+                definition.long == Some(*name) || definition.short.is_some_and(|letter| letter.to_string() == *name)
+            };
+            let definition = SETTINGS.iter().find(named).expect(name);
+            let Role::Setting(apply) = definition.role else { panic!("{name}") };
+            apply(&mut settings, &[Text { value: OsString::from(value), origin: Origin::Words }]).unwrap();
+        }
+        let config = Config { notices: Vec::new(), ..settings.validate().unwrap() };
+        let yaml = config.to_yaml().unwrap();
+        assert_eq!(read(&yaml), config, "{yaml}");
+    }
+}
+
+#[test]
+fn a_setting_of_an_upper_layer_lies_over_that_of_a_lower_one() {
+    let layer = |yaml: &str| file::parse(yaml, Path::new("t.yml")).unwrap();
+    let lower = layer("capture: {snap_length: 1, filter: tcp}\nlocality: {networks: [192.0.2.0/24, 198.51.100.0/24]}");
+    let upper = layer("capture: {snap_length: 2}\nlocality: {networks: [203.0.113.0/24]}\nlog: {level: warn}");
+    let config = lower.merge(upper).validate().unwrap();
+    assert_eq!(config.capture.snap_length, 2);
+    assert_eq!(config.capture.filter.as_deref(), Some("tcp"));
+    assert_eq!(config.locality.networks, ["203.0.113.0/24".parse().unwrap()]);
+    assert_eq!(config.log.level, LogLevel::Warn);
+}
+
+#[test]
+fn an_empty_list_in_the_file_is_a_list() {
+    assert_eq!(read("locality: {networks: []}").locality.networks, []);
+    let error = file::parse("capture: {interfaces: []}", Path::new("t.yml")).and_then(Settings::validate).unwrap_err();
+    assert_eq!(error.to_string(), "t.yml:1:23: no interface is named; name some, or say all or any");
+}

@@ -1,0 +1,166 @@
+//! [`Settings`] → [`Config`]: the defaults of the rooms under what was given, and what only shows between settings.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::quantities::{MaxFlows, ReadTimeout, Refresh, RingBytes, SnapLength};
+use super::settings::{AccountSettings, CaptureSettings, LocalitySettings, LogSettings};
+use super::value::List;
+use super::values::InterfaceName;
+use super::{Config, ConfigError, Log, Settings};
+use crate::capture::Selection;
+use crate::{account, capture, export, http, locality, pipeline};
+
+/// Packets held back longer would come later than the idle clock allows for.
+const LONGEST_READ_TIMEOUT: Duration = Duration::from_millis(500);
+
+impl Settings {
+    /// Checks the settings against each other and fills in the defaults.
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`] for settings that contradict each other.
+    pub fn validate(self) -> Result<Config, ConfigError> {
+        let selection = self.selection()?;
+        self.refuse_promiscuous_any(&selection)?;
+        self.refuse_listening_nowhere()?;
+        let notices = self.notices.iter().cloned().chain(self.remarks()).collect();
+        let http = http::Config::default();
+        let pipeline = pipeline::Config::default();
+        Ok(Config {
+            source: self.capture.pcap_file.value().cloned(),
+            capture: capture_config(self.capture, selection),
+            locality: locality_config(self.locality),
+            account: account_config(&self.account),
+            export: export_config(self.export.seed_families.into_value()),
+            http: http::Config {
+                listen: self.http.listen.value().map_or(http.listen, |list| without_repeats(&list.0)),
+            },
+            pipeline: pipeline::Config {
+                refresh: self.pipeline.refresh.into_value().map_or(pipeline.refresh, |Refresh(refresh)| refresh),
+                ..pipeline
+            },
+            log: log_config(&self.log),
+            notices,
+        })
+    }
+
+    /// `all` and `any` stand alone; a name given twice counts once.
+    fn selection(&self) -> Result<Selection, ConfigError> {
+        let given = &self.capture.interfaces;
+        let refused = |problem: &str| Err(ConfigError::invalid(self.place(given), problem));
+        let Some(List(interfaces)) = given.value() else { return Ok(capture::Config::default().selection) };
+        let names: Vec<_> = interfaces.iter().map(|InterfaceName(name)| name.clone()).collect();
+        match without_repeats(&names).as_slice() {
+            [] => refused("no interface is named; name some, or say all or any"),
+            [one] if one == "all" => Ok(Selection::All),
+            [one] if one == "any" => Ok(Selection::Any),
+            names if names.iter().any(|name| name == "all") => {
+                refused("all stands for every interface; leave the names out, or all")
+            }
+            names if names.iter().any(|name| name == "any") => refused(
+                "any stands for every interface and cannot be captured beside others; leave the names out, or any",
+            ),
+            names => Ok(Selection::Named(names.to_vec())),
+        }
+    }
+
+    fn refuse_promiscuous_any(&self, selection: &Selection) -> Result<(), ConfigError> {
+        let CaptureSettings { interfaces, promiscuous, .. } = &self.capture;
+        if *selection != Selection::Any || promiscuous.value() != Some(&true) {
+            return Ok(());
+        }
+        Err(ConfigError::invalid(
+            self.place(promiscuous),
+            format!(
+                "the interface any ({}) has no promiscuous mode; name the interfaces to capture, or leave promiscuous mode off",
+                self.place(interfaces)
+            ),
+        ))
+    }
+
+    fn refuse_listening_nowhere(&self) -> Result<(), ConfigError> {
+        let listen = &self.http.listen;
+        match listen.value() {
+            Some(List(addresses)) if addresses.is_empty() => {
+                Err(ConfigError::invalid(self.place(listen), "no address to listen at; give one, such as :8888"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What is taken otherwise than it was written.
+    fn remarks(&self) -> impl Iterator<Item = String> {
+        let timeout = self.capture.read_timeout.value().filter(|timeout| timeout.0 > LONGEST_READ_TIMEOUT);
+        let timeout = timeout.map(|ReadTimeout(timeout)| {
+            let (given, longest) =
+                (humantime::format_duration(*timeout), humantime::format_duration(LONGEST_READ_TIMEOUT));
+            format!("{}: a read timeout of {given} is taken as {longest}", self.place(&self.capture.read_timeout))
+        });
+        let networks = self.locality.networks.value().into_iter().flat_map(|List(networks)| networks);
+        let host_bits = networks.filter(|network| network.trunc() != **network).map(|network| {
+            format!(
+                "{}: {network} has host bits set, it is taken as {}",
+                self.place(&self.locality.networks),
+                network.trunc()
+            )
+        });
+        timeout.into_iter().chain(host_bits.collect::<Vec<_>>())
+    }
+}
+
+/// Each value once, in the order of its first appearance.
+fn without_repeats<T: PartialEq + Clone>(values: &[T]) -> Vec<T> {
+    let first = |(place, value): &(usize, &T)| !values[..*place].contains(*value);
+    values.iter().enumerate().filter(first).map(|(_, value)| value.clone()).collect()
+}
+
+fn capture_config(settings: CaptureSettings, selection: Selection) -> capture::Config {
+    let default = capture::Config::default();
+    capture::Config {
+        selection,
+        excluded: settings.excluded_interfaces.into_value().map_or(default.excluded, texts),
+        filter: settings.filter.into_value().or(default.filter),
+        promiscuous: settings.promiscuous.into_value().unwrap_or(default.promiscuous),
+        snap_length: settings.snap_length.into_value().map_or(default.snap_length, |SnapLength(bytes)| bytes),
+        buffer_bytes: settings.buffer_size.into_value().map_or(default.buffer_bytes, |RingBytes(bytes)| bytes),
+        read_timeout: settings
+            .read_timeout
+            .into_value()
+            .map_or(default.read_timeout, |ReadTimeout(timeout)| timeout.min(LONGEST_READ_TIMEOUT)),
+    }
+}
+
+fn texts(List(names): List<InterfaceName>) -> Vec<String> {
+    names.into_iter().map(|InterfaceName(name)| name).collect()
+}
+
+fn locality_config(settings: LocalitySettings) -> locality::Config {
+    let default = locality::Config::default();
+    let networks = |List(networks): List<IpNet>| networks.iter().map(IpNet::trunc).collect();
+    locality::Config {
+        networks: settings.networks.into_value().map_or(default.networks, networks),
+        own_addresses: settings.own_addresses.into_value().map_or(default.own_addresses, |List(addresses)| addresses),
+    }
+}
+
+fn account_config(settings: &AccountSettings) -> account::Config {
+    let default = account::Config::default();
+    account::Config {
+        flow_keying: settings.flow_key.value().copied().unwrap_or(default.flow_keying),
+        max_flows: settings.max_flows.value().map_or(default.max_flows, |MaxFlows(flows)| *flows),
+    }
+}
+
+fn export_config(seed_families: Option<bool>) -> export::Config {
+    let default = export::Config::default();
+    export::Config { seed_families: seed_families.unwrap_or(default.seed_families) }
+}
+
+fn log_config(settings: &LogSettings) -> Log {
+    let default = Log::default();
+    Log {
+        level: settings.level.value().copied().unwrap_or(default.level),
+        format: settings.format.value().copied().unwrap_or(default.format),
+    }
+}

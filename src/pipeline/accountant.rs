@@ -1,0 +1,49 @@
+//! The accountant: merges what the capture threads hand over, and publishes a snapshot every refresh.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use super::handover::Handed;
+use super::orders::Orders;
+use crate::account::ledger::Ledger;
+use crate::account::snapshot::{Published, Snapshot};
+
+/// The only writer of the ledger.
+pub(super) struct Accountant {
+    pub ledger: Ledger,
+    pub handed: Receiver<Handed>,
+    pub orders: Arc<Orders>,
+    pub published: Arc<Published>,
+    pub refresh: Duration,
+}
+
+impl Accountant {
+    /// The body of the thread: until every capture thread has ended. Gives the final accounts.
+    pub(super) fn run(mut self) -> Snapshot {
+        let mut next_refresh = Instant::now();
+        loop {
+            let now = Instant::now();
+            if now >= next_refresh {
+                self.published.publish(self.ledger.snapshot());
+                next_refresh = now + self.refresh;
+            }
+            match self.handed.recv_timeout(next_refresh.saturating_duration_since(now)) {
+                Ok(handed) => self.take_in(handed),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        let accounts = self.ledger.snapshot();
+        self.published.publish(accounts.clone());
+        accounts
+    }
+
+    fn take_in(&mut self, handed: Handed) {
+        let interface = self.ledger.interface(&handed.interface);
+        self.ledger.merge(interface, &handed.interval);
+        self.ledger.record_capture(interface, handed.capture);
+        self.ledger.record_handover_delays(handed.delays);
+        handed.give_back(&self.orders.plan().classifier);
+    }
+}

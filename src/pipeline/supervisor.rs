@@ -1,0 +1,270 @@
+//! The supervisor: decides which interfaces are captured, starts and ends their threads, and follows the network.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::accountant::Accountant;
+use super::capture_loop::{CaptureLoop, FirstTry};
+use super::handover::{Exchange, Handed};
+use super::orders::{Orders, Plan};
+use super::{Config, Error};
+use crate::account::ledger::Ledger;
+use crate::account::snapshot::{Published, Snapshot};
+use crate::capture::live::check_filter;
+use crate::capture::masquerade::likely_masquerade;
+use crate::capture::network::{Changes, Network};
+use crate::capture::once::{HandleKind, Origins, filter_expression};
+use crate::capture::{self, Selection, selection};
+use crate::locality::{self, Classifier};
+
+/// How often the supervisor looks whether to stop, while the network is quiet.
+const GLANCE: Duration = Duration::from_millis(200);
+/// The longest tick: the time between two hand-overs.
+const LONGEST_TICK: Duration = Duration::from_secs(1);
+/// libpcap's name of the pseudo-device that shows all interfaces.
+const ANY: &str = "any";
+
+/// What the live pipeline is started with.
+pub struct Setup {
+    /// Which interfaces are captured and how.
+    pub capture: capture::Config,
+    /// What is local.
+    pub locality: locality::Config,
+    /// How often readers get a new view.
+    pub pipeline: Config,
+    /// Empty accounts.
+    pub ledger: Ledger,
+    /// Where snapshots are published.
+    pub published: Arc<Published>,
+    /// As for [`crate::account::interval::Interval::new`].
+    pub seed: u64,
+}
+
+/// The running pipeline.
+pub struct Running {
+    orders: Arc<Orders>,
+    supervisor: JoinHandle<()>,
+    accountant: JoinHandle<Snapshot>,
+}
+
+impl Running {
+    /// Tells all threads to stop.
+    pub fn stop(&self) {
+        self.orders.stop();
+    }
+
+    /// Waits for all threads; gives the final accounts.
+    ///
+    /// # Errors
+    /// When a thread panicked.
+    pub fn join(self) -> Result<Snapshot, Error> {
+        self.supervisor.join().map_err(|_| Error::Panicked)?;
+        self.accountant.join().map_err(|_| Error::Panicked)
+    }
+}
+
+/// Starts everything; returns when each interface was opened or refused once.
+///
+/// # Errors
+/// When an interface is unknown or named twice over, the filter does not compile, or nothing can be captured.
+pub fn start(setup: Setup) -> Result<Running, Error> {
+    if let Some(filter) = &setup.capture.filter {
+        check_filter(filter)?;
+    }
+    let changes = Changes::open().map_err(capture::Error::from)?;
+    let network = Network::read().map_err(capture::Error::from)?;
+    selection::check_names(&network, &setup.capture).map_err(capture::Error::from)?;
+    let (full, handed) = channel();
+    let mut planner = Planner { capture: setup.capture, locality: setup.locality, notices: BTreeSet::new() };
+    let orders = Arc::new(Orders::new(planner.plan(&network)));
+    planner.say_masquerade(&network);
+    let accountant = Accountant {
+        ledger: setup.ledger,
+        handed,
+        orders: Arc::clone(&orders),
+        published: setup.published,
+        refresh: setup.pipeline.refresh,
+    };
+    let accountant = spawn("accountant", move || accountant.run())?;
+    let tick = setup.pipeline.refresh.min(LONGEST_TICK);
+    let mut supervisor = Supervisor {
+        planner,
+        network,
+        changes,
+        orders: Arc::clone(&orders),
+        tick,
+        full,
+        seed: setup.seed,
+        running: BTreeMap::new(),
+    };
+    let first = supervisor.start_threads(true)?;
+    if let Err(error) = supervisor.check_first_tries(&first) {
+        orders.stop();
+        supervisor.join_all()?;
+        return Err(error);
+    }
+    let supervisor = spawn("supervisor", move || supervisor.run())?;
+    Ok(Running { orders, supervisor, accountant })
+}
+
+/// Network → plan.
+struct Planner {
+    capture: capture::Config,
+    locality: locality::Config,
+    /// What was said already.
+    notices: BTreeSet<String>,
+}
+
+impl Planner {
+    fn plan(&mut self, network: &Network) -> Plan {
+        let captured = selection::captured(network, &self.capture);
+        let handles = self.handles(network, &captured);
+        let is_any = self.capture.selection == Selection::Any;
+        let mut filters = BTreeMap::new();
+        for (name, handle) in handles {
+            let expression =
+                handle.map(|handle| filter_expression(self.capture.filter.as_deref(), network, &captured, handle));
+            let expression = expression.unwrap_or_default();
+            expression.notices.into_iter().for_each(|notice| self.say(notice));
+            filters.insert(name, expression.text);
+        }
+        Plan {
+            filters,
+            origins: is_any.then(|| Arc::new(Origins::new(network, &captured))),
+            classifier: Arc::new(Classifier::new(&self.locality, network.own_addresses())),
+        }
+    }
+
+    /// The handles to open. A named interface that is away has none yet; its thread waits for it.
+    fn handles(&self, network: &Network, captured: &[u32]) -> Vec<(String, Option<HandleKind>)> {
+        let handle_of = |name: &str| {
+            let link = network.named(name)?;
+            Some(if link.loopback { HandleKind::Loopback } else { HandleKind::Named(link.index) })
+        };
+        match &self.capture.selection {
+            Selection::Any => vec![(ANY.to_owned(), Some(HandleKind::Any))],
+            Selection::Named(names) => names.iter().map(|name| (name.clone(), handle_of(name))).collect(),
+            Selection::All => {
+                let links = captured.iter().filter_map(|&index| network.link(index));
+                links.map(|link| (link.name.clone(), Some(HandleKind::Named(link.index)))).collect()
+            }
+        }
+    }
+
+    fn say(&mut self, notice: String) {
+        if !self.notices.contains(&notice) {
+            tracing::warn!("{notice}");
+            self.notices.insert(notice);
+        }
+    }
+
+    fn say_masquerade(&mut self, network: &Network) {
+        let captured = selection::captured(network, &self.capture);
+        if let Some(notice) = likely_masquerade(network, &captured) {
+            self.say(notice);
+        }
+    }
+}
+
+struct Supervisor {
+    planner: Planner,
+    network: Network,
+    changes: Changes,
+    orders: Arc<Orders>,
+    tick: Duration,
+    full: Sender<Handed>,
+    seed: u64,
+    running: BTreeMap<String, JoinHandle<()>>,
+}
+
+impl Supervisor {
+    /// The body of the thread: follows the network until it is time to stop.
+    fn run(mut self) {
+        while !self.orders.is_stopping() {
+            match self.changes.wait(GLANCE) {
+                Ok(true) => self.follow(),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "cannot follow the network's changes");
+                    thread::sleep(GLANCE);
+                    self.follow();
+                }
+            }
+        }
+        if self.join_all().is_err() {
+            tracing::error!("a capture thread panicked");
+        }
+    }
+
+    /// Makes a new plan if the network has changed.
+    fn follow(&mut self) {
+        let network = match Network::read() {
+            Ok(network) => network,
+            Err(error) => return tracing::warn!(%error, "cannot read the network"),
+        };
+        if network == self.network {
+            return;
+        }
+        self.network = network;
+        let plan = self.planner.plan(&self.network);
+        if plan != *self.orders.plan() {
+            self.orders.replace_plan(plan);
+        }
+        if let Err(error) = self.start_threads(false) {
+            tracing::error!(%error, "cannot start a capture thread");
+        }
+    }
+
+    /// Starts a thread for each interface of the plan that has none. Gives where the results of their first tries come.
+    fn start_threads(&mut self, is_start: bool) -> Result<Receiver<FirstTry>, Error> {
+        let (first_try, first_tries) = channel();
+        self.running.retain(|_, thread| !thread.is_finished());
+        let plan = self.orders.plan();
+        for interface in
+            plan.filters.keys().filter(|&interface| !self.running.contains_key(interface)).cloned().collect::<Vec<_>>()
+        {
+            let exchange = Exchange::new(interface.clone(), self.full.clone(), &plan.classifier, self.seed);
+            let capture_loop = CaptureLoop {
+                interface: interface.clone(),
+                config: self.planner.capture.clone(),
+                tick: self.tick,
+                orders: Arc::clone(&self.orders),
+                exchange,
+                first_try: is_start.then(|| first_try.clone()),
+            };
+            let thread = spawn(&format!("capture-{interface}"), move || capture_loop.run())?;
+            self.running.insert(interface, thread);
+        }
+        Ok(first_tries)
+    }
+
+    /// What is wrong with a name or a right is wrong for good; an interface that is down may come up.
+    fn check_first_tries(&self, first_tries: &Receiver<FirstTry>) -> Result<(), Error> {
+        for FirstTry { interface, result } in first_tries {
+            let Err(error) = result else { continue };
+            let is_down = self.network.named(&interface).is_some_and(|link| !link.up);
+            let is_optional = self.planner.capture.selection == Selection::All;
+            match error {
+                Error::Capture(capture::Error::Permission { .. }) => return Err(error),
+                _ if is_down || is_optional => {
+                    tracing::warn!(interface, %error, "not captured yet; trying again");
+                }
+                _ => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn join_all(&mut self) -> Result<(), Error> {
+        std::mem::take(&mut self.running)
+            .into_values()
+            .try_for_each(|thread| thread.join().map_err(|_| Error::Panicked))
+    }
+}
+
+fn spawn<T: Send + 'static>(name: &str, body: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>, Error> {
+    thread::Builder::new().name(name.to_owned()).spawn(body).map_err(Error::Thread)
+}
