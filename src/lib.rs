@@ -17,3 +17,9 @@ pub mod export;
 pub mod http;
 
 pub mod pipeline;
+
+pub mod config;
+
+pub mod cli;
+
+pub mod app;

@@ -9,7 +9,7 @@ pub mod interval;
 pub mod ledger;
 pub mod snapshot;
 
-use flow::FlowKeying;
+pub use flow::FlowKeying;
 
 /// How flows are told apart, and how many are held.
 #[derive(Debug, Clone, PartialEq, Eq)]

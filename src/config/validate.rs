@@ -38,7 +38,6 @@ impl Settings {
             },
             pipeline: pipeline::Config {
                 refresh: self.pipeline.refresh.into_value().map_or(pipeline.refresh, |Refresh(refresh)| refresh),
-                ..pipeline
             },
             log: log_config(&self.log),
             notices,

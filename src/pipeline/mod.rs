@@ -36,6 +36,14 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether the user asked for what cannot be, rather than that something failed.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Capture(capture::Error::Selection(_) | capture::Error::Filter { .. }))
+    }
+}
+
 /// How often readers get a new view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {

@@ -7,6 +7,7 @@ use super::Error;
 use super::capture_loop::count_frame;
 use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
+use crate::capture::file_name;
 use crate::capture::savefile::Savefile;
 use crate::decode::Decoder;
 use crate::locality::Classifier;
@@ -41,11 +42,11 @@ impl Replay {
     ) -> Result<(), Error> {
         let mut savefile = Savefile::open(path, filter)?;
         let decoder = Decoder::new(savefile.link_type()).map_err(|source| Error::LinkType {
-            origin: path.display().to_string(),
+            origin: file_name(path),
             name: savefile.link_type_name(),
             source,
         })?;
-        let interface = self.ledger.interface(&path.display().to_string());
+        let interface = self.ledger.interface(&file_name(path));
         loop {
             let mut captured_bytes = 0;
             let interval = &mut self.interval;

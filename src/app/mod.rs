@@ -1,0 +1,92 @@
+//! The whole: reads the command line, opens, spawns, waits, drains.
+
+mod live;
+mod log;
+mod replay;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::capture::live::library_version;
+use crate::capture::network::Network;
+use crate::capture::selection;
+use crate::cli::{self, Invocation};
+use crate::{export, pipeline};
+
+/// Done.
+const DONE: u8 = 0;
+/// Failed while running.
+const FAILED: u8 = 1;
+/// Usage or configuration.
+const USAGE: u8 = 2;
+
+/// Runs the program with the arguments and the environment of this process; gives its exit status: 0 done, 1 failed
+/// while running, 2 usage or configuration.
+#[must_use]
+pub fn main() -> ExitCode {
+    let status = match cli::parse(std::env::args_os(), std::env::vars_os(), &library_version()) {
+        Ok(invocation) => run(invocation).unwrap_or_else(|error| say_error(&error)),
+        Err(usage) if usage.exit_code == DONE => {
+            print(&format!("{}\n", usage.message)).map_or_else(|error| say_error(&error), |()| DONE)
+        }
+        Err(usage) => {
+            say(&format!("trafficmonitor: {}", usage.message));
+            usage.exit_code
+        }
+    };
+    ExitCode::from(status)
+}
+
+fn run(invocation: Invocation) -> anyhow::Result<u8> {
+    match invocation {
+        Invocation::Run(config) => live::run(config),
+        Invocation::Replay(replay) => replay::run(replay),
+        Invocation::Interfaces(config) => {
+            let network = Network::read()?;
+            selection::check_names(&network, &config.capture)?;
+            print(&selection::table(&network, &config.capture)).map(|()| DONE)
+        }
+        Invocation::CheckConfig(config) => {
+            config.notices.iter().for_each(|notice| say(notice));
+            print("the configuration is right\n").map(|()| DONE)
+        }
+        Invocation::PrintConfig(config) => print(&config.to_yaml()?).map(|()| DONE),
+        Invocation::Print(text) => print(&text).map(|()| DONE),
+    }
+}
+
+/// Errors of usage that are found only when the network or libpcap is asked end with status 2 as well.
+fn say_error(error: &anyhow::Error) -> u8 {
+    say(&format!("trafficmonitor: {error:#}"));
+    match error.downcast_ref::<pipeline::Error>() {
+        Some(error) if error.is_usage() => USAGE,
+        _ => FAILED,
+    }
+}
+
+/// On standard output. A reader that has gone away is no fault.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// On standard error. There is nowhere to say that this failed.
+fn say(text: &str) {
+    writeln!(io::stderr().lock(), "{text}").unwrap_or_default();
+}
+
+/// Keeps those who choose addresses from choosing hash collisions; what is counted does not depend on it.
+fn random_seed() -> u64 {
+    use std::hash::{BuildHasher as _, RandomState};
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    RandomState::new().hash_one((now, std::process::id()))
+}
+
+fn self_metrics() -> anyhow::Result<export::process::SelfMetrics> {
+    let commit = env!("TRAFFICMONITOR_COMMIT");
+    Ok(export::process::SelfMetrics::new(env!("CARGO_PKG_VERSION"), commit, &library_version())?)
+}

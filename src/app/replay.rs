@@ -1,0 +1,63 @@
+//! `replay`: files in, what was found out.
+
+use std::io::{self, BufWriter, IsTerminal as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{DONE, random_seed, say_error};
+use crate::account::ledger::Ledger;
+use crate::account::snapshot::Snapshot;
+use crate::cli::{Output, Replay};
+use crate::config::Config;
+use crate::export;
+use crate::locality::Classifier;
+use crate::pipeline;
+
+/// Reads the files in order and writes the accounts; those of what came before a fault, too, if anything did.
+pub(super) fn run(replay: Replay) -> anyhow::Result<u8> {
+    super::log::start(replay.config.log);
+    replay.config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
+    let (accounts, outcome) = read(&replay.files, &replay.config);
+    if outcome.is_ok() || accounts.totals.frames.frames > 0 {
+        write(&replay, &accounts)?;
+    }
+    Ok(outcome.err().map_or(DONE, |error| say_error(&error.into())))
+}
+
+/// The accounts of `files`, and whether all could be read.
+pub(super) fn read(files: &[impl AsRef<Path>], config: &Config) -> (Snapshot, Result<(), pipeline::Error>) {
+    let seed = random_seed();
+    let classifier = Arc::new(Classifier::new(&config.locality, []));
+    let mut replay = pipeline::replay::Replay::new(Ledger::new(&config.account, seed), classifier, seed);
+    let bar = progress_bar(files);
+    let outcome = files.iter().try_for_each(|file| {
+        let filter = config.capture.filter.as_deref();
+        replay.read(file.as_ref(), filter, |_, bytes| bar.inc(bytes))
+    });
+    bar.finish_and_clear();
+    (replay.into_ledger().snapshot(), outcome)
+}
+
+/// Captured bytes over the size of the files, which is a little more; hidden where nobody looks.
+fn progress_bar(files: &[impl AsRef<Path>]) -> ProgressBar {
+    let size = files.iter().map(|file| file.as_ref().metadata().map_or(0, |metadata| metadata.len())).sum();
+    if !io::stderr().is_terminal() || size == 0 {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
+    style.map_or_else(|_| ProgressBar::hidden(), |style| ProgressBar::new(size).with_style(style))
+}
+
+fn write(replay: &Replay, accounts: &Snapshot) -> io::Result<()> {
+    let out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
+    let written = match replay.output {
+        Output::Table => export::table::write(accounts, out),
+        Output::JsonLines => export::jsonl::write(accounts, out),
+        Output::Prometheus => export::write_text(&replay.config.export, accounts, None, out),
+        Output::None => export::write_text(&replay.config.export, accounts, None, io::sink()),
+    };
+    // Who reads only the first lines, as head does, closes the pipe.
+    written.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
+}
