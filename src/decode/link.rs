@@ -130,7 +130,10 @@ fn per_packet(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
     let (header, _) = frame.take::<8>()?;
     let length = usize::from(u16::from_le_bytes([header[2], header[3]]));
     let inner = i32::from_le_bytes([header[4], header[5], header[6], header[7]]);
-    let rest = frame.skip(length.max(header.len()))?;
+    if length < header.len() {
+        return Err(NotIp::Link);
+    }
+    let rest = frame.skip(length)?;
     match LinkLayer::of(LinkType(inner)) {
         None | Some(LinkLayer::PerPacket) => Err(NotIp::Link),
         Some(layer) => layer.walk_other(rest),
