@@ -40,6 +40,12 @@ impl Timestamp {
         self.0.div_euclid(NANOSECONDS_PER_SECOND)
     }
 
+    /// How long after `earlier` it is; nothing when it is not.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
     /// Seconds since the epoch with their fraction, as JSON output writes a time.
     #[must_use]
     pub fn as_seconds_f64(self) -> f64 {

@@ -56,6 +56,12 @@ impl Counters {
         self.bytes += other.bytes;
     }
 
+    /// What was counted beyond `base`, which was counted before.
+    #[must_use]
+    pub const fn less(self, base: Self) -> Self {
+        Self { packets: self.packets - base.packets, bytes: self.bytes - base.bytes }
+    }
+
     /// Whether nothing was counted.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

@@ -5,8 +5,11 @@
 
 pub mod conversation;
 pub mod flow;
+pub mod held;
 pub mod interval;
 pub mod ledger;
+pub mod scrapes;
+pub mod series;
 pub mod snapshot;
 
 pub use flow::FlowKeying;

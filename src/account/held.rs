@@ -1,0 +1,320 @@
+//! Keyed counters under a hard limit: what is held, since when, and what leaves to make room.
+//!
+//! Counters stand apart from what rarely changes, so that adding to them touches little memory. A position stays valid
+//! until [`Held::sweep`] says that it was given up.
+
+use std::hash::{BuildHasher, Hash};
+use std::time::Duration;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+
+use super::flow::Counters;
+use crate::packet::Timestamp;
+
+/// Unused for so long, an entry may leave to make room for others. Long enough that a pause in a download is none.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// From this share of the limit on, a sweep makes room, down to the other: rarely, and then for many.
+const NEARLY_FULL_PERCENT: usize = 90;
+const ROOMY_PERCENT: usize = 80;
+
+/// Why an entry left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Eviction {
+    /// Nothing was counted for the idle timeout.
+    Idle,
+    /// It was the lightest of those that rested, and room was needed.
+    Full,
+}
+
+impl Eviction {
+    /// Both, in order.
+    pub const ALL: [Self; 2] = [Self::Idle, Self::Full];
+
+    /// The value of the label `reason`.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Full => "full",
+        }
+    }
+}
+
+/// What does not change of an entry.
+#[derive(Debug, Clone, Copy)]
+struct Head<K> {
+    key: K,
+    first_seen: Timestamp,
+}
+
+/// What is counted of an entry.
+#[derive(Debug, Clone, Copy)]
+struct Count {
+    counters: Counters,
+    last_seen: Timestamp,
+    is_used: bool,
+    is_shown: bool,
+}
+
+/// An entry, as readers see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry<K> {
+    /// Where it is.
+    pub position: u32,
+    /// What it is known by.
+    pub key: K,
+    /// When it was first counted.
+    pub first_seen: Timestamp,
+    /// What was counted since.
+    pub counters: Counters,
+    /// Whether it has a row in the exposition.
+    pub is_shown: bool,
+}
+
+/// Keyed counters, at most a given number.
+#[derive(Debug)]
+pub struct Held<K> {
+    limit: usize,
+    state: FixedState,
+    index: HashTable<u32>,
+    heads: Vec<Head<K>>,
+    counts: Vec<Count>,
+    free: Vec<u32>,
+    evicted: [u64; Eviction::ALL.len()],
+}
+
+impl<K: Copy + Eq + Hash> Held<K> {
+    /// Nothing held yet, and never more than `limit`.
+    #[must_use]
+    pub fn new(limit: usize, state: FixedState) -> Self {
+        Self {
+            limit,
+            state,
+            index: HashTable::new(),
+            heads: Vec::new(),
+            counts: Vec::new(),
+            free: Vec::new(),
+            evicted: [0; Eviction::ALL.len()],
+        }
+    }
+
+    /// How many may be held.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// How many are held.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether none is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// How many left, in the order of [`Eviction::ALL`].
+    #[must_use]
+    pub fn evicted(&self) -> [u64; Eviction::ALL.len()] {
+        self.evicted
+    }
+
+    /// The memory that the tables take, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.heads.capacity() * size_of::<Head<K>>()
+            + self.counts.capacity() * size_of::<Count>()
+            + self.free.capacity() * size_of::<u32>()
+            + self.index.allocation_size()
+    }
+
+    /// The position of `key`, made if there is room; none when there is not.
+    pub fn find_or_insert(&mut self, key: K, first_seen: Timestamp) -> Option<u32> {
+        let hash = self.state.hash_one(key);
+        if let Some(&at) = self.index.find(hash, |&at| self.heads[at as usize].key == key) {
+            return Some(at);
+        }
+        if self.len() >= self.limit {
+            return None;
+        }
+        let head = Head { key, first_seen };
+        let count = Count { counters: Counters::default(), last_seen: first_seen, is_used: true, is_shown: false };
+        let at = match self.free.pop() {
+            Some(at) => {
+                self.heads[at as usize] = head;
+                self.counts[at as usize] = count;
+                at
+            }
+            None => {
+                self.heads.push(head);
+                self.counts.push(count);
+                (self.heads.len() - 1) as u32
+            }
+        };
+        let Self { index, heads, state, .. } = self;
+        index.insert_unique(hash, at, |&at| state.hash_one(heads[at as usize].key));
+        Some(at)
+    }
+
+    /// Adds to the counters at `position`, last seen at `time`.
+    #[inline]
+    pub fn add(&mut self, position: u32, counters: Counters, time: Timestamp) {
+        let count = &mut self.counts[position as usize];
+        count.counters.add(counters);
+        count.last_seen = count.last_seen.max(time);
+    }
+
+    /// The entry at `position`.
+    #[must_use]
+    pub fn entry(&self, position: u32) -> Entry<K> {
+        let (head, count) = (&self.heads[position as usize], &self.counts[position as usize]);
+        Entry {
+            position,
+            key: head.key,
+            first_seen: head.first_seen,
+            counters: count.counters,
+            is_shown: count.is_shown,
+        }
+    }
+
+    /// All entries, in no order that means anything.
+    pub fn entries(&self) -> impl Iterator<Item = Entry<K>> + '_ {
+        let used = self.counts.iter().enumerate().filter(|(_, count)| count.is_used);
+        used.map(|(position, _)| self.entry(position as u32))
+    }
+
+    /// Marks the entry at `position` as having a row, or not.
+    pub fn set_shown(&mut self, position: u32, is_shown: bool) {
+        self.counts[position as usize].is_shown = is_shown;
+    }
+
+    /// Whether a sweep would make room.
+    #[must_use]
+    pub fn is_nearly_full(&self) -> bool {
+        self.len() >= percent(self.limit, NEARLY_FULL_PERCENT)
+    }
+
+    /// Lets entries leave at `now`: those that rested for `idle_timeout`, and, when it is nearly full, the lightest of
+    /// those that rest. `may_leave` is asked for entries with a row. Gives the positions given up.
+    pub fn sweep(
+        &mut self,
+        now: Timestamp,
+        idle_timeout: Option<Duration>,
+        mut may_leave: impl FnMut(u32) -> bool,
+    ) -> Vec<u32> {
+        let needed = if self.is_nearly_full() { self.len() - percent(self.limit, ROOMY_PERCENT) } else { 0 };
+        let mut left = Vec::new();
+        let mut resting = Vec::new();
+        for position in 0..self.counts.len() as u32 {
+            let count = self.counts[position as usize];
+            let rested = now.since(count.last_seen);
+            let is_idle = idle_timeout.is_some_and(|timeout| rested >= timeout);
+            if !count.is_used || (!is_idle && (needed == 0 || rested < IDLE)) {
+                continue;
+            }
+            if count.is_shown && !may_leave(position) {
+                continue;
+            }
+            if is_idle {
+                left.push(position);
+            } else {
+                resting.push((count.counters.bytes, position));
+            }
+        }
+        self.evicted[Eviction::Idle as usize] += left.len() as u64;
+        let more = needed.saturating_sub(left.len()).min(resting.len());
+        if more > 0 {
+            resting.select_nth_unstable(more - 1);
+            left.extend(resting[..more].iter().map(|&(_, position)| position));
+            self.evicted[Eviction::Full as usize] += more as u64;
+        }
+        left.iter().for_each(|&position| self.remove(position));
+        left
+    }
+
+    fn remove(&mut self, position: u32) {
+        let hash = self.state.hash_one(self.heads[position as usize].key);
+        if let Ok(found) = self.index.find_entry(hash, |&at| at == position) {
+            found.remove();
+            self.counts[position as usize].is_used = false;
+            self.free.push(position);
+        }
+    }
+}
+
+fn percent(of: usize, percent: usize) -> usize {
+    (of * percent).div_ceil(100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_nanoseconds(seconds * 1_000_000_000)
+    }
+
+    fn held(limit: usize, bytes: impl IntoIterator<Item = u64>) -> Held<u64> {
+        let mut held = Held::new(limit, FixedState::with_seed(1));
+        for (key, bytes) in bytes.into_iter().enumerate() {
+            let position = held.find_or_insert(key as u64, at(0)).unwrap();
+            held.add(position, Counters { packets: 1, bytes }, at(0));
+        }
+        held
+    }
+
+    fn keys(held: &Held<u64>) -> Vec<u64> {
+        let mut keys: Vec<u64> = held.entries().map(|entry| entry.key).collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    #[test]
+    fn no_more_than_the_limit_is_held() {
+        let mut held = held(10, 0..10);
+        assert_eq!(held.find_or_insert(99, at(1)), None);
+        assert!(held.find_or_insert(3, at(1)).is_some());
+        assert_eq!(held.len(), 10);
+    }
+
+    #[test]
+    fn the_lightest_of_those_that_rest_make_room() {
+        let mut held = held(10, [5, 1, 9, 2, 8, 3, 7, 4, 6, 0]);
+        let busy = held.find_or_insert(9, at(0)).unwrap();
+        held.add(busy, Counters { packets: 1, bytes: 0 }, at(40));
+        assert_eq!(held.sweep(at(45), None, |_| true).len(), 2);
+        assert_eq!(keys(&held), [0, 2, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(held.evicted(), [0, 2]);
+    }
+
+    #[test]
+    fn nothing_leaves_early_while_there_is_room() {
+        let mut held = held(10, 0..8);
+        assert!(held.sweep(at(600), None, |_| true).is_empty());
+        assert!(held.sweep(at(600), Some(Duration::from_secs(601)), |_| true).is_empty());
+    }
+
+    #[test]
+    fn what_rested_for_the_idle_timeout_leaves_but_for_rows_that_may_not() {
+        let mut held = held(100, 0..3);
+        held.set_shown(1, true);
+        assert_eq!(held.sweep(at(600), Some(Duration::from_secs(600)), |_| false), [0, 2]);
+        assert_eq!(keys(&held), [1]);
+        assert_eq!(held.evicted(), [2, 0]);
+    }
+
+    #[test]
+    fn a_position_that_was_given_up_is_used_again() {
+        let mut held = held(10, 0..3);
+        held.sweep(at(600), Some(Duration::from_secs(1)), |_| true);
+        let position = held.find_or_insert(77, at(601)).unwrap();
+        assert!(position < 3);
+        assert_eq!(held.entry(position).counters, Counters::default());
+        assert_eq!(keys(&held), [77]);
+    }
+}

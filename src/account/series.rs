@@ -1,0 +1,282 @@
+//! The rows that Prometheus sees: few of those held, and exact also as `increase()` sees them.
+//!
+//! `increase()` misses what a series had at its first scrape, and a series that vanishes between two scrapes takes what it
+//! gained since the last one along. So a row
+//!
+//! 1. *enters* with value 0, and counts only from when every scraper has completely received that 0;
+//! 2. *counts* what its entry gains from then on;
+//! 3. *leaves* by standing still until every scraper has completely received its last value; then it goes, and its value
+//!    moves to *retired*, a family outside every sum over rows;
+//! 4. may come back, from 0 again, after every scraper has completely received a snapshot without it.
+//!
+//! All that no row counts is *other*. So at every snapshot rows + other + retired = total, and nothing ever falls.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::Hash;
+
+use super::flow::Counters;
+use super::held::{Entry, Held};
+use super::scrapes::Delivery;
+use crate::packet::Timestamp;
+
+/// Completed scrapes for which a row stays at least, once it was shown.
+pub const TENURE: u64 = 30;
+
+/// Later than every snapshot.
+const NEVER: u64 = u64::MAX;
+
+/// How many times heavier than a row an entry must be to take its place.
+const HYSTERESIS: u64 = 2;
+
+/// What rows are made of: a key that belongs to one of few groups, each of which has its own *other* and *retired*.
+pub trait SeriesKey: Copy + Ord + Hash {
+    /// What *other* and *retired* are told apart by.
+    type Group: Copy + Ord;
+
+    /// The group of this key.
+    fn group(&self) -> Self::Group;
+}
+
+/// A row at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeriesRow<K> {
+    /// What it is known by.
+    pub key: K,
+    /// When its entry was first counted.
+    pub first_seen: Timestamp,
+    /// What the row shows.
+    pub value: Counters,
+    /// All that its entry counted, before the row counted too.
+    pub lifetime: Counters,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    /// Shown as 0 from this snapshot on.
+    Entering { since: u64 },
+    /// Counts what was gained since the entry had this much.
+    Counting { base: Counters },
+    /// Stands still from this snapshot on.
+    Leaving { since: u64, value: Counters, lifetime: Counters },
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Row<K> {
+    key: K,
+    first_seen: Timestamp,
+    /// Where its entry is held; means nothing once it leaves.
+    position: u32,
+    entered: u64,
+    state: State,
+}
+
+impl<K: SeriesKey> Row<K> {
+    fn lifetime(&self, held: &Held<K>) -> Counters {
+        match self.state {
+            State::Leaving { lifetime, .. } => lifetime,
+            _ => held.entry(self.position).counters,
+        }
+    }
+
+    fn leave(&mut self, held: &Held<K>, since: u64) {
+        self.state = State::Leaving { since, value: self.value(held), lifetime: self.lifetime(held) };
+    }
+
+    fn value(&self, held: &Held<K>) -> Counters {
+        match self.state {
+            State::Entering { .. } => Counters::default(),
+            State::Counting { base } => self.lifetime(held).less(base),
+            State::Leaving { value, .. } => value,
+        }
+    }
+}
+
+/// The rows of one table, at most a given number.
+#[derive(Debug)]
+pub struct Series<K: SeriesKey> {
+    limit: usize,
+    rows: Vec<Row<K>>,
+    retired: BTreeMap<K::Group, Counters>,
+    /// Keys that may not enter: those whose row leaves (never), and whose row went, with the first snapshot without it.
+    gone: BTreeMap<K, u64>,
+    /// Completed scrapes: how often all scrapers had a later snapshot than before.
+    rounds: u64,
+    delivered: u64,
+}
+
+impl<K: SeriesKey> Series<K> {
+    /// No rows yet, and never more than `limit`.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self { limit, rows: Vec::new(), retired: BTreeMap::new(), gone: BTreeMap::new(), rounds: 0, delivered: 0 }
+    }
+
+    /// How many rows there may be.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// The memory that the rows take, in bytes; about, for the trees.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.rows.capacity() * size_of::<Row<K>>() + self.gone.len() * 2 * size_of::<(K, u64)>()
+    }
+
+    /// The rows as they stand.
+    pub fn rows<'a>(&'a self, held: &'a Held<K>) -> impl Iterator<Item = SeriesRow<K>> + 'a {
+        self.rows.iter().map(|row| SeriesRow {
+            key: row.key,
+            first_seen: row.first_seen,
+            value: row.value(held),
+            lifetime: row.lifetime(held),
+        })
+    }
+
+    /// What rows that went had counted.
+    #[must_use]
+    pub fn retired(&self) -> &BTreeMap<K::Group, Counters> {
+        &self.retired
+    }
+
+    /// All of `totals` that no row counts and none that went had counted.
+    #[must_use]
+    pub fn other(&self, held: &Held<K>, totals: &BTreeMap<K::Group, Counters>) -> BTreeMap<K::Group, Counters> {
+        let mut other = totals.clone();
+        let counted = self.rows.iter().map(|row| (row.key.group(), row.value(held)));
+        for (group, counters) in counted.chain(self.retired.iter().map(|(&group, &counters)| (group, counters))) {
+            if let Some(rest) = other.get_mut(&group) {
+                *rest = rest.less(counters);
+            }
+        }
+        other
+    }
+
+    /// The positions of rows that have not been there for long enough to leave.
+    #[must_use]
+    pub fn untenured(&self) -> BTreeSet<u32> {
+        self.rows.iter().filter(|row| !self.is_tenured(row)).map(|row| row.position).collect()
+    }
+
+    /// Lets the rows go whose entries were given up at `positions`, from the snapshot `next` on.
+    pub fn let_go(&mut self, positions: &[u32], held: &Held<K>, next: u64) {
+        let given_up: BTreeSet<u32> = positions.iter().copied().collect();
+        for row in &mut self.rows {
+            if !matches!(row.state, State::Leaving { .. }) && given_up.contains(&row.position) {
+                row.leave(held, next);
+                self.gone.insert(row.key, NEVER);
+            }
+        }
+    }
+
+    /// Moves every row on, for the snapshot `next`, after snapshots have come as far as `delivery` says; then chooses who
+    /// is shown.
+    pub fn advance(&mut self, held: &mut Held<K>, delivery: Delivery, next: u64) {
+        if let Some(delivered) = delivery.to_all {
+            if delivered > self.delivered {
+                self.delivered = delivered;
+                self.rounds += 1;
+            }
+            self.begin_to_count(held, delivered);
+            self.gone.retain(|_, &mut since| since > delivered);
+            self.retire(delivered, next);
+        }
+        self.choose(held, delivery, next);
+    }
+
+    fn begin_to_count(&mut self, held: &Held<K>, delivered: u64) {
+        for row in &mut self.rows {
+            if matches!(row.state, State::Entering { since } if since <= delivered) {
+                row.state = State::Counting { base: held.entry(row.position).counters };
+            }
+        }
+    }
+
+    fn retire(&mut self, delivered: u64, next: u64) {
+        let Self { rows, retired, gone, .. } = self;
+        rows.retain(|row| match row.state {
+            State::Leaving { since, value, .. } if since <= delivered => {
+                retired.entry(row.key.group()).or_default().add(value);
+                gone.insert(row.key, next);
+                false
+            }
+            _ => true,
+        });
+    }
+
+    fn is_tenured(&self, row: &Row<K>) -> bool {
+        self.rounds >= row.entered + TENURE
+    }
+
+    /// The heaviest entries enter, as far as there is room; rows that are much lighter than one that has none leave.
+    fn choose(&mut self, held: &mut Held<K>, delivery: Delivery, next: u64) {
+        let mut lightest = self.displaceable(held, delivery);
+        let wanted = self.limit - self.rows.len() + lightest.len();
+        for candidate in self.heaviest_hidden(held, wanted) {
+            if self.rows.len() < self.limit {
+                self.enter(held, &candidate, next);
+                continue;
+            }
+            let Some((bytes, at)) = lightest.pop() else { break };
+            if candidate.counters.bytes / HYSTERESIS <= bytes {
+                break;
+            }
+            let row = self.rows[at];
+            held.set_shown(row.position, false);
+            if let State::Entering { .. } = row.state {
+                self.rows[at] = Self::entering(&candidate, self.rounds, next);
+                held.set_shown(candidate.position, true);
+            } else {
+                self.rows[at].leave(held, next);
+                self.gone.insert(row.key, NEVER);
+            }
+        }
+    }
+
+    fn enter(&mut self, held: &mut Held<K>, candidate: &Entry<K>, next: u64) {
+        self.rows.push(Self::entering(candidate, self.rounds, next));
+        held.set_shown(candidate.position, true);
+    }
+
+    fn entering(candidate: &Entry<K>, rounds: u64, next: u64) -> Row<K> {
+        Row {
+            key: candidate.key,
+            first_seen: candidate.first_seen,
+            position: candidate.position,
+            entered: rounds,
+            state: State::Entering { since: next },
+        }
+    }
+
+    /// The rows that may make room, with their entries' bytes, the lightest last: those that were there for long enough,
+    /// and those that nobody has seen yet.
+    fn displaceable(&self, held: &Held<K>, delivery: Delivery) -> Vec<(u64, usize)> {
+        let may_go = |row: &Row<K>| match row.state {
+            State::Entering { since } => since > delivery.to_any,
+            State::Counting { .. } => self.is_tenured(row),
+            State::Leaving { .. } => false,
+        };
+        let rows = self.rows.iter().enumerate().filter(|(_, row)| may_go(row));
+        let mut rows: Vec<(u64, usize)> = rows.map(|(at, row)| (row.lifetime(held).bytes, at)).collect();
+        rows.sort_unstable_by(|one, other| other.cmp(one));
+        rows
+    }
+
+    /// Up to `wanted` entries without a row, the heaviest first.
+    fn heaviest_hidden(&self, held: &Held<K>, wanted: usize) -> Vec<Entry<K>> {
+        let hidden = held.entries().filter(|entry| !entry.is_shown && !self.gone.contains_key(&entry.key));
+        let weight = |entry: &Entry<K>| (std::cmp::Reverse(entry.counters.bytes), entry.key);
+        let mut hidden: Vec<Entry<K>> = hidden.collect();
+        if wanted == 0 {
+            hidden.clear();
+        } else if hidden.len() > wanted {
+            hidden.select_nth_unstable_by_key(wanted - 1, weight);
+            hidden.truncate(wanted);
+        }
+        hidden.sort_unstable_by_key(weight);
+        hidden
+    }
+}
+
+#[cfg(test)]
+mod tests;
