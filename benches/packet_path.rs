@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --bench packet_path`. Both work through the first frames of the benchmark trace, in memory.
 
+#![allow(missing_docs, clippy::expect_used, clippy::print_stdout)]
+
 #[path = "support/trace.rs"]
 mod trace;
 
