@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::accountant::Accountant;
 use super::capture_loop::{CaptureLoop, FirstTry};
 use super::handover::{Exchange, Handed};
+use super::opening::Opening;
 use super::orders::{Orders, Plan};
 use super::{Config, Error};
 use crate::account::ledger::Ledger;
@@ -66,11 +67,12 @@ impl Running {
     }
 }
 
-/// Starts everything; returns when each interface was opened or refused once.
+/// Starts everything; returns when each interface was opened or refused once. `on_open` is called when all are open: one
+/// that is named and down has to come up first.
 ///
 /// # Errors
 /// When an interface is unknown or named twice over, the filter does not compile, or nothing can be captured.
-pub fn start(setup: Setup) -> Result<Running, Error> {
+pub fn start(setup: Setup, on_open: impl Fn() + Send + Sync + 'static) -> Result<Running, Error> {
     if let Some(filter) = &setup.capture.filter {
         check_filter(filter)?;
     }
@@ -103,7 +105,7 @@ pub fn start(setup: Setup) -> Result<Running, Error> {
         seed: setup.seed,
         running: BTreeMap::new(),
     };
-    let first = supervisor.start_threads(true)?;
+    let first = supervisor.start_threads(Some(Box::new(on_open)))?;
     if let Err(error) = supervisor.check_first_tries(&first) {
         orders.stop();
         supervisor.join_all()?;
@@ -216,16 +218,18 @@ impl Supervisor {
         if plan != *self.orders.plan() {
             self.orders.replace_plan(plan);
         }
-        if let Err(error) = self.start_threads(false) {
+        if let Err(error) = self.start_threads(None) {
             tracing::error!(%error, "cannot start a capture thread");
         }
     }
 
-    /// Starts a thread for each interface of the plan that has none. Gives where the results of their first tries come.
-    fn start_threads(&mut self, is_start: bool) -> Result<Receiver<FirstTry>, Error> {
+    /// Starts a thread for each interface of the plan that has none. At the start, when there is `on_open` to call, gives
+    /// where the results of their first tries come.
+    fn start_threads(&mut self, on_open: Option<Box<dyn Fn() + Send + Sync>>) -> Result<Receiver<FirstTry>, Error> {
         let (first_try, first_tries) = channel();
         self.running.retain(|_, thread| !thread.is_finished());
         let plan = self.orders.plan();
+        let opening = on_open.map(|on_open| Arc::new(Opening::new(plan.filters.len(), on_open)));
         for interface in
             plan.filters.keys().filter(|&interface| !self.running.contains_key(interface)).cloned().collect::<Vec<_>>()
         {
@@ -236,7 +240,8 @@ impl Supervisor {
                 tick: self.tick,
                 orders: Arc::clone(&self.orders),
                 exchange,
-                first_try: is_start.then(|| first_try.clone()),
+                first_try: opening.is_some().then(|| first_try.clone()),
+                opening: opening.clone(),
             };
             let thread = spawn(&format!("capture-{interface}"), move || capture_loop.run())?;
             self.running.insert(interface, thread);
