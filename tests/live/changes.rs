@@ -1,8 +1,10 @@
 //! Interfaces that go and come.
 
+use std::time::Duration;
+
 use super::common::metrics::{Counted, Packets};
 use super::common::monitor::Monitor;
-use super::common::namespace::{End, Namespace, connect};
+use super::common::namespace::{End, Namespace, connect, wait_for};
 use super::traffic::{Pair, send};
 
 const QUERIES: &str = "10.1.0.2->10.1.0.1 udp/53(domain)";
@@ -72,6 +74,65 @@ fn counting_goes_on_when_the_interface_was_down() {
             counted = lookups(&pair, counted);
         }
         monitor.finish(&counted);
+    }
+}
+
+/// Gives an interface another name. Before Linux 6.3 it has to be down for that.
+fn rename(end: &End<'_>, name: &'static str, other: &End<'_>) {
+    let change = format!("link set {} name {name}", end.interface);
+    if end.namespace.try_ip(&change).is_err() {
+        end.namespace.ip(&format!("link set {} down", end.interface));
+        end.namespace.ip(&change);
+    }
+    let end = End { interface: name, ..end.clone() };
+    end.up();
+    end.wait_for_carrier();
+    other.wait_for_carrier();
+    end.know(other);
+}
+
+#[test]
+fn an_interface_that_has_another_name_now_is_not_counted_without_its_filter() {
+    let pair = Pair { host: Namespace::new(), other: Namespace::new() };
+    let (near, far) = (pair.end(), End::new(&pair.other, "eth0", "10.1.0.2/24"));
+    connect(&near, &far);
+    let monitor = Monitor::start(&pair.host, &["-iface", "eth0", "-filter", "udp port 53"]);
+    let counted = lookups(&pair, Counted::default());
+    monitor.expect(&counted);
+    rename(&near, "wan0", &far);
+    monitor.wait_until_up("eth0", false);
+    let (client, server) = (pair.other.udp("10.1.0.2:40054"), pair.host.udp("10.1.0.1:54"));
+    send(&client, &server, Packets::udp(50, 100));
+    lookups(&pair, Counted::default());
+    rename(&End { interface: "wan0", ..near.clone() }, "eth0", &far);
+    monitor.wait_until_up("eth0", true);
+    send(&client, &server, Packets::udp(50, 100));
+    monitor.finish(&lookups(&pair, counted));
+}
+
+#[test]
+fn an_interface_that_flaps_is_captured_in_the_end() {
+    for arguments in EITHER {
+        let pair = Pair { host: Namespace::new(), other: Namespace::new() };
+        let (near, far) = (pair.end(), End::new(&pair.other, "eth0", "10.1.0.2/24"));
+        connect(&near, &far);
+        let monitor = Monitor::start(&pair.host, arguments);
+        // The pauses are there to meet the program at different moments.
+        for pause in (0..300).step_by(30) {
+            pair.host.ip("link set eth0 down");
+            std::thread::sleep(Duration::from_millis(pause));
+            near.up();
+        }
+        near.wait_for_carrier();
+        far.wait_for_carrier();
+        near.know(&far);
+        let (client, server) = pair.resolver();
+        wait_for("a packet counts", || {
+            send(&client, &server, Packets::udp(1, 31));
+            monitor.metrics().flows().contains_key(QUERIES).then_some(())
+        });
+        let closing = monitor.stop().closing();
+        assert_eq!(closing.captured, closing.received - closing.dropped, "{closing:?}");
     }
 }
 
