@@ -14,8 +14,7 @@ BINARY := $(CARGO_TARGET_DIR)/release/trafficmonitor
 IFACE ?=
 LISTEN ?= :8888
 ARGS ?=
-# What `make fuzz` runs, and for how long: make fuzz TARGET=decode FUZZ_SECONDS=600
-TARGET ?= decode
+# How long `make fuzz` runs.
 FUZZ_SECONDS ?= 60
 
 .PHONY: run
@@ -44,9 +43,15 @@ bench: ## measure the speed: ratios over libpcap's own iteration, and the criter
 	$(CARGO) bench --locked
 
 .PHONY: fuzz
-fuzz: ## run a fuzz target (TARGET=decode, FUZZ_SECONDS=60)
+fuzz: ## fuzz the decoder (FUZZ_SECONDS=60), after fuzz/README.md
 	@PATH="$(TOOLS):$$PATH" scripts/install.sh fuzz
-	PATH="$(TOOLS):$$PATH" RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $(TARGET) -- -max_total_time=$(FUZZ_SECONDS)
+	FUZZ_CORPUS=fuzz/corpus/decode $(CARGO) test --locked --quiet --test crashers
+	PATH="$(TOOLS):$$PATH" RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run decode -- -max_len=600 -max_total_time=$(FUZZ_SECONDS)
+
+.PHONY: mutations
+mutations: ## check that the tests notice deliberate mistakes in the decoder (some minutes)
+	@scripts/install.sh build
+	@scripts/mutations.sh
 
 .PHONY: fmt
 fmt: ## format the code
@@ -59,4 +64,4 @@ clean: ## remove what was built
 
 .PHONY: help
 help: ## show this
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1	\2/p' Makefile | while IFS='	' read -r name text; do printf '  make %-9s%s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1	\2/p' Makefile | while IFS='	' read -r name text; do printf '  make %-11s%s\n' "$$name" "$$text"; done

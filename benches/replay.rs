@@ -3,6 +3,8 @@
 //! `cargo bench --bench replay` prints, for each trace, the ratio of each pair of runs. The two run in turn, so that a
 //! change of the machine's speed meets both.
 
+#![allow(missing_docs, clippy::expect_used, clippy::print_stdout)]
+
 #[path = "support/trace.rs"]
 mod trace;
 

@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::path::PathBuf;
+
 use common::{corpus, crasher, hand};
 
 #[test]
@@ -19,26 +21,19 @@ fn past_findings_stay_fixed() {
     assert!(replayed > 0, "nothing in {folder}");
 }
 
+/// With `FUZZ_CORPUS=fuzz/corpus/decode` the frames are written there besides, as seeds for the fuzzer.
 #[test]
 fn the_layout_reaches_every_frame_of_the_corpus() {
+    let seeds = std::env::var_os("FUZZ_CORPUS").map(PathBuf::from);
     let link_types = [&hand::MUST[..], &hand::SHOULD[..]].concat();
-    for (name, sample) in corpus::samples() {
-        let choice = link_types.iter().position(|link_type| *link_type == sample.link_type).unwrap();
+    for (at, (name, sample)) in corpus::samples().into_iter().enumerate() {
+        let choice = link_types.iter().position(|link_type| *link_type == sample.link_type).unwrap() as u8;
         for wire_change in [0, 1_000, -1, -30] {
-            let input = crasher::input(choice as u8, wire_change, &sample.bytes);
-            assert_eq!(crasher::difference(&input), None, "{name}");
+            assert_eq!(crasher::difference(&crasher::input(choice, wire_change, &sample.bytes)), None, "{name}");
         }
-    }
-}
-
-/// Run with `FUZZ_CORPUS=fuzz/corpus/decode` to write the corpus as seeds for the fuzzer; without it, nothing happens.
-#[test]
-fn the_corpus_can_be_written_as_seeds() {
-    let Some(folder) = std::env::var_os("FUZZ_CORPUS").map(std::path::PathBuf::from) else { return };
-    std::fs::create_dir_all(&folder).unwrap();
-    let link_types = [&hand::MUST[..], &hand::SHOULD[..]].concat();
-    for (at, (_, sample)) in corpus::samples().into_iter().enumerate() {
-        let choice = link_types.iter().position(|link_type| *link_type == sample.link_type).unwrap();
-        std::fs::write(folder.join(format!("seed-{at:04}")), crasher::input(choice as u8, 0, &sample.bytes)).unwrap();
+        if let Some(folder) = &seeds {
+            std::fs::create_dir_all(folder).unwrap();
+            std::fs::write(folder.join(format!("seed-{at:04}")), crasher::input(choice, 0, &sample.bytes)).unwrap();
+        }
     }
 }

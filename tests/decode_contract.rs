@@ -109,6 +109,20 @@ fn snap_of_another_organisation_is_not_ip() {
 }
 
 #[test]
+fn a_prism_header_has_144_bytes_in_whichever_byte_order_it_says_so() {
+    let mut sample = Link::wireless().behind_prism().carrying(&Ipv4::carrying(icmp(8)).build());
+    sample.bytes[..8].reverse();
+    assert_eq!(packet(&sample).protocol, trafficmonitor::packet::Protocol::ICMP);
+}
+
+#[test]
+fn a_ppi_header_shorter_than_its_fixed_part_leads_nowhere() {
+    let mut sample = Link::wireless().behind_ppi().carrying(&Ipv4::carrying(icmp(8)).build());
+    sample.bytes[2] = 7;
+    assert_eq!(read(&sample), Err(NotIp::Link));
+}
+
+#[test]
 fn protected_wireless_frames_are_not_ip() {
     let mut sample = Link::wireless().carrying(&Ipv4::carrying(icmp(8)).build());
     assert!(read(&sample).is_ok());

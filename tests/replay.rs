@@ -398,6 +398,15 @@ fn busy(folder: &Path) -> PathBuf {
     Savefile::new(1).frames(&frames).write(folder, "busy.pcap")
 }
 
+/// Fails with the first line that differs; the whole of both would fill the screen.
+fn same_lines(what: &str, first: &Run, second: &Run) {
+    assert_eq!((first.status, second.status), (Some(0), Some(0)), "{what}: {}{}", first.messages, second.messages);
+    let different = first.output.lines().zip(second.output.lines()).find(|(left, right)| left != right);
+    assert_eq!(different, None, "{what}");
+    assert!(first.output == second.output, "{what}: one output is longer");
+    assert!(first.output.lines().count() > 10, "{what}: hardly any output");
+}
+
 #[test]
 fn the_same_capture_gives_the_same_bytes() {
     let folder = folder();
@@ -405,21 +414,25 @@ fn the_same_capture_gives_the_same_bytes() {
     for output in ["jsonl", "table", "prometheus"] {
         for key in ["service", "dst-port", "pair"] {
             let run = || replay([file.to_str().unwrap(), "--output", output, "--flow-key", key]);
-            let (first, second) = (run(), run());
-            assert_eq!(first.status, Some(0), "{}", first.messages);
-            assert_eq!(first.output, second.output, "{output} by {key}");
+            same_lines(&format!("{output} by {key}"), &run(), &run());
         }
     }
 }
 
 #[test]
-fn the_number_of_workers_does_not_show() {
+fn the_same_flows_overflow_every_time() {
     let folder = folder();
     let file = busy(folder.path());
-    let run = |workers| replay([file.to_str().unwrap(), "--output", "jsonl", "--workers", workers]);
-    let alone = run("1");
-    assert_eq!(alone.status, Some(0), "{}", alone.messages);
-    assert_eq!(alone.output, run("4").output);
+    let run = || replay([file.to_str().unwrap(), "--output", "jsonl", "--max-flows", "100"]);
+    same_lines("past the cap", &run(), &run());
+}
+
+#[test]
+fn the_refresh_does_not_show() {
+    let folder = folder();
+    let file = busy(folder.path());
+    let run = |refresh| replay([file.to_str().unwrap(), "--output", "jsonl", "-promRefresh", refresh]);
+    same_lines("refresh", &run("0.5"), &run("60"));
 }
 
 #[test]

@@ -226,3 +226,6 @@ impl Flows {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,19 +3,20 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
-use super::{DONE, FAILED, random_seed, say, say_error, self_metrics};
+use super::{DONE, FAILED, random_seed, say, self_metrics};
 use crate::account::ledger::Ledger;
 use crate::account::snapshot::{Published, Snapshot};
+use crate::capture::file_name;
 use crate::config::Config;
-use crate::http::{self, Listeners, Site};
-use crate::pipeline::supervisor::{self, Running, Setup};
+use crate::http::{Listeners, Server, Site};
+use crate::pipeline::supervisor::{self, Setup};
 use crate::{capture, cli, pipeline};
 
-/// Threads that answer clients; answers are made elsewhere.
+/// Threads that answer clients; expositions are rendered elsewhere.
 const ANSWERING_THREADS: usize = 1;
 
 /// Runs until INT or TERM; a second one ends the program at once.
@@ -23,52 +24,60 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     super::log::start(config.log);
     config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
     let listeners = Listeners::bind(&config.http)?;
-    let runtime = Builder::new_multi_thread().worker_threads(ANSWERING_THREADS).enable_all().build()?;
     let published = Arc::new(Published::default());
     let version = format!("{} ({})", env!("CARGO_PKG_VERSION"), env!("TRAFFICMONITOR_COMMIT"));
     let site = Arc::new(Site::new(Arc::clone(&published), config.export.clone(), self_metrics()?, version));
-    let signals = runtime.block_on(async { Signals::new() })?;
+    let runtime = Builder::new_multi_thread().worker_threads(ANSWERING_THREADS).enable_all().build()?;
+    let stop = Stop::on_signal(&runtime)?;
+    let addresses = listeners.addresses();
+    let server = {
+        let _in_runtime = runtime.enter();
+        Server::new(listeners, Arc::clone(&site))?
+    };
+    let serving = runtime.spawn(server.run(stop.clone().received()));
+    for address in addresses {
+        tracing::info!(%address, "serving /metrics");
+    }
     match &config.source {
-        Some(file) => serve_file(file, &config, &published, &runtime, listeners, site, signals),
-        None => serve_interfaces(config, published, &runtime, listeners, site, signals),
+        Some(file) => read_file(file, &config, &published, &site, &stop, &runtime)?,
+        None => capture_interfaces(config, published, &site, &stop, &runtime)?,
     }
-}
-
-/// Reads the file, then serves its final accounts.
-fn serve_file(
-    file: &Path,
-    config: &Config,
-    published: &Published,
-    runtime: &Runtime,
-    listeners: Listeners,
-    site: Arc<Site>,
-    signals: Signals,
-) -> anyhow::Result<u8> {
-    let (accounts, outcome) = super::replay::read(&[file], config);
-    let frames = accounts.totals.frames.frames;
-    published.publish(accounts);
-    if let Err(error) = outcome {
-        // What came before a fault is worth serving; a file of which nothing could be read is not.
-        if frames == 0 {
-            return Err(error.into());
-        }
-        tracing::error!(%error, "serving what came before the fault");
-    }
-    site.set_ready();
-    serve(runtime, listeners, site, signals, || ())?;
-    say(&format!("{frames} read from {}", file.display()));
+    runtime.block_on(serving)?;
     Ok(DONE)
 }
 
+/// Reads the file, then serves its final accounts.
+fn read_file(
+    file: &Path,
+    config: &Config,
+    published: &Published,
+    site: &Site,
+    stop: &Stop,
+    runtime: &Runtime,
+) -> anyhow::Result<()> {
+    let (accounts, outcome) = super::replay::read(&[file], config, || stop.is_received());
+    let frames = accounts.totals.frames.frames;
+    published.publish(accounts);
+    match outcome {
+        // What came before a fault is worth serving; a file of which nothing could be read is not.
+        Err(error) if frames == 0 => return Err(error.into()),
+        Err(error) => tracing::error!(%error, "serving what came before the fault"),
+        Ok(()) => {}
+    }
+    site.set_ready();
+    runtime.block_on(stop.clone().received());
+    say(&format!("{frames} read from {}", file_name(file)));
+    Ok(())
+}
+
 /// Captures and serves.
-fn serve_interfaces(
+fn capture_interfaces(
     config: Config,
     published: Arc<Published>,
+    site: &Site,
+    stop: &Stop,
     runtime: &Runtime,
-    listeners: Listeners,
-    site: Arc<Site>,
-    signals: Signals,
-) -> anyhow::Result<u8> {
+) -> anyhow::Result<()> {
     let seed = random_seed();
     let setup = Setup {
         capture: config.capture,
@@ -80,57 +89,49 @@ fn serve_interfaces(
     };
     let running = supervisor::start(setup).map_err(explain)?;
     site.set_ready();
-    let served = serve(runtime, listeners, site, signals, || running.stop());
-    let accounts = finish(running)?;
-    say(&closing_line(&accounts));
-    Ok(served.map_or_else(|error| say_error(&error), |()| DONE))
-}
-
-fn finish(running: Running) -> anyhow::Result<Snapshot> {
+    runtime.block_on(stop.clone().received());
     running.stop();
-    Ok(running.join()?)
+    say(&closing_line(&running.join()?));
+    Ok(())
 }
 
 /// A filter that does not compile may be a subcommand that was mistyped.
-fn explain(error: pipeline::Error) -> anyhow::Error {
-    let hint = match &error {
-        pipeline::Error::Capture(capture::Error::Filter { filter, .. }) => {
-            filter.split_whitespace().next().and_then(cli::nearest_subcommand)
+fn explain(mut error: pipeline::Error) -> pipeline::Error {
+    if let pipeline::Error::Capture(capture::Error::Filter { filter, reason }) = &mut error
+        && let Some(subcommand) = filter.split_whitespace().next().and_then(cli::nearest_subcommand)
+    {
+        reason.push_str(&format!("; did you mean the subcommand `{subcommand}`?"));
+    }
+    error
+}
+
+/// Becomes true at the first INT or TERM; from then on the next one ends the program at once.
+#[derive(Clone)]
+struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    fn on_signal(runtime: &Runtime) -> std::io::Result<Self> {
+        let (sender, receiver) = watch::channel(false);
+        let mut signals = runtime.block_on(async { Signals::new() })?;
+        runtime.spawn(async move {
+            signals.next().await;
+            tracing::info!("stopping");
+            sender.send_replace(true);
+            signals.next().await;
+            std::process::exit(i32::from(FAILED));
+        });
+        Ok(Self(receiver))
+    }
+
+    fn is_received(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    async fn received(mut self) {
+        if self.0.wait_for(|&received| received).await.is_err() {
+            tracing::error!("signals are no longer heard");
         }
-        _ => None,
-    };
-    match hint {
-        Some(subcommand) => anyhow::Error::from(error).context(format!("did you mean the subcommand `{subcommand}`?")),
-        None => error.into(),
     }
-}
-
-/// Serves until a signal comes, then calls `on_signal`.
-fn serve(
-    runtime: &Runtime,
-    listeners: Listeners,
-    site: Arc<Site>,
-    signals: Signals,
-    on_signal: impl FnOnce(),
-) -> anyhow::Result<()> {
-    for address in listeners.addresses() {
-        tracing::info!(%address, "serving /metrics");
-    }
-    let stop = async move {
-        on_signal_received(signals).await;
-        on_signal();
-    };
-    runtime.block_on(http::serve(listeners, site, stop)).context("cannot serve")
-}
-
-/// Waits for the first signal; from then on the next one ends the program at once.
-async fn on_signal_received(mut signals: Signals) {
-    signals.next().await;
-    tracing::info!("stopping");
-    tokio::spawn(async move {
-        signals.next().await;
-        std::process::exit(i32::from(FAILED));
-    });
 }
 
 /// INT and TERM.

@@ -58,7 +58,7 @@ fn run(invocation: Invocation) -> anyhow::Result<u8> {
 
 /// Errors of usage that are found only when the network or libpcap is asked end with status 2 as well.
 fn say_error(error: &anyhow::Error) -> u8 {
-    say(&format!("trafficmonitor: {error:#}"));
+    say(&format!("trafficmonitor: {error}"));
     match error.downcast_ref::<pipeline::Error>() {
         Some(error) if error.is_usage() => USAGE,
         _ => FAILED,

@@ -1,6 +1,7 @@
 //! `replay`: files in, what was found out.
 
 use std::io::{self, BufWriter, IsTerminal as _};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,24 +16,33 @@ use crate::export;
 use crate::locality::Classifier;
 use crate::pipeline;
 
-/// Reads the files in order and writes the accounts; those of what came before a fault, too.
+/// Reads the files in order and writes the accounts; those of what came before a fault, too, if anything did.
 pub(super) fn run(replay: Replay) -> anyhow::Result<u8> {
     super::log::start(replay.config.log);
     replay.config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
-    let (accounts, outcome) = read(&replay.files, &replay.config);
-    write(&replay, &accounts)?;
+    let (accounts, outcome) = read(&replay.files, &replay.config, || false);
+    if outcome.is_ok() || accounts.totals.frames.frames > 0 {
+        write(&replay, &accounts)?;
+    }
     Ok(outcome.err().map_or(DONE, |error| say_error(&error.into())))
 }
 
-/// The accounts of `files`, and whether all could be read.
-pub(super) fn read(files: &[impl AsRef<Path>], config: &Config) -> (Snapshot, Result<(), pipeline::Error>) {
+/// The accounts of `files`, and whether all could be read. Breaks off once `is_stopping` says so.
+pub(super) fn read(
+    files: &[impl AsRef<Path>],
+    config: &Config,
+    is_stopping: impl Fn() -> bool,
+) -> (Snapshot, Result<(), pipeline::Error>) {
     let seed = random_seed();
     let classifier = Arc::new(Classifier::new(&config.locality, []));
     let mut replay = pipeline::replay::Replay::new(Ledger::new(&config.account, seed), classifier, seed);
     let bar = progress_bar(files);
     let outcome = files.iter().try_for_each(|file| {
         let filter = config.capture.filter.as_deref();
-        replay.read(file.as_ref(), filter, |_, bytes| bar.inc(bytes))
+        replay.read(file.as_ref(), filter, |bytes| {
+            bar.inc(bytes);
+            if is_stopping() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
     });
     bar.finish_and_clear();
     (replay.into_ledger().snapshot(), outcome)

@@ -1,7 +1,7 @@
 //! What can go wrong while capturing.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What can go wrong while capturing; the message says what, where and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +27,7 @@ pub enum Error {
         reason: String,
     },
     /// A file that cannot be opened.
-    #[error("cannot open {}: {source}", path.display())]
+    #[error("cannot open {}: {source}", file_name(path))]
     OpenFile {
         /// The file.
         path: PathBuf,
@@ -35,7 +35,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A file that libpcap does not take for a capture.
-    #[error("{}: not a capture that libpcap reads: {reason}", path.display())]
+    #[error("{}: not a capture that libpcap reads: {reason}", file_name(path))]
     NotACapture {
         /// The file.
         path: PathBuf,
@@ -43,7 +43,7 @@ pub enum Error {
         reason: String,
     },
     /// A file that is broken somewhere behind its start.
-    #[error("{}: broken after {frames} frames: {reason}", path.display())]
+    #[error("{}: broken after {frames} frames: {reason}", file_name(path))]
     BrokenFile {
         /// The file.
         path: PathBuf,
@@ -60,6 +60,12 @@ pub enum Error {
         /// libpcap's words.
         reason: String,
     },
+}
+
+/// A capture file's name for people and labels; `-` is standard input.
+#[must_use]
+pub fn file_name(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
 }
 
 /// The path of this program, as the user must name it.

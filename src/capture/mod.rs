@@ -14,7 +14,7 @@ pub mod selection;
 
 use std::time::Duration;
 
-pub use error::Error;
+pub use error::{Error, file_name};
 
 /// Which interfaces are captured.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -1,6 +1,6 @@
 //! The outermost link header, by libpcap's link type (<https://www.tcpdump.org/linktypes.html>).
 
-use super::{Cursor, Inside, NotIp, ethernet, ppp, wireless};
+use super::{Cursor, Inside, NotIp, ethernet, hdlc, ppp, wireless};
 use crate::packet::LinkType;
 
 /// The link layers that can be read.
@@ -70,8 +70,8 @@ impl LinkLayer {
             Self::Ipv6 => Ok(Inside::v6(frame)),
             Self::Loopback => loopback(frame),
             Self::Ppp => ppp::walk(frame),
-            Self::PppSerial => ppp::walk_serial(frame),
-            Self::CiscoHdlc => ppp::walk_cisco(frame),
+            Self::PppSerial => hdlc::walk_serial(frame),
+            Self::CiscoHdlc => hdlc::walk_cisco(frame),
             Self::Wireless => wireless::walk(frame),
             Self::Radiotap => wireless::walk_radiotap(frame),
             Self::Prism => wireless::walk_prism(frame),
@@ -130,7 +130,10 @@ fn per_packet(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
     let (header, _) = frame.take::<8>()?;
     let length = usize::from(u16::from_le_bytes([header[2], header[3]]));
     let inner = i32::from_le_bytes([header[4], header[5], header[6], header[7]]);
-    let rest = frame.skip(length.max(header.len()))?;
+    if length < header.len() {
+        return Err(NotIp::Link);
+    }
+    let rest = frame.skip(length)?;
     match LinkLayer::of(LinkType(inner)) {
         None | Some(LinkLayer::PerPacket) => Err(NotIp::Link),
         Some(layer) => layer.walk_other(rest),

@@ -1,9 +1,10 @@
 //! Frame → [`Packet`], or a typed reason why not.
 //!
-//! The way through link headers is our own ([`link`]); from the IP header up the slices of `etherparse`
-//! are read ([`ip`]). Only the outermost IP header counts. Nothing here allocates, blocks or logs.
+//! The way through link headers is our own (`link` and what it leads to); from the IP header up the slices of
+//! `etherparse` are read (`ip`). Only the outermost IP header counts. Nothing here allocates, blocks or logs.
 
 mod ethernet;
+mod hdlc;
 mod ip;
 mod link;
 mod ppp;

@@ -1,6 +1,6 @@
-//! PPP in its framings: PPPoE sessions (RFC 2516), bare or HDLC-like (RFC 1661, RFC 1662), and Cisco's HDLC.
+//! PPP (RFC 1661): in PPPoE sessions (RFC 2516), bare, or with the address and control bytes of RFC 1662.
 
-use super::{Cursor, Inside, NotIp, ethernet};
+use super::{Cursor, Inside, NotIp};
 
 /// Six bytes of PPPoE header. Its length field is not used.
 pub(super) fn walk_session(rest: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
@@ -18,24 +18,6 @@ pub(super) fn walk(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
     }
     let (protocol, rest) = rest.take::<2>()?;
     by_protocol(u16::from_be_bytes(*protocol), rest)
-}
-
-/// `LINKTYPE_PPP_HDLC`: PPP, or Cisco's HDLC when the address is 0f (unicast) or 8f (broadcast).
-pub(super) fn walk_serial(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
-    match frame.captured.first() {
-        Some(0x0f | 0x8f) => walk_cisco(frame),
-        _ => walk(frame),
-    }
-}
-
-/// `LINKTYPE_C_HDLC`: address, control, EtherType.
-pub(super) fn walk_cisco(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
-    let (header, rest) = frame.take::<4>()?;
-    match u16::from_be_bytes([header[2], header[3]]) {
-        0..=ethernet::MAXIMUM_LENGTH => Err(NotIp::Link),
-        0x8035 => Err(NotIp::Link), // SLARP, Cisco's keep-alive; elsewhere this number is RARP
-        ether_type => ethernet::walk_type(ether_type, rest),
-    }
 }
 
 /// IANA's PPP protocol numbers of IP.

@@ -76,16 +76,17 @@ fn radiotap_flags(header: &[u8]) -> u8 {
     header.get(flags_at).copied().unwrap_or(0)
 }
 
-/// `LINKTYPE_IEEE802_11_PRISM`: a Prism header (message code and length in host order), or an AVS header in its
-/// place (version word 0x8021100x and length, big-endian).
+/// `LINKTYPE_IEEE802_11_PRISM`: a Prism header, always 144 bytes whatever its length field says in whichever byte order
+/// (as tcpdump reads it), or an AVS header in its place, told by its magic number and with a length of its own.
 pub(super) fn walk_prism(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
-    let (header, _) = frame.take::<8>()?;
-    let is_avs = header[..3] == [0x80, 0x21, 0x10];
-    let word = [header[4], header[5], header[6], header[7]];
-    let length = if is_avs { u32::from_be_bytes(word) } else { u32::from_le_bytes(word) };
-    let length = usize::try_from(length).map_err(|_| NotIp::Link)?;
-    if length < header.len() {
-        return Err(NotIp::Link);
+    const PRISM_HEADER: usize = 144;
+    const AVS_MAGIC: [u32; 2] = [0x8021_1001, 0x8021_1002];
+    let (&[m0, m1, m2, m3, l0, l1, l2, l3], _) = frame.take::<8>()?;
+    if !AVS_MAGIC.contains(&u32::from_be_bytes([m0, m1, m2, m3])) {
+        return walk(frame.skip(PRISM_HEADER)?);
     }
-    walk(frame.skip(length)?)
+    match usize::try_from(u32::from_be_bytes([l0, l1, l2, l3])) {
+        Ok(length @ 8..) => walk(frame.skip(length)?),
+        _ => Err(NotIp::Link),
+    }
 }

@@ -45,7 +45,7 @@ fn advice(error: &io::Error) -> &'static str {
     }
 }
 
-/// The sockets that are listened on; clients wait in their queues until [`serve`] takes them.
+/// The sockets that are listened on; clients wait in their queues until a [`Server`] takes them.
 #[derive(Debug)]
 pub struct Listeners(Vec<TcpListener>);
 
@@ -70,19 +70,28 @@ impl Listeners {
     }
 }
 
-/// Answers clients until `stop` resolves, then finishes the answers under way, for a moment.
-///
-/// # Errors
-/// When a listener cannot be handed to the runtime.
-pub async fn serve(listeners: Listeners, site: Arc<Site>, stop: impl Future<Output = ()>) -> io::Result<()> {
-    let listeners: Vec<tokio::net::TcpListener> = listeners
-        .0
-        .into_iter()
-        .map(|listener| {
+/// The server, ready to answer.
+pub struct Server {
+    listeners: Vec<tokio::net::TcpListener>,
+    site: Arc<Site>,
+}
+
+impl Server {
+    /// Hands the sockets to the runtime in whose context this is called.
+    ///
+    /// # Errors
+    /// When the runtime does not take them.
+    pub fn new(listeners: Listeners, site: Arc<Site>) -> io::Result<Self> {
+        let into_runtime = |listener: TcpListener| {
             listener.set_nonblocking(true)?;
             tokio::net::TcpListener::from_std(listener)
-        })
-        .collect::<io::Result<_>>()?;
-    connection::accept_all(listeners, site, stop).await;
-    Ok(())
+        };
+        let listeners = listeners.0.into_iter().map(into_runtime).collect::<io::Result<_>>()?;
+        Ok(Self { listeners, site })
+    }
+
+    /// Answers clients until `stop` resolves, then finishes the answers under way, for a moment.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        connection::accept_all(self.listeners, self.site, stop).await;
+    }
 }

@@ -1,12 +1,14 @@
 //! The same way from a file, on packet time: deterministic, and nothing ever overflows an interval.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::Error;
 use super::capture_loop::count_frame;
 use crate::account::interval::Interval;
-use crate::account::ledger::Ledger;
+use crate::account::ledger::{InterfaceId, Ledger};
+use crate::capture::file_name;
 use crate::capture::savefile::Savefile;
 use crate::decode::Decoder;
 use crate::locality::Classifier;
@@ -28,8 +30,8 @@ impl Replay {
         Self { interval: Interval::new(classifier, seed), ledger }
     }
 
-    /// Counts every frame of the file at `path` that `filter` lets through. `on_progress` hears how many frames and
-    /// captured bytes have been read since it was last called.
+    /// Counts every frame of the file at `path` that `filter` lets through. `on_progress` hears how many
+    /// captured bytes were read since it was last called, and may break off.
     ///
     /// # Errors
     /// When the file cannot be opened or read. What came before a fault is counted.
@@ -37,15 +39,15 @@ impl Replay {
         &mut self,
         path: &Path,
         filter: Option<&str>,
-        mut on_progress: impl FnMut(u64, u64),
+        mut on_progress: impl FnMut(u64) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let mut savefile = Savefile::open(path, filter)?;
         let decoder = Decoder::new(savefile.link_type()).map_err(|source| Error::LinkType {
-            origin: path.display().to_string(),
+            origin: file_name(path),
             name: savefile.link_type_name(),
             source,
         })?;
-        let interface = self.ledger.interface(&path.display().to_string());
+        let interface = self.ledger.interface(&file_name(path));
         loop {
             let mut captured_bytes = 0;
             let interval = &mut self.interval;
@@ -54,15 +56,22 @@ impl Replay {
                 count_frame(&decoder, None, &frame, interval);
             });
             if interval.is_nearly_full() || !matches!(read, Ok(FRAMES_AT_ONCE)) {
-                interval.settle();
-                self.ledger.merge(interface, interval);
-                interval.reset();
+                self.hand_over(interface);
             }
-            match read? {
-                0 => return Ok(()),
-                frames => on_progress(frames as u64, captured_bytes),
+            if read? == 0 {
+                return Ok(());
+            }
+            if on_progress(captured_bytes).is_break() {
+                self.hand_over(interface);
+                return Ok(());
             }
         }
+    }
+
+    fn hand_over(&mut self, interface: InterfaceId) {
+        self.interval.settle();
+        self.ledger.merge(interface, &self.interval);
+        self.interval.reset();
     }
 
     /// The accounts of all that was read.

@@ -81,6 +81,9 @@ pub fn start(setup: Setup) -> Result<Running, Error> {
     let mut planner = Planner { capture: setup.capture, locality: setup.locality, notices: BTreeSet::new() };
     let orders = Arc::new(Orders::new(planner.plan(&network)));
     planner.say_masquerade(&network);
+    if orders.plan().filters.is_empty() {
+        tracing::warn!("no interface is up that could be captured; waiting for one (see `trafficmonitor interfaces`)");
+    }
     let accountant = Accountant {
         ledger: setup.ledger,
         handed,

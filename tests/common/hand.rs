@@ -246,19 +246,21 @@ fn radiotap_flags(header: &[u8]) -> Option<u8> {
     if header[4] & 2 != 0 { header.get(fields).copied() } else { None }
 }
 
-/// A Prism header, little endian, or an AVS header in its place, big endian: both say their own length.
+/// A Prism header of 144 bytes, or an AVS header in its place that says its own length, big endian.
 fn prism(frame: &[u8]) -> Option<Found> {
     let length = match *frame.get(..8)? {
-        [0x80, 0x21, 0x10, _, a, b, c, d] => u32::from_be_bytes([a, b, c, d]),
-        [_, _, _, _, a, b, c, d] => u32::from_le_bytes([a, b, c, d]),
-        _ => return None,
-    } as usize;
+        [0x80, 0x21, 0x10, 1 | 2, a, b, c, d] => u32::from_be_bytes([a, b, c, d]) as usize,
+        _ => 144,
+    };
     if length < 8 || length > frame.len() { None } else { wireless(frame, length, false) }
 }
 
 /// A PPI header says its own length, at least its fixed eight bytes, and the link type behind it.
 fn ppi(frame: &[u8]) -> Option<Found> {
-    let length = usize::from(le16(frame, 2)?).max(8);
+    let length = usize::from(le16(frame, 2)?);
+    if length < 8 {
+        return None;
+    }
     let inner = match *frame.get(4..8)? {
         [low, high, 0, 0] => i32::from(u16::from_le_bytes([low, high])),
         _ => return None,

@@ -1,0 +1,210 @@
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::account::Config;
+use crate::locality::Classifier;
+use crate::packet::{Addresses, Packet, TcpFlags};
+
+const SEED: u64 = 7;
+
+/// A packet of one of few hosts, so that conversations repeat.
+fn packet(
+    time: i64,
+    source: u8,
+    destination: u8,
+    protocol: Protocol,
+    ports: [u16; 2],
+    flags: u8,
+    bytes: u32,
+) -> Packet {
+    let address = |number: u8| {
+        if number.is_multiple_of(2) { Ipv4Addr::new(10, 0, 0, number) } else { Ipv4Addr::new(198, 51, 100, number) }
+    };
+    let addresses = Addresses::V4 { source: address(source), destination: address(destination) };
+    Packet {
+        time: Timestamp::from_nanoseconds(time),
+        addresses,
+        protocol,
+        source_port: ports[0],
+        destination_port: ports[1],
+        tcp_flags: TcpFlags(flags),
+        icmp_type: None,
+        outgoing: false,
+        bytes,
+    }
+}
+
+/// The accounts of `packets` when an interval ends behind each of the positions in `ends`.
+fn accounts(config: &Config, packets: &[Packet], ends: &[usize], seed: u64) -> Snapshot {
+    let classifier = Arc::new(Classifier::new(&crate::locality::Config::default(), []));
+    let mut interval = Interval::new(classifier, seed);
+    let mut ledger = Ledger::new(config, seed);
+    let interface = ledger.interface("eth0");
+    for (at, packet) in packets.iter().enumerate() {
+        interval.observe(packet, packet.bytes + 14);
+        if ends.contains(&at) || at + 1 == packets.len() {
+            interval.settle();
+            ledger.merge(interface, &interval);
+            interval.reset();
+        }
+    }
+    ledger.snapshot()
+}
+
+fn keyed(flow_keying: FlowKeying) -> Config {
+    Config { flow_keying, max_flows: 1_000 }
+}
+
+fn sum(counters: impl IntoIterator<Item = Counters>) -> Counters {
+    counters.into_iter().fold(Counters::default(), |mut sum, counters| {
+        sum.add(counters);
+        sum
+    })
+}
+
+/// Source, destination, port, reply and bytes of each flow.
+fn rows(snapshot: &Snapshot) -> Vec<(String, String, u16, bool, u64)> {
+    let row = |flow: &Flow| {
+        let key = flow.key;
+        (key.source.to_string(), key.destination.to_string(), key.port, key.reply, flow.counters.bytes)
+    };
+    snapshot.flows.iter().map(row).collect()
+}
+
+fn row(source: &str, destination: &str, port: u16, reply: bool, bytes: u64) -> (String, String, u16, bool, u64) {
+    (source.to_owned(), destination.to_owned(), port, reply, bytes)
+}
+
+fn two_connections() -> Vec<Packet> {
+    vec![
+        packet(1, 2, 1, Protocol::TCP, [40_000, 443], 0x02, 60),
+        packet(2, 1, 2, Protocol::TCP, [443, 40_000], 0x12, 60),
+        packet(3, 2, 1, Protocol::TCP, [40_001, 443], 0x02, 60),
+        packet(4, 1, 2, Protocol::TCP, [443, 40_001], 0x10, 1500),
+    ]
+}
+
+#[test]
+fn ephemeral_ports_are_folded_away_and_replies_are_marked() {
+    let snapshot = accounts(&keyed(FlowKeying::Service), &two_connections(), &[1], SEED);
+    let expected = [row("10.0.0.2", "198.51.100.1", 443, false, 120), row("198.51.100.1", "10.0.0.2", 443, true, 1560)];
+    assert_eq!(rows(&snapshot), expected);
+}
+
+#[test]
+fn the_destination_port_stands_as_it_is() {
+    let snapshot = accounts(&keyed(FlowKeying::DestinationPort), &two_connections(), &[1], SEED);
+    let expected = [
+        row("10.0.0.2", "198.51.100.1", 443, false, 120),
+        row("198.51.100.1", "10.0.0.2", 40_000, false, 60),
+        row("198.51.100.1", "10.0.0.2", 40_001, false, 1500),
+    ];
+    assert_eq!(rows(&snapshot), expected);
+}
+
+#[test]
+fn a_pair_has_no_ports() {
+    let snapshot = accounts(&keyed(FlowKeying::Pair), &two_connections(), &[1], SEED);
+    let expected = [row("10.0.0.2", "198.51.100.1", 0, false, 120), row("198.51.100.1", "10.0.0.2", 0, false, 1560)];
+    assert_eq!(rows(&snapshot), expected);
+}
+
+#[test]
+fn what_has_no_ports_has_no_reply_mark() {
+    let packets = [packet(1, 2, 1, Protocol::ICMP, [0, 0], 0, 84), packet(2, 1, 2, Protocol::ICMP, [0, 0], 0, 84)];
+    let snapshot = accounts(&keyed(FlowKeying::Service), &packets, &[], SEED);
+    let expected = [row("10.0.0.2", "198.51.100.1", 0, false, 84), row("198.51.100.1", "10.0.0.2", 0, false, 84)];
+    assert_eq!(rows(&snapshot), expected);
+}
+
+#[test]
+fn flows_past_the_limit_count_as_other_by_direction_and_protocol() {
+    let config = Config { flow_keying: FlowKeying::Pair, max_flows: 1 };
+    let packets = [
+        packet(1, 2, 1, Protocol::TCP, [1, 2], 0, 100),
+        packet(2, 1, 2, Protocol::TCP, [2, 1], 0, 10),
+        packet(3, 1, 4, Protocol::UDP, [2, 1], 0, 1),
+        packet(4, 2, 1, Protocol::TCP, [1, 2], 0, 100),
+    ];
+    let snapshot = accounts(&config, &packets, &[0, 1], SEED);
+    assert_eq!(rows(&snapshot), [row("10.0.0.2", "198.51.100.1", 0, false, 200)]);
+    let one = |bytes| Counters { packets: 1, bytes };
+    let expected = [((Direction::Incoming, Protocol::TCP), one(10)), ((Direction::Incoming, Protocol::UDP), one(1))];
+    assert_eq!(snapshot.other.into_iter().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn packets_that_find_no_row_in_the_interval_still_count() {
+    let first = u32::from(Ipv4Addr::new(10, 0, 0, 0));
+    let packets: Vec<Packet> = (0..40_000)
+        .map(|number| {
+            let addresses =
+                Addresses::V4 { source: Ipv4Addr::from_bits(first + number), destination: Ipv4Addr::new(8, 8, 8, 8) };
+            Packet { addresses, ..packet(i64::from(number), 0, 1, Protocol::UDP, [1_024, 53], 0, 50) }
+        })
+        .collect();
+    let snapshot = accounts(&Config { max_flows: 1 << 20, ..Config::default() }, &packets, &[], SEED);
+    assert_eq!(snapshot.flows.len(), 32_768);
+    assert_eq!(snapshot.other[&(Direction::Outgoing, Protocol::UDP)], Counters { packets: 7_232, bytes: 361_600 });
+    assert_eq!(snapshot.totals.direction(Direction::Outgoing), Counters { packets: 40_000, bytes: 2_000_000 });
+}
+
+#[test]
+fn a_capture_that_is_opened_again_adds_up() {
+    let mut ledger = Ledger::new(&Config::default(), SEED);
+    let interface = ledger.interface("eth0");
+    let since = Capture { up: true, received: 5, dropped_by_kernel: 1, dropped_by_interface: 0 };
+    ledger.record_capture(interface, since);
+    let interface = ledger.interface("eth0");
+    ledger.record_capture(interface, Capture { up: false, ..since });
+    let expected = Capture { up: false, received: 10, dropped_by_kernel: 2, dropped_by_interface: 0 };
+    assert_eq!(ledger.snapshot().interfaces[0].capture, Some(expected));
+}
+
+fn packets() -> impl Strategy<Value = Vec<Packet>> {
+    let ports = prop::sample::select(vec![0_u16, 53, 443, 8080, 40_000, 40_001]);
+    let protocol = prop::sample::select(vec![Protocol::TCP, Protocol::UDP, Protocol::ICMP]);
+    let flags = prop::sample::select(vec![0x02_u8, 0x12, 0x10, 0x04]);
+    let one = (0_u8..6, 0_u8..6, protocol, ports.clone(), ports, flags, 20_u32..1_500);
+    prop::collection::vec(one, 1..120).prop_map(|packets| {
+        let numbered = packets.into_iter().enumerate();
+        let made = numbered.map(|(at, (source, destination, protocol, from, to, flags, bytes))| {
+            packet(at as i64, source, destination, protocol, [from, to], flags, bytes)
+        });
+        made.collect()
+    })
+}
+
+fn keying() -> impl Strategy<Value = FlowKeying> {
+    prop::sample::select(vec![FlowKeying::Service, FlowKeying::DestinationPort, FlowKeying::Pair])
+}
+
+proptest! {
+    #[test]
+    fn flows_and_other_add_up_to_all_packets(packets in packets(), flow_keying in keying(), max_flows in 1_usize..20, ends in prop::collection::vec(0_usize..120, 0..6)) {
+        let snapshot = accounts(&Config { flow_keying, max_flows }, &packets, &ends, SEED);
+        let all = Counters { packets: packets.len() as u64, bytes: packets.iter().map(|packet| u64::from(packet.bytes)).sum() };
+        prop_assert_eq!(sum(snapshot.flows.iter().map(|flow| flow.counters).chain(snapshot.other.values().copied())), all);
+        prop_assert_eq!(snapshot.totals.ip(), all);
+        prop_assert_eq!(snapshot.totals.frames.frames, all.packets);
+        prop_assert!(snapshot.flows.len() <= max_flows);
+    }
+
+    #[test]
+    fn neither_the_ends_of_intervals_nor_the_seed_show(packets in packets(), flow_keying in keying(), max_flows in 15_usize..60, ends in prop::collection::vec(0_usize..120, 0..12), seed in any::<u64>()) {
+        let config = Config { flow_keying, max_flows };
+        let (one, other) = (accounts(&config, &packets, &[], SEED), accounts(&config, &packets, &ends, seed));
+        let sorted = |snapshot: &Snapshot| {
+            let mut flows = snapshot.flows.clone();
+            flows.sort_by_key(|flow| flow.key);
+            flows
+        };
+        if one.other.is_empty() {
+            prop_assert_eq!(sorted(&one), sorted(&other));
+        }
+        prop_assert_eq!(one.totals, other.totals);
+    }
+}
