@@ -19,6 +19,10 @@ use super::pages::Site;
 
 /// Connections that are served at once; who comes then is answered 503.
 const MAXIMUM_CONNECTIONS: usize = 256;
+/// Connections that are answered 503 at once; who comes then is not answered.
+const MAXIMUM_REFUSALS: usize = 64;
+/// How long a client that is answered 503 may take to read it.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long answers under way may take once the program stops.
@@ -46,6 +50,7 @@ pub(super) async fn accept_all(listeners: Vec<TcpListener>, site: Arc<Site>, sto
 }
 
 async fn accept(listener: TcpListener, site: Arc<Site>, limit: Arc<Semaphore>, graceful: Arc<GracefulShutdown>) {
+    let refusals = Arc::new(Semaphore::new(MAXIMUM_REFUSALS));
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -55,17 +60,26 @@ async fn accept(listener: TcpListener, site: Arc<Site>, limit: Arc<Semaphore>, g
                 continue;
             }
         };
-        match Arc::clone(&limit).try_acquire_owned() {
-            Ok(permit) => drop(tokio::spawn(serve(stream, Arc::clone(&site), permit, graceful.watcher()))),
-            Err(_) => drop(tokio::spawn(refuse(stream))),
+        match (Arc::clone(&limit).try_acquire_owned(), Arc::clone(&refusals).try_acquire_owned()) {
+            (Ok(permit), _) => drop(tokio::spawn(serve(stream, Arc::clone(&site), permit, graceful.watcher()))),
+            (Err(_), Ok(permit)) => drop(tokio::spawn(refuse(stream, permit))),
+            (Err(_), Err(_)) => drop(stream),
         }
     }
 }
 
-async fn refuse(mut stream: TcpStream) {
-    if let Ok(Err(error)) = timeout(HEAD_TIMEOUT, stream.write_all(BUSY)).await {
+/// Says that there are too many. What the client has sent is read before the end: a socket that is closed over unread
+/// bytes is reset, and the reset overtakes the answer.
+async fn refuse(mut stream: TcpStream, permit: OwnedSemaphorePermit) {
+    let refused = async {
+        stream.write_all(BUSY).await?;
+        stream.shutdown().await?;
+        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+    };
+    if let Ok(Err(error)) = timeout(REFUSAL_TIMEOUT, refused).await {
         tracing::debug!(%error, "cannot refuse a connection");
     }
+    drop(permit);
 }
 
 /// Serves one connection. hyper's timeout for heads starts with their first byte only, so a client that never sends one
