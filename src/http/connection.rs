@@ -9,6 +9,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use socket2::SockRef;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -25,6 +26,8 @@ const MAXIMUM_REFUSALS: usize = 64;
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may take nothing of an answer that waits for it. hyper has no such limit, the kernel does.
+const STALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long answers under way may take once the program stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long to wait after the kernel refused to accept, as it does when file descriptors run out.
@@ -87,6 +90,9 @@ async fn refuse(mut stream: TcpStream, permit: OwnedSemaphorePermit) {
 async fn serve(stream: TcpStream, site: Arc<Site>, permit: OwnedSemaphorePermit, watcher: Watcher) {
     if !matches!(timeout(HEAD_TIMEOUT, stream.peek(&mut [0])).await, Ok(Ok(1))) {
         return;
+    }
+    if let Err(error) = SockRef::from(&stream).set_tcp_user_timeout(Some(STALL_TIMEOUT)) {
+        tracing::debug!(%error, "cannot limit how long a connection may stall");
     }
     let service = service_fn(move |request| {
         let site = Arc::clone(&site);
