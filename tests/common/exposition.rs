@@ -3,7 +3,7 @@
 //! Stricter than the format: a family is introduced by its help and its type in this order, its samples follow at once,
 //! nothing comes twice, and there are neither blank lines nor other comments nor times.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// A family with its samples.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +49,7 @@ pub fn sum(families: &[Family], name: &str, label: Option<(&str, &str)>) -> u64 
 pub fn parse(text: &str) -> Vec<Family> {
     assert!(text.ends_with('\n'), "the last line has no end");
     let mut families: Vec<Family> = Vec::new();
+    let mut series = HashSet::new();
     let mut lines = text.split_terminator('\n');
     while let Some(line) = lines.next() {
         if let Some(introduction) = line.strip_prefix("# HELP ") {
@@ -58,7 +59,7 @@ pub fn parse(text: &str) -> Vec<Family> {
         } else {
             let family = families.last_mut().unwrap_or_else(|| panic!("a sample without a family: {line}"));
             let sample = sample_of(&family.name, line);
-            assert!(family.samples.iter().all(|other| other.labels != sample.labels), "a second time: {line}");
+            assert!(series.insert((family.name.clone(), sample.labels.clone())), "a second time: {line}");
             family.samples.push(sample);
         }
     }
