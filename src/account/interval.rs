@@ -17,7 +17,7 @@ use crate::locality::{Classifier, Direction};
 use crate::packet::{Addresses, IpVersion, Packet, Protocol, TcpFlags, Timestamp};
 
 /// Rows of an interval from which on it should be handed over: they still fit into a processor's second-level cache.
-pub const ROWS_TO_HAND_OVER: usize = 8_192;
+pub const ROWS_TO_HAND_OVER: usize = 16_384;
 
 /// Frames from which on it should be handed over, so that no counter of a row runs out.
 const FRAMES_TO_HAND_OVER: u64 = 1 << 24;
