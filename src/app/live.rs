@@ -46,7 +46,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     }
     match &config.source {
         Some(file) => read_file(file, &config, &published, &site, &stop, &runtime)?,
-        None => capture_interfaces(config, published, &site, &stop, &runtime)?,
+        None => capture_interfaces(config, published, site, &stop, &runtime)?,
     }
     runtime.block_on(serving)?;
     Ok(DONE)
@@ -104,7 +104,7 @@ async fn read_or_stopped(mut reading: oneshot::Receiver<Reading>, stop: Stop) ->
 fn capture_interfaces(
     config: Config,
     published: Arc<Published>,
-    site: &Site,
+    site: Arc<Site>,
     stop: &Stop,
     runtime: &Runtime,
 ) -> anyhow::Result<()> {
@@ -117,8 +117,7 @@ fn capture_interfaces(
         published,
         seed,
     };
-    let running = supervisor::start(setup).map_err(explain)?;
-    site.set_ready();
+    let running = supervisor::start(setup, move || site.set_ready()).map_err(explain)?;
     runtime.block_on(stop.clone().received());
     running.stop();
     say(&closing_line(&running.join()?));
