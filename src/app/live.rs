@@ -1,11 +1,15 @@
 //! The exporter: captures, or reads one file, and serves until a signal.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot::{self, error::RecvError};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::{DONE, FAILED, random_seed, say, self_metrics};
 use crate::account::ledger::Ledger;
@@ -18,6 +22,8 @@ use crate::{capture, cli, pipeline};
 
 /// Threads that answer clients; expositions are rendered elsewhere.
 const ANSWERING_THREADS: usize = 1;
+/// How long a signal waits for the frames that are being read.
+const LAST_READ: Duration = Duration::from_millis(500);
 
 /// Runs until INT or TERM; a second one ends the program at once.
 pub(super) fn run(config: Config) -> anyhow::Result<u8> {
@@ -40,7 +46,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     }
     match &config.source {
         Some(file) => read_file(file, &config, &published, &site, &stop, &runtime)?,
-        None => capture_interfaces(config, published, &site, &stop, &runtime)?,
+        None => capture_interfaces(config, published, site, &stop, &runtime)?,
     }
     runtime.block_on(serving)?;
     Ok(DONE)
@@ -55,12 +61,17 @@ fn read_file(
     stop: &Stop,
     runtime: &Runtime,
 ) -> anyhow::Result<()> {
-    let (accounts, outcome) = super::replay::read(&[file], config, || stop.is_received());
+    let reading = start_reading(file.to_owned(), config.clone(), stop.clone())?;
+    let Some(read) = runtime.block_on(read_or_stopped(reading, stop.clone())) else {
+        say(&format!("stopped while {} had nothing to read", file_name(file)));
+        return Ok(());
+    };
+    let (accounts, outcome) = read.map_err(|_| pipeline::Error::Panicked)?;
     let frames = accounts.totals.frames.frames;
     published.publish(accounts);
     match outcome {
         // What came before a fault is worth serving; a file of which nothing could be read is not.
-        Err(error) if frames == 0 => return Err(error.into()),
+        Err(error) if frames == 0 => return Err(explain(error).into()),
         Err(error) => tracing::error!(%error, "serving what came before the fault"),
         Ok(()) => {}
     }
@@ -70,11 +81,30 @@ fn read_file(
     Ok(())
 }
 
+/// Accounts, and whether all could be read.
+type Reading = (Snapshot, Result<(), pipeline::Error>);
+
+/// Reads on a thread of its own: one that waits in libpcap for more of its input hears no signal.
+fn start_reading(file: PathBuf, config: Config, stop: Stop) -> Result<oneshot::Receiver<Reading>, pipeline::Error> {
+    let (sender, reading) = oneshot::channel();
+    let read = move || drop(sender.send(super::replay::read(&[file], &config, || stop.is_received())));
+    thread::Builder::new().name("reader".to_owned()).spawn(read).map_err(pipeline::Error::Thread)?;
+    Ok(reading)
+}
+
+/// What was read; none if the input is silent when a signal comes.
+async fn read_or_stopped(mut reading: oneshot::Receiver<Reading>, stop: Stop) -> Option<Result<Reading, RecvError>> {
+    tokio::select! {
+        read = &mut reading => Some(read),
+        () = stop.received() => timeout(LAST_READ, reading).await.ok(),
+    }
+}
+
 /// Captures and serves.
 fn capture_interfaces(
     config: Config,
     published: Arc<Published>,
-    site: &Site,
+    site: Arc<Site>,
     stop: &Stop,
     runtime: &Runtime,
 ) -> anyhow::Result<()> {
@@ -87,8 +117,7 @@ fn capture_interfaces(
         published,
         seed,
     };
-    let running = supervisor::start(setup).map_err(explain)?;
-    site.set_ready();
+    let running = supervisor::start(setup, move || site.set_ready()).map_err(explain)?;
     runtime.block_on(stop.clone().received());
     running.stop();
     say(&closing_line(&running.join()?));

@@ -9,6 +9,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use socket2::SockRef;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -19,8 +20,14 @@ use super::pages::Site;
 
 /// Connections that are served at once; who comes then is answered 503.
 const MAXIMUM_CONNECTIONS: usize = 256;
+/// Connections that are answered 503 at once; who comes then is not answered.
+const MAXIMUM_REFUSALS: usize = 64;
+/// How long a client that is answered 503 may take to read it.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may take nothing of an answer that waits for it. hyper has no such limit, the kernel does.
+const STALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long answers under way may take once the program stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long to wait after the kernel refused to accept, as it does when file descriptors run out.
@@ -46,6 +53,7 @@ pub(super) async fn accept_all(listeners: Vec<TcpListener>, site: Arc<Site>, sto
 }
 
 async fn accept(listener: TcpListener, site: Arc<Site>, limit: Arc<Semaphore>, graceful: Arc<GracefulShutdown>) {
+    let refusals = Arc::new(Semaphore::new(MAXIMUM_REFUSALS));
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -55,17 +63,26 @@ async fn accept(listener: TcpListener, site: Arc<Site>, limit: Arc<Semaphore>, g
                 continue;
             }
         };
-        match Arc::clone(&limit).try_acquire_owned() {
-            Ok(permit) => drop(tokio::spawn(serve(stream, Arc::clone(&site), permit, graceful.watcher()))),
-            Err(_) => drop(tokio::spawn(refuse(stream))),
+        match (Arc::clone(&limit).try_acquire_owned(), Arc::clone(&refusals).try_acquire_owned()) {
+            (Ok(permit), _) => drop(tokio::spawn(serve(stream, Arc::clone(&site), permit, graceful.watcher()))),
+            (Err(_), Ok(permit)) => drop(tokio::spawn(refuse(stream, permit))),
+            (Err(_), Err(_)) => drop(stream),
         }
     }
 }
 
-async fn refuse(mut stream: TcpStream) {
-    if let Ok(Err(error)) = timeout(HEAD_TIMEOUT, stream.write_all(BUSY)).await {
+/// Says that there are too many. What the client has sent is read before the end: a socket that is closed over unread
+/// bytes is reset, and the reset overtakes the answer.
+async fn refuse(mut stream: TcpStream, permit: OwnedSemaphorePermit) {
+    let refused = async {
+        stream.write_all(BUSY).await?;
+        stream.shutdown().await?;
+        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+    };
+    if let Ok(Err(error)) = timeout(REFUSAL_TIMEOUT, refused).await {
         tracing::debug!(%error, "cannot refuse a connection");
     }
+    drop(permit);
 }
 
 /// Serves one connection. hyper's timeout for heads starts with their first byte only, so a client that never sends one
@@ -73,6 +90,9 @@ async fn refuse(mut stream: TcpStream) {
 async fn serve(stream: TcpStream, site: Arc<Site>, permit: OwnedSemaphorePermit, watcher: Watcher) {
     if !matches!(timeout(HEAD_TIMEOUT, stream.peek(&mut [0])).await, Ok(Ok(1))) {
         return;
+    }
+    if let Err(error) = SockRef::from(&stream).set_tcp_user_timeout(Some(STALL_TIMEOUT)) {
+        tracing::debug!(%error, "cannot limit how long a connection may stall");
     }
     let service = service_fn(move |request| {
         let site = Arc::clone(&site);

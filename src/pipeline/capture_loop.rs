@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use super::Error;
 use super::handover::Exchange;
+use super::opening::Opening;
 use super::orders::{Orders, Plan};
 use crate::account::interval::Interval;
-use crate::capture;
 use crate::capture::live::{Live, Statistics};
 use crate::capture::once::{Origins, is_copy};
+use crate::capture::{self, Selection};
 use crate::decode::Decoder;
 use crate::packet::Frame;
 
@@ -50,6 +51,8 @@ pub(super) struct CaptureLoop {
     pub orders: Arc<Orders>,
     pub exchange: Exchange,
     pub first_try: Option<Sender<FirstTry>>,
+    /// Hears once that the interface is open.
+    pub opening: Option<Arc<Opening>>,
 }
 
 /// An open handle and what goes with it.
@@ -69,6 +72,7 @@ impl CaptureLoop {
             match self.open() {
                 Ok(session) => {
                     self.report(Ok(()));
+                    self.say_open();
                     tracing::info!(interface = self.interface, "capturing");
                     pause = FIRST_PAUSE;
                     if let Err(error) = self.capture(session) {
@@ -78,6 +82,10 @@ impl CaptureLoop {
                 Err(error) => {
                     tracing::debug!(interface = self.interface, %error, "cannot capture; trying again");
                     self.report(Err(error));
+                    // Of all interfaces those that can be opened are captured.
+                    if self.config.selection == Selection::All {
+                        self.say_open();
+                    }
                 }
             }
             self.exchange.hand_over_last();
@@ -94,6 +102,12 @@ impl CaptureLoop {
         let Some(first_try) = self.first_try.take() else { return };
         if first_try.send(FirstTry { interface: self.interface.clone(), result }).is_err() {
             tracing::trace!(interface = self.interface, "nobody waits for the first try");
+        }
+    }
+
+    fn say_open(&mut self) {
+        if let Some(opening) = self.opening.take() {
+            opening.one_is_open();
         }
     }
 

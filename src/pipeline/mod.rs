@@ -3,6 +3,7 @@
 mod accountant;
 pub mod capture_loop;
 mod handover;
+mod opening;
 mod orders;
 pub mod replay;
 pub mod supervisor;

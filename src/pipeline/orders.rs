@@ -1,6 +1,6 @@
 //! What the supervisor tells the capture threads. They look at it between two polls, never a packet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,6 +14,8 @@ use crate::locality::Classifier;
 pub(super) struct Plan {
     /// The filter of each interface that is to be captured.
     pub filters: BTreeMap<String, Option<String>>,
+    /// Which of these are up. A change wakes the threads that wait for theirs.
+    pub up: BTreeSet<String>,
     /// Where forwarded frames come from; on `any` alone, where copies are left out in user space.
     pub origins: Option<Arc<Origins>>,
     /// Which way packets go.

@@ -9,13 +9,14 @@ use std::time::Duration;
 use super::accountant::Accountant;
 use super::capture_loop::{CaptureLoop, FirstTry};
 use super::handover::{Exchange, Handed};
+use super::opening::Opening;
 use super::orders::{Orders, Plan};
 use super::{Config, Error};
 use crate::account::ledger::Ledger;
 use crate::account::snapshot::{Published, Snapshot};
 use crate::capture::live::check_filter;
 use crate::capture::masquerade::likely_masquerade;
-use crate::capture::network::{Changes, Network};
+use crate::capture::network::{Changes, Link, Network};
 use crate::capture::once::{HandleKind, Origins, filter_expression};
 use crate::capture::{self, Selection, selection};
 use crate::locality::{self, Classifier};
@@ -66,11 +67,12 @@ impl Running {
     }
 }
 
-/// Starts everything; returns when each interface was opened or refused once.
+/// Starts everything; returns when each interface was opened or refused once. `on_open` is called when all are open: one
+/// that is named and down has to come up first.
 ///
 /// # Errors
 /// When an interface is unknown or named twice over, the filter does not compile, or nothing can be captured.
-pub fn start(setup: Setup) -> Result<Running, Error> {
+pub fn start(setup: Setup, on_open: impl Fn() + Send + Sync + 'static) -> Result<Running, Error> {
     if let Some(filter) = &setup.capture.filter {
         check_filter(filter)?;
     }
@@ -103,7 +105,7 @@ pub fn start(setup: Setup) -> Result<Running, Error> {
         seed: setup.seed,
         running: BTreeMap::new(),
     };
-    let first = supervisor.start_threads(true)?;
+    let first = supervisor.start_threads(Some(Box::new(on_open)))?;
     if let Err(error) = supervisor.check_first_tries(&first) {
         orders.stop();
         supervisor.join_all()?;
@@ -128,32 +130,29 @@ impl Planner {
         let is_any = self.capture.selection == Selection::Any;
         let mut filters = BTreeMap::new();
         for (name, handle) in handles {
-            let expression =
-                handle.map(|handle| filter_expression(self.capture.filter.as_deref(), network, &captured, handle));
-            let expression = expression.unwrap_or_default();
+            let expression = filter_expression(self.capture.filter.as_deref(), network, &captured, handle);
             expression.notices.into_iter().for_each(|notice| self.say(notice));
             filters.insert(name, expression.text);
         }
+        let up = network.links.iter().filter(|link| link.up && filters.contains_key(&link.name));
         Plan {
+            up: up.map(|link| link.name.clone()).collect(),
             filters,
             origins: is_any.then(|| Arc::new(Origins::new(network, &captured))),
             classifier: Arc::new(Classifier::new(&self.locality, network.own_addresses())),
         }
     }
 
-    /// The handles to open. A named interface that is away has none yet; its thread waits for it.
-    fn handles(&self, network: &Network, captured: &[u32]) -> Vec<(String, Option<HandleKind>)> {
-        let handle_of = |name: &str| {
-            let link = network.named(name)?;
-            Some(if link.loopback { HandleKind::Loopback } else { HandleKind::Named(link.index) })
+    /// The handles to open. A named interface that is away, or has another name now, gets its own when it is back.
+    fn handles(&self, network: &Network, captured: &[u32]) -> Vec<(String, HandleKind)> {
+        let handle = |link: &Link| {
+            let kind = if link.loopback { HandleKind::Loopback } else { HandleKind::Named(link.index) };
+            (link.name.clone(), kind)
         };
         match &self.capture.selection {
-            Selection::Any => vec![(ANY.to_owned(), Some(HandleKind::Any))],
-            Selection::Named(names) => names.iter().map(|name| (name.clone(), handle_of(name))).collect(),
-            Selection::All => {
-                let links = captured.iter().filter_map(|&index| network.link(index));
-                links.map(|link| (link.name.clone(), Some(HandleKind::Named(link.index)))).collect()
-            }
+            Selection::Any => vec![(ANY.to_owned(), HandleKind::Any)],
+            Selection::Named(names) => names.iter().filter_map(|name| network.named(name)).map(handle).collect(),
+            Selection::All => captured.iter().filter_map(|&index| network.link(index)).map(handle).collect(),
         }
     }
 
@@ -189,7 +188,8 @@ impl Supervisor {
         while !self.orders.is_stopping() {
             match self.changes.wait(GLANCE) {
                 Ok(true) => self.follow(),
-                Ok(false) => {}
+                // A thread may have ended just before its interface was wanted again.
+                Ok(false) => self.start_missing_threads(),
                 Err(error) => {
                     tracing::warn!(%error, "cannot follow the network's changes");
                     thread::sleep(GLANCE);
@@ -216,16 +216,22 @@ impl Supervisor {
         if plan != *self.orders.plan() {
             self.orders.replace_plan(plan);
         }
-        if let Err(error) = self.start_threads(false) {
+        self.start_missing_threads();
+    }
+
+    fn start_missing_threads(&mut self) {
+        if let Err(error) = self.start_threads(None) {
             tracing::error!(%error, "cannot start a capture thread");
         }
     }
 
-    /// Starts a thread for each interface of the plan that has none. Gives where the results of their first tries come.
-    fn start_threads(&mut self, is_start: bool) -> Result<Receiver<FirstTry>, Error> {
+    /// Starts a thread for each interface of the plan that has none. At the start, when there is `on_open` to call, gives
+    /// where the results of their first tries come.
+    fn start_threads(&mut self, on_open: Option<Box<dyn Fn() + Send + Sync>>) -> Result<Receiver<FirstTry>, Error> {
         let (first_try, first_tries) = channel();
-        self.running.retain(|_, thread| !thread.is_finished());
+        self.join_finished();
         let plan = self.orders.plan();
+        let opening = on_open.map(|on_open| Arc::new(Opening::new(plan.filters.len(), on_open)));
         for interface in
             plan.filters.keys().filter(|&interface| !self.running.contains_key(interface)).cloned().collect::<Vec<_>>()
         {
@@ -236,7 +242,8 @@ impl Supervisor {
                 tick: self.tick,
                 orders: Arc::clone(&self.orders),
                 exchange,
-                first_try: is_start.then(|| first_try.clone()),
+                first_try: opening.is_some().then(|| first_try.clone()),
+                opening: opening.clone(),
             };
             let thread = spawn(&format!("capture-{interface}"), move || capture_loop.run())?;
             self.running.insert(interface, thread);
@@ -261,6 +268,18 @@ impl Supervisor {
         Ok(())
     }
 
+    fn join_finished(&mut self) {
+        let (finished, running) = std::mem::take(&mut self.running)
+            .into_iter()
+            .partition::<BTreeMap<_, _>, _>(|(_, thread)| thread.is_finished());
+        self.running = running;
+        for (interface, thread) in finished {
+            if thread.join().is_err() {
+                tracing::error!(interface, "a capture thread panicked");
+            }
+        }
+    }
+
     fn join_all(&mut self) -> Result<(), Error> {
         std::mem::take(&mut self.running)
             .into_values()
@@ -270,4 +289,35 @@ impl Supervisor {
 
 fn spawn<T: Send + 'static>(name: &str, body: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>, Error> {
     thread::Builder::new().name(name.to_owned()).spawn(body).map_err(Error::Thread)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::network::made::{link, network};
+
+    fn plan(network: &Network) -> Plan {
+        let capture = capture::Config {
+            selection: Selection::Named(vec!["eth0".to_owned()]),
+            filter: Some("udp".to_owned()),
+            ..capture::Config::default()
+        };
+        Planner { capture, locality: locality::Config::default(), notices: BTreeSet::new() }.plan(network)
+    }
+
+    #[test]
+    fn a_named_interface_that_is_away_is_not_captured_without_its_filter() {
+        let away = plan(&network(vec![link(2, "wan0", &[])], &[]));
+        assert!(away.filters.is_empty());
+        let back = plan(&network(vec![link(2, "eth0", &[])], &[]));
+        assert_eq!(back.filters.get("eth0"), Some(&Some("udp".to_owned())));
+    }
+
+    #[test]
+    fn an_interface_that_comes_up_makes_a_new_plan() {
+        let [down, up] =
+            [link(2, "eth0", &[]).down(), link(2, "eth0", &[])].map(|link| plan(&network(vec![link], &[])));
+        assert_ne!(down, up);
+        assert_eq!(down.filters, up.filters);
+    }
 }

@@ -14,6 +14,7 @@ pub const TCP: u8 = 6;
 pub const UDP: u8 = 17;
 pub const ROUTING: u8 = 43;
 pub const FRAGMENT: u8 = 44;
+pub const GRE: u8 = 47;
 pub const AUTHENTICATION: u8 = 51;
 pub const ICMPV6: u8 = 58;
 pub const NO_NEXT_HEADER: u8 = 59;

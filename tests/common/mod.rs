@@ -4,12 +4,20 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod agreement;
+pub mod client;
 pub mod corpus;
 pub mod crasher;
+pub mod exporter;
+pub mod exposition;
 pub mod generate;
+pub mod golden;
 pub mod hand;
 pub mod ip;
 pub mod link;
+pub mod metrics;
+pub mod mix;
+pub mod monitor;
+pub mod namespace;
 pub mod pcapng;
 pub mod replay;
 pub mod savefile;

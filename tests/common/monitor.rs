@@ -1,0 +1,222 @@
+//! The program running in a network namespace.
+
+#![allow(unsafe_code)]
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::NamedTempFile;
+
+use super::metrics::{Counted, Metrics};
+use super::namespace::{DEADLINE, Namespace, wait_for};
+
+/// Where it serves, inside its namespace.
+const ADDRESS: &str = "127.0.0.1:8888";
+/// How long it may take to stop.
+pub const STOPS_WITHIN: Duration = Duration::from_secs(2);
+
+/// The program's path.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_trafficmonitor");
+
+/// The program, running.
+#[derive(Debug)]
+pub struct Monitor<'a> {
+    namespace: &'a Namespace,
+    process: Child,
+    messages: NamedTempFile,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub status: ExitStatus,
+    /// All that it wrote to standard error.
+    pub messages: String,
+    /// How long it took from the first signal.
+    pub took: Duration,
+}
+
+/// An answer over HTTP.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub text: String,
+}
+
+/// The numbers of the last line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closing {
+    pub captured: u64,
+    pub received: u64,
+    pub dropped: u64,
+}
+
+impl<'a> Monitor<'a> {
+    /// Started with `arguments` in `namespace`, serving, with every capture open.
+    pub fn start(namespace: &'a Namespace, arguments: &[&str]) -> Self {
+        let monitor = Self::spawn(namespace, Command::new(PROGRAM), arguments);
+        monitor.wait_until_ready()
+    }
+
+    /// Started, nothing more. `command` may be another program that runs this one.
+    pub fn spawn(namespace: &'a Namespace, mut command: Command, arguments: &[&str]) -> Self {
+        let messages = NamedTempFile::new().expect("a temporary file");
+        command.args(["-promHTTP", ADDRESS, "-promRefresh", "0.1"]).args(arguments).env_clear();
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(messages.reopen().expect("it opens twice"));
+        // SAFETY: prctl is a system call without pointers here, safe between fork and exec.
+        unsafe {
+            command.pre_exec(|| {
+                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                Ok(())
+            });
+        }
+        let process = namespace.enter(|| command.spawn()).expect("the program starts");
+        Self { namespace, process, messages }
+    }
+
+    /// Waits until `/-/ready` says so.
+    pub fn wait_until_ready(mut self) -> Self {
+        wait_for("the program is ready", || {
+            if let Some(status) = self.process.try_wait().expect("it can be waited for") {
+                panic!("the program ended, {status}: {}", self.messages());
+            }
+            self.ask("GET", "/-/ready").filter(|answer| answer.status == 200)
+        });
+        self
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// What it has written to standard error so far.
+    pub fn messages(&self) -> String {
+        let mut text = String::new();
+        File::open(self.messages.path()).expect("it is there").read_to_string(&mut text).expect("it is UTF-8");
+        text
+    }
+
+    /// The answer to a request; nothing when nobody listens.
+    pub fn ask(&self, method: &str, path: &str) -> Option<Answer> {
+        let mut stream = self.namespace.enter(|| TcpStream::connect(ADDRESS)).ok()?;
+        stream.set_read_timeout(Some(DEADLINE)).expect("the time is not 0");
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: monitor\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let status = answer.split(' ').nth(1)?.parse().ok()?;
+        Some(Answer { status, text: answer })
+    }
+
+    /// What `/metrics` says now.
+    pub fn metrics(&self) -> Metrics {
+        let answer = self.ask("GET", "/metrics").expect("/metrics answers");
+        assert_eq!(answer.status, 200);
+        Metrics::parse(answer.text.split_once("\r\n\r\n").expect("an answer has a head").1)
+    }
+
+    /// Waits until `/metrics` says what `is_so` looks for.
+    pub fn wait_for(&self, what: &str, is_so: impl Fn(&Metrics) -> bool) -> Metrics {
+        let look = || Some(self.metrics()).filter(&is_so);
+        wait_for(what, look)
+    }
+
+    /// Waits until the interface is captured, or is not any more.
+    pub fn wait_until_up(&self, interface: &str, up: bool) {
+        self.wait_for(&format!("{interface}: capture_up is {up}"), |metrics| metrics.is_up(interface) == Some(up));
+    }
+
+    /// Waits until exactly `expected` is counted, and the kernel's numbers agree.
+    pub fn expect(&self, expected: &Counted) {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let metrics = self.metrics();
+            let is_over = Instant::now() > deadline;
+            if is_over {
+                assert_eq!(metrics.counted(), *expected, "{}", self.messages());
+                assert_eq!(metrics.delivered(), expected.delivered(), "what the kernel says: {}", self.messages());
+            }
+            if is_over || metrics.counted() == *expected && metrics.delivered() == expected.delivered() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until exactly `expected` is counted, then stops the program: its last line says the same, and that nothing
+    /// was dropped.
+    pub fn finish(self, expected: &Counted) -> Ended {
+        self.expect(expected);
+        let ended = self.stop();
+        let delivered = expected.delivered();
+        assert_eq!(ended.closing(), Closing { captured: delivered, received: delivered, dropped: 0 });
+        ended
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: i32) {
+        let process = libc::pid_t::try_from(self.pid()).expect("a process number");
+        // SAFETY: no pointers; the process is a child that was not waited for.
+        assert_eq!(unsafe { libc::kill(process, signal) }, 0);
+    }
+
+    /// Ends it with TERM: in time and with status 0.
+    pub fn stop(self) -> Ended {
+        self.stop_with(libc::SIGTERM)
+    }
+
+    /// The same with any signal.
+    pub fn stop_with(self, signal: i32) -> Ended {
+        self.signal(signal);
+        let ended = self.wait();
+        assert_eq!(ended.status.code(), Some(0), "{}", ended.messages);
+        assert!(ended.took < STOPS_WITHIN, "it took {:?} to stop", ended.took);
+        ended
+    }
+
+    /// Waits for its end.
+    pub fn wait(mut self) -> Ended {
+        let start = Instant::now();
+        let status = wait_for("the program ends", || self.process.try_wait().expect("it can be waited for"));
+        Ended { status, messages: self.messages(), took: start.elapsed() }
+    }
+}
+
+impl Drop for Monitor<'_> {
+    fn drop(&mut self) {
+        // It may have ended already.
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+/// Runs it with arguments that it must refuse; its status and what it says.
+pub fn refused(namespace: &Namespace, arguments: &[&str]) -> (Option<i32>, String) {
+    let ended = Monitor::spawn(namespace, Command::new(PROGRAM), arguments).wait();
+    assert_eq!(ended.status.signal(), None, "{ended:?}");
+    (ended.status.code(), ended.messages)
+}
+
+impl Ended {
+    /// The numbers of the last line: `N captured, N received by filter, N dropped by kernel`.
+    pub fn closing(&self) -> Closing {
+        let line = self.messages.lines().last().unwrap_or_default();
+        let number = |part: Option<&str>, words: &str| {
+            let number = part.and_then(|part| part.trim().strip_suffix(words)?.trim().parse().ok());
+            number.unwrap_or_else(|| panic!("no `N {words}` in the last line: {}", self.messages))
+        };
+        let mut parts = line.split(',');
+        let closing = Closing {
+            captured: number(parts.next(), "captured"),
+            received: number(parts.next(), "received by filter"),
+            dropped: number(parts.next(), "dropped by kernel"),
+        };
+        assert_eq!(parts.next(), None, "{line}");
+        closing
+    }
+}

@@ -1,0 +1,213 @@
+//! What the program writes about one capture, compared with what is kept in `tests/golden/`, and read back by a reader
+//! that shares no code with the writer. `UPDATE_GOLDEN=1` writes the kept texts anew.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::Output;
+
+use common::exporter::{Exporter, program};
+use common::exposition::{self, Family, family, parse, sum};
+use common::golden::{is_golden, is_in_readme};
+use common::{client, mix};
+use trafficmonitor::cli::reference;
+use trafficmonitor::export::family::{ALL, BUILD_INFO};
+use trafficmonitor::export::process::SelfMetrics;
+use trafficmonitor::export::text::TextWriter;
+
+/// `replay` of the mix under the name `file`, relative to its folder: names of files are labels.
+fn replay_as(file: &OsStr, options: &[&str]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(file);
+    std::fs::rename(mix::write(folder.path(), "written.pcap"), path).unwrap();
+    let mut command = program([OsStr::new("replay"), file].into_iter().chain(options.iter().map(OsStr::new)));
+    command.current_dir(folder.path()).output().unwrap()
+}
+
+fn replay(options: &[&str]) -> String {
+    let output = replay_as(OsStr::new("mix.pcap"), options);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("the output is UTF-8")
+}
+
+fn exposition(options: &[&str]) -> Vec<Family> {
+    parse(&replay(&[&["--output", "prometheus"], options].concat()))
+}
+
+// ---- Golden texts --------------------------------------------------------------------------------------------------------
+
+#[test]
+fn each_output_is_as_it_is_kept() {
+    for (kept, options) in [
+        ("mix.prom", &["--output", "prometheus"][..]),
+        ("mix.txt", &["--output", "table"]),
+        ("mix.jsonl", &["--output", "jsonl"]),
+    ] {
+        is_golden(kept, &replay(options));
+    }
+}
+
+#[test]
+fn each_flow_key_is_as_it_is_kept() {
+    is_golden("dst-port.prom", &replay(&["--output", "prometheus", "--flow-key", "dst-port"]));
+    is_golden("pair.prom", &replay(&["--output", "prometheus", "--flow-key", "pair"]));
+    is_golden("pair.jsonl", &replay(&["--output", "jsonl", "--flow-key", "pair"]));
+}
+
+#[test]
+fn what_has_no_row_is_as_it_is_kept() {
+    for (kept, output) in [("limited.prom", "prometheus"), ("limited.txt", "table"), ("limited.jsonl", "jsonl")] {
+        is_golden(kept, &replay(&["--output", output, "--max-flows", "5"]));
+    }
+}
+
+/// Each run hashes with another seed.
+#[test]
+fn which_flows_have_a_row_does_not_depend_on_chance() {
+    let limited = || replay(&["--output", "jsonl", "--max-flows", "5"]);
+    let first = limited();
+    (0..8).for_each(|_| assert_eq!(limited(), first));
+}
+
+// ---- Read back -----------------------------------------------------------------------------------------------------------
+
+#[test]
+fn every_family_is_introduced_in_order_with_its_help_type_and_labels() {
+    let written = exposition(&[]);
+    let declared: Vec<_> = ALL.iter().filter(|family| **family != BUILD_INFO).collect();
+    let names: Vec<&str> = written.iter().map(|family| family.name.as_str()).collect();
+    assert_eq!(names, declared.iter().map(|family| family.name).collect::<Vec<_>>());
+    for (written, declared) in written.iter().zip(declared) {
+        assert_eq!((written.help.as_str(), written.kind.as_str()), (declared.help, declared.kind.word()));
+        for sample in &written.samples {
+            let labels: Vec<&str> = sample.labels.iter().map(|(name, _)| name.as_str()).collect();
+            assert_eq!(labels, declared.labels, "{}", declared.name);
+        }
+    }
+}
+
+#[test]
+fn the_page_holds_every_family_and_what_the_process_uses() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = mix::write(folder.path(), "mix.pcap");
+    let exporter = Exporter::start(["-r", file.to_str().unwrap(), "-promHTTP", "127.0.0.1:0"]);
+    exporter.is_ready();
+    let page = parse(&client::get(exporter.address(), "/metrics"));
+    let process = SelfMetrics::names();
+    assert!(process.len() > 5, "{process:?}");
+    for name in ALL.iter().map(|family| family.name).chain(process.iter().map(String::as_str)) {
+        assert!(page.iter().any(|family| family.name == name), "{name}");
+    }
+    let build = &family(&page, BUILD_INFO.name).samples[0];
+    assert_eq!((build.label("version"), build.count()), (env!("CARGO_PKG_VERSION"), 1));
+    assert!(build.label("libpcap").contains("libpcap"), "{build:?}");
+}
+
+#[test]
+fn without_the_older_families_all_others_stand_as_they_were() {
+    let (with, without) = (exposition(&[]), exposition(&["--metrics.seed=false"]));
+    let older = ["hosts_src_dst", "total_incoming", "total_outgoing"];
+    let others: Vec<_> = with.into_iter().filter(|family| !older.contains(&family.name.as_str())).collect();
+    assert_eq!(others, without);
+}
+
+#[test]
+fn the_sums_agree() {
+    for options in [&[][..], &["--max-flows", "5"], &["--flow-key", "pair"], &["--flow-key", "dst-port"]] {
+        let families = exposition(options);
+        let by_direction =
+            |direction| sum(&families, "trafficmonitor_traffic_bytes_total", Some(("direction", direction)));
+        let frames = sum(&families, "trafficmonitor_interface_frames_total", None);
+        let ip = sum(&families, "trafficmonitor_traffic_packets_total", None);
+        assert_eq!(frames, mix::frames().len() as u64);
+        assert_eq!(frames, ip + sum(&families, "trafficmonitor_undecoded_packets_total", None));
+        assert_eq!(sum(&families, "total_incoming", None), by_direction("incoming"));
+        assert_eq!(sum(&families, "total_outgoing", None), by_direction("outgoing"));
+        let bytes = ["incoming", "outgoing", "local", "transit"].map(by_direction);
+        assert!(bytes.iter().all(|&bytes| bytes > 0), "{bytes:?}");
+        assert_eq!(sum(&families, "hosts_src_dst", None), bytes.iter().sum::<u64>(), "{options:?}");
+    }
+}
+
+#[test]
+fn hostile_names_come_back_unchanged() {
+    for name in [
+        "quote\".pcap",
+        "\"} 1.pcap",
+        "back\\slash.pcap",
+        "\\n is no line feed.pcap",
+        "\\",
+        "two\nlines\n# TYPE x counter\nx 1",
+        "\r\t\u{1b}[31m\u{7f}.pcap",
+        "{},=#.pcap",
+        "ünï ☃ \u{202e}.pcap",
+        "\"\\\"\n\\\\",
+    ] {
+        assert_eq!(interface_called(OsStr::new(name)), name);
+    }
+}
+
+#[test]
+fn a_name_that_is_not_utf_8_is_mended() {
+    use std::os::unix::ffi::OsStrExt as _;
+    assert_eq!(interface_called(OsStr::from_bytes(b"a\xff\"\xc3.pcap")), "a\u{fffd}\"\u{fffd}.pcap");
+}
+
+/// The label `interface` of a capture of that name.
+fn interface_called(name: &OsStr) -> String {
+    let output = replay_as(name, &["--output", "prometheus"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let families = parse(&String::from_utf8(output.stdout).unwrap());
+    let labels = ["trafficmonitor_interface_frames_total", "trafficmonitor_interface_frame_bytes_total"].map(|name| {
+        family(&families, name).samples.iter().map(|sample| sample.label("interface").to_owned()).collect()
+    });
+    let [frames, bytes]: [Vec<String>; 2] = labels;
+    assert_eq!(frames, bytes);
+    assert_eq!(frames.len(), 1);
+    frames[0].clone()
+}
+
+// ---- The README ----------------------------------------------------------------------------------------------------------
+
+#[test]
+fn the_readme_lists_every_metric() {
+    let head = "| metric | type | labels | meaning |\n|---|---|---|---|\n".to_owned();
+    let declared = ALL.iter().map(|family| row(family.name, family.kind.word(), family.labels, family.help));
+    let process = process_families();
+    let process = process.iter().map(|family| row(&family.name, &family.kind, &[], &family.help));
+    is_in_readme("metrics", &declared.chain(process).fold(head, |table, row| table + &row));
+}
+
+fn row(name: &str, kind: &str, labels: &[&str], help: &str) -> String {
+    let labels: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
+    format!("| `{name}` | {kind} | {} | {} |\n", labels.join(", "), help.replace('|', "\\|"))
+}
+
+/// What the process says of itself, beside what is declared.
+fn process_families() -> Vec<Family> {
+    let mut text = Vec::new();
+    let mut writer = TextWriter::new(&mut text);
+    SelfMetrics::new("", "", "").unwrap().write(&mut writer).unwrap();
+    writer.finish().unwrap();
+    let mut families = exposition::parse(&String::from_utf8(text).unwrap());
+    families.retain(|family| family.name != BUILD_INFO.name);
+    families
+}
+
+#[test]
+fn the_readme_lists_every_option() {
+    is_in_readme("options", &reference::markdown());
+}
+
+#[test]
+fn the_kept_texts_are_all_in_use() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let source = include_str!("exposition.rs");
+    for entry in folder.read_dir().unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(source.contains(&format!("\"{name}\"")), "{name} is kept for nothing");
+    }
+}

@@ -1,0 +1,352 @@
+//! The pages and the server under them, with clients of every kind. No root: the program reads a file and serves it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::thread;
+
+use common::client::{connect, get, read_answer, request, try_request};
+use common::exporter::{Exporter, program, wait_for};
+use common::exposition::{parse, sum};
+use common::ip::{Ipv6, udp};
+use common::link::{Link, Sample};
+use common::mix;
+use common::savefile::Savefile;
+use tempfile::TempDir;
+
+/// What the server takes at once.
+const MAXIMUM_CONNECTIONS: usize = 256;
+
+/// The mix as a file, which lives as long as the folder.
+fn file() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = mix::write(folder.path(), "mix.pcap");
+    (folder, file)
+}
+
+/// An exporter that has read the mix and serves it at `listen`.
+fn serving(listen: &[&str]) -> Exporter {
+    let (_folder, file) = file();
+    let options = listen.iter().flat_map(|address| ["-promHTTP", address]);
+    let mut command = program(["-r", file.to_str().unwrap()].into_iter().chain(options));
+    let exporter = Exporter::spawn(&mut command, listen.len());
+    exporter.is_ready();
+    exporter
+}
+
+fn serving_here() -> Exporter {
+    serving(&["127.0.0.1:0"])
+}
+
+// ---- Pages ---------------------------------------------------------------------------------------------------------------
+
+#[test]
+fn the_metrics_are_text_0_0_4_with_the_final_state_of_the_file() {
+    let exporter = serving_here();
+    let answer = request(exporter.address(), "GET", "/metrics");
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    assert_eq!(answer.header("content-length"), answer.body.len().to_string());
+    let frames = sum(&parse(&answer.body), "trafficmonitor_interface_frames_total", None);
+    assert_eq!(frames, mix::frames().len() as u64);
+}
+
+#[test]
+fn a_query_behind_the_path_changes_nothing() {
+    let exporter = serving_here();
+    assert_eq!(request(exporter.address(), "GET", "/metrics?name[]=up").status, 200);
+}
+
+#[test]
+fn the_landing_page_leads_to_all_others_and_names_the_version() {
+    let exporter = serving_here();
+    let answer = request(exporter.address(), "GET", "/");
+    assert_eq!((answer.status, answer.header("content-type")), (200, "text/html; charset=utf-8"));
+    assert!(answer.body.contains(env!("CARGO_PKG_VERSION")), "{}", answer.body);
+    let links: Vec<&str> =
+        answer.body.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap_or_default()).collect();
+    assert_eq!(links, ["/metrics", "/-/healthy", "/-/ready"]);
+    links.iter().for_each(|link| assert!(!get(exporter.address(), link).is_empty(), "{link}"));
+}
+
+#[test]
+fn what_is_not_there_is_404() {
+    let exporter = serving_here();
+    for path in ["/metric", "/metrics/", "//metrics", "/-/reload", "/..%2fmetrics", "/index.html"] {
+        assert_eq!(request(exporter.address(), "GET", path).status, 404, "{path}");
+    }
+}
+
+#[test]
+fn other_methods_are_405_and_told_which_are_taken() {
+    let exporter = serving_here();
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "BREW"] {
+        let answer = request(exporter.address(), method, "/metrics");
+        assert_eq!((answer.status, answer.header("allow")), (405, "GET, HEAD"), "{method}");
+    }
+}
+
+#[test]
+fn head_is_get_without_the_body() {
+    let exporter = serving_here();
+    for path in ["/metrics", "/", "/-/healthy", "/nowhere"] {
+        let (head, whole) = (request(exporter.address(), "HEAD", path), request(exporter.address(), "GET", path));
+        assert_eq!((head.status, head.body.as_str()), (whole.status, ""), "{path}");
+        assert_eq!(head.header("content-type"), whole.header("content-type"), "{path}");
+        assert_ne!(head.header("content-length"), "0", "{path}");
+    }
+}
+
+#[test]
+fn a_connection_takes_one_request_after_the_other() {
+    let exporter = serving_here();
+    let mut stream = connect(exporter.address());
+    let ask = |close: &str| format!("GET /-/healthy HTTP/1.1\r\nhost: x\r\n{close}\r\n");
+    write!(stream, "{}{}{}", ask(""), ask(""), ask("connection: close\r\n")).unwrap();
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).unwrap();
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 3, "{answers}");
+}
+
+#[test]
+fn it_is_healthy_but_not_ready_while_it_reads() {
+    let mut command = program(["-r", "-", "-promHTTP", "127.0.0.1:0"]);
+    let (input, mut capture) = std::io::pipe().unwrap();
+    let exporter = Exporter::spawn(command.stdin(Stdio::from(input)), 1);
+    drop(command);
+    assert_eq!(get(exporter.address(), "/-/healthy"), "healthy\n");
+    assert_eq!(request(exporter.address(), "GET", "/-/ready").status, 503);
+    parse(&get(exporter.address(), "/metrics"));
+    capture.write_all(&Savefile::new(1).frames(&mix::frames()).build()).unwrap();
+    drop(capture);
+    exporter.is_ready();
+    let page = parse(&get(exporter.address(), "/metrics"));
+    assert_eq!(sum(&page, "trafficmonitor_interface_frames_total", None), mix::frames().len() as u64);
+}
+
+#[test]
+fn of_a_broken_file_it_serves_what_came_before_the_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("broken.pcap");
+    let whole = Savefile::new(1).frames(&mix::frames()).build();
+    std::fs::write(&file, &whole[..whole.len() - 1]).unwrap();
+    let mut exporter = Exporter::start(["-r", file.to_str().unwrap(), "-promHTTP", "127.0.0.1:0"]);
+    assert!(exporter.line_with("serving what came before the fault").contains("broken.pcap"));
+    exporter.is_ready();
+    let page = parse(&get(exporter.address(), "/metrics"));
+    assert_eq!(sum(&page, "trafficmonitor_interface_frames_total", None), mix::frames().len() as u64 - 1);
+}
+
+// ---- Addresses -----------------------------------------------------------------------------------------------------------
+
+/// Whether this machine has IPv6; where it has none, a port without a host is one of IPv4 only.
+fn has_ipv6() -> bool {
+    TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
+}
+
+fn is_served(host: impl Into<IpAddr>, port: u16) -> bool {
+    TcpStream::connect(SocketAddr::new(host.into(), port)).is_ok()
+}
+
+#[test]
+fn a_port_without_a_host_takes_clients_of_ipv4_and_ipv6() {
+    let exporter = serving(&[":0"]);
+    let port = exporter.address().port();
+    assert!(is_served(Ipv4Addr::LOCALHOST, port));
+    assert_eq!(is_served(Ipv6Addr::LOCALHOST, port), has_ipv6());
+}
+
+#[test]
+fn an_address_is_listened_on_alone() {
+    assert_eq!(serving_here().address().ip(), Ipv4Addr::LOCALHOST);
+    if has_ipv6() {
+        let exporter = serving(&["[::1]:0"]);
+        assert_eq!(exporter.address().ip(), Ipv6Addr::LOCALHOST);
+        assert_eq!(get(exporter.address(), "/-/ready"), "ready\n");
+    }
+}
+
+#[test]
+fn several_addresses_serve_the_same() {
+    let exporter = serving(&["127.0.0.1:0", "127.0.0.2:0", ":0"]);
+    assert_eq!(exporter.addresses.len(), 3);
+    for address in &exporter.addresses {
+        let near = SocketAddr::new(
+            if address.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { address.ip() },
+            address.port(),
+        );
+        assert_eq!(get(near, "/-/ready"), "ready\n", "{address}");
+    }
+}
+
+#[test]
+fn a_port_in_use_is_said_with_what_to_do() {
+    let (_folder, file) = file();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    for listen in [taken.local_addr().unwrap().to_string(), format!(":{}", taken.local_addr().unwrap().port())] {
+        let output = program(["-r", file.to_str().unwrap(), "-promHTTP", &listen]).output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        for words in [&format!("cannot listen on {listen}: "), "in use", "another program has the port", "-promHTTP"] {
+            assert!(message.contains(words), "no {words:?} in {message}");
+        }
+    }
+}
+
+#[test]
+fn an_address_that_is_nobodys_is_said() {
+    let (_folder, file) = file();
+    let output = program(["-r", file.to_str().unwrap(), "-promHTTP", "240.0.0.1:0"]).output().unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("cannot listen on 240.0.0.1:0: "), "{message}");
+}
+
+// ---- Clients that mean no good -------------------------------------------------------------------------------------------
+
+/// Waits until the server closes the connection, whatever it sends before.
+fn is_closed(mut stream: TcpStream) {
+    let mut sink = Vec::new();
+    match stream.read_to_end(&mut sink) {
+        Ok(_) => {}
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}"),
+    }
+}
+
+/// All at once, since the server waits for each of them for some seconds.
+#[test]
+fn clients_that_do_nothing_are_closed() {
+    let exporter = serving_here();
+    let silent = ["", "G", "GET /metrics HTTP/1.1\r\n", "GET /-/healthy HTTP/1.1\r\nhost: x\r\n\r\n"];
+    let waiting = silent.map(|sent| {
+        let mut stream = connect(exporter.address());
+        stream.write_all(sent.as_bytes()).unwrap();
+        thread::spawn(move || is_closed(stream))
+    });
+    assert_eq!(get(exporter.address(), "/-/healthy"), "healthy\n");
+    for (sent, waiting) in silent.iter().zip(waiting) {
+        waiting.join().unwrap_or_else(|_| panic!("after {sent:?} the connection stays open"));
+    }
+    assert_eq!(get(exporter.address(), "/-/healthy"), "healthy\n");
+}
+
+/// Without a limit such clients would hold every connection, and an answer in memory for each.
+#[test]
+fn a_client_that_does_not_read_its_answer_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let frames: Vec<Sample> = (0..60_000).map(to_its_own_address).collect();
+    let file = Savefile::new(1).frames(&frames).write(folder.path(), "many.pcap");
+    let exporter = Exporter::start(["-r", file.to_str().unwrap(), "-promHTTP", "127.0.0.1:0"]);
+    exporter.is_ready();
+    let mut stalling = connect(exporter.address());
+    stalling.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    assert_eq!(stalling.peek(&mut [0]).unwrap(), 1, "the answer has begun");
+    let (server, client) = (exporter.address().port(), stalling.local_addr().unwrap().port());
+    assert!(is_established(server, client));
+    wait_for("the end of a stalled connection", || (!is_established(server, client)).then_some(()));
+    assert_eq!(get(exporter.address(), "/-/healthy"), "healthy\n");
+}
+
+/// Whether the kernel holds the server's end of a connection over IPv4.
+fn is_established(server: u16, client: u16) -> bool {
+    const ESTABLISHED: &str = "01";
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    table.lines().skip(1).any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let port = |field: &str| u16::from_str_radix(field.rsplit(':').next().unwrap(), 16).unwrap();
+        (port(fields[1]), port(fields[2]), fields[3]) == (server, client, ESTABLISHED)
+    })
+}
+
+fn to_its_own_address(number: u16) -> Sample {
+    let destination = Ipv6Addr::new(0x2001, 0xdb8, 0xaaaa, 0xbbbb, 0xcccc, 0xdddd, 0xeeee, number);
+    Link::ethernet().carrying(&Ipv6::carrying(udp(50_000, 443, b"")).between(mix::HOST_6, destination).build())
+}
+
+#[test]
+fn what_is_no_request_does_no_harm() {
+    let exporter = serving_here();
+    let long = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(1 << 20));
+    let many = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(10_000));
+    for nonsense in [
+        &b"\0\xff\xfe\r\n\r\n"[..],
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"GET\r\n\r\n",
+        long.as_bytes(),
+        many.as_bytes(),
+    ] {
+        let mut stream = connect(exporter.address());
+        // The server may have had enough before all is sent.
+        stream.write_all(nonsense).ok();
+        stream.shutdown(std::net::Shutdown::Write).ok();
+        is_closed(stream);
+    }
+    assert_eq!(get(exporter.address(), "/-/healthy"), "healthy\n");
+}
+
+#[test]
+fn idle_connections_do_not_stop_a_scraper_for_ever() {
+    let exporter = serving_here();
+    let idle: Vec<TcpStream> = (0..MAXIMUM_CONNECTIONS).map(|_| connect(exporter.address())).collect();
+    for _ in 0..44 {
+        let refused = read_answer(&mut connect(exporter.address())).expect("an answer");
+        assert_eq!((refused.status, refused.header("retry-after")), (503, "1"));
+    }
+    for _ in 0..44 {
+        let refused = try_request(exporter.address(), "GET", "/metrics").expect("a whole answer");
+        assert_eq!((refused.status, refused.body.as_str()), (503, "too many connections\n"));
+    }
+    wait_for("a scrape", || (request(exporter.address(), "GET", "/metrics").status == 200).then_some(()));
+    drop(idle);
+}
+
+// ---- Signals -------------------------------------------------------------------------------------------------------------
+
+#[test]
+fn term_and_int_end_it_with_status_0() {
+    for name in ["TERM", "INT"] {
+        let exporter = serving_here();
+        exporter.signal(name);
+        let (status, messages) = exporter.ended();
+        assert_eq!(status.code(), Some(0), "{name}: {messages}");
+        assert!(messages.contains(&format!("{} read from ", mix::frames().len())), "{messages}");
+    }
+}
+
+#[test]
+fn clients_do_not_hold_up_its_end() {
+    let exporter = serving_here();
+    let mut clients: Vec<TcpStream> = (0..20).map(|_| connect(exporter.address())).collect();
+    clients.iter_mut().skip(10).for_each(|client| client.write_all(b"GET /metrics HTTP/1.1\r\n").unwrap());
+    get(exporter.address(), "/metrics");
+    exporter.signal("TERM");
+    assert_eq!(exporter.ended().0.code(), Some(0));
+}
+
+/// Both signals wait until the program goes on; the idle client keeps it from ending in between.
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let exporter = serving_here();
+    let _idle = connect(exporter.address());
+    get(exporter.address(), "/-/healthy");
+    for name in ["STOP", "TERM", "INT", "CONT"] {
+        exporter.signal(name);
+    }
+    let (status, messages) = exporter.ended();
+    assert_eq!(status.code(), Some(1), "{messages}");
+}
+
+#[test]
+fn it_ends_while_it_waits_for_more_of_its_input() {
+    let mut command = program(["-r", "-", "-promHTTP", "127.0.0.1:0"]);
+    let (input, mut capture) = std::io::pipe().unwrap();
+    let exporter = Exporter::spawn(command.stdin(Stdio::from(input)), 1);
+    capture.write_all(&Savefile::new(1).frames(&mix::frames()).build()).unwrap();
+    exporter.signal("TERM");
+    assert_eq!(exporter.ended().0.code(), Some(0));
+}

@@ -1,0 +1,26 @@
+//! The program on real interfaces, in network namespaces that the tests make: what is sent is known, and what is counted
+//! must be the same to the byte. Needs root; `scripts/test.sh live` says so where it is missing.
+//!
+//! Neighbours are known beforehand and IPv6 is off but for its own tests, so that no frame passes but those that a test
+//! sends.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+#[path = "live/changes.rs"]
+mod changes;
+#[path = "live/exact.rs"]
+mod exact;
+#[path = "live/host.rs"]
+mod host;
+#[path = "live/pages.rs"]
+mod pages;
+#[path = "live/refused.rs"]
+mod refused;
+#[path = "live/rights.rs"]
+mod rights;
+#[path = "live/router.rs"]
+mod router;
+#[path = "live/traffic.rs"]
+mod traffic;

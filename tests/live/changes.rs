@@ -1,0 +1,188 @@
+//! Interfaces that go and come.
+
+use std::time::Duration;
+
+use super::common::metrics::{Counted, Packets};
+use super::common::monitor::Monitor;
+use super::common::namespace::{End, Namespace, connect, wait_for};
+use super::traffic::{Pair, send};
+
+const QUERIES: &str = "10.1.0.2->10.1.0.1 udp/53(domain)";
+const ANSWERS: &str = "10.1.0.1->10.1.0.2 reply_udp/53(domain)";
+
+/// Counts on `counted` what a client and the resolver on the host say to each other.
+fn lookups(pair: &Pair, counted: Counted) -> Counted {
+    let (client, server) = pair.resolver();
+    let (there, back) = (Packets::udp(37, 31), Packets::udp(29, 480));
+    send(&client, &server, there);
+    send(&server, &client, back);
+    counted.and(QUERIES, "eth0", there).and(ANSWERS, "eth0", back)
+}
+
+/// What is captured, in both ways to say so.
+const EITHER: [&[&str]; 2] = [&["-iface", "eth0"], &[]];
+
+#[test]
+fn counting_goes_on_when_the_interface_was_deleted_and_made_again() {
+    for arguments in EITHER {
+        let pair = Pair::new();
+        let monitor = Monitor::start(&pair.host, arguments);
+        let mut counted = lookups(&pair, Counted::default());
+        for _ in 0..2 {
+            monitor.expect(&counted);
+            pair.host.ip("link delete eth0");
+            monitor.wait_until_up("eth0", false);
+            monitor.expect(&counted);
+            connect(&pair.end(), &End::new(&pair.other, "eth0", "10.1.0.2/24"));
+            monitor.wait_until_up("eth0", true);
+            counted = lookups(&pair, counted);
+        }
+        monitor.finish(&counted);
+    }
+}
+
+#[test]
+fn what_came_before_the_interface_was_deleted_is_not_lost() {
+    let pair = Pair::new();
+    let monitor = Monitor::start(&pair.host, &["-iface", "eth0"]);
+    // At once, while the kernel still holds the packets back in its ring.
+    let counted = lookups(&pair, Counted::default());
+    pair.host.ip("link delete eth0");
+    monitor.wait_until_up("eth0", false);
+    monitor.finish(&counted);
+}
+
+#[test]
+fn counting_goes_on_when_the_interface_was_down() {
+    for arguments in EITHER {
+        let pair = Pair { host: Namespace::new(), other: Namespace::new() };
+        let (near, far) = (pair.end(), End::new(&pair.other, "eth0", "10.1.0.2/24"));
+        connect(&near, &far);
+        let monitor = Monitor::start(&pair.host, arguments);
+        let mut counted = lookups(&pair, Counted::default());
+        for _ in 0..2 {
+            monitor.expect(&counted);
+            pair.host.ip("link set eth0 down");
+            // What is named stays open, and shows frames again by itself.
+            let is_named = !arguments.is_empty();
+            monitor.wait_until_up("eth0", is_named);
+            near.up();
+            near.wait_for_carrier();
+            far.wait_for_carrier();
+            near.know(&far);
+            monitor.wait_until_up("eth0", true);
+            counted = lookups(&pair, counted);
+        }
+        monitor.finish(&counted);
+    }
+}
+
+/// Gives an interface another name. Before Linux 6.3 it has to be down for that.
+fn rename(end: &End<'_>, name: &'static str, other: &End<'_>) {
+    let change = format!("link set {} name {name}", end.interface);
+    if end.namespace.try_ip(&change).is_err() {
+        end.namespace.ip(&format!("link set {} down", end.interface));
+        end.namespace.ip(&change);
+    }
+    let end = End { interface: name, ..end.clone() };
+    end.up();
+    end.wait_for_carrier();
+    other.wait_for_carrier();
+    end.know(other);
+}
+
+#[test]
+fn an_interface_that_has_another_name_now_is_not_counted_without_its_filter() {
+    let pair = Pair { host: Namespace::new(), other: Namespace::new() };
+    let (near, far) = (pair.end(), End::new(&pair.other, "eth0", "10.1.0.2/24"));
+    connect(&near, &far);
+    let monitor = Monitor::start(&pair.host, &["-iface", "eth0", "-filter", "udp port 53"]);
+    let counted = lookups(&pair, Counted::default());
+    monitor.expect(&counted);
+    rename(&near, "wan0", &far);
+    monitor.wait_until_up("eth0", false);
+    let (client, server) = (pair.other.udp("10.1.0.2:40054"), pair.host.udp("10.1.0.1:54"));
+    send(&client, &server, Packets::udp(50, 100));
+    lookups(&pair, Counted::default());
+    rename(&End { interface: "wan0", ..near.clone() }, "eth0", &far);
+    monitor.wait_until_up("eth0", true);
+    send(&client, &server, Packets::udp(50, 100));
+    monitor.finish(&lookups(&pair, counted));
+}
+
+#[test]
+fn an_interface_that_flaps_is_captured_in_the_end() {
+    for arguments in EITHER {
+        let pair = Pair { host: Namespace::new(), other: Namespace::new() };
+        let (near, far) = (pair.end(), End::new(&pair.other, "eth0", "10.1.0.2/24"));
+        connect(&near, &far);
+        let monitor = Monitor::start(&pair.host, arguments);
+        // The pauses are there to meet the program at different moments.
+        for pause in (0..300).step_by(30) {
+            pair.host.ip("link set eth0 down");
+            std::thread::sleep(Duration::from_millis(pause));
+            near.up();
+        }
+        near.wait_for_carrier();
+        far.wait_for_carrier();
+        near.know(&far);
+        let (client, server) = pair.resolver();
+        wait_for("a packet counts", || {
+            send(&client, &server, Packets::udp(1, 31));
+            monitor.metrics().flows().contains_key(QUERIES).then_some(())
+        });
+        let closing = monitor.stop().closing();
+        assert_eq!(closing.captured, closing.received - closing.dropped, "{closing:?}");
+    }
+}
+
+#[test]
+fn among_all_an_interface_counts_when_it_appears_and_no_more_when_it_is_gone() {
+    let pair = Pair::new();
+    let late = Namespace::new();
+    let monitor = Monitor::start(&pair.host, &[]);
+    let mut counted = lookups(&pair, Counted::default());
+    monitor.expect(&counted);
+    assert_eq!(monitor.metrics().is_up("eth1"), None);
+
+    connect(&End::new(&pair.host, "eth1", "10.2.0.1/24"), &End::new(&late, "eth0", "10.2.0.2/24"));
+    monitor.wait_until_up("eth1", true);
+    let (client, server) = (late.udp("10.2.0.2:40123"), pair.host.udp("10.2.0.1:123"));
+    let there = Packets::udp(19, 48);
+    send(&client, &server, there);
+    counted = lookups(&pair, counted.and("10.2.0.2->10.2.0.1 udp/123(ntp)", "eth1", there));
+    monitor.expect(&counted);
+
+    pair.host.ip("link delete eth1");
+    monitor.wait_until_up("eth1", false);
+    counted = lookups(&pair, counted);
+    monitor.expect(&counted);
+    assert_eq!(monitor.metrics().is_up("eth0"), Some(true));
+    monitor.finish(&counted);
+}
+
+#[test]
+fn a_new_interface_of_a_router_does_not_make_packets_count_twice() {
+    let pair = Pair::new();
+    pair.host.set("net/ipv4/ip_forward", "1");
+    pair.other.ip("route add default via 10.1.0.1");
+    let late = Namespace::new();
+    let monitor = Monitor::start(&pair.host, &["--log.level", "debug"]);
+    connect(&End::new(&pair.host, "eth1", "10.2.0.1/24"), &End::new(&late, "eth0", "10.2.0.2/24"));
+    late.ip("route add default via 10.2.0.1");
+    monitor.wait_until_up("eth1", true);
+    // eth0 takes over its new filter between two polls, so for one read timeout a packet may count twice.
+    let is_renewed =
+        |line: &str| ["filter renewed", "interface=eth0", "10.2.0.0/24"].iter().all(|words| line.contains(words));
+    wait_for("eth0 has its new filter", || monitor.messages().lines().any(is_renewed).then_some(()));
+    let (client, server) = (pair.other.udp("10.1.0.2:40123"), late.udp("10.2.0.2:123"));
+    let (there, back) = (Packets::udp(37, 48), Packets::udp(29, 52));
+    send(&client, &server, there);
+    send(&server, &client, back);
+    let counted = Counted::default().and("10.1.0.2->10.2.0.2 udp/123(ntp)", "eth0", there).and(
+        "10.2.0.2->10.1.0.2 reply_udp/123(ntp)",
+        "eth1",
+        back,
+    );
+    monitor.finish(&counted);
+}

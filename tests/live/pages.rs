@@ -1,0 +1,45 @@
+//! The pages, as a browser, Prometheus and an orchestrator ask for them.
+
+use super::common::monitor::{Monitor, PROGRAM};
+use super::common::namespace::{End, Namespace, connect, wait_for};
+use super::traffic::Pair;
+use std::process::Command;
+
+#[test]
+fn pages_answer_and_the_rest_is_refused() {
+    let pair = Pair::new();
+    let monitor = Monitor::start(&pair.host, &["-iface", "eth0"]);
+    let status = |method, path| monitor.ask(method, path).unwrap().status;
+    for path in ["/", "/metrics", "/-/healthy", "/-/ready"] {
+        assert_eq!(status("GET", path), 200, "{path}");
+        assert_eq!(status("HEAD", path), 200, "{path}");
+        assert_eq!(status("POST", path), 405, "{path}");
+    }
+    assert_eq!(status("GET", "/metric"), 404);
+    let landing = monitor.ask("GET", "/").unwrap().text;
+    for link in ["href=\"/metrics\"", "href=\"/-/healthy\"", "href=\"/-/ready\"", env!("CARGO_PKG_VERSION")] {
+        assert!(landing.contains(link), "{landing}");
+    }
+    let metrics = monitor.ask("GET", "/metrics").unwrap().text;
+    assert!(metrics.contains("content-type: text/plain; version=0.0.4"), "{metrics}");
+    assert!(metrics.contains("\ntrafficmonitor_build_info{"), "{metrics}");
+    monitor.stop();
+}
+
+#[test]
+fn it_is_ready_when_every_capture_is_open() {
+    let (host, other) = (Namespace::new(), Namespace::new());
+    let (near, far) = (End::new(&host, "eth0", "10.1.0.1/24"), End::new(&other, "eth0", "10.1.0.2/24"));
+    connect(&near, &far);
+    host.ip("link set eth0 down");
+    let monitor = Monitor::spawn(&host, Command::new(PROGRAM), &["-iface", "eth0"]);
+    let healthy = || monitor.ask("GET", "/-/healthy").map(|answer| answer.status);
+    assert_eq!(wait_for("it answers", healthy), 200);
+    let not_ready = || monitor.ask("GET", "/-/ready").filter(|answer| answer.status == 503);
+    let answer = wait_for("it is not ready", not_ready);
+    assert!(answer.text.contains("not every capture is open yet"), "{answer:?}");
+    near.up();
+    let monitor = monitor.wait_until_ready();
+    monitor.wait_until_up("eth0", true);
+    monitor.stop();
+}

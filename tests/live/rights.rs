@@ -1,0 +1,70 @@
+//! What the program may do decides what it can: without CAP_NET_RAW nothing, with it alone everything.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::common::metrics::{Counted, Packets};
+use super::common::monitor::{Monitor, PROGRAM};
+use super::traffic::{Pair, send};
+
+const NOBODY: &str = "65534";
+/// `CAP_NET_RAW` is number 13.
+const NET_RAW_ALONE: &str = "0000000000002000";
+
+/// A copy of the program in a folder that everybody may look into.
+struct Copy {
+    _folder: TempDir,
+    path: PathBuf,
+}
+
+impl Copy {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        let path = folder.path().join("trafficmonitor");
+        std::fs::copy(PROGRAM, &path).unwrap();
+        Self { _folder: folder, path }
+    }
+
+    /// The program run as nobody, with these capabilities.
+    fn as_nobody(&self, capabilities: &str) -> Command {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--no-new-privs"]);
+        for set in ["--inh-caps", "--ambient-caps", "--bounding-set"] {
+            command.arg(format!("{set}={capabilities}"));
+        }
+        command.arg(&self.path);
+        command
+    }
+}
+
+#[test]
+fn without_permission_it_says_which_capability_it_wants() {
+    let (pair, copy) = (Pair::new(), Copy::new());
+    for arguments in [&["-iface", "eth0"][..], &["-iface", "any"], &[]] {
+        let ended = Monitor::spawn(&pair.host, copy.as_nobody("-all"), arguments).wait();
+        assert_eq!(ended.status.code(), Some(1), "{}", ended.messages);
+        let advice = format!("permission denied; run as root or: setcap cap_net_raw=ep {}", copy.path.display());
+        assert!(ended.messages.contains(&advice), "{}", ended.messages);
+    }
+}
+
+#[test]
+fn the_capability_net_raw_alone_suffices() {
+    let (pair, copy) = (Pair::new(), Copy::new());
+    for (promiscuous, times) in [("-promisc=false", "promiscuity 0"), ("-promisc", "promiscuity 1")] {
+        let monitor = Monitor::spawn(&pair.host, copy.as_nobody("-all,+net_raw"), &["-iface", "eth0", promiscuous])
+            .wait_until_ready();
+        let status = std::fs::read_to_string(format!("/proc/{}/status", monitor.pid())).unwrap();
+        assert!(status.contains(&format!("CapEff:\t{NET_RAW_ALONE}\n")), "{status}");
+        assert!(pair.host.ip("-details link show dev eth0").contains(times));
+        let (client, server) = pair.resolver();
+        let there = Packets::udp(37, 31);
+        send(&client, &server, there);
+        let counted = Counted::default().and("10.1.0.2->10.1.0.1 udp/53(domain)", "eth0", there);
+        monitor.finish(&counted);
+    }
+}

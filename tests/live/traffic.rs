@@ -1,0 +1,105 @@
+//! Known traffic.
+
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::common::link::Sample;
+use super::common::metrics::{Packets, UDP_4, UDP_6};
+use super::common::namespace::{End, Namespace, connect, wait_for};
+
+/// What a second of a flood holds.
+const FLOOD_RATE: u64 = 20_000;
+const FLOOD_TICK: Duration = Duration::from_millis(1);
+
+/// Sends `packets` from one socket to the other.
+pub fn send(from: &UdpSocket, to: &UdpSocket, packets: Packets) {
+    let to = to.local_addr().unwrap();
+    let headers = if to.is_ipv4() { UDP_4 } else { UDP_6 };
+    let payload = vec![0x55; usize::try_from(packets.bytes - headers).unwrap()];
+    for _ in 0..packets.count {
+        assert_eq!(from.send_to(&payload, to).unwrap(), payload.len());
+    }
+}
+
+/// Sends a frame as it stands, so many times.
+pub fn send_frame(namespace: &Namespace, interface: &str, frame: &Sample, count: u64) {
+    let open = || pcap::Capture::from_device(interface)?.open();
+    let mut handle = namespace.enter(open).unwrap();
+    for _ in 0..count {
+        handle.sendpacket(frame.bytes.as_slice()).unwrap();
+    }
+}
+
+/// The host that is watched and another, on one wire: 10.1.0.1 and 10.1.0.2, each on its eth0.
+pub struct Pair {
+    pub host: Namespace,
+    pub other: Namespace,
+}
+
+impl Pair {
+    pub fn new() -> Self {
+        let pair = Self { host: Namespace::new(), other: Namespace::new() };
+        connect(&pair.end(), &End::new(&pair.other, "eth0", "10.1.0.2/24"));
+        pair
+    }
+
+    /// The host's end of a new wire.
+    pub fn end(&self) -> End<'_> {
+        End::new(&self.host, "eth0", "10.1.0.1/24")
+    }
+
+    /// A resolver on the host and a client on the other.
+    pub fn resolver(&self) -> (UdpSocket, UdpSocket) {
+        (self.other.udp("10.1.0.2:40053"), self.host.udp("10.1.0.1:53"))
+    }
+}
+
+/// Packets without end, [`FLOOD_RATE`] a second, each by its number.
+pub struct Flood {
+    stop: Arc<AtomicBool>,
+    sent: Arc<AtomicU64>,
+    thread: JoinHandle<()>,
+}
+
+impl Flood {
+    /// Starts to call `send` with 0, 1, 2, …, and waits until it runs.
+    pub fn start(mut send: impl FnMut(u64) + Send + 'static) -> Self {
+        let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let (is_over, count) = (Arc::clone(&stop), Arc::clone(&sent));
+        let thread = std::thread::spawn(move || {
+            let start = Instant::now();
+            while !is_over.load(Ordering::Acquire) {
+                let due = start.elapsed().as_micros() as u64 * FLOOD_RATE / 1_000_000;
+                for number in count.load(Ordering::Relaxed)..due {
+                    send(number);
+                    count.store(number + 1, Ordering::Release);
+                }
+                std::thread::sleep(FLOOD_TICK);
+            }
+        });
+        let flood = Self { stop, sent, thread };
+        flood.wait_for_more(1_000);
+        flood
+    }
+
+    /// How many have been sent.
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Acquire)
+    }
+
+    /// Waits until so many more have been sent.
+    pub fn wait_for_more(&self, more: u64) {
+        let enough = self.sent() + more;
+        wait_for("the flood goes on", || (self.sent() >= enough).then_some(()));
+    }
+
+    /// Ends it; gives how many were sent.
+    pub fn stop(self) -> u64 {
+        self.stop.store(true, Ordering::Release);
+        self.thread.join().unwrap();
+        self.sent.load(Ordering::Acquire)
+    }
+}

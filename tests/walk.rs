@@ -1,0 +1,143 @@
+//! One address on its way through the house: from a capture file to `/metrics`, room by room, in the order in which the
+//! rooms meet it. ARCHITECTURE.md describes the same way.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::sync::Arc;
+
+use common::client;
+use common::ip::{Ipv4, tcp};
+use common::link::{Link, Sample};
+use trafficmonitor::account::flow::{Counters, FlowKey};
+use trafficmonitor::account::interval::Interval;
+use trafficmonitor::account::ledger::Ledger;
+use trafficmonitor::account::snapshot::{Published, Snapshot};
+use trafficmonitor::capture::savefile::Savefile;
+use trafficmonitor::decode::Decoder;
+use trafficmonitor::export::process::SelfMetrics;
+use trafficmonitor::http::{self, Listeners, Server, Site};
+use trafficmonitor::locality::{self, Classifier, Direction};
+use trafficmonitor::packet::{LinkType, Packet, Protocol, TcpFlags, Timestamp};
+use trafficmonitor::{account, export};
+
+/// The address that is followed.
+const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 124);
+/// Whom it talks to.
+const SERVER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 20);
+
+const SYN: u8 = 0x02;
+const SYN_ACK: u8 = 0x12;
+
+#[test]
+fn an_address_goes_from_a_capture_file_to_the_metrics() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = common::savefile::Savefile::new(1).frames(&on_the_wire()).write(folder.path(), "walk.pcap");
+    let packets = captured_and_decoded(&file);
+    let interval = observed(&packets);
+    let snapshot = merged(&interval);
+    let page = served(snapshot);
+    assert!(page.contains("\nhosts_src_dst{addr=\"10.0.0.124->198.51.100.20, proto: tcp\","), "{page}");
+}
+
+/// On the wire: a connection is opened. 14 bytes of Ethernet, 20 of IPv4, 20 of TCP; the answer has 6 bytes of padding.
+fn on_the_wire() -> [Sample; 2] {
+    let request = Ipv4::carrying(tcp(50_000, 443, SYN, b"")).between(CLIENT, SERVER);
+    let answer = Ipv4::carrying(tcp(443, 50_000, SYN_ACK, b"")).between(SERVER, CLIENT);
+    [Link::ethernet().carrying(&request.build()), Link::ethernet().carrying(&answer.build()).padded(6)]
+}
+
+/// `capture` hands each frame over as it was captured; `decode` makes a `Packet` of it. The address is a typed one from
+/// here on, and the bytes are those of IP: what Ethernet added is left behind.
+fn captured_and_decoded(file: &Path) -> [Packet; 2] {
+    let mut savefile = Savefile::open(file, None).unwrap();
+    assert_eq!(savefile.link_type(), LinkType(1));
+    let decoder = Decoder::new(savefile.link_type()).unwrap();
+    let (mut wire_bytes, mut packets) = (Vec::new(), Vec::new());
+    let read = savefile.read(10, |frame| {
+        wire_bytes.push(frame.wire_bytes);
+        packets.push(decoder.decode(&frame).unwrap());
+    });
+    assert_eq!(read.unwrap(), 2);
+    assert_eq!(wire_bytes, [54, 60]);
+
+    let [request, answer] = packets.try_into().unwrap();
+    assert_eq!((request.addresses.source(), request.addresses.destination()), (CLIENT.into(), SERVER.into()));
+    assert_eq!((request.source_port, request.destination_port), (50_000, 443));
+    assert_eq!((request.protocol, request.tcp_flags), (Protocol::TCP, TcpFlags::SYN));
+    assert_eq!(request.time, Timestamp::from_seconds_and_nanoseconds(1_700_000_000, 0));
+    assert_eq!((request.bytes, answer.bytes), (40, 40));
+    [request, answer]
+}
+
+/// `locality` tells where a packet goes. `account::interval` has one row for the conversation, both ways in it.
+fn observed(packets: &[Packet; 2]) -> Interval {
+    let classifier = Arc::new(Classifier::new(&locality::Config::default(), []));
+    let directions = packets.map(|packet| classifier.direction(&packet.addresses));
+    assert_eq!(directions, [Direction::Outgoing, Direction::Incoming]);
+
+    let mut interval = Interval::new(classifier, 0);
+    interval.observe(&packets[0], 54);
+    interval.observe(&packets[1], 60);
+    interval.settle();
+    assert_eq!((interval.rows_v4().len(), interval.rows_v6().len()), (1, 0));
+    assert_eq!((interval.frames().frames, interval.frames().bytes), (2, 114));
+    interval
+}
+
+/// `account::ledger` finds out who serves, so that the conversation becomes a flow and its replies, under the port of the
+/// service. A snapshot of it is what readers get.
+fn merged(interval: &Interval) -> Snapshot {
+    let mut ledger = Ledger::new(&account::Config::default(), 0);
+    let interface = ledger.interface("walk.pcap");
+    ledger.merge(interface, interval);
+    let snapshot = ledger.snapshot();
+
+    let request =
+        FlowKey { source: CLIENT.into(), destination: SERVER.into(), protocol: Protocol::TCP, port: 443, reply: false };
+    let reply = FlowKey { source: SERVER.into(), destination: CLIENT.into(), reply: true, ..request };
+    let of_one_packet = Counters { packets: 1, bytes: 40 };
+    let flows: Vec<_> = snapshot.flows.iter().map(|flow| (flow.key, flow.direction, flow.counters)).collect();
+    assert_eq!(flows, [(request, Direction::Outgoing, of_one_packet), (reply, Direction::Incoming, of_one_packet)]);
+    assert_eq!(snapshot.totals.direction(Direction::Outgoing), of_one_packet);
+    assert_eq!(snapshot.totals.ip(), Counters { packets: 2, bytes: 80 });
+    snapshot
+}
+
+/// `export` writes the snapshot as text, and `http` answers a scrape with it.
+fn served(snapshot: Snapshot) -> String {
+    let published = Arc::new(Published::default());
+    published.publish(snapshot);
+    let page = scraped(published);
+    for line in [
+        "hosts_src_dst{addr=\"10.0.0.124->198.51.100.20, proto: tcp\",dstPort=\"tcp/443(https)\",\
+         firstSeen=\"2023 11 14 22:13:20\",port=\"tcp/443(https)\"} 40",
+        "hosts_src_dst{addr=\"198.51.100.20->10.0.0.124, proto: tcp\",dstPort=\"reply_tcp/443(https)\",\
+         firstSeen=\"2023 11 14 22:13:21\",port=\"reply_tcp/443(https)\"} 40",
+        "total_incoming 40",
+        "total_outgoing 40",
+        "trafficmonitor_traffic_bytes_total{direction=\"outgoing\",ip_version=\"4\"} 40",
+        "trafficmonitor_interface_frames_total{interface=\"walk.pcap\"} 2",
+        "trafficmonitor_interface_frame_bytes_total{interface=\"walk.pcap\"} 114",
+    ] {
+        assert!(page.lines().any(|given| given == line), "no {line} in:\n{page}");
+    }
+    page
+}
+
+fn scraped(published: Arc<Published>) -> String {
+    let program = SelfMetrics::new("1.2.3", "abc", "libpcap").unwrap();
+    let site = Arc::new(Site::new(published, export::Config::default(), program, "1.2.3".to_owned()));
+    let listeners = Listeners::bind(&http::Config { listen: vec!["127.0.0.1:0".parse().unwrap()] }).unwrap();
+    let address = listeners.addresses()[0];
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let server = {
+        let _in_runtime = runtime.enter();
+        Server::new(listeners, site).unwrap()
+    };
+    runtime.spawn(server.run(std::future::pending()));
+    client::get(address, "/metrics")
+}
