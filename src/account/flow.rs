@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::locality::Direction;
 use crate::packet::Protocol;
 
 /// What tells flows apart.
@@ -30,6 +31,53 @@ pub struct FlowKey {
     pub port: u16,
     /// The packets answer: `port` is the source's. Only the service keying sets it.
     pub reply: bool,
+    /// Where the packets go. When what is local changes, a flow that goes elsewhere is another one.
+    pub direction: Direction,
+}
+
+/// What rows are made of: a key that belongs to one of few groups, each of which has its own *other* and *retired*.
+pub trait SeriesKey: Copy + Ord + std::hash::Hash {
+    /// What *other* and *retired* are told apart by.
+    type Group: Copy + Ord;
+
+    /// The group of this key.
+    fn group(&self) -> Self::Group;
+}
+
+impl SeriesKey for FlowKey {
+    type Group = (Direction, Protocol);
+
+    fn group(&self) -> Self::Group {
+        (self.direction, self.protocol)
+    }
+}
+
+/// What a host is known by: itself and where its packets go.
+///
+/// Each packet counts for one host: the local one, or its source where both or neither are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HostKey {
+    /// The host.
+    pub host: IpAddr,
+    /// Where the packets go.
+    pub direction: Direction,
+}
+
+impl HostKey {
+    /// The host for which packets from `source` to `destination` count.
+    #[must_use]
+    pub fn of(source: IpAddr, destination: IpAddr, direction: Direction) -> Self {
+        let host = if direction == Direction::Incoming { destination } else { source };
+        Self { host, direction }
+    }
+}
+
+impl SeriesKey for HostKey {
+    type Group = Direction;
+
+    fn group(&self) -> Direction {
+        self.direction
+    }
 }
 
 /// Packets and their IP bytes.

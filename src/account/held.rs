@@ -137,6 +137,9 @@ impl<K: Copy + Eq + Hash> Held<K> {
     pub fn find_or_insert(&mut self, key: K, first_seen: Timestamp) -> Option<u32> {
         let hash = self.state.hash_one(key);
         if let Some(&at) = self.index.find(hash, |&at| self.heads[at as usize].key == key) {
+            // Rows come in the order of their conversations' first packets, whichever way those went.
+            let first = &mut self.heads[at as usize].first_seen;
+            *first = first_seen.min(*first);
             return Some(at);
         }
         if self.len() >= self.limit {
@@ -166,7 +169,8 @@ impl<K: Copy + Eq + Hash> Held<K> {
     pub fn add(&mut self, position: u32, counters: Counters, time: Timestamp) {
         let count = &mut self.counts[position as usize];
         count.counters.add(counters);
-        count.last_seen = count.last_seen.max(time);
+        // Not the latest of all: a clock that jumped ahead and back must not keep it for ever.
+        count.last_seen = time;
     }
 
     /// The entry at `position`.

@@ -1,25 +1,25 @@
-//! The accounts since the start: totals, flows, and what no row was left for.
+//! The accounts since the start: totals, flows, hosts, and what nothing was held for.
 //!
-//! Intervals are merged row by row. A conversation's flows are looked up once and remembered in [`conversations`], so
-//! that the common case is one look-up a row and two additions.
+//! Intervals are merged row by row. Where a conversation counts is looked up once and remembered in [`conversations`],
+//! so that the common case is one look-up a row and two additions a way.
 
 mod conversations;
 
-use std::collections::BTreeMap;
-use std::hash::BuildHasher;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
 
 use super::Config;
-use super::conversation::{Address, Way, request_way};
-use super::flow::{Counters, FlowKey, FlowKeying};
+use super::conversation::{Address, Endpoint, Way, request_way};
+use super::flow::{Counters, FlowKey, FlowKeying, HostKey};
+use super::held::Held;
 use super::interval::{FrameCounters, Interval, Row};
-use super::snapshot::{Capture, Flow, Interface, Snapshot, Totals};
+use super::snapshot::{Capture, Interface, Totals};
 use crate::locality::Direction;
 use crate::packet::{IpVersion, Protocol, Timestamp};
-use conversations::{Conversations, FlowAt};
+use conversations::{Conversations, Place};
 
 /// A source of frames in the ledger, by the order of registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,13 +29,39 @@ pub struct InterfaceId(usize);
 #[derive(Debug)]
 pub struct Ledger {
     flow_keying: FlowKeying,
-    flows: Flows,
+    tables: Tables,
     v4: Conversations<Ipv4Addr>,
     v6: Conversations<Ipv6Addr>,
-    other: BTreeMap<(Direction, Protocol), Counters>,
     totals: Totals,
     interfaces: Vec<Interface>,
     handover_delays: u64,
+    overflow: Counters,
+}
+
+/// What rows are added to.
+#[derive(Debug)]
+struct Tables {
+    flows: Held<FlowKey>,
+    hosts: Held<HostKey>,
+    by_protocol: ByProtocol,
+}
+
+/// All packets and bytes by direction and protocol.
+#[derive(Debug)]
+struct ByProtocol(Vec<[Counters; Direction::ALL.len()]>);
+
+impl ByProtocol {
+    #[inline]
+    fn add(&mut self, direction: Direction, protocol: Protocol, counters: Counters) {
+        self.0[usize::from(protocol.0)][direction as usize].add(counters);
+    }
+
+    fn to_map(&self) -> BTreeMap<(Direction, Protocol), Counters> {
+        let counted = self.0.iter().zip(0_u8..).flat_map(|(by_direction, protocol)| {
+            Direction::ALL.map(|direction| ((direction, Protocol(protocol)), by_direction[direction as usize]))
+        });
+        counted.filter(|(_, counters)| !counters.is_empty()).collect()
+    }
 }
 
 impl Ledger {
@@ -45,13 +71,17 @@ impl Ledger {
         let state = FixedState::with_seed(seed);
         Self {
             flow_keying: config.flow_keying,
-            flows: Flows::new(config.max_flows, state.clone()),
+            tables: Tables {
+                flows: Held::new(config.max_flows, state.clone()),
+                hosts: Held::new(config.max_hosts, state.clone()),
+                by_protocol: ByProtocol(vec![Default::default(); 256]),
+            },
             v4: Conversations::new(config.max_flows, state.clone()),
             v6: Conversations::new(config.max_flows, state),
-            other: BTreeMap::new(),
             totals: Totals::default(),
             interfaces: Vec::new(),
             handover_delays: 0,
+            overflow: Counters::default(),
         }
     }
 
@@ -86,9 +116,9 @@ impl Ledger {
         for (total, counted) in self.totals.not_ip.iter_mut().zip(interval.not_ip()) {
             *total += counted;
         }
-        let Self { flow_keying, flows, v4, v6, other, totals, .. } = self;
-        let mut accounts = Accounts { flow_keying: *flow_keying, flows, other };
-        let [by_v4, by_v6] = [accounts.merge_rows(v4, interval.rows_v4()), accounts.merge_rows(v6, interval.rows_v6())];
+        let Self { flow_keying, tables, v4, v6, totals, overflow, .. } = self;
+        let by_v4 = tables.merge_rows(*flow_keying, v4, interval.rows_v4());
+        let by_v6 = tables.merge_rows(*flow_keying, v6, interval.rows_v6());
         for direction in Direction::ALL {
             let traffic = &mut totals.traffic[direction as usize];
             traffic[IpVersion::V4 as usize].add(by_v4[direction as usize]);
@@ -96,8 +126,93 @@ impl Ledger {
         }
         for ((direction, protocol, version), counters) in interval.overflow().iter() {
             totals.traffic[direction as usize][version as usize].add(counters);
-            other.entry((direction, protocol)).or_default().add(counters);
+            tables.by_protocol.add(direction, protocol, counters);
+            overflow.add(counters);
         }
+    }
+
+    /// Lets flows and hosts leave at `now`, as [`Held::sweep`] does; those of `kept_flows` and `kept_hosts` stay. Gives
+    /// the positions that were given up.
+    pub fn sweep(
+        &mut self,
+        now: Timestamp,
+        idle_timeout: Option<Duration>,
+        kept_flows: &BTreeSet<u32>,
+        kept_hosts: &BTreeSet<u32>,
+    ) -> (Vec<u32>, Vec<u32>) {
+        let flows = self.tables.flows.sweep(now, idle_timeout, |position| !kept_flows.contains(&position));
+        let hosts = self.tables.hosts.sweep(now, idle_timeout, |position| !kept_hosts.contains(&position));
+        if !flows.is_empty() || !hosts.is_empty() {
+            let (gone_flows, gone_hosts): (BTreeSet<u32>, BTreeSet<u32>) =
+                (flows.iter().copied().collect(), hosts.iter().copied().collect());
+            // Who found no room may find some now.
+            let is_stale = |place: Place| {
+                place.flow().is_none_or(|flow| gone_flows.contains(&flow))
+                    || place.host().is_none_or(|host| gone_hosts.contains(&host))
+            };
+            self.v4.forget_places(is_stale);
+            self.v6.forget_places(is_stale);
+        }
+        (flows, hosts)
+    }
+
+    /// Whether a table is so full that a sweep should make room.
+    #[must_use]
+    pub fn is_nearly_full(&self) -> bool {
+        self.tables.flows.is_nearly_full() || self.tables.hosts.is_nearly_full()
+    }
+
+    /// What makes a flow here.
+    #[must_use]
+    pub fn flow_keying(&self) -> FlowKeying {
+        self.flow_keying
+    }
+
+    /// The flows that are held.
+    #[must_use]
+    pub fn flows(&self) -> &Held<FlowKey> {
+        &self.tables.flows
+    }
+
+    /// The hosts that are held.
+    #[must_use]
+    pub fn hosts(&self) -> &Held<HostKey> {
+        &self.tables.hosts
+    }
+
+    /// Flows and hosts, to mark those that are shown.
+    pub(super) fn tables_mut(&mut self) -> (&mut Held<FlowKey>, &mut Held<HostKey>) {
+        (&mut self.tables.flows, &mut self.tables.hosts)
+    }
+
+    /// All packets and bytes by direction and protocol.
+    #[must_use]
+    pub fn by_protocol(&self) -> BTreeMap<(Direction, Protocol), Counters> {
+        self.tables.by_protocol.to_map()
+    }
+
+    /// Sums over all frames.
+    #[must_use]
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// The sources of frames.
+    #[must_use]
+    pub fn interfaces(&self) -> &[Interface] {
+        &self.interfaces
+    }
+
+    /// Ticks at which a capture thread found no empty interval.
+    #[must_use]
+    pub fn handover_delays(&self) -> u64 {
+        self.handover_delays
+    }
+
+    /// What found no room in an interval.
+    #[must_use]
+    pub fn overflow(&self) -> Counters {
+        self.overflow
     }
 
     /// Frames counted and frames left out as copies, of all sources together.
@@ -106,40 +221,31 @@ impl Ledger {
         (self.totals.frames, self.totals.copies)
     }
 
-    /// The accounts as they stand.
+    /// The memory that the conversations take, in bytes.
     #[must_use]
-    pub fn snapshot(&self) -> Snapshot {
-        Snapshot {
-            flow_keying: self.flow_keying,
-            max_flows: self.flows.limit,
-            flows: self.flows.rows().collect(),
-            other: self.other.clone(),
-            totals: self.totals.clone(),
-            interfaces: self.interfaces.clone(),
-            handover_delays: self.handover_delays,
-        }
+    pub fn conversation_memory_bytes(&self) -> usize {
+        self.v4.memory_bytes() + self.v6.memory_bytes()
     }
 }
 
-/// The part of the ledger that rows are merged into.
-struct Accounts<'a> {
-    flow_keying: FlowKeying,
-    flows: &'a mut Flows,
-    other: &'a mut BTreeMap<(Direction, Protocol), Counters>,
-}
-
-impl Accounts<'_> {
-    /// Adds rows to their flows; gives their sums by direction.
+impl Tables {
+    /// Adds rows to their flows and hosts; gives their sums by direction.
     fn merge_rows<A: Address>(
         &mut self,
+        keying: FlowKeying,
         conversations: &mut Conversations<A>,
         rows: &[Row<A>],
     ) -> [Counters; Direction::ALL.len()] {
         let mut sums = [Counters::default(); Direction::ALL.len()];
         for row in rows {
             let conversation = conversations.find_or_insert(&row.key, || {
-                request_way(&row.key, row.opener, row.ways[row.opener as usize].first_flags)
+                let first_flags = row.ways[row.opener as usize].first_flags;
+                (request_way(&row.key, row.opener, first_flags), row.up_direction)
             });
+            if conversation.up_direction != row.up_direction {
+                conversation.up_direction = row.up_direction;
+                conversation.places = [Place::UNKNOWN; 2];
+            }
             for way in Way::BOTH {
                 let counted = &row.ways[way as usize];
                 if counted.packets == 0 {
@@ -148,85 +254,49 @@ impl Accounts<'_> {
                 let direction = row.direction(way);
                 let counters = Counters { packets: u64::from(counted.packets), bytes: counted.bytes };
                 sums[direction as usize].add(counters);
-                let at = &mut conversation.flows[way as usize];
-                if *at == FlowAt::UNKNOWN {
-                    *at = self.find_flow(row, way, conversation.request_way, direction);
+                self.by_protocol.add(direction, row.key.protocol(), counters);
+                let place = &mut conversation.places[way as usize];
+                if *place == Place::UNKNOWN {
+                    *place = self.find_place(keying, row, way, conversation.request_way);
                 }
-                match at.position() {
-                    Some(position) => self.flows.counters[position].add(counters),
-                    None => self.other.entry((direction, row.key.protocol())).or_default().add(counters),
+                if let Some(flow) = place.flow() {
+                    self.flows.add(flow, counters, counted.last);
+                }
+                if let Some(host) = place.host() {
+                    self.hosts.add(host, counters, counted.last);
                 }
             }
         }
         sums
     }
 
-    /// The flow of the packets of `row` that go `way`; a new one if there is none and there is room.
-    fn find_flow<A: Address>(&mut self, row: &Row<A>, way: Way, request_way: Way, direction: Direction) -> FlowAt {
+    /// Where the packets of `row` that go `way` count.
+    fn find_place<A: Address>(&mut self, keying: FlowKeying, row: &Row<A>, way: Way, request_way: Way) -> Place {
+        let direction = row.direction(way);
         let (source, destination) = row.key.endpoints(way);
-        let protocol = row.key.protocol();
-        let has_ports = source.port != 0 || destination.port != 0;
-        let (port, reply) = match self.flow_keying {
-            FlowKeying::Service if has_ports && way != request_way => (source.port, true),
-            FlowKeying::Service | FlowKeying::DestinationPort => (destination.port, false),
-            FlowKeying::Pair => (0, false),
-        };
+        let (port, reply) = port_and_reply(keying, source, destination, way == request_way);
         let (source, destination): (IpAddr, IpAddr) = (source.address.into(), destination.address.into());
-        let key = FlowKey { source, destination, protocol, port, reply };
-        self.flows.find_or_insert(key, direction, row.ways[way as usize].first)
+        let protocol = row.key.protocol();
+        let first_seen = row.ways[way as usize].first;
+        let key = FlowKey { source, destination, protocol, port, reply, direction };
+        Place::new(
+            self.flows.find_or_insert(key, first_seen),
+            self.hosts.find_or_insert(HostKey::of(source, destination, direction), first_seen),
+        )
     }
 }
 
-/// The flows that have a row, at most a given number. Counters stand apart from what rarely changes, so that adding to
-/// them touches little memory.
-#[derive(Debug)]
-struct Flows {
-    limit: usize,
-    state: FixedState,
-    index: HashTable<u32>,
-    keys: Vec<FlowHead>,
-    counters: Vec<Counters>,
-}
-
-/// What does not change of a flow.
-#[derive(Debug, Clone, Copy)]
-struct FlowHead {
-    key: FlowKey,
-    direction: Direction,
-    first_seen: Timestamp,
-}
-
-impl Flows {
-    fn new(limit: usize, state: FixedState) -> Self {
-        Self { limit, state, index: HashTable::new(), keys: Vec::new(), counters: Vec::new() }
-    }
-
-    fn find_or_insert(&mut self, key: FlowKey, direction: Direction, first_seen: Timestamp) -> FlowAt {
-        let hash = self.state.hash_one(key);
-        let Self { index, keys, .. } = self;
-        if let Some(&at) = index.find(hash, |&at| keys[at as usize].key == key) {
-            // Rows come in the order of their conversations' first packets, whichever way those went.
-            let first = &mut keys[at as usize].first_seen;
-            *first = first_seen.min(*first);
-            return FlowAt::row(at);
-        }
-        if keys.len() >= self.limit {
-            return FlowAt::OTHER;
-        }
-        let at = keys.len() as u32;
-        index.insert_unique(hash, at, |&at| self.state.hash_one(keys[at as usize].key));
-        keys.push(FlowHead { key, direction, first_seen });
-        self.counters.push(Counters::default());
-        FlowAt::row(at)
-    }
-
-    fn rows(&self) -> impl Iterator<Item = Flow> + '_ {
-        self.keys.iter().zip(&self.counters).map(|(head, &counters)| Flow {
-            key: head.key,
-            direction: head.direction,
-            first_seen: head.first_seen,
-            counters,
-        })
+fn port_and_reply<A>(
+    keying: FlowKeying,
+    source: Endpoint<A>,
+    destination: Endpoint<A>,
+    is_request: bool,
+) -> (u16, bool) {
+    let has_ports = source.port != 0 || destination.port != 0;
+    match keying {
+        FlowKeying::Service if has_ports && !is_request => (source.port, true),
+        FlowKeying::Service | FlowKeying::DestinationPort => (destination.port, false),
+        FlowKeying::Pair => (0, false),
     }
 }
 

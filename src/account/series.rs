@@ -12,9 +12,8 @@
 //! All that no row counts is *other*. So at every snapshot rows + other + retired = total, and nothing ever falls.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::Hash;
 
-use super::flow::Counters;
+use super::flow::{Counters, SeriesKey};
 use super::held::{Entry, Held};
 use super::scrapes::Delivery;
 use crate::packet::Timestamp;
@@ -27,15 +26,6 @@ const NEVER: u64 = u64::MAX;
 
 /// How many times heavier than a row an entry must be to take its place.
 const HYSTERESIS: u64 = 2;
-
-/// What rows are made of: a key that belongs to one of few groups, each of which has its own *other* and *retired*.
-pub trait SeriesKey: Copy + Ord + Hash {
-    /// What *other* and *retired* are told apart by.
-    type Group: Copy + Ord;
-
-    /// The group of this key.
-    fn group(&self) -> Self::Group;
-}
 
 /// A row at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,23 +5,59 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::flow::{Counters, FlowKey, FlowKeying};
+use super::flow::{Counters, FlowKey, FlowKeying, HostKey, SeriesKey};
+use super::held::Eviction;
 use super::interval::FrameCounters;
 use crate::decode::NotIp;
 use crate::locality::Direction;
-use crate::packet::{IpVersion, Protocol, Timestamp};
+use crate::packet::{IpVersion, Timestamp};
 
-/// One flow.
+/// A flow or a host that is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Flow {
+pub struct ShownRow<K> {
     /// What it is known by.
-    pub key: FlowKey,
-    /// Where its packets go; as it was classified when its row was made.
-    pub direction: Direction,
+    pub key: K,
     /// When its first packet was captured.
     pub first_seen: Timestamp,
-    /// What it carried since the start.
-    pub counters: Counters,
+    /// What it carried since it is held.
+    pub lifetime: Counters,
+    /// What its row counts; the lifetime where values are plain.
+    pub value: Counters,
+}
+
+/// The rows of one table, and what is in none of them. Rows + other + retired = total.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown<K: SeriesKey> {
+    /// The rows.
+    pub rows: Vec<ShownRow<K>>,
+    /// What no row counts.
+    pub other: BTreeMap<K::Group, Counters>,
+    /// What rows that went had counted.
+    pub retired: BTreeMap<K::Group, Counters>,
+    /// The table's limits and how they are met.
+    pub figures: Figures,
+    /// Values are what was counted since the start, and nothing ever was retired: a file's accounts.
+    pub is_plain: bool,
+}
+
+impl<K: SeriesKey> Default for Shown<K> {
+    fn default() -> Self {
+        let (other, retired) = (BTreeMap::new(), BTreeMap::new());
+        Self { rows: Vec::new(), other, retired, figures: Figures::default(), is_plain: false }
+    }
+}
+
+/// The limits of a table and how they are met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Figures {
+    /// How many are held.
+    pub held: usize,
+    /// How many may be held.
+    pub limit: usize,
+    /// How many may be shown.
+    pub row_limit: usize,
+    /// How many left, in the order of [`Eviction::ALL`].
+    pub evicted: [u64; Eviction::ALL.len()],
 }
 
 /// Sums over all frames since the start.
@@ -44,6 +80,13 @@ impl Totals {
         let mut sum = Counters::default();
         self.traffic[direction as usize].iter().for_each(|&counters| sum.add(counters));
         sum
+    }
+
+    /// The IP packets and bytes of each direction that there were any of.
+    #[must_use]
+    pub fn by_direction(&self) -> BTreeMap<Direction, Counters> {
+        let sums = Direction::ALL.map(|direction| (direction, self.direction(direction)));
+        sums.into_iter().filter(|(_, counters)| !counters.is_empty()).collect()
     }
 
     /// All IP packets and bytes.
@@ -88,20 +131,24 @@ pub struct Capture {
 /// Everything at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
+    /// Its number among those that were published, from 1; 0 where none are.
+    pub number: u64,
     /// What makes a flow here.
     pub flow_keying: FlowKeying,
-    /// The number of flows that may have a row.
-    pub max_flows: usize,
-    /// The flows that have a row, in the order in which they were first seen.
-    pub flows: Vec<Flow>,
-    /// What flows without a row carried.
-    pub other: BTreeMap<(Direction, Protocol), Counters>,
+    /// The flows that are shown.
+    pub flows: Shown<FlowKey>,
+    /// The hosts that are shown.
+    pub hosts: Shown<HostKey>,
     /// Sums since the start.
     pub totals: Totals,
     /// One entry a source of frames.
     pub interfaces: Vec<Interface>,
     /// Ticks at which a capture thread found no empty interval.
     pub handover_delays: u64,
+    /// What found no room in an interval.
+    pub overflow: Counters,
+    /// What takes memory, and how much, in bytes.
+    pub memory: Vec<(&'static str, u64)>,
 }
 
 /// The latest snapshot, for readers that must never hold the accountant up.

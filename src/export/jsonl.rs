@@ -4,8 +4,9 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use crate::account::flow::FlowKey;
 use crate::account::flow::FlowKeying;
-use crate::account::snapshot::{Flow, Snapshot};
+use crate::account::snapshot::{ShownRow, Snapshot};
 use crate::locality::Direction;
 
 #[derive(Serialize)]
@@ -47,12 +48,12 @@ struct TotalsLine {
 /// # Errors
 /// When `out` cannot be written.
 pub fn write<W: Write>(snapshot: &Snapshot, mut out: W) -> io::Result<()> {
-    let mut flows: Vec<&Flow> = snapshot.flows.iter().collect();
+    let mut flows: Vec<&ShownRow<FlowKey>> = snapshot.flows.rows.iter().collect();
     flows.sort_unstable_by_key(|flow| flow.key);
     for flow in flows {
         write_line(&mut out, &flow_line(snapshot.flow_keying, flow))?;
     }
-    for (&(direction, protocol), counters) in &snapshot.other {
+    for (&(direction, protocol), counters) in &snapshot.flows.other {
         let line = OtherLine {
             src: "other",
             dst: "other",
@@ -75,7 +76,7 @@ pub fn write<W: Write>(snapshot: &Snapshot, mut out: W) -> io::Result<()> {
     out.flush()
 }
 
-fn flow_line(keying: FlowKeying, flow: &Flow) -> FlowLine {
+fn flow_line(keying: FlowKeying, flow: &ShownRow<FlowKey>) -> FlowLine {
     let service = keying == FlowKeying::Service;
     FlowLine {
         src: flow.key.source,
@@ -84,8 +85,8 @@ fn flow_line(keying: FlowKeying, flow: &Flow) -> FlowLine {
         dst_port: (keying == FlowKeying::DestinationPort).then_some(flow.key.port),
         port: service.then_some(flow.key.port),
         reply: service.then_some(flow.key.reply),
-        packets: flow.counters.packets,
-        bytes: flow.counters.bytes,
+        packets: flow.lifetime.packets,
+        bytes: flow.lifetime.bytes,
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod family;
 pub mod jsonl;
 pub mod process;
+mod rows;
 mod seed;
 pub mod table;
 pub mod text;
@@ -46,6 +47,7 @@ pub fn write_text<W: Write>(
     if config.seed_families {
         seed::write(snapshot, &mut writer)?;
     }
+    rows::write(snapshot, &mut writer)?;
     traffic::write(snapshot, &mut writer)?;
     if let Some(program) = program {
         program.write(&mut writer)?;

@@ -16,7 +16,7 @@ use crate::services::service_name;
 pub(super) fn write<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -> io::Result<()> {
     writer.family(&family::HOSTS_SRC_DST)?;
     let mut dates = Dates::default();
-    for flow in &snapshot.flows {
+    for flow in &snapshot.flows.rows {
         let first_seen = dates.format(flow.first_seen);
         writer
             .sample(family::HOSTS_SRC_DST.name)
@@ -24,9 +24,12 @@ pub(super) fn write<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -
             .label_with("dstPort", |buffer| push_port(buffer, &flow.key))
             .label("firstSeen", first_seen)
             .label_with("port", |buffer| push_port(buffer, &flow.key))
-            .value(flow.counters.bytes)?;
+            .value(flow.lifetime.bytes)?;
     }
-    write_other(snapshot, writer)?;
+    // Live it is left out: a flow that is shown would make it fall.
+    if snapshot.flows.is_plain {
+        write_other(snapshot, writer)?;
+    }
     for (family, direction) in
         [(family::TOTAL_INCOMING, Direction::Incoming), (family::TOTAL_OUTGOING, Direction::Outgoing)]
     {
@@ -39,7 +42,7 @@ pub(super) fn write<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -
 /// What flows without a row carried, a sample a protocol.
 fn write_other<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -> io::Result<()> {
     let mut by_protocol = std::collections::BTreeMap::<Protocol, Counters>::new();
-    for (&(_, protocol), &counters) in &snapshot.other {
+    for (&(_, protocol), &counters) in &snapshot.flows.other {
         by_protocol.entry(protocol).or_default().add(counters);
     }
     for (protocol, counters) in by_protocol {
@@ -108,25 +111,29 @@ impl Dates {
 mod tests {
     use super::*;
     use crate::account::flow::FlowKeying;
-    use crate::account::snapshot::Flow;
+    use crate::account::snapshot::{Shown, ShownRow};
 
-    fn flow(source: &str, destination: &str, protocol: Protocol, port: u16, reply: bool, bytes: u64) -> Flow {
-        let key = FlowKey {
-            source: source.parse().unwrap(),
-            destination: destination.parse().unwrap(),
-            protocol,
-            port,
-            reply,
-        };
+    fn flow(
+        source: &str,
+        destination: &str,
+        protocol: Protocol,
+        port: u16,
+        reply: bool,
+        bytes: u64,
+    ) -> ShownRow<FlowKey> {
+        let (source, destination) = (source.parse().unwrap(), destination.parse().unwrap());
+        let key = FlowKey { source, destination, protocol, port, reply, direction: Direction::Outgoing };
         let first_seen = Timestamp::from_nanoseconds(1_615_987_918_999_999_999);
-        Flow { key, direction: Direction::Outgoing, first_seen, counters: Counters { packets: 1, bytes } }
+        let counters = Counters { packets: 1, bytes };
+        ShownRow { key, first_seen, lifetime: counters, value: counters }
     }
 
-    fn written(flows: Vec<Flow>) -> String {
+    fn written(rows: Vec<ShownRow<FlowKey>>) -> String {
+        let flows = Shown { rows, is_plain: true, ..Shown::default() };
         let mut snapshot = Snapshot { flow_keying: FlowKeying::Service, flows, ..Snapshot::default() };
         let other = Counters { packets: 1, bytes: 10 };
-        snapshot.other.insert((Direction::Outgoing, Protocol::TCP), other);
-        snapshot.other.insert((Direction::Incoming, Protocol::TCP), other);
+        snapshot.flows.other.insert((Direction::Outgoing, Protocol::TCP), other);
+        snapshot.flows.other.insert((Direction::Incoming, Protocol::TCP), other);
         snapshot.totals.traffic[Direction::Incoming as usize][1].bytes = 42;
         let mut out = Vec::new();
         let mut writer = TextWriter::new(&mut out);

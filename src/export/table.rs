@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use super::words::push_protocol;
-use crate::account::flow::Counters;
-use crate::account::snapshot::{Flow, Snapshot};
+use crate::account::flow::{Counters, FlowKey};
+use crate::account::snapshot::{ShownRow, Snapshot};
 use crate::decode::NotIp;
 use crate::locality::Direction;
 use crate::packet::Protocol;
@@ -34,9 +34,9 @@ type Line = [String; HEADS.len()];
 /// # Errors
 /// When `out` cannot be written.
 pub fn write<W: Write>(snapshot: &Snapshot, mut out: W) -> io::Result<()> {
-    let mut flows: Vec<&Flow> = snapshot.flows.iter().collect();
-    flows.sort_unstable_by_key(|flow| (std::cmp::Reverse(flow.counters.bytes), flow.key));
-    let others = snapshot.other.iter().map(|(&(direction, protocol), &counters)| {
+    let mut flows: Vec<&ShownRow<FlowKey>> = snapshot.flows.rows.iter().collect();
+    flows.sort_unstable_by_key(|flow| (std::cmp::Reverse(flow.lifetime.bytes), flow.key));
+    let others = snapshot.flows.other.iter().map(|(&(direction, protocol), &counters)| {
         line(["other"; 2].map(str::to_owned), protocol, "", direction, counters)
     });
     let lines: Vec<Line> = flows.into_iter().map(flow_line).chain(others).collect();
@@ -48,7 +48,7 @@ pub fn write<W: Write>(snapshot: &Snapshot, mut out: W) -> io::Result<()> {
     out.flush()
 }
 
-fn flow_line(flow: &Flow) -> Line {
+fn flow_line(flow: &ShownRow<FlowKey>) -> Line {
     let port = match (flow.key.port, service_name(flow.key.protocol, flow.key.port)) {
         (0, _) => String::new(),
         (port, None) => port.to_string(),
@@ -56,7 +56,7 @@ fn flow_line(flow: &Flow) -> Line {
     };
     let port = if flow.key.reply { format!("reply {port}") } else { port };
     let ends = [flow.key.source.to_string(), flow.key.destination.to_string()];
-    line(ends, flow.key.protocol, port.trim_end(), flow.direction, flow.counters)
+    line(ends, flow.key.protocol, port.trim_end(), flow.key.direction, flow.lifetime)
 }
 
 fn line(ends: [String; 2], protocol: Protocol, port: &str, direction: Direction, counters: Counters) -> Line {
@@ -91,7 +91,7 @@ fn write_sums<W: Write>(snapshot: &Snapshot, out: &mut W) -> io::Result<()> {
     let ip = totals.ip();
     writeln!(out)?;
     writeln!(out, "frames    {} ({} bytes on the wire)", totals.frames.frames, totals.frames.bytes)?;
-    writeln!(out, "ip        {} packets, {} bytes, {} flows", ip.packets, ip.bytes, snapshot.flows.len())?;
+    writeln!(out, "ip        {} packets, {} bytes, {} flows", ip.packets, ip.bytes, snapshot.flows.figures.held)?;
     for direction in Direction::ALL {
         let sum = totals.direction(direction);
         writeln!(out, "{:<8}  {} packets, {} bytes", direction.label(), sum.packets, sum.bytes)?;

@@ -13,8 +13,6 @@ use crate::packet::IpVersion;
 pub(super) fn write<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -> io::Result<()> {
     write_traffic(snapshot, writer, &family::TRAFFIC_BYTES, |counters| counters.bytes)?;
     write_traffic(snapshot, writer, &family::TRAFFIC_PACKETS, |counters| counters.packets)?;
-    write_single(writer, &family::FLOWS, snapshot.flows.len() as u64)?;
-    write_single(writer, &family::FLOWS_LIMIT, snapshot.max_flows as u64)?;
     writer.family(&family::UNDECODED_PACKETS)?;
     for reason in NotIp::ALL {
         let frames = snapshot.totals.not_ip[reason as usize];
@@ -24,7 +22,13 @@ pub(super) fn write<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -
     write_interfaces(snapshot, writer, &family::INTERFACE_FRAME_BYTES, |interface| interface.frames.bytes)?;
     write_single(writer, &family::DUPLICATE_FRAMES, snapshot.totals.copies.frames)?;
     write_captures(snapshot, writer)?;
-    write_single(writer, &family::HANDOVER_DELAYS, snapshot.handover_delays)
+    write_single(writer, &family::OVERFLOW_PACKETS, snapshot.overflow.packets)?;
+    write_single(writer, &family::HANDOVER_DELAYS, snapshot.handover_delays)?;
+    writer.family(&family::MEMORY)?;
+    for &(part, bytes) in &snapshot.memory {
+        writer.sample(family::MEMORY.name).label("part", part).value(bytes)?;
+    }
+    Ok(())
 }
 
 fn write_single<W: Write>(writer: &mut TextWriter<W>, family: &Family, value: u64) -> io::Result<()> {

@@ -2,16 +2,23 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::handover::Handed;
 use super::orders::Orders;
+use crate::account::book::Book;
 use crate::account::ledger::Ledger;
+use crate::account::scrapes::{ScrapeReport, Scrapes};
 use crate::account::snapshot::{Published, Snapshot};
+use crate::packet::Timestamp;
 
 /// The only writer of the ledger.
 pub(super) struct Accountant {
     pub ledger: Ledger,
+    pub book: Book,
+    pub scrapes: Scrapes,
+    /// What http tells of scrapes.
+    pub scraped: Receiver<ScrapeReport>,
     pub handed: Receiver<Handed>,
     pub orders: Arc<Orders>,
     pub published: Arc<Published>,
@@ -25,7 +32,7 @@ impl Accountant {
         loop {
             let now = Instant::now();
             if now >= next_refresh {
-                self.published.publish(self.ledger.snapshot());
+                self.publish();
                 next_refresh = now + self.refresh;
             }
             match self.handed.recv_timeout(next_refresh.saturating_duration_since(now)) {
@@ -34,9 +41,17 @@ impl Accountant {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        let accounts = self.ledger.snapshot();
-        self.published.publish(accounts.clone());
-        accounts
+        self.publish()
+    }
+
+    fn publish(&mut self) -> Snapshot {
+        let now = Timestamp::from(SystemTime::now());
+        while let Ok(report) = self.scraped.try_recv() {
+            self.scrapes.record(report, now);
+        }
+        let snapshot = self.book.next(&mut self.ledger, self.scrapes.delivery(now), now);
+        self.published.publish(snapshot.clone());
+        snapshot
     }
 
     fn take_in(&mut self, handed: Handed) {

@@ -1,0 +1,137 @@
+//! Ledger → [`Snapshot`]s: live as Prometheus must see it, or plain.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Config;
+use super::flow::{Counters, FlowKey, HostKey, SeriesKey};
+use super::held::{Entry, Held};
+use super::ledger::Ledger;
+use super::scrapes::Delivery;
+use super::series::Series;
+use super::snapshot::{Figures, Shown, ShownRow, Snapshot};
+use crate::packet::Timestamp;
+
+/// Which flows and hosts are shown, from one snapshot to the next.
+#[derive(Debug)]
+pub struct Book {
+    flows: Series<FlowKey>,
+    hosts: Series<HostKey>,
+    idle_timeout: Duration,
+    number: u64,
+}
+
+impl Book {
+    /// Nothing is shown yet.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        Self {
+            flows: Series::new(config.max_series),
+            hosts: Series::new(config.max_host_series),
+            idle_timeout: config.idle_timeout,
+            number: 0,
+        }
+    }
+
+    /// The next snapshot, at `now`, after snapshots have come as far as `delivery` says. Lets go what rests.
+    pub fn next(&mut self, ledger: &mut Ledger, delivery: Delivery, now: Timestamp) -> Snapshot {
+        self.number += 1;
+        let kept = (self.flows.untenured(), self.hosts.untenured());
+        let (flows, hosts) = ledger.sweep(now, Some(self.idle_timeout), &kept.0, &kept.1);
+        self.flows.let_go(&flows, ledger.flows(), self.number);
+        self.hosts.let_go(&hosts, ledger.hosts(), self.number);
+        let (held_flows, held_hosts) = ledger.tables_mut();
+        self.flows.advance(held_flows, delivery, self.number);
+        self.hosts.advance(held_hosts, delivery, self.number);
+        self.snapshot(ledger)
+    }
+
+    /// What is shown now.
+    fn snapshot(&self, ledger: &Ledger) -> Snapshot {
+        let hosts_total = ledger.totals().by_direction();
+        Snapshot {
+            number: self.number,
+            flows: shown(&self.flows, ledger.flows(), &ledger.by_protocol()),
+            hosts: shown(&self.hosts, ledger.hosts(), &hosts_total),
+            memory: memory(ledger, self.flows.memory_bytes() + self.hosts.memory_bytes()),
+            ..common(ledger)
+        }
+    }
+}
+
+fn shown<K: SeriesKey>(series: &Series<K>, held: &Held<K>, totals: &BTreeMap<K::Group, Counters>) -> Shown<K> {
+    Shown {
+        rows: series
+            .rows(held)
+            .map(|row| ShownRow { key: row.key, first_seen: row.first_seen, lifetime: row.lifetime, value: row.value })
+            .collect(),
+        other: series.other(held, totals),
+        retired: series.retired().clone(),
+        figures: figures(held, series.limit()),
+        is_plain: false,
+    }
+}
+
+/// The accounts as they stand, with plain values: the heaviest `max_rows` flows and hosts at most, the rest as *other*.
+#[must_use]
+pub fn plain(ledger: &Ledger, max_rows: usize, max_host_rows: usize) -> Snapshot {
+    Snapshot {
+        flows: plain_rows(ledger.flows(), max_rows, ledger.by_protocol()),
+        hosts: plain_rows(ledger.hosts(), max_host_rows, ledger.totals().by_direction()),
+        memory: memory(ledger, 0),
+        ..common(ledger)
+    }
+}
+
+fn plain_rows<K: SeriesKey>(held: &Held<K>, max_rows: usize, mut other: BTreeMap<K::Group, Counters>) -> Shown<K> {
+    let weight = |entry: &Entry<K>| (std::cmp::Reverse(entry.counters.bytes), entry.key);
+    let mut entries: Vec<Entry<K>> = held.entries().collect();
+    if entries.len() > max_rows {
+        entries.select_nth_unstable_by_key(max_rows, weight);
+        entries.truncate(max_rows);
+    }
+    for entry in &entries {
+        if let Some(rest) = other.get_mut(&entry.key.group()) {
+            *rest = rest.less(entry.counters);
+        }
+    }
+    other.retain(|_, counters| !counters.is_empty());
+    let row = |entry: Entry<K>| ShownRow {
+        key: entry.key,
+        first_seen: entry.first_seen,
+        lifetime: entry.counters,
+        value: entry.counters,
+    };
+    Shown {
+        rows: entries.into_iter().map(row).collect(),
+        other,
+        retired: BTreeMap::new(),
+        figures: figures(held, max_rows),
+        is_plain: true,
+    }
+}
+
+fn figures<K: SeriesKey>(held: &Held<K>, max_rows: usize) -> Figures {
+    Figures { held: held.len(), limit: held.limit(), row_limit: max_rows, evicted: held.evicted() }
+}
+
+fn common(ledger: &Ledger) -> Snapshot {
+    Snapshot {
+        flow_keying: ledger.flow_keying(),
+        totals: ledger.totals().clone(),
+        interfaces: ledger.interfaces().to_vec(),
+        handover_delays: ledger.handover_delays(),
+        overflow: ledger.overflow(),
+        ..Snapshot::default()
+    }
+}
+
+fn memory(ledger: &Ledger, series: usize) -> Vec<(&'static str, u64)> {
+    let parts = [
+        ("flows", ledger.flows().memory_bytes()),
+        ("hosts", ledger.hosts().memory_bytes()),
+        ("conversations", ledger.conversation_memory_bytes()),
+        ("series", series),
+    ];
+    parts.map(|(part, bytes)| (part, bytes as u64)).to_vec()
+}
