@@ -14,7 +14,7 @@ use common::exposition::{self, Family, family, parse, sum};
 use common::golden::{is_golden, is_in_readme};
 use common::{client, mix};
 use trafficmonitor::cli::reference;
-use trafficmonitor::export::family::{ALL, BUILD_INFO};
+use trafficmonitor::export::family::{ALL, BUILD_INFO, QUEUE_DROPPED};
 use trafficmonitor::export::process::SelfMetrics;
 use trafficmonitor::export::text::TextWriter;
 
@@ -77,7 +77,7 @@ fn which_flows_have_a_row_does_not_depend_on_chance() {
 #[test]
 fn every_family_is_introduced_in_order_with_its_help_type_and_labels() {
     let written = exposition(&[]);
-    let declared: Vec<_> = ALL.iter().filter(|family| **family != BUILD_INFO).collect();
+    let declared: Vec<_> = ALL.iter().filter(|family| ![BUILD_INFO, QUEUE_DROPPED].contains(*family)).collect();
     let names: Vec<&str> = written.iter().map(|family| family.name.as_str()).collect();
     assert_eq!(names, declared.iter().map(|family| family.name).collect::<Vec<_>>());
     for (written, declared) in written.iter().zip(declared) {

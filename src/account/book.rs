@@ -78,7 +78,6 @@ pub fn plain(ledger: &Ledger, max_rows: usize, max_host_rows: usize) -> Snapshot
     Snapshot {
         flows: plain_rows(ledger.flows(), max_rows, ledger.by_protocol()),
         hosts: plain_rows(ledger.hosts(), max_host_rows, ledger.totals().by_direction()),
-        memory: memory(ledger, 0),
         ..common(ledger)
     }
 }

@@ -57,7 +57,7 @@ impl ByProtocol {
     }
 
     fn to_map(&self) -> BTreeMap<(Direction, Protocol), Counters> {
-        let counted = self.0.iter().zip(0_u8..).flat_map(|(by_direction, protocol)| {
+        let counted = self.0.iter().zip(0..=u8::MAX).flat_map(|(by_direction, protocol)| {
             Direction::ALL.map(|direction| ((direction, Protocol(protocol)), by_direction[direction as usize]))
         });
         counted.filter(|(_, counters)| !counters.is_empty()).collect()

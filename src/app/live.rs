@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -12,11 +13,13 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::{DONE, FAILED, random_seed, say, self_metrics};
+use crate::account::book::Book;
 use crate::account::ledger::Ledger;
+use crate::account::scrapes::ScrapeReport;
 use crate::account::snapshot::{Published, Snapshot};
 use crate::capture::file_name;
 use crate::config::Config;
-use crate::http::{Listeners, Server, Site};
+use crate::http::{Listeners, Reports, Server, Site, WAITING_REPORTS};
 use crate::pipeline::supervisor::{self, Setup};
 use crate::{capture, cli, pipeline};
 
@@ -32,7 +35,9 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let listeners = Listeners::bind(&config.http)?;
     let published = Arc::new(Published::default());
     let version = format!("{} ({})", env!("CARGO_PKG_VERSION"), env!("TRAFFICMONITOR_COMMIT"));
-    let site = Arc::new(Site::new(Arc::clone(&published), config.export.clone(), self_metrics()?, version));
+    let (scrapes, scraped) = sync_channel(WAITING_REPORTS);
+    let reports = config.source.is_none().then(|| Reports::to(scrapes));
+    let site = Arc::new(Site::new(Arc::clone(&published), config.export.clone(), self_metrics()?, version, reports));
     let runtime = Builder::new_multi_thread().worker_threads(ANSWERING_THREADS).enable_all().build()?;
     let stop = Stop::on_signal(&runtime)?;
     let addresses = listeners.addresses();
@@ -46,7 +51,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     }
     match &config.source {
         Some(file) => read_file(file, &config, &published, &site, &stop, &runtime)?,
-        None => capture_interfaces(config, published, site, &stop, &runtime)?,
+        None => capture_interfaces(config, scraped, published, site, &stop, &runtime)?,
     }
     runtime.block_on(serving)?;
     Ok(DONE)
@@ -87,7 +92,9 @@ type Reading = (Snapshot, Result<(), pipeline::Error>);
 /// Reads on a thread of its own: one that waits in libpcap for more of its input hears no signal.
 fn start_reading(file: PathBuf, config: Config, stop: Stop) -> Result<oneshot::Receiver<Reading>, pipeline::Error> {
     let (sender, reading) = oneshot::channel();
-    let read = move || drop(sender.send(super::replay::read(&[file], &config, || stop.is_received())));
+    let read = move || {
+        drop(sender.send(super::replay::read(&[file], &config, config.account.max_series, || stop.is_received())))
+    };
     thread::Builder::new().name("reader".to_owned()).spawn(read).map_err(pipeline::Error::Thread)?;
     Ok(reading)
 }
@@ -103,6 +110,7 @@ async fn read_or_stopped(mut reading: oneshot::Receiver<Reading>, stop: Stop) ->
 /// Captures and serves.
 fn capture_interfaces(
     config: Config,
+    scraped: Receiver<ScrapeReport>,
     published: Arc<Published>,
     site: Arc<Site>,
     stop: &Stop,
@@ -114,6 +122,8 @@ fn capture_interfaces(
         locality: config.locality,
         pipeline: config.pipeline,
         ledger: Ledger::new(&config.account, seed),
+        book: Book::new(&config.account),
+        scraped,
         published,
         seed,
     };

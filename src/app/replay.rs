@@ -8,6 +8,7 @@ use std::sync::Arc;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{DONE, random_seed, say_error};
+use crate::account::book::plain;
 use crate::account::ledger::Ledger;
 use crate::account::snapshot::Snapshot;
 use crate::cli::{Output, Replay};
@@ -20,17 +21,26 @@ use crate::pipeline;
 pub(super) fn run(replay: Replay) -> anyhow::Result<u8> {
     super::log::start(replay.config.log);
     replay.config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
-    let (accounts, outcome) = read(&replay.files, &replay.config, || false);
+    let (accounts, outcome) = read(&replay.files, &replay.config, max_rows(&replay), || false);
     if outcome.is_ok() || accounts.totals.frames.frames > 0 {
         write(&replay, &accounts)?;
     }
     Ok(outcome.err().map_or(DONE, |error| say_error(&error.into())))
 }
 
-/// The accounts of `files`, and whether all could be read. Breaks off once `is_stopping` says so.
+/// Prometheus is shown a part of the flows that are held, people and scripts all.
+fn max_rows(replay: &Replay) -> usize {
+    match replay.output {
+        Output::Table | Output::JsonLines => replay.config.account.max_flows,
+        Output::Prometheus | Output::None => replay.config.account.max_series,
+    }
+}
+
+/// The accounts of `files` with at most `max_rows` flows, and whether all could be read. Breaks off once `is_stopping` says so.
 pub(super) fn read(
     files: &[impl AsRef<Path>],
     config: &Config,
+    max_rows: usize,
     is_stopping: impl Fn() -> bool,
 ) -> (Snapshot, Result<(), pipeline::Error>) {
     let seed = random_seed();
@@ -45,7 +55,7 @@ pub(super) fn read(
         })
     });
     bar.finish_and_clear();
-    (replay.into_ledger().snapshot(), outcome)
+    (plain(&replay.into_ledger(), max_rows, config.account.max_host_series), outcome)
 }
 
 /// Captured bytes over the size of the files, which is a little more; hidden where nobody looks.

@@ -6,8 +6,6 @@ use crate::config::{Kind, OptionDefinition, Role};
 /// The reserved options, by the rooms that will take them.
 pub static RESERVED: &[OptionDefinition] = &[
     // Budgets and exposition.
-    reserved("max-series", Kind::Value, Some("TRAFFICMONITOR_MAX_SERIES"), &[]),
-    reserved("idle-timeout", Kind::Value, Some("TRAFFICMONITOR_IDLE_TIMEOUT"), &[]),
     reserved("metrics.created", Kind::Switch, Some("TRAFFICMONITOR_METRICS_CREATED"), &["false"]),
     // Capture threads and other packet sources.
     reserved("capture.workers", Kind::Value, Some("TRAFFICMONITOR_CAPTURE_WORKERS"), &["1"]),

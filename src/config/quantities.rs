@@ -103,6 +103,29 @@ impl Value for ReadTimeout {
     }
 }
 
+/// After how long a rest a flow leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdleTimeout(pub Duration);
+
+/// Shorter than that, flows would leave between two of their packets.
+const SHORTEST_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Longer than that it is none.
+const LONGEST_IDLE_TIMEOUT: Duration = Duration::from_secs(366 * 24 * 3600);
+
+impl Value for IdleTimeout {
+    const EXPECTED: &'static str = "a duration from 1s to 366d, such as 15m";
+    const SCALARS: Scalars = Scalars::Text;
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let fits = |timeout: &Duration| (SHORTEST_IDLE_TIMEOUT..=LONGEST_IDLE_TIMEOUT).contains(timeout);
+        parse_duration(text).filter(fits).map(Self).ok_or_else(expected::<Self>)
+    }
+
+    fn text(&self) -> String {
+        humantime::format_duration(self.0).to_string()
+    }
+}
+
 /// How often a snapshot is published: seconds or a duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refresh(pub Duration);
@@ -138,20 +161,20 @@ fn parse_duration(text: &str) -> Option<Duration> {
     })
 }
 
-/// How many flows are held at once.
+/// How many entries a table holds, or how many of them are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MaxFlows(pub usize);
+pub struct Entries(pub usize);
 
 /// Some gigabytes of rows: more is a mistake in the number.
-const MOST_FLOWS: usize = 1 << 24;
+const MOST_ENTRIES: usize = 1 << 24;
 
-impl Value for MaxFlows {
+impl Value for Entries {
     const EXPECTED: &'static str = "a number from 1 to 16777216";
     const SCALARS: Scalars = Scalars::Number;
 
     fn from_text(text: &str) -> Result<Self, String> {
-        let flows = text.parse().ok().filter(|flows| (1..=MOST_FLOWS).contains(flows));
-        flows.map(Self).ok_or_else(expected::<Self>)
+        let entries = text.parse().ok().filter(|entries| (1..=MOST_ENTRIES).contains(entries));
+        entries.map(Self).ok_or_else(expected::<Self>)
     }
 
     fn text(&self) -> String {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_saphyr::Spanned;
 
 use super::option::{Origin, Text};
-use super::quantities::{MaxFlows, ReadTimeout, Refresh, RingBytes, SnapLength};
+use super::quantities::{Entries, IdleTimeout, ReadTimeout, Refresh, RingBytes, SnapLength};
 use super::value::{List, Node, Value, Written};
 use super::values::InterfaceName;
 use super::{Config, ConfigError, LogFormat, LogLevel};
@@ -162,7 +162,15 @@ section! {
         /// What tells flows apart.
         flow_key: FlowKeying,
         /// Flows held at once.
-        max_flows: MaxFlows,
+        max_flows: Entries,
+        /// Flows shown to Prometheus.
+        max_series: Entries,
+        /// Hosts held at once.
+        max_hosts: Entries,
+        /// Hosts shown to Prometheus.
+        max_host_series: Entries,
+        /// After how long a rest a flow or host leaves.
+        idle_timeout: IdleTimeout,
     }
 }
 
@@ -286,7 +294,11 @@ impl From<&Config> for Settings {
             },
             account: AccountSettings {
                 flow_key: Setting::of(config.account.flow_keying),
-                max_flows: Setting::of(MaxFlows(config.account.max_flows)),
+                max_flows: Setting::of(Entries(config.account.max_flows)),
+                max_series: Setting::of(Entries(config.account.max_series)),
+                max_hosts: Setting::of(Entries(config.account.max_hosts)),
+                max_host_series: Setting::of(Entries(config.account.max_host_series)),
+                idle_timeout: Setting::of(IdleTimeout(config.account.idle_timeout)),
             },
             export: ExportSettings { seed_families: Setting::of(config.export.seed_families) },
             http: HttpSettings { listen: Setting::of(List(config.http.listen.clone())) },

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::quantities::{MaxFlows, ReadTimeout, Refresh, RingBytes, SnapLength};
-use super::settings::{AccountSettings, CaptureSettings, LocalitySettings, LogSettings};
+use super::quantities::{Entries, IdleTimeout, ReadTimeout, Refresh, RingBytes, SnapLength};
+use super::settings::{CaptureSettings, LocalitySettings, LogSettings, Setting};
 use super::value::List;
 use super::values::InterfaceName;
 use super::{Config, ConfigError, Log, Settings};
@@ -27,11 +27,12 @@ impl Settings {
         let notices = self.notices.iter().cloned().chain(self.remarks()).collect();
         let http = http::Config::default();
         let pipeline = pipeline::Config::default();
+        let account = account_config(&self)?;
         Ok(Config {
             source: self.capture.pcap_file.value().cloned(),
             capture: capture_config(self.capture, selection),
             locality: locality_config(self.locality),
-            account: account_config(&self.account),
+            account,
             export: export_config(self.export.seed_families.into_value()),
             http: http::Config {
                 listen: self.http.listen.value().map_or(http.listen, |list| without_repeats(&list.0)),
@@ -143,11 +144,37 @@ fn locality_config(settings: LocalitySettings) -> locality::Config {
     }
 }
 
-fn account_config(settings: &AccountSettings) -> account::Config {
+fn account_config(all: &Settings) -> Result<account::Config, ConfigError> {
+    let settings = &all.account;
     let default = account::Config::default();
-    account::Config {
+    let entries = |setting: &Setting<Entries>, default| setting.value().map_or(default, |&Entries(entries)| entries);
+    let max_flows = entries(&settings.max_flows, default.max_flows);
+    let max_hosts = entries(&settings.max_hosts, default.max_hosts);
+    Ok(account::Config {
         flow_keying: settings.flow_key.value().copied().unwrap_or(default.flow_keying),
-        max_flows: settings.max_flows.value().map_or(default.max_flows, |MaxFlows(flows)| *flows),
+        max_flows,
+        max_series: shown(all, &settings.max_series, default.max_series, max_flows, "flows")?,
+        max_hosts,
+        max_host_series: shown(all, &settings.max_host_series, default.max_host_series, max_hosts, "hosts")?,
+        idle_timeout: settings.idle_timeout.value().map_or(default.idle_timeout, |IdleTimeout(timeout)| *timeout),
+    })
+}
+
+/// How many are shown: those held at most. A number that was given must fit, the default is taken as it fits.
+fn shown(
+    all: &Settings,
+    setting: &Setting<Entries>,
+    default: usize,
+    held: usize,
+    what: &str,
+) -> Result<usize, ConfigError> {
+    match setting.value() {
+        Some(&Entries(shown)) if shown > held => Err(ConfigError::invalid(
+            all.place(setting),
+            format!("{shown} {what} cannot be shown where {held} are held; show fewer or hold more (--max-{what})"),
+        )),
+        Some(&Entries(shown)) => Ok(shown),
+        None => Ok(default.min(held)),
     }
 }
 

@@ -49,10 +49,6 @@ families! {
         "Number of bytes transfered between hosts";
     TOTAL_INCOMING = Gauge "total_incoming" [] "total incoming bytes from internet";
     TOTAL_OUTGOING = Gauge "total_outgoing" [] "total outgoing bytes from internet";
-    TRAFFIC_BYTES = Counter "trafficmonitor_traffic_bytes_total" ["direction", "ip_version"]
-        "IP bytes by direction, as the local networks tell it, and IP version.";
-    TRAFFIC_PACKETS = Counter "trafficmonitor_traffic_packets_total" ["direction", "ip_version"]
-        "IP packets by direction, as the local networks tell it, and IP version.";
     FLOW_BYTES = Counter "trafficmonitor_flow_bytes_total" ["source", "destination", "protocol", "port", "reply", "direction"]
         "IP bytes of the flows that are shown, since they are; source and destination other: of all that are not.";
     FLOW_RETIRED_BYTES = Counter "trafficmonitor_flow_retired_bytes_total" ["direction", "protocol"]
@@ -63,15 +59,19 @@ families! {
         "IP bytes of rows of trafficmonitor_host_bytes_total that went. Outside every sum over hosts.";
     FLOWS = Gauge "trafficmonitor_flows" [] "Flows that are held.";
     FLOWS_LIMIT = Gauge "trafficmonitor_flows_limit" [] "Flows that may be held (-max-flows).";
-    FLOWS_EVICTED = Counter "trafficmonitor_flows_evicted_total" ["reason"]
-        "Flows that left: idle, after they rested for the idle timeout; full, to make room, the lightest of those that rested.";
     SERIES = Gauge "trafficmonitor_series" [] "Flows that are shown.";
     SERIES_LIMIT = Gauge "trafficmonitor_series_limit" [] "Flows that may be shown (-max-series).";
+    FLOWS_EVICTED = Counter "trafficmonitor_flows_evicted_total" ["reason"]
+        "Flows that left: idle, after they rested for the idle timeout; full, to make room, the lightest of those that rested.";
     HOSTS = Gauge "trafficmonitor_hosts" [] "Hosts that are held, each direction by itself.";
     HOSTS_LIMIT = Gauge "trafficmonitor_hosts_limit" [] "Hosts that may be held (-max-hosts).";
-    HOSTS_EVICTED = Counter "trafficmonitor_hosts_evicted_total" ["reason"] "Hosts that left, as for flows.";
     HOST_SERIES = Gauge "trafficmonitor_host_series" [] "Hosts that are shown.";
     HOST_SERIES_LIMIT = Gauge "trafficmonitor_host_series_limit" [] "Hosts that may be shown (-max-host-series).";
+    HOSTS_EVICTED = Counter "trafficmonitor_hosts_evicted_total" ["reason"] "Hosts that left, as for flows.";
+    TRAFFIC_BYTES = Counter "trafficmonitor_traffic_bytes_total" ["direction", "ip_version"]
+        "IP bytes by direction, as the local networks tell it, and IP version.";
+    TRAFFIC_PACKETS = Counter "trafficmonitor_traffic_packets_total" ["direction", "ip_version"]
+        "IP packets by direction, as the local networks tell it, and IP version.";
     UNDECODED_PACKETS = Counter "trafficmonitor_undecoded_packets_total" ["reason"]
         "Frames that do not count as IP, by reason.";
     INTERFACE_FRAMES = Counter "trafficmonitor_interface_frames_total" ["interface"]
@@ -85,10 +85,11 @@ families! {
         "Packets that passed the filter in the kernel, those dropped included.";
     CAPTURE_DROPPED = Counter "trafficmonitor_capture_packets_dropped_total" ["interface", "reason"]
         "Packets lost: kernel, for want of room in the ring; interface, by the network interface or its driver.";
-    HANDOVER_DELAYS = Counter "trafficmonitor_handover_delays_total" []
-        "Ticks at which a capture thread found no empty interval, because the accountant was late.";
     OVERFLOW_PACKETS = Counter "trafficmonitor_overflow_packets_total" []
         "Packets that found no room in a capture thread's table; they count in all totals and as other.";
+    HANDOVER_DELAYS = Counter "trafficmonitor_handover_delays_total" []
+        "Ticks at which a capture thread found no empty interval, because the accountant was late.";
     MEMORY = Gauge "trafficmonitor_memory_bytes" ["part"] "Memory of the program's own tables, by part.";
     BUILD_INFO = Gauge "trafficmonitor_build_info" ["version", "commit", "libpcap"] "1; its labels say what was built.";
+    QUEUE_DROPPED = Counter "trafficmonitor_queue_dropped_total" ["queue"] "What found no room in a queue, by queue.";
 }

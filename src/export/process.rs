@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use prometheus::core::Collector;
 use prometheus::proto::{MetricFamily, MetricType};
-use prometheus::{IntGaugeVec, Opts, Registry, process_collector::ProcessCollector};
+use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, process_collector::ProcessCollector};
 
 use super::family;
 use super::text::TextWriter;
@@ -12,6 +12,7 @@ use super::text::TextWriter;
 /// The fixed metrics of the program itself.
 pub struct SelfMetrics {
     registry: Registry,
+    dropped_reports: IntCounter,
 }
 
 impl SelfMetrics {
@@ -25,8 +26,19 @@ impl SelfMetrics {
             IntGaugeVec::new(Opts::new(family::BUILD_INFO.name, family::BUILD_INFO.help), family::BUILD_INFO.labels)?;
         build.with_label_values(&[version, commit, libpcap]).set(1);
         registry.register(Box::new(build))?;
+        let dropped = IntCounterVec::new(
+            Opts::new(family::QUEUE_DROPPED.name, family::QUEUE_DROPPED.help),
+            family::QUEUE_DROPPED.labels,
+        )?;
+        let dropped_reports = dropped.with_label_values(&["scrapes"]);
+        registry.register(Box::new(dropped))?;
         registry.register(Box::new(ProcessCollector::for_self()))?;
-        Ok(Self { registry })
+        Ok(Self { registry, dropped_reports })
+    }
+
+    /// Counts a report of a scrape that found no room in its queue.
+    pub fn count_dropped_report(&self) {
+        self.dropped_reports.inc();
     }
 
     /// Writes them with the writer that writes all others.

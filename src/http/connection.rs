@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,8 +56,8 @@ pub(super) async fn accept_all(listeners: Vec<TcpListener>, site: Arc<Site>, sto
 async fn accept(listener: TcpListener, site: Arc<Site>, limit: Arc<Semaphore>, graceful: Arc<GracefulShutdown>) {
     let refusals = Arc::new(Semaphore::new(MAXIMUM_REFUSALS));
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, address) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 sleep(ACCEPT_PAUSE).await;
@@ -64,7 +65,9 @@ async fn accept(listener: TcpListener, site: Arc<Site>, limit: Arc<Semaphore>, g
             }
         };
         match (Arc::clone(&limit).try_acquire_owned(), Arc::clone(&refusals).try_acquire_owned()) {
-            (Ok(permit), _) => drop(tokio::spawn(serve(stream, Arc::clone(&site), permit, graceful.watcher()))),
+            (Ok(permit), _) => {
+                drop(tokio::spawn(serve(stream, address.ip(), Arc::clone(&site), permit, graceful.watcher())))
+            }
             (Err(_), Ok(permit)) => drop(tokio::spawn(refuse(stream, permit))),
             (Err(_), Err(_)) => drop(stream),
         }
@@ -87,23 +90,25 @@ async fn refuse(mut stream: TcpStream, permit: OwnedSemaphorePermit) {
 
 /// Serves one connection. hyper's timeout for heads starts with their first byte only, so a client that never sends one
 /// is waited for here.
-async fn serve(stream: TcpStream, site: Arc<Site>, permit: OwnedSemaphorePermit, watcher: Watcher) {
+async fn serve(stream: TcpStream, address: IpAddr, site: Arc<Site>, permit: OwnedSemaphorePermit, watcher: Watcher) {
     if !matches!(timeout(HEAD_TIMEOUT, stream.peek(&mut [0])).await, Ok(Ok(1))) {
         return;
     }
     if let Err(error) = SockRef::from(&stream).set_tcp_user_timeout(Some(STALL_TIMEOUT)) {
         tracing::debug!(%error, "cannot limit how long a connection may stall");
     }
-    let service = service_fn(move |request| {
-        let site = Arc::clone(&site);
-        async move { Ok::<_, Infallible>(site.answer(request).await) }
+    let client = Arc::new(site.client(address));
+    let service = service_fn(|request| {
+        let (site, client) = (Arc::clone(&site), Arc::clone(&client));
+        async move { Ok::<_, Infallible>(site.answer(request, &client).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(%error, "a connection ended early");
+    match watcher.watch(connection).await {
+        Ok(()) => site.record_received(&client),
+        Err(error) => tracing::debug!(%error, "a connection ended early"),
     }
     drop(permit);
 }

@@ -5,6 +5,7 @@
 mod address;
 mod connection;
 mod pages;
+mod scrape;
 
 use std::future::Future;
 use std::io;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 pub use address::{InvalidListenAddress, ListenAddress};
 pub use pages::Site;
+pub use scrape::{Reports, WAITING_REPORTS};
 
 /// Where the program listens.
 #[derive(Debug, Clone, PartialEq, Eq)]

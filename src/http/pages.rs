@@ -1,6 +1,7 @@
 //! Paths → answers.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,7 +10,8 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
-use crate::account::snapshot::Published;
+use super::scrape::{Client, Reports};
+use crate::account::snapshot::{Published, Snapshot};
 use crate::export;
 use crate::export::process::SelfMetrics;
 
@@ -24,16 +26,39 @@ pub struct Site {
     export: export::Config,
     program: SelfMetrics,
     version: String,
+    reports: Option<Reports>,
     is_ready: AtomicBool,
 }
 
 type Answer = Response<Full<Bytes>>;
 
 impl Site {
-    /// Pages of what is published; not ready yet.
+    /// Pages of what is published; not ready yet. Scrapes are reported where there is somebody to report to.
     #[must_use]
-    pub fn new(published: Arc<Published>, export: export::Config, program: SelfMetrics, version: String) -> Self {
-        Self { published, export, program, version, is_ready: AtomicBool::new(false) }
+    pub fn new(
+        published: Arc<Published>,
+        export: export::Config,
+        program: SelfMetrics,
+        version: String,
+        reports: Option<Reports>,
+    ) -> Self {
+        Self { published, export, program, version, reports, is_ready: AtomicBool::new(false) }
+    }
+
+    /// A client that has connected from `address`.
+    pub(super) fn client(&self, address: IpAddr) -> Client {
+        Client::new(address, self.reports.clone())
+    }
+
+    /// What `client` was sent last has been received.
+    pub(super) fn record_received(&self, client: &Client) {
+        self.count_unless_reported(client.has_received());
+    }
+
+    fn count_unless_reported(&self, is_reported: bool) {
+        if !is_reported {
+            self.program.count_dropped_report();
+        }
     }
 
     /// From here on `/-/ready` says so.
@@ -41,15 +66,16 @@ impl Site {
         self.is_ready.store(true, Ordering::Release);
     }
 
-    /// Answers a request.
-    pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Answer {
+    /// Answers a request of `client`.
+    pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>, client: &Client) -> Answer {
+        self.record_received(client);
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let mut answer = page(StatusCode::METHOD_NOT_ALLOWED, PLAIN, "GET and HEAD only\n");
             answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return answer;
         }
         match request.uri().path() {
-            "/metrics" => self.metrics().await,
+            "/metrics" => self.metrics(client, request.method() == Method::GET).await,
             "/" => page(StatusCode::OK, HTML, self.landing()),
             "/-/healthy" => page(StatusCode::OK, PLAIN, "healthy\n"),
             "/-/ready" if self.is_ready.load(Ordering::Acquire) => page(StatusCode::OK, PLAIN, "ready\n"),
@@ -59,18 +85,21 @@ impl Site {
     }
 
     /// Rendered apart from the threads that answer, because a large one takes tens of milliseconds.
-    async fn metrics(self: Arc<Self>) -> Answer {
-        match tokio::task::spawn_blocking(move || self.render()).await {
+    async fn metrics(self: Arc<Self>, client: &Client, is_get: bool) -> Answer {
+        let snapshot = self.published.latest();
+        if is_get && snapshot.number > 0 {
+            self.count_unless_reported(client.is_sent(snapshot.number));
+        }
+        match tokio::task::spawn_blocking(move || self.render(&snapshot)).await {
             Ok(Ok(text)) => page(StatusCode::OK, TEXT_FORMAT, text),
             Ok(Err(error)) => failed(&error),
             Err(error) => failed(&error),
         }
     }
 
-    fn render(&self) -> io::Result<Vec<u8>> {
-        let snapshot = self.published.latest();
+    fn render(&self, snapshot: &Snapshot) -> io::Result<Vec<u8>> {
         let mut text = Vec::new();
-        export::write_text(&self.export, &snapshot, Some(&self.program), &mut text)?;
+        export::write_text(&self.export, snapshot, Some(&self.program), &mut text)?;
         Ok(text)
     }
 

@@ -12,7 +12,9 @@ use super::handover::{Exchange, Handed};
 use super::opening::Opening;
 use super::orders::{Orders, Plan};
 use super::{Config, Error};
+use crate::account::book::Book;
 use crate::account::ledger::Ledger;
+use crate::account::scrapes::{ScrapeReport, Scrapes};
 use crate::account::snapshot::{Published, Snapshot};
 use crate::capture::live::check_filter;
 use crate::capture::masquerade::likely_masquerade;
@@ -38,6 +40,10 @@ pub struct Setup {
     pub pipeline: Config,
     /// Empty accounts.
     pub ledger: Ledger,
+    /// What is shown of them.
+    pub book: Book,
+    /// What http tells of scrapes.
+    pub scraped: Receiver<ScrapeReport>,
     /// Where snapshots are published.
     pub published: Arc<Published>,
     /// As for [`crate::account::interval::Interval::new`].
@@ -88,6 +94,9 @@ pub fn start(setup: Setup, on_open: impl Fn() + Send + Sync + 'static) -> Result
     }
     let accountant = Accountant {
         ledger: setup.ledger,
+        book: setup.book,
+        scrapes: Scrapes::default(),
+        scraped: setup.scraped,
         handed,
         orders: Arc::clone(&orders),
         published: setup.published,

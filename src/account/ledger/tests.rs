@@ -5,6 +5,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::account::Config;
+use crate::account::book::plain;
+use crate::account::snapshot::{ShownRow, Snapshot};
 use crate::locality::Classifier;
 use crate::packet::{Addresses, Packet, TcpFlags};
 
@@ -51,11 +53,11 @@ fn accounts(config: &Config, packets: &[Packet], ends: &[usize], seed: u64) -> S
             interval.reset();
         }
     }
-    ledger.snapshot()
+    plain(&ledger, usize::MAX, usize::MAX)
 }
 
 fn keyed(flow_keying: FlowKeying) -> Config {
-    Config { flow_keying, max_flows: 1_000 }
+    Config { flow_keying, max_flows: 1_000, ..Config::default() }
 }
 
 fn sum(counters: impl IntoIterator<Item = Counters>) -> Counters {
@@ -67,11 +69,11 @@ fn sum(counters: impl IntoIterator<Item = Counters>) -> Counters {
 
 /// Source, destination, port, reply and bytes of each flow.
 fn rows(snapshot: &Snapshot) -> Vec<(String, String, u16, bool, u64)> {
-    let row = |flow: &Flow| {
+    let row = |flow: &ShownRow<FlowKey>| {
         let key = flow.key;
-        (key.source.to_string(), key.destination.to_string(), key.port, key.reply, flow.counters.bytes)
+        (key.source.to_string(), key.destination.to_string(), key.port, key.reply, flow.lifetime.bytes)
     };
-    snapshot.flows.iter().map(row).collect()
+    snapshot.flows.rows.iter().map(row).collect()
 }
 
 fn row(source: &str, destination: &str, port: u16, reply: bool, bytes: u64) -> (String, String, u16, bool, u64) {
@@ -122,7 +124,7 @@ fn what_has_no_ports_has_no_reply_mark() {
 
 #[test]
 fn flows_past_the_limit_count_as_other_by_direction_and_protocol() {
-    let config = Config { flow_keying: FlowKeying::Pair, max_flows: 1 };
+    let config = Config { flow_keying: FlowKeying::Pair, max_flows: 1, ..Config::default() };
     let packets = [
         packet(1, 2, 1, Protocol::TCP, [1, 2], 0, 100),
         packet(2, 1, 2, Protocol::TCP, [2, 1], 0, 10),
@@ -133,7 +135,7 @@ fn flows_past_the_limit_count_as_other_by_direction_and_protocol() {
     assert_eq!(rows(&snapshot), [row("10.0.0.2", "198.51.100.1", 0, false, 200)]);
     let one = |bytes| Counters { packets: 1, bytes };
     let expected = [((Direction::Incoming, Protocol::TCP), one(10)), ((Direction::Incoming, Protocol::UDP), one(1))];
-    assert_eq!(snapshot.other.into_iter().collect::<Vec<_>>(), expected);
+    assert_eq!(snapshot.flows.other.into_iter().collect::<Vec<_>>(), expected);
 }
 
 #[test]
@@ -147,8 +149,11 @@ fn packets_that_find_no_row_in_the_interval_still_count() {
         })
         .collect();
     let snapshot = accounts(&Config { max_flows: 1 << 20, ..Config::default() }, &packets, &[], SEED);
-    assert_eq!(snapshot.flows.len(), 32_768);
-    assert_eq!(snapshot.other[&(Direction::Outgoing, Protocol::UDP)], Counters { packets: 7_232, bytes: 361_600 });
+    assert_eq!(snapshot.flows.rows.len(), 32_768);
+    assert_eq!(
+        snapshot.flows.other[&(Direction::Outgoing, Protocol::UDP)],
+        Counters { packets: 7_232, bytes: 361_600 }
+    );
     assert_eq!(snapshot.totals.direction(Direction::Outgoing), Counters { packets: 40_000, bytes: 2_000_000 });
 }
 
@@ -161,7 +166,7 @@ fn a_capture_that_is_opened_again_adds_up() {
     let interface = ledger.interface("eth0");
     ledger.record_capture(interface, Capture { up: false, ..since });
     let expected = Capture { up: false, received: 10, dropped_by_kernel: 2, dropped_by_interface: 0 };
-    assert_eq!(ledger.snapshot().interfaces[0].capture, Some(expected));
+    assert_eq!(ledger.interfaces()[0].capture, Some(expected));
 }
 
 #[test]
@@ -173,7 +178,7 @@ fn a_flow_is_first_seen_with_the_earliest_of_its_conversations() {
         packet(20, 1, 2, Protocol::TCP, [443, 40_000], 0x12, 60),
     ];
     let snapshot = accounts(&keyed(FlowKeying::Service), &packets, &[], SEED);
-    let replies: Vec<_> = snapshot.flows.iter().filter(|flow| flow.key.reply).collect();
+    let replies: Vec<_> = snapshot.flows.rows.iter().filter(|flow| flow.key.reply).collect();
     assert_eq!(replies[0].first_seen, Timestamp::from_nanoseconds(5));
 }
 
@@ -198,24 +203,26 @@ fn keying() -> impl Strategy<Value = FlowKeying> {
 proptest! {
     #[test]
     fn flows_and_other_add_up_to_all_packets(packets in packets(), flow_keying in keying(), max_flows in 1_usize..20, ends in prop::collection::vec(0_usize..120, 0..6)) {
-        let snapshot = accounts(&Config { flow_keying, max_flows }, &packets, &ends, SEED);
+        let snapshot = accounts(&Config { flow_keying, max_flows, ..Config::default() }, &packets, &ends, SEED);
         let all = Counters { packets: packets.len() as u64, bytes: packets.iter().map(|packet| u64::from(packet.bytes)).sum() };
-        prop_assert_eq!(sum(snapshot.flows.iter().map(|flow| flow.counters).chain(snapshot.other.values().copied())), all);
+        prop_assert_eq!(sum(snapshot.flows.rows.iter().map(|flow| flow.lifetime).chain(snapshot.flows.other.values().copied())), all);
+        let hosts = snapshot.hosts.rows.iter().map(|host| host.value).chain(snapshot.hosts.other.values().copied());
+        prop_assert_eq!(sum(hosts), all);
         prop_assert_eq!(snapshot.totals.ip(), all);
         prop_assert_eq!(snapshot.totals.frames.frames, all.packets);
-        prop_assert!(snapshot.flows.len() <= max_flows);
+        prop_assert!(snapshot.flows.rows.len() <= max_flows);
     }
 
     #[test]
     fn neither_the_ends_of_intervals_nor_the_seed_show(packets in packets(), flow_keying in keying(), max_flows in 15_usize..60, ends in prop::collection::vec(0_usize..120, 0..12), seed in any::<u64>()) {
-        let config = Config { flow_keying, max_flows };
+        let config = Config { flow_keying, max_flows, ..Config::default() };
         let (one, other) = (accounts(&config, &packets, &[], SEED), accounts(&config, &packets, &ends, seed));
         let sorted = |snapshot: &Snapshot| {
-            let mut flows = snapshot.flows.clone();
+            let mut flows = snapshot.flows.rows.clone();
             flows.sort_by_key(|flow| flow.key);
             flows
         };
-        if one.other.is_empty() {
+        if one.flows.other.is_empty() {
             prop_assert_eq!(sorted(&one), sorted(&other));
         }
         prop_assert_eq!(one.totals, other.totals);
