@@ -5,7 +5,6 @@
 
 mod common;
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,13 +12,12 @@ use std::time::{Duration, Instant};
 
 use common::exporter::{DEADLINE, Exporter, program};
 use common::exposition::{family, parse};
+use common::flows::{self, Flows};
 use common::monitor::Monitor;
 use common::namespace::{End, Namespace, connect};
 use common::savefile::Savefile;
 use common::{client, mix};
 use serde_json::Value;
-use trafficmonitor::packet::Protocol;
-use trafficmonitor::services::{protocol_name, service_name};
 
 /// A program of Debian's package.
 fn tool(name: &str) -> PathBuf {
@@ -156,14 +154,14 @@ fn values(results: &[Value]) -> Vec<u64> {
     results.iter().map(value).collect()
 }
 
-/// The flows that Prometheus knows, by the labels `addr` and `port`, with their bytes.
-fn flows(results: &[Value]) -> BTreeMap<(String, String), u64> {
+/// The flows that Prometheus knows.
+fn flows_of(results: &[Value]) -> Flows {
     let label = |result: &Value, name: &str| result["metric"][name].as_str().unwrap_or_default().to_owned();
     results.iter().map(|result| ((label(result, "addr"), label(result, "port")), value(result))).collect()
 }
 
 /// The example that sends known traffic and prints the flows that come of it as JSON lines.
-fn send_on(namespace: &Namespace, interface: &str) -> BTreeMap<(String, String), u64> {
+fn send_on(namespace: &Namespace, interface: &str) -> Flows {
     let mut build = Command::new(env!("CARGO"));
     build.args(["build", "--quiet", "--locked", "--example", "test-traffic"]).current_dir(env!("CARGO_MANIFEST_DIR"));
     assert!(build.status().unwrap().success());
@@ -172,23 +170,7 @@ fn send_on(namespace: &Namespace, interface: &str) -> BTreeMap<(String, String),
     command.args(["--iface", interface, "--rounds", "5", "--pause", "50", "--jsonl"]);
     let output = namespace.enter(|| command.output()).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().lines().map(expected_flow).collect()
-}
-
-/// A JSON line as the labels of `hosts_src_dst` and the bytes.
-fn expected_flow(line: &str) -> ((String, String), u64) {
-    let line: Value = serde_json::from_str(line).unwrap();
-    let text = |name: &str| line[name].as_str().unwrap().to_owned();
-    let number = |name: &str| line[name].as_u64().unwrap();
-    let protocol = Protocol(number("proto") as u8);
-    let name = protocol_name(protocol).expect("a protocol with a name");
-    let reply = if line["reply"] == true { "reply_" } else { "" };
-    let port = match (number("port") as u16, service_name(protocol, number("port") as u16)) {
-        (0, _) => format!("{reply}{name}"),
-        (port, None) => format!("{reply}{name}/{port}"),
-        (port, Some(service)) => format!("{reply}{name}/{port}({service})"),
-    };
-    ((format!("{}->{}, proto: {name}", text("src"), text("dst")), port), number("bytes"))
+    flows::of_json_lines(&String::from_utf8(output.stdout).unwrap())
 }
 
 #[test]
@@ -203,7 +185,7 @@ fn prometheus_knows_every_flow_of_known_traffic_to_the_byte() {
 
     let sent = send_on(&outside, "far");
     assert!(sent.len() > 5, "{sent:?}");
-    prometheus.gives("hosts_src_dst", &sent, flows);
+    prometheus.gives("hosts_src_dst", &sent, flows_of);
     let total = sent.values().sum::<u64>();
     prometheus.gives("sum(trafficmonitor_traffic_bytes_total)", &vec![total], values);
     prometheus.gives("up", &vec![1], values);
