@@ -205,6 +205,9 @@ impl Flows {
         let hash = self.state.hash_one(key);
         let Self { index, keys, .. } = self;
         if let Some(&at) = index.find(hash, |&at| keys[at as usize].key == key) {
+            // Rows come in the order of their conversations' first packets, whichever way those went.
+            let first = &mut keys[at as usize].first_seen;
+            *first = first_seen.min(*first);
             return FlowAt::row(at);
         }
         if keys.len() >= self.limit {

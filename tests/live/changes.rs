@@ -167,10 +167,14 @@ fn a_new_interface_of_a_router_does_not_make_packets_count_twice() {
     pair.host.set("net/ipv4/ip_forward", "1");
     pair.other.ip("route add default via 10.1.0.1");
     let late = Namespace::new();
-    let monitor = Monitor::start(&pair.host, &[]);
+    let monitor = Monitor::start(&pair.host, &["--log.level", "debug"]);
     connect(&End::new(&pair.host, "eth1", "10.2.0.1/24"), &End::new(&late, "eth0", "10.2.0.2/24"));
     late.ip("route add default via 10.2.0.1");
     monitor.wait_until_up("eth1", true);
+    // eth0 takes over its new filter between two polls, so for one read timeout a packet may count twice.
+    let is_renewed =
+        |line: &str| ["filter renewed", "interface=eth0", "10.2.0.0/24"].iter().all(|words| line.contains(words));
+    wait_for("eth0 has its new filter", || monitor.messages().lines().any(is_renewed).then_some(()));
     let (client, server) = (pair.other.udp("10.1.0.2:40123"), late.udp("10.2.0.2:123"));
     let (there, back) = (Packets::udp(37, 48), Packets::udp(29, 52));
     send(&client, &server, there);

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::process::Command;
 
 use super::common::metrics::{Counted, Packets};
-use super::common::monitor::{Ended, Monitor, PROGRAM, STOPS_WITHIN};
+use super::common::monitor::{Ended, Monitor, PROGRAM};
 use super::common::namespace::{End, Namespace, connect, wait_for};
 use super::traffic::{Flood, Pair};
 
@@ -62,7 +62,6 @@ fn a_second_signal_forces() {
     let ended = monitor.wait();
     assert_eq!(ended.status.code(), Some(1), "{}", ended.messages);
     assert!(!ended.messages.contains("captured,"), "{}", ended.messages);
-    assert!(ended.took < STOPS_WITHIN / 4, "it took {:?}", ended.took);
 }
 
 /// The address that a packet is sent to tells its number.

@@ -1,5 +1,6 @@
 //! A host with one interface or several, which forwards nothing.
 
+use std::io::Write;
 use std::net::Ipv4Addr;
 
 use super::common::ip::{Ipv4, Ipv6, icmpv6, udp};
@@ -134,26 +135,27 @@ fn on_any_a_host_counts_each_packet_once() {
     monitor.finish(&counted);
 }
 
-/// A VLAN needs a kernel that has them; a macvlan shows its frames on its parent just as well.
-fn child(host: &Namespace, other: &Namespace) -> u64 {
+/// Gives eth0 of both a child with the network 10.2.0.0/24; the bytes of the link headers on eth0 then. A VLAN needs a
+/// kernel that has them; a macvlan shows its frames on its parent just as well.
+pub fn child(host: &Namespace, other: &Namespace) -> u64 {
     let tagged = "link add link eth0 name eth0.10 type vlan id 10";
-    let (header, addresses) = if host.try_ip(tagged).is_ok() {
+    let (kind, header, addresses) = if host.try_ip(tagged).is_ok() {
         other.ip(tagged);
-        eprintln!("eth0.10 is a VLAN");
-        (ETHERNET + 4, ["02:00:00:0a:00:01", "02:00:00:0a:00:02"])
+        ("a VLAN", ETHERNET + 4, ["02:00:00:0a:00:01", "02:00:00:0a:00:02"])
     } else {
         host.ip("link add link eth0 name eth0.10 type macvlan mode bridge");
         other.ip("link add link eth0 name eth0.10 type macvlan mode bridge");
-        eprintln!("eth0.10 is a macvlan: this kernel has no VLANs");
-        (ETHERNET, ["02:00:00:0b:00:01", "02:00:00:0b:00:02"])
+        ("a macvlan: this kernel has no VLANs", ETHERNET, ["02:00:00:0b:00:01", "02:00:00:0b:00:02"])
     };
+    // Past the test runner, which shows what is printed by tests that fail alone.
+    std::io::stderr().write_all(format!("eth0.10 is {kind} ... ").as_bytes()).unwrap();
     for (end, at) in [(host, 0), (other, 1)] {
         end.ip(&format!("link set eth0.10 address {}", addresses[at]));
         end.ip(&format!("address add 10.2.0.{}/24 dev eth0.10", at + 1));
         end.ip("link set eth0.10 up");
     }
     for (end, at) in [(host, 0), (other, 1)] {
-        End { hardware: String::new(), ..End::new(end, "eth0.10", "10.2.0.0/24") }.wait_for_carrier();
+        End::new(end, "eth0.10", "").wait_for_carrier();
         let lladdr = addresses[1 - at];
         end.ip(&format!("neigh replace 10.2.0.{} lladdr {lladdr} dev eth0.10 nud permanent", 2 - at));
     }

@@ -5,6 +5,7 @@ use std::net::UdpSocket;
 use super::common::metrics::{COOKED_2, Counted, ETHERNET, Packets};
 use super::common::monitor::Monitor;
 use super::common::namespace::{End, Namespace, connect};
+use super::host::child;
 use super::traffic::send;
 
 /// An address that asks and answers.
@@ -197,6 +198,25 @@ fn of_ipv6_each_packet_counts_once_too() {
         let monitor = Monitor::start(&networks.router, &["-iface", interfaces, "-filter", "udp"]);
         monitor.finish(&between_two(&networks, header, on, true).and_copies(copies));
     }
+}
+
+#[test]
+fn what_a_child_interface_forwards_counts_once_on_its_parent() {
+    let (router, inside, outside) = (Namespace::router(), Namespace::new(), Namespace::new());
+    connect(&End::new(&router, "eth0", "10.1.0.1/24"), &End::new(&inside, "eth0", "10.1.0.2/24"));
+    connect(&End::new(&router, "eth1", "10.3.0.1/24"), &End::new(&outside, "eth0", "10.3.0.2/24"));
+    let header = child(&router, &inside);
+    inside.ip("route add 10.3.0.0/24 via 10.2.0.1");
+    outside.ip("route add default via 10.3.0.1");
+    let monitor = Monitor::start(&router, &[]);
+    let (a, b) = (Node::new(&inside, "10.2.0.2"), Node::new(&outside, "10.3.0.2"));
+    let some = |packets| some(packets, false);
+    let counted = Counted::default().and_behind(header, &a.asks(&b, some(11)), "eth0", some(11)).and(
+        &b.answers(&a, some(13)),
+        "eth1",
+        some(13),
+    );
+    monitor.finish(&counted);
 }
 
 /// A router from 192.168.1.0/24 into the Internet.

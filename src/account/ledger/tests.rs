@@ -164,6 +164,19 @@ fn a_capture_that_is_opened_again_adds_up() {
     assert_eq!(ledger.snapshot().interfaces[0].capture, Some(expected));
 }
 
+#[test]
+fn a_flow_is_first_seen_with_the_earliest_of_its_conversations() {
+    let packets = [
+        packet(1, 2, 1, Protocol::TCP, [40_000, 443], 0x02, 60),
+        packet(2, 2, 1, Protocol::TCP, [40_001, 443], 0x02, 60),
+        packet(5, 1, 2, Protocol::TCP, [443, 40_001], 0x12, 60),
+        packet(20, 1, 2, Protocol::TCP, [443, 40_000], 0x12, 60),
+    ];
+    let snapshot = accounts(&keyed(FlowKeying::Service), &packets, &[], SEED);
+    let replies: Vec<_> = snapshot.flows.iter().filter(|flow| flow.key.reply).collect();
+    assert_eq!(replies[0].first_seen, Timestamp::from_nanoseconds(5));
+}
+
 fn packets() -> impl Strategy<Value = Vec<Packet>> {
     let ports = prop::sample::select(vec![0_u16, 53, 443, 8080, 40_000, 40_001]);
     let protocol = prop::sample::select(vec![Protocol::TCP, Protocol::UDP, Protocol::ICMP]);
