@@ -12,7 +12,7 @@ use crate::capture::live::library_version;
 use crate::capture::network::Network;
 use crate::capture::selection;
 use crate::cli::{self, Invocation};
-use crate::{export, pipeline};
+use crate::{capture, export, pipeline};
 
 /// Done.
 const DONE: u8 = 0;
@@ -44,7 +44,9 @@ fn run(invocation: Invocation) -> anyhow::Result<u8> {
         Invocation::Replay(replay) => replay::run(replay),
         Invocation::Interfaces(config) => {
             let network = Network::read()?;
-            selection::check_names(&network, &config.capture)?;
+            selection::check_names(&network, &config.capture)
+                .map_err(capture::Error::from)
+                .map_err(pipeline::Error::from)?;
             print(&selection::table(&network, &config.capture)).map(|()| DONE)
         }
         Invocation::CheckConfig(config) => {

@@ -80,7 +80,7 @@ families! {
         "Bytes of these frames on the wire, link headers included.";
     DUPLICATE_FRAMES = Counter "trafficmonitor_duplicate_frames_total" []
         "Frames left out because another interface showed them too (only on the pseudo-device any).";
-    CAPTURE_UP = Gauge "trafficmonitor_capture_up" ["interface"] "Whether the interface is being captured now.";
+    CAPTURE_UP = Gauge "trafficmonitor_capture_up" ["interface"] "Whether the interface is up and being captured.";
     CAPTURE_RECEIVED = Counter "trafficmonitor_capture_packets_received_total" ["interface"]
         "Packets that passed the filter in the kernel, those dropped included.";
     CAPTURE_DROPPED = Counter "trafficmonitor_capture_packets_dropped_total" ["interface", "reason"]

@@ -164,7 +164,7 @@ mod tests {
         });
         assert_eq!(
             text,
-            "# HELP trafficmonitor_capture_up Whether the interface is being captured now.\n\
+            "# HELP trafficmonitor_capture_up Whether the interface is up and being captured.\n\
              # TYPE trafficmonitor_capture_up gauge\n\
              trafficmonitor_capture_up{interface=\"eth0\"} 1\n"
         );

@@ -155,7 +155,8 @@ impl CaptureLoop {
             if now >= next_tick || self.exchange.filling().is_nearly_full() {
                 next_tick = now + self.tick;
                 self.record(session)?;
-                self.exchange.hand_over();
+                // Who is down keeps its handle, which resumes by itself.
+                self.exchange.hand_over(session.plan.up.contains(&self.interface));
             }
             let wait = self.config.read_timeout.min(next_tick.saturating_duration_since(now));
             let Session { live, decoder, plan, .. } = session;

@@ -71,9 +71,9 @@ impl Exchange {
 
     /// Hands the interval over for an empty one. If the accountant has none yet, filling goes on and the delay is
     /// counted.
-    pub(super) fn hand_over(&mut self) {
+    pub(super) fn hand_over(&mut self, is_up: bool) {
         match self.spare.take().or_else(|| self.empty.try_recv().ok()) {
-            Some(empty) => self.send(empty, true),
+            Some(empty) => self.send(empty, is_up),
             None => self.delays += 1,
         }
     }

@@ -143,9 +143,9 @@ impl Planner {
             expression.notices.into_iter().for_each(|notice| self.say(notice));
             filters.insert(name, expression.text);
         }
-        let up = network.links.iter().filter(|link| link.up && filters.contains_key(&link.name));
+        let up = network.links.iter().filter(|link| link.up).map(|link| link.name.as_str()).chain([ANY]);
         Plan {
-            up: up.map(|link| link.name.clone()).collect(),
+            up: up.filter(|&name| filters.contains_key(name)).map(str::to_owned).collect(),
             filters,
             origins: is_any.then(|| Arc::new(Origins::new(network, &captured))),
             classifier: Arc::new(Classifier::new(&self.locality, network.own_addresses())),

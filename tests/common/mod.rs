@@ -9,6 +9,7 @@ pub mod corpus;
 pub mod crasher;
 pub mod exporter;
 pub mod exposition;
+pub mod flows;
 pub mod generate;
 pub mod golden;
 pub mod hand;

@@ -63,9 +63,7 @@ fn counting_goes_on_when_the_interface_was_down() {
         for _ in 0..2 {
             monitor.expect(&counted);
             pair.host.ip("link set eth0 down");
-            // What is named stays open, and shows frames again by itself.
-            let is_named = !arguments.is_empty();
-            monitor.wait_until_up("eth0", is_named);
+            monitor.wait_until_up("eth0", false);
             near.up();
             near.wait_for_carrier();
             far.wait_for_carrier();

@@ -1,0 +1,362 @@
+//! The command line over the real binary: what is right, what is refused and in which words, and how each run ends.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+#[path = "command_line/seeds.rs"]
+mod seeds;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use common::client::get;
+use common::exporter::{Exporter, program};
+use common::exposition::{parse, sum};
+use common::ip::{Ipv4, udp};
+use common::link::{Link, Sample};
+use common::mix;
+use common::savefile::Savefile;
+use seeds::Outcome;
+use tempfile::TempDir;
+
+/// A folder with the mix in it.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    mix::write(folder.path(), "mix.pcap");
+    folder
+}
+
+/// How a run ended.
+#[derive(Debug)]
+struct Ended {
+    status: Option<i32>,
+    output: String,
+    messages: String,
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        Self { status: output.status.code(), output: text(output.stdout), messages: text(output.stderr) }
+    }
+}
+
+fn run_in<A: AsRef<OsStr>>(folder: &Path, arguments: impl IntoIterator<Item = A>) -> Ended {
+    program(arguments).current_dir(folder).output().unwrap().into()
+}
+
+/// The words of `line` as arguments.
+fn run(line: &str) -> Ended {
+    run_in(folder().path(), line.split_whitespace())
+}
+
+/// Ended with status 2, nothing on standard output, and one line that holds all of `words`.
+fn is_refused(ended: &Ended, words: &[&str]) {
+    assert_eq!((ended.status, ended.output.as_str()), (Some(2), ""), "{ended:?}");
+    assert!(ended.messages.starts_with("trafficmonitor: "), "{ended:?}");
+    assert_eq!(ended.messages.lines().count(), 1, "{ended:?}");
+    words.iter().for_each(|words| assert!(ended.messages.contains(words), "no {words:?}: {ended:?}"));
+}
+
+/// Ended with status 0 and no message; gives its output.
+fn done(ended: Ended) -> String {
+    assert_eq!((ended.status, ended.messages.as_str()), (Some(0), ""), "{}", ended.output);
+    ended.output
+}
+
+// ---- Command lines of the programs before this one -----------------------------------------------------------------------
+
+#[test]
+fn the_go_exporters_command_lines_are_right() {
+    are_as_said(seeds::TRAFFICMONITOR);
+}
+
+#[test]
+fn trafficalerteds_command_lines_are_known() {
+    are_as_said(seeds::TRAFFICALERTED_OLDER);
+    are_as_said(seeds::TRAFFICALERTED);
+}
+
+#[test]
+fn wherefores_command_lines_are_known() {
+    are_as_said(seeds::WHEREFORE);
+}
+
+#[test]
+fn the_xdp_monitors_command_lines_are_known() {
+    are_as_said(seeds::XDP_TRAFFIC_MONITOR);
+}
+
+/// Each line is read by a shell and checked rather than run: its interface is not there.
+fn are_as_said(lines: &[(&str, Outcome)]) {
+    let folder = folder();
+    fs::create_dir(folder.path().join("configs")).unwrap();
+    for (name, text) in [
+        ("TrafficAlerted.conf", seeds::TRAFFICALERTED_CONF),
+        ("configs/default.json", seeds::PERMITTED_CIDRS),
+        ("configs/strict.json", seeds::PERMITTED_CIDRS),
+    ] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    for (line, outcome) in lines {
+        let ended = checked_by_a_shell(folder.path(), line);
+        match outcome {
+            Outcome::Right => assert_eq!(done(ended), "the configuration is right\n", "{line}"),
+            Outcome::Noticed(notice) => {
+                assert_eq!((ended.status, ended.messages.trim_end()), (Some(0), *notice), "{line}");
+            }
+            Outcome::NotYet(what) => {
+                is_refused(&ended, &[]);
+                assert_eq!(ended.messages, format!("trafficmonitor: {what} is not available yet\n"), "{line}");
+            }
+            Outcome::Refused(words) => is_refused(&ended, &[words]),
+        }
+    }
+}
+
+fn checked_by_a_shell(folder: &Path, line: &str) -> Ended {
+    let script = format!("trafficmonitor() {{ \"$PROGRAM\" \"$@\" --config.check; }}\n{line}\n");
+    let mut shell = Command::new("/bin/sh");
+    shell.env_clear().env("PROGRAM", env!("CARGO_BIN_EXE_trafficmonitor")).args(["-c", &script]).current_dir(folder);
+    shell.stdin(Stdio::null()).output().unwrap().into()
+}
+
+/// The same options over a file, as far as they work: the exporter serves what they choose.
+#[test]
+fn command_lines_of_two_programs_run_over_a_file() {
+    let folder = folder();
+    for line in [
+        "-pcapfile=mix.pcap -f=tcp -s=65536 -daq=libpcap -loglevel=info -slack_url=nil -promHTTP=127.0.0.1:0",
+        "-r mix.pcap -promHTTP 127.0.0.1:0 -promRefresh 5 -localNetworks 10.0.0.0/8,fc00::/7 -snaplen 1500 tcp",
+    ] {
+        let mut command = program(line.split_whitespace());
+        let exporter = Exporter::spawn(command.current_dir(folder.path()), 1);
+        exporter.is_ready();
+        let page = parse(&get(exporter.address(), "/metrics"));
+        assert_eq!(sum(&page, "trafficmonitor_interface_frames_total", None), 6, "{line}");
+        assert_eq!((sum(&page, "total_outgoing", None), sum(&page, "total_incoming", None)), (158, 1_540), "{line}");
+    }
+}
+
+// ---- Mistakes ------------------------------------------------------------------------------------------------------------
+
+#[test]
+fn a_mistake_is_told_with_what_would_do() {
+    for (line, words) in [
+        ("-ifaec eth0", &["-ifaec", "the nearest is -iface"][..]),
+        ("--ifaec=eth0", &["the nearest is --iface"]),
+        ("replay mix.pcap --flow-kye pair", &["--flow-kye", "the nearest is --flow-key"]),
+        ("-ieth0", &["the value of -i stands apart: -i eth0"]),
+        ("-s 65537", &["-s 65537", "0 to 65535"]),
+        ("-promHTTP 8888", &["-promHTTP 8888", ":8888"]),
+        ("-localNetworks 10.0.0.0/33", &["10.0.0.0/33", "expected a network"]),
+        ("-iface", &["-iface", "no value"]),
+        ("-output table", &["only replay writes an output"]),
+        ("-filter tcp udp", &["-filter tcp", "udp"]),
+        ("replay", &["FILE"]),
+        ("replay mix.pcap --output xml", &["table, jsonl, prometheus or none"]),
+        ("completions tcsh", &["tcsh", "bash"]),
+        ("-c missing.yml", &["missing.yml", "No such file"]),
+        ("replay mix.pcap -promisc -iface any", &["-promisc", "has no promiscuous mode"]),
+    ] {
+        is_refused(&run(line), words);
+    }
+}
+
+#[test]
+fn an_interface_that_is_not_there_is_told_with_those_that_are() {
+    for line in ["interfaces -i nosuch0", "-i lo,nosuch0 interfaces"] {
+        is_refused(&run(line), &["nosuch0: no such interface", "lo"]);
+    }
+    let ended = run("-iface nosuch0 -promHTTP 127.0.0.1:0");
+    assert_eq!(ended.status, Some(2), "{ended:?}");
+    assert!(ended.messages.contains("trafficmonitor: nosuch0: no such interface (have: "), "{ended:?}");
+}
+
+#[test]
+fn a_filter_that_does_not_compile_names_the_subcommand_that_it_is_near_to() {
+    for (line, near) in [("repaly mix.pcap", "replay"), ("-r mix.pcap analyse this", "analyze")] {
+        let ended = run(&format!("-promHTTP 127.0.0.1:0 {line}"));
+        assert_eq!((ended.status, ended.output.as_str()), (Some(2), ""), "{ended:?}");
+        assert!(ended.messages.contains("does not compile"), "{ended:?}");
+        assert!(ended.messages.contains(&format!("did you mean the subcommand `{near}`?")), "{ended:?}");
+    }
+    let ended = run("-promHTTP 127.0.0.1:0 tcp prot 80");
+    assert_eq!(ended.status, Some(2), "{ended:?}");
+    assert!(ended.messages.contains("`tcp prot 80` does not compile"), "{ended:?}");
+    assert!(!ended.messages.contains("did you mean"), "{ended:?}");
+    is_refused(&run("replay mix.pcap -filter prot"), &["`prot` does not compile"]);
+}
+
+#[test]
+fn an_argument_of_any_bytes_is_no_panic() {
+    use std::os::unix::ffi::OsStrExt as _;
+    for bytes in [&b"-\xff"[..], b"--iface=\xff", b"-filter=\xc3\x28", b"-localIPs=\xff", b"-\xff=\xff"] {
+        let ended = run_in(folder().path(), [OsStr::from_bytes(bytes), OsStr::new("--config.check")]);
+        is_refused(&ended, &[]);
+    }
+}
+
+// ---- Configuration -------------------------------------------------------------------------------------------------------
+
+#[test]
+fn an_unknown_key_is_told_with_file_line_and_the_nearest() {
+    let folder = folder();
+    fs::write(folder.path().join("bad.yml"), "capture:\n  filter: tcp\n  snaplength: 96\n").unwrap();
+    for line in ["-c bad.yml --config.check", "-config bad.yml config", "replay mix.pcap --config.file=bad.yml"] {
+        let ended = run_in(folder.path(), line.split(' '));
+        is_refused(&ended, &["bad.yml:3:3: unknown key snaplength; the nearest is snap_length"]);
+    }
+}
+
+#[test]
+fn the_example_is_right_and_says_what_is_the_default() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/trafficmonitor.yml");
+    let with = |last| run_in(folder().path(), ["-c", example.to_str().unwrap(), last]);
+    assert_eq!(done(with("--config.check")), "the configuration is right\n");
+    assert_eq!(done(with("config")), done(run("config")));
+}
+
+#[test]
+fn the_configuration_that_is_printed_gives_itself() {
+    let folder = folder();
+    let options = "-iface eth0,eth1 -filter tcp -promisc -s 65536 -w 50ms --buffer-size 64MiB -localIPs 192.0.2.1 \
+                   -localNetworks 192.0.2.0/24,2001:db8::/32 --flow-key pair --max-flows 7 --metrics.seed=false \
+                   -promHTTP localhost:9 -promHTTP [::1]:10 -promRefresh 0.5 --log.level debug --log.format json \
+                   -ExcludedInterfaces lo -r - config";
+    let printed = done(run_in(folder.path(), options.split_whitespace()));
+    for default in done(run("config")).lines().filter(|line| !line.ends_with(':')) {
+        assert!(printed.lines().all(|line| line != default), "an option that changes nothing: {default}");
+    }
+    fs::write(folder.path().join("printed.yml"), &printed).unwrap();
+    assert_eq!(done(run_in(folder.path(), ["-c", "printed.yml", "config"])), printed);
+}
+
+#[test]
+fn a_snap_length_of_65536_is_65535() {
+    for line in ["-s 65536 config", "-snaplen=0 config", "config --snaplen 65535"] {
+        assert!(done(run(line)).contains("\n  snap_length: 65535\n"), "{line}");
+    }
+}
+
+#[test]
+fn a_long_read_timeout_is_taken_as_500_ms_and_said_once() {
+    let notice = "-w: a read timeout of 3s is taken as 500ms";
+    let ended = run("-w 3s --config.check");
+    assert_eq!((ended.status, ended.messages), (Some(0), format!("{notice}\n")));
+    let ended = run("replay mix.pcap -w 3s --output none");
+    assert_eq!((ended.status, ended.messages.matches(notice).count()), (Some(0), 1), "{}", ended.messages);
+    assert!(run("-w 3s config").output.contains("\n  read_timeout: 500ms\n"));
+}
+
+#[test]
+fn options_override_the_environment_and_that_the_file() {
+    let folder = folder();
+    fs::write(folder.path().join("t.yml"), "capture: {snap_length: 1, filter: ip, interfaces: [eth0]}\n").unwrap();
+    let mut command = program(["-s", "3", "config"]);
+    command
+        .env("TRAFFICMONITOR_CONFIG", "t.yml")
+        .env("TRAFFICMONITOR_FILTER", "tcp")
+        .env("TRAFFICMONITOR_SNAPLEN", "2");
+    let printed = done(command.current_dir(folder.path()).output().unwrap().into());
+    for line in ["  snap_length: 3", "  filter: tcp", "  - eth0"] {
+        assert!(printed.lines().any(|given| given == line), "{line} is not in {printed}");
+    }
+    let mut command = program(["config"]);
+    is_refused(
+        &command.env("TRAFFICMONITOR_PROMISC", "perhaps").output().unwrap().into(),
+        &["TRAFFICMONITOR_PROMISC=perhaps"],
+    );
+}
+
+// ---- Subcommands ---------------------------------------------------------------------------------------------------------
+
+#[test]
+fn options_may_stand_before_a_subcommand() {
+    let folder = folder();
+    let replay = |line: &str| done(run_in(folder.path(), line.split(' ')));
+    let behind = replay("replay mix.pcap -flow-key pair -output jsonl -f tcp");
+    assert_eq!(behind.lines().count(), 5, "{behind}");
+    assert_eq!(replay("-flow-key pair -output jsonl -f tcp replay mix.pcap"), behind);
+    assert_eq!(replay("-flow-key=pair replay --output=jsonl mix.pcap --filter tcp"), behind);
+}
+
+#[test]
+fn help_and_version_are_printed() {
+    for line in ["-h", "--help", "help", "replay -help", "interfaces --help"] {
+        assert!(done(run(line)).contains("Usage: trafficmonitor"), "{line}");
+    }
+    let version = done(run("--version"));
+    for words in [concat!("trafficmonitor ", env!("CARGO_PKG_VERSION"), "\n"), "\ncommit ", "\nlibpcap version "] {
+        assert!(version.contains(words), "{version}");
+    }
+}
+
+#[test]
+fn completions_and_the_man_page_are_printed() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        assert!(done(run(&format!("completions {shell}"))).contains("promHTTP"), "{shell}");
+    }
+    assert!(done(run("man")).contains(".TH trafficmonitor"));
+}
+
+#[test]
+fn interfaces_are_listed_with_what_becomes_of_them() {
+    let line_of = |line: &str| {
+        let table = done(run(line));
+        assert!(table.starts_with("NAME"), "{table}");
+        table.lines().find(|line| line.starts_with("lo ")).expect("there is a loopback").to_owned()
+    };
+    assert!(line_of("interfaces").ends_with("no: loopback"), "{}", line_of("interfaces"));
+    assert!(!line_of("interfaces -i lo").contains("loopback"), "{}", line_of("interfaces -i lo"));
+}
+
+// ---- Ends ----------------------------------------------------------------------------------------------------------------
+
+#[test]
+fn what_fails_while_running_ends_with_1() {
+    for line in
+        ["replay missing.pcap", "-r missing.pcap -promHTTP 127.0.0.1:0", "replay mix.pcap missing.pcap --output none"]
+    {
+        let ended = run(line);
+        assert_eq!((ended.status, ended.output.as_str()), (Some(1), ""), "{line}: {ended:?}");
+        assert!(ended.messages.contains("trafficmonitor: cannot open missing.pcap: No such file"), "{line}: {ended:?}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_said() {
+    let full = || Stdio::from(fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
+    for line in
+        ["replay mix.pcap", "replay mix.pcap --output jsonl", "replay mix.pcap --output prometheus", "config", "man"]
+    {
+        let mut command = program(line.split(' '));
+        let ended: Ended =
+            command.current_dir(folder().path()).stdout(full()).stderr(Stdio::piped()).output().unwrap().into();
+        assert_eq!(ended.status, Some(1), "{line}: {ended:?}");
+        assert!(ended.messages.contains("No space left on device"), "{line}: {ended:?}");
+    }
+}
+
+/// As `replay … | head -1` does. There is more than a pipe holds.
+#[test]
+fn a_reader_that_goes_away_is_no_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let query = |port| Link::ethernet().carrying(&Ipv4::carrying(udp(50_000, port, b"?")).build());
+    let frames: Vec<Sample> = (1..5_000).map(query).collect();
+    Savefile::new(1).frames(&frames).write(folder.path(), "many.pcap");
+    for output in ["table", "jsonl", "prometheus"] {
+        let mut command = program(["replay", "many.pcap", "--flow-key", "dst-port", "--output", output]);
+        let mut child =
+            command.current_dir(folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut reader = child.stdout.take().unwrap();
+        reader.read_exact(&mut [0; 10]).unwrap();
+        drop(reader);
+        let ended: Ended = child.wait_with_output().unwrap().into();
+        assert_eq!((ended.status, ended.messages.as_str()), (Some(0), ""), "{output}");
+    }
+}
