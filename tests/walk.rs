@@ -12,6 +12,7 @@ use std::sync::Arc;
 use common::client;
 use common::ip::{Ipv4, tcp};
 use common::link::{Link, Sample};
+use trafficmonitor::account::book::plain;
 use trafficmonitor::account::flow::{Counters, FlowKey};
 use trafficmonitor::account::interval::Interval;
 use trafficmonitor::account::ledger::Ledger;
@@ -94,14 +95,16 @@ fn merged(interval: &Interval) -> Snapshot {
     let mut ledger = Ledger::new(&account::Config::default(), 0);
     let interface = ledger.interface("walk.pcap");
     ledger.merge(interface, interval);
-    let snapshot = ledger.snapshot();
+    let snapshot = plain(&ledger, 10, 10);
 
-    let request =
-        FlowKey { source: CLIENT.into(), destination: SERVER.into(), protocol: Protocol::TCP, port: 443, reply: false };
-    let reply = FlowKey { source: SERVER.into(), destination: CLIENT.into(), reply: true, ..request };
+    let (source, destination) = (CLIENT.into(), SERVER.into());
+    let direction = Direction::Outgoing;
+    let request = FlowKey { source, destination, protocol: Protocol::TCP, port: 443, reply: false, direction };
+    let direction = Direction::Incoming;
+    let reply = FlowKey { source: destination, destination: source, reply: true, direction, ..request };
     let of_one_packet = Counters { packets: 1, bytes: 40 };
-    let flows: Vec<_> = snapshot.flows.iter().map(|flow| (flow.key, flow.direction, flow.counters)).collect();
-    assert_eq!(flows, [(request, Direction::Outgoing, of_one_packet), (reply, Direction::Incoming, of_one_packet)]);
+    let flows: Vec<_> = snapshot.flows.rows.iter().map(|flow| (flow.key, flow.value)).collect();
+    assert_eq!(flows, [(request, of_one_packet), (reply, of_one_packet)]);
     assert_eq!(snapshot.totals.direction(Direction::Outgoing), of_one_packet);
     assert_eq!(snapshot.totals.ip(), Counters { packets: 2, bytes: 80 });
     snapshot
@@ -130,7 +133,7 @@ fn served(snapshot: Snapshot) -> String {
 
 fn scraped(published: Arc<Published>) -> String {
     let program = SelfMetrics::new("1.2.3", "abc", "libpcap").unwrap();
-    let site = Arc::new(Site::new(published, export::Config::default(), program, "1.2.3".to_owned()));
+    let site = Arc::new(Site::new(published, export::Config::default(), program, "1.2.3".to_owned(), None));
     let listeners = Listeners::bind(&http::Config { listen: vec!["127.0.0.1:0".parse().unwrap()] }).unwrap();
     let address = listeners.addresses()[0];
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
