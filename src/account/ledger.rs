@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
 use super::Config;
 use super::conversation::{Address, Way, request_way};
 use super::flow::{Counters, FlowKey, FlowKeying};
+use super::hashing::{self, State};
 use super::interval::{FrameCounters, Interval, Row};
 use super::snapshot::{Capture, Flow, Interface, Snapshot, Totals};
 use crate::locality::Direction;
@@ -42,7 +42,7 @@ impl Ledger {
     /// Empty accounts. `seed` as for [`Interval::new`].
     #[must_use]
     pub fn new(config: &Config, seed: u64) -> Self {
-        let state = FixedState::with_seed(seed);
+        let state = hashing::state(seed);
         Self {
             flow_keying: config.flow_keying,
             flows: Flows::new(config.max_flows, state.clone()),
@@ -182,7 +182,7 @@ impl Accounts<'_> {
 #[derive(Debug)]
 struct Flows {
     limit: usize,
-    state: FixedState,
+    state: State,
     index: HashTable<u32>,
     keys: Vec<FlowHead>,
     counters: Vec<Counters>,
@@ -197,7 +197,7 @@ struct FlowHead {
 }
 
 impl Flows {
-    fn new(limit: usize, state: FixedState) -> Self {
+    fn new(limit: usize, state: State) -> Self {
         Self { limit, state, index: HashTable::new(), keys: Vec::new(), counters: Vec::new() }
     }
 

@@ -5,6 +5,7 @@
 
 pub mod conversation;
 pub mod flow;
+mod hashing;
 pub mod interval;
 pub mod ledger;
 pub mod snapshot;
