@@ -128,8 +128,19 @@ impl CaptureLoop {
             source,
         })?;
         let plan = self.orders.plan();
-        live.attach(self.filter(&plan))?;
+        self.attach(&mut live, self.filter(&plan))?;
         Ok(Session { live, decoder, plan, recorded: Statistics::default() })
+    }
+
+    /// Where the filter does not compile for this link type, it is the user's part that does not.
+    fn attach(&self, live: &mut Live, filter: Option<&str>) -> Result<(), Error> {
+        let of_user = |error| match (error, &self.config.filter) {
+            (capture::Error::Filter { reason, .. }, Some(filter)) => {
+                capture::Error::Filter { filter: filter.clone(), reason }
+            }
+            (error, _) => error,
+        };
+        live.attach(filter).map_err(|error| Error::from(of_user(error)))
     }
 
     fn filter<'a>(&self, plan: &'a Plan) -> Option<&'a str> {
@@ -175,7 +186,7 @@ impl CaptureLoop {
         if let Some(filter) = plan.filters.get(&self.interface)
             && session.plan.filters.get(&self.interface) != Some(filter)
         {
-            session.live.attach(filter.as_deref())?;
+            self.attach(&mut session.live, filter.as_deref())?;
             tracing::debug!(interface = self.interface, filter = filter.as_deref().unwrap_or(""), "filter renewed");
         }
         session.plan = plan;
