@@ -29,6 +29,7 @@ const LAST_READ: Duration = Duration::from_millis(500);
 pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     super::log::start(config.log);
     config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
+    check_filter(&config)?;
     let listeners = Listeners::bind(&config.http)?;
     let published = Arc::new(Published::default());
     let version = format!("{} ({})", env!("CARGO_PKG_VERSION"), env!("TRAFFICMONITOR_COMMIT"));
@@ -122,6 +123,14 @@ fn capture_interfaces(
     running.stop();
     say(&closing_line(&running.join()?));
     Ok(())
+}
+
+/// Whether the filter compiles, asked before anything starts. That of a file depends on the file's link type.
+pub(super) fn check_filter(config: &Config) -> Result<(), pipeline::Error> {
+    match (&config.source, &config.capture.filter) {
+        (None, Some(filter)) => capture::live::check_filter(filter).map_err(|error| explain(error.into())),
+        _ => Ok(()),
+    }
 }
 
 /// A filter that does not compile may be a subcommand that was mistyped.
