@@ -117,11 +117,12 @@ fn a_name_that_is_another_interfaces_now_stands_for_that_one() {
     let mut counted = lookups(&pair, Counted::default());
     monitor.expect(&counted);
 
-    // All at once, so that the program sees the names as they are in the end only.
-    let folder = tempfile::tempdir().unwrap();
-    let swap = folder.path().join("swap");
-    std::fs::write(&swap, "link set eth0 name away\nlink set eth1 name eth0\nlink set away name eth1\n").unwrap();
-    pair.host.ip(&format!("-batch {}", swap.display()));
+    // The program sees the names as they are in the end only.
+    monitor.signal(libc::SIGSTOP);
+    for change in ["eth0 name away", "eth1 name eth0", "away name eth1"] {
+        pair.host.ip(&format!("link set {change}"));
+    }
+    monitor.signal(libc::SIGCONT);
     wait_for("it captures again", || (monitor.messages().matches("message=capturing").count() == 2).then_some(()));
     lookups(&pair, Counted::default());
     let (client, server) = (third.udp("10.2.0.2:40123"), pair.host.udp("10.2.0.1:123"));
