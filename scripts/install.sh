@@ -74,10 +74,8 @@ test)
     check_rust_checkers
     want ip iproute2
     want tcpdump tcpdump
-    want tshark tshark
     want curl curl
     want setcap libcap2-bin
-    want ethtool ethtool
     want systemd-analyze systemd
     ;;
 fuzz) want c++ g++ ;;

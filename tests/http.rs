@@ -140,6 +140,8 @@ fn of_a_broken_file_it_serves_what_came_before_the_fault() {
     exporter.is_ready();
     let page = parse(&get(exporter.address(), "/metrics"));
     assert_eq!(sum(&page, "trafficmonitor_interface_frames_total", None), mix::frames().len() as u64 - 1);
+    exporter.signal("TERM");
+    assert_eq!(exporter.ended().0.code(), Some(1));
 }
 
 // ---- Addresses -----------------------------------------------------------------------------------------------------------
@@ -339,6 +341,18 @@ fn a_second_signal_ends_it_at_once() {
     }
     let (status, messages) = exporter.ended();
     assert_eq!(status.code(), Some(1), "{messages}");
+}
+
+/// As when a supervisor signals a process and then its group.
+#[test]
+fn the_same_signal_again_at_once_is_one() {
+    let exporter = serving_here();
+    get(exporter.address(), "/-/healthy");
+    exporter.signal("TERM");
+    exporter.signal("TERM");
+    let (status, messages) = exporter.ended();
+    assert_eq!(status.code(), Some(0), "{messages}");
+    assert!(messages.contains("read from"), "{messages}");
 }
 
 #[test]

@@ -6,10 +6,10 @@
 use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
 
-use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
 use super::flow::Counters;
+use super::hashing::State;
 use crate::packet::Timestamp;
 
 /// Unused for so long, an entry may leave to make room for others. Long enough that a pause in a download is none.
@@ -77,7 +77,7 @@ pub struct Entry<K> {
 #[derive(Debug)]
 pub struct Held<K> {
     limit: usize,
-    state: FixedState,
+    state: State,
     index: HashTable<u32>,
     heads: Vec<Head<K>>,
     counts: Vec<Count>,
@@ -88,7 +88,7 @@ pub struct Held<K> {
 impl<K: Copy + Eq + Hash> Held<K> {
     /// Nothing held yet, and never more than `limit`.
     #[must_use]
-    pub fn new(limit: usize, state: FixedState) -> Self {
+    pub fn new(limit: usize, state: State) -> Self {
         Self {
             limit,
             state,
@@ -258,13 +258,14 @@ fn percent(of: usize, percent: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::account::hashing;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_nanoseconds(seconds * 1_000_000_000)
     }
 
     fn held(limit: usize, bytes: impl IntoIterator<Item = u64>) -> Held<u64> {
-        let mut held = Held::new(limit, FixedState::with_seed(1));
+        let mut held = Held::new(limit, hashing::state(1));
         for (key, bytes) in bytes.into_iter().enumerate() {
             let position = held.find_or_insert(key as u64, at(0)).unwrap();
             held.add(position, Counters { packets: 1, bytes }, at(0));

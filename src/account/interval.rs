@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
 use super::conversation::{Address, ConversationKey, Endpoint, OneWay, Way};
 use super::flow::Counters;
+use super::hashing::{self, State};
 use crate::decode::NotIp;
 use crate::locality::{Classifier, Direction};
 use crate::packet::{Addresses, IpVersion, Packet, Protocol, TcpFlags, Timestamp};
@@ -83,7 +83,7 @@ impl<A: Address> Table<A> {
 
     /// Puts a packet among the waiting; true when it is time to look them up.
     #[inline]
-    fn push(&mut self, packet: &Packet, source: A, destination: A, state: &FixedState) -> bool {
+    fn push(&mut self, packet: &Packet, source: A, destination: A, state: &State) -> bool {
         let source = Endpoint { address: source, port: packet.source_port };
         let destination = Endpoint { address: destination, port: packet.destination_port };
         let (key, way) = ConversationKey::new(source, destination, packet.protocol);
@@ -93,7 +93,7 @@ impl<A: Address> Table<A> {
     }
 
     /// Counts the waiting packets in their rows, or in `overflow` where there is no room for a row.
-    fn settle(&mut self, state: &FixedState, classifier: &Classifier, overflow: &mut Overflow) {
+    fn settle(&mut self, state: &State, classifier: &Classifier, overflow: &mut Overflow) {
         let Self { rows, index, waiting } = self;
         for packet in waiting.drain(..) {
             let found = index.find(packet.hash, |&at| rows[at as usize].key == packet.key).copied();
@@ -180,7 +180,7 @@ impl Overflow {
 /// What one capture thread counted between two hand-overs.
 #[derive(Debug)]
 pub struct Interval {
-    state: FixedState,
+    state: State,
     classifier: Arc<Classifier>,
     v4: Table<Ipv4Addr>,
     v6: Table<Ipv6Addr>,
@@ -195,7 +195,7 @@ impl Interval {
     #[must_use]
     pub fn new(classifier: Arc<Classifier>, seed: u64) -> Self {
         Self {
-            state: FixedState::with_seed(seed),
+            state: hashing::state(seed),
             classifier,
             v4: Table::new(),
             v6: Table::new(),

@@ -9,17 +9,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use foldhash::fast::FixedState;
-
 use super::Config;
 use super::conversation::{Address, Endpoint, Way, request_way};
 use super::flow::{Counters, FlowKey, FlowKeying, HostKey};
+use super::hashing;
 use super::held::Held;
 use super::interval::{FrameCounters, Interval, Row};
 use super::snapshot::{Capture, Interface, Totals};
 use crate::locality::Direction;
 use crate::packet::{IpVersion, Protocol, Timestamp};
 use conversations::{Conversations, Place};
+
+/// The most sources of frames that have an entry of their own, and the name of the one that counts for those that come
+/// later. Hosts that run containers make interfaces without end.
+const MAXIMUM_INTERFACES: usize = 1_024;
+const OTHER_INTERFACES: &str = "other";
 
 /// A source of frames in the ledger, by the order of registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,7 +72,7 @@ impl Ledger {
     /// Empty accounts. `seed` as for [`Interval::new`].
     #[must_use]
     pub fn new(config: &Config, seed: u64) -> Self {
-        let state = FixedState::with_seed(seed);
+        let state = hashing::state(seed);
         Self {
             flow_keying: config.flow_keying,
             tables: Tables {
@@ -85,13 +89,22 @@ impl Ledger {
         }
     }
 
-    /// The entry of the source called `name`, made if there is none.
+    /// The entry of the source called `name`, made if there is none; one for all that come when there are very many.
     pub fn interface(&mut self, name: &str) -> InterfaceId {
-        let known = self.interfaces.iter().position(|interface| interface.name == name);
+        let is_full = self.interfaces.len() >= MAXIMUM_INTERFACES - 1;
+        let find = |name: &str| self.interfaces.iter().position(|interface| interface.name == name);
+        let name = if is_full && find(name).is_none() { OTHER_INTERFACES } else { name };
+        let known = find(name);
         InterfaceId(known.unwrap_or_else(|| {
             self.interfaces.push(Interface { name: name.to_owned(), ..Interface::default() });
             self.interfaces.len() - 1
         }))
+    }
+
+    /// Whether the interface is being captured; none before that was said.
+    #[must_use]
+    pub fn is_up(&self, interface: InterfaceId) -> Option<bool> {
+        self.interfaces[interface.0].capture.map(|capture| capture.up)
     }
 
     /// Adds what the capture of an interface says of itself since it was last heard of.

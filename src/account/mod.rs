@@ -6,6 +6,7 @@
 pub mod book;
 pub mod conversation;
 pub mod flow;
+mod hashing;
 pub mod held;
 pub mod interval;
 pub mod ledger;

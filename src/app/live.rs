@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -32,6 +32,7 @@ const LAST_READ: Duration = Duration::from_millis(500);
 pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     super::log::start(config.log);
     config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
+    check_filter(&config)?;
     let listeners = Listeners::bind(&config.http)?;
     let published = Arc::new(Published::default());
     let version = format!("{} ({})", env!("CARGO_PKG_VERSION"), env!("TRAFFICMONITOR_COMMIT"));
@@ -49,12 +50,12 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     for address in addresses {
         tracing::info!(%address, "serving /metrics");
     }
-    match &config.source {
+    let status = match &config.source {
         Some(file) => read_file(file, &config, &published, &site, &stop, &runtime)?,
         None => capture_interfaces(config, scraped, published, site, &stop, &runtime)?,
-    }
+    };
     runtime.block_on(serving)?;
-    Ok(DONE)
+    Ok(status)
 }
 
 /// Reads the file, then serves its final accounts.
@@ -65,25 +66,28 @@ fn read_file(
     site: &Site,
     stop: &Stop,
     runtime: &Runtime,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<u8> {
     let reading = start_reading(file.to_owned(), config.clone(), stop.clone())?;
     let Some(read) = runtime.block_on(read_or_stopped(reading, stop.clone())) else {
         say(&format!("stopped while {} had nothing to read", file_name(file)));
-        return Ok(());
+        return Ok(DONE);
     };
     let (accounts, outcome) = read.map_err(|_| pipeline::Error::Panicked)?;
     let frames = accounts.totals.frames.frames;
     published.publish(accounts);
-    match outcome {
+    let status = match outcome {
         // What came before a fault is worth serving; a file of which nothing could be read is not.
         Err(error) if frames == 0 => return Err(explain(error).into()),
-        Err(error) => tracing::error!(%error, "serving what came before the fault"),
-        Ok(()) => {}
-    }
+        Err(error) => {
+            tracing::error!(%error, "serving what came before the fault");
+            FAILED
+        }
+        Ok(()) => DONE,
+    };
     site.set_ready();
     runtime.block_on(stop.clone().received());
     say(&format!("{frames} read from {}", file_name(file)));
-    Ok(())
+    Ok(status)
 }
 
 /// Accounts, and whether all could be read.
@@ -115,7 +119,7 @@ fn capture_interfaces(
     site: Arc<Site>,
     stop: &Stop,
     runtime: &Runtime,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<u8> {
     let seed = random_seed();
     let setup = Setup {
         capture: config.capture,
@@ -131,7 +135,15 @@ fn capture_interfaces(
     runtime.block_on(stop.clone().received());
     running.stop();
     say(&closing_line(&running.join()?));
-    Ok(())
+    Ok(DONE)
+}
+
+/// Whether the filter compiles, asked before anything starts. That of a file depends on the file's link type.
+pub(super) fn check_filter(config: &Config) -> Result<(), pipeline::Error> {
+    match (&config.source, &config.capture.filter) {
+        (None, Some(filter)) => capture::live::check_filter(filter).map_err(|error| explain(error.into())),
+        _ => Ok(()),
+    }
 }
 
 /// A filter that does not compile may be a subcommand that was mistyped.
@@ -144,6 +156,9 @@ fn explain(mut error: pipeline::Error) -> pipeline::Error {
     error
 }
 
+/// For so long the signal that was heard is the same one again: who ends a whole group signals a process twice.
+const SAME_SIGNAL: Duration = Duration::from_millis(200);
+
 /// Becomes true at the first INT or TERM; from then on the next one ends the program at once.
 #[derive(Clone)]
 struct Stop(watch::Receiver<bool>);
@@ -153,10 +168,11 @@ impl Stop {
         let (sender, receiver) = watch::channel(false);
         let mut signals = runtime.block_on(async { Signals::new() })?;
         runtime.spawn(async move {
-            signals.next().await;
+            let first = signals.next().await;
+            let received = Instant::now();
             tracing::info!("stopping");
             sender.send_replace(true);
-            signals.next().await;
+            while signals.next().await == first && received.elapsed() < SAME_SIGNAL {}
             std::process::exit(i32::from(FAILED));
         });
         Ok(Self(receiver))
@@ -184,10 +200,10 @@ impl Signals {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> SignalKind {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => SignalKind::interrupt(),
+            _ = self.terminate.recv() => SignalKind::terminate(),
         }
     }
 }

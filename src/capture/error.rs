@@ -27,7 +27,7 @@ pub enum Error {
         reason: String,
     },
     /// A file that cannot be opened.
-    #[error("cannot open {}: {source}", file_name(path))]
+    #[error("cannot open {}: {source}", shown_name(path))]
     OpenFile {
         /// The file.
         path: PathBuf,
@@ -35,7 +35,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A file that libpcap does not take for a capture.
-    #[error("{}: not a capture that libpcap reads: {reason}", file_name(path))]
+    #[error("{}: not a capture that libpcap reads: {reason}", shown_name(path))]
     NotACapture {
         /// The file.
         path: PathBuf,
@@ -43,7 +43,7 @@ pub enum Error {
         reason: String,
     },
     /// A file that is broken somewhere behind its start.
-    #[error("{}: broken after {frames} frames: {reason}", file_name(path))]
+    #[error("{}: broken after {frames} frames: {reason}", shown_name(path))]
     BrokenFile {
         /// The file.
         path: PathBuf,
@@ -66,6 +66,18 @@ pub enum Error {
 #[must_use]
 pub fn file_name(path: &Path) -> String {
     if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
+}
+
+/// The same for people alone.
+fn shown_name(path: &Path) -> String {
+    printable(&file_name(path))
+}
+
+/// `text` with its control characters escaped: a name must not speak to the terminal.
+fn printable(text: &str) -> String {
+    let escape =
+        |letter: char| if letter.is_control() { letter.escape_default().to_string() } else { letter.to_string() };
+    text.chars().map(escape).collect()
 }
 
 /// The path of this program, as the user must name it.

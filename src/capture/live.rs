@@ -205,14 +205,21 @@ impl Live {
     }
 }
 
-/// Checks that libpcap compiles `filter`, for Ethernet, before anything is opened.
+/// Checks that libpcap compiles `filter` for some link type, before anything is opened.
 ///
 /// # Errors
-/// When it does not.
+/// When it does not, in its words for Ethernet.
 pub fn check_filter(filter: &str) -> Result<(), Error> {
-    let not_compiled = |error| Error::Filter { filter: filter.to_owned(), reason: words(&error) };
-    let nowhere = Capture::dead(Linktype::ETHERNET).map_err(not_compiled)?;
-    nowhere.compile(filter, true).map(drop).map_err(not_compiled)
+    const RADIOTAP: Linktype = Linktype(127);
+    let compiles = |link_type| Capture::dead(link_type).and_then(|nowhere| nowhere.compile(filter, true).map(drop));
+    let for_ethernet = compiles(Linktype::ETHERNET);
+    let others = [COOKED_2, RADIOTAP, Linktype(12)];
+    match for_ethernet {
+        Err(error) if !others.into_iter().any(|link_type| compiles(link_type).is_ok()) => {
+            Err(Error::Filter { filter: filter.to_owned(), reason: words(&error) })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The version of the libpcap that the program runs with.

@@ -2,8 +2,13 @@
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, ToSocketAddrs as _};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::str::FromStr;
+
+use socket2::{Domain, Socket, Type};
+
+/// Clients that may wait to be accepted; the kernel has a limit of its own (`net.core.somaxconn`).
+const BACKLOG: i32 = 128;
 
 /// An address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,14 +76,24 @@ impl ListenAddress {
         }
     }
 
-    /// An IPv6 socket takes IPv4 clients too on Linux (`net.ipv6.bindv6only` is 0); without IPv6 an IPv4 one does.
+    /// An IPv6 socket that takes IPv4 clients too; without IPv6 an IPv4 one does.
     fn bind_all_addresses(&self) -> io::Result<TcpListener> {
-        match TcpListener::bind((Ipv6Addr::UNSPECIFIED, self.port)) {
+        match self.bind_both_versions() {
             Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
                 TcpListener::bind((Ipv4Addr::UNSPECIFIED, self.port))
             }
             bound => bound,
         }
+    }
+
+    /// As the standard library binds, but for both versions whatever `net.ipv6.bindv6only` says.
+    fn bind_both_versions(&self) -> io::Result<TcpListener> {
+        let socket = Socket::new(Domain::IPV6, Type::STREAM, None)?;
+        socket.set_only_v6(false)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, self.port)).into())?;
+        socket.listen(BACKLOG)?;
+        Ok(socket.into())
     }
 }
 

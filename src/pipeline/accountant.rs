@@ -36,7 +36,11 @@ impl Accountant {
                 next_refresh = now + self.refresh;
             }
             match self.handed.recv_timeout(next_refresh.saturating_duration_since(now)) {
-                Ok(handed) => self.take_in(handed),
+                Ok(handed) => {
+                    if self.take_in(handed) {
+                        next_refresh = Instant::now();
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -54,11 +58,14 @@ impl Accountant {
         snapshot
     }
 
-    fn take_in(&mut self, handed: Handed) {
+    /// Whether there is news that should not wait for the refresh: an interface came up or went down.
+    fn take_in(&mut self, handed: Handed) -> bool {
         let interface = self.ledger.interface(&handed.interface);
+        let was_up = self.ledger.is_up(interface);
         self.ledger.merge(interface, &handed.interval);
         self.ledger.record_capture(interface, handed.capture);
         self.ledger.record_handover_delays(handed.delays);
         handed.give_back(&self.orders.plan().classifier);
+        self.ledger.is_up(interface) != was_up
     }
 }

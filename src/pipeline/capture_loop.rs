@@ -53,6 +53,8 @@ pub(super) struct CaptureLoop {
     pub first_try: Option<Sender<FirstTry>>,
     /// Hears once that the interface is open.
     pub opening: Option<Arc<Opening>>,
+    /// Why the interface could not be opened when that was last tried.
+    pub refused: Option<String>,
 }
 
 /// An open handle and what goes with it.
@@ -60,6 +62,8 @@ struct Session {
     live: Live,
     decoder: Decoder,
     plan: Arc<Plan>,
+    /// The kernel's number of the interface that is open.
+    index: Option<u32>,
     /// What the kernel had counted when it was last asked.
     recorded: Statistics,
 }
@@ -80,7 +84,7 @@ impl CaptureLoop {
                     }
                 }
                 Err(error) => {
-                    tracing::debug!(interface = self.interface, %error, "cannot capture; trying again");
+                    self.say_refused(&error);
                     self.report(Err(error));
                     // Of all interfaces those that can be opened are captured.
                     if self.config.selection == Selection::All {
@@ -96,6 +100,17 @@ impl CaptureLoop {
 
     fn is_wanted(&self) -> bool {
         !self.orders.is_stopping() && self.orders.plan().filters.contains_key(&self.interface)
+    }
+
+    /// Once for each reason, as long as it lasts.
+    fn say_refused(&mut self, error: &Error) {
+        let reason = error.to_string();
+        if self.refused.as_ref() == Some(&reason) || self.first_try.is_some() {
+            tracing::debug!(interface = self.interface, %error, "cannot capture; trying again");
+        } else {
+            tracing::warn!(interface = self.interface, %error, "cannot capture; trying again");
+        }
+        self.refused = Some(reason);
     }
 
     fn report(&mut self, result: Result<(), Error>) {
@@ -128,8 +143,20 @@ impl CaptureLoop {
             source,
         })?;
         let plan = self.orders.plan();
-        live.attach(self.filter(&plan))?;
-        Ok(Session { live, decoder, plan, recorded: Statistics::default() })
+        self.attach(&mut live, self.filter(&plan))?;
+        let index = plan.indexes.get(&self.interface).copied();
+        Ok(Session { live, decoder, plan, index, recorded: Statistics::default() })
+    }
+
+    /// Where the filter does not compile for this link type, it is the user's part that does not.
+    fn attach(&self, live: &mut Live, filter: Option<&str>) -> Result<(), Error> {
+        let of_user = |error| match (error, &self.config.filter) {
+            (capture::Error::Filter { reason, .. }, Some(filter)) => {
+                capture::Error::Filter { filter: filter.clone(), reason }
+            }
+            (error, _) => error,
+        };
+        live.attach(filter).map_err(|error| Error::from(of_user(error)))
     }
 
     fn filter<'a>(&self, plan: &'a Plan) -> Option<&'a str> {
@@ -149,7 +176,7 @@ impl CaptureLoop {
 
     fn capture_until_unwanted(&mut self, session: &mut Session) -> Result<(), Error> {
         let mut next_tick = Instant::now();
-        while self.is_wanted() {
+        while self.is_wanted() && !self.is_another(session) {
             self.follow(session)?;
             let now = Instant::now();
             if now >= next_tick || self.exchange.filling().is_nearly_full() {
@@ -166,8 +193,14 @@ impl CaptureLoop {
         Ok(())
     }
 
+    /// Whether the name is another interface's by now.
+    fn is_another(&self, session: &Session) -> bool {
+        let now = self.orders.plan().indexes.get(&self.interface).copied();
+        now.is_some() && session.index.is_some() && now != session.index
+    }
+
     /// Takes over a new plan.
-    fn follow(&self, session: &mut Session) -> Result<(), Error> {
+    fn follow(&mut self, session: &mut Session) -> Result<(), Error> {
         let plan = self.orders.plan();
         if Arc::ptr_eq(&plan, &session.plan) {
             return Ok(());
@@ -175,9 +208,15 @@ impl CaptureLoop {
         if let Some(filter) = plan.filters.get(&self.interface)
             && session.plan.filters.get(&self.interface) != Some(filter)
         {
-            session.live.attach(filter.as_deref())?;
+            self.attach(&mut session.live, filter.as_deref())?;
             tracing::debug!(interface = self.interface, filter = filter.as_deref().unwrap_or(""), "filter renewed");
         }
+        // From the next packet on, as what is local may be another.
+        let interval = self.exchange.filling();
+        interval.settle();
+        interval.classify_by(Arc::clone(&plan.classifier));
+        tracing::debug!(interface = self.interface, "what is local is renewed");
+        session.index = session.index.or_else(|| plan.indexes.get(&self.interface).copied());
         session.plan = plan;
         Ok(())
     }

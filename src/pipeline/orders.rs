@@ -14,6 +14,8 @@ use crate::locality::Classifier;
 pub(super) struct Plan {
     /// The filter of each interface that is to be captured.
     pub filters: BTreeMap<String, Option<String>>,
+    /// The kernel's number of each that there is now. Another one under the same name is another interface.
+    pub indexes: BTreeMap<String, u32>,
     /// Which of these are up. A change wakes the threads that wait for theirs.
     pub up: BTreeSet<String>,
     /// Where forwarded frames come from; on `any` alone, where copies are left out in user space.

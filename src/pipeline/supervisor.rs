@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::accountant::Accountant;
 use super::capture_loop::{CaptureLoop, FirstTry};
@@ -25,6 +25,13 @@ use crate::locality::{self, Classifier};
 
 /// How often the supervisor looks whether to stop, while the network is quiet.
 const GLANCE: Duration = Duration::from_millis(200);
+/// A reading of the network is followed by a pause this many times as long.
+const READING_SHARE: u32 = 10;
+/// What the kernel's rings of all captured interfaces may take together, and the least that each gets.
+const ALL_RINGS_BYTES: u32 = 512 << 20;
+const SMALLEST_RING_BYTES: u32 = 2 << 20;
+/// The most notices that are remembered, so as not to be said again.
+const MAXIMUM_NOTICES: usize = 1_000;
 /// The longest tick: the time between two hand-overs.
 const LONGEST_TICK: Duration = Duration::from_secs(1);
 /// libpcap's name of the pseudo-device that shows all interfaces.
@@ -113,6 +120,8 @@ pub fn start(setup: Setup, on_open: impl Fn() + Send + Sync + 'static) -> Result
         full,
         seed: setup.seed,
         running: BTreeMap::new(),
+        has_changed: false,
+        next_reading: Instant::now(),
     };
     let first = supervisor.start_threads(Some(Box::new(on_open)))?;
     if let Err(error) = supervisor.check_first_tries(&first) {
@@ -143,9 +152,12 @@ impl Planner {
             expression.notices.into_iter().for_each(|notice| self.say(notice));
             filters.insert(name, expression.text);
         }
+        let known = network.links.iter().filter(|link| filters.contains_key(&link.name));
+        let indexes = known.map(|link| (link.name.clone(), link.index)).collect();
         let up = network.links.iter().filter(|link| link.up).map(|link| link.name.as_str()).chain([ANY]);
         Plan {
             up: up.filter(|&name| filters.contains_key(name)).map(str::to_owned).collect(),
+            indexes,
             filters,
             origins: is_any.then(|| Arc::new(Origins::new(network, &captured))),
             classifier: Arc::new(Classifier::new(&self.locality, network.own_addresses())),
@@ -166,10 +178,28 @@ impl Planner {
     }
 
     fn say(&mut self, notice: String) {
-        if !self.notices.contains(&notice) {
+        if self.notices.len() < MAXIMUM_NOTICES && !self.notices.contains(&notice) {
             tracing::warn!("{notice}");
             self.notices.insert(notice);
         }
+    }
+
+    /// The capture's configuration where `handles` are open: with `all` there may be many interfaces, and the rings of
+    /// all share a bound.
+    fn with_bounded_rings(&mut self, handles: usize) -> capture::Config {
+        let wanted = self.capture.buffer_bytes;
+        let share = ALL_RINGS_BYTES / u32::try_from(handles.max(1)).unwrap_or(u32::MAX);
+        let bounded = wanted.min(share.max(SMALLEST_RING_BYTES));
+        if self.capture.selection != Selection::All || bounded == wanted {
+            return self.capture.clone();
+        }
+        self.say(format!(
+            "{handles} interfaces share {} MiB of kernel rings: each has {} KiB; name those to capture for larger ones \
+             (-iface)",
+            ALL_RINGS_BYTES >> 20,
+            bounded >> 10
+        ));
+        capture::Config { buffer_bytes: bounded, ..self.capture.clone() }
     }
 
     fn say_masquerade(&mut self, network: &Network) {
@@ -189,6 +219,9 @@ struct Supervisor {
     full: Sender<Handed>,
     seed: u64,
     running: BTreeMap<String, JoinHandle<()>>,
+    /// The network has changed since it was last read, and is read again from then on.
+    has_changed: bool,
+    next_reading: Instant,
 }
 
 impl Supervisor {
@@ -196,19 +229,31 @@ impl Supervisor {
     fn run(mut self) {
         while !self.orders.is_stopping() {
             match self.changes.wait(GLANCE) {
-                Ok(true) => self.follow(),
-                // A thread may have ended just before its interface was wanted again.
-                Ok(false) => self.start_missing_threads(),
+                Ok(has_changed) => self.has_changed |= has_changed,
                 Err(error) => {
                     tracing::warn!(%error, "cannot follow the network's changes");
                     thread::sleep(GLANCE);
-                    self.follow();
+                    self.has_changed = true;
                 }
             }
+            if self.has_changed && Instant::now() >= self.next_reading {
+                self.follow_at_leisure();
+            }
+            // A thread may have ended just before its interface was wanted again.
+            self.start_missing_threads();
         }
         if self.join_all().is_err() {
             tracing::error!("a capture thread panicked");
         }
+    }
+
+    /// Reads the network, and then not for some time: on a router whose routes never rest, reading must not be all that
+    /// is done.
+    fn follow_at_leisure(&mut self) {
+        let started = Instant::now();
+        self.has_changed = false;
+        self.follow();
+        self.next_reading = Instant::now() + READING_SHARE * started.elapsed();
     }
 
     /// Makes a new plan if the network has changed.
@@ -225,7 +270,6 @@ impl Supervisor {
         if plan != *self.orders.plan() {
             self.orders.replace_plan(plan);
         }
-        self.start_missing_threads();
     }
 
     fn start_missing_threads(&mut self) {
@@ -240,6 +284,7 @@ impl Supervisor {
         let (first_try, first_tries) = channel();
         self.join_finished();
         let plan = self.orders.plan();
+        let config = self.planner.with_bounded_rings(plan.filters.len());
         let opening = on_open.map(|on_open| Arc::new(Opening::new(plan.filters.len(), on_open)));
         for interface in
             plan.filters.keys().filter(|&interface| !self.running.contains_key(interface)).cloned().collect::<Vec<_>>()
@@ -247,12 +292,13 @@ impl Supervisor {
             let exchange = Exchange::new(interface.clone(), self.full.clone(), &plan.classifier, self.seed);
             let capture_loop = CaptureLoop {
                 interface: interface.clone(),
-                config: self.planner.capture.clone(),
+                config: config.clone(),
                 tick: self.tick,
                 orders: Arc::clone(&self.orders),
                 exchange,
                 first_try: opening.is_some().then(|| first_try.clone()),
                 opening: opening.clone(),
+                refused: None,
             };
             let thread = spawn(&format!("capture-{interface}"), move || capture_loop.run())?;
             self.running.insert(interface, thread);

@@ -109,6 +109,45 @@ fn an_interface_that_has_another_name_now_is_not_counted_without_its_filter() {
 }
 
 #[test]
+fn a_name_that_is_another_interfaces_now_stands_for_that_one() {
+    let pair = Pair::new();
+    let third = Namespace::new();
+    connect(&End::new(&pair.host, "eth1", "10.2.0.1/24"), &End::new(&third, "eth0", "10.2.0.2/24"));
+    let monitor = Monitor::start(&pair.host, &["-iface", "eth0"]);
+    let mut counted = lookups(&pair, Counted::default());
+    monitor.expect(&counted);
+
+    // The program sees the names as they are in the end only.
+    monitor.signal(libc::SIGSTOP);
+    for change in ["eth0 name away", "eth1 name eth0", "away name eth1"] {
+        pair.host.ip(&format!("link set {change}"));
+    }
+    monitor.signal(libc::SIGCONT);
+    wait_for("it captures again", || (monitor.messages().matches("message=capturing").count() == 2).then_some(()));
+    lookups(&pair, Counted::default());
+    let (client, server) = (third.udp("10.2.0.2:40123"), pair.host.udp("10.2.0.1:123"));
+    let there = Packets::udp(19, 48);
+    send(&client, &server, there);
+    counted = counted.and("10.2.0.2->10.2.0.1 udp/123(ntp)", "eth0", there);
+    monitor.finish(&counted);
+}
+
+#[test]
+fn a_new_address_is_local_from_its_first_packet_on() {
+    let pair = Pair::new();
+    pair.other.ip("route add 203.0.113.0/24 via 10.1.0.1");
+    let monitor = Monitor::start(&pair.host, &["-iface", "eth0", "-promRefresh", "1", "--log.level", "debug"]);
+    let there = Packets::udp(20, 100);
+    pair.host.ip("address add 203.0.113.5/32 dev eth0");
+    wait_for("the plan is followed", || monitor.messages().contains("what is local is renewed").then_some(()));
+    send(&pair.other.udp("10.1.0.2:40123"), &pair.host.udp("203.0.113.5:123"), there);
+    let metrics = monitor
+        .wait_for("the packets", |metrics| metrics.flows().values().any(|&bytes| bytes == there.count * there.bytes));
+    let local = metrics.value("trafficmonitor_traffic_bytes_total", &[("direction", "local"), ("ip_version", "4")]);
+    assert_eq!(local, Some(there.count * there.bytes));
+}
+
+#[test]
 fn an_interface_that_flaps_is_captured_in_the_end() {
     for arguments in EITHER {
         let pair = Pair { host: Namespace::new(), other: Namespace::new() };

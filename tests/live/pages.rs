@@ -3,6 +3,7 @@
 use super::common::monitor::{Monitor, PROGRAM};
 use super::common::namespace::{End, Namespace, connect, wait_for};
 use super::traffic::Pair;
+use std::net::TcpStream;
 use std::process::Command;
 
 #[test]
@@ -41,5 +42,16 @@ fn it_is_ready_when_every_capture_is_open() {
     near.up();
     let monitor = monitor.wait_until_ready();
     monitor.wait_until_up("eth0", true);
+    monitor.stop();
+}
+
+#[test]
+fn a_port_without_a_host_takes_clients_of_both_versions_whatever_the_default() {
+    let host = Namespace::with_ipv6();
+    host.set("net/ipv6/bindv6only", "1");
+    let monitor = Monitor::start(&host, &["-iface", "lo", "-promHTTP", ":9999"]);
+    for address in ["127.0.0.1:9999", "[::1]:9999"] {
+        host.enter(|| TcpStream::connect(address)).unwrap_or_else(|error| panic!("{address}: {error}"));
+    }
     monitor.stop();
 }

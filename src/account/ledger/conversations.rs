@@ -3,10 +3,10 @@
 //! When the younger generation is full the older one is forgotten and the younger takes its place; a conversation that
 //! is found in the older one moves to the younger. What is forgotten is decided anew by the next packet.
 
-use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
 use crate::account::conversation::{Address, ConversationKey, Way};
+use crate::account::hashing::State;
 use crate::locality::Direction;
 
 /// Where one way of a conversation counts.
@@ -60,14 +60,14 @@ struct Entry<A> {
 /// The conversations of one IP version, at most about twice the number of flows.
 #[derive(Debug)]
 pub(super) struct Conversations<A> {
-    state: FixedState,
+    state: State,
     generation_limit: usize,
     younger: HashTable<Entry<A>>,
     older: HashTable<Entry<A>>,
 }
 
 impl<A: Address> Conversations<A> {
-    pub(super) fn new(max_flows: usize, state: FixedState) -> Self {
+    pub(super) fn new(max_flows: usize, state: State) -> Self {
         Self { state, generation_limit: max_flows.max(1), younger: HashTable::new(), older: HashTable::new() }
     }
 

@@ -158,6 +158,18 @@ fn packets_that_find_no_row_in_the_interval_still_count() {
 }
 
 #[test]
+fn interfaces_without_end_share_an_entry() {
+    let mut ledger = Ledger::new(&Config::default(), SEED);
+    for number in 0..5_000 {
+        ledger.interface(&format!("veth{number}"));
+    }
+    assert_eq!(ledger.interfaces().len(), 1_024);
+    assert_eq!(ledger.interfaces()[1_023].name, "other");
+    assert_eq!(ledger.interface("veth7"), ledger.interface("veth7"));
+    assert_eq!(ledger.interface("veth4999"), ledger.interface("other"));
+}
+
+#[test]
 fn a_capture_that_is_opened_again_adds_up() {
     let mut ledger = Ledger::new(&Config::default(), SEED);
     let interface = ledger.interface("eth0");

@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 
-use foldhash::fast::FixedState;
 use proptest::prelude::*;
 
 use super::*;
@@ -32,7 +31,7 @@ struct Snapshot {
 
 impl Model {
     fn new(held: usize, rows: usize) -> Self {
-        let held = Held::new(held, FixedState::with_seed(1));
+        let held = Held::new(held, crate::account::hashing::state(1));
         Self { held, series: Series::new(rows), totals: BTreeMap::new(), snapshots: vec![Snapshot::default()] }
     }
 
