@@ -80,6 +80,7 @@ struct Cost {
 
 /// Runs `command` to its end.
 #[allow(unsafe_code)]
+#[allow(clippy::zombie_processes, reason = "`wait4` waits for it")]
 fn cost(command: &mut Command) -> Cost {
     let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the command runs");
     let mut status = 0;
