@@ -5,6 +5,7 @@
 #![allow(missing_docs, clippy::expect_used, clippy::print_stdout)]
 
 #[path = "support/trace.rs"]
+#[allow(dead_code)]
 mod trace;
 
 use std::hint::black_box;

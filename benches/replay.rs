@@ -12,7 +12,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use trace::Trace;
+
 const PAIRS: usize = 9;
+
+const TRACES: [(&str, Trace); 4] =
+    [("full", Trace::FULL), ("cut", Trace::CUT), ("spoof", Trace::SPOOF), ("scan", Trace::SCAN)];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -22,7 +27,7 @@ fn main() {
         return iterate(Path::new(file));
     }
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    for (name, trace) in [("full", trace::Trace::FULL), ("cut", trace::Trace::CUT)] {
+    for (name, trace) in TRACES {
         let path = folder.join(format!("{name}.pcap"));
         trace::write(&trace, &path).expect("the trace is written");
         measure(name, &path);
@@ -44,40 +49,49 @@ fn measure(name: &str, path: &Path) {
     let mut replay = Command::new(env!("CARGO_BIN_EXE_trafficmonitor"));
     replay.arg("replay").arg(path).args(["--output", "none"]);
     let mut ratios = Vec::new();
-    let mut last = (Duration::ZERO, Duration::ZERO);
+    let mut last = (Cost::default(), Cost::default());
     for pair in 0..=PAIRS {
-        last = (cpu_time(&mut replay), cpu_time(&mut floor));
+        last = (cost(&mut replay), cost(&mut floor));
         if pair > 0 {
-            ratios.push(last.0.as_secs_f64() / last.1.as_secs_f64());
+            ratios.push(last.0.cpu.as_secs_f64() / last.1.cpu.as_secs_f64());
         }
     }
     ratios.sort_by(f64::total_cmp);
     println!(
-        "replay/{name}: {:.2} x libpcap iteration (median of {PAIRS} pairs; {:.2} to {:.2}; last pair {:.0} ms over {:.0} ms)",
+        "replay/{name}: {:.2} x libpcap iteration (median of {PAIRS} pairs; {:.2} to {:.2}; last pair {:.0} ms over {:.0} ms; \
+         {:.1} MiB resident at most)",
         ratios[PAIRS / 2],
         ratios[0],
         ratios[PAIRS - 1],
-        last.0.as_secs_f64() * 1e3,
-        last.1.as_secs_f64() * 1e3,
+        last.0.cpu.as_secs_f64() * 1e3,
+        last.1.cpu.as_secs_f64() * 1e3,
+        last.0.resident_kibibytes as f64 / 1024.0,
     );
 }
 
-/// User and system time of one run of `command`.
-fn cpu_time(command: &mut Command) -> Duration {
-    let before = children_cpu_time();
-    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status().expect("the command runs");
-    assert!(status.success(), "{command:?} failed");
-    children_cpu_time() - before
+/// What one run of a program took.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cost {
+    /// User and system time.
+    cpu: Duration,
+    /// The most memory that was resident at a time; the file's pages, which libpcap reads, are not among it.
+    resident_kibibytes: i64,
 }
 
+/// Runs `command` to its end.
 #[allow(unsafe_code)]
-fn children_cpu_time() -> Duration {
-    // SAFETY: `getrusage` fills the structure that it is given; all-zero bytes are a valid one.
+#[allow(clippy::zombie_processes, reason = "`wait4` waits for it")]
+fn cost(command: &mut Command) -> Cost {
+    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the command runs");
+    let mut status = 0;
+    // SAFETY: `wait4` fills the structures that it is given; all-zero bytes are a valid `rusage`. The child was not waited
+    // for, and is not afterwards.
     let usage = unsafe {
         let mut usage: libc::rusage = std::mem::zeroed();
-        assert_eq!(libc::getrusage(libc::RUSAGE_CHILDREN, &mut usage), 0);
+        assert_eq!(libc::wait4(child.id() as libc::pid_t, &mut status, 0, &mut usage), child.id() as libc::pid_t);
         usage
     };
+    assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0, "{command:?} failed");
     let time = |value: libc::timeval| Duration::new(value.tv_sec as u64, value.tv_usec as u32 * 1_000);
-    time(usage.ru_utime) + time(usage.ru_stime)
+    Cost { cpu: time(usage.ru_utime) + time(usage.ru_stime), resident_kibibytes: usage.ru_maxrss }
 }

@@ -14,6 +14,8 @@ mod changes;
 mod exact;
 #[path = "live/host.rs"]
 mod host;
+#[path = "live/increase.rs"]
+mod increase;
 #[path = "live/pages.rs"]
 mod pages;
 #[path = "live/refused.rs"]

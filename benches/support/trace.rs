@@ -3,20 +3,38 @@
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
+#[path = "trace/hostile.rs"]
+mod hostile;
+
 /// A trace as the benchmarks need it.
 #[derive(Debug, Clone, Copy)]
 pub struct Trace {
     pub packets: u32,
-    pub flows: u32,
+    pub content: Content,
     /// Bytes kept of a frame.
     pub snap_length: usize,
 }
 
+/// What passes.
+#[derive(Debug, Clone, Copy)]
+pub enum Content {
+    /// So many flows, Zipf, 20 % IPv6, 5 % VLAN.
+    Mix { flows: u32 },
+    /// SYNs from random sources, 10 % IPv6, to sixteen local servers.
+    Spoof,
+    /// SYNs from one source to so many destinations, port after port.
+    Scan { destinations: u32 },
+}
+
 impl Trace {
     /// 2 million packets of 50,000 flows, Zipf, 20 % IPv6, 5 % VLAN, 100,000 packets per second of packet time.
-    pub const FULL: Self = Self { packets: 2_000_000, flows: 50_000, snap_length: 65_535 };
+    pub const FULL: Self = Self { packets: 2_000_000, content: Content::Mix { flows: 50_000 }, snap_length: 65_535 };
     /// The same, cut at 128 bytes.
     pub const CUT: Self = Self { snap_length: 128, ..Self::FULL };
+    /// 1 million sources with a packet each.
+    pub const SPOOF: Self = Self { packets: 1_000_000, content: Content::Spoof, ..Self::FULL };
+    /// 200,000 destinations, five ports of each.
+    pub const SCAN: Self = Self { packets: 1_000_000, content: Content::Scan { destinations: 200_000 }, ..Self::FULL };
 }
 
 /// xorshift64*: enough for a trace, and the same on every machine.
@@ -134,6 +152,20 @@ fn zipf(flows: u32) -> Vec<f64> {
         .collect()
 }
 
+/// What makes the next frame: writes it into the buffer and gives its length on the wire.
+type NextFrame = Box<dyn FnMut(&mut Random, &mut [u8]) -> usize>;
+
+fn mix(flows: u32, random: &mut Random) -> NextFrame {
+    let mut conversations: Vec<Conversation> = (0..flows).map(|number| Conversation::new(number, random)).collect();
+    let ranks = zipf(flows);
+    let total = ranks[ranks.len() - 1];
+    Box::new(move |random, frame| {
+        let draw = (random.next() >> 11) as f64 / (1_u64 << 53) as f64 * total;
+        let rank = ranks.partition_point(|&sum| sum < draw);
+        conversations[rank].next_frame(random, frame)
+    })
+}
+
 /// Writes `trace` to `path`, unless it is there already.
 pub fn write(trace: &Trace, path: &Path) -> io::Result<()> {
     if path.exists() {
@@ -145,15 +177,14 @@ pub fn write(trace: &Trace, path: &Path) -> io::Result<()> {
         file.write_all(&word.to_le_bytes())?;
     }
     let mut random = Random(0x5eed_0f7a_ff1c);
-    let mut conversations: Vec<Conversation> =
-        (0..trace.flows).map(|number| Conversation::new(number, &mut random)).collect();
-    let ranks = zipf(trace.flows);
-    let total = ranks[ranks.len() - 1];
+    let mut next_frame = match trace.content {
+        Content::Mix { flows } => mix(flows, &mut random),
+        Content::Spoof => hostile::spoof(),
+        Content::Scan { destinations } => hostile::scan(destinations),
+    };
     let mut frame = [0_u8; 2_048];
     for number in 0..trace.packets {
-        let draw = (random.next() >> 11) as f64 / (1_u64 << 53) as f64 * total;
-        let rank = ranks.partition_point(|&sum| sum < draw);
-        let length = conversations[rank].next_frame(&mut random, &mut frame);
+        let length = next_frame(&mut random, &mut frame);
         let kept = length.min(trace.snap_length);
         let microseconds = number % 100_000 * 10;
         for word in [1_700_000_000 + number / 100_000, microseconds, kept as u32, length as u32] {

@@ -10,7 +10,8 @@ use super::ledger::Ledger;
 use super::scrapes::Delivery;
 use super::series::Series;
 use super::snapshot::{Figures, Shown, ShownRow, Snapshot};
-use crate::packet::Timestamp;
+use crate::locality::Direction;
+use crate::packet::{Protocol, Timestamp};
 
 /// Which flows and hosts are shown, from one snapshot to the next.
 #[derive(Debug)]
@@ -48,15 +49,25 @@ impl Book {
 
     /// What is shown now.
     fn snapshot(&self, ledger: &Ledger) -> Snapshot {
-        let hosts_total = ledger.totals().by_direction();
-        Snapshot {
-            number: self.number,
-            flows: shown(&self.flows, ledger.flows(), &ledger.by_protocol()),
-            hosts: shown(&self.hosts, ledger.hosts(), &hosts_total),
-            memory: memory(ledger, self.flows.memory_bytes() + self.hosts.memory_bytes()),
-            ..common(ledger)
+        let (flow_totals, host_totals) = (from_the_start(ledger.by_protocol()), ledger.totals().all_directions());
+        let flows = shown(&self.flows, ledger.flows(), &flow_totals);
+        let hosts = shown(&self.hosts, ledger.hosts(), &host_totals);
+        let series = self.flows.memory_bytes() + self.hosts.memory_bytes();
+        let memory = memory(ledger, series, flows.memory_bytes() + hosts.memory_bytes());
+        Snapshot { number: self.number, flows, hosts, memory, ..common(ledger) }
+    }
+}
+
+/// The protocols whose *other* rows are there before there is traffic: `increase()` misses what a row has at first.
+const FROM_THE_START: [Protocol; 4] = [Protocol::ICMP, Protocol::TCP, Protocol::UDP, Protocol::ICMPV6];
+
+fn from_the_start(mut totals: BTreeMap<(Direction, Protocol), Counters>) -> BTreeMap<(Direction, Protocol), Counters> {
+    for direction in Direction::ALL {
+        for protocol in FROM_THE_START {
+            totals.entry((direction, protocol)).or_default();
         }
     }
+    totals
 }
 
 fn shown<K: SeriesKey>(series: &Series<K>, held: &Held<K>, totals: &BTreeMap<K::Group, Counters>) -> Shown<K> {
@@ -125,12 +136,14 @@ fn common(ledger: &Ledger) -> Snapshot {
     }
 }
 
-fn memory(ledger: &Ledger, series: usize) -> Vec<(&'static str, u64)> {
+fn memory(ledger: &Ledger, series: usize, snapshot: usize) -> Vec<(&'static str, u64)> {
     let parts = [
         ("flows", ledger.flows().memory_bytes()),
         ("hosts", ledger.hosts().memory_bytes()),
         ("conversations", ledger.conversation_memory_bytes()),
+        ("intervals", ledger.interval_memory_bytes()),
         ("series", series),
+        ("snapshot", snapshot),
     ];
     parts.map(|(part, bytes)| (part, bytes as u64)).to_vec()
 }

@@ -175,6 +175,15 @@ pub fn request_way<A: Address>(key: &ConversationKey<A>, opener: Way, first_flag
     if source_serves { opener.reversed() } else { opener }
 }
 
+/// The way of requests, where any packet of the conversation says the same: who saw none before loses nothing.
+///
+/// A SYN and its answer speak for themselves; every other packet goes by the ports, if those tell the sides apart.
+#[must_use]
+pub fn request_way_by_ports<A: Address>(key: &ConversationKey<A>) -> Option<Way> {
+    let decided = Way::BOTH.map(|opener| request_way(key, opener, TcpFlags::default()));
+    (decided[0] == decided[1]).then_some(decided[0])
+}
+
 fn ports_favour_source(source: u16, destination: u16) -> bool {
     match (is_system(source), is_system(destination)) {
         (true, false) => true,
@@ -231,6 +240,21 @@ mod tests {
         assert_eq!(serving_port(Protocol::TCP, 50_000, 8080, 0x18), 8080);
         assert_eq!(serving_port(Protocol::TCP, 8080, 50_000, 0x18), 8080);
         assert_eq!(serving_port(Protocol::TCP, 22, 443, 0x10), 22);
+    }
+
+    #[test]
+    fn ports_decide_for_every_packet_or_for_none() {
+        let decided = |protocol, low, high| {
+            let (key, _) = ConversationKey::new(endpoint(SERVER, low), endpoint(CLIENT, high), protocol);
+            request_way_by_ports(&key).map(|way| key.endpoints(way).1.port)
+        };
+        assert_eq!(decided(Protocol::TCP, 80, 50_000), Some(80));
+        assert_eq!(decided(Protocol::TCP, 50_000, 40_000), Some(40_000));
+        assert_eq!(decided(Protocol::TCP, 179, 179), None);
+        assert_eq!(decided(Protocol::UDP, 50_000, 53), Some(53));
+        assert_eq!(decided(Protocol::UDP, 50_000, 40_000), None);
+        assert_eq!(decided(Protocol::UDP, 67, 68), None);
+        assert_eq!(decided(Protocol::ICMP, 0, 0), None);
     }
 
     #[test]

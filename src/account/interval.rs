@@ -75,6 +75,12 @@ impl<A: Address> Table<A> {
         Self { rows: Vec::new(), index: HashTable::new(), waiting: Vec::with_capacity(BATCH) }
     }
 
+    fn memory_bytes(&self) -> usize {
+        self.rows.capacity() * size_of::<Row<A>>()
+            + self.waiting.capacity() * size_of::<Waiting<A>>()
+            + self.index.allocation_size()
+    }
+
     fn clear(&mut self) {
         self.rows.clear();
         self.index.clear();
@@ -307,6 +313,12 @@ impl Interval {
     #[must_use]
     pub fn not_ip(&self) -> &[u64; NotIp::ALL.len()] {
         &self.not_ip
+    }
+
+    /// The memory that the tables take, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.v4.memory_bytes() + self.v6.memory_bytes()
     }
 
     /// What counted without a row.

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use super::Config;
-use super::conversation::{Address, Endpoint, Way, request_way};
+use super::conversation::{Address, Endpoint, Way, request_way_by_ports};
 use super::flow::{Counters, FlowKey, FlowKeying, HostKey};
 use super::hashing;
 use super::held::Held;
@@ -18,7 +18,7 @@ use super::interval::{FrameCounters, Interval, Row};
 use super::snapshot::{Capture, Interface, Totals};
 use crate::locality::Direction;
 use crate::packet::{IpVersion, Protocol, Timestamp};
-use conversations::{Conversations, Place};
+use conversations::{Conversation, Conversations, Place};
 
 /// The most sources of frames that have an entry of their own, and the name of the one that counts for those that come
 /// later. Hosts that run containers make interfaces without end.
@@ -40,6 +40,8 @@ pub struct Ledger {
     interfaces: Vec<Interface>,
     handover_delays: u64,
     overflow: Counters,
+    /// What the last interval of each source took, by the order of registration.
+    interval_bytes: Vec<usize>,
 }
 
 /// What rows are added to.
@@ -86,6 +88,7 @@ impl Ledger {
             interfaces: Vec::new(),
             handover_delays: 0,
             overflow: Counters::default(),
+            interval_bytes: Vec::new(),
         }
     }
 
@@ -97,6 +100,7 @@ impl Ledger {
         let known = find(name);
         InterfaceId(known.unwrap_or_else(|| {
             self.interfaces.push(Interface { name: name.to_owned(), ..Interface::default() });
+            self.interval_bytes.push(0);
             self.interfaces.len() - 1
         }))
     }
@@ -124,6 +128,7 @@ impl Ledger {
     /// Adds what one capture thread counted on `interface`.
     pub fn merge(&mut self, interface: InterfaceId, interval: &Interval) {
         self.interfaces[interface.0].frames.add(interval.frames());
+        self.interval_bytes[interface.0] = interval.memory_bytes();
         self.totals.frames.add(interval.frames());
         self.totals.copies.add(interval.copies());
         for (total, counted) in self.totals.not_ip.iter_mut().zip(interval.not_ip()) {
@@ -234,6 +239,12 @@ impl Ledger {
         (self.totals.frames, self.totals.copies)
     }
 
+    /// The memory that intervals take, in bytes: of each source the last one, and one more, which is being filled.
+    #[must_use]
+    pub fn interval_memory_bytes(&self) -> usize {
+        2 * self.interval_bytes.iter().sum::<usize>()
+    }
+
     /// The memory that the conversations take, in bytes.
     #[must_use]
     pub fn conversation_memory_bytes(&self) -> usize {
@@ -251,36 +262,54 @@ impl Tables {
     ) -> [Counters; Direction::ALL.len()] {
         let mut sums = [Counters::default(); Direction::ALL.len()];
         for row in rows {
-            let conversation = conversations.find_or_insert(&row.key, || {
-                let first_flags = row.ways[row.opener as usize].first_flags;
-                (request_way(&row.key, row.opener, first_flags), row.up_direction)
-            });
-            if conversation.up_direction != row.up_direction {
-                conversation.up_direction = row.up_direction;
-                conversation.places = [Place::UNKNOWN; 2];
+            let hash = conversations.hash(&row.key);
+            if let Some(conversation) = conversations.find(hash, &row.key) {
+                self.merge_row(keying, row, conversation, &mut sums);
+                continue;
             }
-            for way in Way::BOTH {
-                let counted = &row.ways[way as usize];
-                if counted.packets == 0 {
-                    continue;
-                }
-                let direction = row.direction(way);
-                let counters = Counters { packets: u64::from(counted.packets), bytes: counted.bytes };
-                sums[direction as usize].add(counters);
-                self.by_protocol.add(direction, row.key.protocol(), counters);
-                let place = &mut conversation.places[way as usize];
-                if *place == Place::UNKNOWN {
-                    *place = self.find_place(keying, row, way, conversation.request_way);
-                }
-                if let Some(flow) = place.flow() {
-                    self.flows.add(flow, counters, counted.last);
-                }
-                if let Some(host) = place.host() {
-                    self.hosts.add(host, counters, counted.last);
-                }
+            let mut conversation = Conversation::of(row);
+            self.merge_row(keying, row, &mut conversation, &mut sums);
+            let found_room = conversation.places.iter().any(|place| place.has_flow());
+            if found_room || request_way_by_ports(&row.key) != Some(conversation.request_way) {
+                conversations.insert(hash, row.key, conversation);
             }
         }
         sums
+    }
+
+    /// Adds a row to its flows and hosts, and to `sums` by direction.
+    #[inline]
+    fn merge_row<A: Address>(
+        &mut self,
+        keying: FlowKeying,
+        row: &Row<A>,
+        conversation: &mut Conversation,
+        sums: &mut [Counters; Direction::ALL.len()],
+    ) {
+        if conversation.up_direction != row.up_direction {
+            conversation.up_direction = row.up_direction;
+            conversation.places = [Place::UNKNOWN; 2];
+        }
+        for way in Way::BOTH {
+            let counted = &row.ways[way as usize];
+            if counted.packets == 0 {
+                continue;
+            }
+            let direction = row.direction(way);
+            let counters = Counters { packets: u64::from(counted.packets), bytes: counted.bytes };
+            sums[direction as usize].add(counters);
+            self.by_protocol.add(direction, row.key.protocol(), counters);
+            let place = &mut conversation.places[way as usize];
+            if *place == Place::UNKNOWN {
+                *place = self.find_place(keying, row, way, conversation.request_way);
+            }
+            if let Some(flow) = place.flow() {
+                self.flows.add(flow, counters, counted.last);
+            }
+            if let Some(host) = place.host() {
+                self.hosts.add(host, counters, counted.last);
+            }
+        }
     }
 
     /// Where the packets of `row` that go `way` count.

@@ -47,6 +47,14 @@ impl<K: SeriesKey> Default for Shown<K> {
     }
 }
 
+impl<K: SeriesKey> Shown<K> {
+    /// The memory that the rows take, in bytes; the sums beside them are few.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.rows.capacity() * size_of::<ShownRow<K>>()
+    }
+}
+
 /// The limits of a table and how they are met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Figures {
@@ -85,8 +93,13 @@ impl Totals {
     /// The IP packets and bytes of each direction that there were any of.
     #[must_use]
     pub fn by_direction(&self) -> BTreeMap<Direction, Counters> {
-        let sums = Direction::ALL.map(|direction| (direction, self.direction(direction)));
-        sums.into_iter().filter(|(_, counters)| !counters.is_empty()).collect()
+        self.all_directions().into_iter().filter(|(_, counters)| !counters.is_empty()).collect()
+    }
+
+    /// The IP packets and bytes of every direction.
+    #[must_use]
+    pub fn all_directions(&self) -> BTreeMap<Direction, Counters> {
+        Direction::ALL.map(|direction| (direction, self.direction(direction))).into()
     }
 
     /// All IP packets and bytes.

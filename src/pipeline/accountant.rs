@@ -45,17 +45,17 @@ impl Accountant {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        self.publish()
+        self.publish();
+        Snapshot::clone(&self.published.latest())
     }
 
-    fn publish(&mut self) -> Snapshot {
+    fn publish(&mut self) {
         let now = Timestamp::from(SystemTime::now());
         while let Ok(report) = self.scraped.try_recv() {
             self.scrapes.record(report, now);
         }
         let snapshot = self.book.next(&mut self.ledger, self.scrapes.delivery(now), now);
-        self.published.publish(snapshot.clone());
-        snapshot
+        self.published.publish(snapshot);
     }
 
     /// Whether there is news that should not wait for the refresh: an interface came up or went down.

@@ -1,12 +1,14 @@
 //! Which flows and hosts a conversation counts for: a bounded memory in two generations.
 //!
 //! When the younger generation is full the older one is forgotten and the younger takes its place; a conversation that
-//! is found in the older one moves to the younger. What is forgotten is decided anew by the next packet.
+//! is found in the older one moves to the younger. What is forgotten is decided anew by the next packet. What found no
+//! room and would be decided alike by any packet is not remembered at all: a flood from invented sources fills nothing.
 
 use hashbrown::HashTable;
 
-use crate::account::conversation::{Address, ConversationKey, Way};
+use crate::account::conversation::{Address, ConversationKey, Way, request_way};
 use crate::account::hashing::State;
+use crate::account::interval::Row;
 use crate::locality::Direction;
 
 /// Where one way of a conversation counts.
@@ -33,6 +35,12 @@ impl Place {
         (self.flow != NOWHERE).then_some(self.flow)
     }
 
+    /// Whether it says where a flow is held.
+    #[inline]
+    pub(super) fn has_flow(self) -> bool {
+        self != Self::UNKNOWN && self.flow().is_some()
+    }
+
     /// The host's position; none when it is not held.
     #[inline]
     pub(super) fn host(self) -> Option<u32> {
@@ -49,6 +57,15 @@ pub(super) struct Conversation {
     pub(super) request_way: Way,
     /// The direction of the packets that go up, when the places were looked up.
     pub(super) up_direction: Direction,
+}
+
+impl Conversation {
+    /// One whose first packets are those of `row`.
+    pub(super) fn of<A: Address>(row: &Row<A>) -> Self {
+        let first_flags = row.ways[row.opener as usize].first_flags;
+        let request_way = request_way(&row.key, row.opener, first_flags);
+        Self { places: [Place::UNKNOWN; 2], request_way, up_direction: row.up_direction }
+    }
 }
 
 #[derive(Debug)]
@@ -87,31 +104,39 @@ impl<A: Address> Conversations<A> {
         }
     }
 
-    /// The conversation of `key`; `decide` says for a new one which way its requests go and the direction up.
+    /// The hash of `key` in these tables.
     #[inline]
-    pub(super) fn find_or_insert(
-        &mut self,
-        key: &ConversationKey<A>,
-        decide: impl FnOnce() -> (Way, Direction),
-    ) -> &mut Conversation {
+    pub(super) fn hash(&self, key: &ConversationKey<A>) -> u64 {
+        key.hash_under(&self.state)
+    }
+
+    /// The conversation of `key`, if it is remembered.
+    #[inline]
+    pub(super) fn find(&mut self, hash: u64, key: &ConversationKey<A>) -> Option<&mut Conversation> {
         use hashbrown::hash_table::Entry as Slot;
-        let hash = key.hash_under(&self.state);
         if self.younger.len() >= self.generation_limit {
-            self.older = std::mem::take(&mut self.younger);
+            self.turn();
         }
         let Self { state, younger, older, .. } = self;
         match younger.entry(hash, |entry| entry.key == *key, |entry| entry.key.hash_under(state)) {
-            Slot::Occupied(found) => &mut found.into_mut().conversation,
+            Slot::Occupied(found) => Some(&mut found.into_mut().conversation),
             Slot::Vacant(vacant) => {
-                let conversation = match older.find_entry(hash, |entry| entry.key == *key) {
-                    Ok(remembered) => remembered.remove().0.conversation,
-                    Err(_) => {
-                        let (request_way, up_direction) = decide();
-                        Conversation { places: [Place::UNKNOWN; 2], request_way, up_direction }
-                    }
-                };
-                &mut vacant.insert(Entry { key: *key, conversation }).into_mut().conversation
+                let remembered = older.find_entry(hash, |entry| entry.key == *key).ok()?.remove().0;
+                Some(&mut vacant.insert(remembered).into_mut().conversation)
             }
         }
+    }
+
+    /// Remembers a conversation that was not found.
+    #[inline]
+    pub(super) fn insert(&mut self, hash: u64, key: ConversationKey<A>, conversation: Conversation) {
+        let Self { state, younger, .. } = self;
+        younger.insert_unique(hash, Entry { key, conversation }, |entry| entry.key.hash_under(state));
+    }
+
+    /// The younger generation becomes the older one. Their memory stays: getting it anew costs more than the look-ups.
+    fn turn(&mut self) {
+        std::mem::swap(&mut self.younger, &mut self.older);
+        self.younger.clear();
     }
 }

@@ -1,0 +1,64 @@
+//! A million invented sources: nothing is lost from the totals, and memory stays within its budgets.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unsafe_code)]
+
+mod common;
+#[path = "../benches/support/trace.rs"]
+#[allow(dead_code)]
+mod trace;
+
+use std::fs::File;
+use std::process::{Command, Stdio};
+
+use common::exposition::{Family, family, parse, sum};
+
+/// Resident at most, in KiB; a quarter below what is asked for, so that it is noticed in time.
+const RESIDENT_KIBIBYTES: i64 = 48 << 10;
+/// IP bytes of the SYNs.
+const SYN_4: u64 = 40;
+const SYN_6: u64 = 60;
+
+/// The exposition of a replay with the default budgets, and the most memory that was resident.
+#[allow(clippy::zombie_processes, reason = "`wait4` waits for it")]
+fn replayed(file: &std::path::Path) -> (Vec<Family>, i64) {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("metrics");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_trafficmonitor"));
+    command.arg("replay").arg(file).args(["--output", "prometheus"]).env_clear();
+    let child = command.stdin(Stdio::null()).stdout(File::create(&output).unwrap()).spawn().unwrap();
+    let mut status = 0;
+    // SAFETY: `wait4` fills the structures that it is given; all-zero bytes are a valid `rusage`. The child was not
+    // waited for, and is not afterwards.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        assert_eq!(libc::wait4(child.id() as libc::pid_t, &mut status, 0, &mut usage), child.id() as libc::pid_t);
+        usage
+    };
+    assert_eq!(status, 0);
+    (parse(&std::fs::read_to_string(output).unwrap()), usage.ru_maxrss)
+}
+
+#[test]
+fn a_million_sources_are_counted_within_the_budgets() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("spoof.pcap");
+    trace::write(&trace::Trace::SPOOF, &file).unwrap();
+    let (families, resident_kibibytes) = replayed(&file);
+
+    let [packets_4, packets_6] =
+        ["4", "6"].map(|version| sum(&families, "trafficmonitor_traffic_packets_total", Some(("ip_version", version))));
+    assert_eq!(packets_4 + packets_6, 1_000_000);
+    assert!((80_000..120_000).contains(&packets_6), "{packets_6}");
+    let total = packets_4 * SYN_4 + packets_6 * SYN_6;
+    assert_eq!(sum(&families, "trafficmonitor_traffic_bytes_total", None), total);
+    assert_eq!(sum(&families, "trafficmonitor_flow_bytes_total", None), total, "rows and other");
+    let rows = family(&families, "trafficmonitor_flow_bytes_total");
+    let other: u64 = rows.samples.iter().filter(|row| row.label("source") == "other").map(|row| row.count()).sum();
+    assert!(other > total * 9 / 10, "{other} of {total}");
+    for (held, limit) in [("flows", "flows_limit"), ("series", "series_limit"), ("hosts", "hosts_limit")] {
+        let [held, limit] = [held, limit].map(|name| sum(&families, &format!("trafficmonitor_{name}"), None));
+        assert!(held <= limit, "{held} of {limit}");
+    }
+    println!("{resident_kibibytes} KiB resident at most");
+    assert!(resident_kibibytes < RESIDENT_KIBIBYTES, "{resident_kibibytes} KiB");
+}

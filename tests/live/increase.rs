@@ -1,0 +1,241 @@
+//! Ten times more flows than there is room for, and scrapers that come, break off and come back: what they see adds up.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::time::Duration;
+
+use super::common::exposition::{Family, family, parse, sum};
+use super::common::metrics::UDP_4;
+use super::common::monitor::Monitor;
+use super::traffic::Pair;
+
+const HELD: u64 = 400;
+const SHOWN: u64 = 100;
+const HOSTS_HELD: u64 = 200;
+const HOSTS_SHOWN: u64 = 40;
+const BUDGETS: [&str; 14] = [
+    "-iface",
+    "eth0",
+    "--max-flows",
+    "400",
+    "--max-series",
+    "100",
+    "--max-hosts",
+    "200",
+    "--max-host-series",
+    "40",
+    "--idle-timeout",
+    "2s",
+    "-localNetworks",
+    "10.128.0.0/9",
+];
+const ROUNDS: u64 = 150;
+/// Rounds without traffic at both ends, so that rows enter before it and have stood still behind it.
+const QUIET: u64 = 8;
+const ADDRESS: &str = "127.0.0.1:8888";
+
+/// What adds up: rows with *other*, what went, and the total.
+const FAMILIES: [[&str; 2]; 2] = [
+    ["trafficmonitor_flow_bytes_total", "trafficmonitor_flow_retired_bytes_total"],
+    ["trafficmonitor_host_bytes_total", "trafficmonitor_host_retired_bytes_total"],
+];
+
+type Labels = Vec<(String, String)>;
+
+/// One that scrapes over one connection, from an address of its own.
+struct Scraper {
+    stream: TcpStream,
+    /// By family: each series' value at the last scrape that held it, and whether that was the last scrape of all.
+    last: [BTreeMap<Labels, u64>; 2],
+    /// What all series gained from scrape to scrape, as `increase()` has it.
+    gained: [u64; 2],
+    first_total: Option<u64>,
+    total: u64,
+    went: usize,
+}
+
+impl Scraper {
+    fn new(pair: &Pair, source: Ipv4Addr) -> Self {
+        let last = [BTreeMap::new(), BTreeMap::new()];
+        Self { stream: connected(pair, source), last, gained: [0; 2], first_total: None, total: 0, went: 0 }
+    }
+
+    fn scrape(&mut self) {
+        let families = parse(&scrape_over(&mut self.stream));
+        let total = sum(&families, "trafficmonitor_traffic_bytes_total", None);
+        assert!(total >= self.total);
+        self.total = total;
+        for (number, [rows, retired]) in FAMILIES.into_iter().enumerate() {
+            let adds_up = sum(&families, rows, None) + sum(&families, retired, None);
+            assert_eq!(adds_up, total, "{rows}: rows, other and retired against the total");
+            self.follow(number, family(&families, rows));
+        }
+        self.first_total.get_or_insert(total);
+        budgets_hold(&families);
+    }
+
+    fn follow(&mut self, number: usize, family: &Family) {
+        let now: BTreeMap<Labels, u64> =
+            family.samples.iter().map(|sample| (sample.labels.clone(), sample.count())).collect();
+        for (labels, &value) in &now {
+            match self.last[number].get(labels) {
+                Some(&before) => {
+                    assert!(value >= before, "{labels:?} fell from {before} to {value}");
+                    self.gained[number] += value - before;
+                }
+                // A series that is new, or comes back, gains nothing at first: `increase()` does not see it.
+                None => assert!(value == 0 || self.first_total.is_none() || is_other(labels), "{labels:?}: {value}"),
+            }
+        }
+        self.went += self.last[number].keys().filter(|labels| !now.contains_key(*labels)).count();
+        self.last[number] = now;
+    }
+
+    /// What it saw adds up to what passed since its first scrape.
+    fn is_exact(&self) {
+        let passed = self.total - self.first_total.unwrap();
+        assert_eq!(self.gained, [passed; 2], "gained by flows and by hosts, against what passed");
+    }
+}
+
+fn is_other(labels: &Labels) -> bool {
+    labels.iter().any(|(_, value)| value == "other")
+}
+
+fn connected(pair: &Pair, source: Ipv4Addr) -> TcpStream {
+    let open = || socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+    let socket = pair.host.enter(open).unwrap();
+    socket.bind(&SocketAddr::from((source, 0)).into()).unwrap();
+    socket.connect(&ADDRESS.parse::<SocketAddr>().unwrap().into()).unwrap();
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream
+}
+
+/// One scrape, to the last byte of it; the connection stays.
+fn scrape_over(stream: &mut TcpStream) -> String {
+    ask(stream);
+    let mut answer = Vec::new();
+    let mut part = [0; 64 << 10];
+    loop {
+        let read = stream.read(&mut part).unwrap();
+        assert!(read > 0, "the server closed the connection");
+        answer.extend(&part[..read]);
+        if let Some(body) = body_of(&answer) {
+            return body;
+        }
+    }
+}
+
+fn ask(stream: &mut TcpStream) {
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: monitor\r\n\r\n").unwrap();
+}
+
+/// The body, once it is all there.
+fn body_of(answer: &[u8]) -> Option<String> {
+    let head_length = answer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+    let head = String::from_utf8_lossy(&answer[..head_length]).to_lowercase();
+    let body = &answer[head_length..];
+    if head.contains("transfer-encoding: chunked") {
+        return unchunked(body);
+    }
+    let length: usize = head.split("content-length: ").nth(1)?.split("\r\n").next()?.parse().ok()?;
+    (body.len() >= length).then(|| String::from_utf8(body[..length].to_vec()).unwrap())
+}
+
+fn unchunked(mut rest: &[u8]) -> Option<String> {
+    let mut body = Vec::new();
+    loop {
+        let end = rest.windows(2).position(|window| window == b"\r\n")?;
+        let length = usize::from_str_radix(std::str::from_utf8(&rest[..end]).unwrap(), 16).unwrap();
+        let chunk = rest.get(end + 2..end + 4 + length)?;
+        if length == 0 {
+            return Some(String::from_utf8(body).unwrap());
+        }
+        body.extend(&chunk[..length]);
+        rest = &rest[end + 4 + length..];
+    }
+}
+
+/// Asks, reads a little of the answer and goes.
+fn break_off(pair: &Pair, source: Ipv4Addr) {
+    let mut stream = connected(pair, source);
+    ask(&mut stream);
+    stream.read_exact(&mut [0; 600]).unwrap();
+}
+
+fn budgets_hold(families: &[Family]) {
+    for (gauge, limit) in [("flows", HELD), ("series", SHOWN), ("hosts", HOSTS_HELD)] {
+        let value = sum(families, &format!("trafficmonitor_{gauge}"), None);
+        assert!(value <= limit, "{gauge}: {value}");
+    }
+    for (rows, limit) in [(FAMILIES[0][0], SHOWN), (FAMILIES[1][0], HOSTS_SHOWN)] {
+        let samples = family(families, rows).samples.iter();
+        let shown = samples.filter(|sample| !is_other(&sample.labels)).count() as u64;
+        assert!(shown <= limit, "{rows}: {shown}");
+    }
+}
+
+/// Traffic of round `number`: some old flows, heavier each time, and many new ones. Gives its IP bytes.
+fn churn(socket: &UdpSocket, number: u64) -> u64 {
+    let flows: BTreeSet<u64> = (0..60).map(|flow| number * 28 + flow).collect();
+    let mut bytes = 0;
+    for flow in flows {
+        let payload = 20 + (flow * 37 + number * 11) % 700;
+        let to = Ipv4Addr::from_bits(Ipv4Addr::new(10, 128, 0, 0).to_bits() + u32::try_from(flow).unwrap());
+        socket.send_to(&vec![0x55; payload as usize], (to, 53)).unwrap();
+        bytes += UDP_4 + payload;
+    }
+    bytes
+}
+
+/// What each scraper sees, when some break off in between.
+fn adds_up(scrapers: &[Ipv4Addr], breaks_off: Option<Ipv4Addr>) {
+    let pair = Pair::new();
+    // The host is no router: it drops them without a word.
+    pair.other.ip("route add 10.128.0.0/9 via 10.1.0.1");
+    let monitor = Monitor::start(&pair.host, &BUDGETS);
+    let socket = pair.other.udp("10.1.0.2:40053");
+    let mut scrapers: Vec<Scraper> = scrapers.iter().map(|&source| Scraper::new(&pair, source)).collect();
+    let mut sent = 0;
+    for number in 0..ROUNDS + 2 * QUIET {
+        if (QUIET..QUIET + ROUNDS).contains(&number) {
+            sent += churn(&socket, number);
+        }
+        if let Some(source) = breaks_off
+            && number % 3 == 0
+        {
+            break_off(&pair, source);
+        }
+        std::thread::sleep(Duration::from_millis(if number % 5 == 0 { 20 } else { 110 }));
+        let count = if number % 4 == 3 { 1 } else { scrapers.len() };
+        scrapers[..count].iter_mut().for_each(Scraper::scrape);
+    }
+    monitor.wait_for("all that was sent", |metrics| metrics.sum("trafficmonitor_traffic_bytes_total") == sent);
+    for scraper in &mut scrapers {
+        scraper.scrape();
+        assert_eq!(scraper.total, sent);
+        scraper.is_exact();
+        assert!(scraper.went > 50, "rows came and went: {}", scraper.went);
+    }
+    monitor.stop();
+}
+
+const ONE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
+const TWO: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 12);
+
+#[test]
+fn what_one_scraper_sees_adds_up() {
+    adds_up(&[ONE], None);
+}
+
+#[test]
+fn what_two_scrapers_see_adds_up() {
+    adds_up(&[ONE, TWO], None);
+}
+
+#[test]
+fn one_that_breaks_off_spoils_nothing() {
+    adds_up(&[ONE], Some(TWO));
+}
