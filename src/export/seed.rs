@@ -112,6 +112,7 @@ mod tests {
     use super::*;
     use crate::account::flow::FlowKeying;
     use crate::account::snapshot::{Shown, ShownRow};
+    use crate::export::format::Format;
 
     fn flow(
         source: &str,
@@ -125,7 +126,7 @@ mod tests {
         let key = FlowKey { source, destination, protocol, port, reply, direction: Direction::Outgoing };
         let first_seen = Timestamp::from_nanoseconds(1_615_987_918_999_999_999);
         let counters = Counters { packets: 1, bytes };
-        ShownRow { key, first_seen, lifetime: counters, value: counters }
+        ShownRow { key, first_seen, shown_since: first_seen, lifetime: counters, value: counters }
     }
 
     fn written(rows: Vec<ShownRow<FlowKey>>) -> String {
@@ -136,7 +137,7 @@ mod tests {
         snapshot.flows.other.insert((Direction::Incoming, Protocol::TCP), other);
         snapshot.totals.traffic[Direction::Incoming as usize][1].bytes = 42;
         let mut out = Vec::new();
-        let mut writer = TextWriter::new(&mut out);
+        let mut writer = TextWriter::new(Format::Text, None, &mut out);
         write(&snapshot, &mut writer).unwrap();
         writer.finish().unwrap();
         String::from_utf8(out).unwrap()

@@ -106,9 +106,12 @@ async fn serve(stream: TcpStream, address: IpAddr, site: Arc<Site>, permit: Owne
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service);
-    match watcher.watch(connection).await {
-        Ok(()) => site.record_received(&client),
-        Err(error) => tracing::debug!(%error, "a connection ended early"),
+    tokio::select! {
+        ended = watcher.watch(connection) => match ended {
+            Ok(()) => site.record_received(&client),
+            Err(error) => tracing::debug!(%error, "a connection ended early"),
+        },
+        () = client.is_overdue() => tracing::debug!(client = %address, "a client took too long for its answer"),
     }
     drop(permit);
 }
