@@ -338,6 +338,46 @@ fn a_client_that_does_not_read_its_answer_is_closed() {
     assert_eq!(get(exporter.address(), "/-/healthy"), "healthy\n");
 }
 
+#[test]
+fn a_client_that_reads_a_byte_at_a_time_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let frames: Vec<Sample> = (0..60_000).map(to_its_own_address).collect();
+    let file = Savefile::new(1).frames(&frames).write(folder.path(), "many.pcap");
+    let options = ["-promHTTP", "127.0.0.1:0", "--max-series", "60000"];
+    let exporter = Exporter::start(["-r", file.to_str().unwrap()].iter().chain(&options));
+    exporter.is_ready();
+    let mut slow = connect(exporter.address());
+    slow.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    let (server, client) = (exporter.address().port(), slow.local_addr().unwrap().port());
+    assert_eq!(slow.read(&mut [0]).unwrap(), 1, "the answer has begun");
+    wait_for("the end of a slow connection", || {
+        // What the kernel holds may be read on after the end; a reset shows as an error.
+        slow.read(&mut [0]).ok();
+        (!is_established(server, client)).then_some(())
+    });
+    assert_eq!(request(exporter.address(), "GET", "/metrics").status, 200);
+}
+
+#[test]
+fn ten_thousand_connections_are_served_or_refused() {
+    let exporter = serving_here();
+    let open_files = || std::fs::read_dir(format!("/proc/{}/fd", exporter.id())).unwrap().count();
+    let held: Vec<TcpStream> = (0..MAXIMUM_CONNECTIONS).map(|_| connect(exporter.address())).collect();
+    for number in held.len()..10_000 {
+        let answer = try_request(exporter.address(), "GET", "/-/healthy").expect("an answer");
+        assert!([200, 503].contains(&answer.status), "{answer:?}");
+        if number % 1_000 == 0 {
+            let open = open_files();
+            assert!(open < 3 * MAXIMUM_CONNECTIONS, "{open} files are open after {number} connections");
+        }
+    }
+    drop(held);
+    wait_for("a scrape", || {
+        try_request(exporter.address(), "GET", "/metrics").ok().filter(|answer| answer.status == 200)
+    });
+    wait_for("the end of the others", || (open_files() < 50).then_some(()));
+}
+
 /// Whether the kernel holds the server's end of a connection over IPv4.
 fn is_established(server: u16, client: u16) -> bool {
     const ESTABLISHED: &str = "01";
