@@ -77,6 +77,7 @@ test)
     want curl curl
     want setcap libcap2-bin
     want systemd-analyze systemd
+    python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3-venv)
     ;;
 fuzz) want c++ g++ ;;
 *) die "usage: scripts/install.sh build|run|test|fuzz" ;;

@@ -93,7 +93,9 @@ live_group() {
     return "$status"
 }
 
-prometheus_group() { scripts/unpack.sh prometheus && cargo_test --test prometheus -- --test-threads=1; }
+prometheus_group() {
+    scripts/unpack.sh prometheus && scripts/prometheus-client.sh && cargo_test --test prometheus -- --test-threads=1
+}
 
 examples_group() {
     scripts/unpack.sh prometheus &&

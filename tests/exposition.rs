@@ -15,6 +15,7 @@ use common::golden::{is_golden, is_in_readme};
 use common::{client, mix};
 use trafficmonitor::cli::reference;
 use trafficmonitor::export::family::{ALL, BUILD_INFO, QUEUE_DROPPED};
+use trafficmonitor::export::format::Format;
 use trafficmonitor::export::process::SelfMetrics;
 use trafficmonitor::export::text::TextWriter;
 
@@ -64,6 +65,23 @@ fn what_has_no_row_is_as_it_is_kept() {
     }
 }
 
+/// What is served in OpenMetrics, but for what differs from run to run.
+#[test]
+fn the_page_in_openmetrics_is_as_it_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    mix::write(folder.path(), "mix.pcap");
+    let mut command = program(["-r", "mix.pcap", "-promHTTP", "127.0.0.1:0", "--metrics.flow_packets"]);
+    let exporter = Exporter::spawn(command.current_dir(folder.path()), 1);
+    exporter.is_ready();
+    let accept = "accept: application/openmetrics-text; version=1.0.0";
+    let page = client::ask(exporter.address(), "GET", "/metrics", &[accept]).unwrap().body;
+    let (accounts, program) = page.split_once("# HELP process_").unwrap();
+    assert!(program.contains("# TYPE process_cpu_seconds counter\nprocess_cpu_seconds_total "), "{program}");
+    assert!(program.contains("# TYPE trafficmonitor_queue_dropped counter\n"), "{program}");
+    assert!(program.ends_with("\n# EOF\n"), "{program}");
+    is_golden("mix.openmetrics", accounts);
+}
+
 /// Each run hashes with another seed.
 #[test]
 fn which_flows_have_a_row_does_not_depend_on_chance() {
@@ -76,7 +94,7 @@ fn which_flows_have_a_row_does_not_depend_on_chance() {
 
 #[test]
 fn every_family_is_introduced_in_order_with_its_help_type_and_labels() {
-    let written = exposition(&[]);
+    let written = exposition(&["--metrics.flow_packets"]);
     let declared: Vec<_> = ALL.iter().filter(|family| ![BUILD_INFO, QUEUE_DROPPED].contains(*family)).collect();
     let names: Vec<&str> = written.iter().map(|family| family.name.as_str()).collect();
     assert_eq!(names, declared.iter().map(|family| family.name).collect::<Vec<_>>());
@@ -93,7 +111,8 @@ fn every_family_is_introduced_in_order_with_its_help_type_and_labels() {
 fn the_page_holds_every_family_and_what_the_process_uses() {
     let folder = tempfile::tempdir().unwrap();
     let file = mix::write(folder.path(), "mix.pcap");
-    let exporter = Exporter::start(["-r", file.to_str().unwrap(), "-promHTTP", "127.0.0.1:0"]);
+    let exporter =
+        Exporter::start(["-r", file.to_str().unwrap(), "-promHTTP", "127.0.0.1:0", "--metrics.flow_packets"]);
     exporter.is_ready();
     let page = parse(&client::get(exporter.address(), "/metrics"));
     let process = SelfMetrics::names();
@@ -189,7 +208,7 @@ fn row(name: &str, kind: &str, labels: &[&str], help: &str) -> String {
 /// What the process says of itself, beside what is declared.
 fn process_families() -> Vec<Family> {
     let mut text = Vec::new();
-    let mut writer = TextWriter::new(&mut text);
+    let mut writer = TextWriter::new(Format::Text, None, &mut text);
     SelfMetrics::new("", "", "").unwrap().write(&mut writer).unwrap();
     writer.finish().unwrap();
     let mut families = exposition::parse(&String::from_utf8(text).unwrap());

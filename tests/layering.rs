@@ -45,6 +45,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("hyper", &["http", "notify"]),
     ("hyper_util", &["http", "notify"]),
     ("http_body_util", &["http", "notify"]),
+    ("flate2", &["http"]),
     ("socket2", &["http"]),
     ("tokio", &["http", "notify", "app"]),
     ("serde_saphyr", &["config"]),

@@ -75,6 +75,69 @@ fn without_the_older_families_promtool_complains_of_nothing() {
     }
 }
 
+// ---- OpenMetrics ---------------------------------------------------------------------------------------------------------
+
+/// What Python's prometheus_client reads in an OpenMetrics text, a sample an array: family, type, name, labels, value.
+fn read_by_prometheus_client(text: &str) -> Vec<Value> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = root.join("target/tools/prometheus-client/bin/python");
+    assert!(python.exists(), "{} is missing; run scripts/prometheus-client.sh", python.display());
+    let mut command = Command::new(python);
+    command.arg(root.join("scripts/openmetrics.py")).env("PYTHONUTF8", "1");
+    let mut reader = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut input = reader.stdin.take().unwrap();
+    let text = text.to_owned();
+    let writer = std::thread::spawn(move || input.write_all(text.as_bytes()));
+    let output = reader.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    writer.join().unwrap().unwrap();
+    let lines = String::from_utf8(output.stdout).unwrap();
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The page in OpenMetrics of a capture called `name`.
+fn open_page(name: &str, options: &[&str]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::rename(mix::write(folder.path(), "mix.pcap"), folder.path().join(name)).unwrap();
+    let mut command = program(["-r", name, "-promHTTP", "127.0.0.1:0"].iter().chain(options));
+    let exporter = Exporter::spawn(command.current_dir(folder.path()), 1);
+    exporter.is_ready();
+    let accept = "accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5";
+    let answer = client::ask(exporter.address(), "GET", "/metrics", &[accept]).unwrap();
+    assert_eq!(answer.header("content-type"), "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    answer.body
+}
+
+#[test]
+fn an_openmetrics_parser_reads_every_sample() {
+    for options in [&[][..], &["--metrics.flow_packets", "--metrics.created"]] {
+        let page = open_page("mix.pcap", options);
+        let samples = read_by_prometheus_client(&page);
+        assert_eq!(samples.len(), page.lines().filter(|line| !line.starts_with('#')).count());
+        let of = |ending: &str| samples.iter().filter(|sample| sample[2].as_str().unwrap().ends_with(ending)).count();
+        let counters = samples.iter().filter(|sample| sample[1] == "counter").count();
+        assert_eq!(of("_total"), counters - of("_created"));
+        assert_eq!(of("_created"), if options.is_empty() { 0 } else { of("_total") });
+    }
+}
+
+#[test]
+fn an_openmetrics_parser_gives_hostile_label_values_back_unchanged() {
+    for name in [
+        "quote\".pcap",
+        "\\n is no line feed.pcap",
+        "two\nlines\n# EOF\nx 1",
+        "{},=#\r\t\u{7f}.pcap",
+        "ünï ☃ \"\\\"\n\\\\",
+    ] {
+        let samples = read_by_prometheus_client(&open_page(name, &["--metrics.created"]));
+        let given: Vec<&Value> =
+            samples.iter().filter(|sample| sample[0] == "trafficmonitor_interface_frames").collect();
+        assert_eq!(given.len(), 2, "{given:?}");
+        given.iter().for_each(|sample| assert_eq!(sample[3]["interface"], name));
+    }
+}
+
 #[test]
 fn the_example_of_a_configuration_is_right() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/prometheus.yml");

@@ -42,8 +42,8 @@ impl Book {
         self.flows.let_go(&flows, ledger.flows(), self.number);
         self.hosts.let_go(&hosts, ledger.hosts(), self.number);
         let (held_flows, held_hosts) = ledger.tables_mut();
-        self.flows.advance(held_flows, delivery, self.number);
-        self.hosts.advance(held_hosts, delivery, self.number);
+        self.flows.advance(held_flows, delivery, self.number, now);
+        self.hosts.advance(held_hosts, delivery, self.number, now);
         self.snapshot(ledger)
     }
 
@@ -74,7 +74,13 @@ fn shown<K: SeriesKey>(series: &Series<K>, held: &Held<K>, totals: &BTreeMap<K::
     Shown {
         rows: series
             .rows(held)
-            .map(|row| ShownRow { key: row.key, first_seen: row.first_seen, lifetime: row.lifetime, value: row.value })
+            .map(|row| ShownRow {
+                key: row.key,
+                first_seen: row.first_seen,
+                shown_since: row.shown_since,
+                lifetime: row.lifetime,
+                value: row.value,
+            })
             .collect(),
         other: series.other(held, totals),
         retired: series.retired().clone(),
@@ -109,6 +115,7 @@ fn plain_rows<K: SeriesKey>(held: &Held<K>, max_rows: usize, mut other: BTreeMap
     let row = |entry: Entry<K>| ShownRow {
         key: entry.key,
         first_seen: entry.first_seen,
+        shown_since: entry.first_seen,
         lifetime: entry.counters,
         value: entry.counters,
     };

@@ -34,6 +34,8 @@ pub struct SeriesRow<K> {
     pub key: K,
     /// When its entry was first counted.
     pub first_seen: Timestamp,
+    /// When the row entered, with value 0.
+    pub shown_since: Timestamp,
     /// What the row shows.
     pub value: Counters,
     /// All that its entry counted, before the row counted too.
@@ -54,6 +56,7 @@ enum State {
 struct Row<K> {
     key: K,
     first_seen: Timestamp,
+    shown_since: Timestamp,
     /// Where its entry is held; means nothing once it leaves.
     position: u32,
     entered: u64,
@@ -92,13 +95,15 @@ pub struct Series<K: SeriesKey> {
     /// Completed scrapes: how often all scrapers had a later snapshot than before.
     rounds: u64,
     delivered: u64,
+    now: Timestamp,
 }
 
 impl<K: SeriesKey> Series<K> {
     /// No rows yet, and never more than `limit`.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { limit, rows: Vec::new(), retired: BTreeMap::new(), gone: BTreeMap::new(), rounds: 0, delivered: 0 }
+        let (rows, retired, gone) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+        Self { limit, rows, retired, gone, rounds: 0, delivered: 0, now: Timestamp::from_nanoseconds(0) }
     }
 
     /// How many rows there may be.
@@ -118,6 +123,7 @@ impl<K: SeriesKey> Series<K> {
         self.rows.iter().map(|row| SeriesRow {
             key: row.key,
             first_seen: row.first_seen,
+            shown_since: row.shown_since,
             value: row.value(held),
             lifetime: row.lifetime(held),
         })
@@ -159,9 +165,10 @@ impl<K: SeriesKey> Series<K> {
         }
     }
 
-    /// Moves every row on, for the snapshot `next`, after snapshots have come as far as `delivery` says; then chooses who
-    /// is shown.
-    pub fn advance(&mut self, held: &mut Held<K>, delivery: Delivery, next: u64) {
+    /// Moves every row on, for the snapshot `next` at `now`, after snapshots have come as far as `delivery` says; then
+    /// chooses who is shown.
+    pub fn advance(&mut self, held: &mut Held<K>, delivery: Delivery, next: u64, now: Timestamp) {
+        self.now = now;
         if let Some(delivered) = delivery.to_all {
             if delivered > self.delivered {
                 self.delivered = delivered;
@@ -214,7 +221,7 @@ impl<K: SeriesKey> Series<K> {
             let row = self.rows[at];
             held.set_shown(row.position, false);
             if let State::Entering { .. } = row.state {
-                self.rows[at] = Self::entering(&candidate, self.rounds, next);
+                self.rows[at] = self.entering(&candidate, next);
                 held.set_shown(candidate.position, true);
             } else {
                 self.rows[at].leave(held, next);
@@ -224,16 +231,17 @@ impl<K: SeriesKey> Series<K> {
     }
 
     fn enter(&mut self, held: &mut Held<K>, candidate: &Entry<K>, next: u64) {
-        self.rows.push(Self::entering(candidate, self.rounds, next));
+        self.rows.push(self.entering(candidate, next));
         held.set_shown(candidate.position, true);
     }
 
-    fn entering(candidate: &Entry<K>, rounds: u64, next: u64) -> Row<K> {
+    fn entering(&self, candidate: &Entry<K>, next: u64) -> Row<K> {
         Row {
             key: candidate.key,
             first_seen: candidate.first_seen,
+            shown_since: self.now,
             position: candidate.position,
-            entered: rounds,
+            entered: self.rounds,
             state: State::Entering { since: next },
         }
     }

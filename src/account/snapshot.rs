@@ -19,6 +19,8 @@ pub struct ShownRow<K> {
     pub key: K,
     /// When its first packet was captured.
     pub first_seen: Timestamp,
+    /// When its row entered with value 0; its first packet where values are plain.
+    pub shown_since: Timestamp,
     /// What it carried since it is held.
     pub lifetime: Counters,
     /// What its row counts; the lifetime where values are plain.

@@ -13,7 +13,7 @@ use crate::account::ledger::Ledger;
 use crate::account::snapshot::Snapshot;
 use crate::cli::{Output, Replay};
 use crate::config::Config;
-use crate::export;
+use crate::export::{self, format::Format};
 use crate::locality::Classifier;
 use crate::pipeline;
 
@@ -73,8 +73,8 @@ fn write(replay: &Replay, accounts: &Snapshot) -> io::Result<()> {
     let written = match replay.output {
         Output::Table => export::table::write(accounts, out),
         Output::JsonLines => export::jsonl::write(accounts, out),
-        Output::Prometheus => export::write_text(&replay.config.export, accounts, None, out),
-        Output::None => export::write_text(&replay.config.export, accounts, None, io::sink()),
+        Output::Prometheus => export::write(&replay.config.export, Format::Text, accounts, None, out),
+        Output::None => export::write(&replay.config.export, Format::Text, accounts, None, io::sink()),
     };
     // Who reads only the first lines, as head does, closes the pipe.
     written.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })

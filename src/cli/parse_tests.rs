@@ -140,8 +140,7 @@ fn empty_values_mean_unset_also_for_reserved_options() {
 
 #[test]
 fn reserved_options_that_ask_for_what_is_done_anyway_pass() {
-    let line =
-        "-daq=libpcap --capture.workers 1 --metrics.created=false --drop-packets=f -log_packets=false --explain=0";
+    let line = "-daq=libpcap --capture.workers 1 --drop-packets=f -log_packets=false --explain=0";
     assert_eq!(run(line), Config::default());
 }
 

@@ -5,8 +5,6 @@ use crate::config::{Kind, OptionDefinition, Role};
 
 /// The reserved options, by the rooms that will take them.
 pub static RESERVED: &[OptionDefinition] = &[
-    // Budgets and exposition.
-    reserved("metrics.created", Kind::Switch, Some("TRAFFICMONITOR_METRICS_CREATED"), &["false"]),
     // Capture threads and other packet sources.
     reserved("capture.workers", Kind::Value, Some("TRAFFICMONITOR_CAPTURE_WORKERS"), &["1"]),
     reserved("workers", Kind::Value, None, &["1"]),

@@ -179,6 +179,10 @@ section! {
     ExportSettings {
         /// Whether `hosts_src_dst` and its two totals are written.
         seed_families: bool,
+        /// Whether flows are written in packets too.
+        flow_packets: bool,
+        /// Whether OpenMetrics says when counters began.
+        created: bool,
     }
 }
 
@@ -300,7 +304,11 @@ impl From<&Config> for Settings {
                 max_host_series: Setting::of(Entries(config.account.max_host_series)),
                 idle_timeout: Setting::of(IdleTimeout(config.account.idle_timeout)),
             },
-            export: ExportSettings { seed_families: Setting::of(config.export.seed_families) },
+            export: ExportSettings {
+                seed_families: Setting::of(config.export.seed_families),
+                flow_packets: Setting::of(config.export.flow_packets),
+                created: Setting::of(config.export.created),
+            },
             http: HttpSettings { listen: Setting::of(List(config.http.listen.clone())) },
             pipeline: PipelineSettings { refresh: Setting::of(Refresh(config.pipeline.refresh)) },
             log: LogSettings { level: Setting::of(config.log.level), format: Setting::of(config.log.format) },

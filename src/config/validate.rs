@@ -5,7 +5,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::quantities::{Entries, IdleTimeout, ReadTimeout, Refresh, RingBytes, SnapLength};
-use super::settings::{CaptureSettings, LocalitySettings, LogSettings, Setting};
+use super::settings::{CaptureSettings, ExportSettings, LocalitySettings, LogSettings, Setting};
 use super::value::List;
 use super::values::InterfaceName;
 use super::{Config, ConfigError, Log, Settings};
@@ -33,7 +33,7 @@ impl Settings {
             capture: capture_config(self.capture, selection),
             locality: locality_config(self.locality),
             account,
-            export: export_config(self.export.seed_families.into_value()),
+            export: export_config(self.export),
             http: http::Config {
                 listen: self.http.listen.value().map_or(http.listen, |list| without_repeats(&list.0)),
             },
@@ -178,9 +178,13 @@ fn shown(
     }
 }
 
-fn export_config(seed_families: Option<bool>) -> export::Config {
+fn export_config(settings: ExportSettings) -> export::Config {
     let default = export::Config::default();
-    export::Config { seed_families: seed_families.unwrap_or(default.seed_families) }
+    export::Config {
+        seed_families: settings.seed_families.into_value().unwrap_or(default.seed_families),
+        flow_packets: settings.flow_packets.into_value().unwrap_or(default.flow_packets),
+        created: settings.created.into_value().unwrap_or(default.created),
+    }
 }
 
 fn log_config(settings: &LogSettings) -> Log {

@@ -51,8 +51,12 @@ families! {
     TOTAL_OUTGOING = Gauge "total_outgoing" [] "total outgoing bytes from internet";
     FLOW_BYTES = Counter "trafficmonitor_flow_bytes_total" ["source", "destination", "protocol", "port", "reply", "direction"]
         "IP bytes of the flows that are shown, since they are; source and destination other: of all that are not.";
+    FLOW_PACKETS = Counter "trafficmonitor_flow_packets_total" ["source", "destination", "protocol", "port", "reply", "direction"]
+        "IP packets of the same rows (only with --metrics.flow_packets).";
     FLOW_RETIRED_BYTES = Counter "trafficmonitor_flow_retired_bytes_total" ["direction", "protocol"]
         "IP bytes of rows of trafficmonitor_flow_bytes_total that went. Outside every sum over flows.";
+    FLOW_RETIRED_PACKETS = Counter "trafficmonitor_flow_retired_packets_total" ["direction", "protocol"]
+        "IP packets of rows that went (only with --metrics.flow_packets). Outside every sum over flows.";
     HOST_BYTES = Counter "trafficmonitor_host_bytes_total" ["host", "direction"]
         "IP bytes by host (the local one, or the source) as far as it is shown, since it is; host other: of all that are not.";
     HOST_RETIRED_BYTES = Counter "trafficmonitor_host_retired_bytes_total" ["direction"]

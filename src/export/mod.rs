@@ -1,9 +1,10 @@
-//! Snapshot → metric families in Prometheus' text format, JSON lines, a table.
+//! Snapshot → metric families in Prometheus' text format or OpenMetrics, JSON lines, a table.
 //!
 //! Every family is declared once in [`family`]; what is collected for it stands beside its kind: [`seed`], [`traffic`],
 //! [`process`].
 
 pub mod family;
+pub mod format;
 pub mod jsonl;
 pub mod process;
 mod rows;
@@ -16,6 +17,8 @@ mod words;
 use std::io::{self, Write};
 
 use crate::account::snapshot::Snapshot;
+use crate::packet::Timestamp;
+use format::Format;
 use process::SelfMetrics;
 use text::TextWriter;
 
@@ -25,32 +28,48 @@ pub struct Config {
     /// Whether the families of the older trafficmonitor are exported: `hosts_src_dst`, `total_incoming`,
     /// `total_outgoing`.
     pub seed_families: bool,
+    /// Whether flows are shown in packets too, beside bytes.
+    pub flow_packets: bool,
+    /// Whether each counter says in OpenMetrics when it began at 0. Prometheus 2 stores these lines as series of their
+    /// own.
+    pub created: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { seed_families: true }
+        Self { seed_families: true, flow_packets: false, created: false }
     }
 }
 
-/// Writes `snapshot` to `out` in the text format 0.0.4, and the metrics of the program itself where there are any.
+/// The metrics of the program itself, and when it started: when all counters began that do not say otherwise.
+#[derive(Clone, Copy)]
+pub struct Program<'a> {
+    /// What it says of itself.
+    pub metrics: &'a SelfMetrics,
+    /// When it started.
+    pub started: Timestamp,
+}
+
+/// Writes `snapshot` to `out`, and the metrics of the program itself where there are any.
 ///
 /// # Errors
 /// When `out` cannot be written.
-pub fn write_text<W: Write>(
+pub fn write<W: Write>(
     config: &Config,
+    format: Format,
     snapshot: &Snapshot,
-    program: Option<&SelfMetrics>,
+    program: Option<Program<'_>>,
     out: W,
 ) -> io::Result<()> {
-    let mut writer = TextWriter::new(out);
+    let created = program.map(|program| program.started).filter(|_| config.created);
+    let mut writer = TextWriter::new(format, created, out);
     if config.seed_families {
         seed::write(snapshot, &mut writer)?;
     }
-    rows::write(snapshot, &mut writer)?;
+    rows::write(config, snapshot, &mut writer)?;
     traffic::write(snapshot, &mut writer)?;
     if let Some(program) = program {
-        program.write(&mut writer)?;
+        program.metrics.write(&mut writer)?;
     }
     writer.finish()
 }

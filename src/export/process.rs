@@ -6,7 +6,7 @@ use prometheus::core::Collector;
 use prometheus::proto::{MetricFamily, MetricType};
 use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, process_collector::ProcessCollector};
 
-use super::family;
+use super::family::{self, Kind};
 use super::text::TextWriter;
 
 /// The fixed metrics of the program itself.
@@ -59,7 +59,7 @@ impl SelfMetrics {
 
 fn write_family<W: Write>(family: &MetricFamily, writer: &mut TextWriter<W>) -> io::Result<()> {
     let is_counter = family.get_field_type() == MetricType::COUNTER;
-    writer.introduce(family.name(), family.help(), if is_counter { "counter" } else { "gauge" })?;
+    writer.introduce(family.name(), family.help(), if is_counter { Kind::Counter } else { Kind::Gauge })?;
     for metric in family.get_metric() {
         let mut sample = writer.sample(family.name());
         for label in metric.get_label() {

@@ -2,78 +2,109 @@
 
 use std::io::{self, Write};
 
+use super::Config;
 use super::family::{self, Family};
 use super::text::TextWriter;
 use super::words::{push_address, push_protocol};
-use crate::account::flow::{FlowKey, SeriesKey};
+use crate::account::flow::{Counters, FlowKey, SeriesKey};
 use crate::account::held::Eviction;
 use crate::account::snapshot::{Figures, Shown, ShownRow, Snapshot};
+use crate::packet::Timestamp;
 
 const OTHER: &str = "other";
 
-pub(super) fn write<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -> io::Result<()> {
-    write_flows(&snapshot.flows, writer)?;
+pub(super) fn write<W: Write>(config: &Config, snapshot: &Snapshot, writer: &mut TextWriter<W>) -> io::Result<()> {
+    let flows = &snapshot.flows;
+    write_flows(flows, &family::FLOW_BYTES, |counters| counters.bytes, writer)?;
+    if config.flow_packets {
+        write_flows(flows, &family::FLOW_PACKETS, |counters| counters.packets, writer)?;
+    }
+    write_retired(flows, &family::FLOW_RETIRED_BYTES, |counters| counters.bytes, writer)?;
+    if config.flow_packets {
+        write_retired(flows, &family::FLOW_RETIRED_PACKETS, |counters| counters.packets, writer)?;
+    }
     write_hosts(snapshot, writer)?;
-    let flows = (&family::FLOWS, &family::FLOWS_LIMIT, &family::SERIES, &family::SERIES_LIMIT, &family::FLOWS_EVICTED);
-    write_figures(&snapshot.flows, flows, writer)?;
-    let hosts = (
+    let families =
+        (&family::FLOWS, &family::FLOWS_LIMIT, &family::SERIES, &family::SERIES_LIMIT, &family::FLOWS_EVICTED);
+    write_figures(flows, families, writer)?;
+    let families = (
         &family::HOSTS,
         &family::HOSTS_LIMIT,
         &family::HOST_SERIES,
         &family::HOST_SERIES_LIMIT,
         &family::HOSTS_EVICTED,
     );
-    write_figures(&snapshot.hosts, hosts, writer)
+    write_figures(&snapshot.hosts, families, writer)
 }
 
-fn write_flows<W: Write>(flows: &Shown<FlowKey>, writer: &mut TextWriter<W>) -> io::Result<()> {
-    writer.family(&family::FLOW_BYTES)?;
-    for ShownRow { key, value, .. } in &flows.rows {
+fn write_flows<W: Write>(
+    flows: &Shown<FlowKey>,
+    family: &Family,
+    value: impl Fn(&Counters) -> u64,
+    writer: &mut TextWriter<W>,
+) -> io::Result<()> {
+    writer.family(family)?;
+    for row in &flows.rows {
+        let key = &row.key;
         writer
-            .sample(family::FLOW_BYTES.name)
+            .sample(family.name)
             .label_with("source", |buffer| push_address(buffer, key.source))
             .label_with("destination", |buffer| push_address(buffer, key.destination))
             .label_with("protocol", |buffer| push_protocol(buffer, key.protocol))
             .label_with("port", |buffer| push_port(buffer, key.port))
-            .label("reply", if key.reply { "true" } else { "false" })
-            .label("direction", key.direction.label())
-            .value(value.bytes)?;
+            .word("reply", if key.reply { "true" } else { "false" })
+            .word("direction", key.direction.label())
+            .since(began(flows, row))
+            .value(value(&row.value))?;
     }
-    for (&(direction, protocol), counters) in &flows.other {
+    for ((direction, protocol), counters) in &flows.other {
         writer
-            .sample(family::FLOW_BYTES.name)
-            .label("source", OTHER)
-            .label("destination", OTHER)
-            .label_with("protocol", |buffer| push_protocol(buffer, protocol))
-            .label("port", "")
-            .label("reply", "false")
-            .label("direction", direction.label())
-            .value(counters.bytes)?;
-    }
-    writer.family(&family::FLOW_RETIRED_BYTES)?;
-    for (&(direction, protocol), counters) in &flows.retired {
-        writer
-            .sample(family::FLOW_RETIRED_BYTES.name)
-            .label("direction", direction.label())
-            .label_with("protocol", |buffer| push_protocol(buffer, protocol))
-            .value(counters.bytes)?;
+            .sample(family.name)
+            .word("source", OTHER)
+            .word("destination", OTHER)
+            .label_with("protocol", |buffer| push_protocol(buffer, *protocol))
+            .word("port", "")
+            .word("reply", "false")
+            .word("direction", direction.label())
+            .value(value(counters))?;
     }
     Ok(())
 }
 
+fn write_retired<W: Write>(
+    flows: &Shown<FlowKey>,
+    family: &Family,
+    value: impl Fn(&Counters) -> u64,
+    writer: &mut TextWriter<W>,
+) -> io::Result<()> {
+    writer.family(family)?;
+    for ((direction, protocol), counters) in &flows.retired {
+        let sample = writer.sample(family.name).word("direction", direction.label());
+        sample.label_with("protocol", |buffer| push_protocol(buffer, *protocol)).value(value(counters))?;
+    }
+    Ok(())
+}
+
+/// When a row was 0: as it entered. What a file holds was counted since the program started, as all else.
+fn began<K: SeriesKey>(shown: &Shown<K>, row: &ShownRow<K>) -> Option<Timestamp> {
+    (!shown.is_plain).then_some(row.shown_since)
+}
+
 fn write_hosts<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -> io::Result<()> {
     writer.family(&family::HOST_BYTES)?;
-    for ShownRow { key, value, .. } in &snapshot.hosts.rows {
-        let sample = writer.sample(family::HOST_BYTES.name).label_with("host", |buffer| push_address(buffer, key.host));
-        sample.label("direction", key.direction.label()).value(value.bytes)?;
+    for row in &snapshot.hosts.rows {
+        let sample = writer.sample(family::HOST_BYTES.name);
+        let sample = sample.label_with("host", |buffer| push_address(buffer, row.key.host));
+        let sample = sample.word("direction", row.key.direction.label()).since(began(&snapshot.hosts, row));
+        sample.value(row.value.bytes)?;
     }
     for (direction, counters) in &snapshot.hosts.other {
-        let sample = writer.sample(family::HOST_BYTES.name).label("host", OTHER);
-        sample.label("direction", direction.label()).value(counters.bytes)?;
+        let sample = writer.sample(family::HOST_BYTES.name).word("host", OTHER);
+        sample.word("direction", direction.label()).value(counters.bytes)?;
     }
     writer.family(&family::HOST_RETIRED_BYTES)?;
     for (direction, counters) in &snapshot.hosts.retired {
-        let sample = writer.sample(family::HOST_RETIRED_BYTES.name).label("direction", direction.label());
+        let sample = writer.sample(family::HOST_RETIRED_BYTES.name).word("direction", direction.label());
         sample.value(counters.bytes)?;
     }
     Ok(())

@@ -17,12 +17,11 @@ pub(super) fn write<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -
     writer.family(&family::HOSTS_SRC_DST)?;
     let mut dates = Dates::default();
     for flow in &snapshot.flows.rows {
-        let first_seen = dates.format(flow.first_seen);
         writer
             .sample(family::HOSTS_SRC_DST.name)
             .label_with("addr", |buffer| push_pair(buffer, &flow.key))
             .label_with("dstPort", |buffer| push_port(buffer, &flow.key))
-            .label("firstSeen", first_seen)
+            .label_with("firstSeen", |buffer| dates.push(buffer, flow.first_seen))
             .label_with("port", |buffer| push_port(buffer, &flow.key))
             .value(flow.lifetime.bytes)?;
     }
@@ -87,23 +86,31 @@ fn push_port(buffer: &mut Vec<u8>, key: &FlowKey) {
     }
 }
 
-/// Moments as `2021 03 17 13:31:58` in UTC. Neighbours in the order of first sight mostly share their second.
+/// Moments as `2021 03 17 13:31:58` in UTC. Most share their day, whose date is worked out once.
 #[derive(Default)]
 struct Dates {
-    second: Option<i64>,
-    text: String,
+    day: Option<i64>,
+    date: String,
 }
 
 impl Dates {
-    fn format(&mut self, time: Timestamp) -> &str {
-        let second = time.seconds();
-        if self.second != Some(second) {
-            self.second = Some(second);
-            self.text = jiff::Timestamp::from_second(second)
-                .map(|moment| moment.to_zoned(TimeZone::UTC).strftime("%Y %m %d %H:%M:%S").to_string())
+    const SECONDS_A_DAY: i64 = 24 * 60 * 60;
+
+    fn push(&mut self, buffer: &mut Vec<u8>, time: Timestamp) {
+        let day = time.seconds().div_euclid(Self::SECONDS_A_DAY);
+        if self.day != Some(day) {
+            self.day = Some(day);
+            self.date = jiff::Timestamp::from_second(day * Self::SECONDS_A_DAY)
+                .map(|midnight| midnight.to_zoned(TimeZone::UTC).strftime("%Y %m %d").to_string())
                 .unwrap_or_default();
         }
-        &self.text
+        let second = time.seconds().rem_euclid(Self::SECONDS_A_DAY);
+        buffer.extend_from_slice(self.date.as_bytes());
+        for (mark, part) in [(b' ', second / 3_600), (b':', second / 60 % 60), (b':', second % 60)] {
+            // Under 60 each.
+            let part = part as u8;
+            buffer.extend_from_slice(&[mark, b'0' + part / 10, b'0' + part % 10]);
+        }
     }
 }
 
@@ -112,6 +119,7 @@ mod tests {
     use super::*;
     use crate::account::flow::FlowKeying;
     use crate::account::snapshot::{Shown, ShownRow};
+    use crate::export::format::Format;
 
     fn flow(
         source: &str,
@@ -125,7 +133,7 @@ mod tests {
         let key = FlowKey { source, destination, protocol, port, reply, direction: Direction::Outgoing };
         let first_seen = Timestamp::from_nanoseconds(1_615_987_918_999_999_999);
         let counters = Counters { packets: 1, bytes };
-        ShownRow { key, first_seen, lifetime: counters, value: counters }
+        ShownRow { key, first_seen, shown_since: first_seen, lifetime: counters, value: counters }
     }
 
     fn written(rows: Vec<ShownRow<FlowKey>>) -> String {
@@ -136,10 +144,22 @@ mod tests {
         snapshot.flows.other.insert((Direction::Incoming, Protocol::TCP), other);
         snapshot.totals.traffic[Direction::Incoming as usize][1].bytes = 42;
         let mut out = Vec::new();
-        let mut writer = TextWriter::new(&mut out);
+        let mut writer = TextWriter::new(Format::Text, None, &mut out);
         write(&snapshot, &mut writer).unwrap();
         writer.finish().unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn moments_are_written_in_utc() {
+        let mut dates = Dates::default();
+        let texts = [0, 86_399, 86_400, 1_709_251_199, -1].map(|second| {
+            let mut buffer = Vec::new();
+            dates.push(&mut buffer, Timestamp::from_nanoseconds(second * 1_000_000_000));
+            String::from_utf8(buffer).unwrap()
+        });
+        let expected = ["1970 01 01 00:00:00", "1970 01 01 23:59:59", "1970 01 02 00:00:00", "2024 02 29 23:59:59"];
+        assert_eq!((&texts[..4], texts[4].as_str()), (&expected.map(str::to_owned)[..], "1969 12 31 23:59:59"));
     }
 
     #[test]

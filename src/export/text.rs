@@ -1,23 +1,37 @@
-//! Prometheus' text format 0.0.4, streamed
-//! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
+//! The text formats, streamed: Prometheus' 0.0.4, and OpenMetrics 1.0 by the same calls.
+//!
+//! OpenMetrics names a counter's family without `_total`, escapes quotes in help texts, ends with `# EOF`, and may say of
+//! each counter when it began at 0 (`_created`).
 
 use std::io::{self, Write};
 
-use super::family::Family;
+use super::family::{Family, Kind};
+use super::format::Format;
+use crate::packet::Timestamp;
 
 /// Bytes gathered before they go on.
 const CHUNK: usize = 64 << 10;
+
+/// Room for the sample that makes a chunk full.
+const SLACK: usize = 4 << 10;
+
+/// What the samples of counters end in, and their families' names in OpenMetrics do not.
+const TOTAL: &str = "_total";
 
 /// Writes families and samples to `out` in chunks.
 pub struct TextWriter<W: Write> {
     out: W,
     buffer: Vec<u8>,
+    format: Format,
+    created: Option<Timestamp>,
 }
 
 impl<W: Write> TextWriter<W> {
-    /// A writer with nothing written.
-    pub fn new(out: W) -> Self {
-        Self { out, buffer: Vec::with_capacity(CHUNK + 4_096) }
+    /// A writer of `format` with nothing written. With `created` each counter says in OpenMetrics when it began at 0: then,
+    /// or when [`Sample::since`] says.
+    pub fn new(format: Format, created: Option<Timestamp>, out: W) -> Self {
+        let created = created.filter(|_| format == Format::OpenMetrics);
+        Self { out, buffer: Vec::with_capacity(CHUNK + SLACK), format, created }
     }
 
     /// The two lines that introduce a family.
@@ -25,28 +39,31 @@ impl<W: Write> TextWriter<W> {
     /// # Errors
     /// When `out` cannot be written.
     pub fn family(&mut self, family: &Family) -> io::Result<()> {
-        self.introduce(family.name, family.help, family.kind.word())
+        self.introduce(family.name, family.help, family.kind)
     }
 
-    /// The two lines that introduce the family `name`.
+    /// The two lines that introduce the family of the samples called `name`.
     ///
     /// # Errors
     /// When `out` cannot be written.
-    pub fn introduce(&mut self, name: &str, help: &str, kind: &str) -> io::Result<()> {
-        for (word, text) in [("# HELP ", help), ("# TYPE ", kind)] {
+    pub fn introduce(&mut self, name: &str, help: &str, kind: Kind) -> io::Result<()> {
+        let is_open = self.format == Format::OpenMetrics;
+        let name = if is_open && kind == Kind::Counter { name.strip_suffix(TOTAL).unwrap_or(name) } else { name };
+        for (word, text) in [("# HELP ", help), ("# TYPE ", kind.word())] {
             self.buffer.extend_from_slice(word.as_bytes());
             self.buffer.extend_from_slice(name.as_bytes());
             self.buffer.push(b' ');
-            push_escaped(&mut self.buffer, text, false);
+            push_escaped(&mut self.buffer, text, is_open);
             self.buffer.push(b'\n');
         }
         self.pass_on(CHUNK)
     }
 
     /// Starts a sample.
-    pub fn sample(&mut self, name: &str) -> Sample<'_, W> {
+    pub fn sample<'a>(&'a mut self, name: &'a str) -> Sample<'a, W> {
         self.buffer.extend_from_slice(name.as_bytes());
-        Sample { writer: self, has_labels: false }
+        let labels_at = self.buffer.len();
+        Sample { writer: self, name, labels_at, since: None, has_labels: false }
     }
 
     /// Writes what is left.
@@ -54,6 +71,9 @@ impl<W: Write> TextWriter<W> {
     /// # Errors
     /// When `out` cannot be written.
     pub fn finish(mut self) -> io::Result<()> {
+        if self.format == Format::OpenMetrics {
+            self.buffer.extend_from_slice(b"# EOF\n");
+        }
         self.pass_on(1)?;
         self.out.flush()
     }
@@ -71,6 +91,10 @@ impl<W: Write> TextWriter<W> {
 /// A sample being written: its labels in order, then its value.
 pub struct Sample<'a, W: Write> {
     writer: &'a mut TextWriter<W>,
+    name: &'a str,
+    /// Where its labels start in the buffer.
+    labels_at: usize,
+    since: Option<Timestamp>,
     has_labels: bool,
 }
 
@@ -90,6 +114,22 @@ impl<W: Write> Sample<'_, W> {
         self.open(name);
         write(&mut self.writer.buffer);
         self.writer.buffer.push(b'"');
+        self
+    }
+
+    /// A label whose value is one of the program's own words, which need no escaping.
+    #[must_use]
+    pub fn word(mut self, name: &str, value: &'static str) -> Self {
+        self.open(name);
+        self.writer.buffer.extend_from_slice(value.as_bytes());
+        self.writer.buffer.push(b'"');
+        self
+    }
+
+    /// This counter began at 0 at a time of its own, if it has one.
+    #[must_use]
+    pub fn since(mut self, time: Option<Timestamp>) -> Self {
+        self.since = time;
         self
     }
 
@@ -123,15 +163,32 @@ impl<W: Write> Sample<'_, W> {
     }
 
     fn end(self, value: &str) -> io::Result<()> {
-        let buffer = &mut self.writer.buffer;
-        buffer.extend_from_slice(if self.has_labels { b"} " } else { b" " });
-        buffer.extend_from_slice(value.as_bytes());
-        buffer.push(b'\n');
-        self.writer.pass_on(CHUNK)
+        let Self { writer, name, labels_at, since, has_labels } = self;
+        if has_labels {
+            writer.buffer.push(b'}');
+        }
+        let labels = labels_at..writer.buffer.len();
+        writer.buffer.push(b' ');
+        writer.buffer.extend_from_slice(value.as_bytes());
+        writer.buffer.push(b'\n');
+        if let (Some(start), Some(family)) = (writer.created, name.strip_suffix(TOTAL)) {
+            push_created(&mut writer.buffer, family, labels, since.unwrap_or(start));
+        }
+        writer.pass_on(CHUNK)
     }
 }
 
-/// A backslash and a line feed are escaped everywhere, a quote inside label values only.
+/// The line that says when a counter began, in seconds of the epoch. Its labels stand in the buffer already.
+fn push_created(buffer: &mut Vec<u8>, family: &str, labels: std::ops::Range<usize>, time: Timestamp) {
+    buffer.extend_from_slice(family.as_bytes());
+    buffer.extend_from_slice(b"_created");
+    buffer.extend_from_within(labels);
+    // Writing to a `Vec` cannot fail.
+    let milliseconds = time.nanoseconds().max(0) / 1_000_000;
+    writeln!(buffer, " {}.{:03}", milliseconds / 1_000, milliseconds % 1_000).unwrap_or_default();
+}
+
+/// A backslash and a line feed are escaped everywhere; a quote inside label values, and in help texts of OpenMetrics.
 fn push_escaped(buffer: &mut Vec<u8>, text: &str, quotes: bool) {
     for &byte in text.as_bytes() {
         match byte {
@@ -149,8 +206,16 @@ mod tests {
     use crate::export::family;
 
     fn written(write: impl FnOnce(&mut TextWriter<&mut Vec<u8>>)) -> String {
+        written_as(Format::Text, Some(Timestamp::from_nanoseconds(1)), write)
+    }
+
+    fn written_as(
+        format: Format,
+        created: Option<Timestamp>,
+        write: impl FnOnce(&mut TextWriter<&mut Vec<u8>>),
+    ) -> String {
         let mut out = Vec::new();
-        let mut writer = TextWriter::new(&mut out);
+        let mut writer = TextWriter::new(format, created, &mut out);
         write(&mut writer);
         writer.finish().unwrap();
         String::from_utf8(out).unwrap()
@@ -168,6 +233,34 @@ mod tests {
              # TYPE trafficmonitor_capture_up gauge\n\
              trafficmonitor_capture_up{interface=\"eth0\"} 1\n"
         );
+    }
+
+    #[test]
+    fn in_openmetrics_families_of_counters_have_no_total_and_quotes_in_help_are_escaped() {
+        let text = written_as(Format::OpenMetrics, None, |writer| {
+            writer.introduce("x_total", "a \"b\\c\"", Kind::Counter).unwrap();
+            writer.sample("x_total").value(1).unwrap();
+            writer.introduce("y_total", "d", Kind::Gauge).unwrap();
+        });
+        assert_eq!(
+            text,
+            "# HELP x a \\\"b\\\\c\\\"\n# TYPE x counter\nx_total 1\n# HELP y_total d\n# TYPE y_total gauge\n# EOF\n"
+        );
+    }
+
+    #[test]
+    fn in_openmetrics_counters_say_when_they_began_where_that_is_asked_for() {
+        let start = Timestamp::from_nanoseconds(5_007_999_999);
+        let write = |writer: &mut TextWriter<&mut Vec<u8>>| {
+            writer.sample("x_total").label("a", "\"").value(1).unwrap();
+            writer.sample("x_total").since(Some(Timestamp::from_nanoseconds(6_000_000_000))).value(2).unwrap();
+            writer.sample("y").value(3).unwrap();
+        };
+        assert_eq!(
+            written_as(Format::OpenMetrics, Some(start), write),
+            "x_total{a=\"\\\"\"} 1\nx_created{a=\"\\\"\"} 5.007\nx_total 2\nx_created 6.000\ny 3\n# EOF\n"
+        );
+        assert_eq!(written_as(Format::Text, Some(start), write), "x_total{a=\"\\\"\"} 1\nx_total 2\ny 3\n");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,6 +98,7 @@ async fn serve(stream: TcpStream, address: IpAddr, site: Arc<Site>, permit: Owne
     if let Err(error) = SockRef::from(&stream).set_tcp_user_timeout(Some(STALL_TIMEOUT)) {
         tracing::debug!(%error, "cannot limit how long a connection may stall");
     }
+    let Ok((stream, twin)) = twins(stream) else { return };
     let client = Arc::new(site.client(address));
     let service = service_fn(|request| {
         let (site, client) = (Arc::clone(&site), Arc::clone(&client));
@@ -106,9 +108,29 @@ async fn serve(stream: TcpStream, address: IpAddr, site: Arc<Site>, permit: Owne
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service);
-    match watcher.watch(connection).await {
-        Ok(()) => site.record_received(&client),
-        Err(error) => tracing::debug!(%error, "a connection ended early"),
+    tokio::select! {
+        ended = watcher.watch(connection) => match ended {
+            Ok(()) if is_read_to_the_end(twin).await => site.record_received(&client),
+            Ok(()) => tracing::debug!(client = %address, "a client closed over its answer"),
+            Err(error) => tracing::debug!(%error, "a connection ended early"),
+        },
+        () = client.is_overdue() => tracing::debug!(client = %address, "a client took too long for its answer"),
     }
     drop(permit);
+}
+
+/// The connection, and a second handle of it that outlives hyper's.
+fn twins(stream: TcpStream) -> io::Result<(TcpStream, std::net::TcpStream)> {
+    let stream = stream.into_std()?;
+    let twin = stream.try_clone()?;
+    Ok((TcpStream::from_std(stream)?, twin))
+}
+
+/// Whether the client closes in order too. hyper is done when the kernel has the answer; only the client's own end says
+/// that it has read it, since one that closes over unread bytes resets the connection.
+async fn is_read_to_the_end(twin: std::net::TcpStream) -> bool {
+    let Ok(mut stream) = TcpStream::from_std(twin) else { return false };
+    let mut sink = tokio::io::sink();
+    let end = tokio::io::copy(&mut stream, &mut sink);
+    matches!(timeout(HEAD_TIMEOUT, end).await, Ok(Ok(_)))
 }

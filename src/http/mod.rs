@@ -3,7 +3,9 @@
 //! Readers of snapshots: nothing that a client does can hold up capture or accounting.
 
 mod address;
+mod body;
 mod connection;
+mod negotiate;
 mod pages;
 mod scrape;
 

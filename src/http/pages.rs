@@ -1,22 +1,34 @@
 //! Paths → answers.
 
-use std::io;
+use std::io::{self, Write};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
 
-use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY};
 use hyper::{Method, Request, Response, StatusCode};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
+use super::body::Body;
+use super::negotiate::{self, Coding};
 use super::scrape::{Client, Reports};
 use crate::account::snapshot::{Published, Snapshot};
-use crate::export;
+use crate::export::format::Format;
 use crate::export::process::SelfMetrics;
+use crate::export::{self, Program};
+use crate::packet::Timestamp;
 
-/// The content type of the text format 0.0.4.
-const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// Expositions that are rendered at once, so that slow clients hold few threads, chunks and old snapshots. Who comes then
+/// waits for a moment.
+const MAXIMUM_RENDERINGS: usize = 8;
+/// How long to wait for one of them to end; who waits longer is answered 503.
+const RENDERING_WAIT: Duration = Duration::from_secs(5);
+/// How long a client may take for an exposition; who takes longer is cut.
+const RENDERING_TIMEOUT: Duration = Duration::from_secs(30);
+
 const PLAIN: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 
@@ -27,10 +39,12 @@ pub struct Site {
     program: SelfMetrics,
     version: String,
     reports: Option<Reports>,
+    started: Timestamp,
+    renderings: Arc<Semaphore>,
     is_ready: AtomicBool,
 }
 
-type Answer = Response<Full<Bytes>>;
+type Answer = Response<Body>;
 
 impl Site {
     /// Pages of what is published; not ready yet. Scrapes are reported where there is somebody to report to.
@@ -42,7 +56,9 @@ impl Site {
         version: String,
         reports: Option<Reports>,
     ) -> Self {
-        Self { published, export, program, version, reports, is_ready: AtomicBool::new(false) }
+        let started = Timestamp::from(SystemTime::now());
+        let renderings = Arc::new(Semaphore::new(MAXIMUM_RENDERINGS));
+        Self { published, export, program, version, reports, started, renderings, is_ready: AtomicBool::new(false) }
     }
 
     /// A client that has connected from `address`.
@@ -75,7 +91,7 @@ impl Site {
             return answer;
         }
         match request.uri().path() {
-            "/metrics" => self.metrics(client, request.method() == Method::GET).await,
+            "/metrics" => self.metrics(client, &request).await,
             "/" => page(StatusCode::OK, HTML, self.landing()),
             "/-/healthy" => page(StatusCode::OK, PLAIN, "healthy\n"),
             "/-/ready" if self.is_ready.load(Ordering::Acquire) => page(StatusCode::OK, PLAIN, "ready\n"),
@@ -84,23 +100,37 @@ impl Site {
         }
     }
 
-    /// Rendered apart from the threads that answer, because a large one takes tens of milliseconds.
-    async fn metrics(self: Arc<Self>, client: &Client, is_get: bool) -> Answer {
+    /// Rendered apart from the threads that answer, because a large one takes tens of milliseconds; while it is sent, and
+    /// only for who wants a body.
+    async fn metrics(self: Arc<Self>, client: &Client, request: &Request<Incoming>) -> Answer {
+        let (format, coding) = (negotiate::format(request.headers()), negotiate::coding(request.headers()));
+        if request.method() == Method::HEAD {
+            return exposition(format, coding, Body::Ended);
+        }
+        let Ok(Ok(permit)) = timeout(RENDERING_WAIT, Arc::clone(&self.renderings).acquire_owned()).await else {
+            let mut answer = page(StatusCode::SERVICE_UNAVAILABLE, PLAIN, "too many scrapes\n");
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            return answer;
+        };
         let snapshot = self.published.latest();
-        if is_get && snapshot.number > 0 {
+        if snapshot.number > 0 {
             self.count_unless_reported(client.is_sent(snapshot.number));
         }
-        match tokio::task::spawn_blocking(move || self.render(&snapshot)).await {
-            Ok(Ok(text)) => page(StatusCode::OK, TEXT_FORMAT, text),
-            Ok(Err(error)) => failed(&error),
-            Err(error) => failed(&error),
-        }
+        let deadline = client.deadline(RENDERING_TIMEOUT);
+        let (body, chunks) = Body::rendered();
+        drop(tokio::task::spawn_blocking(move || {
+            let rendered = chunks.write_all(coding, |out| self.render(format, &snapshot, out));
+            drop((snapshot, permit, deadline));
+            if let Err(error) = rendered {
+                tracing::debug!(%error, "an exposition was not taken to its end");
+            }
+        }));
+        exposition(format, coding, body)
     }
 
-    fn render(&self, snapshot: &Snapshot) -> io::Result<Vec<u8>> {
-        let mut text = Vec::new();
-        export::write_text(&self.export, snapshot, Some(&self.program), &mut text)?;
-        Ok(text)
+    fn render(&self, format: Format, snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
+        let program = Program { metrics: &self.program, started: self.started };
+        export::write(&self.export, format, snapshot, Some(program), out)
     }
 
     fn landing(&self) -> String {
@@ -114,13 +144,19 @@ impl Site {
     }
 }
 
-fn failed(error: &dyn std::error::Error) -> Answer {
-    tracing::error!(%error, "cannot render the metrics");
-    page(StatusCode::INTERNAL_SERVER_ERROR, PLAIN, "the metrics could not be rendered; see the log\n")
+fn exposition(format: Format, coding: Coding, body: Body) -> Answer {
+    let mut answer = Response::new(body);
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+    headers.insert(VARY, HeaderValue::from_static("accept, accept-encoding"));
+    if coding == Coding::Gzip {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    answer
 }
 
 fn page(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Full::new(body.into()));
+    let mut answer = Response::new(Body::from(body.into()));
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     answer

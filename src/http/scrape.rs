@@ -6,13 +6,19 @@
 //! never when it breaks. A report that comes late or is lost only delays rows.
 
 use std::net::IpAddr;
-use std::sync::Mutex;
 use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
 
 use crate::account::scrapes::ScrapeReport;
 
 /// Reports that wait for the accountant at most; what comes on top is dropped and counted.
 pub const WAITING_REPORTS: usize = 1_024;
+
+/// How often deadlines are looked at.
+const DEADLINE_CHECK: Duration = Duration::from_secs(1);
 
 /// The way of reports to the accountant.
 #[derive(Debug, Clone)]
@@ -37,22 +43,32 @@ pub(super) struct Client {
     address: IpAddr,
     reports: Option<Reports>,
     sent: Mutex<Option<u64>>,
+    deadline: Arc<Mutex<Option<Instant>>>,
+}
+
+/// The time at which a connection is cut; none once this is dropped.
+pub(super) struct Deadline(Arc<Mutex<Option<Instant>>>);
+
+impl Drop for Deadline {
+    fn drop(&mut self) {
+        replace(&self.0, None);
+    }
 }
 
 impl Client {
     pub(super) fn new(address: IpAddr, reports: Option<Reports>) -> Self {
-        Self { address: address.to_canonical(), reports, sent: Mutex::new(None) }
+        Self { address: address.to_canonical(), reports, sent: Mutex::new(None), deadline: Arc::default() }
     }
 
     /// The client is sent the snapshot `number`. False when this could not be reported.
     pub(super) fn is_sent(&self, number: u64) -> bool {
-        self.replace_sent(Some(number));
+        replace(&self.sent, Some(number));
         self.report(number, false)
     }
 
     /// The connection goes on, or ended well: what was sent was received. False when this could not be reported.
     pub(super) fn has_received(&self) -> bool {
-        self.replace_sent(None).is_none_or(|number| self.report(number, true))
+        replace(&self.sent, None).is_none_or(|number| self.report(number, true))
     }
 
     fn report(&self, snapshot: u64, is_complete: bool) -> bool {
@@ -60,8 +76,24 @@ impl Client {
         self.reports.as_ref().is_none_or(|reports| reports.send(report))
     }
 
-    fn replace_sent(&self, number: Option<u64>) -> Option<u64> {
-        let mut sent = self.sent.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        std::mem::replace(&mut sent, number)
+    /// The connection is cut unless what is given is dropped in time.
+    pub(super) fn deadline(&self, time: Duration) -> Deadline {
+        replace(&self.deadline, Some(Instant::now() + time));
+        Deadline(Arc::clone(&self.deadline))
     }
+
+    /// Waits until the connection must be cut.
+    pub(super) async fn is_overdue(&self) {
+        loop {
+            sleep(DEADLINE_CHECK).await;
+            let deadline = *self.deadline.lock().unwrap_or_else(PoisonError::into_inner);
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return;
+            }
+        }
+    }
+}
+
+fn replace<T>(place: &Mutex<Option<T>>, value: Option<T>) -> Option<T> {
+    std::mem::replace(&mut *place.lock().unwrap_or_else(PoisonError::into_inner), value)
 }

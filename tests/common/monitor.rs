@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::NamedTempFile;
 
+use super::client::{self, Answer};
 use super::metrics::{Counted, Metrics};
 use super::namespace::{DEADLINE, Namespace, wait_for};
 
@@ -38,13 +39,6 @@ pub struct Ended {
     pub messages: String,
     /// How long it took from the first signal.
     pub took: Duration,
-}
-
-/// An answer over HTTP.
-#[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub text: String,
 }
 
 /// The numbers of the last line.
@@ -107,17 +101,16 @@ impl<'a> Monitor<'a> {
         stream.set_read_timeout(Some(DEADLINE)).expect("the time is not 0");
         let request = format!("{method} {path} HTTP/1.1\r\nHost: monitor\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let status = answer.split(' ').nth(1)?.parse().ok()?;
-        Some(Answer { status, text: answer })
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).ok()?;
+        client::parse(&answer).ok()
     }
 
     /// What `/metrics` says now.
     pub fn metrics(&self) -> Metrics {
         let answer = self.ask("GET", "/metrics").expect("/metrics answers");
         assert_eq!(answer.status, 200);
-        Metrics::parse(answer.text.split_once("\r\n\r\n").expect("an answer has a head").1)
+        Metrics::parse(&answer.body)
     }
 
     /// Waits until `/metrics` says what `is_so` looks for.

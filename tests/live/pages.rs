@@ -17,12 +17,13 @@ fn pages_answer_and_the_rest_is_refused() {
         assert_eq!(status("POST", path), 405, "{path}");
     }
     assert_eq!(status("GET", "/metric"), 404);
-    let landing = monitor.ask("GET", "/").unwrap().text;
+    let landing = monitor.ask("GET", "/").unwrap().body;
     for link in ["href=\"/metrics\"", "href=\"/-/healthy\"", "href=\"/-/ready\"", env!("CARGO_PKG_VERSION")] {
         assert!(landing.contains(link), "{landing}");
     }
-    let metrics = monitor.ask("GET", "/metrics").unwrap().text;
-    assert!(metrics.contains("content-type: text/plain; version=0.0.4"), "{metrics}");
+    let metrics = monitor.ask("GET", "/metrics").unwrap();
+    assert!(metrics.header("content-type").starts_with("text/plain; version=0.0.4"), "{metrics:?}");
+    let metrics = metrics.body;
     assert!(metrics.contains("\ntrafficmonitor_build_info{"), "{metrics}");
     monitor.stop();
 }
@@ -38,7 +39,7 @@ fn it_is_ready_when_every_capture_is_open() {
     assert_eq!(wait_for("it answers", healthy), 200);
     let not_ready = || monitor.ask("GET", "/-/ready").filter(|answer| answer.status == 503);
     let answer = wait_for("it is not ready", not_ready);
-    assert!(answer.text.contains("not every capture is open yet"), "{answer:?}");
+    assert!(answer.body.contains("not every capture is open yet"), "{answer:?}");
     near.up();
     let monitor = monitor.wait_until_ready();
     monitor.wait_until_up("eth0", true);

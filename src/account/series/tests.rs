@@ -46,7 +46,7 @@ impl Model {
     /// Makes the next snapshot, which is number 1, 2, …; checks what holds for each.
     fn publish(&mut self, delivery: Delivery) -> &Snapshot {
         let next = self.snapshots.len() as u64;
-        self.series.advance(&mut self.held, delivery, next);
+        self.series.advance(&mut self.held, delivery, next, Timestamp::from_nanoseconds(0));
         let bytes = |counters: &BTreeMap<u32, Counters>| -> BTreeMap<u32, u64> {
             counters.iter().map(|(&group, counters)| (group, counters.bytes)).collect()
         };
