@@ -24,3 +24,5 @@ mod rights;
 mod router;
 #[path = "live/traffic.rs"]
 mod traffic;
+#[path = "live/workers.rs"]
+mod workers;

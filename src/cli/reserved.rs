@@ -7,9 +7,7 @@ use crate::config::{Kind, OptionDefinition, Role};
 pub static RESERVED: &[OptionDefinition] = &[
     // Budgets and exposition.
     reserved("metrics.created", Kind::Switch, Some("TRAFFICMONITOR_METRICS_CREATED"), &["false"]),
-    // Capture threads and other packet sources.
-    reserved("capture.workers", Kind::Value, Some("TRAFFICMONITOR_CAPTURE_WORKERS"), &["1"]),
-    reserved("workers", Kind::Value, None, &["1"]),
+    // Other packet sources.
     reserved("daq", Kind::Value, Some("TRAFFICMONITOR_DAQ"), &["libpcap"]),
     // HTTP security.
     reserved("web.config.file", Kind::Value, Some("TRAFFICMONITOR_WEB_CONFIG_FILE"), &[]),

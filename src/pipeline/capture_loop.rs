@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Error;
+use super::fanout::{Fanout, Membership};
 use super::handover::Exchange;
 use super::opening::Opening;
 use super::orders::{Orders, Plan};
@@ -46,6 +47,10 @@ pub(super) struct FirstTry {
 /// Captures one interface until it is told to stop, or the interface is not to be captured any more.
 pub(super) struct CaptureLoop {
     pub interface: String,
+    /// Which of the interface's workers this is, from 0.
+    pub worker: usize,
+    /// All of them.
+    pub fanout: Arc<Fanout>,
     pub config: capture::Config,
     pub tick: Duration,
     pub orders: Arc<Orders>,
@@ -58,6 +63,8 @@ pub(super) struct CaptureLoop {
 /// An open handle and what goes with it.
 struct Session {
     live: Live,
+    /// Given up after the handle, which stands before it.
+    membership: Membership,
     decoder: Decoder,
     plan: Arc<Plan>,
     /// What the kernel had counted when it was last asked.
@@ -73,7 +80,7 @@ impl CaptureLoop {
                 Ok(session) => {
                     self.report(Ok(()));
                     self.say_open();
-                    tracing::info!(interface = self.interface, "capturing");
+                    tracing::info!(interface = self.interface, worker = self.worker + 1, "capturing");
                     pause = FIRST_PAUSE;
                     if let Err(error) = self.capture(session) {
                         tracing::warn!(interface = self.interface, %error, "capture ended; trying again");
@@ -127,9 +134,11 @@ impl CaptureLoop {
             name: live.link_type_name(),
             source,
         })?;
+        let mut membership = self.fanout.join(&mut live)?;
         let plan = self.orders.plan();
         live.attach(self.filter(&plan))?;
-        Ok(Session { live, decoder, plan, recorded: Statistics::default() })
+        membership.say_capturing();
+        Ok(Session { live, membership, decoder, plan, recorded: Statistics::default() })
     }
 
     fn filter<'a>(&self, plan: &'a Plan) -> Option<&'a str> {
@@ -139,11 +148,15 @@ impl CaptureLoop {
     /// Counts frames until the interface is not to be captured any more; then all that the kernel has counted by then.
     fn capture(&mut self, mut session: Session) -> Result<(), Error> {
         let captured = self.capture_until_unwanted(&mut session);
+        session.membership.say_ended();
         let sealed = session.live.seal().map_err(Error::from);
         let Session { live, decoder, plan, .. } = &mut session;
         let interval = self.exchange.filling();
         live.finish(|frame| count_frame(decoder, plan.origins.as_deref(), &frame, interval));
         let recorded = self.record(&mut session);
+        let Statistics { received, dropped_by_kernel, .. } = session.recorded;
+        let worker = self.worker + 1;
+        tracing::debug!(interface = self.interface, worker, received, dropped_by_kernel, "handle closed");
         captured.and(sealed).and(recorded)
     }
 
@@ -156,7 +169,7 @@ impl CaptureLoop {
                 next_tick = now + self.tick;
                 self.record(session)?;
                 // Who is down keeps its handle, which resumes by itself.
-                self.exchange.hand_over(session.plan.up.contains(&self.interface));
+                self.exchange.hand_over(session.plan.up.contains(&self.interface) && self.fanout.is_whole());
             }
             let wait = self.config.read_timeout.min(next_tick.saturating_duration_since(now));
             let Session { live, decoder, plan, .. } = session;
@@ -184,7 +197,11 @@ impl CaptureLoop {
 
     /// Asks the kernel what it has counted.
     fn record(&mut self, session: &mut Session) -> Result<(), Error> {
-        let counted = session.live.statistics()?;
+        let mut counted = session.live.statistics()?;
+        if self.worker > 0 {
+            // The interface's own, which libpcap tells every handle.
+            counted.dropped_by_interface = 0;
+        }
         self.exchange.record(counted.since(session.recorded));
         session.recorded = counted;
         Ok(())
