@@ -16,6 +16,7 @@ use super::conversation::{Address, Endpoint, Way, request_way};
 use super::flow::{Counters, FlowKey, FlowKeying, HostKey};
 use super::held::Held;
 use super::interval::{FrameCounters, Interval, Row};
+use super::shares;
 use super::snapshot::{Capture, Interface, Totals};
 use crate::locality::Direction;
 use crate::packet::{IpVersion, Protocol, Timestamp};
@@ -110,24 +111,42 @@ impl Ledger {
 
     /// Adds what one capture thread counted on `interface`.
     pub fn merge(&mut self, interface: InterfaceId, interval: &Interval) {
+        self.add_sums(interface, interval);
+        self.add_rows(interval.rows_v4().iter(), interval.rows_v6().iter());
+    }
+
+    /// Adds an interval that several threads counted in shares: the same as if one had.
+    pub fn merge_shares(&mut self, interface: InterfaceId, shares: &[Box<Interval>]) {
+        shares.iter().for_each(|share| self.add_sums(interface, share));
+        self.add_rows(shares::rows_v4(shares), shares::rows_v6(shares));
+    }
+
+    fn add_sums(&mut self, interface: InterfaceId, interval: &Interval) {
         self.interfaces[interface.0].frames.add(interval.frames());
         self.totals.frames.add(interval.frames());
         self.totals.copies.add(interval.copies());
         for (total, counted) in self.totals.not_ip.iter_mut().zip(interval.not_ip()) {
             *total += counted;
         }
-        let Self { flow_keying, tables, v4, v6, totals, overflow, .. } = self;
-        let by_v4 = tables.merge_rows(*flow_keying, v4, interval.rows_v4());
-        let by_v6 = tables.merge_rows(*flow_keying, v6, interval.rows_v6());
+        for ((direction, protocol, version), counters) in interval.overflow().iter() {
+            self.totals.traffic[direction as usize][version as usize].add(counters);
+            self.tables.by_protocol.add(direction, protocol, counters);
+            self.overflow.add(counters);
+        }
+    }
+
+    fn add_rows<'a>(
+        &mut self,
+        rows_v4: impl Iterator<Item = &'a Row<Ipv4Addr>>,
+        rows_v6: impl Iterator<Item = &'a Row<Ipv6Addr>>,
+    ) {
+        let Self { flow_keying, tables, v4, v6, totals, .. } = self;
+        let by_v4 = tables.merge_rows(*flow_keying, v4, rows_v4);
+        let by_v6 = tables.merge_rows(*flow_keying, v6, rows_v6);
         for direction in Direction::ALL {
             let traffic = &mut totals.traffic[direction as usize];
             traffic[IpVersion::V4 as usize].add(by_v4[direction as usize]);
             traffic[IpVersion::V6 as usize].add(by_v6[direction as usize]);
-        }
-        for ((direction, protocol, version), counters) in interval.overflow().iter() {
-            totals.traffic[direction as usize][version as usize].add(counters);
-            tables.by_protocol.add(direction, protocol, counters);
-            overflow.add(counters);
         }
     }
 
@@ -230,11 +249,11 @@ impl Ledger {
 
 impl Tables {
     /// Adds rows to their flows and hosts; gives their sums by direction.
-    fn merge_rows<A: Address>(
+    fn merge_rows<'a, A: Address + 'a>(
         &mut self,
         keying: FlowKeying,
         conversations: &mut Conversations<A>,
-        rows: &[Row<A>],
+        rows: impl Iterator<Item = &'a Row<A>>,
     ) -> [Counters; Direction::ALL.len()] {
         let mut sums = [Counters::default(); Direction::ALL.len()];
         for row in rows {

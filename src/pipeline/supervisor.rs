@@ -321,7 +321,11 @@ fn thread_name(interface: &str, worker: usize, workers: usize) -> String {
     if workers == 1 { format!("capture-{interface}") } else { format!("capture-{interface}-{}", worker + 1) }
 }
 
-fn spawn<T: Send + 'static>(name: &str, body: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>, Error> {
+/// Starts a thread of that name.
+pub(super) fn spawn<T: Send + 'static>(
+    name: &str,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, Error> {
     thread::Builder::new().name(name.to_owned()).spawn(body).map_err(Error::Thread)
 }
 
