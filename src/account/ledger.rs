@@ -102,6 +102,7 @@ impl Ledger {
         capture.received += since.received;
         capture.dropped_by_kernel += since.dropped_by_kernel;
         capture.dropped_by_interface += since.dropped_by_interface;
+        capture.coverage.add(since.coverage);
     }
 
     /// Counts ticks at which a capture thread found no empty interval.

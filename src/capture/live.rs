@@ -17,8 +17,8 @@ use super::Config;
 use super::error::{Error, words};
 use super::program;
 use crate::packet::{Frame, LinkType, Timestamp};
-pub use socket::library_version;
 use socket::{attach_program, detach_program, instructions, join_fanout, may_capture, wait_readable};
+pub use socket::{library_version, splits_or_joins};
 
 const COOKED: Linktype = Linktype(113);
 const COOKED_2: Linktype = Linktype(276);
@@ -55,6 +55,12 @@ pub struct Live {
 }
 
 impl Statistics {
+    /// The packets that were, or are to be, handed over.
+    #[must_use]
+    pub fn delivered(self) -> u64 {
+        self.received - self.dropped_by_kernel
+    }
+
     /// What was counted since `earlier`.
     #[must_use]
     pub fn since(self, earlier: Self) -> Self {

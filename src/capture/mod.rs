@@ -7,6 +7,7 @@ mod error;
 pub mod live;
 pub mod masquerade;
 pub mod network;
+pub mod nic;
 pub mod once;
 mod program;
 pub mod savefile;

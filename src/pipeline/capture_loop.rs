@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Error;
+use super::coverage::Comparison;
 use super::fanout::{Fanout, Membership};
 use super::handover::Exchange;
 use super::opening::Opening;
@@ -69,6 +70,7 @@ struct Session {
     plan: Arc<Plan>,
     /// What the kernel had counted when it was last asked.
     recorded: Statistics,
+    comparison: Comparison,
 }
 
 impl CaptureLoop {
@@ -137,8 +139,16 @@ impl CaptureLoop {
         let mut membership = self.fanout.join(&mut live)?;
         let plan = self.orders.plan();
         live.attach(self.filter(&plan))?;
+        let comparison = Comparison::start(&self.interface, self.takes_all(&plan));
         membership.say_capturing();
-        Ok(Session { live, membership, decoder, plan, recorded: Statistics::default() })
+        Ok(Session { live, membership, decoder, plan, recorded: Statistics::default(), comparison })
+    }
+
+    /// Whether every frame of the interface comes to this handle: it is up, nothing is left out, and no other worker has a
+    /// part.
+    fn takes_all(&self, plan: &Plan) -> bool {
+        let is_unfiltered = matches!(plan.filters.get(&self.interface), Some(None));
+        is_unfiltered && self.config.workers == 1 && plan.up.contains(&self.interface)
     }
 
     fn filter<'a>(&self, plan: &'a Plan) -> Option<&'a str> {
@@ -149,6 +159,7 @@ impl CaptureLoop {
     fn capture(&mut self, mut session: Session) -> Result<(), Error> {
         let captured = self.capture_until_unwanted(&mut session);
         session.membership.say_ended();
+        session.comparison.end();
         let sealed = session.live.seal().map_err(Error::from);
         let Session { live, decoder, plan, .. } = &mut session;
         let interval = self.exchange.filling();
@@ -202,7 +213,9 @@ impl CaptureLoop {
             // The interface's own, which libpcap tells every handle.
             counted.dropped_by_interface = 0;
         }
-        self.exchange.record(counted.since(session.recorded));
+        let since = counted.since(session.recorded);
+        let holds = self.takes_all(&session.plan);
+        self.exchange.record(since, session.comparison.next(&self.interface, since, holds));
         session.recorded = counted;
         Ok(())
     }

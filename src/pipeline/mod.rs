@@ -2,6 +2,7 @@
 
 mod accountant;
 pub mod capture_loop;
+mod coverage;
 mod fanout;
 mod handover;
 mod opening;
