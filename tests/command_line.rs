@@ -226,7 +226,7 @@ fn the_example_is_right_and_says_what_is_the_default() {
 #[test]
 fn the_configuration_that_is_printed_gives_itself() {
     let folder = folder();
-    let options = "-iface eth0,eth1 -filter tcp -promisc -s 65536 -w 50ms --buffer-size 64MiB -localIPs 192.0.2.1 \
+    let options = "-iface eth0,eth1 -filter tcp -promisc -s 65536 -w 50ms --buffer-size 64MiB --capture.workers 2 -localIPs 192.0.2.1 \
                    -localNetworks 192.0.2.0/24,2001:db8::/32 --flow-key pair --max-flows 7 --max-series 5 --max-hosts 6 \
                    --max-host-series 4 --idle-timeout 1h --metrics.seed=false --metrics.flow_packets --metrics.created \
                    -promHTTP localhost:9 -promHTTP [::1]:10 -promRefresh 0.5 --log.level debug --log.format json \

@@ -10,6 +10,8 @@ mod common;
 
 #[path = "live/changes.rs"]
 mod changes;
+#[path = "live/coverage.rs"]
+mod coverage;
 #[path = "live/exact.rs"]
 mod exact;
 #[path = "live/host.rs"]
@@ -26,3 +28,5 @@ mod rights;
 mod router;
 #[path = "live/traffic.rs"]
 mod traffic;
+#[path = "live/workers.rs"]
+mod workers;

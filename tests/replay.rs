@@ -428,6 +428,41 @@ fn the_same_flows_overflow_every_time() {
 }
 
 #[test]
+fn the_number_of_workers_does_not_show() {
+    let folder = folder();
+    let file = busy(folder.path());
+    let many: &[&[&str]] = &[
+        &["--output", "jsonl"],
+        &["--output", "table"],
+        &["--output", "prometheus"],
+        &["--output", "prometheus", "--flow-key", "dst-port"],
+        // Past the limits, where it is the order of the packets that decides who is held.
+        &["--output", "jsonl", "--max-flows", "100"],
+        &["--output", "prometheus", "--max-flows", "1000", "--max-hosts", "50", "--max-series", "900"],
+    ];
+    for options in many {
+        let file = file.to_str().unwrap();
+        let run = |workers| replay([&[file, file, "--workers", workers], *options].concat());
+        let alone = run("1");
+        for workers in ["2", "3", "4"] {
+            same_lines(&format!("{options:?} with {workers} workers"), &alone, &run(workers));
+        }
+    }
+}
+
+#[test]
+fn a_truncated_file_counts_the_same_with_workers() {
+    let folder = folder();
+    let whole = std::fs::read(busy(folder.path())).unwrap();
+    let path = folder.path().join("cut.pcap");
+    std::fs::write(&path, &whole[..whole.len() * 2 / 3]).unwrap();
+    let run = |workers| replay([path.to_str().unwrap(), "--output", "jsonl", "--workers", workers]);
+    let (alone, two) = (run("1"), run("2"));
+    assert_eq!((alone.status, two.status), (Some(1), Some(1)), "{}{}", alone.messages, two.messages);
+    assert!(alone.output == two.output && !alone.output.is_empty());
+}
+
+#[test]
 fn the_refresh_does_not_show() {
     let folder = folder();
     let file = busy(folder.path());

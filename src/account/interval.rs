@@ -12,15 +12,10 @@ use hashbrown::HashTable;
 use super::conversation::{Address, ConversationKey, Endpoint, OneWay, Way};
 use super::flow::Counters;
 use super::hashing::{self, State};
+use super::shares::Fill;
 use crate::decode::NotIp;
 use crate::locality::{Classifier, Direction};
 use crate::packet::{Addresses, IpVersion, Packet, Protocol, TcpFlags, Timestamp};
-
-/// Rows of an interval from which on it should be handed over: they still fit into a processor's second-level cache.
-pub const ROWS_TO_HAND_OVER: usize = 16_384;
-
-/// Frames from which on it should be handed over, so that no counter of a row runs out.
-const FRAMES_TO_HAND_OVER: u64 = 1 << 24;
 
 /// Rows that an interval holds at most in each of its two tables, when the accountant is late. What comes then counts
 /// in [`Interval::overflow`].
@@ -66,13 +61,15 @@ impl<A: Address> Row<A> {
 #[derive(Debug)]
 struct Table<A> {
     rows: Vec<Row<A>>,
+    /// The number of the frame that made each row.
+    made_by: Vec<u32>,
     index: HashTable<u32>,
     waiting: Vec<Waiting<A>>,
 }
 
 impl<A: Address> Table<A> {
     fn new() -> Self {
-        Self { rows: Vec::new(), index: HashTable::new(), waiting: Vec::with_capacity(BATCH) }
+        Self { rows: Vec::new(), made_by: Vec::new(), index: HashTable::new(), waiting: Vec::with_capacity(BATCH) }
     }
 
     fn memory_bytes(&self) -> usize {
@@ -83,24 +80,26 @@ impl<A: Address> Table<A> {
 
     fn clear(&mut self) {
         self.rows.clear();
+        self.made_by.clear();
         self.index.clear();
         self.waiting.clear();
     }
 
     /// Puts a packet among the waiting; true when it is time to look them up.
     #[inline]
-    fn push(&mut self, packet: &Packet, source: A, destination: A, state: &State) -> bool {
+    fn push(&mut self, packet: &Packet, number: u32, source: A, destination: A, state: &State) -> bool {
         let source = Endpoint { address: source, port: packet.source_port };
         let destination = Endpoint { address: destination, port: packet.destination_port };
         let (key, way) = ConversationKey::new(source, destination, packet.protocol);
         let hash = key.hash_under(state);
-        self.waiting.push(Waiting { hash, key, time: packet.time, bytes: packet.bytes, way, flags: packet.tcp_flags });
+        let Packet { time, bytes, tcp_flags: flags, .. } = *packet;
+        self.waiting.push(Waiting { hash, key, time, bytes, number, way, flags });
         self.waiting.len() == BATCH
     }
 
     /// Counts the waiting packets in their rows, or in `overflow` where there is no room for a row.
     fn settle(&mut self, state: &State, classifier: &Classifier, overflow: &mut Overflow) {
-        let Self { rows, index, waiting } = self;
+        let Self { rows, made_by, index, waiting } = self;
         for packet in waiting.drain(..) {
             let found = index.find(packet.hash, |&at| rows[at as usize].key == packet.key).copied();
             let at = match found {
@@ -114,6 +113,7 @@ impl<A: Address> Table<A> {
                     let at = rows.len();
                     index.insert_unique(packet.hash, at as u32, |&at| rows[at as usize].key.hash_under(state));
                     rows.push(Row::opened_by(&packet, direction));
+                    made_by.push(packet.number);
                     at
                 }
             };
@@ -129,6 +129,7 @@ struct Waiting<A> {
     key: ConversationKey<A>,
     time: Timestamp,
     bytes: u32,
+    number: u32,
     way: Way,
     flags: TcpFlags,
 }
@@ -249,15 +250,21 @@ impl Interval {
     /// Counts a packet whose frame had `wire_bytes` bytes on the wire.
     #[inline]
     pub fn observe(&mut self, packet: &Packet, wire_bytes: u32) {
+        self.observe_nth(packet, wire_bytes, self.frames.frames as u32);
+    }
+
+    /// The same where the frame has a number by which several intervals' rows are put into one order.
+    #[inline]
+    pub fn observe_nth(&mut self, packet: &Packet, wire_bytes: u32, number: u32) {
         self.frames.count(wire_bytes);
         match packet.addresses {
             Addresses::V4 { source, destination } => {
-                if self.v4.push(packet, source, destination, &self.state) {
+                if self.v4.push(packet, number, source, destination, &self.state) {
                     self.v4.settle(&self.state, &self.classifier, &mut self.overflow);
                 }
             }
             Addresses::V6 { source, destination } => {
-                if self.v6.push(packet, source, destination, &self.state) {
+                if self.v6.push(packet, number, source, destination, &self.state) {
                     self.v6.settle(&self.state, &self.classifier, &mut self.overflow);
                 }
             }
@@ -274,9 +281,14 @@ impl Interval {
     #[must_use]
     #[inline]
     pub fn is_nearly_full(&self) -> bool {
-        self.v4.rows.len() >= ROWS_TO_HAND_OVER
-            || self.v6.rows.len() >= ROWS_TO_HAND_OVER
-            || self.frames.frames >= FRAMES_TO_HAND_OVER
+        self.fill().is_nearly_full()
+    }
+
+    /// How much it holds.
+    #[must_use]
+    #[inline]
+    pub fn fill(&self) -> Fill {
+        Fill { rows_v4: self.v4.rows.len(), rows_v6: self.v6.rows.len(), frames: self.frames.frames }
     }
 
     /// Whether nothing was counted.
@@ -295,6 +307,18 @@ impl Interval {
     #[must_use]
     pub fn rows_v6(&self) -> &[Row<Ipv6Addr>] {
         &self.v6.rows
+    }
+
+    /// The numbers of the frames that made the rows of [`Interval::rows_v4`].
+    #[must_use]
+    pub fn made_by_v4(&self) -> &[u32] {
+        &self.v4.made_by
+    }
+
+    /// The numbers of the frames that made the rows of [`Interval::rows_v6`].
+    #[must_use]
+    pub fn made_by_v6(&self) -> &[u32] {
+        &self.v6.made_by
     }
 
     /// All frames that count, IP or not.

@@ -15,10 +15,14 @@ use super::flow::{Counters, FlowKey, FlowKeying, HostKey};
 use super::hashing;
 use super::held::Held;
 use super::interval::{FrameCounters, Interval, Row};
+use super::shares;
 use super::snapshot::{Capture, Interface, Totals};
 use crate::locality::Direction;
 use crate::packet::{IpVersion, Protocol, Timestamp};
 use conversations::{Conversation, Conversations, Place};
+
+/// Packet time between two looks for room.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The most sources of frames that have an entry of their own, and the name of the one that counts for those that come
 /// later. Hosts that run containers make interfaces without end.
@@ -39,6 +43,7 @@ pub struct Ledger {
     totals: Totals,
     interfaces: Vec<Interface>,
     handover_delays: u64,
+    last_sweep: Timestamp,
     overflow: Counters,
     /// What the last interval of each source took, by the order of registration.
     interval_bytes: Vec<usize>,
@@ -50,6 +55,8 @@ struct Tables {
     flows: Held<FlowKey>,
     hosts: Held<HostKey>,
     by_protocol: ByProtocol,
+    /// The latest packet of what was merged last.
+    latest: Timestamp,
 }
 
 /// All packets and bytes by direction and protocol.
@@ -81,12 +88,14 @@ impl Ledger {
                 flows: Held::new(config.max_flows, state.clone()),
                 hosts: Held::new(config.max_hosts, state.clone()),
                 by_protocol: ByProtocol(vec![Default::default(); 256]),
+                latest: Timestamp::default(),
             },
             v4: Conversations::new(config.max_flows, state.clone()),
             v6: Conversations::new(config.max_flows, state),
             totals: Totals::default(),
             interfaces: Vec::new(),
             handover_delays: 0,
+            last_sweep: Timestamp::default(),
             overflow: Counters::default(),
             interval_bytes: Vec::new(),
         }
@@ -118,6 +127,7 @@ impl Ledger {
         capture.received += since.received;
         capture.dropped_by_kernel += since.dropped_by_kernel;
         capture.dropped_by_interface += since.dropped_by_interface;
+        capture.coverage.add(since.coverage);
     }
 
     /// Counts ticks at which a capture thread found no empty interval.
@@ -127,6 +137,17 @@ impl Ledger {
 
     /// Adds what one capture thread counted on `interface`.
     pub fn merge(&mut self, interface: InterfaceId, interval: &Interval) {
+        self.add_sums(interface, interval);
+        self.add_rows(interval.rows_v4().iter(), interval.rows_v6().iter());
+    }
+
+    /// Adds an interval that several threads counted in shares: the same as if one had.
+    pub fn merge_shares(&mut self, interface: InterfaceId, shares: &[Box<Interval>]) {
+        shares.iter().for_each(|share| self.add_sums(interface, share));
+        self.add_rows(shares::rows_v4(shares), shares::rows_v6(shares));
+    }
+
+    fn add_sums(&mut self, interface: InterfaceId, interval: &Interval) {
         self.interfaces[interface.0].frames.add(interval.frames());
         self.interval_bytes[interface.0] = interval.memory_bytes();
         self.totals.frames.add(interval.frames());
@@ -134,18 +155,38 @@ impl Ledger {
         for (total, counted) in self.totals.not_ip.iter_mut().zip(interval.not_ip()) {
             *total += counted;
         }
-        let Self { flow_keying, tables, v4, v6, totals, overflow, .. } = self;
-        let by_v4 = tables.merge_rows(*flow_keying, v4, interval.rows_v4());
-        let by_v6 = tables.merge_rows(*flow_keying, v6, interval.rows_v6());
+        for ((direction, protocol, version), counters) in interval.overflow().iter() {
+            self.totals.traffic[direction as usize][version as usize].add(counters);
+            self.tables.by_protocol.add(direction, protocol, counters);
+            self.overflow.add(counters);
+        }
+    }
+
+    fn add_rows<'a>(
+        &mut self,
+        rows_v4: impl Iterator<Item = &'a Row<Ipv4Addr>>,
+        rows_v6: impl Iterator<Item = &'a Row<Ipv6Addr>>,
+    ) {
+        let Self { flow_keying, tables, v4, v6, totals, .. } = self;
+        tables.latest = Timestamp::default();
+        let by_v4 = tables.merge_rows(*flow_keying, v4, rows_v4);
+        let by_v6 = tables.merge_rows(*flow_keying, v6, rows_v6);
         for direction in Direction::ALL {
             let traffic = &mut totals.traffic[direction as usize];
             traffic[IpVersion::V4 as usize].add(by_v4[direction as usize]);
             traffic[IpVersion::V6 as usize].add(by_v6[direction as usize]);
         }
-        for ((direction, protocol, version), counters) in interval.overflow().iter() {
-            totals.traffic[direction as usize][version as usize].add(counters);
-            tables.by_protocol.add(direction, protocol, counters);
-            overflow.add(counters);
+    }
+
+    /// Where room is short, lets the lightest of those leave that rest at the packet time of what was merged last, as every
+    /// refresh does live. None leaves for being idle alone: a file's accounts are of all that is in it, as far as there is
+    /// room.
+    pub fn make_room(&mut self) {
+        let now = self.tables.latest;
+        let is_due = now < self.last_sweep || now.since(self.last_sweep) >= SWEEP_INTERVAL;
+        if is_due && self.is_nearly_full() {
+            self.last_sweep = now;
+            self.sweep(now, None, &BTreeSet::new(), &BTreeSet::new());
         }
     }
 
@@ -254,11 +295,11 @@ impl Ledger {
 
 impl Tables {
     /// Adds rows to their flows and hosts; gives their sums by direction.
-    fn merge_rows<A: Address>(
+    fn merge_rows<'a, A: Address + 'a>(
         &mut self,
         keying: FlowKeying,
         conversations: &mut Conversations<A>,
-        rows: &[Row<A>],
+        rows: impl Iterator<Item = &'a Row<A>>,
     ) -> [Counters; Direction::ALL.len()] {
         let mut sums = [Counters::default(); Direction::ALL.len()];
         for row in rows {
@@ -303,6 +344,7 @@ impl Tables {
             if *place == Place::UNKNOWN {
                 *place = self.find_place(keying, row, way, conversation.request_way);
             }
+            self.latest = self.latest.max(counted.last);
             if let Some(flow) = place.flow() {
                 self.flows.add(flow, counters, counted.last);
             }

@@ -12,6 +12,7 @@ pub mod interval;
 pub mod ledger;
 pub mod scrapes;
 pub mod series;
+pub mod shares;
 pub mod snapshot;
 
 use std::time::Duration;

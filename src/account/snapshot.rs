@@ -141,6 +141,35 @@ pub struct Capture {
     pub dropped_by_kernel: u64,
     /// Packets that the network interface or its driver dropped.
     pub dropped_by_interface: u64,
+    /// Beside what the interface itself counts.
+    pub coverage: Coverage,
+}
+
+/// What a capture delivered beside what its network interface counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Coverage {
+    /// Whether the two can be compared: nothing was left out by a filter, joined or split in between.
+    pub is_comparable: bool,
+    /// Packets that the capture delivered while it was so.
+    pub delivered: u64,
+    /// Packets that the interface received and sent meanwhile.
+    pub on_interface: u64,
+}
+
+impl Coverage {
+    /// Adds what was counted since.
+    pub fn add(&mut self, since: Self) {
+        self.is_comparable = since.is_comparable;
+        self.delivered += since.delivered;
+        self.on_interface += since.on_interface;
+    }
+
+    /// What was delivered over what there was; none where that cannot be said.
+    #[must_use]
+    pub fn ratio(&self) -> Option<f64> {
+        let is_known = self.is_comparable && self.on_interface > 0;
+        is_known.then(|| self.delivered as f64 / self.on_interface as f64)
+    }
 }
 
 /// Everything at one moment.

@@ -97,7 +97,7 @@ type Reading = (Snapshot, Result<(), pipeline::Error>);
 fn start_reading(file: PathBuf, config: Config, stop: Stop) -> Result<oneshot::Receiver<Reading>, pipeline::Error> {
     let (sender, reading) = oneshot::channel();
     let read = move || {
-        drop(sender.send(super::replay::read(&[file], &config, config.account.max_series, || stop.is_received())))
+        drop(sender.send(super::replay::read(&[file], &config, config.account.max_series, 1, || stop.is_received())))
     };
     thread::Builder::new().name("reader".to_owned()).spawn(read).map_err(pipeline::Error::Thread)?;
     Ok(reading)

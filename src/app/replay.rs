@@ -21,7 +21,7 @@ use crate::pipeline;
 pub(super) fn run(replay: Replay) -> anyhow::Result<u8> {
     super::log::start(replay.config.log);
     replay.config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
-    let (accounts, outcome) = read(&replay.files, &replay.config, max_rows(&replay), || false);
+    let (accounts, outcome) = read(&replay.files, &replay.config, max_rows(&replay), replay.workers, || false);
     if outcome.is_ok() || accounts.totals.frames.frames > 0 {
         write(&replay, &accounts)?;
     }
@@ -36,16 +36,22 @@ fn max_rows(replay: &Replay) -> usize {
     }
 }
 
-/// The accounts of `files` with at most `max_rows` flows, and whether all could be read. Breaks off once `is_stopping` says so.
+/// The accounts of `files` with at most `max_rows` flows, counted by so many `workers`, and whether all could be read. Breaks off once `is_stopping` says so.
 pub(super) fn read(
     files: &[impl AsRef<Path>],
     config: &Config,
     max_rows: usize,
+    workers: usize,
     is_stopping: impl Fn() -> bool,
 ) -> (Snapshot, Result<(), pipeline::Error>) {
+    let nothing = |error| (Snapshot::default(), Err(error));
     let seed = random_seed();
     let classifier = Arc::new(Classifier::new(&config.locality, []));
-    let mut replay = pipeline::replay::Replay::new(Ledger::new(&config.account, seed), classifier, seed);
+    let ledger = Ledger::new(&config.account, seed);
+    let mut replay = match pipeline::replay::Replay::new(ledger, &classifier, seed, workers) {
+        Ok(replay) => replay,
+        Err(error) => return nothing(error),
+    };
     let bar = progress_bar(files);
     let outcome = files.iter().try_for_each(|file| {
         let filter = config.capture.filter.as_deref();
@@ -55,7 +61,10 @@ pub(super) fn read(
         })
     });
     bar.finish_and_clear();
-    (plain(&replay.into_ledger(), max_rows, config.account.max_host_series), outcome)
+    match replay.into_ledger() {
+        Ok(ledger) => (plain(&ledger, max_rows, config.account.max_host_series), outcome),
+        Err(error) => nothing(error),
+    }
 }
 
 /// Captured bytes over the size of the files, which is a little more; hidden where nobody looks.

@@ -5,9 +5,8 @@
 //! so are they exact from one packet to the next (libpcap drains with a filter of its own in between and runs the
 //! filter again in user space, where `inbound` means nothing).
 
-#![allow(unsafe_code)]
+mod socket;
 
-use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant};
@@ -18,6 +17,8 @@ use super::Config;
 use super::error::{Error, words};
 use super::program;
 use crate::packet::{Frame, LinkType, Timestamp};
+use socket::{attach_program, detach_program, instructions, join_fanout, may_capture, wait_readable};
+pub use socket::{library_version, splits_or_joins};
 
 const COOKED: Linktype = Linktype(113);
 const COOKED_2: Linktype = Linktype(276);
@@ -54,6 +55,12 @@ pub struct Live {
 }
 
 impl Statistics {
+    /// The packets that were, or are to be, handed over.
+    #[must_use]
+    pub fn delivered(self) -> u64 {
+        self.received - self.dropped_by_kernel
+    }
+
     /// What was counted since `earlier`.
     #[must_use]
     pub fn since(self, earlier: Self) -> Self {
@@ -135,6 +142,17 @@ impl Live {
     /// When the kernel does not take the filter.
     pub fn seal(&mut self) -> Result<(), Error> {
         attach_program(self.fd, &program::REJECT_ALL).map_err(|source| self.refused(source))
+    }
+
+    /// Joins a fan-out group of handles on the same interface, each of which gets a part of its packets: all of a
+    /// conversation's, both ways, go to the same. Without `group` founds one. Gives its number.
+    ///
+    /// Before [`Live::attach`], or packets count twice: those that come before it joins.
+    ///
+    /// # Errors
+    /// When the kernel refuses, as it does while others of the group still hold an interface that is gone.
+    pub fn join(&mut self, group: Option<u16>) -> Result<u16, Error> {
+        join_fanout(self.fd, group).map_err(|source| self.refused(source))
     }
 
     /// Waits up to `wait` for frames and hands over what is there, one block of the ring at a time; gives their number.
@@ -222,17 +240,6 @@ pub fn check_filter(filter: &str) -> Result<(), Error> {
     }
 }
 
-/// The version of the libpcap that the program runs with.
-#[must_use]
-pub fn library_version() -> String {
-    unsafe extern "C" {
-        fn pcap_lib_version() -> *const libc::c_char;
-    }
-    // SAFETY: libpcap gives a pointer to a string that lives as long as the program.
-    let text = unsafe { CStr::from_ptr(pcap_lib_version()) };
-    text.to_string_lossy().into_owned()
-}
-
 /// libpcap says in words alone why it cannot open an interface, so whether this process may capture is asked of the
 /// kernel.
 fn cannot_open(interface: &str, error: &pcap::Error) -> Error {
@@ -240,55 +247,4 @@ fn cannot_open(interface: &str, error: &pcap::Error) -> Error {
         Err(error) if error.raw_os_error() == Some(libc::EPERM) => Error::Permission { name: interface.to_owned() },
         _ => Error::Interface { name: interface.to_owned(), reason: words(error) },
     }
-}
-
-fn may_capture() -> io::Result<()> {
-    // SAFETY: the call takes no pointers; a descriptor that it gives is closed at once.
-    unsafe {
-        let fd = libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0);
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        libc::close(fd);
-    }
-    Ok(())
-}
-
-/// Until the descriptor is readable or has an error to report, or `wait` is over, or a signal came.
-fn wait_readable(fd: RawFd, wait: Duration) -> io::Result<()> {
-    let mut descriptor = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
-    let milliseconds = i32::try_from(wait.as_micros().div_ceil(1_000)).unwrap_or(i32::MAX);
-    // SAFETY: the pointer is to one descriptor, which outlives the call.
-    let ready = unsafe { libc::poll(&mut descriptor, 1, milliseconds) };
-    match io::Error::last_os_error() {
-        error if ready < 0 && error.kind() != io::ErrorKind::Interrupted => Err(error),
-        _ => Ok(()),
-    }
-}
-
-fn instructions(program: &pcap::BpfProgram) -> Vec<libc::sock_filter> {
-    let compiled = program.get_instructions();
-    // SAFETY: `BpfInstruction` is transparent over `struct bpf_insn`, whose layout the kernel's `struct sock_filter`
-    // has: a 16-bit code, two 8-bit jumps, a 32-bit operand.
-    let instructions =
-        unsafe { std::slice::from_raw_parts(compiled.as_ptr().cast::<libc::sock_filter>(), compiled.len()) };
-    instructions.to_vec()
-}
-
-fn attach_program(fd: RawFd, program: &[libc::sock_filter]) -> io::Result<()> {
-    let length = u16::try_from(program.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-    let program = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
-    set_option(fd, libc::SO_ATTACH_FILTER, &program)
-}
-
-fn detach_program(fd: RawFd) -> io::Result<()> {
-    set_option(fd, libc::SO_DETACH_FILTER, &0_i32)
-}
-
-fn set_option<T>(fd: RawFd, option: libc::c_int, value: &T) -> io::Result<()> {
-    let length = size_of::<T>() as libc::socklen_t;
-    // SAFETY: the pointer is to a value of the length given, which outlives the call; the kernel copies it and, for a
-    // program, the instructions that it points to.
-    let result = unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, option, std::ptr::from_ref(value).cast(), length) };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -7,6 +7,7 @@ mod error;
 pub mod live;
 pub mod masquerade;
 pub mod network;
+pub mod nic;
 pub mod once;
 mod program;
 pub mod savefile;
@@ -44,6 +45,8 @@ pub struct Config {
     pub snap_length: u32,
     /// The kernel's ring of each handle, in bytes.
     pub buffer_bytes: u32,
+    /// Handles an interface that share its packets, each with a thread and a ring of its own.
+    pub workers: usize,
     /// How long the kernel may hold frames back to hand over more at once.
     pub read_timeout: Duration,
 }
@@ -57,6 +60,7 @@ impl Default for Config {
             promiscuous: false,
             snap_length: 1500,
             buffer_bytes: 32 << 20,
+            workers: 1,
             read_timeout: Duration::from_millis(100),
         }
     }

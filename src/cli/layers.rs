@@ -7,6 +7,7 @@ use super::Output;
 use super::argv::Occurrence;
 use super::options::{self, all};
 use crate::config::options::SETTINGS;
+use crate::config::quantities::Workers;
 use crate::config::{ConfigError, OptionDefinition, Role, Settings, Text, environment, file};
 
 /// Reads the file that is named, the environment and the options.
@@ -67,15 +68,28 @@ pub fn only_checks(occurrences: &[Occurrence]) -> Result<bool, ConfigError> {
 pub fn output(occurrences: &[Occurrence], replays: bool) -> Result<Output, ConfigError> {
     let Some(text) = last(occurrences, options::OUTPUT) else { return Ok(Output::default()) };
     if !replays {
-        return Err(ConfigError::invalid(
-            text.origin.to_string(),
-            "only replay writes an output; add replay FILE, or leave it out",
-        ));
+        return Err(of_replay(&text, "only replay writes an output; add replay FILE, or leave it out"));
     }
     if text.value == "alerts" {
         return Err(ConfigError::Unavailable { what: text.place() });
     }
     text.read()
+}
+
+/// With how many threads `replay` counts.
+///
+/// # Errors
+/// A value that is no such number, or the option without `replay`.
+pub fn workers(occurrences: &[Occurrence], replays: bool) -> Result<usize, ConfigError> {
+    let Some(text) = last(occurrences, options::WORKERS) else { return Ok(1) };
+    if !replays {
+        return Err(of_replay(&text, "only replay has it; interfaces have --capture.workers"));
+    }
+    text.read().map(|Workers(workers)| workers)
+}
+
+fn of_replay(text: &Text, problem: &str) -> ConfigError {
+    ConfigError::invalid(text.origin.to_string(), problem)
 }
 
 /// Refuses options whose rooms are not built, but for values that ask for nothing else than is done anyway.

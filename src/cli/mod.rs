@@ -48,6 +48,8 @@ pub struct Replay {
     pub files: Vec<PathBuf>,
     /// What is written.
     pub output: Output,
+    /// How many threads count.
+    pub workers: usize,
     /// All other settings; its `source` is none.
     pub config: Config,
 }
@@ -155,21 +157,22 @@ fn configured(
     let settings = layers::read(occurrences, environment)?.merge(words);
     let name = subcommand.map(|(name, _)| name);
     let output = layers::output(occurrences, name == Some(command::REPLAY))?;
+    let workers = layers::workers(occurrences, name == Some(command::REPLAY))?;
     if layers::only_checks(occurrences)? {
         return settings.validate().map(Invocation::CheckConfig);
     }
     match subcommand {
-        Some((command::REPLAY, matches)) => replay(matches, output, settings),
+        Some((command::REPLAY, matches)) => replay(matches, output, workers, settings),
         Some((command::INTERFACES, _)) => settings.validate().map(Invocation::Interfaces),
         Some((command::CONFIG, _)) => settings.validate().map(Invocation::PrintConfig),
         _ => settings.validate().map(Invocation::Run),
     }
 }
 
-fn replay(matches: &ArgMatches, output: Output, settings: Settings) -> Result<Invocation, ConfigError> {
+fn replay(matches: &ArgMatches, output: Output, workers: usize, settings: Settings) -> Result<Invocation, ConfigError> {
     let files = matches.get_many::<OsString>(command::FILES).into_iter().flatten().map(PathBuf::from).collect();
     let config = Config { source: None, ..settings.validate()? };
-    Ok(Invocation::Replay(Replay { files, output, config }))
+    Ok(Invocation::Replay(Replay { files, output, workers, config }))
 }
 
 fn completions(matches: &ArgMatches, libpcap: &str) -> Result<Invocation, Usage> {

@@ -10,6 +10,8 @@ pub const CONFIG: &str = "config";
 pub const CONFIG_CHECK: &str = "config.check";
 /// What `replay` writes.
 pub const OUTPUT: &str = "output";
+/// How many threads `replay` counts with.
+pub const WORKERS: &str = "workers";
 /// clap answers it.
 pub const HELP: &str = "help";
 /// clap answers it.
@@ -49,6 +51,18 @@ pub static COMMAND: &[OptionDefinition] = &[
         kind: Kind::Value,
         default: "table",
         help: "What replay writes: table, jsonl, prometheus, or none (all the work of prometheus but writing it)",
+        key: None,
+        variable: None,
+        role: Role::Replay,
+    },
+    OptionDefinition {
+        long: Some(WORKERS),
+        aliases: &[],
+        short: None,
+        value: "N",
+        kind: Kind::Value,
+        default: "1",
+        help: "Threads that replay counts with, beside the one that reads: 1 to 64, at most four a core; what comes out is the same",
         key: None,
         variable: None,
         role: Role::Replay,

@@ -152,8 +152,6 @@ fn other_reserved_options_are_not_available_yet() {
         ("-slack_url x -slack_url=", "run"),
         ("-slack_url= -slack_url x", "-slack_url is not available yet"),
         ("-daq=xdp", "-daq is not available yet"),
-        ("--capture.workers 2", "--capture.workers is not available yet"),
-        ("replay a.pcap --workers 2", "--workers is not available yet"),
         ("-anom_lower_bound -500", "-anom_lower_bound is not available yet"),
         ("-TrafficInterval 170 -ByteLimit 1G", "-TrafficInterval is not available yet"),
         ("--log-format csv", "--log-format is not available yet"),
@@ -274,8 +272,8 @@ fn replay_knows_its_outputs() {
         assert_eq!((replay.output, replay.files.as_slice()), (output, &[PathBuf::from("-")][..]));
         assert_eq!(output.text(), text);
     }
-    let Ok(Invocation::Replay(replay)) = parse_line("replay a --workers 1 -r b") else { panic!() };
-    assert_eq!((replay.output, replay.config.source), (Output::Table, None));
+    let Ok(Invocation::Replay(replay)) = parse_line("replay a --workers 3 -r b") else { panic!() };
+    assert_eq!((replay.output, replay.workers, replay.config.source), (Output::Table, 3, None));
 }
 
 #[test]

@@ -5,9 +5,7 @@ use crate::config::{Kind, OptionDefinition, Role};
 
 /// The reserved options, by the rooms that will take them.
 pub static RESERVED: &[OptionDefinition] = &[
-    // Capture threads and other packet sources.
-    reserved("capture.workers", Kind::Value, Some("TRAFFICMONITOR_CAPTURE_WORKERS"), &["1"]),
-    reserved("workers", Kind::Value, None, &["1"]),
+    // Other packet sources.
     reserved("daq", Kind::Value, Some("TRAFFICMONITOR_DAQ"), &["libpcap"]),
     // HTTP security.
     reserved("web.config.file", Kind::Value, Some("TRAFFICMONITOR_WEB_CONFIG_FILE"), &[]),

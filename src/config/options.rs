@@ -80,6 +80,18 @@ pub static SETTINGS: &[OptionDefinition] = &[
         role: Role::Setting(|settings, texts| settings.capture.buffer_size.set(texts)),
     },
     OptionDefinition {
+        long: Some("capture.workers"),
+        aliases: &[],
+        short: None,
+        value: "N",
+        kind: Kind::Value,
+        default: "1",
+        help: "Capture threads an interface, each with a ring of its own, that share its packets: 1 to 64, at most four a core",
+        key: Some(("capture", "workers")),
+        variable: Some("TRAFFICMONITOR_CAPTURE_WORKERS"),
+        role: Role::Setting(|settings, texts| settings.capture.workers.set(texts)),
+    },
+    OptionDefinition {
         long: None,
         aliases: &[],
         short: Some('w'),

@@ -186,6 +186,31 @@ impl Value for Entries {
     }
 }
 
+/// More threads than machines have any use for: a mistake in the number.
+const MOST_WORKERS: usize = 64;
+
+/// How many threads share a work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Workers(pub usize);
+
+impl Value for Workers {
+    const EXPECTED: &'static str = "a number from 1 to 64";
+    const SCALARS: Scalars = Scalars::Number;
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let workers = text.parse().ok().filter(|workers| (1..=MOST_WORKERS).contains(workers));
+        workers.map(Self).ok_or_else(expected::<Self>)
+    }
+
+    fn text(&self) -> String {
+        self.0.to_string()
+    }
+
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(self.0 as u64)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_saphyr::Spanned;
 
 use super::option::{Origin, Text};
-use super::quantities::{Entries, IdleTimeout, ReadTimeout, Refresh, RingBytes, SnapLength};
+use super::quantities::{Entries, IdleTimeout, ReadTimeout, Refresh, RingBytes, SnapLength, Workers};
 use super::value::{List, Node, Value, Written};
 use super::values::InterfaceName;
 use super::{Config, ConfigError, LogFormat, LogLevel};
@@ -139,6 +139,8 @@ section! {
         snap_length: SnapLength,
         /// The kernel ring of a handle.
         buffer_size: RingBytes,
+        /// Capture threads an interface.
+        workers: Workers,
         /// How long libpcap may hold packets back.
         read_timeout: ReadTimeout,
         /// A capture file instead of interfaces.
@@ -289,6 +291,7 @@ impl From<&Config> for Settings {
                 promiscuous: Setting::of(capture.promiscuous),
                 snap_length: Setting::of(SnapLength(capture.snap_length)),
                 buffer_size: Setting::of(RingBytes(capture.buffer_bytes)),
+                workers: Setting::of(Workers(capture.workers)),
                 read_timeout: Setting::of(ReadTimeout(capture.read_timeout)),
                 pcap_file: config.source.clone().map_or_else(Setting::default, Setting::of),
             },

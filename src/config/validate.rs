@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::quantities::{Entries, IdleTimeout, ReadTimeout, Refresh, RingBytes, SnapLength};
+use super::quantities::{Entries, IdleTimeout, ReadTimeout, Refresh, RingBytes, SnapLength, Workers};
 use super::settings::{CaptureSettings, ExportSettings, LocalitySettings, LogSettings, Setting};
 use super::value::List;
 use super::values::InterfaceName;
@@ -123,6 +123,7 @@ fn capture_config(settings: CaptureSettings, selection: Selection) -> capture::C
         filter: settings.filter.into_value().or(default.filter),
         promiscuous: settings.promiscuous.into_value().unwrap_or(default.promiscuous),
         snap_length: settings.snap_length.into_value().map_or(default.snap_length, |SnapLength(bytes)| bytes),
+        workers: settings.workers.into_value().map_or(default.workers, |Workers(workers)| workers),
         buffer_bytes: settings.buffer_size.into_value().map_or(default.buffer_bytes, |RingBytes(bytes)| bytes),
         read_timeout: settings
             .read_timeout

@@ -89,6 +89,10 @@ families! {
         "Packets that passed the filter in the kernel, those dropped included.";
     CAPTURE_DROPPED = Counter "trafficmonitor_capture_packets_dropped_total" ["interface", "reason"]
         "Packets lost: kernel, for want of room in the ring; interface, by the network interface or its driver.";
+    CAPTURE_COVERAGE = Gauge "trafficmonitor_capture_coverage_ratio" ["interface"]
+        "Packets that were captured over those that the interface counted, where these can be compared.";
+    CAPTURE_COMPARABLE = Gauge "trafficmonitor_capture_coverage_comparable" ["interface"]
+        "Whether they can: one worker, no filter, no TSO, GSO, GRO or LRO, not any or lo, never down meanwhile.";
     OVERFLOW_PACKETS = Counter "trafficmonitor_overflow_packets_total" []
         "Packets that found no room in a capture thread's table; they count in all totals and as other.";
     HANDOVER_DELAYS = Counter "trafficmonitor_handover_delays_total" []

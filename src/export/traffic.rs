@@ -87,5 +87,20 @@ fn write_captures<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -> 
             sample.label("reason", reason).value(dropped)?;
         }
     }
+    write_coverage(&captures, writer)
+}
+
+fn write_coverage<W: Write>(captures: &[(&str, Capture)], writer: &mut TextWriter<W>) -> io::Result<()> {
+    writer.family(&family::CAPTURE_COVERAGE)?;
+    for (name, capture) in captures {
+        if let Some(ratio) = capture.coverage.ratio() {
+            writer.sample(family::CAPTURE_COVERAGE.name).label("interface", name).value_f64(ratio)?;
+        }
+    }
+    writer.family(&family::CAPTURE_COMPARABLE)?;
+    for (name, capture) in captures {
+        let is_comparable = u64::from(capture.coverage.is_comparable);
+        writer.sample(family::CAPTURE_COMPARABLE.name).label("interface", name).value(is_comparable)?;
+    }
     Ok(())
 }

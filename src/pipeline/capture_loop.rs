@@ -6,6 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Error;
+use super::coverage::Comparison;
+use super::fanout::{Fanout, Membership};
 use super::handover::Exchange;
 use super::opening::Opening;
 use super::orders::{Orders, Plan};
@@ -46,6 +48,10 @@ pub(super) struct FirstTry {
 /// Captures one interface until it is told to stop, or the interface is not to be captured any more.
 pub(super) struct CaptureLoop {
     pub interface: String,
+    /// Which of the interface's workers this is, from 0.
+    pub worker: usize,
+    /// All of them.
+    pub fanout: Arc<Fanout>,
     pub config: capture::Config,
     pub tick: Duration,
     pub orders: Arc<Orders>,
@@ -60,12 +66,15 @@ pub(super) struct CaptureLoop {
 /// An open handle and what goes with it.
 struct Session {
     live: Live,
+    /// Given up after the handle, which stands before it.
+    membership: Membership,
     decoder: Decoder,
     plan: Arc<Plan>,
     /// The kernel's number of the interface that is open.
     index: Option<u32>,
     /// What the kernel had counted when it was last asked.
     recorded: Statistics,
+    comparison: Comparison,
 }
 
 impl CaptureLoop {
@@ -77,7 +86,7 @@ impl CaptureLoop {
                 Ok(session) => {
                     self.report(Ok(()));
                     self.say_open();
-                    tracing::info!(interface = self.interface, "capturing");
+                    tracing::info!(interface = self.interface, worker = self.worker + 1, "capturing");
                     pause = FIRST_PAUSE;
                     if let Err(error) = self.capture(session) {
                         tracing::warn!(interface = self.interface, %error, "capture ended; trying again");
@@ -142,10 +151,14 @@ impl CaptureLoop {
             name: live.link_type_name(),
             source,
         })?;
+        let mut membership = self.fanout.join(&mut live)?;
         let plan = self.orders.plan();
         self.attach(&mut live, self.filter(&plan))?;
         let index = plan.indexes.get(&self.interface).copied();
-        Ok(Session { live, decoder, plan, index, recorded: Statistics::default() })
+        let comparison = Comparison::start(&self.interface, self.takes_all(&plan));
+        membership.say_capturing();
+        let recorded = Statistics::default();
+        Ok(Session { live, membership, decoder, plan, index, recorded, comparison })
     }
 
     /// Where the filter does not compile for this link type, it is the user's part that does not.
@@ -159,6 +172,13 @@ impl CaptureLoop {
         live.attach(filter).map_err(|error| Error::from(of_user(error)))
     }
 
+    /// Whether every frame of the interface comes to this handle: it is up, nothing is left out, and no other worker has a
+    /// part.
+    fn takes_all(&self, plan: &Plan) -> bool {
+        let is_unfiltered = matches!(plan.filters.get(&self.interface), Some(None));
+        is_unfiltered && self.config.workers == 1 && plan.up.contains(&self.interface)
+    }
+
     fn filter<'a>(&self, plan: &'a Plan) -> Option<&'a str> {
         plan.filters.get(&self.interface)?.as_deref()
     }
@@ -166,11 +186,16 @@ impl CaptureLoop {
     /// Counts frames until the interface is not to be captured any more; then all that the kernel has counted by then.
     fn capture(&mut self, mut session: Session) -> Result<(), Error> {
         let captured = self.capture_until_unwanted(&mut session);
+        session.membership.say_ended();
+        session.comparison.end();
         let sealed = session.live.seal().map_err(Error::from);
         let Session { live, decoder, plan, .. } = &mut session;
         let interval = self.exchange.filling();
         live.finish(|frame| count_frame(decoder, plan.origins.as_deref(), &frame, interval));
         let recorded = self.record(&mut session);
+        let Statistics { received, dropped_by_kernel, .. } = session.recorded;
+        let worker = self.worker + 1;
+        tracing::debug!(interface = self.interface, worker, received, dropped_by_kernel, "handle closed");
         captured.and(sealed).and(recorded)
     }
 
@@ -183,7 +208,7 @@ impl CaptureLoop {
                 next_tick = now + self.tick;
                 self.record(session)?;
                 // Who is down keeps its handle, which resumes by itself.
-                self.exchange.hand_over(session.plan.up.contains(&self.interface));
+                self.exchange.hand_over(session.plan.up.contains(&self.interface) && self.fanout.is_whole());
             }
             let wait = self.config.read_timeout.min(next_tick.saturating_duration_since(now));
             let Session { live, decoder, plan, .. } = session;
@@ -223,8 +248,14 @@ impl CaptureLoop {
 
     /// Asks the kernel what it has counted.
     fn record(&mut self, session: &mut Session) -> Result<(), Error> {
-        let counted = session.live.statistics()?;
-        self.exchange.record(counted.since(session.recorded));
+        let mut counted = session.live.statistics()?;
+        if self.worker > 0 {
+            // The interface's own, which libpcap tells every handle.
+            counted.dropped_by_interface = 0;
+        }
+        let since = counted.since(session.recorded);
+        let holds = self.takes_all(&session.plan);
+        self.exchange.record(since, session.comparison.next(&self.interface, since, holds));
         session.recorded = counted;
         Ok(())
     }

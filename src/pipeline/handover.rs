@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use crate::account::interval::Interval;
-use crate::account::snapshot::Capture;
+use crate::account::snapshot::{Capture, Coverage};
 use crate::capture::live::Statistics;
 use crate::locality::Classifier;
 
@@ -57,10 +57,11 @@ impl Exchange {
     }
 
     /// Adds what the kernel counted since it was last asked; it goes along with the next interval.
-    pub(super) fn record(&mut self, since: Statistics) {
+    pub(super) fn record(&mut self, since: Statistics, coverage: Coverage) {
         self.capture.received += since.received;
         self.capture.dropped_by_kernel += since.dropped_by_kernel;
         self.capture.dropped_by_interface += since.dropped_by_interface;
+        self.capture.coverage.add(coverage);
     }
 
     /// The interval being filled.

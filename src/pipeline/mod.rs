@@ -2,12 +2,16 @@
 
 mod accountant;
 pub mod capture_loop;
+mod coverage;
+mod fanout;
 mod handover;
 mod opening;
 mod orders;
 pub mod replay;
 pub mod supervisor;
 
+use std::num::NonZeroUsize;
+use std::thread;
 use std::time::Duration;
 
 use crate::capture;
@@ -19,6 +23,14 @@ pub enum Error {
     /// Frames that cannot be had.
     #[error(transparent)]
     Capture(#[from] capture::Error),
+    /// More threads than make sense.
+    #[error("{workers} workers are too many for {cores} cores: at most {WORKERS_A_CORE} a core can be of use")]
+    Workers {
+        /// How many are asked for.
+        workers: usize,
+        /// How many cores there are.
+        cores: usize,
+    },
     /// A thread that cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
@@ -37,11 +49,23 @@ pub enum Error {
     },
 }
 
+/// Above so many a core workers only wait for each other.
+const WORKERS_A_CORE: usize = 4;
+
+/// Refuses more workers than make sense on this machine.
+fn check_workers(workers: usize) -> Result<(), Error> {
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    if workers > cores * WORKERS_A_CORE { Err(Error::Workers { workers, cores }) } else { Ok(()) }
+}
+
 impl Error {
     /// Whether the user asked for what cannot be, rather than that something failed.
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Capture(capture::Error::Selection(_) | capture::Error::Filter { .. }))
+        matches!(
+            self,
+            Self::Workers { .. } | Self::Capture(capture::Error::Selection(_) | capture::Error::Filter { .. })
+        )
     }
 }
 

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use super::accountant::Accountant;
 use super::capture_loop::{CaptureLoop, FirstTry};
+use super::fanout::Fanout;
 use super::handover::{Exchange, Handed};
 use super::opening::Opening;
 use super::orders::{Orders, Plan};
-use super::{Config, Error};
+use super::{Config, Error, check_workers};
 use crate::account::book::Book;
 use crate::account::ledger::Ledger;
 use crate::account::scrapes::{ScrapeReport, Scrapes};
@@ -86,6 +87,7 @@ impl Running {
 /// # Errors
 /// When an interface is unknown or named twice over, the filter does not compile, or nothing can be captured.
 pub fn start(setup: Setup, on_open: impl Fn() + Send + Sync + 'static) -> Result<Running, Error> {
+    check_workers(setup.capture.workers)?;
     if let Some(filter) = &setup.capture.filter {
         check_filter(filter)?;
     }
@@ -119,6 +121,7 @@ pub fn start(setup: Setup, on_open: impl Fn() + Send + Sync + 'static) -> Result
         tick,
         full,
         seed: setup.seed,
+        fanouts: BTreeMap::new(),
         running: BTreeMap::new(),
         has_changed: false,
         next_reading: Instant::now(),
@@ -218,7 +221,9 @@ struct Supervisor {
     tick: Duration,
     full: Sender<Handed>,
     seed: u64,
-    running: BTreeMap<String, JoinHandle<()>>,
+    fanouts: BTreeMap<String, Arc<Fanout>>,
+    /// By interface and worker.
+    running: BTreeMap<(String, usize), JoinHandle<()>>,
     /// The network has changed since it was last read, and is read again from then on.
     has_changed: bool,
     next_reading: Instant,
@@ -278,32 +283,51 @@ impl Supervisor {
         }
     }
 
-    /// Starts a thread for each interface of the plan that has none. At the start, when there is `on_open` to call, gives
-    /// where the results of their first tries come.
+    /// Starts the threads that the interfaces of the plan lack. At the start, when there is `on_open` to call, gives where
+    /// the results of their first tries come.
     fn start_threads(&mut self, on_open: Option<Box<dyn Fn() + Send + Sync>>) -> Result<Receiver<FirstTry>, Error> {
         let (first_try, first_tries) = channel();
         self.join_finished();
         let plan = self.orders.plan();
-        let config = self.planner.with_bounded_rings(plan.filters.len());
-        let opening = on_open.map(|on_open| Arc::new(Opening::new(plan.filters.len(), on_open)));
-        for interface in
-            plan.filters.keys().filter(|&interface| !self.running.contains_key(interface)).cloned().collect::<Vec<_>>()
-        {
-            let exchange = Exchange::new(interface.clone(), self.full.clone(), &plan.classifier, self.seed);
-            let capture_loop = CaptureLoop {
-                interface: interface.clone(),
-                config: config.clone(),
-                tick: self.tick,
-                orders: Arc::clone(&self.orders),
-                exchange,
-                first_try: opening.is_some().then(|| first_try.clone()),
-                opening: opening.clone(),
-                refused: None,
-            };
-            let thread = spawn(&format!("capture-{interface}"), move || capture_loop.run())?;
-            self.running.insert(interface, thread);
+        let config = self.planner.with_bounded_rings(plan.filters.len() * self.planner.capture.workers);
+        let workers = self.planner.capture.workers;
+        let opening = on_open.map(|on_open| Arc::new(Opening::new(plan.filters.len() * workers, on_open)));
+        let wanted = plan.filters.keys().flat_map(|interface| (0..workers).map(move |worker| (interface, worker)));
+        for (interface, worker) in wanted {
+            let place = (interface.clone(), worker);
+            if self.running.contains_key(&place) {
+                continue;
+            }
+            let mut capture_loop = self.capture_loop(interface, worker, &config, &plan.classifier);
+            capture_loop.first_try = opening.is_some().then(|| first_try.clone());
+            capture_loop.opening.clone_from(&opening);
+            let thread = spawn(&thread_name(interface, worker, workers), move || capture_loop.run())?;
+            self.running.insert(place, thread);
         }
         Ok(first_tries)
+    }
+
+    fn capture_loop(
+        &mut self,
+        interface: &str,
+        worker: usize,
+        config: &capture::Config,
+        classifier: &Arc<Classifier>,
+    ) -> CaptureLoop {
+        let workers = self.planner.capture.workers;
+        let fanout = self.fanouts.entry(interface.to_owned()).or_insert_with(|| Arc::new(Fanout::new(workers)));
+        CaptureLoop {
+            interface: interface.to_owned(),
+            worker,
+            fanout: Arc::clone(fanout),
+            config: config.clone(),
+            tick: self.tick,
+            orders: Arc::clone(&self.orders),
+            exchange: Exchange::new(interface.to_owned(), self.full.clone(), classifier, self.seed),
+            first_try: None,
+            opening: None,
+            refused: None,
+        }
     }
 
     /// What is wrong with a name or a right is wrong for good; an interface that is down may come up.
@@ -328,11 +352,13 @@ impl Supervisor {
             .into_iter()
             .partition::<BTreeMap<_, _>, _>(|(_, thread)| thread.is_finished());
         self.running = running;
-        for (interface, thread) in finished {
+        for ((interface, _), thread) in finished {
             if thread.join().is_err() {
                 tracing::error!(interface, "a capture thread panicked");
             }
         }
+        let running = &self.running;
+        self.fanouts.retain(|interface, _| running.keys().any(|(running, _)| running == interface));
     }
 
     fn join_all(&mut self) -> Result<(), Error> {
@@ -342,7 +368,16 @@ impl Supervisor {
     }
 }
 
-fn spawn<T: Send + 'static>(name: &str, body: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>, Error> {
+/// `capture-eth0`, or `capture-eth0-1` and so on where there are several workers.
+fn thread_name(interface: &str, worker: usize, workers: usize) -> String {
+    if workers == 1 { format!("capture-{interface}") } else { format!("capture-{interface}-{}", worker + 1) }
+}
+
+/// Starts a thread of that name.
+pub(super) fn spawn<T: Send + 'static>(
+    name: &str,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, Error> {
     thread::Builder::new().name(name.to_owned()).spawn(body).map_err(Error::Thread)
 }
 

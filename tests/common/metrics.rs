@@ -31,8 +31,13 @@ impl Metrics {
 
     /// The sample with this name and these labels.
     pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<u64> {
+        self.number(name, labels).map(|value| value as u64)
+    }
+
+    /// The same where it may be a fraction.
+    pub fn number(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let has = |sample: &Sample| labels.iter().all(|(label, value)| sample.label(label) == *value);
-        self.of(name).find(|sample| has(sample)).map(|sample| sample.value as u64)
+        self.of(name).find(|sample| has(sample)).map(|sample| sample.value)
     }
 
     /// The sum over all samples with this name.

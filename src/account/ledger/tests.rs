@@ -173,11 +173,12 @@ fn interfaces_without_end_share_an_entry() {
 fn a_capture_that_is_opened_again_adds_up() {
     let mut ledger = Ledger::new(&Config::default(), SEED);
     let interface = ledger.interface("eth0");
-    let since = Capture { up: true, received: 5, dropped_by_kernel: 1, dropped_by_interface: 0 };
+    let since = Capture { up: true, received: 5, dropped_by_kernel: 1, dropped_by_interface: 0, ..Capture::default() };
     ledger.record_capture(interface, since);
     let interface = ledger.interface("eth0");
     ledger.record_capture(interface, Capture { up: false, ..since });
-    let expected = Capture { up: false, received: 10, dropped_by_kernel: 2, dropped_by_interface: 0 };
+    let expected =
+        Capture { up: false, received: 10, dropped_by_kernel: 2, dropped_by_interface: 0, ..Capture::default() };
     assert_eq!(ledger.interfaces()[0].capture, Some(expected));
 }
 

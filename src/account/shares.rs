@@ -1,0 +1,73 @@
+//! An interval that several threads count in shares, each the conversations that it is dealt: how full they are
+//! together, and their rows in the order in which one thread would have made them.
+
+use super::interval::{Interval, Row};
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// Rows of an interval from which on it should be handed over: they still fit into a processor's second-level cache.
+pub const ROWS_TO_HAND_OVER: usize = 16_384;
+
+/// Frames from which on it should be handed over, so that no counter of a row runs out.
+const FRAMES_TO_HAND_OVER: u64 = 1 << 24;
+
+/// How much an interval holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Fill {
+    /// IPv4 conversations.
+    pub rows_v4: usize,
+    /// IPv6 conversations.
+    pub rows_v6: usize,
+    /// All frames.
+    pub frames: u64,
+}
+
+impl Fill {
+    /// Adds another share's.
+    pub fn add(&mut self, other: Self) {
+        self.rows_v4 += other.rows_v4;
+        self.rows_v6 += other.rows_v6;
+        self.frames += other.frames;
+    }
+
+    /// Whether the interval should be handed over.
+    #[must_use]
+    #[inline]
+    pub fn is_nearly_full(self) -> bool {
+        self.rows_v4 >= ROWS_TO_HAND_OVER || self.rows_v6 >= ROWS_TO_HAND_OVER || self.frames >= FRAMES_TO_HAND_OVER
+    }
+}
+
+/// The IPv4 rows of all shares in the order of the frames that made them.
+pub fn rows_v4(shares: &[Box<Interval>]) -> impl Iterator<Item = &Row<Ipv4Addr>> {
+    InOrder::new(shares.iter().map(|share| (share.rows_v4(), share.made_by_v4())))
+}
+
+/// The IPv6 rows of all shares in the order of the frames that made them.
+pub fn rows_v6(shares: &[Box<Interval>]) -> impl Iterator<Item = &Row<Ipv6Addr>> {
+    InOrder::new(shares.iter().map(|share| (share.rows_v6(), share.made_by_v6())))
+}
+
+/// What is left of each share, by the number of its next row's frame. The shares are few.
+struct InOrder<'a, A> {
+    shares: Vec<(&'a [Row<A>], &'a [u32])>,
+}
+
+impl<'a, A> InOrder<'a, A> {
+    fn new(shares: impl Iterator<Item = (&'a [Row<A>], &'a [u32])>) -> Self {
+        Self { shares: shares.collect() }
+    }
+}
+
+impl<'a, A> Iterator for InOrder<'a, A> {
+    type Item = &'a Row<A>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = |(_, made_by): &&mut (&[Row<A>], &[u32])| made_by.first().copied().unwrap_or(u32::MAX);
+        let (rows, made_by) = self.shares.iter_mut().min_by_key(next)?;
+        let (row, others) = rows.split_first()?;
+        *rows = others;
+        *made_by = made_by.get(1..).unwrap_or_default();
+        Some(row)
+    }
+}

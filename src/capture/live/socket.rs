@@ -1,0 +1,142 @@
+//! What is asked of the kernel by the handle's descriptor, around libpcap. All that is unsafe stands here.
+
+#![allow(unsafe_code)]
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+/// Which member of a fan-out group gets a packet is decided by a hash that is the same both ways of a conversation.
+/// Fragments are left as they are (`PACKET_FANOUT_FLAG_DEFRAG` would put them together, and they would count as one).
+const FANOUT_HASH: u32 = 0;
+/// The kernel founds a group with a number that no other of the namespace has (Linux 4.12).
+const FANOUT_UNIQUE: u32 = 0x2000;
+const FANOUT_MODE_SHIFT: u32 = 16;
+
+/// ethtool's questions (`linux/ethtool.h`): whether TSO, GSO and GRO are on, and flags of which one is LRO.
+const OFFLOADS: [u32; 3] = [0x1e, 0x23, 0x2b]; // ETHTOOL_GTSO, ETHTOOL_GGSO, ETHTOOL_GGRO
+const FLAGS: u32 = 0x25; // ETHTOOL_GFLAGS
+const LARGE_RECEIVE: u32 = 1 << 15; // ETH_FLAG_LRO
+
+/// The version of the libpcap that the program runs with.
+#[must_use]
+pub fn library_version() -> String {
+    unsafe extern "C" {
+        fn pcap_lib_version() -> *const libc::c_char;
+    }
+    // SAFETY: libpcap gives a pointer to a string that lives as long as the program.
+    let text = unsafe { CStr::from_ptr(pcap_lib_version()) };
+    text.to_string_lossy().into_owned()
+}
+
+pub(super) fn may_capture() -> io::Result<()> {
+    // SAFETY: the call takes no pointers; a descriptor that it gives is closed at once.
+    unsafe {
+        let fd = libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0);
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        libc::close(fd);
+    }
+    Ok(())
+}
+
+/// Until the descriptor is readable or has an error to report, or `wait` is over, or a signal came.
+pub(super) fn wait_readable(fd: RawFd, wait: Duration) -> io::Result<()> {
+    let mut descriptor = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    let milliseconds = i32::try_from(wait.as_micros().div_ceil(1_000)).unwrap_or(i32::MAX);
+    // SAFETY: the pointer is to one descriptor, which outlives the call.
+    let ready = unsafe { libc::poll(&mut descriptor, 1, milliseconds) };
+    match io::Error::last_os_error() {
+        error if ready < 0 && error.kind() != io::ErrorKind::Interrupted => Err(error),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn instructions(program: &pcap::BpfProgram) -> Vec<libc::sock_filter> {
+    let compiled = program.get_instructions();
+    // SAFETY: `BpfInstruction` is transparent over `struct bpf_insn`, whose layout the kernel's `struct sock_filter`
+    // has: a 16-bit code, two 8-bit jumps, a 32-bit operand.
+    let instructions =
+        unsafe { std::slice::from_raw_parts(compiled.as_ptr().cast::<libc::sock_filter>(), compiled.len()) };
+    instructions.to_vec()
+}
+
+pub(super) fn attach_program(fd: RawFd, program: &[libc::sock_filter]) -> io::Result<()> {
+    let length = u16::try_from(program.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let program = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
+    set_option(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
+}
+
+pub(super) fn detach_program(fd: RawFd) -> io::Result<()> {
+    set_option(fd, libc::SOL_SOCKET, libc::SO_DETACH_FILTER, &0_i32)
+}
+
+fn set_option<T>(fd: RawFd, level: libc::c_int, option: libc::c_int, value: &T) -> io::Result<()> {
+    let length = size_of::<T>() as libc::socklen_t;
+    // SAFETY: the pointer is to a value of the length given, which outlives the call; the kernel copies it and, for a
+    // program, the instructions that it points to.
+    let result = unsafe { libc::setsockopt(fd, level, option, std::ptr::from_ref(value).cast(), length) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Joins the fan-out group of that number, or founds one; gives its number.
+pub(super) fn join_fanout(fd: RawFd, group: Option<u16>) -> io::Result<u16> {
+    let (number, mode) = group.map_or((0, FANOUT_HASH | FANOUT_UNIQUE), |group| (u32::from(group), FANOUT_HASH));
+    set_option(fd, libc::SOL_PACKET, libc::PACKET_FANOUT, &(number | mode << FANOUT_MODE_SHIFT))?;
+    let joined = option::<u32>(fd, libc::SOL_PACKET, libc::PACKET_FANOUT)?;
+    // The lower half is the group's number.
+    Ok(joined as u16)
+}
+
+fn option<T: Copy + Default>(fd: RawFd, level: libc::c_int, option: libc::c_int) -> io::Result<T> {
+    let mut value = T::default();
+    let mut length = size_of::<T>() as libc::socklen_t;
+    // SAFETY: the pointer is to a value of the length given, which outlives the call; the kernel writes no more. Asked
+    // for are integers alone, of which every pattern of bits is one.
+    let result = unsafe { libc::getsockopt(fd, level, option, std::ptr::from_mut(&mut value).cast(), &mut length) };
+    if result == 0 { Ok(value) } else { Err(io::Error::last_os_error()) }
+}
+
+/// An answer of ethtool's: the question and a number.
+#[repr(C)]
+struct EthtoolValue {
+    question: u32,
+    value: u32,
+}
+
+/// Whether `interface` splits frames after a capture has seen them, or joins them before (TSO, GSO, GRO, LRO).
+///
+/// # Errors
+/// When the kernel does not say.
+pub fn splits_or_joins(interface: &str) -> io::Result<bool> {
+    for question in OFFLOADS {
+        if ethtool(interface, question)? != 0 {
+            return Ok(true);
+        }
+    }
+    Ok(ethtool(interface, FLAGS)? & LARGE_RECEIVE != 0)
+}
+
+fn ethtool(interface: &str, question: u32) -> io::Result<u32> {
+    let mut answer = EthtoolValue { question, value: 0 };
+    let mut name = [0; libc::IFNAMSIZ];
+    for (to, from) in name.iter_mut().zip(interface.bytes().take(libc::IFNAMSIZ - 1)) {
+        *to = from.cast_signed();
+    }
+    let ifr_ifru = libc::__c_anonymous_ifr_ifru { ifru_data: std::ptr::from_mut(&mut answer).cast() };
+    let mut request = libc::ifreq { ifr_name: name, ifr_ifru };
+    // SAFETY: the request and the answer that it points to outlive the call; to these questions the kernel writes a
+    // `struct ethtool_value`, which the answer is. The descriptor is closed at once.
+    unsafe {
+        let fd = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let result = libc::ioctl(fd, libc::SIOCETHTOOL, std::ptr::from_mut(&mut request));
+        let error = io::Error::last_os_error();
+        libc::close(fd);
+        if result == 0 { Ok(answer.value) } else { Err(error) }
+    }
+}

@@ -1,0 +1,54 @@
+//! What a network interface itself counts, and whether each frame that it counts is one that a capture sees.
+
+use std::fs;
+
+use super::live::splits_or_joins;
+
+/// The network devices of the process's namespace, one a line, with their counters (proc_pid_net(5)).
+const DEVICES: &str = "/proc/self/net/dev";
+/// In the counters of a line: packets received, packets sent.
+const RECEIVED: usize = 1;
+const SENT: usize = 9;
+
+/// Packets that `interface` received and sent since it was made; none where there is no such interface.
+#[must_use]
+pub fn packets(interface: &str) -> Option<u64> {
+    packets_in(&fs::read_to_string(DEVICES).ok()?, interface)
+}
+
+/// Whether its packets are the frames that a capture without filter sees: nothing joins or splits them in between (GRO, LRO,
+/// TSO, GSO).
+#[must_use]
+pub fn counts_frames(interface: &str) -> bool {
+    splits_or_joins(interface).is_ok_and(|splits_or_joins| !splits_or_joins)
+}
+
+fn packets_in(devices: &str, interface: &str) -> Option<u64> {
+    let counters = devices.lines().find_map(|line| line.trim_start().strip_prefix(interface)?.strip_prefix(':'))?;
+    let counters: Vec<u64> = counters.split_whitespace().map_while(|counter| counter.parse().ok()).collect();
+    Some(counters.get(RECEIVED)? + counters.get(SENT)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn received_and_sent_add_up() {
+        let devices = "Inter-|   Receive                                                |  Transmit\n \
+            face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop\n\
+            \x20   lo:  100       1    0    0    0     0          0         0      100       1    0    0    0     0       0          0\n\
+            \x20 eth0: 2000      20    0    0    0     0          0         0      300       3    0    0    0     0       0          0\n\
+            \x20eth01:4000      40    0    0    0     0          0         0      500       5    0    0    0     0       0          0\n";
+        assert_eq!(
+            ["lo", "eth0", "eth01", "eth"].map(|name| packets_in(devices, name)),
+            [Some(2), Some(23), Some(45), None]
+        );
+    }
+
+    #[test]
+    fn any_counts_nothing() {
+        assert_eq!(packets("any"), None);
+        assert!(!counts_frames("any"));
+    }
+}

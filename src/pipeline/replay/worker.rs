@@ -1,0 +1,174 @@
+//! A worker's end of the dealing: batches in, intervals out; and the collector that merges them.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use crate::account::interval::Interval;
+use crate::account::ledger::Ledger;
+use crate::account::shares::Fill;
+use crate::decode::NotIp;
+use crate::locality::Classifier;
+use crate::packet::Packet;
+use crate::pipeline::Error;
+use crate::pipeline::supervisor::spawn;
+
+/// A packet on its way to its worker.
+pub(super) struct Dealt {
+    pub packet: Packet,
+    pub wire_bytes: u32,
+    /// Which frame of the interval it was.
+    pub number: u32,
+}
+
+/// What one look deals to one worker.
+pub(super) struct Batch {
+    pub packets: Vec<Dealt>,
+    pub not_ip: Vec<(NotIp, u32)>,
+}
+
+enum Work {
+    Count(Batch),
+    HandOver,
+}
+
+/// What a worker says of a batch, which comes back with it, empty.
+struct Report {
+    fill: Fill,
+    batch: Batch,
+}
+
+/// The dealer's end: bounded by the number of its batches.
+pub(super) struct Share {
+    pub filling: Batch,
+    spare: Vec<Batch>,
+    work: Sender<Work>,
+    reports: Receiver<Report>,
+    thread: JoinHandle<()>,
+}
+
+/// The collector's end: two intervals a worker change hands.
+pub(super) struct Intervals {
+    full: Receiver<Box<Interval>>,
+    back: Sender<Box<Interval>>,
+}
+
+impl Share {
+    /// Starts a worker that gets its packets in so many batches.
+    pub(super) fn start(
+        worker: usize,
+        classifier: &Arc<Classifier>,
+        seed: u64,
+        batches: usize,
+    ) -> Result<(Self, Intervals), Error> {
+        let interval = || Box::new(Interval::new(Arc::clone(classifier), seed));
+        let (work, to_do) = channel();
+        let (report, reports) = channel();
+        let (hand_over, full) = channel();
+        let (back, empty) = channel();
+        back.send(interval()).map_err(|_| Error::Panicked)?;
+        let body = Worker { interval: interval(), to_do, report, hand_over, empty };
+        let thread = spawn(&format!("replay-{}", worker + 1), move || body.run())?;
+        let spare = (1..batches).map(|_| Batch::empty()).collect();
+        Ok((Self { filling: Batch::empty(), spare, work, reports, thread }, Intervals { full, back }))
+    }
+
+    /// Sends what was dealt.
+    pub(super) fn send(&mut self) -> Result<(), Error> {
+        let empty = self.spare.pop().unwrap_or_else(Batch::empty);
+        let dealt = std::mem::replace(&mut self.filling, empty);
+        self.give(Work::Count(dealt))
+    }
+
+    /// Ends the worker's interval.
+    pub(super) fn hand_over(&mut self) -> Result<(), Error> {
+        self.give(Work::HandOver)
+    }
+
+    fn give(&self, work: Work) -> Result<(), Error> {
+        self.work.send(work).map_err(|_| Error::Panicked)
+    }
+
+    /// Waits for the worker to have counted the oldest batch; how full it was then.
+    pub(super) fn report(&mut self) -> Result<Fill, Error> {
+        let Report { fill, batch } = self.reports.recv().map_err(|_| Error::Panicked)?;
+        self.spare.push(batch);
+        Ok(fill)
+    }
+
+    /// Waits for its end.
+    pub(super) fn join(self) -> Result<(), Error> {
+        drop(self.work);
+        drop(self.reports);
+        self.thread.join().map_err(|_| Error::Panicked)
+    }
+}
+
+/// A worker's end.
+struct Worker {
+    interval: Box<Interval>,
+    to_do: Receiver<Work>,
+    report: Sender<Report>,
+    hand_over: Sender<Box<Interval>>,
+    empty: Receiver<Box<Interval>>,
+}
+
+impl Worker {
+    /// The body of the thread: until there is no more to do. Who does not listen any more has ended, too.
+    fn run(mut self) {
+        while let Ok(work) = self.to_do.recv() {
+            let is_heard = match work {
+                Work::Count(batch) => self.count(batch),
+                Work::HandOver => self.hand_over(),
+            };
+            if !is_heard {
+                tracing::trace!("nobody waits for what is counted");
+            }
+        }
+    }
+
+    fn count(&mut self, mut batch: Batch) -> bool {
+        for Dealt { packet, wire_bytes, number } in batch.packets.drain(..) {
+            self.interval.observe_nth(&packet, wire_bytes, number);
+        }
+        for (reason, wire_bytes) in batch.not_ip.drain(..) {
+            self.interval.observe_not_ip(reason, wire_bytes);
+        }
+        self.interval.settle();
+        self.report.send(Report { fill: self.interval.fill(), batch }).is_ok()
+    }
+
+    fn hand_over(&mut self) -> bool {
+        let Ok(empty) = self.empty.recv() else { return false };
+        self.hand_over.send(std::mem::replace(&mut self.interval, empty)).is_ok()
+    }
+}
+
+/// Merges the workers' intervals.
+pub(super) struct Collector {
+    pub ledger: Ledger,
+    /// One a worker.
+    pub full: Vec<Intervals>,
+    /// The file of each interval that is handed over.
+    pub names: Receiver<Arc<str>>,
+}
+
+impl Collector {
+    /// The body of the thread: until the dealer has ended. Gives the accounts.
+    pub(super) fn run(mut self) -> Ledger {
+        while let Ok(name) = self.names.recv() {
+            let shares: Result<Vec<_>, _> = self.full.iter().map(|intervals| intervals.full.recv()).collect();
+            let Ok(shares) = shares else { break };
+            let interface = self.ledger.interface(&name);
+            self.ledger.merge_shares(interface, &shares);
+            self.ledger.make_room();
+            for (intervals, mut share) in self.full.iter().zip(shares) {
+                share.reset();
+                if intervals.back.send(share).is_err() {
+                    tracing::trace!("the worker has ended");
+                }
+            }
+        }
+        self.ledger
+    }
+}
