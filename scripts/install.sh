@@ -79,6 +79,7 @@ test)
     want setcap libcap2-bin
     want ethtool ethtool
     want systemd-analyze systemd
+    want valgrind valgrind
     ;;
 fuzz) want c++ g++ ;;
 *) die "usage: scripts/install.sh build|run|test|fuzz" ;;
