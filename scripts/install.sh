@@ -78,6 +78,7 @@ test)
     want setcap libcap2-bin
     want systemd-analyze systemd
     python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3-venv)
+    want valgrind valgrind
     ;;
 fuzz) want c++ g++ ;;
 *) die "usage: scripts/install.sh build|run|test|fuzz" ;;

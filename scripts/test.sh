@@ -8,7 +8,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 
-groups=(format lint deny "unit and integration" captures live prometheus examples)
+groups=(format lint deny "unit and integration" captures live prometheus examples instructions)
 [ $# -eq 0 ] || groups=("$@")
 
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
@@ -103,6 +103,9 @@ examples_group() {
         scripts/examples.sh "$CARGO_TARGET_DIR/debug"
 }
 
+# A guard against slowly growing slower: instructions do not depend on what else runs.
+instructions_group() { scripts/instructions.sh; }
+
 # --- running and counting ---
 
 # Adds up cargo's `test result:` lines of a log: passed, failed, ignored.
@@ -166,7 +169,7 @@ run() {
 
 for group in "${groups[@]}"; do
     case "$group" in
-    format | lint | deny | "unit and integration" | examples) run "$group" "" ;;
+    format | lint | deny | "unit and integration" | examples | instructions) run "$group" "" ;;
     captures) run "$group" "captures" ;;
     live) run "$group" "root namespaces" ;;
     prometheus) run "$group" "root" ;;
