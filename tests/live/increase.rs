@@ -217,7 +217,10 @@ fn adds_up(scrapers: &[Ipv4Addr], breaks_off: Option<Ipv4Addr>) {
         scraper.scrape();
         assert_eq!(scraper.total, sent);
         scraper.is_exact();
-        assert!(scraper.went > 50, "rows came and went: {}", scraper.went);
+        // Who never completes is waited for, so beside one that breaks off rows may stay all the time.
+        if breaks_off.is_none() {
+            assert!(scraper.went > 50, "rows came and went: {}", scraper.went);
+        }
     }
     monitor.stop();
 }
