@@ -7,6 +7,7 @@ mod fanout;
 mod handover;
 mod opening;
 mod orders;
+mod planner;
 pub mod replay;
 pub mod supervisor;
 
