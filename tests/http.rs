@@ -60,6 +60,15 @@ fn to_its_own_address(number: u16) -> Sample {
     Link::ethernet().carrying(&Ipv6::carrying(udp(50_000, 443, b"")).between(mix::HOST_6, destination).build())
 }
 
+/// A client whose answer has begun; its ports, the server's first.
+fn begun(exporter: &Exporter) -> (TcpStream, u16, u16) {
+    let mut stream = connect(exporter.address());
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    assert_eq!(stream.peek(&mut [0]).unwrap(), 1, "the answer has begun");
+    let client = stream.local_addr().unwrap().port();
+    (stream, exporter.address().port(), client)
+}
+
 /// What a counter of the server stands at, by its reason.
 fn counted(page: &str, family: &str, reason: &str) -> u64 {
     sum(&parse(page), &format!("trafficmonitor_http_{family}_total"), Some(("reason", reason)))
@@ -132,9 +141,7 @@ fn compressed_the_metrics_are_the_same() {
 #[test]
 fn what_was_not_delivered_whole_is_no_whole_answer() {
     let exporter = serving_many_rows();
-    let mut stream = connect(exporter.address());
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
-    assert_eq!(stream.peek(&mut [0]).unwrap(), 1, "the answer has begun");
+    let (mut stream, ..) = begun(&exporter);
     exporter.signal("TERM");
     exporter.ended();
     let broken = read_answer(&mut stream).map(|answer| answer.body.len());
@@ -349,10 +356,7 @@ fn clients_that_do_nothing_are_closed() {
 #[test]
 fn a_client_that_does_not_read_its_answer_is_closed() {
     let exporter = serving_many_rows();
-    let mut stalling = connect(exporter.address());
-    stalling.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
-    assert_eq!(stalling.peek(&mut [0]).unwrap(), 1, "the answer has begun");
-    let (server, client) = (exporter.address().port(), stalling.local_addr().unwrap().port());
+    let (_stalling, server, client) = begun(&exporter);
     assert!(is_established(server, client));
     wait_for("the end of a stalled connection", || (!is_established(server, client)).then_some(()));
     is_counted(&exporter, "connections_cut", "stalled", 1);
@@ -362,10 +366,7 @@ fn a_client_that_does_not_read_its_answer_is_closed() {
 #[test]
 fn a_client_that_reads_a_byte_at_a_time_is_closed() {
     let exporter = serving_many_rows();
-    let mut slow = connect(exporter.address());
-    slow.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
-    let (server, client) = (exporter.address().port(), slow.local_addr().unwrap().port());
-    assert_eq!(slow.read(&mut [0]).unwrap(), 1, "the answer has begun");
+    let (mut slow, server, client) = begun(&exporter);
     wait_for("the end of a slow connection", || {
         // What the kernel holds may be read on after the end; a reset shows as an error.
         drop(slow.read(&mut [0]));
@@ -380,10 +381,7 @@ fn a_client_that_reads_a_byte_at_a_time_is_closed() {
 #[test]
 fn a_client_that_takes_too_long_for_its_answer_is_closed() {
     let exporter = serving_many_rows();
-    let mut slow = connect(exporter.address());
-    slow.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
-    let (server, client) = (exporter.address().port(), slow.local_addr().unwrap().port());
-    assert_eq!(slow.read(&mut [0]).unwrap(), 1, "the answer has begun");
+    let (mut slow, server, client) = begun(&exporter);
     wait_for("the end of a slow connection", || {
         drop(slow.read(&mut [0; 2_000]));
         (!is_established(server, client)).then_some(())
