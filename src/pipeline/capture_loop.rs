@@ -210,7 +210,7 @@ impl CaptureLoop {
         while self.is_wanted() && !self.is_another(session) {
             self.follow(session)?;
             let now = Instant::now();
-            if now >= next_tick || self.exchange.filling().is_nearly_full() {
+            if now >= next_tick || self.exchange.filling().is_nearly_full() && self.exchange.has_empty() {
                 next_tick = now + self.tick;
                 self.record(session)?;
                 // Who is down keeps its handle, which resumes by itself.

@@ -34,6 +34,10 @@ const MAXIMUM_NOTICES: usize = 1_000;
 /// The longest tick: the time between two hand-overs.
 const LONGEST_TICK: Duration = Duration::from_secs(1);
 
+/// By how much the times of what two capture threads hand over one after the other may overlap: a tick, and some time
+/// that the accountant may be late.
+const LONGEST_OVERLAP: Duration = Duration::from_secs(5);
+
 /// What the live pipeline is started with.
 pub struct Setup {
     /// Which interfaces are captured and how.
@@ -100,8 +104,10 @@ pub fn start(setup: Setup, on_open: impl Fn() + Send + Sync + 'static) -> Result
     if orders.plan().filters.is_empty() {
         tracing::warn!("no interface is up that could be captured; waiting for one (see `trafficmonitor interfaces`)");
     }
+    let mut ledger = setup.ledger;
+    ledger.limit_overlap(LONGEST_OVERLAP);
     let accountant = Accountant {
-        ledger: setup.ledger,
+        ledger,
         book: setup.book,
         scrapes: Scrapes::default(),
         scraped: setup.scraped,
