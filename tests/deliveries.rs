@@ -33,7 +33,8 @@ impl Served {
     /// The same with so many interfaces, each of which takes tens of kilobytes.
     fn holding(interfaces: usize) -> Self {
         let name = |number| format!("{number}-{}", "x".repeat(10_000));
-        let interfaces = (0..interfaces).map(|number| Interface { name: name(number), ..Interface::default() }).collect();
+        let interfaces =
+            (0..interfaces).map(|number| Interface { name: name(number), ..Interface::default() }).collect();
         let published = Arc::new(Published::default());
         published.publish(Snapshot { number: 7, interfaces, ..Snapshot::default() });
         let (sender, reports) = sync_channel(WAITING_REPORTS);

@@ -82,8 +82,7 @@ impl SelfMetrics {
         let cut_connections = counters(&registry, &family::HTTP_CONNECTIONS_CUT, &Cut::ALL.map(Cut::label))?;
         let refused_connections = counters(&registry, &family::HTTP_CONNECTIONS_REFUSED, &refusals)?;
         let refused_scrapes = counters(&registry, &family::HTTP_SCRAPES_REFUSED, &refusals)?;
-        let dropped_reports =
-            counters(&registry, &family::QUEUE_DROPPED, &[SCRAPES])?.with_label_values(&[SCRAPES]);
+        let dropped_reports = counters(&registry, &family::QUEUE_DROPPED, &[SCRAPES])?.with_label_values(&[SCRAPES]);
         registry.register(Box::new(ProcessCollector::for_self()))?;
         Ok(Self { registry, cut_connections, refused_connections, refused_scrapes, dropped_reports })
     }
