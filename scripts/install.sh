@@ -41,6 +41,16 @@ install_packages() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${packages[@]}"
 }
 
+# A distribution's Rust is as old as the distribution, and comes without rustup.
+newer_rust() {
+    if command -v rustup >/dev/null; then
+        printf 'rustup update stable'
+    else
+        printf '%s is not rustup'"'"'s; install Rust from https://rustup.rs beside it, then open a new shell or: . "$HOME/.cargo/env"' \
+            "$(command -v rustc)"
+    fi
+}
+
 # Rust is the one thing that is not installed here: people choose how to.
 check_rust() {
     local wanted found
@@ -49,7 +59,7 @@ check_rust() {
     wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
     found=$(rustc --version | cut -d' ' -f2)
     [ "$(printf '%s\n' "$wanted" "$found" | sort -V | head -n1)" = "$wanted" ] ||
-        die "Rust $found is too old, $wanted or newer is needed: rustup update stable"
+        die "Rust $found is too old, $wanted or newer is needed: $(newer_rust)"
 }
 
 check_rust_checkers() {

@@ -152,6 +152,11 @@ fn a_mistake_is_told_with_what_would_do() {
         ("replay mix.pcap --flow-kye pair", &["--flow-kye", "the nearest is --flow-key"]),
         ("-ieth0", &["the value of -i stands apart: -i eth0"]),
         ("-s 65537", &["-s 65537", "0 to 65535"]),
+        ("-s=65537", &["-s=65537: ", "0 to 65535"]),
+        ("-promisc=maybe", &["-promisc=maybe: expected true or false"]),
+        ("--promisc=maybe", &["--promisc=maybe: expected true or false"]),
+        ("replay mix.pcap -r other.pcap", &["-r other.pcap: replay reads the files that stand behind it"]),
+        ("-pcapfile=other.pcap replay mix.pcap", &["-pcapfile=other.pcap: replay reads the files"]),
         ("-promHTTP 8888", &["-promHTTP 8888", ":8888"]),
         ("-localNetworks 10.0.0.0/33", &["10.0.0.0/33", "expected a network"]),
         ("-iface", &["-iface", "no value"]),
@@ -334,14 +339,38 @@ fn what_fails_while_running_ends_with_1() {
 #[test]
 fn a_full_disk_is_said() {
     let full = || Stdio::from(fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
-    for line in
-        ["replay mix.pcap", "replay mix.pcap --output jsonl", "replay mix.pcap --output prometheus", "config", "man"]
-    {
+    for line in [
+        "replay mix.pcap",
+        "replay mix.pcap --output jsonl",
+        "replay mix.pcap --output prometheus",
+        "config",
+        "--config.check",
+        "interfaces",
+        "completions bash",
+        "--version",
+        "man",
+    ] {
         let mut command = program(line.split(' '));
         let ended: Ended =
             command.current_dir(folder().path()).stdout(full()).stderr(Stdio::piped()).output().unwrap().into();
         assert_eq!(ended.status, Some(1), "{line}: {ended:?}");
-        assert!(ended.messages.contains("No space left on device"), "{line}: {ended:?}");
+        let message = "trafficmonitor: cannot write standard output: No space left on device";
+        assert!(ended.messages.starts_with(message), "{line}: {ended:?}");
+        assert_eq!(ended.messages.lines().count(), 1, "{line}: {ended:?}");
+    }
+}
+
+/// As when `head` has ended before the program begins to write.
+#[test]
+fn a_reader_that_is_away_already_is_no_fault() {
+    let folder = folder();
+    for line in ["config", "man", "interfaces", "--help", "completions zsh", "replay mix.pcap", "--config.check"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = program(line.split(' '));
+        command.current_dir(folder.path()).stdout(Stdio::from(writer)).stderr(Stdio::piped());
+        let ended: Ended = command.output().unwrap().into();
+        assert_eq!((ended.status, ended.messages.as_str()), (Some(0), ""), "{line}");
     }
 }
 

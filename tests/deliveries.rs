@@ -5,7 +5,7 @@
 mod common;
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
@@ -27,8 +27,14 @@ struct Served {
 
 impl Served {
     fn start() -> Self {
+        Self::holding(1_000)
+    }
+
+    /// The same with so many interfaces, each of which takes tens of kilobytes.
+    fn holding(interfaces: usize) -> Self {
         let name = |number| format!("{number}-{}", "x".repeat(10_000));
-        let interfaces = (0..1_000).map(|number| Interface { name: name(number), ..Interface::default() }).collect();
+        let interfaces =
+            (0..interfaces).map(|number| Interface { name: name(number), ..Interface::default() }).collect();
         let published = Arc::new(Published::default());
         published.publish(Snapshot { number: 7, interfaces, ..Snapshot::default() });
         let (sender, reports) = sync_channel(WAITING_REPORTS);
@@ -68,6 +74,8 @@ impl Served {
     }
 }
 
+const ASK_METRICS: &[u8] = b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n";
+const ASK_HEALTH: &[u8] = b"GET /-/healthy HTTP/1.1\r\nhost: x\r\n\r\n";
 const CODINGS: [&str; 2] = ["", "accept-encoding: gzip\r\n"];
 
 #[test]
@@ -94,6 +102,70 @@ fn what_was_not_read_to_the_end_is_not() {
             served.is_silent();
         }
     }
+}
+
+/// Reads one answer in chunks off a connection that stays open.
+fn read_one(stream: &mut TcpStream) {
+    let mut end = [0; 5];
+    while &end != b"0\r\n\r\n" {
+        end.rotate_left(1);
+        stream.read_exact(&mut end[4..]).unwrap();
+    }
+}
+
+#[test]
+fn the_next_request_says_that_the_answer_before_was_read() {
+    let served = Served::holding(10);
+    let mut stream = served.asked("GET", "");
+    assert!(!served.told());
+    read_one(&mut stream);
+    served.is_silent();
+    stream.write_all(ASK_HEALTH).unwrap();
+    assert!(served.told());
+}
+
+/// The second request is there before the first answer is: it says nothing of it, however small the answer is.
+#[test]
+fn a_request_that_was_sent_ahead_says_nothing_of_the_answer_before() {
+    let served = Served::holding(10);
+    let mut stream = connect(served.address);
+    stream.write_all(&[ASK_METRICS, ASK_HEALTH].concat()).unwrap();
+    assert!(!served.told());
+    read_one(&mut stream);
+    let mut health = vec![0; "HTTP/1.1 200 OK".len()];
+    stream.read_exact(&mut health).unwrap();
+    served.is_silent();
+    // Only when all was read does it close in order.
+    stream.shutdown(Shutdown::Write).unwrap();
+    stream.read_to_end(&mut Vec::new()).unwrap();
+    assert!(served.told());
+}
+
+#[test]
+fn many_requests_at_once_that_are_never_read_complete_nothing() {
+    for interfaces in [10, 1_000] {
+        let served = Served::holding(interfaces);
+        let mut stream = connect(served.address);
+        stream.write_all(&ASK_METRICS.repeat(3)).unwrap();
+        assert!(!served.told());
+        assert_eq!(stream.peek(&mut [0]).unwrap(), 1, "the answer has begun");
+        drop(stream);
+        while let Ok(report) = served.reports.recv_timeout(Duration::from_millis(300)) {
+            assert!(!report.is_complete);
+        }
+    }
+}
+
+/// The server closes a connection that rests; its client closes it too, as all do that keep connections.
+#[test]
+fn a_connection_that_rests_until_it_is_closed_was_read() {
+    let served = Served::holding(10);
+    let mut stream = served.asked("GET", "");
+    assert!(!served.told());
+    read_one(&mut stream);
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0, "the server closes it");
+    drop(stream);
+    assert!(served.told());
 }
 
 #[test]

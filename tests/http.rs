@@ -11,12 +11,13 @@ use std::process::Stdio;
 use std::thread;
 
 use common::client::{self, Answer, connect, get, read_answer, request, try_request};
-use common::exporter::{Exporter, program, wait_for};
+use common::exporter::{DEADLINE, Exporter, program, wait_for};
 use common::exposition::{parse, sum};
 use common::ip::{Ipv6, udp};
 use common::link::{Link, Sample};
 use common::mix;
 use common::savefile::Savefile;
+use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
 /// What the server takes at once.
@@ -41,6 +42,44 @@ fn serving(listen: &[&str]) -> Exporter {
 
 fn serving_here() -> Exporter {
     serving(&["127.0.0.1:0"])
+}
+
+/// An exporter of a page that is larger than what the kernel takes of an answer.
+fn serving_many_rows() -> Exporter {
+    let folder = tempfile::tempdir().unwrap();
+    let frames: Vec<Sample> = (0..60_000).map(to_its_own_address).collect();
+    let file = Savefile::new(1).frames(&frames).write(folder.path(), "many.pcap");
+    let options = ["-promHTTP", "127.0.0.1:0", "--max-series", "60000"];
+    let exporter = Exporter::start(["-r", file.to_str().unwrap()].iter().chain(&options));
+    exporter.is_ready();
+    exporter
+}
+
+fn to_its_own_address(number: u16) -> Sample {
+    let destination = Ipv6Addr::new(0x2001, 0xdb8, 0xaaaa, 0xbbbb, 0xcccc, 0xdddd, 0xeeee, number);
+    Link::ethernet().carrying(&Ipv6::carrying(udp(50_000, 443, b"")).between(mix::HOST_6, destination).build())
+}
+
+/// A client whose answer has begun; its ports, the server's first.
+fn begun(exporter: &Exporter) -> (TcpStream, u16, u16) {
+    let mut stream = connect(exporter.address());
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    assert_eq!(stream.peek(&mut [0]).unwrap(), 1, "the answer has begun");
+    let client = stream.local_addr().unwrap().port();
+    (stream, exporter.address().port(), client)
+}
+
+/// What a counter of the server stands at, by its reason.
+fn counted(page: &str, family: &str, reason: &str) -> u64 {
+    sum(&parse(page), &format!("trafficmonitor_http_{family}_total"), Some(("reason", reason)))
+}
+
+/// Waits until that counter has come so far.
+fn is_counted(exporter: &Exporter, family: &str, reason: &str, at_least: u64) {
+    wait_for(&format!("{family} by {reason}"), || {
+        let page = client::ask(exporter.address(), "GET", "/metrics", &[]).ok().filter(|page| page.status == 200)?;
+        (counted(&page.body, family, reason) >= at_least).then_some(())
+    });
 }
 
 // ---- Pages ---------------------------------------------------------------------------------------------------------------
@@ -101,15 +140,8 @@ fn compressed_the_metrics_are_the_same() {
 
 #[test]
 fn what_was_not_delivered_whole_is_no_whole_answer() {
-    let folder = tempfile::tempdir().unwrap();
-    let frames: Vec<Sample> = (0..60_000).map(to_its_own_address).collect();
-    let file = Savefile::new(1).frames(&frames).write(folder.path(), "many.pcap");
-    let options = ["-promHTTP", "127.0.0.1:0", "--max-series", "60000"];
-    let exporter = Exporter::start(["-r", file.to_str().unwrap()].iter().chain(&options));
-    exporter.is_ready();
-    let mut stream = connect(exporter.address());
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
-    assert_eq!(stream.peek(&mut [0]).unwrap(), 1, "the answer has begun");
+    let exporter = serving_many_rows();
+    let (mut stream, ..) = begun(&exporter);
     exporter.signal("TERM");
     exporter.ended();
     let broken = read_answer(&mut stream).map(|answer| answer.body.len());
@@ -119,12 +151,7 @@ fn what_was_not_delivered_whole_is_no_whole_answer() {
 /// Each holds a thread that renders, as long as it is not cut; the others are answered meanwhile.
 #[test]
 fn many_that_do_not_read_their_answers_do_not_stop_a_scraper() {
-    let folder = tempfile::tempdir().unwrap();
-    let frames: Vec<Sample> = (0..60_000).map(to_its_own_address).collect();
-    let file = Savefile::new(1).frames(&frames).write(folder.path(), "many.pcap");
-    let options = ["-promHTTP", "127.0.0.1:0", "--max-series", "60000"];
-    let exporter = Exporter::start(["-r", file.to_str().unwrap()].iter().chain(&options));
-    exporter.is_ready();
+    let exporter = serving_many_rows();
     let stalling: Vec<TcpStream> = (0..100).map(|_| connect(exporter.address())).collect();
     for mut stream in &stalling {
         stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
@@ -320,44 +347,109 @@ fn clients_that_do_nothing_are_closed() {
     for (sent, waiting) in silent.iter().zip(waiting) {
         waiting.join().unwrap_or_else(|_| panic!("after {sent:?} the connection stays open"));
     }
+    is_counted(&exporter, "connections_cut", "silent", 3);
+    is_counted(&exporter, "connections_cut", "idle", 1);
     assert_eq!(get(exporter.address(), "/-/healthy"), "healthy\n");
 }
 
 /// Without a limit such clients would hold every connection, and an answer in memory for each.
 #[test]
 fn a_client_that_does_not_read_its_answer_is_closed() {
-    let folder = tempfile::tempdir().unwrap();
-    let frames: Vec<Sample> = (0..60_000).map(to_its_own_address).collect();
-    let file = Savefile::new(1).frames(&frames).write(folder.path(), "many.pcap");
-    let exporter = Exporter::start(["-r", file.to_str().unwrap(), "-promHTTP", "127.0.0.1:0"]);
-    exporter.is_ready();
-    let mut stalling = connect(exporter.address());
-    stalling.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
-    assert_eq!(stalling.peek(&mut [0]).unwrap(), 1, "the answer has begun");
-    let (server, client) = (exporter.address().port(), stalling.local_addr().unwrap().port());
+    let exporter = serving_many_rows();
+    let (_stalling, server, client) = begun(&exporter);
     assert!(is_established(server, client));
     wait_for("the end of a stalled connection", || (!is_established(server, client)).then_some(()));
+    is_counted(&exporter, "connections_cut", "stalled", 1);
     assert_eq!(get(exporter.address(), "/-/healthy"), "healthy\n");
 }
 
 #[test]
 fn a_client_that_reads_a_byte_at_a_time_is_closed() {
-    let folder = tempfile::tempdir().unwrap();
-    let frames: Vec<Sample> = (0..60_000).map(to_its_own_address).collect();
-    let file = Savefile::new(1).frames(&frames).write(folder.path(), "many.pcap");
-    let options = ["-promHTTP", "127.0.0.1:0", "--max-series", "60000"];
-    let exporter = Exporter::start(["-r", file.to_str().unwrap()].iter().chain(&options));
-    exporter.is_ready();
-    let mut slow = connect(exporter.address());
-    slow.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
-    let (server, client) = (exporter.address().port(), slow.local_addr().unwrap().port());
-    assert_eq!(slow.read(&mut [0]).unwrap(), 1, "the answer has begun");
+    let exporter = serving_many_rows();
+    let (mut slow, server, client) = begun(&exporter);
     wait_for("the end of a slow connection", || {
         // What the kernel holds may be read on after the end; a reset shows as an error.
         drop(slow.read(&mut [0]));
         (!is_established(server, client)).then_some(())
     });
-    assert_eq!(request(exporter.address(), "GET", "/metrics").status, 200);
+    let page = get(exporter.address(), "/metrics");
+    // So little is nothing to the kernel, which may give the connection up first.
+    assert_eq!(counted(&page, "connections_cut", "slow") + counted(&page, "connections_cut", "stalled"), 1);
+}
+
+/// It takes something all the time, which the kernel has nothing against, and would take minutes for all.
+#[test]
+fn a_client_that_takes_too_long_for_its_answer_is_closed() {
+    let exporter = serving_many_rows();
+    let (mut slow, server, client) = begun(&exporter);
+    wait_for("the end of a slow connection", || {
+        drop(slow.read(&mut [0; 2_000]));
+        (!is_established(server, client)).then_some(())
+    });
+    is_counted(&exporter, "connections_cut", "slow", 1);
+}
+
+/// As many as they can open, from one address; meanwhile one from another asks again and again.
+#[test]
+fn ten_thousand_connections_of_one_client_cost_another_no_scrape() {
+    let exporter = serving_here();
+    let mut held = Vec::new();
+    let mut refused = 0;
+    for number in 0..10_000 {
+        let mut stream = connect_from(GREEDY, exporter.address()).expect("the server accepts");
+        if number % 3 == 0 {
+            // Closed or answered 503 where there is no room; the server may be quicker than the request.
+            stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").ok();
+            refused += u64::from(!read_answer(&mut stream).is_ok_and(|answer| answer.status == 200));
+        } else if held.len() < 1_000 {
+            held.push(stream);
+        }
+        if number % 100 == 0 {
+            assert_eq!(request(exporter.address(), "GET", "/metrics").status, 200, "after {number} connections");
+        }
+    }
+    assert!(refused > 0);
+    is_counted(&exporter, "connections_refused", "share", refused);
+    assert_eq!(counted(&get(exporter.address(), "/metrics"), "connections_refused", "full"), 0);
+}
+
+/// They take all the renderings that they can have; who has none is served at once, and they are told why not.
+#[test]
+fn clients_that_hold_renderings_leave_some_for_others() {
+    let exporter = serving_many_rows();
+    let stalling: Vec<TcpStream> = (0..20)
+        .map(|_| {
+            let mut stream = connect_from(GREEDY, exporter.address()).expect("the server accepts");
+            stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+            stream
+        })
+        .collect();
+    wait_for("an answer has begun", || stalling.iter().any(is_answered).then_some(()));
+    for _ in 0..3 {
+        assert_eq!(scrape(&exporter, &["accept-encoding: gzip"]).status, 200);
+    }
+    is_counted(&exporter, "scrapes_refused", "share", 1);
+    assert_eq!(counted(&get(exporter.address(), "/metrics"), "scrapes_refused", "full"), 0);
+}
+
+/// The address of a client that means no good.
+const GREEDY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
+
+/// Connects from that address.
+fn connect_from(client: Ipv4Addr, server: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from((client, 0)).into())?;
+    socket.connect_timeout(&server.into(), DEADLINE)?;
+    socket.set_read_timeout(Some(DEADLINE))?;
+    socket.set_write_timeout(Some(DEADLINE))?;
+    Ok(socket.into())
+}
+
+fn is_answered(stream: &TcpStream) -> bool {
+    stream.set_nonblocking(true).unwrap();
+    let is_answered = matches!(stream.peek(&mut [0]), Ok(1));
+    stream.set_nonblocking(false).unwrap();
+    is_answered
 }
 
 #[test]
@@ -389,11 +481,6 @@ fn is_established(server: u16, client: u16) -> bool {
         let port = |field: &str| u16::from_str_radix(field.rsplit(':').next().unwrap(), 16).unwrap();
         (port(fields[1]), port(fields[2]), fields[3]) == (server, client, ESTABLISHED)
     })
-}
-
-fn to_its_own_address(number: u16) -> Sample {
-    let destination = Ipv6Addr::new(0x2001, 0xdb8, 0xaaaa, 0xbbbb, 0xcccc, 0xdddd, 0xeeee, number);
-    Link::ethernet().carrying(&Ipv6::carrying(udp(50_000, 443, b"")).between(mix::HOST_6, destination).build())
 }
 
 #[test]

@@ -12,6 +12,8 @@ mod common;
 mod changes;
 #[path = "live/coverage.rs"]
 mod coverage;
+#[path = "live/crowd.rs"]
+mod crowd;
 #[path = "live/exact.rs"]
 mod exact;
 #[path = "live/host.rs"]

@@ -228,8 +228,11 @@ fn what_is_not_a_capture_is_refused_by_name() {
 #[test]
 fn an_unsupported_link_type_is_refused_in_words() {
     let folder = folder();
-    let file = Savefile::new(147).frame(&query(53)).write(folder.path(), "user0.pcap");
-    failed_saying(&by_destination_port(&[file], &[]), &["user0.pcap", "link type", "147"]);
+    for (link_type, shown) in [(147, "147"), (227, "227 (CAN_SOCKETCAN)")] {
+        let file = Savefile::new(link_type).frame(&query(53)).write(folder.path(), "odd.pcap");
+        let words = format!("odd.pcap: link type {shown} is not supported; supported are NULL (0), EN10MB (1), ");
+        failed_saying(&by_destination_port(&[file], &[]), &[&words, "LINUX_SLL2 (276)"]);
+    }
 }
 
 #[test]

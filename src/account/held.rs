@@ -77,6 +77,8 @@ pub struct Entry<K> {
 #[derive(Debug)]
 pub struct Held<K> {
     limit: usize,
+    /// How much earlier an entry may turn out to have been seen first; without it, any time.
+    overlap: Option<Duration>,
     state: State,
     index: HashTable<u32>,
     heads: Vec<Head<K>>,
@@ -91,6 +93,7 @@ impl<K: Copy + Eq + Hash> Held<K> {
     pub fn new(limit: usize, state: State) -> Self {
         Self {
             limit,
+            overlap: None,
             state,
             index: HashTable::new(),
             heads: Vec::new(),
@@ -98,6 +101,12 @@ impl<K: Copy + Eq + Hash> Held<K> {
             free: Vec::new(),
             evicted: [0; Eviction::ALL.len()],
         }
+    }
+
+    /// From here on, an entry is not said to have been seen first by more than `overlap` earlier than it was said before:
+    /// what is earlier than that was timed by a clock that was set back meanwhile.
+    pub fn limit_overlap(&mut self, overlap: Duration) {
+        self.overlap = Some(overlap);
     }
 
     /// How many may be held.
@@ -139,7 +148,9 @@ impl<K: Copy + Eq + Hash> Held<K> {
         if let Some(&at) = self.index.find(hash, |&at| self.heads[at as usize].key == key) {
             // Rows come in the order of their conversations' first packets, whichever way those went.
             let first = &mut self.heads[at as usize].first_seen;
-            *first = first_seen.min(*first);
+            if self.overlap.is_none_or(|overlap| first.since(first_seen) <= overlap) {
+                *first = first_seen.min(*first);
+            }
             return Some(at);
         }
         if self.len() >= self.limit {
@@ -277,6 +288,22 @@ mod tests {
         let mut keys: Vec<u64> = held.entries().map(|entry| entry.key).collect();
         keys.sort_unstable();
         keys
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_does_not_change_when_an_entry_was_first_seen() {
+        let mut held = held(1, [1]);
+        let first_seen = |held: &mut Held<u64>, seconds| {
+            held.find_or_insert(0, at(seconds)).unwrap();
+            held.entries().next().unwrap().first_seen
+        };
+        let start = held.entries().next().unwrap().first_seen;
+        let (key, hour) = (keys(&held)[0], 3_600);
+        assert_eq!((key, start), (0, at(0)));
+        held.limit_overlap(Duration::from_secs(5));
+        assert_eq!(first_seen(&mut held, -5), at(-5), "another thread's interval");
+        assert_eq!(first_seen(&mut held, -hour), at(-5), "a step of the clock");
+        assert_eq!(first_seen(&mut held, hour), at(-5));
     }
 
     #[test]

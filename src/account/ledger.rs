@@ -101,6 +101,13 @@ impl Ledger {
         }
     }
 
+    /// For packets that come from several threads and are timed by a clock that may be set: the times of one flow overlap
+    /// by so much at most, and what seems to have been seen earlier than that does not change when it was first seen.
+    pub fn limit_overlap(&mut self, overlap: Duration) {
+        self.tables.flows.limit_overlap(overlap);
+        self.tables.hosts.limit_overlap(overlap);
+    }
+
     /// The entry of the source called `name`, made if there is none; one for all that come when there are very many.
     pub fn interface(&mut self, name: &str) -> InterfaceId {
         let is_full = self.interfaces.len() >= MAXIMUM_INTERFACES - 1;

@@ -68,11 +68,18 @@ fn say_error(error: &anyhow::Error) -> u8 {
     }
 }
 
-/// On standard output. A reader that has gone away is no fault.
+/// On standard output.
 fn print(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+    written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// What became of writing to standard output. Who reads only the first lines, as head does, closes the pipe.
+fn written(outcome: io::Result<()>) -> anyhow::Result<()> {
+    match outcome {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(anyhow::anyhow!("cannot write standard output: {error}"))
+        }
         _ => Ok(()),
     }
 }

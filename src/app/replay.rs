@@ -77,7 +77,7 @@ fn progress_bar(files: &[impl AsRef<Path>]) -> ProgressBar {
     style.map_or_else(|_| ProgressBar::hidden(), |style| ProgressBar::new(size).with_style(style))
 }
 
-fn write(replay: &Replay, accounts: &Snapshot) -> io::Result<()> {
+fn write(replay: &Replay, accounts: &Snapshot) -> anyhow::Result<()> {
     let out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
     let written = match replay.output {
         Output::Table => export::table::write(accounts, out),
@@ -85,6 +85,5 @@ fn write(replay: &Replay, accounts: &Snapshot) -> io::Result<()> {
         Output::Prometheus => export::write(&replay.config.export, Format::Text, accounts, None, out),
         Output::None => export::write(&replay.config.export, Format::Text, accounts, None, io::sink()),
     };
-    // Who reads only the first lines, as head does, closes the pipe.
-    written.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
+    super::written(written)
 }

@@ -13,13 +13,13 @@ pub enum Error {
     #[error(transparent)]
     Selection(#[from] super::selection::Refusal),
     /// This process may not capture.
-    #[error("cannot open {name}: permission denied; run as root or: setcap cap_net_raw=ep {}", program())]
+    #[error("cannot open {}: permission denied; run as root or: setcap cap_net_raw=ep {}", printable(name), program())]
     Permission {
         /// The interface.
         name: String,
     },
     /// An interface that cannot be opened, or can no longer be captured.
-    #[error("{name}: {reason}")]
+    #[error("{}: {reason}", printable(name))]
     Interface {
         /// The interface.
         name: String,
@@ -74,7 +74,8 @@ fn shown_name(path: &Path) -> String {
 }
 
 /// `text` with its control characters escaped: a name must not speak to the terminal.
-fn printable(text: &str) -> String {
+#[must_use]
+pub fn printable(text: &str) -> String {
     let escape =
         |letter: char| if letter.is_control() { letter.escape_default().to_string() } else { letter.to_string() };
     text.chars().map(escape).collect()

@@ -18,7 +18,7 @@ use super::error::{Error, words};
 use super::program;
 use crate::packet::{Frame, LinkType, Timestamp};
 use socket::{attach_program, detach_program, instructions, join_fanout, may_capture, wait_readable};
-pub use socket::{library_version, splits_or_joins};
+pub use socket::{library_version, splits_or_joins, unacknowledged_bytes};
 
 const COOKED: Linktype = Linktype(113);
 const COOKED_2: Linktype = Linktype(276);

@@ -15,7 +15,7 @@ pub mod selection;
 
 use std::time::Duration;
 
-pub use error::{Error, file_name};
+pub use error::{Error, file_name, printable};
 
 /// Which interfaces are captured.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

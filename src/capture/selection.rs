@@ -15,7 +15,7 @@
 use std::fmt;
 
 use super::network::{Link, LinkKind, Network};
-use super::{Config, Selection};
+use super::{Config, Selection, printable};
 
 /// The most interfaces that a message lists.
 const MOST_LISTED: usize = 32;
@@ -88,7 +88,7 @@ pub enum Relation {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No link has this name.
-    #[error("{name}: no such interface (have: {have})")]
+    #[error("{}: no such interface (have: {})", printable(name), printable(have))]
     UnknownInterface {
         /// The name.
         name: String,
@@ -97,8 +97,10 @@ pub enum Refusal {
     },
     /// A link is named beside one that shows its frames.
     #[error(
-        "{name} and {shown_on} are both named, but {name} is a {relation} {next}: its frames would count twice; \
-         name one of the two"
+        "{0} and {1} are both named, but {0} is a {relation} {2}: its frames would count twice; name one of the two",
+        printable(name),
+        printable(shown_on),
+        printable(next)
     )]
     ShownTwice {
         /// The link's name.
@@ -264,7 +266,7 @@ fn row(network: &Network, config: &Config, link: &Link) -> [String; 4] {
         Outcome::Captured => "yes".to_owned(),
         Outcome::NotCaptured(reason) => format!("no: {reason}"),
     };
-    [link.name.clone(), state(link).to_owned(), addresses.join(", "), captured]
+    [printable(&link.name), state(link).to_owned(), addresses.join(", "), printable(&captured)]
 }
 
 fn state(link: &Link) -> &'static str {

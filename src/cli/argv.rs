@@ -28,6 +28,8 @@ pub struct Occurrence {
     pub typed: String,
     /// Its value; nothing for a switch without one.
     pub value: Option<OsString>,
+    /// Whether the value stands behind `=`.
+    pub is_attached: bool,
 }
 
 impl Occurrence {
@@ -35,7 +37,9 @@ impl Occurrence {
     #[must_use]
     pub fn text(&self) -> Text {
         let value = self.value.clone().unwrap_or_else(|| OsString::from("true"));
-        Text { value, origin: Origin::Option(self.typed.clone()) }
+        let typed = self.typed.clone();
+        let origin = if self.is_attached { Origin::OptionWithValue(typed) } else { Origin::Option(typed) };
+        Text { value, origin }
     }
 }
 
@@ -61,7 +65,8 @@ pub fn rewrite(typed: impl IntoIterator<Item = OsString>) -> Result<Arguments, C
             }
             Form::Cluster(definitions) => {
                 let typed = argument.to_string_lossy().into_owned();
-                let occurrence = |definition| Occurrence { definition, typed: typed.clone(), value: None };
+                let occurrence =
+                    |definition| Occurrence { definition, typed: typed.clone(), value: None, is_attached: false };
                 arguments.occurrences.extend(definitions.into_iter().map(occurrence));
                 arguments.rewritten.push(argument);
             }
@@ -105,7 +110,8 @@ fn form(argument: &OsStr) -> Result<Form, ConfigError> {
         return cluster(&name, &value, dashes).map(Form::Cluster).ok_or_else(|| unknown(&name, &typed));
     };
     let rewritten = if dashes == 1 && name.len() > 1 { with_second_dash(argument) } else { argument.to_owned() };
-    Ok(Form::Option { occurrence: Occurrence { definition, typed, value }, rewritten })
+    let is_attached = value.is_some();
+    Ok(Form::Option { occurrence: Occurrence { definition, typed, value, is_attached }, rewritten })
 }
 
 /// The name before the first `=`, and what is behind it.

@@ -88,6 +88,19 @@ pub fn workers(occurrences: &[Occurrence], replays: bool) -> Result<usize, Confi
     text.read().map(|Workers(workers)| workers)
 }
 
+/// `replay` reads its words, nothing else.
+///
+/// # Errors
+/// Another file in an option.
+pub fn refuse_source(occurrences: &[Occurrence], replays: bool) -> Result<(), ConfigError> {
+    match last(occurrences, options::SOURCE).filter(|_| replays) {
+        Some(text) => {
+            Err(ConfigError::invalid(text.place(), "replay reads the files that stand behind it; name it there"))
+        }
+        None => Ok(()),
+    }
+}
+
 fn of_replay(text: &Text, problem: &str) -> ConfigError {
     ConfigError::invalid(text.origin.to_string(), problem)
 }

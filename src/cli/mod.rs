@@ -156,6 +156,7 @@ fn configured(
     let words = words::filter(matches, occurrences)?;
     let settings = layers::read(occurrences, environment)?.merge(words);
     let name = subcommand.map(|(name, _)| name);
+    layers::refuse_source(occurrences, name == Some(command::REPLAY))?;
     let output = layers::output(occurrences, name == Some(command::REPLAY))?;
     let workers = layers::workers(occurrences, name == Some(command::REPLAY))?;
     if layers::only_checks(occurrences)? {

@@ -12,6 +12,8 @@ pub const CONFIG_CHECK: &str = "config.check";
 pub const OUTPUT: &str = "output";
 /// How many threads `replay` counts with.
 pub const WORKERS: &str = "workers";
+/// The capture file that is read instead of interfaces.
+pub const SOURCE: &str = "pcapfile";
 /// clap answers it.
 pub const HELP: &str = "help";
 /// clap answers it.

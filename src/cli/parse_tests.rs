@@ -186,8 +186,8 @@ fn other_reserved_options_are_not_available_yet() {
 fn mistakes_are_told_as_they_were_typed() {
     let table = [
         ("-snaplen 70000", "-snaplen 70000: expected a number from 0 to 65535 (0 and 65536 mean 65535)"),
-        ("-s=x", "-s x: expected a number from 0 to 65535 (0 and 65536 mean 65535)"),
-        ("-promisc=maybe", "-promisc maybe: expected true or false"),
+        ("-s=x", "-s=x: expected a number from 0 to 65535 (0 and 65536 mean 65535)"),
+        ("-promisc=maybe", "-promisc=maybe: expected true or false"),
         ("-w 3", "-w 3: expected a duration of at least 1ms, such as 100ms"),
         ("-w 0s", "-w 0s: expected a duration of at least 1ms, such as 100ms"),
         (
@@ -218,6 +218,8 @@ fn mistakes_are_told_as_they_were_typed() {
         ("-promisc false", "false: a switch takes its value after =, as in -promisc=false"),
         ("-output table", "-output: only replay writes an output; add replay FILE, or leave it out"),
         ("replay a -output xml", "-output xml: expected table, jsonl, prometheus or none"),
+        ("replay a -r b", "-r b: replay reads the files that stand behind it; name it there"),
+        ("-r=b replay a", "-r=b: replay reads the files that stand behind it; name it there"),
         ("-max-flows 0", "-max-flows 0: expected a number from 1 to 16777216"),
         ("-flow-key port", "-flow-key port: expected service, dst-port or pair"),
         ("-log.level loud", "-log.level loud: expected error, warn, info, debug or trace"),
@@ -272,7 +274,7 @@ fn replay_knows_its_outputs() {
         assert_eq!((replay.output, replay.files.as_slice()), (output, &[PathBuf::from("-")][..]));
         assert_eq!(output.text(), text);
     }
-    let Ok(Invocation::Replay(replay)) = parse_line("replay a --workers 3 -r b") else { panic!() };
+    let Ok(Invocation::Replay(replay)) = parse_line("replay a --workers 3 -r=") else { panic!() };
     assert_eq!((replay.output, replay.workers, replay.config.source), (Output::Table, 3, None));
 }
 

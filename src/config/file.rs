@@ -1,9 +1,13 @@
 //! The YAML file ↔ one layer of [`Settings`]; the one place that knows the YAML crate's functions.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::path::Path;
 
-use serde_saphyr::{Error, Options};
+use serde::Deserialize;
+use serde::de::{self, Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde_saphyr::{Error, Options, Spanned};
 
 use super::nearest::nearest;
 use super::options::SETTINGS;
@@ -41,6 +45,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Settings, ConfigError> {
     refuse_foreign(text, path)?;
     let read: Option<Settings> =
         serde_saphyr::from_str_with_options(text, strict()).map_err(|error| located(&error, path))?;
+    refuse_odd_numbers(text, path)?;
     Ok(Settings { path: Some(path.to_owned()), ..read.unwrap_or_default() })
 }
 
@@ -58,6 +63,94 @@ fn strict() -> Options {
         strict_booleans: true,
         duplicate_keys: serde_saphyr::DuplicateKeyPolicy::Error,
         merge_keys: serde_saphyr::MergeKeyPolicy::Error,
+        // They are no number of anything, and are told with what would do.
+        non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::AsString,
+    }
+}
+
+/// Whether a node is a number, by its section and key, and where it stands.
+type Numbers = BTreeMap<String, Option<BTreeMap<String, Spanned<IsNumber>>>>;
+
+/// YAML knows numbers that people read otherwise: 0x10, 0o17, 0b1, 1_000, and 010, which was 8 once. They are refused here,
+/// where a setting is what it is in an option: decimal digits.
+fn refuse_odd_numbers(text: &str, path: &Path) -> Result<(), ConfigError> {
+    let read: Option<Numbers> =
+        serde_saphyr::from_str_with_options(text, strict()).map_err(|error| located(&error, path))?;
+    let nodes = read.iter().flatten().filter_map(|(_, keys)| keys.as_ref()).flat_map(BTreeMap::values);
+    for node in nodes.filter(|node| node.value.0) {
+        let (line, column) = (node.defined.line(), node.defined.column());
+        let written = scalar_at(text, line as usize, column as usize);
+        if is_odd_number(written) {
+            let place = format!("{}:{line}:{column}", path.display());
+            let problem = format!("{written}: numbers are written in decimal digits, such as 4096");
+            return Err(ConfigError::invalid(place, problem));
+        }
+    }
+    Ok(())
+}
+
+/// The plain scalar that begins there; lines and columns count from 1.
+fn scalar_at(text: &str, line: usize, column: usize) -> &str {
+    let line = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+    let start = line.char_indices().nth(column.saturating_sub(1)).map_or(line.len(), |(at, _)| at);
+    let scalar = &line[start..];
+    let end = scalar.find([',', '}']).into_iter().chain(scalar.find(" #")).min().unwrap_or(scalar.len());
+    scalar[..end].trim()
+}
+
+/// Whether a number has another base, or digits that need not be there.
+fn is_odd_number(written: &str) -> bool {
+    let digits = written.trim_start_matches(['+', '-']);
+    let leads =
+        digits.strip_prefix('0').is_some_and(|rest| rest.starts_with(|next: char| next.is_ascii_alphanumeric()));
+    leads || digits.contains('_')
+}
+
+/// Reads any node.
+struct IsNumber(bool);
+
+impl<'de> Deserialize<'de> for IsNumber {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(IsNumberVisitor).map(Self)
+    }
+}
+
+struct IsNumberVisitor;
+
+impl<'de> Visitor<'de> for IsNumberVisitor {
+    type Value = bool;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("any node")
+    }
+
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<bool, E> {
+        Ok(true)
+    }
+
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<bool, E> {
+        Ok(true)
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<bool, E> {
+        Ok(true)
+    }
+
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_str<E: de::Error>(self, _: &str) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<bool, E> {
+        Ok(false)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<bool, A::Error> {
+        while sequence.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(false)
     }
 }
 

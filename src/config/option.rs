@@ -112,6 +112,8 @@ pub enum Origin {
     Variable(&'static str),
     /// In an option, as it was typed (`-iface`).
     Option(String),
+    /// In an option with its value behind `=`, as it was typed.
+    OptionWithValue(String),
     /// In the words behind the options.
     Words,
 }
@@ -122,7 +124,7 @@ impl fmt::Display for Origin {
             Self::Default => formatter.write_str("the default"),
             Self::File { line, column } => write!(formatter, "line {line}, column {column}"),
             Self::Variable(name) => formatter.write_str(name),
-            Self::Option(typed) => formatter.write_str(typed),
+            Self::Option(typed) | Self::OptionWithValue(typed) => formatter.write_str(typed),
             Self::Words => formatter.write_str("the words behind the options"),
         }
     }
@@ -158,6 +160,7 @@ impl Text {
         let text = self.value.to_string_lossy();
         match &self.origin {
             Origin::Variable(name) => format!("{name}={text}"),
+            Origin::OptionWithValue(typed) => format!("{typed}={text}"),
             Origin::Words => text.into_owned(),
             origin => format!("{origin} {text}"),
         }

@@ -88,6 +88,35 @@ fn a_setting_of_an_upper_layer_lies_over_that_of_a_lower_one() {
 }
 
 #[test]
+fn numbers_are_decimal_and_finite() {
+    for (yaml, place) in [
+        ("pipeline: {refresh: .inf}", "1:21: .inf: expected seconds or a duration"),
+        ("pipeline:\n  refresh: -.inf", "2:12: -.inf: expected seconds or a duration"),
+        ("pipeline: {refresh: .nan}", "1:21: .nan: expected seconds or a duration"),
+        ("capture: {snap_length: .inf}", "1:24: expected a number from 0 to 65535"),
+        ("account: {max_flows: 0x10}", "1:22: 0x10: numbers are written in decimal digits"),
+        ("account:\n  max_flows: 0x10 # many\n", "2:14: 0x10: numbers are written"),
+        ("pipeline: {refresh: 0o17}", "1:21: 0o17: numbers are written"),
+        ("account: {max_flows: 1_000, max_series: 7}", "1:22: 1_000: numbers are written"),
+        ("account: {max_flows: 010}", "1:22: 010: numbers are written"),
+        ("account: {max_flows: 0b11}", "1:22: 0b11"),
+    ] {
+        let error = file::parse(yaml, Path::new("t.yml")).and_then(Settings::validate).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("t.yml:{place}")), "{yaml}: {error}");
+    }
+    for yaml in [
+        "pipeline: {refresh: 0.5}",
+        "account: {max_flows: 10, max_series: 5}",
+        "capture: {filter: \"0x10\"}",
+        "capture:\n  filter: 0x10 = ip[0]\n  interfaces: [\"0x10\", \"010\"]\n",
+        "capture:\n  filter: >\n    0x10\n    = ip[0]\n",
+        "capture:\nlog: {level: warn}",
+    ] {
+        read(yaml);
+    }
+}
+
+#[test]
 fn an_empty_list_in_the_file_is_a_list() {
     assert_eq!(read("locality: {networks: []}").locality.networks, []);
     let error = file::parse("capture: {interfaces: []}", Path::new("t.yml")).and_then(Settings::validate).unwrap_err();

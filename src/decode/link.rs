@@ -28,26 +28,36 @@ pub(super) enum LinkLayer {
     NetfilterLog,
 }
 
+/// The link types that are read, with the names that libpcap has for them.
+const LINK_TYPES: [(i32, &str, LinkLayer); 18] = [
+    (0, "NULL", LinkLayer::Loopback),
+    (1, "EN10MB", LinkLayer::Ethernet),
+    (9, "PPP", LinkLayer::Ppp),
+    (12, "RAW", LinkLayer::Raw),
+    (14, "RAW", LinkLayer::Raw),
+    (50, "PPP_SERIAL", LinkLayer::PppSerial),
+    (101, "RAW", LinkLayer::Raw),
+    (104, "C_HDLC", LinkLayer::CiscoHdlc),
+    (105, "IEEE802_11", LinkLayer::Wireless),
+    (108, "LOOP", LinkLayer::Loopback),
+    (113, "LINUX_SLL", LinkLayer::Cooked),
+    (119, "PRISM_HEADER", LinkLayer::Prism),
+    (127, "IEEE802_11_RADIO", LinkLayer::Radiotap),
+    (192, "PPI", LinkLayer::PerPacket),
+    (228, "IPV4", LinkLayer::Ipv4),
+    (229, "IPV6", LinkLayer::Ipv6),
+    (239, "NFLOG", LinkLayer::NetfilterLog),
+    (276, "LINUX_SLL2", LinkLayer::Cooked2),
+];
+
+/// The link types that are read, for people: `NULL (0), EN10MB (1), …`.
+pub(super) fn supported() -> String {
+    LINK_TYPES.map(|(number, name, _)| format!("{name} ({number})")).join(", ")
+}
+
 impl LinkLayer {
     pub(super) fn of(link_type: LinkType) -> Option<Self> {
-        Some(match link_type.0 {
-            1 => Self::Ethernet,
-            113 => Self::Cooked,
-            276 => Self::Cooked2,
-            12 | 14 | 101 => Self::Raw,
-            228 => Self::Ipv4,
-            229 => Self::Ipv6,
-            0 | 108 => Self::Loopback,
-            9 => Self::Ppp,
-            50 => Self::PppSerial,
-            104 => Self::CiscoHdlc,
-            105 => Self::Wireless,
-            127 => Self::Radiotap,
-            119 => Self::Prism,
-            192 => Self::PerPacket,
-            239 => Self::NetfilterLog,
-            _ => return None,
-        })
+        LINK_TYPES.into_iter().find(|(number, ..)| *number == link_type.0).map(|(.., layer)| layer)
     }
 
     /// From the start of the frame to its IP header.

@@ -75,6 +75,12 @@ impl NotIp {
 #[error("link type {} is not supported", .0.0)]
 pub struct UnsupportedLinkType(pub LinkType);
 
+/// The link types that this program reads, for people: `NULL (0), EN10MB (1), …`.
+#[must_use]
+pub fn supported_link_types() -> String {
+    link::supported()
+}
+
 /// Reads frames of one link type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decoder {

@@ -99,5 +99,11 @@ families! {
         "Ticks at which a capture thread found no empty interval, because the accountant was late.";
     MEMORY = Gauge "trafficmonitor_memory_bytes" ["part"] "Memory of the program's own tables, by part.";
     BUILD_INFO = Gauge "trafficmonitor_build_info" ["version", "commit", "libpcap"] "1; its labels say what was built.";
+    HTTP_CONNECTIONS_CUT = Counter "trafficmonitor_http_connections_cut_total" ["reason"]
+        "Connections that the server closed: idle, between two requests; silent, no whole request in 10 s; slow, an exposition not taken in 30 s; stalled, nothing of an answer taken for 10 s.";
+    HTTP_CONNECTIONS_REFUSED = Counter "trafficmonitor_http_connections_refused_total" ["reason"]
+        "Connections answered 503 or closed at once: full, all are in use; share, the client has as many as are free.";
+    HTTP_SCRAPES_REFUSED = Counter "trafficmonitor_http_scrapes_refused_total" ["reason"]
+        "Scrapes answered 503 because no rendering became free in 5 s; reasons as for connections.";
     QUEUE_DROPPED = Counter "trafficmonitor_queue_dropped_total" ["queue"] "What found no room in a queue, by queue.";
 }

@@ -6,12 +6,64 @@ use prometheus::core::Collector;
 use prometheus::proto::{MetricFamily, MetricType};
 use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, process_collector::ProcessCollector};
 
-use super::family::{self, Kind};
+use super::family::{self, Family, Kind};
 use super::text::TextWriter;
+
+/// The queue of reports of scrapes.
+const SCRAPES: &str = "scrapes";
+
+/// Why a client was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// All places are taken.
+    Full,
+    /// The client has as many as are free.
+    Share,
+}
+
+impl Refusal {
+    const ALL: [Self; 2] = [Self::Full, Self::Share];
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Share => "share",
+        }
+    }
+}
+
+/// Why the server closed a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// No further request came.
+    Idle,
+    /// No whole request came.
+    Silent,
+    /// An exposition took too long.
+    Slow,
+    /// Nothing was taken of an answer for too long.
+    Stalled,
+}
+
+impl Cut {
+    const ALL: [Self; 4] = [Self::Idle, Self::Silent, Self::Slow, Self::Stalled];
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Silent => "silent",
+            Self::Slow => "slow",
+            Self::Stalled => "stalled",
+        }
+    }
+}
 
 /// The fixed metrics of the program itself.
 pub struct SelfMetrics {
     registry: Registry,
+    cut_connections: IntCounterVec,
+    refused_connections: IntCounterVec,
+    refused_scrapes: IntCounterVec,
     dropped_reports: IntCounter,
 }
 
@@ -26,14 +78,28 @@ impl SelfMetrics {
             IntGaugeVec::new(Opts::new(family::BUILD_INFO.name, family::BUILD_INFO.help), family::BUILD_INFO.labels)?;
         build.with_label_values(&[version, commit, libpcap]).set(1);
         registry.register(Box::new(build))?;
-        let dropped = IntCounterVec::new(
-            Opts::new(family::QUEUE_DROPPED.name, family::QUEUE_DROPPED.help),
-            family::QUEUE_DROPPED.labels,
-        )?;
-        let dropped_reports = dropped.with_label_values(&["scrapes"]);
-        registry.register(Box::new(dropped))?;
+        let refusals = Refusal::ALL.map(Refusal::label);
+        let cut_connections = counters(&registry, &family::HTTP_CONNECTIONS_CUT, &Cut::ALL.map(Cut::label))?;
+        let refused_connections = counters(&registry, &family::HTTP_CONNECTIONS_REFUSED, &refusals)?;
+        let refused_scrapes = counters(&registry, &family::HTTP_SCRAPES_REFUSED, &refusals)?;
+        let dropped_reports = counters(&registry, &family::QUEUE_DROPPED, &[SCRAPES])?.with_label_values(&[SCRAPES]);
         registry.register(Box::new(ProcessCollector::for_self()))?;
-        Ok(Self { registry, dropped_reports })
+        Ok(Self { registry, cut_connections, refused_connections, refused_scrapes, dropped_reports })
+    }
+
+    /// Counts a connection that the server closed.
+    pub fn count_cut_connection(&self, cut: Cut) {
+        self.cut_connections.with_label_values(&[cut.label()]).inc();
+    }
+
+    /// Counts a connection that was answered 503 or closed at once.
+    pub fn count_refused_connection(&self, refusal: Refusal) {
+        self.refused_connections.with_label_values(&[refusal.label()]).inc();
+    }
+
+    /// Counts a scrape that was answered 503.
+    pub fn count_refused_scrape(&self, refusal: Refusal) {
+        self.refused_scrapes.with_label_values(&[refusal.label()]).inc();
     }
 
     /// Counts a report of a scrape that found no room in its queue.
@@ -55,6 +121,16 @@ impl SelfMetrics {
         let process = ProcessCollector::for_self();
         process.desc().iter().map(|description| description.fq_name.clone()).collect()
     }
+}
+
+/// The counters of `family`, which has one label: those of `values`, all there from the start.
+fn counters(registry: &Registry, family: &Family, values: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+    let counters = IntCounterVec::new(Opts::new(family.name, family.help), family.labels)?;
+    for value in values {
+        counters.with_label_values(&[*value]);
+    }
+    registry.register(Box::new(counters.clone()))?;
+    Ok(counters)
 }
 
 fn write_family<W: Write>(family: &MetricFamily, writer: &mut TextWriter<W>) -> io::Result<()> {

@@ -5,10 +5,12 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::str::FromStr;
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 
-/// Clients that may wait to be accepted; the kernel has a limit of its own (`net.core.somaxconn`).
-const BACKLOG: i32 = 128;
+/// Connections that wait to be accepted. Where this is full the kernel drops who comes, and the client tries again after a
+/// second: so a crowd of refused ones must find room beside a scraper. The standard
+/// library takes 128; the kernel has a limit of its own (`net.core.somaxconn`).
+const BACKLOG: i32 = 1_024;
 
 /// An address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +62,7 @@ impl ListenAddress {
         let mut listeners = Vec::new();
         let mut first_error = None;
         for address in (host.as_str(), self.port).to_socket_addrs()? {
-            match TcpListener::bind(address) {
+            match listen(address) {
                 Ok(listener) => listeners.push(listener),
                 // A name may stand for an IPv6 address on a host without IPv6.
                 Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
@@ -79,9 +81,7 @@ impl ListenAddress {
     /// An IPv6 socket that takes IPv4 clients too; without IPv6 an IPv4 one does.
     fn bind_all_addresses(&self) -> io::Result<TcpListener> {
         match self.bind_both_versions() {
-            Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
-                TcpListener::bind((Ipv4Addr::UNSPECIFIED, self.port))
-            }
+            Err(error) if error.kind() != io::ErrorKind::AddrInUse => listen((Ipv4Addr::UNSPECIFIED, self.port).into()),
             bound => bound,
         }
     }
@@ -95,6 +95,13 @@ impl ListenAddress {
         socket.listen(BACKLOG)?;
         Ok(socket.into())
     }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address)?;
+    // Once more, for a longer queue.
+    SockRef::from(&listener).listen(BACKLOG)?;
+    Ok(listener)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 use std::io::{self, Write};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use flate2::Compression;
@@ -14,6 +15,7 @@ use hyper::body::{Bytes, Frame, SizeHint};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::negotiate::Coding;
+use super::transfer::Transfer;
 
 /// Chunks (of up to 68 KiB) that wait for the client; rendering waits while they do.
 const WAITING_CHUNKS: usize = 4;
@@ -25,8 +27,8 @@ const GZIP_LEVEL: u32 = 1;
 pub(super) enum Body {
     /// All of it, until it is taken.
     Whole(Option<Bytes>),
-    /// What is still to come.
-    Rendered(Receiver<Piece>),
+    /// What is still to come, and who hears of its end.
+    Rendered(Receiver<Piece>, Option<Arc<Transfer>>),
     /// Nothing more.
     Ended,
 }
@@ -38,10 +40,11 @@ pub(super) enum Piece {
 }
 
 impl Body {
-    /// A body and the end that it is written at.
-    pub(super) fn rendered() -> (Self, Chunks) {
+    /// A body and the end that it is written at. `transfer` hears when it begins, and when it was taken to its end.
+    pub(super) fn rendered(transfer: Option<Arc<Transfer>>) -> (Self, Chunks) {
         let (sender, receiver) = channel(WAITING_CHUNKS);
-        (Self::Rendered(receiver), Chunks(sender))
+        transfer.iter().for_each(|transfer| transfer.begin());
+        (Self::Rendered(receiver, transfer), Chunks(sender))
     }
 }
 
@@ -58,14 +61,18 @@ impl hyper::body::Body for Body {
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let piece = match &mut *self {
             Self::Whole(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Rendered(pieces) => ready!(pieces.poll_recv(context)),
+            Self::Rendered(pieces, _) => ready!(pieces.poll_recv(context)),
             Self::Ended => return Poll::Ready(None),
         };
         if let Some(Piece::Chunk(bytes)) = piece {
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
-        *self = Self::Ended;
         let is_complete = matches!(piece, Some(Piece::End));
+        if let Self::Rendered(_, Some(transfer)) = std::mem::replace(&mut *self, Self::Ended)
+            && is_complete
+        {
+            transfer.end();
+        }
         Poll::Ready((!is_complete).then(|| Err(io::Error::other("the body could not be rendered to its end"))))
     }
 
@@ -76,7 +83,7 @@ impl hyper::body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Self::Rendered(_) => SizeHint::default(),
+            Self::Rendered(..) => SizeHint::default(),
             Self::Ended => SizeHint::with_exact(0),
         }
     }
@@ -131,7 +138,7 @@ mod tests {
     use super::*;
 
     fn collected(render: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static) -> io::Result<Vec<u8>> {
-        let (body, chunks) = Body::rendered();
+        let (body, chunks) = Body::rendered(None);
         let writer = thread::spawn(move || chunks.write_all(Coding::Identity, render).is_ok());
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let collected = runtime.block_on(body.collect());
@@ -154,7 +161,7 @@ mod tests {
 
     #[test]
     fn rendering_ends_when_the_client_has_gone() {
-        let (body, chunks) = Body::rendered();
+        let (body, chunks) = Body::rendered(None);
         drop(body);
         let endless = |out: &mut dyn Write| loop {
             out.write_all(b"x")?;

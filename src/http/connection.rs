@@ -5,25 +5,29 @@ use std::future::Future;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use socket2::SockRef;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::pages::Site;
+use super::scrape::Client;
+use super::slots::{Slot, Slots};
+use super::transfer::{Transfer, Wire};
+use crate::export::process::Cut;
 
-/// Connections that are served at once; who comes then is answered 503.
+/// Connections that are served at once; one client has no more of them than are free. Who comes then is answered 503.
 const MAXIMUM_CONNECTIONS: usize = 256;
-/// Connections that are answered 503 at once; who comes then is not answered.
-const MAXIMUM_REFUSALS: usize = 64;
+/// Connections that are answered 503 at once, shared likewise; who comes then is not answered.
+const MAXIMUM_REFUSALS: usize = 384;
 /// How long a client that is answered 503 may take to read it.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a client may take to send the head of a request.
@@ -40,44 +44,64 @@ const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nc
 
 /// Accepts on every listener until `stop` resolves.
 pub(super) async fn accept_all(listeners: Vec<TcpListener>, site: Arc<Site>, stop: impl Future<Output = ()>) {
-    let limit = Arc::new(Semaphore::new(MAXIMUM_CONNECTIONS));
-    let graceful = Arc::new(GracefulShutdown::new());
+    let door = Door {
+        site,
+        connections: Slots::new(MAXIMUM_CONNECTIONS),
+        refusals: Slots::new(MAXIMUM_REFUSALS),
+        graceful: GracefulShutdown::new(),
+    };
+    let door = Arc::new(door);
     let mut accepting = JoinSet::new();
     for listener in listeners {
-        accepting.spawn(accept(listener, Arc::clone(&site), Arc::clone(&limit), Arc::clone(&graceful)));
+        accepting.spawn(accept(listener, Arc::clone(&door)));
     }
     stop.await;
     accepting.shutdown().await;
-    let Some(graceful) = Arc::into_inner(graceful) else { return };
-    if timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
+    let Some(door) = Arc::into_inner(door) else { return };
+    if timeout(DRAIN_TIMEOUT, door.graceful.shutdown()).await.is_err() {
         tracing::debug!("connections were cut while the program stopped");
     }
 }
 
-async fn accept(listener: TcpListener, site: Arc<Site>, limit: Arc<Semaphore>, graceful: Arc<GracefulShutdown>) {
-    let refusals = Arc::new(Semaphore::new(MAXIMUM_REFUSALS));
+/// What all listeners share.
+struct Door {
+    site: Arc<Site>,
+    connections: Arc<Slots>,
+    refusals: Arc<Slots>,
+    graceful: GracefulShutdown,
+}
+
+async fn accept(listener: TcpListener, door: Arc<Door>) {
     loop {
-        let (stream, address) = match listener.accept().await {
-            Ok(accepted) => accepted,
+        match listener.accept().await {
+            Ok((stream, address)) => door.admit(stream, address.ip()),
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 sleep(ACCEPT_PAUSE).await;
-                continue;
             }
+        }
+    }
+}
+
+impl Door {
+    fn admit(&self, stream: TcpStream, address: IpAddr) {
+        let refusal = match self.connections.take(address.into()) {
+            Ok(slot) => {
+                let serving = serve(stream, address, Arc::clone(&self.site), slot, self.graceful.watcher());
+                return drop(tokio::spawn(serving));
+            }
+            Err(refusal) => refusal,
         };
-        match (Arc::clone(&limit).try_acquire_owned(), Arc::clone(&refusals).try_acquire_owned()) {
-            (Ok(permit), _) => {
-                drop(tokio::spawn(serve(stream, address.ip(), Arc::clone(&site), permit, graceful.watcher())))
-            }
-            (Err(_), Ok(permit)) => drop(tokio::spawn(refuse(stream, permit))),
-            (Err(_), Err(_)) => drop(stream),
+        self.site.program().count_refused_connection(refusal);
+        if let Ok(slot) = self.refusals.take(address.into()) {
+            drop(tokio::spawn(refuse(stream, slot)));
         }
     }
 }
 
 /// Says that there are too many. What the client has sent is read before the end: a socket that is closed over unread
 /// bytes is reset, and the reset overtakes the answer.
-async fn refuse(mut stream: TcpStream, permit: OwnedSemaphorePermit) {
+async fn refuse(mut stream: TcpStream, slot: Slot) {
     let refused = async {
         stream.write_all(BUSY).await?;
         stream.shutdown().await?;
@@ -86,51 +110,75 @@ async fn refuse(mut stream: TcpStream, permit: OwnedSemaphorePermit) {
     if let Ok(Err(error)) = timeout(REFUSAL_TIMEOUT, refused).await {
         tracing::debug!(%error, "cannot refuse a connection");
     }
-    drop(permit);
+    drop(slot);
 }
 
 /// Serves one connection. hyper's timeout for heads starts with their first byte only, so a client that never sends one
 /// is waited for here.
-async fn serve(stream: TcpStream, address: IpAddr, site: Arc<Site>, permit: OwnedSemaphorePermit, watcher: Watcher) {
-    if !matches!(timeout(HEAD_TIMEOUT, stream.peek(&mut [0])).await, Ok(Ok(1))) {
-        return;
+async fn serve(stream: TcpStream, address: IpAddr, site: Arc<Site>, slot: Slot, watcher: Watcher) {
+    match timeout(HEAD_TIMEOUT, stream.peek(&mut [0])).await {
+        Ok(Ok(1)) => {}
+        Ok(_) => return,
+        Err(_) => return site.program().count_cut_connection(Cut::Silent),
     }
     if let Err(error) = SockRef::from(&stream).set_tcp_user_timeout(Some(STALL_TIMEOUT)) {
         tracing::debug!(%error, "cannot limit how long a connection may stall");
     }
-    let Ok((stream, twin)) = twins(stream) else { return };
+    let Ok((wire, transfer)) = Wire::new(stream) else { return };
     let client = Arc::new(site.client(address));
+    match answer_all(wire, &transfer, &client, &site, watcher).await {
+        Some(cut) => site.program().count_cut_connection(cut),
+        None => tracing::debug!(client = %address, "a connection ended"),
+    }
+    drop(slot);
+}
+
+/// Until the connection ends; why, if the server closed it.
+async fn answer_all(
+    wire: Wire,
+    transfer: &Arc<Transfer>,
+    client: &Arc<Client>,
+    site: &Arc<Site>,
+    watcher: Watcher,
+) -> Option<Cut> {
+    let has_asked = AtomicBool::new(false);
     let service = service_fn(|request| {
-        let (site, client) = (Arc::clone(&site), Arc::clone(&client));
-        async move { Ok::<_, Infallible>(site.answer(request, &client).await) }
+        has_asked.store(true, Ordering::Relaxed);
+        let (site, client, transfer) = (Arc::clone(site), Arc::clone(client), Arc::clone(transfer));
+        async move { Ok::<_, Infallible>(site.answer(request, &client, transfer).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::select! {
+        .serve_connection(wire, service);
+    let cut = tokio::select! {
         ended = watcher.watch(connection) => match ended {
-            Ok(()) if is_read_to_the_end(twin).await => site.record_received(&client),
-            Ok(()) => tracing::debug!(client = %address, "a client closed over its answer"),
-            Err(error) => tracing::debug!(%error, "a connection ended early"),
+            Ok(()) => None,
+            Err(error) if error.is_timeout() && has_asked.load(Ordering::Relaxed) => Some(Cut::Idle),
+            Err(error) if error.is_timeout() => Some(Cut::Silent),
+            Err(error) if is_stalled(&error) => return Some(Cut::Stalled),
+            Err(error) => {
+                tracing::debug!(%error, "a connection ended early");
+                return None;
+            }
         },
-        () = client.is_overdue() => tracing::debug!(client = %address, "a client took too long for its answer"),
+        () = client.is_overdue() => return Some(Cut::Slow),
+    };
+    // hyper is done when the kernel has the answer; only the client's own end says that it has read it. What it still
+    // sends is read, since a socket that is closed over unread bytes is reset.
+    let is_outstanding = transfer.is_outstanding();
+    if cut.is_some() && !is_outstanding {
+        return cut;
     }
-    drop(permit);
+    let is_read = matches!(timeout(HEAD_TIMEOUT, transfer.is_read_to_the_end()).await, Ok(true));
+    if is_read && is_outstanding {
+        site.record_received(client);
+    }
+    cut
 }
 
-/// The connection, and a second handle of it that outlives hyper's.
-fn twins(stream: TcpStream) -> io::Result<(TcpStream, std::net::TcpStream)> {
-    let stream = stream.into_std()?;
-    let twin = stream.try_clone()?;
-    Ok((TcpStream::from_std(stream)?, twin))
-}
-
-/// Whether the client closes in order too. hyper is done when the kernel has the answer; only the client's own end says
-/// that it has read it, since one that closes over unread bytes resets the connection.
-async fn is_read_to_the_end(twin: std::net::TcpStream) -> bool {
-    let Ok(mut stream) = TcpStream::from_std(twin) else { return false };
-    let mut sink = tokio::io::sink();
-    let end = tokio::io::copy(&mut stream, &mut sink);
-    matches!(timeout(HEAD_TIMEOUT, end).await, Ok(Ok(_)))
+/// Whether the kernel gave the connection up because the client took nothing.
+fn is_stalled(error: &hyper::Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+    source.is_some_and(|source| source.kind() == io::ErrorKind::TimedOut)
 }

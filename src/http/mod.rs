@@ -8,6 +8,8 @@ mod connection;
 mod negotiate;
 mod pages;
 mod scrape;
+mod slots;
+mod transfer;
 
 use std::future::Future;
 use std::io;

@@ -9,20 +9,21 @@ use std::time::{Duration, SystemTime};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY};
 use hyper::{Method, Request, Response, StatusCode};
-use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::sleep;
 
 use super::body::Body;
 use super::negotiate::{self, Coding};
 use super::scrape::{Client, Reports};
+use super::slots::Slots;
+use super::transfer::Transfer;
 use crate::account::snapshot::{Published, Snapshot};
 use crate::export::format::Format;
 use crate::export::process::SelfMetrics;
 use crate::export::{self, Program};
 use crate::packet::Timestamp;
 
-/// Expositions that are rendered at once, so that slow clients hold few threads, chunks and old snapshots. Who comes then
-/// waits for a moment.
+/// Expositions that are rendered at once, so that slow clients hold few threads, chunks and old snapshots. One client has
+/// no more of them than are free; who comes then waits for a moment.
 const MAXIMUM_RENDERINGS: usize = 8;
 /// How long to wait for one of them to end; who waits longer is answered 503.
 const RENDERING_WAIT: Duration = Duration::from_secs(5);
@@ -40,7 +41,7 @@ pub struct Site {
     version: String,
     reports: Option<Reports>,
     started: Timestamp,
-    renderings: Arc<Semaphore>,
+    renderings: Arc<Slots>,
     is_ready: AtomicBool,
 }
 
@@ -57,7 +58,7 @@ impl Site {
         reports: Option<Reports>,
     ) -> Self {
         let started = Timestamp::from(SystemTime::now());
-        let renderings = Arc::new(Semaphore::new(MAXIMUM_RENDERINGS));
+        let renderings = Slots::new(MAXIMUM_RENDERINGS);
         Self { published, export, program, version, reports, started, renderings, is_ready: AtomicBool::new(false) }
     }
 
@@ -71,6 +72,11 @@ impl Site {
         self.count_unless_reported(client.has_received());
     }
 
+    /// What the program counts of itself.
+    pub(super) fn program(&self) -> &SelfMetrics {
+        &self.program
+    }
+
     fn count_unless_reported(&self, is_reported: bool) {
         if !is_reported {
             self.program.count_dropped_report();
@@ -82,16 +88,23 @@ impl Site {
         self.is_ready.store(true, Ordering::Release);
     }
 
-    /// Answers a request of `client`.
-    pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>, client: &Client) -> Answer {
-        self.record_received(client);
+    /// Answers a request of `client`, which comes over the connection of `transfer`.
+    pub(super) async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        client: &Client,
+        transfer: Arc<Transfer>,
+    ) -> Answer {
+        if transfer.goes_on() {
+            self.record_received(client);
+        }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let mut answer = page(StatusCode::METHOD_NOT_ALLOWED, PLAIN, "GET and HEAD only\n");
             answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return answer;
         }
         match request.uri().path() {
-            "/metrics" => self.metrics(client, &request).await,
+            "/metrics" => self.metrics(client, transfer, &request).await,
             "/" => page(StatusCode::OK, HTML, self.landing()),
             "/-/healthy" => page(StatusCode::OK, PLAIN, "healthy\n"),
             "/-/ready" if self.is_ready.load(Ordering::Acquire) => page(StatusCode::OK, PLAIN, "ready\n"),
@@ -102,25 +115,29 @@ impl Site {
 
     /// Rendered apart from the threads that answer, because a large one takes tens of milliseconds; while it is sent, and
     /// only for who wants a body.
-    async fn metrics(self: Arc<Self>, client: &Client, request: &Request<Incoming>) -> Answer {
+    async fn metrics(self: Arc<Self>, client: &Client, transfer: Arc<Transfer>, request: &Request<Incoming>) -> Answer {
         let (format, coding) = (negotiate::format(request.headers()), negotiate::coding(request.headers()));
         if request.method() == Method::HEAD {
             return exposition(format, coding, Body::Ended);
         }
-        let Ok(Ok(permit)) = timeout(RENDERING_WAIT, Arc::clone(&self.renderings).acquire_owned()).await else {
-            let mut answer = page(StatusCode::SERVICE_UNAVAILABLE, PLAIN, "too many scrapes\n");
-            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-            return answer;
+        let slot = match self.renderings.wait(client.origin(), sleep(RENDERING_WAIT)).await {
+            Ok(slot) => slot,
+            Err(refusal) => {
+                self.program.count_refused_scrape(refusal);
+                let mut answer = page(StatusCode::SERVICE_UNAVAILABLE, PLAIN, "too many scrapes\n");
+                answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+                return answer;
+            }
         };
         let snapshot = self.published.latest();
         if snapshot.number > 0 {
             self.count_unless_reported(client.is_sent(snapshot.number));
         }
         let deadline = client.deadline(RENDERING_TIMEOUT);
-        let (body, chunks) = Body::rendered();
+        let (body, chunks) = Body::rendered(Some(transfer));
         drop(tokio::task::spawn_blocking(move || {
             let rendered = chunks.write_all(coding, |out| self.render(format, &snapshot, out));
-            drop((snapshot, permit, deadline));
+            drop((snapshot, slot, deadline));
             if let Err(error) = rendered {
                 tracing::debug!(%error, "an exposition was not taken to its end");
             }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
+use super::slots::Origin;
 use crate::account::scrapes::ScrapeReport;
 
 /// Reports that wait for the accountant at most; what comes on top is dropped and counted.
@@ -58,6 +59,11 @@ impl Drop for Deadline {
 impl Client {
     pub(super) fn new(address: IpAddr, reports: Option<Reports>) -> Self {
         Self { address: address.to_canonical(), reports, sent: Mutex::new(None), deadline: Arc::default() }
+    }
+
+    /// Whom its share of what is limited counts for.
+    pub(super) fn origin(&self) -> Origin {
+        self.address.into()
     }
 
     /// The client is sent the snapshot `number`. False when this could not be reported.

@@ -84,6 +84,7 @@ impl CaptureLoop {
         while self.is_wanted() {
             match self.open() {
                 Ok(session) => {
+                    self.orders.forget_refused(&self.interface, self.worker);
                     self.report(Ok(()));
                     self.say_open();
                     tracing::info!(interface = self.interface, worker = self.worker + 1, "capturing");
@@ -94,6 +95,10 @@ impl CaptureLoop {
                 }
                 Err(error) => {
                     self.say_refused(&error);
+                    // Nothing comes in by one that is down.
+                    if self.orders.plan().up.contains(&self.interface) {
+                        self.orders.record_refused(&self.interface, self.worker);
+                    }
                     self.report(Err(error));
                     // Of all interfaces those that can be opened are captured.
                     if self.config.selection == Selection::All {
@@ -105,6 +110,7 @@ impl CaptureLoop {
             self.wait(pause);
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+        self.orders.forget_refused(&self.interface, self.worker);
     }
 
     fn is_wanted(&self) -> bool {
@@ -204,7 +210,7 @@ impl CaptureLoop {
         while self.is_wanted() && !self.is_another(session) {
             self.follow(session)?;
             let now = Instant::now();
-            if now >= next_tick || self.exchange.filling().is_nearly_full() {
+            if now >= next_tick || self.exchange.filling().is_nearly_full() && self.exchange.has_empty() {
                 next_tick = now + self.tick;
                 self.record(session)?;
                 // Who is down keeps its handle, which resumes by itself.

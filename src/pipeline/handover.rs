@@ -42,7 +42,7 @@ pub(super) struct Exchange {
     capture: Capture,
     delays: u64,
     full: Sender<Handed>,
-    /// The second interval, before it is first used.
+    /// An empty interval, if there is one here.
     spare: Option<Box<Interval>>,
     back: Sender<Box<Interval>>,
     empty: Receiver<Box<Interval>>,
@@ -70,10 +70,17 @@ impl Exchange {
         &mut self.filling
     }
 
-    /// Hands the interval over for an empty one. If the accountant has none yet, filling goes on and the delay is
+    /// Whether the accountant has given an empty interval back.
+    pub(super) fn has_empty(&mut self) -> bool {
+        self.spare = self.spare.take().or_else(|| self.empty.try_recv().ok());
+        self.spare.is_some()
+    }
+
+    /// At a tick, or when there is an empty interval: hands the one that is filled over for it. If the accountant has none yet, filling goes on and the delay is
     /// counted.
     pub(super) fn hand_over(&mut self, is_up: bool) {
-        match self.spare.take().or_else(|| self.empty.try_recv().ok()) {
+        self.has_empty();
+        match self.spare.take() {
             Some(empty) => self.send(empty, is_up),
             None => self.delays += 1,
         }
@@ -100,5 +107,25 @@ impl Exchange {
         if self.full.send(handed).is_err() {
             tracing::error!(interface = self.interface, "the accountant has ended");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_that_is_full_between_two_ticks_waits_without_being_counted_as_late() {
+        let (full, handed) = channel();
+        let mut exchange = Exchange::new("eth0".to_owned(), full, &Arc::default(), 0);
+        exchange.hand_over(true);
+        let first = handed.recv().unwrap();
+        // The accountant is late: polls ask, only the tick counts.
+        (0..5).for_each(|_| assert!(!exchange.has_empty()));
+        exchange.hand_over(true);
+        first.give_back(&Arc::default());
+        assert!(exchange.has_empty());
+        exchange.hand_over(true);
+        assert_eq!(handed.recv().unwrap().delays, 1);
     }
 }

@@ -7,6 +7,7 @@ mod fanout;
 mod handover;
 mod opening;
 mod orders;
+mod planner;
 pub mod replay;
 pub mod supervisor;
 
@@ -14,8 +15,8 @@ use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Duration;
 
-use crate::capture;
-use crate::decode::UnsupportedLinkType;
+use crate::capture::{self, printable};
+use crate::decode::{UnsupportedLinkType, supported_link_types};
 
 /// What can go wrong on the way of the packets.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +39,13 @@ pub enum Error {
     #[error("a thread of the pipeline panicked; this is a fault of the program")]
     Panicked,
     /// Frames of a link type that is not read.
-    #[error("{origin}: {source}{}", name.as_deref().map(|name| format!(" ({name})")).unwrap_or_default())]
+    #[error(
+        "{}: link type {}{} is not supported; supported are {}",
+        printable(origin),
+        source.0.0,
+        name.as_deref().map(|name| format!(" ({name})")).unwrap_or_default(),
+        supported_link_types()
+    )]
     LinkType {
         /// The interface or file.
         origin: String,

@@ -1,4 +1,5 @@
-//! The supervisor: decides which interfaces are captured, starts and ends their threads, and follows the network.
+//! The supervisor: starts and ends the threads that the plan wants, and follows the network. What is wanted
+//! [`super::planner`] says.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use super::capture_loop::{CaptureLoop, FirstTry};
 use super::fanout::Fanout;
 use super::handover::{Exchange, Handed};
 use super::opening::Opening;
-use super::orders::{Orders, Plan};
+use super::orders::Orders;
+use super::planner::{Planner, with_bounded_rings};
 use super::{Config, Error, check_workers};
 use crate::account::book::Book;
 use crate::account::ledger::Ledger;
@@ -19,8 +21,7 @@ use crate::account::scrapes::{ScrapeReport, Scrapes};
 use crate::account::snapshot::{Published, Snapshot};
 use crate::capture::live::check_filter;
 use crate::capture::masquerade::likely_masquerade;
-use crate::capture::network::{Changes, Link, Network};
-use crate::capture::once::{HandleKind, Origins, filter_expression};
+use crate::capture::network::{Changes, Network};
 use crate::capture::{self, Selection, selection};
 use crate::locality::{self, Classifier};
 
@@ -28,15 +29,14 @@ use crate::locality::{self, Classifier};
 const GLANCE: Duration = Duration::from_millis(200);
 /// A reading of the network is followed by a pause this many times as long.
 const READING_SHARE: u32 = 10;
-/// What the kernel's rings of all captured interfaces may take together, and the least that each gets.
-const ALL_RINGS_BYTES: u32 = 512 << 20;
-const SMALLEST_RING_BYTES: u32 = 2 << 20;
 /// The most notices that are remembered, so as not to be said again.
 const MAXIMUM_NOTICES: usize = 1_000;
 /// The longest tick: the time between two hand-overs.
 const LONGEST_TICK: Duration = Duration::from_secs(1);
-/// libpcap's name of the pseudo-device that shows all interfaces.
-const ANY: &str = "any";
+
+/// By how much the times of what two capture threads hand over one after the other may overlap: a tick, and some time
+/// that the accountant may be late.
+const LONGEST_OVERLAP: Duration = Duration::from_secs(5);
 
 /// What the live pipeline is started with.
 pub struct Setup {
@@ -95,14 +95,19 @@ pub fn start(setup: Setup, on_open: impl Fn() + Send + Sync + 'static) -> Result
     let network = Network::read().map_err(capture::Error::from)?;
     selection::check_names(&network, &setup.capture).map_err(capture::Error::from)?;
     let (full, handed) = channel();
-    let mut planner = Planner { capture: setup.capture, locality: setup.locality, notices: BTreeSet::new() };
-    let orders = Arc::new(Orders::new(planner.plan(&network)));
-    planner.say_masquerade(&network);
+    let planner = Planner { capture: setup.capture, locality: setup.locality };
+    let mut notices = Notices::default();
+    let planned = planner.plan(&network, &BTreeSet::new());
+    let masquerade = likely_masquerade(&network, &selection::captured(&network, &planner.capture));
+    planned.notices.into_iter().chain(masquerade).for_each(|notice| notices.say(notice));
+    let orders = Arc::new(Orders::new(planned.plan));
     if orders.plan().filters.is_empty() {
         tracing::warn!("no interface is up that could be captured; waiting for one (see `trafficmonitor interfaces`)");
     }
+    let mut ledger = setup.ledger;
+    ledger.limit_overlap(LONGEST_OVERLAP);
     let accountant = Accountant {
-        ledger: setup.ledger,
+        ledger,
         book: setup.book,
         scrapes: Scrapes::default(),
         scraped: setup.scraped,
@@ -115,7 +120,9 @@ pub fn start(setup: Setup, on_open: impl Fn() + Send + Sync + 'static) -> Result
     let tick = setup.pipeline.refresh.min(LONGEST_TICK);
     let mut supervisor = Supervisor {
         planner,
+        notices,
         network,
+        unopened: BTreeSet::new(),
         changes,
         orders: Arc::clone(&orders),
         tick,
@@ -136,86 +143,25 @@ pub fn start(setup: Setup, on_open: impl Fn() + Send + Sync + 'static) -> Result
     Ok(Running { orders, supervisor, accountant })
 }
 
-/// Network → plan.
-struct Planner {
-    capture: capture::Config,
-    locality: locality::Config,
-    /// What was said already.
-    notices: BTreeSet<String>,
-}
+/// What was said already.
+#[derive(Default)]
+struct Notices(BTreeSet<String>);
 
-impl Planner {
-    fn plan(&mut self, network: &Network) -> Plan {
-        let captured = selection::captured(network, &self.capture);
-        let handles = self.handles(network, &captured);
-        let is_any = self.capture.selection == Selection::Any;
-        let mut filters = BTreeMap::new();
-        for (name, handle) in handles {
-            let expression = filter_expression(self.capture.filter.as_deref(), network, &captured, handle);
-            expression.notices.into_iter().for_each(|notice| self.say(notice));
-            filters.insert(name, expression.text);
-        }
-        let known = network.links.iter().filter(|link| filters.contains_key(&link.name));
-        let indexes = known.map(|link| (link.name.clone(), link.index)).collect();
-        let up = network.links.iter().filter(|link| link.up).map(|link| link.name.as_str()).chain([ANY]);
-        Plan {
-            up: up.filter(|&name| filters.contains_key(name)).map(str::to_owned).collect(),
-            indexes,
-            filters,
-            origins: is_any.then(|| Arc::new(Origins::new(network, &captured))),
-            classifier: Arc::new(Classifier::new(&self.locality, network.own_addresses())),
-        }
-    }
-
-    /// The handles to open. A named interface that is away, or has another name now, gets its own when it is back.
-    fn handles(&self, network: &Network, captured: &[u32]) -> Vec<(String, HandleKind)> {
-        let handle = |link: &Link| {
-            let kind = if link.loopback { HandleKind::Loopback } else { HandleKind::Named(link.index) };
-            (link.name.clone(), kind)
-        };
-        match &self.capture.selection {
-            Selection::Any => vec![(ANY.to_owned(), HandleKind::Any)],
-            Selection::Named(names) => names.iter().filter_map(|name| network.named(name)).map(handle).collect(),
-            Selection::All => captured.iter().filter_map(|&index| network.link(index)).map(handle).collect(),
-        }
-    }
-
+impl Notices {
     fn say(&mut self, notice: String) {
-        if self.notices.len() < MAXIMUM_NOTICES && !self.notices.contains(&notice) {
+        if self.0.len() < MAXIMUM_NOTICES && !self.0.contains(&notice) {
             tracing::warn!("{notice}");
-            self.notices.insert(notice);
-        }
-    }
-
-    /// The capture's configuration where `handles` are open: with `all` there may be many interfaces, and the rings of
-    /// all share a bound.
-    fn with_bounded_rings(&mut self, handles: usize) -> capture::Config {
-        let wanted = self.capture.buffer_bytes;
-        let share = ALL_RINGS_BYTES / u32::try_from(handles.max(1)).unwrap_or(u32::MAX);
-        let bounded = wanted.min(share.max(SMALLEST_RING_BYTES));
-        if self.capture.selection != Selection::All || bounded == wanted {
-            return self.capture.clone();
-        }
-        self.say(format!(
-            "{handles} interfaces share {} MiB of kernel rings: each has {} KiB; name those to capture for larger ones \
-             (-iface)",
-            ALL_RINGS_BYTES >> 20,
-            bounded >> 10
-        ));
-        capture::Config { buffer_bytes: bounded, ..self.capture.clone() }
-    }
-
-    fn say_masquerade(&mut self, network: &Network) {
-        let captured = selection::captured(network, &self.capture);
-        if let Some(notice) = likely_masquerade(network, &captured) {
-            self.say(notice);
+            self.0.insert(notice);
         }
     }
 }
 
 struct Supervisor {
     planner: Planner,
+    notices: Notices,
     network: Network,
+    /// The interfaces that could not be opened when the plan was made.
+    unopened: BTreeSet<String>,
     changes: Changes,
     orders: Arc<Orders>,
     tick: Duration,
@@ -244,6 +190,7 @@ impl Supervisor {
             if self.has_changed && Instant::now() >= self.next_reading {
                 self.follow_at_leisure();
             }
+            self.follow_openings();
             // A thread may have ended just before its interface was wanted again.
             self.start_missing_threads();
         }
@@ -271,9 +218,23 @@ impl Supervisor {
             return;
         }
         self.network = network;
-        let plan = self.planner.plan(&self.network);
-        if plan != *self.orders.plan() {
-            self.orders.replace_plan(plan);
+        self.renew_plan();
+    }
+
+    /// Makes a new plan if other interfaces than before cannot be opened.
+    fn follow_openings(&mut self) {
+        let unopened = self.orders.unopened(self.planner.capture.workers);
+        if unopened != self.unopened {
+            self.unopened = unopened;
+            self.renew_plan();
+        }
+    }
+
+    fn renew_plan(&mut self) {
+        let planned = self.planner.plan(&self.network, &self.unopened);
+        planned.notices.into_iter().for_each(|notice| self.notices.say(notice));
+        if planned.plan != *self.orders.plan() {
+            self.orders.replace_plan(planned.plan);
         }
     }
 
@@ -289,8 +250,9 @@ impl Supervisor {
         let (first_try, first_tries) = channel();
         self.join_finished();
         let plan = self.orders.plan();
-        let config = self.planner.with_bounded_rings(plan.filters.len() * self.planner.capture.workers);
         let workers = self.planner.capture.workers;
+        let (config, notice) = with_bounded_rings(&self.planner.capture, plan.filters.len() * workers);
+        notice.into_iter().for_each(|notice| self.notices.say(notice));
         let opening = on_open.map(|on_open| Arc::new(Opening::new(plan.filters.len() * workers, on_open)));
         let wanted = plan.filters.keys().flat_map(|interface| (0..workers).map(move |worker| (interface, worker)));
         for (interface, worker) in wanted {
@@ -379,35 +341,4 @@ pub(super) fn spawn<T: Send + 'static>(
     body: impl FnOnce() -> T + Send + 'static,
 ) -> Result<JoinHandle<T>, Error> {
     thread::Builder::new().name(name.to_owned()).spawn(body).map_err(Error::Thread)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::capture::network::made::{link, network};
-
-    fn plan(network: &Network) -> Plan {
-        let capture = capture::Config {
-            selection: Selection::Named(vec!["eth0".to_owned()]),
-            filter: Some("udp".to_owned()),
-            ..capture::Config::default()
-        };
-        Planner { capture, locality: locality::Config::default(), notices: BTreeSet::new() }.plan(network)
-    }
-
-    #[test]
-    fn a_named_interface_that_is_away_is_not_captured_without_its_filter() {
-        let away = plan(&network(vec![link(2, "wan0", &[])], &[]));
-        assert!(away.filters.is_empty());
-        let back = plan(&network(vec![link(2, "eth0", &[])], &[]));
-        assert_eq!(back.filters.get("eth0"), Some(&Some("udp".to_owned())));
-    }
-
-    #[test]
-    fn an_interface_that_comes_up_makes_a_new_plan() {
-        let [down, up] =
-            [link(2, "eth0", &[]).down(), link(2, "eth0", &[])].map(|link| plan(&network(vec![link], &[])));
-        assert_ne!(down, up);
-        assert_eq!(down.filters, up.filters);
-    }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::link::Sample;
-use super::savefile::ByteOrder;
+use super::savefile::{ByteOrder, write_capture};
 
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
 const INTERFACE_DESCRIPTION: u32 = 1;
@@ -62,8 +62,6 @@ impl Pcapng {
 
     /// The file, written as `name` in `folder`.
     pub fn write(self, folder: &Path, name: &str) -> PathBuf {
-        let path = folder.join(name);
-        std::fs::write(&path, self.bytes).expect("a capture is written");
-        path
+        write_capture(folder, name, &self.bytes)
     }
 }

@@ -81,8 +81,13 @@ impl Savefile {
 
     /// The file, written as `name` in `folder`.
     pub fn write(self, folder: &Path, name: &str) -> PathBuf {
-        let path = folder.join(name);
-        std::fs::write(&path, self.bytes).expect("a capture is written");
-        path
+        write_capture(folder, name, &self.bytes)
     }
+}
+
+/// A capture of any form, written as `name` in `folder`.
+pub fn write_capture(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).expect("a capture is written");
+    path
 }

@@ -1,10 +1,11 @@
-//! What is asked of the kernel by the handle's descriptor, around libpcap. All that is unsafe stands here.
+//! What is asked of the kernel by a descriptor, around libpcap and the standard library. All that is unsafe stands here,
+//! also what other rooms need.
 
 #![allow(unsafe_code)]
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd as _, BorrowedFd, RawFd};
 use std::time::Duration;
 
 /// Which member of a fan-out group gets a packet is decided by a hash that is the same both ways of a conversation.
@@ -97,6 +98,17 @@ fn option<T: Copy + Default>(fd: RawFd, level: libc::c_int, option: libc::c_int)
     // for are integers alone, of which every pattern of bits is one.
     let result = unsafe { libc::getsockopt(fd, level, option, std::ptr::from_mut(&mut value).cast(), &mut length) };
     if result == 0 { Ok(value) } else { Err(io::Error::last_os_error()) }
+}
+
+/// How many bytes of a TCP connection wait to be sent or to be acknowledged by the other side.
+///
+/// # Errors
+/// When the kernel does not say.
+pub fn unacknowledged_bytes(connection: BorrowedFd<'_>) -> io::Result<u64> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the pointer is to an integer that outlives the call, and the kernel answers with one.
+    let result = unsafe { libc::ioctl(connection.as_raw_fd(), libc::TIOCOUTQ, std::ptr::from_mut(&mut bytes)) };
+    if result == 0 { Ok(u64::try_from(bytes).unwrap_or_default()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// An answer of ethtool's: the question and a number.

@@ -29,6 +29,26 @@ fn why_not(network: &Network, config: &Config, name: &str) -> String {
     }
 }
 
+/// The kernel takes any name without a slash, a colon and white space.
+#[test]
+fn names_do_not_speak_to_the_terminal() {
+    let hostile = "a\u{1b}[31m";
+    let links = vec![link(2, hostile, &[]).of(LinkKind::Bond), link(3, "eth0", &[]).under(2)];
+    let network = network(links, &[]);
+    let refused = |config| check_names(&network, &config).unwrap_err().to_string();
+    for text in [
+        table(&network, &config(Selection::All)),
+        refused(named(&["nosuch0"])),
+        refused(named(&["\u{1b}c"])),
+        refused(named(&["eth0", hostile])),
+    ] {
+        assert!(!text.contains('\u{1b}') && text.contains("\\u{1b}"), "{text}");
+    }
+    let table = table(&network, &config(Selection::All));
+    let columns: Vec<_> = table.lines().map(|line| line.find("STATE").or(line.find(" up ").map(|at| at + 1))).collect();
+    assert!(columns.iter().all(|column| *column == columns[0]), "{table}");
+}
+
 /// A bond of two, a VLAN on it and one in that; a bridge with a port that has a VLAN; macvlan, ipvlan; a VRF.
 fn host() -> Network {
     let links = vec![

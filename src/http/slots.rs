@@ -1,0 +1,174 @@
+//! Places that clients share: how many there are, who holds them, and who may have one more.
+//!
+//! A client may hold no more places than are still free: the first takes half of them at most, the next half of what that
+//! one left, and so on. So no client starves another, and no number has to be chosen for how many clients there will be.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::export::process::Refusal;
+
+/// The bits of an IPv6 address that its holder was given; it chooses the others as it likes.
+const GIVEN_BITS: u32 = 64;
+
+/// Who counts as one client: an IPv4 address, or the IPv6 addresses of one /64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Origin(IpAddr);
+
+impl From<IpAddr> for Origin {
+    fn from(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << GIVEN_BITS)).into(),
+            address => address,
+        })
+    }
+}
+
+/// So many places, and who holds them.
+#[derive(Debug)]
+pub(super) struct Slots {
+    places: usize,
+    /// Never 0, so that this has as many entries as there are places at most.
+    held: Mutex<BTreeMap<Origin, usize>>,
+    freed: Notify,
+}
+
+/// A place that is held until this is dropped.
+#[derive(Debug)]
+pub(super) struct Slot {
+    slots: Arc<Slots>,
+    origin: Origin,
+}
+
+impl Slots {
+    pub(super) fn new(places: usize) -> Arc<Self> {
+        Arc::new(Self { places, held: Mutex::default(), freed: Notify::new() })
+    }
+
+    /// A place, if there is one for this client.
+    pub(super) fn take(self: &Arc<Self>, origin: Origin) -> Result<Slot, Refusal> {
+        let mut held = self.held();
+        let free = self.places - held.values().sum::<usize>();
+        let own = held.get(&origin).copied().unwrap_or_default();
+        match free {
+            0 => Err(Refusal::Full),
+            _ if own >= free => Err(Refusal::Share),
+            _ => {
+                held.insert(origin, own + 1);
+                Ok(Slot { slots: Arc::clone(self), origin })
+            }
+        }
+    }
+
+    /// Waits for a place, until `patience` resolves.
+    pub(super) async fn wait(self: &Arc<Self>, origin: Origin, patience: impl Future) -> Result<Slot, Refusal> {
+        let mut patience = std::pin::pin!(patience);
+        loop {
+            let mut freed = std::pin::pin!(self.freed.notified());
+            // From here on nothing is missed: what is freed after the try below resolves it.
+            freed.as_mut().enable();
+            let refusal = match self.take(origin) {
+                Ok(slot) => return Ok(slot),
+                Err(refusal) => refusal,
+            };
+            tokio::select! {
+                () = freed => {}
+                _ = &mut patience => return Err(refusal),
+            }
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, BTreeMap<Origin, usize>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut held = self.slots.held();
+        match held.get_mut(&self.origin) {
+            Some(own) if *own > 1 => *own -= 1,
+            _ => drop(held.remove(&self.origin)),
+        }
+        drop(held);
+        self.slots.freed.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn origin(address: &str) -> Origin {
+        address.parse::<IpAddr>().unwrap().into()
+    }
+
+    /// As many as the client is given.
+    fn taken(slots: &Arc<Slots>, address: &str) -> Vec<Slot> {
+        std::iter::from_fn(|| slots.take(origin(address)).ok()).collect()
+    }
+
+    #[test]
+    fn a_client_alone_takes_half() {
+        let slots = Slots::new(8);
+        let held = taken(&slots, "192.0.2.1");
+        assert_eq!(held.len(), 4);
+        assert_eq!(slots.take(origin("192.0.2.1")).unwrap_err(), Refusal::Share);
+    }
+
+    #[test]
+    fn each_greedy_client_takes_half_of_what_the_others_left() {
+        let slots = Slots::new(16);
+        let greedy: Vec<Vec<Slot>> = (1..=6).map(|host| taken(&slots, &format!("192.0.2.{host}"))).collect();
+        assert_eq!(greedy.iter().map(Vec::len).collect::<Vec<_>>(), [8, 4, 2, 1, 1, 0]);
+        assert_eq!(slots.take(origin("192.0.2.7")).unwrap_err(), Refusal::Full);
+        assert_eq!(slots.take(origin("192.0.2.1")).unwrap_err(), Refusal::Full);
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_had_again_and_nothing_is_kept_of_who_has_gone() {
+        let slots = Slots::new(4);
+        for _ in 0..3 {
+            assert_eq!(taken(&slots, "192.0.2.1").len(), 2);
+        }
+        assert!(slots.held().is_empty());
+    }
+
+    #[test]
+    fn of_ipv6_a_64_is_one_client_and_ipv4_is_ipv4_however_it_is_written() {
+        assert_eq!(origin("2001:db8:1:2::1"), origin("2001:db8:1:2:ffff::9"));
+        assert_ne!(origin("2001:db8:1:2::1"), origin("2001:db8:1:3::1"));
+        assert_eq!(origin("::ffff:192.0.2.1"), origin("192.0.2.1"));
+        assert_ne!(origin("192.0.2.1"), origin("192.0.2.2"));
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_given_what_becomes_free() {
+        let slots = Slots::new(2);
+        let first = slots.take(origin("192.0.2.1")).unwrap();
+        let _second = slots.take(origin("192.0.2.2")).unwrap();
+        let waiting = tokio::spawn({
+            let slots = Arc::clone(&slots);
+            async move { slots.wait(origin("192.0.2.3"), std::future::pending::<()>()).await.is_ok() }
+        });
+        tokio::task::yield_now().await;
+        drop(first);
+        assert!(tokio::time::timeout(Duration::from_secs(60), waiting).await.unwrap().unwrap());
+    }
+
+    #[tokio::test]
+    async fn who_loses_patience_is_refused_with_the_reason() {
+        let slots = Slots::new(2);
+        let _held = slots.take(origin("192.0.2.1")).unwrap();
+        let refused = |address| slots.wait(origin(address), std::future::ready(()));
+        assert_eq!(refused("192.0.2.1").await.unwrap_err(), Refusal::Share);
+        let _other = slots.take(origin("192.0.2.2")).unwrap();
+        assert_eq!(refused("192.0.2.3").await.unwrap_err(), Refusal::Full);
+    }
+}

@@ -1,0 +1,155 @@
+//! How far an exposition has come on its way through a connection.
+//!
+//! The next request of a client says that it has read the answer to the one before, unless it was sent ahead: clients
+//! may send many requests at once. So a request counts only where the connection was silent after the last byte of the
+//! exposition was given to the kernel, and only when the other side has acknowledged all bytes by then.
+
+use std::io;
+use std::net::TcpStream as StdStream;
+use std::os::fd::AsFd as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+
+use crate::capture::live::unacknowledged_bytes;
+
+/// How often to look whether the other side has acknowledged the last bytes.
+const GLANCE: Duration = Duration::from_millis(10);
+
+/// There was none, or it was received.
+const NONE: u8 = 0;
+/// It is still being rendered.
+const UNDER_WAY: u8 = 1;
+/// hyper has all of it.
+const ENDED: u8 = 2;
+/// The kernel has all of it.
+const FLUSHED: u8 = 3;
+/// And thereafter the client was silent.
+const AWAITED: u8 = 4;
+
+/// The last exposition on one connection.
+#[derive(Debug)]
+pub(super) struct Transfer {
+    stage: AtomicU8,
+    /// A second handle of the connection, which outlives hyper's.
+    twin: StdStream,
+}
+
+impl Transfer {
+    /// An exposition begins.
+    pub(super) fn begin(&self) {
+        self.stage.store(UNDER_WAY, Ordering::Release);
+    }
+
+    /// All of the body was handed out.
+    pub(super) fn end(&self) {
+        self.stage.store(ENDED, Ordering::Release);
+    }
+
+    fn advance(&self, from: u8, to: u8) {
+        // Any other stage stays as it is.
+        self.stage.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).ok();
+    }
+
+    /// Whether a whole exposition was sent of which it is not known yet that it was received.
+    pub(super) fn is_outstanding(&self) -> bool {
+        self.stage.load(Ordering::Acquire) >= ENDED
+    }
+
+    /// A request comes. Whether it says that the exposition was received.
+    pub(super) fn goes_on(&self) -> bool {
+        let is_received = self.stage.load(Ordering::Acquire) == AWAITED && self.is_acknowledged();
+        if is_received {
+            self.stage.store(NONE, Ordering::Release);
+        }
+        is_received
+    }
+
+    fn is_acknowledged(&self) -> bool {
+        matches!(unacknowledged_bytes(self.twin.as_fd()), Ok(0))
+    }
+
+    /// Ends what is sent, and waits until the client ends the connection in order too. One that closes over unread bytes
+    /// resets it, and that is an error.
+    pub(super) async fn is_read_to_the_end(&self) -> bool {
+        self.twin.shutdown(std::net::Shutdown::Write).ok();
+        let Ok(mut stream) = self.twin.try_clone().and_then(TcpStream::from_std) else { return false };
+        if tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.is_err() {
+            return false;
+        }
+        while !self.is_acknowledged() {
+            sleep(GLANCE).await;
+        }
+        matches!(stream.take_error(), Ok(None))
+    }
+}
+
+/// The connection as hyper reads and writes it.
+pub(super) struct Wire {
+    stream: TokioIo<TcpStream>,
+    transfer: Arc<Transfer>,
+}
+
+impl Wire {
+    /// Watches over `stream`.
+    pub(super) fn new(stream: TcpStream) -> io::Result<(Self, Arc<Transfer>)> {
+        let stream = stream.into_std()?;
+        let transfer = Arc::new(Transfer { stage: AtomicU8::new(NONE), twin: stream.try_clone()? });
+        let stream = TokioIo::new(TcpStream::from_std(stream)?);
+        Ok((Self { stream, transfer: Arc::clone(&transfer) }, transfer))
+    }
+
+    fn stream(self: Pin<&mut Self>) -> Pin<&mut TokioIo<TcpStream>> {
+        Pin::new(&mut self.get_mut().stream)
+    }
+}
+
+impl Read for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = self.as_mut().stream().poll_read(context, buffer);
+        if read.is_pending() {
+            self.transfer.advance(FLUSHED, AWAITED);
+        }
+        read
+    }
+}
+
+impl Write for Wire {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.stream().poll_write(context, bytes)
+    }
+
+    /// hyper comes here when it holds nothing back.
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.as_mut().stream().poll_flush(context))?;
+        self.transfer.advance(ENDED, FLUSHED);
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream().poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.stream().poll_write_vectored(context, bytes)
+    }
+}

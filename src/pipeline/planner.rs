@@ -1,0 +1,134 @@
+//! Network → plan: which interfaces are captured and by what filters. Decides only; [`super::supervisor`] does it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::orders::Plan;
+use crate::capture::network::{Link, Network};
+use crate::capture::once::{HandleKind, Origins, filter_expression};
+use crate::capture::{self, Selection, selection};
+use crate::locality::{self, Classifier};
+
+/// What the kernel's rings of all captured interfaces may take together, and the least that each gets.
+const ALL_RINGS_BYTES: u32 = 512 << 20;
+const SMALLEST_RING_BYTES: u32 = 2 << 20;
+/// libpcap's name of the pseudo-device that shows all interfaces.
+const ANY: &str = "any";
+
+/// What is asked for.
+pub(super) struct Planner {
+    pub capture: capture::Config,
+    pub locality: locality::Config,
+}
+
+/// A plan, and what people should know of it.
+pub(super) struct Planned {
+    pub plan: Plan,
+    pub notices: Vec<String>,
+}
+
+impl Planner {
+    /// The plan for one state of the network. The interfaces of `unopened` are tried again, but while they cannot be
+    /// opened others count what comes in by them.
+    pub(super) fn plan(&self, network: &Network, unopened: &BTreeSet<String>) -> Planned {
+        let selected = selection::captured(network, &self.capture);
+        let is_open = |index: &u32| network.link(*index).is_none_or(|link| !unopened.contains(&link.name));
+        let captured: Vec<u32> = selected.iter().copied().filter(is_open).collect();
+        let mut notices = Vec::new();
+        let mut filters = BTreeMap::new();
+        for (name, handle) in self.handles(network, &selected) {
+            let expression = filter_expression(self.capture.filter.as_deref(), network, &captured, handle);
+            notices.extend(expression.notices);
+            filters.insert(name, expression.text);
+        }
+        let known = network.links.iter().filter(|link| filters.contains_key(&link.name));
+        let indexes = known.map(|link| (link.name.clone(), link.index)).collect();
+        let up = network.links.iter().filter(|link| link.up).map(|link| link.name.as_str()).chain([ANY]);
+        let up = up.filter(|&name| filters.contains_key(name)).map(str::to_owned).collect();
+        let is_any = self.capture.selection == Selection::Any;
+        let origins = is_any.then(|| Arc::new(Origins::new(network, &captured)));
+        let classifier = Arc::new(Classifier::new(&self.locality, network.own_addresses()));
+        Planned { plan: Plan { filters, indexes, up, origins, classifier }, notices }
+    }
+
+    /// The handles to open. A named interface that is away, or has another name now, gets its own when it is back.
+    fn handles(&self, network: &Network, selected: &[u32]) -> Vec<(String, HandleKind)> {
+        let handle = |link: &Link| {
+            let kind = if link.loopback { HandleKind::Loopback } else { HandleKind::Named(link.index) };
+            (link.name.clone(), kind)
+        };
+        match &self.capture.selection {
+            Selection::Any => vec![(ANY.to_owned(), HandleKind::Any)],
+            Selection::Named(names) => names.iter().filter_map(|name| network.named(name)).map(handle).collect(),
+            Selection::All => selected.iter().filter_map(|&index| network.link(index)).map(handle).collect(),
+        }
+    }
+}
+
+/// `config` where so many `handles` are open, and what to say of it: with `all` there may be many interfaces, and the
+/// rings of all share a bound.
+pub(super) fn with_bounded_rings(config: &capture::Config, handles: usize) -> (capture::Config, Option<String>) {
+    let wanted = config.buffer_bytes;
+    let share = ALL_RINGS_BYTES / u32::try_from(handles.max(1)).unwrap_or(u32::MAX);
+    let bounded = wanted.min(share.max(SMALLEST_RING_BYTES));
+    if config.selection != Selection::All || bounded == wanted {
+        return (config.clone(), None);
+    }
+    let notice = format!(
+        "{handles} interfaces share {} MiB of kernel rings: each has {} KiB; name those to capture for larger ones (-iface)",
+        ALL_RINGS_BYTES >> 20,
+        bounded >> 10
+    );
+    (capture::Config { buffer_bytes: bounded, ..config.clone() }, Some(notice))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::network::made::{link, network, router};
+
+    fn planner(selection: Selection) -> Planner {
+        let capture = capture::Config { selection, filter: Some("udp".to_owned()), ..capture::Config::default() };
+        Planner { capture, locality: locality::Config::default() }
+    }
+
+    fn plan(network: &Network) -> Plan {
+        planner(Selection::Named(vec!["eth0".to_owned()])).plan(network, &BTreeSet::new()).plan
+    }
+
+    #[test]
+    fn a_named_interface_that_is_away_is_not_captured_without_its_filter() {
+        let away = plan(&network(vec![link(2, "wan0", &[])], &[]));
+        assert!(away.filters.is_empty());
+        let back = plan(&network(vec![link(2, "eth0", &[])], &[]));
+        assert_eq!(back.filters.get("eth0"), Some(&Some("udp".to_owned())));
+    }
+
+    #[test]
+    fn an_interface_that_comes_up_makes_a_new_plan() {
+        let [down, up] =
+            [link(2, "eth0", &[]).down(), link(2, "eth0", &[])].map(|link| plan(&network(vec![link], &[])));
+        assert_ne!(down, up);
+        assert_eq!(down.filters, up.filters);
+    }
+
+    #[test]
+    fn what_comes_in_by_an_interface_that_cannot_be_opened_counts_where_it_leaves() {
+        let planner = planner(Selection::All);
+        let whole = planner.plan(&router(), &BTreeSet::new()).plan;
+        let without = planner.plan(&router(), &BTreeSet::from(["eth2".to_owned()])).plan;
+        assert!(without.filters.keys().eq(whole.filters.keys()), "it is tried again");
+        let leaves_by_eth0 = |plan: &Plan| plan.filters["eth0"].clone().unwrap_or_default();
+        assert!(!leaves_by_eth0(&whole).contains("10.2.0.0/24"), "{}", leaves_by_eth0(&whole));
+        assert!(leaves_by_eth0(&without).contains("or ip src net 10.2.0.0/24 or"), "{}", leaves_by_eth0(&without));
+    }
+
+    #[test]
+    fn many_interfaces_share_the_rings_bound_and_it_is_said() {
+        let all = planner(Selection::All).capture;
+        assert_eq!(with_bounded_rings(&all, 1), (all.clone(), None));
+        let (bounded, notice) = with_bounded_rings(&all, 1_000);
+        assert_eq!(bounded.buffer_bytes, SMALLEST_RING_BYTES);
+        assert!(notice.is_some_and(|notice| notice.contains("1000 interfaces share 512 MiB")));
+    }
+}

@@ -1,0 +1,78 @@
+//! Capture beside a crowd of clients that mean no good.
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
+
+use super::common::metrics::{Counted, Packets};
+use super::common::monitor::Monitor;
+use super::common::namespace::{DEADLINE, wait_for};
+use super::traffic::{Flood, Pair};
+
+/// Connections that the crowd makes, and how many it holds at once.
+const CONNECTIONS: usize = 10_000;
+const HELD: usize = 500;
+/// Where the crowd comes from, inside the host, while the monitor is asked from another address.
+const CROWD: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
+const SERVER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8888);
+
+fn connect() -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((CROWD, 0)).into()).unwrap();
+    socket.connect_timeout(&SERVER.into(), DEADLINE).expect("the server accepts");
+    socket.into()
+}
+
+/// Connections that ask and do not read, or say nothing; those refused are given up for others. Between them a scraper
+/// asks, and is answered each time.
+fn throng(monitor: &Monitor<'_>, pair: &Pair) {
+    for _ in 0..CONNECTIONS / HELD {
+        let mut held: Vec<TcpStream> = pair.host.enter(|| (0..HELD).map(|_| connect()).collect());
+        for stream in held.iter_mut().step_by(2) {
+            if let Err(error) = stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n") {
+                // It was refused before it had asked.
+                assert!([ErrorKind::BrokenPipe, ErrorKind::ConnectionReset].contains(&error.kind()), "{error}");
+            }
+        }
+        monitor.metrics();
+    }
+}
+
+/// CPU time of the threads whose names begin so.
+fn cpu_time(process: u32, name: &str) -> Duration {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap().flatten();
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let of_name = threads.filter(|thread| read(thread.path().join("comm")).starts_with(name));
+    let nanoseconds = |text: String| text.split(' ').next().and_then(|field| field.parse::<u64>().ok());
+    of_name.filter_map(|thread| nanoseconds(read(thread.path().join("schedstat")))).map(Duration::from_nanos).sum()
+}
+
+#[test]
+fn ten_thousand_connections_cost_capture_no_packet() {
+    let pair = Pair::new();
+    let monitor = Monitor::start(&pair.host, &["-iface", "eth0"]);
+    let (client, server) = pair.resolver();
+    let to = server.local_addr().unwrap();
+    let flood = Flood::start(move |_| assert_eq!(client.send_to(&[0x55; 100], to).unwrap(), 100));
+    let spent = || (flood.sent(), cpu_time(monitor.pid(), "capture-"));
+    let start = spent();
+    flood.wait_for_more(40_000);
+    let alone = spent();
+    throng(&monitor, &pair);
+    let beside = spent();
+    let sent = flood.stop();
+    for (what, from, to) in [("alone", start, alone), ("beside 10,000 connections", alone, beside)] {
+        let (packets, time) = (to.0 - from.0, to.1 - from.1);
+        let million = time.as_secs_f64() * 1e6 / packets as f64;
+        println!("{what}: {packets} packets, {time:?} CPU of the capture thread, {million:.2} s a million");
+    }
+    let refused = monitor.metrics().value("trafficmonitor_http_connections_refused_total", &[("reason", "share")]);
+    assert!(refused.is_some_and(|refused| refused > 0), "{refused:?}");
+    let flow = "10.1.0.2->10.1.0.1 udp/53(domain)";
+    let expected = Counted::default().and(flow, "eth0", Packets::udp(sent, 100));
+    wait_for("the crowd has gone", || monitor.ask("GET", "/-/healthy").filter(|answer| answer.status == 200));
+    monitor.finish(&expected);
+}
