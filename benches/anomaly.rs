@@ -1,7 +1,7 @@
 //! What judging pairs costs: CPU time of one transfer interval with 10,000 of them, all due at its end.
 //!
 //! `cargo bench --bench anomaly`. The thread's own CPU time is read from the kernel, so other programs disturb it little.
-//! Each line is the median, lowest and highest of several intervals, each with other values.
+//! Each line is the median, lowest and highest of five intervals with full series, and one with seven values.
 
 #![allow(missing_docs, clippy::expect_used, clippy::print_stdout)]
 
@@ -12,7 +12,8 @@ use trafficmonitor::detect::anomaly::generator::SplitMix64;
 use trafficmonitor::detect::anomaly::{Config, Criteria, Fence, Method, Methods, Pair, Pairs, Verdict};
 
 const PAIRS: u32 = 10_000;
-const INTERVALS: i64 = 7;
+/// Ten until the series are full, and some to take the median of.
+const INTERVALS: i64 = 14;
 
 /// How the bytes of an interval are drawn.
 type Traffic = fn(&mut SplitMix64) -> u64;
@@ -38,33 +39,22 @@ fn pair(number: u32) -> Pair {
     Pair { source: host(number), destination: host(number / 7) }
 }
 
-/// The pairs with series of `length` values, all due for the last of them `INTERVALS` times over: CPU of observing and
-/// closing, and of judging, for each interval.
-fn measured(config: Config, length: usize, traffic: Traffic) -> [Vec<f64>; 2] {
-    let [mut observing, mut judging] = [Vec::new(), Vec::new()];
-    for round in 0..INTERVALS {
-        let mut generator = SplitMix64::new(round as u64);
-        let mut pairs = Pairs::new(Config { transfer_interval: config.transfer_interval, ..config });
-        let mut take = |verdict: Verdict| {
-            black_box(verdict);
-        };
-        // Judged on the way with the cheapest test there is nothing to wait for; the last interval is measured.
-        for interval in 0..length as i64 {
-            if interval + 1 == length as i64 {
-                pairs.evaluate(1, &mut take);
-            }
-            let before = cpu_milliseconds();
-            (0..PAIRS).for_each(|number| pairs.observe(pair(number), traffic(&mut generator), interval, &mut take));
-            if interval + 1 == length as i64 {
-                pairs.advance(interval + 1, &mut take);
-                observing.push(cpu_milliseconds() - before);
-            }
-        }
-        let before = cpu_milliseconds();
+/// One table over all intervals: for each, the CPU of observing and closing, and of judging.
+fn measured(config: Config, traffic: Traffic) -> Vec<[f64; 2]> {
+    let mut generator = SplitMix64::new(1);
+    let mut pairs = Pairs::new(config);
+    let mut take = |verdict: Verdict| {
+        black_box(verdict);
+    };
+    let one = |interval| {
+        let start = cpu_milliseconds();
+        (0..PAIRS).for_each(|number| pairs.observe(pair(number), traffic(&mut generator), interval, &mut take));
+        pairs.advance(interval + 1, &mut take);
+        let closed = cpu_milliseconds();
         pairs.evaluate(1, &mut take);
-        judging.push(cpu_milliseconds() - before);
-    }
-    [observing, judging]
+        [closed - start, cpu_milliseconds() - closed]
+    };
+    (0..INTERVALS).map(one).collect()
 }
 
 fn spread(mut milliseconds: Vec<f64>) -> String {
@@ -73,25 +63,23 @@ fn spread(mut milliseconds: Vec<f64>) -> String {
     format!("{median:.1} ms ({lowest:.1} to {highest:.1})")
 }
 
-fn report(name: &str, methods: &[Method], length: usize, traffic: Traffic) {
+fn report(name: &str, methods: &[Method], traffic: Traffic) {
     let fence = Fence::new(None, 1e6).expect("a bound");
     let criteria = Criteria { methods: Methods::of(methods), fence: Some(fence), ..Config::default().criteria };
-    let [observing, judging] = measured(Config { criteria, ..Config::default() }, length, traffic);
-    println!("{name}, {length} values: judging {}; observing and closing {}", spread(judging), spread(observing));
+    let intervals = measured(Config { criteria, ..Config::default() }, traffic);
+    // Seven different values have the most arrangements that are still counted; ten are what a pair keeps.
+    let (seventh, full) = (intervals[6], &intervals[9..]);
+    let [observing, judging] = [0, 1].map(|part| spread(full.iter().map(|interval| interval[part]).collect()));
+    println!("{name}: judging {judging}, seven values {:.1} ms; observing and closing {observing}", seventh[1]);
 }
 
 fn main() {
     let default: Vec<Method> = Config::default().criteria.methods.iter().collect();
     for (kind, traffic) in [("busy", busy as Traffic), ("quiet", quiet)] {
-        // Seven different values have the most arrangements that are still counted; ten are what a pair keeps.
-        for length in [7, 10] {
-            report(&format!("{kind}, default methods"), &default, length, traffic);
-            report(&format!("{kind}, all seven"), &Method::ALL, length, traffic);
-        }
+        report(&format!("{kind}, default methods"), &default, traffic);
+        report(&format!("{kind}, all seven"), &Method::ALL, traffic);
     }
     for method in Method::ALL {
-        for length in [7, 10] {
-            report(&format!("busy, {}", method.name()), &[method], length, busy);
-        }
+        report(&format!("busy, {}", method.name()), &[method], busy);
     }
 }
