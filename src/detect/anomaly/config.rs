@@ -1,0 +1,380 @@
+//! What is tested, on what, and from when on it is an anomaly.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::method::{Method, Methods};
+use super::windows::reference_size;
+use crate::packet::Timestamp;
+
+/// The bound that stands for none: the smallest number above 0, as the anomalyzer has it.
+pub const NO_BOUND: f64 = 5e-324;
+/// The upper bound where only a lower one was given, in bytes.
+const DEFAULT_UPPER_BOUND: f64 = 5.0;
+
+/// A pair's values take memory and time: at most 1,000 of them, 83 minutes of 5 s.
+pub const LARGEST_CAPACITY: usize = 1_000;
+/// More shuffles make an estimate no better in a way that a person would notice: the standard error is below 0.002.
+pub const MOST_SHUFFLES: u32 = 100_000;
+/// So many pairs take some 400 MB with ten values each.
+pub const MOST_PAIRS: usize = 1_000_000;
+/// Intervals as short as the smallest tick, and as long as a day.
+pub const TRANSFER_INTERVALS: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(86_400)];
+
+/// What cannot be meant.
+#[derive(Debug, Clone, Copy, PartialEq, Error)]
+pub enum ConfigError {
+    /// No test was asked for.
+    #[error("no test is named; name some of cdf, diff, fence, highrank, ks, lowrank, magnitude")]
+    NoMethod,
+    /// Fence is the only test, and has no bound.
+    #[error("fence alone, without a bound, tests nothing; give an upper bound, or another test")]
+    FenceWithoutBound,
+    /// A bound is infinite or no number.
+    #[error("the bound {0} is no number; give a number of bytes")]
+    BoundNoNumber(f64),
+    /// The upper bound stands alone and nothing lies below it.
+    #[error("the upper bound {0} is not above 0; give the number of bytes from which on traffic is unusual")]
+    UpperBoundNotPositive(f64),
+    /// Nothing lies between the bounds.
+    #[error("the lower bound {lower} is not below the upper bound {upper} (which is 5 unless it is given)")]
+    BoundsCross {
+        /// In bytes.
+        lower: f64,
+        /// In bytes.
+        upper: f64,
+    },
+    /// The active window would be empty.
+    #[error("an active size of 0 tests nothing; it is 1 or more values")]
+    NoActiveValue,
+    /// The reference window would be empty.
+    #[error("with 0 seasons there is nothing to compare with; it is 1 or more")]
+    NoSeason,
+    /// The series never holds both windows, so nothing could ever alert.
+    #[error("{capacity} values a pair are too few: active and reference windows take {needed}")]
+    CapacityTooSmall {
+        /// How many values a pair keeps.
+        capacity: usize,
+        /// How many both windows take.
+        needed: usize,
+    },
+    /// The series takes too much memory and time.
+    #[error("{0} values a pair are too many; it is {LARGEST_CAPACITY} or fewer")]
+    CapacityTooLarge(usize),
+    /// No shuffle, or too many of them.
+    #[error("{0} permutations; it is 1 to {MOST_SHUFFLES}")]
+    Shuffles(u32),
+    /// The sensitivity is below 0 or no number.
+    #[error("a sensitivity of {0}; it is a probability from 0 to 1, or more for no veto")]
+    Sensitivity(f64),
+    /// The threshold is no probability.
+    #[error("a threshold of {0}; it is a probability from 0 to 1")]
+    Threshold(f64),
+    /// The interval is too short or too long.
+    #[error(
+        "a transfer interval of {}; it is {} to {}",
+        humantime::format_duration(*.0),
+        humantime::format_duration(TRANSFER_INTERVALS[0]),
+        humantime::format_duration(TRANSFER_INTERVALS[1])
+    )]
+    TransferInterval(Duration),
+    /// No pair would be kept, or too many.
+    #[error("{0} pairs; it is 1 to {MOST_PAIRS}")]
+    Pairs(usize),
+}
+
+/// Fixed bounds of what is usual, in bytes per transfer interval.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Fence {
+    lower: Option<f64>,
+    upper: f64,
+}
+
+impl Fence {
+    /// Traffic is usual from `lower` (or 0) to `upper`.
+    ///
+    /// # Errors
+    /// A bound that is no number, and bounds that nothing lies between.
+    pub fn new(lower: Option<f64>, upper: f64) -> Result<Self, ConfigError> {
+        if let Some(&bound) = [Some(upper), lower].iter().flatten().find(|bound| !bound.is_finite()) {
+            return Err(ConfigError::BoundNoNumber(bound));
+        }
+        match lower {
+            None if upper <= 0.0 => Err(ConfigError::UpperBoundNotPositive(upper)),
+            Some(lower) if lower >= upper => Err(ConfigError::BoundsCross { lower, upper }),
+            _ => Ok(Self { lower, upper }),
+        }
+    }
+
+    /// The fence of the bounds that were given; [`NO_BOUND`] is as none, and without any there is no fence.
+    ///
+    /// # Errors
+    /// As [`Fence::new`].
+    pub fn of_given(lower: Option<f64>, upper: Option<f64>) -> Result<Option<Self>, ConfigError> {
+        let [lower, upper] = [lower, upper].map(|bound| bound.filter(|&bound| bound != NO_BOUND));
+        if lower.is_none() && upper.is_none() {
+            return Ok(None);
+        }
+        Self::new(lower, upper.unwrap_or(DEFAULT_UPPER_BOUND)).map(Some)
+    }
+
+    /// The lower bound; none when 0 is the middle.
+    #[must_use]
+    pub const fn lower(self) -> Option<f64> {
+        self.lower
+    }
+
+    /// The upper bound.
+    #[must_use]
+    pub const fn upper(self) -> f64 {
+        self.upper
+    }
+}
+
+/// What is tested.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Criteria {
+    /// The tests.
+    pub methods: Methods,
+    /// How many of the last values are judged.
+    pub active_size: usize,
+    /// How many times as many they are compared with.
+    pub seasons: usize,
+    /// The bounds of the fence test, which takes no part without.
+    pub fence: Option<Fence>,
+    /// How many orders are drawn where there are too many to count (`PermCount`).
+    pub shuffles: u32,
+    /// A magnitude below it makes the result 0; above 1 it vetoes nothing.
+    pub sensitivity: f64,
+}
+
+impl Default for Criteria {
+    /// Those of the anomalyzer as a library.
+    fn default() -> Self {
+        Self {
+            methods: Methods::of(&[Method::Magnitude, Method::Ks]),
+            active_size: 1,
+            seasons: 4,
+            fence: None,
+            shuffles: 500,
+            sensitivity: 0.1,
+        }
+    }
+}
+
+impl Criteria {
+    /// How many values the active ones are compared with, when there are as many.
+    #[must_use]
+    pub const fn reference_size(&self) -> usize {
+        reference_size(self.active_size, self.seasons)
+    }
+
+    /// How many values both windows take.
+    #[must_use]
+    pub const fn full_size(&self) -> usize {
+        self.active_size.saturating_add(self.reference_size())
+    }
+
+    /// Whether a small magnitude can silence the other tests. If it was asked for and cannot, a person should know.
+    #[must_use]
+    pub fn has_veto(&self) -> bool {
+        self.sensitivity <= 1.0 && self.methods.contains(Method::Magnitude)
+    }
+
+    /// # Errors
+    /// What cannot be meant.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let is_fence_alone = self.methods == Methods::of(&[Method::Fence]);
+        match self {
+            _ if self.methods.is_empty() => Err(ConfigError::NoMethod),
+            _ if is_fence_alone && self.fence.is_none() => Err(ConfigError::FenceWithoutBound),
+            Self { active_size: 0, .. } => Err(ConfigError::NoActiveValue),
+            Self { seasons: 0, .. } => Err(ConfigError::NoSeason),
+            Self { shuffles, .. } if !(1..=MOST_SHUFFLES).contains(shuffles) => Err(ConfigError::Shuffles(*shuffles)),
+            Self { sensitivity, .. } if sensitivity.is_nan() || *sensitivity < 0.0 => {
+                Err(ConfigError::Sensitivity(*sensitivity))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What is tested, on what, and from when on it is an anomaly.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Config {
+    /// What is tested.
+    pub criteria: Criteria,
+    /// How many values a pair keeps (`anom_gv_cap`).
+    pub capacity: usize,
+    /// What a value is the sum of.
+    pub transfer_interval: Duration,
+    /// A probability above it is an anomaly.
+    pub threshold: f64,
+    /// Fewer bytes than these in the active window are no anomaly.
+    pub min_bytes: u64,
+    /// Whether anomalies raise alerts; probabilities are given either way.
+    pub alerts: bool,
+    /// How many pairs are kept. See [`Pairs`](super::Pairs) for what happens at the limit.
+    pub max_pairs: usize,
+}
+
+impl Default for Config {
+    /// Those of wherefore's options; what is new here is quiet.
+    fn default() -> Self {
+        let methods = [Method::Diff, Method::Fence, Method::Highrank, Method::Lowrank, Method::Magnitude];
+        Self {
+            criteria: Criteria { methods: Methods::of(&methods), sensitivity: 2.0, ..Criteria::default() },
+            capacity: 10,
+            transfer_interval: Duration::from_secs(5),
+            threshold: 0.6,
+            min_bytes: 0,
+            alerts: false,
+            max_pairs: 10_000,
+        }
+    }
+}
+
+impl Config {
+    /// # Errors
+    /// What cannot be meant.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.criteria.validate()?;
+        let needed = self.criteria.full_size();
+        let [shortest, longest] = TRANSFER_INTERVALS;
+        match *self {
+            Self { capacity, .. } if capacity > LARGEST_CAPACITY => Err(ConfigError::CapacityTooLarge(capacity)),
+            Self { capacity, .. } if capacity < needed => Err(ConfigError::CapacityTooSmall { capacity, needed }),
+            Self { threshold, .. } if !(0.0..=1.0).contains(&threshold) => Err(ConfigError::Threshold(threshold)),
+            Self { transfer_interval, .. } if !(shortest..=longest).contains(&transfer_interval) => {
+                Err(ConfigError::TransferInterval(transfer_interval))
+            }
+            Self { max_pairs, .. } if !(1..=MOST_PAIRS).contains(&max_pairs) => Err(ConfigError::Pairs(max_pairs)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The number of the transfer interval that `time` lies in; 0 begins at the epoch.
+    #[must_use]
+    pub fn interval_at(&self, time: Timestamp) -> i64 {
+        time.nanoseconds().div_euclid(self.interval_nanoseconds())
+    }
+
+    /// When `interval` is over.
+    #[must_use]
+    pub fn end_of(&self, interval: i64) -> Timestamp {
+        Timestamp::from_nanoseconds(interval.saturating_add(1).saturating_mul(self.interval_nanoseconds()))
+    }
+
+    fn interval_nanoseconds(&self) -> i64 {
+        i64::try_from(self.transfer_interval.as_nanos()).unwrap_or(i64::MAX).max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn is_refused(config: Config, expected: ConfigError) {
+        assert_eq!(config.validate(), Err(expected));
+    }
+
+    fn with(change: impl Fn(&mut Criteria)) -> Config {
+        let mut config = Config::default();
+        change(&mut config.criteria);
+        config
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_seed_and_of_the_library() {
+        let Config { criteria, capacity, threshold, alerts, .. } = Config::default();
+        assert_eq!(Config::default().validate(), Ok(()));
+        assert_eq!(Criteria::default().validate(), Ok(()));
+        let names: Vec<_> = criteria.methods.iter().map(Method::name).collect();
+        assert_eq!(names.join(","), "diff,fence,highrank,lowrank,magnitude");
+        assert_eq!((criteria.fence, criteria.sensitivity, capacity, threshold, alerts), (None, 2.0, 10, 0.6, false));
+        assert_eq!((criteria.full_size(), criteria.has_veto(), Criteria::default().has_veto()), (5, false, true));
+    }
+
+    #[test]
+    fn sizes_of_nothing_are_refused() {
+        is_refused(with(|criteria| criteria.methods = Methods::default()), ConfigError::NoMethod);
+        is_refused(with(|criteria| criteria.methods = Methods::of(&[Method::Fence])), ConfigError::FenceWithoutBound);
+        is_refused(with(|criteria| criteria.active_size = 0), ConfigError::NoActiveValue);
+        is_refused(with(|criteria| criteria.seasons = 0), ConfigError::NoSeason);
+        is_refused(with(|criteria| criteria.shuffles = 0), ConfigError::Shuffles(0));
+        is_refused(with(|criteria| criteria.shuffles = u32::MAX), ConfigError::Shuffles(u32::MAX));
+        is_refused(Config { max_pairs: 0, ..Config::default() }, ConfigError::Pairs(0));
+        let never = Duration::ZERO;
+        is_refused(Config { transfer_interval: never, ..Config::default() }, ConfigError::TransferInterval(never));
+    }
+
+    #[test]
+    fn windows_that_never_fill_are_refused() {
+        let too_few = ConfigError::CapacityTooSmall { capacity: 4, needed: 5 };
+        is_refused(Config { capacity: 4, ..Config::default() }, too_few);
+        let needed = usize::MAX;
+        is_refused(
+            with(|criteria| criteria.active_size = usize::MAX),
+            ConfigError::CapacityTooSmall { capacity: 10, needed },
+        );
+        is_refused(Config { capacity: 1_001, ..Config::default() }, ConfigError::CapacityTooLarge(1_001));
+        assert_eq!(Config { capacity: 5, ..Config::default() }.validate(), Ok(()));
+    }
+
+    #[test]
+    fn what_is_no_probability_is_refused() {
+        is_refused(Config { threshold: 1.5, ..Config::default() }, ConfigError::Threshold(1.5));
+        is_refused(Config { threshold: -0.1, ..Config::default() }, ConfigError::Threshold(-0.1));
+        is_refused(with(|criteria| criteria.sensitivity = -1.0), ConfigError::Sensitivity(-1.0));
+        assert!(with(|criteria| criteria.sensitivity = f64::NAN).validate().is_err());
+        assert!(Config { threshold: f64::NAN, ..Config::default() }.validate().is_err());
+    }
+
+    #[test]
+    fn a_fence_needs_room_between_its_bounds() {
+        let cross = |lower, upper| Err(ConfigError::BoundsCross { lower, upper });
+        assert_eq!(Fence::new(Some(10.0), 2.0), cross(10.0, 2.0));
+        assert_eq!(Fence::new(Some(2.0), 2.0), cross(2.0, 2.0));
+        assert_eq!(Fence::new(None, 0.0), Err(ConfigError::UpperBoundNotPositive(0.0)));
+        assert_eq!(Fence::new(None, f64::INFINITY), Err(ConfigError::BoundNoNumber(f64::INFINITY)));
+        assert!(Fence::new(Some(f64::NAN), 1.0).is_err());
+    }
+
+    #[test]
+    fn a_bound_of_5e_324_is_none() {
+        assert_eq!(Fence::of_given(None, None), Ok(None));
+        assert_eq!(Fence::of_given(Some(5e-324), Some(5e-324)), Ok(None));
+        assert_eq!(Fence::of_given(Some(5e-324), Some(9.0)), Ok(Some(Fence { lower: None, upper: 9.0 })));
+        assert_eq!(Fence::of_given(Some(1.0), None), Ok(Some(Fence { lower: Some(1.0), upper: 5.0 })));
+        assert!(Fence::of_given(Some(6.0), None).is_err());
+    }
+
+    #[test]
+    fn every_moment_lies_in_an_interval() {
+        let config = Config::default();
+        for (nanoseconds, interval) in [(0, 0), (4_999_999_999, 0), (5_000_000_000, 1), (-1, -1)] {
+            assert_eq!(config.interval_at(Timestamp::from_nanoseconds(nanoseconds)), interval, "{nanoseconds}");
+        }
+        assert_eq!(config.end_of(0), Timestamp::from_nanoseconds(5_000_000_000));
+        assert_eq!(config.end_of(i64::MAX), Timestamp::from_nanoseconds(i64::MAX));
+    }
+
+    #[test]
+    fn messages_say_what_would_be_right() {
+        for (error, expected) in [
+            (ConfigError::TransferInterval(Duration::ZERO), "a transfer interval of 0s; it is 100ms to 1day"),
+            (
+                ConfigError::BoundsCross { lower: 10.0, upper: 5.0 },
+                "the lower bound 10 is not below the upper bound 5 (which is 5 unless it is given)",
+            ),
+            (
+                ConfigError::CapacityTooSmall { capacity: 4, needed: 5 },
+                "4 values a pair are too few: active and reference windows take 5",
+            ),
+        ] {
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The seven tests by name, sets of them, and what they found.
+
+/// One of the tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Method {
+    /// Where the last change lies among the earlier ones.
+    Cdf,
+    /// Whether the last changes are the largest, relative to the values.
+    Diff,
+    /// How near the active mean is to a fixed bound.
+    Fence,
+    /// Whether the active values are the largest.
+    Highrank,
+    /// Whether active and reference values follow different distributions.
+    Ks,
+    /// Whether the active values are the smallest.
+    Lowrank,
+    /// How far the active mean is from the reference mean.
+    Magnitude,
+}
+
+impl Method {
+    /// All seven, in the order of their names.
+    pub const ALL: [Self; 7] =
+        [Self::Cdf, Self::Diff, Self::Fence, Self::Highrank, Self::Ks, Self::Lowrank, Self::Magnitude];
+
+    /// How it is called in options and labels.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cdf => "cdf",
+            Self::Diff => "diff",
+            Self::Fence => "fence",
+            Self::Highrank => "highrank",
+            Self::Ks => "ks",
+            Self::Lowrank => "lowrank",
+            Self::Magnitude => "magnitude",
+        }
+    }
+
+    /// The test of this name; nothing when there is none.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.name() == name)
+    }
+}
+
+/// A set of tests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Methods(u8);
+
+impl Methods {
+    /// The set of `methods`; one named twice counts once.
+    #[must_use]
+    pub fn of(methods: &[Method]) -> Self {
+        methods.iter().copied().collect()
+    }
+
+    /// Whether `method` is among them.
+    #[must_use]
+    pub const fn contains(self, method: Method) -> bool {
+        self.0 & (1 << method as u8) != 0
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Those of the set, in the order of their names.
+    pub fn iter(self) -> impl Iterator<Item = Method> {
+        Method::ALL.into_iter().filter(move |&method| self.contains(method))
+    }
+}
+
+impl FromIterator<Method> for Methods {
+    fn from_iter<I: IntoIterator<Item = Method>>(methods: I) -> Self {
+        Self(methods.into_iter().fold(0, |set, method| set | 1 << method as u8))
+    }
+}
+
+/// What each test gave: a probability from 0 to 1, or nothing where it did not apply or was not asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Probabilities([Option<f64>; Method::ALL.len()]);
+
+impl Probabilities {
+    /// What `probability` gives for each of `methods`.
+    #[must_use]
+    pub fn of(methods: Methods, mut probability: impl FnMut(Method) -> Option<f64>) -> Self {
+        Self(Method::ALL.map(|method| methods.contains(method).then(|| probability(method)).flatten()))
+    }
+
+    /// What `method` gave.
+    #[must_use]
+    pub const fn of_method(&self, method: Method) -> Option<f64> {
+        self.0[method as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_name_leads_to_its_method() {
+        for method in Method::ALL {
+            assert_eq!(Method::named(method.name()), Some(method));
+        }
+        assert_eq!(Method::named("Diff"), None);
+        assert_eq!(Method::named(""), None);
+    }
+
+    #[test]
+    fn a_set_holds_what_it_was_given() {
+        let set = Methods::of(&[Method::Ks, Method::Cdf, Method::Ks]);
+        assert_eq!(set.iter().collect::<Vec<_>>(), [Method::Cdf, Method::Ks]);
+        assert!(Methods::default().is_empty() && !set.is_empty());
+    }
+}

@@ -1,0 +1,293 @@
+//! The series of each source → destination pair, at most so many of them.
+//!
+//! Bytes are added up per transfer interval. When packet time leaves an interval its sums become values of the series,
+//! and the pairs are due for judgement; [`Pairs::evaluate`] works through them in shares, one a tick. Who is kept is
+//! decided when an interval ends and by what was counted alone, never by the order of arrival or the length of a tick, so
+//! neither changes what is found.
+//!
+//! A pair starts with the first interval that it has bytes in; later intervals without bytes count as 0. It leaves when
+//! its whole series is 0. At the limit:
+//!
+//! - of the pairs that are new in an interval those with the smallest hashes find room: a fair sample, whatever their
+//!   order; the bytes of the others are counted as left out;
+//! - at the end of an interval in which one found no room, a fifth of the table is cleared: those with the fewest bytes
+//!   in their series. So a flood of spoofed sources, each seen once, leaves before what lasts.
+//!
+//! Memory: some 400 bytes a pair with ten values, 150 of them for the copy that is being judged.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::net::IpAddr;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use super::config::Config;
+use super::generator::mixed;
+use super::verdict::Verdict;
+
+mod round;
+
+use round::Round;
+
+/// How much of the table stays when room is made: enough for what lasts, with some left for what is new.
+const ROOMY_PERCENT: usize = 80;
+
+/// Who sends, and to whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pair {
+    /// Who sends.
+    pub source: IpAddr,
+    /// Who receives.
+    pub destination: IpAddr,
+}
+
+impl Pair {
+    /// What the generator starts from for this pair at the end of `interval`: the same in every process.
+    #[must_use]
+    pub fn seed(self, interval: i64) -> u64 {
+        let bits = |address| match address {
+            IpAddr::V4(address) => u128::from(address.to_bits()),
+            IpAddr::V6(address) => address.to_bits(),
+        };
+        let halves = [self.source, self.destination].map(bits).map(|bits| [bits as u64, (bits >> 64) as u64]);
+        halves.as_flattened().iter().fold(mixed(interval as u64), |seed, half| mixed(seed ^ half))
+    }
+}
+
+/// Why a pair left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Left {
+    /// Its whole series was 0.
+    Idle,
+    /// Room was needed.
+    Full,
+}
+
+impl Left {
+    /// Both, in order.
+    pub const ALL: [Self; 2] = [Self::Idle, Self::Full];
+
+    /// The value of the label `reason`.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Full => "full",
+        }
+    }
+}
+
+/// What is kept of a pair.
+#[derive(Debug, Clone, Default)]
+struct Row {
+    /// Bytes of the intervals that are over, oldest first; none of a pair that is new.
+    values: VecDeque<u64>,
+    /// Bytes of the interval that is not over.
+    open_bytes: u64,
+    /// For how many intervals it had no bytes.
+    idle: usize,
+}
+
+impl Row {
+    /// The open interval is over.
+    fn close(&mut self, capacity: usize) {
+        self.idle = if self.open_bytes == 0 { self.idle + 1 } else { 0 };
+        self.push(self.open_bytes, capacity);
+        self.open_bytes = 0;
+    }
+
+    /// As many intervals as `count` passed without bytes.
+    fn pass(&mut self, count: usize, capacity: usize) {
+        self.idle += count;
+        (0..count).for_each(|_| self.push(0, capacity));
+    }
+
+    fn push(&mut self, value: u64, capacity: usize) {
+        if self.values.len() >= capacity {
+            self.values.pop_front();
+        } else if self.values.is_empty() {
+            self.values.reserve_exact(capacity);
+        }
+        self.values.push_back(value);
+    }
+
+    fn bytes(&self) -> u64 {
+        self.values.iter().fold(0, |sum, value| sum.saturating_add(*value))
+    }
+}
+
+/// The pairs, and which of them wait to be judged.
+#[derive(Debug)]
+pub struct Pairs {
+    config: Config,
+    /// The interval whose bytes are being added up; none before the first.
+    open: Option<i64>,
+    /// Never read in its own order, which differs from process to process.
+    rows: HashMap<Pair, Row, RandomState>,
+    /// The pairs that are new in the open interval, the first to be displaced on top.
+    newcomers: BinaryHeap<(u64, Pair)>,
+    round: Round,
+    left: [u64; Left::ALL.len()],
+    left_out_bytes: u64,
+    /// Whether some of them are of the open interval.
+    is_short: bool,
+}
+
+impl Pairs {
+    /// No pair yet.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            open: None,
+            rows: HashMap::default(),
+            newcomers: BinaryHeap::new(),
+            round: Round::default(),
+            left: [0; Left::ALL.len()],
+            left_out_bytes: 0,
+            is_short: false,
+        }
+    }
+
+    /// Adds `bytes` that `pair` transferred in `interval`.
+    ///
+    /// When packet time thereby leaves an interval, this does what [`Pairs::advance`] does.
+    pub fn observe(&mut self, pair: Pair, bytes: u64, interval: i64, verdicts: &mut impl FnMut(Verdict)) {
+        self.advance(interval, verdicts);
+        if let Some(row) = self.rows.get_mut(&pair) {
+            row.open_bytes = row.open_bytes.saturating_add(bytes);
+            return;
+        }
+        let newcomer = (pair.seed(self.open.unwrap_or(interval)), pair);
+        if self.rows.len() >= self.config.max_pairs && !self.displace(newcomer) {
+            return self.leave_out(bytes);
+        }
+        self.newcomers.push(newcomer);
+        self.rows.insert(pair, Row { open_bytes: bytes, ..Row::default() });
+    }
+
+    /// Packet time is in `interval`: those before it are over, and their pairs are due for judgement. What was due still
+    /// is judged now.
+    ///
+    /// An interval that is one too early is late and counts as the open one. One that is earlier still means that the
+    /// clock was set back: it becomes the open one, with what was added up so far. However far the clock goes ahead, no
+    /// more intervals without bytes are looked at than a series holds: after these all pairs have left.
+    pub fn advance(&mut self, interval: i64, verdicts: &mut impl FnMut(Verdict)) {
+        let open = *self.open.get_or_insert(interval);
+        if interval > open {
+            let empty = interval.abs_diff(open) - 1;
+            self.close(open, usize::try_from(empty).unwrap_or(usize::MAX), verdicts);
+        }
+        if interval > open || interval < open.saturating_sub(1) {
+            self.open = Some(interval);
+        }
+    }
+
+    /// Judges this tick's share of the pairs that are due, when `ticks` are left of the interval, this one included;
+    /// with 1 all of them. At the end of a file this is what is left to do: the open interval is not over.
+    pub fn evaluate(&mut self, ticks: u32, verdicts: &mut impl FnMut(Verdict)) {
+        let share = self.round.due().div_ceil(ticks.max(1) as usize);
+        (0..share).for_each(|_| self.round.judge_next(&self.config, verdicts));
+    }
+
+    /// How many judgements are due.
+    #[must_use]
+    pub fn due(&self) -> usize {
+        self.round.due()
+    }
+
+    /// How many pairs are kept.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether no pair is kept.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// How many pairs left, in the order of [`Left::ALL`].
+    #[must_use]
+    pub const fn left(&self) -> [u64; Left::ALL.len()] {
+        self.left
+    }
+
+    /// The bytes of new pairs that found no room.
+    #[must_use]
+    pub const fn left_out_bytes(&self) -> u64 {
+        self.left_out_bytes
+    }
+
+    /// The memory that the pairs and what is due take, in bytes, that of the allocator aside.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        let values: usize = self.rows.values().map(|row| row.values.capacity() * size_of::<u64>()).sum();
+        let newcomers = self.newcomers.capacity() * size_of::<(u64, Pair)>();
+        self.rows.allocation_size() + values + newcomers + self.round.memory_bytes()
+    }
+
+    /// Makes room for a newcomer by the last of the others, if that has a larger hash. Whoever is among the smallest in
+    /// the end was so from the beginning, so no byte of theirs is missing.
+    fn displace(&mut self, newcomer: (u64, Pair)) -> bool {
+        let Some(last) = self.newcomers.peek().copied().filter(|last| newcomer < *last) else { return false };
+        self.newcomers.pop();
+        let bytes = self.rows.remove(&last.1).map_or(0, |row| row.open_bytes);
+        self.leave_out(bytes);
+        true
+    }
+
+    fn leave_out(&mut self, bytes: u64) {
+        self.left_out_bytes = self.left_out_bytes.saturating_add(bytes);
+        self.is_short = true;
+    }
+
+    /// The interval `open` is over, and `empty` ones after it.
+    fn close(&mut self, open: i64, empty: usize, verdicts: &mut impl FnMut(Verdict)) {
+        self.evaluate(1, verdicts);
+        // Its memory goes back: there are as many again only in a flood.
+        self.newcomers = BinaryHeap::new();
+        let capacity = self.config.capacity;
+        self.rows.values_mut().for_each(|row| row.close(capacity));
+        self.round.start(open, self.rows.iter().map(|(pair, row)| (*pair, &row.values)));
+        self.let_idle_leave();
+        self.make_room();
+        // A series is 0 after as many intervals as it holds.
+        let empty = empty.min(capacity);
+        for (pair, row) in self.rows.iter_mut().filter(|_| empty > 0) {
+            self.round.follow_up(pair, empty.min(capacity - row.idle));
+            row.pass(empty, capacity);
+        }
+        self.let_idle_leave();
+    }
+
+    fn let_idle_leave(&mut self) {
+        let before = self.rows.len();
+        self.rows.retain(|_, row| row.idle < self.config.capacity);
+        self.count_left(Left::Idle, before - self.rows.len());
+    }
+
+    /// After an interval that was short of it.
+    fn make_room(&mut self) {
+        let roomy = self.config.max_pairs * ROOMY_PERCENT / 100;
+        let leaving = if std::mem::take(&mut self.is_short) { self.rows.len().saturating_sub(roomy) } else { 0 };
+        if leaving == 0 {
+            return;
+        }
+        let mut order: Vec<_> = self.rows.iter().map(|(pair, row)| (row.bytes(), Reverse(row.idle), *pair)).collect();
+        order.select_nth_unstable(leaving - 1);
+        for (.., pair) in &order[..leaving] {
+            self.rows.remove(pair);
+        }
+        self.count_left(Left::Full, leaving);
+    }
+
+    fn count_left(&mut self, why: Left, count: usize) {
+        self.left[why as usize] += count as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! The pairs that are due for judgement at the end of an interval, with their series as they were then.
+//!
+//! A copy, so that the table may go on: what happens to it afterwards changes no verdict.
+
+use std::collections::VecDeque;
+
+use super::super::config::Config;
+use super::super::verdict::Verdict;
+use super::Pair;
+
+#[derive(Debug)]
+struct Due {
+    pair: Pair,
+    series: Vec<f64>,
+    /// How many intervals without bytes are to be judged after this one.
+    empty_after: usize,
+}
+
+/// What is due, in the order of intervals and, within one, of pairs.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    interval: i64,
+    pairs: Vec<Due>,
+    /// How many of the pairs were judged for the interval.
+    judged: usize,
+    /// How many judgements are due, those of later intervals included.
+    due: usize,
+}
+
+impl Round {
+    /// All `pairs` are due at the end of `interval`. What was due before is forgotten.
+    pub(super) fn start<'a>(&mut self, interval: i64, pairs: impl Iterator<Item = (Pair, &'a VecDeque<u64>)>) {
+        self.pairs.clear();
+        let series = |values: &VecDeque<u64>| values.iter().map(|&bytes| bytes as f64).collect();
+        self.pairs.extend(pairs.map(|(pair, values)| Due { pair, series: series(values), empty_after: 0 }));
+        self.pairs.sort_unstable_by_key(|due| due.pair);
+        self.interval = interval;
+        self.judged = 0;
+        self.due = self.pairs.len();
+    }
+
+    /// `pair` is also due at the ends of the `count` intervals that follow, without bytes in them.
+    pub(super) fn follow_up(&mut self, pair: &Pair, count: usize) {
+        if let Ok(place) = self.pairs.binary_search_by_key(pair, |due| due.pair) {
+            self.pairs[place].empty_after = count;
+            self.due += count;
+        }
+    }
+
+    pub(super) fn due(&self) -> usize {
+        self.due
+    }
+
+    /// Judges the next pair that is due, if there is one.
+    pub(super) fn judge_next(&mut self, config: &Config, verdicts: &mut impl FnMut(Verdict)) {
+        if self.judged == self.pairs.len() {
+            self.go_on(config.capacity);
+        }
+        let Some(Due { pair, series, .. }) = self.pairs.get(self.judged) else { return };
+        verdicts(Verdict::of(*pair, self.interval, series, config));
+        self.judged += 1;
+        self.due -= 1;
+    }
+
+    /// On to the next interval, which had no bytes.
+    fn go_on(&mut self, capacity: usize) {
+        self.interval = self.interval.saturating_add(1);
+        self.judged = 0;
+        self.pairs.retain(|due| due.empty_after > 0);
+        for Due { series, empty_after, .. } in &mut self.pairs {
+            *empty_after -= 1;
+            if series.len() >= capacity {
+                series.remove(0);
+            }
+            series.push(0.0);
+        }
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        let series: usize = self.pairs.iter().map(|due| due.series.capacity() * size_of::<f64>()).sum();
+        self.pairs.capacity() * size_of::<Due>() + series
+    }
+}

@@ -1,0 +1,89 @@
+//! What was found of one pair at the end of one interval.
+
+use super::combine::combine;
+use super::config::Config;
+use super::evaluate::evaluate;
+use super::method::Probabilities;
+use super::pairs::Pair;
+use super::windows::Windows;
+
+/// How unusual the last values of a pair are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Verdict {
+    /// Whose values.
+    pub pair: Pair,
+    /// The interval at whose end it stands: that of the last active value.
+    pub interval: i64,
+    /// All tests together, from 0 to 1.
+    pub probability: f64,
+    /// What each test gave.
+    pub tests: Probabilities,
+    /// The sum of the active values, in bytes.
+    pub active_bytes: u64,
+    /// The mean of the reference values, in bytes per interval; 0 without any.
+    pub reference_mean_bytes: f64,
+    /// Whether the windows are full and probability and bytes are those of an anomaly.
+    pub is_anomaly: bool,
+}
+
+impl Verdict {
+    /// Judges `series`, the bytes of `pair` per interval up to `interval`, oldest first. It depends on nothing else, so
+    /// it is the same whenever it is asked for.
+    #[must_use]
+    pub fn of(pair: Pair, interval: i64, series: &[f64], config: &Config) -> Self {
+        let criteria = &config.criteria;
+        let Windows { reference, active } = Windows::of(series, criteria.active_size, criteria.reference_size());
+        let tests = evaluate(series, criteria, pair.seed(interval));
+        let probability = combine(&tests, criteria.sensitivity);
+        let active_bytes = active.iter().sum::<f64>() as u64;
+        let is_full = series.len() >= criteria.full_size();
+        Self {
+            pair,
+            interval,
+            probability,
+            tests,
+            active_bytes,
+            reference_mean_bytes: super::windows::mean(reference),
+            is_anomaly: is_full && probability > config.threshold && active_bytes >= config.min_bytes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::*;
+
+    fn verdict(series: &[f64], config: &Config) -> Verdict {
+        let host = |last| IpAddr::V4(Ipv4Addr::new(192, 0, 2, last));
+        Verdict::of(Pair { source: host(1), destination: host(2) }, 7, series, config)
+    }
+
+    #[test]
+    fn a_burst_after_a_full_window_is_an_anomaly() {
+        let found = verdict(&[100.0, 100.0, 100.0, 100.0, 9_000.0], &Config::default());
+        assert!(found.is_anomaly && found.probability > 0.6, "{found:?}");
+        assert_eq!((found.active_bytes, found.reference_mean_bytes, found.interval), (9_000, 100.0, 7));
+    }
+
+    #[test]
+    fn before_the_window_is_full_nothing_is() {
+        let found = verdict(&[100.0, 100.0, 100.0, 9_000.0], &Config::default());
+        assert!(!found.is_anomaly && found.probability > 0.6, "{found:?}");
+    }
+
+    #[test]
+    fn a_trickle_is_none() {
+        let series = [100.0, 100.0, 100.0, 100.0, 9_000.0];
+        assert!(verdict(&series, &Config { min_bytes: 9_000, ..Config::default() }).is_anomaly);
+        assert!(!verdict(&series, &Config { min_bytes: 9_001, ..Config::default() }).is_anomaly);
+    }
+
+    #[test]
+    fn the_threshold_itself_is_none() {
+        let series = [100.0, 100.0, 100.0, 100.0, 9_000.0];
+        let probability = verdict(&series, &Config::default()).probability;
+        assert!(!verdict(&series, &Config { threshold: probability, ..Config::default() }).is_anomaly);
+    }
+}
