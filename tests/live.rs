@@ -14,6 +14,8 @@ mod changes;
 mod coverage;
 #[path = "live/exact.rs"]
 mod exact;
+#[path = "live/flood.rs"]
+mod flood;
 #[path = "live/host.rs"]
 mod host;
 #[path = "live/increase.rs"]
@@ -26,7 +28,12 @@ mod refused;
 mod rights;
 #[path = "live/router.rs"]
 mod router;
+#[path = "../benches/support/trace.rs"]
+#[allow(dead_code)]
+mod trace;
 #[path = "live/traffic.rs"]
 mod traffic;
+#[path = "../benches/support/wire.rs"]
+mod wire;
 #[path = "live/workers.rs"]
 mod workers;
