@@ -16,6 +16,8 @@ mod coverage;
 mod crowd;
 #[path = "live/exact.rs"]
 mod exact;
+#[path = "live/flood.rs"]
+mod flood;
 #[path = "live/host.rs"]
 mod host;
 #[path = "live/increase.rs"]
@@ -28,7 +30,12 @@ mod refused;
 mod rights;
 #[path = "live/router.rs"]
 mod router;
+#[path = "../benches/support/trace.rs"]
+#[allow(dead_code)]
+mod trace;
 #[path = "live/traffic.rs"]
 mod traffic;
+#[path = "../benches/support/wire.rs"]
+mod wire;
 #[path = "live/workers.rs"]
 mod workers;

@@ -5,6 +5,7 @@
 //! so are they exact from one packet to the next (libpcap drains with a filter of its own in between and runs the
 //! filter again in user space, where `inbound` means nothing).
 
+mod ethtool;
 mod socket;
 
 use std::io;
@@ -17,8 +18,9 @@ use super::Config;
 use super::error::{Error, words};
 use super::program;
 use crate::packet::{Frame, LinkType, Timestamp};
+pub use ethtool::splits_or_joins;
 use socket::{attach_program, detach_program, instructions, join_fanout, may_capture, wait_readable};
-pub use socket::{library_version, splits_or_joins, unacknowledged_bytes};
+pub use socket::{library_version, unacknowledged_bytes};
 
 const COOKED: Linktype = Linktype(113);
 const COOKED_2: Linktype = Linktype(276);

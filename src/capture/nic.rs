@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::live::splits_or_joins;
+use super::network;
 
 /// The network devices of the process's namespace, one a line, with their counters (proc_pid_net(5)).
 const DEVICES: &str = "/proc/self/net/dev";
@@ -17,10 +18,11 @@ pub fn packets(interface: &str) -> Option<u64> {
 }
 
 /// Whether its packets are the frames that a capture without filter sees: nothing joins or splits them in between (GRO, LRO,
-/// TSO, GSO).
+/// TSO, GSO), and no program may drop them (XDP).
 #[must_use]
 pub fn counts_frames(interface: &str) -> bool {
-    splits_or_joins(interface).is_ok_and(|splits_or_joins| !splits_or_joins)
+    let leaves_whole = splits_or_joins(interface).is_ok_and(|splits_or_joins| !splits_or_joins);
+    leaves_whole && network::has_program(interface).is_ok_and(|has_program| !has_program)
 }
 
 fn packets_in(devices: &str, interface: &str) -> Option<u64> {

@@ -92,7 +92,7 @@ families! {
     CAPTURE_COVERAGE = Gauge "trafficmonitor_capture_coverage_ratio" ["interface"]
         "Packets that were captured over those that the interface counted, where these can be compared.";
     CAPTURE_COMPARABLE = Gauge "trafficmonitor_capture_coverage_comparable" ["interface"]
-        "Whether they can: one worker, no filter, no TSO, GSO, GRO or LRO, not any or lo, never down meanwhile.";
+        "Whether they can: one worker, no filter, no TSO, GSO, GRO or LRO, no XDP program, not any or lo, never down meanwhile.";
     OVERFLOW_PACKETS = Counter "trafficmonitor_overflow_packets_total" []
         "Packets that found no room in a capture thread's table; they count in all totals and as other.";
     HANDOVER_DELAYS = Counter "trafficmonitor_handover_delays_total" []

@@ -22,3 +22,5 @@ pub mod namespace;
 pub mod pcapng;
 pub mod replay;
 pub mod savefile;
+pub mod spoof;
+pub mod xdp;

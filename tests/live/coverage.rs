@@ -5,6 +5,7 @@ use std::process::Command;
 use super::common::metrics::{Metrics, Packets};
 use super::common::monitor::Monitor;
 use super::common::namespace::Namespace;
+use super::common::xdp::Xdp;
 use super::traffic::{Pair, send};
 
 const RATIO: &str = "trafficmonitor_capture_coverage_ratio";
@@ -68,4 +69,16 @@ fn offloads_that_are_switched_on_end_the_comparison() {
     monitor.wait_for("it is comparable", |metrics| is_comparable(metrics) == Some(1));
     offloads(&pair.host, "on");
     monitor.wait_for("it is not any more", |metrics| is_comparable(metrics) == Some(0));
+}
+
+#[test]
+fn a_program_that_may_drop_frames_first_ends_the_comparison() {
+    let pair = Pair::new();
+    offloads(&pair.host, "off");
+    let monitor = Monitor::start(&pair.host, &["-iface", "eth0"]);
+    monitor.wait_for("it is comparable", |metrics| is_comparable(metrics) == Some(1));
+    let program = Xdp::attach(&pair.host, "eth0").expect("the kernel takes a program (CONFIG_BPF_SYSCALL)");
+    let metrics = monitor.wait_for("it is not any more", |metrics| is_comparable(metrics) == Some(0));
+    assert_eq!(ratio(&metrics), None);
+    drop(program);
 }

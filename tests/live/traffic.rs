@@ -60,6 +60,7 @@ impl Pair {
 /// Packets without end, [`FLOOD_RATE`] a second, each by its number.
 pub struct Flood {
     stop: Arc<AtomicBool>,
+    begun: Arc<AtomicU64>,
     sent: Arc<AtomicU64>,
     thread: JoinHandle<()>,
 }
@@ -68,21 +69,28 @@ impl Flood {
     /// Starts to call `send` with 0, 1, 2, …, and waits until it runs.
     pub fn start(mut send: impl FnMut(u64) + Send + 'static) -> Self {
         let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let (is_over, count) = (Arc::clone(&stop), Arc::clone(&sent));
+        let begun = Arc::new(AtomicU64::new(0));
+        let (is_over, count, begins) = (Arc::clone(&stop), Arc::clone(&sent), Arc::clone(&begun));
         let thread = std::thread::spawn(move || {
             let start = Instant::now();
             while !is_over.load(Ordering::Acquire) {
                 let due = start.elapsed().as_micros() as u64 * FLOOD_RATE / 1_000_000;
                 for number in count.load(Ordering::Relaxed)..due {
+                    begins.store(number + 1, Ordering::SeqCst);
                     send(number);
                     count.store(number + 1, Ordering::Release);
                 }
                 std::thread::sleep(FLOOD_TICK);
             }
         });
-        let flood = Self { stop, sent, thread };
+        let flood = Self { stop, begun, sent, thread };
         flood.wait_for_more(1_000);
         flood
+    }
+
+    /// The first number that is sent after this call as a whole: of the one before, the frame may have left already.
+    pub fn next(&self) -> u64 {
+        self.begun.load(Ordering::SeqCst)
     }
 
     /// How many have been sent.

@@ -48,7 +48,7 @@ fn from_readiness_on_two_workers_count_each_packet_once() {
             let pair = Pair::new();
             let flood = numbered(&pair);
             let monitor = Monitor::start(&pair.host, arguments);
-            let ready = flood.sent();
+            let ready = flood.next();
             flood.wait_for_more(4_000);
             let sent = flood.stop();
             let (last, total) = (flow_of(sent - 1), |metrics: &Metrics| metrics.counted().packets);

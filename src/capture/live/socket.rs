@@ -15,11 +15,6 @@ const FANOUT_HASH: u32 = 0;
 const FANOUT_UNIQUE: u32 = 0x2000;
 const FANOUT_MODE_SHIFT: u32 = 16;
 
-/// ethtool's questions (`linux/ethtool.h`): whether TSO, GSO and GRO are on, and flags of which one is LRO.
-const OFFLOADS: [u32; 3] = [0x1e, 0x23, 0x2b]; // ETHTOOL_GTSO, ETHTOOL_GGSO, ETHTOOL_GGRO
-const FLAGS: u32 = 0x25; // ETHTOOL_GFLAGS
-const LARGE_RECEIVE: u32 = 1 << 15; // ETH_FLAG_LRO
-
 /// The version of the libpcap that the program runs with.
 #[must_use]
 pub fn library_version() -> String {
@@ -109,46 +104,4 @@ pub fn unacknowledged_bytes(connection: BorrowedFd<'_>) -> io::Result<u64> {
     // SAFETY: the pointer is to an integer that outlives the call, and the kernel answers with one.
     let result = unsafe { libc::ioctl(connection.as_raw_fd(), libc::TIOCOUTQ, std::ptr::from_mut(&mut bytes)) };
     if result == 0 { Ok(u64::try_from(bytes).unwrap_or_default()) } else { Err(io::Error::last_os_error()) }
-}
-
-/// An answer of ethtool's: the question and a number.
-#[repr(C)]
-struct EthtoolValue {
-    question: u32,
-    value: u32,
-}
-
-/// Whether `interface` splits frames after a capture has seen them, or joins them before (TSO, GSO, GRO, LRO).
-///
-/// # Errors
-/// When the kernel does not say.
-pub fn splits_or_joins(interface: &str) -> io::Result<bool> {
-    for question in OFFLOADS {
-        if ethtool(interface, question)? != 0 {
-            return Ok(true);
-        }
-    }
-    Ok(ethtool(interface, FLAGS)? & LARGE_RECEIVE != 0)
-}
-
-fn ethtool(interface: &str, question: u32) -> io::Result<u32> {
-    let mut answer = EthtoolValue { question, value: 0 };
-    let mut name = [0; libc::IFNAMSIZ];
-    for (to, from) in name.iter_mut().zip(interface.bytes().take(libc::IFNAMSIZ - 1)) {
-        *to = from.cast_signed();
-    }
-    let ifr_ifru = libc::__c_anonymous_ifr_ifru { ifru_data: std::ptr::from_mut(&mut answer).cast() };
-    let mut request = libc::ifreq { ifr_name: name, ifr_ifru };
-    // SAFETY: the request and the answer that it points to outlive the call; to these questions the kernel writes a
-    // `struct ethtool_value`, which the answer is. The descriptor is closed at once.
-    unsafe {
-        let fd = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        let result = libc::ioctl(fd, libc::SIOCETHTOOL, std::ptr::from_mut(&mut request));
-        let error = io::Error::last_os_error();
-        libc::close(fd);
-        if result == 0 { Ok(answer.value) } else { Err(error) }
-    }
 }

@@ -4,7 +4,9 @@
 //! [`Changes`], which tells when to read again. Must not know which interfaces are captured, nor pcap.
 
 mod changes;
+mod conversation;
 mod rtnetlink;
+mod xdp;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -13,6 +15,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 pub use changes::Changes;
+pub use xdp::has_program;
 
 /// The deepest stack of links that is followed; the kernel allows eight (`MAX_NEST_DEV`).
 const DEEPEST_STACK: usize = 8;

@@ -4,31 +4,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
-use netlink_packet_core::{
-    NLA_HEADER_SIZE, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer, NetlinkHeader,
-    NetlinkMessage, NetlinkPayload, NlasIterator,
-};
+use netlink_packet_core::{NLA_HEADER_SIZE, NLM_F_DUMP, NlasIterator};
 use netlink_packet_route::address::{AddressHeader, AddressMessage};
 use netlink_packet_route::link::{LinkFlags, LinkHeader, LinkMessage};
 use netlink_packet_route::route::{RouteFlags, RouteHeader, RouteMessage, RouteNextHopFlags, RouteType};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
-use netlink_sys::protocols::NETLINK_ROUTE;
-use netlink_sys::{Socket, SocketAddr};
 
+use super::conversation::Conversation;
 use super::{Error, Link, LinkKind, MAX_ROUTES, Network, Route};
-
-/// The kernel fills at most 32 KiB a datagram.
-const DATAGRAM_BYTES: usize = 64 * 1024;
 
 /// How often a dump is asked for again that changes kept interrupting.
 const ATTEMPTS: usize = 5;
 
 /// `struct ifinfomsg`, `struct ifaddrmsg`, `struct rtmsg` and `struct rtnexthop`: attributes follow them.
-const LINK_HEADER_BYTES: usize = 16;
+pub(super) const LINK_HEADER_BYTES: usize = 16;
 const ADDRESS_HEADER_BYTES: usize = 8;
 const ROUTE_HEADER_BYTES: usize = 12;
 const NEXT_HOP_HEADER_BYTES: usize = 8;
@@ -76,11 +68,11 @@ fn dump<T: Default>(
         answer = T::default();
         let mut whole = true;
         for request in requests {
-            let mut conversation = Conversation::start(request.clone()).map_err(kernel)?;
+            let mut conversation = Conversation::start(request.clone(), NLM_F_DUMP).map_err(kernel)?;
             while let Some(payload) = conversation.next(what)? {
                 read(&mut answer, &payload).ok_or(Error::Answer { what, reason: "a message is cut".to_owned() })?;
             }
-            whole &= !conversation.interrupted;
+            whole &= !conversation.is_interrupted();
         }
         if whole {
             break;
@@ -90,72 +82,8 @@ fn dump<T: Default>(
     Ok(answer)
 }
 
-/// One request and the messages that answer it.
-struct Conversation {
-    socket: Socket,
-    datagram: Vec<u8>,
-    position: usize,
-    /// The kernel's tables changed amid its answer.
-    interrupted: bool,
-}
-
-impl Conversation {
-    fn start(request: RouteNetlinkMessage) -> io::Result<Self> {
-        let mut socket = Socket::new(NETLINK_ROUTE)?;
-        socket.bind_auto()?;
-        socket.connect(&SocketAddr::new(0, 0))?;
-        let mut header = NetlinkHeader::default();
-        header.flags = NLM_F_REQUEST | NLM_F_DUMP;
-        let mut message = NetlinkMessage::new(header, NetlinkPayload::from(request));
-        message.finalize();
-        let mut bytes = vec![0; message.buffer_len()];
-        message.serialize(&mut bytes);
-        socket.send(&bytes, 0)?;
-        Ok(Self { socket, datagram: Vec::with_capacity(DATAGRAM_BYTES), position: 0, interrupted: false })
-    }
-
-    /// The payload of the next message; nothing at the end of the answer.
-    fn next(&mut self, what: &'static str) -> Result<Option<Vec<u8>>, Error> {
-        if self.position >= self.datagram.len() {
-            self.receive().map_err(|source| Error::Kernel { what, source })?;
-        }
-        let message = NetlinkBuffer::new_checked(&self.datagram[self.position..])
-            .map_err(|error| Error::Answer { what, reason: error.to_string() })?;
-        self.interrupted |= message.flags() & NLM_F_DUMP_INTR != 0;
-        self.position += (message.length() as usize).next_multiple_of(4);
-        match message.message_type() {
-            NLMSG_DONE | NLMSG_ERROR => end_of(message.payload()).map_err(|source| Error::Kernel { what, source }),
-            _ => Ok(Some(message.payload().to_vec())),
-        }
-    }
-
-    fn receive(&mut self) -> io::Result<()> {
-        self.datagram.clear();
-        self.position = 0;
-        let length = loop {
-            match self.socket.recv(&mut self.datagram, libc::MSG_TRUNC) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                received => break received?,
-            }
-        };
-        if length == 0 || length > self.datagram.len() {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "an empty or cut datagram"));
-        }
-        Ok(())
-    }
-}
-
-/// Both ends of an answer begin with an error number, negative or 0.
-fn end_of(payload: &[u8]) -> io::Result<Option<Vec<u8>>> {
-    match payload.first_chunk().map_or(0, |&code| i32::from_ne_bytes(code).saturating_neg()) {
-        // A kernel without IPv6 has no routes of it.
-        0 | libc::EAFNOSUPPORT | libc::EOPNOTSUPP => Ok(None),
-        code => Err(io::Error::from_raw_os_error(code)),
-    }
-}
-
 /// The attributes after a header of `header_bytes`, as (type, value); what is cut off at the end is left out.
-fn attributes(message: &[u8], header_bytes: usize) -> impl Iterator<Item = (u16, &[u8])> {
+pub(super) fn attributes(message: &[u8], header_bytes: usize) -> impl Iterator<Item = (u16, &[u8])> {
     let attributes = message.get(header_bytes..).unwrap_or_default();
     NlasIterator::new(attributes).map_while(|attribute| {
         let attribute = attribute.ok()?;

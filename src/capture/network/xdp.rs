@@ -1,0 +1,66 @@
+//! Whether a program sees an interface's frames before anybody else does, and may drop or change them (XDP).
+
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::link::{LinkAttribute, LinkMessage};
+
+use super::Error;
+use super::conversation::Conversation;
+use super::rtnetlink::{LINK_HEADER_BYTES, attributes};
+
+/// What was asked for, in messages.
+const WHAT: &str = "links";
+/// Of the attributes inside `IFLA_XDP` (linux/if_link.h): where the program runs, as one byte; 0 is nowhere.
+const IFLA_XDP_ATTACHED: u16 = 2;
+
+/// Whether `interface` has a program. Asked for anew each time: the kernel does not tell when one is attached by bpf(2).
+///
+/// # Errors
+/// When there is no such interface, or the kernel does not say.
+pub fn has_program(interface: &str) -> Result<bool, Error> {
+    let mut message = LinkMessage::default();
+    message.attributes.push(LinkAttribute::IfName(interface.to_owned()));
+    let kernel = |source| Error::Kernel { what: WHAT, source };
+    let mut conversation = Conversation::start(RouteNetlinkMessage::GetLink(message), 0).map_err(kernel)?;
+    let cut = || Error::Answer { what: WHAT, reason: "the interface is missing".to_owned() };
+    Ok(says_attached(&conversation.next(WHAT)?.ok_or_else(cut)?))
+}
+
+/// A link that says nothing of XDP has a kernel without it.
+fn says_attached(link: &[u8]) -> bool {
+    let xdp = attributes(link, LINK_HEADER_BYTES).find(|&(kind, _)| kind == libc::IFLA_XDP);
+    let attached = xdp.and_then(|(_, details)| attributes(details, 0).find(|&(kind, _)| kind == IFLA_XDP_ATTACHED));
+    attached.is_some_and(|(_, place)| place.first().is_some_and(|&place| place != 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As Linux 6.18 sends it, but for attributes that are not looked at: a header, a name, `IFLA_XDP`.
+    fn link(xdp: &[u8]) -> Vec<u8> {
+        let mut link = vec![0, 0, 1, 0, 2, 0, 0, 0, 0x43, 0x10, 1, 0, 0, 0, 0, 0];
+        link.extend([9, 0, 3, 0, b'e', b't', b'h', b'0', 0, 0, 0, 0]);
+        link.extend(xdp);
+        link
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn a_program_is_seen_wherever_it_runs() {
+        for (place, is_attached) in [(0, false), (1, true), (2, true), (3, true), (4, true)] {
+            let attached = [12, 0, 43, 0, 5, 0, 2, 0, place, 0, 0, 0];
+            assert_eq!(says_attached(&link(&attached)), is_attached, "{place}");
+        }
+        let with_number = [20, 0, 43, 0, 8, 0, 4, 0, 17, 0, 0, 0, 5, 0, 2, 0, 2, 0, 0, 0];
+        assert!(says_attached(&link(&with_number)));
+        for without in [&[][..], &[4, 0, 43, 0], &[8, 0, 43, 0, 4, 0, 2, 0], &[12, 0, 43, 0, 5, 0]] {
+            assert!(!says_attached(&link(without)), "{without:?}");
+        }
+    }
+
+    #[test]
+    fn the_kernel_is_asked() {
+        assert!(!has_program("lo").unwrap());
+        assert!(matches!(has_program("no-such-link"), Err(Error::Kernel { .. })));
+    }
+}
