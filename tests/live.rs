@@ -28,5 +28,7 @@ mod rights;
 mod router;
 #[path = "live/traffic.rs"]
 mod traffic;
+#[path = "live/unreachable.rs"]
+mod unreachable;
 #[path = "live/workers.rs"]
 mod workers;
