@@ -225,6 +225,23 @@ pub struct Packet {
     pub bytes: u32,
 }
 
+/// An ICMP error's word that a packet was not delivered, and which: the header that it quotes.
+///
+/// Who forges errors may quote anything. Nothing is counted for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// When the error was captured.
+    pub time: Timestamp,
+    /// From whom to whom the refused packet was.
+    pub addresses: Addresses,
+    /// Its protocol above IP.
+    pub protocol: Protocol,
+    /// Its TCP or UDP source port; 0 where the protocol has none.
+    pub source_port: u16,
+    /// Its TCP or UDP destination port; 0 where the protocol has none.
+    pub destination_port: u16,
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:09}", self.seconds(), self.0.rem_euclid(NANOSECONDS_PER_SECOND))

@@ -5,10 +5,11 @@
 
 mod common;
 
-use common::agreement::decode;
+use common::agreement::{decode, refusal, refused_as};
 use common::ip::{
-    ALICE, ALICE_6, AUTHENTICATION, BOB, BOB_6, DESTINATION_OPTIONS, HOP_BY_HOP, Ipv4, Ipv6, NO_NEXT_HEADER, ROUTING,
-    authentication_header, fragment_header, icmp, icmpv6, options_header, other, tcp, udp,
+    ALICE, ALICE_6, AUTHENTICATION, BOB, BOB_6, DESTINATION_OPTIONS, HOP_BY_HOP, ICMP, ICMPV6, Ipv4, Ipv6,
+    NO_NEXT_HEADER, ROUTING, authentication_header, fragment_header, icmp, icmp_error, icmpv6, options_header, other,
+    port_unreachable, port_unreachable_6, tcp, udp,
 };
 use common::link::{Link, Sample};
 use common::{corpus, hand};
@@ -359,4 +360,114 @@ fn icmp_types_are_read_and_no_other_protocol_has_ports() {
     assert_eq!((protocol_and_ports(&unreachable), unreachable.icmp_type), ((58, 0, 0), Some(1)));
     assert_eq!(protocol_and_ports(&packet(&ipv4(&Ipv4::carrying(other(132, &[1; 12]))))), (132, 0, 0));
     assert_eq!(protocol_and_ports(&packet(&ipv4(&Ipv4::carrying(other(136, &[1; 12]))))), (136, 0, 0));
+}
+
+// ---- What an ICMP error refuses ------------------------------------------------------------------------------------
+
+/// Protocol and ports of what is refused.
+fn refused(sample: &Sample) -> Option<(u8, u16, u16)> {
+    let refused = refusal(sample.link_type, &sample.bytes, sample.wire_bytes)?;
+    Some((refused.protocol.0, refused.source_port, refused.destination_port))
+}
+
+#[test]
+fn a_port_unreachable_refuses_the_conversation_that_it_quotes() {
+    let packet = Ipv4::carrying(udp(50_000, 33_434, b"anybody?")).build();
+    let sample = Link::ethernet().vlan(0x8100).carrying(&port_unreachable(&packet, 28).build());
+    let refusal = refusal(sample.link_type, &sample.bytes, sample.wire_bytes).unwrap();
+    let expected = hand::Refused {
+        source: ALICE.into(),
+        destination: BOB.into(),
+        protocol: 17,
+        source_port: 50_000,
+        destination_port: 33_434,
+    };
+    assert_eq!(refused_as(&refusal), expected);
+    // What counts is the error: its addresses, its bytes.
+    let packet = self::packet(&sample);
+    assert_eq!((packet.addresses.source(), packet.bytes, packet.icmp_type), (BOB.into(), 20 + 8 + 28, Some(3)));
+}
+
+#[test]
+fn on_every_link_the_same_is_refused() {
+    let request = Ipv4::carrying(tcp(40_000, 22, 0x02, b"")).build();
+    let error = port_unreachable(&request, 28).build();
+    let request_6 = Ipv6::carrying(tcp(40_000, 22, 0x02, b"")).build();
+    let error_6 = port_unreachable_6(&request_6, request_6.len()).build();
+    for (name, link) in corpus::links() {
+        assert_eq!(refused(&link.clone().carrying(&error)), Some((6, 40_000, 22)), "{name}");
+        assert_eq!(refused(&link.carrying(&error_6)), Some((6, 40_000, 22)), "{name}");
+    }
+}
+
+#[test]
+fn a_quote_needs_its_ports_and_no_more() {
+    let packet = Ipv4::carrying(tcp(40_000, 22, 0x02, b"")).options(2).build();
+    for quoted in 0..=packet.len() {
+        let expected = (quoted >= 28 + 4).then_some((6, 40_000, 22));
+        assert_eq!(refused(&ipv4(&port_unreachable(&packet, quoted))), expected, "{quoted} bytes");
+    }
+    let packet = Ipv6::carrying(udp(40_000, 53, b"")).through(options_header(ROUTING, 1)).build();
+    for quoted in 0..=packet.len() {
+        let expected = (quoted >= 40 + 16 + 4).then_some((17, 40_000, 53));
+        assert_eq!(refused(&ipv6(&port_unreachable_6(&packet, quoted))), expected, "{quoted} bytes");
+    }
+}
+
+#[test]
+fn a_refused_ping_is_told_from_an_error_about_an_error() {
+    let about = |kind| refused(&ipv4(&port_unreachable(&Ipv4::carrying(icmp(kind)).build(), 28)));
+    for request_or_answer in [0, 8, 13, 14, 15, 16, 17, 18] {
+        assert_eq!(about(request_or_answer), Some((1, 0, 0)), "{request_or_answer}");
+    }
+    for error in [3, 4, 5, 11, 12] {
+        assert_eq!(about(error), None, "{error}");
+    }
+    let about = |kind| refused(&ipv6(&port_unreachable_6(&Ipv6::carrying(icmpv6(kind)).build(), 48)));
+    assert_eq!((about(128), about(129)), (Some((58, 0, 0)), Some((58, 0, 0))));
+    assert_eq!([1, 2, 3, 4, 127, 137].map(about), [None; 6]);
+}
+
+#[test]
+fn not_every_error_refuses() {
+    let quoted = Ipv4::carrying(tcp(40_000, 22, 0x02, b"")).build();
+    let error = |kind, code| Ipv4::carrying(icmp_error(ICMP, kind, code, &quoted)).between(BOB, ALICE);
+    let refuses = |kind, code| refused(&ipv4(&error(kind, code))).is_some();
+    assert!((0..=15).all(|code| refuses(3, code) == (code != 4)), "4 asks for smaller packets");
+    assert!([0, 4, 5, 8, 11, 12].iter().all(|&kind| !refuses(kind, 0) && !refuses(kind, 1)));
+
+    let quoted = Ipv6::carrying(tcp(40_000, 22, 0x02, b"")).build();
+    let error = |kind, code| Ipv6::carrying(icmp_error(ICMPV6, kind, code, &quoted)).between(BOB_6, ALICE_6);
+    let refuses = |kind, code| refused(&ipv6(&error(kind, code))).is_some();
+    assert!((0..=6).all(|code| refuses(1, code)));
+    assert!([0, 2, 3, 5, 128, 137].iter().all(|&kind| !refuses(kind, 0) && !refuses(kind, 1)));
+    assert_eq!([0, 1, 2].map(|code| refuses(4, code)), [false, true, false], "no such next header");
+}
+
+#[test]
+fn who_did_not_send_the_packet_is_told_nothing() {
+    let packet = Ipv4::carrying(udp(1, 2, b"")).build();
+    assert_eq!(refused(&ipv4(&port_unreachable(&packet, 28).between(BOB, BOB))), None);
+    let packet = Ipv6::carrying(udp(1, 2, b"")).build();
+    assert_eq!(refused(&ipv6(&port_unreachable_6(&packet, 48).between(BOB_6, BOB_6))), None);
+}
+
+#[test]
+fn later_fragments_and_the_other_version_refuse_nothing() {
+    let later = Ipv4::carrying(udp(1, 2, b"")).fragment(3, false).build();
+    assert_eq!(refused(&ipv4(&port_unreachable(&later, 28))), None);
+    let error_6_in_4 = Ipv4::carrying(icmp_error(ICMPV6, 1, 4, &Ipv4::carrying(udp(1, 2, b"")).build()));
+    assert_eq!(refused(&ipv4(&error_6_in_4.between(BOB, ALICE))), None);
+    let quotes_6 = Ipv4::carrying(icmp_error(ICMP, 3, 3, &Ipv6::carrying(udp(1, 2, b"")).build()));
+    assert_eq!(refused(&ipv4(&quotes_6.between(BOB, ALICE))), None);
+}
+
+#[test]
+fn the_lengths_of_a_quote_may_lie() {
+    for length in [0, 1, 19, 20, 22, 28, 60_000] {
+        let packet = Ipv4::carrying(udp(7, 9, b"")).total_length(length).build();
+        assert_eq!(refused(&ipv4(&port_unreachable(&packet, 28))), Some((17, 7, 9)), "{length}");
+        let packet = Ipv6::carrying(udp(7, 9, b"")).payload_length(length).build();
+        assert_eq!(refused(&ipv6(&port_unreachable_6(&packet, 48))), Some((17, 7, 9)), "{length}");
+    }
 }

@@ -7,7 +7,8 @@ mod common;
 
 use common::agreement::disagreement;
 use common::ip::{
-    DESTINATION_OPTIONS, HOP_BY_HOP, Ipv4, Ipv6, ROUTING, fragment_header, options_header, other, tcp, udp,
+    ALICE, ALICE_6, BOB, BOB_6, DESTINATION_OPTIONS, HOP_BY_HOP, ICMP, ICMPV6, Ipv4, Ipv6, ROUTING, fragment_header,
+    icmp_error, options_header, other, port_unreachable, port_unreachable_6, tcp, udp,
 };
 use common::link::{Link, Sample};
 use common::{corpus, generate, hand};
@@ -98,6 +99,54 @@ fn every_bit_of_every_header_may_flip() {
             flipped.bytes[bit / 8] ^= 1 << (bit % 8);
             must_agree("flipped", &flipped);
         }
+    }
+}
+
+#[test]
+fn every_quote_is_read_alike_cut_at_any_byte() {
+    let mut refused = 0;
+    for (name, packet) in corpus::errors() {
+        let sample = Link::ethernet().vlan(0x8100).carrying(&packet);
+        for kept in 0..=sample.bytes.len() {
+            must_agree(&name, &sample.cut(kept));
+            must_agree(&name, &sample.clone().on_wire(kept as u32));
+        }
+        refused += u32::from(hand::refused(sample.link_type, &sample.bytes, sample.wire_bytes).is_some());
+    }
+    assert!(refused > 30, "only {refused} of the errors refuse anything");
+}
+
+#[test]
+fn every_bit_of_every_error_may_flip() {
+    for (name, packet) in corpus::errors() {
+        let sample = Link::none(101).carrying(&packet);
+        for bit in 0..sample.bytes.len() * 8 {
+            let mut flipped = sample.clone();
+            flipped.bytes[bit / 8] ^= 1 << (bit % 8);
+            must_agree(&name, &flipped);
+        }
+    }
+}
+
+#[test]
+fn every_icmp_type_and_code_is_read_alike() {
+    let (packet_4, packet_6) = (&corpus::ipv4_packets()[0].1, &corpus::ipv6_packets()[0].1);
+    for (kind, code) in (0..=u8::MAX).flat_map(|kind| (0..=u8::MAX).map(move |code| (kind, code))) {
+        let error = Ipv4::carrying(icmp_error(ICMP, kind, code, packet_4)).between(BOB, ALICE).build();
+        must_agree("icmp", &Link::none(101).carrying(&error));
+        let error = Ipv6::carrying(icmp_error(ICMPV6, kind, code, packet_6)).between(BOB_6, ALICE_6).build();
+        must_agree("icmpv6", &Link::none(101).carrying(&error));
+    }
+}
+
+#[test]
+fn every_quoted_protocol_with_every_first_byte_is_read_alike() {
+    for (number, first) in (0..=u8::MAX).flat_map(|number| (0..=u8::MAX).map(move |first| (number, first))) {
+        let above = other(number, &[first, 0, 0, 53, 0, 9, 0, 0]);
+        let error = port_unreachable(&Ipv4::carrying(above.clone()).build(), 28).build();
+        must_agree("ipv4", &Link::none(101).carrying(&error));
+        let error = port_unreachable_6(&Ipv6::carrying(above).build(), 48).build();
+        must_agree("ipv6", &Link::none(101).carrying(&error));
     }
 }
 

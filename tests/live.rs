@@ -35,6 +35,8 @@ mod router;
 mod trace;
 #[path = "live/traffic.rs"]
 mod traffic;
+#[path = "live/unreachable.rs"]
+mod unreachable;
 #[path = "../benches/support/wire.rs"]
 mod wire;
 #[path = "live/workers.rs"]

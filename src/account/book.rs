@@ -139,6 +139,7 @@ fn common(ledger: &Ledger) -> Snapshot {
         interfaces: ledger.interfaces().to_vec(),
         handover_delays: ledger.handover_delays(),
         overflow: ledger.overflow(),
+        refusals_lost: ledger.refusals_lost(),
         ..Snapshot::default()
     }
 }

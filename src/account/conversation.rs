@@ -134,24 +134,61 @@ pub struct OneWay {
     pub last: Timestamp,
     /// The number of packets.
     pub packets: u32,
-    /// The first packet's TCP flags.
-    pub first_flags: TcpFlags,
+    /// What the first packet controlled.
+    pub first_control: Control,
     /// The union of all packets' TCP flags.
     pub flags: TcpFlags,
+    /// An ICMP error of this interval refused a packet that went this way. When, its list of refusals says, which also
+    /// holds conversations without a row.
+    pub refused: bool,
+}
+
+/// What a packet's transport header says of its part in the conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// TCP's control bits; none in other protocols.
+    Flags(TcpFlags),
+    /// The type of the ICMP or ICMPv6 message.
+    Icmp(u8),
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self::Flags(TcpFlags::default())
+    }
 }
 
 impl OneWay {
     /// Counts one packet.
     #[inline]
-    pub fn count(&mut self, time: Timestamp, flags: TcpFlags, bytes: u32) {
+    pub fn count(&mut self, time: Timestamp, flags: TcpFlags, icmp_type: Option<u8>, bytes: u32) {
         if self.packets == 0 {
             self.first = time;
-            self.first_flags = flags;
+            self.first_control = icmp_type.map_or(Control::Flags(flags), Control::Icmp);
         }
         self.last = time;
         self.flags = self.flags.union(flags);
         self.packets += 1;
         self.bytes += u64::from(bytes);
+    }
+
+    /// The first packet's TCP flags; none where it was not TCP.
+    #[must_use]
+    pub fn first_flags(&self) -> TcpFlags {
+        match self.first_control {
+            Control::Flags(flags) => flags,
+            Control::Icmp(_) => TcpFlags::default(),
+        }
+    }
+
+    /// The first packet's ICMP or ICMPv6 type, where the protocol is one of these and the type was captured: an echo
+    /// request is told from its reply. None for a later fragment.
+    #[must_use]
+    pub fn icmp_type(&self) -> Option<u8> {
+        match self.first_control {
+            Control::Flags(_) => None,
+            Control::Icmp(icmp_type) => Some(icmp_type),
+        }
     }
 }
 

@@ -3,143 +3,22 @@
 //! The packet path ends here, so nothing in [`Interval::observe`] allocates in steady state, locks or logs. Packets are
 //! looked up in small batches, which lets the cache misses of neighbours overlap.
 
+mod table;
+
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use hashbrown::HashTable;
-
-use super::conversation::{Address, ConversationKey, Endpoint, OneWay, Way};
+use super::conversation::Address;
 use super::flow::Counters;
 use super::hashing::{self, State};
+use super::refusals::Refused;
 use super::shares::Fill;
 use crate::decode::NotIp;
 use crate::locality::{Classifier, Direction};
-use crate::packet::{Addresses, IpVersion, Packet, Protocol, TcpFlags, Timestamp};
-
-/// Rows that an interval holds at most in each of its two tables, when the accountant is late. What comes then counts
-/// in [`Interval::overflow`].
-const MAXIMUM_ROWS: usize = 32_768;
-
-/// Packets that wait to be looked up together.
-const BATCH: usize = 32;
-
-/// A conversation between two hand-overs.
-#[derive(Debug, Clone)]
-pub struct Row<A> {
-    /// Whose it is.
-    pub key: ConversationKey<A>,
-    /// What was counted each way, up first.
-    pub ways: [OneWay; 2],
-    /// The direction of the packets that go up.
-    pub up_direction: Direction,
-    /// The way of the first packet.
-    pub opener: Way,
-}
-
-impl<A: Address> Row<A> {
-    fn opened_by(packet: &Waiting<A>, direction: Direction) -> Self {
-        let up_direction = match packet.way {
-            Way::Up => direction,
-            Way::Down => direction.reversed(),
-        };
-        Self { key: packet.key, ways: Default::default(), up_direction, opener: packet.way }
-    }
-
-    /// The direction of the packets that go `way`.
-    #[must_use]
-    #[inline]
-    pub fn direction(&self, way: Way) -> Direction {
-        match way {
-            Way::Up => self.up_direction,
-            Way::Down => self.up_direction.reversed(),
-        }
-    }
-}
-
-/// The conversations of one IP version in the order of their first packets, bounded.
-#[derive(Debug)]
-struct Table<A> {
-    rows: Vec<Row<A>>,
-    /// The number of the frame that made each row.
-    made_by: Vec<u32>,
-    index: HashTable<u32>,
-    waiting: Vec<Waiting<A>>,
-}
-
-impl<A: Address> Table<A> {
-    fn new() -> Self {
-        Self { rows: Vec::new(), made_by: Vec::new(), index: HashTable::new(), waiting: Vec::with_capacity(BATCH) }
-    }
-
-    fn memory_bytes(&self) -> usize {
-        self.rows.capacity() * size_of::<Row<A>>()
-            + self.waiting.capacity() * size_of::<Waiting<A>>()
-            + self.index.allocation_size()
-    }
-
-    fn clear(&mut self) {
-        self.rows.clear();
-        self.made_by.clear();
-        self.index.clear();
-        self.waiting.clear();
-    }
-
-    /// Puts a packet among the waiting; true when it is time to look them up.
-    #[inline]
-    fn push(&mut self, packet: &Packet, number: u32, source: A, destination: A, state: &State) -> bool {
-        let source = Endpoint { address: source, port: packet.source_port };
-        let destination = Endpoint { address: destination, port: packet.destination_port };
-        let (key, way) = ConversationKey::new(source, destination, packet.protocol);
-        let hash = key.hash_under(state);
-        let Packet { time, bytes, tcp_flags: flags, .. } = *packet;
-        self.waiting.push(Waiting { hash, key, time, bytes, number, way, flags });
-        self.waiting.len() == BATCH
-    }
-
-    /// Counts the waiting packets in their rows, or in `overflow` where there is no room for a row.
-    fn settle(&mut self, state: &State, classifier: &Classifier, overflow: &mut Overflow) {
-        let Self { rows, made_by, index, waiting } = self;
-        for packet in waiting.drain(..) {
-            let found = index.find(packet.hash, |&at| rows[at as usize].key == packet.key).copied();
-            let at = match found {
-                Some(at) => at as usize,
-                None => {
-                    let direction = packet.direction(classifier);
-                    if rows.len() >= MAXIMUM_ROWS {
-                        overflow.count(direction, &packet);
-                        continue;
-                    }
-                    let at = rows.len();
-                    index.insert_unique(packet.hash, at as u32, |&at| rows[at as usize].key.hash_under(state));
-                    rows.push(Row::opened_by(&packet, direction));
-                    made_by.push(packet.number);
-                    at
-                }
-            };
-            rows[at].ways[packet.way as usize].count(packet.time, packet.flags, packet.bytes);
-        }
-    }
-}
-
-/// A packet whose row is not looked up yet.
-#[derive(Debug, Clone, Copy)]
-struct Waiting<A> {
-    hash: u64,
-    key: ConversationKey<A>,
-    time: Timestamp,
-    bytes: u32,
-    number: u32,
-    way: Way,
-    flags: TcpFlags,
-}
-
-impl<A: Address> Waiting<A> {
-    fn direction(&self, classifier: &Classifier) -> Direction {
-        let (source, destination) = self.key.endpoints(self.way);
-        classifier.direction(&A::pair(source.address, destination.address))
-    }
-}
+use crate::packet::{Addresses, IpVersion, Packet, Protocol, Refusal};
+pub use table::Row;
+use table::{Table, Waiting};
 
 /// Frames and their bytes on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -271,6 +150,23 @@ impl Interval {
         }
     }
 
+    /// Marks the conversation whose packet was refused. It need not have a row, and none is made; nothing counts.
+    pub fn refuse(&mut self, refusal: &Refusal) {
+        self.refuse_nth(refusal, self.frames.frames as u32);
+    }
+
+    /// The same where the frame has a number, as for [`Interval::observe_nth`].
+    pub fn refuse_nth(&mut self, refusal: &Refusal, number: u32) {
+        match refusal.addresses {
+            Addresses::V4 { source, destination } => {
+                self.v4.refuse(refusal, number, source, destination, &self.state);
+            }
+            Addresses::V6 { source, destination } => {
+                self.v6.refuse(refusal, number, source, destination, &self.state);
+            }
+        }
+    }
+
     /// Looks up the packets that still wait. Called before the interval is handed over.
     pub fn settle(&mut self) {
         self.v4.settle(&self.state, &self.classifier, &mut self.overflow);
@@ -288,7 +184,12 @@ impl Interval {
     #[must_use]
     #[inline]
     pub fn fill(&self) -> Fill {
-        Fill { rows_v4: self.v4.rows.len(), rows_v6: self.v6.rows.len(), frames: self.frames.frames }
+        Fill {
+            rows_v4: self.v4.rows.len(),
+            rows_v6: self.v6.rows.len(),
+            refusals: self.v4.refusals.as_slice().len() + self.v6.refusals.as_slice().len(),
+            frames: self.frames.frames,
+        }
     }
 
     /// Whether nothing was counted.
@@ -321,6 +222,36 @@ impl Interval {
         &self.v6.made_by
     }
 
+    /// What was refused of IPv4 conversations, each way of one once, in the order of the errors.
+    #[must_use]
+    pub fn refused_v4(&self) -> &[Refused<Ipv4Addr>] {
+        self.v4.refusals.as_slice()
+    }
+
+    /// The same of IPv6 conversations.
+    #[must_use]
+    pub fn refused_v6(&self) -> &[Refused<Ipv6Addr>] {
+        self.v6.refusals.as_slice()
+    }
+
+    /// The numbers of the frames that hold the errors of [`Interval::refused_v4`].
+    #[must_use]
+    pub fn noted_by_v4(&self) -> &[u32] {
+        self.v4.refusals.noted_by()
+    }
+
+    /// The numbers of the frames that hold the errors of [`Interval::refused_v6`].
+    #[must_use]
+    pub fn noted_by_v6(&self) -> &[u32] {
+        self.v6.refusals.noted_by()
+    }
+
+    /// Errors for whose refusal there was no room. Whether what they quote was refused is unknown.
+    #[must_use]
+    pub fn refusals_lost(&self) -> u64 {
+        self.v4.refusals.lost() + self.v6.refusals.lost()
+    }
+
     /// All frames that count, IP or not.
     #[must_use]
     pub fn frames(&self) -> FrameCounters {
@@ -351,3 +282,6 @@ impl Interval {
         &self.overflow
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,6 +45,7 @@ pub struct Ledger {
     handover_delays: u64,
     last_sweep: Timestamp,
     overflow: Counters,
+    refusals_lost: u64,
     /// What the last interval of each source took, by the order of registration.
     interval_bytes: Vec<usize>,
 }
@@ -97,6 +98,7 @@ impl Ledger {
             handover_delays: 0,
             last_sweep: Timestamp::default(),
             overflow: Counters::default(),
+            refusals_lost: 0,
             interval_bytes: Vec::new(),
         }
     }
@@ -159,6 +161,7 @@ impl Ledger {
         self.interval_bytes[interface.0] = interval.memory_bytes();
         self.totals.frames.add(interval.frames());
         self.totals.copies.add(interval.copies());
+        self.refusals_lost += interval.refusals_lost();
         for (total, counted) in self.totals.not_ip.iter_mut().zip(interval.not_ip()) {
             *total += counted;
         }
@@ -279,6 +282,12 @@ impl Ledger {
     #[must_use]
     pub fn overflow(&self) -> Counters {
         self.overflow
+    }
+
+    /// ICMP errors for whose mark there was no room in an interval.
+    #[must_use]
+    pub fn refusals_lost(&self) -> u64 {
+        self.refusals_lost
     }
 
     /// Frames counted and frames left out as copies, of all sources together.

@@ -10,6 +10,7 @@ mod hashing;
 pub mod held;
 pub mod interval;
 pub mod ledger;
+pub mod refusals;
 pub mod scrapes;
 pub mod series;
 pub mod shares;

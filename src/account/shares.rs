@@ -2,9 +2,10 @@
 //! together, and their rows in the order in which one thread would have made them.
 
 use super::interval::{Interval, Row};
+use super::refusals::Refused;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// Rows of an interval from which on it should be handed over: they still fit into a processor's second-level cache.
+/// Rows of an interval, or refusals, from which on it should be handed over: they still fit into a processor's second-level cache.
 pub const ROWS_TO_HAND_OVER: usize = 16_384;
 
 /// Frames from which on it should be handed over, so that no counter of a row runs out.
@@ -17,6 +18,8 @@ pub struct Fill {
     pub rows_v4: usize,
     /// IPv6 conversations.
     pub rows_v6: usize,
+    /// Refusals of both versions.
+    pub refusals: usize,
     /// All frames.
     pub frames: u64,
 }
@@ -26,6 +29,7 @@ impl Fill {
     pub fn add(&mut self, other: Self) {
         self.rows_v4 += other.rows_v4;
         self.rows_v6 += other.rows_v6;
+        self.refusals += other.refusals;
         self.frames += other.frames;
     }
 
@@ -33,7 +37,7 @@ impl Fill {
     #[must_use]
     #[inline]
     pub fn is_nearly_full(self) -> bool {
-        self.rows_v4 >= ROWS_TO_HAND_OVER || self.rows_v6 >= ROWS_TO_HAND_OVER || self.frames >= FRAMES_TO_HAND_OVER
+        self.rows_v4.max(self.rows_v6).max(self.refusals) >= ROWS_TO_HAND_OVER || self.frames >= FRAMES_TO_HAND_OVER
     }
 }
 
@@ -47,23 +51,33 @@ pub fn rows_v6(shares: &[Box<Interval>]) -> impl Iterator<Item = &Row<Ipv6Addr>>
     InOrder::new(shares.iter().map(|share| (share.rows_v6(), share.made_by_v6())))
 }
 
-/// What is left of each share, by the number of its next row's frame. The shares are few.
-struct InOrder<'a, A> {
-    shares: Vec<(&'a [Row<A>], &'a [u32])>,
+/// What was refused of the IPv4 conversations of all shares, in the order of the errors.
+pub fn refused_v4(shares: &[Box<Interval>]) -> impl Iterator<Item = &Refused<Ipv4Addr>> {
+    InOrder::new(shares.iter().map(|share| (share.refused_v4(), share.noted_by_v4())))
 }
 
-impl<'a, A> InOrder<'a, A> {
-    fn new(shares: impl Iterator<Item = (&'a [Row<A>], &'a [u32])>) -> Self {
+/// What was refused of the IPv6 conversations of all shares, in the order of the errors.
+pub fn refused_v6(shares: &[Box<Interval>]) -> impl Iterator<Item = &Refused<Ipv6Addr>> {
+    InOrder::new(shares.iter().map(|share| (share.refused_v6(), share.noted_by_v6())))
+}
+
+/// What is left of each share, by the number of its next entry's frame. The shares are few.
+struct InOrder<'a, T> {
+    shares: Vec<(&'a [T], &'a [u32])>,
+}
+
+impl<'a, T> InOrder<'a, T> {
+    fn new(shares: impl Iterator<Item = (&'a [T], &'a [u32])>) -> Self {
         Self { shares: shares.collect() }
     }
 }
 
-impl<'a, A> Iterator for InOrder<'a, A> {
-    type Item = &'a Row<A>;
+impl<'a, T> Iterator for InOrder<'a, T> {
+    type Item = &'a T;
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let next = |(_, made_by): &&mut (&[Row<A>], &[u32])| made_by.first().copied().unwrap_or(u32::MAX);
+        let next = |(_, made_by): &&mut (&[T], &[u32])| made_by.first().copied().unwrap_or(u32::MAX);
         let (rows, made_by) = self.shares.iter_mut().min_by_key(next)?;
         let (row, others) = rows.split_first()?;
         *rows = others;

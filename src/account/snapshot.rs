@@ -191,6 +191,8 @@ pub struct Snapshot {
     pub handover_delays: u64,
     /// What found no room in an interval.
     pub overflow: Counters,
+    /// ICMP errors for whose mark there was no room in an interval.
+    pub refusals_lost: u64,
     /// What takes memory, and how much, in bytes.
     pub memory: Vec<(&'static str, u64)>,
 }

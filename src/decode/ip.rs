@@ -14,10 +14,7 @@ use crate::packet::{Addresses, IpVersion, Packet, Protocol, TcpFlags, Timestamp}
 /// [`NotIp::TruncatedIp`] before [`NotIp::MalformedIp`], as the kernel checks them.
 #[inline]
 pub(super) fn decode(time: Timestamp, inside: &Inside<'_>) -> Result<Packet, NotIp> {
-    let (addresses, bytes, transport) = match inside.version {
-        IpVersion::V4 => version_4(inside.datagram)?,
-        IpVersion::V6 => version_6(inside.datagram)?,
-    };
+    let (addresses, bytes, transport) = read(inside)?;
     let mut packet = Packet {
         time,
         addresses,
@@ -33,11 +30,41 @@ pub(super) fn decode(time: Timestamp, inside: &Inside<'_>) -> Result<Packet, Not
     Ok(packet)
 }
 
+/// Addresses, length and what follows the IP headers.
+///
+/// # Errors
+/// As [`decode`].
+#[inline]
+pub(super) fn read<'a>(inside: &Inside<'a>) -> Result<Read<'a>, NotIp> {
+    match inside.version {
+        IpVersion::V4 => version_4(inside.datagram),
+        IpVersion::V6 => version_6(inside.datagram),
+    }
+}
+
+/// Addresses and what follows the IP headers of a quoted datagram. It is cut and its lengths are those of the whole, or
+/// wrong (some senders change them before they quote), so all that was quoted belongs to it. None when the quote ends
+/// inside the IP headers.
+pub(super) fn read_quoted(version: IpVersion, quote: &[u8]) -> Option<(Addresses, Transport<'_>)> {
+    match version {
+        IpVersion::V4 => {
+            let header = Ipv4HeaderSlice::from_slice(quote).ok()?;
+            let bytes = if is_later_fragment(&header) { &[] } else { &quote[header.slice().len()..] };
+            Some((addresses_4(&header), Transport { protocol: Protocol(header.protocol().0), bytes }))
+        }
+        IpVersion::V6 => {
+            let header = Ipv6HeaderSlice::from_slice(quote).ok()?;
+            let transport = walk_extensions(header.next_header().0, &quote[IPV6_HEADER..]);
+            (!is_extension(transport.protocol.0)).then(|| (addresses_6(&header), transport))
+        }
+    }
+}
+
 /// What follows the IP headers: its protocol and its bytes, as far as they lie inside the packet and were captured.
 /// A later fragment has no bytes of a transport header.
-struct Transport<'a> {
-    protocol: Protocol,
-    bytes: &'a [u8],
+pub(super) struct Transport<'a> {
+    pub(super) protocol: Protocol,
+    pub(super) bytes: &'a [u8],
 }
 
 impl Transport<'_> {
@@ -61,7 +88,7 @@ impl Transport<'_> {
 const IPV4_HEADER: usize = 20;
 const IPV6_HEADER: usize = 40;
 
-type Read<'a> = (Addresses, u32, Transport<'a>);
+pub(super) type Read<'a> = (Addresses, u32, Transport<'a>);
 
 #[inline]
 fn version_4(datagram: Cursor<'_>) -> Result<Read<'_>, NotIp> {
@@ -77,10 +104,18 @@ fn version_4(datagram: Cursor<'_>) -> Result<Read<'_>, NotIp> {
         total => u32::from(total).min(datagram.wire_bytes),
     };
     let protocol = Protocol(header.protocol().0);
-    let is_later_fragment = header.fragments_offset().value() != 0;
-    let payload = if is_later_fragment { &[] } else { &within(captured, bytes)[header_length..] };
-    let addresses = Addresses::V4 { source: header.source_addr(), destination: header.destination_addr() };
-    Ok((addresses, bytes, Transport { protocol, bytes: payload }))
+    let payload = if is_later_fragment(&header) { &[] } else { &within(captured, bytes)[header_length..] };
+    Ok((addresses_4(&header), bytes, Transport { protocol, bytes: payload }))
+}
+
+#[inline]
+fn is_later_fragment(header: &Ipv4HeaderSlice<'_>) -> bool {
+    header.fragments_offset().value() != 0
+}
+
+#[inline]
+fn addresses_4(header: &Ipv4HeaderSlice<'_>) -> Addresses {
+    Addresses::V4 { source: header.source_addr(), destination: header.destination_addr() }
 }
 
 #[inline]
@@ -98,8 +133,12 @@ fn version_6(datagram: Cursor<'_>) -> Result<Read<'_>, NotIp> {
         (payload, _) => (IPV6_HEADER as u32 + u32::from(payload)).min(datagram.wire_bytes),
     };
     let transport = walk_extensions(next, &within(captured, bytes)[IPV6_HEADER..]);
-    let addresses = Addresses::V6 { source: header.source_addr(), destination: header.destination_addr() };
-    Ok((addresses, bytes, transport))
+    Ok((addresses_6(&header), bytes, transport))
+}
+
+#[inline]
+fn addresses_6(header: &Ipv6HeaderSlice<'_>) -> Addresses {
+    Addresses::V6 { source: header.source_addr(), destination: header.destination_addr() }
 }
 
 /// The captured bytes that belong to the IP packet. A packet is never shorter than the header that was read.
@@ -129,14 +168,20 @@ struct Extension {
     is_later_fragment: bool,
 }
 
+const HOP_BY_HOP: u8 = 0;
+const ROUTING: u8 = 43;
+const FRAGMENT: u8 = 44;
+const AUTHENTICATION: u8 = 51;
+const DESTINATION_OPTIONS: u8 = 60;
+
+/// Whether the walk goes on behind `number`.
+fn is_extension(number: u8) -> bool {
+    matches!(number, HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION_OPTIONS)
+}
+
 /// The extension header at the start of `payload`; none when `number` is no extension header or it is not whole.
 #[inline]
 fn extension(number: u8, payload: &[u8]) -> Option<Extension> {
-    const HOP_BY_HOP: u8 = 0;
-    const ROUTING: u8 = 43;
-    const FRAGMENT: u8 = 44;
-    const AUTHENTICATION: u8 = 51;
-    const DESTINATION_OPTIONS: u8 = 60;
     match number {
         HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS => {
             let header = Ipv6RawExtHeaderSlice::from_slice(payload).ok()?;

@@ -1,16 +1,18 @@
 //! Frame → [`Packet`], or a typed reason why not.
 //!
 //! The way through link headers is our own (`link` and what it leads to); from the IP header up the slices of
-//! `etherparse` are read (`ip`). Only the outermost IP header counts. Nothing here allocates, blocks or logs.
+//! `etherparse` are read (`ip`). Only the outermost IP header counts; the one that an ICMP error quotes says whose packet
+//! was refused (`quote`). Nothing here allocates, blocks or logs.
 
 mod ethernet;
 mod hdlc;
 mod ip;
 mod link;
 mod ppp;
+mod quote;
 mod wireless;
 
-use crate::packet::{Frame, IpVersion, LinkType, Packet};
+use crate::packet::{Frame, IpVersion, LinkType, Packet, Refusal};
 
 /// Why a frame does not count as IP. The list is closed: each is a value of the label `reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,6 +106,21 @@ impl Decoder {
     pub fn decode(&self, frame: &Frame<'_>) -> Result<Packet, NotIp> {
         let inside = self.layer.walk(Cursor { captured: frame.captured, wire_bytes: frame.wire_bytes })?;
         ip::decode(frame.time, &inside)
+    }
+
+    /// What `packet`, which `frame` was decoded to, says was refused: nothing unless it is an ICMP error that says so.
+    /// `quote` has the rules.
+    #[must_use]
+    #[inline]
+    pub fn refusal(&self, frame: &Frame<'_>, packet: &Packet) -> Option<Refusal> {
+        if quote::may_refuse(packet) { self.read_refusal(frame) } else { None }
+    }
+
+    /// Walks the frame anew: errors are rare, and a packet that held what they quote would be larger for all.
+    #[cold]
+    fn read_refusal(&self, frame: &Frame<'_>) -> Option<Refusal> {
+        let inside = self.layer.walk(Cursor { captured: frame.captured, wire_bytes: frame.wire_bytes }).ok()?;
+        quote::read(frame.time, &inside)
     }
 }
 

@@ -95,6 +95,8 @@ families! {
         "Whether they can: one worker, no filter, no TSO, GSO, GRO or LRO, no XDP program, not any or lo, never down meanwhile.";
     OVERFLOW_PACKETS = Counter "trafficmonitor_overflow_packets_total" []
         "Packets that found no room in a capture thread's table; they count in all totals and as other.";
+    REFUSALS_LOST = Counter "trafficmonitor_refusals_lost_total" []
+        "ICMP errors that found no room in a capture thread's table: whether what they quote was refused is unknown.";
     HANDOVER_DELAYS = Counter "trafficmonitor_handover_delays_total" []
         "Ticks at which a capture thread found no empty interval, because the accountant was late.";
     MEMORY = Gauge "trafficmonitor_memory_bytes" ["part"] "Memory of the program's own tables, by part.";

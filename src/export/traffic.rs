@@ -23,6 +23,7 @@ pub(super) fn write<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -
     write_single(writer, &family::DUPLICATE_FRAMES, snapshot.totals.copies.frames)?;
     write_captures(snapshot, writer)?;
     write_single(writer, &family::OVERFLOW_PACKETS, snapshot.overflow.packets)?;
+    write_single(writer, &family::REFUSALS_LOST, snapshot.refusals_lost)?;
     write_single(writer, &family::HANDOVER_DELAYS, snapshot.handover_delays)?;
     writer.family(&family::MEMORY)?;
     for &(part, bytes) in &snapshot.memory {

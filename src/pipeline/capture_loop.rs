@@ -33,7 +33,12 @@ pub fn count_frame(decoder: &Decoder, origins: Option<&Origins>, frame: &Frame<'
             Some(origins) if is_copy(packet.outgoing, packet.addresses.source(), origins) => {
                 interval.observe_copy(frame.wire_bytes);
             }
-            _ => interval.observe(&packet, frame.wire_bytes),
+            _ => {
+                if let Some(refusal) = decoder.refusal(frame, &packet) {
+                    interval.refuse(&refusal);
+                }
+                interval.observe(&packet, frame.wire_bytes);
+            }
         },
         Err(reason) => interval.observe_not_ip(reason, frame.wire_bytes),
     }

@@ -1,9 +1,9 @@
 //! Decodes a frame and holds the result against the hand parser's and against what is true of every packet.
 
 use trafficmonitor::decode::{Decoder, NotIp};
-use trafficmonitor::packet::{Frame, LinkType, Packet, Timestamp};
+use trafficmonitor::packet::{Frame, LinkType, Packet, Refusal, Timestamp};
 
-use super::hand::{self, Counted, NotCounted};
+use super::hand::{self, Counted, NotCounted, Refused};
 
 /// When every frame of these tests was captured.
 const TIME: Timestamp = Timestamp::from_nanoseconds(1_700_000_000_123_456_789);
@@ -12,6 +12,13 @@ const TIME: Timestamp = Timestamp::from_nanoseconds(1_700_000_000_123_456_789);
 pub fn decode(link_type: i32, captured: &[u8], wire_bytes: u32) -> Result<Packet, NotIp> {
     let decoder = Decoder::new(LinkType(link_type)).expect("a link type that is read");
     decoder.decode(&Frame::new(TIME, captured, wire_bytes))
+}
+
+/// What the decoder finds that a frame refuses.
+pub fn refusal(link_type: i32, captured: &[u8], wire_bytes: u32) -> Option<Refusal> {
+    let decoder = Decoder::new(LinkType(link_type)).expect("a link type that is read");
+    let frame = Frame::new(TIME, captured, wire_bytes);
+    decoder.refusal(&frame, &decoder.decode(&frame).ok()?)
 }
 
 /// How decoder and hand parser differ on a frame, or how the packet breaks an invariant; nothing when all is well.
@@ -23,10 +30,14 @@ pub fn disagreement(link_type: i32, captured: &[u8], wire_bytes: u32) -> Option<
         (Err(reason), Err(by_hand)) => same_reason(*reason, *by_hand),
         _ => false,
     };
+    let refusal = refusal(link_type, captured, wire_bytes);
+    let refused = hand::refused(link_type, captured, wire_bytes);
+    let agree =
+        agree && refusal.as_ref().map(refused_as) == refused && refusal.is_none_or(|refusal| refusal.time == TIME);
     (!agree).then(|| {
         let kept = captured.len().min(wire_bytes as usize);
         format!(
-            "link type {link_type}, {kept} bytes captured of {wire_bytes}: {}\n decoder: {decoded:?}\n by hand: {by_hand:?}",
+            "link type {link_type}, {kept} bytes captured of {wire_bytes}: {}\n decoder: {decoded:?}, {refusal:?}\n by hand: {by_hand:?}, {refused:?}",
             hexadecimal(&captured[..kept])
         )
     })
@@ -44,6 +55,17 @@ pub fn counted_as(packet: &Packet) -> Counted {
         icmp_type: packet.icmp_type,
         outgoing: packet.outgoing,
         bytes: packet.bytes,
+    }
+}
+
+/// A refusal in the hand parser's words.
+pub fn refused_as(refusal: &Refusal) -> Refused {
+    Refused {
+        source: refusal.addresses.source(),
+        destination: refusal.addresses.destination(),
+        protocol: refusal.protocol.0,
+        source_port: refusal.source_port,
+        destination_port: refusal.destination_port,
     }
 }
 

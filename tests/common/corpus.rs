@@ -2,7 +2,7 @@
 
 use super::ip::{
     AUTHENTICATION, DESTINATION_OPTIONS, HOP_BY_HOP, Ipv4, Ipv6, NO_NEXT_HEADER, ROUTING, authentication_header,
-    fragment_header, icmp, icmpv6, options_header, other, tcp, udp,
+    fragment_header, icmp, icmp_error, icmpv6, options_header, other, port_unreachable, port_unreachable_6, tcp, udp,
 };
 use super::link::{Link, Sample};
 
@@ -114,6 +114,8 @@ pub fn ipv4_packets() -> Vec<(&'static str, Vec<u8>)> {
         ("total length past the end", Ipv4::carrying(query()).total_length(60_000).build()),
         ("total length of the header", Ipv4::carrying(query()).total_length(20).build()),
         ("total length inside the ports", Ipv4::carrying(query()).total_length(23).build()),
+        ("port unreachable", port_unreachable(&Ipv4::carrying(query()).build(), 28).build()),
+        ("echo request unreachable", port_unreachable(&Ipv4::carrying(icmp(8)).build(), 28).build()),
     ]
 }
 
@@ -146,7 +148,30 @@ pub fn ipv6_packets() -> Vec<(&'static str, Vec<u8>)> {
         ("payload length past the end", Ipv6::carrying(request()).payload_length(60_000).build()),
         ("payload length inside a header", through(options_header(ROUTING, 2)).payload_length(11).build()),
         ("payload length inside the ports", through(options_header(ROUTING, 0)).payload_length(11).build()),
+        ("port unreachable", {
+            let packet = through(options_header(ROUTING, 0)).build();
+            port_unreachable_6(&packet, packet.len()).through(options_header(HOP_BY_HOP, 0)).build()
+        }),
+        ("echo request unreachable", port_unreachable_6(&Ipv6::carrying(icmpv6(128)).build(), 48).build()),
     ]
+}
+
+/// An error about every shape of packet, and about those errors, from Bob to Alice.
+pub fn errors() -> Vec<(String, Vec<u8>)> {
+    let error_4 = |(name, packet): (&str, Vec<u8>)| (name.to_owned(), port_unreachable(&packet, packet.len()).build());
+    let error_6 =
+        |(name, packet): (&str, Vec<u8>)| (name.to_owned(), port_unreachable_6(&packet, packet.len()).build());
+    let behind_options = |(name, packet): (&str, Vec<u8>)| {
+        let error = port_unreachable(&packet, packet.len()).options(2).build();
+        (format!("{name}, behind options"), error)
+    };
+    let of_the_other_version = |(name, packet): (&str, Vec<u8>)| {
+        (format!("{name}, in IPv6"), Ipv6::carrying(icmp_error(super::ip::ICMP, 3, 3, &packet)).build())
+    };
+    let errors = ipv4_packets().into_iter().map(error_4).chain(ipv6_packets().into_iter().map(error_6));
+    let others =
+        ipv4_packets().into_iter().flat_map(|named| [behind_options(named.clone()), of_the_other_version(named)]);
+    errors.chain(others).collect()
 }
 
 /// Every packet on every link.

@@ -7,8 +7,9 @@ use proptest::sample::{Index, select};
 use super::corpus;
 use super::hand;
 use super::ip::{
-    AUTHENTICATION, DESTINATION_OPTIONS, Extension, HOP_BY_HOP, Ipv4, Ipv6, NO_NEXT_HEADER, ROUTING, Transport,
-    authentication_header, fragment_header, icmp, icmpv6, options_header, other, tcp, udp,
+    ALICE, ALICE_6, AUTHENTICATION, BOB, BOB_6, DESTINATION_OPTIONS, Extension, HOP_BY_HOP, ICMP, ICMPV6, Ipv4, Ipv6,
+    NO_NEXT_HEADER, ROUTING, Transport, authentication_header, fragment_header, icmp, icmp_error, icmpv6,
+    options_header, other, tcp, udp,
 };
 use super::link::{Link, Sample};
 
@@ -94,7 +95,41 @@ enum Innermost {
 }
 
 fn packet() -> impl Strategy<Value = Vec<u8>> {
-    prop_oneof![ipv4(), ipv6()]
+    // Boxed, or the strategies nested in it would outgrow a stack.
+    prop_oneof![3 => ipv4().boxed(), 3 => ipv6().boxed(), 2 => error().boxed()]
+}
+
+/// An ICMP error about a packet, cut anywhere, mostly to who sent it.
+fn error() -> impl Strategy<Value = Vec<u8>> {
+    let kind = prop_oneof![4 => select(vec![1_u8, 3, 4]), 1 => any::<u8>()];
+    let code = prop_oneof![4 => 0..8_u8, 1 => any::<u8>()];
+    let quoted = prop_oneof![ipv4().boxed(), ipv6().boxed(), ipv4_error().boxed()];
+    (
+        quoted,
+        cut(),
+        kind,
+        code,
+        select(vec![ICMP, ICMPV6]),
+        any::<bool>(),
+        prop_oneof![9 => Just(true), 1 => Just(false)],
+    )
+        .prop_map(|(quoted, cut, kind, code, protocol, crosses, returns)| {
+            let kept = cut.map_or(quoted.len(), |cut| cut.index(quoted.len() + 1));
+            let above = icmp_error(protocol, kind, code, &quoted[..kept]);
+            // Mostly the version that the protocol is for.
+            if (protocol == ICMP) != (crosses && code == 7) {
+                let packet = Ipv4::carrying(above);
+                if returns { packet.between(BOB, ALICE) } else { packet }.build()
+            } else {
+                let packet = Ipv6::carrying(above);
+                if returns { packet.between(BOB_6, ALICE_6) } else { packet }.build()
+            }
+        })
+}
+
+fn ipv4_error() -> impl Strategy<Value = Vec<u8>> {
+    (any::<u8>(), any::<u8>(), ipv4())
+        .prop_map(|(kind, code, quoted)| Ipv4::carrying(icmp_error(ICMP, kind, code, &quoted)).build())
 }
 
 fn transport() -> impl Strategy<Value = Transport> {

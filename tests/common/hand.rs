@@ -24,6 +24,16 @@ pub struct Counted {
     pub bytes: u32,
 }
 
+/// The packet that an ICMP error says was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused {
+    pub source: IpAddr,
+    pub destination: IpAddr,
+    pub protocol: u8,
+    pub source_port: u16,
+    pub destination_port: u16,
+}
+
 /// Why a frame is not IP, as far as the contract tells reasons apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotCounted {
@@ -59,6 +69,73 @@ pub fn read(link_type: i32, captured: &[u8], wire_bytes: u32) -> Result<Counted,
     };
     counted.outgoing = found.outgoing;
     Ok(counted)
+}
+
+/// Reads what a frame says was refused, from the texts of RFC 792, RFC 1122 section 3.2.2 and RFC 4443 sections 2.4 and 3.
+pub fn refused(link_type: i32, captured: &[u8], wire_bytes: u32) -> Option<Refused> {
+    let error = read(link_type, captured, wire_bytes).ok()?;
+    let frame = &captured[..captured.len().min(wire_bytes as usize)];
+    let datagram = &frame[way(link_type, frame)?.offset..];
+    // Where the error's message begins: behind the header of IPv4, behind the chain of IPv6.
+    let datagram = &datagram[..datagram.len().min(error.bytes as usize)];
+    let version = datagram.first()? >> 4;
+    let message = match version {
+        4 if u16::from_be_bytes([datagram[6], datagram[7]]) & 0x1fff == 0 => {
+            datagram.get(usize::from(datagram[0] & 15) * 4..)?
+        }
+        6 => walk(datagram[6], datagram.get(40..)?).1?,
+        _ => return None,
+    };
+    let &[kind, code, _, _, _, _, _, _, ref quote @ ..] = message else { return None };
+    let refuses = match (version, error.protocol, kind, code) {
+        (4, 1, 3, code) => code != 4,
+        (6, 58, 1, _) | (6, 58, 4, 1) => true,
+        _ => false,
+    };
+    let refused = if version == 4 { quoted_ipv4(quote)? } else { quoted_ipv6(quote)? };
+    // It goes to who sent the packet.
+    (refuses && refused.source == error.destination).then_some(refused)
+}
+
+/// Its lengths mean nothing: the quote is cut, and some who send it change them.
+fn quoted_ipv4(quote: &[u8]) -> Option<Refused> {
+    let header_bytes = usize::from(quote.first()? & 15) * 4;
+    if quote[0] >> 4 != 4 || header_bytes < 20 || quote.len() < header_bytes {
+        return None;
+    }
+    let address = |at: usize| IpAddr::V4(Ipv4Addr::new(quote[at], quote[at + 1], quote[at + 2], quote[at + 3]));
+    let is_later_fragment = u16::from_be_bytes([quote[6], quote[7]]) & 0x1fff != 0;
+    let above = if is_later_fragment { None } else { Some(&quote[header_bytes..]) };
+    quoted(address(12), address(16), quote[9], above)
+}
+
+fn quoted_ipv6(quote: &[u8]) -> Option<Refused> {
+    if quote.len() < 40 || quote[0] >> 4 != 6 {
+        return None;
+    }
+    let address = |at: usize| {
+        let mut octets = [0; 16];
+        octets.copy_from_slice(&quote[at..at + 16]);
+        IpAddr::V6(Ipv6Addr::from(octets))
+    };
+    let (protocol, above) = walk(quote[6], &quote[40..]);
+    // The quote ends inside the chain.
+    if [0, 43, 44, 51, 60].contains(&protocol) {
+        return None;
+    }
+    quoted(address(8), address(24), protocol, above)
+}
+
+/// Without its ports TCP and UDP could be any conversation's; no error is sent about an error or a redirect.
+fn quoted(source: IpAddr, destination: IpAddr, protocol: u8, above: Option<&[u8]>) -> Option<Refused> {
+    let above = above.unwrap_or(&[]);
+    let (source_port, destination_port) = match protocol {
+        6 | 17 => (be16(above, 0)?, be16(above, 2)?),
+        1 if [3, 4, 5, 11, 12].contains(above.first()?) => return None,
+        58 if *above.first()? < 128 || above[0] == 137 => return None,
+        _ => (0, 0),
+    };
+    Some(Refused { source, destination, protocol, source_port, destination_port })
 }
 
 // ---- Rule 2: the way to the IP header ------------------------------------------------------------------------------

@@ -54,6 +54,21 @@ pub fn icmpv6(kind: u8) -> Transport {
     Transport { protocol: ICMPV6, bytes: vec![kind, 0, 0, 0, 0, 1, 0, 1] }
 }
 
+/// An ICMP or ICMPv6 error with what it quotes.
+pub fn icmp_error(protocol: u8, kind: u8, code: u8, quote: &[u8]) -> Transport {
+    Transport { protocol, bytes: [&[kind, code, 0, 0, 0, 0, 0, 0], quote].concat() }
+}
+
+/// Bob's word to Alice that her packet could not be delivered, with so many bytes of it: port unreachable.
+pub fn port_unreachable(packet: &[u8], quoted_bytes: usize) -> Ipv4 {
+    Ipv4::carrying(icmp_error(ICMP, 3, 3, &packet[..quoted_bytes])).between(BOB, ALICE)
+}
+
+/// The same in IPv6.
+pub fn port_unreachable_6(packet: &[u8], quoted_bytes: usize) -> Ipv6 {
+    Ipv6::carrying(icmp_error(ICMPV6, 1, 4, &packet[..quoted_bytes])).between(BOB_6, ALICE_6)
+}
+
 /// Any other protocol over `bytes`.
 pub fn other(protocol: u8, bytes: &[u8]) -> Transport {
     Transport { protocol, bytes: bytes.to_vec() }

@@ -62,7 +62,7 @@ pub(super) struct Conversation {
 impl Conversation {
     /// One whose first packets are those of `row`.
     pub(super) fn of<A: Address>(row: &Row<A>) -> Self {
-        let first_flags = row.ways[row.opener as usize].first_flags;
+        let first_flags = row.ways[row.opener as usize].first_flags();
         let request_way = request_way(&row.key, row.opener, first_flags);
         Self { places: [Place::UNKNOWN; 2], request_way, up_direction: row.up_direction }
     }

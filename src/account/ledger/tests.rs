@@ -6,9 +6,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::account::Config;
 use crate::account::book::plain;
+use crate::account::refusals::MAXIMUM_REFUSALS;
 use crate::account::snapshot::{ShownRow, Snapshot};
 use crate::locality::Classifier;
-use crate::packet::{Addresses, Packet, TcpFlags};
+use crate::packet::{Addresses, Packet, Refusal, TcpFlags};
 
 const SEED: u64 = 7;
 
@@ -155,6 +156,45 @@ fn packets_that_find_no_row_in_the_interval_still_count() {
         Counters { packets: 7_232, bytes: 361_600 }
     );
     assert_eq!(snapshot.totals.direction(Direction::Outgoing), Counters { packets: 40_000, bytes: 2_000_000 });
+}
+
+/// The word that `packet` was refused.
+fn refusal(packet: &Packet) -> Refusal {
+    let Packet { time, addresses, protocol, source_port, destination_port, .. } = *packet;
+    Refusal { time, addresses, protocol, source_port, destination_port }
+}
+
+#[test]
+fn what_is_refused_in_an_earlier_interval_does_not_say_who_serves() {
+    let classifier = Arc::new(Classifier::new(&crate::locality::Config::default(), []));
+    let mut interval = Interval::new(classifier, SEED);
+    let mut ledger = Ledger::new(&keyed(FlowKeying::Service), SEED);
+    let interface = ledger.interface("eth0");
+    let asked = packet(2, 2, 3, Protocol::UDP, [50_000, 40_000], 0, 60);
+    let forged = packet(1, 3, 2, Protocol::UDP, [40_000, 50_000], 0, 60);
+    interval.refuse(&refusal(&forged));
+    ledger.merge(interface, &interval);
+    interval.reset();
+    assert_eq!((ledger.flows().len(), ledger.hosts().len(), ledger.totals().ip()), (0, 0, Counters::default()));
+
+    interval.observe(&asked, 74);
+    interval.settle();
+    ledger.merge(interface, &interval);
+    assert_eq!(rows(&plain(&ledger, 10, 10)), [row("10.0.0.2", "198.51.100.3", 40_000, false, 60)]);
+}
+
+#[test]
+fn refusals_that_found_no_room_are_counted() {
+    let mut interval = Interval::new(Arc::new(Classifier::default()), SEED);
+    let mut ledger = Ledger::new(&Config::default(), SEED);
+    let interface = ledger.interface("eth0");
+    for number in 0..MAXIMUM_REFUSALS as u32 + 3 {
+        let ports = (number as u16, (number >> 16) as u16);
+        interval.refuse(&refusal(&packet(1, 2, 3, Protocol::TCP, [ports.0, 1_000 + ports.1], 0, 60)));
+    }
+    ledger.merge(interface, &interval);
+    ledger.merge(interface, &interval);
+    assert_eq!(plain(&ledger, 10, 10).refusals_lost, 6);
 }
 
 #[test]

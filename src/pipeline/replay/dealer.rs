@@ -16,7 +16,7 @@ use crate::account::ledger::Ledger;
 use crate::account::shares::Fill;
 use crate::decode::Decoder;
 use crate::locality::Classifier;
-use crate::packet::{Addresses, Frame, Packet};
+use crate::packet::{Addresses, Frame, Protocol};
 use crate::pipeline::Error;
 use crate::pipeline::supervisor::spawn;
 
@@ -53,14 +53,21 @@ impl Dealer {
         Ok(Self { shares, awaited: VecDeque::new(), interval: 0, frames: 0, hand_overs, collector })
     }
 
-    /// Decodes a frame and gives it to its worker; what is not IP, to the first.
+    /// Decodes a frame and gives it to its worker; what is not IP, to the first. What an ICMP error refuses goes to the worker
+    /// that has the conversation which it quotes: so marks and rows are those of a single thread.
     #[inline]
     pub(super) fn deal(&mut self, decoder: &Decoder, frame: &Frame<'_>) {
         let number = self.frames;
         self.frames += 1;
         match decoder.decode(frame) {
             Ok(packet) => {
-                let worker = worker_of(&packet, self.shares.len());
+                if let Some(refusal) = decoder.refusal(frame, &packet) {
+                    let ports = [refusal.source_port, refusal.destination_port];
+                    let worker = worker_of(&refusal.addresses, ports, refusal.protocol, self.shares.len());
+                    self.shares[worker].filling.refusals.push((refusal, number));
+                }
+                let ports = [packet.source_port, packet.destination_port];
+                let worker = worker_of(&packet.addresses, ports, packet.protocol, self.shares.len());
                 let dealt = Dealt { packet, wire_bytes: frame.wire_bytes, number };
                 self.shares[worker].filling.packets.push(dealt);
             }
@@ -104,14 +111,14 @@ impl Dealer {
 
 /// The same both ways of a conversation. Who chooses addresses may load one worker more than others, no more.
 #[inline]
-fn worker_of(packet: &Packet, workers: usize) -> usize {
+fn worker_of(addresses: &Addresses, ports: [u16; 2], protocol: Protocol, workers: usize) -> usize {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15; // 2⁶⁴ over the golden ratio: neighbours get far apart
-    let addresses = match packet.addresses {
+    let addresses = match *addresses {
         Addresses::V4 { source, destination } => u64::from(fold_v4(source) ^ fold_v4(destination)),
         Addresses::V6 { source, destination } => fold_v6(source) ^ fold_v6(destination),
     };
-    let ports = u64::from(packet.source_port ^ packet.destination_port);
-    let hash = (addresses ^ (ports << 32) ^ (u64::from(packet.protocol.0) << 48)).wrapping_mul(ODD);
+    let ports = u64::from(ports[0] ^ ports[1]);
+    let hash = (addresses ^ (ports << 32) ^ (u64::from(protocol.0) << 48)).wrapping_mul(ODD);
     (((hash >> 32) * workers as u64) >> 32) as usize
 }
 
@@ -127,6 +134,56 @@ fn fold_v6(address: Ipv6Addr) -> u64 {
 impl Batch {
     /// Room for all frames of a look, should they be one worker's.
     pub(super) fn empty() -> Self {
-        Self { packets: Vec::with_capacity(FRAMES_AT_ONCE), not_ip: Vec::new() }
+        Self { packets: Vec::with_capacity(FRAMES_AT_ONCE), not_ip: Vec::new(), refusals: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account;
+    use crate::packet::{LinkType, Timestamp};
+
+    const ALICE: [u8; 4] = [192, 0, 2, 1];
+    const BOB: [u8; 4] = [198, 51, 100, 2];
+
+    /// An IPv4 packet, on raw IP.
+    fn datagram(protocol: u8, source: [u8; 4], destination: [u8; 4], above: &[u8]) -> Vec<u8> {
+        let [high, low] = (20 + above.len() as u16).to_be_bytes();
+        [&[0x45, 0, high, low, 0, 0, 0, 0, 64, protocol, 0, 0][..], &source, &destination, above].concat()
+    }
+
+    #[test]
+    fn a_refusal_goes_where_the_conversation_goes_that_it_quotes() {
+        const UDP: u8 = 17;
+        const PORT_UNREACHABLE: [u8; 8] = [3, 3, 0, 0, 0, 0, 0, 0];
+        for workers in 2..6 {
+            let ledger = Ledger::new(&account::Config::default(), 1);
+            let mut dealer = Dealer::start(ledger, &Arc::new(Classifier::default()), 1, workers).unwrap();
+            let decoder = Decoder::new(LinkType(101)).unwrap();
+            for port in 1..200_u16 {
+                let [high, low] = port.to_be_bytes();
+                let asked = datagram(UDP, ALICE, BOB, &[0xc3, 0x50, high, low, 0, 8, 0, 0]);
+                let error = datagram(1, BOB, ALICE, &[&PORT_UNREACHABLE[..], &asked].concat());
+                for frame in [asked, error] {
+                    dealer.deal(&decoder, &Frame::new(Timestamp::default(), &frame, frame.len() as u32));
+                }
+            }
+            let asked = |share: &Share| {
+                let packets = share.filling.packets.iter().map(|dealt| (dealt.packet, dealt.number));
+                packets.filter(|(packet, _)| packet.protocol == Protocol::UDP).collect::<Vec<_>>()
+            };
+            for share in &dealer.shares {
+                let refused =
+                    share.filling.refusals.iter().map(|&(refusal, number)| (refusal.destination_port, number));
+                // Each by the frame behind the one that asked.
+                let expected = asked(share).into_iter().map(|(packet, number)| (packet.destination_port, number + 1));
+                assert_eq!(refused.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "{workers} workers");
+            }
+            assert_eq!(dealer.shares.iter().map(|share| asked(share).len()).sum::<usize>(), 199);
+            assert!(dealer.shares.iter().all(|share| !asked(share).is_empty()), "{workers} workers: all have a part");
+            dealer.look(&Arc::from("raw"), true).unwrap();
+            assert_eq!(dealer.into_ledger().unwrap().totals().frames.frames, 398);
+        }
     }
 }

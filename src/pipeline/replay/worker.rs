@@ -9,7 +9,7 @@ use crate::account::ledger::Ledger;
 use crate::account::shares::Fill;
 use crate::decode::NotIp;
 use crate::locality::Classifier;
-use crate::packet::Packet;
+use crate::packet::{Packet, Refusal};
 use crate::pipeline::Error;
 use crate::pipeline::supervisor::spawn;
 
@@ -25,6 +25,8 @@ pub(super) struct Dealt {
 pub(super) struct Batch {
     pub packets: Vec<Dealt>,
     pub not_ip: Vec<(NotIp, u32)>,
+    /// What was refused, and by which frame of the interval.
+    pub refusals: Vec<(Refusal, u32)>,
 }
 
 enum Work {
@@ -133,6 +135,9 @@ impl Worker {
         }
         for (reason, wire_bytes) in batch.not_ip.drain(..) {
             self.interval.observe_not_ip(reason, wire_bytes);
+        }
+        for (refusal, number) in batch.refusals.drain(..) {
+            self.interval.refuse_nth(&refusal, number);
         }
         self.interval.settle();
         self.report.send(Report { fill: self.interval.fill(), batch }).is_ok()

@@ -1,0 +1,171 @@
+//! The conversations of one IP version in an interval: rows, the packets that wait for theirs, and what was refused.
+
+use hashbrown::HashTable;
+
+use super::Overflow;
+use crate::account::conversation::{Address, ConversationKey, Endpoint, OneWay, Way};
+use crate::account::hashing::State;
+use crate::account::refusals::{Refusals, Refused};
+use crate::locality::{Classifier, Direction};
+use crate::packet::{Packet, Refusal, TcpFlags, Timestamp};
+
+/// Rows that an interval holds at most in each of its two tables, when the accountant is late. What comes then counts
+/// in [`super::Interval::overflow`].
+pub(super) const MAXIMUM_ROWS: usize = 32_768;
+
+/// Packets that wait to be looked up together.
+const BATCH: usize = 32;
+
+/// A conversation between two hand-overs.
+#[derive(Debug, Clone)]
+pub struct Row<A> {
+    /// Whose it is.
+    pub key: ConversationKey<A>,
+    /// What was counted each way, up first.
+    pub ways: [OneWay; 2],
+    /// The direction of the packets that go up.
+    pub up_direction: Direction,
+    /// The way of the first packet.
+    pub opener: Way,
+}
+
+impl<A: Address> Row<A> {
+    fn opened_by(packet: &Waiting<A>, direction: Direction) -> Self {
+        let up_direction = match packet.way {
+            Way::Up => direction,
+            Way::Down => direction.reversed(),
+        };
+        Self { key: packet.key, ways: Default::default(), up_direction, opener: packet.way }
+    }
+
+    /// The row with the marks of what was refused before it was made.
+    #[inline]
+    fn marked(mut self, hash: u64, refusals: &Refusals<A>) -> Self {
+        if !refusals.is_empty() {
+            for way in Way::BOTH {
+                self.ways[way as usize].refused = refusals.holds(hash, &self.key, way);
+            }
+        }
+        self
+    }
+
+    /// The direction of the packets that go `way`.
+    #[must_use]
+    #[inline]
+    pub fn direction(&self, way: Way) -> Direction {
+        match way {
+            Way::Up => self.up_direction,
+            Way::Down => self.up_direction.reversed(),
+        }
+    }
+}
+
+/// The conversations of one IP version in the order of their first packets, bounded.
+#[derive(Debug)]
+pub(super) struct Table<A> {
+    pub(super) rows: Vec<Row<A>>,
+    /// The number of the frame that made each row.
+    pub(super) made_by: Vec<u32>,
+    index: HashTable<u32>,
+    waiting: Vec<Waiting<A>>,
+    pub(super) refusals: Refusals<A>,
+}
+
+impl<A: Address> Table<A> {
+    pub(super) fn new() -> Self {
+        Self {
+            rows: Vec::new(),
+            made_by: Vec::new(),
+            index: HashTable::new(),
+            waiting: Vec::with_capacity(BATCH),
+            refusals: Refusals::new(),
+        }
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.rows.capacity() * size_of::<Row<A>>()
+            + self.waiting.capacity() * size_of::<Waiting<A>>()
+            + self.index.allocation_size()
+            + self.refusals.memory_bytes()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.rows.clear();
+        self.made_by.clear();
+        self.index.clear();
+        self.waiting.clear();
+        self.refusals.clear();
+    }
+
+    /// Puts a packet among the waiting; true when it is time to look them up.
+    #[inline]
+    pub(super) fn push(&mut self, packet: &Packet, number: u32, source: A, destination: A, state: &State) -> bool {
+        let source = Endpoint { address: source, port: packet.source_port };
+        let destination = Endpoint { address: destination, port: packet.destination_port };
+        let (key, way) = ConversationKey::new(source, destination, packet.protocol);
+        let hash = key.hash_under(state);
+        let Packet { time, bytes, tcp_flags: flags, icmp_type, .. } = *packet;
+        self.waiting.push(Waiting { hash, key, time, bytes, number, way, flags, icmp_type });
+        self.waiting.len() == BATCH
+    }
+
+    /// Counts the waiting packets in their rows, or in `overflow` where there is no room for a row.
+    pub(super) fn settle(&mut self, state: &State, classifier: &Classifier, overflow: &mut Overflow) {
+        let Self { rows, made_by, index, waiting, refusals } = self;
+        for packet in waiting.drain(..) {
+            let found = index.find(packet.hash, |&at| rows[at as usize].key == packet.key).copied();
+            let at = match found {
+                Some(at) => at as usize,
+                None => {
+                    let direction = packet.direction(classifier);
+                    if rows.len() >= MAXIMUM_ROWS {
+                        overflow.count(direction, &packet);
+                        continue;
+                    }
+                    let at = rows.len();
+                    index.insert_unique(packet.hash, at as u32, |&at| rows[at as usize].key.hash_under(state));
+                    rows.push(Row::opened_by(&packet, direction).marked(packet.hash, refusals));
+                    made_by.push(packet.number);
+                    at
+                }
+            };
+            let Waiting { time, flags, icmp_type, bytes, .. } = packet;
+            rows[at].ways[packet.way as usize].count(time, flags, icmp_type, bytes);
+        }
+    }
+
+    /// Marks the conversation that an error quotes, and its row if there is one. A row that is made later is marked then, so
+    /// that it does not matter which packets still wait.
+    pub(super) fn refuse(&mut self, refusal: &Refusal, number: u32, source: A, destination: A, state: &State) {
+        let source = Endpoint { address: source, port: refusal.source_port };
+        let destination = Endpoint { address: destination, port: refusal.destination_port };
+        let (key, way) = ConversationKey::new(source, destination, refusal.protocol);
+        let hash = key.hash_under(state);
+        let Self { rows, index, refusals, .. } = self;
+        if refusals.note(hash, Refused { key, way, time: refusal.time }, number, state)
+            && let Some(&at) = index.find(hash, |&at| rows[at as usize].key == key)
+        {
+            rows[at as usize].ways[way as usize].refused = true;
+        }
+    }
+}
+
+/// A packet whose row is not looked up yet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Waiting<A> {
+    hash: u64,
+    pub(super) key: ConversationKey<A>,
+    time: Timestamp,
+    pub(super) bytes: u32,
+    number: u32,
+    pub(super) way: Way,
+    flags: TcpFlags,
+    icmp_type: Option<u8>,
+}
+
+impl<A: Address> Waiting<A> {
+    fn direction(&self, classifier: &Classifier) -> Direction {
+        let (source, destination) = self.key.endpoints(self.way);
+        classifier.direction(&A::pair(source.address, destination.address))
+    }
+}
