@@ -12,6 +12,8 @@ pub mod locality;
 
 pub mod account;
 
+pub mod detect;
+
 pub mod export;
 
 pub mod http;

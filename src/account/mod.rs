@@ -6,6 +6,7 @@
 pub mod book;
 pub mod conversation;
 pub mod flow;
+pub mod grid;
 mod hashing;
 pub mod held;
 pub mod interval;
