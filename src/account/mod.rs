@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod scrapes;
 pub mod series;
 pub mod shares;
+pub mod sighting;
 pub mod snapshot;
 
 use std::time::Duration;
