@@ -6,6 +6,7 @@
 pub mod book;
 pub mod conversation;
 pub mod flow;
+pub mod grid;
 mod hashing;
 pub mod held;
 pub mod interval;
@@ -14,6 +15,7 @@ pub mod refusals;
 pub mod scrapes;
 pub mod series;
 pub mod shares;
+pub mod sighting;
 pub mod snapshot;
 
 use std::time::Duration;

@@ -1,6 +1,125 @@
-//! Traffic → what is worth an alert.
+//! What is found in the traffic: rules over what the ledger merges, each with the figures behind it.
 //!
-//! One detector a file or folder, each a pure function of what was counted and of packet time, which is an argument: the
-//! same traffic gives the same findings, whatever the speed. Nothing here knows how a finding becomes an alert.
+//! Takes rows and packet time, gives [`Detection`]s. Knows nothing of alerts, which have a life, nor of who reads them.
 
 pub mod anomaly;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::packet::{Protocol, Timestamp};
+
+/// What a rule finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// One source contacts many hosts.
+    HostScan,
+    /// One source contacts many ports.
+    PortScan,
+    /// More bytes in a window than a limit.
+    Bandwidth,
+    /// Traffic between two hosts that is unlike what it was.
+    Anomaly,
+}
+
+impl Kind {
+    /// All, in order.
+    pub const ALL: [Self; 4] = [Self::HostScan, Self::PortScan, Self::Bandwidth, Self::Anomaly];
+
+    /// The word for it, as alerts and configuration have it.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::HostScan => "host_scan",
+            Self::PortScan => "port_scan",
+            Self::Bandwidth => "bandwidth",
+            Self::Anomaly => "anomaly",
+        }
+    }
+}
+
+/// Of whom something is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// Who sends.
+    Source(IpAddr),
+    /// Who receives.
+    Destination(IpAddr),
+    /// One who sends to another.
+    Pair {
+        /// Who sends.
+        source: IpAddr,
+        /// Who receives.
+        destination: IpAddr,
+    },
+    /// All addresses of a network together.
+    Network(IpNet),
+}
+
+/// How a figure stands to its limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// The rule holds.
+    Over,
+    /// The rule does not hold, but the figure is not clearly below its limit.
+    Near,
+    /// The figure is below nine tenths of its limit.
+    Under,
+}
+
+/// A host, or a port of it, that a source contacted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target {
+    /// The host.
+    pub address: IpAddr,
+    /// The protocol, where it was told apart.
+    pub protocol: Option<Protocol>,
+    /// The port, where the protocol has one and it was told apart.
+    pub port: Option<u16>,
+}
+
+/// The figures behind a detection.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Figures {
+    /// What is compared: bytes, hosts, ports, or a probability.
+    pub value: f64,
+    /// With what it is compared, in the same unit.
+    pub limit: f64,
+    /// The window that the value is of.
+    pub window: Duration,
+    /// IP bytes of the subject in the window, as far as they are known.
+    pub bytes: u64,
+    /// Contacts of the kind that were answered in the window; none for other rules.
+    pub answered: Option<u64>,
+    /// The first targets that counted, at most [`MAXIMUM_TARGETS`].
+    pub first_targets: Vec<Target>,
+    /// The last ones, as many at most, the latest last.
+    pub last_targets: Vec<Target>,
+}
+
+/// How many first and last targets a detection names.
+pub const MAXIMUM_TARGETS: usize = 8;
+
+/// What a rule says of a subject.
+///
+/// A detector reports a subject while it is over the limit, and then until it has once reported it [`Level::Under`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Detection {
+    /// What was found.
+    pub kind: Kind,
+    /// The configured rule's name.
+    pub rule: Arc<str>,
+    /// Of whom.
+    pub subject: Subject,
+    /// Whether the rule holds.
+    pub level: Level,
+    /// The moment on the packets' clock at which the rule became true.
+    pub since: Timestamp,
+    /// The moment on the packets' clock for which this is said.
+    pub at: Timestamp,
+    /// What it rests on.
+    pub figures: Figures,
+}

@@ -1,0 +1,34 @@
+//! What the ledger tells of each row that it merges, to who watches.
+
+use super::conversation::{Address, Way};
+use super::interval::Row;
+use super::ledger::InterfaceId;
+
+/// A conversation in one interval, as the ledger merged it.
+#[derive(Debug, Clone, Copy)]
+pub struct Sighting<'a, A> {
+    /// What was counted. It lies in one cell of the finest grid in use.
+    pub row: &'a Row<A>,
+    /// Where it was captured.
+    pub interface: InterfaceId,
+    /// Whether the conversation is remembered from an earlier interval. One that is not may still be an old one: memory
+    /// is bounded.
+    pub is_known: bool,
+    /// The way of requests, as the conversation's first packet decided it.
+    pub request_way: Way,
+    /// Whether packets of either way, up first, were seen in this or, as far as it is remembered, an earlier interval.
+    pub seen: [bool; 2],
+}
+
+/// Who is told of every row.
+pub trait Watch {
+    /// Takes in a row. Rows of one cell come in no particular order, and those of a capture thread that is ahead before
+    /// others of earlier cells.
+    fn see<A: Address>(&mut self, sighting: &Sighting<'_, A>);
+}
+
+/// Nobody.
+impl Watch for () {
+    #[inline]
+    fn see<A: Address>(&mut self, _: &Sighting<'_, A>) {}
+}
