@@ -4,24 +4,24 @@
 
 mod common;
 
+use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::client::connect;
-use common::exporter::DEADLINE;
+use common::exporter::wait_for;
 use tokio::runtime::Runtime;
-use trafficmonitor::account::scrapes::ScrapeReport;
+use trafficmonitor::account::scrapes::Progress;
 use trafficmonitor::account::snapshot::{Interface, Published, Snapshot};
 use trafficmonitor::export::{self, process::SelfMetrics};
-use trafficmonitor::http::{self, Listeners, Reports, Server, Site, WAITING_REPORTS};
+use trafficmonitor::http::{self, Listeners, Reported, Server, Site};
 
 /// A server of snapshot 7, which is larger than what the kernel takes of an answer, and what it tells of scrapes.
 struct Served {
     address: SocketAddr,
-    reports: Receiver<ScrapeReport>,
+    reports: RefCell<Reported>,
     _runtime: Runtime,
 }
 
@@ -37,10 +37,10 @@ impl Served {
             (0..interfaces).map(|number| Interface { name: name(number), ..Interface::default() }).collect();
         let published = Arc::new(Published::default());
         published.publish(Snapshot { number: 7, interfaces, ..Snapshot::default() });
-        let (sender, reports) = sync_channel(WAITING_REPORTS);
+        let (sender, reports) = http::reports();
         let program = SelfMetrics::new("1.2.3", "abc", "libpcap").unwrap();
         let config = export::Config::default();
-        let site = Site::new(published, config, program, "1.2.3".to_owned(), Some(Reports::to(sender)));
+        let site = Site::new(published, config, program, "1.2.3".to_owned(), Some(sender));
         let listeners = Listeners::bind(&http::Config { listen: vec!["127.0.0.1:0".parse().unwrap()] }).unwrap();
         let address = listeners.addresses()[0];
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -49,7 +49,7 @@ impl Served {
             Server::new(listeners, Arc::new(site)).unwrap()
         };
         runtime.spawn(server.run(std::future::pending()));
-        Self { address, reports, _runtime: runtime }
+        Self { address, reports: RefCell::new(reports), _runtime: runtime }
     }
 
     /// A client that asks for the metrics.
@@ -59,18 +59,42 @@ impl Served {
         stream
     }
 
-    /// The next report: whether it is complete.
-    fn told(&self) -> bool {
-        let report = self.reports.recv_timeout(DEADLINE).expect("a report");
+    /// The same by one that takes as little as it may before it reads.
+    fn asked_by_a_slow_reader(&self) -> TcpStream {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.set_recv_buffer_size(1).unwrap();
+        socket.connect(&self.address.into()).unwrap();
+        let mut stream = TcpStream::from(socket);
+        write!(stream, "GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+        stream
+    }
+
+    /// Whether the server has ended its side of the connection, and the kernel still has to send that.
+    fn has_sent_its_end_to(&self, client: &TcpStream) -> bool {
+        const FIN_WAIT_1: &str = "04";
+        let ends = [self.address, client.local_addr().unwrap()].map(|end| format!(":{:04X}", end.port()));
+        let connections = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        connections.lines().any(|line| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            fields[1].ends_with(&ends[0]) && fields[2].ends_with(&ends[1]) && fields[3] == FIN_WAIT_1
+        })
+    }
+
+    /// The next report: how far a scrape has come.
+    fn told(&self) -> Progress {
+        let report = wait_for("a report", || self.reports.borrow_mut().next_come());
         assert_eq!((report.snapshot, report.client), (7, self.address.ip()));
-        report.is_complete
+        report.progress
     }
 
     /// Nothing more is told, although other requests are answered.
     fn is_silent(&self) {
         assert_eq!(common::client::get(self.address, "/-/healthy"), "healthy\n");
-        let next = self.reports.recv_timeout(Duration::from_millis(300));
-        assert_eq!(next, Err(RecvTimeoutError::Timeout));
+        let end = Instant::now() + Duration::from_millis(300);
+        while Instant::now() < end {
+            assert_eq!(self.reports.borrow_mut().next_come(), None);
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 
@@ -81,27 +105,80 @@ const CODINGS: [&str; 2] = ["", "accept-encoding: gzip\r\n"];
 #[test]
 fn what_was_read_to_the_end_is_complete() {
     let served = Served::start();
-    for coding in CODINGS {
-        let mut stream = served.asked("GET", &format!("connection: close\r\n{coding}"));
-        assert!(!served.told());
-        stream.read_to_end(&mut Vec::new()).unwrap();
-        drop(stream);
-        assert!(served.told());
+    for headers in ["", "connection: close\r\n"] {
+        for coding in CODINGS {
+            let mut stream = served.asked("GET", &format!("{headers}{coding}"));
+            assert_eq!(served.told(), Progress::Begun);
+            stream.read_to_end(&mut Vec::new()).unwrap();
+            drop(stream);
+            assert_eq!(served.told(), Progress::Complete);
+        }
     }
+    served.is_silent();
 }
 
 #[test]
-fn what_was_not_read_to_the_end_is_not() {
+fn what_was_not_read_to_the_end_is_broken() {
     let served = Served::start();
     for headers in ["", "connection: close\r\n"] {
         for coding in CODINGS {
             let stream = served.asked("GET", &format!("{headers}{coding}"));
-            assert!(!served.told());
+            assert_eq!(served.told(), Progress::Begun);
             assert_eq!(stream.peek(&mut [0]).unwrap(), 1, "the answer has begun");
             drop(stream);
-            served.is_silent();
+            assert_eq!(served.told(), Progress::Broken);
         }
     }
+    served.is_silent();
+}
+
+/// The kernel has all of the answer, and all of it has arrived but for the reading.
+#[test]
+fn a_small_answer_that_was_not_read_is_broken() {
+    let served = Served::holding(0);
+    for headers in ["", "connection: close\r\n"] {
+        let stream = served.asked("GET", headers);
+        assert_eq!(served.told(), Progress::Begun);
+        assert_eq!(stream.peek(&mut [0]).unwrap(), 1, "the answer has begun");
+        drop(stream);
+        assert_eq!(served.told(), Progress::Broken);
+    }
+}
+
+/// All of the answer is sent, and the client's own end has come; but most of the answer waits for the client to read.
+#[test]
+fn who_ends_its_side_first_has_still_to_read_the_answer() {
+    let served = Served::holding(0);
+    for reads in [true, false] {
+        let mut stream = served.asked_by_a_slow_reader();
+        assert_eq!(served.told(), Progress::Begun);
+        wait_for("the server's end", || served.has_sent_its_end_to(&stream).then_some(()));
+        stream.shutdown(Shutdown::Write).unwrap();
+        served.is_silent();
+        if reads {
+            stream.read_to_end(&mut Vec::new()).unwrap();
+        }
+        drop(stream);
+        assert_eq!(served.told(), if reads { Progress::Complete } else { Progress::Broken });
+    }
+}
+
+#[test]
+fn scrapes_whose_end_could_not_be_told_are_refused() {
+    let served = Served::holding(0);
+    let mut answers = [0, 0];
+    for _ in 0..700 {
+        let mut stream = served.asked("GET", "");
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).unwrap();
+        answers[usize::from(&status == b"HTTP/1.1 503")] += 1;
+    }
+    let mut told = [0; 3];
+    while let Some(report) = served.reports.borrow_mut().next_come() {
+        told[report.progress as usize] += 1;
+    }
+    assert!(answers[0] > 100 && answers[1] > 100, "served and refused: {answers:?}");
+    assert_eq!(told[0], answers[0], "begun");
 }
 
 /// Reads one answer in chunks off a connection that stays open.
@@ -117,11 +194,11 @@ fn read_one(stream: &mut TcpStream) {
 fn the_next_request_says_that_the_answer_before_was_read() {
     let served = Served::holding(10);
     let mut stream = served.asked("GET", "");
-    assert!(!served.told());
+    assert_eq!(served.told(), Progress::Begun);
     read_one(&mut stream);
     served.is_silent();
     stream.write_all(ASK_HEALTH).unwrap();
-    assert!(served.told());
+    assert_eq!(served.told(), Progress::Complete);
 }
 
 /// The second request is there before the first answer is: it says nothing of it, however small the answer is.
@@ -130,7 +207,7 @@ fn a_request_that_was_sent_ahead_says_nothing_of_the_answer_before() {
     let served = Served::holding(10);
     let mut stream = connect(served.address);
     stream.write_all(&[ASK_METRICS, ASK_HEALTH].concat()).unwrap();
-    assert!(!served.told());
+    assert_eq!(served.told(), Progress::Begun);
     read_one(&mut stream);
     let mut health = vec![0; "HTTP/1.1 200 OK".len()];
     stream.read_exact(&mut health).unwrap();
@@ -138,7 +215,7 @@ fn a_request_that_was_sent_ahead_says_nothing_of_the_answer_before() {
     // Only when all was read does it close in order.
     stream.shutdown(Shutdown::Write).unwrap();
     stream.read_to_end(&mut Vec::new()).unwrap();
-    assert!(served.told());
+    assert_eq!(served.told(), Progress::Complete);
 }
 
 #[test]
@@ -147,12 +224,14 @@ fn many_requests_at_once_that_are_never_read_complete_nothing() {
         let served = Served::holding(interfaces);
         let mut stream = connect(served.address);
         stream.write_all(&ASK_METRICS.repeat(3)).unwrap();
-        assert!(!served.told());
+        assert_eq!(served.told(), Progress::Begun);
         assert_eq!(stream.peek(&mut [0]).unwrap(), 1, "the answer has begun");
         drop(stream);
-        while let Ok(report) = served.reports.recv_timeout(Duration::from_millis(300)) {
-            assert!(!report.is_complete);
+        let mut ended = Progress::Begun;
+        while ended == Progress::Begun {
+            ended = served.told();
         }
+        assert_eq!(ended, Progress::Broken);
     }
 }
 
@@ -161,11 +240,11 @@ fn many_requests_at_once_that_are_never_read_complete_nothing() {
 fn a_connection_that_rests_until_it_is_closed_was_read() {
     let served = Served::holding(10);
     let mut stream = served.asked("GET", "");
-    assert!(!served.told());
+    assert_eq!(served.told(), Progress::Begun);
     read_one(&mut stream);
     assert_eq!(stream.read(&mut [0]).unwrap(), 0, "the server closes it");
     drop(stream);
-    assert!(served.told());
+    assert_eq!(served.told(), Progress::Complete);
 }
 
 #[test]

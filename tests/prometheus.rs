@@ -5,6 +5,9 @@
 
 mod common;
 
+#[path = "prometheus/churn.rs"]
+mod churn;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -159,10 +162,16 @@ impl<'a> Prometheus<'a> {
 
     /// Scrapes `target` every second.
     fn scraping(namespace: &'a Namespace, target: &str) -> Self {
+        Self::scraping_every(namespace, target, "1s")
+    }
+
+    /// Scrapes `target` so often.
+    fn scraping_every(namespace: &'a Namespace, target: &str, interval: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
         let job = format!("{{job_name: trafficmonitor, static_configs: [{{targets: ['{target}']}}]}}");
-        let configuration = format!("global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs: [{job}]\n");
+        let configuration =
+            format!("global: {{scrape_interval: {interval}, scrape_timeout: {interval}}}\nscrape_configs: [{job}]\n");
         std::fs::write(path("prometheus.yml"), configuration).unwrap();
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--"]).arg(tool("prometheus"));

@@ -10,8 +10,10 @@ use super::ledger::Ledger;
 use super::scrapes::Delivery;
 use super::series::Series;
 use super::snapshot::{Figures, Shown, ShownRow, Snapshot};
-use crate::locality::Direction;
-use crate::packet::{Protocol, Timestamp};
+use crate::packet::Timestamp;
+
+/// All that was counted, by group.
+type Totals<K> = BTreeMap<<K as SeriesKey>::Group, Counters>;
 
 /// Which flows and hosts are shown, from one snapshot to the next.
 #[derive(Debug)]
@@ -41,36 +43,25 @@ impl Book {
         let (flows, hosts) = ledger.sweep(now, Some(self.idle_timeout), &kept.0, &kept.1);
         self.flows.let_go(&flows, ledger.flows(), self.number);
         self.hosts.let_go(&hosts, ledger.hosts(), self.number);
+        let (flow_totals, host_totals) = (ledger.by_protocol(), ledger.totals().by_direction());
         let (held_flows, held_hosts) = ledger.tables_mut();
-        self.flows.advance(held_flows, delivery, self.number, now);
-        self.hosts.advance(held_hosts, delivery, self.number, now);
-        self.snapshot(ledger)
+        self.flows.advance(held_flows, &flow_totals, delivery, self.number, now);
+        self.hosts.advance(held_hosts, &host_totals, delivery, self.number, now);
+        self.snapshot(ledger, &flow_totals, &host_totals)
     }
 
     /// What is shown now.
-    fn snapshot(&self, ledger: &Ledger) -> Snapshot {
-        let (flow_totals, host_totals) = (from_the_start(ledger.by_protocol()), ledger.totals().all_directions());
-        let flows = shown(&self.flows, ledger.flows(), &flow_totals);
-        let hosts = shown(&self.hosts, ledger.hosts(), &host_totals);
+    fn snapshot(&self, ledger: &Ledger, flow_totals: &Totals<FlowKey>, host_totals: &Totals<HostKey>) -> Snapshot {
+        let flows = shown(&self.flows, ledger.flows(), flow_totals);
+        let hosts = shown(&self.hosts, ledger.hosts(), host_totals);
         let series = self.flows.memory_bytes() + self.hosts.memory_bytes();
         let memory = memory(ledger, series, flows.memory_bytes() + hosts.memory_bytes());
         Snapshot { number: self.number, flows, hosts, memory, ..common(ledger) }
     }
 }
 
-/// The protocols whose *other* rows are there before there is traffic: `increase()` misses what a row has at first.
-const FROM_THE_START: [Protocol; 4] = [Protocol::ICMP, Protocol::TCP, Protocol::UDP, Protocol::ICMPV6];
-
-fn from_the_start(mut totals: BTreeMap<(Direction, Protocol), Counters>) -> BTreeMap<(Direction, Protocol), Counters> {
-    for direction in Direction::ALL {
-        for protocol in FROM_THE_START {
-            totals.entry((direction, protocol)).or_default();
-        }
-    }
-    totals
-}
-
-fn shown<K: SeriesKey>(series: &Series<K>, held: &Held<K>, totals: &BTreeMap<K::Group, Counters>) -> Shown<K> {
+fn shown<K: SeriesKey>(series: &Series<K>, held: &Held<K>, totals: &Totals<K>) -> Shown<K> {
+    let other = series.other(held, totals);
     Shown {
         rows: series
             .rows(held)
@@ -82,7 +73,8 @@ fn shown<K: SeriesKey>(series: &Series<K>, held: &Held<K>, totals: &BTreeMap<K::
                 value: row.value,
             })
             .collect(),
-        other: series.other(held, totals),
+        other: other.by_group,
+        rarer_other: other.rarer,
         retired: series.retired().clone(),
         figures: figures(held, series.limit()),
         is_plain: false,
@@ -122,9 +114,9 @@ fn plain_rows<K: SeriesKey>(held: &Held<K>, max_rows: usize, mut other: BTreeMap
     Shown {
         rows: entries.into_iter().map(row).collect(),
         other,
-        retired: BTreeMap::new(),
         figures: figures(held, max_rows),
         is_plain: true,
+        ..Shown::default()
     }
 }
 

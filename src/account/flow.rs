@@ -68,13 +68,31 @@ pub trait SeriesKey: Copy + Ord + Hash {
 
     /// The group of this key.
     fn group(&self) -> Self::Group;
+
+    /// Where the packets of a group go.
+    fn direction(group: Self::Group) -> Direction;
+
+    /// The groups whose *other* is there before there is traffic: `increase()` misses what a series has at first.
+    fn groups_from_the_start() -> Vec<Self::Group>;
 }
+
+/// The protocols that are in all traffic.
+const USUAL_PROTOCOLS: [Protocol; 4] = [Protocol::ICMP, Protocol::TCP, Protocol::UDP, Protocol::ICMPV6];
 
 impl SeriesKey for FlowKey {
     type Group = (Direction, Protocol);
 
     fn group(&self) -> Self::Group {
         (self.direction, self.protocol)
+    }
+
+    fn direction((direction, _): Self::Group) -> Direction {
+        direction
+    }
+
+    fn groups_from_the_start() -> Vec<Self::Group> {
+        let of = |direction| USUAL_PROTOCOLS.map(|protocol| (direction, protocol));
+        Direction::ALL.into_iter().flat_map(of).collect()
     }
 }
 
@@ -112,6 +130,14 @@ impl SeriesKey for HostKey {
     fn group(&self) -> Direction {
         self.direction
     }
+
+    fn direction(group: Direction) -> Direction {
+        group
+    }
+
+    fn groups_from_the_start() -> Vec<Direction> {
+        Direction::ALL.to_vec()
+    }
 }
 
 /// Packets and their IP bytes.
@@ -136,6 +162,12 @@ impl Counters {
     pub fn add(&mut self, other: Self) {
         self.packets += other.packets;
         self.bytes += other.bytes;
+    }
+
+    /// Both together.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self { packets: self.packets + other.packets, bytes: self.bytes + other.bytes }
     }
 
     /// What was counted beyond `base`, which was counted before.

@@ -9,14 +9,19 @@
 //!    moves to *retired*, a family outside every sum over rows;
 //! 4. may come back, from 0 again, after every scraper has completely received a snapshot without it.
 //!
-//! All that no row counts is *other*. So at every snapshot rows + other + retired = total, and nothing ever falls.
+//! All that no row counts is *other*, a sum a group, whose late ones enter likewise ([`others`]). So at every snapshot
+//! rows + other + retired = total, and nothing ever falls.
+
+pub mod others;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::flow::{Counters, SeriesKey};
 use super::held::{Entry, Held};
 use super::scrapes::Delivery;
+use crate::locality::Direction;
 use crate::packet::Timestamp;
+use others::{ByDirection, Others};
 
 /// Completed scrapes for which a row stays at least, once it was shown.
 pub const TENURE: u64 = 30;
@@ -84,12 +89,35 @@ impl<K: SeriesKey> Row<K> {
     }
 }
 
+/// Sums of what is in no row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unrowed<G> {
+    /// By group.
+    pub by_group: BTreeMap<G, Counters>,
+    /// Of the groups that have no sum of their own, or did not have one yet.
+    pub rarer: ByDirection,
+}
+
+impl<G> Default for Unrowed<G> {
+    fn default() -> Self {
+        Self { by_group: BTreeMap::new(), rarer: ByDirection::default() }
+    }
+}
+
+impl<G: Copy + Ord> Unrowed<G> {
+    /// Where `group` is summed up, when it `has_own` or not.
+    fn of(&mut self, group: G, has_own: bool, direction: Direction) -> &mut Counters {
+        if has_own { self.by_group.entry(group).or_default() } else { &mut self.rarer[direction as usize] }
+    }
+}
+
 /// The rows of one table, at most a given number.
 #[derive(Debug)]
 pub struct Series<K: SeriesKey> {
     limit: usize,
     rows: Vec<Row<K>>,
-    retired: BTreeMap<K::Group, Counters>,
+    others: Others<K::Group>,
+    retired: Unrowed<K::Group>,
     /// Keys that may not enter: those whose row leaves (never), and whose row went, with the first snapshot without it.
     gone: BTreeMap<K, u64>,
     /// Completed scrapes: how often all scrapers had a later snapshot than before.
@@ -102,8 +130,16 @@ impl<K: SeriesKey> Series<K> {
     /// No rows yet, and never more than `limit`.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        let (rows, retired, gone) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
-        Self { limit, rows, retired, gone, rounds: 0, delivered: 0, now: Timestamp::from_nanoseconds(0) }
+        Self {
+            limit,
+            rows: Vec::new(),
+            others: Others::new(K::groups_from_the_start()),
+            retired: Unrowed::default(),
+            gone: BTreeMap::new(),
+            rounds: 0,
+            delivered: 0,
+            now: Timestamp::from_nanoseconds(0),
+        }
     }
 
     /// How many rows there may be.
@@ -131,21 +167,32 @@ impl<K: SeriesKey> Series<K> {
 
     /// What rows that went had counted.
     #[must_use]
-    pub fn retired(&self) -> &BTreeMap<K::Group, Counters> {
+    pub fn retired(&self) -> &Unrowed<K::Group> {
         &self.retired
     }
 
     /// All of `totals` that no row counts and none that went had counted.
     #[must_use]
-    pub fn other(&self, held: &Held<K>, totals: &BTreeMap<K::Group, Counters>) -> BTreeMap<K::Group, Counters> {
-        let mut other = totals.clone();
-        let counted = self.rows.iter().map(|row| (row.key.group(), row.value(held)));
-        for (group, counters) in counted.chain(self.retired.iter().map(|(&group, &counters)| (group, counters))) {
-            if let Some(rest) = other.get_mut(&group) {
-                *rest = rest.less(counters);
-            }
+    pub fn other(&self, held: &Held<K>, totals: &BTreeMap<K::Group, Counters>) -> Unrowed<K::Group> {
+        let sums = self.uncounted(held, totals);
+        let (by_group, mut rarer) = self.others.show(&sums.by_group, K::direction);
+        rarer.iter_mut().zip(sums.rarer).for_each(|(rarer, sum)| rarer.add(sum));
+        Unrowed { by_group, rarer }
+    }
+
+    /// All of `totals` that no row counts and none that went had counted, wherever it is shown.
+    fn uncounted(&self, held: &Held<K>, totals: &BTreeMap<K::Group, Counters>) -> Unrowed<K::Group> {
+        let mut counted = self.retired.by_group.clone();
+        for row in &self.rows {
+            counted.entry(row.key.group()).or_default().add(row.value(held));
         }
-        other
+        let mut sums = Unrowed::default();
+        for (&group, &total) in totals {
+            let rest = total.less(counted.get(&group).copied().unwrap_or_default());
+            sums.of(group, self.others.has(group), K::direction(group)).add(rest);
+        }
+        sums.rarer.iter_mut().zip(self.retired.rarer).for_each(|(sum, went)| *sum = sum.less(went));
+        sums
     }
 
     /// The positions of rows that have not been there for long enough to leave.
@@ -167,14 +214,26 @@ impl<K: SeriesKey> Series<K> {
 
     /// Moves every row on, for the snapshot `next` at `now`, after snapshots have come as far as `delivery` says; then
     /// chooses who is shown.
-    pub fn advance(&mut self, held: &mut Held<K>, delivery: Delivery, next: u64, now: Timestamp) {
+    pub fn advance(
+        &mut self,
+        held: &mut Held<K>,
+        totals: &BTreeMap<K::Group, Counters>,
+        delivery: Delivery,
+        next: u64,
+        now: Timestamp,
+    ) {
         self.now = now;
+        self.others.enter(totals.keys(), next);
         if let Some(delivered) = delivery.to_all {
             if delivered > self.delivered {
                 self.delivered = delivered;
                 self.rounds += 1;
             }
             self.begin_to_count(held, delivered);
+            if self.others.is_due(delivered) {
+                let sums = self.uncounted(held, totals);
+                self.others.begin_to_count(delivered, &sums.by_group);
+            }
             self.gone.retain(|_, &mut since| since > delivered);
             self.retire(delivered, next);
         }
@@ -190,10 +249,11 @@ impl<K: SeriesKey> Series<K> {
     }
 
     fn retire(&mut self, delivered: u64, next: u64) {
-        let Self { rows, retired, gone, .. } = self;
+        let Self { rows, others, retired, gone, .. } = self;
         rows.retain(|row| match row.state {
             State::Leaving { since, value, .. } if since <= delivered => {
-                retired.entry(row.key.group()).or_default().add(value);
+                let group = row.key.group();
+                retired.of(group, others.has(group), K::direction(group)).add(value);
                 gone.insert(row.key, next);
                 false
             }

@@ -8,6 +8,9 @@ use arc_swap::ArcSwap;
 use super::flow::{Counters, FlowKey, FlowKeying, HostKey, SeriesKey};
 use super::held::Eviction;
 use super::interval::FrameCounters;
+use super::scrapes::Ended;
+use super::series::Unrowed;
+use super::series::others::ByDirection;
 use crate::decode::NotIp;
 use crate::locality::Direction;
 use crate::packet::{IpVersion, Timestamp};
@@ -34,8 +37,10 @@ pub struct Shown<K: SeriesKey> {
     pub rows: Vec<ShownRow<K>>,
     /// What no row counts.
     pub other: BTreeMap<K::Group, Counters>,
+    /// What no row counts of groups that have no sum of their own, or did not have one yet.
+    pub rarer_other: ByDirection,
     /// What rows that went had counted.
-    pub retired: BTreeMap<K::Group, Counters>,
+    pub retired: Unrowed<K::Group>,
     /// The table's limits and how they are met.
     pub figures: Figures,
     /// Values are what was counted since the start, and nothing ever was retired: a file's accounts.
@@ -44,8 +49,14 @@ pub struct Shown<K: SeriesKey> {
 
 impl<K: SeriesKey> Default for Shown<K> {
     fn default() -> Self {
-        let (other, retired) = (BTreeMap::new(), BTreeMap::new());
-        Self { rows: Vec::new(), other, retired, figures: Figures::default(), is_plain: false }
+        Self {
+            rows: Vec::new(),
+            other: BTreeMap::new(),
+            rarer_other: ByDirection::default(),
+            retired: Unrowed::default(),
+            figures: Figures::default(),
+            is_plain: false,
+        }
     }
 }
 
@@ -193,6 +204,8 @@ pub struct Snapshot {
     pub overflow: Counters,
     /// ICMP errors for whose mark there was no room in an interval.
     pub refusals_lost: u64,
+    /// Scrapes that have ended.
+    pub scrapes: Ended,
     /// What takes memory, and how much, in bytes.
     pub memory: Vec<(&'static str, u64)>,
 }

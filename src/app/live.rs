@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,11 +14,10 @@ use tokio::time::timeout;
 use super::{DONE, FAILED, random_seed, say, self_metrics};
 use crate::account::book::Book;
 use crate::account::ledger::Ledger;
-use crate::account::scrapes::ScrapeReport;
 use crate::account::snapshot::{Published, Snapshot};
 use crate::capture::file_name;
 use crate::config::Config;
-use crate::http::{Listeners, Reports, Server, Site, WAITING_REPORTS};
+use crate::http::{Listeners, Reported, Server, Site, reports};
 use crate::pipeline::supervisor::{self, Setup};
 use crate::{capture, cli, pipeline};
 
@@ -36,8 +34,8 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let listeners = Listeners::bind(&config.http)?;
     let published = Arc::new(Published::default());
     let version = format!("{} ({})", env!("CARGO_PKG_VERSION"), env!("TRAFFICMONITOR_COMMIT"));
-    let (scrapes, scraped) = sync_channel(WAITING_REPORTS);
-    let reports = config.source.is_none().then(|| Reports::to(scrapes));
+    let (scrapes, scraped) = reports();
+    let reports = config.source.is_none().then_some(scrapes);
     let site = Arc::new(Site::new(Arc::clone(&published), config.export.clone(), self_metrics()?, version, reports));
     let runtime = Builder::new_multi_thread().worker_threads(ANSWERING_THREADS).enable_all().build()?;
     let stop = Stop::on_signal(&runtime)?;
@@ -114,7 +112,7 @@ async fn read_or_stopped(mut reading: oneshot::Receiver<Reading>, stop: Stop) ->
 /// Captures and serves.
 fn capture_interfaces(
     config: Config,
-    scraped: Receiver<ScrapeReport>,
+    scraped: Reported,
     published: Arc<Published>,
     site: Arc<Site>,
     stop: &Stop,

@@ -50,7 +50,7 @@ families! {
     TOTAL_INCOMING = Gauge "total_incoming" [] "total incoming bytes from internet";
     TOTAL_OUTGOING = Gauge "total_outgoing" [] "total outgoing bytes from internet";
     FLOW_BYTES = Counter "trafficmonitor_flow_bytes_total" ["source", "destination", "protocol", "port", "reply", "direction"]
-        "IP bytes of the flows that are shown, since they are; source and destination other: of all that are not.";
+        "IP bytes of the flows that are shown, since they are; source and destination other: of all that are not, by protocol; protocol other: of rarer protocols, until their own row was delivered.";
     FLOW_PACKETS = Counter "trafficmonitor_flow_packets_total" ["source", "destination", "protocol", "port", "reply", "direction"]
         "IP packets of the same rows (only with --metrics.flow_packets).";
     FLOW_RETIRED_BYTES = Counter "trafficmonitor_flow_retired_bytes_total" ["direction", "protocol"]
@@ -97,6 +97,8 @@ families! {
         "Packets that found no room in a capture thread's table; they count in all totals and as other.";
     REFUSALS_LOST = Counter "trafficmonitor_refusals_lost_total" []
         "ICMP errors that found no room in a capture thread's table: whether what they quote was refused is unknown.";
+    SCRAPES = Counter "trafficmonitor_scrapes_total" ["result"]
+        "Scrapes of a live capture that have ended: complete, when the client has read all; broken, when it went before.";
     HANDOVER_DELAYS = Counter "trafficmonitor_handover_delays_total" []
         "Ticks at which a capture thread found no empty interval, because the accountant was late.";
     MEMORY = Gauge "trafficmonitor_memory_bytes" ["part"] "Memory of the program's own tables, by part.";

@@ -1,29 +1,33 @@
 //! The rows of flows and hosts: what is shown, what is not, and what went.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use super::Config;
 use super::family::{self, Family};
 use super::text::TextWriter;
 use super::words::{push_address, push_protocol};
-use crate::account::flow::{Counters, FlowKey, SeriesKey};
+use crate::account::flow::{Counters, FlowKey, HostKey, SeriesKey};
 use crate::account::held::Eviction;
+use crate::account::series::others::ByDirection;
 use crate::account::snapshot::{Figures, Shown, ShownRow, Snapshot};
-use crate::packet::Timestamp;
+use crate::locality::Direction;
+use crate::packet::{Protocol, Timestamp};
 
 const OTHER: &str = "other";
 
 pub(super) fn write<W: Write>(config: &Config, snapshot: &Snapshot, writer: &mut TextWriter<W>) -> io::Result<()> {
     let flows = &snapshot.flows;
-    write_flows(flows, &family::FLOW_BYTES, |counters| counters.bytes, writer)?;
+    let (bytes, packets): (Value, Value) = (|counters| counters.bytes, |counters| counters.packets);
+    write_flows(flows, &family::FLOW_BYTES, bytes, writer)?;
     if config.flow_packets {
-        write_flows(flows, &family::FLOW_PACKETS, |counters| counters.packets, writer)?;
+        write_flows(flows, &family::FLOW_PACKETS, packets, writer)?;
     }
-    write_retired(flows, &family::FLOW_RETIRED_BYTES, |counters| counters.bytes, writer)?;
+    write_retired(flows, &family::FLOW_RETIRED_BYTES, bytes, writer)?;
     if config.flow_packets {
-        write_retired(flows, &family::FLOW_RETIRED_PACKETS, |counters| counters.packets, writer)?;
+        write_retired(flows, &family::FLOW_RETIRED_PACKETS, packets, writer)?;
     }
-    write_hosts(snapshot, writer)?;
+    write_hosts(&snapshot.hosts, writer)?;
     let families =
         (&family::FLOWS, &family::FLOWS_LIMIT, &family::SERIES, &family::SERIES_LIMIT, &family::FLOWS_EVICTED);
     write_figures(flows, families, writer)?;
@@ -37,10 +41,13 @@ pub(super) fn write<W: Write>(config: &Config, snapshot: &Snapshot, writer: &mut
     write_figures(&snapshot.hosts, families, writer)
 }
 
+/// Which of the counters a family shows.
+type Value = fn(&Counters) -> u64;
+
 fn write_flows<W: Write>(
     flows: &Shown<FlowKey>,
     family: &Family,
-    value: impl Fn(&Counters) -> u64,
+    value: Value,
     writer: &mut TextWriter<W>,
 ) -> io::Result<()> {
     writer.family(family)?;
@@ -57,12 +64,12 @@ fn write_flows<W: Write>(
             .since(began(flows, row))
             .value(value(&row.value))?;
     }
-    for ((direction, protocol), counters) in &flows.other {
+    for (protocol, direction, counters) in groups(flows, &flows.other, &flows.rarer_other) {
         writer
             .sample(family.name)
             .word("source", OTHER)
             .word("destination", OTHER)
-            .label_with("protocol", |buffer| push_protocol(buffer, *protocol))
+            .label_with("protocol", |buffer| push_group(buffer, protocol))
             .word("port", "")
             .word("reply", "false")
             .word("direction", direction.label())
@@ -74,15 +81,34 @@ fn write_flows<W: Write>(
 fn write_retired<W: Write>(
     flows: &Shown<FlowKey>,
     family: &Family,
-    value: impl Fn(&Counters) -> u64,
+    value: Value,
     writer: &mut TextWriter<W>,
 ) -> io::Result<()> {
     writer.family(family)?;
-    for ((direction, protocol), counters) in &flows.retired {
+    let retired = &flows.retired;
+    for (protocol, direction, counters) in groups(flows, &retired.by_group, &retired.rarer) {
         let sample = writer.sample(family.name).word("direction", direction.label());
-        sample.label_with("protocol", |buffer| push_protocol(buffer, *protocol)).value(value(counters))?;
+        sample.label_with("protocol", |buffer| push_group(buffer, protocol)).value(value(counters))?;
     }
     Ok(())
+}
+
+/// What is in no row, by protocol and direction; without a protocol that of the rarer ones, which plain values do not have.
+fn groups<'a>(
+    flows: &Shown<FlowKey>,
+    by_group: &'a BTreeMap<(Direction, Protocol), Counters>,
+    rarer: &'a ByDirection,
+) -> impl Iterator<Item = (Option<Protocol>, Direction, &'a Counters)> {
+    let rarer = Direction::ALL.into_iter().zip(rarer).filter(|_| !flows.is_plain);
+    let by_group = by_group.iter().map(|(&(direction, protocol), counters)| (Some(protocol), direction, counters));
+    by_group.chain(rarer.map(|(direction, counters)| (None, direction, counters)))
+}
+
+fn push_group(buffer: &mut Vec<u8>, protocol: Option<Protocol>) {
+    match protocol {
+        Some(protocol) => push_protocol(buffer, protocol),
+        None => buffer.extend_from_slice(OTHER.as_bytes()),
+    }
 }
 
 /// When a row was 0: as it entered. What a file holds was counted since the program started, as all else.
@@ -90,20 +116,20 @@ fn began<K: SeriesKey>(shown: &Shown<K>, row: &ShownRow<K>) -> Option<Timestamp>
     (!shown.is_plain).then_some(row.shown_since)
 }
 
-fn write_hosts<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -> io::Result<()> {
+fn write_hosts<W: Write>(hosts: &Shown<HostKey>, writer: &mut TextWriter<W>) -> io::Result<()> {
     writer.family(&family::HOST_BYTES)?;
-    for row in &snapshot.hosts.rows {
+    for row in &hosts.rows {
         let sample = writer.sample(family::HOST_BYTES.name);
         let sample = sample.label_with("host", |buffer| push_address(buffer, row.key.host));
-        let sample = sample.word("direction", row.key.direction.label()).since(began(&snapshot.hosts, row));
+        let sample = sample.word("direction", row.key.direction.label()).since(began(hosts, row));
         sample.value(row.value.bytes)?;
     }
-    for (direction, counters) in &snapshot.hosts.other {
+    for (direction, counters) in &hosts.other {
         let sample = writer.sample(family::HOST_BYTES.name).word("host", OTHER);
         sample.word("direction", direction.label()).value(counters.bytes)?;
     }
     writer.family(&family::HOST_RETIRED_BYTES)?;
-    for (direction, counters) in &snapshot.hosts.retired {
+    for (direction, counters) in &hosts.retired.by_group {
         let sample = writer.sample(family::HOST_RETIRED_BYTES.name).word("direction", direction.label());
         sample.value(counters.bytes)?;
     }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::family::{self, Family};
 use super::text::TextWriter;
 use crate::account::flow::Counters;
+use crate::account::scrapes::Ended;
 use crate::account::snapshot::{Capture, Interface, Snapshot};
 use crate::decode::NotIp;
 use crate::locality::Direction;
@@ -24,6 +25,7 @@ pub(super) fn write<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -
     write_captures(snapshot, writer)?;
     write_single(writer, &family::OVERFLOW_PACKETS, snapshot.overflow.packets)?;
     write_single(writer, &family::REFUSALS_LOST, snapshot.refusals_lost)?;
+    write_scrapes(snapshot, writer)?;
     write_single(writer, &family::HANDOVER_DELAYS, snapshot.handover_delays)?;
     writer.family(&family::MEMORY)?;
     for &(part, bytes) in &snapshot.memory {
@@ -35,6 +37,15 @@ pub(super) fn write<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -
 fn write_single<W: Write>(writer: &mut TextWriter<W>, family: &Family, value: u64) -> io::Result<()> {
     writer.family(family)?;
     writer.sample(family.name).value(value)
+}
+
+fn write_scrapes<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -> io::Result<()> {
+    writer.family(&family::SCRAPES)?;
+    let Ended { complete, broken } = snapshot.scrapes;
+    for (result, scrapes) in [("complete", complete), ("broken", broken)] {
+        writer.sample(family::SCRAPES.name).label("result", result).value(scrapes)?;
+    }
+    Ok(())
 }
 
 fn write_traffic<W: Write>(

@@ -172,7 +172,7 @@ async fn answer_all(
     }
     let is_read = matches!(timeout(HEAD_TIMEOUT, transfer.is_read_to_the_end()).await, Ok(true));
     if is_read && is_outstanding {
-        site.record_received(client);
+        client.has_received();
     }
     cut
 }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 pub use address::{InvalidListenAddress, ListenAddress};
 pub use pages::Site;
-pub use scrape::{Reports, WAITING_REPORTS};
+pub use scrape::{Reported, Reports, reports};
 
 /// Where the program listens.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -67,20 +67,9 @@ impl Site {
         Client::new(address, self.reports.clone())
     }
 
-    /// What `client` was sent last has been received.
-    pub(super) fn record_received(&self, client: &Client) {
-        self.count_unless_reported(client.has_received());
-    }
-
     /// What the program counts of itself.
     pub(super) fn program(&self) -> &SelfMetrics {
         &self.program
-    }
-
-    fn count_unless_reported(&self, is_reported: bool) {
-        if !is_reported {
-            self.program.count_dropped_report();
-        }
     }
 
     /// From here on `/-/ready` says so.
@@ -96,7 +85,7 @@ impl Site {
         transfer: Arc<Transfer>,
     ) -> Answer {
         if transfer.goes_on() {
-            self.record_received(client);
+            client.has_received();
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let mut answer = page(StatusCode::METHOD_NOT_ALLOWED, PLAIN, "GET and HEAD only\n");
@@ -124,15 +113,16 @@ impl Site {
             Ok(slot) => slot,
             Err(refusal) => {
                 self.program.count_refused_scrape(refusal);
-                let mut answer = page(StatusCode::SERVICE_UNAVAILABLE, PLAIN, "too many scrapes\n");
-                answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-                return answer;
+                return too_many_scrapes();
             }
         };
-        let snapshot = self.published.latest();
-        if snapshot.number > 0 {
-            self.count_unless_reported(client.is_sent(snapshot.number));
+        // Told before it is taken, so that nobody is sent a snapshot of which the accountant does not know.
+        let number = self.published.latest().number;
+        if number > 0 && client.is_sent(number).is_err() {
+            self.program.count_dropped_report();
+            return too_many_scrapes();
         }
+        let snapshot = self.published.latest();
         let deadline = client.deadline(RENDERING_TIMEOUT);
         let (body, chunks) = Body::rendered(Some(transfer));
         drop(tokio::task::spawn_blocking(move || {
@@ -159,6 +149,12 @@ impl Site {
             self.version
         )
     }
+}
+
+fn too_many_scrapes() -> Answer {
+    let mut answer = page(StatusCode::SERVICE_UNAVAILABLE, PLAIN, "too many scrapes\n");
+    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    answer
 }
 
 fn exposition(format: Format, coding: Coding, body: Body) -> Answer {

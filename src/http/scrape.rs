@@ -3,47 +3,108 @@
 //! That an answer was written says little: it waits in the kernel, and its client may be gone. That a client then asks
 //! for something else on the same connection, or closes it in order, says that it has read it: a client that closes over
 //! unread bytes resets the connection. So a scrape is reported as complete when its connection goes on or ends well, and
-//! never when it breaks. A report that comes late or is lost only delays rows.
+//! as broken when it ends in any other way.
+//!
+//! The room for the second report is taken with the first, so none is ever lost. A scrape for which there is none is
+//! refused.
 
 use std::net::IpAddr;
-use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::mpsc::{OwnedPermit, Receiver, Sender, channel};
 use tokio::time::sleep;
 
 use super::slots::Origin;
-use crate::account::scrapes::ScrapeReport;
+use crate::account::scrapes::{Progress, ScrapeReport};
 
-/// Reports that wait for the accountant at most; what comes on top is dropped and counted.
-pub const WAITING_REPORTS: usize = 1_024;
+/// Reports that wait for the accountant at most, those included that scrapes under way will make.
+const WAITING_REPORTS: usize = 1_024;
 
 /// How often deadlines are looked at.
 const DEADLINE_CHECK: Duration = Duration::from_secs(1);
 
+/// The number of the next scrape.
+static NEXT_SCRAPE: AtomicU64 = AtomicU64::new(0);
+
 /// The way of reports to the accountant.
 #[derive(Debug, Clone)]
-pub struct Reports(SyncSender<ScrapeReport>);
+pub struct Reports(Sender<ScrapeReport>);
 
-impl Reports {
-    /// Reports that go to `accountant`.
-    #[must_use]
-    pub fn to(accountant: SyncSender<ScrapeReport>) -> Self {
-        Self(accountant)
-    }
+/// Where reports come out.
+#[derive(Debug)]
+pub struct Reported(Receiver<ScrapeReport>);
 
-    /// Whether there was room for the report, or nobody left to read it.
-    fn send(&self, report: ScrapeReport) -> bool {
-        !matches!(self.0.try_send(report), Err(TrySendError::Full(_)))
+/// The two ends of the way of reports.
+#[must_use]
+pub fn reports() -> (Reports, Reported) {
+    let (sender, receiver) = channel(WAITING_REPORTS);
+    (Reports(sender), Reported(receiver))
+}
+
+impl Reported {
+    /// The next report that has come.
+    pub fn next_come(&mut self) -> Option<ScrapeReport> {
+        self.0.try_recv().ok()
     }
 }
 
-/// One connection of a client, and the snapshot that was last sent on it.
+impl Reports {
+    /// Reports that `client` is sent the snapshot, and makes sure that its end can be reported.
+    fn begin(&self, client: IpAddr, snapshot: u64) -> Result<Flight, Refused> {
+        let reserve = || match self.0.clone().try_reserve_owned() {
+            Ok(permit) => Ok(Some(permit)),
+            // Nobody is left who wants to know.
+            Err(TrySendError::Closed(_)) => Ok(None),
+            Err(TrySendError::Full(_)) => Err(Refused),
+        };
+        let (now, end) = (reserve()?, reserve()?);
+        let scrape = NEXT_SCRAPE.fetch_add(1, Ordering::Relaxed);
+        let report = ScrapeReport { client, snapshot, scrape, progress: Progress::Begun };
+        if let Some(permit) = now {
+            permit.send(report);
+        }
+        Ok(Flight { report, end })
+    }
+}
+
+/// Reports cannot be made as fast as there are scrapes.
+#[derive(Debug)]
+pub(super) struct Refused;
+
+/// A scrape under way. It was broken off if it is dropped.
+#[derive(Debug)]
+struct Flight {
+    report: ScrapeReport,
+    end: Option<OwnedPermit<ScrapeReport>>,
+}
+
+impl Flight {
+    fn complete(mut self) {
+        self.end(Progress::Complete);
+    }
+
+    fn end(&mut self, progress: Progress) {
+        if let Some(permit) = self.end.take() {
+            permit.send(ScrapeReport { progress, ..self.report });
+        }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.end(Progress::Broken);
+    }
+}
+
+/// One connection of a client, and the scrape that was last begun on it.
 #[derive(Debug)]
 pub(super) struct Client {
     address: IpAddr,
     reports: Option<Reports>,
-    sent: Mutex<Option<u64>>,
+    flight: Mutex<Option<Flight>>,
     deadline: Arc<Mutex<Option<Instant>>>,
 }
 
@@ -58,7 +119,7 @@ impl Drop for Deadline {
 
 impl Client {
     pub(super) fn new(address: IpAddr, reports: Option<Reports>) -> Self {
-        Self { address: address.to_canonical(), reports, sent: Mutex::new(None), deadline: Arc::default() }
+        Self { address: address.to_canonical(), reports, flight: Mutex::default(), deadline: Arc::default() }
     }
 
     /// Whom its share of what is limited counts for.
@@ -66,20 +127,18 @@ impl Client {
         self.address.into()
     }
 
-    /// The client is sent the snapshot `number`. False when this could not be reported.
-    pub(super) fn is_sent(&self, number: u64) -> bool {
-        replace(&self.sent, Some(number));
-        self.report(number, false)
+    /// The client is sent the snapshot `number` or a later one.
+    pub(super) fn is_sent(&self, number: u64) -> Result<(), Refused> {
+        let flight = self.reports.as_ref().map(|reports| reports.begin(self.address, number)).transpose()?;
+        drop(replace(&self.flight, flight));
+        Ok(())
     }
 
-    /// The connection goes on, or ended well: what was sent was received. False when this could not be reported.
-    pub(super) fn has_received(&self) -> bool {
-        replace(&self.sent, None).is_none_or(|number| self.report(number, true))
-    }
-
-    fn report(&self, snapshot: u64, is_complete: bool) -> bool {
-        let report = ScrapeReport { client: self.address, snapshot, is_complete };
-        self.reports.as_ref().is_none_or(|reports| reports.send(report))
+    /// The connection goes on, or ended well: what was sent was received.
+    pub(super) fn has_received(&self) {
+        if let Some(flight) = replace(&self.flight, None) {
+            flight.complete();
+        }
     }
 
     /// The connection is cut unless what is given is dropped in time.

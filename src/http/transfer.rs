@@ -9,7 +9,7 @@ use std::net::TcpStream as StdStream;
 use std::os::fd::AsFd as _;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -38,6 +38,8 @@ const AWAITED: u8 = 4;
 #[derive(Debug)]
 pub(super) struct Transfer {
     stage: AtomicU8,
+    /// Reading failed, as it does once when the client resets the connection; hyper takes that for an end like any other.
+    is_reset: AtomicBool,
     /// A second handle of the connection, which outlives hyper's.
     twin: StdStream,
 }
@@ -87,7 +89,7 @@ impl Transfer {
         while !self.is_acknowledged() {
             sleep(GLANCE).await;
         }
-        matches!(stream.take_error(), Ok(None))
+        matches!(stream.take_error(), Ok(None)) && !self.is_reset.load(Ordering::Acquire)
     }
 }
 
@@ -101,7 +103,11 @@ impl Wire {
     /// Watches over `stream`.
     pub(super) fn new(stream: TcpStream) -> io::Result<(Self, Arc<Transfer>)> {
         let stream = stream.into_std()?;
-        let transfer = Arc::new(Transfer { stage: AtomicU8::new(NONE), twin: stream.try_clone()? });
+        let transfer = Arc::new(Transfer {
+            stage: AtomicU8::new(NONE),
+            is_reset: AtomicBool::new(false),
+            twin: stream.try_clone()?,
+        });
         let stream = TokioIo::new(TcpStream::from_std(stream)?);
         Ok((Self { stream, transfer: Arc::clone(&transfer) }, transfer))
     }
@@ -120,6 +126,9 @@ impl Read for Wire {
         let read = self.as_mut().stream().poll_read(context, buffer);
         if read.is_pending() {
             self.transfer.advance(FLUSHED, AWAITED);
+        }
+        if matches!(read, Poll::Ready(Err(_))) {
+            self.transfer.is_reset.store(true, Ordering::Release);
         }
         read
     }

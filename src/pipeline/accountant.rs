@@ -8,8 +8,9 @@ use super::handover::Handed;
 use super::orders::Orders;
 use crate::account::book::Book;
 use crate::account::ledger::Ledger;
-use crate::account::scrapes::{ScrapeReport, Scrapes};
+use crate::account::scrapes::Scrapes;
 use crate::account::snapshot::{Published, Snapshot};
+use crate::http::Reported;
 use crate::packet::Timestamp;
 
 /// The only writer of the ledger.
@@ -18,7 +19,7 @@ pub(super) struct Accountant {
     pub book: Book,
     pub scrapes: Scrapes,
     /// What http tells of scrapes.
-    pub scraped: Receiver<ScrapeReport>,
+    pub scraped: Reported,
     pub handed: Receiver<Handed>,
     pub orders: Arc<Orders>,
     pub published: Arc<Published>,
@@ -35,6 +36,7 @@ impl Accountant {
                 self.publish();
                 next_refresh = now + self.refresh;
             }
+            self.hear_of_scrapes();
             match self.handed.recv_timeout(next_refresh.saturating_duration_since(now)) {
                 Ok(handed) => {
                     if self.take_in(handed) {
@@ -49,13 +51,18 @@ impl Accountant {
         Snapshot::clone(&self.published.latest())
     }
 
-    fn publish(&mut self) {
+    fn hear_of_scrapes(&mut self) {
         let now = Timestamp::from(SystemTime::now());
-        while let Ok(report) = self.scraped.try_recv() {
+        while let Some(report) = self.scraped.next_come() {
             self.scrapes.record(report, now);
         }
+    }
+
+    fn publish(&mut self) {
+        self.hear_of_scrapes();
+        let now = Timestamp::from(SystemTime::now());
         let snapshot = self.book.next(&mut self.ledger, self.scrapes.delivery(now), now);
-        self.published.publish(snapshot);
+        self.published.publish(Snapshot { scrapes: self.scrapes.ended(), ..snapshot });
     }
 
     /// Whether there is news that should not wait for the refresh: an interface came up or went down.

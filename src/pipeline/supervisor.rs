@@ -17,12 +17,13 @@ use super::planner::{Planner, with_bounded_rings};
 use super::{Config, Error, check_workers};
 use crate::account::book::Book;
 use crate::account::ledger::Ledger;
-use crate::account::scrapes::{ScrapeReport, Scrapes};
+use crate::account::scrapes::Scrapes;
 use crate::account::snapshot::{Published, Snapshot};
 use crate::capture::live::check_filter;
 use crate::capture::masquerade::likely_masquerade;
 use crate::capture::network::{Changes, Network};
 use crate::capture::{self, Selection, selection};
+use crate::http::Reported;
 use crate::locality::{self, Classifier};
 
 /// How often the supervisor looks whether to stop, while the network is quiet.
@@ -51,7 +52,7 @@ pub struct Setup {
     /// What is shown of them.
     pub book: Book,
     /// What http tells of scrapes.
-    pub scraped: Receiver<ScrapeReport>,
+    pub scraped: Reported,
     /// Where snapshots are published.
     pub published: Arc<Published>,
     /// As for [`crate::account::interval::Interval::new`].

@@ -3,12 +3,22 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::account::scrapes::{Progress, ScrapeReport, Scrapes};
 
 impl SeriesKey for u32 {
     type Group = u32;
 
     fn group(&self) -> u32 {
-        self % 2
+        self % 8
+    }
+
+    fn direction(group: u32) -> Direction {
+        Direction::ALL[group as usize % Direction::ALL.len()]
+    }
+
+    /// Half of them.
+    fn groups_from_the_start() -> Vec<u32> {
+        (0..4).collect()
     }
 }
 
@@ -24,6 +34,7 @@ struct Model {
 #[derive(Debug, Clone, Default)]
 struct Snapshot {
     rows: BTreeMap<u32, u64>,
+    /// By group, and 100 + direction for the rarer.
     other: BTreeMap<u32, u64>,
     retired: BTreeMap<u32, u64>,
     total: u64,
@@ -46,9 +57,11 @@ impl Model {
     /// Makes the next snapshot, which is number 1, 2, …; checks what holds for each.
     fn publish(&mut self, delivery: Delivery) -> &Snapshot {
         let next = self.snapshots.len() as u64;
-        self.series.advance(&mut self.held, delivery, next, Timestamp::from_nanoseconds(0));
-        let bytes = |counters: &BTreeMap<u32, Counters>| -> BTreeMap<u32, u64> {
-            counters.iter().map(|(&group, counters)| (group, counters.bytes)).collect()
+        self.series.advance(&mut self.held, &self.totals, delivery, next, Timestamp::from_nanoseconds(0));
+        let bytes = |sums: &Unrowed<u32>| -> BTreeMap<u32, u64> {
+            let rarer = (100..).zip(sums.rarer);
+            let sums = sums.by_group.iter().map(|(&group, &counters)| (group, counters));
+            sums.chain(rarer).map(|(group, counters)| (group, counters.bytes)).collect()
         };
         let rows: Vec<_> = self.series.rows(&self.held).map(|row| (row.key, row.value.bytes)).collect();
         let snapshot = Snapshot {
@@ -59,6 +72,7 @@ impl Model {
         };
         assert_eq!(snapshot.rows.len(), rows.len(), "a label set twice");
         assert!(rows.len() <= self.series.limit());
+        assert!(self.series.gone.len() <= 2 * self.series.limit());
         let shown = [&snapshot.rows, &snapshot.other, &snapshot.retired];
         assert_eq!(shown.iter().flat_map(|part| part.values()).sum::<u64>(), snapshot.total);
         self.snapshots.push(snapshot);
@@ -165,26 +179,144 @@ fn a_label_set_comes_back_from_0_after_a_scrape_without_it() {
     assert_eq!(model.shown(), [(1, 0)]);
 }
 
-/// A scraper and what it has received: the number of a snapshot each time.
+#[test]
+fn a_late_group_enters_with_0_and_what_it_had_stays_with_the_rarer() {
+    let mut model = Model::new(0, 1);
+    let other = |model: &Model, group| model.snapshots.last().unwrap().other.get(&group).copied();
+    model.publish(to_all(0));
+    assert_eq!((other(&model, 0), other(&model, 4), other(&model, 100)), (Some(0), None, Some(0)));
+    model.count(4, 100);
+    model.count(0, 7);
+    model.publish(to_all(1));
+    assert_eq!((other(&model, 0), other(&model, 4), other(&model, 100)), (Some(7), Some(0), Some(100)));
+    model.count(4, 10);
+    model.publish(to_all(1));
+    assert_eq!((other(&model, 4), other(&model, 100)), (Some(0), Some(110)));
+    model.count(4, 1);
+    model.publish(to_all(2));
+    model.count(4, 5);
+    model.publish(to_all(2));
+    assert_eq!((other(&model, 4), other(&model, 100)), (Some(5), Some(111)));
+}
+
+/// Each its own group, with more late groups than there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Rare(u32);
+
+impl SeriesKey for Rare {
+    type Group = u32;
+
+    fn group(&self) -> u32 {
+        self.0
+    }
+
+    fn direction(_: u32) -> Direction {
+        Direction::Transit
+    }
+
+    fn groups_from_the_start() -> Vec<u32> {
+        Vec::new()
+    }
+}
+
+#[test]
+fn the_groups_are_bounded_and_those_on_top_stay_with_the_rarer() {
+    let groups = 2 * others::MAXIMUM_LATE_GROUPS as u64;
+    let mut held = Held::new(1_000, crate::account::hashing::state(1));
+    let mut series: Series<Rare> = Series::new(1_000);
+    let mut totals = BTreeMap::new();
+    for round in 0..100 {
+        for group in 0..groups as u32 {
+            let counters = Counters { packets: 1, bytes: 1 };
+            totals.entry(group).or_insert_with(Counters::default).add(counters);
+            let position = held.find_or_insert(Rare(group), Timestamp::default()).unwrap();
+            held.add(position, counters, Timestamp::default());
+        }
+        series.advance(&mut held, &totals, to_all(round), round + 1, Timestamp::default());
+    }
+    let positions: Vec<u32> = held.entries().map(|entry| entry.position).collect();
+    series.let_go(&positions, &held, 101);
+    series.advance(&mut held, &totals, to_all(101), 102, Timestamp::default());
+    let (other, retired) = (series.other(&held, &totals), series.retired());
+    for sums in [&other, retired] {
+        assert_eq!(sums.by_group.len(), others::MAXIMUM_LATE_GROUPS);
+        assert!(sums.rarer[Direction::Transit as usize].bytes > 0);
+    }
+    let all = [&other, retired].map(|sums| sums.by_group.values().chain(&sums.rarer).map(|sum| sum.bytes).sum::<u64>());
+    assert_eq!(all.iter().sum::<u64>(), 100 * groups);
+    assert_eq!(series.rows(&held).count(), 0);
+}
+
+/// A scraper: its scrapes under way, what it has completely received of those that rows had to wait for, and whether they
+/// do.
 #[derive(Debug, Default)]
-struct Received(Vec<u64>);
+struct Scraper {
+    flights: Vec<Flight>,
+    received: BTreeSet<u64>,
+    is_known: bool,
+    broke_off: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Flight {
+    scrape: u64,
+    snapshot: u64,
+    is_waited_for: bool,
+}
+
+/// Scrapers, and what is told of them.
+#[derive(Debug, Default)]
+struct Readers {
+    scrapes: Scrapes,
+    scrapers: [Scraper; 3],
+    next: u64,
+}
+
+impl Readers {
+    fn begin(&mut self, reader: usize, snapshot: u64) {
+        self.next += 1;
+        let scraper = &mut self.scrapers[reader];
+        let is_waited_for = scraper.is_known || !scraper.broke_off;
+        scraper.flights.push(Flight { scrape: self.next, snapshot, is_waited_for });
+        self.report(reader, self.next, snapshot, Progress::Begun);
+    }
+
+    fn end(&mut self, reader: usize, which: usize, is_complete: bool) {
+        let scraper = &mut self.scrapers[reader];
+        if scraper.flights.is_empty() {
+            return;
+        }
+        let flight = scraper.flights.remove(which % scraper.flights.len());
+        if is_complete {
+            scraper.is_known = true;
+            if flight.is_waited_for {
+                scraper.received.insert(flight.snapshot);
+            }
+        } else if !scraper.is_known {
+            let is_under_way = scraper.flights.iter().any(|flight| flight.is_waited_for);
+            scraper.broke_off |= !is_under_way;
+        }
+        let progress = if is_complete { Progress::Complete } else { Progress::Broken };
+        self.report(reader, flight.scrape, flight.snapshot, progress);
+    }
+
+    fn report(&mut self, reader: usize, scrape: u64, snapshot: u64, progress: Progress) {
+        let client = std::net::Ipv4Addr::from_bits(reader as u32).into();
+        self.scrapes.record(ScrapeReport { client, snapshot, scrape, progress }, Timestamp::default());
+    }
+}
 
 /// The traffic that Prometheus would tell from what a scraper received: per series and reset-aware, last minus first.
-fn told(model: &Model, received: &Received) -> u64 {
+fn told(model: &Model, received: &BTreeSet<u64>) -> u64 {
     let mut told = 0;
-    for pair in received.0.windows(2) {
-        let (before, after) = (&model.snapshots[pair[0] as usize], &model.snapshots[pair[1] as usize]);
+    for (&before, &after) in received.iter().zip(received.iter().skip(1)) {
+        let (before, after) = (&model.snapshots[before as usize], &model.snapshots[after as usize]);
         for (part_before, part_after) in [(&before.rows, &after.rows), (&before.other, &after.other)] {
             for (key, &value) in part_after {
                 match part_before.get(key) {
                     Some(&earlier) => told += value.checked_sub(earlier).expect("a series fell"),
-                    None => assert!(std::ptr::eq(part_after, &after.other) || value == 0, "a row began at {value}"),
+                    None => assert_eq!(value, 0, "a series began with it"),
                 }
-            }
-        }
-        for (group, &value) in &after.other {
-            if !before.other.contains_key(group) {
-                told += value;
             }
         }
     }
@@ -195,17 +327,22 @@ fn told(model: &Model, received: &Received) -> u64 {
 enum Step {
     Count(u32, u64),
     Publish,
-    /// A scraper receives the latest snapshot, completely or not.
-    Scrape(usize, bool),
+    /// A scraper asks for the latest snapshot.
+    Begin(usize),
+    /// One of its scrapes ends, completely or not.
+    End(usize, usize, bool),
     /// Everything that may leave does.
     GiveUp,
 }
 
 fn step() -> impl Strategy<Value = Step> {
+    let end = (0_usize..3, 0_usize..3, prop::bool::weighted(0.7));
     prop_oneof![
         6 => (0_u32..40, 1_u64..5_000).prop_map(|(key, bytes)| Step::Count(key, bytes)),
         3 => Just(Step::Publish),
-        4 => (0_usize..2, prop::bool::weighted(0.8)).prop_map(|(scraper, complete)| Step::Scrape(scraper, complete)),
+        // The last of them comes late, and seldom.
+        4 => (0_usize..10).prop_map(|reader| Step::Begin([0, 0, 0, 0, 0, 1, 1, 1, 1, 2][reader])),
+        5 => end.prop_map(|(reader, which, is_complete)| Step::End(reader, which, is_complete)),
         1 => Just(Step::GiveUp),
     ]
 }
@@ -215,21 +352,15 @@ proptest! {
     fn what_every_scraper_is_told_adds_up_to_the_traffic(steps in prop::collection::vec(step(), 1..800), rows in 1_usize..12) {
         let mut model = Model::new(24, rows);
         model.publish(Delivery::default());
-        let mut received = [Received(vec![1]), Received(vec![1])];
-        let mut to_any = 1;
+        let mut readers = Readers::default();
         for step in steps {
             match step {
                 Step::Count(key, bytes) => model.count(key, bytes),
                 Step::Publish => {
-                    let to_all = received.iter().filter_map(|received| received.0.last().copied()).min();
-                    model.publish(Delivery { to_all, to_any });
+                    model.publish(readers.scrapes.delivery(Timestamp::default()));
                 }
-                Step::Scrape(scraper, is_complete) => {
-                    to_any = model.snapshots.len() as u64 - 1;
-                    if is_complete {
-                        received[scraper].0.push(to_any);
-                    }
-                }
+                Step::Begin(reader) => readers.begin(reader, model.snapshots.len() as u64 - 1),
+                Step::End(reader, which, is_complete) => readers.end(reader, which, is_complete),
                 Step::GiveUp => {
                     let untenured = model.series.untenured();
                     let next = model.snapshots.len() as u64;
@@ -239,8 +370,8 @@ proptest! {
                 }
             }
         }
-        for received in &received {
-            let (first, last) = (received.0[0], *received.0.last().unwrap());
+        for Scraper { received, .. } in &readers.scrapers {
+            let (Some(&first), Some(&last)) = (received.first(), received.last()) else { continue };
             let traffic = model.snapshots[last as usize].total - model.snapshots[first as usize].total;
             prop_assert_eq!(told(&model, received), traffic);
         }
