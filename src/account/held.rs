@@ -143,6 +143,7 @@ impl<K: Copy + Eq + Hash> Held<K> {
     }
 
     /// The position of `key`, made if there is room; none when there is not.
+    #[inline]
     pub fn find_or_insert(&mut self, key: K, first_seen: Timestamp) -> Option<u32> {
         let hash = self.state.hash_one(key);
         if let Some(&at) = self.index.find(hash, |&at| self.heads[at as usize].key == key) {
@@ -153,11 +154,14 @@ impl<K: Copy + Eq + Hash> Held<K> {
             }
             return Some(at);
         }
-        if self.len() >= self.limit {
-            return None;
-        }
-        let head = Head { key, first_seen };
-        let count = Count { counters: Counters::default(), last_seen: first_seen, is_used: true, is_shown: false };
+        (self.len() < self.limit).then(|| self.insert(hash, Head { key, first_seen }))
+    }
+
+    /// Apart from the look-up, which is all that a flood does once nothing more is held.
+    #[inline(never)]
+    fn insert(&mut self, hash: u64, head: Head<K>) -> u32 {
+        let Head { first_seen: last_seen, .. } = head;
+        let count = Count { counters: Counters::default(), last_seen, is_used: true, is_shown: false };
         let at = match self.free.pop() {
             Some(at) => {
                 self.heads[at as usize] = head;
@@ -172,7 +176,7 @@ impl<K: Copy + Eq + Hash> Held<K> {
         };
         let Self { index, heads, state, .. } = self;
         index.insert_unique(hash, at, |&at| state.hash_one(heads[at as usize].key));
-        Some(at)
+        at
     }
 
     /// Adds to the counters at `position`, last seen at `time`.
