@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use super::conversation::{Address, ConversationKey, Endpoint, OneWay, Way};
 use super::flow::Counters;
@@ -101,17 +102,17 @@ impl<A: Address> Table<A> {
     fn settle(&mut self, state: &State, classifier: &Classifier, overflow: &mut Overflow) {
         let Self { rows, made_by, index, waiting } = self;
         for packet in waiting.drain(..) {
-            let found = index.find(packet.hash, |&at| rows[at as usize].key == packet.key).copied();
-            let at = match found {
-                Some(at) => at as usize,
-                None => {
+            let is_same = |&at: &u32| rows[at as usize].key == packet.key;
+            let at = match index.entry(packet.hash, is_same, |&at| rows[at as usize].key.hash_under(state)) {
+                Entry::Occupied(found) => *found.get() as usize,
+                Entry::Vacant(vacant) => {
                     let direction = packet.direction(classifier);
-                    if rows.len() >= MAXIMUM_ROWS {
+                    let at = rows.len();
+                    if at >= MAXIMUM_ROWS {
                         overflow.count(direction, &packet);
                         continue;
                     }
-                    let at = rows.len();
-                    index.insert_unique(packet.hash, at as u32, |&at| rows[at as usize].key.hash_under(state));
+                    vacant.insert(at as u32);
                     rows.push(Row::opened_by(&packet, direction));
                     made_by.push(packet.number);
                     at
