@@ -101,7 +101,8 @@ impl<A: Address> Table<A> {
     /// Counts the waiting packets in their rows, or in `overflow` where there is no room for a row.
     fn settle(&mut self, state: &State, classifier: &Classifier, overflow: &mut Overflow) {
         let Self { rows, made_by, index, waiting } = self;
-        for packet in waiting.drain(..) {
+        // Where they wait, not taken out first: to copy a key and read it back at once stalls the processor.
+        for packet in waiting.iter() {
             let is_same = |&at: &u32| rows[at as usize].key == packet.key;
             let at = match index.entry(packet.hash, is_same, |&at| rows[at as usize].key.hash_under(state)) {
                 Entry::Occupied(found) => *found.get() as usize,
@@ -109,17 +110,18 @@ impl<A: Address> Table<A> {
                     let direction = packet.direction(classifier);
                     let at = rows.len();
                     if at >= MAXIMUM_ROWS {
-                        overflow.count(direction, &packet);
+                        overflow.count(direction, packet);
                         continue;
                     }
                     vacant.insert(at as u32);
-                    rows.push(Row::opened_by(&packet, direction));
+                    rows.push(Row::opened_by(packet, direction));
                     made_by.push(packet.number);
                     at
                 }
             };
             rows[at].ways[packet.way as usize].count(packet.time, packet.flags, packet.bytes);
         }
+        waiting.clear();
     }
 }
 
