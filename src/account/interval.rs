@@ -75,6 +75,7 @@ impl<A: Address> Table<A> {
 
     fn memory_bytes(&self) -> usize {
         self.rows.capacity() * size_of::<Row<A>>()
+            + self.made_by.capacity() * size_of::<u32>()
             + self.waiting.capacity() * size_of::<Waiting<A>>()
             + self.index.allocation_size()
     }

@@ -234,6 +234,23 @@ fn who_found_no_room_is_held_once_there_is_some() {
 }
 
 #[test]
+fn the_memory_of_an_interval_is_that_of_all_its_shares() {
+    let classifier = Arc::new(Classifier::new(&crate::locality::Config::default(), []));
+    let mut shares: Vec<Box<Interval>> =
+        (0..2).map(|_| Box::new(Interval::new(Arc::clone(&classifier), SEED))).collect();
+    // The last one stays small, so that it cannot stand for both.
+    for port in 0..1_000 {
+        shares[0].observe(&packet(1, 2, 1, Protocol::UDP, [port, 53], 0, 60), 74);
+    }
+    shares.iter_mut().for_each(|share| share.settle());
+    let taken = shares.iter().map(|share| share.memory_bytes()).sum::<usize>();
+    let mut ledger = Ledger::new(&Config::default(), SEED);
+    let interface = ledger.interface("file");
+    ledger.merge_shares(interface, &shares);
+    assert_eq!(ledger.interval_memory_bytes(), 2 * taken);
+}
+
+#[test]
 fn interfaces_without_end_share_an_entry() {
     let mut ledger = Ledger::new(&Config::default(), SEED);
     for number in 0..5_000 {
