@@ -58,6 +58,33 @@ struct Count {
     is_shown: bool,
 }
 
+/// Where the index says that a key is. The index itself tells keys apart by 7 bits of their hash only, so one look-up in
+/// sixteen for a key that is not held would have to read the head of another, far away in memory.
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    check: u32,
+    at: u32,
+}
+
+impl Slot {
+    #[inline]
+    fn new(hash: u64, at: u32) -> Self {
+        Self { check: Self::check(hash), at }
+    }
+
+    /// Whether a key of this hash may be here.
+    #[inline]
+    fn may_be(&self, hash: u64) -> bool {
+        self.check == Self::check(hash)
+    }
+
+    /// Bits that neither the index's 7 are taken from nor the place in any table that fits into memory.
+    #[inline]
+    fn check(hash: u64) -> u32 {
+        (hash >> 25) as u32
+    }
+}
+
 /// An entry, as readers see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry<K> {
@@ -80,7 +107,7 @@ pub struct Held<K> {
     /// How much earlier an entry may turn out to have been seen first; without it, any time.
     overlap: Option<Duration>,
     state: State,
-    index: HashTable<u32>,
+    index: HashTable<Slot>,
     heads: Vec<Head<K>>,
     counts: Vec<Count>,
     free: Vec<u32>,
@@ -143,9 +170,15 @@ impl<K: Copy + Eq + Hash> Held<K> {
     }
 
     /// The position of `key`, made if there is room; none when there is not.
+    ///
+    /// Inlined by force: a key that was put together just before is still in registers there, while to load it back from
+    /// memory in other widths than it was stored in stalls the processor.
+    #[inline(always)]
     pub fn find_or_insert(&mut self, key: K, first_seen: Timestamp) -> Option<u32> {
         let hash = self.state.hash_one(key);
-        if let Some(&at) = self.index.find(hash, |&at| self.heads[at as usize].key == key) {
+        let Self { index, heads, .. } = self;
+        if let Some(&Slot { at, .. }) = index.find(hash, |slot| slot.may_be(hash) && heads[slot.at as usize].key == key)
+        {
             // Rows come in the order of their conversations' first packets, whichever way those went.
             let first = &mut self.heads[at as usize].first_seen;
             if self.overlap.is_none_or(|overlap| first.since(first_seen) <= overlap) {
@@ -153,11 +186,14 @@ impl<K: Copy + Eq + Hash> Held<K> {
             }
             return Some(at);
         }
-        if self.len() >= self.limit {
-            return None;
-        }
-        let head = Head { key, first_seen };
-        let count = Count { counters: Counters::default(), last_seen: first_seen, is_used: true, is_shown: false };
+        (self.len() < self.limit).then(|| self.insert(hash, Head { key, first_seen }))
+    }
+
+    /// Apart from the look-up, which is all that a flood does once nothing more is held.
+    #[inline(never)]
+    fn insert(&mut self, hash: u64, head: Head<K>) -> u32 {
+        let Head { first_seen: last_seen, .. } = head;
+        let count = Count { counters: Counters::default(), last_seen, is_used: true, is_shown: false };
         let at = match self.free.pop() {
             Some(at) => {
                 self.heads[at as usize] = head;
@@ -171,8 +207,8 @@ impl<K: Copy + Eq + Hash> Held<K> {
             }
         };
         let Self { index, heads, state, .. } = self;
-        index.insert_unique(hash, at, |&at| state.hash_one(heads[at as usize].key));
-        Some(at)
+        index.insert_unique(hash, Slot::new(hash, at), |slot| state.hash_one(heads[slot.at as usize].key));
+        at
     }
 
     /// Adds to the counters at `position`, last seen at `time`.
@@ -254,7 +290,7 @@ impl<K: Copy + Eq + Hash> Held<K> {
 
     fn remove(&mut self, position: u32) {
         let hash = self.state.hash_one(self.heads[position as usize].key);
-        if let Ok(found) = self.index.find_entry(hash, |&at| at == position) {
+        if let Ok(found) = self.index.find_entry(hash, |slot| slot.at == position) {
             found.remove();
             self.counts[position as usize].is_used = false;
             self.free.push(position);

@@ -147,18 +147,19 @@ impl Ledger {
     /// Adds what one capture thread counted on `interface`.
     pub fn merge(&mut self, interface: InterfaceId, interval: &Interval) {
         self.add_sums(interface, interval);
+        self.interval_bytes[interface.0] = interval.memory_bytes();
         self.add_rows(interval.rows_v4().iter(), interval.rows_v6().iter());
     }
 
     /// Adds an interval that several threads counted in shares: the same as if one had.
     pub fn merge_shares(&mut self, interface: InterfaceId, shares: &[Box<Interval>]) {
         shares.iter().for_each(|share| self.add_sums(interface, share));
+        self.interval_bytes[interface.0] = shares.iter().map(|share| share.memory_bytes()).sum();
         self.add_rows(shares::rows_v4(shares), shares::rows_v6(shares));
     }
 
     fn add_sums(&mut self, interface: InterfaceId, interval: &Interval) {
         self.interfaces[interface.0].frames.add(interval.frames());
-        self.interval_bytes[interface.0] = interval.memory_bytes();
         self.totals.frames.add(interval.frames());
         self.totals.copies.add(interval.copies());
         self.refusals_lost += interval.refusals_lost();

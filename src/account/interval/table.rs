@@ -1,6 +1,7 @@
 //! The conversations of one IP version in an interval: rows, the packets that wait for theirs, and what was refused.
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use super::Overflow;
 use crate::account::conversation::{Address, ConversationKey, Endpoint, OneWay, Way};
@@ -84,6 +85,7 @@ impl<A: Address> Table<A> {
 
     pub(super) fn memory_bytes(&self) -> usize {
         self.rows.capacity() * size_of::<Row<A>>()
+            + self.made_by.capacity() * size_of::<u32>()
             + self.waiting.capacity() * size_of::<Waiting<A>>()
             + self.index.allocation_size()
             + self.refusals.memory_bytes()
@@ -112,26 +114,28 @@ impl<A: Address> Table<A> {
     /// Counts the waiting packets in their rows, or in `overflow` where there is no room for a row.
     pub(super) fn settle(&mut self, state: &State, classifier: &Classifier, overflow: &mut Overflow) {
         let Self { rows, made_by, index, waiting, refusals } = self;
-        for packet in waiting.drain(..) {
-            let found = index.find(packet.hash, |&at| rows[at as usize].key == packet.key).copied();
-            let at = match found {
-                Some(at) => at as usize,
-                None => {
+        // Where they wait, not taken out first: to copy a key and read it back at once stalls the processor.
+        for packet in waiting.iter() {
+            let is_same = |&at: &u32| rows[at as usize].key == packet.key;
+            let at = match index.entry(packet.hash, is_same, |&at| rows[at as usize].key.hash_under(state)) {
+                Entry::Occupied(found) => *found.get() as usize,
+                Entry::Vacant(vacant) => {
                     let direction = packet.direction(classifier);
-                    if rows.len() >= MAXIMUM_ROWS {
-                        overflow.count(direction, &packet);
+                    let at = rows.len();
+                    if at >= MAXIMUM_ROWS {
+                        overflow.count(direction, packet);
                         continue;
                     }
-                    let at = rows.len();
-                    index.insert_unique(packet.hash, at as u32, |&at| rows[at as usize].key.hash_under(state));
-                    rows.push(Row::opened_by(&packet, direction).marked(packet.hash, refusals));
+                    vacant.insert(at as u32);
+                    rows.push(Row::opened_by(packet, direction).marked(packet.hash, refusals));
                     made_by.push(packet.number);
                     at
                 }
             };
-            let Waiting { time, flags, icmp_type, bytes, .. } = packet;
+            let &Waiting { time, flags, icmp_type, bytes, .. } = packet;
             rows[at].ways[packet.way as usize].count(time, flags, icmp_type, bytes);
         }
+        waiting.clear();
     }
 
     /// Marks the conversation that an error quotes, and its row if there is one. A row that is made later is marked then, so

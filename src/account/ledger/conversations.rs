@@ -118,10 +118,15 @@ impl<A: Address> Conversations<A> {
             self.turn();
         }
         let Self { state, younger, older, .. } = self;
-        match younger.entry(hash, |entry| entry.key == *key, |entry| entry.key.hash_under(state)) {
+        let hash_of = |entry: &Entry<A>| entry.key.hash_under(state);
+        if younger.is_empty() {
+            let remembered = take(older, hash, key)?;
+            return Some(&mut younger.insert_unique(hash, remembered, hash_of).into_mut().conversation);
+        }
+        match younger.entry(hash, |entry| entry.key == *key, hash_of) {
             Slot::Occupied(found) => Some(&mut found.into_mut().conversation),
             Slot::Vacant(vacant) => {
-                let remembered = older.find_entry(hash, |entry| entry.key == *key).ok()?.remove().0;
+                let remembered = take(older, hash, key)?;
                 Some(&mut vacant.insert(remembered).into_mut().conversation)
             }
         }
@@ -139,4 +144,14 @@ impl<A: Address> Conversations<A> {
         std::mem::swap(&mut self.younger, &mut self.older);
         self.younger.clear();
     }
+}
+
+/// Takes the entry of `key` out of `table`. To look into an empty one costs a cache miss as well.
+#[inline]
+fn take<A: Address>(table: &mut HashTable<Entry<A>>, hash: u64, key: &ConversationKey<A>) -> Option<Entry<A>> {
+    if table.is_empty() {
+        return None;
+    }
+    let found = table.find_entry(hash, |entry| entry.key == *key).ok()?;
+    Some(found.remove().0)
 }

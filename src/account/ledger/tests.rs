@@ -197,6 +197,99 @@ fn refusals_that_found_no_room_are_counted() {
     assert_eq!(plain(&ledger, 10, 10).refusals_lost, 6);
 }
 
+/// A ledger of ten flows at most that holds the hosts 2, 4 … 18 at `time`, the lightest first.
+fn nearly_full(time: i64) -> Ledger {
+    let mut ledger = Ledger::new(&Config { flow_keying: FlowKeying::Pair, max_flows: 10, ..Config::default() }, SEED);
+    let packets = (1..=9).map(|number| packet(time, 2 * number, 1, Protocol::UDP, [1, 2], 0, 100 * u32::from(number)));
+    replay(&mut ledger, packets);
+    ledger
+}
+
+/// Merges packets as one interval, and makes room after it, as a replay does.
+fn replay(ledger: &mut Ledger, packets: impl IntoIterator<Item = Packet>) {
+    let classifier = Arc::new(Classifier::new(&crate::locality::Config::default(), []));
+    let mut interval = Interval::new(classifier, SEED);
+    packets.into_iter().for_each(|packet| interval.observe(&packet, packet.bytes + 14));
+    interval.settle();
+    let interface = ledger.interface("file");
+    ledger.merge(interface, &interval);
+    ledger.make_room();
+}
+
+fn seconds(seconds: i64) -> i64 {
+    seconds * 1_000_000_000
+}
+
+fn bytes_held(ledger: &Ledger) -> Vec<u64> {
+    let mut bytes: Vec<u64> = ledger.flows().entries().map(|flow| flow.counters.bytes).collect();
+    bytes.sort_unstable();
+    bytes
+}
+
+#[test]
+fn packet_time_makes_room_of_the_lightest_that_rest() {
+    let mut ledger = nearly_full(seconds(100));
+    assert_eq!(bytes_held(&ledger), [100, 200, 300, 400, 500, 600, 700, 800, 900]);
+    // The lightest goes on, so the next one leaves: nine are nearly full, and eight are roomy.
+    replay(&mut ledger, [packet(seconds(131), 2, 1, Protocol::UDP, [1, 2], 0, 1)]);
+    assert_eq!(bytes_held(&ledger), [101, 300, 400, 500, 600, 700, 800, 900]);
+    assert_eq!(ledger.flows().evicted(), [0, 1]);
+}
+
+#[test]
+fn nothing_leaves_before_it_rested_in_packet_time() {
+    let mut ledger = nearly_full(seconds(100));
+    replay(&mut ledger, [packet(seconds(129), 2, 1, Protocol::UDP, [1, 2], 0, 1)]);
+    assert_eq!(ledger.flows().len(), 9);
+}
+
+#[test]
+fn room_is_looked_for_once_a_second_of_packet_time() {
+    let mut ledger = nearly_full(seconds(100));
+    let at = |time, host| packet(time, host, 1, Protocol::UDP, [1, 2], 0, 1_000);
+    replay(&mut ledger, [at(seconds(129) + 500_000_000, 20)]);
+    replay(&mut ledger, [at(seconds(130) + 400_000_000, 2)]);
+    assert_eq!(ledger.flows().len(), 10, "they rest, but a look was 0.9 s ago");
+    replay(&mut ledger, [at(seconds(130) + 500_000_000, 2)]);
+    assert_eq!(ledger.flows().len(), 8);
+}
+
+#[test]
+fn a_clock_that_goes_back_does_not_put_off_the_look_for_room() {
+    let mut ledger = nearly_full(seconds(1_000_000));
+    replay(&mut ledger, (1..=9).map(|number| packet(seconds(10), 2 * number, 1, Protocol::UDP, [1, 2], 0, 1)));
+    replay(&mut ledger, [packet(seconds(45), 2, 1, Protocol::UDP, [1, 2], 0, 1)]);
+    assert_eq!(ledger.flows().len(), 8);
+}
+
+#[test]
+fn who_found_no_room_is_held_once_there_is_some() {
+    let mut ledger = nearly_full(seconds(100));
+    let late = |time| packet(time, 40, 1, Protocol::UDP, [1, 2], 0, 5_000);
+    replay(&mut ledger, [late(seconds(100)), packet(seconds(100), 42, 1, Protocol::UDP, [1, 2], 0, 7)]);
+    assert_eq!(ledger.flows().len(), 10);
+    replay(&mut ledger, [packet(seconds(140), 42, 1, Protocol::UDP, [1, 2], 0, 7), late(seconds(140))]);
+    replay(&mut ledger, [packet(seconds(142), 42, 1, Protocol::UDP, [1, 2], 0, 7)]);
+    assert!(bytes_held(&ledger).contains(&7), "{:?}", bytes_held(&ledger));
+}
+
+#[test]
+fn the_memory_of_an_interval_is_that_of_all_its_shares() {
+    let classifier = Arc::new(Classifier::new(&crate::locality::Config::default(), []));
+    let mut shares: Vec<Box<Interval>> =
+        (0..2).map(|_| Box::new(Interval::new(Arc::clone(&classifier), SEED))).collect();
+    // The last one stays small, so that it cannot stand for both.
+    for port in 0..1_000 {
+        shares[0].observe(&packet(1, 2, 1, Protocol::UDP, [port, 53], 0, 60), 74);
+    }
+    shares.iter_mut().for_each(|share| share.settle());
+    let taken = shares.iter().map(|share| share.memory_bytes()).sum::<usize>();
+    let mut ledger = Ledger::new(&Config::default(), SEED);
+    let interface = ledger.interface("file");
+    ledger.merge_shares(interface, &shares);
+    assert_eq!(ledger.interval_memory_bytes(), 2 * taken);
+}
+
 #[test]
 fn interfaces_without_end_share_an_entry() {
     let mut ledger = Ledger::new(&Config::default(), SEED);

@@ -15,11 +15,16 @@ use crate::pipeline::Error;
 use crate::pipeline::capture_loop::count_frame;
 
 /// Frames that are read, or dealt, before it is looked how full the interval is.
-pub(super) const FRAMES_AT_ONCE: usize = 2_048;
+pub(super) const FRAMES_AT_ONCE: usize = 1_024;
 
-/// An interval is handed over so many looks after it was nearly full: workers need not wait for each other at every one.
+/// An interval is handed over so many looks after it was found to be due: workers need not wait for each other at every one.
 /// The rows at which an interval is nearly full and the frames of these looks stay below its bound.
 pub(super) const LOOKS_BEHIND: usize = 4;
+
+/// Whether an interval of which this was a look should be merged.
+pub(super) fn is_to_be_merged(look: Fill) -> bool {
+    look.is_nearly_full() || look.gathers_little()
+}
 
 /// Counts frames.
 pub(super) enum Counting {
@@ -90,7 +95,7 @@ impl Alone {
         self.looks.push_back(self.interval.fill());
         let is_behind = self.looks.len() > LOOKS_BEHIND;
         let decisive = if is_behind { self.looks.pop_front() } else { None };
-        if is_last || decisive.is_some_and(Fill::is_nearly_full) {
+        if is_last || decisive.is_some_and(is_to_be_merged) {
             let interface = self.ledger.interface(name);
             self.ledger.merge(interface, &self.interval);
             self.ledger.make_room();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
-use super::counting::{FRAMES_AT_ONCE, LOOKS_BEHIND};
+use super::counting::{FRAMES_AT_ONCE, LOOKS_BEHIND, is_to_be_merged};
 use super::worker::{Batch, Collector, Dealt, Share};
 use crate::account::ledger::Ledger;
 use crate::account::shares::Fill;
@@ -89,14 +89,14 @@ impl Dealer {
         Ok(())
     }
 
-    /// Waits for the reports of the oldest look; whether it found the present interval nearly full.
+    /// Waits for the reports of the oldest look; whether it found the present interval due.
     fn await_look(&mut self) -> Result<bool, Error> {
         let interval = self.awaited.pop_front();
         let mut fill = Fill::default();
         for share in &mut self.shares {
             fill.add(share.report()?);
         }
-        Ok(interval == Some(self.interval) && fill.is_nearly_full())
+        Ok(interval == Some(self.interval) && is_to_be_merged(fill))
     }
 
     pub(super) fn into_ledger(self) -> Result<Ledger, Error> {
