@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn only_where_nearly_every_frame_makes_a_row_is_little_gathered() {
-        let fill = |rows_v4, rows_v6, frames| Fill { rows_v4, rows_v6, frames, refusals: 0 };
+        let fill = |rows_v4, rows_v6, frames| Fill { rows_v4, rows_v6, frames, ..Fill::default() };
         assert!(fill(2_048, 0, 2_048).gathers_little());
         assert!(fill(1_000, 1_048, 3_071).gathers_little());
         assert!(!fill(1_000, 1_048, 3_072).gathers_little());
