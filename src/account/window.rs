@@ -7,6 +7,7 @@
 //! Rows may be ahead of the watermark by any number of cells, in any order. What comes after its cell was judged counts
 //! in the first that was not.
 
+mod judging;
 mod newcomers;
 mod pool;
 mod room;
@@ -165,7 +166,12 @@ impl<K: Copy + Eq + Hash> Window<K> {
     /// it has more than `limits[c]` bytes in a window. `seed` keeps who chooses addresses from choosing hash collisions.
     #[must_use]
     pub fn new(window: Duration, limits: Vec<u64>, bounds: Bounds, seed: u64) -> Self {
-        let grid = Grid::for_window(window);
+        Self::on(Grid::for_window(window), window, limits, bounds, seed)
+    }
+
+    /// The same in cells of another grid.
+    #[must_use]
+    pub fn on(grid: Grid, window: Duration, limits: Vec<u64>, bounds: Bounds, seed: u64) -> Self {
         Self {
             grid,
             cells: grid.cells(window),
@@ -255,144 +261,40 @@ impl<K: Copy + Eq + Hash> Window<K> {
         }
         let Self { entries, pool, .. } = self;
         let entry = &mut entries[at as usize];
-        let is_later = cell.is_after(entry.cell);
-        let older = if is_later { (entry.cell, entry.bytes) } else { (cell, bytes) };
-        if older.1 > 0 {
-            if pool.add(&mut entry.list, older.0, older.1) {
-                entry.listed = entry.listed.saturating_add(older.1);
-            } else {
-                self.refused += 1;
-            }
-        }
-        if is_later {
+        let (is_kept, listed) = if cell.is_after(entry.cell) {
+            let before = (entry.cell, entry.bytes);
             (entry.cell, entry.bytes) = (cell, bytes);
-        }
-    }
-
-    /// Judges every cell that has ended at `watermark`: tells `report` of who is over the limit, at each cell, and then
-    /// until it was once [`Standing::Under`]. Cells come in order, the subjects of a cell in none.
-    pub fn advance(&mut self, watermark: Timestamp, mut report: impl FnMut(Reading<K>)) {
-        let target = self.grid.cell(watermark).back(1);
-        let Some(judged) = self.judged.filter(|judged| target > *judged) else { return };
-        let mut cell = next(judged);
-        while cell <= target && !self.watched.is_empty() {
-            if self.watched.iter().all(|watched| watched.since.is_none()) {
-                // Nobody becomes over the limit where there are no bytes.
-                cell = cell.max(self.first_open.unwrap_or(target));
-                if cell > target {
-                    break;
-                }
-            }
-            self.judge(cell, &mut report);
-            cell = next(cell);
-            self.first_open = self.first_still_open(cell);
-        }
-        self.close(target);
-    }
-
-    /// The first cell from `from` on that may have bytes.
-    fn first_still_open(&self, from: Cell) -> Option<Cell> {
-        let first = self.first_open?.max(from);
-        (self.newest? >= first).then_some(first)
-    }
-
-    /// All cells up to `target` are judged.
-    fn close(&mut self, target: Cell) {
-        self.judged = Some(target);
-        self.first_open = self.first_still_open(next(target));
-        let all_are_out = self.newest.is_none_or(|newest| newest <= self.last_out());
-        if all_are_out && self.watched.is_empty() {
-            self.clear();
-        } else if target >= *self.next_sweep.get_or_insert(target) {
-            self.sweep();
-            let cells = if self.is_crowded() { (self.cells / 16).max(1) } else { self.cells };
-            self.next_sweep = Some(Cell(target.0.saturating_add(i64::from(cells))));
-        }
-    }
-
-    /// Reads all watched subjects at the end of `cell`.
-    fn judge(&mut self, cell: Cell, report: &mut impl FnMut(Reading<K>)) {
-        let is_known = self.known_from.is_none_or(|from| cell >= from);
-        let last_out = low(cell.back(self.cells));
-        let mut watched = std::mem::take(&mut self.watched);
-        watched.retain_mut(|watched| {
-            self.expire_up_to(watched.at, last_out);
-            let entry = &self.entries[watched.at as usize];
-            let bytes = self.sum(entry, low(cell));
-            let limit = self.limit(entry.class);
-            let standing = standing(bytes, limit, is_known);
-            if standing == Standing::Over {
-                watched.since.get_or_insert(cell);
-            }
-            if let Some(since) = watched.since {
-                report(Reading { key: entry.key, class: entry.class, cell, since, bytes, standing });
-            }
-            if standing == Standing::Under {
-                watched.since = None;
-            }
-            let stays = watched.since.is_some() || entry.bound() > limit;
-            if !stays {
-                self.entries[watched.at as usize].mark = Mark::Held;
-            }
-            stays
-        });
-        self.watched = watched;
-    }
-
-    /// The bytes of the cells that are kept and not after `cell`.
-    fn sum(&self, entry: &Entry<K>, cell: Low) -> u64 {
-        let latest = if entry.cell.is_after(cell) { 0 } else { entry.bytes };
-        let listed = if self.pool.reaches_past(entry.list, cell) {
-            self.pool.cells(entry.list).take_while(|(of, _)| !of.is_after(cell)).map(|(_, bytes)| bytes).sum()
+            (before.1 == 0 || pool.push(&mut entry.list, before.0, before.1), before.1)
         } else {
-            entry.listed
+            (pool.add(&mut entry.list, cell, bytes), bytes)
         };
-        listed.saturating_add(latest)
-    }
-
-    /// The clock stepped to `to`: all sums begin anew. Who was over the limit is read on: at most near it, until a whole
-    /// window is known again.
-    pub fn clock_stepped(&mut self, to: Timestamp) {
-        let kept: Vec<(K, u16, Cell)> = self
-            .watched
-            .iter()
-            .filter_map(|watched| {
-                let entry = &self.entries[watched.at as usize];
-                watched.since.map(|since| (entry.key, entry.class, since))
-            })
-            .collect();
-        self.clear();
-        let cell = self.grid.cell(to);
-        self.judged = Some(cell.back(1));
-        self.known_from = Some(Cell(cell.0.saturating_add(i64::from(self.cells) - 1)));
-        for (key, class, since) in kept {
-            let at = self.insert(self.state.hash_one(key), key, class, low(cell));
-            self.entries[at as usize].mark = Mark::Watched;
-            self.watched.push(Watched { at, since: Some(since) });
+        if is_kept {
+            entry.listed = entry.listed.saturating_add(listed);
+        } else {
+            self.refused += 1;
         }
     }
 
     /// The sums at the end of the last judged cell, of who has any, in no order that means anything.
     pub fn sums(&self) -> impl Iterator<Item = (K, u64)> + '_ {
-        let judged = self.judged.unwrap_or_default();
-        let (cell, last_out) = (low(judged), low(judged.back(self.cells)));
-        let is_in = move |of: Low| of.is_after(last_out) && !of.is_after(cell);
+        self.sums_to(self.judged.unwrap_or_default())
+    }
+
+    /// The same with all that came since.
+    pub fn sums_so_far(&self) -> impl Iterator<Item = (K, u64)> + '_ {
+        self.sums_to(self.newest.max(self.judged).unwrap_or_default())
+    }
+
+    /// What lies in the last judged window, and up to `last`.
+    fn sums_to(&self, last: Cell) -> impl Iterator<Item = (K, u64)> + '_ {
+        let (last, last_out) = (low(last), low(self.last_out()));
+        let is_in = move |of: Low| of.is_after(last_out) && !of.is_after(last);
         let held = self.entries.iter().filter(|entry| entry.mark != Mark::Free);
         held.filter_map(move |entry| {
             let listed = self.pool.cells(entry.list).filter(|(of, _)| is_in(*of)).map(|(_, bytes)| bytes).sum::<u64>();
             let bytes = listed.saturating_add(if is_in(entry.cell) { entry.bytes } else { 0 });
             (bytes > 0).then_some((entry.key, bytes))
         })
-    }
-}
-
-fn standing(bytes: u64, limit: u64, is_known: bool) -> Standing {
-    if bytes > limit {
-        Standing::Over
-    } else if is_known && (bytes == 0 || u128::from(bytes) * 10 < u128::from(limit) * 9) {
-        Standing::Under
-    } else {
-        Standing::Near
     }
 }
 

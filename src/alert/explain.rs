@@ -17,8 +17,8 @@ const LAST: usize = 1;
 const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
 
 impl Alert {
-    /// One line that says to people what was found: who, what, how much, in what time, with what limit, and where. Once the
-    /// alert is resolved, with the highest figure of the episode.
+    /// One line that says to people what was found: who, what, how much, in what time, with what limit, and where. Once
+    /// the alert is resolved, with the highest figure of the episode.
     ///
     /// Made of numbers, addresses and IANA's protocol names alone, so that it needs no escaping.
     #[must_use]

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use crate::detect::{Kind, Subject};
 
-/// A hash of kind, rule and subject alone: FNV-1a of 64 bits (Fowler, Noll and Vo) over the kind's word, a byte 0, the rule's name, a
-/// byte 0 and the subject (its sort as a byte, then each address with its version as a byte, of a network the prefix length
-/// too). Written as 16 hexadecimal digits, as Alertmanager writes its own.
+/// A hash of kind, rule and subject alone: FNV-1a of 64 bits (Fowler, Noll and Vo) over the kind's word, a byte 0, the
+/// rule's name, a byte 0 and the subject (its sort as a byte, then each address with its version as a byte, of a
+/// network the prefix length too). Written as 16 hexadecimal digits, as Alertmanager writes its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint(pub u64);
 

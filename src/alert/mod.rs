@@ -1,9 +1,9 @@
 //! Detections → alerts with a life: pending, firing, resolved.
 //!
-//! One alert an episode: of a subject, under a kind and a rule, at most one is active. It fires when the rule has held for
-//! the pending time, and it resolves when the figure is clearly below its limit ([`Level::Under`]: hysteresis, as a Schmitt
-//! trigger has it) and it has fired for the hold; so a source at its limit does not flap. Start and end are Alertmanager's
-//! `startsAt` and `endsAt`; pending is `for` of Prometheus' alerting rules.
+//! One alert an episode: of a subject, under a kind and a rule, at most one is active. It fires when the rule has held
+//! for the pending time, and it resolves when the figure is clearly below its limit ([`Level::Under`]: hysteresis, as a
+//! Schmitt trigger has it) and it has fired for the hold; so a source at its limit does not flap. Start and end are
+//! Alertmanager's `startsAt` and `endsAt`; pending is `for` of Prometheus' alerting rules.
 //!
 //! Time is packet time. What changes depends on the detections, not on how often they are handed over. Knows nothing of
 //! who is told.
@@ -35,8 +35,8 @@ pub struct Config {
     pub pending: Duration,
     /// For how long an alert fires at least.
     pub hold: Duration,
-    /// How many alerts are pending or firing at most. For others there is no room until one resolves: they are counted, and
-    /// fire later, if their rule still holds then. Those that are there live on.
+    /// How many alerts are pending or firing at most. For others there is no room until one resolves: they are counted,
+    /// and fire later, if their rule still holds then. Those that are there live on.
     pub max_alerts: usize,
     /// What does not alert.
     pub exclusions: Vec<Exclusion>,

@@ -69,6 +69,17 @@ impl Pool {
         self.used = 0;
     }
 
+    /// Adds a cell to a list whose cells are all before it; false when there is no room for one. Reads none of them.
+    pub(super) fn push(&mut self, list: &mut List, cell: Low, bytes: u64) -> bool {
+        let Some(at) = self.allocate(Node { bytes, cell, next: NONE }) else { return false };
+        match list.tail {
+            NONE => list.head = at,
+            tail => self.nodes[tail as usize].next = at,
+        }
+        list.tail = at;
+        true
+    }
+
     /// Adds bytes to the cell of a list, wherever it stands; false when there is no room for another cell.
     pub(super) fn add(&mut self, list: &mut List, cell: Low, bytes: u64) -> bool {
         let before = self.last_not_after(*list, cell);

@@ -10,6 +10,9 @@ use crate::account::grid::Cell;
 /// This part of the places is kept for newcomers of weight, and is made free at once when there is none left.
 const RESERVE: usize = 16;
 
+/// This part of the cells is made free at once: cells are used up faster than places.
+const FREE_CELLS: usize = 4;
+
 impl<K: Copy + Eq + Hash> Window<K> {
     /// The place of a newcomer, if there is one for it.
     #[cold]
@@ -103,8 +106,9 @@ impl<K: Copy + Eq + Hash> Window<K> {
 
     /// Whether there is so much room that the next time is far.
     fn is_roomy(&self) -> bool {
-        let is_free = |used: usize, limit: usize| limit.saturating_sub(used) >= (limit / RESERVE).max(1);
-        is_free(self.index.len(), self.bounds.subjects) && is_free(self.pool.used(), self.pool.limit())
+        let is_free = |used: usize, limit: usize, part: usize| limit.saturating_sub(used) >= (limit / part).max(1);
+        is_free(self.index.len(), self.bounds.subjects, RESERVE)
+            && is_free(self.pool.used(), self.pool.limit(), FREE_CELLS)
     }
 
     fn lightest_last(&self, kept: Option<u32>) -> Vec<(u64, u32)> {

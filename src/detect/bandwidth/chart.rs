@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Bandwidth, Config, Host, Scope, heaviest};
+use crate::account::grid::Grid;
 use crate::account::window::{Bounds, Window};
 
 /// Sources that are shown at most besides those that are asked for, and destinations of each: the heaviest.
@@ -20,7 +21,8 @@ pub struct Talker {
     pub source: IpAddr,
     /// All that it sent, in IP bytes.
     pub total_bytes: u64,
-    /// To whom, the heaviest first; at most 256, and only those for which there was room.
+    /// To whom, the heaviest first; at most 256, and only those for which there was room. Their windows slide in
+    /// coarser steps: what is older than a window may still be in them, for a tenth of it at most.
     pub destinations: Vec<(IpAddr, u64)>,
 }
 
@@ -38,15 +40,22 @@ impl Hash for Pair {
     }
 }
 
-/// Bytes by pair; nobody has a limit.
+/// A cell of pairs is so many of the sources', as long as ten make up a window. Nobody has a limit here, and they are
+/// many.
+const COARSENESS: u32 = 10;
+
+/// Bytes by pair.
 pub(super) fn pairs(config: &Config, interval: Duration, newcomer_bytes: u64, seed: u64) -> Window<Pair> {
     let bounds = Bounds { subjects: config.max_pairs, cells: config.max_pair_cells, newcomer_bytes };
-    Window::new(interval, Vec::new(), bounds, seed)
+    let fine = Grid::for_window(interval);
+    let grid = Grid::of(fine.length() * (fine.cells(interval) / 10).clamp(1, COARSENESS));
+    Window::on(grid, interval, Vec::new(), bounds, seed)
 }
 
 impl Bandwidth {
-    /// The sources with `chart_min_bytes` or more in their windows, of each interval the 1,000 heaviest at most, and those
-    /// of `named` that have any bytes; with their destinations, the heaviest first. As of the end of the last judged cell.
+    /// The sources with `chart_min_bytes` or more in their windows, of each interval the 1,000 heaviest at most, and
+    /// those of `named` that have any bytes; with their destinations, the heaviest first. What came since the last
+    /// judged cell is in them.
     #[must_use]
     pub fn talkers(&self, named: &BTreeSet<IpAddr>) -> Vec<Talker> {
         let mut talkers: Vec<Talker> =
@@ -58,13 +67,13 @@ impl Bandwidth {
 
 impl Scope {
     fn talkers(&self, min_bytes: u64, named: &BTreeSet<IpAddr>) -> Vec<Talker> {
-        let sources = self.sources.sums().map(|(Host(source), bytes)| (source, bytes));
+        let sources = self.sources.sums_so_far().map(|(Host(source), bytes)| (source, bytes));
         let shown = sources.filter(|(source, bytes)| *bytes >= min_bytes || named.contains(source));
         let (mut totals, others): (Vec<_>, Vec<_>) = shown.partition(|(source, _)| named.contains(source));
         totals.extend(heaviest(others.into_iter(), MAXIMUM_TALKERS));
         let mut destinations: BTreeMap<IpAddr, Vec<(IpAddr, u64)>> =
             totals.iter().map(|(source, _)| (*source, Vec::new())).collect();
-        for (pair, bytes) in self.pairs.iter().flat_map(Window::sums) {
+        for (pair, bytes) in self.pairs.iter().flat_map(Window::sums_so_far) {
             if let Some(of_source) = destinations.get_mut(&pair.source) {
                 of_source.push((pair.destination, bytes));
             }

@@ -34,7 +34,8 @@ pub struct NetworkLimit {
     pub interval: Option<Duration>,
     /// The name of the rule; none for the general one's.
     pub rule: Option<String>,
-    /// The limit is that of all addresses together, but for those of a more specific network. They have none of their own.
+    /// The limit is that of all addresses together, but for those of a more specific network. They have none of their
+    /// own.
     pub total: bool,
 }
 
@@ -51,7 +52,8 @@ pub struct Config {
     pub direction: Direction,
     /// Limits for some networks.
     pub networks: Vec<NetworkLimit>,
-    /// Sources, and destinations where these have a limit, that are held, for each interval. At the limit see [`Bounds`].
+    /// Sources, and destinations where these have a limit, that are held, for each interval. At the limit see
+    /// [`Bounds`].
     ///
     /// [`Bounds`]: crate::account::window::Bounds
     pub max_addresses: usize,

@@ -243,7 +243,10 @@ fn talkers_are_charted_with_their_destinations() {
     let named = BTreeSet::from([address("10.0.0.2"), address("10.0.0.77")]);
     assert_eq!(bandwidth.talkers(&named), [third.clone(), first, second]);
     bandwidth.advance(at(171.0));
-    assert_eq!(bandwidth.talkers(&BTreeSet::new()), [third], "the window slid on");
+    assert_eq!(bandwidth.talkers(&BTreeSet::new()), std::slice::from_ref(&third), "the window slid on");
+    send(&mut bandwidth, "10.0.0.2", "10.0.0.9", 171.5, 1);
+    let second = talker("10.0.0.2", &[("10.0.0.9", 1_000)]);
+    assert_eq!(bandwidth.talkers(&BTreeSet::new()), [third, second], "what came just now is in it");
 
     let without = scene(&Config { no_destinations: true, ..config });
     assert!(without.talkers(&named).iter().all(|talker| talker.destinations.is_empty()));
@@ -360,7 +363,7 @@ proptest! {
                 }
             }
             found.retain(|detection| detection.at <= at(50.0));
-            found.sort_by(|one, other| (one.at, one.subject).cmp(&(other.at, other.subject)));
+            found.sort_by_key(|detection| (detection.at, detection.subject));
             found
         };
         prop_assert_eq!(run(&ticks, parts), run(&[100], 1));
