@@ -14,6 +14,9 @@ pub mod account;
 
 pub mod detect;
 
+pub mod alert;
+
+pub mod events;
 pub mod export;
 
 pub mod http;

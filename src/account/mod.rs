@@ -17,6 +17,7 @@ pub mod series;
 pub mod shares;
 pub mod sighting;
 pub mod snapshot;
+pub mod window;
 
 use std::time::Duration;
 

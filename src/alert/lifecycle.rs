@@ -1,0 +1,238 @@
+//! The life of alerts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Alert, Change, Config, Fingerprint, Peak, State, View, exclusions};
+use crate::detect::{Detection, Kind, Level, Subject};
+use crate::packet::Timestamp;
+
+/// What there is at most one alert of.
+type Key = (Kind, Arc<str>, Subject);
+
+/// An alert with what decides on its end.
+#[derive(Debug)]
+struct Active {
+    alert: Alert,
+    /// When the rule was first said to hold; of one that fires, when that began, or the clock stepped.
+    since: Timestamp,
+    /// When it resolves if nothing more is said of it.
+    due: Option<Timestamp>,
+    /// It was clearly below its limit, and not above it since.
+    is_under: bool,
+}
+
+/// The alerts that are pending or fire.
+#[derive(Debug)]
+pub struct Alerts {
+    config: Config,
+    active: BTreeMap<Key, Active>,
+    /// Those that fire by the time at which they resolve.
+    due: BTreeSet<(Timestamp, Key)>,
+    fired_total: BTreeMap<(Kind, Arc<str>), u64>,
+    dropped_total: u64,
+    excluded_total: u64,
+}
+
+impl Alerts {
+    /// Nothing alerts.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        Self {
+            config: config.clone(),
+            active: BTreeMap::new(),
+            due: BTreeSet::new(),
+            fired_total: BTreeMap::new(),
+            dropped_total: 0,
+            excluded_total: 0,
+        }
+    }
+
+    /// Takes in what was found up to `now`; gives what became of alerts, in the order of time, then of kind, rule and
+    /// subject.
+    ///
+    /// All that is found up to `now` must have been handed over by then. It does not matter in how many calls.
+    pub fn apply(&mut self, detections: &[Detection], now: Timestamp) -> Vec<Change> {
+        let mut ordered: Vec<&Detection> = detections.iter().collect();
+        ordered.sort_by_key(|found| (found.at, found.kind, &found.rule, found.subject));
+        let mut changes = Vec::new();
+        for detection in ordered {
+            self.resolve_due(|due| due < detection.at, &mut changes);
+            if exclusions::exclude(&self.config.exclusions, detection) {
+                self.excluded_total += u64::from(detection.level == Level::Over);
+            } else {
+                changes.extend(self.take(detection));
+            }
+        }
+        self.resolve_due(|due| due <= now, &mut changes);
+        changes
+    }
+
+    fn take(&mut self, detection: &Detection) -> Option<Change> {
+        let key = (detection.kind, Arc::clone(&detection.rule), detection.subject);
+        if detection.level == Level::Over && !self.active.contains_key(&key) {
+            if self.active.len() >= self.config.max_alerts {
+                self.dropped_total += 1;
+                return None;
+            }
+            self.active.insert(key.clone(), Active::new(detection));
+        }
+        let active = self.active.get_mut(&key)?;
+        let is_pending = active.alert.state == State::Pending;
+        if is_pending && detection.level != Level::Over {
+            self.active.remove(&key);
+            return None;
+        }
+        active.update(detection);
+        if is_pending && detection.at.since(active.since) < self.config.pending {
+            return None;
+        }
+        let fired = is_pending.then(|| active.fire(detection.at));
+        let due = active.end(detection, self.config.hold);
+        self.set_due(&key, due);
+        if fired.is_some() {
+            *self.fired_total.entry((key.0, key.1)).or_default() += 1;
+        }
+        fired
+    }
+
+    fn set_due(&mut self, key: &Key, due: Timestamp) {
+        let Some(active) = self.active.get_mut(key) else { return };
+        let before = active.due.replace(due);
+        if before == Some(due) {
+            return;
+        }
+        if let Some(before) = before {
+            self.due.remove(&(before, key.clone()));
+        }
+        self.due.insert((due, key.clone()));
+    }
+
+    /// Resolves what is due, in order.
+    fn resolve_due(&mut self, is_due: impl Fn(Timestamp) -> bool, changes: &mut Vec<Change>) {
+        while self.due.first().is_some_and(|(due, _)| is_due(*due)) {
+            if let Some((due, key)) = self.due.pop_first() {
+                changes.extend(self.resolve(&key, due));
+            }
+        }
+    }
+
+    fn resolve(&mut self, key: &Key, at: Timestamp) -> Option<Change> {
+        let mut alert = self.active.remove(key)?.alert;
+        alert.state = State::Resolved;
+        alert.ends_at = Some(at.max(alert.starts_at));
+        Some(Change::Resolved(alert))
+    }
+
+    /// The clock stepped to `to`. What fires goes on firing, for the hold at least; what is pending is forgotten.
+    pub fn clock_stepped(&mut self, to: Timestamp) {
+        self.active.retain(|_, active| active.alert.state == State::Firing);
+        self.due.clear();
+        for (key, active) in &mut self.active {
+            active.since = to;
+            active.is_under = false;
+            let due = later(to, self.config.hold.saturating_add(active.alert.figures.window));
+            active.due = Some(due);
+            self.due.insert((due, key.clone()));
+        }
+    }
+
+    /// The packets ended at `now`, for good, as those of a file do: what fires is resolved, what is pending forgotten.
+    pub fn finish(&mut self, now: Timestamp) -> Vec<Change> {
+        let mut changes = Vec::new();
+        self.resolve_due(|due| due <= now, &mut changes);
+        self.due.clear();
+        self.active.retain(|_, active| active.alert.state == State::Firing);
+        while let Some((key, _)) = self.active.first_key_value() {
+            let key = key.clone();
+            changes.extend(self.resolve(&key, now));
+        }
+        changes
+    }
+
+    /// The alerts, for readers.
+    #[must_use]
+    pub fn view(&self) -> View {
+        let alerts = self.active.values().map(|active| &active.alert);
+        let firing: Vec<Alert> = alerts.filter(|alert| alert.state == State::Firing).cloned().collect();
+        View {
+            pending: self.active.len() - firing.len(),
+            firing,
+            limit: self.config.max_alerts,
+            fired_total: self.fired_total.clone(),
+            dropped_total: self.dropped_total,
+            excluded_total: self.excluded_total,
+        }
+    }
+}
+
+impl Active {
+    fn new(detection: &Detection) -> Self {
+        let Detection { kind, subject, figures, .. } = detection;
+        let alert = Alert {
+            fingerprint: Fingerprint::of(*kind, &detection.rule, subject),
+            kind: *kind,
+            rule: Arc::clone(&detection.rule),
+            subject: *subject,
+            state: State::Pending,
+            starts_at: detection.since,
+            ends_at: None,
+            figures: figures.clone(),
+            peak: Peak::of(detection),
+        };
+        Self { alert, since: detection.at, due: None, is_under: false }
+    }
+
+    fn fire(&mut self, at: Timestamp) -> Change {
+        self.since = at;
+        self.alert.state = State::Firing;
+        Change::Fired(self.alert.clone())
+    }
+
+    /// Takes over the figures of a reading.
+    fn update(&mut self, detection: &Detection) {
+        let Alert { figures, peak, .. } = &mut self.alert;
+        if detection.figures.value > peak.value {
+            *peak = Peak::of(detection);
+        }
+        let first_targets = std::mem::take(&mut figures.first_targets);
+        let last_targets = std::mem::take(&mut figures.last_targets);
+        *figures = detection.figures.clone();
+        // What it began with stays, and an empty window does not make anyone forget what was in it.
+        if !first_targets.is_empty() {
+            figures.first_targets = first_targets;
+        }
+        if figures.last_targets.is_empty() {
+            figures.last_targets = last_targets;
+        }
+    }
+
+    /// When it resolves if nothing more is said of it: clearly below the limit, after the hold; else, should the
+    /// detector fall silent, after the window and the hold.
+    fn end(&mut self, detection: &Detection, hold: Duration) -> Timestamp {
+        let was_under = self.is_under;
+        self.is_under = match detection.level {
+            Level::Over => false,
+            Level::Near => was_under,
+            Level::Under => true,
+        };
+        match (self.due, self.is_under) {
+            (Some(due), true) if was_under => due,
+            (_, true) => later(self.since, hold).max(detection.at),
+            (_, false) => later(detection.at, hold.saturating_add(detection.figures.window)),
+        }
+    }
+}
+
+fn later(time: Timestamp, by: Duration) -> Timestamp {
+    let nanoseconds = i64::try_from(by.as_nanos()).unwrap_or(i64::MAX);
+    Timestamp::from_nanoseconds(time.nanoseconds().saturating_add(nanoseconds))
+}
+
+impl Peak {
+    const fn of(detection: &Detection) -> Self {
+        let Detection { at, figures, .. } = detection;
+        Self { value: figures.value, bytes: figures.bytes, answered: figures.answered, at: *at }
+    }
+}

@@ -1,0 +1,191 @@
+//! Detections → alerts with a life: pending, firing, resolved.
+//!
+//! One alert an episode: of a subject, under a kind and a rule, at most one is active. It fires when the rule has held
+//! for the pending time, and it resolves when the figure is clearly below its limit ([`Level::Under`]: hysteresis, as a
+//! Schmitt trigger has it) and it has fired for the hold; so a source at its limit does not flap. Start and end are
+//! Alertmanager's `startsAt` and `endsAt`; pending is `for` of Prometheus' alerting rules.
+//!
+//! Time is packet time. What changes depends on the detections, not on how often they are handed over. Knows nothing of
+//! who is told.
+//!
+//! [`Level::Under`]: crate::detect::Level::Under
+
+mod exclusions;
+mod explain;
+mod fingerprint;
+mod lifecycle;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::detect::{Figures, Kind, Subject};
+use crate::packet::Timestamp;
+pub use fingerprint::Fingerprint;
+pub use lifecycle::Alerts;
+
+/// How alerts live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// For how long a rule must hold before its alert fires.
+    pub pending: Duration,
+    /// For how long an alert fires at least.
+    pub hold: Duration,
+    /// How many alerts are pending or firing at most. For others there is no room until one resolves: they are counted,
+    /// and fire later, if their rule still holds then. Those that are there live on.
+    pub max_alerts: usize,
+    /// What does not alert.
+    pub exclusions: Vec<Exclusion>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { pending: Duration::ZERO, hold: Duration::from_secs(60), max_alerts: 10_000, exclusions: Vec::new() }
+    }
+}
+
+/// Detections that do not alert: those that everything that is given applies to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Exclusion {
+    /// The network that the subject is in. Of a pair one of the two is enough; a network must lie in it as a whole.
+    pub network: Option<IpNet>,
+    /// The port of the targets that the detection names; it has some. A detection whose targets all have ports that are
+    /// excluded for it does not alert.
+    pub port: Option<u16>,
+    /// What is found.
+    pub kind: Option<Kind>,
+}
+
+/// What is wrong with a [`Config`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// No room for any alert.
+    #[error("max_alerts is 0: nothing could alert; give a number such as 10000")]
+    NoRoom,
+    /// An exclusion that says nothing.
+    #[error("exclusion {0} excludes everything; give a network, a port or a kind")]
+    ExcludesEverything(usize),
+    /// A port that no target has.
+    #[error("exclusion {0}: port 0 is no port; give one from 1 to 65535")]
+    PortZero(usize),
+}
+
+impl Config {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// The first thing that is wrong; exclusions are counted from 1.
+    pub fn validate(&self) -> Result<(), Error> {
+        if self.max_alerts == 0 {
+            return Err(Error::NoRoom);
+        }
+        for (number, exclusion) in (1..).zip(&self.exclusions) {
+            if *exclusion == Exclusion::default() {
+                return Err(Error::ExcludesEverything(number));
+            }
+            if exclusion.port == Some(0) {
+                return Err(Error::PortZero(number));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where an alert is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// The rule holds, not yet for the pending time.
+    Pending,
+    /// It alerts.
+    Firing,
+    /// It is over.
+    Resolved,
+}
+
+impl State {
+    /// The word for it.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Firing => "firing",
+            Self::Resolved => "resolved",
+        }
+    }
+}
+
+/// The highest figure of an episode.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Peak {
+    /// What is compared with the limit.
+    pub value: f64,
+    /// IP bytes in the window then.
+    pub bytes: u64,
+    /// Contacts that were answered in the window then; none for rules that do not ask.
+    pub answered: Option<u64>,
+    /// When it was first so high.
+    pub at: Timestamp,
+}
+
+/// An alert, as it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alert {
+    /// The same in every episode of the same subject, kind and rule.
+    pub fingerprint: Fingerprint,
+    /// What was found.
+    pub kind: Kind,
+    /// The rule's name.
+    pub rule: Arc<str>,
+    /// Of whom.
+    pub subject: Subject,
+    /// Where it is in its life.
+    pub state: State,
+    /// The moment on the packets' clock at which the rule became true.
+    pub starts_at: Timestamp,
+    /// The moment at which it resolved.
+    pub ends_at: Option<Timestamp>,
+    /// The latest figures; the first targets are those of the episode.
+    pub figures: Figures,
+    /// The highest figure so far.
+    pub peak: Peak,
+}
+
+/// What became of an alert.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// It fires now.
+    Fired(Alert),
+    /// It is over.
+    Resolved(Alert),
+}
+
+impl Change {
+    /// The alert as it is now.
+    #[must_use]
+    pub const fn alert(&self) -> &Alert {
+        match self {
+            Self::Fired(alert) | Self::Resolved(alert) => alert,
+        }
+    }
+}
+
+/// The alerts, as readers see them.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct View {
+    /// Those that fire, in the order of kind, rule and subject.
+    pub firing: Vec<Alert>,
+    /// How many are pending.
+    pub pending: usize,
+    /// How many may be pending or firing.
+    pub limit: usize,
+    /// Alerts that fired since the start, by kind and rule; as many rows as rules are configured at most.
+    pub fired_total: BTreeMap<(Kind, Arc<str>), u64>,
+    /// Detections over their limit that found no room for an alert since the start, once for each reading.
+    pub dropped_total: u64,
+    /// Detections that were excluded since the start, once for each reading.
+    pub excluded_total: u64,
+}

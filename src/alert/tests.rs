@@ -1,0 +1,361 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::detect::{Detection, Level, Target};
+use crate::packet::Protocol;
+
+const WINDOW: i64 = 10;
+
+pub(super) fn alert(kind: Kind, subject: Subject, figures: Figures) -> Alert {
+    Alert {
+        fingerprint: Fingerprint::of(kind, "rule", &subject),
+        kind,
+        rule: "rule".into(),
+        subject,
+        state: State::Firing,
+        starts_at: at(100),
+        ends_at: None,
+        peak: Peak { value: figures.value, bytes: figures.bytes, answered: figures.answered, at: at(100) },
+        figures,
+    }
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_nanoseconds(seconds * 1_000_000_000)
+}
+
+fn source(host: u8) -> Subject {
+    Subject::Source([10, 0, 0, host].into())
+}
+
+fn config(pending: u64, hold: u64) -> Config {
+    Config { pending: Duration::from_secs(pending), hold: Duration::from_secs(hold), ..Config::default() }
+}
+
+/// What a rule with limit 100 says of a host.
+fn reading(host: u8, seconds: i64, level: Level) -> Detection {
+    let value = match level {
+        Level::Over => 100.0 + seconds as f64,
+        Level::Near => 95.0,
+        Level::Under => 10.0,
+    };
+    Detection {
+        kind: Kind::HostScan,
+        rule: "scan".into(),
+        subject: source(host),
+        level,
+        since: at(seconds),
+        at: at(seconds),
+        figures: Figures { value, limit: 100.0, window: Duration::from_secs(WINDOW as u64), ..Figures::default() },
+    }
+}
+
+/// The changes: who, whether it fires, at what second it starts or ends.
+fn told(changes: &[Change]) -> Vec<(Subject, bool, i64)> {
+    let tell = |change: &Change| match change {
+        Change::Fired(alert) => (alert.subject, true, alert.starts_at.seconds()),
+        Change::Resolved(alert) => (alert.subject, false, alert.ends_at.unwrap().seconds()),
+    };
+    changes.iter().map(tell).collect()
+}
+
+/// One detection at a time, at its time.
+fn run(alerts: &mut Alerts, readings: &[Detection]) -> Vec<(Subject, bool, i64)> {
+    readings.iter().flat_map(|reading| told(&alerts.apply(std::slice::from_ref(reading), reading.at))).collect()
+}
+
+use Level::{Near, Over, Under};
+
+#[test]
+fn an_episode_fires_once_and_resolves_once() {
+    let mut alerts = Alerts::new(&config(0, 0));
+    let levels = [(1, Over), (2, Over), (3, Near), (4, Over), (5, Under)];
+    let readings = levels.map(|(second, level)| reading(1, second, level));
+    assert_eq!(run(&mut alerts, &readings), [(source(1), true, 1), (source(1), false, 5)]);
+    assert_eq!(alerts.view().firing, []);
+    assert_eq!(alerts.view().fired_total, BTreeMap::from([((Kind::HostScan, "scan".into()), 1)]));
+    assert_eq!(run(&mut alerts, &[reading(1, 50, Over)]), [(source(1), true, 50)], "a new episode");
+}
+
+#[test]
+fn an_alert_keeps_its_highest_and_its_latest_figures() {
+    let target = |host: u8| Target { address: [192, 0, 2, host].into(), protocol: Some(Protocol::TCP), port: Some(22) };
+    let mut alerts = Alerts::new(&config(0, 0));
+    let mut first = reading(1, 1, Over);
+    first.figures.first_targets = vec![target(1)];
+    first.figures.last_targets = vec![target(2)];
+    let mut second = reading(1, 8, Over);
+    second.figures.first_targets = vec![target(3)];
+    second.figures.last_targets = vec![target(4)];
+    second.figures.answered = Some(7);
+    alerts.apply(&[first, second.clone(), reading(1, 9, Near)], at(9));
+    let firing = &alerts.view().firing[0];
+    assert_eq!((firing.figures.value, firing.starts_at), (95.0, at(1)));
+    assert_eq!(firing.peak, Peak { value: 108.0, bytes: 0, answered: Some(7), at: at(8) });
+    assert_eq!(firing.figures.first_targets, [target(1)], "what it began with");
+    assert_eq!(firing.figures.last_targets, [target(4)]);
+    assert_eq!(firing.fingerprint, Fingerprint::of(Kind::HostScan, "scan", &source(1)));
+}
+
+#[test]
+fn pending_alerts_fire_when_the_rule_has_held_for_so_long() {
+    let mut alerts = Alerts::new(&config(5, 0));
+    let readings = [(1, Over), (5, Over), (6, Over)].map(|(second, level)| reading(1, second, level));
+    assert_eq!(run(&mut alerts, &readings[..2]), []);
+    assert_eq!((alerts.view().pending, alerts.view().firing.len()), (1, 0));
+    assert_eq!(run(&mut alerts, &readings[2..]), [(source(1), true, 1)]);
+}
+
+#[test]
+fn a_rule_that_does_not_hold_all_the_time_leaves_nothing_pending() {
+    for gap in [Near, Under] {
+        let mut alerts = Alerts::new(&config(5, 0));
+        let readings = [(1, Over), (3, gap), (4, Over), (8, Over)].map(|(second, level)| reading(1, second, level));
+        assert_eq!(run(&mut alerts, &readings), []);
+        assert_eq!(run(&mut alerts, &[reading(1, 9, Over)]), [(source(1), true, 4)]);
+    }
+}
+
+#[test]
+fn a_source_at_its_limit_does_not_flap() {
+    let mut alerts = Alerts::new(&config(0, 0));
+    let readings: Vec<Detection> =
+        (0..500).map(|second| reading(1, second, if second % 2 == 0 { Over } else { Near })).collect();
+    assert_eq!(run(&mut alerts, &readings), [(source(1), true, 0)]);
+    let mut alerts = Alerts::new(&config(0, 60));
+    let readings: Vec<Detection> =
+        (0..60).map(|second| reading(1, second, if second % 2 == 0 { Over } else { Under })).collect();
+    assert_eq!(run(&mut alerts, &readings), [(source(1), true, 0)], "not within the hold either");
+}
+
+#[test]
+fn an_alert_fires_for_the_hold_at_least_whenever_it_was_said_to_be_under() {
+    let mut alerts = Alerts::new(&config(0, 60));
+    run(&mut alerts, &[reading(1, 10, Over), reading(1, 20, Under), reading(1, 25, Near)]);
+    assert_eq!(told(&alerts.apply(&[], at(69))), []);
+    assert_eq!(told(&alerts.apply(&[], at(1_000))), [(source(1), false, 70)], "at its time, however late");
+}
+
+#[test]
+fn who_is_over_again_at_the_last_moment_goes_on_firing() {
+    let mut alerts = Alerts::new(&config(0, 60));
+    run(&mut alerts, &[reading(1, 10, Over), reading(1, 20, Under)]);
+    assert_eq!(told(&alerts.apply(&[reading(1, 70, Over)], at(70))), []);
+    assert_eq!(run(&mut alerts, &[reading(1, 71, Under)]), [(source(1), false, 71)]);
+}
+
+#[test]
+fn a_detector_that_falls_silent_leaves_no_alert_behind() {
+    let mut alerts = Alerts::new(&config(0, 60));
+    run(&mut alerts, &[reading(1, 0, Over), reading(1, 100, Over)]);
+    assert_eq!(told(&alerts.apply(&[], at(100 + WINDOW + 60 - 1))), []);
+    assert_eq!(told(&alerts.apply(&[], at(100 + WINDOW + 60))), [(source(1), false, 170)]);
+}
+
+#[test]
+fn changes_come_in_the_order_of_time() {
+    let mut alerts = Alerts::new(&config(0, 5));
+    let readings = [reading(2, 9, Over), reading(1, 9, Over), reading(3, 1, Under), reading(3, 0, Over)];
+    let expected = [(source(3), true, 0), (source(3), false, 5), (source(1), true, 9), (source(2), true, 9)];
+    assert_eq!(told(&alerts.apply(&readings, at(10))), expected);
+}
+
+#[test]
+fn kinds_and_rules_alert_each_for_itself() {
+    let mut alerts = Alerts::new(&config(0, 0));
+    let ports = Detection { kind: Kind::PortScan, ..reading(1, 1, Over) };
+    let other = Detection { rule: "other".into(), ..reading(1, 1, Over) };
+    assert_eq!(alerts.apply(&[reading(1, 1, Over), ports, other], at(1)).len(), 3);
+}
+
+#[test]
+fn what_is_on_top_is_counted_and_fires_when_there_is_room() {
+    let mut alerts = Alerts::new(&Config { max_alerts: 2, ..config(0, 0) });
+    let readings = [reading(1, 1, Over), reading(2, 1, Over), reading(3, 1, Over), reading(3, 2, Over)];
+    assert_eq!(run(&mut alerts, &readings).len(), 2);
+    assert_eq!((alerts.view().dropped_total, alerts.view().limit), (2, 2));
+    let mut late = reading(3, 4, Over);
+    late.since = at(1);
+    assert_eq!(
+        run(&mut alerts, &[reading(1, 3, Under), late]),
+        [(source(1), false, 3), (source(3), true, 1)],
+        "those that are there live on, and who comes later says since when"
+    );
+}
+
+#[test]
+fn a_clock_that_steps_makes_no_second_alert() {
+    for to in [0, 6_400, 315_700_000] {
+        let mut alerts = Alerts::new(&config(0, 60));
+        run(&mut alerts, &[reading(1, 10_000, Over), reading(1, 10_001, Under), reading(2, 10_001, Over)]);
+        alerts.clock_stepped(at(to));
+        let readings = [reading(1, to + 1, Near), reading(2, to + 1, Near), reading(1, to + 50, Over)];
+        assert_eq!(run(&mut alerts, &readings), []);
+        let readings = [reading(2, to + 58, Under), reading(1, to + 59, Under)];
+        assert_eq!(run(&mut alerts, &readings), []);
+        let ended = told(&alerts.apply(&[], at(to + 60)));
+        // An end never lies before its start.
+        let expected = [(source(1), false, (to + 60).max(10_000)), (source(2), false, (to + 60).max(10_001))];
+        assert_eq!(ended, expected);
+    }
+}
+
+#[test]
+fn a_clock_that_steps_leaves_no_alert_behind() {
+    let mut alerts = Alerts::new(&config(30, 60));
+    run(&mut alerts, &[reading(1, 1_000, Over), reading(1, 1_030, Over), reading(2, 1_030, Over)]);
+    alerts.clock_stepped(at(0));
+    assert_eq!((alerts.view().pending, alerts.view().firing.len()), (0, 1));
+    assert_eq!(told(&alerts.apply(&[], at(60 + WINDOW))).len(), 1);
+}
+
+#[test]
+fn the_end_of_the_packets_ends_all() {
+    let mut alerts = Alerts::new(&config(5, 60));
+    let readings = [reading(1, 0, Over), reading(1, 5, Over), reading(1, 6, Under), reading(2, 60, Over)];
+    run(&mut alerts, &readings);
+    run(&mut alerts, &[reading(2, 65, Over), reading(3, 65, Over)]);
+    assert_eq!(told(&alerts.finish(at(66))), [(source(2), false, 66)]);
+    assert_eq!(alerts.finish(at(67)), []);
+    assert_eq!((alerts.view().pending, alerts.view().firing.len()), (0, 0));
+}
+
+#[test]
+fn exclusions_apply_with_all_that_they_name() {
+    let network = |text: &str| Some(text.parse().unwrap());
+    let fires = |exclusion: Exclusion, detection: &Detection| {
+        let mut alerts = Alerts::new(&Config { exclusions: vec![exclusion], ..config(0, 0) });
+        let fired = !alerts.apply(std::slice::from_ref(detection), detection.at).is_empty();
+        assert_eq!(alerts.view().excluded_total, u64::from(!fired));
+        fired
+    };
+    let none = Exclusion::default();
+    let found = reading(1, 1, Over);
+    assert!(!fires(Exclusion { network: network("10.0.0.0/24"), ..none }, &found));
+    assert!(fires(Exclusion { network: network("10.0.1.0/24"), ..none }, &found));
+    assert!(!fires(Exclusion { kind: Some(Kind::HostScan), ..none }, &found));
+    assert!(fires(Exclusion { kind: Some(Kind::PortScan), network: network("10.0.0.0/8"), ..none }, &found));
+    assert!(fires(Exclusion { port: Some(22), ..none }, &found), "it names no targets");
+
+    let pair = Subject::Pair { source: [10, 0, 0, 1].into(), destination: [192, 0, 2, 1].into() };
+    let of = |subject| Detection { subject, ..reading(1, 1, Over) };
+    assert!(!fires(Exclusion { network: network("192.0.2.0/24"), ..none }, &of(pair)));
+    assert!(!fires(Exclusion { network: network("10.0.0.0/8"), ..none }, &of(pair)));
+    assert!(fires(Exclusion { network: network("172.16.0.0/12"), ..none }, &of(pair)));
+    let whole = Subject::Network("10.0.0.0/16".parse().unwrap());
+    assert!(!fires(Exclusion { network: network("10.0.0.0/8"), ..none }, &of(whole)));
+    assert!(fires(Exclusion { network: network("10.0.0.0/24"), ..none }, &of(whole)));
+}
+
+#[test]
+fn targets_with_excluded_ports_alone_do_not_alert() {
+    let target = |port| Target { address: [192, 0, 2, 1].into(), protocol: Some(Protocol::TCP), port };
+    let port = |port| Exclusion { port: Some(port), ..Exclusion::default() };
+    let fires = |ports: &[Option<u16>]| {
+        let mut detection = reading(1, 1, Over);
+        detection.figures.first_targets = ports.iter().map(|port| target(*port)).collect();
+        let mut alerts = Alerts::new(&Config { exclusions: vec![port(80), port(443)], ..config(0, 0) });
+        !alerts.apply(&[detection], at(1)).is_empty()
+    };
+    assert!(!fires(&[Some(80), Some(443)]));
+    assert!(fires(&[Some(80), Some(22)]));
+    assert!(fires(&[Some(80), None]));
+}
+
+#[test]
+fn settings_that_make_no_sense_are_refused() {
+    let with = |exclusion| Config { exclusions: vec![exclusion], ..Config::default() }.validate();
+    assert_eq!(Config::default().validate(), Ok(()));
+    assert_eq!(with(Exclusion { port: Some(1), ..Exclusion::default() }), Ok(()));
+    assert_eq!(with(Exclusion { port: Some(0), ..Exclusion::default() }), Err(Error::PortZero(1)));
+    assert_eq!(with(Exclusion::default()), Err(Error::ExcludesEverything(1)));
+    assert_eq!(Config { max_alerts: 0, ..Config::default() }.validate(), Err(Error::NoRoom));
+}
+
+/// Host, seconds since the reading before, level.
+fn lives() -> impl Strategy<Value = Vec<(u8, i64, u8)>> {
+    proptest::collection::vec((0_u8..4, 0_i64..30, 0_u8..3), 0..120)
+}
+
+fn readings(lives: Vec<(u8, i64, u8)>) -> Vec<Detection> {
+    let mut second = 0;
+    let mut readings = Vec::new();
+    for (host, later, level) in lives {
+        second += later;
+        // A detector says one thing of a subject at a time.
+        if !readings.iter().any(|known: &Detection| (known.at, known.subject) == (at(second), source(host))) {
+            readings.push(reading(host, second, [Over, Near, Under][usize::from(level)]));
+        }
+    }
+    readings
+}
+
+proptest! {
+    #[test]
+    fn no_alert_fires_twice_without_an_end_nor_ends_before_the_hold(
+        lives in lives(), pending in 0_u64..20, hold in 0_u64..80, max_alerts in 1_usize..5,
+    ) {
+        let mut alerts = Alerts::new(&Config { max_alerts, ..config(pending, hold) });
+        let mut firing: BTreeMap<Subject, Timestamp> = BTreeMap::new();
+        let readings = readings(lives);
+        let mut last: BTreeMap<Subject, (Level, Timestamp)> = BTreeMap::new();
+        let mut now = at(0);
+        for reading in &readings {
+            // What is due before this reading.
+            let changes = alerts.apply(std::slice::from_ref(reading), reading.at);
+            for change in changes {
+                let alert = change.alert();
+                match &change {
+                    Change::Fired(alert) => {
+                        prop_assert_eq!(alert.subject, reading.subject);
+                        prop_assert_eq!(reading.level, Over);
+                        prop_assert!(firing.insert(alert.subject, reading.at).is_none(), "twice");
+                        prop_assert_eq!(alert.state, State::Firing);
+                        prop_assert!(reading.at.since(alert.starts_at) >= Duration::from_secs(pending));
+                    }
+                    Change::Resolved(alert) => {
+                        let fired = firing.remove(&alert.subject);
+                        prop_assert!(fired.is_some(), "it did not fire");
+                        let end = alert.ends_at.unwrap();
+                        prop_assert!(end.since(fired.unwrap()) >= Duration::from_secs(hold), "before the hold");
+                        let mut before = last.get(&alert.subject).copied().unwrap();
+                        if alert.subject == reading.subject && reading.at <= end {
+                            before = (reading.level, reading.at);
+                        }
+                        let is_silent = end.since(before.1) >= Duration::from_secs(WINDOW as u64 + hold);
+                        prop_assert!(before.0 != Over || is_silent, "over its limit");
+                        prop_assert!(now <= end && end <= reading.at);
+                    }
+                }
+                prop_assert_eq!(alert.fingerprint, Fingerprint::of(alert.kind, &alert.rule, &alert.subject));
+            }
+            last.insert(reading.subject, (reading.level, reading.at));
+            now = reading.at;
+            let view = alerts.view();
+            prop_assert!(view.firing.iter().map(|alert| &alert.subject).eq(firing.keys()));
+            prop_assert!(view.firing.len() + view.pending <= max_alerts);
+        }
+        let ended = alerts.apply(&[], at(1_000_000));
+        prop_assert_eq!(ended.len(), firing.len(), "nothing is stuck");
+    }
+
+    #[test]
+    fn what_changes_does_not_depend_on_how_often_it_is_asked_for(
+        lives in lives(), pending in 0_u64..20, hold in 0_u64..80, ticks in proptest::collection::vec(1_i64..200, 1..20),
+    ) {
+        let readings = readings(lives);
+        let at_once = Alerts::new(&config(pending, hold)).apply(&readings, at(10_000));
+        let mut alerts = Alerts::new(&config(pending, hold));
+        let (mut in_ticks, mut now, mut rest) = (Vec::new(), 0, readings.as_slice());
+        for tick in ticks.iter().cycle() {
+            now += tick;
+            let (due, later) = rest.split_at(rest.partition_point(|reading| reading.at <= at(now)));
+            rest = later;
+            in_ticks.extend(alerts.apply(due, at(now)));
+            if now >= 10_000 {
+                break;
+            }
+        }
+        prop_assert_eq!(at_once, in_ticks);
+    }
+}

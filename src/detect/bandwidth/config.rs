@@ -1,0 +1,250 @@
+//! Limits, for whom they are, and what is wrong with them.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+/// Networks with limits of their own at most: each is looked for at every row.
+pub const MAXIMUM_NETWORKS: usize = 4_096;
+
+/// Different intervals at most: each has tables of its own.
+pub const MAXIMUM_INTERVALS: usize = 8;
+
+/// Whose bytes have a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Direction {
+    /// Those that an address sends.
+    #[default]
+    Source,
+    /// Those that are sent to an address.
+    Destination,
+    /// Both, each for itself. Of a network that is summed as a whole: what is sent from it or to it, each packet once.
+    Both,
+}
+
+/// A limit for the addresses of a network, in place of the general one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkLimit {
+    /// For whom. Of several networks that hold an address the most specific alone counts.
+    pub network: IpNet,
+    /// IP bytes in a window; more are too many.
+    pub limit_bytes: u64,
+    /// The length of the window; none for the general one.
+    pub interval: Option<Duration>,
+    /// The name of the rule; none for the general one's.
+    pub rule: Option<String>,
+    /// The limit is that of all addresses together, but for those of a more specific network. They have none of their
+    /// own.
+    pub total: bool,
+}
+
+/// Who may send or receive how much, and how much of it is kept in mind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The name of the rule.
+    pub rule: String,
+    /// IP bytes in a window; more are too many.
+    pub limit_bytes: u64,
+    /// The length of the window.
+    pub interval: Duration,
+    /// Whose bytes have a limit. Those of sources are summed in any case.
+    pub direction: Direction,
+    /// Limits for some networks.
+    pub networks: Vec<NetworkLimit>,
+    /// Sources, and destinations where these have a limit, that are held, for each interval. At the limit see
+    /// [`Bounds`].
+    ///
+    /// [`Bounds`]: crate::account::window::Bounds
+    pub max_addresses: usize,
+    /// Cells of sources, and of destinations, for each interval.
+    pub max_cells: usize,
+    /// A source with so many bytes in its window is charted.
+    pub chart_min_bytes: u64,
+    /// Destinations of sources are not kept.
+    pub no_destinations: bool,
+    /// Pairs of source and destination that are held, for each interval.
+    pub max_pairs: usize,
+    /// Cells of pairs, for each interval.
+    pub max_pair_cells: usize,
+}
+
+impl Default for Config {
+    /// TrafficAlerted's limits: 1 GB in 170 s, charted from 5 MB on.
+    fn default() -> Self {
+        Self {
+            rule: "bandwidth".to_owned(),
+            limit_bytes: 1_000_000_000,
+            interval: Duration::from_secs(170),
+            direction: Direction::Source,
+            networks: Vec::new(),
+            max_addresses: 65_536,
+            max_cells: 262_144,
+            chart_min_bytes: 5_000_000,
+            no_destinations: false,
+            max_pairs: 32_768,
+            max_pair_cells: 131_072,
+        }
+    }
+}
+
+/// What is wrong with a [`Config`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A limit of no bytes.
+    #[error("rule {rule:?}{}: the limit is 0 bytes, which everyone exceeds; give a number of bytes such as 1G", of(.network))]
+    ZeroLimit {
+        /// Whose it is.
+        rule: String,
+        /// For whom, if not for all.
+        network: Option<IpNet>,
+    },
+    /// A window of no length.
+    #[error("rule {rule:?}{}: the interval is 0 s; give a number of seconds such as 170", of(.network))]
+    ZeroInterval {
+        /// Whose it is.
+        rule: String,
+        /// For whom, if not for all.
+        network: Option<IpNet>,
+    },
+    /// A network that is there twice.
+    #[error("network {0} has two limits; leave one out")]
+    SameNetworkTwice(IpNet),
+    /// A network that is written as an address in it.
+    #[error("network {given} has bits set behind its prefix; did you mean {meant}?")]
+    HostBits {
+        /// As it was written.
+        given: IpNet,
+        /// The network that holds it.
+        meant: IpNet,
+    },
+    /// More networks than can be looked for.
+    #[error("{0} networks have a limit of their own; at most {MAXIMUM_NETWORKS} may")]
+    TooManyNetworks(usize),
+    /// More intervals than should have tables.
+    #[error("{0} different intervals; there may be at most {MAXIMUM_INTERVALS}, for each needs tables of its own")]
+    TooManyIntervals(usize),
+    /// A table with no room.
+    #[error("{0} is 0; nothing would be found")]
+    NoRoom(&'static str),
+}
+
+fn of(network: &Option<IpNet>) -> String {
+    network.map_or_else(String::new, |network| format!(" for {network}"))
+}
+
+impl Config {
+    /// Checks the limits, each and against each other.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn validate(&self) -> Result<(), Error> {
+        check(&self.rule, None, self.limit_bytes, self.interval)?;
+        self.check_rooms()?;
+        if self.networks.len() > MAXIMUM_NETWORKS {
+            return Err(Error::TooManyNetworks(self.networks.len()));
+        }
+        let mut known = BTreeSet::new();
+        for own in &self.networks {
+            let rule = own.rule.as_ref().unwrap_or(&self.rule);
+            check(rule, Some(own.network), own.limit_bytes, own.interval.unwrap_or(self.interval))?;
+            let meant = own.network.trunc();
+            if meant != own.network {
+                return Err(Error::HostBits { given: own.network, meant });
+            }
+            if !known.insert(own.network) {
+                return Err(Error::SameNetworkTwice(own.network));
+            }
+        }
+        let different = self.different_intervals().len();
+        if different > MAXIMUM_INTERVALS { Err(Error::TooManyIntervals(different)) } else { Ok(()) }
+    }
+
+    fn check_rooms(&self) -> Result<(), Error> {
+        let rooms = [
+            ("max_addresses", self.max_addresses),
+            ("max_cells", self.max_cells),
+            ("max_pairs", self.max_pairs),
+            ("max_pair_cells", self.max_pair_cells),
+        ];
+        rooms.into_iter().find(|(_, room)| *room == 0).map_or(Ok(()), |(name, _)| Err(Error::NoRoom(name)))
+    }
+
+    /// The intervals in use, the general one first, within their bound.
+    pub(super) fn intervals(&self) -> Vec<Duration> {
+        let others = self.different_intervals().into_iter().filter(|interval| *interval != self.interval);
+        std::iter::once(self.interval).chain(others).take(MAXIMUM_INTERVALS).collect()
+    }
+
+    fn different_intervals(&self) -> BTreeSet<Duration> {
+        let own = self.networks.iter().filter_map(|own| own.interval);
+        own.chain([self.interval]).collect()
+    }
+}
+
+fn check(rule: &str, network: Option<IpNet>, limit_bytes: u64, interval: Duration) -> Result<(), Error> {
+    let rule = rule.to_owned();
+    match (limit_bytes, interval) {
+        (0, _) => Err(Error::ZeroLimit { rule, network }),
+        (_, Duration::ZERO) => Err(Error::ZeroInterval { rule, network }),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own(network: &str) -> NetworkLimit {
+        NetworkLimit { network: network.parse().unwrap(), limit_bytes: 1, interval: None, rule: None, total: false }
+    }
+
+    fn problem(networks: Vec<NetworkLimit>) -> String {
+        Config { networks, ..Config::default() }.validate().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_defaults_are_valid() {
+        assert_eq!(Config::default().validate(), Ok(()));
+        let networks = vec![own("10.0.0.0/8"), own("10.0.0.0/16"), own("fd00::/8"), own("10.1.2.3/32")];
+        assert_eq!(Config { networks, ..Config::default() }.validate(), Ok(()));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let zero = Config { limit_bytes: 0, ..Config::default() };
+        assert_eq!(zero.validate(), Err(Error::ZeroLimit { rule: "bandwidth".to_owned(), network: None }));
+        let zero = Config { interval: Duration::ZERO, ..Config::default() };
+        assert_eq!(zero.validate(), Err(Error::ZeroInterval { rule: "bandwidth".to_owned(), network: None }));
+        let none = problem(vec![NetworkLimit { limit_bytes: 0, rule: Some("lab".to_owned()), ..own("10.0.0.0/8") }]);
+        assert_eq!(
+            none,
+            "rule \"lab\" for 10.0.0.0/8: the limit is 0 bytes, which everyone exceeds; give a number of bytes such as 1G"
+        );
+        let none = problem(vec![NetworkLimit { interval: Some(Duration::ZERO), ..own("10.0.0.0/8") }]);
+        assert!(none.contains("10.0.0.0/8: the interval is 0 s"), "{none}");
+        assert_eq!(
+            problem(vec![own("10.0.0.1/8")]),
+            "network 10.0.0.1/8 has bits set behind its prefix; did you mean 10.0.0.0/8?"
+        );
+        assert_eq!(problem(vec![own("fd00::/8"), own("fd00::/8")]), "network fd00::/8 has two limits; leave one out");
+        assert_eq!(Config { max_pairs: 0, ..Config::default() }.validate(), Err(Error::NoRoom("max_pairs")));
+    }
+
+    #[test]
+    fn networks_and_intervals_are_bounded() {
+        let network = |bits: u32| NetworkLimit {
+            network: IpNet::from(std::net::IpAddr::from(bits.to_be_bytes())),
+            ..own("::/0")
+        };
+        let networks = (0..5_000).map(network).collect();
+        assert_eq!(problem(networks), "5000 networks have a limit of their own; at most 4096 may");
+        let interval =
+            |second: u32| NetworkLimit { interval: Some(Duration::from_secs(second.into())), ..network(second) };
+        let networks: Vec<NetworkLimit> = (1..9).map(interval).collect();
+        assert!(problem(networks.clone()).starts_with("9 different intervals"));
+        let config = Config { networks, ..Config::default() };
+        assert_eq!(config.intervals().len(), MAXIMUM_INTERVALS);
+        assert_eq!(config.intervals()[0], config.interval);
+    }
+}

@@ -1,0 +1,217 @@
+//! One JSON object a line and change, as CONTRACT has alerts:
+//! `{"ts":1700000012.5,"src":"203.0.113.5","kind":"host_scan","state":"firing",…}`.
+//!
+//! | key | meaning |
+//! |---|---|
+//! | `ts` | the moment on the packets' clock at which the rule became true, in seconds; the same when it resolves |
+//! | `src`, `dst` | who sends, who receives: of a source `src` alone, of a destination `dst` alone, of a pair both |
+//! | `network` | the network, where one is meant as a whole; then there is neither `src` nor `dst` |
+//! | `kind`, `rule` | what is found, and the name of the rule that found it |
+//! | `state` | `firing` or `resolved` |
+//! | `ends_at` | when it resolved, in seconds; not while it fires |
+//! | `value`, `limit`, `window_seconds` | the latest figure (bytes, hosts, ports, a probability), its limit, and its window |
+//! | `peak` | the highest figure of the episode |
+//! | `bytes` | IP bytes of the subject in the window |
+//! | `answered` | contacts that were answered in the window; absent where nobody asks |
+//! | `first_targets`, `last_targets` | `{"dst":…,"proto":…,"dst_port":…}` of the first and the last that counted; `proto` and `dst_port` where they are known |
+//! | `fingerprint` | 16 hexadecimal digits, the same in every episode |
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use super::{Seconds, state};
+use crate::alert::{Alert, Change};
+use crate::detect::{Subject, Target};
+
+/// Writes a change as one line.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn write<W: Write>(change: &Change, mut out: W) -> io::Result<()> {
+    let mut line = object(change);
+    line.push('\n');
+    out.write_all(line.as_bytes())
+}
+
+/// The object, without an end of line.
+fn object(change: &Change) -> String {
+    let alert = change.alert();
+    let Alert { figures, .. } = alert;
+    let mut object = Object::new();
+    object.put("ts", Seconds::at(alert.starts_at));
+    put_subject(&mut object, &alert.subject);
+    object.put_text("kind", alert.kind.label());
+    object.put_text("state", state(change));
+    object.put_text("rule", &alert.rule);
+    if let Some(ends_at) = alert.ends_at {
+        object.put("ends_at", Seconds::at(ends_at));
+    }
+    object.put_number("value", figures.value);
+    object.put_number("limit", figures.limit);
+    object.put("window_seconds", Seconds(figures.window.as_nanos().try_into().unwrap_or(i128::MAX)));
+    object.put_number("peak", alert.peak.value);
+    object.put("bytes", figures.bytes);
+    if let Some(answered) = figures.answered {
+        object.put("answered", answered);
+    }
+    object.put("first_targets", targets(&figures.first_targets));
+    object.put("last_targets", targets(&figures.last_targets));
+    object.put_text("fingerprint", &alert.fingerprint.to_string());
+    object.close()
+}
+
+fn put_subject(object: &mut Object, subject: &Subject) {
+    match subject {
+        Subject::Source(source) => object.put_text("src", &source.to_string()),
+        Subject::Destination(destination) => object.put_text("dst", &destination.to_string()),
+        Subject::Pair { source, destination } => {
+            object.put_text("src", &source.to_string());
+            object.put_text("dst", &destination.to_string());
+        }
+        Subject::Network(network) => object.put_text("network", &network.to_string()),
+    }
+}
+
+fn targets(targets: &[Target]) -> String {
+    let target = |target: &Target| {
+        let mut object = Object::new();
+        object.put_text("dst", &target.address.to_string());
+        target.protocol.iter().for_each(|protocol| object.put("proto", protocol.0));
+        target.port.iter().for_each(|port| object.put("dst_port", port));
+        object.close()
+    };
+    format!("[{}]", targets.iter().map(target).collect::<Vec<_>>().join(","))
+}
+
+/// An object as it is written. (Times have more digits than a number of serde_json's.)
+struct Object(String);
+
+impl Object {
+    fn new() -> Self {
+        Self("{".to_owned())
+    }
+
+    /// A member whose value is JSON as it stands.
+    fn put(&mut self, key: &str, value: impl std::fmt::Display) {
+        let comma = if self.0.len() > 1 { "," } else { "" };
+        // A string takes all that is written to it.
+        write!(self.0, "{comma}\"{key}\":{value}").unwrap_or_default();
+    }
+
+    fn put_text(&mut self, key: &str, text: &str) {
+        self.put(key, serde_json::Value::from(text));
+    }
+
+    /// JSON has no word for what is no number.
+    fn put_number(&mut self, key: &str, number: f64) {
+        if number.is_finite() {
+            self.put(key, number);
+        } else {
+            self.put(key, "null");
+        }
+    }
+
+    fn close(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::alert::{Fingerprint, Peak, State};
+    use crate::detect::{Figures, Kind};
+    use crate::packet::{Protocol, Timestamp};
+
+    fn alert(kind: Kind, rule: &str, subject: Subject) -> Alert {
+        Alert {
+            fingerprint: Fingerprint(0xab),
+            kind,
+            rule: rule.into(),
+            subject,
+            state: State::Firing,
+            starts_at: Timestamp::from_nanoseconds(1_700_000_012_500_000_000),
+            ends_at: None,
+            figures: Figures {
+                value: 16.0,
+                limit: 15.0,
+                window: Duration::from_secs(170),
+                bytes: 640,
+                ..Figures::default()
+            },
+            peak: Peak { value: 16.0, bytes: 640, answered: None, at: Timestamp::default() },
+        }
+    }
+
+    fn line(change: &Change) -> String {
+        let mut out = Vec::new();
+        write(change, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn parsed(change: &Change) -> serde_json::Value {
+        serde_json::from_str(&line(change)).unwrap()
+    }
+
+    #[test]
+    fn a_line_has_the_keys_of_the_contract_and_the_figures() {
+        let mut alert = alert(Kind::HostScan, "scan", Subject::Source("203.0.113.5".parse().unwrap()));
+        let target = Target { address: "192.0.2.1".parse().unwrap(), protocol: Some(Protocol::TCP), port: Some(22) };
+        alert.figures.answered = Some(1);
+        alert.figures.first_targets = vec![target];
+        alert.figures.last_targets = vec![Target { protocol: Some(Protocol::ICMP), port: None, ..target }];
+        assert_eq!(
+            line(&Change::Fired(alert)),
+            concat!(
+                r#"{"ts":1700000012.5,"src":"203.0.113.5","kind":"host_scan","state":"firing","rule":"scan","value":16,"#,
+                r#""limit":15,"window_seconds":170,"peak":16,"bytes":640,"answered":1,"#,
+                r#""first_targets":[{"dst":"192.0.2.1","proto":6,"dst_port":22}],"#,
+                r#""last_targets":[{"dst":"192.0.2.1","proto":1}],"fingerprint":"00000000000000ab"}"#,
+                "\n"
+            )
+        );
+    }
+
+    #[test]
+    fn what_is_over_says_when_and_keeps_its_start() {
+        let mut alert = alert(Kind::Bandwidth, "bandwidth", Subject::Source("2001:db8::5".parse().unwrap()));
+        alert.state = State::Resolved;
+        alert.ends_at = Some(Timestamp::from_nanoseconds(1_700_000_100_000_000_000));
+        alert.figures.value = 5e12;
+        let object = parsed(&Change::Resolved(alert));
+        assert_eq!((&object["ts"], &object["ends_at"]), (&1_700_000_012.5.into(), &1_700_000_100.into()));
+        assert_eq!((&object["state"], &object["value"]), (&"resolved".into(), &5_000_000_000_000_u64.into()));
+        assert_eq!(object["answered"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn each_subject_has_its_keys() {
+        let (source, destination) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
+        let keys = |subject| {
+            let object = parsed(&Change::Fired(alert(Kind::Anomaly, "anomaly", subject)));
+            ["src", "dst", "network"].map(|key| object[key].as_str().unwrap_or_default().to_owned())
+        };
+        assert_eq!(keys(Subject::Source(source)), ["10.0.0.1", "", ""]);
+        assert_eq!(keys(Subject::Destination(destination)), ["", "10.0.0.2", ""]);
+        assert_eq!(keys(Subject::Pair { source, destination }), ["10.0.0.1", "10.0.0.2", ""]);
+        assert_eq!(keys(Subject::Network("10.0.0.0/8".parse().unwrap())), ["", "", "10.0.0.0/8"]);
+    }
+
+    #[test]
+    fn hostile_names_and_numbers_stay_within_one_line_of_json() {
+        let name = "a\"b\\c\nd\u{1b}[31m\u{2028}é";
+        let mut alert = alert(Kind::Bandwidth, name, Subject::Source("10.0.0.1".parse().unwrap()));
+        alert.figures.value = f64::NAN;
+        alert.figures.limit = f64::INFINITY;
+        alert.figures.window = Duration::MAX;
+        let change = Change::Fired(alert);
+        assert_eq!(line(&change).lines().count(), 1);
+        assert!(!line(&change).trim_end().contains(char::is_control));
+        let object = parsed(&change);
+        assert_eq!(object["rule"], name);
+        assert!(object["value"].is_null() && object["limit"].is_null());
+    }
+}
