@@ -3,6 +3,7 @@
 //! Takes rows and packet time, gives [`Detection`]s. Knows nothing of alerts, which have a life, nor of who reads them.
 
 pub mod anomaly;
+pub mod scan;
 
 use std::net::IpAddr;
 use std::sync::Arc;
