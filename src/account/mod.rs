@@ -4,6 +4,7 @@
 //! [`snapshot::Snapshot`]s. Nothing here reads a clock or knows an interface from a file.
 
 pub mod book;
+pub mod contacts;
 pub mod conversation;
 pub mod flow;
 pub mod grid;

@@ -4,6 +4,7 @@
 
 pub mod anomaly;
 pub mod bandwidth;
+pub mod scan;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,0 +1,198 @@
+//! The contacts whose outcome is open: bounded, each conversation's own, until it is due.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher};
+use std::net::IpAddr;
+
+use hashbrown::HashTable;
+
+use super::{Place, feed};
+use crate::account::grid::Cell;
+use crate::account::hashing::{self, State};
+use crate::packet::Timestamp;
+
+/// A contact and what was heard of it so far.
+#[derive(Debug, Clone, Copy)]
+pub struct Waiting {
+    /// Who began it.
+    pub source: IpAddr,
+    /// From which port; 0 where there is none.
+    pub source_port: u16,
+    /// With whom.
+    pub target: Place,
+    /// Where it came by.
+    pub interface: u16,
+    /// What was heard, as its owner encodes it.
+    pub signs: u8,
+    /// When it began.
+    pub first: Timestamp,
+    /// When the source last tried.
+    pub last: Timestamp,
+    /// The cell of the first answer that is not the last word, where the owner's signs say that there is one.
+    pub answered: Cell,
+    /// Packets of the source.
+    pub packets: u32,
+    /// IP bytes of the source.
+    pub bytes: u32,
+    is_open: bool,
+}
+
+impl Waiting {
+    /// A contact of which nothing was heard.
+    #[must_use]
+    pub const fn new((source, source_port): (IpAddr, u16), target: Place, interface: u16, first: Timestamp) -> Self {
+        Self {
+            source,
+            source_port,
+            target,
+            interface,
+            signs: 0,
+            first,
+            last: first,
+            answered: super::NEVER,
+            packets: 0,
+            bytes: 0,
+            is_open: true,
+        }
+    }
+
+    const fn who(&self) -> (IpAddr, u16) {
+        (self.source, self.source_port)
+    }
+
+    /// The same from its source's last try on.
+    #[must_use]
+    pub const fn tried_again(self) -> Self {
+        Self { first: self.last, ..self }
+    }
+}
+
+/// All contacts whose outcome is open.
+#[derive(Debug)]
+pub struct Room {
+    state: State,
+    limit: usize,
+    held: Vec<Waiting>,
+    free: Vec<u32>,
+    index: HashTable<u32>,
+    due: BTreeMap<Cell, Vec<u32>>,
+    lost: u64,
+}
+
+impl Room {
+    /// An empty room for `limit` contacts.
+    #[must_use]
+    pub fn new(limit: usize, seed: u64) -> Self {
+        Self {
+            state: hashing::state(seed),
+            limit,
+            held: Vec::new(),
+            free: Vec::new(),
+            index: HashTable::new(),
+            due: BTreeMap::new(),
+            lost: 0,
+        }
+    }
+
+    /// Whether three quarters are taken: the rest is for those who are suspicious.
+    #[must_use]
+    #[inline]
+    pub fn is_tight(&self) -> bool {
+        self.held.len() - self.free.len() >= self.limit - self.limit / 4
+    }
+
+    /// Whether none waits, nor is due.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.due.is_empty()
+    }
+
+    /// The contact of a source, from one of its ports, with `target`, if it waits.
+    #[inline]
+    pub fn find(&mut self, source: (IpAddr, u16), target: &Place) -> Option<(u32, &mut Waiting)> {
+        if self.index.is_empty() {
+            return None;
+        }
+        let Self { state, held, index, .. } = self;
+        let is_same = |&at: &u32| held[at as usize].target == *target && held[at as usize].who() == source;
+        let &at = index.find(hash(state, source, target), is_same)?;
+        Some((at, &mut held[at as usize]))
+    }
+
+    /// Lets a contact wait that does not yet, until the end of `due`. One for which there is no room is lost: its outcome
+    /// stays unknown.
+    pub fn insert(&mut self, contact: Waiting, due: Cell) {
+        if self.held.len() - self.free.len() >= self.limit {
+            self.lost += 1;
+            return;
+        }
+        let at = self.free.pop().unwrap_or(self.held.len() as u32);
+        match self.held.get_mut(at as usize) {
+            Some(place) => *place = contact,
+            None => self.held.push(contact),
+        }
+        let Self { state, held, index, .. } = self;
+        let hash_of = |at: u32| hash(state, held[at as usize].who(), &held[at as usize].target);
+        index.insert_unique(hash_of(at), at, |&at| hash_of(at));
+        self.due.entry(due).or_default().push(at);
+    }
+
+    /// Ends the wait: the outcome is known. Its place is free when it would have been due.
+    pub fn resolve(&mut self, at: u32) -> Waiting {
+        let contact = self.held[at as usize];
+        self.held[at as usize].is_open = false;
+        if let Ok(found) =
+            self.index.find_entry(hash(&self.state, contact.who(), &contact.target), |&other| other == at)
+        {
+            found.remove();
+        }
+        contact
+    }
+
+    /// The contacts that are due by the end of `cell`, which wait no longer.
+    pub fn take_due(&mut self, cell: Cell) -> Vec<Waiting> {
+        let mut taken = Vec::new();
+        while let Some(first) = self.due.first_entry()
+            && *first.key() <= cell
+        {
+            for at in first.remove() {
+                if self.held[at as usize].is_open {
+                    taken.push(self.resolve(at));
+                }
+                self.free.push(at);
+            }
+        }
+        taken
+    }
+
+    /// Contacts that wait, their limit, and how many were lost.
+    #[must_use]
+    pub fn figures(&self) -> (usize, usize, u64) {
+        (self.index.len(), self.limit, self.lost)
+    }
+
+    /// The memory that the table takes, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        let due: usize = self.due.values().map(Vec::capacity).sum();
+        self.held.capacity() * size_of::<Waiting>()
+            + (self.free.capacity() + due) * size_of::<u32>()
+            + self.index.allocation_size()
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.held.clear();
+        self.free.clear();
+        self.index.clear();
+        self.due.clear();
+    }
+}
+
+fn hash(state: &State, (source, source_port): (IpAddr, u16), target: &Place) -> u64 {
+    let mut hasher = state.build_hasher();
+    feed(source, &mut hasher);
+    feed(target.address, &mut hasher);
+    hasher.write_u64(u64::from(source_port) << 32 | u64::from(target.protocol.0) << 16 | u64::from(target.port));
+    hasher.finish()
+}

@@ -1,0 +1,311 @@
+//! Contacts and their outcomes: refused, unanswered, answered, or unknown.
+//!
+//! What a row says of a contact is heard in its cell, in whatever order; the contact is judged when its deadline has
+//! passed, at the end of that cell. So neither the tick nor the order of intervals matters.
+
+use std::time::Duration;
+
+use super::outcome::{Outcome, mark};
+use super::reading::{self, Signs, Word};
+use super::sight::Sight;
+use super::{Config, Later, Scene, are_hosts};
+use crate::account::contacts::heeded::Heeded;
+use crate::account::contacts::waiting::{Room, Waiting};
+use crate::account::contacts::{NEVER, Place};
+use crate::account::conversation::{Address, ConversationKey, Way};
+use crate::account::grid::Cell;
+use crate::account::ledger::InterfaceId;
+use crate::account::sighting::Sighting;
+use crate::packet::{Protocol, Timestamp};
+
+/// UDP datagrams, and bytes of them, that one contact may send until its deadline and still be a probe. More are a stream
+/// to who need not answer.
+const MOST_DATAGRAMS: u32 = 8;
+const MOST_BYTES: u32 = 4_096;
+
+/// The contacts whose outcome is open, and what helps to tell outcomes.
+#[derive(Debug)]
+pub(super) struct Evidence {
+    room: Room,
+    pub(super) sight: Sight,
+    /// Answers and refusals of contacts that were not heard of when they were: their beginning may come by another thread.
+    unmatched: Later,
+    /// Established conversations, by the part of the window in which they were heeded.
+    heeded: Heeded,
+    timeout: Duration,
+    unknown: u64,
+}
+
+impl Evidence {
+    pub(super) fn new(config: &Config, cells_in_window: u32, seed: u64) -> Self {
+        Self {
+            room: Room::new(config.max_waiting, seed),
+            sight: Sight::new(cells_in_window),
+            unmatched: Later::default(),
+            heeded: Heeded::new(seed),
+            timeout: config.timeout,
+            unknown: 0,
+        }
+    }
+
+    #[inline]
+    pub(super) fn see<A: Address>(&mut self, scene: &mut Scene, sighting: &Sighting<'_, A>) {
+        match sighting.row.key.protocol() {
+            Protocol::TCP if reading::is_established(&sighting.row.ways) => self.see_established(scene, sighting),
+            Protocol::TCP => {
+                let interface = self.sight.position(sighting.interface);
+                reading::of_tcp(sighting, interface).into_iter().flatten().for_each(|word| self.take(scene, word));
+            }
+            Protocol::UDP => self.see_udp(scene, sighting),
+            Protocol::ICMP | Protocol::ICMPV6 => {
+                let interface = self.sight.position(sighting.interface);
+                reading::of_icmp(sighting, interface).into_iter().flatten().for_each(|word| self.take(scene, word));
+            }
+            _ => {}
+        }
+    }
+
+    /// TCP in its middle: most rows. Once in a part of the window each conversation says that its server answers.
+    #[inline]
+    fn see_established<A: Address>(&mut self, scene: &mut Scene, sighting: &Sighting<'_, A>) {
+        if !sighting.is_known {
+            return;
+        }
+        let [there, back] = ways(sighting);
+        if back == 0 && self.may_wait(scene) {
+            self.go_on(scene, sighting, Signs::WENT_ON);
+        }
+        let cell = scene.cell(sighting.row.ways[(there == 0) as usize ^ sighting.request_way as usize].last);
+        let (hash, period) = (self.heeded.hash(&sighting.row.key), self.sight.block(cell));
+        if !self.heeded.contains(hash, period) {
+            let is_seen_both_ways = sighting.seen == [true; 2];
+            let position = self.sight.position(sighting.interface);
+            self.sight.note(position, hash, is_seen_both_ways, cell);
+            if back > 0 && is_seen_both_ways {
+                self.exchange(scene, sighting, hash, period);
+            }
+        }
+    }
+
+    /// Once in a part of the window, a conversation in which the server speaks says that it does.
+    fn exchange<A: Address>(&mut self, scene: &mut Scene, sighting: &Sighting<'_, A>, hash: u64, period: i64) {
+        let goes_on = ways(sighting)[0] > 0;
+        if goes_on {
+            self.heeded.insert(hash, period);
+        }
+        self.go_on(scene, sighting, Signs::EXCHANGES.with(Signs::WENT_ON, goes_on));
+    }
+
+    /// Whether any contact could wait for what a row of a known conversation says.
+    #[inline]
+    fn may_wait(&self, scene: &Scene) -> bool {
+        !self.room.is_empty() || !scene.ahead.words.is_empty()
+    }
+
+    fn see_udp<A: Address>(&mut self, scene: &mut Scene, sighting: &Sighting<'_, A>) {
+        let interface = self.sight.position(sighting.interface);
+        let Some(word) = reading::of_udp(sighting, interface) else { return };
+        if !sighting.is_known {
+            return if word.begins {
+                self.take(scene, word)
+            };
+        }
+        if self.may_wait(scene) {
+            self.take(scene, word);
+        }
+        if ways(sighting)[1] > 0 && sighting.seen == [true; 2] {
+            let (hash, period) = (self.heeded.hash(&sighting.row.key), self.sight.block(scene.cell(word.last)));
+            if !self.heeded.contains(hash, period) {
+                self.exchange(scene, sighting, hash, period);
+            }
+        }
+    }
+
+    fn go_on<A: Address>(&mut self, scene: &mut Scene, sighting: &Sighting<'_, A>, signs: Signs) {
+        let interface = self.sight.position(sighting.interface);
+        self.take(scene, reading::of_known(sighting, interface, signs));
+    }
+
+    pub(super) fn refuse<A: Address>(
+        &mut self,
+        scene: &mut Scene,
+        key: &ConversationKey<A>,
+        way: Way,
+        time: Timestamp,
+        interface: InterfaceId,
+    ) {
+        if matches!(key.protocol(), Protocol::TCP | Protocol::UDP | Protocol::ICMP | Protocol::ICMPV6) {
+            let interface = self.sight.position(interface);
+            self.take(scene, reading::of_refusal(key, way, time, interface));
+        }
+    }
+
+    /// Hears a word in its cell: now, or when that comes.
+    fn take(&mut self, scene: &mut Scene, word: Word) {
+        let is_excluded = scene.config.excluded_ports.contains(&word.target.port);
+        if is_excluded || !are_hosts(word.source, word.target.address) {
+            return;
+        }
+        if let Some(word) = scene.unless_ahead(word) {
+            self.hear(scene, word);
+        }
+    }
+
+    pub(super) fn hear(&mut self, scene: &mut Scene, word: Word) {
+        let is_found = self.tell_waiting(scene, &word) || word.begins && self.is_answer_to_waiting(scene, &word);
+        let is_answer = word.signs.has(Signs::ANSWERED);
+        if word.signs.has(Signs::EXCHANGES) || !is_found && !word.begins && is_answer && word.is_known {
+            self.refresh(scene, &word);
+        } else if !is_found && word.begins {
+            self.begin_contact(scene, &word);
+        } else if !is_found && !word.is_known && (is_answer || word.signs.has(Signs::REFUSED)) {
+            self.unmatched.push(word);
+        }
+    }
+
+    /// Tells the contact that waits of what was heard; false if none does.
+    fn tell_waiting(&mut self, scene: &mut Scene, word: &Word) -> bool {
+        let Some((at, waiting)) = self.room.find((word.source, word.source_port), &word.target) else { return false };
+        add(waiting, word, scene.cell(word.last));
+        if let Some(outcome) = outcome(waiting, word.failed) {
+            let contact = self.room.resolve(at);
+            self.settle(scene, &contact, outcome);
+        }
+        true
+    }
+
+    /// Whether what looks like a beginning is the answer to a contact that waits: its conversation was forgotten.
+    fn is_answer_to_waiting(&mut self, scene: &mut Scene, word: &Word) -> bool {
+        if word.target.protocol != Protocol::UDP || self.room.is_empty() {
+            return false;
+        }
+        let place = Place { address: word.source, port: word.source_port, ..word.target };
+        let (source, source_port) = (word.target.address, word.target.port);
+        let answer = Word { source, source_port, target: place, signs: Signs::ANSWERED, packets: 0, bytes: 0, ..*word };
+        self.tell_waiting(scene, &answer)
+    }
+
+    /// Notes a new contact, and settles it at once where its outcome is known.
+    fn begin_contact(&mut self, scene: &mut Scene, word: &Word) {
+        let is_short_of_room = self.room.is_tight() || scene.contacts.is_full();
+        if is_short_of_room && !scene.contacts.is_wanted(word.source) {
+            self.unknown += 1;
+            return;
+        }
+        let mut contact = Waiting::new((word.source, word.source_port), word.target, word.interface, word.first);
+        add(&mut contact, word, scene.cell(word.last));
+        match outcome(&contact, word.failed) {
+            Some(outcome) => self.settle(scene, &contact, outcome),
+            None => self.room.insert(contact, scene.cell(after(contact.first, self.timeout))),
+        }
+    }
+
+    /// A target that exchanges packets with its source answers, in this part of the window.
+    fn refresh(&mut self, scene: &mut Scene, word: &Word) {
+        if scene.contacts.is_full() && scene.contacts.find(word.source).is_none() {
+            return;
+        }
+        let cell = self.sight.block_start(scene.cell(word.last));
+        mark(scene, word.source, word.target, word.interface, Outcome::Answered(cell));
+    }
+
+    fn settle(&mut self, scene: &mut Scene, contact: &Waiting, outcome: Outcome) {
+        if matches!(outcome, Outcome::Failed(_)) && self.sight.is_blind(contact.interface) {
+            self.unknown += 1;
+        } else {
+            mark(scene, contact.source, contact.target, contact.interface, outcome);
+        }
+    }
+
+    /// Ends a cell: contacts that are due get their outcome.
+    pub(super) fn end(&mut self, scene: &mut Scene, cell: Cell) {
+        self.sight.judge(cell);
+        for word in std::mem::take(&mut self.unmatched.words) {
+            self.tell_waiting(scene, &word);
+        }
+        for contact in self.room.take_due(cell) {
+            self.judge(scene, cell, contact);
+        }
+    }
+
+    fn judge(&mut self, scene: &mut Scene, cell: Cell, contact: Waiting) {
+        let signs = Signs(contact.signs);
+        let is_stream = contact.target.protocol == Protocol::UDP
+            && (contact.packets > MOST_DATAGRAMS || contact.bytes > MOST_BYTES);
+        if signs.has(Signs::ANSWERED) {
+            return self.settle(scene, &contact, Outcome::Answered(contact.answered));
+        }
+        if is_stream || signs.has(Signs::WENT_ON) {
+            self.unknown += 1;
+            return;
+        }
+        self.settle(scene, &contact, Outcome::Failed(after(contact.first, self.timeout)));
+        let due_again = scene.grid.cell(after(contact.last, self.timeout));
+        if due_again > cell {
+            self.room.insert(contact.tried_again(), due_again);
+        }
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.room.is_empty() && self.unmatched.words.is_empty()
+    }
+
+    /// The contacts that wait and their limit, those that were lost for want of room, and those whose outcome is unknown.
+    pub(super) fn figures(&self) -> (usize, usize, u64, u64) {
+        let (held, limit, lost) = self.room.figures();
+        (held, limit, lost + self.unmatched.lost, self.unknown)
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.room.memory_bytes()
+            + self.sight.memory_bytes()
+            + self.unmatched.memory_bytes()
+            + self.heeded.memory_bytes()
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.room.clear();
+        self.sight.clear();
+        self.unmatched.words.clear();
+        self.heeded.clear();
+    }
+}
+
+/// How many packets went the way of requests and back.
+#[inline]
+fn ways<A: Address>(sighting: &Sighting<'_, A>) -> [u32; 2] {
+    let way = sighting.request_way;
+    [way, way.reversed()].map(|way| sighting.row.ways[way as usize].packets)
+}
+
+/// Adds what was heard to a contact.
+fn add(contact: &mut Waiting, word: &Word, cell: Cell) {
+    if word.signs.has(Signs::ANSWERED) && contact.answered == NEVER {
+        contact.answered = cell;
+    }
+    contact.signs |= word.signs.0;
+    if word.packets > 0 {
+        contact.first = contact.first.min(word.first);
+        contact.last = contact.last.max(word.last);
+        contact.packets = contact.packets.saturating_add(word.packets);
+        contact.bytes = contact.bytes.saturating_add(word.bytes);
+    }
+}
+
+/// What became of a contact by what was heard of it; none while that is open.
+fn outcome(contact: &Waiting, failed: Timestamp) -> Option<Outcome> {
+    let signs = Signs(contact.signs);
+    if !signs.has(Signs::ANSWERED) {
+        return signs.has(Signs::REFUSED).then_some(Outcome::Failed(failed));
+    }
+    if contact.target.protocol != Protocol::TCP || signs.has(Signs::WENT_ON) {
+        return Some(Outcome::Answered(contact.answered));
+    }
+    signs.has(Signs::BROKEN_OFF).then_some(Outcome::Failed(failed))
+}
+
+fn after(time: Timestamp, duration: Duration) -> Timestamp {
+    let nanoseconds = i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
+    Timestamp::from_nanoseconds(time.nanoseconds().saturating_add(nanoseconds))
+}

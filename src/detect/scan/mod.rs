@@ -1,0 +1,322 @@
+//! Scans: sources that contact many hosts or many ports.
+//!
+//! By evidence, a contact counts that was refused or stayed unanswered, and a source scans when such contacts outnumber
+//! the limit and those that were answered; or by the bare number of contacts. Takes rows, gives [`Detection`]s at the
+//! ends of cells of packet time. A row that lies ahead of the cell that is judged next waits for its cell, so that the
+//! order in which threads hand over does not matter.
+
+mod contacts;
+mod evidence;
+mod outcome;
+mod reading;
+mod sight;
+mod verdict;
+mod view;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Detection;
+use crate::account::contacts::{Aspect, Bounds, Contacts, Keeping};
+use crate::account::conversation::{Address, ConversationKey, Way};
+use crate::account::grid::{Cell, Grid};
+use crate::account::ledger::InterfaceId;
+use crate::account::sighting::{Sighting, Watch};
+use crate::packet::Timestamp;
+use evidence::Evidence;
+use reading::Word;
+use verdict::Reported;
+pub use view::{TableUse, View};
+
+/// Which rule finds scans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Rule {
+    /// Contacts that failed count.
+    #[default]
+    Evidence,
+    /// Every destination of a packet counts.
+    Contacts,
+}
+
+/// What is a scan, and how much is held to find it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Which rule finds scans.
+    pub rule: Rule,
+    /// The window of contacted hosts.
+    pub interval: Duration,
+    /// The window of contacted ports.
+    pub port_interval: Duration,
+    /// Hosts that may be contacted.
+    pub contacted_ips: u32,
+    /// Ports that may be contacted.
+    pub contacted_ports: u32,
+    /// Whether contacted hosts are looked at.
+    pub analyze_hosts: bool,
+    /// Whether contacted ports are looked at.
+    pub analyze_ports: bool,
+    /// How long a contact may stay unanswered.
+    pub timeout: Duration,
+    /// Ports that do not count.
+    pub excluded_ports: BTreeSet<u16>,
+    /// The names of the rules for hosts and for ports.
+    pub names: [Arc<str>; 2],
+    /// Sources that are held. When there are more, who has a single contact makes room for who was seen often.
+    pub max_sources: usize,
+    /// Hosts and ports that are held of all sources together. What finds no room is unknown.
+    pub max_contacts: usize,
+    /// Contacts whose outcome is open. What finds no room is unknown; from three quarters on only who is suspicious does.
+    pub max_waiting: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            rule: Rule::Evidence,
+            interval: Duration::from_secs(170),
+            port_interval: Duration::from_secs(600),
+            contacted_ips: 15,
+            contacted_ports: 100,
+            analyze_hosts: true,
+            analyze_ports: true,
+            timeout: Duration::from_secs(1),
+            excluded_ports: BTreeSet::new(),
+            names: ["host_scan".into(), "port_scan".into()],
+            max_sources: 65_536,
+            max_contacts: 131_072,
+            max_waiting: 32_768,
+        }
+    }
+}
+
+/// Targets that a set holds exactly, at least; and how many times its limit.
+const EXACT: usize = 256;
+const TIMES_LIMIT: usize = 4;
+
+/// What is the same for all parts: windows, limits, who is held.
+#[derive(Debug)]
+struct Scene {
+    config: Config,
+    grid: Grid,
+    /// Cells in the windows of hosts and ports.
+    cells: [u32; 2],
+    contacts: Contacts,
+    /// Sources that could be over a limit, to be looked at when a cell ends.
+    suspects: BTreeSet<u32>,
+    /// The cell that ends next; none before the first.
+    current: Option<Cell>,
+    /// Words of later cells.
+    ahead: Later,
+}
+
+impl Scene {
+    fn limit(&self, aspect: Aspect) -> u64 {
+        u64::from([self.config.contacted_ips, self.config.contacted_ports][aspect as usize])
+    }
+
+    fn is_on(&self, aspect: Aspect) -> bool {
+        [self.config.analyze_hosts, self.config.analyze_ports][aspect as usize]
+    }
+
+    /// The first cell of the window that ends with `cell`.
+    fn horizon(&self, cell: Cell, aspect: Aspect) -> Cell {
+        cell.back(self.cells[aspect as usize] - 1)
+    }
+
+    /// The cell of a time, not before the one that ends next.
+    #[inline]
+    fn cell(&self, time: Timestamp) -> Cell {
+        self.grid.cell(time).max(self.current.unwrap_or_default())
+    }
+
+    /// Gives a word back that is to be heard now: it lies in the cell that ends next, or there is no room for it to wait.
+    fn unless_ahead(&mut self, word: Word) -> Option<Word> {
+        let is_ahead = self.current.is_none_or(|current| self.grid.cell(word.last) > current);
+        if is_ahead { self.ahead.push(word) } else { Some(word) }
+    }
+
+    /// The cell of the first word that waits for its cell.
+    fn first_ahead(&self) -> Option<Cell> {
+        self.ahead.words.iter().map(|word| self.grid.cell(word.last)).min()
+    }
+
+    /// Counts one more target of a source.
+    fn count(&mut self, source: u32, aspect: Aspect, weight: u64) {
+        let counted = self.contacts.counted(source, aspect) + weight;
+        self.contacts.set_counted(source, aspect, counted);
+        if counted > self.limit(aspect) || self.contacts.is_sampled(source, aspect) {
+            self.suspects.insert(source);
+        }
+    }
+}
+
+/// Finds scans.
+#[derive(Debug)]
+pub struct Scan {
+    scene: Scene,
+    evidence: Evidence,
+    reported: Reported,
+}
+
+impl Scan {
+    /// Nothing seen. `seed` as for [`crate::account::interval::Interval::new`].
+    #[must_use]
+    pub fn new(config: &Config, seed: u64) -> Self {
+        let windows = [config.interval, config.port_interval];
+        let grid =
+            Grid::of(windows.map(|window| Grid::for_window(window).length()).into_iter().min().unwrap_or_default());
+        let cells = windows.map(|window| grid.cells(window));
+        let each = [config.contacted_ips, config.contacted_ports].map(|limit| EXACT.max(TIMES_LIMIT * limit as usize));
+        let (keeping, each) = match config.rule {
+            Rule::Evidence => (Keeping::Sample, each),
+            Rule::Contacts => (Keeping::Latest, each.map(|each| 2 * each)),
+        };
+        let bounds = Bounds { sources: config.max_sources, targets: config.max_contacts, targets_each: each, keeping };
+        let contacts = Contacts::new(bounds, seed);
+        Self {
+            evidence: Evidence::new(config, cells[0], seed),
+            scene: Scene {
+                config: config.clone(),
+                grid,
+                cells,
+                contacts,
+                suspects: BTreeSet::new(),
+                current: None,
+                ahead: Later::default(),
+            },
+            reported: Reported::default(),
+        }
+    }
+
+    /// The cells at whose ends is judged. No row may span two of them.
+    #[must_use]
+    pub fn grid(&self) -> Grid {
+        self.scene.grid
+    }
+
+    /// Takes in that an ICMP error refused a packet of the conversation `key` that went `way`.
+    pub fn refuse<A: Address>(&mut self, key: &ConversationKey<A>, way: Way, time: Timestamp, interface: InterfaceId) {
+        if self.scene.config.rule == Rule::Evidence {
+            self.evidence.refuse(&mut self.scene, key, way, time, interface);
+        }
+    }
+
+    /// Takes in how many packets the capture of an interface received and dropped since it last said so, at `time`.
+    pub fn note_capture(&mut self, interface: InterfaceId, received: u64, dropped: u64, time: Timestamp) {
+        let cell = self.scene.cell(time);
+        self.evidence.sight.note_capture(interface, received, dropped, cell);
+    }
+
+    /// Judges all cells that end by `watermark`: before it, nothing will come any more.
+    pub fn advance(&mut self, watermark: Timestamp) -> Vec<Detection> {
+        let next = self.scene.grid.cell(watermark);
+        let Some(mut cell) = self.start(next) else { return Vec::new() };
+        let mut detections = Vec::new();
+        while cell < next {
+            self.evidence.end(&mut self.scene, cell);
+            self.reported.judge(&mut self.scene, &self.evidence.sight, cell, &mut detections);
+            cell = self.skip(cell, next);
+            self.scene.current = Some(cell);
+            self.begin(cell);
+        }
+        detections
+    }
+
+    /// The cell that ends next: at first, that of the first row.
+    fn start(&mut self, next: Cell) -> Option<Cell> {
+        if self.scene.current.is_none() {
+            let first = self.scene.first_ahead().unwrap_or(next).min(next);
+            self.scene.current = Some(first);
+            self.begin(first);
+        }
+        self.scene.current
+    }
+
+    /// Begins a cell: hears the words that waited for it.
+    fn begin(&mut self, cell: Cell) {
+        for word in std::mem::take(&mut self.scene.ahead.words) {
+            if self.scene.grid.cell(word.last) > cell {
+                self.scene.ahead.words.push_back(word);
+                continue;
+            }
+            match self.scene.config.rule {
+                Rule::Evidence => self.evidence.hear(&mut self.scene, word),
+                Rule::Contacts => contacts::count(&mut self.scene, &word),
+            }
+        }
+    }
+
+    /// The next cell in which anything may happen, `next` at most.
+    fn skip(&mut self, cell: Cell, next: Cell) -> Cell {
+        let is_idle = self.scene.suspects.is_empty() && self.evidence.is_idle() && self.reported.is_empty();
+        let following = Cell(cell.0.saturating_add(1));
+        let to = if is_idle { self.scene.first_ahead().unwrap_or(next).clamp(following, next) } else { following };
+        self.sweep(to, to.0.saturating_sub(cell.0));
+        to
+    }
+
+    /// Looks for what left the windows, at every source once a window.
+    fn sweep(&mut self, cell: Cell, cells: i64) {
+        let Scene { contacts, cells: window, .. } = &self.scene;
+        let positions = contacts.positions();
+        let due =
+            positions.div_ceil(window[0].min(window[1]) as usize).saturating_mul(usize::try_from(cells).unwrap_or(0));
+        let horizons = Aspect::BOTH.map(|aspect| self.scene.horizon(cell, aspect));
+        self.scene.contacts.sweep(due.min(positions), horizons);
+    }
+
+    /// The packets' clock was set: what is in the windows is of another time.
+    pub fn clock_stepped(&mut self, _to: Timestamp) {
+        self.scene.contacts.clear();
+        self.scene.suspects.clear();
+        self.scene.current = None;
+        self.scene.ahead.words.clear();
+        self.evidence.clear();
+    }
+}
+
+impl Watch for Scan {
+    #[inline]
+    fn see<A: Address>(&mut self, sighting: &Sighting<'_, A>) {
+        match self.scene.config.rule {
+            Rule::Evidence => self.evidence.see(&mut self.scene, sighting),
+            Rule::Contacts => contacts::see(&mut self.scene, sighting),
+        }
+    }
+}
+
+/// Words of later cells, and those that may yet find their contact, as many as there is room for.
+#[derive(Debug, Default)]
+struct Later {
+    words: VecDeque<Word>,
+    lost: u64,
+}
+
+/// Words that wait at most.
+const MAXIMUM_LATER: usize = 16_384;
+
+impl Later {
+    /// Lets a word wait; gives it back when there is no room.
+    fn push(&mut self, word: Word) -> Option<Word> {
+        if self.words.len() >= MAXIMUM_LATER {
+            self.lost += 1;
+            return Some(word);
+        }
+        self.words.push_back(word);
+        None
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.words.capacity() * size_of::<Word>()
+    }
+}
+
+/// Whether two are hosts that can scan and be scanned.
+fn are_hosts(source: IpAddr, target: IpAddr) -> bool {
+    source != target && reading::is_host(source) && reading::is_host(target)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! What a row says of contacts: who began one, and what was heard of it.
+
+use std::net::IpAddr;
+
+use crate::account::contacts::Place;
+use crate::account::conversation::{Address, ConversationKey, OneWay, Way};
+use crate::account::interval::Row;
+use crate::account::sighting::Sighting;
+use crate::packet::{Protocol, TcpFlags, Timestamp};
+
+/// The flags that tell the first packets of a connection, and its refusal, from all others.
+const TELLING: u8 = TcpFlags::SYN.0 | TcpFlags::RST.0 | TcpFlags::ACK.0;
+const OPENS_OR_REFUSES: u8 = TcpFlags::SYN.0 | TcpFlags::RST.0;
+
+/// What was heard of a contact, as a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Signs(pub(super) u8);
+
+impl Signs {
+    /// The target answered.
+    pub(super) const ANSWERED: Self = Self(1);
+    /// The source went on, as only who was answered can.
+    pub(super) const WENT_ON: Self = Self(2);
+    /// The source's own stack knows nothing of the connection that it opened.
+    pub(super) const BROKEN_OFF: Self = Self(4);
+    /// The target, or somebody in its place, refused.
+    pub(super) const REFUSED: Self = Self(8);
+    /// Both sides exchange packets for longer than a cell.
+    pub(super) const EXCHANGES: Self = Self(16);
+
+    pub(super) const fn has(self, sign: Self) -> bool {
+        self.0 & sign.0 != 0
+    }
+
+    pub(super) const fn with(self, sign: Self, is_there: bool) -> Self {
+        if is_there { Self(self.0 | sign.0) } else { self }
+    }
+}
+
+/// What a row says of one contact.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Word {
+    pub(super) source: IpAddr,
+    pub(super) source_port: u16,
+    pub(super) target: Place,
+    pub(super) interface: u16,
+    /// The source began the contact in this row.
+    pub(super) begins: bool,
+    /// The contact began in an earlier row, if it is one at all: who began it was heard first.
+    pub(super) is_known: bool,
+    pub(super) signs: Signs,
+    /// The source's first packet, or where it sent none the first sign.
+    pub(super) first: Timestamp,
+    /// The source's last packet, or where it sent none the last sign.
+    pub(super) last: Timestamp,
+    /// When it was refused or broken off.
+    pub(super) failed: Timestamp,
+    pub(super) packets: u32,
+    pub(super) bytes: u32,
+}
+
+/// The ways that are not in doubt: each that has packets acknowledges, none opens or refuses.
+#[inline]
+pub(super) fn is_established(ways: &[OneWay; 2]) -> bool {
+    let [up, down] = ways;
+    let acknowledges = |way: &OneWay| way.packets == 0 || way.flags.contains(TcpFlags::ACK);
+    (up.flags.0 | down.flags.0) & OPENS_OR_REFUSES == 0 && acknowledges(up) && acknowledges(down)
+}
+
+/// Whether contacts with an address can be answered at all: by one host that has it.
+pub(super) fn is_host(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => !(address.is_multicast() || address.is_broadcast() || address.is_unspecified()),
+        IpAddr::V6(address) => !(address.is_multicast() || address.is_unspecified()),
+    }
+}
+
+/// What is said of the contact of who sends `way` with who receives it.
+pub(super) fn word<A: Address>(sighting: &Sighting<'_, A>, way: Way, interface: u16) -> Word {
+    let row = sighting.row;
+    let (source, target) = row.key.endpoints(way);
+    let (there, back) = both(row, way);
+    let (first, last) = if there.packets > 0 { (there.first, there.last) } else { (back.first, back.last) };
+    Word {
+        source: source.address.into(),
+        source_port: source.port,
+        target: Place { address: target.address.into(), protocol: row.key.protocol(), port: target.port },
+        interface,
+        begins: false,
+        is_known: sighting.is_known,
+        signs: Signs::default(),
+        first,
+        last,
+        failed: last,
+        packets: there.packets,
+        bytes: u32::try_from(there.bytes).unwrap_or(u32::MAX),
+    }
+}
+
+fn both<A>(row: &Row<A>, way: Way) -> (&OneWay, &OneWay) {
+    (&row.ways[way as usize], &row.ways[way.reversed() as usize])
+}
+
+/// That a source goes on, and with `signs` what its target does, in a conversation that began before.
+pub(super) fn of_known<A: Address>(sighting: &Sighting<'_, A>, interface: u16, signs: Signs) -> Word {
+    Word { signs, ..word(sighting, sighting.request_way, interface) }
+}
+
+/// That an ICMP error refused a packet that went `way`.
+pub(super) fn of_refusal<A: Address>(key: &ConversationKey<A>, way: Way, time: Timestamp, interface: u16) -> Word {
+    let (source, target) = key.endpoints(way);
+    Word {
+        source: source.address.into(),
+        source_port: source.port,
+        target: Place { address: target.address.into(), protocol: key.protocol(), port: target.port },
+        interface,
+        begins: false,
+        is_known: false,
+        signs: Signs::REFUSED,
+        first: time,
+        last: time,
+        failed: time,
+        packets: 0,
+        bytes: 0,
+    }
+}
+
+/// What a TCP row that is not established says of its contacts.
+pub(super) fn of_tcp<A: Address>(sighting: &Sighting<'_, A>, interface: u16) -> [Option<Word>; 2] {
+    let row = sighting.row;
+    let begins = Way::BOTH.map(|way| begins_tcp(sighting, way));
+    Way::BOTH.map(|way| {
+        let is_other_begun = begins[way.reversed() as usize] && !begins[way as usize];
+        let (there, back) = both(row, way);
+        let signs = tcp_signs(there, back);
+        if is_other_begun || row.key.endpoints(way).1.port == 0 || !begins[way as usize] && signs == Signs::default() {
+            return None;
+        }
+        let word = word(sighting, way, interface);
+        let failed = if signs.has(Signs::BROKEN_OFF) {
+            there.last
+        } else if back.first_flags().contains(TcpFlags::RST) {
+            back.first
+        } else {
+            back.last
+        };
+        Some(Word { begins: begins[way as usize], signs, failed, ..word })
+    })
+}
+
+/// Whether who sends `way` begins a contact: with a SYN, or with a first packet that no connection begins with.
+fn begins_tcp<A: Address>(sighting: &Sighting<'_, A>, way: Way) -> bool {
+    let there = &sighting.row.ways[way as usize];
+    let is_odd = there.first_flags().0 & TELLING == 0 && !sighting.is_known && sighting.row.opener == way;
+    let is_syn = there.first_flags().contains(TcpFlags::SYN) && !there.first_flags().contains(TcpFlags::ACK);
+    there.packets > 0 && (is_syn || is_odd)
+}
+
+fn tcp_signs(there: &OneWay, back: &OneWay) -> Signs {
+    let (rst, ack) = (TcpFlags::RST, TcpFlags::ACK);
+    // Where flags were not captured, that something came back is all there is.
+    let is_answer = back.flags.contains(TcpFlags::SYN.union(ack)) || back.packets > 0 && back.flags.0 & TELLING == 0;
+    let goes_on = there.flags.contains(ack);
+    Signs::default()
+        .with(Signs::ANSWERED, is_answer)
+        .with(Signs::WENT_ON, goes_on)
+        .with(Signs::BROKEN_OFF, there.flags.contains(rst) && !goes_on)
+        .with(Signs::REFUSED, back.flags.contains(rst) && !is_answer)
+}
+
+/// What a UDP row says of a contact. Who was spoken to does not begin one, however late its answer.
+pub(super) fn of_udp<A: Address>(sighting: &Sighting<'_, A>, interface: u16) -> Option<Word> {
+    let way = sighting.request_way;
+    let (there, back) = both(sighting.row, way);
+    let begins = !sighting.is_known && sighting.row.opener == way && there.packets > 0;
+    let signs = Signs::default().with(Signs::ANSWERED, back.packets > 0);
+    let word = word(sighting, way, interface);
+    (word.target.port != 0).then_some(Word { begins, signs, ..word })
+}
+
+/// What an ICMP row says of the contacts between its hosts: echo requests begin them, anything of an echo answers.
+pub(super) fn of_icmp<A: Address>(sighting: &Sighting<'_, A>, interface: u16) -> [Option<Word>; 2] {
+    let (request, reply) = echo(sighting.row.key.protocol());
+    Way::BOTH.map(|way| {
+        let (there, back) = both(sighting.row, way);
+        let begins = there.packets > 0 && there.icmp_type() == Some(request);
+        let is_answered =
+            back.packets > 0 && back.icmp_type().is_some_and(|kind| kind == reply || begins && kind == request);
+        let signs = Signs::default().with(Signs::ANSWERED, is_answered);
+        (begins || is_answered).then(|| Word { begins, signs, ..word(sighting, way, interface) })
+    })
+}
+
+/// The types of echo request and reply (RFC 792, RFC 4443).
+fn echo(protocol: Protocol) -> (u8, u8) {
+    if protocol == Protocol::ICMPV6 { (128, 129) } else { (8, 0) }
+}

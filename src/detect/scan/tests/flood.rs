@@ -1,0 +1,136 @@
+//! A million invented sources: what is held stays small, and who scans among them is found.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::harness::*;
+use crate::account::conversation::{Way, request_way};
+use crate::account::interval::Interval;
+use crate::account::ledger::{InterfaceId, Ledger};
+use crate::account::sighting::{Sighting, Watch};
+use crate::detect::scan::{Config, Scan};
+use crate::detect::{Kind, Level, Subject};
+use crate::locality::Classifier;
+use crate::packet::{Packet, Protocol};
+
+const SCANNER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+const VICTIM: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
+
+/// All that detection may take of the memory of a replay.
+const MOST_BYTES: usize = 20 << 20;
+
+fn interface() -> InterfaceId {
+    Ledger::new(&crate::account::Config::default(), 1).interface("eth0")
+}
+
+/// Lets every row of packets be seen as a conversation's first.
+fn see_new(scan: &mut Scan, interval: &mut Interval, packets: impl Iterator<Item = Packet>, interface: InterfaceId) {
+    interval.reset();
+    packets.for_each(|packet| interval.observe(&packet, packet.bytes + 14));
+    interval.settle();
+    for row in interval.rows_v4() {
+        let seen = [row.ways[0].packets > 0, row.ways[1].packets > 0];
+        let request_way = request_way(&row.key, row.opener, row.ways[row.opener as usize].first_flags());
+        scan.see(&Sighting { row, interface, is_known: false, request_way, seen });
+    }
+}
+
+/// A source that no other has: an odd factor makes every number another one.
+fn invented(number: u32) -> IpAddr {
+    Ipv4Addr::from_bits(0x0b00_0000 | (number.wrapping_mul(0x009e_3779) & 0x00ff_ffff)).into()
+}
+
+/// SYNs of a second of the flood, with those of a scanner among them.
+fn second(number: u32, sources: u32, probes: u32) -> impl Iterator<Item = Packet> {
+    let start = f64::from(number);
+    let flood = (0..sources).map(move |at| {
+        let time = start + f64::from(at) / f64::from(sources);
+        packet(time, invented(number * sources + at), VICTIM, Protocol::TCP, (4_000, 80), SYN, 40)
+    });
+    let scan = (0..probes).map(move |at| {
+        let time = start + f64::from(at) / f64::from(probes);
+        let host = v4(203, 0, ((at + number * probes) >> 8) as u8, (at + number * probes) as u8);
+        packet(time, SCANNER, host, Protocol::TCP, (40_000, 22), SYN, 40)
+    });
+    flood.chain(scan)
+}
+
+#[test]
+fn a_scan_among_a_million_invented_sources_is_found_and_memory_stays_small() {
+    let mut scan = Scan::new(&Config::default(), 7);
+    let mut interval = Interval::new(Arc::new(Classifier::default()), 3);
+    let interface = interface();
+    let (mut found, mut others, mut most) = (Vec::new(), 0, 0);
+    for number in 0..50_u32 {
+        // The scan begins when the tables are full.
+        let probes = if number >= 20 { 10 } else { 0 };
+        let packets: Vec<Packet> = second(number, 20_000, probes).collect();
+        for part in packets.chunks(10_000) {
+            see_new(&mut scan, &mut interval, part.iter().copied(), interface);
+        }
+        most = most.max(scan.memory_bytes());
+        for detection in scan.advance(at(f64::from(number) + 1.0)) {
+            match detection.subject {
+                Subject::Source(SCANNER) if detection.level == Level::Over => found.push(detection.since),
+                _ => others += 1,
+            }
+            assert_eq!(detection.kind, Kind::HostScan);
+        }
+    }
+    assert!(found.first().is_some_and(|&since| since < at(30.0)), "{:?}", found.first());
+    assert_eq!(others, 0);
+    println!("{} KiB at most", most >> 10);
+    assert!(most < MOST_BYTES, "{most} bytes");
+    let tables = scan.view(3).tables;
+    assert!(tables.iter().all(|table| table.held <= table.limit), "{tables:?}");
+    assert!(tables[0].held > tables[0].limit * 9 / 10, "the flood was to fill the table: {tables:?}");
+}
+
+#[test]
+#[ignore = "measures; run with --release --nocapture"]
+fn what_a_row_costs() {
+    let interface = interface();
+    let mut interval = Interval::new(Arc::new(Classifier::default()), 3);
+    let mut scan = Scan::new(&Config::default(), 7);
+    let mut spent = std::time::Duration::ZERO;
+    let mut rows = 0;
+    for number in 0..40_u32 {
+        let packets: Vec<Packet> = second(number, 50_000, 10).collect();
+        for part in packets.chunks(16_000) {
+            interval.reset();
+            part.iter().for_each(|packet| interval.observe(packet, 60));
+            interval.settle();
+            let began = Instant::now();
+            for row in interval.rows_v4() {
+                scan.see(&Sighting { row, interface, is_known: false, request_way: row.opener, seen: [true, false] });
+            }
+            spent += began.elapsed();
+            rows += interval.rows_v4().len();
+        }
+        let began = Instant::now();
+        scan.advance(at(f64::from(number) + 1.0));
+        spent += began.elapsed();
+    }
+    println!("flood: {} ns a row, {} KiB", spent.as_nanos() / rows as u128, scan.memory_bytes() >> 10);
+
+    interval.reset();
+    for number in 0..8_000_u32 {
+        let (client, server) = (invented(number), v4(203, 0, (number >> 8) as u8, number as u8));
+        for (from, to, ports) in [(client, server, (40_000, 443)), (server, client, (443, 40_000))] {
+            interval.observe(&packet(50.0, from, to, Protocol::TCP, ports, ACK | PUSH, 500), 514);
+        }
+    }
+    interval.settle();
+    let mut scan = Scan::new(&Config::default(), 7);
+    scan.advance(at(50.5));
+    let began = Instant::now();
+    for _ in 0..100 {
+        for row in interval.rows_v4() {
+            let up_is_request = row.key.endpoints(Way::Up).1.port == 443;
+            let request_way = if up_is_request { Way::Up } else { Way::Down };
+            scan.see(&Sighting { row, interface, is_known: true, request_way, seen: [true; 2] });
+        }
+    }
+    println!("established: {} ns a row", began.elapsed().as_nanos() / 800_000);
+}

@@ -1,0 +1,5 @@
+mod evidence;
+mod flood;
+mod harness;
+mod model;
+mod times;

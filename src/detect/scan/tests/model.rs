@@ -1,0 +1,303 @@
+//! Against models that keep every packet.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::harness::*;
+use crate::account::grid::Grid;
+use crate::detect::scan::{Config, Rule};
+use crate::detect::{Kind, Level};
+use crate::packet::{Packet, Protocol, Timestamp};
+
+/// Windows that a short script fills and leaves.
+fn config(rule: Rule) -> Config {
+    Config {
+        rule,
+        interval: Duration::from_secs(12),
+        port_interval: Duration::from_secs(20),
+        contacted_ips: 3,
+        contacted_ports: 4,
+        ..Config::default()
+    }
+}
+
+/// Who is over which limit at the end of which cell, with what value.
+type Over = BTreeMap<(i64, Kind, IpAddr), u64>;
+
+fn over(bench: &Bench) -> Over {
+    let found = bench.detections.iter().filter(|found| found.level == Level::Over);
+    found
+        .map(|found| {
+            let crate::detect::Subject::Source(source) = found.subject else { panic!("{found:?}") };
+            ((found.at.nanoseconds(), found.kind, source), found.figures.value as u64)
+        })
+        .collect()
+}
+
+fn endpoints(packet: &Packet) -> (IpAddr, IpAddr) {
+    (packet.addresses.source(), packet.addresses.destination())
+}
+
+/// The distinct of what each source has, in the windows that end with each cell from `from` to `to`.
+struct Windows {
+    grid: Grid,
+    cells: [u32; 2],
+}
+
+impl Windows {
+    fn of(config: &Config) -> Self {
+        let grid = Grid::for_window(config.interval);
+        Self { grid, cells: [config.interval, config.port_interval].map(|window| grid.cells(window)) }
+    }
+
+    fn is_in(&self, kind: Kind, cell: i64, time: i64) -> bool {
+        let cells = i64::from(self.cells[usize::from(kind == Kind::PortScan)]);
+        (0..cells).contains(&(cell - time))
+    }
+}
+
+/// A target as a set tells it apart.
+type Name = (Option<IpAddr>, u8, u16);
+
+fn name(kind: Kind, address: IpAddr, protocol: Protocol, port: u16) -> Name {
+    if kind == Kind::HostScan { (Some(address), 0, 0) } else { (None, protocol.0, port) }
+}
+
+fn has_name(kind: Kind, protocol: Protocol, port: u16) -> bool {
+    kind == Kind::HostScan || matches!(protocol, Protocol::TCP | Protocol::UDP) && port != 0
+}
+
+/// TrafficAlerted's rule over every packet.
+fn contacts_model(config: &Config, script: &Script, until: Timestamp) -> Over {
+    let windows = Windows::of(config);
+    let mut over = Over::new();
+    let packets: Vec<Packet> = script.0.iter().map(|(_, event)| *event.packet()).collect();
+    let first = packets.iter().map(|packet| windows.grid.cell(packet.time).0).min().unwrap();
+    for (kind, limit) in [(Kind::HostScan, config.contacted_ips), (Kind::PortScan, config.contacted_ports)] {
+        for cell in first..windows.grid.cell(until).0 {
+            let mut seen: BTreeMap<IpAddr, BTreeSet<Name>> = BTreeMap::new();
+            for packet in &packets {
+                let (source, destination) = endpoints(packet);
+                let (protocol, port) = (packet.protocol, packet.destination_port);
+                if windows.is_in(kind, cell, windows.grid.cell(packet.time).0) && has_name(kind, protocol, port) {
+                    seen.entry(source).or_default().insert(name(kind, destination, protocol, port));
+                }
+            }
+            let end = windows.grid.end(crate::account::grid::Cell(cell)).nanoseconds();
+            let many = seen.into_iter().filter(|(_, names)| names.len() > limit as usize);
+            over.extend(many.map(|(source, names)| ((end, kind, source), names.len() as u64)));
+        }
+    }
+    over
+}
+
+/// A probe and what becomes of it, as the script has it.
+#[derive(Debug, Clone, Copy)]
+struct Probe {
+    source: u8,
+    host: u8,
+    port: u16,
+    is_udp: bool,
+    tenths: u16,
+    /// Milliseconds until an answer (true) or a refusal comes.
+    reply: Option<(bool, u16)>,
+    /// Milliseconds until it is tried again from the same port.
+    retry: Option<u16>,
+}
+
+fn probe() -> impl Strategy<Value = Probe> {
+    let reply = prop_oneof![
+        2 => Just(None),
+        2 => (Just(true), 1_u16..1_500).prop_map(Some),
+        2 => (Just(false), 1_u16..1_500).prop_map(Some),
+    ];
+    let retry = prop::option::weighted(0.3, 1_u16..2_500);
+    (0_u8..3, 0_u8..9, 1_u16..9, any::<bool>(), 0_u16..400, reply, retry).prop_map(
+        |(source, host, port, is_udp, tenths, reply, retry)| {
+            // Who was answered does not try again from the same port at once.
+            let retry = retry.filter(|&retry| reply.is_none_or(|(_, replied)| retry < replied));
+            Probe { source, host, port, is_udp, tenths, reply, retry }
+        },
+    )
+}
+
+fn addresses(probe: &Probe) -> (IpAddr, IpAddr) {
+    (v4(10, 0, 0, probe.source), v4(203, 0, 113, probe.host))
+}
+
+/// Times without ties, and never at the edge of a cell.
+fn time(number: usize, probe: &Probe) -> f64 {
+    f64::from(probe.tenths) / 10.0 + 0.000_001 * (number as f64 + 1.0)
+}
+
+fn script_of(probes: &[Probe]) -> Script {
+    let mut script = Script::default();
+    for (number, probe) in probes.iter().enumerate() {
+        let (source, host) = addresses(probe);
+        let (there, back) = ((20_000 + number as u16, probe.port), (probe.port, 20_000 + number as u16));
+        let began = time(number, probe);
+        let reply = probe.reply.map(|(is_answer, delay)| (is_answer, began + f64::from(delay) / 1e3));
+        let retry = probe.retry.map(|delay| began + f64::from(delay) / 1e3);
+        if probe.is_udp {
+            script.udp(began, source, host, there);
+            retry.into_iter().for_each(|at| script.udp(at, source, host, there));
+            match reply {
+                Some((true, at)) => script.udp(at, host, source, back),
+                Some((false, at)) => script.unreachable(at, source, host, Protocol::UDP, there),
+                None => {}
+            }
+        } else {
+            script.tcp(began, source, host, there, SYN);
+            retry.into_iter().for_each(|at| script.tcp(at, source, host, there, SYN));
+            match reply {
+                Some((true, at)) => {
+                    script.tcp(at, host, source, back, SYN | ACK);
+                    script.tcp(at + 0.000_000_5, source, host, there, ACK);
+                }
+                Some((false, at)) => script.tcp(at, host, source, back, RST | ACK),
+                None => {}
+            }
+        }
+    }
+    script
+}
+
+/// A contact as the model has it: who, whom, how and where.
+type Contact = (IpAddr, IpAddr, Protocol, u16);
+
+/// A contact, a cell, and since which cell that is known.
+type Known = (Contact, i64, i64);
+
+/// When each contact failed and was answered, and since when that is known, in cells; from the probes alone.
+fn outcomes(grid: Grid, part: i64, probes: &[Probe]) -> (Vec<Known>, Vec<Known>) {
+    let cell = |seconds: f64| grid.cell(at(seconds)).0;
+    let (mut failed, mut answered) = (Vec::new(), Vec::new());
+    for (number, probe) in probes.iter().enumerate() {
+        let (source, host) = addresses(probe);
+        let contact = (source, host, if probe.is_udp { Protocol::UDP } else { Protocol::TCP }, probe.port);
+        let began = time(number, probe);
+        let retry = probe.retry.map(|delay| began + f64::from(delay) / 1e3);
+        let reply = probe.reply.map(|(is_answer, delay)| (is_answer, began + f64::from(delay) / 1e3));
+        let mut waits: Option<(f64, f64)> = None;
+        for now in cell(began)..cell(began) + 100 {
+            for tried in [Some(began), retry].into_iter().flatten().filter(|tried| cell(*tried) == now) {
+                // A datagram of a conversation that is known begins nothing.
+                let begins = tried == began || !probe.is_udp;
+                waits = waits.map(|(first, _)| (first, tried)).or(begins.then_some((tried, tried)));
+            }
+            let reply = reply.filter(|(_, at)| cell(*at) == now);
+            let Some((first, last)) = waits else {
+                // A late answer counts from the beginning of its eighth of the window.
+                if reply.is_some_and(|(is_answer, _)| is_answer) {
+                    answered.push((contact, now.div_euclid(part) * part, now));
+                }
+                continue;
+            };
+            match reply {
+                Some((is_answer, _)) => {
+                    if is_answer { &mut answered } else { &mut failed }.push((contact, now, now));
+                    waits = None;
+                }
+                None if cell(first + 1.0) <= now => {
+                    failed.push((contact, cell(first + 1.0), now));
+                    waits = (cell(last + 1.0) > now).then_some((last, last));
+                }
+                None => {}
+            }
+        }
+    }
+    (failed, answered)
+}
+
+fn evidence_model(config: &Config, probes: &[Probe], until: Timestamp) -> Over {
+    let windows = Windows::of(config);
+    let (failed, answered) = outcomes(windows.grid, i64::from(windows.cells[0]) / 8, probes);
+    let Some(first) = failed.iter().map(|&(_, cell, _)| cell).min() else { return Over::new() };
+    let mut over = Over::new();
+    for (kind, limit) in [(Kind::HostScan, config.contacted_ips), (Kind::PortScan, config.contacted_ports)] {
+        for cell in first..windows.grid.cell(until).0 {
+            let in_window = |marks: &[Known]| {
+                let mut names: BTreeMap<IpAddr, BTreeSet<Name>> = BTreeMap::new();
+                for &((source, host, protocol, port), at, known) in marks {
+                    if windows.is_in(kind, cell, at) && known <= cell {
+                        names.entry(source).or_default().insert(name(kind, host, protocol, port));
+                    }
+                }
+                names
+            };
+            let answered = in_window(&answered);
+            for (source, names) in in_window(&failed) {
+                let nothing = BTreeSet::new();
+                let alive = answered.get(&source).unwrap_or(&nothing);
+                let count = names.difference(alive).count();
+                if count > alive.len().max(limit as usize) {
+                    let end = windows.grid.end(crate::account::grid::Cell(cell)).nanoseconds();
+                    over.insert((end, kind, source), count as u64);
+                }
+            }
+        }
+    }
+    over
+}
+
+fn until(script: &Script) -> Timestamp {
+    let last = script.0.iter().map(|(_, event)| event.time()).max().unwrap();
+    let second = Grid::of(Duration::from_secs(1));
+    Timestamp::from_nanoseconds(second.end(second.cell(last)).nanoseconds() + 25_000_000_000)
+}
+
+fn run(config: &Config, script: &Script, cut: Cut) -> Bench {
+    let mut bench = Bench::new(config);
+    bench.run(script, cut, 25.0);
+    bench
+}
+
+/// The cut of intervals: never longer than a cell of these windows.
+fn cut() -> impl Strategy<Value = Cut> {
+    (prop_oneof![Just(20_u64), Just(50), Just(100)], 0_usize..12, any::<u64>()).prop_map(
+        |(tick, held_back, shuffle)| {
+            // One thread hands over in order; the harness puts ticks that are held back together out of order, which several do.
+            Cut { held_back, shuffle: if held_back == 0 { shuffle } else { 0 }, ..Cut::tick_ms(tick) }
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_rule_of_contacts_finds_what_every_packet_says(probes in prop::collection::vec(probe(), 1..120), cut in cut()) {
+        let config = config(Rule::Contacts);
+        let script = script_of(&probes);
+        let script = Script(script.0.into_iter().filter(|(_, event)| matches!(event, Event::Packet(_))).collect());
+        prop_assume!(!script.0.is_empty());
+        let cut = Cut { held_back: 0, ..cut };
+        prop_assert_eq!(over(&run(&config, &script, cut)), contacts_model(&config, &script, until(&script)));
+    }
+
+    #[test]
+    fn evidence_finds_what_every_contact_says(probes in prop::collection::vec(probe(), 1..120), cut in cut()) {
+        let config = config(Rule::Evidence);
+        let script = script_of(&probes);
+        let (found, expected) = (over(&run(&config, &script, cut)), evidence_model(&config, &probes, until(&script)));
+        let differs = found.iter().find(|(key, value)| expected.get(key) != Some(value)).or_else(|| expected.iter().find(|(key, value)| found.get(key) != Some(value)));
+        prop_assert_eq!(differs, None, "of {} and {}", found.len(), expected.len());
+    }
+
+    #[test]
+    fn tables_never_hold_more_than_their_limits(probes in prop::collection::vec(probe(), 1..200), limit in 1_usize..40) {
+        for rule in [Rule::Evidence, Rule::Contacts] {
+            let config = Config { max_sources: limit, max_contacts: 2 * limit, max_waiting: limit, ..config(rule) };
+            let mut bench = Bench::new(&config);
+            bench.run(&script_of(&probes), Cut::tick_ms(100), 0.0);
+            for table in bench.scan.view(3).tables {
+                prop_assert!(table.held <= table.limit, "{:?}", table);
+            }
+            bench.run(&script_of(&[Probe { source: 0, host: 0, port: 1, is_udp: false, tenths: 4_000, reply: None, retry: None }]), Cut::PLAIN, 60.0);
+            prop_assert!(bench.detections.last().is_none_or(|found| found.level == Level::Under));
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Who is over a limit at the end of a cell, since when, and on what that rests.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::sight::Sight;
+use super::{Rule, Scene};
+use crate::account::contacts::{Aspect, Keeping, Mark, Place};
+use crate::account::grid::Cell;
+use crate::detect::{Detection, Figures, Kind, Level, MAXIMUM_TARGETS, Subject, Target};
+use crate::packet::{Protocol, Timestamp};
+
+/// What counts of a source at the end of a cell.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Targets that count.
+    pub(super) value: u64,
+    /// Targets that answered.
+    pub(super) answered: u64,
+    /// Targets that count but for an answer, or for where they came by.
+    marked: u64,
+    /// Those that count, with their weights, the first one first.
+    counting: Vec<(Timestamp, Place, u64)>,
+}
+
+/// What was said of whom, until it was said that it is over.
+#[derive(Debug, Default)]
+pub(super) struct Reported {
+    since: BTreeMap<(Kind, IpAddr), Timestamp>,
+}
+
+impl Reported {
+    pub(super) fn is_empty(&self) -> bool {
+        self.since.is_empty()
+    }
+
+    /// Looks at all that could be over a limit, and at those of whom something was said.
+    pub(super) fn judge(&mut self, scene: &mut Scene, sight: &Sight, cell: Cell, detections: &mut Vec<Detection>) {
+        let mut to_judge: BTreeMap<(Kind, IpAddr), Option<u32>> = BTreeMap::new();
+        for source in std::mem::take(&mut scene.suspects) {
+            for aspect in Aspect::BOTH {
+                to_judge.insert((kind(aspect), scene.contacts.address(source)), Some(source));
+            }
+        }
+        for &(kind, address) in self.since.keys() {
+            to_judge.entry((kind, address)).or_insert_with(|| scene.contacts.find(address));
+        }
+        for ((kind, address), source) in to_judge {
+            let aspect = if kind == Kind::HostScan { Aspect::Hosts } else { Aspect::Ports };
+            let tally = source.map_or_else(Tally::default, |source| look(scene, sight, cell, source, aspect));
+            detections.extend(self.judge_one(scene, cell, (kind, address), aspect, &tally));
+        }
+    }
+
+    fn judge_one(
+        &mut self,
+        scene: &Scene,
+        cell: Cell,
+        subject: (Kind, IpAddr),
+        aspect: Aspect,
+        tally: &Tally,
+    ) -> Option<Detection> {
+        let threshold = threshold(scene, aspect, tally);
+        let level = level(tally.value, threshold);
+        let known_since = self.since.get(&subject).copied();
+        if known_since.is_none() && level != Level::Over {
+            return None;
+        }
+        let at = scene.grid.end(cell);
+        let since = known_since.unwrap_or_else(|| crossing(scene, cell, tally, threshold));
+        if level == Level::Under {
+            self.since.remove(&subject);
+        } else {
+            self.since.insert(subject, since);
+        }
+        let (kind, address) = subject;
+        let rule = scene.config.names[aspect as usize].clone();
+        let figures = figures(scene, aspect, tally, threshold);
+        Some(Detection { kind, rule, subject: Subject::Source(address), level, since, at, figures })
+    }
+}
+
+/// What a source is called that has too many of an aspect.
+const fn kind(aspect: Aspect) -> Kind {
+    match aspect {
+        Aspect::Hosts => Kind::HostScan,
+        Aspect::Ports => Kind::PortScan,
+    }
+}
+
+/// Counts what a suspect has in the window, and whether it stays one.
+fn look(scene: &mut Scene, sight: &Sight, cell: Cell, source: u32, aspect: Aspect) -> Tally {
+    let horizon = scene.horizon(cell, aspect);
+    scene.contacts.purge(source, aspect, horizon);
+    let tally = tally(scene, sight, cell, source, aspect);
+    scene.contacts.set_counted(source, aspect, tally.marked);
+    if tally.marked > scene.limit(aspect) || scene.contacts.is_sampled(source, aspect) {
+        scene.suspects.insert(source);
+    }
+    tally
+}
+
+/// Counts what a source has in the window that ends with `cell`.
+pub(super) fn tally(scene: &Scene, sight: &Sight, cell: Cell, source: u32, aspect: Aspect) -> Tally {
+    let (horizon, end) = (scene.horizon(cell, aspect), scene.grid.end(cell));
+    let is_by_evidence = scene.config.rule == Rule::Evidence;
+    let counts = |mark: &Mark| mark.counted >= horizon && (is_by_evidence || mark.since < end);
+    let mut tally = Tally::default();
+    for mark in scene.contacts.marks(source, aspect) {
+        let weight = mark.weight();
+        if mark.counted >= horizon {
+            tally.marked += weight;
+        }
+        if mark.answered >= horizon {
+            tally.answered += weight;
+        } else if counts(mark) && !(is_by_evidence && sight.is_blind(mark.interface)) {
+            tally.value += weight;
+            tally.counting.push((mark.since, mark.place, weight));
+        }
+    }
+    tally.counting.sort_unstable();
+    if scene.contacts.keeping() == Keeping::Latest {
+        tally.value = tally.value.min(scene.contacts.kept_at_least(aspect) as u64);
+    }
+    tally
+}
+
+/// What the value must be above.
+fn threshold(scene: &Scene, aspect: Aspect, tally: &Tally) -> u64 {
+    scene.limit(aspect).max(tally.answered)
+}
+
+fn level(value: u64, threshold: u64) -> Level {
+    if value > threshold {
+        Level::Over
+    } else if value == 0 || value * 10 < threshold * 9 {
+        Level::Under
+    } else {
+        Level::Near
+    }
+}
+
+/// When the rule became true: with the contact that made it so; at the end of the cell where none did but something left
+/// the window, or by the rule whose contacts have no moment of their own.
+fn crossing(scene: &Scene, cell: Cell, tally: &Tally, threshold: u64) -> Timestamp {
+    let mut sum = 0;
+    let deciding = tally.counting.iter().find(|(_, _, weight)| {
+        sum += weight;
+        sum > threshold
+    });
+    match (scene.config.rule, deciding) {
+        (Rule::Evidence, Some(&(time, ..))) if scene.grid.cell(time) == cell => time,
+        _ => scene.grid.end(cell),
+    }
+}
+
+fn figures(scene: &Scene, aspect: Aspect, tally: &Tally, threshold: u64) -> Figures {
+    let targets: Vec<Target> = tally.counting.iter().map(|(_, place, _)| target(place)).collect();
+    let is_by_evidence = scene.config.rule == Rule::Evidence;
+    Figures {
+        value: tally.value as f64,
+        limit: threshold as f64,
+        window: [scene.config.interval, scene.config.port_interval][aspect as usize],
+        bytes: 0,
+        answered: is_by_evidence.then_some(tally.answered),
+        first_targets: targets.iter().take(MAXIMUM_TARGETS).copied().collect(),
+        last_targets: targets.iter().skip(targets.len().saturating_sub(MAXIMUM_TARGETS)).copied().collect(),
+    }
+}
+
+fn target(place: &Place) -> Target {
+    let has_port = matches!(place.protocol, Protocol::TCP | Protocol::UDP) && place.port != 0;
+    Target { address: place.address, protocol: Some(place.protocol), port: has_port.then_some(place.port) }
+}
