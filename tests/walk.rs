@@ -94,7 +94,7 @@ fn observed(packets: &[Packet; 2]) -> Interval {
 fn merged(interval: &Interval) -> Snapshot {
     let mut ledger = Ledger::new(&account::Config::default(), 0);
     let interface = ledger.interface("walk.pcap");
-    ledger.merge(interface, interval);
+    ledger.merge(interface, interval, &mut ());
     let snapshot = plain(&ledger, 10, 10);
 
     let (source, destination) = (CLIENT.into(), SERVER.into());

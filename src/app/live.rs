@@ -124,6 +124,7 @@ fn capture_interfaces(
         locality: config.locality,
         pipeline: config.pipeline,
         ledger: Ledger::new(&config.account, seed),
+        follow: (),
         book: Book::new(&config.account),
         scraped,
         published,

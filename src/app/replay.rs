@@ -48,7 +48,7 @@ pub(super) fn read(
     let seed = random_seed();
     let classifier = Arc::new(Classifier::new(&config.locality, []));
     let ledger = Ledger::new(&config.account, seed);
-    let mut replay = match pipeline::replay::Replay::new(ledger, &classifier, seed, workers) {
+    let mut replay = match pipeline::replay::Replay::new(ledger, (), &classifier, seed, workers) {
         Ok(replay) => replay,
         Err(error) => return nothing(error),
     };
@@ -61,8 +61,8 @@ pub(super) fn read(
         })
     });
     bar.finish_and_clear();
-    match replay.into_ledger() {
-        Ok(ledger) => (plain(&ledger, max_rows, config.account.max_host_series), outcome),
+    match replay.finish() {
+        Ok((ledger, ())) => (plain(&ledger, max_rows, config.account.max_host_series), outcome),
         Err(error) => nothing(error),
     }
 }

@@ -2,14 +2,18 @@
 
 mod accountant;
 pub mod capture_loop;
+mod cells;
 mod coverage;
 mod fanout;
+pub mod follow;
 mod handover;
+mod notices;
 mod opening;
 mod orders;
 mod planner;
 pub mod replay;
 pub mod supervisor;
+mod watermarks;
 
 use std::num::NonZeroUsize;
 use std::thread;

@@ -10,12 +10,16 @@ use std::time::{Duration, Instant};
 use super::accountant::Accountant;
 use super::capture_loop::{CaptureLoop, FirstTry};
 use super::fanout::Fanout;
+use super::follow::Follow;
 use super::handover::{Exchange, Handed};
+use super::notices::Notices;
 use super::opening::Opening;
 use super::orders::Orders;
 use super::planner::{Planner, with_bounded_rings};
+use super::watermarks::Watermarks;
 use super::{Config, Error, check_workers};
 use crate::account::book::Book;
+use crate::account::grid::Grid;
 use crate::account::ledger::Ledger;
 use crate::account::scrapes::Scrapes;
 use crate::account::snapshot::{Published, Snapshot};
@@ -30,8 +34,6 @@ use crate::locality::{self, Classifier};
 const GLANCE: Duration = Duration::from_millis(200);
 /// A reading of the network is followed by a pause this many times as long.
 const READING_SHARE: u32 = 10;
-/// The most notices that are remembered, so as not to be said again.
-const MAXIMUM_NOTICES: usize = 1_000;
 /// The longest tick: the time between two hand-overs.
 const LONGEST_TICK: Duration = Duration::from_secs(1);
 
@@ -40,7 +42,7 @@ const LONGEST_TICK: Duration = Duration::from_secs(1);
 const LONGEST_OVERLAP: Duration = Duration::from_secs(5);
 
 /// What the live pipeline is started with.
-pub struct Setup {
+pub struct Setup<F> {
     /// Which interfaces are captured and how.
     pub capture: capture::Config,
     /// What is local.
@@ -49,6 +51,8 @@ pub struct Setup {
     pub pipeline: Config,
     /// Empty accounts.
     pub ledger: Ledger,
+    /// Who follows the packets in their time.
+    pub follow: F,
     /// What is shown of them.
     pub book: Book,
     /// What http tells of scrapes.
@@ -87,7 +91,10 @@ impl Running {
 ///
 /// # Errors
 /// When an interface is unknown or named twice over, the filter does not compile, or nothing can be captured.
-pub fn start(setup: Setup, on_open: impl Fn() + Send + Sync + 'static) -> Result<Running, Error> {
+pub fn start<F: Follow + Send + 'static>(
+    setup: Setup<F>,
+    on_open: impl Fn() + Send + Sync + 'static,
+) -> Result<Running, Error> {
     check_workers(setup.capture.workers)?;
     if let Some(filter) = &setup.capture.filter {
         check_filter(filter)?;
@@ -107,8 +114,11 @@ pub fn start(setup: Setup, on_open: impl Fn() + Send + Sync + 'static) -> Result
     }
     let mut ledger = setup.ledger;
     ledger.limit_overlap(LONGEST_OVERLAP);
+    let grids = setup.follow.grids();
     let accountant = Accountant {
         ledger,
+        follow: setup.follow,
+        watermarks: Watermarks::default(),
         book: setup.book,
         scrapes: Scrapes::default(),
         scraped: setup.scraped,
@@ -127,6 +137,7 @@ pub fn start(setup: Setup, on_open: impl Fn() + Send + Sync + 'static) -> Result
         changes,
         orders: Arc::clone(&orders),
         tick,
+        grids,
         full,
         seed: setup.seed,
         fanouts: BTreeMap::new(),
@@ -144,19 +155,6 @@ pub fn start(setup: Setup, on_open: impl Fn() + Send + Sync + 'static) -> Result
     Ok(Running { orders, supervisor, accountant })
 }
 
-/// What was said already.
-#[derive(Default)]
-struct Notices(BTreeSet<String>);
-
-impl Notices {
-    fn say(&mut self, notice: String) {
-        if self.0.len() < MAXIMUM_NOTICES && !self.0.contains(&notice) {
-            tracing::warn!("{notice}");
-            self.0.insert(notice);
-        }
-    }
-}
-
 struct Supervisor {
     planner: Planner,
     notices: Notices,
@@ -166,6 +164,7 @@ struct Supervisor {
     changes: Changes,
     orders: Arc<Orders>,
     tick: Duration,
+    grids: Vec<Grid>,
     full: Sender<Handed>,
     seed: u64,
     fanouts: BTreeMap<String, Arc<Fanout>>,
@@ -286,11 +285,16 @@ impl Supervisor {
             config: config.clone(),
             tick: self.tick,
             orders: Arc::clone(&self.orders),
-            exchange: Exchange::new(interface.to_owned(), self.full.clone(), classifier, self.seed),
+            exchange: self.exchange(interface, worker, classifier),
             first_try: None,
             opening: None,
             refused: None,
         }
+    }
+
+    fn exchange(&self, interface: &str, worker: usize, classifier: &Arc<Classifier>) -> Exchange {
+        let thread = (interface.to_owned(), worker);
+        Exchange::new(thread, self.full.clone(), classifier, self.grids.clone(), self.seed)
     }
 
     /// What is wrong with a name or a right is wrong for good; an interface that is down may come up.
