@@ -1,6 +1,7 @@
 //! The way of the packets: sources into intervals, intervals into the ledger, the ledger into snapshots.
 
 mod accountant;
+pub mod alarms;
 pub mod capture_loop;
 mod cells;
 mod coverage;

@@ -8,9 +8,10 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::accountant::Accountant;
+use super::alarms::Alarms;
 use super::capture_loop::{CaptureLoop, FirstTry};
 use super::fanout::Fanout;
-use super::follow::Follow;
+use super::follow::Follow as _;
 use super::handover::{Exchange, Handed};
 use super::notices::Notices;
 use super::opening::Opening;
@@ -22,11 +23,13 @@ use crate::account::book::Book;
 use crate::account::grid::Grid;
 use crate::account::ledger::Ledger;
 use crate::account::scrapes::Scrapes;
-use crate::account::snapshot::{Published, Snapshot};
+use crate::account::snapshot::Snapshot;
 use crate::capture::live::check_filter;
 use crate::capture::masquerade::likely_masquerade;
 use crate::capture::network::{Changes, Network};
 use crate::capture::{self, Selection, selection};
+use crate::events::Tell;
+use crate::export::report::Published;
 use crate::http::Reported;
 use crate::locality::{self, Classifier};
 
@@ -42,7 +45,7 @@ const LONGEST_TICK: Duration = Duration::from_secs(1);
 const LONGEST_OVERLAP: Duration = Duration::from_secs(5);
 
 /// What the live pipeline is started with.
-pub struct Setup<F> {
+pub struct Setup<T> {
     /// Which interfaces are captured and how.
     pub capture: capture::Config,
     /// What is local.
@@ -51,8 +54,8 @@ pub struct Setup<F> {
     pub pipeline: Config,
     /// Empty accounts.
     pub ledger: Ledger,
-    /// Who follows the packets in their time.
-    pub follow: F,
+    /// What is looked for in the traffic, and who is told of alerts.
+    pub alarms: Alarms<T>,
     /// What is shown of them.
     pub book: Book,
     /// What http tells of scrapes.
@@ -86,13 +89,19 @@ impl Running {
     }
 }
 
+/// The time between two hand-overs of a capture thread, as long as its packets do not lie in shorter cells.
+#[must_use]
+pub fn tick(config: &Config) -> Duration {
+    config.refresh.min(LONGEST_TICK)
+}
+
 /// Starts everything; returns when each interface was opened or refused once. `on_open` is called when all are open: one
 /// that is named and down has to come up first.
 ///
 /// # Errors
 /// When an interface is unknown or named twice over, the filter does not compile, or nothing can be captured.
-pub fn start<F: Follow + Send + 'static>(
-    setup: Setup<F>,
+pub fn start<T: Tell + Send + 'static>(
+    setup: Setup<T>,
     on_open: impl Fn() + Send + Sync + 'static,
 ) -> Result<Running, Error> {
     check_workers(setup.capture.workers)?;
@@ -114,10 +123,10 @@ pub fn start<F: Follow + Send + 'static>(
     }
     let mut ledger = setup.ledger;
     ledger.limit_overlap(LONGEST_OVERLAP);
-    let grids = setup.follow.grids();
+    let grids = setup.alarms.grids();
     let accountant = Accountant {
         ledger,
-        follow: setup.follow,
+        alarms: setup.alarms,
         watermarks: Watermarks::default(),
         book: setup.book,
         scrapes: Scrapes::default(),
@@ -128,7 +137,7 @@ pub fn start<F: Follow + Send + 'static>(
         refresh: setup.pipeline.refresh,
     };
     let accountant = spawn("accountant", move || accountant.run())?;
-    let tick = setup.pipeline.refresh.min(LONGEST_TICK);
+    let tick = tick(&setup.pipeline);
     let mut supervisor = Supervisor {
         planner,
         notices,

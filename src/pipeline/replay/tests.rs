@@ -1,3 +1,5 @@
+mod alarms;
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::IpAddr;
@@ -129,13 +131,17 @@ impl Files {
     }
 
     fn replay(&self, record: Record, workers: usize) -> (Snapshot, Record) {
+        self.run(record, workers)
+    }
+
+    fn run<F: Follow + Send + 'static>(&self, follow: F, workers: usize) -> (Snapshot, F) {
         let config = Config::default();
-        let mut replay = Replay::new(Ledger::new(&config, 1), record, &Arc::default(), 1, workers).unwrap();
+        let mut replay = Replay::new(Ledger::new(&config, 1), follow, &Arc::default(), 1, workers).unwrap();
         for path in &self.paths {
             replay.read(path, None, |_| ControlFlow::Continue(())).unwrap();
         }
-        let (ledger, record) = replay.finish().unwrap();
-        (plain(&ledger, usize::MAX, usize::MAX), record)
+        let (ledger, follow) = replay.finish().unwrap();
+        (plain(&ledger, usize::MAX, usize::MAX), follow)
     }
 }
 
