@@ -56,7 +56,7 @@ fn packet_path(criterion: &mut Criterion) {
                     count_frame(&decoder, None, &kept.frame(), &mut interval);
                     if interval.is_nearly_full() {
                         interval.settle();
-                        ledger.merge(interface, &interval);
+                        ledger.merge(interface, &interval, &mut ());
                         interval.reset();
                     }
                 }

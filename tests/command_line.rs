@@ -163,7 +163,7 @@ fn a_mistake_is_told_with_what_would_do() {
         ("-output table", &["only replay writes an output"]),
         ("-filter tcp udp", &["-filter tcp", "udp"]),
         ("replay", &["FILE"]),
-        ("replay mix.pcap --output xml", &["table, jsonl, prometheus or none"]),
+        ("replay mix.pcap --output xml", &["table, jsonl, prometheus, none or alerts"]),
         ("completions tcsh", &["tcsh", "bash"]),
         ("-c missing.yml", &["missing.yml", "No such file"]),
         ("replay mix.pcap -promisc -iface any", &["-promisc", "has no promiscuous mode"]),

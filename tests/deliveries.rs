@@ -14,7 +14,8 @@ use common::client::connect;
 use common::exporter::wait_for;
 use tokio::runtime::Runtime;
 use trafficmonitor::account::scrapes::Progress;
-use trafficmonitor::account::snapshot::{Interface, Published, Snapshot};
+use trafficmonitor::account::snapshot::{Interface, Snapshot};
+use trafficmonitor::export::report::Published;
 use trafficmonitor::export::{self, process::SelfMetrics};
 use trafficmonitor::http::{self, Listeners, Reported, Server, Site};
 

@@ -8,6 +8,8 @@
 
 mod common;
 
+#[path = "live/alerts.rs"]
+mod alerts;
 #[path = "live/changes.rs"]
 mod changes;
 #[path = "live/coverage.rs"]

@@ -16,10 +16,11 @@ use trafficmonitor::account::book::plain;
 use trafficmonitor::account::flow::{Counters, FlowKey};
 use trafficmonitor::account::interval::Interval;
 use trafficmonitor::account::ledger::Ledger;
-use trafficmonitor::account::snapshot::{Published, Snapshot};
+use trafficmonitor::account::snapshot::Snapshot;
 use trafficmonitor::capture::savefile::Savefile;
 use trafficmonitor::decode::Decoder;
 use trafficmonitor::export::process::SelfMetrics;
+use trafficmonitor::export::report::Published;
 use trafficmonitor::http::{self, Listeners, Server, Site};
 use trafficmonitor::locality::{self, Classifier, Direction};
 use trafficmonitor::packet::{LinkType, Packet, Protocol, TcpFlags, Timestamp};
@@ -94,7 +95,7 @@ fn observed(packets: &[Packet; 2]) -> Interval {
 fn merged(interval: &Interval) -> Snapshot {
     let mut ledger = Ledger::new(&account::Config::default(), 0);
     let interface = ledger.interface("walk.pcap");
-    ledger.merge(interface, interval);
+    ledger.merge(interface, interval, &mut ());
     let snapshot = plain(&ledger, 10, 10);
 
     let (source, destination) = (CLIENT.into(), SERVER.into());

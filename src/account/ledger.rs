@@ -4,22 +4,25 @@
 //! so that the common case is one look-up a row and two additions a way.
 
 mod conversations;
+mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use super::Config;
-use super::conversation::{Address, Endpoint, Way, request_way_by_ports};
 use super::flow::{Counters, FlowKey, FlowKeying, HostKey};
 use super::hashing;
 use super::held::Held;
 use super::interval::{FrameCounters, Interval, Row};
+use super::refusals::Refused;
 use super::shares;
+use super::sighting::Watch;
 use super::snapshot::{Capture, Interface, Totals};
 use crate::locality::Direction;
 use crate::packet::{IpVersion, Protocol, Timestamp};
-use conversations::{Conversation, Conversations, Place};
+use conversations::{Conversations, Place};
+use tables::{ByProtocol, Tables};
 
 /// Packet time between two looks for room.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -36,7 +39,6 @@ pub struct InterfaceId(usize);
 /// The accounts since the start. Only the accountant writes them.
 #[derive(Debug)]
 pub struct Ledger {
-    flow_keying: FlowKeying,
     tables: Tables,
     v4: Conversations<Ipv4Addr>,
     v6: Conversations<Ipv6Addr>,
@@ -50,45 +52,17 @@ pub struct Ledger {
     interval_bytes: Vec<usize>,
 }
 
-/// What rows are added to.
-#[derive(Debug)]
-struct Tables {
-    flows: Held<FlowKey>,
-    hosts: Held<HostKey>,
-    by_protocol: ByProtocol,
-    /// The latest packet of what was merged last.
-    latest: Timestamp,
-}
-
-/// All packets and bytes by direction and protocol.
-#[derive(Debug)]
-struct ByProtocol(Vec<[Counters; Direction::ALL.len()]>);
-
-impl ByProtocol {
-    #[inline]
-    fn add(&mut self, direction: Direction, protocol: Protocol, counters: Counters) {
-        self.0[usize::from(protocol.0)][direction as usize].add(counters);
-    }
-
-    fn to_map(&self) -> BTreeMap<(Direction, Protocol), Counters> {
-        let counted = self.0.iter().zip(0..=u8::MAX).flat_map(|(by_direction, protocol)| {
-            Direction::ALL.map(|direction| ((direction, Protocol(protocol)), by_direction[direction as usize]))
-        });
-        counted.filter(|(_, counters)| !counters.is_empty()).collect()
-    }
-}
-
 impl Ledger {
     /// Empty accounts. `seed` as for [`Interval::new`].
     #[must_use]
     pub fn new(config: &Config, seed: u64) -> Self {
         let state = hashing::state(seed);
         Self {
-            flow_keying: config.flow_keying,
             tables: Tables {
+                flow_keying: config.flow_keying,
                 flows: Held::new(config.max_flows, state.clone()),
                 hosts: Held::new(config.max_hosts, state.clone()),
-                by_protocol: ByProtocol(vec![Default::default(); 256]),
+                by_protocol: ByProtocol::default(),
                 latest: Timestamp::default(),
             },
             v4: Conversations::new(config.max_flows, state.clone()),
@@ -144,18 +118,20 @@ impl Ledger {
         self.handover_delays += delays;
     }
 
-    /// Adds what one capture thread counted on `interface`.
-    pub fn merge(&mut self, interface: InterfaceId, interval: &Interval) {
+    /// Adds what one capture thread counted on `interface`, and tells `watch` of it.
+    pub fn merge(&mut self, interface: InterfaceId, interval: &Interval, watch: &mut impl Watch) {
         self.add_sums(interface, interval);
         self.interval_bytes[interface.0] = interval.memory_bytes();
-        self.add_rows(interval.rows_v4().iter(), interval.rows_v6().iter());
+        self.add_rows(interface, interval.rows_v4().iter(), interval.rows_v6().iter(), watch);
+        tell_refused(interface, interval.refused_v4().iter(), interval.refused_v6().iter(), watch);
     }
 
     /// Adds an interval that several threads counted in shares: the same as if one had.
-    pub fn merge_shares(&mut self, interface: InterfaceId, shares: &[Box<Interval>]) {
+    pub fn merge_shares(&mut self, interface: InterfaceId, shares: &[Box<Interval>], watch: &mut impl Watch) {
         shares.iter().for_each(|share| self.add_sums(interface, share));
         self.interval_bytes[interface.0] = shares.iter().map(|share| share.memory_bytes()).sum();
-        self.add_rows(shares::rows_v4(shares), shares::rows_v6(shares));
+        self.add_rows(interface, shares::rows_v4(shares), shares::rows_v6(shares), watch);
+        tell_refused(interface, shares::refused_v4(shares), shares::refused_v6(shares), watch);
     }
 
     fn add_sums(&mut self, interface: InterfaceId, interval: &Interval) {
@@ -175,13 +151,15 @@ impl Ledger {
 
     fn add_rows<'a>(
         &mut self,
+        interface: InterfaceId,
         rows_v4: impl Iterator<Item = &'a Row<Ipv4Addr>>,
         rows_v6: impl Iterator<Item = &'a Row<Ipv6Addr>>,
+        watch: &mut impl Watch,
     ) {
-        let Self { flow_keying, tables, v4, v6, totals, .. } = self;
+        let Self { tables, v4, v6, totals, .. } = self;
         tables.latest = Timestamp::default();
-        let by_v4 = tables.merge_rows(*flow_keying, v4, rows_v4);
-        let by_v6 = tables.merge_rows(*flow_keying, v6, rows_v6);
+        let by_v4 = tables.merge_rows(interface, v4, rows_v4, watch);
+        let by_v6 = tables.merge_rows(interface, v6, rows_v6, watch);
         for direction in Direction::ALL {
             let traffic = &mut totals.traffic[direction as usize];
             traffic[IpVersion::V4 as usize].add(by_v4[direction as usize]);
@@ -235,7 +213,7 @@ impl Ledger {
     /// What makes a flow here.
     #[must_use]
     pub fn flow_keying(&self) -> FlowKeying {
-        self.flow_keying
+        self.tables.flow_keying
     }
 
     /// The flows that are held.
@@ -310,95 +288,15 @@ impl Ledger {
     }
 }
 
-impl Tables {
-    /// Adds rows to their flows and hosts; gives their sums by direction.
-    fn merge_rows<'a, A: Address + 'a>(
-        &mut self,
-        keying: FlowKeying,
-        conversations: &mut Conversations<A>,
-        rows: impl Iterator<Item = &'a Row<A>>,
-    ) -> [Counters; Direction::ALL.len()] {
-        let mut sums = [Counters::default(); Direction::ALL.len()];
-        for row in rows {
-            let hash = conversations.hash(&row.key);
-            if let Some(conversation) = conversations.find(hash, &row.key) {
-                self.merge_row(keying, row, conversation, &mut sums);
-                continue;
-            }
-            let mut conversation = Conversation::of(row);
-            self.merge_row(keying, row, &mut conversation, &mut sums);
-            let found_room = conversation.places.iter().any(|place| place.has_flow());
-            if found_room || request_way_by_ports(&row.key) != Some(conversation.request_way) {
-                conversations.insert(hash, row.key, conversation);
-            }
-        }
-        sums
-    }
-
-    /// Adds a row to its flows and hosts, and to `sums` by direction.
-    #[inline]
-    fn merge_row<A: Address>(
-        &mut self,
-        keying: FlowKeying,
-        row: &Row<A>,
-        conversation: &mut Conversation,
-        sums: &mut [Counters; Direction::ALL.len()],
-    ) {
-        if conversation.up_direction != row.up_direction {
-            conversation.up_direction = row.up_direction;
-            conversation.places = [Place::UNKNOWN; 2];
-        }
-        for way in Way::BOTH {
-            let counted = &row.ways[way as usize];
-            if counted.packets == 0 {
-                continue;
-            }
-            let direction = row.direction(way);
-            let counters = Counters { packets: u64::from(counted.packets), bytes: counted.bytes };
-            sums[direction as usize].add(counters);
-            self.by_protocol.add(direction, row.key.protocol(), counters);
-            let place = &mut conversation.places[way as usize];
-            if *place == Place::UNKNOWN {
-                *place = self.find_place(keying, row, way, conversation.request_way);
-            }
-            self.latest = self.latest.max(counted.last);
-            if let Some(flow) = place.flow() {
-                self.flows.add(flow, counters, counted.last);
-            }
-            if let Some(host) = place.host() {
-                self.hosts.add(host, counters, counted.last);
-            }
-        }
-    }
-
-    /// Where the packets of `row` that go `way` count.
-    fn find_place<A: Address>(&mut self, keying: FlowKeying, row: &Row<A>, way: Way, request_way: Way) -> Place {
-        let direction = row.direction(way);
-        let (source, destination) = row.key.endpoints(way);
-        let (port, reply) = port_and_reply(keying, source, destination, way == request_way);
-        let (source, destination): (IpAddr, IpAddr) = (source.address.into(), destination.address.into());
-        let protocol = row.key.protocol();
-        let first_seen = row.ways[way as usize].first;
-        let key = FlowKey { source, destination, protocol, port, reply, direction };
-        Place::new(
-            self.flows.find_or_insert(key, first_seen),
-            self.hosts.find_or_insert(HostKey::of(source, destination, direction), first_seen),
-        )
-    }
-}
-
-fn port_and_reply<A>(
-    keying: FlowKeying,
-    source: Endpoint<A>,
-    destination: Endpoint<A>,
-    is_request: bool,
-) -> (u16, bool) {
-    let has_ports = source.port != 0 || destination.port != 0;
-    match keying {
-        FlowKeying::Service if has_ports && !is_request => (source.port, true),
-        FlowKeying::Service | FlowKeying::DestinationPort => (destination.port, false),
-        FlowKeying::Pair => (0, false),
-    }
+/// Refusals come after the rows, so that those that they refuse are known.
+fn tell_refused<'a>(
+    interface: InterfaceId,
+    refused_v4: impl Iterator<Item = &'a Refused<Ipv4Addr>>,
+    refused_v6: impl Iterator<Item = &'a Refused<Ipv6Addr>>,
+    watch: &mut impl Watch,
+) {
+    refused_v4.for_each(|refused| watch.refuse(interface, refused));
+    refused_v6.for_each(|refused| watch.refuse(interface, refused));
 }
 
 #[cfg(test)]

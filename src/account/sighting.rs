@@ -3,6 +3,8 @@
 use super::conversation::{Address, Way};
 use super::interval::Row;
 use super::ledger::InterfaceId;
+use super::refusals::Refused;
+use crate::packet::Timestamp;
 
 /// A conversation in one interval, as the ledger merged it.
 #[derive(Debug, Clone, Copy)]
@@ -20,11 +22,20 @@ pub struct Sighting<'a, A> {
     pub seen: [bool; 2],
 }
 
-/// Who is told of every row.
+/// Who is told of all that is merged.
 pub trait Watch {
     /// Takes in a row. Rows of one cell come in no particular order, and those of a capture thread that is ahead before
     /// others of earlier cells.
     fn see<A: Address>(&mut self, sighting: &Sighting<'_, A>);
+
+    /// Takes in that an ICMP error refused a packet. Its conversation need not have a row in the same interval; if it has
+    /// one, that was seen before.
+    #[inline]
+    fn refuse<A: Address>(&mut self, _interface: InterfaceId, _refused: &Refused<A>) {}
+
+    /// Takes in how many packets of an interface there were and how many of them were lost, so that nobody saw them, since
+    /// this was last said; `time` is that of the packets around.
+    fn note_lost(&mut self, _interface: InterfaceId, _packets: u64, _lost: u64, _time: Timestamp) {}
 }
 
 /// Nobody.

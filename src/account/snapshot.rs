@@ -1,9 +1,6 @@
 //! The immutable view of the accounts that readers get: exposition, JSON, replay's output.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use arc_swap::ArcSwap;
 
 use super::flow::{Counters, FlowKey, FlowKeying, HostKey, SeriesKey};
 use super::held::Eviction;
@@ -208,23 +205,4 @@ pub struct Snapshot {
     pub scrapes: Ended,
     /// What takes memory, and how much, in bytes.
     pub memory: Vec<(&'static str, u64)>,
-}
-
-/// The latest snapshot, for readers that must never hold the accountant up.
-#[derive(Debug, Default)]
-pub struct Published {
-    latest: ArcSwap<Snapshot>,
-}
-
-impl Published {
-    /// Puts `snapshot` in the place of the one before.
-    pub fn publish(&self, snapshot: Snapshot) {
-        self.latest.store(Arc::new(snapshot));
-    }
-
-    /// The snapshot that was published last; an empty one before the first.
-    #[must_use]
-    pub fn latest(&self) -> Arc<Snapshot> {
-        self.latest.load_full()
-    }
 }

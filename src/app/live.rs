@@ -1,5 +1,6 @@
 //! The exporter: captures, or reads one file, and serves until a signal.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -14,10 +15,15 @@ use tokio::time::timeout;
 use super::{DONE, FAILED, random_seed, say, self_metrics};
 use crate::account::book::Book;
 use crate::account::ledger::Ledger;
-use crate::account::snapshot::{Published, Snapshot};
+use crate::account::snapshot::Snapshot;
+use crate::alert::Change;
 use crate::capture::file_name;
 use crate::config::Config;
+use crate::detect::Detectors;
+use crate::events::{self, console, console::Style};
+use crate::export::report::{Published, Report};
 use crate::http::{Listeners, Reported, Server, Site, reports};
+use crate::pipeline::alarms::Alarms;
 use crate::pipeline::supervisor::{self, Setup};
 use crate::{capture, cli, pipeline};
 
@@ -70,9 +76,9 @@ fn read_file(
         say(&format!("stopped while {} had nothing to read", file_name(file)));
         return Ok(DONE);
     };
-    let (accounts, outcome) = read.map_err(|_| pipeline::Error::Panicked)?;
-    let frames = accounts.totals.frames.frames;
-    published.publish(accounts);
+    let (report, outcome) = read.map_err(|_| pipeline::Error::Panicked)?;
+    let frames = report.accounts.totals.frames.frames;
+    published.publish(report);
     let status = match outcome {
         // What came before a fault is worth serving; a file of which nothing could be read is not.
         Err(error) if frames == 0 => return Err(explain(error).into()),
@@ -88,14 +94,15 @@ fn read_file(
     Ok(status)
 }
 
-/// Accounts, and whether all could be read.
-type Reading = (Snapshot, Result<(), pipeline::Error>);
+/// The report, and whether all could be read.
+type Reading = (Report, Result<(), pipeline::Error>);
 
 /// Reads on a thread of its own: one that waits in libpcap for more of its input hears no signal.
 fn start_reading(file: PathBuf, config: Config, stop: Stop) -> Result<oneshot::Receiver<Reading>, pipeline::Error> {
     let (sender, reading) = oneshot::channel();
     let read = move || {
-        drop(sender.send(super::replay::read(&[file], &config, config.account.max_series, 1, || stop.is_received())))
+        let read = super::replay::read(&[file], &config, config.account.max_series, 1, (), || stop.is_received());
+        drop(sender.send((read.report, read.outcome)));
     };
     thread::Builder::new().name("reader".to_owned()).spawn(read).map_err(pipeline::Error::Thread)?;
     Ok(reading)
@@ -119,11 +126,14 @@ fn capture_interfaces(
     runtime: &Runtime,
 ) -> anyhow::Result<u8> {
     let seed = random_seed();
+    let detectors = Detectors::new(&config.detect, seed, Some(supervisor::tick(&config.pipeline)));
+    let alarms = Alarms::new(detectors, &config.alert, events::Queue::start(write_event)?);
     let setup = Setup {
         capture: config.capture,
         locality: config.locality,
         pipeline: config.pipeline,
         ledger: Ledger::new(&config.account, seed),
+        alarms,
         book: Book::new(&config.account),
         scraped,
         published,
@@ -204,6 +214,11 @@ impl Signals {
             _ = self.terminate.recv() => SignalKind::terminate(),
         }
     }
+}
+
+/// A line of its own on standard output.
+fn write_event(change: &Change) -> io::Result<()> {
+    console::write(change, Style::default(), io::stdout().lock())
 }
 
 /// As tcpdump ends.

@@ -1,6 +1,6 @@
 //! `replay`: files in, what was found out.
 
-use std::io::{self, BufWriter, IsTerminal as _};
+use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,21 +10,35 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::{DONE, random_seed, say_error};
 use crate::account::book::plain;
 use crate::account::ledger::Ledger;
-use crate::account::snapshot::Snapshot;
+use crate::alert::Change;
 use crate::cli::{Output, Replay};
 use crate::config::Config;
-use crate::export::{self, format::Format};
+use crate::detect::{self, Detectors};
+use crate::events::{Tell, json};
+use crate::export::{self, format::Format, report::Report};
 use crate::locality::Classifier;
-use crate::pipeline;
+use crate::pipeline::{self, alarms::Alarms};
 
-/// Reads the files in order and writes the accounts; those of what came before a fault, too, if anything did.
+/// Reads the files in order and writes the accounts, or what alerts; those of what came before a fault, too, if anything
+/// did.
 pub(super) fn run(replay: Replay) -> anyhow::Result<u8> {
     super::log::start(replay.config.log);
     replay.config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
-    let (accounts, outcome) = read(&replay.files, &replay.config, max_rows(&replay), replay.workers, || false);
-    if outcome.is_ok() || accounts.totals.frames.frames > 0 {
-        write(&replay, &accounts)?;
-    }
+    let outcome = match replay.output {
+        Output::Alerts => {
+            let read = read(&replay.files, &replay.config, 0, replay.workers, Lines::default(), || false);
+            super::written(read.tell.map_or(Ok(()), Lines::finish))?;
+            read.outcome
+        }
+        _ => {
+            let config = Config { detect: looked_for(&replay), ..replay.config.clone() };
+            let read = read(&replay.files, &config, max_rows(&replay), replay.workers, (), || false);
+            if read.outcome.is_ok() || read.report.accounts.totals.frames.frames > 0 {
+                write(&replay, &read.report)?;
+            }
+            read.outcome
+        }
+    };
     Ok(outcome.err().map_or(DONE, |error| say_error(&error.into())))
 }
 
@@ -32,23 +46,70 @@ pub(super) fn run(replay: Replay) -> anyhow::Result<u8> {
 fn max_rows(replay: &Replay) -> usize {
     match replay.output {
         Output::Table | Output::JsonLines => replay.config.account.max_flows,
-        Output::Prometheus | Output::None => replay.config.account.max_series,
+        Output::Prometheus | Output::None | Output::Alerts => replay.config.account.max_series,
     }
 }
 
-/// The accounts of `files` with at most `max_rows` flows, counted by so many `workers`, and whether all could be read. Breaks off once `is_stopping` says so.
-pub(super) fn read(
+/// What nobody is shown is not looked for.
+fn looked_for(replay: &Replay) -> detect::Config {
+    match replay.output {
+        Output::Table | Output::JsonLines => detect::Config::nothing(),
+        Output::Prometheus | Output::None | Output::Alerts => replay.config.detect.clone(),
+    }
+}
+
+/// Writes what becomes of alerts to standard output, until that fails.
+struct Lines {
+    out: BufWriter<io::Stdout>,
+    outcome: io::Result<()>,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self { out: BufWriter::with_capacity(64 << 10, io::stdout()), outcome: Ok(()) }
+    }
+}
+
+impl Lines {
+    fn finish(mut self) -> io::Result<()> {
+        self.outcome.and_then(|()| self.out.flush())
+    }
+}
+
+impl Tell for Lines {
+    fn tell(&mut self, change: &Change) {
+        if self.outcome.is_ok() {
+            self.outcome = json::write(change, &mut self.out);
+        }
+    }
+}
+
+/// What came of reading.
+pub(super) struct Read<T> {
+    /// Of all that was read; alerts as they were when it ended.
+    pub report: Report,
+    /// Who was told of alerts; none if nothing was read.
+    pub tell: Option<T>,
+    /// Whether all could be read.
+    pub outcome: Result<(), pipeline::Error>,
+}
+
+/// The accounts of `files` with at most `max_rows` flows, counted by so many `workers`, and whether all could be read; what
+/// becomes of alerts `tell` hears. Breaks off once `is_stopping` says so.
+pub(super) fn read<T: Tell + Send + 'static>(
     files: &[impl AsRef<Path>],
     config: &Config,
     max_rows: usize,
     workers: usize,
+    tell: T,
     is_stopping: impl Fn() -> bool,
-) -> (Snapshot, Result<(), pipeline::Error>) {
-    let nothing = |error| (Snapshot::default(), Err(error));
+) -> Read<T> {
+    let nothing = |error| Read { report: Report::default(), tell: None, outcome: Err(error) };
     let seed = random_seed();
     let classifier = Arc::new(Classifier::new(&config.locality, []));
     let ledger = Ledger::new(&config.account, seed);
-    let mut replay = match pipeline::replay::Replay::new(ledger, &classifier, seed, workers) {
+    let alarms = Alarms::new(Detectors::new(&config.detect, seed, None), &config.alert, tell);
+    let mut replay = match pipeline::replay::Replay::new(ledger, alarms, &classifier, seed, workers) {
         Ok(replay) => replay,
         Err(error) => return nothing(error),
     };
@@ -61,8 +122,13 @@ pub(super) fn read(
         })
     });
     bar.finish_and_clear();
-    match replay.into_ledger() {
-        Ok(ledger) => (plain(&ledger, max_rows, config.account.max_host_series), outcome),
+    match replay.finish() {
+        Ok((ledger, alarms)) => {
+            let (detection, alerts) = alarms.view();
+            let report =
+                Report { accounts: plain(&ledger, max_rows, config.account.max_host_series), detection, alerts };
+            Read { report, tell: Some(alarms.resolve()), outcome }
+        }
         Err(error) => nothing(error),
     }
 }
@@ -77,13 +143,15 @@ fn progress_bar(files: &[impl AsRef<Path>]) -> ProgressBar {
     style.map_or_else(|_| ProgressBar::hidden(), |style| ProgressBar::new(size).with_style(style))
 }
 
-fn write(replay: &Replay, accounts: &Snapshot) -> anyhow::Result<()> {
+fn write(replay: &Replay, report: &Report) -> anyhow::Result<()> {
+    let Report { accounts, .. } = report;
     let out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
     let written = match replay.output {
         Output::Table => export::table::write(accounts, out),
         Output::JsonLines => export::jsonl::write(accounts, out),
-        Output::Prometheus => export::write(&replay.config.export, Format::Text, accounts, None, out),
-        Output::None => export::write(&replay.config.export, Format::Text, accounts, None, io::sink()),
+        Output::Prometheus => export::write(&replay.config.export, Format::Text, report, None, out),
+        Output::None => export::write(&replay.config.export, Format::Text, report, None, io::sink()),
+        Output::Alerts => Ok(()),
     };
     super::written(written)
 }

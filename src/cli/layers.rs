@@ -64,14 +64,11 @@ pub fn only_checks(occurrences: &[Occurrence]) -> Result<bool, ConfigError> {
 /// What `replay` shall write.
 ///
 /// # Errors
-/// A value that is no output, one that is not available yet, or the option without `replay`.
+/// A value that is no output, or the option without `replay`.
 pub fn output(occurrences: &[Occurrence], replays: bool) -> Result<Output, ConfigError> {
     let Some(text) = last(occurrences, options::OUTPUT) else { return Ok(Output::default()) };
     if !replays {
         return Err(of_replay(&text, "only replay writes an output; add replay FILE, or leave it out"));
-    }
-    if text.value == "alerts" {
-        return Err(ConfigError::Unavailable { what: text.place() });
     }
     text.read()
 }

@@ -25,7 +25,7 @@ use crate::config::{Config, ConfigError, Settings};
 use argv::{Arguments, Occurrence};
 
 /// What the command line asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Invocation {
     /// Capture (or read `config.source`) and serve.
     Run(Config),
@@ -42,7 +42,7 @@ pub enum Invocation {
 }
 
 /// What `replay` is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Replay {
     /// The files, in the order given; `-` is standard input.
     pub files: Vec<PathBuf>,
@@ -66,15 +66,22 @@ pub enum Output {
     Prometheus,
     /// Nothing, after all the work of `Prometheus`.
     None,
+    /// What becomes of alerts, one JSON object a line.
+    Alerts,
 }
 
 impl Output {
-    const NAMES: [(&str, Self); 4] =
-        [("table", Self::Table), ("jsonl", Self::JsonLines), ("prometheus", Self::Prometheus), ("none", Self::None)];
+    const NAMES: [(&str, Self); 5] = [
+        ("table", Self::Table),
+        ("jsonl", Self::JsonLines),
+        ("prometheus", Self::Prometheus),
+        ("none", Self::None),
+        ("alerts", Self::Alerts),
+    ];
 }
 
 impl Value for Output {
-    const EXPECTED: &'static str = "table, jsonl, prometheus or none";
+    const EXPECTED: &'static str = "table, jsonl, prometheus, none or alerts";
     const SCALARS: Scalars = Scalars::Text;
 
     fn from_text(text: &str) -> Result<Self, String> {

@@ -171,7 +171,6 @@ fn other_reserved_options_are_not_available_yet() {
             "170 1000000000 false 15 true 100 600",
             "the form of the older TrafficAlerted (seven words) is not available yet",
         ),
-        ("replay a.pcap --output alerts", "--output alerts is not available yet"),
     ];
     for (line, expected) in table {
         if expected == "run" {
@@ -217,7 +216,7 @@ fn mistakes_are_told_as_they_were_typed() {
         ("-filter tcp udp", "-filter tcp: the words udp are a filter too; give one, joined by and"),
         ("-promisc false", "false: a switch takes its value after =, as in -promisc=false"),
         ("-output table", "-output: only replay writes an output; add replay FILE, or leave it out"),
-        ("replay a -output xml", "-output xml: expected table, jsonl, prometheus or none"),
+        ("replay a -output xml", "-output xml: expected table, jsonl, prometheus, none or alerts"),
         ("replay a -r b", "-r b: replay reads the files that stand behind it; name it there"),
         ("-r=b replay a", "-r=b: replay reads the files that stand behind it; name it there"),
         ("-max-flows 0", "-max-flows 0: expected a number from 1 to 16777216"),

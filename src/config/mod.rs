@@ -19,10 +19,10 @@ use std::path::PathBuf;
 pub use option::{Kind, OptionDefinition, Origin, Role, Text};
 pub use settings::Settings;
 
-use crate::{account, capture, export, http, locality, pipeline};
+use crate::{account, alert, capture, detect, export, http, locality, pipeline};
 
 /// Everything that the program is told, checked.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Config {
     /// The capture file that is read instead of interfaces; `-` is standard input.
     pub source: Option<PathBuf>,
@@ -32,6 +32,10 @@ pub struct Config {
     pub locality: locality::Config,
     /// How flows are told apart, and how many are held.
     pub account: account::Config,
+    /// What is looked for in the traffic.
+    pub detect: detect::Config,
+    /// How alerts live.
+    pub alert: alert::Config,
     /// Which families are written.
     pub export: export::Config,
     /// Where the server listens.

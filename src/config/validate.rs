@@ -10,7 +10,7 @@ use super::value::List;
 use super::values::InterfaceName;
 use super::{Config, ConfigError, Log, Settings};
 use crate::capture::Selection;
-use crate::{account, capture, export, http, locality, pipeline};
+use crate::{account, alert, capture, detect, export, http, locality, pipeline};
 
 /// Packets held back longer would come later than the idle clock allows for.
 const LONGEST_READ_TIMEOUT: Duration = Duration::from_millis(500);
@@ -33,6 +33,8 @@ impl Settings {
             capture: capture_config(self.capture, selection),
             locality: locality_config(self.locality),
             account,
+            detect: detect::Config::default(),
+            alert: alert::Config::default(),
             export: export_config(self.export),
             http: http::Config {
                 listen: self.http.listen.value().map_or(http.listen, |list| without_repeats(&list.0)),

@@ -4,7 +4,9 @@
 
 pub mod anomaly;
 pub mod bandwidth;
+pub mod detectors;
 pub mod scan;
+pub mod view;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,6 +15,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::packet::{Protocol, Timestamp};
+pub use detectors::{Config, Detectors};
+pub use scan::TableUse;
+pub use view::View;
 
 /// What a rule finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,11 +5,24 @@
 
 pub mod console;
 pub mod json;
+pub mod queue;
 
 use std::fmt;
 
 use crate::alert::Change;
 use crate::packet::Timestamp;
+pub use queue::Queue;
+
+/// Who is told what becomes of alerts.
+pub trait Tell {
+    /// Hears of a change, in the order of packet time.
+    fn tell(&mut self, change: &Change);
+}
+
+/// Nobody.
+impl Tell for () {
+    fn tell(&mut self, _: &Change) {}
+}
 
 /// Nanoseconds as seconds with all their digits and no more: `1700000012.5`, `-0.000000001`, `170`.
 #[derive(Debug, Clone, Copy)]

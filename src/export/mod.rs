@@ -1,4 +1,4 @@
-//! Snapshot → metric families in Prometheus' text format or OpenMetrics, JSON lines, a table.
+//! Report → metric families in Prometheus' text format or OpenMetrics, JSON lines, a table.
 //!
 //! Every family is declared once in [`family`]; what is collected for it stands beside its kind: [`seed`], [`traffic`],
 //! [`process`].
@@ -7,6 +7,7 @@ pub mod family;
 pub mod format;
 pub mod jsonl;
 pub mod process;
+pub mod report;
 mod rows;
 mod seed;
 pub mod table;
@@ -16,10 +17,10 @@ mod words;
 
 use std::io::{self, Write};
 
-use crate::account::snapshot::Snapshot;
 use crate::packet::Timestamp;
 use format::Format;
 use process::SelfMetrics;
+use report::Report;
 use text::TextWriter;
 
 /// What is exported.
@@ -50,24 +51,25 @@ pub struct Program<'a> {
     pub started: Timestamp,
 }
 
-/// Writes `snapshot` to `out`, and the metrics of the program itself where there are any.
+/// Writes `report` to `out`, and the metrics of the program itself where there are any.
 ///
 /// # Errors
 /// When `out` cannot be written.
 pub fn write<W: Write>(
     config: &Config,
     format: Format,
-    snapshot: &Snapshot,
+    report: &Report,
     program: Option<Program<'_>>,
     out: W,
 ) -> io::Result<()> {
+    let Report { accounts, .. } = report;
     let created = program.map(|program| program.started).filter(|_| config.created);
     let mut writer = TextWriter::new(format, created, out);
     if config.seed_families {
-        seed::write(snapshot, &mut writer)?;
+        seed::write(accounts, &mut writer)?;
     }
-    rows::write(config, snapshot, &mut writer)?;
-    traffic::write(snapshot, &mut writer)?;
+    rows::write(config, accounts, &mut writer)?;
+    traffic::write(accounts, &mut writer)?;
     if let Some(program) = program {
         program.metrics.write(&mut writer)?;
     }

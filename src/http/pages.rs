@@ -16,9 +16,9 @@ use super::negotiate::{self, Coding};
 use super::scrape::{Client, Reports};
 use super::slots::Slots;
 use super::transfer::Transfer;
-use crate::account::snapshot::{Published, Snapshot};
 use crate::export::format::Format;
 use crate::export::process::SelfMetrics;
+use crate::export::report::{Published, Report};
 use crate::export::{self, Program};
 use crate::packet::Timestamp;
 
@@ -117,17 +117,17 @@ impl Site {
             }
         };
         // Told before it is taken, so that nobody is sent a snapshot of which the accountant does not know.
-        let number = self.published.latest().number;
+        let number = self.published.latest().accounts.number;
         if number > 0 && client.is_sent(number).is_err() {
             self.program.count_dropped_report();
             return too_many_scrapes();
         }
-        let snapshot = self.published.latest();
+        let report = self.published.latest();
         let deadline = client.deadline(RENDERING_TIMEOUT);
         let (body, chunks) = Body::rendered(Some(transfer));
         drop(tokio::task::spawn_blocking(move || {
-            let rendered = chunks.write_all(coding, |out| self.render(format, &snapshot, out));
-            drop((snapshot, slot, deadline));
+            let rendered = chunks.write_all(coding, |out| self.render(format, &report, out));
+            drop((report, slot, deadline));
             if let Err(error) = rendered {
                 tracing::debug!(%error, "an exposition was not taken to its end");
             }
@@ -135,9 +135,9 @@ impl Site {
         exposition(format, coding, body)
     }
 
-    fn render(&self, format: Format, snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
+    fn render(&self, format: Format, report: &Report, out: &mut dyn Write) -> io::Result<()> {
         let program = Program { metrics: &self.program, started: self.started };
-        export::write(&self.export, format, snapshot, Some(program), out)
+        export::write(&self.export, format, report, Some(program), out)
     }
 
     fn landing(&self) -> String {

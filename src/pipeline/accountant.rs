@@ -4,18 +4,25 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
 
+use super::alarms::Alarms;
 use super::handover::Handed;
 use super::orders::Orders;
+use super::watermarks::Watermarks;
 use crate::account::book::Book;
-use crate::account::ledger::Ledger;
+use crate::account::ledger::{InterfaceId, Ledger};
 use crate::account::scrapes::Scrapes;
-use crate::account::snapshot::{Published, Snapshot};
+use crate::account::sighting::Watch as _;
+use crate::account::snapshot::Snapshot;
+use crate::events::Tell;
+use crate::export::report::{Published, Report};
 use crate::http::Reported;
 use crate::packet::Timestamp;
 
 /// The only writer of the ledger.
-pub(super) struct Accountant {
+pub(super) struct Accountant<T> {
     pub ledger: Ledger,
+    pub alarms: Alarms<T>,
+    pub watermarks: Watermarks,
     pub book: Book,
     pub scrapes: Scrapes,
     /// What http tells of scrapes.
@@ -26,7 +33,7 @@ pub(super) struct Accountant {
     pub refresh: Duration,
 }
 
-impl Accountant {
+impl<T: Tell> Accountant<T> {
     /// The body of the thread: until every capture thread has ended. Gives the final accounts.
     pub(super) fn run(mut self) -> Snapshot {
         let mut next_refresh = Instant::now();
@@ -48,7 +55,7 @@ impl Accountant {
             }
         }
         self.publish();
-        Snapshot::clone(&self.published.latest())
+        self.published.latest().accounts.clone()
     }
 
     fn hear_of_scrapes(&mut self) {
@@ -62,17 +69,35 @@ impl Accountant {
         self.hear_of_scrapes();
         let now = Timestamp::from(SystemTime::now());
         let snapshot = self.book.next(&mut self.ledger, self.scrapes.delivery(now), now);
-        self.published.publish(Snapshot { scrapes: self.scrapes.ended(), ..snapshot });
+        let accounts = Snapshot { scrapes: self.scrapes.ended(), ..snapshot };
+        let (detection, alerts) = self.alarms.view();
+        self.published.publish(Report { accounts, detection, alerts });
     }
 
     /// Whether there is news that should not wait for the refresh: an interface came up or went down.
     fn take_in(&mut self, handed: Handed) -> bool {
         let interface = self.ledger.interface(&handed.interface);
         let was_up = self.ledger.is_up(interface);
-        self.ledger.merge(interface, &handed.interval);
+        self.ledger.merge(interface, &handed.interval, &mut self.alarms);
         self.ledger.record_capture(interface, handed.capture);
         self.ledger.record_handover_delays(handed.delays);
+        self.note_lost(interface, &handed);
+        let thread = (handed.interface.clone(), handed.worker);
+        if let Some(turn) = self.watermarks.report(thread, handed.time) {
+            turn.tell(&mut self.alarms);
+        }
         handed.give_back(&self.orders.plan().classifier);
         self.ledger.is_up(interface) != was_up
+    }
+
+    /// What was dropped on the way, and what found no room for a row.
+    fn note_lost(&mut self, interface: InterfaceId, handed: &Handed) {
+        let Handed { capture, interval, time: Some(time), .. } = handed else { return };
+        let overflow: u64 = interval.overflow().iter().map(|(_, counters)| counters.packets).sum();
+        let lost = capture.dropped_by_kernel + overflow;
+        let packets = capture.received.max(lost);
+        if packets > 0 {
+            self.alarms.note_lost(interface, packets, lost, *time);
+        }
     }
 }

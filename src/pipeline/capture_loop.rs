@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::Error;
 use super::coverage::Comparison;
@@ -16,7 +16,7 @@ use crate::capture::live::{Live, Statistics};
 use crate::capture::once::{Origins, is_copy};
 use crate::capture::{self, Selection};
 use crate::decode::Decoder;
-use crate::packet::Frame;
+use crate::packet::{Frame, Timestamp};
 
 /// How long to wait before an interface is opened again: doubled each time, up to a bound.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -201,8 +201,10 @@ impl CaptureLoop {
         session.comparison.end();
         let sealed = session.live.seal().map_err(Error::from);
         let Session { live, decoder, plan, .. } = &mut session;
-        let interval = self.exchange.filling();
-        live.finish(|frame| count_frame(decoder, plan.origins.as_deref(), &frame, interval));
+        let exchange = &mut self.exchange;
+        live.finish(|frame| {
+            count_frame(decoder, plan.origins.as_deref(), &frame, exchange.filling_at(frame.time));
+        });
         let recorded = self.record(&mut session);
         let Statistics { received, dropped_by_kernel, .. } = session.recorded;
         let worker = self.worker + 1;
@@ -215,16 +217,36 @@ impl CaptureLoop {
         while self.is_wanted() && !self.is_another(session) {
             self.follow(session)?;
             let now = Instant::now();
-            if now >= next_tick || self.exchange.filling().is_nearly_full() && self.exchange.has_empty() {
+            // Who is down keeps its handle, which resumes by itself.
+            let is_up = session.plan.up.contains(&self.interface) && self.fanout.is_whole();
+            let is_urgent = self.exchange.say_up(is_up) || self.exchange.filling().is_nearly_full();
+            if self.exchange.has_turned() {
+                // The end of a cell, by a frame or by the clock, comes before the tick.
+                next_tick = now + self.tick + 2 * self.config.read_timeout;
+                self.record(session)?;
+            }
+            if now >= next_tick || is_urgent && self.exchange.has_empty() {
                 next_tick = now + self.tick;
                 self.record(session)?;
-                // Who is down keeps its handle, which resumes by itself.
-                self.exchange.hand_over(session.plan.up.contains(&self.interface) && self.fanout.is_whole());
+                self.exchange.hand_over();
             }
             let wait = self.config.read_timeout.min(next_tick.saturating_duration_since(now));
-            let Session { live, decoder, plan, .. } = session;
-            let interval = self.exchange.filling();
-            live.poll(wait, |frame| count_frame(decoder, plan.origins.as_deref(), &frame, interval))?;
+            self.poll(session, wait)?;
+        }
+        Ok(())
+    }
+
+    /// Counts what is there, after `wait` at most. If that is nothing, time has passed all the same: within the read timeout
+    /// the kernel gives out every frame that it has.
+    fn poll(&mut self, session: &mut Session, wait: Duration) -> Result<(), Error> {
+        let clock = Timestamp::from(SystemTime::now());
+        let Session { live, decoder, plan, .. } = session;
+        let exchange = &mut self.exchange;
+        let polled = live.poll(wait, |frame| {
+            count_frame(decoder, plan.origins.as_deref(), &frame, exchange.filling_at(frame.time));
+        })?;
+        if polled == 0 {
+            exchange.pass(clock, 2 * self.config.read_timeout);
         }
         Ok(())
     }

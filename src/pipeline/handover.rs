@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
+use super::cells::Cells;
+use crate::account::grid::Grid;
 use crate::account::interval::Interval;
 use crate::account::snapshot::{Capture, Coverage};
 use crate::capture::live::Statistics;
 use crate::locality::Classifier;
+use crate::packet::Timestamp;
 
 /// How long a capture thread that has nothing to capture waits for an empty interval.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -16,6 +19,11 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// A full interval on its way to the accountant.
 pub(super) struct Handed {
     pub interface: String,
+    /// Which of the interface's workers hands it over.
+    pub worker: usize,
+    /// What it still counts was captured from this moment on, but for what is late; none when it captures nothing, or has
+    /// not counted yet.
+    pub time: Option<Timestamp>,
     pub interval: Box<Interval>,
     /// What the kernel counted since the last one.
     pub capture: Capture,
@@ -38,7 +46,14 @@ impl Handed {
 /// A capture thread's end: the interval being filled and the way to the accountant.
 pub(super) struct Exchange {
     interface: String,
+    worker: usize,
     filling: Box<Interval>,
+    /// The cell of packet time that it lies in, unless the accountant is late.
+    cells: Cells,
+    /// Whether the interface was being captured when that was last said.
+    is_up: bool,
+    /// Whether a cell has ended since that was last asked.
+    has_turned: bool,
     capture: Capture,
     delays: u64,
     full: Sender<Handed>,
@@ -49,11 +64,29 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    pub(super) fn new(interface: String, full: Sender<Handed>, classifier: &Arc<Classifier>, seed: u64) -> Self {
+    pub(super) fn new(
+        (interface, worker): (String, usize),
+        full: Sender<Handed>,
+        classifier: &Arc<Classifier>,
+        grids: Vec<Grid>,
+        seed: u64,
+    ) -> Self {
         let (back, empty) = channel();
         let interval = || Box::new(Interval::new(Arc::clone(classifier), seed));
-        let spare = Some(interval());
-        Self { interface, filling: interval(), spare, capture: Capture::default(), delays: 0, full, back, empty }
+        Self {
+            interface,
+            worker,
+            filling: interval(),
+            cells: Cells::of(grids),
+            is_up: false,
+            has_turned: false,
+            capture: Capture::default(),
+            delays: 0,
+            full,
+            spare: Some(interval()),
+            back,
+            empty,
+        }
     }
 
     /// Adds what the kernel counted since it was last asked; it goes along with the next interval.
@@ -70,37 +103,80 @@ impl Exchange {
         &mut self.filling
     }
 
+    /// The interval in which a frame of `time` counts. If it is the first of another cell, the one before is handed over.
+    #[inline]
+    pub(super) fn filling_at(&mut self, time: Timestamp) -> &mut Interval {
+        if !self.cells.hold(time) {
+            self.enter(time);
+        }
+        &mut self.filling
+    }
+
+    #[cold]
+    fn enter(&mut self, time: Timestamp) {
+        self.cells.enter(time);
+        // Who has nothing to hand over is late by a tick at most with the news of the time.
+        if !self.filling.is_empty() {
+            self.turn();
+        }
+    }
+
+    /// Nothing comes, and `clock` says what time it is; all that is older by `delay` has come.
+    pub(super) fn pass(&mut self, clock: Timestamp, delay: Duration) {
+        if self.cells.pass(clock, delay).is_some() {
+            self.turn();
+        }
+    }
+
+    fn turn(&mut self) {
+        self.has_turned = true;
+        self.hand_over();
+    }
+
+    /// Says whether the interface is being captured, which goes along with the next interval; true if that is news.
+    pub(super) fn say_up(&mut self, is_up: bool) -> bool {
+        std::mem::replace(&mut self.is_up, is_up) != is_up
+    }
+
+    /// Whether a cell has ended since that was last asked.
+    pub(super) fn has_turned(&mut self) -> bool {
+        std::mem::take(&mut self.has_turned)
+    }
+
     /// Whether the accountant has given an empty interval back.
     pub(super) fn has_empty(&mut self) -> bool {
         self.spare = self.spare.take().or_else(|| self.empty.try_recv().ok());
         self.spare.is_some()
     }
 
-    /// At a tick, or when there is an empty interval: hands the one that is filled over for it. If the accountant has none yet, filling goes on and the delay is
-    /// counted.
-    pub(super) fn hand_over(&mut self, is_up: bool) {
+    /// At a tick, at the end of a cell, or when there is an empty interval: hands the one that is filled over for it. If the
+    /// accountant has none yet, filling goes on and the delay is counted.
+    pub(super) fn hand_over(&mut self) {
         self.has_empty();
         match self.spare.take() {
-            Some(empty) => self.send(empty, is_up),
+            Some(empty) => self.send(empty, self.cells.start()),
             None => self.delays += 1,
         }
     }
 
     /// The same when the interface is not being captured, so that there is time to wait for the accountant.
     pub(super) fn hand_over_last(&mut self) {
+        self.is_up = false;
         match self.spare.take().or_else(|| self.empty.recv_timeout(PATIENCE).ok()) {
-            Some(empty) => self.send(empty, false),
+            Some(empty) => self.send(empty, None),
             None => tracing::error!(interface = self.interface, "the accountant does not answer"),
         }
     }
 
-    fn send(&mut self, empty: Box<Interval>, up: bool) {
+    fn send(&mut self, empty: Box<Interval>, time: Option<Timestamp>) {
         let mut interval = std::mem::replace(&mut self.filling, empty);
         interval.settle();
         let handed = Handed {
             interface: self.interface.clone(),
+            worker: self.worker,
+            time,
             interval,
-            capture: Capture { up, ..std::mem::take(&mut self.capture) },
+            capture: Capture { up: self.is_up, ..std::mem::take(&mut self.capture) },
             delays: std::mem::take(&mut self.delays),
             back: self.back.clone(),
         };
@@ -114,18 +190,93 @@ impl Exchange {
 mod tests {
     use super::*;
 
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds_and_nanoseconds(seconds, 0)
+    }
+
+    fn exchange(full: Sender<Handed>) -> Exchange {
+        let grids = vec![Grid::of(Duration::from_secs(1))];
+        Exchange::new(("eth0".to_owned(), 0), full, &Arc::default(), grids, 0)
+    }
+
+    fn count(exchange: &mut Exchange, time: Timestamp) {
+        exchange.filling_at(time).observe_not_ip(crate::decode::NotIp::Arp, 60);
+    }
+
     #[test]
     fn an_interval_that_is_full_between_two_ticks_waits_without_being_counted_as_late() {
         let (full, handed) = channel();
-        let mut exchange = Exchange::new("eth0".to_owned(), full, &Arc::default(), 0);
-        exchange.hand_over(true);
+        let mut exchange = exchange(full);
+        exchange.hand_over();
         let first = handed.recv().unwrap();
         // The accountant is late: polls ask, only the tick counts.
         (0..5).for_each(|_| assert!(!exchange.has_empty()));
-        exchange.hand_over(true);
+        exchange.hand_over();
         first.give_back(&Arc::default());
         assert!(exchange.has_empty());
-        exchange.hand_over(true);
+        exchange.hand_over();
         assert_eq!(handed.recv().unwrap().delays, 1);
+    }
+
+    #[test]
+    fn an_interval_is_handed_over_when_its_cell_ends() {
+        let (full, handed) = channel();
+        let mut exchange = exchange(full);
+        let taken = || {
+            handed
+                .try_iter()
+                .map(|handed| {
+                    let frames = handed.interval.frames().frames;
+                    let time = handed.time;
+                    handed.give_back(&Arc::default());
+                    (time, frames)
+                })
+                .collect::<Vec<_>>()
+        };
+        [10, 10, 9].map(at).into_iter().for_each(|time| count(&mut exchange, time));
+        assert!(!exchange.has_turned());
+        count(&mut exchange, at(11));
+        assert!(exchange.has_turned() && !exchange.has_turned());
+        assert_eq!(taken(), [(Some(at(11)), 3)]);
+        exchange.hand_over_last();
+        assert_eq!(taken(), [(None, 1)]);
+    }
+
+    #[test]
+    fn silence_ends_cells_too() {
+        let (full, handed) = channel();
+        let mut exchange = exchange(full);
+        count(&mut exchange, at(10));
+        exchange.pass(at(12), Duration::from_secs(2));
+        assert!(handed.try_recv().is_err(), "the cell may still get some");
+        exchange.pass(at(13), Duration::from_secs(2));
+        let handed = handed.recv().unwrap();
+        assert_eq!((handed.time, handed.interval.frames().frames), (Some(at(11)), 1));
+    }
+
+    #[test]
+    fn while_the_accountant_is_late_filling_goes_on_through_cells() {
+        let (full, handed) = channel();
+        let mut exchange = exchange(full);
+        [10, 11, 11, 12].map(at).into_iter().for_each(|time| count(&mut exchange, time));
+        let first = handed.recv().unwrap();
+        assert_eq!((first.time, first.interval.frames().frames), (Some(at(11)), 1));
+        first.give_back(&Arc::default());
+        count(&mut exchange, at(13));
+        let second = handed.recv().unwrap();
+        assert_eq!((second.time, second.interval.frames().frames, second.delays), (Some(at(13)), 3, 1));
+    }
+
+    #[test]
+    fn news_of_an_interface_go_along_once() {
+        let (full, handed) = channel();
+        let mut exchange = exchange(full);
+        assert!(exchange.say_up(true) && !exchange.say_up(true));
+        exchange.hand_over();
+        let first = handed.recv().unwrap();
+        assert!(first.capture.up);
+        first.give_back(&Arc::default());
+        exchange.hand_over_last();
+        assert!(!handed.recv().unwrap().capture.up && exchange.say_up(true));
     }
 }

@@ -1,15 +1,20 @@
 //! The way of the packets: sources into intervals, intervals into the ledger, the ledger into snapshots.
 
 mod accountant;
+pub mod alarms;
 pub mod capture_loop;
+mod cells;
 mod coverage;
 mod fanout;
+pub mod follow;
 mod handover;
+mod notices;
 mod opening;
 mod orders;
 mod planner;
 pub mod replay;
 pub mod supervisor;
+mod watermarks;
 
 use std::num::NonZeroUsize;
 use std::thread;

@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::follow::Follow;
 use super::{Error, check_workers};
 use crate::account::ledger::Ledger;
 use crate::capture::file_name;
@@ -17,19 +18,26 @@ use crate::locality::Classifier;
 use counting::{Counting, FRAMES_AT_ONCE};
 
 /// Reads files into one ledger.
-pub struct Replay {
-    counting: Counting,
+pub struct Replay<F> {
+    counting: Counting<F>,
 }
 
-impl Replay {
-    /// Starts with an empty `ledger`, and as many `workers` beside this thread if they are more than one. `seed` as for
+impl<F: Follow + Send + 'static> Replay<F> {
+    /// Starts with an empty `ledger`, and as many `workers` beside this thread if they are more than one. `follow` is told of
+    /// all that is merged and of packet time, always the same however many workers there are. `seed` as for
     /// [`crate::account::interval::Interval::new`].
     ///
     /// # Errors
     /// When the workers are more than make sense, or cannot be started.
-    pub fn new(ledger: Ledger, classifier: &Arc<Classifier>, seed: u64, workers: usize) -> Result<Self, Error> {
+    pub fn new(
+        ledger: Ledger,
+        follow: F,
+        classifier: &Arc<Classifier>,
+        seed: u64,
+        workers: usize,
+    ) -> Result<Self, Error> {
         check_workers(workers)?;
-        Ok(Self { counting: Counting::new(ledger, classifier, seed, workers)? })
+        Ok(Self { counting: Counting::new(ledger, follow, classifier, seed, workers)? })
     }
 
     /// Counts every frame of the file at `path` that `filter` lets through. `on_progress` hears how many
@@ -52,7 +60,7 @@ impl Replay {
         let name: Arc<str> = file_name(path).into();
         let counting = &mut self.counting;
         loop {
-            let (captured_bytes, read) = counting.read(&mut savefile, &decoder);
+            let (captured_bytes, read) = counting.read(&name, &mut savefile, &decoder);
             let breaks_off = on_progress(captured_bytes).is_break();
             let is_last = breaks_off || !matches!(read, Ok(FRAMES_AT_ONCE));
             counting.look(&name, is_last)?;
@@ -62,11 +70,14 @@ impl Replay {
         }
     }
 
-    /// The accounts of all that was read.
+    /// The accounts of all that was read, and who followed it, who is told that it has ended.
     ///
     /// # Errors
     /// When a worker panicked, which is a fault of the program.
-    pub fn into_ledger(self) -> Result<Ledger, Error> {
-        self.counting.into_ledger()
+    pub fn finish(self) -> Result<(Ledger, F), Error> {
+        self.counting.finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

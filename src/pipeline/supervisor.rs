@@ -8,21 +8,28 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::accountant::Accountant;
+use super::alarms::Alarms;
 use super::capture_loop::{CaptureLoop, FirstTry};
 use super::fanout::Fanout;
+use super::follow::Follow as _;
 use super::handover::{Exchange, Handed};
+use super::notices::Notices;
 use super::opening::Opening;
 use super::orders::Orders;
 use super::planner::{Planner, with_bounded_rings};
+use super::watermarks::Watermarks;
 use super::{Config, Error, check_workers};
 use crate::account::book::Book;
+use crate::account::grid::Grid;
 use crate::account::ledger::Ledger;
 use crate::account::scrapes::Scrapes;
-use crate::account::snapshot::{Published, Snapshot};
+use crate::account::snapshot::Snapshot;
 use crate::capture::live::check_filter;
 use crate::capture::masquerade::likely_masquerade;
 use crate::capture::network::{Changes, Network};
 use crate::capture::{self, Selection, selection};
+use crate::events::Tell;
+use crate::export::report::Published;
 use crate::http::Reported;
 use crate::locality::{self, Classifier};
 
@@ -30,8 +37,6 @@ use crate::locality::{self, Classifier};
 const GLANCE: Duration = Duration::from_millis(200);
 /// A reading of the network is followed by a pause this many times as long.
 const READING_SHARE: u32 = 10;
-/// The most notices that are remembered, so as not to be said again.
-const MAXIMUM_NOTICES: usize = 1_000;
 /// The longest tick: the time between two hand-overs.
 const LONGEST_TICK: Duration = Duration::from_secs(1);
 
@@ -40,7 +45,7 @@ const LONGEST_TICK: Duration = Duration::from_secs(1);
 const LONGEST_OVERLAP: Duration = Duration::from_secs(5);
 
 /// What the live pipeline is started with.
-pub struct Setup {
+pub struct Setup<T> {
     /// Which interfaces are captured and how.
     pub capture: capture::Config,
     /// What is local.
@@ -49,6 +54,8 @@ pub struct Setup {
     pub pipeline: Config,
     /// Empty accounts.
     pub ledger: Ledger,
+    /// What is looked for in the traffic, and who is told of alerts.
+    pub alarms: Alarms<T>,
     /// What is shown of them.
     pub book: Book,
     /// What http tells of scrapes.
@@ -82,12 +89,21 @@ impl Running {
     }
 }
 
+/// The time between two hand-overs of a capture thread, as long as its packets do not lie in shorter cells.
+#[must_use]
+pub fn tick(config: &Config) -> Duration {
+    config.refresh.min(LONGEST_TICK)
+}
+
 /// Starts everything; returns when each interface was opened or refused once. `on_open` is called when all are open: one
 /// that is named and down has to come up first.
 ///
 /// # Errors
 /// When an interface is unknown or named twice over, the filter does not compile, or nothing can be captured.
-pub fn start(setup: Setup, on_open: impl Fn() + Send + Sync + 'static) -> Result<Running, Error> {
+pub fn start<T: Tell + Send + 'static>(
+    setup: Setup<T>,
+    on_open: impl Fn() + Send + Sync + 'static,
+) -> Result<Running, Error> {
     check_workers(setup.capture.workers)?;
     if let Some(filter) = &setup.capture.filter {
         check_filter(filter)?;
@@ -107,8 +123,11 @@ pub fn start(setup: Setup, on_open: impl Fn() + Send + Sync + 'static) -> Result
     }
     let mut ledger = setup.ledger;
     ledger.limit_overlap(LONGEST_OVERLAP);
+    let grids = setup.alarms.grids();
     let accountant = Accountant {
         ledger,
+        alarms: setup.alarms,
+        watermarks: Watermarks::default(),
         book: setup.book,
         scrapes: Scrapes::default(),
         scraped: setup.scraped,
@@ -118,7 +137,7 @@ pub fn start(setup: Setup, on_open: impl Fn() + Send + Sync + 'static) -> Result
         refresh: setup.pipeline.refresh,
     };
     let accountant = spawn("accountant", move || accountant.run())?;
-    let tick = setup.pipeline.refresh.min(LONGEST_TICK);
+    let tick = tick(&setup.pipeline);
     let mut supervisor = Supervisor {
         planner,
         notices,
@@ -127,6 +146,7 @@ pub fn start(setup: Setup, on_open: impl Fn() + Send + Sync + 'static) -> Result
         changes,
         orders: Arc::clone(&orders),
         tick,
+        grids,
         full,
         seed: setup.seed,
         fanouts: BTreeMap::new(),
@@ -144,19 +164,6 @@ pub fn start(setup: Setup, on_open: impl Fn() + Send + Sync + 'static) -> Result
     Ok(Running { orders, supervisor, accountant })
 }
 
-/// What was said already.
-#[derive(Default)]
-struct Notices(BTreeSet<String>);
-
-impl Notices {
-    fn say(&mut self, notice: String) {
-        if self.0.len() < MAXIMUM_NOTICES && !self.0.contains(&notice) {
-            tracing::warn!("{notice}");
-            self.0.insert(notice);
-        }
-    }
-}
-
 struct Supervisor {
     planner: Planner,
     notices: Notices,
@@ -166,6 +173,7 @@ struct Supervisor {
     changes: Changes,
     orders: Arc<Orders>,
     tick: Duration,
+    grids: Vec<Grid>,
     full: Sender<Handed>,
     seed: u64,
     fanouts: BTreeMap<String, Arc<Fanout>>,
@@ -286,11 +294,16 @@ impl Supervisor {
             config: config.clone(),
             tick: self.tick,
             orders: Arc::clone(&self.orders),
-            exchange: Exchange::new(interface.to_owned(), self.full.clone(), classifier, self.seed),
+            exchange: self.exchange(interface, worker, classifier),
             first_try: None,
             opening: None,
             refused: None,
         }
+    }
+
+    fn exchange(&self, interface: &str, worker: usize, classifier: &Arc<Classifier>) -> Exchange {
+        let thread = (interface.to_owned(), worker);
+        Exchange::new(thread, self.full.clone(), classifier, self.grids.clone(), self.seed)
     }
 
     /// What is wrong with a name or a right is wrong for good; an interface that is down may come up.

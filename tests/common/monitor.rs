@@ -29,6 +29,7 @@ pub struct Monitor<'a> {
     namespace: &'a Namespace,
     process: Child,
     messages: NamedTempFile,
+    events: NamedTempFile,
 }
 
 /// How it ended.
@@ -49,6 +50,12 @@ pub struct Closing {
     pub dropped: u64,
 }
 
+fn text(of: &NamedTempFile) -> String {
+    let mut text = String::new();
+    File::open(of.path()).expect("it is there").read_to_string(&mut text).expect("it is UTF-8");
+    text
+}
+
 impl<'a> Monitor<'a> {
     /// Started with `arguments` in `namespace`, serving, with every capture open.
     pub fn start(namespace: &'a Namespace, arguments: &[&str]) -> Self {
@@ -58,9 +65,10 @@ impl<'a> Monitor<'a> {
 
     /// Started, nothing more. `command` may be another program that runs this one.
     pub fn spawn(namespace: &'a Namespace, mut command: Command, arguments: &[&str]) -> Self {
-        let messages = NamedTempFile::new().expect("a temporary file");
+        let [messages, events] = [(); 2].map(|()| NamedTempFile::new().expect("a temporary file"));
         command.args(["-promHTTP", ADDRESS, "-promRefresh", "0.1"]).args(arguments).env_clear();
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(messages.reopen().expect("it opens twice"));
+        command.stdin(Stdio::null()).stdout(events.reopen().expect("it opens twice"));
+        command.stderr(messages.reopen().expect("it opens twice"));
         // SAFETY: prctl is a system call without pointers here, safe between fork and exec.
         unsafe {
             command.pre_exec(|| {
@@ -69,7 +77,7 @@ impl<'a> Monitor<'a> {
             });
         }
         let process = namespace.enter(|| command.spawn()).expect("the program starts");
-        Self { namespace, process, messages }
+        Self { namespace, process, messages, events }
     }
 
     /// Waits until `/-/ready` says so.
@@ -90,9 +98,12 @@ impl<'a> Monitor<'a> {
 
     /// What it has written to standard error so far.
     pub fn messages(&self) -> String {
-        let mut text = String::new();
-        File::open(self.messages.path()).expect("it is there").read_to_string(&mut text).expect("it is UTF-8");
-        text
+        text(&self.messages)
+    }
+
+    /// What it has written to standard output so far.
+    pub fn events(&self) -> String {
+        text(&self.events)
     }
 
     /// The answer to a request; nothing when nobody listens.

@@ -57,6 +57,8 @@ pub(super) struct Conversation {
     pub(super) request_way: Way,
     /// The direction of the packets that go up, when the places were looked up.
     pub(super) up_direction: Direction,
+    /// Whether there were packets of either way, up first.
+    pub(super) seen: [bool; 2],
 }
 
 impl Conversation {
@@ -64,7 +66,7 @@ impl Conversation {
     pub(super) fn of<A: Address>(row: &Row<A>) -> Self {
         let first_flags = row.ways[row.opener as usize].first_flags();
         let request_way = request_way(&row.key, row.opener, first_flags);
-        Self { places: [Place::UNKNOWN; 2], request_way, up_direction: row.up_direction }
+        Self { places: [Place::UNKNOWN; 2], request_way, up_direction: row.up_direction, seen: [false; 2] }
     }
 }
 

@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::account::Config;
 use crate::account::book::plain;
-use crate::account::refusals::MAXIMUM_REFUSALS;
+use crate::account::conversation::{Address, Way};
+use crate::account::refusals::{MAXIMUM_REFUSALS, Refused};
+use crate::account::sighting::Sighting;
 use crate::account::snapshot::{ShownRow, Snapshot};
 use crate::locality::Classifier;
 use crate::packet::{Addresses, Packet, Refusal, TcpFlags};
@@ -50,7 +52,7 @@ fn accounts(config: &Config, packets: &[Packet], ends: &[usize], seed: u64) -> S
         interval.observe(packet, packet.bytes + 14);
         if ends.contains(&at) || at + 1 == packets.len() {
             interval.settle();
-            ledger.merge(interface, &interval);
+            ledger.merge(interface, &interval, &mut ());
             interval.reset();
         }
     }
@@ -173,13 +175,13 @@ fn what_is_refused_in_an_earlier_interval_does_not_say_who_serves() {
     let asked = packet(2, 2, 3, Protocol::UDP, [50_000, 40_000], 0, 60);
     let forged = packet(1, 3, 2, Protocol::UDP, [40_000, 50_000], 0, 60);
     interval.refuse(&refusal(&forged));
-    ledger.merge(interface, &interval);
+    ledger.merge(interface, &interval, &mut ());
     interval.reset();
     assert_eq!((ledger.flows().len(), ledger.hosts().len(), ledger.totals().ip()), (0, 0, Counters::default()));
 
     interval.observe(&asked, 74);
     interval.settle();
-    ledger.merge(interface, &interval);
+    ledger.merge(interface, &interval, &mut ());
     assert_eq!(rows(&plain(&ledger, 10, 10)), [row("10.0.0.2", "198.51.100.3", 40_000, false, 60)]);
 }
 
@@ -192,8 +194,8 @@ fn refusals_that_found_no_room_are_counted() {
         let ports = (number as u16, (number >> 16) as u16);
         interval.refuse(&refusal(&packet(1, 2, 3, Protocol::TCP, [ports.0, 1_000 + ports.1], 0, 60)));
     }
-    ledger.merge(interface, &interval);
-    ledger.merge(interface, &interval);
+    ledger.merge(interface, &interval, &mut ());
+    ledger.merge(interface, &interval, &mut ());
     assert_eq!(plain(&ledger, 10, 10).refusals_lost, 6);
 }
 
@@ -212,7 +214,7 @@ fn replay(ledger: &mut Ledger, packets: impl IntoIterator<Item = Packet>) {
     packets.into_iter().for_each(|packet| interval.observe(&packet, packet.bytes + 14));
     interval.settle();
     let interface = ledger.interface("file");
-    ledger.merge(interface, &interval);
+    ledger.merge(interface, &interval, &mut ());
     ledger.make_room();
 }
 
@@ -286,7 +288,7 @@ fn the_memory_of_an_interval_is_that_of_all_its_shares() {
     let taken = shares.iter().map(|share| share.memory_bytes()).sum::<usize>();
     let mut ledger = Ledger::new(&Config::default(), SEED);
     let interface = ledger.interface("file");
-    ledger.merge_shares(interface, &shares);
+    ledger.merge_shares(interface, &shares, &mut ());
     assert_eq!(ledger.interval_memory_bytes(), 2 * taken);
 }
 
@@ -373,4 +375,44 @@ proptest! {
         }
         prop_assert_eq!(one.totals, other.totals);
     }
+}
+
+/// What was told: whether the conversation was known, the way of requests, the ways that were seen; and who was refused.
+#[derive(Default)]
+struct Told {
+    sightings: Vec<(bool, Way, [bool; 2])>,
+    refused: Vec<Way>,
+}
+
+impl Watch for Told {
+    fn see<A: Address>(&mut self, sighting: &Sighting<'_, A>) {
+        assert!(self.refused.is_empty(), "refusals come after the rows");
+        self.sightings.push((sighting.is_known, sighting.request_way, sighting.seen));
+    }
+
+    fn refuse<A: Address>(&mut self, _: InterfaceId, refused: &Refused<A>) {
+        self.refused.push(refused.way);
+    }
+}
+
+#[test]
+fn who_watches_hears_what_is_remembered_of_each_row() {
+    let mut ledger = Ledger::new(&Config::default(), SEED);
+    let interface = ledger.interface("eth0");
+    let mut merge = |packets: &[Packet], refused: Option<Packet>| {
+        let mut interval = Interval::new(Arc::default(), SEED);
+        packets.iter().for_each(|packet| interval.observe(packet, packet.bytes + 14));
+        refused.iter().for_each(|refused| interval.refuse(&refusal(refused)));
+        interval.settle();
+        let mut told = Told::default();
+        ledger.merge(interface, &interval, &mut told);
+        (told.sightings, told.refused)
+    };
+    // One asks, the other answers in the next interval; then neither is seen for one, and the first asks again.
+    let asks = packet(1, 2, 3, Protocol::UDP, [50_000, 40_000], 0, 60);
+    let answers = packet(2, 3, 2, Protocol::UDP, [40_000, 50_000], 0, 60);
+    assert_eq!(merge(&[asks], None), (vec![(false, Way::Up, [true, false])], vec![]));
+    assert_eq!(merge(&[answers], None), (vec![(true, Way::Up, [true, true])], vec![]));
+    assert_eq!(merge(&[], Some(asks)), (vec![], vec![Way::Up]));
+    assert_eq!(merge(&[asks], Some(answers)), (vec![(true, Way::Up, [true, true])], vec![Way::Down]));
 }

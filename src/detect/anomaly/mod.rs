@@ -29,6 +29,7 @@ pub mod pairs;
 mod rank_sum;
 pub mod ranks;
 pub mod verdict;
+pub mod watch;
 pub mod windows;
 
 pub use cdf::cdf;
@@ -44,6 +45,7 @@ pub use magnitude::magnitude;
 pub use method::{Method, Methods, Probabilities};
 pub use pairs::{Left, Pair, Pairs};
 pub use verdict::Verdict;
+pub use watch::Anomalies;
 pub use windows::Windows;
 
 #[cfg(test)]

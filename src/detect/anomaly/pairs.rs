@@ -191,6 +191,15 @@ impl Pairs {
         (0..share).for_each(|_| self.round.judge_next(&self.config, verdicts));
     }
 
+    /// Forgets all pairs and what is due.
+    pub fn clear(&mut self) {
+        self.open = None;
+        self.rows.clear();
+        self.newcomers.clear();
+        self.round = Round::default();
+        self.is_short = false;
+    }
+
     /// How many judgements are due.
     #[must_use]
     pub fn due(&self) -> usize {

@@ -7,12 +7,14 @@ use super::dealer::Dealer;
 use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
 use crate::account::shares::Fill;
-use crate::capture;
 use crate::capture::savefile::Savefile;
 use crate::decode::Decoder;
 use crate::locality::Classifier;
+use crate::packet::{Frame, Timestamp};
 use crate::pipeline::Error;
 use crate::pipeline::capture_loop::count_frame;
+use crate::pipeline::cells::Cells;
+use crate::pipeline::follow::Follow;
 
 /// Frames that are read, or dealt, before it is looked how full the interval is.
 pub(super) const FRAMES_AT_ONCE: usize = 1_024;
@@ -26,38 +28,60 @@ pub(super) fn is_to_be_merged(look: Fill) -> bool {
     look.is_nearly_full() || look.gathers_little()
 }
 
-/// Counts frames.
-pub(super) enum Counting {
+/// Counts frames, and tells who follows.
+pub(super) enum Counting<F> {
     /// In this thread.
-    Alone(Box<Alone>),
+    Alone(Box<Alone<F>>),
     /// In others.
-    Dealt(Box<Dealer>),
+    Dealt(Box<Dealer<F>>),
 }
 
-impl Counting {
-    pub(super) fn new(ledger: Ledger, classifier: &Arc<Classifier>, seed: u64, workers: usize) -> Result<Self, Error> {
+impl<F: Follow + Send + 'static> Counting<F> {
+    pub(super) fn new(
+        ledger: Ledger,
+        follow: F,
+        classifier: &Arc<Classifier>,
+        seed: u64,
+        workers: usize,
+    ) -> Result<Self, Error> {
         if workers > 1 {
-            return Dealer::start(ledger, classifier, seed, workers).map(|dealer| Self::Dealt(Box::new(dealer)));
+            return Dealer::start(ledger, follow, classifier, seed, workers)
+                .map(|dealer| Self::Dealt(Box::new(dealer)));
         }
         let interval = Interval::new(Arc::clone(classifier), seed);
-        Ok(Self::Alone(Box::new(Alone { interval, ledger, looks: VecDeque::new() })))
+        let cells = Cells::of(follow.grids());
+        Ok(Self::Alone(Box::new(Alone { interval, ledger, follow, cells, looks: VecDeque::new() })))
     }
 
-    /// Reads up to [`FRAMES_AT_ONCE`] frames and counts or deals them; gives the captured bytes, and how many frames there
-    /// were as [`Savefile::read`] does.
-    pub(super) fn read(&mut self, savefile: &mut Savefile, decoder: &Decoder) -> (u64, Result<usize, capture::Error>) {
+    /// Reads up to [`FRAMES_AT_ONCE`] frames of the file `name` and counts or deals them; gives the captured bytes, and how
+    /// many frames there were as [`Savefile::read`] does.
+    pub(super) fn read(
+        &mut self,
+        name: &Arc<str>,
+        savefile: &mut Savefile,
+        decoder: &Decoder,
+    ) -> (u64, Result<usize, Error>) {
         let mut captured_bytes = 0;
         let read = match self {
             Self::Alone(alone) => savefile.read(FRAMES_AT_ONCE, |frame| {
                 captured_bytes += frame.captured.len() as u64;
-                count_frame(decoder, None, &frame, &mut alone.interval);
+                alone.count(name, decoder, &frame);
             }),
-            Self::Dealt(dealer) => savefile.read(FRAMES_AT_ONCE, |frame| {
-                captured_bytes += frame.captured.len() as u64;
-                dealer.deal(decoder, &frame);
-            }),
+            Self::Dealt(dealer) => {
+                let mut dealt = Ok(());
+                let read = savefile.read(FRAMES_AT_ONCE, |frame| {
+                    captured_bytes += frame.captured.len() as u64;
+                    if dealt.is_ok() {
+                        dealt = dealer.deal(name, decoder, &frame);
+                    }
+                });
+                if let Err(error) = dealt {
+                    return (captured_bytes, Err(error));
+                }
+                read
+            }
         };
-        (captured_bytes, read)
+        (captured_bytes, read.map_err(Error::from))
     }
 
     /// After up to [`FRAMES_AT_ONCE`] frames of the file `name`: hands the interval over if it is time, or these were its
@@ -72,35 +96,66 @@ impl Counting {
         }
     }
 
-    /// The accounts of all that was counted.
-    pub(super) fn into_ledger(self) -> Result<Ledger, Error> {
+    /// The accounts of all that was counted, and who followed it.
+    pub(super) fn finish(self) -> Result<(Ledger, F), Error> {
         match self {
-            Self::Alone(alone) => Ok(alone.ledger),
-            Self::Dealt(dealer) => dealer.into_ledger(),
+            Self::Alone(alone) => {
+                let Alone { ledger, mut follow, cells, .. } = *alone;
+                if cells.start().is_some() {
+                    follow.finish(cells.end());
+                }
+                Ok((ledger, follow))
+            }
+            Self::Dealt(dealer) => dealer.finish(),
         }
     }
 }
 
 /// One interval, merged where it is filled.
-pub(super) struct Alone {
+pub(super) struct Alone<F> {
     interval: Interval,
     ledger: Ledger,
+    follow: F,
+    cells: Cells,
     /// How full the interval was at the last looks.
     looks: VecDeque<Fill>,
 }
 
-impl Alone {
+impl<F: Follow> Alone<F> {
+    #[inline]
+    fn count(&mut self, name: &str, decoder: &Decoder, frame: &Frame<'_>) {
+        if !self.cells.hold(frame.time) {
+            self.enter(name, frame.time);
+        }
+        count_frame(decoder, None, frame, &mut self.interval);
+    }
+
+    /// Goes to the cell of `time`.
+    #[cold]
+    fn enter(&mut self, name: &str, time: Timestamp) {
+        let turn = self.cells.enter(time);
+        if !self.interval.is_empty() {
+            self.interval.settle();
+            self.merge(name);
+        }
+        turn.tell(&mut self.follow);
+    }
+
     fn look(&mut self, name: &str, is_last: bool) {
         self.interval.settle();
         self.looks.push_back(self.interval.fill());
         let is_behind = self.looks.len() > LOOKS_BEHIND;
         let decisive = if is_behind { self.looks.pop_front() } else { None };
         if is_last || decisive.is_some_and(is_to_be_merged) {
-            let interface = self.ledger.interface(name);
-            self.ledger.merge(interface, &self.interval);
-            self.ledger.make_room();
-            self.interval.reset();
-            self.looks.clear();
+            self.merge(name);
         }
+    }
+
+    fn merge(&mut self, name: &str) {
+        let interface = self.ledger.interface(name);
+        self.ledger.merge(interface, &self.interval, &mut self.follow);
+        self.ledger.make_room();
+        self.interval.reset();
+        self.looks.clear();
     }
 }

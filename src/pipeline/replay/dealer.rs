@@ -11,33 +11,37 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
 use super::counting::{FRAMES_AT_ONCE, LOOKS_BEHIND, is_to_be_merged};
-use super::worker::{Batch, Collector, Dealt, Share};
+use super::worker::{Batch, Collector, Dealt, Share, ToCollect};
 use crate::account::ledger::Ledger;
 use crate::account::shares::Fill;
 use crate::decode::Decoder;
 use crate::locality::Classifier;
-use crate::packet::{Addresses, Frame, Protocol};
+use crate::packet::{Addresses, Frame, Protocol, Timestamp};
 use crate::pipeline::Error;
+use crate::pipeline::cells::Cells;
+use crate::pipeline::follow::Follow;
 use crate::pipeline::supervisor::spawn;
 
 /// Batches on their way to a worker and back, the one being filled among them: no more frames than these wait.
 const BATCHES: usize = LOOKS_BEHIND + 2;
 
 /// Deals packets to workers.
-pub(super) struct Dealer {
+pub(super) struct Dealer<F> {
     shares: Vec<Share>,
+    cells: Cells,
     /// The intervals that the looks belong to whose reports are still to come, oldest first.
     awaited: VecDeque<u64>,
     interval: u64,
     /// Frames of the interval so far.
     frames: u32,
-    hand_overs: Sender<Arc<str>>,
-    collector: JoinHandle<Ledger>,
+    to_collect: Sender<ToCollect>,
+    collector: JoinHandle<(Ledger, F)>,
 }
 
-impl Dealer {
+impl<F: Follow + Send + 'static> Dealer<F> {
     pub(super) fn start(
         ledger: Ledger,
+        follow: F,
         classifier: &Arc<Classifier>,
         seed: u64,
         workers: usize,
@@ -47,16 +51,20 @@ impl Dealer {
             .collect::<Result<Vec<_>, _>>()?
             .into_iter()
             .unzip();
-        let (hand_overs, names) = channel();
-        let collector = Collector { ledger, full, names };
+        let cells = Cells::of(follow.grids());
+        let (to_collect, collected) = channel();
+        let collector = Collector { ledger, follow, full, collected };
         let collector = spawn("accountant", move || collector.run())?;
-        Ok(Self { shares, awaited: VecDeque::new(), interval: 0, frames: 0, hand_overs, collector })
+        Ok(Self { shares, cells, awaited: VecDeque::new(), interval: 0, frames: 0, to_collect, collector })
     }
 
-    /// Decodes a frame and gives it to its worker; what is not IP, to the first. What an ICMP error refuses goes to the worker
+    /// Decodes a frame of the file `name` and gives it to its worker; what is not IP, to the first. What an ICMP error refuses goes to the worker
     /// that has the conversation which it quotes: so marks and rows are those of a single thread.
     #[inline]
-    pub(super) fn deal(&mut self, decoder: &Decoder, frame: &Frame<'_>) {
+    pub(super) fn deal(&mut self, name: &Arc<str>, decoder: &Decoder, frame: &Frame<'_>) -> Result<(), Error> {
+        if !self.cells.hold(frame.time) {
+            self.enter(name, frame.time)?;
+        }
         let number = self.frames;
         self.frames += 1;
         match decoder.decode(frame) {
@@ -73,6 +81,17 @@ impl Dealer {
             }
             Err(reason) => self.shares[0].filling.not_ip.push((reason, frame.wire_bytes)),
         }
+        Ok(())
+    }
+
+    /// Goes to the cell of `time`. The intervals end, which is a look more.
+    #[cold]
+    fn enter(&mut self, name: &Arc<str>, time: Timestamp) -> Result<(), Error> {
+        let turn = self.cells.enter(time);
+        if self.frames > 0 {
+            self.look(name, true)?;
+        }
+        self.tell(ToCollect::Turn(turn))
     }
 
     /// As [`super::counting::Counting::look`].
@@ -82,7 +101,7 @@ impl Dealer {
         let is_full = self.awaited.len() > LOOKS_BEHIND && self.await_look()?;
         if is_full || is_last {
             self.shares.iter_mut().try_for_each(Share::hand_over)?;
-            self.hand_overs.send(Arc::clone(name)).map_err(|_| Error::Panicked)?;
+            self.tell(ToCollect::Intervals(Arc::clone(name)))?;
             self.interval += 1;
             self.frames = 0;
         }
@@ -99,9 +118,16 @@ impl Dealer {
         Ok(interval == Some(self.interval) && is_to_be_merged(fill))
     }
 
-    pub(super) fn into_ledger(self) -> Result<Ledger, Error> {
-        let Self { shares, hand_overs, collector, .. } = self;
-        drop(hand_overs);
+    fn tell(&self, what: ToCollect) -> Result<(), Error> {
+        self.to_collect.send(what).map_err(|_| Error::Panicked)
+    }
+
+    pub(super) fn finish(self) -> Result<(Ledger, F), Error> {
+        if self.cells.start().is_some() {
+            self.tell(ToCollect::End(self.cells.end()))?;
+        }
+        let Self { shares, to_collect, collector, .. } = self;
+        drop(to_collect);
         for share in shares {
             share.join()?;
         }
@@ -142,7 +168,7 @@ impl Batch {
 mod tests {
     use super::*;
     use crate::account;
-    use crate::packet::{LinkType, Timestamp};
+    use crate::packet::LinkType;
 
     const ALICE: [u8; 4] = [192, 0, 2, 1];
     const BOB: [u8; 4] = [198, 51, 100, 2];
@@ -159,14 +185,16 @@ mod tests {
         const PORT_UNREACHABLE: [u8; 8] = [3, 3, 0, 0, 0, 0, 0, 0];
         for workers in 2..6 {
             let ledger = Ledger::new(&account::Config::default(), 1);
-            let mut dealer = Dealer::start(ledger, &Arc::new(Classifier::default()), 1, workers).unwrap();
+            let mut dealer = Dealer::start(ledger, (), &Arc::new(Classifier::default()), 1, workers).unwrap();
             let decoder = Decoder::new(LinkType(101)).unwrap();
+            let name: Arc<str> = "raw".into();
             for port in 1..200_u16 {
                 let [high, low] = port.to_be_bytes();
                 let asked = datagram(UDP, ALICE, BOB, &[0xc3, 0x50, high, low, 0, 8, 0, 0]);
                 let error = datagram(1, BOB, ALICE, &[&PORT_UNREACHABLE[..], &asked].concat());
                 for frame in [asked, error] {
-                    dealer.deal(&decoder, &Frame::new(Timestamp::default(), &frame, frame.len() as u32));
+                    let frame = Frame::new(Timestamp::default(), &frame, frame.len() as u32);
+                    dealer.deal(&name, &decoder, &frame).unwrap();
                 }
             }
             let asked = |share: &Share| {
@@ -182,8 +210,8 @@ mod tests {
             }
             assert_eq!(dealer.shares.iter().map(|share| asked(share).len()).sum::<usize>(), 199);
             assert!(dealer.shares.iter().all(|share| !asked(share).is_empty()), "{workers} workers: all have a part");
-            dealer.look(&Arc::from("raw"), true).unwrap();
-            assert_eq!(dealer.into_ledger().unwrap().totals().frames.frames, 398);
+            dealer.look(&name, true).unwrap();
+            assert_eq!(dealer.finish().unwrap().0.totals().frames.frames, 398);
         }
     }
 }

@@ -9,8 +9,10 @@ use crate::account::ledger::Ledger;
 use crate::account::shares::Fill;
 use crate::decode::NotIp;
 use crate::locality::Classifier;
-use crate::packet::{Packet, Refusal};
+use crate::packet::{Packet, Refusal, Timestamp};
 use crate::pipeline::Error;
+use crate::pipeline::cells::Turn;
+use crate::pipeline::follow::Follow;
 use crate::pipeline::supervisor::spawn;
 
 /// A packet on its way to its worker.
@@ -149,31 +151,55 @@ impl Worker {
     }
 }
 
-/// Merges the workers' intervals.
-pub(super) struct Collector {
-    pub ledger: Ledger,
-    /// One a worker.
-    pub full: Vec<Intervals>,
-    /// The file of each interval that is handed over.
-    pub names: Receiver<Arc<str>>,
+/// What the dealer tells the collector.
+pub(super) enum ToCollect {
+    /// Every worker hands over an interval of this file.
+    Intervals(Arc<str>),
+    /// Packet time goes on.
+    Turn(Turn),
+    /// The packets have ended, in a cell that ends then.
+    End(Timestamp),
 }
 
-impl Collector {
-    /// The body of the thread: until the dealer has ended. Gives the accounts.
-    pub(super) fn run(mut self) -> Ledger {
-        while let Ok(name) = self.names.recv() {
-            let shares: Result<Vec<_>, _> = self.full.iter().map(|intervals| intervals.full.recv()).collect();
-            let Ok(shares) = shares else { break };
-            let interface = self.ledger.interface(&name);
-            self.ledger.merge_shares(interface, &shares);
-            self.ledger.make_room();
-            for (intervals, mut share) in self.full.iter().zip(shares) {
-                share.reset();
-                if intervals.back.send(share).is_err() {
-                    tracing::trace!("the worker has ended");
+/// Merges the workers' intervals.
+pub(super) struct Collector<F> {
+    pub ledger: Ledger,
+    pub follow: F,
+    /// One a worker.
+    pub full: Vec<Intervals>,
+    pub collected: Receiver<ToCollect>,
+}
+
+impl<F: Follow> Collector<F> {
+    /// The body of the thread: until the dealer has ended. Gives the accounts, and who followed.
+    pub(super) fn run(mut self) -> (Ledger, F) {
+        while let Ok(what) = self.collected.recv() {
+            match what {
+                ToCollect::Intervals(name) => {
+                    if !self.merge(&name) {
+                        break;
+                    }
                 }
+                ToCollect::Turn(turn) => turn.tell(&mut self.follow),
+                ToCollect::End(end) => self.follow.finish(end),
             }
         }
-        self.ledger
+        (self.ledger, self.follow)
+    }
+
+    /// False when a worker has ended before its time.
+    fn merge(&mut self, name: &str) -> bool {
+        let shares: Result<Vec<_>, _> = self.full.iter().map(|intervals| intervals.full.recv()).collect();
+        let Ok(shares) = shares else { return false };
+        let interface = self.ledger.interface(name);
+        self.ledger.merge_shares(interface, &shares, &mut self.follow);
+        self.ledger.make_room();
+        for (intervals, mut share) in self.full.iter().zip(shares) {
+            share.reset();
+            if intervals.back.send(share).is_err() {
+                tracing::trace!("the worker has ended");
+            }
+        }
+        true
     }
 }

@@ -1,0 +1,154 @@
+//! What rows are added to: flows, hosts, and sums by protocol.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::InterfaceId;
+use super::conversations::{Conversation, Conversations, Place};
+use crate::account::conversation::{Address, Endpoint, Way, request_way_by_ports};
+use crate::account::flow::{Counters, FlowKey, FlowKeying, HostKey};
+use crate::account::held::Held;
+use crate::account::interval::Row;
+use crate::account::sighting::{Sighting, Watch};
+use crate::locality::Direction;
+use crate::packet::{Protocol, Timestamp};
+
+/// What rows are added to.
+#[derive(Debug)]
+pub(super) struct Tables {
+    pub(super) flow_keying: FlowKeying,
+    pub(super) flows: Held<FlowKey>,
+    pub(super) hosts: Held<HostKey>,
+    pub(super) by_protocol: ByProtocol,
+    /// The latest packet of what was merged last.
+    pub(super) latest: Timestamp,
+}
+
+/// All packets and bytes by direction and protocol.
+#[derive(Debug)]
+pub(super) struct ByProtocol(Vec<[Counters; Direction::ALL.len()]>);
+
+impl Default for ByProtocol {
+    fn default() -> Self {
+        Self(vec![Default::default(); 256])
+    }
+}
+
+impl ByProtocol {
+    #[inline]
+    pub(super) fn add(&mut self, direction: Direction, protocol: Protocol, counters: Counters) {
+        self.0[usize::from(protocol.0)][direction as usize].add(counters);
+    }
+
+    pub(super) fn to_map(&self) -> BTreeMap<(Direction, Protocol), Counters> {
+        let counted = self.0.iter().zip(0..=u8::MAX).flat_map(|(by_direction, protocol)| {
+            Direction::ALL.map(|direction| ((direction, Protocol(protocol)), by_direction[direction as usize]))
+        });
+        counted.filter(|(_, counters)| !counters.is_empty()).collect()
+    }
+}
+
+impl Tables {
+    /// Adds rows to their flows and hosts, and tells `watch` of each; gives their sums by direction.
+    pub(super) fn merge_rows<'a, A: Address + 'a>(
+        &mut self,
+        interface: InterfaceId,
+        conversations: &mut Conversations<A>,
+        rows: impl Iterator<Item = &'a Row<A>>,
+        watch: &mut impl Watch,
+    ) -> [Counters; Direction::ALL.len()] {
+        let mut sums = [Counters::default(); Direction::ALL.len()];
+        for row in rows {
+            let hash = conversations.hash(&row.key);
+            if let Some(conversation) = conversations.find(hash, &row.key) {
+                self.merge_row(row, conversation, &mut sums);
+                watch.see(&sighting(interface, row, conversation, true));
+                continue;
+            }
+            let mut conversation = Conversation::of(row);
+            self.merge_row(row, &mut conversation, &mut sums);
+            watch.see(&sighting(interface, row, &conversation, false));
+            let found_room = conversation.places.iter().any(|place| place.has_flow());
+            if found_room || request_way_by_ports(&row.key) != Some(conversation.request_way) {
+                conversations.insert(hash, row.key, conversation);
+            }
+        }
+        sums
+    }
+
+    /// Adds a row to its flows and hosts, and to `sums` by direction.
+    #[inline]
+    fn merge_row<A: Address>(
+        &mut self,
+        row: &Row<A>,
+        conversation: &mut Conversation,
+        sums: &mut [Counters; Direction::ALL.len()],
+    ) {
+        if conversation.up_direction != row.up_direction {
+            conversation.up_direction = row.up_direction;
+            conversation.places = [Place::UNKNOWN; 2];
+        }
+        for way in Way::BOTH {
+            let counted = &row.ways[way as usize];
+            if counted.packets == 0 {
+                continue;
+            }
+            conversation.seen[way as usize] = true;
+            let direction = row.direction(way);
+            let counters = Counters { packets: u64::from(counted.packets), bytes: counted.bytes };
+            sums[direction as usize].add(counters);
+            self.by_protocol.add(direction, row.key.protocol(), counters);
+            let place = &mut conversation.places[way as usize];
+            if *place == Place::UNKNOWN {
+                *place = self.find_place(row, way, conversation.request_way);
+            }
+            self.latest = self.latest.max(counted.last);
+            if let Some(flow) = place.flow() {
+                self.flows.add(flow, counters, counted.last);
+            }
+            if let Some(host) = place.host() {
+                self.hosts.add(host, counters, counted.last);
+            }
+        }
+    }
+
+    /// Where the packets of `row` that go `way` count.
+    fn find_place<A: Address>(&mut self, row: &Row<A>, way: Way, request_way: Way) -> Place {
+        let direction = row.direction(way);
+        let (source, destination) = row.key.endpoints(way);
+        let (port, reply) = port_and_reply(self.flow_keying, source, destination, way == request_way);
+        let (source, destination): (IpAddr, IpAddr) = (source.address.into(), destination.address.into());
+        let protocol = row.key.protocol();
+        let first_seen = row.ways[way as usize].first;
+        let key = FlowKey { source, destination, protocol, port, reply, direction };
+        Place::new(
+            self.flows.find_or_insert(key, first_seen),
+            self.hosts.find_or_insert(HostKey::of(source, destination, direction), first_seen),
+        )
+    }
+}
+
+#[inline]
+fn sighting<'a, A>(
+    interface: InterfaceId,
+    row: &'a Row<A>,
+    conversation: &Conversation,
+    is_known: bool,
+) -> Sighting<'a, A> {
+    let Conversation { request_way, seen, .. } = *conversation;
+    Sighting { row, interface, is_known, request_way, seen }
+}
+
+fn port_and_reply<A>(
+    keying: FlowKeying,
+    source: Endpoint<A>,
+    destination: Endpoint<A>,
+    is_request: bool,
+) -> (u16, bool) {
+    let has_ports = source.port != 0 || destination.port != 0;
+    match keying {
+        FlowKeying::Service if has_ports && !is_request => (source.port, true),
+        FlowKeying::Service | FlowKeying::DestinationPort => (destination.port, false),
+        FlowKeying::Pair => (0, false),
+    }
+}

@@ -1,0 +1,325 @@
+//! Rows and packet time in, detections out: what surrounds [`Pairs`].
+//!
+//! Bytes count in the interval of their row's last packet; those of a row that is ahead of packet time wait for their
+//! interval, so that the order in which threads hand over does not matter. Where there is no more room to wait they count
+//! in the open interval.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Config, Pair, Pairs, Verdict};
+use crate::account::conversation::{Address, Way};
+use crate::account::grid::Grid;
+use crate::account::sighting::{Sighting, Watch};
+use crate::detect::{Detection, Figures, Kind, Level, Subject, TableUse};
+use crate::packet::Timestamp;
+
+/// Rows that wait for their interval at most.
+const MAXIMUM_AHEAD: usize = 16_384;
+/// Pairs that readers see at most, whatever they ask for.
+const MAXIMUM_SHOWN: usize = 1_000;
+/// Below this part of the threshold a pair is clearly as it was.
+const NEAR: f64 = 0.9;
+
+/// Finds pairs whose traffic is unlike what it was.
+#[derive(Debug)]
+pub struct Anomalies {
+    config: Config,
+    grid: Grid,
+    pairs: Pairs,
+    /// The interval that packet time is in; none before it was told.
+    open: Option<i64>,
+    ahead: Vec<(i64, Pair, u64)>,
+    verdicts: Verdicts,
+    /// The time between two advances over which evaluation is spread; none where each waits for it.
+    tick: Option<Duration>,
+}
+
+impl Anomalies {
+    /// No pair yet. `tick` is the time between two advances over which the evaluation of an interval is spread; without it
+    /// everything is evaluated at once.
+    #[must_use]
+    pub fn new(config: &Config, rule: &str, tick: Option<Duration>) -> Self {
+        Self {
+            config: *config,
+            grid: Grid::of(config.transfer_interval),
+            pairs: Pairs::new(*config),
+            open: None,
+            ahead: Vec::new(),
+            verdicts: Verdicts::new(config, rule),
+            tick,
+        }
+    }
+
+    /// The grid of transfer intervals.
+    #[must_use]
+    pub const fn grid(&self) -> Grid {
+        self.grid
+    }
+
+    #[inline]
+    fn count(&mut self, pair: Pair, bytes: u64, interval: i64) {
+        let is_ahead = self.open.is_none_or(|open| interval > open);
+        if is_ahead && self.ahead.len() < MAXIMUM_AHEAD {
+            self.ahead.push((interval, pair, bytes));
+            return;
+        }
+        let interval = self.open.unwrap_or(interval);
+        self.pairs.observe(pair, bytes, interval, &mut |verdict| self.verdicts.take(&verdict));
+    }
+
+    /// Judges the intervals that are over at `watermark`, or this tick's share of them.
+    pub fn advance(&mut self, watermark: Timestamp) -> Vec<Detection> {
+        let now = self.grid.cell(watermark).0;
+        if self.open.is_none_or(|open| open < now) {
+            self.open_interval(now);
+        }
+        self.evaluate(self.ticks_left(watermark))
+    }
+
+    fn open_interval(&mut self, now: i64) {
+        let Self { pairs, ahead, verdicts, .. } = self;
+        let mut due: Vec<_> = ahead.extract_if(.., |(interval, ..)| *interval <= now).collect();
+        due.sort_unstable_by_key(|(interval, ..)| *interval);
+        for (interval, pair, bytes) in due {
+            let interval = interval.max(self.open.unwrap_or(interval));
+            pairs.observe(pair, bytes, interval, &mut |verdict| verdicts.take(&verdict));
+        }
+        pairs.advance(now, &mut |verdict| verdicts.take(&verdict));
+        self.open = Some(now);
+    }
+
+    fn ticks_left(&self, watermark: Timestamp) -> u32 {
+        let Some(tick) = self.tick else { return 1 };
+        let left = self.grid.end(self.grid.cell(watermark)).since(watermark);
+        u32::try_from(left.as_nanos().div_ceil(tick.as_nanos().max(1))).unwrap_or(u32::MAX)
+    }
+
+    fn evaluate(&mut self, ticks: u32) -> Vec<Detection> {
+        let verdicts = &mut self.verdicts;
+        self.pairs.evaluate(ticks, &mut |verdict| verdicts.take(&verdict));
+        std::mem::take(&mut verdicts.found)
+    }
+
+    /// No packet will come any more. The open interval is not over, and is not judged.
+    pub fn finish(&mut self) -> Vec<Detection> {
+        self.evaluate(1)
+    }
+
+    /// The clock was set: what was learnt of the pairs is of another time.
+    pub fn clock_stepped(&mut self, to: Timestamp) {
+        self.pairs.clear();
+        self.ahead.clear();
+        self.verdicts.clear();
+        self.open = Some(self.grid.cell(to).0);
+    }
+
+    /// The `top` pairs with the highest probabilities at the end of the last interval that was judged as a whole.
+    #[must_use]
+    pub fn probabilities(&self, top: usize) -> Vec<((IpAddr, IpAddr), f64)> {
+        let shown = self.verdicts.complete.iter().take(top);
+        shown.map(|(probability, pair)| ((pair.source, pair.destination), *probability)).collect()
+    }
+
+    /// How full the table is.
+    #[must_use]
+    pub fn tables(&self) -> Vec<TableUse> {
+        let evicted = self.pairs.left()[super::pairs::Left::Full as usize];
+        vec![TableUse { name: "anomaly_pairs", held: self.pairs.len(), limit: self.config.max_pairs, evicted }]
+    }
+
+    /// The memory that it takes, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.pairs.memory_bytes() + self.ahead.capacity() * size_of::<(i64, Pair, u64)>()
+    }
+}
+
+impl Watch for Anomalies {
+    #[inline]
+    fn see<A: Address>(&mut self, sighting: &Sighting<'_, A>) {
+        for way in Way::BOTH {
+            let counted = &sighting.row.ways[way as usize];
+            if counted.packets > 0 {
+                let (source, destination) = sighting.row.key.endpoints(way);
+                let pair = Pair { source: source.address.into(), destination: destination.address.into() };
+                self.count(pair, counted.bytes, self.grid.cell(counted.last).0);
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Episode {
+    since: Timestamp,
+    /// The last interval that was judged.
+    interval: i64,
+}
+
+/// What was judged.
+#[derive(Debug)]
+struct Verdicts {
+    config: Config,
+    rule: Arc<str>,
+    /// Not handed on yet: of a round at most.
+    found: Vec<Detection>,
+    /// The pairs that were said to be over the threshold: as many as there are pairs at most.
+    over: BTreeMap<Pair, Episode>,
+    interval: i64,
+    /// The highest probabilities of the interval that is being judged, and of the one before.
+    current: Vec<(f64, Pair)>,
+    complete: Vec<(f64, Pair)>,
+}
+
+impl Verdicts {
+    fn new(config: &Config, rule: &str) -> Self {
+        let (current, complete) = (Vec::new(), Vec::new());
+        let over = BTreeMap::new();
+        Self { config: *config, rule: rule.into(), found: Vec::new(), over, interval: 0, current, complete }
+    }
+
+    fn clear(&mut self) {
+        self.found.clear();
+        self.over.clear();
+        self.current.clear();
+        self.complete.clear();
+    }
+
+    fn take(&mut self, verdict: &Verdict) {
+        if verdict.interval != self.interval {
+            self.next_interval(verdict.interval);
+        }
+        if verdict.probability > 0.0 {
+            self.current.push((verdict.probability, verdict.pair));
+            if self.current.len() >= 2 * MAXIMUM_SHOWN {
+                shorten(&mut self.current);
+            }
+        }
+        if self.config.alerts {
+            let found = self.detection(verdict);
+            self.found.extend(found);
+        }
+    }
+
+    fn next_interval(&mut self, interval: i64) {
+        shorten(&mut self.current);
+        self.complete = std::mem::take(&mut self.current);
+        // Who left the table is not judged any more.
+        self.over.retain(|_, episode| episode.interval.saturating_add(2) >= interval);
+        self.interval = interval;
+    }
+
+    /// What is said of a pair: while it is over the threshold, and until it has once been said to be clearly below.
+    fn detection(&mut self, verdict: &Verdict) -> Option<Detection> {
+        let Verdict { pair, interval, probability, active_bytes, is_anomaly, .. } = *verdict;
+        let at = self.config.end_of(interval);
+        let level = match is_anomaly {
+            true => Level::Over,
+            false if probability < NEAR * self.config.threshold => Level::Under,
+            false => Level::Near,
+        };
+        if is_anomaly {
+            self.over.entry(pair).or_insert(Episode { since: at, interval });
+        }
+        let episode = self.over.get_mut(&pair)?;
+        episode.interval = interval;
+        let since = episode.since;
+        if level == Level::Under {
+            self.over.remove(&pair);
+        }
+        let active = u32::try_from(self.config.criteria.active_size).unwrap_or(u32::MAX);
+        let figures = Figures {
+            value: probability,
+            limit: self.config.threshold,
+            window: self.config.transfer_interval.saturating_mul(active),
+            bytes: active_bytes,
+            ..Figures::default()
+        };
+        let subject = Subject::Pair { source: pair.source, destination: pair.destination };
+        Some(Detection { kind: Kind::Anomaly, rule: Arc::clone(&self.rule), subject, level, since, at, figures })
+    }
+}
+
+fn shorten(probabilities: &mut Vec<(f64, Pair)>) {
+    probabilities.sort_unstable_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
+    probabilities.truncate(MAXIMUM_SHOWN);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds_and_nanoseconds(seconds, 0)
+    }
+
+    fn host(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
+    }
+
+    fn pair(last: u8) -> Pair {
+        Pair { source: host(last), destination: host(200) }
+    }
+
+    fn config() -> Config {
+        Config { alerts: true, ..Config::default() }
+    }
+
+    /// So many bytes of `pair(1)` in each interval of 5 s; what is said of it at each one's end.
+    fn said(config: &Config, tick: Option<Duration>, series: &[u64]) -> Vec<(i64, Level, i64)> {
+        let mut anomalies = Anomalies::new(config, "anomaly", tick);
+        let mut said = anomalies.advance(at(0));
+        for (interval, bytes) in (0..).zip(series) {
+            for second in 0..5 {
+                anomalies.count(pair(1), bytes / 5, interval);
+                said.extend(anomalies.advance(at(5 * interval + second + 1)));
+            }
+        }
+        said.extend(anomalies.finish());
+        said.iter().map(|found| (found.at.seconds(), found.level, found.since.seconds())).collect()
+    }
+
+    #[test]
+    fn a_burst_is_said_until_it_is_clearly_over_whatever_the_tick() {
+        let series = [100, 100, 100, 100, 100, 9_000, 100, 100, 100, 100, 100];
+        let at_once = said(&config(), None, &series);
+        assert_eq!(at_once[0], (30, Level::Over, 30), "{at_once:?}");
+        assert_eq!(at_once.last().unwrap().1, Level::Under, "{at_once:?}");
+        assert_eq!(said(&config(), Some(Duration::from_secs(1)), &series), at_once);
+        assert!(said(&Config { alerts: false, ..config() }, None, &series).is_empty());
+    }
+
+    #[test]
+    fn what_is_ahead_waits_for_its_interval() {
+        let mut ordered = Anomalies::new(&config(), "anomaly", None);
+        let mut ahead = Anomalies::new(&config(), "anomaly", None);
+        for interval in 0..8 {
+            let bytes = if interval == 6 { 9_000 } else { 100 };
+            ahead.count(pair(1), bytes, interval);
+        }
+        for interval in 0..8 {
+            ordered.advance(at(5 * interval));
+            ordered.count(pair(1), if interval == 6 { 9_000 } else { 100 }, interval);
+        }
+        let found = ahead.advance(at(40));
+        assert!(found.iter().any(|found| (found.at, found.level) == (at(35), Level::Over)), "{found:?}");
+        ordered.advance(at(40));
+        assert_eq!(ordered.probabilities(5), ahead.probabilities(5));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_leaves_nothing_behind() {
+        let mut anomalies = Anomalies::new(&config(), "anomaly", None);
+        (0..6).for_each(|interval| anomalies.count(pair(1), 100, interval));
+        anomalies.advance(at(40));
+        for to in [-1_000, 315_360_000, 0] {
+            anomalies.clock_stepped(at(to));
+            assert_eq!((anomalies.tables()[0].held, anomalies.ahead.len()), (0, 0));
+            anomalies.count(pair(1), 100, to.div_euclid(5));
+            anomalies.advance(at(to + 5));
+            assert_eq!(anomalies.tables()[0].held, 1);
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! All detectors together: each sees every row, and each judges its cells when packet time has left them.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::anomaly::{self, Anomalies};
+use super::bandwidth::{self, Bandwidth};
+use super::scan::{self, Scan};
+use super::{Detection, TableUse, View};
+use crate::account::conversation::Address;
+use crate::account::grid::Grid;
+use crate::account::ledger::InterfaceId;
+use crate::account::refusals::Refused;
+use crate::account::sighting::{Sighting, Watch};
+use crate::account::window::Occupancy;
+use crate::packet::Timestamp;
+
+/// The longest cell of any detector whose windows slide.
+const LONGEST_CELL: Duration = Duration::from_secs(1);
+
+/// What is looked for; none where it is not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Bytes in a window.
+    pub bandwidth: Option<bandwidth::Config>,
+    /// Contacts.
+    pub scan: Option<scan::Config>,
+    /// Unusual traffic between two hosts.
+    pub anomaly: Option<anomaly::Config>,
+    /// How many of each kind readers see.
+    pub top_sources: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            bandwidth: Some(bandwidth::Config::default()),
+            scan: Some(scan::Config::default()),
+            anomaly: Some(anomaly::Config::default()),
+            top_sources: 20,
+        }
+    }
+}
+
+impl Config {
+    /// Nothing is looked for.
+    #[must_use]
+    pub const fn nothing() -> Self {
+        Self { bandwidth: None, scan: None, anomaly: None, top_sources: 0 }
+    }
+}
+
+/// The name of the rule of anomalies.
+const ANOMALY_RULE: &str = "anomaly";
+
+/// All detectors that are asked for.
+#[derive(Debug)]
+pub struct Detectors {
+    bandwidth: Option<Bandwidth>,
+    /// Of the shortest and the longest window.
+    bandwidth_grids: Vec<Grid>,
+    scan: Option<Scan>,
+    scan_timeout: Duration,
+    anomaly: Option<Anomalies>,
+    top_sources: usize,
+}
+
+impl Detectors {
+    /// Nothing seen yet. `tick` is the time between two advances over which long evaluations are spread; without it each is
+    /// done at once. `seed` keeps who chooses addresses from choosing hash collisions.
+    #[must_use]
+    pub fn new(config: &Config, seed: u64, tick: Option<Duration>) -> Self {
+        let intervals = config.bandwidth.iter().flat_map(bandwidth::Config::intervals);
+        Self {
+            bandwidth: config.bandwidth.as_ref().map(|config| Bandwidth::new(config, seed)),
+            bandwidth_grids: intervals.map(Grid::for_window).collect(),
+            scan: config.scan.as_ref().map(|config| Scan::new(config, seed)),
+            scan_timeout: config.scan.as_ref().map_or(Duration::ZERO, |config| config.timeout),
+            anomaly: config.anomaly.as_ref().map(|config| Anomalies::new(config, ANOMALY_RULE, tick)),
+            top_sources: config.top_sources,
+        }
+    }
+
+    /// The grids of which no row may span two cells.
+    #[must_use]
+    pub fn grids(&self) -> Vec<Grid> {
+        let scan = self.scan.as_ref().map(Scan::grid);
+        let anomaly = self.anomaly.as_ref().map(Anomalies::grid);
+        let mut grids: Vec<Grid> = self.bandwidth_grids.iter().copied().chain(scan).chain(anomaly).collect();
+        grids.sort_unstable_by_key(|grid| grid.length());
+        grids.dedup();
+        grids
+    }
+
+    /// Judges all cells that end by `watermark`: before it nothing will come any more, but for what is late.
+    pub fn advance(&mut self, watermark: Timestamp) -> Vec<Detection> {
+        let mut found = Vec::new();
+        found.extend(self.bandwidth.iter_mut().flat_map(|bandwidth| bandwidth.advance(watermark)));
+        found.extend(self.scan.iter_mut().flat_map(|scan| scan.advance(watermark)));
+        found.extend(self.anomaly.iter_mut().flat_map(|anomaly| anomaly.advance(watermark)));
+        found
+    }
+
+    /// The clock was set and says `to`: all windows are empty.
+    pub fn clock_stepped(&mut self, to: Timestamp) {
+        self.bandwidth.iter_mut().for_each(|bandwidth| bandwidth.clock_stepped(to));
+        self.scan.iter_mut().for_each(|scan| scan.clock_stepped(to));
+        self.anomaly.iter_mut().for_each(|anomaly| anomaly.clock_stepped(to));
+    }
+
+    /// No packet will come any more; the last cell ends at `end`. Judges what is left, and says up to when: what is still
+    /// unanswered will stay so.
+    pub fn finish(&mut self, end: Timestamp) -> (Vec<Detection>, Timestamp) {
+        let grid = Grid::of(LONGEST_CELL);
+        let last = Timestamp::from_nanoseconds(end.nanoseconds().saturating_sub(1));
+        let end = grid.end(grid.cell(last));
+        let timeout = i64::try_from(self.scan_timeout.as_nanos()).unwrap_or(i64::MAX);
+        let deadline = Timestamp::from_nanoseconds(end.nanoseconds().saturating_add(timeout));
+        let mut found = Vec::new();
+        found.extend(self.bandwidth.iter_mut().flat_map(|bandwidth| bandwidth.advance(end)));
+        // What was sent last is judged in the cell in which its time is up.
+        let judged = grid.end(grid.cell(deadline));
+        found.extend(self.scan.iter_mut().flat_map(|scan| scan.advance(judged)));
+        found.extend(self.anomaly.iter_mut().flat_map(Anomalies::finish));
+        (found, judged)
+    }
+
+    /// What readers see; `named` are charted whatever they sent.
+    #[must_use]
+    pub fn view(&self, named: &BTreeSet<IpAddr>) -> View {
+        let mut view = View { memory_bytes: self.memory_bytes(), ..View::default() };
+        if let Some(bandwidth) = &self.bandwidth {
+            view.window_bytes = bandwidth.window_bytes(self.top_sources);
+            view.chart = bandwidth.talkers(named);
+            view.tables.extend(bandwidth.tables().into_iter().map(table));
+        }
+        if let Some(scan) = &self.scan {
+            let seen = scan.view(self.top_sources);
+            view.contacted_hosts = seen.contacted_hosts;
+            view.contacted_ports = seen.contacted_ports;
+            view.unanswered_contacts = seen.unanswered_contacts;
+            view.answers_visible = seen.answers_visible;
+            view.unknown_contacts = seen.unknown;
+            view.tables.extend(seen.tables);
+        }
+        if let Some(anomaly) = &self.anomaly {
+            view.anomalies = anomaly.probabilities(self.top_sources);
+            view.tables.extend(anomaly.tables());
+        }
+        view
+    }
+
+    /// The memory that the tables take, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        let bandwidth = self.bandwidth.as_ref().map_or(0, Bandwidth::memory_bytes);
+        let scan = self.scan.as_ref().map_or(0, Scan::memory_bytes);
+        let anomaly = self.anomaly.as_ref().map_or(0, Anomalies::memory_bytes);
+        (bandwidth + scan + anomaly) as u64
+    }
+}
+
+fn table((name, of): (&'static str, Occupancy)) -> TableUse {
+    let name = match name {
+        "sources" => "bandwidth_sources",
+        "destinations" => "bandwidth_destinations",
+        "networks" => "bandwidth_networks",
+        _ => "bandwidth_pairs",
+    };
+    TableUse { name, held: of.held, limit: of.limit, evicted: of.evicted }
+}
+
+impl Watch for Detectors {
+    #[inline]
+    fn see<A: Address>(&mut self, sighting: &Sighting<'_, A>) {
+        if let Some(bandwidth) = &mut self.bandwidth {
+            bandwidth.see(sighting);
+        }
+        if let Some(scan) = &mut self.scan {
+            scan.see(sighting);
+        }
+        if let Some(anomaly) = &mut self.anomaly {
+            anomaly.see(sighting);
+        }
+    }
+
+    fn refuse<A: Address>(&mut self, interface: InterfaceId, refused: &Refused<A>) {
+        if let Some(scan) = &mut self.scan {
+            let Refused { key, way, time } = refused;
+            scan.refuse(key, *way, *time, interface);
+        }
+    }
+
+    fn note_lost(&mut self, interface: InterfaceId, packets: u64, lost: u64, time: Timestamp) {
+        if let Some(scan) = &mut self.scan {
+            scan.note_capture(interface, packets, lost, time);
+        }
+    }
+}

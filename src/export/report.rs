@@ -1,0 +1,45 @@
+//! What readers get: the accounts, what is found in the traffic, and what alerts, of one moment.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::account::snapshot::Snapshot;
+use crate::{alert, detect};
+
+/// Everything at one moment, for readers.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// Totals, flows and hosts.
+    pub accounts: Snapshot,
+    /// What is found in the traffic.
+    pub detection: detect::View,
+    /// What alerts.
+    pub alerts: alert::View,
+}
+
+/// Accounts in whose traffic nothing was looked for.
+impl From<Snapshot> for Report {
+    fn from(accounts: Snapshot) -> Self {
+        Self { accounts, ..Self::default() }
+    }
+}
+
+/// The latest report, for readers that must never hold the accountant up.
+#[derive(Debug, Default)]
+pub struct Published {
+    latest: ArcSwap<Report>,
+}
+
+impl Published {
+    /// Puts `report` in the place of the one before.
+    pub fn publish(&self, report: impl Into<Report>) {
+        self.latest.store(Arc::new(report.into()));
+    }
+
+    /// The report that was published last; an empty one before the first.
+    #[must_use]
+    pub fn latest(&self) -> Arc<Report> {
+        self.latest.load_full()
+    }
+}

@@ -1,0 +1,99 @@
+//! Rows and packet time → detections → alerts → who is told: the same live and from files.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::follow::Follow;
+use crate::account::conversation::Address;
+use crate::account::grid::Grid;
+use crate::account::ledger::InterfaceId;
+use crate::account::refusals::Refused;
+use crate::account::sighting::{Sighting, Watch};
+use crate::alert::{self, Alerts};
+use crate::detect::{self, Detection, Detectors, Subject};
+use crate::events::Tell;
+use crate::packet::Timestamp;
+
+/// Detectors, the alerts that come of what they find, and who is told of these.
+#[derive(Debug)]
+pub struct Alarms<T> {
+    detectors: Detectors,
+    alerts: Alerts,
+    tell: T,
+    /// When the packets ended, for good.
+    ended: Option<Timestamp>,
+}
+
+impl<T: Tell> Alarms<T> {
+    /// Nothing found yet.
+    pub fn new(detectors: Detectors, alerts: &alert::Config, tell: T) -> Self {
+        Self { detectors, alerts: Alerts::new(alerts), tell, ended: None }
+    }
+
+    fn apply(&mut self, detections: &[Detection], now: Timestamp) {
+        for change in self.alerts.apply(detections, now) {
+            self.tell.tell(&change);
+        }
+    }
+
+    /// What readers see.
+    #[must_use]
+    pub fn view(&self) -> (detect::View, alert::View) {
+        let alerts = self.alerts.view();
+        let subjects = alerts.firing.iter().map(|alert| alert.subject);
+        let named: BTreeSet<IpAddr> = subjects.filter_map(source).collect();
+        (self.detectors.view(&named), alerts)
+    }
+
+    /// Where packets have ended for good, so does what fires. Gives who was told.
+    pub fn resolve(mut self) -> T {
+        for change in self.ended.iter().flat_map(|ended| self.alerts.finish(*ended)) {
+            self.tell.tell(&change);
+        }
+        self.tell
+    }
+}
+
+const fn source(subject: Subject) -> Option<IpAddr> {
+    match subject {
+        Subject::Source(source) | Subject::Pair { source, .. } => Some(source),
+        Subject::Destination(_) | Subject::Network(_) => None,
+    }
+}
+
+impl<T> Watch for Alarms<T> {
+    #[inline]
+    fn see<A: Address>(&mut self, sighting: &Sighting<'_, A>) {
+        self.detectors.see(sighting);
+    }
+
+    fn refuse<A: Address>(&mut self, interface: InterfaceId, refused: &Refused<A>) {
+        self.detectors.refuse(interface, refused);
+    }
+
+    fn note_lost(&mut self, interface: InterfaceId, packets: u64, lost: u64, time: Timestamp) {
+        self.detectors.note_lost(interface, packets, lost, time);
+    }
+}
+
+impl<T: Tell> Follow for Alarms<T> {
+    fn grids(&self) -> Vec<Grid> {
+        self.detectors.grids()
+    }
+
+    fn advance(&mut self, watermark: Timestamp) {
+        let detections = self.detectors.advance(watermark);
+        self.apply(&detections, watermark);
+    }
+
+    fn step(&mut self, to: Timestamp) {
+        self.detectors.clock_stepped(to);
+        self.alerts.clock_stepped(to);
+    }
+
+    fn finish(&mut self, end: Timestamp) {
+        let (detections, now) = self.detectors.finish(end);
+        self.apply(&detections, now);
+        self.ended = Some(now);
+    }
+}

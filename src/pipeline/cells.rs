@@ -1,0 +1,197 @@
+//! Cells of packet time. What is counted between two hand-overs lies in one cell of each grid in use, so that who watches
+//! the ledger can tell when it was.
+//!
+//! Frames are a little out of order now and then; those that come late count in the cell that is being filled. What is
+//! farther off means that the clock was set, or that another file begins: packet time starts anew there.
+
+use std::time::Duration;
+
+use super::follow::Follow;
+use crate::account::grid::Grid;
+use crate::packet::Timestamp;
+
+/// A frame that is older than the present cell by no more than this is merely late.
+const LATEST: Duration = Duration::from_secs(2);
+/// A frame that is farther ahead of the present cell than this was not waited for: the clock was set.
+const FARTHEST: Duration = Duration::from_secs(3_600);
+
+/// How packet time goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Nothing from before this moment will come, but for what is late.
+    Onward(Timestamp),
+    /// The clock was set.
+    Step {
+        /// Nothing from between the last turn and this moment of the old time will come any more.
+        until: Timestamp,
+        /// Where packet time starts anew.
+        to: Timestamp,
+    },
+}
+
+impl Turn {
+    /// Tells it who follows packet time.
+    pub(super) fn tell(self, follow: &mut impl Follow) {
+        match self {
+            Self::Onward(watermark) => follow.advance(watermark),
+            Self::Step { until, to } => {
+                follow.advance(until);
+                follow.step(to);
+            }
+        }
+    }
+}
+
+/// Whether a clock that was at `before` has been set if it says `time`.
+pub(super) fn is_step(before: Timestamp, time: Timestamp) -> bool {
+    before.since(time) > LATEST || time.since(before) > FARTHEST
+}
+
+/// The cell of packet time that is being filled.
+#[derive(Debug, Clone)]
+pub(super) struct Cells {
+    grids: Vec<Grid>,
+    start: Timestamp,
+    /// Frames from the one moment to the other are counted without further thought.
+    earliest: Timestamp,
+    last: Timestamp,
+    has_begun: bool,
+}
+
+impl Cells {
+    /// Of all `grids`: a cell ends where one of any grid does. Without any it never ends.
+    pub(super) fn of(grids: Vec<Grid>) -> Self {
+        let [first, last] = [i64::MIN, i64::MAX].map(Timestamp::from_nanoseconds);
+        let (earliest, latest) = if grids.is_empty() { (first, last) } else { (last, first) };
+        Self { grids, start: first, earliest, last: latest, has_begun: false }
+    }
+
+    /// Whether a frame of `time` counts in the present cell.
+    #[inline]
+    pub(super) fn hold(&self, time: Timestamp) -> bool {
+        self.earliest <= time && time <= self.last
+    }
+
+    /// Goes to the cell of `time`, which the present one does not hold.
+    #[cold]
+    pub(super) fn enter(&mut self, time: Timestamp) -> Turn {
+        let (before, until) = (self.start, self.end());
+        let had_begun = std::mem::replace(&mut self.has_begun, true);
+        let starts = self.grids.iter().map(|grid| grid.start(grid.cell(time)));
+        let ends = self.grids.iter().map(|grid| grid.end(grid.cell(time)));
+        self.start = starts.max().unwrap_or(self.start);
+        let end = ends.min().unwrap_or(self.last).nanoseconds();
+        self.earliest = moved(self.start, LATEST, i64::saturating_sub);
+        // The end of all time has no moment after it.
+        self.last = Timestamp::from_nanoseconds(if end == i64::MAX { end } else { end - 1 });
+        if had_begun && is_step(before, time) { Turn::Step { until, to: self.start } } else { Turn::Onward(self.start) }
+    }
+
+    /// Where nothing comes, `clock` says what time it is: whatever is older than it by `delay` has come. What there is to
+    /// tell if this ends the present cell.
+    pub(super) fn pass(&mut self, clock: Timestamp, delay: Duration) -> Option<Turn> {
+        let reached = moved(clock, delay, i64::saturating_sub);
+        let has_ended = self.has_begun && reached > self.last || !self.has_begun && !self.hold(reached);
+        if has_ended {
+            return Some(self.enter(reached));
+        }
+        (clock < self.earliest).then(|| self.enter(clock))
+    }
+
+    /// When the present cell began; none before the first.
+    pub(super) fn start(&self) -> Option<Timestamp> {
+        self.has_begun.then_some(self.start)
+    }
+
+    /// When it ends.
+    pub(super) fn end(&self) -> Timestamp {
+        Timestamp::from_nanoseconds(self.last.nanoseconds().saturating_add(1))
+    }
+}
+
+fn moved(time: Timestamp, by: Duration, operation: impl Fn(i64, i64) -> i64) -> Timestamp {
+    Timestamp::from_nanoseconds(operation(time.nanoseconds(), i64::try_from(by.as_nanos()).unwrap_or(i64::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = 1_000_000_000;
+
+    fn at(seconds: f64) -> Timestamp {
+        Timestamp::from_nanoseconds((seconds * 1e9) as i64)
+    }
+
+    fn cells(lengths: &[u64]) -> Cells {
+        Cells::of(lengths.iter().map(|&length| Grid::of(Duration::from_millis(length))).collect())
+    }
+
+    #[test]
+    fn a_cell_holds_its_own_and_what_is_a_little_late() {
+        let mut cells = cells(&[1_000]);
+        assert!(!cells.hold(at(10.5)));
+        assert_eq!(cells.enter(at(10.5)), Turn::Onward(at(10.0)));
+        for (time, is_held) in
+            [(10.0, true), (10.999_999_999, true), (11.0, false), (8.0, true), (7.999_999_999, false)]
+        {
+            assert_eq!(cells.hold(at(time)), is_held, "{time}");
+        }
+        assert_eq!(cells.enter(at(11.0)), Turn::Onward(at(11.0)));
+        assert_eq!((cells.start(), cells.end()), (Some(at(11.0)), at(12.0)));
+    }
+
+    #[test]
+    fn a_cell_ends_where_one_of_any_grid_does() {
+        let mut cells = cells(&[1_000, 2_500]);
+        let starts = [4.2, 5.1, 7.0, 7.4, 7.5, 8.0].map(|time| match cells.hold(at(time)) {
+            true => cells.start().unwrap(),
+            false => {
+                cells.enter(at(time));
+                cells.start().unwrap()
+            }
+        });
+        assert_eq!(starts, [4.0, 5.0, 7.0, 7.0, 7.5, 8.0].map(at));
+    }
+
+    #[test]
+    fn without_a_grid_it_never_ends() {
+        let cells = cells(&[]);
+        for time in [i64::MIN, 0, i64::MAX] {
+            assert!(cells.hold(Timestamp::from_nanoseconds(time)));
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_starts_anew() {
+        let mut cells = cells(&[1_000]);
+        cells.enter(at(10_000.5));
+        let step = |until, to| Turn::Step { until: at(until), to: at(to) };
+        assert_eq!(cells.enter(at(9_997.9)), step(10_001.0, 9_997.0));
+        assert_eq!(cells.enter(at(9_997.0 + 3_600.0)), Turn::Onward(at(9_997.0 + 3_600.0)));
+        assert_eq!(cells.enter(at(0.0)), step(13_598.0, 0.0));
+        assert_eq!(cells.enter(at(3_600.000_001)), step(1.0, 3_600.0));
+    }
+
+    #[test]
+    fn the_ends_of_time_are_cells_like_others() {
+        let mut cells = cells(&[1_000]);
+        for time in [i64::MAX, i64::MIN, i64::MAX - SECOND, 0].map(Timestamp::from_nanoseconds) {
+            cells.enter(time);
+            assert!(cells.hold(time), "{time}");
+        }
+    }
+
+    #[test]
+    fn silence_lets_time_pass_and_shows_a_clock_that_was_set() {
+        let mut cells = cells(&[1_000]);
+        let delay = Duration::from_secs(3);
+        assert_eq!(cells.pass(at(13.5), delay), Some(Turn::Onward(at(10.0))));
+        assert_eq!(cells.pass(at(13.9), delay), None);
+        assert_eq!(cells.pass(at(14.0), delay), Some(Turn::Onward(at(11.0))));
+        // What is read late is no clock that went back.
+        assert_eq!(cells.pass(at(9.0), delay), None);
+        assert_eq!(cells.pass(at(8.9), delay), Some(Turn::Step { until: at(12.0), to: at(8.0) }));
+        assert_eq!(super::Cells::of(Vec::new()).pass(at(13.5), delay), None);
+    }
+}

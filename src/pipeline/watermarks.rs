@@ -1,0 +1,135 @@
+//! How far capture threads have come in packet time, each for itself and all together.
+//!
+//! A clock that is set is seen by one thread first. The others follow, and until they do, what they had counted before is
+//! merely late.
+
+use std::collections::BTreeMap;
+
+use super::cells::{Turn, is_step};
+use crate::packet::Timestamp;
+
+/// A capture thread: its interface, and which of the interface's workers it is.
+type Thread = (String, usize);
+
+/// How far the threads have come.
+#[derive(Debug, Default)]
+pub(super) struct Watermarks {
+    /// As many as there are capture threads at most.
+    threads: BTreeMap<Thread, Progress>,
+    /// How often the clock was set.
+    steps: u64,
+    watermark: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Progress {
+    time: Timestamp,
+    /// After which step of the clock.
+    step: u64,
+}
+
+impl Watermarks {
+    /// A thread has come to `time`; none when it captures nothing, and holds nobody up.
+    pub(super) fn report(&mut self, thread: Thread, time: Option<Timestamp>) -> Option<Turn> {
+        let Some(time) = time else {
+            self.threads.remove(&thread);
+            return self.go_on();
+        };
+        let before = self.threads.get(&thread).copied();
+        match self.watermark {
+            Some(watermark) if is_step(watermark, time) => {
+                // Its own clock goes on as before: it is another's that was set.
+                if let Some(Progress { time: before, step }) = before
+                    && !is_step(before, time)
+                    && step != self.steps
+                {
+                    self.threads.insert(thread, Progress { time, step });
+                    return None;
+                }
+                self.steps += 1;
+                self.threads.insert(thread, Progress { time, step: self.steps });
+                self.watermark = Some(time);
+                Some(Turn::Step { until: watermark, to: time })
+            }
+            _ => {
+                self.threads.insert(thread, Progress { time, step: self.steps });
+                self.go_on()
+            }
+        }
+    }
+
+    /// The slowest thread's time, if all have left what was the slowest one's.
+    fn go_on(&mut self) -> Option<Turn> {
+        let present = self.threads.values().filter(|progress| progress.step == self.steps);
+        let slowest = present.map(|progress| progress.time).min()?;
+        if self.watermark.is_some_and(|watermark| slowest <= watermark) {
+            return None;
+        }
+        self.watermark = Some(slowest);
+        Some(Turn::Onward(slowest))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds_and_nanoseconds(seconds, 0)
+    }
+
+    /// What comes of reports of the threads `a` and so on.
+    fn turns<const N: usize>(watermarks: &mut Watermarks, reports: [(&str, Option<i64>); N]) -> [Option<Turn>; N] {
+        reports.map(|(thread, time)| watermarks.report((thread.to_owned(), 0), time.map(at)))
+    }
+
+    fn onward(seconds: i64) -> Option<Turn> {
+        Some(Turn::Onward(at(seconds)))
+    }
+
+    fn step(until: i64, to: i64) -> Option<Turn> {
+        Some(Turn::Step { until: at(until), to: at(to) })
+    }
+
+    #[test]
+    fn the_slowest_thread_says_how_far_all_have_come() {
+        let mut watermarks = Watermarks::default();
+        let reports =
+            [("a", Some(10)), ("b", Some(10)), ("a", Some(12)), ("b", Some(11)), ("b", Some(13)), ("a", Some(12))];
+        assert_eq!(turns(&mut watermarks, reports), [onward(10), None, None, onward(11), onward(12), None]);
+    }
+
+    #[test]
+    fn who_captures_nothing_holds_nobody_up() {
+        let mut watermarks = Watermarks::default();
+        let reports = [("a", Some(10)), ("b", Some(10)), ("a", Some(20)), ("b", None), ("a", None), ("b", Some(19))];
+        assert_eq!(turns(&mut watermarks, reports), [onward(10), None, None, onward(20), None, None]);
+        assert_eq!(turns(&mut watermarks, [("b", Some(21))]), [onward(21)]);
+    }
+
+    #[test]
+    fn workers_of_an_interface_are_threads_of_their_own() {
+        let mut watermarks = Watermarks::default();
+        let mut report = |worker, seconds| watermarks.report(("a".to_owned(), worker), Some(at(seconds)));
+        assert_eq!([report(0, 10), report(1, 10), report(0, 11), report(1, 12)], [onward(10), None, None, onward(11)]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_is_one_step_however_many_threads_see_it() {
+        for (before, after) in [(1_000_000, 996_400), (1_000_000, 400_000_000), (1_000_000, 0)] {
+            let mut watermarks = Watermarks::default();
+            let reports = [("a", Some(before)), ("b", Some(before)), ("a", Some(after)), ("b", Some(before + 1))];
+            assert_eq!(turns(&mut watermarks, reports), [onward(before), None, step(before, after), None]);
+            let reports =
+                [("a", Some(after + 1)), ("b", Some(after + 1)), ("b", Some(after + 2)), ("a", Some(after + 2))];
+            assert_eq!(turns(&mut watermarks, reports), [onward(after + 1), None, None, onward(after + 2)]);
+        }
+    }
+
+    #[test]
+    fn a_thread_whose_clock_is_another_holds_nobody_up() {
+        let mut watermarks = Watermarks::default();
+        let reports = [("a", Some(10)), ("b", Some(100_000)), ("a", Some(11)), ("b", Some(100_001)), ("a", Some(12))];
+        assert_eq!(turns(&mut watermarks, reports), [onward(10), step(10, 100_000), None, onward(100_001), None]);
+    }
+}
