@@ -4,6 +4,7 @@
 
 pub mod anomaly;
 pub mod bandwidth;
+mod config;
 pub mod scan;
 
 use std::net::IpAddr;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::packet::{Protocol, Timestamp};
+pub use config::Config;
 
 /// What a rule finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
