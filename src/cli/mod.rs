@@ -25,7 +25,7 @@ use crate::config::{Config, ConfigError, Settings};
 use argv::{Arguments, Occurrence};
 
 /// What the command line asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Invocation {
     /// Capture (or read `config.source`) and serve.
     Run(Config),
@@ -42,7 +42,7 @@ pub enum Invocation {
 }
 
 /// What `replay` is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Replay {
     /// The files, in the order given; `-` is standard input.
     pub files: Vec<PathBuf>,
@@ -153,8 +153,8 @@ fn configured(
     environment: &[(OsString, OsString)],
 ) -> Result<Invocation, ConfigError> {
     layers::refuse_reserved(occurrences)?;
-    let words = words::filter(matches, occurrences)?;
-    let settings = layers::read(occurrences, environment)?.merge(words);
+    let words = words::read(matches, occurrences)?;
+    let settings = layers::read(occurrences, environment, words)?;
     let name = subcommand.map(|(name, _)| name);
     layers::refuse_source(occurrences, name == Some(command::REPLAY))?;
     let output = layers::output(occurrences, name == Some(command::REPLAY))?;
@@ -203,3 +203,6 @@ fn explain(error: &clap::Error, occurrences: &[Occurrence]) -> Usage {
 #[cfg(test)]
 #[path = "parse_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+mod detection_tests;
