@@ -167,6 +167,11 @@ fn a_mistake_is_told_with_what_would_do() {
         ("completions tcsh", &["tcsh", "bash"]),
         ("-c missing.yml", &["missing.yml", "No such file"]),
         ("replay mix.pcap -promisc -iface any", &["-promisc", "has no promiscuous mode"]),
+        ("-ByteLimit 1X", &["-ByteLimit 1X", "such as 1000000000 or 1G"]),
+        ("replay mix.pcap -TrafficInterval -5", &["-TrafficInterval -5", "such as 170 or 5m"]),
+        ("-anom_methods diff,fense", &["-anom_methods diff,fense", "the nearest is fence"]),
+        ("-anom_lower_bound=10 -anom_upper_bound=5", &["-anom_lower_bound, -anom_upper_bound", "10 is not below"]),
+        ("170 1000000000 maybe 15 true 100 600", &["maybe (NoDestinations): expected true or false"]),
     ] {
         is_refused(&run(line), words);
     }
@@ -220,6 +225,23 @@ fn an_unknown_key_is_told_with_file_line_and_the_nearest() {
     }
 }
 
+/// Each file holds one mistake; its first line says what is told of it behind the file's name.
+#[test]
+fn each_invalid_file_is_refused_with_what_would_do() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/command_line/invalid");
+    let mut files: Vec<_> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() > 20, "only {} files", files.len());
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        let expected = text.lines().next().and_then(|line| line.strip_prefix("# ")).expect("what is told");
+        let ended = run_in(&folder, [OsStr::new("-c"), file.file_name().unwrap(), OsStr::new("--config.check")]);
+        is_refused(&ended, &[]);
+        let told = format!("trafficmonitor: {}:{expected}", file.file_name().unwrap().to_str().unwrap());
+        assert!(ended.messages.starts_with(&told), "{told}\n{}", ended.messages);
+    }
+}
+
 #[test]
 fn the_example_is_right_and_says_what_is_the_default() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/trafficmonitor.yml");
@@ -231,11 +253,20 @@ fn the_example_is_right_and_says_what_is_the_default() {
 #[test]
 fn the_configuration_that_is_printed_gives_itself() {
     let folder = folder();
-    let options = "-iface eth0,eth1 -filter tcp -promisc -s 65536 -w 50ms --buffer-size 64MiB --capture.workers 2 -localIPs 192.0.2.1 \
+    let rules = "bandwidth: {networks: [{network: 10.0.0.0/8, limit: 5G, interval: 10m, rule: lab, total: true}]}\n\
+                 alert: {exclusions: [{network: 192.0.2.0/24, port: 53, kind: host_scan}], max_alerts: 7}\n\
+                 anomaly: {max_pairs: 7}\n";
+    fs::write(folder.path().join("rules.yml"), rules).unwrap();
+    let options = "-c rules.yml -iface eth0,eth1 -filter tcp -promisc -s 65536 -w 50ms --buffer-size 64MiB --capture.workers 2 -localIPs 192.0.2.1 \
                    -localNetworks 192.0.2.0/24,2001:db8::/32 --flow-key pair --max-flows 7 --max-series 5 --max-hosts 6 \
                    --max-host-series 4 --idle-timeout 1h --metrics.seed=false --metrics.flow_packets --metrics.created \
                    -promHTTP localhost:9 -promHTTP [::1]:10 -promRefresh 0.5 --log.level debug --log.format json \
-                   -ExcludedInterfaces lo -r - config";
+                   -ExcludedInterfaces lo -r - -TrafficInterval 60 -ByteLimit 5G -NoDestinations -ChartMinBytes 1M \
+                   -ContactedIPsAnalyze=false -NumberContactedIPs 7 -AnalyzePorts=false -NumContactedPorts 8 -PortInterval 9 \
+                   --bandwidth.direction both --scan.rule contacts --detect.top_sources 5 --alert.pending 5s --alert.hold 2m \
+                   --explain -anom_methods ks,cdf -anom_active_size 2 -anom_n_seasons 3 -anom_gv_cap 25 -anom_lower_bound 1 \
+                   -anom_upper_bound 1000 -anom_sensitivity 0.8 --anom.threshold 0.7 --anom.min_bytes 2K \
+                   -transfer_interval 10s -filter_ip_CIDR 10.0.0.0/8 -filter_bool=false -filter_src -filter_dst config";
     let printed = done(run_in(folder.path(), options.split_whitespace()));
     for default in done(run("config")).lines().filter(|line| !line.ends_with(':')) {
         assert!(printed.lines().all(|line| line != default), "an option that changes nothing: {default}");

@@ -155,6 +155,7 @@ fn unknown(name: &str, typed: &str) -> ConfigError {
         (None, Some(letter)) if by_short(letter).is_some_and(|option| option.kind.takes_next()) => {
             format!("the value of -{letter} stands apart: -{letter} {}", letters.as_str())
         }
+        _ if name.starts_with(|first: char| first.is_ascii_digit()) => "limits and windows are not negative".to_owned(),
         _ => "--help lists the options".to_owned(),
     };
     ConfigError::invalid(typed, format!("no such option; {advice}"))

@@ -75,7 +75,7 @@ fn other_single_dashes_are_refused_with_what_would_do() {
         ("-ByteLimits 5", "-ByteLimits: no such option; the nearest is -ByteLimit"),
         ("-ieth0", "-ieth0: no such option; the value of -i stands apart: -i eth0"),
         ("-s65535", "-s65535: no such option; the value of -s stands apart: -s 65535"),
-        ("-500", "-500: no such option; --help lists the options"),
+        ("-500", "-500: no such option; limits and windows are not negative"),
         ("-x", "-x: no such option; --help lists the options"),
         ("-x=5", "-x: no such option; --help lists the options"),
         ("--i eth0", "--i: no such option; perhaps -i is meant"),

@@ -39,8 +39,8 @@ pub const MAN: &str = "man";
 
 const ABOUT: &str = "Prometheus exporter backed by libpcap: who talks to whom, on what protocol, how much";
 const NOTES: &str = "\
-Long options take one dash or two, and their value after a space or after =. Words behind the options are the BPF filter. \
-An empty value (-filter=) is as if the option were not given. An option overrides its environment variable \
+Long options take one dash or two, and their value after a space or after =. Words behind the options are the BPF filter, but \
+for one that ends in .conf, TrafficAlerted's configuration file, and the seven of the older TrafficAlerted. An empty value (-filter=) is as if the option were not given. An option overrides its environment variable \
 (TRAFFICMONITOR_...), and both override the configuration file.
 
 Exit status: 0 done, 1 failed while running, 2 usage or configuration.";
@@ -134,9 +134,10 @@ fn help(definition: &OptionDefinition) -> String {
 }
 
 fn long_help(definition: &OptionDefinition) -> String {
-    let key = definition.key.map(|(section, key)| format!("file: {section}.{key}"));
+    let keys: Vec<_> = definition.keys.iter().map(|(section, key)| format!("{section}.{key}")).collect();
+    let keys = (!keys.is_empty()).then(|| format!("file: {}", keys.join(" and ")));
     let variable = definition.variable.map(|variable| format!("environment: {variable}"));
-    let places: Vec<_> = key.into_iter().chain(variable).collect();
+    let places: Vec<_> = keys.into_iter().chain(variable).collect();
     match places.as_slice() {
         [] => help(definition),
         places => format!("{}\n[{}]", help(definition), places.join(", ")),
@@ -145,11 +146,13 @@ fn long_help(definition: &OptionDefinition) -> String {
 
 /// Under which heading of the help it stands; settings stand with their rooms'.
 fn heading(definition: &OptionDefinition) -> Option<&'static str> {
-    let (section, _) = definition.key?;
-    match section {
+    let (section, _) = definition.keys.first()?;
+    match *section {
         "capture" => Some("Capture"),
         "locality" => Some("Local networks"),
         "account" => Some("Flows"),
+        "bandwidth" | "scan" | "detect" | "alert" => Some("Bandwidth, scans, alerts"),
+        "anomaly" => Some("Anomalies"),
         "export" | "pipeline" | "http" => Some("Metrics"),
         _ => Some("Log"),
     }

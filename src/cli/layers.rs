@@ -1,4 +1,5 @@
-//! The options given, the environment and the configuration file → one [`Settings`], laid over each other in this order.
+//! The options given, the words, the environment and the configuration file → one [`Settings`], laid over each other in this
+//! order.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -6,28 +7,34 @@ use std::path::PathBuf;
 use super::Output;
 use super::argv::Occurrence;
 use super::options::{self, all};
-use crate::config::options::SETTINGS;
+use super::words::Words;
+use crate::config::options::settings as definitions;
 use crate::config::quantities::Workers;
 use crate::config::{ConfigError, OptionDefinition, Role, Settings, Text, environment, file};
 
-/// Reads the file that is named, the environment and the options.
+/// Reads the file that is named, the environment, the words and the options.
 ///
 /// # Errors
 /// Whatever is wrong in them first.
-pub fn read(occurrences: &[Occurrence], variables: &[(OsString, OsString)]) -> Result<Settings, ConfigError> {
+pub fn read(
+    occurrences: &[Occurrence],
+    variables: &[(OsString, OsString)],
+    words: Words,
+) -> Result<Settings, ConfigError> {
     let of_options = given(occurrences)?;
     let of_environment = environment::read(variables, all())?;
-    let of_file = match config_file(occurrences, variables)? {
+    let of_file = match config_file(occurrences, variables, words.file)? {
         Some(path) => file::load(&path)?,
         None => Settings::default(),
     };
-    Ok(of_file.merge(of_environment).merge(of_options))
+    let of_environment = of_environment.alerting_on_anomalies();
+    Ok(of_file.merge(of_environment).merge(words.settings).merge(of_options.alerting_on_anomalies()))
 }
 
 /// The layer of the options.
 fn given(occurrences: &[Occurrence]) -> Result<Settings, ConfigError> {
     let mut settings = Settings::default();
-    for definition in SETTINGS {
+    for definition in definitions() {
         let texts = texts(occurrences, definition);
         if let (Role::Setting(apply), false) = (definition.role, texts.is_empty()) {
             apply(&mut settings, &texts)?;
@@ -48,9 +55,21 @@ fn last(occurrences: &[Occurrence], id: &str) -> Option<Text> {
     Some(occurrence.text()).filter(|text| !text.is_blank())
 }
 
-fn config_file(occurrences: &[Occurrence], variables: &[(OsString, OsString)]) -> Result<Option<PathBuf>, ConfigError> {
+/// The file that an option names or a word is, else the environment's.
+fn config_file(
+    occurrences: &[Occurrence],
+    variables: &[(OsString, OsString)],
+    word: Option<Text>,
+) -> Result<Option<PathBuf>, ConfigError> {
+    let of_option = last(occurrences, options::CONFIG);
+    if let (Some(option), Some(word)) = (&of_option, &word) {
+        return Err(ConfigError::invalid(
+            word.place(),
+            format!("{} names a configuration file too; give one", option.place()),
+        ));
+    }
     let of_environment = || environment::text_of(variables, options::by_long(options::CONFIG)?);
-    last(occurrences, options::CONFIG).or_else(of_environment).map(|text| text.read()).transpose()
+    of_option.or(word).or_else(of_environment).map(|text| text.read()).transpose()
 }
 
 /// Whether the configuration is only to be checked.

@@ -160,8 +160,8 @@ fn configured(
     environment: &[(OsString, OsString)],
 ) -> Result<Invocation, ConfigError> {
     layers::refuse_reserved(occurrences)?;
-    let words = words::filter(matches, occurrences)?;
-    let settings = layers::read(occurrences, environment)?.merge(words);
+    let words = words::read(matches, occurrences)?;
+    let settings = layers::read(occurrences, environment, words)?;
     let name = subcommand.map(|(name, _)| name);
     layers::refuse_source(occurrences, name == Some(command::REPLAY))?;
     let output = layers::output(occurrences, name == Some(command::REPLAY))?;
@@ -210,3 +210,6 @@ fn explain(error: &clap::Error, occurrences: &[Occurrence]) -> Usage {
 #[cfg(test)]
 #[path = "parse_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+mod detection_tests;

@@ -1,7 +1,7 @@
 //! Every option there is: the settings, those that only the command line knows, and those reserved for later rooms.
 
 use super::reserved::RESERVED;
-use crate::config::options::SETTINGS;
+use crate::config::options::settings;
 use crate::config::{Kind, OptionDefinition, Role};
 
 /// The configuration file.
@@ -28,8 +28,8 @@ pub static COMMAND: &[OptionDefinition] = &[
         value: "FILE",
         kind: Kind::Value,
         default: "",
-        help: "Configuration file (YAML); environment and options override it",
-        key: None,
+        help: "Configuration file (YAML, or TrafficAlerted's); environment and options override it",
+        keys: &[],
         variable: Some("TRAFFICMONITOR_CONFIG"),
         role: Role::Command,
     },
@@ -41,7 +41,7 @@ pub static COMMAND: &[OptionDefinition] = &[
         kind: Kind::Switch,
         default: "",
         help: "Check the configuration and exit",
-        key: None,
+        keys: &[],
         variable: None,
         role: Role::Command,
     },
@@ -53,7 +53,7 @@ pub static COMMAND: &[OptionDefinition] = &[
         kind: Kind::Value,
         default: "table",
         help: "What replay writes: table, jsonl, prometheus, or none (all the work of prometheus but writing it)",
-        key: None,
+        keys: &[],
         variable: None,
         role: Role::Replay,
     },
@@ -65,7 +65,7 @@ pub static COMMAND: &[OptionDefinition] = &[
         kind: Kind::Value,
         default: "1",
         help: "Threads that replay counts with, beside the one that reads: 1 to 64, at most four a core; what comes out is the same",
-        key: None,
+        keys: &[],
         variable: None,
         role: Role::Replay,
     },
@@ -77,7 +77,7 @@ pub static COMMAND: &[OptionDefinition] = &[
         kind: Kind::Switch,
         default: "",
         help: "Print help (-h: in short)",
-        key: None,
+        keys: &[],
         variable: None,
         role: Role::Command,
     },
@@ -89,7 +89,7 @@ pub static COMMAND: &[OptionDefinition] = &[
         kind: Kind::Switch,
         default: "",
         help: "Print the version; --version also prints the commit and the version of libpcap",
-        key: None,
+        keys: &[],
         variable: None,
         role: Role::Command,
     },
@@ -97,12 +97,12 @@ pub static COMMAND: &[OptionDefinition] = &[
 
 /// All options: settings, command line, reserved.
 pub fn all() -> impl Iterator<Item = &'static OptionDefinition> + Clone {
-    SETTINGS.iter().chain(COMMAND).chain(RESERVED)
+    settings().chain(COMMAND).chain(RESERVED)
 }
 
 /// The options that work, for help and README.
 pub fn available() -> impl Iterator<Item = &'static OptionDefinition> + Clone {
-    SETTINGS.iter().chain(COMMAND)
+    settings().chain(COMMAND)
 }
 
 /// The option of that long name.
@@ -122,7 +122,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::config::file::TRAFFICALERTED_KEYS;
+    use crate::config::trafficalerted::KEYS;
 
     #[test]
     fn no_two_options_share_a_name_a_letter_or_a_variable() {
@@ -147,7 +147,7 @@ mod tests {
             transfer_interval filter_ip_CIDR filter_bool filter_src filter_dst archive_dir log_packets max_pcap_log_size \
             max_pcap_rotations slack_channel slack_emoji slack_icon slack_url loglevel bandwidth.interval scan.interval \
             scan.rule bandwidth.direction anom.threshold anom.min_bytes explain log.level log.format output flow-key workers";
-        for name in long.split_whitespace().chain(TRAFFICALERTED_KEYS.iter().copied()) {
+        for name in long.split_whitespace().chain(KEYS.iter().copied()) {
             assert!(by_long(name).is_some(), "{name}");
         }
         for letter in "ifswrclvhV".chars() {

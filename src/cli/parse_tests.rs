@@ -10,7 +10,7 @@ use crate::config::{Log, LogFormat, LogLevel};
 
 const LIBPCAP: &str = "libpcap version 1.10.3 (with TPACKET_V3)";
 
-fn parse_all(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Invocation, Usage> {
+pub(super) fn parse_all(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Invocation, Usage> {
     let arguments = std::iter::once("trafficmonitor").chain(arguments.iter().copied()).map(OsString::from);
     let environment = environment.iter().map(|(name, value)| ((*name).into(), (*value).into()));
     parse(arguments, environment, LIBPCAP)
@@ -22,14 +22,14 @@ fn parse_line(line: &str) -> Result<Invocation, Usage> {
     parse_all(&words.iter().map(String::as_str).collect::<Vec<_>>(), &[])
 }
 
-fn run(line: &str) -> Config {
+pub(super) fn run(line: &str) -> Config {
     match parse_line(line) {
         Ok(Invocation::Run(config)) => config,
         other => panic!("{line}: {other:?}"),
     }
 }
 
-fn refusal(line: &str) -> String {
+pub(super) fn refusal(line: &str) -> String {
     let usage = parse_line(line).expect_err(line);
     assert_eq!(usage.exit_code, 2, "{line}");
     assert!(!usage.message.contains('\n'), "{line}: {}", usage.message);
@@ -131,8 +131,7 @@ fn of_a_repeated_single_value_the_last_wins() {
 
 #[test]
 fn empty_values_mean_unset_also_for_reserved_options() {
-    let blank =
-        "-filter= -snaplen= -w= -promisc= -promHTTP= -c= -l= -slack_url=nil -archive_dir= -anom_methods= -log_packets=";
+    let blank = "-filter= -ByteLimit= -TrafficInterval= -anom_gv_cap= -filter_ip_CIDR= -snaplen= -w= -promisc= -promHTTP= -c= -l= -slack_url=nil -archive_dir= -anom_methods= -log_packets=";
     assert_eq!(run(blank), Config::default());
     let quoted = parse_all(&["-l", "", "-slack_url", "nil", "-filter", ""], &[]);
     assert_eq!(quoted, Ok(Invocation::Run(Config::default())));
@@ -140,7 +139,7 @@ fn empty_values_mean_unset_also_for_reserved_options() {
 
 #[test]
 fn reserved_options_that_ask_for_what_is_done_anyway_pass() {
-    let line = "-daq=libpcap --capture.workers 1 --drop-packets=f -log_packets=false --explain=0";
+    let line = "-daq=libpcap --capture.workers 1 --drop-packets=f -log_packets=false";
     assert_eq!(run(line), Config::default());
 }
 
@@ -152,8 +151,6 @@ fn other_reserved_options_are_not_available_yet() {
         ("-slack_url x -slack_url=", "run"),
         ("-slack_url= -slack_url x", "-slack_url is not available yet"),
         ("-daq=xdp", "-daq is not available yet"),
-        ("-anom_lower_bound -500", "-anom_lower_bound is not available yet"),
-        ("-TrafficInterval 170 -ByteLimit 1G", "-TrafficInterval is not available yet"),
         ("--log-format csv", "--log-format is not available yet"),
         ("--log-format json", "--log-format is not available yet"),
         ("--log-format logfmt", "--log-format logfmt: a value of --log.format (the program's own log)"),
@@ -166,11 +163,6 @@ fn other_reserved_options_are_not_available_yet() {
         ("--drop-packets", "--drop-packets is not available yet"),
         ("-l /var/log", "-l is not available yet"),
         ("analyze x.csv", "analyze is not available yet"),
-        ("TrafficAlerted.conf", "TrafficAlerted.conf: TrafficAlerted's configuration file is not available yet"),
-        (
-            "170 1000000000 false 15 true 100 600",
-            "the form of the older TrafficAlerted (seven words) is not available yet",
-        ),
     ];
     for (line, expected) in table {
         if expected == "run" {
@@ -348,7 +340,7 @@ fn help_and_version_are_no_errors_and_hide_what_does_not_work() {
         let usage = parse_line(line).expect_err(line);
         assert_eq!(usage.exit_code, 0, "{line}");
         assert!(usage.message.contains("Usage: "), "{line}");
-        assert!(!usage.message.contains("slack_url") && !usage.message.contains("ByteLimit"), "{line}");
+        assert!(!usage.message.contains("slack_url") && !usage.message.contains("archive_dir"), "{line}");
     }
     assert_eq!(parse_line("-V").unwrap_err().message, format!("trafficmonitor {}", env!("CARGO_PKG_VERSION")));
     for line in ["--version", "-version", "replay --version"] {

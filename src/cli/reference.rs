@@ -18,7 +18,8 @@ pub fn markdown() -> String {
 fn row(definition: &OptionDefinition) -> String {
     let spellings: Vec<_> = definition.spellings().iter().map(|name| code(name)).collect();
     let value = if definition.value.is_empty() { String::new() } else { format!(" {}", definition.value) };
-    let key = definition.key.map(|(section, key)| code(&format!("{section}.{key}"))).unwrap_or_default();
+    let keys: Vec<_> = definition.keys.iter().map(|(section, key)| code(&format!("{section}.{key}"))).collect();
+    let key = keys.join(", ");
     let variable = definition.variable.map(code).unwrap_or_default();
     let default = if definition.default.is_empty() { "–".to_owned() } else { code(definition.default) };
     let help = definition.help.replace('|', "\\|");
@@ -76,7 +77,7 @@ mod tests {
         }
         assert!(page.is_ascii(), "groff would need to be told of the encoding");
         assert!(!page.contains("(1)"), "refers to a page that is not there");
-        for absent in ["slack_url", "ByteLimit"] {
+        for absent in ["slack_url", "archive_dir"] {
             assert!(!table.contains(absent) && !page.contains(absent), "{absent}");
         }
     }

@@ -1,4 +1,4 @@
-//! The words behind the options: a BPF filter, or a form of another program that is known but not read yet.
+//! The words behind the options: a BPF filter, TrafficAlerted's configuration file, or the older TrafficAlerted's arguments.
 
 use std::ffi::{OsStr, OsString};
 
@@ -6,50 +6,51 @@ use clap::ArgMatches;
 
 use super::argv::Occurrence;
 use super::command::WORDS;
-use crate::config::{ConfigError, Origin, Settings, Text};
+use crate::config::{ConfigError, Origin, Settings, Text, trafficalerted};
 
-/// The layer that the words make.
+/// What the words say.
+#[derive(Debug, Default)]
+pub struct Words {
+    /// The layer that they make.
+    pub settings: Settings,
+    /// The configuration file that they name.
+    pub file: Option<Text>,
+}
+
+/// Reads the words.
 ///
 /// # Errors
-/// A filter that is given as an option too; a form that is not available yet; the stray value of a switch.
-pub fn filter(matches: &ArgMatches, occurrences: &[Occurrence]) -> Result<Settings, ConfigError> {
+/// A filter that is given as an option too; a wrong word among the older TrafficAlerted's; the stray value of a switch.
+pub fn read(matches: &ArgMatches, occurrences: &[Occurrence]) -> Result<Words, ConfigError> {
     let words: Vec<&OsString> = matches.get_many(WORDS).into_iter().flatten().collect();
     let texts: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
-    let mut settings = Settings::default();
-    refuse_foreign(&texts)?;
+    if let [word] = words.as_slice()
+        && is_configuration(word)
+    {
+        let file = Some(Text { value: (*word).clone(), origin: Origin::Words });
+        return Ok(Words { file, ..Words::default() });
+    }
+    if let Some(settings) = trafficalerted::of_words(&texts)? {
+        return Ok(Words { settings, file: None });
+    }
     refuse_stray_truth(&texts)?;
     let joined = words.iter().map(|word| word.as_os_str()).collect::<Vec<&OsStr>>().join(OsStr::new(" "));
-    let text = Text { value: joined, origin: Origin::Words };
+    filter(Text { value: joined, origin: Origin::Words }, occurrences)
+}
+
+/// Whether the one word there is names a file rather than a filter: none ends so.
+fn is_configuration(word: &OsStr) -> bool {
+    let text = word.to_string_lossy();
+    text.ends_with(&format!(".{}", trafficalerted::EXTENSION)) && !text.contains(char::is_whitespace)
+}
+
+fn filter(text: Text, occurrences: &[Occurrence]) -> Result<Words, ConfigError> {
+    let mut words = Words::default();
     if !text.is_blank() {
         refuse_two_filters(&text, occurrences)?;
-        settings.capture.filter.set(&[text])?;
+        words.settings.capture.filter.set(&[text])?;
     }
-    Ok(settings)
-}
-
-/// One word that is a TrafficAlerted file, or the seven arguments of the older TrafficAlerted.
-fn refuse_foreign(words: &[impl AsRef<str>]) -> Result<(), ConfigError> {
-    let unavailable = |what: String| Err(ConfigError::Unavailable { what });
-    match words {
-        [one] if one.as_ref().ends_with(".conf") => {
-            unavailable(format!("{}: TrafficAlerted's configuration file", one.as_ref()))
-        }
-        seven if are_older_trafficalerted(seven) => {
-            unavailable("the form of the older TrafficAlerted (seven words)".to_owned())
-        }
-        _ => Ok(()),
-    }
-}
-
-/// `TrafficInterval ByteLimit NoDestinations NumberContactedIPs AnalyzePorts NumContactedPorts PortInterval`.
-fn are_older_trafficalerted(words: &[impl AsRef<str>]) -> bool {
-    let is_number = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
-    let is_truth = |word: &str| matches!(word, "true" | "false");
-    words.len() == 7
-        && words.iter().enumerate().all(|(place, word)| match place {
-            2 | 4 => is_truth(word.as_ref()),
-            _ => is_number(word.as_ref()),
-        })
+    Ok(words)
 }
 
 /// `-promisc false` would capture promiscuously, with a filter `false`.

@@ -50,9 +50,15 @@ fn apply(settings: &mut Settings, definition: &OptionDefinition, text: Text) -> 
     }
 }
 
+/// Whether Kubernetes makes such a variable for a service that is named as this program is.
+fn is_of_kubernetes(ours: &str) -> bool {
+    let of_port = ours.strip_prefix("PORT_").is_some_and(|rest| rest.starts_with(|digit: char| digit.is_ascii_digit()));
+    ours == "PORT" || of_port || ours.starts_with("SERVICE_")
+}
+
 /// What to say of a variable that is not known but nearly has the name of one that works.
 fn misspelt(name: &str, mut definitions: impl Iterator<Item = &'static OptionDefinition> + Clone) -> Option<String> {
-    let ours = name.strip_prefix(PREFIX)?;
+    let ours = name.strip_prefix(PREFIX).filter(|ours| !is_of_kubernetes(ours))?;
     let working = definitions.clone().filter(|definition| !definition.is_reserved());
     let working = working.filter_map(|definition| definition.variable?.strip_prefix(PREFIX));
     if definitions.any(|definition| definition.variable == Some(name)) {
@@ -64,12 +70,12 @@ fn misspelt(name: &str, mut definitions: impl Iterator<Item = &'static OptionDef
 
 #[cfg(test)]
 mod tests {
-    use super::super::options::SETTINGS;
+    use super::super::options::settings;
     use super::*;
 
     fn read_all(variables: &[(&str, &str)]) -> Result<Settings, ConfigError> {
         let variables: Vec<_> = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
-        read(&variables, SETTINGS.iter())
+        read(&variables, settings())
     }
 
     #[test]

@@ -1,31 +1,17 @@
-//! The YAML file ↔ one layer of [`Settings`]; the one place that knows the YAML crate's functions.
+//! The configuration file ↔ one layer of [`Settings`]; the one place that knows the YAML crate's functions.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Error, Options, Spanned};
 
 use super::nearest::nearest;
-use super::options::SETTINGS;
-use super::{ConfigError, Settings};
-
-/// The keys of TrafficAlerted's configuration file.
-pub const TRAFFICALERTED_KEYS: &[&str] = &[
-    "TrafficInterval",
-    "ByteLimit",
-    "NoDestinations",
-    "ChartMinBytes",
-    "ExcludedInterfaces",
-    "ContactedIPsAnalyze",
-    "NumberContactedIPs",
-    "AnalyzePorts",
-    "NumContactedPorts",
-    "PortInterval",
-];
+use super::option::OptionDefinition;
+use super::options::{FILE_ONLY, settings};
+use super::{ConfigError, Settings, trafficalerted};
 
 /// Reads a configuration file.
 ///
@@ -37,12 +23,18 @@ pub fn load(path: &Path) -> Result<Settings, ConfigError> {
     parse(&text, path)
 }
 
-/// Reads the text of the configuration file `path`.
+/// Reads the text of the configuration file `path`: YAML, or TrafficAlerted's, which is known by its keys.
 ///
 /// # Errors
 /// As [`load`], but for reading the file.
 pub fn parse(text: &str, path: &Path) -> Result<Settings, ConfigError> {
-    refuse_foreign(text, path)?;
+    if text.trim_start().starts_with('{') && text.contains("\"permitted_cidrs\"") {
+        let what = format!("{}: the list of permitted networks (permitted_cidrs)", path.display());
+        return Err(ConfigError::Unavailable { what });
+    }
+    if is_trafficalerteds(text, path) {
+        return trafficalerted::parse(text, path);
+    }
     let read: Option<Settings> =
         serde_saphyr::from_str_with_options(text, strict()).map_err(|error| located(&error, path))?;
     refuse_odd_numbers(text, path)?;
@@ -68,17 +60,12 @@ fn strict() -> Options {
     }
 }
 
-/// Whether a node is a number, by its section and key, and where it stands.
-type Numbers = BTreeMap<String, Option<BTreeMap<String, Spanned<IsNumber>>>>;
-
 /// YAML knows numbers that people read otherwise: 0x10, 0o17, 0b1, 1_000, and 010, which was 8 once. They are refused here,
 /// where a setting is what it is in an option: decimal digits.
 fn refuse_odd_numbers(text: &str, path: &Path) -> Result<(), ConfigError> {
     let read: Option<Numbers> =
         serde_saphyr::from_str_with_options(text, strict()).map_err(|error| located(&error, path))?;
-    let nodes = read.iter().flatten().filter_map(|(_, keys)| keys.as_ref()).flat_map(BTreeMap::values);
-    for node in nodes.filter(|node| node.value.0) {
-        let (line, column) = (node.defined.line(), node.defined.column());
+    for (line, column) in read.map(|Numbers { below, .. }| below).unwrap_or_default() {
         let written = scalar_at(text, line as usize, column as usize);
         if is_odd_number(written) {
             let place = format!("{}:{line}:{column}", path.display());
@@ -106,66 +93,90 @@ fn is_odd_number(written: &str) -> bool {
     leads || digits.contains('_')
 }
 
-/// Reads any node.
-struct IsNumber(bool);
+/// Where the numbers of a node stand: line and column.
+#[derive(Default)]
+struct Numbers {
+    /// The node is a number itself.
+    is_number: bool,
+    /// Those within.
+    below: Vec<(u64, u64)>,
+}
 
-impl<'de> Deserialize<'de> for IsNumber {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(IsNumberVisitor).map(Self)
+impl Numbers {
+    fn scalar(is_number: bool) -> Self {
+        Self { is_number, below: Vec::new() }
+    }
+
+    fn add(&mut self, node: Spanned<Self>) {
+        if node.value.is_number {
+            self.below.push((node.defined.line(), node.defined.column()));
+        }
+        self.below.extend(node.value.below);
     }
 }
 
-struct IsNumberVisitor;
+impl<'de> Deserialize<'de> for Numbers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NumbersVisitor)
+    }
+}
 
-impl<'de> Visitor<'de> for IsNumberVisitor {
-    type Value = bool;
+struct NumbersVisitor;
+
+impl<'de> Visitor<'de> for NumbersVisitor {
+    type Value = Numbers;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("any node")
     }
 
-    fn visit_u64<E: de::Error>(self, _: u64) -> Result<bool, E> {
-        Ok(true)
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Numbers, E> {
+        Ok(Numbers::scalar(true))
     }
 
-    fn visit_i64<E: de::Error>(self, _: i64) -> Result<bool, E> {
-        Ok(true)
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Numbers, E> {
+        Ok(Numbers::scalar(true))
     }
 
-    fn visit_f64<E: de::Error>(self, _: f64) -> Result<bool, E> {
-        Ok(true)
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Numbers, E> {
+        Ok(Numbers::scalar(true))
     }
 
-    fn visit_bool<E: de::Error>(self, _: bool) -> Result<bool, E> {
-        Ok(false)
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Numbers, E> {
+        Ok(Numbers::default())
     }
 
-    fn visit_str<E: de::Error>(self, _: &str) -> Result<bool, E> {
-        Ok(false)
+    fn visit_str<E: de::Error>(self, _: &str) -> Result<Numbers, E> {
+        Ok(Numbers::default())
     }
 
-    fn visit_unit<E: de::Error>(self) -> Result<bool, E> {
-        Ok(false)
+    fn visit_unit<E: de::Error>(self) -> Result<Numbers, E> {
+        Ok(Numbers::default())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<bool, A::Error> {
-        while sequence.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(false)
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Numbers, A::Error> {
+        let mut numbers = Numbers::default();
+        while let Some(node) = sequence.next_element()? {
+            numbers.add(node);
+        }
+        Ok(numbers)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Numbers, A::Error> {
+        let mut numbers = Numbers::default();
+        while let Some((IgnoredAny, node)) = map.next_entry()? {
+            numbers.add(node);
+        }
+        Ok(numbers)
     }
 }
 
-/// Knows the files of the seeds by their content.
-fn refuse_foreign(text: &str, path: &Path) -> Result<(), ConfigError> {
-    let unavailable = |what: &str| Err(ConfigError::Unavailable { what: format!("{}: {what}", path.display()) });
-    if text.trim_start().starts_with('{') && text.contains("\"permitted_cidrs\"") {
-        return unavailable("the list of permitted networks (permitted_cidrs)");
-    }
+/// Whether a file has TrafficAlerted's keys and no section of ours. Its keys may all be misspelt where its name tells.
+fn is_trafficalerteds(text: &str, path: &Path) -> bool {
     let mut keys = text.lines().filter_map(|line| line.split_once(':')).map(|(key, _)| key);
-    let own = keys.clone().any(|key| Settings::KEYS.iter().any(|(section, _)| *section == key));
-    if !own && keys.any(|key| TRAFFICALERTED_KEYS.contains(&key.trim())) {
-        return unavailable("TrafficAlerted's configuration file");
-    }
-    Ok(())
+    let is_ours = keys.any(|key| Settings::KEYS.iter().any(|(section, _)| *section == key));
+    let is_named = path.extension().is_some_and(|extension| extension == trafficalerted::EXTENSION);
+    !is_ours && (is_named || trafficalerted::is_file(text))
 }
 
 /// An error of the YAML crate in our words, with file, line and column.
@@ -207,10 +218,13 @@ fn unknown_key(key: &str, expected: &[&'static str]) -> String {
 
 /// Where a key stands that was written into the wrong section, or as the option is called.
 fn elsewhere(key: &str) -> Option<String> {
-    let definition = SETTINGS.iter().find(|definition| {
-        definition.long_names().any(|name| name == key) || definition.key.is_some_and(|(_, name)| name == key)
-    })?;
-    definition.key.map(|(section, key)| format!("{key} in the section {section}"))
+    let of_option = |definition: &OptionDefinition| definition.long_names().any(|name| name == key);
+    let keys = || settings().flat_map(|definition| definition.keys).chain(FILE_ONLY);
+    let (section, key) = settings()
+        .find(|definition| of_option(definition))
+        .and_then(|definition| definition.keys.first())
+        .or_else(|| keys().find(|(_, name)| *name == key))?;
+    Some(format!("{key} in the section {section}"))
 }
 
 #[cfg(test)]
@@ -299,11 +313,97 @@ mod tests {
     }
 
     #[test]
-    fn the_files_of_other_programs_are_known_but_not_read_yet() {
-        let alerted = "  # Configuration file\n  TrafficInterval: 170\n  ExcludedInterfaces: \"lo\",\"dummy0\"\n";
-        assert_eq!(message(alerted), "t.yml: TrafficAlerted's configuration file is not available yet");
+    fn the_list_of_permitted_networks_is_known_but_not_read_yet() {
         let permitted = "{\n  \"permitted_cidrs\": [\"10.0.0.0/8\"]\n}";
         assert_eq!(message(permitted), "t.yml: the list of permitted networks (permitted_cidrs) is not available yet");
+    }
+
+    #[test]
+    fn mistakes_in_entries_of_lists_are_told_with_their_place() {
+        for (text, expected) in [
+            (
+                "bandwidth:\n  networks:\n  - {network: 10.0.0.0/8, limit: 1X}\n",
+                "3:34: 1X: expected a number of bytes above 0",
+            ),
+            (
+                "bandwidth:\n  networks:\n  - network: 10.0.0.0/8\n    limit: 0\n",
+                "4:12: 0: everyone exceeds 0 bytes; expected a number of bytes",
+            ),
+            (
+                "bandwidth:\n  networks:\n  - network: 10.0.0.0/8\n",
+                "3:5: the key limit is missing; expected a number of bytes",
+            ),
+            ("bandwidth:\n  networks:\n  - network: 10.0.0.0/8\n    limit:\n", "3:5: the key limit is missing"),
+            (
+                "bandwidth:\n  networks:\n  - network: 10.0.0.0/8\n    limits: 1G\n",
+                "4:5: unknown key limits; the nearest is limit",
+            ),
+            (
+                "bandwidth:\n  networks:\n  - network: 10.0.0.0/8\n    limit: 0x10\n",
+                "4:12: 0x10: numbers are written in decimal digits",
+            ),
+            (
+                "bandwidth:\n  networks:\n  - network: 10.0.0.0/8\n    limit: 1G\n    interval: -5\n",
+                "5:15: -5: expected seconds or a duration",
+            ),
+            (
+                "bandwidth:\n  networks:\n  - 10.0.0.0/8\n",
+                "3:5: expected a mapping such as {network: 192.0.2.0/24, limit: 5G}, found string",
+            ),
+            (
+                "bandwidth:\n  networks: {network: 10.0.0.0/8, limit: 1G}\n",
+                "2:13: expected a list, each entry a mapping such as",
+            ),
+            (
+                "bandwidth:\n  networks:\n  - {network: 10.0.0.1/8, limit: 1G}\n",
+                "3:5: network 10.0.0.1/8 has bits set behind its prefix; did you mean 10.0.0.0/8?",
+            ),
+            (
+                "bandwidth:\n  networks:\n  - {network: 10.0.0.0/8, limit: 1G}\n  - {network: 10.0.0.0/8, limit: 2G}\n",
+                "3:5: network 10.0.0.0/8 has two limits",
+            ),
+            (
+                "alert:\n  exclusions:\n  - {}\n",
+                "3:5: exclusion 1 excludes everything; give a network, a port or a kind",
+            ),
+            ("alert:\n  exclusions:\n  - port: 0\n", "3:11: 0: expected a port from 1 to 65535"),
+            (
+                "alert:\n  exclusions:\n  - kind: hostscan\n",
+                "3:11: hostscan: the nearest is host_scan; expected host_scan, port_scan",
+            ),
+            ("alert:\n  exclusions:\n  - {ports: 53}\n", "3:6: unknown key ports; the nearest is port"),
+            (
+                "anomaly:\n  methods: [diff, hirank]\n",
+                "2:19: hirank: the nearest is highrank; expected a method: cdf, diff",
+            ),
+            ("anomaly:\n  methods: []\n", "2:12: no test is named; name some of"),
+            ("anomaly:\n  methods: fence\n", "2:12: fence alone, without a bound, tests nothing"),
+            (
+                "anomaly:\n  lower_bound: 10\n  upper_bound: 5\n",
+                "2:16, t.yml:3:16: the lower bound 10 is not below the upper bound 5",
+            ),
+            (
+                "anomaly:\n  lower_bound: 10\n",
+                "2:16: the lower bound 10 is not below the upper bound 5 (which is 5 unless",
+            ),
+            ("anomaly:\n  upper_bound: -1\n", "2:16: the upper bound -1 is not above 0"),
+            ("anomaly:\n  capacity: 4\n", "2:13: 4 values a pair are too few"),
+            ("anomaly:\n  seasons: 10\n", "2:12: 10 values a pair are too few: active and reference windows take 11"),
+            ("anomaly:\n  transfer_interval: 2d\n", "2:22: a transfer interval of 2days; it is 100ms to 1day"),
+            ("scan:\n  port_interval: -600\n", "2:18: -600: expected seconds or a duration"),
+            ("scan:\n  contacted_ips: 0\n", "2:18: 0: expected a number from 1 to 65535"),
+            (
+                "bandwidth:\n  limit: 99999999T\n",
+                "2:10: 99999999T: more than 18446744073709551615 bytes cannot be counted; expected",
+            ),
+            (
+                "bandwidth:\n  TrafficInterval: 170\n",
+                "2:3: unknown key TrafficInterval; the nearest is interval in the section bandwidth",
+            ),
+        ] {
+            let message = message(text);
+            assert!(message.starts_with(&format!("t.yml:{expected}")), "{text}: {message}");
+        }
     }
 
     #[test]

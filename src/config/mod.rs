@@ -3,13 +3,18 @@
 //! Layers of optional [`Settings`] (a YAML file, the environment, options) are laid over each other and validated once.
 //! Each setting is declared once, in [`options`]. Knows nothing of what the program then does with it.
 
+mod effective;
 pub mod environment;
 pub mod file;
+pub mod limits;
 pub mod nearest;
 pub mod option;
 pub mod options;
 pub mod quantities;
+pub mod rules;
+mod sections;
 pub mod settings;
+pub mod trafficalerted;
 mod validate;
 pub mod value;
 pub mod values;
@@ -32,10 +37,12 @@ pub struct Config {
     pub locality: locality::Config,
     /// How flows are told apart, and how many are held.
     pub account: account::Config,
-    /// What is looked for in the traffic.
+    /// What is looked for.
     pub detect: detect::Config,
     /// How alerts live.
     pub alert: alert::Config,
+    /// Whether each alert is explained in a sentence.
+    pub explain: bool,
     /// Which families are written.
     pub export: export::Config,
     /// Where the server listens.

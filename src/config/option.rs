@@ -59,8 +59,8 @@ pub struct OptionDefinition {
     pub default: &'static str,
     /// What it does, in a sentence without a full stop.
     pub help: &'static str,
-    /// Section and key in the YAML file.
-    pub key: Option<(&'static str, &'static str)>,
+    /// Section and key in the YAML file; of one that sets several, all of them.
+    pub keys: &'static [(&'static str, &'static str)],
     /// Its environment variable.
     pub variable: Option<&'static str>,
     /// What becomes of it.
@@ -68,6 +68,25 @@ pub struct OptionDefinition {
 }
 
 impl OptionDefinition {
+    /// A setting as most are: one value, and no name but this.
+    pub(super) const fn setting(
+        long: &'static str,
+        apply: fn(&mut Settings, &[Text]) -> Result<(), ConfigError>,
+    ) -> Self {
+        Self {
+            long: Some(long),
+            aliases: &[],
+            short: None,
+            value: "",
+            kind: Kind::Value,
+            default: "",
+            help: "",
+            keys: &[],
+            variable: None,
+            role: Role::Setting(apply),
+        }
+    }
+
     /// Tells options apart: the first name, or the letter.
     #[must_use]
     pub fn id(&self) -> String {
@@ -101,7 +120,7 @@ impl OptionDefinition {
 pub enum Origin {
     /// Nowhere: the default.
     Default,
-    /// In the YAML file; both count from 1.
+    /// In the configuration file; both count from 1.
     File {
         /// The line.
         line: u64,

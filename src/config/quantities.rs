@@ -54,7 +54,7 @@ impl Value for RingBytes {
     }
 }
 
-/// Units of sizes, the longest first where one ends in another. A bare letter counts in steps of 1024, as `ByteLimit` does.
+/// Units of sizes, the longest first where one ends in another. A bare letter counts in steps of 1024.
 const UNITS: [(&str, u64); 12] = [
     ("KiB", 1 << 10),
     ("MiB", 1 << 20),
@@ -152,7 +152,7 @@ impl Value for Refresh {
 }
 
 /// A duration with units (`1m30s`), also with a fraction as Go writes it (`1.5s`).
-fn parse_duration(text: &str) -> Option<Duration> {
+pub(super) fn parse_duration(text: &str) -> Option<Duration> {
     humantime::parse_duration(text).ok().or_else(|| {
         let split = text.find(|letter: char| letter.is_ascii_alphabetic() || letter == 'µ')?;
         let (number, unit) = text.split_at(split);

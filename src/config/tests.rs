@@ -1,8 +1,12 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::options::SETTINGS;
+use super::options::{FILE_ONLY, settings};
 use super::*;
+use crate::detect::anomaly::Pairs;
+use crate::detect::bandwidth::Bandwidth;
+use crate::detect::scan::Scan;
+use crate::packet::Timestamp;
 
 const EXAMPLE: &str = include_str!("../../examples/trafficmonitor.yml");
 
@@ -16,22 +20,24 @@ fn the_example_is_the_default() {
 }
 
 #[test]
-fn the_example_names_every_key_in_its_section_with_its_option() {
-    for definition in SETTINGS {
-        let Some((section, key)) = definition.key else { panic!("{}", definition.id()) };
+fn the_example_names_every_key_in_its_section_with_its_options() {
+    let with_options = settings().flat_map(|definition| {
+        let option = format!("({})", definition.spellings().remove(0));
+        definition.keys.iter().map(move |key| (*key, option.clone()))
+    });
+    for ((section, key), option) in with_options.chain(FILE_ONLY.iter().map(|key| (*key, String::new()))) {
         let (_, rest) = EXAMPLE.split_once(&format!("\n{section}:\n")).expect(section);
         let of_section = rest.lines().take_while(|line| line.starts_with(' '));
         let lines: Vec<_> = of_section.collect();
         let place = lines.iter().position(|line| line.starts_with(&format!("  {key}:"))).expect(key);
         let comment: String = lines[..place].iter().rev().take_while(|line| line.starts_with("  #")).copied().collect();
-        let option = definition.spellings().remove(0);
-        assert!(comment.contains(&format!("({option})")), "{key}: no ({option}) in {comment}");
+        assert!(!comment.is_empty() && comment.contains(&option), "{key}: no {option} in {comment:?}");
     }
 }
 
 #[test]
 fn what_config_prints_gives_the_same_configuration() {
-    let table: [&[(&str, &str)]; 4] = [
+    let table: [&[(&str, &str)]; 6] = [
         &[],
         &[
             ("i", "eth0,no,0x10"),
@@ -58,18 +64,49 @@ fn what_config_prints_gives_the_same_configuration() {
             ("log.format", "json"),
             ("promisc", "true"),
         ],
+        &[
+            ("TrafficInterval", "0.5"),
+            ("ByteLimit", "18446744073709551615"),
+            ("bandwidth.direction", "both"),
+            ("scan.rule", "contacts"),
+            ("NoDestinations", "true"),
+            ("ChartMinBytes", "0"),
+            ("AnalyzePorts", "false"),
+            ("NumContactedPorts", "65535"),
+            ("PortInterval", "366d"),
+            ("detect.top_sources", "1"),
+            ("alert.pending", "1m30s"),
+            ("alert.hold", "0"),
+            ("explain", "true"),
+        ],
+        &[
+            ("anom.alerts", "true"),
+            ("anom_methods", "ks,cdf,fence,ks"),
+            ("anom_active_size", "2"),
+            ("anom_n_seasons", "3"),
+            ("anom_gv_cap", "1000"),
+            ("anom_lower_bound", "-0.5"),
+            ("anom_upper_bound", "1e300"),
+            ("anom_sensitivity", "0.8"),
+            ("anom.threshold", "0"),
+            ("anom.min_bytes", "7K"),
+            ("transfer_interval", "1.5s"),
+            ("filter_ip_CIDR", "fd00::/8"),
+            ("filter_bool", "false"),
+            ("filter_src", "true"),
+        ],
     ];
     for given in table {
-        let mut settings = Settings::default();
+        let mut layer = Settings::default();
         for (name, value) in given {
             let named = |definition: &&OptionDefinition| {
                 definition.long == Some(*name) || definition.short.is_some_and(|letter| letter.to_string() == *name)
             };
-            let definition = SETTINGS.iter().find(named).expect(name);
+            let definition = settings().find(named).expect(name);
             let Role::Setting(apply) = definition.role else { panic!("{name}") };
-            apply(&mut settings, &[Text { value: OsString::from(value), origin: Origin::Words }]).unwrap();
+            apply(&mut layer, &[Text { value: OsString::from(value), origin: Origin::Words }]).unwrap();
         }
-        let config = Config { notices: Vec::new(), ..settings.validate().unwrap() };
+        let config = Config { notices: Vec::new(), ..layer.validate().unwrap() };
         let yaml = config.to_yaml().unwrap();
         assert_eq!(read(&yaml), config, "{yaml}");
     }
@@ -121,4 +158,21 @@ fn an_empty_list_in_the_file_is_a_list() {
     assert_eq!(read("locality: {networks: []}").locality.networks, []);
     let error = file::parse("capture: {interfaces: []}", Path::new("t.yml")).and_then(Settings::validate).unwrap_err();
     assert_eq!(error.to_string(), "t.yml:1:23: no interface is named; name some, or say all or any");
+}
+
+#[test]
+fn what_is_accepted_at_its_bounds_can_be_looked_for() {
+    for yaml in [
+        "bandwidth: {interval: 100ms, limit: 1, direction: both}\nscan: {interval: 100ms, port_interval: 366d, contacted_ips: 1}",
+        "bandwidth: {interval: 366d, limit: 18446744073709551615}\nscan: {interval: 366d, port_interval: 0.1, rule: contacts, \
+         contacted_ips: 65535, contacted_ports: 65535}",
+        "anomaly: {capacity: 1000, active_size: 1, seasons: 999, transfer_interval: 100ms, max_pairs: 1}",
+        "anomaly: {capacity: 1000, active_size: 500, seasons: 1, transfer_interval: 1d, max_pairs: 1000000}",
+    ] {
+        let detect = read(yaml).detect;
+        let later = Timestamp::from_nanoseconds(1_000_000_000);
+        assert_eq!(Bandwidth::new(&detect.bandwidth.unwrap(), 1).advance(later), [], "{yaml}");
+        assert_eq!(Scan::new(&detect.scan.unwrap(), 1).advance(later), [], "{yaml}");
+        assert_eq!(Pairs::new(detect.anomaly.unwrap()).due(), 0, "{yaml}");
+    }
 }

@@ -1,5 +1,7 @@
 //! [`Settings`] → [`Config`]: the defaults of the rooms under what was given, and what only shows between settings.
 
+mod detection;
+
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -8,9 +10,9 @@ use super::quantities::{Entries, IdleTimeout, ReadTimeout, Refresh, RingBytes, S
 use super::settings::{CaptureSettings, ExportSettings, LocalitySettings, LogSettings, Setting};
 use super::value::List;
 use super::values::InterfaceName;
-use super::{Config, ConfigError, Log, Settings};
+use super::{Config, ConfigError, Log, Settings, trafficalerted};
 use crate::capture::Selection;
-use crate::{account, alert, capture, detect, export, http, locality, pipeline};
+use crate::{account, capture, export, http, locality, pipeline};
 
 /// Packets held back longer would come later than the idle clock allows for.
 const LONGEST_READ_TIMEOUT: Duration = Duration::from_millis(500);
@@ -24,8 +26,11 @@ impl Settings {
         let selection = self.selection()?;
         self.refuse_promiscuous_any(&selection)?;
         self.refuse_listening_nowhere()?;
-        let notices = self.notices.iter().cloned().chain(self.remarks()).collect();
-        let http = http::Config::default();
+        let detect = detection::detect_config(&self)?;
+        let alert = detection::alert_config(&self)?;
+        let of_anomalies = detect.anomaly.iter().flat_map(|anomaly| detection::remarks(&self, anomaly));
+        let notices = self.notices.iter().cloned().chain(self.remarks()).chain(of_anomalies).collect();
+        let http = http_config(&self);
         let pipeline = pipeline::Config::default();
         let account = account_config(&self)?;
         Ok(Config {
@@ -33,12 +38,11 @@ impl Settings {
             capture: capture_config(self.capture, selection),
             locality: locality_config(self.locality),
             account,
-            detect: detect::Config::default(),
-            alert: alert::Config::default(),
+            detect,
+            alert,
+            explain: self.alert.explain.value().copied().unwrap_or_default(),
             export: export_config(self.export),
-            http: http::Config {
-                listen: self.http.listen.value().map_or(http.listen, |list| without_repeats(&list.0)),
-            },
+            http,
             pipeline: pipeline::Config {
                 refresh: self.pipeline.refresh.into_value().map_or(pipeline.refresh, |Refresh(refresh)| refresh),
             },
@@ -188,6 +192,16 @@ fn export_config(settings: ExportSettings) -> export::Config {
         flow_packets: settings.flow_packets.into_value().unwrap_or(default.flow_packets),
         created: settings.created.into_value().unwrap_or(default.created),
     }
+}
+
+/// Where to serve; with TrafficAlerted's configuration also where it did, unless that port is served anyway.
+fn http_config(settings: &Settings) -> http::Config {
+    let default = http::Config::default().listen;
+    let mut listen = settings.http.listen.value().map_or(default, |List(given)| without_repeats(given));
+    if settings.serves_trafficalerted && listen.iter().all(|address| address.port != trafficalerted::PORT) {
+        listen.push(http::ListenAddress { host: None, port: trafficalerted::PORT });
+    }
+    http::Config { listen }
 }
 
 fn log_config(settings: &LogSettings) -> Log {

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{self, Deserializer, SeqAccess, Unexpected, Visitor};
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::ser::{SerializeSeq, Serializer};
 
 /// A value of a setting.
@@ -39,6 +39,14 @@ pub trait Value: Sized {
         Err(mistyped::<Self, _>(Unexpected::Seq))
     }
 
+    /// Reads a YAML mapping; only entries of lists of rules can.
+    ///
+    /// # Errors
+    /// Those of the reader, and a value that is no mapping.
+    fn from_map<'de, A: MapAccess<'de>>(_map: A) -> Result<Self, A::Error> {
+        Err(mistyped::<Self, _>(Unexpected::Map))
+    }
+
     /// Writes the YAML node.
     ///
     /// # Errors
@@ -59,6 +67,8 @@ pub enum Scalars {
     TextOrNumber,
     /// `true` or `false`.
     Truth,
+    /// None: it is a mapping.
+    Nothing,
 }
 
 /// Several values: a comma list (each may stand in double quotes) or a YAML sequence.
@@ -79,6 +89,15 @@ impl<T: Value> Value for List<T> {
             values.push(value.ok_or_else(|| de::Error::custom(format!("an empty entry; {}", expected::<T>())))?);
         }
         Ok(Self(values))
+    }
+
+    /// One entry without its dash.
+    fn from_map<'de, A: MapAccess<'de>>(_map: A) -> Result<Self, A::Error> {
+        let problem = match T::SCALARS {
+            Scalars::Nothing => format!("expected a list, each entry {}", T::EXPECTED),
+            _ => format!("{}, found {}", expected::<Self>(), Unexpected::Map),
+        };
+        Err(de::Error::custom(problem))
     }
 
     fn text(&self) -> String {
@@ -115,6 +134,12 @@ fn mistyped<T: Value, E: de::Error>(found: Unexpected<'_>) -> E {
 
 /// A value as a YAML node: nothing for null and for a blank text.
 pub(super) struct Node<T>(pub Option<T>);
+
+impl<T> Default for Node<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
 
 impl<'de, T: Value> serde::Deserialize<'de> for Node<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -178,6 +203,10 @@ impl<'de, T: Value> Visitor<'de> for NodeVisitor<T> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, sequence: A) -> Result<Option<T>, A::Error> {
         T::from_sequence(sequence).map(Some)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Option<T>, A::Error> {
+        T::from_map(map).map(Some)
     }
 }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::anomaly::{self, Anomalies};
+use super::anomaly::Anomalies;
 use super::bandwidth::{self, Bandwidth};
-use super::scan::{self, Scan};
-use super::{Detection, TableUse, View};
+use super::scan::Scan;
+use super::{Config, Detection, TableUse, View};
 use crate::account::conversation::Address;
 use crate::account::grid::Grid;
 use crate::account::ledger::InterfaceId;
@@ -18,38 +18,6 @@ use crate::packet::Timestamp;
 
 /// The longest cell of any detector whose windows slide.
 const LONGEST_CELL: Duration = Duration::from_secs(1);
-
-/// What is looked for; none where it is not.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Config {
-    /// Bytes in a window.
-    pub bandwidth: Option<bandwidth::Config>,
-    /// Contacts.
-    pub scan: Option<scan::Config>,
-    /// Unusual traffic between two hosts.
-    pub anomaly: Option<anomaly::Config>,
-    /// How many of each kind readers see.
-    pub top_sources: usize,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            bandwidth: Some(bandwidth::Config::default()),
-            scan: Some(scan::Config::default()),
-            anomaly: Some(anomaly::Config::default()),
-            top_sources: 20,
-        }
-    }
-}
-
-impl Config {
-    /// Nothing is looked for.
-    #[must_use]
-    pub const fn nothing() -> Self {
-        Self { bandwidth: None, scan: None, anomaly: None, top_sources: 0 }
-    }
-}
 
 /// The name of the rule of anomalies.
 const ANOMALY_RULE: &str = "anomaly";

@@ -4,6 +4,7 @@
 
 pub mod anomaly;
 pub mod bandwidth;
+mod config;
 pub mod detectors;
 pub mod scan;
 pub mod view;
@@ -15,7 +16,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::packet::{Protocol, Timestamp};
-pub use detectors::{Config, Detectors};
+pub use config::Config;
+pub use detectors::Detectors;
 pub use scan::TableUse;
 pub use view::View;
 

@@ -44,42 +44,59 @@ pub const TRAFFICMONITOR: &[(&str, Outcome)] = &[
 
 /// The older TrafficAlerted: `TrafficInterval ByteLimit NoDestinations NumberContactedIPs AnalyzePorts NumContactedPorts
 /// PortInterval`.
-pub const TRAFFICALERTED_OLDER: &[(&str, Outcome)] = &[(
-    "trafficmonitor 170 1000000000 false 15 true 100 600",
-    NotYet("the form of the older TrafficAlerted (seven words)"),
-)];
+pub const TRAFFICALERTED_OLDER: &[(&str, Outcome)] = &[
+    ("trafficmonitor 170 1000000000 false 15 true 100 600", Right),
+    ("trafficmonitor 170 1X false 15 true 100 600", Refused("1X (ByteLimit)")),
+];
 
 /// TrafficAlerted, whose unit names its configuration file, and the keys of that file as options.
 pub const TRAFFICALERTED: &[(&str, Outcome)] = &[
-    ("trafficmonitor TrafficAlerted.conf", NotYet("TrafficAlerted.conf: TrafficAlerted's configuration file")),
-    ("trafficmonitor -c TrafficAlerted.conf", NotYet("TrafficAlerted.conf: TrafficAlerted's configuration file")),
-    ("trafficmonitor -TrafficInterval 170", NotYet("-TrafficInterval")),
-    ("trafficmonitor -ByteLimit 1G", NotYet("-ByteLimit")),
+    ("trafficmonitor TrafficAlerted.conf", Right),
+    ("trafficmonitor -c TrafficAlerted.conf", Right),
+    ("trafficmonitor --config.file=TrafficAlerted.conf", Right),
+    ("trafficmonitor -TrafficInterval 170 -ByteLimit 1G", Right),
+    ("trafficmonitor -TrafficInterval 170", Right),
+    ("trafficmonitor -ByteLimit 1G", Right),
     ("trafficmonitor -NoDestinations=false", Right),
-    ("trafficmonitor -ChartMinBytes 5M", NotYet("-ChartMinBytes")),
+    ("trafficmonitor -ChartMinBytes 5M", Right),
     ("trafficmonitor -ExcludedInterfaces \"lo\",\"dummy0\"", Right),
-    ("trafficmonitor -ContactedIPsAnalyze=true", NotYet("-ContactedIPsAnalyze")),
-    ("trafficmonitor -NumberContactedIPs 15", NotYet("-NumberContactedIPs")),
-    ("trafficmonitor -AnalyzePorts=false", NotYet("-AnalyzePorts")),
-    ("trafficmonitor -NumContactedPorts 100", NotYet("-NumContactedPorts")),
-    ("trafficmonitor -PortInterval 600", NotYet("-PortInterval")),
+    ("trafficmonitor -ContactedIPsAnalyze=true", Right),
+    ("trafficmonitor -NumberContactedIPs 15", Right),
+    ("trafficmonitor -AnalyzePorts=false", Right),
+    ("trafficmonitor -NumContactedPorts 100", Right),
+    ("trafficmonitor -PortInterval 600", Right),
 ];
+
+/// An option of the anomaly tests lets them alert; wherefore's default for the sensitivity then silences nothing.
+const NO_VETO: Outcome =
+    Noticed("the default: no magnitude reaches a sensitivity of 2; it is taken as no veto of the other anomaly tests");
 
 /// Wherefore: each option of its usage as it is printed there, then its two examples.
 pub const WHEREFORE: &[(&str, Outcome)] = &[
-    ("trafficmonitor -anom_active_size=1", NotYet("-anom_active_size")),
-    ("trafficmonitor -anom_gv_cap=10", NotYet("-anom_gv_cap")),
-    ("trafficmonitor -anom_lower_bound=5e-324", NotYet("-anom_lower_bound")),
-    ("trafficmonitor -anom_methods=\"diff,fence,highrank,lowrank,magnitude\"", NotYet("-anom_methods")),
-    ("trafficmonitor -anom_n_seasons=4", NotYet("-anom_n_seasons")),
-    ("trafficmonitor -anom_sensitivity=2", NotYet("-anom_sensitivity")),
-    ("trafficmonitor -anom_upper_bound=5", NotYet("-anom_upper_bound")),
+    ("trafficmonitor -anom_active_size=1", NO_VETO),
+    ("trafficmonitor -anom_gv_cap=10", NO_VETO),
+    ("trafficmonitor -anom_lower_bound=5e-324", NO_VETO),
+    (
+        "trafficmonitor -anom_methods=\"diff,fence,highrank,lowrank,magnitude\"",
+        Noticed(
+            "the default: no magnitude reaches a sensitivity of 2; it is taken as no veto of the other anomaly tests\n\
+             -anom_methods: fence has no bound and takes no part; give an upper bound",
+        ),
+    ),
+    ("trafficmonitor -anom_n_seasons=4", NO_VETO),
+    (
+        "trafficmonitor -anom_sensitivity=2",
+        Noticed(
+            "-anom_sensitivity: no magnitude reaches a sensitivity of 2; it is taken as no veto of the other anomaly tests",
+        ),
+    ),
+    ("trafficmonitor -anom_upper_bound=5", NO_VETO),
     ("trafficmonitor -archive_dir=\"\"", Right),
     ("trafficmonitor -daq=\"libpcap\"", Right),
     ("trafficmonitor -f=\"tcp\"", Right),
-    ("trafficmonitor -filter_bool=true", NotYet("-filter_bool")),
+    ("trafficmonitor -filter_bool=true", Right),
     ("trafficmonitor -filter_dst=false", Right),
-    ("trafficmonitor -filter_ip_CIDR=\"0.0.0.0/0\"", NotYet("-filter_ip_CIDR")),
+    ("trafficmonitor -filter_ip_CIDR=\"0.0.0.0/0\"", Right),
     ("trafficmonitor -filter_src=false", Right),
     ("trafficmonitor -i=\"eth0\"", Right),
     ("trafficmonitor -l=\"\"", Right),
@@ -101,7 +118,7 @@ pub const WHEREFORE: &[(&str, Outcome)] = &[
         NotYet("-slack_icon"),
     ),
     ("trafficmonitor -slack_url=\"nil\"", Right),
-    ("trafficmonitor -transfer_interval=\"5s\"", NotYet("-transfer_interval")),
+    ("trafficmonitor -transfer_interval=\"5s\"", Right),
     ("trafficmonitor -w=\"3s\"", Noticed("-w: a read timeout of 3s is taken as 500ms")),
     (
         "trafficmonitor -i eth0 -l=/var/log/wherefore -archive_dir=/var/log/wherefore/packets/ \\
@@ -113,6 +130,23 @@ pub const WHEREFORE: &[(&str, Outcome)] = &[
     (
         "trafficmonitor -i eth0 -l=/tmp -archive_dir=/tmp  -loglevel=info -anom_methods=diff,fence -anom_upper_bound=200 -slack_url=\"https://hooks.slack.com/services/hook/url/goes/here\" -slack_channel=\"#wherefore\" -slack_emoji=\":warning:\" -anom_gv_cap=30 -anom_sensitivity=0.8 ",
         NotYet("-l"),
+    ),
+    // Both examples, as far as they are about anomalies.
+    (
+        "trafficmonitor -i eth0 -loglevel=info -anom_methods=fence -anom_upper_bound=1000 -anom_gv_cap=25 -anom_sensitivity=0.8",
+        Right,
+    ),
+    (
+        "trafficmonitor -i eth0 -loglevel=info -anom_methods=diff,fence -anom_upper_bound=200 -anom_gv_cap=30 -anom_sensitivity=0.8 ",
+        Right,
+    ),
+    (
+        "trafficmonitor -anom_active_size=1 -anom_gv_cap=10 -anom_lower_bound=5e-324 \\
+            -anom_methods=\"diff,fence,highrank,lowrank,magnitude\" -anom_n_seasons=4 -anom_sensitivity=2 -anom_upper_bound=5 \\
+            -filter_bool=true -filter_dst=false -filter_ip_CIDR=\"0.0.0.0/0\" -filter_src=false -transfer_interval=\"5s\"",
+        Noticed(
+            "-anom_sensitivity: no magnitude reaches a sensitivity of 2; it is taken as no veto of the other anomaly tests",
+        ),
     ),
 ];
 
@@ -152,18 +186,38 @@ pub const XDP_TRAFFIC_MONITOR: &[(&str, Outcome)] = &[
 
 /// TrafficAlerted's example of a configuration file.
 pub const TRAFFICALERTED_CONF: &str = r#"  # Configuration file for TrafficAlerted
+  
+  # General configuration
+  # --------------------------------------------------
+  
   # The amount of time in seconds for which "ByteLimit" applies
   TrafficInterval: 170
+  # The amount of bytes to trigger an alert for. Either specify bytes or add the suffixes "K","M" or "G"
   ByteLimit: 1G
+  # If set to 'true', the program does not keep destination IP information.
+  # If set to 'true', Port scanning detection based on the number of contacted IPs is then disabled as well.
+  # If set to 'true', Detailed information about the traffic to the destination IPs is also unavailable.
   NoDestinations: false
+  # Minimum amount of bytes for an IP to appear on the network chart
   ChartMinBytes: 5M
+  # Exclude interfaces from monitoring or leave empty to monitor all
   ExcludedInterfaces: "lo","dummy0"
+  
+  
+  # Network and Port scanning detection
+  # --------------------------------------------------
+  # Enable analyzing the amount of IPs a given host contacts
   ContactedIPsAnalyze: true
+  # If a source IP contacts more than this amount of different IPs within "TrafficInterval" scanning activity is detected.
   NumberContactedIPs: 15
+  
+  # Whether to analyze destination ports for scanning activity (Requires more system resources). (true/false)
   AnalyzePorts: false
+  # Only applicable if AnalyzePorts is true.
+  # If a source IP contacts more than this amount of different ports within "PortInterval", then scanning activity is detected.
   NumContactedPorts: 100
-  PortInterval: 600
-"#;
+  # Only applicable if "AnalyzePorts" is true. The amount of time in seconds for which "NumContactedPorts" applies
+  PortInterval: 600"#;
 
 /// The XDP monitor's.
 pub const PERMITTED_CIDRS: &str = r#"{

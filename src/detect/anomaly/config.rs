@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::filter::Filter;
 use super::method::{Method, Methods};
 use super::windows::reference_size;
 use crate::packet::Timestamp;
@@ -215,6 +216,8 @@ pub struct Config {
     pub min_bytes: u64,
     /// Whether anomalies raise alerts; probabilities are given either way.
     pub alerts: bool,
+    /// Which pairs are looked at.
+    pub filter: Filter,
     /// How many pairs are kept. See [`Pairs`](super::Pairs) for what happens at the limit.
     pub max_pairs: usize,
 }
@@ -230,6 +233,7 @@ impl Default for Config {
             threshold: 0.6,
             min_bytes: 0,
             alerts: false,
+            filter: Filter::default(),
             max_pairs: 10_000,
         }
     }

@@ -145,7 +145,9 @@ impl Watch for Anomalies {
             if counted.packets > 0 {
                 let (source, destination) = sighting.row.key.endpoints(way);
                 let pair = Pair { source: source.address.into(), destination: destination.address.into() };
-                self.count(pair, counted.bytes, self.grid.cell(counted.last).0);
+                if self.config.filter.passes(pair.source, pair.destination) {
+                    self.count(pair, counted.bytes, self.grid.cell(counted.last).0);
+                }
             }
         }
     }

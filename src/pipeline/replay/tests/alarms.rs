@@ -58,7 +58,7 @@ fn config() -> detect::Config {
         bandwidth: Some(bandwidth),
         scan: Some(scan::Config::default()),
         anomaly: Some(anomaly),
-        top_sources: 20,
+        ..detect::Config::default()
     }
 }
 

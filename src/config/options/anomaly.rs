@@ -1,0 +1,130 @@
+//! Options of the anomaly detector, named as wherefore has them.
+
+use crate::config::option::{Kind, OptionDefinition};
+
+/// What is tested, on what, and from when on it is an anomaly.
+pub(super) static OPTIONS: &[OptionDefinition] = &[
+    OptionDefinition {
+        kind: Kind::Switch,
+        default: "false",
+        help: "Let anomalies raise alerts; any other -anom_ or --anom. option that is given does so too",
+        keys: &[("anomaly", "alerts")],
+        variable: Some("TRAFFICMONITOR_ANOM_ALERTS"),
+        ..OptionDefinition::setting("anom.alerts", |settings, texts| settings.anomaly.alerts.set(texts))
+    },
+    OptionDefinition {
+        value: "METHOD,...",
+        kind: Kind::List,
+        default: "diff,fence,highrank,lowrank,magnitude",
+        help: "The tests: some of cdf, diff, fence (only with a bound), highrank, ks, lowrank, magnitude",
+        keys: &[("anomaly", "methods")],
+        variable: Some("TRAFFICMONITOR_ANOM_METHODS"),
+        ..OptionDefinition::setting("anom_methods", |settings, texts| settings.anomaly.methods.set(texts))
+    },
+    OptionDefinition {
+        value: "N",
+        default: "1",
+        help: "How many of the last values of a pair are judged",
+        keys: &[("anomaly", "active_size")],
+        variable: Some("TRAFFICMONITOR_ANOM_ACTIVE_SIZE"),
+        ..OptionDefinition::setting("anom_active_size", |settings, texts| settings.anomaly.active_size.set(texts))
+    },
+    OptionDefinition {
+        value: "N",
+        default: "4",
+        help: "With how many times as many values they are compared, at least 4 values",
+        keys: &[("anomaly", "seasons")],
+        variable: Some("TRAFFICMONITOR_ANOM_N_SEASONS"),
+        ..OptionDefinition::setting("anom_n_seasons", |settings, texts| settings.anomaly.seasons.set(texts))
+    },
+    OptionDefinition {
+        value: "N",
+        default: "10",
+        help: "How many values are kept of a pair",
+        keys: &[("anomaly", "capacity")],
+        variable: Some("TRAFFICMONITOR_ANOM_GV_CAP"),
+        ..OptionDefinition::setting("anom_gv_cap", |settings, texts| settings.anomaly.capacity.set(texts))
+    },
+    OptionDefinition {
+        value: "BYTES",
+        default: "5e-324",
+        help: "Fence: bytes a transfer interval below which traffic is unusual; 5e-324 means none",
+        keys: &[("anomaly", "lower_bound")],
+        variable: Some("TRAFFICMONITOR_ANOM_LOWER_BOUND"),
+        ..OptionDefinition::setting("anom_lower_bound", |settings, texts| settings.anomaly.lower_bound.set(texts))
+    },
+    OptionDefinition {
+        value: "BYTES",
+        default: "",
+        help: "Fence: bytes a transfer interval from which on traffic is unusual; 5 where only a lower bound is given",
+        keys: &[("anomaly", "upper_bound")],
+        variable: Some("TRAFFICMONITOR_ANOM_UPPER_BOUND"),
+        ..OptionDefinition::setting("anom_upper_bound", |settings, texts| settings.anomaly.upper_bound.set(texts))
+    },
+    OptionDefinition {
+        value: "P",
+        default: "2",
+        help: "A magnitude below it silences the other tests; above 1 it silences none",
+        keys: &[("anomaly", "sensitivity")],
+        variable: Some("TRAFFICMONITOR_ANOM_SENSITIVITY"),
+        ..OptionDefinition::setting("anom_sensitivity", |settings, texts| settings.anomaly.sensitivity.set(texts))
+    },
+    OptionDefinition {
+        value: "P",
+        default: "0.6",
+        help: "The probability above which traffic is an anomaly",
+        keys: &[("anomaly", "threshold")],
+        variable: Some("TRAFFICMONITOR_ANOM_THRESHOLD"),
+        ..OptionDefinition::setting("anom.threshold", |settings, texts| settings.anomaly.threshold.set(texts))
+    },
+    OptionDefinition {
+        value: "BYTES",
+        default: "0",
+        help: "Fewer bytes than these in the values that are judged are no anomaly",
+        keys: &[("anomaly", "min_bytes")],
+        variable: Some("TRAFFICMONITOR_ANOM_MIN_BYTES"),
+        ..OptionDefinition::setting("anom.min_bytes", |settings, texts| settings.anomaly.min_bytes.set(texts))
+    },
+    OptionDefinition {
+        value: "DURATION",
+        default: "5s",
+        help: "What a value is the sum of: 100ms to 1d",
+        keys: &[("anomaly", "transfer_interval")],
+        variable: Some("TRAFFICMONITOR_TRANSFER_INTERVAL"),
+        ..OptionDefinition::setting("transfer_interval", |settings, texts| {
+            settings.anomaly.transfer_interval.set(texts)
+        })
+    },
+    OptionDefinition {
+        value: "CIDR",
+        default: "0.0.0.0/0",
+        help: "The network of -filter_src and -filter_dst; one of no bits holds every address, of either version",
+        keys: &[("anomaly", "filter_network")],
+        variable: Some("TRAFFICMONITOR_FILTER_IP_CIDR"),
+        ..OptionDefinition::setting("filter_ip_CIDR", |settings, texts| settings.anomaly.filter_network.set(texts))
+    },
+    OptionDefinition {
+        kind: Kind::Switch,
+        default: "true",
+        help: "Whether -filter_src and -filter_dst let through what lies in the network; false: what does not",
+        keys: &[("anomaly", "filter_inside")],
+        variable: Some("TRAFFICMONITOR_FILTER_BOOL"),
+        ..OptionDefinition::setting("filter_bool", |settings, texts| settings.anomaly.filter_inside.set(texts))
+    },
+    OptionDefinition {
+        kind: Kind::Switch,
+        default: "false",
+        help: "Look for anomalies only in traffic whose source the network lets through",
+        keys: &[("anomaly", "filter_source")],
+        variable: Some("TRAFFICMONITOR_FILTER_SRC"),
+        ..OptionDefinition::setting("filter_src", |settings, texts| settings.anomaly.filter_source.set(texts))
+    },
+    OptionDefinition {
+        kind: Kind::Switch,
+        default: "false",
+        help: "Look for anomalies only in traffic whose destination the network lets through",
+        keys: &[("anomaly", "filter_destination")],
+        variable: Some("TRAFFICMONITOR_FILTER_DST"),
+        ..OptionDefinition::setting("filter_dst", |settings, texts| settings.anomaly.filter_destination.set(texts))
+    },
+];

@@ -1,0 +1,147 @@
+//! Options of bandwidth, of scans, and of what becomes of what is found. The names are TrafficAlerted's where it has one.
+
+use crate::config::option::{Kind, OptionDefinition};
+
+/// Bandwidth, scans, alerts.
+pub(super) static OPTIONS: &[OptionDefinition] = &[
+    // Before the two that set its uses apart, which lie over it.
+    OptionDefinition {
+        value: "SECONDS",
+        default: "170",
+        help: "The windows of bandwidth and of contacted hosts, both: seconds, or a duration such as 5m",
+        keys: &[("bandwidth", "interval"), ("scan", "interval")],
+        variable: Some("TRAFFICMONITOR_TRAFFIC_INTERVAL"),
+        ..OptionDefinition::setting("TrafficInterval", |settings, texts| {
+            settings.bandwidth.interval.set(texts)?;
+            settings.scan.interval.set(texts)
+        })
+    },
+    OptionDefinition {
+        value: "BYTES",
+        default: "1G",
+        help: "IP bytes in a window that may be sent: a number, alone or with K, M, G or T (powers of 1000); more are alerted",
+        keys: &[("bandwidth", "limit")],
+        variable: Some("TRAFFICMONITOR_BYTE_LIMIT"),
+        ..OptionDefinition::setting("ByteLimit", |settings, texts| settings.bandwidth.limit.set(texts))
+    },
+    OptionDefinition {
+        value: "SECONDS",
+        default: "170",
+        help: "The window of bandwidth, where it differs from TrafficInterval",
+        keys: &[("bandwidth", "interval")],
+        variable: Some("TRAFFICMONITOR_BANDWIDTH_INTERVAL"),
+        ..OptionDefinition::setting("bandwidth.interval", |settings, texts| settings.bandwidth.interval.set(texts))
+    },
+    OptionDefinition {
+        value: "WHOSE",
+        default: "source",
+        help: "Whose bytes have a limit: source (those that an address sends), destination (those sent to it) or both",
+        keys: &[("bandwidth", "direction")],
+        variable: Some("TRAFFICMONITOR_BANDWIDTH_DIRECTION"),
+        ..OptionDefinition::setting("bandwidth.direction", |settings, texts| settings.bandwidth.direction.set(texts))
+    },
+    OptionDefinition {
+        value: "RULE",
+        default: "evidence",
+        help: "What counts towards a scan: evidence (contacts that were refused or not answered) or contacts (all)",
+        keys: &[("scan", "rule")],
+        variable: Some("TRAFFICMONITOR_SCAN_RULE"),
+        ..OptionDefinition::setting("scan.rule", |settings, texts| settings.scan.rule.set(texts))
+    },
+    OptionDefinition {
+        value: "SECONDS",
+        default: "170",
+        help: "The window of contacted hosts, where it differs from TrafficInterval",
+        keys: &[("scan", "interval")],
+        variable: Some("TRAFFICMONITOR_SCAN_INTERVAL"),
+        ..OptionDefinition::setting("scan.interval", |settings, texts| settings.scan.interval.set(texts))
+    },
+    OptionDefinition {
+        kind: Kind::Switch,
+        default: "true",
+        help: "Look for scans of hosts",
+        keys: &[("scan", "analyze_hosts")],
+        variable: Some("TRAFFICMONITOR_CONTACTED_IPS_ANALYZE"),
+        ..OptionDefinition::setting("ContactedIPsAnalyze", |settings, texts| settings.scan.analyze_hosts.set(texts))
+    },
+    OptionDefinition {
+        value: "N",
+        default: "15",
+        help: "Hosts that a source may contact in the window; one that contacts more scans",
+        keys: &[("scan", "contacted_ips")],
+        variable: Some("TRAFFICMONITOR_NUMBER_CONTACTED_IPS"),
+        ..OptionDefinition::setting("NumberContactedIPs", |settings, texts| settings.scan.contacted_ips.set(texts))
+    },
+    OptionDefinition {
+        kind: Kind::Switch,
+        default: "true",
+        help: "Look for scans of ports",
+        keys: &[("scan", "analyze_ports")],
+        variable: Some("TRAFFICMONITOR_ANALYZE_PORTS"),
+        ..OptionDefinition::setting("AnalyzePorts", |settings, texts| settings.scan.analyze_ports.set(texts))
+    },
+    OptionDefinition {
+        value: "N",
+        default: "100",
+        help: "Ports that a source may contact in PortInterval; one that contacts more scans",
+        keys: &[("scan", "contacted_ports")],
+        variable: Some("TRAFFICMONITOR_NUM_CONTACTED_PORTS"),
+        ..OptionDefinition::setting("NumContactedPorts", |settings, texts| settings.scan.contacted_ports.set(texts))
+    },
+    OptionDefinition {
+        value: "SECONDS",
+        default: "600",
+        help: "The window of contacted ports",
+        keys: &[("scan", "port_interval")],
+        variable: Some("TRAFFICMONITOR_PORT_INTERVAL"),
+        ..OptionDefinition::setting("PortInterval", |settings, texts| settings.scan.port_interval.set(texts))
+    },
+    OptionDefinition {
+        kind: Kind::Switch,
+        default: "false",
+        help: "Keep no destinations of sources; scans of hosts are not looked for then",
+        keys: &[("detect", "no_destinations")],
+        variable: Some("TRAFFICMONITOR_NO_DESTINATIONS"),
+        ..OptionDefinition::setting("NoDestinations", |settings, texts| settings.detect.no_destinations.set(texts))
+    },
+    OptionDefinition {
+        value: "BYTES",
+        default: "5M",
+        help: "Bytes in the window of bandwidth from which on a source is shown at /all",
+        keys: &[("detect", "chart_min_bytes")],
+        variable: Some("TRAFFICMONITOR_CHART_MIN_BYTES"),
+        ..OptionDefinition::setting("ChartMinBytes", |settings, texts| settings.detect.chart_min_bytes.set(texts))
+    },
+    OptionDefinition {
+        value: "N",
+        default: "20",
+        help: "Sources, destinations and pairs whose figures are exported, the highest of each",
+        keys: &[("detect", "top_sources")],
+        variable: Some("TRAFFICMONITOR_DETECT_TOP_SOURCES"),
+        ..OptionDefinition::setting("detect.top_sources", |settings, texts| settings.detect.top_sources.set(texts))
+    },
+    OptionDefinition {
+        value: "DURATION",
+        default: "0s",
+        help: "For how long a rule must hold before its alert fires",
+        keys: &[("alert", "pending")],
+        variable: Some("TRAFFICMONITOR_ALERT_PENDING"),
+        ..OptionDefinition::setting("alert.pending", |settings, texts| settings.alert.pending.set(texts))
+    },
+    OptionDefinition {
+        value: "DURATION",
+        default: "60s",
+        help: "For how long an alert fires at least",
+        keys: &[("alert", "hold")],
+        variable: Some("TRAFFICMONITOR_ALERT_HOLD"),
+        ..OptionDefinition::setting("alert.hold", |settings, texts| settings.alert.hold.set(texts))
+    },
+    OptionDefinition {
+        kind: Kind::Switch,
+        default: "false",
+        help: "Say with each alert in a sentence what it rests on",
+        keys: &[("alert", "explain")],
+        variable: Some("TRAFFICMONITOR_EXPLAIN"),
+        ..OptionDefinition::setting("explain", |settings, texts| settings.alert.explain.set(texts))
+    },
+];

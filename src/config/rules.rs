@@ -1,0 +1,232 @@
+//! The values of settings that say what is looked for, whose, and what is left out.
+
+use ipnet::IpNet;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serializer};
+
+use super::limits::{ByteLimit, Window};
+use super::nearest::nearest;
+use super::value::{Node, Scalars, Value, Written, expected};
+use crate::alert::Exclusion;
+use crate::detect::Kind;
+use crate::detect::anomaly::Method;
+use crate::detect::bandwidth::{Direction, NetworkLimit};
+use crate::detect::scan;
+
+/// One of several words. A word that is none of them is told the nearest one.
+fn word_of<T: Value + Copy>(words: &[(&str, T)], text: &str) -> Result<T, String> {
+    let known = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+    known.ok_or_else(|| match nearest(text, words.iter().map(|(word, _)| *word)) {
+        Some(near) => format!("the nearest is {near}; {}", expected::<T>()),
+        None => expected::<T>(),
+    })
+}
+
+impl Value for Method {
+    const EXPECTED: &'static str = "a method: cdf, diff, fence, highrank, ks, lowrank or magnitude";
+    const SCALARS: Scalars = Scalars::Text;
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        word_of(&Self::ALL.map(|method| (method.name(), method)), text)
+    }
+
+    fn text(&self) -> String {
+        self.name().to_owned()
+    }
+}
+
+impl Value for Kind {
+    const EXPECTED: &'static str = "host_scan, port_scan, bandwidth or anomaly";
+    const SCALARS: Scalars = Scalars::Text;
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        word_of(&Self::ALL.map(|kind| (kind.label(), kind)), text)
+    }
+
+    fn text(&self) -> String {
+        self.label().to_owned()
+    }
+}
+
+const DIRECTIONS: [(&str, Direction); 3] =
+    [("source", Direction::Source), ("destination", Direction::Destination), ("both", Direction::Both)];
+
+impl Value for Direction {
+    const EXPECTED: &'static str = "source, destination or both";
+    const SCALARS: Scalars = Scalars::Text;
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        word_of(&DIRECTIONS, text)
+    }
+
+    fn text(&self) -> String {
+        let name = match self {
+            Self::Source => "source",
+            Self::Destination => "destination",
+            Self::Both => "both",
+        };
+        name.to_owned()
+    }
+}
+
+const SCAN_RULES: [(&str, scan::Rule); 2] = [("evidence", scan::Rule::Evidence), ("contacts", scan::Rule::Contacts)];
+
+impl Value for scan::Rule {
+    const EXPECTED: &'static str = "evidence or contacts";
+    const SCALARS: Scalars = Scalars::Text;
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        word_of(&SCAN_RULES, text)
+    }
+
+    fn text(&self) -> String {
+        let name = match self {
+            Self::Evidence => "evidence",
+            Self::Contacts => "contacts",
+        };
+        name.to_owned()
+    }
+}
+
+/// A TCP or UDP port.
+struct Port(u16);
+
+impl Value for Port {
+    const EXPECTED: &'static str = "a port from 1 to 65535";
+    const SCALARS: Scalars = Scalars::Number;
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        text.parse().ok().filter(|port| *port > 0).map(Self).ok_or_else(expected::<Self>)
+    }
+
+    fn text(&self) -> String {
+        self.0.to_string()
+    }
+
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u16(self.0)
+    }
+}
+
+/// A limit as it stands in the file.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct NetworkLimitEntry {
+    network: Node<IpNet>,
+    limit: Node<ByteLimit>,
+    interval: Node<Window>,
+    rule: Node<String>,
+    total: Node<bool>,
+}
+
+impl Value for NetworkLimit {
+    const EXPECTED: &'static str = "a mapping such as {network: 192.0.2.0/24, limit: 5G}";
+    const SCALARS: Scalars = Scalars::Nothing;
+
+    fn from_text(_text: &str) -> Result<Self, String> {
+        Err(expected::<Self>())
+    }
+
+    fn text(&self) -> String {
+        self.network.to_string()
+    }
+
+    fn from_map<'de, A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
+        let entry = NetworkLimitEntry::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Self {
+            network: required(entry.network, "network")?,
+            limit_bytes: required(entry.limit, "limit").map(|ByteLimit(bytes)| bytes)?,
+            interval: entry.interval.0.map(|Window(interval)| interval),
+            rule: entry.rule.0,
+            total: entry.total.0.unwrap_or_default(),
+        })
+    }
+
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("network", &Written(&self.network))?;
+        map.serialize_entry("limit", &Written(&ByteLimit(self.limit_bytes)))?;
+        if let Some(interval) = self.interval {
+            map.serialize_entry("interval", &Written(&Window(interval)))?;
+        }
+        if let Some(rule) = &self.rule {
+            map.serialize_entry("rule", &Written(rule))?;
+        }
+        if self.total {
+            map.serialize_entry("total", &true)?;
+        }
+        map.end()
+    }
+}
+
+/// A key that is there but empty is as one that is missing.
+fn required<T: Value, E: de::Error>(Node(value): Node<T>, key: &'static str) -> Result<T, E> {
+    value.ok_or_else(|| E::custom(format!("the key {key} is missing; {}", expected::<T>())))
+}
+
+/// An exclusion as it stands in the file.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ExclusionEntry {
+    network: Node<IpNet>,
+    port: Node<Port>,
+    kind: Node<Kind>,
+}
+
+impl Value for Exclusion {
+    const EXPECTED: &'static str =
+        "a mapping such as {network: 192.0.2.0/24, port: 53, kind: host_scan}, or a part of it";
+    const SCALARS: Scalars = Scalars::Nothing;
+
+    fn from_text(_text: &str) -> Result<Self, String> {
+        Err(expected::<Self>())
+    }
+
+    fn text(&self) -> String {
+        format!("{self:?}")
+    }
+
+    fn from_map<'de, A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
+        let ExclusionEntry { network, port, kind } = ExclusionEntry::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Self { network: network.0, port: port.0.map(|Port(port)| port), kind: kind.0 })
+    }
+
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(network) = &self.network {
+            map.serialize_entry("network", &Written(network))?;
+        }
+        if let Some(port) = self.port {
+            map.serialize_entry("port", &Written(&Port(port)))?;
+        }
+        if let Some(kind) = &self.kind {
+            map.serialize_entry("kind", &Written(kind))?;
+        }
+        map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_read_as_they_are_written_and_others_find_their_neighbour() {
+        for (name, direction) in DIRECTIONS {
+            assert_eq!((Direction::from_text(name), direction.text().as_str()), (Ok(direction), name));
+        }
+        for (name, rule) in SCAN_RULES {
+            assert_eq!((scan::Rule::from_text(name), rule.text().as_str()), (Ok(rule), name));
+        }
+        for kind in Kind::ALL {
+            assert_eq!(Kind::from_text(kind.label()), Ok(kind));
+        }
+        for method in Method::ALL {
+            assert_eq!(Method::from_text(&method.text()), Ok(method));
+        }
+        assert!(Method::from_text("hirank").unwrap_err().starts_with("the nearest is highrank; expected a method"));
+        assert_eq!(scan::Rule::from_text("guess"), Err("expected evidence or contacts".to_owned()));
+    }
+}

@@ -1,0 +1,41 @@
+//! What is looked for, and how much of it is shown.
+
+use super::{anomaly, bandwidth, scan};
+
+/// What is looked for, none where it is not, and how much of it is shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Who may send or receive how much.
+    pub bandwidth: Option<bandwidth::Config>,
+    /// What is a scan.
+    pub scan: Option<scan::Config>,
+    /// What is an anomaly.
+    pub anomaly: Option<anomaly::Config>,
+    /// How many sources, destinations and pairs readers see, the highest of each.
+    pub top_sources: usize,
+    /// A source with so many bytes in the window of bandwidth is charted.
+    pub chart_min_bytes: u64,
+    /// Destinations of sources are not kept.
+    pub no_destinations: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            bandwidth: Some(bandwidth::Config::default()),
+            scan: Some(scan::Config::default()),
+            anomaly: Some(anomaly::Config::default()),
+            top_sources: 20,
+            chart_min_bytes: 5_000_000,
+            no_destinations: false,
+        }
+    }
+}
+
+impl Config {
+    /// Nothing is looked for.
+    #[must_use]
+    pub const fn nothing() -> Self {
+        Self { bandwidth: None, scan: None, anomaly: None, top_sources: 0, chart_min_bytes: 0, no_destinations: true }
+    }
+}
