@@ -20,7 +20,6 @@ use crate::alert::Change;
 use crate::capture::file_name;
 use crate::config::Config;
 use crate::detect::Detectors;
-use crate::detect::anomaly::Method;
 use crate::events::{self, console, console::Style};
 use crate::export::report::{Published, Report};
 use crate::http::{Listeners, Reported, Server, Site, reports};
@@ -129,8 +128,8 @@ fn capture_interfaces(
     let seed = random_seed();
     let detectors = Detectors::new(&config.detect, seed, Some(supervisor::tick(&config.pipeline)));
     let style = if config.explain { Style::Explained } else { Style::Fields };
-    say_what_has_no_say(&config);
-    let alarms = Alarms::new(detectors, &config.alert, events::Queue::start(move |change| write_event(change, style))?);
+    let events = events::Queue::start(move |change: &Change| write_event(change, style))?;
+    let alarms = Alarms::new(detectors, &config.alert, events);
     let setup = Setup {
         capture: config.capture,
         locality: config.locality,
@@ -222,14 +221,6 @@ impl Signals {
 /// A line of its own on standard output.
 fn write_event(change: &Change, style: Style) -> io::Result<()> {
     console::write(change, style, io::stdout().lock())
-}
-
-/// The older program's default sensitivity exceeds every probability and would silence all tests; it silences none.
-fn say_what_has_no_say(config: &Config) {
-    let Some(anomaly) = config.detect.anomaly.as_ref().filter(|anomaly| anomaly.alerts) else { return };
-    if anomaly.criteria.methods.contains(Method::Magnitude) && !anomaly.criteria.has_veto() {
-        tracing::info!(anom_sensitivity = anomaly.criteria.sensitivity, "above 1: magnitude silences no other test");
-    }
 }
 
 /// As tcpdump ends.

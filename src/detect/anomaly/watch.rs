@@ -61,6 +61,9 @@ impl Anomalies {
 
     #[inline]
     fn count(&mut self, pair: Pair, bytes: u64, interval: i64) {
+        if !self.config.filter.passes(pair.source, pair.destination) {
+            return;
+        }
         let is_ahead = self.open.is_none_or(|open| interval > open);
         if is_ahead && self.ahead.len() < MAXIMUM_AHEAD {
             self.ahead.push((interval, pair, bytes));
@@ -145,9 +148,7 @@ impl Watch for Anomalies {
             if counted.packets > 0 {
                 let (source, destination) = sighting.row.key.endpoints(way);
                 let pair = Pair { source: source.address.into(), destination: destination.address.into() };
-                if self.config.filter.passes(pair.source, pair.destination) {
-                    self.count(pair, counted.bytes, self.grid.cell(counted.last).0);
-                }
+                self.count(pair, counted.bytes, self.grid.cell(counted.last).0);
             }
         }
     }
@@ -251,6 +252,7 @@ fn shorten(probabilities: &mut Vec<(f64, Pair)>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Filter;
     use super::*;
 
     fn at(seconds: i64) -> Timestamp {
@@ -291,6 +293,8 @@ mod tests {
         assert_eq!(at_once.last().unwrap().1, Level::Under, "{at_once:?}");
         assert_eq!(said(&config(), Some(Duration::from_secs(1)), &series), at_once);
         assert!(said(&Config { alerts: false, ..config() }, None, &series).is_empty());
+        let others = Filter { is_inside: false, by_source: true, ..Filter::default() };
+        assert!(said(&Config { filter: others, ..config() }, None, &series).is_empty());
     }
 
     #[test]
