@@ -83,6 +83,7 @@ run)
 test)
     check_rust_checkers
     want ip iproute2
+    want ethtool ethtool
     want tcpdump tcpdump
     want curl curl
     want setcap libcap2-bin
