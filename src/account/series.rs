@@ -269,7 +269,7 @@ impl<K: SeriesKey> Series<K> {
     fn choose(&mut self, held: &mut Held<K>, delivery: Delivery, next: u64) {
         let mut lightest = self.displaceable(held, delivery);
         // Rows that leave already make room for as many, or one entry that waits would drive row after row out.
-        let mut promised = self.leaving();
+        let mut promised = self.rows.iter().filter(|row| matches!(row.state, State::Leaving { .. })).count();
         let wanted = self.limit - self.rows.len() + promised + lightest.len();
         for candidate in self.heaviest_hidden(held, wanted) {
             if self.rows.len() < self.limit {
@@ -299,10 +299,6 @@ impl<K: SeriesKey> Series<K> {
     fn enter(&mut self, held: &mut Held<K>, candidate: &Entry<K>, next: u64) {
         self.rows.push(self.entering(candidate, next));
         held.set_shown(candidate.position, true);
-    }
-
-    fn leaving(&self) -> usize {
-        self.rows.iter().filter(|row| matches!(row.state, State::Leaving { .. })).count()
     }
 
     fn entering(&self, candidate: &Entry<K>, next: u64) -> Row<K> {
