@@ -9,7 +9,7 @@ use super::held::{Entry, Held};
 use super::ledger::Ledger;
 use super::scrapes::Delivery;
 use super::series::Series;
-use super::snapshot::{Figures, Shown, ShownRow, Snapshot};
+use super::snapshot::{self, Figures, Interface, Shown, ShownRow, Snapshot};
 use crate::packet::Timestamp;
 
 /// All that was counted, by group.
@@ -22,6 +22,22 @@ pub struct Book {
     hosts: Series<HostKey>,
     idle_timeout: Duration,
     number: u64,
+    basis: Option<Basis>,
+}
+
+/// What a snapshot depends on: as long as it is the same, so are all rows.
+#[derive(Debug, PartialEq, Eq)]
+struct Basis {
+    totals: snapshot::Totals,
+    interfaces: Vec<Interface>,
+    handover_delays: u64,
+    refusals_lost: u64,
+    delivery: Delivery,
+    /// The snapshot before depended on the same. One that is news may still let go in the next: by a delivery a tenure
+    /// ends, and who has no row any more need not stay.
+    has_settled: bool,
+    /// Flows and hosts that could leave, but for those that must stay for their tenure, which only deliveries end.
+    resting: [usize; 2],
 }
 
 impl Book {
@@ -33,6 +49,27 @@ impl Book {
             hosts: Series::new(config.max_host_series),
             idle_timeout: config.idle_timeout,
             number: 0,
+            basis: None,
+        }
+    }
+
+    /// Whether the next snapshot would say no more than the last one: nothing was counted since, nothing was delivered to
+    /// anyone, and nothing has rested for long enough to leave.
+    #[must_use]
+    pub fn stands(&self, ledger: &Ledger, delivery: Delivery, now: Timestamp) -> bool {
+        self.basis.as_ref() == Some(&self.basis(ledger, delivery, now))
+    }
+
+    fn basis(&self, ledger: &Ledger, delivery: Delivery, now: Timestamp) -> Basis {
+        let timeout = Some(self.idle_timeout);
+        Basis {
+            totals: ledger.totals().clone(),
+            interfaces: ledger.interfaces().to_vec(),
+            handover_delays: ledger.handover_delays(),
+            refusals_lost: ledger.refusals_lost(),
+            delivery,
+            has_settled: true,
+            resting: [ledger.flows().resting(now, timeout), ledger.hosts().resting(now, timeout)],
         }
     }
 
@@ -47,6 +84,9 @@ impl Book {
         let (held_flows, held_hosts) = ledger.tables_mut();
         self.flows.advance(held_flows, &flow_totals, delivery, self.number, now);
         self.hosts.advance(held_hosts, &host_totals, delivery, self.number, now);
+        let basis = self.basis(ledger, delivery, now);
+        let has_settled = self.basis.take().is_some_and(|before| Basis { has_settled: true, ..before } == basis);
+        self.basis = Some(Basis { has_settled, ..basis });
         self.snapshot(ledger, &flow_totals, &host_totals)
     }
 
@@ -147,3 +187,6 @@ fn memory(ledger: &Ledger, series: usize, snapshot: usize) -> Vec<(&'static str,
     ];
     parts.map(|(part, bytes)| (part, bytes as u64)).to_vec()
 }
+
+#[cfg(test)]
+mod tests;

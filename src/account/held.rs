@@ -250,6 +250,14 @@ impl<K: Copy + Eq + Hash> Held<K> {
         self.len() >= percent(self.limit, NEARLY_FULL_PERCENT)
     }
 
+    /// How many entries a sweep at `now` would let leave if they may and room is needed for all of them.
+    #[must_use]
+    pub fn resting(&self, now: Timestamp, idle_timeout: Option<Duration>) -> usize {
+        let to_make_room = self.is_nearly_full().then_some(IDLE);
+        let Some(rest) = idle_timeout.into_iter().chain(to_make_room).min() else { return 0 };
+        self.counts.iter().filter(|count| count.is_used && now.since(count.last_seen) >= rest).count()
+    }
+
     /// Lets entries leave at `now`: those that rested for `idle_timeout`, and, when it is nearly full, the lightest of
     /// those that rest. `may_leave` is asked for entries with a row. Gives the positions given up.
     pub fn sweep(

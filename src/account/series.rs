@@ -268,7 +268,9 @@ impl<K: SeriesKey> Series<K> {
     /// The heaviest entries enter, as far as there is room; rows that are much lighter than one that has none leave.
     fn choose(&mut self, held: &mut Held<K>, delivery: Delivery, next: u64) {
         let mut lightest = self.displaceable(held, delivery);
-        let wanted = self.limit - self.rows.len() + lightest.len();
+        // Rows that leave already make room for as many, or one entry that waits would drive row after row out.
+        let mut promised = self.rows.iter().filter(|row| matches!(row.state, State::Leaving { .. })).count();
+        let wanted = self.limit - self.rows.len() + promised + lightest.len();
         for candidate in self.heaviest_hidden(held, wanted) {
             if self.rows.len() < self.limit {
                 self.enter(held, &candidate, next);
@@ -279,11 +281,15 @@ impl<K: SeriesKey> Series<K> {
                 break;
             }
             let row = self.rows[at];
-            held.set_shown(row.position, false);
             if let State::Entering { .. } = row.state {
+                held.set_shown(row.position, false);
                 self.rows[at] = self.entering(&candidate, next);
                 held.set_shown(candidate.position, true);
+            } else if promised > 0 {
+                promised -= 1;
+                lightest.push((bytes, at));
             } else {
+                held.set_shown(row.position, false);
                 self.rows[at].leave(held, next);
                 self.gone.insert(row.key, NEVER);
             }

@@ -68,10 +68,14 @@ impl<T: Tell> Accountant<T> {
     fn publish(&mut self) {
         self.hear_of_scrapes();
         let now = Timestamp::from(SystemTime::now());
-        let snapshot = self.book.next(&mut self.ledger, self.scrapes.delivery(now), now);
-        let accounts = Snapshot { scrapes: self.scrapes.ended(), ..snapshot };
+        let (delivery, scrapes) = (self.scrapes.delivery(now), self.scrapes.ended());
         let (detection, alerts) = self.alarms.view();
-        self.published.publish(Report { accounts, detection, alerts });
+        let latest = self.published.latest();
+        let is_news = latest.accounts.scrapes != scrapes || latest.detection != detection || latest.alerts != alerts;
+        if is_news || !self.book.stands(&self.ledger, delivery, now) {
+            let accounts = Snapshot { scrapes, ..self.book.next(&mut self.ledger, delivery, now) };
+            self.published.publish(Report { accounts, detection, alerts });
+        }
     }
 
     /// Whether there is news that should not wait for the refresh: an interface came up or went down.

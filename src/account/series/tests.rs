@@ -147,6 +147,22 @@ fn a_row_stays_for_its_tenure_and_then_makes_room_for_one_twice_as_heavy() {
 }
 
 #[test]
+fn one_that_waits_for_a_place_takes_no_second() {
+    let mut model = Model::new(10, 3);
+    (1..=3).for_each(|key| model.count(key, 100));
+    for delivered in 0..TENURE + 5 {
+        model.publish(to_all(delivered));
+    }
+    model.count(4, 1_000);
+    let delivered = TENURE + 5;
+    (0..5).for_each(|_| drop(model.publish(to_all(delivered)).clone()));
+    (1..=3).for_each(|key| model.count(key, 7));
+    model.publish(to_all(delivered));
+    let standing = model.shown().iter().filter(|&&(_, bytes)| bytes == 0).count();
+    assert_eq!(standing, 1, "{:?}", model.shown());
+}
+
+#[test]
 fn one_that_is_not_much_heavier_takes_no_place() {
     let mut model = Model::new(10, 1);
     model.count(1, 100);
