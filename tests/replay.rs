@@ -508,3 +508,23 @@ fn output_none_prints_nothing() {
     let run = replay([file.to_str().unwrap(), "--output", "none"]);
     assert_eq!((run.status, run.output.as_str()), (Some(0), ""), "{}", run.messages);
 }
+
+#[test]
+fn the_same_flows_find_room_whatever_the_output() {
+    let folder = folder();
+    let file = busy(folder.path());
+    let flows = |output| {
+        let run = replay([file.to_str().unwrap(), "--output", output, "--max-flows", "100", "--flow-key", "pair"]);
+        assert_eq!(run.status, Some(0), "{}", run.messages);
+        run.output
+    };
+    let shown = flows("prometheus");
+    let lines = flows("jsonl");
+    let held =
+        lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).filter(|line| !line["src"].is_null());
+    let missing = held.filter(|line| {
+        let pair = format!("{}->{},", line["src"].as_str().unwrap(), line["dst"].as_str().unwrap());
+        !shown.contains(&pair)
+    });
+    assert_eq!(missing.count(), 0);
+}

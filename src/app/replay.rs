@@ -31,8 +31,8 @@ pub(super) fn run(replay: Replay) -> anyhow::Result<u8> {
             read.outcome
         }
         _ => {
-            let config = Config { detect: looked_for(&replay), ..replay.config.clone() };
-            let read = read(&replay.files, &config, max_rows(&replay), replay.workers, (), || false);
+            let (detectors, max_rows) = (detectors(&replay), max_rows(&replay));
+            let read = read_with(detectors, &replay.files, &replay.config, max_rows, replay.workers, (), || false);
             if read.outcome.is_ok() || read.report.accounts.totals.frames.frames > 0 {
                 write(&replay, &read.report)?;
             }
@@ -51,10 +51,12 @@ fn max_rows(replay: &Replay) -> usize {
 }
 
 /// What nobody is shown is not looked for.
-fn looked_for(replay: &Replay) -> detect::Config {
+fn detectors(replay: &Replay) -> Detectors {
     match replay.output {
-        Output::Table | Output::JsonLines => detect::Config::nothing(),
-        Output::Prometheus | Output::None | Output::Alerts => replay.config.detect.clone(),
+        Output::Table | Output::JsonLines => Detectors::new(&detect::Config::nothing(), 0, None),
+        Output::Prometheus | Output::None | Output::Alerts => {
+            Detectors::new(&replay.config.detect, random_seed(), None)
+        }
     }
 }
 
@@ -104,11 +106,25 @@ pub(super) fn read<T: Tell + Send + 'static>(
     tell: T,
     is_stopping: impl Fn() -> bool,
 ) -> Read<T> {
+    let detectors = Detectors::new(&config.detect, random_seed(), None);
+    read_with(detectors, files, config, max_rows, workers, tell, is_stopping)
+}
+
+/// The same with other detectors than those of the configuration.
+fn read_with<T: Tell + Send + 'static>(
+    detectors: Detectors,
+    files: &[impl AsRef<Path>],
+    config: &Config,
+    max_rows: usize,
+    workers: usize,
+    tell: T,
+    is_stopping: impl Fn() -> bool,
+) -> Read<T> {
     let nothing = |error| Read { report: Report::default(), tell: None, outcome: Err(error) };
     let seed = random_seed();
     let classifier = Arc::new(Classifier::new(&config.locality, []));
     let ledger = Ledger::new(&config.account, seed);
-    let alarms = Alarms::new(Detectors::new(&config.detect, seed, None), &config.alert, tell);
+    let alarms = Alarms::new(detectors, &config.alert, tell).in_cells_of(config.detect.grids());
     let mut replay = match pipeline::replay::Replay::new(ledger, alarms, &classifier, seed, workers) {
         Ok(replay) => replay,
         Err(error) => return nothing(error),

@@ -1,6 +1,7 @@
 //! What is looked for, and how much of it is shown.
 
 use super::{anomaly, bandwidth, scan};
+use crate::account::grid::Grid;
 
 /// What is looked for, none where it is not, and how much of it is shown.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,5 +38,17 @@ impl Config {
     #[must_use]
     pub const fn nothing() -> Self {
         Self { bandwidth: None, scan: None, anomaly: None, top_sources: 0, chart_min_bytes: 0, no_destinations: true }
+    }
+
+    /// The grids of which no row may span two cells, the finest first.
+    #[must_use]
+    pub fn grids(&self) -> Vec<Grid> {
+        let bandwidth = self.bandwidth.iter().flat_map(bandwidth::Config::intervals);
+        let scan = self.scan.iter().flat_map(|config| [config.interval, config.port_interval]);
+        let anomaly = self.anomaly.iter().map(|config| Grid::of(config.transfer_interval));
+        let mut grids: Vec<Grid> = bandwidth.chain(scan).map(Grid::for_window).chain(anomaly).collect();
+        grids.sort_unstable_by_key(|grid| grid.length());
+        grids.dedup();
+        grids
     }
 }

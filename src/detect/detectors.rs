@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::anomaly::Anomalies;
-use super::bandwidth::{self, Bandwidth};
+use super::bandwidth::Bandwidth;
 use super::scan::Scan;
 use super::{Config, Detection, TableUse, View};
 use crate::account::conversation::Address;
@@ -25,9 +25,8 @@ const ANOMALY_RULE: &str = "anomaly";
 /// All detectors that are asked for.
 #[derive(Debug)]
 pub struct Detectors {
+    grids: Vec<Grid>,
     bandwidth: Option<Bandwidth>,
-    /// Of the shortest and the longest window.
-    bandwidth_grids: Vec<Grid>,
     scan: Option<Scan>,
     scan_timeout: Duration,
     anomaly: Option<Anomalies>,
@@ -39,10 +38,9 @@ impl Detectors {
     /// done at once. `seed` keeps who chooses addresses from choosing hash collisions.
     #[must_use]
     pub fn new(config: &Config, seed: u64, tick: Option<Duration>) -> Self {
-        let intervals = config.bandwidth.iter().flat_map(bandwidth::Config::intervals);
         Self {
+            grids: config.grids(),
             bandwidth: config.bandwidth.as_ref().map(|config| Bandwidth::new(config, seed)),
-            bandwidth_grids: intervals.map(Grid::for_window).collect(),
             scan: config.scan.as_ref().map(|config| Scan::new(config, seed)),
             scan_timeout: config.scan.as_ref().map_or(Duration::ZERO, |config| config.timeout),
             anomaly: config.anomaly.as_ref().map(|config| Anomalies::new(config, ANOMALY_RULE, tick)),
@@ -50,15 +48,10 @@ impl Detectors {
         }
     }
 
-    /// The grids of which no row may span two cells.
+    /// As [`Config::grids`].
     #[must_use]
-    pub fn grids(&self) -> Vec<Grid> {
-        let scan = self.scan.as_ref().map(Scan::grid);
-        let anomaly = self.anomaly.as_ref().map(Anomalies::grid);
-        let mut grids: Vec<Grid> = self.bandwidth_grids.iter().copied().chain(scan).chain(anomaly).collect();
-        grids.sort_unstable_by_key(|grid| grid.length());
-        grids.dedup();
-        grids
+    pub fn grids(&self) -> &[Grid] {
+        &self.grids
     }
 
     /// Judges all cells that end by `watermark`: before it nothing will come any more, but for what is late.

@@ -17,6 +17,7 @@ use crate::packet::Timestamp;
 /// Detectors, the alerts that come of what they find, and who is told of these.
 #[derive(Debug)]
 pub struct Alarms<T> {
+    grids: Vec<Grid>,
     detectors: Detectors,
     alerts: Alerts,
     tell: T,
@@ -27,7 +28,14 @@ pub struct Alarms<T> {
 impl<T: Tell> Alarms<T> {
     /// Nothing found yet.
     pub fn new(detectors: Detectors, alerts: &alert::Config, tell: T) -> Self {
-        Self { detectors, alerts: Alerts::new(alerts), tell, ended: None }
+        Self { grids: detectors.grids().to_vec(), detectors, alerts: Alerts::new(alerts), tell, ended: None }
+    }
+
+    /// Packet time is told in the cells of `grids` in place of those that the detectors need: where nothing is looked for
+    /// intervals end as they do where something is, so that the same flows find room.
+    #[must_use]
+    pub fn in_cells_of(self, grids: Vec<Grid>) -> Self {
+        Self { grids, ..self }
     }
 
     fn apply(&mut self, detections: &[Detection], now: Timestamp) {
@@ -78,7 +86,7 @@ impl<T> Watch for Alarms<T> {
 
 impl<T: Tell> Follow for Alarms<T> {
     fn grids(&self) -> Vec<Grid> {
-        self.detectors.grids()
+        self.grids.clone()
     }
 
     fn advance(&mut self, watermark: Timestamp) {
