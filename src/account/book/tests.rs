@@ -55,7 +55,7 @@ impl Accounts {
     fn publish(&mut self, now: Timestamp) {
         let interface = self.ledger.interface("eth0");
         self.interval.settle();
-        self.ledger.merge(interface, &self.interval);
+        self.ledger.merge(interface, &self.interval, &mut ());
         self.interval.reset();
         if !self.is_frugal || !self.book.stands(&self.ledger, self.delivery, now) {
             self.latest = self.book.next(&mut self.ledger, self.delivery, now);
