@@ -45,6 +45,7 @@ impl From<&Config> for Settings {
             bandwidth: config.detect.bandwidth.as_ref().map(bandwidth).unwrap_or_default(),
             scan: config.detect.scan.as_ref().map(scan).unwrap_or_default(),
             detect: DetectSettings {
+                enabled: Setting::of(config.detect.looks_for_something()),
                 no_destinations: Setting::of(config.detect.no_destinations),
                 chart_min_bytes: Setting::of(Bytes(config.detect.chart_min_bytes)),
                 top_sources: Setting::of(Entries(config.detect.top_sources)),

@@ -131,6 +131,8 @@ section! {
 section! {
     /// What is held and shown of what is found.
     DetectSettings {
+        /// Whether anything is looked for.
+        enabled: bool,
         /// Whether destinations are not kept.
         no_destinations: bool,
         /// From how many bytes on a source is charted.

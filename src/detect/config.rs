@@ -34,6 +34,12 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Whether anything is looked for.
+    #[must_use]
+    pub const fn looks_for_something(&self) -> bool {
+        self.bandwidth.is_some() || self.scan.is_some() || self.anomaly.is_some()
+    }
+
     /// Nothing is looked for.
     #[must_use]
     pub const fn nothing() -> Self {

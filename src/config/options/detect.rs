@@ -98,6 +98,14 @@ pub(super) static OPTIONS: &[OptionDefinition] = &[
     },
     OptionDefinition {
         kind: Kind::Switch,
+        default: "true",
+        help: "Look for bandwidth, scans and anomalies; without it packets are only counted, for less CPU and memory",
+        keys: &[("detect", "enabled")],
+        variable: Some("TRAFFICMONITOR_DETECT_ENABLED"),
+        ..OptionDefinition::setting("detect.enabled", |settings, texts| settings.detect.enabled.set(texts))
+    },
+    OptionDefinition {
+        kind: Kind::Switch,
         default: "false",
         help: "Keep no destinations of sources; scans of hosts are not looked for then",
         keys: &[("detect", "no_destinations")],

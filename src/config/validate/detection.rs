@@ -28,7 +28,7 @@ pub(super) fn detect_config(settings: &Settings) -> Result<detect::Config, Confi
     // Limits and windows of nothing were refused as they were read; what is left to find is between the networks.
     bandwidth.validate().map_err(|error| at(settings, &settings.bandwidth.networks, error))?;
     let scan = scan_config(&settings.scan);
-    Ok(detect::Config {
+    let looked_for = detect::Config {
         bandwidth: Some(bandwidth),
         scan: Some(scan::Config {
             analyze_hosts: scan.analyze_hosts && !no_destinations,
@@ -39,6 +39,10 @@ pub(super) fn detect_config(settings: &Settings) -> Result<detect::Config, Confi
         top_sources: entries(&settings.detect.top_sources, default.top_sources),
         chart_min_bytes,
         no_destinations,
+    };
+    Ok(match settings.detect.enabled.value() {
+        Some(false) => detect::Config { bandwidth: None, scan: None, anomaly: None, ..looked_for },
+        _ => looked_for,
     })
 }
 
