@@ -15,6 +15,7 @@ use common::exporter::wait_for;
 use tokio::runtime::Runtime;
 use trafficmonitor::account::scrapes::Progress;
 use trafficmonitor::account::snapshot::{Interface, Snapshot};
+use trafficmonitor::export::chart::Capabilities;
 use trafficmonitor::export::report::Published;
 use trafficmonitor::export::{self, process::SelfMetrics};
 use trafficmonitor::http::{self, Listeners, Reported, Server, Site};
@@ -41,7 +42,7 @@ impl Served {
         let (sender, reports) = http::reports();
         let program = SelfMetrics::new("1.2.3", "abc", "libpcap").unwrap();
         let config = export::Config::default();
-        let site = Site::new(published, config, program, "1.2.3".to_owned(), Some(sender));
+        let site = Site::new(published, config, Capabilities::default(), program, "1.2.3".to_owned(), Some(sender));
         let listeners = Listeners::bind(&http::Config { listen: vec!["127.0.0.1:0".parse().unwrap()] }).unwrap();
         let address = listeners.addresses()[0];
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();

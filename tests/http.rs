@@ -4,6 +4,9 @@
 
 mod common;
 
+#[path = "http/chart.rs"]
+mod chart;
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -183,7 +186,7 @@ fn the_landing_page_leads_to_all_others_and_names_the_version() {
     assert!(answer.body.contains(env!("CARGO_PKG_VERSION")), "{}", answer.body);
     let links: Vec<&str> =
         answer.body.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap_or_default()).collect();
-    assert_eq!(links, ["/metrics", "/-/healthy", "/-/ready"]);
+    assert_eq!(links, ["/metrics", "/active", "/all", "/capabilities", "/-/healthy", "/-/ready"]);
     links.iter().for_each(|link| assert!(!get(exporter.address(), link).is_empty(), "{link}"));
 }
 

@@ -1,12 +1,16 @@
-//! A real Prometheus scrapes the exporter, and its own checker reads what is exported. Debian's package is needed under
-//! `target/tools` (`scripts/unpack.sh prometheus`), and root for a network namespace.
+//! A real Prometheus scrapes the exporter, and its own checker reads what is exported. Debian's packages are needed under
+//! `target/tools` (`scripts/unpack.sh prometheus prometheus-alertmanager`), and root for a network namespace.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 
+#[path = "prometheus/chain.rs"]
+mod chain;
 #[path = "prometheus/churn.rs"]
 mod churn;
+#[path = "prometheus/dashboard.rs"]
+mod dashboard;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -25,7 +29,7 @@ use serde_json::Value;
 /// A program of Debian's package.
 fn tool(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/usr/bin").join(name);
-    assert!(path.exists(), "{} is missing; run scripts/unpack.sh prometheus", path.display());
+    assert!(path.exists(), "{} is missing; run scripts/unpack.sh prometheus prometheus-alertmanager", path.display());
     path
 }
 
@@ -150,6 +154,15 @@ fn the_example_of_a_configuration_is_right() {
 
 // ---- A scrape ------------------------------------------------------------------------------------------------------------
 
+/// A program, by its path or the words that run it, in a network namespace; it does not outlive the test. What it says
+/// goes to `log`.
+fn start(namespace: &Namespace, program: &[PathBuf], options: &[String], log: &Path) -> Child {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--"]).args(program).args(options);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(std::fs::File::create(log).unwrap());
+    namespace.enter(|| command.spawn()).expect("the tests need setpriv (util-linux)")
+}
+
 /// Prometheus in a network namespace, where nobody else has its port; killed when it is dropped, or when the test is.
 struct Prometheus<'a> {
     namespace: &'a Namespace,
@@ -167,19 +180,24 @@ impl<'a> Prometheus<'a> {
 
     /// Scrapes `target` so often.
     fn scraping_every(namespace: &'a Namespace, target: &str, interval: &str) -> Self {
+        Self::configured(namespace, target, interval, "")
+    }
+
+    /// Scrapes `target` so often, and does what else it is told.
+    fn configured(namespace: &'a Namespace, target: &str, interval: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
         let job = format!("{{job_name: trafficmonitor, static_configs: [{{targets: ['{target}']}}]}}");
-        let configuration =
-            format!("global: {{scrape_interval: {interval}, scrape_timeout: {interval}}}\nscrape_configs: [{job}]\n");
+        let intervals = ["scrape_interval", "scrape_timeout", "evaluation_interval"];
+        let intervals = intervals.map(|name| format!("{name}: {interval}")).join(", ");
+        let configuration = format!("global: {{{intervals}}}\nscrape_configs: [{job}]\n{more}");
         std::fs::write(path("prometheus.yml"), configuration).unwrap();
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--"]).arg(tool("prometheus"));
-        command.arg(format!("--config.file={}", path("prometheus.yml")));
-        command.arg(format!("--storage.tsdb.path={}", path("tsdb")));
-        command.arg(format!("--web.listen-address={}", Self::ADDRESS));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(std::fs::File::create(path("log")).unwrap());
-        let process = namespace.enter(|| command.spawn()).expect("the tests need setpriv (util-linux)");
+        let options = [
+            format!("--config.file={}", path("prometheus.yml")),
+            format!("--storage.tsdb.path={}", path("tsdb")),
+            format!("--web.listen-address={}", Self::ADDRESS),
+        ];
+        let process = start(namespace, &[tool("prometheus")], &options, &folder.path().join("log"));
         Self { namespace, process, folder }
     }
 

@@ -19,6 +19,7 @@ use trafficmonitor::account::ledger::Ledger;
 use trafficmonitor::account::snapshot::Snapshot;
 use trafficmonitor::capture::savefile::Savefile;
 use trafficmonitor::decode::Decoder;
+use trafficmonitor::export::chart::Capabilities;
 use trafficmonitor::export::process::SelfMetrics;
 use trafficmonitor::export::report::Published;
 use trafficmonitor::http::{self, Listeners, Server, Site};
@@ -134,7 +135,14 @@ fn served(snapshot: Snapshot) -> String {
 
 fn scraped(published: Arc<Published>) -> String {
     let program = SelfMetrics::new("1.2.3", "abc", "libpcap").unwrap();
-    let site = Arc::new(Site::new(published, export::Config::default(), program, "1.2.3".to_owned(), None));
+    let site = Arc::new(Site::new(
+        published,
+        export::Config::default(),
+        Capabilities::default(),
+        program,
+        "1.2.3".to_owned(),
+        None,
+    ));
     let listeners = Listeners::bind(&http::Config { listen: vec!["127.0.0.1:0".parse().unwrap()] }).unwrap();
     let address = listeners.addresses()[0];
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();

@@ -36,6 +36,14 @@ const OTHER_INTERFACES: &str = "other";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct InterfaceId(usize);
 
+impl InterfaceId {
+    /// Its place among the interfaces of a snapshot.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0
+    }
+}
+
 /// The accounts since the start. Only the accountant writes them.
 #[derive(Debug)]
 pub struct Ledger {

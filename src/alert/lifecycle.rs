@@ -49,6 +49,13 @@ impl Alerts {
         }
     }
 
+    /// What may fire: it is counted from 0 on.
+    pub fn expect_rules<'a>(&mut self, rules: impl IntoIterator<Item = &'a (Kind, Arc<str>)>) {
+        for rule in rules {
+            self.fired_total.entry(rule.clone()).or_default();
+        }
+    }
+
     /// Takes in what was found up to `now`; gives what became of alerts, in the order of time, then of kind, rule and
     /// subject.
     ///

@@ -182,7 +182,7 @@ pub struct View {
     pub pending: usize,
     /// How many may be pending or firing.
     pub limit: usize,
-    /// Alerts that fired since the start, by kind and rule; as many rows as rules are configured at most.
+    /// Alerts that fired since the start, by kind and rule; of those that are expected from 0 on.
     pub fired_total: BTreeMap<(Kind, Arc<str>), u64>,
     /// Detections over their limit that found no room for an alert since the start, once for each reading.
     pub dropped_total: u64,

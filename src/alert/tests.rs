@@ -359,3 +359,11 @@ proptest! {
         prop_assert_eq!(at_once, in_ticks);
     }
 }
+
+#[test]
+fn what_is_expected_is_counted_from_0_on() {
+    let rules: [(Kind, Arc<str>); 2] = [(Kind::HostScan, "host_scan".into()), (Kind::Bandwidth, "guests".into())];
+    let mut alerts = Alerts::new(&Config::default());
+    alerts.expect_rules(&rules);
+    assert_eq!(alerts.view().fired_total, rules.map(|rule| (rule, 0)).into());
+}

@@ -21,6 +21,7 @@ use crate::capture::file_name;
 use crate::config::Config;
 use crate::detect::Detectors;
 use crate::events::{self, console, console::Style};
+use crate::export::chart::Capabilities;
 use crate::export::report::{Published, Report};
 use crate::http::{Listeners, Reported, Server, Site, reports};
 use crate::pipeline::alarms::Alarms;
@@ -42,7 +43,8 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let version = format!("{} ({})", env!("CARGO_PKG_VERSION"), env!("TRAFFICMONITOR_COMMIT"));
     let (scrapes, scraped) = reports();
     let reports = config.source.is_none().then_some(scrapes);
-    let site = Arc::new(Site::new(Arc::clone(&published), config.export.clone(), self_metrics()?, version, reports));
+    let (export, capabilities) = (config.export.clone(), capabilities(&config));
+    let site = Arc::new(Site::new(Arc::clone(&published), export, capabilities, self_metrics()?, version, reports));
     let runtime = Builder::new_multi_thread().worker_threads(ANSWERING_THREADS).enable_all().build()?;
     let stop = Stop::on_signal(&runtime)?;
     let addresses = listeners.addresses();
@@ -216,6 +218,12 @@ impl Signals {
             _ = self.terminate.recv() => SignalKind::terminate(),
         }
     }
+}
+
+/// The limits, for who asks for them.
+fn capabilities(config: &Config) -> Capabilities {
+    let (bandwidth, scan) = (config.detect.bandwidth.clone(), config.detect.scan.clone());
+    Capabilities::of(&bandwidth.unwrap_or_default(), &scan.unwrap_or_default(), &config.capture.excluded)
 }
 
 /// A line of its own on standard output.

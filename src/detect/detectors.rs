@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::anomaly::Anomalies;
 use super::bandwidth::Bandwidth;
 use super::scan::Scan;
-use super::{Config, Detection, TableUse, View};
+use super::{Config, Detection, Kind, TableUse, View, rules};
 use crate::account::conversation::Address;
 use crate::account::grid::Grid;
 use crate::account::ledger::InterfaceId;
@@ -19,9 +20,6 @@ use crate::packet::Timestamp;
 /// The longest cell of any detector whose windows slide.
 const LONGEST_CELL: Duration = Duration::from_secs(1);
 
-/// The name of the rule of anomalies.
-const ANOMALY_RULE: &str = "anomaly";
-
 /// All detectors that are asked for.
 #[derive(Debug)]
 pub struct Detectors {
@@ -31,6 +29,7 @@ pub struct Detectors {
     scan_timeout: Duration,
     anomaly: Option<Anomalies>,
     top_sources: usize,
+    rules: BTreeSet<(Kind, Arc<str>)>,
 }
 
 impl Detectors {
@@ -43,9 +42,16 @@ impl Detectors {
             bandwidth: config.bandwidth.as_ref().map(|config| Bandwidth::new(config, seed)),
             scan: config.scan.as_ref().map(|config| Scan::new(config, seed)),
             scan_timeout: config.scan.as_ref().map_or(Duration::ZERO, |config| config.timeout),
-            anomaly: config.anomaly.as_ref().map(|config| Anomalies::new(config, ANOMALY_RULE, tick)),
+            anomaly: config.anomaly.as_ref().map(|config| Anomalies::new(config, rules::ANOMALY, tick)),
             top_sources: config.top_sources,
+            rules: rules::configured(config.bandwidth.as_ref(), config.scan.as_ref(), config.anomaly.as_ref()),
         }
+    }
+
+    /// The rules that may alert.
+    #[must_use]
+    pub const fn rules(&self) -> &BTreeSet<(Kind, Arc<str>)> {
+        &self.rules
     }
 
     /// As [`Config::grids`].

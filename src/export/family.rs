@@ -102,6 +102,36 @@ families! {
     HANDOVER_DELAYS = Counter "trafficmonitor_handover_delays_total" []
         "Ticks at which a capture thread found no empty interval, because the accountant was late.";
     MEMORY = Gauge "trafficmonitor_memory_bytes" ["part"] "Memory of the program's own tables, by part.";
+    SOURCE_WINDOW_BYTES = Gauge "trafficmonitor_source_window_bytes" ["source"]
+        "IP bytes in the window of bandwidth, of the heaviest sources (--detect.top_sources).";
+    DESTINATION_WINDOW_BYTES = Gauge "trafficmonitor_destination_window_bytes" ["destination"]
+        "The same of destinations, where they have a limit (--bandwidth.direction).";
+    SOURCE_CONTACTED_HOSTS = Gauge "trafficmonitor_source_contacted_hosts" ["source"]
+        "Hosts that a source contacted in its window, of the sources with the most.";
+    SOURCE_CONTACTED_PORTS = Gauge "trafficmonitor_source_contacted_ports" ["source"]
+        "Ports that a source contacted in its window, of the sources with the most.";
+    SOURCE_UNANSWERED_CONTACTS = Gauge "trafficmonitor_source_unanswered_contacts" ["source"]
+        "Hosts or ports, whichever are more, that refused a source in its window or did not answer it, of the sources with the most. None where the bare number of contacts is the rule.";
+    ANOMALY_PROBABILITY = Gauge "trafficmonitor_anomaly_probability" ["source", "destination"]
+        "How improbable the bytes of the last transfer interval are, 0 to 1, of the pairs with the most.";
+    ANSWERS_VISIBLE = Gauge "trafficmonitor_answers_visible" ["interface"]
+        "Whether the interface shows both ways of conversations; without it evidence gives no verdict on scans.";
+    UNKNOWN_CONTACTS = Counter "trafficmonitor_unknown_contacts_total" []
+        "Contacts whose outcome is not known: one way alone is seen, or there was no room to wait for it.";
+    DETECTION_ENTRIES = Gauge "trafficmonitor_detection_table_entries" ["table"] "Entries of a table of detection.";
+    DETECTION_LIMIT = Gauge "trafficmonitor_detection_table_limit" ["table"] "Entries that it may hold.";
+    DETECTION_EVICTED = Counter "trafficmonitor_detection_table_evicted_total" ["table"]
+        "Entries given up for others, and those that found no room.";
+    ALERTS_ACTIVE = Gauge "trafficmonitor_alerts_active" ["rule"] "Alerts that fire, by rule.";
+    ALERTS_TOTAL = Counter "trafficmonitor_alerts_total" ["rule"] "Alerts that fired, by rule: one an episode.";
+    ALERT_FIRING = Gauge "trafficmonitor_alert_firing" ["kind", "rule", "source", "destination", "network"]
+        "1 for each alert that fires, the last 1000; gone once it resolved. Labels that do not apply are empty.";
+    ALERTS_PENDING = Gauge "trafficmonitor_alerts_pending" [] "Alerts whose rule has not held for long enough yet.";
+    ALERTS_LIMIT = Gauge "trafficmonitor_alerts_limit" [] "Alerts that may be pending or fire.";
+    ALERTS_DROPPED = Counter "trafficmonitor_alerts_dropped_total" []
+        "Readings over a limit for which there was no room among the alerts.";
+    ALERTS_EXCLUDED = Counter "trafficmonitor_alerts_excluded_total" []
+        "Readings over a limit that an exclusion kept from alerting.";
     BUILD_INFO = Gauge "trafficmonitor_build_info" ["version", "commit", "libpcap"] "1; its labels say what was built.";
     HTTP_CONNECTIONS_CUT = Counter "trafficmonitor_http_connections_cut_total" ["reason"]
         "Connections that the server closed: idle, between two requests; silent, no whole request in 10 s; slow, an exposition not taken in 30 s; stalled, nothing of an answer taken for 10 s.";

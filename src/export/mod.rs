@@ -1,8 +1,10 @@
 //! Report → metric families in Prometheus' text format or OpenMetrics, JSON lines, a table.
 //!
 //! Every family is declared once in [`family`]; what is collected for it stands beside its kind: [`seed`], [`traffic`],
-//! [`process`].
+//! [`detection`], [`process`].
 
+pub mod chart;
+mod detection;
 pub mod family;
 pub mod format;
 pub mod jsonl;
@@ -62,7 +64,7 @@ pub fn write<W: Write>(
     program: Option<Program<'_>>,
     out: W,
 ) -> io::Result<()> {
-    let Report { accounts, .. } = report;
+    let accounts = &report.accounts;
     let created = program.map(|program| program.started).filter(|_| config.created);
     let mut writer = TextWriter::new(format, created, out);
     if config.seed_families {
@@ -70,8 +72,21 @@ pub fn write<W: Write>(
     }
     rows::write(config, accounts, &mut writer)?;
     traffic::write(accounts, &mut writer)?;
+    write_memory(report, &mut writer)?;
+    detection::write(report, &mut writer)?;
     if let Some(program) = program {
         program.metrics.write(&mut writer)?;
     }
     writer.finish()
+}
+
+/// What the tables of the accounts and of detection take, where it is measured: of a live capture.
+fn write_memory<W: Write>(report: &Report, writer: &mut TextWriter<W>) -> io::Result<()> {
+    let Report { accounts, detection, .. } = report;
+    let of_detection = (!accounts.memory.is_empty()).then_some(("detection", detection.memory_bytes));
+    writer.family(&family::MEMORY)?;
+    for &(part, bytes) in accounts.memory.iter().chain(&of_detection) {
+        writer.sample(family::MEMORY.name).label("part", part).value(bytes)?;
+    }
+    Ok(())
 }

@@ -26,12 +26,7 @@ pub(super) fn write<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -
     write_single(writer, &family::OVERFLOW_PACKETS, snapshot.overflow.packets)?;
     write_single(writer, &family::REFUSALS_LOST, snapshot.refusals_lost)?;
     write_scrapes(snapshot, writer)?;
-    write_single(writer, &family::HANDOVER_DELAYS, snapshot.handover_delays)?;
-    writer.family(&family::MEMORY)?;
-    for &(part, bytes) in &snapshot.memory {
-        writer.sample(family::MEMORY.name).label("part", part).value(bytes)?;
-    }
-    Ok(())
+    write_single(writer, &family::HANDOVER_DELAYS, snapshot.handover_delays)
 }
 
 fn write_single<W: Write>(writer: &mut TextWriter<W>, family: &Family, value: u64) -> io::Result<()> {

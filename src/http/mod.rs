@@ -1,4 +1,4 @@
-//! Snapshot → HTTP: `/metrics`, a landing page, health.
+//! Snapshot → HTTP: `/metrics`, who sends to whom, a landing page, health.
 //!
 //! Readers of snapshots: nothing that a client does can hold up capture or accounting.
 

@@ -14,8 +14,9 @@ use tokio::time::sleep;
 use super::body::Body;
 use super::negotiate::{self, Coding};
 use super::scrape::{Client, Reports};
-use super::slots::Slots;
+use super::slots::{Slot, Slots};
 use super::transfer::Transfer;
+use crate::export::chart::{self, Capabilities, Listed};
 use crate::export::format::Format;
 use crate::export::process::SelfMetrics;
 use crate::export::report::{Published, Report};
@@ -32,11 +33,23 @@ const RENDERING_TIMEOUT: Duration = Duration::from_secs(30);
 
 const PLAIN: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
+const JSON: &str = "application/json";
+
+/// What the landing page leads to.
+const LINKS: [(&str, &str); 6] = [
+    ("/metrics", "Metrics"),
+    ("/active", "Sources that alert"),
+    ("/all", "Sources with much traffic"),
+    ("/capabilities", "Limits"),
+    ("/-/healthy", "Health"),
+    ("/-/ready", "Readiness"),
+];
 
 /// What the pages are made from.
 pub struct Site {
     published: Arc<Published>,
     export: export::Config,
+    capabilities: Capabilities,
     program: SelfMetrics,
     version: String,
     reports: Option<Reports>,
@@ -53,13 +66,22 @@ impl Site {
     pub fn new(
         published: Arc<Published>,
         export: export::Config,
+        capabilities: Capabilities,
         program: SelfMetrics,
         version: String,
         reports: Option<Reports>,
     ) -> Self {
-        let started = Timestamp::from(SystemTime::now());
-        let renderings = Slots::new(MAXIMUM_RENDERINGS);
-        Self { published, export, program, version, reports, started, renderings, is_ready: AtomicBool::new(false) }
+        Self {
+            published,
+            export,
+            capabilities,
+            program,
+            version,
+            reports,
+            started: Timestamp::from(SystemTime::now()),
+            renderings: Slots::new(MAXIMUM_RENDERINGS),
+            is_ready: AtomicBool::new(false),
+        }
     }
 
     /// A client that has connected from `address`.
@@ -94,6 +116,9 @@ impl Site {
         }
         match request.uri().path() {
             "/metrics" => self.metrics(client, transfer, &request).await,
+            "/active" => self.chart(Listed::Active, client, &request).await,
+            "/all" => self.chart(Listed::AtLeast(self.capabilities.chart_min_bytes), client, &request).await,
+            "/capabilities" => self.capabilities(),
             "/" => page(StatusCode::OK, HTML, self.landing()),
             "/-/healthy" => page(StatusCode::OK, PLAIN, "healthy\n"),
             "/-/ready" if self.is_ready.load(Ordering::Acquire) => page(StatusCode::OK, PLAIN, "ready\n"),
@@ -109,12 +134,9 @@ impl Site {
         if request.method() == Method::HEAD {
             return exposition(format, coding, Body::Ended);
         }
-        let slot = match self.renderings.wait(client.origin(), sleep(RENDERING_WAIT)).await {
+        let slot = match self.rendering(client).await {
             Ok(slot) => slot,
-            Err(refusal) => {
-                self.program.count_refused_scrape(refusal);
-                return too_many_scrapes();
-            }
+            Err(refused) => return refused,
         };
         // Told before it is taken, so that nobody is sent a snapshot of which the accountant does not know.
         let number = self.published.latest().accounts.number;
@@ -135,17 +157,57 @@ impl Site {
         exposition(format, coding, body)
     }
 
+    /// A place among those who render, or the answer to who found none.
+    async fn rendering(&self, client: &Client) -> Result<Slot, Answer> {
+        self.renderings.wait(client.origin(), sleep(RENDERING_WAIT)).await.map_err(|refusal| {
+            self.program.count_refused_scrape(refusal);
+            too_many_scrapes()
+        })
+    }
+
+    /// Sources with their destinations; rendered as the metrics are.
+    async fn chart(&self, listed: Listed, client: &Client, request: &Request<Incoming>) -> Answer {
+        let coding = negotiate::coding(request.headers());
+        if request.method() == Method::HEAD {
+            return rendered(JSON, VARY_BY_CODING, coding, Body::Ended);
+        }
+        let slot = match self.rendering(client).await {
+            Ok(slot) => slot,
+            Err(refused) => return refused,
+        };
+        let report = self.published.latest();
+        let deadline = client.deadline(RENDERING_TIMEOUT);
+        let (body, chunks) = Body::rendered(None);
+        drop(tokio::task::spawn_blocking(move || {
+            let written = chunks.write_all(coding, |out| chart::write(&report, listed, out));
+            drop((report, slot, deadline));
+            if let Err(error) = written {
+                tracing::debug!(%error, "a list of sources was not taken to its end");
+            }
+        }));
+        rendered(JSON, VARY_BY_CODING, coding, body)
+    }
+
+    fn capabilities(&self) -> Answer {
+        let mut body = Vec::new();
+        match self.capabilities.write(&mut body) {
+            Ok(()) => page(StatusCode::OK, JSON, body),
+            Err(error) => page(StatusCode::INTERNAL_SERVER_ERROR, PLAIN, format!("{error}\n")),
+        }
+    }
+
     fn render(&self, format: Format, report: &Report, out: &mut dyn Write) -> io::Result<()> {
         let program = Program { metrics: &self.program, started: self.started };
         export::write(&self.export, format, report, Some(program), out)
     }
 
     fn landing(&self) -> String {
+        let links: String =
+            LINKS.iter().map(|(path, name)| format!("<li><a href=\"{path}\">{name}</a></li>\n")).collect();
         format!(
             "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>trafficmonitor</title></head>\n\
-             <body>\n<h1>trafficmonitor</h1>\n<p>Who talks to whom, on what protocol, how much.</p>\n<ul>\n\
-             <li><a href=\"/metrics\">Metrics</a></li>\n<li><a href=\"/-/healthy\">Health</a></li>\n\
-             <li><a href=\"/-/ready\">Readiness</a></li>\n</ul>\n<p>Version {}</p>\n</body>\n</html>\n",
+             <body>\n<h1>trafficmonitor</h1>\n<p>Who talks to whom, on what protocol, how much.</p>\n<ul>\n{links}</ul>\n\
+             <p>Version {}</p>\n</body>\n</html>\n",
             self.version
         )
     }
@@ -157,11 +219,19 @@ fn too_many_scrapes() -> Answer {
     answer
 }
 
+/// What answers depend on of a request's head.
+const VARY_BY_CODING: &str = "accept-encoding";
+const VARY_BY_FORMAT: &str = "accept, accept-encoding";
+
 fn exposition(format: Format, coding: Coding, body: Body) -> Answer {
+    rendered(format.content_type(), VARY_BY_FORMAT, coding, body)
+}
+
+fn rendered(content_type: &'static str, varies_by: &'static str, coding: Coding, body: Body) -> Answer {
     let mut answer = Response::new(body);
     let headers = answer.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
-    headers.insert(VARY, HeaderValue::from_static("accept, accept-encoding"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(VARY, HeaderValue::from_static(varies_by));
     if coding == Coding::Gzip {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }

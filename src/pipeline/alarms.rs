@@ -28,7 +28,9 @@ pub struct Alarms<T> {
 impl<T: Tell> Alarms<T> {
     /// Nothing found yet.
     pub fn new(detectors: Detectors, alerts: &alert::Config, tell: T) -> Self {
-        Self { grids: detectors.grids().to_vec(), detectors, alerts: Alerts::new(alerts), tell, ended: None }
+        let mut alerts = Alerts::new(alerts);
+        alerts.expect_rules(detectors.rules());
+        Self { grids: detectors.grids().to_vec(), detectors, alerts, tell, ended: None }
     }
 
     /// Packet time is told in the cells of `grids` in place of those that the detectors need: where nothing is looked for

@@ -1,8 +1,10 @@
 //! The pages, as a browser, Prometheus and an orchestrator ask for them.
 
+use super::common::client;
+use super::common::metrics::Packets;
 use super::common::monitor::{Monitor, PROGRAM};
 use super::common::namespace::{End, Namespace, connect, wait_for};
-use super::traffic::Pair;
+use super::traffic::{Pair, send};
 use std::net::TcpStream;
 use std::process::Command;
 
@@ -11,7 +13,7 @@ fn pages_answer_and_the_rest_is_refused() {
     let pair = Pair::new();
     let monitor = Monitor::start(&pair.host, &["-iface", "eth0"]);
     let status = |method, path| monitor.ask(method, path).unwrap().status;
-    for path in ["/", "/metrics", "/-/healthy", "/-/ready"] {
+    for path in ["/", "/metrics", "/active", "/all", "/capabilities", "/-/healthy", "/-/ready"] {
         assert_eq!(status("GET", path), 200, "{path}");
         assert_eq!(status("HEAD", path), 200, "{path}");
         assert_eq!(status("POST", path), 405, "{path}");
@@ -54,5 +56,24 @@ fn a_port_without_a_host_takes_clients_of_both_versions_whatever_the_default() {
     for address in ["127.0.0.1:9999", "[::1]:9999"] {
         host.enter(|| TcpStream::connect(address)).unwrap_or_else(|error| panic!("{address}: {error}"));
     }
+    monitor.stop();
+}
+
+/// Whoever asked TrafficAlerted goes on asking at its port.
+#[test]
+fn with_the_words_of_trafficalerted_its_port_answers_too() {
+    let pair = Pair::new();
+    let words = ["60", "5000", "false", "7", "true", "100", "600"];
+    let monitor = Monitor::start(&pair.host, &[&["-iface", "eth0"][..], &words].concat());
+    let (client, server) = pair.resolver();
+    send(&client, &server, Packets::udp(10, 1_000));
+    let at = |path: &str| pair.host.enter(|| client::get("127.0.0.1:8698".parse().unwrap(), path));
+    let active = || Some(at("/active")).filter(|active| active.contains("\"TRAFFIC\""));
+    let active = wait_for("a source is over its limit", active);
+    let source = client.local_addr().unwrap().ip();
+    assert!(active.contains(&format!("\"SourceIP\":\"{source}\"")), "{active}");
+    assert!(at("/capabilities").contains("\"TrafficInterval\":60,\"ByteLimit\":5000,"), "{}", at("/capabilities"));
+    assert_eq!(monitor.ask("GET", "/capabilities").unwrap().body, at("/capabilities"));
+    assert!(at("/metrics").contains("\ntrafficmonitor_build_info{"));
     monitor.stop();
 }

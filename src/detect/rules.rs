@@ -1,0 +1,66 @@
+//! The rules that may alert, known before any does.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{Kind, anomaly, bandwidth, scan};
+
+/// The name of the rule of anomalies.
+pub(super) const ANOMALY: &str = "anomaly";
+
+/// The rules of what is looked for, by what they find and by name.
+pub(super) fn configured(
+    bandwidth: Option<&bandwidth::Config>,
+    scan: Option<&scan::Config>,
+    anomaly: Option<&anomaly::Config>,
+) -> BTreeSet<(Kind, Arc<str>)> {
+    let scans = scan.into_iter().flat_map(of_scan);
+    let anomalies = anomaly.filter(|config| config.alerts).map(|_| (Kind::Anomaly, ANOMALY.into()));
+    bandwidth.into_iter().flat_map(of_bandwidth).chain(scans).chain(anomalies).collect()
+}
+
+fn of_bandwidth(config: &bandwidth::Config) -> impl Iterator<Item = (Kind, Arc<str>)> {
+    let own = config.networks.iter().filter_map(|network| network.rule.as_deref());
+    std::iter::once(config.rule.as_str()).chain(own).map(|rule| (Kind::Bandwidth, rule.into()))
+}
+
+fn of_scan(config: &scan::Config) -> impl Iterator<Item = (Kind, Arc<str>)> {
+    let [hosts, ports] = config.names.clone();
+    let hosts = config.analyze_hosts.then_some((Kind::HostScan, hosts));
+    let ports = config.analyze_ports.then_some((Kind::PortScan, ports));
+    hosts.into_iter().chain(ports)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::bandwidth::NetworkLimit;
+
+    fn names(rules: &BTreeSet<(Kind, Arc<str>)>) -> Vec<&str> {
+        rules.iter().map(|(_, rule)| rule.as_ref()).collect()
+    }
+
+    #[test]
+    fn what_may_alert_is_known_from_the_start() {
+        let network = |rule: Option<&str>| NetworkLimit {
+            network: "192.0.2.0/24".parse().unwrap(),
+            limit_bytes: 1,
+            interval: None,
+            rule: rule.map(str::to_owned),
+            total: false,
+        };
+        let bandwidth =
+            bandwidth::Config { networks: vec![network(None), network(Some("guests"))], ..Default::default() };
+        let quiet = anomaly::Config::default();
+        let rules = configured(Some(&bandwidth), Some(&scan::Config::default()), Some(&quiet));
+        assert_eq!(names(&rules), ["host_scan", "port_scan", "bandwidth", "guests"]);
+    }
+
+    #[test]
+    fn what_is_not_looked_for_has_no_rule() {
+        let ports_alone = scan::Config { analyze_hosts: false, ..Default::default() };
+        let loud = anomaly::Config { alerts: true, ..Default::default() };
+        assert_eq!(names(&configured(None, Some(&ports_alone), Some(&loud))), ["port_scan", "anomaly"]);
+        assert_eq!(names(&configured(None, None, None)), [""; 0]);
+    }
+}

@@ -1,0 +1,159 @@
+//! The whole way of an alert with real parts: exporter, Prometheus with the rules, Alertmanager, and who it tells.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use super::common::exporter::wait_for;
+use super::common::monitor::Monitor;
+use super::common::namespace::{End, Namespace, connect};
+use super::{Prometheus, start, tool, values};
+
+const OPTIONS: [&str; 6] = ["-iface", "near", "--scan.interval", "5s", "--alert.hold", "1s"];
+/// More than a source may contact.
+const TARGETS: u32 = 40;
+
+const ALERTMANAGER: &str = "127.0.0.1:9093";
+const WEBHOOK: &str = "127.0.0.1:9099";
+
+/// A datagram to each of so many hosts from `first` on, behind a host that is no router and drops without a word.
+pub(super) fn scan(socket: &UdpSocket, first: u32, targets: u32) {
+    let network = Ipv4Addr::new(10, 128, 0, 0).to_bits();
+    for target in first..first + targets {
+        socket.send_to(b"who is there", (Ipv4Addr::from_bits(network + target), 53)).unwrap();
+    }
+}
+
+/// Takes what Alertmanager sends.
+struct Webhook(Arc<Mutex<Vec<Value>>>);
+
+impl Webhook {
+    fn listen(namespace: &Namespace) -> Self {
+        let listener = namespace.enter(|| TcpListener::bind(WEBHOOK)).unwrap();
+        let webhook = Self(Arc::default());
+        let taken = Arc::clone(&webhook.0);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                taken.lock().unwrap().push(take(stream));
+            }
+        });
+        webhook
+    }
+
+    fn taken(&self) -> Vec<Value> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// One request, answered and closed.
+fn take(mut stream: TcpStream) -> Value {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+    serde_json::from_slice(&body).unwrap()
+}
+
+/// The words that run a program of Debian's package which reads its templates where it would be installed: for it alone
+/// the package's files stand there.
+fn with_templates(name: &str) -> Vec<PathBuf> {
+    let program = tool(name);
+    let shared = program.ancestors().nth(2).unwrap().join("share");
+    let script = "mount --bind \"$0\" /usr/share && exec \"$@\"";
+    let words = ["unshare", "--mount", "--", "sh", "-c", script].map(PathBuf::from);
+    words.into_iter().chain([shared, program]).collect()
+}
+
+/// Alertmanager, which tells the webhook; killed when it is dropped, or when the test is.
+struct Alertmanager {
+    process: Child,
+    _folder: tempfile::TempDir,
+}
+
+impl Alertmanager {
+    fn telling(namespace: &Namespace) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let configuration = format!(
+            "route: {{receiver: webhook, group_by: [alertname], group_wait: 1s, group_interval: 1s, repeat_interval: 1h}}\n\
+             receivers: [{{name: webhook, webhook_configs: [{{url: 'http://{WEBHOOK}/'}}]}}]\n"
+        );
+        std::fs::write(path("alertmanager.yml"), configuration).unwrap();
+        let options = [
+            format!("--config.file={}", path("alertmanager.yml")),
+            format!("--storage.path={}", path("data")),
+            format!("--web.listen-address={ALERTMANAGER}"),
+            // Alone: it speaks to no other.
+            "--cluster.listen-address=".to_owned(),
+        ];
+        let log = folder.path().join("log");
+        let mut process = start(namespace, &with_templates("prometheus-alertmanager"), &options, &log);
+        wait_for("Alertmanager is ready", || {
+            let ended = process.try_wait().unwrap();
+            assert_eq!(ended, None, "Alertmanager said: {}", std::fs::read_to_string(&log).unwrap_or_default());
+            let mut command = Command::new("curl");
+            command.args(["--silent", "--fail", &format!("http://{ALERTMANAGER}/-/ready")]);
+            namespace.enter(|| command.output()).unwrap().status.success().then_some(())
+        });
+        Self { process, _folder: folder }
+    }
+}
+
+impl Drop for Alertmanager {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+/// Status and alerts of a notification: status, name, source.
+fn told(notification: &Value) -> Value {
+    let alert = |alert: &Value| json!([alert["status"], alert["labels"]["alertname"], alert["labels"]["source"]]);
+    let alerts = notification["alerts"].as_array().unwrap().iter().map(alert).collect::<Vec<_>>();
+    json!([notification["status"], alerts])
+}
+
+#[test]
+fn a_scan_is_told_once_and_its_end_once() {
+    let (inside, outside) = (Namespace::new(), Namespace::new());
+    let (near, far) = (End::new(&inside, "near", "10.9.0.1/24"), End::new(&outside, "far", "10.9.0.2/24"));
+    connect(&near, &far);
+    outside.ip("route add 10.128.0.0/9 via 10.9.0.1");
+    let webhook = Webhook::listen(&inside);
+    let _alertmanager = Alertmanager::telling(&inside);
+    let monitor = Monitor::start(&inside, &OPTIONS);
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("alerts.rules.yml");
+    let more = format!(
+        "rule_files: ['{}']\nalerting: {{alertmanagers: [{{static_configs: [{{targets: ['{ALERTMANAGER}']}}]}}]}}\n",
+        rules.display()
+    );
+    let prometheus = Prometheus::configured(&inside, "127.0.0.1:8888", "1s", &more);
+    prometheus.gives("trafficmonitor_alerts_total{rule=\"host_scan\"}", &vec![0], values);
+
+    scan(&outside.udp("10.9.0.2:40053"), 1, TARGETS);
+    let is_over = |taken: &[Value]| taken.iter().any(|notification| notification["status"] == "resolved");
+    let taken = wait_for("the end of the scan is told", || Some(webhook.taken()).filter(|taken| is_over(taken)));
+
+    let of_scan = |status: &str| json!([status, [[status, "TrafficmonitorHostScan", "10.9.0.2"]]]);
+    assert_eq!(taken.iter().map(told).collect::<Vec<_>>(), [of_scan("firing"), of_scan("resolved")]);
+    assert_eq!(taken[0]["alerts"][0]["annotations"]["summary"], "10.9.0.2 scans hosts");
+    prometheus.gives("trafficmonitor_alerts_total{rule=\"host_scan\"}", &vec![1], values);
+    prometheus.gives("trafficmonitor_alerts_active{rule=\"host_scan\"}", &vec![0], values);
+    prometheus.gives("trafficmonitor_alert_firing", &Vec::new(), values);
+    monitor.stop();
+}
