@@ -2,6 +2,7 @@
 //! decides. The traffic is made anew each time, from a seed that is printed; `DETECTION_SEED` repeats a run.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::print_stdout, reason = "seeds and tables are for who runs the tests")]
 
 mod common;
 
@@ -82,9 +83,9 @@ fn evidence_finds_those_who_scan_and_no_others() {
     println!("{differences}");
     let pooled = &scores.pooled;
     assert!(pooled.scanners >= 200 && pooled.benign >= 200, "{} and {}", pooled.scanners, pooled.benign);
-    let strangers: Vec<_> =
-        found.keys().filter(|(found, _)| sources.iter().all(|source| source.host.address != *found)).collect();
-    assert_eq!(strangers, [&(std::net::IpAddr::from([0; 4]), Kind::HostScan); 0], "who is spoken to does not scan");
+    let is_known = |found: &std::net::IpAddr| sources.iter().any(|source| source.host.address == *found);
+    let strangers: Vec<_> = found.keys().filter(|(found, _)| !is_known(found)).collect();
+    assert!(strangers.is_empty(), "who is spoken to does not scan: {strangers:?}");
     assert!(pooled.precision() >= PRECISION, "precision {:.4}: {differences}", pooled.precision());
     assert!(pooled.recall() >= RECALL, "recall {:.4}: {differences}", pooled.recall());
     let longest = pooled.longest_delay().expect("delays");

@@ -70,7 +70,7 @@ fn browser_without_quic(host: &mut Host) {
 
 fn nat_gateway(host: &mut Host) {
     let start = moment(&mut host.dice, 0.0, 600.0);
-    for _ in 0..host.dice.from(8, 16) {
+    for _ in 0..host.dice.from(5, 10) {
         let time = later(start, host.dice.within(0.0, 500.0));
         let servers = host.dice.from(15, 40);
         let servers = some(&mut host.dice, servers, 3_000);
@@ -159,10 +159,10 @@ fn health_checks(host: &mut Host) {
 /// Streams one way, to who never says a word back.
 fn media_server(host: &mut Host) {
     let start = moment(&mut host.dice, 0.0, 1_200.0);
-    for viewer in 0..host.dice.from(18, 40) {
+    for viewer in 0..host.dice.from(18, 35) {
         let (begin, to) = (later(start, host.dice.within(0.0, 60.0)), host.target(viewer));
         let (source, target) = ((host.address, host.port()), (to, any_port(&mut host.dice)));
-        let (pause, packets) = (1.0 / host.dice.within(15.0, 50.0), host.dice.from(60, 250));
+        let (pause, packets) = (1.0 / host.dice.within(15.0, 50.0), host.dice.from(30, 120));
         for number in 0..packets {
             host.traffic.udp(later(begin, f64::from(number) * pause), source, target, 1_200);
         }
@@ -216,7 +216,7 @@ fn mail_server(host: &mut Host) {
 fn server_of_many(host: &mut Host) {
     let start = moment(&mut host.dice, 0.0, 1_200.0);
     let port = host.dice.pick(&[53, 123]);
-    for client in 0..host.dice.from(800, 2_000) {
+    for client in 0..host.dice.from(1_000, 2_000) {
         let (time, from) = (later(start, host.dice.within(0.0, 150.0)), host.target(client));
         let (own, theirs) = ((host.address, port), (from, any_port(&mut host.dice)));
         if host.dice.chance(0.98) {
@@ -294,7 +294,7 @@ fn failing_uplink(host: &mut Host) {
     let start = moment(&mut host.dice, 0.0, 1_000.0);
     let fails = host.dice.within(100.0, 140.0);
     let returns = fails + host.dice.within(3.0, 12.0);
-    for server in 0..host.dice.from(150, 400) {
+    for server in 0..host.dice.from(120, 250) {
         let second = host.dice.within(0.0, 160.0);
         let (time, to) = (later(start, second), host.target(server));
         if (fails..returns).contains(&second) {
