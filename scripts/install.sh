@@ -86,6 +86,7 @@ test)
     want ethtool ethtool
     want tcpdump tcpdump
     want curl curl
+    want nmap nmap
     want setcap libcap2-bin
     want systemd-analyze systemd
     python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3-venv)

@@ -32,6 +32,8 @@ mod refused;
 mod rights;
 #[path = "live/router.rs"]
 mod router;
+#[path = "live/scanners.rs"]
+mod scanners;
 #[path = "../benches/support/trace.rs"]
 #[allow(dead_code)]
 mod trace;

@@ -86,6 +86,12 @@ impl Metrics {
         self.sum("trafficmonitor_capture_packets_received_total") - dropped as u64
     }
 
+    /// Each sample of a family: these labels of it, empty where it has none of the name, and its value.
+    pub fn labelled(&self, name: &str, labels: &[&str]) -> Vec<(Vec<String>, f64)> {
+        let read = |sample: &Sample| labels.iter().map(|label| sample.label(label).to_owned()).collect();
+        self.of(name).map(|sample| (read(sample), sample.value)).collect()
+    }
+
     fn of<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Sample> {
         self.samples.iter().filter(move |sample| sample.name == name)
     }

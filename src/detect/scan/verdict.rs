@@ -21,6 +21,8 @@ pub(super) struct Tally {
     marked: u64,
     /// Those that count, with their weights, the first one first.
     counting: Vec<(Timestamp, Place, u64)>,
+    /// One of them was counted in this cell.
+    is_fresh: bool,
 }
 
 /// What was said of whom, until it was said that it is over.
@@ -63,7 +65,8 @@ impl Reported {
         let threshold = threshold(scene, aspect, tally);
         let level = level(tally.value, threshold);
         let known_since = self.since.get(&subject).copied();
-        if known_since.is_none() && level != Level::Over {
+        // Answers that leave the window before failures do not make a scanner of who rests.
+        if known_since.is_none() && !(level == Level::Over && tally.is_fresh) {
             return None;
         }
         let at = scene.grid.end(cell);
@@ -115,6 +118,7 @@ pub(super) fn tally(scene: &Scene, sight: &Sight, cell: Cell, source: u32, aspec
             tally.answered += weight;
         } else if counts(mark) && !(is_by_evidence && sight.is_blind(mark.interface)) {
             tally.value += weight;
+            tally.is_fresh |= mark.counted >= cell;
             tally.counting.push((mark.since, mark.place, weight));
         }
     }

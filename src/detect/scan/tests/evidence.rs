@@ -201,6 +201,16 @@ fn an_uplink_that_fails_for_seconds_does_not_make_a_scanner_of_who_uses_it() {
 }
 
 #[test]
+fn answers_that_leave_the_window_first_do_not_make_a_scanner_of_who_rests() {
+    let mut script = each(40, 0.5, |script, time, number| script.connection(time, A, host(number), 443, 0.1));
+    for number in 0..20 {
+        _ = script.syn(20.0 + number as f64 * 0.1, A, host(100 + number), 443);
+    }
+    let mut bench = Bench::new(&super::super::Config::default());
+    assert_eq!(bench.run(&script, Cut::PLAIN, 400.0).found(), []);
+}
+
+#[test]
 fn one_way_streams_to_many_are_no_probes() {
     let script = each(40 * 100, 0.001, |script, time, number| {
         script.packet(time, A, host(number % 40), Protocol::UDP, (5_004, 6_000 + (number % 40) as u16), 0, 1_200);

@@ -218,6 +218,7 @@ fn evidence_model(config: &Config, probes: &[Probe], until: Timestamp) -> Over {
     let Some(first) = failed.iter().map(|&(_, cell, _)| cell).min() else { return Over::new() };
     let mut over = Over::new();
     for (kind, limit) in [(Kind::HostScan, config.contacted_ips), (Kind::PortScan, config.contacted_ports)] {
+        let mut reported: BTreeSet<IpAddr> = BTreeSet::new();
         for cell in first..windows.grid.cell(until).0 {
             let in_window = |marks: &[Known]| {
                 let mut names: BTreeMap<IpAddr, BTreeSet<Name>> = BTreeMap::new();
@@ -229,11 +230,20 @@ fn evidence_model(config: &Config, probes: &[Probe], until: Timestamp) -> Over {
                 names
             };
             let answered = in_window(&answered);
-            for (source, names) in in_window(&failed) {
+            let failing = in_window(&failed);
+            reported.retain(|source| failing.contains_key(source));
+            for (source, names) in failing {
                 let nothing = BTreeSet::new();
                 let alive = answered.get(&source).unwrap_or(&nothing);
-                let count = names.difference(alive).count();
-                if count > alive.len().max(limit as usize) {
+                let (count, threshold) = (names.difference(alive).count(), alive.len().max(limit as usize));
+                if count == 0 || count * 10 < threshold * 9 {
+                    reported.remove(&source);
+                }
+                let is_fresh = failed.iter().any(|&((of, host, protocol, port), at, known)| {
+                    of == source && at.max(known) == cell && !alive.contains(&name(kind, host, protocol, port))
+                });
+                if count > threshold && (is_fresh || reported.contains(&source)) {
+                    reported.insert(source);
                     let end = windows.grid.end(crate::account::grid::Cell(cell)).nanoseconds();
                     over.insert((end, kind, source), count as u64);
                 }

@@ -1,0 +1,74 @@
+//! What is expected of a source.
+
+use std::net::IpAddr;
+
+use super::dice::Dice;
+use super::host::Host;
+use super::traffic::{Time, Traffic};
+use super::{benign, scanners};
+
+/// What a scan is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    HostScan,
+    PortScan,
+}
+
+impl Kind {
+    pub const ALL: [Self; 2] = [Self::HostScan, Self::PortScan];
+
+    /// The word for it in the lines of alerts.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::HostScan => "host_scan",
+            Self::PortScan => "port_scan",
+        }
+    }
+}
+
+/// A source with what it is.
+#[derive(Debug, Clone)]
+pub struct Labelled {
+    pub class: &'static str,
+    pub host: Host,
+    /// What it must be found for; nothing for who is benign.
+    pub kinds: Vec<Kind>,
+    /// Whether it counts in the sums, or shows a limit that is stated.
+    pub is_pooled: bool,
+}
+
+impl Labelled {
+    /// By evidence: when the deciding contact began, and when it failed. None where there is no such moment.
+    pub fn crossing(&self, kind: Kind) -> Option<(Time, Time)> {
+        match kind {
+            Kind::HostScan => self.host.crossing(170.0, 15, |contact| Some(contact.host)),
+            Kind::PortScan => self.host.crossing(600.0, 100, |contact| contact.port),
+        }
+    }
+}
+
+/// Labelled sources and all of their traffic together.
+pub struct Corpus {
+    pub sources: Vec<Labelled>,
+    pub traffic: Traffic,
+}
+
+impl Corpus {
+    /// `rounds` times each class of scanners on each side of the limits, and as much that is benign, in one capture.
+    pub fn new(seed: u64, rounds: usize) -> Self {
+        let mut dice = Dice::seeded(seed);
+        let mut next = 0_u16;
+        let mut address = |is_version_6: bool| -> IpAddr {
+            next += 1;
+            let [high, low] = next.to_be_bytes();
+            if is_version_6 { [0x2001, 0xdb8, 1, 0, 0, 0, 0, next].into() } else { [10, 77, high, low].into() }
+        };
+        let mut sources = scanners::all(&mut dice, rounds, &mut address);
+        sources.extend(benign::all(&mut dice, rounds, &mut address));
+        let mut traffic = Traffic::default();
+        for source in &mut sources {
+            traffic.join(std::mem::take(&mut source.host.traffic));
+        }
+        Self { sources, traffic: traffic.sorted() }
+    }
+}

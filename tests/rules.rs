@@ -1,0 +1,209 @@
+//! The alerting rules and the dashboard speak of metrics: each of them is declared where the exporter declares its own,
+//! with the labels that are asked for. And whoever is alerted is told what to do.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "common/source.rs"]
+mod source;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde_json::Value;
+use source::{is_word, tokens};
+use trafficmonitor::export::family::ALL;
+
+/// What Prometheus itself says of a target, and the labels that it adds.
+const OF_PROMETHEUS: [&str; 2] = ["up", "ALERTS"];
+const ADDED: [&str; 2] = ["instance", "job"];
+/// What the exporter says of its process by another crate, without labels.
+const OF_PROCESS: &str = "process_";
+/// What stands between metrics.
+const WORDS: [&str; 12] =
+    ["and", "or", "unless", "bool", "offset", "on", "ignoring", "by", "without", "group_left", "group_right", "inf"];
+/// Those of them that are followed by labels in parentheses.
+const BEFORE_LABELS: [&str; 6] = ["on", "ignoring", "by", "without", "group_left", "group_right"];
+
+fn read(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The metrics of an expression with the labels that are asked of each, and the labels that stand elsewhere in it.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Named {
+    metrics: BTreeMap<String, BTreeSet<String>>,
+    labels: BTreeSet<String>,
+}
+
+/// Reads PromQL as far as it takes to tell metrics and labels from functions, numbers and texts.
+fn named(expression: &str) -> Named {
+    let expression = without_variables(expression);
+    let tokens: Vec<&str> = expression.iter().map(String::as_str).collect();
+    let mut named = Named::default();
+    let mut at = 0;
+    while at < tokens.len() {
+        let (token, next) = (tokens[at], tokens.get(at + 1).copied().unwrap_or_default());
+        let close = |sign: &str| at + tokens[at..].iter().position(|token| *token == sign).unwrap_or(tokens.len() - at);
+        at = match token {
+            "[" => close("]"),
+            "{" => panic!("no metric in front of a brace: {tokens:?}"),
+            _ if BEFORE_LABELS.contains(&token) && next == "(" => {
+                let end = close(")");
+                named.labels.extend(words(&tokens[at + 2..end]).map(str::to_owned));
+                end
+            }
+            _ if !is_name(token) || WORDS.contains(&token) || ["(", "by", "without"].contains(&next) => at,
+            _ => {
+                let labels = named.metrics.entry(token.to_owned()).or_default();
+                let end = if next == "{" { close("}") } else { at };
+                labels.extend(words(&tokens[(at + 2).min(end)..end]).map(str::to_owned));
+                end
+            }
+        } + 1;
+    }
+    named
+}
+
+/// The tokens without Grafana's `$variables`.
+fn without_variables(expression: &str) -> Vec<String> {
+    let tokens = tokens(expression);
+    let is_kept = |number: &usize| tokens[*number] != "$" && (*number == 0 || tokens[number - 1] != "$");
+    (0..tokens.len()).filter(is_kept).map(|number| tokens[number].clone()).collect()
+}
+
+fn is_name(token: &str) -> bool {
+    is_word(token) && !token.starts_with(|first: char| first.is_ascii_digit())
+}
+
+fn words<'a>(tokens: &[&'a str]) -> impl Iterator<Item = &'a str> {
+    tokens.iter().copied().filter(|token| is_name(token))
+}
+
+#[test]
+fn metrics_and_labels_are_told_from_what_stands_around_them() {
+    let expression = r#"8 * sum by (source) (rate(a_total{instance=~"$instance",reason="x{y}"}[5m])) / on (instance) group_left b > 1e3 and topk($n, c)"#;
+    let set = |labels: &[&str]| labels.iter().map(|&label| label.to_owned()).collect::<BTreeSet<_>>();
+    let metrics = [("a_total", set(&["instance", "reason"])), ("b", set(&[])), ("c", set(&[]))];
+    let metrics = metrics.into_iter().map(|(name, labels)| (name.to_owned(), labels)).collect();
+    assert_eq!(named(expression), Named { metrics, labels: set(&["instance", "source"]) });
+}
+
+/// What is named that nobody declares.
+fn undeclared(expression: &str) -> Vec<String> {
+    let named = named(expression);
+    let mut undeclared = Vec::new();
+    let mut known: BTreeSet<&str> = ADDED.into();
+    for (metric, labels) in &named.metrics {
+        let family = ALL.iter().find(|family| family.name == metric);
+        if family.is_none() && !OF_PROMETHEUS.contains(&metric.as_str()) && !metric.starts_with(OF_PROCESS) {
+            undeclared.push(metric.clone());
+            continue;
+        }
+        let declared: BTreeSet<&str> =
+            family.into_iter().flat_map(|family| family.labels.iter().copied()).chain(ADDED).collect();
+        let missing = labels.iter().filter(|label| !declared.contains(label.as_str()));
+        undeclared.extend(missing.map(|label| format!("{metric}{{{label}}}")));
+        known.extend(declared);
+    }
+    undeclared
+        .extend(named.labels.iter().filter(|label| !known.contains(label.as_str())).map(|label| format!("by {label}")));
+    undeclared
+}
+
+fn are_declared<'a>(expressions: impl IntoIterator<Item = &'a String>) {
+    let undeclared: BTreeMap<&String, Vec<String>> = expressions
+        .into_iter()
+        .map(|expression| (expression, undeclared(expression)))
+        .filter(|(_, missing)| !missing.is_empty())
+        .collect();
+    assert!(undeclared.is_empty(), "not declared in src/export/family.rs: {undeclared:#?}");
+}
+
+// ---- Rules ---------------------------------------------------------------------------------------------------------------
+
+fn rules() -> Vec<Value> {
+    let file: Value = serde_saphyr::from_str(&read("alerts.rules.yml")).unwrap();
+    let rules = file["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap().clone());
+    rules.collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn every_metric_that_a_rule_names_is_declared() {
+    let expressions: Vec<String> = rules().iter().map(|rule| text(&rule["expr"])).collect();
+    assert!(expressions.len() > 10, "{expressions:?}");
+    are_declared(&expressions);
+}
+
+#[test]
+fn every_rule_says_how_bad_it_is_what_it_is_and_what_to_do() {
+    let runbooks = read("docs/runbooks.md");
+    let headings: BTreeSet<String> = runbooks
+        .lines()
+        .filter_map(|line| line.trim_start_matches('#').strip_prefix(' ').filter(|_| line.starts_with('#')))
+        .map(|heading| heading.trim_matches('`').to_lowercase())
+        .collect();
+    for rule in rules() {
+        let name = text(&rule["alert"]);
+        assert!(["info", "warning", "critical"].contains(&text(&rule["labels"]["severity"]).as_str()), "{name}");
+        for annotation in ["summary", "description"] {
+            assert!(!text(&rule["annotations"][annotation]).is_empty(), "{name} has no {annotation}");
+        }
+        let runbook = text(&rule["annotations"]["runbook_url"]);
+        let heading = runbook.strip_prefix("docs/runbooks.md#").unwrap_or_else(|| panic!("{name}: {runbook}"));
+        assert!(headings.contains(heading), "{name}: docs/runbooks.md has no heading {heading}");
+    }
+}
+
+#[test]
+fn every_rule_is_tried_where_it_fires_and_where_it_does_not() {
+    let cases: Value = serde_saphyr::from_str(&read("tests/rules/alerts.test.yml")).unwrap();
+    let cases: Vec<String> = cases["tests"].as_array().unwrap().iter().map(|case| text(&case["name"])).collect();
+    for rule in rules() {
+        let name = text(&rule["alert"]);
+        for case in [format!("{name} fires"), format!("{name} does not fire")] {
+            let is_there = cases.iter().any(|tried| tried == &case || tried.starts_with(&format!("{case} ")));
+            assert!(is_there, "tests/rules/alerts.test.yml has no case: {case}");
+        }
+    }
+}
+
+// ---- Dashboard -----------------------------------------------------------------------------------------------------------
+
+/// All texts behind a key, wherever it stands.
+fn texts(value: &Value, key: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Array(values) => values.iter().for_each(|value| texts(value, key, found)),
+        Value::Object(entries) => {
+            for (name, value) in entries {
+                match value {
+                    Value::String(text) if name == key => found.push(text.clone()),
+                    _ => texts(value, key, found),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn every_metric_of_the_dashboard_is_declared() {
+    let dashboard: Value = serde_json::from_str(&read("grafana/trafficmonitor.json")).unwrap();
+    let mut expressions = Vec::new();
+    texts(&dashboard, "expr", &mut expressions);
+    assert!(expressions.len() > 20, "{expressions:?}");
+    // `label_values(metric, label)` of the variables.
+    let mut queries = Vec::new();
+    texts(&dashboard["templating"], "query", &mut queries);
+    let of_labels = queries.iter().filter_map(|query| query.strip_prefix("label_values(")?.strip_suffix(')'));
+    let of_labels: Vec<String> = of_labels
+        .filter_map(|query| query.rsplit_once(','))
+        .map(|(metric, label)| format!("sum by ({}) ({metric})", label.trim()))
+        .collect();
+    assert!(!of_labels.is_empty(), "{queries:?}");
+    are_declared(expressions.iter().chain(&of_labels));
+}
