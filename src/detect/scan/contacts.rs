@@ -10,10 +10,11 @@ use crate::packet::Protocol;
 /// Counts both ways of a row, each in its cell.
 pub(super) fn see<A: Address>(scene: &mut Scene, sighting: &Sighting<'_, A>) {
     for way in Way::BOTH {
-        if sighting.row.ways[way as usize].packets > 0
-            && let Some(word) = scene.unless_ahead(reading::word(sighting, way, 0))
-        {
-            count(scene, &word);
+        if sighting.row.ways[way as usize].packets > 0 {
+            let word = reading::word(sighting, way, 0);
+            if !scene.lets_wait(&word) {
+                count(scene, &word);
+            }
         }
     }
 }

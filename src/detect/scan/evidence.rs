@@ -3,13 +3,14 @@
 //! What a row says of a contact is heard in its cell, in whatever order; the contact is judged when its deadline has
 //! passed, at the end of that cell. So neither the tick nor the order of intervals matters.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::outcome::{Outcome, mark};
 use super::reading::{self, Signs, Word};
 use super::sight::Sight;
 use super::{Config, Later, Scene, are_hosts};
-use crate::account::contacts::heeded::Heeded;
+use crate::account::contacts::heeded::{Heard, Heeded};
 use crate::account::contacts::waiting::{Room, Waiting};
 use crate::account::contacts::{NEVER, Place};
 use crate::account::conversation::{Address, ConversationKey, Way};
@@ -52,16 +53,28 @@ impl Evidence {
     pub(super) fn see<A: Address>(&mut self, scene: &mut Scene, sighting: &Sighting<'_, A>) {
         match sighting.row.key.protocol() {
             Protocol::TCP if reading::is_established(&sighting.row.ways) => self.see_established(scene, sighting),
-            Protocol::TCP => {
-                let interface = self.sight.position(sighting.interface);
-                reading::of_tcp(sighting, interface).into_iter().flatten().for_each(|word| self.take(scene, word));
-            }
+            Protocol::TCP => self.see_opening(scene, sighting),
             Protocol::UDP => self.see_udp(scene, sighting),
             Protocol::ICMP | Protocol::ICMPV6 => {
                 let interface = self.sight.position(sighting.interface);
-                reading::of_icmp(sighting, interface).into_iter().flatten().for_each(|word| self.take(scene, word));
+                reading::of_icmp(sighting, interface).into_iter().flatten().for_each(|word| self.take(scene, &word));
             }
             _ => {}
+        }
+    }
+
+    /// TCP that opens or refuses, or begins as no connection does.
+    fn see_opening<A: Address>(&mut self, scene: &mut Scene, sighting: &Sighting<'_, A>) {
+        if !sighting.is_known && self.is_short_of_room(scene) && !has_a_claim(scene, sighting) {
+            self.unknown += 1;
+            return;
+        }
+        let interface = self.sight.position(sighting.interface);
+        for word in reading::of_tcp(sighting, interface) {
+            if word.begins {
+                self.heeded.note(self.heeded.hash(&sighting.row.key), 0, Heard::Nothing);
+            }
+            self.take(scene, &word);
         }
     }
 
@@ -72,27 +85,27 @@ impl Evidence {
             return;
         }
         let [there, back] = ways(sighting);
+        let cell = scene.cell(sighting.row.ways[(there == 0) as usize ^ sighting.request_way as usize].last);
+        let (hash, period) = (self.heeded.hash(&sighting.row.key), self.sight.block(cell));
+        let heard = self.heeded.heard(hash, period);
+        if heard == Heard::Exchange {
+            return;
+        }
         if back == 0 && self.may_wait(scene) {
             self.go_on(scene, sighting, Signs::WENT_ON);
         }
-        let cell = scene.cell(sighting.row.ways[(there == 0) as usize ^ sighting.request_way as usize].last);
-        let (hash, period) = (self.heeded.hash(&sighting.row.key), self.sight.block(cell));
-        if !self.heeded.contains(hash, period) {
-            let is_seen_both_ways = sighting.seen == [true; 2];
-            let position = self.sight.position(sighting.interface);
-            self.sight.note(position, hash, is_seen_both_ways, cell);
-            if back > 0 && is_seen_both_ways {
-                self.exchange(scene, sighting, hash, period);
-            }
+        let is_seen_both_ways = sighting.seen == [true; 2];
+        let position = self.sight.position(sighting.interface);
+        self.sight.note(position, hash, is_seen_both_ways, cell);
+        if back > 0 && is_seen_both_ways && (there > 0 || heard == Heard::Nothing) {
+            self.exchange(scene, sighting, hash, period);
         }
     }
 
     /// Once in a part of the window, a conversation in which the server speaks says that it does.
     fn exchange<A: Address>(&mut self, scene: &mut Scene, sighting: &Sighting<'_, A>, hash: u64, period: i64) {
         let goes_on = ways(sighting)[0] > 0;
-        if goes_on {
-            self.heeded.insert(hash, period);
-        }
+        self.heeded.note(hash, period, if goes_on { Heard::Exchange } else { Heard::Answer });
         self.go_on(scene, sighting, Signs::EXCHANGES.with(Signs::WENT_ON, goes_on));
     }
 
@@ -103,27 +116,33 @@ impl Evidence {
     }
 
     fn see_udp<A: Address>(&mut self, scene: &mut Scene, sighting: &Sighting<'_, A>) {
+        let [there, back] = ways(sighting);
+        let last = sighting.row.ways[(there == 0) as usize ^ sighting.request_way as usize].last;
+        let (hash, period) = (self.heeded.hash(&sighting.row.key), self.sight.block(scene.cell(last)));
+        let heard = self.heeded.heard(hash, period);
+        if sighting.is_known && heard == Heard::Exchange {
+            return;
+        }
         let interface = self.sight.position(sighting.interface);
         let Some(word) = reading::of_udp(sighting, interface) else { return };
         if !sighting.is_known {
-            return if word.begins {
-                self.take(scene, word)
-            };
+            if word.begins {
+                self.heeded.note(hash, period, Heard::Nothing);
+                self.take(scene, &word);
+            }
+            return;
         }
         if self.may_wait(scene) {
-            self.take(scene, word);
+            self.take(scene, &word);
         }
-        if ways(sighting)[1] > 0 && sighting.seen == [true; 2] {
-            let (hash, period) = (self.heeded.hash(&sighting.row.key), self.sight.block(scene.cell(word.last)));
-            if !self.heeded.contains(hash, period) {
-                self.exchange(scene, sighting, hash, period);
-            }
+        if back > 0 && sighting.seen == [true; 2] && (there > 0 || heard == Heard::Nothing) {
+            self.exchange(scene, sighting, hash, period);
         }
     }
 
     fn go_on<A: Address>(&mut self, scene: &mut Scene, sighting: &Sighting<'_, A>, signs: Signs) {
         let interface = self.sight.position(sighting.interface);
-        self.take(scene, reading::of_known(sighting, interface, signs));
+        self.take(scene, &reading::of_known(sighting, interface, signs));
     }
 
     pub(super) fn refuse<A: Address>(
@@ -136,28 +155,24 @@ impl Evidence {
     ) {
         if matches!(key.protocol(), Protocol::TCP | Protocol::UDP | Protocol::ICMP | Protocol::ICMPV6) {
             let interface = self.sight.position(interface);
-            self.take(scene, reading::of_refusal(key, way, time, interface));
+            self.take(scene, &reading::of_refusal(key, way, time, interface));
         }
     }
 
     /// Hears a word in its cell: now, or when that comes.
-    fn take(&mut self, scene: &mut Scene, word: Word) {
-        let is_excluded = scene.config.excluded_ports.contains(&word.target.port);
-        if is_excluded || !are_hosts(word.source, word.target.address) {
-            return;
-        }
-        if let Some(word) = scene.unless_ahead(word) {
+    fn take(&mut self, scene: &mut Scene, word: &Word) {
+        if counts(scene, word.source, word.target.address, word.target.port) && !scene.lets_wait(word) {
             self.hear(scene, word);
         }
     }
 
-    pub(super) fn hear(&mut self, scene: &mut Scene, word: Word) {
-        let is_found = self.tell_waiting(scene, &word) || word.begins && self.is_answer_to_waiting(scene, &word);
+    pub(super) fn hear(&mut self, scene: &mut Scene, word: &Word) {
+        let is_found = self.tell_waiting(scene, word) || word.begins && self.is_answer_to_waiting(scene, word);
         let is_answer = word.signs.has(Signs::ANSWERED);
         if word.signs.has(Signs::EXCHANGES) || !is_found && !word.begins && is_answer && word.is_known {
-            self.refresh(scene, &word);
+            self.refresh(scene, word);
         } else if !is_found && word.begins {
-            self.begin_contact(scene, &word);
+            self.begin_contact(scene, word);
         } else if !is_found && !word.is_known && (is_answer || word.signs.has(Signs::REFUSED)) {
             self.unmatched.push(word);
         }
@@ -185,10 +200,15 @@ impl Evidence {
         self.tell_waiting(scene, &answer)
     }
 
+    /// Whether contacts are noted of those alone who are worth it.
+    #[inline]
+    fn is_short_of_room(&self, scene: &Scene) -> bool {
+        self.room.is_tight() || scene.contacts.is_full()
+    }
+
     /// Notes a new contact, and settles it at once where its outcome is known.
     fn begin_contact(&mut self, scene: &mut Scene, word: &Word) {
-        let is_short_of_room = self.room.is_tight() || scene.contacts.is_full();
-        if is_short_of_room && !scene.contacts.is_wanted(word.source) {
+        if self.is_short_of_room(scene) && !scene.contacts.is_wanted(word.source) {
             self.unknown += 1;
             return;
         }
@@ -270,6 +290,24 @@ impl Evidence {
         self.unmatched.words.clear();
         self.heeded.clear();
     }
+}
+
+/// Whether contacts with a port of a host count.
+#[inline]
+fn counts(scene: &Scene, source: IpAddr, target: IpAddr, port: u16) -> bool {
+    !scene.config.excluded_ports.contains(&port) && are_hosts(source, target)
+}
+
+/// Whether a row of a new conversation says more than that somebody who is not worth the room begins a contact. Of a
+/// flood, nearly no row does: this is all that is done for it.
+#[inline]
+fn has_a_claim<A: Address>(scene: &mut Scene, sighting: &Sighting<'_, A>) -> bool {
+    let opener = sighting.row.opener;
+    let (source, target) = sighting.row.key.endpoints(opener);
+    let (source, port, target) = (source.address.into(), target.port, target.address.into());
+    let is_now = !scene.is_ahead(sighting.row.ways[opener as usize].last);
+    let begins = is_now && reading::is_bare_beginning(sighting) && port != 0 && counts(scene, source, target, port);
+    !begins || scene.contacts.is_wanted(source)
 }
 
 /// How many packets went the way of requests and back.

@@ -91,6 +91,9 @@ impl Default for Config {
     }
 }
 
+/// Before this moment nothing is.
+const BEFORE_ALL: Timestamp = Timestamp::from_nanoseconds(i64::MIN);
+
 /// Targets that a set holds exactly, at least; and how many times its limit.
 const EXACT: usize = 256;
 const TIMES_LIMIT: usize = 4;
@@ -107,6 +110,8 @@ struct Scene {
     suspects: BTreeSet<u32>,
     /// The cell that ends next; none before the first.
     current: Option<Cell>,
+    /// When that one ends; before all time if there is none.
+    current_end: Timestamp,
     /// Words of later cells.
     ahead: Later,
 }
@@ -128,13 +133,26 @@ impl Scene {
     /// The cell of a time, not before the one that ends next.
     #[inline]
     fn cell(&self, time: Timestamp) -> Cell {
-        self.grid.cell(time).max(self.current.unwrap_or_default())
+        let current = self.current.unwrap_or_default();
+        if self.is_ahead(time) { self.grid.cell(time).max(current) } else { current }
     }
 
-    /// Gives a word back that is to be heard now: it lies in the cell that ends next, or there is no room for it to wait.
-    fn unless_ahead(&mut self, word: Word) -> Option<Word> {
-        let is_ahead = self.current.is_none_or(|current| self.grid.cell(word.last) > current);
-        if is_ahead { self.ahead.push(word) } else { Some(word) }
+    /// Whether a time lies behind the cell that ends next.
+    #[inline]
+    fn is_ahead(&self, time: Timestamp) -> bool {
+        time >= self.current_end
+    }
+
+    /// Goes to the cell that ends next.
+    fn set_current(&mut self, current: Option<Cell>) {
+        self.current = current;
+        self.current_end = current.map_or(BEFORE_ALL, |cell| self.grid.end(cell));
+    }
+
+    /// Lets a word wait for its cell; false if it is to be heard now: in the cell that ends next, or for want of room.
+    #[inline]
+    fn lets_wait(&mut self, word: &Word) -> bool {
+        self.is_ahead(word.last) && self.ahead.push(word)
     }
 
     /// The cell of the first word that waits for its cell.
@@ -184,6 +202,7 @@ impl Scan {
                 contacts,
                 suspects: BTreeSet::new(),
                 current: None,
+                current_end: BEFORE_ALL,
                 ahead: Later::default(),
             },
             reported: Reported::default(),
@@ -218,7 +237,7 @@ impl Scan {
             self.evidence.end(&mut self.scene, cell);
             self.reported.judge(&mut self.scene, &self.evidence.sight, cell, &mut detections);
             cell = self.skip(cell, next);
-            self.scene.current = Some(cell);
+            self.scene.set_current(Some(cell));
             self.begin(cell);
         }
         detections
@@ -228,7 +247,7 @@ impl Scan {
     fn start(&mut self, next: Cell) -> Option<Cell> {
         if self.scene.current.is_none() {
             let first = self.scene.first_ahead().unwrap_or(next).min(next);
-            self.scene.current = Some(first);
+            self.scene.set_current(Some(first));
             self.begin(first);
         }
         self.scene.current
@@ -242,7 +261,7 @@ impl Scan {
                 continue;
             }
             match self.scene.config.rule {
-                Rule::Evidence => self.evidence.hear(&mut self.scene, word),
+                Rule::Evidence => self.evidence.hear(&mut self.scene, &word),
                 Rule::Contacts => contacts::count(&mut self.scene, &word),
             }
         }
@@ -271,7 +290,7 @@ impl Scan {
     pub fn clock_stepped(&mut self, _to: Timestamp) {
         self.scene.contacts.clear();
         self.scene.suspects.clear();
-        self.scene.current = None;
+        self.scene.set_current(None);
         self.scene.ahead.words.clear();
         self.evidence.clear();
     }
@@ -298,14 +317,14 @@ struct Later {
 const MAXIMUM_LATER: usize = 16_384;
 
 impl Later {
-    /// Lets a word wait; gives it back when there is no room.
-    fn push(&mut self, word: Word) -> Option<Word> {
+    /// Lets a word wait; false when there is no room.
+    fn push(&mut self, word: &Word) -> bool {
         if self.words.len() >= MAXIMUM_LATER {
             self.lost += 1;
-            return Some(word);
+            return false;
         }
-        self.words.push_back(word);
-        None
+        self.words.push_back(*word);
+        true
     }
 
     fn memory_bytes(&self) -> usize {

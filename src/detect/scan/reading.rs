@@ -68,6 +68,7 @@ pub(super) fn is_established(ways: &[OneWay; 2]) -> bool {
 }
 
 /// Whether contacts with an address can be answered at all: by one host that has it.
+#[inline]
 pub(super) fn is_host(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => !(address.is_multicast() || address.is_broadcast() || address.is_unspecified()),
@@ -76,6 +77,7 @@ pub(super) fn is_host(address: IpAddr) -> bool {
 }
 
 /// What is said of the contact of who sends `way` with who receives it.
+#[inline]
 pub(super) fn word<A: Address>(sighting: &Sighting<'_, A>, way: Way, interface: u16) -> Word {
     let row = sighting.row;
     let (source, target) = row.key.endpoints(way);
@@ -97,6 +99,7 @@ pub(super) fn word<A: Address>(sighting: &Sighting<'_, A>, way: Way, interface: 
     }
 }
 
+#[inline]
 fn both<A>(row: &Row<A>, way: Way) -> (&OneWay, &OneWay) {
     (&row.ways[way as usize], &row.ways[way.reversed() as usize])
 }
@@ -126,17 +129,16 @@ pub(super) fn of_refusal<A: Address>(key: &ConversationKey<A>, way: Way, time: T
 }
 
 /// What a TCP row that is not established says of its contacts.
-pub(super) fn of_tcp<A: Address>(sighting: &Sighting<'_, A>, interface: u16) -> [Option<Word>; 2] {
-    let row = sighting.row;
+pub(super) fn of_tcp<A: Address>(sighting: &Sighting<'_, A>, interface: u16) -> impl Iterator<Item = Word> {
     let begins = Way::BOTH.map(|way| begins_tcp(sighting, way));
-    Way::BOTH.map(|way| {
+    Way::BOTH.into_iter().filter_map(move |way| {
         let is_other_begun = begins[way.reversed() as usize] && !begins[way as usize];
-        let (there, back) = both(row, way);
+        let (there, back) = both(sighting.row, way);
         let signs = tcp_signs(there, back);
-        if is_other_begun || row.key.endpoints(way).1.port == 0 || !begins[way as usize] && signs == Signs::default() {
+        let is_silent = is_other_begun || !begins[way as usize] && signs == Signs::default();
+        if is_silent || sighting.row.key.endpoints(way).1.port == 0 {
             return None;
         }
-        let word = word(sighting, way, interface);
         let failed = if signs.has(Signs::BROKEN_OFF) {
             there.last
         } else if back.first_flags().contains(TcpFlags::RST) {
@@ -144,11 +146,20 @@ pub(super) fn of_tcp<A: Address>(sighting: &Sighting<'_, A>, interface: u16) -> 
         } else {
             back.last
         };
-        Some(Word { begins: begins[way as usize], signs, failed, ..word })
+        Some(Word { begins: begins[way as usize], signs, failed, ..word(sighting, way, interface) })
     })
 }
 
+/// Whether all that a TCP row says is that its opener begins a contact.
+#[inline]
+pub(super) fn is_bare_beginning<A: Address>(sighting: &Sighting<'_, A>) -> bool {
+    let opener = sighting.row.opener;
+    let (there, back) = both(sighting.row, opener);
+    back.packets == 0 && there.flags.0 & (TcpFlags::ACK.0 | TcpFlags::RST.0) == 0 && begins_tcp(sighting, opener)
+}
+
 /// Whether who sends `way` begins a contact: with a SYN, or with a first packet that no connection begins with.
+#[inline]
 fn begins_tcp<A: Address>(sighting: &Sighting<'_, A>, way: Way) -> bool {
     let there = &sighting.row.ways[way as usize];
     let is_odd = there.first_flags().0 & TELLING == 0 && !sighting.is_known && sighting.row.opener == way;
@@ -156,6 +167,7 @@ fn begins_tcp<A: Address>(sighting: &Sighting<'_, A>, way: Way) -> bool {
     there.packets > 0 && (is_syn || is_odd)
 }
 
+#[inline]
 fn tcp_signs(there: &OneWay, back: &OneWay) -> Signs {
     let (rst, ack) = (TcpFlags::RST, TcpFlags::ACK);
     // Where flags were not captured, that something came back is all there is.
