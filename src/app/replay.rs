@@ -31,8 +31,10 @@ pub(super) fn run(replay: Replay) -> anyhow::Result<u8> {
             read.outcome
         }
         _ => {
-            let (detectors, max_rows) = (detectors(&replay), max_rows(&replay));
-            let read = read_with(detectors, &replay.files, &replay.config, max_rows, replay.workers, (), || false);
+            // What nobody is told is not looked for: here a file's accounts are shown, and not what is found in it.
+            let nothing = Detectors::new(&detect::Config::nothing(), 0, None);
+            let max_rows = max_rows(&replay);
+            let read = read_with(nothing, &replay.files, &replay.config, max_rows, replay.workers, (), || false);
             if read.outcome.is_ok() || read.report.accounts.totals.frames.frames > 0 {
                 write(&replay, &read.report)?;
             }
@@ -47,16 +49,6 @@ fn max_rows(replay: &Replay) -> usize {
     match replay.output {
         Output::Table | Output::JsonLines => replay.config.account.max_flows,
         Output::Prometheus | Output::None | Output::Alerts => replay.config.account.max_series,
-    }
-}
-
-/// What nobody is shown is not looked for.
-fn detectors(replay: &Replay) -> Detectors {
-    match replay.output {
-        Output::Table | Output::JsonLines => Detectors::new(&detect::Config::nothing(), 0, None),
-        Output::Prometheus | Output::None | Output::Alerts => {
-            Detectors::new(&replay.config.detect, random_seed(), None)
-        }
     }
 }
 

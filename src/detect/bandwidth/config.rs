@@ -78,12 +78,12 @@ impl Default for Config {
             interval: Duration::from_secs(170),
             direction: Direction::Source,
             networks: Vec::new(),
-            max_addresses: 65_536,
-            max_cells: 262_144,
+            max_addresses: 32_768,
+            max_cells: 131_072,
             chart_min_bytes: 5_000_000,
             no_destinations: false,
-            max_pairs: 32_768,
-            max_pair_cells: 131_072,
+            max_pairs: 16_384,
+            max_pair_cells: 65_536,
         }
     }
 }

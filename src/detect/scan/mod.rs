@@ -84,8 +84,8 @@ impl Default for Config {
             timeout: Duration::from_secs(1),
             excluded_ports: BTreeSet::new(),
             names: ["host_scan".into(), "port_scan".into()],
-            max_sources: 49_152,
-            max_contacts: 98_304,
+            max_sources: 32_768,
+            max_contacts: 65_536,
             max_waiting: 32_768,
         }
     }
