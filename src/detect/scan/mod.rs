@@ -85,7 +85,7 @@ impl Default for Config {
             excluded_ports: BTreeSet::new(),
             names: ["host_scan".into(), "port_scan".into()],
             max_sources: 32_768,
-            max_contacts: 65_536,
+            max_contacts: 98_304,
             max_waiting: 32_768,
         }
     }
