@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "replay/alerts.rs"]
+mod alerts;
 mod common;
 
 use std::net::Ipv4Addr;
@@ -450,34 +452,6 @@ fn the_number_of_workers_does_not_show() {
         for workers in ["2", "3", "4"] {
             same_lines(&format!("{options:?} with {workers} workers"), &alone, &run(workers));
         }
-    }
-}
-
-/// A file in which the client tries 40 hosts, a tenth of a second apart, and none answers.
-fn sweep(folder: &Path) -> PathBuf {
-    let syn = || Ipv4::carrying(tcp(50_000, 22, SYN, &[]));
-    let probe = |host: u8| on_ethernet(&syn().between(CLIENT, [10, 0, 1, host].into()));
-    let file = (0..40_u8).fold(Savefile::new(1), |file, host| {
-        file.frame_at(1_700_000_000 + u32::from(host) / 10, u32::from(host) % 10 * 100_000, &probe(host))
-    });
-    file.write(folder, "sweep.pcap")
-}
-
-#[test]
-fn alerts_are_lines_of_json_whatever_the_workers() {
-    let folder = folder();
-    let file = sweep(folder.path());
-    let file = file.to_str().unwrap();
-    let run = |workers| replay([file, "--output", "alerts", "--workers", workers]);
-    let alone = run("1");
-    let lines = alone.lines();
-    let said: Vec<_> = lines.iter().map(|line| json!([line["src"], line["kind"], line["state"]])).collect();
-    let expected = ["firing", "resolved"].map(|state| json!([CLIENT.to_string(), "host_scan", state]));
-    assert_eq!(said, expected, "{lines:?}");
-    // The sixteenth of them was sent 1.5 s after the first, and stayed unanswered for a second.
-    assert_eq!(lines[0]["ts"].as_f64(), Some(1_700_000_002.5));
-    for workers in ["2", "3"] {
-        assert_eq!(run(workers).output, alone.output);
     }
 }
 

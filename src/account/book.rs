@@ -132,12 +132,16 @@ pub fn plain(ledger: &Ledger, max_rows: usize, max_host_rows: usize) -> Snapshot
 }
 
 fn plain_rows<K: SeriesKey>(held: &Held<K>, max_rows: usize, mut other: BTreeMap<K::Group, Counters>) -> Shown<K> {
-    let weight = |entry: &Entry<K>| (std::cmp::Reverse(entry.counters.bytes), entry.key);
-    let mut entries: Vec<Entry<K>> = held.entries().collect();
-    if entries.len() > max_rows {
-        entries.select_nth_unstable_by_key(max_rows, weight);
-        entries.truncate(max_rows);
+    // By position: a few bytes for each that is held, and all that is known of those alone that are shown.
+    let mut weights: Vec<(u64, u32)> = held.weights().collect();
+    if weights.len() > max_rows {
+        let key = |position| held.entry(position).key;
+        weights.select_nth_unstable_by(max_rows, |one, next| {
+            next.0.cmp(&one.0).then_with(|| key(one.1).cmp(&key(next.1)))
+        });
+        weights.truncate(max_rows);
     }
+    let entries: Vec<Entry<K>> = weights.iter().map(|&(_, position)| held.entry(position)).collect();
     for entry in &entries {
         if let Some(rest) = other.get_mut(&entry.key.group()) {
             *rest = rest.less(entry.counters);

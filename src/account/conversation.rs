@@ -7,6 +7,9 @@ use crate::packet::{Addresses, Protocol, TcpFlags, Timestamp};
 
 /// An address of one IP version, as the tables hold it.
 pub trait Address: Copy + Ord + Into<IpAddr> {
+    /// No host's: all bits are 0.
+    const BLANK: Self;
+
     /// Feeds the address to a hasher in as few words as it has.
     fn feed<H: Hasher>(self, hasher: &mut H);
 
@@ -15,6 +18,8 @@ pub trait Address: Copy + Ord + Into<IpAddr> {
 }
 
 impl Address for Ipv4Addr {
+    const BLANK: Self = Self::UNSPECIFIED;
+
     #[inline]
     fn feed<H: Hasher>(self, hasher: &mut H) {
         hasher.write_u32(self.to_bits());
@@ -27,6 +32,8 @@ impl Address for Ipv4Addr {
 }
 
 impl Address for Ipv6Addr {
+    const BLANK: Self = Self::UNSPECIFIED;
+
     #[inline]
     fn feed<H: Hasher>(self, hasher: &mut H) {
         hasher.write_u128(self.to_bits());
@@ -79,6 +86,12 @@ pub struct ConversationKey<A> {
 }
 
 impl<A: Address> ConversationKey<A> {
+    /// No conversation's, for a place that is about to be filled.
+    pub(super) const BLANK: Self = {
+        let endpoint = Endpoint { address: A::BLANK, port: 0 };
+        Self { low: endpoint, high: endpoint, protocol: Protocol(0) }
+    };
+
     /// The key of a packet from `source` to `destination`, and the way that the packet goes.
     #[must_use]
     #[inline]
@@ -159,6 +172,17 @@ impl Default for Control {
 }
 
 impl OneWay {
+    /// Before any packet.
+    pub(super) const NOTHING: Self = Self {
+        bytes: 0,
+        first: Timestamp::from_nanoseconds(0),
+        last: Timestamp::from_nanoseconds(0),
+        packets: 0,
+        first_control: Control::Flags(TcpFlags(0)),
+        flags: TcpFlags(0),
+        refused: false,
+    };
+
     /// Counts one packet.
     #[inline]
     pub fn count(&mut self, time: Timestamp, flags: TcpFlags, icmp_type: Option<u8>, bytes: u32) {

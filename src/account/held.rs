@@ -239,6 +239,11 @@ impl<K: Copy + Eq + Hash> Held<K> {
         used.map(|(position, _)| self.entry(position as u32))
     }
 
+    /// The bytes and the position of each entry, in no order that means anything.
+    pub fn weights(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
+        (0..).zip(&self.counts).filter(|(_, count)| count.is_used).map(|(at, count)| (count.counters.bytes, at))
+    }
+
     /// Marks the entry at `position` as having a row, or not.
     pub fn set_shown(&mut self, position: u32, is_shown: bool) {
         self.counts[position as usize].is_shown = is_shown;

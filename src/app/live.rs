@@ -103,8 +103,8 @@ type Reading = (Report, Result<(), pipeline::Error>);
 fn start_reading(file: PathBuf, config: Config, stop: Stop) -> Result<oneshot::Receiver<Reading>, pipeline::Error> {
     let (sender, reading) = oneshot::channel();
     let read = move || {
-        let read = super::replay::read(&[file], &config, config.account.max_series, 1, (), || stop.is_received());
-        drop(sender.send((read.report, read.outcome)));
+        let read = super::replay::read(&[file], &config, &config.detect, 1, (), || stop.is_received());
+        drop(sender.send((read.report(&config, config.account.max_series), read.outcome)));
     };
     thread::Builder::new().name("reader".to_owned()).spawn(read).map_err(pipeline::Error::Thread)?;
     Ok(reading)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{DONE, random_seed, say_error};
+use super::{DONE, say_error};
 use crate::account::book::plain;
 use crate::account::ledger::Ledger;
 use crate::alert::Change;
@@ -19,24 +19,29 @@ use crate::export::{self, format::Format, report::Report};
 use crate::locality::Classifier;
 use crate::pipeline::{self, alarms::Alarms};
 
+/// The seed of all tables. The same each time, because past the limits it decides who finds room and which targets are in
+/// a sample: the same files give the same bytes. Who writes a file may therefore choose addresses whose hashes collide,
+/// which costs time and nothing else.
+const SEED: u64 = 0x7472_6166_6669_6373;
+
 /// Reads the files in order and writes the accounts, or what alerts; those of what came before a fault, too, if anything
 /// did.
 pub(super) fn run(replay: Replay) -> anyhow::Result<u8> {
     super::log::start(replay.config.log);
     replay.config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
-    let outcome = match replay.output {
+    let Replay { files, config, workers, output, .. } = &replay;
+    let outcome = match output {
         Output::Alerts => {
-            let read = read(&replay.files, &replay.config, 0, replay.workers, Lines::default(), || false);
-            super::written(read.tell.map_or(Ok(()), Lines::finish))?;
+            let mut read = read(files, config, &config.detect.for_alerts_alone(), *workers, Lines::default(), || false);
+            super::written(read.tell().map_or(Ok(()), Lines::finish))?;
             read.outcome
         }
         _ => {
             // What nobody is told is not looked for: here a file's accounts are shown, and not what is found in it.
-            let nothing = Detectors::new(&detect::Config::nothing(), 0, None);
-            let max_rows = max_rows(&replay);
-            let read = read_with(nothing, &replay.files, &replay.config, max_rows, replay.workers, (), || false);
-            if read.outcome.is_ok() || read.report.accounts.totals.frames.frames > 0 {
-                write(&replay, &read.report)?;
+            let read = read(files, config, &detect::Config::nothing(), *workers, (), || false);
+            let report = read.report(config, max_rows(&replay));
+            if read.outcome.is_ok() || report.accounts.totals.frames.frames > 0 {
+                write(&replay, &report)?;
             }
             read.outcome
         }
@@ -80,46 +85,43 @@ impl Tell for Lines {
 
 /// What came of reading.
 pub(super) struct Read<T> {
-    /// Of all that was read; alerts as they were when it ended.
-    pub report: Report,
-    /// Who was told of alerts; none if nothing was read.
-    pub tell: Option<T>,
+    /// The accounts of all that was read, and what was found; none if nothing could be.
+    counted: Option<(Ledger, Alarms<T>)>,
     /// Whether all could be read.
     pub outcome: Result<(), pipeline::Error>,
 }
 
-/// The accounts of `files` with at most `max_rows` flows, counted by so many `workers`, and whether all could be read; what
-/// becomes of alerts `tell` hears. Breaks off once `is_stopping` says so.
+impl<T: Tell> Read<T> {
+    /// Plain accounts with at most `max_rows` flows; alerts as they were when the packets ended.
+    pub(super) fn report(&self, config: &Config, max_rows: usize) -> Report {
+        let Some((ledger, alarms)) = &self.counted else { return Report::default() };
+        let (detection, alerts) = alarms.view();
+        Report { accounts: plain(ledger, max_rows, config.account.max_host_series), detection, alerts }
+    }
+
+    /// Who was told of alerts, of their ends too; none if nothing was read.
+    fn tell(&mut self) -> Option<T> {
+        self.counted.take().map(|(_, alarms)| alarms.resolve())
+    }
+}
+
+/// Reads `files`, counted by so many `workers`, and looks for what `detect` says; what becomes of alerts `tell` hears.
+/// Breaks off once `is_stopping` says so.
 pub(super) fn read<T: Tell + Send + 'static>(
     files: &[impl AsRef<Path>],
     config: &Config,
-    max_rows: usize,
+    detect: &detect::Config,
     workers: usize,
     tell: T,
     is_stopping: impl Fn() -> bool,
 ) -> Read<T> {
-    let detectors = Detectors::new(&config.detect, random_seed(), None);
-    read_with(detectors, files, config, max_rows, workers, tell, is_stopping)
-}
-
-/// The same with other detectors than those of the configuration.
-fn read_with<T: Tell + Send + 'static>(
-    detectors: Detectors,
-    files: &[impl AsRef<Path>],
-    config: &Config,
-    max_rows: usize,
-    workers: usize,
-    tell: T,
-    is_stopping: impl Fn() -> bool,
-) -> Read<T> {
-    let nothing = |error| Read { report: Report::default(), tell: None, outcome: Err(error) };
-    let seed = random_seed();
     let classifier = Arc::new(Classifier::new(&config.locality, []));
-    let ledger = Ledger::new(&config.account, seed);
+    let ledger = Ledger::new(&config.account, SEED);
+    let detectors = Detectors::new(detect, SEED, None);
     let alarms = Alarms::new(detectors, &config.alert, tell).in_cells_of(config.detect.grids());
-    let mut replay = match pipeline::replay::Replay::new(ledger, alarms, &classifier, seed, workers) {
+    let mut replay = match pipeline::replay::Replay::new(ledger, alarms, &classifier, SEED, workers) {
         Ok(replay) => replay,
-        Err(error) => return nothing(error),
+        Err(error) => return Read { counted: None, outcome: Err(error) },
     };
     let bar = progress_bar(files);
     let outcome = files.iter().try_for_each(|file| {
@@ -131,13 +133,8 @@ fn read_with<T: Tell + Send + 'static>(
     });
     bar.finish_and_clear();
     match replay.finish() {
-        Ok((ledger, alarms)) => {
-            let (detection, alerts) = alarms.view();
-            let report =
-                Report { accounts: plain(&ledger, max_rows, config.account.max_host_series), detection, alerts };
-            Read { report, tell: Some(alarms.resolve()), outcome }
-        }
-        Err(error) => nothing(error),
+        Ok(counted) => Read { counted: Some(counted), outcome },
+        Err(error) => Read { counted: None, outcome: Err(error) },
     }
 }
 

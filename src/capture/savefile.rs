@@ -1,5 +1,7 @@
 //! Savefiles: pcap and pcapng, from a path or standard input.
 
+mod records;
+
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
@@ -8,11 +10,17 @@ use pcap::{Capture, Offline, Precision};
 
 use super::error::{Error, words};
 use crate::packet::{Frame, LinkType, Timestamp};
+use records::{Next, Records};
+
+/// Frames that libpcap skips in one call.
+const SKIPPED_AT_ONCE: usize = 65_536;
 
 /// An open savefile.
 pub struct Savefile {
     path: PathBuf,
     capture: Capture<Offline>,
+    /// Where the file is plain, what reads it for libpcap.
+    records: Option<Records>,
     link_type: LinkType,
     frames: u64,
 }
@@ -30,7 +38,8 @@ impl Savefile {
                 .filter(filter, true)
                 .map_err(|error| Error::Filter { filter: filter.to_owned(), reason: words(&error) })?;
         }
-        Ok(Self { path: path.to_owned(), capture, link_type, frames: 0 })
+        let records = if filter.is_none() { plain(path) } else { None };
+        Ok(Self { path: path.to_owned(), capture, records, link_type, frames: 0 })
     }
 
     /// What stands before the IP header of its frames.
@@ -49,22 +58,67 @@ impl Savefile {
     ///
     /// # Errors
     /// When the file is broken at this place. The frames before it were handed over.
+    #[inline]
     pub fn read(&mut self, count: usize, mut on_frame: impl FnMut(Frame<'_>)) -> Result<usize, Error> {
         let mut frames = 0;
-        let read = self.capture.dispatch(Some(count), |packet| {
-            frames += 1;
+        if let Some(records) = &mut self.records {
+            while frames < count {
+                match records.next() {
+                    Next::Frame(frame) => on_frame(frame),
+                    Next::End => break,
+                    Next::Odd => {
+                        self.frames += frames as u64;
+                        self.leave_to_libpcap()?;
+                        return Ok(frames + self.dispatch(count - frames, on_frame)?);
+                    }
+                }
+                frames += 1;
+            }
+            self.frames += frames as u64;
+            return Ok(frames);
+        }
+        self.dispatch(count, on_frame)
+    }
+
+    /// As [`Savefile::read`], by libpcap.
+    fn dispatch(&mut self, count: usize, mut on_frame: impl FnMut(Frame<'_>)) -> Result<usize, Error> {
+        let Self { capture, frames, .. } = self;
+        let read = capture.dispatch(Some(count), |packet| {
+            *frames += 1;
             let header = packet.header;
             let time = Timestamp::from_seconds_and_nanoseconds(header.ts.tv_sec, header.ts.tv_usec);
             on_frame(Frame::new(time, packet.data, header.len));
         });
-        self.frames += frames;
-        match read {
-            Ok(frames) => Ok(frames),
-            Err(error) => {
-                Err(Error::BrokenFile { path: self.path.clone(), frames: self.frames, reason: words(&error) })
+        read.map_err(|error| self.broken(&error))
+    }
+
+    /// Lets libpcap go on behind the frames that were handed over.
+    #[cold]
+    fn leave_to_libpcap(&mut self) -> Result<(), Error> {
+        self.records = None;
+        let mut left = self.frames;
+        while left > 0 {
+            let count = usize::try_from(left).unwrap_or(usize::MAX).min(SKIPPED_AT_ONCE);
+            match self.capture.dispatch(Some(count), |_| {}) {
+                Ok(0) => break,
+                Ok(skipped) => left -= skipped as u64,
+                Err(error) => return Err(self.broken(&error)),
             }
         }
+        Ok(())
     }
+
+    fn broken(&self, error: &pcap::Error) -> Error {
+        Error::BrokenFile { path: self.path.clone(), frames: self.frames, reason: words(error) }
+    }
+}
+
+/// The records of the file at `path`, if it is a regular file and plain.
+fn plain(path: &Path) -> Option<Records> {
+    if path == Path::new("-") || !path.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        return None;
+    }
+    File::open(path).ok().and_then(Records::of)
 }
 
 /// Opens through [`File`] first, whose errors tell a missing file from a forbidden one; libpcap then opens it by its own
@@ -86,3 +140,6 @@ fn open(path: &Path) -> Result<Capture<Offline>, Error> {
     let by_descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
     Capture::from_file_with_precision(by_descriptor, Precision::Nano).map_err(not_a_capture)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Ethernet and what stands between it and IP: VLAN tags, MPLS, PPPoE, 802.2 LLC with SNAP.
 
 use super::{Cursor, Inside, NotIp, ppp};
+use crate::packet::IpVersion;
 
 /// Up to this value the field behind the addresses is a length, not a type (IEEE 802.3 clause 3.2.6).
 pub(super) const MAXIMUM_LENGTH: u16 = 1500;
@@ -11,15 +12,21 @@ const VLAN: u16 = 0x8100;
 const SERVICE_VLAN: u16 = 0x88a8;
 const STACKED_VLAN: u16 = 0x9100;
 
+/// The datagram of a frame in which IP follows Ethernet's header at once, as it does in most.
+#[inline(always)]
+pub(super) fn plain(frame: Cursor<'_>) -> Option<(IpVersion, Cursor<'_>)> {
+    let (header, rest) = frame.take::<14>().ok()?;
+    match u16::from_be_bytes([header[12], header[13]]) {
+        IPV4 => Some((IpVersion::V4, rest)),
+        IPV6 => Some((IpVersion::V6, rest)),
+        _ => None,
+    }
+}
+
 /// Destination, source, type.
-#[inline]
 pub(super) fn walk(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
     let (header, rest) = frame.take::<14>()?;
-    match u16::from_be_bytes([header[12], header[13]]) {
-        IPV4 => Ok(Inside::v4(rest)),
-        IPV6 => Ok(Inside::v6(rest)),
-        ether_type => walk_type(ether_type, rest),
-    }
+    walk_type(u16::from_be_bytes([header[12], header[13]]), rest)
 }
 
 /// From an EtherType to IP, through any number of VLAN tags.

@@ -8,37 +8,40 @@ use etherparse::{Ipv4HeaderSlice, Ipv6FragmentHeaderSlice, Ipv6HeaderSlice, Ipv6
 use super::{Cursor, Inside, NotIp};
 use crate::packet::{Addresses, IpVersion, Packet, Protocol, TcpFlags, Timestamp};
 
-/// Reads the IP header that the link headers led to.
+/// Reads the IP header at the start of `datagram`.
+///
+/// All of it is inlined by force, and nothing on the way is an enum with large variants: such a one is written to memory
+/// and read back at once in other widths, which stalls the processor for longer than all else here takes.
 ///
 /// # Errors
 /// [`NotIp::TruncatedIp`] before [`NotIp::MalformedIp`], as the kernel checks them.
-#[inline]
-pub(super) fn decode(time: Timestamp, inside: &Inside<'_>) -> Result<Packet, NotIp> {
-    let (addresses, bytes, transport) = read(inside)?;
-    let mut packet = Packet {
-        time,
-        addresses,
-        protocol: transport.protocol,
-        source_port: 0,
-        destination_port: 0,
-        tcp_flags: TcpFlags::default(),
-        icmp_type: None,
-        outgoing: inside.outgoing,
-        bytes,
-    };
-    transport.read_into(&mut packet);
-    Ok(packet)
+#[inline(always)]
+pub(super) fn decode(
+    time: Timestamp,
+    version: IpVersion,
+    datagram: Cursor<'_>,
+    outgoing: bool,
+) -> Result<Packet, NotIp> {
+    match version {
+        IpVersion::V4 => {
+            let (header, bytes, transport) = version_4(datagram)?;
+            Ok(transport.packet(time, addresses_4(&header), bytes, outgoing))
+        }
+        IpVersion::V6 => {
+            let (header, bytes, transport) = version_6(datagram)?;
+            Ok(transport.packet(time, addresses_6(&header), bytes, outgoing))
+        }
+    }
 }
 
-/// Addresses, length and what follows the IP headers.
+/// Addresses and what follows the IP headers.
 ///
 /// # Errors
 /// As [`decode`].
-#[inline]
-pub(super) fn read<'a>(inside: &Inside<'a>) -> Result<Read<'a>, NotIp> {
+pub(super) fn read<'a>(inside: &Inside<'a>) -> Result<(Addresses, Transport<'a>), NotIp> {
     match inside.version {
-        IpVersion::V4 => version_4(inside.datagram),
-        IpVersion::V6 => version_6(inside.datagram),
+        IpVersion::V4 => version_4(inside.datagram).map(|(header, _, transport)| (addresses_4(&header), transport)),
+        IpVersion::V6 => version_6(inside.datagram).map(|(header, _, transport)| (addresses_6(&header), transport)),
     }
 }
 
@@ -68,30 +71,35 @@ pub(super) struct Transport<'a> {
 }
 
 impl Transport<'_> {
-    /// Ports need four bytes of the header and the flags fourteen, whatever the rest looks like.
-    #[inline]
-    fn read_into(&self, packet: &mut Packet) {
+    /// The packet. Ports need four bytes of the transport header and the flags fourteen, whatever the rest looks like.
+    #[inline(always)]
+    fn packet(&self, time: Timestamp, addresses: Addresses, bytes: u32, outgoing: bool) -> Packet {
+        let (mut source_port, mut destination_port) = (0, 0);
+        let (mut tcp_flags, mut icmp_type) = (TcpFlags::default(), None);
         match (self.protocol, self.bytes) {
             (Protocol::TCP | Protocol::UDP, &[s0, s1, d0, d1, ref rest @ ..]) => {
-                packet.source_port = u16::from_be_bytes([s0, s1]);
-                packet.destination_port = u16::from_be_bytes([d0, d1]);
+                source_port = u16::from_be_bytes([s0, s1]);
+                destination_port = u16::from_be_bytes([d0, d1]);
                 if let (Protocol::TCP, Some(flags)) = (self.protocol, rest.get(9)) {
-                    packet.tcp_flags = TcpFlags(*flags);
+                    tcp_flags = TcpFlags(*flags);
                 }
             }
-            (Protocol::ICMP | Protocol::ICMPV6, &[icmp_type, ..]) => packet.icmp_type = Some(icmp_type),
+            (Protocol::ICMP | Protocol::ICMPV6, &[first, ..]) => icmp_type = Some(first),
             _ => {}
         }
+        let protocol = self.protocol;
+        Packet { time, addresses, protocol, source_port, destination_port, tcp_flags, icmp_type, outgoing, bytes }
     }
 }
 
 const IPV4_HEADER: usize = 20;
 const IPV6_HEADER: usize = 40;
 
-pub(super) type Read<'a> = (Addresses, u32, Transport<'a>);
+/// An IP header, the bytes of its packet, and what follows it.
+type Read<'a, H> = (H, u32, Transport<'a>);
 
-#[inline]
-fn version_4(datagram: Cursor<'_>) -> Result<Read<'_>, NotIp> {
+#[inline(always)]
+fn version_4(datagram: Cursor<'_>) -> Result<Read<'_, Ipv4HeaderSlice<'_>>, NotIp> {
     let captured = datagram.captured;
     if captured.len() < IPV4_HEADER || captured.len() < usize::from(captured[0] & 0x0f) * 4 {
         return Err(NotIp::TruncatedIp);
@@ -105,7 +113,7 @@ fn version_4(datagram: Cursor<'_>) -> Result<Read<'_>, NotIp> {
     };
     let protocol = Protocol(header.protocol().0);
     let payload = if is_later_fragment(&header) { &[] } else { &within(captured, bytes)[header_length..] };
-    Ok((addresses_4(&header), bytes, Transport { protocol, bytes: payload }))
+    Ok((header, bytes, Transport { protocol, bytes: payload }))
 }
 
 #[inline]
@@ -118,8 +126,8 @@ fn addresses_4(header: &Ipv4HeaderSlice<'_>) -> Addresses {
     Addresses::V4 { source: header.source_addr(), destination: header.destination_addr() }
 }
 
-#[inline]
-fn version_6(datagram: Cursor<'_>) -> Result<Read<'_>, NotIp> {
+#[inline(always)]
+fn version_6(datagram: Cursor<'_>) -> Result<Read<'_, Ipv6HeaderSlice<'_>>, NotIp> {
     const NO_NEXT_HEADER: u8 = 59;
     let captured = datagram.captured;
     if captured.len() < IPV6_HEADER {
@@ -132,8 +140,13 @@ fn version_6(datagram: Cursor<'_>) -> Result<Read<'_>, NotIp> {
         (0, _) => datagram.wire_bytes,
         (payload, _) => (IPV6_HEADER as u32 + u32::from(payload)).min(datagram.wire_bytes),
     };
-    let transport = walk_extensions(next, &within(captured, bytes)[IPV6_HEADER..]);
-    Ok((addresses_6(&header), bytes, transport))
+    let payload = &within(captured, bytes)[IPV6_HEADER..];
+    let transport = if is_extension(next) {
+        walk_extensions(next, payload)
+    } else {
+        Transport { protocol: Protocol(next), bytes: payload }
+    };
+    Ok((header, bytes, transport))
 }
 
 #[inline]

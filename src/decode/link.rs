@@ -61,16 +61,7 @@ impl LinkLayer {
     }
 
     /// From the start of the frame to its IP header.
-    #[inline]
     pub(super) fn walk(self, frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
-        if self == Self::Ethernet {
-            return ethernet::walk(frame);
-        }
-        self.walk_other(frame)
-    }
-
-    /// Kept apart so that the walk of the most frequent link type stays small enough to be inlined.
-    fn walk_other(self, frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
         match self {
             Self::Ethernet => ethernet::walk(frame),
             Self::Cooked => cooked(frame),
@@ -146,7 +137,7 @@ fn per_packet(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
     let rest = frame.skip(length)?;
     match LinkLayer::of(LinkType(inner)) {
         None | Some(LinkLayer::PerPacket) => Err(NotIp::Link),
-        Some(layer) => layer.walk_other(rest),
+        Some(layer) => layer.walk(rest),
     }
 }
 

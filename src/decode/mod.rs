@@ -102,10 +102,21 @@ impl Decoder {
     ///
     /// # Errors
     /// The reason why the frame is not IP.
-    #[inline]
+    #[inline(always)]
     pub fn decode(&self, frame: &Frame<'_>) -> Result<Packet, NotIp> {
-        let inside = self.layer.walk(Cursor { captured: frame.captured, wire_bytes: frame.wire_bytes })?;
-        ip::decode(frame.time, &inside)
+        if self.layer == link::LinkLayer::Ethernet
+            && let Some((version, datagram)) = ethernet::plain(Cursor::of(frame))
+        {
+            return ip::decode(frame.time, version, datagram, false);
+        }
+        self.decode_behind_others(frame)
+    }
+
+    /// Where other headers than Ethernet's stand before IP.
+    #[inline(never)]
+    fn decode_behind_others(&self, frame: &Frame<'_>) -> Result<Packet, NotIp> {
+        let Inside { version, datagram, outgoing } = self.layer.walk(Cursor::of(frame))?;
+        ip::decode(frame.time, version, datagram, outgoing)
     }
 
     /// What `packet`, which `frame` was decoded to, says was refused: nothing unless it is an ICMP error that says so.
@@ -119,7 +130,7 @@ impl Decoder {
     /// Walks the frame anew: errors are rare, and a packet that held what they quote would be larger for all.
     #[cold]
     fn read_refusal(&self, frame: &Frame<'_>) -> Option<Refusal> {
-        let inside = self.layer.walk(Cursor { captured: frame.captured, wire_bytes: frame.wire_bytes }).ok()?;
+        let inside = self.layer.walk(Cursor::of(frame)).ok()?;
         quote::read(frame.time, &inside)
     }
 }
@@ -134,6 +145,12 @@ struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
+    /// At the start of `frame`.
+    #[inline]
+    fn of(frame: &Frame<'a>) -> Self {
+        Self { captured: frame.captured, wire_bytes: frame.wire_bytes }
+    }
+
     /// The first `N` bytes and what is behind them.
     #[inline]
     fn take<const N: usize>(self) -> Result<(&'a [u8; N], Self), NotIp> {

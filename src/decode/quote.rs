@@ -37,7 +37,7 @@ pub(super) fn may_refuse(packet: &Packet) -> bool {
 
 /// What the error that the link headers led to refuses.
 pub(super) fn read(time: Timestamp, inside: &Inside<'_>) -> Option<Refusal> {
-    let (outer, _, message) = ip::read(inside).ok()?;
+    let (outer, message) = ip::read(inside).ok()?;
     let (&[icmp_type, code, ..], quote) = message.bytes.split_first_chunk::<8>()?;
     let (addresses, transport) = ip::read_quoted(inside.version, quote)?;
     let refuses = match inside.version {

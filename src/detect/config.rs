@@ -46,6 +46,14 @@ impl Config {
         Self { bandwidth: None, scan: None, anomaly: None, top_sources: 0, chart_min_bytes: 0, no_destinations: true }
     }
 
+    /// What makes alerts, and nothing that only metrics and charts show.
+    #[must_use]
+    pub fn for_alerts_alone(&self) -> Self {
+        let bandwidth = self.bandwidth.clone().map(|config| bandwidth::Config { no_destinations: true, ..config });
+        let anomaly = self.anomaly.filter(|config| config.alerts);
+        Self { bandwidth, anomaly, no_destinations: true, ..self.clone() }
+    }
+
     /// The grids of which no row may span two cells, the finest first.
     #[must_use]
     pub fn grids(&self) -> Vec<Grid> {

@@ -26,7 +26,7 @@ const GLANCE: Duration = Duration::from_millis(50);
 
 /// Decodes a frame and counts it. Where `origins` are given, a frame on its way out that came in by a captured
 /// interface is left out: it was counted there.
-#[inline]
+#[inline(always)]
 pub fn count_frame(decoder: &Decoder, origins: Option<&Origins>, frame: &Frame<'_>, interval: &mut Interval) {
     match decoder.decode(frame) {
         Ok(packet) => match origins {

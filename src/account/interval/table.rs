@@ -31,23 +31,34 @@ pub struct Row<A> {
 }
 
 impl<A: Address> Row<A> {
-    fn opened_by(packet: &Waiting<A>, direction: Direction) -> Self {
-        let up_direction = match packet.way {
+    /// Adds the row that `packet` opens. A blank one is filled where it lies: one that is put together first and then
+    /// moved is read back in other widths than it was written in, which stalls the processor.
+    #[inline]
+    fn open(rows: &mut Vec<Self>, packet: &Waiting<A>, direction: Direction) {
+        let at = rows.len();
+        rows.push(Self::BLANK);
+        let row = &mut rows[at];
+        row.key = packet.key;
+        row.opener = packet.way;
+        row.up_direction = match packet.way {
             Way::Up => direction,
             Way::Down => direction.reversed(),
         };
-        Self { key: packet.key, ways: Default::default(), up_direction, opener: packet.way }
     }
 
-    /// The row with the marks of what was refused before it was made.
-    #[inline]
-    fn marked(mut self, hash: u64, refusals: &Refusals<A>) -> Self {
-        if !refusals.is_empty() {
-            for way in Way::BOTH {
-                self.ways[way as usize].refused = refusals.holds(hash, &self.key, way);
-            }
+    const BLANK: Self = Self {
+        key: ConversationKey::BLANK,
+        ways: [OneWay::NOTHING; 2],
+        up_direction: Direction::Transit,
+        opener: Way::Up,
+    };
+
+    /// Marks what was refused before the row was made.
+    #[cold]
+    fn mark(&mut self, hash: u64, refusals: &Refusals<A>) {
+        for way in Way::BOTH {
+            self.ways[way as usize].refused = refusals.holds(hash, &self.key, way);
         }
-        self
     }
 
     /// The direction of the packets that go `way`.
@@ -127,7 +138,10 @@ impl<A: Address> Table<A> {
                         continue;
                     }
                     vacant.insert(at as u32);
-                    rows.push(Row::opened_by(packet, direction).marked(packet.hash, refusals));
+                    Row::open(rows, packet, direction);
+                    if !refusals.is_empty() {
+                        rows[at].mark(packet.hash, refusals);
+                    }
                     made_by.push(packet.number);
                     at
                 }

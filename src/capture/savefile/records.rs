@@ -1,0 +1,115 @@
+//! The records of plain pcap files, read in large pieces (<https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html>).
+//!
+//! libpcap reads a file by 4 KiB and copies each packet once more, which takes longer than all that is counted of a large
+//! one. So what is plain is read here: a regular file in this machine's byte order, and in it one record after the other.
+//! What is not, from the file's header to a record that is cut off, is left to libpcap, which says what to make of it.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+
+use crate::packet::{Frame, Timestamp};
+
+/// Magic numbers of files whose times are in microseconds and in nanoseconds.
+const MICROSECONDS: u32 = 0xa1b2_c3d4;
+const NANOSECONDS: u32 = 0xa1b2_3c4d;
+/// The version of the format, 2.4, as the header has it.
+const VERSION: [u16; 2] = [2, 4];
+
+const FILE_HEADER: usize = 24;
+const RECORD_HEADER: usize = 16;
+
+/// Bytes that are read at once: so few that they stay in a processor's second-level cache beside what is counted.
+const PIECE: usize = 128 << 10;
+/// The largest record that libpcap takes (`MAXIMUM_SNAPLEN`).
+const LARGEST: u32 = 262_144;
+
+/// What comes next in a file.
+pub(super) enum Next<'a> {
+    /// A frame.
+    Frame(Frame<'a>),
+    /// The file ends here, between two records.
+    End,
+    /// Something that libpcap has to say what it is.
+    Odd,
+}
+
+/// The records of a plain file from the first on.
+pub(super) struct Records {
+    file: File,
+    buffer: Vec<u8>,
+    /// What was read and not handed over yet lies between these.
+    at: usize,
+    end: usize,
+    /// Nanoseconds in a unit of the times' fractions, and how many units make up a second.
+    unit: u32,
+    units_in_second: u32,
+    largest: u32,
+}
+
+impl Records {
+    /// The records of `file`, which stands at its beginning; none when it is not plain.
+    pub(super) fn of(mut file: File) -> Option<Self> {
+        let mut header = [0; FILE_HEADER];
+        file.read_exact(&mut header).ok()?;
+        let (unit, units_in_second) = match word(&header, 0) {
+            MICROSECONDS => (1_000, 1_000_000),
+            NANOSECONDS => (1, 1_000_000_000),
+            _ => return None,
+        };
+        let version = [4, 6].map(|at| u16::from_ne_bytes([header[at], header[at + 1]]));
+        let snap_length = word(&header, 16);
+        let is_plain = version == VERSION && (1..=i32::MAX.cast_unsigned()).contains(&snap_length);
+        let largest = snap_length.min(LARGEST);
+        is_plain.then(|| Self { file, buffer: vec![0; PIECE], at: 0, end: 0, unit, units_in_second, largest })
+    }
+
+    /// The next record. After [`Next::Odd`] nothing more is read here.
+    #[inline]
+    pub(super) fn next(&mut self) -> Next<'_> {
+        if self.end - self.at < RECORD_HEADER && !self.fill(RECORD_HEADER) {
+            return if self.at == self.end { Next::End } else { Next::Odd };
+        }
+        let header = &self.buffer[self.at..][..RECORD_HEADER];
+        let [seconds, fraction, captured, wire_bytes] = [0, 4, 8, 12].map(|at| word(header, at));
+        if captured > self.largest || fraction >= self.units_in_second {
+            return Next::Odd;
+        }
+        let length = RECORD_HEADER + captured as usize;
+        if self.end - self.at < length && !self.fill(length) {
+            return Next::Odd;
+        }
+        let record = &self.buffer[self.at..][..length];
+        self.at += length;
+        // libpcap takes the seconds for a signed number.
+        let time = Timestamp::from_seconds_and_nanoseconds(
+            i64::from(seconds.cast_signed()),
+            i64::from(fraction) * i64::from(self.unit),
+        );
+        Next::Frame(Frame::new(time, &record[RECORD_HEADER..], wire_bytes))
+    }
+
+    /// Reads on until `wanted` bytes are there; false when the file ends before, or cannot be read.
+    #[cold]
+    #[inline(never)]
+    fn fill(&mut self, wanted: usize) -> bool {
+        self.buffer.copy_within(self.at..self.end, 0);
+        (self.at, self.end) = (0, self.end - self.at);
+        if self.buffer.len() < wanted {
+            self.buffer.resize(wanted, 0);
+        }
+        while self.end < wanted {
+            match self.file.read(&mut self.buffer[self.end..]) {
+                Ok(0) => return false,
+                Ok(read) => self.end += read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+}
+
+#[inline]
+fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}

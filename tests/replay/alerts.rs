@@ -1,0 +1,59 @@
+//! What alerts in files.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::common::ip::{Ipv4, tcp};
+use super::common::replay::replay;
+use super::common::savefile::Savefile;
+use super::{CLIENT, SYN, folder, on_ethernet};
+
+/// A file in which the client tries 40 hosts, a tenth of a second apart, and none answers.
+fn sweep(folder: &Path) -> PathBuf {
+    let syn = || Ipv4::carrying(tcp(50_000, 22, SYN, &[]));
+    let probe = |host: u8| on_ethernet(&syn().between(CLIENT, [10, 0, 1, host].into()));
+    let file = (0..40_u8).fold(Savefile::new(1), |file, host| {
+        file.frame_at(1_700_000_000 + u32::from(host) / 10, u32::from(host) % 10 * 100_000, &probe(host))
+    });
+    file.write(folder, "sweep.pcap")
+}
+
+#[test]
+fn alerts_are_lines_of_json_whatever_the_workers() {
+    let folder = folder();
+    let file = sweep(folder.path());
+    let file = file.to_str().unwrap();
+    let run = |workers| replay([file, "--output", "alerts", "--workers", workers]);
+    let alone = run("1");
+    let lines = alone.lines();
+    let said: Vec<_> = lines.iter().map(|line| json!([line["src"], line["kind"], line["state"]])).collect();
+    let expected = ["firing", "resolved"].map(|state| json!([CLIENT.to_string(), "host_scan", state]));
+    assert_eq!(said, expected, "{lines:?}");
+    // The sixteenth of them was sent 1.5 s after the first, and stayed unanswered for a second.
+    assert_eq!(lines[0]["ts"].as_f64(), Some(1_700_000_002.5));
+    for workers in ["2", "3"] {
+        assert_eq!(run(workers).output, alone.output);
+    }
+}
+
+/// Of so many targets of one source only a sample is held.
+#[test]
+fn past_the_limits_the_same_capture_gives_the_same_alerts() {
+    let folder = folder();
+    let probe = |number: u32| {
+        let (source, target) =
+            if number.is_multiple_of(2) { (CLIENT, number) } else { ((0x0b00_0000 + number * 7).into(), 1) };
+        let packet = Ipv4::carrying(tcp(50_000, 22, SYN, &[])).between(source, (0x0a01_0000 + target).into());
+        on_ethernet(&packet)
+    };
+    let frames = (0..12_000).map(|number| (1_700_000_000 + number / 2_000, number % 2_000 * 500, probe(number)));
+    let file = frames.fold(Savefile::new(1), |file, (second, micros, probe)| file.frame_at(second, micros, &probe));
+    let file = file.write(folder.path(), "flood.pcap");
+    let run = |workers| replay([file.to_str().unwrap(), "--output", "alerts", "--anom.alerts", "--workers", workers]);
+    let first = run("1");
+    assert!(first.lines().iter().any(|line| line["src"] == CLIENT.to_string()), "{}", first.messages);
+    for workers in ["1", "2", "3"] {
+        assert_eq!(run(workers).output, first.output);
+    }
+}
