@@ -13,6 +13,9 @@ pub trait Address: Copy + Ord + Into<IpAddr> {
     /// Feeds the address to a hasher in as few words as it has.
     fn feed<H: Hasher>(self, hasher: &mut H);
 
+    /// Whether it is `other`.
+    fn is(self, other: IpAddr) -> bool;
+
     /// Source and destination together.
     fn pair(source: Self, destination: Self) -> Addresses;
 }
@@ -23,6 +26,11 @@ impl Address for Ipv4Addr {
     #[inline]
     fn feed<H: Hasher>(self, hasher: &mut H) {
         hasher.write_u32(self.to_bits());
+    }
+
+    #[inline]
+    fn is(self, other: IpAddr) -> bool {
+        matches!(other, IpAddr::V4(other) if other == self)
     }
 
     #[inline]
@@ -37,6 +45,11 @@ impl Address for Ipv6Addr {
     #[inline]
     fn feed<H: Hasher>(self, hasher: &mut H) {
         hasher.write_u128(self.to_bits());
+    }
+
+    #[inline]
+    fn is(self, other: IpAddr) -> bool {
+        matches!(other, IpAddr::V6(other) if other == self)
     }
 
     #[inline]

@@ -6,10 +6,9 @@
 use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
 
-use hashbrown::HashTable;
-
 use super::flow::Counters;
 use super::hashing::State;
+use super::index::Index;
 use crate::packet::Timestamp;
 
 /// Unused for so long, an entry may leave to make room for others. Long enough that a pause in a download is none.
@@ -58,33 +57,6 @@ struct Count {
     is_shown: bool,
 }
 
-/// Where the index says that a key is. The index itself tells keys apart by 7 bits of their hash only, so one look-up in
-/// sixteen for a key that is not held would have to read the head of another, far away in memory.
-#[derive(Debug, Clone, Copy)]
-struct Slot {
-    check: u32,
-    at: u32,
-}
-
-impl Slot {
-    #[inline]
-    fn new(hash: u64, at: u32) -> Self {
-        Self { check: Self::check(hash), at }
-    }
-
-    /// Whether a key of this hash may be here.
-    #[inline]
-    fn may_be(&self, hash: u64) -> bool {
-        self.check == Self::check(hash)
-    }
-
-    /// Bits that neither the index's 7 are taken from nor the place in any table that fits into memory.
-    #[inline]
-    fn check(hash: u64) -> u32 {
-        (hash >> 25) as u32
-    }
-}
-
 /// An entry, as readers see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry<K> {
@@ -107,7 +79,7 @@ pub struct Held<K> {
     /// How much earlier an entry may turn out to have been seen first; without it, any time.
     overlap: Option<Duration>,
     state: State,
-    index: HashTable<Slot>,
+    index: Index,
     heads: Vec<Head<K>>,
     counts: Vec<Count>,
     free: Vec<u32>,
@@ -122,7 +94,7 @@ impl<K: Copy + Eq + Hash> Held<K> {
             limit,
             overlap: None,
             state,
-            index: HashTable::new(),
+            index: Index::new(),
             heads: Vec::new(),
             counts: Vec::new(),
             free: Vec::new(),
@@ -166,7 +138,7 @@ impl<K: Copy + Eq + Hash> Held<K> {
         self.heads.capacity() * size_of::<Head<K>>()
             + self.counts.capacity() * size_of::<Count>()
             + self.free.capacity() * size_of::<u32>()
-            + self.index.allocation_size()
+            + self.index.memory_bytes()
     }
 
     /// The position of `key`, made if there is room; none when there is not.
@@ -177,8 +149,7 @@ impl<K: Copy + Eq + Hash> Held<K> {
     pub fn find_or_insert(&mut self, key: K, first_seen: Timestamp) -> Option<u32> {
         let hash = self.state.hash_one(key);
         let Self { index, heads, .. } = self;
-        if let Some(&Slot { at, .. }) = index.find(hash, |slot| slot.may_be(hash) && heads[slot.at as usize].key == key)
-        {
+        if let Some(at) = index.find(hash, |at| heads[at as usize].key == key) {
             // Rows come in the order of their conversations' first packets, whichever way those went.
             let first = &mut self.heads[at as usize].first_seen;
             if self.overlap.is_none_or(|overlap| first.since(first_seen) <= overlap) {
@@ -207,7 +178,7 @@ impl<K: Copy + Eq + Hash> Held<K> {
             }
         };
         let Self { index, heads, state, .. } = self;
-        index.insert_unique(hash, Slot::new(hash, at), |slot| state.hash_one(heads[slot.at as usize].key));
+        index.insert(hash, at, |at| state.hash_one(heads[at as usize].key));
         at
     }
 
@@ -303,8 +274,7 @@ impl<K: Copy + Eq + Hash> Held<K> {
 
     fn remove(&mut self, position: u32) {
         let hash = self.state.hash_one(self.heads[position as usize].key);
-        if let Ok(found) = self.index.find_entry(hash, |slot| slot.at == position) {
-            found.remove();
+        if self.index.remove(hash, position) {
             self.counts[position as usize].is_used = false;
             self.free.push(position);
         }

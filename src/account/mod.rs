@@ -10,6 +10,7 @@ pub mod flow;
 pub mod grid;
 mod hashing;
 pub mod held;
+pub mod index;
 pub mod interval;
 pub mod ledger;
 pub mod refusals;
@@ -18,6 +19,7 @@ pub mod series;
 pub mod shares;
 pub mod sighting;
 pub mod snapshot;
+pub mod sought;
 pub mod window;
 
 use std::time::Duration;

@@ -28,6 +28,13 @@ pub trait Watch {
     /// others of earlier cells.
     fn see<A: Address>(&mut self, sighting: &Sighting<'_, A>);
 
+    /// Takes in many rows, as [`Watch::see`] does one after the other. Who keeps several tables goes through the rows with
+    /// each of them in turn: its lines stay in the processor's caches, and the misses of neighbouring rows overlap.
+    #[inline]
+    fn see_all<A: Address>(&mut self, sightings: &[Sighting<'_, A>]) {
+        sightings.iter().for_each(|sighting| self.see(sighting));
+    }
+
     /// Takes in that an ICMP error refused a packet. Its conversation need not have a row in the same interval; if it has
     /// one, that was seen before.
     #[inline]
@@ -42,4 +49,7 @@ pub trait Watch {
 impl Watch for () {
     #[inline]
     fn see<A: Address>(&mut self, _: &Sighting<'_, A>) {}
+
+    #[inline]
+    fn see_all<A: Address>(&mut self, _: &[Sighting<'_, A>]) {}
 }

@@ -14,13 +14,13 @@ mod room;
 #[cfg(test)]
 mod tests;
 
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 use std::time::Duration;
-
-use hashbrown::HashTable;
 
 use super::grid::{Cell, Grid};
 use super::hashing::{self, State};
+use super::index::Index;
+use super::sought::Sought;
 use crate::packet::Timestamp;
 use newcomers::Newcomers;
 use pool::{List, Low, Pool};
@@ -139,7 +139,7 @@ pub struct Window<K> {
     limits: Vec<u64>,
     bounds: Bounds,
     state: State,
-    index: HashTable<u32>,
+    index: Index,
     entries: Vec<Entry<K>>,
     free: Vec<u32>,
     pool: Pool,
@@ -178,7 +178,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
             limits,
             bounds,
             state: hashing::state(seed),
-            index: HashTable::new(),
+            index: Index::new(),
             entries: Vec::new(),
             free: Vec::new(),
             pool: Pool::new(bounds.cells),
@@ -208,13 +208,15 @@ impl<K: Copy + Eq + Hash> Window<K> {
         self.grid.length().saturating_mul(self.cells)
     }
 
-    /// Adds bytes of `time` to the sum of `key`; false when there is no room for it. The class is that of the first time.
-    #[inline]
-    pub fn add(&mut self, key: K, class: u16, time: Timestamp, bytes: u64) -> bool {
+    /// Adds bytes of `time` to the sum of who is sought; false when there is no room for it. The class is that of the first time.
+    ///
+    /// Inlined by force: a key that was put together just before stays in registers.
+    #[inline(always)]
+    pub fn add(&mut self, sought: impl Sought<K>, class: u16, time: Timestamp, bytes: u64) -> bool {
         let cell = self.open_cell(time);
-        let hash = self.state.hash_one(key);
-        let found = self.index.find(hash, |&at| self.entries[at as usize].key == key).copied();
-        let Some(at) = found.or_else(|| self.admit(hash, key, class, cell, bytes)) else {
+        let hash = sought.hash_under(&self.state);
+        let found = self.index.find(hash, |at| sought.is(&self.entries[at as usize].key));
+        let Some(at) = found.or_else(|| self.admit(hash, sought, class, cell, bytes)) else {
             self.refused += 1;
             return false;
         };

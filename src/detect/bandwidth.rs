@@ -14,38 +14,24 @@ mod tests;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::hash::{Hash, Hasher};
-use std::net::IpAddr;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::ends::{At, Between, Host, Pair};
 use super::{Detection, Figures, Kind, Level, Subject};
 use crate::account::conversation::{Address, Way};
 use crate::account::sighting::{Sighting, Watch};
 use crate::account::window::{Bounds, Occupancy, Reading, Standing, Window};
 use crate::packet::Timestamp;
 pub use chart::Talker;
-use chart::{Pair, pairs};
+use chart::pairs;
 pub use config::{Config, Direction, Error, MAXIMUM_INTERVALS, MAXIMUM_NETWORKS, NetworkLimit};
 use networks::Networks;
 
 /// A newcomer must have sent this part of the smallest limit, or of what is charted, when places are short.
 const NEWCOMER_PART_OF_LIMIT: u64 = 1_024;
 const NEWCOMER_PART_OF_CHART: u64 = 16;
-
-/// An address as a key: fed to the hasher in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Host(IpAddr);
-
-impl Hash for Host {
-    #[inline]
-    fn hash<H: Hasher>(&self, hasher: &mut H) {
-        match self.0 {
-            IpAddr::V4(address) => address.feed(hasher),
-            IpAddr::V6(address) => address.feed(hasher),
-        }
-    }
-}
 
 /// A limit and whom it is for. Its number among the rules is its class in the windows.
 #[derive(Debug)]
@@ -103,21 +89,21 @@ impl Bandwidth {
     }
 
     /// Counts a packet's, or several packets', bytes.
-    #[inline]
-    fn count(&mut self, source: IpAddr, destination: IpAddr, time: Timestamp, bytes: u64) {
-        let of_source = self.networks.rule_of(source);
+    #[inline(always)]
+    fn count<A: Address>(&mut self, source: A, destination: A, time: Timestamp, bytes: u64) {
+        let of_source = self.networks.rule_of(source.into());
         let of_destination =
-            if self.direction == Direction::Source { of_source } else { self.networks.rule_of(destination) };
+            if self.direction == Direction::Source { of_source } else { self.networks.rule_of(destination.into()) };
         let scope = &mut self.scopes[self.rules[usize::from(of_source)].scope];
-        if scope.sources.add(Host(source), of_source, time, bytes)
+        if scope.sources.add(At(source), of_source, time, bytes)
             && let Some(pairs) = &mut scope.pairs
         {
-            pairs.add(Pair { source, destination }, 0, time, bytes);
+            pairs.add(Between(source, destination), 0, time, bytes);
         }
         if self.direction != Direction::Source {
             let scope = &mut self.scopes[self.rules[usize::from(of_destination)].scope];
             if let Some(destinations) = &mut scope.destinations {
-                destinations.add(Host(destination), of_destination, time, bytes);
+                destinations.add(At(destination), of_destination, time, bytes);
             }
         }
         if self.direction != Direction::Destination {
@@ -199,7 +185,7 @@ impl Watch for Bandwidth {
             let counted = &sighting.row.ways[way as usize];
             if counted.packets > 0 {
                 let (source, destination) = sighting.row.key.endpoints(way);
-                self.count(source.address.into(), destination.address.into(), counted.last, counted.bytes);
+                self.count(source.address, destination.address, counted.last, counted.bytes);
             }
         }
     }

@@ -37,11 +37,12 @@ impl Detectors {
     /// done at once. `seed` keeps who chooses addresses from choosing hash collisions.
     #[must_use]
     pub fn new(config: &Config, seed: u64, tick: Option<Duration>) -> Self {
+        let scan = config.scan.as_ref().filter(|config| config.looks_for_something());
         Self {
             grids: config.grids(),
             bandwidth: config.bandwidth.as_ref().map(|config| Bandwidth::new(config, seed)),
-            scan: config.scan.as_ref().map(|config| Scan::new(config, seed)),
-            scan_timeout: config.scan.as_ref().map_or(Duration::ZERO, |config| config.timeout),
+            scan: scan.map(|config| Scan::new(config, seed)),
+            scan_timeout: scan.map_or(Duration::ZERO, |config| config.timeout),
             anomaly: config.anomaly.as_ref().map(|config| Anomalies::new(config, rules::ANOMALY, tick)),
             top_sources: config.top_sources,
             rules: rules::configured(config.bandwidth.as_ref(), config.scan.as_ref(), config.anomaly.as_ref()),
@@ -141,15 +142,13 @@ fn table((name, of): (&'static str, Occupancy)) -> TableUse {
 impl Watch for Detectors {
     #[inline]
     fn see<A: Address>(&mut self, sighting: &Sighting<'_, A>) {
-        if let Some(bandwidth) = &mut self.bandwidth {
-            bandwidth.see(sighting);
-        }
-        if let Some(scan) = &mut self.scan {
-            scan.see(sighting);
-        }
-        if let Some(anomaly) = &mut self.anomaly {
-            anomaly.see(sighting);
-        }
+        self.see_all(std::slice::from_ref(sighting));
+    }
+
+    fn see_all<A: Address>(&mut self, sightings: &[Sighting<'_, A>]) {
+        self.bandwidth.iter_mut().for_each(|bandwidth| bandwidth.see_all(sightings));
+        self.scan.iter_mut().for_each(|scan| scan.see_all(sightings));
+        self.anomaly.iter_mut().for_each(|anomaly| anomaly.see_all(sightings));
     }
 
     fn refuse<A: Address>(&mut self, interface: InterfaceId, refused: &Refused<A>) {

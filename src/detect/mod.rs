@@ -6,6 +6,7 @@ pub mod anomaly;
 pub mod bandwidth;
 mod config;
 pub mod detectors;
+mod ends;
 mod rules;
 pub mod scan;
 pub mod view;

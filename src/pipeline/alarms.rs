@@ -77,6 +77,10 @@ impl<T> Watch for Alarms<T> {
         self.detectors.see(sighting);
     }
 
+    fn see_all<A: Address>(&mut self, sightings: &[Sighting<'_, A>]) {
+        self.detectors.see_all(sightings);
+    }
+
     fn refuse<A: Address>(&mut self, interface: InterfaceId, refused: &Refused<A>) {
         self.detectors.refuse(interface, refused);
     }

@@ -12,10 +12,9 @@ pub mod waiting;
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 
-use hashbrown::HashTable;
-
 use super::grid::Cell;
 use super::hashing::{self, State};
+use super::index::Index;
 use crate::packet::{Protocol, Timestamp};
 use sketch::Sketch;
 
@@ -125,10 +124,10 @@ pub struct Contacts {
     state: State,
     bounds: Bounds,
     sources: Vec<Source>,
-    source_index: HashTable<u32>,
+    source_index: Index,
     free_sources: Vec<u32>,
     marks: Vec<Mark>,
-    mark_index: HashTable<u32>,
+    mark_index: Index,
     free_mark: u32,
     marks_used: usize,
     sketch: Sketch,
@@ -145,10 +144,10 @@ impl Contacts {
             state: hashing::state(seed),
             bounds: Bounds { targets_each: bounds.targets_each.map(|each| each.clamp(4, 32_768)), ..bounds },
             sources: Vec::new(),
-            source_index: HashTable::new(),
+            source_index: Index::new(),
             free_sources: Vec::new(),
             marks: Vec::new(),
-            mark_index: HashTable::new(),
+            mark_index: Index::new(),
             free_mark: NOWHERE,
             marks_used: 0,
             sketch: Sketch::default(),
@@ -173,11 +172,11 @@ impl Contacts {
 
     #[inline]
     fn find_hashed(&self, hash: u64, address: IpAddr) -> Option<u32> {
-        self.source_index.find(hash, |&at| self.sources[at as usize].address == address).copied()
+        self.source_index.find(hash, |at| self.sources[at as usize].address == address)
     }
 
     /// Whether a source is worth looking at though room is short: it is held, or was seen suspiciously often.
-    #[inline]
+    #[inline(always)]
     pub fn is_wanted(&mut self, address: IpAddr) -> bool {
         let hash = self.hash(address);
         self.find_hashed(hash, address).is_some() || self.sketch.count(hash)
@@ -208,7 +207,7 @@ impl Contacts {
             None => self.sources.push(source),
         }
         let Self { state, sources, source_index, .. } = self;
-        source_index.insert_unique(hash, at, |&at| hash_address(state, sources[at as usize].address));
+        source_index.insert(hash, at, |at| hash_address(state, sources[at as usize].address));
         Some(at)
     }
 
@@ -251,7 +250,7 @@ impl Contacts {
     /// is a sample without it, or there is no room.
     pub fn mark(&mut self, source: u32, aspect: Aspect, place: Place, horizon: Cell) -> Option<&mut Mark> {
         let hash = self.hash_target(source, aspect, &place);
-        let found = self.mark_index.find(hash, |&at| self.marks[at as usize].is_of(source, aspect, &place)).copied();
+        let found = self.mark_index.find(hash, |at| self.marks[at as usize].is_of(source, aspect, &place));
         let at = match found {
             Some(at) => at,
             None => self.insert(hash, source, aspect, place, horizon)?,
@@ -304,9 +303,9 @@ impl Contacts {
     pub fn memory_bytes(&self) -> usize {
         self.sources.capacity() * size_of::<Source>()
             + self.free_sources.capacity() * size_of::<u32>()
-            + self.source_index.allocation_size()
+            + self.source_index.memory_bytes()
             + self.marks.capacity() * size_of::<Mark>()
-            + self.mark_index.allocation_size()
+            + self.mark_index.memory_bytes()
             + self.sketch.memory_bytes()
     }
 

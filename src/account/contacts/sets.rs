@@ -93,7 +93,7 @@ impl Contacts {
         source.first[aspect as usize] = at;
         source.length[aspect as usize] += 1;
         let Self { state, marks, mark_index, .. } = self;
-        mark_index.insert_unique(hash, at, |&at| {
+        mark_index.insert(hash, at, |at| {
             let mark = &marks[at as usize];
             hash_target(state, mark.owner, mark.aspect, &mark.place)
         });
@@ -171,9 +171,7 @@ impl Contacts {
     fn release(&mut self, at: u32) {
         let mark = &self.marks[at as usize];
         let hash = self.hash_target(mark.owner, mark.aspect, &mark.place);
-        if let Ok(found) = self.mark_index.find_entry(hash, |&other| other == at) {
-            found.remove();
-        }
+        self.mark_index.remove(hash, at);
         self.marks[at as usize].next = self.free_mark;
         self.free_mark = at;
         self.marks_used -= 1;
@@ -202,8 +200,7 @@ impl Contacts {
     pub(super) fn remove(&mut self, at: u32) {
         Aspect::BOTH.iter().for_each(|&aspect| self.retain(at, aspect, |_| false));
         let hash = self.hash(self.sources[at as usize].address);
-        if let Ok(found) = self.source_index.find_entry(hash, |&other| other == at) {
-            found.remove();
+        if self.source_index.remove(hash, at) {
             self.sources[at as usize].is_used = false;
             self.free_sources.push(at);
         }

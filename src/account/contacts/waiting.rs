@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 
-use hashbrown::HashTable;
-
 use super::{Place, feed};
 use crate::account::grid::Cell;
 use crate::account::hashing::{self, State};
+use crate::account::index::Index;
 use crate::packet::Timestamp;
 
 /// A contact and what was heard of it so far.
@@ -74,7 +73,7 @@ pub struct Room {
     limit: usize,
     held: Vec<Waiting>,
     free: Vec<u32>,
-    index: HashTable<u32>,
+    index: Index,
     due: BTreeMap<Cell, Vec<u32>>,
     lost: u64,
 }
@@ -88,7 +87,7 @@ impl Room {
             limit,
             held: Vec::new(),
             free: Vec::new(),
-            index: HashTable::new(),
+            index: Index::new(),
             due: BTreeMap::new(),
             lost: 0,
         }
@@ -114,8 +113,8 @@ impl Room {
             return None;
         }
         let Self { state, held, index, .. } = self;
-        let is_same = |&at: &u32| held[at as usize].target == *target && held[at as usize].who() == source;
-        let &at = index.find(hash(state, source, target), is_same)?;
+        let is_same = |at: u32| held[at as usize].target == *target && held[at as usize].who() == source;
+        let at = index.find(hash(state, source, target), is_same)?;
         Some((at, &mut held[at as usize]))
     }
 
@@ -133,7 +132,7 @@ impl Room {
         }
         let Self { state, held, index, .. } = self;
         let hash_of = |at: u32| hash(state, held[at as usize].who(), &held[at as usize].target);
-        index.insert_unique(hash_of(at), at, |&at| hash_of(at));
+        index.insert(hash_of(at), at, hash_of);
         self.due.entry(due).or_default().push(at);
     }
 
@@ -141,11 +140,7 @@ impl Room {
     pub fn resolve(&mut self, at: u32) -> Waiting {
         let contact = self.held[at as usize];
         self.held[at as usize].is_open = false;
-        if let Ok(found) =
-            self.index.find_entry(hash(&self.state, contact.who(), &contact.target), |&other| other == at)
-        {
-            found.remove();
-        }
+        self.index.remove(hash(&self.state, contact.who(), &contact.target), at);
         contact
     }
 
@@ -177,7 +172,7 @@ impl Room {
         let due: usize = self.due.values().map(Vec::capacity).sum();
         self.held.capacity() * size_of::<Waiting>()
             + (self.free.capacity() + due) * size_of::<u32>()
-            + self.index.allocation_size()
+            + self.index.memory_bytes()
     }
 
     /// Forgets everything.

@@ -13,6 +13,12 @@ use crate::account::sighting::{Sighting, Watch};
 use crate::locality::Direction;
 use crate::packet::{Protocol, Timestamp};
 
+/// Rows of which who watches is told at once. What is told of them fits into a processor's first-level cache.
+const TOLD_AT_ONCE: usize = 512;
+
+/// Packets and bytes by direction.
+type Sums = [Counters; Direction::ALL.len()];
+
 /// What rows are added to.
 #[derive(Debug)]
 pub(super) struct Tables {
@@ -56,34 +62,46 @@ impl Tables {
         conversations: &mut Conversations<A>,
         rows: impl Iterator<Item = &'a Row<A>>,
         watch: &mut impl Watch,
-    ) -> [Counters; Direction::ALL.len()] {
-        let mut sums = [Counters::default(); Direction::ALL.len()];
+    ) -> Sums {
+        let mut sums = Sums::default();
+        let mut sightings = Vec::with_capacity(TOLD_AT_ONCE);
         for row in rows {
-            let hash = conversations.hash(&row.key);
-            if let Some(conversation) = conversations.find(hash, &row.key) {
-                self.merge_row(row, conversation, &mut sums);
-                watch.see(&sighting(interface, row, conversation, true));
-                continue;
+            if sightings.len() == TOLD_AT_ONCE {
+                watch.see_all(&sightings);
+                sightings.clear();
             }
-            let mut conversation = Conversation::of(row);
-            self.merge_row(row, &mut conversation, &mut sums);
-            watch.see(&sighting(interface, row, &conversation, false));
-            let found_room = conversation.places.iter().any(|place| place.has_flow());
-            if found_room || request_way_by_ports(&row.key) != Some(conversation.request_way) {
-                conversations.insert(hash, row.key, conversation);
-            }
+            sightings.push(self.merge_row(interface, conversations, row, &mut sums));
         }
+        watch.see_all(&sightings);
         sums
+    }
+
+    /// Adds a row, of a conversation that is remembered or not, and gives what there is to tell of it.
+    #[inline]
+    fn merge_row<'a, A: Address>(
+        &mut self,
+        interface: InterfaceId,
+        conversations: &mut Conversations<A>,
+        row: &'a Row<A>,
+        sums: &mut Sums,
+    ) -> Sighting<'a, A> {
+        let hash = conversations.hash(&row.key);
+        if let Some(conversation) = conversations.find(hash, &row.key) {
+            self.add(row, conversation, sums);
+            return sighting(interface, row, conversation, true);
+        }
+        let mut conversation = Conversation::of(row);
+        self.add(row, &mut conversation, sums);
+        let found_room = conversation.places.iter().any(|place| place.has_flow());
+        if found_room || request_way_by_ports(&row.key) != Some(conversation.request_way) {
+            conversations.insert(hash, row.key, conversation);
+        }
+        sighting(interface, row, &conversation, false)
     }
 
     /// Adds a row to its flows and hosts, and to `sums` by direction.
     #[inline]
-    fn merge_row<A: Address>(
-        &mut self,
-        row: &Row<A>,
-        conversation: &mut Conversation,
-        sums: &mut [Counters; Direction::ALL.len()],
-    ) {
+    fn add<A: Address>(&mut self, row: &Row<A>, conversation: &mut Conversation, sums: &mut Sums) {
         if conversation.up_direction != row.up_direction {
             conversation.up_direction = row.up_direction;
             conversation.places = [Place::UNKNOWN; 2];

@@ -6,6 +6,7 @@ use super::newcomers::Newcomers;
 use super::pool::{List, Low, Pool};
 use super::{Entry, Mark, Occupancy, Window, low, reserve_one};
 use crate::account::grid::Cell;
+use crate::account::sought::Sought;
 
 /// This part of the places is kept for newcomers of weight, and is made free at once when there is none left.
 const RESERVE: usize = 16;
@@ -17,14 +18,21 @@ impl<K: Copy + Eq + Hash> Window<K> {
     /// The place of a newcomer, if there is one for it.
     #[cold]
     #[inline(never)]
-    pub(super) fn admit(&mut self, hash: u64, key: K, class: u16, cell: Low, bytes: u64) -> Option<u32> {
+    pub(super) fn admit(
+        &mut self,
+        hash: u64,
+        sought: impl Sought<K>,
+        class: u16,
+        cell: Low,
+        bytes: u64,
+    ) -> Option<u32> {
         if self.is_crowded() && !self.newcomers.weigh(hash, bytes, self.bounds.newcomer_bytes) {
             return None;
         }
         if self.index.len() >= self.bounds.subjects {
             self.make_room(None);
         }
-        (self.index.len() < self.bounds.subjects).then(|| self.insert(hash, key, class, cell))
+        (self.index.len() < self.bounds.subjects).then(|| self.insert(hash, sought.key(), class, cell))
     }
 
     /// Whether hardly a sixteenth of the places is left.
@@ -46,7 +54,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
             }
         };
         let Self { index, entries, state, .. } = self;
-        index.insert_unique(hash, at, |&at| state.hash_one(entries[at as usize].key));
+        index.insert(hash, at, |at| state.hash_one(entries[at as usize].key));
         at
     }
 
@@ -123,8 +131,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
         let hash = self.state.hash_one(entry.key);
         self.pool.release(&mut entry.list);
         entry.mark = Mark::Free;
-        if let Ok(found) = self.index.find_entry(hash, |&other| other == at) {
-            found.remove();
+        if self.index.remove(hash, at) {
             self.free.push(at);
         }
     }
@@ -160,7 +167,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.entries.capacity() * size_of::<Entry<K>>()
-            + self.index.allocation_size()
+            + self.index.memory_bytes()
             + self.free.capacity() * size_of::<u32>()
             + self.watched.capacity() * size_of::<super::Watched>()
             + Pool::memory_bytes(&self.pool)

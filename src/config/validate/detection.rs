@@ -28,13 +28,14 @@ pub(super) fn detect_config(settings: &Settings) -> Result<detect::Config, Confi
     // Limits and windows of nothing were refused as they were read; what is left to find is between the networks.
     bandwidth.validate().map_err(|error| at(settings, &settings.bandwidth.networks, error))?;
     let scan = scan_config(&settings.scan);
+    let scan = scan::Config {
+        analyze_hosts: scan.analyze_hosts && !no_destinations,
+        excluded_ports: excluded_ports(settings),
+        ..scan
+    };
     let looked_for = detect::Config {
         bandwidth: Some(bandwidth),
-        scan: Some(scan::Config {
-            analyze_hosts: scan.analyze_hosts && !no_destinations,
-            excluded_ports: excluded_ports(settings),
-            ..scan
-        }),
+        scan: Some(scan),
         anomaly: Some(anomaly_config(settings)?),
         top_sources: entries(&settings.detect.top_sources, default.top_sources),
         chart_min_bytes,

@@ -26,6 +26,13 @@ impl Default for Filter {
 }
 
 impl Filter {
+    /// Whether there is anything that does not pass.
+    #[must_use]
+    #[inline]
+    pub const fn chooses(&self) -> bool {
+        self.by_source || self.by_destination
+    }
+
     /// Whether traffic from `source` to `destination` is looked at.
     #[must_use]
     pub fn passes(&self, source: IpAddr, destination: IpAddr) -> bool {

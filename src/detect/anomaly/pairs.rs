@@ -8,39 +8,33 @@
 //! A pair starts with the first interval that it has bytes in; later intervals without bytes count as 0. It leaves when
 //! its whole series is 0. At the limit:
 //!
-//! - of the pairs that are new in an interval those with the smallest hashes find room: a fair sample, whatever their
-//!   order; the bytes of the others are counted as left out;
+//! - of the pairs that are new in an interval those find room whose ranks are below a bound, which is halved each time
+//!   that there is no more room: a fair sample, whatever their order; the bytes of the others are counted as left out;
 //! - at the end of an interval in which one found no room, a fifth of the table is cleared: those with the fewest bytes
 //!   in their series. So a flood of spoofed sources, each seen once, leaves before what lasts.
 //!
 //! Memory: some 400 bytes a pair with ten values, 150 of them for the copy that is being judged.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 use std::net::IpAddr;
-
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
 
 use super::config::Config;
 use super::generator::mixed;
 use super::verdict::Verdict;
+use crate::account::sought::Sought;
+pub use crate::detect::ends::Pair;
 
+mod ranking;
 mod round;
+mod table;
 
+use ranking::Ranking;
 use round::Round;
+use table::Table;
 
 /// How much of the table stays when room is made: enough for what lasts, with some left for what is new.
 const ROOMY_PERCENT: usize = 80;
-
-/// Who sends, and to whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Pair {
-    /// Who sends.
-    pub source: IpAddr,
-    /// Who receives.
-    pub destination: IpAddr,
-}
 
 impl Pair {
     /// What the generator starts from for this pair at the end of `interval`: the same in every process.
@@ -123,10 +117,13 @@ pub struct Pairs {
     config: Config,
     /// The interval whose bytes are being added up; none before the first.
     open: Option<i64>,
-    /// Never read in its own order, which differs from process to process.
-    rows: HashMap<Pair, Row, RandomState>,
-    /// The pairs that are new in the open interval, the first to be displaced on top.
-    newcomers: BinaryHeap<(u64, Pair)>,
+    rows: Table,
+    /// The pairs that are new in the open interval, with their ranks.
+    newcomers: Vec<(u64, Pair)>,
+    /// What their ranks must be below.
+    rank_bound: u64,
+    /// What makes ranks in the open interval: the same in every process, others in every interval.
+    ranking: Ranking,
     round: Round,
     left: [u64; Left::ALL.len()],
     left_out_bytes: u64,
@@ -141,8 +138,10 @@ impl Pairs {
         Self {
             config,
             open: None,
-            rows: HashMap::default(),
-            newcomers: BinaryHeap::new(),
+            rows: Table::default(),
+            newcomers: Vec::new(),
+            rank_bound: u64::MAX,
+            ranking: Ranking::default(),
             round: Round::default(),
             left: [0; Left::ALL.len()],
             left_out_bytes: 0,
@@ -153,18 +152,21 @@ impl Pairs {
     /// Adds `bytes` that `pair` transferred in `interval`.
     ///
     /// When packet time thereby leaves an interval, this does what [`Pairs::advance`] does.
-    pub fn observe(&mut self, pair: Pair, bytes: u64, interval: i64, verdicts: &mut impl FnMut(Verdict)) {
-        self.advance(interval, verdicts);
-        if let Some(row) = self.rows.get_mut(&pair) {
+    #[inline(always)]
+    pub fn observe(&mut self, pair: impl Sought<Pair>, bytes: u64, interval: i64, verdicts: &mut impl FnMut(Verdict)) {
+        if self.open != Some(interval) {
+            self.advance(interval, verdicts);
+        }
+        if let Some(row) = self.rows.find_mut(pair) {
             row.open_bytes = row.open_bytes.saturating_add(bytes);
             return;
         }
-        let newcomer = (pair.seed(self.open.unwrap_or(interval)), pair);
-        if self.rows.len() >= self.config.max_pairs && !self.displace(newcomer) {
-            return self.leave_out(bytes);
+        let rank = pair.hash_under(&self.ranking);
+        if rank < self.rank_bound {
+            self.admit(rank, pair.key(), bytes);
+        } else {
+            self.leave_out(bytes);
         }
-        self.newcomers.push(newcomer);
-        self.rows.insert(pair, Row { open_bytes: bytes, ..Row::default() });
     }
 
     /// Packet time is in `interval`: those before it are over, and their pairs are due for judgement. What was due still
@@ -174,13 +176,13 @@ impl Pairs {
     /// clock was set back: it becomes the open one, with what was added up so far. However far the clock goes ahead, no
     /// more intervals without bytes are looked at than a series holds: after these all pairs have left.
     pub fn advance(&mut self, interval: i64, verdicts: &mut impl FnMut(Verdict)) {
-        let open = *self.open.get_or_insert(interval);
+        let Some(open) = self.open else { return self.enter(interval) };
         if interval > open {
             let empty = interval.abs_diff(open) - 1;
             self.close(open, usize::try_from(empty).unwrap_or(usize::MAX), verdicts);
         }
         if interval > open || interval < open.saturating_sub(1) {
-            self.open = Some(interval);
+            self.enter(interval);
         }
     }
 
@@ -194,7 +196,7 @@ impl Pairs {
     /// Forgets all pairs and what is due.
     pub fn clear(&mut self) {
         self.open = None;
-        self.rows.clear();
+        self.rows = Table::default();
         self.newcomers.clear();
         self.round = Round::default();
         self.is_short = false;
@@ -233,21 +235,33 @@ impl Pairs {
     /// The memory that the pairs and what is due take, in bytes, that of the allocator aside.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        let values: usize = self.rows.values().map(|row| row.values.capacity() * size_of::<u64>()).sum();
+        let values: usize = self.rows.iter().map(|(_, row)| row.values.capacity() * size_of::<u64>()).sum();
         let newcomers = self.newcomers.capacity() * size_of::<(u64, Pair)>();
-        self.rows.allocation_size() + values + newcomers + self.round.memory_bytes()
+        self.rows.memory_bytes() + values + newcomers + self.round.memory_bytes()
     }
 
-    /// Makes room for a newcomer by the last of the others, if that has a larger hash. Whoever is among the smallest in
-    /// the end was so from the beginning, so no byte of theirs is missing.
-    fn displace(&mut self, newcomer: (u64, Pair)) -> bool {
-        let Some(last) = self.newcomers.peek().copied().filter(|last| newcomer < *last) else { return false };
-        self.newcomers.pop();
-        let bytes = self.rows.remove(&last.1).map_or(0, |row| row.open_bytes);
-        self.leave_out(bytes);
-        true
+    fn enter(&mut self, interval: i64) {
+        self.open = Some(interval);
+        self.ranking = Ranking(mixed(interval as u64));
     }
 
+    /// Gives room to a newcomer, and takes it from those whose ranks are above the bound that is lowered for that. Whose
+    /// rank is below it in the end was so from the beginning, so no byte of theirs is missing.
+    #[inline(never)]
+    fn admit(&mut self, rank: u64, pair: Pair, bytes: u64) {
+        self.newcomers.push((rank, pair));
+        self.rows.insert(pair, Row { open_bytes: bytes, ..Row::default() });
+        while self.rows.len() > self.config.max_pairs {
+            self.rank_bound /= 2;
+            for (_, pair) in self.newcomers.extract_if(.., |(rank, _)| *rank >= self.rank_bound) {
+                let bytes = self.rows.remove(pair).map_or(0, |row| row.open_bytes);
+                self.left_out_bytes = self.left_out_bytes.saturating_add(bytes);
+                self.is_short = true;
+            }
+        }
+    }
+
+    #[inline]
     fn leave_out(&mut self, bytes: u64) {
         self.left_out_bytes = self.left_out_bytes.saturating_add(bytes);
         self.is_short = true;
@@ -257,16 +271,17 @@ impl Pairs {
     fn close(&mut self, open: i64, empty: usize, verdicts: &mut impl FnMut(Verdict)) {
         self.evaluate(1, verdicts);
         // Its memory goes back: there are as many again only in a flood.
-        self.newcomers = BinaryHeap::new();
+        self.newcomers = Vec::new();
+        self.rank_bound = u64::MAX;
         let capacity = self.config.capacity;
-        self.rows.values_mut().for_each(|row| row.close(capacity));
-        self.round.start(open, self.rows.iter().map(|(pair, row)| (*pair, &row.values)));
+        self.rows.iter_mut().for_each(|(_, row)| row.close(capacity));
+        self.round.start(open, self.rows.iter().map(|(pair, row)| (pair, &row.values)));
         self.let_idle_leave();
         self.make_room();
         // A series is 0 after as many intervals as it holds.
         let empty = empty.min(capacity);
         for (pair, row) in self.rows.iter_mut().filter(|_| empty > 0) {
-            self.round.follow_up(pair, empty.min(capacity - row.idle));
+            self.round.follow_up(&pair, empty.min(capacity - row.idle));
             row.pass(empty, capacity);
         }
         self.let_idle_leave();
@@ -274,7 +289,7 @@ impl Pairs {
 
     fn let_idle_leave(&mut self) {
         let before = self.rows.len();
-        self.rows.retain(|_, row| row.idle < self.config.capacity);
+        self.rows.retain(|row| row.idle < self.config.capacity);
         self.count_left(Left::Idle, before - self.rows.len());
     }
 
@@ -285,10 +300,10 @@ impl Pairs {
         if leaving == 0 {
             return;
         }
-        let mut order: Vec<_> = self.rows.iter().map(|(pair, row)| (row.bytes(), Reverse(row.idle), *pair)).collect();
+        let mut order: Vec<_> = self.rows.iter().map(|(pair, row)| (row.bytes(), Reverse(row.idle), pair)).collect();
         order.select_nth_unstable(leaving - 1);
         for (.., pair) in &order[..leaving] {
-            self.rows.remove(pair);
+            self.rows.remove(*pair);
         }
         self.count_left(Left::Full, leaving);
     }

@@ -11,10 +11,15 @@ use std::time::Duration;
 
 use super::{Config, Pair, Pairs, Verdict};
 use crate::account::conversation::{Address, Way};
-use crate::account::grid::Grid;
+use crate::account::grid::{Cell, Grid};
 use crate::account::sighting::{Sighting, Watch};
+use crate::account::sought::Sought as _;
+use crate::detect::ends::Between;
 use crate::detect::{Detection, Figures, Kind, Level, Subject, TableUse};
 use crate::packet::Timestamp;
+
+/// Before this moment nothing is.
+const BEFORE_ALL: Timestamp = Timestamp::from_nanoseconds(i64::MIN);
 
 /// Rows that wait for their interval at most.
 const MAXIMUM_AHEAD: usize = 16_384;
@@ -31,6 +36,8 @@ pub struct Anomalies {
     pairs: Pairs,
     /// The interval that packet time is in; none before it was told.
     open: Option<i64>,
+    /// When that one ends; before all time if there is none.
+    open_end: Timestamp,
     ahead: Vec<(i64, Pair, u64)>,
     verdicts: Verdicts,
     /// The time between two advances over which evaluation is spread; none where each waits for it.
@@ -47,6 +54,7 @@ impl Anomalies {
             grid: Grid::of(config.transfer_interval),
             pairs: Pairs::new(*config),
             open: None,
+            open_end: BEFORE_ALL,
             ahead: Vec::new(),
             verdicts: Verdicts::new(config, rule),
             tick,
@@ -59,18 +67,38 @@ impl Anomalies {
         self.grid
     }
 
-    #[inline]
-    fn count(&mut self, pair: Pair, bytes: u64, interval: i64) {
-        if !self.config.filter.passes(pair.source, pair.destination) {
+    /// Inlined by force: a pair stays in registers then, and what only one version of IP needs is left out.
+    #[inline(always)]
+    fn count<A: Address>(&mut self, source: A, destination: A, bytes: u64, time: Timestamp) {
+        let pair = Between(source, destination);
+        let filter = &self.config.filter;
+        if filter.chooses() && !filter.passes(source.into(), destination.into()) {
             return;
         }
-        let is_ahead = self.open.is_none_or(|open| interval > open);
-        if is_ahead && self.ahead.len() < MAXIMUM_AHEAD {
-            self.ahead.push((interval, pair, bytes));
-            return;
-        }
-        let interval = self.open.unwrap_or(interval);
+        let interval = match self.open {
+            Some(open) if time < self.open_end => open,
+            _ => match self.let_wait(pair.key(), bytes, time) {
+                Some(interval) => interval,
+                None => return,
+            },
+        };
         self.pairs.observe(pair, bytes, interval, &mut |verdict| self.verdicts.take(&verdict));
+    }
+
+    /// Lets bytes wait that are ahead of packet time; where there is no room for them, in which interval they count.
+    #[cold]
+    fn let_wait(&mut self, pair: Pair, bytes: u64, time: Timestamp) -> Option<i64> {
+        let interval = self.grid.cell(time).0;
+        if self.ahead.len() < MAXIMUM_AHEAD {
+            self.ahead.push((interval, pair, bytes));
+            return None;
+        }
+        Some(self.open.unwrap_or(interval))
+    }
+
+    fn set_open(&mut self, interval: i64) {
+        self.open = Some(interval);
+        self.open_end = self.grid.end(Cell(interval));
     }
 
     /// Judges the intervals that are over at `watermark`, or this tick's share of them.
@@ -91,7 +119,7 @@ impl Anomalies {
             pairs.observe(pair, bytes, interval, &mut |verdict| verdicts.take(&verdict));
         }
         pairs.advance(now, &mut |verdict| verdicts.take(&verdict));
-        self.open = Some(now);
+        self.set_open(now);
     }
 
     fn ticks_left(&self, watermark: Timestamp) -> u32 {
@@ -116,7 +144,7 @@ impl Anomalies {
         self.pairs.clear();
         self.ahead.clear();
         self.verdicts.clear();
-        self.open = Some(self.grid.cell(to).0);
+        self.set_open(self.grid.cell(to).0);
     }
 
     /// The `top` pairs with the highest probabilities at the end of the last interval that was judged as a whole.
@@ -147,8 +175,7 @@ impl Watch for Anomalies {
             let counted = &sighting.row.ways[way as usize];
             if counted.packets > 0 {
                 let (source, destination) = sighting.row.key.endpoints(way);
-                let pair = Pair { source: source.address.into(), destination: destination.address.into() };
-                self.count(pair, counted.bytes, self.grid.cell(counted.last).0);
+                self.count(source.address, destination.address, counted.bytes, counted.last);
             }
         }
     }
@@ -253,31 +280,31 @@ fn shorten(probabilities: &mut Vec<(f64, Pair)>) {
 #[cfg(test)]
 mod tests {
     use super::super::Filter;
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_seconds_and_nanoseconds(seconds, 0)
     }
 
-    fn host(last: u8) -> IpAddr {
-        IpAddr::from([192, 0, 2, last])
-    }
-
-    fn pair(last: u8) -> Pair {
-        Pair { source: host(last), destination: host(200) }
+    /// Bytes from one host to another in an interval.
+    fn count(anomalies: &mut Anomalies, bytes: u64, interval: i64) {
+        let [source, destination] = [1, 200].map(|last| Ipv4Addr::new(192, 0, 2, last));
+        anomalies.count(source, destination, bytes, at(5 * interval));
     }
 
     fn config() -> Config {
         Config { alerts: true, ..Config::default() }
     }
 
-    /// So many bytes of `pair(1)` in each interval of 5 s; what is said of it at each one's end.
+    /// So many bytes in each interval of 5 s; what is said of it at each one's end.
     fn said(config: &Config, tick: Option<Duration>, series: &[u64]) -> Vec<(i64, Level, i64)> {
         let mut anomalies = Anomalies::new(config, "anomaly", tick);
         let mut said = anomalies.advance(at(0));
         for (interval, bytes) in (0..).zip(series) {
             for second in 0..5 {
-                anomalies.count(pair(1), bytes / 5, interval);
+                count(&mut anomalies, bytes / 5, interval);
                 said.extend(anomalies.advance(at(5 * interval + second + 1)));
             }
         }
@@ -303,11 +330,11 @@ mod tests {
         let mut ahead = Anomalies::new(&config(), "anomaly", None);
         for interval in 0..8 {
             let bytes = if interval == 6 { 9_000 } else { 100 };
-            ahead.count(pair(1), bytes, interval);
+            count(&mut ahead, bytes, interval);
         }
         for interval in 0..8 {
             ordered.advance(at(5 * interval));
-            ordered.count(pair(1), if interval == 6 { 9_000 } else { 100 }, interval);
+            count(&mut ordered, if interval == 6 { 9_000 } else { 100 }, interval);
         }
         let found = ahead.advance(at(40));
         assert!(found.iter().any(|found| (found.at, found.level) == (at(35), Level::Over)), "{found:?}");
@@ -318,12 +345,12 @@ mod tests {
     #[test]
     fn a_clock_that_is_set_leaves_nothing_behind() {
         let mut anomalies = Anomalies::new(&config(), "anomaly", None);
-        (0..6).for_each(|interval| anomalies.count(pair(1), 100, interval));
+        (0..6).for_each(|interval| count(&mut anomalies, 100, interval));
         anomalies.advance(at(40));
         for to in [-1_000, 315_360_000, 0] {
             anomalies.clock_stepped(at(to));
             assert_eq!((anomalies.tables()[0].held, anomalies.ahead.len()), (0, 0));
-            anomalies.count(pair(1), 100, to.div_euclid(5));
+            count(&mut anomalies, 100, to.div_euclid(5));
             anomalies.advance(at(to + 5));
             assert_eq!(anomalies.tables()[0].held, 1);
         }

@@ -2,11 +2,10 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Bandwidth, Config, Host, Scope, heaviest};
+use super::{Bandwidth, Config, Host, Pair, Scope, heaviest};
 use crate::account::grid::Grid;
 use crate::account::window::{Bounds, Window};
 
@@ -24,20 +23,6 @@ pub struct Talker {
     /// To whom, the heaviest first; at most 256, and only those for which there was room. Their windows slide in
     /// coarser steps: what is older than a window may still be in them, for a tenth of it at most.
     pub destinations: Vec<(IpAddr, u64)>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Pair {
-    pub(super) source: IpAddr,
-    pub(super) destination: IpAddr,
-}
-
-impl Hash for Pair {
-    #[inline]
-    fn hash<H: Hasher>(&self, hasher: &mut H) {
-        Host(self.source).hash(hasher);
-        Host(self.destination).hash(hasher);
-    }
 }
 
 /// A cell of pairs is so many of the sources', as long as ten make up a window. Nobody has a limit here, and they are

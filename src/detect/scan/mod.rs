@@ -91,6 +91,14 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// Whether either kind of scan is looked for.
+    #[must_use]
+    pub const fn looks_for_something(&self) -> bool {
+        self.analyze_hosts || self.analyze_ports
+    }
+}
+
 /// Before this moment nothing is.
 const BEFORE_ALL: Timestamp = Timestamp::from_nanoseconds(i64::MIN);
 

@@ -1,0 +1,83 @@
+//! Pairs by their addresses.
+
+use foldhash::fast::RandomState;
+
+use super::{Pair, Row};
+use crate::account::index::Index;
+use crate::account::sought::Sought;
+
+/// The pairs that are kept, in no order that means anything.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    state: RandomState,
+    index: Index,
+    kept: Vec<(Pair, Row)>,
+}
+
+impl Table {
+    #[inline(always)]
+    pub(super) fn find_mut(&mut self, pair: impl Sought<Pair>) -> Option<&mut Row> {
+        let Self { state, index, kept } = self;
+        let at = index.find(pair.hash_under(state), |at| pair.is(&kept[at as usize].0))?;
+        Some(&mut kept[at as usize].1)
+    }
+
+    /// Adds a pair that is not there.
+    pub(super) fn insert(&mut self, pair: Pair, row: Row) {
+        let Self { state, index, kept } = self;
+        let at = kept.len() as u32;
+        kept.push((pair, row));
+        index.insert(pair.hash_under(state), at, |at| kept[at as usize].0.hash_under(state));
+    }
+
+    /// Takes a pair out; the last one takes its place.
+    pub(super) fn remove(&mut self, pair: Pair) -> Option<Row> {
+        let Self { state, index, kept } = self;
+        let hash = pair.hash_under(state);
+        let at = index.find(hash, |at| kept[at as usize].0 == pair)?;
+        index.remove(hash, at);
+        let (_, row) = kept.swap_remove(at as usize);
+        if let Some((moved, _)) = kept.get(at as usize) {
+            let hash = moved.hash_under(state);
+            index.remove(hash, kept.len() as u32);
+            index.insert(hash, at, |at| kept[at as usize].0.hash_under(state));
+        }
+        Some(row)
+    }
+
+    pub(super) fn retain(&mut self, mut is_kept: impl FnMut(&Row) -> bool) {
+        let before = self.kept.len();
+        self.kept.retain(|(_, row)| is_kept(row));
+        if self.kept.len() < before {
+            self.reindex();
+        }
+    }
+
+    fn reindex(&mut self) {
+        let Self { state, index, kept } = self;
+        index.clear();
+        for (at, (pair, _)) in (0..).zip(kept.iter()) {
+            index.insert(pair.hash_under(state), at, |at| kept[at as usize].0.hash_under(state));
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Pair, &Row)> {
+        self.kept.iter().map(|(pair, row)| (*pair, row))
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Pair, &mut Row)> {
+        self.kept.iter_mut().map(|(pair, row)| (*pair, row))
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.kept.capacity() * size_of::<(Pair, Row)>() + self.index.memory_bytes()
+    }
+}
