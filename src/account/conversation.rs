@@ -13,6 +13,9 @@ pub trait Address: Copy + Ord + Into<IpAddr> {
     /// Feeds the address to a hasher in as few words as it has.
     fn feed<H: Hasher>(self, hasher: &mut H);
 
+    /// Feeds two addresses to a hasher, likewise.
+    fn feed_both<H: Hasher>(source: Self, destination: Self, hasher: &mut H);
+
     /// Whether it is `other`.
     fn is(self, other: IpAddr) -> bool;
 
@@ -26,6 +29,11 @@ impl Address for Ipv4Addr {
     #[inline]
     fn feed<H: Hasher>(self, hasher: &mut H) {
         hasher.write_u32(self.to_bits());
+    }
+
+    #[inline]
+    fn feed_both<H: Hasher>(source: Self, destination: Self, hasher: &mut H) {
+        hasher.write_u64(u64::from(source.to_bits()) << 32 | u64::from(destination.to_bits()));
     }
 
     #[inline]
@@ -45,6 +53,12 @@ impl Address for Ipv6Addr {
     #[inline]
     fn feed<H: Hasher>(self, hasher: &mut H) {
         hasher.write_u128(self.to_bits());
+    }
+
+    #[inline]
+    fn feed_both<H: Hasher>(source: Self, destination: Self, hasher: &mut H) {
+        hasher.write_u128(source.to_bits());
+        hasher.write_u128(destination.to_bits());
     }
 
     #[inline]

@@ -3,6 +3,8 @@
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
+use super::conversation::Address;
+use super::sought::Sought;
 use crate::locality::Direction;
 use crate::packet::Protocol;
 
@@ -41,16 +43,62 @@ impl Hash for FlowKey {
     #[inline]
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         match (self.source, self.destination) {
-            (IpAddr::V4(source), IpAddr::V4(destination)) => {
-                hasher.write_u64(u64::from(source.to_bits()) << 32 | u64::from(destination.to_bits()));
-            }
-            (source, destination) => {
-                feed(source, hasher);
-                feed(destination, hasher);
-            }
+            (IpAddr::V4(source), IpAddr::V4(destination)) => Address::feed_both(source, destination, hasher),
+            (IpAddr::V6(source), IpAddr::V6(destination)) => Address::feed_both(source, destination, hasher),
+            // There is no such packet.
+            (source, destination) => [source, destination].into_iter().for_each(|address| feed(address, hasher)),
         }
-        let port_and_protocol = u64::from(self.port) << 8 | u64::from(self.protocol.0);
-        hasher.write_u64(port_and_protocol << 16 | u64::from(self.reply) << 8 | self.direction as u64);
+        hasher.write_u64(self.rest());
+    }
+}
+
+impl FlowKey {
+    /// All but the addresses.
+    #[inline(always)]
+    fn rest(&self) -> u64 {
+        rest(self.protocol, self.port, self.reply, self.direction)
+    }
+}
+
+#[inline(always)]
+fn rest(protocol: Protocol, port: u16, reply: bool, direction: Direction) -> u64 {
+    (u64::from(port) << 8 | u64::from(protocol.0)) << 16 | u64::from(reply) << 8 | direction as u64
+}
+
+/// Who is looked up among [`FlowKey`]s: the same with addresses of one version.
+#[derive(Debug, Clone, Copy)]
+pub struct FlowOf<A> {
+    /// Who sends.
+    pub source: A,
+    /// Who receives.
+    pub destination: A,
+    /// As in [`FlowKey`].
+    pub protocol: Protocol,
+    /// As in [`FlowKey`].
+    pub port: u16,
+    /// As in [`FlowKey`].
+    pub reply: bool,
+    /// As in [`FlowKey`].
+    pub direction: Direction,
+}
+
+impl<A: Address> Sought<FlowKey> for FlowOf<A> {
+    #[inline(always)]
+    fn feed<H: Hasher>(&self, hasher: &mut H) {
+        A::feed_both(self.source, self.destination, hasher);
+        hasher.write_u64(rest(self.protocol, self.port, self.reply, self.direction));
+    }
+
+    #[inline(always)]
+    fn is(&self, key: &FlowKey) -> bool {
+        let rest = rest(self.protocol, self.port, self.reply, self.direction);
+        self.source.is(key.source) && self.destination.is(key.destination) && rest == key.rest()
+    }
+
+    #[inline(always)]
+    fn key(self) -> FlowKey {
+        let Self { source, destination, protocol, port, reply, direction } = self;
+        FlowKey { source: source.into(), destination: destination.into(), protocol, port, reply, direction }
     }
 }
 
@@ -115,12 +163,38 @@ impl Hash for HostKey {
     }
 }
 
-impl HostKey {
+/// Who is looked up among [`HostKey`]s: the same with an address of one version.
+#[derive(Debug, Clone, Copy)]
+pub struct HostOf<A> {
+    host: A,
+    direction: Direction,
+}
+
+impl<A: Address> HostOf<A> {
     /// The host for which packets from `source` to `destination` count.
     #[must_use]
-    pub fn of(source: IpAddr, destination: IpAddr, direction: Direction) -> Self {
+    #[inline(always)]
+    pub fn packets(source: A, destination: A, direction: Direction) -> Self {
         let host = if direction == Direction::Incoming { destination } else { source };
         Self { host, direction }
+    }
+}
+
+impl<A: Address> Sought<HostKey> for HostOf<A> {
+    #[inline(always)]
+    fn feed<H: Hasher>(&self, hasher: &mut H) {
+        self.host.feed(hasher);
+        hasher.write_u64(self.direction as u64);
+    }
+
+    #[inline(always)]
+    fn is(&self, key: &HostKey) -> bool {
+        self.host.is(key.host) && self.direction == key.direction
+    }
+
+    #[inline(always)]
+    fn key(self) -> HostKey {
+        HostKey { host: self.host.into(), direction: self.direction }
     }
 }
 

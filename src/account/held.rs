@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::flow::Counters;
 use super::hashing::State;
 use super::index::Index;
+use super::sought::Sought;
 use crate::packet::Timestamp;
 
 /// Unused for so long, an entry may leave to make room for others. Long enough that a pause in a download is none.
@@ -141,15 +142,12 @@ impl<K: Copy + Eq + Hash> Held<K> {
             + self.index.memory_bytes()
     }
 
-    /// The position of `key`, made if there is room; none when there is not.
-    ///
-    /// Inlined by force: a key that was put together just before is still in registers there, while to load it back from
-    /// memory in other widths than it was stored in stalls the processor.
+    /// The position of who is sought, made if there is room; none when there is not.
     #[inline(always)]
-    pub fn find_or_insert(&mut self, key: K, first_seen: Timestamp) -> Option<u32> {
-        let hash = self.state.hash_one(key);
+    pub fn find_or_insert(&mut self, sought: impl Sought<K>, first_seen: Timestamp) -> Option<u32> {
+        let hash = sought.hash_under(&self.state);
         let Self { index, heads, .. } = self;
-        if let Some(at) = index.find(hash, |at| heads[at as usize].key == key) {
+        if let Some(at) = index.find(hash, |at| sought.is(&heads[at as usize].key)) {
             // Rows come in the order of their conversations' first packets, whichever way those went.
             let first = &mut self.heads[at as usize].first_seen;
             if self.overlap.is_none_or(|overlap| first.since(first_seen) <= overlap) {
@@ -157,7 +155,7 @@ impl<K: Copy + Eq + Hash> Held<K> {
             }
             return Some(at);
         }
-        (self.len() < self.limit).then(|| self.insert(hash, Head { key, first_seen }))
+        (self.len() < self.limit).then(|| self.insert(hash, Head { key: sought.key(), first_seen }))
     }
 
     /// Apart from the look-up, which is all that a flood does once nothing more is held.

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use super::ends::{At, Between, Host, Pair};
 use super::{Detection, Figures, Kind, Level, Subject};
-use crate::account::conversation::{Address, Way};
+use crate::account::conversation::Address;
 use crate::account::sighting::{Sighting, Watch};
 use crate::account::window::{Bounds, Occupancy, Reading, Standing, Window};
 use crate::packet::Timestamp;
@@ -60,6 +60,8 @@ pub struct Bandwidth {
     chart_min_bytes: u64,
     rules: Vec<Rule>,
     networks: Networks,
+    /// Whether any network is summed as one subject.
+    has_totals: bool,
     scopes: Vec<Scope>,
 }
 
@@ -85,7 +87,9 @@ impl Bandwidth {
         let rules: Vec<Rule> = std::iter::once(default).chain(own).collect();
         let scopes = intervals.iter().map(|interval| Scope::new(config, *interval, &rules, seed)).collect();
         let networks = Networks::new((1..).zip(&config.networks).map(|(rule, own)| (own.network, rule)));
-        Self { direction: config.direction, chart_min_bytes: config.chart_min_bytes, rules, networks, scopes }
+        let has_totals = rules.iter().any(|rule| rule.total.is_some());
+        let Config { direction, chart_min_bytes, .. } = *config;
+        Self { direction, chart_min_bytes, rules, networks, has_totals, scopes }
     }
 
     /// Counts a packet's, or several packets', bytes.
@@ -106,6 +110,13 @@ impl Bandwidth {
                 destinations.add(At(destination), of_destination, time, bytes);
             }
         }
+        if self.has_totals {
+            self.count_in_totals(of_source, of_destination, time, bytes);
+        }
+    }
+
+    #[inline(never)]
+    fn count_in_totals(&mut self, of_source: u16, of_destination: u16, time: Timestamp, bytes: u64) {
         if self.direction != Direction::Destination {
             self.count_in_total(of_source, time, bytes);
         }
@@ -114,7 +125,6 @@ impl Bandwidth {
         }
     }
 
-    #[inline]
     fn count_in_total(&mut self, rule: u16, time: Timestamp, bytes: u64) {
         let Rule { total, scope, .. } = &self.rules[usize::from(rule)];
         if total.is_some()
@@ -181,13 +191,10 @@ impl Bandwidth {
 impl Watch for Bandwidth {
     #[inline]
     fn see<A: Address>(&mut self, sighting: &Sighting<'_, A>) {
-        for way in Way::BOTH {
-            let counted = &sighting.row.ways[way as usize];
-            if counted.packets > 0 {
-                let (source, destination) = sighting.row.key.endpoints(way);
-                self.count(source.address, destination.address, counted.last, counted.bytes);
-            }
-        }
+        sighting.row.each_way(|way, counted| {
+            let (source, destination) = sighting.row.key.endpoints(way);
+            self.count(source.address, destination.address, counted.last, counted.bytes);
+        });
     }
 }
 

@@ -100,6 +100,18 @@ impl Room {
         self.held.len() - self.free.len() >= self.limit - self.limit / 4
     }
 
+    /// Whether no other contact finds room.
+    #[must_use]
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.held.len() - self.free.len() >= self.limit
+    }
+
+    /// A contact was lost for want of room.
+    pub const fn lose(&mut self) {
+        self.lost += 1;
+    }
+
     /// Whether none waits, nor is due.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -121,9 +133,8 @@ impl Room {
     /// Lets a contact wait that does not yet, until the end of `due`. One for which there is no room is lost: its outcome
     /// stays unknown.
     pub fn insert(&mut self, contact: Waiting, due: Cell) {
-        if self.held.len() - self.free.len() >= self.limit {
-            self.lost += 1;
-            return;
+        if self.is_full() {
+            return self.lose();
         }
         let at = self.free.pop().unwrap_or(self.held.len() as u32);
         match self.held.get_mut(at as usize) {

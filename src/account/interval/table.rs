@@ -61,6 +61,18 @@ impl<A: Address> Row<A> {
         }
     }
 
+    /// Tells `each` of the ways that have packets, up first. (Spelled out, which a loop over both is not compiled to.)
+    #[inline(always)]
+    pub fn each_way(&self, mut each: impl FnMut(Way, &OneWay)) {
+        let [up, down] = &self.ways;
+        if up.packets > 0 {
+            each(Way::Up, up);
+        }
+        if down.packets > 0 {
+            each(Way::Down, down);
+        }
+    }
+
     /// The direction of the packets that go `way`.
     #[must_use]
     #[inline]

@@ -1,12 +1,11 @@
 //! What rows are added to: flows, hosts, and sums by protocol.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use super::InterfaceId;
 use super::conversations::{Conversation, Conversations, Place};
 use crate::account::conversation::{Address, Endpoint, Way, request_way_by_ports};
-use crate::account::flow::{Counters, FlowKey, FlowKeying, HostKey};
+use crate::account::flow::{Counters, FlowKey, FlowKeying, FlowOf, HostKey, HostOf};
 use crate::account::held::Held;
 use crate::account::interval::Row;
 use crate::account::sighting::{Sighting, Watch};
@@ -77,7 +76,7 @@ impl Tables {
     }
 
     /// Adds a row, of a conversation that is remembered or not, and gives what there is to tell of it.
-    #[inline]
+    #[inline(always)]
     fn merge_row<'a, A: Address>(
         &mut self,
         interface: InterfaceId,
@@ -106,11 +105,7 @@ impl Tables {
             conversation.up_direction = row.up_direction;
             conversation.places = [Place::UNKNOWN; 2];
         }
-        for way in Way::BOTH {
-            let counted = &row.ways[way as usize];
-            if counted.packets == 0 {
-                continue;
-            }
+        row.each_way(|way, counted| {
             conversation.seen[way as usize] = true;
             let direction = row.direction(way);
             let counters = Counters { packets: u64::from(counted.packets), bytes: counted.bytes };
@@ -127,7 +122,7 @@ impl Tables {
             if let Some(host) = place.host() {
                 self.hosts.add(host, counters, counted.last);
             }
-        }
+        });
     }
 
     /// Where the packets of `row` that go `way` count.
@@ -135,13 +130,13 @@ impl Tables {
         let direction = row.direction(way);
         let (source, destination) = row.key.endpoints(way);
         let (port, reply) = port_and_reply(self.flow_keying, source, destination, way == request_way);
-        let (source, destination): (IpAddr, IpAddr) = (source.address.into(), destination.address.into());
+        let (source, destination) = (source.address, destination.address);
         let protocol = row.key.protocol();
         let first_seen = row.ways[way as usize].first;
-        let key = FlowKey { source, destination, protocol, port, reply, direction };
+        let flow = FlowOf { source, destination, protocol, port, reply, direction };
         Place::new(
-            self.flows.find_or_insert(key, first_seen),
-            self.hosts.find_or_insert(HostKey::of(source, destination, direction), first_seen),
+            self.flows.find_or_insert(flow, first_seen),
+            self.hosts.find_or_insert(HostOf::packets(source, destination, direction), first_seen),
         )
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Config, Pair, Pairs, Verdict};
-use crate::account::conversation::{Address, Way};
+use crate::account::conversation::Address;
 use crate::account::grid::{Cell, Grid};
 use crate::account::sighting::{Sighting, Watch};
 use crate::account::sought::Sought as _;
@@ -171,13 +171,10 @@ impl Anomalies {
 impl Watch for Anomalies {
     #[inline]
     fn see<A: Address>(&mut self, sighting: &Sighting<'_, A>) {
-        for way in Way::BOTH {
-            let counted = &sighting.row.ways[way as usize];
-            if counted.packets > 0 {
-                let (source, destination) = sighting.row.key.endpoints(way);
-                self.count(source.address, destination.address, counted.bytes, counted.last);
-            }
-        }
+        sighting.row.each_way(|way, counted| {
+            let (source, destination) = sighting.row.key.endpoints(way);
+            self.count(source.address, destination.address, counted.bytes, counted.last);
+        });
     }
 }
 

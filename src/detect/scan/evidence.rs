@@ -65,11 +65,19 @@ impl Evidence {
 
     /// TCP that opens or refuses, or begins as no connection does.
     fn see_opening<A: Address>(&mut self, scene: &mut Scene, sighting: &Sighting<'_, A>) {
-        if !sighting.is_known && self.is_short_of_room(scene) && !has_a_claim(scene, sighting) {
+        let is_bare = reading::is_bare_beginning(sighting);
+        if is_bare && !sighting.is_known && self.is_short_of_room(scene) && !has_a_claim(scene, sighting) {
             self.unknown += 1;
             return;
         }
         let interface = self.sight.position(sighting.interface);
+        if is_bare {
+            if let Some(word) = reading::of_bare_beginning(sighting, interface) {
+                self.heeded.note(self.heeded.hash(&sighting.row.key), 0, Heard::Nothing);
+                self.take(scene, &word);
+            }
+            return;
+        }
         for word in reading::of_tcp(sighting, interface) {
             if word.begins {
                 self.heeded.note(self.heeded.hash(&sighting.row.key), 0, Heard::Nothing);
@@ -208,6 +216,9 @@ impl Evidence {
 
     /// Notes a new contact, and settles it at once where its outcome is known.
     fn begin_contact(&mut self, scene: &mut Scene, word: &Word) {
+        if self.room.is_full() && word.signs == Signs::default() {
+            return self.room.lose();
+        }
         if self.is_short_of_room(scene) && !scene.contacts.is_wanted(word.source) {
             self.unknown += 1;
             return;
@@ -298,15 +309,15 @@ fn counts(scene: &Scene, source: IpAddr, target: IpAddr, port: u16) -> bool {
     !scene.config.excluded_ports.contains(&port) && are_hosts(source, target)
 }
 
-/// Whether a row of a new conversation says more than that somebody who is not worth the room begins a contact. Of a
-/// flood, nearly no row does: this is all that is done for it.
+/// Whether a row, all of which is that somebody begins a contact, says more than that it is somebody who is not worth the
+/// room. Of a flood, nearly no row does: this is all that is done for it.
 #[inline]
 fn has_a_claim<A: Address>(scene: &mut Scene, sighting: &Sighting<'_, A>) -> bool {
     let opener = sighting.row.opener;
     let (source, target) = sighting.row.key.endpoints(opener);
     let (source, port, target) = (source.address.into(), target.port, target.address.into());
     let is_now = !scene.is_ahead(sighting.row.ways[opener as usize].last);
-    let begins = is_now && reading::is_bare_beginning(sighting) && port != 0 && counts(scene, source, target, port);
+    let begins = is_now && port != 0 && counts(scene, source, target, port);
     !begins || scene.contacts.is_wanted(source)
 }
 

@@ -70,13 +70,16 @@ impl Sight {
     }
 
     /// The position of an interface here.
-    #[inline]
+    #[inline(always)]
     pub(super) fn position(&mut self, id: InterfaceId) -> u16 {
-        if let Some((latest, position)) = self.latest
-            && latest == id
-        {
-            return position;
+        match self.latest {
+            Some((latest, position)) if latest == id => position,
+            _ => self.look_up(id),
         }
+    }
+
+    #[cold]
+    fn look_up(&mut self, id: InterfaceId) -> u16 {
         let Self { positions, interfaces, .. } = self;
         let position = *positions.entry(id).or_insert_with(|| {
             let sample = Vec::new();
