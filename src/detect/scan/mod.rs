@@ -114,7 +114,8 @@ struct Scene {
     /// Cells in the windows of hosts and ports.
     cells: [u32; 2],
     contacts: Contacts,
-    /// Sources that could be over a limit, to be looked at when a cell ends.
+    /// Sources of which something was counted in the cell that ends next, and that could be over a limit: to be looked at
+    /// then. Nobody comes to be over one by what is not counted.
     suspects: BTreeSet<u32>,
     /// The cell that ends next; none before the first.
     current: Option<Cell>,
@@ -168,7 +169,7 @@ impl Scene {
         self.ahead.words.iter().map(|word| self.grid.cell(word.last)).min()
     }
 
-    /// Counts one more target of a source.
+    /// A target of a source was counted, which stands for so many that were not yet in the window.
     fn count(&mut self, source: u32, aspect: Aspect, weight: u64) {
         let counted = self.contacts.counted(source, aspect) + weight;
         self.contacts.set_counted(source, aspect, counted);

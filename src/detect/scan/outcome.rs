@@ -45,8 +45,6 @@ fn mark_aspect(scene: &mut Scene, source: u32, aspect: Aspect, place: Place, int
         (mark.since, mark.place, mark.interface) = (time, place, interface);
     }
     mark.counted = mark.counted.max(failed_cell);
-    let weight = mark.weight();
-    if !was_counted {
-        scene.count(source, aspect, weight);
-    }
+    let weight = if was_counted { 0 } else { mark.weight() };
+    scene.count(source, aspect, weight);
 }

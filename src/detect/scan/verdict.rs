@@ -91,15 +91,12 @@ const fn kind(aspect: Aspect) -> Kind {
     }
 }
 
-/// Counts what a suspect has in the window, and whether it stays one.
+/// Counts what a suspect has in the window.
 fn look(scene: &mut Scene, sight: &Sight, cell: Cell, source: u32, aspect: Aspect) -> Tally {
     let horizon = scene.horizon(cell, aspect);
     scene.contacts.purge(source, aspect, horizon);
     let tally = tally(scene, sight, cell, source, aspect);
     scene.contacts.set_counted(source, aspect, tally.marked);
-    if tally.marked > scene.limit(aspect) || scene.contacts.is_sampled(source, aspect) {
-        scene.suspects.insert(source);
-    }
     tally
 }
 
