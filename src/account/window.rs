@@ -123,12 +123,21 @@ struct Watched {
     since: Option<Cell>,
 }
 
-/// A cell with its two ends, so that times in it need no division.
+/// The two ends of a cell, so that times in it need no division, and the one in which its bytes count. Holds until cells are
+/// judged.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     start: Timestamp,
     end: Timestamp,
-    cell: Cell,
+    counts_in: Low,
+}
+
+impl Span {
+    /// Holds no time.
+    const NONE: Self = {
+        let nothing = Timestamp::from_nanoseconds(0);
+        Self { start: nothing, end: nothing, counts_in: Low(0) }
+    };
 }
 
 /// Sliding sums of bytes.
@@ -184,7 +193,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
             pool: Pool::new(bounds.cells),
             newcomers: Newcomers::default(),
             watched: Vec::new(),
-            span: Span { start: Timestamp::default(), end: Timestamp::default(), cell: Cell::default() },
+            span: Span::NONE,
             judged: None,
             first_open: None,
             newest: None,
@@ -242,17 +251,23 @@ impl<K: Copy + Eq + Hash> Window<K> {
     }
 
     /// The cell in which bytes of `time` count.
-    #[inline]
+    #[inline(always)]
     fn open_cell(&mut self, time: Timestamp) -> Low {
         if !(self.span.start..self.span.end).contains(&time) {
-            let cell = self.grid.cell(time);
-            self.span = Span { start: self.grid.start(cell), end: self.grid.end(cell), cell };
+            self.open_span(time);
         }
-        let judged = *self.judged.get_or_insert(self.span.cell.back(FARTHEST_BACK));
-        let cell = self.span.cell.max(next(judged));
+        self.span.counts_in
+    }
+
+    /// Goes to the cell of `time`, or to the first that was not judged.
+    #[cold]
+    fn open_span(&mut self, time: Timestamp) {
+        let of_time = self.grid.cell(time);
+        let judged = *self.judged.get_or_insert(of_time.back(FARTHEST_BACK));
+        let cell = of_time.max(next(judged));
         self.first_open = Some(self.first_open.map_or(cell, |first| first.min(cell)));
         self.newest = self.newest.max(Some(cell));
-        low(cell)
+        self.span = Span { start: self.grid.start(of_time), end: self.grid.end(of_time), counts_in: low(cell) };
     }
 
     /// Adds bytes to an entry that has its latest bytes in another cell.

@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, Hash};
 
 use super::pool::Low;
-use super::{Entry, Mark, Reading, Standing, Watched, Window, low, next};
+use super::{Entry, Mark, Reading, Span, Standing, Watched, Window, low, next};
 use crate::account::grid::Cell;
 use crate::packet::Timestamp;
 
@@ -38,6 +38,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
     /// All cells up to `target` are judged.
     fn close(&mut self, target: Cell) {
         self.judged = Some(target);
+        self.span = Span::NONE;
         self.first_open = self.first_still_open(next(target));
         let all_are_out = self.newest.is_none_or(|newest| newest <= self.last_out());
         if all_are_out && self.watched.is_empty() {
@@ -103,6 +104,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
         self.clear();
         let cell = self.grid.cell(to);
         self.judged = Some(cell.back(1));
+        self.span = Span::NONE;
         self.known_from = Some(Cell(cell.0.saturating_add(i64::from(self.cells) - 1)));
         for (key, class, since) in kept {
             let at = self.insert(self.state.hash_one(key), key, class, low(cell));

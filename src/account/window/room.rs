@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hash};
 
 use super::newcomers::Newcomers;
 use super::pool::{List, Low, Pool};
-use super::{Entry, Mark, Occupancy, Window, low, reserve_one};
+use super::{Entry, Mark, Occupancy, Span, Window, low, reserve_one};
 use crate::account::grid::Cell;
 use crate::account::sought::Sought;
 
@@ -144,6 +144,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
         self.pool.clear();
         self.newcomers.clear();
         self.watched.clear();
+        self.span = Span::NONE;
         self.first_open = None;
         self.newest = None;
         self.next_sweep = None;
