@@ -56,8 +56,8 @@ pub struct Ledger {
     last_sweep: Timestamp,
     overflow: Counters,
     refusals_lost: u64,
-    /// What the last interval of each source took, by the order of registration.
-    interval_bytes: Vec<usize>,
+    /// What the last interval of each capture thread took: of as many as there are workers on an interface.
+    interval_bytes: BTreeMap<(usize, usize), usize>,
 }
 
 impl Ledger {
@@ -81,7 +81,7 @@ impl Ledger {
             last_sweep: Timestamp::default(),
             overflow: Counters::default(),
             refusals_lost: 0,
-            interval_bytes: Vec::new(),
+            interval_bytes: BTreeMap::new(),
         }
     }
 
@@ -100,7 +100,6 @@ impl Ledger {
         let known = find(name);
         InterfaceId(known.unwrap_or_else(|| {
             self.interfaces.push(Interface { name: name.to_owned(), ..Interface::default() });
-            self.interval_bytes.push(0);
             self.interfaces.len() - 1
         }))
     }
@@ -121,6 +120,11 @@ impl Ledger {
         capture.coverage.add(since.coverage);
     }
 
+    /// Notes how much memory the interval takes that the worker of an interface handed over.
+    pub fn record_interval(&mut self, interface: InterfaceId, worker: usize, bytes: usize) {
+        self.interval_bytes.insert((interface.0, worker), bytes);
+    }
+
     /// Counts ticks at which a capture thread found no empty interval.
     pub fn record_handover_delays(&mut self, delays: u64) {
         self.handover_delays += delays;
@@ -129,7 +133,6 @@ impl Ledger {
     /// Adds what one capture thread counted on `interface`, and tells `watch` of it.
     pub fn merge(&mut self, interface: InterfaceId, interval: &Interval, watch: &mut impl Watch) {
         self.add_sums(interface, interval);
-        self.interval_bytes[interface.0] = interval.memory_bytes();
         self.add_rows(interface, interval.rows_v4().iter(), interval.rows_v6().iter(), watch);
         tell_refused(interface, interval.refused_v4().iter(), interval.refused_v6().iter(), watch);
     }
@@ -137,7 +140,6 @@ impl Ledger {
     /// Adds an interval that several threads counted in shares: the same as if one had.
     pub fn merge_shares(&mut self, interface: InterfaceId, shares: &[Box<Interval>], watch: &mut impl Watch) {
         shares.iter().for_each(|share| self.add_sums(interface, share));
-        self.interval_bytes[interface.0] = shares.iter().map(|share| share.memory_bytes()).sum();
         self.add_rows(interface, shares::rows_v4(shares), shares::rows_v6(shares), watch);
         tell_refused(interface, shares::refused_v4(shares), shares::refused_v6(shares), watch);
     }
@@ -283,10 +285,10 @@ impl Ledger {
         (self.totals.frames, self.totals.copies)
     }
 
-    /// The memory that intervals take, in bytes: of each source the last one, and one more, which is being filled.
+    /// The memory that intervals take, in bytes: of each capture thread the last one, and one more, which is being filled.
     #[must_use]
     pub fn interval_memory_bytes(&self) -> usize {
-        2 * self.interval_bytes.iter().sum::<usize>()
+        2 * self.interval_bytes.values().sum::<usize>()
     }
 
     /// The memory that the conversations take, in bytes.

@@ -136,7 +136,7 @@ families! {
     HTTP_CONNECTIONS_CUT = Counter "trafficmonitor_http_connections_cut_total" ["reason"]
         "Connections that the server closed: idle, between two requests; silent, no whole request in 10 s; slow, an exposition not taken in 30 s; stalled, nothing of an answer taken for 10 s.";
     HTTP_CONNECTIONS_REFUSED = Counter "trafficmonitor_http_connections_refused_total" ["reason"]
-        "Connections answered 503 or closed at once: full, all are in use; share, the client has as many as are free.";
+        "Connections answered 503 or closed at once: full, all are in use; share, the client has as many as are free; accept, the kernel did not hand it over, as when file descriptors run out.";
     HTTP_SCRAPES_REFUSED = Counter "trafficmonitor_http_scrapes_refused_total" ["reason"]
         "Scrapes answered 503 because no rendering became free in 5 s; reasons as for connections.";
     QUEUE_DROPPED = Counter "trafficmonitor_queue_dropped_total" ["queue"] "What found no room in a queue, by queue.";

@@ -32,6 +32,9 @@ impl Refusal {
     }
 }
 
+/// Why there is no connection where a client asked for one, besides a [`Refusal`]: the kernel would not hand it over.
+const ACCEPT: &str = "accept";
+
 /// Why the server closed a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
@@ -80,7 +83,8 @@ impl SelfMetrics {
         registry.register(Box::new(build))?;
         let refusals = Refusal::ALL.map(Refusal::label);
         let cut_connections = counters(&registry, &family::HTTP_CONNECTIONS_CUT, &Cut::ALL.map(Cut::label))?;
-        let refused_connections = counters(&registry, &family::HTTP_CONNECTIONS_REFUSED, &refusals)?;
+        let [full, share] = refusals;
+        let refused_connections = counters(&registry, &family::HTTP_CONNECTIONS_REFUSED, &[ACCEPT, full, share])?;
         let refused_scrapes = counters(&registry, &family::HTTP_SCRAPES_REFUSED, &refusals)?;
         let dropped_reports = counters(&registry, &family::QUEUE_DROPPED, &[SCRAPES])?.with_label_values(&[SCRAPES]);
         registry.register(Box::new(ProcessCollector::for_self()))?;
@@ -95,6 +99,11 @@ impl SelfMetrics {
     /// Counts a connection that was answered 503 or closed at once.
     pub fn count_refused_connection(&self, refusal: Refusal) {
         self.refused_connections.with_label_values(&[refusal.label()]).inc();
+    }
+
+    /// Counts a failure to accept a connection.
+    pub fn count_failed_accept(&self) {
+        self.refused_connections.with_label_values(&[ACCEPT]).inc();
     }
 
     /// Counts a scrape that was answered 503.

@@ -6,7 +6,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -22,6 +22,7 @@ use super::pages::Site;
 use super::scrape::Client;
 use super::slots::{Slot, Slots};
 use super::transfer::{Transfer, Wire};
+use crate::export::family;
 use crate::export::process::Cut;
 
 /// Connections that are served at once; one client has no more of them than are free. Who comes then is answered 503.
@@ -38,6 +39,10 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(10);
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long to wait after the kernel refused to accept, as it does when file descriptors run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often that is said.
+const ACCEPT_SAID_EVERY: Duration = Duration::from_secs(60);
+/// Where it is counted.
+const REFUSED: &str = family::HTTP_CONNECTIONS_REFUSED.name;
 
 const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 21\r\n\
     retry-after: 1\r\n\r\ntoo many connections\n";
@@ -72,11 +77,16 @@ struct Door {
 }
 
 async fn accept(listener: TcpListener, door: Arc<Door>) {
+    let mut said: Option<Instant> = None;
     loop {
         match listener.accept().await {
             Ok((stream, address)) => door.admit(stream, address.ip()),
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
+                door.site.program().count_failed_accept();
+                if said.is_none_or(|said| said.elapsed() >= ACCEPT_SAID_EVERY) {
+                    said = Some(Instant::now());
+                    tracing::warn!(%error, "cannot accept connections; said once a minute, counted in {REFUSED}");
+                }
                 sleep(ACCEPT_PAUSE).await;
             }
         }

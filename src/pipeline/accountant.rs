@@ -83,6 +83,7 @@ impl<T: Tell> Accountant<T> {
         let interface = self.ledger.interface(&handed.interface);
         let was_up = self.ledger.is_up(interface);
         self.ledger.merge(interface, &handed.interval, &mut self.alarms);
+        self.ledger.record_interval(interface, handed.worker, handed.interval.memory_bytes());
         self.ledger.record_capture(interface, handed.capture);
         self.ledger.record_handover_delays(handed.delays);
         self.note_lost(interface, &handed);

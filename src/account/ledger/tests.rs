@@ -276,20 +276,14 @@ fn who_found_no_room_is_held_once_there_is_some() {
 }
 
 #[test]
-fn the_memory_of_an_interval_is_that_of_all_its_shares() {
-    let classifier = Arc::new(Classifier::new(&crate::locality::Config::default(), []));
-    let mut shares: Vec<Box<Interval>> =
-        (0..2).map(|_| Box::new(Interval::new(Arc::clone(&classifier), SEED))).collect();
-    // The last one stays small, so that it cannot stand for both.
-    for port in 0..1_000 {
-        shares[0].observe(&packet(1, 2, 1, Protocol::UDP, [port, 53], 0, 60), 74);
-    }
-    shares.iter_mut().for_each(|share| share.settle());
-    let taken = shares.iter().map(|share| share.memory_bytes()).sum::<usize>();
+fn intervals_of_all_workers_take_memory() {
     let mut ledger = Ledger::new(&Config::default(), SEED);
-    let interface = ledger.interface("file");
-    ledger.merge_shares(interface, &shares, &mut ());
-    assert_eq!(ledger.interval_memory_bytes(), 2 * taken);
+    let [first, second] = ["eth0", "eth1"].map(|name| ledger.interface(name));
+    for (interface, worker, bytes) in [(first, 0, 500), (first, 1, 30), (second, 0, 4), (first, 1, 20)] {
+        ledger.record_interval(interface, worker, bytes);
+    }
+    // Of each the last one, and the one that is being filled.
+    assert_eq!(ledger.interval_memory_bytes(), 2 * (500 + 20 + 4));
 }
 
 #[test]
