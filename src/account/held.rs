@@ -95,7 +95,7 @@ impl<K: Copy + Eq + Hash> Held<K> {
             limit,
             overlap: None,
             state,
-            index: Index::new(),
+            index: Index::new(limit),
             heads: Vec::new(),
             counts: Vec::new(),
             free: Vec::new(),

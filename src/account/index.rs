@@ -19,17 +19,24 @@ const fn check(hash: u64) -> u32 {
     (hash >> 25) as u32
 }
 
+/// Up to so many positions memory is doubled as it is needed; then it is taken for all at once. To move to ever larger
+/// tables costs as much as to fill the last one, and memory that is new to the process more than both.
+const FEW: usize = 4_096;
+/// Nor is it taken for more than so many before they are there.
+const MOST: usize = 262_144;
+
 /// The positions of keys, by their hashes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Index {
     slots: HashTable<Slot>,
+    limit: usize,
 }
 
 impl Index {
-    /// Empty, without memory.
+    /// Empty, without memory, for about `limit` positions.
     #[must_use]
-    pub const fn new() -> Self {
-        Self { slots: HashTable::new() }
+    pub const fn new(limit: usize) -> Self {
+        Self { slots: HashTable::new(), limit }
     }
 
     /// The position for which `is_it` holds, of those whose keys may have this hash.
@@ -42,6 +49,10 @@ impl Index {
 
     /// Adds the position of a key that has none. `hash_of` gives the hash of the key at any position held.
     pub fn insert(&mut self, hash: u64, at: u32, hash_of: impl Fn(u32) -> u64) {
+        if self.slots.len() == self.slots.capacity() && self.slots.len() >= FEW {
+            let more = self.limit.min(MOST).saturating_sub(self.slots.len());
+            self.slots.reserve(more, |slot| hash_of(slot.at));
+        }
         self.slots.insert_unique(hash, Slot { check: check(hash), at }, |slot| hash_of(slot.at));
     }
 

@@ -187,7 +187,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
             limits,
             bounds,
             state: hashing::state(seed),
-            index: Index::new(),
+            index: Index::new(bounds.subjects),
             entries: Vec::new(),
             free: Vec::new(),
             pool: Pool::new(bounds.cells),

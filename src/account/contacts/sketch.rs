@@ -1,7 +1,7 @@
 //! How often each of very many sources began something, roughly and in little memory: who is admitted when the table of
 //! sources is full.
 
-/// Counters, a power of two. At a byte each they still fit into a processor's second-level cache.
+/// Counters, a power of two. At half a byte each they still fit into a processor's second-level cache.
 const COUNTERS: usize = 1 << 20;
 
 /// How often who is not held must have been seen to be worth a place. Of a flood from ever new sources, each counter
@@ -11,6 +11,7 @@ const SUSPICIOUS: u8 = 6;
 /// Counters by hash, halved as often as many were counted as there are counters.
 #[derive(Debug, Default)]
 pub(super) struct Sketch {
+    /// Two in a byte, up to 15 each.
     counters: Vec<u8>,
     counted: usize,
 }
@@ -20,16 +21,20 @@ impl Sketch {
     #[inline]
     pub(super) fn count(&mut self, hash: u64) -> bool {
         if self.counters.is_empty() {
-            self.counters.resize(COUNTERS, 0);
+            self.counters.resize(COUNTERS / 2, 0);
         }
         self.counted += 1;
         if self.counted > COUNTERS {
             self.counted = 0;
-            self.counters.iter_mut().for_each(|counter| *counter /= 2);
+            self.counters.iter_mut().for_each(|both| *both = *both >> 1 & 0x77);
         }
-        let counter = &mut self.counters[(hash >> 40) as usize % COUNTERS];
-        *counter = counter.saturating_add(1);
-        *counter >= SUSPICIOUS
+        let place = (hash >> 40) as usize % COUNTERS;
+        let (both, shift) = (&mut self.counters[place / 2], place % 2 * 4);
+        let count = *both >> shift & 0xf;
+        if count < 0xf {
+            *both += 1 << shift;
+        }
+        count + 1 >= SUSPICIOUS
     }
 
     pub(super) fn clear(&mut self) {

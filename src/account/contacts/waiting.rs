@@ -87,7 +87,7 @@ impl Room {
             limit,
             held: Vec::new(),
             free: Vec::new(),
-            index: Index::new(),
+            index: Index::new(limit),
             due: BTreeMap::new(),
             lost: 0,
         }

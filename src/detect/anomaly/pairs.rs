@@ -138,7 +138,7 @@ impl Pairs {
         Self {
             config,
             open: None,
-            rows: Table::default(),
+            rows: Table::new(config.max_pairs),
             newcomers: Vec::new(),
             rank_bound: u64::MAX,
             ranking: Ranking::default(),
@@ -196,7 +196,7 @@ impl Pairs {
     /// Forgets all pairs and what is due.
     pub fn clear(&mut self) {
         self.open = None;
-        self.rows = Table::default();
+        self.rows = Table::new(self.config.max_pairs);
         self.newcomers.clear();
         self.round = Round::default();
         self.is_short = false;
@@ -275,7 +275,10 @@ impl Pairs {
         self.rank_bound = u64::MAX;
         let capacity = self.config.capacity;
         self.rows.iter_mut().for_each(|(_, row)| row.close(capacity));
-        self.round.start(open, self.rows.iter().map(|(pair, row)| (pair, &row.values)));
+        // Of half a window nothing is said; where intervals without bytes follow, it may become whole.
+        let full = self.config.criteria.full_size();
+        let due = self.rows.iter().filter(|(_, row)| empty > 0 || row.values.len() >= full);
+        self.round.start(open, due.map(|(pair, row)| (pair, &row.values)));
         self.let_idle_leave();
         self.make_room();
         // A series is 0 after as many intervals as it holds.

@@ -65,24 +65,38 @@ impl Evidence {
 
     /// TCP that opens or refuses, or begins as no connection does.
     fn see_opening<A: Address>(&mut self, scene: &mut Scene, sighting: &Sighting<'_, A>) {
-        let is_bare = reading::is_bare_beginning(sighting);
-        if is_bare && !sighting.is_known && self.is_short_of_room(scene) && !has_a_claim(scene, sighting) {
-            self.unknown += 1;
-            return;
+        if reading::is_bare_beginning(sighting) {
+            return self.see_beginning(scene, sighting);
         }
         let interface = self.sight.position(sighting.interface);
-        if is_bare {
-            if let Some(word) = reading::of_bare_beginning(sighting, interface) {
-                self.heeded.note(self.heeded.hash(&sighting.row.key), 0, Heard::Nothing);
-                self.take(scene, &word);
-            }
-            return;
-        }
         for word in reading::of_tcp(sighting, interface) {
             if word.begins {
                 self.heeded.note(self.heeded.hash(&sighting.row.key), 0, Heard::Nothing);
             }
             self.take(scene, &word);
+        }
+    }
+
+    /// A SYN, or what no connection begins with, and nothing else. Where room is short only of who is worth it: of a flood
+    /// from invented sources hardly anybody is, and this is all that is done for it.
+    #[inline]
+    fn see_beginning<A: Address>(&mut self, scene: &mut Scene, sighting: &Sighting<'_, A>) {
+        let opener = sighting.row.opener;
+        let (source, target) = sighting.row.key.endpoints(opener);
+        let (source, port, target) = (source.address.into(), target.port, target.address.into());
+        if port == 0 || !counts(scene, source, target, port) {
+            return;
+        }
+        let is_ahead = scene.is_ahead(sighting.row.ways[opener as usize].last);
+        if !sighting.is_known && !is_ahead && self.is_short_of_room(scene) && !scene.contacts.is_wanted(source) {
+            self.unknown += 1;
+            return;
+        }
+        let interface = self.sight.position(sighting.interface);
+        let word = Word { begins: true, ..reading::word(sighting, opener, interface) };
+        self.heeded.note(self.heeded.hash(&sighting.row.key), 0, Heard::Nothing);
+        if !scene.lets_wait(&word) {
+            self.hear(scene, &word);
         }
     }
 
@@ -307,18 +321,6 @@ impl Evidence {
 #[inline]
 fn counts(scene: &Scene, source: IpAddr, target: IpAddr, port: u16) -> bool {
     !scene.config.excluded_ports.contains(&port) && are_hosts(source, target)
-}
-
-/// Whether a row, all of which is that somebody begins a contact, says more than that it is somebody who is not worth the
-/// room. Of a flood, nearly no row does: this is all that is done for it.
-#[inline]
-fn has_a_claim<A: Address>(scene: &mut Scene, sighting: &Sighting<'_, A>) -> bool {
-    let opener = sighting.row.opener;
-    let (source, target) = sighting.row.key.endpoints(opener);
-    let (source, port, target) = (source.address.into(), target.port, target.address.into());
-    let is_now = !scene.is_ahead(sighting.row.ways[opener as usize].last);
-    let begins = is_now && port != 0 && counts(scene, source, target, port);
-    !begins || scene.contacts.is_wanted(source)
 }
 
 /// How many packets went the way of requests and back.

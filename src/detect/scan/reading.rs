@@ -150,14 +150,6 @@ pub(super) fn of_tcp<A: Address>(sighting: &Sighting<'_, A>, interface: u16) -> 
     })
 }
 
-/// What a TCP row says, if all of that is that its opener begins a contact.
-#[inline]
-pub(super) fn of_bare_beginning<A: Address>(sighting: &Sighting<'_, A>, interface: u16) -> Option<Word> {
-    let opener = sighting.row.opener;
-    let has_port = sighting.row.key.endpoints(opener).1.port != 0;
-    has_port.then(|| Word { begins: true, ..word(sighting, opener, interface) })
-}
-
 /// Whether all that a TCP row says is that its opener begins a contact.
 #[inline]
 pub(super) fn is_bare_beginning<A: Address>(sighting: &Sighting<'_, A>) -> bool {

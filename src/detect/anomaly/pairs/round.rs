@@ -57,7 +57,9 @@ impl Round {
             self.go_on(config.capacity);
         }
         let Some(Due { pair, series, .. }) = self.pairs.get(self.judged) else { return };
-        verdicts(Verdict::of(*pair, self.interval, series, config));
+        if series.len() >= config.criteria.full_size() {
+            verdicts(Verdict::of(*pair, self.interval, series, config));
+        }
         self.judged += 1;
         self.due -= 1;
     }

@@ -7,7 +7,7 @@ use crate::account::index::Index;
 use crate::account::sought::Sought;
 
 /// The pairs that are kept, in no order that means anything.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Table {
     state: RandomState,
     index: Index,
@@ -15,6 +15,11 @@ pub(super) struct Table {
 }
 
 impl Table {
+    /// No pair, and room for about `limit`.
+    pub(super) fn new(limit: usize) -> Self {
+        Self { state: RandomState::default(), index: Index::new(limit), kept: Vec::new() }
+    }
+
     #[inline(always)]
     pub(super) fn find_mut(&mut self, pair: impl Sought<Pair>) -> Option<&mut Row> {
         let Self { state, index, kept } = self;

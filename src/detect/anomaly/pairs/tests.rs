@@ -43,6 +43,9 @@ fn verdicts_of(config: Config, traffic: &[(i64, u32, u64)], ticks: Option<u32>) 
 #[test]
 fn an_interval_is_judged_when_it_is_over() {
     let mut pairs = Pairs::new(config(10, 100));
+    for interval in 3..7 {
+        pairs.observe(pair(1), 50, interval, &mut nobody);
+    }
     for bytes in [100, 200] {
         pairs.observe(pair(1), bytes, 7, &mut nobody);
     }
@@ -59,9 +62,11 @@ fn an_interval_is_judged_when_it_is_over() {
 
 #[test]
 fn intervals_without_bytes_are_judged_as_0_until_the_pair_leaves() {
-    let (found, pairs) = verdicts_of(config(5, 100), &[(0, 1, 100), (1, 1, 100), (1_000, 2, 1)], None);
+    let busy = (0..5).map(|interval| (interval, 1, 100));
+    let traffic: Vec<_> = busy.chain([(1_000, 2, 1)]).collect();
+    let (found, pairs) = verdicts_of(config(5, 100), &traffic, None);
     let bytes: Vec<_> = found.iter().map(|verdict| (verdict.interval, verdict.active_bytes)).collect();
-    assert_eq!(bytes, [(0, 100), (1, 100), (2, 0), (3, 0), (4, 0), (5, 0), (6, 0)]);
+    assert_eq!(bytes, [(4, 100), (5, 0), (6, 0), (7, 0), (8, 0), (9, 0)]);
     assert_eq!((pairs.len(), pairs.left()), (1, [1, 0]));
 }
 
@@ -69,7 +74,7 @@ fn intervals_without_bytes_are_judged_as_0_until_the_pair_leaves() {
 fn a_pair_that_comes_back_starts_anew() {
     let (found, pairs) = verdicts_of(config(5, 100), &[(0, 1, 100), (6, 1, 100), (7, 1, 100)], None);
     assert_eq!(pairs.left(), [1, 0]);
-    assert_eq!(found.last().unwrap().tests.of_method(Method::Magnitude), None);
+    assert_eq!(found.iter().map(|verdict| verdict.interval).collect::<Vec<_>>(), [4, 5]);
     let (found, pairs) = verdicts_of(config(5, 100), &[(0, 1, 100), (5, 1, 100), (6, 1, 100)], None);
     assert_eq!(pairs.left(), [0, 0]);
     assert_eq!(found.last().unwrap().tests.of_method(Method::Magnitude), Some(1.0));
@@ -156,9 +161,9 @@ proptest! {
 
 #[test]
 fn a_tick_judges_its_share() {
-    let traffic: Vec<_> = (0..100).map(|source| (0, source, 5)).collect();
+    let traffic: Vec<_> = (0..5).flat_map(|interval| (0..100).map(move |source| (interval, source, 5))).collect();
     let (_, mut pairs) = verdicts_of(config(6, 100), &traffic, None);
-    pairs.advance(1, &mut nobody);
+    pairs.advance(5, &mut nobody);
     let mut shares = Vec::new();
     for ticks_left in (1..=7).rev() {
         let mut judged = 0;
@@ -234,17 +239,19 @@ const TEN_YEARS: i64 = 63_072_000;
 
 #[test]
 fn a_late_interval_counts_as_the_open_one() {
-    let (found, _) = verdicts_of(config(10, 100), &[(10, 1, 100), (9, 1, 50), (11, 1, 1)], None);
+    let before = (6..10).map(|interval| (interval, 1, 1));
+    let traffic: Vec<_> = before.chain([(10, 1, 100), (9, 1, 50), (11, 1, 1)]).collect();
+    let (found, _) = verdicts_of(config(10, 100), &traffic, None);
     assert_eq!((found.len(), found[0].interval, found[0].active_bytes), (1, 10, 150));
 }
 
 #[test]
 fn a_clock_set_back_goes_on_from_there() {
-    let mut traffic: Vec<_> = (0..5).map(|interval| (HOUR + interval, 1, 100)).collect();
+    let mut traffic: Vec<_> = (0..8).map(|interval| (HOUR + interval, 1, 100)).collect();
     traffic.extend((0..4).map(|interval| (interval, 1, 100)));
     let (found, pairs) = verdicts_of(config(10, 100), &traffic, None);
     let bytes: Vec<_> = found.iter().map(|verdict| (verdict.interval, verdict.active_bytes)).collect();
-    let before = (HOUR..HOUR + 4).map(|interval| (interval, 100));
+    let before = (HOUR + 4..HOUR + 7).map(|interval| (interval, 100));
     assert_eq!(bytes, before.chain([(0, 200), (1, 100), (2, 100)]).collect::<Vec<_>>());
     assert_eq!(pairs.left(), [0, 0]);
 }
