@@ -18,8 +18,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use trafficmonitor::account::conversation::{Address, Way, request_way};
+use trafficmonitor::account::interface::InterfaceId;
 use trafficmonitor::account::interval::{Interval, Row};
-use trafficmonitor::account::ledger::{InterfaceId, Ledger};
+use trafficmonitor::account::ledger::Ledger;
 use trafficmonitor::account::sighting::{Sighting, Watch};
 use trafficmonitor::decode::Decoder;
 use trafficmonitor::detect::anomaly::{self, Pair, Pairs};

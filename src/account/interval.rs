@@ -10,10 +10,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use super::conversation::Address;
+use super::fill::Fill;
 use super::flow::Counters;
 use super::hashing::{self, State};
 use super::refusals::Refused;
-use super::shares::Fill;
 use crate::decode::NotIp;
 use crate::locality::{Classifier, Direction};
 use crate::packet::{Addresses, IpVersion, Packet, Protocol, Refusal};

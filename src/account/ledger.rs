@@ -14,6 +14,7 @@ use super::Config;
 use super::flow::{Counters, FlowKey, FlowKeying, HostKey};
 use super::hashing;
 use super::held::Held;
+use super::interface::InterfaceId;
 use super::interval::{FrameCounters, Interval, Row};
 use super::refusals::Refused;
 use super::shares;
@@ -31,18 +32,6 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// later. Hosts that run containers make interfaces without end.
 const MAXIMUM_INTERFACES: usize = 1_024;
 const OTHER_INTERFACES: &str = "other";
-
-/// A source of frames in the ledger, by the order of registration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct InterfaceId(usize);
-
-impl InterfaceId {
-    /// Its place among the interfaces of a snapshot.
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self.0
-    }
-}
 
 /// The accounts since the start. Only the accountant writes them.
 #[derive(Debug)]
@@ -98,7 +87,7 @@ impl Ledger {
         let find = |name: &str| self.interfaces.iter().position(|interface| interface.name == name);
         let name = if is_full && find(name).is_none() { OTHER_INTERFACES } else { name };
         let known = find(name);
-        InterfaceId(known.unwrap_or_else(|| {
+        InterfaceId::new(known.unwrap_or_else(|| {
             self.interfaces.push(Interface { name: name.to_owned(), ..Interface::default() });
             self.interfaces.len() - 1
         }))
@@ -107,12 +96,12 @@ impl Ledger {
     /// Whether the interface is being captured; none before that was said.
     #[must_use]
     pub fn is_up(&self, interface: InterfaceId) -> Option<bool> {
-        self.interfaces[interface.0].capture.map(|capture| capture.up)
+        self.interfaces[interface.index()].capture.map(|capture| capture.up)
     }
 
     /// Adds what the capture of an interface says of itself since it was last heard of.
     pub fn record_capture(&mut self, interface: InterfaceId, since: Capture) {
-        let capture = self.interfaces[interface.0].capture.get_or_insert_default();
+        let capture = self.interfaces[interface.index()].capture.get_or_insert_default();
         capture.up = since.up;
         capture.received += since.received;
         capture.dropped_by_kernel += since.dropped_by_kernel;
@@ -122,7 +111,7 @@ impl Ledger {
 
     /// Notes how much memory the interval takes that the worker of an interface handed over.
     pub fn record_interval(&mut self, interface: InterfaceId, worker: usize, bytes: usize) {
-        self.interval_bytes.insert((interface.0, worker), bytes);
+        self.interval_bytes.insert((interface.index(), worker), bytes);
     }
 
     /// Counts ticks at which a capture thread found no empty interval.
@@ -145,7 +134,7 @@ impl Ledger {
     }
 
     fn add_sums(&mut self, interface: InterfaceId, interval: &Interval) {
-        self.interfaces[interface.0].frames.add(interval.frames());
+        self.interfaces[interface.index()].frames.add(interval.frames());
         self.totals.frames.add(interval.frames());
         self.totals.copies.add(interval.copies());
         self.refusals_lost += interval.refusals_lost();

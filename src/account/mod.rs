@@ -6,11 +6,13 @@
 pub mod book;
 pub mod contacts;
 pub mod conversation;
+pub mod fill;
 pub mod flow;
 pub mod grid;
 mod hashing;
 pub mod held;
 pub mod index;
+pub mod interface;
 pub mod interval;
 pub mod ledger;
 pub mod refusals;

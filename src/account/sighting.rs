@@ -1,8 +1,8 @@
 //! What the ledger tells of each row that it merges, to who watches.
 
 use super::conversation::{Address, Way};
+use super::interface::InterfaceId;
 use super::interval::Row;
-use super::ledger::InterfaceId;
 use super::refusals::Refused;
 use crate::packet::Timestamp;
 

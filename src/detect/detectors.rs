@@ -11,7 +11,7 @@ use super::scan::Scan;
 use super::{Config, Detection, Kind, TableUse, View, rules};
 use crate::account::conversation::Address;
 use crate::account::grid::Grid;
-use crate::account::ledger::InterfaceId;
+use crate::account::interface::InterfaceId;
 use crate::account::refusals::Refused;
 use crate::account::sighting::{Sighting, Watch};
 use crate::account::window::Occupancy;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::bandwidth::Talker;
 use super::{Subject, TableUse};
-use crate::account::ledger::InterfaceId;
+use crate::account::interface::InterfaceId;
 
 /// The state of detection at one moment, bounded; the largest first.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::follow::Follow;
 use crate::account::conversation::Address;
 use crate::account::grid::Grid;
-use crate::account::ledger::InterfaceId;
+use crate::account::interface::InterfaceId;
 use crate::account::refusals::Refused;
 use crate::account::sighting::{Sighting, Watch};
 use crate::alert::{self, Alerts};

@@ -2,6 +2,7 @@
 
 mod counting;
 mod dealer;
+mod looks;
 mod worker;
 
 use std::ops::ControlFlow;
@@ -15,7 +16,8 @@ use crate::capture::file_name;
 use crate::capture::savefile::Savefile;
 use crate::decode::Decoder;
 use crate::locality::Classifier;
-use counting::{Counting, FRAMES_AT_ONCE};
+use counting::Counting;
+use looks::FRAMES_AT_ONCE;
 
 /// Reads files into one ledger.
 pub struct Replay<F> {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::InterfaceId;
 use super::conversations::{Conversation, Conversations, Place};
 use crate::account::conversation::{Address, Endpoint, Way, request_way_by_ports};
 use crate::account::flow::{Counters, FlowKey, FlowKeying, FlowOf, HostKey, HostOf};
 use crate::account::held::Held;
+use crate::account::interface::InterfaceId;
 use crate::account::interval::Row;
 use crate::account::sighting::{Sighting, Watch};
 use crate::locality::Direction;

@@ -17,7 +17,6 @@
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
-use std::net::IpAddr;
 
 use super::config::Config;
 use super::generator::mixed;
@@ -35,19 +34,6 @@ use table::Table;
 
 /// How much of the table stays when room is made: enough for what lasts, with some left for what is new.
 const ROOMY_PERCENT: usize = 80;
-
-impl Pair {
-    /// What the generator starts from for this pair at the end of `interval`: the same in every process.
-    #[must_use]
-    pub fn seed(self, interval: i64) -> u64 {
-        let bits = |address| match address {
-            IpAddr::V4(address) => u128::from(address.to_bits()),
-            IpAddr::V6(address) => address.to_bits(),
-        };
-        let halves = [self.source, self.destination].map(bits).map(|bits| [bits as u64, (bits >> 64) as u64]);
-        halves.as_flattened().iter().fold(mixed(interval as u64), |seed, half| mixed(seed ^ half))
-    }
-}
 
 /// Why a pair left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

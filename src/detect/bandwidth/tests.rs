@@ -5,8 +5,9 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
+use crate::account::interface::InterfaceId;
 use crate::account::interval::{Interval, Row};
-use crate::account::ledger::{InterfaceId, Ledger};
+use crate::account::ledger::Ledger;
 use crate::locality::Classifier;
 use crate::packet::{Addresses, Packet, Protocol, TcpFlags};
 

@@ -15,7 +15,7 @@ use crate::account::contacts::waiting::{Room, Waiting};
 use crate::account::contacts::{NEVER, Place};
 use crate::account::conversation::{Address, ConversationKey, Way};
 use crate::account::grid::Cell;
-use crate::account::ledger::InterfaceId;
+use crate::account::interface::InterfaceId;
 use crate::account::sighting::Sighting;
 use crate::packet::{Protocol, Timestamp};
 

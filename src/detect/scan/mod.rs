@@ -22,7 +22,7 @@ use super::Detection;
 use crate::account::contacts::{Aspect, Bounds, Contacts, Keeping};
 use crate::account::conversation::{Address, ConversationKey, Way};
 use crate::account::grid::{Cell, Grid};
-use crate::account::ledger::InterfaceId;
+use crate::account::interface::InterfaceId;
 use crate::account::sighting::{Sighting, Watch};
 use crate::packet::Timestamp;
 use evidence::Evidence;

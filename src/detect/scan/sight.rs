@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use crate::account::grid::Cell;
-use crate::account::ledger::InterfaceId;
+use crate::account::interface::InterfaceId;
 
 /// Conversations in the sample of an interface, a power of two.
 const SAMPLE: usize = 256;

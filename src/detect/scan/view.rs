@@ -6,7 +6,7 @@ use super::verdict::tally;
 use super::{Scan, Scene};
 use crate::account::contacts::Aspect;
 use crate::account::grid::Cell;
-use crate::account::ledger::InterfaceId;
+use crate::account::interface::InterfaceId;
 
 /// How full a table is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::dealer::Dealer;
+use super::looks::{FRAMES_AT_ONCE, LOOKS_BEHIND, is_to_be_merged};
+use crate::account::fill::Fill;
 use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
-use crate::account::shares::Fill;
 use crate::capture::savefile::Savefile;
 use crate::decode::Decoder;
 use crate::locality::Classifier;
@@ -15,18 +16,6 @@ use crate::pipeline::Error;
 use crate::pipeline::capture_loop::count_frame;
 use crate::pipeline::cells::Cells;
 use crate::pipeline::follow::Follow;
-
-/// Frames that are read, or dealt, before it is looked how full the interval is.
-pub(super) const FRAMES_AT_ONCE: usize = 1_024;
-
-/// An interval is handed over so many looks after it was found to be due: workers need not wait for each other at every one.
-/// The rows at which an interval is nearly full and the frames of these looks stay below its bound.
-pub(super) const LOOKS_BEHIND: usize = 4;
-
-/// Whether an interval of which this was a look should be merged.
-pub(super) fn is_to_be_merged(look: Fill) -> bool {
-    look.is_nearly_full() || look.gathers_little()
-}
 
 /// Counts frames, and tells who follows.
 pub(super) enum Counting<F> {

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
-use super::counting::{FRAMES_AT_ONCE, LOOKS_BEHIND, is_to_be_merged};
+use super::looks::{FRAMES_AT_ONCE, LOOKS_BEHIND, is_to_be_merged};
 use super::worker::{Batch, Collector, Dealt, Share, ToCollect};
+use crate::account::fill::Fill;
 use crate::account::ledger::Ledger;
-use crate::account::shares::Fill;
 use crate::decode::Decoder;
 use crate::locality::Classifier;
 use crate::packet::{Addresses, Frame, Protocol, Timestamp};

@@ -10,7 +10,7 @@ use super::*;
 use crate::account::book::plain;
 use crate::account::conversation::{Address, Way};
 use crate::account::grid::{Cell, Grid};
-use crate::account::ledger::InterfaceId;
+use crate::account::interface::InterfaceId;
 use crate::account::refusals::Refused;
 use crate::account::sighting::{Sighting, Watch};
 use crate::account::snapshot::Snapshot;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
+use crate::account::fill::Fill;
 use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
-use crate::account::shares::Fill;
 use crate::decode::NotIp;
 use crate::locality::Classifier;
 use crate::packet::{Packet, Refusal, Timestamp};

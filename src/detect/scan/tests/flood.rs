@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use super::harness::*;
 use crate::account::conversation::{Way, request_way};
+use crate::account::interface::InterfaceId;
 use crate::account::interval::Interval;
-use crate::account::ledger::{InterfaceId, Ledger};
+use crate::account::ledger::Ledger;
 use crate::account::sighting::{Sighting, Watch};
 use crate::detect::scan::{Config, Scan};
 use crate::detect::{Kind, Level, Subject};

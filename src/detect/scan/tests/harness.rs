@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use crate::account::conversation::{Address, Endpoint, Way, request_way};
 use crate::account::grid::Grid;
+use crate::account::interface::InterfaceId;
 use crate::account::interval::{Interval, Row};
-use crate::account::ledger::{InterfaceId, Ledger};
+use crate::account::ledger::Ledger;
 use crate::account::sighting::{Sighting, Watch};
 use crate::detect::scan::{Config, Scan};
 use crate::detect::{Detection, Kind, Level, Subject};
