@@ -17,6 +17,7 @@ pub mod interval;
 pub mod ledger;
 pub mod refusals;
 pub mod scrapes;
+pub mod selection;
 pub mod series;
 pub mod shares;
 pub mod sighting;

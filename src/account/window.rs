@@ -20,6 +20,7 @@ use std::time::Duration;
 use super::grid::{Cell, Grid};
 use super::hashing::{self, State};
 use super::index::Index;
+use super::selection::{Seeds, Selection};
 use super::sought::Sought;
 use crate::packet::Timestamp;
 use newcomers::Newcomers;
@@ -148,6 +149,7 @@ pub struct Window<K> {
     limits: Vec<u64>,
     bounds: Bounds,
     state: State,
+    selection: Selection,
     index: Index,
     entries: Vec<Entry<K>>,
     free: Vec<u32>,
@@ -172,21 +174,23 @@ pub struct Window<K> {
 
 impl<K: Copy + Eq + Hash> Window<K> {
     /// Empty sums over `window`, rounded up to whole cells of [`Grid::for_window`]. A subject of class *c* is read when
-    /// it has more than `limits[c]` bytes in a window. `seed` keeps who chooses addresses from choosing hash collisions.
+    /// it has more than `limits[c]` bytes in a window. `seeds` keep who chooses addresses from choosing hash collisions.
     #[must_use]
-    pub fn new(window: Duration, limits: Vec<u64>, bounds: Bounds, seed: u64) -> Self {
-        Self::on(Grid::for_window(window), window, limits, bounds, seed)
+    pub fn new(window: Duration, limits: Vec<u64>, bounds: Bounds, seeds: impl Into<Seeds>) -> Self {
+        Self::on(Grid::for_window(window), window, limits, bounds, seeds)
     }
 
     /// The same in cells of another grid.
     #[must_use]
-    pub fn on(grid: Grid, window: Duration, limits: Vec<u64>, bounds: Bounds, seed: u64) -> Self {
+    pub fn on(grid: Grid, window: Duration, limits: Vec<u64>, bounds: Bounds, seeds: impl Into<Seeds>) -> Self {
+        let Seeds { places, selection } = seeds.into();
         Self {
             grid,
             cells: grid.cells(window),
             limits,
             bounds,
-            state: hashing::state(seed),
+            state: hashing::state(places),
+            selection: Selection::new(selection),
             index: Index::new(bounds.subjects),
             entries: Vec::new(),
             free: Vec::new(),

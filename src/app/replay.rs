@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{DONE, say_error};
+use super::{DONE, random_seed, say_error};
 use crate::account::book::plain;
 use crate::account::ledger::Ledger;
+use crate::account::selection::Seeds;
 use crate::alert::Change;
 use crate::cli::{Output, Replay};
 use crate::config::Config;
@@ -19,10 +20,9 @@ use crate::export::{self, format::Format, report::Report};
 use crate::locality::Classifier;
 use crate::pipeline::{self, alarms::Alarms};
 
-/// The seed of all tables. The same each time, because past the limits it decides who finds room and which targets are in
-/// a sample: the same files give the same bytes. Who writes a file may therefore choose addresses whose hashes collide,
-/// which costs time and nothing else.
-const SEED: u64 = 0x7472_6166_6669_6373;
+/// What decides, past the limits, who finds room and which targets are in a sample. The same each time: the same files give
+/// the same bytes.
+const SELECTION: u64 = 0x7472_6166_6669_6373;
 
 /// Reads the files in order and writes the accounts, or what alerts; those of what came before a fault, too, if anything
 /// did.
@@ -115,11 +115,12 @@ pub(super) fn read<T: Tell + Send + 'static>(
     tell: T,
     is_stopping: impl Fn() -> bool,
 ) -> Read<T> {
+    let places = random_seed();
     let classifier = Arc::new(Classifier::new(&config.locality, []));
-    let ledger = Ledger::new(&config.account, SEED);
-    let detectors = Detectors::new(detect, SEED, None);
+    let ledger = Ledger::new(&config.account, places);
+    let detectors = Detectors::new(detect, Seeds { places, selection: SELECTION }, None);
     let alarms = Alarms::new(detectors, &config.alert, tell).in_cells_of(config.detect.grids());
-    let mut replay = match pipeline::replay::Replay::new(ledger, alarms, &classifier, SEED, workers) {
+    let mut replay = match pipeline::replay::Replay::new(ledger, alarms, &classifier, places, workers) {
         Ok(replay) => replay,
         Err(error) => return Read { counted: None, outcome: Err(error) },
     };

@@ -2,8 +2,9 @@
 
 mod records;
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use pcap::{Capture, Offline, Precision};
@@ -31,14 +32,14 @@ impl Savefile {
     /// # Errors
     /// When the file cannot be opened, is no capture, or `filter` does not compile for its link type.
     pub fn open(path: &Path, filter: Option<&str>) -> Result<Self, Error> {
-        let mut capture = open(path)?;
+        let (mut capture, file) = open(path)?;
         let link_type = LinkType(capture.get_datalink().0);
         if let Some(filter) = filter {
             capture
                 .filter(filter, true)
                 .map_err(|error| Error::Filter { filter: filter.to_owned(), reason: words(&error) })?;
         }
-        let records = if filter.is_none() { plain(path) } else { None };
+        let records = file.filter(|_| filter.is_none()).and_then(|file| plain(file, path));
         Ok(Self { path: path.to_owned(), capture, records, link_type, frames: 0 })
     }
 
@@ -113,32 +114,30 @@ impl Savefile {
     }
 }
 
-/// The records of the file at `path`, if it is a regular file and plain.
-fn plain(path: &Path) -> Option<Records> {
-    if path == Path::new("-") || !path.metadata().is_ok_and(|metadata| metadata.is_file()) {
-        return None;
-    }
-    File::open(path).ok().and_then(Records::of)
+/// The records of `file`, if it is plain, and still what `path` leads to: libpcap opened it by its name, when another may
+/// have come to be there.
+fn plain(file: File, path: &Path) -> Option<Records> {
+    let identity = |of: std::io::Result<Metadata>| of.ok().map(|of| (of.dev(), of.ino()));
+    (identity(file.metadata()) == identity(path.metadata())).then(|| Records::of(file)).flatten()
 }
 
 /// Opens through [`File`] first, whose errors tell a missing file from a forbidden one; libpcap then opens it by its own
-/// path, or by the descriptor's where the path is not UTF-8.
-fn open(path: &Path) -> Result<Capture<Offline>, Error> {
+/// path, or by the descriptor's where the path is not UTF-8. Gives the file, too, where it is a regular one.
+fn open(path: &Path) -> Result<(Capture<Offline>, Option<File>), Error> {
     let not_a_capture = |error: pcap::Error| Error::NotACapture { path: path.to_owned(), reason: words(&error) };
+    let by_libpcap = |path: &Path| Capture::from_file_with_precision(path, Precision::Nano).map_err(not_a_capture);
     if path == Path::new("-") {
-        return Capture::from_file_with_precision(path, Precision::Nano).map_err(not_a_capture);
+        return Ok((by_libpcap(path)?, None));
     }
     let cannot_open = |source| Error::OpenFile { path: path.to_owned(), source };
-    if path.to_str().is_some() {
-        let metadata = path.metadata().map_err(cannot_open)?;
-        if metadata.is_file() {
-            File::open(path).map_err(cannot_open)?;
-        }
-        return Capture::from_file_with_precision(path, Precision::Nano).map_err(not_a_capture);
+    let is_regular = path.metadata().map_err(cannot_open)?.is_file();
+    if !is_regular && path.to_str().is_some() {
+        return Ok((by_libpcap(path)?, None));
     }
     let file = File::open(path).map_err(cannot_open)?;
-    let by_descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
-    Capture::from_file_with_precision(by_descriptor, Precision::Nano).map_err(not_a_capture)
+    let by_descriptor = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+    let capture = by_libpcap(if path.to_str().is_some() { path } else { &by_descriptor })?;
+    Ok((capture, is_regular.then_some(file)))
 }
 
 #[cfg(test)]

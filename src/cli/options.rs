@@ -52,7 +52,7 @@ pub static COMMAND: &[OptionDefinition] = &[
         value: "FORMAT",
         kind: Kind::Value,
         default: "table",
-        help: "What replay writes: table, jsonl, prometheus, or none (all the work of prometheus but writing it)",
+        help: "What replay writes: table, jsonl, alerts, prometheus, or none (all the work of prometheus but writing it)",
         keys: &[],
         variable: None,
         role: Role::Replay,

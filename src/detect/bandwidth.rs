@@ -21,6 +21,7 @@ use std::time::Duration;
 use super::ends::{At, Between, Host, Pair};
 use super::{Detection, Figures, Kind, Level, Subject};
 use crate::account::conversation::Address;
+use crate::account::selection::Seeds;
 use crate::account::sighting::{Sighting, Watch};
 use crate::account::window::{Bounds, Occupancy, Reading, Standing, Window};
 use crate::packet::Timestamp;
@@ -66,10 +67,11 @@ pub struct Bandwidth {
 }
 
 impl Bandwidth {
-    /// Nothing seen yet. `seed` keeps who chooses addresses from choosing hash collisions; nothing that is found depends
+    /// Nothing seen yet. `seeds` keep who chooses addresses from choosing hash collisions; nothing that is found depends
     /// on it while there is room. A configuration that does not pass [`Config::validate`] does something harmless.
     #[must_use]
-    pub fn new(config: &Config, seed: u64) -> Self {
+    pub fn new(config: &Config, seeds: impl Into<Seeds>) -> Self {
+        let seeds = seeds.into();
         let intervals = config.intervals();
         let scope_of = |interval| intervals.iter().position(|known| *known == interval).unwrap_or(0);
         let default = Rule {
@@ -85,7 +87,7 @@ impl Bandwidth {
             scope: scope_of(own.interval.unwrap_or(config.interval)),
         });
         let rules: Vec<Rule> = std::iter::once(default).chain(own).collect();
-        let scopes = intervals.iter().map(|interval| Scope::new(config, *interval, &rules, seed)).collect();
+        let scopes = intervals.iter().map(|interval| Scope::new(config, *interval, &rules, seeds)).collect();
         let networks = Networks::new((1..).zip(&config.networks).map(|(rule, own)| (own.network, rule)));
         let has_totals = rules.iter().any(|rule| rule.total.is_some());
         let Config { direction, chart_min_bytes, .. } = *config;
@@ -199,7 +201,7 @@ impl Watch for Bandwidth {
 }
 
 impl Scope {
-    fn new(config: &Config, interval: Duration, rules: &[Rule], seed: u64) -> Self {
+    fn new(config: &Config, interval: Duration, rules: &[Rule], seeds: Seeds) -> Self {
         // Addresses of a network that is summed as a whole have no limit of their own.
         let own = |rule: &Rule| if rule.total.is_none() { rule.limit_bytes } else { u64::MAX };
         let limits: Vec<u64> = rules.iter().map(own).collect();
@@ -207,13 +209,13 @@ impl Scope {
         let charted = config.chart_min_bytes / NEWCOMER_PART_OF_CHART;
         let newcomer_bytes = (smallest / NEWCOMER_PART_OF_LIMIT).min(charted);
         let bounds = Bounds { subjects: config.max_addresses, cells: config.max_cells, newcomer_bytes };
-        let hosts = |limits| Window::new(interval, limits, bounds, seed);
+        let hosts = |limits| Window::new(interval, limits, bounds, seeds);
         let unlimited = || vec![u64::MAX; rules.len()];
         Self {
             sources: hosts(if config.direction == Direction::Destination { unlimited() } else { limits.clone() }),
             destinations: (config.direction != Direction::Source).then(|| hosts(limits)),
-            totals: rules.iter().any(|rule| rule.total.is_some()).then(|| totals(interval, rules, seed)),
-            pairs: (!config.no_destinations).then(|| pairs(config, interval, charted, seed)),
+            totals: rules.iter().any(|rule| rule.total.is_some()).then(|| totals(interval, rules, seeds)),
+            pairs: (!config.no_destinations).then(|| pairs(config, interval, charted, seeds)),
         }
     }
 
@@ -246,9 +248,9 @@ impl Scope {
 }
 
 /// Every network has its place and all its cells: there are few.
-fn totals(interval: Duration, rules: &[Rule], seed: u64) -> Window<u16> {
+fn totals(interval: Duration, rules: &[Rule], seeds: Seeds) -> Window<u16> {
     let limits = rules.iter().map(|rule| rule.limit_bytes).collect();
-    Window::new(interval, limits, Bounds { subjects: 2 * rules.len(), cells: usize::MAX, newcomer_bytes: 0 }, seed)
+    Window::new(interval, limits, Bounds { subjects: 2 * rules.len(), cells: usize::MAX, newcomer_bytes: 0 }, seeds)
 }
 
 /// Adds to `found` what a window says at the cells that have ended at `watermark`.

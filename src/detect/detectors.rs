@@ -13,6 +13,7 @@ use crate::account::conversation::Address;
 use crate::account::grid::Grid;
 use crate::account::interface::InterfaceId;
 use crate::account::refusals::Refused;
+use crate::account::selection::Seeds;
 use crate::account::sighting::{Sighting, Watch};
 use crate::account::window::Occupancy;
 use crate::packet::Timestamp;
@@ -34,14 +35,15 @@ pub struct Detectors {
 
 impl Detectors {
     /// Nothing seen yet. `tick` is the time between two advances over which long evaluations are spread; without it each is
-    /// done at once. `seed` keeps who chooses addresses from choosing hash collisions.
+    /// done at once. `seeds` keep who chooses addresses from choosing hash collisions.
     #[must_use]
-    pub fn new(config: &Config, seed: u64, tick: Option<Duration>) -> Self {
+    pub fn new(config: &Config, seeds: impl Into<Seeds>, tick: Option<Duration>) -> Self {
+        let seeds = seeds.into();
         let scan = config.scan.as_ref().filter(|config| config.looks_for_something());
         Self {
             grids: config.grids(),
-            bandwidth: config.bandwidth.as_ref().map(|config| Bandwidth::new(config, seed)),
-            scan: scan.map(|config| Scan::new(config, seed)),
+            bandwidth: config.bandwidth.as_ref().map(|config| Bandwidth::new(config, seeds)),
+            scan: scan.map(|config| Scan::new(config, seeds)),
             scan_timeout: scan.map_or(Duration::ZERO, |config| config.timeout),
             anomaly: config.anomaly.as_ref().map(|config| Anomalies::new(config, rules::ANOMALY, tick)),
             top_sources: config.top_sources,

@@ -18,12 +18,10 @@ pub struct Score {
     pub right: usize,
     pub missed: usize,
     pub wrong: usize,
-    /// Seconds to the moment that the alert names, from the first packet of the contact that failed at that moment.
+    /// Seconds from the deciding packet, by what its source knows without cells, to the moment that the alert names.
     pub delays: Vec<f64>,
     /// Alerts that name a moment at which no contact of their source failed.
     pub momentless: usize,
-    /// Seconds to that moment from the packet that decided by what the source knows, who need not wait for a cell to end.
-    pub lags: Vec<f64>,
 }
 
 impl Score {
@@ -37,12 +35,8 @@ impl Score {
             match (source.kinds.contains(&kind), found.get(&(source.host.address, kind))) {
                 (true, Some(&time)) => {
                     self.right += 1;
-                    let since = |began: Time| (time - began) as f64 / 1e9;
-                    match source.failing_at(time) {
-                        Some(began) => self.delays.push(since(began)),
-                        None => self.momentless += 1,
-                    }
-                    self.lags.extend(source.crossing(kind).map(|(began, _)| since(began)));
+                    self.momentless += usize::from(!source.fails_at(time));
+                    self.delays.extend(source.crossing(kind).map(|(began, _)| (time - began) as f64 / 1e9));
                 }
                 (true, None) => self.missed += 1,
                 (false, Some(_)) => self.wrong += 1,
@@ -59,7 +53,6 @@ impl Score {
         self.wrong += other.wrong;
         self.delays.extend(&other.delays);
         self.momentless += other.momentless;
-        self.lags.extend(&other.lags);
     }
 
     /// The share of what was found that is right; 1 where nothing was.
@@ -83,9 +76,9 @@ impl Score {
         self.delay(1.0)
     }
 
-    /// The longest, too.
-    pub fn longest_lag(&self) -> Option<f64> {
-        self.lags.iter().copied().max_by(f64::total_cmp)
+    /// The share of delays of so many seconds at most.
+    pub fn within(&self, seconds: f64) -> f64 {
+        share(self.delays.iter().filter(|delay| **delay <= seconds).count(), self.delays.len())
     }
 
     fn row(&self, name: &str) -> String {

@@ -38,12 +38,9 @@ pub struct Labelled {
 }
 
 impl Labelled {
-    /// When the contact that failed at `time` began, the earliest if there are several; none if none did. Times that were
-    /// written as seconds are good to a microsecond.
-    pub fn failing_at(&self, time: Time) -> Option<Time> {
-        let is_it = |failed: Time| (failed - time).abs() <= 1_000;
-        let failing = self.host.contacts.iter().filter(|contact| contact.failed.is_some_and(is_it));
-        failing.map(|contact| contact.began).min()
+    /// Whether a contact failed at `time`. Times that were written as seconds are good to a microsecond.
+    pub fn fails_at(&self, time: Time) -> bool {
+        self.host.contacts.iter().any(|contact| contact.failed.is_some_and(|failed| (failed - time).abs() <= 1_000))
     }
 
     /// By evidence: when the deciding contact began, and when it failed. None where there is no such moment.

@@ -15,6 +15,7 @@ use std::net::IpAddr;
 use super::grid::Cell;
 use super::hashing::{self, State};
 use super::index::Index;
+use super::selection::{Seeds, Selection};
 use crate::packet::{Protocol, Timestamp};
 use sketch::Sketch;
 
@@ -112,7 +113,7 @@ struct Source {
     address: IpAddr,
     is_used: bool,
     level: [u8; 2],
-    length: [u16; 2],
+    length: [u32; 2],
     first: [u32; 2],
     /// At least as many targets as were counted in the window.
     counted: [u32; 2],
@@ -122,6 +123,7 @@ struct Source {
 #[derive(Debug)]
 pub struct Contacts {
     state: State,
+    selection: Selection,
     bounds: Bounds,
     sources: Vec<Source>,
     source_index: Index,
@@ -137,12 +139,14 @@ pub struct Contacts {
 }
 
 impl Contacts {
-    /// Empty tables. Of a set at most 32,768 targets are held.
+    /// Empty tables. Of a set at most 131,072 targets are held: twice as many as the largest limit, and two, for one that
+    /// keeps the latest half.
     #[must_use]
-    pub fn new(bounds: Bounds, seed: u64) -> Self {
+    pub fn new(bounds: Bounds, seeds: Seeds) -> Self {
         Self {
-            state: hashing::state(seed),
-            bounds: Bounds { targets_each: bounds.targets_each.map(|each| each.clamp(4, 32_768)), ..bounds },
+            state: hashing::state(seeds.places),
+            selection: Selection::new(seeds.selection),
+            bounds: Bounds { targets_each: bounds.targets_each.map(|each| each.clamp(4, 131_072)), ..bounds },
             sources: Vec::new(),
             source_index: Index::new(bounds.sources),
             free_sources: Vec::new(),
@@ -179,7 +183,7 @@ impl Contacts {
     #[inline(always)]
     pub fn is_wanted(&mut self, address: IpAddr) -> bool {
         let hash = self.hash(address);
-        self.find_hashed(hash, address).is_some() || self.sketch.count(hash)
+        self.find_hashed(hash, address).is_some() || self.sketch.count(hash_address(&self.selection, address))
     }
 
     /// Whether no source finds room but in the place of another.
@@ -325,7 +329,8 @@ impl Contacts {
 
 mod sets;
 
-fn hash_address(state: &State, address: IpAddr) -> u64 {
+#[inline]
+fn hash_address<S: BuildHasher>(state: &S, address: IpAddr) -> u64 {
     let mut hasher = state.build_hasher();
     feed(address, &mut hasher);
     hasher.finish()

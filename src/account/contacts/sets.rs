@@ -4,7 +4,6 @@ use std::hash::{BuildHasher, Hasher};
 
 use super::{Aspect, Contacts, Keeping, LIGHT, LOOKS_FOR_ROOM, Mark, NEVER, NOWHERE, Place, Source, feed};
 use crate::account::grid::Cell;
-use crate::account::hashing::State;
 use crate::packet::{Protocol, Timestamp};
 
 impl Mark {
@@ -24,7 +23,7 @@ impl Contacts {
         self.retain(source, aspect, |mark| mark.is_live(horizon));
         let quarter = self.bounds.targets_each[aspect as usize] / 4;
         let Source { level, length, .. } = &mut self.sources[source as usize];
-        let is_small = usize::from(length[aspect as usize]) < quarter;
+        let is_small = (length[aspect as usize] as usize) < quarter;
         if is_small && level[aspect as usize] > 0 {
             level[aspect as usize] -= 1;
         }
@@ -54,7 +53,7 @@ impl Contacts {
 
     /// Whether a target is in the sample that holds one in 2 to the power of `level`.
     fn is_in_sample(&self, aspect: Aspect, place: &Place, level: u8) -> bool {
-        level == 0 || hash_target(&self.state, NOWHERE, aspect, place).trailing_zeros() >= u32::from(level)
+        level == 0 || hash_target(&self.selection, NOWHERE, aspect, place).trailing_zeros() >= u32::from(level)
     }
 
     pub(super) fn insert(&mut self, hash: u64, owner: u32, aspect: Aspect, place: Place, horizon: Cell) -> Option<u32> {
@@ -117,7 +116,7 @@ impl Contacts {
         let limit = self.bounds.targets_each[aspect as usize];
         match self.bounds.keeping {
             Keeping::Sample => {
-                while usize::from(self.sources[owner as usize].length[aspect as usize]) >= limit {
+                while self.sources[owner as usize].length[aspect as usize] as usize >= limit {
                     self.sample_less(owner, aspect);
                 }
             }
@@ -136,10 +135,10 @@ impl Contacts {
         let source = &mut self.sources[owner as usize];
         let level = source.level[aspect as usize] + 1;
         source.level[aspect as usize] = level;
-        let state = self.state.clone();
+        let selection = self.selection;
         self.retain(owner, aspect, |mark| {
             mark.level = mark.level.max(level);
-            hash_target(&state, NOWHERE, aspect, &mark.place).trailing_zeros() >= u32::from(level)
+            hash_target(&selection, NOWHERE, aspect, &mark.place).trailing_zeros() >= u32::from(level)
         });
     }
 
@@ -187,7 +186,7 @@ impl Contacts {
         for _ in 0..LOOKS_FOR_ROOM.min(self.sources.len()) {
             let at = self.turn_hand();
             let source = &self.sources[at as usize];
-            let length = usize::from(source.length[0]) + usize::from(source.length[1]);
+            let length = source.length[0] as usize + source.length[1] as usize;
             if source.is_used && at != but && source.level == [0; 2] && (1..=LIGHT).contains(&length) {
                 self.remove(at);
                 self.evicted += 1;
@@ -207,7 +206,7 @@ impl Contacts {
     }
 }
 
-fn hash_target(state: &State, owner: u32, aspect: Aspect, place: &Place) -> u64 {
+fn hash_target<S: BuildHasher>(state: &S, owner: u32, aspect: Aspect, place: &Place) -> u64 {
     let mut hasher = state.build_hasher();
     let Protocol(protocol) = place.protocol;
     let owner = u64::from(owner) << 32;

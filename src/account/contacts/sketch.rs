@@ -28,7 +28,7 @@ impl Sketch {
             self.counted = 0;
             self.counters.iter_mut().for_each(|both| *both = *both >> 1 & 0x77);
         }
-        let place = (hash >> 40) as usize % COUNTERS;
+        let place = hash as usize % COUNTERS;
         let (both, shift) = (&mut self.counters[place / 2], place % 2 * 4);
         let count = *both >> shift & 0xf;
         if count < 0xf {

@@ -24,8 +24,7 @@ impl Newcomers {
         if self.slots.is_empty() {
             self.slots.resize(SLOTS, 0);
         }
-        // The low and the highest bits choose the place in the table.
-        let slot = &mut self.slots[(hash >> 24) as usize % SLOTS];
+        let slot = &mut self.slots[hash as usize % SLOTS];
         let counted = u64::from(*slot).saturating_add(bytes);
         let has_weight = counted >= enough.min(u64::from(u32::MAX));
         *slot = if has_weight { 0 } else { u32::try_from(counted).unwrap_or(u32::MAX) };

@@ -26,7 +26,9 @@ impl<K: Copy + Eq + Hash> Window<K> {
         cell: Low,
         bytes: u64,
     ) -> Option<u32> {
-        if self.is_crowded() && !self.newcomers.weigh(hash, bytes, self.bounds.newcomer_bytes) {
+        if self.is_crowded()
+            && !self.newcomers.weigh(sought.hash_under(&self.selection), bytes, self.bounds.newcomer_bytes)
+        {
             return None;
         }
         if self.index.len() >= self.bounds.subjects {

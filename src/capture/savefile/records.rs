@@ -33,6 +33,17 @@ pub(super) enum Next<'a> {
     Odd,
 }
 
+/// How far reading on has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Filled {
+    /// All that was wanted is there.
+    Whole,
+    /// The file ends before.
+    Ended,
+    /// The file cannot be read on.
+    Failed,
+}
+
 /// The records of a plain file from the first on.
 pub(super) struct Records {
     file: File,
@@ -66,8 +77,12 @@ impl Records {
     /// The next record. After [`Next::Odd`] nothing more is read here.
     #[inline]
     pub(super) fn next(&mut self) -> Next<'_> {
-        if self.end - self.at < RECORD_HEADER && !self.fill(RECORD_HEADER) {
-            return if self.at == self.end { Next::End } else { Next::Odd };
+        if self.end - self.at < RECORD_HEADER {
+            match self.fill(RECORD_HEADER) {
+                Filled::Whole => {}
+                Filled::Ended if self.at == self.end => return Next::End,
+                Filled::Ended | Filled::Failed => return Next::Odd,
+            }
         }
         let header = &self.buffer[self.at..][..RECORD_HEADER];
         let [seconds, fraction, captured, wire_bytes] = [0, 4, 8, 12].map(|at| word(header, at));
@@ -75,7 +90,7 @@ impl Records {
             return Next::Odd;
         }
         let length = RECORD_HEADER + captured as usize;
-        if self.end - self.at < length && !self.fill(length) {
+        if self.end - self.at < length && self.fill(length) != Filled::Whole {
             return Next::Odd;
         }
         let record = &self.buffer[self.at..][..length];
@@ -88,10 +103,10 @@ impl Records {
         Next::Frame(Frame::new(time, &record[RECORD_HEADER..], wire_bytes))
     }
 
-    /// Reads on until `wanted` bytes are there; false when the file ends before, or cannot be read.
+    /// Reads on until `wanted` bytes are there.
     #[cold]
     #[inline(never)]
-    fn fill(&mut self, wanted: usize) -> bool {
+    fn fill(&mut self, wanted: usize) -> Filled {
         self.buffer.copy_within(self.at..self.end, 0);
         (self.at, self.end) = (0, self.end - self.at);
         if self.buffer.len() < wanted {
@@ -99,13 +114,13 @@ impl Records {
         }
         while self.end < wanted {
             match self.file.read(&mut self.buffer[self.end..]) {
-                Ok(0) => return false,
+                Ok(0) => return Filled::Ended,
                 Ok(read) => self.end += read,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return false,
+                Err(_) => return Filled::Failed,
             }
         }
-        true
+        Filled::Whole
     }
 }
 

@@ -3,6 +3,8 @@
 //! SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014. Its whole state is one
 //! number, so a pair's hash is seed enough, and its output is the same on every machine.
 
+use crate::account::selection::mixed;
+
 /// The increment of the state: 2^64 divided by the golden ratio, odd.
 const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -40,15 +42,6 @@ impl SplitMix64 {
             values.swap(place, from);
         }
     }
-}
-
-/// The finalizer: every bit of `value` changes about half of the result's.
-#[must_use]
-#[inline]
-pub const fn mixed(value: u64) -> u64 {
-    let value = (value ^ value >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ value >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ value >> 31
 }
 
 #[cfg(test)]

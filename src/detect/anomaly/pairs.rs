@@ -19,16 +19,14 @@ use std::cmp::Reverse;
 use std::collections::VecDeque;
 
 use super::config::Config;
-use super::generator::mixed;
 use super::verdict::Verdict;
+use crate::account::selection::Selection;
 use crate::account::sought::Sought;
 pub use crate::detect::ends::Pair;
 
-mod ranking;
 mod round;
 mod table;
 
-use ranking::Ranking;
 use round::Round;
 use table::Table;
 
@@ -109,7 +107,7 @@ pub struct Pairs {
     /// What their ranks must be below.
     rank_bound: u64,
     /// What makes ranks in the open interval: the same in every process, others in every interval.
-    ranking: Ranking,
+    ranking: Selection,
     round: Round,
     left: [u64; Left::ALL.len()],
     left_out_bytes: u64,
@@ -127,7 +125,7 @@ impl Pairs {
             rows: Table::new(config.max_pairs),
             newcomers: Vec::new(),
             rank_bound: u64::MAX,
-            ranking: Ranking::default(),
+            ranking: Selection::new(0),
             round: Round::default(),
             left: [0; Left::ALL.len()],
             left_out_bytes: 0,
@@ -167,8 +165,11 @@ impl Pairs {
             let empty = interval.abs_diff(open) - 1;
             self.close(open, usize::try_from(empty).unwrap_or(usize::MAX), verdicts);
         }
-        if interval > open || interval < open.saturating_sub(1) {
+        if interval > open {
             self.enter(interval);
+        } else if interval < open.saturating_sub(1) {
+            // The same sums go on, and with them who found room for what reason.
+            self.open = Some(interval);
         }
     }
 
@@ -228,7 +229,8 @@ impl Pairs {
 
     fn enter(&mut self, interval: i64) {
         self.open = Some(interval);
-        self.ranking = Ranking(mixed(interval as u64));
+        self.rank_bound = u64::MAX;
+        self.ranking = Selection::new(interval as u64);
     }
 
     /// Gives room to a newcomer, and takes it from those whose ranks are above the bound that is lowered for that. Whose
@@ -258,7 +260,6 @@ impl Pairs {
         self.evaluate(1, verdicts);
         // Its memory goes back: there are as many again only in a flood.
         self.newcomers = Vec::new();
-        self.rank_bound = u64::MAX;
         let capacity = self.config.capacity;
         self.rows.iter_mut().for_each(|(_, row)| row.close(capacity));
         // Of half a window nothing is said; where intervals without bytes follow, it may become whole.

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use super::combine::combine;
 use super::config::Config;
 use super::evaluate::evaluate;
-use super::generator::mixed;
 use super::method::Probabilities;
 use super::windows::Windows;
+use crate::account::selection::mixed;
 use crate::detect::ends::Pair;
 
 /// How unusual the last values of a pair are.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::{Bandwidth, Config, Host, Pair, Scope, heaviest};
 use crate::account::grid::Grid;
+use crate::account::selection::Seeds;
 use crate::account::window::{Bounds, Window};
 
 /// Sources that are shown at most besides those that are asked for, and destinations of each: the heaviest.
@@ -30,11 +31,11 @@ pub struct Talker {
 const COARSENESS: u32 = 10;
 
 /// Bytes by pair.
-pub(super) fn pairs(config: &Config, interval: Duration, newcomer_bytes: u64, seed: u64) -> Window<Pair> {
+pub(super) fn pairs(config: &Config, interval: Duration, newcomer_bytes: u64, seeds: Seeds) -> Window<Pair> {
     let bounds = Bounds { subjects: config.max_pairs, cells: config.max_pair_cells, newcomer_bytes };
     let fine = Grid::for_window(interval);
     let grid = Grid::of(fine.length() * (fine.cells(interval) / 10).clamp(1, COARSENESS));
-    Window::on(grid, interval, Vec::new(), bounds, seed)
+    Window::on(grid, interval, Vec::new(), bounds, seeds)
 }
 
 impl Bandwidth {

@@ -6,16 +6,17 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::outcome::{Outcome, mark};
+use super::outcome::{Outcome, add, mark, outcome};
 use super::reading::{self, Signs, Word};
 use super::sight::Sight;
 use super::{Config, Later, Scene, are_hosts};
+use crate::account::contacts::Place;
 use crate::account::contacts::heeded::{Heard, Heeded};
 use crate::account::contacts::waiting::{Room, Waiting};
-use crate::account::contacts::{NEVER, Place};
 use crate::account::conversation::{Address, ConversationKey, Way};
 use crate::account::grid::Cell;
 use crate::account::interface::InterfaceId;
+use crate::account::selection::{Seeds, Selection};
 use crate::account::sighting::Sighting;
 use crate::packet::{Protocol, Timestamp};
 
@@ -29,6 +30,8 @@ const MOST_BYTES: u32 = 4_096;
 pub(super) struct Evidence {
     room: Room,
     pub(super) sight: Sight,
+    /// Which conversations are in its sample.
+    selection: Selection,
     /// Answers and refusals of contacts that were not heard of when they were: their beginning may come by another thread.
     unmatched: Later,
     /// Established conversations, by the part of the window in which they were heeded.
@@ -38,12 +41,13 @@ pub(super) struct Evidence {
 }
 
 impl Evidence {
-    pub(super) fn new(config: &Config, cells_in_window: u32, seed: u64) -> Self {
+    pub(super) fn new(config: &Config, cells_in_window: u32, seeds: Seeds) -> Self {
         Self {
-            room: Room::new(config.max_waiting, seed),
+            room: Room::new(config.max_waiting, seeds.places),
             sight: Sight::new(cells_in_window),
+            selection: Selection::new(seeds.selection),
             unmatched: Later::default(),
-            heeded: Heeded::new(seed),
+            heeded: Heeded::new(seeds.places),
             timeout: config.timeout,
             unknown: 0,
         }
@@ -118,7 +122,8 @@ impl Evidence {
         }
         let is_seen_both_ways = sighting.seen == [true; 2];
         let position = self.sight.position(sighting.interface);
-        self.sight.note(position, hash, is_seen_both_ways, cell);
+        let chosen_by = sighting.row.key.hash_under(&self.selection);
+        self.sight.note(position, chosen_by, is_seen_both_ways, cell);
         if back > 0 && is_seen_both_ways && (there > 0 || heard == Heard::Nothing) {
             self.exchange(scene, sighting, hash, period);
         }
@@ -328,32 +333,6 @@ fn counts(scene: &Scene, source: IpAddr, target: IpAddr, port: u16) -> bool {
 fn ways<A: Address>(sighting: &Sighting<'_, A>) -> [u32; 2] {
     let way = sighting.request_way;
     [way, way.reversed()].map(|way| sighting.row.ways[way as usize].packets)
-}
-
-/// Adds what was heard to a contact.
-fn add(contact: &mut Waiting, word: &Word, cell: Cell) {
-    if word.signs.has(Signs::ANSWERED) && contact.answered == NEVER {
-        contact.answered = cell;
-    }
-    contact.signs |= word.signs.0;
-    if word.packets > 0 {
-        contact.first = contact.first.min(word.first);
-        contact.last = contact.last.max(word.last);
-        contact.packets = contact.packets.saturating_add(word.packets);
-        contact.bytes = contact.bytes.saturating_add(word.bytes);
-    }
-}
-
-/// What became of a contact by what was heard of it; none while that is open.
-fn outcome(contact: &Waiting, failed: Timestamp) -> Option<Outcome> {
-    let signs = Signs(contact.signs);
-    if !signs.has(Signs::ANSWERED) {
-        return signs.has(Signs::REFUSED).then_some(Outcome::Failed(failed));
-    }
-    if contact.target.protocol != Protocol::TCP || signs.has(Signs::WENT_ON) {
-        return Some(Outcome::Answered(contact.answered));
-    }
-    signs.has(Signs::BROKEN_OFF).then_some(Outcome::Failed(failed))
 }
 
 fn after(time: Timestamp, duration: Duration) -> Timestamp {

@@ -23,6 +23,7 @@ use crate::account::contacts::{Aspect, Bounds, Contacts, Keeping};
 use crate::account::conversation::{Address, ConversationKey, Way};
 use crate::account::grid::{Cell, Grid};
 use crate::account::interface::InterfaceId;
+use crate::account::selection::Seeds;
 use crate::account::sighting::{Sighting, Watch};
 use crate::packet::Timestamp;
 use evidence::Evidence;
@@ -188,9 +189,10 @@ pub struct Scan {
 }
 
 impl Scan {
-    /// Nothing seen. `seed` as for [`crate::account::interval::Interval::new`].
+    /// Nothing seen.
     #[must_use]
-    pub fn new(config: &Config, seed: u64) -> Self {
+    pub fn new(config: &Config, seeds: impl Into<Seeds>) -> Self {
+        let seeds = seeds.into();
         let windows = [config.interval, config.port_interval];
         let grid =
             Grid::of(windows.map(|window| Grid::for_window(window).length()).into_iter().min().unwrap_or_default());
@@ -201,9 +203,9 @@ impl Scan {
             Rule::Contacts => (Keeping::Latest, each.map(|each| 2 * each)),
         };
         let bounds = Bounds { sources: config.max_sources, targets: config.max_contacts, targets_each: each, keeping };
-        let contacts = Contacts::new(bounds, seed);
+        let contacts = Contacts::new(bounds, seeds);
         Self {
-            evidence: Evidence::new(config, cells[0], seed),
+            evidence: Evidence::new(config, cells[0], seeds),
             scene: Scene {
                 config: config.clone(),
                 grid,

@@ -1,11 +1,13 @@
-//! Outcomes, and how they are written down.
+//! What becomes of contacts by what is heard of them, and how that is written down.
 
 use std::net::IpAddr;
 
 use super::Scene;
+use super::reading::{Signs, Word};
+use crate::account::contacts::waiting::Waiting;
 use crate::account::contacts::{Aspect, NEVER, Place};
 use crate::account::grid::Cell;
-use crate::packet::Timestamp;
+use crate::packet::{Protocol, Timestamp};
 
 /// What became of a contact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +16,32 @@ pub(super) enum Outcome {
     Answered(Cell),
     /// Refused, broken off or not answered in time.
     Failed(Timestamp),
+}
+
+/// Adds what was heard to a contact.
+pub(super) fn add(contact: &mut Waiting, word: &Word, cell: Cell) {
+    if word.signs.has(Signs::ANSWERED) && contact.answered == NEVER {
+        contact.answered = cell;
+    }
+    contact.signs |= word.signs.0;
+    if word.packets > 0 {
+        contact.first = contact.first.min(word.first);
+        contact.last = contact.last.max(word.last);
+        contact.packets = contact.packets.saturating_add(word.packets);
+        contact.bytes = contact.bytes.saturating_add(word.bytes);
+    }
+}
+
+/// What became of a contact by what was heard of it; none while that is open.
+pub(super) fn outcome(contact: &Waiting, failed: Timestamp) -> Option<Outcome> {
+    let signs = Signs(contact.signs);
+    if !signs.has(Signs::ANSWERED) {
+        return signs.has(Signs::REFUSED).then_some(Outcome::Failed(failed));
+    }
+    if contact.target.protocol != Protocol::TCP || signs.has(Signs::WENT_ON) {
+        return Some(Outcome::Answered(contact.answered));
+    }
+    signs.has(Signs::BROKEN_OFF).then_some(Outcome::Failed(failed))
 }
 
 /// Writes an outcome down, for the host and for the port.

@@ -271,3 +271,14 @@ fn a_clock_set_ahead_and_to_0_sticks_nowhere() {
     assert!(judged <= 6 * 2 * 50 * 11, "{judged}");
     assert_eq!(pairs.len(), 50);
 }
+
+#[test]
+fn a_clock_that_was_set_leaves_no_bound_behind() {
+    let mut pairs = Pairs::new(config(10, 100));
+    (0..5_000).for_each(|source| pairs.observe(pair(source), 60, 7, &mut nobody));
+    let left_out = pairs.left_out_bytes();
+    assert!(left_out > 0);
+    pairs.clear();
+    (0..100).for_each(|source| pairs.observe(pair(source), 60, -7_000, &mut nobody));
+    assert_eq!((pairs.len(), pairs.left_out_bytes()), (100, left_out));
+}
