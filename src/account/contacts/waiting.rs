@@ -155,20 +155,18 @@ impl Room {
         contact
     }
 
-    /// The contacts that are due by the end of `cell`, which wait no longer.
-    pub fn take_due(&mut self, cell: Cell) -> Vec<Waiting> {
-        let mut taken = Vec::new();
-        while let Some(first) = self.due.first_entry()
-            && *first.key() <= cell
-        {
-            for at in first.remove() {
-                if self.held[at as usize].is_open {
-                    taken.push(self.resolve(at));
-                }
-                self.free.push(at);
-            }
-        }
-        taken
+    /// The places of contacts that are due in the first cell with any, if that ends by the end of `cell`: each is to be
+    /// taken by [`Room::take`]. (Not the contacts: of a flood they would be megabytes, in every cell.)
+    pub fn due(&mut self, cell: Cell) -> Option<Vec<u32>> {
+        let first = self.due.first_entry().filter(|first| *first.key() <= cell)?;
+        Some(first.remove())
+    }
+
+    /// Frees a place that was due; the contact there, unless its outcome is known.
+    pub fn take(&mut self, at: u32) -> Option<Waiting> {
+        let contact = self.held[at as usize].is_open.then(|| self.resolve(at));
+        self.free.push(at);
+        contact
     }
 
     /// Contacts that wait, their limit, and how many were lost.

@@ -273,8 +273,12 @@ impl Evidence {
         for word in std::mem::take(&mut self.unmatched.words) {
             self.tell_waiting(scene, &word);
         }
-        for contact in self.room.take_due(cell) {
-            self.judge(scene, cell, contact);
+        while let Some(due) = self.room.due(cell) {
+            for at in due {
+                if let Some(contact) = self.room.take(at) {
+                    self.judge(scene, cell, contact);
+                }
+            }
         }
     }
 
