@@ -95,7 +95,7 @@ impl Classifier {
 
     /// Where a packet with these addresses goes.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn direction(&self, addresses: &Addresses) -> Direction {
         let (source, destination) = match *addresses {
             Addresses::V4 { source, destination } => {

@@ -75,7 +75,7 @@ impl Records {
     }
 
     /// The next record. After [`Next::Odd`] nothing more is read here.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next(&mut self) -> Next<'_> {
         if self.end - self.at < RECORD_HEADER {
             match self.fill(RECORD_HEADER) {
