@@ -114,13 +114,7 @@ pub fn start<T: Tell + Send + 'static>(
     let (full, handed) = channel();
     let planner = Planner { capture: setup.capture, locality: setup.locality };
     let mut notices = Notices::default();
-    let planned = planner.plan(&network, &BTreeSet::new());
-    let masquerade = likely_masquerade(&network, &selection::captured(&network, &planner.capture));
-    planned.notices.into_iter().chain(masquerade).for_each(|notice| notices.say(notice));
-    let orders = Arc::new(Orders::new(planned.plan));
-    if orders.plan().filters.is_empty() {
-        tracing::warn!("no interface is up that could be captured; waiting for one (see `trafficmonitor interfaces`)");
-    }
+    let orders = first_orders(&planner, &network, &mut notices);
     let mut ledger = setup.ledger;
     ledger.limit_overlap(LONGEST_OVERLAP);
     let grids = setup.alarms.grids();
@@ -162,6 +156,17 @@ pub fn start<T: Tell + Send + 'static>(
     }
     let supervisor = spawn("supervisor", move || supervisor.run())?;
     Ok(Running { orders, supervisor, accountant })
+}
+
+/// What is to be captured at first; says what there is to say of it.
+fn first_orders(planner: &Planner, network: &Network, notices: &mut Notices) -> Arc<Orders> {
+    let planned = planner.plan(network, &BTreeSet::new());
+    let masquerade = likely_masquerade(network, &selection::captured(network, &planner.capture));
+    planned.notices.into_iter().chain(masquerade).for_each(|notice| notices.say(notice));
+    if planned.plan.filters.is_empty() {
+        tracing::warn!("no interface is up that could be captured; waiting for one (see `trafficmonitor interfaces`)");
+    }
+    Arc::new(Orders::new(planned.plan))
 }
 
 struct Supervisor {

@@ -23,6 +23,8 @@ pub(super) struct Tally {
     counting: Vec<(Timestamp, Place, u64)>,
     /// One of them was counted in this cell.
     is_fresh: bool,
+    /// One was counted that is of a later cell, for want of room to let it wait: there is more to judge then.
+    is_ahead: bool,
 }
 
 /// What was said of whom, until it was said that it is over.
@@ -97,6 +99,9 @@ fn look(scene: &mut Scene, sight: &Sight, cell: Cell, source: u32, aspect: Aspec
     scene.contacts.purge(source, aspect, horizon);
     let tally = tally(scene, sight, cell, source, aspect);
     scene.contacts.set_counted(source, aspect, tally.marked);
+    if tally.is_ahead {
+        scene.suspects.insert(source);
+    }
     tally
 }
 
@@ -110,6 +115,7 @@ pub(super) fn tally(scene: &Scene, sight: &Sight, cell: Cell, source: u32, aspec
         let weight = mark.weight();
         if mark.counted >= horizon {
             tally.marked += weight;
+            tally.is_ahead |= mark.counted > cell || !is_by_evidence && mark.since >= end;
         }
         if mark.answered >= horizon {
             tally.answered += weight;

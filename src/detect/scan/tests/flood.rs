@@ -10,7 +10,7 @@ use crate::account::interface::InterfaceId;
 use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
 use crate::account::sighting::{Sighting, Watch};
-use crate::detect::scan::{Config, Scan};
+use crate::detect::scan::{Config, Rule, Scan};
 use crate::detect::{Kind, Level, Subject};
 use crate::locality::Classifier;
 use crate::packet::{Packet, Protocol};
@@ -134,4 +134,19 @@ fn what_a_row_costs() {
         }
     }
     println!("established: {} ns a row", began.elapsed().as_nanos() / 800_000);
+}
+
+/// Words of later cells fill all places to wait in; those of one more scanner count at once, and are judged in their cell.
+#[test]
+fn who_was_counted_ahead_for_want_of_room_is_judged_in_its_cell() {
+    let mut scan = Scan::new(&Config { rule: Rule::Contacts, ..Config::default() }, 7);
+    let (interface, mut interval) = (interface(), Interval::new(Arc::new(Classifier::default()), 3));
+    let earlier = packet(0.5, VICTIM, SCANNER, Protocol::TCP, (80, 4_000), ACK, 40);
+    let many = (0..16_400).map(|number| packet(1.2, invented(number), VICTIM, Protocol::TCP, (4_000, 80), SYN, 40));
+    let probes =
+        (0..20).map(|number| packet(1.5, SCANNER, v4(203, 0, 113, number), Protocol::TCP, (40_000, 22), SYN, 40));
+    see_new(&mut scan, &mut interval, std::iter::once(earlier).chain(many).chain(probes), interface);
+    let found = scan.advance(at(3.0));
+    let over = found.iter().find(|found| found.level == Level::Over && found.subject == Subject::Source(SCANNER));
+    assert_eq!(over.map(|found| found.since), Some(at(2.0)), "{found:?}");
 }
