@@ -12,8 +12,8 @@ use crate::account::sighting::{Sighting, Watch};
 use crate::locality::Direction;
 use crate::packet::{Protocol, Timestamp};
 
-/// Rows of which who watches is told at once. What is told of them fits into a processor's first-level cache.
-const TOLD_AT_ONCE: usize = 512;
+/// Rows of which who watches is told at once. What is told of them fits into a processor's second-level cache.
+const TOLD_AT_ONCE: usize = 4_096;
 
 /// Packets and bytes by direction.
 type Sums = [Counters; Direction::ALL.len()];
