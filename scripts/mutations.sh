@@ -14,8 +14,8 @@ mapfile -t patches < <(realpath -- "$@")
 scratch=$(mktemp -d)
 trap 'git worktree remove --force "$scratch/tree" >/dev/null 2>&1; rm -rf "$scratch"' EXIT
 git worktree add --quiet --detach "$scratch/tree" HEAD
-# What is built there is built apart, from the dependencies that are there already.
-export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$top/target}
+# What is built there is built apart: cargo would take a mistaken build for that of the files here, which are older.
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$top/target}/mutations
 export CARGO_INCREMENTAL=1 RUST_BACKTRACE=0
 
 # The outcome of one test binary: passed, or the number of its tests that failed.
