@@ -221,7 +221,8 @@ impl<K: Copy + Eq + Hash> Window<K> {
         self.grid.length().saturating_mul(self.cells)
     }
 
-    /// Adds bytes of `time` to the sum of who is sought; false when there is no room for it. The class is that of the first time.
+    /// Adds bytes of `time` to the sum of who is sought; false when there is no room for it. The class is that of the first
+    /// time.
     ///
     /// Inlined by force: a key that was put together just before stays in registers.
     #[inline(always)]

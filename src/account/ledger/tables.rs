@@ -136,7 +136,7 @@ impl Tables {
         let flow = FlowOf { source, destination, protocol, port, reply, direction };
         Place::new(
             self.flows.find_or_insert(flow, first_seen),
-            self.hosts.find_or_insert(HostOf::packets(source, destination, direction), first_seen),
+            self.hosts.find_or_insert(HostOf::for_packets(source, destination, direction), first_seen),
         )
     }
 }

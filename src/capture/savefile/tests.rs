@@ -128,4 +128,12 @@ fn with_a_filter_libpcap_reads() {
     assert_eq!(outcome(Ok(savefile), 4).0.len(), 0);
 }
 
+#[test]
+fn a_file_that_another_has_taken_the_place_of_is_left_to_libpcap() {
+    let [one, other] = [1, 2].map(|count| written(&file(NANOSECONDS_MAGIC, [2, 4], 65_535, &records(count))));
+    let opened = || File::open(one.path()).unwrap();
+    assert!(plain(opened(), one.path()).is_some());
+    assert!(plain(opened(), other.path()).is_none());
+}
+
 const NANOSECONDS_MAGIC: u32 = 0xa1b2_3c4d;

@@ -190,7 +190,7 @@ fn what_lasts_outlives_a_flood() {
         }
     }
     assert!((0..50).all(|source| pairs.rows.find_mut(pair(source)).is_some_and(|row| row.values.len() == 10)));
-    // Of the newcomers so many that the next halving of the bound would leave less than half of the room to them.
+    // Each halving of the bound leaves about half of the newcomers, who may have 50 places.
     assert!((75..=100).contains(&pairs.len()), "{}", pairs.len());
     let [idle, full] = pairs.left();
     assert!(idle == 0 && (1..=18 * 20).contains(&full), "{idle} {full}");

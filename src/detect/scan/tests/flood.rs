@@ -150,3 +150,19 @@ fn who_was_counted_ahead_for_want_of_room_is_judged_in_its_cell() {
     let over = found.iter().find(|found| found.level == Level::Over && found.subject == Subject::Source(SCANNER));
     assert_eq!(over.map(|found| found.since), Some(at(2.0)), "{found:?}");
 }
+
+#[test]
+fn by_contacts_a_limit_of_very_many_hosts_is_exceeded_by_one_more() {
+    const LIMIT: u32 = 20_000;
+    let over = |hosts: u32| {
+        let config = Config { rule: Rule::Contacts, contacted_ips: LIMIT, ..Config::default() };
+        let (mut scan, mut interval) = (Scan::new(&config, 7), Interval::new(Arc::new(Classifier::default()), 3));
+        let probes =
+            (0..hosts).map(|number| packet(0.5, SCANNER, invented(number), Protocol::TCP, (40_000, 22), SYN, 40));
+        see_new(&mut scan, &mut interval, probes, interface());
+        let found = scan.advance(at(2.0));
+        found.iter().any(|found| found.level == Level::Over && found.kind == Kind::HostScan)
+    };
+    assert!(!over(LIMIT));
+    assert!(over(LIMIT + 1));
+}
