@@ -1,17 +1,16 @@
 //! Hash → position of a key that is kept elsewhere.
 //!
 //! A hash table by itself tells keys apart by 7 bits of their hash, so that about one look-up in sixteen for a key that is
-//! not held would have to read another key, far away in memory. Here 32 bits more stand beside the position: of a flood
-//! of ever new keys hardly any look-up goes past the index.
+//! not held would have to read another key, far away in memory. Here the bits that a position leaves free in a word of 32
+//! hold more of the hash: of a flood of ever new keys hardly any look-up goes past the index, and that is small.
 
 use hashbrown::HashTable;
 
-/// Where a key is, and a part of its hash.
-#[derive(Debug, Clone, Copy)]
-struct Slot {
-    check: u32,
-    at: u32,
-}
+/// Where a key is, in the low bits, and above them a part of its hash.
+type Slot = u32;
+
+/// No position.
+pub const NOWHERE: u32 = u32::MAX;
 
 /// Bits that neither the table's 7 are taken from nor the place in any table that fits into memory.
 #[inline(always)]
@@ -30,35 +29,62 @@ const MOST: usize = 262_144;
 pub struct Index {
     slots: HashTable<Slot>,
     limit: usize,
+    /// The bits of a slot that hold a position: enough for all that were added.
+    positions: u32,
 }
 
 impl Index {
     /// Empty, without memory, for about `limit` positions.
     #[must_use]
     pub const fn new(limit: usize) -> Self {
-        Self { slots: HashTable::new(), limit }
+        Self { slots: HashTable::new(), limit, positions: bits_of(if limit < MOST { limit } else { MOST } as u32) }
     }
 
     /// The position for which `is_it` holds, of those whose keys may have this hash.
     #[must_use]
     #[inline(always)]
     pub fn find(&self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
-        let found = self.slots.find(hash, |slot| slot.check == check(hash) && is_it(slot.at));
-        found.map(|slot| slot.at)
+        let (check, positions) = (check(hash) & !self.positions, self.positions);
+        let found = self.slots.find(hash, |slot| slot & !positions == check && is_it(slot & positions));
+        found.map(|slot| slot & positions)
+    }
+
+    /// Where the key with this hash is, if it is held, and [`NOWHERE`] if it is not. (Another key's position, hardly ever:
+    /// none is looked at.)
+    #[must_use]
+    #[inline(always)]
+    pub fn guess(&self, hash: u64) -> u32 {
+        self.find(hash, |_| true).unwrap_or(NOWHERE)
     }
 
     /// Adds the position of a key that has none. `hash_of` gives the hash of the key at any position held.
     pub fn insert(&mut self, hash: u64, at: u32, hash_of: impl Fn(u32) -> u64) {
+        if at > self.positions {
+            self.widen(at, &hash_of);
+        }
+        let positions = self.positions;
         if self.slots.len() == self.slots.capacity() && self.slots.len() >= FEW {
             let more = self.limit.min(MOST).saturating_sub(self.slots.len());
-            self.slots.reserve(more, |slot| hash_of(slot.at));
+            self.slots.reserve(more, |slot| hash_of(slot & positions));
         }
-        self.slots.insert_unique(hash, Slot { check: check(hash), at }, |slot| hash_of(slot.at));
+        self.slots.insert_unique(hash, check(hash) & !positions | at, |slot| hash_of(slot & positions));
+    }
+
+    /// Makes positions up to `at` fit into slots.
+    #[cold]
+    fn widen(&mut self, at: u32, hash_of: impl Fn(u32) -> u64) {
+        let (before, positions) = (self.positions, bits_of(at));
+        for slot in &mut self.slots {
+            let at = *slot & before;
+            *slot = check(hash_of(at)) & !positions | at;
+        }
+        self.positions = positions;
     }
 
     /// Takes the position of the key with this hash out; false if it is not there.
     pub fn remove(&mut self, hash: u64, at: u32) -> bool {
-        self.slots.find_entry(hash, |slot| slot.at == at).map(|found| found.remove()).is_ok()
+        let positions = self.positions;
+        self.slots.find_entry(hash, |slot| slot & positions == at).map(|found| found.remove()).is_ok()
     }
 
     /// How many positions it holds.
@@ -84,5 +110,45 @@ impl Index {
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.slots.allocation_size()
+    }
+}
+
+/// As many low bits as a position has.
+const fn bits_of(position: u32) -> u32 {
+    u32::MAX.unbounded_shr(position.leading_zeros())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash_of(at: u32) -> u64 {
+        u64::from(at).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    #[test]
+    fn positions_beyond_the_limit_are_found_like_others() {
+        for limit in [0, 1, 100, 5_000] {
+            let mut index = Index::new(limit);
+            (0..20_000).for_each(|at| index.insert(hash_of(at), at, hash_of));
+            assert!((0..20_000).all(|at| index.find(hash_of(at), |found| found == at) == Some(at)));
+            assert!(index.remove(hash_of(7), 7) && !index.remove(hash_of(7), 7));
+            assert_eq!((index.find(hash_of(7), |found| found == 7), index.len()), (None, 19_999));
+        }
+    }
+
+    #[test]
+    fn hardly_any_key_is_looked_at_that_is_another() {
+        let mut index = Index::new(65_536);
+        (0..65_536).for_each(|at| index.insert(hash_of(at), at, hash_of));
+        let mut looks = 0;
+        for at in 65_536..1_065_536 {
+            let found = index.find(hash_of(at), |_| {
+                looks += 1;
+                false
+            });
+            assert_eq!(found, None);
+        }
+        assert!(looks < 1_000, "{looks}");
     }
 }
