@@ -49,8 +49,9 @@ struct Head<K> {
     first_seen: Timestamp,
 }
 
-/// What is counted of an entry.
+/// What is counted of an entry: never in two cache lines.
 #[derive(Debug, Clone, Copy)]
+#[repr(align(32))]
 struct Count {
     counters: Counters,
     last_seen: Timestamp,
@@ -84,6 +85,8 @@ pub struct Held<K> {
     heads: Vec<Head<K>>,
     counts: Vec<Count>,
     free: Vec<u32>,
+    /// When who rested longest at the last sweep was last seen: since then nobody rests for longer, as long as time goes on.
+    rests_since: Option<Timestamp>,
     evicted: [u64; Eviction::ALL.len()],
 }
 
@@ -99,6 +102,7 @@ impl<K: Copy + Eq + Hash> Held<K> {
             heads: Vec::new(),
             counts: Vec::new(),
             free: Vec::new(),
+            rests_since: None,
             evicted: [0; Eviction::ALL.len()],
         }
     }
@@ -189,6 +193,12 @@ impl<K: Copy + Eq + Hash> Held<K> {
         count.last_seen = time;
     }
 
+    /// Reads what [`Held::add`] will write, so that the misses of several positions overlap. Any position will do.
+    #[inline(always)]
+    pub fn touch(&self, position: u32) {
+        std::hint::black_box(self.counts.get(position as usize).map(|count| count.is_used));
+    }
+
     /// The entry at `position`.
     #[must_use]
     pub fn entry(&self, position: u32) -> Entry<K> {
@@ -227,9 +237,13 @@ impl<K: Copy + Eq + Hash> Held<K> {
     /// How many entries a sweep at `now` would let leave if they may and room is needed for all of them.
     #[must_use]
     pub fn resting(&self, now: Timestamp, idle_timeout: Option<Duration>) -> usize {
-        let to_make_room = self.is_nearly_full().then_some(IDLE);
-        let Some(rest) = idle_timeout.into_iter().chain(to_make_room).min() else { return 0 };
+        let Some(rest) = self.rest(idle_timeout) else { return 0 };
         self.counts.iter().filter(|count| count.is_used && now.since(count.last_seen) >= rest).count()
+    }
+
+    /// For how long an entry must have rested to leave; none if none leaves.
+    fn rest(&self, idle_timeout: Option<Duration>) -> Option<Duration> {
+        idle_timeout.into_iter().chain(self.is_nearly_full().then_some(IDLE)).min()
     }
 
     /// Lets entries leave at `now`: those that rested for `idle_timeout`, and, when it is nearly full, the lightest of
@@ -240,19 +254,21 @@ impl<K: Copy + Eq + Hash> Held<K> {
         idle_timeout: Option<Duration>,
         mut may_leave: impl FnMut(u32) -> bool,
     ) -> Vec<u32> {
+        let Some(rest) = self.rest(idle_timeout) else { return Vec::new() };
+        if self.rests_since.is_some_and(|since| since <= now && now.since(since) < rest) {
+            return Vec::new();
+        }
+        self.rests_since = self.counts.iter().filter(|count| count.is_used).map(|count| count.last_seen).min();
         let needed = if self.is_nearly_full() { self.len() - percent(self.limit, ROOMY_PERCENT) } else { 0 };
         let mut left = Vec::new();
         let mut resting = Vec::new();
         for position in 0..self.counts.len() as u32 {
             let count = self.counts[position as usize];
             let rested = now.since(count.last_seen);
+            if !count.is_used || rested < rest || count.is_shown && !may_leave(position) {
+                continue;
+            }
             let is_idle = idle_timeout.is_some_and(|timeout| rested >= timeout);
-            if !count.is_used || (!is_idle && (needed == 0 || rested < IDLE)) {
-                continue;
-            }
-            if count.is_shown && !may_leave(position) {
-                continue;
-            }
             if is_idle {
                 left.push(position);
             } else {
@@ -339,6 +355,22 @@ mod tests {
         assert_eq!(held.sweep(at(45), None, |_| true).len(), 2);
         assert_eq!(keys(&held), [0, 2, 4, 5, 6, 7, 8, 9]);
         assert_eq!(held.evicted(), [0, 2]);
+    }
+
+    #[test]
+    fn who_rests_since_the_last_sweep_is_found_whatever_the_clock_does() {
+        let idle = Some(Duration::from_secs(60));
+        let mut held = held(10, 0..4);
+        assert!(held.sweep(at(50), idle, |_| true).is_empty());
+        (0..3).for_each(|position| held.add(position, Counters::default(), at(30)));
+        assert_eq!(held.sweep(at(60), idle, |_| true), [3]);
+        assert!(held.sweep(at(89), idle, |_| true).is_empty());
+        // The clock is set back by an hour, and one of them is seen then.
+        assert!(held.sweep(at(-3_600), idle, |_| true).is_empty());
+        held.add(0, Counters::default(), at(-3_600));
+        assert!(held.sweep(at(-3_590), idle, |_| true).is_empty());
+        assert_eq!(held.sweep(at(-3_540), idle, |_| true), [0]);
+        assert_eq!(held.sweep(at(90), idle, |_| true).len(), 2);
     }
 
     #[test]

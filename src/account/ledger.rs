@@ -151,8 +151,8 @@ impl Ledger {
     fn add_rows<'a>(
         &mut self,
         interface: InterfaceId,
-        rows_v4: impl Iterator<Item = &'a Row<Ipv4Addr>>,
-        rows_v6: impl Iterator<Item = &'a Row<Ipv6Addr>>,
+        rows_v4: impl Iterator<Item = &'a Row<Ipv4Addr>> + Clone,
+        rows_v6: impl Iterator<Item = &'a Row<Ipv6Addr>> + Clone,
         watch: &mut impl Watch,
     ) {
         let Self { tables, v4, v6, totals, .. } = self;

@@ -6,12 +6,12 @@ use super::refusals::Refused;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The IPv4 rows of all shares in the order of the frames that made them.
-pub fn rows_v4(shares: &[Box<Interval>]) -> impl Iterator<Item = &Row<Ipv4Addr>> {
+pub fn rows_v4(shares: &[Box<Interval>]) -> impl Iterator<Item = &Row<Ipv4Addr>> + Clone {
     InOrder::new(shares.iter().map(|share| (share.rows_v4(), share.made_by_v4())))
 }
 
 /// The IPv6 rows of all shares in the order of the frames that made them.
-pub fn rows_v6(shares: &[Box<Interval>]) -> impl Iterator<Item = &Row<Ipv6Addr>> {
+pub fn rows_v6(shares: &[Box<Interval>]) -> impl Iterator<Item = &Row<Ipv6Addr>> + Clone {
     InOrder::new(shares.iter().map(|share| (share.rows_v6(), share.made_by_v6())))
 }
 
@@ -26,6 +26,7 @@ pub fn refused_v6(shares: &[Box<Interval>]) -> impl Iterator<Item = &Refused<Ipv
 }
 
 /// What is left of each share, by the number of its next entry's frame. The shares are few.
+#[derive(Clone)]
 struct InOrder<'a, T> {
     shares: Vec<(&'a [T], &'a [u32])>,
 }

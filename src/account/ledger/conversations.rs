@@ -4,10 +4,9 @@
 //! is found in the older one moves to the younger. What is forgotten is decided anew by the next packet. What found no
 //! room and would be decided alike by any packet is not remembered at all: a flood from invented sources fills nothing.
 
-use hashbrown::HashTable;
-
 use crate::account::conversation::{Address, ConversationKey, Way, request_way};
 use crate::account::hashing::State;
+use crate::account::index::{Index, NOWHERE};
 use crate::account::interval::Row;
 use crate::locality::Direction;
 
@@ -18,11 +17,8 @@ pub(super) struct Place {
     host: u32,
 }
 
-/// Stands for a position that is none: nothing was held, because there was no room.
-const NOWHERE: u32 = u32::MAX;
-
 impl Place {
-    /// Not looked up yet.
+    /// Not looked up yet. ([`NOWHERE`] says that nothing was held, because there was no room.)
     pub(super) const UNKNOWN: Self = Self { flow: NOWHERE - 1, host: NOWHERE - 1 };
 
     pub(super) fn new(flow: Option<u32>, host: Option<u32>) -> Self {
@@ -70,10 +66,58 @@ impl Conversation {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Entry<A> {
     key: ConversationKey<A>,
     conversation: Conversation,
+}
+
+/// Conversations that were seen in the same time.
+#[derive(Debug)]
+struct Generation<A> {
+    index: Index,
+    entries: Vec<Entry<A>>,
+}
+
+impl<A: Address> Generation<A> {
+    fn new(limit: usize) -> Self {
+        Self { index: Index::new(limit), entries: Vec::new() }
+    }
+
+    #[inline(always)]
+    fn find(&self, hash: u64, key: &ConversationKey<A>) -> Option<u32> {
+        self.index.find(hash, |at| self.entries[at as usize].key == *key)
+    }
+
+    fn insert(&mut self, hash: u64, entry: Entry<A>, state: &State) -> u32 {
+        let Self { index, entries } = self;
+        let at = entries.len() as u32;
+        entries.push(entry);
+        index.insert(hash, at, |at| entries[at as usize].key.hash_under(state));
+        at
+    }
+
+    fn clear(&mut self) {
+        self.index.clear();
+        self.entries.clear();
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.index.memory_bytes() + self.entries.capacity() * size_of::<Entry<A>>()
+    }
+}
+
+/// Where a conversation is remembered, as far as can be told without looking at any.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spot {
+    hash: u64,
+    /// Its position in the younger generation.
+    at: u32,
+}
+
+impl Spot {
+    /// Nobody's.
+    pub(super) const NONE: Self = Self { hash: 0, at: NOWHERE };
 }
 
 /// The conversations of one IP version, at most about twice the number of flows.
@@ -81,23 +125,25 @@ struct Entry<A> {
 pub(super) struct Conversations<A> {
     state: State,
     generation_limit: usize,
-    younger: HashTable<Entry<A>>,
-    older: HashTable<Entry<A>>,
+    younger: Generation<A>,
+    older: Generation<A>,
 }
 
 impl<A: Address> Conversations<A> {
     pub(super) fn new(max_flows: usize, state: State) -> Self {
-        Self { state, generation_limit: max_flows.max(1), younger: HashTable::new(), older: HashTable::new() }
+        let generation_limit = max_flows.max(1);
+        let [younger, older] = [generation_limit; 2].map(Generation::new);
+        Self { state, generation_limit, younger, older }
     }
 
     /// The memory that the tables take, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.younger.allocation_size() + self.older.allocation_size()
+        self.younger.memory_bytes() + self.older.memory_bytes()
     }
 
     /// Forgets where conversations count that count at a place for which `is_stale` holds.
     pub(super) fn forget_places(&mut self, is_stale: impl Fn(Place) -> bool) {
-        for entry in self.younger.iter_mut().chain(self.older.iter_mut()) {
+        for entry in self.younger.entries.iter_mut().chain(&mut self.older.entries) {
             for place in &mut entry.conversation.places {
                 if *place != Place::UNKNOWN && is_stale(*place) {
                     *place = Place::UNKNOWN;
@@ -106,54 +152,141 @@ impl<A: Address> Conversations<A> {
         }
     }
 
-    /// The hash of `key` in these tables.
-    #[inline]
-    pub(super) fn hash(&self, key: &ConversationKey<A>) -> u64 {
-        key.hash_under(&self.state)
+    /// Where to look for the conversation of `key`.
+    #[inline(always)]
+    pub(super) fn seek(&self, key: &ConversationKey<A>) -> Spot {
+        let hash = key.hash_under(&self.state);
+        Spot { hash, at: self.younger.index.guess(hash) }
     }
 
-    /// The conversation of `key`, if it is remembered.
-    #[inline]
-    pub(super) fn find(&mut self, hash: u64, key: &ConversationKey<A>) -> Option<&mut Conversation> {
-        use hashbrown::hash_table::Entry as Slot;
-        if self.younger.len() >= self.generation_limit {
-            self.turn();
+    /// Where the ways of the conversation at a spot count.
+    #[inline(always)]
+    pub(super) fn places_at(&self, spot: Spot) -> Option<&[Place; 2]> {
+        self.younger.entries.get(spot.at as usize).map(|entry| &entry.conversation.places)
+    }
+
+    /// The conversation of `key`, if it is remembered. It was sought at `spot`, and was not inserted since.
+    #[inline(always)]
+    pub(super) fn find(&mut self, spot: Spot, key: &ConversationKey<A>) -> Option<&mut Conversation> {
+        let at = match self.younger.entries.get(spot.at as usize) {
+            Some(entry) if entry.key == *key => spot.at,
+            _ => self.find_elsewhere(spot, key)?,
+        };
+        Some(&mut self.younger.entries[at as usize].conversation)
+    }
+
+    /// The position of a conversation that is not at its spot: the generations turned, or it is in the older one.
+    fn find_elsewhere(&mut self, spot: Spot, key: &ConversationKey<A>) -> Option<u32> {
+        if spot.at != NOWHERE
+            && let Some(at) = self.younger.find(spot.hash, key)
+        {
+            return Some(at);
         }
-        let Self { state, younger, older, .. } = self;
-        let hash_of = |entry: &Entry<A>| entry.key.hash_under(state);
-        if younger.is_empty() {
-            let remembered = take(older, hash, key)?;
-            return Some(&mut younger.insert_unique(hash, remembered, hash_of).into_mut().conversation);
+        self.find_older(spot.hash, key)
+    }
+
+    /// Takes what the older generation remembers of `key` over into the younger one.
+    fn find_older(&mut self, hash: u64, key: &ConversationKey<A>) -> Option<u32> {
+        if self.older.entries.is_empty() {
+            return None;
         }
-        match younger.entry(hash, |entry| entry.key == *key, hash_of) {
-            Slot::Occupied(found) => Some(&mut found.into_mut().conversation),
-            Slot::Vacant(vacant) => {
-                let remembered = take(older, hash, key)?;
-                Some(&mut vacant.insert(remembered).into_mut().conversation)
-            }
-        }
+        let at = self.older.find(hash, key)?;
+        let remembered = self.older.entries[at as usize];
+        self.make_room();
+        Some(self.younger.insert(hash, remembered, &self.state))
     }
 
     /// Remembers a conversation that was not found.
     #[inline]
-    pub(super) fn insert(&mut self, hash: u64, key: ConversationKey<A>, conversation: Conversation) {
-        let Self { state, younger, .. } = self;
-        younger.insert_unique(hash, Entry { key, conversation }, |entry| entry.key.hash_under(state));
+    pub(super) fn insert(&mut self, spot: Spot, key: ConversationKey<A>, conversation: Conversation) {
+        self.make_room();
+        self.younger.insert(spot.hash, Entry { key, conversation }, &self.state);
     }
 
-    /// The younger generation becomes the older one. Their memory stays: getting it anew costs more than the look-ups.
-    fn turn(&mut self) {
-        std::mem::swap(&mut self.younger, &mut self.older);
-        self.younger.clear();
+    /// When the younger generation is full it becomes the older one. Their memory stays: getting it anew costs more than
+    /// the look-ups.
+    fn make_room(&mut self) {
+        if self.younger.entries.len() >= self.generation_limit {
+            std::mem::swap(&mut self.younger, &mut self.older);
+            self.younger.clear();
+        }
     }
 }
 
-/// Takes the entry of `key` out of `table`. To look into an empty one costs a cache miss as well.
-#[inline]
-fn take<A: Address>(table: &mut HashTable<Entry<A>>, hash: u64, key: &ConversationKey<A>) -> Option<Entry<A>> {
-    if table.is_empty() {
-        return None;
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::account::conversation::Endpoint;
+    use crate::account::hashing;
+    use crate::packet::Protocol;
+
+    fn key(port: u16) -> ConversationKey<Ipv4Addr> {
+        let client = Endpoint { address: Ipv4Addr::new(192, 0, 2, 1), port };
+        let server = Endpoint { address: Ipv4Addr::new(198, 51, 100, 1), port: 443 };
+        ConversationKey::new(client, server, Protocol::TCP).0
     }
-    let found = table.find_entry(hash, |entry| entry.key == *key).ok()?;
-    Some(found.remove().0)
+
+    /// Of which only the flow of the way up tells it from another.
+    fn conversation(flow: u32) -> Conversation {
+        let places = [Place::new(Some(flow), None), Place::UNKNOWN];
+        Conversation { places, request_way: Way::Up, up_direction: Direction::Transit, seen: [true, false] }
+    }
+
+    fn remembering(ports: std::ops::Range<u16>, limit: usize) -> Conversations<Ipv4Addr> {
+        let mut conversations = Conversations::new(limit, hashing::state(1));
+        for port in ports {
+            let spot = conversations.seek(&key(port));
+            conversations.insert(spot, key(port), conversation(port.into()));
+        }
+        conversations
+    }
+
+    fn flow(conversations: &mut Conversations<Ipv4Addr>, spot: Spot, port: u16) -> Option<u32> {
+        conversations.find(spot, &key(port)).and_then(|conversation| conversation.places[0].flow())
+    }
+
+    #[test]
+    fn what_was_sought_before_the_generations_turned_is_found_afterwards() {
+        let mut conversations = remembering(0..8, 8);
+        let sought: Vec<(u16, Spot)> = (0..10).map(|port| (port, conversations.seek(&key(port)))).collect();
+        // The first one that is new makes a new generation, in whose first place it is.
+        conversations.insert(sought[8].1, key(8), conversation(8));
+        for &(port, spot) in &sought[..8] {
+            assert_eq!(flow(&mut conversations, spot, port), Some(port.into()), "{port}");
+        }
+        assert_eq!(flow(&mut conversations, sought[9].1, 9), None);
+        let spot = conversations.seek(&key(8));
+        assert_eq!(flow(&mut conversations, spot, 8), Some(8));
+    }
+
+    #[test]
+    fn who_is_seen_again_outlives_the_generation_and_others_do_not() {
+        let mut conversations = remembering(0..8, 8);
+        for port in 100..107 {
+            let spot = conversations.seek(&key(port));
+            conversations.insert(spot, key(port), conversation(port.into()));
+        }
+        let spot = conversations.seek(&key(3));
+        assert_eq!(flow(&mut conversations, spot, 3), Some(3));
+        let spot = conversations.seek(&key(200));
+        conversations.insert(spot, key(200), conversation(200));
+        let remembered = |port: &u16| {
+            let spot = conversations.seek(&key(*port));
+            flow(&mut conversations, spot, *port).is_some()
+        };
+        assert_eq!((0..8).filter(remembered).collect::<Vec<u16>>(), [3]);
+    }
+
+    #[test]
+    fn places_that_are_stale_are_forgotten_in_both_generations() {
+        let mut conversations = remembering(0..12, 8);
+        conversations.forget_places(|place| place.flow().is_some_and(|flow| flow % 2 == 0));
+        for port in 6..12 {
+            let spot = conversations.seek(&key(port));
+            let places = conversations.find(spot, &key(port)).unwrap().places;
+            assert_eq!(places[0] == Place::UNKNOWN, port % 2 == 0, "{port}");
+        }
+    }
 }

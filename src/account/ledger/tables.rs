@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::conversations::{Conversation, Conversations, Place};
+use super::conversations::{Conversation, Conversations, Place, Spot};
 use crate::account::conversation::{Address, Endpoint, Way, request_way_by_ports};
 use crate::account::flow::{Counters, FlowKey, FlowKeying, FlowOf, HostKey, HostOf};
 use crate::account::held::Held;
+use crate::account::index::NOWHERE;
 use crate::account::interface::InterfaceId;
 use crate::account::interval::Row;
 use crate::account::sighting::{Sighting, Watch};
@@ -13,7 +14,10 @@ use crate::locality::Direction;
 use crate::packet::{Protocol, Timestamp};
 
 /// Rows of which who watches is told at once. What is told of them fits into a processor's second-level cache.
-const TOLD_AT_ONCE: usize = 4_096;
+const TOLD_AT_ONCE: usize = 1_024;
+
+/// Rows whose conversations are sought together, so that their cache misses overlap.
+const SOUGHT_AT_ONCE: usize = 32;
 
 /// Packets and bytes by direction.
 type Sums = [Counters; Direction::ALL.len()];
@@ -59,20 +63,43 @@ impl Tables {
         &mut self,
         interface: InterfaceId,
         conversations: &mut Conversations<A>,
-        rows: impl Iterator<Item = &'a Row<A>>,
+        mut rows: impl Iterator<Item = &'a Row<A>> + Clone,
         watch: &mut impl Watch,
     ) -> Sums {
         let mut sums = Sums::default();
         let mut sightings = Vec::with_capacity(TOLD_AT_ONCE);
-        for row in rows {
-            if sightings.len() == TOLD_AT_ONCE {
+        let mut spots = [Spot::NONE; SOUGHT_AT_ONCE];
+        loop {
+            let mut count = 0;
+            for (spot, row) in spots.iter_mut().zip(rows.clone()) {
+                *spot = conversations.seek(&row.key);
+                count += 1;
+            }
+            if count == 0 {
+                break;
+            }
+            spots[..count].iter().for_each(|spot| self.touch(conversations, *spot));
+            for (spot, row) in spots[..count].iter().zip(rows.by_ref()) {
+                sightings.push(self.merge_row(interface, conversations, row, *spot, &mut sums));
+            }
+            if sightings.len() > TOLD_AT_ONCE - SOUGHT_AT_ONCE {
                 watch.see_all(&sightings);
                 sightings.clear();
             }
-            sightings.push(self.merge_row(interface, conversations, row, &mut sums));
         }
         watch.see_all(&sightings);
         sums
+    }
+
+    /// Reads what the row of a remembered conversation will be added to.
+    #[inline(always)]
+    fn touch<A: Address>(&self, conversations: &Conversations<A>, spot: Spot) {
+        if let Some(places) = conversations.places_at(spot) {
+            for place in places {
+                self.flows.touch(place.flow().unwrap_or(NOWHERE));
+                self.hosts.touch(place.host().unwrap_or(NOWHERE));
+            }
+        }
     }
 
     /// Adds a row, of a conversation that is remembered or not, and gives what there is to tell of it.
@@ -82,10 +109,10 @@ impl Tables {
         interface: InterfaceId,
         conversations: &mut Conversations<A>,
         row: &'a Row<A>,
+        spot: Spot,
         sums: &mut Sums,
     ) -> Sighting<'a, A> {
-        let hash = conversations.hash(&row.key);
-        if let Some(conversation) = conversations.find(hash, &row.key) {
+        if let Some(conversation) = conversations.find(spot, &row.key) {
             self.add(row, conversation, sums);
             return sighting(interface, row, conversation, true);
         }
@@ -93,7 +120,7 @@ impl Tables {
         self.add(row, &mut conversation, sums);
         let found_room = conversation.places.iter().any(|place| place.has_flow());
         if found_room || request_way_by_ports(&row.key) != Some(conversation.request_way) {
-            conversations.insert(hash, row.key, conversation);
+            conversations.insert(spot, row.key, conversation);
         }
         sighting(interface, row, &conversation, false)
     }
