@@ -127,13 +127,13 @@ impl Interval {
     }
 
     /// Counts a packet whose frame had `wire_bytes` bytes on the wire.
-    #[inline]
+    #[inline(always)]
     pub fn observe(&mut self, packet: &Packet, wire_bytes: u32) {
         self.observe_nth(packet, wire_bytes, self.frames.frames as u32);
     }
 
     /// The same where the frame has a number by which several intervals' rows are put into one order.
-    #[inline]
+    #[inline(always)]
     pub fn observe_nth(&mut self, packet: &Packet, wire_bytes: u32, number: u32) {
         self.frames.count(wire_bytes);
         match packet.addresses {

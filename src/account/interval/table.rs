@@ -123,7 +123,7 @@ impl<A: Address> Table<A> {
     }
 
     /// Puts a packet among the waiting; true when it is time to look them up.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, packet: &Packet, number: u32, source: A, destination: A, state: &State) -> bool {
         let source = Endpoint { address: source, port: packet.source_port };
         let destination = Endpoint { address: destination, port: packet.destination_port };
