@@ -4,7 +4,7 @@
 pub const ROWS_TO_HAND_OVER: usize = 16_384;
 
 /// Rows from which on it may as well be handed over where nearly every frame makes one.
-const ROWS_OF_A_FLOOD: usize = 2_048;
+const ROWS_OF_A_FLOOD: usize = 1_024;
 
 /// Frames from which on it should be handed over, so that no counter of a row runs out.
 const FRAMES_TO_HAND_OVER: u64 = 1 << 24;
@@ -54,9 +54,9 @@ mod tests {
     #[test]
     fn only_where_nearly_every_frame_makes_a_row_is_little_gathered() {
         let fill = |rows_v4, rows_v6, frames| Fill { rows_v4, rows_v6, frames, ..Fill::default() };
-        assert!(fill(2_048, 0, 2_048).gathers_little());
-        assert!(fill(1_000, 1_048, 3_071).gathers_little());
-        assert!(!fill(1_000, 1_048, 3_072).gathers_little());
-        assert!(!fill(1_000, 1_047, 2_047).gathers_little());
+        assert!(fill(1_024, 0, 1_024).gathers_little());
+        assert!(fill(500, 524, 1_535).gathers_little());
+        assert!(!fill(500, 524, 1_536).gathers_little());
+        assert!(!fill(500, 523, 1_023).gathers_little());
     }
 }

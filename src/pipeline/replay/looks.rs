@@ -3,7 +3,7 @@
 use crate::account::fill::Fill;
 
 /// Frames that are read, or dealt, before it is looked how full the interval is.
-pub(super) const FRAMES_AT_ONCE: usize = 1_024;
+pub(super) const FRAMES_AT_ONCE: usize = 512;
 
 /// An interval is handed over so many looks after it was found to be due: workers need not wait for each other at every one.
 /// The rows at which an interval is nearly full and the frames of these looks stay below its bound.
