@@ -249,6 +249,13 @@ impl<K: Copy + Eq + Hash> Window<K> {
         true
     }
 
+    /// Reads what [`Window::add`] will need of who is sought, so that the misses of several overlap.
+    #[inline(always)]
+    pub fn touch(&self, sought: impl Sought<K>) {
+        let at = self.index.guess(sought.hash_under(&self.state));
+        std::hint::black_box(self.entries.get(at as usize).map(|entry| entry.cell));
+    }
+
     /// The limit of a class; none for one that was not named.
     #[inline]
     fn limit(&self, class: u16) -> u64 {

@@ -34,6 +34,9 @@ use networks::Networks;
 const NEWCOMER_PART_OF_LIMIT: u64 = 1_024;
 const NEWCOMER_PART_OF_CHART: u64 = 16;
 
+/// Rows whose sources are read before the first of them is counted, so that the cache misses overlap.
+const READ_AHEAD: usize = 32;
+
 /// A limit and whom it is for. Its number among the rules is its class in the windows.
 #[derive(Debug)]
 struct Rule {
@@ -197,6 +200,18 @@ impl Watch for Bandwidth {
             let (source, destination) = sighting.row.key.endpoints(way);
             self.count(source.address, destination.address, counted.last, counted.bytes);
         });
+    }
+
+    fn see_all<A: Address>(&mut self, sightings: &[Sighting<'_, A>]) {
+        for block in sightings.chunks(READ_AHEAD) {
+            // Where there are several intervals, a source's rule would have to be looked up to know which window it is in.
+            if let [Scope { sources, .. }] = &self.scopes[..] {
+                for Sighting { row, .. } in block {
+                    row.each_way(|way, _| sources.touch(At(row.key.endpoints(way).0.address)));
+                }
+            }
+            block.iter().for_each(|sighting| self.see(sighting));
+        }
     }
 }
 

@@ -43,11 +43,13 @@ pub(super) struct Pool {
     free: u32,
     used: usize,
     limit: usize,
+    /// No cell is before this one.
+    oldest: Low,
 }
 
 impl Pool {
     pub(super) fn new(limit: usize) -> Self {
-        Self { nodes: Vec::new(), free: NONE, used: 0, limit: limit.min(NONE as usize) }
+        Self { nodes: Vec::new(), free: NONE, used: 0, limit: limit.min(NONE as usize), oldest: Low(0) }
     }
 
     pub(super) const fn used(&self) -> usize {
@@ -125,13 +127,26 @@ impl Pool {
         } else {
             return None;
         };
+        if self.used == 0 || self.oldest.is_after(node.cell) {
+            self.oldest = node.cell;
+        }
         self.used += 1;
         Some(at)
+    }
+
+    /// Every list was expired up to `last`.
+    pub(super) fn set_expired(&mut self, last: Low) {
+        if !self.oldest.is_after(last) {
+            self.oldest = Low(last.0.wrapping_add(1));
+        }
     }
 
     /// Lets the cells of a list go that are not after `last`; gives their bytes.
     pub(super) fn expire(&mut self, list: &mut List, last: Low) -> u64 {
         let mut bytes: u64 = 0;
+        if self.oldest.is_after(last) {
+            return bytes;
+        }
         while list.head != NONE && !self.nodes[list.head as usize].cell.is_after(last) {
             let at = list.head as usize;
             bytes = bytes.saturating_add(self.nodes[at].bytes);

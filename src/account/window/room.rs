@@ -94,6 +94,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
                 }
             }
         }
+        self.pool.set_expired(last_out);
         self.newcomers.clear();
     }
 

@@ -98,7 +98,10 @@ impl Evidence {
         }
         let interface = self.sight.position(sighting.interface);
         let word = Word { begins: true, ..reading::word(sighting, opener, interface) };
-        self.heeded.note(self.heeded.hash(&sighting.row.key), 0, Heard::Nothing);
+        // Who finds no room is not told of what follows.
+        if is_ahead || !self.room.is_full() {
+            self.heeded.note(self.heeded.hash(&sighting.row.key), 0, Heard::Nothing);
+        }
         if !scene.lets_wait(&word) {
             self.hear(scene, &word);
         }
@@ -125,15 +128,26 @@ impl Evidence {
         let chosen_by = sighting.row.key.hash_under(&self.selection);
         self.sight.note(position, chosen_by, is_seen_both_ways, cell);
         if back > 0 && is_seen_both_ways && (there > 0 || heard == Heard::Nothing) {
-            self.exchange(scene, sighting, hash, period);
+            self.exchange(scene, sighting, (hash, period), heard);
         }
     }
 
-    /// Once in a part of the window, a conversation in which the server speaks says that it does.
-    fn exchange<A: Address>(&mut self, scene: &mut Scene, sighting: &Sighting<'_, A>, hash: u64, period: i64) {
+    /// Once in a part of the window, a conversation in which the server speaks says that it does; that its client goes on as
+    /// well matters only to a contact that waits.
+    fn exchange<A: Address>(
+        &mut self,
+        scene: &mut Scene,
+        sighting: &Sighting<'_, A>,
+        (hash, period): (u64, i64),
+        heard: Heard,
+    ) {
         let goes_on = ways(sighting)[0] > 0;
         self.heeded.note(hash, period, if goes_on { Heard::Exchange } else { Heard::Answer });
-        self.go_on(scene, sighting, Signs::EXCHANGES.with(Signs::WENT_ON, goes_on));
+        if heard == Heard::Nothing {
+            self.go_on(scene, sighting, Signs::EXCHANGES.with(Signs::WENT_ON, goes_on));
+        } else if self.may_wait(scene) {
+            self.go_on(scene, sighting, Signs::WENT_ON);
+        }
     }
 
     /// Whether any contact could wait for what a row of a known conversation says.
@@ -163,7 +177,7 @@ impl Evidence {
             self.take(scene, &word);
         }
         if back > 0 && sighting.seen == [true; 2] && (there > 0 || heard == Heard::Nothing) {
-            self.exchange(scene, sighting, hash, period);
+            self.exchange(scene, sighting, (hash, period), heard);
         }
     }
 

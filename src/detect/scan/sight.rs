@@ -40,7 +40,9 @@ struct Interface {
 #[derive(Debug)]
 pub(super) struct Sight {
     cells_in_block: i64,
+    /// The part of the window that was judged last, and its first cell: nearly all cells are of it.
     block: i64,
+    first: i64,
     positions: HashMap<InterfaceId, u16>,
     interfaces: Vec<Interface>,
     /// The last one that was looked up: rows come interface by interface.
@@ -52,6 +54,7 @@ impl Sight {
         Self {
             cells_in_block: (i64::from(cells_in_window) / BLOCKS).max(1),
             block: 0,
+            first: 0,
             positions: HashMap::new(),
             interfaces: Vec::new(),
             latest: None,
@@ -61,7 +64,8 @@ impl Sight {
     /// The part of a window in which a cell lies.
     #[inline]
     pub(super) fn block(&self, cell: Cell) -> i64 {
-        cell.0.div_euclid(self.cells_in_block)
+        let behind = cell.0.wrapping_sub(self.first);
+        if (0..self.cells_in_block).contains(&behind) { self.block } else { cell.0.div_euclid(self.cells_in_block) }
     }
 
     /// The first cell of the part of the window in which `cell` lies.
@@ -125,6 +129,7 @@ impl Sight {
     pub(super) fn judge(&mut self, cell: Cell) {
         let block = self.block(cell);
         let is_new_block = std::mem::replace(&mut self.block, block) != block;
+        self.first = block * self.cells_in_block;
         for interface in
             self.interfaces.iter_mut().filter(|interface| interface.is_dirty || interface.is_blind || is_new_block)
         {
