@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::flow::Counters;
 use super::hashing::State;
-use super::index::Index;
+use super::index::{self, Index};
 use super::sought::Sought;
 use crate::packet::Timestamp;
 
@@ -18,6 +18,9 @@ const IDLE: Duration = Duration::from_secs(30);
 /// From this share of the limit on, a sweep makes room, down to the other: rarely, and then for many.
 const NEARLY_FULL_PERCENT: usize = 90;
 const ROOMY_PERCENT: usize = 80;
+
+/// Before this moment nothing is.
+const BEFORE_ALL: Timestamp = Timestamp::from_nanoseconds(i64::MIN);
 
 /// Why an entry left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,8 +88,8 @@ pub struct Held<K> {
     heads: Vec<Head<K>>,
     counts: Vec<Count>,
     free: Vec<u32>,
-    /// When who rested longest at the last sweep was last seen: since then nobody rests for longer, as long as time goes on.
-    rests_since: Option<Timestamp>,
+    /// Nobody was last seen before this, that of the last sweep on; before all time if none was.
+    rests_since: Timestamp,
     evicted: [u64; Eviction::ALL.len()],
 }
 
@@ -102,7 +105,7 @@ impl<K: Copy + Eq + Hash> Held<K> {
             heads: Vec::new(),
             counts: Vec::new(),
             free: Vec::new(),
-            rests_since: None,
+            rests_since: BEFORE_ALL,
             evicted: [0; Eviction::ALL.len()],
         }
     }
@@ -174,8 +177,8 @@ impl<K: Copy + Eq + Hash> Held<K> {
                 at
             }
             None => {
-                self.heads.push(head);
-                self.counts.push(count);
+                index::push(&mut self.heads, head, self.limit);
+                index::push(&mut self.counts, count, self.limit);
                 (self.heads.len() - 1) as u32
             }
         };
@@ -191,6 +194,7 @@ impl<K: Copy + Eq + Hash> Held<K> {
         count.counters.add(counters);
         // Not the latest of all: a clock that jumped ahead and back must not keep it for ever.
         count.last_seen = time;
+        self.rests_since = self.rests_since.min(time);
     }
 
     /// Reads what [`Held::add`] will write, so that the misses of several positions overlap. Any position will do.
@@ -255,10 +259,11 @@ impl<K: Copy + Eq + Hash> Held<K> {
         mut may_leave: impl FnMut(u32) -> bool,
     ) -> Vec<u32> {
         let Some(rest) = self.rest(idle_timeout) else { return Vec::new() };
-        if self.rests_since.is_some_and(|since| since <= now && now.since(since) < rest) {
+        if self.rests_since <= now && now.since(self.rests_since) < rest {
             return Vec::new();
         }
-        self.rests_since = self.counts.iter().filter(|count| count.is_used).map(|count| count.last_seen).min();
+        let used = self.counts.iter().filter(|count| count.is_used);
+        self.rests_since = used.map(|count| count.last_seen).min().unwrap_or(now);
         let needed = if self.is_nearly_full() { self.len() - percent(self.limit, ROOMY_PERCENT) } else { 0 };
         let mut left = Vec::new();
         let mut resting = Vec::new();
@@ -371,6 +376,24 @@ mod tests {
         assert!(held.sweep(at(-3_590), idle, |_| true).is_empty());
         assert_eq!(held.sweep(at(-3_540), idle, |_| true), [0]);
         assert_eq!(held.sweep(at(90), idle, |_| true).len(), 2);
+    }
+
+    #[test]
+    fn who_was_seen_earlier_than_others_at_the_last_sweep_leaves_in_time() {
+        let idle = Some(Duration::from_secs(60));
+        let mut held = held(10, 0..2);
+        (0..2).for_each(|position| held.add(position, Counters::default(), at(100)));
+        assert!(held.sweep(at(100), idle, |_| true).is_empty());
+        held.add(0, Counters::default(), at(95));
+        assert_eq!(held.sweep(at(155), idle, |_| true), [0], "late, as another thread's rows are");
+        let first = held.find_or_insert(7, at(150)).unwrap();
+        held.add(first, Counters::default(), at(150));
+        assert_eq!(held.sweep(at(160), idle, |_| true), [1]);
+        assert_eq!(held.sweep(at(210), idle, |_| true), [first]);
+        assert!(held.sweep(at(300), idle, |_| true).is_empty());
+        let later = held.find_or_insert(8, at(310)).unwrap();
+        held.add(later, Counters::default(), at(310));
+        assert_eq!(held.sweep(at(370), idle, |_| true), [later]);
     }
 
     #[test]

@@ -24,6 +24,20 @@ const FEW: usize = 4_096;
 /// Nor is it taken for more than so many before they are there.
 const MOST: usize = 262_144;
 
+/// For how many more there should be memory where it is used up by so many.
+const fn more_than(held: usize, limit: usize) -> usize {
+    let most = if limit < MOST { limit } else { MOST };
+    if held >= FEW && most > held { most - held } else { 1 }
+}
+
+/// Adds to what stands at the positions of an index, with memory for the same.
+pub fn push<T>(kept: &mut Vec<T>, one: T, limit: usize) {
+    if kept.len() == kept.capacity() {
+        kept.reserve(more_than(kept.len(), limit));
+    }
+    kept.push(one);
+}
+
 /// The positions of keys, by their hashes.
 #[derive(Debug)]
 pub struct Index {
@@ -63,9 +77,8 @@ impl Index {
             self.widen(at, &hash_of);
         }
         let positions = self.positions;
-        if self.slots.len() == self.slots.capacity() && self.slots.len() >= FEW {
-            let more = self.limit.min(MOST).saturating_sub(self.slots.len());
-            self.slots.reserve(more, |slot| hash_of(slot & positions));
+        if self.slots.len() == self.slots.capacity() {
+            self.slots.reserve(more_than(self.slots.len(), self.limit), |slot| hash_of(slot & positions));
         }
         self.slots.insert_unique(hash, check(hash) & !positions | at, |slot| hash_of(slot & positions));
     }

@@ -6,7 +6,7 @@
 
 use crate::account::conversation::{Address, ConversationKey, Way, request_way};
 use crate::account::hashing::State;
-use crate::account::index::{Index, NOWHERE};
+use crate::account::index::{self, Index, NOWHERE};
 use crate::account::interval::Row;
 use crate::locality::Direction;
 
@@ -75,13 +75,14 @@ struct Entry<A> {
 /// Conversations that were seen in the same time.
 #[derive(Debug)]
 struct Generation<A> {
+    limit: usize,
     index: Index,
     entries: Vec<Entry<A>>,
 }
 
 impl<A: Address> Generation<A> {
     fn new(limit: usize) -> Self {
-        Self { index: Index::new(limit), entries: Vec::new() }
+        Self { limit, index: Index::new(limit), entries: Vec::new() }
     }
 
     #[inline(always)]
@@ -90,9 +91,9 @@ impl<A: Address> Generation<A> {
     }
 
     fn insert(&mut self, hash: u64, entry: Entry<A>, state: &State) -> u32 {
-        let Self { index, entries } = self;
+        let Self { limit, index, entries } = self;
         let at = entries.len() as u32;
-        entries.push(entry);
+        index::push(entries, entry, *limit);
         index.insert(hash, at, |at| entries[at as usize].key.hash_under(state));
         at
     }

@@ -14,7 +14,7 @@ use crate::locality::Direction;
 use crate::packet::{Protocol, Timestamp};
 
 /// Rows of which who watches is told at once. What is told of them fits into a processor's second-level cache.
-const TOLD_AT_ONCE: usize = 1_024;
+const TOLD_AT_ONCE: usize = 256;
 
 /// Rows whose conversations are sought together, so that their cache misses overlap.
 const SOUGHT_AT_ONCE: usize = 32;
