@@ -34,7 +34,8 @@ use networks::Networks;
 const NEWCOMER_PART_OF_LIMIT: u64 = 1_024;
 const NEWCOMER_PART_OF_CHART: u64 = 16;
 
-/// Rows whose sources are read before the first of them is counted, so that the cache misses overlap.
+/// Rows whose sources are read before the first of them is counted, so that the cache misses overlap. Who is new to the
+/// ledger is likely new here.
 const READ_AHEAD: usize = 32;
 
 /// A limit and whom it is for. Its number among the rules is its class in the windows.
@@ -206,7 +207,7 @@ impl Watch for Bandwidth {
         for block in sightings.chunks(READ_AHEAD) {
             // Where there are several intervals, a source's rule would have to be looked up to know which window it is in.
             if let [Scope { sources, .. }] = &self.scopes[..] {
-                for Sighting { row, .. } in block {
+                for Sighting { row, .. } in block.iter().filter(|sighting| sighting.is_known) {
                     row.each_way(|way, _| sources.touch(At(row.key.endpoints(way).0.address)));
                 }
             }

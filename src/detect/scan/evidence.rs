@@ -30,7 +30,7 @@ const MOST_BYTES: u32 = 4_096;
 pub(super) struct Evidence {
     room: Room,
     pub(super) sight: Sight,
-    /// Which conversations are in its sample.
+    /// Which conversations are in its sample, and which are heeded where not all find room.
     selection: Selection,
     /// Answers and refusals of contacts that were not heard of when they were: their beginning may come by another thread.
     unmatched: Later,
@@ -47,7 +47,7 @@ impl Evidence {
             sight: Sight::new(cells_in_window),
             selection: Selection::new(seeds.selection),
             unmatched: Later::default(),
-            heeded: Heeded::new(seeds.places),
+            heeded: Heeded::default(),
             timeout: config.timeout,
             unknown: 0,
         }
@@ -75,7 +75,7 @@ impl Evidence {
         let interface = self.sight.position(sighting.interface);
         for word in reading::of_tcp(sighting, interface) {
             if word.begins {
-                self.heeded.note(self.heeded.hash(&sighting.row.key), 0, Heard::Nothing);
+                self.forget(scene, sighting, word.last);
             }
             self.take(scene, &word);
         }
@@ -100,11 +100,22 @@ impl Evidence {
         let word = Word { begins: true, ..reading::word(sighting, opener, interface) };
         // Who finds no room is not told of what follows.
         if is_ahead || !self.room.is_full() {
-            self.heeded.note(self.heeded.hash(&sighting.row.key), 0, Heard::Nothing);
+            self.forget(scene, sighting, word.last);
         }
         if !scene.lets_wait(&word) {
             self.hear(scene, &word);
         }
+    }
+
+    /// A conversation begins: what was heard of one between the same ends is of another.
+    fn forget<A: Address>(&mut self, scene: &Scene, sighting: &Sighting<'_, A>, time: Timestamp) {
+        self.heeded.forget(self.hash(sighting), self.sight.block(scene.cell(time)));
+    }
+
+    /// The hash of a conversation: the same wherever the tables' seeds are.
+    #[inline]
+    fn hash<A: Address>(&self, sighting: &Sighting<'_, A>) -> u64 {
+        sighting.row.key.hash_under(&self.selection)
     }
 
     /// TCP in its middle: most rows. Once in a part of the window each conversation says that its server answers.
@@ -115,7 +126,7 @@ impl Evidence {
         }
         let [there, back] = ways(sighting);
         let cell = scene.cell(sighting.row.ways[(there == 0) as usize ^ sighting.request_way as usize].last);
-        let (hash, period) = (self.heeded.hash(&sighting.row.key), self.sight.block(cell));
+        let (hash, period) = (self.hash(sighting), self.sight.block(cell));
         let heard = self.heeded.heard(hash, period);
         if heard == Heard::Exchange {
             return;
@@ -125,8 +136,7 @@ impl Evidence {
         }
         let is_seen_both_ways = sighting.seen == [true; 2];
         let position = self.sight.position(sighting.interface);
-        let chosen_by = sighting.row.key.hash_under(&self.selection);
-        self.sight.note(position, chosen_by, is_seen_both_ways, cell);
+        self.sight.note(position, hash, is_seen_both_ways, cell);
         if back > 0 && is_seen_both_ways && (there > 0 || heard == Heard::Nothing) {
             self.exchange(scene, sighting, (hash, period), heard);
         }
@@ -142,8 +152,9 @@ impl Evidence {
         heard: Heard,
     ) {
         let goes_on = ways(sighting)[0] > 0;
-        self.heeded.note(hash, period, if goes_on { Heard::Exchange } else { Heard::Answer });
-        if heard == Heard::Nothing {
+        self.heeded.note(hash, period, goes_on);
+        // Where contacts found no room, the answer may have been lost.
+        if heard == Heard::Nothing || scene.contacts.is_full() {
             self.go_on(scene, sighting, Signs::EXCHANGES.with(Signs::WENT_ON, goes_on));
         } else if self.may_wait(scene) {
             self.go_on(scene, sighting, Signs::WENT_ON);
@@ -159,7 +170,7 @@ impl Evidence {
     fn see_udp<A: Address>(&mut self, scene: &mut Scene, sighting: &Sighting<'_, A>) {
         let [there, back] = ways(sighting);
         let last = sighting.row.ways[(there == 0) as usize ^ sighting.request_way as usize].last;
-        let (hash, period) = (self.heeded.hash(&sighting.row.key), self.sight.block(scene.cell(last)));
+        let (hash, period) = (self.hash(sighting), self.sight.block(scene.cell(last)));
         let heard = self.heeded.heard(hash, period);
         if sighting.is_known && heard == Heard::Exchange {
             return;
@@ -168,7 +179,7 @@ impl Evidence {
         let Some(word) = reading::of_udp(sighting, interface) else { return };
         if !sighting.is_known {
             if word.begins {
-                self.heeded.note(hash, period, Heard::Nothing);
+                self.heeded.forget(hash, period);
                 self.take(scene, &word);
             }
             return;
