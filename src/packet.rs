@@ -15,6 +15,9 @@ pub struct Timestamp(i64);
 const NANOSECONDS_PER_SECOND: i64 = 1_000_000_000;
 
 impl Timestamp {
+    /// Before this moment nothing is.
+    pub const BEFORE_ALL: Self = Self(i64::MIN);
+
     /// The moment `nanoseconds` after the epoch.
     #[must_use]
     pub const fn from_nanoseconds(nanoseconds: i64) -> Self {

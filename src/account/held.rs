@@ -19,9 +19,6 @@ const IDLE: Duration = Duration::from_secs(30);
 const NEARLY_FULL_PERCENT: usize = 90;
 const ROOMY_PERCENT: usize = 80;
 
-/// Before this moment nothing is.
-const BEFORE_ALL: Timestamp = Timestamp::from_nanoseconds(i64::MIN);
-
 /// Why an entry left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Eviction {
@@ -105,7 +102,7 @@ impl<K: Copy + Eq + Hash> Held<K> {
             heads: Vec::new(),
             counts: Vec::new(),
             free: Vec::new(),
-            rests_since: BEFORE_ALL,
+            rests_since: Timestamp::BEFORE_ALL,
             evicted: [0; Eviction::ALL.len()],
         }
     }

@@ -18,9 +18,6 @@ use crate::detect::ends::Between;
 use crate::detect::{Detection, Figures, Kind, Level, Subject, TableUse};
 use crate::packet::Timestamp;
 
-/// Before this moment nothing is.
-const BEFORE_ALL: Timestamp = Timestamp::from_nanoseconds(i64::MIN);
-
 /// Rows that wait for their interval at most.
 const MAXIMUM_AHEAD: usize = 16_384;
 /// Pairs that readers see at most, whatever they ask for.
@@ -54,7 +51,7 @@ impl Anomalies {
             grid: Grid::of(config.transfer_interval),
             pairs: Pairs::new(*config),
             open: None,
-            open_end: BEFORE_ALL,
+            open_end: Timestamp::BEFORE_ALL,
             ahead: Vec::new(),
             verdicts: Verdicts::new(config, rule),
             tick,

@@ -100,9 +100,6 @@ impl Config {
     }
 }
 
-/// Before this moment nothing is.
-const BEFORE_ALL: Timestamp = Timestamp::from_nanoseconds(i64::MIN);
-
 /// Targets that a set holds exactly, at least; and how many times its limit.
 const EXACT: usize = 256;
 const TIMES_LIMIT: usize = 4;
@@ -156,7 +153,7 @@ impl Scene {
     /// Goes to the cell that ends next.
     fn set_current(&mut self, current: Option<Cell>) {
         self.current = current;
-        self.current_end = current.map_or(BEFORE_ALL, |cell| self.grid.end(cell));
+        self.current_end = current.map_or(Timestamp::BEFORE_ALL, |cell| self.grid.end(cell));
     }
 
     /// Lets a word wait for its cell; false if it is to be heard now: in the cell that ends next, or for want of room.
@@ -213,7 +210,7 @@ impl Scan {
                 contacts,
                 suspects: BTreeSet::new(),
                 current: None,
-                current_end: BEFORE_ALL,
+                current_end: Timestamp::BEFORE_ALL,
                 ahead: Later::default(),
             },
             reported: Reported::default(),

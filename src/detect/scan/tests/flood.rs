@@ -2,10 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::harness::*;
-use crate::account::conversation::{Way, request_way};
+use crate::account::conversation::request_way;
 use crate::account::interface::InterfaceId;
 use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
@@ -86,54 +85,6 @@ fn a_scan_among_a_million_invented_sources_is_found_and_memory_stays_small() {
     let tables = scan.view(3).tables;
     assert!(tables.iter().all(|table| table.held <= table.limit), "{tables:?}");
     assert!(tables[0].held > tables[0].limit * 9 / 10, "the flood was to fill the table: {tables:?}");
-}
-
-#[test]
-#[ignore = "measures; run with --release --nocapture"]
-fn what_a_row_costs() {
-    let interface = interface();
-    let mut interval = Interval::new(Arc::new(Classifier::default()), 3);
-    let mut scan = Scan::new(&Config::default(), 7);
-    let mut spent = std::time::Duration::ZERO;
-    let mut rows = 0;
-    for number in 0..40_u32 {
-        let packets: Vec<Packet> = second(number, 50_000, 10).collect();
-        for part in packets.chunks(16_000) {
-            interval.reset();
-            part.iter().for_each(|packet| interval.observe(packet, 60));
-            interval.settle();
-            let began = Instant::now();
-            for row in interval.rows_v4() {
-                scan.see(&Sighting { row, interface, is_known: false, request_way: row.opener, seen: [true, false] });
-            }
-            spent += began.elapsed();
-            rows += interval.rows_v4().len();
-        }
-        let began = Instant::now();
-        scan.advance(at(f64::from(number) + 1.0));
-        spent += began.elapsed();
-    }
-    println!("flood: {} ns a row, {} KiB", spent.as_nanos() / rows as u128, scan.memory_bytes() >> 10);
-
-    interval.reset();
-    for number in 0..8_000_u32 {
-        let (client, server) = (invented(number), v4(203, 0, (number >> 8) as u8, number as u8));
-        for (from, to, ports) in [(client, server, (40_000, 443)), (server, client, (443, 40_000))] {
-            interval.observe(&packet(50.0, from, to, Protocol::TCP, ports, ACK | PUSH, 500), 514);
-        }
-    }
-    interval.settle();
-    let mut scan = Scan::new(&Config::default(), 7);
-    scan.advance(at(50.5));
-    let began = Instant::now();
-    for _ in 0..100 {
-        for row in interval.rows_v4() {
-            let up_is_request = row.key.endpoints(Way::Up).1.port == 443;
-            let request_way = if up_is_request { Way::Up } else { Way::Down };
-            scan.see(&Sighting { row, interface, is_known: true, request_way, seen: [true; 2] });
-        }
-    }
-    println!("established: {} ns a row", began.elapsed().as_nanos() / 800_000);
 }
 
 /// Words of later cells fill all places to wait in; those of one more scanner count at once, and are judged in their cell.
