@@ -8,6 +8,7 @@
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 
+use trafficmonitor::account::index::NOWHERE;
 use trafficmonitor::detect::anomaly::generator::SplitMix64;
 use trafficmonitor::detect::anomaly::{Config, Criteria, Fence, Method, Methods, Pair, Pairs, Verdict};
 
@@ -48,7 +49,9 @@ fn measured(config: Config, traffic: Traffic) -> Vec<[f64; 2]> {
     };
     let one = |interval| {
         let start = cpu_milliseconds();
-        (0..PAIRS).for_each(|number| pairs.observe(pair(number), traffic(&mut generator), interval, &mut take));
+        (0..PAIRS).for_each(|number| {
+            pairs.observe(&mut { NOWHERE }, pair(number), traffic(&mut generator), interval, &mut take)
+        });
         pairs.advance(interval + 1, &mut take);
         let closed = cpu_milliseconds();
         pairs.evaluate(1, &mut take);

@@ -18,10 +18,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use trafficmonitor::account::conversation::{Address, Way, request_way};
+use trafficmonitor::account::heeded::Heeded;
+use trafficmonitor::account::index::NOWHERE;
 use trafficmonitor::account::interface::InterfaceId;
 use trafficmonitor::account::interval::{Interval, Row};
 use trafficmonitor::account::ledger::Ledger;
-use trafficmonitor::account::sighting::{Sighting, Watch};
+use trafficmonitor::account::sighting::{Batch, Sighting, Watch};
 use trafficmonitor::decode::Decoder;
 use trafficmonitor::detect::anomaly::{self, Pair, Pairs};
 use trafficmonitor::detect::bandwidth::{Bandwidth, Config, Direction, NetworkLimit};
@@ -101,17 +103,24 @@ fn intervals(trace: &trace::Trace, name: &str) -> Vec<Counted> {
 }
 
 fn see_rows<W: Watch, A: Address>(watch: &mut W, interface: InterfaceId, rows: &[Row<A>], known: &[Known]) {
+    let (remembered_at, heeded) = (NOWHERE, Heeded::default());
+    let mut batch = Batch::in_place_of(Vec::new());
     for (row, Known { is_known, request_way, seen }) in rows.iter().zip(known.iter().copied()) {
-        watch.see(&Sighting { row, interface, is_known, request_way, seen });
+        batch.add(Sighting { row, interface, is_known, request_way, seen, remembered_at, heeded }, Default::default());
+        if batch.len() == Batch::<A>::MOST {
+            watch.see(&mut batch);
+            batch.clear();
+        }
     }
+    watch.see(&mut batch);
 }
 
 /// Adds up what it sees.
 struct Sum(u64);
 
 impl Watch for Sum {
-    fn see<A: Address>(&mut self, sighting: &Sighting<'_, A>) {
-        self.0 += sighting.row.ways[0].bytes + sighting.row.ways[1].bytes;
+    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
+        self.0 += batch.passages().iter().map(|passage| passage.bytes).sum::<u64>();
     }
 }
 
@@ -173,14 +182,10 @@ impl Observed {
 }
 
 impl Watch for Observed {
-    fn see<A: Address>(&mut self, sighting: &Sighting<'_, A>) {
-        for way in Way::BOTH {
-            let counted = &sighting.row.ways[way as usize];
-            if counted.packets > 0 {
-                let (source, destination) = sighting.row.key.endpoints(way);
-                let pair = Pair { source: source.address.into(), destination: destination.address.into() };
-                self.pairs.observe(pair, counted.bytes, self.interval, &mut |_| {});
-            }
+    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
+        for passage in batch.passages() {
+            let pair = Pair { source: passage.source.into(), destination: passage.destination.into() };
+            self.pairs.observe(&mut passage.bookmarks.pair, pair, passage.bytes, self.interval, &mut |_| {});
         }
     }
 }

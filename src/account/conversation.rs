@@ -1,6 +1,7 @@
 //! The conversation: both ways of a 5-tuple under one key (RFC 5103's biflow), and which side of it serves.
 
 use std::hash::{BuildHasher, Hash, Hasher};
+use std::hint::select_unpredictable;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::packet::{Addresses, Protocol, TcpFlags, Timestamp};
@@ -21,6 +22,12 @@ pub trait Address: Copy + Ord + Into<IpAddr> {
 
     /// Source and destination together.
     fn pair(source: Self, destination: Self) -> Addresses;
+
+    /// Whether the first endpoint is not above the second one, by address, then port.
+    fn is_in_order(first: &Endpoint<Self>, second: &Endpoint<Self>) -> bool;
+
+    /// The first one where `is_first` holds, else the second one. Which it is is nothing that a processor could guess.
+    fn choose(is_first: bool, first: Self, second: Self) -> Self;
 }
 
 impl Address for Ipv4Addr {
@@ -44,6 +51,17 @@ impl Address for Ipv4Addr {
     #[inline]
     fn pair(source: Self, destination: Self) -> Addresses {
         Addresses::V4 { source, destination }
+    }
+
+    #[inline(always)]
+    fn is_in_order(first: &Endpoint<Self>, second: &Endpoint<Self>) -> bool {
+        let word = |of: &Endpoint<Self>| u64::from(of.address.to_bits()) << 16 | u64::from(of.port);
+        word(first) <= word(second)
+    }
+
+    #[inline(always)]
+    fn choose(is_first: bool, first: Self, second: Self) -> Self {
+        Self::from_bits(select_unpredictable(is_first, first.to_bits(), second.to_bits()))
     }
 }
 
@@ -69,6 +87,16 @@ impl Address for Ipv6Addr {
     #[inline]
     fn pair(source: Self, destination: Self) -> Addresses {
         Addresses::V6 { source, destination }
+    }
+
+    #[inline(always)]
+    fn is_in_order(first: &Endpoint<Self>, second: &Endpoint<Self>) -> bool {
+        (first.address.to_bits(), first.port) <= (second.address.to_bits(), second.port)
+    }
+
+    #[inline(always)]
+    fn choose(is_first: bool, first: Self, second: Self) -> Self {
+        Self::from_bits(select_unpredictable(is_first, first.to_bits(), second.to_bits()))
     }
 }
 
@@ -123,11 +151,13 @@ impl<A: Address> ConversationKey<A> {
     #[must_use]
     #[inline]
     pub fn new(source: Endpoint<A>, destination: Endpoint<A>, protocol: Protocol) -> (Self, Way) {
-        if source <= destination {
-            (Self { low: source, high: destination, protocol }, Way::Up)
-        } else {
-            (Self { low: destination, high: source, protocol }, Way::Down)
-        }
+        let goes_up = A::is_in_order(&source, &destination);
+        let choose = |up: &Endpoint<A>, down: &Endpoint<A>| Endpoint {
+            address: A::choose(goes_up, up.address, down.address),
+            port: select_unpredictable(goes_up, up.port, down.port),
+        };
+        let (low, high) = (choose(&source, &destination), choose(&destination, &source));
+        (Self { low, high, protocol }, if goes_up { Way::Up } else { Way::Down })
     }
 
     /// Who sends and who receives the packets that go `way`.

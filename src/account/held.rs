@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::flow::Counters;
 use super::hashing::State;
-use super::index::{self, Index};
+use super::index::{self, Sieved};
 use super::sought::Sought;
 use crate::packet::Timestamp;
 
@@ -81,7 +81,7 @@ pub struct Held<K> {
     /// How much earlier an entry may turn out to have been seen first; without it, any time.
     overlap: Option<Duration>,
     state: State,
-    index: Index,
+    index: Sieved,
     heads: Vec<Head<K>>,
     counts: Vec<Count>,
     free: Vec<u32>,
@@ -98,7 +98,7 @@ impl<K: Copy + Eq + Hash> Held<K> {
             limit,
             overlap: None,
             state,
-            index: Index::new(limit),
+            index: Sieved::new(limit),
             heads: Vec::new(),
             counts: Vec::new(),
             free: Vec::new(),
@@ -165,6 +165,7 @@ impl<K: Copy + Eq + Hash> Held<K> {
     /// Apart from the look-up, which is all that a flood does once nothing more is held.
     #[inline(never)]
     fn insert(&mut self, hash: u64, head: Head<K>) -> u32 {
+        self.rests_since = if self.index.is_empty() { head.first_seen } else { self.rests_since.min(head.first_seen) };
         let Head { first_seen: last_seen, .. } = head;
         let count = Count { counters: Counters::default(), last_seen, is_used: true, is_shown: false };
         let at = match self.free.pop() {

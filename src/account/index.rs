@@ -6,6 +6,8 @@
 
 use hashbrown::HashTable;
 
+use super::sieve::Sieve;
+
 /// Where a key is, in the low bits, and above them a part of its hash.
 type Slot = u32;
 
@@ -40,24 +42,37 @@ pub fn push<T>(kept: &mut Vec<T>, one: T, limit: usize) {
 
 /// The positions of keys, by their hashes.
 #[derive(Debug)]
-pub struct Index {
+pub struct Index<const IS_SIEVED: bool = false> {
     slots: HashTable<Slot>,
     limit: usize,
+    /// All that is held passes, and some of what was.
+    sieve: Sieve,
+    /// How many positions were added since only those passed that were held.
+    additions: usize,
     /// The bits of a slot that hold a position: enough for all that were added.
     positions: u32,
 }
 
-impl Index {
+impl<const IS_SIEVED: bool> Index<IS_SIEVED> {
     /// Empty, without memory, for about `limit` positions.
     #[must_use]
     pub const fn new(limit: usize) -> Self {
-        Self { slots: HashTable::new(), limit, positions: bits_of(if limit < MOST { limit } else { MOST } as u32) }
+        Self {
+            slots: HashTable::new(),
+            limit,
+            sieve: Sieve::new(),
+            additions: 0,
+            positions: bits_of(if limit < MOST { limit } else { MOST } as u32),
+        }
     }
 
     /// The position for which `is_it` holds, of those whose keys may have this hash.
     #[must_use]
     #[inline(always)]
     pub fn find(&self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
+        if IS_SIEVED && !self.sieve.passes(hash) {
+            return None;
+        }
         let (check, positions) = (check(hash) & !self.positions, self.positions);
         let found = self.slots.find(hash, |slot| slot & !positions == check && is_it(slot & positions));
         found.map(|slot| slot & positions)
@@ -71,6 +86,14 @@ impl Index {
         self.find(hash, |_| true).unwrap_or(NOWHERE)
     }
 
+    /// Lets what is held pass the sieve, and nothing else.
+    #[cold]
+    fn renew_sieve(&mut self, hash_of: impl Fn(u32) -> u64) {
+        self.sieve.empty_for(self.slots.capacity());
+        self.additions = 0;
+        self.slots.iter().for_each(|slot| self.sieve.admit(hash_of(slot & self.positions)));
+    }
+
     /// Adds the position of a key that has none. `hash_of` gives the hash of the key at any position held.
     pub fn insert(&mut self, hash: u64, at: u32, hash_of: impl Fn(u32) -> u64) {
         if at > self.positions {
@@ -79,6 +102,15 @@ impl Index {
         let positions = self.positions;
         if self.slots.len() == self.slots.capacity() {
             self.slots.reserve(more_than(self.slots.len(), self.limit), |slot| hash_of(slot & positions));
+            if IS_SIEVED {
+                self.renew_sieve(&hash_of);
+            }
+        } else if IS_SIEVED && self.additions > self.slots.capacity() {
+            self.renew_sieve(&hash_of);
+        }
+        if IS_SIEVED {
+            self.sieve.admit(hash);
+            self.additions += 1;
         }
         self.slots.insert_unique(hash, check(hash) & !positions | at, |slot| hash_of(slot & positions));
     }
@@ -117,14 +149,19 @@ impl Index {
     /// Forgets all positions.
     pub fn clear(&mut self) {
         self.slots.clear();
+        self.sieve.empty();
+        self.additions = 0;
     }
 
     /// The memory that it takes, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.slots.allocation_size()
+        self.slots.allocation_size() + self.sieve.memory_bytes()
     }
 }
+
+/// An index that is mostly asked for what it does not hold.
+pub type Sieved = Index<true>;
 
 /// As many low bits as a position has.
 const fn bits_of(position: u32) -> u32 {
@@ -139,20 +176,25 @@ mod tests {
         u64::from(at).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 
+    fn is_found_like_others<const IS_SIEVED: bool>(limit: usize) {
+        let mut index = Index::<IS_SIEVED>::new(limit);
+        (0..20_000).for_each(|at| index.insert(hash_of(at), at, hash_of));
+        assert!((0..20_000).all(|at| index.find(hash_of(at), |found| found == at) == Some(at)));
+        assert!(index.remove(hash_of(7), 7) && !index.remove(hash_of(7), 7));
+        assert_eq!((index.find(hash_of(7), |found| found == 7), index.len()), (None, 19_999));
+    }
+
     #[test]
     fn positions_beyond_the_limit_are_found_like_others() {
         for limit in [0, 1, 100, 5_000] {
-            let mut index = Index::new(limit);
-            (0..20_000).for_each(|at| index.insert(hash_of(at), at, hash_of));
-            assert!((0..20_000).all(|at| index.find(hash_of(at), |found| found == at) == Some(at)));
-            assert!(index.remove(hash_of(7), 7) && !index.remove(hash_of(7), 7));
-            assert_eq!((index.find(hash_of(7), |found| found == 7), index.len()), (None, 19_999));
+            is_found_like_others::<false>(limit);
+            is_found_like_others::<true>(limit);
         }
     }
 
     #[test]
     fn hardly_any_key_is_looked_at_that_is_another() {
-        let mut index = Index::new(65_536);
+        let mut index = Index::<false>::new(65_536);
         (0..65_536).for_each(|at| index.insert(hash_of(at), at, hash_of));
         let mut looks = 0;
         for at in 65_536..1_065_536 {
@@ -163,5 +205,27 @@ mod tests {
             assert_eq!(found, None);
         }
         assert!(looks < 1_000, "{looks}");
+    }
+
+    #[test]
+    fn a_sieve_passes_all_that_is_held_and_little_else_however_many_came_and_went() {
+        let mut index = Sieved::new(4_096);
+        for at in 0..4_096 {
+            index.insert(hash_of(at), at, hash_of);
+        }
+        // Each place is taken by another key, again and again.
+        let key = |at: u32, round: u32| at + 4_096 * round;
+        for round in 1..20 {
+            for at in 0..4_096 {
+                assert!(index.remove(hash_of(key(at, round - 1)), at));
+                let key_at = |other: u32| key(other, if other < at { round } else { round - 1 });
+                index.insert(hash_of(key(at, round)), at, |other| hash_of(key_at(other)));
+            }
+            assert!((0..4_096).all(|at| index.sieve.passes(hash_of(key(at, round)))));
+            let others = (0..4_096).filter(|at| index.sieve.passes(hash_of(key(*at, round + 100)))).count();
+            assert!(others < 4_096 / 3, "{others} in round {round}");
+        }
+        index.clear();
+        assert!((0..4_096).all(|at| !index.sieve.passes(hash_of(key(at, 19)))));
     }
 }

@@ -1,10 +1,29 @@
 //! What the ledger tells of each row that it merges, to who watches.
 
-use super::conversation::{Address, Way};
+use super::conversation::{Address, OneWay, Way};
+use super::heeded::Heeded;
+use super::index::NOWHERE;
 use super::interface::InterfaceId;
 use super::interval::Row;
 use super::refusals::Refused;
 use crate::packet::Timestamp;
+
+/// Where who watches found what it holds of one way of a conversation, so that it need not be looked up again: kept with
+/// the conversation for as long as that is remembered. What is there may be another's by then: who follows a bookmark
+/// looks whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bookmarks {
+    /// The source.
+    pub source: u32,
+    /// The pair of source and destination, or that it is not held.
+    pub pair: u32,
+}
+
+impl Default for Bookmarks {
+    fn default() -> Self {
+        Self { source: NOWHERE, pair: NOWHERE }
+    }
+}
 
 /// A conversation in one interval, as the ledger merged it.
 #[derive(Debug, Clone, Copy)]
@@ -20,20 +39,127 @@ pub struct Sighting<'a, A> {
     pub request_way: Way,
     /// Whether packets of either way, up first, were seen in this or, as far as it is remembered, an earlier interval.
     pub seen: [bool; 2],
+    /// Where the ledger remembers the conversation from here on; [`NOWHERE`] if it does not.
+    pub remembered_at: u32,
+    /// What was heeded of it when it was told of last; kept with it.
+    pub heeded: Heeded,
+}
+
+/// What went one way of a conversation in one interval.
+#[derive(Debug, Clone, Copy)]
+pub struct Passage<A> {
+    /// Who sent it.
+    pub source: A,
+    /// Who received it.
+    pub destination: A,
+    /// IP bytes.
+    pub bytes: u64,
+    /// When the last packet was captured.
+    pub last: Timestamp,
+    /// The bookmarks of this way; kept with the conversation.
+    pub bookmarks: Bookmarks,
+    /// As in [`Sighting`].
+    pub remembered_at: u32,
+    /// Which way it is.
+    pub way: Way,
+}
+
+impl<A: Address> Passage<A> {
+    const BLANK: Self = Self {
+        source: A::BLANK,
+        destination: A::BLANK,
+        bytes: 0,
+        last: Timestamp::from_nanoseconds(0),
+        bookmarks: Bookmarks { source: NOWHERE, pair: NOWHERE },
+        remembered_at: NOWHERE,
+        way: Way::Up,
+    };
+}
+
+/// Rows that are told of at once.
+#[derive(Debug)]
+pub struct Batch<'a, A> {
+    sightings: Vec<Sighting<'a, A>>,
+    /// What is told, and behind it what was told before.
+    passages: Vec<Passage<A>>,
+    count: usize,
+}
+
+impl<'a, A: Address> Batch<'a, A> {
+    /// The most rows that one holds. What is told of them fits into a processor's second-level cache.
+    pub const MOST: usize = 256;
+
+    /// Of none yet, in memory that was that of another batch.
+    #[must_use]
+    pub fn in_place_of(mut passages: Vec<Passage<A>>) -> Self {
+        passages.resize(2 * Self::MOST, Passage::BLANK);
+        Self { sightings: Vec::with_capacity(Self::MOST), passages, count: 0 }
+    }
+
+    /// Its memory, for another one.
+    #[must_use]
+    pub fn into_memory(self) -> Vec<Passage<A>> {
+        self.passages
+    }
+
+    /// Adds a row, of which there is room for [`Batch::MOST`], with the bookmarks of both ways, up first. (Both ways are
+    /// written, and then one counts that has packets: which of them have is nothing that a processor could guess.)
+    #[inline(always)]
+    pub fn add(&mut self, sighting: Sighting<'a, A>, bookmarks: [Bookmarks; 2]) {
+        let Sighting { row, remembered_at, .. } = sighting;
+        let (low, high) = row.key.endpoints(Way::Up);
+        let ends = [[low.address, high.address], [high.address, low.address]];
+        for (way, [source, destination]) in Way::BOTH.into_iter().zip(ends) {
+            let OneWay { bytes, last, packets, .. } = row.ways[way as usize];
+            let bookmarks = bookmarks[way as usize];
+            self.passages[self.count] = Passage { source, destination, bytes, last, bookmarks, remembered_at, way };
+            self.count += usize::from(packets > 0);
+        }
+        self.sightings.push(sighting);
+    }
+
+    /// How many rows it is of.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sightings.len()
+    }
+
+    /// Whether it is of none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sightings.is_empty()
+    }
+
+    /// The rows.
+    #[must_use]
+    pub fn sightings(&mut self) -> &mut [Sighting<'a, A>] {
+        &mut self.sightings
+    }
+
+    /// The ways of the rows that have packets, in the same order.
+    #[must_use]
+    pub fn passages(&mut self) -> &mut [Passage<A>] {
+        &mut self.passages[..self.count]
+    }
+
+    /// Forgets all rows.
+    pub fn clear(&mut self) {
+        self.sightings.clear();
+        self.count = 0;
+    }
 }
 
 /// Who is told of all that is merged.
 pub trait Watch {
-    /// Takes in a row. Rows of one cell come in no particular order, and those of a capture thread that is ahead before
-    /// others of earlier cells.
-    fn see<A: Address>(&mut self, sighting: &Sighting<'_, A>);
-
-    /// Takes in many rows, as [`Watch::see`] does one after the other. Who keeps several tables goes through the rows with
-    /// each of them in turn: its lines stay in the processor's caches, and the misses of neighbouring rows overlap.
-    #[inline]
-    fn see_all<A: Address>(&mut self, sightings: &[Sighting<'_, A>]) {
-        sightings.iter().for_each(|sighting| self.see(sighting));
+    /// Whether there is anybody who wants to be told of rows.
+    fn is_there(&self) -> bool {
+        true
     }
+
+    /// Takes in rows. Rows of one cell come in no particular order, and those of a capture thread that is ahead before
+    /// others of earlier cells. (Many at once: who keeps several tables goes through the rows with each of them in turn. Its
+    /// lines stay in the processor's caches, and the misses of neighbouring rows overlap.)
+    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>);
 
     /// Takes in that an ICMP error refused a packet. Its conversation need not have a row in the same interval; if it has
     /// one, that was seen before.
@@ -47,9 +173,9 @@ pub trait Watch {
 
 /// Nobody.
 impl Watch for () {
-    #[inline]
-    fn see<A: Address>(&mut self, _: &Sighting<'_, A>) {}
+    fn is_there(&self) -> bool {
+        false
+    }
 
-    #[inline]
-    fn see_all<A: Address>(&mut self, _: &[Sighting<'_, A>]) {}
+    fn see<A: Address>(&mut self, _: &mut Batch<'_, A>) {}
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use super::grid::{Cell, Grid};
 use super::hashing::{self, State};
-use super::index::Index;
+use super::index::{NOWHERE, Sieved};
 use super::selection::{Seeds, Selection};
 use super::sought::Sought;
 use crate::packet::Timestamp;
@@ -150,7 +150,7 @@ pub struct Window<K> {
     bounds: Bounds,
     state: State,
     selection: Selection,
-    index: Index,
+    index: Sieved,
     entries: Vec<Entry<K>>,
     free: Vec<u32>,
     pool: Pool,
@@ -191,7 +191,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
             bounds,
             state: hashing::state(places),
             selection: Selection::new(selection),
-            index: Index::new(bounds.subjects),
+            index: Sieved::new(bounds.subjects),
             entries: Vec::new(),
             free: Vec::new(),
             pool: Pool::new(bounds.cells),
@@ -227,13 +227,28 @@ impl<K: Copy + Eq + Hash> Window<K> {
     /// Inlined by force: a key that was put together just before stays in registers.
     #[inline(always)]
     pub fn add(&mut self, sought: impl Sought<K>, class: u16, time: Timestamp, bytes: u64) -> bool {
+        self.add_at(&mut { NOWHERE }, sought, class, time, bytes)
+    }
+
+    /// The same for who was last seen at `bookmark`, if it still is there; it then says where.
+    #[inline(always)]
+    pub fn add_at(
+        &mut self,
+        bookmark: &mut u32,
+        sought: impl Sought<K>,
+        class: u16,
+        time: Timestamp,
+        bytes: u64,
+    ) -> bool {
         let cell = self.open_cell(time);
-        let hash = sought.hash_under(&self.state);
-        let found = self.index.find(hash, |at| sought.is(&self.entries[at as usize].key));
-        let Some(at) = found.or_else(|| self.admit(hash, sought, class, cell, bytes)) else {
-            self.refused += 1;
-            return false;
-        };
+        if !self.is_at(*bookmark, sought) {
+            let Some(at) = self.find_or_admit(sought, class, cell, bytes) else {
+                self.refused += 1;
+                return false;
+            };
+            *bookmark = at;
+        }
+        let at = *bookmark;
         let entry = &mut self.entries[at as usize];
         if entry.cell == cell {
             entry.bytes = entry.bytes.saturating_add(bytes);
@@ -249,11 +264,23 @@ impl<K: Copy + Eq + Hash> Window<K> {
         true
     }
 
-    /// Reads what [`Window::add`] will need of who is sought, so that the misses of several overlap.
+    /// Whether who is sought is held at a position.
     #[inline(always)]
-    pub fn touch(&self, sought: impl Sought<K>) {
-        let at = self.index.guess(sought.hash_under(&self.state));
-        std::hint::black_box(self.entries.get(at as usize).map(|entry| entry.cell));
+    fn is_at(&self, position: u32, sought: impl Sought<K>) -> bool {
+        self.entries.get(position as usize).is_some_and(|entry| entry.mark != Mark::Free && sought.is(&entry.key))
+    }
+
+    #[inline(always)]
+    fn find_or_admit(&mut self, sought: impl Sought<K>, class: u16, cell: Low, bytes: u64) -> Option<u32> {
+        let hash = sought.hash_under(&self.state);
+        let found = self.index.find(hash, |at| sought.is(&self.entries[at as usize].key));
+        found.or_else(|| self.admit(hash, sought, class, cell, bytes))
+    }
+
+    /// Reads what [`Window::add_at`] will need of who is at `bookmark`, so that the misses of several overlap.
+    #[inline(always)]
+    pub fn touch(&self, bookmark: u32) {
+        std::hint::black_box(self.entries.get(bookmark as usize).map(|entry| entry.cell));
     }
 
     /// The limit of a class; none for one that was not named.

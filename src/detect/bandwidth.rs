@@ -22,7 +22,7 @@ use super::ends::{At, Between, Host, Pair};
 use super::{Detection, Figures, Kind, Level, Subject};
 use crate::account::conversation::Address;
 use crate::account::selection::Seeds;
-use crate::account::sighting::{Sighting, Watch};
+use crate::account::sighting::{Batch, Passage, Watch};
 use crate::account::window::{Bounds, Occupancy, Reading, Standing, Window};
 use crate::packet::Timestamp;
 pub use chart::Talker;
@@ -34,8 +34,7 @@ use networks::Networks;
 const NEWCOMER_PART_OF_LIMIT: u64 = 1_024;
 const NEWCOMER_PART_OF_CHART: u64 = 16;
 
-/// Rows whose sources are read before the first of them is counted, so that the cache misses overlap. Who is new to the
-/// ledger is likely new here.
+/// Passages whose sources are read before the first of them is counted, so that the cache misses overlap.
 const READ_AHEAD: usize = 32;
 
 /// A limit and whom it is for. Its number among the rules is its class in the windows.
@@ -98,14 +97,15 @@ impl Bandwidth {
         Self { direction, chart_min_bytes, rules, networks, has_totals, scopes }
     }
 
-    /// Counts a packet's, or several packets', bytes.
+    /// Counts what went one way.
     #[inline(always)]
-    fn count<A: Address>(&mut self, source: A, destination: A, time: Timestamp, bytes: u64) {
+    fn count<A: Address>(&mut self, passage: &mut Passage<A>) {
+        let Passage { source, destination, bytes, last: time, .. } = *passage;
         let of_source = self.networks.rule_of(source.into());
         let of_destination =
             if self.direction == Direction::Source { of_source } else { self.networks.rule_of(destination.into()) };
         let scope = &mut self.scopes[self.rules[usize::from(of_source)].scope];
-        if scope.sources.add(At(source), of_source, time, bytes)
+        if scope.sources.add_at(&mut passage.bookmarks.source, At(source), of_source, time, bytes)
             && let Some(pairs) = &mut scope.pairs
         {
             pairs.add(Between(source, destination), 0, time, bytes);
@@ -195,23 +195,13 @@ impl Bandwidth {
 }
 
 impl Watch for Bandwidth {
-    #[inline]
-    fn see<A: Address>(&mut self, sighting: &Sighting<'_, A>) {
-        sighting.row.each_way(|way, counted| {
-            let (source, destination) = sighting.row.key.endpoints(way);
-            self.count(source.address, destination.address, counted.last, counted.bytes);
-        });
-    }
-
-    fn see_all<A: Address>(&mut self, sightings: &[Sighting<'_, A>]) {
-        for block in sightings.chunks(READ_AHEAD) {
+    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
+        for block in batch.passages().chunks_mut(READ_AHEAD) {
             // Where there are several intervals, a source's rule would have to be looked up to know which window it is in.
             if let [Scope { sources, .. }] = &self.scopes[..] {
-                for Sighting { row, .. } in block.iter().filter(|sighting| sighting.is_known) {
-                    row.each_way(|way, _| sources.touch(At(row.key.endpoints(way).0.address)));
-                }
+                block.iter().for_each(|passage| sources.touch(passage.bookmarks.source));
             }
-            block.iter().for_each(|sighting| self.see(sighting));
+            block.iter_mut().for_each(|passage| self.count(passage));
         }
     }
 }

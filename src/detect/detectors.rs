@@ -14,7 +14,7 @@ use crate::account::grid::Grid;
 use crate::account::interface::InterfaceId;
 use crate::account::refusals::Refused;
 use crate::account::selection::Seeds;
-use crate::account::sighting::{Sighting, Watch};
+use crate::account::sighting::{Batch, Watch};
 use crate::account::window::Occupancy;
 use crate::packet::Timestamp;
 
@@ -142,15 +142,14 @@ fn table((name, of): (&'static str, Occupancy)) -> TableUse {
 }
 
 impl Watch for Detectors {
-    #[inline]
-    fn see<A: Address>(&mut self, sighting: &Sighting<'_, A>) {
-        self.see_all(std::slice::from_ref(sighting));
+    fn is_there(&self) -> bool {
+        self.bandwidth.is_some() || self.scan.is_some() || self.anomaly.is_some()
     }
 
-    fn see_all<A: Address>(&mut self, sightings: &[Sighting<'_, A>]) {
-        self.bandwidth.iter_mut().for_each(|bandwidth| bandwidth.see_all(sightings));
-        self.scan.iter_mut().for_each(|scan| scan.see_all(sightings));
-        self.anomaly.iter_mut().for_each(|anomaly| anomaly.see_all(sightings));
+    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
+        self.bandwidth.iter_mut().for_each(|bandwidth| bandwidth.see(batch));
+        self.scan.iter_mut().for_each(|scan| scan.see(batch));
+        self.anomaly.iter_mut().for_each(|anomaly| anomaly.see(batch));
     }
 
     fn refuse<A: Address>(&mut self, interface: InterfaceId, refused: &Refused<A>) {

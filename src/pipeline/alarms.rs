@@ -8,7 +8,7 @@ use crate::account::conversation::Address;
 use crate::account::grid::Grid;
 use crate::account::interface::InterfaceId;
 use crate::account::refusals::Refused;
-use crate::account::sighting::{Sighting, Watch};
+use crate::account::sighting::{Batch, Watch};
 use crate::alert::{self, Alerts};
 use crate::detect::{self, Detection, Detectors, Subject};
 use crate::events::Tell;
@@ -72,13 +72,13 @@ const fn source(subject: Subject) -> Option<IpAddr> {
 }
 
 impl<T> Watch for Alarms<T> {
-    #[inline]
-    fn see<A: Address>(&mut self, sighting: &Sighting<'_, A>) {
-        self.detectors.see(sighting);
+    fn is_there(&self) -> bool {
+        self.detectors.is_there()
     }
 
-    fn see_all<A: Address>(&mut self, sightings: &[Sighting<'_, A>]) {
-        self.detectors.see_all(sightings);
+    #[inline]
+    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
+        self.detectors.see(batch);
     }
 
     fn refuse<A: Address>(&mut self, interface: InterfaceId, refused: &Refused<A>) {

@@ -5,16 +5,16 @@
 //! of sources is full, who comes back often takes the place of one who has a single contact; a source with more is never
 //! given up for another. [`waiting`] holds the contacts that have no outcome yet.
 
-pub mod heeded;
 mod sketch;
 pub mod waiting;
 
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 
+use super::conversation::Address;
 use super::grid::Cell;
 use super::hashing::{self, State};
-use super::index::Index;
+use super::index::{Index, Sieved};
 use super::selection::{Seeds, Selection};
 use crate::packet::{Protocol, Timestamp};
 use sketch::Sketch;
@@ -126,7 +126,7 @@ pub struct Contacts {
     selection: Selection,
     bounds: Bounds,
     sources: Vec<Source>,
-    source_index: Index,
+    source_index: Sieved,
     free_sources: Vec<u32>,
     marks: Vec<Mark>,
     mark_index: Index,
@@ -148,7 +148,7 @@ impl Contacts {
             selection: Selection::new(seeds.selection),
             bounds: Bounds { targets_each: bounds.targets_each.map(|each| each.clamp(4, 131_072)), ..bounds },
             sources: Vec::new(),
-            source_index: Index::new(bounds.sources),
+            source_index: Sieved::new(bounds.sources),
             free_sources: Vec::new(),
             marks: Vec::new(),
             mark_index: Index::new(bounds.targets),
@@ -184,6 +184,14 @@ impl Contacts {
     pub fn is_wanted(&mut self, address: IpAddr) -> bool {
         let hash = self.hash(address);
         self.find_hashed(hash, address).is_some() || self.sketch.count(hash_address(&self.selection, address))
+    }
+
+    /// Reads what [`Contacts::is_wanted`] will need of who is not held, so that the misses of several overlap.
+    #[inline(always)]
+    pub fn touch_newcomer<A: Address>(&self, address: A) {
+        let mut hasher = self.selection.build_hasher();
+        address.feed(&mut hasher);
+        self.sketch.touch(hasher.finish());
     }
 
     /// Whether no source finds room but in the place of another.

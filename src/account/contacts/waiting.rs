@@ -5,10 +5,11 @@ use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 
 use super::{Place, feed};
+use crate::account::conversation::{Address, Endpoint};
 use crate::account::grid::Cell;
 use crate::account::hashing::{self, State};
-use crate::account::index::Index;
-use crate::packet::Timestamp;
+use crate::account::index::{Index, NOWHERE};
+use crate::packet::{Protocol, Timestamp};
 
 /// A contact and what was heard of it so far.
 #[derive(Debug, Clone, Copy)]
@@ -130,6 +131,16 @@ impl Room {
         Some((at, &mut held[at as usize]))
     }
 
+    /// Whether a contact between two endpoints may wait: hardly ever where none does.
+    #[inline(always)]
+    pub fn may_hold<A: Address>(&self, source: Endpoint<A>, target: Endpoint<A>, protocol: Protocol) -> bool {
+        let mut hasher = self.state.build_hasher();
+        source.address.feed(&mut hasher);
+        target.address.feed(&mut hasher);
+        hasher.write_u64(rest(source.port, protocol, target.port));
+        self.index.guess(hasher.finish()) != NOWHERE
+    }
+
     /// Lets a contact wait that does not yet, until the end of `due`. One for which there is no room is lost: its outcome
     /// stays unknown.
     pub fn insert(&mut self, contact: Waiting, due: Cell) {
@@ -197,6 +208,37 @@ fn hash(state: &State, (source, source_port): (IpAddr, u16), target: &Place) -> 
     let mut hasher = state.build_hasher();
     feed(source, &mut hasher);
     feed(target.address, &mut hasher);
-    hasher.write_u64(u64::from(source_port) << 32 | u64::from(target.protocol.0) << 16 | u64::from(target.port));
+    hasher.write_u64(rest(source_port, target.protocol, target.port));
     hasher.finish()
+}
+
+/// All but the addresses.
+#[inline(always)]
+const fn rest(source_port: u16, protocol: Protocol, port: u16) -> u64 {
+    (source_port as u64) << 32 | (protocol.0 as u64) << 16 | port as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn who_waits_may_be_held_and_others_hardly_ever() {
+        let mut room = Room::new(1_000, 3);
+        let source = |port: u16| Endpoint { address: Ipv4Addr::new(192, 0, 2, 1), port };
+        let target = |port: u16| Endpoint { address: Ipv4Addr::new(198, 51, 100, 7), port };
+        let place = |port: u16| Place { address: target(port).address.into(), protocol: Protocol::TCP, port };
+        for port in 1..=1_000 {
+            let who = (source(5).address.into(), source(5).port);
+            room.insert(Waiting::new(who, place(port), 0, Timestamp::default()), Cell(1));
+        }
+        assert!(room.is_full());
+        assert!((1..=1_000).all(|port| room.may_hold(source(5), target(port), Protocol::TCP)));
+        let others = (1_001..=60_000).filter(|port| room.may_hold(source(5), target(*port), Protocol::TCP));
+        assert!(others.count() < 100);
+        assert!(!room.may_hold(source(6), target(1), Protocol::TCP));
+        assert!(!room.may_hold(source(5), target(1), Protocol::UDP));
+    }
 }

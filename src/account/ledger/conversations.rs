@@ -6,8 +6,10 @@
 
 use crate::account::conversation::{Address, ConversationKey, Way, request_way};
 use crate::account::hashing::State;
+use crate::account::heeded::Heeded;
 use crate::account::index::{self, Index, NOWHERE};
 use crate::account::interval::Row;
+use crate::account::sighting::{Batch, Bookmarks, Passage, Sighting};
 use crate::locality::Direction;
 
 /// Where one way of a conversation counts.
@@ -55,6 +57,10 @@ pub(super) struct Conversation {
     pub(super) up_direction: Direction,
     /// Whether there were packets of either way, up first.
     pub(super) seen: [bool; 2],
+    /// Where who watches found what it holds of each way.
+    pub(super) bookmarks: [Bookmarks; 2],
+    /// What was heeded of it.
+    pub(super) heeded: Heeded,
 }
 
 impl Conversation {
@@ -62,11 +68,20 @@ impl Conversation {
     pub(super) fn of<A: Address>(row: &Row<A>) -> Self {
         let first_flags = row.ways[row.opener as usize].first_flags();
         let request_way = request_way(&row.key, row.opener, first_flags);
-        Self { places: [Place::UNKNOWN; 2], request_way, up_direction: row.up_direction, seen: [false; 2] }
+        Self {
+            places: [Place::UNKNOWN; 2],
+            request_way,
+            up_direction: row.up_direction,
+            seen: [false; 2],
+            bookmarks: Default::default(),
+            heeded: Heeded::default(),
+        }
     }
 }
 
+/// One conversation, of IPv4 in one cache line.
 #[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
 struct Entry<A> {
     key: ConversationKey<A>,
     conversation: Conversation,
@@ -128,13 +143,15 @@ pub(super) struct Conversations<A> {
     generation_limit: usize,
     younger: Generation<A>,
     older: Generation<A>,
+    turns: u32,
+    batch_memory: Vec<Passage<A>>,
 }
 
 impl<A: Address> Conversations<A> {
     pub(super) fn new(max_flows: usize, state: State) -> Self {
         let generation_limit = max_flows.max(1);
         let [younger, older] = [generation_limit; 2].map(Generation::new);
-        Self { state, generation_limit, younger, older }
+        Self { state, generation_limit, younger, older, turns: 0, batch_memory: Vec::new() }
     }
 
     /// The memory that the tables take, in bytes.
@@ -166,14 +183,53 @@ impl<A: Address> Conversations<A> {
         self.younger.entries.get(spot.at as usize).map(|entry| &entry.conversation.places)
     }
 
-    /// The conversation of `key`, if it is remembered. It was sought at `spot`, and was not inserted since.
+    /// Where in the younger generation the conversation of `key` is, if it is remembered. It was sought at `spot`, and was
+    /// not inserted since.
     #[inline(always)]
-    pub(super) fn find(&mut self, spot: Spot, key: &ConversationKey<A>) -> Option<&mut Conversation> {
-        let at = match self.younger.entries.get(spot.at as usize) {
-            Some(entry) if entry.key == *key => spot.at,
-            _ => self.find_elsewhere(spot, key)?,
-        };
-        Some(&mut self.younger.entries[at as usize].conversation)
+    pub(super) fn find(&mut self, spot: Spot, key: &ConversationKey<A>) -> Option<u32> {
+        match self.younger.entries.get(spot.at as usize) {
+            Some(entry) if entry.key == *key => Some(spot.at),
+            _ => self.find_elsewhere(spot, key),
+        }
+    }
+
+    /// The conversation that was found at a position.
+    #[inline(always)]
+    pub(super) fn at_mut(&mut self, position: u32) -> &mut Conversation {
+        &mut self.younger.entries[position as usize].conversation
+    }
+
+    /// Keeps what was noted of conversations with them, unless the generations turned since `turns`.
+    pub(super) fn keep(&mut self, batch: &mut Batch<'_, A>, turns: u32) {
+        if turns != self.turns {
+            return;
+        }
+        let entries = &mut self.younger.entries;
+        for Passage { remembered_at, way, bookmarks, .. } in batch.passages() {
+            if let Some(entry) = entries.get_mut(*remembered_at as usize) {
+                entry.conversation.bookmarks[*way as usize] = *bookmarks;
+            }
+        }
+        for Sighting { remembered_at, heeded, .. } in batch.sightings() {
+            if let Some(entry) = entries.get_mut(*remembered_at as usize) {
+                entry.conversation.heeded = *heeded;
+            }
+        }
+    }
+
+    /// How often the generations turned so far, modulo 2^32: positions hold until they do.
+    pub(super) fn turns(&self) -> u32 {
+        self.turns
+    }
+
+    /// An empty batch, in the memory of the last one.
+    pub(super) fn new_batch<'a>(&mut self) -> Batch<'a, A> {
+        Batch::in_place_of(std::mem::take(&mut self.batch_memory))
+    }
+
+    /// Takes the memory of a batch back.
+    pub(super) fn keep_memory(&mut self, batch: Batch<'_, A>) {
+        self.batch_memory = batch.into_memory();
     }
 
     /// The position of a conversation that is not at its spot: the generations turned, or it is in the older one.
@@ -197,11 +253,11 @@ impl<A: Address> Conversations<A> {
         Some(self.younger.insert(hash, remembered, &self.state))
     }
 
-    /// Remembers a conversation that was not found.
+    /// Remembers a conversation that was not found; its position.
     #[inline]
-    pub(super) fn insert(&mut self, spot: Spot, key: ConversationKey<A>, conversation: Conversation) {
+    pub(super) fn insert(&mut self, spot: Spot, key: ConversationKey<A>, conversation: Conversation) -> u32 {
         self.make_room();
-        self.younger.insert(spot.hash, Entry { key, conversation }, &self.state);
+        self.younger.insert(spot.hash, Entry { key, conversation }, &self.state)
     }
 
     /// When the younger generation is full it becomes the older one. Their memory stays: getting it anew costs more than
@@ -210,6 +266,7 @@ impl<A: Address> Conversations<A> {
         if self.younger.entries.len() >= self.generation_limit {
             std::mem::swap(&mut self.younger, &mut self.older);
             self.younger.clear();
+            self.turns = self.turns.wrapping_add(1);
         }
     }
 }
@@ -232,7 +289,9 @@ mod tests {
     /// Of which only the flow of the way up tells it from another.
     fn conversation(flow: u32) -> Conversation {
         let places = [Place::new(Some(flow), None), Place::UNKNOWN];
-        Conversation { places, request_way: Way::Up, up_direction: Direction::Transit, seen: [true, false] }
+        let (request_way, up_direction) = (Way::Up, Direction::Transit);
+        let (bookmarks, heeded) = (Default::default(), Heeded::default());
+        Conversation { places, request_way, up_direction, seen: [true, false], bookmarks, heeded }
     }
 
     fn remembering(ports: std::ops::Range<u16>, limit: usize) -> Conversations<Ipv4Addr> {
@@ -245,7 +304,7 @@ mod tests {
     }
 
     fn flow(conversations: &mut Conversations<Ipv4Addr>, spot: Spot, port: u16) -> Option<u32> {
-        conversations.find(spot, &key(port)).and_then(|conversation| conversation.places[0].flow())
+        conversations.find(spot, &key(port)).and_then(|at| conversations.at_mut(at).places[0].flow())
     }
 
     #[test]
@@ -286,7 +345,8 @@ mod tests {
         conversations.forget_places(|place| place.flow().is_some_and(|flow| flow % 2 == 0));
         for port in 6..12 {
             let spot = conversations.seek(&key(port));
-            let places = conversations.find(spot, &key(port)).unwrap().places;
+            let at = conversations.find(spot, &key(port)).unwrap();
+            let places = conversations.at_mut(at).places;
             assert_eq!(places[0] == Place::UNKNOWN, port % 2 == 0, "{port}");
         }
     }

@@ -9,12 +9,9 @@ use crate::account::held::Held;
 use crate::account::index::NOWHERE;
 use crate::account::interface::InterfaceId;
 use crate::account::interval::Row;
-use crate::account::sighting::{Sighting, Watch};
+use crate::account::sighting::{Batch, Bookmarks, Sighting, Watch};
 use crate::locality::Direction;
 use crate::packet::{Protocol, Timestamp};
-
-/// Rows of which who watches is told at once. What is told of them fits into a processor's second-level cache.
-const TOLD_AT_ONCE: usize = 256;
 
 /// Rows whose conversations are sought together, so that their cache misses overlap.
 const SOUGHT_AT_ONCE: usize = 32;
@@ -67,7 +64,8 @@ impl Tables {
         watch: &mut impl Watch,
     ) -> Sums {
         let mut sums = Sums::default();
-        let mut sightings = Vec::with_capacity(TOLD_AT_ONCE);
+        let (is_told, mut batch) = (watch.is_there(), conversations.new_batch());
+        let mut turns = conversations.turns();
         let mut spots = [Spot::NONE; SOUGHT_AT_ONCE];
         loop {
             let mut count = 0;
@@ -80,14 +78,18 @@ impl Tables {
             }
             spots[..count].iter().for_each(|spot| self.touch(conversations, *spot));
             for (spot, row) in spots[..count].iter().zip(rows.by_ref()) {
-                sightings.push(self.merge_row(interface, conversations, row, *spot, &mut sums));
+                let (sighting, bookmarks) = self.merge_row(interface, conversations, row, *spot, &mut sums);
+                if is_told {
+                    batch.add(sighting, bookmarks);
+                }
             }
-            if sightings.len() > TOLD_AT_ONCE - SOUGHT_AT_ONCE {
-                watch.see_all(&sightings);
-                sightings.clear();
+            if batch.len() > Batch::<A>::MOST - SOUGHT_AT_ONCE {
+                tell(watch, conversations, &mut batch, turns);
+                turns = conversations.turns();
             }
         }
-        watch.see_all(&sightings);
+        tell(watch, conversations, &mut batch, turns);
+        conversations.keep_memory(batch);
         sums
     }
 
@@ -111,18 +113,18 @@ impl Tables {
         row: &'a Row<A>,
         spot: Spot,
         sums: &mut Sums,
-    ) -> Sighting<'a, A> {
-        if let Some(conversation) = conversations.find(spot, &row.key) {
+    ) -> (Sighting<'a, A>, [Bookmarks; 2]) {
+        if let Some(at) = conversations.find(spot, &row.key) {
+            let conversation = conversations.at_mut(at);
             self.add(row, conversation, sums);
-            return sighting(interface, row, conversation, true);
+            return sighting(interface, row, conversation, true, at);
         }
         let mut conversation = Conversation::of(row);
         self.add(row, &mut conversation, sums);
         let found_room = conversation.places.iter().any(|place| place.has_flow());
-        if found_room || request_way_by_ports(&row.key) != Some(conversation.request_way) {
-            conversations.insert(spot, row.key, conversation);
-        }
-        sighting(interface, row, &conversation, false)
+        let is_worth_it = found_room || request_way_by_ports(&row.key) != Some(conversation.request_way);
+        let at = if is_worth_it { conversations.insert(spot, row.key, conversation) } else { NOWHERE };
+        sighting(interface, row, &conversation, false, at)
     }
 
     /// Adds a row to its flows and hosts, and to `sums` by direction.
@@ -168,15 +170,30 @@ impl Tables {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn sighting<'a, A>(
     interface: InterfaceId,
     row: &'a Row<A>,
     conversation: &Conversation,
     is_known: bool,
-) -> Sighting<'a, A> {
-    let Conversation { request_way, seen, .. } = *conversation;
-    Sighting { row, interface, is_known, request_way, seen }
+    remembered_at: u32,
+) -> (Sighting<'a, A>, [Bookmarks; 2]) {
+    let Conversation { request_way, seen, bookmarks, heeded, .. } = *conversation;
+    (Sighting { row, interface, is_known, request_way, seen, remembered_at, heeded }, bookmarks)
+}
+
+/// Tells `watch` of rows that were merged since there were so many `turns`, keeps what it notes of them with their
+/// conversations, and empties the batch.
+#[inline]
+fn tell<A: Address>(
+    watch: &mut impl Watch,
+    conversations: &mut Conversations<A>,
+    batch: &mut Batch<'_, A>,
+    turns: u32,
+) {
+    watch.see(batch);
+    conversations.keep(batch, turns);
+    batch.clear();
 }
 
 fn port_and_reply<A>(

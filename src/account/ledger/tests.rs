@@ -7,8 +7,10 @@ use super::*;
 use crate::account::Config;
 use crate::account::book::plain;
 use crate::account::conversation::{Address, Way};
+use crate::account::heeded::{Heard, Heeded};
+use crate::account::index::NOWHERE;
 use crate::account::refusals::{MAXIMUM_REFUSALS, Refused};
-use crate::account::sighting::Sighting;
+use crate::account::sighting::{Batch, Bookmarks};
 use crate::account::snapshot::{ShownRow, Snapshot};
 use crate::locality::Classifier;
 use crate::packet::{Addresses, Packet, Refusal, TcpFlags};
@@ -379,13 +381,67 @@ struct Told {
 }
 
 impl Watch for Told {
-    fn see<A: Address>(&mut self, sighting: &Sighting<'_, A>) {
-        assert!(self.refused.is_empty(), "refusals come after the rows");
-        self.sightings.push((sighting.is_known, sighting.request_way, sighting.seen));
+    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
+        assert!(self.refused.is_empty() || batch.is_empty(), "refusals come after the rows");
+        let told = batch.sightings().iter().map(|sighting| (sighting.is_known, sighting.request_way, sighting.seen));
+        self.sightings.extend(told);
     }
 
     fn refuse<A: Address>(&mut self, _: InterfaceId, refused: &Refused<A>) {
         self.refused.push(refused.way);
+    }
+}
+
+/// Notes of each conversation what it is, and looks whether what was noted before is of the same.
+#[derive(Default)]
+struct Noting {
+    new: usize,
+    noted: usize,
+}
+
+impl Watch for Noting {
+    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
+        for passage in batch.passages() {
+            let name = u32::from(passage.remembered_at != NOWHERE) * passage.bytes as u32;
+            let own = Bookmarks { source: name, pair: name + passage.way as u32 };
+            self.new += usize::from(passage.bookmarks == Bookmarks::default());
+            self.noted += usize::from(passage.bookmarks == own);
+            passage.bookmarks = own;
+        }
+        for sighting in batch.sightings() {
+            let period = i64::from(sighting.row.ways[0].packets + sighting.row.ways[1].packets);
+            assert!(
+                !sighting.is_known
+                    || sighting.heeded == Heeded::default()
+                    || sighting.heeded.heard(period) == Heard::Exchange
+            );
+            sighting.heeded.note(period, true);
+        }
+    }
+}
+
+#[test]
+fn what_who_watches_notes_is_kept_with_its_conversation_or_forgotten() {
+    // The bytes of each conversation's packet are its name.
+    let conversations = |count: u16| {
+        let mut interval = Interval::new(Arc::default(), SEED);
+        for number in 0..count {
+            let there = packet(1, 2, 3, Protocol::UDP, [50_000 + number, 40_000], 0, 100 + u32::from(number));
+            interval.observe(&there, 100);
+        }
+        interval.settle();
+        interval
+    };
+    for (max_flows, count, must_be_kept) in [(65_536, 1_000, true), (100, 1_000, false), (1, 5, false)] {
+        let mut ledger = Ledger::new(&Config { max_flows, ..Config::default() }, SEED);
+        let interface = ledger.interface("eth0");
+        let mut noting = Noting::default();
+        for _ in 0..4 {
+            ledger.merge(interface, &conversations(count), &mut noting);
+        }
+        let count = usize::from(count);
+        assert_eq!(noting.new + noting.noted, 4 * count, "nobody hears what was noted of another");
+        assert!(!must_be_kept || noting.noted == 3 * count, "{}", noting.noted);
     }
 }
 

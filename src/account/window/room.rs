@@ -16,8 +16,7 @@ const FREE_CELLS: usize = 4;
 
 impl<K: Copy + Eq + Hash> Window<K> {
     /// The place of a newcomer, if there is one for it.
-    #[cold]
-    #[inline(never)]
+    #[inline(always)]
     pub(super) fn admit(
         &mut self,
         hash: u64,
@@ -31,10 +30,16 @@ impl<K: Copy + Eq + Hash> Window<K> {
         {
             return None;
         }
+        self.seat(hash, sought.key(), class, cell)
+    }
+
+    /// The place of who is worth one, if any can be made free.
+    #[inline(never)]
+    fn seat(&mut self, hash: u64, key: K, class: u16, cell: Low) -> Option<u32> {
         if self.index.len() >= self.bounds.subjects {
             self.make_room(None);
         }
-        (self.index.len() < self.bounds.subjects).then(|| self.insert(hash, sought.key(), class, cell))
+        (self.index.len() < self.bounds.subjects).then(|| self.insert(hash, key, class, cell))
     }
 
     /// Whether hardly a sixteenth of the places is left.

@@ -20,7 +20,9 @@ use std::collections::VecDeque;
 
 use super::config::Config;
 use super::verdict::Verdict;
+use crate::account::index::NOWHERE;
 use crate::account::selection::Selection;
+use crate::account::sieve::Sieve;
 use crate::account::sought::Sought;
 pub use crate::detect::ends::Pair;
 
@@ -29,6 +31,10 @@ mod table;
 
 use round::Round;
 use table::Table;
+
+/// The bit that tells the bookmark of who found no room from a position. Those below it count intervals, so that in a
+/// later one room is looked for anew. ([`NOWHERE`] is that of an interval in hundreds of years.)
+const LEFT_OUT: u32 = 1 << 31;
 
 /// How much of the table stays when room is made: enough for what lasts, with some left for what is new.
 const ROOMY_PERCENT: usize = 80;
@@ -108,6 +114,10 @@ pub struct Pairs {
     rank_bound: u64,
     /// What makes ranks in the open interval: the same in every process, others in every interval.
     ranking: Selection,
+    /// The bookmark of who found no room in the open interval, and will find none in it.
+    left_out: u32,
+    /// By rank: those that were kept when the interval began pass.
+    kept: Sieve,
     round: Round,
     left: [u64; Left::ALL.len()],
     left_out_bytes: u64,
@@ -126,6 +136,8 @@ impl Pairs {
             newcomers: Vec::new(),
             rank_bound: u64::MAX,
             ranking: Selection::new(0),
+            left_out: LEFT_OUT,
+            kept: Sieve::new(),
             round: Round::default(),
             left: [0; Left::ALL.len()],
             left_out_bytes: 0,
@@ -136,20 +148,37 @@ impl Pairs {
     /// Adds `bytes` that `pair` transferred in `interval`.
     ///
     /// When packet time thereby leaves an interval, this does what [`Pairs::advance`] does.
+    ///
+    /// `bookmark` is where the pair was found last time, or that it was left out; then, where it is now.
     #[inline(always)]
-    pub fn observe(&mut self, pair: impl Sought<Pair>, bytes: u64, interval: i64, verdicts: &mut impl FnMut(Verdict)) {
+    pub fn observe(
+        &mut self,
+        bookmark: &mut u32,
+        pair: impl Sought<Pair>,
+        bytes: u64,
+        interval: i64,
+        verdicts: &mut impl FnMut(Verdict),
+    ) {
         if self.open != Some(interval) {
             self.advance(interval, verdicts);
         }
-        if let Some(row) = self.rows.find_mut(pair) {
-            row.open_bytes = row.open_bytes.saturating_add(bytes);
-            return;
+        if *bookmark == self.left_out {
+            return self.leave_out(bytes);
         }
-        let rank = pair.hash_under(&self.ranking);
-        if rank < self.rank_bound {
-            self.admit(rank, pair.key(), bytes);
-        } else {
-            self.leave_out(bytes);
+        if !self.rows.is_at(*bookmark, pair) {
+            let rank = pair.hash_under(&self.ranking);
+            let finds_room = rank < self.rank_bound;
+            *bookmark = if finds_room || self.kept.passes(rank) { self.rows.find(pair) } else { NOWHERE };
+            if *bookmark == NOWHERE && finds_room {
+                return self.admit(rank, pair.key(), bytes);
+            }
+        }
+        match self.rows.at_mut(*bookmark) {
+            Some(row) => row.open_bytes = row.open_bytes.saturating_add(bytes),
+            None => {
+                *bookmark = self.left_out;
+                self.leave_out(bytes);
+            }
         }
     }
 
@@ -224,13 +253,17 @@ impl Pairs {
     pub fn memory_bytes(&self) -> usize {
         let values: usize = self.rows.iter().map(|(_, row)| row.values.capacity() * size_of::<u64>()).sum();
         let newcomers = self.newcomers.capacity() * size_of::<(u64, Pair)>();
-        self.rows.memory_bytes() + values + newcomers + self.round.memory_bytes()
+        let kept = self.kept.memory_bytes();
+        self.rows.memory_bytes() + values + newcomers + kept + self.round.memory_bytes()
     }
 
     fn enter(&mut self, interval: i64) {
         self.open = Some(interval);
         self.rank_bound = u64::MAX;
         self.ranking = Selection::new(interval as u64);
+        self.kept.empty_for(self.config.max_pairs);
+        self.rows.iter().for_each(|(pair, _)| self.kept.admit(pair.hash_under(&self.ranking)));
+        self.left_out = LEFT_OUT | self.left_out.wrapping_add(1);
     }
 
     /// Gives room to a newcomer, and takes it from those whose ranks are above the bound that is lowered for that. Whose

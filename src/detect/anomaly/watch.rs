@@ -12,7 +12,8 @@ use std::time::Duration;
 use super::{Config, Pair, Pairs, Verdict};
 use crate::account::conversation::Address;
 use crate::account::grid::{Cell, Grid};
-use crate::account::sighting::{Sighting, Watch};
+use crate::account::index::NOWHERE;
+use crate::account::sighting::{Batch, Passage, Watch};
 use crate::account::sought::Sought as _;
 use crate::detect::ends::Between;
 use crate::detect::{Detection, Figures, Kind, Level, Subject, TableUse};
@@ -66,7 +67,7 @@ impl Anomalies {
 
     /// Inlined by force: a pair stays in registers then, and what only one version of IP needs is left out.
     #[inline(always)]
-    fn count<A: Address>(&mut self, source: A, destination: A, bytes: u64, time: Timestamp) {
+    fn count<A: Address>(&mut self, bookmark: &mut u32, [source, destination]: [A; 2], bytes: u64, time: Timestamp) {
         let pair = Between(source, destination);
         let filter = &self.config.filter;
         if filter.chooses() && !filter.passes(source.into(), destination.into()) {
@@ -79,7 +80,7 @@ impl Anomalies {
                 None => return,
             },
         };
-        self.pairs.observe(pair, bytes, interval, &mut |verdict| self.verdicts.take(&verdict));
+        self.pairs.observe(bookmark, pair, bytes, interval, &mut |verdict| self.verdicts.take(&verdict));
     }
 
     /// Lets bytes wait that are ahead of packet time; where there is no room for them, in which interval they count.
@@ -113,7 +114,7 @@ impl Anomalies {
         due.sort_unstable_by_key(|(interval, ..)| *interval);
         for (interval, pair, bytes) in due {
             let interval = interval.max(self.open.unwrap_or(interval));
-            pairs.observe(pair, bytes, interval, &mut |verdict| verdicts.take(&verdict));
+            pairs.observe(&mut { NOWHERE }, pair, bytes, interval, &mut |verdict| verdicts.take(&verdict));
         }
         pairs.advance(now, &mut |verdict| verdicts.take(&verdict));
         self.set_open(now);
@@ -166,12 +167,10 @@ impl Anomalies {
 }
 
 impl Watch for Anomalies {
-    #[inline]
-    fn see<A: Address>(&mut self, sighting: &Sighting<'_, A>) {
-        sighting.row.each_way(|way, counted| {
-            let (source, destination) = sighting.row.key.endpoints(way);
-            self.count(source.address, destination.address, counted.bytes, counted.last);
-        });
+    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
+        for Passage { source, destination, bytes, last, bookmarks, .. } in batch.passages() {
+            self.count(&mut bookmarks.pair, [*source, *destination], *bytes, *last);
+        }
     }
 }
 
@@ -285,7 +284,7 @@ mod tests {
     /// Bytes from one host to another in an interval.
     fn count(anomalies: &mut Anomalies, bytes: u64, interval: i64) {
         let [source, destination] = [1, 200].map(|last| Ipv4Addr::new(192, 0, 2, last));
-        anomalies.count(source, destination, bytes, at(5 * interval));
+        anomalies.count(&mut { NOWHERE }, [source, destination], bytes, at(5 * interval));
     }
 
     fn config() -> Config {

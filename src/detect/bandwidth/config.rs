@@ -79,7 +79,7 @@ impl Default for Config {
             direction: Direction::Source,
             networks: Vec::new(),
             max_addresses: 32_768,
-            max_cells: 131_072,
+            max_cells: 262_144,
             chart_min_bytes: 5_000_000,
             no_destinations: false,
             max_pairs: 16_384,

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
+use crate::account::heeded::Heeded;
+use crate::account::index::NOWHERE;
 use crate::account::interface::InterfaceId;
 use crate::account::interval::{Interval, Row};
 use crate::account::ledger::Ledger;
+use crate::account::sighting::{Batch, Sighting};
 use crate::locality::Classifier;
 use crate::packet::{Addresses, Packet, Protocol, TcpFlags};
 
@@ -49,8 +52,17 @@ fn interface() -> InterfaceId {
 }
 
 fn see_rows<A: Address>(bandwidth: &mut Bandwidth, interface: InterfaceId, rows: &[Row<A>]) {
-    for row in rows {
-        bandwidth.see(&Sighting { row, interface, is_known: false, request_way: row.opener, seen: [true; 2] });
+    let (seen, heeded) = ([true; 2], Heeded::default());
+    for rows in rows.chunks(Batch::<A>::MOST) {
+        let mut batch = Batch::in_place_of(Vec::new());
+        for row in rows {
+            let (is_known, request_way, remembered_at) = (false, row.opener, NOWHERE);
+            batch.add(
+                Sighting { row, interface, is_known, request_way, seen, remembered_at, heeded },
+                Default::default(),
+            );
+        }
+        bandwidth.see(&mut batch);
     }
 }
 

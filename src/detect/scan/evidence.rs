@@ -11,10 +11,10 @@ use super::reading::{self, Signs, Word};
 use super::sight::Sight;
 use super::{Config, Later, Scene, are_hosts};
 use crate::account::contacts::Place;
-use crate::account::contacts::heeded::{Heard, Heeded};
 use crate::account::contacts::waiting::{Room, Waiting};
 use crate::account::conversation::{Address, ConversationKey, Way};
 use crate::account::grid::Cell;
+use crate::account::heeded::Heard;
 use crate::account::interface::InterfaceId;
 use crate::account::selection::{Seeds, Selection};
 use crate::account::sighting::Sighting;
@@ -25,17 +25,23 @@ use crate::packet::{Protocol, Timestamp};
 const MOST_DATAGRAMS: u32 = 8;
 const MOST_BYTES: u32 = 4_096;
 
+/// Rows of a flood whose sources are read before the first of them is heard of, so that the cache misses overlap.
+const READ_AHEAD: usize = 32;
+
+/// More periods than the clock is ever set by, and not a power of two of them.
+const ERA: i64 = 0x0123_4567;
+
 /// The contacts whose outcome is open, and what helps to tell outcomes.
 #[derive(Debug)]
 pub(super) struct Evidence {
     room: Room,
     pub(super) sight: Sight,
-    /// Which conversations are in its sample, and which are heeded where not all find room.
+    /// Which conversations are in its sample.
     selection: Selection,
     /// Answers and refusals of contacts that were not heard of when they were: their beginning may come by another thread.
     unmatched: Later,
-    /// Established conversations, by the part of the window in which they were heeded.
-    heeded: Heeded,
+    /// What the number of a period begins with: another after the clock stepped.
+    era: i64,
     timeout: Duration,
     unknown: u64,
 }
@@ -47,14 +53,25 @@ impl Evidence {
             sight: Sight::new(cells_in_window),
             selection: Selection::new(seeds.selection),
             unmatched: Later::default(),
-            heeded: Heeded::default(),
+            era: 0,
             timeout: config.timeout,
             unknown: 0,
         }
     }
 
-    #[inline]
-    pub(super) fn see<A: Address>(&mut self, scene: &mut Scene, sighting: &Sighting<'_, A>) {
+    pub(super) fn see_all<A: Address>(&mut self, scene: &mut Scene, sightings: &mut [Sighting<'_, A>]) {
+        for block in sightings.chunks_mut(READ_AHEAD) {
+            if self.is_short_of_room(scene) {
+                for Sighting { row, .. } in block.iter().filter(|sighting| !sighting.is_known) {
+                    scene.contacts.touch_newcomer(row.key.endpoints(row.opener).0.address);
+                }
+            }
+            block.iter_mut().for_each(|sighting| self.see(scene, sighting));
+        }
+    }
+
+    #[inline(always)]
+    fn see<A: Address>(&mut self, scene: &mut Scene, sighting: &mut Sighting<'_, A>) {
         match sighting.row.key.protocol() {
             Protocol::TCP if reading::is_established(&sighting.row.ways) => self.see_established(scene, sighting),
             Protocol::TCP => self.see_opening(scene, sighting),
@@ -68,12 +85,12 @@ impl Evidence {
     }
 
     /// TCP that opens or refuses, or begins as no connection does.
-    fn see_opening<A: Address>(&mut self, scene: &mut Scene, sighting: &Sighting<'_, A>) {
+    fn see_opening<A: Address>(&mut self, scene: &mut Scene, sighting: &mut Sighting<'_, A>) {
         if reading::is_bare_beginning(sighting) {
             return self.see_beginning(scene, sighting);
         }
         let interface = self.sight.position(sighting.interface);
-        for word in reading::of_tcp(sighting, interface) {
+        for word in reading::of_tcp(sighting, interface).into_iter().flatten() {
             if word.begins {
                 self.forget(scene, sighting, word.last);
             }
@@ -84,10 +101,10 @@ impl Evidence {
     /// A SYN, or what no connection begins with, and nothing else. Where room is short only of who is worth it: of a flood
     /// from invented sources hardly anybody is, and this is all that is done for it.
     #[inline]
-    fn see_beginning<A: Address>(&mut self, scene: &mut Scene, sighting: &Sighting<'_, A>) {
+    fn see_beginning<A: Address>(&mut self, scene: &mut Scene, sighting: &mut Sighting<'_, A>) {
         let opener = sighting.row.opener;
-        let (source, target) = sighting.row.key.endpoints(opener);
-        let (source, port, target) = (source.address.into(), target.port, target.address.into());
+        let (from, to) = sighting.row.key.endpoints(opener);
+        let (source, port, target) = (from.address.into(), to.port, to.address.into());
         if port == 0 || !counts(scene, source, target, port) {
             return;
         }
@@ -95,6 +112,9 @@ impl Evidence {
         if !sighting.is_known && !is_ahead && self.is_short_of_room(scene) && !scene.contacts.is_wanted(source) {
             self.unknown += 1;
             return;
+        }
+        if !is_ahead && self.room.is_full() && !self.room.may_hold(from, to, Protocol::TCP) {
+            return self.room.lose();
         }
         let interface = self.sight.position(sighting.interface);
         let word = Word { begins: true, ..reading::word(sighting, opener, interface) };
@@ -108,8 +128,14 @@ impl Evidence {
     }
 
     /// A conversation begins: what was heard of one between the same ends is of another.
-    fn forget<A: Address>(&mut self, scene: &Scene, sighting: &Sighting<'_, A>, time: Timestamp) {
-        self.heeded.forget(self.hash(sighting), self.sight.block(scene.cell(time)));
+    fn forget<A: Address>(&self, scene: &Scene, sighting: &mut Sighting<'_, A>, time: Timestamp) {
+        sighting.heeded.forget(self.period(scene.cell(time)));
+    }
+
+    /// The period in which a cell lies: a part of the window.
+    #[inline]
+    fn period(&self, cell: Cell) -> i64 {
+        self.sight.block(cell).wrapping_add(self.era)
     }
 
     /// The hash of a conversation: the same wherever the tables' seeds are.
@@ -120,14 +146,14 @@ impl Evidence {
 
     /// TCP in its middle: most rows. Once in a part of the window each conversation says that its server answers.
     #[inline]
-    fn see_established<A: Address>(&mut self, scene: &mut Scene, sighting: &Sighting<'_, A>) {
+    fn see_established<A: Address>(&mut self, scene: &mut Scene, sighting: &mut Sighting<'_, A>) {
         if !sighting.is_known {
             return;
         }
         let [there, back] = ways(sighting);
         let cell = scene.cell(sighting.row.ways[(there == 0) as usize ^ sighting.request_way as usize].last);
-        let (hash, period) = (self.hash(sighting), self.sight.block(cell));
-        let heard = self.heeded.heard(hash, period);
+        let period = self.period(cell);
+        let heard = sighting.heeded.heard(period);
         if heard == Heard::Exchange {
             return;
         }
@@ -136,23 +162,17 @@ impl Evidence {
         }
         let is_seen_both_ways = sighting.seen == [true; 2];
         let position = self.sight.position(sighting.interface);
-        self.sight.note(position, hash, is_seen_both_ways, cell);
+        self.sight.note(position, self.hash(sighting), is_seen_both_ways, cell);
         if back > 0 && is_seen_both_ways && (there > 0 || heard == Heard::Nothing) {
-            self.exchange(scene, sighting, (hash, period), heard);
+            self.exchange(scene, sighting, period, heard);
         }
     }
 
     /// Once in a part of the window, a conversation in which the server speaks says that it does; that its client goes on as
     /// well matters only to a contact that waits.
-    fn exchange<A: Address>(
-        &mut self,
-        scene: &mut Scene,
-        sighting: &Sighting<'_, A>,
-        (hash, period): (u64, i64),
-        heard: Heard,
-    ) {
+    fn exchange<A: Address>(&mut self, scene: &mut Scene, sighting: &mut Sighting<'_, A>, period: i64, heard: Heard) {
         let goes_on = ways(sighting)[0] > 0;
-        self.heeded.note(hash, period, goes_on);
+        sighting.heeded.note(period, goes_on);
         // Where contacts found no room, the answer may have been lost.
         if heard == Heard::Nothing || scene.contacts.is_full() {
             self.go_on(scene, sighting, Signs::EXCHANGES.with(Signs::WENT_ON, goes_on));
@@ -167,11 +187,11 @@ impl Evidence {
         !self.room.is_empty() || !scene.ahead.words.is_empty()
     }
 
-    fn see_udp<A: Address>(&mut self, scene: &mut Scene, sighting: &Sighting<'_, A>) {
+    fn see_udp<A: Address>(&mut self, scene: &mut Scene, sighting: &mut Sighting<'_, A>) {
         let [there, back] = ways(sighting);
         let last = sighting.row.ways[(there == 0) as usize ^ sighting.request_way as usize].last;
-        let (hash, period) = (self.hash(sighting), self.sight.block(scene.cell(last)));
-        let heard = self.heeded.heard(hash, period);
+        let period = self.period(scene.cell(last));
+        let heard = sighting.heeded.heard(period);
         if sighting.is_known && heard == Heard::Exchange {
             return;
         }
@@ -179,7 +199,7 @@ impl Evidence {
         let Some(word) = reading::of_udp(sighting, interface) else { return };
         if !sighting.is_known {
             if word.begins {
-                self.heeded.forget(hash, period);
+                sighting.heeded.forget(period);
                 self.take(scene, &word);
             }
             return;
@@ -188,11 +208,11 @@ impl Evidence {
             self.take(scene, &word);
         }
         if back > 0 && sighting.seen == [true; 2] && (there > 0 || heard == Heard::Nothing) {
-            self.exchange(scene, sighting, (hash, period), heard);
+            self.exchange(scene, sighting, period, heard);
         }
     }
 
-    fn go_on<A: Address>(&mut self, scene: &mut Scene, sighting: &Sighting<'_, A>, signs: Signs) {
+    fn go_on<A: Address>(&mut self, scene: &mut Scene, sighting: &mut Sighting<'_, A>, signs: Signs) {
         let interface = self.sight.position(sighting.interface);
         self.take(scene, &reading::of_known(sighting, interface, signs));
     }
@@ -336,10 +356,7 @@ impl Evidence {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.room.memory_bytes()
-            + self.sight.memory_bytes()
-            + self.unmatched.memory_bytes()
-            + self.heeded.memory_bytes()
+        self.room.memory_bytes() + self.sight.memory_bytes() + self.unmatched.memory_bytes()
     }
 
     /// Forgets everything.
@@ -347,7 +364,7 @@ impl Evidence {
         self.room.clear();
         self.sight.clear();
         self.unmatched.words.clear();
-        self.heeded.clear();
+        self.era = self.era.wrapping_add(ERA);
     }
 }
 

@@ -24,7 +24,7 @@ use crate::account::conversation::{Address, ConversationKey, Way};
 use crate::account::grid::{Cell, Grid};
 use crate::account::interface::InterfaceId;
 use crate::account::selection::Seeds;
-use crate::account::sighting::{Sighting, Watch};
+use crate::account::sighting::{Batch, Watch};
 use crate::packet::Timestamp;
 use evidence::Evidence;
 use reading::Word;
@@ -305,11 +305,11 @@ impl Scan {
 }
 
 impl Watch for Scan {
-    #[inline]
-    fn see<A: Address>(&mut self, sighting: &Sighting<'_, A>) {
-        match self.scene.config.rule {
-            Rule::Evidence => self.evidence.see(&mut self.scene, sighting),
-            Rule::Contacts => contacts::see(&mut self.scene, sighting),
+    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
+        let Self { scene, evidence, .. } = self;
+        match scene.config.rule {
+            Rule::Evidence => evidence.see_all(scene, batch.sightings()),
+            Rule::Contacts => batch.sightings().iter().for_each(|sighting| contacts::see(scene, sighting)),
         }
     }
 }

@@ -129,9 +129,9 @@ pub(super) fn of_refusal<A: Address>(key: &ConversationKey<A>, way: Way, time: T
 }
 
 /// What a TCP row that is not established says of its contacts.
-pub(super) fn of_tcp<A: Address>(sighting: &Sighting<'_, A>, interface: u16) -> impl Iterator<Item = Word> {
+pub(super) fn of_tcp<A: Address>(sighting: &Sighting<'_, A>, interface: u16) -> [Option<Word>; 2] {
     let begins = Way::BOTH.map(|way| begins_tcp(sighting, way));
-    Way::BOTH.into_iter().filter_map(move |way| {
+    Way::BOTH.map(|way| {
         let is_other_begun = begins[way.reversed() as usize] && !begins[way as usize];
         let (there, back) = both(sighting.row, way);
         let signs = tcp_signs(there, back);

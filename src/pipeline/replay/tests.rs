@@ -12,7 +12,7 @@ use crate::account::conversation::{Address, Way};
 use crate::account::grid::{Cell, Grid};
 use crate::account::interface::InterfaceId;
 use crate::account::refusals::Refused;
-use crate::account::sighting::{Sighting, Watch};
+use crate::account::sighting::{Batch, Sighting, Watch};
 use crate::account::snapshot::Snapshot;
 use crate::account::{Config, conversation::OneWay};
 use crate::packet::Timestamp;
@@ -52,14 +52,8 @@ impl Record {
         // What is late counts in the first cell that is not over.
         (second().cell(time.max(self.watermark)), ends, key.protocol().0)
     }
-}
 
-fn second() -> Grid {
-    Grid::of(Duration::from_secs(1))
-}
-
-impl Watch for Record {
-    fn see<A: Address>(&mut self, sighting: &Sighting<'_, A>) {
+    fn see_row<A: Address>(&mut self, sighting: &Sighting<'_, A>) {
         self.rows += 1;
         let tick = Grid::of(self.tick.unwrap_or(Duration::MAX));
         for way in Way::BOTH {
@@ -73,6 +67,16 @@ impl Watch for Record {
                 *sum = (sum.0 + bytes, sum.1 + u64::from(packets));
             }
         }
+    }
+}
+
+fn second() -> Grid {
+    Grid::of(Duration::from_secs(1))
+}
+
+impl Watch for Record {
+    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
+        batch.sightings().iter().for_each(|sighting| self.see_row(sighting));
     }
 
     fn refuse<A: Address>(&mut self, _: InterfaceId, refused: &Refused<A>) {

@@ -3,7 +3,7 @@
 use foldhash::fast::RandomState;
 
 use super::{Pair, Row};
-use crate::account::index::Index;
+use crate::account::index::{Index, NOWHERE};
 use crate::account::sought::Sought;
 
 /// The pairs that are kept, in no order that means anything.
@@ -20,11 +20,23 @@ impl Table {
         Self { state: RandomState::default(), index: Index::new(limit), kept: Vec::new() }
     }
 
+    /// Where a pair is; [`NOWHERE`] if it is not there.
     #[inline(always)]
-    pub(super) fn find_mut(&mut self, pair: impl Sought<Pair>) -> Option<&mut Row> {
+    pub(super) fn find(&self, pair: impl Sought<Pair>) -> u32 {
         let Self { state, index, kept } = self;
-        let at = index.find(pair.hash_under(state), |at| pair.is(&kept[at as usize].0))?;
-        Some(&mut kept[at as usize].1)
+        index.find(pair.hash_under(state), |at| pair.is(&kept[at as usize].0)).unwrap_or(NOWHERE)
+    }
+
+    /// Whether a pair is at a position.
+    #[inline(always)]
+    pub(super) fn is_at(&self, position: u32, pair: impl Sought<Pair>) -> bool {
+        self.kept.get(position as usize).is_some_and(|(kept, _)| pair.is(kept))
+    }
+
+    /// What is kept at a position, if anything is.
+    #[inline(always)]
+    pub(super) fn at_mut(&mut self, position: u32) -> Option<&mut Row> {
+        self.kept.get_mut(position as usize).map(|(_, row)| row)
     }
 
     /// Adds a pair that is not there.

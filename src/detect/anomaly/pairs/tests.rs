@@ -1,5 +1,6 @@
 //! The table: what is kept, who leaves, and that neither ticks nor order nor clocks change what is found.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use proptest::prelude::*;
@@ -24,12 +25,31 @@ fn nobody(verdict: Verdict) {
     panic!("nothing is due: {verdict:?}");
 }
 
-/// The verdicts of `traffic` (interval, source, bytes), with `ticks` shares evaluated after each observation.
+/// The verdicts of `traffic` (interval, source, bytes), with `ticks` shares evaluated after each observation: the same
+/// with bookmarks and without.
 fn verdicts_of(config: Config, traffic: &[(i64, u32, u64)], ticks: Option<u32>) -> (Vec<Verdict>, Pairs) {
+    let with = observed(config, traffic, ticks, true);
+    let without = observed(config, traffic, ticks, false);
+    let figures = |pairs: &Pairs| (pairs.len(), pairs.left(), pairs.left_out_bytes());
+    assert_eq!((&with.0, figures(&with.1)), (&without.0, figures(&without.1)));
+    with
+}
+
+fn observed(
+    config: Config,
+    traffic: &[(i64, u32, u64)],
+    ticks: Option<u32>,
+    keeps_bookmarks: bool,
+) -> (Vec<Verdict>, Pairs) {
     let mut pairs = Pairs::new(config);
     let mut found = Vec::new();
+    let mut bookmarks = HashMap::new();
     for &(interval, source, bytes) in traffic {
-        pairs.observe(pair(source), bytes, interval, &mut |verdict| found.push(verdict));
+        let bookmark = bookmarks.entry(source).or_insert(NOWHERE);
+        if !keeps_bookmarks {
+            *bookmark = NOWHERE;
+        }
+        pairs.observe(bookmark, pair(source), bytes, interval, &mut |verdict| found.push(verdict));
         if let Some(ticks) = ticks {
             pairs.evaluate(ticks, &mut |verdict| found.push(verdict));
         }
@@ -44,10 +64,10 @@ fn verdicts_of(config: Config, traffic: &[(i64, u32, u64)], ticks: Option<u32>) 
 fn an_interval_is_judged_when_it_is_over() {
     let mut pairs = Pairs::new(config(10, 100));
     for interval in 3..7 {
-        pairs.observe(pair(1), 50, interval, &mut nobody);
+        pairs.observe(&mut { NOWHERE }, pair(1), 50, interval, &mut nobody);
     }
     for bytes in [100, 200] {
-        pairs.observe(pair(1), bytes, 7, &mut nobody);
+        pairs.observe(&mut { NOWHERE }, pair(1), bytes, 7, &mut nobody);
     }
     pairs.evaluate(1, &mut nobody);
     pairs.advance(7, &mut nobody);
@@ -125,7 +145,7 @@ proptest! {
                 let next = pairs.open.unwrap() + 1;
                 pairs.advance(next, &mut |verdict| found.push(verdict));
             }
-            pairs.observe(pair(source), bytes, interval, &mut |verdict| found.push(verdict));
+            pairs.observe(&mut { NOWHERE }, pair(source), bytes, interval, &mut |verdict| found.push(verdict));
         }
         pairs.evaluate(1, &mut |verdict| found.push(verdict));
         prop_assert_eq!(at_once, found);
@@ -151,7 +171,7 @@ proptest! {
         let mut pairs = Pairs::new(config(6, limit));
         let mut judged = 0;
         for &(interval, source, bytes) in &traffic {
-            pairs.observe(pair(source), bytes, interval, &mut |_| judged += 1);
+            pairs.observe(&mut { NOWHERE }, pair(source), bytes, interval, &mut |_| judged += 1);
             prop_assert!(pairs.len() <= limit);
         }
         // Each observation makes one pair due, in its interval and in as many empty ones as a series holds.
@@ -182,14 +202,14 @@ fn what_lasts_outlives_a_flood() {
     let mut source = 1_000;
     for interval in 0..20 {
         for lasting in 0..50 {
-            pairs.observe(pair(lasting), 10_000, interval, &mut |_| {});
+            pairs.observe(&mut { NOWHERE }, pair(lasting), 10_000, interval, &mut |_| {});
         }
         for _ in 0..if interval == 0 { 0 } else { 1_000 } {
             source += 1;
-            pairs.observe(pair(source), 60, interval, &mut |_| {});
+            pairs.observe(&mut { NOWHERE }, pair(source), 60, interval, &mut |_| {});
         }
     }
-    assert!((0..50).all(|source| pairs.rows.find_mut(pair(source)).is_some_and(|row| row.values.len() == 10)));
+    assert!((0..50).all(|source| pairs.rows.iter().any(|(kept, row)| kept == pair(source) && row.values.len() == 10)));
     // Each halving of the bound leaves about half of the newcomers, who may have 50 places.
     assert!((75..=100).contains(&pairs.len()), "{}", pairs.len());
     let [idle, full] = pairs.left();
@@ -204,7 +224,7 @@ fn whoever_finds_room_misses_no_byte() {
     let mut generator = SplitMix64::new(3);
     for _ in 0..5_000 {
         let (source, bytes) = (generator.below(200) as u32, generator.below(1_000) as u64);
-        pairs.observe(pair(source), bytes, 0, &mut nobody);
+        pairs.observe(&mut { NOWHERE }, pair(source), bytes, 0, &mut nobody);
         given += bytes;
     }
     let kept: u64 = pairs.rows.iter().map(|(_, row)| row.open_bytes).sum();
@@ -225,7 +245,7 @@ fn ten_thousand_pairs_take_a_few_megabytes() {
     let traffic: Vec<_> = (0..11).flat_map(|interval| (0..10_000).map(move |source| (interval, source, 9))).collect();
     let mut pairs = Pairs::new(config(10, 10_000));
     for (interval, source, bytes) in traffic {
-        pairs.observe(pair(source), bytes, interval, &mut |_| {});
+        pairs.observe(&mut { NOWHERE }, pair(source), bytes, interval, &mut |_| {});
     }
     let bytes_a_pair = pairs.memory_bytes() / 10_000;
     assert!((250..450).contains(&bytes_a_pair), "{bytes_a_pair}");
@@ -263,7 +283,7 @@ fn a_clock_set_ahead_and_to_0_sticks_nowhere() {
     for start in [1_000, 1_000 + TEN_YEARS, 0, i64::MAX - 2, i64::MIN, 1_000] {
         for interval in start..start.saturating_add(2) {
             for source in 0..50 {
-                pairs.observe(pair(source), 100, interval, &mut |_| judged += 1);
+                pairs.observe(&mut { NOWHERE }, pair(source), 100, interval, &mut |_| judged += 1);
             }
         }
         assert_eq!(pairs.open, Some(start + 1));
@@ -275,10 +295,10 @@ fn a_clock_set_ahead_and_to_0_sticks_nowhere() {
 #[test]
 fn a_clock_that_was_set_leaves_no_bound_behind() {
     let mut pairs = Pairs::new(config(10, 100));
-    (0..5_000).for_each(|source| pairs.observe(pair(source), 60, 7, &mut nobody));
+    (0..5_000).for_each(|source| pairs.observe(&mut { NOWHERE }, pair(source), 60, 7, &mut nobody));
     let left_out = pairs.left_out_bytes();
     assert!(left_out > 0);
     pairs.clear();
-    (0..100).for_each(|source| pairs.observe(pair(source), 60, -7_000, &mut nobody));
+    (0..100).for_each(|source| pairs.observe(&mut { NOWHERE }, pair(source), 60, -7_000, &mut nobody));
     assert_eq!((pairs.len(), pairs.left_out_bytes()), (100, left_out));
 }

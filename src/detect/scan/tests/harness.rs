@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use crate::account::conversation::{Address, Endpoint, Way, request_way};
 use crate::account::grid::Grid;
+use crate::account::heeded::Heeded;
+use crate::account::index::NOWHERE;
 use crate::account::interface::InterfaceId;
 use crate::account::interval::{Interval, Row};
 use crate::account::ledger::Ledger;
-use crate::account::sighting::{Sighting, Watch};
+use crate::account::sighting::{Batch, Sighting, Watch};
 use crate::detect::scan::{Config, Scan};
 use crate::detect::{Detection, Kind, Level, Subject};
 use crate::locality::Classifier;
@@ -199,7 +201,7 @@ impl Cut {
     }
 }
 
-type Remembered = (Way, [bool; 2]);
+type Remembered = (Way, [bool; 2], Heeded);
 
 /// What the ledger does, as far as scans need it.
 pub(super) struct Bench {
@@ -277,10 +279,15 @@ impl Bench {
         let here = [row.ways[0].packets > 0, row.ways[1].packets > 0];
         let before = self.known.get(&name).copied();
         let decided = || request_way(&row.key, row.opener, row.ways[row.opener as usize].first_flags());
-        let (way, seen) =
-            before.map_or_else(|| (decided(), here), |(way, seen)| (way, [seen[0] || here[0], seen[1] || here[1]]));
-        self.known.insert(name, (way, seen));
-        self.scan.see(&Sighting { row, interface, is_known: before.is_some(), request_way: way, seen });
+        let (request_way, seen, heeded) = before.map_or_else(
+            || (decided(), here, Heeded::default()),
+            |(way, seen, heeded)| (way, [seen[0] || here[0], seen[1] || here[1]], heeded),
+        );
+        let (is_known, remembered_at) = (before.is_some(), NOWHERE);
+        let mut batch = Batch::in_place_of(Vec::new());
+        batch.add(Sighting { row, interface, is_known, request_way, seen, remembered_at, heeded }, Default::default());
+        self.scan.see(&mut batch);
+        self.known.insert(name, (request_way, seen, batch.sightings()[0].heeded));
     }
 
     fn refuse(&mut self, packet: &Packet, interface: InterfaceId) {

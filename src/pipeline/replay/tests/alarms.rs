@@ -23,8 +23,8 @@ struct Finer {
 }
 
 impl Watch for Finer {
-    fn see<A: Address>(&mut self, sighting: &Sighting<'_, A>) {
-        self.alarms.see(sighting);
+    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
+        self.alarms.see(batch);
     }
 
     fn refuse<A: Address>(&mut self, interface: InterfaceId, refused: &Refused<A>) {
