@@ -19,11 +19,10 @@ use std::time::Duration;
 
 use trafficmonitor::account::conversation::{Address, Way, request_way};
 use trafficmonitor::account::heeded::Heeded;
-use trafficmonitor::account::index::NOWHERE;
 use trafficmonitor::account::interface::InterfaceId;
 use trafficmonitor::account::interval::{Interval, Row};
 use trafficmonitor::account::ledger::Ledger;
-use trafficmonitor::account::sighting::{Batch, Sighting, Watch};
+use trafficmonitor::account::sighting::{Batch, Bookmarks, Sighting, Watch};
 use trafficmonitor::decode::Decoder;
 use trafficmonitor::detect::anomaly::{self, Pair, Pairs};
 use trafficmonitor::detect::bandwidth::{Bandwidth, Config, Direction, NetworkLimit};
@@ -52,6 +51,15 @@ struct Known {
     is_known: bool,
     request_way: Way,
     seen: [bool; 2],
+    /// Which of all conversations it is.
+    number: usize,
+}
+
+/// What is kept with a conversation for who watches.
+#[derive(Clone, Copy, Default)]
+struct Kept {
+    bookmarks: [Bookmarks; 2],
+    heeded: Heeded,
 }
 
 /// A conversation: its two endpoints and the protocol.
@@ -67,8 +75,8 @@ impl Memory {
         let endpoints = [low, high].map(|endpoint| (endpoint.address.into(), endpoint.port));
         let key = (endpoints, row.key.protocol().0);
         let first_flags = row.ways[row.opener as usize].first_flags();
-        let new =
-            || Known { is_known: false, request_way: request_way(&row.key, row.opener, first_flags), seen: [false; 2] };
+        let (request_way, number) = (request_way(&row.key, row.opener, first_flags), self.0.len());
+        let new = || Known { is_known: false, request_way, seen: [false; 2], number };
         let known = self.0.entry(key).or_insert_with(new);
         known.seen = Way::BOTH.map(|way| known.seen[way as usize] || row.ways[way as usize].packets > 0);
         Known { is_known: std::mem::replace(&mut known.is_known, true), ..*known }
@@ -102,17 +110,27 @@ fn intervals(trace: &trace::Trace, name: &str) -> Vec<Counted> {
     done
 }
 
-fn see_rows<W: Watch, A: Address>(watch: &mut W, interface: InterfaceId, rows: &[Row<A>], known: &[Known]) {
-    let (remembered_at, heeded) = (NOWHERE, Heeded::default());
+fn see_rows<W: Watch, A: Address>(
+    watch: &mut W,
+    interface: InterfaceId,
+    rows: &[Row<A>],
+    known: &[Known],
+    kept: &mut [Kept],
+) {
     let mut batch = Batch::in_place_of(Vec::new());
-    for (row, Known { is_known, request_way, seen }) in rows.iter().zip(known.iter().copied()) {
-        batch.add(Sighting { row, interface, is_known, request_way, seen, remembered_at, heeded }, Default::default());
-        if batch.len() == Batch::<A>::MOST {
-            watch.see(&mut batch);
-            batch.clear();
+    for (rows, known) in rows.chunks(Batch::<A>::MOST).zip(known.chunks(Batch::<A>::MOST)) {
+        for (row, Known { is_known, request_way, seen, number }) in rows.iter().zip(known.iter().copied()) {
+            let Kept { bookmarks, heeded } = kept[number];
+            let remembered_at = number as u32;
+            batch.add(Sighting { row, interface, is_known, request_way, seen, remembered_at, heeded }, bookmarks);
         }
+        watch.see(&mut batch);
+        for passage in batch.passages() {
+            kept[passage.remembered_at as usize].bookmarks[passage.way as usize] = passage.bookmarks;
+        }
+        batch.sightings().iter().for_each(|sighting| kept[sighting.remembered_at as usize].heeded = sighting.heeded);
+        batch.clear();
     }
-    watch.see(&mut batch);
 }
 
 /// Adds up what it sees.
@@ -139,13 +157,16 @@ fn run<W: Watch>(
     mut judge: impl FnMut(&mut W, Timestamp),
 ) -> (Duration, W) {
     let interface = Ledger::new(&trafficmonitor::account::Config::default(), SEED).interface("bench");
+    let numbers = intervals.iter().flat_map(|counted| counted.v4.iter().chain(&counted.v6).map(|known| known.number));
+    let conversations = numbers.max().map_or(0, |last| last + 1);
     let mut watch = new();
     let start = cpu_time();
     for _ in 0..PASSES {
         watch = new();
+        let mut kept = vec![Kept::default(); conversations];
         for Counted { interval, v4, v6, watermark } in intervals {
-            see_rows(&mut watch, interface, interval.rows_v4(), v4);
-            see_rows(&mut watch, interface, interval.rows_v6(), v6);
+            see_rows(&mut watch, interface, interval.rows_v4(), v4, &mut kept);
+            see_rows(&mut watch, interface, interval.rows_v6(), v6, &mut kept);
             judge(std::hint::black_box(&mut watch), *watermark);
         }
     }
