@@ -332,6 +332,24 @@ mod tests {
     }
 
     #[test]
+    fn endpoints_are_in_order_by_address_and_then_by_port() {
+        fn check<A: Address + std::fmt::Debug>(addresses: [A; 3]) {
+            let ends = addresses
+                .into_iter()
+                .flat_map(|address| [0, 255, 256, u16::MAX].map(|port| Endpoint { address, port }));
+            let ends: Vec<_> = ends.collect();
+            for (first, second) in ends.iter().flat_map(|first| ends.iter().map(move |second| (first, second))) {
+                assert_eq!(A::is_in_order(first, second), first <= second, "{first:?} {second:?}");
+                let (key, way) = ConversationKey::new(*first, *second, Protocol::UDP);
+                assert_eq!(key.endpoints(way), (*first, *second));
+                assert_eq!(way == Way::Up, first <= second);
+            }
+        }
+        check([[0, 0, 0, 0], [10, 0, 0, 1], [200, 0, 0, 0]].map(Ipv4Addr::from));
+        check([0, 1 << 64, u128::MAX].map(Ipv6Addr::from_bits));
+    }
+
+    #[test]
     fn both_ways_of_a_conversation_have_one_key() {
         let (there, way) = ConversationKey::new(endpoint(CLIENT, 50_000), endpoint(SERVER, 443), Protocol::TCP);
         let (back, other) = ConversationKey::new(endpoint(SERVER, 443), endpoint(CLIENT, 50_000), Protocol::TCP);

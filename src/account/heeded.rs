@@ -49,7 +49,7 @@ impl Heeded {
     }
 }
 
-/// The low bits of a period, which no other has for hundreds of years.
+/// The low bits of a period: the next one with the same is 2^30 periods later.
 const fn bits_of(period: i64) -> u32 {
     (period as u32).wrapping_mul(KIND + 1)
 }

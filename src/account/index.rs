@@ -227,5 +227,7 @@ mod tests {
         }
         index.clear();
         assert!((0..4_096).all(|at| !index.sieve.passes(hash_of(key(at, 19)))));
+        index.insert(hash_of(7), 0, |_| hash_of(7));
+        assert_eq!(index.find(hash_of(7), |at| at == 0), Some(0));
     }
 }

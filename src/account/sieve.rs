@@ -1,7 +1,7 @@
 //! Who is certainly not held: one bit tells it of most (Bloom, "Space/time trade-offs in hash coding with allowable
 //! errors", Communications of the ACM 13 (7), 1970; with a single hash).
 
-/// Bits for each that is to be held. Of who is not, fewer than one in eight passes then.
+/// Bits for each that is admitted. Of others about one in eight passes then, and fewer before.
 const BITS_EACH: usize = 8;
 
 /// A bit for each hash, which many share.
@@ -39,7 +39,7 @@ impl Sieve {
         }
     }
 
-    /// Whether who has this hash passes: who was admitted does, others hardly ever.
+    /// Whether who has this hash passes: who was admitted does, of others few.
     #[must_use]
     #[inline(always)]
     pub fn passes(&self, hash: u64) -> bool {

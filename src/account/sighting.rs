@@ -9,8 +9,8 @@ use super::refusals::Refused;
 use crate::packet::Timestamp;
 
 /// Where who watches found what it holds of one way of a conversation, so that it need not be looked up again: kept with
-/// the conversation for as long as that is remembered. What is there may be another's by then: who follows a bookmark
-/// looks whose it is.
+/// the conversation for as long as that is remembered, or forgotten. What is at a position may be another's by then: who
+/// follows a bookmark looks whose it is. They are those of one watcher, which lives as long as the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bookmarks {
     /// The source.
@@ -88,6 +88,12 @@ pub struct Batch<'a, A> {
 impl<'a, A: Address> Batch<'a, A> {
     /// The most rows that one holds. What is told of them fits into a processor's second-level cache.
     pub const MOST: usize = 256;
+
+    /// Of none, and for none: without memory.
+    #[must_use]
+    pub const fn for_nobody() -> Self {
+        Self { sightings: Vec::new(), passages: Vec::new(), count: 0 }
+    }
 
     /// Of none yet, in memory that was that of another batch.
     #[must_use]

@@ -189,9 +189,7 @@ impl Contacts {
     /// Reads what [`Contacts::is_wanted`] will need of who is not held, so that the misses of several overlap.
     #[inline(always)]
     pub fn touch_newcomer<A: Address>(&self, address: A) {
-        let mut hasher = self.selection.build_hasher();
-        address.feed(&mut hasher);
-        self.sketch.touch(hasher.finish());
+        self.sketch.touch(hash_of(&self.selection, address));
     }
 
     /// Whether no source finds room but in the place of another.
@@ -339,8 +337,16 @@ mod sets;
 
 #[inline]
 fn hash_address<S: BuildHasher>(state: &S, address: IpAddr) -> u64 {
+    match address {
+        IpAddr::V4(address) => hash_of(state, address),
+        IpAddr::V6(address) => hash_of(state, address),
+    }
+}
+
+#[inline]
+fn hash_of<S: BuildHasher, A: Address>(state: &S, address: A) -> u64 {
     let mut hasher = state.build_hasher();
-    feed(address, &mut hasher);
+    address.feed(&mut hasher);
     hasher.finish()
 }
 

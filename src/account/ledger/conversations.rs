@@ -79,9 +79,7 @@ impl Conversation {
     }
 }
 
-/// One conversation, of IPv4 in one cache line.
 #[derive(Debug, Clone, Copy)]
-#[repr(align(64))]
 struct Entry<A> {
     key: ConversationKey<A>,
     conversation: Conversation,
@@ -156,7 +154,8 @@ impl<A: Address> Conversations<A> {
 
     /// The memory that the tables take, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.younger.memory_bytes() + self.older.memory_bytes()
+        let batch = self.batch_memory.capacity() * size_of::<Passage<A>>();
+        self.younger.memory_bytes() + self.older.memory_bytes() + batch
     }
 
     /// Forgets where conversations count that count at a place for which `is_stale` holds.
@@ -248,7 +247,9 @@ impl<A: Address> Conversations<A> {
             return None;
         }
         let at = self.older.find(hash, key)?;
-        let remembered = self.older.entries[at as usize];
+        let mut remembered = self.older.entries[at as usize];
+        // What was noted last may not have been kept; to hear the same again does not matter.
+        remembered.conversation.heeded = Heeded::default();
         self.make_room();
         Some(self.younger.insert(hash, remembered, &self.state))
     }

@@ -64,7 +64,8 @@ impl Tables {
         watch: &mut impl Watch,
     ) -> Sums {
         let mut sums = Sums::default();
-        let (is_told, mut batch) = (watch.is_there(), conversations.new_batch());
+        let is_told = watch.is_there();
+        let mut batch = if is_told { conversations.new_batch() } else { Batch::for_nobody() };
         let mut turns = conversations.turns();
         let mut spots = [Spot::NONE; SOUGHT_AT_ONCE];
         loop {

@@ -33,7 +33,7 @@ use round::Round;
 use table::Table;
 
 /// The bit that tells the bookmark of who found no room from a position. Those below it count intervals, so that in a
-/// later one room is looked for anew. ([`NOWHERE`] is that of an interval in hundreds of years.)
+/// later one room is looked for anew.
 const LEFT_OUT: u32 = 1 << 31;
 
 /// How much of the table stays when room is made: enough for what lasts, with some left for what is new.
@@ -263,7 +263,8 @@ impl Pairs {
         self.ranking = Selection::new(interval as u64);
         self.kept.empty_for(self.config.max_pairs);
         self.rows.iter().for_each(|(pair, _)| self.kept.admit(pair.hash_under(&self.ranking)));
-        self.left_out = LEFT_OUT | self.left_out.wrapping_add(1);
+        let next = LEFT_OUT | self.left_out.wrapping_add(1);
+        self.left_out = if next == NOWHERE { LEFT_OUT } else { next };
     }
 
     /// Gives room to a newcomer, and takes it from those whose ranks are above the bound that is lowered for that. Whose

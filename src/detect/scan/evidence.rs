@@ -28,7 +28,7 @@ const MOST_BYTES: u32 = 4_096;
 /// Rows of a flood whose sources are read before the first of them is heard of, so that the cache misses overlap.
 const READ_AHEAD: usize = 32;
 
-/// More periods than the clock is ever set by, and not a power of two of them.
+/// So far apart are the numbers of periods before and after a step of the clock, that of the same time too.
 const ERA: i64 = 0x0123_4567;
 
 /// The contacts whose outcome is open, and what helps to tell outcomes.
