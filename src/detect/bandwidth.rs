@@ -35,7 +35,7 @@ const NEWCOMER_PART_OF_LIMIT: u64 = 1_024;
 const NEWCOMER_PART_OF_CHART: u64 = 16;
 
 /// Passages whose sources are read before the first of them is counted, so that the cache misses overlap.
-const READ_AHEAD: usize = 32;
+const READ_AHEAD: usize = 64;
 
 /// A limit and whom it is for. Its number among the rules is its class in the windows.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use crate::locality::Direction;
 use crate::packet::{Protocol, Timestamp};
 
 /// Rows whose conversations are sought together, so that their cache misses overlap.
-const SOUGHT_AT_ONCE: usize = 32;
+const SOUGHT_AT_ONCE: usize = 64;
 
 /// Packets and bytes by direction.
 type Sums = [Counters; Direction::ALL.len()];
