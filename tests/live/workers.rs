@@ -51,9 +51,13 @@ fn from_readiness_on_two_workers_count_each_packet_once() {
             let ready = flood.next();
             flood.wait_for_more(4_000);
             let sent = flood.stop();
-            let (last, total) = (flow_of(sent - 1), |metrics: &Metrics| metrics.counted().packets);
-            let metrics = monitor.wait_for("the last packet", |metrics| {
-                metrics.flows().contains_key(&last) && total(metrics) == metrics.delivered()
+            let total = |metrics: &Metrics| metrics.counted().packets;
+            // Not for the last packet alone: each worker says together what it received and counted, so that the sums agree
+            // though the other one has not said yet what it has of the end.
+            let metrics = monitor.wait_for("every packet since readiness", |metrics| {
+                let flows = metrics.flows();
+                (ready..sent).all(|number| flows.contains_key(&flow_of(number)))
+                    && total(metrics) == metrics.delivered()
             });
             let counted = expect_each_once(&metrics, ready, sent);
             assert_eq!(counted, total(&metrics));
