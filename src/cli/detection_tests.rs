@@ -256,69 +256,74 @@ fn mistakes_name_their_option() {
         ("-ByteLimit 1X", format!("-ByteLimit 1X: {bytes}")),
         ("-ByteLimit -1", format!("-ByteLimit -1: {bytes}")),
         ("-ByteLimit=0", format!("-ByteLimit=0: everyone exceeds 0 bytes; {bytes}")),
-        ("-ByteLimit 18446745T", format!("-ByteLimit 18446745T: more than 18446744073709551615 bytes cannot be counted; {bytes}")),
+        (
+            "-ByteLimit 18446745T",
+            format!("-ByteLimit 18446745T: more than 18446744073709551615 bytes cannot be counted; {bytes}"),
+        ),
         ("-TrafficInterval -170", format!("-TrafficInterval -170: {window}")),
         ("-PortInterval 0", format!("-PortInterval 0: {window}")),
         ("--scan.interval=soon", format!("--scan.interval=soon: {window}")),
         ("-NumberContactedIPs 0", "-NumberContactedIPs 0: expected a number from 1 to 65535".to_owned()),
         ("-NumContactedPorts -5", "-NumContactedPorts -5: expected a number from 1 to 65535".to_owned()),
-        ("--scan.rule evidense", "--scan.rule evidense: the nearest is evidence; expected evidence or contacts".to_owned()),
+        (
+            "--scan.rule evidense",
+            "--scan.rule evidense: the nearest is evidence; expected evidence or contacts".to_owned(),
+        ),
         ("--bandwidth.direction up", "--bandwidth.direction up: expected source, destination or both".to_owned()),
-        (
-            "-anom_methods=diff,magnitud",
-            "-anom_methods=diff,magnitud: magnitud: the nearest is magnitude; expected a method: cdf, diff, fence, highrank, ks, \
-             lowrank or magnitude"
-                .to_owned(),
-        ),
-        (
-            "-anom_methods fence",
-            "-anom_methods: fence alone, without a bound, tests nothing; give an upper bound, or another test".to_owned(),
-        ),
-        (
-            "-anom_lower_bound=10 -anom_upper_bound=5",
-            "-anom_lower_bound, -anom_upper_bound: the lower bound 10 is not below the upper bound 5 (which is 5 unless it is given)"
-                .to_owned(),
-        ),
-        (
-            "-anom_lower_bound=10",
-            "-anom_lower_bound: the lower bound 10 is not below the upper bound 5 (which is 5 unless it is given)".to_owned(),
-        ),
-        (
-            "-anom_upper_bound=0",
-            "-anom_upper_bound: the upper bound 0 is not above 0; give the number of bytes from which on traffic is unusual"
-                .to_owned(),
-        ),
-        (
-            "-anom_upper_bound inf",
-            "-anom_upper_bound inf: expected a number of bytes, such as 1000 (5e-324 means none)".to_owned(),
-        ),
-        ("-anom_active_size 0", "-anom_active_size 0: expected a number from 1 to 16777216".to_owned()),
-        (
-            "-anom_gv_cap 4",
-            "-anom_gv_cap: 4 values a pair are too few: active and reference windows take 5".to_owned(),
-        ),
-        (
-            "-anom_active_size 3",
-            "-anom_active_size: 10 values a pair are too few: active and reference windows take 15".to_owned(),
-        ),
-        ("-anom_gv_cap 1001", "-anom_gv_cap: 1001 values a pair are too many; it is 1000 or fewer".to_owned()),
-        ("--anom.threshold 60%", "--anom.threshold 60%: expected a probability from 0 to 1, such as 0.6".to_owned()),
-        (
-            "-anom_sensitivity=-1",
-            "-anom_sensitivity=-1: expected a probability from 0 to 1, such as 0.1, or more for no veto".to_owned(),
-        ),
-        ("-transfer_interval 2d", "-transfer_interval: a transfer interval of 2days; it is 100ms to 1day".to_owned()),
-        (
-            "-filter_ip_CIDR 10/8",
-            "-filter_ip_CIDR 10/8: expected a network such as 10.0.0.0/8 or fc00::/7, or an address".to_owned(),
-        ),
-        (
-            "170 1X false 15 true 100 600",
-            format!("1X (ByteLimit): {bytes}"),
-        ),
+        ("170 1X false 15 true 100 600", format!("1X (ByteLimit): {bytes}")),
     ] {
         assert_eq!(refusal(line), expected, "{line}");
     }
     let usage = parse_all(&[], &[("TRAFFICMONITOR_BYTE_LIMIT", "lots")]).unwrap_err();
     assert_eq!(usage.message, format!("TRAFFICMONITOR_BYTE_LIMIT=lots: {bytes}"));
+}
+
+#[test]
+fn mistakes_of_anomalies_name_their_option() {
+    for (line, expected) in [
+        (
+            "-anom_methods=diff,magnitud",
+            "-anom_methods=diff,magnitud: magnitud: the nearest is magnitude; expected a method: cdf, diff, fence, highrank, ks, \
+             lowrank or magnitude",
+        ),
+        (
+            "-anom_methods fence",
+            "-anom_methods: fence alone, without a bound, tests nothing; give an upper bound, or another test",
+        ),
+        (
+            "-anom_lower_bound=10 -anom_upper_bound=5",
+            "-anom_lower_bound, -anom_upper_bound: the lower bound 10 is not below the upper bound 5 (which is 5 unless it is given)",
+        ),
+        (
+            "-anom_lower_bound=10",
+            "-anom_lower_bound: the lower bound 10 is not below the upper bound 5 (which is 5 unless it is given)",
+        ),
+        (
+            "-anom_upper_bound=0",
+            "-anom_upper_bound: the upper bound 0 is not above 0; give the number of bytes from which on traffic is unusual",
+        ),
+        (
+            "-anom_upper_bound inf",
+            "-anom_upper_bound inf: expected a number of bytes, such as 1000 (5e-324 means none)",
+        ),
+        ("-anom_active_size 0", "-anom_active_size 0: expected a number from 1 to 16777216"),
+        ("-anom_gv_cap 4", "-anom_gv_cap: 4 values a pair are too few: active and reference windows take 5"),
+        (
+            "-anom_active_size 3",
+            "-anom_active_size: 10 values a pair are too few: active and reference windows take 15",
+        ),
+        ("-anom_gv_cap 1001", "-anom_gv_cap: 1001 values a pair are too many; it is 1000 or fewer"),
+        ("--anom.threshold 60%", "--anom.threshold 60%: expected a probability from 0 to 1, such as 0.6"),
+        (
+            "-anom_sensitivity=-1",
+            "-anom_sensitivity=-1: expected a probability from 0 to 1, such as 0.1, or more for no veto",
+        ),
+        ("-transfer_interval 2d", "-transfer_interval: a transfer interval of 2days; it is 100ms to 1day"),
+        (
+            "-filter_ip_CIDR 10/8",
+            "-filter_ip_CIDR 10/8: expected a network such as 10.0.0.0/8 or fc00::/7, or an address",
+        ),
+    ] {
+        assert_eq!(refusal(line), expected, "{line}");
+    }
 }

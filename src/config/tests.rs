@@ -35,68 +35,58 @@ fn the_example_names_every_key_in_its_section_with_its_options() {
     }
 }
 
+/// Options with values, of which each set is given together.
+const GIVEN: [&[(&str, &str)]; 6] = [
+    &[],
+    &[("i", "eth0,no,0x10"), ("ExcludedInterfaces", "lo"), ("w", "3s"), ("promRefresh", "1.5"), ("r", "-"), ("s", "0")],
+    &[("i", "any"), ("f", "host 10.0.0.1 and (tcp or udp) # \"x\": y"), ("buffer-size", "12345"), ("r", "a: b.pcap")],
+    &[
+        ("promHTTP", "[::1]:9,localhost:9,:0"),
+        ("localNetworks", "192.0.2.7/24,::1"),
+        ("localIPs", "192.0.2.7/24"),
+        ("flow-key", "dst-port"),
+        ("max-flows", "1"),
+        ("metrics.seed", "false"),
+        ("log.level", "trace"),
+        ("log.format", "json"),
+        ("promisc", "true"),
+    ],
+    &[
+        ("TrafficInterval", "0.5"),
+        ("ByteLimit", "18446744073709551615"),
+        ("bandwidth.direction", "both"),
+        ("scan.rule", "contacts"),
+        ("NoDestinations", "true"),
+        ("ChartMinBytes", "0"),
+        ("AnalyzePorts", "false"),
+        ("NumContactedPorts", "65535"),
+        ("PortInterval", "366d"),
+        ("detect.top_sources", "1"),
+        ("alert.pending", "1m30s"),
+        ("alert.hold", "0"),
+        ("explain", "true"),
+    ],
+    &[
+        ("anom.alerts", "true"),
+        ("anom_methods", "ks,cdf,fence,ks"),
+        ("anom_active_size", "2"),
+        ("anom_n_seasons", "3"),
+        ("anom_gv_cap", "1000"),
+        ("anom_lower_bound", "-0.5"),
+        ("anom_upper_bound", "1e300"),
+        ("anom_sensitivity", "0.8"),
+        ("anom.threshold", "0"),
+        ("anom.min_bytes", "7K"),
+        ("transfer_interval", "1.5s"),
+        ("filter_ip_CIDR", "fd00::/8"),
+        ("filter_bool", "false"),
+        ("filter_src", "true"),
+    ],
+];
+
 #[test]
 fn what_config_prints_gives_the_same_configuration() {
-    let table: [&[(&str, &str)]; 6] = [
-        &[],
-        &[
-            ("i", "eth0,no,0x10"),
-            ("ExcludedInterfaces", "lo"),
-            ("w", "3s"),
-            ("promRefresh", "1.5"),
-            ("r", "-"),
-            ("s", "0"),
-        ],
-        &[
-            ("i", "any"),
-            ("f", "host 10.0.0.1 and (tcp or udp) # \"x\": y"),
-            ("buffer-size", "12345"),
-            ("r", "a: b.pcap"),
-        ],
-        &[
-            ("promHTTP", "[::1]:9,localhost:9,:0"),
-            ("localNetworks", "192.0.2.7/24,::1"),
-            ("localIPs", "192.0.2.7/24"),
-            ("flow-key", "dst-port"),
-            ("max-flows", "1"),
-            ("metrics.seed", "false"),
-            ("log.level", "trace"),
-            ("log.format", "json"),
-            ("promisc", "true"),
-        ],
-        &[
-            ("TrafficInterval", "0.5"),
-            ("ByteLimit", "18446744073709551615"),
-            ("bandwidth.direction", "both"),
-            ("scan.rule", "contacts"),
-            ("NoDestinations", "true"),
-            ("ChartMinBytes", "0"),
-            ("AnalyzePorts", "false"),
-            ("NumContactedPorts", "65535"),
-            ("PortInterval", "366d"),
-            ("detect.top_sources", "1"),
-            ("alert.pending", "1m30s"),
-            ("alert.hold", "0"),
-            ("explain", "true"),
-        ],
-        &[
-            ("anom.alerts", "true"),
-            ("anom_methods", "ks,cdf,fence,ks"),
-            ("anom_active_size", "2"),
-            ("anom_n_seasons", "3"),
-            ("anom_gv_cap", "1000"),
-            ("anom_lower_bound", "-0.5"),
-            ("anom_upper_bound", "1e300"),
-            ("anom_sensitivity", "0.8"),
-            ("anom.threshold", "0"),
-            ("anom.min_bytes", "7K"),
-            ("transfer_interval", "1.5s"),
-            ("filter_ip_CIDR", "fd00::/8"),
-            ("filter_bool", "false"),
-            ("filter_src", "true"),
-        ],
-    ];
-    for given in table {
+    for given in GIVEN {
         let mut layer = Settings::default();
         for (name, value) in given {
             let named = |definition: &&OptionDefinition| {

@@ -114,6 +114,10 @@ fn mistakes_are_told_with_file_line_and_what_would_do() {
     ] {
         assert_eq!(problem(&EXAMPLE.replacen(from, to, 1)), expected, "{to}");
     }
+}
+
+#[test]
+fn all_keys_that_are_missing_are_told_at_once() {
     let missing = problem("ByteLimit: 1G\n");
     assert!(missing.starts_with("t.conf:1: the keys TrafficInterval, NoDestinations, "), "{missing}");
     assert!(missing.contains("add lines `TrafficInterval: 170`, `NoDestinations: false`, "), "{missing}");

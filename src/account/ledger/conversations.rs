@@ -309,6 +309,11 @@ mod tests {
     }
 
     #[test]
+    fn a_conversation_takes_as_much_memory_as_is_said_in_the_runbooks() {
+        assert_eq!((size_of::<Entry<Ipv4Addr>>(), size_of::<Entry<std::net::Ipv6Addr>>()), (56, 80));
+    }
+
+    #[test]
     fn what_was_sought_before_the_generations_turned_is_found_afterwards() {
         let mut conversations = remembering(0..8, 8);
         let sought: Vec<(u16, Spot)> = (0..10).map(|port| (port, conversations.seek(&key(port)))).collect();

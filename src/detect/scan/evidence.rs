@@ -28,7 +28,7 @@ const MOST_BYTES: u32 = 4_096;
 /// Rows of a flood whose sources are read before the first of them is heard of, so that the cache misses overlap.
 const READ_AHEAD: usize = 32;
 
-/// So far apart are the numbers of periods before and after a step of the clock, that of the same time too.
+/// By how much a step of the clock moves the numbers of periods, so that what was heeded before it is not heard after it.
 const ERA: i64 = 0x0123_4567;
 
 /// The contacts whose outcome is open, and what helps to tell outcomes.
@@ -212,7 +212,7 @@ impl Evidence {
         }
     }
 
-    fn go_on<A: Address>(&mut self, scene: &mut Scene, sighting: &mut Sighting<'_, A>, signs: Signs) {
+    fn go_on<A: Address>(&mut self, scene: &mut Scene, sighting: &Sighting<'_, A>, signs: Signs) {
         let interface = self.sight.position(sighting.interface);
         self.take(scene, &reading::of_known(sighting, interface, signs));
     }

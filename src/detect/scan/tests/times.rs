@@ -68,6 +68,27 @@ fn a_clock_that_is_set_leaves_nothing_stuck() {
 }
 
 #[test]
+fn who_goes_on_after_the_clock_was_set_is_heard_anew_in_the_same_part_of_the_window() {
+    let (server, ports) = (v4(203, 0, 113, 1), (50_000, 443));
+    let exchange = |script: &mut Script, time: f64| {
+        script.tcp(time, A, server, ports, PUSH | ACK);
+        script.tcp(time + 0.02, server, A, (ports.1, ports.0), PUSH | ACK);
+    };
+    let mut before = Script::default();
+    before.tcp(0.1, A, server, ports, SYN);
+    before.tcp(0.12, server, A, (ports.1, ports.0), SYN | ACK);
+    (1..5).for_each(|second| exchange(&mut before, f64::from(second) + 0.1));
+    let mut after = Script::default();
+    exchange(&mut after, 3.3);
+    let mut bench = Bench::new(&Config::default());
+    let held = |bench: &Bench| bench.scan.view(5).tables[0].held;
+    assert_eq!(held(bench.run(&before, Cut::PLAIN, 1.0)), 1);
+    bench.scan.clock_stepped(at(3.0));
+    assert_eq!(held(&bench), 0);
+    assert_eq!(held(bench.run(&after, Cut::PLAIN, 1.0)), 1);
+}
+
+#[test]
 fn a_clock_that_nobody_says_was_set_leaves_nothing_stuck() {
     for to in [-3_600.0, 3_600.0, 10.0 * 365.0 * 86_400.0] {
         let mut bench = Bench::new(&Config::default());
