@@ -3,6 +3,7 @@
 //! The packet path ends here, so nothing in [`Interval::observe`] allocates in steady state, locks or logs. Packets are
 //! looked up in small batches, which lets the cache misses of neighbours overlap.
 
+mod slots;
 mod table;
 
 use std::collections::BTreeMap;

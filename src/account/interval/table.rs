@@ -1,9 +1,7 @@
 //! The conversations of one IP version in an interval: rows, the packets that wait for theirs, and what was refused.
 
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
-
 use super::Overflow;
+use super::slots::{self, Slots};
 use crate::account::conversation::{Address, ConversationKey, Endpoint, OneWay, Way};
 use crate::account::hashing::State;
 use crate::account::refusals::{Refusals, Refused};
@@ -13,6 +11,7 @@ use crate::packet::{Packet, Refusal, TcpFlags, Timestamp};
 /// Rows that an interval holds at most in each of its two tables, when the accountant is late. What comes then counts
 /// in [`super::Interval::overflow`].
 pub(super) const MAXIMUM_ROWS: usize = 32_768;
+const _: () = assert!(MAXIMUM_ROWS <= slots::MOST);
 
 /// Packets that wait to be looked up together.
 const BATCH: usize = 32;
@@ -90,7 +89,7 @@ pub(super) struct Table<A> {
     pub(super) rows: Vec<Row<A>>,
     /// The number of the frame that made each row.
     pub(super) made_by: Vec<u32>,
-    index: HashTable<u32>,
+    slots: Slots,
     waiting: Vec<Waiting<A>>,
     pub(super) refusals: Refusals<A>,
 }
@@ -100,7 +99,7 @@ impl<A: Address> Table<A> {
         Self {
             rows: Vec::new(),
             made_by: Vec::new(),
-            index: HashTable::new(),
+            slots: Slots::new(),
             waiting: Vec::with_capacity(BATCH),
             refusals: Refusals::new(),
         }
@@ -110,14 +109,14 @@ impl<A: Address> Table<A> {
         self.rows.capacity() * size_of::<Row<A>>()
             + self.made_by.capacity() * size_of::<u32>()
             + self.waiting.capacity() * size_of::<Waiting<A>>()
-            + self.index.allocation_size()
+            + self.slots.memory_bytes()
             + self.refusals.memory_bytes()
     }
 
     pub(super) fn clear(&mut self) {
+        self.slots.clear_for(self.rows.len());
         self.rows.clear();
         self.made_by.clear();
-        self.index.clear();
         self.waiting.clear();
         self.refusals.clear();
     }
@@ -136,20 +135,20 @@ impl<A: Address> Table<A> {
 
     /// Counts the waiting packets in their rows, or in `overflow` where there is no room for a row.
     pub(super) fn settle(&mut self, state: &State, classifier: &Classifier, overflow: &mut Overflow) {
-        let Self { rows, made_by, index, waiting, refusals } = self;
+        let Self { rows, made_by, slots, waiting, refusals } = self;
+        slots.reserve(rows.len() + BATCH, rows.len(), |at| rows[at].key.hash_under(state));
         // Where they wait, not taken out first: to copy a key and read it back at once stalls the processor.
         for packet in waiting.iter() {
-            let is_same = |&at: &u32| rows[at as usize].key == packet.key;
-            let at = match index.entry(packet.hash, is_same, |&at| rows[at as usize].key.hash_under(state)) {
-                Entry::Occupied(found) => *found.get() as usize,
-                Entry::Vacant(vacant) => {
+            let at = match slots.find(packet.hash, |at| rows[at].key == packet.key) {
+                Ok(at) => at,
+                Err(vacant) => {
                     let direction = packet.direction(classifier);
                     let at = rows.len();
                     if at >= MAXIMUM_ROWS {
                         overflow.count(direction, packet);
                         continue;
                     }
-                    vacant.insert(at as u32);
+                    slots.fill(vacant, packet.hash, at);
                     Row::open(rows, packet, direction);
                     if !refusals.is_empty() {
                         rows[at].mark(packet.hash, refusals);
@@ -171,11 +170,11 @@ impl<A: Address> Table<A> {
         let destination = Endpoint { address: destination, port: refusal.destination_port };
         let (key, way) = ConversationKey::new(source, destination, refusal.protocol);
         let hash = key.hash_under(state);
-        let Self { rows, index, refusals, .. } = self;
+        let Self { rows, slots, refusals, .. } = self;
         if refusals.note(hash, Refused { key, way, time: refusal.time }, number, state)
-            && let Some(&at) = index.find(hash, |&at| rows[at as usize].key == key)
+            && let Ok(at) = slots.find(hash, |at| rows[at].key == key)
         {
-            rows[at as usize].ways[way as usize].refused = true;
+            rows[at].ways[way as usize].refused = true;
         }
     }
 }

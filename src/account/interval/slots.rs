@@ -1,0 +1,142 @@
+//! Where the rows of an interval are, by the hashes of their keys.
+//!
+//! An open table with linear probing (Knuth, The Art of Computer Programming, vol. 3, 6.4): rows only come, until all go
+//! at once, and at most every second slot is taken. So a look-up mostly reads one word. A library's table, which must also
+//! do where most slots are taken and rows go one by one, takes twice the instructions here; BENCHMARKS.md has the figures.
+
+/// Slots at least.
+const FEWEST: usize = 1 << 10;
+
+/// The bits of a slot that hold a position and one, so that none is 0. Above them are as many of the hash.
+const POSITION: u32 = 0xffff;
+
+/// Nobody's.
+const EMPTY: u32 = 0;
+
+/// Positions at most.
+pub(super) const MOST: usize = POSITION as usize;
+
+/// The slot in which who was not found can be put.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Vacant(usize);
+
+/// The positions of rows.
+#[derive(Debug)]
+pub(super) struct Slots {
+    /// A power of two of them.
+    slots: Vec<u32>,
+}
+
+impl Slots {
+    pub(super) fn new() -> Self {
+        Self { slots: vec![EMPTY; FEWEST] }
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<u32>()
+    }
+
+    /// The position for which `is_it` holds, of those whose keys may have this hash; else where it can be put.
+    #[inline(always)]
+    pub(super) fn find(&self, hash: u64, is_it: impl Fn(usize) -> bool) -> Result<usize, Vacant> {
+        let mask = self.slots.len() - 1;
+        let check = check(hash);
+        let mut at = hash as usize & mask;
+        loop {
+            let slot = self.slots[at];
+            if slot == EMPTY {
+                return Err(Vacant(at));
+            }
+            let position = ((slot & POSITION) - 1) as usize;
+            if slot & !POSITION == check && is_it(position) {
+                return Ok(position);
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    /// Puts a position where it was not found when it was sought last.
+    #[inline(always)]
+    pub(super) fn fill(&mut self, vacant: Vacant, hash: u64, position: usize) {
+        self.slots[vacant.0] = check(hash) | (position as u32 + 1);
+    }
+
+    /// Makes room for `count` positions, of which those below `held` have the hashes that `hash_of` gives.
+    #[inline]
+    pub(super) fn reserve(&mut self, count: usize, held: usize, hash_of: impl Fn(usize) -> u64) {
+        if count * 2 > self.slots.len() {
+            self.grow(count, held, hash_of);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, count: usize, held: usize, hash_of: impl Fn(usize) -> u64) {
+        self.clear_for(count);
+        for position in 0..held {
+            let hash = hash_of(position);
+            if let Err(vacant) = self.find(hash, |_| false) {
+                self.fill(vacant, hash, position);
+            }
+        }
+    }
+
+    /// Forgets all; then there is room for `count`.
+    pub(super) fn clear_for(&mut self, count: usize) {
+        self.slots.clear();
+        self.slots.resize((count * 2).next_power_of_two().max(FEWEST), EMPTY);
+    }
+}
+
+/// Bits of a hash that do not say where to begin, in their place in a slot.
+#[inline(always)]
+const fn check(hash: u64) -> u32 {
+    (hash >> 32) as u32 & !POSITION
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::selection::mixed;
+
+    /// Puts in who is not found yet, and gives the position.
+    fn find_or_fill(slots: &mut Slots, keys: &mut Vec<u64>, key: u64, hash_of: impl Fn(u64) -> u64) -> usize {
+        slots.reserve(keys.len() + 1, keys.len(), |at| hash_of(keys[at]));
+        match slots.find(hash_of(key), |at| keys[at] == key) {
+            Ok(at) => at,
+            Err(vacant) => {
+                keys.push(key);
+                slots.fill(vacant, hash_of(key), keys.len() - 1);
+                keys.len() - 1
+            }
+        }
+    }
+
+    #[test]
+    fn each_is_found_where_it_was_put_however_many_came_after() {
+        // By the second the check tells none apart, and by the third all begin in a few slots.
+        for hash_of in [mixed, |key| key, |key| key % 7] {
+            let (mut slots, mut keys) = (Slots::new(), Vec::new());
+            let count = if hash_of(7) == 0 { 500 } else { MOST as u64 };
+            for round in 0..2 {
+                for key in 0..count {
+                    let at = find_or_fill(&mut slots, &mut keys, key, hash_of);
+                    assert_eq!(at as u64, key, "round {round}");
+                }
+            }
+            assert_eq!(keys.len() as u64, count);
+            assert!(slots.slots.len() >= 2 * keys.len());
+        }
+    }
+
+    #[test]
+    fn nobody_is_found_after_all_were_forgotten_and_memory_is_for_as_many_as_before() {
+        let (mut slots, mut keys) = (Slots::new(), Vec::new());
+        (0..20_000).for_each(|key| _ = find_or_fill(&mut slots, &mut keys, key, mixed));
+        slots.clear_for(keys.len());
+        assert!((0..20_000).all(|key| slots.find(mixed(key), |_| true).is_err()));
+        assert_eq!(slots.slots.len(), 65_536);
+        slots.clear_for(100);
+        assert_eq!((slots.slots.len(), slots.memory_bytes()), (FEWEST, 4 * 65_536));
+    }
+}
