@@ -12,7 +12,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
 
-const NANOSECONDS_PER_SECOND: i64 = 1_000_000_000;
+/// Nanoseconds in a second.
+pub const NANOSECONDS_PER_SECOND: i64 = 1_000_000_000;
 
 impl Timestamp {
     /// Before this moment nothing is.

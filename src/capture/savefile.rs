@@ -23,7 +23,10 @@ pub struct Savefile {
     /// Where the file is plain, what reads it for libpcap.
     records: Option<Records>,
     link_type: LinkType,
+    /// Frames that were handed over.
     frames: u64,
+    /// Of these, those that libpcap did not read.
+    passed_by: u64,
 }
 
 impl Savefile {
@@ -40,7 +43,7 @@ impl Savefile {
                 .map_err(|error| Error::Filter { filter: filter.to_owned(), reason: words(&error) })?;
         }
         let records = file.filter(|_| filter.is_none()).and_then(|file| plain(file, path));
-        Ok(Self { path: path.to_owned(), capture, records, link_type, frames: 0 })
+        Ok(Self { path: path.to_owned(), capture, records, link_type, frames: 0, passed_by: 0 })
     }
 
     /// What stands before the IP header of its frames.
@@ -62,27 +65,45 @@ impl Savefile {
     #[inline]
     pub fn read(&mut self, count: usize, mut on_frame: impl FnMut(Frame<'_>)) -> Result<usize, Error> {
         let mut frames = 0;
-        if let Some(records) = &mut self.records {
-            while frames < count {
-                match records.next() {
-                    Next::Frame(frame) => on_frame(frame),
-                    Next::End => break,
-                    Next::Odd => {
-                        self.frames += frames as u64;
-                        self.leave_to_libpcap()?;
-                        return Ok(frames + self.dispatch(count - frames, on_frame)?);
-                    }
-                }
-                frames += 1;
-            }
-            self.frames += frames as u64;
+        while frames < count
+            && let Some(frame) = self.next_plain()
+        {
+            on_frame(frame);
+            frames += 1;
+        }
+        if frames == count || !self.is_left_to_libpcap() {
             return Ok(frames);
         }
-        self.dispatch(count, on_frame)
+        Ok(frames + self.dispatch(count - frames, on_frame)?)
+    }
+
+    /// The next frame of a plain file. None at its end, and where libpcap has to read on, as [`Savefile::read`] lets it.
+    ///
+    /// What is done with a frame can be inlined around this, which a closure that libpcap calls, too, is not.
+    #[inline(always)]
+    pub fn next_plain(&mut self) -> Option<Frame<'_>> {
+        let Self { records, frames, .. } = self;
+        match records.as_mut()?.next() {
+            Next::Frame(frame) => {
+                *frames += 1;
+                Some(frame)
+            }
+            Next::End | Next::Odd => None,
+        }
+    }
+
+    /// Whether libpcap has to read on.
+    fn is_left_to_libpcap(&mut self) -> bool {
+        if self.records.as_ref().is_some_and(Records::is_odd) {
+            self.records = None;
+            self.passed_by = self.frames;
+        }
+        self.records.is_none()
     }
 
     /// As [`Savefile::read`], by libpcap.
     fn dispatch(&mut self, count: usize, mut on_frame: impl FnMut(Frame<'_>)) -> Result<usize, Error> {
+        self.catch_up()?;
         let Self { capture, frames, .. } = self;
         let read = capture.dispatch(Some(count), |packet| {
             *frames += 1;
@@ -93,16 +114,13 @@ impl Savefile {
         read.map_err(|error| self.broken(&error))
     }
 
-    /// Lets libpcap go on behind the frames that were handed over.
-    #[cold]
-    fn leave_to_libpcap(&mut self) -> Result<(), Error> {
-        self.records = None;
-        let mut left = self.frames;
-        while left > 0 {
-            let count = usize::try_from(left).unwrap_or(usize::MAX).min(SKIPPED_AT_ONCE);
+    /// Lets libpcap go on behind the frames that it did not read.
+    fn catch_up(&mut self) -> Result<(), Error> {
+        while self.passed_by > 0 {
+            let count = usize::try_from(self.passed_by).unwrap_or(usize::MAX).min(SKIPPED_AT_ONCE);
             match self.capture.dispatch(Some(count), |_| {}) {
-                Ok(0) => break,
-                Ok(skipped) => left -= skipped as u64,
+                Ok(0) => self.passed_by = 0,
+                Ok(skipped) => self.passed_by -= skipped as u64,
                 Err(error) => return Err(self.broken(&error)),
             }
         }

@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 
-use crate::packet::{Frame, Timestamp};
+use crate::packet::{Frame, NANOSECONDS_PER_SECOND, Timestamp};
 
 /// Magic numbers of files whose times are in microseconds and in nanoseconds.
 const MICROSECONDS: u32 = 0xa1b2_c3d4;
@@ -55,6 +55,8 @@ pub(super) struct Records {
     unit: u32,
     units_in_second: u32,
     largest: u32,
+    /// Whether something came that libpcap has to say what it is.
+    is_odd: bool,
 }
 
 impl Records {
@@ -71,7 +73,16 @@ impl Records {
         let snap_length = word(&header, 16);
         let is_plain = version == VERSION && (1..=i32::MAX.cast_unsigned()).contains(&snap_length);
         let largest = snap_length.min(LARGEST);
-        is_plain.then(|| Self { file, buffer: vec![0; PIECE], at: 0, end: 0, unit, units_in_second, largest })
+        is_plain.then(|| Self {
+            file,
+            buffer: vec![0; PIECE],
+            at: 0,
+            end: 0,
+            unit,
+            units_in_second,
+            largest,
+            is_odd: false,
+        })
     }
 
     /// The next record. After [`Next::Odd`] nothing more is read here.
@@ -81,26 +92,36 @@ impl Records {
             match self.fill(RECORD_HEADER) {
                 Filled::Whole => {}
                 Filled::Ended if self.at == self.end => return Next::End,
-                Filled::Ended | Filled::Failed => return Next::Odd,
+                Filled::Ended | Filled::Failed => return self.give_up(),
             }
         }
-        let header = &self.buffer[self.at..][..RECORD_HEADER];
-        let [seconds, fraction, captured, wire_bytes] = [0, 4, 8, 12].map(|at| word(header, at));
+        let Some(header) = self.buffer[self.at..].first_chunk::<RECORD_HEADER>() else { return self.give_up() };
+        let (seconds, fraction) = (word(header, 0), word(header, 4));
+        let (captured, wire_bytes) = (word(header, 8), word(header, 12));
         if captured > self.largest || fraction >= self.units_in_second {
-            return Next::Odd;
+            return self.give_up();
         }
         let length = RECORD_HEADER + captured as usize;
         if self.end - self.at < length && self.fill(length) != Filled::Whole {
-            return Next::Odd;
+            return self.give_up();
         }
         let record = &self.buffer[self.at..][..length];
         self.at += length;
-        // libpcap takes the seconds for a signed number.
-        let time = Timestamp::from_seconds_and_nanoseconds(
-            i64::from(seconds.cast_signed()),
-            i64::from(fraction) * i64::from(self.unit),
-        );
+        // libpcap takes the seconds for a signed number. Of 32 bits none is so large that nanoseconds would not fit.
+        let nanoseconds = i64::from(fraction) * i64::from(self.unit);
+        let time = Timestamp::from_nanoseconds(i64::from(seconds.cast_signed()) * NANOSECONDS_PER_SECOND + nanoseconds);
         Next::Frame(Frame::new(time, &record[RECORD_HEADER..], wire_bytes))
+    }
+
+    /// Whether what comes next was [`Next::Odd`].
+    pub(super) fn is_odd(&self) -> bool {
+        self.is_odd
+    }
+
+    #[cold]
+    fn give_up(&mut self) -> Next<'_> {
+        self.is_odd = true;
+        Next::Odd
     }
 
     /// Reads on until `wanted` bytes are there.
@@ -124,7 +145,7 @@ impl Records {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }

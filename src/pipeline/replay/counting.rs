@@ -8,7 +8,7 @@ use super::looks::{FRAMES_AT_ONCE, LOOKS_BEHIND, is_to_be_merged};
 use crate::account::fill::Fill;
 use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
-use crate::capture::savefile::Savefile;
+use crate::capture::{self, savefile::Savefile};
 use crate::decode::Decoder;
 use crate::locality::Classifier;
 use crate::packet::{Frame, Timestamp};
@@ -52,10 +52,7 @@ impl<F: Follow + Send + 'static> Counting<F> {
     ) -> (u64, Result<usize, Error>) {
         let mut captured_bytes = 0;
         let read = match self {
-            Self::Alone(alone) => savefile.read(FRAMES_AT_ONCE, |frame| {
-                captured_bytes += frame.captured.len() as u64;
-                alone.count(name, decoder, &frame);
-            }),
+            Self::Alone(alone) => alone.read(name, savefile, decoder, &mut captured_bytes),
             Self::Dealt(dealer) => {
                 let mut dealt = Ok(());
                 let read = savefile.read(FRAMES_AT_ONCE, |frame| {
@@ -111,7 +108,36 @@ pub(super) struct Alone<F> {
 }
 
 impl<F: Follow> Alone<F> {
-    #[inline]
+    /// As [`Counting::read`].
+    fn read(
+        &mut self,
+        name: &str,
+        savefile: &mut Savefile,
+        decoder: &Decoder,
+        captured_bytes: &mut u64,
+    ) -> Result<usize, capture::Error> {
+        let mut frames = 0;
+        while frames < FRAMES_AT_ONCE
+            && let Some(frame) = savefile.next_plain()
+        {
+            frames += 1;
+            *captured_bytes += frame.captured.len() as u64;
+            self.count(name, decoder, &frame);
+        }
+        let others = savefile.read(FRAMES_AT_ONCE - frames, |frame| {
+            *captured_bytes += frame.captured.len() as u64;
+            self.count_apart(name, decoder, &frame);
+        });
+        others.map(|others| frames + others)
+    }
+
+    /// As [`Alone::count`], and no second copy of it.
+    #[inline(never)]
+    fn count_apart(&mut self, name: &str, decoder: &Decoder, frame: &Frame<'_>) {
+        self.count(name, decoder, frame);
+    }
+
+    #[inline(always)]
     fn count(&mut self, name: &str, decoder: &Decoder, frame: &Frame<'_>) {
         if !self.cells.hold(frame.time) {
             self.enter(name, frame.time);
