@@ -60,6 +60,14 @@ impl<A: Address> Row<A> {
         }
     }
 
+    /// Which ways have packets, up first.
+    #[must_use]
+    #[inline(always)]
+    pub fn has_packets(&self) -> [bool; 2] {
+        let [up, down] = &self.ways;
+        [up.packets > 0, down.packets > 0]
+    }
+
     /// Tells `each` of the ways that have packets, up first. (Spelled out, which a loop over both is not compiled to.)
     #[inline(always)]
     pub fn each_way(&self, mut each: impl FnMut(Way, &OneWay)) {

@@ -127,11 +127,13 @@ pub(super) struct Spot {
     hash: u64,
     /// Its position in the younger generation.
     at: u32,
+    /// Which ways have packets, up first.
+    has_packets: [bool; 2],
 }
 
 impl Spot {
     /// Nobody's.
-    pub(super) const NONE: Self = Self { hash: 0, at: NOWHERE };
+    pub(super) const NONE: Self = Self { hash: 0, at: NOWHERE, has_packets: [false; 2] };
 }
 
 /// The conversations of one IP version, at most about twice the number of flows.
@@ -169,17 +171,21 @@ impl<A: Address> Conversations<A> {
         }
     }
 
-    /// Where to look for the conversation of `key`.
+    /// Where to look for the conversation of `key`, of which those ways have packets.
     #[inline(always)]
-    pub(super) fn seek(&self, key: &ConversationKey<A>) -> Spot {
+    pub(super) fn seek(&self, key: &ConversationKey<A>, has_packets: [bool; 2]) -> Spot {
         let hash = key.hash_under(&self.state);
-        Spot { hash, at: self.younger.index.guess(hash) }
+        Spot { hash, at: self.younger.index.guess(hash), has_packets }
     }
 
-    /// Where the ways of the conversation at a spot count.
+    /// Reads what [`Conversations::find`] will need, and gives where the packets of the conversation at a spot count: both
+    /// ways', or twice those of the only one.
     #[inline(always)]
-    pub(super) fn places_at(&self, spot: Spot) -> Option<&[Place; 2]> {
-        self.younger.entries.get(spot.at as usize).map(|entry| &entry.conversation.places)
+    pub(super) fn touch(&self, spot: Spot) -> Option<[Place; 2]> {
+        let Entry { key, conversation } = self.younger.entries.get(spot.at as usize)?;
+        std::hint::black_box(key.protocol());
+        let [has_up, has_down] = spot.has_packets;
+        Some([usize::from(!has_up), usize::from(has_down)].map(|way| conversation.places[way]))
     }
 
     /// Where in the younger generation the conversation of `key` is, if it is remembered. It was sought at `spot`, and was
@@ -298,7 +304,7 @@ mod tests {
     fn remembering(ports: std::ops::Range<u16>, limit: usize) -> Conversations<Ipv4Addr> {
         let mut conversations = Conversations::new(limit, hashing::state(1));
         for port in ports {
-            let spot = conversations.seek(&key(port));
+            let spot = conversations.seek(&key(port), [true; 2]);
             conversations.insert(spot, key(port), conversation(port.into()));
         }
         conversations
@@ -316,14 +322,14 @@ mod tests {
     #[test]
     fn what_was_sought_before_the_generations_turned_is_found_afterwards() {
         let mut conversations = remembering(0..8, 8);
-        let sought: Vec<(u16, Spot)> = (0..10).map(|port| (port, conversations.seek(&key(port)))).collect();
+        let sought: Vec<(u16, Spot)> = (0..10).map(|port| (port, conversations.seek(&key(port), [true; 2]))).collect();
         // The first one that is new makes a new generation, in whose first place it is.
         conversations.insert(sought[8].1, key(8), conversation(8));
         for &(port, spot) in &sought[..8] {
             assert_eq!(flow(&mut conversations, spot, port), Some(port.into()), "{port}");
         }
         assert_eq!(flow(&mut conversations, sought[9].1, 9), None);
-        let spot = conversations.seek(&key(8));
+        let spot = conversations.seek(&key(8), [true; 2]);
         assert_eq!(flow(&mut conversations, spot, 8), Some(8));
     }
 
@@ -331,15 +337,15 @@ mod tests {
     fn who_is_seen_again_outlives_the_generation_and_others_do_not() {
         let mut conversations = remembering(0..8, 8);
         for port in 100..107 {
-            let spot = conversations.seek(&key(port));
+            let spot = conversations.seek(&key(port), [true; 2]);
             conversations.insert(spot, key(port), conversation(port.into()));
         }
-        let spot = conversations.seek(&key(3));
+        let spot = conversations.seek(&key(3), [true; 2]);
         assert_eq!(flow(&mut conversations, spot, 3), Some(3));
-        let spot = conversations.seek(&key(200));
+        let spot = conversations.seek(&key(200), [true; 2]);
         conversations.insert(spot, key(200), conversation(200));
         let remembered = |port: &u16| {
-            let spot = conversations.seek(&key(*port));
+            let spot = conversations.seek(&key(*port), [true; 2]);
             flow(&mut conversations, spot, *port).is_some()
         };
         assert_eq!((0..8).filter(remembered).collect::<Vec<u16>>(), [3]);
@@ -350,7 +356,7 @@ mod tests {
         let mut conversations = remembering(0..12, 8);
         conversations.forget_places(|place| place.flow().is_some_and(|flow| flow % 2 == 0));
         for port in 6..12 {
-            let spot = conversations.seek(&key(port));
+            let spot = conversations.seek(&key(port), [true; 2]);
             let at = conversations.find(spot, &key(port)).unwrap();
             let places = conversations.at_mut(at).places;
             assert_eq!(places[0] == Place::UNKNOWN, port % 2 == 0, "{port}");

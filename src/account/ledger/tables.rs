@@ -71,7 +71,7 @@ impl Tables {
         loop {
             let mut count = 0;
             for (spot, row) in spots.iter_mut().zip(rows.clone()) {
-                *spot = conversations.seek(&row.key);
+                *spot = conversations.seek(&row.key, row.has_packets());
                 count += 1;
             }
             if count == 0 {
@@ -97,7 +97,7 @@ impl Tables {
     /// Reads what the row of a remembered conversation will be added to.
     #[inline(always)]
     fn touch<A: Address>(&self, conversations: &Conversations<A>, spot: Spot) {
-        if let Some(places) = conversations.places_at(spot) {
+        if let Some(places) = conversations.touch(spot) {
             for place in places {
                 self.flows.touch(place.flow().unwrap_or(NOWHERE));
                 self.hosts.touch(place.host().unwrap_or(NOWHERE));
