@@ -74,8 +74,8 @@ impl Memory {
         let (low, high) = row.key.endpoints(Way::Up);
         let endpoints = [low, high].map(|endpoint| (endpoint.address.into(), endpoint.port));
         let key = (endpoints, row.key.protocol().0);
-        let first_flags = row.ways[row.opener as usize].first_flags();
-        let (request_way, number) = (request_way(&row.key, row.opener, first_flags), self.0.len());
+        let first_flags = row.ways[row.opener() as usize].first_flags();
+        let (request_way, number) = (request_way(&row.key, row.opener(), first_flags), self.0.len());
         let new = || Known { is_known: false, request_way, seen: [false; 2], number };
         let known = self.0.entry(key).or_insert_with(new);
         known.seen = Way::BOTH.map(|way| known.seen[way as usize] || row.ways[way as usize].packets > 0);

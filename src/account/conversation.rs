@@ -1,15 +1,22 @@
 //! The conversation: both ways of a 5-tuple under one key (RFC 5103's biflow), and which side of it serves.
 
+mod ends;
+
+use std::fmt::Debug;
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::hint::select_unpredictable;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::locality::Direction;
 use crate::packet::{Addresses, Protocol, TcpFlags, Timestamp};
+pub use ends::Ends;
 
 /// An address of one IP version, as the tables hold it.
-pub trait Address: Copy + Ord + Into<IpAddr> {
+pub trait Address: Debug + Copy + Ord + Hash + Into<IpAddr> {
     /// No host's: all bits are 0.
     const BLANK: Self;
+
+    /// Both ends of a conversation and its protocol.
+    type Ends: Ends<Self>;
 
     /// Feeds the address to a hasher in as few words as it has.
     fn feed<H: Hasher>(self, hasher: &mut H);
@@ -22,16 +29,12 @@ pub trait Address: Copy + Ord + Into<IpAddr> {
 
     /// Source and destination together.
     fn pair(source: Self, destination: Self) -> Addresses;
-
-    /// Whether the first endpoint is not above the second one, by address, then port.
-    fn is_in_order(first: &Endpoint<Self>, second: &Endpoint<Self>) -> bool;
-
-    /// The first one where `is_first` holds, else the second one. Which it is is nothing that a processor could guess.
-    fn choose(is_first: bool, first: Self, second: Self) -> Self;
 }
 
 impl Address for Ipv4Addr {
     const BLANK: Self = Self::UNSPECIFIED;
+
+    type Ends = ends::Words;
 
     #[inline]
     fn feed<H: Hasher>(self, hasher: &mut H) {
@@ -52,21 +55,12 @@ impl Address for Ipv4Addr {
     fn pair(source: Self, destination: Self) -> Addresses {
         Addresses::V4 { source, destination }
     }
-
-    #[inline(always)]
-    fn is_in_order(first: &Endpoint<Self>, second: &Endpoint<Self>) -> bool {
-        let word = |of: &Endpoint<Self>| u64::from(of.address.to_bits()) << 16 | u64::from(of.port);
-        word(first) <= word(second)
-    }
-
-    #[inline(always)]
-    fn choose(is_first: bool, first: Self, second: Self) -> Self {
-        Self::from_bits(select_unpredictable(is_first, first.to_bits(), second.to_bits()))
-    }
 }
 
 impl Address for Ipv6Addr {
     const BLANK: Self = Self::UNSPECIFIED;
+
+    type Ends = ends::Plain;
 
     #[inline]
     fn feed<H: Hasher>(self, hasher: &mut H) {
@@ -87,16 +81,6 @@ impl Address for Ipv6Addr {
     #[inline]
     fn pair(source: Self, destination: Self) -> Addresses {
         Addresses::V6 { source, destination }
-    }
-
-    #[inline(always)]
-    fn is_in_order(first: &Endpoint<Self>, second: &Endpoint<Self>) -> bool {
-        (first.address.to_bits(), first.port) <= (second.address.to_bits(), second.port)
-    }
-
-    #[inline(always)]
-    fn choose(is_first: bool, first: Self, second: Self) -> Self {
-        Self::from_bits(select_unpredictable(is_first, first.to_bits(), second.to_bits()))
     }
 }
 
@@ -133,47 +117,39 @@ pub struct Endpoint<A> {
 }
 
 /// The 5-tuple in a canonical order: the same for packets both ways.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConversationKey<A> {
-    low: Endpoint<A>,
-    high: Endpoint<A>,
-    protocol: Protocol,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ConversationKey<A: Address> {
+    ends: A::Ends,
 }
 
 impl<A: Address> ConversationKey<A> {
     /// No conversation's, for a place that is about to be filled.
-    pub(super) const BLANK: Self = {
-        let endpoint = Endpoint { address: A::BLANK, port: 0 };
-        Self { low: endpoint, high: endpoint, protocol: Protocol(0) }
-    };
+    pub(super) const BLANK: Self = Self { ends: A::Ends::BLANK };
 
     /// The key of a packet from `source` to `destination`, and the way that the packet goes.
     #[must_use]
     #[inline]
     pub fn new(source: Endpoint<A>, destination: Endpoint<A>, protocol: Protocol) -> (Self, Way) {
-        let goes_up = A::is_in_order(&source, &destination);
-        let choose = |up: &Endpoint<A>, down: &Endpoint<A>| Endpoint {
-            address: A::choose(goes_up, up.address, down.address),
-            port: select_unpredictable(goes_up, up.port, down.port),
-        };
-        let (low, high) = (choose(&source, &destination), choose(&destination, &source));
-        (Self { low, high, protocol }, if goes_up { Way::Up } else { Way::Down })
+        let (ends, goes_up) = A::Ends::of(source, destination, protocol);
+        (Self { ends }, if goes_up { Way::Up } else { Way::Down })
     }
 
     /// Who sends and who receives the packets that go `way`.
     #[must_use]
     #[inline]
     pub fn endpoints(&self, way: Way) -> (Endpoint<A>, Endpoint<A>) {
+        let [low, high] = self.ends.both();
         match way {
-            Way::Up => (self.low, self.high),
-            Way::Down => (self.high, self.low),
+            Way::Up => (low, high),
+            Way::Down => (high, low),
         }
     }
 
     /// The protocol above IP.
     #[must_use]
+    #[inline]
     pub fn protocol(&self) -> Protocol {
-        self.protocol
+        self.ends.protocol()
     }
 
     /// The hash of the key under `state`.
@@ -183,18 +159,8 @@ impl<A: Address> ConversationKey<A> {
     }
 }
 
-impl<A: Address> Hash for ConversationKey<A> {
-    #[inline]
-    fn hash<H: Hasher>(&self, hasher: &mut H) {
-        self.low.address.feed(hasher);
-        self.high.address.feed(hasher);
-        let ports = u64::from(self.low.port) << 16 | u64::from(self.high.port);
-        hasher.write_u64(ports << 8 | u64::from(self.protocol.0));
-    }
-}
-
 /// What is counted of a conversation one way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OneWay {
     /// IP bytes.
     pub bytes: u64,
@@ -204,29 +170,20 @@ pub struct OneWay {
     pub last: Timestamp,
     /// The number of packets.
     pub packets: u32,
-    /// What the first packet controlled.
-    pub first_control: Control,
+    /// The first packet's TCP flags, or its ICMP type.
+    first_control: u8,
     /// The union of all packets' TCP flags.
     pub flags: TcpFlags,
-    /// An ICMP error of this interval refused a packet that went this way. When, its list of refusals says, which also
-    /// holds conversations without a row.
-    pub refused: bool,
+    /// Where the packets go.
+    pub direction: Direction,
+    /// What else there is to say of it, a bit each.
+    marks: u8,
 }
 
-/// What a packet's transport header says of its part in the conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Control {
-    /// TCP's control bits; none in other protocols.
-    Flags(TcpFlags),
-    /// The type of the ICMP or ICMPv6 message.
-    Icmp(u8),
-}
-
-impl Default for Control {
-    fn default() -> Self {
-        Self::Flags(TcpFlags::default())
-    }
-}
+/// Bits of [`OneWay::marks`].
+const OPENS: u8 = 1;
+const REFUSED: u8 = 2;
+const HAS_ICMP_TYPE: u8 = 4;
 
 impl OneWay {
     /// Before any packet.
@@ -235,17 +192,24 @@ impl OneWay {
         first: Timestamp::from_nanoseconds(0),
         last: Timestamp::from_nanoseconds(0),
         packets: 0,
-        first_control: Control::Flags(TcpFlags(0)),
+        first_control: 0,
         flags: TcpFlags(0),
-        refused: false,
+        direction: Direction::Transit,
+        marks: 0,
     };
+
+    /// The way of the first packet of a row, before that is counted.
+    pub(super) const fn opening(direction: Direction) -> Self {
+        Self { direction, marks: OPENS, ..Self::NOTHING }
+    }
 
     /// Counts one packet.
     #[inline]
     pub fn count(&mut self, time: Timestamp, flags: TcpFlags, icmp_type: Option<u8>, bytes: u32) {
         if self.packets == 0 {
             self.first = time;
-            self.first_control = icmp_type.map_or(Control::Flags(flags), Control::Icmp);
+            self.first_control = icmp_type.unwrap_or(flags.0);
+            self.marks |= if icmp_type.is_some() { HAS_ICMP_TYPE } else { 0 };
         }
         self.last = time;
         self.flags = self.flags.union(flags);
@@ -253,23 +217,38 @@ impl OneWay {
         self.bytes += u64::from(bytes);
     }
 
+    /// Whether the row's first packet went this way.
+    #[must_use]
+    #[inline]
+    pub const fn opens(&self) -> bool {
+        self.marks & OPENS != 0
+    }
+
+    /// Notes that an ICMP error refused a packet that went this way.
+    pub(super) const fn refuse(&mut self) {
+        self.marks |= REFUSED;
+    }
+
+    /// Whether an ICMP error of this interval refused a packet that went this way. When, its list of refusals says, which
+    /// also holds conversations without a row.
+    #[must_use]
+    pub const fn is_refused(&self) -> bool {
+        self.marks & REFUSED != 0
+    }
+
     /// The first packet's TCP flags; none where it was not TCP.
     #[must_use]
-    pub fn first_flags(&self) -> TcpFlags {
-        match self.first_control {
-            Control::Flags(flags) => flags,
-            Control::Icmp(_) => TcpFlags::default(),
-        }
+    #[inline]
+    pub const fn first_flags(&self) -> TcpFlags {
+        TcpFlags(if self.marks & HAS_ICMP_TYPE == 0 { self.first_control } else { 0 })
     }
 
     /// The first packet's ICMP or ICMPv6 type, where the protocol is one of these and the type was captured: an echo
     /// request is told from its reply. None for a later fragment.
     #[must_use]
-    pub fn icmp_type(&self) -> Option<u8> {
-        match self.first_control {
-            Control::Flags(_) => None,
-            Control::Icmp(icmp_type) => Some(icmp_type),
-        }
+    #[inline]
+    pub const fn icmp_type(&self) -> Option<u8> {
+        if self.marks & HAS_ICMP_TYPE == 0 { None } else { Some(self.first_control) }
     }
 }
 
@@ -282,7 +261,7 @@ impl OneWay {
 #[must_use]
 pub fn request_way<A: Address>(key: &ConversationKey<A>, opener: Way, first_flags: TcpFlags) -> Way {
     let (source, destination) = key.endpoints(opener);
-    let source_serves = if key.protocol == Protocol::TCP {
+    let source_serves = if key.protocol() == Protocol::TCP {
         match (first_flags.contains(TcpFlags::SYN), first_flags.contains(TcpFlags::ACK)) {
             (true, answers) => answers,
             (false, _) => ports_favour_source(source.port, destination.port),
@@ -329,24 +308,6 @@ mod tests {
     fn serving_port(protocol: Protocol, source: u16, destination: u16, flags: u8) -> u16 {
         let (key, opener) = ConversationKey::new(endpoint(CLIENT, source), endpoint(SERVER, destination), protocol);
         key.endpoints(request_way(&key, opener, TcpFlags(flags))).1.port
-    }
-
-    #[test]
-    fn endpoints_are_in_order_by_address_and_then_by_port() {
-        fn check<A: Address + std::fmt::Debug>(addresses: [A; 3]) {
-            let ends = addresses
-                .into_iter()
-                .flat_map(|address| [0, 255, 256, u16::MAX].map(|port| Endpoint { address, port }));
-            let ends: Vec<_> = ends.collect();
-            for (first, second) in ends.iter().flat_map(|first| ends.iter().map(move |second| (first, second))) {
-                assert_eq!(A::is_in_order(first, second), first <= second, "{first:?} {second:?}");
-                let (key, way) = ConversationKey::new(*first, *second, Protocol::UDP);
-                assert_eq!(key.endpoints(way), (*first, *second));
-                assert_eq!(way == Way::Up, first <= second);
-            }
-        }
-        check([[0, 0, 0, 0], [10, 0, 0, 1], [200, 0, 0, 0]].map(Ipv4Addr::from));
-        check([0, 1 << 64, u128::MAX].map(Ipv6Addr::from_bits));
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub const MAXIMUM_REFUSALS: usize = 32_768;
 
 /// A way of a conversation that was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refused<A> {
+pub struct Refused<A: Address> {
     /// Whose it is. It need not have a row.
     pub key: ConversationKey<A>,
     /// The way of the refused packet.
@@ -28,7 +28,7 @@ pub struct Refused<A> {
 
 /// The refusals of one IP version in the order of their errors, bounded.
 #[derive(Debug)]
-pub(super) struct Refusals<A> {
+pub(super) struct Refusals<A: Address> {
     refused: Vec<Refused<A>>,
     /// The number of the frame that held each one's error.
     noted_by: Vec<u32>,

@@ -27,7 +27,7 @@ impl Default for Bookmarks {
 
 /// A conversation in one interval, as the ledger merged it.
 #[derive(Debug, Clone, Copy)]
-pub struct Sighting<'a, A> {
+pub struct Sighting<'a, A: Address> {
     /// What was counted. It lies in one cell of the finest grid in use.
     pub row: &'a Row<A>,
     /// Where it was captured.
@@ -78,7 +78,7 @@ impl<A: Address> Passage<A> {
 
 /// Rows that are told of at once.
 #[derive(Debug)]
-pub struct Batch<'a, A> {
+pub struct Batch<'a, A: Address> {
     sightings: Vec<Sighting<'a, A>>,
     /// What is told, and behind it what was told before.
     passages: Vec<Passage<A>>,

@@ -45,11 +45,11 @@ fn a_datagram_to_a_closed_port_marks_its_conversation() {
     assert_eq!((refused.key.endpoints(refused.way), refused.key.protocol()), ((host, other), Protocol::UDP));
     let row = interval.rows_v4().iter().find(|row| row.key == refused.key).unwrap();
     let (there, back) = (&row.ways[refused.way as usize], &row.ways[refused.way.reversed() as usize]);
-    assert!(there.refused && there.packets > 0 && refused.time >= there.first);
-    assert!(!back.refused && back.packets == 0);
+    assert!(there.is_refused() && there.packets > 0 && refused.time >= there.first);
+    assert!(!back.is_refused() && back.packets == 0);
     // The error counts where it stands: between the two hosts, as ICMP.
     let errors = interval.rows_v4().iter().find(|row| row.key.protocol() == Protocol::ICMP).unwrap();
-    assert!(errors.ways.iter().any(|way| way.icmp_type() == Some(3) && way.packets > 0 && !way.refused));
+    assert!(errors.ways.iter().any(|way| way.icmp_type() == Some(3) && way.packets > 0 && !way.is_refused()));
 }
 
 #[test]
@@ -64,5 +64,5 @@ fn in_ipv6_too() {
     assert_eq!((from.address, from.port), ("fd00:1::1".parse::<Ipv6Addr>().unwrap(), 40_001));
     assert_eq!((to.port, refused.key.protocol()), (9, Protocol::UDP));
     let row = interval.rows_v6().iter().find(|row| row.key == refused.key).unwrap();
-    assert!(row.ways[refused.way as usize].refused && !row.ways[refused.way.reversed() as usize].refused);
+    assert!(row.ways[refused.way as usize].is_refused() && !row.ways[refused.way.reversed() as usize].is_refused());
 }

@@ -18,15 +18,11 @@ const BATCH: usize = 32;
 
 /// A conversation between two hand-overs.
 #[derive(Debug, Clone)]
-pub struct Row<A> {
+pub struct Row<A: Address> {
     /// Whose it is.
     pub key: ConversationKey<A>,
     /// What was counted each way, up first.
     pub ways: [OneWay; 2],
-    /// The direction of the packets that go up.
-    pub up_direction: Direction,
-    /// The way of the first packet.
-    pub opener: Way,
 }
 
 impl<A: Address> Row<A> {
@@ -38,25 +34,19 @@ impl<A: Address> Row<A> {
         rows.push(Self::BLANK);
         let row = &mut rows[at];
         row.key = packet.key;
-        row.opener = packet.way;
-        row.up_direction = match packet.way {
-            Way::Up => direction,
-            Way::Down => direction.reversed(),
-        };
+        row.ways[packet.way as usize] = OneWay::opening(direction);
+        row.ways[packet.way.reversed() as usize].direction = direction.reversed();
     }
 
-    const BLANK: Self = Self {
-        key: ConversationKey::BLANK,
-        ways: [OneWay::NOTHING; 2],
-        up_direction: Direction::Transit,
-        opener: Way::Up,
-    };
+    const BLANK: Self = Self { key: ConversationKey::BLANK, ways: [OneWay::NOTHING; 2] };
 
     /// Marks what was refused before the row was made.
     #[cold]
     fn mark(&mut self, hash: u64, refusals: &Refusals<A>) {
         for way in Way::BOTH {
-            self.ways[way as usize].refused = refusals.holds(hash, &self.key, way);
+            if refusals.holds(hash, &self.key, way) {
+                self.ways[way as usize].refuse();
+            }
         }
     }
 
@@ -84,16 +74,20 @@ impl<A: Address> Row<A> {
     #[must_use]
     #[inline]
     pub fn direction(&self, way: Way) -> Direction {
-        match way {
-            Way::Up => self.up_direction,
-            Way::Down => self.up_direction.reversed(),
-        }
+        self.ways[way as usize].direction
+    }
+
+    /// The way of the first packet.
+    #[must_use]
+    #[inline]
+    pub fn opener(&self) -> Way {
+        if self.ways[Way::Up as usize].opens() { Way::Up } else { Way::Down }
     }
 }
 
 /// The conversations of one IP version in the order of their first packets, bounded.
 #[derive(Debug)]
-pub(super) struct Table<A> {
+pub(super) struct Table<A: Address> {
     pub(super) rows: Vec<Row<A>>,
     /// The number of the frame that made each row.
     pub(super) made_by: Vec<u32>,
@@ -182,14 +176,14 @@ impl<A: Address> Table<A> {
         if refusals.note(hash, Refused { key, way, time: refusal.time }, number, state)
             && let Ok(at) = slots.find(hash, |at| rows[at].key == key)
         {
-            rows[at].ways[way as usize].refused = true;
+            rows[at].ways[way as usize].refuse();
         }
     }
 }
 
 /// A packet whose row is not looked up yet.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Waiting<A> {
+pub(super) struct Waiting<A: Address> {
     hash: u64,
     pub(super) key: ConversationKey<A>,
     time: Timestamp,

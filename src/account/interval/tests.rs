@@ -101,7 +101,7 @@ fn the_way_of_the_refused_packet_is_marked_whether_it_waits_or_not() {
             interval.refuse(&refusal(2, &query(is_v6, 1)));
             interval.refuse(&refusal(3, &query(is_v6, 1)));
             interval.settle();
-            let marks = |ways: &[OneWay; 2]| ways.map(|way| way.refused);
+            let marks = |ways: &[OneWay; 2]| ways.map(|way| way.is_refused());
             let marked: Vec<_> = if is_v6 {
                 interval.rows_v6().iter().map(|row| marks(&row.ways)).collect()
             } else {
@@ -122,7 +122,7 @@ fn both_ways_may_be_refused() {
     interval.refuse(&refusal(3, &answer));
     interval.refuse(&refusal(4, &query(false, 1)));
     interval.settle();
-    assert_eq!(interval.rows_v4()[0].ways.map(|way| way.refused), [true, true]);
+    assert_eq!(interval.rows_v4()[0].ways.map(|way| way.is_refused()), [true, true]);
     assert_eq!(
         refused(&interval).iter().map(|&(_, port, time)| (port, time)).collect::<Vec<_>>(),
         [(53, 3), (50_000, 4)]
@@ -142,7 +142,10 @@ fn a_conversation_without_a_row_is_refused_and_nothing_counts() {
     interval.observe(&answer, 60);
     interval.settle();
     let row = &interval.rows_v4()[0];
-    assert_eq!((row.opener, row.ways.map(|way| way.refused), row.ways[0].packets), (Way::Down, [true, false], 0));
+    assert_eq!(
+        (row.opener(), row.ways.map(|way| way.is_refused()), row.ways[0].packets),
+        (Way::Down, [true, false], 0)
+    );
 }
 
 #[test]
@@ -158,7 +161,7 @@ fn what_finds_no_room_is_lost_and_counted_and_rows_stay_as_they_are() {
     interval.refuse(&refusal(3, &query(false, 2)));
     interval.settle();
     assert_eq!((interval.refused_v4().len(), interval.refusals_lost()), (MAXIMUM_REFUSALS, 6));
-    assert_eq!(interval.rows_v4()[0].ways.map(|way| way.refused), [false, false]);
+    assert_eq!(interval.rows_v4()[0].ways.map(|way| way.is_refused()), [false, false]);
     assert_eq!((interval.rows_v4().len(), interval.frames().frames), (1, 1));
     assert!(interval.is_nearly_full(), "it should be handed over long before");
     interval.reset();
@@ -231,8 +234,8 @@ proptest! {
         let with = fed(&events, true, |_| true);
         let without = fed(&events, true, |event| !event.is_error);
         let counted = |interval: &Interval| {
-            let v4: Vec<_> = interval.rows_v4().iter().map(|row| (row.key, row.opener, row.ways.map(unmarked))).collect();
-            let v6: Vec<_> = interval.rows_v6().iter().map(|row| (row.key, row.opener, row.ways.map(unmarked))).collect();
+            let v4: Vec<_> = interval.rows_v4().iter().map(|row| (row.key, row.opener(), row.ways.map(marked))).collect();
+            let v6: Vec<_> = interval.rows_v6().iter().map(|row| (row.key, row.opener(), row.ways.map(marked))).collect();
             (v4, v6, interval.frames())
         };
         prop_assert_eq!(counted(&with), counted(&without));
@@ -240,12 +243,14 @@ proptest! {
         for row in with.rows_v4() {
             for way in Way::BOTH {
                 let is_refused = with.refused_v4().iter().any(|refused| refused.key == row.key && refused.way == way);
-                prop_assert_eq!(row.ways[way as usize].refused, is_refused);
+                prop_assert_eq!(row.ways[way as usize].is_refused(), is_refused);
             }
         }
     }
 }
 
-fn unmarked(way: OneWay) -> OneWay {
-    OneWay { refused: false, ..way }
+/// With the mark, whether it had it or not.
+fn marked(mut way: OneWay) -> OneWay {
+    way.refuse();
+    way
 }

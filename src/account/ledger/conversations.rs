@@ -66,12 +66,12 @@ pub(super) struct Conversation {
 impl Conversation {
     /// One whose first packets are those of `row`.
     pub(super) fn of<A: Address>(row: &Row<A>) -> Self {
-        let first_flags = row.ways[row.opener as usize].first_flags();
-        let request_way = request_way(&row.key, row.opener, first_flags);
+        let first_flags = row.ways[row.opener() as usize].first_flags();
+        let request_way = request_way(&row.key, row.opener(), first_flags);
         Self {
             places: [Place::UNKNOWN; 2],
             request_way,
-            up_direction: row.up_direction,
+            up_direction: row.direction(Way::Up),
             seen: [false; 2],
             bookmarks: Default::default(),
             heeded: Heeded::default(),
@@ -80,14 +80,14 @@ impl Conversation {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Entry<A> {
+struct Entry<A: Address> {
     key: ConversationKey<A>,
     conversation: Conversation,
 }
 
 /// Conversations that were seen in the same time.
 #[derive(Debug)]
-struct Generation<A> {
+struct Generation<A: Address> {
     limit: usize,
     index: Index,
     entries: Vec<Entry<A>>,
@@ -138,7 +138,7 @@ impl Spot {
 
 /// The conversations of one IP version, at most about twice the number of flows.
 #[derive(Debug)]
-pub(super) struct Conversations<A> {
+pub(super) struct Conversations<A: Address> {
     state: State,
     generation_limit: usize,
     younger: Generation<A>,

@@ -131,8 +131,8 @@ impl Tables {
     /// Adds a row to its flows and hosts, and to `sums` by direction.
     #[inline]
     fn add<A: Address>(&mut self, row: &Row<A>, conversation: &mut Conversation, sums: &mut Sums) {
-        if conversation.up_direction != row.up_direction {
-            conversation.up_direction = row.up_direction;
+        if conversation.up_direction != row.direction(Way::Up) {
+            conversation.up_direction = row.direction(Way::Up);
             conversation.places = [Place::UNKNOWN; 2];
         }
         row.each_way(|way, counted| {
@@ -172,7 +172,7 @@ impl Tables {
 }
 
 #[inline(always)]
-fn sighting<'a, A>(
+fn sighting<'a, A: Address>(
     interface: InterfaceId,
     row: &'a Row<A>,
     conversation: &Conversation,

@@ -56,7 +56,7 @@ fn see_rows<A: Address>(bandwidth: &mut Bandwidth, interface: InterfaceId, rows:
     for rows in rows.chunks(Batch::<A>::MOST) {
         let mut batch = Batch::in_place_of(Vec::new());
         for row in rows {
-            let (is_known, request_way, remembered_at) = (false, row.opener, NOWHERE);
+            let (is_known, request_way, remembered_at) = (false, row.opener(), NOWHERE);
             batch.add(
                 Sighting { row, interface, is_known, request_way, seen, remembered_at, heeded },
                 Default::default(),

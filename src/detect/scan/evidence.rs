@@ -63,7 +63,7 @@ impl Evidence {
         for block in sightings.chunks_mut(READ_AHEAD) {
             if self.is_short_of_room(scene) {
                 for Sighting { row, .. } in block.iter().filter(|sighting| !sighting.is_known) {
-                    scene.contacts.touch_newcomer(row.key.endpoints(row.opener).0.address);
+                    scene.contacts.touch_newcomer(row.key.endpoints(row.opener()).0.address);
                 }
             }
             block.iter_mut().for_each(|sighting| self.see(scene, sighting));
@@ -102,7 +102,7 @@ impl Evidence {
     /// from invented sources hardly anybody is, and this is all that is done for it.
     #[inline]
     fn see_beginning<A: Address>(&mut self, scene: &mut Scene, sighting: &mut Sighting<'_, A>) {
-        let opener = sighting.row.opener;
+        let opener = sighting.row.opener();
         let (from, to) = sighting.row.key.endpoints(opener);
         let (source, port, target) = (from.address.into(), to.port, to.address.into());
         if port == 0 || !counts(scene, source, target, port) {

@@ -100,7 +100,7 @@ pub(super) fn word<A: Address>(sighting: &Sighting<'_, A>, way: Way, interface: 
 }
 
 #[inline]
-fn both<A>(row: &Row<A>, way: Way) -> (&OneWay, &OneWay) {
+fn both<A: Address>(row: &Row<A>, way: Way) -> (&OneWay, &OneWay) {
     (&row.ways[way as usize], &row.ways[way.reversed() as usize])
 }
 
@@ -153,7 +153,7 @@ pub(super) fn of_tcp<A: Address>(sighting: &Sighting<'_, A>, interface: u16) -> 
 /// Whether all that a TCP row says is that its opener begins a contact.
 #[inline]
 pub(super) fn is_bare_beginning<A: Address>(sighting: &Sighting<'_, A>) -> bool {
-    let opener = sighting.row.opener;
+    let opener = sighting.row.opener();
     let (there, back) = both(sighting.row, opener);
     back.packets == 0 && there.flags.0 & (TcpFlags::ACK.0 | TcpFlags::RST.0) == 0 && begins_tcp(sighting, opener)
 }
@@ -162,7 +162,7 @@ pub(super) fn is_bare_beginning<A: Address>(sighting: &Sighting<'_, A>) -> bool 
 #[inline]
 fn begins_tcp<A: Address>(sighting: &Sighting<'_, A>, way: Way) -> bool {
     let there = &sighting.row.ways[way as usize];
-    let is_odd = there.first_flags().0 & TELLING == 0 && !sighting.is_known && sighting.row.opener == way;
+    let is_odd = there.first_flags().0 & TELLING == 0 && !sighting.is_known && sighting.row.opener() == way;
     let is_syn = there.first_flags().contains(TcpFlags::SYN) && !there.first_flags().contains(TcpFlags::ACK);
     there.packets > 0 && (is_syn || is_odd)
 }
@@ -184,7 +184,7 @@ fn tcp_signs(there: &OneWay, back: &OneWay) -> Signs {
 pub(super) fn of_udp<A: Address>(sighting: &Sighting<'_, A>, interface: u16) -> Option<Word> {
     let way = sighting.request_way;
     let (there, back) = both(sighting.row, way);
-    let begins = !sighting.is_known && sighting.row.opener == way && there.packets > 0;
+    let begins = !sighting.is_known && sighting.row.opener() == way && there.packets > 0;
     let signs = Signs::default().with(Signs::ANSWERED, back.packets > 0);
     let word = word(sighting, way, interface);
     (word.target.port != 0).then_some(Word { begins, signs, ..word })

@@ -34,7 +34,7 @@ fn see_new(scan: &mut Scan, interval: &mut Interval, packets: impl Iterator<Item
     let mut batch = Batch::in_place_of(Vec::new());
     for row in interval.rows_v4() {
         let seen = [row.ways[0].packets > 0, row.ways[1].packets > 0];
-        let request_way = request_way(&row.key, row.opener, row.ways[row.opener as usize].first_flags());
+        let request_way = request_way(&row.key, row.opener(), row.ways[row.opener() as usize].first_flags());
         let (is_known, remembered_at, heeded) = (false, NOWHERE, Heeded::default());
         batch.add(Sighting { row, interface, is_known, request_way, seen, remembered_at, heeded }, Default::default());
         if batch.len() == Batch::<Ipv4Addr>::MOST {

@@ -278,7 +278,7 @@ impl Bench {
         let name = (A::pair(low.address, high.address), low.port, high.port, row.key.protocol().0);
         let here = [row.ways[0].packets > 0, row.ways[1].packets > 0];
         let before = self.known.get(&name).copied();
-        let decided = || request_way(&row.key, row.opener, row.ways[row.opener as usize].first_flags());
+        let decided = || request_way(&row.key, row.opener(), row.ways[row.opener() as usize].first_flags());
         let (request_way, seen, heeded) = before.map_or_else(
             || (decided(), here, Heeded::default()),
             |(way, seen, heeded)| (way, [seen[0] || here[0], seen[1] || here[1]], heeded),
