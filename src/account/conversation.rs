@@ -198,9 +198,10 @@ impl OneWay {
         marks: 0,
     };
 
-    /// The way of the first packet of a row, before that is counted.
-    pub(super) const fn opening(direction: Direction) -> Self {
-        Self { direction, marks: OPENS, ..Self::NOTHING }
+    /// Notes that the row's first packet, which is to be counted, goes this way.
+    #[inline]
+    pub(super) const fn open(&mut self) {
+        self.marks |= OPENS;
     }
 
     /// Counts one packet.

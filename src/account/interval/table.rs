@@ -34,8 +34,10 @@ impl<A: Address> Row<A> {
         rows.push(Self::BLANK);
         let row = &mut rows[at];
         row.key = packet.key;
-        row.ways[packet.way as usize] = OneWay::opening(direction);
-        row.ways[packet.way.reversed() as usize].direction = direction.reversed();
+        let (way, other) = (packet.way as usize, packet.way.reversed() as usize);
+        row.ways[way].open();
+        row.ways[way].direction = direction;
+        row.ways[other].direction = direction.reversed();
     }
 
     const BLANK: Self = Self { key: ConversationKey::BLANK, ways: [OneWay::NOTHING; 2] };
