@@ -153,6 +153,8 @@ pub struct Window<K> {
     index: Sieved,
     entries: Vec<Entry<K>>,
     free: Vec<u32>,
+    /// The hash and the position of who was found last without a bookmark: a scan's conversations come in a row.
+    recent: (u64, u32),
     pool: Pool,
     newcomers: Newcomers,
     watched: Vec<Watched>,
@@ -194,6 +196,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
             index: Sieved::new(bounds.subjects),
             entries: Vec::new(),
             free: Vec::new(),
+            recent: (0, NOWHERE),
             pool: Pool::new(bounds.cells),
             newcomers: Newcomers::default(),
             watched: Vec::new(),
@@ -273,8 +276,14 @@ impl<K: Copy + Eq + Hash> Window<K> {
     #[inline(always)]
     fn find_or_admit(&mut self, sought: impl Sought<K>, class: u16, cell: Low, bytes: u64) -> Option<u32> {
         let hash = sought.hash_under(&self.state);
+        let (recent, at) = self.recent;
+        if recent == hash && self.is_at(at, sought) {
+            return Some(at);
+        }
         let found = self.index.find(hash, |at| sought.is(&self.entries[at as usize].key));
-        found.or_else(|| self.admit(hash, sought, class, cell, bytes))
+        let at = found.or_else(|| self.admit(hash, sought, class, cell, bytes))?;
+        self.recent = (hash, at);
+        Some(at)
     }
 
     /// Reads what [`Window::add_at`] will need of who is at `bookmark`, so that the misses of several overlap.

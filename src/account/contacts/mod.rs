@@ -128,6 +128,8 @@ pub struct Contacts {
     sources: Vec<Source>,
     source_index: Sieved,
     free_sources: Vec<u32>,
+    /// The hash and the position of who was found last: a scan's contacts come in a row.
+    recent: (u64, u32),
     marks: Vec<Mark>,
     mark_index: Index,
     free_mark: u32,
@@ -150,6 +152,7 @@ impl Contacts {
             sources: Vec::new(),
             source_index: Sieved::new(bounds.sources),
             free_sources: Vec::new(),
+            recent: (0, NOWHERE),
             marks: Vec::new(),
             mark_index: Index::new(bounds.targets),
             free_mark: NOWHERE,
@@ -179,11 +182,24 @@ impl Contacts {
         self.source_index.find(hash, |at| self.sources[at as usize].address == address)
     }
 
+    /// As [`Contacts::find_hashed`], for who is likely to be who was found last.
+    #[inline(always)]
+    fn find_again(&mut self, hash: u64, address: IpAddr) -> Option<u32> {
+        let (recent, at) = self.recent;
+        let is_at = |source: &Source| source.is_used && source.address == address;
+        if recent == hash && self.sources.get(at as usize).is_some_and(is_at) {
+            return Some(at);
+        }
+        let found = self.find_hashed(hash, address)?;
+        self.recent = (hash, found);
+        Some(found)
+    }
+
     /// Whether a source is worth looking at though room is short: it is held, or was seen suspiciously often.
     #[inline(always)]
     pub fn is_wanted(&mut self, address: IpAddr) -> bool {
         let hash = self.hash(address);
-        self.find_hashed(hash, address).is_some() || self.sketch.count(hash_address(&self.selection, address))
+        self.find_again(hash, address).is_some() || self.sketch.count(hash_address(&self.selection, address))
     }
 
     /// Reads what [`Contacts::is_wanted`] will need of who is not held, so that the misses of several overlap.
@@ -202,7 +218,7 @@ impl Contacts {
     /// The position of a source, which is held from here on; none if there is no room.
     pub fn hold(&mut self, address: IpAddr) -> Option<u32> {
         let hash = self.hash(address);
-        if let Some(found) = self.find_hashed(hash, address) {
+        if let Some(found) = self.find_again(hash, address) {
             return Some(found);
         }
         if self.source_index.len() >= self.bounds.sources && !self.give_up_a_light_one(NOWHERE) {
@@ -323,6 +339,7 @@ impl Contacts {
     pub fn clear(&mut self) {
         self.sources.clear();
         self.source_index.clear();
+        self.recent = (0, NOWHERE);
         self.free_sources.clear();
         self.marks.clear();
         self.mark_index.clear();
