@@ -194,6 +194,7 @@ impl<A: Address> Conversations<A> {
     pub(super) fn find(&mut self, spot: Spot, key: &ConversationKey<A>) -> Option<u32> {
         match self.younger.entries.get(spot.at as usize) {
             Some(entry) if entry.key == *key => Some(spot.at),
+            None if spot.at == NOWHERE && self.older.entries.is_empty() => None,
             _ => self.find_elsewhere(spot, key),
         }
     }
