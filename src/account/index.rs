@@ -160,6 +160,32 @@ impl<const IS_SIEVED: bool> Index<IS_SIEVED> {
     }
 }
 
+/// The hash and the position of who was held when last sought: what a scan sends comes in a row. What is at the position may
+/// be another's by then.
+#[derive(Debug, Clone, Copy)]
+pub struct Recent {
+    hash: u64,
+    at: u32,
+}
+
+impl Recent {
+    /// None was.
+    pub const NOBODY: Self = Self { hash: 0, at: NOWHERE };
+
+    /// Who is at `at` and has this hash.
+    #[must_use]
+    pub const fn of(hash: u64, at: u32) -> Self {
+        Self { hash, at }
+    }
+
+    /// The position, if it was one of this hash; else [`NOWHERE`].
+    #[must_use]
+    #[inline(always)]
+    pub const fn position(self, hash: u64) -> u32 {
+        if self.hash == hash { self.at } else { NOWHERE }
+    }
+}
+
 /// An index that is mostly asked for what it does not hold.
 pub type Sieved = Index<true>;
 

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use super::grid::{Cell, Grid};
 use super::hashing::{self, State};
-use super::index::{NOWHERE, Sieved};
+use super::index::{NOWHERE, Recent, Sieved};
 use super::selection::{Seeds, Selection};
 use super::sought::Sought;
 use crate::packet::Timestamp;
@@ -153,8 +153,8 @@ pub struct Window<K> {
     index: Sieved,
     entries: Vec<Entry<K>>,
     free: Vec<u32>,
-    /// The hash and the position of who was found last without a bookmark: a scan's conversations come in a row.
-    recent: (u64, u32),
+    /// Of those that had no bookmark.
+    recent: Recent,
     pool: Pool,
     newcomers: Newcomers,
     watched: Vec<Watched>,
@@ -196,7 +196,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
             index: Sieved::new(bounds.subjects),
             entries: Vec::new(),
             free: Vec::new(),
-            recent: (0, NOWHERE),
+            recent: Recent::NOBODY,
             pool: Pool::new(bounds.cells),
             newcomers: Newcomers::default(),
             watched: Vec::new(),
@@ -276,13 +276,13 @@ impl<K: Copy + Eq + Hash> Window<K> {
     #[inline(always)]
     fn find_or_admit(&mut self, sought: impl Sought<K>, class: u16, cell: Low, bytes: u64) -> Option<u32> {
         let hash = sought.hash_under(&self.state);
-        let (recent, at) = self.recent;
-        if recent == hash && self.is_at(at, sought) {
+        let at = self.recent.position(hash);
+        if self.is_at(at, sought) {
             return Some(at);
         }
         let found = self.index.find(hash, |at| sought.is(&self.entries[at as usize].key));
         let at = found.or_else(|| self.admit(hash, sought, class, cell, bytes))?;
-        self.recent = (hash, at);
+        self.recent = Recent::of(hash, at);
         Some(at)
     }
 

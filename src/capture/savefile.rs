@@ -65,14 +65,16 @@ impl Savefile {
     #[inline]
     pub fn read(&mut self, count: usize, mut on_frame: impl FnMut(Frame<'_>)) -> Result<usize, Error> {
         let mut frames = 0;
-        while frames < count
-            && let Some(frame) = self.next_plain()
-        {
-            on_frame(frame);
-            frames += 1;
-        }
-        if frames == count || !self.is_left_to_libpcap() {
-            return Ok(frames);
+        if !self.is_left_to_libpcap() {
+            while frames < count
+                && let Some(frame) = self.next_plain()
+            {
+                on_frame(frame);
+                frames += 1;
+            }
+            if frames == count || !self.is_left_to_libpcap() {
+                return Ok(frames);
+            }
         }
         Ok(frames + self.dispatch(count - frames, on_frame)?)
     }

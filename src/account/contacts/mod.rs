@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use super::conversation::Address;
 use super::grid::Cell;
 use super::hashing::{self, State};
-use super::index::{Index, Sieved};
+use super::index::{Index, Recent, Sieved};
 use super::selection::{Seeds, Selection};
 use crate::packet::{Protocol, Timestamp};
 use sketch::Sketch;
@@ -128,8 +128,7 @@ pub struct Contacts {
     sources: Vec<Source>,
     source_index: Sieved,
     free_sources: Vec<u32>,
-    /// The hash and the position of who was found last: a scan's contacts come in a row.
-    recent: (u64, u32),
+    recent: Recent,
     marks: Vec<Mark>,
     mark_index: Index,
     free_mark: u32,
@@ -152,7 +151,7 @@ impl Contacts {
             sources: Vec::new(),
             source_index: Sieved::new(bounds.sources),
             free_sources: Vec::new(),
-            recent: (0, NOWHERE),
+            recent: Recent::NOBODY,
             marks: Vec::new(),
             mark_index: Index::new(bounds.targets),
             free_mark: NOWHERE,
@@ -182,16 +181,16 @@ impl Contacts {
         self.source_index.find(hash, |at| self.sources[at as usize].address == address)
     }
 
-    /// As [`Contacts::find_hashed`], for who is likely to be who was found last.
+    /// As [`Contacts::find_hashed`], for who is likely to be who was sought last.
     #[inline(always)]
     fn find_again(&mut self, hash: u64, address: IpAddr) -> Option<u32> {
-        let (recent, at) = self.recent;
-        let is_at = |source: &Source| source.is_used && source.address == address;
-        if recent == hash && self.sources.get(at as usize).is_some_and(is_at) {
+        let at = self.recent.position(hash);
+        let is_it = |source: &Source| source.is_used && source.address == address;
+        if self.sources.get(at as usize).is_some_and(is_it) {
             return Some(at);
         }
         let found = self.find_hashed(hash, address)?;
-        self.recent = (hash, found);
+        self.recent = Recent::of(hash, found);
         Some(found)
     }
 
@@ -234,6 +233,7 @@ impl Contacts {
         }
         let Self { state, sources, source_index, .. } = self;
         source_index.insert(hash, at, |at| hash_address(state, sources[at as usize].address));
+        self.recent = Recent::of(hash, at);
         Some(at)
     }
 
@@ -339,7 +339,7 @@ impl Contacts {
     pub fn clear(&mut self) {
         self.sources.clear();
         self.source_index.clear();
-        self.recent = (0, NOWHERE);
+        self.recent = Recent::NOBODY;
         self.free_sources.clear();
         self.marks.clear();
         self.mark_index.clear();
@@ -351,6 +351,8 @@ impl Contacts {
 }
 
 mod sets;
+#[cfg(test)]
+mod tests;
 
 #[inline]
 fn hash_address<S: BuildHasher>(state: &S, address: IpAddr) -> u64 {

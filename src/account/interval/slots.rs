@@ -3,9 +3,15 @@
 //! An open table with linear probing (Knuth, The Art of Computer Programming, vol. 3, 6.4): rows only come, until all go
 //! at once, and at most every second slot is taken. So a look-up mostly reads one word. A library's table, which must also
 //! do where most slots are taken and rows go one by one, takes twice the instructions here; BENCHMARKS.md has the figures.
+//!
+//! Where a look-up begins, a multiplication has spread (Knuth, ibid., "Fibonacci hashing"): the keys of a scan are steps
+//! of one, and their hashes in the low bits steps of another length, which would stand in a row.
 
 /// Slots at least.
 const FEWEST: usize = 1 << 10;
+
+/// 2⁶⁴ over the golden ratio: it puts steps of any length far apart.
+const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The bits of a slot that hold a position and one, so that none is 0. Above them are as many of the hash.
 const POSITION: u32 = 0xffff;
@@ -25,11 +31,15 @@ pub(super) struct Vacant(usize);
 pub(super) struct Slots {
     /// A power of two of them.
     slots: Vec<u32>,
+    /// Of a product of 64 bits, those that are not needed to tell the slots apart.
+    shift: u32,
 }
 
 impl Slots {
     pub(super) fn new() -> Self {
-        Self { slots: vec![EMPTY; FEWEST] }
+        let mut empty = Self { slots: Vec::new(), shift: 0 };
+        empty.clear_for(0);
+        empty
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
@@ -41,7 +51,7 @@ impl Slots {
     pub(super) fn find(&self, hash: u64, is_it: impl Fn(usize) -> bool) -> Result<usize, Vacant> {
         let mask = self.slots.len() - 1;
         let check = check(hash);
-        let mut at = hash as usize & mask;
+        let mut at = (hash.wrapping_mul(ODD) >> self.shift) as usize;
         loop {
             let slot = self.slots[at];
             if slot == EMPTY {
@@ -85,6 +95,7 @@ impl Slots {
     pub(super) fn clear_for(&mut self, count: usize) {
         self.slots.clear();
         self.slots.resize((count * 2).next_power_of_two().max(FEWEST), EMPTY);
+        self.shift = u64::BITS - self.slots.len().ilog2();
     }
 }
 
@@ -96,8 +107,13 @@ const fn check(hash: u64) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
+    use crate::account::conversation::{ConversationKey, Endpoint};
+    use crate::account::hashing;
     use crate::account::selection::mixed;
+    use crate::packet::Protocol;
 
     /// Puts in who is not found yet, and gives the position.
     fn find_or_fill(slots: &mut Slots, keys: &mut Vec<u64>, key: u64, hash_of: impl Fn(u64) -> u64) -> usize {
@@ -114,10 +130,12 @@ mod tests {
 
     #[test]
     fn each_is_found_where_it_was_put_however_many_came_after() {
-        // By the second the check tells none apart, and by the third all begin in a few slots.
-        for hash_of in [mixed, |key| key, |key| key % 7] {
+        // By the second the check tells none apart. By the third all begin in a few slots, by the fourth in the last one.
+        let last = |_: u64| u64::MAX.wrapping_mul(inverse(ODD));
+        let cases: [(&dyn Fn(u64) -> u64, u64); 4] =
+            [(&mixed, MOST as u64), (&|key| key, MOST as u64), (&|key| key % 7, 500), (&last, 500)];
+        for (hash_of, count) in cases {
             let (mut slots, mut keys) = (Slots::new(), Vec::new());
-            let count = if hash_of(7) == 0 { 500 } else { MOST as u64 };
             for round in 0..2 {
                 for key in 0..count {
                     let at = find_or_fill(&mut slots, &mut keys, key, hash_of);
@@ -126,6 +144,39 @@ mod tests {
             }
             assert_eq!(keys.len() as u64, count);
             assert!(slots.slots.len() >= 2 * keys.len());
+        }
+    }
+
+    /// What an odd number is to be multiplied with to give 1 (Newton's iteration, modulo 2^64).
+    fn inverse(odd: u64) -> u64 {
+        (0..6).fold(odd, |found, _| found.wrapping_mul(2_u64.wrapping_sub(odd.wrapping_mul(found))))
+    }
+
+    /// How many slots on average a key is away from where its look-up begins.
+    fn displacement(keys: &[ConversationKey<Ipv4Addr>], seed: u64) -> f64 {
+        let state = hashing::state(seed);
+        let hashes: Vec<u64> = keys.iter().map(|key| key.hash_under(&state)).collect();
+        let (mut slots, mut held) = (Slots::new(), Vec::new());
+        (0..keys.len() as u64).for_each(|at| _ = find_or_fill(&mut slots, &mut held, at, |at| hashes[at as usize]));
+        let begins = |position: u32| (hashes[position as usize - 1].wrapping_mul(ODD) >> slots.shift) as usize;
+        let taken = (0..).zip(&slots.slots).filter(|(_, slot)| **slot != EMPTY);
+        let away = taken.map(|(at, slot): (usize, _)| at.wrapping_sub(begins(slot & POSITION)) % slots.slots.len());
+        away.sum::<usize>() as f64 / keys.len() as f64
+    }
+
+    #[test]
+    fn scans_do_not_stand_in_a_row_whatever_the_seed() {
+        let end = |address: u32, port: u32| Endpoint { address: Ipv4Addr::from_bits(address), port: port as u16 };
+        let key = |source, target| ConversationKey::new(source, target, Protocol::TCP).0;
+        let hosts = |number: u32| key(end(0xc0a8_0007, 40_000), end(0x0a00_0000 + number, 22));
+        let ports = |number: u32| key(end(0xc0a8_0007, 40_000), end(0x0a00_0001, 1 + number));
+        let sources = |number: u32| key(end(0xc0a8_0007, 10_000 + number), end(0x0a00_0001, 443));
+        for seed in 0..200 {
+            for scan in [&hosts as &dyn Fn(u32) -> _, &ports, &sources] {
+                let keys: Vec<_> = (0..2_048_u32).map(scan).collect();
+                let away = displacement(&keys, seed);
+                assert!(away < 1.0, "{away} slots with seed {seed}");
+            }
         }
     }
 

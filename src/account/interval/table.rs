@@ -118,7 +118,7 @@ impl<A: Address> Table<A> {
     }
 
     pub(super) fn clear(&mut self) {
-        self.slots.clear_for(self.rows.len());
+        self.slots.clear_for((self.rows.len() + BATCH).min(MAXIMUM_ROWS));
         self.rows.clear();
         self.made_by.clear();
         self.waiting.clear();
@@ -140,7 +140,8 @@ impl<A: Address> Table<A> {
     /// Counts the waiting packets in their rows, or in `overflow` where there is no room for a row.
     pub(super) fn settle(&mut self, state: &State, classifier: &Classifier, overflow: &mut Overflow) {
         let Self { rows, made_by, slots, waiting, refusals } = self;
-        slots.reserve(rows.len() + BATCH, rows.len(), |at| rows[at].key.hash_under(state));
+        let count = (rows.len() + waiting.len()).min(MAXIMUM_ROWS);
+        slots.reserve(count, rows.len(), |at| rows[at].key.hash_under(state));
         // Where they wait, not taken out first: to copy a key and read it back at once stalls the processor.
         for packet in waiting.iter() {
             let at = match slots.find(packet.hash, |at| rows[at].key == packet.key) {

@@ -183,6 +183,7 @@ impl<A: Address> Conversations<A> {
     #[inline(always)]
     pub(super) fn touch(&self, spot: Spot) -> Option<[Place; 2]> {
         let Entry { key, conversation } = self.younger.entries.get(spot.at as usize)?;
+        // Any part of the key: the line in which it lies may be another.
         std::hint::black_box(key.protocol());
         let [has_up, has_down] = spot.has_packets;
         Some([usize::from(!has_up), usize::from(has_down)].map(|way| conversation.places[way]))
@@ -194,6 +195,7 @@ impl<A: Address> Conversations<A> {
     pub(super) fn find(&mut self, spot: Spot, key: &ConversationKey<A>) -> Option<u32> {
         match self.younger.entries.get(spot.at as usize) {
             Some(entry) if entry.key == *key => Some(spot.at),
+            // A flood's: known without a call.
             None if spot.at == NOWHERE && self.older.entries.is_empty() => None,
             _ => self.find_elsewhere(spot, key),
         }

@@ -6,7 +6,7 @@ use super::newcomers::Newcomers;
 use super::pool::{List, Low, Pool};
 use super::{Entry, Mark, Occupancy, Span, Window, low, reserve_one};
 use crate::account::grid::Cell;
-use crate::account::index::NOWHERE;
+use crate::account::index::Recent;
 use crate::account::sought::Sought;
 
 /// This part of the places is kept for newcomers of weight, and is made free at once when there is none left.
@@ -150,7 +150,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
         self.index.clear();
         self.entries.clear();
         self.free.clear();
-        self.recent = (0, NOWHERE);
+        self.recent = Recent::NOBODY;
         self.pool.clear();
         self.newcomers.clear();
         self.watched.clear();

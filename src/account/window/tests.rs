@@ -151,6 +151,17 @@ fn what_rests_for_a_window_takes_no_room() {
 }
 
 #[test]
+fn who_left_and_comes_again_counts_anew() {
+    let mut window = window(10, 1_000, ROOMY);
+    window.add(7, 0, at(0), 10);
+    window.advance(at(20 * SECOND), |_| {});
+    assert_eq!(window.occupancy().held, 0);
+    window.add(7, 0, at(20 * SECOND), 5);
+    assert_eq!(window.occupancy().held, 1);
+    assert_eq!(window.sums_so_far().collect::<Vec<_>>(), [(7, 5)]);
+}
+
+#[test]
 fn when_places_are_short_the_lightest_make_room_for_who_has_weight() {
     let bounds = Bounds { subjects: 160, cells: 1_000, newcomer_bytes: 1_000 };
     let mut window = window(100, 1_000_000, bounds);

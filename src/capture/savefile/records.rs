@@ -113,7 +113,7 @@ impl Records {
         Next::Frame(Frame::new(time, &record[RECORD_HEADER..], wire_bytes))
     }
 
-    /// Whether what comes next was [`Next::Odd`].
+    /// Whether [`Next::Odd`] was given.
     pub(super) fn is_odd(&self) -> bool {
         self.is_odd
     }

@@ -40,8 +40,9 @@ fn file(magic: u32, version: [u16; 2], snap_length: u32, records: &[Record]) -> 
     file
 }
 
-/// All frames, in calls of `count`, and how it ended.
-fn outcome(opened: Result<Savefile, Error>, count: usize) -> (Vec<(Timestamp, Vec<u8>, u32)>, String) {
+/// All frames, in calls of `count`, before each of which up to `plain` are taken one by one, and how it ended.
+fn outcome(opened: Result<Savefile, Error>, plain: usize, count: usize) -> (Vec<(Timestamp, Vec<u8>, u32)>, String) {
+    let copy = |frame: Frame<'_>| (frame.time, frame.captured.to_vec(), frame.wire_bytes);
     let mut frames = Vec::new();
     let mut savefile = match opened {
         Ok(savefile) => savefile,
@@ -49,9 +50,11 @@ fn outcome(opened: Result<Savefile, Error>, count: usize) -> (Vec<(Timestamp, Ve
     };
     loop {
         let before = frames.len();
-        let read = savefile.read(count, |frame| frames.push((frame.time, frame.captured.to_vec(), frame.wire_bytes)));
+        frames.extend((0..plain).map_while(|_| savefile.next_plain().map(copy)));
+        let taken = frames.len();
+        let read = savefile.read(count, |frame| frames.push(copy(frame)));
         match read {
-            Ok(read) => assert_eq!(frames.len() - before, read),
+            Ok(read) => assert_eq!(frames.len() - taken, read),
             Err(error) => return (frames, error.to_string()),
         }
         if frames.len() == before {
@@ -83,14 +86,15 @@ proptest! {
         snap_length in prop_oneof![6 => Just(262_144_u32), 2 => 0_u32..200, 1 => any::<u32>()],
         cut in prop_oneof![3 => Just(None), 1 => any::<prop::sample::Index>().prop_map(Some)],
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+        plain in 0_usize..4,
         count in 1_usize..7,
     ) {
         let mut bytes = file(magic, version, snap_length, &records);
         changes.iter().for_each(|(at, byte)| *at.get_mut(&mut bytes) = *byte);
         bytes.truncate(cut.map_or(bytes.len(), |at| at.index(bytes.len())));
         let file = written(&bytes);
-        let (frames, end) = outcome(Savefile::open(file.path(), None), count);
-        prop_assert_eq!((frames, end), outcome(by_libpcap(file.path()), count));
+        let (frames, end) = outcome(Savefile::open(file.path(), None), plain, count);
+        prop_assert_eq!((frames, end), outcome(by_libpcap(file.path()), 0, count));
     }
 }
 
@@ -115,7 +119,7 @@ fn a_plain_file_is_not_left_to_libpcap_before_it_is_odd() {
     let cut = written(&bytes);
     let savefile = Savefile::open(cut.path(), None).unwrap();
     assert!(savefile.records.is_some());
-    let (frames, end) = outcome(Ok(savefile), 4);
+    let (frames, end) = outcome(Ok(savefile), 0, 4);
     assert_eq!(frames.len(), 9);
     assert!(end.contains("truncated") && end.contains("after 9 frames"), "{end}");
 }
@@ -125,7 +129,7 @@ fn with_a_filter_libpcap_reads() {
     let file = written(&file(NANOSECONDS_MAGIC, [2, 4], 65_535, &records(10)));
     let savefile = Savefile::open(file.path(), Some("greater 61")).unwrap();
     assert!(savefile.records.is_none());
-    assert_eq!(outcome(Ok(savefile), 4).0.len(), 0);
+    assert_eq!(outcome(Ok(savefile), 0, 4).0.len(), 0);
 }
 
 #[test]

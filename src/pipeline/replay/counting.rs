@@ -121,28 +121,28 @@ impl<F: Follow> Alone<F> {
             && let Some(frame) = savefile.next_plain()
         {
             frames += 1;
-            *captured_bytes += frame.captured.len() as u64;
-            self.count(name, decoder, &frame);
+            *captured_bytes += self.count(name, decoder, &frame);
         }
         let others = savefile.read(FRAMES_AT_ONCE - frames, |frame| {
-            *captured_bytes += frame.captured.len() as u64;
-            self.count_apart(name, decoder, &frame);
+            *captured_bytes += self.count_apart(name, decoder, &frame);
         });
         others.map(|others| frames + others)
     }
 
     /// As [`Alone::count`], and no second copy of it.
     #[inline(never)]
-    fn count_apart(&mut self, name: &str, decoder: &Decoder, frame: &Frame<'_>) {
-        self.count(name, decoder, frame);
+    fn count_apart(&mut self, name: &str, decoder: &Decoder, frame: &Frame<'_>) -> u64 {
+        self.count(name, decoder, frame)
     }
 
+    /// Counts a frame; gives its captured bytes.
     #[inline(always)]
-    fn count(&mut self, name: &str, decoder: &Decoder, frame: &Frame<'_>) {
+    fn count(&mut self, name: &str, decoder: &Decoder, frame: &Frame<'_>) -> u64 {
         if !self.cells.hold(frame.time) {
             self.enter(name, frame.time);
         }
         count_frame(decoder, None, frame, &mut self.interval);
+        frame.captured.len() as u64
     }
 
     /// Goes to the cell of `time`.
