@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::locality::Direction;
 use crate::packet::{Addresses, Protocol, TcpFlags, Timestamp};
-pub use ends::Ends;
+pub use ends::{Endpoint, Ends};
 
 /// An address of one IP version, as the tables hold it.
 pub trait Address: Debug + Copy + Ord + Hash + Into<IpAddr> {
@@ -105,15 +105,6 @@ impl Way {
             Self::Down => Self::Up,
         }
     }
-}
-
-/// An address with its port (0 where the protocol has none).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Endpoint<A> {
-    /// The address.
-    pub address: A,
-    /// The port, 0 where there is none.
-    pub port: u16,
 }
 
 /// The 5-tuple in a canonical order: the same for packets both ways.

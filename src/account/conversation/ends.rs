@@ -5,8 +5,16 @@ use std::hash::{Hash, Hasher};
 use std::hint::select_unpredictable;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{Address, Endpoint};
 use crate::packet::Protocol;
+
+/// An address with its port (0 where the protocol has none).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Endpoint<A> {
+    /// The address.
+    pub address: A,
+    /// The port, 0 where there is none.
+    pub port: u16,
+}
 
 /// The two ends of a conversation, the lower one by address and then by port first, and its protocol.
 pub trait Ends<A>: Debug + Copy + Eq + Hash {
@@ -112,8 +120,8 @@ impl Ends<Ipv6Addr> for Plain {
 impl Hash for Plain {
     #[inline]
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        self.low.address.feed(hasher);
-        self.high.address.feed(hasher);
+        hasher.write_u128(self.low.address.to_bits());
+        hasher.write_u128(self.high.address.to_bits());
         let ports = u64::from(self.low.port) << 16 | u64::from(self.high.port);
         hasher.write_u64(ports << 8 | u64::from(self.protocol.0));
     }
@@ -122,6 +130,7 @@ impl Hash for Plain {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::account::conversation::Address;
 
     fn check<A: Address + Debug>(addresses: [A; 3]) {
         let ends =
