@@ -8,7 +8,7 @@ use super::flow::{Counters, FlowKey, HostKey, SeriesKey};
 use super::held::{Entry, Held};
 use super::ledger::Ledger;
 use super::scrapes::Delivery;
-use super::series::Series;
+use super::series::{Rest, Series};
 use super::snapshot::{self, Figures, Interface, Shown, ShownRow, Snapshot};
 use crate::packet::Timestamp;
 
@@ -73,6 +73,12 @@ impl Book {
         }
     }
 
+    /// Whether pending bytes would be added to a row if the next snapshot were made with this `delivery`.
+    #[must_use]
+    pub fn would_count(&self, delivery: Delivery) -> bool {
+        delivery.to_all.is_some_and(|to_all| self.flows.would_count(to_all) || self.hosts.would_count(to_all))
+    }
+
     /// The next snapshot, at `now`, after snapshots have come as far as `delivery` says. Lets go what rests.
     pub fn next(&mut self, ledger: &mut Ledger, delivery: Delivery, now: Timestamp) -> Snapshot {
         self.number += 1;
@@ -101,7 +107,7 @@ impl Book {
 }
 
 fn shown<K: SeriesKey>(series: &Series<K>, held: &Held<K>, totals: &Totals<K>) -> Shown<K> {
-    let other = series.other(held, totals);
+    let Rest { other, pending } = series.rest(held, totals);
     Shown {
         rows: series
             .rows(held)
@@ -116,6 +122,7 @@ fn shown<K: SeriesKey>(series: &Series<K>, held: &Held<K>, totals: &Totals<K>) -
         other: other.by_group,
         rarer_other: other.rarer,
         retired: series.retired().clone(),
+        pending,
         figures: figures(held, series.limit()),
         is_plain: false,
     }

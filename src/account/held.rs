@@ -55,6 +55,8 @@ struct Head<K> {
 struct Count {
     counters: Counters,
     last_seen: Timestamp,
+    /// The number of refreshes before the entry was made.
+    made_after: u32,
     is_used: bool,
     is_shown: bool,
 }
@@ -72,6 +74,17 @@ pub struct Entry<K> {
     pub counters: Counters,
     /// Whether it has a row in the exposition.
     pub is_shown: bool,
+    /// Whether it was made since the last refresh: no snapshot has shown any of its counters.
+    pub is_new: bool,
+}
+
+impl<K> Entry<K> {
+    /// The counters that earlier snapshots showed in `other`, for an entry without a row. Of an entry that is not new, what
+    /// it gained since the last snapshot counts as shown too.
+    #[must_use]
+    pub fn shown_in_other(&self) -> Counters {
+        if self.is_new { Counters::default() } else { self.counters }
+    }
 }
 
 /// Keyed counters, at most a given number.
@@ -88,6 +101,8 @@ pub struct Held<K> {
     /// Nobody was last seen before this, that of the last sweep on; before all time if none was.
     rests_since: Timestamp,
     evicted: [u64; Eviction::ALL.len()],
+    /// The number of refreshes so far. It may wrap around: an entry would have to wait for 2^32 of them to seem new.
+    refreshes: u32,
 }
 
 impl<K: Copy + Eq + Hash> Held<K> {
@@ -104,7 +119,13 @@ impl<K: Copy + Eq + Hash> Held<K> {
             free: Vec::new(),
             rests_since: Timestamp::BEFORE_ALL,
             evicted: [0; Eviction::ALL.len()],
+            refreshes: 0,
         }
+    }
+
+    /// A snapshot has been made: no entry is new any more.
+    pub fn end_refresh(&mut self) {
+        self.refreshes = self.refreshes.wrapping_add(1);
     }
 
     /// From here on, an entry is not said to have been seen first by more than `overlap` earlier than it was said before:
@@ -167,7 +188,8 @@ impl<K: Copy + Eq + Hash> Held<K> {
     fn insert(&mut self, hash: u64, head: Head<K>) -> u32 {
         self.rests_since = if self.index.is_empty() { head.first_seen } else { self.rests_since.min(head.first_seen) };
         let Head { first_seen: last_seen, .. } = head;
-        let count = Count { counters: Counters::default(), last_seen, is_used: true, is_shown: false };
+        let (counters, made_after) = (Counters::default(), self.refreshes);
+        let count = Count { counters, last_seen, made_after, is_used: true, is_shown: false };
         let at = match self.free.pop() {
             Some(at) => {
                 self.heads[at as usize] = head;
@@ -211,6 +233,7 @@ impl<K: Copy + Eq + Hash> Held<K> {
             first_seen: head.first_seen,
             counters: count.counters,
             is_shown: count.is_shown,
+            is_new: count.made_after == self.refreshes,
         }
     }
 

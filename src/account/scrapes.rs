@@ -1,14 +1,18 @@
-//! Who scrapes, and which snapshot has reached all of them.
+//! The scrapers, and the last snapshot that all of them have read.
 //!
-//! A row may only start to count, and a row that left may only go, when every scraper has completely received a snapshot
-//! that says so. A scraper is a client address. It is waited for
+//! A new row may only start to count, and a frozen row may only go, when every scraper has completely read a snapshot that
+//! says so. A scraper is a client address. It is waited for
 //!
-//! - for five minutes behind its last completed scrape;
-//! - while its first scrape is under way, so that this one is exact too: it will have what it asked for, or nothing.
+//! - after a single complete scrape for [`AFTER_ONE`]: a person's `curl` delays nothing for long;
+//! - after more for three times its own interval, within [`LEAST_PATIENCE`] and [`MOST_PATIENCE`]. Its interval is the
+//!   longest of its last four;
+//! - while its first scrape is under way, so that this one is exact too.
 //!
-//! Who breaks its first scrape off, or takes longer than any may, is waited for no more until it completes one. Else who
-//! asks again and again and never reads to the end would hold rows back for ever. Addresses are cheap, so few are given
-//! that trust in an hour.
+//! A scraper that breaks its first scrape off, or takes longer than any may, is not waited for until it completes one.
+//! Otherwise a client that asks again and again and never reads to the end would hold rows back for ever. Addresses are
+//! cheap, so only a few of them are trusted like this in an hour.
+//!
+//! Limits: an interval of over five minutes is not waited for; scrapers that share an address count as one.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,8 +20,19 @@ use std::time::Duration;
 
 use crate::packet::Timestamp;
 
-/// How long a scraper is waited for behind its last completed scrape.
-pub const PATIENCE: Duration = Duration::from_secs(5 * 60);
+/// How long a client is waited for after the only scrape that it completed.
+pub const AFTER_ONE: Duration = Duration::from_secs(60);
+
+/// The least and the most time that a client is waited for after it completed several.
+pub const LEAST_PATIENCE: Duration = Duration::from_secs(30);
+/// See [`LEAST_PATIENCE`]. A client is remembered for as long, so that its second scrape tells its interval.
+pub const MOST_PATIENCE: Duration = Duration::from_secs(5 * 60);
+
+/// A client is waited for so many of its own intervals: it may miss one scrape, and be late with the next.
+const INTERVALS: u32 = 3;
+
+/// The last intervals of a client that are kept. The longest counts: a person may look in between from the same address.
+const KEPT_INTERVALS: usize = 4;
 
 /// How long a first scrape is waited for: longer than http lets any take.
 pub const FIRST_SCRAPE: Duration = Duration::from_secs(60);
@@ -34,10 +49,10 @@ pub const MAXIMUM_SCRAPERS: usize = 64;
 /// The most first scrapes under way that are told apart for one scraper; it is waited for the first of them.
 const MAXIMUM_FLIGHTS: usize = 16;
 
-/// What http tells of a scrape.
+/// A scrape as http reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScrapeReport {
-    /// Who scrapes.
+    /// The address of the scraper.
     pub client: IpAddr,
     /// The number of the snapshot.
     pub snapshot: u64,
@@ -76,13 +91,15 @@ pub struct Ended {
     pub broken: u64,
 }
 
-/// What is known of a scraper, and since when.
+/// How far a scraper has come.
 #[derive(Debug)]
 enum Standing {
     /// Its first scrapes are under way: the snapshot of each.
     New { flights: BTreeMap<u64, u64> },
     /// It has completely received this snapshot.
     Known { completed: u64 },
+    /// It was known and has not come back in time. Its pace is remembered, but rows do not wait for it.
+    Lapsed,
     /// It did not complete its first scrape.
     Broken,
 }
@@ -91,6 +108,34 @@ enum Standing {
 struct Scraper {
     standing: Standing,
     since: Timestamp,
+    pace: Pace,
+}
+
+/// When a scraper completes its scrapes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pace {
+    last: Option<Timestamp>,
+    /// The last intervals in a ring; 0 for those that have not been.
+    intervals: [Duration; KEPT_INTERVALS],
+    next: usize,
+}
+
+impl Pace {
+    /// Notes a scrape that was completed at `now`.
+    fn note(&mut self, now: Timestamp) {
+        if let Some(last) = self.last.replace(now) {
+            self.intervals[self.next] = now.since(last);
+            self.next = (self.next + 1) % KEPT_INTERVALS;
+        }
+    }
+
+    /// How long the scraper is waited for after its last complete scrape.
+    fn patience(&self) -> Duration {
+        match self.intervals.iter().max() {
+            Some(longest) if !longest.is_zero() => (*longest * INTERVALS).clamp(LEAST_PATIENCE, MOST_PATIENCE),
+            _ => AFTER_ONE,
+        }
+    }
 }
 
 /// The scrapers of the last minutes.
@@ -127,29 +172,34 @@ impl Scrapes {
     }
 
     fn begin(&mut self, report: ScrapeReport, now: Timestamp) {
-        if let Some(scraper) = self.scrapers.get_mut(&report.client) {
-            if let Standing::New { flights } = &mut scraper.standing
-                && flights.len() < MAXIMUM_FLIGHTS
-            {
+        let may_come = self.has_room() && self.broken().count() < MAXIMUM_BROKEN;
+        let started = Standing::New { flights: BTreeMap::from([(report.scrape, report.snapshot)]) };
+        match self.scrapers.get_mut(&report.client) {
+            Some(Scraper { standing: Standing::New { flights }, .. }) if flights.len() < MAXIMUM_FLIGHTS => {
                 flights.insert(report.scrape, report.snapshot);
             }
-            return;
-        }
-        if self.scrapers.len() < MAXIMUM_SCRAPERS && self.broken().count() < MAXIMUM_BROKEN {
-            let standing = Standing::New { flights: BTreeMap::from([(report.scrape, report.snapshot)]) };
-            self.scrapers.insert(report.client, Scraper { standing, since: now });
+            Some(scraper) if matches!(scraper.standing, Standing::Lapsed) => {
+                (scraper.standing, scraper.since) = (started, now);
+            }
+            None if may_come => {
+                self.scrapers.insert(report.client, Scraper { standing: started, since: now, pace: Pace::default() });
+            }
+            _ => {}
         }
     }
 
     fn complete(&mut self, report: ScrapeReport, now: Timestamp) {
         self.ended.complete += 1;
-        let before = self.scrapers.get(&report.client).map(|scraper| &scraper.standing);
-        let completed = match before {
+        let before = self.scrapers.get(&report.client);
+        let completed = match before.map(|scraper| &scraper.standing) {
             Some(&Standing::Known { completed }) => completed.max(report.snapshot),
             _ => report.snapshot,
         };
-        if before.is_some() || self.scrapers.len() < MAXIMUM_SCRAPERS || self.forget_one_broken() {
-            self.scrapers.insert(report.client, Scraper { standing: Standing::Known { completed }, since: now });
+        let mut pace = before.map(|scraper| scraper.pace).unwrap_or_default();
+        pace.note(now);
+        if before.is_some() || self.has_room() || self.forget_the_oldest_idle() {
+            let standing = Standing::Known { completed };
+            self.scrapers.insert(report.client, Scraper { standing, since: now, pace });
         }
     }
 
@@ -159,222 +209,60 @@ impl Scrapes {
         let Standing::New { flights } = &mut scraper.standing else { return };
         flights.remove(&report.scrape);
         if flights.is_empty() {
-            *scraper = Scraper { standing: Standing::Broken, since: now };
+            (scraper.standing, scraper.since) = (Standing::Broken, now);
         }
     }
 
+    /// Ends the standings whose time is up at `now`.
     fn forget(&mut self, now: Timestamp) {
         self.scrapers.retain(|_, scraper| {
             // A clock that was set back must not keep it for longer.
             scraper.since = scraper.since.min(now);
             let age = now.since(scraper.since);
-            if age > FIRST_SCRAPE && matches!(scraper.standing, Standing::New { .. }) {
-                *scraper = Scraper { standing: Standing::Broken, since: now };
-            }
             match scraper.standing {
+                Standing::New { .. } if age > FIRST_SCRAPE => {
+                    (scraper.standing, scraper.since) = (Standing::Broken, now);
+                    true
+                }
                 Standing::New { .. } => true,
-                Standing::Known { .. } => age <= PATIENCE,
-                Standing::Broken => now.since(scraper.since) <= MEMORY,
+                Standing::Known { .. } if age > scraper.pace.patience() => {
+                    scraper.standing = Standing::Lapsed;
+                    age <= MOST_PATIENCE
+                }
+                Standing::Known { .. } => true,
+                Standing::Lapsed => age <= MOST_PATIENCE,
+                Standing::Broken => age <= MEMORY,
             }
         });
+    }
+
+    fn has_room(&self) -> bool {
+        self.scrapers.len() < MAXIMUM_SCRAPERS
     }
 
     fn broken(&self) -> impl Iterator<Item = (&IpAddr, &Scraper)> {
         self.scrapers.iter().filter(|(_, scraper)| matches!(scraper.standing, Standing::Broken))
     }
 
-    /// Makes room by the one that broke off longest ago, if there is one.
-    fn forget_one_broken(&mut self) -> bool {
-        let oldest = self.broken().min_by_key(|(_, scraper)| scraper.since).map(|(&client, _)| client);
+    /// Makes room: forgets the scraper that rows have not waited for longest, if there is one.
+    fn forget_the_oldest_idle(&mut self) -> bool {
+        let is_idle = |scraper: &Scraper| matches!(scraper.standing, Standing::Broken | Standing::Lapsed);
+        let idle = self.scrapers.iter().filter(|(_, scraper)| is_idle(scraper));
+        let oldest = idle.min_by_key(|(_, scraper)| scraper.since).map(|(&client, _)| client);
         oldest.is_some_and(|client| self.scrapers.remove(&client).is_some())
     }
 }
 
 impl Scraper {
-    /// The snapshot that it has, or will have at first; none when it is not waited for.
+    /// The last snapshot that it has read, or the first that it is reading; none when it is not waited for.
     fn has_or_will_have(&self) -> Option<u64> {
         match &self.standing {
             Standing::New { flights } => flights.values().min().copied(),
             Standing::Known { completed } => Some(*completed),
-            Standing::Broken => None,
+            Standing::Lapsed | Standing::Broken => None,
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_nanoseconds(seconds * 1_000_000_000)
-    }
-
-    /// What http tells; the scrapes of one snapshot by one client are one.
-    fn report(client: u32, snapshot: u64, progress: Progress) -> ScrapeReport {
-        ScrapeReport { client: IpAddr::V4(client.into()), snapshot, scrape: snapshot, progress }
-    }
-
-    fn begun(client: u32, snapshot: u64) -> ScrapeReport {
-        report(client, snapshot, Progress::Begun)
-    }
-
-    fn complete(client: u32, snapshot: u64) -> ScrapeReport {
-        report(client, snapshot, Progress::Complete)
-    }
-
-    fn broken(client: u32, snapshot: u64) -> ScrapeReport {
-        report(client, snapshot, Progress::Broken)
-    }
-
-    #[test]
-    fn without_a_scraper_nothing_is_delivered() {
-        assert_eq!(Scrapes::default().delivery(at(0)), Delivery { to_all: None, to_any: 0 });
-    }
-
-    #[test]
-    fn one_that_has_only_asked_has_nothing() {
-        let mut scrapes = Scrapes::default();
-        scrapes.record(begun(1, 7), at(0));
-        assert_eq!(scrapes.delivery(at(0)), Delivery { to_all: None, to_any: 7 });
-    }
-
-    #[test]
-    fn all_have_what_the_slowest_has() {
-        let mut scrapes = Scrapes::default();
-        scrapes.record(complete(1, 7), at(0));
-        scrapes.record(complete(2, 5), at(1));
-        scrapes.record(begun(2, 9), at(2));
-        assert_eq!(scrapes.delivery(at(3)), Delivery { to_all: Some(5), to_any: 9 });
-    }
-
-    #[test]
-    fn a_late_report_does_not_set_a_scraper_back() {
-        let mut scrapes = Scrapes::default();
-        scrapes.record(complete(1, 7), at(0));
-        scrapes.record(complete(1, 6), at(1));
-        assert_eq!(scrapes.delivery(at(1)).to_all, Some(7));
-    }
-
-    #[test]
-    fn a_first_scrape_is_waited_for_as_if_it_were_complete() {
-        let mut scrapes = Scrapes::default();
-        scrapes.record(begun(2, 3), at(0));
-        for snapshot in 1..50 {
-            scrapes.record(complete(1, snapshot), at(1));
-            assert_eq!(scrapes.delivery(at(1)).to_all, Some(snapshot.min(3)));
-        }
-        scrapes.record(complete(2, 3), at(2));
-        assert_eq!(scrapes.delivery(at(2)).to_all, Some(3));
-        scrapes.record(complete(2, 48), at(3));
-        assert_eq!(scrapes.delivery(at(3)).to_all, Some(48));
-    }
-
-    #[test]
-    fn of_several_first_scrapes_all_are_waited_for() {
-        let mut scrapes = Scrapes::default();
-        scrapes.record(complete(1, 9), at(0));
-        scrapes.record(begun(2, 3), at(0));
-        scrapes.record(begun(2, 5), at(0));
-        scrapes.record(broken(2, 3), at(0));
-        assert_eq!(scrapes.delivery(at(0)).to_all, Some(5));
-        scrapes.record(broken(2, 5), at(0));
-        assert_eq!(scrapes.delivery(at(0)).to_all, Some(9));
-    }
-
-    #[test]
-    fn who_has_gone_is_waited_for_five_minutes() {
-        let mut scrapes = Scrapes::default();
-        scrapes.record(complete(1, 7), at(0));
-        scrapes.record(complete(2, 9), at(200));
-        assert_eq!(scrapes.delivery(at(300)).to_all, Some(7));
-        assert_eq!(scrapes.delivery(at(301)).to_all, Some(9));
-        assert_eq!(scrapes.delivery(at(501)).to_all, None);
-    }
-
-    #[test]
-    fn a_clock_that_is_set_back_keeps_nobody_for_longer() {
-        let mut scrapes = Scrapes::default();
-        scrapes.record(complete(1, 7), at(100_000));
-        assert_eq!(scrapes.delivery(at(0)).to_all, Some(7));
-        assert_eq!(scrapes.delivery(at(301)).to_all, None);
-    }
-
-    #[test]
-    fn who_breaks_off_is_not_waited_for_again_until_it_completes() {
-        let mut scrapes = Scrapes::default();
-        for second in 0..1_000 {
-            let snapshot = second as u64 + 1;
-            scrapes.record(complete(1, snapshot), at(second));
-            scrapes.record(begun(2, snapshot), at(second));
-            scrapes.record(broken(2, snapshot), at(second));
-            scrapes.record(begun(2, snapshot), at(second));
-            assert_eq!(scrapes.delivery(at(second)).to_all, Some(snapshot));
-        }
-        scrapes.record(complete(2, 1_000), at(1_000));
-        scrapes.record(complete(1, 1_001), at(1_000));
-        assert_eq!(scrapes.delivery(at(1_000)).to_all, Some(1_000));
-    }
-
-    #[test]
-    fn who_completes_and_then_breaks_off_for_ever_is_waited_for_five_minutes() {
-        let mut scrapes = Scrapes::default();
-        scrapes.record(complete(2, 1), at(0));
-        for second in 0..1_000 {
-            let snapshot = second as u64 + 1;
-            scrapes.record(complete(1, snapshot), at(second));
-            scrapes.record(begun(2, snapshot), at(second));
-            scrapes.record(broken(2, snapshot), at(second));
-            let expected = if second <= 300 { 1 } else { snapshot };
-            assert_eq!(scrapes.delivery(at(second)).to_all, Some(expected), "{second}");
-        }
-    }
-
-    #[test]
-    fn a_first_scrape_without_end_is_waited_for_a_minute() {
-        let mut scrapes = Scrapes::default();
-        for second in 0..1_000 {
-            let snapshot = second as u64 + 1;
-            scrapes.record(complete(1, snapshot), at(second));
-            scrapes.record(begun(2, snapshot), at(second));
-            let expected = if second <= 60 { 1 } else { snapshot };
-            assert_eq!(scrapes.delivery(at(second)).to_all, Some(expected), "{second}");
-        }
-    }
-
-    #[test]
-    fn however_many_addresses_break_off_rows_are_held_back_for_minutes_an_hour() {
-        let mut scrapes = Scrapes::default();
-        let mut held_back = 0;
-        for second in 0..3_600 {
-            let snapshot = second as u64 + 1;
-            scrapes.record(complete(1, snapshot), at(second));
-            scrapes.record(begun(1_000 + second as u32, snapshot), at(second));
-            held_back += i64::from(scrapes.delivery(at(second)).to_all != Some(snapshot));
-        }
-        assert!((1..=60 * (MAXIMUM_BROKEN as i64 + 1)).contains(&held_back), "{held_back} s");
-    }
-
-    #[test]
-    fn the_number_of_scrapers_is_bounded() {
-        for known in [begun, complete] {
-            let mut scrapes = Scrapes::default();
-            for client in 0..1_000 {
-                scrapes.record(known(client, 5), at(0));
-            }
-            assert_eq!(scrapes.scrapers.len(), MAXIMUM_SCRAPERS);
-            scrapes.record(complete(1, 5), at(0));
-            assert_eq!(scrapes.delivery(at(0)).to_all, Some(5));
-            scrapes.record(begun(1_000, 5), at(61));
-            scrapes.record(complete(1_000, 5), at(61));
-            assert!(scrapes.scrapers.len() <= MAXIMUM_SCRAPERS);
-        }
-    }
-
-    #[test]
-    fn the_scrapes_of_one_that_are_told_apart_are_bounded() {
-        let mut scrapes = Scrapes::default();
-        (1..1_000).for_each(|snapshot| scrapes.record(begun(1, snapshot), at(0)));
-        let scraper = scrapes.scrapers.values().next().unwrap();
-        assert!(matches!(&scraper.standing, Standing::New { flights } if flights.len() == MAXIMUM_FLIGHTS));
-    }
-}
+mod tests;

@@ -1,18 +1,23 @@
-//! The rows that Prometheus sees: few of those held, and exact also as `increase()` sees them.
+//! The rows that Prometheus sees: the heaviest flows or hosts, exact also as `increase()` sees them.
 //!
-//! `increase()` misses what a series had at its first scrape, and a series that vanishes between two scrapes takes what it
-//! gained since the last one along. So a row
+//! `increase()` misses the value that a series has at its first scrape. A series that vanishes between two scrapes takes
+//! along what it gained since the last one. So a row
 //!
-//! 1. *enters* with value 0, and counts only from when every scraper has completely received that 0;
-//! 2. *counts* what its entry gains from then on;
-//! 3. *leaves* by standing still until every scraper has completely received its last value; then it goes, and its value
-//!    moves to *retired*, a family outside every sum over rows;
-//! 4. may come back, from 0 again, after every scraper has completely received a snapshot without it.
+//! 1. appears with value 0. Its bytes are *pending*: in no row and not in `other`. When every scraper has completely read
+//!    a snapshot with the 0, the pending bytes are added to the row;
+//! 2. counts directly from then on;
+//! 3. freezes when it leaves. Once every scraper has completely read the frozen value, the row goes and its value moves to
+//!    *retired*, a family outside every sum over rows. A row that leaves while its bytes are pending gives them to `other`;
+//! 4. may come back, from 0 again, after every scraper has completely read a snapshot without it.
 //!
-//! All that no row counts is *other*, a sum a group, whose late ones enter likewise ([`others`]). So at every snapshot
-//! rows + other + retired = total, and nothing ever falls.
+//! A flow that gets its row at the first refresh after its first packet counts from that packet. One that gets a row later
+//! counts from then on: what `other` has shown stays in `other`.
+//!
+//! All that no row counts is `other`, one sum per group; its late groups follow the same rule ([`others`]). At every
+//! snapshot rows + other + retired + pending = total, and only pending may fall.
 
 pub mod others;
+mod row;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +27,7 @@ use super::scrapes::Delivery;
 use crate::locality::Direction;
 use crate::packet::Timestamp;
 use others::{ByDirection, Others};
+use row::{Row, State};
 
 /// Completed scrapes for which a row stays at least, once it was shown.
 pub const TENURE: u64 = 30;
@@ -47,54 +53,12 @@ pub struct SeriesRow<K> {
     pub lifetime: Counters,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum State {
-    /// Shown as 0 from this snapshot on.
-    Entering { since: u64 },
-    /// Counts what was gained since the entry had this much.
-    Counting { base: Counters },
-    /// Stands still from this snapshot on.
-    Leaving { since: u64, value: Counters, lifetime: Counters },
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Row<K> {
-    key: K,
-    first_seen: Timestamp,
-    shown_since: Timestamp,
-    /// Where its entry is held; means nothing once it leaves.
-    position: u32,
-    entered: u64,
-    state: State,
-}
-
-impl<K: SeriesKey> Row<K> {
-    fn lifetime(&self, held: &Held<K>) -> Counters {
-        match self.state {
-            State::Leaving { lifetime, .. } => lifetime,
-            _ => held.entry(self.position).counters,
-        }
-    }
-
-    fn leave(&mut self, held: &Held<K>, since: u64) {
-        self.state = State::Leaving { since, value: self.value(held), lifetime: self.lifetime(held) };
-    }
-
-    fn value(&self, held: &Held<K>) -> Counters {
-        match self.state {
-            State::Entering { .. } => Counters::default(),
-            State::Counting { base } => self.lifetime(held).less(base),
-            State::Leaving { value, .. } => value,
-        }
-    }
-}
-
-/// Sums of what is in no row.
+/// Sums outside rows: `other`, retired or pending.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unrowed<G> {
     /// By group.
     pub by_group: BTreeMap<G, Counters>,
-    /// Of the groups that have no sum of their own, or did not have one yet.
+    /// By direction, of the groups past the limit ([`others::MAXIMUM_LATE_GROUPS`]).
     pub rarer: ByDirection,
 }
 
@@ -105,10 +69,19 @@ impl<G> Default for Unrowed<G> {
 }
 
 impl<G: Copy + Ord> Unrowed<G> {
-    /// Where `group` is summed up, when it `has_own` or not.
+    /// The sum of `group`: its own, or that of the rarer groups.
     fn of(&mut self, group: G, has_own: bool, direction: Direction) -> &mut Counters {
         if has_own { self.by_group.entry(group).or_default() } else { &mut self.rarer[direction as usize] }
     }
+}
+
+/// All that is neither in a row nor retired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rest<G> {
+    /// Traffic without a row.
+    pub other: Unrowed<G>,
+    /// Traffic of rows that do not count yet, and of `other` rows that do not.
+    pub pending: Unrowed<G>,
 }
 
 /// The rows of one table, at most a given number.
@@ -165,26 +138,21 @@ impl<K: SeriesKey> Series<K> {
         })
     }
 
-    /// What rows that went had counted.
+    /// The sums of rows that have gone.
     #[must_use]
     pub fn retired(&self) -> &Unrowed<K::Group> {
         &self.retired
     }
 
-    /// All of `totals` that no row counts and none that went had counted.
+    /// All of `totals` that is neither in a row nor retired.
     #[must_use]
-    pub fn other(&self, held: &Held<K>, totals: &BTreeMap<K::Group, Counters>) -> Unrowed<K::Group> {
-        let sums = self.uncounted(held, totals);
-        let (by_group, mut rarer) = self.others.show(&sums.by_group, K::direction);
-        rarer.iter_mut().zip(sums.rarer).for_each(|(rarer, sum)| rarer.add(sum));
-        Unrowed { by_group, rarer }
-    }
-
-    /// All of `totals` that no row counts and none that went had counted, wherever it is shown.
-    fn uncounted(&self, held: &Held<K>, totals: &BTreeMap<K::Group, Counters>) -> Unrowed<K::Group> {
+    pub fn rest(&self, held: &Held<K>, totals: &BTreeMap<K::Group, Counters>) -> Rest<K::Group> {
         let mut counted = self.retired.by_group.clone();
+        let mut pending = Unrowed::default();
         for row in &self.rows {
-            counted.entry(row.key.group()).or_default().add(row.value(held));
+            let (group, waiting) = (row.key.group(), row.pending(held));
+            counted.entry(group).or_default().add(row.value(held).plus(waiting));
+            pending.of(group, self.others.has(group), K::direction(group)).add(waiting);
         }
         let mut sums = Unrowed::default();
         for (&group, &total) in totals {
@@ -192,7 +160,9 @@ impl<K: SeriesKey> Series<K> {
             sums.of(group, self.others.has(group), K::direction(group)).add(rest);
         }
         sums.rarer.iter_mut().zip(self.retired.rarer).for_each(|(sum, went)| *sum = sum.less(went));
-        sums
+        let mut other = Unrowed { by_group: BTreeMap::new(), rarer: sums.rarer };
+        self.others.split(&sums.by_group, &mut other, &mut pending);
+        Rest { other, pending }
     }
 
     /// The positions of rows that have not been there for long enough to leave.
@@ -201,19 +171,19 @@ impl<K: SeriesKey> Series<K> {
         self.rows.iter().filter(|row| !self.is_tenured(row)).map(|row| row.position).collect()
     }
 
-    /// Lets the rows go whose entries were given up at `positions`, from the snapshot `next` on.
+    /// Freezes the rows whose entries were evicted from `positions`, from the snapshot `next` on.
     pub fn let_go(&mut self, positions: &[u32], held: &Held<K>, next: u64) {
-        let given_up: BTreeSet<u32> = positions.iter().copied().collect();
+        let evicted: BTreeSet<u32> = positions.iter().copied().collect();
         for row in &mut self.rows {
-            if !matches!(row.state, State::Leaving { .. }) && given_up.contains(&row.position) {
-                row.leave(held, next);
+            if !row.is_frozen() && evicted.contains(&row.position) {
+                row.freeze(held, next);
                 self.gone.insert(row.key, NEVER);
             }
         }
     }
 
-    /// Moves every row on, for the snapshot `next` at `now`, after snapshots have come as far as `delivery` says; then
-    /// chooses who is shown.
+    /// Makes the rows of the snapshot `next` at `now`, given how far earlier snapshots were `delivery`-ed: lets rows count
+    /// and retire, then chooses which entries have a row.
     pub fn advance(
         &mut self,
         held: &mut Held<K>,
@@ -229,29 +199,36 @@ impl<K: SeriesKey> Series<K> {
                 self.delivered = delivered;
                 self.rounds += 1;
             }
-            self.begin_to_count(held, delivered);
-            if self.others.is_due(delivered) {
-                let sums = self.uncounted(held, totals);
-                self.others.begin_to_count(delivered, &sums.by_group);
-            }
+            self.begin_to_count(delivered);
             self.gone.retain(|_, &mut since| since > delivered);
             self.retire(delivered, next);
         }
         self.choose(held, delivery, next);
+        held.end_refresh();
     }
 
-    fn begin_to_count(&mut self, held: &Held<K>, delivered: u64) {
+    /// Whether a row, or an `other` row, would begin to count if every scraper had read the snapshot `delivered`.
+    #[must_use]
+    pub fn would_count(&self, delivered: u64) -> bool {
+        let is_due = |row: &Row<K>| matches!(row.state, State::Pending { since, .. } if since <= delivered);
+        self.rows.iter().any(is_due) || self.others.would_count(delivered)
+    }
+
+    fn begin_to_count(&mut self, delivered: u64) {
         for row in &mut self.rows {
-            if matches!(row.state, State::Entering { since } if since <= delivered) {
-                row.state = State::Counting { base: held.entry(row.position).counters };
+            if let State::Pending { since, base } = row.state
+                && since <= delivered
+            {
+                row.state = State::Counting { base };
             }
         }
+        self.others.begin_to_count(delivered);
     }
 
     fn retire(&mut self, delivered: u64, next: u64) {
         let Self { rows, others, retired, gone, .. } = self;
         rows.retain(|row| match row.state {
-            State::Leaving { since, value, .. } if since <= delivered => {
+            State::Frozen { since, value, .. } if since <= delivered => {
                 let group = row.key.group();
                 retired.of(group, others.has(group), K::direction(group)).add(value);
                 gone.insert(row.key, next);
@@ -269,7 +246,7 @@ impl<K: SeriesKey> Series<K> {
     fn choose(&mut self, held: &mut Held<K>, delivery: Delivery, next: u64) {
         let mut lightest = self.displaceable(held, delivery);
         // Rows that leave already make room for as many, or one entry that waits would drive row after row out.
-        let mut promised = self.rows.iter().filter(|row| matches!(row.state, State::Leaving { .. })).count();
+        let mut promised = self.rows.iter().filter(|row| row.is_frozen()).count();
         let wanted = self.limit - self.rows.len() + promised + lightest.len();
         for candidate in self.heaviest_hidden(held, wanted) {
             if self.rows.len() < self.limit {
@@ -281,34 +258,34 @@ impl<K: SeriesKey> Series<K> {
                 break;
             }
             let row = self.rows[at];
-            if let State::Entering { .. } = row.state {
+            if let State::Pending { .. } = row.state {
                 held.set_shown(row.position, false);
-                self.rows[at] = self.entering(&candidate, next);
+                self.rows[at] = self.row_of(&candidate, next);
                 held.set_shown(candidate.position, true);
             } else if promised > 0 {
                 promised -= 1;
                 lightest.push((bytes, at));
             } else {
                 held.set_shown(row.position, false);
-                self.rows[at].leave(held, next);
+                self.rows[at].freeze(held, next);
                 self.gone.insert(row.key, NEVER);
             }
         }
     }
 
     fn enter(&mut self, held: &mut Held<K>, candidate: &Entry<K>, next: u64) {
-        self.rows.push(self.entering(candidate, next));
+        self.rows.push(self.row_of(candidate, next));
         held.set_shown(candidate.position, true);
     }
 
-    fn entering(&self, candidate: &Entry<K>, next: u64) -> Row<K> {
+    fn row_of(&self, candidate: &Entry<K>, next: u64) -> Row<K> {
         Row {
             key: candidate.key,
             first_seen: candidate.first_seen,
             shown_since: self.now,
             position: candidate.position,
             entered: self.rounds,
-            state: State::Entering { since: next },
+            state: State::Pending { since: next, base: candidate.shown_in_other() },
         }
     }
 
@@ -316,9 +293,9 @@ impl<K: SeriesKey> Series<K> {
     /// and those that nobody has seen yet.
     fn displaceable(&self, held: &Held<K>, delivery: Delivery) -> Vec<(u64, usize)> {
         let may_go = |row: &Row<K>| match row.state {
-            State::Entering { since } => since > delivery.to_any,
+            State::Pending { since, .. } => since > delivery.to_any,
             State::Counting { .. } => self.is_tenured(row),
-            State::Leaving { .. } => false,
+            State::Frozen { .. } => false,
         };
         let rows = self.rows.iter().enumerate().filter(|(_, row)| may_go(row));
         let mut rows: Vec<(u64, usize)> = rows.map(|(at, row)| (row.lifetime(held).bytes, at)).collect();

@@ -27,7 +27,7 @@ pub struct ShownRow<K> {
     pub value: Counters,
 }
 
-/// The rows of one table, and what is in none of them. Rows + other + retired = total.
+/// The rows of one table, and the sums outside them. Rows + other + retired + pending = total.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown<K: SeriesKey> {
     /// The rows.
@@ -36,8 +36,10 @@ pub struct Shown<K: SeriesKey> {
     pub other: BTreeMap<K::Group, Counters>,
     /// What no row counts of groups that have no sum of their own, or did not have one yet.
     pub rarer_other: ByDirection,
-    /// What rows that went had counted.
+    /// The sums of rows that have gone.
     pub retired: Unrowed<K::Group>,
+    /// The sums of new rows that do not count yet, because their first 0 was not read by every scraper.
+    pub pending: Unrowed<K::Group>,
     /// The table's limits and how they are met.
     pub figures: Figures,
     /// Values are what was counted since the start, and nothing ever was retired: a file's accounts.
@@ -51,6 +53,7 @@ impl<K: SeriesKey> Default for Shown<K> {
             other: BTreeMap::new(),
             rarer_other: ByDirection::default(),
             retired: Unrowed::default(),
+            pending: Unrowed::default(),
             figures: Figures::default(),
             is_plain: false,
         }

@@ -53,12 +53,18 @@ families! {
         "IP bytes of the flows that are shown, since they are; source and destination other: of all that are not, by protocol; protocol other: of rarer protocols, until their own row was delivered.";
     FLOW_PACKETS = Counter "trafficmonitor_flow_packets_total" ["source", "destination", "protocol", "port", "reply", "direction"]
         "IP packets of the same rows (only with --metrics.flow_packets).";
+    FLOW_PENDING_BYTES = Gauge "trafficmonitor_flow_pending_bytes" ["direction", "protocol"]
+        "IP bytes of new rows whose first 0 has not been read by every scraper yet; they are added to the row then.";
     FLOW_RETIRED_BYTES = Counter "trafficmonitor_flow_retired_bytes_total" ["direction", "protocol"]
         "IP bytes of rows of trafficmonitor_flow_bytes_total that went. Outside every sum over flows.";
+    FLOW_PENDING_PACKETS = Gauge "trafficmonitor_flow_pending_packets" ["direction", "protocol"]
+        "IP packets of new rows whose first 0 has not been read by every scraper yet (only with --metrics.flow_packets).";
     FLOW_RETIRED_PACKETS = Counter "trafficmonitor_flow_retired_packets_total" ["direction", "protocol"]
         "IP packets of rows that went (only with --metrics.flow_packets). Outside every sum over flows.";
     HOST_BYTES = Counter "trafficmonitor_host_bytes_total" ["host", "direction"]
         "IP bytes by host (the local one, or the source) as far as it is shown, since it is; host other: of all that are not.";
+    HOST_PENDING_BYTES = Gauge "trafficmonitor_host_pending_bytes" ["direction"]
+        "IP bytes of new host rows whose first 0 has not been read by every scraper yet; they are added to the row then.";
     HOST_RETIRED_BYTES = Counter "trafficmonitor_host_retired_bytes_total" ["direction"]
         "IP bytes of rows of trafficmonitor_host_bytes_total that went. Outside every sum over hosts.";
     FLOWS = Gauge "trafficmonitor_flows" [] "Flows that are held.";

@@ -9,6 +9,7 @@ use super::text::TextWriter;
 use super::words::{push_address, push_protocol};
 use crate::account::flow::{Counters, FlowKey, HostKey, SeriesKey};
 use crate::account::held::Eviction;
+use crate::account::series::Unrowed;
 use crate::account::series::others::ByDirection;
 use crate::account::snapshot::{Figures, Shown, ShownRow, Snapshot};
 use crate::locality::Direction;
@@ -18,14 +19,13 @@ const OTHER: &str = "other";
 
 pub(super) fn write<W: Write>(config: &Config, snapshot: &Snapshot, writer: &mut TextWriter<W>) -> io::Result<()> {
     let flows = &snapshot.flows;
-    let (bytes, packets): (Value, Value) = (|counters| counters.bytes, |counters| counters.packets);
-    write_flows(flows, &family::FLOW_BYTES, bytes, writer)?;
+    write_flows(flows, &family::FLOW_BYTES, BYTES, writer)?;
     if config.flow_packets {
-        write_flows(flows, &family::FLOW_PACKETS, packets, writer)?;
+        write_flows(flows, &family::FLOW_PACKETS, PACKETS, writer)?;
     }
-    write_retired(flows, &family::FLOW_RETIRED_BYTES, bytes, writer)?;
-    if config.flow_packets {
-        write_retired(flows, &family::FLOW_RETIRED_PACKETS, packets, writer)?;
+    for (pending, retired, value) in flow_sums(config.flow_packets) {
+        write_sums(flows, &flows.pending, pending, value, writer)?;
+        write_sums(flows, &flows.retired, retired, value, writer)?;
     }
     write_hosts(&snapshot.hosts, writer)?;
     let families =
@@ -41,8 +41,18 @@ pub(super) fn write<W: Write>(config: &Config, snapshot: &Snapshot, writer: &mut
     write_figures(&snapshot.hosts, families, writer)
 }
 
-/// Which of the counters a family shows.
+/// The counter that a family shows.
 type Value = fn(&Counters) -> u64;
+
+const BYTES: Value = |counters| counters.bytes;
+const PACKETS: Value = |counters| counters.packets;
+
+/// The families of sums outside rows: pending and retired.
+fn flow_sums(with_packets: bool) -> impl Iterator<Item = (&'static Family, &'static Family, Value)> {
+    let bytes = (&family::FLOW_PENDING_BYTES, &family::FLOW_RETIRED_BYTES, BYTES);
+    let packets = (&family::FLOW_PENDING_PACKETS, &family::FLOW_RETIRED_PACKETS, PACKETS);
+    std::iter::once(bytes).chain(with_packets.then_some(packets))
+}
 
 fn write_flows<W: Write>(
     flows: &Shown<FlowKey>,
@@ -78,22 +88,22 @@ fn write_flows<W: Write>(
     Ok(())
 }
 
-fn write_retired<W: Write>(
+fn write_sums<W: Write>(
     flows: &Shown<FlowKey>,
+    sums: &Unrowed<(Direction, Protocol)>,
     family: &Family,
     value: Value,
     writer: &mut TextWriter<W>,
 ) -> io::Result<()> {
     writer.family(family)?;
-    let retired = &flows.retired;
-    for (protocol, direction, counters) in groups(flows, &retired.by_group, &retired.rarer) {
+    for (protocol, direction, counters) in groups(flows, &sums.by_group, &sums.rarer) {
         let sample = writer.sample(family.name).word("direction", direction.label());
         sample.label_with("protocol", |buffer| push_group(buffer, protocol)).value(value(counters))?;
     }
     Ok(())
 }
 
-/// What is in no row, by protocol and direction; without a protocol that of the rarer ones, which plain values do not have.
+/// Sums outside rows by protocol and direction. The rarer protocols have none; plain values do not have their sum.
 fn groups<'a>(
     flows: &Shown<FlowKey>,
     by_group: &'a BTreeMap<(Direction, Protocol), Counters>,
@@ -128,10 +138,13 @@ fn write_hosts<W: Write>(hosts: &Shown<HostKey>, writer: &mut TextWriter<W>) -> 
         let sample = writer.sample(family::HOST_BYTES.name).word("host", OTHER);
         sample.word("direction", direction.label()).value(counters.bytes)?;
     }
-    writer.family(&family::HOST_RETIRED_BYTES)?;
-    for (direction, counters) in &hosts.retired.by_group {
-        let sample = writer.sample(family::HOST_RETIRED_BYTES.name).word("direction", direction.label());
-        sample.value(counters.bytes)?;
+    for (family, sums) in [(&family::HOST_PENDING_BYTES, &hosts.pending), (&family::HOST_RETIRED_BYTES, &hosts.retired)]
+    {
+        writer.family(family)?;
+        for (direction, counters) in &sums.by_group {
+            let sample = writer.sample(family.name).word("direction", direction.label());
+            sample.value(counters.bytes)?;
+        }
     }
     Ok(())
 }

@@ -33,6 +33,10 @@ const MAXIMUM_REFUSALS: usize = 384;
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may rest after an exposition before the connection is closed. The way in which it then ends tells
+/// whether the exposition was read: before the next scrape, unless scrapes are as close as this, and then the next request
+/// tells it.
+const REST_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a client may take nothing of an answer that waits for it. hyper has no such limit, the kernel does.
 const STALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long answers under way may take once the program stops.
@@ -173,6 +177,7 @@ async fn answer_all(
             }
         },
         () = client.is_overdue() => return Some(Cut::Slow),
+        () = transfer.rests_for(REST_TIMEOUT) => Some(Cut::Idle),
     };
     // hyper is done when the kernel has the answer; only the client's own end says that it has read it. What it still
     // sends is read, since a socket that is closed over unread bytes is reset.

@@ -9,13 +9,14 @@ use std::net::TcpStream as StdStream;
 use std::os::fd::AsFd as _;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use crate::capture::live::unacknowledged_bytes;
@@ -40,6 +41,10 @@ pub(super) struct Transfer {
     stage: AtomicU8,
     /// Reading failed, as it does once when the client resets the connection; hyper takes that for an end like any other.
     is_reset: AtomicBool,
+    /// The number of expositions so far.
+    begun: AtomicU64,
+    /// Told when the stage becomes [`AWAITED`].
+    awaited: Notify,
     /// A second handle of the connection, which outlives hyper's.
     twin: StdStream,
 }
@@ -47,6 +52,7 @@ pub(super) struct Transfer {
 impl Transfer {
     /// An exposition begins.
     pub(super) fn begin(&self) {
+        self.begun.fetch_add(1, Ordering::AcqRel);
         self.stage.store(UNDER_WAY, Ordering::Release);
     }
 
@@ -55,9 +61,22 @@ impl Transfer {
         self.stage.store(ENDED, Ordering::Release);
     }
 
-    fn advance(&self, from: u8, to: u8) {
-        // Any other stage stays as it is.
-        self.stage.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).ok();
+    /// Moves on if the stage is `from`; tells whether it was.
+    fn advance(&self, from: u8, to: u8) -> bool {
+        self.stage.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Waits until the client has been silent for `pause` after an exposition that the kernel had all of.
+    pub(super) async fn rests_for(&self, pause: Duration) {
+        loop {
+            self.awaited.notified().await;
+            let begun = self.begun.load(Ordering::Acquire);
+            sleep(pause).await;
+            let is_awaited = self.stage.load(Ordering::Acquire) == AWAITED;
+            if is_awaited && self.begun.load(Ordering::Acquire) == begun {
+                return;
+            }
+        }
     }
 
     /// Whether a whole exposition was sent of which it is not known yet that it was received.
@@ -106,6 +125,8 @@ impl Wire {
         let transfer = Arc::new(Transfer {
             stage: AtomicU8::new(NONE),
             is_reset: AtomicBool::new(false),
+            begun: AtomicU64::new(0),
+            awaited: Notify::new(),
             twin: stream.try_clone()?,
         });
         let stream = TokioIo::new(TcpStream::from_std(stream)?);
@@ -124,8 +145,8 @@ impl Read for Wire {
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let read = self.as_mut().stream().poll_read(context, buffer);
-        if read.is_pending() {
-            self.transfer.advance(FLUSHED, AWAITED);
+        if read.is_pending() && self.transfer.advance(FLUSHED, AWAITED) {
+            self.transfer.awaited.notify_one();
         }
         if matches!(read, Poll::Ready(Err(_))) {
             self.transfer.is_reset.store(true, Ordering::Release);

@@ -19,6 +19,9 @@ use crate::export::report::{Published, Report};
 use crate::http::Reported;
 use crate::packet::Timestamp;
 
+/// The least time between a snapshot and the next one that is published before its refresh.
+const EARLY_INTERVAL: Duration = Duration::from_secs(1);
+
 /// The only writer of the ledger.
 pub(super) struct Accountant<T> {
     pub ledger: Ledger,
@@ -32,19 +35,23 @@ pub(super) struct Accountant<T> {
     pub orders: Arc<Orders>,
     pub published: Arc<Published>,
     pub refresh: Duration,
+    /// The last snapshot that all scrapers had read when rows were last examined.
+    pub counted_to: Option<u64>,
 }
 
 impl<T: Tell> Accountant<T> {
     /// The body of the thread: until every capture thread has ended. Gives the final accounts.
     pub(super) fn run(mut self) -> Snapshot {
         let mut next_refresh = Instant::now();
+        let mut next_early = next_refresh;
         loop {
             let now = Instant::now();
-            if now >= next_refresh {
+            self.hear_of_scrapes();
+            if now >= next_refresh || now >= next_early && self.is_row_due() {
                 self.publish();
                 next_refresh = now + self.refresh;
+                next_early = now + EARLY_INTERVAL;
             }
-            self.hear_of_scrapes();
             match self.handed.recv_timeout(next_refresh.saturating_duration_since(now)) {
                 Ok(handed) => {
                     if self.take_in(handed) {
@@ -64,6 +71,15 @@ impl<T: Tell> Accountant<T> {
         while let Some(report) = self.scraped.next_come() {
             self.scrapes.record(report, now);
         }
+    }
+
+    /// Whether pending bytes may be added to their rows, since every scraper has read a 0 that was published before. It
+    /// should not wait for the refresh: the next scrape may come sooner.
+    fn is_row_due(&mut self) -> bool {
+        let delivery = self.scrapes.delivery(Timestamp::from(SystemTime::now()));
+        let is_later = delivery.to_all > self.counted_to;
+        self.counted_to = delivery.to_all;
+        is_later && self.book.would_count(delivery)
     }
 
     fn publish(&mut self) {

@@ -125,6 +125,7 @@ pub fn start<T: Tell + Send + 'static>(
         book: setup.book,
         scrapes: Scrapes::default(),
         scraped: setup.scraped,
+        counted_to: None,
         handed,
         orders: Arc::clone(&orders),
         published: setup.published,

@@ -96,7 +96,7 @@ fn a_snapshot_stands_until_something_is_counted_delivered_or_leaves() {
     assert_eq!([61, 62, 63, 999].map(|seconds| publishes(&mut accounts, seconds)), twice, "it has rested");
     accounts.count(1, 1, at(1_000));
     assert!(publishes(&mut accounts, 1_000));
-    assert_eq!(accounts.latest.flows.rows[0].value.bytes, 1);
+    assert_eq!(accounts.latest.flows.rows[0].value.bytes, 101);
 }
 
 #[derive(Debug, Clone)]

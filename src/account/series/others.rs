@@ -1,31 +1,31 @@
-//! What no row counts: a sum a group, which enters at 0 as a row does.
+//! The `other` rows: traffic without a row of its own, one sum per group.
 //!
-//! Most protocols are seen rarely or never, and all of them would be a thousand rows. So only those of the usual protocols
-//! are there from the start. The first bytes of another count in the *rarer* of its direction, which is there from the
-//! start too, and stay there; its own sum counts from when every scraper has received its 0.
+//! Most protocols are seen rarely or never, and rows for all of them would be a thousand. So only the usual protocols have
+//! an `other` row from the start. Another protocol gets one at the first refresh after its first packet, by the rule of all
+//! rows: it appears with value 0, its bytes are pending until every scraper has read that 0, then they are added. Groups
+//! past the limit share one sum per direction, the *rarer*, which is there from the start.
 
 use std::collections::BTreeMap;
 
+use super::Unrowed;
 use crate::account::flow::Counters;
 use crate::locality::Direction;
 
-/// How many groups may have a sum of their own besides those from the start; what comes on top counts as rarer.
+/// The most groups that may get an `other` row besides those from the start. Groups past it count as rarer.
 pub const MAXIMUM_LATE_GROUPS: usize = 64;
 
-/// A sum a direction.
+/// One sum per direction, in the order of [`Direction::ALL`].
 pub type ByDirection = [Counters; Direction::ALL.len()];
 
 #[derive(Debug, Clone, Copy)]
 enum State {
-    /// Counts all.
-    FromTheStart,
-    /// Shown as 0 from this snapshot on.
-    Entering { since: u64 },
-    /// Counts what came since there was this much.
-    Counting { base: Counters },
+    /// Shown with value 0 since this snapshot.
+    Pending { since: u64 },
+    /// Shows all that its group has outside rows.
+    Counting,
 }
 
-/// The groups that have a sum of their own.
+/// The groups that have an `other` row.
 #[derive(Debug)]
 pub(super) struct Others<G> {
     states: BTreeMap<G, State>,
@@ -35,57 +35,50 @@ pub(super) struct Others<G> {
 impl<G: Copy + Ord> Others<G> {
     pub(super) fn new(from_the_start: Vec<G>) -> Self {
         let limit = from_the_start.len() + MAXIMUM_LATE_GROUPS;
-        Self { states: from_the_start.into_iter().map(|group| (group, State::FromTheStart)).collect(), limit }
+        Self { states: from_the_start.into_iter().map(|group| (group, State::Counting)).collect(), limit }
     }
 
-    /// Whether `group` has a sum of its own. Once it was seen, that does not change.
+    /// Whether `group` has an `other` row. The answer for a group that has had traffic never changes.
     pub(super) fn has(&self, group: G) -> bool {
         self.states.contains_key(&group)
     }
 
-    /// Lets `groups` enter with the snapshot `next`, as far as there is room.
+    /// Gives `groups` their rows in the snapshot `next`, up to the limit.
     pub(super) fn enter<'a>(&mut self, groups: impl Iterator<Item = &'a G>, next: u64)
     where
         G: 'a,
     {
         for &group in groups {
             if self.states.len() < self.limit {
-                self.states.entry(group).or_insert(State::Entering { since: next });
+                self.states.entry(group).or_insert(State::Pending { since: next });
             }
         }
     }
 
-    /// Whether a sum may begin to count when `delivered` has reached every scraper.
-    pub(super) fn is_due(&self, delivered: u64) -> bool {
-        self.states.values().any(|state| matches!(state, State::Entering { since } if *since <= delivered))
+    /// Whether a row would begin to count if every scraper had read the snapshot `delivered`.
+    pub(super) fn would_count(&self, delivered: u64) -> bool {
+        self.states.values().any(|state| matches!(state, State::Pending { since } if *since <= delivered))
     }
 
-    /// Lets those count that are due, from what there is of each.
-    pub(super) fn begin_to_count(&mut self, delivered: u64, sums: &BTreeMap<G, Counters>) {
-        for (group, state) in &mut self.states {
-            if matches!(state, State::Entering { since } if *since <= delivered) {
-                *state = State::Counting { base: sums.get(group).copied().unwrap_or_default() };
+    /// Lets the rows count that every scraper has read with value 0.
+    pub(super) fn begin_to_count(&mut self, delivered: u64) {
+        for state in self.states.values_mut() {
+            if matches!(state, State::Pending { since } if *since <= delivered) {
+                *state = State::Counting;
             }
         }
     }
 
-    /// What is shown of `sums`, and what counts as rarer by direction.
-    pub(super) fn show(
-        &self,
-        sums: &BTreeMap<G, Counters>,
-        direction: impl Fn(G) -> Direction,
-    ) -> (BTreeMap<G, Counters>, ByDirection) {
-        let mut rarer = ByDirection::default();
-        let shown = self.states.iter().map(|(&group, &state)| {
+    /// Adds the `sums` of the groups to `other` where the row counts, and to `pending` where it does not count yet.
+    pub(super) fn split(&self, sums: &BTreeMap<G, Counters>, other: &mut Unrowed<G>, pending: &mut Unrowed<G>) {
+        for (&group, &state) in &self.states {
             let sum = sums.get(&group).copied().unwrap_or_default();
-            let hidden = match state {
-                State::FromTheStart => Counters::default(),
-                State::Entering { .. } => sum,
-                State::Counting { base } => base,
+            let (shown, waiting) = match state {
+                State::Counting => (sum, Counters::default()),
+                State::Pending { .. } => (Counters::default(), sum),
             };
-            rarer[direction(group) as usize].add(hidden);
-            (group, sum.less(hidden))
-        });
-        (shown.collect(), rarer)
+            other.by_group.entry(group).or_default().add(shown);
+            pending.by_group.entry(group).or_default().add(waiting);
+        }
     }
 }
