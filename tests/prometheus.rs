@@ -11,6 +11,8 @@ mod chain;
 mod churn;
 #[path = "prometheus/dashboard.rs"]
 mod dashboard;
+#[path = "prometheus/transfer.rs"]
+mod transfer;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -193,14 +195,23 @@ impl<'a> Prometheus<'a> {
         Self::configured(namespace, target, interval, "")
     }
 
-    /// Scrapes `target` so often, and does what else it is told.
+    /// As the example of a configuration says: scrapes `localhost:8888` every 15 s.
+    fn of_the_example(namespace: &'a Namespace) -> Self {
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/prometheus.yml");
+        Self::running(namespace, &std::fs::read_to_string(example).unwrap())
+    }
+
+    /// Scrapes `target` so often, with `more` in its configuration.
     fn configured(namespace: &'a Namespace, target: &str, interval: &str, more: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
         let job = format!("{{job_name: trafficmonitor, static_configs: [{{targets: ['{target}']}}]}}");
         let intervals = ["scrape_interval", "scrape_timeout", "evaluation_interval"];
         let intervals = intervals.map(|name| format!("{name}: {interval}")).join(", ");
-        let configuration = format!("global: {{{intervals}}}\nscrape_configs: [{job}]\n{more}");
+        Self::running(namespace, &format!("global: {{{intervals}}}\nscrape_configs: [{job}]\n{more}"))
+    }
+
+    fn running(namespace: &'a Namespace, configuration: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
         std::fs::write(path("prometheus.yml"), configuration).unwrap();
         let options = [
             format!("--config.file={}", path("prometheus.yml")),

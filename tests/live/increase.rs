@@ -9,6 +9,7 @@ use super::common::client;
 use super::common::exposition::{Family, family, parse, sum};
 use super::common::metrics::UDP_4;
 use super::common::monitor::Monitor;
+use super::common::namespace::wait_for;
 use super::traffic::Pair;
 
 const HELD: u64 = 400;
@@ -39,10 +40,10 @@ const ENOUGH_WENT: usize = 50;
 const MOST_ROUNDS: u64 = 2_000;
 const ADDRESS: &str = "127.0.0.1:8888";
 
-/// What adds up: rows with *other*, what went, and the total.
-const FAMILIES: [[&str; 2]; 2] = [
-    ["trafficmonitor_flow_bytes_total", "trafficmonitor_flow_retired_bytes_total"],
-    ["trafficmonitor_host_bytes_total", "trafficmonitor_host_retired_bytes_total"],
+/// The families that add up to the total: rows with `other`, retired rows, and pending bytes.
+const FAMILIES: [[&str; 3]; 2] = [
+    ["trafficmonitor_flow_bytes_total", "trafficmonitor_flow_retired_bytes_total", "trafficmonitor_flow_pending_bytes"],
+    ["trafficmonitor_host_bytes_total", "trafficmonitor_host_retired_bytes_total", "trafficmonitor_host_pending_bytes"],
 ];
 
 type Labels = Vec<(String, String)>;
@@ -55,15 +56,17 @@ struct Scraper<'a> {
     last: [BTreeMap<Labels, u64>; 2],
     /// What all series gained from scrape to scrape, as `increase()` has it.
     gained: [u64; 2],
-    first_total: Option<u64>,
+    /// At the first scrape: the total without pending bytes, of flows and of hosts.
+    first_shown: Option<[u64; 2]>,
     total: u64,
+    pending: [u64; 2],
     went: usize,
 }
 
 impl<'a> Scraper<'a> {
     fn new(pair: &'a Pair, source: Ipv4Addr) -> Self {
         let last = [BTreeMap::new(), BTreeMap::new()];
-        Self { pair, source, last, gained: [0; 2], first_total: None, total: 0, went: 0 }
+        Self { pair, source, last, gained: [0; 2], first_shown: None, total: 0, pending: [0; 2], went: 0 }
     }
 
     fn scrape(&mut self) {
@@ -71,12 +74,13 @@ impl<'a> Scraper<'a> {
         let total = sum(&families, "trafficmonitor_traffic_bytes_total", None);
         assert!(total >= self.total);
         self.total = total;
-        for (number, [rows, retired]) in FAMILIES.into_iter().enumerate() {
-            let adds_up = sum(&families, rows, None) + sum(&families, retired, None);
-            assert_eq!(adds_up, total, "{rows}: rows, other and retired against the total");
+        for (number, [rows, retired, pending]) in FAMILIES.into_iter().enumerate() {
+            self.pending[number] = sum(&families, pending, None);
+            let adds_up = sum(&families, rows, None) + sum(&families, retired, None) + self.pending[number];
+            assert_eq!(adds_up, total, "{rows}: rows, other, retired and pending against the total");
             self.follow(number, family(&families, rows));
         }
-        self.first_total.get_or_insert(total);
+        self.first_shown.get_or_insert(self.pending.map(|pending| total - pending));
         budgets_hold(&families);
     }
 
@@ -90,17 +94,18 @@ impl<'a> Scraper<'a> {
                     self.gained[number] += value - before;
                 }
                 // A series that is new, or comes back, gains nothing at first: `increase()` does not see it.
-                None => assert!(value == 0 || self.first_total.is_none(), "{labels:?}: {value}"),
+                None => assert!(value == 0 || self.first_shown.is_none(), "{labels:?}: {value}"),
             }
         }
         self.went += self.last[number].keys().filter(|labels| !now.contains_key(*labels)).count();
         self.last[number] = now;
     }
 
-    /// What it saw adds up to what passed since its first scrape.
+    /// Whether the series gained all that passed since its first scrape, but for what is pending.
     fn is_exact(&self) {
-        let passed = self.total - self.first_total.unwrap();
-        assert_eq!(self.gained, [passed; 2], "gained by flows and by hosts, against what passed");
+        let first = self.first_shown.unwrap();
+        let passed = [0, 1].map(|number| self.total - self.pending[number] - first[number]);
+        assert_eq!(self.gained, passed, "gained by flows and by hosts, against the traffic");
     }
 }
 
@@ -127,6 +132,21 @@ fn scrape_from(pair: &Pair, source: Ipv4Addr) -> String {
     let answer = client::read_answer(&mut stream).unwrap();
     assert_eq!(answer.status, 200);
     answer.body
+}
+
+/// Reads a page to its end and then resets the connection: the exporter cannot know that it was read.
+fn look(pair: &Pair, source: Ipv4Addr) -> Vec<Family> {
+    let mut stream = connected(pair, source);
+    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: monitor\r\n\r\n").unwrap();
+    let mut page = Vec::new();
+    while !page.ends_with(b"\r\n0\r\n\r\n") {
+        let mut bytes = [0; 16_384];
+        let count = stream.read(&mut bytes).unwrap();
+        assert!(count > 0, "the page has an end");
+        page.extend_from_slice(&bytes[..count]);
+    }
+    parse(&client::parse(&page).unwrap().body)
 }
 
 fn ask(stream: &mut TcpStream) {
@@ -165,19 +185,44 @@ fn churn(socket: &UdpSocket, number: u64) -> u64 {
     bytes
 }
 
-/// What each scraper sees, when some break off in between.
-fn adds_up(scrapers: &[Ipv4Addr], breaks_off: Option<Ipv4Addr>) {
+/// A second client beside the one that scrapes in every round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Second {
+    None,
+    /// Scrapes in every third round.
+    Slower,
+    /// Scrapes in the first rounds and then no more.
+    Stops,
+    /// Breaks every scrape off.
+    BreaksOff,
+}
+
+/// Rounds in which a client that stops still scrapes.
+const UNTIL_STOP: u64 = 60;
+
+impl Second {
+    fn scrapes_in(self, round: u64) -> bool {
+        match self {
+            Self::Slower => round.is_multiple_of(3),
+            Self::Stops => round < UNTIL_STOP,
+            Self::None | Self::BreaksOff => false,
+        }
+    }
+}
+
+/// Follows the series that each client sees, while flows come and go.
+fn adds_up(second: Second) {
     let pair = Pair::new();
     // The host is no router: it drops them without a word.
     pair.other.ip("route add 10.128.0.0/9 via 10.1.0.1");
     let monitor = Monitor::start(&pair.host, &BUDGETS);
     let socket = pair.other.udp("10.1.0.2:40053");
-    let mut scrapers: Vec<Scraper> = scrapers.iter().map(|&source| Scraper::new(&pair, source)).collect();
+    let (mut first, mut other) = (Scraper::new(&pair, ONE), Scraper::new(&pair, TWO));
     let (mut sent, mut broken) = (0, 0);
     // On a busy machine fewer of the scrapes show something new: then there are more of them.
     let mut quiet_at_the_end = 0;
     for number in 0.. {
-        let is_enough = number >= QUIET + ROUNDS && scrapers.iter().all(|scraper| scraper.went > ENOUGH_WENT);
+        let is_enough = number >= QUIET + ROUNDS && first.went > ENOUGH_WENT;
         if is_enough || number >= MOST_ROUNDS {
             quiet_at_the_end += 1;
         } else if number >= QUIET {
@@ -186,22 +231,27 @@ fn adds_up(scrapers: &[Ipv4Addr], breaks_off: Option<Ipv4Addr>) {
         if quiet_at_the_end > QUIET {
             break;
         }
-        if let Some(source) = breaks_off
-            && number % 3 == 0
-        {
-            break_off(&pair, source);
+        if second == Second::BreaksOff && number % 3 == 0 {
+            break_off(&pair, TWO);
             broken += 1;
         }
         std::thread::sleep(Duration::from_millis(if number % 5 == 0 { 20 } else { 110 }));
-        let count = if number % 4 == 3 { 1 } else { scrapers.len() };
-        scrapers[..count].iter_mut().for_each(Scraper::scrape);
+        first.scrape();
+        if second.scrapes_in(number) {
+            other.scrape();
+        }
     }
     monitor.wait_for("all that was sent", |metrics| metrics.sum("trafficmonitor_traffic_bytes_total") == sent);
-    for scraper in &mut scrapers {
-        scraper.scrape();
-        assert_eq!(scraper.total, sent);
-        scraper.is_exact();
-        assert!(scraper.went > ENOUGH_WENT, "rows came and went: {}", scraper.went);
+    first.scrape();
+    assert_eq!(first.total, sent);
+    first.is_exact();
+    assert!(first.went > ENOUGH_WENT, "rows came and went: {}", first.went);
+    if second == Second::Slower {
+        other.scrape();
+    }
+    if second.scrapes_in(0) {
+        other.is_exact();
+        assert!(other.gained.iter().all(|&gained| gained > 0));
     }
     let result = |result| [("result", result)];
     monitor.wait_for("all that were broken off", |metrics| {
@@ -214,16 +264,45 @@ const ONE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 11);
 const TWO: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 12);
 
 #[test]
-fn what_one_scraper_sees_adds_up() {
-    adds_up(&[ONE], None);
+fn series_of_one_scraper_gain_the_traffic() {
+    adds_up(Second::None);
 }
 
 #[test]
-fn what_two_scrapers_see_adds_up() {
-    adds_up(&[ONE, TWO], None);
+fn series_of_two_scrapers_at_different_intervals_gain_the_traffic() {
+    adds_up(Second::Slower);
 }
 
 #[test]
-fn one_that_breaks_off_spoils_nothing() {
-    adds_up(&[ONE], Some(TWO));
+fn scraper_that_stops_spoils_nothing() {
+    adds_up(Second::Stops);
+}
+
+#[test]
+fn scraper_that_breaks_off_spoils_nothing() {
+    adds_up(Second::BreaksOff);
+}
+
+#[test]
+fn bytes_of_rows_are_pending_until_the_first_scraper_comes() {
+    let pair = Pair::new();
+    pair.other.ip("route add 10.128.0.0/9 via 10.1.0.1");
+    let monitor = Monitor::start(&pair.host, &["-iface", "eth0"]);
+    let socket = pair.other.udp("10.1.0.2:40053");
+    let sent = churn(&socket, 0);
+    let families = wait_for("all that was sent", || {
+        let families = look(&pair, ONE);
+        (sum(&families, "trafficmonitor_traffic_bytes_total", None) == sent).then_some(families)
+    });
+    for [rows, _, pending] in FAMILIES {
+        assert_eq!((sum(&families, rows, None), sum(&families, pending, None)), (0, sent), "{rows}");
+    }
+    let mut scraper = Scraper::new(&pair, TWO);
+    scraper.scrape();
+    let counted = wait_for("rows that count", || {
+        scraper.scrape();
+        (scraper.pending == [0; 2]).then_some(scraper.gained)
+    });
+    assert_eq!(counted, [sent; 2]);
+    monitor.stop();
 }
