@@ -28,6 +28,12 @@ test: ## install what the tests need, run every check
 	@scripts/install.sh test
 	@scripts/test.sh
 
+.PHONY: soak
+soak: ## run the tests that take minutes each
+	@scripts/install.sh test
+	scripts/unpack.sh prometheus prometheus-alertmanager
+	$(CARGO) test --locked --test prometheus -- --test-threads=1 --show-output soak
+
 .PHONY: build
 build: ## build the release binary
 	@scripts/install.sh build

@@ -94,7 +94,8 @@ live_group() {
 }
 
 prometheus_group() {
-    scripts/unpack.sh prometheus prometheus-alertmanager && scripts/prometheus-client.sh && cargo_test --test prometheus -- --test-threads=1 --show-output
+    scripts/unpack.sh prometheus prometheus-alertmanager && scripts/prometheus-client.sh &&
+        cargo_test --test prometheus -- --test-threads=1 --show-output --skip soak
 }
 
 examples_group() {
