@@ -18,7 +18,7 @@ use trafficmonitor::account::snapshot::{Interface, Snapshot};
 use trafficmonitor::export::chart::Capabilities;
 use trafficmonitor::export::report::Published;
 use trafficmonitor::export::{self, process::SelfMetrics};
-use trafficmonitor::http::{self, Listeners, Reported, Server, Site};
+use trafficmonitor::http::{self, Capacity, Listeners, Reported, Server, Site};
 
 /// A server of snapshot 7, which is larger than what the kernel takes of an answer, and what it tells of scrapes.
 struct Served {
@@ -48,7 +48,7 @@ impl Served {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let server = {
             let _in_runtime = runtime.enter();
-            Server::new(listeners, Arc::new(site)).unwrap()
+            Server::new(listeners, Arc::new(site), Capacity::within(1_000)).unwrap()
         };
         runtime.spawn(server.run(std::future::pending()));
         Self { address, reports: RefCell::new(reports), _runtime: runtime }

@@ -46,6 +46,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("hyper_util", &["http", "notify"]),
     ("http_body_util", &["http", "notify"]),
     ("flate2", &["http"]),
+    ("rustix", &["app"]),
     ("socket2", &["http"]),
     ("tokio", &["http", "notify", "app"]),
     ("serde_saphyr", &["config"]),

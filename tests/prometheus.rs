@@ -2,6 +2,7 @@
 //! `target/tools` (`scripts/unpack.sh prometheus prometheus-alertmanager`), and root for a network namespace.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::print_stdout, reason = "figures are for those who run the tests")]
 
 mod common;
 

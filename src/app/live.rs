@@ -23,7 +23,7 @@ use crate::detect::Detectors;
 use crate::events::{self, console, console::Style};
 use crate::export::chart::Capabilities;
 use crate::export::report::{Published, Report};
-use crate::http::{Listeners, Reported, Server, Site, reports};
+use crate::http::{Capacity, Listeners, Reported, Server, Site, reports};
 use crate::pipeline::alarms::Alarms;
 use crate::pipeline::supervisor::{self, Setup};
 use crate::{capture, cli, pipeline};
@@ -35,6 +35,7 @@ const LAST_READ: Duration = Duration::from_millis(500);
 
 /// Runs until INT or TERM; a second one ends the program at once.
 pub(super) fn run(config: Config) -> anyhow::Result<u8> {
+    let capacity = Capacity::within(super::descriptors::raise()?);
     super::log::start(config.log);
     config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
     check_filter(&config)?;
@@ -50,7 +51,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let addresses = listeners.addresses();
     let server = {
         let _in_runtime = runtime.enter();
-        Server::new(listeners, Arc::clone(&site))?
+        Server::new(listeners, Arc::clone(&site), capacity)?
     };
     let serving = runtime.spawn(server.run(stop.clone().received()));
     for address in addresses {

@@ -1,5 +1,6 @@
 //! The whole: reads the command line, opens, spawns, waits, drains.
 
+mod descriptors;
 mod live;
 mod log;
 mod replay;

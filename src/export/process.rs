@@ -46,10 +46,12 @@ pub enum Cut {
     Slow,
     /// Nothing was taken of an answer for too long.
     Stalled,
+    /// It had sent no whole request, and others needed its place.
+    Crowded,
 }
 
 impl Cut {
-    const ALL: [Self; 4] = [Self::Idle, Self::Silent, Self::Slow, Self::Stalled];
+    const ALL: [Self; 5] = [Self::Idle, Self::Silent, Self::Slow, Self::Stalled, Self::Crowded];
 
     const fn label(self) -> &'static str {
         match self {
@@ -57,6 +59,7 @@ impl Cut {
             Self::Silent => "silent",
             Self::Slow => "slow",
             Self::Stalled => "stalled",
+            Self::Crowded => "crowded",
         }
     }
 }

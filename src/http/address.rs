@@ -10,7 +10,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 /// Connections that wait to be accepted. Where this is full the kernel drops who comes, and the client tries again after a
 /// second: so a crowd of refused ones must find room beside a scraper. The standard
 /// library takes 128; the kernel has a limit of its own (`net.core.somaxconn`).
-const BACKLOG: i32 = 1_024;
+const BACKLOG: i32 = 4_096;
 
 /// An address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,6 +14,7 @@ use flate2::write::GzEncoder;
 use hyper::body::{Bytes, Frame, SizeHint};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use super::idle::Answering;
 use super::negotiate::Coding;
 use super::transfer::Transfer;
 
@@ -31,6 +32,35 @@ pub(super) enum Body {
     Rendered(Receiver<Piece>, Option<Arc<Transfer>>),
     /// Nothing more.
     Ended,
+}
+
+/// A body and what holds the place of its request; the place is free again once the body was sent.
+pub(super) struct Guarded {
+    body: Body,
+    _answering: Option<Answering>,
+}
+
+impl Guarded {
+    pub(super) fn new(body: Body, answering: Option<Answering>) -> Self {
+        Self { body, _answering: answering }
+    }
+}
+
+impl hyper::body::Body for Guarded {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        Pin::new(&mut self.get_mut().body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// What comes from the thread that renders.

@@ -8,28 +8,34 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::TokioTimer;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use socket2::SockRef;
-use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::{sleep, timeout};
 
-use super::pages::Site;
+use super::body::{Body, Guarded};
+use super::idle::{Connection, IdleConnections};
+use super::pages::{Site, unavailable};
 use super::scrape::Client;
-use super::slots::{Slot, Slots};
+use super::slots::Slots;
 use super::transfer::{Transfer, Wire};
 use crate::export::family;
 use crate::export::process::Cut;
 
-/// Connections that are served at once; one client has no more of them than are free. Who comes then is answered 503.
-const MAXIMUM_CONNECTIONS: usize = 256;
-/// Connections that are answered 503 at once, shared likewise; who comes then is not answered.
-const MAXIMUM_REFUSALS: usize = 384;
-/// How long a client that is answered 503 may take to read it.
+/// The most connections at once, idle and being answered, where descriptors suffice.
+const MAXIMUM_CONNECTIONS: usize = 768;
+/// One in so many of them may be answered at once; one client has no more of these than are free.
+const ANSWERED_SHARE: usize = 3;
+/// The most bytes of a request's head. More are answered 431.
+const MAXIMUM_HEAD: usize = 16 << 10;
+/// How long a client whose request is refused may take to read that.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -48,15 +54,35 @@ const ACCEPT_SAID_EVERY: Duration = Duration::from_secs(60);
 /// Where it is counted.
 const REFUSED: &str = family::HTTP_CONNECTIONS_REFUSED.name;
 
-const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 21\r\n\
-    retry-after: 1\r\n\r\ntoo many connections\n";
+/// How many connections there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capacity {
+    idle: usize,
+    answered: usize,
+}
+
+impl Capacity {
+    /// What half of so many file descriptors allow. The other half is for capture, files and the program itself.
+    #[must_use]
+    pub fn within(descriptors: u64) -> Self {
+        let half = usize::try_from(descriptors / 2).unwrap_or(usize::MAX);
+        let connections = half.clamp(2, MAXIMUM_CONNECTIONS);
+        let answered = (connections / ANSWERED_SHARE).max(1);
+        Self { idle: connections - answered, answered }
+    }
+}
 
 /// Accepts on every listener until `stop` resolves.
-pub(super) async fn accept_all(listeners: Vec<TcpListener>, site: Arc<Site>, stop: impl Future<Output = ()>) {
+pub(super) async fn accept_all(
+    listeners: Vec<TcpListener>,
+    site: Arc<Site>,
+    capacity: Capacity,
+    stop: impl Future<Output = ()>,
+) {
     let door = Door {
         site,
-        connections: Slots::new(MAXIMUM_CONNECTIONS),
-        refusals: Slots::new(MAXIMUM_REFUSALS),
+        idle: IdleConnections::new(capacity.idle),
+        answered: Slots::new(capacity.answered),
         graceful: GracefulShutdown::new(),
     };
     let door = Arc::new(door);
@@ -75,8 +101,8 @@ pub(super) async fn accept_all(listeners: Vec<TcpListener>, site: Arc<Site>, sto
 /// What all listeners share.
 struct Door {
     site: Arc<Site>,
-    connections: Arc<Slots>,
-    refusals: Arc<Slots>,
+    idle: Arc<IdleConnections>,
+    answered: Arc<Slots>,
     graceful: GracefulShutdown,
 }
 
@@ -84,7 +110,11 @@ async fn accept(listener: TcpListener, door: Arc<Door>) {
     let mut said: Option<Instant> = None;
     loop {
         match listener.accept().await {
-            Ok((stream, address)) => door.admit(stream, address.ip()),
+            Ok((stream, address)) => {
+                door.admit(stream, address.ip());
+                // A crowd at the door must not keep those inside from being answered.
+                yield_now().await;
+            }
             Err(error) => {
                 door.site.program().count_failed_accept();
                 if said.is_none_or(|said| said.elapsed() >= ACCEPT_SAID_EVERY) {
@@ -98,72 +128,82 @@ async fn accept(listener: TcpListener, door: Arc<Door>) {
 }
 
 impl Door {
-    fn admit(&self, stream: TcpStream, address: IpAddr) {
-        let refusal = match self.connections.take(address.into()) {
-            Ok(slot) => {
-                let serving = serve(stream, address, Arc::clone(&self.site), slot, self.graceful.watcher());
-                return drop(tokio::spawn(serving));
-            }
-            Err(refusal) => refusal,
+    fn admit(self: &Arc<Self>, stream: TcpStream, address: IpAddr) {
+        let visit = Visit {
+            site: Arc::clone(&self.site),
+            client: Arc::new(self.site.client(address)),
+            connection: self.idle.admit(address.into()),
+            answered: Arc::clone(&self.answered),
         };
-        self.site.program().count_refused_connection(refusal);
-        if let Ok(slot) = self.refusals.take(address.into()) {
-            drop(tokio::spawn(refuse(stream, slot)));
+        drop(tokio::spawn(serve(stream, visit, self.graceful.watcher())));
+    }
+}
+
+/// One connection of a client.
+struct Visit {
+    site: Arc<Site>,
+    client: Arc<Client>,
+    connection: Arc<Connection>,
+    answered: Arc<Slots>,
+}
+
+impl Visit {
+    /// Answers a request; 503 where too many are being answered.
+    async fn answer(self: Arc<Self>, request: Request<Incoming>, transfer: Arc<Transfer>) -> Response<Guarded> {
+        match self.answered.take(self.connection.origin()) {
+            Ok(slot) => {
+                let answering = self.connection.answer(slot);
+                let answer = Arc::clone(&self.site).answer(request, &self.client, transfer).await;
+                answer.map(|body| Guarded::new(body, Some(answering)))
+            }
+            Err(refusal) => {
+                self.site.program().count_refused_connection(refusal);
+                too_many_connections().map(|body| Guarded::new(body, None))
+            }
         }
     }
 }
 
-/// Says that there are too many. What the client has sent is read before the end: a socket that is closed over unread
-/// bytes is reset, and the reset overtakes the answer.
-async fn refuse(mut stream: TcpStream, slot: Slot) {
-    let refused = async {
-        stream.write_all(BUSY).await?;
-        stream.shutdown().await?;
-        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
-    };
-    if let Ok(Err(error)) = timeout(REFUSAL_TIMEOUT, refused).await {
-        tracing::debug!(%error, "cannot refuse a connection");
-    }
-    drop(slot);
-}
-
 /// Serves one connection. hyper's timeout for heads starts with their first byte only, so a client that never sends one
 /// is waited for here.
-async fn serve(stream: TcpStream, address: IpAddr, site: Arc<Site>, slot: Slot, watcher: Watcher) {
-    match timeout(HEAD_TIMEOUT, stream.peek(&mut [0])).await {
+async fn serve(stream: TcpStream, visit: Visit, watcher: Watcher) {
+    let visit = Arc::new(visit);
+    let mut byte = [0];
+    let first_byte = tokio::select! {
+        first_byte = timeout(HEAD_TIMEOUT, stream.peek(&mut byte)) => first_byte,
+        () = visit.connection.evicted() => return visit.site.program().count_cut_connection(Cut::Crowded),
+    };
+    match first_byte {
         Ok(Ok(1)) => {}
         Ok(_) => return,
-        Err(_) => return site.program().count_cut_connection(Cut::Silent),
+        Err(_) => return visit.site.program().count_cut_connection(Cut::Silent),
     }
     if let Err(error) = SockRef::from(&stream).set_tcp_user_timeout(Some(STALL_TIMEOUT)) {
         tracing::debug!(%error, "cannot limit how long a connection may stall");
     }
     let Ok((wire, transfer)) = Wire::new(stream) else { return };
-    let client = Arc::new(site.client(address));
-    match answer_all(wire, &transfer, &client, &site, watcher).await {
-        Some(cut) => site.program().count_cut_connection(cut),
-        None => tracing::debug!(client = %address, "a connection ended"),
+    let cut = tokio::select! {
+        cut = answer_all(wire, &transfer, &visit, watcher) => cut,
+        () = visit.connection.evicted() => Some(Cut::Crowded),
+    };
+    match cut {
+        Some(cut) => visit.site.program().count_cut_connection(cut),
+        None => tracing::debug!(client = ?visit.connection.origin(), "a connection ended"),
     }
-    drop(slot);
 }
 
 /// Until the connection ends; why, if the server closed it.
-async fn answer_all(
-    wire: Wire,
-    transfer: &Arc<Transfer>,
-    client: &Arc<Client>,
-    site: &Arc<Site>,
-    watcher: Watcher,
-) -> Option<Cut> {
+async fn answer_all(wire: Wire, transfer: &Arc<Transfer>, visit: &Arc<Visit>, watcher: Watcher) -> Option<Cut> {
     let has_asked = AtomicBool::new(false);
     let service = service_fn(|request| {
         has_asked.store(true, Ordering::Relaxed);
-        let (site, client, transfer) = (Arc::clone(site), Arc::clone(client), Arc::clone(transfer));
-        async move { Ok::<_, Infallible>(site.answer(request, &client, transfer).await) }
+        let (visit, transfer) = (Arc::clone(visit), Arc::clone(transfer));
+        async move { Ok::<_, Infallible>(visit.answer(request, transfer).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MAXIMUM_HEAD)
         .serve_connection(wire, service);
     let cut = tokio::select! {
         ended = watcher.watch(connection) => match ended {
@@ -173,10 +213,15 @@ async fn answer_all(
             Err(error) if is_stalled(&error) => return Some(Cut::Stalled),
             Err(error) => {
                 tracing::debug!(%error, "a connection ended early");
+                // hyper has answered a head that it refused. A socket that is closed over unread bytes is reset, and the
+                // reset overtakes the answer.
+                if error.is_parse() {
+                    drop(timeout(REFUSAL_TIMEOUT, transfer.is_read_to_the_end()).await);
+                }
                 return None;
             }
         },
-        () = client.is_overdue() => return Some(Cut::Slow),
+        () = visit.client.is_overdue() => return Some(Cut::Slow),
         () = transfer.rests_for(REST_TIMEOUT) => Some(Cut::Idle),
     };
     // hyper is done when the kernel has the answer; only the client's own end says that it has read it. What it still
@@ -187,9 +232,15 @@ async fn answer_all(
     }
     let is_read = matches!(timeout(HEAD_TIMEOUT, transfer.is_read_to_the_end()).await, Ok(true));
     if is_read && is_outstanding {
-        client.has_received();
+        visit.client.has_received();
     }
     cut
+}
+
+fn too_many_connections() -> Response<Body> {
+    let mut answer = unavailable("too many connections\n");
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
 }
 
 /// Whether the kernel gave the connection up because the client took nothing.

@@ -5,6 +5,7 @@
 mod address;
 mod body;
 mod connection;
+mod idle;
 mod negotiate;
 mod pages;
 mod scrape;
@@ -17,6 +18,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 pub use address::{InvalidListenAddress, ListenAddress};
+pub use connection::Capacity;
 pub use pages::Site;
 pub use scrape::{Reported, Reports, reports};
 
@@ -80,24 +82,25 @@ impl Listeners {
 pub struct Server {
     listeners: Vec<tokio::net::TcpListener>,
     site: Arc<Site>,
+    capacity: Capacity,
 }
 
 impl Server {
-    /// Hands the sockets to the runtime in whose context this is called.
+    /// Hands the sockets to the runtime in whose context this is called. There are no more connections than `capacity`.
     ///
     /// # Errors
     /// When the runtime does not take them.
-    pub fn new(listeners: Listeners, site: Arc<Site>) -> io::Result<Self> {
+    pub fn new(listeners: Listeners, site: Arc<Site>, capacity: Capacity) -> io::Result<Self> {
         let into_runtime = |listener: TcpListener| {
             listener.set_nonblocking(true)?;
             tokio::net::TcpListener::from_std(listener)
         };
         let listeners = listeners.0.into_iter().map(into_runtime).collect::<io::Result<_>>()?;
-        Ok(Self { listeners, site })
+        Ok(Self { listeners, site, capacity })
     }
 
     /// Answers clients until `stop` resolves, then finishes the answers under way, for a moment.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        connection::accept_all(self.listeners, self.site, stop).await;
+        connection::accept_all(self.listeners, self.site, self.capacity, stop).await;
     }
 }

@@ -214,7 +214,12 @@ impl Site {
 }
 
 fn too_many_scrapes() -> Answer {
-    let mut answer = page(StatusCode::SERVICE_UNAVAILABLE, PLAIN, "too many scrapes\n");
+    unavailable("too many scrapes\n")
+}
+
+/// 503 with `text`: the client may try again in a second.
+pub(super) fn unavailable(text: &'static str) -> Answer {
+    let mut answer = page(StatusCode::SERVICE_UNAVAILABLE, PLAIN, text);
     answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     answer
 }

@@ -1,0 +1,239 @@
+//! Connections that have not sent a whole request. A client that says nothing must not hold a place that a client with a
+//! request needs, so these connections are counted apart from those that are being answered.
+//!
+//! When there are too many, one is closed: one that has never sent a whole request, if there is any; of these the oldest
+//! of the client that has the most. So a client with few connections keeps them however many others come, and the newest
+//! connection of a client with many outlives its older ones.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::slots::{Origin, Slot};
+
+/// The idle connections, at most a given number.
+#[derive(Debug)]
+pub(super) struct IdleConnections {
+    limit: usize,
+    table: Mutex<Table>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    /// The number that the next connection to become idle gets: the lower, the longer idle.
+    next: u64,
+    /// Connections that have never sent a whole request.
+    silent: Class,
+    /// Connections that have sent one, which was answered.
+    answered: Class,
+}
+
+impl Table {
+    fn count(&self) -> usize {
+        self.silent.count + self.answered.count
+    }
+
+    fn class(&mut self, has_asked: bool) -> &mut Class {
+        if has_asked { &mut self.answered } else { &mut self.silent }
+    }
+
+    fn evict_one(&mut self) {
+        if let Some(evicted) = self.silent.take_one().or_else(|| self.answered.take_one()) {
+            evicted.notify_one();
+        }
+    }
+}
+
+/// Connections by client and number. No client is here without a connection.
+#[derive(Debug, Default)]
+struct Class {
+    count: usize,
+    clients: BTreeMap<Origin, BTreeMap<u64, Arc<Notify>>>,
+}
+
+impl Class {
+    fn insert(&mut self, origin: Origin, number: u64, evicted: Arc<Notify>) {
+        self.count += 1;
+        self.clients.entry(origin).or_default().insert(number, evicted);
+    }
+
+    fn remove(&mut self, origin: Origin, number: u64) -> Option<Arc<Notify>> {
+        let connections = self.clients.get_mut(&origin)?;
+        let evicted = connections.remove(&number)?;
+        if connections.is_empty() {
+            self.clients.remove(&origin);
+        }
+        self.count -= 1;
+        Some(evicted)
+    }
+
+    /// Takes out the oldest connection of the client that has the most.
+    fn take_one(&mut self) -> Option<Arc<Notify>> {
+        let (&origin, connections) = self.clients.iter().max_by_key(|(_, connections)| connections.len())?;
+        let oldest = *connections.keys().next()?;
+        self.remove(origin, oldest)
+    }
+}
+
+impl IdleConnections {
+    pub(super) fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self { limit, table: Mutex::default() })
+    }
+
+    /// Adds a connection that has just come.
+    pub(super) fn admit(self: &Arc<Self>, origin: Origin) -> Arc<Connection> {
+        let connection = Connection {
+            all: Arc::clone(self),
+            origin,
+            evicted: Arc::default(),
+            has_asked: AtomicBool::new(false),
+            number: Mutex::default(),
+        };
+        connection.rest();
+        Arc::new(connection)
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An open connection: idle, or with a request that is being answered.
+#[derive(Debug)]
+pub(super) struct Connection {
+    all: Arc<IdleConnections>,
+    origin: Origin,
+    evicted: Arc<Notify>,
+    /// Whether it has sent a whole request.
+    has_asked: AtomicBool,
+    /// Its number among the idle ones; none while it is being answered, and once it was evicted.
+    number: Mutex<Option<u64>>,
+}
+
+impl Connection {
+    pub(super) fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// A whole request has come: until the result is dropped the connection is not idle, and holds `slot`.
+    pub(super) fn answer(self: &Arc<Self>, slot: Slot) -> Answering {
+        self.leave();
+        self.has_asked.store(true, Ordering::Release);
+        Answering { connection: Arc::clone(self), _slot: slot }
+    }
+
+    /// Resolves when the connection has to go, to make room.
+    pub(super) async fn evicted(&self) {
+        self.evicted.notified().await;
+    }
+
+    fn number(&self) -> MutexGuard<'_, Option<u64>> {
+        self.number.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection is idle from now on.
+    fn rest(&self) {
+        let mut table = self.all.table();
+        while table.count() >= self.all.limit.max(1) {
+            table.evict_one();
+        }
+        let number = table.next;
+        table.next += 1;
+        table.class(self.has_asked.load(Ordering::Acquire)).insert(self.origin, number, Arc::clone(&self.evicted));
+        *self.number() = Some(number);
+    }
+
+    /// The connection is not idle any more. It has been so in the class of its time, so this comes before that changes.
+    fn leave(&self) {
+        let mut table = self.all.table();
+        if let Some(number) = self.number().take() {
+            drop(table.class(self.has_asked.load(Ordering::Acquire)).remove(self.origin, number));
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// A request that is being answered, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Answering {
+    connection: Arc<Connection>,
+    _slot: Slot,
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.connection.rest();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use tokio::time::{Duration, timeout};
+
+    use super::*;
+    use crate::http::slots::Slots;
+
+    fn origin(host: u8) -> Origin {
+        IpAddr::from([192, 0, 2, host]).into()
+    }
+
+    async fn is_evicted(connection: &Connection) -> bool {
+        timeout(Duration::ZERO, connection.evicted()).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn oldest_connection_of_the_client_with_the_most_makes_room() {
+        let idle = IdleConnections::new(4);
+        let one = idle.admit(origin(1));
+        let many: Vec<_> = (0..3).map(|_| idle.admit(origin(2))).collect();
+        let newcomer = idle.admit(origin(3));
+        assert!(is_evicted(&many[0]).await);
+        for stays in [&one, &many[1], &many[2], &newcomer] {
+            assert!(!is_evicted(stays).await);
+        }
+    }
+
+    #[tokio::test]
+    async fn connection_that_is_being_answered_is_not_evicted() {
+        let (idle, slots) = (IdleConnections::new(1), Slots::new(2));
+        let first = idle.admit(origin(1));
+        let answering = first.answer(slots.take(origin(1)).unwrap());
+        let second = idle.admit(origin(1));
+        assert!(!is_evicted(&first).await && !is_evicted(&second).await);
+        drop(answering);
+        assert!(is_evicted(&second).await, "the first one is idle again");
+        assert!(!is_evicted(&first).await);
+    }
+
+    #[tokio::test]
+    async fn silent_connections_go_before_those_that_have_asked() {
+        let (idle, slots) = (IdleConnections::new(3), Slots::new(2));
+        let asked: Vec<_> = (0..2).map(|_| idle.admit(origin(1))).collect();
+        asked.iter().for_each(|connection| drop(connection.answer(slots.take(origin(1)).unwrap())));
+        let silent = idle.admit(origin(2));
+        let newcomer = idle.admit(origin(3));
+        assert!(is_evicted(&silent).await);
+        for stays in [&asked[0], &asked[1], &newcomer] {
+            assert!(!is_evicted(stays).await);
+        }
+    }
+
+    #[test]
+    fn connections_that_have_gone_leave_nothing_behind() {
+        let idle = IdleConnections::new(4);
+        for _ in 0..100 {
+            drop((idle.admit(origin(1)), idle.admit(origin(2))));
+        }
+        let table = idle.table();
+        assert_eq!((table.count(), table.silent.clients.len()), (0, 0));
+    }
+}
