@@ -252,7 +252,7 @@ fn of_a_broken_file_it_serves_what_came_before_the_fault() {
     let whole = Savefile::new(1).frames(&mix::frames()).build();
     std::fs::write(&file, &whole[..whole.len() - 1]).unwrap();
     let mut exporter = Exporter::start(["-r", file.to_str().unwrap(), "-promHTTP", "127.0.0.1:0"]);
-    assert!(exporter.line_with("serving what came before the fault").contains("broken.pcap"));
+    assert!(exporter.line_with("capture file is broken; serving the part that could be read").contains("broken.pcap"));
     exporter.is_ready();
     let page = parse(&get(exporter.address(), "/metrics"));
     assert_eq!(sum(&page, "trafficmonitor_interface_frames_total", None), mix::frames().len() as u64 - 1);

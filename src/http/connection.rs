@@ -68,7 +68,7 @@ pub(super) async fn accept_all(listeners: Vec<TcpListener>, site: Arc<Site>, sto
     accepting.shutdown().await;
     let Some(door) = Arc::into_inner(door) else { return };
     if timeout(DRAIN_TIMEOUT, door.graceful.shutdown()).await.is_err() {
-        tracing::debug!("connections were cut while the program stopped");
+        tracing::debug!("open connections were closed at exit");
     }
 }
 
@@ -89,7 +89,7 @@ async fn accept(listener: TcpListener, door: Arc<Door>) {
                 door.site.program().count_failed_accept();
                 if said.is_none_or(|said| said.elapsed() >= ACCEPT_SAID_EVERY) {
                     said = Some(Instant::now());
-                    tracing::warn!(%error, "cannot accept connections; said once a minute, counted in {REFUSED}");
+                    tracing::warn!(%error, "cannot accept connections (logged once per minute; see {REFUSED})");
                 }
                 sleep(ACCEPT_PAUSE).await;
             }
@@ -136,13 +136,13 @@ async fn serve(stream: TcpStream, address: IpAddr, site: Arc<Site>, slot: Slot, 
         Err(_) => return site.program().count_cut_connection(Cut::Silent),
     }
     if let Err(error) = SockRef::from(&stream).set_tcp_user_timeout(Some(STALL_TIMEOUT)) {
-        tracing::debug!(%error, "cannot limit how long a connection may stall");
+        tracing::debug!(%error, "cannot set the timeout of a connection");
     }
     let Ok((wire, transfer)) = Wire::new(stream) else { return };
     let client = Arc::new(site.client(address));
     match answer_all(wire, &transfer, &client, &site, watcher).await {
         Some(cut) => site.program().count_cut_connection(cut),
-        None => tracing::debug!(client = %address, "a connection ended"),
+        None => tracing::debug!(client = %address, "connection closed"),
     }
     drop(slot);
 }
@@ -172,7 +172,7 @@ async fn answer_all(
             Err(error) if error.is_timeout() => Some(Cut::Silent),
             Err(error) if is_stalled(&error) => return Some(Cut::Stalled),
             Err(error) => {
-                tracing::debug!(%error, "a connection ended early");
+                tracing::debug!(%error, "connection aborted");
                 return None;
             }
         },
