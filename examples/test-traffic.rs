@@ -1,4 +1,4 @@
-//! Sends known traffic, or writes it as a capture, and prints what the monitor must show of it.
+//! Sends known traffic or writes it to a capture file, and prints the figures that trafficmonitor must show.
 //!
 //! ```text
 //! cargo run --example test-traffic                          # on lo, as root or with CAP_NET_RAW
@@ -64,16 +64,18 @@ fn main() -> ExitCode {
 fn command() -> Command {
     let milliseconds = value_parser!(u64).range(0..=1_000);
     Command::new("test-traffic")
-        .about("Sends known traffic, or writes it as a capture, and prints what the monitor must show of it")
+        .about(
+            "Sends known traffic or writes it to a capture file, and prints the figures that trafficmonitor must show",
+        )
         .arg(Arg::new("iface").long("iface").value_name("NAME").default_value("lo").help("Interface to send on"))
-        .arg(Arg::new("write").long("write").value_name("FILE").help("Write a capture instead of sending"))
+        .arg(Arg::new("write").long("write").value_name("FILE").help("Write a capture file instead of sending"))
         .arg(
             Arg::new("rounds")
                 .long("rounds")
                 .value_name("N")
                 .default_value("3")
                 .value_parser(value_parser!(u32).range(ROUNDS))
-                .help("How often the mix is sent, 1 to 1000"),
+                .help("How many times to send the mix, 1 to 1000"),
         )
         .arg(
             Arg::new("pause")
@@ -81,7 +83,7 @@ fn command() -> Command {
                 .value_name("MS")
                 .default_value("20")
                 .value_parser(milliseconds)
-                .help("Milliseconds between two rounds, at most 1000"),
+                .help("Pause between two rounds in milliseconds, at most 1000"),
         )
         .arg(
             Arg::new("jsonl")
@@ -234,7 +236,7 @@ fn open(interface: &str) -> anyhow::Result<pcap::Capture<pcap::Active>> {
         .with_context(|| format!("cannot open {interface} (sending needs root or CAP_NET_RAW)"))?;
     let link_type = handle.get_datalink().0;
     if link_type != ETHERNET {
-        bail!("{interface} has link type {link_type}; the frames are Ethernet's");
+        bail!("{interface} has link type {link_type}, but Ethernet is needed");
     }
     Ok(handle)
 }
@@ -278,7 +280,7 @@ fn report(flows: &Sums, json_lines: bool) -> io::Result<()> {
         writeln!(out, "{flow} {packets:>8} {bytes:>10}")?;
     }
     let all = flows.values().fold((0, 0), |(packets, bytes), sums| (packets + sums.0, bytes + sums.1));
-    writeln!(out, "{:<58} {:>8} {:>10}", "all (by default transit: neither end is local)", all.0, all.1)
+    writeln!(out, "{:<58} {:>8} {:>10}", "all (transit by default: neither end is local)", all.0, all.1)
 }
 
 fn json_line(flow: &Flow, (packets, bytes): (u64, u64)) -> serde_json::Value {

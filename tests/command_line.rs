@@ -105,7 +105,7 @@ fn are_as_said(lines: &[(&str, Outcome)]) {
     for (line, outcome) in lines {
         let ended = checked_by_a_shell(folder.path(), line);
         match outcome {
-            Outcome::Right => assert_eq!(done(ended), "the configuration is right\n", "{line}"),
+            Outcome::Right => assert_eq!(done(ended), "configuration OK\n", "{line}"),
             Outcome::Noticed(notice) => {
                 assert_eq!((ended.status, ended.messages.trim_end()), (Some(0), *notice), "{line}");
             }
@@ -147,20 +147,20 @@ fn command_lines_of_two_programs_run_over_a_file() {
 #[test]
 fn a_mistake_is_told_with_what_would_do() {
     for (line, words) in [
-        ("-ifaec eth0", &["-ifaec", "the nearest is -iface"][..]),
-        ("--ifaec=eth0", &["the nearest is --iface"]),
-        ("replay mix.pcap --flow-kye pair", &["--flow-kye", "the nearest is --flow-key"]),
-        ("-ieth0", &["the value of -i stands apart: -i eth0"]),
+        ("-ifaec eth0", &["-ifaec", "did you mean -iface?"][..]),
+        ("--ifaec=eth0", &["did you mean --iface?"]),
+        ("replay mix.pcap --flow-kye pair", &["--flow-kye", "did you mean --flow-key?"]),
+        ("-ieth0", &["write the value separately: -i eth0"]),
         ("-s 65537", &["-s 65537", "0 to 65535"]),
         ("-s=65537", &["-s=65537: ", "0 to 65535"]),
         ("-promisc=maybe", &["-promisc=maybe: expected true or false"]),
         ("--promisc=maybe", &["--promisc=maybe: expected true or false"]),
-        ("replay mix.pcap -r other.pcap", &["-r other.pcap: replay reads the files that stand behind it"]),
-        ("-pcapfile=other.pcap replay mix.pcap", &["-pcapfile=other.pcap: replay reads the files"]),
+        ("replay mix.pcap -r other.pcap", &["-r other.pcap: replay takes its files as arguments"]),
+        ("-pcapfile=other.pcap replay mix.pcap", &["-pcapfile=other.pcap: replay takes its files"]),
         ("-promHTTP 8888", &["-promHTTP 8888", ":8888"]),
         ("-localNetworks 10.0.0.0/33", &["10.0.0.0/33", "expected a network"]),
-        ("-iface", &["-iface", "no value"]),
-        ("-output table", &["only replay writes an output"]),
+        ("-iface", &["-iface", "value missing"]),
+        ("-output table", &["only available with replay"]),
         ("-filter tcp udp", &["-filter tcp", "udp"]),
         ("replay", &["FILE"]),
         ("replay mix.pcap --output xml", &["table, jsonl, prometheus, none or alerts"]),
@@ -169,7 +169,7 @@ fn a_mistake_is_told_with_what_would_do() {
         ("replay mix.pcap -promisc -iface any", &["-promisc", "has no promiscuous mode"]),
         ("-ByteLimit 1X", &["-ByteLimit 1X", "such as 1000000000 or 1G"]),
         ("replay mix.pcap -TrafficInterval -5", &["-TrafficInterval -5", "such as 170 or 5m"]),
-        ("-anom_methods diff,fense", &["-anom_methods diff,fense", "the nearest is fence"]),
+        ("-anom_methods diff,fense", &["-anom_methods diff,fense", "did you mean fence?"]),
         ("-anom_lower_bound=10 -anom_upper_bound=5", &["-anom_lower_bound, -anom_upper_bound", "10 is not below"]),
         ("170 1000000000 maybe 15 true 100 600", &["maybe (NoDestinations): expected true or false"]),
     ] {
@@ -221,7 +221,7 @@ fn an_unknown_key_is_told_with_file_line_and_the_nearest() {
     fs::write(folder.path().join("bad.yml"), "capture:\n  filter: tcp\n  snaplength: 96\n").unwrap();
     for line in ["-c bad.yml --config.check", "-config bad.yml config", "replay mix.pcap --config.file=bad.yml"] {
         let ended = run_in(folder.path(), line.split(' '));
-        is_refused(&ended, &["bad.yml:3:3: unknown key snaplength; the nearest is snap_length"]);
+        is_refused(&ended, &["bad.yml:3:3: unknown key snaplength; did you mean snap_length?"]);
     }
 }
 
@@ -246,7 +246,7 @@ fn each_invalid_file_is_refused_with_what_would_do() {
 fn the_example_is_right_and_says_what_is_the_default() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/trafficmonitor.yml");
     let with = |last| run_in(folder().path(), ["-c", example.to_str().unwrap(), last]);
-    assert_eq!(done(with("--config.check")), "the configuration is right\n");
+    assert_eq!(done(with("--config.check")), "configuration OK\n");
     assert_eq!(done(with("config")), done(run("config")));
 }
 
@@ -290,7 +290,7 @@ fn a_snap_length_of_65536_is_65535() {
 
 #[test]
 fn a_long_read_timeout_is_taken_as_500_ms_and_said_once() {
-    let notice = "-w: a read timeout of 3s is taken as 500ms";
+    let notice = "-w: a read timeout of 3s is capped at 500ms";
     let ended = run("-w 3s --config.check");
     assert_eq!((ended.status, ended.messages), (Some(0), format!("{notice}\n")));
     let ended = run("replay mix.pcap -w 3s --output none");
@@ -391,7 +391,7 @@ fn a_full_disk_is_said() {
         let ended: Ended =
             command.current_dir(folder().path()).stdout(full()).stderr(Stdio::piped()).output().unwrap().into();
         assert_eq!(ended.status, Some(1), "{line}: {ended:?}");
-        let message = "trafficmonitor: cannot write standard output: No space left on device";
+        let message = "trafficmonitor: cannot write to standard output: No space left on device";
         assert!(ended.messages.starts_with(message), "{line}: {ended:?}");
         assert_eq!(ended.messages.lines().count(), 1, "{line}: {ended:?}");
     }

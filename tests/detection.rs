@@ -136,10 +136,10 @@ fn contacts_table(capture: &Capture, named: &Found, found: &Found) -> String {
         table += &format!("| {class} | {sources} | {hosts} | {found_hosts} | {ports} | {found_ports} |\n");
     }
     let others = named.len() - own;
-    table += &format!("\nAmong those whom they speak with {others} more by the rule. ");
+    table += &format!("\nThe hosts that they talk to have {others} more findings by the rule. ");
     table
         + &format!(
-            "In all {} by the rule, {} found, {right} of them right and at the exact moment.",
+            "In total {} by the rule, {} found, {right} of them correct and at the exact moment.",
             named.len(),
             found.len()
         )

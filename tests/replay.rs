@@ -232,7 +232,8 @@ fn an_unsupported_link_type_is_refused_in_words() {
     let folder = folder();
     for (link_type, shown) in [(147, "147"), (227, "227 (CAN_SOCKETCAN)")] {
         let file = Savefile::new(link_type).frame(&query(53)).write(folder.path(), "odd.pcap");
-        let words = format!("odd.pcap: link type {shown} is not supported; supported are NULL (0), EN10MB (1), ");
+        let words =
+            format!("odd.pcap: link type {shown} is not supported; supported link types: NULL (0), EN10MB (1), ");
         failed_saying(&by_destination_port(&[file], &[]), &[&words, "LINUX_SLL2 (276)"]);
     }
 }

@@ -24,7 +24,7 @@ impl Alert {
     #[must_use]
     pub fn explain(&self) -> String {
         let lasted = self.ends_at.filter(|_| self.state == State::Resolved).map(|end| end.since(self.starts_at));
-        let over = lasted.map_or_else(String::new, |lasted| format!("over after {}: ", Seconds(lasted)));
+        let duration = lasted.map_or_else(String::new, |lasted| format!("after {}: ", Seconds(lasted)));
         let (value, bytes, answered) = match lasted {
             Some(_) => (self.peak.value, self.peak.bytes, self.peak.answered),
             None => (self.figures.value, self.figures.bytes, self.figures.answered),
@@ -35,17 +35,17 @@ impl Alert {
             Kind::Bandwidth => self.bandwidth(bytes),
             Kind::Anomaly => self.anomaly(value, bytes),
         };
-        format!("{over}{found}")
+        format!("{duration}{found}")
     }
 
     fn scan(&self, what: &str, value: f64, answered: Option<u64>) -> String {
-        let (who, window, limit) = (Who(&self.subject), Seconds(self.figures.window), self.figures.limit);
+        let (who, window, limit) = (Who(&self.subject), self.window(), self.figures.limit);
         let counted = match answered {
             Some(answered) => {
                 let tried = value + answered as f64;
-                format!("{who} tried {tried} {what} in {window} and {value} did not answer (limit {limit})")
+                format!("{who} tried {tried} {what} {window} and {value} did not answer (limit {limit})")
             }
-            None => format!("{who} contacted {value} {what} in {window} (limit {limit})"),
+            None => format!("{who} contacted {value} {what} {window} (limit {limit})"),
         };
         counted + &self.targets()
     }
@@ -56,14 +56,23 @@ impl Alert {
             Subject::Destination(_) => "received",
             Subject::Pair { .. } | Subject::Network(_) => "carried",
         };
-        let (who, window) = (Who(&self.subject), Seconds(self.figures.window));
-        format!("{who} {did} {} in {window} (limit {})", Bytes(bytes as f64), Bytes(self.figures.limit))
+        let (who, window) = (Who(&self.subject), self.window());
+        format!("{who} {did} {} {window} (limit {})", Bytes(bytes as f64), Bytes(self.figures.limit))
     }
 
     fn anomaly(&self, probability: f64, bytes: u64) -> String {
-        let (who, window, limit) = (Who(&self.subject), Seconds(self.figures.window), self.figures.limit);
+        let (who, window, limit) = (Who(&self.subject), self.window(), self.figures.limit);
         let bytes = Bytes(bytes as f64);
-        format!("{who} is unlike it was before: {bytes} in {window}, probability {probability:.2} (limit {limit})")
+        format!("{who} differs from its past: {bytes} {window}, score {probability:.2} (threshold {limit})")
+    }
+
+    /// `in the last 170 s`, or `within 170 s` where the figures are of the past.
+    fn window(&self) -> String {
+        let window = Seconds(self.figures.window);
+        match self.state {
+            State::Resolved => format!("within {window}"),
+            _ => format!("in the last {window}"),
+        }
     }
 
     fn targets(&self) -> String {
@@ -167,7 +176,7 @@ mod tests {
         figures.last_targets = vec![target("192.0.2.8", Some(6), Some(22)), target("2001:db8::9", Some(17), Some(53))];
         assert_eq!(
             alert(Kind::HostScan, source("10.0.0.5"), figures).explain(),
-            "10.0.0.5 tried 212 hosts in 170 s and 209 did not answer (limit 15): \
+            "10.0.0.5 tried 212 hosts in the last 170 s and 209 did not answer (limit 15): \
              first 192.0.2.1:22/tcp, 192.0.2.2:22/tcp, 192.0.2.3:22/tcp, last [2001:db8::9]:53/udp"
         );
     }
@@ -179,7 +188,7 @@ mod tests {
         figures.last_targets = figures.first_targets.clone();
         assert_eq!(
             alert(Kind::PortScan, source("2001:db8::5"), figures).explain(),
-            "2001:db8::5 contacted 101 ports in 600 s (limit 100): first 192.0.2.1 icmp, 192.0.2.2 protocol 253"
+            "2001:db8::5 contacted 101 ports in the last 600 s (limit 100): first 192.0.2.1 icmp, 192.0.2.2 protocol 253"
         );
     }
 
@@ -189,11 +198,14 @@ mod tests {
             let figures = Figures { bytes, ..figures(bytes as f64, limit, 170) };
             alert(Kind::Bandwidth, subject, figures).explain()
         };
-        assert_eq!(explained(source("10.0.0.5"), 1_259_999_999, 1e9), "10.0.0.5 sent 1.25 GB in 170 s (limit 1 GB)");
+        assert_eq!(
+            explained(source("10.0.0.5"), 1_259_999_999, 1e9),
+            "10.0.0.5 sent 1.25 GB in the last 170 s (limit 1 GB)"
+        );
         let destination = Subject::Destination("10.0.0.5".parse().unwrap());
-        assert_eq!(explained(destination, 1_000_001, 999.0), "10.0.0.5 received 1 MB in 170 s (limit 999 B)");
+        assert_eq!(explained(destination, 1_000_001, 999.0), "10.0.0.5 received 1 MB in the last 170 s (limit 999 B)");
         let network = Subject::Network("10.0.0.0/8".parse().unwrap());
-        assert_eq!(explained(network, u64::MAX, 5e12), "10.0.0.0/8 carried 18.44 EB in 170 s (limit 5 TB)");
+        assert_eq!(explained(network, u64::MAX, 5e12), "10.0.0.0/8 carried 18.44 EB in the last 170 s (limit 5 TB)");
     }
 
     #[test]
@@ -202,7 +214,7 @@ mod tests {
         let figures = Figures { bytes: 12_345, ..figures(0.912_345, 0.6, 5) };
         assert_eq!(
             alert(Kind::Anomaly, pair, figures).explain(),
-            "10.0.0.1 → 10.0.0.2 is unlike it was before: 12.34 kB in 5 s, probability 0.91 (limit 0.6)"
+            "10.0.0.1 → 10.0.0.2 differs from its past: 12.34 kB in the last 5 s, score 0.91 (threshold 0.6)"
         );
     }
 
@@ -212,6 +224,6 @@ mod tests {
         alert.state = State::Resolved;
         alert.peak.value = 40.0;
         alert.ends_at = Some(Timestamp::from_nanoseconds(alert.starts_at.nanoseconds() + 75_540_000_000));
-        assert_eq!(alert.explain(), "over after 75.5 s: 10.0.0.5 contacted 40 hosts in 170 s (limit 15)");
+        assert_eq!(alert.explain(), "after 75.5 s: 10.0.0.5 contacted 40 hosts within 170 s (limit 15)");
     }
 }

@@ -64,13 +64,13 @@ pub struct Exclusion {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// No room for any alert.
-    #[error("max_alerts is 0: nothing could alert; give a number such as 10000")]
+    #[error("max_alerts is 0: no alert could fire; give a number such as 10000")]
     NoRoom,
     /// An exclusion that says nothing.
     #[error("exclusion {0} excludes everything; give a network, a port or a kind")]
     ExcludesEverything(usize),
     /// A port that no target has.
-    #[error("exclusion {0}: port 0 is no port; give one from 1 to 65535")]
+    #[error("exclusion {0}: 0 is not a valid port; use 1 to 65535")]
     PortZero(usize),
 }
 

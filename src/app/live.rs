@@ -76,7 +76,7 @@ fn read_file(
 ) -> anyhow::Result<u8> {
     let reading = start_reading(file.to_owned(), config.clone(), stop.clone())?;
     let Some(read) = runtime.block_on(read_or_stopped(reading, stop.clone())) else {
-        say(&format!("stopped while {} had nothing to read", file_name(file)));
+        say(&format!("stopped while waiting for input from {}", file_name(file)));
         return Ok(DONE);
     };
     let (report, outcome) = read.map_err(|_| pipeline::Error::Panicked)?;
@@ -86,14 +86,14 @@ fn read_file(
         // What came before a fault is worth serving; a file of which nothing could be read is not.
         Err(error) if frames == 0 => return Err(explain(error).into()),
         Err(error) => {
-            tracing::error!(%error, "serving what came before the fault");
+            tracing::error!(%error, "capture file is broken; serving the part that could be read");
             FAILED
         }
         Ok(()) => DONE,
     };
     site.set_ready();
     runtime.block_on(stop.clone().received());
-    say(&format!("{frames} read from {}", file_name(file)));
+    say(&format!("{frames} frames read from {}", file_name(file)));
     Ok(status)
 }
 
@@ -197,7 +197,7 @@ impl Stop {
 
     async fn received(mut self) {
         if self.0.wait_for(|&received| received).await.is_err() {
-            tracing::error!("signals are no longer heard");
+            tracing::error!("signal handler stopped");
         }
     }
 }

@@ -53,7 +53,7 @@ fn run(invocation: Invocation) -> anyhow::Result<u8> {
         Invocation::CheckConfig(config) => {
             config.notices.iter().for_each(|notice| say(notice));
             live::check_filter(&config)?;
-            print("the configuration is right\n").map(|()| DONE)
+            print("configuration OK\n").map(|()| DONE)
         }
         Invocation::PrintConfig(config) => print(&config.to_yaml()?).map(|()| DONE),
         Invocation::Print(text) => print(&text).map(|()| DONE),
@@ -79,7 +79,7 @@ fn print(text: &str) -> anyhow::Result<()> {
 fn written(outcome: io::Result<()>) -> anyhow::Result<()> {
     match outcome {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(anyhow::anyhow!("cannot write standard output: {error}"))
+            Err(anyhow::anyhow!("cannot write to standard output: {error}"))
         }
         _ => Ok(()),
     }

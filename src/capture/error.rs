@@ -35,7 +35,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A file that libpcap does not take for a capture.
-    #[error("{}: not a capture that libpcap reads: {reason}", shown_name(path))]
+    #[error("{}: not a capture file that libpcap can read: {reason}", shown_name(path))]
     NotACapture {
         /// The file.
         path: PathBuf,
@@ -43,7 +43,7 @@ pub enum Error {
         reason: String,
     },
     /// A file that is broken somewhere behind its start.
-    #[error("{}: broken after {frames} frames: {reason}", shown_name(path))]
+    #[error("{}: file is broken after {frames} frames: {reason}", shown_name(path))]
     BrokenFile {
         /// The file.
         path: PathBuf,

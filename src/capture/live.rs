@@ -133,7 +133,7 @@ impl Live {
         let compiled = self.capture.compile(text, true).map_err(|error| not_compiled(words(&error)))?;
         let mut program = instructions(&compiled);
         if self.link_type == COOKED_2 && !program::without_cooked_header(&mut program) {
-            return Err(not_compiled("it looks at link-layer fields that cooked frames do not have".to_owned()));
+            return Err(not_compiled("it uses link-layer fields that cooked frames do not have".to_owned()));
         }
         attach_program(self.fd, &program).map_err(|source| self.refused(source))
     }

@@ -43,8 +43,8 @@ fn sentence(outside: &Link, private: &[(&Link, IpNet)]) -> String {
     let inside: Vec<String> = private.iter().map(|(link, network)| format!("{} ({network})", link.name)).collect();
     let names: Vec<&str> = private.iter().map(|(link, _)| link.name.as_str()).collect();
     format!(
-        "this host forwards from {} to {} (default route) and captures both: if it masquerades, packets going out \
-         count twice, once with each source; capture the inside alone: -iface {}",
+        "this host forwards from {} to {} (default route) and captures both: if it masquerades, outgoing packets are \
+         counted twice, once per source address; capture only the inside: -iface {}",
         inside.join(" and "),
         outside.name,
         names.join(","),

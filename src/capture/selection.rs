@@ -97,7 +97,7 @@ pub enum Refusal {
     },
     /// A link is named beside one that shows its frames.
     #[error(
-        "{0} and {1} are both named, but {0} is a {relation} {2}: its frames would count twice; name one of the two",
+        "{0} and {1} are both named, but {0} is a {relation} {2}: its frames would be counted twice; name only one of them",
         printable(name),
         printable(shown_on),
         printable(next)
@@ -234,13 +234,13 @@ impl fmt::Display for Reason {
             Self::NotNamed => f.write_str("not named"),
             Self::Excluded => f.write_str("excluded by configuration"),
             Self::Loopback => f.write_str("loopback"),
-            Self::Vrf => f.write_str("VRF, whose members show its frames"),
+            Self::Vrf => f.write_str("VRF: its frames are captured on its members"),
             Self::Down => f.write_str("down"),
             Self::ShownElsewhere { relation, next, shown_on } if next == shown_on => {
-                write!(f, "{relation} {next}, which shows its frames")
+                write!(f, "{relation} {next}, where its frames are captured")
             }
             Self::ShownElsewhere { relation, next, shown_on } => {
-                write!(f, "{relation} {next}; {shown_on} shows its frames")
+                write!(f, "{relation} {next}; its frames are captured on {shown_on}")
             }
         }
     }

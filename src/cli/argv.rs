@@ -150,20 +150,22 @@ fn unknown(name: &str, typed: &str) -> ConfigError {
     let mut letters = name.chars();
     let letter = letters.next().filter(|letter| by_short(*letter).is_some());
     let advice = match (near, letter) {
-        (Some(near), _) => format!("the nearest is {dashes}{near}"),
-        (None, Some(letter)) if letters.as_str().is_empty() => format!("perhaps -{letter} is meant"),
+        (Some(near), _) => format!("did you mean {dashes}{near}?"),
+        (None, Some(letter)) if letters.as_str().is_empty() => format!("did you mean -{letter}?"),
         (None, Some(letter)) if by_short(letter).is_some_and(|option| option.kind.takes_next()) => {
-            format!("the value of -{letter} stands apart: -{letter} {}", letters.as_str())
+            format!("write the value separately: -{letter} {}", letters.as_str())
         }
-        _ if name.starts_with(|first: char| first.is_ascii_digit()) => "limits and windows are not negative".to_owned(),
-        _ => "--help lists the options".to_owned(),
+        _ if name.starts_with(|first: char| first.is_ascii_digit()) => {
+            "limits and windows cannot be negative".to_owned()
+        }
+        _ => "see --help for the list of options".to_owned(),
     };
     ConfigError::invalid(typed, format!("no such option; {advice}"))
 }
 
 fn missing(occurrence: &Occurrence) -> ConfigError {
     let Occurrence { definition, typed, .. } = occurrence;
-    ConfigError::invalid(typed, format!("no value; write {typed} {}", definition.value))
+    ConfigError::invalid(typed, format!("value missing; write {typed} {}", definition.value))
 }
 
 /// The first word may be a subcommand that is known but not built.

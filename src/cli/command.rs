@@ -10,7 +10,7 @@ use crate::config::{Kind, OptionDefinition};
 
 /// The program's name on the command line.
 pub const PROGRAM: &str = "trafficmonitor";
-/// The id of the words behind the options.
+/// The id of the remaining arguments.
 pub const WORDS: &str = "FILTER";
 /// The id of the files that `replay` reads.
 pub const FILES: &str = "FILE";
@@ -19,10 +19,10 @@ pub const SHELL: &str = "SHELL";
 
 /// The subcommands that work, with their descriptions.
 pub const SUBCOMMANDS: &[(&str, &str)] = &[
-    (REPLAY, "Read capture files as fast as possible, on packet time, and write what was found"),
-    (INTERFACES, "List interfaces: name, state, addresses, whether each would be captured and why not"),
+    (REPLAY, "Read capture files as fast as possible, using packet timestamps, and print the results"),
+    (INTERFACES, "List interfaces with their state and addresses, and whether each would be captured (if not, why)"),
     (CONFIG, "Print the effective configuration as YAML"),
-    (COMPLETIONS, "Print a completion script for a shell"),
+    (COMPLETIONS, "Print a shell completion script"),
     (MAN, "Print the man page"),
 ];
 
@@ -39,11 +39,12 @@ pub const MAN: &str = "man";
 
 const ABOUT: &str = "Prometheus exporter backed by libpcap: who talks to whom, on what protocol, how much";
 const NOTES: &str = "\
-Long options take one dash or two, and their value after a space or after =. Words behind the options are the BPF filter, but \
-for one that ends in .conf, TrafficAlerted's configuration file, and the seven of the older TrafficAlerted. An empty value (-filter=) is as if the option were not given. An option overrides its environment variable \
-(TRAFFICMONITOR_...), and both override the configuration file.
+Long options take one dash or two; their value follows after a space or =. Remaining arguments are the BPF filter, except a single \
+one that ends in .conf (TrafficAlerted's configuration file) and the seven arguments of the older TrafficAlerted. An empty value \
+(-filter=) means that the option is not given. Options override environment variables (TRAFFICMONITOR_...), and both override \
+the configuration file.
 
-Exit status: 0 done, 1 failed while running, 2 usage or configuration.";
+Exit status: 0 success, 1 failure while running, 2 wrong usage or configuration.";
 
 /// The whole command with reserved options, as arguments are read with.
 #[must_use]
@@ -61,7 +62,7 @@ fn command(libpcap: &str, definitions: Vec<&'static OptionDefinition>) -> Comman
     let root = bare(PROGRAM, ABOUT, libpcap)
         .after_help(NOTES)
         .args(definitions.iter().map(|definition| argument(definition)))
-        .arg(words(WORDS, "BPF filter, as -filter").num_args(0..));
+        .arg(words(WORDS, "BPF filter, same as -filter").num_args(0..));
     SUBCOMMANDS.iter().fold(root, |root, (name, about)| {
         root.subcommand(with_arguments(bare(name, about, libpcap), name, &definitions))
     })
@@ -84,13 +85,13 @@ fn with_arguments(subcommand: Command, name: &str, definitions: &[&'static Optio
     let printed_alone = definitions.iter().filter(of_both).map(|definition| argument(definition));
     match name {
         REPLAY => subcommand.args(everything).arg(
-            words(FILES, "Capture files, pcap or pcapng, read in this order; - is standard input")
+            words(FILES, "Capture files (pcap or pcapng), read in this order; - is standard input")
                 .required(true)
                 .num_args(1..),
         ),
         COMPLETIONS => subcommand
             .args(printed_alone)
-            .arg(Arg::new(SHELL).required(true).value_parser(value_parser!(Shell)).help("Which shell")),
+            .arg(Arg::new(SHELL).required(true).value_parser(value_parser!(Shell)).help("Shell to complete for")),
         MAN => subcommand.args(printed_alone),
         _ => subcommand.args(everything),
     }

@@ -137,18 +137,18 @@ fn that_lies_over_the_file_as_the_option_does() {
 
 #[test]
 fn what_has_no_effect_is_said_once() {
-    let no_veto = "no magnitude reaches a sensitivity of 2; it is taken as no veto of the other anomaly tests";
+    let no_veto = "a sensitivity of 2 is above any possible magnitude; the magnitude test will not suppress the others";
     assert_eq!(run("-anom_sensitivity=2").notices, [format!("-anom_sensitivity: {no_veto}")]);
     assert_eq!(run("-anom_gv_cap=25").notices, [format!("the default: {no_veto}")]);
     assert_eq!(run("-anom_sensitivity=1").notices, [""; 0]);
     assert_eq!(run("-anom_methods=diff,ks").notices, [""; 0]);
-    let fence = "-anom_methods: fence has no bound and takes no part; give an upper bound";
+    let fence = "-anom_methods: the fence test has no bound and is skipped; give an upper bound";
     assert_eq!(run("-anom_methods=diff,fence").notices, [fence]);
     assert_eq!(run("-anom_methods=diff,fence -anom_upper_bound 9").notices, [""; 0]);
     assert_eq!(
         run("-filter_ip_CIDR=10.1.2.3/8").notices,
         [
-            "-filter_ip_CIDR: 10.1.2.3/8 has host bits set, it is taken as 10.0.0.0/8",
+            "-filter_ip_CIDR: 10.1.2.3/8 has host bits set; using 10.0.0.0/8",
             "-filter_ip_CIDR: no effect without -filter_src or -filter_dst"
         ]
     );
@@ -188,7 +188,7 @@ fn trafficalerteds_file_and_words_also_serve_its_port() {
     assert_eq!(listen(&run(&format!("{path} -promHTTP localhost:8698"))), ["localhost:8698"]);
     assert_eq!(
         refusal(&format!("-c {plain} {path}")),
-        format!("{path}: -c {plain} names a configuration file too; give one")
+        format!("{path}: -c {plain} also names a configuration file; give only one")
     );
     let bad = write("bad.conf", "1X");
     assert!(
@@ -255,10 +255,10 @@ fn mistakes_name_their_option() {
     for (line, expected) in [
         ("-ByteLimit 1X", format!("-ByteLimit 1X: {bytes}")),
         ("-ByteLimit -1", format!("-ByteLimit -1: {bytes}")),
-        ("-ByteLimit=0", format!("-ByteLimit=0: everyone exceeds 0 bytes; {bytes}")),
+        ("-ByteLimit=0", format!("-ByteLimit=0: a limit of 0 would alert on every packet; {bytes}")),
         (
             "-ByteLimit 18446745T",
-            format!("-ByteLimit 18446745T: more than 18446744073709551615 bytes cannot be counted; {bytes}"),
+            format!("-ByteLimit 18446745T: the limit cannot exceed 18446744073709551615 bytes; {bytes}"),
         ),
         ("-TrafficInterval -170", format!("-TrafficInterval -170: {window}")),
         ("-PortInterval 0", format!("-PortInterval 0: {window}")),
@@ -267,7 +267,7 @@ fn mistakes_name_their_option() {
         ("-NumContactedPorts -5", "-NumContactedPorts -5: expected a number from 1 to 65535".to_owned()),
         (
             "--scan.rule evidense",
-            "--scan.rule evidense: the nearest is evidence; expected evidence or contacts".to_owned(),
+            "--scan.rule evidense: did you mean evidence? expected evidence or contacts".to_owned(),
         ),
         ("--bandwidth.direction up", "--bandwidth.direction up: expected source, destination or both".to_owned()),
         ("170 1X false 15 true 100 600", format!("1X (ByteLimit): {bytes}")),
@@ -283,42 +283,42 @@ fn mistakes_of_anomalies_name_their_option() {
     for (line, expected) in [
         (
             "-anom_methods=diff,magnitud",
-            "-anom_methods=diff,magnitud: magnitud: the nearest is magnitude; expected a method: cdf, diff, fence, highrank, ks, \
+            "-anom_methods=diff,magnitud: magnitud: did you mean magnitude? expected an anomaly test: cdf, diff, fence, highrank, ks, \
              lowrank or magnitude",
         ),
         (
             "-anom_methods fence",
-            "-anom_methods: fence alone, without a bound, tests nothing; give an upper bound, or another test",
+            "-anom_methods: the fence test does nothing without a bound; give an upper bound or another test",
         ),
         (
             "-anom_lower_bound=10 -anom_upper_bound=5",
-            "-anom_lower_bound, -anom_upper_bound: the lower bound 10 is not below the upper bound 5 (which is 5 unless it is given)",
+            "-anom_lower_bound, -anom_upper_bound: the lower bound 10 is not below the upper bound 5 (the default is 5)",
         ),
         (
             "-anom_lower_bound=10",
-            "-anom_lower_bound: the lower bound 10 is not below the upper bound 5 (which is 5 unless it is given)",
+            "-anom_lower_bound: the lower bound 10 is not below the upper bound 5 (the default is 5)",
         ),
         (
             "-anom_upper_bound=0",
-            "-anom_upper_bound: the upper bound 0 is not above 0; give the number of bytes from which on traffic is unusual",
+            "-anom_upper_bound: the upper bound 0 is not above 0; give the number of bytes at which traffic becomes unusual",
         ),
         (
             "-anom_upper_bound inf",
             "-anom_upper_bound inf: expected a number of bytes, such as 1000 (5e-324 means none)",
         ),
         ("-anom_active_size 0", "-anom_active_size 0: expected a number from 1 to 16777216"),
-        ("-anom_gv_cap 4", "-anom_gv_cap: 4 values a pair are too few: active and reference windows take 5"),
+        ("-anom_gv_cap 4", "-anom_gv_cap: 4 values per pair are too few: the active and reference windows need 5"),
         (
             "-anom_active_size 3",
-            "-anom_active_size: 10 values a pair are too few: active and reference windows take 15",
+            "-anom_active_size: 10 values per pair are too few: the active and reference windows need 15",
         ),
-        ("-anom_gv_cap 1001", "-anom_gv_cap: 1001 values a pair are too many; it is 1000 or fewer"),
-        ("--anom.threshold 60%", "--anom.threshold 60%: expected a probability from 0 to 1, such as 0.6"),
+        ("-anom_gv_cap 1001", "-anom_gv_cap: 1001 values per pair are too many; use 1000 or fewer"),
+        ("--anom.threshold 60%", "--anom.threshold 60%: expected a score from 0 to 1, such as 0.6"),
         (
             "-anom_sensitivity=-1",
-            "-anom_sensitivity=-1: expected a probability from 0 to 1, such as 0.1, or more for no veto",
+            "-anom_sensitivity=-1: expected a score from 0 to 1, such as 0.1, or a higher value to disable it",
         ),
-        ("-transfer_interval 2d", "-transfer_interval: a transfer interval of 2days; it is 100ms to 1day"),
+        ("-transfer_interval 2d", "-transfer_interval: a transfer interval of 2days; use 100ms to 1day"),
         (
             "-filter_ip_CIDR 10/8",
             "-filter_ip_CIDR 10/8: expected a network such as 10.0.0.0/8 or fc00::/7, or an address",

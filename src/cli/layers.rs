@@ -65,7 +65,7 @@ fn config_file(
     if let (Some(option), Some(word)) = (&of_option, &word) {
         return Err(ConfigError::invalid(
             word.place(),
-            format!("{} names a configuration file too; give one", option.place()),
+            format!("{} also names a configuration file; give only one", option.place()),
         ));
     }
     let of_environment = || environment::text_of(variables, options::by_long(options::CONFIG)?);
@@ -87,7 +87,7 @@ pub fn only_checks(occurrences: &[Occurrence]) -> Result<bool, ConfigError> {
 pub fn output(occurrences: &[Occurrence], replays: bool) -> Result<Output, ConfigError> {
     let Some(text) = last(occurrences, options::OUTPUT) else { return Ok(Output::default()) };
     if !replays {
-        return Err(of_replay(&text, "only replay writes an output; add replay FILE, or leave it out"));
+        return Err(of_replay(&text, "only available with replay; add replay FILE or remove the option"));
     }
     text.read()
 }
@@ -99,7 +99,7 @@ pub fn output(occurrences: &[Occurrence], replays: bool) -> Result<Output, Confi
 pub fn workers(occurrences: &[Occurrence], replays: bool) -> Result<usize, ConfigError> {
     let Some(text) = last(occurrences, options::WORKERS) else { return Ok(1) };
     if !replays {
-        return Err(of_replay(&text, "only replay has it; interfaces have --capture.workers"));
+        return Err(of_replay(&text, "only available with replay; for interfaces use --capture.workers"));
     }
     text.read().map(|Workers(workers)| workers)
 }
@@ -110,9 +110,7 @@ pub fn workers(occurrences: &[Occurrence], replays: bool) -> Result<usize, Confi
 /// Another file in an option.
 pub fn refuse_source(occurrences: &[Occurrence], replays: bool) -> Result<(), ConfigError> {
     match last(occurrences, options::SOURCE).filter(|_| replays) {
-        Some(text) => {
-            Err(ConfigError::invalid(text.place(), "replay reads the files that stand behind it; name it there"))
-        }
+        Some(text) => Err(ConfigError::invalid(text.place(), "replay takes its files as arguments: replay FILE")),
         None => Ok(()),
     }
 }
@@ -135,7 +133,7 @@ pub fn refuse_reserved(occurrences: &[Occurrence]) -> Result<(), ConfigError> {
             continue;
         }
         if id == "log-format" && text.value == "logfmt" {
-            return Err(ConfigError::invalid(text.place(), "a value of --log.format (the program's own log)"));
+            return Err(ConfigError::invalid(text.place(), "this is a value of --log.format (the program's own log)"));
         }
         return Err(ConfigError::Unavailable { what: occurrence.typed.clone() });
     }

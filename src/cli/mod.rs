@@ -33,7 +33,7 @@ pub enum Invocation {
     Replay(Replay),
     /// List the interfaces, and which of them this configuration captures.
     Interfaces(Config),
-    /// Say that the configuration is right; it is.
+    /// Say that the configuration is valid; it is.
     CheckConfig(Config),
     /// Print [`Config::to_yaml`].
     PrintConfig(Config),

@@ -87,7 +87,7 @@ fn snap_length_0_and_65536_mean_65535() {
 fn a_long_read_timeout_is_shortened_and_said_once() {
     let config = run("-w 3s");
     assert_eq!(config.capture.read_timeout, Duration::from_millis(500));
-    assert_eq!(config.notices, ["-w: a read timeout of 3s is taken as 500ms"]);
+    assert_eq!(config.notices, ["-w: a read timeout of 3s is capped at 500ms"]);
     assert_eq!(run("-w 500ms").notices, [""; 0]);
 }
 
@@ -100,7 +100,7 @@ fn networks_and_addresses_are_taken_over() {
     assert_eq!(config.locality.own_addresses, own);
     let config = run("-localNetworks 10.1.2.3/8");
     assert_eq!(config.locality.networks, ["10.0.0.0/8".parse().unwrap()]);
-    assert_eq!(config.notices, ["-localNetworks: 10.1.2.3/8 has host bits set, it is taken as 10.0.0.0/8"]);
+    assert_eq!(config.notices, ["-localNetworks: 10.1.2.3/8 has host bits set; using 10.0.0.0/8"]);
 }
 
 #[test]
@@ -153,10 +153,10 @@ fn other_reserved_options_are_not_available_yet() {
         ("-daq=xdp", "-daq is not available yet"),
         ("--log-format csv", "--log-format is not available yet"),
         ("--log-format json", "--log-format is not available yet"),
-        ("--log-format logfmt", "--log-format logfmt: a value of --log.format (the program's own log)"),
+        ("--log-format logfmt", "--log-format logfmt: this is a value of --log.format (the program's own log)"),
         (
             "--log.format csv",
-            "--log.format csv: a value of --log-format (the form of policy events); expected logfmt or json",
+            "--log.format csv: this is a value of --log-format (the format of policy events); expected logfmt or json",
         ),
         ("-vv", "-vv is not available yet"),
         ("--verbose", "--verbose is not available yet"),
@@ -193,24 +193,27 @@ fn mistakes_are_told_as_they_were_typed() {
         ("-i a/b", "-i a/b: a/b: expected an interface name (1 to 15 bytes, no slash, colon or space)"),
         (
             "-i eth0,",
-            "-i eth0,: an empty entry between commas; expected an interface name (1 to 15 bytes, no slash, colon or space)",
+            "-i eth0,: empty entry between commas; expected an interface name (1 to 15 bytes, no slash, colon or space)",
         ),
         (
             "-i any,eth0",
-            "-i: any stands for every interface and cannot be captured beside others; leave the names out, or any",
+            "-i: any already includes every interface and cannot be combined with others; remove either any or the names",
         ),
-        ("-i all -i eth0", "-i: all stands for every interface; leave the names out, or all"),
+        ("-i all -i eth0", "-i: all already includes every interface; remove either all or the names"),
         (
             "-promisc=true -iface any",
-            "-promisc: the interface any (-iface) has no promiscuous mode; name the interfaces to capture, or leave promiscuous \
+            "-promisc: the interface any (-iface) has no promiscuous mode; name the interfaces to capture, or turn promiscuous \
              mode off",
         ),
-        ("-filter tcp udp", "-filter tcp: the words udp are a filter too; give one, joined by and"),
-        ("-promisc false", "false: a switch takes its value after =, as in -promisc=false"),
-        ("-output table", "-output: only replay writes an output; add replay FILE, or leave it out"),
+        (
+            "-filter tcp udp",
+            "-filter tcp: the remaining arguments (udp) are also a filter; give a single filter, joined with and",
+        ),
+        ("-promisc false", "false: write the value of a switch after =, as in -promisc=false"),
+        ("-output table", "-output: only available with replay; add replay FILE or remove the option"),
         ("replay a -output xml", "-output xml: expected table, jsonl, prometheus, none or alerts"),
-        ("replay a -r b", "-r b: replay reads the files that stand behind it; name it there"),
-        ("-r=b replay a", "-r=b: replay reads the files that stand behind it; name it there"),
+        ("replay a -r b", "-r b: replay takes its files as arguments: replay FILE"),
+        ("-r=b replay a", "-r=b: replay takes its files as arguments: replay FILE"),
         ("-max-flows 0", "-max-flows 0: expected a number from 1 to 16777216"),
         ("-flow-key port", "-flow-key port: expected service, dst-port or pair"),
         ("-log.level loud", "-log.level loud: expected error, warn, info, debug or trace"),

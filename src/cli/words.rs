@@ -57,7 +57,7 @@ fn filter(text: Text, occurrences: &[Occurrence]) -> Result<Words, ConfigError> 
 fn refuse_stray_truth(words: &[impl AsRef<str>]) -> Result<(), ConfigError> {
     match words.first().map(AsRef::as_ref) {
         Some(word @ ("true" | "false")) => {
-            Err(ConfigError::invalid(word, format!("a switch takes its value after =, as in -promisc={word}")))
+            Err(ConfigError::invalid(word, format!("write the value of a switch after =, as in -promisc={word}")))
         }
         _ => Ok(()),
     }
@@ -68,7 +68,10 @@ fn refuse_two_filters(words: &Text, occurrences: &[Occurrence]) -> Result<(), Co
     match option.map(Occurrence::text).filter(|text| !text.is_blank()) {
         Some(option) => Err(ConfigError::invalid(
             option.place(),
-            format!("the words {} are a filter too; give one, joined by and", words.place()),
+            format!(
+                "the remaining arguments ({}) are also a filter; give a single filter, joined with and",
+                words.place()
+            ),
         )),
         None => Ok(()),
     }

@@ -65,7 +65,7 @@ fn misspelt(name: &str, mut definitions: impl Iterator<Item = &'static OptionDef
         return None;
     }
     let near = nearest(ours, working)?;
-    Some(format!("{name} is no variable of this program and has no effect; the nearest is {PREFIX}{near}"))
+    Some(format!("{name} is not a known variable and has no effect; did you mean {PREFIX}{near}?"))
 }
 
 #[cfg(test)]
@@ -120,6 +120,6 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(settings.notices.len(), 1, "{:?}", settings.notices);
-        assert!(settings.notices[0].contains("nearest is TRAFFICMONITOR_SNAPLEN"), "{:?}", settings.notices);
+        assert!(settings.notices[0].contains("did you mean TRAFFICMONITOR_SNAPLEN?"), "{:?}", settings.notices);
     }
 }

@@ -69,7 +69,7 @@ fn refuse_odd_numbers(text: &str, path: &Path) -> Result<(), ConfigError> {
         let written = scalar_at(text, line as usize, column as usize);
         if is_odd_number(written) {
             let place = format!("{}:{line}:{column}", path.display());
-            let problem = format!("{written}: numbers are written in decimal digits, such as 4096");
+            let problem = format!("{written}: write the number in decimal digits, such as 4096");
             return Err(ConfigError::invalid(place, problem));
         }
     }
@@ -194,9 +194,9 @@ fn problem(error: &Error) -> String {
         Error::SerdeUnknownField { field, expected, .. } => unknown_key(field, expected),
         Error::SerdeInvalidType { unexpected, expected, .. } => format!("expected {expected}, found {unexpected}"),
         Error::DuplicateMappingKey { key: Some(key), .. } => {
-            format!("the key {key} stands here a second time; keep one")
+            format!("duplicate key {key}; remove one")
         }
-        Error::MultipleDocuments { .. } => "a second YAML document begins here; keep one".to_owned(),
+        Error::MultipleDocuments { .. } => "a second YAML document starts here; keep only one".to_owned(),
         Error::Message { msg, .. } => msg.clone(),
         other => without_location(&other.to_string()),
     }
@@ -211,7 +211,7 @@ fn without_location(message: &str) -> String {
 fn unknown_key(key: &str, expected: &[&'static str]) -> String {
     let offer = nearest(key, expected.iter().copied()).map(str::to_owned).or_else(|| elsewhere(key));
     match offer {
-        Some(offer) => format!("unknown key {key}; the nearest is {offer}"),
+        Some(offer) => format!("unknown key {key}; did you mean {offer}?"),
         None => format!("unknown key {key}; the keys here are {}", expected.join(", ")),
     }
 }
@@ -224,7 +224,7 @@ fn elsewhere(key: &str) -> Option<String> {
         .find(|definition| of_option(definition))
         .and_then(|definition| definition.keys.first())
         .or_else(|| keys().find(|(_, name)| *name == key))?;
-    Some(format!("{key} in the section {section}"))
+    Some(format!("{key} in section {section}"))
 }
 
 #[cfg(test)]
@@ -248,19 +248,13 @@ mod tests {
     #[test]
     fn mistakes_are_told_with_line_column_and_what_would_do() {
         let table = [
-            ("capture:\n  snaplength: 5\n", "t.yml:2:3: unknown key snaplength; the nearest is snap_length"),
-            (
-                "capture:\n  iface: eth0\n",
-                "t.yml:2:3: unknown key iface; the nearest is interfaces in the section capture",
-            ),
+            ("capture:\n  snaplength: 5\n", "t.yml:2:3: unknown key snaplength; did you mean snap_length?"),
+            ("capture:\n  iface: eth0\n", "t.yml:2:3: unknown key iface; did you mean interfaces in section capture?"),
             (
                 "log:\n  promiscuous: true\n",
-                "t.yml:2:3: unknown key promiscuous; the nearest is promiscuous in the section capture",
+                "t.yml:2:3: unknown key promiscuous; did you mean promiscuous in section capture?",
             ),
-            (
-                "snap_length: 5\n",
-                "t.yml:1:1: unknown key snap_length; the nearest is snap_length in the section capture",
-            ),
+            ("snap_length: 5\n", "t.yml:1:1: unknown key snap_length; did you mean snap_length in section capture?"),
             ("log:\n  zzz: true\n", "t.yml:2:3: unknown key zzz; the keys here are level, format"),
             (
                 "capture:\n  snap_length: many\n",
@@ -272,22 +266,22 @@ mod tests {
             ),
             ("capture:\n  promiscuous: yes\n", "t.yml:2:16: expected true or false, found string \"yes\""),
             ("capture:\n  promiscuous: 1\n", "t.yml:2:16: expected true or false, found integer `1`"),
-            ("capture:\n  filter: [tcp]\n", "t.yml:2:11: expected a text, found sequence"),
-            ("capture:\n  filter: {a: tcp}\n", "t.yml:2:11: expected a text, found map"),
+            ("capture:\n  filter: [tcp]\n", "t.yml:2:11: expected text, found sequence"),
+            ("capture:\n  filter: {a: tcp}\n", "t.yml:2:11: expected text, found map"),
             (
                 "capture:\n  promiscuous: true\n  promiscuous: true\n",
-                "t.yml:3:3: the key promiscuous stands here a second time; keep one",
+                "t.yml:3:3: duplicate key promiscuous; remove one",
             ),
             (
                 "capture:\n  interfaces:\n    - eth0\n    - a/b\n",
                 "t.yml:4:7: a/b: expected an interface name (1 to 15 bytes, no slash, colon or space)",
             ),
-            ("log: {}\n---\nlog: {}\n", "t.yml:3:1: a second YAML document begins here; keep one"),
+            ("log: {}\n---\nlog: {}\n", "t.yml:3:1: a second YAML document starts here; keep only one"),
             (
                 "log:\n  format: jsonl\n",
-                "t.yml:2:11: jsonl: a value of --log-format (the form of policy events); expected logfmt or json",
+                "t.yml:2:11: jsonl: this is a value of --log-format (the format of policy events); expected logfmt or json",
             ),
-            ("http:\n  listen: []\n", "t.yml:2:11: no address to listen at; give one, such as :8888"),
+            ("http:\n  listen: []\n", "t.yml:2:11: no address to listen on; give one, such as :8888"),
         ];
         for (text, expected) in table {
             assert_eq!(message(text), expected, "{text}");
@@ -298,7 +292,7 @@ mod tests {
     fn contradictions_name_both_places() {
         assert_eq!(
             message("capture:\n  interfaces: any\n  promiscuous: true\n"),
-            "t.yml:3:16: the interface any (t.yml:2:15) has no promiscuous mode; name the interfaces to capture, or leave \
+            "t.yml:3:16: the interface any (t.yml:2:15) has no promiscuous mode; name the interfaces to capture, or turn \
              promiscuous mode off"
         );
     }
@@ -327,7 +321,7 @@ mod tests {
             ),
             (
                 "bandwidth:\n  networks:\n  - network: 10.0.0.0/8\n    limit: 0\n",
-                "4:12: 0: everyone exceeds 0 bytes; expected a number of bytes",
+                "4:12: 0: a limit of 0 would alert on every packet; expected a number of bytes",
             ),
             (
                 "bandwidth:\n  networks:\n  - network: 10.0.0.0/8\n",
@@ -336,11 +330,11 @@ mod tests {
             ("bandwidth:\n  networks:\n  - network: 10.0.0.0/8\n    limit:\n", "3:5: the key limit is missing"),
             (
                 "bandwidth:\n  networks:\n  - network: 10.0.0.0/8\n    limits: 1G\n",
-                "4:5: unknown key limits; the nearest is limit",
+                "4:5: unknown key limits; did you mean limit?",
             ),
             (
                 "bandwidth:\n  networks:\n  - network: 10.0.0.0/8\n    limit: 0x10\n",
-                "4:12: 0x10: numbers are written in decimal digits",
+                "4:12: 0x10: write the number in decimal digits",
             ),
             (
                 "bandwidth:\n  networks:\n  - network: 10.0.0.0/8\n    limit: 1G\n    interval: -5\n",
@@ -352,11 +346,11 @@ mod tests {
             ),
             (
                 "bandwidth:\n  networks: {network: 10.0.0.0/8, limit: 1G}\n",
-                "2:13: expected a list, each entry a mapping such as",
+                "2:13: expected a list; each entry must be a mapping such as",
             ),
             (
                 "bandwidth:\n  networks:\n  - {network: 10.0.0.1/8, limit: 1G}\n",
-                "3:5: network 10.0.0.1/8 has bits set behind its prefix; did you mean 10.0.0.0/8?",
+                "3:5: network 10.0.0.1/8 has host bits set; did you mean 10.0.0.0/8?",
             ),
             (
                 "bandwidth:\n  networks:\n  - {network: 10.0.0.0/8, limit: 1G}\n  - {network: 10.0.0.0/8, limit: 2G}\n",
@@ -369,36 +363,39 @@ mod tests {
             ("alert:\n  exclusions:\n  - port: 0\n", "3:11: 0: expected a port from 1 to 65535"),
             (
                 "alert:\n  exclusions:\n  - kind: hostscan\n",
-                "3:11: hostscan: the nearest is host_scan; expected host_scan, port_scan",
+                "3:11: hostscan: did you mean host_scan? expected host_scan, port_scan",
             ),
-            ("alert:\n  exclusions:\n  - {ports: 53}\n", "3:6: unknown key ports; the nearest is port"),
+            ("alert:\n  exclusions:\n  - {ports: 53}\n", "3:6: unknown key ports; did you mean port?"),
             (
                 "anomaly:\n  methods: [diff, hirank]\n",
-                "2:19: hirank: the nearest is highrank; expected a method: cdf, diff",
+                "2:19: hirank: did you mean highrank? expected an anomaly test: cdf, diff",
             ),
-            ("anomaly:\n  methods: []\n", "2:12: no test is named; name some of"),
-            ("anomaly:\n  methods: fence\n", "2:12: fence alone, without a bound, tests nothing"),
+            ("anomaly:\n  methods: []\n", "2:12: no anomaly test given; choose from"),
+            ("anomaly:\n  methods: fence\n", "2:12: the fence test does nothing without a bound"),
             (
                 "anomaly:\n  lower_bound: 10\n  upper_bound: 5\n",
                 "2:16, t.yml:3:16: the lower bound 10 is not below the upper bound 5",
             ),
             (
                 "anomaly:\n  lower_bound: 10\n",
-                "2:16: the lower bound 10 is not below the upper bound 5 (which is 5 unless",
+                "2:16: the lower bound 10 is not below the upper bound 5 (the default is 5",
             ),
             ("anomaly:\n  upper_bound: -1\n", "2:16: the upper bound -1 is not above 0"),
-            ("anomaly:\n  capacity: 4\n", "2:13: 4 values a pair are too few"),
-            ("anomaly:\n  seasons: 10\n", "2:12: 10 values a pair are too few: active and reference windows take 11"),
-            ("anomaly:\n  transfer_interval: 2d\n", "2:22: a transfer interval of 2days; it is 100ms to 1day"),
+            ("anomaly:\n  capacity: 4\n", "2:13: 4 values per pair are too few"),
+            (
+                "anomaly:\n  seasons: 10\n",
+                "2:12: 10 values per pair are too few: the active and reference windows need 11",
+            ),
+            ("anomaly:\n  transfer_interval: 2d\n", "2:22: a transfer interval of 2days; use 100ms to 1day"),
             ("scan:\n  port_interval: -600\n", "2:18: -600: expected seconds or a duration"),
             ("scan:\n  contacted_ips: 0\n", "2:18: 0: expected a number from 1 to 65535"),
             (
                 "bandwidth:\n  limit: 99999999T\n",
-                "2:10: 99999999T: more than 18446744073709551615 bytes cannot be counted; expected",
+                "2:10: 99999999T: the limit cannot exceed 18446744073709551615 bytes; expected",
             ),
             (
                 "bandwidth:\n  TrafficInterval: 170\n",
-                "2:3: unknown key TrafficInterval; the nearest is interval in the section bandwidth",
+                "2:3: unknown key TrafficInterval; did you mean interval in section bandwidth?",
             ),
         ] {
             let message = message(text);

@@ -19,7 +19,7 @@ impl Value for ByteLimit {
 
     fn from_text(text: &str) -> Result<Self, String> {
         match bytes_of::<Self>(text)? {
-            0 => Err(format!("everyone exceeds 0 bytes; {}", expected::<Self>())),
+            0 => Err(format!("a limit of 0 would alert on every packet; {}", expected::<Self>())),
             bytes => Ok(Self(bytes)),
         }
     }
@@ -57,7 +57,7 @@ fn bytes_of<T: Value>(text: &str) -> Result<u64, String> {
         return Err(expected::<T>());
     }
     let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
-    bytes.ok_or_else(|| format!("more than {} bytes cannot be counted; {}", u64::MAX, expected::<T>()))
+    bytes.ok_or_else(|| format!("the limit cannot exceed {} bytes; {}", u64::MAX, expected::<T>()))
 }
 
 /// With the largest unit that divides it.
@@ -169,11 +169,11 @@ fraction! {
 }
 fraction! {
     /// A magnitude, as a probability; above 1 it exceeds all.
-    Sensitivity, 0.0..=f64::MAX, "a probability from 0 to 1, such as 0.1, or more for no veto"
+    Sensitivity, 0.0..=f64::MAX, "a score from 0 to 1, such as 0.1, or a higher value to disable it"
 }
 fraction! {
     /// A probability.
-    Probability, 0.0..=1.0, "a probability from 0 to 1, such as 0.6"
+    Probability, 0.0..=1.0, "a score from 0 to 1, such as 0.6"
 }
 
 #[cfg(test)]
@@ -207,14 +207,13 @@ mod tests {
         }
         for text in ["18446744073709551616", "18446744073709551615K", "99999999999T"] {
             let problem = ByteLimit::from_text(text).unwrap_err();
-            assert!(
-                problem.starts_with("more than 18446744073709551615 bytes cannot be counted; expected"),
-                "{problem}"
-            );
+            assert!(problem.starts_with("the limit cannot exceed 18446744073709551615 bytes; expected"), "{problem}");
         }
         for text in ["0", "0G", "000"] {
             assert!(
-                ByteLimit::from_text(text).unwrap_err().starts_with("everyone exceeds 0 bytes; expected"),
+                ByteLimit::from_text(text)
+                    .unwrap_err()
+                    .starts_with("a limit of 0 would alert on every packet; expected"),
                 "{text}"
             );
         }

@@ -133,7 +133,7 @@ pub enum Origin {
     Option(String),
     /// In an option with its value behind `=`, as it was typed.
     OptionWithValue(String),
-    /// In the words behind the options.
+    /// In the remaining arguments.
     Words,
 }
 
@@ -144,7 +144,7 @@ impl fmt::Display for Origin {
             Self::File { line, column } => write!(formatter, "line {line}, column {column}"),
             Self::Variable(name) => formatter.write_str(name),
             Self::Option(typed) | Self::OptionWithValue(typed) => formatter.write_str(typed),
-            Self::Words => formatter.write_str("the words behind the options"),
+            Self::Words => formatter.write_str("the remaining arguments"),
         }
     }
 }

@@ -19,13 +19,13 @@ use crate::detect::scan;
 fn word_of<T: Value + Copy>(words: &[(&str, T)], text: &str) -> Result<T, String> {
     let known = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
     known.ok_or_else(|| match nearest(text, words.iter().map(|(word, _)| *word)) {
-        Some(near) => format!("the nearest is {near}; {}", expected::<T>()),
+        Some(near) => format!("did you mean {near}? {}", expected::<T>()),
         None => expected::<T>(),
     })
 }
 
 impl Value for Method {
-    const EXPECTED: &'static str = "a method: cdf, diff, fence, highrank, ks, lowrank or magnitude";
+    const EXPECTED: &'static str = "an anomaly test: cdf, diff, fence, highrank, ks, lowrank or magnitude";
     const SCALARS: Scalars = Scalars::Text;
 
     fn from_text(text: &str) -> Result<Self, String> {
@@ -176,8 +176,7 @@ struct ExclusionEntry {
 }
 
 impl Value for Exclusion {
-    const EXPECTED: &'static str =
-        "a mapping such as {network: 192.0.2.0/24, port: 53, kind: host_scan}, or a part of it";
+    const EXPECTED: &'static str = "a mapping with some or all of {network: 192.0.2.0/24, port: 53, kind: host_scan}";
     const SCALARS: Scalars = Scalars::Nothing;
 
     fn from_text(_text: &str) -> Result<Self, String> {
@@ -226,7 +225,9 @@ mod tests {
         for method in Method::ALL {
             assert_eq!(Method::from_text(&method.text()), Ok(method));
         }
-        assert!(Method::from_text("hirank").unwrap_err().starts_with("the nearest is highrank; expected a method"));
+        assert!(
+            Method::from_text("hirank").unwrap_err().starts_with("did you mean highrank? expected an anomaly test")
+        );
         assert_eq!(scan::Rule::from_text("guess"), Err("expected evidence or contacts".to_owned()));
     }
 }

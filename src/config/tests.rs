@@ -121,11 +121,11 @@ fn numbers_are_decimal_and_finite() {
         ("pipeline:\n  refresh: -.inf", "2:12: -.inf: expected seconds or a duration"),
         ("pipeline: {refresh: .nan}", "1:21: .nan: expected seconds or a duration"),
         ("capture: {snap_length: .inf}", "1:24: expected a number from 0 to 65535"),
-        ("account: {max_flows: 0x10}", "1:22: 0x10: numbers are written in decimal digits"),
-        ("account:\n  max_flows: 0x10 # many\n", "2:14: 0x10: numbers are written"),
-        ("pipeline: {refresh: 0o17}", "1:21: 0o17: numbers are written"),
-        ("account: {max_flows: 1_000, max_series: 7}", "1:22: 1_000: numbers are written"),
-        ("account: {max_flows: 010}", "1:22: 010: numbers are written"),
+        ("account: {max_flows: 0x10}", "1:22: 0x10: write the number in decimal digits"),
+        ("account:\n  max_flows: 0x10 # many\n", "2:14: 0x10: write the number"),
+        ("pipeline: {refresh: 0o17}", "1:21: 0o17: write the number"),
+        ("account: {max_flows: 1_000, max_series: 7}", "1:22: 1_000: write the number"),
+        ("account: {max_flows: 010}", "1:22: 010: write the number"),
         ("account: {max_flows: 0b11}", "1:22: 0b11"),
     ] {
         let error = file::parse(yaml, Path::new("t.yml")).and_then(Settings::validate).unwrap_err().to_string();
@@ -147,7 +147,7 @@ fn numbers_are_decimal_and_finite() {
 fn an_empty_list_in_the_file_is_a_list() {
     assert_eq!(read("locality: {networks: []}").locality.networks, []);
     let error = file::parse("capture: {interfaces: []}", Path::new("t.yml")).and_then(Settings::validate).unwrap_err();
-    assert_eq!(error.to_string(), "t.yml:1:23: no interface is named; name some, or say all or any");
+    assert_eq!(error.to_string(), "t.yml:1:23: no interface given; name interfaces, or use all or any");
 }
 
 #[test]

@@ -114,7 +114,7 @@ impl Layer {
         let Entry { key, value, column } = *entry;
         let place = KEYS.iter().position(|known| *known == key).ok_or_else(|| unknown(key))?;
         if let Some(first) = self.lines[place].replace(line) {
-            return Err(format!("the key {key} stands in line {first} too; keep one"));
+            return Err(format!("duplicate key {key}, also on line {first}; remove one"));
         }
         if value.is_empty() && key != EXCLUDED_INTERFACES {
             return Err(format!("{key} has no value; write {}", example(key)));
@@ -137,7 +137,7 @@ impl Layer {
 
 fn unknown(key: &str) -> String {
     match nearest(key, KEYS.iter().copied()) {
-        Some(near) => format!("unknown key {key}; the nearest is {near}"),
+        Some(near) => format!("unknown key {key}; did you mean {near}?"),
         None => format!("unknown key {key}; the keys are {}", KEYS.join(", ")),
     }
 }
@@ -171,14 +171,14 @@ pub fn of_words(words: &[impl AsRef<str>]) -> Result<Option<Settings>, ConfigErr
         return Ok(None);
     }
     if words.len() != WORDS.len() {
-        let problem = format!("{} words; the older TrafficAlerted's are seven: {}", words.len(), WORDS.join(" "));
+        let problem = format!("{} words; the older TrafficAlerted takes seven: {}", words.len(), WORDS.join(" "));
         return Err(ConfigError::invalid(words.join(" "), problem));
     }
     let mut settings = Settings { serves_trafficalerted: true, ..Settings::default() };
     for (key, word) in WORDS.iter().zip(&words) {
         let refused = |problem: String| ConfigError::invalid(format!("{word} ({key})"), problem);
         if word.trim().is_empty() {
-            return Err(refused(format!("an empty word; write {}", definition(key).map_or("", |of| of.default))));
+            return Err(refused(format!("empty argument; write {}", definition(key).map_or("", |of| of.default))));
         }
         apply(&mut settings, key, word, Origin::Words).map_err(refused)?;
     }

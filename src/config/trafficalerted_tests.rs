@@ -65,11 +65,11 @@ fn mistakes_are_told_with_file_line_and_what_would_do() {
         ("ByteLimit: 1G", "ByteLimit: -1", format!("t.conf:5: ByteLimit: -1: {bytes}")),
         ("ByteLimit: 1G", "ByteLimit:", "t.conf:5: ByteLimit has no value; write `ByteLimit: 1G`".to_owned()),
         ("ByteLimit: 1G", "ByteLimit: # none", "t.conf:5: ByteLimit has no value; write `ByteLimit: 1G`".to_owned()),
-        ("ByteLimit: 1G", "ByteLimit: 0", format!("t.conf:5: ByteLimit: 0: everyone exceeds 0 bytes; {bytes}")),
+        ("ByteLimit: 1G", "ByteLimit: 0", format!("t.conf:5: ByteLimit: 0: a limit of 0 would alert on every packet; {bytes}")),
         (
             "ByteLimit: 1G",
             "ByteLimit: 18446744073709551616",
-            format!("t.conf:5: ByteLimit: 18446744073709551616: more than 18446744073709551615 bytes cannot be counted; {bytes}"),
+            format!("t.conf:5: ByteLimit: 18446744073709551616: the limit cannot exceed 18446744073709551615 bytes; {bytes}"),
         ),
         ("ByteLimit: 1G", "ByteLimit 1G", "t.conf:5: ByteLimit 1G: no colon; expected a key and a value, such as ByteLimit: 1G".to_owned()),
         (
@@ -87,7 +87,7 @@ fn mistakes_are_told_with_file_line_and_what_would_do() {
             "AnalyzePorts: maybe",
             "t.conf:13: AnalyzePorts: maybe: expected true or false".to_owned(),
         ),
-        ("PortInterval", "PortIntervall", "t.conf:15: unknown key PortIntervall; the nearest is PortInterval".to_owned()),
+        ("PortInterval", "PortIntervall", "t.conf:15: unknown key PortIntervall; did you mean PortInterval?".to_owned()),
         (
             "PortInterval: 600",
             "Colour: red",
@@ -96,7 +96,7 @@ fn mistakes_are_told_with_file_line_and_what_would_do() {
         (
             "PortInterval: 600",
             "ByteLimit: 2G",
-            "t.conf:15: the key ByteLimit stands in line 5 too; keep one".to_owned(),
+            "t.conf:15: duplicate key ByteLimit, also on line 5; remove one".to_owned(),
         ),
         ("  PortInterval: 600", "", "t.conf:14: the key PortInterval is missing; add a line `PortInterval: 600`".to_owned()),
         (
@@ -154,7 +154,7 @@ fn each_of_the_seven_words_is_checked() {
         ("soon 1G false 15 true 100 600", "soon (TrafficInterval): expected seconds or a duration"),
         ("-170 1G false 15 true 100 600", "-170 (TrafficInterval): expected seconds or a duration"),
         ("170 1X false 15 true 100 600", "1X (ByteLimit): expected a number of bytes"),
-        ("170  false 15 true 100 600", " (ByteLimit): an empty word; write 1G"),
+        ("170  false 15 true 100 600", " (ByteLimit): empty argument; write 1G"),
         ("170 1G no 15 true 100 600", "no (NoDestinations): expected true or false"),
         ("170 1G false 0 true 100 600", "0 (NumberContactedIPs): expected a number from 1 to 65535"),
         ("170 1G false 15 yes 100 600", "yes (AnalyzePorts): expected true or false"),
@@ -162,7 +162,7 @@ fn each_of_the_seven_words_is_checked() {
         ("170 1G false 15 true 100 0", "0 (PortInterval): expected seconds or a duration"),
         (
             "170 1G false 15 true 100",
-            "170 1G false 15 true 100: 6 words; the older TrafficAlerted's are seven: TrafficInterval",
+            "170 1G false 15 true 100: 6 words; the older TrafficAlerted takes seven: TrafficInterval",
         ),
         ("170 1G false 15 true 100 600 8", "170 1G false 15 true 100 600 8: 8 words"),
     ] {

@@ -58,14 +58,14 @@ impl Settings {
         let Some(List(interfaces)) = given.value() else { return Ok(capture::Config::default().selection) };
         let names: Vec<_> = interfaces.iter().map(|InterfaceName(name)| name.clone()).collect();
         match without_repeats(&names).as_slice() {
-            [] => refused("no interface is named; name some, or say all or any"),
+            [] => refused("no interface given; name interfaces, or use all or any"),
             [one] if one == "all" => Ok(Selection::All),
             [one] if one == "any" => Ok(Selection::Any),
             names if names.iter().any(|name| name == "all") => {
-                refused("all stands for every interface; leave the names out, or all")
+                refused("all already includes every interface; remove either all or the names")
             }
             names if names.iter().any(|name| name == "any") => refused(
-                "any stands for every interface and cannot be captured beside others; leave the names out, or any",
+                "any already includes every interface and cannot be combined with others; remove either any or the names",
             ),
             names => Ok(Selection::Named(names.to_vec())),
         }
@@ -79,7 +79,7 @@ impl Settings {
         Err(ConfigError::invalid(
             self.place(promiscuous),
             format!(
-                "the interface any ({}) has no promiscuous mode; name the interfaces to capture, or leave promiscuous mode off",
+                "the interface any ({}) has no promiscuous mode; name the interfaces to capture, or turn promiscuous mode off",
                 self.place(interfaces)
             ),
         ))
@@ -89,7 +89,7 @@ impl Settings {
         let listen = &self.http.listen;
         match listen.value() {
             Some(List(addresses)) if addresses.is_empty() => {
-                Err(ConfigError::invalid(self.place(listen), "no address to listen at; give one, such as :8888"))
+                Err(ConfigError::invalid(self.place(listen), "no address to listen on; give one, such as :8888"))
             }
             _ => Ok(()),
         }
@@ -101,15 +101,11 @@ impl Settings {
         let timeout = timeout.map(|ReadTimeout(timeout)| {
             let (given, longest) =
                 (humantime::format_duration(*timeout), humantime::format_duration(LONGEST_READ_TIMEOUT));
-            format!("{}: a read timeout of {given} is taken as {longest}", self.place(&self.capture.read_timeout))
+            format!("{}: a read timeout of {given} is capped at {longest}", self.place(&self.capture.read_timeout))
         });
         let networks = self.locality.networks.value().into_iter().flat_map(|List(networks)| networks);
         let host_bits = networks.filter(|network| network.trunc() != **network).map(|network| {
-            format!(
-                "{}: {network} has host bits set, it is taken as {}",
-                self.place(&self.locality.networks),
-                network.trunc()
-            )
+            format!("{}: {network} has host bits set; using {}", self.place(&self.locality.networks), network.trunc())
         });
         timeout.into_iter().chain(host_bits.collect::<Vec<_>>())
     }
@@ -178,7 +174,7 @@ fn shown(
     match setting.value() {
         Some(&Entries(shown)) if shown > held => Err(ConfigError::invalid(
             all.place(setting),
-            format!("{shown} {what} cannot be shown where {held} are held; show fewer or hold more (--max-{what})"),
+            format!("cannot export {shown} {what} from a table of {held}; lower this or raise --max-{what}"),
         )),
         Some(&Entries(shown)) => Ok(shown),
         None => Ok(default.min(held)),

@@ -86,7 +86,7 @@ impl<T: Value> Value for List<T> {
     fn from_sequence<'de, A: SeqAccess<'de>>(mut sequence: A) -> Result<Self, A::Error> {
         let mut values = Vec::new();
         while let Some(Node(value)) = sequence.next_element::<Node<T>>()? {
-            values.push(value.ok_or_else(|| de::Error::custom(format!("an empty entry; {}", expected::<T>())))?);
+            values.push(value.ok_or_else(|| de::Error::custom(format!("empty entry; {}", expected::<T>())))?);
         }
         Ok(Self(values))
     }
@@ -94,7 +94,7 @@ impl<T: Value> Value for List<T> {
     /// One entry without its dash.
     fn from_map<'de, A: MapAccess<'de>>(_map: A) -> Result<Self, A::Error> {
         let problem = match T::SCALARS {
-            Scalars::Nothing => format!("expected a list, each entry {}", T::EXPECTED),
+            Scalars::Nothing => format!("expected a list; each entry must be {}", T::EXPECTED),
             _ => format!("{}, found {}", expected::<Self>(), Unexpected::Map),
         };
         Err(de::Error::custom(problem))
@@ -117,7 +117,7 @@ impl<T: Value> Value for List<T> {
 fn item<T: Value>(entry: &str) -> Result<T, String> {
     let bare = entry.strip_prefix('"').and_then(|entry| entry.strip_suffix('"')).unwrap_or(entry);
     match bare {
-        "" => Err(format!("an empty entry between commas; {}", expected::<T>())),
+        "" => Err(format!("empty entry between commas; {}", expected::<T>())),
         text => T::from_text(text).map_err(|problem| format!("{text}: {problem}")),
     }
 }

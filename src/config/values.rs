@@ -35,7 +35,7 @@ impl Value for bool {
 }
 
 impl Value for String {
-    const EXPECTED: &'static str = "a text";
+    const EXPECTED: &'static str = "text";
     const SCALARS: Scalars = Scalars::Text;
 
     fn from_text(text: &str) -> Result<Self, String> {
@@ -176,7 +176,7 @@ impl Value for LogFormat {
             "logfmt" => Ok(Self::Logfmt),
             "json" => Ok(Self::Json),
             "console" | "csv" | "jsonl" => {
-                Err(format!("a value of --log-format (the form of policy events); {}", expected::<Self>()))
+                Err(format!("this is a value of --log-format (the format of policy events); {}", expected::<Self>()))
             }
             _ => Err(expected::<Self>()),
         }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::{Seconds, state};
-use crate::alert::{Alert, Change};
+use crate::alert::{Alert, Change, State};
 use crate::detect::Subject;
 
 /// How a line says what happened.
@@ -63,7 +63,9 @@ fn fields(change: &Change) -> String {
 fn sentence(change: &Change) -> String {
     let alert = change.alert();
     let when = alert.ends_at.unwrap_or(alert.starts_at);
-    format!("{} {} {}: {}", Seconds::at(when), state(change), alert.kind.label(), alert.explain())
+    // `resolved bandwidth after 88 s: …` continues into the explanation.
+    let colon = if alert.state == State::Resolved { "" } else { ":" };
+    format!("{} {} {}{colon} {}", Seconds::at(when), state(change), alert.kind.label(), alert.explain())
 }
 
 /// A value in quotes where it would not be one word, and without anything that speaks to the terminal.
@@ -81,7 +83,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::alert::{Fingerprint, Peak, State};
+    use crate::alert::{Fingerprint, Peak};
     use crate::detect::{Figures, Kind};
     use crate::packet::Timestamp;
 
@@ -131,11 +133,11 @@ mod tests {
     fn a_line_may_be_a_sentence() {
         assert_eq!(
             line(&Change::Fired(alert("bandwidth")), Style::Explained),
-            "1700000012.5 firing bandwidth: 203.0.113.5 sent 2 GB in 170.5 s (limit 1 GB)\n"
+            "1700000012.5 firing bandwidth: 203.0.113.5 sent 2 GB in the last 170.5 s (limit 1 GB)\n"
         );
         assert_eq!(
             line(&resolved(), Style::Explained),
-            "1700000100.5 resolved bandwidth: over after 88 s: 203.0.113.5 sent 2 GB in 170.5 s (limit 1 GB)\n"
+            "1700000100.5 resolved bandwidth after 88 s: 203.0.113.5 sent 2 GB within 170.5 s (limit 1 GB)\n"
         );
     }
 

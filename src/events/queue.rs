@@ -71,7 +71,7 @@ impl Drop for Queue {
     fn drop(&mut self) {
         self.changes = None;
         if self.ended.recv_timeout(LAST_WRITES) == Err(RecvTimeoutError::Timeout) {
-            tracing::warn!("the last events are not written: nobody reads them");
+            tracing::warn!("alerts lost: standard output is blocked");
         }
     }
 }
@@ -79,7 +79,7 @@ impl Drop for Queue {
 fn write_all(waiting: &Receiver<Change>, mut write: impl FnMut(&Change) -> io::Result<()>) {
     for change in waiting {
         if let Err(error) = write(&change) {
-            tracing::warn!(%error, "events cannot be written any more");
+            tracing::warn!(%error, "cannot write alerts to standard output any more");
             return;
         }
     }

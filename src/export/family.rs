@@ -50,100 +50,100 @@ families! {
     TOTAL_INCOMING = Gauge "total_incoming" [] "total incoming bytes from internet";
     TOTAL_OUTGOING = Gauge "total_outgoing" [] "total outgoing bytes from internet";
     FLOW_BYTES = Counter "trafficmonitor_flow_bytes_total" ["source", "destination", "protocol", "port", "reply", "direction"]
-        "IP bytes of the flows that are shown, since they are; source and destination other: of all that are not, by protocol; protocol other: of rarer protocols, until their own row was delivered.";
+        "IP bytes per flow. source=destination=\"other\" collects flows that have no row of their own.";
     FLOW_PACKETS = Counter "trafficmonitor_flow_packets_total" ["source", "destination", "protocol", "port", "reply", "direction"]
-        "IP packets of the same rows (only with --metrics.flow_packets).";
+        "IP packets per flow, in the same rows (only with --metrics.flow_packets).";
     FLOW_PENDING_BYTES = Gauge "trafficmonitor_flow_pending_bytes" ["direction", "protocol"]
-        "IP bytes of new rows whose first 0 has not been read by every scraper yet; they are added to the row then.";
+        "IP bytes of new flow rows that are still 0 because not every scraper has read that 0; they are added to the row afterwards.";
     FLOW_RETIRED_BYTES = Counter "trafficmonitor_flow_retired_bytes_total" ["direction", "protocol"]
-        "IP bytes of rows of trafficmonitor_flow_bytes_total that went. Outside every sum over flows.";
+        "IP bytes of flow rows that have been removed; do not add its increase to that of trafficmonitor_flow_bytes_total.";
     FLOW_PENDING_PACKETS = Gauge "trafficmonitor_flow_pending_packets" ["direction", "protocol"]
-        "IP packets of new rows whose first 0 has not been read by every scraper yet (only with --metrics.flow_packets).";
+        "IP packets of new flow rows that are still 0 because not every scraper has read that 0 (only with --metrics.flow_packets).";
     FLOW_RETIRED_PACKETS = Counter "trafficmonitor_flow_retired_packets_total" ["direction", "protocol"]
-        "IP packets of rows that went (only with --metrics.flow_packets). Outside every sum over flows.";
+        "IP packets of flow rows that have been removed (only with --metrics.flow_packets); do not add its increase to that of trafficmonitor_flow_packets_total.";
     HOST_BYTES = Counter "trafficmonitor_host_bytes_total" ["host", "direction"]
-        "IP bytes by host (the local one, or the source) as far as it is shown, since it is; host other: of all that are not.";
+        "IP bytes per host: the local endpoint, or the source if both or neither are local. host=\"other\" collects hosts that have no row of their own.";
     HOST_PENDING_BYTES = Gauge "trafficmonitor_host_pending_bytes" ["direction"]
-        "IP bytes of new host rows whose first 0 has not been read by every scraper yet; they are added to the row then.";
+        "IP bytes of new host rows that are still 0 because not every scraper has read that 0; they are added to the row afterwards.";
     HOST_RETIRED_BYTES = Counter "trafficmonitor_host_retired_bytes_total" ["direction"]
-        "IP bytes of rows of trafficmonitor_host_bytes_total that went. Outside every sum over hosts.";
-    FLOWS = Gauge "trafficmonitor_flows" [] "Flows that are held.";
-    FLOWS_LIMIT = Gauge "trafficmonitor_flows_limit" [] "Flows that may be held (-max-flows).";
-    SERIES = Gauge "trafficmonitor_series" [] "Flows that are shown.";
-    SERIES_LIMIT = Gauge "trafficmonitor_series_limit" [] "Flows that may be shown (-max-series).";
+        "IP bytes of host rows that have been removed; do not add its increase to that of trafficmonitor_host_bytes_total.";
+    FLOWS = Gauge "trafficmonitor_flows" [] "Flows currently in the flow table.";
+    FLOWS_LIMIT = Gauge "trafficmonitor_flows_limit" [] "Capacity of the flow table (--max-flows).";
+    SERIES = Gauge "trafficmonitor_series" [] "Flows currently exported as series.";
+    SERIES_LIMIT = Gauge "trafficmonitor_series_limit" [] "Maximum number of flows exported as series (--max-series).";
     FLOWS_EVICTED = Counter "trafficmonitor_flows_evicted_total" ["reason"]
-        "Flows that left: idle, after they rested for the idle timeout; full, to make room, the lightest of those that rested.";
-    HOSTS = Gauge "trafficmonitor_hosts" [] "Hosts that are held, each direction by itself.";
-    HOSTS_LIMIT = Gauge "trafficmonitor_hosts_limit" [] "Hosts that may be held (-max-hosts).";
-    HOST_SERIES = Gauge "trafficmonitor_host_series" [] "Hosts that are shown.";
-    HOST_SERIES_LIMIT = Gauge "trafficmonitor_host_series_limit" [] "Hosts that may be shown (-max-host-series).";
-    HOSTS_EVICTED = Counter "trafficmonitor_hosts_evicted_total" ["reason"] "Hosts that left, as for flows.";
+        "Flows removed: reason=\"idle\" (no traffic for --idle-timeout) or \"full\" (lightest idle flow, to make room).";
+    HOSTS = Gauge "trafficmonitor_hosts" [] "Entries in the host table (host and direction).";
+    HOSTS_LIMIT = Gauge "trafficmonitor_hosts_limit" [] "Capacity of the host table (--max-hosts).";
+    HOST_SERIES = Gauge "trafficmonitor_host_series" [] "Entries of the host table currently exported as series.";
+    HOST_SERIES_LIMIT = Gauge "trafficmonitor_host_series_limit" [] "Maximum number of hosts exported as series (--max-host-series).";
+    HOSTS_EVICTED = Counter "trafficmonitor_hosts_evicted_total" ["reason"] "Entries removed from the host table; reasons as in trafficmonitor_flows_evicted_total.";
     TRAFFIC_BYTES = Counter "trafficmonitor_traffic_bytes_total" ["direction", "ip_version"]
-        "IP bytes by direction, as the local networks tell it, and IP version.";
+        "IP bytes by direction (as determined by -localNetworks) and IP version.";
     TRAFFIC_PACKETS = Counter "trafficmonitor_traffic_packets_total" ["direction", "ip_version"]
-        "IP packets by direction, as the local networks tell it, and IP version.";
+        "IP packets by direction (as determined by -localNetworks) and IP version.";
     UNDECODED_PACKETS = Counter "trafficmonitor_undecoded_packets_total" ["reason"]
-        "Frames that do not count as IP, by reason.";
+        "Frames not counted as IP traffic, by reason.";
     INTERFACE_FRAMES = Counter "trafficmonitor_interface_frames_total" ["interface"]
-        "Frames that were counted, by interface.";
+        "Frames counted, by interface.";
     INTERFACE_FRAME_BYTES = Counter "trafficmonitor_interface_frame_bytes_total" ["interface"]
-        "Bytes of these frames on the wire, link headers included.";
+        "Bytes of these frames on the wire, including link-layer headers.";
     DUPLICATE_FRAMES = Counter "trafficmonitor_duplicate_frames_total" []
-        "Frames left out because another interface showed them too (only on the pseudo-device any).";
-    CAPTURE_UP = Gauge "trafficmonitor_capture_up" ["interface"] "Whether the interface is up and being captured.";
+        "Frames left out because they were already counted on another interface (only with -iface any).";
+    CAPTURE_UP = Gauge "trafficmonitor_capture_up" ["interface"] "1 if the interface is up and being captured, otherwise 0.";
     CAPTURE_RECEIVED = Counter "trafficmonitor_capture_packets_received_total" ["interface"]
-        "Packets that passed the filter in the kernel, those dropped included.";
+        "Packets that passed the filter in the kernel, including those dropped later.";
     CAPTURE_DROPPED = Counter "trafficmonitor_capture_packets_dropped_total" ["interface", "reason"]
-        "Packets lost: kernel, for want of room in the ring; interface, by the network interface or its driver.";
+        "Packets lost: reason=\"kernel\", because the capture ring was full; reason=\"interface\", by the network interface or its driver.";
     CAPTURE_COVERAGE = Gauge "trafficmonitor_capture_coverage_ratio" ["interface"]
-        "Packets that were captured over those that the interface counted, where these can be compared.";
+        "Packets captured divided by packets the interface counted; exported only where the two can be compared.";
     CAPTURE_COMPARABLE = Gauge "trafficmonitor_capture_coverage_comparable" ["interface"]
-        "Whether they can: one worker, no filter, no TSO, GSO, GRO or LRO, no XDP program, not any or lo, never down meanwhile.";
+        "1 if trafficmonitor_capture_coverage_ratio is meaningful for this interface: one worker, no filter, no TSO, GSO, GRO or LRO, no XDP program, not any or lo, and not down since the capture started.";
     OVERFLOW_PACKETS = Counter "trafficmonitor_overflow_packets_total" []
-        "Packets that found no room in a capture thread's table; they count in all totals and as other.";
+        "Packets counted without a flow because a capture thread's table was full; they are in all totals and in the \"other\" rows.";
     REFUSALS_LOST = Counter "trafficmonitor_refusals_lost_total" []
-        "ICMP errors that found no room in a capture thread's table: whether what they quote was refused is unknown.";
+        "ICMP errors not matched to a contact because a table was full.";
     SCRAPES = Counter "trafficmonitor_scrapes_total" ["result"]
-        "Scrapes of a live capture that have ended: complete, when the client has read all; broken, when it went before.";
+        "Finished scrapes of a live capture: result=\"complete\" (the client read everything) or \"broken\" (the client disconnected first).";
     HANDOVER_DELAYS = Counter "trafficmonitor_handover_delays_total" []
-        "Ticks at which a capture thread found no empty interval, because the accountant was late.";
-    MEMORY = Gauge "trafficmonitor_memory_bytes" ["part"] "Memory of the program's own tables, by part.";
+        "Times a capture thread had to wait because accounting had not finished the previous interval.";
+    MEMORY = Gauge "trafficmonitor_memory_bytes" ["part"] "Memory used by the program's own tables, by part.";
     SOURCE_WINDOW_BYTES = Gauge "trafficmonitor_source_window_bytes" ["source"]
-        "IP bytes in the window of bandwidth, of the heaviest sources (--detect.top_sources).";
+        "IP bytes sent within the bandwidth window, for the heaviest sources (--detect.top_sources).";
     DESTINATION_WINDOW_BYTES = Gauge "trafficmonitor_destination_window_bytes" ["destination"]
-        "The same of destinations, where they have a limit (--bandwidth.direction).";
+        "IP bytes received within the bandwidth window, for the heaviest destinations (only with --bandwidth.direction destination or both).";
     SOURCE_CONTACTED_HOSTS = Gauge "trafficmonitor_source_contacted_hosts" ["source"]
-        "Hosts that a source contacted in its window, of the sources with the most.";
+        "Hosts contacted within --scan.interval, for the sources with the most.";
     SOURCE_CONTACTED_PORTS = Gauge "trafficmonitor_source_contacted_ports" ["source"]
-        "Ports that a source contacted in its window, of the sources with the most.";
+        "Ports contacted within -PortInterval, for the sources with the most.";
     SOURCE_UNANSWERED_CONTACTS = Gauge "trafficmonitor_source_unanswered_contacts" ["source"]
-        "Hosts or ports, whichever are more, that refused a source in its window or did not answer it, of the sources with the most. None where the bare number of contacts is the rule.";
+        "Hosts or ports (the larger number) that refused a source or did not answer it within the window, for the sources with the most. Not exported with --scan.rule contacts.";
     ANOMALY_PROBABILITY = Gauge "trafficmonitor_anomaly_probability" ["source", "destination"]
-        "How improbable the bytes of the last transfer interval are, 0 to 1, of the pairs with the most.";
+        "Anomaly score (0 to 1) of the last transfer interval, for the highest-scoring pairs.";
     ANSWERS_VISIBLE = Gauge "trafficmonitor_answers_visible" ["interface"]
-        "Whether the interface shows both ways of conversations; without it evidence gives no verdict on scans.";
+        "1 if the interface shows both directions of conversations; 0 means scans cannot be judged there.";
     UNKNOWN_CONTACTS = Counter "trafficmonitor_unknown_contacts_total" []
-        "Contacts whose outcome is not known: one way alone is seen, or there was no room to wait for it.";
-    DETECTION_ENTRIES = Gauge "trafficmonitor_detection_table_entries" ["table"] "Entries of a table of detection.";
-    DETECTION_LIMIT = Gauge "trafficmonitor_detection_table_limit" ["table"] "Entries that it may hold.";
+        "Contacts with an unknown outcome: only one direction was visible, or the table of pending contacts was full.";
+    DETECTION_ENTRIES = Gauge "trafficmonitor_detection_table_entries" ["table"] "Entries in the detection table.";
+    DETECTION_LIMIT = Gauge "trafficmonitor_detection_table_limit" ["table"] "Capacity of the detection table.";
     DETECTION_EVICTED = Counter "trafficmonitor_detection_table_evicted_total" ["table"]
-        "Entries given up for others, and those that found no room.";
-    ALERTS_ACTIVE = Gauge "trafficmonitor_alerts_active" ["rule"] "Alerts that fire, by rule.";
-    ALERTS_TOTAL = Counter "trafficmonitor_alerts_total" ["rule"] "Alerts that fired, by rule: one an episode.";
+        "Entries evicted or refused because the table was full.";
+    ALERTS_ACTIVE = Gauge "trafficmonitor_alerts_active" ["rule"] "Alerts currently firing, by rule.";
+    ALERTS_TOTAL = Counter "trafficmonitor_alerts_total" ["rule"] "Alerts fired, by rule: one per episode.";
     ALERT_FIRING = Gauge "trafficmonitor_alert_firing" ["kind", "rule", "source", "destination", "network"]
-        "1 for each alert that fires, the last 1000; gone once it resolved. Labels that do not apply are empty.";
-    ALERTS_PENDING = Gauge "trafficmonitor_alerts_pending" [] "Alerts whose rule has not held for long enough yet.";
-    ALERTS_LIMIT = Gauge "trafficmonitor_alerts_limit" [] "Alerts that may be pending or fire.";
+        "1 while an alert is firing (at most the 1000 most recent). Labels that do not apply are empty.";
+    ALERTS_PENDING = Gauge "trafficmonitor_alerts_pending" [] "Alerts not firing yet because their condition has not lasted for --alert.pending.";
+    ALERTS_LIMIT = Gauge "trafficmonitor_alerts_limit" [] "Maximum number of alerts that are pending or firing (alert.max_alerts).";
     ALERTS_DROPPED = Counter "trafficmonitor_alerts_dropped_total" []
-        "Readings over a limit for which there was no room among the alerts.";
+        "Threshold violations that raised no alert because the alert table was full.";
     ALERTS_EXCLUDED = Counter "trafficmonitor_alerts_excluded_total" []
-        "Readings over a limit that an exclusion kept from alerting.";
-    BUILD_INFO = Gauge "trafficmonitor_build_info" ["version", "commit", "libpcap"] "1; its labels say what was built.";
+        "Threshold violations that raised no alert because of an exclusion.";
+    BUILD_INFO = Gauge "trafficmonitor_build_info" ["version", "commit", "libpcap"] "Constant 1, labelled with version, commit and libpcap.";
     HTTP_CONNECTIONS_CUT = Counter "trafficmonitor_http_connections_cut_total" ["reason"]
-        "Connections that the server closed: idle, between two requests; silent, no whole request in 10 s; slow, an exposition not taken in 30 s; stalled, nothing of an answer taken for 10 s.";
+        "Connections closed by the server: idle, waiting for the next request; silent, no complete request within 10 s; slow, response not read within 30 s; stalled, no part of the response read for 10 s; crowded, idle while other connections needed its place.";
     HTTP_CONNECTIONS_REFUSED = Counter "trafficmonitor_http_connections_refused_total" ["reason"]
-        "Connections answered 503 or closed at once: full, all are in use; share, the client has as many as are free; accept, the kernel did not hand it over, as when file descriptors run out.";
+        "Connections refused with status 503 or closed at once: full, all connections are in use; share, the client already has as many connections as are free; accept, the kernel could not accept the connection, for example because file descriptors ran out.";
     HTTP_SCRAPES_REFUSED = Counter "trafficmonitor_http_scrapes_refused_total" ["reason"]
-        "Scrapes answered 503 because no rendering became free in 5 s; reasons as for connections.";
-    QUEUE_DROPPED = Counter "trafficmonitor_queue_dropped_total" ["queue"] "What found no room in a queue, by queue.";
+        "Scrapes refused with status 503 because too many responses were being rendered for 5 s; reasons as in trafficmonitor_http_connections_refused_total.";
+    QUEUE_DROPPED = Counter "trafficmonitor_queue_dropped_total" ["queue"] "Entries dropped because a queue was full, by queue.";
 }

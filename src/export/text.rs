@@ -229,7 +229,7 @@ mod tests {
         });
         assert_eq!(
             text,
-            "# HELP trafficmonitor_capture_up Whether the interface is up and being captured.\n\
+            "# HELP trafficmonitor_capture_up 1 if the interface is up and being captured, otherwise 0.\n\
              # TYPE trafficmonitor_capture_up gauge\n\
              trafficmonitor_capture_up{interface=\"eth0\"} 1\n"
         );

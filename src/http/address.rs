@@ -23,7 +23,7 @@ pub struct ListenAddress {
 
 /// A text that is no address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no address to listen on; give [HOST]:PORT, as :8888, localhost:8888 or [::1]:8888")]
+#[error("`{0}` is not an address to listen on; give [HOST]:PORT, such as :8888, localhost:8888 or [::1]:8888")]
 pub struct InvalidListenAddress(pub String);
 
 impl FromStr for ListenAddress {
@@ -73,7 +73,7 @@ impl ListenAddress {
         }
         match (listeners.is_empty(), first_error) {
             (true, Some(error)) => Err(error),
-            (true, None) => Err(io::Error::new(io::ErrorKind::NotFound, "the name stands for no address")),
+            (true, None) => Err(io::Error::new(io::ErrorKind::NotFound, "the host name has no address")),
             (false, _) => Ok(listeners),
         }
     }

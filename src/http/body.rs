@@ -103,7 +103,7 @@ impl hyper::body::Body for Body {
         {
             transfer.end();
         }
-        Poll::Ready((!is_complete).then(|| Err(io::Error::other("the body could not be rendered to its end"))))
+        Poll::Ready((!is_complete).then(|| Err(io::Error::other("the response could not be rendered completely"))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -94,7 +94,7 @@ pub(super) async fn accept_all(
     accepting.shutdown().await;
     let Some(door) = Arc::into_inner(door) else { return };
     if timeout(DRAIN_TIMEOUT, door.graceful.shutdown()).await.is_err() {
-        tracing::debug!("connections were cut while the program stopped");
+        tracing::debug!("open connections were closed at exit");
     }
 }
 
@@ -119,7 +119,7 @@ async fn accept(listener: TcpListener, door: Arc<Door>) {
                 door.site.program().count_failed_accept();
                 if said.is_none_or(|said| said.elapsed() >= ACCEPT_SAID_EVERY) {
                     said = Some(Instant::now());
-                    tracing::warn!(%error, "cannot accept connections; said once a minute, counted in {REFUSED}");
+                    tracing::warn!(%error, "cannot accept connections (logged once per minute; see {REFUSED})");
                 }
                 sleep(ACCEPT_PAUSE).await;
             }
@@ -179,7 +179,7 @@ async fn serve(stream: TcpStream, visit: Visit, watcher: Watcher) {
         Err(_) => return visit.site.program().count_cut_connection(Cut::Silent),
     }
     if let Err(error) = SockRef::from(&stream).set_tcp_user_timeout(Some(STALL_TIMEOUT)) {
-        tracing::debug!(%error, "cannot limit how long a connection may stall");
+        tracing::debug!(%error, "cannot set the timeout of a connection");
     }
     let Ok((wire, transfer)) = Wire::new(stream) else { return };
     let cut = tokio::select! {
@@ -188,7 +188,7 @@ async fn serve(stream: TcpStream, visit: Visit, watcher: Watcher) {
     };
     match cut {
         Some(cut) => visit.site.program().count_cut_connection(cut),
-        None => tracing::debug!(client = ?visit.connection.origin(), "a connection ended"),
+        None => tracing::debug!(client = ?visit.connection.origin(), "connection closed"),
     }
 }
 
@@ -212,7 +212,7 @@ async fn answer_all(wire: Wire, transfer: &Arc<Transfer>, visit: &Arc<Visit>, wa
             Err(error) if error.is_timeout() => Some(Cut::Silent),
             Err(error) if is_stalled(&error) => return Some(Cut::Stalled),
             Err(error) => {
-                tracing::debug!(%error, "a connection ended early");
+                tracing::debug!(%error, "connection aborted");
                 // hyper has answered a head that it refused. A socket that is closed over unread bytes is reset, and the
                 // reset overtakes the answer.
                 if error.is_parse() {

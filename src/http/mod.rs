@@ -47,7 +47,7 @@ pub struct CannotListen {
 
 fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::AddrInUse => "; another program has the port, choose another with -promHTTP",
+        io::ErrorKind::AddrInUse => "; the port is in use, choose another with -promHTTP",
         io::ErrorKind::PermissionDenied => "; ports below 1024 need root or the capability cap_net_bind_service",
         _ => "",
     }

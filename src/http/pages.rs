@@ -38,9 +38,9 @@ const JSON: &str = "application/json";
 /// What the landing page leads to.
 const LINKS: [(&str, &str); 6] = [
     ("/metrics", "Metrics"),
-    ("/active", "Sources that alert"),
-    ("/all", "Sources with much traffic"),
-    ("/capabilities", "Limits"),
+    ("/active", "Active alerts (JSON)"),
+    ("/all", "Heaviest sources (JSON)"),
+    ("/capabilities", "Settings (JSON)"),
     ("/-/healthy", "Health"),
     ("/-/ready", "Readiness"),
 ];
@@ -110,7 +110,7 @@ impl Site {
             client.has_received();
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            let mut answer = page(StatusCode::METHOD_NOT_ALLOWED, PLAIN, "GET and HEAD only\n");
+            let mut answer = page(StatusCode::METHOD_NOT_ALLOWED, PLAIN, "only GET and HEAD are allowed\n");
             answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return answer;
         }
@@ -122,8 +122,10 @@ impl Site {
             "/" => page(StatusCode::OK, HTML, self.landing()),
             "/-/healthy" => page(StatusCode::OK, PLAIN, "healthy\n"),
             "/-/ready" if self.is_ready.load(Ordering::Acquire) => page(StatusCode::OK, PLAIN, "ready\n"),
-            "/-/ready" => page(StatusCode::SERVICE_UNAVAILABLE, PLAIN, "not every capture is open yet\n"),
-            _ => page(StatusCode::NOT_FOUND, PLAIN, "no such page; see /\n"),
+            "/-/ready" => {
+                page(StatusCode::SERVICE_UNAVAILABLE, PLAIN, "not ready: not every interface is being captured yet\n")
+            }
+            _ => page(StatusCode::NOT_FOUND, PLAIN, "page not found; see / for the list\n"),
         }
     }
 
@@ -151,7 +153,7 @@ impl Site {
             let rendered = chunks.write_all(coding, |out| self.render(format, &report, out));
             drop((report, slot, deadline));
             if let Err(error) = rendered {
-                tracing::debug!(%error, "an exposition was not taken to its end");
+                tracing::debug!(%error, "the client disconnected before it read all metrics");
             }
         }));
         exposition(format, coding, body)
@@ -182,7 +184,7 @@ impl Site {
             let written = chunks.write_all(coding, |out| chart::write(&report, listed, out));
             drop((report, slot, deadline));
             if let Err(error) = written {
-                tracing::debug!(%error, "a list of sources was not taken to its end");
+                tracing::debug!(%error, "the client disconnected before it read the list of sources");
             }
         }));
         rendered(JSON, VARY_BY_CODING, coding, body)

@@ -116,7 +116,7 @@ impl CaptureLoop {
                     tracing::info!(interface = self.interface, worker = self.worker + 1, "capturing");
                     pause = FIRST_PAUSE;
                     if let Err(error) = self.capture(session) {
-                        tracing::warn!(interface = self.interface, %error, "capture ended; trying again");
+                        tracing::warn!(interface = self.interface, %error, "capture stopped; retrying");
                     }
                 }
                 Err(error) => {
@@ -147,9 +147,9 @@ impl CaptureLoop {
     fn say_refused(&mut self, error: &Error) {
         let reason = error.to_string();
         if self.refused.as_ref() == Some(&reason) || self.first_try.is_some() {
-            tracing::debug!(interface = self.interface, %error, "cannot capture; trying again");
+            tracing::debug!(interface = self.interface, %error, "cannot capture; retrying");
         } else {
-            tracing::warn!(interface = self.interface, %error, "cannot capture; trying again");
+            tracing::warn!(interface = self.interface, %error, "cannot capture; retrying");
         }
         self.refused = Some(reason);
     }
@@ -157,7 +157,7 @@ impl CaptureLoop {
     fn report(&mut self, result: Result<(), Error>) {
         let Some(first_try) = self.first_try.take() else { return };
         if first_try.send(FirstTry { interface: self.interface.clone(), result }).is_err() {
-            tracing::trace!(interface = self.interface, "nobody waits for the first try");
+            tracing::trace!(interface = self.interface, "the result of opening is not needed any more");
         }
     }
 
@@ -288,13 +288,13 @@ impl CaptureLoop {
             && session.plan.filters.get(&self.interface) != Some(filter)
         {
             self.attach(&mut session.live, filter.as_deref())?;
-            tracing::debug!(interface = self.interface, filter = filter.as_deref().unwrap_or(""), "filter renewed");
+            tracing::debug!(interface = self.interface, filter = filter.as_deref().unwrap_or(""), "filter updated");
         }
         // From the next packet on, as what is local may be another.
         let interval = self.exchange.filling();
         interval.settle();
         interval.classify_by(Arc::clone(&plan.classifier));
-        tracing::debug!(interface = self.interface, "what is local is renewed");
+        tracing::debug!(interface = self.interface, "local networks updated");
         session.index = session.index.or_else(|| plan.indexes.get(&self.interface).copied());
         session.plan = plan;
         Ok(())

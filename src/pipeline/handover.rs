@@ -38,7 +38,7 @@ impl Handed {
         self.interval.reset();
         self.interval.classify_by(Arc::clone(classifier));
         if self.back.send(self.interval).is_err() {
-            tracing::trace!(interface = self.interface, "the capture has ended");
+            tracing::trace!(interface = self.interface, "the capture thread has ended");
         }
     }
 }
@@ -164,7 +164,10 @@ impl Exchange {
         self.is_up = false;
         match self.spare.take().or_else(|| self.empty.recv_timeout(PATIENCE).ok()) {
             Some(empty) => self.send(empty, None),
-            None => tracing::error!(interface = self.interface, "the accountant does not answer"),
+            None => tracing::error!(
+                interface = self.interface,
+                "the accounting thread does not respond; the last figures of this interface are lost"
+            ),
         }
     }
 
@@ -181,7 +184,7 @@ impl Exchange {
             back: self.back.clone(),
         };
         if self.full.send(handed).is_err() {
-            tracing::error!(interface = self.interface, "the accountant has ended");
+            tracing::error!(interface = self.interface, "the accounting thread has stopped");
         }
     }
 }

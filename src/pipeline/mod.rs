@@ -30,7 +30,7 @@ pub enum Error {
     #[error(transparent)]
     Capture(#[from] capture::Error),
     /// More threads than make sense.
-    #[error("{workers} workers are too many for {cores} cores: at most {WORKERS_A_CORE} a core can be of use")]
+    #[error("{workers} workers are too many for {cores} cores; use at most {WORKERS_A_CORE} per core")]
     Workers {
         /// How many are asked for.
         workers: usize,
@@ -41,11 +41,11 @@ pub enum Error {
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
     /// A thread that panicked, which is a fault of the program.
-    #[error("a thread of the pipeline panicked; this is a fault of the program")]
+    #[error("an internal thread panicked; this is a bug in trafficmonitor")]
     Panicked,
     /// Frames of a link type that is not read.
     #[error(
-        "{}: link type {}{} is not supported; supported are {}",
+        "{}: link type {}{} is not supported; supported link types: {}",
         printable(origin),
         source.0.0,
         name.as_deref().map(|name| format!(" ({name})")).unwrap_or_default(),

@@ -75,7 +75,7 @@ pub(super) fn with_bounded_rings(config: &capture::Config, handles: usize) -> (c
         return (config.clone(), None);
     }
     let notice = format!(
-        "{handles} interfaces share {} MiB of kernel rings: each has {} KiB; name those to capture for larger ones (-iface)",
+        "{handles} interfaces share {} MiB of ring memory, {} KiB each; name fewer interfaces (-iface) for larger rings",
         ALL_RINGS_BYTES >> 20,
         bounded >> 10
     );

@@ -165,7 +165,7 @@ fn first_orders(planner: &Planner, network: &Network, notices: &mut Notices) -> 
     let masquerade = likely_masquerade(network, &selection::captured(network, &planner.capture));
     planned.notices.into_iter().chain(masquerade).for_each(|notice| notices.say(notice));
     if planned.plan.filters.is_empty() {
-        tracing::warn!("no interface is up that could be captured; waiting for one (see `trafficmonitor interfaces`)");
+        tracing::warn!("no interface to capture is up; waiting for one (see `trafficmonitor interfaces`)");
     }
     Arc::new(Orders::new(planned.plan))
 }
@@ -197,7 +197,7 @@ impl Supervisor {
             match self.changes.wait(GLANCE) {
                 Ok(has_changed) => self.has_changed |= has_changed,
                 Err(error) => {
-                    tracing::warn!(%error, "cannot follow the network's changes");
+                    tracing::warn!(%error, "cannot watch for interface and route changes");
                     thread::sleep(GLANCE);
                     self.has_changed = true;
                 }
@@ -227,7 +227,7 @@ impl Supervisor {
     fn follow(&mut self) {
         let network = match Network::read() {
             Ok(network) => network,
-            Err(error) => return tracing::warn!(%error, "cannot read the network"),
+            Err(error) => return tracing::warn!(%error, "cannot read interfaces and routes"),
         };
         if network == self.network {
             return;
@@ -321,7 +321,7 @@ impl Supervisor {
             match error {
                 Error::Capture(capture::Error::Permission { .. }) => return Err(error),
                 _ if is_down || is_optional => {
-                    tracing::warn!(interface, %error, "not captured yet; trying again");
+                    tracing::warn!(interface, %error, "cannot capture yet; retrying");
                 }
                 _ => return Err(error),
             }

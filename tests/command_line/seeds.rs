@@ -68,8 +68,9 @@ pub const TRAFFICALERTED: &[(&str, Outcome)] = &[
 ];
 
 /// An option of the anomaly tests lets them alert; wherefore's default for the sensitivity then silences nothing.
-const NO_VETO: Outcome =
-    Noticed("the default: no magnitude reaches a sensitivity of 2; it is taken as no veto of the other anomaly tests");
+const NO_VETO: Outcome = Noticed(
+    "the default: a sensitivity of 2 is above any possible magnitude; the magnitude test will not suppress the others",
+);
 
 /// Wherefore: each option of its usage as it is printed there, then its two examples.
 pub const WHEREFORE: &[(&str, Outcome)] = &[
@@ -79,15 +80,15 @@ pub const WHEREFORE: &[(&str, Outcome)] = &[
     (
         "trafficmonitor -anom_methods=\"diff,fence,highrank,lowrank,magnitude\"",
         Noticed(
-            "the default: no magnitude reaches a sensitivity of 2; it is taken as no veto of the other anomaly tests\n\
-             -anom_methods: fence has no bound and takes no part; give an upper bound",
+            "the default: a sensitivity of 2 is above any possible magnitude; the magnitude test will not suppress the others\n\
+             -anom_methods: the fence test has no bound and is skipped; give an upper bound",
         ),
     ),
     ("trafficmonitor -anom_n_seasons=4", NO_VETO),
     (
         "trafficmonitor -anom_sensitivity=2",
         Noticed(
-            "-anom_sensitivity: no magnitude reaches a sensitivity of 2; it is taken as no veto of the other anomaly tests",
+            "-anom_sensitivity: a sensitivity of 2 is above any possible magnitude; the magnitude test will not suppress the others",
         ),
     ),
     ("trafficmonitor -anom_upper_bound=5", NO_VETO),
@@ -119,7 +120,7 @@ pub const WHEREFORE: &[(&str, Outcome)] = &[
     ),
     ("trafficmonitor -slack_url=\"nil\"", Right),
     ("trafficmonitor -transfer_interval=\"5s\"", Right),
-    ("trafficmonitor -w=\"3s\"", Noticed("-w: a read timeout of 3s is taken as 500ms")),
+    ("trafficmonitor -w=\"3s\"", Noticed("-w: a read timeout of 3s is capped at 500ms")),
     (
         "trafficmonitor -i eth0 -l=/var/log/wherefore -archive_dir=/var/log/wherefore/packets/ \\
             -loglevel=info \\
@@ -145,7 +146,7 @@ pub const WHEREFORE: &[(&str, Outcome)] = &[
             -anom_methods=\"diff,fence,highrank,lowrank,magnitude\" -anom_n_seasons=4 -anom_sensitivity=2 -anom_upper_bound=5 \\
             -filter_bool=true -filter_dst=false -filter_ip_CIDR=\"0.0.0.0/0\" -filter_src=false -transfer_interval=\"5s\"",
         Noticed(
-            "-anom_sensitivity: no magnitude reaches a sensitivity of 2; it is taken as no veto of the other anomaly tests",
+            "-anom_sensitivity: a sensitivity of 2 is above any possible magnitude; the magnitude test will not suppress the others",
         ),
     ),
 ];

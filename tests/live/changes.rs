@@ -139,7 +139,7 @@ fn a_new_address_is_local_from_its_first_packet_on() {
     let monitor = Monitor::start(&pair.host, &["-iface", "eth0", "-promRefresh", "1", "--log.level", "debug"]);
     let there = Packets::udp(20, 100);
     pair.host.ip("address add 203.0.113.5/32 dev eth0");
-    wait_for("the plan is followed", || monitor.messages().contains("what is local is renewed").then_some(()));
+    wait_for("the plan is followed", || monitor.messages().contains("local networks updated").then_some(()));
     send(&pair.other.udp("10.1.0.2:40123"), &pair.host.udp("203.0.113.5:123"), there);
     let metrics = monitor
         .wait_for("the packets", |metrics| metrics.flows().values().any(|&bytes| bytes == there.count * there.bytes));
@@ -210,7 +210,7 @@ fn a_new_interface_of_a_router_does_not_make_packets_count_twice() {
     monitor.wait_until_up("eth1", true);
     // eth0 takes over its new filter between two polls, so for one read timeout a packet may count twice.
     let is_renewed =
-        |line: &str| ["filter renewed", "interface=eth0", "10.2.0.0/24"].iter().all(|words| line.contains(words));
+        |line: &str| ["filter updated", "interface=eth0", "10.2.0.0/24"].iter().all(|words| line.contains(words));
     wait_for("eth0 has its new filter", || monitor.messages().lines().any(is_renewed).then_some(()));
     let (client, server) = (pair.other.udp("10.1.0.2:40123"), late.udp("10.2.0.2:123"));
     let (there, back) = (Packets::udp(37, 48), Packets::udp(29, 52));

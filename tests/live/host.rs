@@ -201,7 +201,7 @@ fn a_child_named_beside_its_parent_is_refused() {
     let (status, messages) = refused(&pair.host, &["-iface", "eth0,eth0.10"]);
     assert_eq!(status, Some(2), "{messages}");
     assert!(messages.contains("eth0.10 and eth0 are both named"), "{messages}");
-    assert!(messages.contains("would count twice; name one of the two"), "{messages}");
+    assert!(messages.contains("would be counted twice; name only one of them"), "{messages}");
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn it_is_ready_when_every_capture_is_open() {
     assert_eq!(wait_for("it answers", healthy), 200);
     let not_ready = || monitor.ask("GET", "/-/ready").filter(|answer| answer.status == 503);
     let answer = wait_for("it is not ready", not_ready);
-    assert!(answer.body.contains("not every capture is open yet"), "{answer:?}");
+    assert!(answer.body.contains("not ready: not every interface is being captured yet"), "{answer:?}");
     near.up();
     let monitor = monitor.wait_until_ready();
     monitor.wait_until_up("eth0", true);

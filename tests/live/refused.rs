@@ -41,7 +41,7 @@ fn a_port_in_use_is_refused() {
     let _taken = pair.host.enter(|| TcpListener::bind("127.0.0.1:8888")).unwrap();
     let (status, messages) = refused(&pair.host, &["-iface", "eth0"]);
     assert_eq!(status, Some(1), "{messages}");
-    for words in ["cannot listen on 127.0.0.1:8888", "another program has the port, choose another with -promHTTP"] {
+    for words in ["cannot listen on 127.0.0.1:8888", "the port is in use, choose another with -promHTTP"] {
         assert!(messages.contains(words), "{messages}");
     }
 }

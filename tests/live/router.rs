@@ -233,8 +233,11 @@ fn a_likely_masquerade_is_said_with_the_side_to_choose() {
     let [router, _inside, _outside] = gateway();
     for both in [&["-iface", "eth0,eth1"][..], &[]] {
         let messages = Monitor::start(&router, both).stop().messages;
-        assert!(messages.contains("captures both: if it masquerades, packets going out count twice"), "{messages}");
-        assert!(messages.contains("capture the inside alone: -iface eth1"), "{messages}");
+        assert!(
+            messages.contains("captures both: if it masquerades, outgoing packets are counted twice"),
+            "{messages}"
+        );
+        assert!(messages.contains("capture only the inside: -iface eth1"), "{messages}");
     }
 }
 

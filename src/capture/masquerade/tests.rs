@@ -12,7 +12,7 @@ fn a_gateway_with_a_public_address_is_told_which_side_to_capture() {
     assert_eq!(
         sentence,
         "this host forwards from eth1 (10.1.0.0/24) and eth2 (10.2.0.0/24) to eth0 (default route) and captures both: \
-         if it masquerades, packets going out count twice, once with each source; capture the inside alone: \
+         if it masquerades, outgoing packets are counted twice, once per source address; capture only the inside: \
          -iface eth1,eth2"
     );
 }

@@ -70,7 +70,7 @@ impl Conversation {
             }
         };
         if length == 0 || length > self.datagram.len() {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "an empty or cut datagram"));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "an empty or truncated message"));
         }
         Ok(())
     }

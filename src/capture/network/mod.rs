@@ -27,7 +27,7 @@ pub const MAX_ROUTES: usize = 1 << 18;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The kernel refused, or the netlink socket failed.
-    #[error("cannot ask the kernel for its {what}: {source}")]
+    #[error("cannot query {what} from the kernel: {source}")]
     Kernel {
         /// What was asked for: links, addresses, routes or changes.
         what: &'static str,
@@ -35,7 +35,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The kernel's answer could not be read.
-    #[error("cannot read what the kernel says of its {what}: {reason}")]
+    #[error("cannot parse the kernel's list of {what}: {reason}")]
     Answer {
         /// What was asked for.
         what: &'static str,

@@ -70,7 +70,8 @@ fn dump<T: Default>(
         for request in requests {
             let mut conversation = Conversation::start(request.clone(), NLM_F_DUMP).map_err(kernel)?;
             while let Some(payload) = conversation.next(what)? {
-                read(&mut answer, &payload).ok_or(Error::Answer { what, reason: "a message is cut".to_owned() })?;
+                read(&mut answer, &payload)
+                    .ok_or(Error::Answer { what, reason: "a message is truncated".to_owned() })?;
             }
             whole &= !conversation.is_interrupted();
         }

@@ -124,8 +124,8 @@ fn wanted_interfaces(network: &Network, wanted: &[u32]) -> (Option<String>, Vec<
     let mut notices = Vec::new();
     if terms.len() > MAX_LEFT_OUT {
         notices.push(format!(
-            "{} interfaces are to be left out of any, and a filter holds {MAX_LEFT_OUT}: frames of the others count, \
-             and may count twice; name the interfaces to capture (-iface)",
+            "{} interfaces would have to be left out of any, but a filter has room for {MAX_LEFT_OUT}: frames of the rest \
+             are counted and may be counted twice; name the interfaces to capture (-iface)",
             terms.len()
         ));
         terms.truncate(MAX_LEFT_OUT);
@@ -158,16 +158,16 @@ fn bounded_origins(network: &Network, captured: &[u32], limit: usize) -> (Option
         Some((longest, origins)) => (
             Some(origins),
             Some(format!(
-                "the routes need {needed} networks in a filter that holds {limit}: those longer than /{longest} are \
-                 left out, and packets that this host forwards between captured interfaces may count twice or not \
-                 at all; capture one interface"
+                "the routes need {needed} networks, but a filter has room for {limit}: networks longer than /{longest} are \
+                 ignored, and packets forwarded between captured interfaces may be counted twice or not at all; \
+                 capture a single interface"
             )),
         ),
         None => (
             None,
             Some(format!(
-                "this host's addresses need {needed} networks in a filter that holds {limit}: packets that it \
-                 forwards between captured interfaces count twice; capture one interface"
+                "this host's addresses need {needed} networks, but a filter has room for {limit}: packets forwarded \
+                 between captured interfaces are counted twice; capture a single interface"
             )),
         ),
     }
@@ -185,8 +185,8 @@ fn doubts(network: &Network, captured: &[u32]) -> Vec<String> {
     let bridged = network.links.iter().filter_map(|bridge| bridged(network, captured, bridge));
     let cut = network.routes_cut.then(|| {
         format!(
-            "there are more than {MAX_ROUTES} routes: packets that this host forwards between captured interfaces may \
-             count twice or not at all; capture one interface"
+            "there are more than {MAX_ROUTES} routes: packets forwarded between captured interfaces may be counted twice \
+             or not at all; capture a single interface"
         )
     });
     split.into_iter().chain(bridged).chain(cut).collect()
@@ -204,8 +204,8 @@ fn split_route(network: &Network, shown: &BTreeSet<u32>, route: &Route) -> Optio
     };
     let (captured, missing) = (hop(true)?, hop(false)?);
     Some(format!(
-        "{} is reached by {captured} and by {missing}, which is not captured: packets from there that this host \
-         forwards may count twice; capture {missing} too",
+        "{} is reachable via {captured} and via {missing}, which is not captured: packets from there that this host \
+         forwards may be counted twice; capture {missing} too",
         route.destination
     ))
 }
@@ -216,7 +216,7 @@ fn bridged(network: &Network, captured: &[u32], bridge: &Link) -> Option<String>
     let mut ports = network.members(bridge).filter(|port| is_bridge && captured.contains(&port.index));
     let (one, other) = (ports.next()?, ports.next()?);
     Some(format!(
-        "{} and {} are ports of {}: a frame that it passes from one to the other may count twice; capture {} or one \
+        "{} and {} are ports of {}: a frame bridged from one to the other may be counted twice; capture {} or only one \
          of them",
         one.name, other.name, bridge.name, bridge.name
     ))

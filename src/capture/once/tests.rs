@@ -175,7 +175,7 @@ fn too_many_own_addresses_count_twice_rather_than_not_at_all() {
     network.links[2].addresses = (0..300).map(own).collect();
     let expression = filter_expression(Some("tcp"), &network, &[2, 3, 4], NAMED);
     assert_eq!(expression.text.as_deref(), Some("tcp"));
-    assert!(expression.notices[0].contains("count twice"), "{:?}", expression.notices);
+    assert!(expression.notices[0].contains("counted twice"), "{:?}", expression.notices);
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn a_route_that_is_half_captured_is_said_but_not_that_of_link_local_addresses() 
     network.routes.push(Route { destination: "fe80::/64".parse().unwrap(), interfaces: vec![2, 3, 4] });
     let notices = filter_expression(None, &network, &[2, 3], NAMED).notices;
     assert_eq!(notices.len(), 1);
-    assert!(notices[0].starts_with("198.51.100.0/24 is reached by eth0 and by eth2, which is not"), "{notices:?}");
+    assert!(notices[0].starts_with("198.51.100.0/24 is reachable via eth0 and via eth2, which is not"), "{notices:?}");
     assert_eq!(filter_expression(None, &network, &[2, 3, 4], NAMED).notices.len(), 0);
 }
 

@@ -76,15 +76,15 @@ fn all_leaves_out_loopback_what_is_down_and_what_shows_elsewhere() {
     assert_eq!(captured_names(&host, &all), ["bond0", "br0", "veth1.5", "mac0", "eth3"]);
     for (name, reason) in [
         ("lo", "loopback"),
-        ("eth0", "bond member of bond0, which shows its frames"),
-        ("bond0.10", "VLAN of bond0, which shows its frames"),
-        ("bond0.10.20", "VLAN of bond0.10; bond0 shows its frames"),
-        ("veth1", "bridge port of br0, which shows its frames"),
+        ("eth0", "bond member of bond0, where its frames are captured"),
+        ("bond0.10", "VLAN of bond0, where its frames are captured"),
+        ("bond0.10.20", "VLAN of bond0.10; its frames are captured on bond0"),
+        ("veth1", "bridge port of br0, where its frames are captured"),
         ("veth1.5", "captured"),
         ("eth2", "down"),
         ("mac0", "captured"),
-        ("ip0", "ipvlan on bond0, which shows its frames"),
-        ("vrf0", "VRF, whose members show its frames"),
+        ("ip0", "ipvlan on bond0, where its frames are captured"),
+        ("vrf0", "VRF: its frames are captured on its members"),
     ] {
         assert_eq!(why_not(&host, &all, name), reason, "{name}");
     }
@@ -96,8 +96,8 @@ fn a_child_is_left_out_only_for_a_parent_that_is_captured() {
     let captured = captured_names(&host(), &without_bond);
     assert_eq!(captured, ["eth0", "eth1", "bond0.10", "veth1", "mac0", "ip0", "eth3"]);
     assert_eq!(why_not(&host(), &without_bond, "bond0"), "excluded by configuration");
-    assert_eq!(why_not(&host(), &without_bond, "bond0.10.20"), "VLAN of bond0.10, which shows its frames");
-    assert_eq!(why_not(&host(), &without_bond, "veth1.5"), "VLAN of veth1, which shows its frames");
+    assert_eq!(why_not(&host(), &without_bond, "bond0.10.20"), "VLAN of bond0.10, where its frames are captured");
+    assert_eq!(why_not(&host(), &without_bond, "veth1.5"), "VLAN of veth1, where its frames are captured");
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_bond_that_is_a_bridges_port_hides_its_members_but_not_its_vlans() {
     host.links[3].controller = Some(7);
     let all = config(Selection::All);
     assert_eq!(captured_names(&host, &all), ["bond0.10", "br0", "veth1.5", "mac0", "ip0", "eth3"]);
-    assert_eq!(why_not(&host, &all, "eth0"), "bond member of bond0; br0 shows its frames");
+    assert_eq!(why_not(&host, &all, "eth0"), "bond member of bond0; its frames are captured on br0");
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn a_link_named_beside_one_that_shows_its_frames_is_refused() {
         (["eth2", "mac0"], "mac0 and eth2 are both named, but mac0 is a macvlan on eth2: "),
     ] {
         let refusal = check_names(&host(), &named(&names)).unwrap_err().to_string();
-        assert_eq!(refusal, format!("{expected}its frames would count twice; name one of the two"));
+        assert_eq!(refusal, format!("{expected}its frames would be counted twice; name only one of them"));
     }
 }
 
@@ -180,5 +180,5 @@ eth1     no carrier  10.1.0.1/24, fd00:1::1/64   yes
     assert_eq!(table.lines().map(column).collect::<std::collections::BTreeSet<_>>().len(), 1, "{table}");
     let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(words(&table)[..words(expected).len()], words(expected)[..]);
-    assert!(table.ends_with("no: VLAN of eth1, which shows its frames\n"), "{table}");
+    assert!(table.ends_with("no: VLAN of eth1, where its frames are captured\n"), "{table}");
 }

@@ -8,7 +8,7 @@ pub(super) static OPTIONS: &[OptionDefinition] = &[
     OptionDefinition {
         value: "SECONDS",
         default: "170",
-        help: "The windows of bandwidth and of contacted hosts, both: seconds, or a duration such as 5m",
+        help: "Length of both the bandwidth window and the contacted-hosts window: seconds, or a duration such as 5m",
         keys: &[("bandwidth", "interval"), ("scan", "interval")],
         variable: Some("TRAFFICMONITOR_TRAFFIC_INTERVAL"),
         ..OptionDefinition::setting("TrafficInterval", |settings, texts| {
@@ -19,7 +19,7 @@ pub(super) static OPTIONS: &[OptionDefinition] = &[
     OptionDefinition {
         value: "BYTES",
         default: "1G",
-        help: "IP bytes in a window that may be sent: a number, alone or with K, M, G or T (powers of 1000); more are alerted",
+        help: "Alert when a source sends more IP bytes than this within the window: a number, optionally with K, M, G or T (powers of 1000)",
         keys: &[("bandwidth", "limit")],
         variable: Some("TRAFFICMONITOR_BYTE_LIMIT"),
         ..OptionDefinition::setting("ByteLimit", |settings, texts| settings.bandwidth.limit.set(texts))
@@ -27,7 +27,7 @@ pub(super) static OPTIONS: &[OptionDefinition] = &[
     OptionDefinition {
         value: "SECONDS",
         default: "170",
-        help: "The window of bandwidth, where it differs from TrafficInterval",
+        help: "Length of the bandwidth window, if different from -TrafficInterval",
         keys: &[("bandwidth", "interval")],
         variable: Some("TRAFFICMONITOR_BANDWIDTH_INTERVAL"),
         ..OptionDefinition::setting("bandwidth.interval", |settings, texts| settings.bandwidth.interval.set(texts))
@@ -35,7 +35,7 @@ pub(super) static OPTIONS: &[OptionDefinition] = &[
     OptionDefinition {
         value: "WHOSE",
         default: "source",
-        help: "Whose bytes have a limit: source (those that an address sends), destination (those sent to it) or both",
+        help: "Which bytes of an address are limited: source (bytes it sends), destination (bytes it receives) or both",
         keys: &[("bandwidth", "direction")],
         variable: Some("TRAFFICMONITOR_BANDWIDTH_DIRECTION"),
         ..OptionDefinition::setting("bandwidth.direction", |settings, texts| settings.bandwidth.direction.set(texts))
@@ -43,7 +43,7 @@ pub(super) static OPTIONS: &[OptionDefinition] = &[
     OptionDefinition {
         value: "RULE",
         default: "evidence",
-        help: "What counts towards a scan: evidence (contacts that were refused or not answered) or contacts (all)",
+        help: "Which contacts count towards a scan: evidence (those refused or not answered) or contacts (all)",
         keys: &[("scan", "rule")],
         variable: Some("TRAFFICMONITOR_SCAN_RULE"),
         ..OptionDefinition::setting("scan.rule", |settings, texts| settings.scan.rule.set(texts))
@@ -51,7 +51,7 @@ pub(super) static OPTIONS: &[OptionDefinition] = &[
     OptionDefinition {
         value: "SECONDS",
         default: "170",
-        help: "The window of contacted hosts, where it differs from TrafficInterval",
+        help: "Length of the contacted-hosts window, if different from -TrafficInterval",
         keys: &[("scan", "interval")],
         variable: Some("TRAFFICMONITOR_SCAN_INTERVAL"),
         ..OptionDefinition::setting("scan.interval", |settings, texts| settings.scan.interval.set(texts))
@@ -59,7 +59,7 @@ pub(super) static OPTIONS: &[OptionDefinition] = &[
     OptionDefinition {
         kind: Kind::Switch,
         default: "true",
-        help: "Look for scans of hosts",
+        help: "Detect host scans",
         keys: &[("scan", "analyze_hosts")],
         variable: Some("TRAFFICMONITOR_CONTACTED_IPS_ANALYZE"),
         ..OptionDefinition::setting("ContactedIPsAnalyze", |settings, texts| settings.scan.analyze_hosts.set(texts))
@@ -67,7 +67,7 @@ pub(super) static OPTIONS: &[OptionDefinition] = &[
     OptionDefinition {
         value: "N",
         default: "15",
-        help: "Hosts that a source may contact in the window; one that contacts more scans",
+        help: "Alert when a source contacts more hosts than this within the window",
         keys: &[("scan", "contacted_ips")],
         variable: Some("TRAFFICMONITOR_NUMBER_CONTACTED_IPS"),
         ..OptionDefinition::setting("NumberContactedIPs", |settings, texts| settings.scan.contacted_ips.set(texts))
@@ -75,7 +75,7 @@ pub(super) static OPTIONS: &[OptionDefinition] = &[
     OptionDefinition {
         kind: Kind::Switch,
         default: "true",
-        help: "Look for scans of ports",
+        help: "Detect port scans",
         keys: &[("scan", "analyze_ports")],
         variable: Some("TRAFFICMONITOR_ANALYZE_PORTS"),
         ..OptionDefinition::setting("AnalyzePorts", |settings, texts| settings.scan.analyze_ports.set(texts))
@@ -83,7 +83,7 @@ pub(super) static OPTIONS: &[OptionDefinition] = &[
     OptionDefinition {
         value: "N",
         default: "100",
-        help: "Ports that a source may contact in PortInterval; one that contacts more scans",
+        help: "Alert when a source contacts more ports than this within -PortInterval",
         keys: &[("scan", "contacted_ports")],
         variable: Some("TRAFFICMONITOR_NUM_CONTACTED_PORTS"),
         ..OptionDefinition::setting("NumContactedPorts", |settings, texts| settings.scan.contacted_ports.set(texts))
@@ -91,7 +91,7 @@ pub(super) static OPTIONS: &[OptionDefinition] = &[
     OptionDefinition {
         value: "SECONDS",
         default: "600",
-        help: "The window of contacted ports",
+        help: "Length of the contacted-ports window",
         keys: &[("scan", "port_interval")],
         variable: Some("TRAFFICMONITOR_PORT_INTERVAL"),
         ..OptionDefinition::setting("PortInterval", |settings, texts| settings.scan.port_interval.set(texts))
@@ -99,7 +99,7 @@ pub(super) static OPTIONS: &[OptionDefinition] = &[
     OptionDefinition {
         kind: Kind::Switch,
         default: "true",
-        help: "Look for bandwidth, scans and anomalies; without it packets are only counted, for less CPU and memory",
+        help: "Detect bandwidth violations, scans and anomalies; false only counts packets and uses less CPU and memory",
         keys: &[("detect", "enabled")],
         variable: Some("TRAFFICMONITOR_DETECT_ENABLED"),
         ..OptionDefinition::setting("detect.enabled", |settings, texts| settings.detect.enabled.set(texts))
@@ -107,7 +107,7 @@ pub(super) static OPTIONS: &[OptionDefinition] = &[
     OptionDefinition {
         kind: Kind::Switch,
         default: "false",
-        help: "Keep no destinations of sources; scans of hosts are not looked for then",
+        help: "Do not store the destinations of sources; disables host-scan detection",
         keys: &[("detect", "no_destinations")],
         variable: Some("TRAFFICMONITOR_NO_DESTINATIONS"),
         ..OptionDefinition::setting("NoDestinations", |settings, texts| settings.detect.no_destinations.set(texts))
@@ -115,7 +115,7 @@ pub(super) static OPTIONS: &[OptionDefinition] = &[
     OptionDefinition {
         value: "BYTES",
         default: "5M",
-        help: "Bytes in the window of bandwidth from which on a source is shown at /all",
+        help: "Minimum bytes in the bandwidth window for a source to appear in /all",
         keys: &[("detect", "chart_min_bytes")],
         variable: Some("TRAFFICMONITOR_CHART_MIN_BYTES"),
         ..OptionDefinition::setting("ChartMinBytes", |settings, texts| settings.detect.chart_min_bytes.set(texts))
@@ -123,7 +123,7 @@ pub(super) static OPTIONS: &[OptionDefinition] = &[
     OptionDefinition {
         value: "N",
         default: "20",
-        help: "Sources, destinations and pairs whose figures are exported, the highest of each",
+        help: "How many sources, destinations and pairs to export figures for, highest first",
         keys: &[("detect", "top_sources")],
         variable: Some("TRAFFICMONITOR_DETECT_TOP_SOURCES"),
         ..OptionDefinition::setting("detect.top_sources", |settings, texts| settings.detect.top_sources.set(texts))
@@ -131,7 +131,7 @@ pub(super) static OPTIONS: &[OptionDefinition] = &[
     OptionDefinition {
         value: "DURATION",
         default: "0s",
-        help: "For how long a rule must hold before its alert fires",
+        help: "How long a condition must last before its alert fires",
         keys: &[("alert", "pending")],
         variable: Some("TRAFFICMONITOR_ALERT_PENDING"),
         ..OptionDefinition::setting("alert.pending", |settings, texts| settings.alert.pending.set(texts))
@@ -139,7 +139,7 @@ pub(super) static OPTIONS: &[OptionDefinition] = &[
     OptionDefinition {
         value: "DURATION",
         default: "60s",
-        help: "For how long an alert fires at least",
+        help: "Minimum time that an alert fires",
         keys: &[("alert", "hold")],
         variable: Some("TRAFFICMONITOR_ALERT_HOLD"),
         ..OptionDefinition::setting("alert.hold", |settings, texts| settings.alert.hold.set(texts))
@@ -147,7 +147,7 @@ pub(super) static OPTIONS: &[OptionDefinition] = &[
     OptionDefinition {
         kind: Kind::Switch,
         default: "false",
-        help: "Say with each alert in a sentence what it rests on",
+        help: "Explain each alert in one sentence",
         keys: &[("alert", "explain")],
         variable: Some("TRAFFICMONITOR_EXPLAIN"),
         ..OptionDefinition::setting("explain", |settings, texts| settings.alert.explain.set(texts))

@@ -185,13 +185,14 @@ fn remarks_on_tests(all: &Settings, criteria: &Criteria) -> Vec<String> {
     let asks_for_fence = of.methods.value().is_some_and(|List(methods)| methods.contains(&Method::Fence));
     let no_veto = has_no_veto.then(|| {
         format!(
-            "{}: no magnitude reaches a sensitivity of {}; it is taken as no veto of the other anomaly tests",
+            "{}: a sensitivity of {} is above any possible magnitude; the magnitude test will not suppress the others",
             all.place(&of.sensitivity),
             criteria.sensitivity
         )
     });
-    let no_fence = (asks_for_fence && criteria.fence.is_none())
-        .then(|| format!("{}: fence has no bound and takes no part; give an upper bound", all.place(&of.methods)));
+    let no_fence = (asks_for_fence && criteria.fence.is_none()).then(|| {
+        format!("{}: the fence test has no bound and is skipped; give an upper bound", all.place(&of.methods))
+    });
     no_veto.into_iter().chain(no_fence).collect()
 }
 
@@ -200,7 +201,7 @@ fn remarks_on_filter(all: &Settings, filter: Filter) -> Vec<String> {
     let Some(network) = given.value() else { return Vec::new() };
     let place = all.place(given);
     let host_bits = (network.trunc() != *network)
-        .then(|| format!("{place}: {network} has host bits set, it is taken as {}", network.trunc()));
+        .then(|| format!("{place}: {network} has host bits set; using {}", network.trunc()));
     let is_idle = network.prefix_len() > 0 && !filter.by_source && !filter.by_destination;
     let idle = is_idle.then(|| format!("{place}: no effect without -filter_src or -filter_dst"));
     host_bits.into_iter().chain(idle).collect()

@@ -27,19 +27,19 @@ pub const TRANSFER_INTERVALS: [Duration; 2] = [Duration::from_millis(100), Durat
 #[derive(Debug, Clone, Copy, PartialEq, Error)]
 pub enum ConfigError {
     /// No test was asked for.
-    #[error("no test is named; name some of cdf, diff, fence, highrank, ks, lowrank, magnitude")]
+    #[error("no anomaly test given; choose from cdf, diff, fence, highrank, ks, lowrank, magnitude")]
     NoMethod,
     /// Fence is the only test, and has no bound.
-    #[error("fence alone, without a bound, tests nothing; give an upper bound, or another test")]
+    #[error("the fence test does nothing without a bound; give an upper bound or another test")]
     FenceWithoutBound,
     /// A bound is infinite or no number.
-    #[error("the bound {0} is no number; give a number of bytes")]
+    #[error("the bound {0} is not a number; give a number of bytes")]
     BoundNoNumber(f64),
     /// The upper bound stands alone and nothing lies below it.
-    #[error("the upper bound {0} is not above 0; give the number of bytes from which on traffic is unusual")]
+    #[error("the upper bound {0} is not above 0; give the number of bytes at which traffic becomes unusual")]
     UpperBoundNotPositive(f64),
     /// Nothing lies between the bounds.
-    #[error("the lower bound {lower} is not below the upper bound {upper} (which is 5 unless it is given)")]
+    #[error("the lower bound {lower} is not below the upper bound {upper} (the default is 5)")]
     BoundsCross {
         /// In bytes.
         lower: f64,
@@ -47,13 +47,13 @@ pub enum ConfigError {
         upper: f64,
     },
     /// The active window would be empty.
-    #[error("an active size of 0 tests nothing; it is 1 or more values")]
+    #[error("an active window of 0 values tests nothing; use 1 or more")]
     NoActiveValue,
     /// The reference window would be empty.
-    #[error("with 0 seasons there is nothing to compare with; it is 1 or more")]
+    #[error("with 0 seasons there is nothing to compare with; use 1 or more")]
     NoSeason,
     /// The series never holds both windows, so nothing could ever alert.
-    #[error("{capacity} values a pair are too few: active and reference windows take {needed}")]
+    #[error("{capacity} values per pair are too few: the active and reference windows need {needed}")]
     CapacityTooSmall {
         /// How many values a pair keeps.
         capacity: usize,
@@ -61,27 +61,27 @@ pub enum ConfigError {
         needed: usize,
     },
     /// The series takes too much memory and time.
-    #[error("{0} values a pair are too many; it is {LARGEST_CAPACITY} or fewer")]
+    #[error("{0} values per pair are too many; use {LARGEST_CAPACITY} or fewer")]
     CapacityTooLarge(usize),
     /// No shuffle, or too many of them.
-    #[error("{0} permutations; it is 1 to {MOST_SHUFFLES}")]
+    #[error("{0} permutations; use 1 to {MOST_SHUFFLES}")]
     Shuffles(u32),
     /// The sensitivity is below 0 or no number.
-    #[error("a sensitivity of {0}; it is a probability from 0 to 1, or more for no veto")]
+    #[error("a sensitivity of {0}; use a score from 0 to 1, or a higher value to disable it")]
     Sensitivity(f64),
     /// The threshold is no probability.
-    #[error("a threshold of {0}; it is a probability from 0 to 1")]
+    #[error("a threshold of {0}; use a score from 0 to 1")]
     Threshold(f64),
     /// The interval is too short or too long.
     #[error(
-        "a transfer interval of {}; it is {} to {}",
+        "a transfer interval of {}; use {} to {}",
         humantime::format_duration(*.0),
         humantime::format_duration(TRANSFER_INTERVALS[0]),
         humantime::format_duration(TRANSFER_INTERVALS[1])
     )]
     TransferInterval(Duration),
     /// No pair would be kept, or too many.
-    #[error("{0} pairs; it is 1 to {MOST_PAIRS}")]
+    #[error("{0} pairs; use 1 to {MOST_PAIRS}")]
     Pairs(usize),
 }
 
@@ -368,14 +368,14 @@ mod tests {
     #[test]
     fn messages_say_what_would_be_right() {
         for (error, expected) in [
-            (ConfigError::TransferInterval(Duration::ZERO), "a transfer interval of 0s; it is 100ms to 1day"),
+            (ConfigError::TransferInterval(Duration::ZERO), "a transfer interval of 0s; use 100ms to 1day"),
             (
                 ConfigError::BoundsCross { lower: 10.0, upper: 5.0 },
-                "the lower bound 10 is not below the upper bound 5 (which is 5 unless it is given)",
+                "the lower bound 10 is not below the upper bound 5 (the default is 5)",
             ),
             (
                 ConfigError::CapacityTooSmall { capacity: 4, needed: 5 },
-                "4 values a pair are too few: active and reference windows take 5",
+                "4 values per pair are too few: the active and reference windows need 5",
             ),
         ] {
             assert_eq!(error.to_string(), expected);

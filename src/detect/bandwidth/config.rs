@@ -92,7 +92,7 @@ impl Default for Config {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// A limit of no bytes.
-    #[error("rule {rule:?}{}: the limit is 0 bytes, which everyone exceeds; give a number of bytes such as 1G", of(.network))]
+    #[error("rule {rule:?}{}: the limit is 0 bytes, so every packet would alert; give a number of bytes such as 1G", of(.network))]
     ZeroLimit {
         /// Whose it is.
         rule: String,
@@ -108,10 +108,10 @@ pub enum Error {
         network: Option<IpNet>,
     },
     /// A network that is there twice.
-    #[error("network {0} has two limits; leave one out")]
+    #[error("network {0} has two limits; remove one")]
     SameNetworkTwice(IpNet),
     /// A network that is written as an address in it.
-    #[error("network {given} has bits set behind its prefix; did you mean {meant}?")]
+    #[error("network {given} has host bits set; did you mean {meant}?")]
     HostBits {
         /// As it was written.
         given: IpNet,
@@ -119,13 +119,13 @@ pub enum Error {
         meant: IpNet,
     },
     /// More networks than can be looked for.
-    #[error("{0} networks have a limit of their own; at most {MAXIMUM_NETWORKS} may")]
+    #[error("{0} networks have their own limit; the maximum is {MAXIMUM_NETWORKS}")]
     TooManyNetworks(usize),
     /// More intervals than should have tables.
-    #[error("{0} different intervals; there may be at most {MAXIMUM_INTERVALS}, for each needs tables of its own")]
+    #[error("{0} different intervals; the maximum is {MAXIMUM_INTERVALS}, because each needs its own tables")]
     TooManyIntervals(usize),
     /// A table with no room.
-    #[error("{0} is 0; nothing would be found")]
+    #[error("{0} is 0; nothing would be detected")]
     NoRoom(&'static str),
 }
 
@@ -219,15 +219,12 @@ mod tests {
         let none = problem(vec![NetworkLimit { limit_bytes: 0, rule: Some("lab".to_owned()), ..own("10.0.0.0/8") }]);
         assert_eq!(
             none,
-            "rule \"lab\" for 10.0.0.0/8: the limit is 0 bytes, which everyone exceeds; give a number of bytes such as 1G"
+            "rule \"lab\" for 10.0.0.0/8: the limit is 0 bytes, so every packet would alert; give a number of bytes such as 1G"
         );
         let none = problem(vec![NetworkLimit { interval: Some(Duration::ZERO), ..own("10.0.0.0/8") }]);
         assert!(none.contains("10.0.0.0/8: the interval is 0 s"), "{none}");
-        assert_eq!(
-            problem(vec![own("10.0.0.1/8")]),
-            "network 10.0.0.1/8 has bits set behind its prefix; did you mean 10.0.0.0/8?"
-        );
-        assert_eq!(problem(vec![own("fd00::/8"), own("fd00::/8")]), "network fd00::/8 has two limits; leave one out");
+        assert_eq!(problem(vec![own("10.0.0.1/8")]), "network 10.0.0.1/8 has host bits set; did you mean 10.0.0.0/8?");
+        assert_eq!(problem(vec![own("fd00::/8"), own("fd00::/8")]), "network fd00::/8 has two limits; remove one");
         assert_eq!(Config { max_pairs: 0, ..Config::default() }.validate(), Err(Error::NoRoom("max_pairs")));
     }
 
@@ -238,7 +235,7 @@ mod tests {
             ..own("::/0")
         };
         let networks = (0..5_000).map(network).collect();
-        assert_eq!(problem(networks), "5000 networks have a limit of their own; at most 4096 may");
+        assert_eq!(problem(networks), "5000 networks have their own limit; the maximum is 4096");
         let interval =
             |second: u32| NetworkLimit { interval: Some(Duration::from_secs(second.into())), ..network(second) };
         let networks: Vec<NetworkLimit> = (1..9).map(interval).collect();

@@ -126,7 +126,7 @@ impl Worker {
                 Work::HandOver => self.hand_over(),
             };
             if !is_heard {
-                tracing::trace!("nobody waits for what is counted");
+                tracing::trace!("the result of counting is not needed any more");
             }
         }
     }
@@ -197,7 +197,7 @@ impl<F: Follow> Collector<F> {
         for (intervals, mut share) in self.full.iter().zip(shares) {
             share.reset();
             if intervals.back.send(share).is_err() {
-                tracing::trace!("the worker has ended");
+                tracing::trace!("the counting thread has ended");
             }
         }
         true
