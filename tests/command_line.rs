@@ -111,7 +111,10 @@ fn are_as_said(lines: &[(&str, Outcome)]) {
             }
             Outcome::NotYet(what) => {
                 is_refused(&ended, &[]);
-                assert_eq!(ended.messages, format!("trafficmonitor: {what} is not available yet\n"), "{line}");
+                let verb = if what.contains(" and ") { "are" } else { "is" };
+                let said = format!("trafficmonitor: {what} {verb} not available yet; leave ");
+                assert!(ended.messages.starts_with(&said), "{line}: {}", ended.messages);
+                assert!(ended.messages.contains(" out, and meanwhile "), "{line}: {}", ended.messages);
             }
             Outcome::Refused(words) => is_refused(&ended, &[words]),
         }
@@ -150,9 +153,18 @@ fn a_mistake_is_told_with_what_would_do() {
         ("-ifaec eth0", &["-ifaec", "did you mean -iface?"][..]),
         ("--ifaec=eth0", &["did you mean --iface?"]),
         ("replay mix.pcap --flow-kye pair", &["--flow-kye", "did you mean --flow-key?"]),
-        ("-ieth0", &["write the value separately: -i eth0"]),
+        ("-ieth0", &["-ieth0: no such option; see --help for the list of options; a value follows after a space or ="]),
+        ("--foo", &["--foo: no such option; see --help for the list of options"]),
         ("-s 65537", &["-s 65537", "0 to 65535"]),
         ("-s=65537", &["-s=65537: ", "0 to 65535"]),
+        ("--buffer-size 10", &["--buffer-size 10: expected a size from 1MiB"]),
+        ("-snaplen 10", &["-snaplen 10: too short for the headers of a packet; the least is 64"]),
+        ("--idle-timeout 10ms", &["--idle-timeout 10ms: expected a duration from 1s"]),
+        ("-promRefresh 0.01", &["-promRefresh 0.01: expected seconds or a duration from 100ms"]),
+        ("-transfer_interval 1ms", &["-transfer_interval", "100ms to 1day"]),
+        ("-TrafficInterval 0.001", &["-TrafficInterval 0.001: expected seconds or a duration from 100ms"]),
+        ("--max-flows 0", &["--max-flows 0: expected a number from 1"]),
+        ("-w 1us", &["-w 1us: expected a duration of at least 1ms"]),
         ("-promisc=maybe", &["-promisc=maybe: expected true or false"]),
         ("--promisc=maybe", &["--promisc=maybe: expected true or false"]),
         ("replay mix.pcap -r other.pcap", &["-r other.pcap: replay takes its files as arguments"]),
@@ -301,14 +313,14 @@ fn a_long_read_timeout_is_taken_as_500_ms_and_said_once() {
 #[test]
 fn options_override_the_environment_and_that_the_file() {
     let folder = folder();
-    fs::write(folder.path().join("t.yml"), "capture: {snap_length: 1, filter: ip, interfaces: [eth0]}\n").unwrap();
-    let mut command = program(["-s", "3", "config"]);
+    fs::write(folder.path().join("t.yml"), "capture: {snap_length: 101, filter: ip, interfaces: [eth0]}\n").unwrap();
+    let mut command = program(["-s", "103", "config"]);
     command
         .env("TRAFFICMONITOR_CONFIG", "t.yml")
         .env("TRAFFICMONITOR_FILTER", "tcp")
-        .env("TRAFFICMONITOR_SNAPLEN", "2");
+        .env("TRAFFICMONITOR_SNAPLEN", "102");
     let printed = done(command.current_dir(folder.path()).output().unwrap().into());
-    for line in ["  snap_length: 3", "  filter: tcp", "  - eth0"] {
+    for line in ["  snap_length: 103", "  filter: tcp", "  - eth0"] {
         assert!(printed.lines().any(|given| given == line), "{line} is not in {printed}");
     }
     let mut command = program(["config"]);

@@ -159,12 +159,10 @@ pub(super) fn check_filter(config: &Config) -> Result<(), pipeline::Error> {
     }
 }
 
-/// A filter that does not compile may be a subcommand that was mistyped.
+/// A filter that does not compile may be a file, or a subcommand that was mistyped.
 fn explain(mut error: pipeline::Error) -> pipeline::Error {
-    if let pipeline::Error::Capture(capture::Error::Filter { filter, reason }) = &mut error
-        && let Some(subcommand) = filter.split_whitespace().next().and_then(cli::nearest_subcommand)
-    {
-        reason.push_str(&format!("; did you mean the subcommand `{subcommand}`?"));
+    if let pipeline::Error::Capture(capture::Error::Filter { filter, reason }) = &mut error {
+        cli::hints::explain(filter, reason);
     }
     error
 }

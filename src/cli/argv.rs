@@ -5,10 +5,11 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
+use super::layers::unavailable_options;
 use super::options::{all, by_long, by_short};
-use super::reserved::SUBCOMMANDS;
+use super::reserved;
 use crate::config::nearest::nearest;
-use crate::config::{ConfigError, Kind, OptionDefinition, Origin, Text};
+use crate::config::{ConfigError, Kind, OptionDefinition, Origin, Text, Unavailable};
 
 /// The rewritten arguments.
 #[derive(Debug, Clone)]
@@ -59,7 +60,11 @@ pub fn rewrite(typed: impl IntoIterator<Item = OsString>) -> Result<Arguments, C
                 arguments.rewritten.extend(typed.by_ref());
             }
             Form::Word => {
-                refuse_reserved_subcommand(&argument, words)?;
+                if words == 0
+                    && let Some(subcommand) = reserved::subcommand(&argument)
+                {
+                    return Err(unavailable(&arguments.occurrences, subcommand));
+                }
                 words += 1;
                 arguments.rewritten.push(argument);
             }
@@ -143,22 +148,19 @@ fn with_second_dash(argument: &OsStr) -> OsString {
     rewritten
 }
 
-/// Names the nearest option behind the same dashes; else shows how the value of a letter is written.
+/// Names the nearest option behind the same dashes. The name is never read as a letter with its value: `--foo` is no `-f oo`.
 fn unknown(name: &str, typed: &str) -> ConfigError {
     let dashes = &typed[..typed.len() - name.len()];
     let near = nearest(name, all().flat_map(OptionDefinition::long_names));
     let mut letters = name.chars();
-    let letter = letters.next().filter(|letter| by_short(*letter).is_some());
+    let letter = letters.next().filter(|letter| letters.next().is_none() && by_short(*letter).is_some());
     let advice = match (near, letter) {
         (Some(near), _) => format!("did you mean {dashes}{near}?"),
-        (None, Some(letter)) if letters.as_str().is_empty() => format!("did you mean -{letter}?"),
-        (None, Some(letter)) if by_short(letter).is_some_and(|option| option.kind.takes_next()) => {
-            format!("write the value separately: -{letter} {}", letters.as_str())
-        }
+        (None, Some(letter)) => format!("did you mean -{letter}?"),
         _ if name.starts_with(|first: char| first.is_ascii_digit()) => {
             "limits and windows cannot be negative".to_owned()
         }
-        _ => "see --help for the list of options".to_owned(),
+        _ => "see --help for the list of options; a value follows after a space or =".to_owned(),
     };
     ConfigError::invalid(typed, format!("no such option; {advice}"))
 }
@@ -168,11 +170,15 @@ fn missing(occurrence: &Occurrence) -> ConfigError {
     ConfigError::invalid(typed, format!("value missing; write {typed} {}", definition.value))
 }
 
-/// The first word may be a subcommand that is known but not built.
-fn refuse_reserved_subcommand(word: &OsStr, words_before: usize) -> Result<(), ConfigError> {
-    match SUBCOMMANDS.iter().find(|name| words_before == 0 && word == **name) {
-        Some(name) => Err(ConfigError::Unavailable { what: (*name).to_owned() }),
-        None => Ok(()),
+/// A subcommand that is known but not built, with the options before it that are not built either. Those behind it are its own
+/// and not known yet.
+fn unavailable(before: &[Occurrence], subcommand: Unavailable) -> ConfigError {
+    match unavailable_options(before) {
+        Ok(mut given) => {
+            given.push(subcommand);
+            ConfigError::Unavailable(given)
+        }
+        Err(error) => error,
     }
 }
 

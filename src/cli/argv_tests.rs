@@ -65,6 +65,9 @@ fn nothing_behind_two_dashes_is_touched() {
     assert_eq!(values("-promisc -- -iface eth0").len(), 1);
 }
 
+const NO_ANALYSIS: &str = "analyze is not available yet; leave it out, and meanwhile read captures with `trafficmonitor replay \
+                           FILE --output jsonl`";
+
 #[test]
 fn other_single_dashes_are_refused_with_what_would_do() {
     let table = [
@@ -73,23 +76,41 @@ fn other_single_dashes_are_refused_with_what_would_do() {
         ("-ifaec=eth0", "-ifaec: no such option; did you mean -iface?"),
         ("-slack_ulr x", "-slack_ulr: no such option; did you mean -slack_url?"),
         ("-ByteLimits 5", "-ByteLimits: no such option; did you mean -ByteLimit?"),
-        ("-ieth0", "-ieth0: no such option; write the value separately: -i eth0"),
-        ("-s65535", "-s65535: no such option; write the value separately: -s 65535"),
+        ("-ieth0", "-ieth0: no such option; see --help for the list of options; a value follows after a space or ="),
+        ("-s65535", "-s65535: no such option; see --help for the list of options; a value follows after a space or ="),
         ("-500", "-500: no such option; limits and windows cannot be negative"),
-        ("-x", "-x: no such option; see --help for the list of options"),
-        ("-x=5", "-x: no such option; see --help for the list of options"),
+        ("-x", "-x: no such option; see --help for the list of options; a value follows after a space or ="),
+        ("-x=5", "-x: no such option; see --help for the list of options; a value follows after a space or ="),
         ("--i eth0", "--i: no such option; did you mean -i?"),
-        ("-vvh", "-vvh: no such option; see --help for the list of options"),
-        ("-vv=1", "-vv: no such option; see --help for the list of options"),
-        ("-=5", "-: no such option; see --help for the list of options"),
+        ("-vvh", "-vvh: no such option; see --help for the list of options; a value follows after a space or ="),
+        ("-vv=1", "-vv: no such option; see --help for the list of options; a value follows after a space or ="),
+        ("-=5", "-: no such option; see --help for the list of options; a value follows after a space or ="),
         ("---iface eth0", "---iface: no such option; did you mean --iface?"),
         ("-iface", "-iface: value missing; write -iface NAME,..."),
         ("-w", "-w: value missing; write -w DURATION"),
-        ("analyze x.csv --format csv", "analyze is not available yet"),
-        ("-i eth0 analyze x.csv", "analyze is not available yet"),
+        ("analyze x.csv --format csv", NO_ANALYSIS),
+        ("-i eth0 analyze x.csv", NO_ANALYSIS),
     ];
     for (typed, expected) in table {
         assert_eq!(rewritten(typed).unwrap_err(), expected, "{typed}");
+    }
+}
+
+#[test]
+fn an_unknown_option_is_never_cut_into_a_letter_and_its_value() {
+    let letters: Vec<char> = all().filter_map(|definition| definition.short).collect();
+    for dashes in ["-", "--"] {
+        for letter in &letters {
+            for rest in ["oo", "qq", "oobar", "-x", "zzzzzzzzzzzzzzzzzzzzzzzzzzzz"] {
+                let Err(message) = rewritten(&format!("{dashes}{letter}{rest} eth0")) else { continue };
+                assert!(!message.contains(&format!("-{letter} {rest}")), "{message}");
+                assert!(!message.contains(&format!("of -{letter}")), "{message}");
+            }
+        }
+    }
+    let unexplained = "no such option; see --help for the list of options; a value follows after a space or =";
+    for option in ["--foo", "-foo", "--fo", "-fo", "--ixyz", "-wx"] {
+        assert_eq!(rewritten(option).unwrap_err(), format!("{option}: {unexplained}"));
     }
 }
 

@@ -6,7 +6,8 @@ use clap::{Arg, ArgAction, Command, builder::ValueParser, value_parser};
 use clap_complete::Shell;
 
 use super::options::{HELP, VERSION, all, available};
-use crate::config::{Kind, OptionDefinition};
+use super::scope::uses;
+use crate::config::{Kind, OptionDefinition, Role};
 
 /// The program's name on the command line.
 pub const PROGRAM: &str = "trafficmonitor";
@@ -46,23 +47,26 @@ the configuration file.
 
 Exit status: 0 success, 1 failure while running, 2 wrong usage or configuration.";
 
-/// The whole command with reserved options, as arguments are read with.
+/// The whole command with reserved options, as arguments are read with. Its help hides what the exporter does not use.
 #[must_use]
 pub fn reading(libpcap: &str) -> Command {
-    command(libpcap, all().collect())
+    let options = all().map(|definition| (definition, uses(None, definition)));
+    command(libpcap, options.collect())
 }
 
-/// The command as people are shown it: what works.
+/// The command as documents show it: every option that works.
 #[must_use]
 pub fn shown(libpcap: &str) -> Command {
-    command(libpcap, available().collect())
+    command(libpcap, available().map(|definition| (definition, true)).collect())
 }
 
-fn command(libpcap: &str, definitions: Vec<&'static OptionDefinition>) -> Command {
+/// The root takes these options, and its help shows some of them.
+fn command(libpcap: &str, options: Vec<(&'static OptionDefinition, bool)>) -> Command {
     let root = bare(PROGRAM, ABOUT, libpcap)
         .after_help(NOTES)
-        .args(definitions.iter().map(|definition| argument(definition)))
+        .args(options.iter().map(|(definition, is_shown)| argument(definition).hide(!is_shown)))
         .arg(words(WORDS, "BPF filter, same as -filter").num_args(0..));
+    let definitions: Vec<_> = options.into_iter().map(|(definition, _)| definition).collect();
     SUBCOMMANDS.iter().fold(root, |root, (name, about)| {
         root.subcommand(with_arguments(bare(name, about, libpcap), name, &definitions))
     })
@@ -79,10 +83,12 @@ fn bare(name: &'static str, about: &'static str, libpcap: &str) -> Command {
         .disable_version_flag(true)
 }
 
-fn with_arguments(subcommand: Command, name: &str, definitions: &[&'static OptionDefinition]) -> Command {
-    let of_both = |definition: &&&OptionDefinition| matches!(definition.id().as_str(), HELP | VERSION);
-    let everything = definitions.iter().map(|definition| argument(definition));
-    let printed_alone = definitions.iter().filter(of_both).map(|definition| argument(definition));
+/// A subcommand with its options and words. Its help shows what it uses; other settings are accepted, so that it can be added
+/// to a command line that runs.
+fn with_arguments(subcommand: Command, name: &'static str, definitions: &[&'static OptionDefinition]) -> Command {
+    let is_used = |definition: &OptionDefinition| uses(Some(name), definition);
+    let everything = definitions.iter().map(|definition| argument(definition).hide(!is_used(definition)));
+    let used = definitions.iter().filter(|definition| is_used(definition)).map(|definition| argument(definition));
     match name {
         REPLAY => subcommand.args(everything).arg(
             words(FILES, "Capture files (pcap or pcapng), read in this order; - is standard input")
@@ -90,9 +96,9 @@ fn with_arguments(subcommand: Command, name: &str, definitions: &[&'static Optio
                 .num_args(1..),
         ),
         COMPLETIONS => subcommand
-            .args(printed_alone)
+            .args(used)
             .arg(Arg::new(SHELL).required(true).value_parser(value_parser!(Shell)).help("Shell to complete for")),
-        MAN => subcommand.args(printed_alone),
+        MAN => subcommand.args(used),
         _ => subcommand.args(everything),
     }
 }
@@ -108,7 +114,6 @@ fn argument(definition: &'static OptionDefinition) -> Arg {
         .long(definition.long)
         .aliases(definition.aliases)
         .short(definition.short)
-        .hide(definition.is_reserved())
         .help(help(definition))
         .long_help(long_help(definition))
         .help_heading(heading(definition));
@@ -147,6 +152,9 @@ fn long_help(definition: &OptionDefinition) -> String {
 
 /// Under which heading of the help it stands; settings stand with their rooms'.
 fn heading(definition: &OptionDefinition) -> Option<&'static str> {
+    if matches!(definition.role, Role::Replay) {
+        return Some("Replay");
+    }
     let (section, _) = definition.keys.first()?;
     match *section {
         "capture" => Some("Capture"),

@@ -10,7 +10,7 @@ use super::options::{self, all};
 use super::words::Words;
 use crate::config::options::settings as definitions;
 use crate::config::quantities::Workers;
-use crate::config::{ConfigError, OptionDefinition, Role, Settings, Text, environment, file};
+use crate::config::{ConfigError, OptionDefinition, Role, Settings, Text, Unavailable, environment, file};
 
 /// Reads the file that is named, the environment, the words and the options.
 ///
@@ -119,13 +119,27 @@ fn of_replay(text: &Text, problem: &str) -> ConfigError {
     ConfigError::invalid(text.origin.to_string(), problem)
 }
 
-/// Refuses options whose rooms are not built, but for values that ask for nothing else than is done anyway.
+/// Everything that was given and is not built yet: options, then variables. Values that ask for what is done anyway pass.
 ///
 /// # Errors
-/// [`ConfigError::Unavailable`], or a value that belongs to another option.
-pub fn refuse_reserved(occurrences: &[Occurrence]) -> Result<(), ConfigError> {
+/// A value that belongs to another option.
+pub fn unavailable(
+    occurrences: &[Occurrence],
+    variables: &[(OsString, OsString)],
+) -> Result<Vec<Unavailable>, ConfigError> {
+    let mut given = unavailable_options(occurrences)?;
+    given.extend(environment::unavailable(variables, all()));
+    Ok(given)
+}
+
+/// The reserved options, each as it was typed.
+///
+/// # Errors
+/// A value that belongs to another option.
+pub fn unavailable_options(occurrences: &[Occurrence]) -> Result<Vec<Unavailable>, ConfigError> {
+    let mut given = Vec::new();
     for (index, occurrence) in occurrences.iter().enumerate() {
-        let Role::Reserved(accepted) = occurrence.definition.role else { continue };
+        let Role::Reserved { accepted, meanwhile } = occurrence.definition.role else { continue };
         let id = occurrence.definition.id();
         let overridden = occurrences[index + 1..].iter().any(|later| later.definition.id() == id);
         let text = occurrence.text();
@@ -135,9 +149,9 @@ pub fn refuse_reserved(occurrences: &[Occurrence]) -> Result<(), ConfigError> {
         if id == "log-format" && text.value == "logfmt" {
             return Err(ConfigError::invalid(text.place(), "this is a value of --log.format (the program's own log)"));
         }
-        return Err(ConfigError::Unavailable { what: occurrence.typed.clone() });
+        given.push(Unavailable { what: occurrence.typed.clone(), meanwhile });
     }
-    Ok(())
+    Ok(given)
 }
 
 /// Whether the value is one that is accepted; a truth value in any of its spellings.

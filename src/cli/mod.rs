@@ -5,10 +5,12 @@
 
 pub mod argv;
 pub mod command;
+pub mod hints;
 mod layers;
 pub mod options;
 pub mod reference;
 mod reserved;
+mod scope;
 mod words;
 
 use std::ffi::OsString;
@@ -19,7 +21,6 @@ use clap::ArgMatches;
 use clap::error::ErrorKind;
 use clap_complete::Shell;
 
-use crate::config::nearest::nearest;
 use crate::config::value::{Scalars, Value};
 use crate::config::{Config, ConfigError, Settings};
 use argv::{Arguments, Occurrence};
@@ -145,13 +146,6 @@ pub fn parse(
     }
 }
 
-/// The subcommand that `word` is perhaps meant to be; for a filter that does not compile.
-#[must_use]
-pub fn nearest_subcommand(word: &str) -> Option<&'static str> {
-    let working = command::SUBCOMMANDS.iter().map(|(name, _)| *name);
-    nearest(word, working.chain(reserved::SUBCOMMANDS.iter().copied()))
-}
-
 /// An invocation that needs the configuration.
 fn configured(
     matches: &ArgMatches,
@@ -159,9 +153,7 @@ fn configured(
     Arguments { occurrences, .. }: &Arguments,
     environment: &[(OsString, OsString)],
 ) -> Result<Invocation, ConfigError> {
-    layers::refuse_reserved(occurrences)?;
-    let words = words::read(matches, occurrences)?;
-    let settings = layers::read(occurrences, environment, words)?;
+    let settings = settings(matches, occurrences, environment)?;
     let name = subcommand.map(|(name, _)| name);
     layers::refuse_source(occurrences, name == Some(command::REPLAY))?;
     let output = layers::output(occurrences, name == Some(command::REPLAY))?;
@@ -174,6 +166,24 @@ fn configured(
         Some((command::INTERFACES, _)) => settings.validate().map(Invocation::Interfaces),
         Some((command::CONFIG, _)) => settings.validate().map(Invocation::PrintConfig),
         _ => settings.validate().map(Invocation::Run),
+    }
+}
+
+/// All layers together. What is not built yet is told at once, wherever it was given; other mistakes only without any such.
+fn settings(
+    matches: &ArgMatches,
+    occurrences: &[Occurrence],
+    environment: &[(OsString, OsString)],
+) -> Result<Settings, ConfigError> {
+    let mut unavailable = layers::unavailable(occurrences, environment)?;
+    let read = words::read(matches, occurrences).and_then(|words| layers::read(occurrences, environment, words));
+    match read {
+        Err(ConfigError::Unavailable(more)) => {
+            unavailable.extend(more);
+            Err(ConfigError::Unavailable(unavailable))
+        }
+        _ if !unavailable.is_empty() => Err(ConfigError::Unavailable(unavailable)),
+        read => read,
     }
 }
 

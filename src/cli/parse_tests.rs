@@ -123,7 +123,7 @@ fn the_other_rooms_are_told_too() {
 
 #[test]
 fn of_a_repeated_single_value_the_last_wins() {
-    assert_eq!(run("-snaplen 5 -s 6 --snaplen=7").capture.snap_length, 7);
+    assert_eq!(run("-snaplen 105 -s 106 --snaplen=107").capture.snap_length, 107);
     assert!(!run("-promisc -promisc=false").capture.promiscuous);
     assert_eq!(run("-filter tcp -filter=").capture.filter, None);
     assert_eq!(run("-localNetworks 10.0.0.0/8 -localNetworks 192.0.2.0/24").locality.networks.len(), 1);
@@ -143,33 +143,66 @@ fn reserved_options_that_ask_for_what_is_done_anyway_pass() {
     assert_eq!(run(line), Config::default());
 }
 
+/// The names before `not available yet`.
+fn unavailable(line: &str) -> String {
+    let message = refusal(line);
+    let (names, advice) = message.split_once(" not available yet; leave ").expect(line);
+    assert!(advice.contains(" out, and meanwhile "), "{message}");
+    names.to_owned()
+}
+
 #[test]
 fn other_reserved_options_are_not_available_yet() {
     let table = [
-        ("-slack_url https://x", "-slack_url is not available yet"),
-        ("--slack_url=https://x", "--slack_url is not available yet"),
-        ("-slack_url x -slack_url=", "run"),
-        ("-slack_url= -slack_url x", "-slack_url is not available yet"),
-        ("-daq=xdp", "-daq is not available yet"),
-        ("--log-format csv", "--log-format is not available yet"),
-        ("--log-format json", "--log-format is not available yet"),
-        ("--log-format logfmt", "--log-format logfmt: this is a value of --log.format (the program's own log)"),
-        (
-            "--log.format csv",
-            "--log.format csv: this is a value of --log-format (the format of policy events); expected logfmt or json",
-        ),
-        ("-vv", "-vv is not available yet"),
-        ("--verbose", "--verbose is not available yet"),
-        ("--drop-packets", "--drop-packets is not available yet"),
-        ("-l /var/log", "-l is not available yet"),
-        ("analyze x.csv", "analyze is not available yet"),
+        ("-slack_url https://x", "-slack_url is"),
+        ("--slack_url=https://x", "--slack_url is"),
+        ("-slack_url= -slack_url x", "-slack_url is"),
+        ("-daq=xdp", "-daq is"),
+        ("--log-format csv", "--log-format is"),
+        ("--log-format json", "--log-format is"),
+        ("-vv", "-vv is"),
+        ("--verbose", "--verbose is"),
+        ("--drop-packets", "--drop-packets is"),
+        ("-l /var/log", "-l is"),
+        ("analyze x.csv", "analyze is"),
     ];
     for (line, expected) in table {
-        if expected == "run" {
-            run(line);
-        } else {
-            assert_eq!(refusal(line), expected, "{line}");
-        }
+        assert_eq!(unavailable(line), expected, "{line}");
+    }
+    run("-slack_url x -slack_url=");
+    assert_eq!(refusal("--log-format logfmt"), "--log-format logfmt: this is a value of --log.format (the program's own log)");
+    assert_eq!(
+        refusal("--log.format csv"),
+        "--log.format csv: this is a value of --log-format (the format of policy events); expected logfmt or json"
+    );
+}
+
+#[test]
+fn all_that_is_not_available_yet_is_named_in_one_message_with_what_to_do() {
+    assert_eq!(
+        refusal("-l /x -i eth0 -slack_url y -daq xdp -slack_channel z"),
+        "-l, -slack_url, -daq and -slack_channel are not available yet; leave them out, and meanwhile redirect standard output \
+         to a file: it has a line for each change of an alert; let Alertmanager deliver alerts, by the rules in alerts.rules.yml; \
+         let libpcap capture, which needs no option"
+    );
+    assert_eq!(unavailable("-l /x --drop-packets analyze a.csv --format csv"), "-l, --drop-packets and analyze are");
+    let usage = parse_all(&["-slack_url", "x"], &[("TRAFFICMONITOR_DAQ", "xdp")]).unwrap_err();
+    assert!(usage.message.starts_with("-slack_url and TRAFFICMONITOR_DAQ are not available yet"), "{usage}");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("strict.json");
+    fs::write(&path, "{\"permitted_cidrs\": []}").unwrap();
+    let path = path.to_str().unwrap();
+    let names = unavailable(&format!("-c {path} --drop-packets"));
+    assert_eq!(names, format!("--drop-packets and {path}: the list of permitted networks (permitted_cidrs) are"));
+    // Other mistakes wait.
+    assert_eq!(unavailable("-l /x -s many"), "-l is");
+}
+
+#[test]
+fn each_reserved_option_has_an_advice_of_its_own_kind() {
+    for definition in reserved::RESERVED {
+        let crate::config::Role::Reserved { meanwhile, .. } = definition.role else { panic!("{}", definition.id()) };
+        assert!(meanwhile.contains(' ') && !meanwhile.ends_with('.'), "{}: {meanwhile}", definition.id());
     }
 }
 
@@ -177,13 +210,18 @@ fn other_reserved_options_are_not_available_yet() {
 fn mistakes_are_told_as_they_were_typed() {
     let table = [
         ("-snaplen 70000", "-snaplen 70000: expected a number from 0 to 65535 (0 and 65536 mean 65535)"),
+        ("-s 10", "-s 10: too short for the headers of a packet; the least is 64"),
+        (
+            "--buffer-size 10",
+            "--buffer-size 10: expected a size from 1MiB to just under 2GiB, such as 32MiB, 32M or 33554432",
+        ),
         ("-s=x", "-s=x: expected a number from 0 to 65535 (0 and 65536 mean 65535)"),
         ("-promisc=maybe", "-promisc=maybe: expected true or false"),
         ("-w 3", "-w 3: expected a duration of at least 1ms, such as 100ms"),
         ("-w 0s", "-w 0s: expected a duration of at least 1ms, such as 100ms"),
         (
             "--buffer-size 4GiB",
-            "--buffer-size 4GiB: expected a size from 1 byte to just under 2GiB, such as 32MiB, 32M or 33554432",
+            "--buffer-size 4GiB: expected a size from 1MiB to just under 2GiB, such as 32MiB, 32M or 33554432",
         ),
         ("-promRefresh 0", "-promRefresh 0: expected seconds or a duration from 100ms to 1h, such as 5, 0.5 or 5s"),
         (
@@ -257,8 +295,8 @@ fn options_may_stand_before_a_subcommand_and_behind_it() {
     }
     let Ok(Invocation::Interfaces(config)) = parse_line("-i eth0 interfaces -i eth1") else { panic!() };
     assert_eq!(config.capture.selection, named(&["eth0", "eth1"]));
-    let Ok(Invocation::PrintConfig(config)) = parse_line("-s 5 config -s 6") else { panic!() };
-    assert_eq!(config.capture.snap_length, 6);
+    let Ok(Invocation::PrintConfig(config)) = parse_line("-s 105 config -s 106") else { panic!() };
+    assert_eq!(config.capture.snap_length, 106);
 }
 
 #[test]
@@ -276,13 +314,13 @@ fn replay_knows_its_outputs() {
 fn defaults_go_behind_the_file_the_file_behind_the_environment_and_all_behind_the_options() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.yml");
-    fs::write(&path, "capture:\n  snap_length: 1\n  filter: tcp\n  interfaces: [eth0, eth1]\nlog:\n  level: warn\n")
+    fs::write(&path, "capture:\n  snap_length: 101\n  filter: tcp\n  interfaces: [eth0, eth1]\nlog:\n  level: warn\n")
         .unwrap();
     let path = path.to_str().unwrap();
     let environment =
-        [("TRAFFICMONITOR_SNAPLEN", "2"), ("TRAFFICMONITOR_FILTER", "udp"), ("TRAFFICMONITOR_PROMISC", "")];
-    let Ok(Invocation::Run(config)) = parse_all(&["-config", path, "-s", "3"], &environment) else { panic!() };
-    assert_eq!(config.capture.snap_length, 3);
+        [("TRAFFICMONITOR_SNAPLEN", "102"), ("TRAFFICMONITOR_FILTER", "udp"), ("TRAFFICMONITOR_PROMISC", "")];
+    let Ok(Invocation::Run(config)) = parse_all(&["-config", path, "-s", "103"], &environment) else { panic!() };
+    assert_eq!(config.capture.snap_length, 103);
     assert_eq!(config.capture.filter.as_deref(), Some("udp"));
     assert_eq!(config.capture.selection, named(&["eth0", "eth1"]));
     assert_eq!(config.log.level, LogLevel::Warn);
@@ -293,7 +331,7 @@ fn defaults_go_behind_the_file_the_file_behind_the_environment_and_all_behind_th
     };
     assert_eq!(config.capture.selection, named(&["eth2"]));
     assert_eq!(config.capture.filter.as_deref(), Some("icmp"));
-    assert_eq!(config.capture.snap_length, 1);
+    assert_eq!(config.capture.snap_length, 101);
 }
 
 #[test]
@@ -313,7 +351,10 @@ fn a_contradiction_between_layers_names_both_places() {
 fn the_environment_is_checked_too() {
     let refusal = |name, value| parse_all(&[], &[(name, value)]).unwrap_err().message;
     assert_eq!(refusal("TRAFFICMONITOR_PROMISC", "perhaps"), "TRAFFICMONITOR_PROMISC=perhaps: expected true or false");
-    assert_eq!(refusal("TRAFFICMONITOR_SLACK_URL", "https://x"), "TRAFFICMONITOR_SLACK_URL is not available yet");
+    assert!(
+        refusal("TRAFFICMONITOR_SLACK_URL", "https://x")
+            .starts_with("TRAFFICMONITOR_SLACK_URL is not available yet; leave it")
+    );
     assert!(parse_all(&[], &[("TRAFFICMONITOR_SLACK_URL", "nil"), ("TRAFFICMONITOR_DAQ", "libpcap")]).is_ok());
 }
 
@@ -354,6 +395,45 @@ fn help_and_version_are_no_errors_and_hide_what_does_not_work() {
     }
 }
 
+/// The long options that the help of a command line names.
+fn options_in_help(line: &str) -> Vec<String> {
+    let help = parse_line(line).unwrap_err().message;
+    let is_option = |word: &&str| word.starts_with("--");
+    let first = |line: &str| line.split_whitespace().take(2).find(is_option).map(str::to_owned);
+    // Text is indented farther than names.
+    let is_name = |line: &&str| line.trim_start().starts_with('-') && !line.starts_with("        ");
+    let names = help.lines().filter(is_name).filter_map(first);
+    names.map(|name| name.split(['[', '=']).next().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn the_help_of_a_subcommand_lists_what_it_uses() {
+    assert_eq!(
+        options_in_help("interfaces --help"),
+        ["--config", "--config.check", "--help", "--version", "--iface", "--ExcludedInterfaces"]
+    );
+    for line in ["man --help", "completions --help"] {
+        assert_eq!(options_in_help(line), ["--help", "--version"], "{line}");
+    }
+    let replay = options_in_help("replay --help");
+    for name in ["--output", "--workers", "--filter", "--flow-key", "--localNetworks", "--ByteLimit", "--log.level"] {
+        assert!(replay.contains(&name.to_owned()), "{name}: {replay:?}");
+    }
+    for name in ["--iface", "--promisc", "--snaplen", "--promHTTP", "--promRefresh", "--pcapfile", "--idle-timeout"] {
+        assert!(!replay.contains(&name.to_owned()), "{name}");
+    }
+    for line in ["--help", "config --help"] {
+        let all = options_in_help(line);
+        assert!(all.contains(&"--promHTTP".to_owned()) && !all.contains(&"--output".to_owned()), "{line}");
+    }
+}
+
+#[test]
+fn a_setting_that_a_subcommand_does_not_use_is_accepted() {
+    assert!(matches!(parse_line("interfaces -promHTTP :9 -s 1500"), Ok(Invocation::Interfaces(_))));
+    assert!(matches!(parse_line("-promHTTP :9 replay a -promRefresh 5"), Ok(Invocation::Replay(_))));
+}
+
 #[test]
 fn completions_and_man_need_no_configuration() {
     let broken = [("TRAFFICMONITOR_SNAPLEN", "x")];
@@ -382,7 +462,7 @@ fn a_word_near_a_subcommand_finds_it() {
         ("port", None),
     ];
     for (word, subcommand) in table {
-        assert_eq!(nearest_subcommand(word), subcommand, "{word}");
+        assert_eq!(hints::nearest_subcommand(word), subcommand, "{word}");
     }
 }
 
@@ -401,6 +481,6 @@ fn the_command_lines_of_the_seeds_are_read_or_said_to_be_not_available_yet() {
         "--interface eth0 --drop-packets",
         "-i eth0 --log-format json --log-file traffic.json",
     ] {
-        assert!(refusal(line).ends_with(" is not available yet"), "{line}");
+        unavailable(line);
     }
 }

@@ -1,60 +1,88 @@
 //! Names of options whose rooms are not built yet: known, so that nothing clashes with them and a misspelt one finds its
 //! neighbour, but hidden from the help, and refused when they would do something.
 
-use crate::config::{Kind, OptionDefinition, Role};
+use std::ffi::OsStr;
+
+use crate::config::{Kind, OptionDefinition, Role, Unavailable};
+
+/// Until packets come from elsewhere.
+const PACKET_SOURCE: &str = "let libpcap capture, which needs no option";
+/// Until there is TLS and authentication.
+const HTTP_SECURITY: &str =
+    "serve one address (--web.listen-address 127.0.0.1:8888), behind a proxy that authenticates if others scrape it";
+/// Until packets can be dropped.
+const DROPPING: &str = "drop packets with a firewall such as nftables";
+/// Until events of a policy are written.
+const POLICY_EVENTS: &str = "redirect standard output to a file: it has a line for each change of an alert";
+/// Until packets are recorded.
+const RECORDING: &str = "record packets with tcpdump -w and read them with `trafficmonitor replay`";
+/// Until alerts are delivered.
+const DELIVERY: &str = "let Alertmanager deliver alerts, by the rules in alerts.rules.yml";
+/// Until logs of policy events are read.
+const ANALYSIS: &str = "read captures with `trafficmonitor replay FILE --output jsonl`";
 
 /// The reserved options, by the rooms that will take them.
 pub static RESERVED: &[OptionDefinition] = &[
-    // Other packet sources.
-    reserved("daq", Kind::Value, Some("TRAFFICMONITOR_DAQ"), &["libpcap"]),
-    // HTTP security.
-    reserved("web.config.file", Kind::Value, Some("TRAFFICMONITOR_WEB_CONFIG_FILE"), &[]),
+    reserved("daq", "TRAFFICMONITOR_DAQ", &["libpcap"], PACKET_SOURCE),
+    reserved("web.config.file", "TRAFFICMONITOR_WEB_CONFIG_FILE", &[], HTTP_SECURITY),
     // Policy events.
-    reserved("drop-packets", Kind::Switch, Some("TRAFFICMONITOR_DROP_PACKETS"), &["false"]),
-    reserved("log-format", Kind::Value, Some("TRAFFICMONITOR_EVENTS_FORMAT"), &[]),
-    reserved("log-file", Kind::Value, Some("TRAFFICMONITOR_EVENTS_FILE"), &[]),
-    reserved("log-buffer-size", Kind::Value, Some("TRAFFICMONITOR_EVENTS_BUFFER_SIZE"), &[]),
+    switch(reserved("drop-packets", "TRAFFICMONITOR_DROP_PACKETS", &["false"], DROPPING)),
+    reserved("log-format", "TRAFFICMONITOR_EVENTS_FORMAT", &[], POLICY_EVENTS),
+    reserved("log-file", "TRAFFICMONITOR_EVENTS_FILE", &[], POLICY_EVENTS),
+    reserved("log-buffer-size", "TRAFFICMONITOR_EVENTS_BUFFER_SIZE", &[], POLICY_EVENTS),
     OptionDefinition {
         short: Some('v'),
-        ..reserved("verbose", Kind::Counting, Some("TRAFFICMONITOR_VERBOSE"), &["false"])
+        kind: Kind::Counting,
+        ..reserved(
+            "verbose",
+            "TRAFFICMONITOR_VERBOSE",
+            &["false"],
+            "take --log.level debug for more of the program's own log",
+        )
     },
     // Evidence.
-    reserved("archive_dir", Kind::Value, Some("TRAFFICMONITOR_ARCHIVE_DIR"), &[]),
-    OptionDefinition {
-        long: None,
-        short: Some('l'),
-        ..reserved("l", Kind::Value, Some("TRAFFICMONITOR_LOG_DIR"), &[])
-    },
-    reserved("log_packets", Kind::Switch, Some("TRAFFICMONITOR_LOG_PACKETS"), &["false"]),
-    reserved("max_pcap_log_size", Kind::Value, Some("TRAFFICMONITOR_MAX_PCAP_LOG_SIZE"), &[]),
-    reserved("max_pcap_rotations", Kind::Value, Some("TRAFFICMONITOR_MAX_PCAP_ROTATIONS"), &[]),
+    reserved("archive_dir", "TRAFFICMONITOR_ARCHIVE_DIR", &[], RECORDING),
+    OptionDefinition { long: None, short: Some('l'), ..reserved("l", "TRAFFICMONITOR_LOG_DIR", &[], POLICY_EVENTS) },
+    switch(reserved("log_packets", "TRAFFICMONITOR_LOG_PACKETS", &["false"], RECORDING)),
+    reserved("max_pcap_log_size", "TRAFFICMONITOR_MAX_PCAP_LOG_SIZE", &[], RECORDING),
+    reserved("max_pcap_rotations", "TRAFFICMONITOR_MAX_PCAP_ROTATIONS", &[], RECORDING),
     // Notification.
-    reserved("slack_channel", Kind::Value, Some("TRAFFICMONITOR_SLACK_CHANNEL"), &[]),
-    reserved("slack_emoji", Kind::Value, Some("TRAFFICMONITOR_SLACK_EMOJI"), &[]),
-    reserved("slack_icon", Kind::Value, Some("TRAFFICMONITOR_SLACK_ICON"), &[]),
-    reserved("slack_url", Kind::Value, Some("TRAFFICMONITOR_SLACK_URL"), &["nil"]),
+    reserved("slack_channel", "TRAFFICMONITOR_SLACK_CHANNEL", &[], DELIVERY),
+    reserved("slack_emoji", "TRAFFICMONITOR_SLACK_EMOJI", &[], DELIVERY),
+    reserved("slack_icon", "TRAFFICMONITOR_SLACK_ICON", &[], DELIVERY),
+    reserved("slack_url", "TRAFFICMONITOR_SLACK_URL", &["nil"], DELIVERY),
 ];
 
 /// The subcommands whose rooms are not built yet.
 pub const SUBCOMMANDS: &[&str] = &["analyze"];
 
-/// A reserved option. The `accepted` values ask for what is done anyway.
+/// The subcommand of that name, where it is reserved, as what was asked for.
+pub fn subcommand(name: &OsStr) -> Option<Unavailable> {
+    let name = SUBCOMMANDS.iter().find(|known| name == **known)?;
+    Some(Unavailable { what: (*name).to_owned(), meanwhile: ANALYSIS })
+}
+
+/// A reserved option with a value. The `accepted` values ask for what is done anyway.
 const fn reserved(
     long: &'static str,
-    kind: Kind,
-    variable: Option<&'static str>,
+    variable: &'static str,
     accepted: &'static [&'static str],
+    meanwhile: &'static str,
 ) -> OptionDefinition {
     OptionDefinition {
         long: Some(long),
         aliases: &[],
         short: None,
         value: "VALUE",
-        kind,
+        kind: Kind::Value,
         default: "",
         help: "",
         keys: &[],
-        variable,
-        role: Role::Reserved(accepted),
+        variable: Some(variable),
+        role: Role::Reserved { accepted, meanwhile },
     }
+}
+
+const fn switch(definition: OptionDefinition) -> OptionDefinition {
+    OptionDefinition { kind: Kind::Switch, ..definition }
 }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use super::nearest::nearest;
 use super::option::{OptionDefinition, Origin, Role, Text};
-use super::{ConfigError, Settings};
+use super::{ConfigError, Settings, Unavailable};
 
 /// What all our variables begin with.
 const PREFIX: &str = "TRAFFICMONITOR_";
@@ -15,7 +15,7 @@ const PREFIX: &str = "TRAFFICMONITOR_";
 /// nearly a known name is noticed.
 ///
 /// # Errors
-/// [`ConfigError::Invalid`] for a value that means nothing, [`ConfigError::Unavailable`] for an option that is reserved.
+/// [`ConfigError::Invalid`] for a value that means nothing.
 pub fn read(
     variables: &[(OsString, OsString)],
     definitions: impl Iterator<Item = &'static OptionDefinition> + Clone,
@@ -43,11 +43,22 @@ pub fn text_of(variables: &[(OsString, OsString)], definition: &OptionDefinition
 fn apply(settings: &mut Settings, definition: &OptionDefinition, text: Text) -> Result<(), ConfigError> {
     match definition.role {
         Role::Setting(apply) => apply(settings, &[text]),
-        Role::Reserved(accepted) if !accepted.iter().any(|accepted| text.value == *accepted) => {
-            Err(ConfigError::Unavailable { what: text.origin.to_string() })
-        }
-        Role::Reserved(_) | Role::Command | Role::Replay => Ok(()),
+        Role::Reserved { .. } | Role::Command | Role::Replay => Ok(()),
     }
+}
+
+/// The variables of options that are not built yet, but for values that ask for what is done anyway.
+pub fn unavailable(
+    variables: &[(OsString, OsString)],
+    definitions: impl Iterator<Item = &'static OptionDefinition>,
+) -> Vec<Unavailable> {
+    let asked_for = |definition: &'static OptionDefinition| {
+        let Role::Reserved { accepted, meanwhile } = definition.role else { return None };
+        let text = text_of(variables, definition)?;
+        let is_done_anyway = accepted.iter().any(|accepted| text.value == *accepted);
+        (!is_done_anyway).then(|| Unavailable { what: text.origin.to_string(), meanwhile })
+    };
+    definitions.filter_map(asked_for).collect()
 }
 
 /// Whether Kubernetes makes such a variable for a service that is named as this program is.

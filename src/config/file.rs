@@ -11,7 +11,10 @@ use serde_saphyr::{Error, Options, Spanned};
 use super::nearest::nearest;
 use super::option::OptionDefinition;
 use super::options::{FILE_ONLY, settings};
-use super::{ConfigError, Settings, trafficalerted};
+use super::{ConfigError, Settings, Unavailable, trafficalerted};
+
+/// What to do until the list of permitted networks is read.
+const WITHOUT_PERMITTED_NETWORKS: &str = "count what is not permitted with a filter, such as not net 10.0.0.0/8";
 
 /// Reads a configuration file.
 ///
@@ -30,7 +33,7 @@ pub fn load(path: &Path) -> Result<Settings, ConfigError> {
 pub fn parse(text: &str, path: &Path) -> Result<Settings, ConfigError> {
     if text.trim_start().starts_with('{') && text.contains("\"permitted_cidrs\"") {
         let what = format!("{}: the list of permitted networks (permitted_cidrs)", path.display());
-        return Err(ConfigError::Unavailable { what });
+        return Err(ConfigError::Unavailable(vec![Unavailable { what, meanwhile: WITHOUT_PERMITTED_NETWORKS }]));
     }
     if is_trafficalerteds(text, path) {
         return trafficalerted::parse(text, path);
@@ -309,7 +312,11 @@ mod tests {
     #[test]
     fn the_list_of_permitted_networks_is_known_but_not_read_yet() {
         let permitted = "{\n  \"permitted_cidrs\": [\"10.0.0.0/8\"]\n}";
-        assert_eq!(message(permitted), "t.yml: the list of permitted networks (permitted_cidrs) is not available yet");
+        assert_eq!(
+            message(permitted),
+            "t.yml: the list of permitted networks (permitted_cidrs) is not available yet; leave it out, and meanwhile count what is \
+             not permitted with a filter, such as not net 10.0.0.0/8"
+        );
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod rules;
 mod sections;
 pub mod settings;
 pub mod trafficalerted;
+mod unavailable;
 mod validate;
 pub mod value;
 pub mod values;
@@ -23,6 +24,7 @@ use std::path::PathBuf;
 
 pub use option::{Kind, OptionDefinition, Origin, Role, Text};
 pub use settings::Settings;
+pub use unavailable::Unavailable;
 
 use crate::{account, alert, capture, detect, export, http, locality, pipeline};
 
@@ -147,12 +149,9 @@ pub enum ConfigError {
         /// What is wrong with it and what would do.
         problem: String,
     },
-    /// Known, but of a room that is not built yet.
-    #[error("{what} is not available yet")]
-    Unavailable {
-        /// As it was typed.
-        what: String,
-    },
+    /// Known, but of rooms that are not built yet: everything of the kind that was given.
+    #[error("{}", unavailable::sentence(.0))]
+    Unavailable(Vec<Unavailable>),
     /// A configuration that cannot be written as YAML.
     #[error("cannot write the configuration as YAML: {0}")]
     Unwritable(String),

@@ -38,8 +38,13 @@ pub enum Role {
     Command,
     /// As `Command`, but for the subcommand `replay` alone.
     Replay,
-    /// Its room is not built yet. The values here ask for what is done anyway and pass.
-    Reserved(&'static [&'static str]),
+    /// Its room is not built yet.
+    Reserved {
+        /// Values that ask for what is done anyway; they pass.
+        accepted: &'static [&'static str],
+        /// What to do until it is built: an imperative without a full stop.
+        meanwhile: &'static str,
+    },
 }
 
 /// One option: everything that help, man page, README, environment and parser say of it.
@@ -111,7 +116,7 @@ impl OptionDefinition {
     /// Whether its room is not built yet.
     #[must_use]
     pub const fn is_reserved(&self) -> bool {
-        matches!(self.role, Role::Reserved(_))
+        matches!(self.role, Role::Reserved { .. })
     }
 }
 

@@ -6,12 +6,15 @@ use serde::Serializer;
 
 use super::value::{Scalars, Value, expected};
 
-/// Bytes kept of a packet, 1 to 65535.
+/// Bytes kept of a packet, 64 to 65535.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SnapLength(pub u32);
 
 /// libpcap's and the seeds' "everything".
 const WHOLE_PACKET_BYTES: u32 = 65_535;
+
+/// Link header (20 bytes on `any`), IPv6 header and ports. Of less no flow can be told.
+const SHORTEST_SNAP_BYTES: u32 = 64;
 
 impl Value for SnapLength {
     const EXPECTED: &'static str = "a number from 0 to 65535 (0 and 65536 mean 65535)";
@@ -20,7 +23,10 @@ impl Value for SnapLength {
     fn from_text(text: &str) -> Result<Self, String> {
         match text.parse() {
             Ok(0 | 65_536) => Ok(Self(WHOLE_PACKET_BYTES)),
-            Ok(bytes @ 1..=WHOLE_PACKET_BYTES) => Ok(Self(bytes)),
+            Ok(bytes @ SHORTEST_SNAP_BYTES..=WHOLE_PACKET_BYTES) => Ok(Self(bytes)),
+            Ok(1..SHORTEST_SNAP_BYTES) => {
+                Err(format!("too short for the headers of a packet; the least is {SHORTEST_SNAP_BYTES}"))
+            }
             _ => Err(expected::<Self>()),
         }
     }
@@ -38,14 +44,16 @@ impl Value for SnapLength {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RingBytes(pub u32);
 
+/// libpcap rounds what is less up to one block of the ring, and one block loses packets while it is read.
+const SMALLEST_RING_BYTES: u64 = 1 << 20;
 const LARGEST_RING_BYTES: u64 = i32::MAX as u64;
 
 impl Value for RingBytes {
-    const EXPECTED: &'static str = "a size from 1 byte to just under 2GiB, such as 32MiB, 32M or 33554432";
+    const EXPECTED: &'static str = "a size from 1MiB to just under 2GiB, such as 32MiB, 32M or 33554432";
     const SCALARS: Scalars = Scalars::TextOrNumber;
 
     fn from_text(text: &str) -> Result<Self, String> {
-        let bytes = parse_bytes(text).filter(|bytes| (1..=LARGEST_RING_BYTES).contains(bytes));
+        let bytes = parse_bytes(text).filter(|bytes| (SMALLEST_RING_BYTES..=LARGEST_RING_BYTES).contains(bytes));
         bytes.and_then(|bytes| u32::try_from(bytes).ok()).map(Self).ok_or_else(expected::<Self>)
     }
 
@@ -218,19 +226,21 @@ mod tests {
     #[test]
     fn sizes_have_units_of_1024_and_of_1000() {
         let table = [
-            ("1", Some(1)),
             ("33554432", Some(32 << 20)),
             ("32MiB", Some(32 << 20)),
             ("32 MiB", Some(32 << 20)),
             ("32M", Some(32 << 20)),
             ("32m", Some(32 << 20)),
-            ("64K", Some(64 << 10)),
-            ("64k", Some(64 << 10)),
+            ("2048K", Some(2 << 20)),
+            ("2048k", Some(2 << 20)),
             ("1GiB", Some(1 << 30)),
             ("1G", Some(1 << 30)),
-            ("2kB", Some(2000)),
+            ("2000kB", Some(2_000_000)),
             ("2MB", Some(2_000_000)),
-            ("7B", Some(7)),
+            ("1048576B", Some(1 << 20)),
+            ("1048575", None),
+            ("10", None),
+            ("64K", None),
             ("2147483647", Some(i32::MAX as u32)),
             ("2GiB", None),
             ("0", None),
@@ -249,10 +259,24 @@ mod tests {
     #[test]
     fn sizes_are_written_as_they_are_read() {
         for (bytes, text) in
-            [(1, "1"), (1000, "1000"), (1024, "1KiB"), (1536, "1536"), (32 << 20, "32MiB"), (1 << 30, "1GiB")]
+            [(1 << 20, "1MiB"), (1_048_577, "1048577"), (1025 << 10, "1025KiB"), (32 << 20, "32MiB"), (1 << 30, "1GiB")]
         {
             assert_eq!(RingBytes(bytes).text(), text);
             assert_eq!(RingBytes::from_text(text), Ok(RingBytes(bytes)));
+        }
+    }
+
+    #[test]
+    fn of_a_packet_the_headers_are_kept_at_least() {
+        for (text, bytes) in [("0", 65_535), ("65536", 65_535), ("64", 64), ("96", 96), ("65535", 65_535)] {
+            assert_eq!(SnapLength::from_text(text), Ok(SnapLength(bytes)), "{text}");
+        }
+        for text in ["1", "63"] {
+            let problem = "too short for the headers of a packet; the least is 64";
+            assert_eq!(SnapLength::from_text(text), Err(problem.to_owned()), "{text}");
+        }
+        for text in ["-1", "65537", "1.5"] {
+            assert_eq!(SnapLength::from_text(text), Err(expected::<SnapLength>()), "{text}");
         }
     }
 

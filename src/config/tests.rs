@@ -39,7 +39,7 @@ fn the_example_names_every_key_in_its_section_with_its_options() {
 const GIVEN: [&[(&str, &str)]; 6] = [
     &[],
     &[("i", "eth0,no,0x10"), ("ExcludedInterfaces", "lo"), ("w", "3s"), ("promRefresh", "1.5"), ("r", "-"), ("s", "0")],
-    &[("i", "any"), ("f", "host 10.0.0.1 and (tcp or udp) # \"x\": y"), ("buffer-size", "12345"), ("r", "a: b.pcap")],
+    &[("i", "any"), ("f", "host 10.0.0.1 and (tcp or udp) # \"x\": y"), ("buffer-size", "1234567"), ("r", "a: b.pcap")],
     &[
         ("promHTTP", "[::1]:9,localhost:9,:0"),
         ("localNetworks", "192.0.2.7/24,::1"),
@@ -105,10 +105,11 @@ fn what_config_prints_gives_the_same_configuration() {
 #[test]
 fn a_setting_of_an_upper_layer_lies_over_that_of_a_lower_one() {
     let layer = |yaml: &str| file::parse(yaml, Path::new("t.yml")).unwrap();
-    let lower = layer("capture: {snap_length: 1, filter: tcp}\nlocality: {networks: [192.0.2.0/24, 198.51.100.0/24]}");
-    let upper = layer("capture: {snap_length: 2}\nlocality: {networks: [203.0.113.0/24]}\nlog: {level: warn}");
+    let lower =
+        layer("capture: {snap_length: 101, filter: tcp}\nlocality: {networks: [192.0.2.0/24, 198.51.100.0/24]}");
+    let upper = layer("capture: {snap_length: 102}\nlocality: {networks: [203.0.113.0/24]}\nlog: {level: warn}");
     let config = lower.merge(upper).validate().unwrap();
-    assert_eq!(config.capture.snap_length, 2);
+    assert_eq!(config.capture.snap_length, 102);
     assert_eq!(config.capture.filter.as_deref(), Some("tcp"));
     assert_eq!(config.locality.networks, ["203.0.113.0/24".parse().unwrap()]);
     assert_eq!(config.log.level, LogLevel::Warn);

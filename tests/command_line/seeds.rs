@@ -8,7 +8,7 @@ pub enum Outcome {
     Right,
     /// It is right, and this is said to it.
     Noticed(&'static str),
-    /// Its room is not built yet; what is named is said not to be available.
+    /// Its rooms are not built yet; all that is named is said not to be available.
     NotYet(&'static str),
     /// The description itself says that it is not allowed; the message holds these words.
     Refused(&'static str),
@@ -126,11 +126,11 @@ pub const WHEREFORE: &[(&str, Outcome)] = &[
             -loglevel=info \\
             -slack_url=\"https://hooks.slack.com/services/your/integration/keys/here\" -slack_channel=\"#wherefore\" -slack_emoji=\":warning:\" \\
             -anom_methods=fence -anom_upper_bound=1000 -anom_gv_cap=25 -anom_sensitivity=0.8",
-        NotYet("-l"),
+        NotYet("-l, -archive_dir, -slack_url, -slack_channel and -slack_emoji"),
     ),
     (
         "trafficmonitor -i eth0 -l=/tmp -archive_dir=/tmp  -loglevel=info -anom_methods=diff,fence -anom_upper_bound=200 -slack_url=\"https://hooks.slack.com/services/hook/url/goes/here\" -slack_channel=\"#wherefore\" -slack_emoji=\":warning:\" -anom_gv_cap=30 -anom_sensitivity=0.8 ",
-        NotYet("-l"),
+        NotYet("-l, -archive_dir, -slack_url, -slack_channel and -slack_emoji"),
     ),
     // Both examples, as far as they are about anomalies.
     (
@@ -157,25 +157,34 @@ const STRICT: Outcome = NotYet("configs/strict.json: the list of permitted netwo
 /// The XDP monitor: its usage, its examples and its analysis script, which is the subcommand `analyze` here.
 pub const XDP_TRAFFIC_MONITOR: &[(&str, Outcome)] = &[
     ("trafficmonitor --interface eth0 --config configs/default.json", PERMITTED),
-    ("trafficmonitor --interface eth0 --config configs/default.json --drop-packets", NotYet("--drop-packets")),
-    ("trafficmonitor --interface eth0 --config configs/default.json --verbose", NotYet("--verbose")),
+    (
+        "trafficmonitor --interface eth0 --config configs/default.json --drop-packets",
+        NotYet("--drop-packets and configs/default.json: the list of permitted networks (permitted_cidrs)"),
+    ),
+    (
+        "trafficmonitor --interface eth0 --config configs/default.json --verbose",
+        NotYet("--verbose and configs/default.json: the list of permitted networks (permitted_cidrs)"),
+    ),
     ("trafficmonitor -i eth0 -c configs/default.json", PERMITTED),
     ("trafficmonitor -i eth0 -c configs/strict.json", STRICT),
-    ("trafficmonitor -i eth0 -c configs/strict.json --drop-packets", NotYet("--drop-packets")),
+    (
+        "trafficmonitor -i eth0 -c configs/strict.json --drop-packets",
+        NotYet("--drop-packets and configs/strict.json: the list of permitted networks (permitted_cidrs)"),
+    ),
     (
         "trafficmonitor -i eth0 -c configs/default.json \\
             --log-format json --log-file traffic.json",
-        NotYet("--log-format"),
+        NotYet("--log-format, --log-file and configs/default.json: the list of permitted networks (permitted_cidrs)"),
     ),
     (
         "trafficmonitor -i eth0 -c configs/default.json \\
             --log-format csv --log-file traffic.csv",
-        NotYet("--log-format"),
+        NotYet("--log-format, --log-file and configs/default.json: the list of permitted networks (permitted_cidrs)"),
     ),
     (
         "trafficmonitor -i eth0 -c configs/default.json \\
             --log-format jsonl --log-file traffic.jsonl",
-        NotYet("--log-format"),
+        NotYet("--log-format, --log-file and configs/default.json: the list of permitted networks (permitted_cidrs)"),
     ),
     ("trafficmonitor --log-format console", NotYet("--log-format")),
     ("trafficmonitor --log-buffer-size 8192", NotYet("--log-buffer-size")),

@@ -1,0 +1,83 @@
+//! Which options a subcommand uses: they stand in its help and are completed behind it.
+//!
+//! Takes an option and a subcommand; gives a truth value. A setting that a subcommand does not use is accepted all the same,
+//! so that a subcommand can be added to any command line that runs.
+
+use super::command::{COMPLETIONS, CONFIG, INTERFACES, MAN, REPLAY};
+use super::options::{CONFIG as CONFIG_FILE, CONFIG_CHECK};
+use crate::config::{OptionDefinition, Role};
+
+/// Settings outside of the room `capture` that `replay` does not use: they are for live captures and for the server.
+const NOT_IN_REPLAY: [(&str, &str); 3] = [("http", "listen"), ("pipeline", "refresh"), ("account", "idle_timeout")];
+/// The settings that choose interfaces.
+const OF_INTERFACES: [(&str, &str); 2] = [("capture", "interfaces"), ("capture", "excluded_interfaces")];
+
+/// Whether `subcommand` uses the option; none is the exporter itself.
+#[must_use]
+pub fn uses(subcommand: Option<&str>, definition: &OptionDefinition) -> bool {
+    match definition.role {
+        Role::Reserved { .. } => false,
+        Role::Replay => subcommand == Some(REPLAY),
+        Role::Command => uses_command_option(subcommand, &definition.id()),
+        Role::Setting(_) => definition.keys.iter().any(|key| uses_setting(subcommand, *key)),
+    }
+}
+
+fn uses_command_option(subcommand: Option<&str>, id: &str) -> bool {
+    let is_about_settings = matches!(id, CONFIG_FILE | CONFIG_CHECK);
+    !(is_about_settings && matches!(subcommand, Some(MAN | COMPLETIONS)))
+}
+
+fn uses_setting(subcommand: Option<&str>, key: (&'static str, &'static str)) -> bool {
+    match subcommand {
+        Some(MAN | COMPLETIONS) => false,
+        Some(INTERFACES) => OF_INTERFACES.contains(&key),
+        Some(REPLAY) => key == ("capture", "filter") || (key.0 != "capture" && !NOT_IN_REPLAY.contains(&key)),
+        Some(CONFIG) | None | Some(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::options::all;
+
+    fn used(subcommand: Option<&str>) -> Vec<String> {
+        all().filter(|definition| uses(subcommand, definition)).map(OptionDefinition::id).collect()
+    }
+
+    #[test]
+    fn interfaces_uses_what_chooses_interfaces() {
+        let expected = ["iface", "ExcludedInterfaces", "config", "config.check", "help", "version"];
+        assert_eq!(used(Some(INTERFACES)), expected);
+    }
+
+    #[test]
+    fn man_and_completions_use_no_setting() {
+        for subcommand in [MAN, COMPLETIONS] {
+            assert_eq!(used(Some(subcommand)), ["help", "version"]);
+        }
+    }
+
+    #[test]
+    fn replay_uses_neither_interfaces_nor_the_server() {
+        let used = used(Some(REPLAY));
+        for absent in
+            ["iface", "promisc", "snaplen", "buffer-size", "w", "pcapfile", "promHTTP", "promRefresh", "idle-timeout"]
+        {
+            assert!(!used.contains(&absent.to_owned()), "{absent}");
+        }
+        for present in
+            ["filter", "output", "workers", "flow-key", "localNetworks", "ByteLimit", "anom_methods", "log.level"]
+        {
+            assert!(used.contains(&present.to_owned()), "{present}");
+        }
+    }
+
+    #[test]
+    fn the_exporter_uses_every_setting_and_only_replay_has_an_output() {
+        let settings = all().filter(|definition| matches!(definition.role, Role::Setting(_))).count();
+        let command = ["config", "config.check", "help", "version"].len();
+        assert_eq!((used(None).len(), used(Some(CONFIG)).len()), (settings + command, settings + command));
+    }
+}

@@ -1,0 +1,57 @@
+//! What was given and is not built yet → one sentence that names all of it, and what to do meanwhile.
+
+/// An option, a variable, a subcommand or a file whose room is not built yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unavailable {
+    /// As it was typed.
+    pub what: String,
+    /// What to do until it is built: an imperative without a full stop.
+    pub meanwhile: &'static str,
+}
+
+/// `-l and -slack_url are not available yet; leave them out, and meanwhile …; …`, each advice once.
+pub(super) fn sentence(given: &[Unavailable]) -> String {
+    let names = without_repetition(given.iter().map(|one| one.what.as_str()));
+    let advice = without_repetition(given.iter().map(|one| one.meanwhile)).join("; ");
+    let (verb, object) = if names.len() == 1 { ("is", "it") } else { ("are", "them") };
+    format!("{} {verb} not available yet; leave {object} out, and meanwhile {advice}", enumeration(&names))
+}
+
+fn without_repetition<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    texts.fold(Vec::new(), |mut kept, text| {
+        if !kept.contains(&text) {
+            kept.push(text);
+        }
+        kept
+    })
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn enumeration(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [before @ .., last] => format!("{} and {last}", before.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(pairs: &[(&str, &'static str)]) -> Vec<Unavailable> {
+        pairs.iter().map(|(what, meanwhile)| Unavailable { what: (*what).to_owned(), meanwhile }).collect()
+    }
+
+    #[test]
+    fn one_is_named_with_its_advice() {
+        let sentence = sentence(&given(&[("-l", "keep standard output")]));
+        assert_eq!(sentence, "-l is not available yet; leave it out, and meanwhile keep standard output");
+    }
+
+    #[test]
+    fn several_are_named_once_each_and_so_is_their_advice() {
+        let sentence = sentence(&given(&[("-a", "one"), ("-b", "two"), ("-c", "one"), ("-b", "two")]));
+        assert_eq!(sentence, "-a, -b and -c are not available yet; leave them out, and meanwhile one; two");
+    }
+}
