@@ -9,6 +9,7 @@ use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Error, Options, Spanned};
 
 use super::nearest::nearest;
+use super::notation::{self, Slip};
 use super::option::OptionDefinition;
 use super::options::{FILE_ONLY, settings};
 use super::{ConfigError, Settings, Unavailable, trafficalerted};
@@ -38,8 +39,11 @@ pub fn parse(text: &str, path: &Path) -> Result<Settings, ConfigError> {
     if is_trafficalerteds(text, path) {
         return trafficalerted::parse(text, path);
     }
+    if let Some(slip) = notation::find_silent(text) {
+        return Err(noted(slip, path));
+    }
     let read: Option<Settings> =
-        serde_saphyr::from_str_with_options(text, strict()).map_err(|error| located(&error, path))?;
+        serde_saphyr::from_str_with_options(text, strict()).map_err(|error| located(&error, text, path))?;
     refuse_odd_numbers(text, path)?;
     Ok(Settings { path: Some(path.to_owned()), ..read.unwrap_or_default() })
 }
@@ -67,7 +71,7 @@ fn strict() -> Options {
 /// where a setting is what it is in an option: decimal digits.
 fn refuse_odd_numbers(text: &str, path: &Path) -> Result<(), ConfigError> {
     let read: Option<Numbers> =
-        serde_saphyr::from_str_with_options(text, strict()).map_err(|error| located(&error, path))?;
+        serde_saphyr::from_str_with_options(text, strict()).map_err(|error| located(&error, text, path))?;
     for (line, column) in read.map(|Numbers { below, .. }| below).unwrap_or_default() {
         let written = scalar_at(text, line as usize, column as usize);
         if is_odd_number(written) {
@@ -183,13 +187,38 @@ fn is_trafficalerteds(text: &str, path: &Path) -> bool {
 }
 
 /// An error of the YAML crate in our words, with file, line and column.
-fn located(error: &Error, path: &Path) -> ConfigError {
+fn located(error: &Error, text: &str, path: &Path) -> ConfigError {
     let error = error.without_snippet();
+    if let Some(slip) = slip(error, text) {
+        return noted(slip, path);
+    }
     let place = match error.location() {
         Some(location) => format!("{}:{}:{}", path.display(), location.line(), location.column()),
         None => path.display().to_string(),
     };
     ConfigError::invalid(place, problem(error))
+}
+
+/// The slip of the notation because of which there is this error, if there is one.
+fn slip(error: &Error, text: &str) -> Option<Slip> {
+    let location = error.location()?;
+    let line = usize::try_from(location.line()).ok()?;
+    match error {
+        Error::SerdeInvalidType { .. } | Error::DuplicateMappingKey { .. } | Error::MultipleDocuments { .. } => None,
+        Error::Message { .. } => notation::find_missing_space(text, line),
+        Error::SerdeUnknownField { field, .. } if !field.contains([':', '\u{a0}']) => None,
+        // In braces, `level:info` is a key without a value.
+        Error::SerdeUnknownField { field, .. } => notation::find(text, line).or_else(|| {
+            let (key, value) = field.split_once(':')?;
+            let problem = format!("a space is missing after the colon; write `{key}: {value}`");
+            Some(Slip { line, column: usize::try_from(location.column()).ok()?, problem })
+        }),
+        _ => notation::find(text, line),
+    }
+}
+
+fn noted(Slip { line, column, problem }: Slip, path: &Path) -> ConfigError {
+    ConfigError::invalid(format!("{}:{line}:{column}", path.display()), problem)
 }
 
 fn problem(error: &Error) -> String {

@@ -8,6 +8,7 @@ pub mod environment;
 pub mod file;
 pub mod limits;
 pub mod nearest;
+mod notation;
 pub mod option;
 pub mod options;
 pub mod quantities;

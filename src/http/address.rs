@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::str::FromStr;
 
 use socket2::{Domain, SockRef, Socket, Type};
@@ -11,6 +11,12 @@ use socket2::{Domain, SockRef, Socket, Type};
 /// second: so a crowd of refused ones must find room beside a scraper. The standard
 /// library takes 128; the kernel has a limit of its own (`net.core.somaxconn`).
 const BACKLOG: i32 = 4_096;
+
+/// The name that stands for the loopback addresses everywhere (RFC 6761, section 6.3).
+const LOCALHOST: &str = "localhost";
+
+/// EAFNOSUPPORT on Linux: the kernel has no IPv6 at all. The standard library has no stable kind for it.
+const NO_SUCH_FAMILY: i32 = 97;
 
 /// An address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +60,13 @@ impl fmt::Display for ListenAddress {
 }
 
 impl ListenAddress {
+    /// Whether it stands for all addresses of the host.
+    #[must_use]
+    pub fn is_every_address(&self) -> bool {
+        let Some(host) = &self.host else { return true };
+        host.parse().is_ok_and(|address: IpAddr| address.is_unspecified())
+    }
+
     /// One socket for all addresses, or one for each address that the host's name stands for.
     pub(super) fn bind(&self) -> io::Result<Vec<TcpListener>> {
         let Some(host) = &self.host else {
@@ -61,11 +74,11 @@ impl ListenAddress {
         };
         let mut listeners = Vec::new();
         let mut first_error = None;
-        for address in (host.as_str(), self.port).to_socket_addrs()? {
+        for address in addresses_of(host, self.port)? {
             match listen(address) {
                 Ok(listener) => listeners.push(listener),
                 // A name may stand for an IPv6 address on a host without IPv6.
-                Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
+                Err(error) if is_missing(&error) => {
                     first_error.get_or_insert(error);
                 }
                 Err(error) => return Err(error),
@@ -97,6 +110,20 @@ impl ListenAddress {
     }
 }
 
+/// The addresses that a name or an address stands for. `localhost` is both loopback addresses, whatever is configured: the
+/// host's table of names may give it an IPv6 address alone while IPv6 is off.
+fn addresses_of(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    if host.eq_ignore_ascii_case(LOCALHOST) {
+        return Ok(vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]);
+    }
+    (host, port).to_socket_addrs().map(Iterator::collect)
+}
+
+/// Whether the host has no such address: IPv6 is switched off, or the kernel does without it.
+fn is_missing(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(NO_SUCH_FAMILY)
+}
+
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(address)?;
     // Once more, for a longer queue.
@@ -120,6 +147,25 @@ mod tests {
     fn what_is_no_address_is_refused() {
         for text in ["", "8888", "localhost", ":", ":x", ":+1", ":65536", "::1:8888", "[::1]", "[x]:1", "http://a:1"] {
             assert_eq!(text.parse::<ListenAddress>(), Err(InvalidListenAddress(text.to_owned())), "{text}");
+        }
+    }
+
+    #[test]
+    fn localhost_is_both_loopback_addresses_whatever_the_table_of_names_says() {
+        for name in ["localhost", "LOCALHOST"] {
+            let addresses: Vec<String> = addresses_of(name, 9).unwrap().iter().map(ToString::to_string).collect();
+            assert_eq!(addresses, ["127.0.0.1:9", "[::1]:9"]);
+        }
+        let listeners = "localhost:0".parse::<ListenAddress>().unwrap().bind().unwrap();
+        assert!(listeners.iter().all(|listener| listener.local_addr().unwrap().ip().is_loopback()));
+    }
+
+    #[test]
+    fn every_address_is_no_host_or_an_unspecified_one() {
+        for (text, expected) in
+            [(":1", true), ("0.0.0.0:1", true), ("[::]:1", true), ("localhost:1", false), ("10.0.0.1:1", false)]
+        {
+            assert_eq!(text.parse::<ListenAddress>().unwrap().is_every_address(), expected, "{text}");
         }
     }
 
