@@ -89,6 +89,11 @@ test)
     want nmap nmap
     want setcap libcap2-bin
     want systemd-analyze systemd
+    # Completions and the man page are tried in what reads them.
+    want zsh zsh
+    want fish fish
+    want mandoc mandoc
+    want groff groff-base
     python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3-venv)
     want valgrind valgrind
     ;;

@@ -5,6 +5,7 @@
 
 pub mod argv;
 pub mod command;
+mod complete;
 pub mod hints;
 mod layers;
 pub mod options;

@@ -5,6 +5,7 @@ use std::io;
 use clap_complete::Shell;
 
 use super::command::{PROGRAM, SUBCOMMANDS, shown};
+use super::complete;
 use super::options::available;
 use crate::config::OptionDefinition;
 
@@ -52,6 +53,12 @@ fn without_other_pages(page: String) -> String {
 /// The completion script of a shell.
 #[must_use]
 pub fn completions(shell: Shell, libpcap: &str) -> String {
+    match shell {
+        Shell::Bash => return complete::bash(),
+        Shell::Fish => return complete::fish(),
+        Shell::Zsh => return complete::zsh(),
+        _ => {}
+    }
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut shown(libpcap), PROGRAM, &mut script);
     String::from_utf8_lossy(&script).into_owned()

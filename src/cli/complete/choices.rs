@@ -1,0 +1,97 @@
+//! What the value of an option may be, as far as a shell can offer it.
+
+use crate::config::OptionDefinition;
+
+/// What a shell offers for a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Choices {
+    /// Nothing: a number, a size, a network, an expression.
+    Free,
+    /// These words.
+    Words(&'static [&'static str]),
+    /// These words and the names of the host's interfaces.
+    Interfaces(&'static [&'static str]),
+    /// Names of files.
+    Files,
+}
+
+/// The values of a switch.
+const TRUTH: &[&str] = &["true", "false"];
+
+/// What the value of this option may be.
+pub(super) fn choices(definition: &OptionDefinition) -> Choices {
+    if !definition.kind.takes_next() {
+        return Choices::Words(TRUTH);
+    }
+    match definition.id().as_str() {
+        "iface" => Choices::Interfaces(&["all", "any"]),
+        "ExcludedInterfaces" => Choices::Interfaces(&[]),
+        "pcapfile" | "config" => Choices::Files,
+        "flow-key" => Choices::Words(&["service", "dst-port", "pair"]),
+        "bandwidth.direction" => Choices::Words(&["source", "destination", "both"]),
+        "scan.rule" => Choices::Words(&["evidence", "contacts"]),
+        "anom_methods" => Choices::Words(&["cdf", "diff", "fence", "highrank", "ks", "lowrank", "magnitude"]),
+        "log.level" => Choices::Words(&["error", "warn", "info", "debug", "trace"]),
+        "log.format" => Choices::Words(&["logfmt", "json"]),
+        "output" => Choices::Words(&["table", "jsonl", "prometheus", "none", "alerts"]),
+        _ => Choices::Free,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Output;
+    use crate::cli::options::available;
+    use crate::config::value::Value as _;
+    use crate::config::{Origin, Role, Settings, Text};
+
+    /// What the values of options without choices are called.
+    const FREE: [&str; 11] = [
+        "EXPR",
+        "BYTES",
+        "SIZE",
+        "N",
+        "DURATION",
+        "SECONDS",
+        "CIDR,...",
+        "CIDR",
+        "ADDR[/BITS],...",
+        "P",
+        "[HOST]:PORT",
+    ];
+
+    /// What is said of a value that is none.
+    fn refusal(definition: &OptionDefinition) -> String {
+        let text = Text { value: "zzz".into(), origin: Origin::Option("-x".to_owned()) };
+        match definition.role {
+            Role::Setting(apply) => apply(&mut Settings::default(), &[text]).unwrap_err().to_string(),
+            _ => Output::EXPECTED.to_owned(),
+        }
+    }
+
+    /// The words of `…: expected a method: a, b or c`.
+    fn expected_words(message: &str) -> Vec<String> {
+        let list = message.rsplit(": ").next().unwrap_or_default().trim_start_matches("expected ");
+        list.replace(" or ", ", ").split(", ").map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_option_has_choices_or_a_value_that_no_shell_knows() {
+        for definition in available().filter(|definition| definition.kind.takes_next()) {
+            let is_free = choices(definition) == Choices::Free;
+            assert_eq!(is_free, FREE.contains(&definition.value), "{} {}", definition.id(), definition.value);
+        }
+    }
+
+    #[test]
+    fn the_words_are_those_that_the_option_takes() {
+        let lists = available().filter_map(|definition| match choices(definition) {
+            Choices::Words(words) => Some((definition, words)),
+            _ => None,
+        });
+        for (definition, words) in lists.filter(|(definition, _)| !matches!(definition.role, Role::Command)) {
+            assert_eq!(expected_words(&refusal(definition)), words, "{}", definition.id());
+        }
+    }
+}

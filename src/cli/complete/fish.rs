@@ -1,0 +1,94 @@
+//! The script for fish, whose old-style options stand behind one dash.
+
+use std::fmt::Write as _;
+
+use super::{Choices, SHELLS, SUBCOMMANDS, choices, is_list, modes, names, quoted, uses};
+use crate::cli::options::available;
+use crate::config::OptionDefinition;
+
+const HEAD: &str = r#"# fish completion for trafficmonitor. Long options may stand behind one dash or two.
+
+function __trafficmonitor_interfaces
+    for path in /sys/class/net/*
+        test -d $path; and string replace -r '.*/' '' -- $path
+    end
+end
+
+# The values of a comma list, each behind those that are typed already.
+function __trafficmonitor_list
+    set -l typed (commandline -ct | string replace -r -- '^--?[^=]*=' '')
+    set -l before (string replace -rf -- '^(.*,)[^,]*$' '$1' "$typed")
+    for value in $argv
+        echo "$before$value"
+    end
+end
+
+# Whether the first word behind the command is one of these; exporter where there is none.
+function __trafficmonitor_in
+    set -l tokens (commandline -opc)
+    set -l mode exporter
+    set -l previous ''
+    for token in $tokens[2..-1]
+        set -l name (string replace -r -- '^--?' '' "$previous")
+        if string match -q -- '-*' "$previous"; and contains -- "$name" $__trafficmonitor_taking_values
+            set previous ''
+            continue
+        end
+        set previous $token
+        if not string match -q -- '-*' "$token"
+            set mode filter
+            contains -- $token $__trafficmonitor_subcommands; and set mode $token
+            break
+        end
+    end
+    contains -- $mode $argv
+end
+"#;
+
+/// The script.
+#[must_use]
+pub fn script() -> String {
+    let subcommands: Vec<&str> = SUBCOMMANDS.iter().map(|(name, _)| *name).collect();
+    let taking: Vec<String> = available().filter(|one| one.kind.takes_next()).flat_map(names).collect();
+    let mut script = HEAD.to_owned();
+    let mut line = |text: String| writeln!(script, "{text}").unwrap_or_default();
+    line(format!("\nset -g __trafficmonitor_subcommands {}", subcommands.join(" ")));
+    line(format!("set -g __trafficmonitor_taking_values {}", taking.join(" ")));
+    line("\ncomplete -c trafficmonitor -e\ncomplete -c trafficmonitor -f".to_owned());
+    for (name, about) in SUBCOMMANDS {
+        line(format!("{} -a {name} -d {}", condition(&[super::EXPORTER]), quoted(about, "\\'")));
+    }
+    line(format!("{} -F", condition(&["replay"])));
+    line(format!("{} -a '{SHELLS}'", condition(&["completions"])));
+    available().for_each(|definition| line(option(definition)));
+    script
+}
+
+fn condition(of: &[&str]) -> String {
+    format!("complete -c trafficmonitor -n '__trafficmonitor_in {}'", of.join(" "))
+}
+
+fn option(definition: &OptionDefinition) -> String {
+    let mut using: Vec<&str> = modes().filter(|(_, name)| uses(*name, definition)).map(|(name, _)| name).collect();
+    if using.contains(&super::EXPORTER) {
+        using.push("filter");
+    }
+    let long = definition.long_names().map(|name| format!(" -o {name} -l {name}"));
+    // Old style too: of a letter with a value fish would take -iface for -i face.
+    let short = definition.short.map(|letter| format!(" -o {letter}"));
+    let help = quoted(&definition.help.replace('\\', "\\\\"), "\\'");
+    format!("{}{}{} -d {help}", condition(&using), long.chain(short).collect::<String>(), values(definition))
+}
+
+fn values(definition: &OptionDefinition) -> String {
+    match choices(definition) {
+        _ if !definition.kind.takes_next() => String::new(),
+        Choices::Free => " -x".to_owned(),
+        Choices::Files => " -r -F".to_owned(),
+        Choices::Words(words) if is_list(definition) => format!(" -x -a '(__trafficmonitor_list {})'", words.join(" ")),
+        Choices::Words(words) => format!(" -x -a '{}'", words.join(" ")),
+        Choices::Interfaces(words) => {
+            format!(" -x -a '(__trafficmonitor_list {} (__trafficmonitor_interfaces))'", words.join(" "))
+        }
+    }
+}

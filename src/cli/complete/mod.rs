@@ -1,0 +1,54 @@
+//! The option table → completion scripts for bash, zsh and fish.
+//!
+//! Takes what a subcommand uses and what a value may be; gives a script that needs nothing but its shell. The crate's own
+//! scripts know long options behind two dashes alone, and no values.
+
+mod bash;
+mod choices;
+mod fish;
+mod zsh;
+
+use super::command::SUBCOMMANDS;
+use super::options::available;
+use super::scope::uses;
+use crate::config::{Kind, OptionDefinition};
+use choices::{Choices, choices};
+
+pub use bash::script as bash;
+pub use fish::script as fish;
+pub use zsh::script as zsh;
+
+/// The name that the scripts give to the exporter itself, which is no subcommand.
+const EXPORTER: &str = "exporter";
+/// The shells that there are scripts for.
+const SHELLS: &str = "bash elvish fish powershell zsh";
+
+/// The exporter and the subcommands, with what each is called in the scripts.
+fn modes() -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
+    std::iter::once((EXPORTER, None)).chain(SUBCOMMANDS.iter().map(|(name, _)| (*name, Some(*name))))
+}
+
+/// The options that one of them uses.
+fn used(subcommand: Option<&'static str>) -> impl Iterator<Item = &'static OptionDefinition> {
+    available().filter(move |definition| uses(subcommand, definition))
+}
+
+/// Every name of an option without its dashes.
+fn names(definition: &OptionDefinition) -> Vec<String> {
+    definition.long_names().map(str::to_owned).chain(definition.short.map(String::from)).collect()
+}
+
+/// Every spelling of an option: a long name behind one dash and behind two, a letter behind one.
+fn spellings(definition: &OptionDefinition) -> Vec<String> {
+    let long = definition.long_names().flat_map(|name| [format!("-{name}"), format!("--{name}")]);
+    long.chain(definition.short.map(|letter| format!("-{letter}"))).collect()
+}
+
+fn is_list(definition: &OptionDefinition) -> bool {
+    matches!(definition.kind, Kind::List | Kind::Repeatable)
+}
+
+/// A text between single quotes, in which `quote` stands for a quote.
+fn quoted(text: &str, quote: &str) -> String {
+    format!("'{}'", text.replace('\'', quote))
+}

@@ -1,0 +1,105 @@
+//! The script for zsh, by its function `_arguments`.
+
+use super::{Choices, SHELLS, SUBCOMMANDS, choices, is_list, modes, names, quoted, spellings, used};
+use crate::cli::options::available;
+use crate::config::OptionDefinition;
+
+const HEAD: &str = r"#compdef trafficmonitor
+# zsh completion for trafficmonitor. Long options may stand behind one dash or two.
+
+_trafficmonitor_interfaces() {
+    _sequence compadd - $@ /sys/class/net/*(-/N:t)
+}
+";
+
+const TAIL: &str = r#"
+_trafficmonitor() {
+    setopt localoptions extendedglob
+TABLES
+    local mode=exporter word previous=
+    for word in "${(@)words[2,CURRENT-1]}"; do
+        if [[ $previous == -* && -n ${taking_values[(r)${previous##-(#c1,2)}]} ]]; then
+            previous=
+            continue
+        fi
+        previous=$word
+        if [[ $word != -* ]]; then
+            [[ -n ${subcommand_names[(r)$word]} ]] && mode=$word || mode=filter
+            break
+        fi
+    done
+    case $mode in
+CASES
+    esac
+}
+
+# Autoloaded by its file's name, or read as a whole.
+if [[ $funcstack[1] == _trafficmonitor ]]; then
+    _trafficmonitor "$@"
+else
+    compdef _trafficmonitor trafficmonitor
+fi
+"#;
+
+/// The script.
+#[must_use]
+pub fn script() -> String {
+    let subcommands: Vec<&str> = SUBCOMMANDS.iter().map(|(name, _)| *name).collect();
+    let taking: Vec<String> = available().filter(|one| one.kind.takes_next()).flat_map(names).collect();
+    let tables = format!(
+        "    local -a subcommand_names=({})\n    local -a taking_values=({})\n{}",
+        subcommands.join(" "),
+        taking.join(" "),
+        described_subcommands()
+    );
+    let cases: Vec<String> = modes().map(|(name, subcommand)| case(name, subcommand)).collect();
+    HEAD.to_owned() + &TAIL.replace("TABLES", &tables).replace("CASES", &cases.join("\n"))
+}
+
+fn described_subcommands() -> String {
+    let entry = |(name, about): &(&str, &str)| format!("        {}", quoted(&format!("{name}:{about}"), "'\\''"));
+    let entries: Vec<String> = SUBCOMMANDS.iter().map(entry).collect();
+    format!("    local -a subcommands=(\n{}\n    )", entries.join("\n"))
+}
+
+/// What stands behind the command in one mode. Words of a filter have the options of the exporter.
+fn case(name: &str, subcommand: Option<&'static str>) -> String {
+    let pattern = if subcommand.is_none() { format!("{name}|filter") } else { name.to_owned() };
+    let options: Vec<String> =
+        used(subcommand).map(|definition| format!("            {}", option(definition))).collect();
+    let words = match name {
+        super::EXPORTER => "'1: :{ _describe subcommand subcommands || _files }' '*:word:_files'",
+        "replay" => "'1: : ' '*:capture file:_files'",
+        "completions" => &format!("'1: : ' '2:shell:({SHELLS})'"),
+        _ => "'1: : '",
+    };
+    format!("    {pattern})\n        _arguments \\\n{} \\\n            {words}\n        ;;", options.join(" \\\n"))
+}
+
+/// One specification for all spellings of an option.
+fn option(definition: &OptionDefinition) -> String {
+    let help = definition.help.replace('\\', "\\\\").replace('[', "\\[").replace(']', "\\]");
+    let (attaches, value) = match choices(definition) {
+        _ if definition.value.is_empty() && definition.default.is_empty() => ("", String::new()),
+        Choices::Words(words) if !definition.kind.takes_next() => ("=-", format!("::truth:({})", words.join(" "))),
+        Choices::Words(words) if is_list(definition) => {
+            ("=", argument(definition, &format!("_sequence compadd - {}", words.join(" "))))
+        }
+        Choices::Words(words) => ("=", argument(definition, &format!("({})", words.join(" ")))),
+        Choices::Interfaces(words) => {
+            ("=", argument(definition, &format!("_trafficmonitor_interfaces {}", words.join(" "))))
+        }
+        Choices::Files => ("=", argument(definition, "_files")),
+        Choices::Free => ("=", argument(definition, " ")),
+    };
+    let rest = quoted(&format!("{attaches}[{help}]{value}"), "'\\''");
+    match spellings(definition).as_slice() {
+        // Braces around one alternative are not expanded.
+        [one] => format!("'*{one}'{rest}"),
+        several => format!("'*'{{{}}}{rest}", several.join(",")),
+    }
+}
+
+fn argument(definition: &OptionDefinition, action: &str) -> String {
+    format!(":{}:{action}", definition.value.replace(':', "\\:"))
+}
