@@ -358,7 +358,27 @@ fn completions_and_the_man_page_are_printed() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         assert!(done(run(&format!("completions {shell}"))).contains("promHTTP"), "{shell}");
     }
-    assert!(done(run("man")).contains(".TH trafficmonitor"));
+    assert!(done(run("man")).contains(".TH trafficmonitor 8 "));
+}
+
+/// As they are read by the programs that show them.
+#[test]
+fn the_man_page_is_right_for_groff_and_mandoc() {
+    let folder = folder();
+    fs::write(folder.path().join("trafficmonitor.8"), done(run("man"))).unwrap();
+    for line in ["groff -man -ww -Tutf8 -z trafficmonitor.8", "mandoc -T lint -W warning trafficmonitor.8"] {
+        let mut words = line.split(' ');
+        let mut command = Command::new(words.next().unwrap());
+        let output =
+            command.args(words).current_dir(folder.path()).output().expect("scripts/install.sh test installs it");
+        let ended: Ended = output.into();
+        assert_eq!((ended.status, ended.output.as_str(), ended.messages.as_str()), (Some(0), "", ""), "{line}");
+    }
+    let shown = Command::new("mandoc").arg("trafficmonitor.8").current_dir(folder.path()).output().unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    for variable in ["TRAFFICMONITOR_IFACE", "TRAFFICMONITOR_PROM_HTTP", "TRAFFICMONITOR_CONFIG"] {
+        assert!(shown.contains(variable), "{variable}");
+    }
 }
 
 #[test]

@@ -53,7 +53,6 @@ const DOORS: &[(&str, &[&str])] = &[
     ("strsim", &["config"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
-    ("clap_mangen", &["cli"]),
     ("anyhow", &["app"]),
     ("indicatif", &["app"]),
     ("tracing_subscriber", &["app"]),

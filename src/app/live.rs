@@ -12,7 +12,7 @@ use tokio::sync::oneshot::{self, error::RecvError};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::{DONE, FAILED, random_seed, say, self_metrics};
+use super::{DONE, FAILED, random_seed, say, self_metrics, start};
 use crate::account::book::Book;
 use crate::account::ledger::Ledger;
 use crate::account::snapshot::Snapshot;
@@ -42,6 +42,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let listeners = Listeners::bind(&config.http)?;
     let published = Arc::new(Published::default());
     let version = format!("{} ({})", env!("CARGO_PKG_VERSION"), env!("TRAFFICMONITOR_COMMIT"));
+    start::say(&config, &version);
     let (scrapes, scraped) = reports();
     let reports = config.source.is_none().then_some(scrapes);
     let (export, capabilities) = (config.export.clone(), capabilities(&config));

@@ -4,6 +4,7 @@ mod descriptors;
 mod live;
 mod log;
 mod replay;
+mod start;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

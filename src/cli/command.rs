@@ -151,7 +151,7 @@ fn long_help(definition: &OptionDefinition) -> String {
 }
 
 /// Under which heading of the help it stands; settings stand with their rooms'.
-fn heading(definition: &OptionDefinition) -> Option<&'static str> {
+pub(super) fn heading(definition: &OptionDefinition) -> Option<&'static str> {
     if matches!(definition.role, Role::Replay) {
         return Some("Replay");
     }

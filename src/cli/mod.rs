@@ -8,6 +8,7 @@ pub mod command;
 mod complete;
 pub mod hints;
 mod layers;
+mod man;
 pub mod options;
 pub mod reference;
 mod reserved;
@@ -139,7 +140,7 @@ pub fn parse(
         .map_err(|error| explain(&error, &arguments.occurrences))?;
     match matches.subcommand() {
         Some((command::COMPLETIONS, matches)) => completions(matches, libpcap),
-        Some((command::MAN, _)) => reference::man_page(libpcap).map(Invocation::Print).map_err(unprintable),
+        Some((command::MAN, _)) => Ok(Invocation::Print(man::page())),
         subcommand => {
             let environment: Vec<_> = environment.into_iter().collect();
             configured(&matches, subcommand, &arguments, &environment).map_err(Usage::from)

