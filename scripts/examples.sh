@@ -28,8 +28,16 @@ only_capability_is_net_raw() {
     [ "$(grep -E '^(Ambient)?Capabilit(yBoundingSet|ies)=' "$unit" | cut -d= -f2 | sort -u)" = CAP_NET_RAW ]
 }
 
+names_no_interface() {
+    ! grep -v '^#' "$unit" | grep -qE -- '-(i|iface|interface)\b|TRAFFICMONITOR_IFACE'
+}
+
+wrong_usage_ends_it() { grep -qx 'RestartPreventExitStatus=2' "$unit"; }
+
 check "prometheus.yml" promtool check config --syntax-only examples/prometheus.yml
 check "trafficmonitor.service: systemd reads it" systemd-analyze verify "$unit"
+check "trafficmonitor.service: names no interface" names_no_interface
+check "trafficmonitor.service: no restart after wrong usage" wrong_usage_ends_it
 check "trafficmonitor.service: one capability" only_capability_is_net_raw
 check "trafficmonitor.service: exposure under 3 of 10" systemd-analyze security --offline=yes --threshold=30 "$unit"
 check "trafficmonitor.yml" "$binaries/trafficmonitor" --config.file examples/trafficmonitor.yml --config.check

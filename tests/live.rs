@@ -34,6 +34,8 @@ mod rights;
 mod router;
 #[path = "live/scanners.rs"]
 mod scanners;
+#[path = "live/start.rs"]
+mod start;
 #[path = "../benches/support/trace.rs"]
 #[allow(dead_code)]
 mod trace;

@@ -60,7 +60,10 @@ mod tests {
             assert!(page.contains(&name.replace('-', "\\-")), "{name}");
         }
         for (name, about) in SUBCOMMANDS {
-            assert!(page.contains(&format!("trafficmonitor {name}\\fR\n{}", about.split(' ').next().unwrap())), "{name}");
+            assert!(
+                page.contains(&format!("trafficmonitor {name}\\fR\n{}", about.split(' ').next().unwrap())),
+                "{name}"
+            );
         }
         assert!(page.is_ascii(), "groff would need to be told of the encoding");
         for absent in ["slack_url", "archive_dir"] {
