@@ -12,7 +12,7 @@ fn main() {
     println!("cargo:rustc-env=TRAFFICMONITOR_DATE={}", date.unwrap_or_default());
 }
 
-/// What git prints; nothing outside a git checkout.
+/// Git's output without the line break; `None` outside a git checkout.
 fn git(arguments: &[&str]) -> Option<String> {
     let output = Command::new("git").args(arguments).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;

@@ -414,7 +414,7 @@ fn completions_and_the_man_page_are_printed() {
     assert!(done(run("man")).contains(".TH trafficmonitor 8 "));
 }
 
-/// As they are read by the programs that show them.
+/// Read by the programs that show it.
 #[test]
 fn the_man_page_is_right_for_groff_and_mandoc() {
     let folder = folder();

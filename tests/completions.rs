@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// What is typed before the tab, and the last word of the line behind it.
+/// Keys before the tab, and the last word of the line behind it.
 const COMPLETED: [(&str, &str); 21] = [
     ("trafficmonitor -ifac", "-iface"),
     ("trafficmonitor --ifac", "--iface"),
@@ -181,7 +181,7 @@ fn bash_completes_options_behind_one_dash_and_values() {
     completes_on(Terminal::start(shell("bash", &["--norc", "--noprofile", "-i"], folder.path()), setup));
 }
 
-/// Where `=` does not part words, as many people set it.
+/// Many people take `=` out of the characters that part words.
 #[test]
 fn bash_completes_values_behind_an_equals_sign_that_parts_no_words() {
     let folder = folder("bash");
@@ -198,7 +198,7 @@ fn zsh_completes_options_behind_one_dash_and_values() {
     completes_on(Terminal::start(shell("zsh", &["-f", "-i"], folder.path()), setup));
 }
 
-/// As it is installed: a file of that name in a folder of functions.
+/// Installed, it is a file of that name in a folder of functions.
 #[test]
 fn zsh_loads_the_script_from_a_folder_of_functions() {
     let folder = folder("zsh");
@@ -215,7 +215,7 @@ fn zsh_loads_the_script_from_a_folder_of_functions() {
 
 // ---- fish ----------------------------------------------------------------------------------------------------------------
 
-/// What fish offers for the last word of the line.
+/// The completions that fish offers for the last word of the line.
 fn offered_by_fish(folder: &Path, line: &str) -> Vec<String> {
     let mut fish = shell("fish", &["--no-config", "-c", "source ./completion; complete -C $argv[1]", line], folder);
     let output = fish.output().unwrap_or_else(|error| panic!("fish: {error}; scripts/install.sh test installs it"));

@@ -1,4 +1,4 @@
-//! What is said at start: what runs on what, within which limits, and what is risky about where it is served.
+//! The start message: version, interfaces, filter, local networks and limits; and a warning if the metrics are open.
 //!
 //! Takes the configuration and the network; gives two log lines and a warning. Changes nothing.
 
@@ -38,7 +38,7 @@ pub(super) fn say(config: &Config, version: &str) {
     }
 }
 
-/// What is captured or read.
+/// The interfaces that are captured, or the file that is read.
 fn origin(config: &Config, network: &Network) -> String {
     if let Some(file) = &config.source {
         return format!("none, reads {}", file_name(file));
@@ -104,7 +104,7 @@ fn exposure(config: &Config, network: &Network) -> Option<String> {
     ))
 }
 
-/// Whether others can reach the host by the link: it has an address that is not link-local.
+/// True if other networks can reach the host by the link: it has an address that is not link-local.
 fn has_routes(link: &Link) -> bool {
     link.addresses.iter().map(IpNet::addr).any(|address| !is_link_local(address))
 }

@@ -1,4 +1,4 @@
-//! What a filter that does not compile was perhaps meant to be: a subcommand or a file.
+//! A filter that does not compile → a hint: it may be meant as a subcommand or as a file.
 //!
 //! Takes the filter's text and looks whether files of such names exist. Gives a sentence for the user; libpcap has refused
 //! the filter before.
@@ -33,8 +33,8 @@ pub fn nearest_subcommand(word: &str) -> Option<&'static str> {
     nearest(word, working.chain(reserved::SUBCOMMANDS.iter().copied()))
 }
 
-/// How the files are read whose names stand in the place of the filter. Capture files are read by `replay`, or by `-r`, which
-/// serves them.
+/// The command lines that read the files whose names stand in the place of the filter: `replay`, or `-r`, which serves a file.
+/// `None` if there are no such names.
 fn instead_of_files(filter: &str) -> Option<String> {
     let configuration = filter.split_whitespace().next().filter(|word| is_configuration(word));
     if let Some(file) = configuration {

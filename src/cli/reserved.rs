@@ -5,20 +5,20 @@ use std::ffi::OsStr;
 
 use crate::config::{Kind, OptionDefinition, Role, Unavailable};
 
-/// Until packets come from elsewhere.
+/// Advice for other packet sources.
 const PACKET_SOURCE: &str = "let libpcap capture, which needs no option";
-/// Until there is TLS and authentication.
+/// Advice for TLS and authentication.
 const HTTP_SECURITY: &str =
     "serve one address (--web.listen-address 127.0.0.1:8888), behind a proxy that authenticates if others scrape it";
-/// Until packets can be dropped.
+/// Advice for dropping packets.
 const DROPPING: &str = "drop packets with a firewall such as nftables";
-/// Until events of a policy are written.
+/// Advice for the log of policy events.
 const POLICY_EVENTS: &str = "redirect standard output to a file: it has a line for each change of an alert";
-/// Until packets are recorded.
+/// Advice for recording packets.
 const RECORDING: &str = "record packets with tcpdump -w and read them with `trafficmonitor replay`";
-/// Until alerts are delivered.
+/// Advice for delivering alerts.
 const DELIVERY: &str = "let Alertmanager deliver alerts, by the rules in alerts.rules.yml";
-/// Until logs of policy events are read.
+/// Advice for reading logs of policy events.
 const ANALYSIS: &str = "read captures with `trafficmonitor replay FILE --output jsonl`";
 
 /// The reserved options, by the rooms that will take them.

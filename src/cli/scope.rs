@@ -1,4 +1,4 @@
-//! Which options a subcommand uses: they stand in its help and are completed behind it.
+//! The options that a subcommand uses: its help lists them, and shells complete them.
 //!
 //! Takes an option and a subcommand; gives a truth value. A setting that a subcommand does not use is accepted all the same,
 //! so that a subcommand can be added to any command line that runs.
@@ -12,7 +12,7 @@ const NOT_IN_REPLAY: [(&str, &str); 3] = [("http", "listen"), ("pipeline", "refr
 /// The settings that choose interfaces.
 const OF_INTERFACES: [(&str, &str); 2] = [("capture", "interfaces"), ("capture", "excluded_interfaces")];
 
-/// Whether `subcommand` uses the option; none is the exporter itself.
+/// True if `subcommand` uses the option; `None` is the exporter itself.
 #[must_use]
 pub fn uses(subcommand: Option<&str>, definition: &OptionDefinition) -> bool {
     match definition.role {

@@ -14,7 +14,7 @@ use super::option::OptionDefinition;
 use super::options::{FILE_ONLY, settings};
 use super::{ConfigError, Settings, Unavailable, trafficalerted};
 
-/// What to do until the list of permitted networks is read.
+/// Advice for the list of permitted networks.
 const WITHOUT_PERMITTED_NETWORKS: &str = "count what is not permitted with a filter, such as not net 10.0.0.0/8";
 
 /// Reads a configuration file.

@@ -42,7 +42,7 @@ pub enum Role {
     Reserved {
         /// Values that ask for what is done anyway; they pass.
         accepted: &'static [&'static str],
-        /// What to do until it is built: an imperative without a full stop.
+        /// Advice until it is built: an imperative without a full stop.
         meanwhile: &'static str,
     },
 }

@@ -1,11 +1,11 @@
-//! What was given and is not built yet → one sentence that names all of it, and what to do meanwhile.
+//! Options and files that are not built yet → one sentence that names all of them, with advice.
 
 /// An option, a variable, a subcommand or a file whose room is not built yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unavailable {
-    /// As it was typed.
+    /// The name as it was typed.
     pub what: String,
-    /// What to do until it is built: an imperative without a full stop.
+    /// Advice until it is built: an imperative without a full stop.
     pub meanwhile: &'static str,
 }
 

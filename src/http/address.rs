@@ -60,7 +60,7 @@ impl fmt::Display for ListenAddress {
 }
 
 impl ListenAddress {
-    /// Whether it stands for all addresses of the host.
+    /// True if it stands for all addresses of the host.
     #[must_use]
     pub fn is_every_address(&self) -> bool {
         let Some(host) = &self.host else { return true };
@@ -119,7 +119,7 @@ fn addresses_of(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     (host, port).to_socket_addrs().map(Iterator::collect)
 }
 
-/// Whether the host has no such address: IPv6 is switched off, or the kernel does without it.
+/// True if the host has no such address: IPv6 is switched off, or the kernel was built without it.
 fn is_missing(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(NO_SUCH_FAMILY)
 }

@@ -13,7 +13,7 @@ use super::common::monitor::{Monitor, PROGRAM};
 use super::common::namespace::{End, Namespace, connect, wait_for};
 use super::traffic::Pair;
 
-/// What it says of that message, in its own log.
+/// The one line of its own log with these words.
 fn line_with(monitor: &Monitor<'_>, words: &str) -> String {
     let messages = monitor.messages();
     let mut lines = messages.lines().filter(|line| line.contains(words));
@@ -127,7 +127,7 @@ fn localhost_is_both_loopback_addresses_where_ipv6_is_on() {
     monitor.stop();
 }
 
-/// As on a kernel without IPv6 (`ipv6.disable=1`): there are no sockets of that family.
+/// A kernel without IPv6 (`ipv6.disable=1`) has no sockets of that family.
 #[test]
 fn localhost_and_all_addresses_are_served_where_the_kernel_has_no_ipv6() {
     for (listen, reached) in [("localhost:9999", "127.0.0.1:9999"), (":9999", "10.1.0.1:9999")] {

@@ -1,8 +1,8 @@
-//! What the value of an option may be, as far as a shell can offer it.
+//! Option → the values that a shell can offer for it.
 
 use crate::config::OptionDefinition;
 
-/// What a shell offers for a value.
+/// The values that a shell offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Choices {
     /// Nothing: a number, a size, a network, an expression.
@@ -18,7 +18,7 @@ pub(super) enum Choices {
 /// The values of a switch.
 const TRUTH: &[&str] = &["true", "false"];
 
-/// What the value of this option may be.
+/// The values of this option.
 pub(super) fn choices(definition: &OptionDefinition) -> Choices {
     if !definition.kind.takes_next() {
         return Choices::Words(TRUTH);
@@ -46,7 +46,7 @@ mod tests {
     use crate::config::value::Value as _;
     use crate::config::{Origin, Role, Settings, Text};
 
-    /// What the values of options without choices are called.
+    /// Names of values that no shell can offer.
     const FREE: [&str; 11] = [
         "EXPR",
         "BYTES",
@@ -61,7 +61,7 @@ mod tests {
         "[HOST]:PORT",
     ];
 
-    /// What is said of a value that is none.
+    /// The refusal of a value that the option does not take.
     fn refusal(definition: &OptionDefinition) -> String {
         let text = Text { value: "zzz".into(), origin: Origin::Option("-x".to_owned()) };
         match definition.role {

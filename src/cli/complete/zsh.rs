@@ -62,7 +62,7 @@ fn described_subcommands() -> String {
     format!("    local -a subcommands=(\n{}\n    )", entries.join("\n"))
 }
 
-/// What stands behind the command in one mode. Words of a filter have the options of the exporter.
+/// The branch for one mode. Behind words of a filter the options are those of the exporter.
 fn case(name: &str, subcommand: Option<&'static str>) -> String {
     let pattern = if subcommand.is_none() { format!("{name}|filter") } else { name.to_owned() };
     let options: Vec<String> =

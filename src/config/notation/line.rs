@@ -33,13 +33,13 @@ impl<'a> Line<'a> {
         Self { number, indentation: blanks.chars().count(), body, blanks }
     }
 
-    /// What stands before the first colon, without the dash of a list.
+    /// The text before the first colon, without the dash of a list.
     pub(super) fn key(&self) -> Option<&'a str> {
         let (key, _) = self.entry().split_once(':')?;
         (!key.is_empty() && !key.contains(['"', '\'', '[', '{'])).then_some(key.trim_end())
     }
 
-    /// Whether the line is a key without a value.
+    /// True for a key without a value.
     pub(super) fn opens_section(&self) -> bool {
         self.body.ends_with(':')
     }
@@ -82,7 +82,7 @@ impl<'a> Line<'a> {
         self.body.strip_prefix("- ").map_or(self.body, str::trim_start)
     }
 
-    /// What stands behind the colon and a blank, or behind the dash; not empty.
+    /// The text behind the colon and a blank, or behind the dash; not empty.
     fn value(&self) -> Option<&'a str> {
         let entry = self.entry();
         let behind_key = entry.split_once(": ").filter(|_| self.key().is_some()).map(|(_, value)| value.trim_start());
@@ -171,7 +171,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Whether it is the name of a section or of a key in any section.
+/// True for the name of a section or of a key in any section.
 fn is_key(name: &str) -> bool {
     let mut sections = Settings::KEYS.iter();
     ENTRY_KEYS.contains(&name) || sections.any(|(section, keys)| *section == name || keys.contains(&name))
@@ -182,7 +182,7 @@ fn quoted(text: &str) -> String {
     if text.contains('\'') { format!("\"{}\"", text.replace('"', "\\\"")) } else { format!("'{text}'") }
 }
 
-/// What stands before a `#` that follows a blank or begins the line, and is not quoted.
+/// The text before a `#` that follows a blank or begins the line, and is not quoted.
 fn without_comment(line: &str) -> &str {
     let is_comment = |at: &usize| {
         let before = &line[..*at];

@@ -14,7 +14,7 @@ pub(super) struct Slip {
     pub line: usize,
     /// The column, in characters.
     pub column: usize,
-    /// What is wrong, and what to write.
+    /// The fault and its remedy, in words.
     pub problem: String,
 }
 

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use crate::config::{Settings, file};
 
-/// What is told of a file with that text.
+/// The refusal of a file with that text.
 fn told(text: &str) -> String {
     file::parse(text, Path::new("t.yml")).and_then(Settings::validate).expect_err(text).to_string()
 }
