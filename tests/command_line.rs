@@ -243,7 +243,7 @@ fn a_file_in_the_place_of_the_filter_is_told_how_to_be_read() {
     assert!(told("settings.yml").contains("settings.yml is a configuration file: name it with -c settings.yml"));
     // A filter is a filter, whatever files there are.
     fs::write(folder.path().join("tcp"), "x").unwrap();
-    assert_eq!(done(run_in(folder.path(), ["--config.check", "tcp"])), "the configuration is right\n");
+    assert_eq!(done(run_in(folder.path(), ["--config.check", "tcp"])), "configuration OK\n");
 }
 
 #[test]

@@ -170,7 +170,10 @@ fn other_reserved_options_are_not_available_yet() {
         assert_eq!(unavailable(line), expected, "{line}");
     }
     run("-slack_url x -slack_url=");
-    assert_eq!(refusal("--log-format logfmt"), "--log-format logfmt: this is a value of --log.format (the program's own log)");
+    assert_eq!(
+        refusal("--log-format logfmt"),
+        "--log-format logfmt: this is a value of --log.format (the program's own log)"
+    );
     assert_eq!(
         refusal("--log.format csv"),
         "--log.format csv: this is a value of --log-format (the format of policy events); expected logfmt or json"

@@ -22,7 +22,7 @@ const DESCRIPTION: [&str; 3] = [
 ];
 
 const OPTIONS: &str = "Long options take one dash or two, and their value after a space or after =. A switch takes a value \
-                       after = alone. An empty value (-filter=) is as if the option were not given. Of an option that is given \
+                       after = alone. An empty value (-filter=) means that the option is not given. Of an option that is given \
                        several times the last counts, but -iface and -promHTTP add to their lists. An option overrides its \
                        variable, and both override the file.";
 

@@ -99,8 +99,8 @@ impl<'a> Line<'a> {
     pub(super) fn odd_blank(&self) -> Option<InLine> {
         let (at, blank) = self.blanks.chars().enumerate().find(|(_, blank)| *blank != ' ')?;
         let problem = match blank {
-            '\t' => "a tab; lines are indented by spaces".to_owned(),
-            other => format!("a blank that is no space (U+{:04X}); lines are indented by spaces", other as u32),
+            '\t' => "tab in the indentation; use spaces".to_owned(),
+            other => format!("blank that is no space (U+{:04X}) in the indentation; use spaces", other as u32),
         };
         Some((at + 1, problem))
     }
@@ -136,9 +136,9 @@ impl<'a> Line<'a> {
         }
         let (inner, _) = value.split_once(": ").filter(|_| !value.starts_with(['"', '\'', '[', '{']))?;
         let problem = if is_key(inner) {
-            format!("{inner} stands behind another key; write each key in a line of its own")
+            format!("{inner} follows another key; write each key on its own line")
         } else {
-            format!("a value with a colon and a space in it stands in quotes; write {}", quoted(value))
+            format!("a value that contains a colon and a space must be quoted; write {}", quoted(value))
         };
         Some((self.column_of(value), problem))
     }
@@ -148,7 +148,7 @@ impl<'a> Line<'a> {
         let quote = value.chars().next().filter(|quote| ['"', '\''].contains(quote))?;
         let (_, behind) = value[1..].split_once(quote)?;
         let behind = behind.trim_start();
-        let problem = format!("text stands behind the closing quote; put all of it in quotes: {}", quoted(value));
+        let problem = format!("text after the closing quote; quote the whole value: {}", quoted(value));
         (!behind.is_empty() && !behind.starts_with(quote)).then(|| (self.column_of(behind), problem))
     }
 
@@ -157,7 +157,7 @@ impl<'a> Line<'a> {
         let first = value.chars().next().unwrap_or_default();
         let value = quoted(&value[..end]);
         let column = self.indentation + self.body[..offset].chars().count() + 1;
-        (column, format!("a value that begins with {first} stands in quotes; write {value}"))
+        (column, format!("a value that begins with {first} must be quoted; write {value}"))
     }
 
     /// The column of a part of the body.

@@ -80,7 +80,7 @@ fn indentation(last: &Line<'_>, before: &[Line<'_>]) -> Option<Slip> {
         enclosing(&keys).into_iter().min_by_key(|line| line.indentation.abs_diff(last.indentation))
     }?;
     let problem = format!(
-        "{key} stands in column {}, and {} (line {}) in column {}; keys of one section begin in the same column",
+        "{key} begins in column {}, but {} (line {}) in column {}; keys of a section must be aligned",
         last.indentation + 1,
         beside.key()?,
         beside.number,

@@ -49,27 +49,27 @@ fn a_missing_colon_is_told() {
 #[test]
 fn tabs_and_other_blanks_are_told() {
     is_told(&[
-        ("capture:\n\tfilter: tcp\n", "2:1: a tab; lines are indented by spaces"),
-        ("log:\n  level: info\n\tformat: json\n", "3:1: a tab; lines are indented by spaces"),
-        ("log:\n\u{a0} level: info\n", "2:1: a blank that is no space (U+00A0); lines are indented by spaces"),
+        ("capture:\n\tfilter: tcp\n", "2:1: tab in the indentation; use spaces"),
+        ("log:\n  level: info\n\tformat: json\n", "3:1: tab in the indentation; use spaces"),
+        ("log:\n\u{a0} level: info\n", "2:1: blank that is no space (U+00A0) in the indentation; use spaces"),
     ]);
 }
 
 #[test]
 fn keys_that_do_not_begin_in_one_column_are_told() {
-    let same = "keys of one section begin in the same column";
+    let same = "keys of a section must be aligned";
     for (text, expected) in [
         (
             "capture:\n  filter: tcp\n   promiscuous: true\n",
-            "3:4: promiscuous stands in column 4, and filter (line 2) in column 3",
+            "3:4: promiscuous begins in column 4, but filter (line 2) in column 3",
         ),
         (
             "capture:\n  filter: tcp\n promiscuous: true\n",
-            "3:2: promiscuous stands in column 2, and filter (line 2) in column 3",
+            "3:2: promiscuous begins in column 2, but filter (line 2) in column 3",
         ),
-        ("log:\n    level: info\n  format: json\n", "3:3: format stands in column 3, and level (line 2) in column 5"),
-        (" log:\n  level: info\nhttp:\n  listen: :1\n", "3:1: http stands in column 1, and log (line 1) in column 2"),
-        ("log:\n  level: info\n http:\n  listen: :1\n", "3:2: http stands in column 2, and level (line 2) in column 3"),
+        ("log:\n    level: info\n  format: json\n", "3:3: format begins in column 3, but level (line 2) in column 5"),
+        (" log:\n  level: info\nhttp:\n  listen: :1\n", "3:1: http begins in column 1, but log (line 1) in column 2"),
+        ("log:\n  level: info\n http:\n  listen: :1\n", "3:2: http begins in column 2, but level (line 2) in column 3"),
     ] {
         assert_eq!(told(text), format!("t.yml:{expected}; {same}"), "{text}");
     }
@@ -91,16 +91,16 @@ fn what_needs_quotes_is_told_with_them() {
     is_told(&[
         (
             "capture:\n  filter: \"tcp\" and udp\n",
-            "2:17: text stands behind the closing quote; put all of it in quotes: '\"tcp\" and udp'",
+            "2:17: text after the closing quote; quote the whole value: '\"tcp\" and udp'",
         ),
         (
             "capture:\n  filter: tcp: x\n",
-            "2:11: a value with a colon and a space in it stands in quotes; write 'tcp: x'",
+            "2:11: a value that contains a colon and a space must be quoted; write 'tcp: x'",
         ),
-        ("capture:\n  interfaces: *\n", "2:15: a value that begins with * stands in quotes; write '*'"),
-        ("capture:\n  filter: @x\n", "2:11: a value that begins with @ stands in quotes; write '@x'"),
-        ("capture:\n  filter: `tcp`\n", "2:11: a value that begins with ` stands in quotes; write '`tcp`'"),
-        ("log: level: info\n", "1:6: level stands behind another key; write each key in a line of its own"),
+        ("capture:\n  interfaces: *\n", "2:15: a value that begins with * must be quoted; write '*'"),
+        ("capture:\n  filter: @x\n", "2:11: a value that begins with @ must be quoted; write '@x'"),
+        ("capture:\n  filter: `tcp`\n", "2:11: a value that begins with ` must be quoted; write '`tcp`'"),
+        ("log: level: info\n", "1:6: level follows another key; write each key on its own line"),
     ]);
 }
 
@@ -108,14 +108,11 @@ fn what_needs_quotes_is_told_with_them() {
 #[test]
 fn a_value_that_yaml_would_drop_in_silence_is_refused() {
     is_told(&[
-        ("capture:\n  filter: !tcp\n", "2:11: a value that begins with ! stands in quotes; write '!tcp'"),
-        ("capture:\n  filter: ! tcp\n", "2:11: a value that begins with ! stands in quotes; write '! tcp'"),
-        (
-            "capture: {filter: !tcp, snap_length: 96}\n",
-            "1:19: a value that begins with ! stands in quotes; write '!tcp'",
-        ),
-        ("log:\n  level: &a\n", "2:10: a value that begins with & stands in quotes; write '&a'"),
-        ("capture:\n  interfaces:\n  - !eth0\n", "3:5: a value that begins with ! stands in quotes; write '!eth0'"),
+        ("capture:\n  filter: !tcp\n", "2:11: a value that begins with ! must be quoted; write '!tcp'"),
+        ("capture:\n  filter: ! tcp\n", "2:11: a value that begins with ! must be quoted; write '! tcp'"),
+        ("capture: {filter: !tcp, snap_length: 96}\n", "1:19: a value that begins with ! must be quoted; write '!tcp'"),
+        ("log:\n  level: &a\n", "2:10: a value that begins with & must be quoted; write '&a'"),
+        ("capture:\n  interfaces:\n  - !eth0\n", "3:5: a value that begins with ! must be quoted; write '!eth0'"),
     ]);
     for text in
         ["capture:\n  filter: '!tcp'\n", "capture:\n  filter: tcp and !udp\n", "capture:\n  filter: \"! tcp\" # !\n"]
@@ -127,10 +124,7 @@ fn a_value_that_yaml_would_drop_in_silence_is_refused() {
 
 #[test]
 fn a_key_that_stands_twice_is_told() {
-    is_told(&[(
-        "capture:\n  filter: tcp\ncapture:\n  promiscuous: true\n",
-        "3:1: the key capture stands here a second time; keep one",
-    )]);
+    is_told(&[("capture:\n  filter: tcp\ncapture:\n  promiscuous: true\n", "3:1: duplicate key capture; remove one")]);
 }
 
 #[test]
