@@ -158,7 +158,6 @@ fn a_mistake_is_told_with_what_would_do() {
         ("-s 65537", &["-s 65537", "0 to 65535"]),
         ("-s=65537", &["-s=65537: ", "0 to 65535"]),
         ("--buffer-size 10", &["--buffer-size 10: expected a size from 1MiB"]),
-        ("-snaplen 10", &["-snaplen 10: too short for the headers of a packet; the least is 64"]),
         ("--idle-timeout 10ms", &["--idle-timeout 10ms: expected a duration from 1s"]),
         ("-promRefresh 0.01", &["-promRefresh 0.01: expected seconds or a duration from 100ms"]),
         ("-transfer_interval 1ms", &["-transfer_interval 1ms: expected seconds or a duration from 100ms"]),

@@ -6,15 +6,12 @@ use serde::Serializer;
 
 use super::value::{Scalars, Value, expected};
 
-/// Bytes kept of a packet, 64 to 65535.
+/// Bytes kept of a packet, 1 to 65535. A packet whose headers are cut counts as truncated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SnapLength(pub u32);
 
 /// libpcap's and the seeds' "everything".
 const WHOLE_PACKET_BYTES: u32 = 65_535;
-
-/// Link header (20 bytes on `any`), IPv6 header and ports. Of less no flow can be told.
-const SHORTEST_SNAP_BYTES: u32 = 64;
 
 impl Value for SnapLength {
     const EXPECTED: &'static str = "a number from 0 to 65535 (0 and 65536 mean 65535)";
@@ -23,10 +20,7 @@ impl Value for SnapLength {
     fn from_text(text: &str) -> Result<Self, String> {
         match text.parse() {
             Ok(0 | 65_536) => Ok(Self(WHOLE_PACKET_BYTES)),
-            Ok(bytes @ SHORTEST_SNAP_BYTES..=WHOLE_PACKET_BYTES) => Ok(Self(bytes)),
-            Ok(1..SHORTEST_SNAP_BYTES) => {
-                Err(format!("too short for the headers of a packet; the least is {SHORTEST_SNAP_BYTES}"))
-            }
+            Ok(bytes @ 1..=WHOLE_PACKET_BYTES) => Ok(Self(bytes)),
             _ => Err(expected::<Self>()),
         }
     }
@@ -267,13 +261,9 @@ mod tests {
     }
 
     #[test]
-    fn of_a_packet_the_headers_are_kept_at_least() {
-        for (text, bytes) in [("0", 65_535), ("65536", 65_535), ("64", 64), ("96", 96), ("65535", 65_535)] {
+    fn snap_lengths_are_read_as_the_older_programs_do() {
+        for (text, bytes) in [("0", 65_535), ("65536", 65_535), ("1", 1), ("96", 96), ("65535", 65_535)] {
             assert_eq!(SnapLength::from_text(text), Ok(SnapLength(bytes)), "{text}");
-        }
-        for text in ["1", "63"] {
-            let problem = "too short for the headers of a packet; the least is 64";
-            assert_eq!(SnapLength::from_text(text), Err(problem.to_owned()), "{text}");
         }
         for text in ["-1", "65537", "1.5"] {
             assert_eq!(SnapLength::from_text(text), Err(expected::<SnapLength>()), "{text}");
