@@ -46,10 +46,9 @@ fn run(invocation: Invocation) -> anyhow::Result<u8> {
         Invocation::Replay(replay) => replay::run(replay),
         Invocation::Interfaces(config) => {
             let network = Network::read()?;
-            selection::check_names(&network, &config.capture)
-                .map_err(capture::Error::from)
-                .map_err(pipeline::Error::from)?;
-            print(&selection::table(&network, &config.capture)).map(|()| DONE)
+            let capture = selection::as_they_stand(&network, &config.capture);
+            selection::check_names(&network, &capture).map_err(capture::Error::from).map_err(pipeline::Error::from)?;
+            print(&selection::table(&network, &capture)).map(|()| DONE)
         }
         Invocation::CheckConfig(config) => {
             config.notices.iter().for_each(|notice| say(notice));

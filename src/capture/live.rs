@@ -16,10 +16,11 @@ use pcap::{Active, Capture, Linktype};
 
 use super::Config;
 use super::error::{Error, words};
+use super::names;
 use super::program;
 use crate::packet::{Frame, LinkType, Timestamp};
 pub use ethtool::splits_or_joins;
-use socket::{attach_program, detach_program, instructions, join_fanout, may_capture, wait_readable};
+use socket::{attach_program, bound_to, create, detach_program, instructions, join_fanout, may_capture, wait_readable};
 pub use socket::{library_version, unacknowledged_bytes};
 
 const COOKED: Linktype = Linktype(113);
@@ -81,7 +82,7 @@ impl Live {
     /// When there is no such interface, it is down, or this process may not capture.
     pub fn open(interface: &str, config: &Config) -> Result<Self, Error> {
         let refused = |error: pcap::Error| cannot_open(interface, &error);
-        let capture = Capture::from_device(interface)
+        let capture = create(&names::to_bytes(interface))
             .map_err(refused)?
             .promisc(config.promiscuous)
             .snaplen(config.snap_length.cast_signed())
@@ -112,6 +113,14 @@ impl Live {
     #[must_use]
     pub fn link_type(&self) -> LinkType {
         LinkType(self.link_type.0)
+    }
+
+    /// The kernel's number of the interface that is open; none on `any`.
+    ///
+    /// # Errors
+    /// When the kernel does not say.
+    pub fn index(&self) -> Result<Option<u32>, Error> {
+        bound_to(self.fd).map_err(|source| self.refused(source))
     }
 
     /// libpcap's name of that link type.

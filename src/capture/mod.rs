@@ -6,6 +6,7 @@
 mod error;
 pub mod live;
 pub mod masquerade;
+pub mod names;
 pub mod network;
 pub mod nic;
 pub mod once;

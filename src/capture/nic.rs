@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::live::splits_or_joins;
-use super::network;
+use super::{names, network};
 
 /// The network devices of the process's namespace, one a line, with their counters (proc_pid_net(5)).
 const DEVICES: &str = "/proc/self/net/dev";
@@ -14,7 +14,7 @@ const SENT: usize = 9;
 /// Packets that `interface` received and sent since it was made; none where there is no such interface.
 #[must_use]
 pub fn packets(interface: &str) -> Option<u64> {
-    packets_in(&fs::read_to_string(DEVICES).ok()?, interface)
+    packets_in(&fs::read(DEVICES).ok()?, &names::to_bytes(interface))
 }
 
 /// Whether its packets are the frames that a capture without filter sees: nothing joins or splits them in between (GRO, LRO,
@@ -25,8 +25,10 @@ pub fn counts_frames(interface: &str) -> bool {
     leaves_whole && network::has_program(interface).is_ok_and(|has_program| !has_program)
 }
 
-fn packets_in(devices: &str, interface: &str) -> Option<u64> {
-    let counters = devices.lines().find_map(|line| line.trim_start().strip_prefix(interface)?.strip_prefix(':'))?;
+fn packets_in(devices: &[u8], interface: &[u8]) -> Option<u64> {
+    let mut lines = devices.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii_start);
+    let counters = lines.find_map(|line| line.strip_prefix(interface)?.strip_prefix(b":"))?;
+    let counters = std::str::from_utf8(counters).ok()?;
     let counters: Vec<u64> = counters.split_whitespace().map_while(|counter| counter.parse().ok()).collect();
     Some(counters.get(RECEIVED)? + counters.get(SENT)?)
 }
@@ -43,9 +45,10 @@ mod tests {
             \x20 eth0: 2000      20    0    0    0     0          0         0      300       3    0    0    0     0       0          0\n\
             \x20eth01:4000      40    0    0    0     0          0         0      500       5    0    0    0     0       0          0\n";
         assert_eq!(
-            ["lo", "eth0", "eth01", "eth"].map(|name| packets_in(devices, name)),
+            ["lo", "eth0", "eth01", "eth"].map(|name| packets_in(devices.as_bytes(), name.as_bytes())),
             [Some(2), Some(23), Some(45), None]
         );
+        assert_eq!(packets_in(b"\xffeth: 1 7 0 0 0 0 0 0 1 8 0", b"\xffeth"), Some(15));
     }
 
     #[test]

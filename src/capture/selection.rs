@@ -12,10 +12,14 @@
 //! Not known to the kernel's tables, and so captured in `all` though they show frames twice: the internal port of
 //! an Open vSwitch bridge, and a PPPoE session beside its Ethernet interface. Exclude one of both.
 
+mod names;
+
 use std::fmt;
 
+use super::names::is_of_libpcap;
 use super::network::{Link, LinkKind, Network};
 use super::{Config, Selection, printable};
+pub use names::as_they_stand;
 
 /// The most interfaces that a message lists.
 const MOST_LISTED: usize = 32;
@@ -54,6 +58,8 @@ pub enum Reason {
     Loopback,
     /// A VRF device: what it shows, its members show.
     Vrf,
+    /// It has the name of a device of libpcap's own.
+    NameOfLibpcap,
     /// It is down.
     Down,
     /// Another captured link shows its frames.
@@ -95,6 +101,16 @@ pub enum Refusal {
         /// The names that there are.
         have: String,
     },
+    /// A link that is named has the name of a device of libpcap's own.
+    #[error(
+        "{0}: libpcap has a device of its own with this name, so the interface cannot be captured; give it another name \
+         (ip link set dev {0} name NAME)",
+        printable(name)
+    )]
+    NameOfLibpcap {
+        /// The name.
+        name: String,
+    },
     /// A link is named beside one that shows its frames.
     #[error(
         "{0} and {1} are both named, but {0} is a {relation} {2}: its frames would be counted twice; name only one of them",
@@ -118,6 +134,7 @@ pub enum Refusal {
 /// come back.
 #[must_use]
 pub fn decide(network: &Network, config: &Config) -> Vec<Decision> {
+    let config = &*names::resolved(network, config);
     let decision =
         |link: &Link| Decision { index: link.index, name: link.name.clone(), outcome: outcome(network, config, link) };
     network.links.iter().map(decision).collect()
@@ -126,18 +143,35 @@ pub fn decide(network: &Network, config: &Config) -> Vec<Decision> {
 /// The indexes of the links that are captured; on `any`, of those whose frames are wanted.
 #[must_use]
 pub fn captured(network: &Network, config: &Config) -> Vec<u32> {
+    let config = &*names::resolved(network, config);
     let links = network.links.iter().filter(|link| outcome(network, config, link) == Outcome::Captured);
     links.map(|link| link.index).collect()
+}
+
+/// The links that the user named and that there are, by whichever of their names, each once. Without those whose name is
+/// libpcap's: opened by that name, libpcap's own device would be captured.
+#[must_use]
+pub fn named<'a>(network: &'a Network, config: &Config) -> Vec<&'a Link> {
+    match &names::resolved(network, config).selection {
+        Selection::Named(names) => {
+            names.iter().filter_map(|name| network.named(name)).filter(|link| !is_of_libpcap(&link.name)).collect()
+        }
+        Selection::All | Selection::Any => Vec::new(),
+    }
 }
 
 /// Checks, at start, the names that the user gave.
 ///
 /// # Errors
-/// A name that no link has, or a link named beside another that shows its frames.
+/// A name that no link has or that is libpcap's, or a link named beside another that shows its frames.
 pub fn check_names(network: &Network, config: &Config) -> Result<(), Refusal> {
+    let config = &*names::resolved(network, config);
     let Selection::Named(names) = &config.selection else { return Ok(()) };
     for name in names {
         let link = network.named(name).ok_or_else(|| unknown(network, name))?;
+        if is_of_libpcap(&link.name) {
+            return Err(Refusal::NameOfLibpcap { name: name.clone() });
+        }
         if let Outcome::NotCaptured(Reason::ShownElsewhere { relation, next, shown_on }) =
             outcome(network, config, link)
         {
@@ -167,11 +201,13 @@ fn outcome(network: &Network, config: &Config, link: &Link) -> Outcome {
 fn unwanted(config: &Config, link: &Link) -> Option<Reason> {
     let excluded = config.excluded.contains(&link.name).then_some(Reason::Excluded);
     let vrf = (link.kind == Some(LinkKind::Vrf)).then_some(Reason::Vrf);
+    let of_libpcap = is_of_libpcap(&link.name).then_some(Reason::NameOfLibpcap);
     match &config.selection {
-        Selection::Named(names) => (!names.contains(&link.name)).then_some(Reason::NotNamed),
+        Selection::Named(names) => (!names.contains(&link.name)).then_some(Reason::NotNamed).or(of_libpcap),
         Selection::Any => excluded.or(vrf),
         Selection::All => {
-            excluded.or(link.loopback.then_some(Reason::Loopback)).or(vrf).or((!link.up).then_some(Reason::Down))
+            let down = (!link.up).then_some(Reason::Down);
+            excluded.or(link.loopback.then_some(Reason::Loopback)).or(vrf).or(of_libpcap).or(down)
         }
     }
 }
@@ -235,6 +271,7 @@ impl fmt::Display for Reason {
             Self::Excluded => f.write_str("excluded by configuration"),
             Self::Loopback => f.write_str("loopback"),
             Self::Vrf => f.write_str("VRF: its frames are captured on its members"),
+            Self::NameOfLibpcap => f.write_str("libpcap has a device of its own with this name; rename the interface"),
             Self::Down => f.write_str("down"),
             Self::ShownElsewhere { relation, next, shown_on } if next == shown_on => {
                 write!(f, "{relation} {next}, where its frames are captured")
@@ -249,6 +286,7 @@ impl fmt::Display for Reason {
 /// The table of all links for people: name, state, addresses, whether each is captured and why not.
 #[must_use]
 pub fn table(network: &Network, config: &Config) -> String {
+    let config = &*names::resolved(network, config);
     let head = ["NAME", "STATE", "ADDRESSES", "CAPTURED"].map(str::to_owned);
     let rows: Vec<[String; 4]> =
         std::iter::once(head).chain(network.links.iter().map(|link| row(network, config, link))).collect();

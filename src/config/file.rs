@@ -306,7 +306,7 @@ mod tests {
             ),
             (
                 "capture:\n  interfaces:\n    - eth0\n    - a/b\n",
-                "t.yml:4:7: a/b: expected an interface name (1 to 15 bytes, no slash, colon or space)",
+                "t.yml:4:7: a/b: expected an interface name (1 to 127 bytes, no slash, colon or space)",
             ),
             ("log: {}\n---\nlog: {}\n", "t.yml:3:1: a second YAML document starts here; keep only one"),
             (

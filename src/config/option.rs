@@ -157,7 +157,7 @@ impl fmt::Display for Origin {
 /// The text of a value as it was typed, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text {
-    /// The text; only file names may be other than UTF-8.
+    /// The text; only names of files and interfaces may be other than UTF-8.
     pub value: OsString,
     /// Where it stands.
     pub origin: Origin,

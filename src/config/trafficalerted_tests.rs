@@ -107,7 +107,7 @@ fn mistakes_are_told_with_file_line_and_what_would_do() {
         (
             "\"dummy0\"",
             "\"a/b\"",
-            "t.conf:8: ExcludedInterfaces: \"lo\",\"a/b\": a/b: expected an interface name (1 to 15 bytes, no slash, colon or \
+            "t.conf:8: ExcludedInterfaces: \"lo\",\"a/b\": a/b: expected an interface name (1 to 127 bytes, no slash, colon or \
              space)"
                 .to_owned(),
         ),

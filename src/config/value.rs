@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::marker::PhantomData;
+use std::os::unix::ffi::OsStrExt;
 
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::ser::{SerializeSeq, Serializer};
@@ -23,7 +24,7 @@ pub trait Value: Sized {
     /// The text that [`Value::from_text`] reads.
     fn text(&self) -> String;
 
-    /// Reads an argument; only a path need not be UTF-8.
+    /// Reads an argument; only paths and names of interfaces need not be UTF-8.
     ///
     /// # Errors
     /// As [`Value::from_text`].
@@ -71,7 +72,7 @@ pub enum Scalars {
     Nothing,
 }
 
-/// Several values: a comma list (each may stand in double quotes) or a YAML sequence.
+/// Several values: a comma list (each may stand in double quotes, and may then contain commas) or a YAML sequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct List<T>(pub Vec<T>);
 
@@ -80,7 +81,11 @@ impl<T: Value> Value for List<T> {
     const SCALARS: Scalars = T::SCALARS;
 
     fn from_text(text: &str) -> Result<Self, String> {
-        text.split(',').map(|entry| item(entry.trim())).collect::<Result<_, _>>().map(Self)
+        Self::from_argument(OsStr::new(text))
+    }
+
+    fn from_argument(argument: &OsStr) -> Result<Self, String> {
+        entries(argument.as_bytes()).into_iter().map(item).collect::<Result<_, _>>().map(Self)
     }
 
     fn from_sequence<'de, A: SeqAccess<'de>>(mut sequence: A) -> Result<Self, A::Error> {
@@ -101,7 +106,11 @@ impl<T: Value> Value for List<T> {
     }
 
     fn text(&self) -> String {
-        self.0.iter().map(Value::text).collect::<Vec<_>>().join(",")
+        let entry = |value: &T| {
+            let text = value.text();
+            if text.contains(',') { format!("\"{text}\"") } else { text }
+        };
+        self.0.iter().map(entry).collect::<Vec<_>>().join(",")
     }
 
     fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -113,13 +122,31 @@ impl<T: Value> Value for List<T> {
     }
 }
 
-/// One entry of a comma list; the list names it in the error, which has the whole list before it.
-fn item<T: Value>(entry: &str) -> Result<T, String> {
-    let bare = entry.strip_prefix('"').and_then(|entry| entry.strip_suffix('"')).unwrap_or(entry);
-    match bare {
-        "" => Err(format!("empty entry between commas; {}", expected::<T>())),
-        text => T::from_text(text).map_err(|problem| format!("{text}: {problem}")),
+/// The entries of a comma list, without blanks around them. Commas between double quotes belong to their entry.
+fn entries(list: &[u8]) -> Vec<&[u8]> {
+    let mut entries = Vec::new();
+    let mut rest = Some(list);
+    while let Some(list) = rest {
+        let quoted = list.trim_ascii_start().strip_prefix(b"\"").and_then(|inside| {
+            let end = inside.iter().position(|&byte| byte == b'"')?;
+            let behind = inside[end + 1..].trim_ascii_start();
+            (behind.is_empty() || behind.starts_with(b",")).then_some(list.len() - behind.len())
+        });
+        let end = quoted.or_else(|| list.iter().position(|&byte| byte == b',')).unwrap_or(list.len());
+        entries.push(list[..end].trim_ascii());
+        rest = list.get(end + 1..);
     }
+    entries
+}
+
+/// One entry of a comma list; the list names it in the error, which has the whole list before it.
+fn item<T: Value>(entry: &[u8]) -> Result<T, String> {
+    let bare = entry.strip_prefix(b"\"").and_then(|entry| entry.strip_suffix(b"\"")).unwrap_or(entry);
+    if bare.is_empty() {
+        return Err(format!("empty entry between commas; {}", expected::<T>()));
+    }
+    let entry = OsStr::from_bytes(bare);
+    T::from_argument(entry).map_err(|problem| format!("{}: {problem}", entry.to_string_lossy()))
 }
 
 /// `expected …`.

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::net::IpAddr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
@@ -10,6 +11,7 @@ use serde::Serializer;
 use super::value::{Scalars, Value, expected};
 use super::{LogFormat, LogLevel};
 use crate::account::FlowKeying;
+use crate::capture::names;
 use crate::http::ListenAddress;
 
 impl Value for bool {
@@ -68,17 +70,26 @@ impl Value for PathBuf {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InterfaceName(pub String);
 
-/// `IFNAMSIZ` less the closing zero.
-const LONGEST_INTERFACE_NAME_BYTES: usize = 15;
+/// `ALTIFNAMSIZ` less the closing zero: alternative names are longer than others.
+const LONGEST_INTERFACE_NAME_BYTES: usize = 127;
 
 impl Value for InterfaceName {
-    const EXPECTED: &'static str = "an interface name (1 to 15 bytes, no slash, colon or space)";
+    const EXPECTED: &'static str = "an interface name (1 to 127 bytes, no slash, colon or space)";
     const SCALARS: Scalars = Scalars::Text;
 
     fn from_text(text: &str) -> Result<Self, String> {
-        let fits = (1..=LONGEST_INTERFACE_NAME_BYTES).contains(&text.len()) && text != "." && text != "..";
+        let bytes = names::to_bytes(text);
+        let fits = (1..=LONGEST_INTERFACE_NAME_BYTES).contains(&bytes.len()) && text != "." && text != "..";
         let plain = !text.contains(|letter: char| letter == '/' || letter == ':' || letter.is_whitespace());
         if fits && plain { Ok(Self(text.to_owned())) } else { Err(expected::<Self>()) }
+    }
+
+    /// The kernel takes names of any bytes; those that are not UTF-8 have a text too.
+    fn from_argument(argument: &OsStr) -> Result<Self, String> {
+        match argument.to_str() {
+            Some(text) => Self::from_text(text.trim()),
+            None => Self::from_text(&names::to_text(argument.as_bytes())),
+        }
     }
 
     fn text(&self) -> String {
@@ -197,9 +208,31 @@ mod tests {
         for name in ["e", "eth0.10", "br-0123456789ab", "wlp0s20f3", "veth@x", "ünï"] {
             assert!(InterfaceName::from_text(name).is_ok(), "{name}");
         }
-        for name in ["", ".", "..", "a/b", "a b", "a\tb", "eth0:1", "sixteen-bytes-xx"] {
+        let longest = "x".repeat(LONGEST_INTERFACE_NAME_BYTES);
+        assert!(InterfaceName::from_text(&longest).is_ok(), "alternative names are long");
+        for name in ["", ".", "..", "a/b", "a b", "a\tb", "eth0:1", &(longest + "x")] {
             assert!(InterfaceName::from_text(name).is_err(), "{name}");
         }
+    }
+
+    #[test]
+    fn interface_names_need_not_be_utf_8() {
+        let read =
+            |bytes: &[u8]| List::<InterfaceName>::from_argument(OsStr::from_bytes(bytes)).map(|list| list.text());
+        assert_eq!(read(b"eth0,\xffwan"), Ok("eth0,\\xffwan".to_owned()));
+        assert_eq!(read(b"eth0,\\xffwan"), Ok("eth0,\\xffwan".to_owned()), "as it is shown");
+        assert!(read(b"\xff/").is_err());
+    }
+
+    #[test]
+    fn names_in_quotes_may_contain_commas() {
+        let read = |text| List::<InterfaceName>::from_text(text).map(|List(names)| names);
+        let names = |names: &[&str]| Ok(names.iter().map(|name| InterfaceName((*name).to_owned())).collect::<Vec<_>>());
+        assert_eq!(read("\"a,b\""), names(&["a,b"]));
+        assert_eq!(read("lo, \"a,b\" ,\"c\",d"), names(&["lo", "a,b", "c", "d"]));
+        assert_eq!(read("a\"b,c"), names(&["a\"b", "c"]), "a quote amid a name is a letter");
+        let list = List(names(&["a,b", "c"]).unwrap());
+        assert_eq!(read(&list.text()), Ok(list.0));
     }
 
     #[test]

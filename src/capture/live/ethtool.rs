@@ -4,6 +4,8 @@
 
 use std::io;
 
+use super::super::names;
+
 /// ethtool's questions (`linux/ethtool.h`): whether TSO, GSO and GRO are on, and flags of which one is LRO.
 const OFFLOADS: [u32; 3] = [0x1e, 0x23, 0x2b]; // ETHTOOL_GTSO, ETHTOOL_GGSO, ETHTOOL_GGRO
 const FLAGS: u32 = 0x25; // ETHTOOL_GFLAGS
@@ -80,7 +82,7 @@ fn value(interface: &str, question: u32) -> io::Result<u32> {
 /// Asks what `answer` begins with; it is as long as the kernel's answer to that.
 fn ask(interface: &str, answer: &mut [u32]) -> io::Result<()> {
     let mut name = [0; libc::IFNAMSIZ];
-    for (to, from) in name.iter_mut().zip(interface.bytes().take(libc::IFNAMSIZ - 1)) {
+    for (to, from) in name.iter_mut().zip(names::to_bytes(interface).into_iter().take(libc::IFNAMSIZ - 1)) {
         *to = from.cast_signed();
     }
     let ifr_ifru = libc::__c_anonymous_ifr_ifru { ifru_data: answer.as_mut_ptr().cast() };

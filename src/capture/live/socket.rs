@@ -3,10 +3,13 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd, RawFd};
+use std::ptr::NonNull;
 use std::time::Duration;
+
+use pcap::{Capture, Inactive};
 
 /// Which member of a fan-out group gets a packet is decided by a hash that is the same both ways of a conversation.
 /// Fragments are left as they are (`PACKET_FANOUT_FLAG_DEFRAG` would put them together, and they would count as one).
@@ -24,6 +27,40 @@ pub fn library_version() -> String {
     // SAFETY: libpcap gives a pointer to a string that lives as long as the program.
     let text = unsafe { CStr::from_ptr(pcap_lib_version()) };
     text.to_string_lossy().into_owned()
+}
+
+/// A handle that is not open yet. The crate's own function takes names of UTF-8 alone.
+pub(super) fn create(interface: &[u8]) -> Result<Capture<Inactive>, pcap::Error> {
+    const MESSAGE_BYTES: usize = 256; // PCAP_ERRBUF_SIZE
+    unsafe extern "C" {
+        fn pcap_create(device: *const libc::c_char, message: *mut libc::c_char) -> *mut libc::c_void;
+    }
+    let name = CString::new(interface).map_err(|error| pcap::Error::PcapError(error.to_string()))?;
+    let mut message = [0; MESSAGE_BYTES];
+    // SAFETY: the name ends with a zero and, like the room for a message of the length that libpcap asks for, outlives the
+    // call. What it gives is a handle that nobody else has, or null.
+    let handle = unsafe { pcap_create(name.as_ptr(), message.as_mut_ptr()) };
+    match NonNull::new(handle) {
+        Some(handle) => Ok(Capture::from(handle.cast())),
+        None => {
+            let text: Vec<u8> =
+                message.iter().map(|letter| letter.cast_unsigned()).take_while(|&byte| byte != 0).collect();
+            Err(pcap::Error::PcapError(String::from_utf8_lossy(&text).into_owned()))
+        }
+    }
+}
+
+/// The number of the interface that a packet socket is bound to; none when it is bound to all.
+pub(super) fn bound_to(fd: RawFd) -> io::Result<Option<u32>> {
+    // SAFETY: the address is plain numbers, of which all zeros are some.
+    let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+    let mut length = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+    // SAFETY: the pointers are to an address of the length given and to that length, which outlive the call.
+    let result = unsafe { libc::getsockname(fd, std::ptr::from_mut(&mut address).cast(), &mut length) };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(u32::try_from(address.sll_ifindex).ok().filter(|&index| index != 0))
 }
 
 pub(super) fn may_capture() -> io::Result<()> {

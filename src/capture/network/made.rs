@@ -7,6 +7,7 @@ pub(crate) fn link(index: u32, name: &str, addresses: &[&str]) -> Link {
     Link {
         index,
         name: name.to_owned(),
+        alternative_names: Vec::new(),
         up: true,
         running: true,
         loopback: name == "lo",
@@ -30,6 +31,11 @@ impl Link {
 
     pub(crate) fn under(mut self, controller: u32) -> Self {
         self.controller = Some(controller);
+        self
+    }
+
+    pub(crate) fn also_called(mut self, name: &str) -> Self {
+        self.alternative_names.push(name.to_owned());
         self
     }
 

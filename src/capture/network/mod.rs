@@ -111,8 +111,10 @@ impl LinkKind {
 pub struct Link {
     /// The kernel's number; never 0, not used again while the link exists.
     pub index: u32,
-    /// Its name; bytes that are no UTF-8 are replaced.
+    /// Its name, as [`names::to_text`](super::names::to_text) writes it.
     pub name: String,
+    /// Its alternative names (`ip link property add`), in order.
+    pub alternative_names: Vec<String>,
     /// Set up by its administrator.
     pub up: bool,
     /// Up and able to carry frames (there is a carrier).
@@ -172,10 +174,11 @@ impl Network {
         self.links.binary_search_by_key(&index, |link| link.index).ok().map(|at| &self.links[at])
     }
 
-    /// The link with this name.
+    /// The link with this name, be it an alternative one.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<&Link> {
-        self.links.iter().find(|link| link.name == name)
+        let has_other_name = |link: &&Link| link.alternative_names.iter().any(|alternative| alternative == name);
+        self.links.iter().find(|link| link.name == name).or_else(|| self.links.iter().find(has_other_name))
     }
 
     /// This host's own addresses, of all interfaces.

@@ -13,6 +13,7 @@ use netlink_packet_route::link::{LinkFlags, LinkHeader, LinkMessage};
 use netlink_packet_route::route::{RouteFlags, RouteHeader, RouteMessage, RouteNextHopFlags, RouteType};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
+use super::super::names;
 use super::conversation::Conversation;
 use super::{Error, Link, LinkKind, MAX_ROUTES, Network, Route};
 
@@ -98,8 +99,12 @@ fn number(value: &[u8]) -> Option<u32> {
 }
 
 fn text(value: &[u8]) -> String {
+    String::from_utf8_lossy(before_zero(value)).into_owned()
+}
+
+fn before_zero(value: &[u8]) -> &[u8] {
     let end = value.iter().position(|&byte| byte == 0).unwrap_or(value.len());
-    String::from_utf8_lossy(&value[..end]).into_owned()
+    &value[..end]
 }
 
 fn address(value: &[u8]) -> Option<IpAddr> {
@@ -117,6 +122,7 @@ pub(super) fn read_links(links: &mut BTreeMap<u32, Link>, message: &[u8]) -> Opt
     let mut link = Link {
         index: header.index,
         name: String::new(),
+        alternative_names: Vec::new(),
         up,
         running: up && header.flags.contains(LinkFlags::Running),
         loopback: header.flags.contains(LinkFlags::Loopback),
@@ -128,7 +134,8 @@ pub(super) fn read_links(links: &mut BTreeMap<u32, Link>, message: &[u8]) -> Opt
     let mut parent_is_elsewhere = false;
     for (kind, value) in attributes(message, LINK_HEADER_BYTES) {
         match kind {
-            libc::IFLA_IFNAME => link.name = text(value),
+            libc::IFLA_IFNAME => link.name = names::to_text(before_zero(value)),
+            libc::IFLA_PROP_LIST => link.alternative_names = alternative_names(value),
             libc::IFLA_LINK => link.parent = number(value).filter(|&parent| parent != 0 && parent != link.index),
             libc::IFLA_LINK_NETNSID => parent_is_elsewhere = true,
             libc::IFLA_MASTER => link.controller = number(value),
@@ -141,6 +148,14 @@ pub(super) fn read_links(links: &mut BTreeMap<u32, Link>, message: &[u8]) -> Opt
     }
     links.insert(link.index, link);
     Some(())
+}
+
+/// The names in a list of properties, which may have others.
+fn alternative_names(properties: &[u8]) -> Vec<String> {
+    let names = attributes(properties, 0).filter(|&(kind, _)| kind == libc::IFLA_ALT_IFNAME);
+    let mut names: Vec<String> = names.map(|(_, name)| names::to_text(before_zero(name))).collect();
+    names.sort_unstable();
+    names
 }
 
 fn kind_of(link_details: &[u8]) -> Option<LinkKind> {

@@ -63,6 +63,7 @@ fn a_made_namespace_is_read_as_made() {
         link set e0 up
         link set e1 up
         link set br0 up
+        link property add dev e0 altname b-long-alternative-name altname another
         addr add 10.1.0.1/24 dev e0
         addr add 10.9.0.1 peer 10.9.0.2 dev br0
         -6 addr add fd00:1::1/64 dev e0 nodad
@@ -83,6 +84,8 @@ fn a_made_namespace_is_read_as_made() {
     assert_eq!((e1.kind.clone(), e1.controller), (Some(LinkKind::Veth), Some(br0.index)));
     assert_eq!((br0.kind.clone(), br0.controller), (Some(LinkKind::Bridge), None));
     assert_eq!((mv0.kind.clone(), mv0.parent, mv0.up), (Some(LinkKind::Macvlan), Some(e0.index), false));
+    assert_eq!(e0.alternative_names, ["another", "b-long-alternative-name"]);
+    assert_eq!(network.named("another"), Some(e0));
     assert!(e0.addresses.contains(&"10.1.0.1/24".parse().unwrap()));
     assert!(e0.addresses.contains(&"fd00:1::1/64".parse().unwrap()));
     assert_eq!(br0.addresses.first(), Some(&"10.9.0.1/32".parse().unwrap()));

@@ -1,8 +1,10 @@
 //! Whether a program sees an interface's frames before anybody else does, and may drop or change them (XDP).
 
+use netlink_packet_core::DefaultNla;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{LinkAttribute, LinkMessage};
 
+use super::super::names;
 use super::Error;
 use super::conversation::Conversation;
 use super::rtnetlink::{LINK_HEADER_BYTES, attributes};
@@ -17,8 +19,11 @@ const IFLA_XDP_ATTACHED: u16 = 2;
 /// # Errors
 /// When there is no such interface, or the kernel does not say.
 pub fn has_program(interface: &str) -> Result<bool, Error> {
+    let mut bytes = names::to_bytes(interface);
+    bytes.push(0);
+    let name = DefaultNla::new(libc::IFLA_IFNAME, bytes);
     let mut message = LinkMessage::default();
-    message.attributes.push(LinkAttribute::IfName(interface.to_owned()));
+    message.attributes.push(LinkAttribute::Other(name));
     let kernel = |source| Error::Kernel { what: WHAT, source };
     let mut conversation = Conversation::start(RouteNetlinkMessage::GetLink(message), 0).map_err(kernel)?;
     let cut = || Error::Answer { what: WHAT, reason: "the interface is missing".to_owned() };

@@ -182,3 +182,65 @@ eth1     no carrier  10.1.0.1/24, fd00:1::1/64   yes
     assert_eq!(words(&table)[..words(expected).len()], words(expected)[..]);
     assert!(table.ends_with("no: VLAN of eth1, where its frames are captured\n"), "{table}");
 }
+
+fn named_links(network: &Network, names: &[&str]) -> Vec<String> {
+    super::named(network, &as_they_stand(network, &named(names))).iter().map(|link| link.name.clone()).collect()
+}
+
+#[test]
+fn an_alternative_name_stands_for_its_link() {
+    let eth0 = link(2, "eth0", &[]).also_called("uplink").also_called("enp3s0");
+    let network = network(vec![eth0, link(3, "eth1", &[]), link(4, "eth0.10", &[]).of(LinkKind::Vlan).on(2)], &[]);
+    for names in [&["uplink"][..], &["eth0", "uplink"], &["enp3s0", "eth0", "uplink"]] {
+        assert_eq!(check_names(&network, &named(names)), Ok(()));
+        assert_eq!(
+            (named_links(&network, names), captured_names(&network, &named(names))),
+            (vec!["eth0".to_owned()], vec!["eth0".to_owned()])
+        );
+    }
+    assert_eq!(captured_names(&network, &excluding(Selection::All, &["uplink"])), ["eth1", "eth0.10"]);
+    let refused = check_names(&network, &named(&["uplink", "eth0.10"])).unwrap_err().to_string();
+    assert!(refused.starts_with("eth0.10 and eth0 are both named"), "{refused}");
+    assert!(table(&network, &named(&["uplink"])).contains("yes"));
+}
+
+#[test]
+fn a_name_is_its_own_links_before_it_is_anothers_alternative_one() {
+    let network = network(vec![link(2, "eth0", &[]).also_called("eth1"), link(3, "eth1", &[])], &[]);
+    assert_eq!(named_links(&network, &["eth1"]), ["eth1"]);
+}
+
+#[test]
+fn a_name_with_a_comma_that_exists_as_it_stands_wins() {
+    let all = vec![link(2, "a", &[]), link(3, "b", &[]), link(4, "a,b", &[]), link(5, "c", &[])];
+    let with = network(all.clone(), &[]);
+    let without = network(all.into_iter().filter(|link| link.index != 4).collect(), &[]);
+    assert_eq!(named_links(&with, &["a", "b", "c"]), ["a,b", "c"]);
+    assert_eq!(named_links(&with, &["c", "a,b"]), ["c", "a,b"]);
+    assert_eq!(named_links(&with, &["b", "a"]), ["b", "a"]);
+    assert_eq!(named_links(&without, &["a", "b", "c"]), ["a", "b", "c"]);
+    // Once it is gone its parts do not stand for other links.
+    let at_start = as_they_stand(&with, &named(&["a", "b"]));
+    assert!(super::named(&without, &at_start).is_empty());
+    let excluding = as_they_stand(&with, &excluding(Selection::All, &["a", "b"]));
+    assert_eq!(captured_names(&with, &excluding), ["a", "b", "c"]);
+}
+
+#[test]
+fn an_interface_with_the_name_of_a_device_of_libpcap_is_refused_and_left_out() {
+    let network =
+        network(vec![link(2, "any", &[]).also_called("mine"), link(3, "nflog", &[]), link(4, "eth0", &[])], &[]);
+    let all = config(Selection::All);
+    assert_eq!(captured_names(&network, &all), ["eth0"]);
+    assert_eq!(why_not(&network, &all, "any"), "libpcap has a device of its own with this name; rename the interface");
+    for name in ["mine", "nflog"] {
+        let refused = check_names(&network, &named(&[name, "eth0"])).unwrap_err().to_string();
+        assert!(
+            refused.contains("libpcap has a device of its own with this name, so the interface cannot be captured"),
+            "{refused}"
+        );
+        assert_eq!(named_links(&network, &[name, "eth0"]), ["eth0"]);
+    }
+    // On the pseudo-device its frames show as those of all others do.
+    assert_eq!(captured_names(&network, &config(Selection::Any)).len(), 3);
+}
