@@ -73,6 +73,12 @@ impl Book {
         }
     }
 
+    /// The number of the next snapshot.
+    #[must_use]
+    pub fn next_number(&self) -> u64 {
+        self.number + 1
+    }
+
     /// Whether pending bytes would be added to a row if the next snapshot were made with this `delivery`.
     #[must_use]
     pub fn would_count(&self, delivery: Delivery) -> bool {
@@ -180,6 +186,7 @@ fn common(ledger: &Ledger) -> Snapshot {
         flow_keying: ledger.flow_keying(),
         totals: ledger.totals().clone(),
         interfaces: ledger.interfaces().to_vec(),
+        interfaces_retired_unread: ledger.interfaces_retired_unread(),
         handover_delays: ledger.handover_delays(),
         overflow: ledger.overflow(),
         refusals_lost: ledger.refusals_lost(),

@@ -1,18 +1,13 @@
-//! The sources of frames, as the ledger numbers them.
+//! The numbers by which the ledger tells interfaces apart.
 
-/// A source of frames in the ledger, by the order of registration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct InterfaceId(usize);
+/// An interface in the ledger. A number is never given again, so that frames of one interface are not credited to
+/// another that comes later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct InterfaceId(u64);
 
 impl InterfaceId {
-    /// The source that was registered after so many others.
-    pub(super) const fn new(index: usize) -> Self {
-        Self(index)
-    }
-
-    /// Its place among the interfaces of a snapshot.
-    #[must_use]
-    pub const fn index(self) -> usize {
-        self.0
+    /// The number of the interface that was registered after so many others.
+    pub(super) const fn new(number: u64) -> Self {
+        Self(number)
     }
 }

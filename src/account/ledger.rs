@@ -15,6 +15,7 @@ use super::flow::{Counters, FlowKey, FlowKeying, HostKey};
 use super::hashing;
 use super::held::Held;
 use super::interface::InterfaceId;
+use super::interfaces::Interfaces;
 use super::interval::{FrameCounters, Interval, Row};
 use super::refusals::Refused;
 use super::shares;
@@ -28,11 +29,6 @@ use tables::{ByProtocol, Tables};
 /// Packet time between two looks for room.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The most sources of frames that have an entry of their own, and the name of the one that counts for those that come
-/// later. Hosts that run containers make interfaces without end.
-const MAXIMUM_INTERFACES: usize = 1_024;
-const OTHER_INTERFACES: &str = "other";
-
 /// The accounts since the start. Only the accountant writes them.
 #[derive(Debug)]
 pub struct Ledger {
@@ -40,13 +36,11 @@ pub struct Ledger {
     v4: Conversations<Ipv4Addr>,
     v6: Conversations<Ipv6Addr>,
     totals: Totals,
-    interfaces: Vec<Interface>,
+    interfaces: Interfaces,
     handover_delays: u64,
     last_sweep: Timestamp,
     overflow: Counters,
     refusals_lost: u64,
-    /// What the last interval of each capture thread took: of as many as there are workers on an interface.
-    interval_bytes: BTreeMap<(usize, usize), usize>,
 }
 
 impl Ledger {
@@ -65,12 +59,11 @@ impl Ledger {
             v4: Conversations::new(config.max_flows, state.clone()),
             v6: Conversations::new(config.max_flows, state),
             totals: Totals::default(),
-            interfaces: Vec::new(),
+            interfaces: Interfaces::default(),
             handover_delays: 0,
             last_sweep: Timestamp::default(),
             overflow: Counters::default(),
             refusals_lost: 0,
-            interval_bytes: BTreeMap::new(),
         }
     }
 
@@ -83,35 +76,40 @@ impl Ledger {
 
     /// The entry of the source called `name`, made if there is none; one for all that come when there are very many.
     pub fn interface(&mut self, name: &str) -> InterfaceId {
-        let is_full = self.interfaces.len() >= MAXIMUM_INTERFACES - 1;
-        let find = |name: &str| self.interfaces.iter().position(|interface| interface.name == name);
-        let name = if is_full && find(name).is_none() { OTHER_INTERFACES } else { name };
-        let known = find(name);
-        InterfaceId::new(known.unwrap_or_else(|| {
-            self.interfaces.push(Interface { name: name.to_owned(), ..Interface::default() });
-            self.interfaces.len() - 1
-        }))
+        self.interfaces.find_or_register(name)
     }
 
     /// Whether the interface is being captured; none before that was said.
     #[must_use]
     pub fn is_up(&self, interface: InterfaceId) -> Option<bool> {
-        self.interfaces[interface.index()].capture.map(|capture| capture.up)
+        self.interfaces.get(interface)?.capture.map(|capture| capture.up)
     }
 
-    /// Adds what the capture of an interface says of itself since it was last heard of.
-    pub fn record_capture(&mut self, interface: InterfaceId, since: Capture) {
-        let capture = self.interfaces[interface.index()].capture.get_or_insert_default();
-        capture.up = since.up;
-        capture.received += since.received;
-        capture.dropped_by_kernel += since.dropped_by_kernel;
-        capture.dropped_by_interface += since.dropped_by_interface;
-        capture.coverage.add(since.coverage);
+    /// Adds what the capture of the interface called `name` says of itself since it was last heard of.
+    pub fn record_capture(&mut self, interface: InterfaceId, name: &str, since: Capture) {
+        self.interfaces.record_capture(interface, name, since);
     }
 
     /// Notes how much memory the interval takes that the worker of an interface handed over.
     pub fn record_interval(&mut self, interface: InterfaceId, worker: usize, bytes: usize) {
-        self.interval_bytes.insert((interface.index(), worker), bytes);
+        self.interfaces.record_interval(interface, worker, bytes);
+    }
+
+    /// Whether [`Ledger::end_interfaces`] would end one.
+    #[must_use]
+    pub fn would_end_interfaces(&self, exists: impl Fn(&str) -> bool) -> bool {
+        self.interfaces.would_end(exists)
+    }
+
+    /// Ends the interfaces that do not exist any more: from the snapshot `next` on they have no gauges, and their counters
+    /// stand still. Gives those that have ended just now.
+    pub fn end_interfaces(&mut self, exists: impl Fn(&str) -> bool, next: u64) -> Vec<InterfaceId> {
+        self.interfaces.end(exists, next)
+    }
+
+    /// Moves the counters of interfaces that ended with a snapshot which `is_read` to the entry `retired`.
+    pub fn retire_interfaces(&mut self, is_read: impl Fn(u64) -> bool) {
+        self.interfaces.retire(is_read);
     }
 
     /// Counts ticks at which a capture thread found no empty interval.
@@ -134,7 +132,9 @@ impl Ledger {
     }
 
     fn add_sums(&mut self, interface: InterfaceId, interval: &Interval) {
-        self.interfaces[interface.index()].frames.add(interval.frames());
+        if let Some(interface) = self.interfaces.get_mut(interface) {
+            interface.frames.add(interval.frames());
+        }
         self.totals.frames.add(interval.frames());
         self.totals.copies.add(interval.copies());
         self.refusals_lost += interval.refusals_lost();
@@ -244,10 +244,16 @@ impl Ledger {
         &self.totals
     }
 
-    /// The sources of frames.
+    /// The sources of frames, in the order of their numbers.
     #[must_use]
     pub fn interfaces(&self) -> &[Interface] {
-        &self.interfaces
+        self.interfaces.entries()
+    }
+
+    /// Interfaces whose entry was given up before every scraper had read their last values.
+    #[must_use]
+    pub fn interfaces_retired_unread(&self) -> u64 {
+        self.interfaces.retired_unread()
     }
 
     /// Ticks at which a capture thread found no empty interval.
@@ -277,7 +283,7 @@ impl Ledger {
     /// The memory that intervals take, in bytes: of each capture thread the last one, and one more, which is being filled.
     #[must_use]
     pub fn interval_memory_bytes(&self) -> usize {
-        2 * self.interval_bytes.values().sum::<usize>()
+        self.interfaces.interval_memory_bytes()
     }
 
     /// The memory that the conversations take, in bytes.

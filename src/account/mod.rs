@@ -14,6 +14,7 @@ pub mod heeded;
 pub mod held;
 pub mod index;
 pub mod interface;
+mod interfaces;
 pub mod interval;
 pub mod ledger;
 pub mod refusals;

@@ -165,6 +165,12 @@ impl Scrapes {
         Delivery { to_all: waited_for.filter(|_| known), to_any: self.to_any }
     }
 
+    /// Whether any scraper is waited for, one whose first scrape is under way included.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.scrapers.values().any(|scraper| scraper.has_or_will_have().is_some())
+    }
+
     /// How many have ended.
     #[must_use]
     pub fn ended(&self) -> Ended {

@@ -175,6 +175,9 @@ pub trait Watch {
     /// Takes in how many packets of an interface there were and how many of them were lost, so that nobody saw them, since
     /// this was last said; `time` is that of the packets around.
     fn note_lost(&mut self, _interface: InterfaceId, _packets: u64, _lost: u64, _time: Timestamp) {}
+
+    /// Forgets an interface that does not exist any more.
+    fn forget_interface(&mut self, _interface: InterfaceId) {}
 }
 
 /// Nobody.

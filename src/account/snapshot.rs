@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::flow::{Counters, FlowKey, FlowKeying, HostKey, SeriesKey};
 use super::held::Eviction;
+use super::interface::InterfaceId;
 use super::interval::FrameCounters;
 use super::scrapes::Ended;
 use super::series::Unrowed;
@@ -133,12 +134,25 @@ impl Totals {
 /// What an interface delivered, and what its capture says of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Interface {
+    /// Its number in the ledger.
+    pub id: InterfaceId,
     /// Its name, or a file's.
     pub name: String,
     /// Frames from it that count.
     pub frames: FrameCounters,
     /// What the kernel says of its capture; none for a file.
     pub capture: Option<Capture>,
+    /// The first snapshot after the interface ceased to exist, with its last values; none while it exists.
+    pub gone_since: Option<u64>,
+}
+
+impl Interface {
+    /// Whether all of its counters are 0.
+    #[must_use]
+    pub fn counts_nothing(&self) -> bool {
+        let Capture { received, dropped_by_kernel, dropped_by_interface, .. } = self.capture.unwrap_or_default();
+        self.frames.frames + received + dropped_by_kernel + dropped_by_interface == 0
+    }
 }
 
 /// The statistics of a live capture, summed over all times it was opened.
@@ -154,6 +168,17 @@ pub struct Capture {
     pub dropped_by_interface: u64,
     /// Beside what the interface itself counts.
     pub coverage: Coverage,
+}
+
+impl Capture {
+    /// Adds what the capture has counted since; it is up as `since` says.
+    pub fn add(&mut self, since: Self) {
+        self.up = since.up;
+        self.received += since.received;
+        self.dropped_by_kernel += since.dropped_by_kernel;
+        self.dropped_by_interface += since.dropped_by_interface;
+        self.coverage.add(since.coverage);
+    }
 }
 
 /// What a capture delivered beside what its network interface counted.
@@ -196,8 +221,10 @@ pub struct Snapshot {
     pub hosts: Shown<HostKey>,
     /// Sums since the start.
     pub totals: Totals,
-    /// One entry a source of frames.
+    /// One entry a source of frames, in the order of their numbers.
     pub interfaces: Vec<Interface>,
+    /// Entries of interfaces that were given up before every scraper had read their last values.
+    pub interfaces_retired_unread: u64,
     /// Ticks at which a capture thread found no empty interval.
     pub handover_delays: u64,
     /// What found no room in an interval.
@@ -208,4 +235,18 @@ pub struct Snapshot {
     pub scrapes: Ended,
     /// What takes memory, and how much, in bytes.
     pub memory: Vec<(&'static str, u64)>,
+}
+
+impl Snapshot {
+    /// The interface of that number, if it still has an entry.
+    #[must_use]
+    pub fn interface(&self, id: InterfaceId) -> Option<&Interface> {
+        self.interfaces.binary_search_by_key(&id, |interface| interface.id).ok().map(|at| &self.interfaces[at])
+    }
+
+    /// Whether an interface is up and being captured.
+    #[must_use]
+    pub fn is_capturing(&self) -> bool {
+        self.interfaces.iter().any(|interface| interface.capture.is_some_and(|capture| capture.up))
+    }
 }

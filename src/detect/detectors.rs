@@ -164,4 +164,10 @@ impl Watch for Detectors {
             scan.note_capture(interface, packets, lost, time);
         }
     }
+
+    fn forget_interface(&mut self, interface: InterfaceId) {
+        if let Some(scan) = &mut self.scan {
+            scan.forget_interface(interface);
+        }
+    }
 }

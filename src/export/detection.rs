@@ -9,7 +9,7 @@ use super::family::{self, Family};
 use super::report::Report;
 use super::text::TextWriter;
 use super::words::push_address;
-use crate::account::snapshot::Interface;
+use crate::account::snapshot::Snapshot;
 use crate::alert::{self, Alert};
 use crate::detect::{self, Subject};
 
@@ -20,7 +20,7 @@ pub(super) fn write<W: Write>(report: &Report, writer: &mut TextWriter<W>) -> io
     let Report { accounts, detection, alerts } = report;
     write_sources(detection, writer)?;
     write_anomalies(detection, writer)?;
-    write_sight(detection, &accounts.interfaces, writer)?;
+    write_sight(detection, accounts, writer)?;
     write_tables(detection, writer)?;
     write_alerts(alerts, writer)
 }
@@ -66,10 +66,10 @@ fn write_anomalies<W: Write>(view: &detect::View, writer: &mut TextWriter<W>) ->
     Ok(())
 }
 
-fn write_sight<W: Write>(view: &detect::View, interfaces: &[Interface], writer: &mut TextWriter<W>) -> io::Result<()> {
+fn write_sight<W: Write>(view: &detect::View, accounts: &Snapshot, writer: &mut TextWriter<W>) -> io::Result<()> {
     writer.family(&family::ANSWERS_VISIBLE)?;
     for &(interface, is_visible) in &view.answers_visible {
-        if let Some(interface) = interfaces.get(interface.index()) {
+        if let Some(interface) = accounts.interface(interface).filter(|interface| interface.gone_since.is_none()) {
             let sample = writer.sample(family::ANSWERS_VISIBLE.name).label("interface", &interface.name);
             sample.value(u64::from(is_visible))?;
         }

@@ -85,9 +85,11 @@ families! {
     UNDECODED_PACKETS = Counter "trafficmonitor_undecoded_packets_total" ["reason"]
         "Frames not counted as IP traffic, by reason.";
     INTERFACE_FRAMES = Counter "trafficmonitor_interface_frames_total" ["interface"]
-        "Frames counted, by interface.";
+        "Frames counted, by interface; interface=\"retired\" sums up interfaces that no longer exist.";
     INTERFACE_FRAME_BYTES = Counter "trafficmonitor_interface_frame_bytes_total" ["interface"]
         "Bytes of these frames on the wire, including link-layer headers.";
+    INTERFACES_RETIRED_UNREAD = Counter "trafficmonitor_interfaces_retired_unread_total" []
+        "Interfaces that no longer exist and were moved to interface=\"retired\" before every scraper had read their last values, because too many of them were waiting.";
     DUPLICATE_FRAMES = Counter "trafficmonitor_duplicate_frames_total" []
         "Frames left out because they were already counted on another interface (only with -iface any).";
     CAPTURE_UP = Gauge "trafficmonitor_capture_up" ["interface"] "1 if the interface is up and being captured, otherwise 0.";

@@ -21,6 +21,7 @@ pub(super) fn write<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -
     }
     write_interfaces(snapshot, writer, &family::INTERFACE_FRAMES, |interface| interface.frames.frames)?;
     write_interfaces(snapshot, writer, &family::INTERFACE_FRAME_BYTES, |interface| interface.frames.bytes)?;
+    write_single(writer, &family::INTERFACES_RETIRED_UNREAD, snapshot.interfaces_retired_unread)?;
     write_single(writer, &family::DUPLICATE_FRAMES, snapshot.totals.copies.frames)?;
     write_captures(snapshot, writer)?;
     write_single(writer, &family::OVERFLOW_PACKETS, snapshot.overflow.packets)?;
@@ -79,8 +80,15 @@ fn write_captures<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -> 
         .iter()
         .filter_map(|interface| interface.capture.map(|capture| (interface.name.as_str(), capture)))
         .collect();
+    // An interface that is gone has counters alone.
+    let living: Vec<(&str, Capture)> = snapshot
+        .interfaces
+        .iter()
+        .filter(|interface| interface.gone_since.is_none())
+        .filter_map(|interface| Some((interface.name.as_str(), interface.capture?)))
+        .collect();
     writer.family(&family::CAPTURE_UP)?;
-    for (name, capture) in &captures {
+    for (name, capture) in &living {
         writer.sample(family::CAPTURE_UP.name).label("interface", name).value(u64::from(capture.up))?;
     }
     writer.family(&family::CAPTURE_RECEIVED)?;
@@ -94,7 +102,7 @@ fn write_captures<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -> 
             sample.label("reason", reason).value(dropped)?;
         }
     }
-    write_coverage(&captures, writer)
+    write_coverage(&living, writer)
 }
 
 fn write_coverage<W: Write>(captures: &[(&str, Capture)], writer: &mut TextWriter<W>) -> io::Result<()> {

@@ -99,6 +99,18 @@ impl Site {
         self.is_ready.store(true, Ordering::Release);
     }
 
+    /// A live capture is ready while an interface is up and being captured; a file once it was read.
+    fn readiness(&self) -> Answer {
+        let is_live = self.reports.is_some();
+        if !self.is_ready.load(Ordering::Acquire) {
+            page(StatusCode::SERVICE_UNAVAILABLE, PLAIN, "not ready: not every interface is being captured yet\n")
+        } else if is_live && !self.published.latest().accounts.is_capturing() {
+            page(StatusCode::SERVICE_UNAVAILABLE, PLAIN, "not ready: no interface is up and being captured\n")
+        } else {
+            page(StatusCode::OK, PLAIN, "ready\n")
+        }
+    }
+
     /// Answers a request of `client`, which comes over the connection of `transfer`.
     pub(super) async fn answer(
         self: Arc<Self>,
@@ -121,10 +133,7 @@ impl Site {
             "/capabilities" => self.capabilities(),
             "/" => page(StatusCode::OK, HTML, self.landing()),
             "/-/healthy" => page(StatusCode::OK, PLAIN, "healthy\n"),
-            "/-/ready" if self.is_ready.load(Ordering::Acquire) => page(StatusCode::OK, PLAIN, "ready\n"),
-            "/-/ready" => {
-                page(StatusCode::SERVICE_UNAVAILABLE, PLAIN, "not ready: not every interface is being captured yet\n")
-            }
+            "/-/ready" => self.readiness(),
             _ => page(StatusCode::NOT_FOUND, PLAIN, "page not found; see / for the list\n"),
         }
     }

@@ -1,17 +1,18 @@
 //! The accountant: merges what the capture threads hand over, and publishes a snapshot every refresh.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::alarms::Alarms;
-use super::handover::Handed;
-use super::orders::Orders;
+use super::handover::{Handed, Message};
+use super::orders::{Orders, Plan};
 use super::watermarks::Watermarks;
 use crate::account::book::Book;
 use crate::account::interface::InterfaceId;
 use crate::account::ledger::Ledger;
-use crate::account::scrapes::Scrapes;
+use crate::account::scrapes::{Delivery, Scrapes};
 use crate::account::sighting::Watch as _;
 use crate::account::snapshot::Snapshot;
 use crate::events::Tell;
@@ -22,6 +23,9 @@ use crate::packet::Timestamp;
 /// The least time between a snapshot and the next one that is published before its refresh.
 const EARLY_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How often the accountant looks at the plan: an interface that is gone loses its gauges without waiting for a refresh.
+const GLANCE: Duration = Duration::from_millis(200);
+
 /// The only writer of the ledger.
 pub(super) struct Accountant<T> {
     pub ledger: Ledger,
@@ -31,10 +35,14 @@ pub(super) struct Accountant<T> {
     pub scrapes: Scrapes,
     /// What http tells of scrapes.
     pub scraped: Reported,
-    pub handed: Receiver<Handed>,
+    pub messages: Receiver<Message>,
+    /// The capture threads that have not left yet, by interface and worker: as many as there are at most.
+    pub reporting: BTreeSet<(String, usize)>,
     pub orders: Arc<Orders>,
     pub published: Arc<Published>,
     pub refresh: Duration,
+    /// The plan that was looked at last.
+    pub plan: Arc<Plan>,
     /// The last snapshot that all scrapers had read when rows were last examined.
     pub counted_to: Option<u64>,
 }
@@ -47,14 +55,14 @@ impl<T: Tell> Accountant<T> {
         loop {
             let now = Instant::now();
             self.hear_of_scrapes();
-            if now >= next_refresh || now >= next_early && self.is_row_due() {
+            if now >= next_refresh || now >= next_early && self.is_row_due() || self.is_interface_gone() {
                 self.publish();
                 next_refresh = now + self.refresh;
                 next_early = now + EARLY_INTERVAL;
             }
-            match self.handed.recv_timeout(next_refresh.saturating_duration_since(now)) {
-                Ok(handed) => {
-                    if self.take_in(handed) {
+            match self.messages.recv_timeout(next_refresh.saturating_duration_since(now).min(GLANCE)) {
+                Ok(message) => {
+                    if self.take_in(message) {
                         next_refresh = Instant::now();
                     }
                 }
@@ -82,10 +90,41 @@ impl<T: Tell> Accountant<T> {
         is_later && self.book.would_count(delivery)
     }
 
+    /// Whether a new plan says that an interface which has an entry is gone.
+    fn is_interface_gone(&mut self) -> bool {
+        let plan = self.orders.plan();
+        let is_new = !Arc::ptr_eq(&plan, &self.plan);
+        self.plan = plan;
+        is_new && self.would_end_interfaces()
+    }
+
+    fn would_end_interfaces(&self) -> bool {
+        self.ledger.would_end_interfaces(|name| is_kept(&self.plan, &self.reporting, name))
+    }
+
+    /// Ends the interfaces that are gone, wherever something is kept of them, and retires those whose last values all
+    /// scrapers have read. Without a scraper there is none to wait for.
+    fn end_interfaces(&mut self, delivery: Delivery) {
+        self.plan = self.orders.plan();
+        let is_kept = |name: &str| is_kept(&self.plan, &self.reporting, name);
+        for interface in self.ledger.end_interfaces(is_kept, self.book.next_number()) {
+            self.alarms.forget_interface(interface);
+        }
+        let is_waiting = self.scrapes.is_waiting();
+        self.ledger.retire_interfaces(|since| match delivery.to_all {
+            Some(delivered) => since <= delivered,
+            None => !is_waiting,
+        });
+        if let Some(turn) = self.watermarks.keep(is_kept) {
+            turn.tell(&mut self.alarms);
+        }
+    }
+
     fn publish(&mut self) {
         self.hear_of_scrapes();
         let now = Timestamp::from(SystemTime::now());
         let (delivery, scrapes) = (self.scrapes.delivery(now), self.scrapes.ended());
+        self.end_interfaces(delivery);
         let (detection, alerts) = self.alarms.view();
         let latest = self.published.latest();
         let is_news = latest.accounts.scrapes != scrapes || latest.detection != detection || latest.alerts != alerts;
@@ -95,16 +134,30 @@ impl<T: Tell> Accountant<T> {
         }
     }
 
-    /// Whether there is news that should not wait for the refresh: an interface came up or went down.
-    fn take_in(&mut self, handed: Handed) -> bool {
+    /// Whether there is news that should not wait for the refresh: an interface came up, went down or is gone.
+    fn take_in(&mut self, message: Message) -> bool {
+        match message {
+            Message::Handed(handed) => self.merge(handed),
+            Message::Left { interface, worker } => {
+                self.reporting.remove(&(interface, worker));
+                self.plan = self.orders.plan();
+                self.would_end_interfaces()
+            }
+        }
+    }
+
+    fn merge(&mut self, handed: Handed) -> bool {
         let interface = self.ledger.interface(&handed.interface);
         let was_up = self.ledger.is_up(interface);
         self.ledger.merge(interface, &handed.interval, &mut self.alarms);
         self.ledger.record_interval(interface, handed.worker, handed.interval.memory_bytes());
-        self.ledger.record_capture(interface, handed.capture);
+        self.ledger.record_capture(interface, &handed.interface, handed.capture);
         self.ledger.record_handover_delays(handed.delays);
         self.note_lost(interface, &handed);
         let thread = (handed.interface.clone(), handed.worker);
+        if !self.reporting.contains(&thread) {
+            self.reporting.insert(thread.clone());
+        }
         if let Some(turn) = self.watermarks.report(thread, handed.time) {
             turn.tell(&mut self.alarms);
         }
@@ -122,4 +175,9 @@ impl<T: Tell> Accountant<T> {
             self.alarms.note_lost(interface, packets, lost, *time);
         }
     }
+}
+
+/// Whether the metrics of an interface stay: the plan keeps it, or a capture thread may still hand over what it counted.
+fn is_kept(plan: &Plan, reporting: &BTreeSet<(String, usize)>, name: &str) -> bool {
+    plan.kept.contains(name) || reporting.iter().any(|(interface, _)| interface == name)
 }

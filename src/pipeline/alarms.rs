@@ -88,6 +88,10 @@ impl<T> Watch for Alarms<T> {
     fn note_lost(&mut self, interface: InterfaceId, packets: u64, lost: u64, time: Timestamp) {
         self.detectors.note_lost(interface, packets, lost, time);
     }
+
+    fn forget_interface(&mut self, interface: InterfaceId) {
+        self.detectors.forget_interface(interface);
+    }
 }
 
 impl<T: Tell> Follow for Alarms<T> {

@@ -10,7 +10,7 @@ use super::coverage::Comparison;
 use super::fanout::{Fanout, Membership};
 use super::handover::Exchange;
 use super::opening::Opening;
-use super::orders::{Orders, Plan};
+use super::orders::{CaptureNumber, Orders, Plan};
 use crate::account::interval::Interval;
 use crate::capture::live::{Live, Statistics};
 use crate::capture::once::{Origins, is_copy};
@@ -73,6 +73,8 @@ pub(super) struct FirstTry {
 
 /// Captures one interface until it is told to stop, or the interface is not to be captured any more.
 pub(super) struct CaptureLoop {
+    /// By which the plan says what the interface is called.
+    pub number: CaptureNumber,
     pub interface: String,
     /// Which of the interface's workers this is, from 0.
     pub worker: usize,
@@ -108,6 +110,7 @@ impl CaptureLoop {
     pub(super) fn run(mut self) {
         let mut pause = FIRST_PAUSE;
         while self.is_wanted() {
+            self.take_name();
             match self.open() {
                 Ok(session) => {
                     self.orders.forget_refused(&self.interface, self.worker);
@@ -140,7 +143,16 @@ impl CaptureLoop {
     }
 
     fn is_wanted(&self) -> bool {
-        !self.orders.is_stopping() && self.orders.plan().filters.contains_key(&self.interface)
+        !self.orders.is_stopping() && self.orders.plan().captures.contains_key(&self.number)
+    }
+
+    /// Takes over the name that the interface has now; nothing of it is being captured.
+    fn take_name(&mut self) {
+        if let Some(name) = self.orders.plan().captures.get(&self.number).filter(|name| **name != self.interface) {
+            self.orders.forget_refused(&self.interface, self.worker);
+            self.exchange.rename(name);
+            self.interface.clone_from(name);
+        }
     }
 
     /// Once for each reason, as long as it lasts.
@@ -185,12 +197,24 @@ impl CaptureLoop {
         })?;
         let mut membership = self.fanout.join(&mut live)?;
         let plan = self.orders.plan();
+        let index = live.index()?;
+        self.check_identity(&plan, index)?;
         self.attach(&mut live, self.filter(&plan))?;
-        let index = plan.indexes.get(&self.interface).copied();
         let comparison = Comparison::start(&self.interface, self.takes_all(&plan));
         membership.say_capturing();
         let recorded = Statistics::default();
         Ok(Session { live, membership, decoder, plan, index, recorded, comparison })
+    }
+
+    /// Whether what was opened is what the plan means: the name may be another interface's by now, of which the plan does
+    /// not know yet. Its frames must not count as those of this one.
+    fn check_identity(&self, plan: &Plan, opened: Option<u32>) -> Result<(), Error> {
+        let is_renamed = plan.captures.get(&self.number) != Some(&self.interface);
+        if is_renamed || plan.indexes.get(&self.interface).copied() != opened {
+            let reason = "another interface has this name by now".to_owned();
+            return Err(capture::Error::Interface { name: self.interface.clone(), reason }.into());
+        }
+        Ok(())
     }
 
     /// Where the filter does not compile for this link type, it is the user's part that does not.
@@ -204,11 +228,12 @@ impl CaptureLoop {
         live.attach(filter).map_err(|error| Error::from(of_user(error)))
     }
 
-    /// Whether every frame of the interface comes to this handle: it is up, nothing is left out, and no other worker has a
-    /// part.
+    /// Whether every frame of the interface comes to this handle: it is one interface, it is up, nothing is left out, and no
+    /// other worker has a part.
     fn takes_all(&self, plan: &Plan) -> bool {
+        let is_one = self.config.selection != Selection::Any;
         let is_unfiltered = matches!(plan.filters.get(&self.interface), Some(None));
-        is_unfiltered && self.config.workers == 1 && plan.up.contains(&self.interface)
+        is_one && is_unfiltered && self.config.workers == 1 && plan.up.contains(&self.interface)
     }
 
     fn filter<'a>(&self, plan: &'a Plan) -> Option<&'a str> {
@@ -272,10 +297,23 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// Whether the name is another interface's by now.
+    /// Whether another interface than the one that is open is to be captured, because it has the name now.
     fn is_another(&self, session: &Session) -> bool {
-        let now = self.orders.plan().indexes.get(&self.interface).copied();
-        now.is_some() && session.index.is_some() && now != session.index
+        let plan = self.orders.plan();
+        let now = plan.captures.get(&self.number).and_then(|name| plan.indexes.get(name));
+        now.is_some() && now != session.index.as_ref()
+    }
+
+    /// Goes on under the name that the interface has in `plan`. The handle stays open, so that a rename loses and doubles
+    /// no frame: those that were read by now count under the old name, all others under the new one.
+    fn follow_name(&mut self, session: &mut Session, plan: &Plan) -> Result<(), Error> {
+        let Some(name) = plan.captures.get(&self.number).filter(|name| **name != self.interface) else { return Ok(()) };
+        self.record(session)?;
+        tracing::info!(interface = self.interface, name, "the interface has another name now; capturing goes on");
+        self.exchange.rename(name);
+        self.interface.clone_from(name);
+        session.comparison = Comparison::start(&self.interface, self.takes_all(plan));
+        Ok(())
     }
 
     /// Takes over a new plan.
@@ -284,8 +322,10 @@ impl CaptureLoop {
         if Arc::ptr_eq(&plan, &session.plan) {
             return Ok(());
         }
+        let before = session.plan.filters.get(&self.interface).cloned();
+        self.follow_name(session, &plan)?;
         if let Some(filter) = plan.filters.get(&self.interface)
-            && session.plan.filters.get(&self.interface) != Some(filter)
+            && before.as_ref() != Some(filter)
         {
             self.attach(&mut session.live, filter.as_deref())?;
             tracing::debug!(interface = self.interface, filter = filter.as_deref().unwrap_or(""), "filter updated");
@@ -295,7 +335,6 @@ impl CaptureLoop {
         interval.settle();
         interval.classify_by(Arc::clone(&plan.classifier));
         tracing::debug!(interface = self.interface, "local networks updated");
-        session.index = session.index.or_else(|| plan.indexes.get(&self.interface).copied());
         session.plan = plan;
         Ok(())
     }

@@ -16,6 +16,19 @@ use crate::packet::Timestamp;
 /// How long a capture thread that has nothing to capture waits for an empty interval.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// What a capture thread tells the accountant.
+pub(super) enum Message {
+    /// An interval.
+    Handed(Handed),
+    /// The worker has handed over all that it will under this interface's name.
+    Left {
+        /// The interface.
+        interface: String,
+        /// Which of its workers.
+        worker: usize,
+    },
+}
+
 /// A full interval on its way to the accountant.
 pub(super) struct Handed {
     pub interface: String,
@@ -56,7 +69,7 @@ pub(super) struct Exchange {
     has_turned: bool,
     capture: Capture,
     delays: u64,
-    full: Sender<Handed>,
+    full: Sender<Message>,
     /// An empty interval, if there is one here.
     spare: Option<Box<Interval>>,
     back: Sender<Box<Interval>>,
@@ -66,7 +79,7 @@ pub(super) struct Exchange {
 impl Exchange {
     pub(super) fn new(
         (interface, worker): (String, usize),
-        full: Sender<Handed>,
+        full: Sender<Message>,
         classifier: &Arc<Classifier>,
         grids: Vec<Grid>,
         seed: u64,
@@ -171,6 +184,21 @@ impl Exchange {
         }
     }
 
+    /// Hands over what was counted under the name so far, and goes on under another. If the accountant does not answer, it
+    /// counts under the new name: no frame is lost.
+    pub(super) fn rename(&mut self, interface: &str) {
+        self.hand_over_last();
+        self.leave();
+        interface.clone_into(&mut self.interface);
+    }
+
+    fn leave(&self) {
+        let left = Message::Left { interface: self.interface.clone(), worker: self.worker };
+        if self.full.send(left).is_err() {
+            tracing::trace!(interface = self.interface, "the accountant has ended");
+        }
+    }
+
     fn send(&mut self, empty: Box<Interval>, time: Option<Timestamp>) {
         let mut interval = std::mem::replace(&mut self.filling, empty);
         interval.settle();
@@ -183,9 +211,15 @@ impl Exchange {
             delays: std::mem::take(&mut self.delays),
             back: self.back.clone(),
         };
-        if self.full.send(handed).is_err() {
+        if self.full.send(Message::Handed(handed)).is_err() {
             tracing::error!(interface = self.interface, "the accounting thread has stopped");
         }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 
@@ -193,11 +227,19 @@ impl Exchange {
 mod tests {
     use super::*;
 
+    /// The next interval that was handed over, if there is one.
+    fn next(messages: &Receiver<Message>) -> Option<Handed> {
+        match messages.try_recv().ok()? {
+            Message::Handed(handed) => Some(handed),
+            Message::Left { interface, .. } => panic!("{interface} was left"),
+        }
+    }
+
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_seconds_and_nanoseconds(seconds, 0)
     }
 
-    fn exchange(full: Sender<Handed>) -> Exchange {
+    fn exchange(full: Sender<Message>) -> Exchange {
         let grids = vec![Grid::of(Duration::from_secs(1))];
         Exchange::new(("eth0".to_owned(), 0), full, &Arc::default(), grids, 0)
     }
@@ -211,14 +253,14 @@ mod tests {
         let (full, handed) = channel();
         let mut exchange = exchange(full);
         exchange.hand_over();
-        let first = handed.recv().unwrap();
+        let first = next(&handed).unwrap();
         // The accountant is late: polls ask, only the tick counts.
         (0..5).for_each(|_| assert!(!exchange.has_empty()));
         exchange.hand_over();
         first.give_back(&Arc::default());
         assert!(exchange.has_empty());
         exchange.hand_over();
-        assert_eq!(handed.recv().unwrap().delays, 1);
+        assert_eq!(next(&handed).unwrap().delays, 1);
     }
 
     #[test]
@@ -226,8 +268,7 @@ mod tests {
         let (full, handed) = channel();
         let mut exchange = exchange(full);
         let taken = || {
-            handed
-                .try_iter()
+            std::iter::from_fn(|| next(&handed))
                 .map(|handed| {
                     let frames = handed.interval.frames().frames;
                     let time = handed.time;
@@ -251,9 +292,9 @@ mod tests {
         let mut exchange = exchange(full);
         count(&mut exchange, at(10));
         exchange.pass(at(12), Duration::from_secs(2));
-        assert!(handed.try_recv().is_err(), "the cell may still get some");
+        assert!(next(&handed).is_none(), "the cell may still get some");
         exchange.pass(at(13), Duration::from_secs(2));
-        let handed = handed.recv().unwrap();
+        let handed = next(&handed).unwrap();
         assert_eq!((handed.time, handed.interval.frames().frames), (Some(at(11)), 1));
     }
 
@@ -262,12 +303,37 @@ mod tests {
         let (full, handed) = channel();
         let mut exchange = exchange(full);
         [10, 11, 11, 12].map(at).into_iter().for_each(|time| count(&mut exchange, time));
-        let first = handed.recv().unwrap();
+        let first = next(&handed).unwrap();
         assert_eq!((first.time, first.interval.frames().frames), (Some(at(11)), 1));
         first.give_back(&Arc::default());
         count(&mut exchange, at(13));
-        let second = handed.recv().unwrap();
+        let second = next(&handed).unwrap();
         assert_eq!((second.time, second.interval.frames().frames, second.delays), (Some(at(13)), 3, 1));
+    }
+
+    #[test]
+    fn what_was_counted_before_a_rename_counts_under_the_old_name() {
+        let (full, handed) = channel();
+        let mut exchange = exchange(full);
+        let taken = || {
+            let handed = next(&handed).unwrap();
+            let taken = (handed.interface.clone(), handed.interval.frames().frames, handed.capture.up);
+            handed.give_back(&Arc::default());
+            taken
+        };
+        let is_left =
+            |name| matches!(handed.try_recv(), Ok(Message::Left { interface, worker: 0 }) if interface == name);
+        count(&mut exchange, at(10));
+        exchange.say_up(true);
+        exchange.rename("wan0");
+        assert_eq!(taken(), ("eth0".to_owned(), 1, false));
+        assert!(is_left("eth0"));
+        count(&mut exchange, at(10));
+        assert!(exchange.say_up(true), "it is up under the new name");
+        exchange.hand_over();
+        assert_eq!(taken(), ("wan0".to_owned(), 1, true));
+        drop(exchange);
+        assert!(is_left("wan0"), "when the thread ends, however it does");
     }
 
     #[test]
@@ -276,10 +342,10 @@ mod tests {
         let mut exchange = exchange(full);
         assert!(exchange.say_up(true) && !exchange.say_up(true));
         exchange.hand_over();
-        let first = handed.recv().unwrap();
+        let first = next(&handed).unwrap();
         assert!(first.capture.up);
         first.give_back(&Arc::default());
         exchange.hand_over_last();
-        assert!(!handed.recv().unwrap().capture.up && exchange.say_up(true));
+        assert!(!next(&handed).unwrap().capture.up && exchange.say_up(true));
     }
 }

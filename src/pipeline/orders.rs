@@ -10,6 +10,9 @@ use arc_swap::ArcSwap;
 use crate::capture::once::Origins;
 use crate::locality::Classifier;
 
+/// The number of a capture: one interface with all its workers, under whatever name it has. Never given again.
+pub(super) type CaptureNumber = u64;
+
 /// What is captured and how, for one state of the network. A change makes a new one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Plan {
@@ -17,12 +20,40 @@ pub(super) struct Plan {
     pub filters: BTreeMap<String, Option<String>>,
     /// The kernel's number of each that there is now. Another one under the same name is another interface.
     pub indexes: BTreeMap<String, u32>,
-    /// Which of these are up. A change wakes the threads that wait for theirs.
+    /// The interface of each capture. A capture that is not here ends.
+    pub captures: BTreeMap<CaptureNumber, String>,
+    /// The interfaces whose metrics stay: those that there are, as far as they may be captured, and those that the user
+    /// named.
+    pub kept: BTreeSet<String>,
+    /// Which of those that are captured are up. A change wakes the threads that wait for theirs.
     pub up: BTreeSet<String>,
     /// Where forwarded frames come from; on `any` alone, where copies are left out in user space.
     pub origins: Option<Arc<Origins>>,
     /// Which way packets go.
     pub classifier: Arc<Classifier>,
+}
+
+impl Plan {
+    /// Gives the captures of the plan `before` their interfaces in this one: the same interface under whatever name it has
+    /// now, or else the one that has the name now. A capture that has neither ends.
+    pub(super) fn take_over(&mut self, before: &Self) {
+        let now = |index: &u32| self.indexes.iter().find(|(_, now)| *now == index).map(|(name, _)| name.clone());
+        let index = |name: &String| before.indexes.get(name);
+        let (same, others): (Vec<_>, Vec<_>) = before
+            .captures
+            .iter()
+            .map(|(&number, name)| (number, name, index(name).and_then(now)))
+            .partition(|(.., renamed)| renamed.is_some());
+        let mut captures: BTreeMap<CaptureNumber, String> =
+            same.into_iter().filter_map(|(number, _, name)| Some((number, name?))).collect();
+        for (number, name, _) in others {
+            let is_free = self.filters.contains_key(name) && !captures.values().any(|taken| taken == name);
+            if is_free {
+                captures.insert(number, name.clone());
+            }
+        }
+        self.captures = captures;
+    }
 }
 
 /// The latest plan, and whether to stop.
@@ -82,6 +113,50 @@ impl Orders {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A plan that captures these interfaces, by their names and the kernel's numbers.
+    fn plan<const N: usize>(interfaces: [(&str, u32); N]) -> Plan {
+        let owned = interfaces.map(|(name, index)| (name.to_owned(), index));
+        Plan {
+            filters: owned.iter().map(|(name, _)| (name.clone(), None)).collect(),
+            indexes: owned.into(),
+            ..Plan::default()
+        }
+    }
+
+    /// The names of the captures 0, 1, … after `before`, where they were in the order of the interfaces, in `after`.
+    fn taken_over<const N: usize, const M: usize>(
+        before: [(&str, u32); N],
+        after: [(&str, u32); M],
+    ) -> Vec<(u64, String)> {
+        let captures = before.iter().zip(0..).map(|((name, _), number)| (number, (*name).to_owned())).collect();
+        let before = Plan { captures, ..plan(before) };
+        let mut after = plan(after);
+        after.take_over(&before);
+        after.captures.into_iter().collect()
+    }
+
+    #[test]
+    fn a_capture_follows_its_interface_to_another_name() {
+        let captures = |names: &[(u64, &str)]| -> Vec<(u64, String)> {
+            names.iter().map(|&(number, name)| (number, name.to_owned())).collect()
+        };
+        assert_eq!(
+            taken_over([("eth0", 2), ("eth1", 3)], [("eth0", 2), ("wan0", 3)]),
+            captures(&[(0, "eth0"), (1, "wan0")])
+        );
+        assert_eq!(
+            taken_over([("eth0", 2), ("eth1", 3)], [("eth1", 2), ("eth0", 3)]),
+            captures(&[(0, "eth1"), (1, "eth0")])
+        );
+        // Made anew under the same name.
+        assert_eq!(taken_over([("eth0", 2)], [("eth0", 4)]), captures(&[(0, "eth0")]));
+        // The name is another's now, and its own interface is not wanted.
+        assert_eq!(taken_over([("eth0", 2)], [("eth0", 3)]), captures(&[(0, "eth0")]));
+        // One goes, and another takes its name: of two captures for one interface one ends.
+        assert_eq!(taken_over([("eth0", 2), ("eth1", 3)], [("eth0", 3)]), captures(&[(1, "eth0")]));
+        assert_eq!(taken_over([("eth0", 2)], []), captures(&[]));
+    }
 
     #[test]
     fn an_interface_is_unopened_while_none_of_its_workers_has_it() {

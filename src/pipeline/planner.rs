@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::orders::Plan;
 use crate::capture::network::{Link, Network};
 use crate::capture::once::{HandleKind, Origins, filter_expression};
-use crate::capture::{self, Selection, selection};
+use crate::capture::selection::{Outcome, Reason};
+use crate::capture::{self, Selection, printable, selection};
 use crate::locality::{self, Classifier};
 
 /// What the kernel's rings of all captured interfaces may take together, and the least that each gets.
@@ -41,14 +42,44 @@ impl Planner {
             notices.extend(expression.notices);
             filters.insert(name, expression.text);
         }
-        let known = network.links.iter().filter(|link| filters.contains_key(&link.name));
-        let indexes = known.map(|link| (link.name.clone(), link.index)).collect();
-        let up = network.links.iter().filter(|link| link.up).map(|link| link.name.as_str()).chain([ANY]);
-        let up = up.filter(|&name| filters.contains_key(name)).map(str::to_owned).collect();
         let is_any = self.capture.selection == Selection::Any;
+        // Nothing is known of the pseudo-device: an interface that is called as it is another.
+        let known = || network.links.iter().filter(|link| !is_any && filters.contains_key(&link.name));
+        let indexes = known().map(|link| (link.name.clone(), link.index)).collect();
+        let up = known().filter(|link| link.up).map(|link| link.name.clone());
+        let up = up.chain(is_any.then(|| ANY.to_owned())).collect();
+        notices.extend(self.unopenable(network));
         let origins = is_any.then(|| Arc::new(Origins::new(network, &captured)));
         let classifier = Arc::new(Classifier::new(&self.locality, network.own_addresses()));
-        Planned { plan: Plan { filters, indexes, up, origins, classifier }, notices }
+        let kept = self.kept(network, &filters);
+        let plan = Plan { filters, indexes, captures: BTreeMap::new(), kept, up, origins, classifier };
+        Planned { plan, notices }
+    }
+
+    /// The interfaces whose metrics stay.
+    fn kept(&self, network: &Network, filters: &BTreeMap<String, Option<String>>) -> BTreeSet<String> {
+        let mut kept: BTreeSet<String> = filters.keys().cloned().collect();
+        match &self.capture.selection {
+            Selection::All => kept.extend(network.links.iter().map(|link| link.name.clone())),
+            Selection::Named(names) => kept.extend(names.iter().cloned()),
+            Selection::Any => {}
+        }
+        kept
+    }
+
+    /// What to say of interfaces that cannot be captured for their name, where all are wanted.
+    fn unopenable(&self, network: &Network) -> Vec<String> {
+        let of_links =
+            if self.capture.selection == Selection::All { selection::decide(network, &self.capture) } else { vec![] };
+        of_links
+            .into_iter()
+            .filter_map(|decision| match decision.outcome {
+                Outcome::NotCaptured(reason @ Reason::NameOfLibpcap) => {
+                    Some(format!("the interface {} is not captured: {reason}", printable(&decision.name)))
+                }
+                _ => None,
+            })
+            .collect()
     }
 
     /// The handles to open. A named interface that is away, or has another name now, gets its own when it is back.
@@ -59,7 +90,7 @@ impl Planner {
         };
         match &self.capture.selection {
             Selection::Any => vec![(ANY.to_owned(), HandleKind::Any)],
-            Selection::Named(names) => names.iter().filter_map(|name| network.named(name)).map(handle).collect(),
+            Selection::Named(_) => selection::named(network, &self.capture).into_iter().map(handle).collect(),
             Selection::All => selected.iter().filter_map(|&index| network.link(index)).map(handle).collect(),
         }
     }
@@ -102,6 +133,30 @@ mod tests {
         assert!(away.filters.is_empty());
         let back = plan(&network(vec![link(2, "eth0", &[])], &[]));
         assert_eq!(back.filters.get("eth0"), Some(&Some("udp".to_owned())));
+    }
+
+    #[test]
+    fn what_there_is_and_what_is_named_is_kept() {
+        let there = network(vec![link(1, "lo", &[]), link(2, "eth0", &[]), link(3, "eth1", &[]).down()], &[]);
+        let kept =
+            |selection| planner(selection).plan(&there, &BTreeSet::new()).plan.kept.into_iter().collect::<Vec<_>>();
+        assert_eq!(kept(Selection::All), ["eth0", "eth1", "lo"]);
+        assert_eq!(kept(Selection::Any), ["any"]);
+        assert_eq!(kept(Selection::Named(vec!["wan0".to_owned()])), ["wan0"], "it may come back");
+    }
+
+    #[test]
+    fn an_interface_called_any_is_not_taken_for_the_pseudo_device() {
+        let there = network(vec![link(2, "any", &[]), link(3, "eth0", &[])], &[]);
+        let all = planner(Selection::All).plan(&there, &BTreeSet::new());
+        assert!(all.plan.filters.keys().eq(["eth0"]));
+        assert_eq!(
+            all.notices,
+            ["the interface any is not captured: libpcap has a device of its own with this name; rename the interface"]
+        );
+        let any = planner(Selection::Any).plan(&there, &BTreeSet::new());
+        assert!(any.plan.filters.keys().eq(["any"]) && any.plan.up.contains("any"));
+        assert!(any.plan.indexes.is_empty() && any.notices.is_empty(), "{:?}", any.notices);
     }
 
     #[test]

@@ -12,10 +12,10 @@ use super::alarms::Alarms;
 use super::capture_loop::{CaptureLoop, FirstTry};
 use super::fanout::Fanout;
 use super::follow::Follow as _;
-use super::handover::{Exchange, Handed};
+use super::handover::{Exchange, Message};
 use super::notices::Notices;
 use super::opening::Opening;
-use super::orders::Orders;
+use super::orders::{CaptureNumber, Orders, Plan};
 use super::planner::{Planner, with_bounded_rings};
 use super::watermarks::Watermarks;
 use super::{Config, Error, check_workers};
@@ -110,9 +110,10 @@ pub fn start<T: Tell + Send + 'static>(
     }
     let changes = Changes::open().map_err(capture::Error::from)?;
     let network = Network::read().map_err(capture::Error::from)?;
-    selection::check_names(&network, &setup.capture).map_err(capture::Error::from)?;
-    let (full, handed) = channel();
-    let planner = Planner { capture: setup.capture, locality: setup.locality };
+    let capture = selection::as_they_stand(&network, &setup.capture);
+    selection::check_names(&network, &capture).map_err(capture::Error::from)?;
+    let (full, messages) = channel();
+    let planner = Planner { capture, locality: setup.locality };
     let mut notices = Notices::default();
     let orders = first_orders(&planner, &network, &mut notices);
     let mut ledger = setup.ledger;
@@ -126,7 +127,9 @@ pub fn start<T: Tell + Send + 'static>(
         scrapes: Scrapes::default(),
         scraped: setup.scraped,
         counted_to: None,
-        handed,
+        plan: orders.plan(),
+        messages,
+        reporting: BTreeSet::new(),
         orders: Arc::clone(&orders),
         published: setup.published,
         refresh: setup.pipeline.refresh,
@@ -144,6 +147,7 @@ pub fn start<T: Tell + Send + 'static>(
         grids,
         full,
         seed: setup.seed,
+        next_capture: 0,
         fanouts: BTreeMap::new(),
         running: BTreeMap::new(),
         has_changed: false,
@@ -180,14 +184,22 @@ struct Supervisor {
     orders: Arc<Orders>,
     tick: Duration,
     grids: Vec<Grid>,
-    full: Sender<Handed>,
+    full: Sender<Message>,
     seed: u64,
-    fanouts: BTreeMap<String, Arc<Fanout>>,
-    /// By interface and worker.
-    running: BTreeMap<(String, usize), JoinHandle<()>>,
+    next_capture: CaptureNumber,
+    fanouts: BTreeMap<CaptureNumber, Arc<Fanout>>,
+    /// By capture and worker.
+    running: BTreeMap<(CaptureNumber, usize), Thread>,
     /// The network has changed since it was last read, and is read again from then on.
     has_changed: bool,
     next_reading: Instant,
+}
+
+/// A capture thread.
+struct Thread {
+    /// Its interface, under the last name that the plan had for it.
+    interface: String,
+    handle: JoinHandle<()>,
 }
 
 impl Supervisor {
@@ -248,9 +260,42 @@ impl Supervisor {
     fn renew_plan(&mut self) {
         let planned = self.planner.plan(&self.network, &self.unopened);
         planned.notices.into_iter().for_each(|notice| self.notices.say(notice));
-        if planned.plan != *self.orders.plan() {
-            self.orders.replace_plan(planned.plan);
+        let (before, mut plan) = (self.orders.plan(), planned.plan);
+        plan.take_over(&before);
+        self.replace_plan(plan);
+    }
+
+    fn replace_plan(&mut self, plan: Plan) {
+        for ((capture, _), thread) in &mut self.running {
+            if let Some(name) = plan.captures.get(capture) {
+                thread.interface.clone_from(name);
+            }
         }
+        if plan != *self.orders.plan() {
+            self.orders.replace_plan(plan);
+        }
+    }
+
+    /// Numbers the captures of interfaces that have none. One whose last capture is still ending has to wait, or the two
+    /// would report of the same interface.
+    fn number_captures(&mut self) {
+        let mut plan = Plan::clone(&self.orders.plan());
+        let is_ending = |name: &String| {
+            self.running
+                .iter()
+                .any(|((capture, _), thread)| thread.interface == *name && !plan.captures.contains_key(capture))
+        };
+        let is_captured = |name: &&String| plan.captures.values().any(|captured| captured == *name);
+        let missing: Vec<String> =
+            plan.filters.keys().filter(|name| !is_captured(name) && !is_ending(name)).cloned().collect();
+        if missing.is_empty() {
+            return;
+        }
+        for name in missing {
+            plan.captures.insert(self.next_capture, name);
+            self.next_capture += 1;
+        }
+        self.replace_plan(plan);
     }
 
     fn start_missing_threads(&mut self) {
@@ -264,36 +309,37 @@ impl Supervisor {
     fn start_threads(&mut self, on_open: Option<Box<dyn Fn() + Send + Sync>>) -> Result<Receiver<FirstTry>, Error> {
         let (first_try, first_tries) = channel();
         self.join_finished();
+        self.number_captures();
         let plan = self.orders.plan();
         let workers = self.planner.capture.workers;
         let (config, notice) = with_bounded_rings(&self.planner.capture, plan.filters.len() * workers);
         notice.into_iter().for_each(|notice| self.notices.say(notice));
         let opening = on_open.map(|on_open| Arc::new(Opening::new(plan.filters.len() * workers, on_open)));
-        let wanted = plan.filters.keys().flat_map(|interface| (0..workers).map(move |worker| (interface, worker)));
-        for (interface, worker) in wanted {
-            let place = (interface.clone(), worker);
-            if self.running.contains_key(&place) {
+        let wanted = plan.captures.iter().flat_map(|capture| (0..workers).map(move |worker| (capture, worker)));
+        for ((&number, interface), worker) in wanted {
+            if self.running.contains_key(&(number, worker)) {
                 continue;
             }
-            let mut capture_loop = self.capture_loop(interface, worker, &config, &plan.classifier);
+            let mut capture_loop = self.capture_loop((number, interface), worker, &config, &plan.classifier);
             capture_loop.first_try = opening.is_some().then(|| first_try.clone());
             capture_loop.opening.clone_from(&opening);
-            let thread = spawn(&thread_name(interface, worker, workers), move || capture_loop.run())?;
-            self.running.insert(place, thread);
+            let handle = spawn(&thread_name(interface, worker, workers), move || capture_loop.run())?;
+            self.running.insert((number, worker), Thread { interface: interface.clone(), handle });
         }
         Ok(first_tries)
     }
 
     fn capture_loop(
         &mut self,
-        interface: &str,
+        (number, interface): (CaptureNumber, &str),
         worker: usize,
         config: &capture::Config,
         classifier: &Arc<Classifier>,
     ) -> CaptureLoop {
         let workers = self.planner.capture.workers;
-        let fanout = self.fanouts.entry(interface.to_owned()).or_insert_with(|| Arc::new(Fanout::new(workers)));
+        let fanout = self.fanouts.entry(number).or_insert_with(|| Arc::new(Fanout::new(workers)));
         CaptureLoop {
+            number,
             interface: interface.to_owned(),
             worker,
             fanout: Arc::clone(fanout),
@@ -332,21 +378,21 @@ impl Supervisor {
     fn join_finished(&mut self) {
         let (finished, running) = std::mem::take(&mut self.running)
             .into_iter()
-            .partition::<BTreeMap<_, _>, _>(|(_, thread)| thread.is_finished());
+            .partition::<BTreeMap<_, _>, _>(|(_, thread)| thread.handle.is_finished());
         self.running = running;
-        for ((interface, _), thread) in finished {
-            if thread.join().is_err() {
+        for Thread { interface, handle } in finished.into_values() {
+            if handle.join().is_err() {
                 tracing::error!(interface, "a capture thread panicked");
             }
         }
         let running = &self.running;
-        self.fanouts.retain(|interface, _| running.keys().any(|(running, _)| running == interface));
+        self.fanouts.retain(|capture, _| running.keys().any(|(running, _)| running == capture));
     }
 
     fn join_all(&mut self) -> Result<(), Error> {
         std::mem::take(&mut self.running)
             .into_values()
-            .try_for_each(|thread| thread.join().map_err(|_| Error::Panicked))
+            .try_for_each(|thread| thread.handle.join().map_err(|_| Error::Panicked))
     }
 }
 

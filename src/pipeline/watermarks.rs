@@ -58,6 +58,13 @@ impl Watermarks {
         }
     }
 
+    /// Forgets the threads of interfaces of which there is nothing to be kept.
+    pub(super) fn keep(&mut self, is_kept: impl Fn(&str) -> bool) -> Option<Turn> {
+        let before = self.threads.len();
+        self.threads.retain(|(interface, _), _| is_kept(interface));
+        if self.threads.len() < before { self.go_on() } else { None }
+    }
+
     /// The slowest thread's time, if all have left what was the slowest one's.
     fn go_on(&mut self) -> Option<Turn> {
         let present = self.threads.values().filter(|progress| progress.step == self.steps);
@@ -105,6 +112,16 @@ mod tests {
         let reports = [("a", Some(10)), ("b", Some(10)), ("a", Some(20)), ("b", None), ("a", None), ("b", Some(19))];
         assert_eq!(turns(&mut watermarks, reports), [onward(10), None, None, onward(20), None, None]);
         assert_eq!(turns(&mut watermarks, [("b", Some(21))]), [onward(21)]);
+    }
+
+    #[test]
+    fn a_thread_whose_interface_is_gone_holds_nothing_up() {
+        let mut watermarks = Watermarks::default();
+        let reports = [("a", Some(10)), ("b", Some(10)), ("a", Some(20))];
+        assert_eq!(turns(&mut watermarks, reports), [onward(10), None, None]);
+        assert_eq!(watermarks.keep(|_| true), None);
+        assert_eq!(watermarks.keep(|interface| interface == "a"), onward(20));
+        assert_eq!(watermarks.threads.len(), 1);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod contacts;
 mod evidence;
 mod outcome;
+mod positions;
 mod reading;
 mod sight;
 mod verdict;
@@ -234,6 +235,11 @@ impl Scan {
     pub fn note_capture(&mut self, interface: InterfaceId, received: u64, dropped: u64, time: Timestamp) {
         let cell = self.scene.cell(time);
         self.evidence.sight.note_capture(interface, received, dropped, cell);
+    }
+
+    /// Forgets an interface that does not exist any more.
+    pub fn forget_interface(&mut self, interface: InterfaceId) {
+        self.evidence.sight.forget(interface);
     }
 
     /// Judges all cells that end by `watermark`: before it, nothing will come any more.

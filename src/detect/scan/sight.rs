@@ -4,8 +4,7 @@
 //! more of them are seen one way only than both ways, [`FEWEST_LONELY`] at least; and while it drops more than one in
 //! a hundred of the packets that it receives.
 
-use std::collections::HashMap;
-
+use super::positions::Positions;
 use crate::account::grid::Cell;
 use crate::account::interface::InterfaceId;
 
@@ -28,7 +27,8 @@ struct Slot {
 
 #[derive(Debug)]
 struct Interface {
-    id: InterfaceId,
+    /// None once it does not exist any more.
+    id: Option<InterfaceId>,
     sample: Vec<Slot>,
     /// Packets received and dropped, by block modulo their number.
     packets: [(i64, u64, u64); BLOCKS as usize],
@@ -43,10 +43,9 @@ pub(super) struct Sight {
     /// The part of the window that was judged last, and its first cell: nearly all cells are of it.
     block: i64,
     first: i64,
-    positions: HashMap<InterfaceId, u16>,
+    positions: Positions,
+    /// By position.
     interfaces: Vec<Interface>,
-    /// The last one that was looked up: rows come interface by interface.
-    latest: Option<(InterfaceId, u16)>,
 }
 
 impl Sight {
@@ -55,9 +54,8 @@ impl Sight {
             cells_in_block: (i64::from(cells_in_window) / BLOCKS).max(1),
             block: 0,
             first: 0,
-            positions: HashMap::new(),
+            positions: Positions::default(),
             interfaces: Vec::new(),
-            latest: None,
         }
     }
 
@@ -76,22 +74,34 @@ impl Sight {
     /// The position of an interface here.
     #[inline(always)]
     pub(super) fn position(&mut self, id: InterfaceId) -> u16 {
-        match self.latest {
-            Some((latest, position)) if latest == id => position,
-            _ => self.look_up(id),
-        }
+        self.positions.of(id).unwrap_or_else(|| self.take_position(id))
     }
 
     #[cold]
-    fn look_up(&mut self, id: InterfaceId) -> u16 {
-        let Self { positions, interfaces, .. } = self;
-        let position = *positions.entry(id).or_insert_with(|| {
-            let sample = Vec::new();
-            interfaces.push(Interface { id, sample, packets: Default::default(), is_dirty: false, is_blind: false });
-            (interfaces.len() - 1) as u16
-        });
-        self.latest = Some((id, position));
+    fn take_position(&mut self, id: InterfaceId) -> u16 {
+        // What an interface that is gone showed is in no window any more after two.
+        let position = self.positions.take(id, self.block - 2 * BLOCKS);
+        let interface = Interface {
+            id: Some(id),
+            sample: Vec::new(),
+            packets: Default::default(),
+            is_dirty: false,
+            is_blind: false,
+        };
+        match self.interfaces.get_mut(usize::from(position)) {
+            Some(place) => *place = interface,
+            None => self.interfaces.push(interface),
+        }
         position
+    }
+
+    /// Frees what is held of an interface that does not exist any more. Contacts that it showed are still judged by whether
+    /// it was blind at its end.
+    pub(super) fn forget(&mut self, id: InterfaceId) {
+        if let Some(position) = self.positions.give_back(id, self.block) {
+            let interface = &mut self.interfaces[usize::from(position)];
+            (interface.id, interface.sample, interface.is_dirty) = (None, Vec::new(), false);
+        }
     }
 
     /// Notes an established conversation, known by its hash: seen both ways, or one way only so far.
@@ -130,9 +140,8 @@ impl Sight {
         let block = self.block(cell);
         let is_new_block = std::mem::replace(&mut self.block, block) != block;
         self.first = block * self.cells_in_block;
-        for interface in
-            self.interfaces.iter_mut().filter(|interface| interface.is_dirty || interface.is_blind || is_new_block)
-        {
+        let living = self.interfaces.iter_mut().filter(|interface| interface.id.is_some());
+        for interface in living.filter(|interface| interface.is_dirty || interface.is_blind || is_new_block) {
             interface.is_dirty = false;
             interface.is_blind = interface.is_lonely(block) || interface.drops(block);
         }
@@ -143,9 +152,9 @@ impl Sight {
         self.interfaces[usize::from(position)].is_blind
     }
 
-    /// Whether answers are visible, by interface in the order in which they were first heard of.
+    /// Whether answers are visible, by interface by position.
     pub(super) fn answers_visible(&self) -> Vec<(InterfaceId, bool)> {
-        self.interfaces.iter().map(|interface| (interface.id, !interface.is_blind)).collect()
+        self.interfaces.iter().filter_map(|interface| Some((interface.id?, !interface.is_blind))).collect()
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
