@@ -24,6 +24,8 @@ mod flood;
 mod host;
 #[path = "live/increase.rs"]
 mod increase;
+#[path = "live/interfaces.rs"]
+mod interfaces;
 #[path = "live/pages.rs"]
 mod pages;
 #[path = "live/refused.rs"]

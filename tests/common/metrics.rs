@@ -164,6 +164,15 @@ impl Counted {
         self
     }
 
+    /// The same after an interface is gone and retired.
+    pub fn retired(mut self, interface: &str) -> Self {
+        if let Some((frames, bytes)) = self.interfaces.remove(interface) {
+            let retired = self.interfaces.entry("retired".to_owned()).or_default();
+            (retired.0, retired.1) = (retired.0 + frames, retired.1 + bytes);
+        }
+        self
+    }
+
     /// And so many copies.
     pub fn and_copies(mut self, copies: u64) -> Self {
         self.copies += copies;

@@ -135,6 +135,11 @@ impl<'a> Monitor<'a> {
         self.wait_for(&format!("{interface}: capture_up is {up}"), |metrics| metrics.is_up(interface) == Some(up));
     }
 
+    /// Waits until nothing says that the interface was ever there.
+    pub fn wait_until_gone(&self, interface: &str) {
+        self.wait_for(&format!("{interface} is gone"), |metrics| metrics.is_up(interface).is_none());
+    }
+
     /// Waits until exactly `expected` is counted, and the kernel's numbers agree.
     pub fn expect(&self, expected: &Counted) {
         let deadline = Instant::now() + DEADLINE;
