@@ -211,7 +211,7 @@ impl CaptureLoop {
     fn check_identity(&self, plan: &Plan, opened: Option<u32>) -> Result<(), Error> {
         let is_renamed = plan.captures.get(&self.number) != Some(&self.interface);
         if is_renamed || plan.indexes.get(&self.interface).copied() != opened {
-            let reason = "another interface has this name by now".to_owned();
+            let reason = "another interface has this name now".to_owned();
             return Err(capture::Error::Interface { name: self.interface.clone(), reason }.into());
         }
         Ok(())

@@ -80,7 +80,7 @@ fn an_interface_that_is_named_stays_at_0_and_readiness_ends_with_the_last_captur
         pair.host.ip("link delete eth0");
         wait_for("it is not ready", || (ready(&monitor) == Some(503)).then_some(()));
         let message = monitor.ask("GET", "/-/ready").unwrap().body;
-        assert_eq!(message, "no interface is up and being captured\n");
+        assert_eq!(message, "not ready: no interface is up and being captured\n");
         monitor.wait_for("capture_up", |metrics| metrics.is_up("eth0") == up_when_gone);
         connect(&pair.end(), &End::new(&pair.other, "eth0", "10.1.0.2/24"));
         wait_for("it is ready again", || (ready(&monitor) == Some(200)).then_some(()));

@@ -11,8 +11,8 @@ pub(super) static OPTIONS: &[OptionDefinition] = &[
         value: "NAME,...",
         kind: Kind::Repeatable,
         default: "all",
-        help: "Interfaces to capture: names, `all` (every interface that is up, except loopback; new ones are added) or `any` \
-               (libpcap's pseudo-device)",
+        help: "Interfaces to capture: names (alternative ones too), `all` (every interface that is up, except loopback; new ones are \
+               added) or `any` (libpcap's pseudo-device); names with commas may be in double quotes",
         keys: &[("capture", "interfaces")],
         variable: Some("TRAFFICMONITOR_IFACE"),
         role: Role::Setting(|settings, texts| settings.capture.interfaces.collect(texts)),
