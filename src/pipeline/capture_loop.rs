@@ -9,7 +9,7 @@ use super::Error;
 use super::coverage::Comparison;
 use super::fanout::{Fanout, Membership};
 use super::handover::Exchange;
-use super::opening::Opening;
+use super::opening::{FirstTry, Opening};
 use super::orders::{CaptureNumber, Orders, Plan};
 use crate::account::interval::Interval;
 use crate::capture::live::{Live, Statistics};
@@ -63,12 +63,6 @@ impl TakeDecoded for Count<'_> {
     fn take_rare(self, decoded: Result<Packet, NotIp>) {
         self.take(decoded);
     }
-}
-
-/// What became of the first try to open an interface.
-pub(super) struct FirstTry {
-    pub interface: String,
-    pub result: Result<(), Error>,
 }
 
 /// Captures one interface until it is told to stop, or the interface is not to be captured any more.

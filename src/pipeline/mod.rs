@@ -14,6 +14,7 @@ mod orders;
 mod planner;
 pub mod replay;
 pub mod supervisor;
+mod threads;
 mod watermarks;
 
 use std::num::NonZeroUsize;

@@ -12,9 +12,33 @@ pub(super) struct Notices(BTreeSet<String>);
 impl Notices {
     /// Says a notice that was not said yet.
     pub(super) fn say(&mut self, notice: String) {
-        if self.0.len() < MAXIMUM_NOTICES && !self.0.contains(&notice) {
+        if self.is_new(&notice) {
             tracing::warn!("{notice}");
-            self.0.insert(notice);
         }
+    }
+
+    /// Says a notice unless one about the same `subject` was said. For texts with numbers that change again and again.
+    pub(super) fn say_once(&mut self, subject: &str, notice: &str) {
+        if self.is_new(subject) {
+            tracing::warn!("{notice}");
+        }
+    }
+
+    fn is_new(&mut self, text: &str) -> bool {
+        self.0.len() < MAXIMUM_NOTICES && self.0.insert(text.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notices_with_other_numbers_about_one_subject_take_one_place() {
+        let mut notices = Notices::default();
+        (0..5_000).for_each(|handles| notices.say_once("rings", &format!("{handles} interfaces share the rings")));
+        assert_eq!(notices.0.len(), 1);
+        (0..5_000).for_each(|number| notices.say(format!("notice {number}")));
+        assert_eq!(notices.0.len(), MAXIMUM_NOTICES);
     }
 }

@@ -2,6 +2,14 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::Error;
+
+/// The result of the first try to open an interface.
+pub(super) struct FirstTry {
+    pub interface: String,
+    pub result: Result<(), Error>,
+}
+
 /// Counts the interfaces that are still to be opened, and says when none is left.
 pub(super) struct Opening {
     left: AtomicUsize,

@@ -34,6 +34,12 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// The interfaces to be captured that no capture has.
+    pub(super) fn uncaptured(&self) -> Vec<&String> {
+        let captured: BTreeSet<&String> = self.captures.values().collect();
+        self.filters.keys().filter(|name| !captured.contains(name)).collect()
+    }
+
     /// Gives the captures of the plan `before` their interfaces in this one: the same interface under whatever name it has
     /// now, or else the one that has the name now. A capture that has neither ends.
     pub(super) fn take_over(&mut self, before: &Self) {
@@ -156,6 +162,8 @@ mod tests {
         // One goes, and another takes its name: of two captures for one interface one ends.
         assert_eq!(taken_over([("eth0", 2), ("eth1", 3)], [("eth0", 3)]), captures(&[(1, "eth0")]));
         assert_eq!(taken_over([("eth0", 2)], []), captures(&[]));
+        let plan = Plan { captures: [(7, "eth1".to_owned())].into(), ..plan([("eth0", 2), ("eth1", 3)]) };
+        assert_eq!(plan.uncaptured(), ["eth0"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The supervisor: starts and ends the threads that the plan wants, and follows the network. What is wanted
 //! [`super::planner`] says.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 
 use super::accountant::Accountant;
 use super::alarms::Alarms;
-use super::capture_loop::{CaptureLoop, FirstTry};
-use super::fanout::Fanout;
+use super::capture_loop::CaptureLoop;
 use super::follow::Follow as _;
 use super::handover::{Exchange, Message};
 use super::notices::Notices;
-use super::opening::Opening;
+use super::opening::{FirstTry, Opening};
 use super::orders::{CaptureNumber, Orders, Plan};
 use super::planner::{Planner, with_bounded_rings};
+use super::threads::{Threads, spawn};
 use super::watermarks::Watermarks;
 use super::{Config, Error, check_workers};
 use crate::account::book::Book;
@@ -136,6 +136,7 @@ pub fn start<T: Tell + Send + 'static>(
     };
     let accountant = spawn("accountant", move || accountant.run())?;
     let tick = tick(&setup.pipeline);
+    let threads = Threads::new(planner.capture.workers);
     let mut supervisor = Supervisor {
         planner,
         notices,
@@ -148,15 +149,14 @@ pub fn start<T: Tell + Send + 'static>(
         full,
         seed: setup.seed,
         next_capture: 0,
-        fanouts: BTreeMap::new(),
-        running: BTreeMap::new(),
+        threads,
         has_changed: false,
         next_reading: Instant::now(),
     };
     let first = supervisor.start_threads(Some(Box::new(on_open)))?;
     if let Err(error) = supervisor.check_first_tries(&first) {
         orders.stop();
-        supervisor.join_all()?;
+        supervisor.threads.join_all()?;
         return Err(error);
     }
     let supervisor = spawn("supervisor", move || supervisor.run())?;
@@ -187,19 +187,10 @@ struct Supervisor {
     full: Sender<Message>,
     seed: u64,
     next_capture: CaptureNumber,
-    fanouts: BTreeMap<CaptureNumber, Arc<Fanout>>,
-    /// By capture and worker.
-    running: BTreeMap<(CaptureNumber, usize), Thread>,
+    threads: Threads,
     /// The network has changed since it was last read, and is read again from then on.
     has_changed: bool,
     next_reading: Instant,
-}
-
-/// A capture thread.
-struct Thread {
-    /// Its interface, under the last name that the plan had for it.
-    interface: String,
-    handle: JoinHandle<()>,
 }
 
 impl Supervisor {
@@ -221,7 +212,7 @@ impl Supervisor {
             // A thread may have ended just before its interface was wanted again.
             self.start_missing_threads();
         }
-        if self.join_all().is_err() {
+        if self.threads.join_all().is_err() {
             tracing::error!("a capture thread panicked");
         }
     }
@@ -266,36 +257,24 @@ impl Supervisor {
     }
 
     fn replace_plan(&mut self, plan: Plan) {
-        for ((capture, _), thread) in &mut self.running {
-            if let Some(name) = plan.captures.get(capture) {
-                thread.interface.clone_from(name);
-            }
-        }
+        self.threads.follow_names(&plan);
         if plan != *self.orders.plan() {
             self.orders.replace_plan(plan);
         }
     }
 
-    /// Numbers the captures of interfaces that have none. One whose last capture is still ending has to wait, or the two
-    /// would report of the same interface.
+    /// Numbers the captures of interfaces that have none. An interface whose last capture is still ending has to wait:
+    /// otherwise both captures would report about the same interface.
     fn number_captures(&mut self) {
-        let mut plan = Plan::clone(&self.orders.plan());
-        let is_ending = |name: &String| {
-            self.running
-                .iter()
-                .any(|((capture, _), thread)| thread.interface == *name && !plan.captures.contains_key(capture))
-        };
-        let is_captured = |name: &&String| plan.captures.values().any(|captured| captured == *name);
-        let missing: Vec<String> =
-            plan.filters.keys().filter(|name| !is_captured(name) && !is_ending(name)).cloned().collect();
-        if missing.is_empty() {
-            return;
+        let plan = self.orders.plan();
+        let missing = plan.uncaptured().into_iter().filter(|name| !self.threads.is_ending(name, &plan));
+        let numbered: Vec<(CaptureNumber, String)> = (self.next_capture..).zip(missing.cloned()).collect();
+        if let Some(&(last, _)) = numbered.last() {
+            self.next_capture = last + 1;
+            let mut plan = Plan::clone(&plan);
+            plan.captures.extend(numbered);
+            self.replace_plan(plan);
         }
-        for name in missing {
-            plan.captures.insert(self.next_capture, name);
-            self.next_capture += 1;
-        }
-        self.replace_plan(plan);
     }
 
     fn start_missing_threads(&mut self) {
@@ -308,49 +287,30 @@ impl Supervisor {
     /// the results of their first tries come.
     fn start_threads(&mut self, on_open: Option<Box<dyn Fn() + Send + Sync>>) -> Result<Receiver<FirstTry>, Error> {
         let (first_try, first_tries) = channel();
-        self.join_finished();
+        self.threads.join_finished();
         self.number_captures();
         let plan = self.orders.plan();
-        let workers = self.planner.capture.workers;
-        let (config, notice) = with_bounded_rings(&self.planner.capture, plan.filters.len() * workers);
-        notice.into_iter().for_each(|notice| self.notices.say(notice));
-        let opening = on_open.map(|on_open| Arc::new(Opening::new(plan.filters.len() * workers, on_open)));
-        let wanted = plan.captures.iter().flat_map(|capture| (0..workers).map(move |worker| (capture, worker)));
-        for ((&number, interface), worker) in wanted {
-            if self.running.contains_key(&(number, worker)) {
-                continue;
-            }
-            let mut capture_loop = self.capture_loop((number, interface), worker, &config, &plan.classifier);
-            capture_loop.first_try = opening.is_some().then(|| first_try.clone());
-            capture_loop.opening.clone_from(&opening);
-            let handle = spawn(&thread_name(interface, worker, workers), move || capture_loop.run())?;
-            self.running.insert((number, worker), Thread { interface: interface.clone(), handle });
+        let handles = plan.filters.len() * self.planner.capture.workers;
+        let (config, notice) = with_bounded_rings(&self.planner.capture, handles);
+        notice.iter().for_each(|notice| self.notices.say_once("rings", notice));
+        let opening = on_open.map(|on_open| Arc::new(Opening::new(handles, on_open)));
+        for (number, interface, worker) in self.threads.missing(&plan) {
+            let capture_loop = CaptureLoop {
+                number,
+                worker,
+                fanout: self.threads.fanout(number),
+                config: config.clone(),
+                tick: self.tick,
+                orders: Arc::clone(&self.orders),
+                exchange: self.exchange(&interface, worker, &plan.classifier),
+                interface,
+                first_try: opening.is_some().then(|| first_try.clone()),
+                opening: opening.clone(),
+                refused: None,
+            };
+            self.threads.start(capture_loop)?;
         }
         Ok(first_tries)
-    }
-
-    fn capture_loop(
-        &mut self,
-        (number, interface): (CaptureNumber, &str),
-        worker: usize,
-        config: &capture::Config,
-        classifier: &Arc<Classifier>,
-    ) -> CaptureLoop {
-        let workers = self.planner.capture.workers;
-        let fanout = self.fanouts.entry(number).or_insert_with(|| Arc::new(Fanout::new(workers)));
-        CaptureLoop {
-            number,
-            interface: interface.to_owned(),
-            worker,
-            fanout: Arc::clone(fanout),
-            config: config.clone(),
-            tick: self.tick,
-            orders: Arc::clone(&self.orders),
-            exchange: self.exchange(interface, worker, classifier),
-            first_try: None,
-            opening: None,
-            refused: None,
-        }
     }
 
     fn exchange(&self, interface: &str, worker: usize, classifier: &Arc<Classifier>) -> Exchange {
@@ -374,37 +334,4 @@ impl Supervisor {
         }
         Ok(())
     }
-
-    fn join_finished(&mut self) {
-        let (finished, running) = std::mem::take(&mut self.running)
-            .into_iter()
-            .partition::<BTreeMap<_, _>, _>(|(_, thread)| thread.handle.is_finished());
-        self.running = running;
-        for Thread { interface, handle } in finished.into_values() {
-            if handle.join().is_err() {
-                tracing::error!(interface, "a capture thread panicked");
-            }
-        }
-        let running = &self.running;
-        self.fanouts.retain(|capture, _| running.keys().any(|(running, _)| running == capture));
-    }
-
-    fn join_all(&mut self) -> Result<(), Error> {
-        std::mem::take(&mut self.running)
-            .into_values()
-            .try_for_each(|thread| thread.handle.join().map_err(|_| Error::Panicked))
-    }
-}
-
-/// `capture-eth0`, or `capture-eth0-1` and so on where there are several workers.
-fn thread_name(interface: &str, worker: usize, workers: usize) -> String {
-    if workers == 1 { format!("capture-{interface}") } else { format!("capture-{interface}-{}", worker + 1) }
-}
-
-/// Starts a thread of that name.
-pub(super) fn spawn<T: Send + 'static>(
-    name: &str,
-    body: impl FnOnce() -> T + Send + 'static,
-) -> Result<JoinHandle<T>, Error> {
-    thread::Builder::new().name(name.to_owned()).spawn(body).map_err(Error::Thread)
 }

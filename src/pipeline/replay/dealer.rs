@@ -20,7 +20,7 @@ use crate::packet::{Addresses, Frame, Protocol, Timestamp};
 use crate::pipeline::Error;
 use crate::pipeline::cells::Cells;
 use crate::pipeline::follow::Follow;
-use crate::pipeline::supervisor::spawn;
+use crate::pipeline::threads::spawn;
 
 /// Batches on their way to a worker and back, the one being filled among them: no more frames than these wait.
 const BATCHES: usize = LOOKS_BEHIND + 2;

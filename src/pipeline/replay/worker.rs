@@ -13,7 +13,7 @@ use crate::packet::{Packet, Refusal, Timestamp};
 use crate::pipeline::Error;
 use crate::pipeline::cells::Turn;
 use crate::pipeline::follow::Follow;
-use crate::pipeline::supervisor::spawn;
+use crate::pipeline::threads::spawn;
 
 /// A packet on its way to its worker.
 pub(super) struct Dealt {

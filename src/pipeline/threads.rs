@@ -1,0 +1,108 @@
+//! The capture threads: started, renamed with their interfaces, and joined. Takes capture loops and plans; must not know
+//! the network.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use super::Error;
+use super::capture_loop::CaptureLoop;
+use super::fanout::Fanout;
+use super::orders::{CaptureNumber, Plan};
+
+/// The capture threads that have been started and not joined yet.
+pub(super) struct Threads {
+    /// Threads of a capture.
+    workers: usize,
+    /// By capture and worker.
+    running: BTreeMap<(CaptureNumber, usize), Thread>,
+    fanouts: BTreeMap<CaptureNumber, Arc<Fanout>>,
+}
+
+struct Thread {
+    /// Its interface, under the last name that the plan had for it.
+    interface: String,
+    handle: JoinHandle<()>,
+}
+
+impl Threads {
+    /// No threads yet; later so many `workers` for each capture.
+    pub(super) fn new(workers: usize) -> Self {
+        Self { workers, running: BTreeMap::new(), fanouts: BTreeMap::new() }
+    }
+
+    /// The captures of a plan that lack threads: number, name and worker of each thread.
+    pub(super) fn missing(&self, plan: &Plan) -> Vec<(CaptureNumber, String, usize)> {
+        let all = plan.captures.iter().flat_map(|(&number, name)| (0..self.workers).map(move |w| (number, name, w)));
+        let missing = all.filter(|&(number, _, worker)| !self.running.contains_key(&(number, worker)));
+        missing.map(|(number, name, worker)| (number, name.clone(), worker)).collect()
+    }
+
+    /// What the workers of a capture share.
+    pub(super) fn fanout(&mut self, number: CaptureNumber) -> Arc<Fanout> {
+        let workers = self.workers;
+        Arc::clone(self.fanouts.entry(number).or_insert_with(|| Arc::new(Fanout::new(workers))))
+    }
+
+    /// Starts the thread of a capture loop.
+    pub(super) fn start(&mut self, capture_loop: CaptureLoop) -> Result<(), Error> {
+        let CaptureLoop { number, worker, ref interface, .. } = capture_loop;
+        let interface = interface.clone();
+        let handle = spawn(&thread_name(&interface, worker, self.workers), move || capture_loop.run())?;
+        self.running.insert((number, worker), Thread { interface, handle });
+        Ok(())
+    }
+
+    /// Notes the names that `plan` has for the interfaces of the captures.
+    pub(super) fn follow_names(&mut self, plan: &Plan) {
+        for ((capture, _), thread) in &mut self.running {
+            if let Some(name) = plan.captures.get(capture) {
+                thread.interface.clone_from(name);
+            }
+        }
+    }
+
+    /// Whether a capture that the plan has no more is still ending at the interface called `name`.
+    pub(super) fn is_ending(&self, name: &str, plan: &Plan) -> bool {
+        let is_ending = |capture: &CaptureNumber| !plan.captures.contains_key(capture);
+        self.running.iter().any(|((capture, _), thread)| thread.interface == name && is_ending(capture))
+    }
+
+    /// Joins the threads that have ended.
+    pub(super) fn join_finished(&mut self) {
+        let (finished, running) = std::mem::take(&mut self.running)
+            .into_iter()
+            .partition::<BTreeMap<_, _>, _>(|(_, thread)| thread.handle.is_finished());
+        self.running = running;
+        for Thread { interface, handle } in finished.into_values() {
+            if handle.join().is_err() {
+                tracing::error!(interface, "a capture thread panicked");
+            }
+        }
+        let running = &self.running;
+        self.fanouts.retain(|capture, _| running.keys().any(|(running, _)| running == capture));
+    }
+
+    /// Waits for all threads.
+    ///
+    /// # Errors
+    /// When one panicked.
+    pub(super) fn join_all(&mut self) -> Result<(), Error> {
+        std::mem::take(&mut self.running)
+            .into_values()
+            .try_for_each(|thread| thread.handle.join().map_err(|_| Error::Panicked))
+    }
+}
+
+/// `capture-eth0`, or `capture-eth0-1` and so on where there are several workers.
+fn thread_name(interface: &str, worker: usize, workers: usize) -> String {
+    if workers == 1 { format!("capture-{interface}") } else { format!("capture-{interface}-{}", worker + 1) }
+}
+
+/// Starts a thread of that name.
+pub(super) fn spawn<T: Send + 'static>(
+    name: &str,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, Error> {
+    thread::Builder::new().name(name.to_owned()).spawn(body).map_err(Error::Thread)
+}
