@@ -35,6 +35,7 @@ names_no_interface() {
 wrong_usage_ends_it() { grep -qx 'RestartPreventExitStatus=2' "$unit"; }
 
 check "prometheus.yml" promtool check config --syntax-only examples/prometheus.yml
+check "alertmanager.yml" amtool check-config examples/alertmanager.yml
 check "trafficmonitor.service: systemd reads it" systemd-analyze verify "$unit"
 check "trafficmonitor.service: names no interface" names_no_interface
 check "trafficmonitor.service: no restart after wrong usage" wrong_usage_ends_it

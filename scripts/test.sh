@@ -99,7 +99,7 @@ prometheus_group() {
 }
 
 examples_group() {
-    scripts/unpack.sh prometheus &&
+    scripts/unpack.sh prometheus prometheus-alertmanager &&
         cargo build --locked --examples --bins &&
         scripts/examples.sh "$CARGO_TARGET_DIR/debug"
 }

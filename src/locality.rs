@@ -93,6 +93,15 @@ impl Classifier {
         }
     }
 
+    /// Tells whether an address is local.
+    #[must_use]
+    pub fn is_local(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => self.local_v4.contains(address.to_bits()),
+            IpAddr::V6(address) => self.local_v6.contains(address.to_bits()),
+        }
+    }
+
     /// Where a packet with these addresses goes.
     #[must_use]
     #[inline(always)]

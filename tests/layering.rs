@@ -56,7 +56,6 @@ const DOORS: &[(&str, &[&str])] = &[
     ("anyhow", &["app"]),
     ("indicatif", &["app"]),
     ("tracing_subscriber", &["app"]),
-    ("tracing_logfmt", &["app"]),
 ];
 
 /// Outside crates that give words and tables rather than do something, and may be used anywhere.

@@ -122,10 +122,96 @@ fn are_declared<'a>(expressions: impl IntoIterator<Item = &'a String>) {
 
 // ---- Rules ---------------------------------------------------------------------------------------------------------------
 
-fn rules() -> Vec<Value> {
+/// All rules, those that record as those that alert.
+fn all_rules() -> Vec<Value> {
     let file: Value = serde_saphyr::from_str(&read("alerts.rules.yml")).unwrap();
     let rules = file["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap().clone());
     rules.collect()
+}
+
+/// The alerting rules.
+fn rules() -> Vec<Value> {
+    all_rules().into_iter().filter(|rule| !rule["alert"].is_null()).collect()
+}
+
+/// The one place at which a user says where the runbooks are: the metric that the first rule records.
+const RUNBOOKS: &str = "trafficmonitor:runbooks:info";
+/// The words in front of the heading in each `runbook_url`.
+const RUNBOOKS_URL: &str = r#"{{ range query "trafficmonitor:runbooks:info" }}{{ .Labels.url }}{{ end }}#"#;
+
+#[test]
+fn runbooks_are_at_one_absolute_address_that_is_set_at_the_top() {
+    let recorded: Vec<Value> = all_rules().into_iter().filter(|rule| rule["record"] == RUNBOOKS).collect();
+    assert_eq!(recorded.len(), 1);
+    assert_eq!(all_rules()[0], recorded[0], "it stands at the top");
+    let url = text(&recorded[0]["labels"]["url"]);
+    let (host, path) = url.strip_prefix("https://").and_then(|rest| rest.split_once('/')).unwrap();
+    assert!(host.contains('.') && !path.contains('#'), "{url}");
+    for rule in rules() {
+        let url = text(&rule["annotations"]["runbook_url"]);
+        assert!(url.starts_with(RUNBOOKS_URL), "{}: {url} is not under the address above", rule["alert"]);
+    }
+}
+
+/// An alert that repeats one of the exporter's has its severity; the exporter is where that is configured.
+#[test]
+fn rules_on_what_the_exporter_found_take_its_severity_and_give_its_figures() {
+    let of_exporter = |rule: &Value| text(&rule["expr"]).starts_with("trafficmonitor_alert_value{kind=");
+    let found: Vec<Value> = rules().into_iter().filter(of_exporter).collect();
+    assert_eq!(found.len(), 5, "{found:?}");
+    for rule in found {
+        let (name, severity) = (text(&rule["alert"]), text(&rule["labels"]["severity"]));
+        assert!(severity.contains("$labels.severity"), "{name}: {severity}");
+        let description = text(&rule["annotations"]["description"]);
+        for part in ["$value", "trafficmonitor_alert_limit", "trafficmonitor_alert_window_seconds"] {
+            assert!(description.contains(part), "{name} does not give {part}");
+        }
+        let has_targets = name != "TrafficmonitorAnomaly";
+        assert_eq!(description.contains("trafficmonitor_alert_target_info"), has_targets, "{name}");
+    }
+}
+
+/// The metrics that a template asks for by `query`.
+#[test]
+fn every_metric_that_a_description_asks_for_is_declared() {
+    let mut asked = 0;
+    for rule in rules() {
+        let annotations = rule["annotations"].as_object().unwrap().values().map(text).collect::<String>();
+        for (at, _) in annotations.match_indices("\"trafficmonitor_") {
+            let name: String =
+                annotations[at + 1..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            assert!(ALL.iter().any(|family| family.name == name), "{}: {name} is not declared", rule["alert"]);
+            asked += 1;
+        }
+    }
+    assert!(asked > 10, "{asked}");
+}
+
+/// Nothing of anomalies alerts unless anomalies raise alerts.
+#[test]
+fn rules_on_anomalies_ask_whether_anomalies_alert() {
+    let of_anomalies: Vec<String> =
+        rules().iter().map(|rule| text(&rule["expr"])).filter(|expr| expr.contains("anomaly")).collect();
+    assert_eq!(of_anomalies.len(), 2);
+    for expression in of_anomalies {
+        let asks = expression.contains("trafficmonitor_anomaly_alerts == 1")
+            || expression.contains("trafficmonitor_alert_firing{kind=\"anomaly\"} > 0");
+        assert!(asks, "{expression}");
+    }
+}
+
+#[test]
+fn the_inhibit_rules_name_alerts_and_labels_that_exist() {
+    let configuration: Value = serde_saphyr::from_str(&read("examples/alertmanager.yml")).unwrap();
+    let names: BTreeSet<String> = rules().iter().map(|rule| text(&rule["alert"])).collect();
+    let rules = configuration["inhibit_rules"].as_array().unwrap();
+    assert_eq!(rules.len(), 1);
+    assert_eq!(text(&rules[0]["source_matchers"][0]), "alertname=\"TrafficmonitorBlockScan\"");
+    assert_eq!(text(&rules[0]["target_matchers"][0]), "alertname=~\"TrafficmonitorHostScan|TrafficmonitorPortScan\"");
+    for name in ["BlockScan", "HostScan", "PortScan"] {
+        assert!(names.contains(&format!("Trafficmonitor{name}")));
+    }
+    assert_eq!(rules[0]["equal"], serde_json::json!(["instance", "source"]));
 }
 
 fn text(value: &Value) -> String {
@@ -149,12 +235,14 @@ fn every_rule_says_how_bad_it_is_what_it_is_and_what_to_do() {
         .collect();
     for rule in rules() {
         let name = text(&rule["alert"]);
-        assert!(["info", "warning", "critical"].contains(&text(&rule["labels"]["severity"]).as_str()), "{name}");
+        let severity = text(&rule["labels"]["severity"]);
+        let is_of_exporter = severity.contains("$labels.severity");
+        assert!(is_of_exporter || ["info", "warning", "critical"].contains(&severity.as_str()), "{name}: {severity}");
         for annotation in ["summary", "description"] {
             assert!(!text(&rule["annotations"][annotation]).is_empty(), "{name} has no {annotation}");
         }
         let runbook = text(&rule["annotations"]["runbook_url"]);
-        let heading = runbook.strip_prefix("docs/runbooks.md#").unwrap_or_else(|| panic!("{name}: {runbook}"));
+        let heading = runbook.strip_prefix(RUNBOOKS_URL).unwrap_or_else(|| panic!("{name}: {runbook}"));
         assert!(headings.contains(heading), "{name}: docs/runbooks.md has no heading {heading}");
     }
 }

@@ -80,6 +80,10 @@ pub struct Reading<K> {
     pub cell: Cell,
     /// The cell with which the sum became more than the limit.
     pub since: Cell,
+    /// The first cell of the window that has bytes; the window's last cell if none has.
+    pub first: Cell,
+    /// The last cell of the window that has bytes; likewise.
+    pub last: Cell,
     /// Bytes in the window.
     pub bytes: u64,
     /// How they stand to the limit of the class.

@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Alert, State};
-use crate::detect::{Kind, Subject, Target};
+use super::{Alert, Peak, State};
+use crate::detect::{Kind, Span, Subject, Target};
 use crate::packet::Protocol;
 use crate::services::protocol_name;
 
@@ -13,72 +13,83 @@ use crate::services::protocol_name;
 const FIRST: usize = 3;
 const LAST: usize = 1;
 
+/// The shortest time that is told apart from none.
+const SHORTEST: Duration = Duration::from_millis(100);
+
 /// Units of bytes, in steps of 1000.
 const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
 
 impl Alert {
-    /// One line that says to people what was found: who, what, how much, in what time, with what limit, and where. Once
-    /// the alert is resolved, with the highest figure of the episode.
+    /// One line for people: who did what, how much, in what time, against which limit, and to whom. Once the alert has
+    /// resolved, the line has the figures of its peak and the time from the first to the last packet that counted.
     ///
     /// Made of numbers, addresses and IANA's protocol names alone, so that it needs no escaping.
     #[must_use]
     pub fn explain(&self) -> String {
-        let lasted = self.ends_at.filter(|_| self.state == State::Resolved).map(|end| end.since(self.starts_at));
-        let duration = lasted.map_or_else(String::new, |lasted| format!("after {}: ", Seconds(lasted)));
-        let (value, bytes, answered) = match lasted {
-            Some(_) => (self.peak.value, self.peak.bytes, self.peak.answered),
-            None => (self.figures.value, self.figures.bytes, self.figures.answered),
-        };
         let found = match self.kind {
-            Kind::HostScan => self.scan("hosts", value, answered),
-            Kind::PortScan => self.scan("ports", value, answered),
-            Kind::Bandwidth => self.bandwidth(bytes),
-            Kind::Anomaly => self.anomaly(value, bytes),
+            Kind::HostScan => self.scan("hosts"),
+            Kind::PortScan => self.scan("ports"),
+            Kind::Bandwidth => self.bandwidth(),
+            Kind::Anomaly => self.anomaly(),
         };
-        format!("{duration}{found}")
+        match self.lasted() {
+            Some(lasted) => format!("resolved after {}: {found}", Lasted(lasted)),
+            None => found,
+        }
     }
 
-    fn scan(&self, what: &str, value: f64, answered: Option<u64>) -> String {
-        let (who, window, limit) = (Who(&self.subject), self.window(), self.figures.limit);
-        let counted = match answered {
+    /// The time from the first to the last packet that counted, once the alert has resolved, and whether that is known
+    /// only in whole cells. Where it is unknown, as after a step of the clock, the time for which the alert fired.
+    #[must_use]
+    pub fn lasted(&self) -> Option<(Duration, bool)> {
+        let end = self.ends_at.filter(|_| self.state == State::Resolved)?;
+        Some(match self.span {
+            Some(Span { first, last, precision }) => (last.since(first).max(precision), !precision.is_zero()),
+            None => (end.since(self.starts_at), true),
+        })
+    }
+
+    /// `in the last 170 s`; of what is over `within 170 s`.
+    fn window(&self) -> String {
+        let window = Seconds(self.figures.window);
+        if self.state == State::Resolved { format!("within {window}") } else { format!("in the last {window}") }
+    }
+
+    fn scan(&self, what: &str) -> String {
+        let (who, window, shown) = (Who(&self.subject), self.window(), self.shown());
+        let Peak { value, limit, .. } = shown;
+        let about = if shown.is_estimate { "about " } else { "" };
+        let counted = match shown.answered {
             Some(answered) => {
                 let tried = value + answered as f64;
-                format!("{who} tried {tried} {what} {window} and {value} did not answer (limit {limit})")
+                format!("{who} tried {about}{tried} {what} {window} and {about}{value} did not answer (limit {limit})")
             }
-            None => format!("{who} contacted {value} {what} {window} (limit {limit})"),
+            None => format!("{who} contacted {about}{value} {what} {window} (limit {limit})"),
         };
         counted + &self.targets()
     }
 
-    fn bandwidth(&self, bytes: u64) -> String {
-        let did = match self.subject {
-            Subject::Source(_) => "sent",
-            Subject::Destination(_) => "received",
-            Subject::Pair { .. } | Subject::Network(_) => "carried",
+    fn bandwidth(&self) -> String {
+        let (did, towards) = match self.subject {
+            Subject::Source(_) => ("sent", "to"),
+            Subject::Destination(_) => ("received", "from"),
+            Subject::Pair { .. } | Subject::Network(_) => ("carried", "to"),
         };
-        let (who, window) = (Who(&self.subject), self.window());
-        format!("{who} {did} {} {window} (limit {})", Bytes(bytes as f64), Bytes(self.figures.limit))
+        let (who, window, Peak { bytes, limit, .. }) = (Who(&self.subject), self.window(), self.shown());
+        let most = self.figures.first_targets.first().map(|peer| format!(", most of it {towards} {peer}"));
+        let most = most.unwrap_or_default();
+        format!("{who} {did} {} {window} (limit {}){most}", Bytes(bytes as f64), Bytes(limit))
     }
 
-    fn anomaly(&self, probability: f64, bytes: u64) -> String {
-        let (who, window, limit) = (Who(&self.subject), self.window(), self.figures.limit);
+    fn anomaly(&self) -> String {
+        let (who, window, Peak { value, limit, bytes, .. }) = (Who(&self.subject), self.window(), self.shown());
         let bytes = Bytes(bytes as f64);
-        format!("{who} differs from its past: {bytes} {window}, score {probability:.2} (threshold {limit})")
-    }
-
-    /// `in the last 170 s`, or `within 170 s` where the figures are of the past.
-    fn window(&self) -> String {
-        let window = Seconds(self.figures.window);
-        match self.state {
-            State::Resolved => format!("within {window}"),
-            _ => format!("in the last {window}"),
-        }
+        format!("{who} differs from its past: {bytes} {window}, score {value:.2} (threshold {limit})")
     }
 
     fn targets(&self) -> String {
         let (first, last) = (&self.figures.first_targets, &self.figures.last_targets);
-        let list =
-            |targets: &[Target]| targets.iter().map(|target| At(target).to_string()).collect::<Vec<_>>().join(", ");
+        let list = |targets: &[Target]| targets.iter().map(|target| target.to_string()).collect::<Vec<_>>().join(", ");
         let shown = &first[..first.len().min(FIRST)];
         let last: Vec<Target> =
             last.iter().rev().take(LAST).filter(|target| !shown.contains(target)).copied().collect();
@@ -105,11 +116,9 @@ impl fmt::Display for Who<'_> {
 }
 
 /// `192.0.2.1:22/tcp`, `[2001:db8::1]:53/udp`, `192.0.2.1 icmp`, `192.0.2.1`.
-struct At<'a>(&'a Target);
-
-impl fmt::Display for At<'_> {
+impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Target { address, protocol, port } = *self.0;
+        let Self { address, protocol, port } = *self;
         match (address, port) {
             (IpAddr::V6(address), Some(port)) => write!(f, "[{address}]:{port}")?,
             (address, Some(port)) => write!(f, "{address}:{port}")?,
@@ -120,6 +129,20 @@ impl fmt::Display for At<'_> {
         match protocol_name(Protocol(number)) {
             Some(name) => f.write_str(name),
             None => write!(f, "protocol {number}"),
+        }
+    }
+}
+
+/// `3.9 s`, `less than 0.1 s`; `about 165 s` where it is known in whole cells.
+struct Lasted((Duration, bool));
+
+impl fmt::Display for Lasted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (lasted, is_about) = self.0;
+        match is_about {
+            true => write!(f, "about {}", Seconds(lasted)),
+            false if lasted < SHORTEST => write!(f, "less than {}", Seconds(SHORTEST)),
+            false => Seconds(lasted).fmt(f),
         }
     }
 }
@@ -170,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scan_is_explained_by_who_was_tried_and_who_did_not_answer() {
+    fn a_scan_is_explained_by_its_tried_and_unanswered_targets() {
         let mut figures = Figures { answered: Some(3), ..figures(209.0, 15.0, 170) };
         figures.first_targets = (1..6).map(|host| target(&format!("192.0.2.{host}"), Some(6), Some(22))).collect();
         figures.last_targets = vec![target("192.0.2.8", Some(6), Some(22)), target("2001:db8::9", Some(17), Some(53))];
@@ -218,12 +241,68 @@ mod tests {
         );
     }
 
-    #[test]
-    fn what_is_over_is_explained_by_its_highest_figure() {
-        let mut alert = alert(Kind::HostScan, source("10.0.0.5"), figures(0.0, 15.0, 170));
+    fn at(seconds: f64) -> Timestamp {
+        Timestamp::from_nanoseconds((seconds * 1e9) as i64)
+    }
+
+    /// A host scan that has resolved. Its peak and its last figures differ in all that they have.
+    fn resolved() -> Alert {
+        let figures = Figures { answered: Some(500), ..figures(0.0, 500.0, 170) };
+        let mut alert = alert(Kind::HostScan, source("10.0.0.5"), figures);
         alert.state = State::Resolved;
-        alert.peak.value = 40.0;
-        alert.ends_at = Some(Timestamp::from_nanoseconds(alert.starts_at.nanoseconds() + 75_540_000_000));
-        assert_eq!(alert.explain(), "after 75.5 s: 10.0.0.5 contacted 40 hosts within 170 s (limit 15)");
+        alert.peak = Peak { value: 40.0, limit: 15.0, answered: Some(2), ..alert.peak };
+        alert.ends_at = Some(at(175.0));
+        alert.span = Some(Span { first: at(1.0), last: at(4.94), precision: Duration::ZERO });
+        alert
+    }
+
+    #[test]
+    fn a_resolved_alert_shows_the_figures_and_the_limit_of_its_peak_and_the_time_of_its_packets() {
+        assert_eq!(
+            resolved().explain(),
+            "resolved after 3.9 s: 10.0.0.5 tried 42 hosts within 170 s and 40 did not answer (limit 15)"
+        );
+    }
+
+    #[test]
+    fn a_time_that_is_known_in_cells_is_about_right() {
+        let lasted = |first, last, precision: f64| {
+            let span = Span { first: at(first), last: at(last), precision: Duration::from_secs_f64(precision) };
+            let explained = Alert { span: Some(span), ..resolved() }.explain();
+            explained.split_once(':').unwrap().0.to_owned()
+        };
+        assert_eq!(lasted(10.0, 175.0, 1.0), "resolved after about 165 s");
+        assert_eq!(lasted(10.0, 10.0, 1.0), "resolved after about 1 s", "all packets in one cell");
+        assert_eq!(lasted(10.0, 10.05, 0.0), "resolved after less than 0.1 s");
+    }
+
+    #[test]
+    fn without_times_of_packets_the_alert_itself_tells_how_long_it_took() {
+        let alert = Alert { span: None, starts_at: at(100.0), ..resolved() };
+        assert!(alert.explain().starts_with("resolved after about 75 s: "), "{}", alert.explain());
+    }
+
+    #[test]
+    fn estimates_are_marked() {
+        let figures = Figures { answered: Some(8), is_estimate: true, ..figures(1_200.0, 15.0, 170) };
+        assert_eq!(
+            alert(Kind::HostScan, source("10.0.0.5"), figures).explain(),
+            "10.0.0.5 tried about 1208 hosts in the last 170 s and about 1200 did not answer (limit 15)"
+        );
+        let figures = Figures { is_estimate: true, ..self::figures(128.0, 15.0, 170) };
+        assert_eq!(
+            alert(Kind::HostScan, source("10.0.0.5"), figures).explain(),
+            "10.0.0.5 contacted about 128 hosts in the last 170 s (limit 15)"
+        );
+    }
+
+    #[test]
+    fn a_download_names_the_host_that_received_most_of_it() {
+        let mut figures = Figures { bytes: 1_200_000_000, ..figures(1.2e9, 1e9, 170) };
+        figures.first_targets = vec![target("10.0.0.5", None, None), target("10.0.0.6", None, None)];
+        assert_eq!(
+            alert(Kind::Bandwidth, source("203.0.113.9"), figures).explain(),
+            "203.0.113.9 sent 1.2 GB in the last 170 s (limit 1 GB), most of it to 10.0.0.5"
+        );
     }
 }

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Alert, Change, Config, Fingerprint, Peak, State, View, exclusions};
-use crate::detect::{Detection, Kind, Level, Subject};
+use super::{Alert, Change, Config, Fingerprint, Peak, Side, State, View, exclusions};
+use crate::detect::{Detection, Kind, Level, Span, Subject};
+use crate::locality::{self, Classifier};
 use crate::packet::Timestamp;
 
 /// What there is at most one alert of.
@@ -27,6 +28,7 @@ struct Active {
 #[derive(Debug)]
 pub struct Alerts {
     config: Config,
+    classifier: Arc<Classifier>,
     active: BTreeMap<Key, Active>,
     /// Those that fire by the time at which they resolve.
     due: BTreeSet<(Timestamp, Key)>,
@@ -36,17 +38,23 @@ pub struct Alerts {
 }
 
 impl Alerts {
-    /// Nothing alerts.
+    /// Nothing alerts. Until [`Alerts::set_classifier`] says otherwise, the private networks are local.
     #[must_use]
     pub fn new(config: &Config) -> Self {
         Self {
             config: config.clone(),
+            classifier: Arc::new(Classifier::new(&locality::Config::default(), [])),
             active: BTreeMap::new(),
             due: BTreeSet::new(),
             fired_total: BTreeMap::new(),
             dropped_total: 0,
             excluded_total: 0,
         }
+    }
+
+    /// Takes over what is local. Alerts that are there keep their side.
+    pub fn set_classifier(&mut self, classifier: Arc<Classifier>) {
+        self.classifier = classifier;
     }
 
     /// What may fire: it is counted from 0 on.
@@ -83,7 +91,7 @@ impl Alerts {
                 self.dropped_total += 1;
                 return None;
             }
-            self.active.insert(key.clone(), Active::new(detection));
+            self.active.insert(key.clone(), Active::new(detection, &self.config, &self.classifier));
         }
         let active = self.active.get_mut(&key)?;
         let is_pending = active.alert.state == State::Pending;
@@ -138,6 +146,8 @@ impl Alerts {
         self.due.clear();
         for (key, active) in &mut self.active {
             active.since = to;
+            // Times before and after the step cannot be compared.
+            active.alert.span = None;
             active.is_under = false;
             let due = later(to, self.config.hold.saturating_add(active.alert.figures.window));
             active.due = Some(due);
@@ -175,16 +185,20 @@ impl Alerts {
 }
 
 impl Active {
-    fn new(detection: &Detection) -> Self {
+    fn new(detection: &Detection, config: &Config, classifier: &Classifier) -> Self {
         let Detection { kind, subject, figures, .. } = detection;
+        let side = Side::of(subject, classifier);
         let alert = Alert {
             fingerprint: Fingerprint::of(*kind, &detection.rule, subject),
             kind: *kind,
             rule: Arc::clone(&detection.rule),
             subject: *subject,
             state: State::Pending,
+            severity: config.severities.of(*kind, side),
+            side,
             starts_at: detection.since,
             ends_at: None,
+            span: figures.span,
             figures: figures.clone(),
             peak: Peak::of(detection),
         };
@@ -197,21 +211,25 @@ impl Active {
         Change::Fired(self.alert.clone())
     }
 
-    /// Takes over the figures of a reading.
+    /// Takes over the figures of a reading. The targets and the span are those of readings over the limit: what comes
+    /// later offends nobody.
     fn update(&mut self, detection: &Detection) {
-        let Alert { figures, peak, .. } = &mut self.alert;
-        if detection.figures.value > peak.value {
+        let Alert { figures, peak, span, .. } = &mut self.alert;
+        if detection.level == Level::Over && detection.figures.value > peak.value {
             *peak = Peak::of(detection);
         }
         let first_targets = std::mem::take(&mut figures.first_targets);
         let last_targets = std::mem::take(&mut figures.last_targets);
         *figures = detection.figures.clone();
-        // What it began with stays, and an empty window does not make anyone forget what was in it.
+        // What it began with stays.
         if !first_targets.is_empty() {
             figures.first_targets = first_targets;
         }
-        if figures.last_targets.is_empty() {
+        if figures.last_targets.is_empty() || detection.level != Level::Over {
             figures.last_targets = last_targets;
+        }
+        if detection.level == Level::Over {
+            *span = joined(*span, figures.span);
         }
     }
 
@@ -232,6 +250,13 @@ impl Active {
     }
 }
 
+/// The span of both.
+fn joined(one: Option<Span>, other: Option<Span>) -> Option<Span> {
+    let (Some(one), Some(other)) = (one, other) else { return one.or(other) };
+    let precision = one.precision.max(other.precision);
+    Some(Span { first: one.first.min(other.first), last: one.last.max(other.last), precision })
+}
+
 fn later(time: Timestamp, by: Duration) -> Timestamp {
     let nanoseconds = i64::try_from(by.as_nanos()).unwrap_or(i64::MAX);
     Timestamp::from_nanoseconds(time.nanoseconds().saturating_add(nanoseconds))
@@ -240,6 +265,13 @@ fn later(time: Timestamp, by: Duration) -> Timestamp {
 impl Peak {
     const fn of(detection: &Detection) -> Self {
         let Detection { at, figures, .. } = detection;
-        Self { value: figures.value, bytes: figures.bytes, answered: figures.answered, at: *at }
+        Self {
+            value: figures.value,
+            limit: figures.limit,
+            bytes: figures.bytes,
+            answered: figures.answered,
+            is_estimate: figures.is_estimate,
+            at: *at,
+        }
     }
 }

@@ -14,6 +14,7 @@ mod exclusions;
 mod explain;
 mod fingerprint;
 mod lifecycle;
+mod severity;
 #[cfg(test)]
 mod tests;
 
@@ -23,10 +24,11 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::detect::{Figures, Kind, Subject};
+use crate::detect::{Figures, Kind, Span, Subject};
 use crate::packet::Timestamp;
 pub use fingerprint::Fingerprint;
 pub use lifecycle::Alerts;
+pub use severity::{Severities, Severity, SeverityRule, Side};
 
 /// How alerts live.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,11 +42,19 @@ pub struct Config {
     pub max_alerts: usize,
     /// What does not alert.
     pub exclusions: Vec<Exclusion>,
+    /// The severity of each kind on each side.
+    pub severities: Severities,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { pending: Duration::ZERO, hold: Duration::from_secs(60), max_alerts: 10_000, exclusions: Vec::new() }
+        Self {
+            pending: Duration::ZERO,
+            hold: Duration::from_secs(60),
+            max_alerts: 10_000,
+            exclusions: Vec::new(),
+            severities: Severities::default(),
+        }
     }
 }
 
@@ -118,16 +128,20 @@ impl State {
     }
 }
 
-/// The highest figure of an episode.
+/// The figures of the moment at which the value was highest in an episode.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Peak {
-    /// What is compared with the limit.
+    /// The value that is compared with the limit.
     pub value: f64,
-    /// IP bytes in the window then.
+    /// The limit at that moment. That of a scan grows with the answered contacts.
+    pub limit: f64,
+    /// IP bytes in the window at that moment.
     pub bytes: u64,
-    /// Contacts that were answered in the window then; none for rules that do not ask.
+    /// Contacts that were answered in the window at that moment; none for rules that do not ask.
     pub answered: Option<u64>,
-    /// When it was first so high.
+    /// True if `value` and `answered` are estimates.
+    pub is_estimate: bool,
+    /// The moment at which the value was first so high.
     pub at: Timestamp,
 }
 
@@ -144,14 +158,33 @@ pub struct Alert {
     pub subject: Subject,
     /// Where it is in its life.
     pub state: State,
+    /// Its urgency. It stays the same for as long as the alert lives.
+    pub severity: Severity,
+    /// The side that the subject was on when the alert began.
+    pub side: Side,
     /// The moment on the packets' clock at which the rule became true.
     pub starts_at: Timestamp,
     /// The moment at which it resolved.
     pub ends_at: Option<Timestamp>,
-    /// The latest figures; the first targets are those of the episode.
+    /// The first and the last packet that counted while the rule held.
+    pub span: Option<Span>,
+    /// The latest figures. The first targets are those of the episode, the last ones those of the latest moment at which
+    /// the rule held.
     pub figures: Figures,
-    /// The highest figure so far.
+    /// The highest figures so far.
     pub peak: Peak,
+}
+
+impl Alert {
+    /// The figures to show, all of one moment: the latest while it fires, those of the peak once it has resolved.
+    #[must_use]
+    pub fn shown(&self) -> Peak {
+        let Figures { value, limit, bytes, answered, is_estimate, .. } = self.figures;
+        match self.state {
+            State::Resolved => self.peak,
+            State::Pending | State::Firing => Peak { value, limit, bytes, answered, is_estimate, at: self.peak.at },
+        }
+    }
 }
 
 /// What became of an alert.

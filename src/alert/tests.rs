@@ -13,9 +13,19 @@ pub(super) fn alert(kind: Kind, subject: Subject, figures: Figures) -> Alert {
         rule: "rule".into(),
         subject,
         state: State::Firing,
+        severity: Severity::Warning,
+        side: Side::Inside,
         starts_at: at(100),
         ends_at: None,
-        peak: Peak { value: figures.value, bytes: figures.bytes, answered: figures.answered, at: at(100) },
+        span: None,
+        peak: Peak {
+            value: figures.value,
+            limit: figures.limit,
+            bytes: figures.bytes,
+            answered: figures.answered,
+            is_estimate: figures.is_estimate,
+            at: at(100),
+        },
         figures,
     }
 }
@@ -91,10 +101,81 @@ fn an_alert_keeps_its_highest_and_its_latest_figures() {
     alerts.apply(&[first, second.clone(), reading(1, 9, Near)], at(9));
     let firing = &alerts.view().firing[0];
     assert_eq!((firing.figures.value, firing.starts_at), (95.0, at(1)));
-    assert_eq!(firing.peak, Peak { value: 108.0, bytes: 0, answered: Some(7), at: at(8) });
+    assert_eq!(
+        firing.peak,
+        Peak { value: 108.0, limit: 100.0, bytes: 0, answered: Some(7), is_estimate: false, at: at(8) }
+    );
     assert_eq!(firing.figures.first_targets, [target(1)], "what it began with");
     assert_eq!(firing.figures.last_targets, [target(4)]);
     assert_eq!(firing.fingerprint, Fingerprint::of(Kind::HostScan, "scan", &source(1)));
+}
+
+/// A limit of a scan grows with the contacts that are answered, so that a higher value may be no peak.
+#[test]
+fn the_peak_is_a_moment_at_which_the_rule_held() {
+    let mut alerts = Alerts::new(&config(0, 0));
+    let mut near = reading(1, 9, Near);
+    (near.figures.value, near.figures.limit) = (150.0, 200.0);
+    run(&mut alerts, &[reading(1, 1, Over), near]);
+    let firing = &alerts.view().firing[0];
+    assert_eq!((firing.peak.value, firing.peak.limit), (101.0, 100.0));
+    assert_eq!((firing.figures.value, firing.figures.limit), (150.0, 200.0));
+}
+
+#[test]
+fn an_alert_spans_the_packets_that_counted_while_its_rule_held() {
+    let with_span = |second, level, first, last| {
+        let span = Some(Span { first: at(first), last: at(last), precision: Duration::ZERO });
+        let mut reading = reading(1, second, level);
+        reading.figures.span = span;
+        reading
+    };
+    let readings =
+        [with_span(3, Over, 1, 2), with_span(8, Over, 4, 7), with_span(12, Near, 9, 11), with_span(20, Under, 18, 19)];
+    let mut alerts = Alerts::new(&config(0, 0));
+    let changes = alerts.apply(&readings, at(20));
+    let Change::Resolved(alert) = &changes[1] else { panic!("{changes:?}") };
+    assert_eq!(alert.span, Some(Span { first: at(1), last: at(7), precision: Duration::ZERO }));
+}
+
+#[test]
+fn a_clock_that_steps_leaves_no_span() {
+    let mut alerts = Alerts::new(&config(0, 60));
+    let mut first = reading(1, 1_000, Over);
+    first.figures.span = Some(Span { first: at(1_000), last: at(1_000), precision: Duration::ZERO });
+    run(&mut alerts, &[first]);
+    alerts.clock_stepped(at(0));
+    assert_eq!(alerts.view().firing[0].span, None);
+}
+
+#[test]
+fn targets_that_come_after_the_rule_held_are_not_its_last_ones() {
+    let target = |host: u8| Target { address: [192, 0, 2, host].into(), protocol: Some(Protocol::TCP), port: Some(22) };
+    let with_last = |second, level, last: &[u8]| {
+        let mut reading = reading(1, second, level);
+        reading.figures.last_targets = last.iter().map(|host| target(*host)).collect();
+        reading
+    };
+    let mut alerts = Alerts::new(&config(0, 60));
+    alerts.apply(&[with_last(1, Over, &[1, 2]), with_last(5, Near, &[3]), with_last(9, Under, &[])], at(9));
+    assert_eq!(alerts.view().firing[0].figures.last_targets, [target(1), target(2)]);
+}
+
+#[test]
+fn severity_and_side_stay_as_they_were_when_the_alert_began() {
+    let outside = Subject::Source([203, 0, 113, 7].into());
+    let mut alerts = Alerts::new(&config(0, 60));
+    let readings = [reading(1, 1, Over), Detection { subject: outside, ..reading(1, 1, Over) }];
+    run(&mut alerts, &readings);
+    let described =
+        |alerts: &Alerts| alerts.view().firing.iter().map(|alert| (alert.side, alert.severity)).collect::<Vec<_>>();
+    let expected = [(Side::Inside, Severity::Warning), (Side::Outside, Severity::Info)];
+    assert_eq!(described(&alerts), expected);
+    alerts.set_classifier(Arc::default());
+    run(&mut alerts, &[reading(1, 2, Over)]);
+    assert_eq!(described(&alerts), expected, "the labels of its series must not change");
+    run(&mut alerts, &[reading(2, 3, Over)]);
+    assert_eq!(described(&alerts)[1], (Side::Outside, Severity::Info), "nothing is local any more");
 }
 
 #[test]

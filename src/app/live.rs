@@ -131,7 +131,7 @@ fn capture_interfaces(
 ) -> anyhow::Result<u8> {
     let seed = random_seed();
     let detectors = Detectors::new(&config.detect, seed, Some(supervisor::tick(&config.pipeline)));
-    let style = if config.explain { Style::Explained } else { Style::Fields };
+    let style = Style { form: super::log::form(config.log.format), explain: config.explain };
     let events = events::Queue::start(move |change: &Change| write_event(change, style))?;
     let alarms = Alarms::new(detectors, &config.alert, events);
     let setup = Setup {

@@ -119,7 +119,8 @@ pub(super) fn read<T: Tell + Send + 'static>(
     let classifier = Arc::new(Classifier::new(&config.locality, []));
     let ledger = Ledger::new(&config.account, places);
     let detectors = Detectors::new(detect, Seeds { places, selection: SELECTION }, None);
-    let alarms = Alarms::new(detectors, &config.alert, tell).in_cells_of(config.detect.grids());
+    let mut alarms = Alarms::new(detectors, &config.alert, tell).in_cells_of(config.detect.grids());
+    alarms.set_classifier(&classifier);
     let mut replay = match pipeline::replay::Replay::new(ledger, alarms, &classifier, places, workers) {
         Ok(replay) => replay,
         Err(error) => return Read { counted: None, outcome: Err(error) },

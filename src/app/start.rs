@@ -1,4 +1,5 @@
-//! The start message: version, interfaces, filter, local networks and limits; and a warning if the metrics are open.
+//! The start message: version, interfaces, filter, local networks, limits and where alerts go; and a warning if the metrics
+//! are open.
 //!
 //! Takes the configuration and the network; gives two log lines and a warning. Changes nothing.
 
@@ -31,6 +32,7 @@ pub(super) fn say(config: &Config, version: &str) {
         hosts = shown_of(config.account.max_host_series, config.account.max_hosts),
         bandwidth = bandwidth(&config.detect),
         scans = scans(&config.detect),
+        alerts = alerts(config),
         "limits"
     );
     if let Some(warning) = exposure(config, &network) {
@@ -51,6 +53,15 @@ fn origin(config: &Config, network: &Network) -> String {
             0 => "all (none is up)".to_owned(),
             _ => format!("all ({})", list(captured().map(|link| &link.name))),
         },
+    }
+}
+
+/// The places where alerts are seen.
+fn alerts(config: &Config) -> &'static str {
+    match (config.detect.looks_for_something(), &config.source) {
+        (false, _) => "none (--detect.enabled=false)",
+        (true, Some(_)) => "on /metrics and /active",
+        (true, None) => "on standard output, /metrics and /active",
     }
 }
 

@@ -56,6 +56,7 @@ impl From<&Config> for Settings {
                 hold: Setting::of(Wait(config.alert.hold)),
                 max_alerts: Setting::of(Entries(config.alert.max_alerts)),
                 exclusions: Setting::of(List(config.alert.exclusions.clone())),
+                severity: Setting::of(List(config.alert.severities.rules())),
                 explain: Setting::of(config.explain),
             },
             export: ExportSettings {

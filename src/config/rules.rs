@@ -9,7 +9,7 @@ use serde::{Deserialize, Serializer};
 use super::limits::{ByteLimit, Window};
 use super::nearest::nearest;
 use super::value::{Node, Scalars, Value, Written, expected};
-use crate::alert::Exclusion;
+use crate::alert::{Exclusion, Severity, SeverityRule, Side};
 use crate::detect::Kind;
 use crate::detect::anomaly::Method;
 use crate::detect::bandwidth::{Direction, NetworkLimit};
@@ -87,6 +87,53 @@ impl Value for scan::Rule {
             Self::Contacts => "contacts",
         };
         name.to_owned()
+    }
+}
+
+impl Value for Severity {
+    const EXPECTED: &'static str = "info, warning or critical";
+    const SCALARS: Scalars = Scalars::Text;
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        word_of(&Self::ALL.map(|severity| (severity.label(), severity)), text)
+    }
+
+    fn text(&self) -> String {
+        self.label().to_owned()
+    }
+}
+
+impl Value for Side {
+    const EXPECTED: &'static str = "inside or outside";
+    const SCALARS: Scalars = Scalars::Text;
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        word_of(&Self::BOTH.map(|side| (side.label(), side)), text)
+    }
+
+    fn text(&self) -> String {
+        self.label().to_owned()
+    }
+}
+
+impl Value for SeverityRule {
+    const EXPECTED: &'static str = "KIND=SEVERITY or KIND.SIDE=SEVERITY, such as bandwidth=critical or \
+                                    host_scan.outside=warning (kinds host_scan, port_scan, bandwidth, anomaly; sides \
+                                    inside, outside; severities info, warning, critical)";
+    const SCALARS: Scalars = Scalars::Text;
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let (of, severity) = text.split_once('=').ok_or_else(expected::<Self>)?;
+        let (kind, side) = match of.split_once('.') {
+            Some((kind, side)) => (kind, Some(Side::from_text(side.trim())?)),
+            None => (of, None),
+        };
+        Ok(Self { kind: Kind::from_text(kind.trim())?, side, severity: Severity::from_text(severity.trim())? })
+    }
+
+    fn text(&self) -> String {
+        let side = self.side.map(|side| format!(".{}", side.label())).unwrap_or_default();
+        format!("{}{side}={}", self.kind.label(), self.severity.label())
     }
 }
 
@@ -229,5 +276,23 @@ mod tests {
             Method::from_text("hirank").unwrap_err().starts_with("did you mean highrank? expected an anomaly test")
         );
         assert_eq!(scan::Rule::from_text("guess"), Err("expected evidence or contacts".to_owned()));
+    }
+
+    #[test]
+    fn a_severity_names_its_kind_and_perhaps_its_side() {
+        for text in ["bandwidth=critical", "host_scan.outside=warning", "anomaly.inside=info"] {
+            assert_eq!(SeverityRule::from_text(text).unwrap().text(), text);
+        }
+        assert_eq!(SeverityRule::from_text("port_scan . inside = info").unwrap().text(), "port_scan.inside=info");
+        for (text, problem) in [
+            ("bandwidth", "expected KIND=SEVERITY or KIND.SIDE=SEVERITY"),
+            ("bandwith=info", "did you mean bandwidth? expected host_scan"),
+            ("bandwidth=high", "expected info, warning or critical"),
+            ("bandwidth=warnin", "did you mean warning? expected info, warning or critical"),
+            ("bandwidth.within=info", "expected inside or outside"),
+        ] {
+            let error = SeverityRule::from_text(text).unwrap_err();
+            assert!(error.contains(problem), "{text}: {error}");
+        }
     }
 }

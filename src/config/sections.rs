@@ -15,7 +15,7 @@ use super::value::List;
 use super::values::InterfaceName;
 use super::{LogFormat, LogLevel};
 use crate::account::FlowKeying;
-use crate::alert::Exclusion;
+use crate::alert::{Exclusion, SeverityRule};
 use crate::detect::anomaly::Method;
 use crate::detect::bandwidth::{Direction, NetworkLimit};
 use crate::detect::scan;
@@ -191,6 +191,8 @@ section! {
         max_alerts: Entries,
         /// What does not alert.
         exclusions: List<Exclusion>,
+        /// The severity by kind and side.
+        severity: List<SeverityRule>,
         /// Whether each is explained.
         explain: bool,
     }

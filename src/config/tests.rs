@@ -64,6 +64,7 @@ const GIVEN: [&[(&str, &str)]; 6] = [
         ("detect.top_sources", "1"),
         ("alert.pending", "1m30s"),
         ("alert.hold", "0"),
+        ("alert.severity", "host_scan=critical,host_scan.outside=warning,anomaly.inside=warning"),
         ("explain", "true"),
     ],
     &[

@@ -9,6 +9,7 @@
 mod chart;
 mod config;
 mod networks;
+mod peers;
 #[cfg(test)]
 mod tests;
 
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ends::{At, Between, Host, Pair};
-use super::{Detection, Figures, Kind, Level, Subject};
+use super::{Detection, Figures, Kind, Level, Span, Subject};
 use crate::account::conversation::Address;
 use crate::account::selection::Seeds;
 use crate::account::sighting::{Batch, Passage, Watch};
@@ -226,6 +227,7 @@ impl Scope {
     }
 
     fn advance(&mut self, watermark: Timestamp, rules: &[Rule], found: &mut Vec<Detection>) {
+        let from = found.len();
         read(&mut self.sources, watermark, rules, found, |_, Host(address)| Some(Subject::Source(address)));
         if let Some(destinations) = &mut self.destinations {
             read(destinations, watermark, rules, found, |_, Host(address)| Some(Subject::Destination(address)));
@@ -234,6 +236,7 @@ impl Scope {
             read(totals, watermark, rules, found, |rule, _| rule.total.map(Subject::Network));
         }
         if let Some(pairs) = &mut self.pairs {
+            peers::name(found, from, pairs);
             pairs.advance(watermark, |_| {});
         }
     }
@@ -276,6 +279,11 @@ fn read<K: Copy + Eq + Hash>(
             limit: rule.limit_bytes as f64,
             window: length,
             bytes: reading.bytes,
+            span: Some(Span {
+                first: grid.start(reading.first),
+                last: grid.start(reading.last),
+                precision: grid.length(),
+            }),
             ..Figures::default()
         };
         found.push(Detection {

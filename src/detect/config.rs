@@ -46,12 +46,11 @@ impl Config {
         Self { bandwidth: None, scan: None, anomaly: None, top_sources: 0, chart_min_bytes: 0, no_destinations: true }
     }
 
-    /// What makes alerts, and nothing that only metrics and charts show.
+    /// What makes alerts, and nothing that only metrics show. (Alerts on bandwidth name peers, so pairs are kept.)
     #[must_use]
     pub fn for_alerts_alone(&self) -> Self {
-        let bandwidth = self.bandwidth.clone().map(|config| bandwidth::Config { no_destinations: true, ..config });
         let anomaly = self.anomaly.filter(|config| config.alerts);
-        Self { bandwidth, anomaly, no_destinations: true, ..self.clone() }
+        Self { anomaly, ..self.clone() }
     }
 
     /// The grids of which no row may span two cells, the finest first.

@@ -105,10 +105,26 @@ pub struct Figures {
     pub bytes: u64,
     /// Contacts of the kind that were answered in the window; none for other rules.
     pub answered: Option<u64>,
-    /// The first targets that counted, at most [`MAXIMUM_TARGETS`].
+    /// True if `value` and `answered` are estimates: the table holds only a sample of the targets.
+    pub is_estimate: bool,
+    /// The time of the packets that count in the window, where it is known.
+    pub span: Option<Span>,
+    /// The first targets that counted, at most [`MAXIMUM_TARGETS`]. For bandwidth: the peers with the most bytes when the
+    /// rule became true, the heaviest first.
     pub first_targets: Vec<Target>,
-    /// The last ones, as many at most, the latest last.
+    /// The last targets that counted, at most as many, the latest last. Empty for bandwidth.
     pub last_targets: Vec<Target>,
+}
+
+/// The time from the first to the last packet that counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The time of the first packet.
+    pub first: Timestamp,
+    /// The time of the last packet.
+    pub last: Timestamp,
+    /// The precision of both times: zero for packet times, else the length of the cells that the rule counts in.
+    pub precision: Duration,
 }
 
 /// How many first and last targets a detection names.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::bandwidth::Talker;
-use super::{Subject, TableUse};
+use super::{Kind, Subject, TableUse};
 use crate::account::interface::InterfaceId;
 
 /// The state of detection at one moment, bounded; the largest first.
@@ -27,6 +27,12 @@ pub struct View {
     pub tables: Vec<TableUse>,
     /// Contacts whose outcome is unknown: one-way sight, streams, no room.
     pub unknown_contacts: u64,
+    /// The limit for addresses without a limit of their own, where bandwidth is looked at.
+    pub bandwidth_limit_bytes: Option<u64>,
+    /// How many hosts and ports a source may contact, for the kinds that are looked for.
+    pub scan_limits: Vec<(Kind, u64)>,
+    /// Tells whether anomalies raise alerts, where they are looked for.
+    pub anomalies_alert: Option<bool>,
     /// The memory of it all, in bytes.
     pub memory_bytes: u64,
 }

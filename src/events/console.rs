@@ -1,21 +1,35 @@
-//! One line a change for people: fields as the program's log writes them, or a sentence.
+//! One line per change of an alert, for people and for log collectors: the form of the program's own log.
+//!
+//! | field | meaning |
+//! |---|---|
+//! | `ts` | the packet time at which the alert began to fire, or resolved |
+//! | `level` | `info`, `warn` or `error` for the severities info, warning and critical; `info` for an end |
+//! | `msg` | `alert firing` or `alert resolved`; with `-explain` the alert in a sentence |
+//! | `state`, `kind`, `rule` | as in [`super::json`] |
+//! | `severity`, `side` | the urgency; whether the subject is inside or outside the local networks |
+//! | `src`, `dst`, `network` | the subject |
+//! | `starts_at`, `lasted_seconds` | only once it has resolved: when it began; the time from the first to the last packet that counted |
+//! | `value`, `limit`, `bytes`, `answered` | figures of one moment: the latest, or those of the peak once it has resolved |
+//! | `estimate` | `true` if `value` and `answered` are estimates |
+//! | `window_seconds` | the window that the figures are of |
+//! | `peak` | the highest value of the episode |
+//! | `first_target`, `last_target` | the first and the last target; for bandwidth the peer with the most bytes |
+//! | `fingerprint` | the same in every episode |
 
-use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use super::line::{Form, Line, rfc_3339};
 use super::{Seconds, state};
-use crate::alert::{Alert, Change, State};
-use crate::detect::Subject;
+use crate::alert::{Alert, Change, Severity};
+use crate::detect::{Subject, Target};
 
-/// How a line says what happened.
+/// The form and the message of the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Style {
-    /// Fields: `ts=1700000012.5 state=firing kind=host_scan src=203.0.113.5 …` (logfmt).
-    #[default]
-    Fields,
-    /// A sentence: `1700000012.5 firing host_scan: 203.0.113.5 tried …`.
-    Explained,
+pub struct Style {
+    /// The form, that of the program's own log.
+    pub form: Form,
+    /// Write the alert in a sentence as the message.
+    pub explain: bool,
 }
 
 /// Writes a change as one line.
@@ -23,59 +37,74 @@ pub enum Style {
 /// # Errors
 /// When `out` cannot be written.
 pub fn write<W: Write>(change: &Change, style: Style, mut out: W) -> io::Result<()> {
-    let line = match style {
-        Style::Fields => fields(change),
-        Style::Explained => sentence(change),
-    };
-    writeln!(out, "{line}")
+    out.write_all(line(change, style).as_bytes())
 }
 
-/// The fields, without an end of line.
-fn fields(change: &Change) -> String {
-    let Alert { kind, rule, subject, starts_at, ends_at, figures, peak, fingerprint, .. } = change.alert();
-    let mut line = format!("ts={} state={} kind={}", Seconds::at(*starts_at), state(change), kind.label());
-    let mut put = |key: &str, value: &dyn std::fmt::Display| {
-        // A string takes all that is written to it.
-        write!(line, " {key}={}", quoted(&value.to_string())).unwrap_or_default();
-    };
-    put("rule", rule);
-    match subject {
-        Subject::Source(source) => put("src", source),
-        Subject::Destination(destination) => put("dst", destination),
-        Subject::Pair { source, destination } => {
-            put("src", source);
-            put("dst", destination);
-        }
-        Subject::Network(network) => put("network", network),
-    }
-    ends_at.iter().for_each(|ends_at| put("ends_at", &Seconds::at(*ends_at)));
-    put("value", &figures.value);
-    put("limit", &figures.limit);
-    put("window_seconds", &Seconds(figures.window.as_nanos().try_into().unwrap_or(i128::MAX)));
-    put("peak", &peak.value);
-    put("bytes", &figures.bytes);
-    figures.answered.iter().for_each(|answered| put("answered", answered));
-    put("fingerprint", fingerprint);
-    line
-}
-
-/// The sentence, without an end of line.
-fn sentence(change: &Change) -> String {
+fn line(change: &Change, style: Style) -> String {
     let alert = change.alert();
-    let when = alert.ends_at.unwrap_or(alert.starts_at);
-    // `resolved bandwidth after 88 s: …` continues into the explanation.
-    let colon = if alert.state == State::Resolved { "" } else { ":" };
-    format!("{} {} {}{colon} {}", Seconds::at(when), state(change), alert.kind.label(), alert.explain())
+    let message = if style.explain { alert.explain() } else { format!("alert {}", state(change)) };
+    let time = alert.ends_at.unwrap_or(alert.starts_at);
+    let mut line = Line::new(style.form, time, level(change), &message);
+    line.put_text("state", state(change));
+    line.put_text("kind", alert.kind.label());
+    line.put_text("rule", &alert.rule);
+    line.put_text("severity", alert.severity.label());
+    line.put_text("side", alert.side.label());
+    put_subject(&mut line, &alert.subject);
+    put_figures(&mut line, alert);
+    put_targets(&mut line, alert);
+    line.put_text("fingerprint", &alert.fingerprint.to_string());
+    line.finish()
 }
 
-/// A value in quotes where it would not be one word, and without anything that speaks to the terminal.
-fn quoted(value: &str) -> Cow<'_, str> {
-    let is_plain = |letter: char| letter.is_ascii_graphic() && !matches!(letter, '"' | '=' | '\\');
-    if !value.is_empty() && value.chars().all(is_plain) {
-        return Cow::Borrowed(value);
+const fn level(change: &Change) -> &'static str {
+    match change {
+        Change::Resolved(_) => "info",
+        Change::Fired(alert) => match alert.severity {
+            Severity::Info => "info",
+            Severity::Warning => "warn",
+            Severity::Critical => "error",
+        },
     }
-    // `escape_debug` leaves what can be printed, and escapes quotes, controls and what only directs text.
-    Cow::Owned(format!("\"{}\"", value.escape_debug()))
+}
+
+fn put_subject(line: &mut Line, subject: &Subject) {
+    match subject {
+        Subject::Source(source) => line.put_text("src", &source.to_string()),
+        Subject::Destination(destination) => line.put_text("dst", &destination.to_string()),
+        Subject::Pair { source, destination } => {
+            line.put_text("src", &source.to_string());
+            line.put_text("dst", &destination.to_string());
+        }
+        Subject::Network(network) => line.put_text("network", &network.to_string()),
+    }
+}
+
+fn put_figures(line: &mut Line, alert: &Alert) {
+    let shown = alert.shown();
+    if alert.ends_at.is_some() {
+        line.put_text("starts_at", &rfc_3339(alert.starts_at));
+    }
+    if let Some((lasted, _)) = alert.lasted() {
+        line.put("lasted_seconds", Seconds::of(lasted));
+    }
+    line.put_number("value", shown.value);
+    line.put_number("limit", shown.limit);
+    line.put("window_seconds", Seconds::of(alert.figures.window));
+    line.put_number("peak", alert.peak.value);
+    line.put("bytes", shown.bytes);
+    shown.answered.iter().for_each(|answered| line.put("answered", answered));
+    if shown.is_estimate {
+        line.put("estimate", true);
+    }
+}
+
+fn put_targets(line: &mut Line, alert: &Alert) {
+    let mut put = |key: &str, target: Option<&Target>| {
+        target.iter().for_each(|target| line.put_text(key, &target.to_string()));
+    };
+    put("first_target", alert.figures.first_targets.first());
+    put("last_target", alert.figures.last_targets.last());
 }
 
 #[cfg(test)]
@@ -83,9 +112,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::alert::{Fingerprint, Peak};
-    use crate::detect::{Figures, Kind};
-    use crate::packet::Timestamp;
+    use crate::alert::{Fingerprint, Peak, Side, State};
+    use crate::detect::{Figures, Kind, Span};
+    use crate::packet::{Protocol, Timestamp};
 
     fn alert(rule: &str) -> Alert {
         Alert {
@@ -94,63 +123,115 @@ mod tests {
             rule: rule.into(),
             subject: Subject::Source("203.0.113.5".parse().unwrap()),
             state: State::Firing,
+            severity: Severity::Warning,
+            side: Side::Outside,
             starts_at: Timestamp::from_nanoseconds(1_700_000_012_500_000_000),
             ends_at: None,
+            span: None,
             figures: Figures {
                 value: 2e9,
                 limit: 1e9,
                 window: Duration::from_millis(170_500),
                 bytes: 2_000_000_000,
+                first_targets: vec![Target { address: "10.0.0.5".parse().unwrap(), protocol: None, port: None }],
                 ..Figures::default()
             },
-            peak: Peak { value: 2e9, bytes: 2_000_000_000, answered: None, at: Timestamp::default() },
+            peak: Peak {
+                value: 2e9,
+                limit: 1e9,
+                bytes: 2_000_000_000,
+                answered: None,
+                is_estimate: false,
+                at: Timestamp::default(),
+            },
         }
     }
 
-    fn line(change: &Change, style: Style) -> String {
+    fn written(change: &Change, form: Form, explain: bool) -> String {
         let mut out = Vec::new();
-        write(change, style, &mut out).unwrap();
+        write(change, Style { form, explain }, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
     fn resolved() -> Change {
-        let ends_at = Some(Timestamp::from_nanoseconds(1_700_000_100_500_000_000));
-        Change::Resolved(Alert { state: State::Resolved, ends_at, ..alert("bandwidth") })
+        let at = |seconds: i64| Timestamp::from_nanoseconds(seconds * 500_000_000 + 1_700_000_000_000_000_000);
+        let mut alert = Alert { state: State::Resolved, ends_at: Some(at(201)), ..alert("bandwidth") };
+        alert.span = Some(Span { first: at(20), last: at(36), precision: Duration::from_secs(1) });
+        // The last figures are not those of the peak.
+        (alert.figures.value, alert.figures.bytes, alert.figures.limit) = (5.0, 5, 7.0);
+        Change::Resolved(alert)
     }
 
     #[test]
     fn a_line_has_its_fields() {
         assert_eq!(
-            line(&Change::Fired(alert("bandwidth")), Style::Fields),
-            "ts=1700000012.5 state=firing kind=bandwidth rule=bandwidth src=203.0.113.5 value=2000000000 \
-             limit=1000000000 window_seconds=170.5 peak=2000000000 bytes=2000000000 fingerprint=00000000000000ab\n"
+            written(&Change::Fired(alert("bandwidth")), Form::Logfmt, false),
+            "ts=2023-11-14T22:13:32.500000Z level=warn msg=\"alert firing\" state=firing kind=bandwidth rule=bandwidth \
+             severity=warning side=outside src=203.0.113.5 value=2000000000 limit=1000000000 window_seconds=170.5 \
+             peak=2000000000 bytes=2000000000 first_target=10.0.0.5 fingerprint=00000000000000ab\n"
         );
-        assert!(line(&resolved(), Style::Fields).contains(" state=resolved "));
-        assert!(line(&resolved(), Style::Fields).contains(" ends_at=1700000100.5 "));
     }
 
     #[test]
-    fn a_line_may_be_a_sentence() {
+    fn an_end_has_the_figures_of_the_peak_and_the_time_of_the_packets() {
         assert_eq!(
-            line(&Change::Fired(alert("bandwidth")), Style::Explained),
-            "1700000012.5 firing bandwidth: 203.0.113.5 sent 2 GB in the last 170.5 s (limit 1 GB)\n"
+            written(&resolved(), Form::Logfmt, false),
+            "ts=2023-11-14T22:15:00.500000Z level=info msg=\"alert resolved\" state=resolved kind=bandwidth \
+             rule=bandwidth severity=warning side=outside src=203.0.113.5 starts_at=2023-11-14T22:13:32.500000Z \
+             lasted_seconds=8 value=2000000000 limit=1000000000 window_seconds=170.5 peak=2000000000 bytes=2000000000 \
+             first_target=10.0.0.5 fingerprint=00000000000000ab\n"
         );
-        assert_eq!(
-            line(&resolved(), Style::Explained),
-            "1700000100.5 resolved bandwidth after 88 s: 203.0.113.5 sent 2 GB within 170.5 s (limit 1 GB)\n"
-        );
+    }
+
+    #[test]
+    fn json_has_the_same_fields() {
+        for change in [Change::Fired(alert("bandwidth")), resolved()] {
+            let object: serde_json::Value = serde_json::from_str(&written(&change, Form::Json, false)).unwrap();
+            let logfmt = written(&change, Form::Logfmt, false).replace("msg=\"alert ", "msg=\"alert_");
+            let keys: Vec<&str> = logfmt.split_whitespace().map(|field| field.split_once('=').unwrap().0).collect();
+            let mut of_json: Vec<&str> = object.as_object().unwrap().keys().map(String::as_str).collect();
+            let mut sorted = keys.clone();
+            sorted.sort_unstable();
+            of_json.sort_unstable();
+            assert_eq!(of_json, sorted);
+            assert_eq!(object["value"], 2_000_000_000_u64);
+        }
+    }
+
+    #[test]
+    fn the_message_may_be_a_sentence() {
+        let firing = written(&Change::Fired(alert("bandwidth")), Form::Logfmt, true);
+        let sentence = "203.0.113.5 sent 2 GB in the last 170.5 s (limit 1 GB), most of it to 10.0.0.5";
+        assert!(firing.contains(&format!(" msg=\"{sentence}\" state=firing ")), "{firing}");
+        let end = written(&resolved(), Form::Logfmt, true);
+        let sentence =
+            "resolved after about 8 s: 203.0.113.5 sent 2 GB within 170.5 s (limit 1 GB), most of it to 10.0.0.5";
+        assert!(end.contains(&format!(" msg=\"{sentence}\" state=resolved ")), "{end}");
+    }
+
+    #[test]
+    fn the_level_follows_the_severity() {
+        for (severity, level) in [(Severity::Info, "info"), (Severity::Warning, "warn"), (Severity::Critical, "error")]
+        {
+            let line = written(&Change::Fired(Alert { severity, ..alert("bandwidth") }), Form::Logfmt, false);
+            assert!(line.contains(&format!(" level={level} ")), "{line}");
+        }
+    }
+
+    #[test]
+    fn estimates_and_targets_are_named() {
+        let mut alert = Alert { kind: Kind::HostScan, ..alert("host_scan") };
+        let target = Target { address: "2001:db8::9".parse().unwrap(), protocol: Some(Protocol::TCP), port: Some(22) };
+        alert.figures.is_estimate = true;
+        alert.figures.last_targets = vec![target];
+        let line = written(&Change::Fired(alert), Form::Logfmt, false);
+        assert!(line.contains(" estimate=true first_target=10.0.0.5 last_target=[2001:db8::9]:22/tcp "), "{line}");
     }
 
     #[test]
     fn hostile_names_stay_within_their_field() {
-        for (rule, field) in [
-            ("two words", " rule=\"two words\" "),
-            ("a=b", " rule=\"a=b\" "),
-            ("", " rule=\"\" "),
-            ("a\"\n\u{1b}[31mb", " rule=\"a\\\"\\n\\u{1b}[31mb\" "),
-            ("a\u{202e}b", " rule=\"a\\u{202e}b\" "),
-        ] {
-            let line = line(&Change::Fired(alert(rule)), Style::Fields);
+        for (rule, field) in [("a=b", " rule=\"a=b\" "), ("a\"\n\u{1b}[31mb", " rule=\"a\\\"\\n\\u{1b}[31mb\" ")] {
+            let line = written(&Change::Fired(alert(rule)), Form::Logfmt, false);
             assert!(line.contains(field), "{line}");
             assert_eq!(line.lines().count(), 1);
         }

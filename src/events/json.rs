@@ -9,11 +9,17 @@
 //! | `kind`, `rule` | what is found, and the name of the rule that found it |
 //! | `state` | `firing` or `resolved` |
 //! | `ends_at` | when it resolved, in seconds; not while it fires |
-//! | `value`, `limit`, `window_seconds` | the latest figure (bytes, hosts, ports, a probability), its limit, and its window |
-//! | `peak` | the highest figure of the episode |
+//! | `severity`, `side` | `info`, `warning` or `critical`; `inside` or `outside` the local networks |
+//! | `lasted_seconds` | once it has resolved: the time from the first to the last packet that counted |
+//! | `value`, `limit`, `window_seconds` | the value (bytes, hosts, ports, a probability), its limit, and its window |
+//! | `peak` | the highest value of the episode |
 //! | `bytes` | IP bytes of the subject in the window |
-//! | `answered` | contacts that were answered in the window; absent where nobody asks |
-//! | `first_targets`, `last_targets` | `{"dst":…,"proto":…,"dst_port":…}` of the first and the last that counted; `proto` and `dst_port` where they are known |
+//! | `answered` | contacts that were answered in the window; absent for rules that do not ask |
+//! | `estimate` | `true` if `value` and `answered` are estimates; else absent |
+//! | `first_targets`, `last_targets` | `{"dst":…,"proto":…,"dst_port":…}` of the first and the last that counted; `proto` and `dst_port` where they are known. For bandwidth the first ones are the peers with the most bytes |
+//!
+//! `value`, `limit`, `bytes` and `answered` are of one moment: the latest while the alert fires, that of the peak once it
+//! has resolved.
 //! | `fingerprint` | 16 hexadecimal digits, the same in every episode |
 
 use std::fmt::Write as _;
@@ -36,7 +42,7 @@ pub fn write<W: Write>(change: &Change, mut out: W) -> io::Result<()> {
 /// The object, without an end of line.
 fn object(change: &Change) -> String {
     let alert = change.alert();
-    let Alert { figures, .. } = alert;
+    let (Alert { figures, .. }, shown) = (alert, alert.shown());
     let mut object = Object::new();
     object.put("ts", Seconds::at(alert.starts_at));
     put_subject(&mut object, &alert.subject);
@@ -46,13 +52,21 @@ fn object(change: &Change) -> String {
     if let Some(ends_at) = alert.ends_at {
         object.put("ends_at", Seconds::at(ends_at));
     }
-    object.put_number("value", figures.value);
-    object.put_number("limit", figures.limit);
-    object.put("window_seconds", Seconds(figures.window.as_nanos().try_into().unwrap_or(i128::MAX)));
+    object.put_text("severity", alert.severity.label());
+    object.put_text("side", alert.side.label());
+    if let Some((lasted, _)) = alert.lasted() {
+        object.put("lasted_seconds", Seconds::of(lasted));
+    }
+    object.put_number("value", shown.value);
+    object.put_number("limit", shown.limit);
+    object.put("window_seconds", Seconds::of(figures.window));
     object.put_number("peak", alert.peak.value);
-    object.put("bytes", figures.bytes);
-    if let Some(answered) = figures.answered {
+    object.put("bytes", shown.bytes);
+    if let Some(answered) = shown.answered {
         object.put("answered", answered);
+    }
+    if shown.is_estimate {
+        object.put("estimate", true);
     }
     object.put("first_targets", targets(&figures.first_targets));
     object.put("last_targets", targets(&figures.last_targets));
@@ -122,7 +136,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::alert::{Fingerprint, Peak, State};
+    use crate::alert::{Fingerprint, Peak, Severity, Side, State};
     use crate::detect::{Figures, Kind};
     use crate::packet::{Protocol, Timestamp};
 
@@ -133,8 +147,11 @@ mod tests {
             rule: rule.into(),
             subject,
             state: State::Firing,
+            severity: Severity::Info,
+            side: Side::Outside,
             starts_at: Timestamp::from_nanoseconds(1_700_000_012_500_000_000),
             ends_at: None,
+            span: None,
             figures: Figures {
                 value: 16.0,
                 limit: 15.0,
@@ -142,7 +159,14 @@ mod tests {
                 bytes: 640,
                 ..Figures::default()
             },
-            peak: Peak { value: 16.0, bytes: 640, answered: None, at: Timestamp::default() },
+            peak: Peak {
+                value: 16.0,
+                limit: 0.0,
+                bytes: 640,
+                answered: None,
+                is_estimate: false,
+                at: Timestamp::default(),
+            },
         }
     }
 
@@ -166,8 +190,8 @@ mod tests {
         assert_eq!(
             line(&Change::Fired(alert)),
             concat!(
-                r#"{"ts":1700000012.5,"src":"203.0.113.5","kind":"host_scan","state":"firing","rule":"scan","value":16,"#,
-                r#""limit":15,"window_seconds":170,"peak":16,"bytes":640,"answered":1,"#,
+                r#"{"ts":1700000012.5,"src":"203.0.113.5","kind":"host_scan","state":"firing","rule":"scan","#,
+                r#""severity":"info","side":"outside","value":16,"limit":15,"window_seconds":170,"peak":16,"bytes":640,"answered":1,"#,
                 r#""first_targets":[{"dst":"192.0.2.1","proto":6,"dst_port":22}],"#,
                 r#""last_targets":[{"dst":"192.0.2.1","proto":1}],"fingerprint":"00000000000000ab"}"#,
                 "\n"
@@ -180,10 +204,13 @@ mod tests {
         let mut alert = alert(Kind::Bandwidth, "bandwidth", Subject::Source("2001:db8::5".parse().unwrap()));
         alert.state = State::Resolved;
         alert.ends_at = Some(Timestamp::from_nanoseconds(1_700_000_100_000_000_000));
-        alert.figures.value = 5e12;
+        (alert.figures.value, alert.figures.limit) = (1.0, 2.0);
+        (alert.peak.value, alert.peak.limit) = (5e12, 1e12);
         let object = parsed(&Change::Resolved(alert));
         assert_eq!((&object["ts"], &object["ends_at"]), (&1_700_000_012.5.into(), &1_700_000_100.into()));
         assert_eq!((&object["state"], &object["value"]), (&"resolved".into(), &5_000_000_000_000_u64.into()));
+        assert_eq!(object["limit"], 1_000_000_000_000_u64, "of the same moment as the value");
+        assert_eq!(object["lasted_seconds"], 87.5);
         assert_eq!(object["answered"], serde_json::Value::Null);
     }
 

@@ -5,9 +5,11 @@
 
 pub mod console;
 pub mod json;
+pub mod line;
 pub mod queue;
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::alert::Change;
 use crate::packet::Timestamp;
@@ -31,6 +33,10 @@ struct Seconds(i128);
 impl Seconds {
     fn at(time: Timestamp) -> Self {
         Self(time.nanoseconds().into())
+    }
+
+    fn of(duration: Duration) -> Self {
+        Self(duration.as_nanos().try_into().unwrap_or(i128::MAX))
     }
 }
 

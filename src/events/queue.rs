@@ -88,7 +88,7 @@ fn write_all(waiting: &Receiver<Change>, mut write: impl FnMut(&Change) -> io::R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alert::{Alert, Fingerprint, Peak, State};
+    use crate::alert::{Alert, Fingerprint, Peak, Severity, Side, State};
     use crate::detect::{Figures, Kind, Subject};
     use crate::packet::Timestamp;
 
@@ -100,10 +100,13 @@ mod tests {
             rule: "bandwidth".into(),
             subject: Subject::Source([192, 0, 2, 1].into()),
             state: State::Firing,
+            severity: Severity::Info,
+            side: Side::Outside,
             starts_at,
             ends_at: None,
+            span: None,
             figures: Figures::default(),
-            peak: Peak { value: 0.0, bytes: 0, answered: None, at: starts_at },
+            peak: Peak { value: 0.0, limit: 0.0, bytes: 0, answered: None, is_estimate: false, at: starts_at },
         })
     }
 

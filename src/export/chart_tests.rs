@@ -3,7 +3,7 @@ use std::net::Ipv4Addr;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::alert::{Fingerprint, Peak, State};
+use crate::alert::{Fingerprint, Peak, Severity, Side, State};
 use crate::detect::Figures;
 use crate::packet::Timestamp;
 
@@ -19,10 +19,13 @@ fn alert(kind: Kind, subject: Subject, bytes: u64) -> Alert {
         rule: kind.label().into(),
         subject,
         state: State::Firing,
+        severity: Severity::Info,
+        side: Side::Outside,
         starts_at,
         ends_at: None,
+        span: None,
         figures: Figures { bytes, ..Figures::default() },
-        peak: Peak { value: 0.0, bytes, answered: None, at: starts_at },
+        peak: Peak { value: 0.0, limit: 0.0, bytes, answered: None, is_estimate: false, at: starts_at },
     }
 }
 

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use super::family::{self, Family};
 use super::report::Report;
-use super::text::TextWriter;
+use super::text::{Sample, TextWriter};
 use super::words::push_address;
 use crate::account::snapshot::Snapshot;
 use crate::alert::{self, Alert};
@@ -22,6 +22,7 @@ pub(super) fn write<W: Write>(report: &Report, writer: &mut TextWriter<W>) -> io
     write_anomalies(detection, writer)?;
     write_sight(detection, accounts, writer)?;
     write_tables(detection, writer)?;
+    write_limits(detection, writer)?;
     write_alerts(alerts, writer)
 }
 
@@ -93,6 +94,23 @@ fn write_tables<W: Write>(view: &detect::View, writer: &mut TextWriter<W>) -> io
     Ok(())
 }
 
+/// The limits that hold, where something is looked for.
+fn write_limits<W: Write>(view: &detect::View, writer: &mut TextWriter<W>) -> io::Result<()> {
+    writer.family(&family::BANDWIDTH_LIMIT)?;
+    if let Some(limit) = view.bandwidth_limit_bytes {
+        writer.sample(family::BANDWIDTH_LIMIT.name).value(limit)?;
+    }
+    writer.family(&family::SCAN_LIMIT)?;
+    for (kind, limit) in &view.scan_limits {
+        writer.sample(family::SCAN_LIMIT.name).word("kind", kind.label()).value(*limit)?;
+    }
+    writer.family(&family::ANOMALY_ALERTS)?;
+    if let Some(alert) = view.anomalies_alert {
+        writer.sample(family::ANOMALY_ALERTS.name).value(u64::from(alert))?;
+    }
+    Ok(())
+}
+
 fn write_alerts<W: Write>(view: &alert::View, writer: &mut TextWriter<W>) -> io::Result<()> {
     let mut rules: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for ((_, rule), fired) in &view.fired_total {
@@ -116,31 +134,47 @@ fn write_alerts<W: Write>(view: &alert::View, writer: &mut TextWriter<W>) -> io:
     write_single(&family::ALERTS_EXCLUDED, view.excluded_total, writer)
 }
 
+/// The families with a row for each alert. The labels of an alert are the same in all of them and as long as it lives.
 fn write_firing<W: Write>(firing: &[Alert], writer: &mut TextWriter<W>) -> io::Result<()> {
-    writer.family(&family::ALERT_FIRING)?;
     let mut latest: Vec<&Alert> = firing.iter().collect();
     latest.sort_by_key(|alert| Reverse(alert.starts_at));
     latest.truncate(MAXIMUM_FIRING_ROWS);
-    for alert in latest {
-        let (source, destination, network) = match alert.subject {
-            Subject::Source(source) => (Some(source), None, None),
-            Subject::Destination(destination) => (None, Some(destination), None),
-            Subject::Pair { source, destination } => (Some(source), Some(destination), None),
-            Subject::Network(network) => (None, None, Some(network)),
-        };
-        let address = |address: Option<IpAddr>| {
-            move |buffer: &mut Vec<u8>| address.into_iter().for_each(|address| push_address(buffer, address))
-        };
-        writer
-            .sample(family::ALERT_FIRING.name)
-            .word("kind", alert.kind.label())
-            .label("rule", &alert.rule)
-            .label_with("source", address(source))
-            .label_with("destination", address(destination))
-            .label("network", &network.map(|network| network.to_string()).unwrap_or_default())
-            .value(1)?;
+    let mut write = |family: &Family, value: &dyn Fn(&Alert) -> f64| {
+        writer.family(family)?;
+        latest.iter().try_for_each(|alert| describe(alert, writer.sample(family.name)).value_f64(value(alert)))
+    };
+    write(&family::ALERT_FIRING, &|_| 1.0)?;
+    write(&family::ALERT_VALUE, &|alert| alert.figures.value)?;
+    write(&family::ALERT_LIMIT, &|alert| alert.figures.limit)?;
+    write(&family::ALERT_WINDOW, &|alert| alert.figures.window.as_secs_f64())?;
+    writer.family(&family::ALERT_TARGET)?;
+    for alert in &latest {
+        if let Some(target) = alert.figures.first_targets.first() {
+            describe(alert, writer.sample(family::ALERT_TARGET.name)).label("target", &target.to_string()).value(1)?;
+        }
     }
     Ok(())
+}
+
+/// The labels of an alert.
+fn describe<'a, W: Write>(alert: &Alert, sample: Sample<'a, W>) -> Sample<'a, W> {
+    let (source, destination, network) = match alert.subject {
+        Subject::Source(source) => (Some(source), None, None),
+        Subject::Destination(destination) => (None, Some(destination), None),
+        Subject::Pair { source, destination } => (Some(source), Some(destination), None),
+        Subject::Network(network) => (None, None, Some(network)),
+    };
+    let address = |address: Option<IpAddr>| {
+        move |buffer: &mut Vec<u8>| address.into_iter().for_each(|address| push_address(buffer, address))
+    };
+    sample
+        .word("kind", alert.kind.label())
+        .label("rule", &alert.rule)
+        .label_with("source", address(source))
+        .label_with("destination", address(destination))
+        .label("network", &network.map(|network| network.to_string()).unwrap_or_default())
+        .word("severity", alert.severity.label())
+        .word("side", alert.side.label())
 }
 
 fn write_single<W: Write>(family: &Family, value: u64, writer: &mut TextWriter<W>) -> io::Result<()> {

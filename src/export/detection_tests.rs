@@ -2,10 +2,10 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::*;
-use crate::alert::{Fingerprint, Peak, State};
-use crate::detect::{Figures, Kind, TableUse};
+use crate::alert::{Fingerprint, Peak, Severity, Side, State};
+use crate::detect::{Figures, Kind, TableUse, Target};
 use crate::export::format::Format;
-use crate::packet::Timestamp;
+use crate::packet::{Protocol, Timestamp};
 
 fn host(number: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(192, 0, 2, number))
@@ -19,10 +19,13 @@ fn alert(kind: Kind, rule: &str, subject: Subject, starts_at: i64) -> Alert {
         rule: rule.into(),
         subject,
         state: State::Firing,
+        severity: Severity::Info,
+        side: Side::Outside,
         starts_at,
         ends_at: None,
+        span: None,
         figures: Figures::default(),
-        peak: Peak { value: 0.0, bytes: 0, answered: None, at: starts_at },
+        peak: Peak { value: 0.0, limit: 0.0, bytes: 0, answered: None, is_estimate: false, at: starts_at },
     }
 }
 
@@ -100,7 +103,7 @@ fn an_alert_that_fires_says_of_whom() {
     let row = |kind, rule, source, destination, network| {
         format!(
             "trafficmonitor_alert_firing{{kind=\"{kind}\",rule=\"{rule}\",source=\"{source}\",\
-             destination=\"{destination}\",network=\"{network}\"}} 1"
+             destination=\"{destination}\",network=\"{network}\",severity=\"info\",side=\"outside\"}} 1"
         )
     };
     let expected = [
@@ -110,6 +113,46 @@ fn an_alert_that_fires_says_of_whom() {
         row("bandwidth", "guests", "", "", "198.51.100.0/24"),
     ];
     assert_eq!(of(&family::ALERT_FIRING, &report), expected);
+}
+
+#[test]
+fn an_alert_has_its_figures_under_the_same_labels() {
+    let mut report = Report::default();
+    let mut scan = alert(Kind::HostScan, "host_scan", Subject::Source(host(1)), 2);
+    (scan.severity, scan.side) = (Severity::Warning, Side::Inside);
+    (scan.figures.value, scan.figures.limit) = (40.0, 15.0);
+    scan.figures.window = std::time::Duration::from_millis(170_500);
+    let target = |number, port| Target { address: host(number), protocol: Some(Protocol::TCP), port };
+    scan.figures.first_targets = vec![target(7, Some(22)), target(8, None)];
+    report.alerts.firing = vec![scan, alert(Kind::Anomaly, "anomaly", Subject::Source(host(2)), 1)];
+    let labels = r#"kind="host_scan",rule="host_scan",source="192.0.2.1",destination="",network="",severity="warning",side="inside""#;
+    let row = |family: &Family, more: &str, value: &str| format!("{}{{{labels}{more}}} {value}", family.name);
+    for (family, value) in [
+        (&family::ALERT_FIRING, "1"),
+        (&family::ALERT_VALUE, "40"),
+        (&family::ALERT_LIMIT, "15"),
+        (&family::ALERT_WINDOW, "170.5"),
+    ] {
+        assert_eq!(of(family, &report)[0], row(family, "", value));
+    }
+    let target = row(&family::ALERT_TARGET, ",target=\"192.0.2.7:22/tcp\"", "1");
+    assert_eq!(of(&family::ALERT_TARGET, &report), [target], "the first target alone, where there is one");
+}
+
+#[test]
+fn limits_have_a_row_where_something_is_looked_for() {
+    let limits = [&family::BANDWIDTH_LIMIT, &family::SCAN_LIMIT, &family::ANOMALY_ALERTS];
+    let rows = |report: &Report| limits.iter().flat_map(|family| of(family, report)).collect::<Vec<_>>();
+    assert!(rows(&Report::default()).is_empty());
+    let detection =
+        detect::Detectors::new(&detect::Config::default(), 1, None).view(&std::collections::BTreeSet::new());
+    let expected = [
+        "trafficmonitor_bandwidth_limit_bytes 1000000000",
+        r#"trafficmonitor_scan_limit{kind="host_scan"} 15"#,
+        r#"trafficmonitor_scan_limit{kind="port_scan"} 100"#,
+        "trafficmonitor_anomaly_alerts 0",
+    ];
+    assert_eq!(rows(&Report { detection, ..Report::default() }), expected);
 }
 
 #[test]

@@ -130,10 +130,24 @@ families! {
     DETECTION_LIMIT = Gauge "trafficmonitor_detection_table_limit" ["table"] "Capacity of the detection table.";
     DETECTION_EVICTED = Counter "trafficmonitor_detection_table_evicted_total" ["table"]
         "Entries evicted or refused because the table was full.";
+    BANDWIDTH_LIMIT = Gauge "trafficmonitor_bandwidth_limit_bytes" []
+        "Limit for addresses without a limit of their own (-ByteLimit), in IP bytes per window.";
+    SCAN_LIMIT = Gauge "trafficmonitor_scan_limit" ["kind"]
+        "Hosts (kind=\"host_scan\") or ports (kind=\"port_scan\") that a source may contact in the window.";
+    ANOMALY_ALERTS = Gauge "trafficmonitor_anomaly_alerts" []
+        "1 if anomalies raise alerts (--anom.alerts), else 0.";
     ALERTS_ACTIVE = Gauge "trafficmonitor_alerts_active" ["rule"] "Alerts currently firing, by rule.";
     ALERTS_TOTAL = Counter "trafficmonitor_alerts_total" ["rule"] "Alerts fired, by rule: one per episode.";
-    ALERT_FIRING = Gauge "trafficmonitor_alert_firing" ["kind", "rule", "source", "destination", "network"]
+    ALERT_FIRING = Gauge "trafficmonitor_alert_firing" ["kind", "rule", "source", "destination", "network", "severity", "side"]
         "1 while an alert is firing (at most the 1000 most recent). Labels that do not apply are empty.";
+    ALERT_VALUE = Gauge "trafficmonitor_alert_value" ["kind", "rule", "source", "destination", "network", "severity", "side"]
+        "Latest value of each firing alert: bytes, hosts, ports, or an anomaly score from 0 to 1.";
+    ALERT_LIMIT = Gauge "trafficmonitor_alert_limit" ["kind", "rule", "source", "destination", "network", "severity", "side"]
+        "Limit that the value of each firing alert is compared with.";
+    ALERT_WINDOW = Gauge "trafficmonitor_alert_window_seconds" ["kind", "rule", "source", "destination", "network", "severity", "side"]
+        "Window that the value of each firing alert is measured in.";
+    ALERT_TARGET = Gauge "trafficmonitor_alert_target_info" ["kind", "rule", "source", "destination", "network", "severity", "side", "target"]
+        "Constant 1, labelled with the first target of each firing alert; for bandwidth, the peer with the most bytes.";
     ALERTS_PENDING = Gauge "trafficmonitor_alerts_pending" [] "Alerts not firing yet because their condition has not lasted for --alert.pending.";
     ALERTS_LIMIT = Gauge "trafficmonitor_alerts_limit" [] "Maximum number of alerts that are pending or firing (alert.max_alerts).";
     ALERTS_DROPPED = Counter "trafficmonitor_alerts_dropped_total" []

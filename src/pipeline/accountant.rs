@@ -147,6 +147,8 @@ impl<T: Tell> Accountant<T> {
     }
 
     fn merge(&mut self, handed: Handed) -> bool {
+        let plan = self.orders.plan();
+        self.alarms.set_classifier(&plan.classifier);
         let interface = self.ledger.interface(&handed.interface);
         let was_up = self.ledger.is_up(interface);
         self.ledger.merge(interface, &handed.interval, &mut self.alarms);
@@ -161,7 +163,7 @@ impl<T: Tell> Accountant<T> {
         if let Some(turn) = self.watermarks.report(thread, handed.time) {
             turn.tell(&mut self.alarms);
         }
-        handed.give_back(&self.orders.plan().classifier);
+        handed.give_back(&plan.classifier);
         self.ledger.is_up(interface) != was_up
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::follow::Follow;
 use crate::account::conversation::Address;
@@ -12,6 +13,7 @@ use crate::account::sighting::{Batch, Watch};
 use crate::alert::{self, Alerts};
 use crate::detect::{self, Detection, Detectors, Subject};
 use crate::events::Tell;
+use crate::locality::Classifier;
 use crate::packet::Timestamp;
 
 /// Detectors, the alerts that come of what they find, and who is told of these.
@@ -38,6 +40,11 @@ impl<T: Tell> Alarms<T> {
     #[must_use]
     pub fn in_cells_of(self, grids: Vec<Grid>) -> Self {
         Self { grids, ..self }
+    }
+
+    /// Takes over what is local, which decides on the side of alerts.
+    pub fn set_classifier(&mut self, classifier: &Arc<Classifier>) {
+        self.alerts.set_classifier(Arc::clone(classifier));
     }
 
     fn apply(&mut self, detections: &[Detection], now: Timestamp) {

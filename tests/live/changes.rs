@@ -128,7 +128,7 @@ fn a_name_that_is_another_interfaces_now_stands_for_that_one() {
         pair.host.ip(&format!("link set {change}"));
     }
     monitor.signal(libc::SIGCONT);
-    wait_for("it captures again", || (monitor.messages().matches("message=capturing").count() == 2).then_some(()));
+    wait_for("it captures again", || (monitor.messages().matches("msg=capturing").count() == 2).then_some(()));
     lookups(&pair, Counted::default());
     let (client, server) = (third.udp("10.2.0.2:40123"), pair.host.udp("10.2.0.1:123"));
     let there = Packets::udp(19, 48);

@@ -79,6 +79,13 @@ fn with_templates(name: &str) -> Vec<PathBuf> {
     words.into_iter().chain([shared, program]).collect()
 }
 
+/// The inhibit rules of the example, as they stand there.
+fn shipped_inhibit_rules() -> String {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/alertmanager.yml");
+    let example = std::fs::read_to_string(example).unwrap();
+    example[example.find("inhibit_rules:").unwrap()..].to_owned()
+}
+
 /// Alertmanager, which tells the webhook; killed when it is dropped, or when the test is.
 struct Alertmanager {
     process: Child,
@@ -91,7 +98,8 @@ impl Alertmanager {
         let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
         let configuration = format!(
             "route: {{receiver: webhook, group_by: [alertname], group_wait: 1s, group_interval: 1s, repeat_interval: 1h}}\n\
-             receivers: [{{name: webhook, webhook_configs: [{{url: 'http://{WEBHOOK}/'}}]}}]\n"
+             receivers: [{{name: webhook, webhook_configs: [{{url: 'http://{WEBHOOK}/'}}]}}]\n{}",
+            shipped_inhibit_rules()
         );
         std::fs::write(path("alertmanager.yml"), configuration).unwrap();
         let options = [
@@ -121,6 +129,23 @@ impl Drop for Alertmanager {
     }
 }
 
+impl Alertmanager {
+    /// The alerts that it knows of: name, whether another one hides it.
+    fn alerts(&self, namespace: &Namespace) -> Vec<(String, bool)> {
+        let mut command = Command::new("curl");
+        command.args(["--silent", "--max-time", "20", &format!("http://{ALERTMANAGER}/api/v2/alerts")]);
+        let output = namespace.enter(|| command.output()).expect("the tests need curl");
+        let alerts: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let known = alerts.as_array().into_iter().flatten().map(|alert| {
+            let is_hidden = !alert["status"]["inhibitedBy"].as_array().unwrap().is_empty();
+            (alert["labels"]["alertname"].as_str().unwrap().to_owned(), is_hidden)
+        });
+        let mut known: Vec<(String, bool)> = known.collect();
+        known.sort();
+        known
+    }
+}
+
 /// Status and alerts of a notification: status, name, source.
 fn told(notification: &Value) -> Value {
     let alert = |alert: &Value| json!([alert["status"], alert["labels"]["alertname"], alert["labels"]["source"]]);
@@ -137,12 +162,7 @@ fn a_scan_is_told_once_and_its_end_once() {
     let webhook = Webhook::listen(&inside);
     let _alertmanager = Alertmanager::telling(&inside);
     let monitor = Monitor::start(&inside, &OPTIONS);
-    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("alerts.rules.yml");
-    let more = format!(
-        "rule_files: ['{}']\nalerting: {{alertmanagers: [{{static_configs: [{{targets: ['{ALERTMANAGER}']}}]}}]}}\n",
-        rules.display()
-    );
-    let prometheus = Prometheus::configured(&inside, "127.0.0.1:8888", "1s", &more);
+    let prometheus = Prometheus::configured(&inside, "127.0.0.1:8888", "1s", &with_rules());
     prometheus.gives("trafficmonitor_alerts_total{rule=\"host_scan\"}", &vec![0], values);
 
     scan(&outside.udp("10.9.0.2:40053"), 1, TARGETS);
@@ -151,9 +171,48 @@ fn a_scan_is_told_once_and_its_end_once() {
 
     let of_scan = |status: &str| json!([status, [[status, "TrafficmonitorHostScan", "10.9.0.2"]]]);
     assert_eq!(taken.iter().map(told).collect::<Vec<_>>(), [of_scan("firing"), of_scan("resolved")]);
-    assert_eq!(taken[0]["alerts"][0]["annotations"]["summary"], "10.9.0.2 scans hosts");
+    let (labels, annotations) = (&taken[0]["alerts"][0]["labels"], &taken[0]["alerts"][0]["annotations"]);
+    assert_eq!((&labels["severity"], &labels["side"]), (&json!("warning"), &json!("inside")));
+    assert_eq!(annotations["summary"], "10.9.0.2 scans hosts");
+    let description = annotations["description"].as_str().unwrap();
+    assert!(description.starts_with("10.9.0.2 (inside) scanned "), "{description}");
+    assert!(description.contains(" hosts in 5s (limit 15), first 10.128.0.1:53/udp. "), "{description}");
+    let runbook = "https://runbooks.example.net/trafficmonitor/runbooks.md#trafficmonitorhostscan";
+    assert_eq!(annotations["runbook_url"], runbook);
     prometheus.gives("trafficmonitor_alerts_total{rule=\"host_scan\"}", &vec![1], values);
     prometheus.gives("trafficmonitor_alerts_active{rule=\"host_scan\"}", &vec![0], values);
     prometheus.gives("trafficmonitor_alert_firing", &Vec::new(), values);
+    monitor.stop();
+}
+
+/// What Prometheus is told besides: the shipped rules, and where Alertmanager is.
+fn with_rules() -> String {
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("alerts.rules.yml");
+    format!(
+        "rule_files: ['{}']\nalerting: {{alertmanagers: [{{static_configs: [{{targets: ['{ALERTMANAGER}']}}]}}]}}\n",
+        rules.display()
+    )
+}
+
+#[test]
+fn a_block_scan_hides_the_two_scans_that_it_consists_of() {
+    let (inside, outside) = (Namespace::new(), Namespace::new());
+    let (near, far) = (End::new(&inside, "near", "10.9.0.1/24"), End::new(&outside, "far", "10.9.0.2/24"));
+    connect(&near, &far);
+    outside.ip("route add 10.128.0.0/9 via 10.9.0.1");
+    let alertmanager = Alertmanager::telling(&inside);
+    let monitor = Monitor::start(&inside, &["-iface", "near"]);
+    let prometheus = Prometheus::configured(&inside, "127.0.0.1:8888", "1s", &with_rules());
+    prometheus.gives("trafficmonitor_alerts_total{rule=\"host_scan\"}", &vec![0], values);
+
+    let socket = outside.udp("10.9.0.2:40053");
+    for number in 0..120_u32 {
+        let host = Ipv4Addr::from_bits(0x0a80_0001 + number % TARGETS);
+        socket.send_to(b"?", (host, 20_000 + number as u16)).unwrap();
+    }
+    let expected = [("BlockScan", false), ("HostScan", true), ("PortScan", true)];
+    let expected = expected.map(|(name, is_hidden)| (format!("Trafficmonitor{name}"), is_hidden));
+    wait_for("the block scan hides the others", || (alertmanager.alerts(&inside) == expected).then_some(()));
+    prometheus.gives("count(ALERTS{alertname=\"TrafficmonitorBlockScan\",severity=\"critical\"})", &vec![1], values);
     monitor.stop();
 }

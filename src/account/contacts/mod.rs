@@ -89,6 +89,8 @@ pub struct Mark {
     pub place: Place,
     /// Since when it counts without a break.
     pub since: Timestamp,
+    /// The time of the first packet of that contact.
+    pub begun: Timestamp,
     /// The last cell in which it was counted.
     pub counted: Cell,
     /// The last cell in which it answered.

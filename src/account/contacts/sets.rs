@@ -84,6 +84,7 @@ impl Contacts {
             interface: 0,
             place,
             since: Timestamp::default(),
+            begun: Timestamp::default(),
             counted: NEVER,
             answered: NEVER,
         };

@@ -65,7 +65,8 @@ impl<K: Copy + Eq + Hash> Window<K> {
                 watched.since.get_or_insert(cell);
             }
             if let Some(since) = watched.since {
-                report(Reading { key: entry.key, class: entry.class, cell, since, bytes, standing });
+                let [first, last] = self.ends(entry, cell);
+                report(Reading { key: entry.key, class: entry.class, cell, since, first, last, bytes, standing });
             }
             if standing == Standing::Under {
                 watched.since = None;
@@ -88,6 +89,18 @@ impl<K: Copy + Eq + Hash> Window<K> {
             entry.listed
         };
         listed.saturating_add(latest)
+    }
+
+    /// The first and the last cell with bytes that are kept and not after `cell`.
+    fn ends(&self, entry: &Entry<K>, cell: Cell) -> [Cell; 2] {
+        let newest = low(cell);
+        let own = (entry.cell, entry.bytes);
+        let listed =
+            || self.pool.cells(entry.list).chain([own]).filter(|(of, bytes)| *bytes > 0 && !of.is_after(newest));
+        let whole = |of: Option<(Low, u64)>| of.map_or(cell, |(of, _)| cell.back(newest.0.wrapping_sub(of.0)));
+        let first = whole(listed().next());
+        let is_own_last = entry.bytes > 0 && !entry.cell.is_after(newest);
+        [first, if is_own_last { whole(Some(own)) } else { whole(listed().last()) }]
     }
 
     /// The clock stepped to `to`: all sums begin anew. Who was over the limit is read on: at most near it, until a whole

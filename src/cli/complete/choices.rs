@@ -47,7 +47,7 @@ mod tests {
     use crate::config::{Origin, Role, Settings, Text};
 
     /// Names of values that no shell can offer.
-    const FREE: [&str; 11] = [
+    const FREE: [&str; 12] = [
         "EXPR",
         "BYTES",
         "SIZE",
@@ -59,6 +59,7 @@ mod tests {
         "ADDR[/BITS],...",
         "P",
         "[HOST]:PORT",
+        "KIND[.SIDE]=SEVERITY,...",
     ];
 
     /// The refusal of a value that the option does not take.

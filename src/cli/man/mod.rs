@@ -146,12 +146,17 @@ fn option(page: &mut Page, definition: &OptionDefinition) {
     let is_switch = !definition.kind.takes_next() && !matches!(definition.id().as_str(), HELP | VERSION);
     let value = if is_switch { "[=BOOL]".to_owned() } else { format!(" {}", definition.value) };
     let head = format!("{}{}", definition.spellings().join(", "), value.trim_end());
-    let default = (!definition.default.is_empty()).then(|| format!("Default: {}.", definition.default));
+    let default = (!definition.default.is_empty()).then(|| format!("Default: {}.", breakable(definition.default)));
     let keys: Vec<_> = definition.keys.iter().map(|(section, key)| format!("{section}.{key}")).collect();
     let keys = (!keys.is_empty()).then(|| format!("In the file: {}.", keys.join(" and ")));
     let help = format!("{}.", definition.help);
     let texts: Vec<String> = std::iter::once(help).chain(default).chain(keys).collect();
     page.entry(&head, &texts.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+/// A list with spaces, at which its line can be broken.
+fn breakable(list: &str) -> String {
+    list.replace(',', ", ")
 }
 
 fn environment(page: &mut Page) {

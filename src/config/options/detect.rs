@@ -145,9 +145,20 @@ pub(super) static OPTIONS: &[OptionDefinition] = &[
         ..OptionDefinition::setting("alert.hold", |settings, texts| settings.alert.hold.set(texts))
     },
     OptionDefinition {
+        value: "KIND[.SIDE]=SEVERITY,...",
+        kind: Kind::List,
+        default: "host_scan.inside=warning,host_scan.outside=info,port_scan.inside=warning,port_scan.outside=info,\
+                  bandwidth=warning,anomaly=info",
+        help: "Severity of alerts by kind and, if given, by the side of the subject (inside or outside the local networks): \
+               info, warning or critical; what is not named keeps its default",
+        keys: &[("alert", "severity")],
+        variable: Some("TRAFFICMONITOR_ALERT_SEVERITY"),
+        ..OptionDefinition::setting("alert.severity", |settings, texts| settings.alert.severity.set(texts))
+    },
+    OptionDefinition {
         kind: Kind::Switch,
         default: "false",
-        help: "Explain each alert in one sentence",
+        help: "Write each alert as one sentence: who, how much, against which limit",
         keys: &[("alert", "explain")],
         variable: Some("TRAFFICMONITOR_EXPLAIN"),
         ..OptionDefinition::setting("explain", |settings, texts| settings.alert.explain.set(texts))

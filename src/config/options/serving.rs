@@ -83,7 +83,7 @@ pub(super) static OPTIONS: &[OptionDefinition] = &[
         value: "FORMAT",
         kind: Kind::Value,
         default: "logfmt",
-        help: "Format of the program's own log on standard error: logfmt or json",
+        help: "Format of the log on standard error and of the alert lines on standard output: logfmt or json",
         keys: &[("log", "format")],
         variable: Some("TRAFFICMONITOR_LOG_FORMAT"),
         role: Role::Setting(|settings, texts| settings.log.format.set(texts)),

@@ -59,6 +59,7 @@ pub(super) fn alert_config(all: &Settings) -> Result<alert::Config, ConfigError>
         hold: settings.hold.value().map_or(default.hold, |&Wait(wait)| wait),
         max_alerts: entries(&settings.max_alerts, default.max_alerts),
         exclusions: settings.exclusions.value().map_or(default.exclusions, |List(exclusions)| exclusions.clone()),
+        severities: settings.severity.value().map_or(default.severities, |List(rules)| default.severities.with(rules)),
     };
     config.validate().map_err(|error| at(all, &settings.exclusions, error))?;
     Ok(config)

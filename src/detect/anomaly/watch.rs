@@ -16,7 +16,7 @@ use crate::account::index::NOWHERE;
 use crate::account::sighting::{Batch, Passage, Watch};
 use crate::account::sought::Sought as _;
 use crate::detect::ends::Between;
-use crate::detect::{Detection, Figures, Kind, Level, Subject, TableUse};
+use crate::detect::{Detection, Figures, Kind, Level, Span, Subject, TableUse};
 use crate::packet::Timestamp;
 
 /// Rows that wait for their interval at most.
@@ -258,10 +258,20 @@ impl Verdicts {
             limit: self.config.threshold,
             window: self.config.transfer_interval.saturating_mul(active),
             bytes: active_bytes,
+            span: Some(self.span(interval)),
             ..Figures::default()
         };
         let subject = Subject::Pair { source: pair.source, destination: pair.destination };
         Some(Detection { kind: Kind::Anomaly, rule: Arc::clone(&self.rule), subject, level, since, at, figures })
+    }
+}
+
+impl Verdicts {
+    /// The interval that was judged. Both ends are its start, so that an episode of n intervals lasts n - 1 of them and a
+    /// precision of one.
+    fn span(&self, interval: i64) -> Span {
+        let start = self.config.end_of(interval.saturating_sub(1));
+        Span { first: start, last: start, precision: self.config.transfer_interval }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::account::interface::InterfaceId;
 use crate::account::interval::{Interval, Row};
 use crate::account::ledger::Ledger;
 use crate::account::sighting::{Batch, Sighting};
+use crate::detect::Target;
 use crate::locality::Classifier;
 use crate::packet::{Addresses, Packet, Protocol, TcpFlags};
 
@@ -125,6 +126,7 @@ fn a_detection_has_its_figures() {
         limit: 1_000.0,
         window: Duration::from_secs(170),
         bytes: 1_001,
+        span: Some(Span { first: at(100.0), last: at(102.0), precision: Duration::from_secs(1) }),
         ..Figures::default()
     };
     let expected = |second| Detection {
@@ -136,7 +138,58 @@ fn a_detection_has_its_figures() {
         at: at(second),
         figures: figures.clone(),
     };
-    assert_eq!(found, [103.0, 104.0, 105.0].map(expected));
+    let mut expected = [103.0, 104.0, 105.0].map(expected);
+    // Peers are named with the first detection of an episode, the heaviest first.
+    expected[0].figures.first_targets = vec![peer("10.0.0.2"), peer("10.0.0.3")];
+    assert_eq!(found, expected);
+}
+
+fn peer(text: &str) -> Target {
+    Target { address: address(text), protocol: None, port: None }
+}
+
+/// What the first detection over a limit names.
+fn first_peers(found: &[Detection], subject: Subject) -> Vec<Target> {
+    let first = found.iter().find(|found| found.subject == subject && found.level == Level::Over).unwrap();
+    first.figures.first_targets.clone()
+}
+
+#[test]
+fn a_download_names_the_hosts_inside_and_the_subject_stays_the_sender() {
+    let mut bandwidth = Bandwidth::new(&Config { direction: Direction::Both, ..limited(1_000) }, 7);
+    send(&mut bandwidth, "203.0.113.9", "10.0.0.5", 1.0, 300);
+    send(&mut bandwidth, "203.0.113.9", "10.0.0.6", 1.2, 900);
+    send(&mut bandwidth, "203.0.113.8", "10.0.0.6", 1.4, 200);
+    let found = bandwidth.advance(at(3.0));
+    assert_eq!(first_peers(&found, source("203.0.113.9")), [peer("10.0.0.6"), peer("10.0.0.5")]);
+    let receiver = Subject::Destination(address("10.0.0.6"));
+    assert_eq!(first_peers(&found, receiver), [peer("203.0.113.9"), peer("203.0.113.8")]);
+}
+
+#[test]
+fn without_destinations_no_peer_is_named() {
+    let mut bandwidth = Bandwidth::new(&Config { no_destinations: true, ..limited(1_000) }, 7);
+    send(&mut bandwidth, "203.0.113.9", "10.0.0.5", 1.0, 1_001);
+    assert_eq!(first_peers(&bandwidth.advance(at(2.0)), source("203.0.113.9")), []);
+}
+
+#[test]
+fn an_episode_spans_the_cells_that_have_bytes() {
+    let mut bandwidth = Bandwidth::new(&limited(1_000), 7);
+    send(&mut bandwidth, "10.0.0.1", "10.0.0.2", 100.9, 600);
+    let mut found = bandwidth.advance(at(105.0));
+    send(&mut bandwidth, "10.0.0.1", "10.0.0.2", 110.1, 600);
+    found.extend(bandwidth.advance(at(120.0)));
+    send(&mut bandwidth, "10.0.0.1", "10.0.0.2", 130.0, 1);
+    found.extend(bandwidth.advance(at(500.0)));
+    let span = |at: f64| {
+        let found = found.iter().find(|found| found.at == self::at(at)).unwrap();
+        found.figures.span.map(|span| (span.first, span.last))
+    };
+    assert_eq!(span(111.0), Some((at(100.0), at(110.0))));
+    assert_eq!(span(119.0), Some((at(100.0), at(110.0))));
+    assert_eq!(span(131.0), Some((at(100.0), at(130.0))));
+    assert_eq!(span(271.0), Some((at(110.0), at(130.0))), "what left the window does not count");
 }
 
 #[test]
@@ -376,6 +429,8 @@ proptest! {
                 }
             }
             found.retain(|detection| detection.at <= at(50.0));
+            // Peers are those of all that was merged when the cell was judged: their cells are coarser.
+            found.iter_mut().for_each(|detection| detection.figures.first_targets.clear());
             found.sort_by_key(|detection| (detection.at, detection.subject));
             found
         };

@@ -43,10 +43,11 @@ fn mark(scene: &mut Scene, source: u32, aspect: Aspect, word: &Word) {
     let Some(mark) = scene.contacts.mark(source, aspect, word.target, horizon) else { return };
     let was_counted = mark.counted >= horizon;
     if !was_counted || (word.first, word.target) < (mark.since, mark.place) {
-        (mark.since, mark.place) = (word.first, word.target);
+        (mark.since, mark.place, mark.begun) = (word.first, word.target, word.first);
     }
     mark.counted = mark.counted.max(cell);
     if !was_counted {
         scene.count(source, aspect, 1);
     }
+    scene.follow_trail(source, aspect, [word.first, word.last], word.target);
 }

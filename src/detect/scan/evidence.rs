@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::outcome::{Outcome, add, mark, outcome};
+use super::outcome::{Outcome, Settled, add, mark, outcome};
 use super::reading::{self, Signs, Word};
 use super::sight::Sight;
 use super::{Config, Later, Scene, are_hosts};
@@ -301,14 +301,16 @@ impl Evidence {
             return;
         }
         let cell = self.sight.block_start(scene.cell(word.last));
-        mark(scene, word.source, word.target, word.interface, Outcome::Answered(cell));
+        let (place, interface, packets) = (word.target, word.interface, [word.first, word.last]);
+        mark(scene, word.source, &Settled { place, interface, packets, outcome: Outcome::Answered(cell) });
     }
 
     fn settle(&mut self, scene: &mut Scene, contact: &Waiting, outcome: Outcome) {
         if matches!(outcome, Outcome::Failed(_)) && self.sight.is_blind(contact.interface) {
             self.unknown += 1;
         } else {
-            mark(scene, contact.source, contact.target, contact.interface, outcome);
+            let Waiting { target: place, interface, first, last, .. } = *contact;
+            mark(scene, contact.source, &Settled { place, interface, packets: [first, last], outcome });
         }
     }
 

@@ -11,6 +11,7 @@ mod outcome;
 mod positions;
 mod reading;
 mod sight;
+mod trail;
 mod verdict;
 mod view;
 
@@ -29,6 +30,7 @@ use crate::account::sighting::{Batch, Watch};
 use crate::packet::Timestamp;
 use evidence::Evidence;
 use reading::Word;
+use trail::Trails;
 use verdict::Reported;
 pub use view::{TableUse, View};
 
@@ -116,6 +118,8 @@ struct Scene {
     /// Sources of which something was counted in the cell that ends next, and that could be over a limit: to be looked at
     /// then. Nobody comes to be over one by what is not counted.
     suspects: BTreeSet<u32>,
+    /// The last contacts of suspects and of sources that were reported.
+    trails: Trails,
     /// The cell that ends next; none before the first.
     current: Option<Cell>,
     /// When that one ends; before all time if there is none.
@@ -210,6 +214,7 @@ impl Scan {
                 cells,
                 contacts,
                 suspects: BTreeSet::new(),
+                trails: Trails::default(),
                 current: None,
                 current_end: Timestamp::BEFORE_ALL,
                 ahead: Later::default(),
@@ -304,6 +309,7 @@ impl Scan {
     pub fn clock_stepped(&mut self, _to: Timestamp) {
         self.scene.contacts.clear();
         self.scene.suspects.clear();
+        self.scene.trails.clear();
         self.scene.set_current(None);
         self.scene.ahead.words.clear();
         self.evidence.clear();

@@ -44,18 +44,32 @@ pub(super) fn outcome(contact: &Waiting, failed: Timestamp) -> Option<Outcome> {
     signs.has(Signs::BROKEN_OFF).then_some(Outcome::Failed(failed))
 }
 
+/// A contact whose outcome is known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Settled {
+    pub(super) place: Place,
+    pub(super) interface: u16,
+    /// The times of the source's first and last packet.
+    pub(super) packets: [Timestamp; 2],
+    pub(super) outcome: Outcome,
+}
+
 /// Writes an outcome down, for the host and for the port.
-pub(super) fn mark(scene: &mut Scene, source: IpAddr, place: Place, interface: u16, outcome: Outcome) {
-    let has_port = place.port != 0;
+pub(super) fn mark(scene: &mut Scene, source: IpAddr, settled: &Settled) {
+    let has_port = settled.place.port != 0;
     let Some(source) = scene.contacts.hold(source) else { return };
     for aspect in Aspect::BOTH {
         if scene.is_on(aspect) && (aspect == Aspect::Hosts || has_port) {
-            mark_aspect(scene, source, aspect, place, interface, outcome);
+            mark_aspect(scene, source, aspect, settled);
+            if matches!(settled.outcome, Outcome::Failed(_)) {
+                scene.follow_trail(source, aspect, settled.packets, settled.place);
+            }
         }
     }
 }
 
-fn mark_aspect(scene: &mut Scene, source: u32, aspect: Aspect, place: Place, interface: u16, outcome: Outcome) {
+fn mark_aspect(scene: &mut Scene, source: u32, aspect: Aspect, settled: &Settled) {
+    let Settled { place, interface, packets: [begun, _], outcome } = *settled;
     let horizon = scene.horizon(scene.current.unwrap_or_default(), aspect);
     let failed_cell = if let Outcome::Failed(time) = outcome { scene.cell(time) } else { NEVER };
     let Some(mark) = scene.contacts.mark(source, aspect, place, horizon) else { return };
@@ -70,7 +84,7 @@ fn mark_aspect(scene: &mut Scene, source: u32, aspect: Aspect, place: Place, int
     let is_failing = was_counted && mark.answered < horizon;
     let is_earlier = (time, place, interface) < (mark.since, mark.place, mark.interface);
     if if mark.counted == failed_cell { is_earlier } else { !is_failing } {
-        (mark.since, mark.place, mark.interface) = (time, place, interface);
+        (mark.since, mark.place, mark.interface, mark.begun) = (time, place, interface, begun);
     }
     mark.counted = mark.counted.max(failed_cell);
     let weight = if was_counted { 0 } else { mark.weight() };

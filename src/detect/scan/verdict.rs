@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::sight::Sight;
+use super::trail::Trail;
 use super::{Rule, Scene};
 use crate::account::contacts::{Aspect, Keeping, Mark, Place};
 use crate::account::grid::Cell;
-use crate::detect::{Detection, Figures, Kind, Level, MAXIMUM_TARGETS, Subject, Target};
+use crate::detect::{Detection, Figures, Kind, Level, MAXIMUM_TARGETS, Span, Subject, Target};
 use crate::packet::{Protocol, Timestamp};
 
 /// What counts of a source at the end of a cell.
@@ -21,6 +23,10 @@ pub(super) struct Tally {
     marked: u64,
     /// Those that count, with their weights, the first one first.
     counting: Vec<(Timestamp, Place, u64)>,
+    /// The first packet of those that count.
+    begun: Option<Timestamp>,
+    /// A target stands for others that are not held, or the latest targets alone are held.
+    is_estimate: bool,
     /// One of them was counted in this cell.
     is_fresh: bool,
     /// One was counted that is of a later cell, for want of room to let it wait: there is more to judge then.
@@ -53,6 +59,10 @@ impl Reported {
             let aspect = if kind == Kind::HostScan { Aspect::Hosts } else { Aspect::Ports };
             let tally = source.map_or_else(Tally::default, |source| look(scene, sight, cell, source, aspect));
             detections.extend(self.judge_one(scene, cell, (kind, address), aspect, &tally));
+            let is_suspect = || source.is_some_and(|source| scene.suspects.contains(&source));
+            if !self.since.contains_key(&(kind, address)) && !is_suspect() {
+                scene.trails.forget(aspect, address);
+            }
         }
     }
 
@@ -80,7 +90,7 @@ impl Reported {
         }
         let (kind, address) = subject;
         let rule = scene.config.names[aspect as usize].clone();
-        let figures = figures(scene, aspect, tally, threshold);
+        let figures = figures(scene, aspect, address, tally, threshold);
         Some(Detection { kind, rule, subject: Subject::Source(address), level, since, at, figures })
     }
 }
@@ -119,15 +129,20 @@ pub(super) fn tally(scene: &Scene, sight: &Sight, cell: Cell, source: u32, aspec
         }
         if mark.answered >= horizon {
             tally.answered += weight;
+            tally.is_estimate |= weight > 1;
         } else if counts(mark) && !(is_by_evidence && sight.is_blind(mark.interface)) {
             tally.value += weight;
             tally.is_fresh |= mark.counted >= cell;
+            tally.is_estimate |= weight > 1;
+            tally.begun = Some(tally.begun.map_or(mark.begun, |first| first.min(mark.begun)));
             tally.counting.push((mark.since, mark.place, weight));
         }
     }
     tally.counting.sort_unstable();
     if scene.contacts.keeping() == Keeping::Latest {
-        tally.value = tally.value.min(scene.contacts.kept_at_least(aspect) as u64);
+        let kept = scene.contacts.kept_at_least(aspect) as u64;
+        tally.is_estimate |= tally.value >= kept;
+        tally.value = tally.value.min(kept);
     }
     tally
 }
@@ -161,18 +176,44 @@ fn crossing(scene: &Scene, cell: Cell, tally: &Tally, threshold: u64) -> Timesta
     }
 }
 
-fn figures(scene: &Scene, aspect: Aspect, tally: &Tally, threshold: u64) -> Figures {
+fn figures(scene: &Scene, aspect: Aspect, source: IpAddr, tally: &Tally, threshold: u64) -> Figures {
     let targets: Vec<Target> = tally.counting.iter().map(|(_, place, _)| target(place)).collect();
     let is_by_evidence = scene.config.rule == Rule::Evidence;
+    let trail = scene.trails.of(aspect, source);
     Figures {
         value: tally.value as f64,
         limit: threshold as f64,
         window: [scene.config.interval, scene.config.port_interval][aspect as usize],
         bytes: 0,
         answered: is_by_evidence.then_some(tally.answered),
-        first_targets: targets.iter().take(MAXIMUM_TARGETS).copied().collect(),
-        last_targets: targets.iter().skip(targets.len().saturating_sub(MAXIMUM_TARGETS)).copied().collect(),
+        is_estimate: tally.is_estimate,
+        span: tally.begun.map(|begun| span(begun, tally, trail)),
+        first_targets: first_targets(&targets, tally, trail),
+        last_targets: last_targets(&targets, trail.map(|trail| target(&trail.last.1))),
     }
+}
+
+/// The time from the first to the last packet. Of a sample the trail knows better what came first.
+fn span(begun: Timestamp, tally: &Tally, trail: Option<&Trail>) -> Span {
+    let of_trail = trail.filter(|_| tally.is_estimate).and_then(|trail| trail.first.first());
+    let first = of_trail.map_or(begun, |(time, _)| begun.min(*time));
+    let last = trail.map_or(first, |trail| trail.last.0.max(first));
+    Span { first, last, precision: Duration::ZERO }
+}
+
+/// The first targets that are held; of a sample those of the trail.
+fn first_targets(targets: &[Target], tally: &Tally, trail: Option<&Trail>) -> Vec<Target> {
+    match trail.filter(|_| tally.is_estimate) {
+        Some(trail) => trail.first.iter().map(|(_, place)| target(place)).collect(),
+        None => targets.iter().take(MAXIMUM_TARGETS).copied().collect(),
+    }
+}
+
+/// The last targets that are held, and behind them the last one of all, which may not be in the sample.
+fn last_targets(targets: &[Target], last: Option<Target>) -> Vec<Target> {
+    let others = targets.iter().filter(|target| Some(**target) != last).copied();
+    let all: Vec<Target> = others.chain(last).collect();
+    all[all.len().saturating_sub(MAXIMUM_TARGETS)..].to_vec()
 }
 
 fn target(place: &Place) -> Target {

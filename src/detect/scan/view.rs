@@ -66,7 +66,10 @@ impl Scan {
     /// The memory that the tables take, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.scene.contacts.memory_bytes() + self.scene.ahead.memory_bytes() + self.evidence.memory_bytes()
+        self.scene.contacts.memory_bytes()
+            + self.scene.ahead.memory_bytes()
+            + self.evidence.memory_bytes()
+            + self.scene.trails.memory_bytes()
     }
 
     fn contacted(&self, aspect: Aspect, top: usize) -> Vec<(IpAddr, u64)> {

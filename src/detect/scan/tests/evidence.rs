@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::harness::*;
 use crate::detect::Kind::{HostScan, PortScan};
+use crate::detect::scan::{Config, Rule};
+use crate::detect::{Figures, Level};
 use crate::packet::Protocol;
 
 const A: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
@@ -383,4 +385,69 @@ fn monitors_that_ping_each_other_are_no_scanners() {
         }
     }
     assert_eq!(found(&script), []);
+}
+
+/// The first detection that says that the rule holds after all of the script was judged; its window still holds all.
+fn whole(script: &Script, config: &Config, cut: Cut) -> Figures {
+    let mut bench = Bench::new(config);
+    bench.run(script, cut, 3.0);
+    let over = bench.detections.into_iter().rfind(|found| found.level == Level::Over);
+    over.unwrap().figures
+}
+
+#[test]
+fn a_small_scan_is_exact_and_spans_its_first_to_its_last_packet() {
+    let script = each(40, 0.1, |script, time, number| _ = script.syn(time, A, host(number), 22));
+    let figures = whole(&script, &Config::default(), Cut::PLAIN);
+    assert!(!figures.is_estimate);
+    let span = figures.span.unwrap();
+    assert_eq!((span.first, span.last, span.precision), (at(0.35), at(0.35 + 3.9), Duration::ZERO));
+}
+
+#[test]
+fn a_scan_that_mixes_refusals_and_silence_spans_its_packets_and_not_their_outcomes() {
+    let script = each(40, 0.1, |script, time, number| match number {
+        39 => script.refused(time, A, host(number), 22),
+        _ => _ = script.syn(time, A, host(number), 22),
+    });
+    let span = whole(&script, &Config::default(), Cut::PLAIN).span.unwrap();
+    assert_eq!((span.first, span.last), (at(0.35), at(0.35 + 3.9)));
+}
+
+/// Of so many targets only a sample is held, and the true last one is not in it.
+#[test]
+fn of_a_large_scan_the_figures_are_estimates_and_the_last_target_is_the_true_one() {
+    for (count, step) in [(3_001, 0.01), (3_002, 0.0001), (3_003, 0.003)] {
+        let script = each(count, step, |script, time, number| _ = script.syn(time, A, host(number), 22));
+        for cut in [Cut::PLAIN, Cut { shuffle: 5, held_back: 2, ..Cut::tick_ms(300) }] {
+            let figures = whole(&script, &Config::default(), cut);
+            assert!(figures.is_estimate);
+            assert_eq!(figures.last_targets.last().unwrap().address, host(count - 1), "{step}");
+            let first: Vec<IpAddr> = figures.first_targets.iter().map(|target| target.address).collect();
+            assert_eq!(first, (0..8).map(host).collect::<Vec<_>>(), "{step}");
+            assert_eq!(figures.last_targets.len(), 8);
+            let span = figures.span.unwrap();
+            assert_eq!((span.first, span.last), (at(0.35), at(0.35 + (count - 1) as f64 * step)));
+        }
+    }
+}
+
+#[test]
+fn by_contacts_the_last_target_and_the_span_are_true_as_well() {
+    let script = each(3_000, 0.01, |script, time, number| _ = script.syn(time, A, host(number), 22));
+    let config = Config { rule: Rule::Contacts, ..Config::default() };
+    let figures = whole(&script, &config, Cut::PLAIN);
+    assert!(figures.is_estimate, "the latest targets alone are held");
+    assert_eq!(figures.last_targets.last().unwrap().address, host(2_999));
+    assert_eq!(figures.span.unwrap().last, at(0.35 + 29.99));
+}
+
+#[test]
+fn a_source_that_is_under_its_limit_leaves_no_trail() {
+    let script = each(40, 0.1, |script, time, number| _ = script.syn(time, A, host(number), 22));
+    let mut bench = Bench::new(&Config::default());
+    bench.run(&script, Cut::PLAIN, 5.0);
+    assert!(!bench.scan.scene.trails.is_empty());
+    bench.run(&each(1, 1.0, |script, time, _| script.query(time + 400.0, B, A, 53, 0.02)), Cut::PLAIN, 5.0);
+    assert!(bench.scan.scene.trails.is_empty());
 }

@@ -1,0 +1,37 @@
+//! Names the peers of a subject that comes over its limit: an alert on a download from outside names the host inside.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::{Detection, Level, Pair, Subject, Window, heaviest};
+use crate::detect::{MAXIMUM_TARGETS, Target};
+
+/// Writes the peers with the most bytes into the detections from `from` on whose rule has just become true. Later
+/// detections of the same episode need none, because an alert keeps the first targets.
+pub(super) fn name(found: &mut [Detection], from: usize, pairs: &Window<Pair>) {
+    let is_new = |found: &&mut Detection| found.level == Level::Over && found.since == found.at;
+    let mut new: Vec<&mut Detection> = found[from..].iter_mut().filter(is_new).collect();
+    if new.is_empty() {
+        return;
+    }
+    let peers = collect(new.iter().map(|found| found.subject), pairs);
+    for detection in &mut new {
+        let of_subject = peers.get(&detection.subject).into_iter().flatten().copied();
+        let heaviest = heaviest(of_subject, MAXIMUM_TARGETS);
+        let target = |(address, _)| Target { address, protocol: None, port: None };
+        detection.figures.first_targets = heaviest.into_iter().map(target).collect();
+    }
+}
+
+/// The bytes of each of the subjects by peer.
+fn collect(subjects: impl Iterator<Item = Subject>, pairs: &Window<Pair>) -> BTreeMap<Subject, Vec<(IpAddr, u64)>> {
+    let mut peers: BTreeMap<Subject, Vec<(IpAddr, u64)>> = subjects.map(|subject| (subject, Vec::new())).collect();
+    for (Pair { source, destination }, bytes) in pairs.sums_so_far() {
+        for (subject, peer) in [(Subject::Source(source), destination), (Subject::Destination(destination), source)] {
+            if let Some(of_subject) = peers.get_mut(&subject) {
+                of_subject.push((peer, bytes));
+            }
+        }
+    }
+    peers
+}

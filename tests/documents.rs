@@ -1,0 +1,185 @@
+//! What the documents name exists: each option, key of the configuration file, environment variable and metric in code
+//! spans and in command lines is declared by the program.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use trafficmonitor::cli::options::{all, by_long, by_short};
+use trafficmonitor::config::Settings;
+use trafficmonitor::export::family;
+
+/// Options of other programs that stand by themselves: those of nmap where its scans are listed, and one of libFuzzer.
+const OF_OTHERS: [&str; 7] = ["-sS", "-sT", "-sU", "-sF", "-sn", "-T2", "-max_len=600"];
+/// Variables of the tests.
+const OF_TESTS: [&str; 1] = ["TRAFFICMONITOR_CAPTURES"];
+/// The ends of file names, which look like keys.
+const FILE_TYPES: [&str; 10] = ["rs", "yml", "json", "md", "toml", "sh", "conf", "pcap", "txt", "prom"];
+/// Stands for what is left out of a name.
+const ELLIPSIS: char = '…';
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The Markdown documents, by path.
+fn documents() -> Vec<PathBuf> {
+    let folders = [root().to_owned(), root().join("docs"), root().join("fuzz")];
+    let files = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()));
+    let mut documents: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|end| end == "md")).collect();
+    documents.sort();
+    documents
+}
+
+/// The code of a Markdown text: its spans, and its blocks line by line.
+fn code(text: &str) -> Vec<String> {
+    let mut code = Vec::new();
+    let mut is_fenced = false;
+    let mut prose = String::new();
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            is_fenced = !is_fenced;
+        } else if is_fenced || line.starts_with("    ") {
+            code.push(line.trim().to_owned());
+        } else {
+            prose.push_str(line);
+            prose.push('\n');
+        }
+    }
+    // A span may go on in the next line, but not in the next paragraph.
+    for paragraph in prose.split("\n\n") {
+        let spans = paragraph.split('`').skip(1).step_by(2);
+        code.extend(spans.map(|span| span.split_whitespace().collect::<Vec<_>>().join(" ")));
+    }
+    code
+}
+
+/// The options of a piece of code: all words with a dash where it begins with one, or where the program is called; those
+/// of other programs are not ours.
+fn options(code: &str) -> Vec<&str> {
+    let mut words = code.split_whitespace().peekable();
+    if !code.starts_with('-') {
+        let mut called = words.by_ref().skip_while(|word| ["$", "sudo"].contains(word));
+        if called.next().and_then(|word| word.rsplit('/').next()) != Some("trafficmonitor") {
+            return Vec::new();
+        }
+    }
+    let is_option = |word: &&str| {
+        let name = word.trim_start_matches('-');
+        name.len() < word.len() && name.starts_with(|first: char| first.is_ascii_alphabetic())
+    };
+    words.take_while(|word| *word != "#" && *word != "|").filter(is_option).collect()
+}
+
+/// Tells whether an option exists; one that ends in an ellipsis stands for all that begin so.
+fn is_option(word: &str) -> bool {
+    let name = word.trim_start_matches('-');
+    let name = name.split(['=', '|', ']', ',', ')', ';']).next().unwrap_or_default().trim_end_matches('.');
+    if let Some((prefix, _)) = name.split_once(ELLIPSIS) {
+        return all().flat_map(|option| option.long_names()).any(|long| long.starts_with(prefix));
+    }
+    let mut letters = name.chars();
+    match (letters.next(), letters.next()) {
+        (Some(letter), None) => by_short(letter).is_some(),
+        _ => by_long(name).is_some() || OF_OTHERS.contains(&word),
+    }
+}
+
+/// Tells whether code has the shape of a key: `section.key`.
+fn looks_like_a_key(code: &str) -> bool {
+    let parts: Vec<&str> = code.split('.').collect();
+    let is_word = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    parts.len() > 1 && parts.iter().all(is_word) && !FILE_TYPES.contains(&parts[parts.len() - 1])
+}
+
+fn keys() -> BTreeSet<String> {
+    let of_section =
+        |(section, keys): &(&str, &[&str])| keys.iter().map(|key| format!("{section}.{key}")).collect::<Vec<_>>();
+    Settings::KEYS.iter().flat_map(of_section).collect()
+}
+
+/// The names in a text that begin with a prefix.
+fn names<'a>(text: &'a str, prefix: &str) -> Vec<&'a str> {
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let words = text.split(|letter: char| !is_part(letter) && letter != ELLIPSIS);
+    words.filter(|word| word.starts_with(prefix) && word.len() > prefix.len()).collect()
+}
+
+fn is_declared(name: &str, mut declared: impl Iterator<Item = &'static str>) -> bool {
+    match name.split_once(ELLIPSIS) {
+        Some((prefix, _)) => declared.any(|known| known.starts_with(prefix)),
+        None => declared.any(|known| known == name),
+    }
+}
+
+/// All that a piece of code names and nothing declares.
+fn unknown(code: &str) -> Vec<String> {
+    let options = options(code).into_iter().filter(|option| !is_option(option));
+    let is_unknown_key = looks_like_a_key(code) && !keys().contains(code);
+    let key = is_unknown_key.then_some(code);
+    let metrics = names(code, "trafficmonitor_").into_iter();
+    let metrics = metrics.filter(|name| !is_declared(name, family::ALL.iter().map(|family| family.name)));
+    let variables = names(code, "TRAFFICMONITOR_").into_iter();
+    let variables = variables
+        .filter(|name| !OF_TESTS.contains(name) && !is_declared(name, all().filter_map(|option| option.variable)));
+    options.chain(key).chain(metrics).chain(variables).map(str::to_owned).collect()
+}
+
+#[test]
+fn what_is_not_declared_is_seen() {
+    for (code, found) in [
+        ("-ByteLimit", vec![]),
+        ("--max-flows", vec![]),
+        ("-promHTTP=:8888", vec![]),
+        ("--max-flow", vec!["--max-flow"]),
+        ("-anom_…", vec![]),
+        ("-anomaly_…", vec!["-anomaly_…"]),
+        ("sudo ./trafficmonitor -iface eth0 --nonsense", vec!["--nonsense"]),
+        ("tcpdump -nn -i eth0", vec![]),
+        ("journalctl -u trafficmonitor -n 50", vec![]),
+        ("$ trafficmonitor --scan.rules contacts", vec!["--scan.rules"]),
+        ("bandwidth.networks", vec![]),
+        ("detect.bandwidth.networks", vec!["detect.bandwidth.networks"]),
+        ("alert.exclusion", vec!["alert.exclusion"]),
+        ("window.rs", vec![]),
+        ("rate(trafficmonitor_flow_bytes_total{source=\"x\"}[1m])", vec![]),
+        ("trafficmonitor_flow_bytes", vec!["trafficmonitor_flow_bytes"]),
+        ("TRAFFICMONITOR_IFACE", vec![]),
+        ("TRAFFICMONITOR_INTERFACE", vec!["TRAFFICMONITOR_INTERFACE"]),
+    ] {
+        assert_eq!(unknown(code), found, "{code}");
+    }
+    let text = "A `span` and one\nthat `goes\non`.\n\n    a block\n\n```\nanother\n```\n";
+    assert_eq!(code(text), ["a block", "another", "span", "goes on"]);
+}
+
+#[test]
+fn every_option_key_variable_and_metric_in_the_documents_exists() {
+    let documents = documents();
+    assert!(documents.iter().any(|path| path.ends_with("docs/runbooks.md")), "{documents:?}");
+    let mut missing = Vec::new();
+    for path in documents {
+        for code in code(&fs::read_to_string(&path).unwrap()) {
+            for name in unknown(&code) {
+                missing.push(format!("{}: {name} in `{code}`", path.strip_prefix(root()).unwrap().display()));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "nothing declares these: {missing:#?}");
+}
+
+/// Help texts have no code spans: every word with a dash is an option.
+#[test]
+fn every_option_in_the_help_of_a_metric_and_in_the_alerting_rules_exists() {
+    let rules = fs::read_to_string(root().join("alerts.rules.yml")).unwrap();
+    let rules = rules.lines().filter(|line| !line.trim_start().starts_with("- "));
+    let texts = family::ALL.iter().map(|family| family.help).chain(rules);
+    let words = texts.flat_map(|text| text.split([' ', '(', '"'])).filter(|word| {
+        let name = word.trim_start_matches('-');
+        name.len() < word.len() && name.starts_with(|first: char| first.is_ascii_alphabetic())
+    });
+    let missing: Vec<&str> = words.filter(|word| !is_option(word)).collect();
+    assert!(missing.is_empty(), "nothing declares these: {missing:?}");
+}
