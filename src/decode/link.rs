@@ -105,7 +105,10 @@ fn cooked_protocol(protocol: u16, rest: Cursor<'_>, outgoing: bool) -> Result<In
     let inside = match protocol {
         ETH_P_802_2 => ethernet::logical_link(rest)?,
         0..=ethernet::MAXIMUM_LENGTH => return Err(NotIp::EtherType),
-        ether_type => ethernet::walk_type(ether_type, rest)?,
+        ether_type => match ethernet::behind_hidden_tags(ether_type, rest) {
+            Some(inside) => inside,
+            None => ethernet::walk_type(ether_type, rest)?,
+        },
     };
     Ok(Inside { outgoing, ..inside })
 }
