@@ -26,6 +26,8 @@ pub(super) enum LinkLayer {
     Prism,
     PerPacket,
     NetfilterLog,
+    /// None of these: no packet is found.
+    Unsupported,
 }
 
 /// The link types that are read, with the names that libpcap has for them.
@@ -78,6 +80,7 @@ impl LinkLayer {
             Self::Prism => wireless::walk_prism(frame),
             Self::PerPacket => per_packet(frame),
             Self::NetfilterLog => netfilter_log(frame),
+            Self::Unsupported => Err(NotIp::Link),
         }
     }
 }

@@ -78,6 +78,14 @@ impl NotIp {
 #[error("link type {} is not supported", .0.0)]
 pub struct UnsupportedLinkType(pub LinkType);
 
+impl UnsupportedLinkType {
+    /// The decoder for frames of it: none is IP.
+    #[must_use]
+    pub fn decoder(self) -> Decoder {
+        Decoder { layer: link::LinkLayer::Unsupported }
+    }
+}
+
 /// The link types that this program reads, for people: `NULL (0), EN10MB (1), …`.
 #[must_use]
 pub fn supported_link_types() -> String {
