@@ -99,12 +99,12 @@ fn a_compressed_capture_that_is_cut_off_is_reported_after_what_came_before() {
         let whole = form.of(&capture);
         let file = write_capture(folder.path(), "cut", &whole[..whole.len() * 3 / 4]);
         let run = by_destination_port(&[file], &[]);
-        failed_saying(&run, &["cut: broken after", "data ends early"]);
+        failed_saying(&run, &["cut: file is broken after", "data ends early"]);
         let packets: u64 = run.series().into_values().map(|(packets, _)| packets).sum();
         assert!((500..1_600).contains(&packets), "{form:?}: {packets}");
         let damaged = [&whole[..whole.len() / 2], &[0x55; 64], &whole[whole.len() / 2 + 64..]].concat();
         let run = by_destination_port(&[write_capture(folder.path(), "damaged", &damaged)], &[]);
-        failed_saying(&run, &["damaged: broken after"]);
+        failed_saying(&run, &["damaged: file is broken after"]);
     }
 }
 
