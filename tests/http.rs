@@ -273,7 +273,7 @@ fn standard_input_is_served_while_it_is_still_read() {
     exporter.signal("TERM");
     let (status, messages) = exporter.ended();
     assert_eq!(status.code(), Some(0), "{messages}");
-    assert!(messages.contains(&format!("{} read from standard input", frames.len())), "{messages}");
+    assert!(messages.contains(&format!("{} frames read from standard input", frames.len())), "{messages}");
 }
 
 #[test]

@@ -255,8 +255,11 @@ fn decompressed(mut input: Input, path: &Path) -> Result<(Input, Option<Arc<Atom
     if let Some(error) = input.failure() {
         return Err(cannot_open(error));
     }
-    if let Some(program) = compression::other_program(input.unused()) {
-        let reason = format!("gzip, Zstandard and xz are decompressed, this is not; try: {program} FILE | … -r -");
+    if let Some((format, command)) = compression::other_format(input.unused()) {
+        let reason = format!(
+            "it is compressed with {format}, and only gzip, Zstandard and xz are read; \
+             decompress it first: {command} FILE | trafficmonitor replay -"
+        );
         return Err(Error::NotACapture { path: path.to_owned(), reason });
     }
     let Some(compression) = Compression::of(input.unused()) else { return Ok((input, None)) };

@@ -119,7 +119,10 @@ fn a_compressed_capture_is_refused_in_words_when_nothing_of_it_can_be_read() {
         failed_saying(&by_destination_port(&[start], &[]), &["start: not a capture", "data ends early"]);
     }
     let other = write_capture(folder.path(), "other", b"BZh91AY&SY");
-    failed_saying(&by_destination_port(&[other], &[]), &["other: not a capture", "bzip2 -dc"]);
+    failed_saying(
+        &by_destination_port(&[other], &[]),
+        &["other: not a capture", "bzip2 -dc FILE | trafficmonitor replay -"],
+    );
 }
 
 /// The most memory that a run took, in KiB.

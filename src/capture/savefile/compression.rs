@@ -51,13 +51,13 @@ impl Compression {
     }
 }
 
-/// The program that reads a format which is not read here, if `head` is of one.
-pub(super) fn other_program(head: &[u8]) -> Option<&'static str> {
+/// A format that is not read here, if `head` is of one: its name, and the command that decompresses it.
+pub(super) fn other_format(head: &[u8]) -> Option<(&'static str, &'static str)> {
     match head {
-        [b'B', b'Z', b'h', ..] => Some("bzip2 -dc"),
-        [0x04, 0x22, 0x4d, 0x18, ..] => Some("lz4 -dc"),
-        [b'P', b'K', 3, 4, ..] => Some("unzip -p"),
-        [0x1f, 0x9d, ..] => Some("uncompress -c"),
+        [b'B', b'Z', b'h', ..] => Some(("bzip2", "bzip2 -dc")),
+        [0x04, 0x22, 0x4d, 0x18, ..] => Some(("lz4", "lz4 -dc")),
+        [b'P', b'K', 3, 4, ..] => Some(("zip", "unzip -p")),
+        [0x1f, 0x9d, ..] => Some(("compress", "uncompress -c")),
         _ => None,
     }
 }
