@@ -119,6 +119,27 @@ fn the_hand_parser_gives_the_expected_series() {
     }
 }
 
+/// A capture of ../shared/cases replayed by destination port; none where the folder is not there.
+fn replayed_case(name: &str) -> Option<Run> {
+    let path = folder().join("../cases").join(name);
+    path.exists().then(|| replay(["--flow-key", "dst-port", "--output", "jsonl", path.to_str().unwrap()]))
+}
+
+#[test]
+fn an_ethernet_pseudowire_shows_no_hosts() {
+    let Some(run) = replayed_case("m06-pw-mac-4c.pcap") else { return };
+    assert_eq!((run.series().len(), number(&run.sums(), "non_ip_packets")), (0, 50));
+}
+
+#[test]
+fn qinq_as_linux_6_18_shows_it_on_any_counts_at_its_hosts() {
+    let Some(run) = replayed_case("c02-sll2-qinq-as-kernel-6.18.pcap") else { return };
+    assert_eq!(number(&run.sums(), "non_ip_packets"), 0);
+    let sources: BTreeSet<String> = run.series().into_keys().map(|(source, ..)| source).collect();
+    assert_eq!(sources, BTreeSet::from(["10.0.0.1".to_owned()]));
+    assert_eq!(run.series().into_values().map(|(packets, _)| packets).sum::<u64>(), 6);
+}
+
 /// One test a capture, named by its number, so that a failure names the file.
 macro_rules! captures {
     ($($test:ident: $file:literal,)*) => {

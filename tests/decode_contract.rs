@@ -76,6 +76,103 @@ fn five_vlan_tags_lead_to_ip() {
 }
 
 #[test]
+fn pppoe_may_leave_out_the_first_byte_of_the_protocol() {
+    for (packet, bytes) in [(Ipv4::carrying(udp(7, 9, b"")).build(), 28), (Ipv6::carrying(udp(7, 9, b"")).build(), 48)]
+    {
+        let read = self::packet(&Link::ethernet().pppoe().compressed().carrying(&packet));
+        assert_eq!((protocol_and_ports(&read), read.bytes), ((17, 7, 9), bytes));
+    }
+    let control = Link::ethernet().pppoe().compressed().carrying_ppp(0x2b, &[0; 60]);
+    assert_eq!(read(&control), Err(NotIp::Ppp));
+}
+
+#[test]
+fn a_tag_that_a_cooked_header_does_not_announce_is_skipped() {
+    for link in [Link::cooked(0), Link::cooked_v2(0)] {
+        for control in [5, 0x2fff, 0x4500, 0x4fff, 0x6000] {
+            let tagged = link.clone().hidden_tag(control);
+            let four = packet(&tagged.clone().carrying(&Ipv4::carrying(udp(7, 9, &[0; 72])).build()));
+            assert_eq!((four.addresses.source(), four.bytes), (ALICE.into(), 100), "{control:04x}");
+            let six = packet(&tagged.clone().carrying(&Ipv6::carrying(udp(7, 9, b"")).build()));
+            assert_eq!((six.addresses.source(), six.bytes), (ALICE_6.into(), 48), "{control:04x}");
+            let twice = tagged.hidden_tag(control).carrying(&Ipv4::carrying(udp(7, 9, b"")).build());
+            assert_eq!(packet(&twice).bytes, 28, "{control:04x}");
+        }
+    }
+}
+
+#[test]
+fn a_header_that_passes_is_no_tag_and_neither_is_what_leads_to_no_header() {
+    // A total length of 0x0800 stands where a tag would say IPv4.
+    let inner = Ipv4::carrying(udp(7, 9, &[0; 2_004])).build();
+    let large = Ipv4::carrying(other(47, &inner)).total_length(0x0800).build();
+    assert_eq!(packet(&Link::cooked_v2(0).carrying(&large)).bytes, 0x0800);
+    let lying = Ipv4::carrying(udp(7, 9, b"")).total_length(0x0800).wrong_checksum().build();
+    assert_eq!(packet(&Link::cooked(0).carrying(&lying)).bytes, 28);
+    let tagged = Link::cooked(0).hidden_tag(5).carrying(&Ipv4::carrying(udp(7, 9, b"")).version(5).build());
+    assert_eq!(read(&tagged), Err(NotIp::MalformedIp));
+}
+
+#[test]
+fn pseudowires_invent_no_hosts() {
+    for (name, sample) in corpus::pseudowires() {
+        assert_eq!(read(&sample), Err(NotIp::Mpls), "{name}");
+    }
+}
+
+#[test]
+fn behind_labels_the_length_or_the_checksum_proves_an_ipv4_header() {
+    let link = || Link::ethernet().mpls(1);
+    let packet = |total: u16| Ipv4::carrying(udp(7, 9, &[0; 72])).total_length(total).wrong_checksum().build();
+    for (total, padding, is_ip) in [
+        (100, 0, true),
+        (100, 4, true),
+        (100, 3, false),
+        (100, 5, false),
+        (99, 0, false),
+        (101, 0, false),
+        (0, 0, false),
+    ] {
+        assert_eq!(read(&link().carrying(&packet(total)).padded(padding)).is_ok(), is_ip, "{total} and {padding}");
+    }
+    for total in [0, 20, 99, 101, 65_535] {
+        let right = Ipv4::carrying(udp(7, 9, &[0; 72])).total_length(total).build();
+        assert!(read(&link().carrying(&right)).is_ok(), "{total}");
+    }
+}
+
+#[test]
+fn behind_labels_the_length_proves_an_ipv6_header() {
+    let link = || Link::ethernet().mpls(1);
+    for (payload, padding, is_ip) in
+        [(80, 0, true), (80, 4, true), (80, 3, false), (79, 0, false), (81, 0, false), (0, 0, true), (0, 9, true)]
+    {
+        let packet = Ipv6::carrying(udp(7, 9, &[0; 72])).payload_length(payload).build();
+        assert_eq!(read(&link().carrying(&packet).padded(padding)).is_ok(), is_ip, "{payload} and {padding}");
+    }
+}
+
+#[test]
+fn a_frame_of_at_most_64_bytes_may_be_padded_behind_labels() {
+    let packet = Ipv4::carrying(udp(7, 9, b"")).wrong_checksum().build();
+    let of = |bytes: usize| Link::ethernet().mpls(1).carrying(&packet).padded(bytes - 18 - packet.len());
+    assert!(read(&of(60)).is_ok() && read(&of(64)).is_ok());
+    assert_eq!(read(&of(65)), Err(NotIp::Mpls));
+}
+
+#[test]
+fn a_header_cut_before_what_proves_it_counts_as_truncated() {
+    let four = Ipv4::carrying(udp(7, 9, &[0; 72])).total_length(99).build();
+    let six = Ipv6::carrying(udp(7, 9, &[0; 72])).build();
+    for (packet, proof) in [(four, 12), (six, 40)] {
+        let sample = Link::ethernet().mpls(1).carrying(&packet);
+        for kept in 0..proof {
+            assert_eq!(read(&sample.cut(18 + kept)), Err(NotIp::TruncatedIp), "{kept}");
+        }
+    }
+}
+
+#[test]
 fn link_layer_lengths_are_not_used() {
     let query = Ipv4::carrying(udp(7, 9, b"0123456789")).build();
     assert_eq!(packet(&Link::ethernet().snap().carrying(&query)).bytes, 38);

@@ -60,13 +60,59 @@ proptest! {
 }
 
 #[test]
-fn the_corpus_is_read_alike_and_nearly_all_of_it_is_ip() {
-    let samples = corpus::samples();
-    let ip = samples.iter().filter(|(name, sample)| {
-        must_agree(name, sample);
-        hand::read(sample.link_type, &sample.bytes, sample.wire_bytes).is_ok()
-    });
-    assert_eq!(ip.count(), samples.len(), "some link stack of the corpus leads nowhere");
+fn the_corpus_is_read_alike_and_is_ip_but_for_lengths_that_lie_where_they_are_the_proof() {
+    // An IPv6 header whose length lies has no other proof where one is needed.
+    // A tag that begins like one is then taken for the header itself.
+    let needs_proof = |name: &str| name.contains("mpls") || (name.contains("hidden tag") && !name.ends_with("IPv6"));
+    let is_doubted = |name: &str| name.starts_with("payload length") && !name.contains("length 0") && needs_proof(name);
+    for (name, sample) in corpus::samples() {
+        must_agree(&name, &sample);
+        let is_ip = hand::read(sample.link_type, &sample.bytes, sample.wire_bytes).is_ok();
+        assert_eq!(is_ip, !is_doubted(&name), "{name}");
+    }
+}
+
+#[test]
+fn pseudowires_are_read_alike_cut_at_any_byte_and_of_any_length_on_the_wire() {
+    for (name, sample) in corpus::pseudowires() {
+        for kept in 0..=sample.bytes.len() {
+            for change in -30..30_i64 {
+                let wire_bytes = u32::try_from(i64::from(sample.wire_bytes) + change).unwrap();
+                must_agree(name, &sample.cut(kept).on_wire(wire_bytes));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_length_field_behind_labels_and_hidden_tags_is_read_alike() {
+    let links = [Link::ethernet().mpls(1), Link::cooked(0).hidden_tag(0x4500), Link::cooked_v2(0).hidden_tag(5)];
+    for link in links {
+        for length in 0..=u16::MAX {
+            let short = Ipv4::carrying(udp(1, 2, b"")).total_length(length).wrong_checksum();
+            must_agree("short IPv4", &link.clone().carrying(&short.build()).padded(4));
+            let long = Ipv4::carrying(udp(1, 2, &[0; 60])).total_length(length).wrong_checksum();
+            must_agree("IPv4", &link.clone().carrying(&long.build()).padded(4));
+            let packet = Ipv6::carrying(udp(1, 2, b"")).payload_length(length).build();
+            must_agree("IPv6", &link.clone().carrying(&packet).padded(4));
+        }
+    }
+}
+
+#[test]
+fn every_hidden_tag_is_read_alike_whatever_type_it_says() {
+    for (ipv4, link) in [(true, Link::cooked_v2(0)), (false, Link::cooked(0))] {
+        let packet = if ipv4 { &corpus::ipv4_packets()[0].1 } else { &corpus::ipv6_packets()[0].1 };
+        let sample = link.hidden_tag(0x4500).carrying(packet);
+        let tag = sample.bytes.len() - packet.len() - 4;
+        for field in 0..=u16::MAX {
+            for at in [tag, tag + 2] {
+                let mut other = sample.clone();
+                other.bytes[at..at + 2].copy_from_slice(&field.to_be_bytes());
+                must_agree("tag", &other);
+            }
+        }
+    }
 }
 
 #[test]
@@ -172,6 +218,7 @@ fn every_ppp_protocol_is_read_alike() {
             must_agree("ppp", &Link::ppp().carrying_ppp(protocol, packet));
             must_agree("framed ppp", &Link::ppp_framed(50).carrying_ppp(protocol, packet));
             must_agree("pppoe", &Link::ethernet().pppoe().carrying_ppp(protocol, packet));
+            must_agree("compressed", &Link::ethernet().pppoe().compressed().carrying_ppp(protocol, packet));
         }
     }
 }

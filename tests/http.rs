@@ -246,6 +246,37 @@ fn it_is_healthy_but_not_ready_while_it_reads() {
 }
 
 #[test]
+fn standard_input_is_served_while_it_is_still_read() {
+    let mut command = program(["-r", "-", "-promHTTP", "127.0.0.1:0", "-promRefresh", "100ms"]);
+    let (input, mut capture) = std::io::pipe().unwrap();
+    let exporter = Exporter::spawn(command.stdin(Stdio::from(input)), 1);
+    drop(command);
+    let count = || sum(&parse(&get(exporter.address(), "/metrics")), "trafficmonitor_interface_frames_total", None);
+    let wait_for = |frames: usize| wait_for("frames", || (count() == frames as u64).then_some(()));
+    let frames = mix::frames();
+    let (start, all) = (Savefile::new(1).build().len(), Savefile::new(1).frames(&frames).build());
+    let end_of = |frames: usize| Savefile::new(1).frames(&mix::frames()[..frames]).build().len();
+    // A capture that has begun and shows no frame yet.
+    capture.write_all(&all[..start]).unwrap();
+    assert_eq!(request(exporter.address(), "GET", "/-/ready").status, 503);
+    let mut written = start;
+    for frames in [1, 2, 7] {
+        // The next frame is on its way when they are counted.
+        capture.write_all(&all[written..end_of(frames) + 20]).unwrap();
+        written = end_of(frames) + 20;
+        wait_for(frames);
+        exporter.is_ready();
+    }
+    capture.write_all(&all[written..]).unwrap();
+    drop(capture);
+    wait_for(frames.len());
+    exporter.signal("TERM");
+    let (status, messages) = exporter.ended();
+    assert_eq!(status.code(), Some(0), "{messages}");
+    assert!(messages.contains(&format!("{} frames read from standard input", frames.len())), "{messages}");
+}
+
+#[test]
 fn of_a_broken_file_it_serves_what_came_before_the_fault() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("broken.pcap");

@@ -34,6 +34,8 @@ const STEPS: &[&[&str]] = &[
 const DOORS: &[(&str, &[&str])] = &[
     ("pcap", &["capture"]),
     ("libc", &["capture"]),
+    ("lzma_rust2", &["capture"]),
+    ("ruzstd", &["capture"]),
     ("netlink_sys", &["capture"]),
     ("netlink_packet_core", &["capture"]),
     ("netlink_packet_route", &["capture"]),
@@ -45,7 +47,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("hyper", &["http", "notify"]),
     ("hyper_util", &["http", "notify"]),
     ("http_body_util", &["http", "notify"]),
-    ("flate2", &["http"]),
+    ("flate2", &["capture", "http"]),
     ("rustix", &["app"]),
     ("socket2", &["http"]),
     ("tokio", &["http", "notify", "app"]),

@@ -5,6 +5,8 @@
 #[path = "replay/alerts.rs"]
 mod alerts;
 mod common;
+#[path = "replay/input.rs"]
+mod input;
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -236,16 +238,6 @@ fn an_unsupported_link_type_is_refused_in_words() {
             format!("odd.pcap: link type {shown} is not supported; supported link types: NULL (0), EN10MB (1), ");
         failed_saying(&by_destination_port(&[file], &[]), &[&words, "LINUX_SLL2 (276)"]);
     }
-}
-
-#[test]
-fn a_pcapng_with_two_link_types_is_refused_in_words() {
-    let folder = folder();
-    let file = Pcapng::new(ByteOrder::Little).interface(1, 65_535).frame(0, &query(53)).interface(101, 65_535);
-    let file = file.frame(1, &Link::none(101).carrying(&Ipv4::carrying(icmp(8)).build()));
-    let run = by_destination_port(&[file.write(folder.path(), "two.pcapng")], &[]);
-    failed_saying(&run, &["two.pcapng"]);
-    assert_eq!(run.series().into_values().collect::<Vec<_>>(), [(1, 32)], "what came before is reported");
 }
 
 #[test]

@@ -60,11 +60,11 @@ fn captured_and_decoded(file: &Path) -> [Packet; 2] {
     assert_eq!(savefile.link_type(), LinkType(1));
     let decoder = Decoder::new(savefile.link_type()).unwrap();
     let (mut wire_bytes, mut packets) = (Vec::new(), Vec::new());
-    let read = savefile.read(10, |frame| {
+    let read = savefile.read(10, |_, frame| {
         wire_bytes.push(frame.wire_bytes);
         packets.push(decoder.decode(&frame).unwrap());
     });
-    assert_eq!(read.unwrap(), 2);
+    assert_eq!(read.unwrap().frames, 2);
     assert_eq!(wire_bytes, [54, 60]);
 
     let [request, answer] = packets.try_into().unwrap();

@@ -1,6 +1,7 @@
 //! The exporter: captures, or reads one file, and serves until a signal.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -20,11 +21,12 @@ use crate::alert::Change;
 use crate::capture::file_name;
 use crate::config::Config;
 use crate::detect::Detectors;
-use crate::events::{self, console, console::Style};
+use crate::events::{self, Tell, console, console::Style};
 use crate::export::chart::Capabilities;
 use crate::export::report::{Published, Report};
 use crate::http::{Capacity, Listeners, Reported, Server, Site, reports};
 use crate::pipeline::alarms::Alarms;
+use crate::pipeline::replay::Progress;
 use crate::pipeline::supervisor::{self, Setup};
 use crate::{capture, cli, pipeline};
 
@@ -59,23 +61,24 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
         tracing::info!(%address, "serving /metrics");
     }
     let status = match &config.source {
-        Some(file) => read_file(file, &config, &published, &site, &stop, &runtime)?,
+        Some(file) => read_file(file, &config, published, site, &stop, &runtime)?,
         None => capture_interfaces(config, scraped, published, site, &stop, &runtime)?,
     };
     runtime.block_on(serving)?;
     Ok(status)
 }
 
-/// Reads the file, then serves its final accounts.
+/// Reads the file and serves its accounts meanwhile, then the final ones.
 fn read_file(
     file: &Path,
     config: &Config,
-    published: &Published,
-    site: &Site,
+    published: Arc<Published>,
+    site: Arc<Site>,
     stop: &Stop,
     runtime: &Runtime,
 ) -> anyhow::Result<u8> {
-    let reading = start_reading(file.to_owned(), config.clone(), stop.clone())?;
+    let meanwhile = Meanwhile::of(file, config, &published, &site);
+    let reading = start_reading(file.to_owned(), config.clone(), meanwhile, stop.clone())?;
     let Some(read) = runtime.block_on(read_or_stopped(reading, stop.clone())) else {
         say(&format!("stopped while waiting for input from {}", file_name(file)));
         return Ok(DONE);
@@ -101,11 +104,63 @@ fn read_file(
 /// The report, and whether all could be read.
 type Reading = (Report, Result<(), pipeline::Error>);
 
-/// Reads on a thread of its own: one that waits in libpcap for more of its input hears no signal.
-fn start_reading(file: PathBuf, config: Config, stop: Stop) -> Result<oneshot::Receiver<Reading>, pipeline::Error> {
+/// Publishes the accounts of a file that is still being read.
+struct Meanwhile {
+    published: Arc<Published>,
+    /// The site becomes ready with the first accounts, where the input may go on for ever.
+    site: Option<Arc<Site>>,
+    refresh: Duration,
+    due: Instant,
+    /// Something was read since the last time.
+    has_news: bool,
+}
+
+impl Meanwhile {
+    fn of(file: &Path, config: &Config, published: &Arc<Published>, site: &Arc<Site>) -> Self {
+        // Standard input and named pipes; a regular file is ready when all of it is counted.
+        let is_stream = file == Path::new("-") || !file.is_file();
+        let refresh = config.pipeline.refresh;
+        Self {
+            published: Arc::clone(published),
+            site: is_stream.then(|| Arc::clone(site)),
+            refresh,
+            due: Instant::now() + refresh,
+            has_news: false,
+        }
+    }
+
+    /// Publishes what was counted, once a refresh.
+    fn look<T: Tell + Send + 'static>(&mut self, progress: &mut Progress<'_, Alarms<T>>, config: &Config) {
+        self.has_news |= progress.frames > 0;
+        let now = Instant::now();
+        if !self.has_news || now < self.due {
+            return;
+        }
+        if let Some((ledger, alarms)) = progress.accounts() {
+            let report = super::replay::report(ledger, alarms, config, config.account.max_series);
+            self.published.publish(report);
+        }
+        if let Some(site) = self.site.take() {
+            site.set_ready();
+        }
+        self.has_news = false;
+        self.due = now + self.refresh;
+    }
+}
+
+/// Reads on a thread of its own: one that waits for more of its input hears no signal.
+fn start_reading(
+    file: PathBuf,
+    config: Config,
+    mut meanwhile: Meanwhile,
+    stop: Stop,
+) -> Result<oneshot::Receiver<Reading>, pipeline::Error> {
     let (sender, reading) = oneshot::channel();
     let read = move || {
-        let read = super::replay::read(&[file], &config, &config.detect, 1, (), || stop.is_received());
+        let read = super::replay::read(&[file], &config, &config.detect, 1, (), |progress| {
+            meanwhile.look(progress, &config);
+            if stop.is_received() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
         drop(sender.send((read.report(&config, config.account.max_series), read.outcome)));
     };
     thread::Builder::new().name("reader".to_owned()).spawn(read).map_err(pipeline::Error::Thread)?;

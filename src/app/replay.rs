@@ -18,11 +18,14 @@ use crate::detect::{self, Detectors};
 use crate::events::{Tell, json};
 use crate::export::{self, format::Format, report::Report};
 use crate::locality::Classifier;
+use crate::pipeline::replay::Progress;
 use crate::pipeline::{self, alarms::Alarms};
 
 /// What decides, past the limits, who finds room and which targets are in a sample. The same each time: the same files give
 /// the same bytes.
 const SELECTION: u64 = 0x7472_6166_6669_6373;
+
+const GO_ON: ControlFlow<()> = ControlFlow::Continue(());
 
 /// Reads the files in order and writes the accounts, or what alerts; those of what came before a fault, too, if anything
 /// did.
@@ -32,13 +35,14 @@ pub(super) fn run(replay: Replay) -> anyhow::Result<u8> {
     let Replay { files, config, workers, output, .. } = &replay;
     let outcome = match output {
         Output::Alerts => {
-            let mut read = read(files, config, &config.detect.for_alerts_alone(), *workers, Lines::default(), || false);
+            let mut read =
+                read(files, config, &config.detect.for_alerts_alone(), *workers, Lines::default(), |_| GO_ON);
             super::written(read.tell().map_or(Ok(()), Lines::finish))?;
             read.outcome
         }
         _ => {
             // What nobody is told is not looked for: here a file's accounts are shown, and not what is found in it.
-            let read = read(files, config, &detect::Config::nothing(), *workers, (), || false);
+            let read = read(files, config, &detect::Config::nothing(), *workers, (), |_| GO_ON);
             let report = read.report(config, max_rows(&replay));
             if read.outcome.is_ok() || report.accounts.totals.frames.frames > 0 {
                 write(&replay, &report)?;
@@ -94,9 +98,8 @@ pub(super) struct Read<T> {
 impl<T: Tell> Read<T> {
     /// Plain accounts with at most `max_rows` flows; alerts as they were when the packets ended.
     pub(super) fn report(&self, config: &Config, max_rows: usize) -> Report {
-        let Some((ledger, alarms)) = &self.counted else { return Report::default() };
-        let (detection, alerts) = alarms.view();
-        Report { accounts: plain(ledger, max_rows, config.account.max_host_series), detection, alerts }
+        let counted = self.counted.as_ref();
+        counted.map_or_else(Report::default, |(ledger, alarms)| report(ledger, alarms, config, max_rows))
     }
 
     /// Who was told of alerts, of their ends too; none if nothing was read.
@@ -105,15 +108,21 @@ impl<T: Tell> Read<T> {
     }
 }
 
+/// Plain accounts with at most `max_rows` flows, and alerts as they are.
+pub(super) fn report<T: Tell>(ledger: &Ledger, alarms: &Alarms<T>, config: &Config, max_rows: usize) -> Report {
+    let (detection, alerts) = alarms.view();
+    Report { accounts: plain(ledger, max_rows, config.account.max_host_series), detection, alerts }
+}
+
 /// Reads `files`, counted by so many `workers`, and looks for what `detect` says; what becomes of alerts `tell` hears.
-/// Breaks off once `is_stopping` says so.
+/// Breaks off once `on_progress` says so, which is called often.
 pub(super) fn read<T: Tell + Send + 'static>(
     files: &[impl AsRef<Path>],
     config: &Config,
     detect: &detect::Config,
     workers: usize,
     tell: T,
-    is_stopping: impl Fn() -> bool,
+    mut on_progress: impl FnMut(&mut Progress<'_, Alarms<T>>) -> ControlFlow<()>,
 ) -> Read<T> {
     let places = random_seed();
     let classifier = Arc::new(Classifier::new(&config.locality, []));
@@ -128,9 +137,9 @@ pub(super) fn read<T: Tell + Send + 'static>(
     let bar = progress_bar(files);
     let outcome = files.iter().try_for_each(|file| {
         let filter = config.capture.filter.as_deref();
-        replay.read(file.as_ref(), filter, |bytes| {
-            bar.inc(bytes);
-            if is_stopping() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        replay.read(file.as_ref(), filter, |progress| {
+            bar.inc(progress.bytes);
+            on_progress(progress)
         })
     });
     bar.finish_and_clear();

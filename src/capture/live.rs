@@ -20,7 +20,8 @@ use super::names;
 use super::program;
 use crate::packet::{Frame, LinkType, Timestamp};
 pub use ethtool::splits_or_joins;
-use socket::{attach_program, bound_to, create, detach_program, instructions, join_fanout, may_capture, wait_readable};
+pub(super) use socket::instructions;
+use socket::{attach_program, bound_to, create, detach_program, join_fanout, may_capture, wait_readable};
 pub use socket::{library_version, unacknowledged_bytes};
 
 const COOKED: Linktype = Linktype(113);

@@ -1,32 +1,72 @@
-//! Savefiles: pcap and pcapng, from a path or standard input.
+//! Savefiles: pcap and pcapng, compressed or not, from a path or standard input.
 
+mod ahead;
+mod blocks;
+mod compression;
+mod filter;
+mod input;
+mod libpcap;
 mod records;
 
-use std::fs::{File, Metadata};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::MetadataExt as _;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
-
-use pcap::{Capture, Offline, Precision};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::error::{Error, words};
-use crate::packet::{Frame, LinkType, Timestamp};
-use records::{Next, Records};
-
-/// Frames that libpcap skips in one call.
-const SKIPPED_AT_ONCE: usize = 65_536;
+use crate::packet::{Frame, LinkType};
+use blocks::Blocks;
+use compression::{Compression, Decompressed, LONGEST_MAGIC};
+use filter::Filter;
+use input::Input;
+use libpcap::Handed;
+use records::Records;
 
 /// An open savefile.
 pub struct Savefile {
     path: PathBuf,
-    capture: Capture<Offline>,
-    /// Where the file is plain, what reads it for libpcap.
-    records: Option<Records>,
-    link_type: LinkType,
+    reader: Reader,
+    /// The link types of the interfaces that were described before the first frame.
+    link_types: Vec<LinkType>,
+    filter: Option<Filter>,
     /// Frames that were handed over.
     frames: u64,
-    /// Of these, those that libpcap did not read.
-    passed_by: u64,
+    /// Compressed bytes that were read.
+    consumed: Option<Arc<AtomicU64>>,
+}
+
+/// The reader of the file's format.
+enum Reader {
+    /// A plain pcap file.
+    Records(Records),
+    /// A pcapng file.
+    Blocks(Blocks),
+    /// Anything else: libpcap reads it.
+    Handed(Handed),
+    /// On its way from one to another, which failed.
+    None,
+}
+
+/// The outcome of a call of [`Savefile::read`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Read {
+    /// Frames that were read, those among them that the filter left out.
+    pub frames: usize,
+    /// The reason why there were no more.
+    pub stop: Stop,
+}
+
+/// The reason why a call gave no more frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// It gave as many as were asked for.
+    Count,
+    /// More are still to come, by standard input for one.
+    Waiting,
+    /// There are no more.
+    End,
 }
 
 impl Savefile {
@@ -35,129 +75,228 @@ impl Savefile {
     /// # Errors
     /// When the file cannot be opened, is no capture, or `filter` does not compile for its link type.
     pub fn open(path: &Path, filter: Option<&str>) -> Result<Self, Error> {
-        let (mut capture, file) = open(path)?;
-        let link_type = LinkType(capture.get_datalink().0);
-        if let Some(filter) = filter {
-            capture
-                .filter(filter, true)
-                .map_err(|error| Error::Filter { filter: filter.to_owned(), reason: words(&error) })?;
-        }
-        let records = file.filter(|_| filter.is_none()).and_then(|file| plain(file, path));
-        Ok(Self { path: path.to_owned(), capture, records, link_type, frames: 0, passed_by: 0 })
+        let (input, consumed) = decompressed(open(path)?, path)?;
+        let (reader, link_types) = recognised(input, path)?;
+        let mut savefile = Self { path: path.to_owned(), reader, link_types, filter: None, frames: 0, consumed };
+        savefile.filter = filter.map(|text| Filter::new(text, savefile.link_type())).transpose()?;
+        Ok(savefile)
     }
 
-    /// What stands before the IP header of its frames.
+    /// The link type of its first interface.
     #[must_use]
     pub fn link_type(&self) -> LinkType {
-        self.link_type
+        self.link_types.first().copied().unwrap_or(LinkType(1))
     }
 
-    /// libpcap's name of that link type.
+    /// The link types of the interfaces that were described before the first frame. More may follow in a pcapng file.
     #[must_use]
-    pub fn link_type_name(&self) -> Option<String> {
-        self.capture.get_datalink().get_name().ok()
+    pub fn link_types(&self) -> &[LinkType] {
+        &self.link_types
     }
 
-    /// Hands up to `count` frames to `on_frame`; gives their number, 0 at the end.
+    /// Compressed bytes that were read; none where the file is not compressed.
+    #[must_use]
+    pub fn consumed(&self) -> Option<u64> {
+        self.consumed.as_ref().map(|consumed| consumed.load(Ordering::Relaxed))
+    }
+
+    /// Hands those of the next `count` frames that pass the filter to `on_frame`, with the link type of each.
     ///
     /// # Errors
-    /// When the file is broken at this place. The frames before it were handed over.
-    #[inline]
-    pub fn read(&mut self, count: usize, mut on_frame: impl FnMut(Frame<'_>)) -> Result<usize, Error> {
+    /// When the file is broken at this place, or the filter does not compile for a link type that comes for the first
+    /// time. The frames before it were handed over.
+    pub fn read(&mut self, count: usize, mut on_frame: impl FnMut(LinkType, Frame<'_>)) -> Result<Read, Error> {
         let mut frames = 0;
-        if !self.is_left_to_libpcap() {
-            while frames < count
-                && let Some(frame) = self.next_plain()
-            {
-                on_frame(frame);
-                frames += 1;
-            }
-            if frames == count || !self.is_left_to_libpcap() {
-                return Ok(frames);
+        while frames < count {
+            match self.step(count - frames, &mut on_frame)? {
+                Step::Frames(read) => frames += read,
+                Step::Stop(stop) => return Ok(Read { frames, stop }),
+                Step::HandOver => self.hand_over()?,
             }
         }
-        Ok(frames + self.dispatch(count - frames, on_frame)?)
+        Ok(Read { frames, stop: Stop::Count })
     }
 
-    /// The next frame of a plain file. None at its end, and where libpcap has to read on, as [`Savefile::read`] lets it.
+    /// The next frame of a plain file. None where there is none, and where [`Savefile::read`] has to go on.
     ///
-    /// What is done with a frame can be inlined around this, which a closure that libpcap calls, too, is not.
+    /// The work on a frame can be inlined around this, as it cannot in a closure that is called from several places.
     #[inline(always)]
     pub fn next_plain(&mut self) -> Option<Frame<'_>> {
-        let Self { records, frames, .. } = self;
-        match records.as_mut()?.next() {
-            Next::Frame(frame) => {
+        let Self { reader: Reader::Records(records), filter: None, frames, .. } = self else { return None };
+        match records.next() {
+            records::Next::Frame(frame) => {
                 *frames += 1;
                 Some(frame)
             }
-            Next::End | Next::Odd => None,
+            records::Next::Waiting | records::Next::End | records::Next::Odd => None,
         }
     }
 
-    /// Whether libpcap has to read on.
-    fn is_left_to_libpcap(&mut self) -> bool {
-        if self.records.as_ref().is_some_and(Records::is_odd) {
-            self.records = None;
-            self.passed_by = self.frames;
-        }
-        self.records.is_none()
-    }
-
-    /// As [`Savefile::read`], by libpcap.
-    fn dispatch(&mut self, count: usize, mut on_frame: impl FnMut(Frame<'_>)) -> Result<usize, Error> {
-        self.catch_up()?;
-        let Self { capture, frames, .. } = self;
-        let read = capture.dispatch(Some(count), |packet| {
-            *frames += 1;
-            let header = packet.header;
-            let time = Timestamp::from_seconds_and_nanoseconds(header.ts.tv_sec, header.ts.tv_usec);
-            on_frame(Frame::new(time, packet.data, header.len));
-        });
-        read.map_err(|error| self.broken(&error))
-    }
-
-    /// Lets libpcap go on behind the frames that it did not read.
-    fn catch_up(&mut self) -> Result<(), Error> {
-        while self.passed_by > 0 {
-            let count = usize::try_from(self.passed_by).unwrap_or(usize::MAX).min(SKIPPED_AT_ONCE);
-            match self.capture.dispatch(Some(count), |_| {}) {
-                Ok(0) => self.passed_by = 0,
-                Ok(skipped) => self.passed_by -= skipped as u64,
-                Err(error) => return Err(self.broken(&error)),
+    /// Reads one frame, or up to `count`.
+    fn step(&mut self, count: usize, on_frame: &mut impl FnMut(LinkType, Frame<'_>)) -> Result<Step, Error> {
+        let Self { path, reader, filter, frames, link_types, .. } = self;
+        let before = *frames;
+        let mut sink = Sink { filter, frames, on_frame };
+        match reader {
+            Reader::Records(records) if records.is_odd() => Ok(Step::HandOver),
+            Reader::Records(records) => {
+                let link_type = records.link_type;
+                match records.next() {
+                    records::Next::Frame(frame) => sink.offer(link_type, frame).map(|()| Step::Frames(1)),
+                    records::Next::Waiting => Ok(Step::Stop(Stop::Waiting)),
+                    records::Next::Odd => Ok(Step::HandOver),
+                    records::Next::End => ended(path, before, records.failure()),
+                }
             }
+            Reader::Blocks(blocks) => match blocks.next().map_err(|fault| broken(path, before, fault))? {
+                blocks::Next::Frame(link_type, frame) => sink.offer(link_type, frame).map(|()| Step::Frames(1)),
+                blocks::Next::Waiting => Ok(Step::Stop(Stop::Waiting)),
+                blocks::Next::End => Ok(Step::Stop(Stop::End)),
+            },
+            Reader::Handed(handed) => {
+                let link_type = link_types.first().copied().unwrap_or(LinkType(1));
+                match sink.offer_handed(handed, link_type, count)? {
+                    Ok(0) => ended(path, *frames, handed.failure()),
+                    Ok(read) => Ok(Step::Frames(read)),
+                    Err(error) => match handed.failure() {
+                        Some(failure) => Err(broken(path, *frames, failure)),
+                        None => Err(broken(path, *frames, words(&error))),
+                    },
+                }
+            }
+            Reader::None => Ok(Step::Stop(Stop::End)),
+        }
+    }
+
+    /// Lets libpcap read on where plain records end.
+    fn hand_over(&mut self) -> Result<(), Error> {
+        if let Reader::Records(mut records) = std::mem::replace(&mut self.reader, Reader::None) {
+            if let Some(error) = records.failure() {
+                return Err(broken(&self.path, self.frames, error));
+            }
+            let (header, rest) = records.into_rest();
+            let handed = Handed::over(header.to_vec(), rest);
+            self.reader = Reader::Handed(handed.map_err(|error| broken(&self.path, self.frames, words(&error)))?);
+        }
+        Ok(())
+    }
+}
+
+/// The outcome of one step of reading.
+enum Step {
+    Frames(usize),
+    Stop(Stop),
+    HandOver,
+}
+
+/// The way of a frame that was read.
+struct Sink<'a, F> {
+    filter: &'a mut Option<Filter>,
+    frames: &'a mut u64,
+    on_frame: &'a mut F,
+}
+
+impl<F: FnMut(LinkType, Frame<'_>)> Sink<'_, F> {
+    /// Hands a frame over if the filter lets it pass.
+    #[inline]
+    fn offer(&mut self, link_type: LinkType, frame: Frame<'_>) -> Result<(), Error> {
+        if self.filter.as_mut().map_or(Ok(true), |filter| filter.passes(link_type, &frame))? {
+            *self.frames += 1;
+            (self.on_frame)(link_type, frame);
         }
         Ok(())
     }
 
-    fn broken(&self, error: &pcap::Error) -> Error {
-        Error::BrokenFile { path: self.path.clone(), frames: self.frames, reason: words(error) }
+    /// The same with up to `count` frames that libpcap reads; gives libpcap's answer.
+    fn offer_handed(
+        &mut self,
+        handed: &mut Handed,
+        link_type: LinkType,
+        count: usize,
+    ) -> Result<Result<usize, pcap::Error>, Error> {
+        let mut offered = Ok(());
+        let read = handed.read(count, |frame| {
+            if offered.is_ok() {
+                offered = self.offer(link_type, frame);
+            }
+        });
+        offered.map(|()| read)
     }
 }
 
-/// The records of `file`, if it is plain, and still what `path` leads to: libpcap opened it by its name, when another may
-/// have come to be there.
-fn plain(file: File, path: &Path) -> Option<Records> {
-    let identity = |of: std::io::Result<Metadata>| of.ok().map(|of| (of.dev(), of.ino()));
-    (identity(file.metadata()) == identity(path.metadata())).then(|| Records::of(file)).flatten()
+/// The end of the frames, which an error of the input may have brought about.
+fn ended(path: &Path, frames: u64, failure: Option<io::Error>) -> Result<Step, Error> {
+    failure.map_or(Ok(Step::Stop(Stop::End)), |error| Err(broken(path, frames, error)))
 }
 
-/// Opens through [`File`] first, whose errors tell a missing file from a forbidden one; libpcap then opens it by its own
-/// path, or by the descriptor's where the path is not UTF-8. Gives the file, too, where it is a regular one.
-fn open(path: &Path) -> Result<(Capture<Offline>, Option<File>), Error> {
-    let not_a_capture = |error: pcap::Error| Error::NotACapture { path: path.to_owned(), reason: words(&error) };
-    let by_libpcap = |path: &Path| Capture::from_file_with_precision(path, Precision::Nano).map_err(not_a_capture);
-    if path == Path::new("-") {
-        return Ok((by_libpcap(path)?, None));
-    }
+fn broken(path: &Path, frames: u64, reason: impl ToString) -> Error {
+    Error::BrokenFile { path: path.to_owned(), frames, reason: reason.to_string() }
+}
+
+/// The bytes of `path`. Those of a regular file are read where they are wanted, all others ahead.
+fn open(path: &Path) -> Result<Input, Error> {
     let cannot_open = |source| Error::OpenFile { path: path.to_owned(), source };
-    let is_regular = path.metadata().map_err(cannot_open)?.is_file();
-    if !is_regular && path.to_str().is_some() {
-        return Ok((by_libpcap(path)?, None));
+    let file = match path == Path::new("-") {
+        true => io::stdin().as_fd().try_clone_to_owned().map(File::from),
+        false => File::open(path),
+    };
+    let file = file.map_err(cannot_open)?;
+    let kind = file.metadata().map_err(cannot_open)?.file_type();
+    if kind.is_dir() {
+        return Err(cannot_open(io::ErrorKind::IsADirectory.into()));
     }
-    let file = File::open(path).map_err(cannot_open)?;
-    let by_descriptor = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
-    let capture = by_libpcap(if path.to_str().is_some() { path } else { &by_descriptor })?;
-    Ok((capture, is_regular.then_some(file)))
+    if kind.is_file() { Ok(Input::of_file(file)) } else { Input::of_reader(file).map_err(cannot_open) }
+}
+
+/// The bytes inside, where `input` is compressed, and the count of those outside.
+fn decompressed(mut input: Input, path: &Path) -> Result<(Input, Option<Arc<AtomicU64>>), Error> {
+    let cannot_open = |source| Error::OpenFile { path: path.to_owned(), source };
+    input.wait_for(LONGEST_MAGIC);
+    if let Some(error) = input.failure() {
+        return Err(cannot_open(error));
+    }
+    if let Some((format, command)) = compression::other_format(input.unused()) {
+        let reason = format!(
+            "it is compressed with {format}, and only gzip, Zstandard and xz are read; \
+             decompress it first: {command} FILE | trafficmonitor replay -"
+        );
+        return Err(Error::NotACapture { path: path.to_owned(), reason });
+    }
+    let Some(compression) = Compression::of(input.unused()) else { return Ok((input, None)) };
+    let consumed = Arc::new(AtomicU64::new(0));
+    let inside = Decompressed::new(compression, input, Arc::clone(&consumed));
+    Ok((Input::of_reader(inside).map_err(cannot_open)?, Some(consumed)))
+}
+
+/// The reader of the format that `input` has, and the link types that the file names before its first frame.
+fn recognised(input: Input, path: &Path) -> Result<(Reader, Vec<LinkType>), Error> {
+    let not_a_capture = |reason| Error::NotACapture { path: path.to_owned(), reason };
+    let input = match Records::of(input) {
+        Ok(records) => {
+            let link_type = records.link_type;
+            return Ok((Reader::Records(records), vec![link_type]));
+        }
+        Err(input) => input,
+    };
+    let mut input = match Blocks::of(input) {
+        Ok(mut blocks) => {
+            let link_types = blocks.link_types().map_err(|fault| not_a_capture(fault.to_string()))?;
+            return Ok((Reader::Blocks(blocks), link_types));
+        }
+        Err(input) => input,
+    };
+    if let Some(error) = input.failure() {
+        return Err(not_a_capture(error.to_string()));
+    }
+    let handed = Handed::over(Vec::new(), input).map_err(|error| not_a_capture(words(&error)))?;
+    let link_type = handed.link_type();
+    Ok((Reader::Handed(handed), vec![link_type]))
+}
+
+/// libpcap's name of a link type.
+#[must_use]
+pub fn link_type_name(link_type: LinkType) -> Option<String> {
+    libpcap::name(link_type)
 }
 
 #[cfg(test)]

@@ -84,6 +84,14 @@ fn snap_length_0_and_65536_mean_65535() {
 }
 
 #[test]
+fn snap_length_of_tcpdump_is_taken_as_65535_and_said_once() {
+    let config = run("-snaplen 262144");
+    assert_eq!(config.capture.snap_length, 65_535);
+    assert_eq!(config.notices, ["-snaplen: a snap length of 262144 is taken as 65535"]);
+    assert_eq!(run("-snaplen 65536").notices, [""; 0]);
+}
+
+#[test]
 fn a_long_read_timeout_is_shortened_and_said_once() {
     let config = run("-w 3s");
     assert_eq!(config.capture.read_timeout, Duration::from_millis(500));
@@ -212,12 +220,12 @@ fn each_reserved_option_has_an_advice_of_its_own_kind() {
 #[test]
 fn mistakes_are_told_as_they_were_typed() {
     let table = [
-        ("-snaplen 70000", "-snaplen 70000: expected a number from 0 to 65535 (0 and 65536 mean 65535)"),
+        ("-snaplen 70000", "-snaplen 70000: expected a number from 0 to 65535 (0, 65536 and 262144 mean 65535)"),
         (
             "--buffer-size 10",
             "--buffer-size 10: expected a size from 1MiB to just under 2GiB, such as 32MiB, 32M or 33554432",
         ),
-        ("-s=x", "-s=x: expected a number from 0 to 65535 (0 and 65536 mean 65535)"),
+        ("-s=x", "-s=x: expected a number from 0 to 65535 (0, 65536 and 262144 mean 65535)"),
         ("-promisc=maybe", "-promisc=maybe: expected true or false"),
         ("-w 3", "-w 3: expected a duration of at least 1ms, such as 100ms"),
         ("-w 0s", "-w 0s: expected a duration of at least 1ms, such as 100ms"),

@@ -117,7 +117,7 @@ mod tests {
         let error = read_all(&[("TRAFFICMONITOR_SNAPLEN", "big")]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "TRAFFICMONITOR_SNAPLEN=big: expected a number from 0 to 65535 (0 and 65536 mean 65535)"
+            "TRAFFICMONITOR_SNAPLEN=big: expected a number from 0 to 65535 (0, 65536 and 262144 mean 65535)"
         );
     }
 

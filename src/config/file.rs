@@ -290,11 +290,11 @@ mod tests {
             ("log:\n  zzz: true\n", "t.yml:2:3: unknown key zzz; the keys here are level, format"),
             (
                 "capture:\n  snap_length: many\n",
-                "t.yml:2:16: expected a number from 0 to 65535 (0 and 65536 mean 65535), found string \"many\"",
+                "t.yml:2:16: expected a number from 0 to 65535 (0, 65536 and 262144 mean 65535), found string \"many\"",
             ),
             (
                 "capture:\n  snap_length: 70000\n",
-                "t.yml:2:16: 70000: expected a number from 0 to 65535 (0 and 65536 mean 65535)",
+                "t.yml:2:16: 70000: expected a number from 0 to 65535 (0, 65536 and 262144 mean 65535)",
             ),
             ("capture:\n  promiscuous: yes\n", "t.yml:2:16: expected true or false, found string \"yes\""),
             ("capture:\n  promiscuous: 1\n", "t.yml:2:16: expected true or false, found integer `1`"),

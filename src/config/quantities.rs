@@ -6,21 +6,32 @@ use serde::Serializer;
 
 use super::value::{Scalars, Value, expected};
 
-/// Bytes kept of a packet, 1 to 65535. A packet whose headers are cut counts as truncated.
+/// Bytes kept of a packet: 1 to 65535, or [`LIBPCAP_WHOLE_PACKET_BYTES`]. A packet whose headers are cut counts as
+/// truncated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SnapLength(pub u32);
 
-/// libpcap's and the seeds' "everything".
+/// "Everything" of the seeds, 64 KiB less one byte.
 const WHOLE_PACKET_BYTES: u32 = 65_535;
 
+/// "Everything" of libpcap and tcpdump (`MAXIMUM_SNAPLEN`).
+const LIBPCAP_WHOLE_PACKET_BYTES: u32 = 262_144;
+
+impl SnapLength {
+    /// The bytes that are kept: more than 64 KiB less one byte no IP packet has.
+    pub fn kept(self) -> u32 {
+        self.0.min(WHOLE_PACKET_BYTES)
+    }
+}
+
 impl Value for SnapLength {
-    const EXPECTED: &'static str = "a number from 0 to 65535 (0 and 65536 mean 65535)";
+    const EXPECTED: &'static str = "a number from 0 to 65535 (0, 65536 and 262144 mean 65535)";
     const SCALARS: Scalars = Scalars::Number;
 
     fn from_text(text: &str) -> Result<Self, String> {
         match text.parse() {
             Ok(0 | 65_536) => Ok(Self(WHOLE_PACKET_BYTES)),
-            Ok(bytes @ 1..=WHOLE_PACKET_BYTES) => Ok(Self(bytes)),
+            Ok(bytes @ (1..=WHOLE_PACKET_BYTES | LIBPCAP_WHOLE_PACKET_BYTES)) => Ok(Self(bytes)),
             _ => Err(expected::<Self>()),
         }
     }

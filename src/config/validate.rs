@@ -107,7 +107,12 @@ impl Settings {
         let host_bits = networks.filter(|network| network.trunc() != **network).map(|network| {
             format!("{}: {network} has host bits set; using {}", self.place(&self.locality.networks), network.trunc())
         });
-        timeout.into_iter().chain(host_bits.collect::<Vec<_>>())
+        let snap_length = self.capture.snap_length.value().filter(|length| length.kept() < length.0);
+        let snap_length = snap_length.map(|length| {
+            let place = self.place(&self.capture.snap_length);
+            format!("{place}: a snap length of {} is taken as {}", length.0, length.kept())
+        });
+        timeout.into_iter().chain(snap_length).chain(host_bits.collect::<Vec<_>>())
     }
 }
 
@@ -124,7 +129,7 @@ fn capture_config(settings: CaptureSettings, selection: Selection) -> capture::C
         excluded: settings.excluded_interfaces.into_value().map_or(default.excluded, texts),
         filter: settings.filter.into_value().or(default.filter),
         promiscuous: settings.promiscuous.into_value().unwrap_or(default.promiscuous),
-        snap_length: settings.snap_length.into_value().map_or(default.snap_length, |SnapLength(bytes)| bytes),
+        snap_length: settings.snap_length.into_value().map_or(default.snap_length, SnapLength::kept),
         workers: settings.workers.into_value().map_or(default.workers, |Workers(workers)| workers),
         buffer_bytes: settings.buffer_size.into_value().map_or(default.buffer_bytes, |RingBytes(bytes)| bytes),
         read_timeout: settings

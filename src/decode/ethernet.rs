@@ -1,6 +1,6 @@
 //! Ethernet and what stands between it and IP: VLAN tags, MPLS, PPPoE, 802.2 LLC with SNAP.
 
-use super::{Cursor, Inside, NotIp, ppp};
+use super::{Cursor, Inside, NotIp, plausible, ppp};
 use crate::packet::IpVersion;
 
 /// Up to this value the field behind the addresses is a length, not a type (IEEE 802.3 clause 3.2.6).
@@ -50,13 +50,49 @@ pub(super) fn walk_type(mut ether_type: u16, mut rest: Cursor<'_>) -> Result<Ins
     }
 }
 
-/// MPLS labels up to the bottom of the stack (RFC 3032); then the first nibble tells.
+/// The way of a frame whose cooked header announces `ether_type`, where Linux left a VLAN tag in front of the packet that
+/// it announces: from 6.10 on it skips all tags for the protocol of a frame on `any`, and none in the frame.
+///
+/// None where the header that is announced passes as one, or no header passes behind the tag.
+pub(super) fn behind_hidden_tags(ether_type: u16, rest: Cursor<'_>) -> Option<Inside<'_>> {
+    let announced = plain_type(ether_type, rest)?;
+    let (tag, behind) = rest.take::<4>().ok()?;
+    let hidden = match u16::from_be_bytes([tag[2], tag[3]]) {
+        inner @ (IPV4 | IPV6 | VLAN | SERVICE_VLAN | STACKED_VLAN) => inner,
+        _ => return None,
+    };
+    if plausible::passes(&announced) {
+        return None;
+    }
+    behind_tags(hidden, behind).filter(plausible::passes)
+}
+
+/// The IP header behind VLAN tags alone.
+fn behind_tags(mut ether_type: u16, mut rest: Cursor<'_>) -> Option<Inside<'_>> {
+    while let VLAN | SERVICE_VLAN | STACKED_VLAN = ether_type {
+        let (tag, behind) = rest.take::<4>().ok()?;
+        ether_type = u16::from_be_bytes([tag[2], tag[3]]);
+        rest = behind;
+    }
+    plain_type(ether_type, rest)
+}
+
+fn plain_type(ether_type: u16, rest: Cursor<'_>) -> Option<Inside<'_>> {
+    match ether_type {
+        IPV4 => Some(Inside::v4(rest)),
+        IPV6 => Some(Inside::v6(rest)),
+        _ => None,
+    }
+}
+
+/// MPLS labels up to the bottom of the stack (RFC 3032). Nothing says what is behind them: the Ethernet frame of a
+/// pseudowire may begin as an IP header does, so the header has to pass as one.
 fn label_stack(mut rest: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
     loop {
         let (label, behind) = rest.take::<4>()?;
         rest = behind;
         if label[2] & 1 == 1 {
-            return Inside::by_nibble(rest, NotIp::Mpls);
+            return Inside::by_nibble(rest, NotIp::Mpls).and_then(plausible::believed);
         }
     }
 }

@@ -26,6 +26,8 @@ pub(super) enum LinkLayer {
     Prism,
     PerPacket,
     NetfilterLog,
+    /// None of these: no packet is found.
+    Unsupported,
 }
 
 /// The link types that are read, with the names that libpcap has for them.
@@ -78,6 +80,7 @@ impl LinkLayer {
             Self::Prism => wireless::walk_prism(frame),
             Self::PerPacket => per_packet(frame),
             Self::NetfilterLog => netfilter_log(frame),
+            Self::Unsupported => Err(NotIp::Link),
         }
     }
 }
@@ -105,7 +108,10 @@ fn cooked_protocol(protocol: u16, rest: Cursor<'_>, outgoing: bool) -> Result<In
     let inside = match protocol {
         ETH_P_802_2 => ethernet::logical_link(rest)?,
         0..=ethernet::MAXIMUM_LENGTH => return Err(NotIp::EtherType),
-        ether_type => ethernet::walk_type(ether_type, rest)?,
+        ether_type => match ethernet::behind_hidden_tags(ether_type, rest) {
+            Some(inside) => inside,
+            None => ethernet::walk_type(ether_type, rest)?,
+        },
     };
     Ok(Inside { outgoing, ..inside })
 }

@@ -8,6 +8,7 @@ mod ethernet;
 mod hdlc;
 mod ip;
 mod link;
+mod plausible;
 mod ppp;
 mod quote;
 mod wireless;
@@ -31,7 +32,7 @@ pub enum NotIp {
     PppoeDiscovery,
     /// A PPP protocol that is not IP (LCP, PAP, IPCP, …).
     Ppp,
-    /// An MPLS label stack over something that is neither IPv4 nor IPv6.
+    /// An MPLS label stack over something that is no IP header, an Ethernet pseudowire for one.
     Mpls,
     /// Another EtherType.
     EtherType,
@@ -76,6 +77,14 @@ impl NotIp {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("link type {} is not supported", .0.0)]
 pub struct UnsupportedLinkType(pub LinkType);
+
+impl UnsupportedLinkType {
+    /// The decoder for frames of it: none is IP.
+    #[must_use]
+    pub fn decoder(self) -> Decoder {
+        Decoder { layer: link::LinkLayer::Unsupported }
+    }
+}
 
 /// The link types that this program reads, for people: `NULL (0), EN10MB (1), …`.
 #[must_use]
@@ -166,26 +175,28 @@ struct Cursor<'a> {
     captured: &'a [u8],
     /// The bytes that were on the wire from here on; never fewer than were captured.
     wire_bytes: u32,
+    /// The bytes of the whole frame on the wire.
+    frame_bytes: u32,
 }
 
 impl<'a> Cursor<'a> {
     /// At the start of `frame`.
     #[inline]
     fn of(frame: &Frame<'a>) -> Self {
-        Self { captured: frame.captured, wire_bytes: frame.wire_bytes }
+        Self { captured: frame.captured, wire_bytes: frame.wire_bytes, frame_bytes: frame.wire_bytes }
     }
 
     /// The first `N` bytes and what is behind them.
     #[inline]
     fn take<const N: usize>(self) -> Result<(&'a [u8; N], Self), NotIp> {
         let (header, captured) = self.captured.split_first_chunk::<N>().ok_or(NotIp::TruncatedLink)?;
-        Ok((header, Self { captured, wire_bytes: self.wire_bytes - N as u32 }))
+        Ok((header, Self { captured, wire_bytes: self.wire_bytes - N as u32, ..self }))
     }
 
     /// What is behind the next `length` bytes.
     fn skip(self, length: usize) -> Result<Self, NotIp> {
         let captured = self.captured.get(length..).ok_or(NotIp::TruncatedLink)?;
-        Ok(Self { captured, wire_bytes: self.wire_bytes - length as u32 })
+        Ok(Self { captured, wire_bytes: self.wire_bytes - length as u32, ..self })
     }
 }
 
@@ -207,7 +218,7 @@ impl<'a> Inside<'a> {
         Self { version: IpVersion::V6, datagram, outgoing: false }
     }
 
-    /// Where no header names the version (RAW, MPLS) the first nibble does; `otherwise` if it says neither.
+    /// The version that the first nibble says, where no header names it (RAW, MPLS); `otherwise` if it says neither.
     fn by_nibble(datagram: Cursor<'a>, otherwise: NotIp) -> Result<Self, NotIp> {
         match datagram.captured.first().map(|byte| byte >> 4) {
             Some(4) => Ok(Self::v4(datagram)),

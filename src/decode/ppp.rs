@@ -2,16 +2,20 @@
 
 use super::{Cursor, Inside, NotIp};
 
-/// Six bytes of PPPoE header. Its length field is not used.
+/// Six bytes of PPPoE header, then the protocol. The length field of the header is not used.
 pub(super) fn walk_session(rest: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
     let (_, rest) = rest.take::<6>()?;
-    let (protocol, rest) = rest.take::<2>()?;
-    by_protocol(u16::from_be_bytes(*protocol), rest)
+    walk_protocol(rest)
 }
 
-/// `LINKTYPE_PPP`: address and control (ff 03) may be there or left out, and so may the protocol's first byte.
+/// `LINKTYPE_PPP`: address and control (ff 03) may be there or left out.
 pub(super) fn walk(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
-    let rest = if frame.captured.starts_with(&[0xff, 0x03]) { frame.skip(2)? } else { frame };
+    walk_protocol(if frame.captured.starts_with(&[0xff, 0x03]) { frame.skip(2)? } else { frame })
+}
+
+/// The protocol number has two bytes, or one where the peers agreed on compression: an odd first byte is the whole
+/// number (RFC 1661 sections 2 and 6.5).
+fn walk_protocol(rest: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
     let (first, behind) = rest.take::<1>()?;
     if first[0] & 1 == 1 {
         return by_protocol(u16::from(first[0]), behind);

@@ -2,6 +2,7 @@
 
 mod counting;
 mod dealer;
+mod decoders;
 mod looks;
 mod worker;
 
@@ -13,10 +14,10 @@ use super::follow::Follow;
 use super::{Error, check_workers};
 use crate::account::ledger::Ledger;
 use crate::capture::file_name;
-use crate::capture::savefile::Savefile;
-use crate::decode::Decoder;
+use crate::capture::savefile::{Savefile, Stop};
 use crate::locality::Classifier;
 use counting::Counting;
+use decoders::Decoders;
 use looks::FRAMES_AT_ONCE;
 
 /// Reads files into one ledger.
@@ -42,8 +43,8 @@ impl<F: Follow + Send + 'static> Replay<F> {
         Ok(Self { counting: Counting::new(ledger, follow, classifier, seed, workers)? })
     }
 
-    /// Counts every frame of the file at `path` that `filter` lets through. `on_progress` hears how many
-    /// captured bytes were read since it was last called, and may break off.
+    /// Counts every frame of the file at `path` that `filter` lets through. `on_progress` is called often, also while
+    /// the file has nothing more to give yet, and may break off.
     ///
     /// # Errors
     /// When the file cannot be opened or read. What came before a fault is counted.
@@ -51,22 +52,26 @@ impl<F: Follow + Send + 'static> Replay<F> {
         &mut self,
         path: &Path,
         filter: Option<&str>,
-        mut on_progress: impl FnMut(u64) -> ControlFlow<()>,
+        mut on_progress: impl FnMut(&mut Progress<'_, F>) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let mut savefile = Savefile::open(path, filter)?;
-        let decoder = Decoder::new(savefile.link_type()).map_err(|source| Error::LinkType {
-            origin: file_name(path),
-            name: savefile.link_type_name(),
-            source,
-        })?;
         let name: Arc<str> = file_name(path).into();
+        let mut decoders = Decoders::of(&savefile, &name)?;
         let counting = &mut self.counting;
+        let (mut since_look, mut consumed) = (0, 0);
         loop {
-            let (captured_bytes, read) = counting.read(&name, &mut savefile, &decoder);
-            let breaks_off = on_progress(captured_bytes).is_break();
-            let is_last = breaks_off || !matches!(read, Ok(FRAMES_AT_ONCE));
-            counting.look(&name, is_last)?;
-            if read? == 0 || breaks_off {
+            let (captured_bytes, read) =
+                counting.read(&name, &mut savefile, &mut decoders, FRAMES_AT_ONCE - since_look);
+            let frames = read.as_ref().map_or(0, |read| read.frames);
+            since_look += frames;
+            let bytes = savefile.consumed().map_or(captured_bytes, |now| now - std::mem::replace(&mut consumed, now));
+            let breaks_off = on_progress(&mut Progress { frames, bytes, name: &name, counting }).is_break();
+            let is_last = breaks_off || read.as_ref().map_or(true, |read| read.stop == Stop::End);
+            if is_last || since_look == FRAMES_AT_ONCE {
+                counting.look(&name, is_last)?;
+                since_look = 0;
+            }
+            if read?.stop == Stop::End || breaks_off {
                 return Ok(());
             }
         }
@@ -78,6 +83,23 @@ impl<F: Follow + Send + 'static> Replay<F> {
     /// When a worker panicked, which is a fault of the program.
     pub fn finish(self) -> Result<(Ledger, F), Error> {
         self.counting.finish()
+    }
+}
+
+/// The state of a file that is being read.
+pub struct Progress<'a, F> {
+    /// Frames that were read since the last call.
+    pub frames: usize,
+    /// Bytes of the file that were read since the last call: captured ones, or compressed ones where it is compressed.
+    pub bytes: u64,
+    name: &'a Arc<str>,
+    counting: &'a mut Counting<F>,
+}
+
+impl<F: Follow + Send + 'static> Progress<'_, F> {
+    /// The accounts of all that was read so far, and the follower. None where workers hold them.
+    pub fn accounts(&mut self) -> Option<(&Ledger, &F)> {
+        self.counting.accounts(self.name)
     }
 }
 

@@ -27,6 +27,7 @@ pub fn ethernet_links() -> Vec<(&'static str, Link)> {
         ("deep mpls in vlan", ethernet().vlan(0x8100).mpls(7)),
         ("pppoe", ethernet().pppoe()),
         ("pppoe in vlan", ethernet().vlan(0x8100).pppoe()),
+        ("pppoe, protocol in one byte", ethernet().pppoe().compressed()),
         ("snap", ethernet().snap()),
         ("snap in vlan", ethernet().vlan(0x8100).snap()),
         ("vlan in snap", ethernet().snap().vlan(0x8100)),
@@ -44,6 +45,13 @@ pub fn host_links() -> Vec<(&'static str, Link)> {
         ("cooked v2, incoming", Link::cooked_v2(0)),
         ("cooked v2, outgoing", Link::cooked_v2(4)),
         ("cooked v2, vlan", Link::cooked_v2(4).vlan(0x88a8)),
+        ("cooked, hidden tag", Link::cooked(0).hidden_tag(5)),
+        ("cooked v2, hidden tag", Link::cooked_v2(4).hidden_tag(5)),
+        ("cooked v2, two hidden tags", Link::cooked_v2(0).hidden_tag(0x2007).hidden_tag(5)),
+        ("cooked, hidden tag like IPv4", Link::cooked(0).hidden_tag(0x4500)),
+        ("cooked v2, hidden tag like IPv4", Link::cooked_v2(0).hidden_tag(0x4fff)),
+        ("cooked v2, hidden tag like IPv6", Link::cooked_v2(0).hidden_tag(0x6000)),
+        ("cooked v2, hidden tags like IPv4", Link::cooked_v2(0).hidden_tag(0x4500).hidden_tag(0x4500)),
         ("raw (12)", Link::none(12)),
         ("raw (14)", Link::none(14)),
         ("raw (101)", Link::none(101)),
@@ -59,6 +67,8 @@ pub fn host_links() -> Vec<(&'static str, Link)> {
 pub fn serial_and_wireless_links() -> Vec<(&'static str, Link)> {
     vec![
         ("ppp", Link::ppp()),
+        ("ppp, protocol in one byte", Link::ppp().compressed()),
+        ("framed ppp (50), protocol in one byte", Link::ppp_framed(50).compressed()),
         ("framed ppp (9)", Link::ppp_framed(9)),
         ("framed ppp (50)", Link::ppp_framed(50)),
         ("cisco hdlc", Link::cisco_hdlc()),
@@ -91,6 +101,26 @@ fn two_words_clock_and_flags() -> Vec<u8> {
     [&[0; 4][..], &[0x11; 8], &[0x20]].concat()
 }
 
+/// Ethernet pseudowires without a control word (RFC 4448): frames behind MPLS labels whose destination address begins
+/// with 4 or 6, by name.
+pub fn pseudowires() -> Vec<(&'static str, Sample)> {
+    let inside = |address: [u8; 6], packet: &[u8]| {
+        let frame = [&address[..], &[2, 0, 0, 0, 0, 1, 0x08, 0x00], packet].concat();
+        Link::ethernet().mpls(2).carrying_ether_type(0, &frame)
+    };
+    let packet = Ipv4::carrying(tcp(40_000, 443, 0x18, &[b'd'; 100])).build();
+    vec![
+        ("4c, as in many", inside([0x4c, 0x5e, 0x0c, 0x12, 0x10, 0x00], &packet)),
+        ("45", inside([0x45, 0, 0x0c, 0x12, 0x10, 0x00], &packet)),
+        ("4f, with a header longer than the frame", inside([0x4f, 0, 0, 61, 0, 0], &packet[..24])),
+        ("45, with a total length one too small", inside([0x45, 0, 0, 153, 0, 0], &packet)),
+        ("45, with a total length past the end", inside([0x45, 0, 0, 155, 0, 0], &packet)),
+        ("64", inside([0x64, 0, 0, 0, 0x10, 0x00], &packet)),
+        ("60, with a payload length past the end", inside([0x60, 0, 0, 0, 0, 115], &packet)),
+        ("60, with a payload length one too small", inside([0x60, 0, 0, 0, 0, 113], &packet)),
+    ]
+}
+
 /// The shapes of an IPv4 packet, by name.
 pub fn ipv4_packets() -> Vec<(&'static str, Vec<u8>)> {
     let request = || tcp(40_000, 443, 0x18, b"hello");
@@ -114,6 +144,7 @@ pub fn ipv4_packets() -> Vec<(&'static str, Vec<u8>)> {
         ("total length past the end", Ipv4::carrying(query()).total_length(60_000).build()),
         ("total length of the header", Ipv4::carrying(query()).total_length(20).build()),
         ("total length inside the ports", Ipv4::carrying(query()).total_length(23).build()),
+        ("wrong checksum", Ipv4::carrying(request()).wrong_checksum().build()),
         ("port unreachable", port_unreachable(&Ipv4::carrying(query()).build(), 28).build()),
         ("echo request unreachable", port_unreachable(&Ipv4::carrying(icmp(8)).build(), 28).build()),
     ]

@@ -65,9 +65,15 @@ pub fn noise_behind_a_link() -> impl Strategy<Value = Sample> {
 fn link() -> impl Strategy<Value = Link> {
     let outermost = select(vec![Link::ethernet(), Link::ethernet(), Link::cooked(4), Link::cooked_v2(0)]);
     let tags = vec(select(vec![0x8100_u16, 0x88a8, 0x9100]), 0..9);
+    let control = prop_oneof![any::<u16>(), select(vec![0x4500_u16, 0x4600, 0x4fff, 0x6000, 5])];
+    let hidden = (vec(control, 1..4), any::<bool>()).prop_map(|(controls, version_2)| {
+        let cooked = if version_2 { Link::cooked_v2(0) } else { Link::cooked(0) };
+        controls.into_iter().fold(cooked, Link::hidden_tag)
+    });
     let innermost = prop_oneof![
         Just(Innermost::Nothing),
         Just(Innermost::Pppoe),
+        Just(Innermost::CompressedPppoe),
         Just(Innermost::Snap),
         (1..9_usize).prop_map(Innermost::Mpls),
     ];
@@ -77,19 +83,21 @@ fn link() -> impl Strategy<Value = Link> {
         let link = tags.into_iter().fold(outermost, Link::vlan);
         match innermost {
             Innermost::Pppoe => link.pppoe(),
+            Innermost::CompressedPppoe => link.pppoe().compressed(),
             Innermost::Snap if snap_may_follow => link.snap(),
             Innermost::Mpls(labels) => link.mpls(labels),
             _ => link,
         }
     });
     let known: Vec<Link> = corpus::links().into_iter().map(|(_, link)| link).collect();
-    prop_oneof![2 => stacked, 3 => select(known)]
+    prop_oneof![4 => stacked, 6 => select(known), 1 => hidden]
 }
 
 #[derive(Debug, Clone)]
 enum Innermost {
     Nothing,
     Pppoe,
+    CompressedPppoe,
     Snap,
     Mpls(usize),
 }
@@ -154,9 +162,11 @@ fn claimed_length() -> impl Strategy<Value = Option<u16>> {
 }
 
 fn ipv4() -> impl Strategy<Value = Vec<u8>> {
-    (transport(), 0..11_u8, fragment(), claimed_length(), prop_oneof![20 => Just(None), 1 => (0..16_u8).prop_map(Some)])
-        .prop_map(|(above, options, (offset, more), length, words)| {
+    let words = prop_oneof![20 => Just(None), 1 => (0..16_u8).prop_map(Some)];
+    (transport(), 0..11_u8, fragment(), claimed_length(), words, prop_oneof![4 => Just(false), 1 => Just(true)])
+        .prop_map(|(above, options, (offset, more), length, words, checksum_is_wrong)| {
             let packet = Ipv4::carrying(above).options(options).fragment(offset, more);
+            let packet = if checksum_is_wrong { packet.wrong_checksum() } else { packet };
             let packet = length.into_iter().fold(packet, Ipv4::total_length);
             words.into_iter().fold(packet, Ipv4::header_words).build()
         })

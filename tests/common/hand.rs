@@ -4,9 +4,8 @@
 //! both being right. It is slow and plain on purpose: every step is a sentence of the contract. Only `std` is used, so
 //! that the fuzz target can include this file as it stands.
 //!
-//! Where the contract names a link layer and no more, the rest is its standard's: lengths end at 1500 (IEEE 802.3), PPP
-//! may leave out the first byte of its protocol number but not in PPPoE (RFC 1661, RFC 2516), an 802.11 frame that
-//! aggregates several packets counts as none.
+//! Where the contract names a link layer and no more, the rest is its standard's: lengths end at 1500 (IEEE 802.3), an
+//! 802.11 frame that aggregates several packets counts as none.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -56,7 +55,7 @@ pub fn read(link_type: i32, captured: &[u8], wire_bytes: u32) -> Result<Counted,
     let wire = wire_bytes as usize;
     // Rule 1: captured bytes past the wire length do not exist.
     let frame = if captured.len() > wire { &captured[..wire] } else { captured };
-    let found = way(link_type, frame).ok_or(NotCounted::NoWay)?;
+    let found = way(link_type, &Frame { bytes: frame, wire, before: 0 }).ok_or(NotCounted::NoWay)?;
     let rest = At { bytes: &frame[found.offset..], wire: wire - found.offset };
     let mut counted = match found.version {
         Version::Four => ipv4(&rest)?,
@@ -75,7 +74,7 @@ pub fn read(link_type: i32, captured: &[u8], wire_bytes: u32) -> Result<Counted,
 pub fn refused(link_type: i32, captured: &[u8], wire_bytes: u32) -> Option<Refused> {
     let error = read(link_type, captured, wire_bytes).ok()?;
     let frame = &captured[..captured.len().min(wire_bytes as usize)];
-    let datagram = &frame[way(link_type, frame)?.offset..];
+    let datagram = &frame[way(link_type, &Frame { bytes: frame, wire: wire_bytes as usize, before: 0 })?.offset..];
     // Where the error's message begins: behind the header of IPv4, behind the chain of IPv6.
     let datagram = &datagram[..datagram.len().min(error.bytes as usize)];
     let version = datagram.first()? >> 4;
@@ -148,6 +147,22 @@ enum Version {
     FirstNibble,
 }
 
+/// What there is to read from: the captured bytes and how many were on the wire.
+struct Frame<'a> {
+    bytes: &'a [u8],
+    wire: usize,
+    /// Bytes that were in front of these in the same frame.
+    before: usize,
+}
+
+impl std::ops::Deref for Frame<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.bytes
+    }
+}
+
 /// Where the IP header begins.
 struct Found {
     offset: usize,
@@ -159,7 +174,7 @@ fn found(offset: usize, version: Version) -> Option<Found> {
     Some(Found { offset, version, outgoing: false })
 }
 
-fn way(link_type: i32, frame: &[u8]) -> Option<Found> {
+fn way(link_type: i32, frame: &Frame<'_>) -> Option<Found> {
     match link_type {
         1 => ethernet_type(frame, 12),
         113 => {
@@ -205,7 +220,7 @@ fn address_family(family: u8, offset: usize) -> Option<Found> {
 }
 
 /// An EtherType at `at`, or in its place an 802.3 length; what it announces follows it.
-fn ethernet_type(frame: &[u8], at: usize) -> Option<Found> {
+fn ethernet_type(frame: &Frame<'_>, at: usize) -> Option<Found> {
     match be16(frame, at)? {
         0..=1500 => snap(frame, at + 2),
         other => ether_type(frame, other, at + 2),
@@ -213,7 +228,7 @@ fn ethernet_type(frame: &[u8], at: usize) -> Option<Found> {
 }
 
 /// What `ether_type` announces begins at `offset`, behind any number of VLAN tags.
-fn ether_type(frame: &[u8], mut ether_type: u16, mut offset: usize) -> Option<Found> {
+fn ether_type(frame: &Frame<'_>, mut ether_type: u16, mut offset: usize) -> Option<Found> {
     while let 0x8100 | 0x88a8 | 0x9100 = ether_type {
         ether_type = be16(frame, offset + 2)?;
         offset += 4;
@@ -226,17 +241,13 @@ fn ether_type(frame: &[u8], mut ether_type: u16, mut offset: usize) -> Option<Fo
         0x86dd => found(offset, Version::Six),
         0x8847 | 0x8848 => mpls(frame, offset),
         // Version and type, code, session, length; then PPP.
-        0x8864 => match be16(frame, offset + 6)? {
-            0x0021 => found(offset + 8, Version::Four),
-            0x0057 => found(offset + 8, Version::Six),
-            _ => None,
-        },
+        0x8864 => ppp_protocol(frame, offset + 6),
         _ => None,
     }
 }
 
 /// LLC with SNAP and organisation 0: its last two bytes are an EtherType.
-fn snap(frame: &[u8], at: usize) -> Option<Found> {
+fn snap(frame: &Frame<'_>, at: usize) -> Option<Found> {
     match frame.get(at..at + 8)? {
         [0xaa, 0xaa, 0x03, 0, 0, 0, high, low] => ether_type(frame, u16::from_be_bytes([*high, *low]), at + 8),
         _ => None,
@@ -244,25 +255,94 @@ fn snap(frame: &[u8], at: usize) -> Option<Found> {
 }
 
 /// Label entries of four bytes up to the one with the bottom bit.
-fn mpls(frame: &[u8], mut at: usize) -> Option<Found> {
+fn mpls(frame: &Frame<'_>, mut at: usize) -> Option<Found> {
     while frame.get(at..at + 4)?[2] & 1 == 0 {
         at += 4;
     }
-    found(at + 4, Version::FirstNibble)
+    at += 4;
+    match frame.get(at) {
+        Some(first) => match first >> 4 {
+            4 if ipv4_passes(frame, at) => found(at, Version::Four),
+            6 if ipv6_passes(frame, at) => found(at, Version::Six),
+            _ => None,
+        },
+        None => found(at, Version::FirstNibble),
+    }
+}
+
+/// Does an IPv4 header at `at` pass where nothing proves that it is one?
+fn ipv4_passes(frame: &Frame<'_>, at: usize) -> bool {
+    let header = &frame[at..];
+    match header.first() {
+        None => return true,
+        Some(first) if first >> 4 != 4 || first & 15 < 5 => return false,
+        Some(_) => {}
+    }
+    let Some(total) = be16(header, 2) else { return true };
+    if length_fits(frame, at, usize::from(total)) || header.len() < 12 {
+        return true;
+    }
+    let Some(header) = header.get(..usize::from(header[0] & 15) * 4) else { return false };
+    // The sum of all words but the checksum, with the carries brought back, is the checksum's complement.
+    let mut sum = 0_u64;
+    for word in (0..header.len()).step_by(2).filter(|word| *word != 10) {
+        sum += u64::from(be16(header, word).unwrap_or(0));
+    }
+    while sum > 0xffff {
+        sum = sum % 0x1_0000 + sum / 0x1_0000;
+    }
+    let (checksum, right) = (u64::from(be16(header, 10).unwrap_or(0)), 0xffff - sum);
+    // Zero has two forms in ones' complement.
+    checksum == right || checksum % 0xffff == 0 && right % 0xffff == 0
+}
+
+fn ipv6_passes(frame: &Frame<'_>, at: usize) -> bool {
+    let header = &frame[at..];
+    match header.first() {
+        None => return true,
+        Some(first) if first >> 4 != 6 => return false,
+        Some(_) => {}
+    }
+    match be16(header, 4) {
+        None | Some(0) => true,
+        Some(payload) => length_fits(frame, at, 40 + usize::from(payload)),
+    }
+}
+
+/// What is left on the wire, or 4 bytes less, or any less in a frame of at most 64 bytes on the wire.
+fn length_fits(frame: &Frame<'_>, at: usize, length: usize) -> bool {
+    let left = frame.wire - at;
+    length == left || length + 4 == left || (length < left && frame.before + frame.wire <= 64)
 }
 
 /// The protocol field of a cooked header, with Linux's own numbers below 1536: 4 is an LLC frame.
-fn cooked_protocol(frame: &[u8], at: usize, header: usize) -> Option<Found> {
+fn cooked_protocol(frame: &Frame<'_>, at: usize, header: usize) -> Option<Found> {
     frame.get(..header)?;
     match be16(frame, at)? {
         4 => snap(frame, header),
+        0x0800 if !ipv4_passes(frame, header) => hidden_tags(frame, header).or(found(header, Version::Four)),
+        0x86dd if !ipv6_passes(frame, header) => hidden_tags(frame, header).or(found(header, Version::Six)),
         other => ether_type(frame, other, header),
     }
 }
 
-/// PPP, with address and control in front or without, and with a protocol of two bytes or of one.
-fn ppp(frame: &[u8], at: usize) -> Option<Found> {
-    let at = if frame.get(at..)?.starts_with(&[0xff, 0x03]) { at + 2 } else { at };
+/// VLAN tags at `at`, one or more, in front of an IP header that passes.
+fn hidden_tags(frame: &Frame<'_>, at: usize) -> Option<Found> {
+    match be16(frame, at + 2)? {
+        0x0800 if ipv4_passes(frame, at + 4) => found(at + 4, Version::Four),
+        0x86dd if ipv6_passes(frame, at + 4) => found(at + 4, Version::Six),
+        0x8100 | 0x88a8 | 0x9100 => hidden_tags(frame, at + 4),
+        _ => None,
+    }
+}
+
+/// PPP, with address and control in front or without.
+fn ppp(frame: &Frame<'_>, at: usize) -> Option<Found> {
+    ppp_protocol(frame, if frame.get(at..)?.starts_with(&[0xff, 0x03]) { at + 2 } else { at })
+}
+
+/// A protocol number of two bytes, or of one, which is odd.
+fn ppp_protocol(frame: &Frame<'_>, at: usize) -> Option<Found> {
     match frame.get(at..)? {
         [0x21, ..] => found(at + 1, Version::Four),
         [0x57, ..] => found(at + 1, Version::Six),
@@ -273,12 +353,12 @@ fn ppp(frame: &[u8], at: usize) -> Option<Found> {
 }
 
 /// Address, control, then an EtherType.
-fn cisco_hdlc(frame: &[u8]) -> Option<Found> {
+fn cisco_hdlc(frame: &Frame<'_>) -> Option<Found> {
     ether_type(frame, be16(frame, 2)?, 4)
 }
 
 /// An 802.11 frame at `at`: unprotected data with LLC/SNAP.
-fn wireless(frame: &[u8], at: usize, padded_header: bool) -> Option<Found> {
+fn wireless(frame: &Frame<'_>, at: usize, padded_header: bool) -> Option<Found> {
     let control = frame.get(at..at + 2)?;
     let (version, kind, subtype, flags) = (control[0] & 3, control[0] >> 2 & 3, control[0] >> 4, control[1]);
     let (quality_of_service, no_payload) = (subtype & 8 != 0, subtype & 4 != 0);
@@ -304,7 +384,7 @@ fn wireless(frame: &[u8], at: usize, padded_header: bool) -> Option<Found> {
 }
 
 /// A radiotap header says its own length, and in its flags whether the 802.11 header is padded to four bytes.
-fn radiotap(frame: &[u8]) -> Option<Found> {
+fn radiotap(frame: &Frame<'_>) -> Option<Found> {
     let length = usize::from(le16(frame, 2)?);
     let header = frame.get(..length).filter(|header| header.len() >= 8)?;
     wireless(frame, length, radiotap_flags(header).unwrap_or(0) & 0x20 != 0)
@@ -324,7 +404,7 @@ fn radiotap_flags(header: &[u8]) -> Option<u8> {
 }
 
 /// A Prism header of 144 bytes, or an AVS header in its place that says its own length, big endian.
-fn prism(frame: &[u8]) -> Option<Found> {
+fn prism(frame: &Frame<'_>) -> Option<Found> {
     let length = match *frame.get(..8)? {
         [0x80, 0x21, 0x10, 1 | 2, a, b, c, d] => u32::from_be_bytes([a, b, c, d]) as usize,
         _ => 144,
@@ -333,7 +413,7 @@ fn prism(frame: &[u8]) -> Option<Found> {
 }
 
 /// A PPI header says its own length, at least its fixed eight bytes, and the link type behind it.
-fn ppi(frame: &[u8]) -> Option<Found> {
+fn ppi(frame: &Frame<'_>) -> Option<Found> {
     let length = usize::from(le16(frame, 2)?);
     if length < 8 {
         return None;
@@ -345,12 +425,13 @@ fn ppi(frame: &[u8]) -> Option<Found> {
     if inner == 192 {
         return None;
     }
-    let found = way(inner, frame.get(length..)?)?;
+    let bytes = frame.get(length..)?;
+    let found = way(inner, &Frame { bytes, wire: frame.wire - length, before: frame.before + length })?;
     Some(Found { offset: length + found.offset, ..found })
 }
 
 /// Family, version, resource; then attributes in the byte order of this machine, of which 9 is the packet.
-fn nflog(frame: &[u8]) -> Option<Found> {
+fn nflog(frame: &Frame<'_>) -> Option<Found> {
     let family = *frame.get(..4)?.first()?;
     let mut at = 4;
     loop {

@@ -84,6 +84,7 @@ pub struct Ipv4 {
     option_words: u8,
     total_length: Option<u16>,
     fragment: u16,
+    checksum_is_wrong: bool,
     above: Transport,
 }
 
@@ -98,6 +99,7 @@ impl Ipv4 {
             option_words: 0,
             total_length: None,
             fragment: 0,
+            checksum_is_wrong: false,
             above,
         }
     }
@@ -137,6 +139,12 @@ impl Ipv4 {
         self
     }
 
+    /// A header whose checksum is not right.
+    pub fn wrong_checksum(mut self) -> Self {
+        self.checksum_is_wrong = true;
+        self
+    }
+
     /// The bytes of the packet.
     pub fn build(&self) -> Vec<u8> {
         let header_bytes = 20 + usize::from(self.option_words) * 4;
@@ -151,8 +159,16 @@ impl Ipv4 {
         packet.extend(self.destination.octets());
         packet.resize(header_bytes, 1);
         packet.extend(&self.above.bytes);
+        let checksum = checksum(&packet[..packet.len().min(usize::from(words) * 4)]);
+        packet[10..12].copy_from_slice(&(checksum ^ u16::from(self.checksum_is_wrong)).to_be_bytes());
         packet
     }
+}
+
+/// The complement of the ones' complement sum of a header whose checksum is still 0 (RFC 1071).
+fn checksum(header: &[u8]) -> u16 {
+    let sum = header.chunks_exact(2).fold(0_u32, |sum, word| sum + u32::from(u16::from_be_bytes([word[0], word[1]])));
+    !((sum % 0xffff) as u16)
 }
 
 /// One IPv6 extension header: its number and its bytes, the first of which will name the next header.

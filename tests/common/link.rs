@@ -40,6 +40,8 @@ enum Open {
     LeadingEtherType,
     /// A 16-bit PPP protocol number stands next.
     Ppp,
+    /// A PPP protocol number without its first byte, which is 0, stands next.
+    CompressedPpp,
     /// A 32-bit address family stands next.
     Family { little_endian: bool, ipv6: u8 },
     /// NFLOG's family is the first byte.
@@ -54,13 +56,15 @@ pub struct Link {
     link_type: i32,
     bytes: Vec<u8>,
     open: Open,
+    /// Control fields of VLAN tags that are in the frame though the header before them announces what is behind.
+    hidden_tags: Vec<u16>,
 }
 
 const ETHERNET_ADDRESSES: [u8; 12] = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1];
 
 impl Link {
     fn starting(link_type: i32, bytes: impl Into<Vec<u8>>, open: Open) -> Self {
-        Self { link_type, bytes: bytes.into(), open }
+        Self { link_type, bytes: bytes.into(), open, hidden_tags: Vec::new() }
     }
 
     pub fn ethernet() -> Self {
@@ -154,7 +158,7 @@ impl Link {
     }
 
     fn behind(self, link_type: i32, header: impl Into<Vec<u8>>) -> Self {
-        Self { link_type, bytes: [header.into(), self.bytes].concat(), open: self.open }
+        Self { link_type, bytes: [header.into(), self.bytes].concat(), ..self }
     }
 
     /// NFLOG with a packet header and a prefix attribute (which is padded) before the packet.
@@ -173,6 +177,19 @@ impl Link {
         tagged.bytes.extend([0x20, 0x07]);
         tagged.open = Open::EtherType;
         tagged
+    }
+
+    /// A VLAN tag with this control field that the header before it does not announce, as Linux 6.18 shows QinQ on `any`.
+    pub fn hidden_tag(mut self, control: u16) -> Self {
+        self.hidden_tags.push(control);
+        self
+    }
+
+    /// The protocol number of PPP in one byte.
+    pub fn compressed(mut self) -> Self {
+        assert!(matches!(self.open, Open::Ppp), "no PPP");
+        self.open = Open::CompressedPpp;
+        self
     }
 
     /// An MPLS label stack so deep.
@@ -213,7 +230,7 @@ impl Link {
     /// The frame, with `packet` announced as IPv4 whatever it is.
     pub fn carrying_ipv4(self, packet: &[u8]) -> Sample {
         match self.open {
-            Open::Ppp => self.announce_ppp(0x0021).finish(packet),
+            Open::Ppp | Open::CompressedPpp => self.announce_ppp(0x0021).finish(packet),
             Open::Family { little_endian, .. } => self.announce_family(2, little_endian).finish(packet),
             Open::NflogFamily => self.announce_nflog(2, packet).finish(packet),
             _ => self.announce(0x0800).finish(packet),
@@ -223,7 +240,7 @@ impl Link {
     /// The frame, with `packet` announced as IPv6 whatever it is.
     pub fn carrying_ipv6(self, packet: &[u8]) -> Sample {
         match self.open {
-            Open::Ppp => self.announce_ppp(0x0057).finish(packet),
+            Open::Ppp | Open::CompressedPpp => self.announce_ppp(0x0057).finish(packet),
             Open::Family { little_endian, ipv6 } => self.announce_family(ipv6, little_endian).finish(packet),
             Open::NflogFamily => self.announce_nflog(10, packet).finish(packet),
             _ => self.announce(0x86dd).finish(packet),
@@ -251,11 +268,19 @@ impl Link {
             Open::EtherType => self.bytes.extend(ether_type.to_be_bytes()),
             _ => {}
         }
+        let mut tags = std::mem::take(&mut self.hidden_tags).into_iter().peekable();
+        while let Some(control) = tags.next() {
+            let behind = if tags.peek().is_some() { 0x8100 } else { ether_type };
+            self.bytes.extend([control.to_be_bytes(), behind.to_be_bytes()].concat());
+        }
         self
     }
 
     fn announce_ppp(mut self, protocol: u16) -> Self {
-        self.bytes.extend(protocol.to_be_bytes());
+        match self.open {
+            Open::CompressedPpp => self.bytes.push(protocol as u8),
+            _ => self.bytes.extend(protocol.to_be_bytes()),
+        }
         self
     }
 

@@ -5,6 +5,7 @@
 
 pub mod agreement;
 pub mod client;
+pub mod compress;
 pub mod corpus;
 pub mod crasher;
 pub mod exporter;

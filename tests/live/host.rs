@@ -85,6 +85,28 @@ fn frames_that_are_not_ip_count_as_frames_alone() {
     monitor.finish(&counted);
 }
 
+/// Linux takes the outer tag off, and from 6.10 on says that IP follows while the inner tag is still there.
+#[test]
+fn qinq_frames_on_any_count_at_their_hosts() {
+    let pair = Pair::new();
+    let monitor = Monitor::start(&pair.host, &["-iface", "any", "-filter", "not tcp"]);
+    let addresses = [Ipv4Addr::new(10, 9, 0, 2), Ipv4Addr::new(10, 9, 0, 1)];
+    let packet = Ipv4::carrying(udp(40_053, 53, &[0x55; 72])).between(addresses[0], addresses[1]).build();
+    let answer = Ipv4::carrying(udp(53, 40_053, &[0x55; 72])).between(addresses[1], addresses[0]).build();
+    let tagged = |tags: &[u16]| tags.iter().fold(Link::ethernet(), |link, tag| link.vlan(*tag));
+    for tags in [&[0x8100][..], &[0x88a8, 0x8100], &[0x88a8, 0x8100, 0x8100]] {
+        send_frame(&pair.other, "eth0", &tagged(tags).carrying(&packet), 6);
+        send_frame(&pair.host, "eth0", &tagged(tags).carrying(&answer), 5);
+    }
+    let there = ("10.9.0.2->10.9.0.1 udp/53(domain)", 18 * 100);
+    let back = ("10.9.0.1->10.9.0.2 reply_udp/53(domain)", 15 * 100);
+    let metrics = monitor.wait_for("both flows", |metrics| {
+        [there, back].iter().all(|(flow, bytes)| metrics.flows().get(*flow) == Some(bytes))
+    });
+    assert_eq!(metrics.sum("trafficmonitor_undecoded_packets_total"), 0);
+    monitor.stop();
+}
+
 #[test]
 fn each_packet_over_loopback_counts_once() {
     let host = Namespace::new();

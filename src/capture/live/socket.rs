@@ -87,7 +87,7 @@ pub(super) fn wait_readable(fd: RawFd, wait: Duration) -> io::Result<()> {
     }
 }
 
-pub(super) fn instructions(program: &pcap::BpfProgram) -> Vec<libc::sock_filter> {
+pub(in crate::capture) fn instructions(program: &pcap::BpfProgram) -> Vec<libc::sock_filter> {
     let compiled = program.get_instructions();
     // SAFETY: `BpfInstruction` is transparent over `struct bpf_insn`, whose layout the kernel's `struct sock_filter`
     // has: a 16-bit code, two 8-bit jumps, a 32-bit operand.

@@ -1,13 +1,11 @@
-//! The records of plain pcap files, read in large pieces (<https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html>).
+//! The records of pcap files (<https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html>).
 //!
 //! libpcap reads a file by 4 KiB and copies each packet once more, which takes longer than all that is counted of a large
-//! one. So what is plain is read here: a regular file in this machine's byte order, and in it one record after the other.
+//! one. So what is plain is read here: a file of version 2.4 in either byte order, and in it one record after the other.
 //! What is not, from the file's header to a record that is cut off, is left to libpcap, which says what to make of it.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read};
-
-use crate::packet::{Frame, NANOSECONDS_PER_SECOND, Timestamp};
+use super::input::{Filled, Input};
+use crate::packet::{Frame, LinkType, NANOSECONDS_PER_SECOND, Timestamp};
 
 /// Magic numbers of files whose times are in microseconds and in nanoseconds.
 const MICROSECONDS: u32 = 0xa1b2_c3d4;
@@ -15,102 +13,87 @@ const NANOSECONDS: u32 = 0xa1b2_3c4d;
 /// The version of the format, 2.4, as the header has it.
 const VERSION: [u16; 2] = [2, 4];
 
-const FILE_HEADER: usize = 24;
+pub(super) const FILE_HEADER: usize = 24;
 const RECORD_HEADER: usize = 16;
 
-/// Bytes that are read at once: so few that they stay in a processor's second-level cache beside what is counted.
-const PIECE: usize = 128 << 10;
 /// The largest record that libpcap takes (`MAXIMUM_SNAPLEN`).
-const LARGEST: u32 = 262_144;
+pub(super) const LARGEST: u32 = 262_144;
 
-/// What comes next in a file.
+/// The next item of a file.
 pub(super) enum Next<'a> {
     /// A frame.
     Frame(Frame<'a>),
+    /// Nothing more has come yet.
+    Waiting,
     /// The file ends here, between two records.
     End,
-    /// Something that libpcap has to say what it is.
+    /// Libpcap has to say what this is.
     Odd,
-}
-
-/// How far reading on has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Filled {
-    /// All that was wanted is there.
-    Whole,
-    /// The file ends before.
-    Ended,
-    /// The file cannot be read on.
-    Failed,
 }
 
 /// The records of a plain file from the first on.
 pub(super) struct Records {
-    file: File,
-    buffer: Vec<u8>,
-    /// What was read and not handed over yet lies between these.
-    at: usize,
-    end: usize,
+    input: Input,
+    header: [u8; FILE_HEADER],
+    pub(super) link_type: LinkType,
+    /// The file was written in the other byte order.
+    is_swapped: bool,
     /// Nanoseconds in a unit of the times' fractions, and how many units make up a second.
     unit: u32,
     units_in_second: u32,
     largest: u32,
-    /// Whether something came that libpcap has to say what it is.
     is_odd: bool,
 }
 
 impl Records {
-    /// The records of `file`, which stands at its beginning; none when it is not plain.
-    pub(super) fn of(mut file: File) -> Option<Self> {
-        let mut header = [0; FILE_HEADER];
-        file.read_exact(&mut header).ok()?;
-        let (unit, units_in_second) = match word(&header, 0) {
-            MICROSECONDS => (1_000, 1_000_000),
-            NANOSECONDS => (1, 1_000_000_000),
-            _ => return None,
-        };
-        let version = [4, 6].map(|at| u16::from_ne_bytes([header[at], header[at + 1]]));
-        let snap_length = word(&header, 16);
-        let is_plain = version == VERSION && (1..=i32::MAX.cast_unsigned()).contains(&snap_length);
-        let largest = snap_length.min(LARGEST);
-        is_plain.then(|| Self {
-            file,
-            buffer: vec![0; PIECE],
-            at: 0,
-            end: 0,
-            unit,
-            units_in_second,
-            largest,
-            is_odd: false,
-        })
+    /// The records of `input`, which stands at its beginning; gives it back when it is not plain.
+    pub(super) fn of(mut input: Input) -> Result<Self, Input> {
+        input.wait_for(FILE_HEADER);
+        let Some(&header) = input.unused().first_chunk::<FILE_HEADER>() else { return Err(input) };
+        match Format::of(&header) {
+            Some(Format { is_swapped, unit, units_in_second, snap_length, link_type }) => {
+                input.take(FILE_HEADER);
+                let largest = snap_length.min(LARGEST);
+                Ok(Self { input, header, link_type, is_swapped, unit, units_in_second, largest, is_odd: false })
+            }
+            None => Err(input),
+        }
     }
 
     /// The next record. After [`Next::Odd`] nothing more is read here.
     #[inline(always)]
     pub(super) fn next(&mut self) -> Next<'_> {
-        if self.end - self.at < RECORD_HEADER {
-            match self.fill(RECORD_HEADER) {
+        if self.input.available() < RECORD_HEADER {
+            match self.input.fill(RECORD_HEADER) {
                 Filled::Whole => {}
-                Filled::Ended if self.at == self.end => return Next::End,
-                Filled::Ended | Filled::Failed => return self.give_up(),
+                Filled::Waiting => return Next::Waiting,
+                Filled::Ended if self.input.available() == 0 => return Next::End,
+                Filled::Ended => return self.give_up(),
             }
         }
-        let Some(header) = self.buffer[self.at..].first_chunk::<RECORD_HEADER>() else { return self.give_up() };
-        let (seconds, fraction) = (word(header, 0), word(header, 4));
-        let (captured, wire_bytes) = (word(header, 8), word(header, 12));
+        let Some(header) = self.input.unused().first_chunk::<RECORD_HEADER>() else { return self.give_up() };
+        let mut words = [0, 4, 8, 12].map(|at| word(header, at));
+        if self.is_swapped {
+            words = words.map(u32::swap_bytes);
+        }
+        let [seconds, fraction, captured, wire_bytes] = words;
         if captured > self.largest || fraction >= self.units_in_second {
             return self.give_up();
         }
         let length = RECORD_HEADER + captured as usize;
-        if self.end - self.at < length && self.fill(length) != Filled::Whole {
-            return self.give_up();
+        if self.input.available() < length {
+            match self.input.fill(length) {
+                Filled::Whole => {}
+                Filled::Waiting => return Next::Waiting,
+                Filled::Ended => return self.give_up(),
+            }
         }
-        let record = &self.buffer[self.at..][..length];
-        self.at += length;
-        // libpcap takes the seconds for a signed number. Of 32 bits none is so large that nanoseconds would not fit.
+        // libpcap takes the seconds for a signed number in its own byte order, and for an unsigned one in the other. Of 32
+        // bits none is so large that nanoseconds would not fit.
+        let seconds = if self.is_swapped { i64::from(seconds) } else { i64::from(seconds.cast_signed()) };
         let nanoseconds = i64::from(fraction) * i64::from(self.unit);
-        let time = Timestamp::from_nanoseconds(i64::from(seconds.cast_signed()) * NANOSECONDS_PER_SECOND + nanoseconds);
-        Next::Frame(Frame::new(time, &record[RECORD_HEADER..], wire_bytes))
+        let time = Timestamp::from_nanoseconds(seconds * NANOSECONDS_PER_SECOND + nanoseconds);
+        Next::Frame(Frame::new(time, &self.input.take(length)[RECORD_HEADER..], wire_bytes))
     }
 
     /// Whether [`Next::Odd`] was given.
@@ -118,30 +101,49 @@ impl Records {
         self.is_odd
     }
 
+    /// The error with which the input ended.
+    pub(super) fn failure(&mut self) -> Option<std::io::Error> {
+        self.input.failure()
+    }
+
+    /// The file's header and what was not read of the file.
+    pub(super) fn into_rest(self) -> ([u8; FILE_HEADER], Input) {
+        (self.header, self.input)
+    }
+
     #[cold]
     fn give_up(&mut self) -> Next<'_> {
         self.is_odd = true;
         Next::Odd
     }
+}
 
-    /// Reads on until `wanted` bytes are there.
-    #[cold]
-    #[inline(never)]
-    fn fill(&mut self, wanted: usize) -> Filled {
-        self.buffer.copy_within(self.at..self.end, 0);
-        (self.at, self.end) = (0, self.end - self.at);
-        if self.buffer.len() < wanted {
-            self.buffer.resize(wanted, 0);
-        }
-        while self.end < wanted {
-            match self.file.read(&mut self.buffer[self.end..]) {
-                Ok(0) => return Filled::Ended,
-                Ok(read) => self.end += read,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return Filled::Failed,
-            }
-        }
-        Filled::Whole
+/// The contents of a plain file's header.
+struct Format {
+    is_swapped: bool,
+    unit: u32,
+    units_in_second: u32,
+    snap_length: u32,
+    link_type: LinkType,
+}
+
+impl Format {
+    fn of(header: &[u8; FILE_HEADER]) -> Option<Self> {
+        let magic = word(header, 0);
+        let is_swapped = matches!(magic.swap_bytes(), MICROSECONDS | NANOSECONDS);
+        let word = |at| if is_swapped { word(header, at).swap_bytes() } else { word(header, at) };
+        let (unit, units_in_second) = match word(0) {
+            MICROSECONDS => (1_000, 1_000_000),
+            NANOSECONDS => (1, 1_000_000_000),
+            _ => return None,
+        };
+        let half = |at: usize| u16::from_ne_bytes([header[at], header[at + 1]]);
+        let version = [half(4), half(6)].map(|part| if is_swapped { part.swap_bytes() } else { part });
+        let (snap_length, link_type) = (word(16), word(20));
+        // Above the lower half stand flags, and numbers for private use.
+        let link_type = u16::try_from(link_type).ok().map(|number| LinkType(number.into()))?;
+        let is_plain = version == VERSION && (1..=i32::MAX.cast_unsigned()).contains(&snap_length);
+        is_plain.then_some(Self { is_swapped, unit, units_in_second, snap_length, link_type })
     }
 }
 

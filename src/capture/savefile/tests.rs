@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use tempfile::NamedTempFile;
 
 use super::*;
+use crate::packet::Timestamp;
 
 /// A record as a file has it.
 #[derive(Debug, Clone)]
@@ -29,12 +30,18 @@ fn record() -> impl Strategy<Value = Record> {
 }
 
 fn file(magic: u32, version: [u16; 2], snap_length: u32, records: &[Record]) -> Vec<u8> {
-    let mut file = magic.to_ne_bytes().to_vec();
-    version.iter().for_each(|part| file.extend(part.to_ne_bytes()));
-    [0, 0, snap_length, 1].iter().for_each(|word| file.extend(word.to_ne_bytes()));
+    file_in_order(false, magic, version, snap_length, records)
+}
+
+/// The file as this machine writes it, or one of the other byte order.
+fn file_in_order(swapped: bool, magic: u32, version: [u16; 2], snap_length: u32, records: &[Record]) -> Vec<u8> {
+    let word = |word: u32| if swapped { word.swap_bytes() } else { word }.to_ne_bytes();
+    let half = |half: u16| if swapped { half.swap_bytes() } else { half }.to_ne_bytes();
+    let mut file = word(magic).to_vec();
+    file.extend(version.map(half).concat());
+    file.extend([0, 0, snap_length, 1].map(word).concat());
     for Record { seconds, fraction, captured, wire_bytes } in records {
-        let words = [*seconds, *fraction, captured.len() as u32, *wire_bytes];
-        words.iter().for_each(|word| file.extend(word.to_ne_bytes()));
+        file.extend([*seconds, *fraction, captured.len() as u32, *wire_bytes].map(word).concat());
         file.extend(captured);
     }
     file
@@ -52,19 +59,23 @@ fn outcome(opened: Result<Savefile, Error>, plain: usize, count: usize) -> (Vec<
         let before = frames.len();
         frames.extend((0..plain).map_while(|_| savefile.next_plain().map(copy)));
         let taken = frames.len();
-        let read = savefile.read(count, |frame| frames.push(copy(frame)));
+        let read = savefile.read(count, |_, frame| frames.push(copy(frame)));
         match read {
-            Ok(read) => assert_eq!(frames.len() - taken, read),
+            Ok(read) if read.stop == Stop::End => return (frames, "end".to_owned()),
+            Ok(read) => assert_eq!(frames.len() - taken, read.frames),
             Err(error) => return (frames, error.to_string()),
         }
-        if frames.len() == before {
-            return (frames, "end".to_owned());
-        }
+        assert!(frames.len() > before);
     }
 }
 
+/// The file as libpcap reads it from the beginning on.
 fn by_libpcap(path: &Path) -> Result<Savefile, Error> {
-    Ok(Savefile { records: None, ..Savefile::open(path, None)? })
+    let handed = Handed::over(Vec::new(), Input::of_file(File::open(path).unwrap()));
+    let reader = handed.map_err(|error| Error::NotACapture { path: path.to_owned(), reason: words(&error) })?;
+    let link_types = vec![reader.link_type()];
+    let reader = Reader::Handed(reader);
+    Ok(Savefile { path: path.to_owned(), reader, link_types, filter: None, frames: 0, consumed: None })
 }
 
 fn written(bytes: &[u8]) -> NamedTempFile {
@@ -74,10 +85,10 @@ fn written(bytes: &[u8]) -> NamedTempFile {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
 
     #[test]
-    fn whatever_a_file_holds_is_read_as_libpcap_reads_it(
+    fn every_pcap_file_is_read_as_libpcap_reads_it(
         records in prop::collection::vec(record(), 0..12),
         magic in prop_oneof![
             6 => Just(0xa1b2_c3d4_u32), 2 => Just(0xa1b2_3c4d), 1 => Just(0xd4c3_b2a1), 1 => Just(0xa1b2_cd34), 1 => any::<u32>()
@@ -86,10 +97,11 @@ proptest! {
         snap_length in prop_oneof![6 => Just(262_144_u32), 2 => 0_u32..200, 1 => any::<u32>()],
         cut in prop_oneof![3 => Just(None), 1 => any::<prop::sample::Index>().prop_map(Some)],
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+        swapped in any::<bool>(),
         plain in 0_usize..4,
         count in 1_usize..7,
     ) {
-        let mut bytes = file(magic, version, snap_length, &records);
+        let mut bytes = file_in_order(swapped, magic, version, snap_length, &records);
         changes.iter().for_each(|(at, byte)| *at.get_mut(&mut bytes) = *byte);
         bytes.truncate(cut.map_or(bytes.len(), |at| at.index(bytes.len())));
         let file = written(&bytes);
@@ -108,36 +120,73 @@ fn records(count: usize) -> Vec<Record> {
     (0..count).map(record).collect()
 }
 
-#[test]
-fn a_plain_file_is_not_left_to_libpcap_before_it_is_odd() {
-    let mut bytes = file(NANOSECONDS_MAGIC, [2, 4], 65_535, &records(10));
-    let whole = written(&bytes);
-    let mut savefile = Savefile::open(whole.path(), None).unwrap();
-    assert_eq!(savefile.read(100, |_| {}).unwrap(), 10);
-    assert!(savefile.records.is_some());
-    bytes.truncate(bytes.len() - 1);
-    let cut = written(&bytes);
-    let savefile = Savefile::open(cut.path(), None).unwrap();
-    assert!(savefile.records.is_some());
-    let (frames, end) = outcome(Ok(savefile), 0, 4);
-    assert_eq!(frames.len(), 9);
-    assert!(end.contains("truncated") && end.contains("after 9 frames"), "{end}");
+fn is_plain(savefile: &Savefile) -> bool {
+    matches!(&savefile.reader, Reader::Records(records) if !records.is_odd())
 }
 
 #[test]
-fn with_a_filter_libpcap_reads() {
-    let file = written(&file(NANOSECONDS_MAGIC, [2, 4], 65_535, &records(10)));
-    let savefile = Savefile::open(file.path(), Some("greater 61")).unwrap();
-    assert!(savefile.records.is_none());
-    assert_eq!(outcome(Ok(savefile), 0, 4).0.len(), 0);
+fn plain_file_is_left_to_libpcap_only_where_it_is_odd() {
+    for swapped in [false, true] {
+        let mut bytes = file_in_order(swapped, NANOSECONDS_MAGIC, [2, 4], 65_535, &records(10));
+        let whole = written(&bytes);
+        let mut savefile = Savefile::open(whole.path(), None).unwrap();
+        assert_eq!(savefile.read(100, |_, _| {}).unwrap(), Read { frames: 10, stop: Stop::End });
+        assert!(is_plain(&savefile));
+        bytes.truncate(bytes.len() - 1);
+        let cut = written(&bytes);
+        let savefile = Savefile::open(cut.path(), None).unwrap();
+        assert!(is_plain(&savefile));
+        let (frames, end) = outcome(Ok(savefile), 0, 4);
+        assert_eq!(frames.len(), 9);
+        assert!(end.contains("truncated") && end.contains("after 9 frames"), "{end}");
+    }
 }
 
 #[test]
-fn a_file_that_another_has_taken_the_place_of_is_left_to_libpcap() {
-    let [one, other] = [1, 2].map(|count| written(&file(NANOSECONDS_MAGIC, [2, 4], 65_535, &records(count))));
-    let opened = || File::open(one.path()).unwrap();
-    assert!(plain(opened(), one.path()).is_some());
-    assert!(plain(opened(), other.path()).is_none());
+fn filter_leaves_frames_out_and_its_frames_count_as_read() {
+    let mut records = records(10);
+    records[3].wire_bytes = 61;
+    let file = written(&file(NANOSECONDS_MAGIC, [2, 4], 65_535, &records));
+    let mut savefile = Savefile::open(file.path(), Some("greater 61")).unwrap();
+    let mut kept = Vec::new();
+    let read = savefile.read(100, |_, frame| kept.push(frame.captured[0])).unwrap();
+    assert_eq!((read, kept), (Read { frames: 10, stop: Stop::End }, vec![3]));
+}
+
+#[test]
+fn input_that_is_still_to_come_is_waited_for_in_between() {
+    let bytes = file(NANOSECONDS_MAGIC, [2, 4], 65_535, &records(3));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(made.success());
+    let (give, more) = std::sync::mpsc::channel::<Vec<u8>>();
+    let writer = {
+        let path = path.clone();
+        std::thread::spawn(move || {
+            let mut pipe = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+            more.iter().for_each(|bytes| pipe.write_all(&bytes).unwrap());
+        })
+    };
+    // A header, a record and a half.
+    give.send(bytes[..24 + 76 + 30].to_vec()).unwrap();
+    let mut savefile = Savefile::open(&path, None).unwrap();
+    let mut seen = 0;
+    while seen < 1 {
+        seen += savefile.read(10, |_, _| {}).unwrap().frames;
+    }
+    assert_eq!(savefile.read(10, |_, _| {}).unwrap(), Read { frames: 0, stop: Stop::Waiting });
+    give.send(bytes[24 + 76 + 30..].to_vec()).unwrap();
+    drop(give);
+    loop {
+        let read = savefile.read(10, |_, _| {}).unwrap();
+        seen += read.frames;
+        if read.stop == Stop::End {
+            break;
+        }
+    }
+    assert_eq!(seen, 3);
+    writer.join().unwrap();
 }
 
 const NANOSECONDS_MAGIC: u32 = 0xa1b2_3c4d;

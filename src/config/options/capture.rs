@@ -60,7 +60,7 @@ pub(super) static OPTIONS: &[OptionDefinition] = &[
         value: "BYTES",
         kind: Kind::Value,
         default: "1500",
-        help: "Bytes captured per packet, 1 to 65535; 0 and 65536 mean 65535",
+        help: "Bytes captured per packet, 1 to 65535; 0, 65536 and 262144 mean 65535",
         keys: &[("capture", "snap_length")],
         variable: Some("TRAFFICMONITOR_SNAPLEN"),
         role: Role::Setting(|settings, texts| settings.capture.snap_length.set(texts)),

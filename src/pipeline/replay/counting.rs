@@ -4,11 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::dealer::Dealer;
-use super::looks::{FRAMES_AT_ONCE, LOOKS_BEHIND, is_to_be_merged};
+use super::decoders::Decoders;
+use super::looks::{LOOKS_BEHIND, is_to_be_merged};
 use crate::account::fill::Fill;
 use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
-use crate::capture::{self, savefile::Savefile};
+use crate::capture;
+use crate::capture::savefile::{Read, Savefile, Stop};
 use crate::decode::Decoder;
 use crate::locality::Classifier;
 use crate::packet::{Frame, Timestamp};
@@ -42,23 +44,24 @@ impl<F: Follow + Send + 'static> Counting<F> {
         Ok(Self::Alone(Box::new(Alone { interval, ledger, follow, cells, looks: VecDeque::new() })))
     }
 
-    /// Reads up to [`FRAMES_AT_ONCE`] frames of the file `name` and counts or deals them; gives the captured bytes, and how
-    /// many frames there were as [`Savefile::read`] does.
+    /// Reads up to `count` frames of the file `name` and counts or deals them; gives the captured bytes, and what
+    /// [`Savefile::read`] does.
     pub(super) fn read(
         &mut self,
         name: &Arc<str>,
         savefile: &mut Savefile,
-        decoder: &Decoder,
-    ) -> (u64, Result<usize, Error>) {
+        decoders: &mut Decoders,
+        count: usize,
+    ) -> (u64, Result<Read, Error>) {
         let mut captured_bytes = 0;
         let read = match self {
-            Self::Alone(alone) => alone.read(name, savefile, decoder, &mut captured_bytes),
+            Self::Alone(alone) => alone.read(name, savefile, decoders, count, &mut captured_bytes),
             Self::Dealt(dealer) => {
                 let mut dealt = Ok(());
-                let read = savefile.read(FRAMES_AT_ONCE, |frame| {
+                let read = savefile.read(count, |link_type, frame| {
                     captured_bytes += frame.captured.len() as u64;
                     if dealt.is_ok() {
-                        dealt = dealer.deal(name, decoder, &frame);
+                        dealt = dealer.deal(name, &decoders.get(link_type), &frame);
                     }
                 });
                 if let Err(error) = dealt {
@@ -70,8 +73,20 @@ impl<F: Follow + Send + 'static> Counting<F> {
         (captured_bytes, read.map_err(Error::from))
     }
 
-    /// After up to [`FRAMES_AT_ONCE`] frames of the file `name`: hands the interval over if it is time, or these were its
-    /// last.
+    /// The accounts of all that this thread counted so far of the file `name`, and the follower.
+    pub(super) fn accounts(&mut self, name: &str) -> Option<(&Ledger, &F)> {
+        match self {
+            Self::Alone(alone) => {
+                alone.interval.settle();
+                alone.merge(name);
+                Some((&alone.ledger, &alone.follow))
+            }
+            Self::Dealt(_) => None,
+        }
+    }
+
+    /// After [`super::looks::FRAMES_AT_ONCE`] frames of the file `name`, or its last ones: hands the interval over if it
+    /// is time.
     pub(super) fn look(&mut self, name: &Arc<str>, is_last: bool) -> Result<(), Error> {
         match self {
             Self::Alone(alone) => {
@@ -113,20 +128,25 @@ impl<F: Follow> Alone<F> {
         &mut self,
         name: &str,
         savefile: &mut Savefile,
-        decoder: &Decoder,
+        decoders: &mut Decoders,
+        count: usize,
         captured_bytes: &mut u64,
-    ) -> Result<usize, capture::Error> {
+    ) -> Result<Read, capture::Error> {
+        let decoder = decoders.get(savefile.link_type());
         let mut frames = 0;
-        while frames < FRAMES_AT_ONCE
+        while frames < count
             && let Some(frame) = savefile.next_plain()
         {
             frames += 1;
-            *captured_bytes += self.count(name, decoder, &frame);
+            *captured_bytes += self.count(name, &decoder, &frame);
         }
-        let others = savefile.read(FRAMES_AT_ONCE - frames, |frame| {
-            *captured_bytes += self.count_apart(name, decoder, &frame);
+        if frames == count {
+            return Ok(Read { frames, stop: Stop::Count });
+        }
+        let others = savefile.read(count - frames, |link_type, frame| {
+            *captured_bytes += self.count_apart(name, &decoders.get(link_type), &frame);
         });
-        others.map(|others| frames + others)
+        others.map(|others| Read { frames: frames + others.frames, ..others })
     }
 
     /// As [`Alone::count`], and no second copy of it.

@@ -1,0 +1,94 @@
+//! Reads ahead on a thread of its own: what comes by a pipe, and what has to be decompressed.
+//!
+//! So decompression runs beside the counting, and a reader need not wait for input that is yet to come. Takes any reader;
+//! gives its bytes in pieces, of which only a few wait. Must not know what the bytes are.
+
+use std::io::{self, ErrorKind, Read};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use super::input::PIECE;
+
+/// Pieces that wait to be taken; the thread stops reading meanwhile.
+const PIECES: usize = 8;
+/// A reader that has nothing for so long is said to be waiting.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// The bytes of a reader, read ahead.
+pub(super) struct Ahead {
+    messages: Receiver<Message>,
+    /// Buffers that go back to be filled again.
+    spare: SyncSender<Vec<u8>>,
+}
+
+enum Message {
+    Piece(Vec<u8>),
+    Ended,
+    Failed(io::Error),
+}
+
+/// The next bytes of a reader.
+pub(super) enum Piece {
+    /// At least one byte.
+    Bytes(Vec<u8>),
+    /// There is nothing yet.
+    Waiting,
+    /// The reader has ended.
+    Ended,
+}
+
+impl Ahead {
+    /// Starts to read.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub(super) fn start(reader: impl Read + Send + 'static) -> io::Result<Self> {
+        let (sender, messages) = sync_channel(PIECES);
+        let (spare, returned) = sync_channel(PIECES);
+        thread::Builder::new().name("read-ahead".to_owned()).spawn(move || read_ahead(reader, &sender, &returned))?;
+        Ok(Self { messages, spare })
+    }
+
+    /// The next bytes; waits a moment for them.
+    ///
+    /// # Errors
+    /// The reader's. What it gave before was handed over.
+    pub(super) fn next(&self) -> io::Result<Piece> {
+        match self.messages.recv_timeout(PATIENCE) {
+            Ok(Message::Piece(bytes)) => Ok(Piece::Bytes(bytes)),
+            Ok(Message::Ended) => Ok(Piece::Ended),
+            Ok(Message::Failed(error)) => Err(error),
+            Err(RecvTimeoutError::Timeout) => Ok(Piece::Waiting),
+            Err(RecvTimeoutError::Disconnected) => Err(io::Error::other("the thread that reads ahead is gone")),
+        }
+    }
+
+    /// Takes back the buffer of a piece that was used.
+    pub(super) fn give_back(&self, buffer: Vec<u8>) {
+        if self.spare.try_send(buffer).is_err() {
+            tracing::trace!("the thread that reads ahead has ended");
+        }
+    }
+}
+
+/// The body of the thread: ends with the reader, or when its bytes are no longer taken.
+fn read_ahead(mut reader: impl Read, sender: &SyncSender<Message>, returned: &Receiver<Vec<u8>>) {
+    loop {
+        let mut buffer = returned.try_recv().unwrap_or_default();
+        buffer.resize(PIECE, 0);
+        let message = match reader.read(&mut buffer) {
+            Ok(0) => Message::Ended,
+            Ok(read) => {
+                buffer.truncate(read);
+                Message::Piece(buffer)
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => Message::Failed(error),
+        };
+        let is_last = !matches!(message, Message::Piece(_));
+        if sender.send(message).is_err() || is_last {
+            return;
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The bytes of a capture, in a buffer that is filled in large pieces.
+//!
+//! Takes a plain file or bytes that are read ahead; gives windows of the buffer. Must not know what the bytes are.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Write};
+
+use super::ahead::{Ahead, Piece};
+
+/// Bytes that are read at once: so few that they stay in a processor's second-level cache beside what is counted.
+pub(super) const PIECE: usize = 128 << 10;
+
+/// Outcome of a wish for bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Filled {
+    /// All that was wanted is there.
+    Whole,
+    /// The input ends before; [`Input::failure`] says if that is its fault.
+    Ended,
+    /// There is nothing more yet.
+    Waiting,
+}
+
+/// The bytes of a capture.
+pub(super) struct Input {
+    source: Source,
+    buffer: Vec<u8>,
+    /// The bytes that were read and not used yet lie between these.
+    at: usize,
+    end: usize,
+    has_ended: bool,
+    failure: Option<io::Error>,
+}
+
+enum Source {
+    /// A regular file, which never makes anyone wait.
+    File(File),
+    Ahead(Ahead),
+}
+
+impl Input {
+    /// The bytes of a regular file.
+    pub(super) fn of_file(file: File) -> Self {
+        Self::of(Source::File(file))
+    }
+
+    /// The bytes of any reader.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub(super) fn of_reader(reader: impl Read + Send + 'static) -> io::Result<Self> {
+        Ahead::start(reader).map(|ahead| Self::of(Source::Ahead(ahead)))
+    }
+
+    fn of(source: Source) -> Self {
+        Self { source, buffer: vec![0; PIECE], at: 0, end: 0, has_ended: false, failure: None }
+    }
+
+    /// The bytes that were read and not used yet.
+    #[inline(always)]
+    pub(super) fn unused(&self) -> &[u8] {
+        &self.buffer[self.at..self.end]
+    }
+
+    /// The number of these bytes.
+    #[inline(always)]
+    pub(super) fn available(&self) -> usize {
+        self.end - self.at
+    }
+
+    /// Goes on behind the next `length` bytes, which are there; gives them.
+    #[inline(always)]
+    pub(super) fn take(&mut self, length: usize) -> &[u8] {
+        let taken = &self.buffer[self.at..][..length];
+        self.at += length;
+        taken
+    }
+
+    /// Reads on until `wanted` unused bytes are there.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn fill(&mut self, wanted: usize) -> Filled {
+        self.buffer.copy_within(self.at..self.end, 0);
+        (self.at, self.end) = (0, self.end - self.at);
+        if self.buffer.len() < wanted {
+            self.buffer.resize(wanted, 0);
+        }
+        while self.end < wanted && !self.has_ended {
+            match self.read_once() {
+                Ok(Filled::Whole) => {}
+                Ok(Filled::Waiting) => return Filled::Waiting,
+                Ok(Filled::Ended) => self.has_ended = true,
+                Err(error) => (self.has_ended, self.failure) = (true, Some(error)),
+            }
+        }
+        if self.end < wanted { Filled::Ended } else { Filled::Whole }
+    }
+
+    /// Waits until `wanted` unused bytes are there, or the input has ended. The number of those that are.
+    pub(super) fn wait_for(&mut self, wanted: usize) -> usize {
+        while self.available() < wanted && self.fill(wanted) == Filled::Waiting {}
+        self.available()
+    }
+
+    /// The error with which the input ended.
+    pub(super) fn failure(&mut self) -> Option<io::Error> {
+        self.failure.take()
+    }
+
+    /// Reads some bytes behind those that are there; [`Filled::Whole`] if any came.
+    fn read_once(&mut self) -> io::Result<Filled> {
+        match &mut self.source {
+            Source::File(file) => match file.read(&mut self.buffer[self.end..]) {
+                Ok(0) => Ok(Filled::Ended),
+                Ok(read) => {
+                    self.end += read;
+                    Ok(Filled::Whole)
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => Ok(Filled::Whole),
+                Err(error) => Err(error),
+            },
+            Source::Ahead(ahead) => match ahead.next()? {
+                Piece::Ended => Ok(Filled::Ended),
+                Piece::Waiting => Ok(Filled::Waiting),
+                Piece::Bytes(bytes) => {
+                    let end = self.end + bytes.len();
+                    if self.buffer.len() < end {
+                        self.buffer.resize(end, 0);
+                    }
+                    self.buffer[self.end..end].copy_from_slice(&bytes);
+                    self.end = end;
+                    ahead.give_back(bytes);
+                    Ok(Filled::Whole)
+                }
+            },
+        }
+    }
+
+    /// Writes all that is left to `writer`, until one of them ends.
+    ///
+    /// # Errors
+    /// The input's, not the writer's: one that takes no more has its reasons.
+    pub(super) fn copy_to(mut self, mut writer: impl Write) -> io::Result<()> {
+        loop {
+            if writer.write_all(self.unused()).is_err() {
+                return Ok(());
+            }
+            self.at = self.end;
+            if self.wait_for(1) == 0 {
+                return self.failure().map_or(Ok(()), Err);
+            }
+        }
+    }
+}
+
+/// The bytes that are left, for a reader that takes over.
+impl Read for Input {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.wait_for(1) == 0 {
+            return self.failure().map_or(Ok(0), Err);
+        }
+        let length = into.len().min(self.available());
+        into[..length].copy_from_slice(self.take(length));
+        Ok(length)
+    }
+}

@@ -1,0 +1,102 @@
+//! libpcap's own reader of files, for those that are not plain; it gets their bytes by a pipe.
+
+use std::io::{self, Write as _};
+use std::os::fd::AsRawFd as _;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use pcap::{Capture, Linktype, Offline, Precision};
+
+use super::input::Input;
+use super::records::LARGEST;
+use crate::packet::{Frame, LinkType, Timestamp};
+
+/// A file that libpcap reads.
+pub(super) struct Handed {
+    capture: Capture<Offline>,
+    /// The error with which the bytes ended, once they have.
+    failure: Arc<Mutex<Option<io::Error>>>,
+}
+
+impl Handed {
+    /// Hands `head` and then all of `input` over.
+    ///
+    /// # Errors
+    /// In libpcap's words, when it does not take this for a capture.
+    pub(super) fn over(head: Vec<u8>, input: Input) -> Result<Self, pcap::Error> {
+        let (reader, mut writer) = io::pipe().map_err(pipe_failed)?;
+        let failure = Arc::new(Mutex::new(None));
+        let reported = Arc::clone(&failure);
+        let copy = move || {
+            // libpcap may have closed its end: it takes no more of what is no capture.
+            if writer.write_all(&head).is_ok()
+                && let Err(error) = input.copy_to(&mut writer)
+            {
+                *reported.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            }
+        };
+        thread::Builder::new().name("hand-over".to_owned()).spawn(copy).map_err(pipe_failed)?;
+        open(&reader).map(|capture| Self { capture, failure })
+    }
+
+    /// The link type of all frames.
+    pub(super) fn link_type(&self) -> LinkType {
+        LinkType(self.capture.get_datalink().0)
+    }
+
+    /// Hands up to `count` frames to `on_frame`; gives their number, 0 at the end.
+    ///
+    /// # Errors
+    /// When the file is broken at this place.
+    pub(super) fn read(&mut self, count: usize, mut on_frame: impl FnMut(Frame<'_>)) -> Result<usize, pcap::Error> {
+        self.capture.dispatch(Some(count), |packet| {
+            let header = packet.header;
+            let time = Timestamp::from_seconds_and_nanoseconds(header.ts.tv_sec, header.ts.tv_usec);
+            on_frame(Frame::new(time, packet.data, header.len));
+        })
+    }
+
+    /// The error with which the bytes ended.
+    pub(super) fn failure(&self) -> Option<io::Error> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// A capture without frames, for which filters can be compiled as for a file of this link type.
+pub(super) fn empty(link_type: LinkType) -> Result<Capture<Offline>, pcap::Error> {
+    let (reader, mut writer) = io::pipe().map_err(pipe_failed)?;
+    let words = [0xa1b2_c3d4, u32::from_ne_bytes(version()), 0, 0, LARGEST, link_type.0.cast_unsigned()];
+    writer.write_all(&words.map(u32::to_ne_bytes).concat()).map_err(pipe_failed)?;
+    drop(writer);
+    open(&reader)
+}
+
+/// 2.4, in two halves.
+fn version() -> [u8; 4] {
+    let [major, minor] = [2_u16, 4].map(u16::to_ne_bytes);
+    [major[0], major[1], minor[0], minor[1]]
+}
+
+/// `1 (EN10MB)`, or the number alone where libpcap has no name.
+pub(super) fn shown(link_type: LinkType) -> String {
+    match name(link_type) {
+        Some(name) => format!("{} ({name})", link_type.0),
+        None => link_type.0.to_string(),
+    }
+}
+
+/// libpcap's name of a link type.
+pub(super) fn name(link_type: LinkType) -> Option<String> {
+    Linktype(link_type.0).get_name().ok()
+}
+
+/// libpcap opens the pipe once more, by the name that Linux has for it: so it may close what it opened.
+fn open(reader: &io::PipeReader) -> Result<Capture<Offline>, pcap::Error> {
+    let name = PathBuf::from(format!("/proc/self/fd/{}", reader.as_raw_fd()));
+    Capture::from_file_with_precision(name, Precision::Nano)
+}
+
+fn pipe_failed(error: io::Error) -> pcap::Error {
+    pcap::Error::PcapError(format!("no way to hand it to libpcap: {error}"))
+}
