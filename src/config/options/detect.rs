@@ -158,7 +158,7 @@ pub(super) static OPTIONS: &[OptionDefinition] = &[
     OptionDefinition {
         kind: Kind::Switch,
         default: "false",
-        help: "Write each alert as one sentence: who, how much, against which limit",
+        help: "Write each alert as one sentence: the host, how much, against which limit",
         keys: &[("alert", "explain")],
         variable: Some("TRAFFICMONITOR_EXPLAIN"),
         ..OptionDefinition::setting("explain", |settings, texts| settings.alert.explain.set(texts))
