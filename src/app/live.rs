@@ -19,6 +19,7 @@ use crate::account::ledger::Ledger;
 use crate::account::snapshot::Snapshot;
 use crate::alert::Change;
 use crate::capture::file_name;
+use crate::capture::filter::UserFilter;
 use crate::config::Config;
 use crate::detect::Detectors;
 use crate::events::{self, Tell, console, console::Style};
@@ -40,7 +41,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let capacity = Capacity::within(super::descriptors::raise()?);
     super::log::start(config.log);
     config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
-    check_filter(&config)?;
+    let filter = user_filter(&config)?;
     let listeners = Listeners::bind(&config.http)?;
     let published = Arc::new(Published::default());
     let version = format!("{} ({})", env!("CARGO_PKG_VERSION"), env!("TRAFFICMONITOR_COMMIT"));
@@ -62,7 +63,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     }
     let status = match &config.source {
         Some(file) => read_file(file, &config, published, site, &stop, &runtime)?,
-        None => capture_interfaces(config, scraped, published, site, &stop, &runtime)?,
+        None => capture_interfaces(config, filter, scraped, published, site, &stop, &runtime)?,
     };
     runtime.block_on(serving)?;
     Ok(status)
@@ -178,6 +179,7 @@ async fn read_or_stopped(mut reading: oneshot::Receiver<Reading>, stop: Stop) ->
 /// Captures and serves.
 fn capture_interfaces(
     config: Config,
+    filter: Option<Arc<UserFilter>>,
     scraped: Reported,
     published: Arc<Published>,
     site: Arc<Site>,
@@ -191,6 +193,7 @@ fn capture_interfaces(
     let alarms = Alarms::new(detectors, &config.alert, events);
     let setup = Setup {
         capture: config.capture,
+        filter,
         locality: config.locality,
         pipeline: config.pipeline,
         ledger: Ledger::new(&config.account, seed),
@@ -207,11 +210,14 @@ fn capture_interfaces(
     Ok(DONE)
 }
 
-/// Whether the filter compiles, asked before anything starts. That of a file depends on the file's link type.
-pub(super) fn check_filter(config: &Config) -> Result<(), pipeline::Error> {
-    match (&config.source, &config.capture.filter) {
-        (None, Some(filter)) => capture::live::check_filter(filter).map_err(|error| explain(error.into())),
-        _ => Ok(()),
+/// The user's filter, compiled before anything starts. That of a file depends on the file's link type.
+pub(super) fn user_filter(config: &Config) -> Result<Option<Arc<UserFilter>>, pipeline::Error> {
+    match (&config.source, config.capture.filter.as_deref().map(str::trim)) {
+        (None, Some(text)) if !text.is_empty() => match UserFilter::new(text) {
+            Ok(filter) => Ok(Some(Arc::new(filter))),
+            Err(error) => Err(explain(error.into())),
+        },
+        _ => Ok(None),
     }
 }
 

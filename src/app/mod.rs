@@ -52,7 +52,7 @@ fn run(invocation: Invocation) -> anyhow::Result<u8> {
         }
         Invocation::CheckConfig(config) => {
             config.notices.iter().for_each(|notice| say(notice));
-            live::check_filter(&config)?;
+            live::user_filter(&config)?;
             print("configuration OK\n").map(|()| DONE)
         }
         Invocation::PrintConfig(config) => print(&config.to_yaml()?).map(|()| DONE),

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::capture::network::{Link, Network};
-use crate::capture::{Selection, file_name, selection};
+use crate::capture::{Selection, file_name, selection, shortened};
 use crate::config::Config;
 use crate::detect;
 
@@ -23,7 +23,7 @@ pub(super) fn say(config: &Config, version: &str) {
     tracing::info!(
         version,
         interfaces = origin(config, &network),
-        filter = config.capture.filter.as_deref().unwrap_or("none"),
+        filter = config.capture.filter.as_deref().map_or_else(|| "none".to_owned(), shortened),
         local_networks = list(config.locality.networks.iter()),
         "trafficmonitor starts"
     );

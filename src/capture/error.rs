@@ -53,13 +53,23 @@ pub enum Error {
         reason: String,
     },
     /// A filter that libpcap does not compile.
-    #[error("filter `{filter}` does not compile: {reason}")]
+    #[error("filter `{}` does not compile: {reason}", shortened(filter))]
     Filter {
         /// The filter as it was given.
         filter: String,
         /// libpcap's words.
         reason: String,
     },
+}
+
+/// The most characters of a filter that a message shows.
+const SHOWN_OF_A_FILTER: usize = 200;
+
+/// A filter as messages show it: control characters escaped, and of a long one the beginning.
+#[must_use]
+pub fn shortened(filter: &str) -> String {
+    let text: String = printable(filter).chars().take(SHOWN_OF_A_FILTER).collect();
+    if filter.chars().count() > SHOWN_OF_A_FILTER { format!("{text}… ({} bytes)", filter.len()) } else { text }
 }
 
 /// A capture file's name for people and labels; `-` is standard input.

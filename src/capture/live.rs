@@ -16,6 +16,7 @@ use pcap::{Active, Capture, Linktype};
 
 use super::Config;
 use super::error::{Error, words};
+use super::filter::{MAXIMUM_INSTRUCTIONS, UserFilter, too_many};
 use super::names;
 use super::program;
 use crate::packet::{Frame, LinkType, Timestamp};
@@ -25,7 +26,7 @@ use socket::{attach_program, bound_to, create, detach_program, join_fanout, may_
 pub use socket::{library_version, unacknowledged_bytes};
 
 const COOKED: Linktype = Linktype(113);
-const COOKED_2: Linktype = Linktype(276);
+pub(super) const COOKED_2: Linktype = Linktype(276);
 
 /// The most bytes of one frame that libpcap hands over (its `MAXIMUM_SNAPLEN`).
 const MAXIMUM_CAPTURED: u32 = 262_144;
@@ -130,22 +131,34 @@ impl Live {
         self.link_type.get_name().ok()
     }
 
-    /// From here on the packets that pass `filter` count, all without one. Takes the place of the filter before
-    /// between two packets.
+    /// From here on the packets that pass both filters count. `own` is the program's filter, which leaves copies out, in
+    /// the syntax of pcap-filter(7). Takes the place of the filters before between two packets.
     ///
     /// # Errors
-    /// When the filter does not compile for the link type, or the kernel does not take it.
-    pub fn attach(&mut self, filter: Option<&str>) -> Result<(), Error> {
-        let Some(text) = filter else {
-            return detach_program(self.fd).map_err(|source| self.refused(source));
+    /// When a filter does not compile for the link type, or the kernel does not take it.
+    pub fn attach(&mut self, own: Option<&str>, user: Option<&UserFilter>) -> Result<(), Error> {
+        let own = own.map(|own| self.compiled(own)).transpose()?;
+        let of_user = user.map(|user| user.program(&self.capture)).transpose()?;
+        let program = match (own, of_user) {
+            (None, None) => return detach_program(self.fd).map_err(|source| self.refused(source)),
+            (Some(own), None) => own,
+            (None, Some(of_user)) => of_user.to_vec(),
+            (Some(own), Some(of_user)) => program::both(&own, &of_user),
         };
-        let not_compiled = |reason| Error::Filter { filter: text.to_owned(), reason };
-        let compiled = self.capture.compile(text, true).map_err(|error| not_compiled(words(&error)))?;
+        match user {
+            Some(user) if program.len() > MAXIMUM_INSTRUCTIONS => Err(user.refused(too_many(program.len()))),
+            _ => attach_program(self.fd, &program).map_err(|source| self.refused(source)),
+        }
+    }
+
+    fn compiled(&self, filter: &str) -> Result<Vec<libc::sock_filter>, Error> {
+        let not_compiled = |reason| Error::Filter { filter: filter.to_owned(), reason };
+        let compiled = self.capture.compile(filter, true).map_err(|error| not_compiled(words(&error)))?;
         let mut program = instructions(&compiled);
         if self.link_type == COOKED_2 && !program::without_cooked_header(&mut program) {
             return Err(not_compiled("it uses link-layer fields that cooked frames do not have".to_owned()));
         }
-        attach_program(self.fd, &program).map_err(|source| self.refused(source))
+        Ok(program)
     }
 
     /// From here on no packet counts; those in the ring can still be read.
@@ -232,23 +245,6 @@ impl Live {
 
     fn refused(&self, source: io::Error) -> Error {
         Error::Interface { name: self.name.clone(), reason: source.to_string() }
-    }
-}
-
-/// Checks that libpcap compiles `filter` for some link type, before anything is opened.
-///
-/// # Errors
-/// When it does not, in its words for Ethernet.
-pub fn check_filter(filter: &str) -> Result<(), Error> {
-    const RADIOTAP: Linktype = Linktype(127);
-    let compiles = |link_type| Capture::dead(link_type).and_then(|nowhere| nowhere.compile(filter, true).map(drop));
-    let for_ethernet = compiles(Linktype::ETHERNET);
-    let others = [COOKED_2, RADIOTAP, Linktype(12)];
-    match for_ethernet {
-        Err(error) if !others.into_iter().any(|link_type| compiles(link_type).is_ok()) => {
-            Err(Error::Filter { filter: filter.to_owned(), reason: words(&error) })
-        }
-        _ => Ok(()),
     }
 }
 

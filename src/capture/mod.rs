@@ -4,6 +4,7 @@
 //! dropped; it knows nothing of what is inside a frame.
 
 mod error;
+pub mod filter;
 pub mod live;
 pub mod masquerade;
 pub mod names;
@@ -16,7 +17,7 @@ pub mod selection;
 
 use std::time::Duration;
 
-pub use error::{Error, file_name, printable};
+pub use error::{Error, file_name, printable, shortened};
 
 /// Which interfaces are captured.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -6,6 +6,7 @@ use libc::sock_filter;
 pub(super) const REJECT_ALL: [sock_filter; 1] = [sock_filter { code: RETURN_CONSTANT, jt: 0, jf: 0, k: 0 }];
 
 const RETURN_CONSTANT: u16 = 0x06; // BPF_RET | BPF_K
+const JUMP_ALWAYS: u16 = 0x05; // BPF_JMP | BPF_JA
 const CLASS: u16 = 0x07;
 const LOAD: u16 = 0x00;
 const LOAD_INDEX: u16 = 0x01;
@@ -36,6 +37,30 @@ pub(super) fn without_cooked_header(program: &mut [sock_filter]) -> bool {
         }
         true
     })
+}
+
+/// A program that accepts the packets that both accept. Each was compiled by itself.
+pub(super) fn both(first: &[sock_filter], second: &[sock_filter]) -> Vec<sock_filter> {
+    chained(first, second, |verdict| verdict != 0)
+}
+
+/// A program that accepts the packets that one of them accepts.
+pub(super) fn either(first: &[sock_filter], second: &[sock_filter]) -> Vec<sock_filter> {
+    chained(first, second, |verdict| verdict == 0)
+}
+
+/// The first program and then the second, which decides where the verdict of the first one says so. A return becomes a
+/// jump of the same length, so that no other jump changes; a jump of this kind has 32 bits for its way.
+fn chained(first: &[sock_filter], second: &[sock_filter], goes_on: impl Fn(u32) -> bool) -> Vec<sock_filter> {
+    let mut chained = first.to_vec();
+    for (at, instruction) in chained.iter_mut().enumerate() {
+        if instruction.code == RETURN_CONSTANT && goes_on(instruction.k) {
+            let over = (first.len() - at - 1) as u32;
+            *instruction = sock_filter { code: JUMP_ALWAYS, jt: 0, jf: 0, k: over };
+        }
+    }
+    chained.extend_from_slice(second);
+    chained
 }
 
 fn reads_packet(code: u16) -> bool {

@@ -12,6 +12,7 @@ use super::handover::Exchange;
 use super::opening::{FirstTry, Opening};
 use super::orders::{CaptureNumber, Orders, Plan};
 use crate::account::interval::Interval;
+use crate::capture::filter::UserFilter;
 use crate::capture::live::{Live, Statistics};
 use crate::capture::once::{Origins, is_copy};
 use crate::capture::{self, Selection};
@@ -75,6 +76,7 @@ pub(super) struct CaptureLoop {
     /// All of them.
     pub fanout: Arc<Fanout>,
     pub config: capture::Config,
+    pub user_filter: Option<Arc<UserFilter>>,
     pub tick: Duration,
     pub orders: Arc<Orders>,
     pub exchange: Exchange,
@@ -193,7 +195,7 @@ impl CaptureLoop {
         let plan = self.orders.plan();
         let index = live.index()?;
         self.check_identity(&plan, index)?;
-        self.attach(&mut live, self.filter(&plan))?;
+        live.attach(self.filter(&plan), self.user_filter.as_deref())?;
         let comparison = Comparison::start(&self.interface, self.takes_all(&plan));
         membership.say_capturing();
         let recorded = Statistics::default();
@@ -211,22 +213,11 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// Where the filter does not compile for this link type, it is the user's part that does not.
-    fn attach(&self, live: &mut Live, filter: Option<&str>) -> Result<(), Error> {
-        let of_user = |error| match (error, &self.config.filter) {
-            (capture::Error::Filter { reason, .. }, Some(filter)) => {
-                capture::Error::Filter { filter: filter.clone(), reason }
-            }
-            (error, _) => error,
-        };
-        live.attach(filter).map_err(|error| Error::from(of_user(error)))
-    }
-
     /// Whether every frame of the interface comes to this handle: it is one interface, it is up, nothing is left out, and no
     /// other worker has a part.
     fn takes_all(&self, plan: &Plan) -> bool {
         let is_one = self.config.selection != Selection::Any;
-        let is_unfiltered = matches!(plan.filters.get(&self.interface), Some(None));
+        let is_unfiltered = matches!(plan.filters.get(&self.interface), Some(None)) && self.user_filter.is_none();
         is_one && is_unfiltered && self.config.workers == 1 && plan.up.contains(&self.interface)
     }
 
@@ -321,7 +312,7 @@ impl CaptureLoop {
         if let Some(filter) = plan.filters.get(&self.interface)
             && before.as_ref() != Some(filter)
         {
-            self.attach(&mut session.live, filter.as_deref())?;
+            session.live.attach(filter.as_deref(), self.user_filter.as_deref())?;
             tracing::debug!(interface = self.interface, filter = filter.as_deref().unwrap_or(""), "filter updated");
         }
         // From the next packet on, as what is local may be another.

@@ -195,7 +195,7 @@ impl Exchange {
     fn leave(&self) {
         let left = Message::Left { interface: self.interface.clone(), worker: self.worker };
         if self.full.send(left).is_err() {
-            tracing::trace!(interface = self.interface, "the accountant has ended");
+            tracing::trace!(interface = self.interface, "the accounting thread has ended");
         }
     }
 

@@ -38,7 +38,7 @@ impl Planner {
         let mut notices = Vec::new();
         let mut filters = BTreeMap::new();
         for (name, handle) in self.handles(network, &selected) {
-            let expression = filter_expression(self.capture.filter.as_deref(), network, &captured, handle);
+            let expression = filter_expression(network, &captured, handle);
             notices.extend(expression.notices);
             filters.insert(name, expression.text);
         }
@@ -132,7 +132,7 @@ mod tests {
         let away = plan(&network(vec![link(2, "wan0", &[])], &[]));
         assert!(away.filters.is_empty());
         let back = plan(&network(vec![link(2, "eth0", &[])], &[]));
-        assert_eq!(back.filters.get("eth0"), Some(&Some("udp".to_owned())));
+        assert_eq!(back.filters.get("eth0"), Some(&None));
     }
 
     #[test]

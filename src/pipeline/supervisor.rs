@@ -24,7 +24,7 @@ use crate::account::grid::Grid;
 use crate::account::ledger::Ledger;
 use crate::account::scrapes::Scrapes;
 use crate::account::snapshot::Snapshot;
-use crate::capture::live::check_filter;
+use crate::capture::filter::UserFilter;
 use crate::capture::masquerade::likely_masquerade;
 use crate::capture::network::{Changes, Network};
 use crate::capture::{self, Selection, selection};
@@ -48,6 +48,8 @@ const LONGEST_OVERLAP: Duration = Duration::from_secs(5);
 pub struct Setup<T> {
     /// Which interfaces are captured and how.
     pub capture: capture::Config,
+    /// The user's filter of the same configuration, compiled.
+    pub filter: Option<Arc<UserFilter>>,
     /// What is local.
     pub locality: locality::Config,
     /// How often readers get a new view.
@@ -99,15 +101,12 @@ pub fn tick(config: &Config) -> Duration {
 /// that is named and down has to come up first.
 ///
 /// # Errors
-/// When an interface is unknown or named twice over, the filter does not compile, or nothing can be captured.
+/// When an interface is unknown or named twice over, or nothing can be captured.
 pub fn start<T: Tell + Send + 'static>(
     setup: Setup<T>,
     on_open: impl Fn() + Send + Sync + 'static,
 ) -> Result<Running, Error> {
     check_workers(setup.capture.workers)?;
-    if let Some(filter) = &setup.capture.filter {
-        check_filter(filter)?;
-    }
     let changes = Changes::open().map_err(capture::Error::from)?;
     let network = Network::read().map_err(capture::Error::from)?;
     let capture = selection::as_they_stand(&network, &setup.capture);
@@ -139,6 +138,7 @@ pub fn start<T: Tell + Send + 'static>(
     let threads = Threads::new(planner.capture.workers);
     let mut supervisor = Supervisor {
         planner,
+        filter: setup.filter,
         notices,
         network,
         unopened: BTreeSet::new(),
@@ -176,6 +176,7 @@ fn first_orders(planner: &Planner, network: &Network, notices: &mut Notices) -> 
 
 struct Supervisor {
     planner: Planner,
+    filter: Option<Arc<UserFilter>>,
     notices: Notices,
     network: Network,
     /// The interfaces that could not be opened when the plan was made.
@@ -300,6 +301,7 @@ impl Supervisor {
                 worker,
                 fanout: self.threads.fanout(number),
                 config: config.clone(),
+                user_filter: self.filter.clone(),
                 tick: self.tick,
                 orders: Arc::clone(&self.orders),
                 exchange: self.exchange(&interface, worker, &plan.classifier),

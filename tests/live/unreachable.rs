@@ -20,7 +20,7 @@ use super::traffic::Pair;
 /// capture has begun, and the kernel limits the errors that it sends.
 fn observed(host: &Namespace, client: &UdpSocket, closed: &str, is_there: impl Fn(&Interval) -> bool) -> Interval {
     let mut live = host.enter(|| Live::open("eth0", &Config::default())).unwrap();
-    live.attach(None).unwrap();
+    live.attach(None, None).unwrap();
     let decoder = Decoder::new(live.link_type()).unwrap();
     let mut interval = Interval::new(Arc::new(Classifier::default()), 0);
     wait_for("the error", || {

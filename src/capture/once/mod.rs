@@ -1,6 +1,6 @@
 //! Each packet counts once: the filter that leaves copies out in the kernel, and the same rule for `any`.
 //!
-//! Takes the user's filter, the [`Network`] and what is captured; gives text in the syntax of pcap-filter(7) for
+//! Takes the [`Network`] and what is captured; gives text in the syntax of pcap-filter(7) for
 //! libpcap to compile. Must not know pcap.
 //!
 //! **One interface**: every frame counts, on a gateway too. The loopback device, captured or not, makes no
@@ -27,7 +27,7 @@
 //!   the device adds tags itself. Where it does not (virtio) or tags are nested, they are there, and `ip` does not
 //!   match. So on an interface that carries VLANs of this host, the sources behind one and two tags are looked at
 //!   as well, by offset. libpcap's `vlan` would do for neither: it moves the offsets for all that follows.
-//! - For that reason too the user's filter comes last: in `vlan 5` it may have the word.
+//! - For that reason too the user's filter is compiled by itself: in `vlan 5` it may have the word.
 //! - Frames that a bridge passes from port to port come in by a port, whatever the routes say. Two ports of one
 //!   bridge, both captured by name, may show a frame twice; the expression comes with a notice.
 //! - Packets whose source is translated (masquerade) leave with our own address, and count on both sides; see
@@ -81,17 +81,16 @@ pub struct Expression {
 /// The filter with which each packet counts once on `handle`, while the interfaces with the indexes `captured`
 /// are captured. On `any` these are the ones whose frames are wanted.
 ///
-/// `user` is the user's filter, which must compile by itself. Read again and compare whenever the network
-/// changes.
+/// The user's filter is no part of it ([`super::filter`]). Read again and compare whenever the network changes.
 #[must_use]
-pub fn filter_expression(user: Option<&str>, network: &Network, captured: &[u32], handle: HandleKind) -> Expression {
-    let (ours, notices) = match handle {
+pub fn filter_expression(network: &Network, captured: &[u32], handle: HandleKind) -> Expression {
+    let (text, notices) = match handle {
         HandleKind::Loopback => (Some("inbound".to_owned()), Vec::new()),
         HandleKind::Any => wanted_interfaces(network, captured),
         HandleKind::Named(index) if several(network, captured) => without_copies(network, captured, index),
         HandleKind::Named(_) => (None, Vec::new()),
     };
-    Expression { text: both(ours, user), notices }
+    Expression { text, notices }
 }
 
 /// Whether a frame is a copy of one that came in by a captured interface; for frames of `any`.
@@ -99,14 +98,6 @@ pub fn filter_expression(user: Option<&str>, network: &Network, captured: &[u32]
 #[inline]
 pub fn is_copy(outgoing: bool, source: IpAddr, origins: &Origins) -> bool {
     outgoing && origins.came_in_captured(source)
-}
-
-/// Ours first: `vlan` in the user's part would move the offsets of ours.
-fn both(ours: Option<String>, user: Option<&str>) -> Option<String> {
-    match (ours, user.map(str::trim).filter(|user| !user.is_empty())) {
-        (Some(ours), Some(user)) => Some(format!("({ours}) and ({user})")),
-        (ours, user) => ours.or(user.map(str::to_owned)),
-    }
 }
 
 fn several(network: &Network, captured: &[u32]) -> bool {

@@ -1,0 +1,263 @@
+//! The user's filter: text → the program that the kernel runs.
+//!
+//! It is compiled once per link type, on a thread of its own, because libpcap can take minutes for a long filter and
+//! cannot be interrupted. What the network changes is compiled apart and joined with it ([`super::program`]).
+
+mod list;
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::Builder;
+use std::time::Duration;
+
+use libc::sock_filter;
+use pcap::{Activated, Active, Capture, Linktype};
+
+use super::error::{Error, words};
+use super::live::{COOKED_2, instructions};
+use super::program;
+
+/// The most bytes of a filter's text.
+pub const MAXIMUM_TEXT: usize = 64 << 10;
+/// The most instructions that the kernel takes (`BPF_MAXINSNS`).
+pub(super) const MAXIMUM_INSTRUCTIONS: usize = 4_096;
+/// How long libpcap may take to compile a filter.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// The link types for which a filter is checked before an interface is open: Ethernet, and those whose filters may have
+/// words of their own (cooked, radiotap, raw IP).
+const CHECKED: [Linktype; 4] = [Linktype(1), COOKED_2, Linktype(127), Linktype(12)];
+
+/// The user's filter, and its programs by link type.
+#[derive(Debug)]
+pub struct UserFilter {
+    text: String,
+    programs: Mutex<BTreeMap<i32, Arc<[sock_filter]>>>,
+}
+
+impl UserFilter {
+    /// The filter with this text, compiled for a link type that it suits.
+    ///
+    /// # Errors
+    /// When the text is too long, or does not compile in time, or to more instructions than the kernel takes.
+    pub fn new(text: &str) -> Result<Self, Error> {
+        let filter = Self { text: text.to_owned(), programs: Mutex::default() };
+        let mut first_reason = None;
+        for link_type in CHECKED {
+            match compile_in_time(text, link_type) {
+                Ok(program) => {
+                    let program = filter.within_the_kernels_limit(program)?;
+                    if !filter.depends_on_the_handle() && link_type != COOKED_2 {
+                        filter.programs().insert(link_type.0, program);
+                    }
+                    return Ok(filter);
+                }
+                Err(Failure::Refused(reason)) => _ = first_reason.get_or_insert(reason),
+                Err(Failure::Bound(reason)) => return Err(filter.refused(reason)),
+            }
+        }
+        Err(filter.refused(first_reason.unwrap_or_default()))
+    }
+
+    /// The filter's text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The program for the frames of an open handle, as the kernel shows them to it.
+    pub(super) fn program(&self, handle: &Capture<Active>) -> Result<Arc<[sock_filter]>, Error> {
+        // Others that need the same program wait until it is compiled.
+        let mut programs = self.programs();
+        let link_type = handle.get_datalink();
+        if let Some(program) = programs.get(&link_type.0) {
+            return Ok(Arc::clone(program));
+        }
+        let compiled = if self.depends_on_the_handle() {
+            compile(handle, &[&self.text]).map_err(|reason| self.refused(reason))?
+        } else {
+            compile_in_time(&self.text, link_type).map_err(|failure| self.refused(failure.reason()))?
+        };
+        let mut program = self.within_the_kernels_limit(compiled)?.to_vec();
+        if link_type == COOKED_2 && !program::without_cooked_header(&mut program) {
+            return Err(self.refused("it uses link-layer fields that cooked frames do not have".to_owned()));
+        }
+        let program: Arc<[sock_filter]> = program.into();
+        programs.insert(link_type.0, Arc::clone(&program));
+        Ok(program)
+    }
+
+    /// For an open handle libpcap asks the kernel for VLAN tags, which the kernel takes off frames.
+    fn depends_on_the_handle(&self) -> bool {
+        self.text.contains("vlan")
+    }
+
+    fn within_the_kernels_limit(&self, program: Vec<sock_filter>) -> Result<Arc<[sock_filter]>, Error> {
+        match program.len() {
+            ..=MAXIMUM_INSTRUCTIONS => Ok(program.into()),
+            count => Err(self.refused(too_many(count))),
+        }
+    }
+
+    fn programs(&self) -> MutexGuard<'_, BTreeMap<i32, Arc<[sock_filter]>>> {
+        self.programs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn refused(&self, reason: String) -> Error {
+        Error::Filter { filter: self.text.clone(), reason }
+    }
+}
+
+/// Why there is no program.
+pub(super) enum Failure {
+    /// libpcap's words, for this link type.
+    Refused(String),
+    /// The text is too long, or compiling takes too long, whatever the link type.
+    Bound(String),
+}
+
+impl Failure {
+    pub(super) fn reason(self) -> String {
+        match self {
+            Self::Refused(reason) | Self::Bound(reason) => reason,
+        }
+    }
+}
+
+/// The program of a filter for frames of `link_type`.
+pub(super) fn compile_in_time(text: &str, link_type: Linktype) -> Result<Vec<sock_filter>, Failure> {
+    if text.len() > MAXIMUM_TEXT {
+        return Err(Failure::Bound(format!("it has {} bytes, {MAXIMUM_TEXT} are allowed", text.len())));
+    }
+    let (sender, compiled) = channel();
+    let parts = list::parts(text).unwrap_or_else(|| vec![text.to_owned()]);
+    let body = move || {
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let handle = Capture::dead(link_type).map_err(|error| words(&error));
+        // When it took too long, the result is not needed any more.
+        drop(sender.send(handle.and_then(|handle| compile(&handle, &parts))));
+    };
+    drop(Builder::new().name("filter".to_owned()).spawn(body).map_err(|error| Failure::Bound(error.to_string()))?);
+    match compiled.recv_timeout(DEADLINE) {
+        Ok(program) => program.map_err(Failure::Refused),
+        Err(RecvTimeoutError::Timeout) => Err(Failure::Bound(format!(
+            "compiling it takes longer than {} s; write a long list as `host A or host B or …` without other terms, or \
+             name networks (`net`) instead of hosts",
+            DEADLINE.as_secs()
+        ))),
+        Err(RecvTimeoutError::Disconnected) => Err(Failure::Bound("libpcap failed to compile it".to_owned())),
+    }
+}
+
+/// The reason why a program of so many instructions is refused.
+pub(super) fn too_many(instructions: usize) -> String {
+    format!(
+        "it needs {instructions} instructions, the kernel takes {MAXIMUM_INSTRUCTIONS}; name networks (`net`) instead of \
+         hosts"
+    )
+}
+
+/// One program that accepts what one of the `parts` accepts.
+fn compile<T: Activated>(handle: &Capture<T>, parts: &[&str]) -> Result<Vec<sock_filter>, String> {
+    let mut whole: Option<Vec<sock_filter>> = None;
+    for part in parts {
+        let compiled = handle.compile(part, true).map_err(|error| words(&error))?;
+        let part = instructions(&compiled);
+        whole = Some(whole.map_or_else(|| part.clone(), |before| program::either(&before, &part)));
+    }
+    Ok(whole.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+
+    fn hosts(count: u32) -> String {
+        (0..count).fold(String::new(), |mut text, host| {
+            let separator = if host == 0 { "" } else { " or " };
+            write!(text, "{separator}host 10.{}.{}.{}", host >> 16, host >> 8 & 255, host & 255).unwrap();
+            text
+        })
+    }
+
+    fn for_ethernet(text: &str) -> Vec<sock_filter> {
+        compile_in_time(text, Linktype(1)).unwrap_or_else(|failure| panic!("{}", failure.reason()))
+    }
+
+    /// An Ethernet frame of a UDP packet from `source` to `destination`.
+    fn frame(source: [u8; 4], destination: [u8; 4]) -> Vec<u8> {
+        let mut frame = [&[0; 12][..], &[8, 0, 0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0]].concat();
+        frame.extend_from_slice(&source);
+        frame.extend_from_slice(&destination);
+        frame.extend_from_slice(&[0; 8]);
+        frame
+    }
+
+    /// The verdict of a program as bpf(4) describes it, for the instructions that filters of hosts have.
+    fn accepts(program: &[sock_filter], frame: &[u8]) -> bool {
+        let (mut at, mut accumulator) = (0, 0_u32);
+        loop {
+            let sock_filter { code, jt, jf, k } = program[at];
+            at += 1;
+            let load = |bytes: usize| {
+                let start = k as usize;
+                frame[start..start + bytes].iter().fold(0, |word, &byte| word << 8 | u32::from(byte))
+            };
+            match code {
+                0x28 => accumulator = load(2),
+                0x20 => accumulator = load(4),
+                0x15 => at += usize::from(if accumulator == k { jt } else { jf }),
+                0x05 => at += k as usize,
+                0x06 => return k != 0,
+                code => panic!("instruction {code:#x}"),
+            }
+        }
+    }
+
+    #[test]
+    fn list_of_a_thousand_hosts_accepts_each_of_them_and_no_other() {
+        let program = for_ethernet(&hosts(1_000));
+        assert!(UserFilter::new(&hosts(1_000)).is_ok());
+        let other = [192, 0, 2, 1];
+        for host in 0..1_000_u32 {
+            let [_, a, b, c] = host.to_be_bytes();
+            assert!(accepts(&program, &frame([10, a, b, c], other)), "{host}");
+            assert!(accepts(&program, &frame(other, [10, a, b, c])), "{host}");
+        }
+        assert!(!accepts(&program, &frame(other, other)));
+        assert!(!accepts(&program, &frame([10, 0, 3, 232], other)), "host 1,000");
+    }
+
+    #[test]
+    fn programs_are_joined_by_and() {
+        let program = program::both(&for_ethernet("src host 10.0.0.1"), &for_ethernet("dst host 10.0.0.2"));
+        let [one, two] = [[10, 0, 0, 1], [10, 0, 0, 2]];
+        assert_eq!(
+            [(one, two), (two, one), (one, one)].map(|(from, to)| accepts(&program, &frame(from, to))),
+            [true, false, false]
+        );
+    }
+
+    #[test]
+    fn list_past_the_kernels_limit_is_refused_with_the_limit() {
+        let error = UserFilter::new(&hosts(2_000)).unwrap_err().to_string();
+        assert!(error.contains(" instructions, the kernel takes 4096"), "{error}");
+        assert!(error.len() < 600, "{error}");
+    }
+
+    #[test]
+    fn filter_that_compiles_too_slowly_is_refused_with_a_hint() {
+        let slow = format!("({}) and udp", hosts(2_000));
+        let error = UserFilter::new(&slow).unwrap_err().to_string();
+        assert!(error.contains("compiling it takes longer than 5 s"), "{error}");
+    }
+
+    #[test]
+    fn text_that_is_too_long_is_refused() {
+        let error = UserFilter::new(&"x".repeat(MAXIMUM_TEXT + 1)).unwrap_err().to_string();
+        assert!(error.contains("it has 65537 bytes, 65536 are allowed"), "{error}");
+    }
+}
