@@ -12,6 +12,7 @@ use tokio::sync::oneshot::{self, error::RecvError};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::replay::Lines;
 use super::{DONE, FAILED, random_seed, say, self_metrics, start};
 use crate::account::book::Book;
 use crate::account::ledger::Ledger;
@@ -82,6 +83,7 @@ fn read_file(
     };
     let (report, outcome) = read.map_err(|_| pipeline::Error::Panicked)?;
     let frames = report.accounts.totals.frames.frames;
+    let (firing, fired) = (report.alerts.firing.len(), report.alerts.fired_total.values().sum::<u64>());
     published.publish(report);
     let status = match outcome {
         // What came before a fault is worth serving; a file of which nothing could be read is not.
@@ -92,6 +94,13 @@ fn read_file(
         }
         Ok(()) => DONE,
     };
+    tracing::info!(
+        file = file_name(file),
+        frames,
+        alerts = fired,
+        firing,
+        "the capture file is read; /metrics serves its final state"
+    );
     site.set_ready();
     runtime.block_on(stop.clone().received());
     say(&format!("{frames} frames read from {}", file_name(file)));
@@ -105,7 +114,10 @@ type Reading = (Report, Result<(), pipeline::Error>);
 fn start_reading(file: PathBuf, config: Config, stop: Stop) -> Result<oneshot::Receiver<Reading>, pipeline::Error> {
     let (sender, reading) = oneshot::channel();
     let read = move || {
-        let read = super::replay::read(&[file], &config, &config.detect, 1, (), || stop.is_received());
+        let style = style(&config);
+        // Lines wait for a slow reader here: unlike live, nothing is lost meanwhile.
+        let alerts = Lines::new(io::stdout(), move |change, out| console::write(change, style, out));
+        let read = super::replay::read(&[file], &config, &config.detect, 1, alerts, || stop.is_received());
         drop(sender.send((read.report(&config, config.account.max_series), read.outcome)));
     };
     thread::Builder::new().name("reader".to_owned()).spawn(read).map_err(pipeline::Error::Thread)?;
@@ -131,7 +143,7 @@ fn capture_interfaces(
 ) -> anyhow::Result<u8> {
     let seed = random_seed();
     let detectors = Detectors::new(&config.detect, seed, Some(supervisor::tick(&config.pipeline)));
-    let style = if config.explain { Style::Explained } else { Style::Fields };
+    let style = style(&config);
     let events = events::Queue::start(move |change: &Change| write_event(change, style))?;
     let alarms = Alarms::new(detectors, &config.alert, events);
     let setup = Setup {
@@ -224,6 +236,10 @@ impl Signals {
 fn capabilities(config: &Config) -> Capabilities {
     let (bandwidth, scan) = (config.detect.bandwidth.clone(), config.detect.scan.clone());
     Capabilities::of(&bandwidth.unwrap_or_default(), &scan.unwrap_or_default(), &config.capture.excluded)
+}
+
+fn style(config: &Config) -> Style {
+    if config.explain { Style::Explained } else { Style::Fields }
 }
 
 /// A line of its own on standard output.
