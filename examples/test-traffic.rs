@@ -85,12 +85,9 @@ fn command() -> Command {
                 .value_parser(milliseconds)
                 .help("Pause between two rounds in milliseconds, at most 1000"),
         )
-        .arg(
-            Arg::new("jsonl")
-                .long("jsonl")
-                .action(ArgAction::SetTrue)
-                .help("Print the flows as `trafficmonitor replay --output jsonl` does"),
-        )
+        .arg(Arg::new("jsonl").long("jsonl").action(ArgAction::SetTrue).help(
+            "Print the flows as `trafficmonitor replay --output jsonl` does, without times, services and directions",
+        ))
 }
 
 fn run(asked_for: &ArgMatches) -> anyhow::Result<()> {

@@ -251,3 +251,57 @@ impl fmt::Display for Timestamp {
         write!(f, "{}.{:09}", self.seconds(), self.0.rem_euclid(NANOSECONDS_PER_SECOND))
     }
 }
+
+/// Nanoseconds that are written as seconds, with all their digits and no more: `1700000012.5`, `-0.000000001`, `170`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seconds(pub i128);
+
+impl Seconds {
+    /// A moment in seconds since the epoch.
+    #[must_use]
+    pub fn at(time: Timestamp) -> Self {
+        Self(time.nanoseconds().into())
+    }
+
+    /// The seconds of a duration.
+    #[must_use]
+    pub fn of(duration: Duration) -> Self {
+        Self(duration.as_nanos().try_into().unwrap_or(i128::MAX))
+    }
+}
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const PER_SECOND: u128 = NANOSECONDS_PER_SECOND.unsigned_abs() as u128;
+        let nanoseconds = self.0.unsigned_abs();
+        let sign = if self.0 < 0 { "-" } else { "" };
+        write!(f, "{sign}{}", nanoseconds / PER_SECOND)?;
+        match nanoseconds % PER_SECOND {
+            0 => Ok(()),
+            fraction => write!(f, ".{}", format!("{fraction:09}").trim_end_matches('0')),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_to_the_nanosecond_and_without_noise() {
+        for (nanoseconds, text) in [
+            (1_700_000_012_500_000_000, "1700000012.5"),
+            (1_700_000_012_123_456_789, "1700000012.123456789"),
+            (1_700_000_012_100_000_000, "1700000012.1"),
+            (1_700_000_012_000_000_001, "1700000012.000000001"),
+            (1_700_000_012_000_000_000, "1700000012"),
+            (0, "0"),
+            (-1, "-0.000000001"),
+            (-1_500_000_000, "-1.5"),
+            (i64::MAX, "9223372036.854775807"),
+            (i64::MIN, "-9223372036.854775808"),
+        ] {
+            assert_eq!(Seconds::at(Timestamp::from_nanoseconds(nanoseconds)).to_string(), text);
+        }
+    }
+}

@@ -174,7 +174,7 @@ fn a_mistake_is_told_with_what_would_do() {
         ("-output table", &["only available with replay"]),
         ("-filter tcp udp", &["-filter tcp", "udp"]),
         ("replay", &["FILE"]),
-        ("replay mix.pcap --output xml", &["table, jsonl, prometheus, none or alerts"]),
+        ("replay mix.pcap --output xml", &["table, jsonl, csv, alerts, prometheus or none"]),
         ("completions tcsh", &["tcsh", "bash"]),
         ("-c missing.yml", &["missing.yml", "No such file"]),
         ("replay mix.pcap -promisc -iface any", &["-promisc", "has no promiscuous mode"]),

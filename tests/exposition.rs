@@ -10,12 +10,13 @@ use std::path::Path;
 use std::process::Output;
 
 use common::exporter::{Exporter, program};
-use common::exposition::{self, Family, family, parse, sum};
+use common::exposition::{self, family, parse, sum};
 use common::golden::{is_golden, is_in_readme};
 use common::{client, mix};
 use trafficmonitor::cli::reference;
 use trafficmonitor::export::family::{
-    ALL, BUILD_INFO, HTTP_CONNECTIONS_CUT, HTTP_CONNECTIONS_REFUSED, HTTP_SCRAPES_REFUSED, QUEUE_DROPPED,
+    ALL, BUILD_INFO, Family, HTTP_CONNECTIONS_CUT, HTTP_CONNECTIONS_REFUSED, HTTP_SCRAPES_REFUSED, LIVE_ONLY,
+    QUEUE_DROPPED,
 };
 use trafficmonitor::export::format::Format;
 use trafficmonitor::export::process::SelfMetrics;
@@ -36,7 +37,7 @@ fn replay(options: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("the output is UTF-8")
 }
 
-fn exposition(options: &[&str]) -> Vec<Family> {
+fn exposition(options: &[&str]) -> Vec<exposition::Family> {
     parse(&replay(&[&["--output", "prometheus"], options].concat()))
 }
 
@@ -47,10 +48,19 @@ fn each_output_is_as_it_is_kept() {
     for (kept, options) in [
         ("mix.prom", &["--output", "prometheus"][..]),
         ("mix.txt", &["--output", "table"]),
+        ("mix-exact.txt", &["--bytes"]),
         ("mix.jsonl", &["--output", "jsonl"]),
+        ("mix.csv", &["--output", "csv"]),
     ] {
         is_golden(kept, &replay(options));
     }
+}
+
+#[test]
+fn the_readme_shows_the_table() {
+    let table = replay(&["--top", "3"]);
+    let lines = table.lines().map(|line| format!("    {line}").trim_end().to_owned() + "\n");
+    is_in_readme("replay", &lines.collect::<String>());
 }
 
 #[test]
@@ -58,6 +68,9 @@ fn each_flow_key_is_as_it_is_kept() {
     is_golden("dst-port.prom", &replay(&["--output", "prometheus", "--flow-key", "dst-port"]));
     is_golden("pair.prom", &replay(&["--output", "prometheus", "--flow-key", "pair"]));
     is_golden("pair.jsonl", &replay(&["--output", "jsonl", "--flow-key", "pair"]));
+    is_golden("pair.txt", &replay(&["--flow-key", "pair"]));
+    is_golden("dst-port.txt", &replay(&["--flow-key", "dst-port"]));
+    is_golden("dst-port.csv", &replay(&["--output", "csv", "--flow-key", "dst-port"]));
 }
 
 #[test]
@@ -99,7 +112,8 @@ fn every_family_is_introduced_in_order_with_its_help_type_and_labels() {
     let written = exposition(&["--metrics.flow_packets"]);
     let of_the_process =
         [BUILD_INFO, HTTP_CONNECTIONS_CUT, HTTP_CONNECTIONS_REFUSED, HTTP_SCRAPES_REFUSED, QUEUE_DROPPED];
-    let declared: Vec<_> = ALL.iter().filter(|family| !of_the_process.contains(*family)).collect();
+    let is_of_files = |family: &&Family| !of_the_process.contains(*family) && !LIVE_ONLY.contains(*family);
+    let declared: Vec<_> = ALL.iter().filter(is_of_files).collect();
     let names: Vec<&str> = written.iter().map(|family| family.name.as_str()).collect();
     assert_eq!(names, declared.iter().map(|family| family.name).collect::<Vec<_>>());
     for (written, declared) in written.iter().zip(declared) {
@@ -112,17 +126,27 @@ fn every_family_is_introduced_in_order_with_its_help_type_and_labels() {
 }
 
 #[test]
-fn the_page_holds_every_family_and_what_the_process_uses() {
+fn the_page_of_a_file_holds_what_replay_writes_and_what_the_process_uses() {
     let folder = tempfile::tempdir().unwrap();
     let file = mix::write(folder.path(), "mix.pcap");
-    let exporter =
-        Exporter::start(["-r", file.to_str().unwrap(), "-promHTTP", "127.0.0.1:0", "--metrics.flow_packets"]);
+    let file = file.to_str().unwrap();
+    let options = ["--metrics.flow_packets", "-ByteLimit", "1000", "-ChartMinBytes", "1"];
+    let mut command = program(["replay", file, "--output", "prometheus"].iter().chain(&options));
+    let written = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    let exporter = Exporter::start(["-r", file, "-promHTTP", "127.0.0.1:0"].iter().chain(&options));
     exporter.is_ready();
-    let page = parse(&client::get(exporter.address(), "/metrics"));
+    let page = client::get(exporter.address(), "/metrics");
+    assert!(written.contains("trafficmonitor_alert_firing{kind=\"bandwidth\""), "{written}");
+    assert!(page.starts_with(&written), "{page}");
+    let page = parse(&page);
     let process = SelfMetrics::names();
     assert!(process.len() > 5, "{process:?}");
-    for name in ALL.iter().map(|family| family.name).chain(process.iter().map(String::as_str)) {
+    let families = ALL.iter().filter(|family| !LIVE_ONLY.contains(*family));
+    for name in families.map(|family| family.name).chain(process.iter().map(String::as_str)) {
         assert!(page.iter().any(|family| family.name == name), "{name}");
+    }
+    for absent in LIVE_ONLY {
+        assert!(page.iter().all(|family| family.name != absent.name), "{}", absent.name);
     }
     let build = &family(&page, BUILD_INFO.name).samples[0];
     assert_eq!((build.label("version"), build.count()), (env!("CARGO_PKG_VERSION"), 1));
@@ -214,7 +238,7 @@ fn row(name: &str, kind: &str, labels: &[&str], help: &str) -> String {
 }
 
 /// What the process says of itself, beside what is declared.
-fn process_families() -> Vec<Family> {
+fn process_families() -> Vec<exposition::Family> {
     let mut text = Vec::new();
     let mut writer = TextWriter::new(Format::Text, None, &mut text);
     SelfMetrics::new("", "", "").unwrap().write(&mut writer).unwrap();

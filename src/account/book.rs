@@ -120,6 +120,7 @@ fn shown<K: SeriesKey>(series: &Series<K>, held: &Held<K>, totals: &Totals<K>) -
             .map(|row| ShownRow {
                 key: row.key,
                 first_seen: row.first_seen,
+                last_seen: None,
                 shown_since: row.shown_since,
                 lifetime: row.lifetime,
                 value: row.value,
@@ -164,6 +165,7 @@ fn plain_rows<K: SeriesKey>(held: &Held<K>, max_rows: usize, mut other: BTreeMap
     let row = |entry: Entry<K>| ShownRow {
         key: entry.key,
         first_seen: entry.first_seen,
+        last_seen: Some(entry.last_seen),
         shown_since: entry.first_seen,
         lifetime: entry.counters,
         value: entry.counters,

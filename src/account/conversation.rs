@@ -157,7 +157,7 @@ pub struct OneWay {
     pub bytes: u64,
     /// When the first packet was captured; means nothing before a packet was.
     pub first: Timestamp,
-    /// When the last packet was captured.
+    /// The latest time at which a packet was captured: the last packet's, unless it is late.
     pub last: Timestamp,
     /// The number of packets.
     pub packets: u32,
@@ -199,11 +199,13 @@ impl OneWay {
     #[inline]
     pub fn count(&mut self, time: Timestamp, flags: TcpFlags, icmp_type: Option<u8>, bytes: u32) {
         if self.packets == 0 {
-            self.first = time;
+            (self.first, self.last) = (time, time);
             self.first_control = icmp_type.unwrap_or(flags.0);
             self.marks |= if icmp_type.is_some() { HAS_ICMP_TYPE } else { 0 };
         }
-        self.last = time;
+        if time > self.last {
+            self.last = time;
+        }
         self.flags = self.flags.union(flags);
         self.packets += 1;
         self.bytes += u64::from(bytes);

@@ -47,6 +47,8 @@ impl Eviction {
 struct Head<K> {
     key: K,
     first_seen: Timestamp,
+    /// The latest time that is not in [`Count::last_seen`], because the times went back after it.
+    latest: Timestamp,
 }
 
 /// What is counted of an entry: never in two cache lines.
@@ -70,6 +72,8 @@ pub struct Entry<K> {
     pub key: K,
     /// When it was first counted.
     pub first_seen: Timestamp,
+    /// The latest time at which it was counted.
+    pub last_seen: Timestamp,
     /// What was counted since.
     pub counters: Counters,
     /// Whether it has a row in the exposition.
@@ -180,7 +184,7 @@ impl<K: Copy + Eq + Hash> Held<K> {
             }
             return Some(at);
         }
-        (self.len() < self.limit).then(|| self.insert(hash, Head { key: sought.key(), first_seen }))
+        (self.len() < self.limit).then(|| self.insert(hash, Head { key: sought.key(), first_seen, latest: first_seen }))
     }
 
     /// Apart from the look-up, which is all that a flood does once nothing more is held.
@@ -212,9 +216,21 @@ impl<K: Copy + Eq + Hash> Held<K> {
     pub fn add(&mut self, position: u32, counters: Counters, time: Timestamp) {
         let count = &mut self.counts[position as usize];
         count.counters.add(counters);
+        let before = count.last_seen;
         // Not the latest of all: a clock that jumped ahead and back must not keep it for ever.
         count.last_seen = time;
         self.rests_since = self.rests_since.min(time);
+        if time < before {
+            self.go_back(position, before);
+        }
+    }
+
+    /// The times of an entry go back: conversations that share it end in another order than they began, or the clock was
+    /// set, or an earlier file is read. `before` may be the latest time.
+    #[cold]
+    fn go_back(&mut self, position: u32, before: Timestamp) {
+        let latest = &mut self.heads[position as usize].latest;
+        *latest = before.max(*latest);
     }
 
     /// Reads what [`Held::add`] will write, so that the misses of several positions overlap. Any position will do.
@@ -231,6 +247,7 @@ impl<K: Copy + Eq + Hash> Held<K> {
             position,
             key: head.key,
             first_seen: head.first_seen,
+            last_seen: count.last_seen.max(head.latest),
             counters: count.counters,
             is_shown: count.is_shown,
             is_new: count.made_after == self.refreshes,
@@ -363,6 +380,17 @@ mod tests {
         assert_eq!(first_seen(&mut held, -5), at(-5), "another thread's interval");
         assert_eq!(first_seen(&mut held, -hour), at(-5), "a step of the clock");
         assert_eq!(first_seen(&mut held, hour), at(-5));
+    }
+
+    #[test]
+    fn an_entry_was_last_seen_at_its_latest_time_and_rests_since_its_last() {
+        let mut held = held(1, [1]);
+        for (seconds, latest) in [(100, 100), (90, 100), (-3_600, 100), (95, 100), (101, 101)] {
+            held.add(0, Counters::default(), at(seconds));
+            assert_eq!(held.entry(0).last_seen, at(latest), "after {seconds}");
+        }
+        held.add(0, Counters::default(), at(0));
+        assert_eq!(held.sweep(at(60), Some(Duration::from_secs(60)), |_| true), [0]);
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub struct ShownRow<K> {
     pub key: K,
     /// When its first packet was captured.
     pub first_seen: Timestamp,
+    /// When its last packet was captured; none for the rows of a live capture, which may outlive their flow.
+    pub last_seen: Option<Timestamp>,
     /// When its row entered with value 0; its first packet where values are plain.
     pub shown_since: Timestamp,
     /// What it carried since it is held.

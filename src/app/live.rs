@@ -13,6 +13,7 @@ use tokio::sync::oneshot::{self, error::RecvError};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::replay::Lines;
 use super::{DONE, FAILED, random_seed, say, self_metrics, start};
 use crate::account::book::Book;
 use crate::account::ledger::Ledger;
@@ -86,6 +87,7 @@ fn read_file(
     };
     let (report, outcome) = read.map_err(|_| pipeline::Error::Panicked)?;
     let frames = report.accounts.totals.frames.frames;
+    let (firing, fired) = (report.alerts.firing.len(), report.alerts.fired_total.values().sum::<u64>());
     published.publish(report);
     let status = match outcome {
         // What came before a fault is worth serving; a file of which nothing could be read is not.
@@ -96,6 +98,13 @@ fn read_file(
         }
         Ok(()) => DONE,
     };
+    tracing::info!(
+        file = file_name(file),
+        frames,
+        alerts = fired,
+        firing,
+        "the capture file is read; /metrics serves its final state"
+    );
     site.set_ready();
     runtime.block_on(stop.clone().received());
     say(&format!("{frames} frames read from {}", file_name(file)));
@@ -158,7 +167,10 @@ fn start_reading(
 ) -> Result<oneshot::Receiver<Reading>, pipeline::Error> {
     let (sender, reading) = oneshot::channel();
     let read = move || {
-        let read = super::replay::read(&[file], &config, &config.detect, 1, (), |progress| {
+        let style = style(&config);
+        // Lines wait for a slow reader here: unlike live, nothing is lost meanwhile.
+        let alerts = Lines::new(io::stdout(), move |change, out| console::write(change, style, out));
+        let read = super::replay::read(&[file], &config, &config.detect, 1, alerts, |progress| {
             meanwhile.look(progress, &config);
             if stop.is_received() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
@@ -188,7 +200,7 @@ fn capture_interfaces(
 ) -> anyhow::Result<u8> {
     let seed = random_seed();
     let detectors = Detectors::new(&config.detect, seed, Some(supervisor::tick(&config.pipeline)));
-    let style = Style { form: super::log::form(config.log.format), explain: config.explain };
+    let style = style(&config);
     let events = events::Queue::start(move |change: &Change| write_event(change, style))?;
     let alarms = Alarms::new(detectors, &config.alert, events);
     let setup = Setup {
@@ -285,6 +297,10 @@ impl Signals {
 fn capabilities(config: &Config) -> Capabilities {
     let (bandwidth, scan) = (config.detect.bandwidth.clone(), config.detect.scan.clone());
     Capabilities::of(&bandwidth.unwrap_or_default(), &scan.unwrap_or_default(), &config.capture.excluded)
+}
+
+fn style(config: &Config) -> Style {
+    Style { form: super::log::form(config.log.format), explain: config.explain }
 }
 
 /// A line of its own on standard output.

@@ -58,10 +58,10 @@ fn origin(config: &Config, network: &Network) -> String {
 
 /// The places where alerts are seen.
 fn alerts(config: &Config) -> &'static str {
-    match (config.detect.looks_for_something(), &config.source) {
-        (false, _) => "none (--detect.enabled=false)",
-        (true, Some(_)) => "on /metrics and /active",
-        (true, None) => "on standard output, /metrics and /active",
+    if config.detect.looks_for_something() {
+        "on standard output, /metrics and /active"
+    } else {
+        "none (--detect.enabled=false)"
     }
 }
 

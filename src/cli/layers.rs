@@ -4,12 +4,13 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::Output;
 use super::argv::Occurrence;
 use super::options::{self, all};
 use super::words::Words;
+use super::{Output, Top};
 use crate::config::options::settings as definitions;
 use crate::config::quantities::Workers;
+use crate::config::value::Value as _;
 use crate::config::{ConfigError, OptionDefinition, Role, Settings, Text, Unavailable, environment, file};
 
 /// Reads the file that is named, the environment, the words and the options.
@@ -90,6 +91,37 @@ pub fn output(occurrences: &[Occurrence], replays: bool) -> Result<Output, Confi
         return Err(of_replay(&text, "only available with replay; add replay FILE or remove the option"));
     }
     text.read()
+}
+
+/// How many conversations or flows `replay` lists; none if that is not said.
+///
+/// # Errors
+/// A value that is neither a number nor `all`, the option without `replay`, or with an `output` that lists no flows.
+pub fn top(occurrences: &[Occurrence], replays: bool, output: Output) -> Result<Option<Top>, ConfigError> {
+    let Some(text) = last(occurrences, options::TOP) else { return Ok(None) };
+    if !replays {
+        return Err(of_replay(&text, "only available with replay; --max-series limits the flows that are exported"));
+    }
+    match output {
+        Output::Table | Output::JsonLines | Output::Csv => text.read().map(Some),
+        Output::Prometheus => {
+            Err(of_replay(&text, "not available with --output prometheus; use --max-series to limit the flows"))
+        }
+        Output::None | Output::Alerts => {
+            Err(of_replay(&text, &format!("not available with --output {}, which lists no flows", output.text())))
+        }
+    }
+}
+
+/// Whether `replay` writes exact numbers in its table. Its other outputs always have them.
+///
+/// # Errors
+/// A value that is no truth value, or the option without `replay`.
+pub fn exact(occurrences: &[Occurrence], replays: bool) -> Result<bool, ConfigError> {
+    match last(occurrences, options::BYTES) {
+        Some(text) if !replays => Err(of_replay(&text, "only available with replay; metrics are always exact")),
+        text => text.map_or(Ok(false), |text| text.read()),
+    }
 }
 
 /// With how many threads `replay` counts.

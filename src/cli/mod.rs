@@ -51,6 +51,10 @@ pub struct Replay {
     pub files: Vec<PathBuf>,
     /// What is written.
     pub output: Output,
+    /// How much of it is listed; none if that was not said.
+    pub top: Option<Top>,
+    /// Exact numbers in the table.
+    pub exact: bool,
     /// How many threads count.
     pub workers: usize,
     /// All other settings; its `source` is none.
@@ -65,6 +69,8 @@ pub enum Output {
     Table,
     /// One JSON object a line.
     JsonLines,
+    /// Comma-separated values, one line per flow.
+    Csv,
     /// The exposition, as `/metrics` would give it at the end.
     Prometheus,
     /// Nothing, after all the work of `Prometheus`.
@@ -74,9 +80,10 @@ pub enum Output {
 }
 
 impl Output {
-    const NAMES: [(&str, Self); 5] = [
+    const NAMES: [(&str, Self); 6] = [
         ("table", Self::Table),
         ("jsonl", Self::JsonLines),
+        ("csv", Self::Csv),
         ("prometheus", Self::Prometheus),
         ("none", Self::None),
         ("alerts", Self::Alerts),
@@ -84,7 +91,7 @@ impl Output {
 }
 
 impl Value for Output {
-    const EXPECTED: &'static str = "table, jsonl, prometheus, none or alerts";
+    const EXPECTED: &'static str = "table, jsonl, csv, alerts, prometheus or none";
     const SCALARS: Scalars = Scalars::Text;
 
     fn from_text(text: &str) -> Result<Self, String> {
@@ -95,6 +102,35 @@ impl Value for Output {
     fn text(&self) -> String {
         let known = Self::NAMES.into_iter().find(|(_, output)| output == self);
         known.map(|(name, _)| name.to_owned()).unwrap_or_default()
+    }
+}
+
+/// How many conversations, flows or alerts `replay` lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Top {
+    /// So many, at least one.
+    Most(usize),
+    /// All.
+    All,
+}
+
+impl Value for Top {
+    const EXPECTED: &'static str = "a number from 1, or all";
+    const SCALARS: Scalars = Scalars::TextOrNumber;
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            _ if text == "all" => Ok(Self::All),
+            Ok(most @ 1..) => Ok(Self::Most(most)),
+            _ => Err(format!("expected {}", Self::EXPECTED)),
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Most(most) => most.to_string(),
+            Self::All => "all".to_owned(),
+        }
     }
 }
 
@@ -157,14 +193,20 @@ fn configured(
 ) -> Result<Invocation, ConfigError> {
     let settings = settings(matches, occurrences, environment)?;
     let name = subcommand.map(|(name, _)| name);
-    layers::refuse_source(occurrences, name == Some(command::REPLAY))?;
-    let output = layers::output(occurrences, name == Some(command::REPLAY))?;
-    let workers = layers::workers(occurrences, name == Some(command::REPLAY))?;
+    let replays = name == Some(command::REPLAY);
+    layers::refuse_source(occurrences, replays)?;
+    let output = layers::output(occurrences, replays)?;
+    let top = layers::top(occurrences, replays, output)?;
+    let exact = layers::exact(occurrences, replays)?;
+    let workers = layers::workers(occurrences, replays)?;
     if layers::only_checks(occurrences)? {
         return settings.validate().map(Invocation::CheckConfig);
     }
     match subcommand {
-        Some((command::REPLAY, matches)) => replay(matches, output, workers, settings),
+        Some((command::REPLAY, matches)) => {
+            let config = Config { source: None, ..settings.validate()? };
+            Ok(Invocation::Replay(Replay { files: files(matches), output, top, exact, workers, config }))
+        }
         Some((command::INTERFACES, _)) => settings.validate().map(Invocation::Interfaces),
         Some((command::CONFIG, _)) => settings.validate().map(Invocation::PrintConfig),
         _ => settings.validate().map(Invocation::Run),
@@ -189,10 +231,9 @@ fn settings(
     }
 }
 
-fn replay(matches: &ArgMatches, output: Output, workers: usize, settings: Settings) -> Result<Invocation, ConfigError> {
-    let files = matches.get_many::<OsString>(command::FILES).into_iter().flatten().map(PathBuf::from).collect();
-    let config = Config { source: None, ..settings.validate()? };
-    Ok(Invocation::Replay(Replay { files, output, workers, config }))
+/// The files that `replay` reads.
+fn files(matches: &ArgMatches) -> Vec<PathBuf> {
+    matches.get_many::<OsString>(command::FILES).into_iter().flatten().map(PathBuf::from).collect()
 }
 
 fn completions(matches: &ArgMatches, libpcap: &str) -> Result<Invocation, Usage> {

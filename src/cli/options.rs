@@ -10,6 +10,10 @@ pub const CONFIG: &str = "config";
 pub const CONFIG_CHECK: &str = "config.check";
 /// What `replay` writes.
 pub const OUTPUT: &str = "output";
+/// How many conversations or flows `replay` lists.
+pub const TOP: &str = "top";
+/// Whether `replay` writes exact numbers in its table.
+pub const BYTES: &str = "bytes";
 /// How many threads `replay` counts with.
 pub const WORKERS: &str = "workers";
 /// The capture file that is read instead of interfaces.
@@ -52,7 +56,32 @@ pub static COMMAND: &[OptionDefinition] = &[
         value: "FORMAT",
         kind: Kind::Value,
         default: "table",
-        help: "Output format of replay: table, jsonl, alerts, prometheus or none (for benchmarks)",
+        help: "Output format of replay: table, jsonl, csv, alerts, prometheus or none (for benchmarks)",
+        keys: &[],
+        variable: None,
+        role: Role::Replay,
+    },
+    OptionDefinition {
+        long: Some(TOP),
+        aliases: &[],
+        short: None,
+        value: "N",
+        kind: Kind::Value,
+        default: "20",
+        help: "Conversations that replay's table lists, the heaviest, and alerts, the first: a number or all. With jsonl or \
+               csv it limits the flows, which are all by default; the rest is summed up as `other`",
+        keys: &[],
+        variable: None,
+        role: Role::Replay,
+    },
+    OptionDefinition {
+        long: Some(BYTES),
+        aliases: &[],
+        short: None,
+        value: "",
+        kind: Kind::Switch,
+        default: "false",
+        help: "Exact numbers in replay's table instead of kB and MB",
         keys: &[],
         variable: None,
         role: Role::Replay,
@@ -146,7 +175,7 @@ mod tests {
             anom_active_size anom_gv_cap anom_lower_bound anom_methods anom_n_seasons anom_sensitivity anom_upper_bound \
             transfer_interval filter_ip_CIDR filter_bool filter_src filter_dst archive_dir log_packets max_pcap_log_size \
             max_pcap_rotations slack_channel slack_emoji slack_icon slack_url loglevel bandwidth.interval scan.interval \
-            scan.rule bandwidth.direction anom.threshold anom.min_bytes explain log.level log.format output flow-key workers";
+            scan.rule bandwidth.direction anom.threshold anom.min_bytes explain log.level log.format output flow-key workers top bytes";
         for name in long.split_whitespace().chain(KEYS.iter().copied()) {
             assert!(by_long(name).is_some(), "{name}");
         }

@@ -259,9 +259,19 @@ fn mistakes_are_told_as_they_were_typed() {
         ),
         ("-promisc false", "false: write the value of a switch after =, as in -promisc=false"),
         ("-output table", "-output: only available with replay; add replay FILE or remove the option"),
-        ("replay a -output xml", "-output xml: expected table, jsonl, prometheus, none or alerts"),
         ("replay a -r b", "-r b: replay takes its files as arguments: replay FILE"),
         ("-r=b replay a", "-r=b: replay takes its files as arguments: replay FILE"),
+        ("replay a -output xml", "-output xml: expected table, jsonl, csv, alerts, prometheus or none"),
+        ("replay a --top 0", "--top 0: expected a number from 1, or all"),
+        ("replay a --top -1", "--top -1: expected a number from 1, or all"),
+        (
+            "replay a --top 5 --output prometheus",
+            "--top: not available with --output prometheus; use --max-series to limit the flows",
+        ),
+        ("replay a --top 5 -output alerts", "--top: not available with --output alerts, which lists no flows"),
+        ("--top 5", "--top: only available with replay; --max-series limits the flows that are exported"),
+        ("-bytes", "-bytes: only available with replay; metrics are always exact"),
+        ("replay a --bytes=x", "--bytes=x: expected true or false"),
         ("-max-flows 0", "-max-flows 0: expected a number from 1 to 16777216"),
         ("-flow-key port", "-flow-key port: expected service, dst-port or pair"),
         ("-log.level loud", "-log.level loud: expected error, warn, info, debug or trace"),
@@ -318,6 +328,21 @@ fn replay_knows_its_outputs() {
     }
     let Ok(Invocation::Replay(replay)) = parse_line("replay a --workers 3 -r=") else { panic!() };
     assert_eq!((replay.output, replay.workers, replay.config.source), (Output::Table, 3, None));
+    assert_eq!((replay.top, replay.exact), (None, false));
+}
+
+#[test]
+fn replay_knows_how_much_it_lists() {
+    for (line, top, exact) in [
+        ("replay a --top 7 --bytes", Top::Most(7), true),
+        ("replay a -top all -bytes=false", Top::All, false),
+        ("replay a --output csv --top 1", Top::Most(1), false),
+        ("replay a --output jsonl --top all --bytes", Top::All, true),
+    ] {
+        let Ok(Invocation::Replay(replay)) = parse_line(line) else { panic!("{line}") };
+        assert_eq!((replay.top, replay.exact), (Some(top), exact), "{line}");
+        assert_eq!(Top::from_text(&top.text()), Ok(top));
+    }
 }
 
 #[test]

@@ -163,3 +163,25 @@ families! {
         "Scrapes refused with status 503 because too many responses were being rendered for 5 s; reasons as in trafficmonitor_http_connections_refused_total.";
     QUEUE_DROPPED = Counter "trafficmonitor_queue_dropped_total" ["queue"] "Entries dropped because a queue was full, by queue.";
 }
+
+/// Families that only a live capture measures: of interfaces, threads and scrapes, and of rows that come and go. Nothing of
+/// a file's accounts belongs in them.
+pub const LIVE_ONLY: &[Family] = &[
+    FLOW_PENDING_BYTES,
+    FLOW_PENDING_PACKETS,
+    FLOW_RETIRED_BYTES,
+    FLOW_RETIRED_PACKETS,
+    HOST_PENDING_BYTES,
+    HOST_RETIRED_BYTES,
+    INTERFACES_RETIRED_UNREAD,
+    DUPLICATE_FRAMES,
+    CAPTURE_UP,
+    CAPTURE_RECEIVED,
+    CAPTURE_DROPPED,
+    CAPTURE_COVERAGE,
+    CAPTURE_COMPARABLE,
+    OVERFLOW_PACKETS,
+    SCRAPES,
+    HANDOVER_DELAYS,
+    MEMORY,
+];

@@ -1,18 +1,32 @@
-//! JSON lines: one a flow, one a sum of what had no row, and one of totals (CONTRACT's neutral output).
+//! JSON lines (CONTRACT's neutral output): one per flow, one per sum of flows that have no line, and a last one of totals.
+//!
+//! | key | meaning |
+//! |---|---|
+//! | `type` | `flow`, or `sums` in the last line |
+//! | `src`, `dst`, `proto` | addresses and IANA's protocol number; both addresses are `other` in a sum of flows |
+//! | `port`, `reply` | the port of the service, and whether the packets answer; with `--flow-key dst-port` `dst_port` instead, with `pair` nothing |
+//! | `service` | IANA's name of the port; null where there is none |
+//! | `direction` | `incoming`, `outgoing`, `local` or `transit` |
+//! | `packets`, `bytes` | IP packets and their IP bytes |
+//! | `first`, `last` | times of the first packet that was read and of the latest one, in seconds since the epoch |
 
 use std::io::{self, Write};
+use std::net::IpAddr;
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
-use crate::account::flow::FlowKey;
-use crate::account::flow::FlowKeying;
+use crate::account::flow::{FlowKey, FlowKeying};
 use crate::account::snapshot::{ShownRow, Snapshot};
 use crate::locality::Direction;
+use crate::packet::{Seconds, Timestamp};
+use crate::services::service_name;
 
 #[derive(Serialize)]
 struct FlowLine {
-    src: std::net::IpAddr,
-    dst: std::net::IpAddr,
+    r#type: &'static str,
+    src: IpAddr,
+    dst: IpAddr,
     proto: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
     dst_port: Option<u16>,
@@ -20,12 +34,18 @@ struct FlowLine {
     port: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reply: Option<bool>,
+    service: Option<&'static str>,
+    direction: &'static str,
     packets: u64,
     bytes: u64,
+    first: Box<RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last: Option<Box<RawValue>>,
 }
 
 #[derive(Serialize)]
 struct OtherLine {
+    r#type: &'static str,
     src: &'static str,
     dst: &'static str,
     proto: u8,
@@ -36,6 +56,7 @@ struct OtherLine {
 
 #[derive(Serialize)]
 struct TotalsLine {
+    r#type: &'static str,
     non_ip_packets: u64,
     incoming_bytes: u64,
     outgoing_bytes: u64,
@@ -51,10 +72,11 @@ pub fn write<W: Write>(snapshot: &Snapshot, mut out: W) -> io::Result<()> {
     let mut flows: Vec<&ShownRow<FlowKey>> = snapshot.flows.rows.iter().collect();
     flows.sort_unstable_by_key(|flow| flow.key);
     for flow in flows {
-        write_line(&mut out, &flow_line(snapshot.flow_keying, flow))?;
+        write_line(&mut out, &flow_line(snapshot.flow_keying, flow)?)?;
     }
     for (&(direction, protocol), counters) in &snapshot.flows.other {
         let line = OtherLine {
+            r#type: "flow",
             src: "other",
             dst: "other",
             proto: protocol.0,
@@ -64,30 +86,44 @@ pub fn write<W: Write>(snapshot: &Snapshot, mut out: W) -> io::Result<()> {
         };
         write_line(&mut out, &line)?;
     }
+    write_line(&mut out, &totals_line(snapshot))?;
+    out.flush()
+}
+
+fn totals_line(snapshot: &Snapshot) -> TotalsLine {
     let bytes = |direction| snapshot.totals.direction(direction).bytes;
-    let totals = TotalsLine {
+    TotalsLine {
+        r#type: "sums",
         non_ip_packets: snapshot.totals.not_ip(),
         incoming_bytes: bytes(Direction::Incoming),
         outgoing_bytes: bytes(Direction::Outgoing),
         local_bytes: bytes(Direction::Local),
         transit_bytes: bytes(Direction::Transit),
-    };
-    write_line(&mut out, &totals)?;
-    out.flush()
+    }
 }
 
-fn flow_line(keying: FlowKeying, flow: &ShownRow<FlowKey>) -> FlowLine {
+fn flow_line(keying: FlowKeying, flow: &ShownRow<FlowKey>) -> io::Result<FlowLine> {
     let service = keying == FlowKeying::Service;
-    FlowLine {
+    Ok(FlowLine {
+        r#type: "flow",
         src: flow.key.source,
         dst: flow.key.destination,
         proto: flow.key.protocol.0,
         dst_port: (keying == FlowKeying::DestinationPort).then_some(flow.key.port),
         port: service.then_some(flow.key.port),
         reply: service.then_some(flow.key.reply),
+        service: service_name(flow.key.protocol, flow.key.port),
+        direction: flow.key.direction.label(),
         packets: flow.lifetime.packets,
         bytes: flow.lifetime.bytes,
-    }
+        first: seconds(flow.first_seen)?,
+        last: flow.last_seen.map(seconds).transpose()?,
+    })
+}
+
+/// A number with more digits than a float has.
+fn seconds(time: Timestamp) -> io::Result<Box<RawValue>> {
+    Ok(RawValue::from_string(Seconds::at(time).to_string())?)
 }
 
 fn write_line<W: Write>(out: &mut W, line: &impl Serialize) -> io::Result<()> {

@@ -1,9 +1,10 @@
-//! Report → metric families in Prometheus' text format or OpenMetrics, JSON lines, a table.
+//! Report → metric families in Prometheus' text format or OpenMetrics, JSON lines, comma-separated values, a table.
 //!
 //! Every family is declared once in [`family`]; what is collected for it stands beside its kind: [`seed`], [`traffic`],
 //! [`detection`], [`process`].
 
 pub mod chart;
+pub mod csv;
 mod detection;
 pub mod family;
 pub mod format;
@@ -15,6 +16,7 @@ mod seed;
 pub mod table;
 pub mod text;
 mod traffic;
+pub mod units;
 mod words;
 
 use std::io::{self, Write};
@@ -66,7 +68,8 @@ pub fn write<W: Write>(
 ) -> io::Result<()> {
     let accounts = &report.accounts;
     let created = program.map(|program| program.started).filter(|_| config.created);
-    let mut writer = TextWriter::new(format, created, out);
+    let absent = if accounts.flows.is_plain { family::LIVE_ONLY } else { &[] };
+    let mut writer = TextWriter::new(format, created, out).without(absent);
     if config.seed_families {
         seed::write(accounts, &mut writer)?;
     }

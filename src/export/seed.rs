@@ -133,7 +133,7 @@ mod tests {
         let key = FlowKey { source, destination, protocol, port, reply, direction: Direction::Outgoing };
         let first_seen = Timestamp::from_nanoseconds(1_615_987_918_999_999_999);
         let counters = Counters { packets: 1, bytes };
-        ShownRow { key, first_seen, shown_since: first_seen, lifetime: counters, value: counters }
+        ShownRow { key, first_seen, last_seen: None, shown_since: first_seen, lifetime: counters, value: counters }
     }
 
     fn written(rows: Vec<ShownRow<FlowKey>>) -> String {

@@ -24,6 +24,10 @@ pub struct TextWriter<W: Write> {
     buffer: Vec<u8>,
     format: Format,
     created: Option<Timestamp>,
+    /// Families that are left out.
+    absent: &'static [Family],
+    /// The family that was introduced last is one of them.
+    is_absent: bool,
 }
 
 impl<W: Write> TextWriter<W> {
@@ -31,7 +35,14 @@ impl<W: Write> TextWriter<W> {
     /// or when [`Sample::since`] says.
     pub fn new(format: Format, created: Option<Timestamp>, out: W) -> Self {
         let created = created.filter(|_| format == Format::OpenMetrics);
-        Self { out, buffer: Vec::with_capacity(CHUNK + SLACK), format, created }
+        let buffer = Vec::with_capacity(CHUNK + SLACK);
+        Self { out, buffer, format, created, absent: &[], is_absent: false }
+    }
+
+    /// Leaves these families out, with all their samples.
+    #[must_use]
+    pub fn without(self, absent: &'static [Family]) -> Self {
+        Self { absent, ..self }
     }
 
     /// The two lines that introduce a family.
@@ -39,6 +50,10 @@ impl<W: Write> TextWriter<W> {
     /// # Errors
     /// When `out` cannot be written.
     pub fn family(&mut self, family: &Family) -> io::Result<()> {
+        if self.absent.contains(family) {
+            self.is_absent = true;
+            return Ok(());
+        }
         self.introduce(family.name, family.help, family.kind)
     }
 
@@ -47,6 +62,7 @@ impl<W: Write> TextWriter<W> {
     /// # Errors
     /// When `out` cannot be written.
     pub fn introduce(&mut self, name: &str, help: &str, kind: Kind) -> io::Result<()> {
+        self.is_absent = false;
         let is_open = self.format == Format::OpenMetrics;
         let name = if is_open && kind == Kind::Counter { name.strip_suffix(TOTAL).unwrap_or(name) } else { name };
         for (word, text) in [("# HELP ", help), ("# TYPE ", kind.word())] {
@@ -164,6 +180,10 @@ impl<W: Write> Sample<'_, W> {
 
     fn end(self, value: &str) -> io::Result<()> {
         let Self { writer, name, labels_at, since, has_labels } = self;
+        if writer.is_absent {
+            writer.buffer.truncate(labels_at - name.len());
+            return Ok(());
+        }
         if has_labels {
             writer.buffer.push(b'}');
         }

@@ -62,6 +62,12 @@ impl<T: Tell> Alarms<T> {
         (self.detectors.view(&named), alerts)
     }
 
+    /// The receiver of changes.
+    #[must_use]
+    pub fn told(&self) -> &T {
+        &self.tell
+    }
+
     /// Where packets have ended for good, so does what fires. Gives who was told.
     pub fn resolve(mut self) -> T {
         for change in self.ended.iter().flat_map(|ended| self.alerts.finish(*ended)) {

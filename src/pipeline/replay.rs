@@ -4,6 +4,7 @@ mod counting;
 mod dealer;
 mod decoders;
 mod looks;
+mod span;
 mod worker;
 
 use std::ops::ControlFlow;
@@ -16,6 +17,7 @@ use crate::account::ledger::Ledger;
 use crate::capture::file_name;
 use crate::capture::savefile::{Savefile, Stop};
 use crate::locality::Classifier;
+use crate::packet::Timestamp;
 use counting::Counting;
 use decoders::Decoders;
 use looks::FRAMES_AT_ONCE;
@@ -75,6 +77,12 @@ impl<F: Follow + Send + 'static> Replay<F> {
                 return Ok(());
             }
         }
+    }
+
+    /// The times of the earliest and the latest frame so far, IP or not; none before the first.
+    #[must_use]
+    pub fn span(&self) -> Option<(Timestamp, Timestamp)> {
+        self.counting.span().ends()
     }
 
     /// The accounts of all that was read, and who followed it, who is told that it has ended.

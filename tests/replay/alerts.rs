@@ -1,16 +1,19 @@
 //! What alerts in files.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use serde_json::json;
 
+use super::common::exporter::{program, signal};
 use super::common::ip::{Ipv4, tcp};
 use super::common::replay::replay;
 use super::common::savefile::Savefile;
 use super::{CLIENT, SYN, folder, on_ethernet};
 
 /// A file in which the client tries 40 hosts, a tenth of a second apart, and none answers.
-fn sweep(folder: &Path) -> PathBuf {
+pub fn sweep(folder: &Path) -> PathBuf {
     let syn = || Ipv4::carrying(tcp(50_000, 22, SYN, &[]));
     let probe = |host: u8| on_ethernet(&syn().between(CLIENT, [10, 0, 1, host].into()));
     let file = (0..40_u8).fold(Savefile::new(1), |file, host| {
@@ -56,4 +59,20 @@ fn past_the_limits_the_same_capture_gives_the_same_alerts() {
     for workers in ["1", "2", "3"] {
         assert_eq!(run(workers).output, first.output);
     }
+}
+
+/// As a live capture does; a log line then says how many there were.
+#[test]
+fn a_file_that_is_served_has_its_alerts_on_standard_output() {
+    let folder = folder();
+    let file = sweep(folder.path());
+    let mut command = program(["-r", file.to_str().unwrap(), "-promHTTP", "127.0.0.1:0", "--explain"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let said = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let read = said.into_iter().find(|line| line.contains("firing=")).expect("a line when the file is read");
+    assert!(read.contains("frames=40 alerts=1 firing=1"), "{read}");
+    signal(child.id(), "TERM");
+    let printed = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+    assert_eq!(printed.lines().count(), 1, "{printed}");
+    assert!(printed.contains("host_scan") && printed.contains("10.0.0.1 tried "), "{printed}");
 }

@@ -33,7 +33,7 @@ pub(super) fn choices(definition: &OptionDefinition) -> Choices {
         "anom_methods" => Choices::Words(&["cdf", "diff", "fence", "highrank", "ks", "lowrank", "magnitude"]),
         "log.level" => Choices::Words(&["error", "warn", "info", "debug", "trace"]),
         "log.format" => Choices::Words(&["logfmt", "json"]),
-        "output" => Choices::Words(&["table", "jsonl", "prometheus", "none", "alerts"]),
+        "output" => Choices::Words(&["table", "jsonl", "csv", "alerts", "prometheus", "none"]),
         _ => Choices::Free,
     }
 }
@@ -67,7 +67,8 @@ mod tests {
         let text = Text { value: "zzz".into(), origin: Origin::Option("-x".to_owned()) };
         match definition.role {
             Role::Setting(apply) => apply(&mut Settings::default(), &[text]).unwrap_err().to_string(),
-            _ => Output::EXPECTED.to_owned(),
+            _ if definition.kind.takes_next() => Output::EXPECTED.to_owned(),
+            _ => bool::EXPECTED.to_owned(),
         }
     }
 

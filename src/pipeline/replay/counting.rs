@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::dealer::Dealer;
 use super::decoders::Decoders;
 use super::looks::{LOOKS_BEHIND, is_to_be_merged};
+use super::span::Span;
 use crate::account::fill::Fill;
 use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
@@ -41,7 +42,7 @@ impl<F: Follow + Send + 'static> Counting<F> {
         }
         let interval = Interval::new(Arc::clone(classifier), seed);
         let cells = Cells::of(follow.grids());
-        Ok(Self::Alone(Box::new(Alone { interval, ledger, follow, cells, looks: VecDeque::new() })))
+        Ok(Self::Alone(Box::new(Alone { interval, ledger, follow, cells, span: Span::EMPTY, looks: VecDeque::new() })))
     }
 
     /// Reads up to `count` frames of the file `name` and counts or deals them; gives the captured bytes, and what
@@ -97,6 +98,14 @@ impl<F: Follow + Send + 'static> Counting<F> {
         }
     }
 
+    /// The time that the frames so far took.
+    pub(super) fn span(&self) -> Span {
+        match self {
+            Self::Alone(alone) => alone.span,
+            Self::Dealt(dealer) => dealer.span(),
+        }
+    }
+
     /// The accounts of all that was counted, and who followed it.
     pub(super) fn finish(self) -> Result<(Ledger, F), Error> {
         match self {
@@ -118,6 +127,7 @@ pub(super) struct Alone<F> {
     ledger: Ledger,
     follow: F,
     cells: Cells,
+    span: Span,
     /// How full the interval was at the last looks.
     looks: VecDeque<Fill>,
 }
@@ -161,6 +171,7 @@ impl<F: Follow> Alone<F> {
         if !self.cells.hold(frame.time) {
             self.enter(name, frame.time);
         }
+        self.span.include(frame.time);
         count_frame(decoder, None, frame, &mut self.interval);
         frame.captured.len() as u64
     }

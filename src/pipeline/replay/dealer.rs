@@ -11,6 +11,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
 use super::looks::{FRAMES_AT_ONCE, LOOKS_BEHIND, is_to_be_merged};
+use super::span::Span;
 use super::worker::{Batch, Collector, Dealt, Share, ToCollect};
 use crate::account::fill::Fill;
 use crate::account::ledger::Ledger;
@@ -29,6 +30,7 @@ const BATCHES: usize = LOOKS_BEHIND + 2;
 pub(super) struct Dealer<F> {
     shares: Vec<Share>,
     cells: Cells,
+    span: Span,
     /// The intervals that the looks belong to whose reports are still to come, oldest first.
     awaited: VecDeque<u64>,
     interval: u64,
@@ -55,7 +57,8 @@ impl<F: Follow + Send + 'static> Dealer<F> {
         let (to_collect, collected) = channel();
         let collector = Collector { ledger, follow, full, collected };
         let collector = spawn("accountant", move || collector.run())?;
-        Ok(Self { shares, cells, awaited: VecDeque::new(), interval: 0, frames: 0, to_collect, collector })
+        let (span, awaited) = (Span::EMPTY, VecDeque::new());
+        Ok(Self { shares, cells, span, awaited, interval: 0, frames: 0, to_collect, collector })
     }
 
     /// Decodes a frame of the file `name` and gives it to its worker; what is not IP, to the first. What an ICMP error refuses goes to the worker
@@ -65,6 +68,7 @@ impl<F: Follow + Send + 'static> Dealer<F> {
         if !self.cells.hold(frame.time) {
             self.enter(name, frame.time)?;
         }
+        self.span.include(frame.time);
         let number = self.frames;
         self.frames += 1;
         match decoder.decode(frame) {
@@ -92,6 +96,11 @@ impl<F: Follow + Send + 'static> Dealer<F> {
             self.look(name, true)?;
         }
         self.tell(ToCollect::Turn(turn))
+    }
+
+    /// As [`super::counting::Counting::span`].
+    pub(super) fn span(&self) -> Span {
+        self.span
     }
 
     /// As [`super::counting::Counting::look`].

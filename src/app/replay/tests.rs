@@ -1,0 +1,61 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::alert::{Peak, Severity, Side, State};
+use crate::detect::{Figures, Kind, Subject};
+
+fn alert(fingerprint: u64, seconds: i64, state: State) -> Alert {
+    let starts_at = Timestamp::from_seconds_and_nanoseconds(seconds, 0);
+    Alert {
+        fingerprint: Fingerprint(fingerprint),
+        kind: Kind::HostScan,
+        rule: Arc::from("host_scan"),
+        subject: Subject::Source([10, 0, 0, 1].into()),
+        state,
+        starts_at,
+        ends_at: (state == State::Resolved).then_some(starts_at),
+        figures: Figures::default(),
+        severity: Severity::Info,
+        side: Side::Outside,
+        span: None,
+        peak: Peak { value: 0.0, limit: 0.0, bytes: 0, answered: None, is_estimate: false, at: starts_at },
+    }
+}
+
+fn fired(fingerprint: u64, seconds: i64) -> Change {
+    Change::Fired(alert(fingerprint, seconds, State::Firing))
+}
+
+fn resolved(fingerprint: u64, seconds: i64) -> Change {
+    Change::Resolved(alert(fingerprint, seconds, State::Resolved))
+}
+
+#[test]
+fn each_episode_has_its_last_state() {
+    let mut episodes = Episodes::at_most(10);
+    [fired(1, 5), fired(2, 6), resolved(1, 5), fired(1, 7)].iter().for_each(|change| episodes.tell(change));
+    let (alerts, more) = episodes.in_order(&[]);
+    let states: Vec<_> =
+        alerts.iter().map(|alert| (alert.fingerprint.0, alert.starts_at.seconds(), alert.state)).collect();
+    assert_eq!(states, [(1, 5, State::Resolved), (2, 6, State::Firing), (1, 7, State::Firing)]);
+    assert_eq!(more, 0);
+}
+
+#[test]
+fn a_firing_alert_has_its_latest_figures() {
+    let mut episodes = Episodes::at_most(10);
+    episodes.tell(&fired(1, 5));
+    let latest = Alert { figures: Figures { value: 60.0, ..Figures::default() }, ..alert(1, 5, State::Firing) };
+    let stranger = alert(2, 5, State::Firing);
+    assert_eq!(episodes.in_order(&[latest.clone(), stranger]).0, [latest]);
+}
+
+#[test]
+fn alerts_past_the_limit_are_counted() {
+    let mut episodes = Episodes::at_most(1);
+    [fired(1, 5), fired(2, 6), resolved(2, 6), fired(1, 7), resolved(1, 5)]
+        .iter()
+        .for_each(|change| episodes.tell(change));
+    let (alerts, more) = episodes.in_order(&[]);
+    assert_eq!((alerts.len(), alerts[0].state, more), (1, State::Resolved, 2));
+}
