@@ -10,6 +10,10 @@ mod common;
 mod alerts;
 #[path = "detection/benign.rs"]
 mod benign;
+#[path = "detection/blinding.rs"]
+mod blinding;
+#[path = "detection/cases.rs"]
+mod cases;
 #[path = "detection/clocks.rs"]
 mod clocks;
 #[path = "detection/dice.rs"]
@@ -22,6 +26,8 @@ mod host;
 mod judge;
 #[path = "detection/labels.rs"]
 mod labels;
+#[path = "detection/local.rs"]
+mod local;
 #[path = "detection/page.rs"]
 mod page;
 #[path = "detection/scanners.rs"]

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use super::common::ip::UDP;
 use super::dice::Dice;
 use super::host::{Fate, Host, Probe, moment};
-use super::labels::Labelled;
+use super::labels::{Class, Labelled};
+use super::local;
 use super::traffic::{ACK, PUSH, RST, SYN, Time, later};
 
 /// A port of who asks, by chance.
@@ -329,39 +330,48 @@ fn telephony(host: &mut Host) {
     }
 }
 
-type Class = (&'static str, fn(&mut Host), bool);
-
-/// Name, what it does, and whether it does so over IPv6 alone.
+/// All but those of a local network.
 const CLASSES: [Class; 18] = [
-    ("browser", browser, false),
-    ("browser, QUIC dropped", browser_without_quic, false),
-    ("NAT gateway", nat_gateway, false),
-    ("resolver", resolver, false),
-    ("P2P", peer, false),
-    ("poller", poller, false),
-    ("health checks", health_checks, false),
-    ("media server", media_server, false),
-    ("backscatter", backscatter, false),
-    ("mail server", mail_server, false),
-    ("DNS and NTP servers", server_of_many, false),
-    ("web server", web_server, false),
-    ("many ports, answered", many_ports, false),
-    ("traceroute", traceroute, false),
-    ("multicast, broadcast", groups, false),
-    ("failing uplink", failing_uplink, false),
-    ("IPv6 neighbour", neighbour, true),
-    ("telephony", telephony, false),
+    ("browser", browser, None),
+    ("browser, QUIC dropped", browser_without_quic, None),
+    ("NAT gateway", nat_gateway, None),
+    ("resolver", resolver, None),
+    ("P2P", peer, None),
+    ("poller", poller, None),
+    ("health checks", health_checks, None),
+    ("media server", media_server, None),
+    ("backscatter", backscatter, None),
+    ("mail server", mail_server, None),
+    ("DNS and NTP servers", server_of_many, None),
+    ("web server", web_server, None),
+    ("many ports, answered", many_ports, None),
+    ("traceroute", traceroute, None),
+    ("multicast, broadcast", groups, None),
+    ("failing uplink", failing_uplink, None),
+    ("IPv6 neighbour", neighbour, Some(6)),
+    ("telephony", telephony, None),
 ];
 
 /// All classes, `rounds` times and a half, a quarter of them over IPv6.
 pub fn all(dice: &mut Dice, rounds: usize, mut address: impl FnMut(bool) -> IpAddr) -> Vec<Labelled> {
     let mut labelled = Vec::new();
     for _ in 0..rounds + rounds / 2 {
-        for (class, act, is_version_6) in CLASSES {
-            let mut host = Host::new(address(is_version_6 || dice.chance(0.25)), dice.fork());
-            act(&mut host);
-            labelled.push(Labelled { class, host, kinds: Vec::new(), is_pooled: true });
+        for class in CLASSES.into_iter().chain(local::CLASSES) {
+            labelled.push(one(class, dice, &mut address));
         }
     }
     labelled
+}
+
+/// Browsers and gateways alone: established connections, of which few are dead.
+pub fn work(dice: &mut Dice, count: usize, mut address: impl FnMut(bool) -> IpAddr) -> Vec<Labelled> {
+    let classes: [Class; 2] = [("browser", browser, None), ("NAT gateway", nat_gateway, None)];
+    (0..count).map(|number| one(classes[number % 2], dice, &mut address)).collect()
+}
+
+fn one((class, act, version): Class, dice: &mut Dice, mut address: impl FnMut(bool) -> IpAddr) -> Labelled {
+    let is_version_6 = version.map_or_else(|| dice.chance(0.25), |version| version == 6);
+    let mut host = Host::new(address(is_version_6), dice.fork());
+    act(&mut host);
+    Labelled { class, host, kinds: Vec::new(), is_pooled: true }
 }

@@ -52,6 +52,9 @@ impl Labelled {
     }
 }
 
+/// A class of benign hosts: its name, what it does, and the version of IP if only one will do.
+pub type Class = (&'static str, fn(&mut Host), Option<u8>);
+
 /// Labelled sources and all of their traffic together.
 pub struct Corpus {
     pub sources: Vec<Labelled>,

@@ -3,8 +3,10 @@
 //! A set is exact up to a size. Beyond it, it keeps a sample of targets, chosen by their hash so that answered and
 //! unanswered ones are thinned out alike ([`Keeping::Sample`]); or the latest ones ([`Keeping::Latest`]). When the table
 //! of sources is full, who comes back often takes the place of one who has a single contact; a source with more is never
-//! given up for another. [`waiting`] holds the contacts that have no outcome yet.
+//! given up for another. [`waiting`] holds the contacts that have no outcome yet, [`askers`] the endpoints that asked many
+//! hosts at once.
 
+pub mod askers;
 mod sketch;
 pub mod waiting;
 
@@ -371,7 +373,9 @@ fn hash_of<S: BuildHasher, A: Address>(state: &S, address: A) -> u64 {
     hasher.finish()
 }
 
-pub(super) fn feed<H: Hasher>(address: IpAddr, hasher: &mut H) {
+/// Feeds an address to a hasher in as few words as it has.
+#[inline]
+pub fn feed<H: Hasher>(address: IpAddr, hasher: &mut H) {
     match address {
         IpAddr::V4(address) => hasher.write_u32(address.to_bits()),
         IpAddr::V6(address) => hasher.write_u128(address.to_bits()),

@@ -7,14 +7,14 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::outcome::{Outcome, Settled, add, mark, outcome};
-use super::reading::{self, Signs, Word};
-use super::sight::Sight;
-use super::{Config, Later, Scene, are_hosts};
-use crate::account::contacts::Place;
+use super::reading::{self, About, Signs, Word};
+use super::sample::Seen;
+use super::sight::{End, Sight};
+use super::{Config, Later, Scene, groups};
+use crate::account::contacts::askers::Askers;
 use crate::account::contacts::waiting::{Room, Waiting};
 use crate::account::conversation::{Address, ConversationKey, Way};
 use crate::account::grid::Cell;
-use crate::account::heeded::Heard;
 use crate::account::interface::InterfaceId;
 use crate::account::selection::{Seeds, Selection};
 use crate::account::sighting::Sighting;
@@ -34,11 +34,11 @@ const ERA: i64 = 0x0123_4567;
 /// The contacts whose outcome is open, and what helps to tell outcomes.
 #[derive(Debug)]
 pub(super) struct Evidence {
-    room: Room,
+    pub(super) room: Room,
     pub(super) sight: Sight,
-    /// Which conversations are in its sample.
-    selection: Selection,
+    pub(super) askers: Askers,
     /// Answers and refusals of contacts that were not heard of when they were: their beginning may come by another thread.
+    /// And the refusals of datagrams, which may be answers to a question that comes by another thread.
     unmatched: Later,
     /// What the number of a period begins with: another after the clock stepped.
     era: i64,
@@ -50,8 +50,8 @@ impl Evidence {
     pub(super) fn new(config: &Config, cells_in_window: u32, seeds: Seeds) -> Self {
         Self {
             room: Room::new(config.max_waiting, seeds.places),
-            sight: Sight::new(cells_in_window),
-            selection: Selection::new(seeds.selection),
+            sight: Sight::new(cells_in_window, Selection::new(seeds.selection)),
+            askers: Askers::new(seeds),
             unmatched: Later::default(),
             era: 0,
             timeout: config.timeout,
@@ -88,6 +88,10 @@ impl Evidence {
     fn see_opening<A: Address>(&mut self, scene: &mut Scene, sighting: &mut Sighting<'_, A>) {
         if reading::is_bare_beginning(sighting) {
             return self.see_beginning(scene, sighting);
+        }
+        if reading::goes_on_alone(sighting) {
+            let cell = scene.cell(sighting.row.ways[sighting.row.opener() as usize].last);
+            self.note_sight(scene, sighting, cell);
         }
         let interface = self.sight.position(sighting.interface);
         for word in reading::of_tcp(sighting, interface).into_iter().flatten() {
@@ -134,87 +138,14 @@ impl Evidence {
 
     /// The period in which a cell lies: a part of the window.
     #[inline]
-    fn period(&self, cell: Cell) -> i64 {
+    pub(super) fn period(&self, cell: Cell) -> i64 {
         self.sight.block(cell).wrapping_add(self.era)
-    }
-
-    /// The hash of a conversation: the same wherever the tables' seeds are.
-    #[inline]
-    fn hash<A: Address>(&self, sighting: &Sighting<'_, A>) -> u64 {
-        sighting.row.key.hash_under(&self.selection)
-    }
-
-    /// TCP in its middle: most rows. Once in a part of the window each conversation says that its server answers.
-    #[inline]
-    fn see_established<A: Address>(&mut self, scene: &mut Scene, sighting: &mut Sighting<'_, A>) {
-        if !sighting.is_known {
-            return;
-        }
-        let [there, back] = ways(sighting);
-        let cell = scene.cell(sighting.row.ways[(there == 0) as usize ^ sighting.request_way as usize].last);
-        let period = self.period(cell);
-        let heard = sighting.heeded.heard(period);
-        if heard == Heard::Exchange {
-            return;
-        }
-        if back == 0 && self.may_wait(scene) {
-            self.go_on(scene, sighting, Signs::WENT_ON);
-        }
-        let is_seen_both_ways = sighting.seen == [true; 2];
-        let position = self.sight.position(sighting.interface);
-        self.sight.note(position, self.hash(sighting), is_seen_both_ways, cell);
-        if back > 0 && is_seen_both_ways && (there > 0 || heard == Heard::Nothing) {
-            self.exchange(scene, sighting, period, heard);
-        }
-    }
-
-    /// Once in a part of the window, a conversation in which the server speaks says that it does; that its client goes on as
-    /// well matters only to a contact that waits.
-    fn exchange<A: Address>(&mut self, scene: &mut Scene, sighting: &mut Sighting<'_, A>, period: i64, heard: Heard) {
-        let goes_on = ways(sighting)[0] > 0;
-        sighting.heeded.note(period, goes_on);
-        // Where contacts found no room, the answer may have been lost.
-        if heard == Heard::Nothing || scene.contacts.is_full() {
-            self.go_on(scene, sighting, Signs::EXCHANGES.with(Signs::WENT_ON, goes_on));
-        } else if self.may_wait(scene) {
-            self.go_on(scene, sighting, Signs::WENT_ON);
-        }
     }
 
     /// Whether any contact could wait for what a row of a known conversation says.
     #[inline]
-    fn may_wait(&self, scene: &Scene) -> bool {
+    pub(super) fn may_wait(&self, scene: &Scene) -> bool {
         !self.room.is_empty() || !scene.ahead.words.is_empty()
-    }
-
-    fn see_udp<A: Address>(&mut self, scene: &mut Scene, sighting: &mut Sighting<'_, A>) {
-        let [there, back] = ways(sighting);
-        let last = sighting.row.ways[(there == 0) as usize ^ sighting.request_way as usize].last;
-        let period = self.period(scene.cell(last));
-        let heard = sighting.heeded.heard(period);
-        if sighting.is_known && heard == Heard::Exchange {
-            return;
-        }
-        let interface = self.sight.position(sighting.interface);
-        let Some(word) = reading::of_udp(sighting, interface) else { return };
-        if !sighting.is_known {
-            if word.begins {
-                sighting.heeded.forget(period);
-                self.take(scene, &word);
-            }
-            return;
-        }
-        if self.may_wait(scene) {
-            self.take(scene, &word);
-        }
-        if back > 0 && sighting.seen == [true; 2] && (there > 0 || heard == Heard::Nothing) {
-            self.exchange(scene, sighting, period, heard);
-        }
-    }
-
-    fn go_on<A: Address>(&mut self, scene: &mut Scene, sighting: &Sighting<'_, A>, signs: Signs) {
-        let interface = self.sight.position(sighting.interface);
-        self.take(scene, &reading::of_known(sighting, interface, signs));
     }
 
     pub(super) fn refuse<A: Address>(
@@ -232,26 +163,52 @@ impl Evidence {
     }
 
     /// Hears a word in its cell: now, or when that comes.
-    fn take(&mut self, scene: &mut Scene, word: &Word) {
+    pub(super) fn take(&mut self, scene: &mut Scene, word: &Word) {
         if counts(scene, word.source, word.target.address, word.target.port) && !scene.lets_wait(word) {
             self.hear(scene, word);
         }
     }
 
     pub(super) fn hear(&mut self, scene: &mut Scene, word: &Word) {
+        match word.about {
+            About::Contact => self.hear_contact(scene, word),
+            About::Question => self.askers.note(word.source, word.source_port, word.last),
+            About::Sight(seen) => self.sight.note(word.interface, ends(word), seen, scene.cell(word.last)),
+        }
+    }
+
+    fn hear_contact(&mut self, scene: &mut Scene, word: &Word) {
+        let is_refusal = word.signs.has(Signs::REFUSED);
+        if is_refusal && word.target.protocol == Protocol::UDP {
+            _ = self.unmatched.push(word);
+            return;
+        }
         let is_found = self.tell_waiting(scene, word) || word.begins && self.is_answer_to_waiting(scene, word);
-        let is_answer = word.signs.has(Signs::ANSWERED);
-        if word.signs.has(Signs::EXCHANGES) || !is_found && !word.begins && is_answer && word.is_known {
+        let (is_answer, exchanges) = (word.signs.has(Signs::ANSWERED), word.signs.has(Signs::EXCHANGES));
+        if (is_answer || is_refusal) && (is_found || word.packets > 0) || exchanges {
+            self.note_answer(scene, word);
+        }
+        if exchanges || !is_found && !word.begins && is_answer && word.is_known {
             self.refresh(scene, word);
         } else if !is_found && word.begins {
             self.begin_contact(scene, word);
-        } else if !is_found && !word.is_known && (is_answer || word.signs.has(Signs::REFUSED)) {
+        } else if !is_found && !word.is_known && (is_answer || is_refusal) {
             self.unmatched.push(word);
         }
     }
 
+    /// Notes that an interface shows answers. An accepted connection counts as a conversation; a refused one does not, so
+    /// that a scanner that is refused everywhere does not outweigh the conversations of others.
+    fn note_answer(&mut self, scene: &Scene, word: &Word) {
+        let cell = scene.cell(word.last);
+        self.sight.note_answer(word.interface, cell);
+        if word.target.protocol == Protocol::TCP && word.signs.has(Signs::ANSWERED) {
+            self.sight.note(word.interface, ends(word), Seen::BothWays, cell);
+        }
+    }
+
     /// Tells the contact that waits of what was heard; false if none does.
-    fn tell_waiting(&mut self, scene: &mut Scene, word: &Word) -> bool {
+    pub(super) fn tell_waiting(&mut self, scene: &mut Scene, word: &Word) -> bool {
         let Some((at, waiting)) = self.room.find((word.source, word.source_port), &word.target) else { return false };
         add(waiting, word, scene.cell(word.last));
         if let Some(outcome) = outcome(waiting, word.failed) {
@@ -259,17 +216,6 @@ impl Evidence {
             self.settle(scene, &contact, outcome);
         }
         true
-    }
-
-    /// Whether what looks like a beginning is the answer to a contact that waits: its conversation was forgotten.
-    fn is_answer_to_waiting(&mut self, scene: &mut Scene, word: &Word) -> bool {
-        if word.target.protocol != Protocol::UDP || self.room.is_empty() {
-            return false;
-        }
-        let place = Place { address: word.source, port: word.source_port, ..word.target };
-        let (source, source_port) = (word.target.address, word.target.port);
-        let answer = Word { source, source_port, target: place, signs: Signs::ANSWERED, packets: 0, bytes: 0, ..*word };
-        self.tell_waiting(scene, &answer)
     }
 
     /// Whether contacts are noted of those alone who are worth it.
@@ -306,9 +252,10 @@ impl Evidence {
     }
 
     fn settle(&mut self, scene: &mut Scene, contact: &Waiting, outcome: Outcome) {
-        if matches!(outcome, Outcome::Failed(_)) && self.sight.is_blind(contact.interface) {
+        let has_failed = matches!(outcome, Outcome::Failed(_));
+        if has_failed && self.sight.is_blind(contact.interface) {
             self.unknown += 1;
-        } else {
+        } else if !(has_failed && self.is_answer(contact)) {
             let Waiting { target: place, interface, first, last, .. } = *contact;
             mark(scene, contact.source, &Settled { place, interface, packets: [first, last], outcome });
         }
@@ -357,14 +304,21 @@ impl Evidence {
         (held, limit, lost + self.unmatched.lost, self.unknown)
     }
 
+    /// The endpoints that asked many hosts of late, their limit, and how many had to leave too early.
+    pub(super) fn askers(&self, now: Timestamp) -> (usize, usize, u64) {
+        self.askers.figures(now)
+    }
+
     pub(super) fn memory_bytes(&self) -> usize {
-        self.room.memory_bytes() + self.sight.memory_bytes() + self.unmatched.memory_bytes()
+        let answers = self.unmatched.memory_bytes() + self.askers.memory_bytes();
+        self.room.memory_bytes() + self.sight.memory_bytes() + answers
     }
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
         self.room.clear();
         self.sight.clear();
+        self.askers.clear();
         self.unmatched.words.clear();
         self.era = self.era.wrapping_add(ERA);
     }
@@ -373,12 +327,17 @@ impl Evidence {
 /// Whether contacts with a port of a host count.
 #[inline]
 fn counts(scene: &Scene, source: IpAddr, target: IpAddr, port: u16) -> bool {
-    !scene.config.excluded_ports.contains(&port) && are_hosts(source, target)
+    !scene.config.excluded_ports.contains(&port) && groups::are_hosts(source, target)
+}
+
+/// The ends of the conversation of a word.
+fn ends(word: &Word) -> [End; 2] {
+    [(word.source, word.source_port), (word.target.address, word.target.port)]
 }
 
 /// How many packets went the way of requests and back.
 #[inline]
-fn ways<A: Address>(sighting: &Sighting<'_, A>) -> [u32; 2] {
+pub(super) fn ways<A: Address>(sighting: &Sighting<'_, A>) -> [u32; 2] {
     let way = sighting.request_way;
     [way, way.reversed()].map(|way| sighting.row.ways[way as usize].packets)
 }

@@ -5,18 +5,22 @@
 //! ends of cells of packet time. A row that lies ahead of the cell that is judged next waits for its cell, so that the
 //! order in which threads hand over does not matter.
 
+mod broadcasts;
 mod contacts;
+mod datagrams;
+mod established;
 mod evidence;
+mod groups;
 mod outcome;
 mod positions;
 mod reading;
+mod sample;
 mod sight;
 mod trail;
 mod verdict;
 mod view;
 
 use std::collections::{BTreeSet, VecDeque};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -350,11 +354,6 @@ impl Later {
     fn memory_bytes(&self) -> usize {
         self.words.capacity() * size_of::<Word>()
     }
-}
-
-/// Whether two are hosts that can scan and be scanned.
-fn are_hosts(source: IpAddr, target: IpAddr) -> bool {
-    source != target && reading::is_host(source) && reading::is_host(target)
 }
 
 #[cfg(test)]

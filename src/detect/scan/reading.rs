@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use super::groups;
+use super::sample::Seen;
 use crate::account::contacts::Place;
 use crate::account::conversation::{Address, ConversationKey, OneWay, Way};
 use crate::account::interval::Row;
@@ -11,6 +13,8 @@ use crate::packet::{Protocol, TcpFlags, Timestamp};
 /// The flags that tell the first packets of a connection, and its refusal, from all others.
 const TELLING: u8 = TcpFlags::SYN.0 | TcpFlags::RST.0 | TcpFlags::ACK.0;
 const OPENS_OR_REFUSES: u8 = TcpFlags::SYN.0 | TcpFlags::RST.0;
+/// PSH and FIN: those of the later packets of a connection.
+const SENDS_OR_ENDS: u8 = 0x08 | 0x01;
 
 /// What was heard of a contact, as a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,9 +41,21 @@ impl Signs {
     }
 }
 
+/// The subject of a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum About {
+    /// A contact of the source with the target.
+    Contact,
+    /// A question of the source to many hosts.
+    Question,
+    /// The packets of their conversation that were seen.
+    Sight(Seen),
+}
+
 /// What a row says of one contact.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Word {
+    pub(super) about: About,
     pub(super) source: IpAddr,
     pub(super) source_port: u16,
     pub(super) target: Place,
@@ -67,15 +83,6 @@ pub(super) fn is_established(ways: &[OneWay; 2]) -> bool {
     (up.flags.0 | down.flags.0) & OPENS_OR_REFUSES == 0 && acknowledges(up) && acknowledges(down)
 }
 
-/// Whether contacts with an address can be answered at all: by one host that has it.
-#[inline]
-pub(super) fn is_host(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => !(address.is_multicast() || address.is_broadcast() || address.is_unspecified()),
-        IpAddr::V6(address) => !(address.is_multicast() || address.is_unspecified()),
-    }
-}
-
 /// What is said of the contact of who sends `way` with who receives it.
 #[inline]
 pub(super) fn word<A: Address>(sighting: &Sighting<'_, A>, way: Way, interface: u16) -> Word {
@@ -84,6 +91,7 @@ pub(super) fn word<A: Address>(sighting: &Sighting<'_, A>, way: Way, interface: 
     let (there, back) = both(row, way);
     let (first, last) = if there.packets > 0 { (there.first, there.last) } else { (back.first, back.last) };
     Word {
+        about: About::Contact,
         source: source.address.into(),
         source_port: source.port,
         target: Place { address: target.address.into(), protocol: row.key.protocol(), port: target.port },
@@ -113,6 +121,7 @@ pub(super) fn of_known<A: Address>(sighting: &Sighting<'_, A>, interface: u16, s
 pub(super) fn of_refusal<A: Address>(key: &ConversationKey<A>, way: Way, time: Timestamp, interface: u16) -> Word {
     let (source, target) = key.endpoints(way);
     Word {
+        about: About::Contact,
         source: source.address.into(),
         source_port: source.port,
         target: Place { address: target.address.into(), protocol: key.protocol(), port: target.port },
@@ -158,6 +167,16 @@ pub(super) fn is_bare_beginning<A: Address>(sighting: &Sighting<'_, A>) -> bool 
     back.packets == 0 && there.flags.0 & (TcpFlags::ACK.0 | TcpFlags::RST.0) == 0 && begins_tcp(sighting, opener)
 }
 
+/// True if a TCP row that opens shows one side alone, and that side goes on as if the other had answered: a client with an
+/// ACK after its SYN, a server with data after its answer. (Servers repeat a bare answer towards invented clients.)
+#[inline]
+pub(super) fn goes_on_alone<A: Address>(sighting: &Sighting<'_, A>) -> bool {
+    let (there, back) = both(sighting.row, sighting.row.opener());
+    let is_client = !there.first_flags().contains(TcpFlags::ACK);
+    let goes_on = is_client || there.flags.0 & SENDS_OR_ENDS != 0;
+    back.packets == 0 && there.flags.0 & TELLING == TcpFlags::SYN.0 | TcpFlags::ACK.0 && goes_on
+}
+
 /// Whether who sends `way` begins a contact: with a SYN, or with a first packet that no connection begins with.
 #[inline]
 fn begins_tcp<A: Address>(sighting: &Sighting<'_, A>, way: Way) -> bool {
@@ -180,13 +199,28 @@ fn tcp_signs(there: &OneWay, back: &OneWay) -> Signs {
         .with(Signs::REFUSED, back.flags.contains(rst) && !is_answer)
 }
 
-/// What a UDP row says of a contact. Who was spoken to does not begin one, however late its answer.
+/// The question to many hosts that a UDP row is, if it is one.
+#[inline]
+pub(super) fn of_question<A: Address>(sighting: &Sighting<'_, A>, interface: u16) -> Option<Word> {
+    let way = sighting.row.opener();
+    let (source, target) = sighting.row.key.endpoints(way);
+    if !groups::may_ask_many(source.address.into(), target.address.into()) {
+        return None;
+    }
+    Some(Word { about: About::Question, ..word(sighting, way, interface) })
+}
+
+/// The contact that a UDP row tells of. A late answer does not begin one, nor does an answer to a question that went to many
+/// hosts, nor a datagram to the broadcast address of the source's own network.
 pub(super) fn of_udp<A: Address>(sighting: &Sighting<'_, A>, interface: u16) -> Option<Word> {
     let way = sighting.request_way;
     let (there, back) = both(sighting.row, way);
-    let begins = !sighting.is_known && sighting.row.opener() == way && there.packets > 0;
-    let signs = Signs::default().with(Signs::ANSWERED, back.packets > 0);
     let word = word(sighting, way, interface);
+    let opens = !sighting.is_known && sighting.row.opener() == way && there.packets > 0;
+    let begins = opens
+        && !groups::is_discovery_answer(word.source_port, word.target.port)
+        && !groups::is_own_broadcast(word.source, word.target.address);
+    let signs = Signs::default().with(Signs::ANSWERED, back.packets > 0);
     (word.target.port != 0).then_some(Word { begins, signs, ..word })
 }
 
@@ -195,7 +229,10 @@ pub(super) fn of_icmp<A: Address>(sighting: &Sighting<'_, A>, interface: u16) ->
     let (request, reply) = echo(sighting.row.key.protocol());
     Way::BOTH.map(|way| {
         let (there, back) = both(sighting.row, way);
-        let begins = there.packets > 0 && there.icmp_type() == Some(request);
+        let (source, target) = sighting.row.key.endpoints(way);
+        let begins = there.packets > 0
+            && there.icmp_type() == Some(request)
+            && !groups::is_own_broadcast(source.address.into(), target.address.into());
         let is_answered =
             back.packets > 0 && back.icmp_type().is_some_and(|kind| kind == reply || begins && kind == request);
         let signs = Signs::default().with(Signs::ANSWERED, is_answered);

@@ -1,35 +1,39 @@
-//! Whether an interface shows both ways of conversations: where it does not, nothing is said of unanswered contacts.
+//! The interfaces that show both ways of conversations: on the others there is no verdict on unanswered contacts.
 //!
-//! A sample of the established TCP conversations in the window is held of each interface. An interface is blind while
-//! more of them are seen one way only than both ways, [`FEWEST_LONELY`] at least; and while it drops more than one in
-//! a hundred of the packets that it receives.
+//! Takes TCP conversations and answers as they are seen, and what captures say of their losses. Gives a verdict on each
+//! interface at the end of a cell. An interface is blind while it shows one way only ([`Interface::is_one_way`]), and
+//! while it drops more than one in a hundred of the packets that it receives.
+
+use std::hash::{BuildHasher, Hasher};
+use std::net::IpAddr;
 
 use super::positions::Positions;
+use super::sample::{self, BLOCKS, Sample, Seen, Slot};
+use crate::account::contacts::feed;
 use crate::account::grid::Cell;
 use crate::account::interface::InterfaceId;
+use crate::account::selection::Selection;
 
-/// Conversations in the sample of an interface, a power of two.
-const SAMPLE: usize = 256;
 /// Conversations that are seen one way only, of which one could be chance.
 const FEWEST_LONELY: usize = 10;
-/// Parts of the window: the grain of its age.
-const BLOCKS: i64 = 8;
+/// Hosts on each side of conversations of which several packets passed: one host that lost its network repeats itself
+/// towards dozens of servers.
+const FEWEST_HOSTS: usize = 3;
+/// This part of the window passes before a conversation of one packet counts: its source may try again.
+const SEEN_ONCE_FOR: i64 = 64;
 /// One in so many packets may be dropped.
 const ONE_IN: u64 = 100;
 
-/// A conversation in the sample: whose, when last seen, and whether both ways.
-#[derive(Debug, Clone, Copy, Default)]
-struct Slot {
-    tag: u32,
-    /// The number of the block; 0 for none. Wraps around after years, which only ages a conversation.
-    block: u32,
-}
+/// An end of a conversation.
+pub(super) type End = (IpAddr, u16);
 
 #[derive(Debug)]
 struct Interface {
     /// None once it does not exist any more.
     id: Option<InterfaceId>,
-    sample: Vec<Slot>,
+    sample: Sample,
+    /// The block in which anything was answered last.
+    answered: Option<i64>,
     /// Packets received and dropped, by block modulo their number.
     packets: [(i64, u64, u64); BLOCKS as usize],
     is_dirty: bool,
@@ -39,6 +43,8 @@ struct Interface {
 /// What each interface shows.
 #[derive(Debug)]
 pub(super) struct Sight {
+    selection: Selection,
+    cells_in_window: i64,
     cells_in_block: i64,
     /// The part of the window that was judged last, and its first cell: nearly all cells are of it.
     block: i64,
@@ -49,8 +55,10 @@ pub(super) struct Sight {
 }
 
 impl Sight {
-    pub(super) fn new(cells_in_window: u32) -> Self {
+    pub(super) fn new(cells_in_window: u32, selection: Selection) -> Self {
         Self {
+            selection,
+            cells_in_window: cells_in_window.into(),
             cells_in_block: (i64::from(cells_in_window) / BLOCKS).max(1),
             block: 0,
             first: 0,
@@ -81,16 +89,9 @@ impl Sight {
     fn take_position(&mut self, id: InterfaceId) -> u16 {
         // What an interface that is gone showed is in no window any more after two.
         let position = self.positions.take(id, self.block - 2 * BLOCKS);
-        let interface = Interface {
-            id: Some(id),
-            sample: Vec::new(),
-            packets: Default::default(),
-            is_dirty: false,
-            is_blind: false,
-        };
         match self.interfaces.get_mut(usize::from(position)) {
-            Some(place) => *place = interface,
-            None => self.interfaces.push(interface),
+            Some(place) => *place = Interface::new(id),
+            None => self.interfaces.push(Interface::new(id)),
         }
         position
     }
@@ -100,25 +101,56 @@ impl Sight {
     pub(super) fn forget(&mut self, id: InterfaceId) {
         if let Some(position) = self.positions.give_back(id, self.block) {
             let interface = &mut self.interfaces[usize::from(position)];
-            (interface.id, interface.sample, interface.is_dirty) = (None, Vec::new(), false);
+            (interface.id, interface.sample, interface.is_dirty) = (None, Sample::default(), false);
         }
     }
 
-    /// Notes an established conversation, known by its hash: seen both ways, or one way only so far.
-    pub(super) fn note(&mut self, position: u16, hash: u64, is_seen_both_ways: bool, cell: Cell) {
+    /// True if noting a TCP conversation would change nothing.
+    #[inline]
+    pub(super) fn knows(&self, position: u16, ends: [End; 2], seen: Seen, cell: Cell) -> bool {
+        self.interfaces[usize::from(position)].sample.knows(self.hash(ends), seen, self.block(cell))
+    }
+
+    /// Notes a TCP conversation that is not [known](Self::knows) so: its sender and its receiver, or client and server where it was seen both ways.
+    pub(super) fn note(&mut self, position: u16, ends: [End; 2], seen: Seen, cell: Cell) {
+        let (hash, block) = (self.hash(ends), self.block(cell));
+        let hosts = ends.map(|(address, _)| (self.hash_of(|hasher| feed(address, hasher)) >> 32) as u32);
+        let interface = &mut self.interfaces[usize::from(position)];
+        if interface.id.is_none() {
+            // A later cell was still to be heard when the interface went.
+            return;
+        }
+        interface.sample.note(hash, hosts, seen, cell, block);
+        interface.is_dirty = true;
+        if seen == Seen::BothWays {
+            interface.answered = Some(block);
+        }
+    }
+
+    /// Notes that a contact was answered or refused, over whatever protocol.
+    #[inline]
+    pub(super) fn note_answer(&mut self, position: u16, cell: Cell) {
         let block = self.block(cell);
         let interface = &mut self.interfaces[usize::from(position)];
-        if interface.sample.is_empty() {
-            interface.sample.resize(SAMPLE, Slot::default());
-        }
-        let slot = &mut interface.sample[(hash >> 32) as usize % SAMPLE];
-        let tag = (hash as u32) << 1;
-        let is_same = slot.tag & !1 == tag && slot.block != 0;
-        if is_same || !is_recent(slot, block) {
-            let was_seen_both_ways = is_same && slot.tag & 1 == 1;
-            *slot = Slot { tag: tag | u32::from(is_seen_both_ways || was_seen_both_ways), block: block as u32 };
-            interface.is_dirty = true;
-        }
+        interface.is_dirty |= interface.answered != Some(block);
+        interface.answered = Some(block);
+    }
+
+    /// The hash of a conversation, whichever of its ends comes first.
+    #[inline]
+    fn hash(&self, [first, second]: [End; 2]) -> u64 {
+        let (low, high) = if first <= second { (first, second) } else { (second, first) };
+        self.hash_of(|hasher| {
+            feed(low.0, hasher);
+            feed(high.0, hasher);
+            hasher.write_u32(u32::from(low.1) << 16 | u32::from(high.1));
+        })
+    }
+
+    fn hash_of(&self, write: impl FnOnce(&mut <Selection as BuildHasher>::Hasher)) -> u64 {
+        let mut hasher = self.selection.build_hasher();
+        write(&mut hasher);
+        hasher.finish()
     }
 
     /// Adds what the capture of an interface said of itself for the time until `cell`.
@@ -140,10 +172,11 @@ impl Sight {
         let block = self.block(cell);
         let is_new_block = std::mem::replace(&mut self.block, block) != block;
         self.first = block * self.cells_in_block;
+        let long_ago = Cell(cell.0.saturating_sub((self.cells_in_window / SEEN_ONCE_FOR).max(1)));
         let living = self.interfaces.iter_mut().filter(|interface| interface.id.is_some());
         for interface in living.filter(|interface| interface.is_dirty || interface.is_blind || is_new_block) {
             interface.is_dirty = false;
-            interface.is_blind = interface.is_lonely(block) || interface.drops(block);
+            interface.is_blind = interface.is_one_way(block, long_ago) || interface.drops(block);
         }
     }
 
@@ -158,16 +191,14 @@ impl Sight {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.interfaces
-            .iter()
-            .map(|interface| size_of::<Interface>() + interface.sample.capacity() * size_of::<Slot>())
-            .sum()
+        self.interfaces.iter().map(|interface| size_of::<Interface>() + interface.sample.memory_bytes()).sum()
     }
 
     /// Forgets what was noted.
     pub(super) fn clear(&mut self) {
         for interface in &mut self.interfaces {
-            interface.sample.fill(Slot::default());
+            interface.sample.clear();
+            interface.answered = None;
             interface.packets = Default::default();
             interface.is_dirty = true;
         }
@@ -175,10 +206,36 @@ impl Sight {
 }
 
 impl Interface {
-    fn is_lonely(&self, block: i64) -> bool {
-        let recent = self.sample.iter().filter(|slot| is_recent(slot, block));
-        let (paired, lonely): (Vec<&Slot>, Vec<&Slot>) = recent.partition(|slot| slot.tag & 1 == 1);
-        lonely.len() >= FEWEST_LONELY && lonely.len() > paired.len()
+    fn new(id: InterfaceId) -> Self {
+        Self {
+            id: Some(id),
+            sample: Sample::default(),
+            answered: None,
+            packets: Default::default(),
+            is_dirty: false,
+            is_blind: false,
+        }
+    }
+
+    /// True if it shows one way of conversations only. Where anything was answered in the window, these must be more
+    /// than those seen both ways, both by their number and with each host counted for two of them a side, ten at least:
+    /// neither one host nor a flood to one makes an interface blind.
+    fn is_one_way(&self, block: i64, long_ago: Cell) -> bool {
+        let lonely = self.sample.lonely(block);
+        if lonely.len() < FEWEST_LONELY {
+            return false;
+        }
+        if !self.shows_answers(block) {
+            return shows_no_answers(&lonely, long_ago);
+        }
+        let paired = self.sample.paired(block);
+        let by_host = sample::counted_by_host(&lonely);
+        lonely.len() > paired.len() && by_host >= FEWEST_LONELY && by_host > sample::counted_by_host(&paired)
+    }
+
+    /// True if anything was answered in the window.
+    fn shows_answers(&self, block: i64) -> bool {
+        self.answered.is_some_and(|answered| (0..=BLOCKS).contains(&(block - answered)))
     }
 
     fn drops(&self, block: i64) -> bool {
@@ -188,6 +245,10 @@ impl Interface {
     }
 }
 
-fn is_recent(slot: &Slot, block: i64) -> bool {
-    slot.block != 0 && i64::from((block as u32).wrapping_sub(slot.block)) <= BLOCKS
+/// True if conversations say, where nothing at all is answered, that answers do not come by: several hosts on both sides,
+/// or many receivers of a single packet, as in a sample of the packets.
+fn shows_no_answers(lonely: &[Slot], long_ago: Cell) -> bool {
+    let [senders, receivers] = sample::hosts(lonely);
+    let are_several = senders.min(receivers) >= FEWEST_HOSTS && senders.max(receivers) >= FEWEST_LONELY;
+    are_several || sample::hosts(&sample::seen_once(lonely, long_ago))[1] >= FEWEST_LONELY
 }

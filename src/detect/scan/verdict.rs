@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::sight::Sight;
 use super::trail::Trail;
-use super::{Rule, Scene};
+use super::{Rule, Scene, broadcasts};
 use crate::account::contacts::{Aspect, Keeping, Mark, Place};
 use crate::account::grid::Cell;
 use crate::detect::{Detection, Figures, Kind, Level, MAXIMUM_TARGETS, Span, Subject, Target};
@@ -117,6 +117,31 @@ fn look(scene: &mut Scene, sight: &Sight, cell: Cell, source: u32, aspect: Aspec
 
 /// Counts what a source has in the window that ends with `cell`.
 pub(super) fn tally(scene: &Scene, sight: &Sight, cell: Cell, source: u32, aspect: Aspect) -> Tally {
+    let mut tally = sum(scene, sight, cell, source, aspect, |_| false);
+    if scene.config.rule == Rule::Evidence && aspect == Aspect::Hosts {
+        let failed = tally.counting.iter().map(|(_, place, weight)| (place, *weight));
+        if let Some(ones) = broadcasts::ones_at_end(failed) {
+            tally = sum(scene, sight, cell, source, aspect, |place| broadcasts::may_be_one(place, ones));
+        }
+    }
+    tally.counting.sort_unstable();
+    if scene.contacts.keeping() == Keeping::Latest {
+        let kept = scene.contacts.kept_at_least(aspect) as u64;
+        tally.is_estimate |= tally.value >= kept;
+        tally.value = tally.value.min(kept);
+    }
+    tally
+}
+
+/// Sums up what a source has, without the failed contacts that are left out.
+fn sum(
+    scene: &Scene,
+    sight: &Sight,
+    cell: Cell,
+    source: u32,
+    aspect: Aspect,
+    is_left_out: impl Fn(&Place) -> bool,
+) -> Tally {
     let (horizon, end) = (scene.horizon(cell, aspect), scene.grid.end(cell));
     let is_by_evidence = scene.config.rule == Rule::Evidence;
     let counts = |mark: &Mark| mark.counted >= horizon && (is_by_evidence || mark.since < end);
@@ -130,19 +155,13 @@ pub(super) fn tally(scene: &Scene, sight: &Sight, cell: Cell, source: u32, aspec
         if mark.answered >= horizon {
             tally.answered += weight;
             tally.is_estimate |= weight > 1;
-        } else if counts(mark) && !(is_by_evidence && sight.is_blind(mark.interface)) {
+        } else if counts(mark) && !(is_by_evidence && sight.is_blind(mark.interface)) && !is_left_out(&mark.place) {
             tally.value += weight;
             tally.is_fresh |= mark.counted >= cell;
             tally.is_estimate |= weight > 1;
             tally.begun = Some(tally.begun.map_or(mark.begun, |first| first.min(mark.begun)));
             tally.counting.push((mark.since, mark.place, weight));
         }
-    }
-    tally.counting.sort_unstable();
-    if scene.contacts.keeping() == Keeping::Latest {
-        let kept = scene.contacts.kept_at_least(aspect) as u64;
-        tally.is_estimate |= tally.value >= kept;
-        tally.value = tally.value.min(kept);
     }
     tally
 }

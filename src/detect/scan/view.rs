@@ -47,6 +47,7 @@ impl Scan {
         let (waiting, waiting_limit, lost, unknown) = self.evidence.figures();
         let (sources, source_limit, evicted) = self.scene.contacts.source_figures();
         let (targets, target_limit, targets_lost) = self.scene.contacts.target_figures();
+        let (askers, asker_limit, forgotten) = self.evidence.askers(self.scene.current_end);
         let table = |name, held, limit, evicted| TableUse { name, held, limit, evicted };
         View {
             contacted_hosts: self.contacted(Aspect::Hosts, top),
@@ -57,6 +58,7 @@ impl Scan {
                 table("scan_sources", sources, source_limit, evicted),
                 table("scan_targets", targets, target_limit, targets_lost),
                 table("scan_waiting", waiting, waiting_limit, lost + self.scene.ahead.lost),
+                table("scan_askers", askers, asker_limit, forgotten),
             ],
             unknown,
             memory_bytes: self.memory_bytes(),

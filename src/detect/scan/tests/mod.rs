@@ -1,5 +1,7 @@
+mod answers;
 mod evidence;
 mod flood;
 mod harness;
 mod model;
+mod sight;
 mod times;

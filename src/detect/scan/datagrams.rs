@@ -1,0 +1,68 @@
+//! UDP: contacts by datagrams, questions to many hosts, and the answers to both.
+//!
+//! Takes UDP rows. An answer to a question that went to many hosts is told when its contact would fail, at the end of a
+//! cell: the question may come by another thread.
+
+use super::evidence::{Evidence, ways};
+use super::reading::{self, Signs, Word};
+use super::{Scene, groups};
+use crate::account::contacts::Place;
+use crate::account::contacts::waiting::Waiting;
+use crate::account::conversation::Address;
+use crate::account::heeded::Heard;
+use crate::account::sighting::Sighting;
+use crate::packet::Protocol;
+
+impl Evidence {
+    pub(super) fn see_udp<A: Address>(&mut self, scene: &mut Scene, sighting: &mut Sighting<'_, A>) {
+        let [there, back] = ways(sighting);
+        let last = sighting.row.ways[(there == 0) as usize ^ sighting.request_way as usize].last;
+        let period = self.period(scene.cell(last));
+        let heard = sighting.heeded.heard(period);
+        if sighting.is_known && heard == Heard::Exchange {
+            return;
+        }
+        let interface = self.sight.position(sighting.interface);
+        if let Some(question) = reading::of_question(sighting, interface) {
+            self.ask(scene, &question);
+        }
+        let Some(word) = reading::of_udp(sighting, interface) else { return };
+        if !sighting.is_known {
+            if word.begins {
+                sighting.heeded.forget(period);
+                self.take(scene, &word);
+            }
+            return;
+        }
+        if self.may_wait(scene) {
+            self.take(scene, &word);
+        }
+        if back > 0 && sighting.seen == [true; 2] && (there > 0 || heard == Heard::Nothing) {
+            self.exchange(scene, sighting, period, heard);
+        }
+    }
+
+    /// Notes a question to many hosts: what comes to its sender is an answer. The asker itself must be a host.
+    fn ask(&mut self, scene: &mut Scene, question: &Word) {
+        if groups::is_host(question.source) && !scene.lets_wait(question) {
+            self.askers.note(question.source, question.source_port, question.last);
+        }
+    }
+
+    /// Whether what looks like a beginning is the answer to a contact that waits: its conversation was forgotten.
+    pub(super) fn is_answer_to_waiting(&mut self, scene: &mut Scene, word: &Word) -> bool {
+        if word.target.protocol != Protocol::UDP || self.room.is_empty() {
+            return false;
+        }
+        let place = Place { address: word.source, port: word.source_port, ..word.target };
+        let (source, source_port) = (word.target.address, word.target.port);
+        let answer = Word { source, source_port, target: place, signs: Signs::ANSWERED, packets: 0, bytes: 0, ..*word };
+        self.tell_waiting(scene, &answer)
+    }
+
+    /// True if a contact is the answer to a question that went to many hosts, and so no contact at all.
+    pub(super) fn is_answer(&self, contact: &Waiting) -> bool {
+        let target = &contact.target;
+        target.protocol == Protocol::UDP && self.askers.may_be_answered(target.address, target.port, contact.first)
+    }
+}
