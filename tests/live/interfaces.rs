@@ -172,7 +172,7 @@ fn a_rename_while_frames_arrive_neither_loses_nor_doubles_them() {
         monitor
             .wait_for("the former names are retired", |metrics| interfaces_of(metrics, FRAMES) == ["lan0", "retired"]);
         let messages = monitor.messages();
-        let captures = messages.matches("message=capturing ").count();
+        let captures = messages.matches("msg=capturing ").count();
         assert_eq!(captures.to_string(), workers, "the handles stay open: {messages}");
         let closing = monitor.stop().closing();
         assert_eq!((closing.captured, closing.received, closing.dropped), (sent, sent, 0));
