@@ -84,10 +84,11 @@ impl Writer {
 
 const BYTE_ORDER: u32 = 0x1a2b_3c4d;
 
-/// Times past what 64 bits of nanoseconds hold are cut off in two ways; here all of them are one.
+/// Times past what 64 bits of nanoseconds hold are cut off by us and wrap around in libpcap; here all of them are one,
+/// before the epoch or behind it.
 fn bounded(time: Timestamp) -> Timestamp {
     const FAR: i64 = 9_000_000_000 * 1_000_000_000;
-    time.clamp(Timestamp::from_nanoseconds(-FAR), Timestamp::from_nanoseconds(FAR))
+    if time.nanoseconds().unsigned_abs() < FAR.unsigned_abs() { time } else { Timestamp::from_nanoseconds(FAR) }
 }
 
 type Frames = Vec<(Timestamp, Vec<u8>, u32)>;
