@@ -9,6 +9,7 @@ use super::Error;
 use super::coverage::Comparison;
 use super::fanout::{Fanout, Membership};
 use super::handover::Exchange;
+use super::notices::say_stopped;
 use super::opening::{FirstTry, Opening};
 use super::orders::{CaptureNumber, Orders, Plan};
 use crate::account::interval::Interval;
@@ -115,7 +116,7 @@ impl CaptureLoop {
                     tracing::info!(interface = self.interface, worker = self.worker + 1, "capturing");
                     pause = FIRST_PAUSE;
                     if let Err(error) = self.capture(session) {
-                        tracing::warn!(interface = self.interface, %error, "capture stopped; retrying");
+                        say_stopped(&self.interface, &self.config.selection, &error);
                     }
                 }
                 Err(error) => {
