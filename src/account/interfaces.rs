@@ -1,9 +1,9 @@
 //! The interfaces in the ledger, from the first frame until their last values have been read.
 //!
-//! An entry *lives* while its interface exists. When the interface is *gone*, the entry stands still until every scraper
+//! An entry is *living* while its interface exists. When the interface is *gone*, the entry is frozen until every scraper
 //! has read its last values. Then it is *retired*: its values move to the entry `retired` of the same families, so that
-//! sums never fall, and its place is free. An interface that comes back before that goes on from where it stood, as its
-//! series does. One that comes back later starts at 0.
+//! sums never fall, and its place is free. An interface that comes back before that continues from its last values, like
+//! its series. One that comes back later starts at 0.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use super::snapshot::{Capture, Coverage, Interface};
 /// containers make interfaces without end.
 const MAXIMUM_LIVING: usize = 1_024;
 
-/// The most entries of interfaces that are gone. Past it the one that is gone longest is retired before it was read.
+/// The most entries of interfaces that are gone. At the limit the one that is gone longest is retired unread.
 const MAXIMUM_GONE: usize = 1_024;
 
 /// The entry of the interfaces that found no entry of their own.
@@ -44,12 +44,12 @@ impl Interfaces {
         &self.entries
     }
 
-    /// How many entries were retired before their last values were read, for want of room.
+    /// How many entries were retired before their last values were read, because of [`MAXIMUM_GONE`].
     pub(super) fn retired_unread(&self) -> u64 {
         self.retired_unread
     }
 
-    /// The entry of the interface called `name`, made if there is none. One that is gone lives again.
+    /// The entry of the interface called `name`, made if there is none. One that is gone is living again.
     pub(super) fn find_or_register(&mut self, name: &str) -> InterfaceId {
         let is_own = |entry: &&mut Interface| entry.name == name && name != RETIRED;
         if let Some(entry) = self.entries.iter_mut().find(is_own) {
@@ -116,7 +116,7 @@ impl Interfaces {
         self.entries.iter().any(|entry| entry.gone_since.is_none() && entry.name != OTHER && !exists(&entry.name))
     }
 
-    /// Ends the entries of interfaces that do not exist any more. They stand still from the snapshot `next` on.
+    /// Ends the entries of interfaces that do not exist any more. They are frozen from the snapshot `next` on.
     pub(super) fn end(&mut self, exists: impl Fn(&str) -> bool, next: u64) -> Vec<InterfaceId> {
         self.sharing.retain(|name, _| exists(name));
         let is_shared = !self.sharing.is_empty();
@@ -170,7 +170,7 @@ impl Interfaces {
         }
     }
 
-    /// The entry `retired`, which stands in the families of counters alone, from the first time that it is needed.
+    /// The entry `retired`, made when it is first needed. It has counters only, no gauges.
     fn retired(&mut self) -> InterfaceId {
         let known = self.entries.iter().find(|entry| entry.gone_since == Some(NEVER)).map(|entry| entry.id);
         known.unwrap_or_else(|| {

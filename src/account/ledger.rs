@@ -85,7 +85,7 @@ impl Ledger {
         self.interfaces.get(interface)?.capture.map(|capture| capture.up)
     }
 
-    /// Adds what the capture of the interface called `name` says of itself since it was last heard of.
+    /// Adds the counters of the capture of the interface called `name` since its last report.
     pub fn record_capture(&mut self, interface: InterfaceId, name: &str, since: Capture) {
         self.interfaces.record_capture(interface, name, since);
     }
@@ -102,7 +102,7 @@ impl Ledger {
     }
 
     /// Ends the interfaces that do not exist any more: from the snapshot `next` on they have no gauges, and their counters
-    /// stand still. Gives those that have ended just now.
+    /// are frozen. Returns those that have just ended.
     pub fn end_interfaces(&mut self, exists: impl Fn(&str) -> bool, next: u64) -> Vec<InterfaceId> {
         self.interfaces.end(exists, next)
     }

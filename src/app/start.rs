@@ -45,8 +45,9 @@ fn origin(config: &Config, network: &Network) -> String {
     if let Some(file) = &config.source {
         return format!("none, reads {}", file_name(file));
     }
-    let captured = || selection::captured(network, &config.capture).into_iter().filter_map(|index| network.link(index));
-    match &config.capture.selection {
+    let capture = selection::as_they_stand(network, &config.capture);
+    let captured = || selection::captured(network, &capture).into_iter().filter_map(|index| network.link(index));
+    match &capture.selection {
         Selection::Any => "any".to_owned(),
         Selection::Named(names) => list(names.iter()),
         Selection::All => match captured().count() {
@@ -183,6 +184,9 @@ mod tests {
         assert_eq!(origin(&config, &Network::default()), "all (none is up)");
         config.capture.selection = Selection::Named(vec!["eth0".to_owned(), "eth1".to_owned()]);
         assert_eq!(origin(&config, &gateway()), "eth0, eth1");
+        let mut with_comma = gateway();
+        "eth0,eth1".clone_into(&mut with_comma.links[0].name);
+        assert_eq!(origin(&config, &with_comma), "eth0,eth1");
         config.source = Some("a.pcap".into());
         assert_eq!(origin(&config, &gateway()), "none, reads a.pcap");
     }

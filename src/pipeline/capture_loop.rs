@@ -9,6 +9,7 @@ use super::Error;
 use super::coverage::Comparison;
 use super::fanout::{Fanout, Membership};
 use super::handover::Exchange;
+use super::notices::say_stopped;
 use super::opening::{FirstTry, Opening};
 use super::orders::{CaptureNumber, Orders, Plan};
 use crate::account::interval::Interval;
@@ -68,7 +69,7 @@ impl TakeDecoded for Count<'_> {
 
 /// Captures one interface until it is told to stop, or the interface is not to be captured any more.
 pub(super) struct CaptureLoop {
-    /// By which the plan says what the interface is called.
+    /// The number under which the plan has the name of the interface.
     pub number: CaptureNumber,
     pub interface: String,
     /// Which of the interface's workers this is, from 0.
@@ -115,7 +116,7 @@ impl CaptureLoop {
                     tracing::info!(interface = self.interface, worker = self.worker + 1, "capturing");
                     pause = FIRST_PAUSE;
                     if let Err(error) = self.capture(session) {
-                        tracing::warn!(interface = self.interface, %error, "capture stopped; retrying");
+                        say_stopped(&self.interface, &self.config.selection, &error);
                     }
                 }
                 Err(error) => {
@@ -142,7 +143,7 @@ impl CaptureLoop {
         !self.orders.is_stopping() && self.orders.plan().captures.contains_key(&self.number)
     }
 
-    /// Takes over the name that the interface has now; nothing of it is being captured.
+    /// Takes over the name that the interface has now, while no handle is open.
     fn take_name(&mut self) {
         if let Some(name) = self.orders.plan().captures.get(&self.number).filter(|name| **name != self.interface) {
             self.orders.forget_refused(&self.interface, self.worker);
@@ -202,8 +203,8 @@ impl CaptureLoop {
         Ok(Session { live, membership, decoder, plan, index, recorded, comparison })
     }
 
-    /// Whether what was opened is what the plan means: the name may be another interface's by now, of which the plan does
-    /// not know yet. Its frames must not count as those of this one.
+    /// Refuses a handle on another interface than the plan means: another one may have been given the name, which the plan
+    /// does not know yet. Its frames must not be credited to this one.
     fn check_identity(&self, plan: &Plan, opened: Option<u32>) -> Result<(), Error> {
         let is_renamed = plan.captures.get(&self.number) != Some(&self.interface);
         if is_renamed || plan.indexes.get(&self.interface).copied() != opened {
@@ -289,8 +290,8 @@ impl CaptureLoop {
         now.is_some() && now != session.index.as_ref()
     }
 
-    /// Goes on under the name that the interface has in `plan`. The handle stays open, so that a rename loses and doubles
-    /// no frame: those that were read by now count under the old name, all others under the new one.
+    /// Continues under the name that the interface has in `plan`. The handle stays open, so a rename loses and doubles no
+    /// frame: frames that were read before count under the old name, all others under the new one.
     fn follow_name(&mut self, session: &mut Session, plan: &Plan) -> Result<(), Error> {
         let Some(name) = plan.captures.get(&self.number).filter(|name| **name != self.interface) else { return Ok(()) };
         self.record(session)?;

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::Error;
+use crate::capture::Selection;
+
 /// The most notices that are remembered, so as not to be said again.
 const MAXIMUM_NOTICES: usize = 1_000;
 
@@ -26,6 +29,16 @@ impl Notices {
 
     fn is_new(&mut self, text: &str) -> bool {
         self.0.len() < MAXIMUM_NOTICES && self.0.insert(text.to_owned())
+    }
+}
+
+/// Says that the capture of an interface has stopped by itself. Where all interfaces are captured it is ordinary that one is
+/// deleted. If one that still exists cannot be captured, a warning follows when it cannot be opened again.
+pub(super) fn say_stopped(interface: &str, selection: &Selection, error: &Error) {
+    if *selection == Selection::All {
+        tracing::info!(interface, %error, "capture stopped");
+    } else {
+        tracing::warn!(interface, %error, "capture stopped; retrying");
     }
 }
 

@@ -7,8 +7,8 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::account::interface::InterfaceId;
 
-/// The most positions: those of all interfaces that have an entry in the ledger, and of as many again that are gone. Past
-/// it the position that was given back first is given again at once.
+/// The most positions: more than all interfaces that have an entry in the ledger. At the limit the position that was given
+/// back first is used again at once.
 const MAXIMUM_POSITIONS: usize = 4_096;
 
 /// The positions of interfaces.
@@ -17,7 +17,7 @@ pub(super) struct Positions {
     taken: HashMap<InterfaceId, u16>,
     /// The last one that was looked up: rows come interface by interface.
     latest: Option<(InterfaceId, u16)>,
-    /// Positions that were given back, and in which block of time, the first first.
+    /// Positions that were given back, with the block of time in which each was, the oldest first.
     given_back: VecDeque<(i64, u16)>,
 }
 
