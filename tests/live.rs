@@ -18,6 +18,8 @@ mod coverage;
 mod crowd;
 #[path = "live/exact.rs"]
 mod exact;
+#[path = "live/filters.rs"]
+mod filters;
 #[path = "live/flood.rs"]
 mod flood;
 #[path = "live/host.rs"]

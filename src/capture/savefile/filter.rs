@@ -6,8 +6,7 @@ use libc::sock_filter;
 
 use super::libpcap;
 use crate::capture::Error;
-use crate::capture::error::words;
-use crate::capture::live::instructions;
+use crate::capture::filter::compile_in_time;
 use crate::packet::{Frame, LinkType};
 
 /// A filter, with the programs that it was compiled to.
@@ -51,9 +50,9 @@ impl Filter {
 
     /// Link types have 16 bits, and their programs are bounded by libpcap.
     fn compile(&mut self, link_type: LinkType) -> Result<(), Error> {
-        let compiled = libpcap::empty(link_type).and_then(|capture| capture.compile(&self.text, true));
-        let program = compiled.map_err(|error| self.refused(link_type, &words(&error)))?;
-        self.programs.insert(0, (link_type, instructions(&program).into()));
+        let compiled = compile_in_time(&self.text, move || libpcap::empty(link_type));
+        let program = compiled.map_err(|failure| self.refused(link_type, &failure.reason()))?;
+        self.programs.insert(0, (link_type, program.into()));
         Ok(())
     }
 
