@@ -59,6 +59,10 @@ mutations: ## check that the tests notice deliberate mistakes in the decoder (so
 	@scripts/install.sh build
 	@scripts/mutations.sh
 
+.PHONY: audit
+audit: ## check the dependencies for published vulnerabilities (needs the network)
+	@scripts/audit.sh
+
 .PHONY: fmt
 fmt: ## format the code
 	$(CARGO) fmt

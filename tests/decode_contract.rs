@@ -220,6 +220,32 @@ fn a_ppi_header_shorter_than_its_fixed_part_leads_nowhere() {
     assert_eq!(read(&sample), Err(NotIp::Link));
 }
 
+/// Where the attributes of NFLOG begin: of the packet's header, of the prefix, of the packet.
+const NFLOG_ATTRIBUTES: [usize; 3] = [4, 12, 20];
+
+#[test]
+fn nflog_attributes_are_read_in_the_byte_order_of_either_host() {
+    let sample = Link::nflog().carrying(&Ipv4::carrying(icmp(8)).build());
+    let mut swapped = sample.clone();
+    for at in NFLOG_ATTRIBUTES {
+        swapped.bytes[at..at + 2].reverse();
+        swapped.bytes[at + 2..at + 4].reverse();
+    }
+    assert_ne!(swapped.bytes, sample.bytes);
+    assert_eq!(packet(&swapped), packet(&sample));
+}
+
+#[test]
+fn nflog_attributes_shorter_than_their_header_lead_nowhere() {
+    for at in NFLOG_ATTRIBUTES {
+        for length in 0..4_u16 {
+            let mut sample = Link::nflog().carrying(&Ipv4::carrying(icmp(8)).build());
+            sample.bytes[at..at + 2].copy_from_slice(&length.to_ne_bytes());
+            assert_eq!(read(&sample), Err(NotIp::Link), "attribute at {at} of length {length}");
+        }
+    }
+}
+
 #[test]
 fn protected_wireless_frames_are_not_ip() {
     let mut sample = Link::wireless().carrying(&Ipv4::carrying(icmp(8)).build());

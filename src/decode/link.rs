@@ -147,19 +147,23 @@ fn per_packet(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
     }
 }
 
-/// `LINKTYPE_NFLOG`: family, version, resource, then attributes (length and type in host order, padded to four
-/// bytes) of which one is the packet.
+/// `LINKTYPE_NFLOG`: family, version, resource, then attributes (length and type in the byte order of the host that
+/// captured, padded to four bytes) of which one is the packet. Types are below 256, so the first one tells the order.
 fn netfilter_log(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
     const PAYLOAD: u16 = 9; // NFULA_PAYLOAD in nfnetlink_log.h
     let (header, mut rest) = frame.take::<4>()?;
+    let mut is_swapped = None;
     loop {
         let (attribute, value) = rest.take::<4>()?;
-        let length = usize::from(u16::from_ne_bytes([attribute[0], attribute[1]]));
-        if u16::from_ne_bytes([attribute[2], attribute[3]]) == PAYLOAD {
-            return by_family(u32::from(header[0]), value);
-        }
+        let [length, kind] = [[attribute[0], attribute[1]], [attribute[2], attribute[3]]].map(u16::from_ne_bytes);
+        let is_swapped = *is_swapped.get_or_insert(kind & 0xff == 0);
+        let [length, kind] = [length, kind].map(|half| if is_swapped { half.swap_bytes() } else { half });
+        let length = usize::from(length);
         if length < attribute.len() {
             return Err(NotIp::Link);
+        }
+        if kind == PAYLOAD {
+            return by_family(u32::from(header[0]), value);
         }
         rest = rest.skip(length.next_multiple_of(4))?;
     }

@@ -430,19 +430,21 @@ fn ppi(frame: &Frame<'_>) -> Option<Found> {
     Some(Found { offset: length + found.offset, ..found })
 }
 
-/// Family, version, resource; then attributes in the byte order of this machine, of which 9 is the packet.
+/// Family, version, resource; then attributes in the byte order of some machine, of which 9 is the packet.
 fn nflog(frame: &Frame<'_>) -> Option<Found> {
     let family = *frame.get(..4)?.first()?;
+    let little = frame.get(4..8)?[if cfg!(target_endian = "little") { 2 } else { 3 }] != 0;
+    let little = little == cfg!(target_endian = "little");
+    let half = |bytes: [u8; 2]| if little { u16::from_le_bytes(bytes) } else { u16::from_be_bytes(bytes) };
     let mut at = 4;
     loop {
         let header = frame.get(at..at + 4)?;
-        let length = usize::from(u16::from_ne_bytes([header[0], header[1]]));
-        let kind = u16::from_ne_bytes([header[2], header[3]]);
-        if kind == 9 {
-            return address_family(family, at + 4);
-        }
+        let length = usize::from(half([header[0], header[1]]));
         if length < 4 {
             return None;
+        }
+        if half([header[2], header[3]]) == 9 {
+            return address_family(family, at + 4);
         }
         at += length.div_ceil(4) * 4;
     }

@@ -43,6 +43,10 @@ pub fn splits_or_joins(interface: &str) -> io::Result<bool> {
 /// Whether the feature that the kernel calls `name` is on; one that it does not know is not.
 fn is_on(interface: &str, name: &str) -> io::Result<bool> {
     let count = feature_count(interface)?;
+    // A driver, or a kernel in between, may know none; there is no answer to ask for then.
+    if count == 0 {
+        return Ok(false);
+    }
     let mut names = vec![0; BEFORE_NAMES + count * NAME_WORDS];
     names[..BEFORE_NAMES].copy_from_slice(&[NAMES, FEATURES, count as u32]);
     ask(interface, &mut names)?;
@@ -69,7 +73,13 @@ fn feature_count(interface: &str) -> io::Result<usize> {
     let sets = [u32::from_ne_bytes([a, b, c, d]), u32::from_ne_bytes([e, f, g, h])];
     let mut answer = [SET_INFO, 0, sets[0], sets[1], 0];
     ask(interface, &mut answer)?;
-    Ok(answer[4] as usize)
+    Ok(feature_count_of(answer))
+}
+
+/// The number in the answer. The kernel leaves out the number of a set that it does not know, and its bit.
+fn feature_count_of(answer: [u32; 5]) -> usize {
+    let is_known = answer[2..4].iter().any(|&sets| sets != 0);
+    if is_known { answer[4] as usize } else { 0 }
 }
 
 /// `struct ethtool_value`: the question and a number.
@@ -116,6 +126,13 @@ mod tests {
         // On every loopback device, where no other feature stands before it in the names.
         assert!(is_on("lo", "loopback").unwrap());
         assert!(!is_on("lo", GRO_IN_HARDWARE).unwrap());
+    }
+
+    #[test]
+    fn set_that_the_kernel_does_not_know_has_no_features() {
+        assert_eq!(feature_count_of([SET_INFO, 0, 1 << FEATURES, 0, 47]), 47);
+        assert_eq!(feature_count_of([SET_INFO, 0, 1 << FEATURES, 0, 0]), 0);
+        assert_eq!(feature_count_of([SET_INFO, 0, 0, 0, 47]), 0);
     }
 
     #[test]
