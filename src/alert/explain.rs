@@ -78,12 +78,13 @@ impl Alert {
         let (who, window, Peak { bytes, limit, .. }) = (Who(&self.subject), self.window(), self.shown());
         let most = self.figures.first_targets.first().map(|peer| format!(", most of it {towards} {peer}"));
         let most = most.unwrap_or_default();
-        format!("{who} {did} {} {window} (limit {}){most}", Bytes(bytes as f64), Bytes(limit))
+        let [bytes, limit] = told_apart(bytes as f64, limit);
+        format!("{who} {did} {bytes} {window} (limit {limit}){most}")
     }
 
     fn anomaly(&self) -> String {
         let (who, window, Peak { value, limit, bytes, .. }) = (Who(&self.subject), self.window(), self.shown());
-        let bytes = Bytes(bytes as f64);
+        let bytes = Bytes(bytes as f64, DECIMALS);
         format!("{who} differs from its past: {bytes} {window}, score {value:.2} (threshold {limit})")
     }
 
@@ -157,8 +158,20 @@ impl fmt::Display for Seconds {
     }
 }
 
-/// `999 B`, `1.25 GB`.
-struct Bytes(f64);
+/// Decimals of bytes, unless more are needed.
+const DECIMALS: i32 = 2;
+/// From here on bytes are as exact as anyone needs them.
+const MOST_DECIMALS: i32 = 6;
+
+/// A value and its limit, with as many decimals as tell them apart.
+fn told_apart(value: f64, limit: f64) -> [String; 2] {
+    let written = |decimals| [value, limit].map(|bytes| Bytes(bytes, decimals).to_string());
+    let differ = (DECIMALS..MOST_DECIMALS).map(written).find(|[value, limit]| value != limit);
+    differ.unwrap_or_else(|| written(MOST_DECIMALS))
+}
+
+/// `999 B`, `1.25 GB`, with so many decimals at most.
+struct Bytes(f64, i32);
 
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -168,8 +181,8 @@ impl fmt::Display for Bytes {
             unit += 1;
         }
         // Cut, not rounded: what is above a limit must not look as if it were on it, nor below as if it were above.
-        let hundredths = 100.0;
-        write!(f, "{} {}", (value * hundredths).floor() / hundredths, UNITS[unit])
+        let parts = 10_f64.powi(self.1);
+        write!(f, "{} {}", (value * parts).floor() / parts, UNITS[unit])
     }
 }
 

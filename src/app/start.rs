@@ -5,6 +5,7 @@
 
 use std::fmt::Display;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -12,6 +13,7 @@ use crate::capture::network::{Link, Network};
 use crate::capture::{Selection, file_name, selection, shortened};
 use crate::config::Config;
 use crate::detect;
+use crate::export::units;
 
 /// Names and networks that a line holds at most; the others are counted.
 const MOST_LISTED: usize = 8;
@@ -73,14 +75,19 @@ fn shown_of(shown: usize, held: usize) -> String {
 fn bandwidth(detect: &detect::Config) -> String {
     detect.bandwidth.as_ref().map_or_else(
         || "off".to_owned(),
-        |bandwidth| format!("{} bytes in {}", bandwidth.limit_bytes, humantime::format_duration(bandwidth.interval)),
+        |bandwidth| format!("{} in {}", units::Units::Human.bytes(bandwidth.limit_bytes), seconds(bandwidth.interval)),
     )
+}
+
+/// As alerts say it.
+fn seconds(duration: Duration) -> String {
+    format!("{} s", duration.as_secs_f64())
 }
 
 fn scans(detect: &detect::Config) -> String {
     let Some(scan) = &detect.scan else { return "off".to_owned() };
-    let hosts = format!("{} hosts in {}", scan.contacted_ips, humantime::format_duration(scan.interval));
-    let ports = format!("{} ports in {}", scan.contacted_ports, humantime::format_duration(scan.port_interval));
+    let hosts = format!("{} hosts in {}", scan.contacted_ips, seconds(scan.interval));
+    let ports = format!("{} ports in {}", scan.contacted_ports, seconds(scan.port_interval));
     match (scan.analyze_hosts, scan.analyze_ports) {
         (true, true) => format!("{hosts}, {ports}"),
         (true, false) => hosts,

@@ -286,7 +286,11 @@ fn recognised(input: Input, path: &Path) -> Result<(Reader, Vec<LinkType>), Erro
         Err(input) => input,
     };
     if let Some(error) = input.failure() {
-        return Err(not_a_capture(error.to_string()));
+        let reason = error.to_string();
+        return Err(match error.kind() {
+            io::ErrorKind::UnexpectedEof => Error::BrokenFile { path: path.to_owned(), frames: 0, reason },
+            _ => not_a_capture(reason),
+        });
     }
     let handed = Handed::over(Vec::new(), input).map_err(|error| not_a_capture(words(&error)))?;
     let link_type = handed.link_type();

@@ -192,9 +192,9 @@ fn other_reserved_options_are_not_available_yet() {
 fn all_that_is_not_available_yet_is_named_in_one_message_with_what_to_do() {
     assert_eq!(
         refusal("-l /x -i eth0 -slack_url y -daq xdp -slack_channel z"),
-        "-l, -slack_url, -daq and -slack_channel are not available yet; leave them out, and meanwhile redirect standard output \
-         to a file: it has a line for each change of an alert; let Alertmanager deliver alerts, by the rules in alerts.rules.yml; \
-         let libpcap capture, which needs no option"
+        "-l, -slack_url, -daq and -slack_channel are not available yet; leave them out, and meanwhile for -l: redirect \
+         standard output to a file: it has a line for each change of an alert; for -slack_url and -slack_channel: let \
+         Alertmanager deliver alerts, by the rules in alerts.rules.yml; for -daq: let libpcap capture, which needs no option"
     );
     assert_eq!(unavailable("-l /x --drop-packets analyze a.csv --format csv"), "-l, --drop-packets and analyze are");
     let usage = parse_all(&["-slack_url", "x"], &[("TRAFFICMONITOR_DAQ", "xdp")]).unwrap_err();

@@ -9,12 +9,24 @@ pub struct Unavailable {
     pub meanwhile: &'static str,
 }
 
-/// `-l and -slack_url are not available yet; leave them out, and meanwhile …; …`, each advice once.
+/// `-l and -slack_url are not available yet; leave them out, and meanwhile …`. Where there is more than one advice, each
+/// is said with the names that it is for.
 pub(super) fn sentence(given: &[Unavailable]) -> String {
     let names = without_repetition(given.iter().map(|one| one.what.as_str()));
-    let advice = without_repetition(given.iter().map(|one| one.meanwhile)).join("; ");
     let (verb, object) = if names.len() == 1 { ("is", "it") } else { ("are", "them") };
-    format!("{} {verb} not available yet; leave {object} out, and meanwhile {advice}", enumeration(&names))
+    format!("{} {verb} not available yet; leave {object} out, and meanwhile {}", enumeration(&names), advice(given))
+}
+
+fn advice(given: &[Unavailable]) -> String {
+    let advice = without_repetition(given.iter().map(|one| one.meanwhile));
+    if let [only] = advice[..] {
+        return only.to_owned();
+    }
+    let of = |text: &str| {
+        let names = given.iter().filter(|one| one.meanwhile == text).map(|one| one.what.as_str());
+        format!("for {}: {text}", enumeration(&without_repetition(names)))
+    };
+    advice.into_iter().map(of).collect::<Vec<_>>().join("; ")
 }
 
 fn without_repetition<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
@@ -52,6 +64,9 @@ mod tests {
     #[test]
     fn several_are_named_once_each_and_so_is_their_advice() {
         let sentence = sentence(&given(&[("-a", "one"), ("-b", "two"), ("-c", "one"), ("-b", "two")]));
-        assert_eq!(sentence, "-a, -b and -c are not available yet; leave them out, and meanwhile one; two");
+        assert_eq!(
+            sentence,
+            "-a, -b and -c are not available yet; leave them out, and meanwhile for -a and -c: one; for -b: two"
+        );
     }
 }

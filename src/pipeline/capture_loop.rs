@@ -84,8 +84,8 @@ pub(super) struct CaptureLoop {
     pub first_try: Option<Sender<FirstTry>>,
     /// Hears once that the interface is open.
     pub opening: Option<Arc<Opening>>,
-    /// Why the interface could not be opened when that was last tried.
-    pub refused: Option<String>,
+    /// Why the interface could not be opened when that was last tried, and how often in a row.
+    pub refused: Option<(String, u32)>,
 }
 
 /// An open handle and what goes with it.
@@ -152,15 +152,21 @@ impl CaptureLoop {
         }
     }
 
-    /// Once for each reason, as long as it lasts.
+    /// Once for each reason, as long as it lasts. Among all interfaces the second time: one that has just been deleted is
+    /// refused once.
     fn say_refused(&mut self, error: &Error) {
         let reason = error.to_string();
-        if self.refused.as_ref() == Some(&reason) || self.first_try.is_some() {
-            tracing::debug!(interface = self.interface, %error, "cannot capture; retrying");
-        } else {
+        let times = match &self.refused {
+            Some((before, times)) if *before == reason => times + 1,
+            _ => 1,
+        };
+        let said_at = if self.config.selection == Selection::All { 2 } else { 1 };
+        if times == said_at && self.first_try.is_none() {
             tracing::warn!(interface = self.interface, %error, "cannot capture; retrying");
+        } else {
+            tracing::debug!(interface = self.interface, %error, "cannot capture; retrying");
         }
-        self.refused = Some(reason);
+        self.refused = Some((reason, times));
     }
 
     fn report(&mut self, result: Result<(), Error>) {

@@ -116,7 +116,10 @@ fn a_compressed_capture_is_refused_in_words_when_nothing_of_it_can_be_read() {
         failed_saying(&by_destination_port(&[nothing], &[]), &["nothing: not a capture", "unknown file format"]);
         let start = &form.of(&Savefile::new(1).build())[..8];
         let start = write_capture(folder.path(), "start", start);
-        failed_saying(&by_destination_port(&[start], &[]), &["start: not a capture", "data ends early"]);
+        failed_saying(
+            &by_destination_port(&[start], &[]),
+            &["start: file is broken after 0 frames", "data ends early"],
+        );
     }
     let other = write_capture(folder.path(), "other", b"BZh91AY&SY");
     failed_saying(

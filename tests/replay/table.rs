@@ -239,7 +239,7 @@ fn alerts_stand_at_the_end() {
     let file = sweep(folder.path());
     let loud = table(&file, &[]);
     let lines = section(&loud, "Alerts");
-    assert_eq!(lines[0], "2023-11-14 22:13:22.500 UTC  host_scan, firing at the end of the capture");
+    assert_eq!(lines[0], "2023-11-14 22:13:22.500 UTC  host_scan, warning, inside, still firing at the end");
     assert!(lines[1].starts_with("    10.0.0.1 tried 40 hosts "), "the latest figures: {loud}");
     assert!(loud.ends_with(&format!("{}\n", lines[lines.len() - 1])), "nothing behind them");
     // Much later it is over.
@@ -248,7 +248,7 @@ fn alerts_stand_at_the_end() {
     let over = folder.path().join("over.pcap");
     std::fs::write(&over, [&file[..], &late.build()[24..]].concat()).unwrap();
     let lines = table(&over, &[]);
-    assert_eq!(section(&lines, "Alerts")[0], "2023-11-14 22:13:22.500 UTC  host_scan, resolved");
+    assert_eq!(section(&lines, "Alerts")[0], "2023-11-14 22:13:22.500 UTC  host_scan, warning, inside");
 }
 
 #[test]

@@ -94,13 +94,18 @@ impl<R: Read> Decompressed<R> {
             Decoder::Zstandard(decoder) => decoder.reader.get_ref(),
             Decoder::Xz(decoder) => decoder.inner().get_ref(),
         };
-        io::Error::other(match error.kind() {
-            io::ErrorKind::OutOfMemory => {
-                format!("the {name} data needs a window of more than {} MiB; decompress it first", LARGEST_WINDOW >> 20)
-            }
-            _ if source.has_ended => format!("the {name} data ends early"),
-            _ => format!("the {name} data is damaged: {error}"),
-        })
+        let (kind, reason) = match error.kind() {
+            io::ErrorKind::OutOfMemory => (
+                io::ErrorKind::OutOfMemory,
+                format!(
+                    "the {name} data needs a window of more than {} MiB; decompress it first",
+                    LARGEST_WINDOW >> 20
+                ),
+            ),
+            _ if source.has_ended => (io::ErrorKind::UnexpectedEof, format!("the {name} data ends early")),
+            _ => (io::ErrorKind::InvalidData, format!("the {name} data is damaged: {error}")),
+        };
+        io::Error::new(kind, reason)
     }
 }
 

@@ -60,13 +60,13 @@ const SIGNALS: [(&str, &str); 2] = [
         "Count all that the kernel has let through, print how many packets were captured and dropped, and end, within \
       two seconds. A second signal ends the program at once.",
     ),
-    ("HUP", "Ends the program at once, as any signal that is not caught. The configuration is read at start alone."),
+    ("HUP", "Ends the program at once, as any signal that is not caught. The configuration is read only at start."),
 ];
 
 const EXAMPLES: [(&str, &str); 7] = [
     (
         "trafficmonitor --web.listen-address 127.0.0.1:8888",
-        "Capture every interface that is up, and serve this host alone.",
+        "Capture every interface that is up, and serve only this host.",
     ),
     (
         "trafficmonitor -iface eth0 --web.listen-address 10.0.0.1:8888",
@@ -74,7 +74,7 @@ const EXAMPLES: [(&str, &str); 7] = [
     ),
     (
         "trafficmonitor -iface eth0 -localNetworks 10.0.0.0/8,2001:db8::/32 tcp port 443",
-        "Count HTTPS alone, with networks of one's own.",
+        "Count only HTTPS, with local networks of your own.",
     ),
     ("trafficmonitor interfaces", "List the interfaces, and which of them would be captured."),
     ("trafficmonitor replay office.pcap", "Read a capture file and print a table."),

@@ -185,11 +185,11 @@ fn remarks_on_tests(all: &Settings, criteria: &Criteria) -> Vec<String> {
     let has_no_veto = criteria.methods.contains(Method::Magnitude) && !criteria.has_veto();
     let asks_for_fence = of.methods.value().is_some_and(|List(methods)| methods.contains(&Method::Fence));
     let no_veto = has_no_veto.then(|| {
-        format!(
-            "{}: a sensitivity of {} is above any possible magnitude; the magnitude test will not suppress the others",
-            all.place(&of.sensitivity),
-            criteria.sensitivity
-        )
+        let sensitivity = match of.sensitivity.origin() {
+            Some(_) => format!("{}: a sensitivity of {}", all.place(&of.sensitivity), criteria.sensitivity),
+            None => format!("-anom_sensitivity {} (the default)", criteria.sensitivity),
+        };
+        format!("{sensitivity} is above any possible magnitude; the magnitude test will not suppress the others")
     });
     let no_fence = (asks_for_fence && criteria.fence.is_none()).then(|| {
         format!("{}: the fence test has no bound and is skipped; give an upper bound", all.place(&of.methods))

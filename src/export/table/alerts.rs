@@ -22,12 +22,14 @@ pub(super) fn write<W: Write>(replayed: &Replayed<'_>, out: &mut W) -> io::Resul
 }
 
 fn write_alert<W: Write>(alert: &Alert, out: &mut W) -> io::Result<()> {
+    // The sentence says that a resolved one is.
     let state = match alert.state {
-        State::Resolved => "resolved",
-        State::Pending | State::Firing => "firing at the end of the capture",
+        State::Resolved => "",
+        State::Pending | State::Firing => ", still firing at the end",
     };
+    let (severity, side) = (alert.severity.label(), alert.side.label());
     let kind = alert.kind.label();
     let rule = if *alert.rule == *kind { String::new() } else { format!(" (rule {})", printable(&alert.rule)) };
-    write_wrapped(out, "", INDENT, &format!("{} UTC  {kind}{rule}, {state}", utc(alert.starts_at)))?;
+    write_wrapped(out, "", INDENT, &format!("{} UTC  {kind}{rule}, {severity}, {side}{state}", utc(alert.starts_at)))?;
     write_wrapped(out, INDENT, INDENT, &alert.explain())
 }
