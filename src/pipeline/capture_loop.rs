@@ -194,7 +194,7 @@ impl CaptureLoop {
         })?;
         let mut membership = self.fanout.join(&mut live)?;
         let plan = self.orders.plan();
-        let index = live.index()?;
+        let index = live.index();
         self.check_identity(&plan, index)?;
         live.attach(self.filter(&plan), self.user_filter.as_deref())?;
         let comparison = Comparison::start(&self.interface, self.takes_all(&plan));
