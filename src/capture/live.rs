@@ -50,6 +50,9 @@ pub struct Statistics {
     pub dropped_by_interface: u64,
 }
 
+/// The filters of a handle, compiled; nothing where every packet passes.
+pub struct Program(Option<Vec<libc::sock_filter>>);
+
 /// An open handle on an interface.
 pub struct Live {
     name: String,
@@ -145,18 +148,39 @@ impl Live {
     /// # Errors
     /// When a filter does not compile for the link type, or the kernel does not take it.
     pub fn attach(&mut self, own: Option<&str>, user: Option<&UserFilter>) -> Result<(), Error> {
+        let program = self.compile(own, user)?;
+        self.attach_compiled(&program)
+    }
+
+    /// The program for [`Live::attach_compiled`]; compiling takes milliseconds, attaching microseconds.
+    ///
+    /// # Errors
+    /// When a filter does not compile for the link type, or the program is too long.
+    pub fn compile(&self, own: Option<&str>, user: Option<&UserFilter>) -> Result<Program, Error> {
         let own = own.map(|own| self.compiled(own)).transpose()?;
         let of_user = user.map(|user| user.program(&self.capture)).transpose()?;
         let program = match (own, of_user) {
-            (None, None) => return detach_program(self.fd).map_err(|source| self.refused(source)),
+            (None, None) => return Ok(Program(None)),
             (Some(own), None) => own,
             (None, Some(of_user)) => of_user.to_vec(),
             (Some(own), Some(of_user)) => program::both(&own, &of_user),
         };
         match user {
             Some(user) if program.len() > MAXIMUM_INSTRUCTIONS => Err(user.refused(too_many(program.len()))),
-            _ => attach_program(self.fd, &program).map_err(|source| self.refused(source)),
+            _ => Ok(Program(Some(program))),
         }
+    }
+
+    /// From here on the packets count that pass a program which [`Live::compile`] gave for this handle.
+    ///
+    /// # Errors
+    /// When the kernel does not take it.
+    pub fn attach_compiled(&mut self, program: &Program) -> Result<(), Error> {
+        let attached = match &program.0 {
+            Some(program) => attach_program(self.fd, program),
+            None => detach_program(self.fd),
+        };
+        attached.map_err(|source| self.refused(source))
     }
 
     fn compiled(&self, filter: &str) -> Result<Vec<libc::sock_filter>, Error> {
@@ -225,6 +249,12 @@ impl Live {
         let Some(Ok(now)) = self.index.map(dropped_frames) else { return };
         let counter = self.dropped_by_interface.get_or_insert(ForeignCounter::starting_at(now));
         self.statistics.dropped_by_interface += counter.add(now);
+    }
+
+    /// Takes the place of `other`, a handle on the same interface: what the interface drops counts from where `other` last
+    /// counted it.
+    pub fn continue_drops_of(&mut self, other: &Self) {
+        self.dropped_by_interface = other.dropped_by_interface;
     }
 
     /// Reads what is left after [`Live::seal`]: for twice the read timeout, within which the kernel gives back even a
