@@ -40,6 +40,8 @@ mod router;
 mod scanners;
 #[path = "live/start.rs"]
 mod start;
+#[path = "live/supervision.rs"]
+mod supervision;
 #[path = "../benches/support/trace.rs"]
 #[allow(dead_code)]
 mod trace;

@@ -26,6 +26,7 @@ use crate::detect::Detectors;
 use crate::events::{self, Tell, console, console::Style};
 use crate::export::chart::Capabilities;
 use crate::export::report::{Published, Report};
+use crate::export::vitals::Vitals;
 use crate::http::{Capacity, Listeners, Reported, Server, Site, reports};
 use crate::pipeline::alarms::Alarms;
 use crate::pipeline::replay::Progress;
@@ -50,7 +51,9 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let (scrapes, scraped) = reports();
     let reports = config.source.is_none().then_some(scrapes);
     let (export, capabilities) = (config.export.clone(), capabilities(&config));
-    let site = Arc::new(Site::new(Arc::clone(&published), export, capabilities, self_metrics()?, version, reports));
+    let vitals = Vitals::new()?;
+    let program = if config.source.is_none() { self_metrics()?.with_vitals(vitals.clone())? } else { self_metrics()? };
+    let site = Arc::new(Site::new(Arc::clone(&published), export, capabilities, program, version, reports));
     let runtime = Builder::new_multi_thread().worker_threads(ANSWERING_THREADS).enable_all().build()?;
     let stop = Stop::on_signal(&runtime)?;
     let addresses = listeners.addresses();
@@ -64,7 +67,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     }
     let status = match &config.source {
         Some(file) => read_file(file, &config, published, site, &stop, &runtime)?,
-        None => capture_interfaces(config, filter, scraped, published, site, &stop, &runtime)?,
+        None => capture_interfaces(config, filter, (scraped, published, vitals), site, &stop, &runtime)?,
     };
     runtime.block_on(serving)?;
     Ok(status)
@@ -192,8 +195,7 @@ async fn read_or_stopped(mut reading: oneshot::Receiver<Reading>, stop: Stop) ->
 fn capture_interfaces(
     config: Config,
     filter: Option<Arc<UserFilter>>,
-    scraped: Reported,
-    published: Arc<Published>,
+    (scraped, published, vitals): (Reported, Arc<Published>, Vitals),
     site: Arc<Site>,
     stop: &Stop,
     runtime: &Runtime,
@@ -213,9 +215,12 @@ fn capture_interfaces(
         book: Book::new(&config.account),
         scraped,
         published,
+        vitals,
         seed,
     };
-    let running = supervisor::start(setup, move || site.set_ready()).map_err(explain)?;
+    // A service manager starts the program anew.
+    let on_death = || std::process::exit(i32::from(FAILED));
+    let running = supervisor::start(setup, move || site.set_ready(), on_death).map_err(explain)?;
     runtime.block_on(stop.clone().received());
     running.stop();
     say(&closing_line(&running.join()?));

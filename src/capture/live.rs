@@ -18,6 +18,8 @@ use super::Config;
 use super::error::{Error, words};
 use super::filter::{MAXIMUM_INSTRUCTIONS, UserFilter, too_many};
 use super::names;
+use super::network::dropped_frames;
+use super::nic::ForeignCounter;
 use super::program;
 use crate::packet::{Frame, LinkType, Timestamp};
 pub use ethtool::splits_or_joins;
@@ -48,6 +50,9 @@ pub struct Statistics {
     pub dropped_by_interface: u64,
 }
 
+/// The filters of a handle, compiled; nothing where every packet passes.
+pub struct Program(Option<Vec<libc::sock_filter>>);
+
 /// An open handle on an interface.
 pub struct Live {
     name: String,
@@ -55,8 +60,12 @@ pub struct Live {
     link_type: Linktype,
     fd: RawFd,
     read_timeout: Duration,
+    /// The kernel's number of the interface; none on `any`.
+    index: Option<u32>,
     statistics: Statistics,
     last: pcap::Stat,
+    /// What the interface itself dropped; none before that could be read.
+    dropped_by_interface: Option<ForeignCounter>,
 }
 
 impl Statistics {
@@ -102,12 +111,16 @@ impl Live {
             fd: capture.as_raw_fd(),
             capture,
             read_timeout: config.read_timeout,
+            index: None,
             statistics: Statistics::default(),
             last: pcap::Stat { received: 0, dropped: 0, if_dropped: 0 },
+            dropped_by_interface: None,
         };
         live.seal()?;
         live.drain()?;
+        live.index = bound_to(live.fd).map_err(|source| live.refused(source))?;
         live.last = live.capture.stats().map_err(|error| live.broken(&error))?;
+        live.count_drops_of_interface();
         Ok(live)
     }
 
@@ -117,12 +130,10 @@ impl Live {
         LinkType(self.link_type.0)
     }
 
-    /// The kernel's number of the interface that is open; none on `any`.
-    ///
-    /// # Errors
-    /// When the kernel does not say.
-    pub fn index(&self) -> Result<Option<u32>, Error> {
-        bound_to(self.fd).map_err(|source| self.refused(source))
+    /// The kernel's number of the interface that was opened; none on `any`.
+    #[must_use]
+    pub fn index(&self) -> Option<u32> {
+        self.index
     }
 
     /// libpcap's name of that link type.
@@ -137,18 +148,39 @@ impl Live {
     /// # Errors
     /// When a filter does not compile for the link type, or the kernel does not take it.
     pub fn attach(&mut self, own: Option<&str>, user: Option<&UserFilter>) -> Result<(), Error> {
+        let program = self.compile(own, user)?;
+        self.attach_compiled(&program)
+    }
+
+    /// The program for [`Live::attach_compiled`]; compiling takes milliseconds, attaching microseconds.
+    ///
+    /// # Errors
+    /// When a filter does not compile for the link type, or the program is too long.
+    pub fn compile(&self, own: Option<&str>, user: Option<&UserFilter>) -> Result<Program, Error> {
         let own = own.map(|own| self.compiled(own)).transpose()?;
         let of_user = user.map(|user| user.program(&self.capture)).transpose()?;
         let program = match (own, of_user) {
-            (None, None) => return detach_program(self.fd).map_err(|source| self.refused(source)),
+            (None, None) => return Ok(Program(None)),
             (Some(own), None) => own,
             (None, Some(of_user)) => of_user.to_vec(),
             (Some(own), Some(of_user)) => program::both(&own, &of_user),
         };
         match user {
             Some(user) if program.len() > MAXIMUM_INSTRUCTIONS => Err(user.refused(too_many(program.len()))),
-            _ => attach_program(self.fd, &program).map_err(|source| self.refused(source)),
+            _ => Ok(Program(Some(program))),
         }
+    }
+
+    /// From here on the packets count that pass a program which [`Live::compile`] gave for this handle.
+    ///
+    /// # Errors
+    /// When the kernel does not take it.
+    pub fn attach_compiled(&mut self, program: &Program) -> Result<(), Error> {
+        let attached = match &program.0 {
+            Some(program) => attach_program(self.fd, program),
+            None => detach_program(self.fd),
+        };
+        attached.map_err(|source| self.refused(source))
     }
 
     fn compiled(&self, filter: &str) -> Result<Vec<libc::sock_filter>, Error> {
@@ -205,9 +237,24 @@ impl Live {
         // libpcap counts in 32 bits and starts over.
         self.statistics.received += u64::from(now.received.wrapping_sub(self.last.received));
         self.statistics.dropped_by_kernel += u64::from(now.dropped.wrapping_sub(self.last.dropped));
-        self.statistics.dropped_by_interface += u64::from(now.if_dropped.wrapping_sub(self.last.if_dropped));
         self.last = now;
+        self.count_drops_of_interface();
         Ok(self.statistics)
+    }
+
+    /// Adds what the interface has dropped since the last time. libpcap's own figure (`ps_ifdrop`) is a difference of values
+    /// that it reads by the interface's name, and jumps by 2^32 when the interface is renamed, made anew or reset. When the
+    /// kernel does not answer, the next reading has it all.
+    fn count_drops_of_interface(&mut self) {
+        let Some(Ok(now)) = self.index.map(dropped_frames) else { return };
+        let counter = self.dropped_by_interface.get_or_insert(ForeignCounter::starting_at(now));
+        self.statistics.dropped_by_interface += counter.add(now);
+    }
+
+    /// Takes the place of `other`, a handle on the same interface: what the interface drops counts from where `other` last
+    /// counted it.
+    pub fn continue_drops_of(&mut self, other: &Self) {
+        self.dropped_by_interface = other.dropped_by_interface;
     }
 
     /// Reads what is left after [`Live::seal`]: for twice the read timeout, within which the kernel gives back even a

@@ -1,6 +1,7 @@
 //! What a network interface itself counts, and whether each frame that it counts is one that a capture sees.
 
 use std::fs;
+use std::io;
 
 use super::live::splits_or_joins;
 use super::{names, network};
@@ -11,18 +12,59 @@ const DEVICES: &str = "/proc/self/net/dev";
 const RECEIVED: usize = 1;
 const SENT: usize = 9;
 
-/// Packets that `interface` received and sent since it was made; none where there is no such interface.
-#[must_use]
-pub fn packets(interface: &str) -> Option<u64> {
-    packets_in(&fs::read(DEVICES).ok()?, &names::to_bytes(interface))
+/// A counter of the kernel or a driver, which may start over at any time: the driver was reset, or the interface was made
+/// anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ForeignCounter {
+    last: u64,
 }
 
-/// Whether its packets are the frames that a capture without filter sees: nothing joins or splits them in between (GRO, LRO,
-/// TSO, GSO), and no program may drop them (XDP).
-#[must_use]
-pub fn counts_frames(interface: &str) -> bool {
-    let leaves_whole = splits_or_joins(interface).is_ok_and(|splits_or_joins| !splits_or_joins);
-    leaves_whole && network::has_program(interface).is_ok_and(|has_program| !has_program)
+impl ForeignCounter {
+    /// Counts from `now` on.
+    #[must_use]
+    pub fn starting_at(now: u64) -> Self {
+        Self { last: now }
+    }
+
+    /// What was counted since the last reading. A reading below the last one means that the counter has started over at 0.
+    pub fn add(&mut self, now: u64) -> u64 {
+        let since = now.checked_sub(self.last).unwrap_or(now);
+        self.last = now;
+        since
+    }
+}
+
+/// Packets that `interface` received and sent since it was made; none where there is no such interface.
+///
+/// # Errors
+/// When the counters cannot be read, for example because no file descriptor is free.
+pub fn packets(interface: &str) -> io::Result<Option<u64>> {
+    Ok(packets_in(&fs::read(DEVICES)?, &names::to_bytes(interface)))
+}
+
+/// True if its packets are the frames that a capture without filter sees: nothing joins or splits them in between (GRO, LRO,
+/// TSO, GSO), and no program may drop them (XDP). False also where the kernel does not know such an interface, or does not
+/// answer such a question.
+///
+/// # Errors
+/// When the kernel cannot be asked, because no file descriptor or memory is free.
+pub fn counts_frames(interface: &str) -> io::Result<bool> {
+    if !is_known_not(splits_or_joins(interface))? {
+        return Ok(false);
+    }
+    is_known_not(network::has_program(interface).map_err(|error| match error {
+        network::Error::Kernel { source, .. } => source,
+        network::Error::Answer { .. } => io::Error::other(error),
+    }))
+}
+
+/// An error that will not last is one; any other is an answer that is not `false`.
+fn is_known_not(answer: io::Result<bool>) -> io::Result<bool> {
+    const PASSING: [i32; 5] = [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOBUFS, libc::EINTR];
+    match answer {
+        Err(error) if error.raw_os_error().is_some_and(|code| PASSING.contains(&code)) => Err(error),
+        answer => Ok(answer.is_ok_and(|answer| !answer)),
+    }
 }
 
 fn packets_in(devices: &[u8], interface: &[u8]) -> Option<u64> {
@@ -52,8 +94,23 @@ mod tests {
     }
 
     #[test]
+    fn counter_that_falls_has_started_over() {
+        let mut dropped = ForeignCounter::starting_at(1_000);
+        let added = [1_000, 1_003, 7, 7, 0, 2].map(|now| dropped.add(now));
+        assert_eq!(added, [0, 3, 7, 0, 0, 2]);
+        assert_eq!(ForeignCounter::starting_at(u64::MAX).add(5), 5);
+    }
+
+    #[test]
+    fn lack_of_descriptors_is_no_answer() {
+        assert!(is_known_not(Err(io::Error::from_raw_os_error(libc::EMFILE))).is_err());
+        assert!(!is_known_not(Err(io::Error::from_raw_os_error(libc::ENODEV))).unwrap());
+        assert!(is_known_not(Ok(false)).unwrap() && !is_known_not(Ok(true)).unwrap());
+    }
+
+    #[test]
     fn any_counts_nothing() {
-        assert_eq!(packets("any"), None);
-        assert!(!counts_frames("any"));
+        assert_eq!(packets("any").unwrap(), None);
+        assert!(!counts_frames("any").unwrap());
     }
 }

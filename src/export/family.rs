@@ -109,6 +109,14 @@ families! {
         "Finished scrapes of a live capture: result=\"complete\" (the client read everything) or \"broken\" (the client disconnected first).";
     HANDOVER_DELAYS = Counter "trafficmonitor_handover_delays_total" []
         "Times a capture thread had to wait because accounting had not finished the previous interval.";
+    THREAD_UP = Gauge "trafficmonitor_thread_up" ["thread"]
+        "1 if the thread works; 0 if it has panicked or has made no progress for 30 s, after which the program ends with status 1.";
+    NETWORK_STALE = Gauge "trafficmonitor_network_stale" []
+        "1 if interfaces, addresses and routes may have changed and could not be read since; reading is retried until it succeeds.";
+    RING_BYTES = Gauge "trafficmonitor_ring_memory_bytes" []
+        "Kernel memory of all capture rings; without -iface at most 512 MiB.";
+    RINGS_REFUSED = Counter "trafficmonitor_rings_refused_total" []
+        "Times an interface was not captured because there was no memory left for its capture ring.";
     MEMORY = Gauge "trafficmonitor_memory_bytes" ["part"] "Memory used by the program's own tables, by part.";
     SOURCE_WINDOW_BYTES = Gauge "trafficmonitor_source_window_bytes" ["source"]
         "IP bytes sent within the bandwidth window, for the heaviest sources (--detect.top_sources).";
@@ -183,5 +191,9 @@ pub const LIVE_ONLY: &[Family] = &[
     OVERFLOW_PACKETS,
     SCRAPES,
     HANDOVER_DELAYS,
+    THREAD_UP,
+    NETWORK_STALE,
+    RING_BYTES,
+    RINGS_REFUSED,
     MEMORY,
 ];

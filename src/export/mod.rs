@@ -1,7 +1,7 @@
 //! Report → metric families in Prometheus' text format or OpenMetrics, JSON lines, comma-separated values, a table.
 //!
 //! Every family is declared once in [`family`]; what is collected for it stands beside its kind: [`seed`], [`traffic`],
-//! [`detection`], [`process`].
+//! [`detection`], [`process`], [`vitals`].
 
 pub mod chart;
 pub mod csv;
@@ -17,6 +17,7 @@ pub mod table;
 pub mod text;
 mod traffic;
 pub mod units;
+pub mod vitals;
 mod words;
 
 use std::io::{self, Write};

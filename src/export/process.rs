@@ -8,6 +8,7 @@ use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, process
 
 use super::family::{self, Family, Kind};
 use super::text::TextWriter;
+use super::vitals::Vitals;
 
 /// The queue of reports of scrapes.
 const SCRAPES: &str = "scrapes";
@@ -71,6 +72,8 @@ pub struct SelfMetrics {
     refused_connections: IntCounterVec,
     refused_scrapes: IntCounterVec,
     dropped_reports: IntCounter,
+    /// Those of a live capture.
+    vitals: Option<Vitals>,
 }
 
 impl SelfMetrics {
@@ -91,7 +94,23 @@ impl SelfMetrics {
         let refused_scrapes = counters(&registry, &family::HTTP_SCRAPES_REFUSED, &refusals)?;
         let dropped_reports = counters(&registry, &family::QUEUE_DROPPED, &[SCRAPES])?.with_label_values(&[SCRAPES]);
         registry.register(Box::new(ProcessCollector::for_self()))?;
-        Ok(Self { registry, cut_connections, refused_connections, refused_scrapes, dropped_reports })
+        Ok(Self { registry, cut_connections, refused_connections, refused_scrapes, dropped_reports, vitals: None })
+    }
+
+    /// The same with the figures of a live capture.
+    ///
+    /// # Errors
+    /// When the registry refuses a metric.
+    pub fn with_vitals(mut self, vitals: Vitals) -> Result<Self, prometheus::Error> {
+        vitals.register(&self.registry)?;
+        self.vitals = Some(vitals);
+        Ok(self)
+    }
+
+    /// A thread of the live capture that does not work any more, if there is one.
+    #[must_use]
+    pub fn dead_thread(&self) -> Option<String> {
+        self.vitals.as_ref()?.dead_thread()
     }
 
     /// Counts a connection that the server closed.

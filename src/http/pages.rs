@@ -99,6 +99,17 @@ impl Site {
         self.is_ready.store(true, Ordering::Release);
     }
 
+    /// Healthy as long as no thread of a live capture has died.
+    fn health(&self) -> Answer {
+        match self.program.dead_thread() {
+            None => page(StatusCode::OK, PLAIN, "healthy\n"),
+            Some(thread) => {
+                let text = format!("not healthy: the thread {thread} does not work any more\n");
+                page(StatusCode::SERVICE_UNAVAILABLE, PLAIN, text)
+            }
+        }
+    }
+
     /// A live capture is ready while an interface is up and being captured; a file once it was read.
     fn readiness(&self) -> Answer {
         let is_live = self.reports.is_some();
@@ -132,7 +143,7 @@ impl Site {
             "/all" => self.chart(Listed::AtLeast(self.capabilities.chart_min_bytes), client, &request).await,
             "/capabilities" => self.capabilities(),
             "/" => page(StatusCode::OK, HTML, self.landing()),
-            "/-/healthy" => page(StatusCode::OK, PLAIN, "healthy\n"),
+            "/-/healthy" => self.health(),
             "/-/ready" => self.readiness(),
             _ => page(StatusCode::NOT_FOUND, PLAIN, "page not found; see / for the list\n"),
         }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::alarms::Alarms;
 use super::handover::{Handed, Message};
 use super::orders::{Orders, Plan};
+use super::watchdog::Heart;
 use super::watermarks::Watermarks;
 use crate::account::book::Book;
 use crate::account::interface::InterfaceId;
@@ -45,14 +46,17 @@ pub(super) struct Accountant<T> {
     pub plan: Arc<Plan>,
     /// The last snapshot that all scrapers had read when rows were last examined.
     pub counted_to: Option<u64>,
+    pub heart: Arc<Heart>,
 }
 
 impl<T: Tell> Accountant<T> {
     /// The body of the thread: until every capture thread has ended. Gives the final accounts.
     pub(super) fn run(mut self) -> Snapshot {
+        let _life = self.heart.life();
         let mut next_refresh = Instant::now();
         let mut next_early = next_refresh;
         loop {
+            self.heart.beat();
             let now = Instant::now();
             self.hear_of_scrapes();
             if now >= next_refresh || now >= next_early && self.is_row_due() || self.is_interface_gone() {

@@ -12,60 +12,23 @@ use super::handover::Exchange;
 use super::notices::say_stopped;
 use super::opening::{FirstTry, Opening};
 use super::orders::{CaptureNumber, Orders, Plan};
-use crate::account::interval::Interval;
+use super::resize::Resizing;
+use super::rings::{self, Ring, Rings};
 use crate::capture::filter::UserFilter;
 use crate::capture::live::{Live, Statistics};
-use crate::capture::once::{Origins, is_copy};
 use crate::capture::{self, Selection};
-use crate::decode::{Decoder, NotIp, TakeDecoded};
-use crate::packet::{Frame, Packet, Timestamp};
+use crate::decode::Decoder;
+use crate::packet::Timestamp;
+
+pub use super::count::count_frame;
 
 /// How long to wait before an interface is opened again: doubled each time, up to a bound.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How often a waiting thread looks at its orders.
 const GLANCE: Duration = Duration::from_millis(50);
-
-/// Decodes a frame and counts it. Where `origins` are given, a frame on its way out that came in by a captured
-/// interface is left out: it was counted there.
-#[inline(always)]
-pub fn count_frame(decoder: &Decoder, origins: Option<&Origins>, frame: &Frame<'_>, interval: &mut Interval) {
-    decoder.decode_for(frame, Count { decoder, origins, frame, interval });
-}
-
-/// Counts what a frame was decoded to.
-struct Count<'a> {
-    decoder: &'a Decoder,
-    origins: Option<&'a Origins>,
-    frame: &'a Frame<'a>,
-    interval: &'a mut Interval,
-}
-
-impl TakeDecoded for Count<'_> {
-    #[inline(always)]
-    fn take(self, decoded: Result<Packet, NotIp>) {
-        let Self { decoder, origins, frame, interval } = self;
-        match decoded {
-            Ok(packet) => match origins {
-                Some(origins) if is_copy(packet.outgoing, packet.addresses.source(), origins) => {
-                    interval.observe_copy(frame.wire_bytes);
-                }
-                _ => {
-                    if let Some(refusal) = decoder.refusal(frame, &packet) {
-                        interval.refuse(&refusal);
-                    }
-                    interval.observe(&packet, frame.wire_bytes);
-                }
-            },
-            Err(reason) => interval.observe_not_ip(reason, frame.wire_bytes),
-        }
-    }
-
-    #[inline(never)]
-    fn take_rare(self, decoded: Result<Packet, NotIp>) {
-        self.take(decoded);
-    }
-}
+/// How long a new handle waits until the others have replaced their rings by smaller ones.
+const RING_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Captures one interface until it is told to stop, or the interface is not to be captured any more.
 pub(super) struct CaptureLoop {
@@ -77,6 +40,8 @@ pub(super) struct CaptureLoop {
     /// All of them.
     pub fanout: Arc<Fanout>,
     pub config: capture::Config,
+    /// The memory of the rings of all interfaces.
+    pub rings: Arc<Rings>,
     pub user_filter: Option<Arc<UserFilter>>,
     pub tick: Duration,
     pub orders: Arc<Orders>,
@@ -89,17 +54,19 @@ pub(super) struct CaptureLoop {
 }
 
 /// An open handle and what goes with it.
-struct Session {
-    live: Live,
-    /// Given up after the handle, which stands before it.
+pub(super) struct Session {
+    pub live: Live,
+    /// Given back after the handle, which stands before it; so is the membership.
+    pub ring: Ring,
     membership: Membership,
-    decoder: Decoder,
-    plan: Arc<Plan>,
+    pub decoder: Decoder,
+    pub plan: Arc<Plan>,
     /// The kernel's number of the interface that is open.
-    index: Option<u32>,
+    pub index: Option<u32>,
     /// What the kernel had counted when it was last asked.
-    recorded: Statistics,
+    pub recorded: Statistics,
     comparison: Comparison,
+    pub resizing: Resizing,
 }
 
 impl CaptureLoop {
@@ -114,7 +81,7 @@ impl CaptureLoop {
                     self.report(Ok(()));
                     self.say_open();
                     tracing::info!(interface = self.interface, worker = self.worker + 1, "capturing");
-                    pause = FIRST_PAUSE;
+                    (pause, self.refused) = (FIRST_PAUSE, None);
                     if let Err(error) = self.capture(session) {
                         say_stopped(&self.interface, &self.config.selection, &error);
                     }
@@ -166,6 +133,9 @@ impl CaptureLoop {
         } else {
             tracing::debug!(interface = self.interface, %error, "cannot capture; retrying");
         }
+        if matches!(error, Error::Rings) && times == 1 {
+            self.rings.count_refused();
+        }
         self.refused = Some((reason, times));
     }
 
@@ -192,7 +162,8 @@ impl CaptureLoop {
     }
 
     fn open(&self) -> Result<Session, Error> {
-        let mut live = Live::open(&self.interface, &self.config)?;
+        let ring = self.reserve_ring()?;
+        let mut live = self.open_handle(&ring)?;
         let decoder = Decoder::new(live.link_type()).map_err(|source| Error::LinkType {
             origin: self.interface.clone(),
             name: live.link_type_name(),
@@ -200,13 +171,35 @@ impl CaptureLoop {
         })?;
         let mut membership = self.fanout.join(&mut live)?;
         let plan = self.orders.plan();
-        let index = live.index()?;
+        let index = live.index();
         self.check_identity(&plan, index)?;
         live.attach(self.filter(&plan), self.user_filter.as_deref())?;
         let comparison = Comparison::start(&self.interface, self.takes_all(&plan));
         membership.say_capturing();
         let recorded = Statistics::default();
-        Ok(Session { live, membership, decoder, plan, index, recorded, comparison })
+        let resizing = Resizing::default();
+        Ok(Session { live, ring, membership, decoder, plan, index, recorded, comparison, resizing })
+    }
+
+    /// A sealed handle with a ring of that size.
+    pub(super) fn open_handle(&self, ring: &Ring) -> Result<Live, capture::Error> {
+        Live::open(&self.interface, &capture::Config { buffer_bytes: ring.bytes(), ..self.config.clone() })
+    }
+
+    /// Memory for the ring. While others still have larger rings than the plan gives them, it waits for them.
+    fn reserve_ring(&self) -> Result<Ring, Error> {
+        let deadline = Instant::now() + RING_PATIENCE;
+        loop {
+            let plan = self.orders.plan();
+            if let Some(ring) = self.rings.reserve(plan.ring_bytes) {
+                return Ok(ring);
+            }
+            let may_wait = rings::fits(plan.ring_bytes, plan.filters.len() * self.config.workers);
+            if !may_wait || !self.is_wanted() || Instant::now() > deadline {
+                return Err(Error::Rings);
+            }
+            thread::sleep(GLANCE);
+        }
     }
 
     /// Refuses a handle on another interface than the plan means: another one may have been given the name, which the plan
@@ -228,7 +221,7 @@ impl CaptureLoop {
         is_one && is_unfiltered && self.config.workers == 1 && plan.up.contains(&self.interface)
     }
 
-    fn filter<'a>(&self, plan: &'a Plan) -> Option<&'a str> {
+    pub(super) fn filter<'a>(&self, plan: &'a Plan) -> Option<&'a str> {
         plan.filters.get(&self.interface)?.as_deref()
     }
 
@@ -254,6 +247,9 @@ impl CaptureLoop {
         let mut next_tick = Instant::now();
         while self.is_wanted() && !self.is_another(session) {
             self.follow(session)?;
+            if !self.resize(session)? {
+                return Ok(());
+            }
             let now = Instant::now();
             // Who is down keeps its handle, which resumes by itself.
             let is_up = session.plan.up.contains(&self.interface) && self.fanout.is_whole();
@@ -332,16 +328,19 @@ impl CaptureLoop {
     }
 
     /// Asks the kernel what it has counted.
-    fn record(&mut self, session: &mut Session) -> Result<(), Error> {
-        let mut counted = session.live.statistics()?;
-        if self.worker > 0 {
-            // The interface's own, which libpcap tells every handle.
-            counted.dropped_by_interface = 0;
-        }
-        let since = counted.since(session.recorded);
-        let holds = self.takes_all(&session.plan);
-        self.exchange.record(since, session.comparison.next(&self.interface, since, holds));
+    pub(super) fn record(&mut self, session: &mut Session) -> Result<(), Error> {
+        let counted = session.live.statistics()?;
+        self.add_counted(session, counted.since(session.recorded));
         session.recorded = counted;
         Ok(())
+    }
+
+    /// Adds what the kernel has counted. What the interface itself dropped every worker is told, and one reports it.
+    pub(super) fn add_counted(&mut self, session: &mut Session, mut since: Statistics) {
+        if self.worker > 0 {
+            since.dropped_by_interface = 0;
+        }
+        let holds = self.takes_all(&session.plan);
+        self.exchange.record(since, session.comparison.next(&self.interface, since, holds));
     }
 }

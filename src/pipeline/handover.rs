@@ -65,6 +65,8 @@ pub(super) struct Exchange {
     cells: Cells,
     /// Whether the interface was being captured when that was last said.
     is_up: bool,
+    /// That has changed since the last interval that was handed over.
+    is_up_changed: bool,
     /// Whether a cell has ended since that was last asked.
     has_turned: bool,
     capture: Capture,
@@ -92,6 +94,7 @@ impl Exchange {
             filling: interval(),
             cells: Cells::of(grids),
             is_up: false,
+            is_up_changed: false,
             has_turned: false,
             capture: Capture::default(),
             delays: 0,
@@ -146,9 +149,11 @@ impl Exchange {
         self.hand_over();
     }
 
-    /// Says whether the interface is being captured, which goes along with the next interval; true if that is news.
+    /// Says whether the interface is being captured, which goes along with the next interval; true while the accountant has
+    /// not been told of a change.
     pub(super) fn say_up(&mut self, is_up: bool) -> bool {
-        std::mem::replace(&mut self.is_up, is_up) != is_up
+        self.is_up_changed |= std::mem::replace(&mut self.is_up, is_up) != is_up;
+        self.is_up_changed
     }
 
     /// Whether a cell has ended since that was last asked.
@@ -202,6 +207,7 @@ impl Exchange {
     fn send(&mut self, empty: Box<Interval>, time: Option<Timestamp>) {
         let mut interval = std::mem::replace(&mut self.filling, empty);
         interval.settle();
+        self.is_up_changed = false;
         let handed = Handed {
             interface: self.interface.clone(),
             worker: self.worker,
@@ -340,11 +346,23 @@ mod tests {
     fn news_of_an_interface_go_along_once() {
         let (full, handed) = channel();
         let mut exchange = exchange(full);
-        assert!(exchange.say_up(true) && !exchange.say_up(true));
+        assert!(exchange.say_up(true));
         exchange.hand_over();
+        assert!(!exchange.say_up(true));
         let first = next(&handed).unwrap();
         assert!(first.capture.up);
+        // The accountant is late: the change waits for an empty interval.
+        assert!(exchange.say_up(false));
+        exchange.hand_over();
+        assert!(exchange.say_up(false));
         first.give_back(&Arc::default());
+        exchange.hand_over();
+        let second = next(&handed).unwrap();
+        assert!(!second.capture.up && !exchange.say_up(false));
+        second.give_back(&Arc::default());
+        assert!(exchange.say_up(true));
+        exchange.hand_over();
+        next(&handed).unwrap().give_back(&Arc::default());
         exchange.hand_over_last();
         assert!(!next(&handed).unwrap().capture.up && exchange.say_up(true));
     }

@@ -4,6 +4,7 @@ mod accountant;
 pub mod alarms;
 pub mod capture_loop;
 mod cells;
+mod count;
 mod coverage;
 mod fanout;
 pub mod follow;
@@ -12,9 +13,13 @@ mod notices;
 mod opening;
 mod orders;
 mod planner;
+mod reading;
 pub mod replay;
+mod resize;
+mod rings;
 pub mod supervisor;
 mod threads;
+mod watchdog;
 mod watermarks;
 
 use std::num::NonZeroUsize;
@@ -41,6 +46,11 @@ pub enum Error {
     /// A thread that cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
+    /// All memory for capture rings is taken.
+    #[error(
+        "no memory is left for its capture ring; name fewer interfaces (-iface) or leave some out (ExcludedInterfaces)"
+    )]
+    Rings,
     /// A thread that panicked, which is a fault of the program.
     #[error("an internal thread panicked; this is a bug in trafficmonitor")]
     Panicked,

@@ -1,8 +1,11 @@
 //! When every interface that is captured from the start has been opened.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::Receiver;
 
 use super::Error;
+use crate::capture::network::Network;
+use crate::capture::{self, Selection};
 
 /// The result of the first try to open an interface.
 pub(super) struct FirstTry {
@@ -32,4 +35,25 @@ impl Opening {
             (self.on_open)();
         }
     }
+}
+
+/// Fails where an interface will never be captured: its name or this process's rights are wrong. An interface that is down
+/// may come up.
+pub(super) fn check_first_tries(
+    first_tries: &Receiver<FirstTry>,
+    network: &Network,
+    selection: &Selection,
+) -> Result<(), Error> {
+    for FirstTry { interface, result } in first_tries {
+        let Err(error) = result else { continue };
+        let is_down = network.named(&interface).is_some_and(|link| !link.up);
+        match error {
+            Error::Capture(capture::Error::Permission { .. }) => return Err(error),
+            _ if is_down || *selection == Selection::All => {
+                tracing::warn!(interface, %error, "cannot capture yet; retrying");
+            }
+            _ => return Err(error),
+        }
+    }
+    Ok(())
 }

@@ -31,6 +31,8 @@ pub(super) struct Plan {
     pub origins: Option<Arc<Origins>>,
     /// Which way packets go.
     pub classifier: Arc<Classifier>,
+    /// The size of the kernel's ring of each handle. A larger one is replaced.
+    pub ring_bytes: u32,
 }
 
 impl Plan {

@@ -4,15 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::orders::Plan;
+use super::rings;
 use crate::capture::network::{Link, Network};
 use crate::capture::once::{HandleKind, Origins, filter_expression};
 use crate::capture::selection::{Outcome, Reason};
 use crate::capture::{self, Selection, printable, selection};
 use crate::locality::{self, Classifier};
 
-/// What the kernel's rings of all captured interfaces may take together, and the least that each gets.
-const ALL_RINGS_BYTES: u32 = 512 << 20;
-const SMALLEST_RING_BYTES: u32 = 2 << 20;
 /// libpcap's name of the pseudo-device that shows all interfaces.
 const ANY: &str = "any";
 
@@ -52,7 +50,8 @@ impl Planner {
         let origins = is_any.then(|| Arc::new(Origins::new(network, &captured)));
         let classifier = Arc::new(Classifier::new(&self.locality, network.own_addresses()));
         let kept = self.kept(network, &filters);
-        let plan = Plan { filters, indexes, captures: BTreeMap::new(), kept, up, origins, classifier };
+        let ring_bytes = rings::share(&self.capture, filters.len() * self.capture.workers);
+        let plan = Plan { filters, indexes, captures: BTreeMap::new(), kept, up, origins, classifier, ring_bytes };
         Planned { plan, notices }
     }
 
@@ -94,23 +93,6 @@ impl Planner {
             Selection::All => selected.iter().filter_map(|&index| network.link(index)).map(handle).collect(),
         }
     }
-}
-
-/// `config` where so many `handles` are open, and what to say of it: with `all` there may be many interfaces, and the
-/// rings of all share a bound.
-pub(super) fn with_bounded_rings(config: &capture::Config, handles: usize) -> (capture::Config, Option<String>) {
-    let wanted = config.buffer_bytes;
-    let share = ALL_RINGS_BYTES / u32::try_from(handles.max(1)).unwrap_or(u32::MAX);
-    let bounded = wanted.min(share.max(SMALLEST_RING_BYTES));
-    if config.selection != Selection::All || bounded == wanted {
-        return (config.clone(), None);
-    }
-    let notice = format!(
-        "{handles} interfaces share {} MiB of ring memory, {} KiB each; name fewer interfaces (-iface) for larger rings",
-        ALL_RINGS_BYTES >> 20,
-        bounded >> 10
-    );
-    (capture::Config { buffer_bytes: bounded, ..config.clone() }, Some(notice))
 }
 
 #[cfg(test)]
@@ -176,14 +158,5 @@ mod tests {
         let leaves_by_eth0 = |plan: &Plan| plan.filters["eth0"].clone().unwrap_or_default();
         assert!(!leaves_by_eth0(&whole).contains("10.2.0.0/24"), "{}", leaves_by_eth0(&whole));
         assert!(leaves_by_eth0(&without).contains("or ip src net 10.2.0.0/24 or"), "{}", leaves_by_eth0(&without));
-    }
-
-    #[test]
-    fn many_interfaces_share_the_rings_bound_and_it_is_said() {
-        let all = planner(Selection::All).capture;
-        assert_eq!(with_bounded_rings(&all, 1), (all.clone(), None));
-        let (bounded, notice) = with_bounded_rings(&all, 1_000);
-        assert_eq!(bounded.buffer_bytes, SMALLEST_RING_BYTES);
-        assert!(notice.is_some_and(|notice| notice.contains("1000 interfaces share 512 MiB")));
     }
 }

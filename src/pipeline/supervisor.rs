@@ -13,10 +13,13 @@ use super::capture_loop::CaptureLoop;
 use super::follow::Follow as _;
 use super::handover::{Exchange, Message};
 use super::notices::Notices;
-use super::opening::{FirstTry, Opening};
+use super::opening::{FirstTry, Opening, check_first_tries};
 use super::orders::{CaptureNumber, Orders, Plan};
-use super::planner::{Planner, with_bounded_rings};
+use super::planner::Planner;
+use super::reading::Readings;
+use super::rings::{self, Rings};
 use super::threads::{Threads, spawn};
+use super::watchdog::{self, Heart};
 use super::watermarks::Watermarks;
 use super::{Config, Error, check_workers};
 use crate::account::book::Book;
@@ -27,16 +30,15 @@ use crate::account::snapshot::Snapshot;
 use crate::capture::filter::UserFilter;
 use crate::capture::masquerade::likely_masquerade;
 use crate::capture::network::{Changes, Network};
-use crate::capture::{self, Selection, selection};
+use crate::capture::{self, selection};
 use crate::events::Tell;
 use crate::export::report::Published;
+use crate::export::vitals::Vitals;
 use crate::http::Reported;
 use crate::locality::{self, Classifier};
 
 /// How often the supervisor looks whether to stop, while the network is quiet.
 const GLANCE: Duration = Duration::from_millis(200);
-/// A reading of the network is followed by a pause this many times as long.
-const READING_SHARE: u32 = 10;
 /// The longest tick: the time between two hand-overs.
 const LONGEST_TICK: Duration = Duration::from_secs(1);
 
@@ -64,6 +66,8 @@ pub struct Setup<T> {
     pub scraped: Reported,
     /// Where snapshots are published.
     pub published: Arc<Published>,
+    /// Where the state of threads, network and rings is shown.
+    pub vitals: Vitals,
     /// As for [`crate::account::interval::Interval::new`].
     pub seed: u64,
 }
@@ -98,13 +102,15 @@ pub fn tick(config: &Config) -> Duration {
 }
 
 /// Starts everything; returns when each interface was opened or refused once. `on_open` is called when all are open: one
-/// that is named and down has to come up first.
+/// that is named and down has to come up first. `on_death` is called when a thread without which nothing is accounted or
+/// followed has panicked or is stuck; it should end the program.
 ///
 /// # Errors
 /// When an interface is unknown or named twice over, or nothing can be captured.
 pub fn start<T: Tell + Send + 'static>(
     setup: Setup<T>,
     on_open: impl Fn() + Send + Sync + 'static,
+    on_death: impl FnOnce() + Send + 'static,
 ) -> Result<Running, Error> {
     check_workers(setup.capture.workers)?;
     let changes = Changes::open().map_err(capture::Error::from)?;
@@ -118,7 +124,9 @@ pub fn start<T: Tell + Send + 'static>(
     let mut ledger = setup.ledger;
     ledger.limit_overlap(LONGEST_OVERLAP);
     let grids = setup.alarms.grids();
+    let hearts = [(); 2].map(|()| Arc::new(Heart::default()));
     let accountant = Accountant {
+        heart: Arc::clone(&hearts[0]),
         ledger,
         alarms: setup.alarms,
         watermarks: Watermarks::default(),
@@ -136,6 +144,7 @@ pub fn start<T: Tell + Send + 'static>(
     let accountant = spawn("accountant", move || accountant.run())?;
     let tick = tick(&setup.pipeline);
     let threads = Threads::new(planner.capture.workers);
+    let rings = Rings::new(&planner.capture.selection, setup.vitals.clone());
     let mut supervisor = Supervisor {
         planner,
         filter: setup.filter,
@@ -150,16 +159,19 @@ pub fn start<T: Tell + Send + 'static>(
         seed: setup.seed,
         next_capture: 0,
         threads,
-        has_changed: false,
-        next_reading: Instant::now(),
+        rings,
+        readings: Readings::new(Instant::now(), setup.vitals.clone()),
+        unstarted: None,
+        heart: Arc::clone(&hearts[1]),
     };
     let first = supervisor.start_threads(Some(Box::new(on_open)))?;
-    if let Err(error) = supervisor.check_first_tries(&first) {
+    if let Err(error) = check_first_tries(&first, &supervisor.network, &supervisor.planner.capture.selection) {
         orders.stop();
         supervisor.threads.join_all()?;
         return Err(error);
     }
     let supervisor = spawn("supervisor", move || supervisor.run())?;
+    watchdog::start(hearts, &orders, setup.vitals, on_death)?;
     Ok(Running { orders, supervisor, accountant })
 }
 
@@ -189,25 +201,22 @@ struct Supervisor {
     seed: u64,
     next_capture: CaptureNumber,
     threads: Threads,
-    /// The network has changed since it was last read, and is read again from then on.
-    has_changed: bool,
-    next_reading: Instant,
+    rings: Arc<Rings>,
+    readings: Readings,
+    /// Why a capture thread could not be started when that was last tried.
+    unstarted: Option<String>,
+    heart: Arc<Heart>,
 }
 
 impl Supervisor {
     /// The body of the thread: follows the network until it is time to stop.
     fn run(mut self) {
+        let _life = self.heart.life();
         while !self.orders.is_stopping() {
-            match self.changes.wait(GLANCE) {
-                Ok(has_changed) => self.has_changed |= has_changed,
-                Err(error) => {
-                    tracing::warn!(%error, "cannot watch for interface and route changes");
-                    thread::sleep(GLANCE);
-                    self.has_changed = true;
-                }
-            }
-            if self.has_changed && Instant::now() >= self.next_reading {
-                self.follow_at_leisure();
+            self.heart.beat();
+            self.wait_for_changes();
+            if self.readings.is_due(Instant::now()) {
+                self.follow();
             }
             self.follow_openings();
             // A thread may have ended just before its interface was wanted again.
@@ -218,26 +227,35 @@ impl Supervisor {
         }
     }
 
-    /// Reads the network, and then not for some time: on a router whose routes never rest, reading must not be all that
-    /// is done.
-    fn follow_at_leisure(&mut self) {
-        let started = Instant::now();
-        self.has_changed = false;
-        self.follow();
-        self.next_reading = Instant::now() + READING_SHARE * started.elapsed();
+    /// Waits for a moment. Without a listener every moment may bring a change, until there is a new one.
+    fn wait_for_changes(&mut self) {
+        match self.changes.wait(GLANCE) {
+            Ok(false) => {}
+            Ok(true) => self.readings.note_change(),
+            Err(error) => {
+                self.notices.say_once("changes", &format!("cannot watch for interface and route changes: {error}"));
+                thread::sleep(GLANCE);
+                if let Ok(changes) = Changes::open() {
+                    self.changes = changes;
+                }
+                self.readings.note_change();
+            }
+        }
     }
 
     /// Makes a new plan if the network has changed.
     fn follow(&mut self) {
-        let network = match Network::read() {
-            Ok(network) => network,
-            Err(error) => return tracing::warn!(%error, "cannot read interfaces and routes"),
-        };
-        if network == self.network {
-            return;
+        let started = Instant::now();
+        match Network::read() {
+            Ok(network) => {
+                self.readings.note_success(started, Instant::now());
+                if network != self.network {
+                    self.network = network;
+                    self.renew_plan();
+                }
+            }
+            Err(error) => self.readings.note_failure(Instant::now(), &error),
         }
-        self.network = network;
-        self.renew_plan();
     }
 
     /// Makes a new plan if other interfaces than before cannot be opened.
@@ -279,9 +297,13 @@ impl Supervisor {
     }
 
     fn start_missing_threads(&mut self) {
-        if let Err(error) = self.start_threads(None) {
-            tracing::error!(%error, "cannot start a capture thread");
+        let unstarted = self.start_threads(None).err().map(|error| error.to_string());
+        if unstarted != self.unstarted
+            && let Some(error) = &unstarted
+        {
+            tracing::error!(error, "cannot start a capture thread; retrying");
         }
+        self.unstarted = unstarted;
     }
 
     /// Starts the threads that the interfaces of the plan lack. At the start, when there is `on_open` to call, gives where
@@ -292,7 +314,7 @@ impl Supervisor {
         self.number_captures();
         let plan = self.orders.plan();
         let handles = plan.filters.len() * self.planner.capture.workers;
-        let (config, notice) = with_bounded_rings(&self.planner.capture, handles);
+        let notice = rings::notice(&self.planner.capture, handles);
         notice.iter().for_each(|notice| self.notices.say_once("rings", notice));
         let opening = on_open.map(|on_open| Arc::new(Opening::new(handles, on_open)));
         for (number, interface, worker) in self.threads.missing(&plan) {
@@ -300,7 +322,8 @@ impl Supervisor {
                 number,
                 worker,
                 fanout: self.threads.fanout(number),
-                config: config.clone(),
+                config: self.planner.capture.clone(),
+                rings: Arc::clone(&self.rings),
                 user_filter: self.filter.clone(),
                 tick: self.tick,
                 orders: Arc::clone(&self.orders),
@@ -318,22 +341,5 @@ impl Supervisor {
     fn exchange(&self, interface: &str, worker: usize, classifier: &Arc<Classifier>) -> Exchange {
         let thread = (interface.to_owned(), worker);
         Exchange::new(thread, self.full.clone(), classifier, self.grids.clone(), self.seed)
-    }
-
-    /// What is wrong with a name or a right is wrong for good; an interface that is down may come up.
-    fn check_first_tries(&self, first_tries: &Receiver<FirstTry>) -> Result<(), Error> {
-        for FirstTry { interface, result } in first_tries {
-            let Err(error) = result else { continue };
-            let is_down = self.network.named(&interface).is_some_and(|link| !link.up);
-            let is_optional = self.planner.capture.selection == Selection::All;
-            match error {
-                Error::Capture(capture::Error::Permission { .. }) => return Err(error),
-                _ if is_down || is_optional => {
-                    tracing::warn!(interface, %error, "cannot capture yet; retrying");
-                }
-                _ => return Err(error),
-            }
-        }
-        Ok(())
     }
 }

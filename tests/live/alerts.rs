@@ -25,7 +25,7 @@ fn a_scan_is_said_though_nothing_follows_it_and_another_interface_is_silent() {
 }
 
 /// A SYN to each of so many hosts that nobody answers.
-fn sweep(pair: &Pair, hosts: u8) {
+pub fn sweep(pair: &Pair, hosts: u8) {
     for host in 1..=hosts {
         let syn = Ipv4::carrying(tcp(50_000, 22, SYN, &[]));
         let probe = syn.between(Ipv4Addr::new(10, 1, 0, 2), Ipv4Addr::new(10, 9, 0, host));

@@ -7,6 +7,7 @@ use netlink_packet_core::{
     NetlinkPayload,
 };
 use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::link::LinkMessage;
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
 
@@ -74,6 +75,15 @@ impl Conversation {
         }
         Ok(())
     }
+}
+
+/// The kernel's answer about the one link that `question` names.
+pub(super) fn ask_about(question: LinkMessage) -> Result<Vec<u8>, Error> {
+    const WHAT: &str = "links";
+    let kernel = |source| Error::Kernel { what: WHAT, source };
+    let mut conversation = Conversation::start(RouteNetlinkMessage::GetLink(question), 0).map_err(kernel)?;
+    let missing = || Error::Answer { what: WHAT, reason: "the interface is missing".to_owned() };
+    conversation.next(WHAT)?.ok_or_else(missing)
 }
 
 /// Both ends of an answer begin with an error number, negative or 0.

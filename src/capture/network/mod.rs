@@ -5,6 +5,7 @@
 
 mod changes;
 mod conversation;
+mod drops;
 mod rtnetlink;
 mod xdp;
 
@@ -15,6 +16,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 pub use changes::Changes;
+pub use drops::dropped_frames;
 pub use xdp::has_program;
 
 /// The deepest stack of links that is followed; the kernel allows eight (`MAX_NEST_DEV`).

@@ -40,8 +40,8 @@ pub(super) fn read() -> Result<Network, Error> {
         routes_cut: table.cut,
         local: table.local.iter().copied().collect(),
         routes: table.into_routes(),
-        forwarding: forwarding(),
-        translating: translating(),
+        forwarding: forwarding()?,
+        translating: translating()?,
     })
 }
 
@@ -273,18 +273,29 @@ fn living_hops(mut hops: &[u8]) -> Vec<u32> {
 }
 
 /// Whether packets are forwarded in this network namespace. A kernel without IPv6 has no such file for it.
-fn forwarding() -> bool {
-    ["/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv6/conf/all/forwarding"]
-        .iter()
-        .any(|path| fs::read_to_string(path).is_ok_and(|value| value.trim() != "0"))
+fn forwarding() -> Result<bool, Error> {
+    let [v4, v6] = ["/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv6/conf/all/forwarding"].map(content);
+    Ok([v4?, v6?].into_iter().flatten().any(|value| value.trim() != "0"))
 }
 
 /// Whether something that translates addresses is loaded, as far as can be seen: the module may be built in, and
 /// the list of iptables' tables is for root.
-fn translating() -> bool {
-    let lists = ["/proc/modules", "/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"];
-    let listed = |path| fs::read_to_string(path).is_ok_and(|list| list.lines().any(names_translation));
-    fs::exists("/sys/module/nf_nat").unwrap_or(false) || lists.into_iter().any(listed)
+fn translating() -> Result<bool, Error> {
+    let [modules, v4, v6] = ["/proc/modules", "/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"].map(content);
+    let is_listed = [modules?, v4?, v6?].into_iter().flatten().any(|list| list.lines().any(names_translation));
+    Ok(is_listed || fs::exists("/sys/module/nf_nat").unwrap_or(false))
+}
+
+/// The content of a file of the kernel; nothing where the kernel has no such file or does not show it. Without a free
+/// descriptor nothing is known, and a network that was read so would be a wrong one.
+fn content(path: &str) -> Result<Option<String>, Error> {
+    match fs::read_to_string(path) {
+        Ok(content) => Ok(Some(content)),
+        Err(source) if matches!(source.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM)) => {
+            Err(Error::Kernel { what: "settings", source })
+        }
+        Err(_) => Ok(None),
+    }
 }
 
 fn names_translation(line: &str) -> bool {

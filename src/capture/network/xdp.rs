@@ -1,16 +1,13 @@
 //! Whether a program sees an interface's frames before anybody else does, and may drop or change them (XDP).
 
 use netlink_packet_core::DefaultNla;
-use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{LinkAttribute, LinkMessage};
 
 use super::super::names;
 use super::Error;
-use super::conversation::Conversation;
+use super::conversation::ask_about;
 use super::rtnetlink::{LINK_HEADER_BYTES, attributes};
 
-/// What was asked for, in messages.
-const WHAT: &str = "links";
 /// Of the attributes inside `IFLA_XDP` (linux/if_link.h): where the program runs, as one byte; 0 is nowhere.
 const IFLA_XDP_ATTACHED: u16 = 2;
 
@@ -24,10 +21,7 @@ pub fn has_program(interface: &str) -> Result<bool, Error> {
     let name = DefaultNla::new(libc::IFLA_IFNAME, bytes);
     let mut message = LinkMessage::default();
     message.attributes.push(LinkAttribute::Other(name));
-    let kernel = |source| Error::Kernel { what: WHAT, source };
-    let mut conversation = Conversation::start(RouteNetlinkMessage::GetLink(message), 0).map_err(kernel)?;
-    let cut = || Error::Answer { what: WHAT, reason: "the interface is missing".to_owned() };
-    Ok(says_attached(&conversation.next(WHAT)?.ok_or_else(cut)?))
+    ask_about(message).map(|link| says_attached(&link))
 }
 
 /// A link that says nothing of XDP has a kernel without it.

@@ -1,0 +1,72 @@
+//! What a live capture says of itself at any moment, also when accounting stands still: its threads, its view of the
+//! network, the memory of its rings.
+
+use prometheus::core::Collector as _;
+use prometheus::{IntCounter, IntGauge, IntGaugeVec, Opts, Registry};
+
+use super::family::{self, Family};
+
+/// Shared by the threads that set the figures and the registry that shows them.
+#[derive(Debug, Clone)]
+pub struct Vitals {
+    thread_up: IntGaugeVec,
+    network_stale: IntGauge,
+    ring_bytes: IntGauge,
+    refused_rings: IntCounter,
+}
+
+impl Vitals {
+    /// Figures that nothing shows yet.
+    ///
+    /// # Errors
+    /// When a declaration is no metric.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let thread_up = IntGaugeVec::new(options(&family::THREAD_UP), family::THREAD_UP.labels)?;
+        Ok(Self {
+            thread_up,
+            network_stale: IntGauge::with_opts(options(&family::NETWORK_STALE))?,
+            ring_bytes: IntGauge::with_opts(options(&family::RING_BYTES))?,
+            refused_rings: IntCounter::with_opts(options(&family::RINGS_REFUSED))?,
+        })
+    }
+
+    pub(super) fn register(&self, registry: &Registry) -> Result<(), prometheus::Error> {
+        registry.register(Box::new(self.thread_up.clone()))?;
+        registry.register(Box::new(self.network_stale.clone()))?;
+        registry.register(Box::new(self.ring_bytes.clone()))?;
+        registry.register(Box::new(self.refused_rings.clone()))
+    }
+
+    /// Says whether a thread works.
+    pub fn set_thread_up(&self, thread: &str, is_up: bool) {
+        self.thread_up.with_label_values(&[thread]).set(i64::from(is_up));
+    }
+
+    /// A thread that does not work any more, if there is one.
+    #[must_use]
+    pub fn dead_thread(&self) -> Option<String> {
+        let families = self.thread_up.collect();
+        let mut metrics = families.iter().flat_map(|family| family.get_metric());
+        let dead = metrics.find(|metric| metric.get_gauge().get_value() == 0.0)?;
+        dead.get_label().first().map(|label| label.value().to_owned())
+    }
+
+    /// Says whether the network may have changed since it was last read.
+    pub fn set_network_stale(&self, is_stale: bool) {
+        self.network_stale.set(i64::from(is_stale));
+    }
+
+    /// The memory of all capture rings.
+    pub fn set_ring_bytes(&self, bytes: u64) {
+        self.ring_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// Counts a ring for which there was no memory left.
+    pub fn count_refused_ring(&self) {
+        self.refused_rings.inc();
+    }
+}
+
+fn options(family: &Family) -> Opts {
+    Opts::new(family.name, family.help)
+}

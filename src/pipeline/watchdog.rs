@@ -1,0 +1,196 @@
+//! Watches the threads without which nothing is accounted or followed. Takes their heartbeats; gives the first thread that
+//! has died. Must not know what the threads do.
+//!
+//! Time is measured in looks, each at least [`PAUSE`] after the last one. A machine that was suspended, a process that was
+//! stopped and a clock that was set cost one look at most, because the watchdog stood still as well.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use super::Error;
+use super::orders::Orders;
+use super::threads::spawn;
+use crate::export::vitals::Vitals;
+
+/// The time between two looks.
+const PAUSE: Duration = Duration::from_secs(1);
+/// A thread that made no progress in so many looks is dead: 30 s.
+const PATIENCE: u32 = 30;
+/// How long a dead thread shows in `/-/healthy` and `/metrics` before the program ends.
+const LAST_SIGHT: Duration = Duration::from_secs(2);
+
+/// The sign of life of one thread.
+#[derive(Debug, Default)]
+pub(super) struct Heart {
+    beats: AtomicU64,
+    has_ended: AtomicBool,
+}
+
+impl Heart {
+    /// The thread has made progress. It says so also while there is nothing to do.
+    pub(super) fn beat(&self) {
+        self.beats.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// To be kept by the thread for as long as it runs; a panic drops it as well.
+    pub(super) fn life(self: &Arc<Self>) -> Life {
+        Life(Arc::clone(self))
+    }
+}
+
+/// Marks a thread as ended when it is dropped.
+pub(super) struct Life(Arc<Heart>);
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.0.has_ended.store(true, Ordering::Release);
+    }
+}
+
+/// How a thread died.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Death {
+    Ended,
+    Stuck,
+}
+
+/// A thread that is watched.
+struct Watched {
+    name: &'static str,
+    heart: Arc<Heart>,
+    beats: u64,
+    /// Looks since its last progress.
+    idle: u32,
+}
+
+impl Watched {
+    fn look(&mut self) -> Option<Death> {
+        if self.heart.has_ended.load(Ordering::Acquire) {
+            return Some(Death::Ended);
+        }
+        let beats = self.heart.beats.load(Ordering::Relaxed);
+        self.idle = if beats == self.beats { self.idle + 1 } else { 0 };
+        self.beats = beats;
+        (self.idle >= PATIENCE).then_some(Death::Stuck)
+    }
+}
+
+/// Starts the thread that watches the accountant and the supervisor, until they are to stop. `on_death` is called when one of
+/// them has died.
+pub(super) fn start(
+    [accountant, supervisor]: [Arc<Heart>; 2],
+    orders: &Arc<Orders>,
+    vitals: Vitals,
+    on_death: impl FnOnce() + Send + 'static,
+) -> Result<(), Error> {
+    let mut watchdog = Watchdog::new(vitals);
+    watchdog.watch("accountant", &accountant);
+    watchdog.watch("supervisor", &supervisor);
+    let orders = Arc::clone(orders);
+    spawn("watchdog", move || watchdog.run(|| orders.is_stopping(), on_death)).map(drop)
+}
+
+/// Watches threads until one dies or all are to stop.
+pub(super) struct Watchdog {
+    watched: Vec<Watched>,
+    vitals: Vitals,
+}
+
+impl Watchdog {
+    /// Watches nothing yet, and shows in `vitals` what becomes of the threads.
+    pub(super) fn new(vitals: Vitals) -> Self {
+        Self { watched: Vec::new(), vitals }
+    }
+
+    /// From here on the thread with this heart counts as working.
+    pub(super) fn watch(&mut self, name: &'static str, heart: &Arc<Heart>) {
+        self.vitals.set_thread_up(name, true);
+        self.watched.push(Watched { name, heart: Arc::clone(heart), beats: 0, idle: 0 });
+    }
+
+    /// The body of the thread: calls `on_death` when a thread has died, unless all are to stop.
+    pub(super) fn run(mut self, is_stopping: impl Fn() -> bool, on_death: impl FnOnce()) {
+        loop {
+            thread::sleep(PAUSE);
+            let dead = self.look();
+            // Asked after the look: a thread that ends because it is to stop has not died.
+            if is_stopping() {
+                return;
+            }
+            if !dead.is_empty() {
+                dead.into_iter().for_each(|(thread, death)| self.report(thread, death));
+                thread::sleep(LAST_SIGHT);
+                return on_death();
+            }
+        }
+    }
+
+    /// Looks at every thread once; gives those that have died.
+    fn look(&mut self) -> Vec<(&'static str, Death)> {
+        self.watched.iter_mut().filter_map(|thread| Some((thread.name, thread.look()?))).collect()
+    }
+
+    fn report(&self, thread: &str, death: Death) {
+        self.vitals.set_thread_up(thread, false);
+        match death {
+            Death::Ended => tracing::error!(thread, "a thread panicked; the program ends"),
+            Death::Stuck => tracing::error!(thread, "a thread made no progress for 30 s; the program ends"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watchdog() -> (Watchdog, Arc<Heart>, Vitals) {
+        let (vitals, heart) = (Vitals::new().unwrap(), Arc::new(Heart::default()));
+        let mut watchdog = Watchdog::new(vitals.clone());
+        watchdog.watch("accountant", &heart);
+        (watchdog, heart, vitals)
+    }
+
+    #[test]
+    fn thread_that_makes_no_progress_for_30_looks_is_dead() {
+        let (mut watchdog, heart, vitals) = watchdog();
+        heart.beat();
+        assert!((0..PATIENCE).all(|_| watchdog.look().is_empty()));
+        assert_eq!(watchdog.look(), [("accountant", Death::Stuck)]);
+        assert_eq!(vitals.dead_thread(), None);
+        watchdog.report("accountant", Death::Stuck);
+        assert_eq!(vitals.dead_thread().as_deref(), Some("accountant"));
+    }
+
+    #[test]
+    fn one_beat_in_30_looks_is_progress() {
+        let (mut watchdog, heart, _) = watchdog();
+        for _ in 0..5 {
+            heart.beat();
+            assert!((0..PATIENCE).all(|_| watchdog.look().is_empty()));
+        }
+    }
+
+    #[test]
+    fn panic_is_seen_at_the_next_look() {
+        let (mut watchdog, heart, _) = watchdog();
+        let life = heart.life();
+        let thread = thread::spawn(move || {
+            let _life = life;
+            std::panic::resume_unwind(Box::new(()));
+        });
+        assert!(thread.join().is_err());
+        assert_eq!(watchdog.look(), [("accountant", Death::Ended)]);
+    }
+
+    #[test]
+    fn thread_that_ends_because_all_are_to_stop_has_not_died() {
+        let (watchdog, heart, vitals) = watchdog();
+        drop(heart.life());
+        let mut has_died = false;
+        watchdog.run(|| true, || has_died = true);
+        assert!(!has_died);
+        assert_eq!(vitals.dead_thread(), None);
+    }
+}
