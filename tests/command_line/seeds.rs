@@ -69,7 +69,7 @@ pub const TRAFFICALERTED: &[(&str, Outcome)] = &[
 
 /// An option of the anomaly tests lets them alert; wherefore's default for the sensitivity then silences nothing.
 const NO_VETO: Outcome = Noticed(
-    "the default: a sensitivity of 2 is above any possible magnitude; the magnitude test will not suppress the others",
+    "-anom_sensitivity 2 (the default) is above any possible magnitude; the magnitude test will not suppress the others",
 );
 
 /// Wherefore: each option of its usage as it is printed there, then its two examples.
@@ -80,7 +80,7 @@ pub const WHEREFORE: &[(&str, Outcome)] = &[
     (
         "trafficmonitor -anom_methods=\"diff,fence,highrank,lowrank,magnitude\"",
         Noticed(
-            "the default: a sensitivity of 2 is above any possible magnitude; the magnitude test will not suppress the others\n\
+            "-anom_sensitivity 2 (the default) is above any possible magnitude; the magnitude test will not suppress the others\n\
              -anom_methods: the fence test has no bound and is skipped; give an upper bound",
         ),
     ),
