@@ -1,5 +1,6 @@
 //! What is said once.
 
+use super::orders::Plan;
 use std::collections::BTreeSet;
 
 use super::Error;
@@ -53,5 +54,18 @@ mod tests {
         assert_eq!(notices.0.len(), 1);
         (0..5_000).for_each(|number| notices.say(format!("notice {number}")));
         assert_eq!(notices.0.len(), MAXIMUM_NOTICES);
+    }
+}
+
+/// Says of the interfaces that the user named when one goes down or away, and when it is back. `exists` tells whether
+/// there is an interface of that name.
+pub(super) fn say_changes(named: &[String], before: &Plan, after: &Plan, exists: impl Fn(&str) -> bool) {
+    for interface in named {
+        match (before.up.contains(interface), after.up.contains(interface)) {
+            (true, false) if exists(interface) => tracing::warn!(interface, "the interface is down; waiting for it"),
+            (true, false) => tracing::warn!(interface, "the interface does not exist any more; waiting for it"),
+            (false, true) => tracing::info!(interface, "the interface is up again"),
+            _ => {}
+        }
     }
 }

@@ -12,7 +12,7 @@ use super::alarms::Alarms;
 use super::capture_loop::CaptureLoop;
 use super::follow::Follow as _;
 use super::handover::{Exchange, Message};
-use super::notices::Notices;
+use super::notices::{Notices, say_changes};
 use super::opening::{FirstTry, Opening, check_first_tries};
 use super::orders::{CaptureNumber, Orders, Plan};
 use super::planner::Planner;
@@ -30,7 +30,7 @@ use crate::account::snapshot::Snapshot;
 use crate::capture::filter::UserFilter;
 use crate::capture::masquerade::likely_masquerade;
 use crate::capture::network::{Changes, Network};
-use crate::capture::{self, selection};
+use crate::capture::{self, Selection, selection};
 use crate::events::Tell;
 use crate::export::report::Published;
 use crate::export::vitals::Vitals;
@@ -272,6 +272,9 @@ impl Supervisor {
         planned.notices.into_iter().for_each(|notice| self.notices.say(notice));
         let (before, mut plan) = (self.orders.plan(), planned.plan);
         plan.take_over(&before);
+        if let Selection::Named(names) = &self.planner.capture.selection {
+            say_changes(names, &before, &plan, |name| self.network.named(name).is_some());
+        }
         self.replace_plan(plan);
     }
 

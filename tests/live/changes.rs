@@ -80,6 +80,23 @@ fn counting_goes_on_when_the_interface_was_down() {
     }
 }
 
+#[test]
+fn named_interface_that_goes_down_or_away_is_said_and_so_is_its_return() {
+    let pair = Pair::new();
+    let monitor = Monitor::start(&pair.host, &["-iface", "eth0"]);
+    pair.host.ip("link set eth0 down");
+    wait_for("a word of the end", || {
+        monitor.messages().contains("msg=\"the interface is down; waiting for it\" interface=eth0").then_some(())
+    });
+    pair.host.ip("link set eth0 up");
+    wait_for("a word of the return", || monitor.messages().contains("the interface is up again").then_some(()));
+    pair.host.ip("link delete eth0");
+    wait_for("a word of the deletion", || {
+        monitor.messages().contains("the interface does not exist any more; waiting for it").then_some(())
+    });
+    monitor.stop();
+}
+
 /// Gives an interface another name. Before Linux 6.3 it has to be down for that.
 fn rename(end: &End<'_>, name: &'static str, other: &End<'_>) {
     let change = format!("link set {} name {name}", end.interface);
