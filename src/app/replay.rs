@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, BufWriter, IsTerminal as _};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -41,6 +41,12 @@ const DEFAULT_TOP: usize = 20;
 pub(super) fn run(replay: Replay) -> anyhow::Result<u8> {
     super::log::start(replay.config.log);
     replay.config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
+    if let Some(words) = words_of_a_filter(&replay.files) {
+        anyhow::bail!(
+            "{}: no such file; a filter is given as -filter '{words}'",
+            words.split(' ').next().unwrap_or_default()
+        );
+    }
     let detect = &replay.config.detect;
     let outcome = match replay.output {
         Output::Alerts => write_alerts(&replay)?,
@@ -50,6 +56,14 @@ pub(super) fn run(replay: Replay) -> anyhow::Result<u8> {
         Output::Prometheus | Output::None => write_report(&replay, detect)?,
     };
     Ok(outcome.err().map_or(DONE, |error| say_error(&error.into())))
+}
+
+/// The words behind the files that look like a filter: none of them is a file, or could be the name of one.
+fn words_of_a_filter(files: &[PathBuf]) -> Option<String> {
+    let first = files.iter().skip(1).position(|file| !file.exists())? + 1;
+    let words: Vec<&str> = files[first..].iter().map(|word| word.to_str()).collect::<Option<_>>()?;
+    let is_word = |word: &&str| word.chars().all(|letter| letter.is_ascii_alphanumeric());
+    is_word(&words[0]).then(|| words.join(" "))
 }
 
 /// Whether all files could be read.

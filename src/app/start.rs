@@ -5,18 +5,40 @@
 
 use std::fmt::Display;
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use crate::capture::network::{Link, Network};
-use crate::capture::{Selection, file_name, selection, shortened};
+use crate::capture::{self, Selection, file_name, selection, shortened};
 use crate::config::Config;
 use crate::detect;
 use crate::export::units;
+use crate::pipeline;
 
 /// Names and networks that a line holds at most; the others are counted.
 const MOST_LISTED: usize = 8;
+
+/// Checks that there is what the packets are to come from, before anything is said of the start.
+///
+/// # Errors
+/// When an interface or the file does not exist. What is only found by opening them is told later.
+pub(super) fn check_source(config: &Config) -> Result<(), pipeline::Error> {
+    match &config.source {
+        // Not opened: a named pipe is read from its beginning, once.
+        Some(file) if file != Path::new("-") => match file.metadata() {
+            Ok(_) => Ok(()),
+            Err(source) => Err(capture::Error::OpenFile { path: file.clone(), source }.into()),
+        },
+        Some(_) => Ok(()),
+        None => {
+            let network = Network::read().map_err(capture::Error::from)?;
+            let capture = selection::as_they_stand(&network, &config.capture);
+            Ok(selection::check_names(&network, &capture).map_err(capture::Error::from)?)
+        }
+    }
+}
 
 /// Says in two lines what starts, and warns where the metrics are open to networks that they are about.
 pub(super) fn say(config: &Config, version: &str) {

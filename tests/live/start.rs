@@ -42,8 +42,8 @@ fn two_lines_say_what_starts_and_within_which_limits() {
     for words in [
         "flows=\"77, 77 as series\"",
         "hosts=\"16384, 1000 as series\"",
-        "bandwidth=\"5000000000 bytes in 2m 50s\"",
-        "scans=\"15 hosts in 2m 50s, 100 ports in 10m\"",
+        "bandwidth=\"5.00 GB in 170 s\"",
+        "scans=\"15 hosts in 170 s, 100 ports in 600 s\"",
         "alerts=\"on standard output, /metrics and /active\"",
     ] {
         assert!(limits.contains(words), "no {words}: {limits}");

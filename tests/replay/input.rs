@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use super::common::compress::Form;
+use super::common::exporter::program;
 use super::common::ip::{Ipv4, icmp, udp};
 use super::common::link::Link;
 use super::common::pcapng::Pcapng;
@@ -230,4 +231,14 @@ fn a_shared_capture_of_two_link_types_is_read() {
         let sums: Vec<_> = run.series().into_iter().map(|((source, ..), sum)| (source, sum)).collect();
         assert_eq!(sums, [("10.0.0.1".to_owned(), (1, 58)), ("192.0.2.1".to_owned(), (1, 88))]);
     }
+}
+
+#[test]
+fn words_of_a_filter_behind_the_file_are_told_where_they_belong() {
+    let folder = folder();
+    let file = write_capture(folder.path(), "office.pcap", &Savefile::new(1).build());
+    let ended = program(["replay", file.to_str().unwrap(), "tcp", "port", "80"]).output().unwrap();
+    let message = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{message}");
+    assert_eq!(message, "trafficmonitor: tcp: no such file; a filter is given as -filter 'tcp port 80'\n");
 }
