@@ -33,6 +33,7 @@ soak: ## run the tests that take minutes each
 	@scripts/install.sh test
 	scripts/unpack.sh prometheus prometheus-alertmanager
 	$(CARGO) test --locked --test prometheus -- --test-threads=1 --show-output soak
+	$(CARGO) test --locked --test live -- --test-threads=1 --show-output soak
 
 .PHONY: build
 build: ## build the release binary

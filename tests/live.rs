@@ -28,6 +28,8 @@ mod host;
 mod increase;
 #[path = "live/interfaces.rs"]
 mod interfaces;
+#[path = "live/output.rs"]
+mod output;
 #[path = "live/pages.rs"]
 mod pages;
 #[path = "live/refused.rs"]

@@ -192,6 +192,7 @@ fn common(ledger: &Ledger) -> Snapshot {
         handover_delays: ledger.handover_delays(),
         overflow: ledger.overflow(),
         refusals_lost: ledger.refusals_lost(),
+        conversations_forgotten: ledger.conversations_forgotten(),
         ..Snapshot::default()
     }
 }

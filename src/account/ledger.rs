@@ -274,6 +274,12 @@ impl Ledger {
         self.refusals_lost
     }
 
+    /// Conversations forgotten because there were too many.
+    #[must_use]
+    pub fn conversations_forgotten(&self) -> u64 {
+        self.v4.forgotten() + self.v6.forgotten()
+    }
+
     /// Frames counted and frames left out as copies, of all sources together.
     #[must_use]
     pub fn frames(&self) -> (FrameCounters, FrameCounters) {

@@ -89,6 +89,8 @@ pub struct Ended {
     pub complete: u64,
     /// Before that.
     pub broken: u64,
+    /// Completely received by a client for which there was no place, so that new rows do not wait for it.
+    pub untracked: u64,
 }
 
 /// How far a scraper has come.
@@ -206,6 +208,8 @@ impl Scrapes {
         if before.is_some() || self.has_room() || self.forget_the_oldest_idle() {
             let standing = Standing::Known { completed };
             self.scrapers.insert(report.client, Scraper { standing, since: now, pace });
+        } else {
+            self.ended.untracked += 1;
         }
     }
 

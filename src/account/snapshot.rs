@@ -233,6 +233,8 @@ pub struct Snapshot {
     pub overflow: Counters,
     /// ICMP errors for whose mark there was no room in an interval.
     pub refusals_lost: u64,
+    /// Conversations forgotten because there were too many.
+    pub conversations_forgotten: u64,
     /// Scrapes that have ended.
     pub scrapes: Ended,
     /// What takes memory, and how much, in bytes.

@@ -1,6 +1,5 @@
 //! The exporter: captures, or reads one file, and serves until a signal.
 
-use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,23 +7,22 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot::{self, error::RecvError};
-use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::replay::Lines;
+use super::output::{AlertLines, Pace};
+use super::signals::Stop;
 use super::{DONE, FAILED, random_seed, say, self_metrics, start};
 use crate::account::book::Book;
 use crate::account::ledger::Ledger;
 use crate::account::snapshot::Snapshot;
-use crate::alert::Change;
 use crate::capture::file_name;
 use crate::capture::filter::UserFilter;
 use crate::config::Config;
 use crate::detect::Detectors;
-use crate::events::{self, Tell, console, console::Style};
+use crate::events::{Tell, console::Style};
 use crate::export::chart::Capabilities;
+use crate::export::process::Queue;
 use crate::export::report::{Published, Report};
 use crate::export::vitals::Vitals;
 use crate::http::{Capacity, Listeners, Reported, Server, Site, reports};
@@ -37,11 +35,13 @@ use crate::{capture, cli, pipeline};
 const ANSWERING_THREADS: usize = 1;
 /// How long a signal waits for the frames that are being read.
 const LAST_READ: Duration = Duration::from_millis(500);
+/// The time in which the alert lines that wait must be written at the end.
+const LAST_ALERTS: Duration = Duration::from_millis(300);
 
 /// Runs until INT or TERM; a second one ends the program at once.
 pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let capacity = Capacity::within(super::descriptors::raise()?);
-    super::log::start(config.log);
+    let lost_log_lines = super::log::start_queued(config.log)?;
     config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
     let filter = user_filter(&config)?;
     start::check_source(&config)?;
@@ -53,10 +53,15 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let reports = config.source.is_none().then_some(scrapes);
     let (export, capabilities) = (config.export.clone(), capabilities(&config));
     let vitals = Vitals::new()?;
-    let program = if config.source.is_none() { self_metrics()?.with_vitals(vitals.clone())? } else { self_metrics()? };
+    let pace = if config.source.is_some() { Pace::File } else { Pace::Live };
+    let alerts = AlertLines::start(style(&config), pace)?;
+    let mut program =
+        if config.source.is_none() { self_metrics()?.with_vitals(vitals.clone())? } else { self_metrics()? };
+    program.count_lost_of(Queue::Log, lost_log_lines);
+    program.count_lost_of(Queue::Alerts, alerts.lost());
     let site = Arc::new(Site::new(Arc::clone(&published), export, capabilities, program, version, reports));
     let runtime = Builder::new_multi_thread().worker_threads(ANSWERING_THREADS).enable_all().build()?;
-    let stop = Stop::on_signal(&runtime)?;
+    let stop = Stop::on_signal()?;
     let addresses = listeners.addresses();
     let server = {
         let _in_runtime = runtime.enter();
@@ -66,28 +71,49 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     for address in addresses {
         tracing::info!(%address, "serving /metrics");
     }
-    let status = match &config.source {
-        Some(file) => read_file(file, &config, published, site, &stop, &runtime)?,
-        None => capture_interfaces(config, filter, (scraped, published, vitals), site, &stop, &runtime)?,
+    let exporter = Exporter { published, site, alerts: alerts.clone(), stop, runtime };
+    let end = match &config.source {
+        Some(file) => read_file(file, &config, &exporter),
+        None => capture_interfaces(config, filter, (scraped, vitals), &exporter),
     };
-    runtime.block_on(serving)?;
+    alerts.finish(Instant::now() + LAST_ALERTS);
+    let End { status, summary } = end?;
+    say(&summary);
+    exporter.runtime.block_on(serving)?;
     Ok(status)
 }
 
-/// Reads the file and serves its accounts meanwhile, then the final ones.
-fn read_file(
-    file: &Path,
-    config: &Config,
+/// The parts of the exporter that capturing and reading a file have in common.
+struct Exporter {
     published: Arc<Published>,
     site: Arc<Site>,
-    stop: &Stop,
-    runtime: &Runtime,
-) -> anyhow::Result<u8> {
-    let meanwhile = Meanwhile::of(file, config, &published, &site);
-    let reading = start_reading(file.to_owned(), config.clone(), meanwhile, stop.clone())?;
+    alerts: AlertLines,
+    stop: Stop,
+    runtime: Runtime,
+}
+
+impl Exporter {
+    fn wait_for_a_signal(&self) {
+        self.runtime.block_on(self.stop.clone().received());
+    }
+}
+
+/// The end of the exporter.
+struct End {
+    /// The exit status.
+    status: u8,
+    /// The last line on standard error.
+    summary: String,
+}
+
+/// Reads the file and serves its accounts meanwhile, then the final ones.
+fn read_file(file: &Path, config: &Config, exporter: &Exporter) -> anyhow::Result<End> {
+    let Exporter { published, site, alerts, stop, runtime } = exporter;
+    let meanwhile = Meanwhile::of(file, config, published, site);
+    let reading = start_reading(file.to_owned(), config.clone(), alerts.clone(), meanwhile, stop.clone())?;
     let Some(read) = runtime.block_on(read_or_stopped(reading, stop.clone())) else {
-        say(&format!("stopped while waiting for input from {}", file_name(file)));
-        return Ok(DONE);
+        let summary = format!("stopped while waiting for input from {}", file_name(file));
+        return Ok(End { status: DONE, summary });
     };
     let (report, outcome) = read.map_err(|_| pipeline::Error::Panicked)?;
     let frames = report.accounts.totals.frames.frames;
@@ -110,9 +136,8 @@ fn read_file(
         "the capture file is read; /metrics serves its final state"
     );
     site.set_ready();
-    runtime.block_on(stop.clone().received());
-    say(&format!("{frames} frames read from {}", file_name(file)));
-    Ok(status)
+    exporter.wait_for_a_signal();
+    Ok(End { status, summary: format!("{frames} frames read from {}", file_name(file)) })
 }
 
 /// The report, and whether all could be read.
@@ -166,14 +191,12 @@ impl Meanwhile {
 fn start_reading(
     file: PathBuf,
     config: Config,
+    alerts: AlertLines,
     mut meanwhile: Meanwhile,
     stop: Stop,
 ) -> Result<oneshot::Receiver<Reading>, pipeline::Error> {
     let (sender, reading) = oneshot::channel();
     let read = move || {
-        let style = style(&config);
-        // Lines wait for a slow reader here: unlike live, nothing is lost meanwhile.
-        let alerts = Lines::new(io::stdout(), move |change, out| console::write(change, style, out));
         let read = super::replay::read(&[file], &config, &config.detect, 1, alerts, |progress| {
             meanwhile.look(progress, &config);
             if stop.is_received() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -196,16 +219,12 @@ async fn read_or_stopped(mut reading: oneshot::Receiver<Reading>, stop: Stop) ->
 fn capture_interfaces(
     config: Config,
     filter: Option<Arc<UserFilter>>,
-    (scraped, published, vitals): (Reported, Arc<Published>, Vitals),
-    site: Arc<Site>,
-    stop: &Stop,
-    runtime: &Runtime,
-) -> anyhow::Result<u8> {
+    (scraped, vitals): (Reported, Vitals),
+    exporter: &Exporter,
+) -> anyhow::Result<End> {
     let seed = random_seed();
     let detectors = Detectors::new(&config.detect, seed, Some(supervisor::tick(&config.pipeline)));
-    let style = style(&config);
-    let events = events::Queue::start(move |change: &Change| write_event(change, style))?;
-    let alarms = Alarms::new(detectors, &config.alert, events);
+    let alarms = Alarms::new(detectors, &config.alert, exporter.alerts.clone());
     let setup = Setup {
         capture: config.capture,
         filter,
@@ -215,17 +234,21 @@ fn capture_interfaces(
         alarms,
         book: Book::new(&config.account),
         scraped,
-        published,
+        published: Arc::clone(&exporter.published),
         vitals,
         seed,
     };
-    // A service manager starts the program anew.
-    let on_death = || std::process::exit(i32::from(FAILED));
-    let running = supervisor::start(setup, move || site.set_ready(), on_death).map_err(explain)?;
-    runtime.block_on(stop.clone().received());
+    let site = Arc::clone(&exporter.site);
+    let running = supervisor::start(setup, move || site.set_ready(), end_dead).map_err(explain)?;
+    exporter.wait_for_a_signal();
     running.stop();
-    say(&closing_line(&running.join()?));
-    Ok(DONE)
+    Ok(End { status: DONE, summary: closing_line(&running.join()?) })
+}
+
+/// Ends the program when one of its threads is dead, so that a service manager starts it anew.
+fn end_dead() {
+    super::log::finish(Instant::now() + super::LAST_LINES);
+    std::process::exit(i32::from(FAILED));
 }
 
 /// The user's filter, compiled before anything starts. That of a file depends on the file's link type.
@@ -247,58 +270,6 @@ fn explain(mut error: pipeline::Error) -> pipeline::Error {
     error
 }
 
-/// For so long the signal that was heard is the same one again: who ends a whole group signals a process twice.
-const SAME_SIGNAL: Duration = Duration::from_millis(200);
-
-/// Becomes true at the first INT or TERM; from then on the next one ends the program at once.
-#[derive(Clone)]
-struct Stop(watch::Receiver<bool>);
-
-impl Stop {
-    fn on_signal(runtime: &Runtime) -> std::io::Result<Self> {
-        let (sender, receiver) = watch::channel(false);
-        let mut signals = runtime.block_on(async { Signals::new() })?;
-        runtime.spawn(async move {
-            let first = signals.next().await;
-            let received = Instant::now();
-            tracing::info!("stopping");
-            sender.send_replace(true);
-            while signals.next().await == first && received.elapsed() < SAME_SIGNAL {}
-            std::process::exit(i32::from(FAILED));
-        });
-        Ok(Self(receiver))
-    }
-
-    fn is_received(&self) -> bool {
-        *self.0.borrow()
-    }
-
-    async fn received(mut self) {
-        if self.0.wait_for(|&received| received).await.is_err() {
-            tracing::error!("signal handler stopped");
-        }
-    }
-}
-
-/// INT and TERM.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    async fn next(&mut self) -> SignalKind {
-        tokio::select! {
-            _ = self.interrupt.recv() => SignalKind::interrupt(),
-            _ = self.terminate.recv() => SignalKind::terminate(),
-        }
-    }
-}
-
 /// The limits, for who asks for them.
 fn capabilities(config: &Config) -> Capabilities {
     let (bandwidth, scan) = (config.detect.bandwidth.clone(), config.detect.scan.clone());
@@ -307,11 +278,6 @@ fn capabilities(config: &Config) -> Capabilities {
 
 fn style(config: &Config) -> Style {
     Style { form: super::log::form(config.log.format), explain: config.explain }
-}
-
-/// A line of its own on standard output.
-fn write_event(change: &Change, style: Style) -> io::Result<()> {
-    console::write(change, style, io::stdout().lock())
 }
 
 /// As tcpdump ends.

@@ -1,24 +1,99 @@
 //! The program's own log, on standard error, in the form that the lines of alerts have too.
+//!
+//! The log of the exporter goes through an [`Output`], so that no thread waits for a reader; that of `replay` is written
+//! at once.
 
 use std::fmt::{self, Debug};
-use std::time::SystemTime;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::panic::{self, PanicHookInfo};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::{Instant, SystemTime};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, Registry};
 
+use super::output::{Output, Stream};
+use crate::capture::printable;
 use crate::config::{Log, LogFormat, LogLevel};
 use crate::events::line::{Form, Line};
 use crate::packet::Timestamp;
 
-/// Starts the log. From here on lines are written.
+/// The queue of the exporter's log, once it has started.
+static OUTPUT: OnceLock<Output> = OnceLock::new();
+
+/// Starts the log of a command that waits for its reader, as filters do.
 pub(super) fn start(config: Log) {
+    init(config, BoxMakeWriter::new(io::stderr));
+}
+
+/// Starts the log of the exporter. From here on [`say`] is queued too, and so is what a panic says. Gives the number of
+/// log lines that are lost.
+///
+/// # Errors
+/// When the writer thread cannot be started, or for want of file descriptors.
+pub(super) fn start_queued(config: Log) -> io::Result<Arc<AtomicU64>> {
+    let form = form(config.format);
+    let gap =
+        move |lost| gap(form, "log lines were lost because standard error was not read or could not be written", lost);
+    let output = Output::start(Stream::Log, unlocked(io::stderr())?, gap)?;
+    let output = OUTPUT.get_or_init(|| output);
+    let queued = output.clone();
+    init(config, BoxMakeWriter::new(move || Queued(queued.clone())));
+    panic::set_hook(Box::new(say_panic));
+    Ok(output.lost())
+}
+
+/// A copy of a descriptor that no lock of the standard library guards: a write that blocks holds up one thread alone.
+pub(super) fn unlocked(descriptor: impl AsFd) -> io::Result<File> {
+    descriptor.as_fd().try_clone_to_owned().map(File::from)
+}
+
+/// The line that stands for lost ones.
+pub(super) fn gap(form: Form, message: &str, lost: u64) -> String {
+    let mut line = Line::new(form, Timestamp::from(SystemTime::now()), "warn", message);
+    line.put("lines", lost);
+    line.finish()
+}
+
+/// Lines on standard error that are not in the form of the log. There is nowhere to say that this failed.
+pub(super) fn say(text: &str) {
+    let text: String = text.lines().map(|line| printable(line) + "\n").collect();
+    match OUTPUT.get() {
+        Some(output) => output.send(text),
+        None => io::stderr().lock().write_all(text.as_bytes()).unwrap_or_default(),
+    }
+}
+
+/// Waits until the log is written, but not beyond `deadline`.
+pub(super) fn finish(deadline: Instant) {
+    if let Some(output) = OUTPUT.get() {
+        output.finish(deadline);
+    }
+}
+
+/// The default hook would write to standard error itself, and a thread that panics would wait there for a reader.
+fn say_panic(panicked: &PanicHookInfo<'_>) {
+    let place = panicked.location().map(ToString::to_string).unwrap_or_default();
+    let payload = panicked.payload();
+    let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let reason = text.unwrap_or_default();
+    let name = thread::current().name().unwrap_or_default().to_owned();
+    tracing::error!(thread = name, place, reason, "a thread panicked; this is a bug in trafficmonitor");
+}
+
+fn init(config: Log, writer: BoxMakeWriter) {
     let level = match config.level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
@@ -26,8 +101,22 @@ pub(super) fn start(config: Log) {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    let lines = tracing_subscriber::fmt::layer().event_format(Lines(form(config.format))).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer().event_format(Lines(form(config.format))).with_writer(writer);
     Registry::default().with(lines.with_filter(level)).init();
+}
+
+/// Queues each line that is written to it.
+struct Queued(Output);
+
+impl Write for Queued {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.send(String::from_utf8_lossy(line).into_owned());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The form of the program's lines, of its log as of its alerts.
@@ -124,8 +213,7 @@ impl Visit for Fields<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Write};
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     use super::*;
 
@@ -167,6 +255,20 @@ mod tests {
             "\",\"level\":\"warn\",\"msg\":\"cannot open\",\"error\":\"no \\\"such\\\" file\",\"interface\":\"eth0\",\
              \"count\":3}\n"
         );
+    }
+
+    #[test]
+    fn a_panic_is_a_line_of_the_log() {
+        let log = || {
+            let hook = panic::take_hook();
+            panic::set_hook(Box::new(say_panic));
+            let (reason, number) = ("no such row", 7);
+            panic::catch_unwind(|| panic!("{reason}: {number}")).unwrap_err();
+            panic::set_hook(hook);
+        };
+        let line = logged(Form::Logfmt, log);
+        assert!(line.starts_with(" level=error msg=\"a thread panicked; this is a bug in trafficmonitor\""), "{line}");
+        assert!(line.contains(" place=src/app/log.rs:") && line.ends_with(" reason=\"no such row: 7\"\n"), "{line}");
     }
 
     #[test]

@@ -3,18 +3,22 @@
 mod descriptors;
 mod live;
 mod log;
+mod output;
 mod replay;
+mod signals;
 mod start;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::capture::live::library_version;
 use crate::capture::network::Network;
 use crate::capture::selection;
 use crate::cli::{self, Invocation};
 use crate::{capture, export, pipeline};
+use log::say;
+use output::Blocking;
 
 /// Done.
 const DONE: u8 = 0;
@@ -22,6 +26,9 @@ const DONE: u8 = 0;
 const FAILED: u8 = 1;
 /// Usage or configuration.
 const USAGE: u8 = 2;
+
+/// The time in which what is queued for standard error must be written at the end.
+const LAST_LINES: Duration = Duration::from_millis(500);
 
 /// Runs the program with the arguments and the environment of this process; gives its exit status: 0 done, 1 failed
 /// while running, 2 usage or configuration.
@@ -37,6 +44,7 @@ pub fn main() -> ExitCode {
             usage.exit_code
         }
     };
+    log::finish(Instant::now() + LAST_LINES);
     ExitCode::from(status)
 }
 
@@ -71,7 +79,7 @@ fn say_error(error: &anyhow::Error) -> u8 {
 
 /// On standard output.
 fn print(text: &str) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = Blocking(io::stdout().lock());
     written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
 
@@ -83,11 +91,6 @@ fn written(outcome: io::Result<()>) -> anyhow::Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// On standard error. There is nowhere to say that this failed.
-fn say(text: &str) {
-    writeln!(io::stderr().lock(), "{text}").unwrap_or_default();
 }
 
 /// Keeps those who choose addresses from choosing hash collisions; what is counted does not depend on it.

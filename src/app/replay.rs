@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::output::Blocking;
 use super::{DONE, random_seed, say_error};
 use crate::account::book::plain;
 use crate::account::ledger::Ledger;
@@ -70,7 +71,8 @@ fn words_of_a_filter(files: &[PathBuf]) -> Option<String> {
 type Outcome = Result<(), pipeline::Error>;
 
 fn write_alerts(replay: &Replay) -> anyhow::Result<Outcome> {
-    let lines = Lines::new(BufWriter::with_capacity(64 << 10, io::stdout()), |change, out| json::write(change, out));
+    let lines =
+        Lines::new(BufWriter::with_capacity(64 << 10, Blocking(io::stdout())), |change, out| json::write(change, out));
     let mut read = read_all(replay, &replay.config.detect.for_alerts_alone(), lines);
     super::written(read.tell().map_or(Ok(()), Lines::finish))?;
     Ok(read.outcome)
@@ -111,8 +113,8 @@ fn write_report(replay: &Replay, detect: &detect::Config) -> anyhow::Result<Outc
     Ok(read.outcome)
 }
 
-fn output() -> BufWriter<io::StdoutLock<'static>> {
-    BufWriter::with_capacity(64 << 10, io::stdout().lock())
+fn output() -> BufWriter<Blocking<io::StdoutLock<'static>>> {
+    BufWriter::with_capacity(64 << 10, Blocking(io::stdout().lock()))
 }
 
 /// Prometheus gets `max_series` flows, as live; scripts get all that are held, unless they want fewer.
@@ -171,14 +173,14 @@ impl Tell for Episodes {
 }
 
 /// Writes each change of an alert as a line, until that fails. Waits for a reader that is slow.
-pub(super) struct Lines<W, F> {
+struct Lines<W, F> {
     out: W,
     write: F,
     outcome: io::Result<()>,
 }
 
 impl<W: io::Write, F: FnMut(&Change, &mut W) -> io::Result<()>> Lines<W, F> {
-    pub(super) fn new(out: W, write: F) -> Self {
+    fn new(out: W, write: F) -> Self {
         Self { out, write, outcome: Ok(()) }
     }
 

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::printable::printable;
+
 /// What can go wrong while capturing; the message says what, where and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -81,14 +83,6 @@ pub fn file_name(path: &Path) -> String {
 /// The same for people alone.
 fn shown_name(path: &Path) -> String {
     printable(&file_name(path))
-}
-
-/// `text` with its control characters escaped: a name must not speak to the terminal.
-#[must_use]
-pub fn printable(text: &str) -> String {
-    let escape =
-        |letter: char| if letter.is_control() { letter.escape_default().to_string() } else { letter.to_string() };
-    text.chars().map(escape).collect()
 }
 
 /// The path of this program, as the user must name it.

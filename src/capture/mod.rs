@@ -11,13 +11,15 @@ pub mod names;
 pub mod network;
 pub mod nic;
 pub mod once;
+pub mod printable;
 mod program;
 pub mod savefile;
 pub mod selection;
 
 use std::time::Duration;
 
-pub use error::{Error, file_name, printable, shortened};
+pub use error::{Error, file_name, shortened};
+pub use printable::printable;
 
 /// Which interfaces are captured.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -16,8 +16,6 @@
 //! | `first_target`, `last_target` | the first and the last target; for bandwidth the peer with the most bytes |
 //! | `fingerprint` | the same in every episode |
 
-use std::io::{self, Write};
-
 use super::line::{Form, Line, rfc_3339};
 use super::{Seconds, state};
 use crate::alert::{Alert, Change, Severity};
@@ -32,15 +30,9 @@ pub struct Style {
     pub explain: bool,
 }
 
-/// Writes a change as one line.
-///
-/// # Errors
-/// When `out` cannot be written.
-pub fn write<W: Write>(change: &Change, style: Style, mut out: W) -> io::Result<()> {
-    out.write_all(line(change, style).as_bytes())
-}
-
-fn line(change: &Change, style: Style) -> String {
+/// A change as one line, with its line feed.
+#[must_use]
+pub fn line(change: &Change, style: Style) -> String {
     let alert = change.alert();
     let message = if style.explain { alert.explain() } else { format!("alert {}", state(change)) };
     let time = alert.ends_at.unwrap_or(alert.starts_at);
@@ -148,9 +140,7 @@ mod tests {
     }
 
     fn written(change: &Change, form: Form, explain: bool) -> String {
-        let mut out = Vec::new();
-        write(change, Style { form, explain }, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
+        line(change, Style { form, explain })
     }
 
     fn resolved() -> Change {

@@ -27,6 +27,7 @@ use std::io::{self, Write};
 
 use super::{Seconds, state};
 use crate::alert::{Alert, Change};
+use crate::capture::printable::printable_json;
 use crate::detect::{Subject, Target};
 
 /// Writes a change as one line.
@@ -34,7 +35,7 @@ use crate::detect::{Subject, Target};
 /// # Errors
 /// When `out` cannot be written.
 pub fn write<W: Write>(change: &Change, mut out: W) -> io::Result<()> {
-    let mut line = object(change);
+    let mut line = printable_json(&object(change)).into_owned();
     line.push('\n');
     out.write_all(line.as_bytes())
 }
@@ -229,14 +230,14 @@ mod tests {
 
     #[test]
     fn hostile_names_and_numbers_stay_within_one_line_of_json() {
-        let name = "a\"b\\c\nd\u{1b}[31m\u{2028}é";
+        let name = "a\"b\\c\nd\u{1b}[31m\u{2028}\u{9b}31m\u{202e}é";
         let mut alert = alert(Kind::Bandwidth, name, Subject::Source("10.0.0.1".parse().unwrap()));
         alert.figures.value = f64::NAN;
         alert.figures.limit = f64::INFINITY;
         alert.figures.window = Duration::MAX;
         let change = Change::Fired(alert);
         assert_eq!(line(&change).lines().count(), 1);
-        assert!(!line(&change).trim_end().contains(char::is_control));
+        assert!(!line(&change).trim_end().contains(crate::capture::printable::is_unsafe));
         let object = parsed(&change);
         assert_eq!(object["rule"], name);
         assert!(object["value"].is_null() && object["limit"].is_null());

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt::{Display, Write as _};
 use std::time::{Duration, UNIX_EPOCH};
 
+use crate::capture::printable::{is_unsafe, printable_json};
 use crate::packet::Timestamp;
 
 /// The form of a line.
@@ -42,7 +43,7 @@ impl Line {
     pub fn put_text(&mut self, key: &str, text: &str) {
         match self.form {
             Form::Logfmt => self.put_raw(key, quoted(text)),
-            Form::Json => self.put_raw(key, serde_json::Value::from(text)),
+            Form::Json => self.put_raw(key, printable_json(&serde_json::Value::from(text).to_string())),
         }
     }
 
@@ -96,7 +97,8 @@ fn quoted(value: &str) -> Cow<'_, str> {
     for letter in value.chars() {
         match letter {
             '\'' => quoted.push('\''),
-            // `escape_debug` leaves what can be printed, and escapes quotes, controls and what only directs text.
+            _ if is_unsafe(letter) => quoted.extend(letter.escape_default()),
+            // Quotes, backslashes, and what has no letter to stand on.
             _ => quoted.extend(letter.escape_debug()),
         }
     }
@@ -154,12 +156,15 @@ mod tests {
             ("", "\"\""),
             ("a\"\n\u{1b}[31mb", "\"a\\\"\\n\\u{1b}[31mb\""),
             ("a\u{202e}b", "\"a\\u{202e}b\""),
+            ("a\u{9b}31m\u{7f}\u{200b}b", "\"a\\u{9b}31m\\u{7f}\\u{200b}b\""),
+            ("a\u{2066}\u{3164}\u{e0001}b", "\"a\\u{2066}\\u{3164}\\u{e0001}b\""),
             ("plain", "plain"),
         ] {
             let logfmt = line(Form::Logfmt, |line| line.put_text("x", text));
             assert!(logfmt.ends_with(&format!(" x={written}\n")), "{logfmt}");
             let json = line(Form::Json, |line| line.put_text("x", text));
             assert_eq!(json.lines().count(), 1);
+            assert!(!json.trim_end().contains(is_unsafe), "{json:?}");
             let read: serde_json::Value = serde_json::from_str(&json).unwrap();
             assert_eq!(read["x"], text);
         }

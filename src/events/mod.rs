@@ -6,11 +6,9 @@
 pub mod console;
 pub mod json;
 pub mod line;
-pub mod queue;
 
 use crate::alert::Change;
 use crate::packet::Seconds;
-pub use queue::Queue;
 
 /// Who is told what becomes of alerts.
 pub trait Tell {

@@ -105,8 +105,12 @@ families! {
         "Packets counted without a flow because a capture thread's table was full; they are in all totals and in the \"other\" rows.";
     REFUSALS_LOST = Counter "trafficmonitor_refusals_lost_total" []
         "ICMP errors not matched to a contact because a table was full.";
+    CONVERSATIONS_FORGOTTEN = Counter "trafficmonitor_conversations_forgotten_total" []
+        "Conversations forgotten because more than twice --max-flows were remembered; their next packet decides again which side is the service.";
     SCRAPES = Counter "trafficmonitor_scrapes_total" ["result"]
         "Finished scrapes of a live capture: result=\"complete\" (the client read everything) or \"broken\" (the client disconnected first).";
+    SCRAPES_UNTRACKED = Counter "trafficmonitor_scrapes_untracked_total" []
+        "Complete scrapes by clients that new rows do not wait for, because too many other clients scrape.";
     HANDOVER_DELAYS = Counter "trafficmonitor_handover_delays_total" []
         "Times a capture thread had to wait because accounting had not finished the previous interval.";
     THREAD_UP = Gauge "trafficmonitor_thread_up" ["thread"]
@@ -169,7 +173,8 @@ families! {
         "Connections refused with status 503 or closed at once: full, all connections are in use; share, the client already has as many connections as are free; accept, the kernel could not accept the connection, for example because file descriptors ran out.";
     HTTP_SCRAPES_REFUSED = Counter "trafficmonitor_http_scrapes_refused_total" ["reason"]
         "Scrapes refused with status 503 because too many responses were being rendered for 5 s; reasons as in trafficmonitor_http_connections_refused_total.";
-    QUEUE_DROPPED = Counter "trafficmonitor_queue_dropped_total" ["queue"] "Entries dropped because a queue was full, by queue.";
+    QUEUE_DROPPED = Counter "trafficmonitor_queue_dropped_total" ["queue"]
+        "Entries lost because a queue was full or its reader was gone, by queue: alerts, alert lines for standard output; log, log lines for standard error; scrapes, reports of finished scrapes.";
 }
 
 /// Families that only a live capture measures: of interfaces, threads and scrapes, and of rows that come and go. Nothing of
@@ -190,6 +195,7 @@ pub const LIVE_ONLY: &[Family] = &[
     CAPTURE_COMPARABLE,
     OVERFLOW_PACKETS,
     SCRAPES,
+    SCRAPES_UNTRACKED,
     HANDOVER_DELAYS,
     THREAD_UP,
     NETWORK_STALE,

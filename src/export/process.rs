@@ -1,17 +1,43 @@
 //! The metrics of the program itself: what was built, and what the process uses.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus::core::Collector;
 use prometheus::proto::{MetricFamily, MetricType};
-use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, process_collector::ProcessCollector};
+use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry, process_collector::ProcessCollector};
 
 use super::family::{self, Family, Kind};
 use super::text::TextWriter;
 use super::vitals::Vitals;
 
-/// The queue of reports of scrapes.
-const SCRAPES: &str = "scrapes";
+/// A queue whose entries may be lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Queue {
+    /// Alert lines on their way to standard output.
+    Alerts,
+    /// Log lines on their way to standard error.
+    Log,
+    /// Reports of scrapes on their way to accounting.
+    Scrapes,
+}
+
+impl Queue {
+    /// All of them, in the order in which they are written.
+    pub const ALL: [Self; 3] = [Self::Alerts, Self::Log, Self::Scrapes];
+
+    /// The value of the label `queue`.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Alerts => "alerts",
+            Self::Log => "log",
+            Self::Scrapes => "scrapes",
+        }
+    }
+}
 
 /// Why a client was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +97,8 @@ pub struct SelfMetrics {
     cut_connections: IntCounterVec,
     refused_connections: IntCounterVec,
     refused_scrapes: IntCounterVec,
-    dropped_reports: IntCounter,
+    dropped_reports: Arc<AtomicU64>,
+    lost: BTreeMap<Queue, Arc<AtomicU64>>,
     /// Those of a live capture.
     vitals: Option<Vitals>,
 }
@@ -92,9 +119,11 @@ impl SelfMetrics {
         let [full, share] = refusals;
         let refused_connections = counters(&registry, &family::HTTP_CONNECTIONS_REFUSED, &[ACCEPT, full, share])?;
         let refused_scrapes = counters(&registry, &family::HTTP_SCRAPES_REFUSED, &refusals)?;
-        let dropped_reports = counters(&registry, &family::QUEUE_DROPPED, &[SCRAPES])?.with_label_values(&[SCRAPES]);
+        let dropped_reports = Arc::new(AtomicU64::default());
+        let lost = BTreeMap::from([(Queue::Scrapes, Arc::clone(&dropped_reports))]);
         registry.register(Box::new(ProcessCollector::for_self()))?;
-        Ok(Self { registry, cut_connections, refused_connections, refused_scrapes, dropped_reports, vitals: None })
+        let vitals = None;
+        Ok(Self { registry, cut_connections, refused_connections, refused_scrapes, dropped_reports, lost, vitals })
     }
 
     /// The same with the figures of a live capture.
@@ -135,7 +164,12 @@ impl SelfMetrics {
 
     /// Counts a report of a scrape that found no room in its queue.
     pub fn count_dropped_report(&self) {
-        self.dropped_reports.inc();
+        self.dropped_reports.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Exports `lost`, which the owner of the queue counts.
+    pub fn count_lost_of(&mut self, queue: Queue, lost: Arc<AtomicU64>) {
+        self.lost.insert(queue, lost);
     }
 
     /// Writes them with the writer that writes all others.
@@ -143,7 +177,13 @@ impl SelfMetrics {
     /// # Errors
     /// When the writer's end cannot be written.
     pub fn write<W: Write>(&self, writer: &mut TextWriter<W>) -> io::Result<()> {
-        self.registry.gather().iter().try_for_each(|family| write_family(family, writer))
+        self.registry.gather().iter().try_for_each(|family| write_family(family, writer))?;
+        writer.family(&family::QUEUE_DROPPED)?;
+        for queue in Queue::ALL {
+            let lost = self.lost.get(&queue).map_or(0, |lost| lost.load(Ordering::Relaxed));
+            writer.sample(family::QUEUE_DROPPED.name).label("queue", queue.label()).value(lost)?;
+        }
+        Ok(())
     }
 
     /// The names of all families that are written, in order.

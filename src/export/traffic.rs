@@ -26,6 +26,7 @@ pub(super) fn write<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -
     write_captures(snapshot, writer)?;
     write_single(writer, &family::OVERFLOW_PACKETS, snapshot.overflow.packets)?;
     write_single(writer, &family::REFUSALS_LOST, snapshot.refusals_lost)?;
+    write_single(writer, &family::CONVERSATIONS_FORGOTTEN, snapshot.conversations_forgotten)?;
     write_scrapes(snapshot, writer)?;
     write_single(writer, &family::HANDOVER_DELAYS, snapshot.handover_delays)
 }
@@ -37,11 +38,11 @@ fn write_single<W: Write>(writer: &mut TextWriter<W>, family: &Family, value: u6
 
 fn write_scrapes<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -> io::Result<()> {
     writer.family(&family::SCRAPES)?;
-    let Ended { complete, broken } = snapshot.scrapes;
+    let Ended { complete, broken, untracked } = snapshot.scrapes;
     for (result, scrapes) in [("complete", complete), ("broken", broken)] {
         writer.sample(family::SCRAPES.name).label("result", result).value(scrapes)?;
     }
-    Ok(())
+    write_single(writer, &family::SCRAPES_UNTRACKED, untracked)
 }
 
 fn write_traffic<W: Write>(

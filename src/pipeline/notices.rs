@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use super::Error;
 use crate::capture::Selection;
 
-/// The most notices that are remembered, so as not to be said again.
+/// The most notices that are remembered, so as not to be said again. When there are more, all are forgotten: a notice may
+/// then be said again, and none is lost.
 const MAXIMUM_NOTICES: usize = 1_000;
 
 /// What was said already.
@@ -29,7 +30,10 @@ impl Notices {
     }
 
     fn is_new(&mut self, text: &str) -> bool {
-        self.0.len() < MAXIMUM_NOTICES && self.0.insert(text.to_owned())
+        if self.0.len() >= MAXIMUM_NOTICES && !self.0.contains(text) {
+            self.0.clear();
+        }
+        self.0.insert(text.to_owned())
     }
 }
 
@@ -53,7 +57,16 @@ mod tests {
         (0..5_000).for_each(|handles| notices.say_once("rings", &format!("{handles} interfaces share the rings")));
         assert_eq!(notices.0.len(), 1);
         (0..5_000).for_each(|number| notices.say(format!("notice {number}")));
-        assert_eq!(notices.0.len(), MAXIMUM_NOTICES);
+        assert!(notices.0.len() <= MAXIMUM_NOTICES);
+    }
+
+    #[test]
+    fn a_new_notice_is_said_however_many_were_said() {
+        let mut notices = Notices::default();
+        for number in 0..5_000 {
+            let notice = format!("notice {number}");
+            assert_eq!((notices.is_new(&notice), notices.is_new(&notice)), (true, false));
+        }
     }
 }
 

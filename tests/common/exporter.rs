@@ -37,7 +37,12 @@ impl Exporter {
 
     /// Starts `command` and waits until it serves at so many addresses.
     pub fn spawn(command: &mut Command, addresses: usize) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        Self::spawn_onto(command, addresses, Stdio::piped())
+    }
+
+    /// The same with a standard output of the test's own.
+    pub fn spawn_onto(command: &mut Command, addresses: usize, stdout: Stdio) -> Self {
+        let mut child = command.stdout(stdout).stderr(Stdio::piped()).spawn().expect("the program starts");
         let lines = lines_of(child.stderr.take().expect("its standard error"));
         let mut exporter = Self { child, lines, said: Vec::new(), addresses: Vec::new() };
         while exporter.addresses.len() < addresses {

@@ -20,6 +20,7 @@ pub mod metrics;
 pub mod mix;
 pub mod monitor;
 pub mod namespace;
+pub mod outputs;
 pub mod pcapng;
 pub mod replay;
 pub mod savefile;

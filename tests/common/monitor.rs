@@ -64,11 +64,24 @@ impl<'a> Monitor<'a> {
     }
 
     /// Started, nothing more. `command` may be another program that runs this one.
-    pub fn spawn(namespace: &'a Namespace, mut command: Command, arguments: &[&str]) -> Self {
+    pub fn spawn(namespace: &'a Namespace, command: Command, arguments: &[&str]) -> Self {
+        Self::spawn_onto(namespace, command, arguments, [None, None])
+    }
+
+    /// Started, with its standard output and standard error somewhere else than in the files of [`Self::events`] and
+    /// [`Self::messages`].
+    pub fn spawn_onto(
+        namespace: &'a Namespace,
+        mut command: Command,
+        arguments: &[&str],
+        outputs: [Option<Stdio>; 2],
+    ) -> Self {
         let [messages, events] = [(); 2].map(|()| NamedTempFile::new().expect("a temporary file"));
+        let into = |file: &NamedTempFile| Stdio::from(file.reopen().expect("it opens twice"));
+        let [stdout, stderr] = outputs;
         command.args(["-promHTTP", ADDRESS, "-promRefresh", "0.1"]).args(arguments).env_clear();
-        command.stdin(Stdio::null()).stdout(events.reopen().expect("it opens twice"));
-        command.stderr(messages.reopen().expect("it opens twice"));
+        command.stdin(Stdio::null()).stdout(stdout.unwrap_or_else(|| into(&events)));
+        command.stderr(stderr.unwrap_or_else(|| into(&messages)));
         // SAFETY: prctl is a system call without pointers here, safe between fork and exec.
         unsafe {
             command.pre_exec(|| {

@@ -144,6 +144,9 @@ pub(super) struct Conversations<A: Address> {
     younger: Generation<A>,
     older: Generation<A>,
     turns: u32,
+    /// Entries of the older generation that the younger one has too.
+    taken_over: u64,
+    forgotten: u64,
     batch_memory: Vec<Passage<A>>,
 }
 
@@ -151,7 +154,16 @@ impl<A: Address> Conversations<A> {
     pub(super) fn new(max_flows: usize, state: State) -> Self {
         let generation_limit = max_flows.max(1);
         let [younger, older] = [generation_limit; 2].map(Generation::new);
-        Self { state, generation_limit, younger, older, turns: 0, batch_memory: Vec::new() }
+        Self {
+            state,
+            generation_limit,
+            younger,
+            older,
+            turns: 0,
+            taken_over: 0,
+            forgotten: 0,
+            batch_memory: Vec::new(),
+        }
     }
 
     /// The memory that the tables take, in bytes.
@@ -230,6 +242,11 @@ impl<A: Address> Conversations<A> {
         self.turns
     }
 
+    /// Conversations forgotten since the start, because there were too many.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
     /// An empty batch, in the memory of the last one.
     pub(super) fn new_batch<'a>(&mut self) -> Batch<'a, A> {
         Batch::in_place_of(std::mem::take(&mut self.batch_memory))
@@ -259,6 +276,7 @@ impl<A: Address> Conversations<A> {
         let mut remembered = self.older.entries[at as usize];
         // What was noted last may not have been kept; to hear the same again does not matter.
         remembered.conversation.heeded = Heeded::default();
+        self.taken_over += 1;
         self.make_room();
         Some(self.younger.insert(hash, remembered, &self.state))
     }
@@ -274,6 +292,7 @@ impl<A: Address> Conversations<A> {
     /// the look-ups.
     fn make_room(&mut self) {
         if self.younger.entries.len() >= self.generation_limit {
+            self.forgotten += self.older.entries.len() as u64 - std::mem::take(&mut self.taken_over);
             std::mem::swap(&mut self.younger, &mut self.older);
             self.younger.clear();
             self.turns = self.turns.wrapping_add(1);
@@ -352,6 +371,7 @@ mod tests {
             flow(&mut conversations, spot, *port).is_some()
         };
         assert_eq!((0..8).filter(remembered).collect::<Vec<u16>>(), [3]);
+        assert_eq!(conversations.forgotten(), 7);
     }
 
     #[test]

@@ -215,6 +215,16 @@ fn the_number_of_scrapers_is_bounded() {
 }
 
 #[test]
+fn scrapes_for_which_there_is_no_place_are_counted() {
+    let mut scrapes = Scrapes::default();
+    let most = MAXIMUM_SCRAPERS as u32;
+    (0..most).for_each(|client| scrapes.record(complete(client, 5), at(0)));
+    assert_eq!(scrapes.ended().untracked, 0);
+    (0..2 * most).for_each(|client| scrapes.record(complete(client, 6), at(0)));
+    assert_eq!(scrapes.ended().untracked, u64::from(most));
+}
+
+#[test]
 fn the_scrapes_of_one_that_are_told_apart_are_bounded() {
     let mut scrapes = Scrapes::default();
     (1..1_000).for_each(|snapshot| scrapes.record(begun(1, snapshot), at(0)));

@@ -1,0 +1,69 @@
+//! Changes of alerts → lines on standard output.
+//!
+//! Takes changes from the thread that finds them; gives lines to an [`Output`]. Must not know how alerts come about.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Instant;
+
+use super::{Output, Stream};
+use crate::alert::Change;
+use crate::app::log;
+use crate::events::Tell;
+use crate::events::console::{self, Style};
+
+/// The sender's way with a reader that is slower than alerts come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::app) enum Pace {
+    /// Never waits: live packets go on coming.
+    Live,
+    /// Waits for a moment: a file can be read later.
+    File,
+}
+
+/// The alert lines of the exporter. Clones share one queue.
+#[derive(Debug, Clone)]
+pub(in crate::app) struct AlertLines {
+    output: Output,
+    style: Style,
+    pace: Pace,
+}
+
+impl AlertLines {
+    /// Starts the writer thread.
+    ///
+    /// # Errors
+    /// When the thread cannot be started, or for want of file descriptors.
+    pub(in crate::app) fn start(style: Style, pace: Pace) -> io::Result<Self> {
+        let gap = move |lost| {
+            let message = "alert lines were lost because standard output was not read or could not be written";
+            log::gap(style.form, message, lost)
+        };
+        let output = Output::start(Stream::Alerts, log::unlocked(io::stdout())?, gap)?;
+        Ok(Self { output, style, pace })
+    }
+
+    /// The number of lines lost since the start.
+    pub(in crate::app) fn lost(&self) -> Arc<AtomicU64> {
+        self.output.lost()
+    }
+
+    /// Waits until all lines are written, but not beyond `deadline`; says how many are not.
+    pub(in crate::app) fn finish(&self, deadline: Instant) {
+        let lines = self.output.finish(deadline);
+        if lines > 0 {
+            tracing::warn!(lines, "alert lines were lost at the end: standard output is blocked");
+        }
+    }
+}
+
+impl Tell for AlertLines {
+    fn tell(&mut self, change: &Change) {
+        let line = console::line(change, self.style);
+        match self.pace {
+            Pace::Live => self.output.send(line),
+            Pace::File => self.output.send_patiently(line),
+        }
+    }
+}

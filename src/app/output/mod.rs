@@ -1,0 +1,222 @@
+//! Lines on their way to standard output or standard error: a bounded queue and one writer thread for each of the two.
+//!
+//! Takes whole lines from any thread and never makes that thread wait for a reader. Counts the lines that are lost, and
+//! writes how many there were where they are missing. Must not know what the lines are about.
+
+mod alerts;
+mod writer;
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::Builder;
+use std::time::{Duration, Instant};
+
+pub(super) use alerts::{AlertLines, Pace};
+pub(super) use writer::Blocking;
+use writer::{Closed, LineWriter};
+
+/// The most lines that wait in a queue.
+pub(super) const WAITING_LINES: usize = 4_096;
+/// The most bytes of lines that wait in a queue.
+const WAITING_BYTES: usize = 1 << 20;
+/// The longest that a sender waits for room, if it may wait.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The two outputs of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stream {
+    /// Alert lines, on standard output.
+    Alerts,
+    /// Log lines, on standard error.
+    Log,
+}
+
+impl Stream {
+    /// The name of the writer thread.
+    const fn thread(self) -> &'static str {
+        match self {
+            Self::Alerts => "alert-writer",
+            Self::Log => "log-writer",
+        }
+    }
+}
+
+/// The sending end of an output. Clones share one queue.
+#[derive(Debug, Clone)]
+pub(super) struct Output(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// A line came, was written, or was lost, or the output was closed.
+    changed: Condvar,
+    lost: Arc<AtomicU64>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<Waiting>,
+    /// Bytes of the waiting lines.
+    bytes: usize,
+    /// Lines lost behind the last waiting one.
+    lost_at_end: u64,
+    is_writing: bool,
+    /// A sender waited for room in vain, and no line was written since.
+    is_stuck: bool,
+    /// The reader is gone for good.
+    is_closed: bool,
+}
+
+/// A line, or a gap without a line behind it.
+#[derive(Debug, PartialEq, Eq)]
+struct Waiting {
+    /// Lines lost before this one.
+    lost_before: u64,
+    /// Empty behind the last line, where lines were lost.
+    line: String,
+}
+
+impl State {
+    fn has_room(&self, line: &str) -> bool {
+        self.waiting.len() < WAITING_LINES && self.bytes + line.len() <= WAITING_BYTES
+    }
+
+    fn is_done(&self) -> bool {
+        self.is_closed || (self.waiting.is_empty() && self.lost_at_end == 0 && !self.is_writing)
+    }
+
+    /// The next thing to write; nothing while all is written.
+    fn next(&mut self) -> Option<Waiting> {
+        if let Some(waiting) = self.waiting.pop_front() {
+            self.bytes -= waiting.line.len();
+            return Some(waiting);
+        }
+        let lost_before = std::mem::take(&mut self.lost_at_end);
+        (lost_before > 0).then(|| Waiting { lost_before, line: String::new() })
+    }
+}
+
+impl Output {
+    /// Starts the writer thread of `stream`, which writes to `out`. `gap` gives the line that stands for so many lost ones.
+    ///
+    /// # Errors
+    /// When the thread cannot be started.
+    pub(super) fn start(
+        stream: Stream,
+        out: impl Write + Send + 'static,
+        gap: impl Fn(u64) -> String + Send + 'static,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), lost: Arc::default() });
+        let body = {
+            let shared = Arc::clone(&shared);
+            move || shared.write_all(LineWriter::new(stream, out), gap)
+        };
+        // It ends with the process: a write that blocks cannot be called off.
+        drop(Builder::new().name(stream.thread().to_owned()).spawn(body)?);
+        Ok(Self(shared))
+    }
+
+    /// The number of lines lost since the start.
+    pub(super) fn lost(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.0.lost)
+    }
+
+    /// Queues a line, line feed included. Never waits: a line that finds no room is lost.
+    pub(super) fn send(&self, line: String) {
+        self.0.queue(self.0.lock(), line);
+    }
+
+    /// Queues a line; waits for room, for a second at most. After a wait in vain no sender waits until a line was written.
+    pub(super) fn send_patiently(&self, line: String) {
+        let deadline = Instant::now() + PATIENCE;
+        let mut state = self.0.lock();
+        while !state.is_closed && !state.is_stuck && !state.has_room(&line) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            state.is_stuck = left.is_zero();
+            state = self.0.wait(state, left);
+        }
+        self.0.queue(state, line);
+    }
+
+    /// Waits until everything is written, but not beyond `deadline`; gives the number of lines that are not.
+    pub(super) fn finish(&self, deadline: Instant) -> u64 {
+        let mut state = self.0.lock();
+        while !state.is_done() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return state.waiting.len() as u64 + u64::from(state.is_writing);
+            }
+            state = self.0.wait(state, left);
+        }
+        0
+    }
+}
+
+impl Shared {
+    /// The state is whole at any time: nothing that is done under the lock panics.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>, at_most: Duration) -> MutexGuard<'a, State> {
+        self.changed.wait_timeout(state, at_most).unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn queue(&self, mut state: MutexGuard<'_, State>, line: String) {
+        if state.is_closed || !state.has_room(&line) {
+            state.lost_at_end += 1;
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        } else {
+            let lost_before = std::mem::take(&mut state.lost_at_end);
+            state.bytes += line.len();
+            state.waiting.push_back(Waiting { lost_before, line });
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// The body of the writer thread.
+    fn write_all<W: Write>(&self, mut out: LineWriter<W>, gap: impl Fn(u64) -> String) {
+        loop {
+            let Waiting { lost_before, line } = self.next();
+            let written = match lost_before {
+                0 => Ok(()),
+                lost => out.write_line(gap(lost).as_bytes()),
+            };
+            if let Err(Closed) = written.and_then(|()| out.write_line(line.as_bytes())) {
+                return self.close(line);
+            }
+            let mut state = self.lock();
+            state.is_writing = false;
+            state.is_stuck = false;
+            drop(state);
+            self.changed.notify_all();
+        }
+    }
+
+    fn next(&self) -> Waiting {
+        let mut state = self.lock();
+        loop {
+            if let Some(waiting) = state.next() {
+                state.is_writing = true;
+                return waiting;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Counts what cannot be written any more as lost: `line` and all that wait.
+    fn close(&self, line: String) {
+        let mut state = self.lock();
+        let lost = state.waiting.len() as u64 + u64::from(!line.is_empty());
+        self.lost.fetch_add(lost, Ordering::Relaxed);
+        *state = State { is_closed: true, ..State::default() };
+        drop(state);
+        self.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests;

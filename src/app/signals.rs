@@ -1,0 +1,99 @@
+//! Signals: the first INT or TERM stops the program, a second one ends it at once.
+//!
+//! They are waited for on a thread of their own, which does nothing else, so that no client and no reader of the log can
+//! hold it up. HUP is ignored: a terminal that is closed does not end the exporter. So is XFSZ: a file that may not grow
+//! any more is an error of a write, as a full disk is.
+
+use std::io;
+use std::process::exit;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::{FAILED, log};
+
+/// The time in which a repetition counts as the same signal: who ends a process group signals a process twice.
+const SAME_SIGNAL: Duration = Duration::from_millis(200);
+/// After the first signal the program has ended after this time, whatever it still waits for.
+const ENDS_WITHIN: Duration = Duration::from_millis(1_900);
+/// The last line of the log may take this long then.
+const LAST_WORDS: Duration = Duration::from_millis(50);
+
+/// Becomes true at the first INT or TERM.
+#[derive(Clone)]
+pub(super) struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// Starts the thread `signals`.
+    ///
+    /// # Errors
+    /// When the signals or a thread cannot be had.
+    pub(super) fn on_signal() -> io::Result<Self> {
+        let (sender, receiver) = watch::channel(false);
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let signals = runtime.block_on(async { Signals::new() })?;
+        thread::Builder::new().name("signals".to_owned()).spawn(move || end_on_signal(&runtime, signals, &sender))?;
+        Ok(Self(receiver))
+    }
+
+    /// True once a signal came.
+    pub(super) fn is_received(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Waits for the first signal.
+    pub(super) async fn received(mut self) {
+        if self.0.wait_for(|&received| received).await.is_err() {
+            tracing::error!("signal handler stopped");
+        }
+    }
+}
+
+/// The body of the thread. It acts before it logs.
+fn end_on_signal(runtime: &Runtime, mut signals: Signals, stop: &watch::Sender<bool>) {
+    let first = runtime.block_on(signals.next());
+    let received = Instant::now();
+    stop.send_replace(true);
+    tracing::info!("stopping");
+    let again = async { while signals.next().await == first && received.elapsed() < SAME_SIGNAL {} };
+    let is_late = runtime.block_on(async {
+        tokio::select! {
+            () = again => false,
+            () = sleep(ENDS_WITHIN) => true,
+        }
+    });
+    if is_late {
+        tracing::error!("the program did not stop in time; it ends without the last counts");
+        log::finish(Instant::now() + LAST_WORDS);
+    }
+    exit(i32::from(FAILED));
+}
+
+/// INT and TERM. The others are caught and ignored.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    _ignored: [Signal; 2],
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        let file_size = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            _ignored: [signal(SignalKind::hangup())?, signal(file_size)?],
+        })
+    }
+
+    async fn next(&mut self) -> SignalKind {
+        tokio::select! {
+            _ = self.interrupt.recv() => SignalKind::interrupt(),
+            _ = self.terminate.recv() => SignalKind::terminate(),
+        }
+    }
+}

@@ -1,0 +1,362 @@
+//! Every bounded table and queue says what it loses: each row of the limits table in ARCHITECTURE.md, and each capacity in
+//! the source, has a metric that counts what finds no room, or a reason why nothing is lost.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use trafficmonitor::export::family::{ALL, Kind};
+use trafficmonitor::export::process::Queue;
+
+/// The trace of an entry for which there was no room.
+enum Trace {
+    /// Each of these counters or rows has it. A label may follow.
+    Counted(&'static [&'static str]),
+    /// It is not lost, for this reason.
+    Kept(&'static str),
+}
+
+use Trace::{Counted, Kept};
+
+/// A row of the table: its beginning, the trace of what finds no room, and the capacities in the source that it is about.
+struct Limit(&'static str, Trace, &'static [&'static str]);
+
+const LIMITS: &[Limit] = &[
+    Limit(
+        "flows and hosts held",
+        Counted(&[
+            "trafficmonitor_flows_evicted_total",
+            "trafficmonitor_hosts_evicted_total",
+            "trafficmonitor_flow_bytes_total{source=\"other\"}",
+        ]),
+        &["account/index.rs MOST"],
+    ),
+    Limit(
+        "rows shown",
+        Counted(&[
+            "trafficmonitor_flow_bytes_total{source=\"other\"}",
+            "trafficmonitor_host_bytes_total{host=\"other\"}",
+        ]),
+        &[],
+    ),
+    Limit(
+        "scrapers waited for",
+        Counted(&["trafficmonitor_scrapes_untracked_total"]),
+        &[
+            "account/scrapes.rs MAXIMUM_SCRAPERS",
+            "account/scrapes.rs MAXIMUM_FLIGHTS",
+            "account/scrapes.rs KEPT_INTERVALS",
+        ],
+    ),
+    Limit(
+        "reports of scrapes",
+        Counted(&["trafficmonitor_queue_dropped_total{queue=\"scrapes\"}"]),
+        &["http/scrape.rs WAITING_REPORTS"],
+    ),
+    Limit(
+        "first scrapes broken off",
+        Counted(&["trafficmonitor_scrapes_total{result=\"broken\"}"]),
+        &["account/scrapes.rs MAXIMUM_BROKEN"],
+    ),
+    Limit(
+        "`other` rows that appear late",
+        Counted(&["trafficmonitor_flow_bytes_total{protocol=\"other\"}"]),
+        &["account/series/others.rs MAXIMUM_LATE_GROUPS"],
+    ),
+    Limit("conversations remembered", Counted(&["trafficmonitor_conversations_forgotten_total"]), &[]),
+    Limit(
+        "sources, and destinations, with a bandwidth window",
+        Counted(&["trafficmonitor_detection_table_evicted_total{table=\"bandwidth_sources\"}"]),
+        &[],
+    ),
+    Limit("pairs charted", Counted(&["trafficmonitor_detection_table_evicted_total{table=\"bandwidth_pairs\"}"]), &[]),
+    Limit(
+        "alert lines that wait",
+        Counted(&["trafficmonitor_queue_dropped_total{queue=\"alerts\"}"]),
+        &["app/output/mod.rs WAITING_LINES", "app/output/mod.rs WAITING_BYTES"],
+    ),
+    Limit("log lines that wait", Counted(&["trafficmonitor_queue_dropped_total{queue=\"log\"}"]), &[]),
+    Limit(
+        "notices that are not said twice",
+        Kept("all are forgotten, so that one may be said again"),
+        &["pipeline/notices.rs MAXIMUM_NOTICES"],
+    ),
+    Limit(
+        "rows that are ahead of packet time, for anomalies",
+        Kept("they count in the open interval"),
+        &["detect/anomaly/watch.rs MAXIMUM_AHEAD"],
+    ),
+    Limit(
+        "pairs with a series, for anomalies",
+        Counted(&["trafficmonitor_detection_table_evicted_total{table=\"anomaly_pairs\"}"]),
+        &[],
+    ),
+    Limit(
+        "scanners: sources",
+        Counted(&[
+            "trafficmonitor_detection_table_evicted_total{table=\"scan_sources\"}",
+            "trafficmonitor_unknown_contacts_total",
+        ]),
+        &["detect/scan/mod.rs MAXIMUM_LATER"],
+    ),
+    Limit(
+        "addresses and ports that asked many hosts",
+        Counted(&["trafficmonitor_detection_table_evicted_total{table=\"scan_askers\"}"]),
+        &[
+            "account/contacts/askers.rs LIMIT",
+            "account/contacts/askers.rs BUCKETS",
+            "account/contacts/askers.rs IN_BUCKET",
+        ],
+    ),
+    Limit(
+        "TCP conversations in the sample",
+        Kept("a sample is meant to be small"),
+        &["detect/scan/sample.rs MOST_OF_A_HOST"],
+    ),
+    Limit(
+        "sources, destinations and pairs with figures",
+        Kept("only the first of a list are exported; alerts are raised for all"),
+        &["detect/anomaly/watch.rs MAXIMUM_SHOWN"],
+    ),
+    Limit("alerts with rows", Counted(&["trafficmonitor_alerts_active"]), &["export/detection.rs MAXIMUM_FIRING_ROWS"]),
+    Limit(
+        "sources in `/all`",
+        Counted(&["trafficmonitor_detection_table_evicted_total{table=\"bandwidth_pairs\"}"]),
+        &[
+            "detect/bandwidth/chart.rs MAXIMUM_TALKERS",
+            "detect/bandwidth/chart.rs MAXIMUM_DESTINATIONS",
+            "export/chart.rs MAXIMUM_DETAILED",
+        ],
+    ),
+    Limit("alerts pending or firing", Counted(&["trafficmonitor_alerts_dropped_total"]), &[]),
+    Limit(
+        "rows of an interval",
+        Counted(&["trafficmonitor_overflow_packets_total"]),
+        &["account/interval/table.rs MAXIMUM_ROWS", "account/interval/slots.rs MOST"],
+    ),
+    Limit(
+        "refusals of an interval",
+        Counted(&["trafficmonitor_refusals_lost_total"]),
+        &["account/refusals.rs MAXIMUM_REFUSALS"],
+    ),
+    Limit("intervals", Counted(&["trafficmonitor_handover_delays_total"]), &[]),
+    Limit(
+        "bytes of a capture that wait",
+        Kept("the reader waits, or the file is refused in words"),
+        &[
+            "capture/savefile/ahead.rs PIECES",
+            "capture/savefile/blocks.rs LARGEST_BLOCK",
+            "capture/savefile/blocks.rs MOST_INTERFACES",
+        ],
+    ),
+    Limit(
+        "window of a compressed capture",
+        Kept("the file is refused in words"),
+        &["capture/savefile/compression.rs LARGEST_WINDOW", "capture/savefile/compression.rs LARGEST_XZ_KIB"],
+    ),
+    Limit(
+        "networks in a filter, routes",
+        Kept("a warning says what may count twice"),
+        &["capture/once/mod.rs MAX_NETWORKS", "capture/once/mod.rs MAX_LEFT_OUT", "capture/network/mod.rs MAX_ROUTES"],
+    ),
+    Limit(
+        "HTTP connections",
+        Counted(&[
+            "trafficmonitor_http_connections_refused_total",
+            "trafficmonitor_http_connections_cut_total{reason=\"crowded\"}",
+        ]),
+        &["http/connection.rs MAXIMUM_CONNECTIONS"],
+    ),
+    Limit("head of a request", Kept("the client is answered 431"), &["http/connection.rs MAXIMUM_HEAD"]),
+    Limit("a client that sends no request", Counted(&["trafficmonitor_http_connections_cut_total"]), &[]),
+    Limit(
+        "interfaces that exist",
+        Counted(&["trafficmonitor_interface_frames_total{interface=\"other\"}"]),
+        &["account/interfaces.rs MAXIMUM_LIVING"],
+    ),
+    Limit(
+        "interfaces that are gone",
+        Counted(&["trafficmonitor_interfaces_retired_unread_total"]),
+        &["account/interfaces.rs MAXIMUM_GONE"],
+    ),
+    Limit(
+        "positions of interfaces in detection",
+        Kept("a position is used again at once"),
+        &["detect/scan/positions.rs MAXIMUM_POSITIONS"],
+    ),
+    Limit("kernel rings", Counted(&["trafficmonitor_capture_packets_dropped_total{reason=\"kernel\"}"]), &[]),
+    Limit(
+        "expositions and lists of sources under way",
+        Counted(&["trafficmonitor_http_scrapes_refused_total"]),
+        &["http/pages.rs MAXIMUM_RENDERINGS", "http/body.rs WAITING_CHUNKS"],
+    ),
+];
+
+/// Capacities of no table and no queue: a greatest setting, a piece of work, the length of a text or of a list that is
+/// always cut.
+const OTHERS: &[&str] = &[
+    "account/sighting.rs MOST",
+    "app/replay.rs MOST_ALERTS",
+    "app/start.rs MOST_LISTED",
+    "capture/filter/mod.rs MAXIMUM_INSTRUCTIONS",
+    "capture/filter/mod.rs MAXIMUM_TEXT",
+    "capture/live.rs MAXIMUM_CAPTURED",
+    "capture/live.rs MOST_DRAINED",
+    "capture/network/changes.rs MOST_AT_ONCE",
+    "capture/once/terms.rs MAX_TAGS",
+    "capture/savefile/records.rs LARGEST",
+    "capture/selection.rs MOST_LISTED",
+    "config/limits.rs HIGHEST_CONTACT_LIMIT",
+    "config/quantities.rs LARGEST_RING_BYTES",
+    "config/quantities.rs MOST_ENTRIES",
+    "config/quantities.rs MOST_WORKERS",
+    "decode/ethernet.rs MAXIMUM_LENGTH",
+    "detect/anomaly/config.rs LARGEST_CAPACITY",
+    "detect/anomaly/config.rs MOST_PAIRS",
+    "detect/anomaly/config.rs MOST_SHUFFLES",
+    "detect/bandwidth.rs NEWCOMER_PART_OF_LIMIT",
+    "detect/bandwidth/config.rs MAXIMUM_INTERVALS",
+    "detect/bandwidth/config.rs MAXIMUM_NETWORKS",
+    "detect/mod.rs MAXIMUM_TARGETS",
+    "detect/scan/evidence.rs MOST_BYTES",
+    "detect/scan/evidence.rs MOST_DATAGRAMS",
+    "detect/scan/mod.rs TIMES_LIMIT",
+    "export/table/head.rs MOST_FILES",
+    "export/units.rs LARGEST_WRITTEN_OUT",
+];
+
+/// The words by which the name of a capacity is known.
+const WORDS: [&str; 10] =
+    ["MOST", "MAXIMUM", "MAX", "WAITING", "LIMIT", "LARGEST", "PIECES", "CAPACITY", "BUCKET", "BUCKETS"];
+/// The types of capacities.
+const COUNTS: [&str; 5] = ["usize", "u64", "u32", "u16", "u8"];
+/// Where queues between threads are made. The unbounded ones carry a fixed number of messages: intervals that go round,
+/// or one answer.
+const CHANNELS: [&str; 8] = [
+    "app/live.rs",
+    "app/signals.rs",
+    "capture/filter/mod.rs",
+    "capture/savefile/ahead.rs",
+    "http/body.rs",
+    "http/scrape.rs",
+    "pipeline/handover.rs",
+    "pipeline/supervisor.rs",
+];
+/// The same offline: what is dealt out comes back before more is dealt.
+const OFFLINE_CHANNELS: [&str; 2] = ["pipeline/replay/dealer.rs", "pipeline/replay/worker.rs"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The rows of the limits table, by their first cells.
+fn rows() -> Vec<String> {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let table = text.lines().skip_while(|line| !line.starts_with("| limit | where | at it |")).skip(2);
+    let rows = table.take_while(|line| line.starts_with('|'));
+    rows.map(|row| row.split('|').nth(1).unwrap().trim().to_owned()).collect()
+}
+
+/// The source files without their tests: path below `src/` and text.
+fn source(folder: &Path) -> Vec<(String, String)> {
+    let mut paths: Vec<PathBuf> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let files = paths.into_iter().flat_map(|path| match path.is_dir() {
+        true => source(&path),
+        false => {
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap().to_owned();
+            vec![(path.strip_prefix(root().join("src")).unwrap().to_str().unwrap().to_owned(), code)]
+        }
+    });
+    files.filter(|(path, _)| path.ends_with(".rs") && !path.contains("tests")).collect()
+}
+
+/// The capacities that the source declares, each with its file.
+fn capacities() -> BTreeSet<String> {
+    let of_line = |line: &str| {
+        let (name, rest) = line.split_once("const ")?.1.split_once(": ")?;
+        let kind = rest.split_once(" =")?.0;
+        let is_capacity = COUNTS.contains(&kind) && name.split('_').any(|word| WORDS.contains(&word) || word == "KEPT");
+        is_capacity.then(|| name.to_owned())
+    };
+    let of_file = |(path, text): (String, String)| {
+        text.lines().filter_map(of_line).map(|name| format!("{path} {name}")).collect::<Vec<_>>()
+    };
+    source(&root().join("src")).into_iter().flat_map(of_file).collect()
+}
+
+#[test]
+fn every_row_of_the_limits_table_has_its_trace() {
+    let rows = rows();
+    assert!(rows.len() > 30, "{rows:?}");
+    for row in &rows {
+        assert!(LIMITS.iter().any(|Limit(begins, ..)| row.starts_with(begins)), "a limit without a metric: {row}");
+    }
+    for Limit(begins, ..) in LIMITS {
+        assert_eq!(rows.iter().filter(|row| row.starts_with(begins)).count(), 1, "rows of ARCHITECTURE.md: {begins}");
+    }
+}
+
+#[test]
+fn every_trace_is_a_metric_with_that_label_or_a_reason() {
+    for Limit(row, trace, _) in LIMITS {
+        let metrics = match trace {
+            Counted(metrics) => *metrics,
+            Kept(reason) => {
+                assert!(!reason.is_empty(), "{row}");
+                continue;
+            }
+        };
+        assert!(!metrics.is_empty(), "{row}");
+        for metric in metrics {
+            let (name, label) = metric.split_once('{').unwrap_or((metric, ""));
+            let family = ALL.iter().find(|family| family.name == name);
+            let family = family.unwrap_or_else(|| panic!("{row}: there is no metric {name}"));
+            assert!(
+                family.kind == Kind::Counter || name == "trafficmonitor_alerts_active",
+                "{row}: {name} is no counter"
+            );
+            let label = label.split('=').next().unwrap();
+            assert!(label.is_empty() || family.labels.contains(&label), "{row}: {name} has no label {label}");
+        }
+    }
+}
+
+#[test]
+fn every_queue_with_a_counter_has_its_limit_and_the_reverse() {
+    let label = |queue: &Queue| format!("trafficmonitor_queue_dropped_total{{queue=\"{}\"}}", queue.label());
+    let named: BTreeSet<String> = LIMITS
+        .iter()
+        .filter_map(|Limit(_, trace, _)| if let Counted(metrics) = trace { Some(*metrics) } else { None })
+        .flatten()
+        .filter(|metric| metric.contains("queue_dropped_total"))
+        .map(|metric| (*metric).to_owned())
+        .collect();
+    assert_eq!(named, Queue::ALL.iter().map(label).collect());
+}
+
+#[test]
+fn every_capacity_in_the_source_belongs_to_a_limit() {
+    let listed: BTreeSet<String> =
+        LIMITS.iter().flat_map(|Limit(_, _, names)| *names).chain(OTHERS).map(|name| (*name).to_owned()).collect();
+    let declared = capacities();
+    let missing: Vec<_> = declared.difference(&listed).collect();
+    assert!(missing.is_empty(), "capacities without a limit in this list: {missing:?}");
+    let gone: Vec<_> = listed.difference(&declared).collect();
+    assert!(gone.is_empty(), "capacities that are not in the source: {gone:?}");
+}
+
+#[test]
+fn every_queue_between_threads_is_known() {
+    let makes_a_channel =
+        |text: &str| text.lines().any(|line| line.contains("channel(") && !line.trim_start().starts_with("//"));
+    let made: BTreeSet<String> = source(&root().join("src"))
+        .into_iter()
+        .filter_map(|(path, text)| makes_a_channel(&text).then_some(path))
+        .collect();
+    let known: BTreeSet<String> = CHANNELS.iter().chain(&OFFLINE_CHANNELS).map(|path| (*path).to_owned()).collect();
+    assert_eq!(made, known, "a queue that is new or gone: has it a limit and a counter?");
+}

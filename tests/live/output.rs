@@ -1,0 +1,245 @@
+//! Readers of standard output and standard error that read nothing, and a disk that is full: they cost lines, never a
+//! frame, and never hold up the end.
+
+use std::fs::{self, File};
+use std::io::{PipeReader, Read};
+use std::net::Ipv4Addr;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::common::ip::{Ipv4, udp};
+use super::common::link::Link;
+use super::common::metrics::Metrics;
+use super::common::monitor::{Ended, Monitor, PROGRAM, STOPS_WITHIN};
+use super::common::namespace::wait_for;
+use super::common::outputs::{fill, full_pipe, with_small_file_system};
+use super::traffic::{Flood, Pair};
+use super::wire::{Pieces, Wire};
+
+/// Every packet is more than the limit of its source.
+const LOW_LIMIT: [&str; 2] = ["-ByteLimit", "10"];
+/// Alerts of one moment, more than lines may wait.
+const MANY: u16 = 6_000;
+const DROPPED: &str = "trafficmonitor_queue_dropped_total";
+const FRAMES: &str = "trafficmonitor_interface_frames_total";
+
+/// The exporter of `pair`, with both outputs blocked, and the readers that block them.
+fn blocked<'a>(pair: &'a Pair, arguments: &[&str]) -> (Monitor<'a>, [PipeReader; 2]) {
+    let ([out_reader, error_reader], outputs) = {
+        let [(out_reader, out), (error_reader, error)] = [full_pipe(), full_pipe()];
+        ([out_reader, error_reader], [Some(out), Some(error)])
+    };
+    let arguments = [&["-iface", "eth0"], arguments].concat();
+    let monitor = Monitor::spawn_onto(&pair.host, Command::new(PROGRAM), &arguments, outputs);
+    (monitor.wait_until_ready(), [out_reader, error_reader])
+}
+
+fn dropped(metrics: &Metrics, queue: &str) -> u64 {
+    metrics.value(DROPPED, &[("queue", queue)]).expect("the queue has its counter")
+}
+
+/// Ends it with TERM, in time; nothing can be read of its last line.
+#[track_caller]
+fn ends_in_time(monitor: Monitor<'_>) -> Ended {
+    monitor.signal(libc::SIGTERM);
+    let ended = monitor.wait();
+    assert_eq!(ended.status.code(), Some(0));
+    assert!(ended.took < STOPS_WITHIN, "it took {:?} to stop", ended.took);
+    ended
+}
+
+/// A frame of each of so many sources, for which [`LOW_LIMIT`] makes an alert of each.
+fn sources(count: u16) -> Vec<Vec<u8>> {
+    let frame = |source: u16| {
+        let [high, low] = source.to_be_bytes();
+        let packet = Ipv4::carrying(udp(40_000, 9, &[0x55; 31]));
+        let packet = packet.between(Ipv4Addr::new(10, 8, high, low), Ipv4Addr::new(10, 1, 0, 1));
+        Link::ethernet().carrying(&packet.build()).bytes
+    };
+    (0..count).map(frame).collect()
+}
+
+fn send_at_once(pair: &Pair, frames: &[Vec<u8>]) {
+    let wire = pair.other.enter(|| Wire::open("eth0")).unwrap();
+    for batch in frames.chunks(200) {
+        let pieces: Vec<Pieces<'_>> = batch.iter().map(|frame| [frame.as_slice(), &[]]).collect();
+        wire.send(&pieces).unwrap();
+    }
+}
+
+/// Waits until all frames are counted. The kernel received and dropped what it should.
+fn expect_all_counted(monitor: &Monitor<'_>, sent: u64) {
+    let metrics = monitor.wait_for(&format!("{sent} frames"), |metrics| metrics.sum(FRAMES) >= sent);
+    assert_eq!(metrics.sum(FRAMES), sent);
+    assert_eq!(metrics.sum("trafficmonitor_capture_packets_dropped_total"), 0);
+}
+
+#[test]
+fn outputs_that_are_not_read_cost_lines_but_no_frame() {
+    let pair = Pair::new();
+    let (monitor, _readers) = blocked(&pair, &["--log.level", "debug"]);
+    let (client, server) = pair.resolver();
+    let to = server.local_addr().unwrap();
+    let flood = Flood::start(move |_| assert_eq!(client.send_to(&[0x55; 31], to).unwrap(), 31));
+    let busy = Instant::now();
+    while busy.elapsed() < Duration::from_secs(3) || dropped(&monitor.metrics(), "log") == 0 {
+        // Each of these is a line of the log.
+        (0..200).for_each(|_| assert_eq!(monitor.ask("GET", "/-/healthy").unwrap().status, 200));
+        assert!(busy.elapsed() < Duration::from_secs(60), "no log line is lost");
+    }
+    expect_all_counted(&monitor, flood.stop());
+    ends_in_time(monitor);
+}
+
+#[test]
+fn alert_lines_that_are_lost_are_counted_and_said_once_they_can_be() {
+    let pair = Pair::new();
+    let (monitor, [mut reader, _error]) = blocked(&pair, &LOW_LIMIT);
+    send_at_once(&pair, &sources(MANY));
+    let alerts = u64::from(MANY);
+    let fired = |metrics: &Metrics| metrics.sum("trafficmonitor_alerts_total");
+    let metrics = monitor.wait_for("all alerts", |metrics| fired(metrics) == alerts && dropped(metrics, "alerts") > 0);
+    expect_all_counted(&monitor, alerts);
+    // The reader goes on: what waited comes whole, then the number of lines that are missing.
+    let mut text = String::new();
+    let gap = wait_for("the gap is said", || {
+        let mut piece = [0; 65_536];
+        let read = reader.read(&mut piece).unwrap();
+        text.push_str(std::str::from_utf8(&piece[..read]).unwrap());
+        text.lines().find(|line| line.contains("alert lines were lost")).map(str::to_owned)
+    });
+    let lines = text.matches("state=firing").count() as u64;
+    let missing: u64 = gap.trim_end().rsplit("lines=").next().unwrap().parse().unwrap();
+    assert_eq!(missing, dropped(&metrics, "alerts"), "{gap}");
+    assert_eq!(lines + missing, alerts);
+    monitor.signal(libc::SIGTERM);
+    assert_eq!(monitor.wait().status.code(), Some(0));
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once_though_nothing_is_read() {
+    let pair = Pair::new();
+    let (monitor, _readers) = blocked(&pair, &[]);
+    [libc::SIGSTOP, libc::SIGTERM, libc::SIGINT, libc::SIGCONT].iter().for_each(|&signal| monitor.signal(signal));
+    let ended = monitor.wait();
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(ended.took < STOPS_WITHIN / 2, "it took {:?}", ended.took);
+}
+
+#[test]
+fn a_log_that_is_read_late_has_every_line() {
+    let pair = Pair::new();
+    let (monitor, [_out, mut reader]) = blocked(&pair, &[]);
+    monitor.signal(libc::SIGHUP);
+    let stopping = std::thread::spawn(move || {
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        text
+    });
+    ends_in_time(monitor);
+    let text = stopping.join().unwrap();
+    for words in ["trafficmonitor starts", "capturing", "msg=stopping", "0 captured, 0 received by filter"] {
+        assert!(text.contains(words), "no {words:?} in {text}");
+    }
+}
+
+/// Every line that ends as alert lines do is whole, and each other one is the beginning of one that follows.
+fn whole_lines(text: &str) -> Vec<&str> {
+    let lines: Vec<&str> = text.lines().collect();
+    for (at, torn) in lines.iter().enumerate().filter(|(_, line)| !line.contains(" fingerprint=")) {
+        assert!(lines.get(at + 1).is_none_or(|next| next.starts_with(torn)), "{torn}");
+    }
+    lines.into_iter().filter(|line| line.contains(" fingerprint=")).collect()
+}
+
+#[test]
+fn alerts_are_written_again_once_a_full_disk_has_room() {
+    let pair = Pair::new();
+    let folder = tempfile::tempdir().unwrap();
+    with_small_file_system(folder.path(), 64 << 10, || {
+        let path = folder.path().join("alerts");
+        let out = Stdio::from(File::create(&path).unwrap());
+        let arguments = [&["-iface", "eth0"][..], &LOW_LIMIT].concat();
+        let monitor = Monitor::spawn_onto(&pair.host, Command::new(PROGRAM), &arguments, [Some(out), None]);
+        let monitor = monitor.wait_until_ready();
+        let text = || fs::read_to_string(&path).unwrap();
+        send_at_once(&pair, &sources(1));
+        wait_for("the first alert", || text().contains(" src=10.8.0.0 ").then_some(()));
+        let filler = fill(folder.path());
+        // More than fits into what is left of the last page.
+        send_at_once(&pair, &sources(40));
+        wait_for("the failure is said", || {
+            monitor.messages().contains("cannot write alerts to standard output; retrying").then_some(())
+        });
+        fs::remove_file(filler).unwrap();
+        let last = || whole_lines(&text()).len() == 40;
+        wait_for("all alerts", || last().then_some(()));
+        for source in 0..40 {
+            let found =
+                whole_lines(&text()).iter().filter(|line| line.contains(&format!(" src=10.8.0.{source} "))).count();
+            assert_eq!(found, 1, "source {source}: {}", text());
+        }
+        assert_eq!(dropped(&monitor.metrics(), "alerts"), 0);
+        monitor.stop();
+    });
+}
+
+#[test]
+fn names_that_speak_to_the_terminal_are_escaped_everywhere() {
+    let pair = Pair::new();
+    let name = "e\u{9b}\u{202e}\u{7f}\u{200b}";
+    let renamed = pair.host.enter(|| Command::new("ip").args(["link", "set", "eth0", "name", name]).status());
+    assert!(renamed.unwrap().success());
+    let escaped = "e\\u{9b}\\u{202e}\\u{7f}\\u{200b}";
+    let interfaces = pair.host.enter(|| Command::new(PROGRAM).arg("interfaces").output().unwrap());
+    let table = String::from_utf8(interfaces.stdout).unwrap();
+    assert!(table.contains(escaped) && is_harmless(&table), "{table:?}");
+    for format in ["logfmt", "json"] {
+        let arguments = ["-iface", name, "--log.format", format, "--log.level", "trace"];
+        let ended = Monitor::start(&pair.host, &arguments).stop();
+        assert!(ended.messages.contains("capturing") && is_harmless(&ended.messages), "{:?}", ended.messages);
+    }
+    let refused = Monitor::spawn(&pair.host, Command::new(PROGRAM), &["-iface", "x\u{9b}\u{2066}"]).wait();
+    assert!(refused.messages.contains("x\\u{9b}\\u{2066}: no such interface"), "{:?}", refused.messages);
+    assert!(refused.messages.contains(escaped) && is_harmless(&refused.messages), "{:?}", refused.messages);
+}
+
+/// Nothing but line feeds commands the terminal, and nothing reorders or hides text.
+fn is_harmless(text: &str) -> bool {
+    let hides = |letter| matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    !text.contains(|letter: char| letter != '\n' && (letter.is_control() || hides(letter)))
+}
+
+/// For `make soak`: 60 s at 50,000 packets/s.
+#[test]
+fn soak_outputs_that_are_not_read_cost_no_frame_at_full_speed() {
+    const RATE: u64 = 50_000;
+    const LASTS: Duration = Duration::from_secs(60);
+    let pair = Pair::new();
+    let (monitor, _readers) = blocked(&pair, &[&["--log.level", "debug"][..], &LOW_LIMIT].concat());
+    let packet = Ipv4::carrying(udp(40_053, 53, &[0x55; 31]));
+    let packet = packet.between(Ipv4Addr::new(10, 1, 0, 2), Ipv4Addr::new(10, 1, 0, 1));
+    let frames = [sources(MANY), vec![Link::ethernet().carrying(&packet.build()).bytes; 400_000]].concat();
+    let wire = pair.other.enter(|| Wire::open("eth0")).unwrap();
+    let (start, mut sent, mut asked) = (Instant::now(), 0, Instant::now());
+    while start.elapsed() < LASTS {
+        let due = start.elapsed().as_micros() as u64 * RATE / 1_000_000;
+        while sent + 50 <= due {
+            let batch = (sent..sent + 50).map(|number| &frames[number as usize % frames.len()]);
+            let pieces: Vec<Pieces<'_>> = batch.map(|frame| [frame.as_slice(), &[]]).collect();
+            wire.send(&pieces).unwrap();
+            sent += 50;
+        }
+        if asked.elapsed() > Duration::from_millis(10) {
+            asked = Instant::now();
+            monitor.ask("GET", "/-/healthy").unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    expect_all_counted(&monitor, sent);
+    let metrics = monitor.metrics();
+    let lost = ["alerts", "log"].map(|queue| dropped(&metrics, queue));
+    println!("{sent} frames counted, {lost:?} alert and log lines lost");
+    assert!(lost.iter().all(|&lost| lost > 0), "{lost:?}");
+    ends_in_time(monitor);
+}
