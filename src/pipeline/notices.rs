@@ -47,6 +47,19 @@ pub(super) fn say_stopped(interface: &str, selection: &Selection, error: &Error)
     }
 }
 
+/// Says of the interfaces that the user named when one goes down or away, and when it is back. `exists` tells whether
+/// there is an interface of that name.
+pub(super) fn say_changes(named: &[String], before: &Plan, after: &Plan, exists: impl Fn(&str) -> bool) {
+    for interface in named {
+        match (before.up.contains(interface), after.up.contains(interface)) {
+            (true, false) if exists(interface) => tracing::warn!(interface, "the interface is down; waiting for it"),
+            (true, false) => tracing::warn!(interface, "the interface does not exist any more; waiting for it"),
+            (false, true) => tracing::info!(interface, "the interface is up again"),
+            _ => {}
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,19 +79,6 @@ mod tests {
         for number in 0..5_000 {
             let notice = format!("notice {number}");
             assert_eq!((notices.is_new(&notice), notices.is_new(&notice)), (true, false));
-        }
-    }
-}
-
-/// Says of the interfaces that the user named when one goes down or away, and when it is back. `exists` tells whether
-/// there is an interface of that name.
-pub(super) fn say_changes(named: &[String], before: &Plan, after: &Plan, exists: impl Fn(&str) -> bool) {
-    for interface in named {
-        match (before.up.contains(interface), after.up.contains(interface)) {
-            (true, false) if exists(interface) => tracing::warn!(interface, "the interface is down; waiting for it"),
-            (true, false) => tracing::warn!(interface, "the interface does not exist any more; waiting for it"),
-            (false, true) => tracing::info!(interface, "the interface is up again"),
-            _ => {}
         }
     }
 }
