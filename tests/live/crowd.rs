@@ -3,14 +3,15 @@
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::process::Command;
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
 use super::common::metrics::{Counted, Packets};
-use super::common::monitor::Monitor;
-use super::common::namespace::{DEADLINE, wait_for};
-use super::traffic::{Flood, Pair};
+use super::common::monitor::{Monitor, PROGRAM};
+use super::common::namespace::{DEADLINE, End, Namespace, connect as link, wait_for};
+use super::traffic::{Flood, Pair, send};
 
 /// Connections that the crowd makes, and how many it holds at once.
 const CONNECTIONS: usize = 10_000;
@@ -75,4 +76,23 @@ fn ten_thousand_connections_cost_capture_no_packet() {
     let expected = Counted::default().and(flow, "eth0", Packets::udp(sent, 100));
     wait_for("the crowd has gone", || monitor.ask("GET", "/-/healthy").filter(|answer| answer.status == 200));
     monitor.finish(&expected);
+}
+
+/// With 64 descriptors and 100 clients that say nothing, an interface that comes later is captured too, and the monitor
+/// answers.
+#[test]
+fn silent_connections_leave_descriptors_for_capture() {
+    let pair = Pair::new();
+    let mut limited = Command::new("prlimit");
+    limited.arg("--nofile=64:64").arg(PROGRAM);
+    let monitor = Monitor::spawn(&pair.host, limited, &[]).wait_until_ready();
+    let silent: Vec<TcpStream> = pair.host.enter(|| (0..100).map(|_| connect()).collect());
+    let late = Namespace::new();
+    link(&End::new(&pair.host, "eth1", "10.5.0.1/24"), &End::new(&late, "eth0", "10.5.0.2/24"));
+    monitor.wait_until_up("eth1", true);
+    send(&late.udp("10.5.0.2:40053"), &pair.host.udp("10.5.0.1:53"), Packets::udp(17, 40));
+    let flow = "10.5.0.2->10.5.0.1 udp/53(domain)";
+    monitor.expect(&Counted::default().and(flow, "eth1", Packets::udp(17, 40)));
+    drop(silent);
+    monitor.stop();
 }
