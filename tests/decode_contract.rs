@@ -220,7 +220,7 @@ fn a_ppi_header_shorter_than_its_fixed_part_leads_nowhere() {
     assert_eq!(read(&sample), Err(NotIp::Link));
 }
 
-/// Where the attributes of NFLOG begin: of the packet's header, of the prefix, of the packet.
+/// Offsets of the NFLOG attributes: the packet's header, the prefix, the packet.
 const NFLOG_ATTRIBUTES: [usize; 3] = [4, 12, 20];
 
 #[test]

@@ -232,7 +232,7 @@ const WORDS: [&str; 10] =
     ["MOST", "MAXIMUM", "MAX", "WAITING", "LIMIT", "LARGEST", "PIECES", "CAPACITY", "BUCKET", "BUCKETS"];
 /// The types of capacities.
 const COUNTS: [&str; 5] = ["usize", "u64", "u32", "u16", "u8"];
-/// Where queues between threads are made. The unbounded ones carry a fixed number of messages: intervals that go round,
+/// The places where queues between threads are made. The unbounded ones carry a fixed number of messages: intervals that go round,
 /// or one answer.
 const CHANNELS: [&str; 8] = [
     "app/live.rs",

@@ -79,7 +79,7 @@ impl Book {
         self.number + 1
     }
 
-    /// Whether pending bytes would be added to a row if the next snapshot were made with this `delivery`.
+    /// True if pending bytes would be added to a row if the next snapshot were made with this `delivery`.
     #[must_use]
     pub fn would_count(&self, delivery: Delivery) -> bool {
         delivery.to_all.is_some_and(|to_all| self.flows.would_count(to_all) || self.hosts.would_count(to_all))

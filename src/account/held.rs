@@ -78,7 +78,7 @@ pub struct Entry<K> {
     pub counters: Counters,
     /// Whether it has a row in the exposition.
     pub is_shown: bool,
-    /// Whether it was made since the last refresh: no snapshot has shown any of its counters.
+    /// True if it was made since the last refresh: no snapshot has shown any of its counters.
     pub is_new: bool,
 }
 

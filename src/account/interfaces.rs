@@ -44,7 +44,7 @@ impl Interfaces {
         &self.entries
     }
 
-    /// How many entries were retired before their last values were read, because of [`MAXIMUM_GONE`].
+    /// Entries that were retired before their last values were read, because of [`MAXIMUM_GONE`].
     pub(super) fn retired_unread(&self) -> u64 {
         self.retired_unread
     }
@@ -111,7 +111,7 @@ impl Interfaces {
         2 * self.interval_bytes.values().sum::<usize>()
     }
 
-    /// Whether [`Interfaces::end`] would end an entry.
+    /// True if [`Interfaces::end`] would end an entry.
     pub(super) fn would_end(&self, exists: impl Fn(&str) -> bool) -> bool {
         self.entries.iter().any(|entry| entry.gone_since.is_none() && entry.name != OTHER && !exists(&entry.name))
     }

@@ -95,7 +95,7 @@ impl Ledger {
         self.interfaces.record_interval(interface, worker, bytes);
     }
 
-    /// Whether [`Ledger::end_interfaces`] would end one.
+    /// True if [`Ledger::end_interfaces`] would end one.
     #[must_use]
     pub fn would_end_interfaces(&self, exists: impl Fn(&str) -> bool) -> bool {
         self.interfaces.would_end(exists)

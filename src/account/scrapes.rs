@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use crate::packet::Timestamp;
 
-/// How long a client is waited for after the only scrape that it completed.
+/// The time for which a client is waited for after the only scrape that it completed.
 pub const AFTER_ONE: Duration = Duration::from_secs(60);
 
 /// The least and the most time that a client is waited for after it completed several.
@@ -131,7 +131,7 @@ impl Pace {
         }
     }
 
-    /// How long the scraper is waited for after its last complete scrape.
+    /// The time for which the scraper is waited for after its last complete scrape.
     fn patience(&self) -> Duration {
         match self.intervals.iter().max() {
             Some(longest) if !longest.is_zero() => (*longest * INTERVALS).clamp(LEAST_PATIENCE, MOST_PATIENCE),
@@ -167,7 +167,7 @@ impl Scrapes {
         Delivery { to_all: waited_for.filter(|_| known), to_any: self.to_any }
     }
 
-    /// Whether any scraper is waited for, one whose first scrape is under way included.
+    /// True if any scraper is waited for, one whose first scrape is under way included.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         self.scrapers.values().any(|scraper| scraper.has_or_will_have().is_some())

@@ -207,7 +207,7 @@ impl<K: SeriesKey> Series<K> {
         held.end_refresh();
     }
 
-    /// Whether a row, or an `other` row, would begin to count if every scraper had read the snapshot `delivered`.
+    /// True if a row, or an `other` row, would begin to count if every scraper had read the snapshot `delivered`.
     #[must_use]
     pub fn would_count(&self, delivered: u64) -> bool {
         let is_due = |row: &Row<K>| matches!(row.state, State::Pending { since, .. } if since <= delivered);

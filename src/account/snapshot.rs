@@ -149,7 +149,7 @@ pub struct Interface {
 }
 
 impl Interface {
-    /// Whether all of its counters are 0.
+    /// True if all of its counters are 0.
     #[must_use]
     pub fn counts_nothing(&self) -> bool {
         let Capture { received, dropped_by_kernel, dropped_by_interface, .. } = self.capture.unwrap_or_default();
@@ -248,7 +248,7 @@ impl Snapshot {
         self.interfaces.binary_search_by_key(&id, |interface| interface.id).ok().map(|at| &self.interfaces[at])
     }
 
-    /// Whether an interface is up and being captured.
+    /// True if an interface is up and being captured.
     #[must_use]
     pub fn is_capturing(&self) -> bool {
         self.interfaces.iter().any(|interface| interface.capture.is_some_and(|capture| capture.up))

@@ -66,7 +66,7 @@ pub struct Exclusion {
     /// The port of the targets that the detection names; it has some. A detection whose targets all have ports that are
     /// excluded for it does not alert.
     pub port: Option<u16>,
-    /// What is found.
+    /// The findings.
     pub kind: Option<Kind>,
 }
 

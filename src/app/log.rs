@@ -231,7 +231,7 @@ mod tests {
         }
     }
 
-    /// What is logged in a form, without its time.
+    /// A log line in a form, without its time.
     fn logged(form: Form, log: impl FnOnce()) -> String {
         let kept = Kept::default();
         let writer = kept.clone();

@@ -67,7 +67,7 @@ fn words_of_a_filter(files: &[PathBuf]) -> Option<String> {
     is_word(&words[0]).then(|| words.join(" "))
 }
 
-/// Whether all files could be read.
+/// An error if a file could not be read to its end.
 type Outcome = Result<(), pipeline::Error>;
 
 fn write_alerts(replay: &Replay) -> anyhow::Result<Outcome> {
@@ -131,7 +131,7 @@ fn max_rows(Replay { output, top, config, .. }: &Replay) -> usize {
 struct Episodes {
     most: usize,
     began: Vec<Alert>,
-    /// Where the alerts that still fire stand.
+    /// Positions of the alerts that still fire.
     firing: HashMap<Fingerprint, usize>,
     /// Alerts past the limit.
     more: u64,
@@ -214,7 +214,7 @@ impl<T: Tell> Read<T> {
         counted.map_or_else(Report::default, |(ledger, alarms)| report(ledger, alarms, config, max_rows))
     }
 
-    /// Of a file that is broken from its start there is nothing to write but the message.
+    /// False for a file that is broken from its start: there is nothing to write but the message.
     fn is_worth_writing(&self, accounts: &Snapshot) -> bool {
         self.outcome.is_ok() || accounts.totals.frames.frames > 0
     }

@@ -64,7 +64,7 @@ pub struct Live {
     index: Option<u32>,
     statistics: Statistics,
     last: pcap::Stat,
-    /// What the interface itself dropped; none before that could be read.
+    /// Packets that the interface itself dropped; none before that could be read.
     dropped_by_interface: Option<ForeignCounter>,
 }
 

@@ -40,7 +40,7 @@ fn escaped(text: &[u8], at: usize) -> Option<u8> {
     u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
-/// Whether libpcap takes the name for a device of its own, so that an interface of that name cannot be captured: all
+/// True if libpcap takes the name for a device of its own, so that an interface of that name cannot be captured: all
 /// interfaces, netfilter's logs, Bluetooth, USB, D-Bus.
 #[must_use]
 pub fn is_of_libpcap(name: &str) -> bool {

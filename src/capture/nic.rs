@@ -26,7 +26,7 @@ impl ForeignCounter {
         Self { last: now }
     }
 
-    /// What was counted since the last reading. A reading below the last one means that the counter has started over at 0.
+    /// The count since the last reading. A reading below the last one means that the counter has started over at 0.
     pub fn add(&mut self, now: u64) -> u64 {
         let since = now.checked_sub(self.last).unwrap_or(now);
         self.last = now;

@@ -93,7 +93,7 @@ pub fn output(occurrences: &[Occurrence], replays: bool) -> Result<Output, Confi
     text.read()
 }
 
-/// How many conversations or flows `replay` lists; none if that is not said.
+/// The number of conversations or flows that `replay` lists; none if that is not given.
 ///
 /// # Errors
 /// A value that is neither a number nor `all`, the option without `replay`, or with an `output` that lists no flows.
@@ -113,7 +113,7 @@ pub fn top(occurrences: &[Occurrence], replays: bool, output: Output) -> Result<
     }
 }
 
-/// Whether `replay` writes exact numbers in its table. Its other outputs always have them.
+/// True if `replay` writes exact numbers in its table. Its other outputs always have them.
 ///
 /// # Errors
 /// A value that is no truth value, or the option without `replay`.

@@ -51,7 +51,7 @@ pub struct Replay {
     pub files: Vec<PathBuf>,
     /// What is written.
     pub output: Output,
-    /// How much of it is listed; none if that was not said.
+    /// The number of rows to list; none if that was not given.
     pub top: Option<Top>,
     /// Exact numbers in the table.
     pub exact: bool,
@@ -105,7 +105,7 @@ impl Value for Output {
     }
 }
 
-/// How many conversations, flows or alerts `replay` lists.
+/// The number of conversations, flows or alerts that `replay` lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Top {
     /// So many, at least one.

@@ -10,9 +10,9 @@ pub const CONFIG: &str = "config";
 pub const CONFIG_CHECK: &str = "config.check";
 /// What `replay` writes.
 pub const OUTPUT: &str = "output";
-/// How many conversations or flows `replay` lists.
+/// The number of conversations or flows that `replay` lists.
 pub const TOP: &str = "top";
-/// Whether `replay` writes exact numbers in its table.
+/// True if `replay` writes exact numbers in its table.
 pub const BYTES: &str = "bytes";
 /// How many threads `replay` counts with.
 pub const WORKERS: &str = "workers";

@@ -270,6 +270,19 @@ fn mistakes_are_told_as_they_were_typed() {
         ),
         ("replay a --top 5 -output alerts", "--top: not available with --output alerts, which lists no flows"),
         ("--top 5", "--top: only available with replay; --max-series limits the flows that are exported"),
+    ];
+    are_refused(&table);
+}
+
+fn are_refused(table: &[(&str, &str)]) {
+    for (line, expected) in table {
+        assert_eq!(refusal(line), *expected, "{line}");
+    }
+}
+
+#[test]
+fn mistakes_of_subcommands_are_told_as_they_were_typed() {
+    let table = [
         ("-bytes", "-bytes: only available with replay; metrics are always exact"),
         ("replay a --bytes=x", "--bytes=x: expected true or false"),
         ("-max-flows 0", "-max-flows 0: expected a number from 1 to 16777216"),
@@ -280,9 +293,7 @@ fn mistakes_are_told_as_they_were_typed() {
         ("man -iface eth0", "unexpected argument '-iface' found"),
         ("-c /nowhere/x.yml", "/nowhere/x.yml: cannot read the configuration: No such file or directory (os error 2)"),
     ];
-    for (line, expected) in table {
-        assert_eq!(refusal(line), expected, "{line}");
-    }
+    are_refused(&table);
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub struct View {
     pub unknown_contacts: u64,
     /// The limit for addresses without a limit of their own, where bandwidth is looked at.
     pub bandwidth_limit_bytes: Option<u64>,
-    /// How many hosts and ports a source may contact, for the kinds that are looked for.
+    /// The limits on hosts and ports that a source may contact, for the kinds that are looked for.
     pub scan_limits: Vec<(Kind, u64)>,
     /// Tells whether anomalies raise alerts, where they are looked for.
     pub anomalies_alert: Option<bool>,

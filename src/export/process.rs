@@ -99,7 +99,7 @@ pub struct SelfMetrics {
     refused_scrapes: IntCounterVec,
     dropped_reports: Arc<AtomicU64>,
     lost: BTreeMap<Queue, Arc<AtomicU64>>,
-    /// Those of a live capture.
+    /// The statistics of a live capture.
     vitals: Option<Vitals>,
 }
 

@@ -84,7 +84,7 @@ impl Units {
     }
 }
 
-/// How many per second, with one decimal where there are few; none over less than a millisecond.
+/// A number per second, with one decimal where it is small; none over less than a millisecond.
 pub(super) fn rate(count: u64, time: Duration) -> Option<String> {
     let rate = per_second(count as f64, time)?;
     Some(if rate < 100.0 { format!("{rate:.1}") } else { format!("{rate:.0}") })

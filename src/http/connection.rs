@@ -54,7 +54,7 @@ const ACCEPT_SAID_EVERY: Duration = Duration::from_secs(60);
 /// Where it is counted.
 const REFUSED: &str = family::HTTP_CONNECTIONS_REFUSED.name;
 
-/// How many connections there may be.
+/// The most connections at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity {
     idle: usize,
@@ -62,7 +62,7 @@ pub struct Capacity {
 }
 
 impl Capacity {
-    /// What half of so many file descriptors allow. The other half is for capture, files and the program itself.
+    /// The capacity that half of so many file descriptors allows. The other half is for capture, files and the program itself.
     #[must_use]
     pub fn within(descriptors: u64) -> Self {
         let half = usize::try_from(descriptors / 2).unwrap_or(usize::MAX);

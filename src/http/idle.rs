@@ -106,7 +106,7 @@ pub(super) struct Connection {
     all: Arc<IdleConnections>,
     origin: Origin,
     evicted: Arc<Notify>,
-    /// Whether it has sent a whole request.
+    /// True if it has sent a whole request.
     has_asked: AtomicBool,
     /// Its number among the idle ones; none while it is being answered, and once it was evicted.
     number: Mutex<Option<u64>>,

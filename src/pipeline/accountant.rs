@@ -24,7 +24,7 @@ use crate::packet::Timestamp;
 /// The least time between a snapshot and the next one that is published before its refresh.
 const EARLY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often the accountant looks at the plan: an interface that is gone loses its gauges without waiting for a refresh.
+/// The interval at which the accountant reads the plan: an interface that is gone loses its gauges without waiting for a refresh.
 const GLANCE: Duration = Duration::from_millis(200);
 
 /// The only writer of the ledger.
@@ -85,7 +85,7 @@ impl<T: Tell> Accountant<T> {
         }
     }
 
-    /// Whether pending bytes may be added to their rows, since every scraper has read a 0 that was published before. It
+    /// True if pending bytes may be added to their rows, since every scraper has read a 0 that was published before. It
     /// should not wait for the refresh: the next scrape may come sooner.
     fn is_row_due(&mut self) -> bool {
         let delivery = self.scrapes.delivery(Timestamp::from(SystemTime::now()));
@@ -94,7 +94,7 @@ impl<T: Tell> Accountant<T> {
         is_later && self.book.would_count(delivery)
     }
 
-    /// Whether a new plan says that an interface which has an entry is gone.
+    /// True if a new plan says that an interface which has an entry is gone.
     fn is_interface_gone(&mut self) -> bool {
         let plan = self.orders.plan();
         let is_new = !Arc::ptr_eq(&plan, &self.plan);
@@ -138,7 +138,7 @@ impl<T: Tell> Accountant<T> {
         }
     }
 
-    /// Whether there is news that should not wait for the refresh: an interface came up, went down or is gone.
+    /// True if there is news that should not wait for the refresh: an interface came up, went down or is gone.
     fn take_in(&mut self, message: Message) -> bool {
         match message {
             Message::Handed(handed) => self.merge(handed),
@@ -183,7 +183,7 @@ impl<T: Tell> Accountant<T> {
     }
 }
 
-/// Whether the metrics of an interface stay: the plan keeps it, or a capture thread may still hand over what it counted.
+/// True if the metrics of an interface stay: the plan keeps it, or a capture thread may still hand over what it counted.
 fn is_kept(plan: &Plan, reporting: &BTreeSet<(String, usize)>, name: &str) -> bool {
     plan.kept.contains(name) || reporting.iter().any(|(interface, _)| interface == name)
 }

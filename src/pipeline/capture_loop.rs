@@ -213,7 +213,7 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// Whether every frame of the interface comes to this handle: it is one interface, it is up, nothing is left out, and no
+    /// True if every frame of the interface comes to this handle: it is one interface, it is up, nothing is left out, and no
     /// other worker has a part.
     fn takes_all(&self, plan: &Plan) -> bool {
         let is_one = self.config.selection != Selection::Any;
@@ -285,7 +285,7 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// Whether another interface than the one that is open is to be captured, because it has the name now.
+    /// True if another interface than the one that is open is to be captured, because it has the name now.
     fn is_another(&self, session: &Session) -> bool {
         let plan = self.orders.plan();
         let now = plan.captures.get(&self.number).and_then(|name| plan.indexes.get(name));

@@ -54,7 +54,7 @@ impl Comparison {
     }
 }
 
-/// What the interface has counted; none where its packets are not the frames that a capture sees.
+/// Packets that the interface has counted; none where its packets are not the frames that a capture sees.
 fn counted_frames(interface: &str) -> io::Result<Option<u64>> {
     if nic::counts_frames(interface)? { nic::packets(interface) } else { Ok(None) }
 }

@@ -16,7 +16,7 @@ use crate::packet::Timestamp;
 /// How long a capture thread that has nothing to capture waits for an empty interval.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What a capture thread tells the accountant.
+/// A message of a capture thread to the accountant.
 pub(super) enum Message {
     /// An interval.
     Handed(Handed),

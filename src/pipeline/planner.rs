@@ -66,7 +66,7 @@ impl Planner {
         kept
     }
 
-    /// What to say of interfaces that cannot be captured for their name, where all are wanted.
+    /// Notices about interfaces that cannot be captured for their name, where all are wanted.
     fn unopenable(&self, network: &Network) -> Vec<String> {
         let of_links =
             if self.capture.selection == Selection::All { selection::decide(network, &self.capture) } else { vec![] };

@@ -14,9 +14,9 @@ use super::rings::Ring;
 use crate::capture;
 use crate::capture::live::{Live, Program};
 
-/// How long to wait when no smaller handle could be opened, for example for want of a file descriptor.
+/// The pause when no smaller handle could be opened, for example for want of a file descriptor.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
-/// How long the old handle is waited for before the new one is read.
+/// The longest wait for the old handle before the new one is read.
 const SLICE: Duration = Duration::from_millis(10);
 
 /// When a session tries again to replace its handle.

@@ -31,7 +31,7 @@ pub(super) fn fits(share: u32, handles: usize) -> bool {
     u64::from(share).saturating_mul(handles as u64 + 1) <= ALL_RINGS_BYTES
 }
 
-/// What is said once where interfaces get smaller rings than configured.
+/// The notice where interfaces get smaller rings than configured.
 pub(super) fn notice(config: &capture::Config, handles: usize) -> Option<String> {
     let share = share(config, handles);
     (share < config.buffer_bytes).then(|| {

@@ -66,7 +66,7 @@ pub struct Setup<T> {
     pub scraped: Reported,
     /// Where snapshots are published.
     pub published: Arc<Published>,
-    /// Where the state of threads, network and rings is shown.
+    /// The figures about threads, network and rings.
     pub vitals: Vitals,
     /// As for [`crate::account::interval::Interval::new`].
     pub seed: u64,
@@ -145,7 +145,7 @@ pub fn start<T: Tell + Send + 'static>(
     let tick = tick(&setup.pipeline);
     let threads = Threads::new(planner.capture.workers);
     let rings = Rings::new(&planner.capture.selection, setup.vitals.clone());
-    let mut supervisor = Supervisor {
+    let supervisor = Supervisor {
         planner,
         filter: setup.filter,
         notices,
@@ -164,18 +164,23 @@ pub fn start<T: Tell + Send + 'static>(
         unstarted: None,
         heart: Arc::clone(&hearts[1]),
     };
-    let first = supervisor.start_threads(Some(Box::new(on_open)))?;
-    if let Err(error) = check_first_tries(&first, &supervisor.network, &supervisor.planner.capture.selection) {
-        orders.stop();
-        supervisor.threads.join_all()?;
-        return Err(error);
-    }
-    let supervisor = spawn("supervisor", move || supervisor.run())?;
+    let supervisor = start_capturing(supervisor, Box::new(on_open))?;
     watchdog::start(hearts, &orders, setup.vitals, on_death)?;
     Ok(Running { orders, supervisor, accountant })
 }
 
-/// What is to be captured at first; says what there is to say of it.
+/// Starts the capture threads, and the supervisor's own once each interface was opened or refused.
+fn start_capturing(mut supervisor: Supervisor, on_open: Box<dyn Fn() + Send + Sync>) -> Result<JoinHandle<()>, Error> {
+    let first = supervisor.start_threads(Some(on_open))?;
+    if let Err(error) = check_first_tries(&first, &supervisor.network, &supervisor.planner.capture.selection) {
+        supervisor.orders.stop();
+        supervisor.threads.join_all()?;
+        return Err(error);
+    }
+    spawn("supervisor", move || supervisor.run())
+}
+
+/// The first plan, with its notices.
 fn first_orders(planner: &Planner, network: &Network, notices: &mut Notices) -> Arc<Orders> {
     let planned = planner.plan(network, &BTreeSet::new());
     let masquerade = likely_masquerade(network, &selection::captured(network, &planner.capture));

@@ -38,7 +38,7 @@ impl Threads {
         missing.map(|(number, name, worker)| (number, name.clone(), worker)).collect()
     }
 
-    /// What the workers of a capture share.
+    /// The group that the workers of a capture share.
     pub(super) fn fanout(&mut self, number: CaptureNumber) -> Arc<Fanout> {
         let workers = self.workers;
         Arc::clone(self.fanouts.entry(number).or_insert_with(|| Arc::new(Fanout::new(workers))))
@@ -62,7 +62,7 @@ impl Threads {
         }
     }
 
-    /// Whether a capture that the plan has no more is still ending at the interface called `name`.
+    /// True if a capture that the plan has no more is still ending at the interface called `name`.
     pub(super) fn is_ending(&self, name: &str, plan: &Plan) -> bool {
         let is_ending = |capture: &CaptureNumber| !plan.captures.contains_key(capture);
         self.running.iter().any(|((capture, _), thread)| thread.interface == name && is_ending(capture))

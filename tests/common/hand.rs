@@ -147,7 +147,7 @@ enum Version {
     FirstNibble,
 }
 
-/// What there is to read from: the captured bytes and how many were on the wire.
+/// The frame to read from: the captured bytes and the number of bytes on the wire.
 struct Frame<'a> {
     bytes: &'a [u8],
     wire: usize,
@@ -309,7 +309,7 @@ fn ipv6_passes(frame: &Frame<'_>, at: usize) -> bool {
     }
 }
 
-/// What is left on the wire, or 4 bytes less, or any less in a frame of at most 64 bytes on the wire.
+/// True for the bytes left on the wire, 4 less, or any less in a frame of at most 64 bytes on the wire.
 fn length_fits(frame: &Frame<'_>, at: usize, length: usize) -> bool {
     let left = frame.wire - at;
     length == left || length + 4 == left || (length < left && frame.before + frame.wire <= 64)

@@ -36,7 +36,7 @@ pub fn sweep(pair: &Pair, hosts: u8) {
 /// The names of the fields with which each line begins.
 const BEGINNING: [&str; 3] = ["ts", "level", "msg"];
 
-/// Whether a text is a time as in RFC 3339, in UTC.
+/// True if a text is a time as in RFC 3339, in UTC.
 fn is_utc(text: &str) -> bool {
     let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     shape == "0000-00-00T00:00:00.000000Z"

@@ -101,7 +101,7 @@ impl<'a> Scraper<'a> {
         self.last[number] = now;
     }
 
-    /// Whether the series gained all that passed since its first scrape, but for what is pending.
+    /// True if the series gained all that passed since its first scrape, but for what is pending.
     fn is_exact(&self) {
         let first = self.first_shown.unwrap();
         let passed = [0, 1].map(|number| self.total - self.pending[number] - first[number]);

@@ -185,7 +185,7 @@ fn a_scan_is_told_once_and_its_end_once() {
     monitor.stop();
 }
 
-/// What Prometheus is told besides: the shipped rules, and where Alertmanager is.
+/// More configuration of Prometheus: the shipped rules, and the address of Alertmanager.
 fn with_rules() -> String {
     let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("alerts.rules.yml");
     format!(

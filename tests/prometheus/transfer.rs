@@ -141,7 +141,7 @@ fn start(networks: &Networks) -> (Monitor<'_>, Prometheus<'_>) {
     (monitor, Prometheus::of_the_example(&networks.gateway))
 }
 
-/// What the older family shows of a source: plain values, without any waiting.
+/// The bytes that the older family shows of a source: plain values, without any waiting.
 fn plain(prometheus: &Prometheus<'_>, source: Ipv4Addr) -> u64 {
     let results = prometheus.query(&format!(r#"hosts_src_dst{{addr=~"{source}->.*"}}"#));
     results.iter().map(value).sum()

@@ -12,7 +12,7 @@ use super::{CLIENT, SERVER, busy, conversation, folder, on_ethernet, query};
 
 const WIDTH: usize = 80;
 
-/// What the table says of one file.
+/// The table of one file.
 fn table(file: &Path, options: &[&str]) -> String {
     said(&replay([&[file.to_str().unwrap()], options].concat()))
 }

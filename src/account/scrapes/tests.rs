@@ -4,7 +4,7 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_nanoseconds(seconds * 1_000_000_000)
 }
 
-/// What http tells; the scrapes of one snapshot by one client are one.
+/// A report of http; the scrapes of one snapshot by one client are one.
 fn report(client: u32, snapshot: u64, progress: Progress) -> ScrapeReport {
     ScrapeReport { client: IpAddr::V4(client.into()), snapshot, scrape: snapshot, progress }
 }

@@ -38,7 +38,7 @@ impl<G: Copy + Ord> Others<G> {
         Self { states: from_the_start.into_iter().map(|group| (group, State::Counting)).collect(), limit }
     }
 
-    /// Whether `group` has an `other` row. The answer for a group that has had traffic never changes.
+    /// True if `group` has an `other` row. The answer for a group that has had traffic never changes.
     pub(super) fn has(&self, group: G) -> bool {
         self.states.contains_key(&group)
     }
@@ -55,7 +55,7 @@ impl<G: Copy + Ord> Others<G> {
         }
     }
 
-    /// Whether a row would begin to count if every scraper had read the snapshot `delivered`.
+    /// True if a row would begin to count if every scraper had read the snapshot `delivered`.
     pub(super) fn would_count(&self, delivered: u64) -> bool {
         self.states.values().any(|state| matches!(state, State::Pending { since } if *since <= delivered))
     }

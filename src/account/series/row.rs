@@ -20,7 +20,7 @@ pub(super) struct Row<K> {
     pub(super) key: K,
     pub(super) first_seen: Timestamp,
     pub(super) shown_since: Timestamp,
-    /// Where its entry is held; means nothing once it leaves.
+    /// The position of its entry in the table; means nothing once the row is frozen.
     pub(super) position: u32,
     pub(super) entered: u64,
     pub(super) state: State,

@@ -5,7 +5,7 @@ use super::*;
 /// The deadline for what comes about in a moment.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// What a reader does with one write.
+/// The reaction of a reader to one write.
 #[derive(Debug, Clone, Copy)]
 enum Take {
     All,

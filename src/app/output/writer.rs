@@ -11,7 +11,7 @@ use super::Stream;
 /// The pauses between two tries double from the first to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// How often a failure is said at most.
+/// The least time between two messages about a failure.
 const SAID_EVERY: Duration = Duration::from_secs(60);
 
 /// The reader has closed its end of the pipe: nothing can be written any more.

@@ -56,7 +56,7 @@ impl Filter {
         Ok(())
     }
 
-    /// Of a link type behind the first it is said which one it is.
+    /// The message names the link type if it is not the first of the file.
     fn refused(&self, link_type: LinkType, reason: &str) -> Error {
         let reason = match self.programs.is_empty() {
             true => reason.to_owned(),

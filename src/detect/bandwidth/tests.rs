@@ -148,7 +148,7 @@ fn peer(text: &str) -> Target {
     Target { address: address(text), protocol: None, port: None }
 }
 
-/// What the first detection over a limit names.
+/// Targets that the first detection over a limit names.
 fn first_peers(found: &[Detection], subject: Subject) -> Vec<Target> {
     let first = found.iter().find(|found| found.subject == subject && found.level == Level::Over).unwrap();
     first.figures.first_targets.clone()

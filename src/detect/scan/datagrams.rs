@@ -49,7 +49,7 @@ impl Evidence {
         }
     }
 
-    /// Whether what looks like a beginning is the answer to a contact that waits: its conversation was forgotten.
+    /// True if what looks like a beginning is the answer to a contact that waits: its conversation was forgotten.
     pub(super) fn is_answer_to_waiting(&mut self, scene: &mut Scene, word: &Word) -> bool {
         if word.target.protocol != Protocol::UDP || self.room.is_empty() {
             return false;

@@ -185,7 +185,7 @@ impl Sight {
         self.interfaces[usize::from(position)].is_blind
     }
 
-    /// Whether each interface shows answers, in the order of their positions.
+    /// True if each interface shows answers, in the order of their positions.
     pub(super) fn answers_visible(&self) -> Vec<(InterfaceId, bool)> {
         self.interfaces.iter().filter_map(|interface| Some((interface.id?, !interface.is_blind))).collect()
     }

@@ -82,7 +82,7 @@ impl Widths {
     }
 }
 
-/// What figures of these widths leave of a line.
+/// The width that figures of these widths leave of a line.
 fn left_of(figures: &[usize]) -> usize {
     WIDTH.saturating_sub(figures.iter().map(|width| GAP + width).sum())
 }

@@ -414,7 +414,7 @@ fn a_scan_that_mixes_refusals_and_silence_spans_its_packets_and_not_their_outcom
     assert_eq!((span.first, span.last), (at(0.35), at(0.35 + 3.9)));
 }
 
-/// Of so many targets only a sample is held, and the true last one is not in it.
+/// The table holds only a sample of so many targets, and the true last one is not in it.
 #[test]
 fn of_a_large_scan_the_figures_are_estimates_and_the_last_target_is_the_true_one() {
     for (count, step) in [(3_001, 0.01), (3_002, 0.0001), (3_003, 0.003)] {
