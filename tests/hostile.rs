@@ -25,7 +25,7 @@ const MEBIBYTE: u64 = 1 << 20;
 /// Connections in all, and the addresses that they come from.
 const CONNECTIONS: u32 = 10_000;
 const ADDRESSES: u32 = 200;
-/// Connections that the clients keep open at once: fewer than a process may have.
+/// Connections that are kept open at once where there are fewer descriptors than for all.
 const KEPT: usize = 600;
 /// Connections that they open one after the other before they pause: some thousand a second.
 const TURN: u32 = 20;
@@ -135,6 +135,15 @@ fn scrape(server: SocketAddr, number: usize) -> Duration {
     took
 }
 
+/// The connections that an attack keeps open at once: all of them where the tests may have as many descriptors.
+fn kept_at_once() -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    let soft: usize = line.split_whitespace().next().and_then(|soft| soft.parse().ok()).unwrap_or(usize::MAX);
+    // Two attacks may run at the same time.
+    (soft.saturating_sub(1_000) / 13 * 10).clamp(KEPT, CONNECTIONS as usize)
+}
+
 /// Clients that open `connections` in all, each from the address that `from` gives, at a steady rate: silent ones, ones
 /// that have begun a request, ones that go on with it slowly, and half-closed ones. They go on until this is dropped.
 struct Attack {
@@ -147,12 +156,12 @@ impl Attack {
         let is_over = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&is_over);
         let thread = thread::spawn(move || {
-            let mut kept = VecDeque::new();
+            let (mut kept, most) = (VecDeque::new(), kept_at_once());
             for number in 0.. {
                 if number < connections {
                     kept.push_back(open(server, number, from(number)));
                 }
-                if kept.len() > KEPT {
+                if kept.len() > most {
                     kept.pop_front();
                 }
                 if number % TURN == 0 {

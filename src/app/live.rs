@@ -42,6 +42,8 @@ const LAST_ALERTS: Duration = Duration::from_millis(300);
 pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let capacity = Capacity::within(super::descriptors::raise()?);
     let lost_log_lines = super::log::start_queued(config.log)?;
+    // Before anything that may take seconds, as compiling a filter may.
+    let stop = Stop::on_signal()?;
     config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
     let filter = user_filter(&config)?;
     start::check_source(&config)?;
@@ -61,7 +63,6 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     program.count_lost_of(Queue::Alerts, alerts.lost());
     let site = Arc::new(Site::new(Arc::clone(&published), export, capabilities, program, version, reports));
     let runtime = Builder::new_multi_thread().worker_threads(ANSWERING_THREADS).enable_all().build()?;
-    let stop = Stop::on_signal()?;
     let addresses = listeners.addresses();
     let server = {
         let _in_runtime = runtime.enter();

@@ -10,9 +10,15 @@ const TERMS_IN_A_PART: usize = 50;
 const QUALIFIERS: [&str; 12] =
     ["ip", "ip6", "tcp", "udp", "sctp", "ether", "src", "dst", "host", "net", "port", "portrange"];
 
-/// Words that a value is not: they belong to another form of term, which is left to libpcap as a whole.
-const OTHER_WORDS: [&str; 10] =
-    ["and", "or", "not", "mask", "proto", "gateway", "broadcast", "multicast", "vlan", "inbound"];
+/// The qualifiers behind which a value may be a name; any other value is a number or an address.
+const OF_NAMES: [&str; 3] = ["host", "net", "port"];
+
+/// Words that are a term by themselves: protocols that need no value.
+const TERMS_ALONE: [&str; 14] =
+    ["ip", "ip6", "tcp", "udp", "sctp", "arp", "rarp", "icmp", "icmp6", "igmp", "esp", "ah", "pim", "vrrp"];
+
+/// Words that are never a name here: they belong to other forms of terms, which are left to libpcap as a whole.
+const OTHER_WORDS: [&str; 5] = ["and", "not", "mask", "proto", "gateway"];
 
 /// The parts of a filter that is a list, each a filter in itself: a frame passes the list if it passes one of them. None
 /// for a filter that is no list, or a short one.
@@ -22,28 +28,42 @@ pub(super) fn parts(filter: &str) -> Option<Vec<String>> {
     (terms.len() > TERMS_IN_A_PART).then(|| parts.collect())
 }
 
-/// The terms of a list, each with its own qualifiers: a value alone has those of the term before it.
+/// The terms of a list, each with its own qualifiers: a value alone has those of the term before it. None where a term has
+/// another form.
 fn terms(filter: &str) -> Option<Vec<String>> {
     let mut terms = Vec::new();
     let mut qualifiers = String::new();
     let words: Vec<&str> = filter.split_whitespace().collect();
     for term in words.split(|word| matches!(*word, "or" | "||")) {
-        let (value, own) = term.split_last()?;
-        if !own.iter().all(|word| QUALIFIERS.contains(word)) || !is_value(value) {
-            return None;
+        match term {
+            [word] if TERMS_ALONE.contains(word) => {
+                terms.push((*word).to_owned());
+                // What a value behind it means is for libpcap to say.
+                qualifiers.clear();
+            }
+            [value] if is_number(value) && !qualifiers.is_empty() => terms.push(format!("{qualifiers} {value}")),
+            [own @ .., value] if !own.is_empty() && own.iter().all(|word| QUALIFIERS.contains(word)) => {
+                if !is_number(value) && !(own.last().is_some_and(|last| OF_NAMES.contains(last)) && is_name(value)) {
+                    return None;
+                }
+                qualifiers = own.join(" ");
+                terms.push(format!("{qualifiers} {value}"));
+            }
+            _ => return None,
         }
-        if !own.is_empty() {
-            qualifiers = own.join(" ");
-        }
-        terms.push(format!("{qualifiers} {value}").trim_start().to_owned());
     }
     Some(terms)
 }
 
-/// An address, a network, a name, a port or a range of ports.
-fn is_value(word: &str) -> bool {
-    let is_plain = word.chars().all(|letter| letter.is_ascii_alphanumeric() || "./:-_".contains(letter));
-    is_plain && !QUALIFIERS.contains(&word) && !OTHER_WORDS.contains(&word)
+/// An address, a network, a port or a range of ports.
+fn is_number(word: &str) -> bool {
+    let has_digit = word.chars().any(|letter| letter.is_ascii_digit());
+    has_digit && word.chars().all(|letter| letter.is_ascii_hexdigit() || "./:-".contains(letter))
+}
+
+fn is_name(word: &str) -> bool {
+    let is_plain = word.chars().all(|letter| letter.is_ascii_alphanumeric() || ".-_".contains(letter));
+    is_plain && ![&QUALIFIERS[..], &OTHER_WORDS, &TERMS_ALONE].iter().any(|words| words.contains(&word))
 }
 
 #[cfg(test)]
@@ -60,6 +80,15 @@ mod tests {
     }
 
     #[test]
+    fn protocols_in_a_list_stand_by_themselves() {
+        let filter: String = (0..60).map(|host| format!("host 10.0.0.{host} or ")).collect();
+        for protocol in TERMS_ALONE {
+            let parts = parts(&format!("{filter}{protocol} or port domain")).unwrap();
+            assert!(parts[1].ends_with(&format!("host 10.0.0.59 or {protocol} or port domain")), "{parts:?}");
+        }
+    }
+
+    #[test]
     fn other_filters_are_left_whole() {
         let long = |term: &str| vec![term; 100].join(" or ");
         for filter in [
@@ -72,6 +101,10 @@ mod tests {
             &long("tcp[13] = 2"),
             &long("vlan"),
             &format!("{} or", long("host 10.0.0.1")),
+            &format!("{} or outbound", long("host 10.0.0.1")),
+            &format!("{} or stp", long("host 10.0.0.1")),
+            &format!("{} or arp or 10.0.0.2", long("host 10.0.0.1")),
+            &long("10.0.0.1"),
         ] {
             assert_eq!(parts(filter), None, "{filter}");
         }

@@ -90,7 +90,7 @@ impl UserFilter {
 
     /// For an open handle libpcap asks the kernel for VLAN tags, which the kernel takes off frames.
     fn depends_on_the_handle(&self) -> bool {
-        self.text.contains("vlan")
+        self.text.split(|letter: char| !letter.is_ascii_alphanumeric()).any(|word| word == "vlan")
     }
 
     fn within_the_kernels_limit(&self, program: Vec<sock_filter>) -> Result<Arc<[sock_filter]>, Error> {
@@ -140,11 +140,11 @@ pub(super) fn compile_in_time<T: Activated>(
     }
     let (sender, compiled) = channel();
     let parts = list::parts(text).unwrap_or_else(|| vec![text.to_owned()]);
+    let text = text.to_owned();
     let body = move || {
-        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         let handle = open().map_err(|error| words(&error));
         // When it took too long, the result is not needed any more.
-        drop(sender.send(handle.and_then(|handle| compile(&handle, &parts))));
+        drop(sender.send(handle.and_then(|handle| compile_list(&handle, &text, &parts))));
     };
     drop(Builder::new().name("filter".to_owned()).spawn(body).map_err(|error| Failure::Bound(error.to_string()))?);
     match compiled.recv_timeout(DEADLINE) {
@@ -164,6 +164,13 @@ pub(super) fn too_many(instructions: usize) -> String {
         "it needs {instructions} instructions, the kernel takes {MAXIMUM_INSTRUCTIONS}; name networks (`net`) instead of \
          hosts"
     )
+}
+
+/// One program for the whole of `text`, or for its `parts` where it is a list. A part that libpcap refuses means that the
+/// text was not understood as libpcap does.
+fn compile_list<T: Activated>(handle: &Capture<T>, text: &str, parts: &[String]) -> Result<Vec<sock_filter>, String> {
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    compile(handle, &parts).or_else(|_| compile(handle, &[text]))
 }
 
 /// One program that accepts what one of the `parts` accepts.
@@ -237,6 +244,16 @@ mod tests {
         }
         assert!(!accepts(&program, &frame(other, other)));
         assert!(!accepts(&program, &frame([10, 0, 3, 232], other)), "host 1,000");
+    }
+
+    #[test]
+    fn protocols_may_stand_in_a_list() {
+        for protocol in
+            ["arp", "icmp", "icmp6", "igmp", "esp", "ah", "rarp", "stp", "mpls", "outbound", "tcp", "pppoes"]
+        {
+            let filter = format!("{} or {protocol}", hosts(60));
+            assert!(UserFilter::new(&filter).is_ok(), "{protocol}");
+        }
     }
 
     #[test]
