@@ -158,7 +158,7 @@ impl Live {
     /// When a filter does not compile for the link type, or the program is too long.
     pub fn compile(&self, own: Option<&str>, user: Option<&UserFilter>) -> Result<Program, Error> {
         let own = own.map(|own| self.compiled(own)).transpose()?;
-        let of_user = user.map(|user| user.program(&self.capture)).transpose()?;
+        let of_user = user.map(|user| user.program(&self.name, self.link_type)).transpose()?;
         let program = match (own, of_user) {
             (None, None) => return Ok(Program(None)),
             (Some(own), None) => own,

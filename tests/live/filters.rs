@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 
+use super::common::ip::{Ipv4, udp};
+use super::common::link::Link;
 use super::common::metrics::{Counted, Packets};
 use super::common::monitor::{Monitor, refused};
 use super::common::namespace::{End, Namespace, connect};
-use super::traffic::{Pair, send};
+use super::traffic::{Pair, send, send_frame};
 
 /// `host 172.16.0.0 or host 172.16.0.1 or …`, and one of the addresses of the tests at the end.
 fn hosts(count: u32, last: &str) -> String {
@@ -74,4 +76,25 @@ fn filters_past_a_limit_are_refused_with_the_limit() {
         assert!(messages.contains(words) && messages.contains("… ("), "{messages}");
         assert!(messages.lines().all(|line| line.len() < 700), "{messages}");
     }
+}
+
+/// What `vlan` compiles to depends on an open handle: the kernel takes the tag off the frame.
+#[test]
+fn filter_of_a_vlan_counts_tagged_frames_alone() {
+    let pair = Pair::new();
+    let monitor = Monitor::start(&pair.host, &["-iface", "eth0", "-filter", "vlan 5"]);
+    let packet = Ipv4::carrying(udp(40_053, 53, &[0x55; 40])).between([10, 1, 0, 2].into(), [10, 1, 0, 1].into());
+    for (tag, count) in [(None, 20), (Some(0x8100), 17)] {
+        let link = tag.map_or_else(Link::ethernet, |tag| Link::ethernet().vlan(tag));
+        let mut frame = link.carrying(&packet.build());
+        if tag.is_some() {
+            // The VLAN's number, which the tag holds in its last 12 bits.
+            frame.bytes[14..16].copy_from_slice(&[0, 5]);
+        }
+        send_frame(&pair.other, "eth0", &frame, count);
+    }
+    let flow = "10.1.0.2->10.1.0.1 udp/53(domain)";
+    monitor.wait_for("the tagged frames", |metrics| metrics.flows().get(flow) == Some(&(17 * (20 + 8 + 40))));
+    let ended = monitor.stop();
+    assert_eq!(ended.closing().captured, 17, "{}", ended.messages);
 }

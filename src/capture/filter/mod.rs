@@ -22,7 +22,9 @@ use super::program;
 pub const MAXIMUM_TEXT: usize = 64 << 10;
 /// The most instructions that the kernel takes (`BPF_MAXINSNS`).
 pub(super) const MAXIMUM_INSTRUCTIONS: usize = 4_096;
-/// How long libpcap may take to compile a filter.
+/// The ring of a handle that is only opened to compile a filter, in bytes.
+const SMALLEST_RING: i32 = 64 << 10;
+/// The time that libpcap may take to compile a filter.
 const DEADLINE: Duration = Duration::from_secs(5);
 
 /// The link types for which a filter is checked before an interface is open: Ethernet, and those whose filters may have
@@ -66,19 +68,20 @@ impl UserFilter {
         &self.text
     }
 
-    /// The program for the frames of an open handle, as the kernel shows them to it.
-    pub(super) fn program(&self, handle: &Capture<Active>) -> Result<Arc<[sock_filter]>, Error> {
+    /// The program for the frames of an interface, as the kernel shows them to a handle with this link type.
+    pub(super) fn program(&self, interface: &str, link_type: Linktype) -> Result<Arc<[sock_filter]>, Error> {
         // Others that need the same program wait until it is compiled.
         let mut programs = self.programs();
-        let link_type = handle.get_datalink();
         if let Some(program) = programs.get(&link_type.0) {
             return Ok(Arc::clone(program));
         }
         let compiled = if self.depends_on_the_handle() {
-            compile(handle, &[&self.text]).map_err(|reason| self.refused(reason))?
+            let interface = interface.to_owned();
+            compile_in_time(&self.text, move || open_to_compile(&interface, link_type))
         } else {
-            compile_for(&self.text, link_type).map_err(|failure| self.refused(failure.reason()))?
+            compile_for(&self.text, link_type)
         };
+        let compiled = compiled.map_err(|failure| self.refused(failure.reason()))?;
         let mut program = self.within_the_kernels_limit(compiled)?.to_vec();
         if link_type == COOKED_2 && !program::without_cooked_header(&mut program) {
             return Err(self.refused("it uses link-layer fields that cooked frames do not have".to_owned()));
@@ -123,6 +126,15 @@ impl Failure {
             Self::Refused(reason) | Self::Bound(reason) => reason,
         }
     }
+}
+
+/// A handle that captures nothing worth keeping, for filters that depend on what the kernel tells an open handle.
+fn open_to_compile(interface: &str, link_type: Linktype) -> Result<Capture<Active>, pcap::Error> {
+    let mut handle = Capture::from_device(interface)?.snaplen(64).buffer_size(SMALLEST_RING).open()?;
+    if handle.get_datalink() != link_type {
+        handle.set_datalink(link_type)?;
+    }
+    Ok(handle)
 }
 
 /// The program of a filter for live frames of `link_type`.
