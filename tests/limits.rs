@@ -186,7 +186,14 @@ const LIMITS: &[Limit] = &[
         Kept("a position is used again at once"),
         &["detect/scan/positions.rs MAXIMUM_POSITIONS"],
     ),
-    Limit("kernel rings", Counted(&["trafficmonitor_capture_packets_dropped_total{reason=\"kernel\"}"]), &[]),
+    Limit(
+        "kernel rings",
+        Counted(&[
+            "trafficmonitor_rings_refused_total",
+            "trafficmonitor_capture_packets_dropped_total{reason=\"kernel\"}",
+        ]),
+        &["pipeline/rings.rs ALL_RINGS_BYTES"],
+    ),
     Limit(
         "expositions and lists of sources under way",
         Counted(&["trafficmonitor_http_scrapes_refused_total"]),
@@ -228,8 +235,8 @@ const OTHERS: &[&str] = &[
 ];
 
 /// The words by which the name of a capacity is known.
-const WORDS: [&str; 10] =
-    ["MOST", "MAXIMUM", "MAX", "WAITING", "LIMIT", "LARGEST", "PIECES", "CAPACITY", "BUCKET", "BUCKETS"];
+const WORDS: [&str; 11] =
+    ["MOST", "MAXIMUM", "MAX", "WAITING", "LIMIT", "LARGEST", "PIECES", "CAPACITY", "BUCKET", "BUCKETS", "RINGS"];
 /// The types of capacities.
 const COUNTS: [&str; 5] = ["usize", "u64", "u32", "u16", "u8"];
 /// The places where queues between threads are made. The unbounded ones carry a fixed number of messages: intervals that go round,
