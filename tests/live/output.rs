@@ -216,7 +216,7 @@ fn soak_outputs_that_are_not_read_cost_no_frame_at_full_speed() {
     const RATE: u64 = 50_000;
     const LASTS: Duration = Duration::from_secs(60);
     let pair = Pair::new();
-    let (monitor, _readers) = blocked(&pair, &[&["--log.level", "debug"][..], &LOW_LIMIT].concat());
+    let (monitor, _readers) = blocked(&pair, &[&["--log.level", "trace"][..], &LOW_LIMIT].concat());
     let packet = Ipv4::carrying(udp(40_053, 53, &[0x55; 31]));
     let packet = packet.between(Ipv4Addr::new(10, 1, 0, 2), Ipv4Addr::new(10, 1, 0, 1));
     let frames = [sources(MANY), vec![Link::ethernet().carrying(&packet.build()).bytes; 400_000]].concat();
