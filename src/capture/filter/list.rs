@@ -43,7 +43,9 @@ fn terms(filter: &str) -> Option<Vec<String>> {
             }
             [value] if is_number(value) && !qualifiers.is_empty() => terms.push(format!("{qualifiers} {value}")),
             [own @ .., value] if !own.is_empty() && own.iter().all(|word| QUALIFIERS.contains(word)) => {
-                if !is_number(value) && !(own.last().is_some_and(|last| OF_NAMES.contains(last)) && is_name(value)) {
+                let may_be_a_name = own.last().is_some_and(|last| OF_NAMES.contains(last));
+                let is_right = is_number(value) || may_be_a_name && is_name(value);
+                if !is_right {
                     return None;
                 }
                 qualifiers = own.join(" ");
