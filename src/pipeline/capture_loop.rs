@@ -14,13 +14,13 @@ use super::opening::{FirstTry, Opening};
 use super::orders::{CaptureNumber, Orders, Plan};
 use super::resize::Resizing;
 use super::rings::{self, Ring, Rings};
+use crate::account::interval::Interval;
 use crate::capture::filter::UserFilter;
 use crate::capture::live::{Live, Statistics};
+use crate::capture::once::{Origins, is_copy};
 use crate::capture::{self, Selection};
-use crate::decode::Decoder;
-use crate::packet::Timestamp;
-
-pub use super::count::count_frame;
+use crate::decode::{Decoder, NotIp, TakeDecoded};
+use crate::packet::{Frame, Packet, Timestamp};
 
 /// How long to wait before an interface is opened again: doubled each time, up to a bound.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -29,6 +29,47 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const GLANCE: Duration = Duration::from_millis(50);
 /// How long a new handle waits until the others have replaced their rings by smaller ones.
 const RING_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Decodes a frame and counts it. Where `origins` are given, a frame on its way out that came in by a captured
+/// interface is left out: it was counted there.
+#[inline(always)]
+pub fn count_frame(decoder: &Decoder, origins: Option<&Origins>, frame: &Frame<'_>, interval: &mut Interval) {
+    decoder.decode_for(frame, Count { decoder, origins, frame, interval });
+}
+
+/// Counts what a frame was decoded to.
+struct Count<'a> {
+    decoder: &'a Decoder,
+    origins: Option<&'a Origins>,
+    frame: &'a Frame<'a>,
+    interval: &'a mut Interval,
+}
+
+impl TakeDecoded for Count<'_> {
+    #[inline(always)]
+    fn take(self, decoded: Result<Packet, NotIp>) {
+        let Self { decoder, origins, frame, interval } = self;
+        match decoded {
+            Ok(packet) => match origins {
+                Some(origins) if is_copy(packet.outgoing, packet.addresses.source(), origins) => {
+                    interval.observe_copy(frame.wire_bytes);
+                }
+                _ => {
+                    if let Some(refusal) = decoder.refusal(frame, &packet) {
+                        interval.refuse(&refusal);
+                    }
+                    interval.observe(&packet, frame.wire_bytes);
+                }
+            },
+            Err(reason) => interval.observe_not_ip(reason, frame.wire_bytes),
+        }
+    }
+
+    #[inline(never)]
+    fn take_rare(self, decoded: Result<Packet, NotIp>) {
+        self.take(decoded);
+    }
+}
 
 /// Captures one interface until it is told to stop, or the interface is not to be captured any more.
 pub(super) struct CaptureLoop {

@@ -4,7 +4,6 @@ mod accountant;
 pub mod alarms;
 pub mod capture_loop;
 mod cells;
-mod count;
 mod coverage;
 mod fanout;
 pub mod follow;
