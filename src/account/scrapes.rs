@@ -93,7 +93,7 @@ pub struct Ended {
     pub untracked: u64,
 }
 
-/// How far a scraper has come.
+/// The stage that a scraper has reached.
 #[derive(Debug)]
 enum Standing {
     /// Its first scrapes are under way: the snapshot of each.

@@ -22,7 +22,7 @@ const LARGEST_XZ_KIB: u32 = (LARGEST_WINDOW >> 10) as u32 + 1024;
 /// Compressed bytes that are read at once.
 const PIECE: usize = 64 << 10;
 
-/// How a capture is compressed.
+/// The compression of a capture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Compression {
     Gzip,
