@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_captured_is_named() {
+    fn captured_interfaces_are_named() {
         let mut config = Config::default();
         assert_eq!(origin(&config, &gateway()), "all (wan0, lan0)");
         assert_eq!(origin(&config, &Network::default()), "all (none is up)");

@@ -76,7 +76,7 @@ mod tests {
                           \u{feff}\u{e0001}\u{e0041}";
 
     #[test]
-    fn what_commands_reorders_or_hides_text_is_escaped() {
+    fn text_that_commands_reorders_or_hides_is_escaped() {
         for letter in UNSAFE.chars() {
             let written = printable(&format!("a{letter}b"));
             assert_eq!(written, format!("a{}b", letter.escape_default()));

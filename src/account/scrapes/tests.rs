@@ -144,7 +144,7 @@ fn a_clock_that_is_set_back_keeps_nobody_for_longer() {
 }
 
 #[test]
-fn who_breaks_off_is_not_waited_for_again_until_it_completes() {
+fn scraper_that_breaks_off_is_not_waited_for_until_it_completes() {
     let mut scrapes = Scrapes::default();
     for second in 0..1_000 {
         let snapshot = second as u64 + 1;

@@ -87,7 +87,7 @@ fn quotes_and_brackets_that_do_not_close_are_told_where_they_open() {
 }
 
 #[test]
-fn what_needs_quotes_is_told_with_them() {
+fn values_that_need_quotes_are_shown_with_them() {
     is_told(&[
         (
             "capture:\n  filter: \"tcp\" and udp\n",
