@@ -15,7 +15,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use common::client::{self, connect, read_answer};
-use common::exporter::{DEADLINE, Exporter, program};
+use common::exporter::{DEADLINE, Exporter, program, wait_for};
 use common::exposition::{parse, sum};
 use common::mix;
 use socket2::{Domain, Socket, Type};
@@ -82,6 +82,8 @@ fn head_over_16_kib_is_refused() {
         stream.write_all(head.as_bytes()).ok();
         assert_eq!(read_answer(&mut stream).unwrap().status, 431);
     }
+    let invalid = || cut(&exporter, "invalid");
+    wait_for("three are counted", || (invalid() == 3).then_some(()));
     let fits = format!("GET /-/healthy HTTP/1.1\r\nconnection: close\r\na: {}\r\n\r\n", "b".repeat(HEAD_LIMIT - 100));
     let mut stream = connect(exporter.address());
     stream.write_all(fits.as_bytes()).unwrap();
@@ -230,10 +232,14 @@ fn silent_connections_do_not_use_up_few_descriptors() {
 fn idle_connections_that_make_room_are_counted() {
     let exporter = served_by(&mut limited(64));
     let idle: Vec<TcpStream> = (0..50).map(|_| connect(exporter.address())).collect();
-    let page = client::request(exporter.address(), "GET", "/metrics").body;
-    let crowded = ("reason", "crowded");
-    assert!(sum(&parse(&page), "trafficmonitor_http_connections_cut_total", Some(crowded)) >= 20, "{page}");
+    assert!(cut(&exporter, "crowded") >= 20);
     drop(idle);
+}
+
+/// The connections that the server has cut for this reason.
+fn cut(exporter: &Exporter, reason: &str) -> u64 {
+    let page = client::request(exporter.address(), "GET", "/metrics").body;
+    sum(&parse(&page), "trafficmonitor_http_connections_cut_total", Some(("reason", reason)))
 }
 
 #[test]

@@ -169,7 +169,11 @@ const LIMITS: &[Limit] = &[
         ]),
         &["http/connection.rs MAXIMUM_CONNECTIONS"],
     ),
-    Limit("head of a request", Kept("the client is answered 431"), &["http/connection.rs MAXIMUM_HEAD"]),
+    Limit(
+        "head of a request",
+        Counted(&["trafficmonitor_http_connections_cut_total{reason=\"invalid\"}"]),
+        &["http/connection.rs MAXIMUM_HEAD"],
+    ),
     Limit("a client that sends no request", Counted(&["trafficmonitor_http_connections_cut_total"]), &[]),
     Limit(
         "interfaces that exist",

@@ -163,3 +163,11 @@ fn a_filter_waits_for_its_reader_also_where_the_pipe_does_not() {
     assert!(replay.wait().unwrap().success());
     assert!(written == expected, "{} of {} bytes", written.len(), expected.len());
 }
+
+#[test]
+fn refusal_to_start_does_not_wait_for_a_reader() {
+    let (_reader, error) = full_pipe();
+    let mut child = program(["--no-such-option"]).stderr(error).spawn().unwrap();
+    let status = wait_for("the program ends", || child.try_wait().unwrap());
+    assert_eq!(status.code(), Some(2));
+}

@@ -76,6 +76,18 @@ pub(super) fn say(text: &str) {
     }
 }
 
+/// Says why the program does not start. A standard error that is not read must not hold up the exit status, which a
+/// service manager waits for.
+pub(super) fn say_refusal(text: &str, deadline: Instant) {
+    let output = unlocked(io::stderr()).and_then(|out| Output::start(Stream::Log, out, |_| String::new()));
+    match output {
+        Ok(output) => drop(OUTPUT.set(output)),
+        Err(error) => tracing::debug!(%error, "standard error is written at once"),
+    }
+    say(text);
+    finish(deadline);
+}
+
 /// Waits until the log is written, but not beyond `deadline`.
 pub(super) fn finish(deadline: Instant) {
     if let Some(output) = OUTPUT.get() {

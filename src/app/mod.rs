@@ -40,7 +40,7 @@ pub fn main() -> ExitCode {
             print(&format!("{}\n", usage.message)).map_or_else(|error| say_error(&error), |()| DONE)
         }
         Err(usage) => {
-            say(&format!("trafficmonitor: {}", usage.message));
+            log::say_refusal(&format!("trafficmonitor: {}", usage.message), Instant::now() + LAST_LINES);
             usage.exit_code
         }
     };

@@ -16,8 +16,8 @@ use tokio::time::sleep;
 
 use super::{FAILED, log};
 
-/// The time in which a repetition counts as the same signal: who ends a process group signals a process twice.
-const SAME_SIGNAL: Duration = Duration::from_millis(200);
+/// A repetition within this time counts as the same signal: timeout(1) signals a process and then its group.
+const SAME_SIGNAL: Duration = Duration::from_millis(20);
 /// After the first signal the program has ended after this time, whatever it still waits for.
 const ENDS_WITHIN: Duration = Duration::from_millis(1_900);
 /// The last line of the log may take this long then.

@@ -5,6 +5,9 @@ use libc::sock_filter;
 /// Lets no packet in.
 pub(super) const REJECT_ALL: [sock_filter; 1] = [sock_filter { code: RETURN_CONSTANT, jt: 0, jf: 0, k: 0 }];
 
+/// The verdict of a negated program for the packets that it accepts: more bytes than any packet has.
+const ACCEPT: u32 = 262_144;
+
 const RETURN_CONSTANT: u16 = 0x06; // BPF_RET | BPF_K
 const JUMP_ALWAYS: u16 = 0x05; // BPF_JMP | BPF_JA
 const CLASS: u16 = 0x07;
@@ -47,6 +50,15 @@ pub(super) fn both(first: &[sock_filter], second: &[sock_filter]) -> Vec<sock_fi
 /// A program that accepts the packets that one of them accepts.
 pub(super) fn either(first: &[sock_filter], second: &[sock_filter]) -> Vec<sock_filter> {
     chained(first, second, |verdict| verdict == 0)
+}
+
+/// A program that accepts the packets that `program` rejects. A packet that is too short for a load is rejected by both, as
+/// it is by what libpcap compiles.
+pub(super) fn negation(mut program: Vec<sock_filter>) -> Vec<sock_filter> {
+    for instruction in program.iter_mut().filter(|instruction| instruction.code == RETURN_CONSTANT) {
+        instruction.k = if instruction.k == 0 { ACCEPT } else { 0 };
+    }
+    program
 }
 
 /// The first program and then the second, which decides where the verdict of the first one says so. A return becomes a

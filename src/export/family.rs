@@ -168,7 +168,7 @@ families! {
         "Threshold violations that raised no alert because of an exclusion.";
     BUILD_INFO = Gauge "trafficmonitor_build_info" ["version", "commit", "libpcap"] "Constant 1, labelled with version, commit and libpcap.";
     HTTP_CONNECTIONS_CUT = Counter "trafficmonitor_http_connections_cut_total" ["reason"]
-        "Connections closed by the server: idle, waiting for the next request; silent, no complete request within 10 s; slow, response not read within 30 s; stalled, no part of the response read for 10 s; crowded, idle while other connections needed its place.";
+        "Connections closed by the server: idle, waiting for the next request; silent, no complete request within 10 s; slow, response not read within 30 s; stalled, no part of the response read for 10 s; crowded, idle while other connections needed its place; invalid, a request head that is not HTTP or over 16 KiB.";
     HTTP_CONNECTIONS_REFUSED = Counter "trafficmonitor_http_connections_refused_total" ["reason"]
         "Connections refused with status 503 or closed at once: full, all connections are in use; share, the client already has as many connections as are free; accept, the kernel could not accept the connection, for example because file descriptors ran out.";
     HTTP_SCRAPES_REFUSED = Counter "trafficmonitor_http_scrapes_refused_total" ["reason"]

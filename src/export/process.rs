@@ -75,10 +75,12 @@ pub enum Cut {
     Stalled,
     /// It had sent no whole request, and others needed its place.
     Crowded,
+    /// The head of its request is not HTTP, or larger than the limit.
+    Invalid,
 }
 
 impl Cut {
-    const ALL: [Self; 5] = [Self::Idle, Self::Silent, Self::Slow, Self::Stalled, Self::Crowded];
+    const ALL: [Self; 6] = [Self::Idle, Self::Silent, Self::Slow, Self::Stalled, Self::Crowded, Self::Invalid];
 
     const fn label(self) -> &'static str {
         match self {
@@ -87,6 +89,7 @@ impl Cut {
             Self::Slow => "slow",
             Self::Stalled => "stalled",
             Self::Crowded => "crowded",
+            Self::Invalid => "invalid",
         }
     }
 }

@@ -217,6 +217,7 @@ async fn answer_all(wire: Wire, transfer: &Arc<Transfer>, visit: &Arc<Visit>, wa
                 // reset overtakes the answer.
                 if error.is_parse() {
                     drop(timeout(REFUSAL_TIMEOUT, transfer.is_read_to_the_end()).await);
+                    return Some(Cut::Invalid);
                 }
                 return None;
             }

@@ -202,9 +202,17 @@ impl<'a> Monitor<'a> {
     }
 
     /// Waits for its end.
-    pub fn wait(mut self) -> Ended {
+    pub fn wait(self) -> Ended {
+        self.wait_while(|_| {})
+    }
+
+    /// The same; calls `meanwhile` some hundred times a second.
+    pub fn wait_while(mut self, meanwhile: impl Fn(&Self)) -> Ended {
         let start = Instant::now();
-        let status = wait_for("the program ends", || self.process.try_wait().expect("it can be waited for"));
+        let status = wait_for("the program ends", || {
+            meanwhile(&self);
+            self.process.try_wait().expect("it can be waited for")
+        });
         Ended { status, messages: self.messages(), took: start.elapsed() }
     }
 }

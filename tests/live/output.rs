@@ -126,6 +126,17 @@ fn a_second_signal_ends_it_at_once_though_nothing_is_read() {
     assert!(ended.took < STOPS_WITHIN / 2, "it took {:?}", ended.took);
 }
 
+/// Two signals within 20 ms are one; the repetitions go on for longer than that.
+#[test]
+fn a_signal_that_is_repeated_ends_it_at_once() {
+    let pair = Pair::new();
+    let (monitor, _readers) = blocked(&pair, &[]);
+    let ended = monitor.wait_while(|monitor| monitor.signal(libc::SIGTERM));
+    println!("it ends {:?} after the first of many signals", ended.took);
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(ended.took < STOPS_WITHIN / 4, "it took {:?}", ended.took);
+}
+
 #[test]
 fn a_log_that_is_read_late_has_every_line() {
     let pair = Pair::new();

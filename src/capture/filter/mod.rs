@@ -3,7 +3,7 @@
 //! It is compiled once per link type, on a thread of its own, because libpcap can take minutes for a long filter and
 //! cannot be interrupted. What the network changes is compiled apart and joined with it ([`super::program`]).
 
-mod list;
+mod expression;
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -14,6 +14,7 @@ use std::time::Duration;
 use libc::sock_filter;
 use pcap::{Activated, Active, Capture, Linktype};
 
+use self::expression::Expression;
 use super::error::{Error, words};
 use super::live::{COOKED_2, instructions};
 use super::program;
@@ -151,19 +152,18 @@ pub(super) fn compile_in_time<T: Activated>(
         return Err(Failure::Bound(format!("it has {} bytes, {MAXIMUM_TEXT} are allowed", text.len())));
     }
     let (sender, compiled) = channel();
-    let parts = list::parts(text).unwrap_or_else(|| vec![text.to_owned()]);
     let text = text.to_owned();
     let body = move || {
         let handle = open().map_err(|error| words(&error));
         // When it took too long, the result is not needed any more.
-        drop(sender.send(handle.and_then(|handle| compile_list(&handle, &text, &parts))));
+        drop(sender.send(handle.and_then(|handle| compile(&handle, &text))));
     };
     drop(Builder::new().name("filter".to_owned()).spawn(body).map_err(|error| Failure::Bound(error.to_string()))?);
     match compiled.recv_timeout(DEADLINE) {
         Ok(program) => program.map_err(Failure::Refused),
         Err(RecvTimeoutError::Timeout) => Err(Failure::Bound(format!(
-            "compiling it takes longer than {} s; write a long list as `host A or host B or …` without other terms, or \
-             name networks (`net`) instead of hosts",
+            "compiling it takes longer than {} s; write a long list as `host A or host B or …`, or name networks \
+             (`net`) instead of hosts",
             DEADLINE.as_secs()
         ))),
         Err(RecvTimeoutError::Disconnected) => Err(Failure::Bound("libpcap failed to compile it".to_owned())),
@@ -178,27 +178,25 @@ pub(super) fn too_many(instructions: usize) -> String {
     )
 }
 
-/// One program for the whole of `text`, or for its `parts` where it is a list. A part that libpcap refuses means that the
-/// text was not understood as libpcap does.
-fn compile_list<T: Activated>(handle: &Capture<T>, text: &str, parts: &[String]) -> Result<Vec<sock_filter>, String> {
-    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    compile(handle, &parts).or_else(|_| compile(handle, &[text]))
-}
-
-/// One program that accepts what one of the `parts` accepts.
-fn compile<T: Activated>(handle: &Capture<T>, parts: &[&str]) -> Result<Vec<sock_filter>, String> {
-    let mut whole: Option<Vec<sock_filter>> = None;
-    for part in parts {
-        let compiled = handle.compile(part, true).map_err(|error| words(&error))?;
-        let part = instructions(&compiled);
-        whole = Some(whole.map_or_else(|| part.clone(), |before| program::either(&before, &part)));
+/// The program of `text`; a long one is joined from parts. A part that libpcap refuses means that the text was not
+/// understood as libpcap does.
+fn compile<T: Activated>(handle: &Capture<T>, text: &str) -> Result<Vec<sock_filter>, String> {
+    let compile = |text: &str| {
+        let compiled = handle.compile(text, true).map_err(|error| words(&error))?;
+        Ok(instructions(&compiled))
+    };
+    match Expression::parse(text) {
+        Some(long) if long.is_long() => long.program(&compile).or_else(|_: String| compile(text)),
+        _ => compile(text),
     }
-    Ok(whole.unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
     use std::fmt::Write as _;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -223,25 +221,100 @@ mod tests {
         frame
     }
 
-    /// The verdict of a program as bpf(4) describes it, for the instructions that filters of hosts have.
+    /// The verdict of a program as bpf(4) describes it, for the instructions that filters of hosts and ports have.
     fn accepts(program: &[sock_filter], frame: &[u8]) -> bool {
-        let (mut at, mut accumulator) = (0, 0_u32);
+        let (mut at, mut accumulator, mut index) = (0, 0_u32, 0_usize);
         loop {
             let sock_filter { code, jt, jf, k } = program[at];
             at += 1;
-            let load = |bytes: usize| {
-                let start = k as usize;
-                frame[start..start + bytes].iter().fold(0, |word, &byte| word << 8 | u32::from(byte))
+            let load = |start: usize, bytes: usize| {
+                let loaded = frame.get(start..start + bytes)?;
+                Some(loaded.iter().fold(0, |word, &byte| word << 8 | u32::from(byte)))
             };
+            let start = k as usize;
+            let loaded = match code {
+                0x20 => load(start, 4),
+                0x28 => load(start, 2),
+                0x30 => load(start, 1),
+                0x48 => load(index + start, 2),
+                0x50 => load(index + start, 1),
+                _ => Some(accumulator),
+            };
+            let Some(loaded) = loaded else { return false };
+            accumulator = loaded;
+            let mut jump = |is_met| at += usize::from(if is_met { jt } else { jf });
             match code {
-                0x28 => accumulator = load(2),
-                0x20 => accumulator = load(4),
-                0x15 => at += usize::from(if accumulator == k { jt } else { jf }),
-                0x05 => at += k as usize,
+                0x20 | 0x28 | 0x30 | 0x48 | 0x50 => {}
+                0xb1 => match frame.get(start) {
+                    Some(&byte) => index = usize::from(byte & 15) * 4,
+                    None => return false,
+                },
+                0x15 => jump(accumulator == k),
+                0x25 => jump(accumulator > k),
+                0x35 => jump(accumulator >= k),
+                0x45 => jump(accumulator & k != 0),
+                0x54 => accumulator &= k,
+                0x05 => at += start,
                 0x06 => return k != 0,
                 code => panic!("instruction {code:#x}"),
             }
         }
+    }
+
+    /// Filters of 60 to 100 terms about few addresses and ports, as people write them.
+    fn long_filter() -> impl Strategy<Value = String> {
+        let host =
+            (0..3_usize, 0..6_u8).prop_map(|(side, host)| format!("{}host 10.0.0.{host}", ["", "src ", "dst "][side]));
+        let port = (0..2_usize, 0..4_u8).prop_map(|(side, port)| format!("{}port 5{port}", ["", "udp "][side]));
+        let value = (0..6_u8).prop_map(|host| format!("host 10.0.0.{host} or 10.0.0.{}", host / 2));
+        let alone = (0..4_usize).prop_map(|protocol| ["arp", "udp", "ip", "tcp"][protocol].to_owned());
+        let term = prop_oneof![host, port, value, alone];
+        let joined = |part: BoxedStrategy<String>, count| {
+            let negated =
+                (part, 0..5_usize).prop_map(|(part, form)| ["", "", "", "not ", "!"][form].to_owned() + &part);
+            let operator = (0..4_usize).prop_map(|operator| [" or ", " or ", " and ", " || "][operator]);
+            vec((negated, operator), count).prop_map(|parts| {
+                let last = parts.len() - 1;
+                let text = |(number, (part, operator)): (usize, (String, &str))| {
+                    if number == last { part } else { part + operator }
+                };
+                parts.into_iter().enumerate().map(text).collect::<String>()
+            })
+        };
+        let list = joined(term.boxed(), 15..40).prop_map(|list| format!("({list})"));
+        joined(list.boxed(), 2..4)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn long_filters_mean_the_same_to_libpcap(filter in long_filter()) {
+            let handle = Capture::dead(Linktype(1)).unwrap();
+            // libpcap refuses a filter that rejects all frames; so does the other way, which then tries it as a whole.
+            if let Ok(whole) = handle.compile(&filter, true) {
+                let program = for_ethernet(&filter);
+                for (source, destination) in (0..7).flat_map(|source| (0..7).map(move |to| (source, to))) {
+                    for port in [50, 51, 52, 9] {
+                        let mut frame = frame([10, 0, 0, source], [10, 0, 0, destination]);
+                        frame[37] = port;
+                        prop_assert_eq!(accepts(&program, &frame), whole.filter(&frame), "{} of {}", port, filter);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The program of `not (host … or host …)`.
+    #[test]
+    fn negated_list_in_brackets_leaves_its_hosts_out_alone() {
+        let program = for_ethernet(&format!("udp and not ({})", hosts(700)));
+        let other = [192, 0, 2, 1];
+        for host in 0..700_u32 {
+            let [_, a, b, c] = host.to_be_bytes();
+            assert!(!accepts(&program, &frame([10, a, b, c], other)), "{host}");
+        }
+        assert!(accepts(&program, &frame(other, other)));
     }
 
     #[test]
@@ -287,7 +360,7 @@ mod tests {
 
     #[test]
     fn filter_that_compiles_too_slowly_is_refused_with_a_hint() {
-        let slow = format!("{} or (udp port 53)", hosts(1_500));
+        let slow = format!("{} or tcp[13] = 2", hosts(1_500));
         let error = UserFilter::new(&slow).unwrap_err().to_string();
         assert!(error.contains("compiling it takes longer than 5 s"), "{error}");
     }
