@@ -4,10 +4,12 @@ use std::fs;
 use std::io::{ErrorKind, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
+use super::common::ip::{Ipv4, tcp};
+use super::common::link::{Link, Sample};
 use super::common::metrics::{Counted, Packets};
 use super::common::monitor::{Monitor, PROGRAM};
 use super::common::namespace::{DEADLINE, End, Namespace, connect as link, wait_for};
@@ -94,5 +96,57 @@ fn silent_connections_leave_descriptors_for_capture() {
     let flow = "10.5.0.2->10.5.0.1 udp/53(domain)";
     monitor.expect(&Counted::default().and(flow, "eth1", Packets::udp(17, 40)));
     drop(silent);
+    monitor.stop();
+}
+
+/// SYNs that no client goes on from, and the addresses that they come from.
+const SYNS: u16 = 10_000;
+const SYN_SOURCES: u16 = 200;
+const SYN: u8 = 2;
+/// The state SYN_RECV in `/proc/net/tcp`.
+const HALF_OPEN: &str = "03";
+
+/// One of many SYNs for the server, from an address that no host has.
+fn syn(number: u16) -> Sample {
+    let source = Ipv4Addr::new(10, 99, 0, (number % SYN_SOURCES) as u8);
+    let destination = Ipv4Addr::new(10, 1, 0, 1);
+    let mut segment = tcp(20_000 + number, 8888, SYN, &[]);
+    let pseudo_header = [&source.octets()[..], &destination.octets(), &[0, segment.protocol, 0, 20]].concat();
+    let words = pseudo_header.chunks(2).chain(segment.bytes.chunks(2));
+    let sum: u32 = words.map(|word| u32::from(u16::from_be_bytes([word[0], word[1]]))).sum();
+    let checksum = !((sum & 0xffff) + (sum >> 16)) as u16;
+    segment.bytes[16..18].copy_from_slice(&checksum.to_be_bytes());
+    Link::ethernet().carrying(&Ipv4::carrying(segment).between(source, destination).build())
+}
+
+/// Half-open connections are the kernel's: it keeps some, and answers the others with cookies.
+#[test]
+fn half_open_connections_cost_no_scrape() {
+    let pair = Pair::new();
+    pair.host.ip("link set eth0 address 02:00:00:00:00:02");
+    // The answers go to a host that knows nothing of these addresses.
+    pair.host.ip("route add 10.99.0.0/16 via 10.1.0.2");
+    let monitor = Monitor::start(&pair.host, &["-iface", "eth0", "-promHTTP", "10.1.0.1:8888"]);
+    let mut wire = pair.other.enter(|| pcap::Capture::from_device("eth0").unwrap().open().unwrap());
+    let half_open = || {
+        let table = pair.host.enter(|| fs::read_to_string("/proc/thread-self/net/tcp")).unwrap();
+        table.lines().filter(|line| line.split_whitespace().nth(3) == Some(HALF_OPEN)).count()
+    };
+    let mut most = 0;
+    let mut took = Vec::new();
+    for number in 0..SYNS {
+        wire.sendpacket(syn(number).bytes).unwrap();
+        if number % SYN_SOURCES == 0 {
+            let start = Instant::now();
+            monitor.metrics();
+            took.push(start.elapsed());
+            most = most.max(half_open());
+        }
+    }
+    took.sort_unstable();
+    println!("{SYNS} SYNs, {most} half-open at once, the slowest of {} scrapes {:?}", took.len(), took[took.len() - 1]);
+    assert!(most > 0, "no connection was half-open");
+    let refused = monitor.metrics().value("trafficmonitor_http_connections_refused_total", &[("reason", "accept")]);
+    assert_eq!(refused.unwrap_or_default(), 0);
     monitor.stop();
 }
