@@ -3,9 +3,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod common;
+
 use std::collections::BTreeSet;
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+
+use common::exporter::program;
+use common::exposition::{parse, sum};
+use common::ip::{Ipv4, tcp, udp};
+use common::link::{Link, Sample};
+use common::savefile::Savefile;
 
 use trafficmonitor::export::family::{ALL, Kind};
 use trafficmonitor::export::process::Queue;
@@ -370,4 +379,41 @@ fn every_queue_between_threads_is_known() {
         .collect();
     let known: BTreeSet<String> = CHANNELS.iter().chain(&OFFLINE_CHANNELS).map(|path| (*path).to_owned()).collect();
     assert_eq!(made, known, "a queue that is new or gone: has it a limit and a counter?");
+}
+
+/// Sources of a flood that fills every table.
+const SOURCES: u32 = 16_000;
+/// The SYN flag of TCP.
+const SYN: u8 = 2;
+
+/// Datagrams and SYNs from many sources to many destinations, each of them more than the limit of its source.
+fn flood() -> Vec<Sample> {
+    let packet = |number: u32| {
+        let above = if number % 8 != 0 { udp(40_000, 9, &[0; 100]) } else { tcp(40_000, 22, SYN, &[]) };
+        let (source, destination) = (Ipv4Addr::from(0x0b00_0000 + number), Ipv4Addr::from(0x0c00_0000 + number / 2));
+        Link::ethernet().carrying(&Ipv4::carrying(above).between(source, destination).build())
+    };
+    (0..SOURCES).map(packet).collect()
+}
+
+#[test]
+fn full_tables_move_their_counters() {
+    let folder = tempfile::tempdir().unwrap();
+    // The first ones come one a second, so that tables fill with entries that rest, and all others at once.
+    let second = |number: usize| 1_700_000_000 + number.min(4_000) as u32;
+    let add = |savefile: Savefile, (number, frame): (usize, &Sample)| savefile.frame_at(second(number), 0, frame);
+    flood().iter().enumerate().fold(Savefile::new(1), add).write(folder.path(), "flood.pcap");
+    let options = ["--output", "prometheus", "-ByteLimit", "10", "--max-flows", "1000", "--max-hosts", "1000"];
+    let output = program(["replay", "flood.pcap"].iter().chain(&options)).current_dir(folder.path()).output().unwrap();
+    let families = parse(&String::from_utf8(output.stdout).unwrap());
+    for name in [
+        "trafficmonitor_flows_evicted_total",
+        "trafficmonitor_hosts_evicted_total",
+        "trafficmonitor_conversations_forgotten_total",
+        "trafficmonitor_alerts_dropped_total",
+    ] {
+        assert!(sum(&families, name, None) > 0, "{name} is 0");
+    }
+    assert!(sum(&families, "trafficmonitor_flow_bytes_total", Some(("source", "other"))) > 0);
+    assert!(sum(&families, "trafficmonitor_host_bytes_total", Some(("host", "other"))) > 0);
 }
