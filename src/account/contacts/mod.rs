@@ -7,6 +7,7 @@
 //! hosts at once.
 
 pub mod askers;
+mod sets;
 mod sketch;
 pub mod waiting;
 
@@ -354,10 +355,6 @@ impl Contacts {
     }
 }
 
-mod sets;
-#[cfg(test)]
-mod tests;
-
 #[inline]
 fn hash_address<S: BuildHasher>(state: &S, address: IpAddr) -> u64 {
     match address {
@@ -381,3 +378,6 @@ pub fn feed<H: Hasher>(address: IpAddr, hasher: &mut H) {
         IpAddr::V6(address) => hasher.write_u128(address.to_bits()),
     }
 }
+
+#[cfg(test)]
+mod tests;

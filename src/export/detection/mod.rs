@@ -183,5 +183,4 @@ fn write_single<W: Write>(family: &Family, value: u64, writer: &mut TextWriter<W
 }
 
 #[cfg(test)]
-#[path = "detection_tests.rs"]
 mod tests;

@@ -15,6 +15,9 @@
 //!
 //! Memory: some 400 bytes a pair with ten values, 150 of them for the copy that is being judged.
 
+mod round;
+mod table;
+
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 
@@ -25,9 +28,6 @@ use crate::account::selection::Selection;
 use crate::account::sieve::Sieve;
 use crate::account::sought::Sought;
 pub use crate::detect::ends::Pair;
-
-mod round;
-mod table;
 
 use round::Round;
 use table::Table;

@@ -10,8 +10,6 @@ mod chart;
 mod config;
 mod networks;
 mod peers;
-#[cfg(test)]
-mod tests;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -326,3 +324,6 @@ fn add(sum: &mut Occupancy, more: Occupancy) {
     sum.evicted += more.evicted;
     sum.refused += more.refused;
 }
+
+#[cfg(test)]
+mod tests;

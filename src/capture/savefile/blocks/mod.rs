@@ -5,8 +5,6 @@
 //! read, and blocks that hold no packet are passed over.
 
 mod interface;
-#[cfg(test)]
-mod tests;
 
 use super::input::{Filled, Input};
 use crate::packet::{Frame, LinkType, Timestamp};
@@ -196,3 +194,6 @@ impl Block {
         matches!(self.kind, PACKET | SIMPLE_PACKET | ENHANCED_PACKET)
     }
 }
+
+#[cfg(test)]
+mod tests;

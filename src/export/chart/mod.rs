@@ -202,5 +202,4 @@ fn in_seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok
 }
 
 #[cfg(test)]
-#[path = "chart_tests.rs"]
 mod tests;

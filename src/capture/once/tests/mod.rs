@@ -1,7 +1,7 @@
+mod compiled;
+
 use super::*;
 use crate::capture::network::made::{link, network, router};
-
-mod compiled;
 
 const NAMED: HandleKind = HandleKind::Named(2);
 

@@ -11,8 +11,6 @@ mod judging;
 mod newcomers;
 mod pool;
 mod room;
-#[cfg(test)]
-mod tests;
 
 use std::hash::Hash;
 use std::time::Duration;
@@ -381,3 +379,6 @@ fn reserve_one<T>(rows: &mut Vec<T>, limit: usize) {
         rows.reserve_exact(rows.len().max(64).min(limit.saturating_sub(rows.len())));
     }
 }
+
+#[cfg(test)]
+mod tests;
