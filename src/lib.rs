@@ -5,6 +5,8 @@
 
 pub mod packet;
 pub mod services;
+pub mod tables;
+pub mod time_grid;
 
 pub mod capture;
 pub mod decode;

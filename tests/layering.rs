@@ -17,7 +17,7 @@ use source::{is_word, tokens};
 /// The rooms, step by step. A room imports those of earlier steps.
 const STEPS: &[&[&str]] = &[
     &["packet"],
-    &["services"],
+    &["services", "tables", "time_grid"],
     &["capture", "decode", "locality", "policy"],
     &["account"],
     &["detect"],

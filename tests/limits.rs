@@ -31,7 +31,7 @@ const LIMITS: &[Limit] = &[
             "trafficmonitor_hosts_evicted_total",
             "trafficmonitor_flow_bytes_total{source=\"other\"}",
         ]),
-        &["account/index.rs MOST"],
+        &["tables/index.rs MOST"],
     ),
     Limit(
         "rows shown",
@@ -138,7 +138,7 @@ const LIMITS: &[Limit] = &[
     Limit(
         "rows of an interval",
         Counted(&["trafficmonitor_overflow_packets_total"]),
-        &["account/interval/table.rs MAXIMUM_ROWS", "account/interval/slots.rs MOST"],
+        &["account/interval/table.rs MAXIMUM_ROWS", "tables/probe.rs MOST"],
     ),
     Limit(
         "refusals of an interval",

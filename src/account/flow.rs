@@ -4,9 +4,9 @@ use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use super::conversation::Address;
-use super::sought::Sought;
 use crate::locality::Direction;
 use crate::packet::Protocol;
+use crate::tables::lookup::Sought;
 
 /// What tells flows apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -7,10 +7,11 @@ use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
 
 use super::flow::Counters;
-use super::hashing::State;
-use super::index::{self, Sieved};
-use super::sought::Sought;
 use crate::packet::Timestamp;
+use crate::tables::hashing::State;
+use crate::tables::index::{self, Sieved};
+use crate::tables::lookup::Sought;
+use crate::tables::prefetch;
 
 /// Unused for so long, an entry may leave to make room for others. Long enough that a pause in a download is none.
 const IDLE: Duration = Duration::from_secs(30);
@@ -236,7 +237,7 @@ impl<K: Copy + Eq + Hash> Held<K> {
     /// Reads what [`Held::add`] will write, so that the misses of several positions overlap. Any position will do.
     #[inline(always)]
     pub fn touch(&self, position: u32) {
-        std::hint::black_box(self.counts.get(position as usize).map(|count| count.is_used));
+        prefetch(self.counts.get(position as usize).map(|count| count.is_used));
     }
 
     /// The entry at `position`.
@@ -345,7 +346,7 @@ fn percent(of: usize, percent: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::account::hashing;
+    use crate::tables::hashing;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_nanoseconds(seconds * 1_000_000_000)

@@ -2,11 +2,11 @@
 
 use super::conversation::{Address, OneWay, Way};
 use super::heeded::Heeded;
-use super::index::NOWHERE;
 use super::interface::InterfaceId;
 use super::interval::Row;
 use super::refusals::Refused;
 use crate::packet::Timestamp;
+use crate::tables::index::NOWHERE;
 
 /// Where who watches found what it holds of one way of a conversation, so that it need not be looked up again: kept with
 /// the conversation for as long as that is remembered, or forgotten. What is at a position may be another's by then: who

@@ -1,7 +1,7 @@
 //! What is looked for, and how much of it is shown.
 
 use super::{anomaly, bandwidth, scan};
-use crate::account::grid::Grid;
+use crate::time_grid::Grid;
 
 /// What is looked for, none where it is not, and how much of it is shown.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,13 +10,13 @@ use super::bandwidth::Bandwidth;
 use super::scan::Scan;
 use super::{Config, Detection, Kind, TableUse, View, rules};
 use crate::account::conversation::Address;
-use crate::account::grid::Grid;
 use crate::account::interface::InterfaceId;
 use crate::account::refusals::Refused;
-use crate::account::selection::Seeds;
 use crate::account::sighting::{Batch, Watch};
 use crate::account::window::Occupancy;
 use crate::packet::Timestamp;
+use crate::tables::sampling::Seeds;
+use crate::time_grid::Grid;
 
 /// The longest cell of any detector whose windows slide.
 const LONGEST_CELL: Duration = Duration::from_secs(1);

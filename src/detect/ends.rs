@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use crate::account::conversation::Address;
-use crate::account::sought::Sought;
+use crate::tables::lookup::Sought;
 
 /// An address as a key: fed to the hasher in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use super::follow::Follow;
 use crate::account::conversation::Address;
-use crate::account::grid::Grid;
 use crate::account::interface::InterfaceId;
 use crate::account::refusals::Refused;
 use crate::account::sighting::{Batch, Watch};
@@ -15,6 +14,7 @@ use crate::detect::{self, Detection, Detectors, Subject};
 use crate::events::Tell;
 use crate::locality::Classifier;
 use crate::packet::Timestamp;
+use crate::time_grid::Grid;
 
 /// Detectors, the alerts that come of what they find, and who is told of these.
 #[derive(Debug)]

@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use super::follow::Follow;
-use crate::account::grid::Grid;
 use crate::packet::Timestamp;
+use crate::time_grid::Grid;
 
 /// A frame that is older than the present cell by no more than this is merely late.
 const LATEST: Duration = Duration::from_secs(2);

@@ -1,8 +1,8 @@
 //! Who follows the packets in their time, beside the ledger.
 
-use crate::account::grid::Grid;
 use crate::account::sighting::Watch;
 use crate::packet::Timestamp;
+use crate::time_grid::Grid;
 
 /// Is told of all that is merged, and how packet time goes on.
 pub trait Follow: Watch {

@@ -6,12 +6,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use super::cells::Cells;
-use crate::account::grid::Grid;
 use crate::account::interval::Interval;
 use crate::account::snapshot::{Capture, Coverage};
 use crate::capture::live::Statistics;
 use crate::locality::Classifier;
 use crate::packet::Timestamp;
+use crate::time_grid::Grid;
 
 /// How long a capture thread that has nothing to capture waits for an empty interval.
 const PATIENCE: Duration = Duration::from_secs(2);

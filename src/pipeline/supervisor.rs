@@ -23,7 +23,6 @@ use super::watchdog::{self, Heart};
 use super::watermarks::Watermarks;
 use super::{Config, Error, check_workers};
 use crate::account::book::Book;
-use crate::account::grid::Grid;
 use crate::account::ledger::Ledger;
 use crate::account::scrapes::Scrapes;
 use crate::account::snapshot::Snapshot;
@@ -36,6 +35,7 @@ use crate::export::report::Published;
 use crate::export::vitals::Vitals;
 use crate::http::Reported;
 use crate::locality::{self, Classifier};
+use crate::time_grid::Grid;
 
 /// How often the supervisor looks whether to stop, while the network is quiet.
 const GLANCE: Duration = Duration::from_millis(200);

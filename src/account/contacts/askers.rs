@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::feed;
-use crate::account::selection::{Seeds, Selection};
 use crate::packet::Timestamp;
+use crate::tables::sampling::{Seeds, Selection};
 
 /// Seconds for which a question may be answered: SSDP asks for answers within 5 s, mDNS and WS-Discovery within less.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(30);

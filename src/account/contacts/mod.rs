@@ -15,11 +15,11 @@ use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 
 use super::conversation::Address;
-use super::grid::Cell;
-use super::hashing::{self, State};
-use super::index::{Index, Recent, Sieved};
-use super::selection::{Seeds, Selection};
 use crate::packet::{Protocol, Timestamp};
+use crate::tables::hashing::{self, State};
+use crate::tables::index::{Index, Recent, Sieved};
+use crate::tables::sampling::{Seeds, Selection};
+use crate::time_grid::Cell;
 use sketch::Sketch;
 
 /// No position.

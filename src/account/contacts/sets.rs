@@ -3,8 +3,8 @@
 use std::hash::{BuildHasher, Hasher};
 
 use super::{Aspect, Contacts, Keeping, LIGHT, LOOKS_FOR_ROOM, Mark, NEVER, NOWHERE, Place, Source, feed};
-use crate::account::grid::Cell;
 use crate::packet::{Protocol, Timestamp};
+use crate::time_grid::Cell;
 
 impl Mark {
     pub(super) fn is_of(&self, owner: u32, aspect: Aspect, place: &Place) -> bool {

@@ -1,6 +1,8 @@
 //! How often each of very many sources began something, roughly and in little memory: who is admitted when the table of
 //! sources is full.
 
+use crate::tables::prefetch;
+
 /// Counters, a power of two. At half a byte each they still fit into a processor's second-level cache.
 const COUNTERS: usize = 1 << 20;
 
@@ -40,7 +42,7 @@ impl Sketch {
     /// Reads what [`Sketch::count`] will write, so that the misses of several overlap.
     #[inline(always)]
     pub(super) fn touch(&self, hash: u64) {
-        std::hint::black_box(self.counters.get(hash as usize % COUNTERS / 2).copied());
+        prefetch(self.counters.get(hash as usize % COUNTERS / 2).copied());
     }
 
     pub(super) fn clear(&mut self) {

@@ -6,10 +6,10 @@ use std::net::IpAddr;
 
 use super::{Place, feed};
 use crate::account::conversation::{Address, Endpoint};
-use crate::account::grid::Cell;
-use crate::account::hashing::{self, State};
-use crate::account::index::{Index, NOWHERE};
 use crate::packet::{Protocol, Timestamp};
+use crate::tables::hashing::{self, State};
+use crate::tables::index::{Index, NOWHERE};
+use crate::time_grid::Cell;
 
 /// A contact and what was heard of it so far.
 #[derive(Debug, Clone, Copy)]

@@ -289,7 +289,10 @@ fn is_system(port: u16) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::tables::hashing;
 
     const CLIENT: [u8; 4] = [10, 0, 0, 2];
     const SERVER: [u8; 4] = [10, 0, 0, 1];
@@ -354,5 +357,28 @@ mod tests {
         assert_eq!(serving_port(Protocol::UDP, 50_000, 40_000, 0), 40_000);
         assert_eq!(serving_port(Protocol::UDP, 53, 50_000, 0), 53);
         assert_eq!(serving_port(Protocol::UDP, 67, 68, 0), 68);
+    }
+
+    #[test]
+    fn no_public_prefix_makes_conversations_collide() {
+        // The crate's fixed constants: digits of pi.
+        const CONSTANTS: [u64; 7] = [
+            0x243f_6a88_85a3_08d3,
+            0xc0ac_29b7_c97c_50dd,
+            0x3f84_d5b5_b547_0917,
+            0x9216_d5d9_8979_fb1b,
+            0xd131_0ba6_98df_b5ac,
+            0x2ffd_72db_d01a_dfb7,
+            0xb8e1_afed_6a26_7e96,
+        ];
+        let state = hashing::state(7);
+        let client = Endpoint { address: Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1), port: 4_000 };
+        for constant in CONSTANTS {
+            let server = |host: u128| Ipv6Addr::from_bits(u128::from(constant) << 64 | host);
+            let key =
+                |host| ConversationKey::new(client, Endpoint { address: server(host), port: 53 }, Protocol::UDP).0;
+            let hashes: BTreeSet<u64> = (0..1_000).map(|host| key(host).hash_under(&state)).collect();
+            assert_eq!(hashes.len(), 1_000, "{constant:x}::/64");
+        }
     }
 }

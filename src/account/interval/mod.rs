@@ -3,7 +3,6 @@
 //! The packet path ends here, so nothing in [`Interval::observe`] allocates in steady state, locks or logs. Packets are
 //! looked up in small batches, which lets the cache misses of neighbours overlap.
 
-mod slots;
 mod table;
 
 use std::collections::BTreeMap;
@@ -13,11 +12,11 @@ use std::sync::Arc;
 use super::conversation::Address;
 use super::fill::Fill;
 use super::flow::Counters;
-use super::hashing::{self, State};
 use super::refusals::Refused;
 use crate::decode::NotIp;
 use crate::locality::{Classifier, Direction};
 use crate::packet::{Addresses, IpVersion, Packet, Protocol, Refusal};
+use crate::tables::hashing::{self, State};
 pub use table::Row;
 use table::{Table, Waiting};
 

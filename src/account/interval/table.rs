@@ -1,17 +1,17 @@
 //! The conversations of one IP version in an interval: rows, the packets that wait for theirs, and what was refused.
 
 use super::Overflow;
-use super::slots::{self, Slots};
 use crate::account::conversation::{Address, ConversationKey, Endpoint, OneWay, Way};
-use crate::account::hashing::State;
 use crate::account::refusals::{Refusals, Refused};
 use crate::locality::{Classifier, Direction};
 use crate::packet::{Packet, Refusal, TcpFlags, Timestamp};
+use crate::tables::hashing::State;
+use crate::tables::probe::{self, Slots};
 
 /// Rows that an interval holds at most in each of its two tables, when the accountant is late. What comes then counts
 /// in [`super::Interval::overflow`].
 pub(super) const MAXIMUM_ROWS: usize = 32_768;
-const _: () = assert!(MAXIMUM_ROWS <= slots::MOST);
+const _: () = assert!(MAXIMUM_ROWS <= probe::MOST);
 
 /// Packets that wait to be looked up together.
 const BATCH: usize = 32;

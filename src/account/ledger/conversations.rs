@@ -5,12 +5,13 @@
 //! room and would be decided alike by any packet is not remembered at all: a flood from invented sources fills nothing.
 
 use crate::account::conversation::{Address, ConversationKey, Way, request_way};
-use crate::account::hashing::State;
 use crate::account::heeded::Heeded;
-use crate::account::index::{self, Index, NOWHERE};
 use crate::account::interval::Row;
 use crate::account::sighting::{Batch, Bookmarks, Passage, Sighting};
 use crate::locality::Direction;
+use crate::tables::hashing::State;
+use crate::tables::index::{self, Index, NOWHERE};
+use crate::tables::prefetch;
 
 /// Where one way of a conversation counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,7 +197,7 @@ impl<A: Address> Conversations<A> {
     pub(super) fn touch(&self, spot: Spot) -> Option<[Place; 2]> {
         let Entry { key, conversation } = self.younger.entries.get(spot.at as usize)?;
         // Any part of the key: the line in which it lies may be another.
-        std::hint::black_box(key.protocol());
+        prefetch(key.protocol());
         let [has_up, has_down] = spot.has_packets;
         Some([usize::from(!has_up), usize::from(has_down)].map(|way| conversation.places[way]))
     }
@@ -306,8 +307,8 @@ mod tests {
 
     use super::*;
     use crate::account::conversation::Endpoint;
-    use crate::account::hashing;
     use crate::packet::Protocol;
+    use crate::tables::hashing;
 
     fn key(port: u16) -> ConversationKey<Ipv4Addr> {
         let client = Endpoint { address: Ipv4Addr::new(192, 0, 2, 1), port };

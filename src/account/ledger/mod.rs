@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use super::Config;
 use super::flow::{Counters, FlowKey, FlowKeying, HostKey};
-use super::hashing;
 use super::held::Held;
 use super::interface::InterfaceId;
 use super::interfaces::Interfaces;
@@ -23,6 +22,7 @@ use super::sighting::Watch;
 use super::snapshot::{Capture, Interface, Totals};
 use crate::locality::Direction;
 use crate::packet::{IpVersion, Protocol, Timestamp};
+use crate::tables::hashing;
 use conversations::{Conversations, Place};
 use tables::{ByProtocol, Tables};
 

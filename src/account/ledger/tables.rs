@@ -6,12 +6,12 @@ use super::conversations::{Conversation, Conversations, Place, Spot};
 use crate::account::conversation::{Address, Endpoint, Way, request_way_by_ports};
 use crate::account::flow::{Counters, FlowKey, FlowKeying, FlowOf, HostKey, HostOf};
 use crate::account::held::Held;
-use crate::account::index::NOWHERE;
 use crate::account::interface::InterfaceId;
 use crate::account::interval::Row;
 use crate::account::sighting::{Batch, Bookmarks, Sighting, Watch};
 use crate::locality::Direction;
 use crate::packet::{Protocol, Timestamp};
+use crate::tables::index::NOWHERE;
 
 /// Rows whose conversations are sought together, so that their cache misses overlap.
 const SOUGHT_AT_ONCE: usize = 64;

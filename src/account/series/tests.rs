@@ -49,7 +49,7 @@ impl Snapshot {
 
 impl Model {
     fn new(held: usize, rows: usize) -> Self {
-        let held = Held::new(held, crate::account::hashing::state(1));
+        let held = Held::new(held, crate::tables::hashing::state(1));
         Self { held, series: Series::new(rows), totals: BTreeMap::new(), snapshots: vec![Snapshot::default()] }
     }
 
@@ -294,7 +294,7 @@ impl SeriesKey for Rare {
 #[test]
 fn the_groups_are_bounded_and_those_on_top_stay_with_the_rarer() {
     let groups = 2 * others::MAXIMUM_LATE_GROUPS as u64;
-    let mut held = Held::new(1_000, crate::account::hashing::state(1));
+    let mut held = Held::new(1_000, crate::tables::hashing::state(1));
     let mut series: Series<Rare> = Series::new(1_000);
     let mut totals = BTreeMap::new();
     for round in 0..100 {

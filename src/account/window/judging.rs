@@ -4,8 +4,8 @@ use std::hash::{BuildHasher, Hash};
 
 use super::pool::Low;
 use super::{Entry, Mark, Reading, Span, Standing, Watched, Window, low, next};
-use crate::account::grid::Cell;
 use crate::packet::Timestamp;
+use crate::time_grid::Cell;
 
 impl<K: Copy + Eq + Hash> Window<K> {
     /// Judges every cell that has ended at `watermark`: tells `report` of who is over the limit, at each cell, and then

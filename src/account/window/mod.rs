@@ -15,12 +15,13 @@ mod room;
 use std::hash::Hash;
 use std::time::Duration;
 
-use super::grid::{Cell, Grid};
-use super::hashing::{self, State};
-use super::index::{NOWHERE, Recent, Sieved};
-use super::selection::{Seeds, Selection};
-use super::sought::Sought;
 use crate::packet::Timestamp;
+use crate::tables::hashing::{self, State};
+use crate::tables::index::{NOWHERE, Recent, Sieved};
+use crate::tables::lookup::Sought;
+use crate::tables::prefetch;
+use crate::tables::sampling::{Seeds, Selection};
+use crate::time_grid::{Cell, Grid};
 use newcomers::Newcomers;
 use pool::{List, Low, Pool};
 
@@ -291,7 +292,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
     /// Reads what [`Window::add_at`] will need of who is at `bookmark`, so that the misses of several overlap.
     #[inline(always)]
     pub fn touch(&self, bookmark: u32) {
-        std::hint::black_box(self.entries.get(bookmark as usize).map(|entry| entry.cell));
+        prefetch(self.entries.get(bookmark as usize).map(|entry| entry.cell));
     }
 
     /// The limit of a class; none for one that was not named.

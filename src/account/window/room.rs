@@ -5,9 +5,9 @@ use std::hash::{BuildHasher, Hash};
 use super::newcomers::Newcomers;
 use super::pool::{List, Low, Pool};
 use super::{Entry, Mark, Occupancy, Span, Window, low, reserve_one};
-use crate::account::grid::Cell;
-use crate::account::index::Recent;
-use crate::account::sought::Sought;
+use crate::tables::index::Recent;
+use crate::tables::lookup::Sought;
+use crate::time_grid::Cell;
 
 /// This part of the places is kept for newcomers of weight, and is made free at once when there is none left.
 const RESERVE: usize = 16;

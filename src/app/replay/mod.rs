@@ -12,7 +12,6 @@ use super::output::Blocking;
 use super::{DONE, random_seed, say_error};
 use crate::account::book::plain;
 use crate::account::ledger::Ledger;
-use crate::account::selection::Seeds;
 use crate::account::snapshot::Snapshot;
 use crate::alert::{Alert, Change, Fingerprint};
 use crate::cli::{Output, Replay, Top};
@@ -24,6 +23,7 @@ use crate::locality::Classifier;
 use crate::packet::Timestamp;
 use crate::pipeline::replay::Progress;
 use crate::pipeline::{self, alarms::Alarms};
+use crate::tables::sampling::Seeds;
 
 /// What decides, past the limits, who finds room and which targets are in a sample. The same each time: the same files give
 /// the same bytes.

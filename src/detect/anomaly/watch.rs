@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use super::{Config, Pair, Pairs, Verdict};
 use crate::account::conversation::Address;
-use crate::account::grid::{Cell, Grid};
-use crate::account::index::NOWHERE;
 use crate::account::sighting::{Batch, Passage, Watch};
-use crate::account::sought::Sought as _;
 use crate::detect::ends::Between;
 use crate::detect::{Detection, Figures, Kind, Level, Span, Subject, TableUse};
 use crate::packet::Timestamp;
+use crate::tables::index::NOWHERE;
+use crate::tables::lookup::Sought as _;
+use crate::time_grid::{Cell, Grid};
 
 /// Rows that wait for their interval at most.
 const MAXIMUM_AHEAD: usize = 16_384;

@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Bandwidth, Config, Host, Pair, Scope, heaviest};
-use crate::account::grid::Grid;
-use crate::account::selection::Seeds;
 use crate::account::window::{Bounds, Window};
+use crate::tables::sampling::Seeds;
+use crate::time_grid::Grid;
 
 /// Sources that are shown at most besides those that are asked for, and destinations of each: the heaviest.
 const MAXIMUM_TALKERS: usize = 1_000;

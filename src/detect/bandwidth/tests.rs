@@ -6,7 +6,6 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::account::heeded::Heeded;
-use crate::account::index::NOWHERE;
 use crate::account::interface::InterfaceId;
 use crate::account::interval::{Interval, Row};
 use crate::account::ledger::Ledger;
@@ -14,6 +13,7 @@ use crate::account::sighting::{Batch, Sighting};
 use crate::detect::Target;
 use crate::locality::Classifier;
 use crate::packet::{Addresses, Packet, Protocol, TcpFlags};
+use crate::tables::index::NOWHERE;
 
 const SECOND: i64 = 1_000_000_000;
 

@@ -9,9 +9,9 @@ use super::groups;
 use super::reading::{self, About, Signs, Word};
 use super::sample::Seen;
 use crate::account::conversation::{Address, Way};
-use crate::account::grid::Cell;
 use crate::account::heeded::Heard;
 use crate::account::sighting::Sighting;
+use crate::time_grid::Cell;
 
 impl Evidence {
     /// Once in a part of the window each conversation says that its server answers. One that is new says only how it was

@@ -14,11 +14,11 @@ use super::{Config, Later, Scene, groups};
 use crate::account::contacts::askers::Askers;
 use crate::account::contacts::waiting::{Room, Waiting};
 use crate::account::conversation::{Address, ConversationKey, Way};
-use crate::account::grid::Cell;
 use crate::account::interface::InterfaceId;
-use crate::account::selection::{Seeds, Selection};
 use crate::account::sighting::Sighting;
 use crate::packet::{Protocol, Timestamp};
+use crate::tables::sampling::{Seeds, Selection};
+use crate::time_grid::Cell;
 
 /// UDP datagrams, and bytes of them, that one contact may send until its deadline and still be a probe. More are a stream
 /// to who need not answer.

@@ -10,9 +10,9 @@ use std::net::IpAddr;
 use super::positions::Positions;
 use super::sample::{self, BLOCKS, Sample, Seen, Slot};
 use crate::account::contacts::feed;
-use crate::account::grid::Cell;
 use crate::account::interface::InterfaceId;
-use crate::account::selection::Selection;
+use crate::tables::sampling::Selection;
+use crate::time_grid::Cell;
 
 /// Conversations that are seen one way only, of which one could be chance.
 const FEWEST_LONELY: usize = 10;

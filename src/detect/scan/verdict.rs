@@ -8,9 +8,9 @@ use super::sight::Sight;
 use super::trail::Trail;
 use super::{Rule, Scene, broadcasts};
 use crate::account::contacts::{Aspect, Keeping, Mark, Place};
-use crate::account::grid::Cell;
 use crate::detect::{Detection, Figures, Kind, Level, MAXIMUM_TARGETS, Span, Subject, Target};
 use crate::packet::{Protocol, Timestamp};
+use crate::time_grid::Cell;
 
 /// What counts of a source at the end of a cell.
 #[derive(Debug, Default)]

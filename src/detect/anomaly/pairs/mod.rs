@@ -23,11 +23,11 @@ use std::collections::VecDeque;
 
 use super::config::Config;
 use super::verdict::Verdict;
-use crate::account::index::NOWHERE;
-use crate::account::selection::Selection;
-use crate::account::sieve::Sieve;
-use crate::account::sought::Sought;
 pub use crate::detect::ends::Pair;
+use crate::tables::bloom::Sieve;
+use crate::tables::index::NOWHERE;
+use crate::tables::lookup::Sought;
+use crate::tables::sampling::Selection;
 
 use round::Round;
 use table::Table;

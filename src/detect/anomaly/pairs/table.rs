@@ -3,8 +3,8 @@
 use foldhash::fast::RandomState;
 
 use super::{Pair, Row};
-use crate::account::index::{Index, NOWHERE};
-use crate::account::sought::Sought;
+use crate::tables::index::{Index, NOWHERE};
+use crate::tables::lookup::Sought;
 
 /// The pairs that are kept, in no order that means anything.
 #[derive(Debug)]

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::harness::*;
 use crate::account::conversation::request_way;
 use crate::account::heeded::Heeded;
-use crate::account::index::NOWHERE;
 use crate::account::interface::InterfaceId;
 use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
@@ -15,6 +14,7 @@ use crate::detect::scan::{Config, Rule, Scan};
 use crate::detect::{Kind, Level, Subject};
 use crate::locality::Classifier;
 use crate::packet::{Packet, Protocol};
+use crate::tables::index::NOWHERE;
 
 const SCANNER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const VICTIM: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::account::conversation::{Address, Endpoint, Way, request_way};
-use crate::account::grid::Grid;
 use crate::account::heeded::Heeded;
-use crate::account::index::NOWHERE;
 use crate::account::interface::InterfaceId;
 use crate::account::interval::{Interval, Row};
 use crate::account::ledger::Ledger;
@@ -17,6 +15,8 @@ use crate::detect::scan::{Config, Scan};
 use crate::detect::{Detection, Kind, Level, Subject};
 use crate::locality::Classifier;
 use crate::packet::{Addresses, Packet, Protocol, TcpFlags, Timestamp};
+use crate::tables::index::NOWHERE;
+use crate::time_grid::Grid;
 
 pub(super) const FIN: u8 = 0x01;
 pub(super) const SYN: u8 = 0x02;

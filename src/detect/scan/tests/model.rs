@@ -7,10 +7,10 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::harness::*;
-use crate::account::grid::Grid;
 use crate::detect::scan::{Config, Rule};
 use crate::detect::{Kind, Level};
 use crate::packet::{Packet, Protocol, Timestamp};
+use crate::time_grid::Grid;
 
 /// Windows that a short script fills and leaves.
 fn config(rule: Rule) -> Config {
@@ -86,7 +86,7 @@ fn contacts_model(config: &Config, script: &Script, until: Timestamp) -> Over {
                     seen.entry(source).or_default().insert(name(kind, destination, protocol, port));
                 }
             }
-            let end = windows.grid.end(crate::account::grid::Cell(cell)).nanoseconds();
+            let end = windows.grid.end(crate::time_grid::Cell(cell)).nanoseconds();
             let many = seen.into_iter().filter(|(_, names)| names.len() > limit as usize);
             over.extend(many.map(|(source, names)| ((end, kind, source), names.len() as u64)));
         }
@@ -244,7 +244,7 @@ fn evidence_model(config: &Config, probes: &[Probe], until: Timestamp) -> Over {
                 });
                 if count > threshold && (is_fresh || reported.contains(&source)) {
                     reported.insert(source);
-                    let end = windows.grid.end(crate::account::grid::Cell(cell)).nanoseconds();
+                    let end = windows.grid.end(crate::time_grid::Cell(cell)).nanoseconds();
                     over.insert((end, kind, source), count as u64);
                 }
             }

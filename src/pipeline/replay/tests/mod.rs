@@ -9,13 +9,13 @@ use std::time::Duration;
 use super::*;
 use crate::account::book::plain;
 use crate::account::conversation::{Address, Way};
-use crate::account::grid::{Cell, Grid};
 use crate::account::interface::InterfaceId;
 use crate::account::refusals::Refused;
 use crate::account::sighting::{Batch, Sighting, Watch};
 use crate::account::snapshot::Snapshot;
 use crate::account::{Config, conversation::OneWay};
 use crate::packet::Timestamp;
+use crate::time_grid::{Cell, Grid};
 
 const SECOND: i64 = 1_000_000_000;
 

@@ -64,7 +64,7 @@ impl Sieve {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::account::selection::mixed;
+    use crate::tables::sampling::mixed;
 
     #[test]
     fn who_was_admitted_passes_and_hardly_anybody_else() {

@@ -6,7 +6,7 @@
 
 use hashbrown::HashTable;
 
-use super::sieve::Sieve;
+use super::bloom::Sieve;
 
 /// Where a key is, in the low bits, and above them a part of its hash.
 type Slot = u32;

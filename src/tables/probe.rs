@@ -20,15 +20,15 @@ const POSITION: u32 = 0xffff;
 const EMPTY: u32 = 0;
 
 /// Positions at most.
-pub(super) const MOST: usize = POSITION as usize;
+pub const MOST: usize = POSITION as usize;
 
 /// The slot in which who was not found can be put.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Vacant(usize);
+pub struct Vacant(usize);
 
 /// The positions of rows.
 #[derive(Debug)]
-pub(super) struct Slots {
+pub struct Slots {
     /// A power of two of them.
     slots: Vec<u32>,
     /// Of a product of 64 bits, those that are not needed to tell the slots apart.
@@ -36,19 +36,19 @@ pub(super) struct Slots {
 }
 
 impl Slots {
-    pub(super) fn new() -> Self {
+    pub fn new() -> Self {
         let mut empty = Self { slots: Vec::new(), shift: 0 };
         empty.clear_for(0);
         empty
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
+    pub fn memory_bytes(&self) -> usize {
         self.slots.capacity() * size_of::<u32>()
     }
 
     /// The position for which `is_it` holds, of those whose keys may have this hash; else where it can be put.
     #[inline(always)]
-    pub(super) fn find(&self, hash: u64, is_it: impl Fn(usize) -> bool) -> Result<usize, Vacant> {
+    pub fn find(&self, hash: u64, is_it: impl Fn(usize) -> bool) -> Result<usize, Vacant> {
         let mask = self.slots.len() - 1;
         let check = check(hash);
         let mut at = (hash.wrapping_mul(ODD) >> self.shift) as usize;
@@ -67,13 +67,13 @@ impl Slots {
 
     /// Puts a position where it was not found when it was sought last.
     #[inline(always)]
-    pub(super) fn fill(&mut self, vacant: Vacant, hash: u64, position: usize) {
+    pub fn fill(&mut self, vacant: Vacant, hash: u64, position: usize) {
         self.slots[vacant.0] = check(hash) | (position as u32 + 1);
     }
 
     /// Makes room for `count` positions, of which those below `held` have the hashes that `hash_of` gives.
     #[inline]
-    pub(super) fn reserve(&mut self, count: usize, held: usize, hash_of: impl Fn(usize) -> u64) {
+    pub fn reserve(&mut self, count: usize, held: usize, hash_of: impl Fn(usize) -> u64) {
         if count * 2 > self.slots.len() {
             self.grow(count, held, hash_of);
         }
@@ -92,7 +92,7 @@ impl Slots {
     }
 
     /// Forgets all; then there is room for `count`.
-    pub(super) fn clear_for(&mut self, count: usize) {
+    pub fn clear_for(&mut self, count: usize) {
         self.slots.clear();
         self.slots.resize((count * 2).next_power_of_two().max(FEWEST), EMPTY);
         self.shift = u64::BITS - self.slots.len().ilog2();
@@ -106,14 +106,9 @@ const fn check(hash: u64) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
+pub(crate) mod tests {
     use super::*;
-    use crate::account::conversation::{ConversationKey, Endpoint};
-    use crate::account::hashing;
-    use crate::account::selection::mixed;
-    use crate::packet::Protocol;
+    use crate::tables::sampling::mixed;
 
     /// Puts in who is not found yet, and gives the position.
     fn find_or_fill(slots: &mut Slots, keys: &mut Vec<u64>, key: u64, hash_of: impl Fn(u64) -> u64) -> usize {
@@ -153,31 +148,13 @@ mod tests {
     }
 
     /// How many slots on average a key is away from where its look-up begins.
-    fn displacement(keys: &[ConversationKey<Ipv4Addr>], seed: u64) -> f64 {
-        let state = hashing::state(seed);
-        let hashes: Vec<u64> = keys.iter().map(|key| key.hash_under(&state)).collect();
+    pub(crate) fn displacement(hashes: &[u64]) -> f64 {
         let (mut slots, mut held) = (Slots::new(), Vec::new());
-        (0..keys.len() as u64).for_each(|at| _ = find_or_fill(&mut slots, &mut held, at, |at| hashes[at as usize]));
+        (0..hashes.len() as u64).for_each(|at| _ = find_or_fill(&mut slots, &mut held, at, |at| hashes[at as usize]));
         let begins = |position: u32| (hashes[position as usize - 1].wrapping_mul(ODD) >> slots.shift) as usize;
         let taken = (0..).zip(&slots.slots).filter(|(_, slot)| **slot != EMPTY);
         let away = taken.map(|(at, slot): (usize, _)| at.wrapping_sub(begins(slot & POSITION)) % slots.slots.len());
-        away.sum::<usize>() as f64 / keys.len() as f64
-    }
-
-    #[test]
-    fn scans_do_not_stand_in_a_row_whatever_the_seed() {
-        let end = |address: u32, port: u32| Endpoint { address: Ipv4Addr::from_bits(address), port: port as u16 };
-        let key = |source, target| ConversationKey::new(source, target, Protocol::TCP).0;
-        let hosts = |number: u32| key(end(0xc0a8_0007, 40_000), end(0x0a00_0000 + number, 22));
-        let ports = |number: u32| key(end(0xc0a8_0007, 40_000), end(0x0a00_0001, 1 + number));
-        let sources = |number: u32| key(end(0xc0a8_0007, 10_000 + number), end(0x0a00_0001, 443));
-        for seed in 0..200 {
-            for scan in [&hosts as &dyn Fn(u32) -> _, &ports, &sources] {
-                let keys: Vec<_> = (0..2_048_u32).map(scan).collect();
-                let away = displacement(&keys, seed);
-                assert!(away < 1.0, "{away} slots with seed {seed}");
-            }
-        }
+        away.sum::<usize>() as f64 / hashes.len() as f64
     }
 
     #[test]
