@@ -18,10 +18,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use trafficmonitor::account::conversation::{Address, Way, request_way};
-use trafficmonitor::account::heeded::Heeded;
 use trafficmonitor::account::interface::InterfaceId;
 use trafficmonitor::account::interval::{Interval, Row};
 use trafficmonitor::account::ledger::Ledger;
+use trafficmonitor::account::sighting::ObserverNote;
 use trafficmonitor::account::sighting::{Batch, Bookmarks, Sighting, Watch};
 use trafficmonitor::decode::Decoder;
 use trafficmonitor::detect::anomaly::{self, Pair, Pairs};
@@ -59,7 +59,7 @@ struct Known {
 #[derive(Clone, Copy, Default)]
 struct Kept {
     bookmarks: [Bookmarks; 2],
-    heeded: Heeded,
+    note: ObserverNote,
 }
 
 /// A conversation: its two endpoints and the protocol.
@@ -120,15 +120,15 @@ fn see_rows<W: Watch, A: Address>(
     let mut batch = Batch::in_place_of(Vec::new());
     for (rows, known) in rows.chunks(Batch::<A>::MOST).zip(known.chunks(Batch::<A>::MOST)) {
         for (row, Known { is_known, request_way, seen, number }) in rows.iter().zip(known.iter().copied()) {
-            let Kept { bookmarks, heeded } = kept[number];
+            let Kept { bookmarks, note } = kept[number];
             let remembered_at = number as u32;
-            batch.add(Sighting { row, interface, is_known, request_way, seen, remembered_at, heeded }, bookmarks);
+            batch.add(Sighting { row, interface, is_known, request_way, seen, remembered_at, note }, bookmarks);
         }
         watch.see(&mut batch);
         for passage in batch.passages() {
             kept[passage.remembered_at as usize].bookmarks[passage.way as usize] = passage.bookmarks;
         }
-        batch.sightings().iter().for_each(|sighting| kept[sighting.remembered_at as usize].heeded = sighting.heeded);
+        batch.sightings().iter().for_each(|sighting| kept[sighting.remembered_at as usize].note = sighting.note);
         batch.clear();
     }
 }

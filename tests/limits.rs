@@ -105,9 +105,9 @@ const LIMITS: &[Limit] = &[
         "addresses and ports that asked many hosts",
         Counted(&["trafficmonitor_detection_table_evicted_total{table=\"scan_askers\"}"]),
         &[
-            "account/contacts/askers.rs LIMIT",
-            "account/contacts/askers.rs BUCKETS",
-            "account/contacts/askers.rs IN_BUCKET",
+            "detect/scan/contacts/askers.rs LIMIT",
+            "detect/scan/contacts/askers.rs BUCKETS",
+            "detect/scan/contacts/askers.rs IN_BUCKET",
         ],
     ),
     Limit(

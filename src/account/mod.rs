@@ -4,11 +4,9 @@
 //! [`snapshot::Snapshot`]s. Nothing here reads a clock or knows an interface from a file.
 
 pub mod book;
-pub mod contacts;
 pub mod conversation;
 pub mod fill;
 pub mod flow;
-pub mod heeded;
 pub mod held;
 pub mod interface;
 mod interfaces;
@@ -20,7 +18,6 @@ pub mod series;
 pub mod shares;
 pub mod sighting;
 pub mod snapshot;
-pub mod window;
 
 use std::time::Duration;
 

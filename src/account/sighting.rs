@@ -1,7 +1,6 @@
 //! What the ledger tells of each row that it merges, to who watches.
 
 use super::conversation::{Address, OneWay, Way};
-use super::heeded::Heeded;
 use super::interface::InterfaceId;
 use super::interval::Row;
 use super::refusals::Refused;
@@ -25,6 +24,10 @@ impl Default for Bookmarks {
     }
 }
 
+/// A word that the observer keeps with a conversation; the ledger does not read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ObserverNote(pub u32);
+
 /// A conversation in one interval, as the ledger merged it.
 #[derive(Debug, Clone, Copy)]
 pub struct Sighting<'a, A: Address> {
@@ -42,7 +45,7 @@ pub struct Sighting<'a, A: Address> {
     /// Where the ledger remembers the conversation from here on; [`NOWHERE`] if it does not.
     pub remembered_at: u32,
     /// What was heeded of it when it was told of last; kept with it.
-    pub heeded: Heeded,
+    pub note: ObserverNote,
 }
 
 /// What went one way of a conversation in one interval.

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use super::anomaly::Anomalies;
 use super::bandwidth::Bandwidth;
+use super::bandwidth::Occupancy;
 use super::scan::Scan;
 use super::{Config, Detection, Kind, TableUse, View, rules};
 use crate::account::conversation::Address;
 use crate::account::interface::InterfaceId;
 use crate::account::refusals::Refused;
 use crate::account::sighting::{Batch, Watch};
-use crate::account::window::Occupancy;
 use crate::packet::Timestamp;
 use crate::tables::sampling::Seeds;
 use crate::time_grid::Grid;

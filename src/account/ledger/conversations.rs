@@ -5,8 +5,8 @@
 //! room and would be decided alike by any packet is not remembered at all: a flood from invented sources fills nothing.
 
 use crate::account::conversation::{Address, ConversationKey, Way, request_way};
-use crate::account::heeded::Heeded;
 use crate::account::interval::Row;
+use crate::account::sighting::ObserverNote;
 use crate::account::sighting::{Batch, Bookmarks, Passage, Sighting};
 use crate::locality::Direction;
 use crate::tables::hashing::State;
@@ -61,7 +61,7 @@ pub(super) struct Conversation {
     /// Where who watches found what it holds of each way.
     pub(super) bookmarks: [Bookmarks; 2],
     /// What was heeded of it.
-    pub(super) heeded: Heeded,
+    pub(super) note: ObserverNote,
 }
 
 impl Conversation {
@@ -75,7 +75,7 @@ impl Conversation {
             up_direction: row.direction(Way::Up),
             seen: [false; 2],
             bookmarks: Default::default(),
-            heeded: Heeded::default(),
+            note: ObserverNote::default(),
         }
     }
 }
@@ -231,9 +231,9 @@ impl<A: Address> Conversations<A> {
                 entry.conversation.bookmarks[*way as usize] = *bookmarks;
             }
         }
-        for Sighting { remembered_at, heeded, .. } in batch.sightings() {
+        for Sighting { remembered_at, note, .. } in batch.sightings() {
             if let Some(entry) = entries.get_mut(*remembered_at as usize) {
-                entry.conversation.heeded = *heeded;
+                entry.conversation.note = *note;
             }
         }
     }
@@ -276,7 +276,7 @@ impl<A: Address> Conversations<A> {
         let at = self.older.find(hash, key)?;
         let mut remembered = self.older.entries[at as usize];
         // What was noted last may not have been kept; to hear the same again does not matter.
-        remembered.conversation.heeded = Heeded::default();
+        remembered.conversation.note = ObserverNote::default();
         self.taken_over += 1;
         self.make_room();
         Some(self.younger.insert(hash, remembered, &self.state))
@@ -320,8 +320,8 @@ mod tests {
     fn conversation(flow: u32) -> Conversation {
         let places = [Place::new(Some(flow), None), Place::UNKNOWN];
         let (request_way, up_direction) = (Way::Up, Direction::Transit);
-        let (bookmarks, heeded) = (Default::default(), Heeded::default());
-        Conversation { places, request_way, up_direction, seen: [true, false], bookmarks, heeded }
+        let (bookmarks, note) = (Default::default(), ObserverNote::default());
+        Conversation { places, request_way, up_direction, seen: [true, false], bookmarks, note }
     }
 
     fn remembering(ports: std::ops::Range<u16>, limit: usize) -> Conversations<Ipv4Addr> {

@@ -179,8 +179,8 @@ fn sighting<'a, A: Address>(
     is_known: bool,
     remembered_at: u32,
 ) -> (Sighting<'a, A>, [Bookmarks; 2]) {
-    let Conversation { request_way, seen, bookmarks, heeded, .. } = *conversation;
-    (Sighting { row, interface, is_known, request_way, seen, remembered_at, heeded }, bookmarks)
+    let Conversation { request_way, seen, bookmarks, note, .. } = *conversation;
+    (Sighting { row, interface, is_known, request_way, seen, remembered_at, note }, bookmarks)
 }
 
 /// Tells `watch` of rows that were merged since there were so many `turns`, keeps what it notes of them with their

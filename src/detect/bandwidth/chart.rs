@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::window::{Bounds, Window};
 use super::{Bandwidth, Config, Host, Pair, Scope, heaviest};
-use crate::account::window::{Bounds, Window};
 use crate::tables::sampling::Seeds;
 use crate::time_grid::Grid;
 

@@ -10,6 +10,7 @@ mod chart;
 mod config;
 mod networks;
 mod peers;
+mod window;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -21,13 +22,14 @@ use super::ends::{At, Between, Host, Pair};
 use super::{Detection, Figures, Kind, Level, Span, Subject};
 use crate::account::conversation::Address;
 use crate::account::sighting::{Batch, Passage, Watch};
-use crate::account::window::{Bounds, Occupancy, Reading, Standing, Window};
 use crate::packet::Timestamp;
 use crate::tables::sampling::Seeds;
 pub use chart::Talker;
 use chart::pairs;
 pub use config::{Config, Direction, Error, MAXIMUM_INTERVALS, MAXIMUM_NETWORKS, NetworkLimit};
 use networks::Networks;
+pub use window::Occupancy;
+use window::{Bounds, Reading, Standing, Window};
 
 /// A newcomer must have sent this part of the smallest limit, or of what is charted, when places are short.
 const NEWCOMER_PART_OF_LIMIT: u64 = 1_024;

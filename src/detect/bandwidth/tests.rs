@@ -5,10 +5,10 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::account::heeded::Heeded;
 use crate::account::interface::InterfaceId;
 use crate::account::interval::{Interval, Row};
 use crate::account::ledger::Ledger;
+use crate::account::sighting::ObserverNote;
 use crate::account::sighting::{Batch, Sighting};
 use crate::detect::Target;
 use crate::locality::Classifier;
@@ -53,15 +53,13 @@ fn interface() -> InterfaceId {
 }
 
 fn see_rows<A: Address>(bandwidth: &mut Bandwidth, interface: InterfaceId, rows: &[Row<A>]) {
-    let (seen, heeded) = ([true; 2], Heeded::default());
+    let (seen, note) = ([true; 2], ObserverNote::default());
     for rows in rows.chunks(Batch::<A>::MOST) {
         let mut batch = Batch::in_place_of(Vec::new());
         for row in rows {
             let (is_known, request_way, remembered_at) = (false, row.opener(), NOWHERE);
-            batch.add(
-                Sighting { row, interface, is_known, request_way, seen, remembered_at, heeded },
-                Default::default(),
-            );
+            batch
+                .add(Sighting { row, interface, is_known, request_way, seen, remembered_at, note }, Default::default());
         }
         bandwidth.see(&mut batch);
     }

@@ -3,13 +3,13 @@
 //! Takes UDP rows. An answer to a question that went to many hosts is told when its contact would fail, at the end of a
 //! cell: the question may come by another thread.
 
+use super::contacts::Place;
+use super::contacts::waiting::Waiting;
 use super::evidence::{Evidence, ways};
 use super::reading::{self, Signs, Word};
+use super::reported::Reported;
 use super::{Scene, groups};
-use crate::account::contacts::Place;
-use crate::account::contacts::waiting::Waiting;
 use crate::account::conversation::Address;
-use crate::account::heeded::Heard;
 use crate::account::sighting::Sighting;
 use crate::packet::Protocol;
 
@@ -18,8 +18,8 @@ impl Evidence {
         let [there, back] = ways(sighting);
         let last = sighting.row.ways[(there == 0) as usize ^ sighting.request_way as usize].last;
         let period = self.period(scene.cell(last));
-        let heard = sighting.heeded.heard(period);
-        if sighting.is_known && heard == Heard::Exchange {
+        let reported = Reported::of(sighting.note, period);
+        if sighting.is_known && reported == Reported::Exchange {
             return;
         }
         let interface = self.sight.position(sighting.interface);
@@ -29,7 +29,7 @@ impl Evidence {
         let Some(word) = reading::of_udp(sighting, interface) else { return };
         if !sighting.is_known {
             if word.begins {
-                sighting.heeded.forget(period);
+                Reported::forget(&mut sighting.note, period);
                 self.take(scene, &word);
             }
             return;
@@ -37,8 +37,8 @@ impl Evidence {
         if self.may_wait(scene) {
             self.take(scene, &word);
         }
-        if back > 0 && sighting.seen == [true; 2] && (there > 0 || heard == Heard::Nothing) {
-            self.exchange(scene, sighting, period, heard);
+        if back > 0 && sighting.seen == [true; 2] && (there > 0 || reported == Reported::Nothing) {
+            self.exchange(scene, sighting, period, reported);
         }
     }
 

@@ -7,9 +7,9 @@ use super::Scene;
 use super::evidence::{Evidence, ways};
 use super::groups;
 use super::reading::{self, About, Signs, Word};
+use super::reported::Reported;
 use super::sample::Seen;
 use crate::account::conversation::{Address, Way};
-use crate::account::heeded::Heard;
 use crate::account::sighting::Sighting;
 use crate::time_grid::Cell;
 
@@ -21,8 +21,8 @@ impl Evidence {
         let [there, back] = ways(sighting);
         let cell = scene.cell(sighting.row.ways[(there == 0) as usize ^ sighting.request_way as usize].last);
         let period = self.period(cell);
-        let heard = if sighting.is_known { sighting.heeded.heard(period) } else { Heard::Nothing };
-        if heard == Heard::Exchange {
+        let reported = if sighting.is_known { Reported::of(sighting.note, period) } else { Reported::Nothing };
+        if reported == Reported::Exchange {
             return;
         }
         if sighting.is_known && back == 0 && self.may_wait(scene) {
@@ -30,9 +30,9 @@ impl Evidence {
         }
         self.note_sight(scene, sighting, cell);
         let is_seen_both_ways = sighting.seen == [true; 2];
-        let is_new = there > 0 || heard == Heard::Nothing;
+        let is_new = there > 0 || reported == Reported::Nothing;
         if sighting.is_known && back > 0 && is_seen_both_ways && is_new {
-            self.exchange(scene, sighting, period, heard);
+            self.exchange(scene, sighting, period, reported);
         }
     }
 
@@ -71,12 +71,12 @@ impl Evidence {
         scene: &mut Scene,
         sighting: &mut Sighting<'_, A>,
         period: i64,
-        heard: Heard,
+        reported: Reported,
     ) {
         let goes_on = ways(sighting)[0] > 0;
-        sighting.heeded.note(period, goes_on);
+        Reported::keep(&mut sighting.note, period, goes_on);
         // Where contacts found no room, the answer may have been lost.
-        if heard == Heard::Nothing || scene.contacts.is_full() {
+        if reported == Reported::Nothing || scene.contacts.is_full() {
             self.go_on(scene, sighting, Signs::EXCHANGES.with(Signs::WENT_ON, goes_on));
         } else if self.may_wait(scene) {
             self.go_on(scene, sighting, Signs::WENT_ON);

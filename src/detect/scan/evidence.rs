@@ -6,13 +6,14 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::contacts::askers::Askers;
+use super::contacts::waiting::{Room, Waiting};
 use super::outcome::{Outcome, Settled, add, mark, outcome};
 use super::reading::{self, About, Signs, Word};
+use super::reported::Reported;
 use super::sample::Seen;
 use super::sight::{End, Sight};
 use super::{Config, Later, Scene, groups};
-use crate::account::contacts::askers::Askers;
-use crate::account::contacts::waiting::{Room, Waiting};
 use crate::account::conversation::{Address, ConversationKey, Way};
 use crate::account::interface::InterfaceId;
 use crate::account::sighting::Sighting;
@@ -133,7 +134,7 @@ impl Evidence {
 
     /// A conversation begins: what was heard of one between the same ends is of another.
     fn forget<A: Address>(&self, scene: &Scene, sighting: &mut Sighting<'_, A>, time: Timestamp) {
-        sighting.heeded.forget(self.period(scene.cell(time)));
+        Reported::forget(&mut sighting.note, self.period(scene.cell(time)));
     }
 
     /// The period in which a cell lies: a part of the window.

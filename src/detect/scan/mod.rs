@@ -5,6 +5,7 @@
 //! ends of cells of packet time. A row that lies ahead of the cell that is judged next waits for its cell, so that the
 //! order in which threads hand over does not matter.
 
+mod all_contacts;
 mod broadcasts;
 mod contacts;
 mod datagrams;
@@ -14,6 +15,7 @@ mod groups;
 mod outcome;
 mod positions;
 mod reading;
+mod reported;
 mod sample;
 mod sight;
 mod trail;
@@ -25,17 +27,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Detection;
-use crate::account::contacts::{Aspect, Bounds, Contacts, Keeping};
 use crate::account::conversation::{Address, ConversationKey, Way};
 use crate::account::interface::InterfaceId;
 use crate::account::sighting::{Batch, Watch};
 use crate::packet::Timestamp;
 use crate::tables::sampling::Seeds;
 use crate::time_grid::{Cell, Grid};
+use contacts::{Aspect, Bounds, Contacts, Keeping};
 use evidence::Evidence;
 use reading::Word;
 use trail::Trails;
-use verdict::Reported;
+use verdict::OngoingScans;
 pub use view::{TableUse, View};
 
 /// Which rule finds scans.
@@ -191,7 +193,7 @@ impl Scene {
 pub struct Scan {
     scene: Scene,
     evidence: Evidence,
-    reported: Reported,
+    reported: OngoingScans,
 }
 
 impl Scan {
@@ -223,7 +225,7 @@ impl Scan {
                 current_end: Timestamp::BEFORE_ALL,
                 ahead: Later::default(),
             },
-            reported: Reported::default(),
+            reported: OngoingScans::default(),
         }
     }
 
@@ -285,7 +287,7 @@ impl Scan {
             }
             match self.scene.config.rule {
                 Rule::Evidence => self.evidence.hear(&mut self.scene, &word),
-                Rule::Contacts => contacts::count(&mut self.scene, &word),
+                Rule::Contacts => all_contacts::count(&mut self.scene, &word),
             }
         }
     }
@@ -325,7 +327,7 @@ impl Watch for Scan {
         let Self { scene, evidence, .. } = self;
         match scene.config.rule {
             Rule::Evidence => evidence.see_all(scene, batch.sightings()),
-            Rule::Contacts => batch.sightings().iter().for_each(|sighting| contacts::see(scene, sighting)),
+            Rule::Contacts => batch.sightings().iter().for_each(|sighting| all_contacts::see(scene, sighting)),
         }
     }
 }

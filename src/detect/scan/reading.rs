@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
+use super::contacts::Place;
 use super::groups;
 use super::sample::Seen;
-use crate::account::contacts::Place;
 use crate::account::conversation::{Address, ConversationKey, OneWay, Way};
 use crate::account::interval::Row;
 use crate::account::sighting::Sighting;

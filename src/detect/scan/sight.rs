@@ -7,9 +7,9 @@
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 
+use super::contacts::feed;
 use super::positions::Positions;
 use super::sample::{self, BLOCKS, Sample, Seen, Slot};
-use crate::account::contacts::feed;
 use crate::account::interface::InterfaceId;
 use crate::tables::sampling::Selection;
 use crate::time_grid::Cell;

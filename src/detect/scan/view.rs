@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
+use super::contacts::Aspect;
 use super::verdict::tally;
 use super::{Scan, Scene};
-use crate::account::contacts::Aspect;
 use crate::account::interface::InterfaceId;
 use crate::time_grid::Cell;
 

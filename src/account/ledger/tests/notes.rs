@@ -1,8 +1,8 @@
 //! What who watches notes of conversations, and hears again.
 
 use super::*;
-use crate::account::heeded::{Heard, Heeded};
 use crate::account::sighting::Bookmarks;
+use crate::account::sighting::ObserverNote;
 
 /// Notes of each conversation its name, which is what its packets have bytes, and looks whether what was noted before is
 /// its own.
@@ -23,10 +23,10 @@ impl Watch for Noting {
             passage.bookmarks = own;
         }
         for sighting in batch.sightings() {
-            let name = sighting.row.ways.iter().map(|way| way.bytes as i64).sum();
-            self.conversations[0] += usize::from(sighting.heeded == Heeded::default());
-            self.conversations[1] += usize::from(sighting.heeded.heard(name) == Heard::Exchange);
-            sighting.heeded.note(name, true);
+            let name = sighting.row.ways.iter().map(|way| way.bytes as u32).sum();
+            self.conversations[0] += usize::from(sighting.note == ObserverNote::default());
+            self.conversations[1] += usize::from(sighting.note == ObserverNote(name));
+            sighting.note = ObserverNote(name);
         }
     }
 }
@@ -73,9 +73,9 @@ impl Watch for Beginning {
     fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
         for sighting in batch.sightings() {
             match self.turn {
-                0 => sighting.heeded.note(7, true),
-                1 => sighting.heeded.forget(7),
-                _ => self.heard += usize::from(sighting.heeded.heard(7) != Heard::Nothing),
+                0 => sighting.note = ObserverNote(7),
+                1 => sighting.note = ObserverNote::default(),
+                _ => self.heard += usize::from(sighting.note != ObserverNote::default()),
             }
         }
     }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::harness::*;
 use crate::account::conversation::request_way;
-use crate::account::heeded::Heeded;
 use crate::account::interface::InterfaceId;
 use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
+use crate::account::sighting::ObserverNote;
 use crate::account::sighting::{Batch, Sighting, Watch};
 use crate::detect::scan::{Config, Rule, Scan};
 use crate::detect::{Kind, Level, Subject};
@@ -35,8 +35,8 @@ fn see_new(scan: &mut Scan, interval: &mut Interval, packets: impl Iterator<Item
     for row in interval.rows_v4() {
         let seen = [row.ways[0].packets > 0, row.ways[1].packets > 0];
         let request_way = request_way(&row.key, row.opener(), row.ways[row.opener() as usize].first_flags());
-        let (is_known, remembered_at, heeded) = (false, NOWHERE, Heeded::default());
-        batch.add(Sighting { row, interface, is_known, request_way, seen, remembered_at, heeded }, Default::default());
+        let (is_known, remembered_at, note) = (false, NOWHERE, ObserverNote::default());
+        batch.add(Sighting { row, interface, is_known, request_way, seen, remembered_at, note }, Default::default());
         if batch.len() == Batch::<Ipv4Addr>::MOST {
             scan.see(&mut batch);
             batch.clear();

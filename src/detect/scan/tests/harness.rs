@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::account::conversation::{Address, Endpoint, Way, request_way};
-use crate::account::heeded::Heeded;
 use crate::account::interface::InterfaceId;
 use crate::account::interval::{Interval, Row};
 use crate::account::ledger::Ledger;
+use crate::account::sighting::ObserverNote;
 use crate::account::sighting::{Batch, Sighting, Watch};
 use crate::detect::scan::{Config, Scan};
 use crate::detect::{Detection, Kind, Level, Subject};
@@ -201,7 +201,7 @@ impl Cut {
     }
 }
 
-type Remembered = (Way, [bool; 2], Heeded);
+type Remembered = (Way, [bool; 2], ObserverNote);
 
 /// What the ledger does, as far as scans need it.
 pub(super) struct Bench {
@@ -279,15 +279,15 @@ impl Bench {
         let here = [row.ways[0].packets > 0, row.ways[1].packets > 0];
         let before = self.known.get(&name).copied();
         let decided = || request_way(&row.key, row.opener(), row.ways[row.opener() as usize].first_flags());
-        let (request_way, seen, heeded) = before.map_or_else(
-            || (decided(), here, Heeded::default()),
-            |(way, seen, heeded)| (way, [seen[0] || here[0], seen[1] || here[1]], heeded),
+        let (request_way, seen, note) = before.map_or_else(
+            || (decided(), here, ObserverNote::default()),
+            |(way, seen, note)| (way, [seen[0] || here[0], seen[1] || here[1]], note),
         );
         let (is_known, remembered_at) = (before.is_some(), NOWHERE);
         let mut batch = Batch::in_place_of(Vec::new());
-        batch.add(Sighting { row, interface, is_known, request_way, seen, remembered_at, heeded }, Default::default());
+        batch.add(Sighting { row, interface, is_known, request_way, seen, remembered_at, note }, Default::default());
         self.scan.see(&mut batch);
-        self.known.insert(name, (request_way, seen, batch.sightings()[0].heeded));
+        self.known.insert(name, (request_way, seen, batch.sightings()[0].note));
     }
 
     fn refuse(&mut self, packet: &Packet, interface: InterfaceId) {

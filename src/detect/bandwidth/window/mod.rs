@@ -7,10 +7,10 @@
 //! Rows may be ahead of the watermark by any number of cells, in any order. What comes after its cell was judged counts
 //! in the first that was not.
 
+mod admission;
+mod eviction;
 mod judging;
-mod newcomers;
 mod pool;
-mod room;
 
 use std::hash::Hash;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::tables::lookup::Sought;
 use crate::tables::prefetch;
 use crate::tables::sampling::{Seeds, Selection};
 use crate::time_grid::{Cell, Grid};
-use newcomers::Newcomers;
+use admission::Newcomers;
 use pool::{List, Low, Pool};
 
 /// How many cells before the first packet may still be judged: half of what [`Low`] can tell apart.

@@ -14,7 +14,7 @@ pub mod waiting;
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 
-use super::conversation::Address;
+use crate::account::conversation::Address;
 use crate::packet::{Protocol, Timestamp};
 use crate::tables::hashing::{self, State};
 use crate::tables::index::{Index, Recent, Sieved};

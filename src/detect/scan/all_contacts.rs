@@ -1,8 +1,8 @@
 //! TrafficAlerted's rule: every packet contacts its destination and its destination port, whoever began.
 
 use super::Scene;
+use super::contacts::Aspect;
 use super::reading::{self, Word};
-use crate::account::contacts::Aspect;
 use crate::account::conversation::{Address, Way};
 use crate::account::sighting::Sighting;
 use crate::packet::Protocol;

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, Hash};
 
-use super::newcomers::Newcomers;
+use super::admission::Newcomers;
 use super::pool::{List, Low, Pool};
 use super::{Entry, Mark, Occupancy, Span, Window, low, reserve_one};
 use crate::tables::index::Recent;
