@@ -45,9 +45,9 @@ const LIMITS: &[Limit] = &[
         "scrapers waited for",
         Counted(&["trafficmonitor_scrapes_untracked_total"]),
         &[
-            "account/scrapes/mod.rs MAXIMUM_SCRAPERS",
-            "account/scrapes/mod.rs MAXIMUM_FLIGHTS",
-            "account/scrapes/mod.rs KEPT_INTERVALS",
+            "account/delivery/mod.rs MAXIMUM_SCRAPERS",
+            "account/delivery/mod.rs MAXIMUM_FLIGHTS",
+            "account/delivery/mod.rs KEPT_INTERVALS",
         ],
     ),
     Limit(
@@ -58,7 +58,7 @@ const LIMITS: &[Limit] = &[
     Limit(
         "first scrapes broken off",
         Counted(&["trafficmonitor_scrapes_total{result=\"broken\"}"]),
-        &["account/scrapes/mod.rs MAXIMUM_BROKEN"],
+        &["account/delivery/mod.rs MAXIMUM_BROKEN"],
     ),
     Limit(
         "`other` rows that appear late",
@@ -208,7 +208,7 @@ const LIMITS: &[Limit] = &[
 /// Capacities of no table and no queue: a greatest setting, a piece of work, the length of a text or of a list that is
 /// always cut.
 const OTHERS: &[&str] = &[
-    "account/sighting.rs MOST",
+    "account/observer.rs MOST",
     "app/replay/mod.rs MOST_ALERTS",
     "app/start.rs MOST_LISTED",
     "capture/filter/mod.rs MAXIMUM_INSTRUCTIONS",

@@ -3,21 +3,21 @@
 //! A capture thread fills an [`interval::Interval`]; the accountant merges it into the [`ledger::Ledger`] and publishes
 //! [`snapshot::Snapshot`]s. Nothing here reads a clock or knows an interface from a file.
 
-pub mod book;
 pub mod conversation;
+pub mod counter_table;
+pub mod delivery;
 pub mod fill;
 pub mod flow;
-pub mod held;
 pub mod interface;
 mod interfaces;
 pub mod interval;
 pub mod ledger;
+pub mod observer;
 pub mod refusals;
-pub mod scrapes;
 pub mod series;
 pub mod shares;
-pub mod sighting;
 pub mod snapshot;
+pub mod snapshot_builder;
 
 use std::time::Duration;
 

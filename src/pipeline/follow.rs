@@ -1,6 +1,6 @@
 //! Who follows the packets in their time, beside the ledger.
 
-use crate::account::sighting::Watch;
+use crate::account::observer::Watch;
 use crate::packet::Timestamp;
 use crate::time_grid::Grid;
 

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use trafficmonitor::account::book::Book;
 use trafficmonitor::account::ledger::Ledger;
+use trafficmonitor::account::snapshot_builder::Book;
 use trafficmonitor::alert::Change;
 use trafficmonitor::config::Config;
 use trafficmonitor::detect::Detectors;

@@ -6,8 +6,8 @@
 
 use crate::account::conversation::{Address, ConversationKey, Way, request_way};
 use crate::account::interval::Row;
-use crate::account::sighting::ObserverNote;
-use crate::account::sighting::{Batch, Bookmarks, Passage, Sighting};
+use crate::account::observer::ObserverNote;
+use crate::account::observer::{Batch, Bookmarks, Passage, Sighting};
 use crate::locality::Direction;
 use crate::tables::hashing::State;
 use crate::tables::index::{self, Index, NOWHERE};

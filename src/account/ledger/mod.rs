@@ -11,14 +11,14 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use super::Config;
+use super::counter_table::Held;
 use super::flow::{Counters, FlowKey, FlowKeying, HostKey};
-use super::held::Held;
 use super::interface::InterfaceId;
 use super::interfaces::Interfaces;
 use super::interval::{FrameCounters, Interval, Row};
+use super::observer::Watch;
 use super::refusals::Refused;
 use super::shares;
-use super::sighting::Watch;
 use super::snapshot::{Capture, Interface, Totals};
 use crate::locality::Direction;
 use crate::packet::{IpVersion, Protocol, Timestamp};

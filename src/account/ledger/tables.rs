@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::conversations::{Conversation, Conversations, Place, Spot};
 use crate::account::conversation::{Address, Endpoint, Way, request_way_by_ports};
+use crate::account::counter_table::Held;
 use crate::account::flow::{Counters, FlowKey, FlowKeying, FlowOf, HostKey, HostOf};
-use crate::account::held::Held;
 use crate::account::interface::InterfaceId;
 use crate::account::interval::Row;
-use crate::account::sighting::{Batch, Bookmarks, Sighting, Watch};
+use crate::account::observer::{Batch, Bookmarks, Sighting, Watch};
 use crate::locality::Direction;
 use crate::packet::{Protocol, Timestamp};
 use crate::tables::index::NOWHERE;

@@ -21,9 +21,9 @@ mod row;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::counter_table::{Entry, Held};
+use super::delivery::Delivery;
 use super::flow::{Counters, SeriesKey};
-use super::held::{Entry, Held};
-use super::scrapes::Delivery;
 use crate::locality::Direction;
 use crate::packet::Timestamp;
 use others::{ByDirection, Others};

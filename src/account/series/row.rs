@@ -1,7 +1,7 @@
 //! One row: the entry that it shows, and how far it has come.
 
+use crate::account::counter_table::Held;
 use crate::account::flow::{Counters, SeriesKey};
-use crate::account::held::Held;
 use crate::packet::Timestamp;
 
 /// `base` is the part of the entry's counters that `other` showed before the row appeared.

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::account::scrapes::{Progress, ScrapeReport, Scrapes};
+use crate::account::delivery::{Progress, ScrapeReport, Scrapes};
 
 impl SeriesKey for u32 {
     type Group = u32;

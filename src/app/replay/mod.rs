@@ -10,9 +10,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output::Blocking;
 use super::{DONE, random_seed, say_error};
-use crate::account::book::plain;
 use crate::account::ledger::Ledger;
 use crate::account::snapshot::Snapshot;
+use crate::account::snapshot_builder::plain;
 use crate::alert::{Alert, Change, Fingerprint};
 use crate::cli::{Output, Replay, Top};
 use crate::config::Config;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::{Config, Pair, Pairs, Verdict};
 use crate::account::conversation::Address;
-use crate::account::sighting::{Batch, Passage, Watch};
+use crate::account::observer::{Batch, Passage, Watch};
 use crate::detect::ends::Between;
 use crate::detect::{Detection, Figures, Kind, Level, Span, Subject, TableUse};
 use crate::packet::Timestamp;

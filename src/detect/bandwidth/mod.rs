@@ -21,7 +21,7 @@ use std::time::Duration;
 use super::ends::{At, Between, Host, Pair};
 use super::{Detection, Figures, Kind, Level, Span, Subject};
 use crate::account::conversation::Address;
-use crate::account::sighting::{Batch, Passage, Watch};
+use crate::account::observer::{Batch, Passage, Watch};
 use crate::packet::Timestamp;
 use crate::tables::sampling::Seeds;
 pub use chart::Talker;

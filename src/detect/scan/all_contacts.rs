@@ -4,7 +4,7 @@ use super::Scene;
 use super::contacts::Aspect;
 use super::reading::{self, Word};
 use crate::account::conversation::{Address, Way};
-use crate::account::sighting::Sighting;
+use crate::account::observer::Sighting;
 use crate::packet::Protocol;
 
 /// Counts both ways of a row, each in its cell.

@@ -10,7 +10,7 @@ use super::reading::{self, Signs, Word};
 use super::reported::Reported;
 use super::{Scene, groups};
 use crate::account::conversation::Address;
-use crate::account::sighting::Sighting;
+use crate::account::observer::Sighting;
 use crate::packet::Protocol;
 
 impl Evidence {

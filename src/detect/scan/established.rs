@@ -10,7 +10,7 @@ use super::reading::{self, About, Signs, Word};
 use super::reported::Reported;
 use super::sample::Seen;
 use crate::account::conversation::{Address, Way};
-use crate::account::sighting::Sighting;
+use crate::account::observer::Sighting;
 use crate::time_grid::Cell;
 
 impl Evidence {

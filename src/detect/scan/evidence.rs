@@ -16,7 +16,7 @@ use super::sight::{End, Sight};
 use super::{Config, Later, Scene, groups};
 use crate::account::conversation::{Address, ConversationKey, Way};
 use crate::account::interface::InterfaceId;
-use crate::account::sighting::Sighting;
+use crate::account::observer::Sighting;
 use crate::packet::{Protocol, Timestamp};
 use crate::tables::sampling::{Seeds, Selection};
 use crate::time_grid::Cell;

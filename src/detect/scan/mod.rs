@@ -29,7 +29,7 @@ use std::time::Duration;
 use super::Detection;
 use crate::account::conversation::{Address, ConversationKey, Way};
 use crate::account::interface::InterfaceId;
-use crate::account::sighting::{Batch, Watch};
+use crate::account::observer::{Batch, Watch};
 use crate::packet::Timestamp;
 use crate::tables::sampling::Seeds;
 use crate::time_grid::{Cell, Grid};

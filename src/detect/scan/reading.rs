@@ -7,7 +7,7 @@ use super::groups;
 use super::sample::Seen;
 use crate::account::conversation::{Address, ConversationKey, OneWay, Way};
 use crate::account::interval::Row;
-use crate::account::sighting::Sighting;
+use crate::account::observer::Sighting;
 use crate::packet::{Protocol, TcpFlags, Timestamp};
 
 /// The flags that tell the first packets of a connection, and its refusal, from all others.

@@ -1,6 +1,6 @@
 //! What was reported of an established conversation of late: most rows are of one of which there is nothing new to say.
 
-use crate::account::sighting::ObserverNote;
+use crate::account::observer::ObserverNote;
 
 /// The activity of a conversation that was reported in a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

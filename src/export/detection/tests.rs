@@ -177,7 +177,7 @@ fn of_very_many_alerts_the_last_have_a_row() {
 fn whether_answers_are_visible_is_said_by_name() {
     let mut ledger = crate::account::ledger::Ledger::new(&crate::account::Config::default(), 0);
     let [blind, seeing] = ["eth0", "eth1"].map(|name| ledger.interface(name));
-    let mut report = Report::from(crate::account::book::plain(&ledger, 0, 0));
+    let mut report = Report::from(crate::account::snapshot_builder::plain(&ledger, 0, 0));
     report.detection.answers_visible = vec![(blind, false), (seeing, true)];
     let row = |name, value| format!("trafficmonitor_answers_visible{{interface=\"{name}\"}} {value}");
     assert_eq!(of(&family::ANSWERS_VISIBLE, &report), [row("eth0", 0), row("eth1", 1)]);

@@ -7,11 +7,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::account::Config;
-use crate::account::book::plain;
 use crate::account::conversation::{Address, Way};
+use crate::account::observer::Batch;
 use crate::account::refusals::{MAXIMUM_REFUSALS, Refused};
-use crate::account::sighting::Batch;
 use crate::account::snapshot::{ShownRow, Snapshot};
+use crate::account::snapshot_builder::plain;
 use crate::locality::Classifier;
 use crate::packet::{Addresses, Packet, Refusal, TcpFlags};
 

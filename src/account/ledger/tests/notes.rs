@@ -1,8 +1,8 @@
 //! What who watches notes of conversations, and hears again.
 
 use super::*;
-use crate::account::sighting::Bookmarks;
-use crate::account::sighting::ObserverNote;
+use crate::account::observer::Bookmarks;
+use crate::account::observer::ObserverNote;
 
 /// Notes of each conversation its name, which is what its packets have bytes, and looks whether what was noted before is
 /// its own.

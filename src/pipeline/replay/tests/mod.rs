@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
-use crate::account::book::plain;
 use crate::account::conversation::{Address, Way};
 use crate::account::interface::InterfaceId;
+use crate::account::observer::{Batch, Sighting, Watch};
 use crate::account::refusals::Refused;
-use crate::account::sighting::{Batch, Sighting, Watch};
 use crate::account::snapshot::Snapshot;
+use crate::account::snapshot_builder::plain;
 use crate::account::{Config, conversation::OneWay};
 use crate::packet::Timestamp;
 use crate::time_grid::{Cell, Grid};

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Config;
+use super::counter_table::{Entry, Held};
+use super::delivery::Delivery;
 use super::flow::{Counters, FlowKey, HostKey, SeriesKey};
-use super::held::{Entry, Held};
 use super::ledger::Ledger;
-use super::scrapes::Delivery;
 use super::series::{Rest, Series};
 use super::snapshot::{self, Figures, Interface, Shown, ShownRow, Snapshot};
 use crate::packet::Timestamp;
