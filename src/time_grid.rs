@@ -12,7 +12,7 @@ const CELLS_IN_WINDOW: u32 = 100;
 
 /// Cells of one length, aligned to the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Grid {
+pub struct TimeGrid {
     nanoseconds: i64,
 }
 
@@ -28,7 +28,7 @@ impl Cell {
     }
 }
 
-impl Grid {
+impl TimeGrid {
     /// The grid for windows of a length: its cells are the longest of 1, 0.5 and 0.1 s of which a hundred make up at most
     /// the window, and 0.1 s for windows that are shorter than 10 s.
     #[must_use]
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_cell_is_at_most_a_hundredth_of_its_window() {
-        let length = |seconds: f64| Grid::for_window(Duration::from_secs_f64(seconds)).length().as_millis();
+        let length = |seconds: f64| TimeGrid::for_window(Duration::from_secs_f64(seconds)).length().as_millis();
         assert_eq!([600.0, 170.0, 100.0].map(length), [1_000; 3]);
         assert_eq!([99.9, 60.0, 50.0].map(length), [500; 3]);
         assert_eq!([49.9, 10.0, 1.0, 0.05].map(length), [100; 4]);
@@ -97,14 +97,14 @@ mod tests {
     fn a_window_is_rounded_up_to_whole_cells() {
         let cells = |seconds: f64| {
             let window = Duration::from_secs_f64(seconds);
-            Grid::for_window(window).cells(window)
+            TimeGrid::for_window(window).cells(window)
         };
         assert_eq!([170.0, 170.2, 50.0, 1.25, 0.1, 0.01].map(cells), [170, 171, 100, 13, 1, 1]);
     }
 
     #[test]
     fn a_cell_holds_its_start_and_not_its_end() {
-        let grid = Grid::of(Duration::from_secs(1));
+        let grid = TimeGrid::of(Duration::from_secs(1));
         for number in [-2, -1, 0, 1, 1_700_000_000] {
             let cell = Cell(number);
             assert_eq!(grid.cell(grid.start(cell)), cell);
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn the_ends_of_time_have_cells() {
-        let grid = Grid::of(Duration::from_millis(100));
+        let grid = TimeGrid::of(Duration::from_millis(100));
         for time in [i64::MIN, i64::MAX] {
             let cell = grid.cell(at(time));
             assert!(grid.start(cell) <= at(time) && at(time) <= grid.end(cell));

@@ -1,7 +1,7 @@
 //! Keyed counters under a hard limit: what is held, since when, and what leaves to make room.
 //!
 //! Counters stand apart from what rarely changes, so that adding to them touches little memory. A position stays valid
-//! until [`Held::sweep`] says that it was given up.
+//! until [`CounterTable::sweep`] says that it was given up.
 
 use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::flow::Counters;
 use crate::packet::Timestamp;
 use crate::tables::hashing::State;
-use crate::tables::index::{self, Sieved};
-use crate::tables::lookup::Sought;
+use crate::tables::index::{self, FilteredIndex};
+use crate::tables::lookup::Lookup;
 use crate::tables::prefetch;
 
 /// Unused for so long, an entry may leave to make room for others. Long enough that a pause in a download is none.
@@ -94,12 +94,12 @@ impl<K> Entry<K> {
 
 /// Keyed counters, at most a given number.
 #[derive(Debug)]
-pub struct Held<K> {
+pub struct CounterTable<K> {
     limit: usize,
     /// How much earlier an entry may turn out to have been seen first; without it, any time.
     overlap: Option<Duration>,
     state: State,
-    index: Sieved,
+    index: FilteredIndex,
     heads: Vec<Head<K>>,
     counts: Vec<Count>,
     free: Vec<u32>,
@@ -110,7 +110,7 @@ pub struct Held<K> {
     refreshes: u32,
 }
 
-impl<K: Copy + Eq + Hash> Held<K> {
+impl<K: Copy + Eq + Hash> CounterTable<K> {
     /// Nothing held yet, and never more than `limit`.
     #[must_use]
     pub fn new(limit: usize, state: State) -> Self {
@@ -118,7 +118,7 @@ impl<K: Copy + Eq + Hash> Held<K> {
             limit,
             overlap: None,
             state,
-            index: Sieved::new(limit),
+            index: FilteredIndex::new(limit),
             heads: Vec::new(),
             counts: Vec::new(),
             free: Vec::new(),
@@ -174,10 +174,10 @@ impl<K: Copy + Eq + Hash> Held<K> {
 
     /// The position of who is sought, made if there is room; none when there is not.
     #[inline(always)]
-    pub fn find_or_insert(&mut self, sought: impl Sought<K>, first_seen: Timestamp) -> Option<u32> {
-        let hash = sought.hash_under(&self.state);
+    pub fn find_or_insert(&mut self, lookup: impl Lookup<K>, first_seen: Timestamp) -> Option<u32> {
+        let hash = lookup.hash_under(&self.state);
         let Self { index, heads, .. } = self;
-        if let Some(at) = index.find(hash, |at| sought.is(&heads[at as usize].key)) {
+        if let Some(at) = index.find(hash, |at| lookup.is(&heads[at as usize].key)) {
             // Rows come in the order of their conversations' first packets, whichever way those went.
             let first = &mut self.heads[at as usize].first_seen;
             if self.overlap.is_none_or(|overlap| first.since(first_seen) <= overlap) {
@@ -185,7 +185,7 @@ impl<K: Copy + Eq + Hash> Held<K> {
             }
             return Some(at);
         }
-        (self.len() < self.limit).then(|| self.insert(hash, Head { key: sought.key(), first_seen, latest: first_seen }))
+        (self.len() < self.limit).then(|| self.insert(hash, Head { key: lookup.key(), first_seen, latest: first_seen }))
     }
 
     /// Apart from the look-up, which is all that a flood does once nothing more is held.
@@ -234,7 +234,7 @@ impl<K: Copy + Eq + Hash> Held<K> {
         *latest = before.max(*latest);
     }
 
-    /// Reads what [`Held::add`] will write, so that the misses of several positions overlap. Any position will do.
+    /// Reads what [`CounterTable::add`] will write, so that the misses of several positions overlap. Any position will do.
     #[inline(always)]
     pub fn touch(&self, position: u32) {
         prefetch(self.counts.get(position as usize).map(|count| count.is_used));
@@ -352,123 +352,123 @@ mod tests {
         Timestamp::from_nanoseconds(seconds * 1_000_000_000)
     }
 
-    fn held(limit: usize, bytes: impl IntoIterator<Item = u64>) -> Held<u64> {
-        let mut held = Held::new(limit, hashing::state(1));
+    fn table(limit: usize, bytes: impl IntoIterator<Item = u64>) -> CounterTable<u64> {
+        let mut table = CounterTable::new(limit, hashing::state(1));
         for (key, bytes) in bytes.into_iter().enumerate() {
-            let position = held.find_or_insert(key as u64, at(0)).unwrap();
-            held.add(position, Counters { packets: 1, bytes }, at(0));
+            let position = table.find_or_insert(key as u64, at(0)).unwrap();
+            table.add(position, Counters { packets: 1, bytes }, at(0));
         }
-        held
+        table
     }
 
-    fn keys(held: &Held<u64>) -> Vec<u64> {
-        let mut keys: Vec<u64> = held.entries().map(|entry| entry.key).collect();
+    fn keys(table: &CounterTable<u64>) -> Vec<u64> {
+        let mut keys: Vec<u64> = table.entries().map(|entry| entry.key).collect();
         keys.sort_unstable();
         keys
     }
 
     #[test]
     fn a_clock_that_was_set_back_does_not_change_when_an_entry_was_first_seen() {
-        let mut held = held(1, [1]);
-        let first_seen = |held: &mut Held<u64>, seconds| {
-            held.find_or_insert(0, at(seconds)).unwrap();
-            held.entries().next().unwrap().first_seen
+        let mut table = table(1, [1]);
+        let first_seen = |table: &mut CounterTable<u64>, seconds| {
+            table.find_or_insert(0, at(seconds)).unwrap();
+            table.entries().next().unwrap().first_seen
         };
-        let start = held.entries().next().unwrap().first_seen;
-        let (key, hour) = (keys(&held)[0], 3_600);
+        let start = table.entries().next().unwrap().first_seen;
+        let (key, hour) = (keys(&table)[0], 3_600);
         assert_eq!((key, start), (0, at(0)));
-        held.limit_overlap(Duration::from_secs(5));
-        assert_eq!(first_seen(&mut held, -5), at(-5), "another thread's interval");
-        assert_eq!(first_seen(&mut held, -hour), at(-5), "a step of the clock");
-        assert_eq!(first_seen(&mut held, hour), at(-5));
+        table.limit_overlap(Duration::from_secs(5));
+        assert_eq!(first_seen(&mut table, -5), at(-5), "another thread's interval");
+        assert_eq!(first_seen(&mut table, -hour), at(-5), "a step of the clock");
+        assert_eq!(first_seen(&mut table, hour), at(-5));
     }
 
     #[test]
     fn an_entry_was_last_seen_at_its_latest_time_and_rests_since_its_last() {
-        let mut held = held(1, [1]);
+        let mut table = table(1, [1]);
         for (seconds, latest) in [(100, 100), (90, 100), (-3_600, 100), (95, 100), (101, 101)] {
-            held.add(0, Counters::default(), at(seconds));
-            assert_eq!(held.entry(0).last_seen, at(latest), "after {seconds}");
+            table.add(0, Counters::default(), at(seconds));
+            assert_eq!(table.entry(0).last_seen, at(latest), "after {seconds}");
         }
-        held.add(0, Counters::default(), at(0));
-        assert_eq!(held.sweep(at(60), Some(Duration::from_secs(60)), |_| true), [0]);
+        table.add(0, Counters::default(), at(0));
+        assert_eq!(table.sweep(at(60), Some(Duration::from_secs(60)), |_| true), [0]);
     }
 
     #[test]
     fn no_more_than_the_limit_is_held() {
-        let mut held = held(10, 0..10);
-        assert_eq!(held.find_or_insert(99, at(1)), None);
-        assert!(held.find_or_insert(3, at(1)).is_some());
-        assert_eq!(held.len(), 10);
+        let mut table = table(10, 0..10);
+        assert_eq!(table.find_or_insert(99, at(1)), None);
+        assert!(table.find_or_insert(3, at(1)).is_some());
+        assert_eq!(table.len(), 10);
     }
 
     #[test]
     fn the_lightest_of_those_that_rest_make_room() {
-        let mut held = held(10, [5, 1, 9, 2, 8, 3, 7, 4, 6, 0]);
-        let busy = held.find_or_insert(9, at(0)).unwrap();
-        held.add(busy, Counters { packets: 1, bytes: 0 }, at(40));
-        assert_eq!(held.sweep(at(45), None, |_| true).len(), 2);
-        assert_eq!(keys(&held), [0, 2, 4, 5, 6, 7, 8, 9]);
-        assert_eq!(held.evicted(), [0, 2]);
+        let mut table = table(10, [5, 1, 9, 2, 8, 3, 7, 4, 6, 0]);
+        let busy = table.find_or_insert(9, at(0)).unwrap();
+        table.add(busy, Counters { packets: 1, bytes: 0 }, at(40));
+        assert_eq!(table.sweep(at(45), None, |_| true).len(), 2);
+        assert_eq!(keys(&table), [0, 2, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(table.evicted(), [0, 2]);
     }
 
     #[test]
     fn who_rests_since_the_last_sweep_is_found_whatever_the_clock_does() {
         let idle = Some(Duration::from_secs(60));
-        let mut held = held(10, 0..4);
-        assert!(held.sweep(at(50), idle, |_| true).is_empty());
-        (0..3).for_each(|position| held.add(position, Counters::default(), at(30)));
-        assert_eq!(held.sweep(at(60), idle, |_| true), [3]);
-        assert!(held.sweep(at(89), idle, |_| true).is_empty());
+        let mut table = table(10, 0..4);
+        assert!(table.sweep(at(50), idle, |_| true).is_empty());
+        (0..3).for_each(|position| table.add(position, Counters::default(), at(30)));
+        assert_eq!(table.sweep(at(60), idle, |_| true), [3]);
+        assert!(table.sweep(at(89), idle, |_| true).is_empty());
         // The clock is set back by an hour, and one of them is seen then.
-        assert!(held.sweep(at(-3_600), idle, |_| true).is_empty());
-        held.add(0, Counters::default(), at(-3_600));
-        assert!(held.sweep(at(-3_590), idle, |_| true).is_empty());
-        assert_eq!(held.sweep(at(-3_540), idle, |_| true), [0]);
-        assert_eq!(held.sweep(at(90), idle, |_| true).len(), 2);
+        assert!(table.sweep(at(-3_600), idle, |_| true).is_empty());
+        table.add(0, Counters::default(), at(-3_600));
+        assert!(table.sweep(at(-3_590), idle, |_| true).is_empty());
+        assert_eq!(table.sweep(at(-3_540), idle, |_| true), [0]);
+        assert_eq!(table.sweep(at(90), idle, |_| true).len(), 2);
     }
 
     #[test]
     fn who_was_seen_earlier_than_others_at_the_last_sweep_leaves_in_time() {
         let idle = Some(Duration::from_secs(60));
-        let mut held = held(10, 0..2);
-        (0..2).for_each(|position| held.add(position, Counters::default(), at(100)));
-        assert!(held.sweep(at(100), idle, |_| true).is_empty());
-        held.add(0, Counters::default(), at(95));
-        assert_eq!(held.sweep(at(155), idle, |_| true), [0], "late, as another thread's rows are");
-        let first = held.find_or_insert(7, at(150)).unwrap();
-        held.add(first, Counters::default(), at(150));
-        assert_eq!(held.sweep(at(160), idle, |_| true), [1]);
-        assert_eq!(held.sweep(at(210), idle, |_| true), [first]);
-        assert!(held.sweep(at(300), idle, |_| true).is_empty());
-        let later = held.find_or_insert(8, at(310)).unwrap();
-        held.add(later, Counters::default(), at(310));
-        assert_eq!(held.sweep(at(370), idle, |_| true), [later]);
+        let mut table = table(10, 0..2);
+        (0..2).for_each(|position| table.add(position, Counters::default(), at(100)));
+        assert!(table.sweep(at(100), idle, |_| true).is_empty());
+        table.add(0, Counters::default(), at(95));
+        assert_eq!(table.sweep(at(155), idle, |_| true), [0], "late, as another thread's rows are");
+        let first = table.find_or_insert(7, at(150)).unwrap();
+        table.add(first, Counters::default(), at(150));
+        assert_eq!(table.sweep(at(160), idle, |_| true), [1]);
+        assert_eq!(table.sweep(at(210), idle, |_| true), [first]);
+        assert!(table.sweep(at(300), idle, |_| true).is_empty());
+        let later = table.find_or_insert(8, at(310)).unwrap();
+        table.add(later, Counters::default(), at(310));
+        assert_eq!(table.sweep(at(370), idle, |_| true), [later]);
     }
 
     #[test]
     fn nothing_leaves_early_while_there_is_room() {
-        let mut held = held(10, 0..8);
-        assert!(held.sweep(at(600), None, |_| true).is_empty());
-        assert!(held.sweep(at(600), Some(Duration::from_secs(601)), |_| true).is_empty());
+        let mut table = table(10, 0..8);
+        assert!(table.sweep(at(600), None, |_| true).is_empty());
+        assert!(table.sweep(at(600), Some(Duration::from_secs(601)), |_| true).is_empty());
     }
 
     #[test]
     fn what_rested_for_the_idle_timeout_leaves_but_for_rows_that_may_not() {
-        let mut held = held(100, 0..3);
-        held.set_shown(1, true);
-        assert_eq!(held.sweep(at(600), Some(Duration::from_secs(600)), |_| false), [0, 2]);
-        assert_eq!(keys(&held), [1]);
-        assert_eq!(held.evicted(), [2, 0]);
+        let mut table = table(100, 0..3);
+        table.set_shown(1, true);
+        assert_eq!(table.sweep(at(600), Some(Duration::from_secs(600)), |_| false), [0, 2]);
+        assert_eq!(keys(&table), [1]);
+        assert_eq!(table.evicted(), [2, 0]);
     }
 
     #[test]
     fn a_position_that_was_given_up_is_used_again() {
-        let mut held = held(10, 0..3);
-        held.sweep(at(600), Some(Duration::from_secs(1)), |_| true);
-        let position = held.find_or_insert(77, at(601)).unwrap();
+        let mut table = table(10, 0..3);
+        table.sweep(at(600), Some(Duration::from_secs(1)), |_| true);
+        let position = table.find_or_insert(77, at(601)).unwrap();
         assert!(position < 3);
-        assert_eq!(held.entry(position).counters, Counters::default());
-        assert_eq!(keys(&held), [77]);
+        assert_eq!(table.entry(position).counters, Counters::default());
+        assert_eq!(keys(&table), [77]);
     }
 }

@@ -16,7 +16,7 @@ use crate::account::observer::{Batch, Watch};
 use crate::account::refusals::Refused;
 use crate::packet::Timestamp;
 use crate::tables::sampling::Seeds;
-use crate::time_grid::Grid;
+use crate::time_grid::TimeGrid;
 
 /// The longest cell of any detector whose windows slide.
 const LONGEST_CELL: Duration = Duration::from_secs(1);
@@ -24,7 +24,7 @@ const LONGEST_CELL: Duration = Duration::from_secs(1);
 /// All detectors that are asked for.
 #[derive(Debug)]
 pub struct Detectors {
-    grids: Vec<Grid>,
+    grids: Vec<TimeGrid>,
     bandwidth: Option<Bandwidth>,
     scan: Option<Scan>,
     scan_timeout: Duration,
@@ -84,7 +84,7 @@ impl Detectors {
 
     /// As [`Config::grids`].
     #[must_use]
-    pub fn grids(&self) -> &[Grid] {
+    pub fn grids(&self) -> &[TimeGrid] {
         &self.grids
     }
 
@@ -107,7 +107,7 @@ impl Detectors {
     /// No packet will come any more; the last cell ends at `end`. Judges what is left, and says up to when: what is still
     /// unanswered will stay so.
     pub fn finish(&mut self, end: Timestamp) -> (Vec<Detection>, Timestamp) {
-        let grid = Grid::of(LONGEST_CELL);
+        let grid = TimeGrid::of(LONGEST_CELL);
         let last = Timestamp::from_nanoseconds(end.nanoseconds().saturating_sub(1));
         let end = grid.end(grid.cell(last));
         let timeout = i64::try_from(self.scan_timeout.as_nanos()).unwrap_or(i64::MAX);

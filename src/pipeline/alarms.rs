@@ -14,12 +14,12 @@ use crate::detect::{self, Detection, Detectors, Subject};
 use crate::events::Tell;
 use crate::locality::Classifier;
 use crate::packet::Timestamp;
-use crate::time_grid::Grid;
+use crate::time_grid::TimeGrid;
 
 /// Detectors, the alerts that come of what they find, and who is told of these.
 #[derive(Debug)]
 pub struct Alarms<T> {
-    grids: Vec<Grid>,
+    grids: Vec<TimeGrid>,
     detectors: Detectors,
     alerts: Alerts,
     tell: T,
@@ -38,7 +38,7 @@ impl<T: Tell> Alarms<T> {
     /// Packet time is told in the cells of `grids` in place of those that the detectors need: where nothing is looked for
     /// intervals end as they do where something is, so that the same flows find room.
     #[must_use]
-    pub fn in_cells_of(self, grids: Vec<Grid>) -> Self {
+    pub fn in_cells_of(self, grids: Vec<TimeGrid>) -> Self {
         Self { grids, ..self }
     }
 
@@ -108,7 +108,7 @@ impl<T> Watch for Alarms<T> {
 }
 
 impl<T: Tell> Follow for Alarms<T> {
-    fn grids(&self) -> Vec<Grid> {
+    fn grids(&self) -> Vec<TimeGrid> {
         self.grids.clone()
     }
 

@@ -6,12 +6,12 @@ const BITS_EACH: usize = 8;
 
 /// A bit for each hash, which many share.
 #[derive(Debug, Default)]
-pub struct Sieve {
+pub struct BloomFilter {
     /// None, or a power of two.
     words: Vec<u64>,
 }
 
-impl Sieve {
+impl BloomFilter {
     /// One that nobody passes.
     #[must_use]
     pub const fn new() -> Self {
@@ -19,20 +19,20 @@ impl Sieve {
     }
 
     /// Lets nobody pass, with bits for `count` that will be let.
-    pub fn empty_for(&mut self, count: usize) {
+    pub fn clear_for(&mut self, count: usize) {
         let words = (count * BITS_EACH).div_ceil(64).next_power_of_two();
         self.words.clear();
         self.words.resize(words, 0);
     }
 
     /// Lets nobody pass.
-    pub fn empty(&mut self) {
+    pub fn clear(&mut self) {
         self.words.fill(0);
     }
 
-    /// Lets who has this hash pass. There is no bit before [`Sieve::empty_for`] was told for how many.
+    /// Lets who has this hash pass. There is no bit before [`BloomFilter::clear_for`] was told for how many.
     #[inline]
-    pub fn admit(&mut self, hash: u64) {
+    pub fn insert(&mut self, hash: u64) {
         let (word, bit) = self.place(hash);
         if let Some(word) = self.words.get_mut(word) {
             *word |= bit;
@@ -42,7 +42,7 @@ impl Sieve {
     /// Whether who has this hash passes: who was admitted does, of others few.
     #[must_use]
     #[inline(always)]
-    pub fn passes(&self, hash: u64) -> bool {
+    pub fn may_contain(&self, hash: u64) -> bool {
         let (word, bit) = self.place(hash);
         self.words.get(word).is_some_and(|word| word & bit != 0)
     }
@@ -69,15 +69,15 @@ mod tests {
     #[test]
     fn who_was_admitted_passes_and_hardly_anybody_else() {
         for count in [1, 10, 1_000, 10_000] {
-            let mut sieve = Sieve::new();
-            assert!(!sieve.passes(mixed(1)));
-            sieve.empty_for(count);
-            (0..count as u64).for_each(|number| sieve.admit(mixed(number)));
-            assert!((0..count as u64).all(|number| sieve.passes(mixed(number))));
-            let others = (1_000_000..1_100_000).filter(|number| sieve.passes(mixed(*number))).count();
+            let mut filter = BloomFilter::new();
+            assert!(!filter.may_contain(mixed(1)));
+            filter.clear_for(count);
+            (0..count as u64).for_each(|number| filter.insert(mixed(number)));
+            assert!((0..count as u64).all(|number| filter.may_contain(mixed(number))));
+            let others = (1_000_000..1_100_000).filter(|number| filter.may_contain(mixed(*number))).count();
             assert!(others < 100_000 / 8 + 1_000, "{others} beside {count}");
-            sieve.empty();
-            assert!((0..count as u64).all(|number| !sieve.passes(mixed(number))));
+            filter.clear();
+            assert!((0..count as u64).all(|number| !filter.may_contain(mixed(number))));
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use hashbrown::HashTable;
 
-use super::bloom::Sieve;
+use super::bloom::BloomFilter;
 
 /// Where a key is, in the low bits, and above them a part of its hash.
 type Slot = u32;
@@ -42,25 +42,25 @@ pub fn push<T>(kept: &mut Vec<T>, one: T, limit: usize) {
 
 /// The positions of keys, by their hashes.
 #[derive(Debug)]
-pub struct Index<const IS_SIEVED: bool = false> {
+pub struct Index<const IS_FILTERED: bool = false> {
     slots: HashTable<Slot>,
     limit: usize,
     /// All that is held passes, and some of what was.
-    sieve: Sieve,
+    filter: BloomFilter,
     /// How many positions were added since only those passed that were held.
     additions: usize,
     /// The bits of a slot that hold a position: enough for all that were added.
     positions: u32,
 }
 
-impl<const IS_SIEVED: bool> Index<IS_SIEVED> {
+impl<const IS_FILTERED: bool> Index<IS_FILTERED> {
     /// Empty, without memory, for about `limit` positions.
     #[must_use]
     pub const fn new(limit: usize) -> Self {
         Self {
             slots: HashTable::new(),
             limit,
-            sieve: Sieve::new(),
+            filter: BloomFilter::new(),
             additions: 0,
             positions: bits_of(if limit < MOST { limit } else { MOST } as u32),
         }
@@ -70,7 +70,7 @@ impl<const IS_SIEVED: bool> Index<IS_SIEVED> {
     #[must_use]
     #[inline(always)]
     pub fn find(&self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
-        if IS_SIEVED && !self.sieve.passes(hash) {
+        if IS_FILTERED && !self.filter.may_contain(hash) {
             return None;
         }
         let (check, positions) = (check(hash) & !self.positions, self.positions);
@@ -88,10 +88,10 @@ impl<const IS_SIEVED: bool> Index<IS_SIEVED> {
 
     /// Lets what is held pass the sieve, and nothing else.
     #[cold]
-    fn renew_sieve(&mut self, hash_of: impl Fn(u32) -> u64) {
-        self.sieve.empty_for(self.slots.capacity());
+    fn renew_filter(&mut self, hash_of: impl Fn(u32) -> u64) {
+        self.filter.clear_for(self.slots.capacity());
         self.additions = 0;
-        self.slots.iter().for_each(|slot| self.sieve.admit(hash_of(slot & self.positions)));
+        self.slots.iter().for_each(|slot| self.filter.insert(hash_of(slot & self.positions)));
     }
 
     /// Adds the position of a key that has none. `hash_of` gives the hash of the key at any position held.
@@ -102,14 +102,14 @@ impl<const IS_SIEVED: bool> Index<IS_SIEVED> {
         let positions = self.positions;
         if self.slots.len() == self.slots.capacity() {
             self.slots.reserve(more_than(self.slots.len(), self.limit), |slot| hash_of(slot & positions));
-            if IS_SIEVED {
-                self.renew_sieve(&hash_of);
+            if IS_FILTERED {
+                self.renew_filter(&hash_of);
             }
-        } else if IS_SIEVED && self.additions > self.slots.capacity() {
-            self.renew_sieve(&hash_of);
+        } else if IS_FILTERED && self.additions > self.slots.capacity() {
+            self.renew_filter(&hash_of);
         }
-        if IS_SIEVED {
-            self.sieve.admit(hash);
+        if IS_FILTERED {
+            self.filter.insert(hash);
             self.additions += 1;
         }
         self.slots.insert_unique(hash, check(hash) & !positions | at, |slot| hash_of(slot & positions));
@@ -149,14 +149,14 @@ impl<const IS_SIEVED: bool> Index<IS_SIEVED> {
     /// Forgets all positions.
     pub fn clear(&mut self) {
         self.slots.clear();
-        self.sieve.empty();
+        self.filter.clear();
         self.additions = 0;
     }
 
     /// The memory that it takes, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.slots.allocation_size() + self.sieve.memory_bytes()
+        self.slots.allocation_size() + self.filter.memory_bytes()
     }
 }
 
@@ -187,7 +187,7 @@ impl Recent {
 }
 
 /// An index that is mostly asked for what it does not hold.
-pub type Sieved = Index<true>;
+pub type FilteredIndex = Index<true>;
 
 /// As many low bits as a position has.
 const fn bits_of(position: u32) -> u32 {
@@ -202,8 +202,8 @@ mod tests {
         u64::from(at).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 
-    fn is_found_like_others<const IS_SIEVED: bool>(limit: usize) {
-        let mut index = Index::<IS_SIEVED>::new(limit);
+    fn is_found_like_others<const IS_FILTERED: bool>(limit: usize) {
+        let mut index = Index::<IS_FILTERED>::new(limit);
         (0..20_000).for_each(|at| index.insert(hash_of(at), at, hash_of));
         assert!((0..20_000).all(|at| index.find(hash_of(at), |found| found == at) == Some(at)));
         assert!(index.remove(hash_of(7), 7) && !index.remove(hash_of(7), 7));
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_sieve_passes_all_that_is_held_and_little_else_however_many_came_and_went() {
-        let mut index = Sieved::new(4_096);
+        let mut index = FilteredIndex::new(4_096);
         for at in 0..4_096 {
             index.insert(hash_of(at), at, hash_of);
         }
@@ -247,12 +247,12 @@ mod tests {
                 let key_at = |other: u32| key(other, if other < at { round } else { round - 1 });
                 index.insert(hash_of(key(at, round)), at, |other| hash_of(key_at(other)));
             }
-            assert!((0..4_096).all(|at| index.sieve.passes(hash_of(key(at, round)))));
-            let others = (0..4_096).filter(|at| index.sieve.passes(hash_of(key(*at, round + 100)))).count();
+            assert!((0..4_096).all(|at| index.filter.may_contain(hash_of(key(at, round)))));
+            let others = (0..4_096).filter(|at| index.filter.may_contain(hash_of(key(*at, round + 100)))).count();
             assert!(others < 4_096 / 3, "{others} in round {round}");
         }
         index.clear();
-        assert!((0..4_096).all(|at| !index.sieve.passes(hash_of(key(at, 19)))));
+        assert!((0..4_096).all(|at| !index.filter.may_contain(hash_of(key(at, 19)))));
         index.insert(hash_of(7), 0, |_| hash_of(7));
         assert_eq!(index.find(hash_of(7), |at| at == 0), Some(0));
     }

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hash, Hasher};
 ///
 /// A key that is an enum or large is put together only where one is added: to write it to memory in pieces, just to hash
 /// and compare it, and to read it back as a whole stalls the processor for longer than the look-up takes.
-pub trait Sought<K>: Copy {
+pub trait Lookup<K>: Copy {
     /// Feeds it to a hasher, as its key would be.
     fn feed<H: Hasher>(&self, hasher: &mut H);
 
@@ -25,7 +25,7 @@ pub trait Sought<K>: Copy {
     }
 }
 
-impl<K: Copy + Eq + Hash> Sought<K> for K {
+impl<K: Copy + Eq + Hash> Lookup<K> for K {
     #[inline(always)]
     fn feed<H: Hasher>(&self, hasher: &mut H) {
         self.hash(hasher);

@@ -7,7 +7,7 @@
 //! Where a look-up begins, a multiplication has spread (Knuth, ibid., "Fibonacci hashing"): the keys of a scan are steps
 //! of one, and their hashes in the low bits steps of another length, which would stand in a row.
 
-/// Slots at least.
+/// ProbeTable at least.
 const FEWEST: usize = 1 << 10;
 
 /// 2⁶⁴ over the golden ratio: it puts steps of any length far apart.
@@ -28,14 +28,14 @@ pub struct Vacant(usize);
 
 /// The positions of rows.
 #[derive(Debug)]
-pub struct Slots {
+pub struct ProbeTable {
     /// A power of two of them.
     slots: Vec<u32>,
     /// Of a product of 64 bits, those that are not needed to tell the slots apart.
     shift: u32,
 }
 
-impl Slots {
+impl ProbeTable {
     pub fn new() -> Self {
         let mut empty = Self { slots: Vec::new(), shift: 0 };
         empty.clear_for(0);
@@ -111,13 +111,13 @@ pub(crate) mod tests {
     use crate::tables::sampling::mixed;
 
     /// Puts in who is not found yet, and gives the position.
-    fn find_or_fill(slots: &mut Slots, keys: &mut Vec<u64>, key: u64, hash_of: impl Fn(u64) -> u64) -> usize {
-        slots.reserve(keys.len() + 1, keys.len(), |at| hash_of(keys[at]));
-        match slots.find(hash_of(key), |at| keys[at] == key) {
+    fn find_or_fill(table: &mut ProbeTable, keys: &mut Vec<u64>, key: u64, hash_of: impl Fn(u64) -> u64) -> usize {
+        table.reserve(keys.len() + 1, keys.len(), |at| hash_of(keys[at]));
+        match table.find(hash_of(key), |at| keys[at] == key) {
             Ok(at) => at,
             Err(vacant) => {
                 keys.push(key);
-                slots.fill(vacant, hash_of(key), keys.len() - 1);
+                table.fill(vacant, hash_of(key), keys.len() - 1);
                 keys.len() - 1
             }
         }
@@ -130,15 +130,15 @@ pub(crate) mod tests {
         let cases: [(&dyn Fn(u64) -> u64, u64); 4] =
             [(&mixed, MOST as u64), (&|key| key, MOST as u64), (&|key| key % 7, 500), (&last, 500)];
         for (hash_of, count) in cases {
-            let (mut slots, mut keys) = (Slots::new(), Vec::new());
+            let (mut table, mut keys) = (ProbeTable::new(), Vec::new());
             for round in 0..2 {
                 for key in 0..count {
-                    let at = find_or_fill(&mut slots, &mut keys, key, hash_of);
+                    let at = find_or_fill(&mut table, &mut keys, key, hash_of);
                     assert_eq!(at as u64, key, "round {round}");
                 }
             }
             assert_eq!(keys.len() as u64, count);
-            assert!(slots.slots.len() >= 2 * keys.len());
+            assert!(table.slots.len() >= 2 * keys.len());
         }
     }
 
@@ -149,22 +149,22 @@ pub(crate) mod tests {
 
     /// How many slots on average a key is away from where its look-up begins.
     pub(crate) fn displacement(hashes: &[u64]) -> f64 {
-        let (mut slots, mut held) = (Slots::new(), Vec::new());
-        (0..hashes.len() as u64).for_each(|at| _ = find_or_fill(&mut slots, &mut held, at, |at| hashes[at as usize]));
-        let begins = |position: u32| (hashes[position as usize - 1].wrapping_mul(ODD) >> slots.shift) as usize;
-        let taken = (0..).zip(&slots.slots).filter(|(_, slot)| **slot != EMPTY);
-        let away = taken.map(|(at, slot): (usize, _)| at.wrapping_sub(begins(slot & POSITION)) % slots.slots.len());
+        let (mut table, mut held) = (ProbeTable::new(), Vec::new());
+        (0..hashes.len() as u64).for_each(|at| _ = find_or_fill(&mut table, &mut held, at, |at| hashes[at as usize]));
+        let begins = |position: u32| (hashes[position as usize - 1].wrapping_mul(ODD) >> table.shift) as usize;
+        let taken = (0..).zip(&table.slots).filter(|(_, slot)| **slot != EMPTY);
+        let away = taken.map(|(at, slot): (usize, _)| at.wrapping_sub(begins(slot & POSITION)) % table.slots.len());
         away.sum::<usize>() as f64 / hashes.len() as f64
     }
 
     #[test]
     fn nobody_is_found_after_all_were_forgotten_and_memory_is_for_as_many_as_before() {
-        let (mut slots, mut keys) = (Slots::new(), Vec::new());
-        (0..20_000).for_each(|key| _ = find_or_fill(&mut slots, &mut keys, key, mixed));
-        slots.clear_for(keys.len());
-        assert!((0..20_000).all(|key| slots.find(mixed(key), |_| true).is_err()));
-        assert_eq!(slots.slots.len(), 65_536);
-        slots.clear_for(100);
-        assert_eq!((slots.slots.len(), slots.memory_bytes()), (FEWEST, 4 * 65_536));
+        let (mut table, mut keys) = (ProbeTable::new(), Vec::new());
+        (0..20_000).for_each(|key| _ = find_or_fill(&mut table, &mut keys, key, mixed));
+        table.clear_for(keys.len());
+        assert!((0..20_000).all(|key| table.find(mixed(key), |_| true).is_err()));
+        assert_eq!(table.slots.len(), 65_536);
+        table.clear_for(100);
+        assert_eq!((table.slots.len(), table.memory_bytes()), (FEWEST, 4 * 65_536));
     }
 }

@@ -10,23 +10,23 @@ use std::hash::{BuildHasher, Hasher};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seeds {
     /// Where keys stand. Nothing that is found depends on it.
-    pub places: u64,
+    pub tables: u64,
     /// Who finds room where not all do, and who is in a sample.
-    pub selection: u64,
+    pub sampling: u64,
 }
 
 /// One seed for both.
 impl From<u64> for Seeds {
     fn from(seed: u64) -> Self {
-        Self { places: seed, selection: seed }
+        Self { tables: seed, sampling: seed }
     }
 }
 
 /// Hashes to select by.
 #[derive(Debug, Clone, Copy)]
-pub struct Selection(u64);
+pub struct Sampling(u64);
 
-impl Selection {
+impl Sampling {
     /// The hashes of a seed: the same in every process.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
@@ -34,7 +34,7 @@ impl Selection {
     }
 }
 
-impl BuildHasher for Selection {
+impl BuildHasher for Sampling {
     type Hasher = Rank;
 
     #[inline(always)]

@@ -142,13 +142,13 @@ impl Pace {
 
 /// The scrapers of the last minutes.
 #[derive(Debug, Default)]
-pub struct Scrapes {
+pub struct Deliveries {
     scrapers: BTreeMap<IpAddr, Scraper>,
     to_any: u64,
     ended: Ended,
 }
 
-impl Scrapes {
+impl Deliveries {
     /// Takes in what http tells, at `now`.
     pub fn record(&mut self, report: ScrapeReport, now: Timestamp) {
         self.to_any = self.to_any.max(report.snapshot);

@@ -11,7 +11,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use super::Config;
-use super::counter_table::Held;
+use super::counter_table::CounterTable;
 use super::flow::{Counters, FlowKey, FlowKeying, HostKey};
 use super::interface::InterfaceId;
 use super::interfaces::Interfaces;
@@ -51,8 +51,8 @@ impl Ledger {
         Self {
             tables: Tables {
                 flow_keying: config.flow_keying,
-                flows: Held::new(config.max_flows, state.clone()),
-                hosts: Held::new(config.max_hosts, state.clone()),
+                flows: CounterTable::new(config.max_flows, state.clone()),
+                hosts: CounterTable::new(config.max_hosts, state.clone()),
                 by_protocol: ByProtocol::default(),
                 latest: Timestamp::default(),
             },
@@ -178,7 +178,7 @@ impl Ledger {
         }
     }
 
-    /// Lets flows and hosts leave at `now`, as [`Held::sweep`] does; those of `kept_flows` and `kept_hosts` stay. Gives
+    /// Lets flows and hosts leave at `now`, as [`CounterTable::sweep`] does; those of `kept_flows` and `kept_hosts` stay. Gives
     /// the positions that were given up.
     pub fn sweep(
         &mut self,
@@ -217,18 +217,18 @@ impl Ledger {
 
     /// The flows that are held.
     #[must_use]
-    pub fn flows(&self) -> &Held<FlowKey> {
+    pub fn flows(&self) -> &CounterTable<FlowKey> {
         &self.tables.flows
     }
 
     /// The hosts that are held.
     #[must_use]
-    pub fn hosts(&self) -> &Held<HostKey> {
+    pub fn hosts(&self) -> &CounterTable<HostKey> {
         &self.tables.hosts
     }
 
     /// Flows and hosts, to mark those that are shown.
-    pub(super) fn tables_mut(&mut self) -> (&mut Held<FlowKey>, &mut Held<HostKey>) {
+    pub(super) fn tables_mut(&mut self) -> (&mut CounterTable<FlowKey>, &mut CounterTable<HostKey>) {
         (&mut self.tables.flows, &mut self.tables.hosts)
     }
 

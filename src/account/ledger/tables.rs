@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::conversations::{Conversation, Conversations, Place, Spot};
 use crate::account::conversation::{Address, Endpoint, Way, request_way_by_ports};
-use crate::account::counter_table::Held;
+use crate::account::counter_table::CounterTable;
 use crate::account::flow::{Counters, FlowKey, FlowKeying, FlowOf, HostKey, HostOf};
 use crate::account::interface::InterfaceId;
 use crate::account::interval::Row;
@@ -23,8 +23,8 @@ type Sums = [Counters; Direction::ALL.len()];
 #[derive(Debug)]
 pub(super) struct Tables {
     pub(super) flow_keying: FlowKeying,
-    pub(super) flows: Held<FlowKey>,
-    pub(super) hosts: Held<HostKey>,
+    pub(super) flows: CounterTable<FlowKey>,
+    pub(super) hosts: CounterTable<HostKey>,
     pub(super) by_protocol: ByProtocol,
     /// The latest packet of what was merged last.
     pub(super) latest: Timestamp,

@@ -21,7 +21,7 @@ mod row;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::counter_table::{Entry, Held};
+use super::counter_table::{CounterTable, Entry};
 use super::delivery::Delivery;
 use super::flow::{Counters, SeriesKey};
 use crate::locality::Direction;
@@ -128,13 +128,13 @@ impl<K: SeriesKey> Series<K> {
     }
 
     /// The rows as they stand.
-    pub fn rows<'a>(&'a self, held: &'a Held<K>) -> impl Iterator<Item = SeriesRow<K>> + 'a {
+    pub fn rows<'a>(&'a self, table: &'a CounterTable<K>) -> impl Iterator<Item = SeriesRow<K>> + 'a {
         self.rows.iter().map(|row| SeriesRow {
             key: row.key,
             first_seen: row.first_seen,
             shown_since: row.shown_since,
-            value: row.value(held),
-            lifetime: row.lifetime(held),
+            value: row.value(table),
+            lifetime: row.lifetime(table),
         })
     }
 
@@ -146,12 +146,12 @@ impl<K: SeriesKey> Series<K> {
 
     /// All of `totals` that is neither in a row nor retired.
     #[must_use]
-    pub fn rest(&self, held: &Held<K>, totals: &BTreeMap<K::Group, Counters>) -> Rest<K::Group> {
+    pub fn rest(&self, table: &CounterTable<K>, totals: &BTreeMap<K::Group, Counters>) -> Rest<K::Group> {
         let mut counted = self.retired.by_group.clone();
         let mut pending = Unrowed::default();
         for row in &self.rows {
-            let (group, waiting) = (row.key.group(), row.pending(held));
-            counted.entry(group).or_default().add(row.value(held).plus(waiting));
+            let (group, waiting) = (row.key.group(), row.pending(table));
+            counted.entry(group).or_default().add(row.value(table).plus(waiting));
             pending.of(group, self.others.has(group), K::direction(group)).add(waiting);
         }
         let mut sums = Unrowed::default();
@@ -172,11 +172,11 @@ impl<K: SeriesKey> Series<K> {
     }
 
     /// Freezes the rows whose entries were evicted from `positions`, from the snapshot `next` on.
-    pub fn let_go(&mut self, positions: &[u32], held: &Held<K>, next: u64) {
+    pub fn let_go(&mut self, positions: &[u32], table: &CounterTable<K>, next: u64) {
         let evicted: BTreeSet<u32> = positions.iter().copied().collect();
         for row in &mut self.rows {
             if !row.is_frozen() && evicted.contains(&row.position) {
-                row.freeze(held, next);
+                row.freeze(table, next);
                 self.gone.insert(row.key, NEVER);
             }
         }
@@ -186,7 +186,7 @@ impl<K: SeriesKey> Series<K> {
     /// and retire, then chooses which entries have a row.
     pub fn advance(
         &mut self,
-        held: &mut Held<K>,
+        table: &mut CounterTable<K>,
         totals: &BTreeMap<K::Group, Counters>,
         delivery: Delivery,
         next: u64,
@@ -203,8 +203,8 @@ impl<K: SeriesKey> Series<K> {
             self.gone.retain(|_, &mut since| since > delivered);
             self.retire(delivered, next);
         }
-        self.choose(held, delivery, next);
-        held.end_refresh();
+        self.choose(table, delivery, next);
+        table.end_refresh();
     }
 
     /// True if a row, or an `other` row, would begin to count if every scraper had read the snapshot `delivered`.
@@ -243,14 +243,14 @@ impl<K: SeriesKey> Series<K> {
     }
 
     /// The heaviest entries enter, as far as there is room; rows that are much lighter than one that has none leave.
-    fn choose(&mut self, held: &mut Held<K>, delivery: Delivery, next: u64) {
-        let mut lightest = self.displaceable(held, delivery);
+    fn choose(&mut self, table: &mut CounterTable<K>, delivery: Delivery, next: u64) {
+        let mut lightest = self.displaceable(table, delivery);
         // Rows that leave already make room for as many, or one entry that waits would drive row after row out.
         let mut promised = self.rows.iter().filter(|row| row.is_frozen()).count();
         let wanted = self.limit - self.rows.len() + promised + lightest.len();
-        for candidate in self.heaviest_hidden(held, wanted) {
+        for candidate in self.heaviest_hidden(table, wanted) {
             if self.rows.len() < self.limit {
-                self.enter(held, &candidate, next);
+                self.enter(table, &candidate, next);
                 continue;
             }
             let Some((bytes, at)) = lightest.pop() else { break };
@@ -259,23 +259,23 @@ impl<K: SeriesKey> Series<K> {
             }
             let row = self.rows[at];
             if let State::Pending { .. } = row.state {
-                held.set_shown(row.position, false);
+                table.set_shown(row.position, false);
                 self.rows[at] = self.row_of(&candidate, next);
-                held.set_shown(candidate.position, true);
+                table.set_shown(candidate.position, true);
             } else if promised > 0 {
                 promised -= 1;
                 lightest.push((bytes, at));
             } else {
-                held.set_shown(row.position, false);
-                self.rows[at].freeze(held, next);
+                table.set_shown(row.position, false);
+                self.rows[at].freeze(table, next);
                 self.gone.insert(row.key, NEVER);
             }
         }
     }
 
-    fn enter(&mut self, held: &mut Held<K>, candidate: &Entry<K>, next: u64) {
+    fn enter(&mut self, table: &mut CounterTable<K>, candidate: &Entry<K>, next: u64) {
         self.rows.push(self.row_of(candidate, next));
-        held.set_shown(candidate.position, true);
+        table.set_shown(candidate.position, true);
     }
 
     fn row_of(&self, candidate: &Entry<K>, next: u64) -> Row<K> {
@@ -291,21 +291,21 @@ impl<K: SeriesKey> Series<K> {
 
     /// The rows that may make room, with their entries' bytes, the lightest last: those that were there for long enough,
     /// and those that nobody has seen yet.
-    fn displaceable(&self, held: &Held<K>, delivery: Delivery) -> Vec<(u64, usize)> {
+    fn displaceable(&self, table: &CounterTable<K>, delivery: Delivery) -> Vec<(u64, usize)> {
         let may_go = |row: &Row<K>| match row.state {
             State::Pending { since, .. } => since > delivery.to_any,
             State::Counting { .. } => self.is_tenured(row),
             State::Frozen { .. } => false,
         };
         let rows = self.rows.iter().enumerate().filter(|(_, row)| may_go(row));
-        let mut rows: Vec<(u64, usize)> = rows.map(|(at, row)| (row.lifetime(held).bytes, at)).collect();
+        let mut rows: Vec<(u64, usize)> = rows.map(|(at, row)| (row.lifetime(table).bytes, at)).collect();
         rows.sort_unstable_by(|one, other| other.cmp(one));
         rows
     }
 
     /// Up to `wanted` entries without a row, the heaviest first.
-    fn heaviest_hidden(&self, held: &Held<K>, wanted: usize) -> Vec<Entry<K>> {
-        let hidden = held.entries().filter(|entry| !entry.is_shown && !self.gone.contains_key(&entry.key));
+    fn heaviest_hidden(&self, table: &CounterTable<K>, wanted: usize) -> Vec<Entry<K>> {
+        let hidden = table.entries().filter(|entry| !entry.is_shown && !self.gone.contains_key(&entry.key));
         let weight = |entry: &Entry<K>| (std::cmp::Reverse(entry.counters.bytes), entry.key);
         let mut hidden: Vec<Entry<K>> = hidden.collect();
         if wanted == 0 {

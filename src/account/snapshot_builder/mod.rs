@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Config;
-use super::counter_table::{Entry, Held};
+use super::counter_table::{CounterTable, Entry};
 use super::delivery::Delivery;
 use super::flow::{Counters, FlowKey, HostKey, SeriesKey};
 use super::ledger::Ledger;
@@ -17,17 +17,17 @@ type Totals<K> = BTreeMap<<K as SeriesKey>::Group, Counters>;
 
 /// Which flows and hosts are shown, from one snapshot to the next.
 #[derive(Debug)]
-pub struct Book {
+pub struct SnapshotBuilder {
     flows: Series<FlowKey>,
     hosts: Series<HostKey>,
     idle_timeout: Duration,
     number: u64,
-    basis: Option<Basis>,
+    inputs: Option<Inputs>,
 }
 
 /// What a snapshot depends on: as long as it is the same, so are all rows.
 #[derive(Debug, PartialEq, Eq)]
-struct Basis {
+struct Inputs {
     totals: snapshot::Totals,
     interfaces: Vec<Interface>,
     handover_delays: u64,
@@ -40,7 +40,7 @@ struct Basis {
     resting: [usize; 2],
 }
 
-impl Book {
+impl SnapshotBuilder {
     /// Nothing is shown yet.
     #[must_use]
     pub fn new(config: &Config) -> Self {
@@ -49,20 +49,20 @@ impl Book {
             hosts: Series::new(config.max_host_series),
             idle_timeout: config.idle_timeout,
             number: 0,
-            basis: None,
+            inputs: None,
         }
     }
 
     /// Whether the next snapshot would say no more than the last one: nothing was counted since, nothing was delivered to
     /// anyone, and nothing has rested for long enough to leave.
     #[must_use]
-    pub fn stands(&self, ledger: &Ledger, delivery: Delivery, now: Timestamp) -> bool {
-        self.basis.as_ref() == Some(&self.basis(ledger, delivery, now))
+    pub fn is_unchanged(&self, ledger: &Ledger, delivery: Delivery, now: Timestamp) -> bool {
+        self.inputs.as_ref() == Some(&self.inputs(ledger, delivery, now))
     }
 
-    fn basis(&self, ledger: &Ledger, delivery: Delivery, now: Timestamp) -> Basis {
+    fn inputs(&self, ledger: &Ledger, delivery: Delivery, now: Timestamp) -> Inputs {
         let timeout = Some(self.idle_timeout);
-        Basis {
+        Inputs {
             totals: ledger.totals().clone(),
             interfaces: ledger.interfaces().to_vec(),
             handover_delays: ledger.handover_delays(),
@@ -93,12 +93,12 @@ impl Book {
         self.flows.let_go(&flows, ledger.flows(), self.number);
         self.hosts.let_go(&hosts, ledger.hosts(), self.number);
         let (flow_totals, host_totals) = (ledger.by_protocol(), ledger.totals().by_direction());
-        let (held_flows, held_hosts) = ledger.tables_mut();
-        self.flows.advance(held_flows, &flow_totals, delivery, self.number, now);
-        self.hosts.advance(held_hosts, &host_totals, delivery, self.number, now);
-        let basis = self.basis(ledger, delivery, now);
-        let has_settled = self.basis.take().is_some_and(|before| Basis { has_settled: true, ..before } == basis);
-        self.basis = Some(Basis { has_settled, ..basis });
+        let (flow_table, host_table) = ledger.tables_mut();
+        self.flows.advance(flow_table, &flow_totals, delivery, self.number, now);
+        self.hosts.advance(host_table, &host_totals, delivery, self.number, now);
+        let inputs = self.inputs(ledger, delivery, now);
+        let has_settled = self.inputs.take().is_some_and(|before| Inputs { has_settled: true, ..before } == inputs);
+        self.inputs = Some(Inputs { has_settled, ..inputs });
         self.snapshot(ledger, &flow_totals, &host_totals)
     }
 
@@ -112,11 +112,11 @@ impl Book {
     }
 }
 
-fn shown<K: SeriesKey>(series: &Series<K>, held: &Held<K>, totals: &Totals<K>) -> Shown<K> {
-    let Rest { other, pending } = series.rest(held, totals);
+fn shown<K: SeriesKey>(series: &Series<K>, table: &CounterTable<K>, totals: &Totals<K>) -> Shown<K> {
+    let Rest { other, pending } = series.rest(table, totals);
     Shown {
         rows: series
-            .rows(held)
+            .rows(table)
             .map(|row| ShownRow {
                 key: row.key,
                 first_seen: row.first_seen,
@@ -130,7 +130,7 @@ fn shown<K: SeriesKey>(series: &Series<K>, held: &Held<K>, totals: &Totals<K>) -
         rarer_other: other.rarer,
         retired: series.retired().clone(),
         pending,
-        figures: figures(held, series.limit()),
+        figures: figures(table, series.limit()),
         is_plain: false,
     }
 }
@@ -145,17 +145,21 @@ pub fn plain(ledger: &Ledger, max_rows: usize, max_host_rows: usize) -> Snapshot
     }
 }
 
-fn plain_rows<K: SeriesKey>(held: &Held<K>, max_rows: usize, mut other: BTreeMap<K::Group, Counters>) -> Shown<K> {
+fn plain_rows<K: SeriesKey>(
+    table: &CounterTable<K>,
+    max_rows: usize,
+    mut other: BTreeMap<K::Group, Counters>,
+) -> Shown<K> {
     // By position: a few bytes for each that is held, and all that is known of those alone that are shown.
-    let mut weights: Vec<(u64, u32)> = held.weights().collect();
+    let mut weights: Vec<(u64, u32)> = table.weights().collect();
     if weights.len() > max_rows {
-        let key = |position| held.entry(position).key;
+        let key = |position| table.entry(position).key;
         weights.select_nth_unstable_by(max_rows, |one, next| {
             next.0.cmp(&one.0).then_with(|| key(one.1).cmp(&key(next.1)))
         });
         weights.truncate(max_rows);
     }
-    let entries: Vec<Entry<K>> = weights.iter().map(|&(_, position)| held.entry(position)).collect();
+    let entries: Vec<Entry<K>> = weights.iter().map(|&(_, position)| table.entry(position)).collect();
     for entry in &entries {
         if let Some(rest) = other.get_mut(&entry.key.group()) {
             *rest = rest.less(entry.counters);
@@ -173,14 +177,14 @@ fn plain_rows<K: SeriesKey>(held: &Held<K>, max_rows: usize, mut other: BTreeMap
     Shown {
         rows: entries.into_iter().map(row).collect(),
         other,
-        figures: figures(held, max_rows),
+        figures: figures(table, max_rows),
         is_plain: true,
         ..Shown::default()
     }
 }
 
-fn figures<K: SeriesKey>(held: &Held<K>, max_rows: usize) -> Figures {
-    Figures { held: held.len(), limit: held.limit(), row_limit: max_rows, evicted: held.evicted() }
+fn figures<K: SeriesKey>(table: &CounterTable<K>, max_rows: usize) -> Figures {
+    Figures { held: table.len(), limit: table.limit(), row_limit: max_rows, evicted: table.evicted() }
 }
 
 fn common(ledger: &Ledger) -> Snapshot {

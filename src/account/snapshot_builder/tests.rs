@@ -15,7 +15,7 @@ fn at(seconds: i64) -> Timestamp {
 /// Accounts and their snapshots, the last of which stands where it may, or never.
 struct Accounts {
     ledger: Ledger,
-    book: Book,
+    snapshot_builder: SnapshotBuilder,
     interval: Interval,
     delivery: Delivery,
     latest: Snapshot,
@@ -26,7 +26,7 @@ impl Accounts {
     fn new(config: &Config, is_frugal: bool) -> Self {
         Self {
             ledger: Ledger::new(config, 1),
-            book: Book::new(config),
+            snapshot_builder: SnapshotBuilder::new(config),
             interval: Interval::new(Arc::new(Classifier::new(&crate::locality::Config::default(), [])), 1),
             delivery: Delivery::default(),
             latest: Snapshot::default(),
@@ -57,8 +57,8 @@ impl Accounts {
         self.interval.settle();
         self.ledger.merge(interface, &self.interval, &mut ());
         self.interval.reset();
-        if !self.is_frugal || !self.book.stands(&self.ledger, self.delivery, now) {
-            self.latest = self.book.next(&mut self.ledger, self.delivery, now);
+        if !self.is_frugal || !self.snapshot_builder.is_unchanged(&self.ledger, self.delivery, now) {
+            self.latest = self.snapshot_builder.next(&mut self.ledger, self.delivery, now);
         }
     }
 

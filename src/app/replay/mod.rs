@@ -27,7 +27,7 @@ use crate::tables::sampling::Seeds;
 
 /// What decides, past the limits, who finds room and which targets are in a sample. The same each time: the same files give
 /// the same bytes.
-const SELECTION: u64 = 0x7472_6166_6669_6373;
+const SAMPLING: u64 = 0x7472_6166_6669_6373;
 
 const GO_ON: ControlFlow<()> = ControlFlow::Continue(());
 
@@ -250,13 +250,13 @@ pub(super) fn read<T: Tell + Send + 'static>(
     tell: T,
     mut on_progress: impl FnMut(&mut Progress<'_, Alarms<T>>) -> ControlFlow<()>,
 ) -> Read<T> {
-    let places = random_seed();
+    let seed = random_seed();
     let classifier = Arc::new(Classifier::new(&config.locality, []));
-    let ledger = Ledger::new(&config.account, places);
-    let detectors = Detectors::new(detect, Seeds { places, selection: SELECTION }, None);
+    let ledger = Ledger::new(&config.account, seed);
+    let detectors = Detectors::new(detect, Seeds { tables: seed, sampling: SAMPLING }, None);
     let mut alarms = Alarms::new(detectors, &config.alert, tell).in_cells_of(config.detect.grids());
     alarms.set_classifier(&classifier);
-    let mut replay = match pipeline::replay::Replay::new(ledger, alarms, &classifier, places, workers) {
+    let mut replay = match pipeline::replay::Replay::new(ledger, alarms, &classifier, seed, workers) {
         Ok(replay) => replay,
         Err(error) => return Read { counted: None, span: None, outcome: Err(error) },
     };

@@ -16,8 +16,8 @@ use crate::detect::ends::Between;
 use crate::detect::{Detection, Figures, Kind, Level, Span, Subject, TableUse};
 use crate::packet::Timestamp;
 use crate::tables::index::NOWHERE;
-use crate::tables::lookup::Sought as _;
-use crate::time_grid::{Cell, Grid};
+use crate::tables::lookup::Lookup as _;
+use crate::time_grid::{Cell, TimeGrid};
 
 /// Rows that wait for their interval at most.
 const MAXIMUM_AHEAD: usize = 16_384;
@@ -30,7 +30,7 @@ const NEAR: f64 = 0.9;
 #[derive(Debug)]
 pub struct Anomalies {
     config: Config,
-    grid: Grid,
+    grid: TimeGrid,
     pairs: Pairs,
     /// The interval that packet time is in; none before it was told.
     open: Option<i64>,
@@ -49,7 +49,7 @@ impl Anomalies {
     pub fn new(config: &Config, rule: &str, tick: Option<Duration>) -> Self {
         Self {
             config: *config,
-            grid: Grid::of(config.transfer_interval),
+            grid: TimeGrid::of(config.transfer_interval),
             pairs: Pairs::new(*config),
             open: None,
             open_end: Timestamp::BEFORE_ALL,
@@ -61,7 +61,7 @@ impl Anomalies {
 
     /// The grid of transfer intervals.
     #[must_use]
-    pub const fn grid(&self) -> Grid {
+    pub const fn grid(&self) -> TimeGrid {
         self.grid
     }
 

@@ -18,7 +18,7 @@ use crate::account::conversation::{Address, ConversationKey, Way};
 use crate::account::interface::InterfaceId;
 use crate::account::observer::Sighting;
 use crate::packet::{Protocol, Timestamp};
-use crate::tables::sampling::{Seeds, Selection};
+use crate::tables::sampling::{Sampling, Seeds};
 use crate::time_grid::Cell;
 
 /// UDP datagrams, and bytes of them, that one contact may send until its deadline and still be a probe. More are a stream
@@ -50,8 +50,8 @@ pub(super) struct Evidence {
 impl Evidence {
     pub(super) fn new(config: &Config, cells_in_window: u32, seeds: Seeds) -> Self {
         Self {
-            room: Room::new(config.max_waiting, seeds.places),
-            sight: Sight::new(cells_in_window, Selection::new(seeds.selection)),
+            room: Room::new(config.max_waiting, seeds.tables),
+            sight: Sight::new(cells_in_window, Sampling::new(seeds.sampling)),
             askers: Askers::new(seeds),
             unmatched: Later::default(),
             era: 0,

@@ -32,7 +32,7 @@ use crate::account::interface::InterfaceId;
 use crate::account::observer::{Batch, Watch};
 use crate::packet::Timestamp;
 use crate::tables::sampling::Seeds;
-use crate::time_grid::{Cell, Grid};
+use crate::time_grid::{Cell, TimeGrid};
 use contacts::{Aspect, Bounds, Contacts, Keeping};
 use evidence::Evidence;
 use reading::Word;
@@ -117,7 +117,7 @@ const TIMES_LIMIT: usize = 4;
 #[derive(Debug)]
 struct Scene {
     config: Config,
-    grid: Grid,
+    grid: TimeGrid,
     /// Cells in the windows of hosts and ports.
     cells: [u32; 2],
     contacts: Contacts,
@@ -202,8 +202,9 @@ impl Scan {
     pub fn new(config: &Config, seeds: impl Into<Seeds>) -> Self {
         let seeds = seeds.into();
         let windows = [config.interval, config.port_interval];
-        let grid =
-            Grid::of(windows.map(|window| Grid::for_window(window).length()).into_iter().min().unwrap_or_default());
+        let grid = TimeGrid::of(
+            windows.map(|window| TimeGrid::for_window(window).length()).into_iter().min().unwrap_or_default(),
+        );
         let cells = windows.map(|window| grid.cells(window));
         let each = [config.contacted_ips, config.contacted_ports].map(|limit| EXACT.max(TIMES_LIMIT * limit as usize));
         let (keeping, each) = match config.rule {
@@ -231,7 +232,7 @@ impl Scan {
 
     /// The cells at whose ends is judged. No row may span two of them.
     #[must_use]
-    pub fn grid(&self) -> Grid {
+    pub fn grid(&self) -> TimeGrid {
         self.scene.grid
     }
 

@@ -24,10 +24,10 @@ use std::collections::VecDeque;
 use super::config::Config;
 use super::verdict::Verdict;
 pub use crate::detect::ends::Pair;
-use crate::tables::bloom::Sieve;
+use crate::tables::bloom::BloomFilter;
 use crate::tables::index::NOWHERE;
-use crate::tables::lookup::Sought;
-use crate::tables::sampling::Selection;
+use crate::tables::lookup::Lookup;
+use crate::tables::sampling::Sampling;
 
 use round::Round;
 use table::Table;
@@ -113,11 +113,11 @@ pub struct Pairs {
     /// What their ranks must be below.
     rank_bound: u64,
     /// What makes ranks in the open interval: the same in every process, others in every interval.
-    ranking: Selection,
+    ranking: Sampling,
     /// The bookmark of who found no room in the open interval, and will find none in it.
     left_out: u32,
     /// By rank: those that were kept when the interval began pass.
-    kept: Sieve,
+    kept: BloomFilter,
     round: Round,
     left: [u64; Left::ALL.len()],
     left_out_bytes: u64,
@@ -135,9 +135,9 @@ impl Pairs {
             rows: Table::new(config.max_pairs),
             newcomers: Vec::new(),
             rank_bound: u64::MAX,
-            ranking: Selection::new(0),
+            ranking: Sampling::new(0),
             left_out: LEFT_OUT,
-            kept: Sieve::new(),
+            kept: BloomFilter::new(),
             round: Round::default(),
             left: [0; Left::ALL.len()],
             left_out_bytes: 0,
@@ -154,7 +154,7 @@ impl Pairs {
     pub fn observe(
         &mut self,
         bookmark: &mut u32,
-        pair: impl Sought<Pair>,
+        pair: impl Lookup<Pair>,
         bytes: u64,
         interval: i64,
         verdicts: &mut impl FnMut(Verdict),
@@ -168,7 +168,7 @@ impl Pairs {
         if !self.rows.is_at(*bookmark, pair) {
             let rank = pair.hash_under(&self.ranking);
             let finds_room = rank < self.rank_bound;
-            *bookmark = if finds_room || self.kept.passes(rank) { self.rows.find(pair) } else { NOWHERE };
+            *bookmark = if finds_room || self.kept.may_contain(rank) { self.rows.find(pair) } else { NOWHERE };
             if *bookmark == NOWHERE && finds_room {
                 return self.admit(rank, pair.key(), bytes);
             }
@@ -260,9 +260,9 @@ impl Pairs {
     fn enter(&mut self, interval: i64) {
         self.open = Some(interval);
         self.rank_bound = u64::MAX;
-        self.ranking = Selection::new(interval as u64);
-        self.kept.empty_for(self.config.max_pairs);
-        self.rows.iter().for_each(|(pair, _)| self.kept.admit(pair.hash_under(&self.ranking)));
+        self.ranking = Sampling::new(interval as u64);
+        self.kept.clear_for(self.config.max_pairs);
+        self.rows.iter().for_each(|(pair, _)| self.kept.insert(pair.hash_under(&self.ranking)));
         let next = LEFT_OUT | self.left_out.wrapping_add(1);
         self.left_out = if next == NOWHERE { LEFT_OUT } else { next };
     }

@@ -6,7 +6,7 @@ use super::admission::Newcomers;
 use super::pool::{List, Low, Pool};
 use super::{Entry, Mark, Occupancy, Span, Window, low, reserve_one};
 use crate::tables::index::Recent;
-use crate::tables::lookup::Sought;
+use crate::tables::lookup::Lookup;
 use crate::time_grid::Cell;
 
 /// This part of the places is kept for newcomers of weight, and is made free at once when there is none left.
@@ -21,17 +21,17 @@ impl<K: Copy + Eq + Hash> Window<K> {
     pub(super) fn admit(
         &mut self,
         hash: u64,
-        sought: impl Sought<K>,
+        lookup: impl Lookup<K>,
         class: u16,
         cell: Low,
         bytes: u64,
     ) -> Option<u32> {
         if self.is_crowded()
-            && !self.newcomers.weigh(sought.hash_under(&self.selection), bytes, self.bounds.newcomer_bytes)
+            && !self.newcomers.weigh(lookup.hash_under(&self.sampling), bytes, self.bounds.newcomer_bytes)
         {
             return None;
         }
-        self.seat(hash, sought.key(), class, cell)
+        self.seat(hash, lookup.key(), class, cell)
     }
 
     /// The place of who is worth one, if any can be made free.

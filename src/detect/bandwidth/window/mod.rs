@@ -17,11 +17,11 @@ use std::time::Duration;
 
 use crate::packet::Timestamp;
 use crate::tables::hashing::{self, State};
-use crate::tables::index::{NOWHERE, Recent, Sieved};
-use crate::tables::lookup::Sought;
+use crate::tables::index::{FilteredIndex, NOWHERE, Recent};
+use crate::tables::lookup::Lookup;
 use crate::tables::prefetch;
-use crate::tables::sampling::{Seeds, Selection};
-use crate::time_grid::{Cell, Grid};
+use crate::tables::sampling::{Sampling, Seeds};
+use crate::time_grid::{Cell, TimeGrid};
 use admission::Newcomers;
 use pool::{List, Low, Pool};
 
@@ -147,13 +147,13 @@ impl Span {
 /// Sliding sums of bytes.
 #[derive(Debug)]
 pub struct Window<K> {
-    grid: Grid,
+    grid: TimeGrid,
     cells: u32,
     limits: Vec<u64>,
     bounds: Bounds,
     state: State,
-    selection: Selection,
-    index: Sieved,
+    sampling: Sampling,
+    index: FilteredIndex,
     entries: Vec<Entry<K>>,
     free: Vec<u32>,
     /// Of those that had no bookmark.
@@ -178,25 +178,25 @@ pub struct Window<K> {
 }
 
 impl<K: Copy + Eq + Hash> Window<K> {
-    /// Empty sums over `window`, rounded up to whole cells of [`Grid::for_window`]. A subject of class *c* is read when
+    /// Empty sums over `window`, rounded up to whole cells of [`TimeGrid::for_window`]. A subject of class *c* is read when
     /// it has more than `limits[c]` bytes in a window. `seeds` keep who chooses addresses from choosing hash collisions.
     #[must_use]
     pub fn new(window: Duration, limits: Vec<u64>, bounds: Bounds, seeds: impl Into<Seeds>) -> Self {
-        Self::on(Grid::for_window(window), window, limits, bounds, seeds)
+        Self::on(TimeGrid::for_window(window), window, limits, bounds, seeds)
     }
 
     /// The same in cells of another grid.
     #[must_use]
-    pub fn on(grid: Grid, window: Duration, limits: Vec<u64>, bounds: Bounds, seeds: impl Into<Seeds>) -> Self {
-        let Seeds { places, selection } = seeds.into();
+    pub fn on(grid: TimeGrid, window: Duration, limits: Vec<u64>, bounds: Bounds, seeds: impl Into<Seeds>) -> Self {
+        let Seeds { tables, sampling } = seeds.into();
         Self {
             grid,
             cells: grid.cells(window),
             limits,
             bounds,
-            state: hashing::state(places),
-            selection: Selection::new(selection),
-            index: Sieved::new(bounds.subjects),
+            state: hashing::state(tables),
+            sampling: Sampling::new(sampling),
+            index: FilteredIndex::new(bounds.subjects),
             entries: Vec::new(),
             free: Vec::new(),
             recent: Recent::NOBODY,
@@ -217,7 +217,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
 
     /// The grid that its cells are of.
     #[must_use]
-    pub fn grid(&self) -> Grid {
+    pub fn grid(&self) -> TimeGrid {
         self.grid
     }
 
@@ -232,8 +232,8 @@ impl<K: Copy + Eq + Hash> Window<K> {
     ///
     /// Inlined by force: a key that was put together just before stays in registers.
     #[inline(always)]
-    pub fn add(&mut self, sought: impl Sought<K>, class: u16, time: Timestamp, bytes: u64) -> bool {
-        self.add_at(&mut { NOWHERE }, sought, class, time, bytes)
+    pub fn add(&mut self, lookup: impl Lookup<K>, class: u16, time: Timestamp, bytes: u64) -> bool {
+        self.add_at(&mut { NOWHERE }, lookup, class, time, bytes)
     }
 
     /// The same for who was last seen at `bookmark`, if it still is there; it then says where.
@@ -241,14 +241,14 @@ impl<K: Copy + Eq + Hash> Window<K> {
     pub fn add_at(
         &mut self,
         bookmark: &mut u32,
-        sought: impl Sought<K>,
+        lookup: impl Lookup<K>,
         class: u16,
         time: Timestamp,
         bytes: u64,
     ) -> bool {
         let cell = self.open_cell(time);
-        if !self.is_at(*bookmark, sought) {
-            let Some(at) = self.find_or_admit(sought, class, cell, bytes) else {
+        if !self.is_at(*bookmark, lookup) {
+            let Some(at) = self.find_or_admit(lookup, class, cell, bytes) else {
                 self.refused += 1;
                 return false;
             };
@@ -272,19 +272,19 @@ impl<K: Copy + Eq + Hash> Window<K> {
 
     /// Whether who is sought is held at a position.
     #[inline(always)]
-    fn is_at(&self, position: u32, sought: impl Sought<K>) -> bool {
-        self.entries.get(position as usize).is_some_and(|entry| entry.mark != Mark::Free && sought.is(&entry.key))
+    fn is_at(&self, position: u32, lookup: impl Lookup<K>) -> bool {
+        self.entries.get(position as usize).is_some_and(|entry| entry.mark != Mark::Free && lookup.is(&entry.key))
     }
 
     #[inline(always)]
-    fn find_or_admit(&mut self, sought: impl Sought<K>, class: u16, cell: Low, bytes: u64) -> Option<u32> {
-        let hash = sought.hash_under(&self.state);
+    fn find_or_admit(&mut self, lookup: impl Lookup<K>, class: u16, cell: Low, bytes: u64) -> Option<u32> {
+        let hash = lookup.hash_under(&self.state);
         let at = self.recent.position(hash);
-        if self.is_at(at, sought) {
+        if self.is_at(at, lookup) {
             return Some(at);
         }
-        let found = self.index.find(hash, |at| sought.is(&self.entries[at as usize].key));
-        let at = found.or_else(|| self.admit(hash, sought, class, cell, bytes))?;
+        let found = self.index.find(hash, |at| lookup.is(&self.entries[at as usize].key));
+        let at = found.or_else(|| self.admit(hash, lookup, class, cell, bytes))?;
         self.recent = Recent::of(hash, at);
         Some(at)
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::feed;
 use crate::packet::Timestamp;
-use crate::tables::sampling::{Seeds, Selection};
+use crate::tables::sampling::{Sampling, Seeds};
 
 /// Seconds for which a question may be answered: SSDP asks for answers within 5 s, mDNS and WS-Discovery within less.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
@@ -40,7 +40,7 @@ impl Asker {
 /// The endpoints that asked last, 4,096 at most.
 #[derive(Debug)]
 pub struct Askers {
-    selection: Selection,
+    sampling: Sampling,
     slots: Vec<Asker>,
     evicted: u64,
 }
@@ -52,7 +52,7 @@ impl Askers {
     /// An empty table.
     #[must_use]
     pub const fn new(seeds: Seeds) -> Self {
-        Self { selection: Selection::new(seeds.selection), slots: Vec::new(), evicted: 0 }
+        Self { sampling: Sampling::new(seeds.sampling), slots: Vec::new(), evicted: 0 }
     }
 
     /// Notes that an endpoint asked at `time`.
@@ -105,7 +105,7 @@ impl Askers {
 
     /// The first slot of the bucket of an endpoint.
     fn bucket(&self, address: IpAddr, port: u16) -> usize {
-        let mut hasher = self.selection.build_hasher();
+        let mut hasher = self.sampling.build_hasher();
         feed(address, &mut hasher);
         hasher.write_u32(port.into());
         (hasher.finish() >> 32) as usize % BUCKETS * IN_BUCKET

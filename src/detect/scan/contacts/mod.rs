@@ -17,8 +17,8 @@ use std::net::IpAddr;
 use crate::account::conversation::Address;
 use crate::packet::{Protocol, Timestamp};
 use crate::tables::hashing::{self, State};
-use crate::tables::index::{Index, Recent, Sieved};
-use crate::tables::sampling::{Seeds, Selection};
+use crate::tables::index::{FilteredIndex, Index, Recent};
+use crate::tables::sampling::{Sampling, Seeds};
 use crate::time_grid::Cell;
 use sketch::Sketch;
 
@@ -128,10 +128,10 @@ struct Source {
 #[derive(Debug)]
 pub struct Contacts {
     state: State,
-    selection: Selection,
+    sampling: Sampling,
     bounds: Bounds,
     sources: Vec<Source>,
-    source_index: Sieved,
+    source_index: FilteredIndex,
     free_sources: Vec<u32>,
     recent: Recent,
     marks: Vec<Mark>,
@@ -150,11 +150,11 @@ impl Contacts {
     #[must_use]
     pub fn new(bounds: Bounds, seeds: Seeds) -> Self {
         Self {
-            state: hashing::state(seeds.places),
-            selection: Selection::new(seeds.selection),
+            state: hashing::state(seeds.tables),
+            sampling: Sampling::new(seeds.sampling),
             bounds: Bounds { targets_each: bounds.targets_each.map(|each| each.clamp(4, 131_072)), ..bounds },
             sources: Vec::new(),
-            source_index: Sieved::new(bounds.sources),
+            source_index: FilteredIndex::new(bounds.sources),
             free_sources: Vec::new(),
             recent: Recent::NOBODY,
             marks: Vec::new(),
@@ -203,13 +203,13 @@ impl Contacts {
     #[inline(always)]
     pub fn is_wanted(&mut self, address: IpAddr) -> bool {
         let hash = self.hash(address);
-        self.find_again(hash, address).is_some() || self.sketch.count(hash_address(&self.selection, address))
+        self.find_again(hash, address).is_some() || self.sketch.count(hash_address(&self.sampling, address))
     }
 
     /// Reads what [`Contacts::is_wanted`] will need of who is not held, so that the misses of several overlap.
     #[inline(always)]
     pub fn touch_newcomer<A: Address>(&self, address: A) {
-        self.sketch.touch(hash_of(&self.selection, address));
+        self.sketch.touch(hash_of(&self.sampling, address));
     }
 
     /// Whether no source finds room but in the place of another.

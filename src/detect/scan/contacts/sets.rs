@@ -53,7 +53,7 @@ impl Contacts {
 
     /// Whether a target is in the sample that holds one in 2 to the power of `level`.
     fn is_in_sample(&self, aspect: Aspect, place: &Place, level: u8) -> bool {
-        level == 0 || hash_target(&self.selection, NOWHERE, aspect, place).trailing_zeros() >= u32::from(level)
+        level == 0 || hash_target(&self.sampling, NOWHERE, aspect, place).trailing_zeros() >= u32::from(level)
     }
 
     pub(super) fn insert(&mut self, hash: u64, owner: u32, aspect: Aspect, place: Place, horizon: Cell) -> Option<u32> {
@@ -136,10 +136,10 @@ impl Contacts {
         let source = &mut self.sources[owner as usize];
         let level = source.level[aspect as usize] + 1;
         source.level[aspect as usize] = level;
-        let selection = self.selection;
+        let sampling = self.sampling;
         self.retain(owner, aspect, |mark| {
             mark.level = mark.level.max(level);
-            hash_target(&selection, NOWHERE, aspect, &mark.place).trailing_zeros() >= u32::from(level)
+            hash_target(&sampling, NOWHERE, aspect, &mark.place).trailing_zeros() >= u32::from(level)
         });
     }
 

@@ -16,7 +16,7 @@ use crate::detect::{Detection, Kind, Level, Subject};
 use crate::locality::Classifier;
 use crate::packet::{Addresses, Packet, Protocol, TcpFlags, Timestamp};
 use crate::tables::index::NOWHERE;
-use crate::time_grid::Grid;
+use crate::time_grid::TimeGrid;
 
 pub(super) const FIN: u8 = 0x01;
 pub(super) const SYN: u8 = 0x02;
@@ -226,7 +226,7 @@ impl Bench {
     pub(super) fn run(&mut self, script: &Script, cut: Cut, seconds: f64) -> &mut Self {
         let mut events = script.0.clone();
         events.sort_by_key(|(_, event)| event.time());
-        let grid = Grid::of(cut.tick);
+        let grid = TimeGrid::of(cut.tick);
         let mut ticks: BTreeMap<_, BTreeMap<usize, Vec<Event>>> = BTreeMap::new();
         for (interface, event) in events {
             ticks.entry(grid.cell(event.time())).or_default().entry(interface).or_default().push(event);
@@ -247,7 +247,7 @@ impl Bench {
                 self.detections.extend(found);
             }
         }
-        let second = Grid::of(Duration::from_secs(1));
+        let second = TimeGrid::of(Duration::from_secs(1));
         let end = second.end(second.cell(grid.start(last))).nanoseconds() + (seconds * 1e9) as i64;
         let end = Timestamp::from_nanoseconds(end);
         let found = self.scan.advance(end);

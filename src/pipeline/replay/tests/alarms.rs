@@ -33,8 +33,8 @@ impl Watch for Finer {
 }
 
 impl Follow for Finer {
-    fn grids(&self) -> Vec<Grid> {
-        self.alarms.grids().into_iter().chain([Grid::of(self.tick)]).collect()
+    fn grids(&self) -> Vec<TimeGrid> {
+        self.alarms.grids().into_iter().chain([TimeGrid::of(self.tick)]).collect()
     }
 
     fn advance(&mut self, watermark: Timestamp) {

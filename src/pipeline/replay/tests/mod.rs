@@ -15,7 +15,7 @@ use crate::account::snapshot::Snapshot;
 use crate::account::snapshot_builder::plain;
 use crate::account::{Config, conversation::OneWay};
 use crate::packet::Timestamp;
-use crate::time_grid::{Cell, Grid};
+use crate::time_grid::{Cell, TimeGrid};
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -55,7 +55,7 @@ impl Record {
 
     fn see_row<A: Address>(&mut self, sighting: &Sighting<'_, A>) {
         self.rows += 1;
-        let tick = Grid::of(self.tick.unwrap_or(Duration::MAX));
+        let tick = TimeGrid::of(self.tick.unwrap_or(Duration::MAX));
         for way in Way::BOTH {
             let OneWay { packets, bytes, first, last, .. } = sighting.row.ways[way as usize];
             if packets > 0 {
@@ -70,8 +70,8 @@ impl Record {
     }
 }
 
-fn second() -> Grid {
-    Grid::of(Duration::from_secs(1))
+fn second() -> TimeGrid {
+    TimeGrid::of(Duration::from_secs(1))
 }
 
 impl Watch for Record {
@@ -86,8 +86,8 @@ impl Watch for Record {
 }
 
 impl Follow for Record {
-    fn grids(&self) -> Vec<Grid> {
-        self.tick.map(Grid::of).into_iter().collect()
+    fn grids(&self) -> Vec<TimeGrid> {
+        self.tick.map(TimeGrid::of).into_iter().collect()
     }
 
     fn advance(&mut self, watermark: Timestamp) {
