@@ -11,14 +11,14 @@ use crate::tables::index::NOWHERE;
 /// the conversation for as long as that is remembered, or forgotten. What is at a position may be another's by then: who
 /// follows a bookmark looks whose it is. They are those of one watcher, which lives as long as the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bookmarks {
+pub struct SlotHints {
     /// The source.
     pub source: u32,
     /// The pair of source and destination, or that it is not held.
     pub pair: u32,
 }
 
-impl Default for Bookmarks {
+impl Default for SlotHints {
     fn default() -> Self {
         Self { source: NOWHERE, pair: NOWHERE }
     }
@@ -30,7 +30,7 @@ pub struct ObserverNote(pub u32);
 
 /// A conversation in one interval, as the ledger merged it.
 #[derive(Debug, Clone, Copy)]
-pub struct Sighting<'a, A: Address> {
+pub struct MergedRow<'a, A: Address> {
     /// What was counted. It lies in one cell of the finest grid in use.
     pub row: &'a Row<A>,
     /// Where it was captured.
@@ -50,7 +50,7 @@ pub struct Sighting<'a, A: Address> {
 
 /// What went one way of a conversation in one interval.
 #[derive(Debug, Clone, Copy)]
-pub struct Passage<A> {
+pub struct DirectedRow<A> {
     /// Who sent it.
     pub source: A,
     /// Who received it.
@@ -60,20 +60,20 @@ pub struct Passage<A> {
     /// When the last packet was captured.
     pub last: Timestamp,
     /// The bookmarks of this way; kept with the conversation.
-    pub bookmarks: Bookmarks,
-    /// As in [`Sighting`].
+    pub hints: SlotHints,
+    /// As in [`MergedRow`].
     pub remembered_at: u32,
     /// Which way it is.
     pub way: Way,
 }
 
-impl<A: Address> Passage<A> {
+impl<A: Address> DirectedRow<A> {
     const BLANK: Self = Self {
         source: A::BLANK,
         destination: A::BLANK,
         bytes: 0,
         last: Timestamp::from_nanoseconds(0),
-        bookmarks: Bookmarks { source: NOWHERE, pair: NOWHERE },
+        hints: SlotHints { source: NOWHERE, pair: NOWHERE },
         remembered_at: NOWHERE,
         way: Way::Up,
     };
@@ -81,85 +81,85 @@ impl<A: Address> Passage<A> {
 
 /// Rows that are told of at once.
 #[derive(Debug)]
-pub struct Batch<'a, A: Address> {
-    sightings: Vec<Sighting<'a, A>>,
+pub struct RowBatch<'a, A: Address> {
+    merged: Vec<MergedRow<'a, A>>,
     /// What is told, and behind it what was told before.
-    passages: Vec<Passage<A>>,
+    directed: Vec<DirectedRow<A>>,
     count: usize,
 }
 
-impl<'a, A: Address> Batch<'a, A> {
+impl<'a, A: Address> RowBatch<'a, A> {
     /// The most rows that one holds. What is told of them fits into a processor's second-level cache.
     pub const MOST: usize = 256;
 
     /// Of none, and for none: without memory.
     #[must_use]
     pub const fn for_nobody() -> Self {
-        Self { sightings: Vec::new(), passages: Vec::new(), count: 0 }
+        Self { merged: Vec::new(), directed: Vec::new(), count: 0 }
     }
 
     /// Of none yet, in memory that was that of another batch.
     #[must_use]
-    pub fn in_place_of(mut passages: Vec<Passage<A>>) -> Self {
-        passages.resize(2 * Self::MOST, Passage::BLANK);
-        Self { sightings: Vec::with_capacity(Self::MOST), passages, count: 0 }
+    pub fn in_place_of(mut directed: Vec<DirectedRow<A>>) -> Self {
+        directed.resize(2 * Self::MOST, DirectedRow::BLANK);
+        Self { merged: Vec::with_capacity(Self::MOST), directed, count: 0 }
     }
 
     /// Its memory, for another one.
     #[must_use]
-    pub fn into_memory(self) -> Vec<Passage<A>> {
-        self.passages
+    pub fn into_memory(self) -> Vec<DirectedRow<A>> {
+        self.directed
     }
 
-    /// Adds a row, of which there is room for [`Batch::MOST`], with the bookmarks of both ways, up first. (Both ways are
+    /// Adds a row, of which there is room for [`RowBatch::MOST`], with the bookmarks of both ways, up first. (Both ways are
     /// written, and then one counts that has packets: which of them have is nothing that a processor could guess.)
     #[inline(always)]
-    pub fn add(&mut self, sighting: Sighting<'a, A>, bookmarks: [Bookmarks; 2]) {
-        let Sighting { row, remembered_at, .. } = sighting;
+    pub fn add(&mut self, merged: MergedRow<'a, A>, hints: [SlotHints; 2]) {
+        let MergedRow { row, remembered_at, .. } = merged;
         let (low, high) = row.key.endpoints(Way::Up);
         let ends = [[low.address, high.address], [high.address, low.address]];
         for (way, [source, destination]) in Way::BOTH.into_iter().zip(ends) {
             let OneWay { bytes, last, packets, .. } = row.ways[way as usize];
-            let bookmarks = bookmarks[way as usize];
-            self.passages[self.count] = Passage { source, destination, bytes, last, bookmarks, remembered_at, way };
+            let hints = hints[way as usize];
+            self.directed[self.count] = DirectedRow { source, destination, bytes, last, hints, remembered_at, way };
             self.count += usize::from(packets > 0);
         }
-        self.sightings.push(sighting);
+        self.merged.push(merged);
     }
 
     /// How many rows it is of.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.sightings.len()
+        self.merged.len()
     }
 
     /// Whether it is of none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.sightings.is_empty()
+        self.merged.is_empty()
     }
 
     /// The rows.
     #[must_use]
-    pub fn sightings(&mut self) -> &mut [Sighting<'a, A>] {
-        &mut self.sightings
+    pub fn merged(&mut self) -> &mut [MergedRow<'a, A>] {
+        &mut self.merged
     }
 
     /// The ways of the rows that have packets, in the same order.
     #[must_use]
-    pub fn passages(&mut self) -> &mut [Passage<A>] {
-        &mut self.passages[..self.count]
+    pub fn directed(&mut self) -> &mut [DirectedRow<A>] {
+        &mut self.directed[..self.count]
     }
 
     /// Forgets all rows.
     pub fn clear(&mut self) {
-        self.sightings.clear();
+        self.merged.clear();
         self.count = 0;
     }
 }
 
 /// Who is told of all that is merged.
-pub trait Watch {
+pub trait RowObserver {
     /// Whether there is anybody who wants to be told of rows.
     fn is_there(&self) -> bool {
         true
@@ -168,7 +168,7 @@ pub trait Watch {
     /// Takes in rows. Rows of one cell come in no particular order, and those of a capture thread that is ahead before
     /// others of earlier cells. (Many at once: who keeps several tables goes through the rows with each of them in turn. Its
     /// lines stay in the processor's caches, and the misses of neighbouring rows overlap.)
-    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>);
+    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>);
 
     /// Takes in that an ICMP error refused a packet. Its conversation need not have a row in the same interval; if it has
     /// one, that was seen before.
@@ -184,10 +184,10 @@ pub trait Watch {
 }
 
 /// Nobody.
-impl Watch for () {
+impl RowObserver for () {
     fn is_there(&self) -> bool {
         false
     }
 
-    fn see<A: Address>(&mut self, _: &mut Batch<'_, A>) {}
+    fn observe<A: Address>(&mut self, _: &mut RowBatch<'_, A>) {}
 }

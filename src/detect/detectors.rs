@@ -12,7 +12,7 @@ use super::scan::Scan;
 use super::{Config, Detection, Kind, TableUse, View, rules};
 use crate::account::conversation::Address;
 use crate::account::interface::InterfaceId;
-use crate::account::observer::{Batch, Watch};
+use crate::account::observer::{RowBatch, RowObserver};
 use crate::account::refusals::Refused;
 use crate::packet::Timestamp;
 use crate::tables::sampling::Seeds;
@@ -172,15 +172,15 @@ fn table((name, of): (&'static str, Occupancy)) -> TableUse {
     TableUse { name, held: of.held, limit: of.limit, evicted: of.evicted }
 }
 
-impl Watch for Detectors {
+impl RowObserver for Detectors {
     fn is_there(&self) -> bool {
         self.bandwidth.is_some() || self.scan.is_some() || self.anomaly.is_some()
     }
 
-    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
-        self.bandwidth.iter_mut().for_each(|bandwidth| bandwidth.see(batch));
-        self.scan.iter_mut().for_each(|scan| scan.see(batch));
-        self.anomaly.iter_mut().for_each(|anomaly| anomaly.see(batch));
+    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
+        self.bandwidth.iter_mut().for_each(|bandwidth| bandwidth.observe(batch));
+        self.scan.iter_mut().for_each(|scan| scan.observe(batch));
+        self.anomaly.iter_mut().for_each(|anomaly| anomaly.observe(batch));
     }
 
     fn refuse<A: Address>(&mut self, interface: InterfaceId, refused: &Refused<A>) {

@@ -13,7 +13,7 @@ use super::watermarks::Watermarks;
 use crate::account::delivery::{Deliveries, Delivery};
 use crate::account::interface::InterfaceId;
 use crate::account::ledger::Ledger;
-use crate::account::observer::Watch as _;
+use crate::account::observer::RowObserver as _;
 use crate::account::snapshot::Snapshot;
 use crate::account::snapshot_builder::SnapshotBuilder;
 use crate::events::Tell;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::follow::Follow;
 use crate::account::conversation::Address;
 use crate::account::interface::InterfaceId;
-use crate::account::observer::{Batch, Watch};
+use crate::account::observer::{RowBatch, RowObserver};
 use crate::account::refusals::Refused;
 use crate::alert::{self, Alerts};
 use crate::detect::{self, Detection, Detectors, Subject};
@@ -84,14 +84,14 @@ const fn source(subject: Subject) -> Option<IpAddr> {
     }
 }
 
-impl<T> Watch for Alarms<T> {
+impl<T> RowObserver for Alarms<T> {
     fn is_there(&self) -> bool {
         self.detectors.is_there()
     }
 
     #[inline]
-    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
-        self.detectors.see(batch);
+    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
+        self.detectors.observe(batch);
     }
 
     fn refuse<A: Address>(&mut self, interface: InterfaceId, refused: &Refused<A>) {

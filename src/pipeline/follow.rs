@@ -1,11 +1,11 @@
 //! Who follows the packets in their time, beside the ledger.
 
-use crate::account::observer::Watch;
+use crate::account::observer::RowObserver;
 use crate::packet::Timestamp;
 use crate::time_grid::TimeGrid;
 
 /// Is told of all that is merged, and how packet time goes on.
-pub trait Follow: Watch {
+pub trait Follow: RowObserver {
     /// The grids of which no interval may span two cells. Without any, packet time is not told.
     fn grids(&self) -> Vec<TimeGrid>;
 

@@ -6,8 +6,7 @@
 
 use crate::account::conversation::{Address, ConversationKey, Way, request_way};
 use crate::account::interval::Row;
-use crate::account::observer::ObserverNote;
-use crate::account::observer::{Batch, Bookmarks, Passage, Sighting};
+use crate::account::observer::{DirectedRow, MergedRow, ObserverNote, RowBatch, SlotHints};
 use crate::locality::Direction;
 use crate::tables::hashing::State;
 use crate::tables::index::{self, Index, NOWHERE};
@@ -59,7 +58,7 @@ pub(super) struct Conversation {
     /// Whether there were packets of either way, up first.
     pub(super) seen: [bool; 2],
     /// Where who watches found what it holds of each way.
-    pub(super) bookmarks: [Bookmarks; 2],
+    pub(super) hints: [SlotHints; 2],
     /// What was heeded of it.
     pub(super) note: ObserverNote,
 }
@@ -74,7 +73,7 @@ impl Conversation {
             request_way,
             up_direction: row.direction(Way::Up),
             seen: [false; 2],
-            bookmarks: Default::default(),
+            hints: Default::default(),
             note: ObserverNote::default(),
         }
     }
@@ -148,7 +147,7 @@ pub(super) struct Conversations<A: Address> {
     /// Entries of the older generation that the younger one has too.
     taken_over: u64,
     forgotten: u64,
-    batch_memory: Vec<Passage<A>>,
+    batch_memory: Vec<DirectedRow<A>>,
 }
 
 impl<A: Address> Conversations<A> {
@@ -169,7 +168,7 @@ impl<A: Address> Conversations<A> {
 
     /// The memory that the tables take, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
-        let batch = self.batch_memory.capacity() * size_of::<Passage<A>>();
+        let batch = self.batch_memory.capacity() * size_of::<DirectedRow<A>>();
         self.younger.memory_bytes() + self.older.memory_bytes() + batch
     }
 
@@ -221,17 +220,17 @@ impl<A: Address> Conversations<A> {
     }
 
     /// Keeps what was noted of conversations with them, unless the generations turned since `turns`.
-    pub(super) fn keep(&mut self, batch: &mut Batch<'_, A>, turns: u32) {
+    pub(super) fn keep(&mut self, batch: &mut RowBatch<'_, A>, turns: u32) {
         if turns != self.turns {
             return;
         }
         let entries = &mut self.younger.entries;
-        for Passage { remembered_at, way, bookmarks, .. } in batch.passages() {
+        for DirectedRow { remembered_at, way, hints, .. } in batch.directed() {
             if let Some(entry) = entries.get_mut(*remembered_at as usize) {
-                entry.conversation.bookmarks[*way as usize] = *bookmarks;
+                entry.conversation.hints[*way as usize] = *hints;
             }
         }
-        for Sighting { remembered_at, note, .. } in batch.sightings() {
+        for MergedRow { remembered_at, note, .. } in batch.merged() {
             if let Some(entry) = entries.get_mut(*remembered_at as usize) {
                 entry.conversation.note = *note;
             }
@@ -249,12 +248,12 @@ impl<A: Address> Conversations<A> {
     }
 
     /// An empty batch, in the memory of the last one.
-    pub(super) fn new_batch<'a>(&mut self) -> Batch<'a, A> {
-        Batch::in_place_of(std::mem::take(&mut self.batch_memory))
+    pub(super) fn new_batch<'a>(&mut self) -> RowBatch<'a, A> {
+        RowBatch::in_place_of(std::mem::take(&mut self.batch_memory))
     }
 
     /// Takes the memory of a batch back.
-    pub(super) fn keep_memory(&mut self, batch: Batch<'_, A>) {
+    pub(super) fn keep_memory(&mut self, batch: RowBatch<'_, A>) {
         self.batch_memory = batch.into_memory();
     }
 
@@ -320,8 +319,8 @@ mod tests {
     fn conversation(flow: u32) -> Conversation {
         let places = [Place::new(Some(flow), None), Place::UNKNOWN];
         let (request_way, up_direction) = (Way::Up, Direction::Transit);
-        let (bookmarks, note) = (Default::default(), ObserverNote::default());
-        Conversation { places, request_way, up_direction, seen: [true, false], bookmarks, note }
+        let (hints, note) = (Default::default(), ObserverNote::default());
+        Conversation { places, request_way, up_direction, seen: [true, false], hints, note }
     }
 
     fn remembering(ports: std::ops::Range<u16>, limit: usize) -> Conversations<Ipv4Addr> {

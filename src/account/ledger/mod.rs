@@ -16,7 +16,7 @@ use super::flow::{Counters, FlowKey, FlowKeying, HostKey};
 use super::interface::InterfaceId;
 use super::interfaces::Interfaces;
 use super::interval::{FrameCounters, Interval, Row};
-use super::observer::Watch;
+use super::observer::RowObserver;
 use super::refusals::Refused;
 use super::shares;
 use super::snapshot::{Capture, Interface, Totals};
@@ -117,18 +117,18 @@ impl Ledger {
         self.handover_delays += delays;
     }
 
-    /// Adds what one capture thread counted on `interface`, and tells `watch` of it.
-    pub fn merge(&mut self, interface: InterfaceId, interval: &Interval, watch: &mut impl Watch) {
+    /// Adds what one capture thread counted on `interface`, and tells `observer` of it.
+    pub fn merge(&mut self, interface: InterfaceId, interval: &Interval, observer: &mut impl RowObserver) {
         self.add_sums(interface, interval);
-        self.add_rows(interface, interval.rows_v4().iter(), interval.rows_v6().iter(), watch);
-        tell_refused(interface, interval.refused_v4().iter(), interval.refused_v6().iter(), watch);
+        self.add_rows(interface, interval.rows_v4().iter(), interval.rows_v6().iter(), observer);
+        tell_refused(interface, interval.refused_v4().iter(), interval.refused_v6().iter(), observer);
     }
 
     /// Adds an interval that several threads counted in shares: the same as if one had.
-    pub fn merge_shares(&mut self, interface: InterfaceId, shares: &[Box<Interval>], watch: &mut impl Watch) {
+    pub fn merge_shares(&mut self, interface: InterfaceId, shares: &[Box<Interval>], observer: &mut impl RowObserver) {
         shares.iter().for_each(|share| self.add_sums(interface, share));
-        self.add_rows(interface, shares::rows_v4(shares), shares::rows_v6(shares), watch);
-        tell_refused(interface, shares::refused_v4(shares), shares::refused_v6(shares), watch);
+        self.add_rows(interface, shares::rows_v4(shares), shares::rows_v6(shares), observer);
+        tell_refused(interface, shares::refused_v4(shares), shares::refused_v6(shares), observer);
     }
 
     fn add_sums(&mut self, interface: InterfaceId, interval: &Interval) {
@@ -153,12 +153,12 @@ impl Ledger {
         interface: InterfaceId,
         rows_v4: impl Iterator<Item = &'a Row<Ipv4Addr>> + Clone,
         rows_v6: impl Iterator<Item = &'a Row<Ipv6Addr>> + Clone,
-        watch: &mut impl Watch,
+        observer: &mut impl RowObserver,
     ) {
         let Self { tables, v4, v6, totals, .. } = self;
         tables.latest = Timestamp::default();
-        let by_v4 = tables.merge_rows(interface, v4, rows_v4, watch);
-        let by_v6 = tables.merge_rows(interface, v6, rows_v6, watch);
+        let by_v4 = tables.merge_rows(interface, v4, rows_v4, observer);
+        let by_v6 = tables.merge_rows(interface, v6, rows_v6, observer);
         for direction in Direction::ALL {
             let traffic = &mut totals.traffic[direction as usize];
             traffic[IpVersion::V4 as usize].add(by_v4[direction as usize]);
@@ -304,10 +304,10 @@ fn tell_refused<'a>(
     interface: InterfaceId,
     refused_v4: impl Iterator<Item = &'a Refused<Ipv4Addr>>,
     refused_v6: impl Iterator<Item = &'a Refused<Ipv6Addr>>,
-    watch: &mut impl Watch,
+    observer: &mut impl RowObserver,
 ) {
-    refused_v4.for_each(|refused| watch.refuse(interface, refused));
-    refused_v6.for_each(|refused| watch.refuse(interface, refused));
+    refused_v4.for_each(|refused| observer.refuse(interface, refused));
+    refused_v6.for_each(|refused| observer.refuse(interface, refused));
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::{Config, Pair, Pairs, Verdict};
 use crate::account::conversation::Address;
-use crate::account::observer::{Batch, Passage, Watch};
+use crate::account::observer::{DirectedRow, RowBatch, RowObserver};
 use crate::detect::ends::Between;
 use crate::detect::{Detection, Figures, Kind, Level, Span, Subject, TableUse};
 use crate::packet::Timestamp;
@@ -67,7 +67,7 @@ impl Anomalies {
 
     /// Inlined by force: a pair stays in registers then, and what only one version of IP needs is left out.
     #[inline(always)]
-    fn count<A: Address>(&mut self, bookmark: &mut u32, [source, destination]: [A; 2], bytes: u64, time: Timestamp) {
+    fn count<A: Address>(&mut self, hint: &mut u32, [source, destination]: [A; 2], bytes: u64, time: Timestamp) {
         let pair = Between(source, destination);
         let filter = &self.config.filter;
         if filter.chooses() && !filter.passes(source.into(), destination.into()) {
@@ -80,7 +80,7 @@ impl Anomalies {
                 None => return,
             },
         };
-        self.pairs.observe(bookmark, pair, bytes, interval, &mut |verdict| self.verdicts.take(&verdict));
+        self.pairs.observe(hint, pair, bytes, interval, &mut |verdict| self.verdicts.take(&verdict));
     }
 
     /// Lets bytes wait that are ahead of packet time; where there is no room for them, in which interval they count.
@@ -166,10 +166,10 @@ impl Anomalies {
     }
 }
 
-impl Watch for Anomalies {
-    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
-        for Passage { source, destination, bytes, last, bookmarks, .. } in batch.passages() {
-            self.count(&mut bookmarks.pair, [*source, *destination], *bytes, *last);
+impl RowObserver for Anomalies {
+    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
+        for DirectedRow { source, destination, bytes, last, hints, .. } in batch.directed() {
+            self.count(&mut hints.pair, [*source, *destination], *bytes, *last);
         }
     }
 }

@@ -21,7 +21,7 @@ use std::time::Duration;
 use super::ends::{At, Between, Host, Pair};
 use super::{Detection, Figures, Kind, Level, Span, Subject};
 use crate::account::conversation::Address;
-use crate::account::observer::{Batch, Passage, Watch};
+use crate::account::observer::{DirectedRow, RowBatch, RowObserver};
 use crate::packet::Timestamp;
 use crate::tables::sampling::Seeds;
 pub use chart::Talker;
@@ -100,13 +100,13 @@ impl Bandwidth {
 
     /// Counts what went one way.
     #[inline(always)]
-    fn count<A: Address>(&mut self, passage: &mut Passage<A>) {
-        let Passage { source, destination, bytes, last: time, .. } = *passage;
+    fn count<A: Address>(&mut self, directed: &mut DirectedRow<A>) {
+        let DirectedRow { source, destination, bytes, last: time, .. } = *directed;
         let of_source = self.networks.rule_of(source.into());
         let of_destination =
             if self.direction == Direction::Source { of_source } else { self.networks.rule_of(destination.into()) };
         let scope = &mut self.scopes[self.rules[usize::from(of_source)].scope];
-        if scope.sources.add_at(&mut passage.bookmarks.source, At(source), of_source, time, bytes)
+        if scope.sources.add_at(&mut directed.hints.source, At(source), of_source, time, bytes)
             && let Some(pairs) = &mut scope.pairs
         {
             pairs.add(Between(source, destination), 0, time, bytes);
@@ -195,14 +195,14 @@ impl Bandwidth {
     }
 }
 
-impl Watch for Bandwidth {
-    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
-        for block in batch.passages().chunks_mut(READ_AHEAD) {
+impl RowObserver for Bandwidth {
+    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
+        for block in batch.directed().chunks_mut(READ_AHEAD) {
             // Where there are several intervals, a source's rule would have to be looked up to know which window it is in.
             if let [Scope { sources, .. }] = &self.scopes[..] {
-                block.iter().for_each(|passage| sources.touch(passage.bookmarks.source));
+                block.iter().for_each(|directed| sources.touch(directed.hints.source));
             }
-            block.iter_mut().for_each(|passage| self.count(passage));
+            block.iter_mut().for_each(|directed| self.count(directed));
         }
     }
 }

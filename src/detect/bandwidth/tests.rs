@@ -8,8 +8,7 @@ use super::*;
 use crate::account::interface::InterfaceId;
 use crate::account::interval::{Interval, Row};
 use crate::account::ledger::Ledger;
-use crate::account::observer::ObserverNote;
-use crate::account::observer::{Batch, Sighting};
+use crate::account::observer::{MergedRow, ObserverNote, RowBatch};
 use crate::detect::Target;
 use crate::locality::Classifier;
 use crate::packet::{Addresses, Packet, Protocol, TcpFlags};
@@ -54,14 +53,16 @@ fn interface() -> InterfaceId {
 
 fn see_rows<A: Address>(bandwidth: &mut Bandwidth, interface: InterfaceId, rows: &[Row<A>]) {
     let (seen, note) = ([true; 2], ObserverNote::default());
-    for rows in rows.chunks(Batch::<A>::MOST) {
-        let mut batch = Batch::in_place_of(Vec::new());
+    for rows in rows.chunks(RowBatch::<A>::MOST) {
+        let mut batch = RowBatch::in_place_of(Vec::new());
         for row in rows {
             let (is_known, request_way, remembered_at) = (false, row.opener(), NOWHERE);
-            batch
-                .add(Sighting { row, interface, is_known, request_way, seen, remembered_at, note }, Default::default());
+            batch.add(
+                MergedRow { row, interface, is_known, request_way, seen, remembered_at, note },
+                Default::default(),
+            );
         }
-        bandwidth.see(&mut batch);
+        bandwidth.observe(&mut batch);
     }
 }
 

@@ -4,14 +4,14 @@ use super::Scene;
 use super::contacts::Aspect;
 use super::reading::{self, Word};
 use crate::account::conversation::{Address, Way};
-use crate::account::observer::Sighting;
+use crate::account::observer::MergedRow;
 use crate::packet::Protocol;
 
 /// Counts both ways of a row, each in its cell.
-pub(super) fn see<A: Address>(scene: &mut Scene, sighting: &Sighting<'_, A>) {
+pub(super) fn see<A: Address>(scene: &mut Scene, merged: &MergedRow<'_, A>) {
     for way in Way::BOTH {
-        if sighting.row.ways[way as usize].packets > 0 {
-            let word = reading::word(sighting, way, 0);
+        if merged.row.ways[way as usize].packets > 0 {
+            let word = reading::word(merged, way, 0);
             if !scene.lets_wait(&word) {
                 count(scene, &word);
             }

@@ -29,7 +29,7 @@ use std::time::Duration;
 use super::Detection;
 use crate::account::conversation::{Address, ConversationKey, Way};
 use crate::account::interface::InterfaceId;
-use crate::account::observer::{Batch, Watch};
+use crate::account::observer::{RowBatch, RowObserver};
 use crate::packet::Timestamp;
 use crate::tables::sampling::Seeds;
 use crate::time_grid::{Cell, TimeGrid};
@@ -323,12 +323,12 @@ impl Scan {
     }
 }
 
-impl Watch for Scan {
-    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
+impl RowObserver for Scan {
+    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
         let Self { scene, evidence, .. } = self;
         match scene.config.rule {
-            Rule::Evidence => evidence.see_all(scene, batch.sightings()),
-            Rule::Contacts => batch.sightings().iter().for_each(|sighting| all_contacts::see(scene, sighting)),
+            Rule::Evidence => evidence.see_all(scene, batch.merged()),
+            Rule::Contacts => batch.merged().iter().for_each(|merged| all_contacts::see(scene, merged)),
         }
     }
 }

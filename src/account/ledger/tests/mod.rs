@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::account::Config;
 use crate::account::conversation::{Address, Way};
-use crate::account::observer::Batch;
+use crate::account::observer::RowBatch;
 use crate::account::refusals::{MAXIMUM_REFUSALS, Refused};
 use crate::account::snapshot::{ShownRow, Snapshot};
 use crate::account::snapshot_builder::plain;
@@ -364,15 +364,15 @@ proptest! {
 /// What was told: whether the conversation was known, the way of requests, the ways that were seen; and who was refused.
 #[derive(Default)]
 struct Told {
-    sightings: Vec<(bool, Way, [bool; 2])>,
+    merged: Vec<(bool, Way, [bool; 2])>,
     refused: Vec<Way>,
 }
 
-impl Watch for Told {
-    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
+impl RowObserver for Told {
+    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
         assert!(self.refused.is_empty() || batch.is_empty(), "refusals come after the rows");
-        let told = batch.sightings().iter().map(|sighting| (sighting.is_known, sighting.request_way, sighting.seen));
-        self.sightings.extend(told);
+        let told = batch.merged().iter().map(|merged| (merged.is_known, merged.request_way, merged.seen));
+        self.merged.extend(told);
     }
 
     fn refuse<A: Address>(&mut self, _: InterfaceId, refused: &Refused<A>) {
@@ -391,7 +391,7 @@ fn who_watches_hears_what_is_remembered_of_each_row() {
         interval.settle();
         let mut told = Told::default();
         ledger.merge(interface, &interval, &mut told);
-        (told.sightings, told.refused)
+        (told.merged, told.refused)
     };
     // One asks, the other answers in the next interval; then neither is seen for one, and the first asks again.
     let asks = packet(1, 2, 3, Protocol::UDP, [50_000, 40_000], 0, 60);

@@ -149,11 +149,11 @@ impl Pairs {
     ///
     /// When packet time thereby leaves an interval, this does what [`Pairs::advance`] does.
     ///
-    /// `bookmark` is where the pair was found last time, or that it was left out; then, where it is now.
+    /// `hint` is where the pair was found last time, or that it was left out; then, where it is now.
     #[inline(always)]
     pub fn observe(
         &mut self,
-        bookmark: &mut u32,
+        hint: &mut u32,
         pair: impl Lookup<Pair>,
         bytes: u64,
         interval: i64,
@@ -162,21 +162,21 @@ impl Pairs {
         if self.open != Some(interval) {
             self.advance(interval, verdicts);
         }
-        if *bookmark == self.left_out {
+        if *hint == self.left_out {
             return self.leave_out(bytes);
         }
-        if !self.rows.is_at(*bookmark, pair) {
+        if !self.rows.is_at(*hint, pair) {
             let rank = pair.hash_under(&self.ranking);
             let finds_room = rank < self.rank_bound;
-            *bookmark = if finds_room || self.kept.may_contain(rank) { self.rows.find(pair) } else { NOWHERE };
-            if *bookmark == NOWHERE && finds_room {
+            *hint = if finds_room || self.kept.may_contain(rank) { self.rows.find(pair) } else { NOWHERE };
+            if *hint == NOWHERE && finds_room {
                 return self.admit(rank, pair.key(), bytes);
             }
         }
-        match self.rows.at_mut(*bookmark) {
+        match self.rows.at_mut(*hint) {
             Some(row) => row.open_bytes = row.open_bytes.saturating_add(bytes),
             None => {
-                *bookmark = self.left_out;
+                *hint = self.left_out;
                 self.leave_out(bytes);
             }
         }

@@ -236,25 +236,18 @@ impl<K: Copy + Eq + Hash> Window<K> {
         self.add_at(&mut { NOWHERE }, lookup, class, time, bytes)
     }
 
-    /// The same for who was last seen at `bookmark`, if it still is there; it then says where.
+    /// The same for who was last seen at `hint`, if it still is there; it then says where.
     #[inline(always)]
-    pub fn add_at(
-        &mut self,
-        bookmark: &mut u32,
-        lookup: impl Lookup<K>,
-        class: u16,
-        time: Timestamp,
-        bytes: u64,
-    ) -> bool {
+    pub fn add_at(&mut self, hint: &mut u32, lookup: impl Lookup<K>, class: u16, time: Timestamp, bytes: u64) -> bool {
         let cell = self.open_cell(time);
-        if !self.is_at(*bookmark, lookup) {
+        if !self.is_at(*hint, lookup) {
             let Some(at) = self.find_or_admit(lookup, class, cell, bytes) else {
                 self.refused += 1;
                 return false;
             };
-            *bookmark = at;
+            *hint = at;
         }
-        let at = *bookmark;
+        let at = *hint;
         let entry = &mut self.entries[at as usize];
         if entry.cell == cell {
             entry.bytes = entry.bytes.saturating_add(bytes);
@@ -289,10 +282,10 @@ impl<K: Copy + Eq + Hash> Window<K> {
         Some(at)
     }
 
-    /// Reads what [`Window::add_at`] will need of who is at `bookmark`, so that the misses of several overlap.
+    /// Reads what [`Window::add_at`] will need of who is at `hint`, so that the misses of several overlap.
     #[inline(always)]
-    pub fn touch(&self, bookmark: u32) {
-        prefetch(self.entries.get(bookmark as usize).map(|entry| entry.cell));
+    pub fn touch(&self, hint: u32) {
+        prefetch(self.entries.get(hint as usize).map(|entry| entry.cell));
     }
 
     /// The limit of a class; none for one that was not named.

@@ -259,7 +259,7 @@ proptest! {
         let (mut read, mut watermark, mut random) = (Vec::new(), 0, shuffle | 1);
         let mut rest = packets;
         let mut ticks = ticks.into_iter().cycle();
-        let mut bookmarks = [NOWHERE; 4];
+        let mut hints = [NOWHERE; 4];
         while watermark < 60_000 {
             watermark += ticks.next().unwrap();
             let due = rest.partition_point(|packet| packet.1 < watermark + ahead);
@@ -267,7 +267,7 @@ proptest! {
             while !batch.is_empty() {
                 random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 let (key, time, bytes) = batch.swap_remove((random >> 33) as usize % batch.len());
-                prop_assert!(window.add_at(&mut bookmarks[key as usize], key, 0, at(time * millisecond), bytes));
+                prop_assert!(window.add_at(&mut hints[key as usize], key, 0, at(time * millisecond), bytes));
             }
             read.extend(readings(&mut window, at(watermark * millisecond)));
             let judged = watermark * millisecond / cell_nanoseconds - 1;
@@ -289,7 +289,7 @@ proptest! {
         newcomer_bytes in 0_u64..100,
     ) {
         let new = || window(2, 100, Bounds { subjects, cells, newcomer_bytes });
-        let (mut window, mut bookmarked, mut bookmarks) = (new(), new(), [NOWHERE; 40]);
+        let (mut window, mut bookmarked, mut hints) = (new(), new(), [NOWHERE; 40]);
         let mut packets = packets;
         packets.sort_by_key(|packet| packet.1);
         let mut naive = Naive::new();
@@ -298,7 +298,7 @@ proptest! {
             let time = at(time * SECOND / 1_000);
             let is_in = window.add(key, 0, time, bytes);
             // A bookmark may lead to a place that is another's by now, or nobody's.
-            prop_assert_eq!(bookmarked.add_at(&mut bookmarks[key as usize], key, 0, time, bytes), is_in);
+            prop_assert_eq!(bookmarked.add_at(&mut hints[key as usize], key, 0, time, bytes), is_in);
             let read = readings(&mut window, time);
             prop_assert_eq!(format!("{read:?}"), format!("{:?}", readings(&mut bookmarked, time)));
             prop_assert_eq!(window.occupancy(), bookmarked.occupancy());

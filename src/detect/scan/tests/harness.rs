@@ -9,8 +9,7 @@ use crate::account::conversation::{Address, Endpoint, Way, request_way};
 use crate::account::interface::InterfaceId;
 use crate::account::interval::{Interval, Row};
 use crate::account::ledger::Ledger;
-use crate::account::observer::ObserverNote;
-use crate::account::observer::{Batch, Sighting, Watch};
+use crate::account::observer::{MergedRow, ObserverNote, RowBatch, RowObserver};
 use crate::detect::scan::{Config, Scan};
 use crate::detect::{Detection, Kind, Level, Subject};
 use crate::locality::Classifier;
@@ -284,10 +283,10 @@ impl Bench {
             |(way, seen, note)| (way, [seen[0] || here[0], seen[1] || here[1]], note),
         );
         let (is_known, remembered_at) = (before.is_some(), NOWHERE);
-        let mut batch = Batch::in_place_of(Vec::new());
-        batch.add(Sighting { row, interface, is_known, request_way, seen, remembered_at, note }, Default::default());
-        self.scan.see(&mut batch);
-        self.known.insert(name, (request_way, seen, batch.sightings()[0].note));
+        let mut batch = RowBatch::in_place_of(Vec::new());
+        batch.add(MergedRow { row, interface, is_known, request_way, seen, remembered_at, note }, Default::default());
+        self.scan.observe(&mut batch);
+        self.known.insert(name, (request_way, seen, batch.merged()[0].note));
     }
 
     fn refuse(&mut self, packet: &Packet, interface: InterfaceId) {

@@ -22,9 +22,9 @@ struct Finer {
     tick: Duration,
 }
 
-impl Watch for Finer {
-    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
-        self.alarms.see(batch);
+impl RowObserver for Finer {
+    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
+        self.alarms.observe(batch);
     }
 
     fn refuse<A: Address>(&mut self, interface: InterfaceId, refused: &Refused<A>) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::*;
 use crate::account::conversation::{Address, Way};
 use crate::account::interface::InterfaceId;
-use crate::account::observer::{Batch, Sighting, Watch};
+use crate::account::observer::{MergedRow, RowBatch, RowObserver};
 use crate::account::refusals::Refused;
 use crate::account::snapshot::Snapshot;
 use crate::account::snapshot_builder::plain;
@@ -53,16 +53,16 @@ impl Record {
         (second().cell(time.max(self.watermark)), ends, key.protocol().0)
     }
 
-    fn see_row<A: Address>(&mut self, sighting: &Sighting<'_, A>) {
+    fn see_row<A: Address>(&mut self, merged: &MergedRow<'_, A>) {
         self.rows += 1;
         let tick = TimeGrid::of(self.tick.unwrap_or(Duration::MAX));
         for way in Way::BOTH {
-            let OneWay { packets, bytes, first, last, .. } = sighting.row.ways[way as usize];
+            let OneWay { packets, bytes, first, last, .. } = merged.row.ways[way as usize];
             if packets > 0 {
-                assert!(sighting.seen[way as usize]);
+                assert!(merged.seen[way as usize]);
                 let [first, last] = [first, last].map(|time| tick.cell(time.max(self.watermark)));
                 self.torn += usize::from(first != last);
-                let place = self.place(&sighting.row.key, way, sighting.row.ways[way as usize].last);
+                let place = self.place(&merged.row.key, way, merged.row.ways[way as usize].last);
                 let sum = self.seen.entry(place).or_default();
                 *sum = (sum.0 + bytes, sum.1 + u64::from(packets));
             }
@@ -74,9 +74,9 @@ fn second() -> TimeGrid {
     TimeGrid::of(Duration::from_secs(1))
 }
 
-impl Watch for Record {
-    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
-        batch.sightings().iter().for_each(|sighting| self.see_row(sighting));
+impl RowObserver for Record {
+    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
+        batch.merged().iter().for_each(|merged| self.see_row(merged));
     }
 
     fn refuse<A: Address>(&mut self, _: InterfaceId, refused: &Refused<A>) {
