@@ -4,9 +4,10 @@
 //! (ARCHITECTURE.md, checked by `tests/layering.rs`).
 
 pub mod packet;
-pub mod services;
 pub mod tables;
 pub mod time_grid;
+
+pub mod services;
 
 pub mod capture;
 pub mod decode;

@@ -17,7 +17,8 @@ use source::{is_word, tokens};
 /// The rooms, step by step. A room imports those of earlier steps.
 const STEPS: &[&[&str]] = &[
     &["packet"],
-    &["services", "tables", "time_grid"],
+    &["tables", "time_grid"],
+    &["services"],
     &["capture", "decode", "locality", "policy"],
     &["account"],
     &["detect"],
