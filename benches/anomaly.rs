@@ -8,9 +8,9 @@
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 
-use trafficmonitor::account::index::NOWHERE;
 use trafficmonitor::detect::anomaly::generator::SplitMix64;
 use trafficmonitor::detect::anomaly::{Config, Criteria, Fence, Method, Methods, Pair, Pairs, Verdict};
+use trafficmonitor::tables::index::NOWHERE;
 
 const PAIRS: u32 = 10_000;
 /// Ten until the series are full, and some to take the median of.

@@ -18,11 +18,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use trafficmonitor::account::conversation::{Address, Way, request_way};
-use trafficmonitor::account::heeded::Heeded;
 use trafficmonitor::account::interface::InterfaceId;
 use trafficmonitor::account::interval::{Interval, Row};
 use trafficmonitor::account::ledger::Ledger;
-use trafficmonitor::account::sighting::{Batch, Bookmarks, Sighting, Watch};
+use trafficmonitor::account::observer::{MergedRow, ObserverNote, RowBatch, RowObserver, SlotHints};
 use trafficmonitor::decode::Decoder;
 use trafficmonitor::detect::anomaly::{self, Pair, Pairs};
 use trafficmonitor::detect::bandwidth::{Bandwidth, Config, Direction, NetworkLimit};
@@ -58,8 +57,8 @@ struct Known {
 /// What is kept with a conversation for who watches.
 #[derive(Clone, Copy, Default)]
 struct Kept {
-    bookmarks: [Bookmarks; 2],
-    heeded: Heeded,
+    hints: [SlotHints; 2],
+    note: ObserverNote,
 }
 
 /// A conversation: its two endpoints and the protocol.
@@ -110,25 +109,25 @@ fn intervals(trace: &trace::Trace, name: &str) -> Vec<Counted> {
     done
 }
 
-fn see_rows<W: Watch, A: Address>(
-    watch: &mut W,
+fn see_rows<W: RowObserver, A: Address>(
+    observer: &mut W,
     interface: InterfaceId,
     rows: &[Row<A>],
     known: &[Known],
     kept: &mut [Kept],
 ) {
-    let mut batch = Batch::in_place_of(Vec::new());
-    for (rows, known) in rows.chunks(Batch::<A>::MOST).zip(known.chunks(Batch::<A>::MOST)) {
+    let mut batch = RowBatch::in_place_of(Vec::new());
+    for (rows, known) in rows.chunks(RowBatch::<A>::MOST).zip(known.chunks(RowBatch::<A>::MOST)) {
         for (row, Known { is_known, request_way, seen, number }) in rows.iter().zip(known.iter().copied()) {
-            let Kept { bookmarks, heeded } = kept[number];
+            let Kept { hints, note } = kept[number];
             let remembered_at = number as u32;
-            batch.add(Sighting { row, interface, is_known, request_way, seen, remembered_at, heeded }, bookmarks);
+            batch.add(MergedRow { row, interface, is_known, request_way, seen, remembered_at, note }, hints);
         }
-        watch.see(&mut batch);
-        for passage in batch.passages() {
-            kept[passage.remembered_at as usize].bookmarks[passage.way as usize] = passage.bookmarks;
+        observer.observe(&mut batch);
+        for directed in batch.directed() {
+            kept[directed.remembered_at as usize].hints[directed.way as usize] = directed.hints;
         }
-        batch.sightings().iter().for_each(|sighting| kept[sighting.remembered_at as usize].heeded = sighting.heeded);
+        batch.merged().iter().for_each(|merged| kept[merged.remembered_at as usize].note = merged.note);
         batch.clear();
     }
 }
@@ -136,9 +135,9 @@ fn see_rows<W: Watch, A: Address>(
 /// Adds up what it sees.
 struct Sum(u64);
 
-impl Watch for Sum {
-    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
-        self.0 += batch.passages().iter().map(|passage| passage.bytes).sum::<u64>();
+impl RowObserver for Sum {
+    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
+        self.0 += batch.directed().iter().map(|directed| directed.bytes).sum::<u64>();
     }
 }
 
@@ -151,7 +150,7 @@ fn cpu_time() -> Duration {
 
 /// Shows all rows to a new watch, several times, and lets `judge` do what follows each interval; how long one pass took,
 /// and the last watch.
-fn run<W: Watch>(
+fn run<W: RowObserver>(
     intervals: &[Counted],
     new: impl Fn() -> W,
     mut judge: impl FnMut(&mut W, Timestamp),
@@ -159,18 +158,18 @@ fn run<W: Watch>(
     let interface = Ledger::new(&trafficmonitor::account::Config::default(), SEED).interface("bench");
     let numbers = intervals.iter().flat_map(|counted| counted.v4.iter().chain(&counted.v6).map(|known| known.number));
     let conversations = numbers.max().map_or(0, |last| last + 1);
-    let mut watch = new();
+    let mut observer = new();
     let start = cpu_time();
     for _ in 0..PASSES {
-        watch = new();
+        observer = new();
         let mut kept = vec![Kept::default(); conversations];
         for Counted { interval, v4, v6, watermark } in intervals {
-            see_rows(&mut watch, interface, interval.rows_v4(), v4, &mut kept);
-            see_rows(&mut watch, interface, interval.rows_v6(), v6, &mut kept);
-            judge(std::hint::black_box(&mut watch), *watermark);
+            see_rows(&mut observer, interface, interval.rows_v4(), v4, &mut kept);
+            see_rows(&mut observer, interface, interval.rows_v6(), v6, &mut kept);
+            judge(std::hint::black_box(&mut observer), *watermark);
         }
     }
-    ((cpu_time() - start) / PASSES, watch)
+    ((cpu_time() - start) / PASSES, observer)
 }
 
 fn configs() -> [(&'static str, Config); 4] {
@@ -202,11 +201,11 @@ impl Observed {
     }
 }
 
-impl Watch for Observed {
-    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
-        for passage in batch.passages() {
-            let pair = Pair { source: passage.source.into(), destination: passage.destination.into() };
-            self.pairs.observe(&mut passage.bookmarks.pair, pair, passage.bytes, self.interval, &mut |_| {});
+impl RowObserver for Observed {
+    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
+        for directed in batch.directed() {
+            let pair = Pair { source: directed.source.into(), destination: directed.destination.into() };
+            self.pairs.observe(&mut directed.hints.pair, pair, directed.bytes, self.interval, &mut |_| {});
         }
     }
 }
@@ -222,7 +221,7 @@ struct Floor<'a> {
 
 impl Floor<'_> {
     /// Measures one detector and prints what it took.
-    fn measure<W: Watch>(
+    fn measure<W: RowObserver>(
         &self,
         what: &str,
         new: impl Fn() -> W,

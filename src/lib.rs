@@ -4,6 +4,9 @@
 //! (ARCHITECTURE.md, checked by `tests/layering.rs`).
 
 pub mod packet;
+pub mod tables;
+pub mod time_grid;
+
 pub mod services;
 
 pub mod capture;

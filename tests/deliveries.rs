@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use common::client::connect;
 use common::exporter::wait_for;
 use tokio::runtime::Runtime;
-use trafficmonitor::account::scrapes::Progress;
+use trafficmonitor::account::delivery::Progress;
 use trafficmonitor::account::snapshot::{Interface, Snapshot};
 use trafficmonitor::export::chart::Capabilities;
 use trafficmonitor::export::report::Published;

@@ -17,6 +17,7 @@ use source::{is_word, tokens};
 /// The rooms, step by step. A room imports those of earlier steps.
 const STEPS: &[&[&str]] = &[
     &["packet"],
+    &["tables", "time_grid"],
     &["services"],
     &["capture", "decode", "locality", "policy"],
     &["account"],

@@ -40,7 +40,7 @@ const LIMITS: &[Limit] = &[
             "trafficmonitor_hosts_evicted_total",
             "trafficmonitor_flow_bytes_total{source=\"other\"}",
         ]),
-        &["account/index.rs MOST"],
+        &["tables/index.rs MOST"],
     ),
     Limit(
         "rows shown",
@@ -54,9 +54,9 @@ const LIMITS: &[Limit] = &[
         "scrapers waited for",
         Counted(&["trafficmonitor_scrapes_untracked_total"]),
         &[
-            "account/scrapes.rs MAXIMUM_SCRAPERS",
-            "account/scrapes.rs MAXIMUM_FLIGHTS",
-            "account/scrapes.rs KEPT_INTERVALS",
+            "account/delivery/mod.rs MAXIMUM_SCRAPERS",
+            "account/delivery/mod.rs MAXIMUM_FLIGHTS",
+            "account/delivery/mod.rs KEPT_INTERVALS",
         ],
     ),
     Limit(
@@ -67,7 +67,7 @@ const LIMITS: &[Limit] = &[
     Limit(
         "first scrapes broken off",
         Counted(&["trafficmonitor_scrapes_total{result=\"broken\"}"]),
-        &["account/scrapes.rs MAXIMUM_BROKEN"],
+        &["account/delivery/mod.rs MAXIMUM_BROKEN"],
     ),
     Limit(
         "`other` rows that appear late",
@@ -114,9 +114,9 @@ const LIMITS: &[Limit] = &[
         "addresses and ports that asked many hosts",
         Counted(&["trafficmonitor_detection_table_evicted_total{table=\"scan_askers\"}"]),
         &[
-            "account/contacts/askers.rs LIMIT",
-            "account/contacts/askers.rs BUCKETS",
-            "account/contacts/askers.rs IN_BUCKET",
+            "detect/scan/contacts/askers.rs LIMIT",
+            "detect/scan/contacts/askers.rs BUCKETS",
+            "detect/scan/contacts/askers.rs IN_BUCKET",
         ],
     ),
     Limit(
@@ -129,21 +129,25 @@ const LIMITS: &[Limit] = &[
         Kept("only the first of a list are exported; alerts are raised for all"),
         &["detect/anomaly/watch.rs MAXIMUM_SHOWN"],
     ),
-    Limit("alerts with rows", Counted(&["trafficmonitor_alerts_active"]), &["export/detection.rs MAXIMUM_FIRING_ROWS"]),
+    Limit(
+        "alerts with rows",
+        Counted(&["trafficmonitor_alerts_active"]),
+        &["export/detection/mod.rs MAXIMUM_FIRING_ROWS"],
+    ),
     Limit(
         "sources in `/all`",
         Counted(&["trafficmonitor_detection_table_evicted_total{table=\"bandwidth_pairs\"}"]),
         &[
             "detect/bandwidth/chart.rs MAXIMUM_TALKERS",
             "detect/bandwidth/chart.rs MAXIMUM_DESTINATIONS",
-            "export/chart.rs MAXIMUM_DETAILED",
+            "export/chart/mod.rs MAXIMUM_DETAILED",
         ],
     ),
     Limit("alerts pending or firing", Counted(&["trafficmonitor_alerts_dropped_total"]), &[]),
     Limit(
         "rows of an interval",
         Counted(&["trafficmonitor_overflow_packets_total"]),
-        &["account/interval/table.rs MAXIMUM_ROWS", "account/interval/slots.rs MOST"],
+        &["account/interval/table.rs MAXIMUM_ROWS", "tables/probe.rs MOST"],
     ),
     Limit(
         "refusals of an interval",
@@ -156,8 +160,8 @@ const LIMITS: &[Limit] = &[
         Kept("the reader waits, or the file is refused in words"),
         &[
             "capture/savefile/ahead.rs PIECES",
-            "capture/savefile/blocks.rs LARGEST_BLOCK",
-            "capture/savefile/blocks.rs MOST_INTERFACES",
+            "capture/savefile/blocks/mod.rs LARGEST_BLOCK",
+            "capture/savefile/blocks/mod.rs MOST_INTERFACES",
         ],
     ),
     Limit(
@@ -187,12 +191,12 @@ const LIMITS: &[Limit] = &[
     Limit(
         "interfaces that exist",
         Counted(&["trafficmonitor_interface_frames_total{interface=\"other\"}"]),
-        &["account/interfaces.rs MAXIMUM_LIVING"],
+        &["account/interfaces/mod.rs MAXIMUM_LIVING"],
     ),
     Limit(
         "interfaces that are gone",
         Counted(&["trafficmonitor_interfaces_retired_unread_total"]),
-        &["account/interfaces.rs MAXIMUM_GONE"],
+        &["account/interfaces/mod.rs MAXIMUM_GONE"],
     ),
     Limit(
         "positions of interfaces in detection",
@@ -217,17 +221,17 @@ const LIMITS: &[Limit] = &[
 /// Capacities of no table and no queue: a greatest setting, a piece of work, the length of a text or of a list that is
 /// always cut.
 const OTHERS: &[&str] = &[
-    "account/sighting.rs MOST",
-    "app/replay.rs MOST_ALERTS",
+    "account/observer.rs MOST",
+    "app/replay/mod.rs MOST_ALERTS",
     "app/start.rs MOST_LISTED",
     "capture/filter/mod.rs MAXIMUM_INSTRUCTIONS",
     "capture/filter/mod.rs MAXIMUM_TEXT",
-    "capture/live.rs MAXIMUM_CAPTURED",
-    "capture/live.rs MOST_DRAINED",
+    "capture/live/mod.rs MAXIMUM_CAPTURED",
+    "capture/live/mod.rs MOST_DRAINED",
     "capture/network/changes.rs MOST_AT_ONCE",
     "capture/once/terms.rs MAX_TAGS",
     "capture/savefile/records.rs LARGEST",
-    "capture/selection.rs MOST_LISTED",
+    "capture/selection/mod.rs MOST_LISTED",
     "config/limits.rs HIGHEST_CONTACT_LIMIT",
     "config/quantities.rs LARGEST_RING_BYTES",
     "config/quantities.rs MOST_ENTRIES",
@@ -236,7 +240,7 @@ const OTHERS: &[&str] = &[
     "detect/anomaly/config.rs LARGEST_CAPACITY",
     "detect/anomaly/config.rs MOST_PAIRS",
     "detect/anomaly/config.rs MOST_SHUFFLES",
-    "detect/bandwidth.rs NEWCOMER_PART_OF_LIMIT",
+    "detect/bandwidth/mod.rs NEWCOMER_PART_OF_LIMIT",
     "detect/bandwidth/config.rs MAXIMUM_INTERVALS",
     "detect/bandwidth/config.rs MAXIMUM_NETWORKS",
     "detect/mod.rs MAXIMUM_TARGETS",

@@ -4,9 +4,9 @@ use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use super::conversation::Address;
-use super::sought::Sought;
 use crate::locality::Direction;
 use crate::packet::Protocol;
+use crate::tables::lookup::Lookup;
 
 /// What tells flows apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -82,7 +82,7 @@ pub struct FlowOf<A> {
     pub direction: Direction,
 }
 
-impl<A: Address> Sought<FlowKey> for FlowOf<A> {
+impl<A: Address> Lookup<FlowKey> for FlowOf<A> {
     #[inline(always)]
     fn feed<H: Hasher>(&self, hasher: &mut H) {
         A::feed_both(self.source, self.destination, hasher);
@@ -180,7 +180,7 @@ impl<A: Address> HostOf<A> {
     }
 }
 
-impl<A: Address> Sought<HostKey> for HostOf<A> {
+impl<A: Address> Lookup<HostKey> for HostOf<A> {
     #[inline(always)]
     fn feed<H: Hasher>(&self, hasher: &mut H) {
         self.host.feed(hasher);

@@ -3,30 +3,21 @@
 //! A capture thread fills an [`interval::Interval`]; the accountant merges it into the [`ledger::Ledger`] and publishes
 //! [`snapshot::Snapshot`]s. Nothing here reads a clock or knows an interface from a file.
 
-pub mod book;
-pub mod contacts;
 pub mod conversation;
+pub mod counter_table;
+pub mod delivery;
 pub mod fill;
 pub mod flow;
-pub mod grid;
-mod hashing;
-pub mod heeded;
-pub mod held;
-pub mod index;
 pub mod interface;
 mod interfaces;
 pub mod interval;
 pub mod ledger;
+pub mod observer;
 pub mod refusals;
-pub mod scrapes;
-pub mod selection;
 pub mod series;
 pub mod shares;
-pub mod sieve;
-pub mod sighting;
 pub mod snapshot;
-pub mod sought;
-pub mod window;
+pub mod snapshot_builder;
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@
 use hashbrown::HashTable;
 
 use super::conversation::{Address, ConversationKey, Way};
-use super::hashing::State;
+use crate::tables::hashing::State;
 
 use crate::packet::Timestamp;
 

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::counter_table::Eviction;
+use super::delivery::Ended;
 use super::flow::{Counters, FlowKey, FlowKeying, HostKey, SeriesKey};
-use super::held::Eviction;
 use super::interface::InterfaceId;
 use super::interval::FrameCounters;
-use super::scrapes::Ended;
 use super::series::Unrowed;
 use super::series::others::ByDirection;
 use crate::decode::NotIp;

@@ -15,8 +15,6 @@ mod explain;
 mod fingerprint;
 mod lifecycle;
 mod severity;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -222,3 +220,6 @@ pub struct View {
     /// Detections that were excluded since the start, once for each reading.
     pub excluded_total: u64,
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,9 +13,9 @@ use tokio::time::timeout;
 use super::output::{AlertLines, Pace};
 use super::signals::Stop;
 use super::{DONE, FAILED, random_seed, say, self_metrics, start};
-use crate::account::book::Book;
 use crate::account::ledger::Ledger;
 use crate::account::snapshot::Snapshot;
+use crate::account::snapshot_builder::SnapshotBuilder;
 use crate::capture::file_name;
 use crate::capture::filter::UserFilter;
 use crate::config::Config;
@@ -233,7 +233,7 @@ fn capture_interfaces(
         pipeline: config.pipeline,
         ledger: Ledger::new(&config.account, seed),
         alarms,
-        book: Book::new(&config.account),
+        snapshot_builder: SnapshotBuilder::new(&config.account),
         scraped,
         published: Arc::clone(&exporter.published),
         vitals,

@@ -1,7 +1,7 @@
 //! What is looked for, and how much of it is shown.
 
 use super::{anomaly, bandwidth, scan};
-use crate::account::grid::Grid;
+use crate::time_grid::TimeGrid;
 
 /// What is looked for, none where it is not, and how much of it is shown.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,11 +55,11 @@ impl Config {
 
     /// The grids of which no row may span two cells, the finest first.
     #[must_use]
-    pub fn grids(&self) -> Vec<Grid> {
+    pub fn grids(&self) -> Vec<TimeGrid> {
         let bandwidth = self.bandwidth.iter().flat_map(bandwidth::Config::intervals);
         let scan = self.scan.iter().flat_map(|config| [config.interval, config.port_interval]);
-        let anomaly = self.anomaly.iter().map(|config| Grid::of(config.transfer_interval));
-        let mut grids: Vec<Grid> = bandwidth.chain(scan).map(Grid::for_window).chain(anomaly).collect();
+        let anomaly = self.anomaly.iter().map(|config| TimeGrid::of(config.transfer_interval));
+        let mut grids: Vec<TimeGrid> = bandwidth.chain(scan).map(TimeGrid::for_window).chain(anomaly).collect();
         grids.sort_unstable_by_key(|grid| grid.length());
         grids.dedup();
         grids

@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use super::anomaly::Anomalies;
 use super::bandwidth::Bandwidth;
+use super::bandwidth::Occupancy;
 use super::scan::Scan;
 use super::{Config, Detection, Kind, TableUse, View, rules};
 use crate::account::conversation::Address;
-use crate::account::grid::Grid;
 use crate::account::interface::InterfaceId;
+use crate::account::observer::{RowBatch, RowObserver};
 use crate::account::refusals::Refused;
-use crate::account::selection::Seeds;
-use crate::account::sighting::{Batch, Watch};
-use crate::account::window::Occupancy;
 use crate::packet::Timestamp;
+use crate::tables::sampling::Seeds;
+use crate::time_grid::TimeGrid;
 
 /// The longest cell of any detector whose windows slide.
 const LONGEST_CELL: Duration = Duration::from_secs(1);
@@ -24,7 +24,7 @@ const LONGEST_CELL: Duration = Duration::from_secs(1);
 /// All detectors that are asked for.
 #[derive(Debug)]
 pub struct Detectors {
-    grids: Vec<Grid>,
+    grids: Vec<TimeGrid>,
     bandwidth: Option<Bandwidth>,
     scan: Option<Scan>,
     scan_timeout: Duration,
@@ -84,7 +84,7 @@ impl Detectors {
 
     /// As [`Config::grids`].
     #[must_use]
-    pub fn grids(&self) -> &[Grid] {
+    pub fn grids(&self) -> &[TimeGrid] {
         &self.grids
     }
 
@@ -107,7 +107,7 @@ impl Detectors {
     /// No packet will come any more; the last cell ends at `end`. Judges what is left, and says up to when: what is still
     /// unanswered will stay so.
     pub fn finish(&mut self, end: Timestamp) -> (Vec<Detection>, Timestamp) {
-        let grid = Grid::of(LONGEST_CELL);
+        let grid = TimeGrid::of(LONGEST_CELL);
         let last = Timestamp::from_nanoseconds(end.nanoseconds().saturating_sub(1));
         let end = grid.end(grid.cell(last));
         let timeout = i64::try_from(self.scan_timeout.as_nanos()).unwrap_or(i64::MAX);
@@ -172,15 +172,15 @@ fn table((name, of): (&'static str, Occupancy)) -> TableUse {
     TableUse { name, held: of.held, limit: of.limit, evicted: of.evicted }
 }
 
-impl Watch for Detectors {
+impl RowObserver for Detectors {
     fn is_there(&self) -> bool {
         self.bandwidth.is_some() || self.scan.is_some() || self.anomaly.is_some()
     }
 
-    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
-        self.bandwidth.iter_mut().for_each(|bandwidth| bandwidth.see(batch));
-        self.scan.iter_mut().for_each(|scan| scan.see(batch));
-        self.anomaly.iter_mut().for_each(|anomaly| anomaly.see(batch));
+    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
+        self.bandwidth.iter_mut().for_each(|bandwidth| bandwidth.observe(batch));
+        self.scan.iter_mut().for_each(|scan| scan.observe(batch));
+        self.anomaly.iter_mut().for_each(|anomaly| anomaly.observe(batch));
     }
 
     fn refuse<A: Address>(&mut self, interface: InterfaceId, refused: &Refused<A>) {

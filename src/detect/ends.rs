@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use crate::account::conversation::Address;
-use crate::account::sought::Sought;
+use crate::tables::lookup::Lookup;
 
 /// An address as a key: fed to the hasher in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Hash for Pair {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct At<A>(pub(super) A);
 
-impl<A: Address> Sought<Host> for At<A> {
+impl<A: Address> Lookup<Host> for At<A> {
     #[inline(always)]
     fn feed<H: Hasher>(&self, hasher: &mut H) {
         self.0.feed(hasher);
@@ -62,7 +62,7 @@ impl<A: Address> Sought<Host> for At<A> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Between<A>(pub(super) A, pub(super) A);
 
-impl<A: Address> Sought<Pair> for Between<A> {
+impl<A: Address> Lookup<Pair> for Between<A> {
     #[inline(always)]
     fn feed<H: Hasher>(&self, hasher: &mut H) {
         self.0.feed(hasher);

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use super::family::{self, Family};
 use super::text::TextWriter;
+use crate::account::delivery::Ended;
 use crate::account::flow::Counters;
-use crate::account::scrapes::Ended;
 use crate::account::snapshot::{Capture, Interface, Snapshot};
 use crate::decode::NotIp;
 use crate::locality::Direction;

@@ -18,7 +18,7 @@ use tokio::sync::mpsc::{OwnedPermit, Receiver, Sender, channel};
 use tokio::time::sleep;
 
 use super::slots::Origin;
-use crate::account::scrapes::{Progress, ScrapeReport};
+use crate::account::delivery::{Progress, ScrapeReport};
 
 /// Reports that wait for the accountant at most, those included that scrapes under way will make.
 const WAITING_REPORTS: usize = 1_024;

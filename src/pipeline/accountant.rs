@@ -10,12 +10,12 @@ use super::handover::{Handed, Message};
 use super::orders::{Orders, Plan};
 use super::watchdog::Heart;
 use super::watermarks::Watermarks;
-use crate::account::book::Book;
+use crate::account::delivery::{Deliveries, Delivery};
 use crate::account::interface::InterfaceId;
 use crate::account::ledger::Ledger;
-use crate::account::scrapes::{Delivery, Scrapes};
-use crate::account::sighting::Watch as _;
+use crate::account::observer::RowObserver as _;
 use crate::account::snapshot::Snapshot;
+use crate::account::snapshot_builder::SnapshotBuilder;
 use crate::events::Tell;
 use crate::export::report::{Published, Report};
 use crate::http::Reported;
@@ -32,8 +32,8 @@ pub(super) struct Accountant<T> {
     pub ledger: Ledger,
     pub alarms: Alarms<T>,
     pub watermarks: Watermarks,
-    pub book: Book,
-    pub scrapes: Scrapes,
+    pub snapshot_builder: SnapshotBuilder,
+    pub deliveries: Deliveries,
     /// What http tells of scrapes.
     pub scraped: Reported,
     pub messages: Receiver<Message>,
@@ -81,17 +81,17 @@ impl<T: Tell> Accountant<T> {
     fn hear_of_scrapes(&mut self) {
         let now = Timestamp::from(SystemTime::now());
         while let Some(report) = self.scraped.next_come() {
-            self.scrapes.record(report, now);
+            self.deliveries.record(report, now);
         }
     }
 
     /// True if pending bytes may be added to their rows, since every scraper has read a 0 that was published before. It
     /// should not wait for the refresh: the next scrape may come sooner.
     fn is_row_due(&mut self) -> bool {
-        let delivery = self.scrapes.delivery(Timestamp::from(SystemTime::now()));
+        let delivery = self.deliveries.delivery(Timestamp::from(SystemTime::now()));
         let is_later = delivery.to_all > self.counted_to;
         self.counted_to = delivery.to_all;
-        is_later && self.book.would_count(delivery)
+        is_later && self.snapshot_builder.would_count(delivery)
     }
 
     /// True if a new plan says that an interface which has an entry is gone.
@@ -111,10 +111,10 @@ impl<T: Tell> Accountant<T> {
     fn end_interfaces(&mut self, delivery: Delivery) {
         self.plan = self.orders.plan();
         let is_kept = |name: &str| is_kept(&self.plan, &self.reporting, name);
-        for interface in self.ledger.end_interfaces(is_kept, self.book.next_number()) {
+        for interface in self.ledger.end_interfaces(is_kept, self.snapshot_builder.next_number()) {
             self.alarms.forget_interface(interface);
         }
-        let is_waiting = self.scrapes.is_waiting();
+        let is_waiting = self.deliveries.is_waiting();
         self.ledger.retire_interfaces(|since| match delivery.to_all {
             Some(delivered) => since <= delivered,
             None => !is_waiting,
@@ -127,13 +127,13 @@ impl<T: Tell> Accountant<T> {
     fn publish(&mut self) {
         self.hear_of_scrapes();
         let now = Timestamp::from(SystemTime::now());
-        let (delivery, scrapes) = (self.scrapes.delivery(now), self.scrapes.ended());
+        let (delivery, scrapes) = (self.deliveries.delivery(now), self.deliveries.ended());
         self.end_interfaces(delivery);
         let (detection, alerts) = self.alarms.view();
         let latest = self.published.latest();
         let is_news = latest.accounts.scrapes != scrapes || latest.detection != detection || latest.alerts != alerts;
-        if is_news || !self.book.stands(&self.ledger, delivery, now) {
-            let accounts = Snapshot { scrapes, ..self.book.next(&mut self.ledger, delivery, now) };
+        if is_news || !self.snapshot_builder.is_unchanged(&self.ledger, delivery, now) {
+            let accounts = Snapshot { scrapes, ..self.snapshot_builder.next(&mut self.ledger, delivery, now) };
             self.published.publish(Report { accounts, detection, alerts });
         }
     }

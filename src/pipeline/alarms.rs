@@ -6,20 +6,20 @@ use std::sync::Arc;
 
 use super::follow::Follow;
 use crate::account::conversation::Address;
-use crate::account::grid::Grid;
 use crate::account::interface::InterfaceId;
+use crate::account::observer::{RowBatch, RowObserver};
 use crate::account::refusals::Refused;
-use crate::account::sighting::{Batch, Watch};
 use crate::alert::{self, Alerts};
 use crate::detect::{self, Detection, Detectors, Subject};
 use crate::events::Tell;
 use crate::locality::Classifier;
 use crate::packet::Timestamp;
+use crate::time_grid::TimeGrid;
 
 /// Detectors, the alerts that come of what they find, and who is told of these.
 #[derive(Debug)]
 pub struct Alarms<T> {
-    grids: Vec<Grid>,
+    grids: Vec<TimeGrid>,
     detectors: Detectors,
     alerts: Alerts,
     tell: T,
@@ -38,7 +38,7 @@ impl<T: Tell> Alarms<T> {
     /// Packet time is told in the cells of `grids` in place of those that the detectors need: where nothing is looked for
     /// intervals end as they do where something is, so that the same flows find room.
     #[must_use]
-    pub fn in_cells_of(self, grids: Vec<Grid>) -> Self {
+    pub fn in_cells_of(self, grids: Vec<TimeGrid>) -> Self {
         Self { grids, ..self }
     }
 
@@ -84,14 +84,14 @@ const fn source(subject: Subject) -> Option<IpAddr> {
     }
 }
 
-impl<T> Watch for Alarms<T> {
+impl<T> RowObserver for Alarms<T> {
     fn is_there(&self) -> bool {
         self.detectors.is_there()
     }
 
     #[inline]
-    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
-        self.detectors.see(batch);
+    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
+        self.detectors.observe(batch);
     }
 
     fn refuse<A: Address>(&mut self, interface: InterfaceId, refused: &Refused<A>) {
@@ -108,7 +108,7 @@ impl<T> Watch for Alarms<T> {
 }
 
 impl<T: Tell> Follow for Alarms<T> {
-    fn grids(&self) -> Vec<Grid> {
+    fn grids(&self) -> Vec<TimeGrid> {
         self.grids.clone()
     }
 

@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use super::follow::Follow;
-use crate::account::grid::Grid;
 use crate::packet::Timestamp;
+use crate::time_grid::TimeGrid;
 
 /// A frame that is older than the present cell by no more than this is merely late.
 const LATEST: Duration = Duration::from_secs(2);
@@ -50,7 +50,7 @@ pub(super) fn is_step(before: Timestamp, time: Timestamp) -> bool {
 /// The cell of packet time that is being filled.
 #[derive(Debug, Clone)]
 pub(super) struct Cells {
-    grids: Vec<Grid>,
+    grids: Vec<TimeGrid>,
     start: Timestamp,
     /// Frames from the one moment to the other are counted without further thought.
     earliest: Timestamp,
@@ -60,7 +60,7 @@ pub(super) struct Cells {
 
 impl Cells {
     /// Of all `grids`: a cell ends where one of any grid does. Without any it never ends.
-    pub(super) fn of(grids: Vec<Grid>) -> Self {
+    pub(super) fn of(grids: Vec<TimeGrid>) -> Self {
         let [first, last] = [i64::MIN, i64::MAX].map(Timestamp::from_nanoseconds);
         let (earliest, latest) = if grids.is_empty() { (first, last) } else { (last, first) };
         Self { grids, start: first, earliest, last: latest, has_begun: false }
@@ -124,7 +124,7 @@ mod tests {
     }
 
     fn cells(lengths: &[u64]) -> Cells {
-        Cells::of(lengths.iter().map(|&length| Grid::of(Duration::from_millis(length))).collect())
+        Cells::of(lengths.iter().map(|&length| TimeGrid::of(Duration::from_millis(length))).collect())
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! Who follows the packets in their time, beside the ledger.
 
-use crate::account::grid::Grid;
-use crate::account::sighting::Watch;
+use crate::account::observer::RowObserver;
 use crate::packet::Timestamp;
+use crate::time_grid::TimeGrid;
 
 /// Is told of all that is merged, and how packet time goes on.
-pub trait Follow: Watch {
+pub trait Follow: RowObserver {
     /// The grids of which no interval may span two cells. Without any, packet time is not told.
-    fn grids(&self) -> Vec<Grid>;
+    fn grids(&self) -> Vec<TimeGrid>;
 
     /// Nothing from before `watermark` will come any more, but for what is late.
     fn advance(&mut self, watermark: Timestamp);
@@ -21,7 +21,7 @@ pub trait Follow: Watch {
 
 /// Nobody.
 impl Follow for () {
-    fn grids(&self) -> Vec<Grid> {
+    fn grids(&self) -> Vec<TimeGrid> {
         Vec::new()
     }
 

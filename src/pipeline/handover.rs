@@ -6,12 +6,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use super::cells::Cells;
-use crate::account::grid::Grid;
 use crate::account::interval::Interval;
 use crate::account::snapshot::{Capture, Coverage};
 use crate::capture::live::Statistics;
 use crate::locality::Classifier;
 use crate::packet::Timestamp;
+use crate::time_grid::TimeGrid;
 
 /// How long a capture thread that has nothing to capture waits for an empty interval.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -83,7 +83,7 @@ impl Exchange {
         (interface, worker): (String, usize),
         full: Sender<Message>,
         classifier: &Arc<Classifier>,
-        grids: Vec<Grid>,
+        grids: Vec<TimeGrid>,
         seed: u64,
     ) -> Self {
         let (back, empty) = channel();
@@ -246,7 +246,7 @@ mod tests {
     }
 
     fn exchange(full: Sender<Message>) -> Exchange {
-        let grids = vec![Grid::of(Duration::from_secs(1))];
+        let grids = vec![TimeGrid::of(Duration::from_secs(1))];
         Exchange::new(("eth0".to_owned(), 0), full, &Arc::default(), grids, 0)
     }
 

@@ -22,11 +22,10 @@ use super::threads::{Threads, spawn};
 use super::watchdog::{self, Heart};
 use super::watermarks::Watermarks;
 use super::{Config, Error, check_workers};
-use crate::account::book::Book;
-use crate::account::grid::Grid;
+use crate::account::delivery::Deliveries;
 use crate::account::ledger::Ledger;
-use crate::account::scrapes::Scrapes;
 use crate::account::snapshot::Snapshot;
+use crate::account::snapshot_builder::SnapshotBuilder;
 use crate::capture::filter::UserFilter;
 use crate::capture::masquerade::likely_masquerade;
 use crate::capture::network::{Changes, Network};
@@ -36,6 +35,7 @@ use crate::export::report::Published;
 use crate::export::vitals::Vitals;
 use crate::http::Reported;
 use crate::locality::{self, Classifier};
+use crate::time_grid::TimeGrid;
 
 /// How often the supervisor looks whether to stop, while the network is quiet.
 const GLANCE: Duration = Duration::from_millis(200);
@@ -61,7 +61,7 @@ pub struct Setup<T> {
     /// What is looked for in the traffic, and who is told of alerts.
     pub alarms: Alarms<T>,
     /// What is shown of them.
-    pub book: Book,
+    pub snapshot_builder: SnapshotBuilder,
     /// What http tells of scrapes.
     pub scraped: Reported,
     /// Where snapshots are published.
@@ -130,8 +130,8 @@ pub fn start<T: Tell + Send + 'static>(
         ledger,
         alarms: setup.alarms,
         watermarks: Watermarks::default(),
-        book: setup.book,
-        scrapes: Scrapes::default(),
+        snapshot_builder: setup.snapshot_builder,
+        deliveries: Deliveries::default(),
         scraped: setup.scraped,
         counted_to: None,
         plan: orders.plan(),
@@ -201,7 +201,7 @@ struct Supervisor {
     changes: Changes,
     orders: Arc<Orders>,
     tick: Duration,
-    grids: Vec<Grid>,
+    grids: Vec<TimeGrid>,
     full: Sender<Message>,
     seed: u64,
     next_capture: CaptureNumber,

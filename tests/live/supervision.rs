@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use trafficmonitor::account::book::Book;
 use trafficmonitor::account::ledger::Ledger;
+use trafficmonitor::account::snapshot_builder::SnapshotBuilder;
 use trafficmonitor::alert::Change;
 use trafficmonitor::config::Config;
 use trafficmonitor::detect::Detectors;
@@ -248,7 +248,7 @@ fn panicking(vitals: &Vitals) -> Setup<Panicking> {
         pipeline: config.pipeline,
         ledger: Ledger::new(&config.account, 1),
         alarms: Alarms::new(detectors, &config.alert, Panicking),
-        book: Book::new(&config.account),
+        snapshot_builder: SnapshotBuilder::new(&config.account),
         scraped: http::reports().1,
         published: Arc::default(),
         vitals: vitals.clone(),

@@ -1,17 +1,17 @@
 //! The conversations of one IP version in an interval: rows, the packets that wait for theirs, and what was refused.
 
 use super::Overflow;
-use super::slots::{self, Slots};
 use crate::account::conversation::{Address, ConversationKey, Endpoint, OneWay, Way};
-use crate::account::hashing::State;
 use crate::account::refusals::{Refusals, Refused};
 use crate::locality::{Classifier, Direction};
 use crate::packet::{Packet, Refusal, TcpFlags, Timestamp};
+use crate::tables::hashing::State;
+use crate::tables::probe::{self, ProbeTable};
 
 /// Rows that an interval holds at most in each of its two tables, when the accountant is late. What comes then counts
 /// in [`super::Interval::overflow`].
 pub(super) const MAXIMUM_ROWS: usize = 32_768;
-const _: () = assert!(MAXIMUM_ROWS <= slots::MOST);
+const _: () = assert!(MAXIMUM_ROWS <= probe::MOST);
 
 /// Packets that wait to be looked up together.
 const BATCH: usize = 32;
@@ -93,7 +93,7 @@ pub(super) struct Table<A: Address> {
     pub(super) rows: Vec<Row<A>>,
     /// The number of the frame that made each row.
     pub(super) made_by: Vec<u32>,
-    slots: Slots,
+    positions: ProbeTable,
     waiting: Vec<Waiting<A>>,
     pub(super) refusals: Refusals<A>,
 }
@@ -103,7 +103,7 @@ impl<A: Address> Table<A> {
         Self {
             rows: Vec::new(),
             made_by: Vec::new(),
-            slots: Slots::new(),
+            positions: ProbeTable::new(),
             waiting: Vec::with_capacity(BATCH),
             refusals: Refusals::new(),
         }
@@ -113,12 +113,12 @@ impl<A: Address> Table<A> {
         self.rows.capacity() * size_of::<Row<A>>()
             + self.made_by.capacity() * size_of::<u32>()
             + self.waiting.capacity() * size_of::<Waiting<A>>()
-            + self.slots.memory_bytes()
+            + self.positions.memory_bytes()
             + self.refusals.memory_bytes()
     }
 
     pub(super) fn clear(&mut self) {
-        self.slots.clear_for((self.rows.len() + BATCH).min(MAXIMUM_ROWS));
+        self.positions.clear_for((self.rows.len() + BATCH).min(MAXIMUM_ROWS));
         self.rows.clear();
         self.made_by.clear();
         self.waiting.clear();
@@ -139,12 +139,12 @@ impl<A: Address> Table<A> {
 
     /// Counts the waiting packets in their rows, or in `overflow` where there is no room for a row.
     pub(super) fn settle(&mut self, state: &State, classifier: &Classifier, overflow: &mut Overflow) {
-        let Self { rows, made_by, slots, waiting, refusals } = self;
+        let Self { rows, made_by, positions, waiting, refusals } = self;
         let count = (rows.len() + waiting.len()).min(MAXIMUM_ROWS);
-        slots.reserve(count, rows.len(), |at| rows[at].key.hash_under(state));
+        positions.reserve(count, rows.len(), |at| rows[at].key.hash_under(state));
         // Where they wait, not taken out first: to copy a key and read it back at once stalls the processor.
         for packet in waiting.iter() {
-            let at = match slots.find(packet.hash, |at| rows[at].key == packet.key) {
+            let at = match positions.find(packet.hash, |at| rows[at].key == packet.key) {
                 Ok(at) => at,
                 Err(vacant) => {
                     let direction = packet.direction(classifier);
@@ -153,7 +153,7 @@ impl<A: Address> Table<A> {
                         overflow.count(direction, packet);
                         continue;
                     }
-                    slots.fill(vacant, packet.hash, at);
+                    positions.fill(vacant, packet.hash, at);
                     Row::open(rows, packet, direction);
                     if !refusals.is_empty() {
                         rows[at].mark(packet.hash, refusals);
@@ -175,9 +175,9 @@ impl<A: Address> Table<A> {
         let destination = Endpoint { address: destination, port: refusal.destination_port };
         let (key, way) = ConversationKey::new(source, destination, refusal.protocol);
         let hash = key.hash_under(state);
-        let Self { rows, slots, refusals, .. } = self;
+        let Self { rows, positions, refusals, .. } = self;
         if refusals.note(hash, Refused { key, way, time: refusal.time }, number, state)
-            && let Ok(at) = slots.find(hash, |at| rows[at].key == key)
+            && let Ok(at) = positions.find(hash, |at| rows[at].key == key)
         {
             rows[at].ways[way as usize].refuse();
         }

@@ -3,10 +3,11 @@ use std::net::IpAddr;
 use proptest::prelude::*;
 
 use super::*;
-use crate::account::conversation::{OneWay, Way};
+use crate::account::conversation::{ConversationKey, Endpoint, OneWay, Way};
 use crate::account::refusals::MAXIMUM_REFUSALS;
 use crate::account::shares;
 use crate::packet::{TcpFlags, Timestamp};
+use crate::tables::probe;
 
 const SEED: u64 = 3;
 
@@ -253,4 +254,22 @@ proptest! {
 fn marked(mut way: OneWay) -> OneWay {
     way.refuse();
     way
+}
+
+#[test]
+fn scans_do_not_stand_in_a_row_whatever_the_seed() {
+    let end = |address: u32, port: u32| Endpoint { address: Ipv4Addr::from_bits(address), port: port as u16 };
+    let key = |source, target| ConversationKey::new(source, target, Protocol::TCP).0;
+    let hosts = |number: u32| key(end(0xc0a8_0007, 40_000), end(0x0a00_0000 + number, 22));
+    let ports = |number: u32| key(end(0xc0a8_0007, 40_000), end(0x0a00_0001, 1 + number));
+    let sources = |number: u32| key(end(0xc0a8_0007, 10_000 + number), end(0x0a00_0001, 443));
+    for seed in 0..200 {
+        for scan in [&hosts as &dyn Fn(u32) -> _, &ports, &sources] {
+            let keys: Vec<_> = (0..2_048_u32).map(scan).collect();
+            let state = hashing::state(seed);
+            let hashes: Vec<u64> = keys.iter().map(|key| key.hash_under(&state)).collect();
+            let away = probe::tests::displacement(&hashes);
+            assert!(away < 1.0, "{away} slots with seed {seed}");
+        }
+    }
 }

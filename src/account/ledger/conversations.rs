@@ -5,12 +5,12 @@
 //! room and would be decided alike by any packet is not remembered at all: a flood from invented sources fills nothing.
 
 use crate::account::conversation::{Address, ConversationKey, Way, request_way};
-use crate::account::hashing::State;
-use crate::account::heeded::Heeded;
-use crate::account::index::{self, Index, NOWHERE};
 use crate::account::interval::Row;
-use crate::account::sighting::{Batch, Bookmarks, Passage, Sighting};
+use crate::account::observer::{DirectedRow, MergedRow, ObserverNote, RowBatch, SlotHints};
 use crate::locality::Direction;
+use crate::tables::hashing::State;
+use crate::tables::index::{self, Index, NOWHERE};
+use crate::tables::prefetch;
 
 /// Where one way of a conversation counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,9 +58,9 @@ pub(super) struct Conversation {
     /// Whether there were packets of either way, up first.
     pub(super) seen: [bool; 2],
     /// Where who watches found what it holds of each way.
-    pub(super) bookmarks: [Bookmarks; 2],
+    pub(super) hints: [SlotHints; 2],
     /// What was heeded of it.
-    pub(super) heeded: Heeded,
+    pub(super) note: ObserverNote,
 }
 
 impl Conversation {
@@ -73,8 +73,8 @@ impl Conversation {
             request_way,
             up_direction: row.direction(Way::Up),
             seen: [false; 2],
-            bookmarks: Default::default(),
-            heeded: Heeded::default(),
+            hints: Default::default(),
+            note: ObserverNote::default(),
         }
     }
 }
@@ -147,7 +147,7 @@ pub(super) struct Conversations<A: Address> {
     /// Entries of the older generation that the younger one has too.
     taken_over: u64,
     forgotten: u64,
-    batch_memory: Vec<Passage<A>>,
+    batch_memory: Vec<DirectedRow<A>>,
 }
 
 impl<A: Address> Conversations<A> {
@@ -168,7 +168,7 @@ impl<A: Address> Conversations<A> {
 
     /// The memory that the tables take, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
-        let batch = self.batch_memory.capacity() * size_of::<Passage<A>>();
+        let batch = self.batch_memory.capacity() * size_of::<DirectedRow<A>>();
         self.younger.memory_bytes() + self.older.memory_bytes() + batch
     }
 
@@ -196,7 +196,7 @@ impl<A: Address> Conversations<A> {
     pub(super) fn touch(&self, spot: Spot) -> Option<[Place; 2]> {
         let Entry { key, conversation } = self.younger.entries.get(spot.at as usize)?;
         // Any part of the key: the line in which it lies may be another.
-        std::hint::black_box(key.protocol());
+        prefetch(key.protocol());
         let [has_up, has_down] = spot.has_packets;
         Some([usize::from(!has_up), usize::from(has_down)].map(|way| conversation.places[way]))
     }
@@ -220,19 +220,19 @@ impl<A: Address> Conversations<A> {
     }
 
     /// Keeps what was noted of conversations with them, unless the generations turned since `turns`.
-    pub(super) fn keep(&mut self, batch: &mut Batch<'_, A>, turns: u32) {
+    pub(super) fn keep(&mut self, batch: &mut RowBatch<'_, A>, turns: u32) {
         if turns != self.turns {
             return;
         }
         let entries = &mut self.younger.entries;
-        for Passage { remembered_at, way, bookmarks, .. } in batch.passages() {
+        for DirectedRow { remembered_at, way, hints, .. } in batch.directed() {
             if let Some(entry) = entries.get_mut(*remembered_at as usize) {
-                entry.conversation.bookmarks[*way as usize] = *bookmarks;
+                entry.conversation.hints[*way as usize] = *hints;
             }
         }
-        for Sighting { remembered_at, heeded, .. } in batch.sightings() {
+        for MergedRow { remembered_at, note, .. } in batch.merged() {
             if let Some(entry) = entries.get_mut(*remembered_at as usize) {
-                entry.conversation.heeded = *heeded;
+                entry.conversation.note = *note;
             }
         }
     }
@@ -248,12 +248,12 @@ impl<A: Address> Conversations<A> {
     }
 
     /// An empty batch, in the memory of the last one.
-    pub(super) fn new_batch<'a>(&mut self) -> Batch<'a, A> {
-        Batch::in_place_of(std::mem::take(&mut self.batch_memory))
+    pub(super) fn new_batch<'a>(&mut self) -> RowBatch<'a, A> {
+        RowBatch::in_place_of(std::mem::take(&mut self.batch_memory))
     }
 
     /// Takes the memory of a batch back.
-    pub(super) fn keep_memory(&mut self, batch: Batch<'_, A>) {
+    pub(super) fn keep_memory(&mut self, batch: RowBatch<'_, A>) {
         self.batch_memory = batch.into_memory();
     }
 
@@ -275,7 +275,7 @@ impl<A: Address> Conversations<A> {
         let at = self.older.find(hash, key)?;
         let mut remembered = self.older.entries[at as usize];
         // What was noted last may not have been kept; to hear the same again does not matter.
-        remembered.conversation.heeded = Heeded::default();
+        remembered.conversation.note = ObserverNote::default();
         self.taken_over += 1;
         self.make_room();
         Some(self.younger.insert(hash, remembered, &self.state))
@@ -306,8 +306,8 @@ mod tests {
 
     use super::*;
     use crate::account::conversation::Endpoint;
-    use crate::account::hashing;
     use crate::packet::Protocol;
+    use crate::tables::hashing;
 
     fn key(port: u16) -> ConversationKey<Ipv4Addr> {
         let client = Endpoint { address: Ipv4Addr::new(192, 0, 2, 1), port };
@@ -319,8 +319,8 @@ mod tests {
     fn conversation(flow: u32) -> Conversation {
         let places = [Place::new(Some(flow), None), Place::UNKNOWN];
         let (request_way, up_direction) = (Way::Up, Direction::Transit);
-        let (bookmarks, heeded) = (Default::default(), Heeded::default());
-        Conversation { places, request_way, up_direction, seen: [true, false], bookmarks, heeded }
+        let (hints, note) = (Default::default(), ObserverNote::default());
+        Conversation { places, request_way, up_direction, seen: [true, false], hints, note }
     }
 
     fn remembering(ports: std::ops::Range<u16>, limit: usize) -> Conversations<Ipv4Addr> {

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use super::conversations::{Conversation, Conversations, Place, Spot};
 use crate::account::conversation::{Address, Endpoint, Way, request_way_by_ports};
+use crate::account::counter_table::CounterTable;
 use crate::account::flow::{Counters, FlowKey, FlowKeying, FlowOf, HostKey, HostOf};
-use crate::account::held::Held;
-use crate::account::index::NOWHERE;
 use crate::account::interface::InterfaceId;
 use crate::account::interval::Row;
-use crate::account::sighting::{Batch, Bookmarks, Sighting, Watch};
+use crate::account::observer::{MergedRow, RowBatch, RowObserver, SlotHints};
 use crate::locality::Direction;
 use crate::packet::{Protocol, Timestamp};
+use crate::tables::index::NOWHERE;
 
 /// Rows whose conversations are sought together, so that their cache misses overlap.
 const SOUGHT_AT_ONCE: usize = 64;
@@ -23,8 +23,8 @@ type Sums = [Counters; Direction::ALL.len()];
 #[derive(Debug)]
 pub(super) struct Tables {
     pub(super) flow_keying: FlowKeying,
-    pub(super) flows: Held<FlowKey>,
-    pub(super) hosts: Held<HostKey>,
+    pub(super) flows: CounterTable<FlowKey>,
+    pub(super) hosts: CounterTable<HostKey>,
     pub(super) by_protocol: ByProtocol,
     /// The latest packet of what was merged last.
     pub(super) latest: Timestamp,
@@ -55,17 +55,17 @@ impl ByProtocol {
 }
 
 impl Tables {
-    /// Adds rows to their flows and hosts, and tells `watch` of each; gives their sums by direction.
+    /// Adds rows to their flows and hosts, and tells `observer` of each; gives their sums by direction.
     pub(super) fn merge_rows<'a, A: Address + 'a>(
         &mut self,
         interface: InterfaceId,
         conversations: &mut Conversations<A>,
         mut rows: impl Iterator<Item = &'a Row<A>> + Clone,
-        watch: &mut impl Watch,
+        observer: &mut impl RowObserver,
     ) -> Sums {
         let mut sums = Sums::default();
-        let is_told = watch.is_there();
-        let mut batch = if is_told { conversations.new_batch() } else { Batch::for_nobody() };
+        let is_told = observer.is_there();
+        let mut batch = if is_told { conversations.new_batch() } else { RowBatch::for_nobody() };
         let mut turns = conversations.turns();
         let mut spots = [Spot::NONE; SOUGHT_AT_ONCE];
         loop {
@@ -79,17 +79,17 @@ impl Tables {
             }
             spots[..count].iter().for_each(|spot| self.touch(conversations, *spot));
             for (spot, row) in spots[..count].iter().zip(rows.by_ref()) {
-                let (sighting, bookmarks) = self.merge_row(interface, conversations, row, *spot, &mut sums);
+                let (merged, hints) = self.merge_row(interface, conversations, row, *spot, &mut sums);
                 if is_told {
-                    batch.add(sighting, bookmarks);
+                    batch.add(merged, hints);
                 }
             }
-            if batch.len() > Batch::<A>::MOST - SOUGHT_AT_ONCE {
-                tell(watch, conversations, &mut batch, turns);
+            if batch.len() > RowBatch::<A>::MOST - SOUGHT_AT_ONCE {
+                tell(observer, conversations, &mut batch, turns);
                 turns = conversations.turns();
             }
         }
-        tell(watch, conversations, &mut batch, turns);
+        tell(observer, conversations, &mut batch, turns);
         conversations.keep_memory(batch);
         sums
     }
@@ -114,18 +114,18 @@ impl Tables {
         row: &'a Row<A>,
         spot: Spot,
         sums: &mut Sums,
-    ) -> (Sighting<'a, A>, [Bookmarks; 2]) {
+    ) -> (MergedRow<'a, A>, [SlotHints; 2]) {
         if let Some(at) = conversations.find(spot, &row.key) {
             let conversation = conversations.at_mut(at);
             self.add(row, conversation, sums);
-            return sighting(interface, row, conversation, true, at);
+            return merged(interface, row, conversation, true, at);
         }
         let mut conversation = Conversation::of(row);
         self.add(row, &mut conversation, sums);
         let found_room = conversation.places.iter().any(|place| place.has_flow());
         let is_worth_it = found_room || request_way_by_ports(&row.key) != Some(conversation.request_way);
         let at = if is_worth_it { conversations.insert(spot, row.key, conversation) } else { NOWHERE };
-        sighting(interface, row, &conversation, false, at)
+        merged(interface, row, &conversation, false, at)
     }
 
     /// Adds a row to its flows and hosts, and to `sums` by direction.
@@ -172,27 +172,27 @@ impl Tables {
 }
 
 #[inline(always)]
-fn sighting<'a, A: Address>(
+fn merged<'a, A: Address>(
     interface: InterfaceId,
     row: &'a Row<A>,
     conversation: &Conversation,
     is_known: bool,
     remembered_at: u32,
-) -> (Sighting<'a, A>, [Bookmarks; 2]) {
-    let Conversation { request_way, seen, bookmarks, heeded, .. } = *conversation;
-    (Sighting { row, interface, is_known, request_way, seen, remembered_at, heeded }, bookmarks)
+) -> (MergedRow<'a, A>, [SlotHints; 2]) {
+    let Conversation { request_way, seen, hints, note, .. } = *conversation;
+    (MergedRow { row, interface, is_known, request_way, seen, remembered_at, note }, hints)
 }
 
-/// Tells `watch` of rows that were merged since there were so many `turns`, keeps what it notes of them with their
+/// Tells `observer` of rows that were merged since there were so many `turns`, keeps what it notes of them with their
 /// conversations, and empties the batch.
 #[inline]
 fn tell<A: Address>(
-    watch: &mut impl Watch,
+    observer: &mut impl RowObserver,
     conversations: &mut Conversations<A>,
-    batch: &mut Batch<'_, A>,
+    batch: &mut RowBatch<'_, A>,
     turns: u32,
 ) {
-    watch.see(batch);
+    observer.observe(batch);
     conversations.keep(batch, turns);
     batch.clear();
 }

@@ -1,7 +1,7 @@
 //! One row: the entry that it shows, and how far it has come.
 
+use crate::account::counter_table::CounterTable;
 use crate::account::flow::{Counters, SeriesKey};
-use crate::account::held::Held;
 use crate::packet::Timestamp;
 
 /// `base` is the part of the entry's counters that `other` showed before the row appeared.
@@ -27,28 +27,28 @@ pub(super) struct Row<K> {
 }
 
 impl<K: SeriesKey> Row<K> {
-    pub(super) fn lifetime(&self, held: &Held<K>) -> Counters {
+    pub(super) fn lifetime(&self, table: &CounterTable<K>) -> Counters {
         match self.state {
             State::Frozen { lifetime, .. } => lifetime,
-            _ => held.entry(self.position).counters,
+            _ => table.entry(self.position).counters,
         }
     }
 
-    pub(super) fn freeze(&mut self, held: &Held<K>, since: u64) {
-        self.state = State::Frozen { since, value: self.value(held), lifetime: self.lifetime(held) };
+    pub(super) fn freeze(&mut self, table: &CounterTable<K>, since: u64) {
+        self.state = State::Frozen { since, value: self.value(table), lifetime: self.lifetime(table) };
     }
 
-    pub(super) fn value(&self, held: &Held<K>) -> Counters {
+    pub(super) fn value(&self, table: &CounterTable<K>) -> Counters {
         match self.state {
             State::Pending { .. } => Counters::default(),
-            State::Counting { base } => self.lifetime(held).less(base),
+            State::Counting { base } => self.lifetime(table).less(base),
             State::Frozen { value, .. } => value,
         }
     }
 
-    pub(super) fn pending(&self, held: &Held<K>) -> Counters {
+    pub(super) fn pending(&self, table: &CounterTable<K>) -> Counters {
         match self.state {
-            State::Pending { base, .. } => self.lifetime(held).less(base),
+            State::Pending { base, .. } => self.lifetime(table).less(base),
             _ => Counters::default(),
         }
     }

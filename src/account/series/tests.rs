@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::account::scrapes::{Progress, ScrapeReport, Scrapes};
+use crate::account::delivery::{Deliveries, Progress, ScrapeReport};
 
 impl SeriesKey for u32 {
     type Group = u32;
@@ -24,7 +24,7 @@ impl SeriesKey for u32 {
 
 /// A table with its rows, the totals of its groups, and snapshots.
 struct Model {
-    held: Held<u32>,
+    table: CounterTable<u32>,
     series: Series<u32>,
     totals: BTreeMap<u32, Counters>,
     snapshots: Vec<Snapshot>,
@@ -48,30 +48,30 @@ impl Snapshot {
 }
 
 impl Model {
-    fn new(held: usize, rows: usize) -> Self {
-        let held = Held::new(held, crate::account::hashing::state(1));
-        Self { held, series: Series::new(rows), totals: BTreeMap::new(), snapshots: vec![Snapshot::default()] }
+    fn new(limit: usize, rows: usize) -> Self {
+        let table = CounterTable::new(limit, crate::tables::hashing::state(1));
+        Self { table, series: Series::new(rows), totals: BTreeMap::new(), snapshots: vec![Snapshot::default()] }
     }
 
     fn count(&mut self, key: u32, bytes: u64) {
         let counters = Counters { packets: 1, bytes };
         self.totals.entry(key.group()).or_default().add(counters);
-        if let Some(position) = self.held.find_or_insert(key, Timestamp::default()) {
-            self.held.add(position, counters, Timestamp::default());
+        if let Some(position) = self.table.find_or_insert(key, Timestamp::default()) {
+            self.table.add(position, counters, Timestamp::default());
         }
     }
 
     /// Makes the next snapshot, which is number 1, 2, …; checks what holds for each.
     fn publish(&mut self, delivery: Delivery) -> &Snapshot {
         let next = self.snapshots.len() as u64;
-        self.series.advance(&mut self.held, &self.totals, delivery, next, Timestamp::from_nanoseconds(0));
+        self.series.advance(&mut self.table, &self.totals, delivery, next, Timestamp::from_nanoseconds(0));
         let bytes = |sums: &Unrowed<u32>| -> BTreeMap<u32, u64> {
             let rarer = (100..).zip(sums.rarer);
             let sums = sums.by_group.iter().map(|(&group, &counters)| (group, counters));
             sums.chain(rarer).map(|(group, counters)| (group, counters.bytes)).collect()
         };
-        let Rest { other, pending } = self.series.rest(&self.held, &self.totals);
-        let rows: Vec<_> = self.series.rows(&self.held).map(|row| (row.key, row.value.bytes)).collect();
+        let Rest { other, pending } = self.series.rest(&self.table, &self.totals);
+        let rows: Vec<_> = self.series.rows(&self.table).map(|row| (row.key, row.value.bytes)).collect();
         let snapshot = Snapshot {
             rows: rows.iter().copied().collect(),
             other: bytes(&other),
@@ -123,9 +123,9 @@ fn row_that_comes_late_counts_from_then_on() {
     model.count(2, 100);
     model.publish(to_all(0));
     assert_eq!(model.snapshots.last().unwrap().other[&2], 100);
-    let position = model.held.find_or_insert(1, Timestamp::default()).unwrap();
-    model.series.let_go(&[position], &model.held, 2);
-    model.held.set_shown(position, false);
+    let position = model.table.find_or_insert(1, Timestamp::default()).unwrap();
+    model.series.let_go(&[position], &model.table, 2);
+    model.table.set_shown(position, false);
     model.count(2, 10);
     model.publish(to_all(1));
     model.publish(to_all(2));
@@ -142,9 +142,9 @@ fn row_that_leaves_before_its_0_was_read_gives_its_bytes_to_other() {
     let mut model = Model::new(10, 10);
     model.count(1, 100);
     model.publish(to_all(0));
-    let position = model.held.find_or_insert(1, Timestamp::default()).unwrap();
-    model.series.let_go(&[position], &model.held, 2);
-    model.held.set_shown(position, false);
+    let position = model.table.find_or_insert(1, Timestamp::default()).unwrap();
+    model.series.let_go(&[position], &model.table, 2);
+    model.table.set_shown(position, false);
     model.publish(to_all(0));
     let last = model.snapshots.last().unwrap();
     assert_eq!((last.rows[&1], last.other[&1], last.pending()), (0, 100, 0));
@@ -240,9 +240,9 @@ fn a_label_set_comes_back_from_0_after_a_scrape_without_it() {
     model.publish(to_all(0));
     model.publish(to_all(1));
     model.count(1, 9);
-    let position = model.held.find_or_insert(1, Timestamp::default()).unwrap();
-    model.series.let_go(&[position], &model.held, 3);
-    model.held.set_shown(position, false);
+    let position = model.table.find_or_insert(1, Timestamp::default()).unwrap();
+    model.series.let_go(&[position], &model.table, 3);
+    model.table.set_shown(position, false);
     model.publish(to_all(2));
     assert_eq!(model.shown(), [(1, 109)], "it is frozen");
     model.publish(to_all(3));
@@ -294,7 +294,7 @@ impl SeriesKey for Rare {
 #[test]
 fn the_groups_are_bounded_and_those_on_top_stay_with_the_rarer() {
     let groups = 2 * others::MAXIMUM_LATE_GROUPS as u64;
-    let mut held = Held::new(1_000, crate::account::hashing::state(1));
+    let mut table = CounterTable::new(1_000, crate::tables::hashing::state(1));
     let mut series: Series<Rare> = Series::new(1_000);
     let mut totals = BTreeMap::new();
     for round in 0..100 {
@@ -302,15 +302,15 @@ fn the_groups_are_bounded_and_those_on_top_stay_with_the_rarer() {
             let counters = Counters { packets: 1, bytes: 1 };
             // As much again found no room in the table.
             totals.entry(group).or_insert_with(Counters::default).add(counters.plus(counters));
-            let position = held.find_or_insert(Rare(group), Timestamp::default()).unwrap();
-            held.add(position, counters, Timestamp::default());
+            let position = table.find_or_insert(Rare(group), Timestamp::default()).unwrap();
+            table.add(position, counters, Timestamp::default());
         }
-        series.advance(&mut held, &totals, to_all(round), round + 1, Timestamp::default());
+        series.advance(&mut table, &totals, to_all(round), round + 1, Timestamp::default());
     }
-    let positions: Vec<u32> = held.entries().map(|entry| entry.position).collect();
-    series.let_go(&positions, &held, 101);
-    series.advance(&mut held, &totals, to_all(101), 102, Timestamp::default());
-    let (Rest { other, pending }, retired) = (series.rest(&held, &totals), series.retired());
+    let positions: Vec<u32> = table.entries().map(|entry| entry.position).collect();
+    series.let_go(&positions, &table, 101);
+    series.advance(&mut table, &totals, to_all(101), 102, Timestamp::default());
+    let (Rest { other, pending }, retired) = (series.rest(&table, &totals), series.retired());
     assert!(pending.by_group.values().chain(&pending.rarer).all(|sum| sum.is_empty()), "all rows have gone");
     for sums in [&other, retired] {
         assert_eq!(sums.by_group.len(), others::MAXIMUM_LATE_GROUPS);
@@ -318,7 +318,7 @@ fn the_groups_are_bounded_and_those_on_top_stay_with_the_rarer() {
     }
     let all = [&other, retired].map(|sums| sums.by_group.values().chain(&sums.rarer).map(|sum| sum.bytes).sum::<u64>());
     assert_eq!(all.iter().sum::<u64>(), 200 * groups);
-    assert_eq!(series.rows(&held).count(), 0);
+    assert_eq!(series.rows(&table).count(), 0);
 }
 
 /// A scraper: its scrapes under way, what it has completely received of those that rows had to wait for, and whether they
@@ -341,7 +341,7 @@ struct Flight {
 /// Scrapers, and what is told of them.
 #[derive(Debug, Default)]
 struct Readers {
-    scrapes: Scrapes,
+    deliveries: Deliveries,
     scrapers: [Scraper; 3],
     next: u64,
 }
@@ -376,7 +376,7 @@ impl Readers {
 
     fn report(&mut self, reader: usize, scrape: u64, snapshot: u64, progress: Progress) {
         let client = std::net::Ipv4Addr::from_bits(reader as u32).into();
-        self.scrapes.record(ScrapeReport { client, snapshot, scrape, progress }, Timestamp::default());
+        self.deliveries.record(ScrapeReport { client, snapshot, scrape, progress }, Timestamp::default());
     }
 }
 
@@ -431,7 +431,7 @@ proptest! {
             match step {
                 Step::Count(key, bytes) => model.count(key, bytes),
                 Step::Publish => {
-                    model.publish(readers.scrapes.delivery(Timestamp::default()));
+                    model.publish(readers.deliveries.delivery(Timestamp::default()));
                 }
                 Step::Begin(reader) => readers.begin(reader, model.snapshots.len() as u64 - 1),
                 Step::End(reader, which, is_complete) => readers.end(reader, which, is_complete),
@@ -439,8 +439,8 @@ proptest! {
                     let untenured = model.series.untenured();
                     let next = model.snapshots.len() as u64;
                     let idle = Some(std::time::Duration::ZERO);
-                    let left = model.held.sweep(Timestamp::default(), idle, |position| !untenured.contains(&position));
-                    model.series.let_go(&left, &model.held, next);
+                    let left = model.table.sweep(Timestamp::default(), idle, |position| !untenured.contains(&position));
+                    model.series.let_go(&left, &model.table, next);
                 }
             }
         }

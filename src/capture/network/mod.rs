@@ -6,6 +6,8 @@
 mod changes;
 mod conversation;
 mod drops;
+#[cfg(test)]
+pub(crate) mod made;
 mod rtnetlink;
 mod xdp;
 
@@ -257,7 +259,5 @@ fn follow<'a>(first: Option<&'a Link>, next: impl Fn(&Link) -> Option<&'a Link>)
     std::iter::successors(first, move |link| next(link)).take(DEEPEST_STACK)
 }
 
-#[cfg(test)]
-pub(crate) mod made;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use super::arrangements::Shuffles;
 use super::config::Criteria;
 use super::method::{Method, Probabilities};
 use super::{cdf, diff, fence, highrank, ks, lowrank, magnitude};
-use crate::account::selection::mixed;
+use crate::tables::sampling::mixed;
 
 /// What the tests of `criteria` give for `series`, oldest value first. The same series, criteria and `seed` give the same.
 ///

@@ -3,7 +3,7 @@
 //! SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014. Its whole state is one
 //! number, so a pair's hash is seed enough, and its output is the same on every machine.
 
-use crate::account::selection::mixed;
+use crate::tables::sampling::mixed;
 
 /// The increment of the state: 2^64 divided by the golden ratio, odd.
 const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;

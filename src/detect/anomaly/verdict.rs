@@ -7,8 +7,8 @@ use super::config::Config;
 use super::evaluate::evaluate;
 use super::method::Probabilities;
 use super::windows::Windows;
-use crate::account::selection::mixed;
 use crate::detect::ends::Pair;
+use crate::tables::sampling::mixed;
 
 /// How unusual the last values of a pair are.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use super::{Config, Pair, Pairs, Verdict};
 use crate::account::conversation::Address;
-use crate::account::grid::{Cell, Grid};
-use crate::account::index::NOWHERE;
-use crate::account::sighting::{Batch, Passage, Watch};
-use crate::account::sought::Sought as _;
+use crate::account::observer::{DirectedRow, RowBatch, RowObserver};
 use crate::detect::ends::Between;
 use crate::detect::{Detection, Figures, Kind, Level, Span, Subject, TableUse};
 use crate::packet::Timestamp;
+use crate::tables::index::NOWHERE;
+use crate::tables::lookup::Lookup as _;
+use crate::time_grid::{Cell, TimeGrid};
 
 /// Rows that wait for their interval at most.
 const MAXIMUM_AHEAD: usize = 16_384;
@@ -30,7 +30,7 @@ const NEAR: f64 = 0.9;
 #[derive(Debug)]
 pub struct Anomalies {
     config: Config,
-    grid: Grid,
+    grid: TimeGrid,
     pairs: Pairs,
     /// The interval that packet time is in; none before it was told.
     open: Option<i64>,
@@ -49,7 +49,7 @@ impl Anomalies {
     pub fn new(config: &Config, rule: &str, tick: Option<Duration>) -> Self {
         Self {
             config: *config,
-            grid: Grid::of(config.transfer_interval),
+            grid: TimeGrid::of(config.transfer_interval),
             pairs: Pairs::new(*config),
             open: None,
             open_end: Timestamp::BEFORE_ALL,
@@ -61,13 +61,13 @@ impl Anomalies {
 
     /// The grid of transfer intervals.
     #[must_use]
-    pub const fn grid(&self) -> Grid {
+    pub const fn grid(&self) -> TimeGrid {
         self.grid
     }
 
     /// Inlined by force: a pair stays in registers then, and what only one version of IP needs is left out.
     #[inline(always)]
-    fn count<A: Address>(&mut self, bookmark: &mut u32, [source, destination]: [A; 2], bytes: u64, time: Timestamp) {
+    fn count<A: Address>(&mut self, hint: &mut u32, [source, destination]: [A; 2], bytes: u64, time: Timestamp) {
         let pair = Between(source, destination);
         let filter = &self.config.filter;
         if filter.chooses() && !filter.passes(source.into(), destination.into()) {
@@ -80,7 +80,7 @@ impl Anomalies {
                 None => return,
             },
         };
-        self.pairs.observe(bookmark, pair, bytes, interval, &mut |verdict| self.verdicts.take(&verdict));
+        self.pairs.observe(hint, pair, bytes, interval, &mut |verdict| self.verdicts.take(&verdict));
     }
 
     /// Lets bytes wait that are ahead of packet time; where there is no room for them, in which interval they count.
@@ -166,10 +166,10 @@ impl Anomalies {
     }
 }
 
-impl Watch for Anomalies {
-    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
-        for Passage { source, destination, bytes, last, bookmarks, .. } in batch.passages() {
-            self.count(&mut bookmarks.pair, [*source, *destination], *bytes, *last);
+impl RowObserver for Anomalies {
+    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
+        for DirectedRow { source, destination, bytes, last, hints, .. } in batch.directed() {
+            self.count(&mut hints.pair, [*source, *destination], *bytes, *last);
         }
     }
 }

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::window::{Bounds, Window};
 use super::{Bandwidth, Config, Host, Pair, Scope, heaviest};
-use crate::account::grid::Grid;
-use crate::account::selection::Seeds;
-use crate::account::window::{Bounds, Window};
+use crate::tables::sampling::Seeds;
+use crate::time_grid::TimeGrid;
 
 /// Sources that are shown at most besides those that are asked for, and destinations of each: the heaviest.
 const MAXIMUM_TALKERS: usize = 1_000;
@@ -33,8 +33,8 @@ const COARSENESS: u32 = 10;
 /// Bytes by pair.
 pub(super) fn pairs(config: &Config, interval: Duration, newcomer_bytes: u64, seeds: Seeds) -> Window<Pair> {
     let bounds = Bounds { subjects: config.max_pairs, cells: config.max_pair_cells, newcomer_bytes };
-    let fine = Grid::for_window(interval);
-    let grid = Grid::of(fine.length() * (fine.cells(interval) / 10).clamp(1, COARSENESS));
+    let fine = TimeGrid::for_window(interval);
+    let grid = TimeGrid::of(fine.length() * (fine.cells(interval) / 10).clamp(1, COARSENESS));
     Window::on(grid, interval, Vec::new(), bounds, seeds)
 }
 

@@ -55,7 +55,7 @@ pub struct Config {
     /// Sources, and destinations where these have a limit, that are held, for each interval. At the limit see
     /// [`Bounds`].
     ///
-    /// [`Bounds`]: crate::account::window::Bounds
+    /// [`Bounds`]: super::window::Bounds
     pub max_addresses: usize,
     /// Cells of sources, and of destinations, for each interval.
     pub max_cells: usize,

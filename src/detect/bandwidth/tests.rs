@@ -5,15 +5,14 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::account::heeded::Heeded;
-use crate::account::index::NOWHERE;
 use crate::account::interface::InterfaceId;
 use crate::account::interval::{Interval, Row};
 use crate::account::ledger::Ledger;
-use crate::account::sighting::{Batch, Sighting};
+use crate::account::observer::{MergedRow, ObserverNote, RowBatch};
 use crate::detect::Target;
 use crate::locality::Classifier;
 use crate::packet::{Addresses, Packet, Protocol, TcpFlags};
+use crate::tables::index::NOWHERE;
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -53,17 +52,17 @@ fn interface() -> InterfaceId {
 }
 
 fn see_rows<A: Address>(bandwidth: &mut Bandwidth, interface: InterfaceId, rows: &[Row<A>]) {
-    let (seen, heeded) = ([true; 2], Heeded::default());
-    for rows in rows.chunks(Batch::<A>::MOST) {
-        let mut batch = Batch::in_place_of(Vec::new());
+    let (seen, note) = ([true; 2], ObserverNote::default());
+    for rows in rows.chunks(RowBatch::<A>::MOST) {
+        let mut batch = RowBatch::in_place_of(Vec::new());
         for row in rows {
             let (is_known, request_way, remembered_at) = (false, row.opener(), NOWHERE);
             batch.add(
-                Sighting { row, interface, is_known, request_way, seen, remembered_at, heeded },
+                MergedRow { row, interface, is_known, request_way, seen, remembered_at, note },
                 Default::default(),
             );
         }
-        bandwidth.see(&mut batch);
+        bandwidth.observe(&mut batch);
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use crate::account::contacts::Place;
+use super::contacts::Place;
 use crate::packet::Protocol;
 
 /// A kind of last addresses of networks, and how much more often than by chance a source must contact them before they

@@ -3,33 +3,33 @@
 //! Takes UDP rows. An answer to a question that went to many hosts is told when its contact would fail, at the end of a
 //! cell: the question may come by another thread.
 
+use super::contacts::Place;
+use super::contacts::waiting::Waiting;
 use super::evidence::{Evidence, ways};
 use super::reading::{self, Signs, Word};
+use super::reported::Reported;
 use super::{Scene, groups};
-use crate::account::contacts::Place;
-use crate::account::contacts::waiting::Waiting;
 use crate::account::conversation::Address;
-use crate::account::heeded::Heard;
-use crate::account::sighting::Sighting;
+use crate::account::observer::MergedRow;
 use crate::packet::Protocol;
 
 impl Evidence {
-    pub(super) fn see_udp<A: Address>(&mut self, scene: &mut Scene, sighting: &mut Sighting<'_, A>) {
-        let [there, back] = ways(sighting);
-        let last = sighting.row.ways[(there == 0) as usize ^ sighting.request_way as usize].last;
+    pub(super) fn see_udp<A: Address>(&mut self, scene: &mut Scene, merged: &mut MergedRow<'_, A>) {
+        let [there, back] = ways(merged);
+        let last = merged.row.ways[(there == 0) as usize ^ merged.request_way as usize].last;
         let period = self.period(scene.cell(last));
-        let heard = sighting.heeded.heard(period);
-        if sighting.is_known && heard == Heard::Exchange {
+        let reported = Reported::of(merged.note, period);
+        if merged.is_known && reported == Reported::Exchange {
             return;
         }
-        let interface = self.sight.position(sighting.interface);
-        if let Some(question) = reading::of_question(sighting, interface) {
+        let interface = self.sight.position(merged.interface);
+        if let Some(question) = reading::of_question(merged, interface) {
             self.ask(scene, &question);
         }
-        let Some(word) = reading::of_udp(sighting, interface) else { return };
-        if !sighting.is_known {
+        let Some(word) = reading::of_udp(merged, interface) else { return };
+        if !merged.is_known {
             if word.begins {
-                sighting.heeded.forget(period);
+                Reported::forget(&mut merged.note, period);
                 self.take(scene, &word);
             }
             return;
@@ -37,8 +37,8 @@ impl Evidence {
         if self.may_wait(scene) {
             self.take(scene, &word);
         }
-        if back > 0 && sighting.seen == [true; 2] && (there > 0 || heard == Heard::Nothing) {
-            self.exchange(scene, sighting, period, heard);
+        if back > 0 && merged.seen == [true; 2] && (there > 0 || reported == Reported::Nothing) {
+            self.exchange(scene, merged, period, reported);
         }
     }
 

@@ -7,41 +7,41 @@ use super::Scene;
 use super::evidence::{Evidence, ways};
 use super::groups;
 use super::reading::{self, About, Signs, Word};
+use super::reported::Reported;
 use super::sample::Seen;
 use crate::account::conversation::{Address, Way};
-use crate::account::grid::Cell;
-use crate::account::heeded::Heard;
-use crate::account::sighting::Sighting;
+use crate::account::observer::MergedRow;
+use crate::time_grid::Cell;
 
 impl Evidence {
     /// Once in a part of the window each conversation says that its server answers. One that is new says only how it was
     /// seen: its beginning was before the capture, or is not in a sample.
     #[inline]
-    pub(super) fn see_established<A: Address>(&mut self, scene: &mut Scene, sighting: &mut Sighting<'_, A>) {
-        let [there, back] = ways(sighting);
-        let cell = scene.cell(sighting.row.ways[(there == 0) as usize ^ sighting.request_way as usize].last);
+    pub(super) fn see_established<A: Address>(&mut self, scene: &mut Scene, merged: &mut MergedRow<'_, A>) {
+        let [there, back] = ways(merged);
+        let cell = scene.cell(merged.row.ways[(there == 0) as usize ^ merged.request_way as usize].last);
         let period = self.period(cell);
-        let heard = if sighting.is_known { sighting.heeded.heard(period) } else { Heard::Nothing };
-        if heard == Heard::Exchange {
+        let reported = if merged.is_known { Reported::of(merged.note, period) } else { Reported::Nothing };
+        if reported == Reported::Exchange {
             return;
         }
-        if sighting.is_known && back == 0 && self.may_wait(scene) {
-            self.go_on(scene, sighting, Signs::WENT_ON);
+        if merged.is_known && back == 0 && self.may_wait(scene) {
+            self.go_on(scene, merged, Signs::WENT_ON);
         }
-        self.note_sight(scene, sighting, cell);
-        let is_seen_both_ways = sighting.seen == [true; 2];
-        let is_new = there > 0 || heard == Heard::Nothing;
-        if sighting.is_known && back > 0 && is_seen_both_ways && is_new {
-            self.exchange(scene, sighting, period, heard);
+        self.note_sight(scene, merged, cell);
+        let is_seen_both_ways = merged.seen == [true; 2];
+        let is_new = there > 0 || reported == Reported::Nothing;
+        if merged.is_known && back > 0 && is_seen_both_ways && is_new {
+            self.exchange(scene, merged, period, reported);
         }
     }
 
     /// Notes how a conversation was seen: in its cell, if that is still to come.
-    pub(super) fn note_sight<A: Address>(&mut self, scene: &mut Scene, sighting: &Sighting<'_, A>, cell: Cell) {
-        let (row, is_seen_both_ways) = (sighting.row, sighting.seen == [true; 2]);
+    pub(super) fn note_sight<A: Address>(&mut self, scene: &mut Scene, merged: &MergedRow<'_, A>, cell: Cell) {
+        let (row, is_seen_both_ways) = (merged.row, merged.seen == [true; 2]);
         let is_up = row.ways[Way::Up as usize].packets > 0;
         let way = if is_seen_both_ways {
-            sighting.request_way
+            merged.request_way
         } else if is_up {
             Way::Up
         } else {
@@ -49,16 +49,16 @@ impl Evidence {
         };
         let seen = match row.ways[way as usize].packets {
             _ if is_seen_both_ways => Seen::BothWays,
-            1 if !sighting.is_known => Seen::Once,
+            1 if !merged.is_known => Seen::Once,
             _ => Seen::OneWay,
         };
         let (from, to) = row.key.endpoints(way);
         let ends = [(from.address.into(), from.port), (to.address.into(), to.port)];
-        let interface = self.sight.position(sighting.interface);
+        let interface = self.sight.position(merged.interface);
         if self.sight.knows(interface, ends, seen, cell) || !ends.iter().all(|end| groups::is_host(end.0)) {
             return;
         }
-        let word = Word { about: About::Sight(seen), ..reading::word(sighting, way, interface) };
+        let word = Word { about: About::Sight(seen), ..reading::word(merged, way, interface) };
         if !scene.lets_wait(&word) {
             self.sight.note(interface, ends, seen, cell);
         }
@@ -69,22 +69,22 @@ impl Evidence {
     pub(super) fn exchange<A: Address>(
         &mut self,
         scene: &mut Scene,
-        sighting: &mut Sighting<'_, A>,
+        merged: &mut MergedRow<'_, A>,
         period: i64,
-        heard: Heard,
+        reported: Reported,
     ) {
-        let goes_on = ways(sighting)[0] > 0;
-        sighting.heeded.note(period, goes_on);
+        let goes_on = ways(merged)[0] > 0;
+        Reported::keep(&mut merged.note, period, goes_on);
         // Where contacts found no room, the answer may have been lost.
-        if heard == Heard::Nothing || scene.contacts.is_full() {
-            self.go_on(scene, sighting, Signs::EXCHANGES.with(Signs::WENT_ON, goes_on));
+        if reported == Reported::Nothing || scene.contacts.is_full() {
+            self.go_on(scene, merged, Signs::EXCHANGES.with(Signs::WENT_ON, goes_on));
         } else if self.may_wait(scene) {
-            self.go_on(scene, sighting, Signs::WENT_ON);
+            self.go_on(scene, merged, Signs::WENT_ON);
         }
     }
 
-    fn go_on<A: Address>(&mut self, scene: &mut Scene, sighting: &Sighting<'_, A>, signs: Signs) {
-        let interface = self.sight.position(sighting.interface);
-        self.take(scene, &reading::of_known(sighting, interface, signs));
+    fn go_on<A: Address>(&mut self, scene: &mut Scene, merged: &MergedRow<'_, A>, signs: Signs) {
+        let interface = self.sight.position(merged.interface);
+        self.take(scene, &reading::of_known(merged, interface, signs));
     }
 }

@@ -6,19 +6,20 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::contacts::askers::Askers;
+use super::contacts::waiting::{Room, Waiting};
 use super::outcome::{Outcome, Settled, add, mark, outcome};
 use super::reading::{self, About, Signs, Word};
+use super::reported::Reported;
 use super::sample::Seen;
 use super::sight::{End, Sight};
 use super::{Config, Later, Scene, groups};
-use crate::account::contacts::askers::Askers;
-use crate::account::contacts::waiting::{Room, Waiting};
 use crate::account::conversation::{Address, ConversationKey, Way};
-use crate::account::grid::Cell;
 use crate::account::interface::InterfaceId;
-use crate::account::selection::{Seeds, Selection};
-use crate::account::sighting::Sighting;
+use crate::account::observer::MergedRow;
 use crate::packet::{Protocol, Timestamp};
+use crate::tables::sampling::{Sampling, Seeds};
+use crate::time_grid::Cell;
 
 /// UDP datagrams, and bytes of them, that one contact may send until its deadline and still be a probe. More are a stream
 /// to who need not answer.
@@ -49,8 +50,8 @@ pub(super) struct Evidence {
 impl Evidence {
     pub(super) fn new(config: &Config, cells_in_window: u32, seeds: Seeds) -> Self {
         Self {
-            room: Room::new(config.max_waiting, seeds.places),
-            sight: Sight::new(cells_in_window, Selection::new(seeds.selection)),
+            room: Room::new(config.max_waiting, seeds.tables),
+            sight: Sight::new(cells_in_window, Sampling::new(seeds.sampling)),
             askers: Askers::new(seeds),
             unmatched: Later::default(),
             era: 0,
@@ -59,44 +60,44 @@ impl Evidence {
         }
     }
 
-    pub(super) fn see_all<A: Address>(&mut self, scene: &mut Scene, sightings: &mut [Sighting<'_, A>]) {
-        for block in sightings.chunks_mut(READ_AHEAD) {
+    pub(super) fn see_all<A: Address>(&mut self, scene: &mut Scene, merged: &mut [MergedRow<'_, A>]) {
+        for block in merged.chunks_mut(READ_AHEAD) {
             if self.is_short_of_room(scene) {
-                for Sighting { row, .. } in block.iter().filter(|sighting| !sighting.is_known) {
+                for MergedRow { row, .. } in block.iter().filter(|merged| !merged.is_known) {
                     scene.contacts.touch_newcomer(row.key.endpoints(row.opener()).0.address);
                 }
             }
-            block.iter_mut().for_each(|sighting| self.see(scene, sighting));
+            block.iter_mut().for_each(|merged| self.see(scene, merged));
         }
     }
 
     #[inline(always)]
-    fn see<A: Address>(&mut self, scene: &mut Scene, sighting: &mut Sighting<'_, A>) {
-        match sighting.row.key.protocol() {
-            Protocol::TCP if reading::is_established(&sighting.row.ways) => self.see_established(scene, sighting),
-            Protocol::TCP => self.see_opening(scene, sighting),
-            Protocol::UDP => self.see_udp(scene, sighting),
+    fn see<A: Address>(&mut self, scene: &mut Scene, merged: &mut MergedRow<'_, A>) {
+        match merged.row.key.protocol() {
+            Protocol::TCP if reading::is_established(&merged.row.ways) => self.see_established(scene, merged),
+            Protocol::TCP => self.see_opening(scene, merged),
+            Protocol::UDP => self.see_udp(scene, merged),
             Protocol::ICMP | Protocol::ICMPV6 => {
-                let interface = self.sight.position(sighting.interface);
-                reading::of_icmp(sighting, interface).into_iter().flatten().for_each(|word| self.take(scene, &word));
+                let interface = self.sight.position(merged.interface);
+                reading::of_icmp(merged, interface).into_iter().flatten().for_each(|word| self.take(scene, &word));
             }
             _ => {}
         }
     }
 
     /// TCP that opens or refuses, or begins as no connection does.
-    fn see_opening<A: Address>(&mut self, scene: &mut Scene, sighting: &mut Sighting<'_, A>) {
-        if reading::is_bare_beginning(sighting) {
-            return self.see_beginning(scene, sighting);
+    fn see_opening<A: Address>(&mut self, scene: &mut Scene, merged: &mut MergedRow<'_, A>) {
+        if reading::is_bare_beginning(merged) {
+            return self.see_beginning(scene, merged);
         }
-        if reading::goes_on_alone(sighting) {
-            let cell = scene.cell(sighting.row.ways[sighting.row.opener() as usize].last);
-            self.note_sight(scene, sighting, cell);
+        if reading::goes_on_alone(merged) {
+            let cell = scene.cell(merged.row.ways[merged.row.opener() as usize].last);
+            self.note_sight(scene, merged, cell);
         }
-        let interface = self.sight.position(sighting.interface);
-        for word in reading::of_tcp(sighting, interface).into_iter().flatten() {
+        let interface = self.sight.position(merged.interface);
+        for word in reading::of_tcp(merged, interface).into_iter().flatten() {
             if word.begins {
-                self.forget(scene, sighting, word.last);
+                self.forget(scene, merged, word.last);
             }
             self.take(scene, &word);
         }
@@ -105,26 +106,26 @@ impl Evidence {
     /// A SYN, or what no connection begins with, and nothing else. Where room is short only of who is worth it: of a flood
     /// from invented sources hardly anybody is, and this is all that is done for it.
     #[inline]
-    fn see_beginning<A: Address>(&mut self, scene: &mut Scene, sighting: &mut Sighting<'_, A>) {
-        let opener = sighting.row.opener();
-        let (from, to) = sighting.row.key.endpoints(opener);
+    fn see_beginning<A: Address>(&mut self, scene: &mut Scene, merged: &mut MergedRow<'_, A>) {
+        let opener = merged.row.opener();
+        let (from, to) = merged.row.key.endpoints(opener);
         let (source, port, target) = (from.address.into(), to.port, to.address.into());
         if port == 0 || !counts(scene, source, target, port) {
             return;
         }
-        let is_ahead = scene.is_ahead(sighting.row.ways[opener as usize].last);
-        if !sighting.is_known && !is_ahead && self.is_short_of_room(scene) && !scene.contacts.is_wanted(source) {
+        let is_ahead = scene.is_ahead(merged.row.ways[opener as usize].last);
+        if !merged.is_known && !is_ahead && self.is_short_of_room(scene) && !scene.contacts.is_wanted(source) {
             self.unknown += 1;
             return;
         }
         if !is_ahead && self.room.is_full() && !self.room.may_hold(from, to, Protocol::TCP) {
             return self.room.lose();
         }
-        let interface = self.sight.position(sighting.interface);
-        let word = Word { begins: true, ..reading::word(sighting, opener, interface) };
+        let interface = self.sight.position(merged.interface);
+        let word = Word { begins: true, ..reading::word(merged, opener, interface) };
         // Who finds no room is not told of what follows.
         if is_ahead || !self.room.is_full() {
-            self.forget(scene, sighting, word.last);
+            self.forget(scene, merged, word.last);
         }
         if !scene.lets_wait(&word) {
             self.hear(scene, &word);
@@ -132,8 +133,8 @@ impl Evidence {
     }
 
     /// A conversation begins: what was heard of one between the same ends is of another.
-    fn forget<A: Address>(&self, scene: &Scene, sighting: &mut Sighting<'_, A>, time: Timestamp) {
-        sighting.heeded.forget(self.period(scene.cell(time)));
+    fn forget<A: Address>(&self, scene: &Scene, merged: &mut MergedRow<'_, A>, time: Timestamp) {
+        Reported::forget(&mut merged.note, self.period(scene.cell(time)));
     }
 
     /// The period in which a cell lies: a part of the window.
@@ -337,9 +338,9 @@ fn ends(word: &Word) -> [End; 2] {
 
 /// How many packets went the way of requests and back.
 #[inline]
-pub(super) fn ways<A: Address>(sighting: &Sighting<'_, A>) -> [u32; 2] {
-    let way = sighting.request_way;
-    [way, way.reversed()].map(|way| sighting.row.ways[way as usize].packets)
+pub(super) fn ways<A: Address>(merged: &MergedRow<'_, A>) -> [u32; 2] {
+    let way = merged.request_way;
+    [way, way.reversed()].map(|way| merged.row.ways[way as usize].packets)
 }
 
 fn after(time: Timestamp, duration: Duration) -> Timestamp {

@@ -5,6 +5,7 @@
 //! ends of cells of packet time. A row that lies ahead of the cell that is judged next waits for its cell, so that the
 //! order in which threads hand over does not matter.
 
+mod all_contacts;
 mod broadcasts;
 mod contacts;
 mod datagrams;
@@ -14,6 +15,7 @@ mod groups;
 mod outcome;
 mod positions;
 mod reading;
+mod reported;
 mod sample;
 mod sight;
 mod trail;
@@ -25,17 +27,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Detection;
-use crate::account::contacts::{Aspect, Bounds, Contacts, Keeping};
 use crate::account::conversation::{Address, ConversationKey, Way};
-use crate::account::grid::{Cell, Grid};
 use crate::account::interface::InterfaceId;
-use crate::account::selection::Seeds;
-use crate::account::sighting::{Batch, Watch};
+use crate::account::observer::{RowBatch, RowObserver};
 use crate::packet::Timestamp;
+use crate::tables::sampling::Seeds;
+use crate::time_grid::{Cell, TimeGrid};
+use contacts::{Aspect, Bounds, Contacts, Keeping};
 use evidence::Evidence;
 use reading::Word;
 use trail::Trails;
-use verdict::Reported;
+use verdict::OngoingScans;
 pub use view::{TableUse, View};
 
 /// Which rule finds scans.
@@ -115,7 +117,7 @@ const TIMES_LIMIT: usize = 4;
 #[derive(Debug)]
 struct Scene {
     config: Config,
-    grid: Grid,
+    grid: TimeGrid,
     /// Cells in the windows of hosts and ports.
     cells: [u32; 2],
     contacts: Contacts,
@@ -191,7 +193,7 @@ impl Scene {
 pub struct Scan {
     scene: Scene,
     evidence: Evidence,
-    reported: Reported,
+    reported: OngoingScans,
 }
 
 impl Scan {
@@ -200,8 +202,9 @@ impl Scan {
     pub fn new(config: &Config, seeds: impl Into<Seeds>) -> Self {
         let seeds = seeds.into();
         let windows = [config.interval, config.port_interval];
-        let grid =
-            Grid::of(windows.map(|window| Grid::for_window(window).length()).into_iter().min().unwrap_or_default());
+        let grid = TimeGrid::of(
+            windows.map(|window| TimeGrid::for_window(window).length()).into_iter().min().unwrap_or_default(),
+        );
         let cells = windows.map(|window| grid.cells(window));
         let each = [config.contacted_ips, config.contacted_ports].map(|limit| EXACT.max(TIMES_LIMIT * limit as usize));
         let (keeping, each) = match config.rule {
@@ -223,13 +226,13 @@ impl Scan {
                 current_end: Timestamp::BEFORE_ALL,
                 ahead: Later::default(),
             },
-            reported: Reported::default(),
+            reported: OngoingScans::default(),
         }
     }
 
     /// The cells at whose ends is judged. No row may span two of them.
     #[must_use]
-    pub fn grid(&self) -> Grid {
+    pub fn grid(&self) -> TimeGrid {
         self.scene.grid
     }
 
@@ -285,7 +288,7 @@ impl Scan {
             }
             match self.scene.config.rule {
                 Rule::Evidence => self.evidence.hear(&mut self.scene, &word),
-                Rule::Contacts => contacts::count(&mut self.scene, &word),
+                Rule::Contacts => all_contacts::count(&mut self.scene, &word),
             }
         }
     }
@@ -320,12 +323,12 @@ impl Scan {
     }
 }
 
-impl Watch for Scan {
-    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
+impl RowObserver for Scan {
+    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
         let Self { scene, evidence, .. } = self;
         match scene.config.rule {
-            Rule::Evidence => evidence.see_all(scene, batch.sightings()),
-            Rule::Contacts => batch.sightings().iter().for_each(|sighting| contacts::see(scene, sighting)),
+            Rule::Evidence => evidence.see_all(scene, batch.merged()),
+            Rule::Contacts => batch.merged().iter().for_each(|merged| all_contacts::see(scene, merged)),
         }
     }
 }

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use super::Scene;
+use super::contacts::waiting::Waiting;
+use super::contacts::{Aspect, NEVER, Place};
 use super::reading::{Signs, Word};
-use crate::account::contacts::waiting::Waiting;
-use crate::account::contacts::{Aspect, NEVER, Place};
-use crate::account::grid::Cell;
 use crate::packet::{Protocol, Timestamp};
+use crate::time_grid::Cell;
 
 /// What became of a contact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

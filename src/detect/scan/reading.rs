@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
+use super::contacts::Place;
 use super::groups;
 use super::sample::Seen;
-use crate::account::contacts::Place;
 use crate::account::conversation::{Address, ConversationKey, OneWay, Way};
 use crate::account::interval::Row;
-use crate::account::sighting::Sighting;
+use crate::account::observer::MergedRow;
 use crate::packet::{Protocol, TcpFlags, Timestamp};
 
 /// The flags that tell the first packets of a connection, and its refusal, from all others.
@@ -85,8 +85,8 @@ pub(super) fn is_established(ways: &[OneWay; 2]) -> bool {
 
 /// What is said of the contact of who sends `way` with who receives it.
 #[inline]
-pub(super) fn word<A: Address>(sighting: &Sighting<'_, A>, way: Way, interface: u16) -> Word {
-    let row = sighting.row;
+pub(super) fn word<A: Address>(merged: &MergedRow<'_, A>, way: Way, interface: u16) -> Word {
+    let row = merged.row;
     let (source, target) = row.key.endpoints(way);
     let (there, back) = both(row, way);
     let (first, last) = if there.packets > 0 { (there.first, there.last) } else { (back.first, back.last) };
@@ -97,7 +97,7 @@ pub(super) fn word<A: Address>(sighting: &Sighting<'_, A>, way: Way, interface: 
         target: Place { address: target.address.into(), protocol: row.key.protocol(), port: target.port },
         interface,
         begins: false,
-        is_known: sighting.is_known,
+        is_known: merged.is_known,
         signs: Signs::default(),
         first,
         last,
@@ -113,8 +113,8 @@ fn both<A: Address>(row: &Row<A>, way: Way) -> (&OneWay, &OneWay) {
 }
 
 /// That a source goes on, and with `signs` what its target does, in a conversation that began before.
-pub(super) fn of_known<A: Address>(sighting: &Sighting<'_, A>, interface: u16, signs: Signs) -> Word {
-    Word { signs, ..word(sighting, sighting.request_way, interface) }
+pub(super) fn of_known<A: Address>(merged: &MergedRow<'_, A>, interface: u16, signs: Signs) -> Word {
+    Word { signs, ..word(merged, merged.request_way, interface) }
 }
 
 /// That an ICMP error refused a packet that went `way`.
@@ -138,14 +138,14 @@ pub(super) fn of_refusal<A: Address>(key: &ConversationKey<A>, way: Way, time: T
 }
 
 /// What a TCP row that is not established says of its contacts.
-pub(super) fn of_tcp<A: Address>(sighting: &Sighting<'_, A>, interface: u16) -> [Option<Word>; 2] {
-    let begins = Way::BOTH.map(|way| begins_tcp(sighting, way));
+pub(super) fn of_tcp<A: Address>(merged: &MergedRow<'_, A>, interface: u16) -> [Option<Word>; 2] {
+    let begins = Way::BOTH.map(|way| begins_tcp(merged, way));
     Way::BOTH.map(|way| {
         let is_other_begun = begins[way.reversed() as usize] && !begins[way as usize];
-        let (there, back) = both(sighting.row, way);
+        let (there, back) = both(merged.row, way);
         let signs = tcp_signs(there, back);
         let is_silent = is_other_begun || !begins[way as usize] && signs == Signs::default();
-        if is_silent || sighting.row.key.endpoints(way).1.port == 0 {
+        if is_silent || merged.row.key.endpoints(way).1.port == 0 {
             return None;
         }
         let failed = if signs.has(Signs::BROKEN_OFF) {
@@ -155,23 +155,23 @@ pub(super) fn of_tcp<A: Address>(sighting: &Sighting<'_, A>, interface: u16) -> 
         } else {
             back.last
         };
-        Some(Word { begins: begins[way as usize], signs, failed, ..word(sighting, way, interface) })
+        Some(Word { begins: begins[way as usize], signs, failed, ..word(merged, way, interface) })
     })
 }
 
 /// Whether all that a TCP row says is that its opener begins a contact.
 #[inline]
-pub(super) fn is_bare_beginning<A: Address>(sighting: &Sighting<'_, A>) -> bool {
-    let opener = sighting.row.opener();
-    let (there, back) = both(sighting.row, opener);
-    back.packets == 0 && there.flags.0 & (TcpFlags::ACK.0 | TcpFlags::RST.0) == 0 && begins_tcp(sighting, opener)
+pub(super) fn is_bare_beginning<A: Address>(merged: &MergedRow<'_, A>) -> bool {
+    let opener = merged.row.opener();
+    let (there, back) = both(merged.row, opener);
+    back.packets == 0 && there.flags.0 & (TcpFlags::ACK.0 | TcpFlags::RST.0) == 0 && begins_tcp(merged, opener)
 }
 
 /// True if a TCP row that opens shows one side alone, and that side goes on as if the other had answered: a client with an
 /// ACK after its SYN, a server with data after its answer. (Servers repeat a bare answer towards invented clients.)
 #[inline]
-pub(super) fn goes_on_alone<A: Address>(sighting: &Sighting<'_, A>) -> bool {
-    let (there, back) = both(sighting.row, sighting.row.opener());
+pub(super) fn goes_on_alone<A: Address>(merged: &MergedRow<'_, A>) -> bool {
+    let (there, back) = both(merged.row, merged.row.opener());
     let is_client = !there.first_flags().contains(TcpFlags::ACK);
     let goes_on = is_client || there.flags.0 & SENDS_OR_ENDS != 0;
     back.packets == 0 && there.flags.0 & TELLING == TcpFlags::SYN.0 | TcpFlags::ACK.0 && goes_on
@@ -179,9 +179,9 @@ pub(super) fn goes_on_alone<A: Address>(sighting: &Sighting<'_, A>) -> bool {
 
 /// Whether who sends `way` begins a contact: with a SYN, or with a first packet that no connection begins with.
 #[inline]
-fn begins_tcp<A: Address>(sighting: &Sighting<'_, A>, way: Way) -> bool {
-    let there = &sighting.row.ways[way as usize];
-    let is_odd = there.first_flags().0 & TELLING == 0 && !sighting.is_known && sighting.row.opener() == way;
+fn begins_tcp<A: Address>(merged: &MergedRow<'_, A>, way: Way) -> bool {
+    let there = &merged.row.ways[way as usize];
+    let is_odd = there.first_flags().0 & TELLING == 0 && !merged.is_known && merged.row.opener() == way;
     let is_syn = there.first_flags().contains(TcpFlags::SYN) && !there.first_flags().contains(TcpFlags::ACK);
     there.packets > 0 && (is_syn || is_odd)
 }
@@ -201,22 +201,22 @@ fn tcp_signs(there: &OneWay, back: &OneWay) -> Signs {
 
 /// The question to many hosts that a UDP row is, if it is one.
 #[inline]
-pub(super) fn of_question<A: Address>(sighting: &Sighting<'_, A>, interface: u16) -> Option<Word> {
-    let way = sighting.row.opener();
-    let (source, target) = sighting.row.key.endpoints(way);
+pub(super) fn of_question<A: Address>(merged: &MergedRow<'_, A>, interface: u16) -> Option<Word> {
+    let way = merged.row.opener();
+    let (source, target) = merged.row.key.endpoints(way);
     if !groups::may_ask_many(source.address.into(), target.address.into()) {
         return None;
     }
-    Some(Word { about: About::Question, ..word(sighting, way, interface) })
+    Some(Word { about: About::Question, ..word(merged, way, interface) })
 }
 
 /// The contact that a UDP row tells of. A late answer does not begin one, nor does an answer to a question that went to many
 /// hosts, nor a datagram to the broadcast address of the source's own network.
-pub(super) fn of_udp<A: Address>(sighting: &Sighting<'_, A>, interface: u16) -> Option<Word> {
-    let way = sighting.request_way;
-    let (there, back) = both(sighting.row, way);
-    let word = word(sighting, way, interface);
-    let opens = !sighting.is_known && sighting.row.opener() == way && there.packets > 0;
+pub(super) fn of_udp<A: Address>(merged: &MergedRow<'_, A>, interface: u16) -> Option<Word> {
+    let way = merged.request_way;
+    let (there, back) = both(merged.row, way);
+    let word = word(merged, way, interface);
+    let opens = !merged.is_known && merged.row.opener() == way && there.packets > 0;
     let begins = opens
         && !groups::is_discovery_answer(word.source_port, word.target.port)
         && !groups::is_own_broadcast(word.source, word.target.address);
@@ -225,18 +225,18 @@ pub(super) fn of_udp<A: Address>(sighting: &Sighting<'_, A>, interface: u16) -> 
 }
 
 /// What an ICMP row says of the contacts between its hosts: echo requests begin them, anything of an echo answers.
-pub(super) fn of_icmp<A: Address>(sighting: &Sighting<'_, A>, interface: u16) -> [Option<Word>; 2] {
-    let (request, reply) = echo(sighting.row.key.protocol());
+pub(super) fn of_icmp<A: Address>(merged: &MergedRow<'_, A>, interface: u16) -> [Option<Word>; 2] {
+    let (request, reply) = echo(merged.row.key.protocol());
     Way::BOTH.map(|way| {
-        let (there, back) = both(sighting.row, way);
-        let (source, target) = sighting.row.key.endpoints(way);
+        let (there, back) = both(merged.row, way);
+        let (source, target) = merged.row.key.endpoints(way);
         let begins = there.packets > 0
             && there.icmp_type() == Some(request)
             && !groups::is_own_broadcast(source.address.into(), target.address.into());
         let is_answered =
             back.packets > 0 && back.icmp_type().is_some_and(|kind| kind == reply || begins && kind == request);
         let signs = Signs::default().with(Signs::ANSWERED, is_answered);
-        (begins || is_answered).then(|| Word { begins, signs, ..word(sighting, way, interface) })
+        (begins || is_answered).then(|| Word { begins, signs, ..word(merged, way, interface) })
     })
 }
 

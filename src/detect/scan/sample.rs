@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::account::grid::Cell;
+use crate::time_grid::Cell;
 
 /// Conversations in the sample, a power of two.
 const SLOTS: usize = 256;
@@ -131,7 +131,7 @@ fn position(hash: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::account::selection::mixed;
+    use crate::tables::sampling::mixed;
 
     fn filled(conversations: impl Iterator<Item = (u64, [u32; 2], Seen)>) -> Sample {
         let mut sample = Sample::default();

@@ -7,12 +7,12 @@
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 
+use super::contacts::feed;
 use super::positions::Positions;
 use super::sample::{self, BLOCKS, Sample, Seen, Slot};
-use crate::account::contacts::feed;
-use crate::account::grid::Cell;
 use crate::account::interface::InterfaceId;
-use crate::account::selection::Selection;
+use crate::tables::sampling::Sampling;
+use crate::time_grid::Cell;
 
 /// Conversations that are seen one way only, of which one could be chance.
 const FEWEST_LONELY: usize = 10;
@@ -43,7 +43,7 @@ struct Interface {
 /// What each interface shows.
 #[derive(Debug)]
 pub(super) struct Sight {
-    selection: Selection,
+    sampling: Sampling,
     cells_in_window: i64,
     cells_in_block: i64,
     /// The part of the window that was judged last, and its first cell: nearly all cells are of it.
@@ -55,9 +55,9 @@ pub(super) struct Sight {
 }
 
 impl Sight {
-    pub(super) fn new(cells_in_window: u32, selection: Selection) -> Self {
+    pub(super) fn new(cells_in_window: u32, sampling: Sampling) -> Self {
         Self {
-            selection,
+            sampling,
             cells_in_window: cells_in_window.into(),
             cells_in_block: (i64::from(cells_in_window) / BLOCKS).max(1),
             block: 0,
@@ -147,8 +147,8 @@ impl Sight {
         })
     }
 
-    fn hash_of(&self, write: impl FnOnce(&mut <Selection as BuildHasher>::Hasher)) -> u64 {
-        let mut hasher = self.selection.build_hasher();
+    fn hash_of(&self, write: impl FnOnce(&mut <Sampling as BuildHasher>::Hasher)) -> u64 {
+        let mut hasher = self.sampling.build_hasher();
         write(&mut hasher);
         hasher.finish()
     }

@@ -9,7 +9,7 @@ use std::collections::btree_map::Entry;
 use std::net::IpAddr;
 
 use super::Scene;
-use crate::account::contacts::{Aspect, Mark, Place};
+use super::contacts::{Aspect, Mark, Place};
 use crate::detect::MAXIMUM_TARGETS;
 use crate::packet::Timestamp;
 

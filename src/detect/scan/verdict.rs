@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::contacts::{Aspect, Keeping, Mark, Place};
 use super::sight::Sight;
 use super::trail::Trail;
 use super::{Rule, Scene, broadcasts};
-use crate::account::contacts::{Aspect, Keeping, Mark, Place};
-use crate::account::grid::Cell;
 use crate::detect::{Detection, Figures, Kind, Level, MAXIMUM_TARGETS, Span, Subject, Target};
 use crate::packet::{Protocol, Timestamp};
+use crate::time_grid::Cell;
 
 /// What counts of a source at the end of a cell.
 #[derive(Debug, Default)]
@@ -35,11 +35,11 @@ pub(super) struct Tally {
 
 /// What was said of whom, until it was said that it is over.
 #[derive(Debug, Default)]
-pub(super) struct Reported {
+pub(super) struct OngoingScans {
     since: BTreeMap<(Kind, IpAddr), Timestamp>,
 }
 
-impl Reported {
+impl OngoingScans {
     pub(super) fn is_empty(&self) -> bool {
         self.since.is_empty()
     }

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
+use super::contacts::Aspect;
 use super::verdict::tally;
 use super::{Scan, Scene};
-use crate::account::contacts::Aspect;
-use crate::account::grid::Cell;
 use crate::account::interface::InterfaceId;
+use crate::time_grid::Cell;
 
 /// How full a table is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,7 @@
 //! What who watches notes of conversations, and hears again.
 
 use super::*;
-use crate::account::heeded::{Heard, Heeded};
-use crate::account::sighting::Bookmarks;
+use crate::account::observer::{ObserverNote, SlotHints};
 
 /// Notes of each conversation its name, which is what its packets have bytes, and looks whether what was noted before is
 /// its own.
@@ -13,20 +12,20 @@ struct Noting {
     conversations: [usize; 2],
 }
 
-impl Watch for Noting {
-    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
-        for passage in batch.passages() {
-            let name = passage.bytes as u32;
-            let own = Bookmarks { source: name, pair: name + 1 };
-            self.ways[0] += usize::from(passage.bookmarks == Bookmarks::default());
-            self.ways[1] += usize::from(passage.bookmarks == own);
-            passage.bookmarks = own;
+impl RowObserver for Noting {
+    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
+        for directed in batch.directed() {
+            let name = directed.bytes as u32;
+            let own = SlotHints { source: name, pair: name + 1 };
+            self.ways[0] += usize::from(directed.hints == SlotHints::default());
+            self.ways[1] += usize::from(directed.hints == own);
+            directed.hints = own;
         }
-        for sighting in batch.sightings() {
-            let name = sighting.row.ways.iter().map(|way| way.bytes as i64).sum();
-            self.conversations[0] += usize::from(sighting.heeded == Heeded::default());
-            self.conversations[1] += usize::from(sighting.heeded.heard(name) == Heard::Exchange);
-            sighting.heeded.note(name, true);
+        for merged in batch.merged() {
+            let name = merged.row.ways.iter().map(|way| way.bytes as u32).sum();
+            self.conversations[0] += usize::from(merged.note == ObserverNote::default());
+            self.conversations[1] += usize::from(merged.note == ObserverNote(name));
+            merged.note = ObserverNote(name);
         }
     }
 }
@@ -69,13 +68,13 @@ struct Beginning {
     heard: usize,
 }
 
-impl Watch for Beginning {
-    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
-        for sighting in batch.sightings() {
+impl RowObserver for Beginning {
+    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
+        for merged in batch.merged() {
             match self.turn {
-                0 => sighting.heeded.note(7, true),
-                1 => sighting.heeded.forget(7),
-                _ => self.heard += usize::from(sighting.heeded.heard(7) != Heard::Nothing),
+                0 => merged.note = ObserverNote(7),
+                1 => merged.note = ObserverNote::default(),
+                _ => self.heard += usize::from(merged.note != ObserverNote::default()),
             }
         }
     }

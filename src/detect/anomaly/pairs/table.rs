@@ -3,8 +3,8 @@
 use foldhash::fast::RandomState;
 
 use super::{Pair, Row};
-use crate::account::index::{Index, NOWHERE};
-use crate::account::sought::Sought;
+use crate::tables::index::{Index, NOWHERE};
+use crate::tables::lookup::Lookup;
 
 /// The pairs that are kept, in no order that means anything.
 #[derive(Debug)]
@@ -22,14 +22,14 @@ impl Table {
 
     /// Where a pair is; [`NOWHERE`] if it is not there.
     #[inline(always)]
-    pub(super) fn find(&self, pair: impl Sought<Pair>) -> u32 {
+    pub(super) fn find(&self, pair: impl Lookup<Pair>) -> u32 {
         let Self { state, index, kept } = self;
         index.find(pair.hash_under(state), |at| pair.is(&kept[at as usize].0)).unwrap_or(NOWHERE)
     }
 
     /// Whether a pair is at a position.
     #[inline(always)]
-    pub(super) fn is_at(&self, position: u32, pair: impl Sought<Pair>) -> bool {
+    pub(super) fn is_at(&self, position: u32, pair: impl Lookup<Pair>) -> bool {
         self.kept.get(position as usize).is_some_and(|(kept, _)| pair.is(kept))
     }
 

@@ -43,13 +43,13 @@ fn observed(
 ) -> (Vec<Verdict>, Pairs) {
     let mut pairs = Pairs::new(config);
     let mut found = Vec::new();
-    let mut bookmarks = HashMap::new();
+    let mut hints = HashMap::new();
     for &(interval, source, bytes) in traffic {
-        let bookmark = bookmarks.entry(source).or_insert(NOWHERE);
+        let hint = hints.entry(source).or_insert(NOWHERE);
         if !keeps_bookmarks {
-            *bookmark = NOWHERE;
+            *hint = NOWHERE;
         }
-        pairs.observe(bookmark, pair(source), bytes, interval, &mut |verdict| found.push(verdict));
+        pairs.observe(hint, pair(source), bytes, interval, &mut |verdict| found.push(verdict));
         if let Some(ticks) = ticks {
             pairs.evaluate(ticks, &mut |verdict| found.push(verdict));
         }

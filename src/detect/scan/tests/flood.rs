@@ -5,16 +5,15 @@ use std::sync::Arc;
 
 use super::harness::*;
 use crate::account::conversation::request_way;
-use crate::account::heeded::Heeded;
-use crate::account::index::NOWHERE;
 use crate::account::interface::InterfaceId;
 use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
-use crate::account::sighting::{Batch, Sighting, Watch};
+use crate::account::observer::{MergedRow, ObserverNote, RowBatch, RowObserver};
 use crate::detect::scan::{Config, Rule, Scan};
 use crate::detect::{Kind, Level, Subject};
 use crate::locality::Classifier;
 use crate::packet::{Packet, Protocol};
+use crate::tables::index::NOWHERE;
 
 const SCANNER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const VICTIM: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
@@ -31,18 +30,18 @@ fn see_new(scan: &mut Scan, interval: &mut Interval, packets: impl Iterator<Item
     interval.reset();
     packets.for_each(|packet| interval.observe(&packet, packet.bytes + 14));
     interval.settle();
-    let mut batch = Batch::in_place_of(Vec::new());
+    let mut batch = RowBatch::in_place_of(Vec::new());
     for row in interval.rows_v4() {
         let seen = [row.ways[0].packets > 0, row.ways[1].packets > 0];
         let request_way = request_way(&row.key, row.opener(), row.ways[row.opener() as usize].first_flags());
-        let (is_known, remembered_at, heeded) = (false, NOWHERE, Heeded::default());
-        batch.add(Sighting { row, interface, is_known, request_way, seen, remembered_at, heeded }, Default::default());
-        if batch.len() == Batch::<Ipv4Addr>::MOST {
-            scan.see(&mut batch);
+        let (is_known, remembered_at, note) = (false, NOWHERE, ObserverNote::default());
+        batch.add(MergedRow { row, interface, is_known, request_way, seen, remembered_at, note }, Default::default());
+        if batch.len() == RowBatch::<Ipv4Addr>::MOST {
+            scan.observe(&mut batch);
             batch.clear();
         }
     }
-    scan.see(&mut batch);
+    scan.observe(&mut batch);
 }
 
 /// A source that no other has: an odd factor makes every number another one.

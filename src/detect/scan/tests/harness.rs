@@ -6,17 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::account::conversation::{Address, Endpoint, Way, request_way};
-use crate::account::grid::Grid;
-use crate::account::heeded::Heeded;
-use crate::account::index::NOWHERE;
 use crate::account::interface::InterfaceId;
 use crate::account::interval::{Interval, Row};
 use crate::account::ledger::Ledger;
-use crate::account::sighting::{Batch, Sighting, Watch};
+use crate::account::observer::{MergedRow, ObserverNote, RowBatch, RowObserver};
 use crate::detect::scan::{Config, Scan};
 use crate::detect::{Detection, Kind, Level, Subject};
 use crate::locality::Classifier;
 use crate::packet::{Addresses, Packet, Protocol, TcpFlags, Timestamp};
+use crate::tables::index::NOWHERE;
+use crate::time_grid::TimeGrid;
 
 pub(super) const FIN: u8 = 0x01;
 pub(super) const SYN: u8 = 0x02;
@@ -201,7 +200,7 @@ impl Cut {
     }
 }
 
-type Remembered = (Way, [bool; 2], Heeded);
+type Remembered = (Way, [bool; 2], ObserverNote);
 
 /// What the ledger does, as far as scans need it.
 pub(super) struct Bench {
@@ -226,7 +225,7 @@ impl Bench {
     pub(super) fn run(&mut self, script: &Script, cut: Cut, seconds: f64) -> &mut Self {
         let mut events = script.0.clone();
         events.sort_by_key(|(_, event)| event.time());
-        let grid = Grid::of(cut.tick);
+        let grid = TimeGrid::of(cut.tick);
         let mut ticks: BTreeMap<_, BTreeMap<usize, Vec<Event>>> = BTreeMap::new();
         for (interface, event) in events {
             ticks.entry(grid.cell(event.time())).or_default().entry(interface).or_default().push(event);
@@ -247,7 +246,7 @@ impl Bench {
                 self.detections.extend(found);
             }
         }
-        let second = Grid::of(Duration::from_secs(1));
+        let second = TimeGrid::of(Duration::from_secs(1));
         let end = second.end(second.cell(grid.start(last))).nanoseconds() + (seconds * 1e9) as i64;
         let end = Timestamp::from_nanoseconds(end);
         let found = self.scan.advance(end);
@@ -279,15 +278,15 @@ impl Bench {
         let here = [row.ways[0].packets > 0, row.ways[1].packets > 0];
         let before = self.known.get(&name).copied();
         let decided = || request_way(&row.key, row.opener(), row.ways[row.opener() as usize].first_flags());
-        let (request_way, seen, heeded) = before.map_or_else(
-            || (decided(), here, Heeded::default()),
-            |(way, seen, heeded)| (way, [seen[0] || here[0], seen[1] || here[1]], heeded),
+        let (request_way, seen, note) = before.map_or_else(
+            || (decided(), here, ObserverNote::default()),
+            |(way, seen, note)| (way, [seen[0] || here[0], seen[1] || here[1]], note),
         );
         let (is_known, remembered_at) = (before.is_some(), NOWHERE);
-        let mut batch = Batch::in_place_of(Vec::new());
-        batch.add(Sighting { row, interface, is_known, request_way, seen, remembered_at, heeded }, Default::default());
-        self.scan.see(&mut batch);
-        self.known.insert(name, (request_way, seen, batch.sightings()[0].heeded));
+        let mut batch = RowBatch::in_place_of(Vec::new());
+        batch.add(MergedRow { row, interface, is_known, request_way, seen, remembered_at, note }, Default::default());
+        self.scan.observe(&mut batch);
+        self.known.insert(name, (request_way, seen, batch.merged()[0].note));
     }
 
     fn refuse(&mut self, packet: &Packet, interface: InterfaceId) {

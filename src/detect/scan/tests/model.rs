@@ -7,10 +7,10 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::harness::*;
-use crate::account::grid::Grid;
 use crate::detect::scan::{Config, Rule};
 use crate::detect::{Kind, Level};
 use crate::packet::{Packet, Protocol, Timestamp};
+use crate::time_grid::TimeGrid;
 
 /// Windows that a short script fills and leaves.
 fn config(rule: Rule) -> Config {
@@ -43,13 +43,13 @@ fn endpoints(packet: &Packet) -> (IpAddr, IpAddr) {
 
 /// The distinct of what each source has, in the windows that end with each cell from `from` to `to`.
 struct Windows {
-    grid: Grid,
+    grid: TimeGrid,
     cells: [u32; 2],
 }
 
 impl Windows {
     fn of(config: &Config) -> Self {
-        let grid = Grid::for_window(config.interval);
+        let grid = TimeGrid::for_window(config.interval);
         Self { grid, cells: [config.interval, config.port_interval].map(|window| grid.cells(window)) }
     }
 
@@ -86,7 +86,7 @@ fn contacts_model(config: &Config, script: &Script, until: Timestamp) -> Over {
                     seen.entry(source).or_default().insert(name(kind, destination, protocol, port));
                 }
             }
-            let end = windows.grid.end(crate::account::grid::Cell(cell)).nanoseconds();
+            let end = windows.grid.end(crate::time_grid::Cell(cell)).nanoseconds();
             let many = seen.into_iter().filter(|(_, names)| names.len() > limit as usize);
             over.extend(many.map(|(source, names)| ((end, kind, source), names.len() as u64)));
         }
@@ -172,7 +172,7 @@ type Contact = (IpAddr, IpAddr, Protocol, u16);
 type Known = (Contact, i64, i64);
 
 /// When each contact failed and was answered, and since when that is known, in cells; from the probes alone.
-fn outcomes(grid: Grid, part: i64, probes: &[Probe]) -> (Vec<Known>, Vec<Known>) {
+fn outcomes(grid: TimeGrid, part: i64, probes: &[Probe]) -> (Vec<Known>, Vec<Known>) {
     let cell = |seconds: f64| grid.cell(at(seconds)).0;
     let (mut failed, mut answered) = (Vec::new(), Vec::new());
     for (number, probe) in probes.iter().enumerate() {
@@ -244,7 +244,7 @@ fn evidence_model(config: &Config, probes: &[Probe], until: Timestamp) -> Over {
                 });
                 if count > threshold && (is_fresh || reported.contains(&source)) {
                     reported.insert(source);
-                    let end = windows.grid.end(crate::account::grid::Cell(cell)).nanoseconds();
+                    let end = windows.grid.end(crate::time_grid::Cell(cell)).nanoseconds();
                     over.insert((end, kind, source), count as u64);
                 }
             }
@@ -255,7 +255,7 @@ fn evidence_model(config: &Config, probes: &[Probe], until: Timestamp) -> Over {
 
 fn until(script: &Script) -> Timestamp {
     let last = script.0.iter().map(|(_, event)| event.time()).max().unwrap();
-    let second = Grid::of(Duration::from_secs(1));
+    let second = TimeGrid::of(Duration::from_secs(1));
     Timestamp::from_nanoseconds(second.end(second.cell(last)).nanoseconds() + 25_000_000_000)
 }
 

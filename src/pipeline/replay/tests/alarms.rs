@@ -22,9 +22,9 @@ struct Finer {
     tick: Duration,
 }
 
-impl Watch for Finer {
-    fn see<A: Address>(&mut self, batch: &mut Batch<'_, A>) {
-        self.alarms.see(batch);
+impl RowObserver for Finer {
+    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
+        self.alarms.observe(batch);
     }
 
     fn refuse<A: Address>(&mut self, interface: InterfaceId, refused: &Refused<A>) {
@@ -33,8 +33,8 @@ impl Watch for Finer {
 }
 
 impl Follow for Finer {
-    fn grids(&self) -> Vec<Grid> {
-        self.alarms.grids().into_iter().chain([Grid::of(self.tick)]).collect()
+    fn grids(&self) -> Vec<TimeGrid> {
+        self.alarms.grids().into_iter().chain([TimeGrid::of(self.tick)]).collect()
     }
 
     fn advance(&mut self, watermark: Timestamp) {

@@ -1,0 +1,384 @@
+//! The conversation: both ways of a 5-tuple under one key (RFC 5103's biflow), and which side of it serves.
+
+mod ends;
+
+use std::fmt::Debug;
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::locality::Direction;
+use crate::packet::{Addresses, Protocol, TcpFlags, Timestamp};
+pub use ends::{Endpoint, Ends};
+
+/// An address of one IP version, as the tables hold it.
+pub trait Address: Debug + Copy + Ord + Hash + Into<IpAddr> {
+    /// No host's: all bits are 0.
+    const BLANK: Self;
+
+    /// Both ends of a conversation and its protocol.
+    type Ends: Ends<Self>;
+
+    /// Feeds the address to a hasher in as few words as it has.
+    fn feed<H: Hasher>(self, hasher: &mut H);
+
+    /// Feeds two addresses to a hasher, likewise.
+    fn feed_both<H: Hasher>(source: Self, destination: Self, hasher: &mut H);
+
+    /// Whether it is `other`.
+    fn is(self, other: IpAddr) -> bool;
+
+    /// Source and destination together.
+    fn pair(source: Self, destination: Self) -> Addresses;
+}
+
+impl Address for Ipv4Addr {
+    const BLANK: Self = Self::UNSPECIFIED;
+
+    type Ends = ends::Words;
+
+    #[inline]
+    fn feed<H: Hasher>(self, hasher: &mut H) {
+        hasher.write_u32(self.to_bits());
+    }
+
+    #[inline]
+    fn feed_both<H: Hasher>(source: Self, destination: Self, hasher: &mut H) {
+        hasher.write_u64(u64::from(source.to_bits()) << 32 | u64::from(destination.to_bits()));
+    }
+
+    #[inline]
+    fn is(self, other: IpAddr) -> bool {
+        matches!(other, IpAddr::V4(other) if other == self)
+    }
+
+    #[inline]
+    fn pair(source: Self, destination: Self) -> Addresses {
+        Addresses::V4 { source, destination }
+    }
+}
+
+impl Address for Ipv6Addr {
+    const BLANK: Self = Self::UNSPECIFIED;
+
+    type Ends = ends::Plain;
+
+    #[inline]
+    fn feed<H: Hasher>(self, hasher: &mut H) {
+        hasher.write_u128(self.to_bits());
+    }
+
+    #[inline]
+    fn feed_both<H: Hasher>(source: Self, destination: Self, hasher: &mut H) {
+        hasher.write_u128(source.to_bits());
+        hasher.write_u128(destination.to_bits());
+    }
+
+    #[inline]
+    fn is(self, other: IpAddr) -> bool {
+        matches!(other, IpAddr::V6(other) if other == self)
+    }
+
+    #[inline]
+    fn pair(source: Self, destination: Self) -> Addresses {
+        Addresses::V6 { source, destination }
+    }
+}
+
+/// One of the two ways of a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// From the lower endpoint to the higher one.
+    Up,
+    /// From the higher endpoint to the lower one.
+    Down,
+}
+
+impl Way {
+    /// Both, in order.
+    pub const BOTH: [Self; 2] = [Self::Up, Self::Down];
+
+    /// The other one.
+    #[must_use]
+    pub const fn reversed(self) -> Self {
+        match self {
+            Self::Up => Self::Down,
+            Self::Down => Self::Up,
+        }
+    }
+}
+
+/// The 5-tuple in a canonical order: the same for packets both ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ConversationKey<A: Address> {
+    ends: A::Ends,
+}
+
+impl<A: Address> ConversationKey<A> {
+    /// No conversation's, for a place that is about to be filled.
+    pub(super) const BLANK: Self = Self { ends: A::Ends::BLANK };
+
+    /// The key of a packet from `source` to `destination`, and the way that the packet goes.
+    #[must_use]
+    #[inline]
+    pub fn new(source: Endpoint<A>, destination: Endpoint<A>, protocol: Protocol) -> (Self, Way) {
+        let (ends, goes_up) = A::Ends::of(source, destination, protocol);
+        (Self { ends }, if goes_up { Way::Up } else { Way::Down })
+    }
+
+    /// Who sends and who receives the packets that go `way`.
+    #[must_use]
+    #[inline]
+    pub fn endpoints(&self, way: Way) -> (Endpoint<A>, Endpoint<A>) {
+        let [low, high] = self.ends.both();
+        match way {
+            Way::Up => (low, high),
+            Way::Down => (high, low),
+        }
+    }
+
+    /// The protocol above IP.
+    #[must_use]
+    #[inline]
+    pub fn protocol(&self) -> Protocol {
+        self.ends.protocol()
+    }
+
+    /// The hash of the key under `state`.
+    #[inline]
+    pub fn hash_under<S: BuildHasher>(&self, state: &S) -> u64 {
+        state.hash_one(self)
+    }
+}
+
+/// What is counted of a conversation one way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OneWay {
+    /// IP bytes.
+    pub bytes: u64,
+    /// When the first packet was captured; means nothing before a packet was.
+    pub first: Timestamp,
+    /// The latest time at which a packet was captured: the last packet's, unless it is late.
+    pub last: Timestamp,
+    /// The number of packets.
+    pub packets: u32,
+    /// The first packet's TCP flags, or its ICMP type.
+    first_control: u8,
+    /// The union of all packets' TCP flags.
+    pub flags: TcpFlags,
+    /// Where the packets go.
+    pub direction: Direction,
+    /// What else there is to say of it, a bit each.
+    marks: u8,
+}
+
+/// Bits of [`OneWay::marks`].
+const OPENS: u8 = 1;
+const REFUSED: u8 = 2;
+const HAS_ICMP_TYPE: u8 = 4;
+
+impl OneWay {
+    /// Before any packet.
+    pub(super) const NOTHING: Self = Self {
+        bytes: 0,
+        first: Timestamp::from_nanoseconds(0),
+        last: Timestamp::from_nanoseconds(0),
+        packets: 0,
+        first_control: 0,
+        flags: TcpFlags(0),
+        direction: Direction::Transit,
+        marks: 0,
+    };
+
+    /// Notes that the row's first packet, which is to be counted, goes this way.
+    #[inline]
+    pub(super) const fn open(&mut self) {
+        self.marks |= OPENS;
+    }
+
+    /// Counts one packet.
+    #[inline]
+    pub fn count(&mut self, time: Timestamp, flags: TcpFlags, icmp_type: Option<u8>, bytes: u32) {
+        if self.packets == 0 {
+            (self.first, self.last) = (time, time);
+            self.first_control = icmp_type.unwrap_or(flags.0);
+            self.marks |= if icmp_type.is_some() { HAS_ICMP_TYPE } else { 0 };
+        }
+        if time > self.last {
+            self.last = time;
+        }
+        self.flags = self.flags.union(flags);
+        self.packets += 1;
+        self.bytes += u64::from(bytes);
+    }
+
+    /// Whether the row's first packet went this way.
+    #[must_use]
+    #[inline]
+    pub const fn opens(&self) -> bool {
+        self.marks & OPENS != 0
+    }
+
+    /// Notes that an ICMP error refused a packet that went this way.
+    pub(super) const fn refuse(&mut self) {
+        self.marks |= REFUSED;
+    }
+
+    /// Whether an ICMP error of this interval refused a packet that went this way. When, its list of refusals says, which
+    /// also holds conversations without a row.
+    #[must_use]
+    pub const fn is_refused(&self) -> bool {
+        self.marks & REFUSED != 0
+    }
+
+    /// The first packet's TCP flags; none where it was not TCP.
+    #[must_use]
+    #[inline]
+    pub const fn first_flags(&self) -> TcpFlags {
+        TcpFlags(if self.marks & HAS_ICMP_TYPE == 0 { self.first_control } else { 0 })
+    }
+
+    /// The first packet's ICMP or ICMPv6 type, where the protocol is one of these and the type was captured: an echo
+    /// request is told from its reply. None for a later fragment.
+    #[must_use]
+    #[inline]
+    pub const fn icmp_type(&self) -> Option<u8> {
+        if self.marks & HAS_ICMP_TYPE == 0 { None } else { Some(self.first_control) }
+    }
+}
+
+/// The way that requests go: towards the endpoint that serves. Decided by the first packet seen of the conversation
+/// alone, so that it does not depend on where an interval ends.
+///
+/// Who answers or is sent a SYN serves; else who was spoken to first. A conversation that was first seen in its middle
+/// (TCP without SYN; UDP from a system port to another) goes by its ports: a system port (RFC 6335, below 1024)
+/// against another serves, else the lower one.
+#[must_use]
+pub fn request_way<A: Address>(key: &ConversationKey<A>, opener: Way, first_flags: TcpFlags) -> Way {
+    let (source, destination) = key.endpoints(opener);
+    let source_serves = if key.protocol() == Protocol::TCP {
+        match (first_flags.contains(TcpFlags::SYN), first_flags.contains(TcpFlags::ACK)) {
+            (true, answers) => answers,
+            (false, _) => ports_favour_source(source.port, destination.port),
+        }
+    } else {
+        is_system(source.port) && !is_system(destination.port)
+    };
+    if source_serves { opener.reversed() } else { opener }
+}
+
+/// The way of requests, where any packet of the conversation says the same: who saw none before loses nothing.
+///
+/// A SYN and its answer speak for themselves; every other packet goes by the ports, if those tell the sides apart.
+#[must_use]
+pub fn request_way_by_ports<A: Address>(key: &ConversationKey<A>) -> Option<Way> {
+    let decided = Way::BOTH.map(|opener| request_way(key, opener, TcpFlags::default()));
+    (decided[0] == decided[1]).then_some(decided[0])
+}
+
+fn ports_favour_source(source: u16, destination: u16) -> bool {
+    match (is_system(source), is_system(destination)) {
+        (true, false) => true,
+        (false, true) => false,
+        _ => source < destination,
+    }
+}
+
+fn is_system(port: u16) -> bool {
+    (1..1024).contains(&port)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::tables::hashing;
+
+    const CLIENT: [u8; 4] = [10, 0, 0, 2];
+    const SERVER: [u8; 4] = [10, 0, 0, 1];
+
+    fn endpoint(address: [u8; 4], port: u16) -> Endpoint<Ipv4Addr> {
+        Endpoint { address: address.into(), port }
+    }
+
+    /// The port that serves when the first packet goes from `source` to `destination`.
+    fn serving_port(protocol: Protocol, source: u16, destination: u16, flags: u8) -> u16 {
+        let (key, opener) = ConversationKey::new(endpoint(CLIENT, source), endpoint(SERVER, destination), protocol);
+        key.endpoints(request_way(&key, opener, TcpFlags(flags))).1.port
+    }
+
+    #[test]
+    fn both_ways_of_a_conversation_have_one_key() {
+        let (there, way) = ConversationKey::new(endpoint(CLIENT, 50_000), endpoint(SERVER, 443), Protocol::TCP);
+        let (back, other) = ConversationKey::new(endpoint(SERVER, 443), endpoint(CLIENT, 50_000), Protocol::TCP);
+        assert_eq!(there, back);
+        assert_eq!(way, other.reversed());
+        assert_eq!(there.endpoints(way), (endpoint(CLIENT, 50_000), endpoint(SERVER, 443)));
+    }
+
+    #[test]
+    fn who_is_sent_a_syn_serves_whatever_the_ports() {
+        assert_eq!(serving_port(Protocol::TCP, 80, 50_000, 0x02), 50_000);
+        assert_eq!(serving_port(Protocol::TCP, 50_000, 80, 0x02), 80);
+    }
+
+    #[test]
+    fn who_answers_a_syn_serves() {
+        assert_eq!(serving_port(Protocol::TCP, 50_000, 80, 0x12), 50_000);
+    }
+
+    #[test]
+    fn tcp_first_seen_in_the_middle_goes_by_its_ports() {
+        assert_eq!(serving_port(Protocol::TCP, 443, 50_000, 0x10), 443);
+        assert_eq!(serving_port(Protocol::TCP, 50_000, 443, 0x10), 443);
+        assert_eq!(serving_port(Protocol::TCP, 50_000, 8080, 0x18), 8080);
+        assert_eq!(serving_port(Protocol::TCP, 8080, 50_000, 0x18), 8080);
+        assert_eq!(serving_port(Protocol::TCP, 22, 443, 0x10), 22);
+    }
+
+    #[test]
+    fn ports_decide_for_every_packet_or_for_none() {
+        let decided = |protocol, low, high| {
+            let (key, _) = ConversationKey::new(endpoint(SERVER, low), endpoint(CLIENT, high), protocol);
+            request_way_by_ports(&key).map(|way| key.endpoints(way).1.port)
+        };
+        assert_eq!(decided(Protocol::TCP, 80, 50_000), Some(80));
+        assert_eq!(decided(Protocol::TCP, 50_000, 40_000), Some(40_000));
+        assert_eq!(decided(Protocol::TCP, 179, 179), None);
+        assert_eq!(decided(Protocol::UDP, 50_000, 53), Some(53));
+        assert_eq!(decided(Protocol::UDP, 50_000, 40_000), None);
+        assert_eq!(decided(Protocol::UDP, 67, 68), None);
+        assert_eq!(decided(Protocol::ICMP, 0, 0), None);
+    }
+
+    #[test]
+    fn udp_serves_where_it_was_spoken_to_first_unless_a_system_port_spoke() {
+        assert_eq!(serving_port(Protocol::UDP, 40_000, 50_000, 0), 50_000);
+        assert_eq!(serving_port(Protocol::UDP, 50_000, 40_000, 0), 40_000);
+        assert_eq!(serving_port(Protocol::UDP, 53, 50_000, 0), 53);
+        assert_eq!(serving_port(Protocol::UDP, 67, 68, 0), 68);
+    }
+
+    #[test]
+    fn no_public_prefix_makes_conversations_collide() {
+        // The crate's fixed constants: digits of pi.
+        const CONSTANTS: [u64; 7] = [
+            0x243f_6a88_85a3_08d3,
+            0xc0ac_29b7_c97c_50dd,
+            0x3f84_d5b5_b547_0917,
+            0x9216_d5d9_8979_fb1b,
+            0xd131_0ba6_98df_b5ac,
+            0x2ffd_72db_d01a_dfb7,
+            0xb8e1_afed_6a26_7e96,
+        ];
+        let state = hashing::state(7);
+        let client = Endpoint { address: Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1), port: 4_000 };
+        for constant in CONSTANTS {
+            let server = |host: u128| Ipv6Addr::from_bits(u128::from(constant) << 64 | host);
+            let key =
+                |host| ConversationKey::new(client, Endpoint { address: server(host), port: 53 }, Protocol::UDP).0;
+            let hashes: BTreeSet<u64> = (0..1_000).map(|host| key(host).hash_under(&state)).collect();
+            assert_eq!(hashes.len(), 1_000, "{constant:x}::/64");
+        }
+    }
+}

@@ -1,0 +1,474 @@
+//! Keyed counters under a hard limit: what is held, since when, and what leaves to make room.
+//!
+//! Counters stand apart from what rarely changes, so that adding to them touches little memory. A position stays valid
+//! until [`CounterTable::sweep`] says that it was given up.
+
+use std::hash::{BuildHasher, Hash};
+use std::time::Duration;
+
+use super::flow::Counters;
+use crate::packet::Timestamp;
+use crate::tables::hashing::State;
+use crate::tables::index::{self, FilteredIndex};
+use crate::tables::lookup::Lookup;
+use crate::tables::prefetch;
+
+/// Unused for so long, an entry may leave to make room for others. Long enough that a pause in a download is none.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// From this share of the limit on, a sweep makes room, down to the other: rarely, and then for many.
+const NEARLY_FULL_PERCENT: usize = 90;
+const ROOMY_PERCENT: usize = 80;
+
+/// Why an entry left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Eviction {
+    /// Nothing was counted for the idle timeout.
+    Idle,
+    /// It was the lightest of those that rested, and room was needed.
+    Full,
+}
+
+impl Eviction {
+    /// Both, in order.
+    pub const ALL: [Self; 2] = [Self::Idle, Self::Full];
+
+    /// The value of the label `reason`.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Full => "full",
+        }
+    }
+}
+
+/// What does not change of an entry.
+#[derive(Debug, Clone, Copy)]
+struct Head<K> {
+    key: K,
+    first_seen: Timestamp,
+    /// The latest time that is not in [`Count::last_seen`], because the times went back after it.
+    latest: Timestamp,
+}
+
+/// What is counted of an entry: never in two cache lines.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(32))]
+struct Count {
+    counters: Counters,
+    last_seen: Timestamp,
+    /// The number of refreshes before the entry was made.
+    made_after: u32,
+    is_used: bool,
+    is_shown: bool,
+}
+
+/// An entry, as readers see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry<K> {
+    /// Where it is.
+    pub position: u32,
+    /// What it is known by.
+    pub key: K,
+    /// When it was first counted.
+    pub first_seen: Timestamp,
+    /// The latest time at which it was counted.
+    pub last_seen: Timestamp,
+    /// What was counted since.
+    pub counters: Counters,
+    /// Whether it has a row in the exposition.
+    pub is_shown: bool,
+    /// True if it was made since the last refresh: no snapshot has shown any of its counters.
+    pub is_new: bool,
+}
+
+impl<K> Entry<K> {
+    /// The counters that earlier snapshots showed in `other`, for an entry without a row. Of an entry that is not new, what
+    /// it gained since the last snapshot counts as shown too.
+    #[must_use]
+    pub fn shown_in_other(&self) -> Counters {
+        if self.is_new { Counters::default() } else { self.counters }
+    }
+}
+
+/// Keyed counters, at most a given number.
+#[derive(Debug)]
+pub struct CounterTable<K> {
+    limit: usize,
+    /// How much earlier an entry may turn out to have been seen first; without it, any time.
+    overlap: Option<Duration>,
+    state: State,
+    index: FilteredIndex,
+    heads: Vec<Head<K>>,
+    counts: Vec<Count>,
+    free: Vec<u32>,
+    /// Nobody was last seen before this, that of the last sweep on; before all time if none was.
+    rests_since: Timestamp,
+    evicted: [u64; Eviction::ALL.len()],
+    /// The number of refreshes so far. It may wrap around: an entry would have to wait for 2^32 of them to seem new.
+    refreshes: u32,
+}
+
+impl<K: Copy + Eq + Hash> CounterTable<K> {
+    /// Nothing held yet, and never more than `limit`.
+    #[must_use]
+    pub fn new(limit: usize, state: State) -> Self {
+        Self {
+            limit,
+            overlap: None,
+            state,
+            index: FilteredIndex::new(limit),
+            heads: Vec::new(),
+            counts: Vec::new(),
+            free: Vec::new(),
+            rests_since: Timestamp::BEFORE_ALL,
+            evicted: [0; Eviction::ALL.len()],
+            refreshes: 0,
+        }
+    }
+
+    /// A snapshot has been made: no entry is new any more.
+    pub fn end_refresh(&mut self) {
+        self.refreshes = self.refreshes.wrapping_add(1);
+    }
+
+    /// From here on, an entry is not said to have been seen first by more than `overlap` earlier than it was said before:
+    /// what is earlier than that was timed by a clock that was set back meanwhile.
+    pub fn limit_overlap(&mut self, overlap: Duration) {
+        self.overlap = Some(overlap);
+    }
+
+    /// How many may be held.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// How many are held.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether none is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// How many left, in the order of [`Eviction::ALL`].
+    #[must_use]
+    pub fn evicted(&self) -> [u64; Eviction::ALL.len()] {
+        self.evicted
+    }
+
+    /// The memory that the tables take, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.heads.capacity() * size_of::<Head<K>>()
+            + self.counts.capacity() * size_of::<Count>()
+            + self.free.capacity() * size_of::<u32>()
+            + self.index.memory_bytes()
+    }
+
+    /// The position of who is sought, made if there is room; none when there is not.
+    #[inline(always)]
+    pub fn find_or_insert(&mut self, lookup: impl Lookup<K>, first_seen: Timestamp) -> Option<u32> {
+        let hash = lookup.hash_under(&self.state);
+        let Self { index, heads, .. } = self;
+        if let Some(at) = index.find(hash, |at| lookup.is(&heads[at as usize].key)) {
+            // Rows come in the order of their conversations' first packets, whichever way those went.
+            let first = &mut self.heads[at as usize].first_seen;
+            if self.overlap.is_none_or(|overlap| first.since(first_seen) <= overlap) {
+                *first = first_seen.min(*first);
+            }
+            return Some(at);
+        }
+        (self.len() < self.limit).then(|| self.insert(hash, Head { key: lookup.key(), first_seen, latest: first_seen }))
+    }
+
+    /// Apart from the look-up, which is all that a flood does once nothing more is held.
+    #[inline(never)]
+    fn insert(&mut self, hash: u64, head: Head<K>) -> u32 {
+        self.rests_since = if self.index.is_empty() { head.first_seen } else { self.rests_since.min(head.first_seen) };
+        let Head { first_seen: last_seen, .. } = head;
+        let (counters, made_after) = (Counters::default(), self.refreshes);
+        let count = Count { counters, last_seen, made_after, is_used: true, is_shown: false };
+        let at = match self.free.pop() {
+            Some(at) => {
+                self.heads[at as usize] = head;
+                self.counts[at as usize] = count;
+                at
+            }
+            None => {
+                index::push(&mut self.heads, head, self.limit);
+                index::push(&mut self.counts, count, self.limit);
+                (self.heads.len() - 1) as u32
+            }
+        };
+        let Self { index, heads, state, .. } = self;
+        index.insert(hash, at, |at| state.hash_one(heads[at as usize].key));
+        at
+    }
+
+    /// Adds to the counters at `position`, last seen at `time`.
+    #[inline]
+    pub fn add(&mut self, position: u32, counters: Counters, time: Timestamp) {
+        let count = &mut self.counts[position as usize];
+        count.counters.add(counters);
+        let before = count.last_seen;
+        // Not the latest of all: a clock that jumped ahead and back must not keep it for ever.
+        count.last_seen = time;
+        self.rests_since = self.rests_since.min(time);
+        if time < before {
+            self.go_back(position, before);
+        }
+    }
+
+    /// The times of an entry go back: conversations that share it end in another order than they began, or the clock was
+    /// set, or an earlier file is read. `before` may be the latest time.
+    #[cold]
+    fn go_back(&mut self, position: u32, before: Timestamp) {
+        let latest = &mut self.heads[position as usize].latest;
+        *latest = before.max(*latest);
+    }
+
+    /// Reads what [`CounterTable::add`] will write, so that the misses of several positions overlap. Any position will do.
+    #[inline(always)]
+    pub fn touch(&self, position: u32) {
+        prefetch(self.counts.get(position as usize).map(|count| count.is_used));
+    }
+
+    /// The entry at `position`.
+    #[must_use]
+    pub fn entry(&self, position: u32) -> Entry<K> {
+        let (head, count) = (&self.heads[position as usize], &self.counts[position as usize]);
+        Entry {
+            position,
+            key: head.key,
+            first_seen: head.first_seen,
+            last_seen: count.last_seen.max(head.latest),
+            counters: count.counters,
+            is_shown: count.is_shown,
+            is_new: count.made_after == self.refreshes,
+        }
+    }
+
+    /// All entries, in no order that means anything.
+    pub fn entries(&self) -> impl Iterator<Item = Entry<K>> + '_ {
+        let used = self.counts.iter().enumerate().filter(|(_, count)| count.is_used);
+        used.map(|(position, _)| self.entry(position as u32))
+    }
+
+    /// The bytes and the position of each entry, in no order that means anything.
+    pub fn weights(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
+        (0..).zip(&self.counts).filter(|(_, count)| count.is_used).map(|(at, count)| (count.counters.bytes, at))
+    }
+
+    /// Marks the entry at `position` as having a row, or not.
+    pub fn set_shown(&mut self, position: u32, is_shown: bool) {
+        self.counts[position as usize].is_shown = is_shown;
+    }
+
+    /// Whether a sweep would make room.
+    #[must_use]
+    pub fn is_nearly_full(&self) -> bool {
+        self.len() >= percent(self.limit, NEARLY_FULL_PERCENT)
+    }
+
+    /// How many entries a sweep at `now` would let leave if they may and room is needed for all of them.
+    #[must_use]
+    pub fn resting(&self, now: Timestamp, idle_timeout: Option<Duration>) -> usize {
+        let Some(rest) = self.rest(idle_timeout) else { return 0 };
+        self.counts.iter().filter(|count| count.is_used && now.since(count.last_seen) >= rest).count()
+    }
+
+    /// For how long an entry must have rested to leave; none if none leaves.
+    fn rest(&self, idle_timeout: Option<Duration>) -> Option<Duration> {
+        idle_timeout.into_iter().chain(self.is_nearly_full().then_some(IDLE)).min()
+    }
+
+    /// Lets entries leave at `now`: those that rested for `idle_timeout`, and, when it is nearly full, the lightest of
+    /// those that rest. `may_leave` is asked for entries with a row. Gives the positions given up.
+    pub fn sweep(
+        &mut self,
+        now: Timestamp,
+        idle_timeout: Option<Duration>,
+        mut may_leave: impl FnMut(u32) -> bool,
+    ) -> Vec<u32> {
+        let Some(rest) = self.rest(idle_timeout) else { return Vec::new() };
+        if self.rests_since <= now && now.since(self.rests_since) < rest {
+            return Vec::new();
+        }
+        let used = self.counts.iter().filter(|count| count.is_used);
+        self.rests_since = used.map(|count| count.last_seen).min().unwrap_or(now);
+        let needed = if self.is_nearly_full() { self.len() - percent(self.limit, ROOMY_PERCENT) } else { 0 };
+        let mut left = Vec::new();
+        let mut resting = Vec::new();
+        for position in 0..self.counts.len() as u32 {
+            let count = self.counts[position as usize];
+            let rested = now.since(count.last_seen);
+            if !count.is_used || rested < rest || count.is_shown && !may_leave(position) {
+                continue;
+            }
+            let is_idle = idle_timeout.is_some_and(|timeout| rested >= timeout);
+            if is_idle {
+                left.push(position);
+            } else {
+                resting.push((count.counters.bytes, position));
+            }
+        }
+        self.evicted[Eviction::Idle as usize] += left.len() as u64;
+        let more = needed.saturating_sub(left.len()).min(resting.len());
+        if more > 0 {
+            resting.select_nth_unstable(more - 1);
+            left.extend(resting[..more].iter().map(|&(_, position)| position));
+            self.evicted[Eviction::Full as usize] += more as u64;
+        }
+        left.iter().for_each(|&position| self.remove(position));
+        left
+    }
+
+    fn remove(&mut self, position: u32) {
+        let hash = self.state.hash_one(self.heads[position as usize].key);
+        if self.index.remove(hash, position) {
+            self.counts[position as usize].is_used = false;
+            self.free.push(position);
+        }
+    }
+}
+
+fn percent(of: usize, percent: usize) -> usize {
+    (of * percent).div_ceil(100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tables::hashing;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_nanoseconds(seconds * 1_000_000_000)
+    }
+
+    fn table(limit: usize, bytes: impl IntoIterator<Item = u64>) -> CounterTable<u64> {
+        let mut table = CounterTable::new(limit, hashing::state(1));
+        for (key, bytes) in bytes.into_iter().enumerate() {
+            let position = table.find_or_insert(key as u64, at(0)).unwrap();
+            table.add(position, Counters { packets: 1, bytes }, at(0));
+        }
+        table
+    }
+
+    fn keys(table: &CounterTable<u64>) -> Vec<u64> {
+        let mut keys: Vec<u64> = table.entries().map(|entry| entry.key).collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_does_not_change_when_an_entry_was_first_seen() {
+        let mut table = table(1, [1]);
+        let first_seen = |table: &mut CounterTable<u64>, seconds| {
+            table.find_or_insert(0, at(seconds)).unwrap();
+            table.entries().next().unwrap().first_seen
+        };
+        let start = table.entries().next().unwrap().first_seen;
+        let (key, hour) = (keys(&table)[0], 3_600);
+        assert_eq!((key, start), (0, at(0)));
+        table.limit_overlap(Duration::from_secs(5));
+        assert_eq!(first_seen(&mut table, -5), at(-5), "another thread's interval");
+        assert_eq!(first_seen(&mut table, -hour), at(-5), "a step of the clock");
+        assert_eq!(first_seen(&mut table, hour), at(-5));
+    }
+
+    #[test]
+    fn an_entry_was_last_seen_at_its_latest_time_and_rests_since_its_last() {
+        let mut table = table(1, [1]);
+        for (seconds, latest) in [(100, 100), (90, 100), (-3_600, 100), (95, 100), (101, 101)] {
+            table.add(0, Counters::default(), at(seconds));
+            assert_eq!(table.entry(0).last_seen, at(latest), "after {seconds}");
+        }
+        table.add(0, Counters::default(), at(0));
+        assert_eq!(table.sweep(at(60), Some(Duration::from_secs(60)), |_| true), [0]);
+    }
+
+    #[test]
+    fn no_more_than_the_limit_is_held() {
+        let mut table = table(10, 0..10);
+        assert_eq!(table.find_or_insert(99, at(1)), None);
+        assert!(table.find_or_insert(3, at(1)).is_some());
+        assert_eq!(table.len(), 10);
+    }
+
+    #[test]
+    fn the_lightest_of_those_that_rest_make_room() {
+        let mut table = table(10, [5, 1, 9, 2, 8, 3, 7, 4, 6, 0]);
+        let busy = table.find_or_insert(9, at(0)).unwrap();
+        table.add(busy, Counters { packets: 1, bytes: 0 }, at(40));
+        assert_eq!(table.sweep(at(45), None, |_| true).len(), 2);
+        assert_eq!(keys(&table), [0, 2, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(table.evicted(), [0, 2]);
+    }
+
+    #[test]
+    fn who_rests_since_the_last_sweep_is_found_whatever_the_clock_does() {
+        let idle = Some(Duration::from_secs(60));
+        let mut table = table(10, 0..4);
+        assert!(table.sweep(at(50), idle, |_| true).is_empty());
+        (0..3).for_each(|position| table.add(position, Counters::default(), at(30)));
+        assert_eq!(table.sweep(at(60), idle, |_| true), [3]);
+        assert!(table.sweep(at(89), idle, |_| true).is_empty());
+        // The clock is set back by an hour, and one of them is seen then.
+        assert!(table.sweep(at(-3_600), idle, |_| true).is_empty());
+        table.add(0, Counters::default(), at(-3_600));
+        assert!(table.sweep(at(-3_590), idle, |_| true).is_empty());
+        assert_eq!(table.sweep(at(-3_540), idle, |_| true), [0]);
+        assert_eq!(table.sweep(at(90), idle, |_| true).len(), 2);
+    }
+
+    #[test]
+    fn who_was_seen_earlier_than_others_at_the_last_sweep_leaves_in_time() {
+        let idle = Some(Duration::from_secs(60));
+        let mut table = table(10, 0..2);
+        (0..2).for_each(|position| table.add(position, Counters::default(), at(100)));
+        assert!(table.sweep(at(100), idle, |_| true).is_empty());
+        table.add(0, Counters::default(), at(95));
+        assert_eq!(table.sweep(at(155), idle, |_| true), [0], "late, as another thread's rows are");
+        let first = table.find_or_insert(7, at(150)).unwrap();
+        table.add(first, Counters::default(), at(150));
+        assert_eq!(table.sweep(at(160), idle, |_| true), [1]);
+        assert_eq!(table.sweep(at(210), idle, |_| true), [first]);
+        assert!(table.sweep(at(300), idle, |_| true).is_empty());
+        let later = table.find_or_insert(8, at(310)).unwrap();
+        table.add(later, Counters::default(), at(310));
+        assert_eq!(table.sweep(at(370), idle, |_| true), [later]);
+    }
+
+    #[test]
+    fn nothing_leaves_early_while_there_is_room() {
+        let mut table = table(10, 0..8);
+        assert!(table.sweep(at(600), None, |_| true).is_empty());
+        assert!(table.sweep(at(600), Some(Duration::from_secs(601)), |_| true).is_empty());
+    }
+
+    #[test]
+    fn what_rested_for_the_idle_timeout_leaves_but_for_rows_that_may_not() {
+        let mut table = table(100, 0..3);
+        table.set_shown(1, true);
+        assert_eq!(table.sweep(at(600), Some(Duration::from_secs(600)), |_| false), [0, 2]);
+        assert_eq!(keys(&table), [1]);
+        assert_eq!(table.evicted(), [2, 0]);
+    }
+
+    #[test]
+    fn a_position_that_was_given_up_is_used_again() {
+        let mut table = table(10, 0..3);
+        table.sweep(at(600), Some(Duration::from_secs(1)), |_| true);
+        let position = table.find_or_insert(77, at(601)).unwrap();
+        assert!(position < 3);
+        assert_eq!(table.entry(position).counters, Counters::default());
+        assert_eq!(keys(&table), [77]);
+    }
+}

@@ -1,0 +1,287 @@
+//! What one capture thread counted between two hand-overs: one bounded table of conversations.
+//!
+//! The packet path ends here, so nothing in [`Interval::observe`] allocates in steady state, locks or logs. Packets are
+//! looked up in small batches, which lets the cache misses of neighbours overlap.
+
+mod table;
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use super::conversation::Address;
+use super::fill::Fill;
+use super::flow::Counters;
+use super::refusals::Refused;
+use crate::decode::NotIp;
+use crate::locality::{Classifier, Direction};
+use crate::packet::{Addresses, IpVersion, Packet, Protocol, Refusal};
+use crate::tables::hashing::{self, State};
+pub use table::Row;
+use table::{Table, Waiting};
+
+/// Frames and their bytes on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FrameCounters {
+    /// The number of frames.
+    pub frames: u64,
+    /// The sum of their lengths on the wire, link headers included.
+    pub bytes: u64,
+}
+
+impl FrameCounters {
+    /// Counts one frame of `bytes` bytes on the wire.
+    #[inline]
+    pub fn count(&mut self, bytes: u32) {
+        self.frames += 1;
+        self.bytes += u64::from(bytes);
+    }
+
+    /// Adds what another counted.
+    pub fn add(&mut self, other: Self) {
+        self.frames += other.frames;
+        self.bytes += other.bytes;
+    }
+}
+
+/// What packets without a row counted: at most 4 × 256 × 2 counters.
+#[derive(Debug, Clone, Default)]
+pub struct Overflow {
+    counters: BTreeMap<(Direction, Protocol, IpVersion), Counters>,
+}
+
+impl Overflow {
+    fn count<A: Address>(&mut self, direction: Direction, packet: &Waiting<A>) {
+        let (source, destination) = packet.key.endpoints(packet.way);
+        let version = A::pair(source.address, destination.address).ip_version();
+        self.counters.entry((direction, packet.key.protocol(), version)).or_default().count(packet.bytes);
+    }
+
+    /// The counters in key order.
+    pub fn iter(&self) -> impl Iterator<Item = ((Direction, Protocol, IpVersion), Counters)> + '_ {
+        self.counters.iter().map(|(&key, &counters)| (key, counters))
+    }
+}
+
+/// What one capture thread counted between two hand-overs.
+#[derive(Debug)]
+pub struct Interval {
+    state: State,
+    classifier: Arc<Classifier>,
+    v4: Table<Ipv4Addr>,
+    v6: Table<Ipv6Addr>,
+    frames: FrameCounters,
+    copies: FrameCounters,
+    not_ip: [u64; NotIp::ALL.len()],
+    overflow: Overflow,
+}
+
+impl Interval {
+    /// An empty interval. `seed` keeps who chooses addresses from choosing hash collisions.
+    #[must_use]
+    pub fn new(classifier: Arc<Classifier>, seed: u64) -> Self {
+        Self {
+            state: hashing::state(seed),
+            classifier,
+            v4: Table::new(),
+            v6: Table::new(),
+            frames: FrameCounters::default(),
+            copies: FrameCounters::default(),
+            not_ip: [0; NotIp::ALL.len()],
+            overflow: Overflow::default(),
+        }
+    }
+
+    /// From here on `classifier` says which way packets go.
+    pub fn classify_by(&mut self, classifier: Arc<Classifier>) {
+        self.classifier = classifier;
+    }
+
+    /// Empties the interval for its next use.
+    pub fn reset(&mut self) {
+        self.v4.clear();
+        self.v6.clear();
+        self.frames = FrameCounters::default();
+        self.copies = FrameCounters::default();
+        self.not_ip = [0; NotIp::ALL.len()];
+        self.overflow = Overflow::default();
+    }
+
+    /// Who says which way packets go.
+    #[must_use]
+    pub fn classifier(&self) -> &Arc<Classifier> {
+        &self.classifier
+    }
+
+    /// Counts a frame that is not IP.
+    #[inline]
+    pub fn observe_not_ip(&mut self, reason: NotIp, wire_bytes: u32) {
+        self.frames.count(wire_bytes);
+        self.not_ip[reason as usize] += 1;
+    }
+
+    /// Counts a frame that is left out because another captured interface shows it too.
+    #[inline]
+    pub fn observe_copy(&mut self, wire_bytes: u32) {
+        self.copies.count(wire_bytes);
+    }
+
+    /// Counts a packet whose frame had `wire_bytes` bytes on the wire.
+    #[inline(always)]
+    pub fn observe(&mut self, packet: &Packet, wire_bytes: u32) {
+        self.observe_nth(packet, wire_bytes, self.frames.frames as u32);
+    }
+
+    /// The same where the frame has a number by which several intervals' rows are put into one order.
+    #[inline(always)]
+    pub fn observe_nth(&mut self, packet: &Packet, wire_bytes: u32, number: u32) {
+        self.frames.count(wire_bytes);
+        match packet.addresses {
+            Addresses::V4 { source, destination } => {
+                if self.v4.push(packet, number, source, destination, &self.state) {
+                    self.v4.settle(&self.state, &self.classifier, &mut self.overflow);
+                }
+            }
+            Addresses::V6 { source, destination } => {
+                if self.v6.push(packet, number, source, destination, &self.state) {
+                    self.v6.settle(&self.state, &self.classifier, &mut self.overflow);
+                }
+            }
+        }
+    }
+
+    /// Marks the conversation whose packet was refused. It need not have a row, and none is made; nothing counts.
+    pub fn refuse(&mut self, refusal: &Refusal) {
+        self.refuse_nth(refusal, self.frames.frames as u32);
+    }
+
+    /// The same where the frame has a number, as for [`Interval::observe_nth`].
+    pub fn refuse_nth(&mut self, refusal: &Refusal, number: u32) {
+        match refusal.addresses {
+            Addresses::V4 { source, destination } => {
+                self.v4.refuse(refusal, number, source, destination, &self.state);
+            }
+            Addresses::V6 { source, destination } => {
+                self.v6.refuse(refusal, number, source, destination, &self.state);
+            }
+        }
+    }
+
+    /// Looks up the packets that still wait. Called before the interval is handed over.
+    pub fn settle(&mut self) {
+        self.v4.settle(&self.state, &self.classifier, &mut self.overflow);
+        self.v6.settle(&self.state, &self.classifier, &mut self.overflow);
+    }
+
+    /// Whether it holds so much that it should be handed over.
+    #[must_use]
+    #[inline]
+    pub fn is_nearly_full(&self) -> bool {
+        self.fill().is_nearly_full()
+    }
+
+    /// How much it holds.
+    #[must_use]
+    #[inline]
+    pub fn fill(&self) -> Fill {
+        Fill {
+            rows_v4: self.v4.rows.len(),
+            rows_v6: self.v6.rows.len(),
+            refusals: self.v4.refusals.as_slice().len() + self.v6.refusals.as_slice().len(),
+            frames: self.frames.frames,
+        }
+    }
+
+    /// Whether nothing was counted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.frames.frames == 0 && self.copies.frames == 0
+    }
+
+    /// The IPv4 conversations in the order of their first packets.
+    #[must_use]
+    pub fn rows_v4(&self) -> &[Row<Ipv4Addr>] {
+        &self.v4.rows
+    }
+
+    /// The IPv6 conversations in the order of their first packets.
+    #[must_use]
+    pub fn rows_v6(&self) -> &[Row<Ipv6Addr>] {
+        &self.v6.rows
+    }
+
+    /// The numbers of the frames that made the rows of [`Interval::rows_v4`].
+    #[must_use]
+    pub fn made_by_v4(&self) -> &[u32] {
+        &self.v4.made_by
+    }
+
+    /// The numbers of the frames that made the rows of [`Interval::rows_v6`].
+    #[must_use]
+    pub fn made_by_v6(&self) -> &[u32] {
+        &self.v6.made_by
+    }
+
+    /// What was refused of IPv4 conversations, each way of one once, in the order of the errors.
+    #[must_use]
+    pub fn refused_v4(&self) -> &[Refused<Ipv4Addr>] {
+        self.v4.refusals.as_slice()
+    }
+
+    /// The same of IPv6 conversations.
+    #[must_use]
+    pub fn refused_v6(&self) -> &[Refused<Ipv6Addr>] {
+        self.v6.refusals.as_slice()
+    }
+
+    /// The numbers of the frames that hold the errors of [`Interval::refused_v4`].
+    #[must_use]
+    pub fn noted_by_v4(&self) -> &[u32] {
+        self.v4.refusals.noted_by()
+    }
+
+    /// The numbers of the frames that hold the errors of [`Interval::refused_v6`].
+    #[must_use]
+    pub fn noted_by_v6(&self) -> &[u32] {
+        self.v6.refusals.noted_by()
+    }
+
+    /// Errors for whose refusal there was no room. Whether what they quote was refused is unknown.
+    #[must_use]
+    pub fn refusals_lost(&self) -> u64 {
+        self.v4.refusals.lost() + self.v6.refusals.lost()
+    }
+
+    /// All frames that count, IP or not.
+    #[must_use]
+    pub fn frames(&self) -> FrameCounters {
+        self.frames
+    }
+
+    /// The frames that another captured interface showed too, which do not count.
+    #[must_use]
+    pub fn copies(&self) -> FrameCounters {
+        self.copies
+    }
+
+    /// The frames that were not IP, in the order of [`NotIp::ALL`].
+    #[must_use]
+    pub fn not_ip(&self) -> &[u64; NotIp::ALL.len()] {
+        &self.not_ip
+    }
+
+    /// The memory that the tables take, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.v4.memory_bytes() + self.v6.memory_bytes()
+    }
+
+    /// What counted without a row.
+    #[must_use]
+    pub fn overflow(&self) -> &Overflow {
+        &self.overflow
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,314 @@
+//! The accounts since the start: totals, flows, hosts, and what nothing was held for.
+//!
+//! Intervals are merged row by row. Where a conversation counts is looked up once and remembered in [`conversations`],
+//! so that the common case is one look-up a row and two additions a way.
+
+mod conversations;
+mod tables;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use super::Config;
+use super::counter_table::CounterTable;
+use super::flow::{Counters, FlowKey, FlowKeying, HostKey};
+use super::interface::InterfaceId;
+use super::interfaces::Interfaces;
+use super::interval::{FrameCounters, Interval, Row};
+use super::observer::RowObserver;
+use super::refusals::Refused;
+use super::shares;
+use super::snapshot::{Capture, Interface, Totals};
+use crate::locality::Direction;
+use crate::packet::{IpVersion, Protocol, Timestamp};
+use crate::tables::hashing;
+use conversations::{Conversations, Place};
+use tables::{ByProtocol, Tables};
+
+/// Packet time between two looks for room.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The accounts since the start. Only the accountant writes them.
+#[derive(Debug)]
+pub struct Ledger {
+    tables: Tables,
+    v4: Conversations<Ipv4Addr>,
+    v6: Conversations<Ipv6Addr>,
+    totals: Totals,
+    interfaces: Interfaces,
+    handover_delays: u64,
+    last_sweep: Timestamp,
+    overflow: Counters,
+    refusals_lost: u64,
+}
+
+impl Ledger {
+    /// Empty accounts. `seed` as for [`Interval::new`].
+    #[must_use]
+    pub fn new(config: &Config, seed: u64) -> Self {
+        let state = hashing::state(seed);
+        Self {
+            tables: Tables {
+                flow_keying: config.flow_keying,
+                flows: CounterTable::new(config.max_flows, state.clone()),
+                hosts: CounterTable::new(config.max_hosts, state.clone()),
+                by_protocol: ByProtocol::default(),
+                latest: Timestamp::default(),
+            },
+            v4: Conversations::new(config.max_flows, state.clone()),
+            v6: Conversations::new(config.max_flows, state),
+            totals: Totals::default(),
+            interfaces: Interfaces::default(),
+            handover_delays: 0,
+            last_sweep: Timestamp::default(),
+            overflow: Counters::default(),
+            refusals_lost: 0,
+        }
+    }
+
+    /// For packets that come from several threads and are timed by a clock that may be set: the times of one flow overlap
+    /// by so much at most, and what seems to have been seen earlier than that does not change when it was first seen.
+    pub fn limit_overlap(&mut self, overlap: Duration) {
+        self.tables.flows.limit_overlap(overlap);
+        self.tables.hosts.limit_overlap(overlap);
+    }
+
+    /// The entry of the source called `name`, made if there is none; one for all that come when there are very many.
+    pub fn interface(&mut self, name: &str) -> InterfaceId {
+        self.interfaces.find_or_register(name)
+    }
+
+    /// Whether the interface is being captured; none before that was said.
+    #[must_use]
+    pub fn is_up(&self, interface: InterfaceId) -> Option<bool> {
+        self.interfaces.get(interface)?.capture.map(|capture| capture.up)
+    }
+
+    /// Adds the counters of the capture of the interface called `name` since its last report.
+    pub fn record_capture(&mut self, interface: InterfaceId, name: &str, since: Capture) {
+        self.interfaces.record_capture(interface, name, since);
+    }
+
+    /// Notes how much memory the interval takes that the worker of an interface handed over.
+    pub fn record_interval(&mut self, interface: InterfaceId, worker: usize, bytes: usize) {
+        self.interfaces.record_interval(interface, worker, bytes);
+    }
+
+    /// True if [`Ledger::end_interfaces`] would end one.
+    #[must_use]
+    pub fn would_end_interfaces(&self, exists: impl Fn(&str) -> bool) -> bool {
+        self.interfaces.would_end(exists)
+    }
+
+    /// Ends the interfaces that do not exist any more: from the snapshot `next` on they have no gauges, and their counters
+    /// are frozen. Returns those that have just ended.
+    pub fn end_interfaces(&mut self, exists: impl Fn(&str) -> bool, next: u64) -> Vec<InterfaceId> {
+        self.interfaces.end(exists, next)
+    }
+
+    /// Moves the counters of interfaces that ended with a snapshot which `is_read` to the entry `retired`.
+    pub fn retire_interfaces(&mut self, is_read: impl Fn(u64) -> bool) {
+        self.interfaces.retire(is_read);
+    }
+
+    /// Counts ticks at which a capture thread found no empty interval.
+    pub fn record_handover_delays(&mut self, delays: u64) {
+        self.handover_delays += delays;
+    }
+
+    /// Adds what one capture thread counted on `interface`, and tells `observer` of it.
+    pub fn merge(&mut self, interface: InterfaceId, interval: &Interval, observer: &mut impl RowObserver) {
+        self.add_sums(interface, interval);
+        self.add_rows(interface, interval.rows_v4().iter(), interval.rows_v6().iter(), observer);
+        tell_refused(interface, interval.refused_v4().iter(), interval.refused_v6().iter(), observer);
+    }
+
+    /// Adds an interval that several threads counted in shares: the same as if one had.
+    pub fn merge_shares(&mut self, interface: InterfaceId, shares: &[Box<Interval>], observer: &mut impl RowObserver) {
+        shares.iter().for_each(|share| self.add_sums(interface, share));
+        self.add_rows(interface, shares::rows_v4(shares), shares::rows_v6(shares), observer);
+        tell_refused(interface, shares::refused_v4(shares), shares::refused_v6(shares), observer);
+    }
+
+    fn add_sums(&mut self, interface: InterfaceId, interval: &Interval) {
+        if let Some(interface) = self.interfaces.get_mut(interface) {
+            interface.frames.add(interval.frames());
+        }
+        self.totals.frames.add(interval.frames());
+        self.totals.copies.add(interval.copies());
+        self.refusals_lost += interval.refusals_lost();
+        for (total, counted) in self.totals.not_ip.iter_mut().zip(interval.not_ip()) {
+            *total += counted;
+        }
+        for ((direction, protocol, version), counters) in interval.overflow().iter() {
+            self.totals.traffic[direction as usize][version as usize].add(counters);
+            self.tables.by_protocol.add(direction, protocol, counters);
+            self.overflow.add(counters);
+        }
+    }
+
+    fn add_rows<'a>(
+        &mut self,
+        interface: InterfaceId,
+        rows_v4: impl Iterator<Item = &'a Row<Ipv4Addr>> + Clone,
+        rows_v6: impl Iterator<Item = &'a Row<Ipv6Addr>> + Clone,
+        observer: &mut impl RowObserver,
+    ) {
+        let Self { tables, v4, v6, totals, .. } = self;
+        tables.latest = Timestamp::default();
+        let by_v4 = tables.merge_rows(interface, v4, rows_v4, observer);
+        let by_v6 = tables.merge_rows(interface, v6, rows_v6, observer);
+        for direction in Direction::ALL {
+            let traffic = &mut totals.traffic[direction as usize];
+            traffic[IpVersion::V4 as usize].add(by_v4[direction as usize]);
+            traffic[IpVersion::V6 as usize].add(by_v6[direction as usize]);
+        }
+    }
+
+    /// Where room is short, lets the lightest of those leave that rest at the packet time of what was merged last, as every
+    /// refresh does live. None leaves for being idle alone: a file's accounts are of all that is in it, as far as there is
+    /// room.
+    pub fn make_room(&mut self) {
+        let now = self.tables.latest;
+        let is_due = now < self.last_sweep || now.since(self.last_sweep) >= SWEEP_INTERVAL;
+        if is_due && self.is_nearly_full() {
+            self.last_sweep = now;
+            self.sweep(now, None, &BTreeSet::new(), &BTreeSet::new());
+        }
+    }
+
+    /// Lets flows and hosts leave at `now`, as [`CounterTable::sweep`] does; those of `kept_flows` and `kept_hosts` stay. Gives
+    /// the positions that were given up.
+    pub fn sweep(
+        &mut self,
+        now: Timestamp,
+        idle_timeout: Option<Duration>,
+        kept_flows: &BTreeSet<u32>,
+        kept_hosts: &BTreeSet<u32>,
+    ) -> (Vec<u32>, Vec<u32>) {
+        let flows = self.tables.flows.sweep(now, idle_timeout, |position| !kept_flows.contains(&position));
+        let hosts = self.tables.hosts.sweep(now, idle_timeout, |position| !kept_hosts.contains(&position));
+        if !flows.is_empty() || !hosts.is_empty() {
+            let (gone_flows, gone_hosts): (BTreeSet<u32>, BTreeSet<u32>) =
+                (flows.iter().copied().collect(), hosts.iter().copied().collect());
+            // Who found no room may find some now.
+            let is_stale = |place: Place| {
+                place.flow().is_none_or(|flow| gone_flows.contains(&flow))
+                    || place.host().is_none_or(|host| gone_hosts.contains(&host))
+            };
+            self.v4.forget_places(is_stale);
+            self.v6.forget_places(is_stale);
+        }
+        (flows, hosts)
+    }
+
+    /// Whether a table is so full that a sweep should make room.
+    #[must_use]
+    pub fn is_nearly_full(&self) -> bool {
+        self.tables.flows.is_nearly_full() || self.tables.hosts.is_nearly_full()
+    }
+
+    /// What makes a flow here.
+    #[must_use]
+    pub fn flow_keying(&self) -> FlowKeying {
+        self.tables.flow_keying
+    }
+
+    /// The flows that are held.
+    #[must_use]
+    pub fn flows(&self) -> &CounterTable<FlowKey> {
+        &self.tables.flows
+    }
+
+    /// The hosts that are held.
+    #[must_use]
+    pub fn hosts(&self) -> &CounterTable<HostKey> {
+        &self.tables.hosts
+    }
+
+    /// Flows and hosts, to mark those that are shown.
+    pub(super) fn tables_mut(&mut self) -> (&mut CounterTable<FlowKey>, &mut CounterTable<HostKey>) {
+        (&mut self.tables.flows, &mut self.tables.hosts)
+    }
+
+    /// All packets and bytes by direction and protocol.
+    #[must_use]
+    pub fn by_protocol(&self) -> BTreeMap<(Direction, Protocol), Counters> {
+        self.tables.by_protocol.to_map()
+    }
+
+    /// Sums over all frames.
+    #[must_use]
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// The sources of frames, in the order of their numbers.
+    #[must_use]
+    pub fn interfaces(&self) -> &[Interface] {
+        self.interfaces.entries()
+    }
+
+    /// Interfaces whose entry was given up before every scraper had read their last values.
+    #[must_use]
+    pub fn interfaces_retired_unread(&self) -> u64 {
+        self.interfaces.retired_unread()
+    }
+
+    /// Ticks at which a capture thread found no empty interval.
+    #[must_use]
+    pub fn handover_delays(&self) -> u64 {
+        self.handover_delays
+    }
+
+    /// What found no room in an interval.
+    #[must_use]
+    pub fn overflow(&self) -> Counters {
+        self.overflow
+    }
+
+    /// ICMP errors for whose mark there was no room in an interval.
+    #[must_use]
+    pub fn refusals_lost(&self) -> u64 {
+        self.refusals_lost
+    }
+
+    /// Conversations forgotten because there were too many.
+    #[must_use]
+    pub fn conversations_forgotten(&self) -> u64 {
+        self.v4.forgotten() + self.v6.forgotten()
+    }
+
+    /// Frames counted and frames left out as copies, of all sources together.
+    #[must_use]
+    pub fn frames(&self) -> (FrameCounters, FrameCounters) {
+        (self.totals.frames, self.totals.copies)
+    }
+
+    /// The memory that intervals take, in bytes: of each capture thread the last one, and one more, which is being filled.
+    #[must_use]
+    pub fn interval_memory_bytes(&self) -> usize {
+        self.interfaces.interval_memory_bytes()
+    }
+
+    /// The memory that the conversations take, in bytes.
+    #[must_use]
+    pub fn conversation_memory_bytes(&self) -> usize {
+        self.v4.memory_bytes() + self.v6.memory_bytes()
+    }
+}
+
+/// Refusals come after the rows, so that those that they refuse are known.
+fn tell_refused<'a>(
+    interface: InterfaceId,
+    refused_v4: impl Iterator<Item = &'a Refused<Ipv4Addr>>,
+    refused_v6: impl Iterator<Item = &'a Refused<Ipv6Addr>>,
+    observer: &mut impl RowObserver,
+) {
+    refused_v4.for_each(|refused| observer.refuse(interface, refused));
+    refused_v6.for_each(|refused| observer.refuse(interface, refused));
+}
+
+#[cfg(test)]
+mod tests;

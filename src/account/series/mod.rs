@@ -1,0 +1,323 @@
+//! The rows that Prometheus sees: the heaviest flows or hosts, exact also as `increase()` sees them.
+//!
+//! `increase()` misses the value that a series has at its first scrape. A series that vanishes between two scrapes takes
+//! along what it gained since the last one. So a row
+//!
+//! 1. appears with value 0. Its bytes are *pending*: in no row and not in `other`. When every scraper has completely read
+//!    a snapshot with the 0, the pending bytes are added to the row;
+//! 2. counts directly from then on;
+//! 3. freezes when it leaves. Once every scraper has completely read the frozen value, the row goes and its value moves to
+//!    *retired*, a family outside every sum over rows. A row that leaves while its bytes are pending gives them to `other`;
+//! 4. may come back, from 0 again, after every scraper has completely read a snapshot without it.
+//!
+//! A flow that gets its row at the first refresh after its first packet counts from that packet. One that gets a row later
+//! counts from then on: what `other` has shown stays in `other`.
+//!
+//! All that no row counts is `other`, one sum per group; its late groups follow the same rule ([`others`]). At every
+//! snapshot rows + other + retired + pending = total, and only pending may fall.
+
+pub mod others;
+mod row;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::counter_table::{CounterTable, Entry};
+use super::delivery::Delivery;
+use super::flow::{Counters, SeriesKey};
+use crate::locality::Direction;
+use crate::packet::Timestamp;
+use others::{ByDirection, Others};
+use row::{Row, State};
+
+/// Completed scrapes for which a row stays at least, once it was shown.
+pub const TENURE: u64 = 30;
+
+/// Later than every snapshot.
+const NEVER: u64 = u64::MAX;
+
+/// How many times heavier than a row an entry must be to take its place.
+const HYSTERESIS: u64 = 2;
+
+/// A row at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeriesRow<K> {
+    /// What it is known by.
+    pub key: K,
+    /// When its entry was first counted.
+    pub first_seen: Timestamp,
+    /// When the row entered, with value 0.
+    pub shown_since: Timestamp,
+    /// What the row shows.
+    pub value: Counters,
+    /// All that its entry counted, before the row counted too.
+    pub lifetime: Counters,
+}
+
+/// Sums outside rows: `other`, retired or pending.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unrowed<G> {
+    /// By group.
+    pub by_group: BTreeMap<G, Counters>,
+    /// By direction, of the groups past the limit ([`others::MAXIMUM_LATE_GROUPS`]).
+    pub rarer: ByDirection,
+}
+
+impl<G> Default for Unrowed<G> {
+    fn default() -> Self {
+        Self { by_group: BTreeMap::new(), rarer: ByDirection::default() }
+    }
+}
+
+impl<G: Copy + Ord> Unrowed<G> {
+    /// The sum of `group`: its own, or that of the rarer groups.
+    fn of(&mut self, group: G, has_own: bool, direction: Direction) -> &mut Counters {
+        if has_own { self.by_group.entry(group).or_default() } else { &mut self.rarer[direction as usize] }
+    }
+}
+
+/// All that is neither in a row nor retired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rest<G> {
+    /// Traffic without a row.
+    pub other: Unrowed<G>,
+    /// Traffic of rows that do not count yet, and of `other` rows that do not.
+    pub pending: Unrowed<G>,
+}
+
+/// The rows of one table, at most a given number.
+#[derive(Debug)]
+pub struct Series<K: SeriesKey> {
+    limit: usize,
+    rows: Vec<Row<K>>,
+    others: Others<K::Group>,
+    retired: Unrowed<K::Group>,
+    /// Keys that may not enter: those whose row leaves (never), and whose row went, with the first snapshot without it.
+    gone: BTreeMap<K, u64>,
+    /// Completed scrapes: how often all scrapers had a later snapshot than before.
+    rounds: u64,
+    delivered: u64,
+    now: Timestamp,
+}
+
+impl<K: SeriesKey> Series<K> {
+    /// No rows yet, and never more than `limit`.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            rows: Vec::new(),
+            others: Others::new(K::groups_from_the_start()),
+            retired: Unrowed::default(),
+            gone: BTreeMap::new(),
+            rounds: 0,
+            delivered: 0,
+            now: Timestamp::from_nanoseconds(0),
+        }
+    }
+
+    /// How many rows there may be.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// The memory that the rows take, in bytes; about, for the trees.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.rows.capacity() * size_of::<Row<K>>() + self.gone.len() * 2 * size_of::<(K, u64)>()
+    }
+
+    /// The rows as they stand.
+    pub fn rows<'a>(&'a self, table: &'a CounterTable<K>) -> impl Iterator<Item = SeriesRow<K>> + 'a {
+        self.rows.iter().map(|row| SeriesRow {
+            key: row.key,
+            first_seen: row.first_seen,
+            shown_since: row.shown_since,
+            value: row.value(table),
+            lifetime: row.lifetime(table),
+        })
+    }
+
+    /// The sums of rows that have gone.
+    #[must_use]
+    pub fn retired(&self) -> &Unrowed<K::Group> {
+        &self.retired
+    }
+
+    /// All of `totals` that is neither in a row nor retired.
+    #[must_use]
+    pub fn rest(&self, table: &CounterTable<K>, totals: &BTreeMap<K::Group, Counters>) -> Rest<K::Group> {
+        let mut counted = self.retired.by_group.clone();
+        let mut pending = Unrowed::default();
+        for row in &self.rows {
+            let (group, waiting) = (row.key.group(), row.pending(table));
+            counted.entry(group).or_default().add(row.value(table).plus(waiting));
+            pending.of(group, self.others.has(group), K::direction(group)).add(waiting);
+        }
+        let mut sums = Unrowed::default();
+        for (&group, &total) in totals {
+            let rest = total.less(counted.get(&group).copied().unwrap_or_default());
+            sums.of(group, self.others.has(group), K::direction(group)).add(rest);
+        }
+        sums.rarer.iter_mut().zip(self.retired.rarer).for_each(|(sum, went)| *sum = sum.less(went));
+        let mut other = Unrowed { by_group: BTreeMap::new(), rarer: sums.rarer };
+        self.others.split(&sums.by_group, &mut other, &mut pending);
+        Rest { other, pending }
+    }
+
+    /// The positions of rows that have not been there for long enough to leave.
+    #[must_use]
+    pub fn untenured(&self) -> BTreeSet<u32> {
+        self.rows.iter().filter(|row| !self.is_tenured(row)).map(|row| row.position).collect()
+    }
+
+    /// Freezes the rows whose entries were evicted from `positions`, from the snapshot `next` on.
+    pub fn let_go(&mut self, positions: &[u32], table: &CounterTable<K>, next: u64) {
+        let evicted: BTreeSet<u32> = positions.iter().copied().collect();
+        for row in &mut self.rows {
+            if !row.is_frozen() && evicted.contains(&row.position) {
+                row.freeze(table, next);
+                self.gone.insert(row.key, NEVER);
+            }
+        }
+    }
+
+    /// Makes the rows of the snapshot `next` at `now`, given how far earlier snapshots were `delivery`-ed: lets rows count
+    /// and retire, then chooses which entries have a row.
+    pub fn advance(
+        &mut self,
+        table: &mut CounterTable<K>,
+        totals: &BTreeMap<K::Group, Counters>,
+        delivery: Delivery,
+        next: u64,
+        now: Timestamp,
+    ) {
+        self.now = now;
+        self.others.enter(totals.keys(), next);
+        if let Some(delivered) = delivery.to_all {
+            if delivered > self.delivered {
+                self.delivered = delivered;
+                self.rounds += 1;
+            }
+            self.begin_to_count(delivered);
+            self.gone.retain(|_, &mut since| since > delivered);
+            self.retire(delivered, next);
+        }
+        self.choose(table, delivery, next);
+        table.end_refresh();
+    }
+
+    /// True if a row, or an `other` row, would begin to count if every scraper had read the snapshot `delivered`.
+    #[must_use]
+    pub fn would_count(&self, delivered: u64) -> bool {
+        let is_due = |row: &Row<K>| matches!(row.state, State::Pending { since, .. } if since <= delivered);
+        self.rows.iter().any(is_due) || self.others.would_count(delivered)
+    }
+
+    fn begin_to_count(&mut self, delivered: u64) {
+        for row in &mut self.rows {
+            if let State::Pending { since, base } = row.state
+                && since <= delivered
+            {
+                row.state = State::Counting { base };
+            }
+        }
+        self.others.begin_to_count(delivered);
+    }
+
+    fn retire(&mut self, delivered: u64, next: u64) {
+        let Self { rows, others, retired, gone, .. } = self;
+        rows.retain(|row| match row.state {
+            State::Frozen { since, value, .. } if since <= delivered => {
+                let group = row.key.group();
+                retired.of(group, others.has(group), K::direction(group)).add(value);
+                gone.insert(row.key, next);
+                false
+            }
+            _ => true,
+        });
+    }
+
+    fn is_tenured(&self, row: &Row<K>) -> bool {
+        self.rounds >= row.entered + TENURE
+    }
+
+    /// The heaviest entries enter, as far as there is room; rows that are much lighter than one that has none leave.
+    fn choose(&mut self, table: &mut CounterTable<K>, delivery: Delivery, next: u64) {
+        let mut lightest = self.displaceable(table, delivery);
+        // Rows that leave already make room for as many, or one entry that waits would drive row after row out.
+        let mut promised = self.rows.iter().filter(|row| row.is_frozen()).count();
+        let wanted = self.limit - self.rows.len() + promised + lightest.len();
+        for candidate in self.heaviest_hidden(table, wanted) {
+            if self.rows.len() < self.limit {
+                self.enter(table, &candidate, next);
+                continue;
+            }
+            let Some((bytes, at)) = lightest.pop() else { break };
+            if candidate.counters.bytes / HYSTERESIS <= bytes {
+                break;
+            }
+            let row = self.rows[at];
+            if let State::Pending { .. } = row.state {
+                table.set_shown(row.position, false);
+                self.rows[at] = self.row_of(&candidate, next);
+                table.set_shown(candidate.position, true);
+            } else if promised > 0 {
+                promised -= 1;
+                lightest.push((bytes, at));
+            } else {
+                table.set_shown(row.position, false);
+                self.rows[at].freeze(table, next);
+                self.gone.insert(row.key, NEVER);
+            }
+        }
+    }
+
+    fn enter(&mut self, table: &mut CounterTable<K>, candidate: &Entry<K>, next: u64) {
+        self.rows.push(self.row_of(candidate, next));
+        table.set_shown(candidate.position, true);
+    }
+
+    fn row_of(&self, candidate: &Entry<K>, next: u64) -> Row<K> {
+        Row {
+            key: candidate.key,
+            first_seen: candidate.first_seen,
+            shown_since: self.now,
+            position: candidate.position,
+            entered: self.rounds,
+            state: State::Pending { since: next, base: candidate.shown_in_other() },
+        }
+    }
+
+    /// The rows that may make room, with their entries' bytes, the lightest last: those that were there for long enough,
+    /// and those that nobody has seen yet.
+    fn displaceable(&self, table: &CounterTable<K>, delivery: Delivery) -> Vec<(u64, usize)> {
+        let may_go = |row: &Row<K>| match row.state {
+            State::Pending { since, .. } => since > delivery.to_any,
+            State::Counting { .. } => self.is_tenured(row),
+            State::Frozen { .. } => false,
+        };
+        let rows = self.rows.iter().enumerate().filter(|(_, row)| may_go(row));
+        let mut rows: Vec<(u64, usize)> = rows.map(|(at, row)| (row.lifetime(table).bytes, at)).collect();
+        rows.sort_unstable_by(|one, other| other.cmp(one));
+        rows
+    }
+
+    /// Up to `wanted` entries without a row, the heaviest first.
+    fn heaviest_hidden(&self, table: &CounterTable<K>, wanted: usize) -> Vec<Entry<K>> {
+        let hidden = table.entries().filter(|entry| !entry.is_shown && !self.gone.contains_key(&entry.key));
+        let weight = |entry: &Entry<K>| (std::cmp::Reverse(entry.counters.bytes), entry.key);
+        let mut hidden: Vec<Entry<K>> = hidden.collect();
+        if wanted == 0 {
+            hidden.clear();
+        } else if hidden.len() > wanted {
+            hidden.select_nth_unstable_by_key(wanted - 1, weight);
+            hidden.truncate(wanted);
+        }
+        hidden.sort_unstable_by_key(weight);
+        hidden
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,217 @@
+//! Ledger → [`Snapshot`]s: live as Prometheus must see it, or plain.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Config;
+use super::counter_table::{CounterTable, Entry};
+use super::delivery::Delivery;
+use super::flow::{Counters, FlowKey, HostKey, SeriesKey};
+use super::ledger::Ledger;
+use super::series::{Rest, Series};
+use super::snapshot::{self, Figures, Interface, Shown, ShownRow, Snapshot};
+use crate::packet::Timestamp;
+
+/// All that was counted, by group.
+type Totals<K> = BTreeMap<<K as SeriesKey>::Group, Counters>;
+
+/// Which flows and hosts are shown, from one snapshot to the next.
+#[derive(Debug)]
+pub struct SnapshotBuilder {
+    flows: Series<FlowKey>,
+    hosts: Series<HostKey>,
+    idle_timeout: Duration,
+    number: u64,
+    inputs: Option<Inputs>,
+}
+
+/// What a snapshot depends on: as long as it is the same, so are all rows.
+#[derive(Debug, PartialEq, Eq)]
+struct Inputs {
+    totals: snapshot::Totals,
+    interfaces: Vec<Interface>,
+    handover_delays: u64,
+    refusals_lost: u64,
+    delivery: Delivery,
+    /// The snapshot before depended on the same. One that is news may still let go in the next: by a delivery a tenure
+    /// ends, and who has no row any more need not stay.
+    has_settled: bool,
+    /// Flows and hosts that could leave, but for those that must stay for their tenure, which only deliveries end.
+    resting: [usize; 2],
+}
+
+impl SnapshotBuilder {
+    /// Nothing is shown yet.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        Self {
+            flows: Series::new(config.max_series),
+            hosts: Series::new(config.max_host_series),
+            idle_timeout: config.idle_timeout,
+            number: 0,
+            inputs: None,
+        }
+    }
+
+    /// Whether the next snapshot would say no more than the last one: nothing was counted since, nothing was delivered to
+    /// anyone, and nothing has rested for long enough to leave.
+    #[must_use]
+    pub fn is_unchanged(&self, ledger: &Ledger, delivery: Delivery, now: Timestamp) -> bool {
+        self.inputs.as_ref() == Some(&self.inputs(ledger, delivery, now))
+    }
+
+    fn inputs(&self, ledger: &Ledger, delivery: Delivery, now: Timestamp) -> Inputs {
+        let timeout = Some(self.idle_timeout);
+        Inputs {
+            totals: ledger.totals().clone(),
+            interfaces: ledger.interfaces().to_vec(),
+            handover_delays: ledger.handover_delays(),
+            refusals_lost: ledger.refusals_lost(),
+            delivery,
+            has_settled: true,
+            resting: [ledger.flows().resting(now, timeout), ledger.hosts().resting(now, timeout)],
+        }
+    }
+
+    /// The number of the next snapshot.
+    #[must_use]
+    pub fn next_number(&self) -> u64 {
+        self.number + 1
+    }
+
+    /// True if pending bytes would be added to a row if the next snapshot were made with this `delivery`.
+    #[must_use]
+    pub fn would_count(&self, delivery: Delivery) -> bool {
+        delivery.to_all.is_some_and(|to_all| self.flows.would_count(to_all) || self.hosts.would_count(to_all))
+    }
+
+    /// The next snapshot, at `now`, after snapshots have come as far as `delivery` says. Lets go what rests.
+    pub fn next(&mut self, ledger: &mut Ledger, delivery: Delivery, now: Timestamp) -> Snapshot {
+        self.number += 1;
+        let kept = (self.flows.untenured(), self.hosts.untenured());
+        let (flows, hosts) = ledger.sweep(now, Some(self.idle_timeout), &kept.0, &kept.1);
+        self.flows.let_go(&flows, ledger.flows(), self.number);
+        self.hosts.let_go(&hosts, ledger.hosts(), self.number);
+        let (flow_totals, host_totals) = (ledger.by_protocol(), ledger.totals().by_direction());
+        let (flow_table, host_table) = ledger.tables_mut();
+        self.flows.advance(flow_table, &flow_totals, delivery, self.number, now);
+        self.hosts.advance(host_table, &host_totals, delivery, self.number, now);
+        let inputs = self.inputs(ledger, delivery, now);
+        let has_settled = self.inputs.take().is_some_and(|before| Inputs { has_settled: true, ..before } == inputs);
+        self.inputs = Some(Inputs { has_settled, ..inputs });
+        self.snapshot(ledger, &flow_totals, &host_totals)
+    }
+
+    /// What is shown now.
+    fn snapshot(&self, ledger: &Ledger, flow_totals: &Totals<FlowKey>, host_totals: &Totals<HostKey>) -> Snapshot {
+        let flows = shown(&self.flows, ledger.flows(), flow_totals);
+        let hosts = shown(&self.hosts, ledger.hosts(), host_totals);
+        let series = self.flows.memory_bytes() + self.hosts.memory_bytes();
+        let memory = memory(ledger, series, flows.memory_bytes() + hosts.memory_bytes());
+        Snapshot { number: self.number, flows, hosts, memory, ..common(ledger) }
+    }
+}
+
+fn shown<K: SeriesKey>(series: &Series<K>, table: &CounterTable<K>, totals: &Totals<K>) -> Shown<K> {
+    let Rest { other, pending } = series.rest(table, totals);
+    Shown {
+        rows: series
+            .rows(table)
+            .map(|row| ShownRow {
+                key: row.key,
+                first_seen: row.first_seen,
+                last_seen: None,
+                shown_since: row.shown_since,
+                lifetime: row.lifetime,
+                value: row.value,
+            })
+            .collect(),
+        other: other.by_group,
+        rarer_other: other.rarer,
+        retired: series.retired().clone(),
+        pending,
+        figures: figures(table, series.limit()),
+        is_plain: false,
+    }
+}
+
+/// The accounts as they stand, with plain values: the heaviest `max_rows` flows and hosts at most, the rest as *other*.
+#[must_use]
+pub fn plain(ledger: &Ledger, max_rows: usize, max_host_rows: usize) -> Snapshot {
+    Snapshot {
+        flows: plain_rows(ledger.flows(), max_rows, ledger.by_protocol()),
+        hosts: plain_rows(ledger.hosts(), max_host_rows, ledger.totals().by_direction()),
+        ..common(ledger)
+    }
+}
+
+fn plain_rows<K: SeriesKey>(
+    table: &CounterTable<K>,
+    max_rows: usize,
+    mut other: BTreeMap<K::Group, Counters>,
+) -> Shown<K> {
+    // By position: a few bytes for each that is held, and all that is known of those alone that are shown.
+    let mut weights: Vec<(u64, u32)> = table.weights().collect();
+    if weights.len() > max_rows {
+        let key = |position| table.entry(position).key;
+        weights.select_nth_unstable_by(max_rows, |one, next| {
+            next.0.cmp(&one.0).then_with(|| key(one.1).cmp(&key(next.1)))
+        });
+        weights.truncate(max_rows);
+    }
+    let entries: Vec<Entry<K>> = weights.iter().map(|&(_, position)| table.entry(position)).collect();
+    for entry in &entries {
+        if let Some(rest) = other.get_mut(&entry.key.group()) {
+            *rest = rest.less(entry.counters);
+        }
+    }
+    other.retain(|_, counters| !counters.is_empty());
+    let row = |entry: Entry<K>| ShownRow {
+        key: entry.key,
+        first_seen: entry.first_seen,
+        last_seen: Some(entry.last_seen),
+        shown_since: entry.first_seen,
+        lifetime: entry.counters,
+        value: entry.counters,
+    };
+    Shown {
+        rows: entries.into_iter().map(row).collect(),
+        other,
+        figures: figures(table, max_rows),
+        is_plain: true,
+        ..Shown::default()
+    }
+}
+
+fn figures<K: SeriesKey>(table: &CounterTable<K>, max_rows: usize) -> Figures {
+    Figures { held: table.len(), limit: table.limit(), row_limit: max_rows, evicted: table.evicted() }
+}
+
+fn common(ledger: &Ledger) -> Snapshot {
+    Snapshot {
+        flow_keying: ledger.flow_keying(),
+        totals: ledger.totals().clone(),
+        interfaces: ledger.interfaces().to_vec(),
+        interfaces_retired_unread: ledger.interfaces_retired_unread(),
+        handover_delays: ledger.handover_delays(),
+        overflow: ledger.overflow(),
+        refusals_lost: ledger.refusals_lost(),
+        conversations_forgotten: ledger.conversations_forgotten(),
+        ..Snapshot::default()
+    }
+}
+
+fn memory(ledger: &Ledger, series: usize, snapshot: usize) -> Vec<(&'static str, u64)> {
+    let parts = [
+        ("flows", ledger.flows().memory_bytes()),
+        ("hosts", ledger.hosts().memory_bytes()),
+        ("conversations", ledger.conversation_memory_bytes()),
+        ("intervals", ledger.interval_memory_bytes()),
+        ("series", series),
+        ("snapshot", snapshot),
+    ];
+    parts.map(|(part, bytes)| (part, bytes as u64)).to_vec()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,290 @@
+//! `replay`: reads capture files and writes their accounts and alerts.
+
+use std::collections::HashMap;
+use std::io::{self, BufWriter, IsTerminal as _};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::output::Blocking;
+use super::{DONE, random_seed, say_error};
+use crate::account::ledger::Ledger;
+use crate::account::snapshot::Snapshot;
+use crate::account::snapshot_builder::plain;
+use crate::alert::{Alert, Change, Fingerprint};
+use crate::cli::{Output, Replay, Top};
+use crate::config::Config;
+use crate::detect::{self, Detectors};
+use crate::events::{Tell, json};
+use crate::export::{self, format::Format, report::Report, table, units::Units};
+use crate::locality::Classifier;
+use crate::packet::Timestamp;
+use crate::pipeline::replay::Progress;
+use crate::pipeline::{self, alarms::Alarms};
+use crate::tables::sampling::Seeds;
+
+/// What decides, past the limits, who finds room and which targets are in a sample. The same each time: the same files give
+/// the same bytes.
+const SAMPLING: u64 = 0x7472_6166_6669_6373;
+
+const GO_ON: ControlFlow<()> = ControlFlow::Continue(());
+
+/// Alerts that are kept for the table when all are asked for.
+const MOST_ALERTS: usize = 10_000;
+
+/// Conversations and alerts in the table unless said otherwise; the help has the same number.
+const DEFAULT_TOP: usize = 20;
+
+/// Reads the files in order and writes the accounts or the alerts. If a file is broken, writes the part before the fault
+/// first, unless nothing could be read.
+pub(super) fn run(replay: Replay) -> anyhow::Result<u8> {
+    super::log::start(replay.config.log);
+    replay.config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
+    if let Some(words) = words_of_a_filter(&replay.files) {
+        anyhow::bail!(
+            "{}: no such file; a filter is given as -filter '{words}'",
+            words.split(' ').next().unwrap_or_default()
+        );
+    }
+    let detect = &replay.config.detect;
+    let outcome = match replay.output {
+        Output::Alerts => write_alerts(&replay)?,
+        Output::Table => write_table(&replay)?,
+        // These show accounts alone.
+        Output::JsonLines | Output::Csv => write_report(&replay, &detect::Config::nothing())?,
+        Output::Prometheus | Output::None => write_report(&replay, detect)?,
+    };
+    Ok(outcome.err().map_or(DONE, |error| say_error(&error.into())))
+}
+
+/// The words behind the files that look like a filter: none of them is a file, or could be the name of one.
+fn words_of_a_filter(files: &[PathBuf]) -> Option<String> {
+    let first = files.iter().skip(1).position(|file| !file.exists())? + 1;
+    let words: Vec<&str> = files[first..].iter().map(|word| word.to_str()).collect::<Option<_>>()?;
+    let is_word = |word: &&str| word.chars().all(|letter| letter.is_ascii_alphanumeric());
+    is_word(&words[0]).then(|| words.join(" "))
+}
+
+/// An error if a file could not be read to its end.
+type Outcome = Result<(), pipeline::Error>;
+
+fn write_alerts(replay: &Replay) -> anyhow::Result<Outcome> {
+    let lines =
+        Lines::new(BufWriter::with_capacity(64 << 10, Blocking(io::stdout())), |change, out| json::write(change, out));
+    let mut read = read_all(replay, &replay.config.detect.for_alerts_alone(), lines);
+    super::written(read.tell().map_or(Ok(()), Lines::finish))?;
+    Ok(read.outcome)
+}
+
+fn write_table(replay: &Replay) -> anyhow::Result<Outcome> {
+    let Replay { config, top, exact, .. } = replay;
+    let top = match top {
+        Some(Top::All) => None,
+        Some(Top::Most(most)) => Some(*most),
+        None => Some(DEFAULT_TOP),
+    };
+    let read = read_all(replay, &config.detect.for_alerts_alone(), Episodes::at_most(top.unwrap_or(MOST_ALERTS)));
+    let Report { accounts, alerts: current, .. } = read.report(config, max_rows(replay));
+    if read.is_worth_writing(&accounts) {
+        let (alerts, more_alerts) = read.told().map(|told| told.in_order(&current.firing)).unwrap_or_default();
+        let filter = config.capture.filter.as_deref();
+        let replayed = table::Replayed { accounts: &accounts, span: read.span, filter, alerts: &alerts, more_alerts };
+        let units = if *exact { Units::Exact } else { Units::Human };
+        super::written(table::write(table::Config { top, units }, &replayed, output()))?;
+    }
+    Ok(read.outcome)
+}
+
+fn write_report(replay: &Replay, detect: &detect::Config) -> anyhow::Result<Outcome> {
+    let Replay { config, output: form, .. } = replay;
+    let read = read_all(replay, detect, ());
+    let report = read.report(config, max_rows(replay));
+    if read.is_worth_writing(&report.accounts) {
+        super::written(match form {
+            Output::JsonLines => export::jsonl::write(&report.accounts, output()),
+            Output::Csv => export::csv::write(&report.accounts, output()),
+            Output::Prometheus => export::write(&config.export, Format::Text, &report, None, output()),
+            Output::None => export::write(&config.export, Format::Text, &report, None, io::sink()),
+            Output::Table | Output::Alerts => Ok(()),
+        })?;
+    }
+    Ok(read.outcome)
+}
+
+fn output() -> BufWriter<Blocking<io::StdoutLock<'static>>> {
+    BufWriter::with_capacity(64 << 10, Blocking(io::stdout().lock()))
+}
+
+/// Prometheus gets `max_series` flows, as live; scripts get all that are held, unless they want fewer.
+fn max_rows(Replay { output, top, config, .. }: &Replay) -> usize {
+    match (output, top) {
+        (Output::Prometheus | Output::None, _) => config.account.max_series,
+        (Output::JsonLines | Output::Csv, Some(Top::Most(most))) => config.account.max_flows.min(*most),
+        _ => config.account.max_flows,
+    }
+}
+
+/// The latest state of each alert, of as many as were asked for.
+#[derive(Debug)]
+struct Episodes {
+    most: usize,
+    began: Vec<Alert>,
+    /// Positions of the alerts that still fire.
+    firing: HashMap<Fingerprint, usize>,
+    /// Alerts past the limit.
+    more: u64,
+}
+
+impl Episodes {
+    fn at_most(most: usize) -> Self {
+        Self { most, began: Vec::new(), firing: HashMap::new(), more: 0 }
+    }
+
+    /// The alerts in the order in which they began, with the latest figures of those in `firing`, and how many more there
+    /// were.
+    fn in_order(&self, firing: &[Alert]) -> (Vec<Alert>, u64) {
+        let mut alerts = self.began.clone();
+        for alert in firing {
+            if let Some(&at) = self.firing.get(&alert.fingerprint) {
+                alerts[at] = alert.clone();
+            }
+        }
+        (alerts, self.more)
+    }
+}
+
+impl Tell for Episodes {
+    fn tell(&mut self, change: &Change) {
+        match change {
+            Change::Fired(_) if self.began.len() == self.most => self.more += 1,
+            Change::Fired(alert) => {
+                self.firing.insert(alert.fingerprint, self.began.len());
+                self.began.push(alert.clone());
+            }
+            Change::Resolved(alert) => {
+                if let Some(at) = self.firing.remove(&alert.fingerprint) {
+                    self.began[at] = alert.clone();
+                }
+            }
+        }
+    }
+}
+
+/// Writes each change of an alert as a line, until that fails. Waits for a reader that is slow.
+struct Lines<W, F> {
+    out: W,
+    write: F,
+    outcome: io::Result<()>,
+}
+
+impl<W: io::Write, F: FnMut(&Change, &mut W) -> io::Result<()>> Lines<W, F> {
+    fn new(out: W, write: F) -> Self {
+        Self { out, write, outcome: Ok(()) }
+    }
+
+    fn finish(mut self) -> io::Result<()> {
+        self.outcome.and_then(|()| self.out.flush())
+    }
+}
+
+impl<W: io::Write, F: FnMut(&Change, &mut W) -> io::Result<()>> Tell for Lines<W, F> {
+    fn tell(&mut self, change: &Change) {
+        if self.outcome.is_ok() {
+            self.outcome = (self.write)(change, &mut self.out);
+        }
+    }
+}
+
+/// The result of reading.
+pub(super) struct Read<T> {
+    /// The accounts of all that was read, and what was found; none if nothing could be.
+    counted: Option<(Ledger, Alarms<T>)>,
+    /// The times of the earliest and the latest frame; none without frames.
+    span: Option<(Timestamp, Timestamp)>,
+    /// Whether all could be read.
+    pub outcome: Outcome,
+}
+
+impl<T: Tell> Read<T> {
+    /// Plain accounts with at most `max_rows` flows; alerts as they were when the packets ended.
+    pub(super) fn report(&self, config: &Config, max_rows: usize) -> Report {
+        let counted = self.counted.as_ref();
+        counted.map_or_else(Report::default, |(ledger, alarms)| report(ledger, alarms, config, max_rows))
+    }
+
+    /// False for a file that is broken from its start: there is nothing to write but the message.
+    fn is_worth_writing(&self, accounts: &Snapshot) -> bool {
+        self.outcome.is_ok() || accounts.totals.frames.frames > 0
+    }
+
+    /// The receiver of alerts, which still fire if they did when the packets ended; none if nothing was read.
+    fn told(&self) -> Option<&T> {
+        self.counted.as_ref().map(|(_, alarms)| alarms.told())
+    }
+
+    /// Who was told of alerts, of their ends too; none if nothing was read.
+    fn tell(&mut self) -> Option<T> {
+        self.counted.take().map(|(_, alarms)| alarms.resolve())
+    }
+}
+
+/// Plain accounts with at most `max_rows` flows, and alerts as they are.
+pub(super) fn report<T: Tell>(ledger: &Ledger, alarms: &Alarms<T>, config: &Config, max_rows: usize) -> Report {
+    let (detection, alerts) = alarms.view();
+    Report { accounts: plain(ledger, max_rows, config.account.max_host_series), detection, alerts }
+}
+
+fn read_all<T: Tell + Send + 'static>(replay: &Replay, detect: &detect::Config, tell: T) -> Read<T> {
+    read(&replay.files, &replay.config, detect, replay.workers, tell, |_| GO_ON)
+}
+
+/// Reads `files`, counted by so many `workers`, and looks for what `detect` says; what becomes of alerts `tell` hears.
+/// Breaks off once `on_progress` says so, which is called often.
+pub(super) fn read<T: Tell + Send + 'static>(
+    files: &[impl AsRef<Path>],
+    config: &Config,
+    detect: &detect::Config,
+    workers: usize,
+    tell: T,
+    mut on_progress: impl FnMut(&mut Progress<'_, Alarms<T>>) -> ControlFlow<()>,
+) -> Read<T> {
+    let seed = random_seed();
+    let classifier = Arc::new(Classifier::new(&config.locality, []));
+    let ledger = Ledger::new(&config.account, seed);
+    let detectors = Detectors::new(detect, Seeds { tables: seed, sampling: SAMPLING }, None);
+    let mut alarms = Alarms::new(detectors, &config.alert, tell).in_cells_of(config.detect.grids());
+    alarms.set_classifier(&classifier);
+    let mut replay = match pipeline::replay::Replay::new(ledger, alarms, &classifier, seed, workers) {
+        Ok(replay) => replay,
+        Err(error) => return Read { counted: None, span: None, outcome: Err(error) },
+    };
+    let bar = progress_bar(files);
+    let outcome = files.iter().try_for_each(|file| {
+        let filter = config.capture.filter.as_deref();
+        replay.read(file.as_ref(), filter, |progress| {
+            bar.inc(progress.bytes);
+            on_progress(progress)
+        })
+    });
+    bar.finish_and_clear();
+    let span = replay.span();
+    match replay.finish() {
+        Ok(counted) => Read { counted: Some(counted), span, outcome },
+        Err(error) => Read { counted: None, span, outcome: Err(error) },
+    }
+}
+
+/// Captured bytes over the size of the files, which is a little more; hidden where nobody looks.
+fn progress_bar(files: &[impl AsRef<Path>]) -> ProgressBar {
+    let size = files.iter().map(|file| file.as_ref().metadata().map_or(0, |metadata| metadata.len())).sum();
+    if !io::stderr().is_terminal() || size == 0 {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
+    style.map_or_else(|_| ProgressBar::hidden(), |style| ProgressBar::new(size).with_style(style))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+//! The endpoints that lately asked a multicast or broadcast address: what is sent to one of them is an answer.
+//!
+//! The table has a fixed size and takes its memory with the first question. Each endpoint has one bucket, and a bucket
+//! keeps those that asked last. So what it holds does not depend on the order in which questions of one cell arrive.
+
+use std::hash::{BuildHasher, Hasher};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::feed;
+use crate::packet::Timestamp;
+use crate::tables::sampling::{Sampling, Seeds};
+
+/// Seconds for which a question may be answered: SSDP asks for answers within 5 s, mDNS and WS-Discovery within less.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
+const BUCKETS: usize = 256;
+const IN_BUCKET: usize = 16;
+
+/// An endpoint and when it asked last. Without a question that is before all time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Asker {
+    last: Timestamp,
+    address: IpAddr,
+    port: u16,
+}
+
+impl Asker {
+    const NONE: Self =
+        Self { last: Timestamp::BEFORE_ALL, address: IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), port: 0 };
+
+    fn is(&self, address: IpAddr, port: u16) -> bool {
+        self.port == port && self.address == address && self.last != Timestamp::BEFORE_ALL
+    }
+
+    fn waits_at(&self, time: Timestamp) -> bool {
+        self.last >= first_question(time)
+    }
+}
+
+/// The endpoints that asked last, 4,096 at most.
+#[derive(Debug)]
+pub struct Askers {
+    sampling: Sampling,
+    slots: Vec<Asker>,
+    evicted: u64,
+}
+
+impl Askers {
+    /// Endpoints that it holds at most.
+    pub const LIMIT: usize = BUCKETS * IN_BUCKET;
+
+    /// An empty table.
+    #[must_use]
+    pub const fn new(seeds: Seeds) -> Self {
+        Self { sampling: Sampling::new(seeds.sampling), slots: Vec::new(), evicted: 0 }
+    }
+
+    /// Notes that an endpoint asked at `time`.
+    pub fn note(&mut self, address: IpAddr, port: u16, time: Timestamp) {
+        if self.slots.is_empty() {
+            self.slots.resize(Self::LIMIT, Asker::NONE);
+        }
+        let newcomer = Asker { last: time, address, port };
+        let first = self.bucket(address, port);
+        let bucket = &mut self.slots[first..first + IN_BUCKET];
+        if let Some(known) = bucket.iter_mut().find(|asker| asker.is(address, port)) {
+            known.last = known.last.max(time);
+            return;
+        }
+        let Some(oldest) = bucket.iter_mut().min() else { return };
+        let leaves = newcomer.min(*oldest);
+        *oldest = newcomer.max(*oldest);
+        self.evicted += u64::from(leaves.waits_at(time.max(oldest.last)));
+    }
+
+    /// True if an endpoint may still get answers at `time`. A question after that moment counts as well: the clocks of
+    /// two interfaces need not agree.
+    #[must_use]
+    pub fn may_be_answered(&self, address: IpAddr, port: u16, time: Timestamp) -> bool {
+        if self.slots.is_empty() {
+            return false;
+        }
+        let first = self.bucket(address, port);
+        self.slots[first..first + IN_BUCKET].iter().any(|asker| asker.is(address, port) && asker.waits_at(time))
+    }
+
+    /// Endpoints that may still get answers at `time`, the limit, and how many left while they still might.
+    #[must_use]
+    pub fn figures(&self, time: Timestamp) -> (usize, usize, u64) {
+        let first = first_question(time);
+        let held = self.slots.iter().filter(|asker| asker.last > Timestamp::BEFORE_ALL && asker.last >= first).count();
+        (held, Self::LIMIT, self.evicted)
+    }
+
+    /// The memory that the table takes, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<Asker>()
+    }
+
+    /// Forgets all questions.
+    pub fn clear(&mut self) {
+        self.slots.fill(Asker::NONE);
+    }
+
+    /// The first slot of the bucket of an endpoint.
+    fn bucket(&self, address: IpAddr, port: u16) -> usize {
+        let mut hasher = self.sampling.build_hasher();
+        feed(address, &mut hasher);
+        hasher.write_u32(port.into());
+        (hasher.finish() >> 32) as usize % BUCKETS * IN_BUCKET
+    }
+}
+
+/// The earliest question that may still be answered at `time`.
+fn first_question(time: Timestamp) -> Timestamp {
+    let nanoseconds = i64::try_from(ANSWERED_WITHIN.as_nanos()).unwrap_or(i64::MAX);
+    // Not the moment of an empty slot.
+    Timestamp::from_nanoseconds(time.nanoseconds().saturating_sub(nanoseconds).max(i64::MIN + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(milliseconds: i64) -> Timestamp {
+        Timestamp::from_nanoseconds(1_700_000_000_000_000_000 + milliseconds * 1_000_000)
+    }
+
+    fn asker(number: u32) -> IpAddr {
+        IpAddr::from((0x0a00_0000 | number).to_be_bytes())
+    }
+
+    #[test]
+    fn question_is_answered_for_thirty_seconds() {
+        let mut askers = Askers::new(7.into());
+        assert!(!askers.may_be_answered(asker(1), 5_000, at(0)));
+        askers.note(asker(1), 5_000, at(0));
+        assert!(askers.may_be_answered(asker(1), 5_000, at(30_000)));
+        assert!(!askers.may_be_answered(asker(1), 5_000, at(30_001)));
+        assert!(!askers.may_be_answered(asker(1), 5_001, at(1)));
+        assert!(!askers.may_be_answered(asker(2), 5_000, at(1)));
+        askers.note(asker(1), 5_000, at(20_000));
+        askers.note(asker(1), 5_000, at(10_000));
+        assert!(askers.may_be_answered(asker(1), 5_000, at(50_000)), "an older question does not shorten the time");
+    }
+
+    #[test]
+    fn flood_of_questions_keeps_the_table_at_its_limit_and_is_counted() {
+        let mut askers = Askers::new(7.into());
+        for number in 0..20_000 {
+            askers.note(asker(number), 1_900, at(i64::from(number)));
+        }
+        let (held, limit, evicted) = askers.figures(at(20_000));
+        assert_eq!((held, limit, held as u64 + evicted), (4_096, 4_096, 20_000));
+        assert!(askers.memory_bytes() <= 160 * 1_024, "{} bytes", askers.memory_bytes());
+        assert!(askers.may_be_answered(asker(19_999), 1_900, at(20_000)));
+        assert_eq!(askers.figures(at(60_000)).0, 0, "old questions are not held");
+    }
+
+    #[test]
+    fn table_does_not_depend_on_the_order_of_questions() {
+        let questions: Vec<(u32, i64)> =
+            (0..9_000).map(|number| (number % 7_000, i64::from(number * 37 % 9_001))).collect();
+        let held = |questions: &mut dyn Iterator<Item = &(u32, i64)>| {
+            let mut askers = Askers::new(7.into());
+            questions.for_each(|&(number, time)| askers.note(asker(number), 3_702, at(time)));
+            (0..7_000).filter(|number| askers.may_be_answered(asker(*number), 3_702, at(9_000))).collect::<Vec<_>>()
+        };
+        let forwards = held(&mut questions.iter());
+        assert!(forwards.len() > 3_000, "{}", forwards.len());
+        assert_eq!(forwards, held(&mut questions.iter().rev()));
+    }
+}

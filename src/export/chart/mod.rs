@@ -1,0 +1,205 @@
+//! Who sends to whom, as TrafficAlerted's `/active` and `/all` have it, and the limits, as its `/capabilities`.
+//!
+//! An event type that TrafficAlerted does not know is given only where none of its own applies.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use super::report::Report;
+use crate::alert::Alert;
+use crate::detect::bandwidth::Talker;
+use crate::detect::{Kind, Subject, bandwidth, scan};
+
+/// Sources whose destinations are listed at most; further ones stand without.
+const MAXIMUM_DETAILED: usize = 1_000;
+
+/// Which sources are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listed {
+    /// Those with an alert that fires.
+    Active,
+    /// Those with so many bytes in their window, or more.
+    AtLeast(u64),
+}
+
+/// A source, what it does, and to whom.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Event<'a> {
+    event_type: &'static str,
+    #[serde(rename = "SourceIP")]
+    source: IpAddr,
+    #[serde(rename = "DestinationIP")]
+    destinations: Vec<Destination>,
+    total_bytes: u64,
+    #[serde(skip)]
+    talker: Option<&'a Talker>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Destination {
+    #[serde(rename = "IP")]
+    address: IpAddr,
+    bytes: u64,
+}
+
+/// Writes the sources as a JSON array, the heaviest first; one at a time, so that the whole never stands in memory.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn write<W: Write>(report: &Report, listed: Listed, mut out: W) -> io::Result<()> {
+    out.write_all(b"[")?;
+    for (place, mut event) in events(report, listed).into_iter().enumerate() {
+        if place > 0 {
+            out.write_all(b",")?;
+        }
+        if place < MAXIMUM_DETAILED {
+            event.destinations = event.talker.map(destinations).unwrap_or_default();
+        }
+        serde_json::to_writer(&mut out, &event)?;
+    }
+    out.write_all(b"]\n")
+}
+
+/// The sources in order, without their destinations.
+fn events(report: &Report, listed: Listed) -> Vec<Event<'_>> {
+    let firing = firing(&report.alerts.firing);
+    let talkers: BTreeMap<IpAddr, &Talker> =
+        report.detection.chart.iter().map(|talker| (talker.source, talker)).collect();
+    let sources: BTreeSet<IpAddr> = match listed {
+        Listed::Active => firing.keys().copied().collect(),
+        Listed::AtLeast(bytes) => {
+            talkers.values().filter(|talker| talker.total_bytes >= bytes).map(|talker| talker.source).collect()
+        }
+    };
+    let event = |source| {
+        let (talker, alerts) = (talkers.get(&source).copied(), firing.get(&source).copied().unwrap_or_default());
+        let total_bytes = talker.map_or(alerts.bytes, |talker| talker.total_bytes);
+        Event { event_type: alerts.event_type(), source, destinations: Vec::new(), total_bytes, talker }
+    };
+    let mut events: Vec<Event<'_>> = sources.into_iter().map(event).collect();
+    events.sort_by_key(|event| std::cmp::Reverse(event.total_bytes));
+    events
+}
+
+fn destinations(talker: &Talker) -> Vec<Destination> {
+    talker.destinations.iter().map(|&(address, bytes)| Destination { address, bytes }).collect()
+}
+
+/// What fires of a source.
+#[derive(Debug, Clone, Copy, Default)]
+struct Firing {
+    bandwidth: bool,
+    scan: bool,
+    anomaly: bool,
+    /// As far as its alerts know.
+    bytes: u64,
+}
+
+impl Firing {
+    const fn event_type(self) -> &'static str {
+        match (self.bandwidth, self.scan, self.anomaly) {
+            (true, true, _) => "TRAFFIC+SCANNING",
+            (true, false, _) => "TRAFFIC",
+            (false, true, _) => "SCANNING",
+            (false, false, true) => "ANOMALY",
+            (false, false, false) => "",
+        }
+    }
+}
+
+fn firing(alerts: &[Alert]) -> BTreeMap<IpAddr, Firing> {
+    let mut firing: BTreeMap<IpAddr, Firing> = BTreeMap::new();
+    for alert in alerts {
+        let (Subject::Source(source) | Subject::Pair { source, .. }) = alert.subject else { continue };
+        let of_source = firing.entry(source).or_default();
+        of_source.bytes = of_source.bytes.max(alert.figures.bytes);
+        match alert.kind {
+            Kind::Bandwidth => of_source.bandwidth = true,
+            Kind::HostScan | Kind::PortScan => of_source.scan = true,
+            Kind::Anomaly => of_source.anomaly = true,
+        }
+    }
+    firing
+}
+
+/// TrafficAlerted's settings with their values.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Capabilities {
+    /// The window of bandwidth, in seconds.
+    #[serde(serialize_with = "in_seconds")]
+    pub traffic_interval: Duration,
+    /// Bytes that a source may send in it.
+    pub byte_limit: u64,
+    /// Destinations are not kept.
+    pub no_destinations: bool,
+    /// Sources with so many bytes are charted.
+    pub chart_min_bytes: u64,
+    /// Interfaces that are left out.
+    pub excluded_interfaces: Vec<String>,
+    /// Whether contacted hosts are looked at.
+    #[serde(rename = "ContactedIPsAnalyze")]
+    pub contacted_ips_analyze: bool,
+    /// Hosts that a source may contact.
+    #[serde(rename = "NumberContactedIPs")]
+    pub number_contacted_ips: u32,
+    /// Whether contacted ports are looked at.
+    pub analyze_ports: bool,
+    /// Ports that a source may contact.
+    pub num_contacted_ports: u32,
+    /// The window of contacted ports, in seconds.
+    #[serde(serialize_with = "in_seconds")]
+    pub port_interval: Duration,
+}
+
+impl Default for Capabilities {
+    /// Those of the default configuration.
+    fn default() -> Self {
+        Self::of(&bandwidth::Config::default(), &scan::Config::default(), &[])
+    }
+}
+
+impl Capabilities {
+    /// What these settings are in TrafficAlerted's words.
+    #[must_use]
+    pub fn of(bandwidth: &bandwidth::Config, scan: &scan::Config, excluded_interfaces: &[String]) -> Self {
+        Self {
+            traffic_interval: bandwidth.interval,
+            byte_limit: bandwidth.limit_bytes,
+            no_destinations: bandwidth.no_destinations,
+            chart_min_bytes: bandwidth.chart_min_bytes,
+            excluded_interfaces: excluded_interfaces.to_vec(),
+            contacted_ips_analyze: scan.analyze_hosts,
+            number_contacted_ips: scan.contacted_ips,
+            analyze_ports: scan.analyze_ports,
+            num_contacted_ports: scan.contacted_ports,
+            port_interval: scan.port_interval,
+        }
+    }
+
+    /// They as a JSON object.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn write<W: Write>(&self, mut out: W) -> io::Result<()> {
+        serde_json::to_writer(&mut out, self)?;
+        out.write_all(b"\n")
+    }
+}
+
+/// A whole number, as TrafficAlerted has it, where it is one.
+fn in_seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    match duration.subsec_nanos() {
+        0 => serializer.serialize_u64(duration.as_secs()),
+        _ => serializer.serialize_f64(duration.as_secs_f64()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! What is found in the traffic, and what alerts.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::net::IpAddr;
+
+use super::family::{self, Family};
+use super::report::Report;
+use super::text::{Sample, TextWriter};
+use super::words::push_address;
+use crate::account::snapshot::Snapshot;
+use crate::alert::{self, Alert};
+use crate::detect::{self, Subject};
+
+/// Alerts that have a row at most, the last that began.
+const MAXIMUM_FIRING_ROWS: usize = 1_000;
+
+pub(super) fn write<W: Write>(report: &Report, writer: &mut TextWriter<W>) -> io::Result<()> {
+    let Report { accounts, detection, alerts } = report;
+    write_sources(detection, writer)?;
+    write_anomalies(detection, writer)?;
+    write_sight(detection, accounts, writer)?;
+    write_tables(detection, writer)?;
+    write_limits(detection, writer)?;
+    write_alerts(alerts, writer)
+}
+
+fn write_sources<W: Write>(view: &detect::View, writer: &mut TextWriter<W>) -> io::Result<()> {
+    let source = |(subject, bytes): &(Subject, u64)| match subject {
+        Subject::Source(source) => Some((*source, *bytes)),
+        _ => None,
+    };
+    let destination = |(subject, bytes): &(Subject, u64)| match subject {
+        Subject::Destination(destination) => Some((*destination, *bytes)),
+        _ => None,
+    };
+    write_hosts(&family::SOURCE_WINDOW_BYTES, view.window_bytes.iter().filter_map(source), writer)?;
+    write_hosts(&family::DESTINATION_WINDOW_BYTES, view.window_bytes.iter().filter_map(destination), writer)?;
+    write_hosts(&family::SOURCE_CONTACTED_HOSTS, view.contacted_hosts.iter().copied(), writer)?;
+    write_hosts(&family::SOURCE_CONTACTED_PORTS, view.contacted_ports.iter().copied(), writer)?;
+    write_hosts(&family::SOURCE_UNANSWERED_CONTACTS, view.unanswered_contacts.iter().copied(), writer)
+}
+
+/// A family whose one label is a host.
+fn write_hosts<W: Write>(
+    family: &Family,
+    rows: impl Iterator<Item = (IpAddr, u64)>,
+    writer: &mut TextWriter<W>,
+) -> io::Result<()> {
+    writer.family(family)?;
+    for (host, value) in rows {
+        writer.sample(family.name).label_with(family.labels[0], |buffer| push_address(buffer, host)).value(value)?;
+    }
+    Ok(())
+}
+
+fn write_anomalies<W: Write>(view: &detect::View, writer: &mut TextWriter<W>) -> io::Result<()> {
+    writer.family(&family::ANOMALY_PROBABILITY)?;
+    for &((source, destination), probability) in &view.anomalies {
+        writer
+            .sample(family::ANOMALY_PROBABILITY.name)
+            .label_with("source", |buffer| push_address(buffer, source))
+            .label_with("destination", |buffer| push_address(buffer, destination))
+            .value_f64(probability)?;
+    }
+    Ok(())
+}
+
+fn write_sight<W: Write>(view: &detect::View, accounts: &Snapshot, writer: &mut TextWriter<W>) -> io::Result<()> {
+    writer.family(&family::ANSWERS_VISIBLE)?;
+    for &(interface, is_visible) in &view.answers_visible {
+        if let Some(interface) = accounts.interface(interface).filter(|interface| interface.gone_since.is_none()) {
+            let sample = writer.sample(family::ANSWERS_VISIBLE.name).label("interface", &interface.name);
+            sample.value(u64::from(is_visible))?;
+        }
+    }
+    write_single(&family::UNKNOWN_CONTACTS, view.unknown_contacts, writer)
+}
+
+fn write_tables<W: Write>(view: &detect::View, writer: &mut TextWriter<W>) -> io::Result<()> {
+    writer.family(&family::DETECTION_ENTRIES)?;
+    for table in &view.tables {
+        writer.sample(family::DETECTION_ENTRIES.name).word("table", table.name).value(table.held as u64)?;
+    }
+    writer.family(&family::DETECTION_LIMIT)?;
+    for table in &view.tables {
+        writer.sample(family::DETECTION_LIMIT.name).word("table", table.name).value(table.limit as u64)?;
+    }
+    writer.family(&family::DETECTION_EVICTED)?;
+    for table in &view.tables {
+        writer.sample(family::DETECTION_EVICTED.name).word("table", table.name).value(table.evicted)?;
+    }
+    Ok(())
+}
+
+/// The limits that hold, where something is looked for.
+fn write_limits<W: Write>(view: &detect::View, writer: &mut TextWriter<W>) -> io::Result<()> {
+    writer.family(&family::BANDWIDTH_LIMIT)?;
+    if let Some(limit) = view.bandwidth_limit_bytes {
+        writer.sample(family::BANDWIDTH_LIMIT.name).value(limit)?;
+    }
+    writer.family(&family::SCAN_LIMIT)?;
+    for (kind, limit) in &view.scan_limits {
+        writer.sample(family::SCAN_LIMIT.name).word("kind", kind.label()).value(*limit)?;
+    }
+    writer.family(&family::ANOMALY_ALERTS)?;
+    if let Some(alert) = view.anomalies_alert {
+        writer.sample(family::ANOMALY_ALERTS.name).value(u64::from(alert))?;
+    }
+    Ok(())
+}
+
+fn write_alerts<W: Write>(view: &alert::View, writer: &mut TextWriter<W>) -> io::Result<()> {
+    let mut rules: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for ((_, rule), fired) in &view.fired_total {
+        rules.entry(rule).or_default().1 += fired;
+    }
+    for alert in &view.firing {
+        rules.entry(&alert.rule).or_default().0 += 1;
+    }
+    writer.family(&family::ALERTS_ACTIVE)?;
+    for (rule, (active, _)) in &rules {
+        writer.sample(family::ALERTS_ACTIVE.name).label("rule", rule).value(*active)?;
+    }
+    writer.family(&family::ALERTS_TOTAL)?;
+    for (rule, (_, fired)) in &rules {
+        writer.sample(family::ALERTS_TOTAL.name).label("rule", rule).value(*fired)?;
+    }
+    write_firing(&view.firing, writer)?;
+    write_single(&family::ALERTS_PENDING, view.pending as u64, writer)?;
+    write_single(&family::ALERTS_LIMIT, view.limit as u64, writer)?;
+    write_single(&family::ALERTS_DROPPED, view.dropped_total, writer)?;
+    write_single(&family::ALERTS_EXCLUDED, view.excluded_total, writer)
+}
+
+/// The families with a row for each alert. The labels of an alert are the same in all of them and as long as it lives.
+fn write_firing<W: Write>(firing: &[Alert], writer: &mut TextWriter<W>) -> io::Result<()> {
+    let mut latest: Vec<&Alert> = firing.iter().collect();
+    latest.sort_by_key(|alert| Reverse(alert.starts_at));
+    latest.truncate(MAXIMUM_FIRING_ROWS);
+    let mut write = |family: &Family, value: &dyn Fn(&Alert) -> f64| {
+        writer.family(family)?;
+        latest.iter().try_for_each(|alert| describe(alert, writer.sample(family.name)).value_f64(value(alert)))
+    };
+    write(&family::ALERT_FIRING, &|_| 1.0)?;
+    write(&family::ALERT_VALUE, &|alert| alert.figures.value)?;
+    write(&family::ALERT_LIMIT, &|alert| alert.figures.limit)?;
+    write(&family::ALERT_WINDOW, &|alert| alert.figures.window.as_secs_f64())?;
+    writer.family(&family::ALERT_TARGET)?;
+    for alert in &latest {
+        if let Some(target) = alert.figures.first_targets.first() {
+            describe(alert, writer.sample(family::ALERT_TARGET.name)).label("target", &target.to_string()).value(1)?;
+        }
+    }
+    Ok(())
+}
+
+/// The labels of an alert.
+fn describe<'a, W: Write>(alert: &Alert, sample: Sample<'a, W>) -> Sample<'a, W> {
+    let (source, destination, network) = match alert.subject {
+        Subject::Source(source) => (Some(source), None, None),
+        Subject::Destination(destination) => (None, Some(destination), None),
+        Subject::Pair { source, destination } => (Some(source), Some(destination), None),
+        Subject::Network(network) => (None, None, Some(network)),
+    };
+    let address = |address: Option<IpAddr>| {
+        move |buffer: &mut Vec<u8>| address.into_iter().for_each(|address| push_address(buffer, address))
+    };
+    sample
+        .word("kind", alert.kind.label())
+        .label("rule", &alert.rule)
+        .label_with("source", address(source))
+        .label_with("destination", address(destination))
+        .label("network", &network.map(|network| network.to_string()).unwrap_or_default())
+        .word("severity", alert.severity.label())
+        .word("side", alert.side.label())
+}
+
+fn write_single<W: Write>(family: &Family, value: u64, writer: &mut TextWriter<W>) -> io::Result<()> {
+    writer.family(family)?;
+    writer.sample(family.name).value(value)
+}
+
+#[cfg(test)]
+mod tests;
