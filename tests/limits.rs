@@ -393,7 +393,7 @@ const SYN: u8 = 2;
 /// Datagrams and SYNs from many sources to many destinations, each of them more than the limit of its source.
 fn flood() -> Vec<Sample> {
     let packet = |number: u32| {
-        let above = if number % 8 != 0 { udp(40_000, 9, &[0; 100]) } else { tcp(40_000, 22, SYN, &[]) };
+        let above = if number.is_multiple_of(8) { tcp(40_000, 22, SYN, &[]) } else { udp(40_000, 9, &[0; 100]) };
         let (source, destination) = (Ipv4Addr::from(0x0b00_0000 + number), Ipv4Addr::from(0x0c00_0000 + number / 2));
         Link::ethernet().carrying(&Ipv4::carrying(above).between(source, destination).build())
     };
