@@ -142,7 +142,7 @@ fn contacts_table(capture: &Capture, named: &Found, found: &Found) -> String {
         table += &format!("| {class} | {sources} | {hosts} | {found_hosts} | {ports} | {found_ports} |\n");
     }
     let others = named.len() - own;
-    table += &format!("\nThe hosts that they talk to have {others} more findings by the rule. ");
+    table += &format!("\nThe hosts that they talk to have {others} more findings by the rule.\n");
     table
         + &format!(
             "In total {} by the rule, {} found, {right} of them correct and at the exact moment.",

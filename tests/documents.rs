@@ -1,5 +1,5 @@
-//! What the documents name exists: each option, key of the configuration file, environment variable and metric in code
-//! spans and in command lines is declared by the program.
+//! The documents are true and readable: each option, key of the configuration file, environment variable and metric that
+//! they name is declared by the program, each link leads somewhere, and no line is too long.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -20,6 +20,13 @@ const FILE_TYPES: [&str; 10] = ["rs", "yml", "json", "md", "toml", "sh", "conf",
 /// Stands for what is left out of a name.
 const ELLIPSIS: char = '…';
 
+/// The README fits a few screens.
+const README_LINES: usize = 150;
+/// The columns of a line outside tables, links and code.
+const COLUMNS: usize = 100;
+/// Documents whose lines may still be longer.
+const UNWRAPPED: [&str; 1] = ["ARCHITECTURE.md"];
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -31,6 +38,72 @@ fn documents() -> Vec<PathBuf> {
     let mut documents: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|end| end == "md")).collect();
     documents.sort();
     documents
+}
+
+/// Each document, by its path from the top of the repository, with its text.
+fn texts() -> Vec<(String, String)> {
+    let name = |path: &Path| path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+    documents().iter().map(|path| (name(path), fs::read_to_string(path).unwrap())).collect()
+}
+
+/// The lines of a Markdown text outside code blocks, with their numbers.
+fn prose(text: &str) -> Vec<(usize, &str)> {
+    let mut is_fenced = false;
+    let mut prose = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let is_fence = line.trim_start().starts_with("```");
+        is_fenced ^= is_fence;
+        if !is_fenced && !is_fence && !line.starts_with("    ") {
+            prose.push((number, line));
+        }
+    }
+    prose
+}
+
+/// The text without its code spans.
+fn without_code(text: &str) -> String {
+    text.split('`').step_by(2).collect()
+}
+
+/// The targets of the links and pictures of a Markdown text.
+fn targets(text: &str) -> Vec<String> {
+    let prose: Vec<&str> = prose(text).into_iter().map(|(_, line)| line).collect();
+    let prose = without_code(&prose.join("\n"));
+    prose.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0.to_owned())).collect()
+}
+
+/// The anchors of a Markdown text, as they are made of its headings.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let headings = prose(text).into_iter().filter_map(|(_, line)| {
+        let heading = line.trim_start_matches('#').strip_prefix(' ')?;
+        line.starts_with('#').then(|| anchor(heading))
+    });
+    headings.collect()
+}
+
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_'));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+/// Tells whether a link leads to a file and, where it names one, to a heading of it.
+fn resolves(document: &str, text: &str, target: &str) -> bool {
+    if target.starts_with("https://") || target.starts_with("http://") {
+        return true;
+    }
+    let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+    let path = root().join(document).parent().unwrap().join(file);
+    if file.is_empty() {
+        return anchors(text).contains(heading);
+    }
+    path.exists() && (heading.is_empty() || anchors(&fs::read_to_string(path).unwrap()).contains(heading))
+}
+
+/// The numbers of the lines that are too long, but for tables and lines that are one link.
+fn long_lines(text: &str) -> Vec<usize> {
+    let is_link = |line: &str| line.trim_start_matches(['-', '*', ' ', '!']).starts_with('[') && line.contains("](");
+    let is_long = |line: &str| line.chars().count() > COLUMNS && !line.starts_with('|') && !is_link(line);
+    prose(text).into_iter().filter(|(_, line)| is_long(line)).map(|(number, _)| number).collect()
 }
 
 /// The code of a Markdown text: its spans, and its blocks line by line.
@@ -182,4 +255,54 @@ fn every_option_in_the_help_of_a_metric_and_in_the_alerting_rules_exists() {
     });
     let missing: Vec<&str> = words.filter(|word| !is_option(word)).collect();
     assert!(missing.is_empty(), "nothing declares these: {missing:?}");
+}
+
+#[test]
+fn readme_fits_a_few_screens() {
+    let lines = fs::read_to_string(root().join("README.md")).unwrap().lines().count();
+    assert!(lines <= README_LINES, "README.md has {lines} lines; {README_LINES} are allowed");
+}
+
+#[test]
+fn links_are_found_and_followed() {
+    let text =
+        "# A `b` c\n\n[one](docs/x.md#y) ![two](z.svg)\n[three\nlines](#a-b-c) `[no](link)`\n\n    [no](block)\n";
+    assert_eq!(targets(text), ["docs/x.md#y", "z.svg", "#a-b-c"]);
+    for (target, is_right) in [
+        ("#a-b-c", true),
+        ("#another", false),
+        ("../README.md#install", true),
+        ("../README.md#nothing", false),
+        ("no-such-file.md", false),
+        ("https://docs.example/", true),
+    ] {
+        assert_eq!(resolves("docs/x.md", text, target), is_right, "{target}");
+    }
+}
+
+#[test]
+fn every_link_in_the_documents_leads_somewhere() {
+    let of_document = |(name, text): (String, String)| {
+        let broken = targets(&text).into_iter().filter(|target| !resolves(&name, &text, target)).collect::<Vec<_>>();
+        broken.into_iter().map(move |target| format!("{name}: {target}"))
+    };
+    let broken: Vec<String> = texts().into_iter().flat_map(of_document).collect();
+    assert!(broken.is_empty(), "these links lead nowhere: {broken:#?}");
+}
+
+#[test]
+fn long_lines_are_seen() {
+    let long = "a ".repeat(60);
+    let text =
+        format!("short\n{long}\n| {long} |\n[{long}](x)\n- [{long}](x)\n\n    {long}\n\n```\n{long}\n```\n{long}\n");
+    assert_eq!(long_lines(&text), [2, 12]);
+}
+
+#[test]
+fn documents_are_wrapped() {
+    let documents = texts().into_iter().filter(|(name, _)| !UNWRAPPED.contains(&name.as_str()));
+    let long =
+        documents.flat_map(|(name, text)| long_lines(&text).into_iter().map(move |line| format!("{name}:{line}")));
+    let long: Vec<String> = long.collect();
+    assert!(long.is_empty(), "these lines have more than {COLUMNS} columns: {long:?}");
 }

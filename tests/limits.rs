@@ -1,4 +1,4 @@
-//! Every bounded table and queue says what it loses: each row of the limits table in ARCHITECTURE.md, and each capacity in
+//! Every bounded table and queue says what it loses: each row of the limits table in docs/internals.md, and each capacity in
 //! the source, has a metric that counts what finds no room, or a reason why nothing is lost.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -34,7 +34,7 @@ struct Limit(&'static str, Trace, &'static [&'static str]);
 
 const LIMITS: &[Limit] = &[
     Limit(
-        "flows and hosts held",
+        "flow table and host table",
         Counted(&[
             "trafficmonitor_flows_evicted_total",
             "trafficmonitor_hosts_evicted_total",
@@ -43,7 +43,7 @@ const LIMITS: &[Limit] = &[
         &["tables/index.rs MOST"],
     ),
     Limit(
-        "rows shown",
+        "rows exported",
         Counted(&[
             "trafficmonitor_flow_bytes_total{source=\"other\"}",
             "trafficmonitor_host_bytes_total{host=\"other\"}",
@@ -80,7 +80,11 @@ const LIMITS: &[Limit] = &[
         Counted(&["trafficmonitor_detection_table_evicted_total{table=\"bandwidth_sources\"}"]),
         &[],
     ),
-    Limit("pairs charted", Counted(&["trafficmonitor_detection_table_evicted_total{table=\"bandwidth_pairs\"}"]), &[]),
+    Limit(
+        "pairs of hosts with a bandwidth window",
+        Counted(&["trafficmonitor_detection_table_evicted_total{table=\"bandwidth_pairs\"}"]),
+        &[],
+    ),
     Limit(
         "alert lines that wait",
         Counted(&["trafficmonitor_queue_dropped_total{queue=\"alerts\"}"]),
@@ -88,7 +92,7 @@ const LIMITS: &[Limit] = &[
     ),
     Limit("log lines that wait", Counted(&["trafficmonitor_queue_dropped_total{queue=\"log\"}"]), &[]),
     Limit(
-        "notices that are not said twice",
+        "notices that are not repeated",
         Kept("all are forgotten, so that one may be said again"),
         &["pipeline/notices.rs MAXIMUM_NOTICES"],
     ),
@@ -194,7 +198,7 @@ const LIMITS: &[Limit] = &[
         &["account/interfaces/mod.rs MAXIMUM_LIVING"],
     ),
     Limit(
-        "interfaces that are gone",
+        "interfaces that no longer exist",
         Counted(&["trafficmonitor_interfaces_retired_unread_total"]),
         &["account/interfaces/mod.rs MAXIMUM_GONE"],
     ),
@@ -277,8 +281,8 @@ fn root() -> &'static Path {
 
 /// The rows of the limits table, by their first cells.
 fn rows() -> Vec<String> {
-    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
-    let table = text.lines().skip_while(|line| !line.starts_with("| limit | where | at it |")).skip(2);
+    let text = fs::read_to_string(root().join("docs/internals.md")).unwrap();
+    let table = text.lines().skip_while(|line| !line.starts_with("| limit | where | at the limit |")).skip(2);
     let rows = table.take_while(|line| line.starts_with('|'));
     rows.map(|row| row.split('|').nth(1).unwrap().trim().to_owned()).collect()
 }
@@ -320,7 +324,7 @@ fn every_row_of_the_limits_table_has_its_trace() {
         assert!(LIMITS.iter().any(|Limit(begins, ..)| row.starts_with(begins)), "a limit without a metric: {row}");
     }
     for Limit(begins, ..) in LIMITS {
-        assert_eq!(rows.iter().filter(|row| row.starts_with(begins)).count(), 1, "rows of ARCHITECTURE.md: {begins}");
+        assert_eq!(rows.iter().filter(|row| row.starts_with(begins)).count(), 1, "rows of docs/internals.md: {begins}");
     }
 }
 

@@ -225,6 +225,23 @@ fn every_metric_that_a_rule_names_is_declared() {
     are_declared(&expressions);
 }
 
+/// The lines of the blocks of a document that have this language, without comments.
+fn lines_of(document: &str, language: &str) -> Vec<String> {
+    let text = read(document);
+    let blocks = text.split(&format!("```{language}\n")).skip(1).filter_map(|rest| Some(rest.split_once("```")?.0));
+    let lines = blocks.flat_map(str::lines).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn every_metric_in_the_queries_of_the_documents_is_declared() {
+    let readme = lines_of("README.md", "promql");
+    assert_eq!(readme.len(), 5, "{readme:?}");
+    let metrics = lines_of("docs/metrics.md", "promql");
+    assert!(metrics.len() > 5, "{metrics:?}");
+    are_declared(readme.iter().chain(&metrics));
+}
+
 #[test]
 fn every_rule_says_how_bad_it_is_what_it_is_and_what_to_do() {
     let runbooks = read("docs/runbooks.md");
