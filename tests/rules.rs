@@ -228,7 +228,8 @@ fn every_metric_that_a_rule_names_is_declared() {
 /// The lines of the blocks of a document that have this language, without comments.
 fn lines_of(document: &str, language: &str) -> Vec<String> {
     let text = read(document);
-    let blocks = text.split(&format!("```{language}\n")).skip(1).filter_map(|rest| Some(rest.split_once("```")?.0));
+    let begin = format!("```{language}\n");
+    let blocks = text.split(&begin).skip(1).filter_map(|rest| Some(rest.split_once("```")?.0));
     let lines = blocks.flat_map(str::lines).filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines.map(str::to_owned).collect()
 }

@@ -56,6 +56,9 @@ use Metrics::{Every, Prefixed};
 /// A label of some metrics. The first row that fits is the one that holds.
 struct Label(&'static str, Metrics, Values);
 
+/// More metrics than these are not named if they are all that have the label.
+const MOST_NAMED: usize = 6;
+
 const ALERTS: Metrics = Prefixed(&["trafficmonitor_alert_"]);
 
 const LABELS: &[Label] = &[
@@ -75,7 +78,11 @@ const LABELS: &[Label] = &[
     Label("network", Every, Open("The network if the alert is about an entry of `bandwidth.networks` with `total`")),
     Label("severity", Every, Typed(|| Severity::ALL.map(Severity::label).to_vec())),
     Label("side", Every, Typed(|| Side::BOTH.map(Side::label).to_vec())),
-    Label("target", Every, Open("`ADDRESS:PORT/PROTOCOL` of a port, `ADDRESS` of a host")),
+    Label(
+        "target",
+        Every,
+        Open("`ADDRESS:PORT/PROTOCOL`, `ADDRESS PROTOCOL` without ports, or the `ADDRESS` of a peer"),
+    ),
     Label("source", Prefixed(&["trafficmonitor_flow_"]), Open("IP address; `other` for flows without a row")),
     Label("destination", Prefixed(&["trafficmonitor_flow_"]), Open("IP address; `other` for flows without a row")),
     Label("source", Every, Open("IP address of the sender")),
@@ -168,7 +175,8 @@ pub fn markdown() -> String {
         let names: Vec<&str> = row.metrics().map(|family| family.name).collect();
         assert!(!names.is_empty(), "no metric has the label {}", row.0);
         let named = ALL.iter().filter(|family| family.labels.contains(&row.0)).count();
-        let metrics = if names.len() == named { "all that have it".to_owned() } else { shortened(&names) };
+        let is_long = names.len() == named && names.len() > MOST_NAMED;
+        let metrics = if is_long { "all that have it".to_owned() } else { shortened(&names) };
         table + &format!("| `{}` | {metrics} | {} |\n", row.0, row.2.markdown())
     })
 }
