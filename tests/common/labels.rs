@@ -118,7 +118,7 @@ const LABELS: &[Label] = &[
     Label(
         "reason",
         Prefixed(&["trafficmonitor_http_connections_cut_total"]),
-        Listed(&["idle", "silent", "slow", "stalled", "crowded"]),
+        Listed(&["idle", "silent", "slow", "stalled", "crowded", "invalid"]),
     ),
     Label("reason", Prefixed(&["trafficmonitor_http_connections_refused_total"]), Listed(&["full", "share", "accept"])),
     Label("reason", Prefixed(&["trafficmonitor_http_scrapes_refused_total"]), Listed(&["full", "share"])),
