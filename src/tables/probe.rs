@@ -2,7 +2,8 @@
 //!
 //! An open table with linear probing (Knuth, The Art of Computer Programming, vol. 3, 6.4): rows only come, until all go
 //! at once, and at most every second slot is taken. So a look-up mostly reads one word. A library's table, which must also
-//! do where most slots are taken and rows go one by one, takes twice the instructions here; BENCHMARKS.md has the figures.
+//! do where most slots are taken and rows go one by one, takes twice the instructions here
+//! (docs/performance-history.md).
 //!
 //! Where a look-up begins, a multiplication has spread (Knuth, ibid., "Fibonacci hashing"): the keys of a scan are steps
 //! of one, and their hashes in the low bits steps of another length, which would stand in a row.
