@@ -86,7 +86,7 @@ fn anchor(heading: &str) -> String {
     kept.collect::<String>().to_lowercase().replace(' ', "-")
 }
 
-/// Tells whether a link leads to a file and, where it names one, to a heading of it.
+/// True if the link leads to a file and, if it names a heading, to that heading.
 fn resolves(document: &str, text: &str, target: &str) -> bool {
     if target.starts_with("https://") || target.starts_with("http://") {
         return true;
@@ -99,7 +99,7 @@ fn resolves(document: &str, text: &str, target: &str) -> bool {
     path.exists() && (heading.is_empty() || anchors(&fs::read_to_string(path).unwrap()).contains(heading))
 }
 
-/// The numbers of the lines that are too long, but for tables and lines that are one link.
+/// The numbers of the lines that are too long. Tables, code and lines that begin with a link may be.
 fn long_lines(text: &str) -> Vec<usize> {
     let is_link = |line: &str| line.trim_start_matches(['-', '*', ' ', '!']).starts_with('[') && line.contains("](");
     let is_long = |line: &str| line.chars().count() > COLUMNS && !line.starts_with('|') && !is_link(line);

@@ -14,11 +14,11 @@ use super::exposition;
 
 /// The values of a label.
 enum Values {
-    /// Those of a type of the program.
+    /// The values of a type of the program.
     Typed(fn() -> Vec<&'static str>),
-    /// Those that a capture shows from the start, with `also` those that depend on the configuration.
+    /// A closed list that no type of the program declares.
     Listed(&'static [&'static str]),
-    /// Not a closed list: the sentence says where they come from.
+    /// An open list: the sentence says where the values come from.
     Open(&'static str),
 }
 
@@ -43,17 +43,17 @@ impl Values {
     }
 }
 
-/// The metrics that a row is about.
+/// The metrics of a row.
 enum Metrics {
     /// Every metric that has the label.
     Every,
-    /// Those whose names begin so.
+    /// Metrics whose names begin with one of these.
     Prefixed(&'static [&'static str]),
 }
 
 use Metrics::{Every, Prefixed};
 
-/// A label of some metrics. The first row that fits is the one that holds.
+/// A label of some metrics. The first row that fits counts.
 struct Label(&'static str, Metrics, Values);
 
 /// More metrics than these are not named if they are all that have the label.
@@ -156,7 +156,7 @@ impl Label {
         *name == label && is_among
     }
 
-    /// The declared metrics whose label this is.
+    /// The declared metrics to which this row applies.
     fn metrics(&self) -> impl Iterator<Item = &'static Family> {
         ALL.iter().filter(move |family| {
             family.labels.iter().any(|label| row_of(family.name, label).is_some_and(|row| std::ptr::eq(row, self)))
@@ -187,14 +187,14 @@ fn shortened(names: &[&str]) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// Each label of a declared metric that the table does not list.
+/// The labels of declared metrics that the table lacks.
 pub fn unlisted() -> Vec<String> {
     let labels = ALL.iter().flat_map(|family| family.labels.iter().map(|label| (family.name, *label)));
     let unlisted = labels.filter(|(metric, label)| row_of(metric, label).is_none());
     unlisted.map(|(metric, label)| format!("{metric}: {label}")).collect()
 }
 
-/// Each value in a page that is none of those that the table lists.
+/// The label values of a page that the table lacks.
 pub fn unlisted_values(page: &[exposition::Family]) -> BTreeSet<String> {
     let samples = page.iter().flat_map(|family| family.samples.iter().map(|sample| (family.name.as_str(), sample)));
     let labels =
@@ -206,7 +206,7 @@ pub fn unlisted_values(page: &[exposition::Family]) -> BTreeSet<String> {
     labels.filter(is_unlisted).map(|(metric, name, value)| format!("{metric}{{{name}={value:?}}}")).collect()
 }
 
-/// Each listed value that a page never shows: of the metrics of a live capture alone, or of all others.
+/// The listed values that a page lacks: in the metrics of a live capture alone, or in all others.
 pub fn values_never_shown(page: &[exposition::Family], is_live: bool) -> BTreeSet<String> {
     let listed = LABELS.iter().filter_map(|row| if let Listed(values) = &row.2 { Some((row, *values)) } else { None });
     let missing = listed.flat_map(|(row, values)| {
