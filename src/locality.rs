@@ -1,4 +1,4 @@
-//! Addresses → [`Direction`]: who is local, and what goes to and comes from the Internet.
+//! Addresses → [`Direction`]: which addresses are local, and so which packets come from and go to the Internet.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -6,7 +6,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::packet::Addresses;
 
-/// Where a packet goes, seen from the local networks (CONTRACT rule 9).
+/// The direction of a packet, seen from the local networks (CONTRACT rule 9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
     /// Its destination is local, its source is not.
@@ -45,7 +45,7 @@ impl Direction {
     }
 }
 
-/// What is local by configuration.
+/// Settings of locality.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The local networks. A given list replaces the default.
@@ -102,7 +102,7 @@ impl Classifier {
         }
     }
 
-    /// Where a packet with these addresses goes.
+    /// The direction of a packet with these addresses.
     #[must_use]
     #[inline(always)]
     pub fn direction(&self, addresses: &Addresses) -> Direction {
@@ -175,7 +175,7 @@ impl Bits for u128 {
     }
 }
 
-/// How many of some addresses are inside.
+/// Number of addresses of a range that are local.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Inside {
     None,
@@ -231,7 +231,7 @@ impl<A: Bits> Ranges<A> {
     }
 }
 
-/// Of the addresses from `first` to `last`. Ranges that only touch are taken for what they are, several.
+/// Counts the addresses from `first` to `last` that are local. Ranges that only touch count as several.
 fn how_many_inside<A: Bits>(ranges: &[(A, A)], (first, last): (A, A)) -> Inside {
     match ranges.iter().find(|range| range.0 <= last && range.1 >= first) {
         None => Inside::None,

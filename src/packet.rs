@@ -44,7 +44,7 @@ impl Timestamp {
         self.0.div_euclid(NANOSECONDS_PER_SECOND)
     }
 
-    /// How long after `earlier` it is; nothing when it is not.
+    /// The time from `earlier` to this moment; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -74,7 +74,7 @@ pub struct LinkType(pub i32);
 /// One frame as libpcap handed it over. Its link type and its interface are its source's.
 #[derive(Debug, Clone, Copy)]
 pub struct Frame<'a> {
-    /// When the frame was captured.
+    /// Time of capture.
     pub time: Timestamp,
     /// The captured bytes; never more than `wire_bytes`.
     pub captured: &'a [u8],
@@ -190,7 +190,7 @@ impl TcpFlags {
     /// The acknowledgment field is significant.
     pub const ACK: Self = Self(0x10);
 
-    /// Whether every bit of `flags` is set.
+    /// True if every bit of `flags` is set.
     #[must_use]
     pub const fn contains(self, flags: Self) -> bool {
         self.0 & flags.0 == flags.0
@@ -203,14 +203,14 @@ impl TcpFlags {
     }
 }
 
-/// What one frame counts as, when it holds an IP packet.
+/// One IP packet, as a frame holds it.
 ///
-/// Only the outermost IP header is described; what is tunnelled inside stays inside.
+/// Only the outermost IP header is described; a tunnelled packet stays inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Packet {
-    /// When the frame was captured.
+    /// Time of capture.
     pub time: Timestamp,
-    /// From whom to whom.
+    /// Source and destination.
     pub addresses: Addresses,
     /// The protocol above IP.
     pub protocol: Protocol,
@@ -229,14 +229,14 @@ pub struct Packet {
     pub bytes: u32,
 }
 
-/// An ICMP error's word that a packet was not delivered, and which: the header that it quotes.
+/// A packet that an ICMP error reports as not delivered, by the header that the error quotes.
 ///
-/// Who forges errors may quote anything. Nothing is counted for it.
+/// Errors can be forged and quote anything, so a refusal changes no counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusal {
-    /// When the error was captured.
+    /// Time at which the error was captured.
     pub time: Timestamp,
-    /// From whom to whom the refused packet was.
+    /// Source and destination of the refused packet.
     pub addresses: Addresses,
     /// Its protocol above IP.
     pub protocol: Protocol,

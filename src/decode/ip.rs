@@ -63,7 +63,7 @@ pub(super) fn read_quoted(version: IpVersion, quote: &[u8]) -> Option<(Addresses
     }
 }
 
-/// What follows the IP headers: its protocol and its bytes, as far as they lie inside the packet and were captured.
+/// The payload of the IP headers: its protocol, and its bytes as far as they lie inside the packet and were captured.
 /// A later fragment has no bytes of a transport header.
 pub(super) struct Transport<'a> {
     pub(super) protocol: Protocol,
@@ -187,7 +187,7 @@ const FRAGMENT: u8 = 44;
 const AUTHENTICATION: u8 = 51;
 const DESTINATION_OPTIONS: u8 = 60;
 
-/// Whether the walk goes on behind `number`.
+/// True if `number` is an extension header that the walk continues behind.
 fn is_extension(number: u8) -> bool {
     matches!(number, HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION_OPTIONS)
 }

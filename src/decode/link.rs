@@ -116,7 +116,7 @@ fn cooked_protocol(protocol: u16, rest: Cursor<'_>, outgoing: bool) -> Result<In
     Ok(Inside { outgoing, ..inside })
 }
 
-/// `LINKTYPE_NULL` and `LINKTYPE_LOOP`: the address family in the byte order of whoever captured.
+/// `LINKTYPE_NULL` and `LINKTYPE_LOOP`: the address family in the byte order of the capturing machine.
 fn loopback(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
     let (family, rest) = frame.take::<4>()?;
     let family = u32::from_be_bytes(*family);

@@ -1,8 +1,8 @@
 //! Frame → [`Packet`], or a typed reason why not.
 //!
-//! The way through link headers is our own (`link` and what it leads to); from the IP header up the slices of
-//! `etherparse` are read (`ip`). Only the outermost IP header counts; the one that an ICMP error quotes says whose packet
-//! was refused (`quote`). Nothing here allocates, blocks or logs.
+//! The link headers are read by our own code (`link` and the files it leads to); from the IP header up the slices of
+//! `etherparse` are read (`ip`). Only the outermost IP header counts. The header that an ICMP error quotes names the
+//! refused packet (`quote`). Nothing here allocates, blocks or logs.
 
 mod ethernet;
 mod hdlc;
@@ -15,7 +15,7 @@ mod wireless;
 
 use crate::packet::{Frame, IpVersion, LinkType, Packet, Refusal};
 
-/// Why a frame does not count as IP. The list is closed: each is a value of the label `reason`.
+/// The reason why a frame does not count as IP. The list is closed: each is a value of the label `reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NotIp {
     /// The frame ends inside a link header.
@@ -116,7 +116,7 @@ impl Decoder {
         link::LinkLayer::of(link_type).map(|layer| Self { layer }).ok_or(UnsupportedLinkType(link_type))
     }
 
-    /// What `frame` counts as.
+    /// Decodes `frame`.
     ///
     /// # Errors
     /// The reason why the frame is not IP.
@@ -145,15 +145,15 @@ impl Decoder {
         takes.take_rare(self.decode_behind_others(frame));
     }
 
-    /// Where other headers than Ethernet's stand before IP.
+    /// Decodes a frame of a link type other than Ethernet.
     #[inline(never)]
     fn decode_behind_others(&self, frame: &Frame<'_>) -> Result<Packet, NotIp> {
         let Inside { version, datagram, outgoing } = self.layer.walk(Cursor::of(frame))?;
         ip::decode(frame.time, version, datagram, outgoing)
     }
 
-    /// What `packet`, which `frame` was decoded to, says was refused: nothing unless it is an ICMP error that says so.
-    /// `quote` has the rules.
+    /// The packet that `packet`, decoded from `frame`, reports as refused. None unless it is an ICMP error that
+    /// refuses; `quote` has the rules.
     #[must_use]
     #[inline]
     pub fn refusal(&self, frame: &Frame<'_>, packet: &Packet) -> Option<Refusal> {
@@ -168,7 +168,7 @@ impl Decoder {
     }
 }
 
-/// What is left of a frame behind the link headers read so far.
+/// The rest of a frame behind the link headers read so far.
 #[derive(Debug, Clone, Copy)]
 struct Cursor<'a> {
     /// The captured bytes from here on.
@@ -193,14 +193,14 @@ impl<'a> Cursor<'a> {
         Ok((header, Self { captured, wire_bytes: self.wire_bytes - N as u32, ..self }))
     }
 
-    /// What is behind the next `length` bytes.
+    /// The rest behind the next `length` bytes.
     fn skip(self, length: usize) -> Result<Self, NotIp> {
         let captured = self.captured.get(length..).ok_or(NotIp::TruncatedLink)?;
         Ok(Self { captured, wire_bytes: self.wire_bytes - length as u32, ..self })
     }
 }
 
-/// Where the link headers led: to an IP header of a version that they name.
+/// The IP header that the link headers led to, of the version that they name.
 #[derive(Debug, Clone, Copy)]
 struct Inside<'a> {
     version: IpVersion,

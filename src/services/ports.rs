@@ -10,9 +10,9 @@ pub(super) static TABLES: LazyLock<Tables> = LazyLock::new(|| Tables::parse(PORT
 
 /// The port tables of the protocols that have ports.
 pub(super) struct Tables {
-    /// What TCP ports serve.
+    /// Names of TCP ports.
     pub(super) tcp: Table,
-    /// What UDP ports serve.
+    /// Names of UDP ports.
     pub(super) udp: Table,
 }
 
