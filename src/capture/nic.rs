@@ -1,4 +1,4 @@
-//! What a network interface itself counts, and whether each frame that it counts is one that a capture sees.
+//! The counters of a network interface itself, and whether each frame that it counts is one that a capture sees.
 
 use std::fs;
 use std::io;

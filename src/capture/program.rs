@@ -21,8 +21,8 @@ const HEADER_LENGTH: u16 = 0xa0;
 /// From here on (`SKF_AD_OFF`) an offset names something that the kernel knows of the packet.
 const ANCILLARY: u32 = 0xffff_f000;
 
-/// Where libpcap puts fields in front of a packet (`LINKTYPE_LINUX_SLL2`), and which ancillary word the kernel has for
-/// each: `SKF_AD_PROTOCOL`, `SKF_AD_IFINDEX`, `SKF_AD_HATYPE`, `SKF_AD_PKTTYPE`.
+/// The offsets at which libpcap puts fields in front of a packet (`LINKTYPE_LINUX_SLL2`), and the kernel's ancillary
+/// word for each: `SKF_AD_PROTOCOL`, `SKF_AD_IFINDEX`, `SKF_AD_HATYPE`, `SKF_AD_PKTTYPE`.
 const COOKED_FIELDS: [(u32, u32); 4] = [(0, 0), (4, 8), (8, 28), (10, 4)];
 const COOKED_HEADER: u32 = 20;
 

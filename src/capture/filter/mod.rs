@@ -28,7 +28,7 @@ const SMALLEST_RING: i32 = 64 << 10;
 /// The time that libpcap may take to compile a filter.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// The link types for which a filter is checked before an interface is open: Ethernet, and those whose filters may have
+/// The link types for which a filter is checked before an interface is open: Ethernet, and link types with filter
 /// words of their own (cooked, radiotap, raw IP).
 const CHECKED: [Linktype; 4] = [Linktype(1), COOKED_2, Linktype(127), Linktype(12)];
 
@@ -113,7 +113,7 @@ impl UserFilter {
     }
 }
 
-/// Why there is no program.
+/// The reason why there is no program.
 pub(super) enum Failure {
     /// libpcap's words, for this link type.
     Refused(String),
@@ -155,7 +155,7 @@ pub(super) fn compile_in_time<T: Activated>(
     let text = text.to_owned();
     let body = move || {
         let handle = open().map_err(|error| words(&error));
-        // When it took too long, the result is not needed any more.
+        // After the deadline the result is no longer needed.
         drop(sender.send(handle.and_then(|handle| compile(&handle, &text))));
     };
     drop(Builder::new().name("filter".to_owned()).spawn(body).map_err(|error| Failure::Bound(error.to_string()))?);

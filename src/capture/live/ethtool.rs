@@ -1,4 +1,4 @@
-//! What an interface does to frames on their way, asked by ethtool's system call. All of it that is unsafe stands here.
+//! Asks by ethtool's system call how an interface changes frames. All unsafe code for it stands here.
 
 #![allow(unsafe_code)]
 
@@ -11,8 +11,8 @@ const OFFLOADS: [u32; 3] = [0x1e, 0x23, 0x2b]; // ETHTOOL_GTSO, ETHTOOL_GGSO, ET
 const FLAGS: u32 = 0x25; // ETHTOOL_GFLAGS
 const LARGE_RECEIVE: u32 = 1 << 15; // ETH_FLAG_LRO
 
-/// How many features the kernel knows, their names, and which are on; LRO and GRO among them, and GRO in hardware, for which
-/// there is no question of its own.
+/// The number of features that the kernel knows, their names and their states. LRO, GRO and GRO in hardware are among
+/// them; only this list has GRO in hardware.
 const SET_INFO: u32 = 0x37; // ETHTOOL_GSSET_INFO
 const NAMES: u32 = 0x1b; // ETHTOOL_GSTRINGS
 const STATES: u32 = 0x3a; // ETHTOOL_GFEATURES
@@ -27,10 +27,10 @@ const BEFORE_STATES: usize = 2;
 const STATE_WORDS: usize = 4;
 const ACTIVE: usize = 2;
 
-/// Whether `interface` splits frames after a capture has seen them, or joins them before (TSO, GSO, GRO, LRO).
+/// True if `interface` splits frames after a capture has seen them, or joins them before (TSO, GSO, GRO, LRO).
 ///
 /// # Errors
-/// When the kernel does not say.
+/// When the kernel refuses to answer.
 pub fn splits_or_joins(interface: &str) -> io::Result<bool> {
     for question in OFFLOADS {
         if value(interface, question)? != 0 {
@@ -40,7 +40,7 @@ pub fn splits_or_joins(interface: &str) -> io::Result<bool> {
     Ok(value(interface, FLAGS)? & LARGE_RECEIVE != 0 || is_on(interface, GRO_IN_HARDWARE)?)
 }
 
-/// Whether the feature that the kernel calls `name` is on; one that it does not know is not.
+/// True if the feature that the kernel calls `name` is on. An unknown feature is off.
 fn is_on(interface: &str, name: &str) -> io::Result<bool> {
     let count = feature_count(interface)?;
     // A driver, or a kernel in between, may know none; there is no answer to ask for then.
@@ -60,7 +60,7 @@ fn is_on(interface: &str, name: &str) -> io::Result<bool> {
     Ok(states[BEFORE_STATES + place / 32 * STATE_WORDS + ACTIVE] >> (place % 32) & 1 != 0)
 }
 
-/// Whether the words are the bytes of `name` and its end.
+/// True if the words are the bytes of `name` and a terminating zero.
 fn spells(words: &[u32], name: &str) -> bool {
     let bytes = words.iter().flat_map(|word| word.to_ne_bytes());
     bytes.take_while(|&byte| byte != 0).eq(name.bytes())

@@ -33,13 +33,13 @@ pub(super) const COOKED_2: Linktype = Linktype(276);
 /// The most bytes of one frame that libpcap hands over (its `MAXIMUM_SNAPLEN`).
 const MAXIMUM_CAPTURED: u32 = 262_144;
 
-/// How long to wait when a handle that is being closed only gives errors.
+/// Pause between two reads of a handle that is being closed and only gives errors.
 const RETRY_PAUSE: Duration = Duration::from_millis(10);
 
 /// The most blocks that [`Live::drain`] reads.
 const MOST_DRAINED: usize = 100_000;
 
-/// What the kernel counted for a handle.
+/// The kernel's counters of a handle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Statistics {
     /// Packets that passed the filter, those dropped included.
@@ -75,7 +75,7 @@ impl Statistics {
         self.received - self.dropped_by_kernel
     }
 
-    /// What was counted since `earlier`.
+    /// The difference to `earlier`.
     #[must_use]
     pub fn since(self, earlier: Self) -> Self {
         Self {
@@ -124,7 +124,7 @@ impl Live {
         Ok(live)
     }
 
-    /// What stands before the IP header of its frames.
+    /// The link type of its frames.
     #[must_use]
     pub fn link_type(&self) -> LinkType {
         LinkType(self.link_type.0)
@@ -228,10 +228,10 @@ impl Live {
         dispatched.map_err(|error| self.broken(&error))
     }
 
-    /// What the kernel counted since the handle was unsealed.
+    /// The kernel's counters since the handle was unsealed.
     ///
     /// # Errors
-    /// When the kernel does not say.
+    /// When the kernel refuses to answer.
     pub fn statistics(&mut self) -> Result<Statistics, Error> {
         let now = self.capture.stats().map_err(|error| self.broken(&error))?;
         // libpcap counts in 32 bits and starts over.

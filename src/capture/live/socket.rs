@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use pcap::{Capture, Inactive};
 
-/// Which member of a fan-out group gets a packet is decided by a hash that is the same both ways of a conversation.
-/// Fragments are left as they are (`PACKET_FANOUT_FLAG_DEFRAG` would put them together, and they would count as one).
+/// A hash that is the same for both directions of a conversation chooses the member of a fan-out group. Fragments are
+/// not reassembled (`PACKET_FANOUT_FLAG_DEFRAG`): reassembly would count them as one packet.
 const FANOUT_HASH: u32 = 0;
 /// The kernel founds a group with a number that no other of the namespace has (Linux 4.12).
 const FANOUT_UNIQUE: u32 = 0x2000;
@@ -37,8 +37,8 @@ pub(super) fn create(interface: &[u8]) -> Result<Capture<Inactive>, pcap::Error>
     }
     let name = CString::new(interface).map_err(|error| pcap::Error::PcapError(error.to_string()))?;
     let mut message = [0; MESSAGE_BYTES];
-    // SAFETY: the name ends with a zero and, like the room for a message of the length that libpcap asks for, outlives the
-    // call. What it gives is a handle that nobody else has, or null.
+    // SAFETY: the name ends with a zero. It and the message, which has the length that libpcap asks for, outlive the
+    // call. The call returns a handle without another owner, or null.
     let handle = unsafe { pcap_create(name.as_ptr(), message.as_mut_ptr()) };
     match NonNull::new(handle) {
         Some(handle) => Ok(Capture::from(handle.cast())),

@@ -10,7 +10,7 @@ use netlink_sys::{Socket, SocketAddr};
 
 use super::Error;
 
-/// What is listened to: links, addresses and routes.
+/// The multicast groups to listen to: links, addresses and routes.
 const GROUPS: libc::c_int = libc::RTMGRP_LINK
     | libc::RTMGRP_IPV4_IFADDR
     | libc::RTMGRP_IPV6_IFADDR
@@ -64,7 +64,7 @@ impl Changes {
         Ok(rest? || !timeout.is_zero())
     }
 
-    /// Takes what is queued, but not for ever on a router whose routes never rest.
+    /// Reads what is queued, but stops after a while: on a router the routes may change all the time.
     fn drain(&self) -> io::Result<bool> {
         for taken in 0..MOST_AT_ONCE {
             if !self.receive()? {
@@ -74,7 +74,7 @@ impl Changes {
         Ok(true)
     }
 
-    /// Whether there was a message. What it says does not matter, so it may be cut.
+    /// True if there was a message. Its content does not matter, so it may be cut.
     fn receive(&self) -> io::Result<bool> {
         match self.socket.recv(&mut [0; 16]) {
             Ok(_) => Ok(true),

@@ -56,7 +56,7 @@ impl Conversation {
         }
     }
 
-    /// Whether what was read may mix two states.
+    /// True if the answer may mix two states.
     pub(super) fn is_interrupted(&self) -> bool {
         self.interrupted
     }

@@ -17,7 +17,7 @@ use super::super::names;
 use super::conversation::Conversation;
 use super::{Error, Link, LinkKind, MAX_ROUTES, Network, Route};
 
-/// How often a dump is asked for again that changes kept interrupting.
+/// Most attempts for a dump that changes keep interrupting.
 const ATTEMPTS: usize = 5;
 
 /// `struct ifinfomsg`, `struct ifaddrmsg`, `struct rtmsg` and `struct rtnexthop`: attributes follow them.
@@ -272,14 +272,14 @@ fn living_hops(mut hops: &[u8]) -> Vec<u32> {
     living
 }
 
-/// Whether packets are forwarded in this network namespace. A kernel without IPv6 has no such file for it.
+/// True if packets are forwarded in this network namespace. A kernel without IPv6 has no such file for it.
 fn forwarding() -> Result<bool, Error> {
     let [v4, v6] = ["/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv6/conf/all/forwarding"].map(content);
     Ok([v4?, v6?].into_iter().flatten().any(|value| value.trim() != "0"))
 }
 
-/// Whether something that translates addresses is loaded, as far as can be seen: the module may be built in, and
-/// the list of iptables' tables is for root.
+/// True if a module that translates addresses is loaded, as far as can be seen: it may be built in, and only root may
+/// read the list of iptables' tables.
 fn translating() -> Result<bool, Error> {
     let [modules, v4, v6] = ["/proc/modules", "/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"].map(content);
     let is_listed = [modules?, v4?, v6?].into_iter().flatten().any(|list| list.lines().any(names_translation));

@@ -15,7 +15,7 @@ const MAX_TAGS: usize = 2;
 /// From the start of an Ethernet frame to its EtherType.
 const TYPE_OFFSET: usize = 12;
 
-/// What a tag adds, and an EtherType and its header less.
+/// Bytes that a tag adds, and that an EtherType and its header take less.
 const TAG_BYTES: usize = 4;
 const ETHERNET_HEADER_BYTES: usize = 14;
 
@@ -41,7 +41,7 @@ pub(super) fn joined(terms: &[String], word: &str) -> Option<String> {
     (!terms.is_empty()).then(|| terms.join(word))
 }
 
-/// Where the IP header is sought: behind the link header, and behind so many tags.
+/// A place of the IP header: behind the link header and a number of tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Layer {
     tags: usize,
@@ -140,7 +140,7 @@ const fn ether_type(version: IpVersion) -> &'static str {
     }
 }
 
-/// How many tags this host itself puts on frames that leave by `link`, at most `most`.
+/// Number of tags that this host itself puts on frames that leave by `link`, at most `most`.
 fn tags_on(network: &Network, link: &Link, most: usize) -> usize {
     let Some(fewer) = most.checked_sub(1) else { return 0 };
     let by_child = |child: &Link| match child.kind {

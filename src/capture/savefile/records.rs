@@ -7,7 +7,7 @@
 use super::input::{Filled, Input};
 use crate::packet::{Frame, LinkType, NANOSECONDS_PER_SECOND, Timestamp};
 
-/// Magic numbers of files whose times are in microseconds and in nanoseconds.
+/// Magic numbers of files with times in microseconds and in nanoseconds.
 const MICROSECONDS: u32 = 0xa1b2_c3d4;
 const NANOSECONDS: u32 = 0xa1b2_3c4d;
 /// The version of the format, 2.4, as the header has it.
@@ -96,7 +96,7 @@ impl Records {
         Next::Frame(Frame::new(time, &self.input.take(length)[RECORD_HEADER..], wire_bytes))
     }
 
-    /// Whether [`Next::Odd`] was given.
+    /// True if [`Next::Odd`] was given.
     pub(super) fn is_odd(&self) -> bool {
         self.is_odd
     }

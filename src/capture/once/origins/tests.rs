@@ -137,7 +137,7 @@ fn by_brute_force(network: &Network, captured: &[u32], source: IpAddr) -> bool {
     })
 }
 
-/// What the blocks say of a source: each that holds it turns the answer.
+/// The answer of the blocks for a source: each block that contains it inverts the answer.
 fn by_blocks(origins: &Origins, source: IpAddr) -> bool {
     fn turns(blocks: &[Block], source: IpAddr) -> usize {
         blocks

@@ -109,7 +109,7 @@ impl Interface {
         Ok(Self { link_type: LinkType(order.half(body, 0).into()), largest, clock })
     }
 
-    /// A packet of this interface whose bytes begin at `start` of the body of its block.
+    /// A packet of this interface, with its bytes from `start` of the body of its block.
     pub(super) fn packet(
         &self,
         units: u64,
