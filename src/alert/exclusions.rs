@@ -1,4 +1,4 @@
-//! What does not alert.
+//! Exclusions: detections that never become alerts.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use super::Exclusion;
 use crate::detect::{Detection, Subject, Target};
 
-/// Whether a detection is excluded.
+/// True if a detection is excluded.
 pub(super) fn exclude(exclusions: &[Exclusion], detection: &Detection) -> bool {
     if exclusions.is_empty() {
         return false;

@@ -9,7 +9,7 @@ use crate::detect::{Kind, Span, Subject, Target};
 use crate::packet::Protocol;
 use crate::services::protocol_name;
 
-/// How many first and last targets a sentence names.
+/// Number of first and of last targets that a sentence names.
 const FIRST: usize = 3;
 const LAST: usize = 1;
 
@@ -20,10 +20,11 @@ const SHORTEST: Duration = Duration::from_millis(100);
 const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
 
 impl Alert {
-    /// One line for people: who did what, how much, in what time, against which limit, and to whom. Once the alert has
-    /// resolved, the line has the figures of its peak and the time from the first to the last packet that counted.
+    /// One line for people: the source, its activity, the figure, the window, the limit and the targets. Once the
+    /// alert has resolved, the line has the figures of its peak and the time from the first to the last packet that
+    /// counted.
     ///
-    /// Made of numbers, addresses and IANA's protocol names alone, so that it needs no escaping.
+    /// It consists of numbers, addresses and IANA's protocol names alone, so it needs no escaping.
     #[must_use]
     pub fn explain(&self) -> String {
         let found = match self.kind {
@@ -56,15 +57,17 @@ impl Alert {
     }
 
     fn scan(&self, what: &str) -> String {
-        let (who, window, shown) = (Who(&self.subject), self.window(), self.shown());
+        let (actor, window, shown) = (Actor(&self.subject), self.window(), self.shown());
         let Peak { value, limit, .. } = shown;
         let about = if shown.is_estimate { "about " } else { "" };
         let counted = match shown.answered {
             Some(answered) => {
                 let tried = value + answered as f64;
-                format!("{who} tried {about}{tried} {what} {window} and {about}{value} did not answer (limit {limit})")
+                format!(
+                    "{actor} tried {about}{tried} {what} {window} and {about}{value} did not answer (limit {limit})"
+                )
             }
-            None => format!("{who} contacted {about}{value} {what} {window} (limit {limit})"),
+            None => format!("{actor} contacted {about}{value} {what} {window} (limit {limit})"),
         };
         counted + &self.targets()
     }
@@ -75,17 +78,17 @@ impl Alert {
             Subject::Destination(_) => ("received", "from"),
             Subject::Pair { .. } | Subject::Network(_) => ("carried", "to"),
         };
-        let (who, window, Peak { bytes, limit, .. }) = (Who(&self.subject), self.window(), self.shown());
+        let (actor, window, Peak { bytes, limit, .. }) = (Actor(&self.subject), self.window(), self.shown());
         let most = self.figures.first_targets.first().map(|peer| format!(", most of it {towards} {peer}"));
         let most = most.unwrap_or_default();
         let [bytes, limit] = told_apart(bytes as f64, limit);
-        format!("{who} {did} {bytes} {window} (limit {limit}){most}")
+        format!("{actor} {did} {bytes} {window} (limit {limit}){most}")
     }
 
     fn anomaly(&self) -> String {
-        let (who, window, Peak { value, limit, bytes, .. }) = (Who(&self.subject), self.window(), self.shown());
+        let (actor, window, Peak { value, limit, bytes, .. }) = (Actor(&self.subject), self.window(), self.shown());
         let bytes = Bytes(bytes as f64, DECIMALS);
-        format!("{who} differs from its past: {bytes} {window}, score {value:.2} (threshold {limit})")
+        format!("{actor} differs from its past: {bytes} {window}, score {value:.2} (threshold {limit})")
     }
 
     fn targets(&self) -> String {
@@ -104,9 +107,9 @@ impl Alert {
 }
 
 /// `10.0.0.5`, `10.0.0.5 → 10.0.0.6`, `10.0.0.0/8`.
-struct Who<'a>(&'a Subject);
+struct Actor<'a>(&'a Subject);
 
-impl fmt::Display for Who<'_> {
+impl fmt::Display for Actor<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Subject::Source(address) | Subject::Destination(address) => write!(f, "{address}"),

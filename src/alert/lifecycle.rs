@@ -9,16 +9,16 @@ use crate::detect::{Detection, Kind, Level, Span, Subject};
 use crate::locality::{self, Classifier};
 use crate::packet::Timestamp;
 
-/// What there is at most one alert of.
+/// At most one alert is active for each key.
 type Key = (Kind, Arc<str>, Subject);
 
 /// An alert with what decides on its end.
 #[derive(Debug)]
 struct Active {
     alert: Alert,
-    /// When the rule was first said to hold; of one that fires, when that began, or the clock stepped.
+    /// Time at which the rule first held. For a firing alert: when it began to fire, or when the clock stepped.
     since: Timestamp,
-    /// When it resolves if nothing more is said of it.
+    /// Time at which the alert resolves if no further detection comes.
     due: Option<Timestamp>,
     /// It was clearly below its limit, and not above it since.
     is_under: bool,
@@ -30,7 +30,7 @@ pub struct Alerts {
     config: Config,
     classifier: Arc<Classifier>,
     active: BTreeMap<Key, Active>,
-    /// Those that fire by the time at which they resolve.
+    /// Firing alerts, by the time at which they resolve.
     due: BTreeSet<(Timestamp, Key)>,
     fired_total: BTreeMap<(Kind, Arc<str>), u64>,
     dropped_total: u64,
@@ -57,7 +57,7 @@ impl Alerts {
         self.classifier = classifier;
     }
 
-    /// What may fire: it is counted from 0 on.
+    /// Registers the rules that may fire, so that their counters start at 0.
     pub fn expect_rules<'a>(&mut self, rules: impl IntoIterator<Item = &'a (Kind, Arc<str>)>) {
         for rule in rules {
             self.fired_total.entry(rule.clone()).or_default();
@@ -211,8 +211,8 @@ impl Active {
         Change::Fired(self.alert.clone())
     }
 
-    /// Takes over the figures of a reading. The targets and the span are those of readings over the limit: what comes
-    /// later offends nobody.
+    /// Takes over the figures of a reading. Targets and span come from readings over the limit alone: below the limit
+    /// nothing is to be reported.
     fn update(&mut self, detection: &Detection) {
         let Alert { figures, peak, span, .. } = &mut self.alert;
         if detection.level == Level::Over && detection.figures.value > peak.value {
@@ -221,7 +221,7 @@ impl Active {
         let first_targets = std::mem::take(&mut figures.first_targets);
         let last_targets = std::mem::take(&mut figures.last_targets);
         *figures = detection.figures.clone();
-        // What it began with stays.
+        // The first targets of the episode stay.
         if !first_targets.is_empty() {
             figures.first_targets = first_targets;
         }
@@ -233,8 +233,8 @@ impl Active {
         }
     }
 
-    /// When it resolves if nothing more is said of it: clearly below the limit, after the hold; else, should the
-    /// detector fall silent, after the window and the hold.
+    /// Time at which the alert resolves if no further detection comes. Clearly below the limit: after the hold.
+    /// Otherwise, should the detector fall silent: after the window and the hold.
     fn end(&mut self, detection: &Detection, hold: Duration) -> Timestamp {
         let was_under = self.is_under;
         self.is_under = match detection.level {

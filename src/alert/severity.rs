@@ -109,7 +109,7 @@ impl Severities {
         self
     }
 
-    /// The rules that make these severities out of any others: one for a kind whose sides are alike, else two.
+    /// The rules that set these severities, whatever was set before: one for a kind whose sides are alike, else two.
     #[must_use]
     pub fn rules(&self) -> Vec<SeverityRule> {
         let of_kind = |kind| {

@@ -10,13 +10,13 @@ pub mod line;
 use crate::alert::Change;
 use crate::packet::Seconds;
 
-/// Who is told what becomes of alerts.
+/// Receives the changes of alerts.
 pub trait Tell {
     /// Hears of a change, in the order of packet time.
     fn tell(&mut self, change: &Change);
 }
 
-/// Nobody.
+/// Discards all changes.
 impl Tell for () {
     fn tell(&mut self, _: &Change) {}
 }
