@@ -29,7 +29,7 @@ pub struct Family {
     pub kind: Kind,
     /// Its labels in the order in which they are written.
     pub labels: &'static [&'static str],
-    /// What it says.
+    /// The help text.
     pub help: &'static str,
 }
 

@@ -1,6 +1,6 @@
 //! The two text formats that Prometheus reads.
 
-/// How an exposition is written.
+/// The format of an exposition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
     /// Prometheus' text format 0.0.4 (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
@@ -11,7 +11,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// All of them, the one for who has no wish first.
+    /// All formats; the first is for clients without a preference.
     pub const ALL: [Self; 2] = [Self::Text, Self::OpenMetrics];
 
     /// The media type that tells it, less its parameters.

@@ -28,15 +28,14 @@ use process::SelfMetrics;
 use report::Report;
 use text::TextWriter;
 
-/// What is exported.
+/// Settings of export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Whether the families of the older trafficmonitor are exported: `hosts_src_dst`, `total_incoming`,
-    /// `total_outgoing`.
+    /// True to export the families of the older trafficmonitor: `hosts_src_dst`, `total_incoming`, `total_outgoing`.
     pub seed_families: bool,
-    /// Whether flows are shown in packets too, beside bytes.
+    /// True to show flows in packets too, beside bytes.
     pub flow_packets: bool,
-    /// Whether each counter says in OpenMetrics when it began at 0. Prometheus 2 stores these lines as series of their
+    /// True to write in OpenMetrics when each counter began at 0. Prometheus 2 stores these lines as series of their
     /// own.
     pub created: bool,
 }
@@ -50,9 +49,9 @@ impl Default for Config {
 /// The metrics of the program itself, and when it started: when all counters began that do not say otherwise.
 #[derive(Clone, Copy)]
 pub struct Program<'a> {
-    /// What it says of itself.
+    /// The program's counters of itself.
     pub metrics: &'a SelfMetrics,
-    /// When it started.
+    /// Start of the program.
     pub started: Timestamp,
 }
 
@@ -84,7 +83,7 @@ pub fn write<W: Write>(
     writer.finish()
 }
 
-/// What the tables of the accounts and of detection take, where it is measured: of a live capture.
+/// Memory of the tables of accounts and of detection, where it is measured: in a live capture.
 fn write_memory<W: Write>(report: &Report, writer: &mut TextWriter<W>) -> io::Result<()> {
     let Report { accounts, detection, .. } = report;
     let of_detection = (!accounts.memory.is_empty()).then_some(("detection", detection.memory_bytes));

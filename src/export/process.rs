@@ -13,7 +13,7 @@ use super::family::{self, Family, Kind};
 use super::text::TextWriter;
 use super::vitals::Vitals;
 
-/// A queue whose entries may be lost.
+/// A queue that may drop entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Queue {
     /// Alert lines on their way to standard output.
@@ -39,7 +39,7 @@ impl Queue {
     }
 }
 
-/// Why a client was refused.
+/// The reason why a client was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// All places are taken.
@@ -59,10 +59,10 @@ impl Refusal {
     }
 }
 
-/// Why there is no connection where a client asked for one, besides a [`Refusal`]: the kernel would not hand it over.
+/// The kernel would not hand over a connection that a client asked for: a reason besides [`Refusal`].
 const ACCEPT: &str = "accept";
 
-/// Why the server closed a connection.
+/// The reason why the server closed a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
     /// No further request came.

@@ -1,4 +1,4 @@
-//! What readers get: the accounts, what is found in the traffic, and what alerts, of one moment.
+//! The view of readers: accounts, detection and alerts of one moment.
 
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ use crate::{alert, detect};
 pub struct Report {
     /// Totals, flows and hosts.
     pub accounts: Snapshot,
-    /// What is found in the traffic.
+    /// State of detection.
     pub detection: detect::View,
-    /// What alerts.
+    /// State of alerts.
     pub alerts: alert::View,
 }
 
-/// Accounts in whose traffic nothing was looked for.
+/// Accounts without detection.
 impl From<Snapshot> for Report {
     fn from(accounts: Snapshot) -> Self {
         Self { accounts, ..Self::default() }

@@ -121,7 +121,7 @@ fn push_group(buffer: &mut Vec<u8>, protocol: Option<Protocol>) {
     }
 }
 
-/// When a row was 0: as it entered. What a file holds was counted since the program started, as all else.
+/// The time at which a row was 0: its start. Counters of a file were 0 when the program started, like all others.
 fn began<K: SeriesKey>(shown: &Shown<K>, row: &ShownRow<K>) -> Option<Timestamp> {
     (!shown.is_plain).then_some(row.shown_since)
 }

@@ -15,7 +15,7 @@ const CHUNK: usize = 64 << 10;
 /// Room for the sample that makes a chunk full.
 const SLACK: usize = 4 << 10;
 
-/// What the samples of counters end in, and their families' names in OpenMetrics do not.
+/// Suffix of the samples of counters; in OpenMetrics their family's name lacks it.
 const TOTAL: &str = "_total";
 
 /// Writes families and samples to `out` in chunks.
@@ -108,7 +108,7 @@ impl<W: Write> TextWriter<W> {
 pub struct Sample<'a, W: Write> {
     writer: &'a mut TextWriter<W>,
     name: &'a str,
-    /// Where its labels start in the buffer.
+    /// Start of its labels in the buffer.
     labels_at: usize,
     since: Option<Timestamp>,
     has_labels: bool,
@@ -124,7 +124,7 @@ impl<W: Write> Sample<'_, W> {
         self
     }
 
-    /// A label whose value `write` appends. It must hold neither quotes, backslashes nor line feeds.
+    /// A label whose value `write` appends. The value must hold neither quotes, backslashes nor line feeds.
     #[must_use]
     pub fn label_with(mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) -> Self {
         self.open(name);
@@ -133,7 +133,7 @@ impl<W: Write> Sample<'_, W> {
         self
     }
 
-    /// A label whose value is one of the program's own words, which need no escaping.
+    /// A label with one of the program's own words as its value, which needs no escaping.
     #[must_use]
     pub fn word(mut self, name: &str, value: &'static str) -> Self {
         self.open(name);

@@ -118,7 +118,7 @@ fn per_second(amount: f64, time: Duration) -> Option<f64> {
 /// Three significant digits, with the prefix that leaves one to three of them before the point.
 fn scaled(value: f64, unit: &str) -> String {
     let (mut value, mut step) = (value, 0);
-    // What would be rounded to 1000 takes the next prefix.
+    // A value that would be rounded to 1000 takes the next prefix.
     while value >= 999.5 && step + 1 < PREFIXES.len() {
         value /= 1_000.0;
         step += 1;

@@ -57,7 +57,7 @@ fn types(report: &Report) -> Vec<(String, String)> {
 }
 
 #[test]
-fn nobody_is_an_empty_array() {
+fn list_without_sources_is_an_empty_array() {
     for listed in [Listed::Active, Listed::AtLeast(0)] {
         assert_eq!(written(&Report::default(), listed), json!([]));
     }
@@ -96,7 +96,7 @@ fn the_event_type_says_all_that_a_source_does_and_trafficalerted_knows() {
         alert(Kind::Bandwidth, source(4), 70),
         alert(Kind::Anomaly, pair(5), 60),
         alert(Kind::Anomaly, pair(1), 10),
-        // Of these nobody is the source.
+        // Alerts that have no source.
         alert(Kind::Bandwidth, Subject::Destination(host(7)), 50),
         alert(Kind::Bandwidth, Subject::Network("192.0.2.0/24".parse().unwrap()), 50),
     ];

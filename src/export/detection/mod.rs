@@ -1,4 +1,4 @@
-//! What is found in the traffic, and what alerts.
+//! Metric families of detection and of alerts.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -42,7 +42,7 @@ fn write_sources<W: Write>(view: &detect::View, writer: &mut TextWriter<W>) -> i
     write_hosts(&family::SOURCE_UNANSWERED_CONTACTS, view.unanswered_contacts.iter().copied(), writer)
 }
 
-/// A family whose one label is a host.
+/// A family with a host as its only label.
 fn write_hosts<W: Write>(
     family: &Family,
     rows: impl Iterator<Item = (IpAddr, u64)>,

@@ -91,7 +91,7 @@ fn alerts_are_counted_by_rule_from_0_on() {
 }
 
 #[test]
-fn an_alert_that_fires_says_of_whom() {
+fn firing_alert_names_its_subject() {
     let mut report = Report::default();
     let network = Subject::Network("198.51.100.0/24".parse().unwrap());
     report.alerts.firing = vec![
