@@ -7,9 +7,9 @@ use std::str::FromStr;
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-/// Connections that wait to be accepted. Where this is full the kernel drops who comes, and the client tries again after a
-/// second: so a crowd of refused ones must find room beside a scraper. The standard
-/// library takes 128; the kernel has a limit of its own (`net.core.somaxconn`).
+/// Length of the queue of connections to be accepted. When it is full the kernel drops new ones, and their clients
+/// try again after a second. It is long, so that a crowd of refused clients leaves space for a scraper. The standard
+/// library asks for 128; the kernel has a limit of its own (`net.core.somaxconn`).
 const BACKLOG: i32 = 4_096;
 
 /// The name that stands for the loopback addresses everywhere (RFC 6761, section 6.3).

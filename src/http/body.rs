@@ -1,8 +1,8 @@
 //! Bodies of answers: whole, or rendered while they are sent.
 //!
-//! A body that is rendered goes through a short queue from a thread of its own, so that a large one never stands in memory
-//! as a whole, however slowly it is taken. It ends with a word that it is complete; without it the connection breaks, and
-//! nobody takes the answer for a whole one.
+//! A rendered body goes from a thread of its own through a short queue, so a large one is never in memory as a whole,
+//! however slowly the client reads. A marker at its end says that it is complete. Without the marker the connection
+//! breaks, so no client takes a part for the whole.
 
 use std::io::{self, Write};
 use std::pin::Pin;
@@ -28,7 +28,7 @@ const GZIP_LEVEL: u32 = 1;
 pub(super) enum Body {
     /// All of it, until it is taken.
     Whole(Option<Bytes>),
-    /// What is still to come, and who hears of its end.
+    /// The queue of the remaining chunks, and the transfer that is notified of the end.
     Rendered(Receiver<Piece>, Option<Arc<Transfer>>),
     /// Nothing more.
     Ended,
@@ -63,7 +63,7 @@ impl hyper::body::Body for Guarded {
     }
 }
 
-/// What comes from the thread that renders.
+/// An item of the queue from the rendering thread.
 pub(super) enum Piece {
     Chunk(Bytes),
     End,

@@ -35,23 +35,24 @@ const MAXIMUM_CONNECTIONS: usize = 768;
 const ANSWERED_SHARE: usize = 3;
 /// The most bytes of a request's head. More are answered 431.
 const MAXIMUM_HEAD: usize = 16 << 10;
-/// How long a client whose request is refused may take to read that.
+/// Longest time for a refused client to read the refusal.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a client may take to send the head of a request.
+/// Longest time for a client to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a client may rest after an exposition before the connection is closed. The way in which it then ends tells
-/// whether the exposition was read: before the next scrape, unless scrapes are as close as this, and then the next request
-/// tells it.
+/// Longest idle time after an exposition before the connection is closed. The way in which the connection then ends
+/// shows whether the client has read the exposition. That is known before the next scrape, unless scrapes come as
+/// often as this; then the next request shows it.
 const REST_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long a client may take nothing of an answer that waits for it. hyper has no such limit, the kernel does.
+/// Longest time for which a client may read nothing of an answer that waits for it. hyper has no such limit, the
+/// kernel does.
 const STALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long answers under way may take once the program stops.
+/// Longest time for pending answers once the program stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
-/// How long to wait after the kernel refused to accept, as it does when file descriptors run out.
+/// Pause after the kernel refused to accept a connection, as it does when file descriptors run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How often that is said.
+/// Shortest time between two log lines about that.
 const ACCEPT_SAID_EVERY: Duration = Duration::from_secs(60);
-/// Where it is counted.
+/// The metric that counts it.
 const REFUSED: &str = family::HTTP_CONNECTIONS_REFUSED.name;
 
 /// The most connections at once.
@@ -98,7 +99,7 @@ pub(super) async fn accept_all(
     }
 }
 
-/// What all listeners share.
+/// The state that all listeners share.
 struct Door {
     site: Arc<Site>,
     idle: Arc<IdleConnections>,
@@ -244,7 +245,7 @@ fn too_many_connections() -> Response<Body> {
     answer
 }
 
-/// Whether the kernel gave the connection up because the client took nothing.
+/// True if the kernel gave the connection up because the client read nothing.
 fn is_stalled(error: &hyper::Error) -> bool {
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
     source.is_some_and(|source| source.kind() == io::ErrorKind::TimedOut)

@@ -1,11 +1,11 @@
-//! Who has received which snapshot.
+//! Reports which client has received which snapshot.
 //!
-//! That an answer was written says little: it waits in the kernel, and its client may be gone. That a client then asks
-//! for something else on the same connection, or closes it in order, says that it has read it: a client that closes over
-//! unread bytes resets the connection. So a scrape is reported as complete when its connection goes on or ends well, and
-//! as broken when it ends in any other way.
+//! A written answer proves little: it waits in the kernel, and its client may be gone. If the client then sends
+//! another request on the same connection, or closes it in order, the client has read the answer: a client that
+//! closes with unread bytes resets the connection. So a scrape is reported as complete when its connection goes on or
+//! ends well, and as broken when it ends in any other way.
 //!
-//! The room for the second report is taken with the first, so none is ever lost. A scrape for which there is none is
+//! The space for the second report is reserved with the first, so no report is ever lost. A scrape without space is
 //! refused.
 
 use std::net::IpAddr;
@@ -23,7 +23,7 @@ use crate::account::delivery::{Progress, ScrapeReport};
 /// Reports that wait for the accountant at most, those included that scrapes under way will make.
 const WAITING_REPORTS: usize = 1_024;
 
-/// How often deadlines are looked at.
+/// Interval at which deadlines are checked.
 const DEADLINE_CHECK: Duration = Duration::from_secs(1);
 
 /// The number of the next scrape.
@@ -33,7 +33,7 @@ static NEXT_SCRAPE: AtomicU64 = AtomicU64::new(0);
 #[derive(Debug, Clone)]
 pub struct Reports(Sender<ScrapeReport>);
 
-/// Where reports come out.
+/// The receiving end of the reports.
 #[derive(Debug)]
 pub struct Reported(Receiver<ScrapeReport>);
 
@@ -56,7 +56,7 @@ impl Reports {
     fn begin(&self, client: IpAddr, snapshot: u64) -> Result<Flight, Refused> {
         let reserve = || match self.0.clone().try_reserve_owned() {
             Ok(permit) => Ok(Some(permit)),
-            // Nobody is left who wants to know.
+            // The receiver is gone.
             Err(TrySendError::Closed(_)) => Ok(None),
             Err(TrySendError::Full(_)) => Err(Refused),
         };
@@ -122,7 +122,7 @@ impl Client {
         Self { address: address.to_canonical(), reports, flight: Mutex::default(), deadline: Arc::default() }
     }
 
-    /// Whom its share of what is limited counts for.
+    /// The client that its share of limited resources counts for.
     pub(super) fn origin(&self) -> Origin {
         self.address.into()
     }

@@ -1,7 +1,7 @@
-//! Places that clients share: how many there are, who holds them, and who may have one more.
+//! Slots that clients share: their number, their holders, and the rule for one more.
 //!
-//! A client may hold no more places than are still free: the first takes half of them at most, the next half of what that
-//! one left, and so on. So no client starves another, and no number has to be chosen for how many clients there will be.
+//! A client may hold no more slots than are still free: the first client takes half of them at most, the next half of
+//! the rest, and so on. So no client starves another, and the number of clients need not be configured.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -15,7 +15,7 @@ use crate::export::process::Refusal;
 /// The bits of an IPv6 address that its holder was given; it chooses the others as it likes.
 const GIVEN_BITS: u32 = 64;
 
-/// Who counts as one client: an IPv4 address, or the IPv6 addresses of one /64.
+/// One client: an IPv4 address, or the IPv6 addresses of one /64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Origin(IpAddr);
 
@@ -28,7 +28,7 @@ impl From<IpAddr> for Origin {
     }
 }
 
-/// So many places, and who holds them.
+/// A number of slots, and their holders.
 #[derive(Debug)]
 pub(super) struct Slots {
     places: usize,
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_back_can_be_had_again_and_nothing_is_kept_of_who_has_gone() {
+    fn released_slots_are_free_again_and_no_state_is_kept_of_clients_that_left() {
         let slots = Slots::new(4);
         for _ in 0..3 {
             assert_eq!(taken(&slots, "192.0.2.1").len(), 2);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_waits_is_given_what_becomes_free() {
+    async fn waiting_client_gets_a_slot_that_becomes_free() {
         let slots = Slots::new(2);
         let first = slots.take(origin("192.0.2.1")).unwrap();
         let _second = slots.take(origin("192.0.2.2")).unwrap();
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_loses_patience_is_refused_with_the_reason() {
+    async fn client_that_waited_too_long_is_refused_with_the_reason() {
         let slots = Slots::new(2);
         let _held = slots.take(origin("192.0.2.1")).unwrap();
         let refused = |address| slots.wait(origin(address), std::future::ready(()));

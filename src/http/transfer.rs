@@ -1,8 +1,8 @@
-//! How far an exposition has come on its way through a connection.
+//! The progress of an exposition through a connection.
 //!
-//! The next request of a client says that it has read the answer to the one before, unless it was sent ahead: clients
-//! may send many requests at once. So a request counts only where the connection was silent after the last byte of the
-//! exposition was given to the kernel, and only when the other side has acknowledged all bytes by then.
+//! A client's next request shows that it has read the previous answer, unless the request was sent ahead: clients may
+//! send many requests at once. So a request counts only if the connection was silent after the last byte of the
+//! exposition was given to the kernel, and only if the other side has acknowledged all bytes by then.
 
 use std::io;
 use std::net::TcpStream as StdStream;
@@ -21,7 +21,7 @@ use tokio::time::sleep;
 
 use crate::capture::live::unacknowledged_bytes;
 
-/// How often to look whether the other side has acknowledged the last bytes.
+/// Interval at which the acknowledgement of the last bytes is checked.
 const GLANCE: Duration = Duration::from_millis(10);
 
 /// There was none, or it was received.
@@ -79,7 +79,7 @@ impl Transfer {
         }
     }
 
-    /// Whether a whole exposition was sent of which it is not known yet that it was received.
+    /// True if a whole exposition was sent and its receipt is not known yet.
     pub(super) fn is_outstanding(&self) -> bool {
         self.stage.load(Ordering::Acquire) >= ENDED
     }
