@@ -34,7 +34,7 @@ pub(super) struct Accountant<T> {
     pub watermarks: Watermarks,
     pub snapshot_builder: SnapshotBuilder,
     pub deliveries: Deliveries,
-    /// What http tells of scrapes.
+    /// Reports of scrapes from http.
     pub scraped: Reported,
     pub messages: Receiver<Message>,
     /// The capture threads that have not left yet, by interface and worker: as many as there are at most.
@@ -106,8 +106,8 @@ impl<T: Tell> Accountant<T> {
         self.ledger.would_end_interfaces(|name| is_kept(&self.plan, &self.reporting, name))
     }
 
-    /// Ends the interfaces that are gone, wherever something is kept of them, and retires those whose last values all
-    /// scrapers have read. Without a scraper there is none to wait for.
+    /// Ends the interfaces that are gone in every table, and retires those whose last values all scrapers have read.
+    /// Without a scraper there is none to wait for.
     fn end_interfaces(&mut self, delivery: Delivery) {
         self.plan = self.orders.plan();
         let is_kept = |name: &str| is_kept(&self.plan, &self.reporting, name);
@@ -171,7 +171,7 @@ impl<T: Tell> Accountant<T> {
         self.ledger.is_up(interface) != was_up
     }
 
-    /// What was dropped on the way, and what found no room for a row.
+    /// Counts the losses of an interval: dropped frames, and packets without a row.
     fn note_lost(&mut self, interface: InterfaceId, handed: &Handed) {
         let Handed { capture, interval, time: Some(time), .. } = handed else { return };
         let overflow: u64 = interval.overflow().iter().map(|(_, counters)| counters.packets).sum();

@@ -22,12 +22,12 @@ use crate::capture::{self, Selection};
 use crate::decode::{Decoder, NotIp, TakeDecoded};
 use crate::packet::{Frame, Packet, Timestamp};
 
-/// How long to wait before an interface is opened again: doubled each time, up to a bound.
+/// First pause before an interface is opened again; doubled each time, up to a bound.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// How often a waiting thread looks at its orders.
+/// Interval at which a waiting thread checks its control block.
 const GLANCE: Duration = Duration::from_millis(50);
-/// How long a new handle waits until the others have replaced their rings by smaller ones.
+/// Longest time that a new handle waits until the others have replaced their rings by smaller ones.
 const RING_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Decodes a frame and counts it. Where `origins` are given, a frame on its way out that came in by a captured
@@ -76,7 +76,7 @@ pub(super) struct CaptureLoop {
     /// The number under which the plan has the name of the interface.
     pub number: CaptureNumber,
     pub interface: String,
-    /// Which of the interface's workers this is, from 0.
+    /// Number of this worker of the interface, from 0.
     pub worker: usize,
     /// All of them.
     pub fanout: Arc<Fanout>,
@@ -90,7 +90,7 @@ pub(super) struct CaptureLoop {
     pub first_try: Option<Sender<FirstTry>>,
     /// Hears once that the interface is open.
     pub opening: Option<Arc<Opening>>,
-    /// Why the interface could not be opened when that was last tried, and how often in a row.
+    /// The last error when the interface was opened, and the number of failures in a row.
     pub refused: Option<(String, u32)>,
 }
 
@@ -104,7 +104,7 @@ pub(super) struct Session {
     pub plan: Arc<Plan>,
     /// The kernel's number of the interface that is open.
     pub index: Option<u32>,
-    /// What the kernel had counted when it was last asked.
+    /// The kernel's counters when they were last read.
     pub recorded: Statistics,
     comparison: Comparison,
     pub resizing: Resizing,
@@ -134,7 +134,7 @@ impl CaptureLoop {
                         self.orders.record_refused(&self.interface, self.worker);
                     }
                     self.report(Err(error));
-                    // Of all interfaces those that can be opened are captured.
+                    // With `all`, the interfaces that can be opened are captured.
                     if self.config.selection == Selection::All {
                         self.say_open();
                     }
@@ -292,7 +292,7 @@ impl CaptureLoop {
                 return Ok(());
             }
             let now = Instant::now();
-            // Who is down keeps its handle, which resumes by itself.
+            // An interface that is down keeps its handle, which resumes by itself.
             let is_up = session.plan.up.contains(&self.interface) && self.fanout.is_whole();
             let is_urgent = self.exchange.say_up(is_up) || self.exchange.filling().is_nearly_full();
             if self.exchange.has_turned() {

@@ -1,8 +1,8 @@
-//! Cells of packet time. What is counted between two hand-overs lies in one cell of each grid in use, so that who watches
-//! the ledger can tell when it was.
+//! Cells of packet time. The traffic of one interval lies in one cell of each grid in use, so that detectors know
+//! when it was.
 //!
-//! Frames are a little out of order now and then; those that come late count in the cell that is being filled. What is
-//! farther off means that the clock was set, or that another file begins: packet time starts anew there.
+//! Frames are a little out of order now and then; late frames count in the cell that is being filled. A larger
+//! difference means that the clock was set, or that another file begins: packet time starts anew there.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ impl Turn {
     }
 }
 
-/// Whether a clock that was at `before` has been set if it says `time`.
+/// True if a clock that was at `before` has been set if it shows `time`.
 pub(super) fn is_step(before: Timestamp, time: Timestamp) -> bool {
     before.since(time) > LATEST || time.since(before) > FARTHEST
 }
@@ -59,14 +59,14 @@ pub(super) struct Cells {
 }
 
 impl Cells {
-    /// Of all `grids`: a cell ends where one of any grid does. Without any it never ends.
+    /// Cells of all `grids`: a cell ends where one of any grid does. Without any grid it never ends.
     pub(super) fn of(grids: Vec<TimeGrid>) -> Self {
         let [first, last] = [i64::MIN, i64::MAX].map(Timestamp::from_nanoseconds);
         let (earliest, latest) = if grids.is_empty() { (first, last) } else { (last, first) };
         Self { grids, start: first, earliest, last: latest, has_begun: false }
     }
 
-    /// Whether a frame of `time` counts in the present cell.
+    /// True if a frame of `time` counts in the present cell.
     #[inline]
     pub(super) fn hold(&self, time: Timestamp) -> bool {
         self.earliest <= time && time <= self.last
@@ -87,8 +87,8 @@ impl Cells {
         if had_begun && is_step(before, time) { Turn::Step { until, to: self.start } } else { Turn::Onward(self.start) }
     }
 
-    /// Where nothing comes, `clock` says what time it is: whatever is older than it by `delay` has come. What there is to
-    /// tell if this ends the present cell.
+    /// Follows `clock` while no frames come: frames older than the clock by `delay` have arrived. Returns the time
+    /// advance if this ends the present cell.
     pub(super) fn pass(&mut self, clock: Timestamp, delay: Duration) -> Option<Turn> {
         let reached = moved(clock, delay, i64::saturating_sub);
         let has_ended = self.has_begun && reached > self.last || !self.has_begun && !self.hold(reached);
@@ -98,12 +98,12 @@ impl Cells {
         (clock < self.earliest).then(|| self.enter(clock))
     }
 
-    /// When the present cell began; none before the first.
+    /// Start of the present cell; none before the first.
     pub(super) fn start(&self) -> Option<Timestamp> {
         self.has_begun.then_some(self.start)
     }
 
-    /// When it ends.
+    /// End of the present cell.
     pub(super) fn end(&self) -> Timestamp {
         Timestamp::from_nanoseconds(self.last.nanoseconds().saturating_add(1))
     }
@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(cells.pass(at(13.5), delay), Some(Turn::Onward(at(10.0))));
         assert_eq!(cells.pass(at(13.9), delay), None);
         assert_eq!(cells.pass(at(14.0), delay), Some(Turn::Onward(at(11.0))));
-        // What is read late is no clock that went back.
+        // A late frame does not mean that the clock went back.
         assert_eq!(cells.pass(at(9.0), delay), None);
         assert_eq!(cells.pass(at(8.9), delay), Some(Turn::Step { until: at(12.0), to: at(8.0) }));
         assert_eq!(super::Cells::of(Vec::new()).pass(at(13.5), delay), None);

@@ -17,7 +17,7 @@ pub(super) struct Fanout {
 struct Group {
     number: Option<u16>,
     members: usize,
-    /// Of these, whose filter lets packets in.
+    /// Workers whose filter lets packets in.
     capturing: usize,
 }
 
@@ -32,7 +32,7 @@ impl Fanout {
         Self { workers, group: Mutex::default() }
     }
 
-    /// Whether all workers capture, so that no packet of the interface passes by.
+    /// True if all workers capture, so that no packet of the interface is missed.
     pub(super) fn is_whole(&self) -> bool {
         self.group().capturing == self.workers
     }

@@ -13,7 +13,7 @@ use crate::locality::Classifier;
 use crate::packet::Timestamp;
 use crate::time_grid::TimeGrid;
 
-/// How long a capture thread that has nothing to capture waits for an empty interval.
+/// Longest time that a capture thread without frames waits for an empty interval.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A message of a capture thread to the accountant.
@@ -24,7 +24,7 @@ pub(super) enum Message {
     Left {
         /// The interface.
         interface: String,
-        /// Which of its workers.
+        /// Number of the interface's worker.
         worker: usize,
     },
 }
@@ -32,13 +32,13 @@ pub(super) enum Message {
 /// A full interval on its way to the accountant.
 pub(super) struct Handed {
     pub interface: String,
-    /// Which of the interface's workers hands it over.
+    /// Number of the interface's worker that hands it over.
     pub worker: usize,
-    /// What it still counts was captured from this moment on, but for what is late; none when it captures nothing, or has
-    /// not counted yet.
+    /// Frames that are still to be counted were captured from this moment on, except for late ones; none if the
+    /// thread captures nothing, or has not counted yet.
     pub time: Option<Timestamp>,
     pub interval: Box<Interval>,
-    /// What the kernel counted since the last one.
+    /// The kernel's counters since the last hand-over.
     pub capture: Capture,
     /// Ticks since the last one at which there was no empty interval.
     pub delays: u64,
@@ -63,11 +63,11 @@ pub(super) struct Exchange {
     filling: Box<Interval>,
     /// The cell of packet time that it lies in, unless the accountant is late.
     cells: Cells,
-    /// Whether the interface was being captured when that was last said.
+    /// True if the interface was captured at the last report.
     is_up: bool,
     /// That has changed since the last interval that was handed over.
     is_up_changed: bool,
-    /// Whether a cell has ended since that was last asked.
+    /// True if a cell has ended since the last call of `has_turned`.
     has_turned: bool,
     capture: Capture,
     delays: u64,
@@ -131,7 +131,7 @@ impl Exchange {
     #[cold]
     fn enter(&mut self, time: Timestamp) {
         self.cells.enter(time);
-        // Who has nothing to hand over is late by a tick at most with the news of the time.
+        // A thread with an empty interval reports the time late, by at most a tick.
         if !self.filling.is_empty() {
             self.turn();
         }
@@ -156,12 +156,12 @@ impl Exchange {
         self.is_up_changed
     }
 
-    /// Whether a cell has ended since that was last asked.
+    /// True if a cell has ended since the last call.
     pub(super) fn has_turned(&mut self) -> bool {
         std::mem::take(&mut self.has_turned)
     }
 
-    /// Whether the accountant has given an empty interval back.
+    /// True if the accountant has given an empty interval back.
     pub(super) fn has_empty(&mut self) -> bool {
         self.spare = self.spare.take().or_else(|| self.empty.try_recv().ok());
         self.spare.is_some()

@@ -1,4 +1,4 @@
-//! What is said once.
+//! Log lines that are written once.
 
 use super::orders::Plan;
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use crate::capture::Selection;
 /// then be said again, and none is lost.
 const MAXIMUM_NOTICES: usize = 1_000;
 
-/// What was said already.
+/// Notices that were logged already.
 #[derive(Default)]
 pub(super) struct Notices(BTreeSet<String>);
 

@@ -14,7 +14,7 @@ use crate::locality::{self, Classifier};
 /// libpcap's name of the pseudo-device that shows all interfaces.
 const ANY: &str = "any";
 
-/// What is asked for.
+/// The configured selection.
 pub(super) struct Planner {
     pub capture: capture::Config,
     pub locality: locality::Config,
@@ -55,7 +55,7 @@ impl Planner {
         Planned { plan, notices }
     }
 
-    /// The interfaces whose metrics stay.
+    /// The interfaces that keep their metrics.
     fn kept(&self, network: &Network, filters: &BTreeMap<String, Option<String>>) -> BTreeSet<String> {
         let mut kept: BTreeSet<String> = filters.keys().cloned().collect();
         match &self.capture.selection {

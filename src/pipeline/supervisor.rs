@@ -37,7 +37,7 @@ use crate::http::Reported;
 use crate::locality::{self, Classifier};
 use crate::time_grid::TimeGrid;
 
-/// How often the supervisor looks whether to stop, while the network is quiet.
+/// Interval at which the supervisor checks whether to stop, while the network is quiet.
 const GLANCE: Duration = Duration::from_millis(200);
 /// The longest tick: the time between two hand-overs.
 const LONGEST_TICK: Duration = Duration::from_secs(1);
@@ -46,25 +46,25 @@ const LONGEST_TICK: Duration = Duration::from_secs(1);
 /// that the accountant may be late.
 const LONGEST_OVERLAP: Duration = Duration::from_secs(5);
 
-/// What the live pipeline is started with.
+/// The inputs of the live pipeline.
 pub struct Setup<T> {
-    /// Which interfaces are captured and how.
+    /// The interfaces to capture and how.
     pub capture: capture::Config,
     /// The user's filter of the same configuration, compiled.
     pub filter: Option<Arc<UserFilter>>,
-    /// What is local.
+    /// The local networks.
     pub locality: locality::Config,
-    /// How often readers get a new view.
+    /// Settings of the pipeline.
     pub pipeline: Config,
     /// Empty accounts.
     pub ledger: Ledger,
-    /// What is looked for in the traffic, and who is told of alerts.
+    /// The detectors, and the receiver of alerts.
     pub alarms: Alarms<T>,
-    /// What is shown of them.
+    /// Makes snapshots of the ledger.
     pub snapshot_builder: SnapshotBuilder,
-    /// What http tells of scrapes.
+    /// Reports of scrapes from http.
     pub scraped: Reported,
-    /// Where snapshots are published.
+    /// Snapshots are published here.
     pub published: Arc<Published>,
     /// The figures about threads, network and rings.
     pub vitals: Vitals,
@@ -208,7 +208,7 @@ struct Supervisor {
     threads: Threads,
     rings: Arc<Rings>,
     readings: Readings,
-    /// Why a capture thread could not be started when that was last tried.
+    /// The last error when a capture thread was started.
     unstarted: Option<String>,
     heart: Arc<Heart>,
 }
@@ -290,8 +290,8 @@ impl Supervisor {
         }
     }
 
-    /// Numbers the captures of interfaces that have none. An interface whose last capture is still ending has to wait:
-    /// otherwise both captures would report about the same interface.
+    /// Numbers the captures of interfaces that have none. An interface with a capture that is still ending has to
+    /// wait: otherwise both captures would report about the same interface.
     fn number_captures(&mut self) {
         let plan = self.orders.plan();
         let missing = plan.uncaptured().into_iter().filter(|name| !self.threads.is_ending(name, &plan));

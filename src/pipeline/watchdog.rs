@@ -18,7 +18,7 @@ use crate::export::vitals::Vitals;
 const PAUSE: Duration = Duration::from_secs(1);
 /// A thread that made no progress in so many looks is dead: 30 s.
 const PATIENCE: u32 = 30;
-/// How long a dead thread shows in `/-/healthy` and `/metrics` before the program ends.
+/// Time for which a dead thread shows in `/-/healthy` and `/metrics` before the program ends.
 const LAST_SIGHT: Duration = Duration::from_secs(2);
 
 /// The sign of life of one thread.
@@ -49,7 +49,7 @@ impl Drop for Life {
     }
 }
 
-/// How a thread died.
+/// A thread's way of dying.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Death {
     Ended,

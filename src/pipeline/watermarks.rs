@@ -1,7 +1,7 @@
-//! How far capture threads have come in packet time, each for itself and all together.
+//! The progress of capture threads in packet time, of each and of all together.
 //!
-//! A clock that is set is seen by one thread first. The others follow, and until they do, what they had counted before is
-//! merely late.
+//! One thread is the first to see that a clock was set. The others follow, and until they do, their earlier frames
+//! are merely late.
 
 use std::collections::BTreeMap;
 
@@ -11,12 +11,12 @@ use crate::packet::Timestamp;
 /// A capture thread: its interface, and which of the interface's workers it is.
 type Thread = (String, usize);
 
-/// How far the threads have come.
+/// The progress of the threads.
 #[derive(Debug, Default)]
 pub(super) struct Watermarks {
     /// As many as there are capture threads at most.
     threads: BTreeMap<Thread, Progress>,
-    /// How often the clock was set.
+    /// Number of times that the clock was set.
     steps: u64,
     watermark: Option<Timestamp>,
 }
@@ -29,7 +29,7 @@ struct Progress {
 }
 
 impl Watermarks {
-    /// A thread has come to `time`; none when it captures nothing, and holds nobody up.
+    /// A thread has come to `time`; none if it captures nothing, and then the others do not wait for it.
     pub(super) fn report(&mut self, thread: Thread, time: Option<Timestamp>) -> Option<Turn> {
         let Some(time) = time else {
             self.threads.remove(&thread);
@@ -85,7 +85,7 @@ mod tests {
         Timestamp::from_seconds_and_nanoseconds(seconds, 0)
     }
 
-    /// What comes of reports of the threads `a` and so on.
+    /// The time advances after reports of the threads `a` and so on.
     fn turns<const N: usize>(watermarks: &mut Watermarks, reports: [(&str, Option<i64>); N]) -> [Option<Turn>; N] {
         reports.map(|(thread, time)| watermarks.report((thread.to_owned(), 0), time.map(at)))
     }
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn who_captures_nothing_holds_nobody_up() {
+    fn thread_that_captures_nothing_delays_no_other() {
         let mut watermarks = Watermarks::default();
         let reports = [("a", Some(10)), ("b", Some(10)), ("a", Some(20)), ("b", None), ("a", None), ("b", Some(19))];
         assert_eq!(turns(&mut watermarks, reports), [onward(10), None, None, onward(20), None, None]);
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_whose_interface_is_gone_holds_nothing_up() {
+    fn thread_whose_interface_is_gone_delays_no_other() {
         let mut watermarks = Watermarks::default();
         let reports = [("a", Some(10)), ("b", Some(10)), ("a", Some(20))];
         assert_eq!(turns(&mut watermarks, reports), [onward(10), None, None]);
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_whose_clock_is_another_holds_nobody_up() {
+    fn thread_with_another_clock_delays_no_other() {
         let mut watermarks = Watermarks::default();
         let reports = [("a", Some(10)), ("b", Some(100_000)), ("a", Some(11)), ("b", Some(100_001)), ("a", Some(12))];
         assert_eq!(turns(&mut watermarks, reports), [onward(10), step(10, 100_000), None, onward(100_001), None]);

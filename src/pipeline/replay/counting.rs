@@ -1,4 +1,4 @@
-//! Who counts the frames of a file: this thread alone, or workers that it deals them to. What comes out is the same.
+//! Counts the frames of a file: in this thread alone, or by workers. The result is the same.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::pipeline::capture_loop::count_frame;
 use crate::pipeline::cells::Cells;
 use crate::pipeline::follow::Follow;
 
-/// Counts frames, and tells who follows.
+/// Counts frames, and reports the progress of packet time to `follow`.
 pub(super) enum Counting<F> {
     /// In this thread.
     Alone(Box<Alone<F>>),
@@ -106,7 +106,7 @@ impl<F: Follow + Send + 'static> Counting<F> {
         }
     }
 
-    /// The accounts of all that was counted, and who followed it.
+    /// The accounts of all counted frames, and the clock observer.
     pub(super) fn finish(self) -> Result<(Ledger, F), Error> {
         match self {
             Self::Alone(alone) => {
@@ -128,7 +128,7 @@ pub(super) struct Alone<F> {
     follow: F,
     cells: Cells,
     span: Span,
-    /// How full the interval was at the last looks.
+    /// Fill of the interval at the last checks.
     looks: VecDeque<Fill>,
 }
 

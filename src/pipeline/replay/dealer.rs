@@ -31,7 +31,7 @@ pub(super) struct Dealer<F> {
     shares: Vec<Share>,
     cells: Cells,
     span: Span,
-    /// The intervals that the looks belong to whose reports are still to come, oldest first.
+    /// Numbers of the intervals whose fill checks are still to be reported, oldest first.
     awaited: VecDeque<u64>,
     interval: u64,
     /// Frames of the interval so far.
@@ -144,7 +144,8 @@ impl<F: Follow + Send + 'static> Dealer<F> {
     }
 }
 
-/// The same both ways of a conversation. Who chooses addresses may load one worker more than others, no more.
+/// The worker of a conversation, the same for both directions. Chosen addresses may load one worker more than others,
+/// no more.
 #[inline]
 fn worker_of(addresses: &Addresses, ports: [u16; 2], protocol: Protocol, workers: usize) -> usize {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15; // 2⁶⁴ over the golden ratio: neighbours get far apart

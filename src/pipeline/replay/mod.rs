@@ -85,7 +85,7 @@ impl<F: Follow + Send + 'static> Replay<F> {
         self.counting.span().ends()
     }
 
-    /// The accounts of all that was read, and who followed it, who is told that it has ended.
+    /// The accounts of all frames that were read, and the clock observer, which has been notified of the end.
     ///
     /// # Errors
     /// When a worker panicked, which is a fault of the program.

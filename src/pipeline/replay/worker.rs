@@ -19,15 +19,15 @@ use crate::pipeline::threads::spawn;
 pub(super) struct Dealt {
     pub packet: Packet,
     pub wire_bytes: u32,
-    /// Which frame of the interval it was.
+    /// Number of the frame in its interval.
     pub number: u32,
 }
 
-/// What one look deals to one worker.
+/// The frames between two fill checks for one worker.
 pub(super) struct Batch {
     pub packets: Vec<Dealt>,
     pub not_ip: Vec<(NotIp, u32)>,
-    /// What was refused, and by which frame of the interval.
+    /// Refusals, each with the number of its frame in the interval.
     pub refusals: Vec<(Refusal, u32)>,
 }
 
@@ -36,7 +36,7 @@ enum Work {
     HandOver,
 }
 
-/// What a worker says of a batch, which comes back with it, empty.
+/// A worker's report about a batch, which it returns empty.
 struct Report {
     fill: Fill,
     batch: Batch,
@@ -118,7 +118,7 @@ struct Worker {
 }
 
 impl Worker {
-    /// The body of the thread: until there is no more to do. Who does not listen any more has ended, too.
+    /// The body of the thread: until there is no more work. A receiver that is gone ends it as well.
     fn run(mut self) {
         while let Ok(work) = self.to_do.recv() {
             let is_heard = match work {
@@ -151,7 +151,7 @@ impl Worker {
     }
 }
 
-/// What the dealer tells the collector.
+/// A message from the dealer to the collector.
 pub(super) enum ToCollect {
     /// Every worker hands over an interval of this file.
     Intervals(Arc<str>),
@@ -171,7 +171,7 @@ pub(super) struct Collector<F> {
 }
 
 impl<F: Follow> Collector<F> {
-    /// The body of the thread: until the dealer has ended. Gives the accounts, and who followed.
+    /// The body of the thread: until the dealer has ended. Gives the accounts and the clock observer.
     pub(super) fn run(mut self) -> (Ledger, F) {
         while let Ok(what) = self.collected.recv() {
             match what {

@@ -49,7 +49,7 @@ impl Record {
         time: Timestamp,
     ) -> Seen {
         let ends = <[_; 2]>::from(key.endpoints(way)).map(|end| (end.address.into(), end.port));
-        // What is late counts in the first cell that is not over.
+        // A late frame counts in the first cell that is not over.
         (second().cell(time.max(self.watermark)), ends, key.protocol().0)
     }
 
