@@ -33,7 +33,7 @@ use crate::{capture, cli, pipeline};
 
 /// Threads that answer clients; expositions are rendered elsewhere.
 const ANSWERING_THREADS: usize = 1;
-/// How long a signal waits for the frames that are being read.
+/// Longest time that a signal waits for the frames that are being read.
 const LAST_READ: Duration = Duration::from_millis(500);
 /// The time in which the alert lines that wait must be written at the end.
 const LAST_ALERTS: Duration = Duration::from_millis(300);
@@ -121,7 +121,7 @@ fn read_file(file: &Path, config: &Config, exporter: &Exporter) -> anyhow::Resul
     let (firing, fired) = (report.alerts.firing.len(), report.alerts.fired_total.values().sum::<u64>());
     published.publish(report);
     let status = match outcome {
-        // What came before a fault is worth serving; a file of which nothing could be read is not.
+        // Frames before a fault are worth serving; a file without any readable frame is not.
         Err(error) if frames == 0 => return Err(explain(error).into()),
         Err(error) => {
             tracing::error!(%error, "capture file is broken; serving the part that could be read");
@@ -208,7 +208,7 @@ fn start_reading(
     Ok(reading)
 }
 
-/// What was read; none if the input is silent when a signal comes.
+/// The outcome of reading; none if the input is silent when a signal comes.
 async fn read_or_stopped(mut reading: oneshot::Receiver<Reading>, stop: Stop) -> Option<Result<Reading, RecvError>> {
     tokio::select! {
         read = &mut reading => Some(read),
@@ -271,7 +271,7 @@ fn explain(mut error: pipeline::Error) -> pipeline::Error {
     error
 }
 
-/// The limits, for who asks for them.
+/// The configured limits, for `/capabilities`.
 fn capabilities(config: &Config) -> Capabilities {
     let (bandwidth, scan) = (config.detect.bandwidth.clone(), config.detect.scan.clone());
     Capabilities::of(&bandwidth.unwrap_or_default(), &scan.unwrap_or_default(), &config.capture.excluded)

@@ -154,7 +154,7 @@ where
         let mut line = Line::new(self.0, Timestamp::from(SystemTime::now()), level(metadata.level()), &message.0);
         event.record(&mut Fields(&mut line));
         if *metadata.level() > Level::INFO {
-            // Who debugs wants to know where a line comes from.
+            // At debug level the origin of a line matters.
             line.put_text("target", metadata.target());
         }
         writer.write_str(&line.finish())

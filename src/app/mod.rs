@@ -83,7 +83,8 @@ fn print(text: &str) -> anyhow::Result<()> {
     written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
 
-/// What became of writing to standard output. Who reads only the first lines, as head does, closes the pipe.
+/// The outcome of writing to standard output. A reader that wants only the first lines, as head does, closes the
+/// pipe.
 fn written(outcome: io::Result<()>) -> anyhow::Result<()> {
     match outcome {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -93,7 +94,7 @@ fn written(outcome: io::Result<()>) -> anyhow::Result<()> {
     }
 }
 
-/// Keeps those who choose addresses from choosing hash collisions; what is counted does not depend on it.
+/// A seed that prevents attackers from choosing hash collisions by their addresses; the counts do not depend on it.
 fn random_seed() -> u64 {
     use std::hash::{BuildHasher as _, RandomState};
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

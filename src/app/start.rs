@@ -42,7 +42,7 @@ pub(super) fn check_source(config: &Config) -> Result<(), pipeline::Error> {
 
 /// Says in two lines what starts, and warns where the metrics are open to networks that they are about.
 pub(super) fn say(config: &Config, version: &str) {
-    // A host whose network cannot be read captures nothing, and says so itself.
+    // A host whose network cannot be read captures nothing; the supervisor logs that.
     let network = Network::read().unwrap_or_default();
     tracing::info!(
         version,

@@ -25,8 +25,8 @@ use crate::pipeline::replay::Progress;
 use crate::pipeline::{self, alarms::Alarms};
 use crate::tables::sampling::Seeds;
 
-/// What decides, past the limits, who finds room and which targets are in a sample. The same each time: the same files give
-/// the same bytes.
+/// Seed of the hash that decides, past the limits, which keys are admitted and which targets are sampled. Fixed, so
+/// the same files give the same bytes.
 const SAMPLING: u64 = 0x7472_6166_6669_6373;
 
 const GO_ON: ControlFlow<()> = ControlFlow::Continue(());
@@ -203,7 +203,7 @@ pub(super) struct Read<T> {
     counted: Option<(Ledger, Alarms<T>)>,
     /// The times of the earliest and the latest frame; none without frames.
     span: Option<(Timestamp, Timestamp)>,
-    /// Whether all could be read.
+    /// Success if all could be read.
     pub outcome: Outcome,
 }
 
@@ -224,7 +224,7 @@ impl<T: Tell> Read<T> {
         self.counted.as_ref().map(|(_, alarms)| alarms.told())
     }
 
-    /// Who was told of alerts, of their ends too; none if nothing was read.
+    /// The receiver of all changes of alerts, their ends included; none if no frame was read.
     fn tell(&mut self) -> Option<T> {
         self.counted.take().map(|(_, alarms)| alarms.resolve())
     }
@@ -276,7 +276,7 @@ pub(super) fn read<T: Tell + Send + 'static>(
     }
 }
 
-/// Captured bytes over the size of the files, which is a little more; hidden where nobody looks.
+/// Captured bytes over the size of the files, which is a little more; hidden where standard error is not a terminal.
 fn progress_bar(files: &[impl AsRef<Path>]) -> ProgressBar {
     let size = files.iter().map(|file| file.as_ref().metadata().map_or(0, |metadata| metadata.len())).sum();
     if !io::stderr().is_terminal() || size == 0 {
