@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_given_list_replaces_the_default_but_not_what_can_never_be_on_the_internet() {
+    fn given_list_replaces_the_default_but_special_addresses_stay_local() {
         let config = Config { networks: vec!["198.51.100.0/24".parse().unwrap()], own_addresses: vec![] };
         let classifier = Classifier::new(&config, []);
         assert_eq!(direction(&classifier, "10.0.0.1", "198.51.100.7"), Direction::Incoming);

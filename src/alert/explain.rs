@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn without_times_of_packets_the_alert_itself_tells_how_long_it_took() {
+    fn without_times_of_packets_the_duration_is_that_of_the_alert() {
         let alert = Alert { span: None, starts_at: at(100.0), ..resolved() };
         assert!(alert.explain().starts_with("resolved after about 75 s: "), "{}", alert.explain());
     }

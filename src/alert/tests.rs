@@ -250,7 +250,7 @@ fn kinds_and_rules_alert_each_for_itself() {
 }
 
 #[test]
-fn what_is_on_top_is_counted_and_fires_when_there_is_room() {
+fn alerts_past_the_limit_are_counted_and_fire_once_another_resolves() {
     let mut alerts = Alerts::new(&Config { max_alerts: 2, ..config(0, 0) });
     let readings = [reading(1, 1, Over), reading(2, 1, Over), reading(3, 1, Over), reading(3, 2, Over)];
     assert_eq!(run(&mut alerts, &readings).len(), 2);
@@ -421,7 +421,7 @@ proptest! {
     }
 
     #[test]
-    fn what_changes_does_not_depend_on_how_often_it_is_asked_for(
+    fn changes_do_not_depend_on_how_often_they_are_read(
         lives in lives(), pending in 0_u64..20, hold in 0_u64..80, ticks in proptest::collection::vec(1_i64..200, 1..20),
     ) {
         let readings = readings(lives);
@@ -442,7 +442,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_expected_is_counted_from_0_on() {
+fn counters_of_registered_rules_start_at_0() {
     let rules: [(Kind, Arc<str>); 2] = [(Kind::HostScan, "host_scan".into()), (Kind::Bandwidth, "guests".into())];
     let mut alerts = Alerts::new(&Config::default());
     alerts.expect_rules(&rules);

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_reads_no_packet_is_left_alone() {
+    fn program_that_reads_no_packet_is_unchanged() {
         let compare = sock_filter { code: 0x15, jt: 0, jf: 1, k: 12 };
         let mut program = [compare, REJECT_ALL[0]];
         assert!(without_cooked_header(&mut program));

@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_says_when_and_keeps_its_start() {
+    fn resolved_alert_has_its_end_and_keeps_its_start() {
         let mut alert = alert(Kind::Bandwidth, "bandwidth", Subject::Source("2001:db8::5".parse().unwrap()));
         alert.state = State::Resolved;
         alert.ends_at = Some(Timestamp::from_nanoseconds(1_700_000_100_000_000_000));

@@ -144,14 +144,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn invalid_address_is_refused() {
         for text in ["", "8888", "localhost", ":", ":x", ":+1", ":65536", "::1:8888", "[::1]", "[x]:1", "http://a:1"] {
             assert_eq!(text.parse::<ListenAddress>(), Err(InvalidListenAddress(text.to_owned())), "{text}");
         }
     }
 
     #[test]
-    fn localhost_is_both_loopback_addresses_whatever_the_table_of_names_says() {
+    fn localhost_is_both_loopback_addresses_for_any_table_of_names() {
         for name in ["localhost", "LOCALHOST"] {
             let addresses: Vec<String> = addresses_of(name, 9).unwrap().iter().map(ToString::to_string).collect();
             assert_eq!(addresses, ["127.0.0.1:9", "[::1]:9"]);

@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_what_was_rendered() {
+    fn body_consists_of_the_rendered_chunks() {
         let text = collected(|out| (0..100).try_for_each(|number| write!(out, "{number} "))).unwrap();
         assert_eq!(text.len(), 10 * 2 + 90 * 3);
     }

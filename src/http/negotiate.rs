@@ -105,7 +105,7 @@ mod tests {
         text/plain;version=0.0.4;q=0.2,*/*;q=0.1";
 
     #[test]
-    fn the_format_is_what_the_client_wants_most() {
+    fn format_is_the_one_that_the_client_prefers() {
         use Format::{OpenMetrics, Text};
         for (accepts, format) in [
             (&[][..], Text),

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_holds_its_own_and_what_is_a_little_late() {
+    fn cell_holds_its_own_frames_and_slightly_late_ones() {
         let mut cells = cells(&[1_000]);
         assert!(!cells.hold(at(10.5)));
         assert_eq!(cells.enter(at(10.5)), Turn::Onward(at(10.0)));

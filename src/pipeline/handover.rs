@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_counted_before_a_rename_counts_under_the_old_name() {
+    fn frames_before_a_rename_count_under_the_old_name() {
         let (full, handed) = channel();
         let mut exchange = exchange(full);
         let taken = || {

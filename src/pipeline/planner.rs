@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_there_is_and_what_is_named_is_kept() {
+    fn existing_and_named_interfaces_are_kept() {
         let there = network(vec![link(1, "lo", &[]), link(2, "eth0", &[]), link(3, "eth1", &[]).down()], &[]);
         let kept =
             |selection| planner(selection).plan(&there, &BTreeSet::new()).plan.kept.into_iter().collect::<Vec<_>>();
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_in_by_an_interface_that_cannot_be_opened_counts_where_it_leaves() {
+    fn packet_from_an_interface_that_cannot_be_opened_counts_where_it_leaves() {
         let planner = planner(Selection::All);
         let whole = planner.plan(&router(), &BTreeSet::new()).plan;
         let without = planner.plan(&router(), &BTreeSet::from(["eth2".to_owned()])).plan;

@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn features_by_name_are_what_the_older_questions_say() {
+    fn features_by_name_agree_with_the_older_requests() {
         let [_, segmentation, joining] = OFFLOADS.map(|question| value("lo", question).unwrap() != 0);
         assert_eq!(is_on("lo", "tx-generic-segmentation").unwrap(), segmentation);
         assert_eq!(is_on("lo", "rx-gro").unwrap(), joining);
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_its_whole_name() {
+    fn feature_names_match_only_as_a_whole() {
         let words = |text: &str| -> Vec<u32> {
             let mut bytes = text.as_bytes().to_vec();
             bytes.resize(NAME_WORDS * 4, 0);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_interface_is_an_error() {
+    fn unknown_interface_is_an_error() {
         assert!(is_on("no-such-link", GRO_IN_HARDWARE).is_err());
         assert!(splits_or_joins("no-such-link").is_err());
     }

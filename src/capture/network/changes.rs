@@ -22,7 +22,7 @@ const MOST_AT_ONCE: usize = 10_000;
 
 /// A listener for changes of the network, in the namespace in which it was opened.
 ///
-/// What changes between [`Changes::open`] and a reading is reported afterwards, so: open first, then read.
+/// Opening comes before reading: changes between [`Changes::open`] and a reading are reported afterwards.
 #[derive(Debug)]
 pub struct Changes {
     /// A netlink socket. The standard library's type knows timeouts, and what it does to receive is the same for

@@ -308,7 +308,7 @@ fn stack() -> Network {
 }
 
 #[test]
-fn frames_show_on_what_is_above() {
+fn frames_show_on_the_links_above() {
     let network = stack();
     let shown_on = |index| network.shown_on(network.link(index).unwrap());
     assert_eq!(shown_on(2), [4, 5]);
@@ -320,7 +320,7 @@ fn frames_show_on_what_is_above() {
 }
 
 #[test]
-fn a_link_is_shown_by_what_all_its_frames_pass() {
+fn link_is_shown_by_a_link_that_all_its_frames_pass() {
     let network = stack();
     let shows = |captured: &[u32], index| network.shows(captured, network.link(index).unwrap());
     assert!(shows(&[4], 7), "a VLAN in a VLAN of the captured bond");

@@ -45,7 +45,7 @@ fn of(family: &Family, report: &Report) -> Vec<String> {
 }
 
 #[test]
-fn what_is_seen_of_sources_has_a_row_each() {
+fn each_source_with_activity_has_a_row() {
     let detection = detect::View {
         window_bytes: vec![(Subject::Source(host(1)), 170), (Subject::Destination(host(2)), 90)],
         contacted_hosts: vec![(host(3), 16)],

@@ -28,7 +28,7 @@ fn a_source_behind_a_captured_interface_came_in_there() {
 }
 
 #[test]
-fn what_this_host_sends_came_in_nowhere() {
+fn own_packets_came_in_by_no_interface() {
     let router = router();
     for own in ["10.1.0.1", "10.2.0.1", "192.0.2.2", "127.0.0.5", "0.0.0.0", "::", "::1", "fd00:2::1", "fe80::7"] {
         assert!(!came_in_captured(&router, &[2, 3, 4], own), "{own}");

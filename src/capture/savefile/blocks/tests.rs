@@ -235,7 +235,7 @@ fn sections_may_differ_in_byte_order_and_each_has_its_own_interfaces() {
 }
 
 #[test]
-fn faults_are_told_in_words() {
+fn faults_are_described_in_words() {
     let fault = |spoil: fn(&mut Writer)| {
         let mut writer = Writer { big: false, bytes: Vec::new() };
         writer.section();

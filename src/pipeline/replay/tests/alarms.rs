@@ -1,4 +1,4 @@
-//! What alerts does not depend on workers, ticks, or where intervals end.
+//! Alerts do not depend on workers, ticks, or the ends of intervals.
 
 use super::*;
 use crate::alert::{self, Change};
@@ -6,7 +6,7 @@ use crate::detect::{self, Detectors, anomaly, bandwidth, scan};
 use crate::events::{Tell, json};
 use crate::pipeline::alarms::Alarms;
 
-/// What is told, as it is printed.
+/// Changes as they are printed.
 #[derive(Debug, Default)]
 struct Printed(Vec<u8>);
 
@@ -80,7 +80,7 @@ fn with_scans(seed: u64) -> Vec<(i64, Vec<u8>)> {
 }
 
 #[test]
-fn what_alerts_is_the_same_bytes_whatever_the_workers_and_the_tick() {
+fn alerts_are_the_same_bytes_for_any_workers_and_tick() {
     let seed = u64::from(std::process::id()) | 1;
     println!("seed {seed}");
     let files = Files::of("alarms", &[with_scans(seed)]);
@@ -94,7 +94,7 @@ fn what_alerts_is_the_same_bytes_whatever_the_workers_and_the_tick() {
 }
 
 #[test]
-fn each_line_fires_or_resolves_what_fired() {
+fn each_line_fires_or_resolves_a_firing_alert() {
     let files = Files::of("life", &[with_scans(3)]);
     let mut firing = std::collections::BTreeSet::new();
     for line in alerts(&files, &config(), 1_000, 1).lines() {

@@ -209,7 +209,7 @@ fn traffic(seed: u64, count: usize) -> Vec<(i64, Vec<u8>)> {
 }
 
 #[test]
-fn what_is_told_does_not_depend_on_workers_or_ticks_and_no_row_spans_two_cells() {
+fn observed_rows_do_not_depend_on_workers_or_ticks_and_no_row_spans_two_cells() {
     let seed = u64::from(std::process::id()) | 1;
     println!("seed {seed}");
     let files = Files::of("same", &[traffic(seed, 20_000)]);
@@ -242,13 +242,13 @@ fn the_accounts_are_those_that_there_are_without_cells() {
 }
 
 #[test]
-fn without_cells_time_is_not_told() {
+fn without_cells_time_is_not_reported() {
     let (_, record) = Files::of("untold", &[traffic(7, 3_000)]).replay(Record::default(), 1);
     assert!(record.turns.is_empty() && record.finished.is_empty() && record.rows > 0);
 }
 
 #[test]
-fn what_is_late_turns_no_cell() {
+fn late_frame_ends_no_cell() {
     let times = [10 * SECOND, 9 * SECOND, 10 * SECOND + 1, 8 * SECOND, 11 * SECOND, 10 * SECOND, 11 * SECOND + 5];
     let frames = times.map(|time| (time, frame(1, 2, 3, 28))).to_vec();
     let (_, record) = Files::of("late", &[frames]).replay(Record::with_tick(1_000), 1);
@@ -258,7 +258,7 @@ fn what_is_late_turns_no_cell() {
 }
 
 #[test]
-fn a_clock_that_is_set_loses_no_frame_and_tells_one_step_each_time() {
+fn clock_that_is_set_loses_no_frame_and_gives_one_step_each_time() {
     const START: i64 = 1_700_000_000 * SECOND;
     let jumps = [START, START - 3_600 * SECOND, START + 315_360_000 * SECOND, 0, START];
     let frames = |start: i64| (0..3_000).map(move |at| (start + at * SECOND / 1_000, frame(1, 2, at as u16 + 1, 28)));
