@@ -1,9 +1,9 @@
-//! What a row costs each detector: nanoseconds a row and a packet, on the benchmark traces, and the memory that is taken
-//! at the end.
+//! The cost of a row for each detector: nanoseconds a row and a packet, on the benchmark traces, and the memory at
+//! the end.
 //!
-//! `cargo bench --bench detection`; with words behind `--`, those traces and detectors alone whose names hold all. The
-//! rows are those of real intervals, of a second of packet time or nearly full. Each figure is CPU time, the least of
-//! several runs, less what it takes to look at the rows at all.
+//! `cargo bench --bench detection`; words behind `--` select traces and detectors whose names contain all of them.
+//! The rows are those of real intervals, of a second of packet time or nearly full. Each figure is CPU time, the
+//! least of several runs, less the time to read the rows.
 
 #![allow(missing_docs, clippy::expect_used, clippy::print_stdout)]
 
@@ -44,17 +44,17 @@ struct Counted {
     watermark: Timestamp,
 }
 
-/// What is remembered of a conversation.
+/// The state of a conversation.
 #[derive(Clone, Copy)]
 struct Known {
     is_known: bool,
     request_way: Way,
     seen: [bool; 2],
-    /// Which of all conversations it is.
+    /// Number of the conversation.
     number: usize,
 }
 
-/// What is kept with a conversation for who watches.
+/// Notes of the observers that are kept with a conversation.
 #[derive(Clone, Copy, Default)]
 struct Kept {
     hints: [SlotHints; 2],
@@ -62,11 +62,11 @@ struct Kept {
 }
 
 /// A conversation: its two endpoints and the protocol.
-type Who = ([(IpAddr, u16); 2], u8);
+type Conversation = ([(IpAddr, u16); 2], u8);
 
 /// All conversations so far.
 #[derive(Default)]
-struct Memory(HashMap<Who, Known>);
+struct Memory(HashMap<Conversation, Known>);
 
 impl Memory {
     fn of<A: Address>(&mut self, row: &Row<A>) -> Known {
@@ -210,7 +210,7 @@ impl RowObserver for Observed {
     }
 }
 
-/// What a trace is measured against.
+/// The baseline for a trace.
 struct Floor<'a> {
     trace: &'a str,
     intervals: &'a [Counted],

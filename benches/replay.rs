@@ -44,7 +44,7 @@ fn main() {
     }
 }
 
-/// The floor: libpcap reads, nobody looks.
+/// The floor: libpcap reads, and nothing is counted.
 fn iterate(path: &Path) {
     let mut capture = pcap::Capture::from_file(path).expect("a capture");
     let mut frames = 0_u64;
@@ -79,7 +79,7 @@ fn measure(name: &str, path: &Path, options: &[&str], asked: f64) {
     );
 }
 
-/// What one run of a program took.
+/// CPU time and memory of one run of a program.
 #[derive(Debug, Clone, Copy, Default)]
 struct Cost {
     /// User and system time.

@@ -201,7 +201,7 @@ fn unknown(code: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_is_not_declared_is_seen() {
+fn undeclared_names_are_found() {
     for (code, found) in [
         ("-ByteLimit", vec![]),
         ("--max-flows", vec![]),

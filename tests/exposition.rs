@@ -1,5 +1,5 @@
-//! What the program writes about one capture, compared with what is kept in `tests/golden/`, and read back by a reader
-//! that shares no code with the writer. `UPDATE_GOLDEN=1` writes the kept texts anew.
+//! The program's output for one capture, compared with the files of `tests/golden/`, and read back by a reader that
+//! shares no code with the writer. `UPDATE_GOLDEN=1` writes the files anew.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -74,13 +74,13 @@ fn each_flow_key_is_as_it_is_kept() {
 }
 
 #[test]
-fn what_has_no_row_is_as_it_is_kept() {
+fn traffic_without_a_row_matches_its_golden_file() {
     for (kept, output) in [("limited.prom", "prometheus"), ("limited.txt", "table"), ("limited.jsonl", "jsonl")] {
         is_golden(kept, &replay(&["--output", output, "--max-flows", "5"]));
     }
 }
 
-/// What is served in OpenMetrics, but for what differs from run to run.
+/// The page in OpenMetrics, except for values that differ from run to run.
 #[test]
 fn the_page_in_openmetrics_is_as_it_is_kept() {
     let folder = tempfile::tempdir().unwrap();
@@ -126,7 +126,7 @@ fn every_family_is_introduced_in_order_with_its_help_type_and_labels() {
 }
 
 #[test]
-fn the_page_of_a_file_holds_what_replay_writes_and_what_the_process_uses() {
+fn page_of_a_file_holds_the_output_of_replay_and_the_figures_of_the_process() {
     let folder = tempfile::tempdir().unwrap();
     let file = mix::write(folder.path(), "mix.pcap");
     let file = file.to_str().unwrap();
@@ -258,7 +258,7 @@ fn row(name: &str, kind: &str, labels: &[&str], help: &str) -> String {
     format!("| `{name}` | {kind} | {} | {} |\n", labels.join(", "), help.replace('|', "\\|"))
 }
 
-/// What the process says of itself, beside what is declared.
+/// The families of the process, besides the declared ones.
 fn process_families() -> Vec<exposition::Family> {
     let mut text = Vec::new();
     let mut writer = TextWriter::new(Format::Text, None, &mut text);

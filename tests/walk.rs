@@ -29,7 +29,7 @@ use trafficmonitor::{account, export};
 
 /// The address that is followed.
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 124);
-/// Whom it talks to.
+/// The server that it talks to.
 const SERVER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 20);
 
 const SYN: u8 = 0x02;
@@ -91,8 +91,8 @@ fn observed(packets: &[Packet; 2]) -> Interval {
     interval
 }
 
-/// `account::ledger` finds out who serves, so that the conversation becomes a flow and its replies, under the port of the
-/// service. A snapshot of it is what readers get.
+/// `account::ledger` finds out which side serves, so that the conversation becomes a flow and its replies, under the
+/// port of the service. Readers get a snapshot of it.
 fn merged(interval: &Interval) -> Snapshot {
     let mut ledger = Ledger::new(&account::Config::default(), 0);
     let interface = ledger.interface("walk.pcap");

@@ -1,4 +1,5 @@
-//! The words that users read: no private word of this project, no data that is called "who", and one form for all help texts.
+//! The words that users read: no private word of this project, no data that is called "who", and one form for all
+//! help texts.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -60,7 +61,7 @@ const FOR_USERS: [&str; 11] = [
     "docs/troubleshooting.md",
 ];
 
-/// The families whose help texts dashboards and other programs know as they are.
+/// Families whose help texts stay as dashboards and other programs know them.
 const KEPT: [&str; 3] = [HOSTS_SRC_DST.name, TOTAL_INCOMING.name, TOTAL_OUTGOING.name];
 
 fn root() -> &'static Path {
@@ -201,7 +202,7 @@ fn log_lines_errors_and_pages_are_plain() {
     for file in files {
         let place = file.strip_prefix(root()).unwrap_or(&file).display().to_string();
         for message in messages(&read(&file)) {
-            // What the program shows, in the words in which it introduces itself.
+            // The sentence with which the program introduces itself.
             let message = message.replace("who talks to whom", "").replace("Who talks to whom", "");
             // Names of values within a message are the code's.
             let message: String =

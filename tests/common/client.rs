@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use super::exporter::DEADLINE;
 
-/// What a server answered.
+/// An answer of the server.
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: u16,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::client;
 
-/// How long anything may take that takes a moment, on a machine that is busy.
+/// Longest time for any short operation on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A running exporter; killed when it is dropped.
@@ -18,7 +18,7 @@ pub struct Exporter {
     child: Child,
     lines: Receiver<String>,
     said: Vec<String>,
-    /// Where it serves.
+    /// Addresses that it serves on.
     pub addresses: Vec<SocketAddr>,
 }
 

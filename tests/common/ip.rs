@@ -20,7 +20,7 @@ pub const ICMPV6: u8 = 58;
 pub const NO_NEXT_HEADER: u8 = 59;
 pub const DESTINATION_OPTIONS: u8 = 60;
 
-/// What stands above IP: its protocol number and its bytes.
+/// The layer above IP: its protocol number and its bytes.
 #[derive(Debug, Clone)]
 pub struct Transport {
     pub protocol: u8,
@@ -139,7 +139,7 @@ impl Ipv4 {
         self
     }
 
-    /// A header whose checksum is not right.
+    /// A header with a wrong checksum.
     pub fn wrong_checksum(mut self) -> Self {
         self.checksum_is_wrong = true;
         self

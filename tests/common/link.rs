@@ -31,7 +31,7 @@ impl Sample {
     }
 }
 
-/// What the outer header will say about the next one.
+/// The next header, as the outer one will announce it.
 #[derive(Debug, Clone, Copy)]
 enum Open {
     /// A 16-bit EtherType (big endian) stands next.
@@ -211,7 +211,7 @@ impl Link {
         session
     }
 
-    /// An 802.3 length (0, which nobody may use) and LLC with SNAP, organisation 0.
+    /// An 802.3 length (0, which no sender may use) and LLC with SNAP, organisation 0.
     pub fn snap(self) -> Self {
         let mut snapped = self.announce(0);
         snapped.bytes.extend([0xaa, 0xaa, 0x03, 0, 0, 0]);

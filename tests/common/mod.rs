@@ -1,5 +1,5 @@
-//! What the tests share: frames built layer by layer, capture files written by hand, a second reader of frames, and the
-//! program run over a capture.
+//! Shared by the tests: frames built layer by layer, capture files written by hand, a second reader of frames, and
+//! the program run over a capture.
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -14,7 +14,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long anything that must come about may take. Only what fails takes that long.
+/// Longest time to wait for a condition. Only failures take that long.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -100,12 +100,12 @@ impl Namespace {
         if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
     }
 
-    /// A UDP socket at `address`. Packets that nobody reads are dropped without a word.
+    /// A UDP socket at `address`. Packets that it does not read are dropped silently.
     pub fn udp(&self, address: &str) -> UdpSocket {
         self.enter(|| UdpSocket::bind(address)).unwrap_or_else(|error| panic!("udp {address}: {error}"))
     }
 
-    /// Where others of this host find the namespace.
+    /// The path by which other processes of this host find the namespace.
     fn path(&self) -> String {
         format!("/proc/{}/fd/{}", std::process::id(), self.file.as_raw_fd())
     }
@@ -137,7 +137,7 @@ pub struct End<'a> {
     pub interface: &'a str,
     /// With its prefix length, `10.0.0.1/24`.
     pub address: &'a str,
-    /// Where it is reached.
+    /// Its hardware address.
     pub hardware: String,
 }
 
@@ -149,7 +149,7 @@ impl<'a> End<'a> {
         Self { namespace, interface, address, hardware: format!("06:00:00:00:{high:02x}:{low:02x}") }
     }
 
-    /// Nobody has to ask who has the other end's address.
+    /// Enters the other end's address, so that neither end has to ask for it.
     pub fn know(&self, other: &Self) {
         let address = other.address.split('/').next().unwrap();
         let Self { namespace, interface, .. } = self;

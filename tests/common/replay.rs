@@ -13,7 +13,7 @@ pub type SeriesKey = (String, String, u64, u64);
 /// Packets and IP bytes of a series.
 pub type PacketsAndBytes = (u64, u64);
 
-/// What a run of the program gave.
+/// The output of a run of the program.
 #[derive(Debug)]
 pub struct Run {
     pub status: Option<i32>,

@@ -43,7 +43,7 @@ struct Create {
 pub struct Xdp(#[allow(dead_code, reason = "it is what keeps the program attached")] OwnedFd);
 
 impl Xdp {
-    /// Attaches the program. The kernel tells nobody: it is attached by a link of bpf's, not by rtnetlink.
+    /// Attaches the program. There is no notice of it: it is attached by a link of bpf's, not by rtnetlink.
     pub fn attach(namespace: &Namespace, interface: &str) -> io::Result<Self> {
         let (license, name) = (c"GPL", std::ffi::CString::new(interface)?);
         let load = Load {

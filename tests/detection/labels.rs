@@ -1,4 +1,4 @@
-//! What is expected of a source.
+//! The expected verdict on a source.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use super::host::Host;
 use super::traffic::{Time, Traffic};
 use super::{benign, scanners};
 
-/// What a scan is of.
+/// The kind of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     HostScan,
@@ -31,14 +31,14 @@ impl Kind {
 pub struct Labelled {
     pub class: &'static str,
     pub host: Host,
-    /// What it must be found for; nothing for who is benign.
+    /// Kinds that it must be found for; none for a benign source.
     pub kinds: Vec<Kind>,
-    /// Whether it counts in the sums, or shows a limit that is stated.
+    /// True if it counts in the sums; false if it shows a limit that is stated.
     pub is_pooled: bool,
 }
 
 impl Labelled {
-    /// Whether a contact failed at `time`. Times that were written as seconds are good to a microsecond.
+    /// True if a contact failed at `time`. Times that were written as seconds are good to a microsecond.
     pub fn fails_at(&self, time: Time) -> bool {
         self.host.contacts.iter().any(|contact| contact.failed.is_some_and(|failed| (failed - time).abs() <= 1_000))
     }

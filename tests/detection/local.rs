@@ -100,7 +100,7 @@ fn dhcp_server(host: &mut Host) {
     let start = moment(&mut host.dice, 0.0, 1_200.0);
     let clients = host.dice.from(17, 200);
     dhcp(host, clients, |host| later(start, host.dice.within(0.0, 150.0)));
-    // What relays of other networks ask, from any port, is answered at the port of relays.
+    // Questions of relays in other networks, from any port, are answered at the port of relays.
     for relay in 0..host.dice.from(0, 30) {
         let (time, relay) = (later(start, host.dice.within(0.0, 150.0)), host.target(1_000 + relay));
         let (asked, answered) = if host.address.is_ipv4() { (67, 67) } else { (547, 547) };

@@ -78,7 +78,7 @@ fn filters_past_a_limit_are_refused_with_the_limit() {
     }
 }
 
-/// What `vlan` compiles to depends on an open handle: the kernel takes the tag off the frame.
+/// The program of `vlan` depends on an open handle: the kernel takes the tag off the frame.
 #[test]
 fn filter_of_a_vlan_counts_tagged_frames_alone() {
     let pair = Pair::new();

@@ -37,7 +37,7 @@ fn one_interface_of_a_host_counts_both_ways() {
 }
 
 #[test]
-fn traffic_with_the_internet_is_told_by_direction() {
+fn traffic_with_the_internet_is_counted_by_direction() {
     let (host, other) = (Namespace::new(), Namespace::new());
     connect(&End::new(&host, "eth0", "10.1.0.1/24"), &End::new(&other, "eth0", "10.1.0.2/24"));
     other.ip("address add 198.51.100.7/32 dev lo");
@@ -60,7 +60,7 @@ fn traffic_with_the_internet_is_told_by_direction() {
 }
 
 #[test]
-fn a_filter_counts_what_it_lets_through() {
+fn filter_counts_the_packets_that_it_accepts() {
     for filter in [&["-filter", "udp port 53"][..], &["udp", "port", "53"]] {
         let pair = Pair::new();
         let monitor = Monitor::start(&pair.host, &[&["-iface", "eth0"], filter].concat());
@@ -227,7 +227,7 @@ fn a_child_named_beside_its_parent_is_refused() {
 }
 
 #[test]
-fn what_leaves_without_an_address_counts_on_each_interface() {
+fn packet_without_an_address_counts_on_each_interface_that_it_leaves_by() {
     let (host, one, two) = (Namespace::new(), Namespace::new(), Namespace::new());
     connect(&End::new(&host, "eth0", "10.1.0.1/24"), &End::new(&one, "eth0", "10.1.0.2/24"));
     connect(&End::new(&host, "eth1", "10.2.0.1/24"), &End::new(&two, "eth0", "10.2.0.2/24"));

@@ -54,7 +54,7 @@ struct Scraper<'a> {
     source: Ipv4Addr,
     /// By family: each series' value at the last scrape that held it, and whether that was the last scrape of all.
     last: [BTreeMap<Labels, u64>; 2],
-    /// What all series gained from scrape to scrape, as `increase()` has it.
+    /// Growth of all series from scrape to scrape, as `increase()` has it.
     gained: [u64; 2],
     /// At the first scrape: the total without pending bytes, of flows and of hosts.
     first_shown: Option<[u64; 2]>,

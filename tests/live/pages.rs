@@ -64,7 +64,7 @@ fn a_port_without_a_host_takes_clients_of_both_versions_whatever_the_default() {
     monitor.stop();
 }
 
-/// Whoever asked TrafficAlerted goes on asking at its port.
+/// Clients of TrafficAlerted find the answers at its port.
 #[test]
 fn with_the_words_of_trafficalerted_its_port_answers_too() {
     let pair = Pair::new();

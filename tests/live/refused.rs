@@ -1,4 +1,5 @@
-//! What cannot be is refused in words, with the status that says whose fault it is.
+//! Impossible requests are refused in words, with the exit status that says whether the user or the system is at
+//! fault.
 
 use std::net::TcpListener;
 

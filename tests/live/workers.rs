@@ -9,7 +9,7 @@ use super::traffic::{Flood, Pair, send};
 
 const TWO: &[&str] = &["-iface", "eth0", "--capture.workers", "2", "--max-series", "65536"];
 const STARTS: u64 = 20;
-/// What an address has numbers for.
+/// Number of ports of an address.
 const PORTS: u64 = 50;
 
 /// The address and the port that a packet is sent to tell its number. Ports that have no names.

@@ -1,4 +1,4 @@
-//! The whole way of an alert with real parts: exporter, Prometheus with the rules, Alertmanager, and who it tells.
+//! The whole way of an alert with real parts: exporter, Prometheus with the rules, Alertmanager, and its receiver.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
@@ -154,7 +154,7 @@ fn told(notification: &Value) -> Value {
 }
 
 #[test]
-fn a_scan_is_told_once_and_its_end_once() {
+fn scan_is_notified_once_and_its_end_once() {
     let (inside, outside) = (Namespace::new(), Namespace::new());
     let (near, far) = (End::new(&inside, "near", "10.9.0.1/24"), End::new(&outside, "far", "10.9.0.2/24"));
     connect(&near, &far);

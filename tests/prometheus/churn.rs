@@ -34,7 +34,7 @@ const FAMILY: &str = "trafficmonitor_flow_bytes_total";
 const WINDOW: &str = "30m";
 
 const IPV4: u64 = 20;
-/// GRE, ESP, SCTP and one that has no name: protocols whose sums are not there from the start.
+/// GRE, ESP, SCTP and one without a name: protocols whose sums do not exist from the start.
 const RARER: [i32; 4] = [47, 50, 132, 253];
 /// From which batch on there are packets of them, one after the other.
 const RARER_FROM: u32 = 100;
@@ -148,7 +148,7 @@ fn adds_up_at_every_scrape(prometheus: &Prometheus<'_>) {
     }
 }
 
-/// How many scrapes have succeeded.
+/// Number of successful scrapes.
 fn scrapes(prometheus: &Prometheus<'_>) -> u64 {
     values(&prometheus.query(&format!("sum_over_time(up[{WINDOW}])"))).first().copied().unwrap_or_default()
 }
@@ -162,7 +162,7 @@ fn wait_for_scrapes(prometheus: &Prometheus<'_>, more: u64) {
 }
 
 #[test]
-fn what_prometheus_tells_of_flows_that_come_and_go_is_what_was_sent() {
+fn prometheus_shows_the_sent_bytes_of_flows_that_come_and_go() {
     let (inside, outside) = (Namespace::new(), Namespace::new());
     let (near, far) = (End::new(&inside, "near", "10.9.0.1/24"), End::new(&outside, "far", "10.9.0.2/24"));
     connect(&near, &far);
