@@ -177,7 +177,7 @@ impl Bits for u128 {
 
 /// Number of addresses of a range that are local.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Inside {
+enum LocalPart {
     None,
     Some,
     All,
@@ -187,7 +187,7 @@ enum Inside {
 /// the ranges are searched by bisection, a few nanoseconds however many networks there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Ranges<A> {
-    by_first_octet: [Inside; 256],
+    by_first_octet: [LocalPart; 256],
     /// First and last address.
     ranges: Vec<(A, A)>,
 }
@@ -209,7 +209,7 @@ impl<A: Bits> Ranges<A> {
                 _ => merged.push((first, last)),
             }
         }
-        let mut by_first_octet = [Inside::None; 256];
+        let mut by_first_octet = [LocalPart::None; 256];
         for (octet, inside) in (0..=u8::MAX).zip(&mut by_first_octet) {
             *inside = how_many_inside(&merged, A::beginning_with(octet));
         }
@@ -219,9 +219,9 @@ impl<A: Bits> Ranges<A> {
     #[inline]
     fn contains(&self, address: A) -> bool {
         match self.by_first_octet[usize::from(address.first_octet())] {
-            Inside::None => false,
-            Inside::All => true,
-            Inside::Some => self.search(address),
+            LocalPart::None => false,
+            LocalPart::All => true,
+            LocalPart::Some => self.search(address),
         }
     }
 
@@ -232,11 +232,11 @@ impl<A: Bits> Ranges<A> {
 }
 
 /// Counts the addresses from `first` to `last` that are local. Ranges that only touch count as several.
-fn how_many_inside<A: Bits>(ranges: &[(A, A)], (first, last): (A, A)) -> Inside {
+fn how_many_inside<A: Bits>(ranges: &[(A, A)], (first, last): (A, A)) -> LocalPart {
     match ranges.iter().find(|range| range.0 <= last && range.1 >= first) {
-        None => Inside::None,
-        Some(range) if range.0 <= first && range.1 >= last => Inside::All,
-        Some(_) => Inside::Some,
+        None => LocalPart::None,
+        Some(range) if range.0 <= first && range.1 >= last => LocalPart::All,
+        Some(_) => LocalPart::Some,
     }
 }
 

@@ -18,12 +18,12 @@ use trafficmonitor::account::snapshot::{Interface, Snapshot};
 use trafficmonitor::export::chart::Capabilities;
 use trafficmonitor::export::report::Published;
 use trafficmonitor::export::{self, process::SelfMetrics};
-use trafficmonitor::http::{self, Capacity, Listeners, Reported, Server, Site};
+use trafficmonitor::http::{self, Capacity, Listeners, ScrapeReports, Server, Site};
 
 /// A server of snapshot 7, which is larger than what the kernel takes of an answer, and what it tells of scrapes.
 struct Served {
     address: SocketAddr,
-    reports: RefCell<Reported>,
+    reports: RefCell<ScrapeReports>,
     _runtime: Runtime,
 }
 

@@ -16,7 +16,7 @@ use common::ip::{Ipv4, tcp, udp};
 use common::link::{Link, Sample};
 use common::savefile::Savefile;
 
-use trafficmonitor::export::family::{ALL, Kind};
+use trafficmonitor::export::family::{ALL, MetricKind};
 use trafficmonitor::export::process::Queue;
 
 /// The trace of an entry for which there was no room.
@@ -344,7 +344,7 @@ fn every_trace_is_a_metric_with_that_label_or_a_reason() {
             let family = ALL.iter().find(|family| family.name == name);
             let family = family.unwrap_or_else(|| panic!("{row}: there is no metric {name}"));
             assert!(
-                family.kind == Kind::Counter || name == "trafficmonitor_alerts_active",
+                family.kind == MetricKind::Counter || name == "trafficmonitor_alerts_active",
                 "{row}: {name} is no counter"
             );
             let label = label.split('=').next().unwrap();

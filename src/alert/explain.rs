@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Alert, Peak, State};
+use super::{Alert, AlertState, Peak};
 use crate::detect::{Kind, Span, Subject, Target};
 use crate::packet::Protocol;
 use crate::services::protocol_name;
@@ -43,7 +43,7 @@ impl Alert {
     /// only in whole cells. Where it is unknown, as after a step of the clock, the time for which the alert fired.
     #[must_use]
     pub fn lasted(&self) -> Option<(Duration, bool)> {
-        let end = self.ends_at.filter(|_| self.state == State::Resolved)?;
+        let end = self.ends_at.filter(|_| self.state == AlertState::Resolved)?;
         Some(match self.span {
             Some(Span { first, last, precision }) => (last.since(first).max(precision), !precision.is_zero()),
             None => (end.since(self.starts_at), true),
@@ -52,8 +52,8 @@ impl Alert {
 
     /// `in the last 170 s`; of what is over `within 170 s`.
     fn window(&self) -> String {
-        let window = Seconds(self.figures.window);
-        if self.state == State::Resolved { format!("within {window}") } else { format!("in the last {window}") }
+        let window = ShownDuration(self.figures.window);
+        if self.state == AlertState::Resolved { format!("within {window}") } else { format!("in the last {window}") }
     }
 
     fn scan(&self, what: &str) -> String {
@@ -87,7 +87,7 @@ impl Alert {
 
     fn anomaly(&self) -> String {
         let (actor, window, Peak { value, limit, bytes, .. }) = (Actor(&self.subject), self.window(), self.shown());
-        let bytes = Bytes(bytes as f64, DECIMALS);
+        let bytes = ShownBytes(bytes as f64, DECIMALS);
         format!("{actor} differs from its past: {bytes} {window}, score {value:.2} (threshold {limit})")
     }
 
@@ -144,17 +144,17 @@ impl fmt::Display for Lasted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (lasted, is_about) = self.0;
         match is_about {
-            true => write!(f, "about {}", Seconds(lasted)),
-            false if lasted < SHORTEST => write!(f, "less than {}", Seconds(SHORTEST)),
-            false => Seconds(lasted).fmt(f),
+            true => write!(f, "about {}", ShownDuration(lasted)),
+            false if lasted < SHORTEST => write!(f, "less than {}", ShownDuration(SHORTEST)),
+            false => ShownDuration(lasted).fmt(f),
         }
     }
 }
 
 /// `170 s`, `0.5 s`.
-struct Seconds(Duration);
+struct ShownDuration(Duration);
 
-impl fmt::Display for Seconds {
+impl fmt::Display for ShownDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A tenth of a second is as much as anyone reads.
         write!(f, "{} s", (self.0.as_secs_f64() * 10.0).round() / 10.0)
@@ -168,15 +168,15 @@ const MOST_DECIMALS: i32 = 6;
 
 /// A value and its limit, with as many decimals as tell them apart.
 fn told_apart(value: f64, limit: f64) -> [String; 2] {
-    let written = |decimals| [value, limit].map(|bytes| Bytes(bytes, decimals).to_string());
+    let written = |decimals| [value, limit].map(|bytes| ShownBytes(bytes, decimals).to_string());
     let differ = (DECIMALS..MOST_DECIMALS).map(written).find(|[value, limit]| value != limit);
     differ.unwrap_or_else(|| written(MOST_DECIMALS))
 }
 
 /// `999 B`, `1.25 GB`, with so many decimals at most.
-struct Bytes(f64, i32);
+struct ShownBytes(f64, i32);
 
-impl fmt::Display for Bytes {
+impl fmt::Display for ShownBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (mut value, mut unit) = (self.0, 0);
         while value >= 1_000.0 && unit + 1 < UNITS.len() {
@@ -265,7 +265,7 @@ mod tests {
     fn resolved() -> Alert {
         let figures = Figures { answered: Some(500), ..figures(0.0, 500.0, 170) };
         let mut alert = alert(Kind::HostScan, source("10.0.0.5"), figures);
-        alert.state = State::Resolved;
+        alert.state = AlertState::Resolved;
         alert.peak = Peak { value: 40.0, limit: 15.0, answered: Some(2), ..alert.peak };
         alert.ends_at = Some(at(175.0));
         alert.span = Some(Span { first: at(1.0), last: at(4.94), precision: Duration::ZERO });

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Alert, Change, Config, Fingerprint, Peak, Side, State, View, exclusions};
+use super::{Alert, AlertState, AlertView, Change, Config, Fingerprint, Peak, Side, exclusions};
 use crate::detect::{Detection, Kind, Level, Span, Subject};
 use crate::locality::{self, Classifier};
 use crate::packet::Timestamp;
 
 /// At most one alert is active for each key.
-type Key = (Kind, Arc<str>, Subject);
+type AlertKey = (Kind, Arc<str>, Subject);
 
 /// An alert with what decides on its end.
 #[derive(Debug)]
@@ -29,9 +29,9 @@ struct Active {
 pub struct Alerts {
     config: Config,
     classifier: Arc<Classifier>,
-    active: BTreeMap<Key, Active>,
+    active: BTreeMap<AlertKey, Active>,
     /// Firing alerts, by the time at which they resolve.
-    due: BTreeSet<(Timestamp, Key)>,
+    due: BTreeSet<(Timestamp, AlertKey)>,
     fired_total: BTreeMap<(Kind, Arc<str>), u64>,
     dropped_total: u64,
     excluded_total: u64,
@@ -94,7 +94,7 @@ impl Alerts {
             self.active.insert(key.clone(), Active::new(detection, &self.config, &self.classifier));
         }
         let active = self.active.get_mut(&key)?;
-        let is_pending = active.alert.state == State::Pending;
+        let is_pending = active.alert.state == AlertState::Pending;
         if is_pending && detection.level != Level::Over {
             self.active.remove(&key);
             return None;
@@ -112,7 +112,7 @@ impl Alerts {
         fired
     }
 
-    fn set_due(&mut self, key: &Key, due: Timestamp) {
+    fn set_due(&mut self, key: &AlertKey, due: Timestamp) {
         let Some(active) = self.active.get_mut(key) else { return };
         let before = active.due.replace(due);
         if before == Some(due) {
@@ -133,16 +133,16 @@ impl Alerts {
         }
     }
 
-    fn resolve(&mut self, key: &Key, at: Timestamp) -> Option<Change> {
+    fn resolve(&mut self, key: &AlertKey, at: Timestamp) -> Option<Change> {
         let mut alert = self.active.remove(key)?.alert;
-        alert.state = State::Resolved;
+        alert.state = AlertState::Resolved;
         alert.ends_at = Some(at.max(alert.starts_at));
         Some(Change::Resolved(alert))
     }
 
     /// The clock stepped to `to`. What fires goes on firing, for the hold at least; what is pending is forgotten.
     pub fn clock_stepped(&mut self, to: Timestamp) {
-        self.active.retain(|_, active| active.alert.state == State::Firing);
+        self.active.retain(|_, active| active.alert.state == AlertState::Firing);
         self.due.clear();
         for (key, active) in &mut self.active {
             active.since = to;
@@ -160,7 +160,7 @@ impl Alerts {
         let mut changes = Vec::new();
         self.resolve_due(|due| due <= now, &mut changes);
         self.due.clear();
-        self.active.retain(|_, active| active.alert.state == State::Firing);
+        self.active.retain(|_, active| active.alert.state == AlertState::Firing);
         while let Some((key, _)) = self.active.first_key_value() {
             let key = key.clone();
             changes.extend(self.resolve(&key, now));
@@ -170,10 +170,10 @@ impl Alerts {
 
     /// The alerts, for readers.
     #[must_use]
-    pub fn view(&self) -> View {
+    pub fn view(&self) -> AlertView {
         let alerts = self.active.values().map(|active| &active.alert);
-        let firing: Vec<Alert> = alerts.filter(|alert| alert.state == State::Firing).cloned().collect();
-        View {
+        let firing: Vec<Alert> = alerts.filter(|alert| alert.state == AlertState::Firing).cloned().collect();
+        AlertView {
             pending: self.active.len() - firing.len(),
             firing,
             limit: self.config.max_alerts,
@@ -193,7 +193,7 @@ impl Active {
             kind: *kind,
             rule: Arc::clone(&detection.rule),
             subject: *subject,
-            state: State::Pending,
+            state: AlertState::Pending,
             severity: config.severities.of(*kind, side),
             side,
             starts_at: detection.since,
@@ -207,7 +207,7 @@ impl Active {
 
     fn fire(&mut self, at: Timestamp) -> Change {
         self.since = at;
-        self.alert.state = State::Firing;
+        self.alert.state = AlertState::Firing;
         Change::Fired(self.alert.clone())
     }
 

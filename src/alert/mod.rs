@@ -105,7 +105,7 @@ impl Config {
 
 /// The state of an alert in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum AlertState {
     /// The rule holds, not yet for the pending time.
     Pending,
     /// It alerts.
@@ -114,7 +114,7 @@ pub enum State {
     Resolved,
 }
 
-impl State {
+impl AlertState {
     /// The word for it.
     #[must_use]
     pub const fn label(self) -> &'static str {
@@ -155,7 +155,7 @@ pub struct Alert {
     /// The addresses or network that it is about.
     pub subject: Subject,
     /// Pending, firing or resolved.
-    pub state: State,
+    pub state: AlertState,
     /// Its urgency. It stays the same for as long as the alert lives.
     pub severity: Severity,
     /// The side that the subject was on when the alert began.
@@ -179,8 +179,10 @@ impl Alert {
     pub fn shown(&self) -> Peak {
         let Figures { value, limit, bytes, answered, is_estimate, .. } = self.figures;
         match self.state {
-            State::Resolved => self.peak,
-            State::Pending | State::Firing => Peak { value, limit, bytes, answered, is_estimate, at: self.peak.at },
+            AlertState::Resolved => self.peak,
+            AlertState::Pending | AlertState::Firing => {
+                Peak { value, limit, bytes, answered, is_estimate, at: self.peak.at }
+            }
         }
     }
 }
@@ -206,7 +208,7 @@ impl Change {
 
 /// The alerts, as readers see them.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct View {
+pub struct AlertView {
     /// Firing alerts, ordered by kind, rule and subject.
     pub firing: Vec<Alert>,
     /// Number of pending alerts.

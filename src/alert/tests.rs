@@ -12,7 +12,7 @@ pub(super) fn alert(kind: Kind, subject: Subject, figures: Figures) -> Alert {
         kind,
         rule: "rule".into(),
         subject,
-        state: State::Firing,
+        state: AlertState::Firing,
         severity: Severity::Warning,
         side: Side::Inside,
         starts_at: at(100),
@@ -391,7 +391,7 @@ proptest! {
                         prop_assert_eq!(alert.subject, reading.subject);
                         prop_assert_eq!(reading.level, Over);
                         prop_assert!(firing.insert(alert.subject, reading.at).is_none(), "twice");
-                        prop_assert_eq!(alert.state, State::Firing);
+                        prop_assert_eq!(alert.state, AlertState::Firing);
                         prop_assert!(reading.at.since(alert.starts_at) >= Duration::from_secs(pending));
                     }
                     Change::Resolved(alert) => {

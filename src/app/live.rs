@@ -10,7 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot::{self, error::RecvError};
 use tokio::time::timeout;
 
-use super::output::{AlertLines, Pace};
+use super::output::{AlertLines, AlertPace};
 use super::signals::Stop;
 use super::{DONE, FAILED, random_seed, say, self_metrics, start};
 use crate::account::ledger::Ledger;
@@ -25,7 +25,7 @@ use crate::export::chart::Capabilities;
 use crate::export::process::Queue;
 use crate::export::report::{Published, Report};
 use crate::export::vitals::Vitals;
-use crate::http::{Capacity, Listeners, Reported, Server, Site, reports};
+use crate::http::{Capacity, Listeners, ScrapeReports, Server, Site, reports};
 use crate::pipeline::alarms::Alarms;
 use crate::pipeline::replay::Progress;
 use crate::pipeline::supervisor::{self, Setup};
@@ -55,7 +55,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let reports = config.source.is_none().then_some(scrapes);
     let (export, capabilities) = (config.export.clone(), capabilities(&config));
     let vitals = Vitals::new()?;
-    let pace = if config.source.is_some() { Pace::File } else { Pace::Live };
+    let pace = if config.source.is_some() { AlertPace::File } else { AlertPace::Live };
     let alerts = AlertLines::start(style(&config), pace)?;
     let mut program =
         if config.source.is_none() { self_metrics()?.with_vitals(vitals.clone())? } else { self_metrics()? };
@@ -78,7 +78,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
         None => capture_interfaces(config, filter, (scraped, vitals), &exporter),
     };
     alerts.finish(Instant::now() + LAST_ALERTS);
-    let End { status, summary } = end?;
+    let ExporterEnd { status, summary } = end?;
     say(&summary);
     exporter.runtime.block_on(serving)?;
     Ok(status)
@@ -100,7 +100,7 @@ impl Exporter {
 }
 
 /// The end of the exporter.
-struct End {
+struct ExporterEnd {
     /// The exit status.
     status: u8,
     /// The last line on standard error.
@@ -108,13 +108,13 @@ struct End {
 }
 
 /// Reads the file and serves its accounts meanwhile, then the final ones.
-fn read_file(file: &Path, config: &Config, exporter: &Exporter) -> anyhow::Result<End> {
+fn read_file(file: &Path, config: &Config, exporter: &Exporter) -> anyhow::Result<ExporterEnd> {
     let Exporter { published, site, alerts, stop, runtime } = exporter;
     let meanwhile = Meanwhile::of(file, config, published, site);
     let reading = start_reading(file.to_owned(), config.clone(), alerts.clone(), meanwhile, stop.clone())?;
     let Some(read) = runtime.block_on(read_or_stopped(reading, stop.clone())) else {
         let summary = format!("stopped while waiting for input from {}", file_name(file));
-        return Ok(End { status: DONE, summary });
+        return Ok(ExporterEnd { status: DONE, summary });
     };
     let (report, outcome) = read.map_err(|_| pipeline::Error::Panicked)?;
     let frames = report.accounts.totals.frames.frames;
@@ -138,11 +138,11 @@ fn read_file(file: &Path, config: &Config, exporter: &Exporter) -> anyhow::Resul
     );
     site.set_ready();
     exporter.wait_for_a_signal();
-    Ok(End { status, summary: format!("{frames} frames read from {}", file_name(file)) })
+    Ok(ExporterEnd { status, summary: format!("{frames} frames read from {}", file_name(file)) })
 }
 
 /// The report, and whether all could be read.
-type Reading = (Report, Result<(), pipeline::Error>);
+type FileReport = (Report, Result<(), pipeline::Error>);
 
 /// Publishes the accounts of a file that is still being read.
 struct Meanwhile {
@@ -195,7 +195,7 @@ fn start_reading(
     alerts: AlertLines,
     mut meanwhile: Meanwhile,
     stop: Stop,
-) -> Result<oneshot::Receiver<Reading>, pipeline::Error> {
+) -> Result<oneshot::Receiver<FileReport>, pipeline::Error> {
     let (sender, reading) = oneshot::channel();
     let read = move || {
         let read = super::replay::read(&[file], &config, &config.detect, 1, alerts, |progress| {
@@ -209,7 +209,10 @@ fn start_reading(
 }
 
 /// The outcome of reading; none if the input is silent when a signal comes.
-async fn read_or_stopped(mut reading: oneshot::Receiver<Reading>, stop: Stop) -> Option<Result<Reading, RecvError>> {
+async fn read_or_stopped(
+    mut reading: oneshot::Receiver<FileReport>,
+    stop: Stop,
+) -> Option<Result<FileReport, RecvError>> {
     tokio::select! {
         read = &mut reading => Some(read),
         () = stop.received() => timeout(LAST_READ, reading).await.ok(),
@@ -220,9 +223,9 @@ async fn read_or_stopped(mut reading: oneshot::Receiver<Reading>, stop: Stop) ->
 fn capture_interfaces(
     config: Config,
     filter: Option<Arc<UserFilter>>,
-    (scraped, vitals): (Reported, Vitals),
+    (scraped, vitals): (ScrapeReports, Vitals),
     exporter: &Exporter,
-) -> anyhow::Result<End> {
+) -> anyhow::Result<ExporterEnd> {
     let seed = random_seed();
     let detectors = Detectors::new(&config.detect, seed, Some(supervisor::tick(&config.pipeline)));
     let alarms = Alarms::new(detectors, &config.alert, exporter.alerts.clone());
@@ -243,7 +246,7 @@ fn capture_interfaces(
     let running = supervisor::start(setup, move || site.set_ready(), end_dead).map_err(explain)?;
     exporter.wait_for_a_signal();
     running.stop();
-    Ok(End { status: DONE, summary: closing_line(&running.join()?) })
+    Ok(ExporterEnd { status: DONE, summary: closing_line(&running.join()?) })
 }
 
 /// Ends the program when one of its threads is dead, so that a service manager starts it anew.

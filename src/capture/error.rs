@@ -13,7 +13,7 @@ pub enum Error {
     Network(#[from] super::network::Error),
     /// Interfaces that cannot be captured as they were named.
     #[error(transparent)]
-    Selection(#[from] super::selection::Refusal),
+    Selection(#[from] super::selection::SelectionError),
     /// This process may not capture.
     #[error("cannot open {}: permission denied; run as root or: setcap cap_net_raw=ep {}", printable(name), program())]
     Permission {

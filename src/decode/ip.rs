@@ -96,10 +96,10 @@ const IPV4_HEADER: usize = 20;
 const IPV6_HEADER: usize = 40;
 
 /// An IP header, the bytes of its packet, and what follows it.
-type Read<'a, H> = (H, u32, Transport<'a>);
+type HeaderAndPayload<'a, H> = (H, u32, Transport<'a>);
 
 #[inline(always)]
-fn version_4(datagram: Cursor<'_>) -> Result<Read<'_, Ipv4HeaderSlice<'_>>, NotIp> {
+fn version_4(datagram: Cursor<'_>) -> Result<HeaderAndPayload<'_, Ipv4HeaderSlice<'_>>, NotIp> {
     let captured = datagram.captured;
     if captured.len() < IPV4_HEADER || captured.len() < usize::from(captured[0] & 0x0f) * 4 {
         return Err(NotIp::TruncatedIp);
@@ -127,7 +127,7 @@ fn addresses_4(header: &Ipv4HeaderSlice<'_>) -> Addresses {
 }
 
 #[inline(always)]
-fn version_6(datagram: Cursor<'_>) -> Result<Read<'_, Ipv6HeaderSlice<'_>>, NotIp> {
+fn version_6(datagram: Cursor<'_>) -> Result<HeaderAndPayload<'_, Ipv6HeaderSlice<'_>>, NotIp> {
     const NO_NEXT_HEADER: u8 = 59;
     let captured = datagram.captured;
     if captured.len() < IPV6_HEADER {

@@ -137,7 +137,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::alert::{Fingerprint, Peak, Severity, Side, State};
+    use crate::alert::{AlertState, Fingerprint, Peak, Severity, Side};
     use crate::detect::{Figures, Kind};
     use crate::packet::{Protocol, Timestamp};
 
@@ -147,7 +147,7 @@ mod tests {
             kind,
             rule: rule.into(),
             subject,
-            state: State::Firing,
+            state: AlertState::Firing,
             severity: Severity::Info,
             side: Side::Outside,
             starts_at: Timestamp::from_nanoseconds(1_700_000_012_500_000_000),
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn resolved_alert_has_its_end_and_keeps_its_start() {
         let mut alert = alert(Kind::Bandwidth, "bandwidth", Subject::Source("2001:db8::5".parse().unwrap()));
-        alert.state = State::Resolved;
+        alert.state = AlertState::Resolved;
         alert.ends_at = Some(Timestamp::from_nanoseconds(1_700_000_100_000_000_000));
         (alert.figures.value, alert.figures.limit) = (1.0, 2.0);
         (alert.peak.value, alert.peak.limit) = (5e12, 1e12);

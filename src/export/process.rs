@@ -9,7 +9,7 @@ use prometheus::core::Collector;
 use prometheus::proto::{MetricFamily, MetricType};
 use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry, process_collector::ProcessCollector};
 
-use super::family::{self, Family, Kind};
+use super::family::{self, Family, MetricKind};
 use super::text::TextWriter;
 use super::vitals::Vitals;
 
@@ -41,14 +41,14 @@ impl Queue {
 
 /// The reason why a client was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum ClientRefusal {
     /// All places are taken.
     Full,
     /// The client has as many as are free.
     Share,
 }
 
-impl Refusal {
+impl ClientRefusal {
     const ALL: [Self; 2] = [Self::Full, Self::Share];
 
     const fn label(self) -> &'static str {
@@ -59,7 +59,7 @@ impl Refusal {
     }
 }
 
-/// The kernel would not hand over a connection that a client asked for: a reason besides [`Refusal`].
+/// The kernel would not hand over a connection that a client asked for: a reason besides [`ClientRefusal`].
 const ACCEPT: &str = "accept";
 
 /// The reason why the server closed a connection.
@@ -117,7 +117,7 @@ impl SelfMetrics {
             IntGaugeVec::new(Opts::new(family::BUILD_INFO.name, family::BUILD_INFO.help), family::BUILD_INFO.labels)?;
         build.with_label_values(&[version, commit, libpcap]).set(1);
         registry.register(Box::new(build))?;
-        let refusals = Refusal::ALL.map(Refusal::label);
+        let refusals = ClientRefusal::ALL.map(ClientRefusal::label);
         let cut_connections = counters(&registry, &family::HTTP_CONNECTIONS_CUT, &Cut::ALL.map(Cut::label))?;
         let [full, share] = refusals;
         let refused_connections = counters(&registry, &family::HTTP_CONNECTIONS_REFUSED, &[ACCEPT, full, share])?;
@@ -151,7 +151,7 @@ impl SelfMetrics {
     }
 
     /// Counts a connection that was answered 503 or closed at once.
-    pub fn count_refused_connection(&self, refusal: Refusal) {
+    pub fn count_refused_connection(&self, refusal: ClientRefusal) {
         self.refused_connections.with_label_values(&[refusal.label()]).inc();
     }
 
@@ -161,7 +161,7 @@ impl SelfMetrics {
     }
 
     /// Counts a scrape that was answered 503.
-    pub fn count_refused_scrape(&self, refusal: Refusal) {
+    pub fn count_refused_scrape(&self, refusal: ClientRefusal) {
         self.refused_scrapes.with_label_values(&[refusal.label()]).inc();
     }
 
@@ -209,7 +209,7 @@ fn counters(registry: &Registry, family: &Family, values: &[&str]) -> Result<Int
 
 fn write_family<W: Write>(family: &MetricFamily, writer: &mut TextWriter<W>) -> io::Result<()> {
     let is_counter = family.get_field_type() == MetricType::COUNTER;
-    writer.introduce(family.name(), family.help(), if is_counter { Kind::Counter } else { Kind::Gauge })?;
+    writer.introduce(family.name(), family.help(), if is_counter { MetricKind::Counter } else { MetricKind::Gauge })?;
     for metric in family.get_metric() {
         let mut sample = writer.sample(family.name());
         for label in metric.get_label() {

@@ -15,7 +15,7 @@ pub struct Report {
     /// State of detection.
     pub detection: detect::View,
     /// State of alerts.
-    pub alerts: alert::View,
+    pub alerts: alert::AlertView,
 }
 
 /// Accounts without detection.

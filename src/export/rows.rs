@@ -42,13 +42,13 @@ pub(super) fn write<W: Write>(config: &Config, snapshot: &Snapshot, writer: &mut
 }
 
 /// The counter that a family shows.
-type Value = fn(&Counters) -> u64;
+type ShownCounter = fn(&Counters) -> u64;
 
-const BYTES: Value = |counters| counters.bytes;
-const PACKETS: Value = |counters| counters.packets;
+const BYTES: ShownCounter = |counters| counters.bytes;
+const PACKETS: ShownCounter = |counters| counters.packets;
 
 /// The families of sums outside rows: pending and retired.
-fn flow_sums(with_packets: bool) -> impl Iterator<Item = (&'static Family, &'static Family, Value)> {
+fn flow_sums(with_packets: bool) -> impl Iterator<Item = (&'static Family, &'static Family, ShownCounter)> {
     let bytes = (&family::FLOW_PENDING_BYTES, &family::FLOW_RETIRED_BYTES, BYTES);
     let packets = (&family::FLOW_PENDING_PACKETS, &family::FLOW_RETIRED_PACKETS, PACKETS);
     std::iter::once(bytes).chain(with_packets.then_some(packets))
@@ -57,7 +57,7 @@ fn flow_sums(with_packets: bool) -> impl Iterator<Item = (&'static Family, &'sta
 fn write_flows<W: Write>(
     flows: &Shown<FlowKey>,
     family: &Family,
-    value: Value,
+    value: ShownCounter,
     writer: &mut TextWriter<W>,
 ) -> io::Result<()> {
     writer.family(family)?;
@@ -92,7 +92,7 @@ fn write_sums<W: Write>(
     flows: &Shown<FlowKey>,
     sums: &Unrowed<(Direction, Protocol)>,
     family: &Family,
-    value: Value,
+    value: ShownCounter,
     writer: &mut TextWriter<W>,
 ) -> io::Result<()> {
     writer.family(family)?;

@@ -29,7 +29,7 @@ pub(super) enum Body {
     /// All of it, until it is taken.
     Whole(Option<Bytes>),
     /// The queue of the remaining chunks, and the transfer that is notified of the end.
-    Rendered(Receiver<Piece>, Option<Arc<Transfer>>),
+    Rendered(Receiver<BodyPiece>, Option<Arc<Transfer>>),
     /// Nothing more.
     Ended,
 }
@@ -64,7 +64,7 @@ impl hyper::body::Body for Guarded {
 }
 
 /// An item of the queue from the rendering thread.
-pub(super) enum Piece {
+pub(super) enum BodyPiece {
     Chunk(Bytes),
     End,
 }
@@ -94,10 +94,10 @@ impl hyper::body::Body for Body {
             Self::Rendered(pieces, _) => ready!(pieces.poll_recv(context)),
             Self::Ended => return Poll::Ready(None),
         };
-        if let Some(Piece::Chunk(bytes)) = piece {
+        if let Some(BodyPiece::Chunk(bytes)) = piece {
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
-        let is_complete = matches!(piece, Some(Piece::End));
+        let is_complete = matches!(piece, Some(BodyPiece::End));
         if let Self::Rendered(_, Some(transfer)) = std::mem::replace(&mut *self, Self::Ended)
             && is_complete
         {
@@ -120,7 +120,7 @@ impl hyper::body::Body for Body {
 }
 
 /// The end of a body that it is written at; waits while the client does not take what is there.
-pub(super) struct Chunks(Sender<Piece>);
+pub(super) struct Chunks(Sender<BodyPiece>);
 
 impl Chunks {
     /// Writes the whole body, coded. Without success the body breaks.
@@ -140,17 +140,17 @@ impl Chunks {
                 encoder.finish()?;
             }
         }
-        self.send(Piece::End)
+        self.send(BodyPiece::End)
     }
 
-    fn send(&self, piece: Piece) -> io::Result<()> {
+    fn send(&self, piece: BodyPiece) -> io::Result<()> {
         self.0.blocking_send(piece).map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }
 
 impl Write for Chunks {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.send(Piece::Chunk(Bytes::copy_from_slice(bytes)))?;
+        self.send(BodyPiece::Chunk(Bytes::copy_from_slice(bytes)))?;
         Ok(bytes.len())
     }
 

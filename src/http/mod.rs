@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub use address::{InvalidListenAddress, ListenAddress};
 pub use connection::Capacity;
 pub use pages::Site;
-pub use scrape::{Reported, Reports, reports};
+pub use scrape::{Reports, ScrapeReports, reports};
 
 /// Settings of the HTTP server.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use super::body::Body;
 use super::negotiate::{self, Coding};
 use super::scrape::{Client, Reports};
-use super::slots::{Slot, Slots};
+use super::slots::{ClientSlot, Slots};
 use super::transfer::Transfer;
 use crate::export::chart::{self, Capabilities, Listed};
 use crate::export::format::Format;
@@ -181,7 +181,7 @@ impl Site {
     }
 
     /// A free slot for rendering, or the refusal as an answer.
-    async fn rendering(&self, client: &Client) -> Result<Slot, Answer> {
+    async fn rendering(&self, client: &Client) -> Result<ClientSlot, Answer> {
         self.renderings.wait(client.origin(), sleep(RENDERING_WAIT)).await.map_err(|refusal| {
             self.program.count_refused_scrape(refusal);
             too_many_scrapes()

@@ -17,7 +17,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{OwnedPermit, Receiver, Sender, channel};
 use tokio::time::sleep;
 
-use super::slots::Origin;
+use super::slots::ClientId;
 use crate::account::delivery::{Progress, ScrapeReport};
 
 /// Reports that wait for the accountant at most, those included that scrapes under way will make.
@@ -35,16 +35,16 @@ pub struct Reports(Sender<ScrapeReport>);
 
 /// The receiving end of the reports.
 #[derive(Debug)]
-pub struct Reported(Receiver<ScrapeReport>);
+pub struct ScrapeReports(Receiver<ScrapeReport>);
 
 /// The two ends of the way of reports.
 #[must_use]
-pub fn reports() -> (Reports, Reported) {
+pub fn reports() -> (Reports, ScrapeReports) {
     let (sender, receiver) = channel(WAITING_REPORTS);
-    (Reports(sender), Reported(receiver))
+    (Reports(sender), ScrapeReports(receiver))
 }
 
-impl Reported {
+impl ScrapeReports {
     /// The next report that has come.
     pub fn next_come(&mut self) -> Option<ScrapeReport> {
         self.0.try_recv().ok()
@@ -53,12 +53,12 @@ impl Reported {
 
 impl Reports {
     /// Reports that `client` is sent the snapshot, and makes sure that its end can be reported.
-    fn begin(&self, client: IpAddr, snapshot: u64) -> Result<Flight, Refused> {
+    fn begin(&self, client: IpAddr, snapshot: u64) -> Result<Flight, ReportQueueFull> {
         let reserve = || match self.0.clone().try_reserve_owned() {
             Ok(permit) => Ok(Some(permit)),
             // The receiver is gone.
             Err(TrySendError::Closed(_)) => Ok(None),
-            Err(TrySendError::Full(_)) => Err(Refused),
+            Err(TrySendError::Full(_)) => Err(ReportQueueFull),
         };
         let (now, end) = (reserve()?, reserve()?);
         let scrape = NEXT_SCRAPE.fetch_add(1, Ordering::Relaxed);
@@ -72,7 +72,7 @@ impl Reports {
 
 /// Reports cannot be made as fast as there are scrapes.
 #[derive(Debug)]
-pub(super) struct Refused;
+pub(super) struct ReportQueueFull;
 
 /// A scrape under way. It was broken off if it is dropped.
 #[derive(Debug)]
@@ -123,12 +123,12 @@ impl Client {
     }
 
     /// The client that its share of limited resources counts for.
-    pub(super) fn origin(&self) -> Origin {
+    pub(super) fn origin(&self) -> ClientId {
         self.address.into()
     }
 
     /// The client is sent the snapshot `number` or a later one.
-    pub(super) fn is_sent(&self, number: u64) -> Result<(), Refused> {
+    pub(super) fn is_sent(&self, number: u64) -> Result<(), ReportQueueFull> {
         let flight = self.reports.as_ref().map(|reports| reports.begin(self.address, number)).transpose()?;
         drop(replace(&self.flight, flight));
         Ok(())

@@ -10,16 +10,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::export::process::Refusal;
+use crate::export::process::ClientRefusal;
 
 /// The bits of an IPv6 address that its holder was given; it chooses the others as it likes.
 const GIVEN_BITS: u32 = 64;
 
 /// One client: an IPv4 address, or the IPv6 addresses of one /64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Origin(IpAddr);
+pub(super) struct ClientId(IpAddr);
 
-impl From<IpAddr> for Origin {
+impl From<IpAddr> for ClientId {
     fn from(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << GIVEN_BITS)).into(),
@@ -33,15 +33,15 @@ impl From<IpAddr> for Origin {
 pub(super) struct Slots {
     places: usize,
     /// Never 0, so that this has as many entries as there are places at most.
-    held: Mutex<BTreeMap<Origin, usize>>,
+    held: Mutex<BTreeMap<ClientId, usize>>,
     freed: Notify,
 }
 
 /// A place that is held until this is dropped.
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(super) struct ClientSlot {
     slots: Arc<Slots>,
-    origin: Origin,
+    origin: ClientId,
 }
 
 impl Slots {
@@ -50,22 +50,26 @@ impl Slots {
     }
 
     /// A place, if there is one for this client.
-    pub(super) fn take(self: &Arc<Self>, origin: Origin) -> Result<Slot, Refusal> {
+    pub(super) fn take(self: &Arc<Self>, origin: ClientId) -> Result<ClientSlot, ClientRefusal> {
         let mut held = self.held();
         let free = self.places - held.values().sum::<usize>();
         let own = held.get(&origin).copied().unwrap_or_default();
         match free {
-            0 => Err(Refusal::Full),
-            _ if own >= free => Err(Refusal::Share),
+            0 => Err(ClientRefusal::Full),
+            _ if own >= free => Err(ClientRefusal::Share),
             _ => {
                 held.insert(origin, own + 1);
-                Ok(Slot { slots: Arc::clone(self), origin })
+                Ok(ClientSlot { slots: Arc::clone(self), origin })
             }
         }
     }
 
     /// Waits for a place, until `patience` resolves.
-    pub(super) async fn wait(self: &Arc<Self>, origin: Origin, patience: impl Future) -> Result<Slot, Refusal> {
+    pub(super) async fn wait(
+        self: &Arc<Self>,
+        origin: ClientId,
+        patience: impl Future,
+    ) -> Result<ClientSlot, ClientRefusal> {
         let mut patience = std::pin::pin!(patience);
         loop {
             let mut freed = std::pin::pin!(self.freed.notified());
@@ -82,12 +86,12 @@ impl Slots {
         }
     }
 
-    fn held(&self) -> MutexGuard<'_, BTreeMap<Origin, usize>> {
+    fn held(&self) -> MutexGuard<'_, BTreeMap<ClientId, usize>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Slot {
+impl Drop for ClientSlot {
     fn drop(&mut self) {
         let mut held = self.slots.held();
         match held.get_mut(&self.origin) {
@@ -105,12 +109,12 @@ mod tests {
 
     use super::*;
 
-    fn origin(address: &str) -> Origin {
+    fn origin(address: &str) -> ClientId {
         address.parse::<IpAddr>().unwrap().into()
     }
 
     /// As many as the client is given.
-    fn taken(slots: &Arc<Slots>, address: &str) -> Vec<Slot> {
+    fn taken(slots: &Arc<Slots>, address: &str) -> Vec<ClientSlot> {
         std::iter::from_fn(|| slots.take(origin(address)).ok()).collect()
     }
 
@@ -119,16 +123,16 @@ mod tests {
         let slots = Slots::new(8);
         let held = taken(&slots, "192.0.2.1");
         assert_eq!(held.len(), 4);
-        assert_eq!(slots.take(origin("192.0.2.1")).unwrap_err(), Refusal::Share);
+        assert_eq!(slots.take(origin("192.0.2.1")).unwrap_err(), ClientRefusal::Share);
     }
 
     #[test]
     fn each_greedy_client_takes_half_of_what_the_others_left() {
         let slots = Slots::new(16);
-        let greedy: Vec<Vec<Slot>> = (1..=6).map(|host| taken(&slots, &format!("192.0.2.{host}"))).collect();
+        let greedy: Vec<Vec<ClientSlot>> = (1..=6).map(|host| taken(&slots, &format!("192.0.2.{host}"))).collect();
         assert_eq!(greedy.iter().map(Vec::len).collect::<Vec<_>>(), [8, 4, 2, 1, 1, 0]);
-        assert_eq!(slots.take(origin("192.0.2.7")).unwrap_err(), Refusal::Full);
-        assert_eq!(slots.take(origin("192.0.2.1")).unwrap_err(), Refusal::Full);
+        assert_eq!(slots.take(origin("192.0.2.7")).unwrap_err(), ClientRefusal::Full);
+        assert_eq!(slots.take(origin("192.0.2.1")).unwrap_err(), ClientRefusal::Full);
     }
 
     #[test]
@@ -167,8 +171,8 @@ mod tests {
         let slots = Slots::new(2);
         let _held = slots.take(origin("192.0.2.1")).unwrap();
         let refused = |address| slots.wait(origin(address), std::future::ready(()));
-        assert_eq!(refused("192.0.2.1").await.unwrap_err(), Refusal::Share);
+        assert_eq!(refused("192.0.2.1").await.unwrap_err(), ClientRefusal::Share);
         let _other = slots.take(origin("192.0.2.2")).unwrap();
-        assert_eq!(refused("192.0.2.3").await.unwrap_err(), Refusal::Full);
+        assert_eq!(refused("192.0.2.3").await.unwrap_err(), ClientRefusal::Full);
     }
 }

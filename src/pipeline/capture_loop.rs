@@ -6,12 +6,12 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Error;
+use super::control::{CaptureNumber, ControlBlock, Plan};
 use super::coverage::Comparison;
 use super::fanout::{Fanout, Membership};
 use super::handover::Exchange;
 use super::notices::say_stopped;
 use super::opening::{FirstTry, Opening};
-use super::orders::{CaptureNumber, Orders, Plan};
 use super::resize::Resizing;
 use super::rings::{self, Ring, Rings};
 use crate::account::interval::Interval;
@@ -34,18 +34,18 @@ const RING_PATIENCE: Duration = Duration::from_secs(5);
 /// interface is left out: it was counted there.
 #[inline(always)]
 pub fn count_frame(decoder: &Decoder, origins: Option<&Origins>, frame: &Frame<'_>, interval: &mut Interval) {
-    decoder.decode_for(frame, Count { decoder, origins, frame, interval });
+    decoder.decode_for(frame, FrameCounter { decoder, origins, frame, interval });
 }
 
 /// Counts what a frame was decoded to.
-struct Count<'a> {
+struct FrameCounter<'a> {
     decoder: &'a Decoder,
     origins: Option<&'a Origins>,
     frame: &'a Frame<'a>,
     interval: &'a mut Interval,
 }
 
-impl TakeDecoded for Count<'_> {
+impl TakeDecoded for FrameCounter<'_> {
     #[inline(always)]
     fn take(self, decoded: Result<Packet, NotIp>) {
         let Self { decoder, origins, frame, interval } = self;
@@ -85,7 +85,7 @@ pub(super) struct CaptureLoop {
     pub rings: Arc<Rings>,
     pub user_filter: Option<Arc<UserFilter>>,
     pub tick: Duration,
-    pub orders: Arc<Orders>,
+    pub control: Arc<ControlBlock>,
     pub exchange: Exchange,
     pub first_try: Option<Sender<FirstTry>>,
     /// Hears once that the interface is open.
@@ -118,7 +118,7 @@ impl CaptureLoop {
             self.take_name();
             match self.open() {
                 Ok(session) => {
-                    self.orders.forget_refused(&self.interface, self.worker);
+                    self.control.forget_refused(&self.interface, self.worker);
                     self.report(Ok(()));
                     self.say_open();
                     tracing::info!(interface = self.interface, worker = self.worker + 1, "capturing");
@@ -130,8 +130,8 @@ impl CaptureLoop {
                 Err(error) => {
                     self.say_refused(&error);
                     // Nothing comes in by one that is down.
-                    if self.orders.plan().up.contains(&self.interface) {
-                        self.orders.record_refused(&self.interface, self.worker);
+                    if self.control.plan().up.contains(&self.interface) {
+                        self.control.record_refused(&self.interface, self.worker);
                     }
                     self.report(Err(error));
                     // With `all`, the interfaces that can be opened are captured.
@@ -144,17 +144,17 @@ impl CaptureLoop {
             self.wait(pause);
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        self.orders.forget_refused(&self.interface, self.worker);
+        self.control.forget_refused(&self.interface, self.worker);
     }
 
     fn is_wanted(&self) -> bool {
-        !self.orders.is_stopping() && self.orders.plan().captures.contains_key(&self.number)
+        !self.control.is_stopping() && self.control.plan().captures.contains_key(&self.number)
     }
 
     /// Takes over the name that the interface has now, while no handle is open.
     fn take_name(&mut self) {
-        if let Some(name) = self.orders.plan().captures.get(&self.number).filter(|name| **name != self.interface) {
-            self.orders.forget_refused(&self.interface, self.worker);
+        if let Some(name) = self.control.plan().captures.get(&self.number).filter(|name| **name != self.interface) {
+            self.control.forget_refused(&self.interface, self.worker);
             self.exchange.rename(name);
             self.interface.clone_from(name);
         }
@@ -195,9 +195,9 @@ impl CaptureLoop {
 
     /// Until `pause` is over, or there is a new plan, which may mean that the interface is back.
     fn wait(&self, pause: Duration) {
-        let plan = self.orders.plan();
+        let plan = self.control.plan();
         let until = Instant::now() + pause;
-        while Instant::now() < until && self.is_wanted() && Arc::ptr_eq(&plan, &self.orders.plan()) {
+        while Instant::now() < until && self.is_wanted() && Arc::ptr_eq(&plan, &self.control.plan()) {
             thread::sleep(GLANCE.min(until.saturating_duration_since(Instant::now())));
         }
     }
@@ -211,7 +211,7 @@ impl CaptureLoop {
             source,
         })?;
         let mut membership = self.fanout.join(&mut live)?;
-        let plan = self.orders.plan();
+        let plan = self.control.plan();
         let index = live.index();
         self.check_identity(&plan, index)?;
         live.attach(self.filter(&plan), self.user_filter.as_deref())?;
@@ -231,7 +231,7 @@ impl CaptureLoop {
     fn reserve_ring(&self) -> Result<Ring, Error> {
         let deadline = Instant::now() + RING_PATIENCE;
         loop {
-            let plan = self.orders.plan();
+            let plan = self.control.plan();
             if let Some(ring) = self.rings.reserve(plan.ring_bytes) {
                 return Ok(ring);
             }
@@ -328,7 +328,7 @@ impl CaptureLoop {
 
     /// True if another interface than the one that is open is to be captured, because it has the name now.
     fn is_another(&self, session: &Session) -> bool {
-        let plan = self.orders.plan();
+        let plan = self.control.plan();
         let now = plan.captures.get(&self.number).and_then(|name| plan.indexes.get(name));
         now.is_some() && now != session.index.as_ref()
     }
@@ -347,7 +347,7 @@ impl CaptureLoop {
 
     /// Takes over a new plan.
     fn follow(&mut self, session: &mut Session) -> Result<(), Error> {
-        let plan = self.orders.plan();
+        let plan = self.control.plan();
         if Arc::ptr_eq(&plan, &session.plan) {
             return Ok(());
         }

@@ -17,9 +17,9 @@ use crate::time_grid::TimeGrid;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A message of a capture thread to the accountant.
-pub(super) enum Message {
+pub(super) enum WorkerMessage {
     /// An interval.
-    Handed(Handed),
+    Interval(FullInterval),
     /// The worker has handed over all that it will under this interface's name.
     Left {
         /// The interface.
@@ -30,7 +30,7 @@ pub(super) enum Message {
 }
 
 /// A full interval on its way to the accountant.
-pub(super) struct Handed {
+pub(super) struct FullInterval {
     pub interface: String,
     /// Number of the interface's worker that hands it over.
     pub worker: usize,
@@ -45,7 +45,7 @@ pub(super) struct Handed {
     back: Sender<Box<Interval>>,
 }
 
-impl Handed {
+impl FullInterval {
     /// Gives the interval back, empty. When the capture thread has ended it is dropped.
     pub(super) fn give_back(mut self, classifier: &Arc<Classifier>) {
         self.interval.reset();
@@ -71,7 +71,7 @@ pub(super) struct Exchange {
     has_turned: bool,
     capture: Capture,
     delays: u64,
-    full: Sender<Message>,
+    full: Sender<WorkerMessage>,
     /// An empty interval, if there is one here.
     spare: Option<Box<Interval>>,
     back: Sender<Box<Interval>>,
@@ -81,7 +81,7 @@ pub(super) struct Exchange {
 impl Exchange {
     pub(super) fn new(
         (interface, worker): (String, usize),
-        full: Sender<Message>,
+        full: Sender<WorkerMessage>,
         classifier: &Arc<Classifier>,
         grids: Vec<TimeGrid>,
         seed: u64,
@@ -198,7 +198,7 @@ impl Exchange {
     }
 
     fn leave(&self) {
-        let left = Message::Left { interface: self.interface.clone(), worker: self.worker };
+        let left = WorkerMessage::Left { interface: self.interface.clone(), worker: self.worker };
         if self.full.send(left).is_err() {
             tracing::trace!(interface = self.interface, "the accounting thread has ended");
         }
@@ -208,7 +208,7 @@ impl Exchange {
         let mut interval = std::mem::replace(&mut self.filling, empty);
         interval.settle();
         self.is_up_changed = false;
-        let handed = Handed {
+        let handed = FullInterval {
             interface: self.interface.clone(),
             worker: self.worker,
             time,
@@ -217,7 +217,7 @@ impl Exchange {
             delays: std::mem::take(&mut self.delays),
             back: self.back.clone(),
         };
-        if self.full.send(Message::Handed(handed)).is_err() {
+        if self.full.send(WorkerMessage::Interval(handed)).is_err() {
             tracing::error!(interface = self.interface, "the accounting thread has stopped");
         }
     }
@@ -234,10 +234,10 @@ mod tests {
     use super::*;
 
     /// The next interval that was handed over, if there is one.
-    fn next(messages: &Receiver<Message>) -> Option<Handed> {
+    fn next(messages: &Receiver<WorkerMessage>) -> Option<FullInterval> {
         match messages.try_recv().ok()? {
-            Message::Handed(handed) => Some(handed),
-            Message::Left { interface, .. } => panic!("{interface} was left"),
+            WorkerMessage::Interval(handed) => Some(handed),
+            WorkerMessage::Left { interface, .. } => panic!("{interface} was left"),
         }
     }
 
@@ -245,7 +245,7 @@ mod tests {
         Timestamp::from_seconds_and_nanoseconds(seconds, 0)
     }
 
-    fn exchange(full: Sender<Message>) -> Exchange {
+    fn exchange(full: Sender<WorkerMessage>) -> Exchange {
         let grids = vec![TimeGrid::of(Duration::from_secs(1))];
         Exchange::new(("eth0".to_owned(), 0), full, &Arc::default(), grids, 0)
     }
@@ -328,7 +328,7 @@ mod tests {
             taken
         };
         let is_left =
-            |name| matches!(handed.try_recv(), Ok(Message::Left { interface, worker: 0 }) if interface == name);
+            |name| matches!(handed.try_recv(), Ok(WorkerMessage::Left { interface, worker: 0 }) if interface == name);
         count(&mut exchange, at(10));
         exchange.say_up(true);
         exchange.rename("wan0");

@@ -1,6 +1,6 @@
 //! Log lines that are written once.
 
-use super::orders::Plan;
+use super::control::Plan;
 use std::collections::BTreeSet;
 
 use super::Error;

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::orders::Plan;
+use super::control::Plan;
 use super::rings;
 use crate::capture::network::{Link, Network};
 use crate::capture::once::{HandleKind, Origins, filter_expression};
-use crate::capture::selection::{Outcome, Reason};
+use crate::capture::selection::{LinkOutcome, Reason};
 use crate::capture::{self, Selection, printable, selection};
 use crate::locality::{self, Classifier};
 
@@ -73,7 +73,7 @@ impl Planner {
         of_links
             .into_iter()
             .filter_map(|decision| match decision.outcome {
-                Outcome::NotCaptured(reason @ Reason::NameOfLibpcap) => {
+                LinkOutcome::NotCaptured(reason @ Reason::NameOfLibpcap) => {
                     Some(format!("the interface {} is not captured: {reason}", printable(&decision.name)))
                 }
                 _ => None,

@@ -12,7 +12,7 @@ use super::Error;
 use super::capture_loop::{CaptureLoop, Session, count_frame};
 use super::rings::Ring;
 use crate::capture;
-use crate::capture::live::{Live, Program};
+use crate::capture::live::{FilterProgram, Live};
 
 /// The pause when no smaller handle could be opened, for example for want of a file descriptor.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -52,7 +52,7 @@ impl CaptureLoop {
     }
 
     /// A sealed handle on the same interface, and the program that unseals it.
-    fn open_replacement(&self, session: &Session, ring: &Ring) -> Result<(Live, Program), Error> {
+    fn open_replacement(&self, session: &Session, ring: &Ring) -> Result<(Live, FilterProgram), Error> {
         let live = self.open_handle(ring)?;
         if live.index() != session.index || live.link_type() != session.live.link_type() {
             let reason = "another interface has this name now".to_owned();
@@ -62,7 +62,7 @@ impl CaptureLoop {
         Ok((live, program))
     }
 
-    fn replace(&mut self, session: &mut Session, live: Live, program: &Program, ring: Ring) -> Result<(), Error> {
+    fn replace(&mut self, session: &mut Session, live: Live, program: &FilterProgram, ring: Ring) -> Result<(), Error> {
         let mut live = live;
         session.live.seal()?;
         live.attach_compiled(program)?;

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::Error;
-use super::orders::Orders;
+use super::control::ControlBlock;
 use super::threads::spawn;
 use crate::export::vitals::Vitals;
 
@@ -57,7 +57,7 @@ enum Death {
 }
 
 /// A thread that is watched.
-struct Watched {
+struct WatchedThread {
     name: &'static str,
     heart: Arc<Heart>,
     beats: u64,
@@ -65,7 +65,7 @@ struct Watched {
     idle: u32,
 }
 
-impl Watched {
+impl WatchedThread {
     fn look(&mut self) -> Option<Death> {
         if self.heart.has_ended.load(Ordering::Acquire) {
             return Some(Death::Ended);
@@ -81,20 +81,20 @@ impl Watched {
 /// them has died.
 pub(super) fn start(
     [accountant, supervisor]: [Arc<Heart>; 2],
-    orders: &Arc<Orders>,
+    control: &Arc<ControlBlock>,
     vitals: Vitals,
     on_death: impl FnOnce() + Send + 'static,
 ) -> Result<(), Error> {
     let mut watchdog = Watchdog::new(vitals);
     watchdog.watch("accountant", &accountant);
     watchdog.watch("supervisor", &supervisor);
-    let orders = Arc::clone(orders);
-    spawn("watchdog", move || watchdog.run(|| orders.is_stopping(), on_death)).map(drop)
+    let control = Arc::clone(control);
+    spawn("watchdog", move || watchdog.run(|| control.is_stopping(), on_death)).map(drop)
 }
 
 /// Watches threads until one dies or all are to stop.
 pub(super) struct Watchdog {
-    watched: Vec<Watched>,
+    watched: Vec<WatchedThread>,
     vitals: Vitals,
 }
 
@@ -107,7 +107,7 @@ impl Watchdog {
     /// From here on the thread with this heart counts as working.
     pub(super) fn watch(&mut self, name: &'static str, heart: &Arc<Heart>) {
         self.vitals.set_thread_up(name, true);
-        self.watched.push(Watched { name, heart: Arc::clone(heart), beats: 0, idle: 0 });
+        self.watched.push(WatchedThread { name, heart: Arc::clone(heart), beats: 0, idle: 0 });
     }
 
     /// The body of the thread: calls `on_death` when a thread has died, unless all are to stop.

@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-pub(super) use alerts::{AlertLines, Pace};
+pub(super) use alerts::{AlertLines, AlertPace};
 pub(super) use writer::Blocking;
 use writer::{Closed, LineWriter};
 
@@ -45,19 +45,19 @@ impl Stream {
 
 /// The sending end of an output. Clones share one queue.
 #[derive(Debug, Clone)]
-pub(super) struct Output(Arc<Shared>);
+pub(super) struct LineQueue(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     /// A line came, was written, or was lost, or the output was closed.
     changed: Condvar,
     lost: Arc<AtomicU64>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    waiting: VecDeque<Waiting>,
+struct QueueState {
+    waiting: VecDeque<QueuedLine>,
     /// Bytes of the waiting lines.
     bytes: usize,
     /// Lines lost behind the last waiting one.
@@ -71,14 +71,14 @@ struct State {
 
 /// A line, or a gap without a line behind it.
 #[derive(Debug, PartialEq, Eq)]
-struct Waiting {
+struct QueuedLine {
     /// Lines lost before this one.
     lost_before: u64,
     /// Empty behind the last line, where lines were lost.
     line: String,
 }
 
-impl State {
+impl QueueState {
     fn has_room(&self, line: &str) -> bool {
         self.waiting.len() < WAITING_LINES && self.bytes + line.len() <= WAITING_BYTES
     }
@@ -88,17 +88,17 @@ impl State {
     }
 
     /// The next thing to write; nothing while all is written.
-    fn next(&mut self) -> Option<Waiting> {
+    fn next(&mut self) -> Option<QueuedLine> {
         if let Some(waiting) = self.waiting.pop_front() {
             self.bytes -= waiting.line.len();
             return Some(waiting);
         }
         let lost_before = std::mem::take(&mut self.lost_at_end);
-        (lost_before > 0).then(|| Waiting { lost_before, line: String::new() })
+        (lost_before > 0).then(|| QueuedLine { lost_before, line: String::new() })
     }
 }
 
-impl Output {
+impl LineQueue {
     /// Starts the writer thread of `stream`, which writes to `out`. `gap` gives the line that stands for so many lost ones.
     ///
     /// # Errors
@@ -156,22 +156,22 @@ impl Output {
 
 impl Shared {
     /// The state is whole at any time: nothing that is done under the lock panics.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait<'a>(&self, state: MutexGuard<'a, State>, at_most: Duration) -> MutexGuard<'a, State> {
+    fn wait<'a>(&self, state: MutexGuard<'a, QueueState>, at_most: Duration) -> MutexGuard<'a, QueueState> {
         self.changed.wait_timeout(state, at_most).unwrap_or_else(PoisonError::into_inner).0
     }
 
-    fn queue(&self, mut state: MutexGuard<'_, State>, line: String) {
+    fn queue(&self, mut state: MutexGuard<'_, QueueState>, line: String) {
         if state.is_closed || !state.has_room(&line) {
             state.lost_at_end += 1;
             self.lost.fetch_add(1, Ordering::Relaxed);
         } else {
             let lost_before = std::mem::take(&mut state.lost_at_end);
             state.bytes += line.len();
-            state.waiting.push_back(Waiting { lost_before, line });
+            state.waiting.push_back(QueuedLine { lost_before, line });
         }
         drop(state);
         self.changed.notify_all();
@@ -180,7 +180,7 @@ impl Shared {
     /// The body of the writer thread.
     fn write_all<W: Write>(&self, mut out: LineWriter<W>, gap: impl Fn(u64) -> String) {
         loop {
-            let Waiting { lost_before, line } = self.next();
+            let QueuedLine { lost_before, line } = self.next();
             let written = match lost_before {
                 0 => Ok(()),
                 lost => out.write_line(gap(lost).as_bytes()),
@@ -196,7 +196,7 @@ impl Shared {
         }
     }
 
-    fn next(&self) -> Waiting {
+    fn next(&self) -> QueuedLine {
         let mut state = self.lock();
         loop {
             if let Some(waiting) = state.next() {
@@ -212,7 +212,7 @@ impl Shared {
         let mut state = self.lock();
         let lost = state.waiting.len() as u64 + u64::from(!line.is_empty());
         self.lost.fetch_add(lost, Ordering::Relaxed);
-        *state = State { is_closed: true, ..State::default() };
+        *state = QueueState { is_closed: true, ..QueueState::default() };
         drop(state);
         self.changed.notify_all();
     }

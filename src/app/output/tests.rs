@@ -89,19 +89,19 @@ fn gap(line: &str) -> u64 {
     line.strip_suffix(" lost\n").unwrap_or_else(|| panic!("{line} is no gap")).parse().unwrap()
 }
 
-fn start(out: impl Write + Send + 'static) -> Output {
-    Output::start(Stream::Log, out, |lost| format!("{lost} lost\n")).unwrap()
+fn start(out: impl Write + Send + 'static) -> LineQueue {
+    LineQueue::start(Stream::Log, out, |lost| format!("{lost} lost\n")).unwrap()
 }
 
 fn line(number: usize) -> String {
     format!("line {number}\n")
 }
 
-fn finish(output: &Output) {
+fn finish(output: &LineQueue) {
     assert_eq!(output.finish(Instant::now() + DEADLINE), 0);
 }
 
-fn lost(output: &Output) -> u64 {
+fn lost(output: &LineQueue) -> u64 {
     output.lost().load(Ordering::Relaxed)
 }
 

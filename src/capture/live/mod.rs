@@ -51,7 +51,7 @@ pub struct Statistics {
 }
 
 /// The filters of a handle, compiled; nothing where every packet passes.
-pub struct Program(Option<Vec<libc::sock_filter>>);
+pub struct FilterProgram(Option<Vec<libc::sock_filter>>);
 
 /// An open handle on an interface.
 pub struct Live {
@@ -156,18 +156,18 @@ impl Live {
     ///
     /// # Errors
     /// When a filter does not compile for the link type, or the program is too long.
-    pub fn compile(&self, own: Option<&str>, user: Option<&UserFilter>) -> Result<Program, Error> {
+    pub fn compile(&self, own: Option<&str>, user: Option<&UserFilter>) -> Result<FilterProgram, Error> {
         let own = own.map(|own| self.compiled(own)).transpose()?;
         let of_user = user.map(|user| user.program(&self.name, self.link_type)).transpose()?;
         let program = match (own, of_user) {
-            (None, None) => return Ok(Program(None)),
+            (None, None) => return Ok(FilterProgram(None)),
             (Some(own), None) => own,
             (None, Some(of_user)) => of_user.to_vec(),
             (Some(own), Some(of_user)) => program::both(&own, &of_user),
         };
         match user {
             Some(user) if program.len() > MAXIMUM_INSTRUCTIONS => Err(user.refused(too_many(program.len()))),
-            _ => Ok(Program(Some(program))),
+            _ => Ok(FilterProgram(Some(program))),
         }
     }
 
@@ -175,7 +175,7 @@ impl Live {
     ///
     /// # Errors
     /// When the kernel does not take it.
-    pub fn attach_compiled(&mut self, program: &Program) -> Result<(), Error> {
+    pub fn attach_compiled(&mut self, program: &FilterProgram) -> Result<(), Error> {
         let attached = match &program.0 {
             Some(program) => attach_program(self.fd, program),
             None => detach_program(self.fd),

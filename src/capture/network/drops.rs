@@ -3,7 +3,7 @@
 use netlink_packet_route::link::LinkMessage;
 
 use super::Error;
-use super::conversation::ask_about;
+use super::request::ask_about;
 use super::rtnetlink::{LINK_HEADER_BYTES, attributes};
 
 /// Positions in `struct rtnl_link_stats64`, which is made of 64-bit counters (linux/if_link.h).

@@ -4,10 +4,10 @@
 //! [`Changes`], which says when to read again. Must not know which interfaces are captured, nor pcap.
 
 mod changes;
-mod conversation;
 mod drops;
 #[cfg(test)]
 pub(crate) mod made;
+mod request;
 mod rtnetlink;
 mod xdp;
 

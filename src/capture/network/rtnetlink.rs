@@ -14,7 +14,7 @@ use netlink_packet_route::route::{RouteFlags, RouteHeader, RouteMessage, RouteNe
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::super::names;
-use super::conversation::Conversation;
+use super::request::NetlinkRequest;
 use super::{Error, Link, LinkKind, MAX_ROUTES, Network, Route};
 
 /// Most attempts for a dump that changes keep interrupting.
@@ -69,12 +69,12 @@ fn dump<T: Default>(
         answer = T::default();
         let mut whole = true;
         for request in requests {
-            let mut conversation = Conversation::start(request.clone(), NLM_F_DUMP).map_err(kernel)?;
-            while let Some(payload) = conversation.next(what)? {
+            let mut exchange = NetlinkRequest::start(request.clone(), NLM_F_DUMP).map_err(kernel)?;
+            while let Some(payload) = exchange.next(what)? {
                 read(&mut answer, &payload)
                     .ok_or(Error::Answer { what, reason: "a message is truncated".to_owned() })?;
             }
-            whole &= !conversation.is_interrupted();
+            whole &= !exchange.is_interrupted();
         }
         if whole {
             break;
@@ -178,7 +178,7 @@ pub(super) fn read_addresses(addresses: &mut Vec<(u32, IpNet)>, message: &[u8]) 
 
 /// The routes of the main table, and what the local table says is this host's.
 #[derive(Debug, Default)]
-pub(super) struct Table {
+pub(super) struct RouteTable {
     best: BTreeMap<IpNet, Best>,
     local: BTreeSet<IpNet>,
     cut: bool,
@@ -195,7 +195,7 @@ struct Best {
 ///
 /// Routes for a type of service or a source network, and cached ones, are exceptions that do not say where a
 /// network is; they are left out.
-pub(super) fn read_routes(table: &mut Table, message: &[u8]) -> Option<()> {
+pub(super) fn read_routes(table: &mut RouteTable, message: &[u8]) -> Option<()> {
     let header = RouteHeader::parse(message).ok()?;
     let number_of =
         |wanted| attributes(message, ROUTE_HEADER_BYTES).find(|&(k, _)| k == wanted).and_then(|a| number(a.1));
@@ -212,7 +212,7 @@ pub(super) fn read_routes(table: &mut Table, message: &[u8]) -> Option<()> {
     Some(())
 }
 
-impl Table {
+impl RouteTable {
     pub(super) fn into_routes(self) -> Vec<Route> {
         let route =
             |(destination, best): (IpNet, Best)| Route { destination, interfaces: Vec::from_iter(best.interfaces) };

@@ -12,7 +12,7 @@ use netlink_packet_route::route::{
 };
 
 use super::made::{link, network};
-use super::rtnetlink::{Table, read_addresses, read_links, read_routes};
+use super::rtnetlink::{RouteTable, read_addresses, read_links, read_routes};
 use super::*;
 
 /// Set in the process that runs inside the namespace which a test made.
@@ -233,7 +233,7 @@ fn route_message(kind: RouteType, third: u8, attributes: Vec<RouteAttribute>) ->
 }
 
 fn routes(messages: &[RouteMessage]) -> Vec<(String, Vec<u32>)> {
-    let mut table = Table::default();
+    let mut table = RouteTable::default();
     for message in messages {
         read_routes(&mut table, &bytes(message)).unwrap();
     }
@@ -288,7 +288,7 @@ fn messages_cut_anywhere_are_read_or_refused_but_never_panic() {
     for length in 0..link.len().max(route.len()) {
         read_link(&link[..length.min(link.len())]);
         read_addresses(&mut Vec::new(), &link[..length.min(link.len())]);
-        read_routes(&mut Table::default(), &route[..length.min(route.len())]);
+        read_routes(&mut RouteTable::default(), &route[..length.min(route.len())]);
     }
 }
 

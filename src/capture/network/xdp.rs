@@ -6,7 +6,7 @@ use netlink_packet_route::link::{LinkAttribute, LinkMessage};
 
 use super::super::names;
 use super::Error;
-use super::conversation::ask_about;
+use super::request::ask_about;
 use super::rtnetlink::{LINK_HEADER_BYTES, attributes};
 
 /// Attribute inside `IFLA_XDP` (linux/if_link.h): the mode of the attached program, one byte; 0 is none.

@@ -44,9 +44,9 @@ use ipnet::IpNet;
 use crate::packet::IpVersion;
 
 use super::network::{Link, LinkKind, MAX_ROUTES, Network, Route};
-use origins::Block;
 pub use origins::Origins;
-use terms::{Layer, counted, joined};
+use origins::PrefixBlock;
+use terms::{TagDepth, counted, joined};
 
 /// The most networks that a filter names. Each takes at most about ten of BPF's 4,096 instructions; the user's
 /// filter needs some.
@@ -71,7 +71,7 @@ pub enum HandleKind {
 
 /// A filter for one handle.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Expression {
+pub struct OnceFilter {
     /// The filter in the syntax of pcap-filter(7); nothing where every frame counts.
     pub text: Option<String>,
     /// Notices for the user, each a sentence: packets that may count twice.
@@ -83,14 +83,14 @@ pub struct Expression {
 ///
 /// It does not include the user's filter ([`super::filter`]). Read again and compare whenever the network changes.
 #[must_use]
-pub fn filter_expression(network: &Network, captured: &[u32], handle: HandleKind) -> Expression {
+pub fn filter_expression(network: &Network, captured: &[u32], handle: HandleKind) -> OnceFilter {
     let (text, notices) = match handle {
         HandleKind::Loopback => (Some("inbound".to_owned()), Vec::new()),
         HandleKind::Any => wanted_interfaces(network, captured),
         HandleKind::Named(index) if several(network, captured) => without_copies(network, captured, index),
         HandleKind::Named(_) => (None, Vec::new()),
     };
-    Expression { text, notices }
+    OnceFilter { text, notices }
 }
 
 /// True if a frame is a copy of one that came in by a captured interface; for frames of `any`.
@@ -128,7 +128,7 @@ fn wanted_interfaces(network: &Network, wanted: &[u32]) -> (Option<String>, Vec<
 
 /// The filter of one interface of several.
 fn without_copies(network: &Network, captured: &[u32], index: u32) -> (Option<String>, Vec<String>) {
-    let layers = Layer::all_on(network, index);
+    let layers = TagDepth::all_on(network, index);
     let mut notices = doubts(network, captured);
     let (origins, notice) = bounded_origins(network, captured, MAX_NETWORKS / layers.len());
     notices.extend(notice);
@@ -166,7 +166,7 @@ fn bounded_origins(network: &Network, captured: &[u32], limit: usize) -> (Option
 
 fn networks_of(origins: &Origins) -> usize {
     let blocks = IpVersion::ALL.map(|version| origins.regions(version).blocks().1);
-    blocks.iter().flatten().map(Block::networks).sum()
+    blocks.iter().flatten().map(PrefixBlock::networks).sum()
 }
 
 /// The limits of the inference in words.

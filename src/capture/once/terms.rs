@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use crate::capture::network::{Link, LinkKind, Network};
 use crate::packet::IpVersion;
 
-use super::origins::{Block, Origins};
+use super::origins::{Origins, PrefixBlock};
 
 /// The most VLAN tags that are looked behind.
 const MAX_TAGS: usize = 2;
@@ -20,7 +20,7 @@ const TAG_BYTES: usize = 4;
 const ETHERNET_HEADER_BYTES: usize = 14;
 
 /// The frames that count, in words of the filter; nothing where all do.
-pub(super) fn counted(origins: &Origins, layers: &[Layer]) -> Option<String> {
+pub(super) fn counted(origins: &Origins, layers: &[TagDepth]) -> Option<String> {
     let mut is_ip = Vec::new();
     let mut no_copy = Vec::new();
     for version in IpVersion::ALL {
@@ -43,11 +43,11 @@ pub(super) fn joined(terms: &[String], word: &str) -> Option<String> {
 
 /// A place of the IP header: behind the link header and a number of tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Layer {
+pub(super) struct TagDepth {
     tags: usize,
 }
 
-impl Layer {
+impl TagDepth {
     /// The layers in which frames that leave by an interface can hold IP.
     pub(super) fn all_on(network: &Network, index: u32) -> Vec<Self> {
         let tags = network.link(index).map_or(0, |link| tags_on(network, link, MAX_TAGS));
@@ -68,7 +68,7 @@ impl Layer {
 
     /// The term for frames of this version that came in by no captured interface. `all`: the others, but for the
     /// `blocks`, did.
-    fn no_copy(self, version: IpVersion, all: bool, blocks: &[Block]) -> Option<String> {
+    fn no_copy(self, version: IpVersion, all: bool, blocks: &[PrefixBlock]) -> Option<String> {
         let terms: Vec<String> = blocks.iter().map(|block| self.block(block)).collect();
         let named = joined(&terms, " or ");
         match (all, named) {
@@ -80,7 +80,7 @@ impl Layer {
         }
     }
 
-    fn block(self, block: &Block) -> String {
+    fn block(self, block: &PrefixBlock) -> String {
         let network = self.source_in(block.network);
         let inside: Vec<String> = block.inside.iter().map(|block| self.block(block)).collect();
         match joined(&inside, " or ") {

@@ -13,13 +13,13 @@ use super::records::LARGEST;
 use crate::packet::{Frame, LinkType, Timestamp};
 
 /// A file that libpcap reads.
-pub(super) struct Handed {
+pub(super) struct LibpcapReader {
     capture: Capture<Offline>,
     /// The error with which the bytes ended, once they have.
     failure: Arc<Mutex<Option<io::Error>>>,
 }
 
-impl Handed {
+impl LibpcapReader {
     /// Hands `head` and then all of `input` over.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ const RECORD_HEADER: usize = 16;
 pub(super) const LARGEST: u32 = 262_144;
 
 /// The next item of a file.
-pub(super) enum Next<'a> {
+pub(super) enum NextRecord<'a> {
     /// A frame.
     Frame(Frame<'a>),
     /// Nothing more has come yet.
@@ -50,8 +50,8 @@ impl Records {
     pub(super) fn of(mut input: Input) -> Result<Self, Input> {
         input.wait_for(FILE_HEADER);
         let Some(&header) = input.unused().first_chunk::<FILE_HEADER>() else { return Err(input) };
-        match Format::of(&header) {
-            Some(Format { is_swapped, unit, units_in_second, snap_length, link_type }) => {
+        match PcapHeader::of(&header) {
+            Some(PcapHeader { is_swapped, unit, units_in_second, snap_length, link_type }) => {
                 input.take(FILE_HEADER);
                 let largest = snap_length.min(LARGEST);
                 Ok(Self { input, header, link_type, is_swapped, unit, units_in_second, largest, is_odd: false })
@@ -60,14 +60,14 @@ impl Records {
         }
     }
 
-    /// The next record. After [`Next::Odd`] nothing more is read here.
+    /// The next record. After [`NextRecord::Odd`] nothing more is read here.
     #[inline(always)]
-    pub(super) fn next(&mut self) -> Next<'_> {
+    pub(super) fn next(&mut self) -> NextRecord<'_> {
         if self.input.available() < RECORD_HEADER {
             match self.input.fill(RECORD_HEADER) {
                 Filled::Whole => {}
-                Filled::Waiting => return Next::Waiting,
-                Filled::Ended if self.input.available() == 0 => return Next::End,
+                Filled::Waiting => return NextRecord::Waiting,
+                Filled::Ended if self.input.available() == 0 => return NextRecord::End,
                 Filled::Ended => return self.give_up(),
             }
         }
@@ -84,7 +84,7 @@ impl Records {
         if self.input.available() < length {
             match self.input.fill(length) {
                 Filled::Whole => {}
-                Filled::Waiting => return Next::Waiting,
+                Filled::Waiting => return NextRecord::Waiting,
                 Filled::Ended => return self.give_up(),
             }
         }
@@ -93,10 +93,10 @@ impl Records {
         let seconds = if self.is_swapped { i64::from(seconds) } else { i64::from(seconds.cast_signed()) };
         let nanoseconds = i64::from(fraction) * i64::from(self.unit);
         let time = Timestamp::from_nanoseconds(seconds * NANOSECONDS_PER_SECOND + nanoseconds);
-        Next::Frame(Frame::new(time, &self.input.take(length)[RECORD_HEADER..], wire_bytes))
+        NextRecord::Frame(Frame::new(time, &self.input.take(length)[RECORD_HEADER..], wire_bytes))
     }
 
-    /// True if [`Next::Odd`] was given.
+    /// True if [`NextRecord::Odd`] was given.
     pub(super) fn is_odd(&self) -> bool {
         self.is_odd
     }
@@ -112,14 +112,14 @@ impl Records {
     }
 
     #[cold]
-    fn give_up(&mut self) -> Next<'_> {
+    fn give_up(&mut self) -> NextRecord<'_> {
         self.is_odd = true;
-        Next::Odd
+        NextRecord::Odd
     }
 }
 
 /// The contents of a plain file's header.
-struct Format {
+struct PcapHeader {
     is_swapped: bool,
     unit: u32,
     units_in_second: u32,
@@ -127,7 +127,7 @@ struct Format {
     link_type: LinkType,
 }
 
-impl Format {
+impl PcapHeader {
     fn of(header: &[u8; FILE_HEADER]) -> Option<Self> {
         let magic = word(header, 0);
         let is_swapped = matches!(magic.swap_bytes(), MICROSECONDS | NANOSECONDS);

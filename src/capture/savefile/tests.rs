@@ -61,7 +61,7 @@ fn outcome(opened: Result<Savefile, Error>, plain: usize, count: usize) -> (Vec<
         let taken = frames.len();
         let read = savefile.read(count, |_, frame| frames.push(copy(frame)));
         match read {
-            Ok(read) if read.stop == Stop::End => return (frames, "end".to_owned()),
+            Ok(read) if read.stop == StopReason::End => return (frames, "end".to_owned()),
             Ok(read) => assert_eq!(frames.len() - taken, read.frames),
             Err(error) => return (frames, error.to_string()),
         }
@@ -71,10 +71,10 @@ fn outcome(opened: Result<Savefile, Error>, plain: usize, count: usize) -> (Vec<
 
 /// The file as libpcap reads it from the beginning on.
 fn by_libpcap(path: &Path) -> Result<Savefile, Error> {
-    let handed = Handed::over(Vec::new(), Input::of_file(File::open(path).unwrap()));
+    let handed = LibpcapReader::over(Vec::new(), Input::of_file(File::open(path).unwrap()));
     let reader = handed.map_err(|error| Error::NotACapture { path: path.to_owned(), reason: words(&error) })?;
     let link_types = vec![reader.link_type()];
-    let reader = Reader::Handed(reader);
+    let reader = Reader::Libpcap(reader);
     Ok(Savefile { path: path.to_owned(), reader, link_types, filter: None, frames: 0, consumed: None })
 }
 
@@ -130,7 +130,7 @@ fn plain_file_is_left_to_libpcap_only_where_it_is_odd() {
         let mut bytes = file_in_order(swapped, NANOSECONDS_MAGIC, [2, 4], 65_535, &records(10));
         let whole = written(&bytes);
         let mut savefile = Savefile::open(whole.path(), None).unwrap();
-        assert_eq!(savefile.read(100, |_, _| {}).unwrap(), Read { frames: 10, stop: Stop::End });
+        assert_eq!(savefile.read(100, |_, _| {}).unwrap(), FramesRead { frames: 10, stop: StopReason::End });
         assert!(is_plain(&savefile));
         bytes.truncate(bytes.len() - 1);
         let cut = written(&bytes);
@@ -150,7 +150,7 @@ fn filter_leaves_frames_out_and_its_frames_count_as_read() {
     let mut savefile = Savefile::open(file.path(), Some("greater 61")).unwrap();
     let mut kept = Vec::new();
     let read = savefile.read(100, |_, frame| kept.push(frame.captured[0])).unwrap();
-    assert_eq!((read, kept), (Read { frames: 10, stop: Stop::End }, vec![3]));
+    assert_eq!((read, kept), (FramesRead { frames: 10, stop: StopReason::End }, vec![3]));
 }
 
 #[test]
@@ -175,13 +175,13 @@ fn input_that_is_still_to_come_is_waited_for_in_between() {
     while seen < 1 {
         seen += savefile.read(10, |_, _| {}).unwrap().frames;
     }
-    assert_eq!(savefile.read(10, |_, _| {}).unwrap(), Read { frames: 0, stop: Stop::Waiting });
+    assert_eq!(savefile.read(10, |_, _| {}).unwrap(), FramesRead { frames: 0, stop: StopReason::Waiting });
     give.send(bytes[24 + 76 + 30..].to_vec()).unwrap();
     drop(give);
     loop {
         let read = savefile.read(10, |_, _| {}).unwrap();
         seen += read.frames;
-        if read.stop == Stop::End {
+        if read.stop == StopReason::End {
             break;
         }
     }

@@ -35,12 +35,12 @@ pub struct Decision {
     /// Its name.
     pub name: String,
     /// Captured, or why not.
-    pub outcome: Outcome,
+    pub outcome: LinkOutcome,
 }
 
 /// Captured or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum LinkOutcome {
     /// It is. On `any`: its frames are wanted.
     Captured,
     /// It is not.
@@ -92,7 +92,7 @@ pub enum Relation {
 
 /// The reason why interfaces that the user named cannot be captured.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum SelectionError {
     /// No link has this name.
     #[error("{}: no such interface (have: {})", printable(name), printable(have))]
     UnknownInterface {
@@ -143,7 +143,7 @@ pub fn decide(network: &Network, config: &Config) -> Vec<Decision> {
 #[must_use]
 pub fn captured(network: &Network, config: &Config) -> Vec<u32> {
     let config = &*names::resolved(network, config);
-    let links = network.links.iter().filter(|link| outcome(network, config, link) == Outcome::Captured);
+    let links = network.links.iter().filter(|link| outcome(network, config, link) == LinkOutcome::Captured);
     links.map(|link| link.index).collect()
 }
 
@@ -163,35 +163,35 @@ pub fn named<'a>(network: &'a Network, config: &Config) -> Vec<&'a Link> {
 ///
 /// # Errors
 /// A name that no link has or that is libpcap's, or a link named beside another that shows its frames.
-pub fn check_names(network: &Network, config: &Config) -> Result<(), Refusal> {
+pub fn check_names(network: &Network, config: &Config) -> Result<(), SelectionError> {
     let config = &*names::resolved(network, config);
     let Selection::Named(names) = &config.selection else { return Ok(()) };
     for name in names {
         let link = network.named(name).ok_or_else(|| unknown(network, name))?;
         if is_of_libpcap(&link.name) {
-            return Err(Refusal::NameOfLibpcap { name: name.clone() });
+            return Err(SelectionError::NameOfLibpcap { name: name.clone() });
         }
-        if let Outcome::NotCaptured(Reason::ShownElsewhere { relation, next, shown_on }) =
+        if let LinkOutcome::NotCaptured(Reason::ShownElsewhere { relation, next, shown_on }) =
             outcome(network, config, link)
         {
-            return Err(Refusal::ShownTwice { name: name.clone(), relation, next, shown_on });
+            return Err(SelectionError::ShownTwice { name: name.clone(), relation, next, shown_on });
         }
     }
     Ok(())
 }
 
-fn unknown(network: &Network, name: &str) -> Refusal {
+fn unknown(network: &Network, name: &str) -> SelectionError {
     let mut have: Vec<&str> = network.links.iter().map(|link| link.name.as_str()).collect();
     have.sort_unstable();
     let more = if have.len() > MOST_LISTED { ", …" } else { "" };
     have.truncate(MOST_LISTED);
-    Refusal::UnknownInterface { name: name.to_owned(), have: have.join(", ") + more }
+    SelectionError::UnknownInterface { name: name.to_owned(), have: have.join(", ") + more }
 }
 
-fn outcome(network: &Network, config: &Config, link: &Link) -> Outcome {
+fn outcome(network: &Network, config: &Config, link: &Link) -> LinkOutcome {
     match unwanted(config, link).or_else(|| shown_elsewhere(network, config, link, DEEPEST_STACK)) {
-        Some(reason) => Outcome::NotCaptured(reason),
-        None => Outcome::Captured,
+        Some(reason) => LinkOutcome::NotCaptured(reason),
+        None => LinkOutcome::Captured,
     }
 }
 
@@ -300,8 +300,8 @@ pub fn table(network: &Network, config: &Config) -> String {
 fn row(network: &Network, config: &Config, link: &Link) -> [String; 4] {
     let addresses: Vec<String> = link.addresses.iter().map(ToString::to_string).collect();
     let captured = match outcome(network, config, link) {
-        Outcome::Captured => "yes".to_owned(),
-        Outcome::NotCaptured(reason) => format!("no: {reason}"),
+        LinkOutcome::Captured => "yes".to_owned(),
+        LinkOutcome::NotCaptured(reason) => format!("no: {reason}"),
     };
     [printable(&link.name), state(link).to_owned(), addresses.join(", "), printable(&captured)]
 }

@@ -16,7 +16,7 @@ fn excluding(selection: Selection, names: &[&str]) -> Config {
 fn captured_names(network: &Network, config: &Config) -> Vec<String> {
     let captured = captured(network, config);
     let decided = decide(network, config);
-    let by_decision = decided.iter().filter(|decision| decision.outcome == Outcome::Captured);
+    let by_decision = decided.iter().filter(|decision| decision.outcome == LinkOutcome::Captured);
     assert_eq!(captured, by_decision.clone().map(|decision| decision.index).collect::<Vec<_>>());
     by_decision.map(|decision| decision.name.clone()).collect()
 }
@@ -24,8 +24,8 @@ fn captured_names(network: &Network, config: &Config) -> Vec<String> {
 fn why_not(network: &Network, config: &Config, name: &str) -> String {
     let decided = decide(network, config);
     match &decided.iter().find(|decision| decision.name == name).unwrap().outcome {
-        Outcome::NotCaptured(reason) => reason.to_string(),
-        Outcome::Captured => "captured".to_owned(),
+        LinkOutcome::NotCaptured(reason) => reason.to_string(),
+        LinkOutcome::Captured => "captured".to_owned(),
     }
 }
 

@@ -3,7 +3,7 @@ use std::net::Ipv4Addr;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::alert::{Fingerprint, Peak, Severity, Side, State};
+use crate::alert::{AlertState, Fingerprint, Peak, Severity, Side};
 use crate::detect::Figures;
 use crate::packet::Timestamp;
 
@@ -18,7 +18,7 @@ fn alert(kind: Kind, subject: Subject, bytes: u64) -> Alert {
         kind,
         rule: kind.label().into(),
         subject,
-        state: State::Firing,
+        state: AlertState::Firing,
         severity: Severity::Info,
         side: Side::Outside,
         starts_at,

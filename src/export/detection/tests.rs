@@ -2,7 +2,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::*;
-use crate::alert::{Fingerprint, Peak, Severity, Side, State};
+use crate::alert::{AlertState, Fingerprint, Peak, Severity, Side};
 use crate::detect::{Figures, Kind, TableUse, Target};
 use crate::export::format::Format;
 use crate::packet::{Protocol, Timestamp};
@@ -18,7 +18,7 @@ fn alert(kind: Kind, rule: &str, subject: Subject, starts_at: i64) -> Alert {
         kind,
         rule: rule.into(),
         subject,
-        state: State::Firing,
+        state: AlertState::Firing,
         severity: Severity::Info,
         side: Side::Outside,
         starts_at,

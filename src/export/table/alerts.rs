@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::{Replayed, write_wrapped};
-use crate::alert::{Alert, State};
+use crate::alert::{Alert, AlertState};
 use crate::capture::printable;
 use crate::export::units::utc;
 
@@ -24,8 +24,8 @@ pub(super) fn write<W: Write>(replayed: &Replayed<'_>, out: &mut W) -> io::Resul
 fn write_alert<W: Write>(alert: &Alert, out: &mut W) -> io::Result<()> {
     // The sentence says that a resolved one is.
     let state = match alert.state {
-        State::Resolved => "",
-        State::Pending | State::Firing => ", still firing at the end",
+        AlertState::Resolved => "",
+        AlertState::Pending | AlertState::Firing => ", still firing at the end",
     };
     let (severity, side) = (alert.severity.label(), alert.side.label());
     let kind = alert.kind.label();

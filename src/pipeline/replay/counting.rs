@@ -11,7 +11,7 @@ use crate::account::fill::Fill;
 use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
 use crate::capture;
-use crate::capture::savefile::{Read, Savefile, Stop};
+use crate::capture::savefile::{FramesRead, Savefile, StopReason};
 use crate::decode::Decoder;
 use crate::locality::Classifier;
 use crate::packet::{Frame, Timestamp};
@@ -53,7 +53,7 @@ impl<F: Follow + Send + 'static> Counting<F> {
         savefile: &mut Savefile,
         decoders: &mut Decoders,
         count: usize,
-    ) -> (u64, Result<Read, Error>) {
+    ) -> (u64, Result<FramesRead, Error>) {
         let mut captured_bytes = 0;
         let read = match self {
             Self::Alone(alone) => alone.read(name, savefile, decoders, count, &mut captured_bytes),
@@ -141,7 +141,7 @@ impl<F: Follow> Alone<F> {
         decoders: &mut Decoders,
         count: usize,
         captured_bytes: &mut u64,
-    ) -> Result<Read, capture::Error> {
+    ) -> Result<FramesRead, capture::Error> {
         let decoder = decoders.get(savefile.link_type());
         let mut frames = 0;
         while frames < count
@@ -151,12 +151,12 @@ impl<F: Follow> Alone<F> {
             *captured_bytes += self.count(name, &decoder, &frame);
         }
         if frames == count {
-            return Ok(Read { frames, stop: Stop::Count });
+            return Ok(FramesRead { frames, stop: StopReason::Count });
         }
         let others = savefile.read(count - frames, |link_type, frame| {
             *captured_bytes += self.count_apart(name, &decoders.get(link_type), &frame);
         });
-        others.map(|others| Read { frames: frames + others.frames, ..others })
+        others.map(|others| FramesRead { frames: frames + others.frames, ..others })
     }
 
     /// As [`Alone::count`], and no second copy of it.

@@ -157,7 +157,7 @@ impl Regions {
     }
 
     /// The least number of nested blocks that say the same: the whole space's answer, and what differs from it.
-    pub(super) fn blocks(&self) -> (bool, Vec<Block>) {
+    pub(super) fn blocks(&self) -> (bool, Vec<PrefixBlock>) {
         let all = !self.tree.accepts(false);
         let mut inside = Vec::new();
         self.tree.append_blocks(self.version, Prefix { bits: 0, length: 0 }, all, &mut inside);
@@ -167,12 +167,12 @@ impl Regions {
 
 /// A network whose sources have another answer than the network around it, except for the blocks inside.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Block {
+pub(super) struct PrefixBlock {
     pub(super) network: IpNet,
-    pub(super) inside: Vec<Block>,
+    pub(super) inside: Vec<PrefixBlock>,
 }
 
-impl Block {
+impl PrefixBlock {
     /// Number of networks in this block's expression.
     pub(super) fn networks(&self) -> usize {
         1 + self.inside.iter().map(Self::networks).sum::<usize>()
@@ -251,17 +251,17 @@ impl Tree {
         }
     }
 
-    fn append_blocks(&self, version: IpVersion, at: Prefix, around: bool, blocks: &mut Vec<Block>) {
+    fn append_blocks(&self, version: IpVersion, at: Prefix, around: bool, blocks: &mut Vec<PrefixBlock>) {
         if !self.accepts(around) {
             let mut inside = Vec::new();
             self.append_inside(version, at, !around, &mut inside);
-            blocks.push(Block { network: network_of(version, at), inside });
+            blocks.push(PrefixBlock { network: network_of(version, at), inside });
         } else {
             self.append_inside(version, at, around, blocks);
         }
     }
 
-    fn append_inside(&self, version: IpVersion, at: Prefix, around: bool, blocks: &mut Vec<Block>) {
+    fn append_inside(&self, version: IpVersion, at: Prefix, around: bool, blocks: &mut Vec<PrefixBlock>) {
         if let Self::Halves { halves, .. } = self {
             for (half, at) in halves.iter().zip(halves_of(at)) {
                 half.append_blocks(version, at, around, blocks);

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use tempfile::NamedTempFile;
 
 use super::*;
-use crate::capture::savefile::libpcap::Handed;
+use crate::capture::savefile::libpcap::LibpcapReader;
 
 /// Bytes of a file in the making.
 struct Writer {
@@ -118,11 +118,11 @@ fn walked(bytes: &[u8]) -> (Frames, Option<Fault>) {
     let Ok(mut blocks) = Blocks::of(Input::of_file(File::open(file.path()).unwrap())) else { return (frames, None) };
     loop {
         match blocks.next() {
-            Ok(Next::Frame(_, frame)) => {
+            Ok(NextPacket::Frame(_, frame)) => {
                 frames.push((comparable(frame.time, bytes), frame.captured.to_vec(), frame.wire_bytes))
             }
-            Ok(Next::Waiting) => panic!("a file never waits"),
-            Ok(Next::End) => return (frames, None),
+            Ok(NextPacket::Waiting) => panic!("a file never waits"),
+            Ok(NextPacket::End) => return (frames, None),
             Err(fault) => return (frames, Some(fault)),
         }
     }
@@ -131,7 +131,7 @@ fn walked(bytes: &[u8]) -> (Frames, Option<Fault>) {
 fn by_libpcap(bytes: &[u8]) -> (Frames, bool) {
     let file = written(bytes);
     let mut frames = Vec::new();
-    let Ok(mut handed) = Handed::over(Vec::new(), Input::of_file(File::open(file.path()).unwrap())) else {
+    let Ok(mut handed) = LibpcapReader::over(Vec::new(), Input::of_file(File::open(file.path()).unwrap())) else {
         return (frames, false);
     };
     loop {
@@ -222,7 +222,7 @@ fn interfaces_have_their_own_link_types_clocks_and_snap_lengths() {
         let mut blocks = Blocks::of(Input::of_file(File::open(file.path()).unwrap())).ok().unwrap();
         assert_eq!(blocks.link_types().unwrap(), [1, 101, 276].map(LinkType));
         let mut read = Vec::new();
-        while let Next::Frame(link_type, frame) = blocks.next().unwrap() {
+        while let NextPacket::Frame(link_type, frame) = blocks.next().unwrap() {
             read.push((link_type.0, frame.time));
         }
         let time = |seconds| Timestamp::from_seconds_and_nanoseconds(seconds, 500_000_000);
@@ -238,7 +238,7 @@ fn fractions_that_overflow_in_libpcap_are_read_right() {
         writer.write(&Written::Section, (1, 65_535, &[(9, vec![0x80 + 35])]));
         writer.packet(ENHANCED_PACKET, [0; 4], units, &[0; 13], 13);
         let mut blocks = Blocks::of(Input::of_file(File::open(written(&writer.bytes).path()).unwrap())).ok().unwrap();
-        let Ok(Next::Frame(_, frame)) = blocks.next() else { panic!("no frame of {units} units") };
+        let Ok(NextPacket::Frame(_, frame)) = blocks.next() else { panic!("no frame of {units} units") };
         assert_eq!(frame.time.nanoseconds(), nanoseconds);
         assert_eq!(walked(&writer.bytes).0, by_libpcap(&writer.bytes).0);
     }

@@ -65,7 +65,7 @@ impl Plan {
 
 /// The latest plan, and whether to stop.
 #[derive(Debug, Default)]
-pub(super) struct Orders {
+pub(super) struct ControlBlock {
     plan: ArcSwap<Plan>,
     is_stopping: AtomicBool,
     /// Interface and worker of each thread that could not open an interface that is up. At most one entry a capture
@@ -73,7 +73,7 @@ pub(super) struct Orders {
     refused: Mutex<BTreeSet<(String, usize)>>,
 }
 
-impl Orders {
+impl ControlBlock {
     pub(super) fn new(plan: Plan) -> Self {
         Self { plan: ArcSwap::from_pointee(plan), ..Self::default() }
     }
@@ -170,14 +170,14 @@ mod tests {
 
     #[test]
     fn an_interface_is_unopened_while_none_of_its_workers_has_it() {
-        let orders = Orders::default();
-        let unopened = |workers| orders.unopened(workers).into_iter().collect::<Vec<_>>();
-        orders.record_refused("eth0", 0);
-        orders.record_refused("eth0", 0);
+        let control = ControlBlock::default();
+        let unopened = |workers| control.unopened(workers).into_iter().collect::<Vec<_>>();
+        control.record_refused("eth0", 0);
+        control.record_refused("eth0", 0);
         assert_eq!((unopened(1), unopened(2)), (vec!["eth0".to_owned()], vec![]));
-        orders.record_refused("eth0", 1);
+        control.record_refused("eth0", 1);
         assert_eq!(unopened(2), ["eth0"]);
-        orders.forget_refused("eth0", 1);
+        control.forget_refused("eth0", 1);
         assert!(unopened(2).is_empty());
     }
 }
