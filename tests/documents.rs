@@ -1,5 +1,5 @@
-//! The documents are true and readable: each option, key of the configuration file, environment variable and metric that
-//! they name is declared by the program, each link leads somewhere, and no line is too long.
+//! The documents are true: each option, key of the configuration file, environment variable and metric that they name is
+//! declared by the program, and each link leads somewhere.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -22,10 +22,6 @@ const ELLIPSIS: char = '…';
 
 /// The README fits a few screens.
 const README_LINES: usize = 150;
-/// The columns of a line outside tables, links and code.
-const COLUMNS: usize = 100;
-/// Documents whose lines may still be longer.
-const UNWRAPPED: [&str; 1] = ["ARCHITECTURE.md"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -97,13 +93,6 @@ fn resolves(document: &str, text: &str, target: &str) -> bool {
         return anchors(text).contains(heading);
     }
     path.exists() && (heading.is_empty() || anchors(&fs::read_to_string(path).unwrap()).contains(heading))
-}
-
-/// The numbers of the lines that are too long. Tables, code and lines that begin with a link may be.
-fn long_lines(text: &str) -> Vec<usize> {
-    let is_link = |line: &str| line.trim_start_matches(['-', '*', ' ', '!']).starts_with('[') && line.contains("](");
-    let is_long = |line: &str| line.chars().count() > COLUMNS && !line.starts_with('|') && !is_link(line);
-    prose(text).into_iter().filter(|(_, line)| is_long(line)).map(|(number, _)| number).collect()
 }
 
 /// The code of a Markdown text: its spans, and its blocks line by line.
@@ -288,21 +277,4 @@ fn every_link_in_the_documents_leads_somewhere() {
     };
     let broken: Vec<String> = texts().into_iter().flat_map(of_document).collect();
     assert!(broken.is_empty(), "these links lead nowhere: {broken:#?}");
-}
-
-#[test]
-fn long_lines_are_seen() {
-    let long = "a ".repeat(60);
-    let text =
-        format!("short\n{long}\n| {long} |\n[{long}](x)\n- [{long}](x)\n\n    {long}\n\n```\n{long}\n```\n{long}\n");
-    assert_eq!(long_lines(&text), [2, 12]);
-}
-
-#[test]
-fn documents_are_wrapped() {
-    let documents = texts().into_iter().filter(|(name, _)| !UNWRAPPED.contains(&name.as_str()));
-    let long =
-        documents.flat_map(|(name, text)| long_lines(&text).into_iter().map(move |line| format!("{name}:{line}")));
-    let long: Vec<String> = long.collect();
-    assert!(long.is_empty(), "these lines have more than {COLUMNS} columns: {long:?}");
 }
