@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::{Add, Sub};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A moment on the packets' clock, in nanoseconds since the Unix epoch (UTC).
@@ -16,7 +17,7 @@ pub struct Timestamp(i64);
 pub const NANOSECONDS_PER_SECOND: i64 = 1_000_000_000;
 
 impl Timestamp {
-    /// Before this moment nothing is.
+    /// The earliest moment.
     pub const BEFORE_ALL: Self = Self(i64::MIN);
 
     /// The moment `nanoseconds` after the epoch.
@@ -49,11 +50,21 @@ impl Timestamp {
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
+}
 
-    /// Seconds since the epoch with their fraction, as JSON output writes a time.
-    #[must_use]
-    pub fn as_seconds_f64(self) -> f64 {
-        Duration::from_nanos(self.0.unsigned_abs()).as_secs_f64() * if self.0 < 0 { -1.0 } else { 1.0 }
+impl Add<Duration> for Timestamp {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
+    }
+}
+
+impl Sub<Duration> for Timestamp {
+    type Output = Self;
+
+    fn sub(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
     }
 }
 
@@ -286,6 +297,15 @@ impl fmt::Display for Seconds {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sums_with_durations_saturate() {
+        let (first, last) = (Timestamp(i64::MIN), Timestamp(i64::MAX));
+        assert_eq!(Timestamp(5) + Duration::from_nanos(7), Timestamp(12));
+        assert_eq!(Timestamp(5) - Duration::from_nanos(7), Timestamp(-2));
+        assert_eq!([last + Duration::from_nanos(1), Timestamp(1) + Duration::MAX], [last; 2]);
+        assert_eq!([first - Duration::from_nanos(1), Timestamp(-2) - Duration::MAX], [first; 2]);
+    }
 
     #[test]
     fn times_are_written_to_the_nanosecond_and_without_noise() {

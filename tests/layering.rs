@@ -17,7 +17,7 @@ use source::{is_word, tokens};
 /// The rooms, step by step. A room imports those of earlier steps.
 const STEPS: &[&[&str]] = &[
     &["packet"],
-    &["tables", "time_grid"],
+    &["os", "tables", "time_grid"],
     &["services"],
     &["capture", "decode", "locality", "policy"],
     &["account"],
@@ -34,7 +34,7 @@ const STEPS: &[&[&str]] = &[
 /// Outside crates, as they are written in code, and the rooms that they may be used in.
 const DOORS: &[(&str, &[&str])] = &[
     ("pcap", &["capture"]),
-    ("libc", &["capture"]),
+    ("libc", &["os", "capture"]),
     ("lzma_rust2", &["capture"]),
     ("ruzstd", &["capture"]),
     ("netlink_sys", &["capture"]),

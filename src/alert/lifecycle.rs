@@ -149,7 +149,7 @@ impl Alerts {
             // Times before and after the step cannot be compared.
             active.alert.span = None;
             active.is_under = false;
-            let due = later(to, self.config.hold.saturating_add(active.alert.figures.window));
+            let due = to + self.config.hold.saturating_add(active.alert.figures.window);
             active.due = Some(due);
             self.due.insert((due, key.clone()));
         }
@@ -244,8 +244,8 @@ impl Active {
         };
         match (self.due, self.is_under) {
             (Some(due), true) if was_under => due,
-            (_, true) => later(self.since, hold).max(detection.at),
-            (_, false) => later(detection.at, hold.saturating_add(detection.figures.window)),
+            (_, true) => (self.since + hold).max(detection.at),
+            (_, false) => detection.at + hold.saturating_add(detection.figures.window),
         }
     }
 }
@@ -255,11 +255,6 @@ fn joined(one: Option<Span>, other: Option<Span>) -> Option<Span> {
     let (Some(one), Some(other)) = (one, other) else { return one.or(other) };
     let precision = one.precision.max(other.precision);
     Some(Span { first: one.first.min(other.first), last: one.last.max(other.last), precision })
-}
-
-fn later(time: Timestamp, by: Duration) -> Timestamp {
-    let nanoseconds = i64::try_from(by.as_nanos()).unwrap_or(i64::MAX);
-    Timestamp::from_nanoseconds(time.nanoseconds().saturating_add(nanoseconds))
 }
 
 impl Peak {

@@ -61,7 +61,7 @@ impl<W: Write> TextWriter<W> {
     ///
     /// # Errors
     /// When `out` cannot be written.
-    pub fn introduce(&mut self, name: &str, help: &str, kind: MetricKind) -> io::Result<()> {
+    pub(super) fn introduce(&mut self, name: &str, help: &str, kind: MetricKind) -> io::Result<()> {
         self.is_absent = false;
         let is_open = self.format == Format::OpenMetrics;
         let name = if is_open && kind == MetricKind::Counter { name.strip_suffix(TOTAL).unwrap_or(name) } else { name };
@@ -126,7 +126,7 @@ impl<W: Write> SampleWriter<'_, W> {
 
     /// A label whose value `write` appends. The value must hold neither quotes, backslashes nor line feeds.
     #[must_use]
-    pub fn label_with(mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) -> Self {
+    pub(super) fn label_with(mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) -> Self {
         self.open(name);
         write(&mut self.writer.buffer);
         self.writer.buffer.push(b'"');
@@ -162,7 +162,7 @@ impl<W: Write> SampleWriter<'_, W> {
     ///
     /// # Errors
     /// When `out` cannot be written.
-    pub fn value_f64(self, value: f64) -> io::Result<()> {
+    pub(super) fn value_f64(self, value: f64) -> io::Result<()> {
         match value {
             _ if value.is_nan() => self.end("NaN"),
             f64::INFINITY => self.end("+Inf"),

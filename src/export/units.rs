@@ -41,7 +41,7 @@ impl Units {
 
     /// The same in a sentence, where an exact number needs its unit too.
     #[must_use]
-    pub fn bytes_in_words(self, bytes: u64) -> String {
+    pub(super) fn bytes_in_words(self, bytes: u64) -> String {
         match self {
             Self::Human => self.bytes(bytes),
             Self::Exact => format!("{bytes} bytes"),
@@ -59,7 +59,7 @@ impl Units {
 
     /// `46.6 kbit/s`; exact in whole bits. None over less than a millisecond.
     #[must_use]
-    pub fn bit_rate(self, bytes: u64, time: Duration) -> Option<String> {
+    pub(super) fn bit_rate(self, bytes: u64, time: Duration) -> Option<String> {
         let rate = per_second(bytes as f64 * BITS_PER_BYTE, time)?;
         Some(match self {
             Self::Human => scaled(rate, "bit/s"),

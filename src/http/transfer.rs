@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use crate::capture::live::unacknowledged_bytes;
+use crate::os::socket::unacknowledged_bytes;
 
 /// Interval at which the acknowledgement of the last bytes is checked.
 const GLANCE: Duration = Duration::from_millis(10);

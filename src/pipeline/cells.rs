@@ -81,7 +81,7 @@ impl Cells {
         let ends = self.grids.iter().map(|grid| grid.end(grid.cell(time)));
         self.start = starts.max().unwrap_or(self.start);
         let end = ends.min().unwrap_or(self.last).nanoseconds();
-        self.earliest = moved(self.start, LATEST, i64::saturating_sub);
+        self.earliest = self.start - LATEST;
         // The end of all time has no moment after it.
         self.last = Timestamp::from_nanoseconds(if end == i64::MAX { end } else { end - 1 });
         if had_begun && is_step(before, time) { Turn::Step { until, to: self.start } } else { Turn::Onward(self.start) }
@@ -90,7 +90,7 @@ impl Cells {
     /// Follows `clock` while no frames come: frames older than the clock by `delay` have arrived. Returns the time
     /// advance if this ends the present cell.
     pub(super) fn pass(&mut self, clock: Timestamp, delay: Duration) -> Option<Turn> {
-        let reached = moved(clock, delay, i64::saturating_sub);
+        let reached = clock - delay;
         let has_ended = self.has_begun && reached > self.last || !self.has_begun && !self.hold(reached);
         if has_ended {
             return Some(self.enter(reached));
@@ -105,12 +105,8 @@ impl Cells {
 
     /// End of the present cell.
     pub(super) fn end(&self) -> Timestamp {
-        Timestamp::from_nanoseconds(self.last.nanoseconds().saturating_add(1))
+        self.last + Duration::from_nanos(1)
     }
-}
-
-fn moved(time: Timestamp, by: Duration, operation: impl Fn(i64, i64) -> i64) -> Timestamp {
-    Timestamp::from_nanoseconds(operation(time.nanoseconds(), i64::try_from(by.as_nanos()).unwrap_or(i64::MAX)))
 }
 
 #[cfg(test)]

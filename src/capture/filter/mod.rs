@@ -63,12 +63,6 @@ impl UserFilter {
         Err(filter.refused(first_reason.unwrap_or_default()))
     }
 
-    /// The filter's text.
-    #[must_use]
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
     /// The program for the frames of an interface, as the kernel shows them to a handle with this link type.
     pub(super) fn program(&self, interface: &str, link_type: Linktype) -> Result<Arc<[sock_filter]>, Error> {
         // Others that need the same program wait until it is compiled.

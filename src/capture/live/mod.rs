@@ -5,8 +5,7 @@
 //! so are they exact from one packet to the next (libpcap drains with a filter of its own in between and runs the
 //! filter again in user space, where `inbound` means nothing).
 
-mod ethtool;
-mod socket;
+mod bindings;
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -21,11 +20,11 @@ use super::names;
 use super::network::dropped_frames;
 use super::nic::ForeignCounter;
 use super::program;
+use crate::os::socket::{attach_program, bound_to, detach_program, join_fanout, may_capture, wait_readable};
 use crate::packet::{Frame, LinkType, Timestamp};
-pub use ethtool::splits_or_joins;
-pub(super) use socket::instructions;
-use socket::{attach_program, bound_to, create, detach_program, join_fanout, may_capture, wait_readable};
-pub use socket::{library_version, unacknowledged_bytes};
+use bindings::create;
+pub(super) use bindings::instructions;
+pub use bindings::library_version;
 
 const COOKED: Linktype = Linktype(113);
 pub(super) const COOKED_2: Linktype = Linktype(276);

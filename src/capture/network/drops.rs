@@ -16,7 +16,7 @@ const COUNTER_BYTES: usize = 8;
 ///
 /// # Errors
 /// When there is no such interface, or the kernel does not say.
-pub fn dropped_frames(index: u32) -> Result<u64, Error> {
+pub(in crate::capture) fn dropped_frames(index: u32) -> Result<u64, Error> {
     let mut question = LinkMessage::default();
     question.header.index = index;
     let missing = || Error::Answer { what: "links", reason: "the statistics are missing".to_owned() };

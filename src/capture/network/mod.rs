@@ -18,8 +18,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 pub use changes::Changes;
-pub use drops::dropped_frames;
-pub use xdp::has_program;
+pub(super) use drops::dropped_frames;
+pub(super) use xdp::has_program;
 
 /// The deepest stack of links that is followed; the kernel allows eight (`MAX_NEST_DEV`).
 const DEEPEST_STACK: usize = 8;
@@ -80,7 +80,7 @@ pub enum LinkKind {
 impl LinkKind {
     /// The kind that the kernel calls `name`.
     #[must_use]
-    pub fn from_name(name: &str) -> Self {
+    pub(super) fn from_name(name: &str) -> Self {
         match name {
             "vlan" => Self::Vlan,
             "macvlan" => Self::Macvlan,
@@ -100,7 +100,7 @@ impl LinkKind {
     /// True if every frame of such a link also passes its parent. Only for these kinds is the kernel's `IFLA_LINK` a
     /// parent: for a veth it is the peer, for a tunnel the link of its outer packets.
     #[must_use]
-    pub fn is_child(&self) -> bool {
+    pub(super) fn is_child(&self) -> bool {
         matches!(self, Self::Vlan | Self::Macvlan | Self::Macvtap | Self::Ipvlan | Self::Ipvtap)
     }
 
@@ -196,7 +196,7 @@ impl Network {
     /// frames away first. Of a bridge's port, the bridge shows what this host itself sends, receives and routes,
     /// not what goes from port to port.
     #[must_use]
-    pub fn shown_on(&self, link: &Link) -> Vec<u32> {
+    pub(super) fn shown_on(&self, link: &Link) -> Vec<u32> {
         let controllers = follow(self.controller(link), |above| self.controller(above));
         let parents = follow(self.parent(link), |above| self.parent(above));
         controllers.chain(parents).map(|above| above.index).collect()
@@ -211,7 +211,7 @@ impl Network {
 
     /// The indexes of all links of which [`Network::shows`] holds.
     #[must_use]
-    pub fn shown_by(&self, captured: &[u32]) -> BTreeSet<u32> {
+    pub(super) fn shown_by(&self, captured: &[u32]) -> BTreeSet<u32> {
         self.links.iter().filter(|link| self.shows(captured, link)).map(|link| link.index).collect()
     }
 
@@ -235,14 +235,14 @@ impl Network {
     }
 
     /// The links with `link` as their parent.
-    pub fn children<'a>(&'a self, link: &Link) -> impl Iterator<Item = &'a Link> + use<'a> {
+    pub(super) fn children<'a>(&'a self, link: &Link) -> impl Iterator<Item = &'a Link> + use<'a> {
         let index = link.index;
         self.links.iter().filter(move |child| child.parent == Some(index))
     }
 
     /// The bridge, bond or team that takes over the frames of `link`.
     #[must_use]
-    pub fn controller(&self, link: &Link) -> Option<&Link> {
+    pub(super) fn controller(&self, link: &Link) -> Option<&Link> {
         let controller = self.link(link.controller?)?;
         controller.kind.as_ref().is_some_and(LinkKind::takes_over).then_some(controller)
     }

@@ -16,7 +16,7 @@ const IFLA_XDP_ATTACHED: u16 = 2;
 ///
 /// # Errors
 /// When there is no such interface, or the kernel refuses to answer.
-pub fn has_program(interface: &str) -> Result<bool, Error> {
+pub(in crate::capture) fn has_program(interface: &str) -> Result<bool, Error> {
     let mut bytes = names::to_bytes(interface);
     bytes.push(0);
     let name = DefaultNla::new(libc::IFLA_IFNAME, bytes);

@@ -44,7 +44,7 @@ impl Origins {
 
     /// True if an outgoing frame from `source` came in by a captured interface.
     #[must_use]
-    pub fn came_in_captured(&self, source: IpAddr) -> bool {
+    pub(in crate::capture) fn came_in_captured(&self, source: IpAddr) -> bool {
         let regions = self.regions(if source.is_ipv4() { IpVersion::V4 } else { IpVersion::V6 });
         regions.came_in_captured(bits(source))
     }

@@ -1,10 +1,6 @@
-//! Asks by ethtool's system call how an interface changes frames. All unsafe code for it stands here.
-
-#![allow(unsafe_code)]
+//! Asks by ethtool's system call how an interface changes frames.
 
 use std::io;
-
-use super::super::names;
 
 /// ethtool's questions (`linux/ethtool.h`): whether TSO, GSO and GRO are on, and flags of which one is LRO.
 const OFFLOADS: [u32; 3] = [0x1e, 0x23, 0x2b]; // ETHTOOL_GTSO, ETHTOOL_GGSO, ETHTOOL_GGRO
@@ -27,11 +23,11 @@ const BEFORE_STATES: usize = 2;
 const STATE_WORDS: usize = 4;
 const ACTIVE: usize = 2;
 
-/// True if `interface` splits frames after a capture has seen them, or joins them before (TSO, GSO, GRO, LRO).
+/// True if the interface with this name splits frames after a capture has seen them, or joins them before (TSO, GSO, GRO, LRO).
 ///
 /// # Errors
 /// When the kernel refuses to answer.
-pub fn splits_or_joins(interface: &str) -> io::Result<bool> {
+pub fn splits_or_joins(interface: &[u8]) -> io::Result<bool> {
     for question in OFFLOADS {
         if value(interface, question)? != 0 {
             return Ok(true);
@@ -41,7 +37,7 @@ pub fn splits_or_joins(interface: &str) -> io::Result<bool> {
 }
 
 /// True if the feature that the kernel calls `name` is on. An unknown feature is off.
-fn is_on(interface: &str, name: &str) -> io::Result<bool> {
+fn is_on(interface: &[u8], name: &str) -> io::Result<bool> {
     let count = feature_count(interface)?;
     // A driver, or a kernel in between, may know none; there is no answer to ask for then.
     if count == 0 {
@@ -67,7 +63,7 @@ fn spells(words: &[u32], name: &str) -> bool {
 }
 
 /// `struct ethtool_sset_info`: the question, a gap, the sets asked for (64 bits), a number for each of them.
-fn feature_count(interface: &str) -> io::Result<usize> {
+fn feature_count(interface: &[u8]) -> io::Result<usize> {
     let sets = 1_u64 << FEATURES;
     let [a, b, c, d, e, f, g, h] = sets.to_ne_bytes();
     let sets = [u32::from_ne_bytes([a, b, c, d]), u32::from_ne_bytes([e, f, g, h])];
@@ -83,16 +79,16 @@ fn feature_count_of(answer: [u32; 5]) -> usize {
 }
 
 /// `struct ethtool_value`: the question and a number.
-fn value(interface: &str, question: u32) -> io::Result<u32> {
+fn value(interface: &[u8], question: u32) -> io::Result<u32> {
     let mut answer = [question, 0];
     ask(interface, &mut answer)?;
     Ok(answer[1])
 }
 
 /// Asks what `answer` begins with; it is as long as the kernel's answer to that.
-fn ask(interface: &str, answer: &mut [u32]) -> io::Result<()> {
+fn ask(interface: &[u8], answer: &mut [u32]) -> io::Result<()> {
     let mut name = [0; libc::IFNAMSIZ];
-    for (to, from) in name.iter_mut().zip(names::to_bytes(interface).into_iter().take(libc::IFNAMSIZ - 1)) {
+    for (to, from) in name.iter_mut().zip(interface.iter().take(libc::IFNAMSIZ - 1)) {
         *to = from.cast_signed();
     }
     let ifr_ifru = libc::__c_anonymous_ifr_ifru { ifru_data: answer.as_mut_ptr().cast() };
@@ -119,13 +115,13 @@ mod tests {
 
     #[test]
     fn features_by_name_agree_with_the_older_requests() {
-        let [_, segmentation, joining] = OFFLOADS.map(|question| value("lo", question).unwrap() != 0);
-        assert_eq!(is_on("lo", "tx-generic-segmentation").unwrap(), segmentation);
-        assert_eq!(is_on("lo", "rx-gro").unwrap(), joining);
-        assert_eq!(is_on("lo", "rx-lro").unwrap(), value("lo", FLAGS).unwrap() & LARGE_RECEIVE != 0);
+        let [_, segmentation, joining] = OFFLOADS.map(|question| value(b"lo", question).unwrap() != 0);
+        assert_eq!(is_on(b"lo", "tx-generic-segmentation").unwrap(), segmentation);
+        assert_eq!(is_on(b"lo", "rx-gro").unwrap(), joining);
+        assert_eq!(is_on(b"lo", "rx-lro").unwrap(), value(b"lo", FLAGS).unwrap() & LARGE_RECEIVE != 0);
         // On every loopback device, where no other feature stands before it in the names.
-        assert!(is_on("lo", "loopback").unwrap());
-        assert!(!is_on("lo", GRO_IN_HARDWARE).unwrap());
+        assert!(is_on(b"lo", "loopback").unwrap());
+        assert!(!is_on(b"lo", GRO_IN_HARDWARE).unwrap());
     }
 
     #[test]
@@ -150,7 +146,7 @@ mod tests {
 
     #[test]
     fn unknown_interface_is_an_error() {
-        assert!(is_on("no-such-link", GRO_IN_HARDWARE).is_err());
-        assert!(splits_or_joins("no-such-link").is_err());
+        assert!(is_on(b"no-such-link", GRO_IN_HARDWARE).is_err());
+        assert!(splits_or_joins(b"no-such-link").is_err());
     }
 }
