@@ -15,8 +15,8 @@ use common::exporter::wait_for;
 use tokio::runtime::Runtime;
 use trafficmonitor::account::delivery::Progress;
 use trafficmonitor::account::snapshot::{Interface, Snapshot};
+use trafficmonitor::export::Published;
 use trafficmonitor::export::chart::Capabilities;
-use trafficmonitor::export::report::Published;
 use trafficmonitor::export::{self, process::SelfMetrics};
 use trafficmonitor::http::{self, Capacity, Listeners, ScrapeReports, Server, Site};
 

@@ -14,11 +14,11 @@ use common::exposition::{self, family, parse, sum};
 use common::golden::{is_golden, is_in_document};
 use common::{client, labels, mix};
 use trafficmonitor::cli::reference;
+use trafficmonitor::export::Format;
 use trafficmonitor::export::family::{
     ALL, BUILD_INFO, Family, HTTP_CONNECTIONS_CUT, HTTP_CONNECTIONS_REFUSED, HTTP_SCRAPES_REFUSED, LIVE_ONLY,
     QUEUE_DROPPED,
 };
-use trafficmonitor::export::format::Format;
 use trafficmonitor::export::process::SelfMetrics;
 use trafficmonitor::export::text::TextWriter;
 

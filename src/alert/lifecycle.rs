@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Alert, AlertState, AlertView, Change, Config, Fingerprint, Peak, Side, exclusions};
+use super::{Alert, AlertState, AlertView, Change, Config, Fingerprint, Peak, Side, exclude};
 use crate::detect::{Detection, Kind, Level, Span, Subject};
 use crate::locality::{self, Classifier};
 use crate::packet::Timestamp;
@@ -74,7 +74,7 @@ impl Alerts {
         let mut changes = Vec::new();
         for detection in ordered {
             self.resolve_due(|due| due < detection.at, &mut changes);
-            if exclusions::exclude(&self.config.exclusions, detection) {
+            if exclude(&self.config.exclusions, detection) {
                 self.excluded_total += u64::from(detection.level == Level::Over);
             } else {
                 changes.extend(self.take(detection));

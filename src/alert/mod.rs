@@ -10,19 +10,19 @@
 //!
 //! [`Level::Under`]: crate::detect::Level::Under
 
-mod exclusions;
 mod explain;
 mod fingerprint;
 mod lifecycle;
 mod severity;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::detect::{Figures, Kind, Span, Subject};
+use crate::detect::{Detection, Figures, Kind, Span, Subject, Target};
 use crate::packet::Timestamp;
 pub use fingerprint::Fingerprint;
 pub use lifecycle::Alerts;
@@ -66,6 +66,32 @@ pub struct Exclusion {
     pub port: Option<u16>,
     /// The findings.
     pub kind: Option<Kind>,
+}
+
+/// True if a detection is excluded.
+fn exclude(exclusions: &[Exclusion], detection: &Detection) -> bool {
+    if exclusions.is_empty() {
+        return false;
+    }
+    let applies = |exclusion: &&Exclusion| {
+        exclusion.kind.is_none_or(|kind| kind == detection.kind)
+            && exclusion.network.is_none_or(|network| holds(&network, &detection.subject))
+    };
+    let (without_port, ports): (Vec<&Exclusion>, Vec<&Exclusion>) =
+        exclusions.iter().filter(applies).partition(|exclusion| exclusion.port.is_none());
+    let is_excluded = |target: &Target| target.port.is_some() && ports.iter().any(|of| of.port == target.port);
+    let figures = &detection.figures;
+    let mut targets = figures.first_targets.iter().chain(&figures.last_targets).peekable();
+    !without_port.is_empty() || (targets.peek().is_some() && targets.all(is_excluded))
+}
+
+fn holds(network: &IpNet, subject: &Subject) -> bool {
+    let has = |address: &IpAddr| network.contains(address);
+    match subject {
+        Subject::Source(address) | Subject::Destination(address) => has(address),
+        Subject::Pair { source, destination } => has(source) || has(destination),
+        Subject::Network(other) => network.contains(other),
+    }
 }
 
 /// A mistake in a [`Config`].

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot::{self, error::RecvError};
 use tokio::time::timeout;
@@ -23,8 +24,8 @@ use crate::detect::Detectors;
 use crate::events::{Tell, console::Style};
 use crate::export::chart::Capabilities;
 use crate::export::process::Queue;
-use crate::export::report::{Published, Report};
 use crate::export::vitals::Vitals;
+use crate::export::{Published, Report};
 use crate::http::{Capacity, Listeners, ScrapeReports, Server, Site, reports};
 use crate::pipeline::alarms::Alarms;
 use crate::pipeline::replay::Progress;
@@ -33,6 +34,9 @@ use crate::{capture, cli, pipeline};
 
 /// Threads that answer clients; expositions are rendered elsewhere.
 const ANSWERING_THREADS: usize = 1;
+/// The fewest file descriptors that the program starts with: about 20 are open with one interface captured, and
+/// connections take half.
+const FEWEST_DESCRIPTORS: u64 = 40;
 /// Longest time that a signal waits for the frames that are being read.
 const LAST_READ: Duration = Duration::from_millis(500);
 /// The time in which the alert lines that wait must be written at the end.
@@ -40,7 +44,7 @@ const LAST_ALERTS: Duration = Duration::from_millis(300);
 
 /// Runs until INT or TERM; a second one ends the program at once.
 pub(super) fn run(config: Config) -> anyhow::Result<u8> {
-    let capacity = Capacity::within(super::descriptors::raise()?);
+    let capacity = Capacity::within(raise_descriptor_limit()?);
     let lost_log_lines = super::log::start_queued(config.log)?;
     // Before anything that may take seconds, as compiling a filter may.
     let stop = Stop::on_signal()?;
@@ -97,6 +101,24 @@ impl Exporter {
     fn wait_for_a_signal(&self) {
         self.runtime.block_on(self.stop.clone().received());
     }
+}
+
+/// Raises the soft limit of file descriptors to the hard one; gives the number of descriptors that the process may have.
+///
+/// # Errors
+/// When that is not enough to begin with.
+fn raise_descriptor_limit() -> anyhow::Result<u64> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    // No limit at all is none here either.
+    let (current, maximum) = (current.unwrap_or(u64::MAX), maximum.unwrap_or(u64::MAX));
+    let allowed = if raised.is_ok() { maximum } else { current };
+    if allowed < FEWEST_DESCRIPTORS {
+        anyhow::bail!(
+            "too few file descriptors: {allowed} are allowed, {FEWEST_DESCRIPTORS} are needed (see `ulimit -n`)"
+        );
+    }
+    Ok(allowed)
 }
 
 /// The end of the exporter.

@@ -1,6 +1,5 @@
 //! The whole: reads the command line, opens, spawns, waits, drains.
 
-mod descriptors;
 mod live;
 mod log;
 mod output;

@@ -1,6 +1,6 @@
 //! The outermost link header, by libpcap's link type (<https://www.tcpdump.org/linktypes.html>).
 
-use super::{Cursor, Inside, NotIp, ethernet, hdlc, ppp, wireless};
+use super::{Cursor, Inside, NotIp, ethernet, ppp, wireless};
 use crate::packet::LinkType;
 
 /// The link layers that can be read.
@@ -73,8 +73,8 @@ impl LinkLayer {
             Self::Ipv6 => Ok(Inside::v6(frame)),
             Self::Loopback => loopback(frame),
             Self::Ppp => ppp::walk(frame),
-            Self::PppSerial => hdlc::walk_serial(frame),
-            Self::CiscoHdlc => hdlc::walk_cisco(frame),
+            Self::PppSerial => walk_serial(frame),
+            Self::CiscoHdlc => walk_cisco(frame),
             Self::Wireless => wireless::walk(frame),
             Self::Radiotap => wireless::walk_radiotap(frame),
             Self::Prism => wireless::walk_prism(frame),
@@ -114,6 +114,24 @@ fn cooked_protocol(protocol: u16, rest: Cursor<'_>, outgoing: bool) -> Result<In
         },
     };
     Ok(Inside { outgoing, ..inside })
+}
+
+/// `LINKTYPE_PPP_HDLC`: PPP, or Cisco's HDLC when the address is 0f (unicast) or 8f (broadcast).
+fn walk_serial(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
+    match frame.captured.first() {
+        Some(0x0f | 0x8f) => walk_cisco(frame),
+        _ => ppp::walk(frame),
+    }
+}
+
+/// `LINKTYPE_C_HDLC`: address, control, EtherType.
+fn walk_cisco(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
+    let (header, rest) = frame.take::<4>()?;
+    match u16::from_be_bytes([header[2], header[3]]) {
+        0..=ethernet::MAXIMUM_LENGTH => Err(NotIp::Link),
+        0x8035 => Err(NotIp::Link), // SLARP, Cisco's keep-alive; elsewhere this number is RARP
+        ether_type => ethernet::walk_type(ether_type, rest),
+    }
 }
 
 /// `LINKTYPE_NULL` and `LINKTYPE_LOOP`: the address family in the byte order of the capturing machine.

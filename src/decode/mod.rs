@@ -5,7 +5,6 @@
 //! refused packet (`quote`). Nothing here allocates, blocks or logs.
 
 mod ethernet;
-mod hdlc;
 mod ip;
 mod link;
 mod plausible;

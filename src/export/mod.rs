@@ -7,10 +7,8 @@ pub mod chart;
 pub mod csv;
 mod detection;
 pub mod family;
-pub mod format;
 pub mod jsonl;
 pub mod process;
-pub mod report;
 mod rows;
 mod seed;
 pub mod table;
@@ -21,11 +19,14 @@ pub mod vitals;
 mod words;
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
+use crate::account::snapshot::Snapshot;
 use crate::packet::Timestamp;
-use format::Format;
+use crate::{alert, detect};
 use process::SelfMetrics;
-use report::Report;
 use text::TextWriter;
 
 /// Settings of export.
@@ -43,6 +44,85 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self { seed_families: true, flow_packets: false, created: false }
+    }
+}
+
+/// The format of an exposition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// Prometheus' text format 0.0.4 (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
+    #[default]
+    Text,
+    /// OpenMetrics 1.0 (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
+    OpenMetrics,
+}
+
+impl Format {
+    /// All formats; the first is for clients without a preference.
+    pub const ALL: [Self; 2] = [Self::Text, Self::OpenMetrics];
+
+    /// The media type that tells it, less its parameters.
+    #[must_use]
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain",
+            Self::OpenMetrics => "application/openmetrics-text",
+        }
+    }
+
+    /// Its version.
+    #[must_use]
+    pub const fn version(self) -> &'static str {
+        match self {
+            Self::Text => "0.0.4",
+            Self::OpenMetrics => "1.0.0",
+        }
+    }
+
+    /// The content type as Prometheus expects it: version 3 refuses any other.
+    #[must_use]
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
+
+/// The view of readers: accounts, detection and alerts of one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// Totals, flows and hosts.
+    pub accounts: Snapshot,
+    /// State of detection.
+    pub detection: detect::View,
+    /// State of alerts.
+    pub alerts: alert::AlertView,
+}
+
+/// Accounts without detection.
+impl From<Snapshot> for Report {
+    fn from(accounts: Snapshot) -> Self {
+        Self { accounts, ..Self::default() }
+    }
+}
+
+/// The latest report, for readers that must never hold the accountant up.
+#[derive(Debug, Default)]
+pub struct Published {
+    latest: ArcSwap<Report>,
+}
+
+impl Published {
+    /// Puts `report` in the place of the one before.
+    pub fn publish(&self, report: impl Into<Report>) {
+        self.latest.store(Arc::new(report.into()));
+    }
+
+    /// The report that was published last; an empty one before the first.
+    #[must_use]
+    pub fn latest(&self) -> Arc<Report> {
+        self.latest.load_full()
     }
 }
 

@@ -119,7 +119,7 @@ mod tests {
     use super::*;
     use crate::account::flow::FlowKeying;
     use crate::account::snapshot::{Shown, ShownRow};
-    use crate::export::format::Format;
+    use crate::export::Format;
 
     fn flow(
         source: &str,

@@ -5,8 +5,8 @@
 
 use std::io::{self, Write};
 
+use super::Format;
 use super::family::{Family, MetricKind};
-use super::format::Format;
 use crate::packet::Timestamp;
 
 /// Bytes gathered before they go on.

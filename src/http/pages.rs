@@ -16,11 +16,11 @@ use super::negotiate::{self, Coding};
 use super::scrape::{Client, Reports};
 use super::slots::{ClientSlot, Slots};
 use super::transfer::Transfer;
+use crate::export::Format;
 use crate::export::chart::{self, Capabilities, Listed};
-use crate::export::format::Format;
 use crate::export::process::SelfMetrics;
-use crate::export::report::{Published, Report};
 use crate::export::{self, Program};
+use crate::export::{Published, Report};
 use crate::packet::Timestamp;
 
 /// Most expositions that are rendered at once, so that slow clients hold few threads, chunks and old snapshots. A

@@ -17,7 +17,7 @@ use crate::account::observer::RowObserver as _;
 use crate::account::snapshot::Snapshot;
 use crate::account::snapshot_builder::SnapshotBuilder;
 use crate::events::Tell;
-use crate::export::report::{Published, Report};
+use crate::export::{Published, Report};
 use crate::http::ScrapeReports;
 use crate::packet::Timestamp;
 

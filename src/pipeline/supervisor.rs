@@ -31,7 +31,7 @@ use crate::capture::masquerade::likely_masquerade;
 use crate::capture::network::{Changes, Network};
 use crate::capture::{self, Selection, selection};
 use crate::events::Tell;
-use crate::export::report::Published;
+use crate::export::Published;
 use crate::export::vitals::Vitals;
 use crate::http::ScrapeReports;
 use crate::locality::{self, Classifier};

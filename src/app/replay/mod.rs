@@ -18,7 +18,7 @@ use crate::cli::{Output, Replay, Top};
 use crate::config::Config;
 use crate::detect::{self, Detectors};
 use crate::events::{Tell, json};
-use crate::export::{self, format::Format, report::Report, table, units::Units};
+use crate::export::{self, Format, Report, table, units::Units};
 use crate::locality::Classifier;
 use crate::packet::Timestamp;
 use crate::pipeline::replay::Progress;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::report::Report;
+use super::Report;
 use crate::alert::Alert;
 use crate::detect::bandwidth::Talker;
 use crate::detect::{Kind, Subject, bandwidth, scan};

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::IpAddr;
 
+use super::Report;
 use super::family::{self, Family};
-use super::report::Report;
 use super::text::{SampleWriter, TextWriter};
 use super::words::push_address;
 use crate::account::snapshot::Snapshot;

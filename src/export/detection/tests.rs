@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::*;
 use crate::alert::{AlertState, Fingerprint, Peak, Severity, Side};
 use crate::detect::{Figures, Kind, TableUse, Target};
-use crate::export::format::Format;
+use crate::export::Format;
 use crate::packet::{Protocol, Timestamp};
 
 fn host(number: u8) -> IpAddr {
