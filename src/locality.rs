@@ -93,7 +93,7 @@ impl Classifier {
         }
     }
 
-    /// Tells whether an address is local.
+    /// True if an address is local.
     #[must_use]
     pub fn is_local(&self, address: IpAddr) -> bool {
         match address {

@@ -1,6 +1,6 @@
-//! The vocabulary: what capture hands to decode ([`Frame`]) and what decode hands on ([`Packet`]).
+//! The vocabulary: capture hands [`Frame`]s to decode, and decode hands on [`Packet`]s.
 //!
-//! Knows nothing of where a frame comes from, nor of what is counted.
+//! Must not know the sources of frames, nor the tables.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -13,7 +13,7 @@ use crate::services::protocol_name;
 const FIRST: usize = 3;
 const LAST: usize = 1;
 
-/// The shortest time that is told apart from none.
+/// The shortest duration that is shown; shorter ones are left out.
 const SHORTEST: Duration = Duration::from_millis(100);
 
 /// Units of bytes, in steps of 1000.
@@ -50,7 +50,7 @@ impl Alert {
         })
     }
 
-    /// `in the last 170 s`; of what is over `within 170 s`.
+    /// `in the last 170 s`; for a resolved alert `within 170 s`.
     fn window(&self) -> String {
         let window = ShownDuration(self.figures.window);
         if self.state == AlertState::Resolved { format!("within {window}") } else { format!("in the last {window}") }
@@ -166,7 +166,7 @@ const DECIMALS: i32 = 2;
 /// From here on bytes are as exact as anyone needs them.
 const MOST_DECIMALS: i32 = 6;
 
-/// A value and its limit, with as many decimals as tell them apart.
+/// A value and its limit, with as many decimals as make them differ.
 fn told_apart(value: f64, limit: f64) -> [String; 2] {
     let written = |decimals| [value, limit].map(|bytes| ShownBytes(bytes, decimals).to_string());
     let differ = (DECIMALS..MOST_DECIMALS).map(written).find(|[value, limit]| value != limit);
@@ -183,7 +183,7 @@ impl fmt::Display for ShownBytes {
             value /= 1_000.0;
             unit += 1;
         }
-        // Cut, not rounded: what is above a limit must not look as if it were on it, nor below as if it were above.
+        // Cut, not rounded: a value above a limit must not look equal to it, nor one below as if it were above.
         let parts = 10_f64.powi(self.1);
         write!(f, "{} {}", (value * parts).floor() / parts, UNITS[unit])
     }

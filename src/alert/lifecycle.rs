@@ -12,7 +12,7 @@ use crate::packet::Timestamp;
 /// At most one alert is active for each key.
 type AlertKey = (Kind, Arc<str>, Subject);
 
-/// An alert with what decides on its end.
+/// An alert with the times that decide on its end.
 #[derive(Debug)]
 struct Active {
     alert: Alert,
@@ -52,7 +52,7 @@ impl Alerts {
         }
     }
 
-    /// Takes over what is local. Alerts that are there keep their side.
+    /// Sets the local networks. Existing alerts keep their side.
     pub fn set_classifier(&mut self, classifier: Arc<Classifier>) {
         self.classifier = classifier;
     }
@@ -64,10 +64,9 @@ impl Alerts {
         }
     }
 
-    /// Takes in what was found up to `now`; gives what became of alerts, in the order of time, then of kind, rule and
-    /// subject.
+    /// Takes the detections up to `now`; gives the changes of alerts, ordered by time, then kind, rule and subject.
     ///
-    /// All that is found up to `now` must have been handed over by then. It does not matter in how many calls.
+    /// All detections up to `now` must have been handed over by then, in any number of calls.
     pub fn apply(&mut self, detections: &[Detection], now: Timestamp) -> Vec<Change> {
         let mut ordered: Vec<&Detection> = detections.iter().collect();
         ordered.sort_by_key(|found| (found.at, found.kind, &found.rule, found.subject));
@@ -124,7 +123,7 @@ impl Alerts {
         self.due.insert((due, key.clone()));
     }
 
-    /// Resolves what is due, in order.
+    /// Resolves the alerts that are due, in order.
     fn resolve_due(&mut self, is_due: impl Fn(Timestamp) -> bool, changes: &mut Vec<Change>) {
         while self.due.first().is_some_and(|(due, _)| is_due(*due)) {
             if let Some((due, key)) = self.due.pop_first() {
@@ -140,7 +139,7 @@ impl Alerts {
         Some(Change::Resolved(alert))
     }
 
-    /// The clock stepped to `to`. What fires goes on firing, for the hold at least; what is pending is forgotten.
+    /// The clock stepped to `to`. Firing alerts go on, for the hold at least; pending ones are forgotten.
     pub fn clock_stepped(&mut self, to: Timestamp) {
         self.active.retain(|_, active| active.alert.state == AlertState::Firing);
         self.due.clear();
@@ -155,7 +154,8 @@ impl Alerts {
         }
     }
 
-    /// The packets ended at `now`, for good, as those of a file do: what fires is resolved, what is pending forgotten.
+    /// The packets ended at `now`, for good, as those of a file do: firing alerts are resolved, pending ones
+    /// forgotten.
     pub fn finish(&mut self, now: Timestamp) -> Vec<Change> {
         let mut changes = Vec::new();
         self.resolve_due(|due| due <= now, &mut changes);

@@ -97,7 +97,7 @@ fn holds(network: &IpNet, subject: &Subject) -> bool {
 /// A mistake in a [`Config`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// No room for any alert.
+    /// No alert would fit.
     #[error("max_alerts is 0: no alert could fire; give a number such as 10000")]
     NoRoom,
     /// An exclusion that says nothing.

@@ -191,7 +191,7 @@ impl Meanwhile {
         }
     }
 
-    /// Publishes what was counted, once a refresh.
+    /// Publishes the accounts, once a refresh.
     fn look<T: Tell + Send + 'static>(&mut self, progress: &mut Progress<'_, Alarms<T>>, config: &Config) {
         self.has_news |= progress.frames > 0;
         let now = Instant::now();
@@ -210,7 +210,7 @@ impl Meanwhile {
     }
 }
 
-/// Reads on a thread of its own: one that waits for more of its input hears no signal.
+/// Reads on a thread of its own: a thread that waits for input cannot react to a signal.
 fn start_reading(
     file: PathBuf,
     config: Config,

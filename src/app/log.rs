@@ -38,8 +38,8 @@ pub(super) fn start(config: Log) {
     init(config, BoxMakeWriter::new(io::stderr));
 }
 
-/// Starts the log of the exporter. From here on [`say`] is queued too, and so is what a panic says. Gives the number of
-/// log lines that are lost.
+/// Starts the log of the exporter. From here on [`say`] is queued too, and so are messages of panics. Gives the
+/// number of lost log lines.
 ///
 /// # Errors
 /// When the writer thread cannot be started, or for want of file descriptors.
@@ -229,7 +229,7 @@ mod tests {
 
     use super::*;
 
-    /// Keeps what is written.
+    /// Keeps the written bytes.
     #[derive(Clone, Default)]
     struct Kept(Arc<Mutex<Vec<u8>>>);
 

@@ -26,7 +26,7 @@ const FAILED: u8 = 1;
 /// Usage or configuration.
 const USAGE: u8 = 2;
 
-/// The time in which what is queued for standard error must be written at the end.
+/// Longest time at the end to write the lines that are queued for standard error.
 const LAST_LINES: Duration = Duration::from_millis(500);
 
 /// Runs the program with the arguments and the environment of this process; gives its exit status: 0 done, 1 failed

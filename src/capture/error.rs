@@ -8,7 +8,7 @@ use super::printable::printable;
 /// An error of capture; the message says what happened, where, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The kernel does not say what interfaces there are.
+    /// The kernel refuses to list the interfaces.
     #[error(transparent)]
     Network(#[from] super::network::Error),
     /// Interfaces that cannot be captured as they were named.

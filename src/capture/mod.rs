@@ -1,7 +1,7 @@
 //! Interface or file → frames.
 //!
-//! The only room that speaks with libpcap. It hands over [`Frame`](crate::packet::Frame)s and says what the kernel
-//! dropped; it knows nothing of what is inside a frame.
+//! The only room that uses libpcap. Takes names of interfaces and files; gives [`Frame`](crate::packet::Frame)s and
+//! the kernel's counts of drops. Must not know the contents of frames.
 
 mod error;
 pub mod filter;

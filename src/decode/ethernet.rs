@@ -1,4 +1,4 @@
-//! Ethernet and what stands between it and IP: VLAN tags, MPLS, PPPoE, 802.2 LLC with SNAP.
+//! Ethernet and the headers between it and IP: VLAN tags, MPLS, PPPoE, 802.2 LLC with SNAP.
 
 use super::{Cursor, Inside, NotIp, plausible, ppp};
 use crate::packet::IpVersion;
@@ -85,7 +85,7 @@ fn plain_type(ether_type: u16, rest: Cursor<'_>) -> Option<Inside<'_>> {
     }
 }
 
-/// MPLS labels up to the bottom of the stack (RFC 3032). Nothing says what is behind them: the Ethernet frame of a
+/// MPLS labels up to the bottom of the stack (RFC 3032). No field names the next header: the Ethernet frame of a
 /// pseudowire may begin as an IP header does, so the header has to pass as one.
 fn label_stack(mut rest: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
     loop {

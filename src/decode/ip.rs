@@ -34,7 +34,7 @@ pub(super) fn decode(
     }
 }
 
-/// Addresses and what follows the IP headers.
+/// Addresses and the payload of the IP headers.
 ///
 /// # Errors
 /// As [`decode`].
@@ -45,9 +45,9 @@ pub(super) fn read<'a>(inside: &Inside<'a>) -> Result<(Addresses, Transport<'a>)
     }
 }
 
-/// Addresses and what follows the IP headers of a quoted datagram. It is cut and its lengths are those of the whole, or
-/// wrong (some senders change them before they quote), so all that was quoted belongs to it. None when the quote ends
-/// inside the IP headers.
+/// Addresses and the payload of the IP headers of a quoted datagram. The quote is cut and its lengths are those of
+/// the whole, or wrong (some senders change them before they quote), so all quoted bytes belong to it. None if the
+/// quote ends inside the IP headers.
 pub(super) fn read_quoted(version: IpVersion, quote: &[u8]) -> Option<(Addresses, Transport<'_>)> {
     match version {
         IpVersion::V4 => {
@@ -95,7 +95,7 @@ impl Transport<'_> {
 const IPV4_HEADER: usize = 20;
 const IPV6_HEADER: usize = 40;
 
-/// An IP header, the bytes of its packet, and what follows it.
+/// An IP header, the bytes of its packet, and its payload.
 type HeaderAndPayload<'a, H> = (H, u32, Transport<'a>);
 
 #[inline(always)]

@@ -150,7 +150,7 @@ fn by_family(family: u32, rest: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
     }
 }
 
-/// `LINKTYPE_PPI`: version, flags, length (little-endian), then the link type of what follows.
+/// `LINKTYPE_PPI`: version, flags, length (little-endian), then the link type of the next header.
 fn per_packet(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
     let (header, _) = frame.take::<8>()?;
     let length = usize::from(u16::from_le_bytes([header[2], header[3]]));
@@ -165,8 +165,8 @@ fn per_packet(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
     }
 }
 
-/// `LINKTYPE_NFLOG`: family, version, resource, then attributes (length and type in the byte order of the host that
-/// captured, padded to four bytes) of which one is the packet. Types are below 256, so the first one tells the order.
+/// `LINKTYPE_NFLOG`: family, version, resource, then attributes (length and type in the byte order of the capturing
+/// host, padded to four bytes), one of which is the packet. Types are below 256, so the first one shows the order.
 fn netfilter_log(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
     const PAYLOAD: u16 = 9; // NFULA_PAYLOAD in nfnetlink_log.h
     let (header, mut rest) = frame.take::<4>()?;

@@ -135,7 +135,7 @@ impl Decoder {
         if quote::may_refuse(packet) { self.read_refusal(frame) } else { None }
     }
 
-    /// Walks the frame anew: errors are rare, and a packet that held what they quote would be larger for all.
+    /// Walks the frame again: errors are rare, and a field for their quote would make every packet larger.
     #[cold]
     fn read_refusal(&self, frame: &Frame<'_>) -> Option<Refusal> {
         let inside = self.layer.walk(Cursor::of(frame)).ok()?;
@@ -161,7 +161,7 @@ impl<'a> Cursor<'a> {
         Self { captured: frame.captured, wire_bytes: frame.wire_bytes, frame_bytes: frame.wire_bytes }
     }
 
-    /// The first `N` bytes and what is behind them.
+    /// The first `N` bytes and the rest behind them.
     #[inline]
     fn take<const N: usize>(self) -> Result<(&'a [u8; N], Self), NotIp> {
         let (header, captured) = self.captured.split_first_chunk::<N>().ok_or(NotIp::TruncatedLink)?;

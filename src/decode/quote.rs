@@ -59,7 +59,7 @@ fn refuses_6(icmp_type: u8, code: u8) -> bool {
     icmp_type == DESTINATION_UNREACHABLE_6 || (icmp_type, code) == (PARAMETER_PROBLEM_6, UNRECOGNIZED_NEXT_HEADER)
 }
 
-/// The ports under which the refused packet counts; none when it cannot be told, or no error may be sent about it.
+/// The ports under which the refused packet counts; none if they are unknown, or if no error may be sent about it.
 fn ports(transport: &Transport<'_>) -> Option<(u16, u16)> {
     match (transport.protocol, transport.bytes) {
         (Protocol::TCP | Protocol::UDP, &[s0, s1, d0, d1, ..]) => {

@@ -117,7 +117,7 @@ impl Object {
         self.put(key, serde_json::Value::from(text));
     }
 
-    /// JSON has no word for what is no number.
+    /// JSON has no notation for infinities and NaN.
     fn put_number(&mut self, key: &str, number: f64) {
         if number.is_finite() {
             self.put(key, number);

@@ -52,7 +52,7 @@ impl LogLine {
         self.put_raw(key, value);
     }
 
-    /// A field that is a number. JSON has no word for what is no number.
+    /// A field that is a number. JSON has no notation for infinities and NaN.
     pub fn put_number(&mut self, key: &str, number: f64) {
         match self.form {
             LineForm::Json if !number.is_finite() => self.put_raw(key, "null"),
@@ -86,7 +86,7 @@ pub(super) fn rfc_3339(time: Timestamp) -> String {
     humantime::format_rfc3339_micros(UNIX_EPOCH + since_epoch).to_string()
 }
 
-/// A value in quotes where it would not be one word, and without anything that speaks to the terminal.
+/// A value in quotes where it would not be one word, and without control characters that a terminal would obey.
 fn quoted(value: &str) -> Cow<'_, str> {
     let is_plain = |letter: char| letter.is_ascii_graphic() && !matches!(letter, '"' | '=' | '\\');
     if !value.is_empty() && value.chars().all(is_plain) {
@@ -98,7 +98,7 @@ fn quoted(value: &str) -> Cow<'_, str> {
         match letter {
             '\'' => quoted.push('\''),
             _ if is_unsafe(letter) => quoted.extend(letter.escape_default()),
-            // Quotes, backslashes, and what has no letter to stand on.
+            // Quotes, backslashes, and characters that cannot stand alone.
             _ => quoted.extend(letter.escape_debug()),
         }
     }

@@ -10,7 +10,7 @@ pub enum MetricKind {
 }
 
 impl MetricKind {
-    /// The word behind `# TYPE`.
+    /// The type as `# TYPE` names it.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {

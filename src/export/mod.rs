@@ -1,7 +1,7 @@
 //! Report → metric families in Prometheus' text format or OpenMetrics, JSON lines, comma-separated values, a table.
 //!
-//! Every family is declared once in [`family`]; what is collected for it stands beside its kind: [`seed`], [`traffic`],
-//! [`detection`], [`process`], [`vitals`].
+//! Takes a report; gives bytes. Every family is declared once in [`family`] and collected in the file of its kind:
+//! [`seed`], [`traffic`], [`detection`], [`process`], [`vitals`]. Must not know HTTP.
 
 pub mod chart;
 pub mod csv;
@@ -61,7 +61,7 @@ impl Format {
     /// All formats; the first is for clients without a preference.
     pub const ALL: [Self; 2] = [Self::Text, Self::OpenMetrics];
 
-    /// The media type that tells it, less its parameters.
+    /// The media type that names it, without its parameters.
     #[must_use]
     pub const fn media_type(self) -> &'static str {
         match self {

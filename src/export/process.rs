@@ -1,4 +1,4 @@
-//! The metrics of the program itself: what was built, and what the process uses.
+//! The metrics of the program itself: its version, its resources and its losses.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -107,7 +107,7 @@ pub struct SelfMetrics {
 }
 
 impl SelfMetrics {
-    /// Registers what the program says of itself. `libpcap` is the library's version.
+    /// Registers the program's own metrics. `libpcap` is the library's version.
     ///
     /// # Errors
     /// When the registry refuses a metric.
@@ -165,7 +165,7 @@ impl SelfMetrics {
         self.refused_scrapes.with_label_values(&[refusal.label()]).inc();
     }
 
-    /// Counts a report of a scrape that found no room in its queue.
+    /// Counts a report of a scrape that did not fit in its queue.
     pub fn count_dropped_report(&self) {
         self.dropped_reports.fetch_add(1, Ordering::Relaxed);
     }

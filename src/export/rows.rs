@@ -1,4 +1,4 @@
-//! The rows of flows and hosts: what is shown, what is not, and what went.
+//! Metric families of flows and hosts: the rows that are shown, those that are not, and those that left.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -156,7 +156,7 @@ fn push_port(buffer: &mut Vec<u8>, port: u16) {
     }
 }
 
-/// Held, its limit, shown, its limit, evicted.
+/// Families of: rows in the table, its limit, rows shown, their limit, rows evicted.
 type Families<'a> = (&'a Family, &'a Family, &'a Family, &'a Family, &'a Family);
 
 fn write_figures<K: SeriesKey, W: Write>(

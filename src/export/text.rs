@@ -12,7 +12,7 @@ use crate::packet::Timestamp;
 /// Bytes gathered before they go on.
 const CHUNK: usize = 64 << 10;
 
-/// Room for the sample that makes a chunk full.
+/// Space for the sample that makes a chunk full.
 const SLACK: usize = 4 << 10;
 
 /// Suffix of the samples of counters; in OpenMetrics their family's name lacks it.
@@ -82,7 +82,7 @@ impl<W: Write> TextWriter<W> {
         SampleWriter { writer: self, name, labels_at, since: None, has_labels: false }
     }
 
-    /// Writes what is left.
+    /// Writes the rest.
     ///
     /// # Errors
     /// When `out` cannot be written.

@@ -1,6 +1,7 @@
 //! Figures and times for people: a number with its unit in few characters, or exact.
 //!
-//! Knows nothing of what is counted. Bytes go in steps of 1000, as in the sentences of alerts.
+//! Takes numbers; gives text. Bytes go in steps of 1000, as in the sentences of alerts. Must not know the meaning of
+//! figures.
 
 use std::time::Duration;
 

@@ -34,7 +34,7 @@ pub(super) enum Body {
     Ended,
 }
 
-/// A body and what holds the place of its request; the place is free again once the body was sent.
+/// A body with the guard of its request's slot; the slot is free again once the body was sent.
 pub(super) struct Guarded {
     body: Body,
     _answering: Option<Answering>,
@@ -70,7 +70,8 @@ pub(super) enum BodyPiece {
 }
 
 impl Body {
-    /// A body and the end that it is written at. `transfer` hears when it begins, and when it was taken to its end.
+    /// A body and the end that it is written at. `transfer` is notified when it begins, and when it was read to its
+    /// end.
     pub(super) fn rendered(transfer: Option<Arc<Transfer>>) -> (Self, Chunks) {
         let (sender, receiver) = channel(WAITING_CHUNKS);
         transfer.iter().for_each(|transfer| transfer.begin());
@@ -119,7 +120,7 @@ impl hyper::body::Body for Body {
     }
 }
 
-/// The end of a body that it is written at; waits while the client does not take what is there.
+/// The writing end of a body; waits while the client does not read.
 pub(super) struct Chunks(Sender<BodyPiece>);
 
 impl Chunks {

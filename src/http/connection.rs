@@ -226,8 +226,8 @@ async fn answer_all(wire: Wire, transfer: &Arc<Transfer>, visit: &Arc<Visit>, wa
         () = visit.client.is_overdue() => return Some(Cut::Slow),
         () = transfer.rests_for(REST_TIMEOUT) => Some(Cut::Idle),
     };
-    // hyper is done when the kernel has the answer; only the client's own end says that it has read it. What it still
-    // sends is read, since a socket that is closed over unread bytes is reset.
+    // hyper is done when the kernel has the answer; only the client's own end shows that the client has read it.
+    // Further bytes of the client are read, since a socket that is closed with unread bytes is reset.
     let is_outstanding = transfer.is_outstanding();
     if cut.is_some() && !is_outstanding {
         return cut;

@@ -124,7 +124,7 @@ impl Connection {
         Answering { connection: Arc::clone(self), _slot: slot }
     }
 
-    /// Resolves when the connection has to go, to make room.
+    /// Resolves when the connection has to be closed in favour of a new one.
     pub(super) async fn evicted(&self) {
         self.evicted.notified().await;
     }

@@ -134,14 +134,14 @@ impl Client {
         Ok(())
     }
 
-    /// The connection goes on, or ended well: what was sent was received.
+    /// The connection goes on, or ended well: the client has received the answer.
     pub(super) fn has_received(&self) {
         if let Some(flight) = replace(&self.flight, None) {
             flight.complete();
         }
     }
 
-    /// The connection is cut unless what is given is dropped in time.
+    /// The connection is cut unless the returned value is dropped in time.
     pub(super) fn deadline(&self, time: Duration) -> Deadline {
         replace(&self.deadline, Some(Instant::now() + time));
         Deadline(Arc::clone(&self.deadline))

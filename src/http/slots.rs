@@ -37,7 +37,7 @@ pub(super) struct Slots {
     freed: Notify,
 }
 
-/// A place that is held until this is dropped.
+/// A slot; it is free again once this is dropped.
 #[derive(Debug)]
 pub(super) struct ClientSlot {
     slots: Arc<Slots>,
@@ -73,7 +73,7 @@ impl Slots {
         let mut patience = std::pin::pin!(patience);
         loop {
             let mut freed = std::pin::pin!(self.freed.notified());
-            // From here on nothing is missed: what is freed after the try below resolves it.
+            // From here on no release is missed: one after the try below resolves it.
             freed.as_mut().enable();
             let refusal = match self.take(origin) {
                 Ok(slot) => return Ok(slot),

@@ -43,7 +43,7 @@ pub(super) struct Transfer {
     is_reset: AtomicBool,
     /// The number of expositions so far.
     begun: AtomicU64,
-    /// Told when the stage becomes [`AWAITED`].
+    /// Notified when the stage becomes [`AWAITED`].
     awaited: Notify,
     /// A second handle of the connection, which outlives hyper's.
     twin: StdStream,
@@ -61,7 +61,7 @@ impl Transfer {
         self.stage.store(ENDED, Ordering::Release);
     }
 
-    /// Moves on if the stage is `from`; tells whether it was.
+    /// Moves on if the stage is `from`; true if it was.
     fn advance(&self, from: u8, to: u8) -> bool {
         self.stage.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
@@ -97,8 +97,8 @@ impl Transfer {
         matches!(unacknowledged_bytes(self.twin.as_fd()), Ok(0))
     }
 
-    /// Ends what is sent, and waits until the client ends the connection in order too. One that closes over unread bytes
-    /// resets it, and that is an error.
+    /// Ends the answer, and waits until the client ends the connection in order too. A client that closes with unread
+    /// bytes resets the connection, which is an error.
     pub(super) async fn is_read_to_the_end(&self) -> bool {
         self.twin.shutdown(std::net::Shutdown::Write).ok();
         let Ok(mut stream) = self.twin.try_clone().and_then(TcpStream::from_std) else { return false };

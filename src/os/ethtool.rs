@@ -85,7 +85,7 @@ fn value(interface: &[u8], question: u32) -> io::Result<u32> {
     Ok(answer[1])
 }
 
-/// Asks what `answer` begins with; it is as long as the kernel's answer to that.
+/// Sends the request at the start of `answer`, which is as long as the kernel's answer to it.
 fn ask(interface: &[u8], answer: &mut [u32]) -> io::Result<()> {
     let mut name = [0; libc::IFNAMSIZ];
     for (to, from) in name.iter_mut().zip(interface.iter().take(libc::IFNAMSIZ - 1)) {
@@ -93,10 +93,10 @@ fn ask(interface: &[u8], answer: &mut [u32]) -> io::Result<()> {
     }
     let ifr_ifru = libc::__c_anonymous_ifr_ifru { ifru_data: answer.as_mut_ptr().cast() };
     let mut request = libc::ifreq { ifr_name: name, ifr_ifru };
-    // SAFETY: the request and the answer that it points to outlive the call. The kernel writes a number after the question
-    // (`value`), a number for the one set asked for (`feature_count`), as many names as it said it knows features, which
-    // stays the same while it runs, and as many states as it is told there is room for (`is_on`). The descriptor is closed
-    // at once.
+    // SAFETY: the request and the answer that it points to outlive the call. The kernel writes a number after the
+    // request (`value`), a number for the one requested set (`feature_count`), as many names as features that it
+    // reported, which stays the same while it runs (`is_on`), and as many states as the request has space for
+    // (`is_on`). The descriptor is closed at once.
     unsafe {
         let fd = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
         if fd < 0 {

@@ -1,6 +1,7 @@
 //! System calls of Linux that the standard library lacks, behind safe functions.
 //!
-//! Takes descriptors and names of interfaces; gives the kernel's answers. Must not know packets, nor what an answer is for.
+//! Takes descriptors and names of interfaces; gives the kernel's answers. Must not know packets, nor the use of an
+//! answer.
 
 #![allow(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! The accountant: merges what the capture threads hand over, and publishes a snapshot every refresh.
+//! The accountant: merges the intervals of capture threads, and publishes a snapshot every refresh.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -138,7 +138,7 @@ impl<T: Tell> Accountant<T> {
         }
     }
 
-    /// True if there is news that should not wait for the refresh: an interface came up, went down or is gone.
+    /// True if the published snapshot should not wait for the refresh: an interface came up, went down or is gone.
     fn take_in(&mut self, message: WorkerMessage) -> bool {
         match message {
             WorkerMessage::Interval(handed) => self.merge(handed),
@@ -183,7 +183,7 @@ impl<T: Tell> Accountant<T> {
     }
 }
 
-/// True if the metrics of an interface stay: the plan keeps it, or a capture thread may still hand over what it counted.
+/// True if the metrics of an interface stay: the plan keeps it, or a capture thread may still hand over its counts.
 fn is_kept(plan: &Plan, reporting: &BTreeSet<(String, usize)>, name: &str) -> bool {
     plan.kept.contains(name) || reporting.iter().any(|(interface, _)| interface == name)
 }

@@ -50,7 +50,7 @@ pub fn count_frame(decoder: &Decoder, origins: Option<&Origins>, frame: &Frame<'
     }
 }
 
-/// Captures one interface until it is told to stop, or the interface is not to be captured any more.
+/// Captures one interface until it is stopped, or the interface is no longer wanted.
 pub(super) struct CaptureLoop {
     /// The number under which the plan has the name of the interface.
     pub number: CaptureNumber,
@@ -67,13 +67,13 @@ pub(super) struct CaptureLoop {
     pub control: Arc<ControlBlock>,
     pub exchange: Exchange,
     pub first_try: Option<Sender<FirstTry>>,
-    /// Hears once that the interface is open.
+    /// Notified once when the interface is open.
     pub opening: Option<Arc<Opening>>,
     /// The last error when the interface was opened, and the number of failures in a row.
     pub refused: Option<(String, u32)>,
 }
 
-/// An open handle and what goes with it.
+/// An open handle and its state.
 pub(super) struct Session {
     pub live: Live,
     /// Given back after the handle, which stands before it; so is the membership.
@@ -290,8 +290,8 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// Counts what is there, after `wait` at most. If that is nothing, time has passed all the same: within the read timeout
-    /// the kernel gives out every frame that it has.
+    /// Counts the frames that are there, after `wait` at most. Without frames time has passed all the same: within
+    /// the read timeout the kernel gives out every frame that it has.
     fn poll(&mut self, session: &mut Session, wait: Duration) -> Result<(), Error> {
         let clock = Timestamp::from(SystemTime::now());
         let Session { live, decoder, plan, .. } = session;
@@ -338,7 +338,7 @@ impl CaptureLoop {
             session.live.attach(filter.as_deref(), self.user_filter.as_deref())?;
             tracing::debug!(interface = self.interface, filter = filter.as_deref().unwrap_or(""), "filter updated");
         }
-        // From the next packet on, as what is local may be another.
+        // From the next packet on, as the local networks may have changed.
         let interval = self.exchange.filling();
         interval.settle();
         interval.classify_by(Arc::clone(&plan.classifier));
@@ -347,7 +347,7 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// Asks the kernel what it has counted.
+    /// Reads the kernel's counters.
     pub(super) fn record(&mut self, session: &mut Session) -> Result<(), Error> {
         let counted = session.live.statistics()?;
         self.add_counted(session, counted.since(session.recorded));
@@ -355,7 +355,7 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// Adds what the kernel has counted. What the interface itself dropped every worker is told, and one reports it.
+    /// Adds the kernel's counts. Every worker reads the drops of the interface itself, and one reports them.
     pub(super) fn add_counted(&mut self, session: &mut Session, mut since: Statistics) {
         if self.worker > 0 {
             since.dropped_by_interface = 0;

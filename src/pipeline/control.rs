@@ -28,7 +28,7 @@ pub(super) struct Plan {
     pub up: BTreeSet<String>,
     /// Origins of forwarded frames; on `any` alone, where copies are left out in user space.
     pub origins: Option<Arc<Origins>>,
-    /// Tells the direction of packets.
+    /// Gives the direction of packets.
     pub classifier: Arc<Classifier>,
     /// The size of the kernel's ring of each handle. A larger one is replaced.
     pub ring_bytes: u32,

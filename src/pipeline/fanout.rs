@@ -48,7 +48,7 @@ impl Fanout {
         Ok(Membership { fanout: Arc::clone(self), is_capturing: false })
     }
 
-    /// Held for a system call at most, and only where a handle is opened or closed.
+    /// Locked for a system call at most, and only where a handle is opened or closed.
     fn group(&self) -> MutexGuard<'_, Group> {
         self.group.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -105,7 +105,7 @@ impl Exchange {
         }
     }
 
-    /// Adds what the kernel counted since it was last asked; it goes along with the next interval.
+    /// Adds the kernel's counts since the last call; they go along with the next interval.
     pub(super) fn record(&mut self, since: Statistics, coverage: Coverage) {
         self.capture.received += since.received;
         self.capture.dropped_by_kernel += since.dropped_by_kernel;
@@ -137,7 +137,7 @@ impl Exchange {
         }
     }
 
-    /// Nothing comes, and `clock` says what time it is; all that is older by `delay` has come.
+    /// No frames come, and `clock` shows the time; frames older than the clock by `delay` have arrived.
     pub(super) fn pass(&mut self, clock: Timestamp, delay: Duration) {
         if self.cells.pass(clock, delay).is_some() {
             self.turn();
@@ -149,8 +149,8 @@ impl Exchange {
         self.hand_over();
     }
 
-    /// Says whether the interface is being captured, which goes along with the next interval; true while the accountant has
-    /// not been told of a change.
+    /// Sets whether the interface is being captured, which goes along with the next interval; true while a change has
+    /// not been reported to the accountant.
     pub(super) fn say_up(&mut self, is_up: bool) -> bool {
         self.is_up_changed |= std::mem::replace(&mut self.is_up, is_up) != is_up;
         self.is_up_changed
@@ -189,8 +189,8 @@ impl Exchange {
         }
     }
 
-    /// Hands over what was counted under the name so far, and goes on under another. If the accountant does not answer, it
-    /// counts under the new name: no frame is lost.
+    /// Hands over the counts under the old name, and goes on under another. If the accountant does not answer, they
+    /// count under the new name: no frame is lost.
     pub(super) fn rename(&mut self, interface: &str) {
         self.hand_over_last();
         self.leave();

@@ -47,8 +47,8 @@ pub(super) fn say_stopped(interface: &str, selection: &Selection, error: &Error)
     }
 }
 
-/// Says of the interfaces that the user named when one goes down or away, and when it is back. `exists` tells whether
-/// there is an interface of that name.
+/// Logs when an interface that the user named goes down or away, and when it is back. `exists` is true if an
+/// interface has that name.
 pub(super) fn say_changes(named: &[String], before: &Plan, after: &Plan, exists: impl Fn(&str) -> bool) {
     for interface in named {
         match (before.up.contains(interface), after.up.contains(interface)) {

@@ -1,4 +1,4 @@
-//! Network → plan: which interfaces are captured and by what filters. Decides only; [`super::supervisor`] does it.
+//! Network → plan: which interfaces are captured and by what filters. Decides only; [`super::supervisor`] acts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,15 +20,15 @@ pub(super) struct Planner {
     pub locality: locality::Config,
 }
 
-/// A plan, and what people should know of it.
+/// A plan, and the notices about it.
 pub(super) struct Planned {
     pub plan: Plan,
     pub notices: Vec<String>,
 }
 
 impl Planner {
-    /// The plan for one state of the network. The interfaces of `unopened` are tried again, but while they cannot be
-    /// opened others count what comes in by them.
+    /// The plan for one state of the network. The interfaces of `unopened` are tried again; until they open, other
+    /// interfaces count the packets that come in by them.
     pub(super) fn plan(&self, network: &Network, unopened: &BTreeSet<String>) -> Planned {
         let selected = selection::captured(network, &self.capture);
         let is_open = |index: &u32| network.link(*index).is_none_or(|link| !unopened.contains(&link.name));

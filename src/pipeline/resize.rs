@@ -1,9 +1,9 @@
-//! A handle is replaced by one with a smaller ring while its interface goes on being captured. Takes an open session and
-//! the size that the plan gives to each ring; must not know how sizes are shared.
+//! Replaces a handle by one with a smaller ring while its interface is captured. Takes an open session and the size
+//! that the plan gives to each ring; must not know how sizes are shared.
 //!
-//! The new handle is opened sealed beside the old one, with its filter compiled. Then the old one is sealed and the new one
-//! unsealed: two system calls, between which a frame passes by both. What the old ring still holds is read together with
-//! what comes to the new one.
+//! The new handle is opened sealed beside the old one, with its filter compiled. Then the old one is sealed and the
+//! new one unsealed: two system calls, and frames between them are missed. The frames left in the old ring are read
+//! together with those of the new one.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -67,7 +67,7 @@ impl CaptureLoop {
         session.live.seal()?;
         live.attach_compiled(program)?;
         let mut old = std::mem::replace(&mut session.live, live);
-        // Held until the old handle is closed, which stands after it.
+        // Kept until the old handle is closed, which stands after it.
         let old_ring = std::mem::replace(&mut session.ring, ring);
         let recorded = std::mem::take(&mut session.recorded);
         let read = self.read_both(&mut old, session);
@@ -80,7 +80,8 @@ impl CaptureLoop {
         read
     }
 
-    /// Counts what the sealed handle `old` still holds, as [`Live::finish`] does, and what comes to the new one meanwhile.
+    /// Counts the frames left in the sealed handle `old`, as [`Live::finish`] does, and those of the new one
+    /// meanwhile.
     fn read_both(&mut self, old: &mut Live, session: &mut Session) -> Result<(), Error> {
         let deadline = Instant::now() + 2 * self.config.read_timeout;
         let mut read = Ok(());
@@ -94,7 +95,7 @@ impl CaptureLoop {
             if old.poll(left.min(SLICE), &mut count).is_err() {
                 thread::sleep(left.min(SLICE));
             }
-            // An interface that is gone is no reason to lose what the old handle had captured.
+            // Frames of an interface that is gone are read as well.
             if read.is_ok() {
                 read = live.poll(Duration::ZERO, &mut count).map(drop).map_err(Error::from);
             }

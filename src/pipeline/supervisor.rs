@@ -1,5 +1,5 @@
-//! The supervisor: starts and ends the threads that the plan wants, and follows the network. What is wanted
-//! [`super::planner`] says.
+//! The supervisor: starts and ends the threads that the plan wants, and reads the network when it changes.
+//! [`super::planner`] makes the plan.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -42,8 +42,7 @@ const GLANCE: Duration = Duration::from_millis(200);
 /// The longest tick: the time between two hand-overs.
 const LONGEST_TICK: Duration = Duration::from_secs(1);
 
-/// By how much the times of what two capture threads hand over one after the other may overlap: a tick, and some time
-/// that the accountant may be late.
+/// Most time by which the intervals of two captures in a row may overlap: a tick, and some delay of the accountant.
 const LONGEST_OVERLAP: Duration = Duration::from_secs(5);
 
 /// The inputs of the live pipeline.
@@ -80,7 +79,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Tells all threads to stop.
+    /// Stops all threads.
     pub fn stop(&self) {
         self.control.stop();
     }

@@ -1,8 +1,8 @@
-//! Watches the threads without which nothing is accounted or followed. Takes their heartbeats; gives the first thread that
-//! has died. Must not know what the threads do.
+//! Watches the threads that accounting and the supervision of the network depend on. Takes their heartbeats; gives
+//! the first thread that has died. Must not know the threads' work.
 //!
-//! Time is measured in looks, each at least [`PAUSE`] after the last one. A machine that was suspended, a process that was
-//! stopped and a clock that was set cost one look at most, because the watchdog stood still as well.
+//! Time is measured in checks, each at least [`PAUSE`] after the last one. A suspended machine, a stopped process and
+//! a clock that was set cost one check at most, because the watchdog was stopped as well.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,9 +14,9 @@ use super::control::ControlBlock;
 use super::threads::spawn;
 use crate::export::vitals::Vitals;
 
-/// The time between two looks.
+/// The time between two checks.
 const PAUSE: Duration = Duration::from_secs(1);
-/// A thread that made no progress in so many looks is dead: 30 s.
+/// A thread that made no progress in so many checks is dead: 30 s.
 const PATIENCE: u32 = 30;
 /// Time for which a dead thread shows in `/-/healthy` and `/metrics` before the program ends.
 const LAST_SIGHT: Duration = Duration::from_secs(2);
@@ -66,7 +66,7 @@ struct WatchedThread {
 }
 
 impl WatchedThread {
-    fn look(&mut self) -> Option<Death> {
+    fn check(&mut self) -> Option<Death> {
         if self.heart.has_ended.load(Ordering::Acquire) {
             return Some(Death::Ended);
         }
@@ -99,7 +99,7 @@ pub(super) struct Watchdog {
 }
 
 impl Watchdog {
-    /// Watches nothing yet, and shows in `vitals` what becomes of the threads.
+    /// Watches no thread yet, and shows their states in `vitals`.
     pub(super) fn new(vitals: Vitals) -> Self {
         Self { watched: Vec::new(), vitals }
     }
@@ -114,8 +114,8 @@ impl Watchdog {
     pub(super) fn run(mut self, is_stopping: impl Fn() -> bool, on_death: impl FnOnce()) {
         loop {
             thread::sleep(PAUSE);
-            let dead = self.look();
-            // Asked after the look: a thread that ends because it is to stop has not died.
+            let dead = self.check();
+            // Asked after the check: a thread that ends because it is to stop has not died.
             if is_stopping() {
                 return;
             }
@@ -128,8 +128,8 @@ impl Watchdog {
     }
 
     /// Looks at every thread once; gives those that have died.
-    fn look(&mut self) -> Vec<(&'static str, Death)> {
-        self.watched.iter_mut().filter_map(|thread| Some((thread.name, thread.look()?))).collect()
+    fn check(&mut self) -> Vec<(&'static str, Death)> {
+        self.watched.iter_mut().filter_map(|thread| Some((thread.name, thread.check()?))).collect()
     }
 
     fn report(&self, thread: &str, death: Death) {
@@ -156,8 +156,8 @@ mod tests {
     fn thread_that_makes_no_progress_for_30_looks_is_dead() {
         let (mut watchdog, heart, vitals) = watchdog();
         heart.beat();
-        assert!((0..PATIENCE).all(|_| watchdog.look().is_empty()));
-        assert_eq!(watchdog.look(), [("accountant", Death::Stuck)]);
+        assert!((0..PATIENCE).all(|_| watchdog.check().is_empty()));
+        assert_eq!(watchdog.check(), [("accountant", Death::Stuck)]);
         assert_eq!(vitals.dead_thread(), None);
         watchdog.report("accountant", Death::Stuck);
         assert_eq!(vitals.dead_thread().as_deref(), Some("accountant"));
@@ -168,7 +168,7 @@ mod tests {
         let (mut watchdog, heart, _) = watchdog();
         for _ in 0..5 {
             heart.beat();
-            assert!((0..PATIENCE).all(|_| watchdog.look().is_empty()));
+            assert!((0..PATIENCE).all(|_| watchdog.check().is_empty()));
         }
     }
 
@@ -181,7 +181,7 @@ mod tests {
             std::panic::resume_unwind(Box::new(()));
         });
         assert!(thread.join().is_err());
-        assert_eq!(watchdog.look(), [("accountant", Death::Ended)]);
+        assert_eq!(watchdog.check(), [("accountant", Death::Ended)]);
     }
 
     #[test]

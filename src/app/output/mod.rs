@@ -1,7 +1,8 @@
-//! Lines on their way to standard output or standard error: a bounded queue and one writer thread for each of the two.
+//! Lines on their way to standard output or standard error: a bounded queue and one writer thread for each of the
+//! two.
 //!
-//! Takes whole lines from any thread and never makes that thread wait for a reader. Counts the lines that are lost, and
-//! writes how many there were where they are missing. Must not know what the lines are about.
+//! Takes whole lines from any thread and never makes that thread wait for a reader. Counts the lost lines, and writes
+//! their number in their place. Must not know the contents of lines.
 
 mod alerts;
 mod writer;
@@ -21,7 +22,7 @@ use writer::{Closed, LineWriter};
 pub(super) const WAITING_LINES: usize = 4_096;
 /// The most bytes of lines that wait in a queue.
 const WAITING_BYTES: usize = 1 << 20;
-/// The longest that a sender waits for room, if it may wait.
+/// Longest time that a sender waits for space in the queue, if it may wait.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The two outputs of the program.
@@ -63,7 +64,7 @@ struct QueueState {
     /// Lines lost behind the last waiting one.
     lost_at_end: u64,
     is_writing: bool,
-    /// A sender waited for room in vain, and no line was written since.
+    /// A sender waited in vain for space, and no line was written since.
     is_stuck: bool,
     /// The reader is gone for good.
     is_closed: bool,
@@ -123,12 +124,13 @@ impl LineQueue {
         Arc::clone(&self.0.lost)
     }
 
-    /// Queues a line, line feed included. Never waits: a line that finds no room is lost.
+    /// Queues a line, line feed included. Never waits: a line that does not fit is lost.
     pub(super) fn send(&self, line: String) {
         self.0.queue(self.0.lock(), line);
     }
 
-    /// Queues a line; waits for room, for a second at most. After a wait in vain no sender waits until a line was written.
+    /// Queues a line; waits for space, for a second at most. After a wait in vain no sender waits until a line was
+    /// written.
     pub(super) fn send_patiently(&self, line: String) {
         let deadline = Instant::now() + PATIENCE;
         let mut state = self.0.lock();
@@ -207,7 +209,7 @@ impl Shared {
         }
     }
 
-    /// Counts what cannot be written any more as lost: `line` and all that wait.
+    /// Counts the lines that cannot be written any more as lost: `line` and all queued ones.
     fn close(&self, line: String) {
         let mut state = self.lock();
         let lost = state.waiting.len() as u64 + u64::from(!line.is_empty());

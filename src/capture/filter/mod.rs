@@ -1,7 +1,8 @@
 //! The user's filter: text → the program that the kernel runs.
 //!
-//! It is compiled once per link type, on a thread of its own, because libpcap can take minutes for a long filter and
-//! cannot be interrupted. What the network changes is compiled apart and joined with it ([`super::program`]).
+//! Takes text; gives a program per link type. It is compiled on a thread of its own, because libpcap can take minutes
+//! for a long filter and cannot be interrupted. The terms that depend on the network are compiled apart and joined
+//! with it ([`super::program`]).
 
 mod expression;
 
@@ -123,7 +124,7 @@ impl Failure {
     }
 }
 
-/// A handle that captures nothing worth keeping, for filters that depend on what the kernel tells an open handle.
+/// A handle whose frames are never read, for filters that depend on properties of an open handle.
 fn open_to_compile(interface: &str, link_type: Linktype) -> Result<Capture<Active>, pcap::Error> {
     let mut handle = Capture::from_device(interface)?.snaplen(64).buffer_size(SMALLEST_RING).open()?;
     if handle.get_datalink() != link_type {

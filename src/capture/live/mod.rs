@@ -43,7 +43,7 @@ const MOST_DRAINED: usize = 100_000;
 pub struct Statistics {
     /// Packets that passed the filter, those dropped included.
     pub received: u64,
-    /// Packets for which the ring had no room.
+    /// Packets that did not fit in the ring.
     pub dropped_by_kernel: u64,
     /// Packets that the network interface or its driver dropped.
     pub dropped_by_interface: u64,
@@ -211,7 +211,8 @@ impl Live {
         join_fanout(self.fd, group).map_err(|source| self.refused(source))
     }
 
-    /// Waits up to `wait` for frames and hands over what is there, one block of the ring at a time; gives their number.
+    /// Waits up to `wait` for frames and hands over those that are there, one block of the ring at a time; gives
+    /// their number.
     ///
     /// # Errors
     /// When the interface disappeared or went down in a way that ends the handle.
@@ -241,23 +242,23 @@ impl Live {
         Ok(self.statistics)
     }
 
-    /// Adds what the interface has dropped since the last time. libpcap's own figure (`ps_ifdrop`) is a difference of values
-    /// that it reads by the interface's name, and jumps by 2^32 when the interface is renamed, made anew or reset. When the
-    /// kernel does not answer, the next reading has it all.
+    /// Adds the frames that the interface has dropped since the last call. libpcap's own figure (`ps_ifdrop`) is a
+    /// difference of values that it reads by the interface's name, and jumps by 2^32 when the interface is renamed,
+    /// made anew or reset. If the kernel does not answer, the next reading includes these drops.
     fn count_drops_of_interface(&mut self) {
         let Some(Ok(now)) = self.index.map(dropped_frames) else { return };
         let counter = self.dropped_by_interface.get_or_insert(ForeignCounter::starting_at(now));
         self.statistics.dropped_by_interface += counter.add(now);
     }
 
-    /// Takes the place of `other`, a handle on the same interface: what the interface drops counts from where `other` last
-    /// counted it.
+    /// Takes the place of `other`, a handle on the same interface: the drops of the interface count from the last
+    /// reading of `other`.
     pub fn continue_drops_of(&mut self, other: &Self) {
         self.dropped_by_interface = other.dropped_by_interface;
     }
 
-    /// Reads what is left after [`Live::seal`]: for twice the read timeout, within which the kernel gives back even a
-    /// block that is not full. An interface that has gone is no reason to lose what it had captured.
+    /// Reads the remaining frames after [`Live::seal`]: for twice the read timeout, within which the kernel gives
+    /// back even a block that is not full. Frames of an interface that has gone are read as well.
     pub fn finish(&mut self, mut on_frame: impl FnMut(Frame<'_>)) {
         let deadline = Instant::now() + 2 * self.read_timeout;
         loop {
@@ -271,7 +272,7 @@ impl Live {
         }
     }
 
-    /// Throws away what got in between the opening and the seal.
+    /// Discards the frames between the opening and the seal.
     fn drain(&mut self) -> Result<(), Error> {
         let deadline = Instant::now() + 2 * self.read_timeout;
         let mut drained = 0;

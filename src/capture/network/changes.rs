@@ -1,4 +1,4 @@
-//! Tells when links, addresses or routes have changed.
+//! Reports changes of links, addresses or routes.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
@@ -25,8 +25,7 @@ const MOST_AT_ONCE: usize = 10_000;
 /// Opening comes before reading: changes between [`Changes::open`] and a reading are reported afterwards.
 #[derive(Debug)]
 pub struct Changes {
-    /// A netlink socket. The standard library's type knows timeouts, and what it does to receive is the same for
-    /// any datagram socket.
+    /// A netlink socket. The standard library's type has timeouts, and it receives as any datagram socket does.
     socket: UnixDatagram,
 }
 
@@ -39,11 +38,11 @@ impl Changes {
         subscribe().map(|socket| Self { socket }).map_err(refused)
     }
 
-    /// Waits until something changes, at most `timeout`; says whether something did. One answer stands for all
-    /// that had changed by then, and for what the kernel could not queue.
+    /// Waits until something changes, at most `timeout`; true if something did. One answer stands for all changes
+    /// until then, and for those that the kernel could not queue.
     ///
-    /// Not every change that is reported shows in a [`super::Network`]: compare two readings. Returns early, with
-    /// `false`, on a signal.
+    /// A reported change may not show in a [`super::Network`]: compare two readings. Returns early, with `false`, on
+    /// a signal.
     ///
     /// # Errors
     /// The socket fails.

@@ -67,7 +67,7 @@ pub enum LinkKind {
     Bond,
     /// A team; its members have it for a controller.
     Team,
-    /// A routing domain; what it shows, its members show too.
+    /// A routing domain; its members show its frames too.
     Vrf,
     /// One end of a pair; the other end is no parent.
     Veth,
@@ -167,7 +167,7 @@ impl Network {
     /// Reads the network of the current namespace.
     ///
     /// # Errors
-    /// The kernel refuses (no netlink in a sandbox) or answers what cannot be read.
+    /// The kernel refuses (no netlink in a sandbox), or its answer cannot be read.
     pub fn read() -> Result<Self, Error> {
         rtnetlink::read()
     }

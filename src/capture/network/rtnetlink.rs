@@ -1,6 +1,6 @@
 //! Asks the kernel by rtnetlink (rtnetlink(7)) and reads its answers.
 //!
-//! Only the attributes that are used are looked at, so that what another kernel adds cannot break the reading.
+//! Only the attributes in use are read, so additions of other kernels cannot break the reading.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -80,11 +80,11 @@ fn dump<T: Default>(
             break;
         }
     }
-    // Interrupted every time: what was read may mix two states; the change that did it asks for another reading.
+    // Interrupted every time: the answer may mix two states; the change that interrupted it causes another reading.
     Ok(answer)
 }
 
-/// The attributes after a header of `header_bytes`, as (type, value); what is cut off at the end is left out.
+/// The attributes after a header of `header_bytes`, as (type, value); one that is cut off at the end is left out.
 pub(super) fn attributes(message: &[u8], header_bytes: usize) -> impl Iterator<Item = (u16, &[u8])> {
     let attributes = message.get(header_bytes..).unwrap_or_default();
     NlasIterator::new(attributes).map_while(|attribute| {
@@ -176,7 +176,7 @@ pub(super) fn read_addresses(addresses: &mut Vec<(u32, IpNet)>, message: &[u8]) 
     Some(())
 }
 
-/// The routes of the main table, and what the local table says is this host's.
+/// The routes of the main table, and this host's own networks from the local table.
 #[derive(Debug, Default)]
 pub(super) struct RouteTable {
     best: BTreeMap<IpNet, Best>,

@@ -144,7 +144,7 @@ fn a_change_is_reported_once() {
         ip(words);
         assert!(changes.wait(Duration::from_secs(5)).unwrap(), "{words}");
     }
-    // Many at once; what a socket cannot queue is told as well.
+    // Many at once; changes that a socket cannot queue are reported as well.
     for third in 0..50 {
         ip(&format!("route add blackhole 10.3.{third}.0/24"));
     }

@@ -149,7 +149,7 @@ fn tags_on(network: &Network, link: &Link, most: usize) -> usize {
     };
     let by_children = network.children(link).map(by_child).max().unwrap_or(0);
     let by_controller = network.controller(link).map_or(0, |controller| match controller.kind {
-        // A bridge can tag what leaves by a port, by the port's VLANs.
+        // A bridge can tag frames that leave by a port, by the port's VLANs.
         Some(LinkKind::Bridge) => tags_on(network, controller, most).max(1),
         _ => tags_on(network, controller, most),
     });

@@ -1,7 +1,7 @@
-//! Reads ahead on a thread of its own: what comes by a pipe, and what has to be decompressed.
+//! Reads pipes and compressed files ahead, on a thread of its own.
 //!
-//! So decompression runs beside the counting, and a reader need not wait for input that is yet to come. Takes any reader;
-//! gives its bytes in pieces, of which only a few wait. Must not know what the bytes are.
+//! So decompression runs beside the counting, and a reader need not wait for input that is yet to come. Takes any
+//! reader; gives its bytes in pieces, of which only a few wait. Must not know the contents.
 
 use std::io::{self, ErrorKind, Read};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -53,7 +53,7 @@ impl Ahead {
     /// The next bytes; waits a moment for them.
     ///
     /// # Errors
-    /// The reader's. What it gave before was handed over.
+    /// The reader's error, after all bytes before it.
     pub(super) fn next(&self) -> io::Result<FilePiece> {
         match self.messages.recv_timeout(PATIENCE) {
             Ok(ReadAheadMessage::Piece(bytes)) => Ok(FilePiece::Bytes(bytes)),

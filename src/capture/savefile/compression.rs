@@ -1,7 +1,7 @@
-//! Compressed captures: gzip, Zstandard and xz, told by their first bytes.
+//! Compressed captures: gzip, Zstandard and xz, recognised by their first bytes.
 //!
-//! Takes compressed bytes; gives the bytes inside as they are read, never all at once. The memory that a decoder takes is
-//! bounded by [`LARGEST_WINDOW`], whatever the file asks for. Must not know what is inside.
+//! Takes compressed bytes; gives the bytes inside as they are read, never all at once. The memory of a decoder is
+//! bounded by [`LARGEST_WINDOW`], whatever the file asks for. Must not know the contents.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use lzma_rust2::XzReader;
 use ruzstd::decoding::FrameDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 
-/// The first bytes that tell a format, at most.
+/// The most first bytes that identify a format.
 pub(super) const LONGEST_MAGIC: usize = 6;
 
-/// The largest window (dictionary) that is kept in memory: what `zstd` and `xz -9` make by themselves.
+/// The largest window (dictionary) that is kept in memory: the default of `zstd` and of `xz -9`.
 const LARGEST_WINDOW: u64 = 128 << 20;
-/// The same in KiB, with what the decoder of xz takes besides.
+/// The same in KiB, with the further needs of the xz decoder.
 const LARGEST_XZ_KIB: u32 = (LARGEST_WINDOW >> 10) as u32 + 1024;
 /// Compressed bytes that are read at once.
 const PIECE: usize = 64 << 10;

@@ -1,13 +1,13 @@
 //! The bytes of a capture, in a buffer that is filled in large pieces.
 //!
-//! Takes a plain file or bytes that are read ahead; gives windows of the buffer. Must not know what the bytes are.
+//! Takes a plain file or bytes that are read ahead; gives windows of the buffer. Must not know the contents.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 
 use super::ahead::{Ahead, FilePiece};
 
-/// Bytes that are read at once: so few that they stay in a processor's second-level cache beside what is counted.
+/// Bytes that are read at once: so few that they stay in a processor's second-level cache beside the tables.
 pub(super) const PIECE: usize = 128 << 10;
 
 /// Outcome of a wish for bytes.

@@ -1,8 +1,8 @@
 //! The records of pcap files (<https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html>).
 //!
-//! libpcap reads a file by 4 KiB and copies each packet once more, which takes longer than all that is counted of a large
-//! one. So what is plain is read here: a file of version 2.4 in either byte order, and in it one record after the other.
-//! What is not, from the file's header to a record that is cut off, is left to libpcap, which says what to make of it.
+//! libpcap reads a file by 4 KiB and copies each packet once more, which takes longer than the counting of a large
+//! packet. So plain files are read here: version 2.4 in either byte order, one record after the other. Everything
+//! else, from an unusual header to a record that is cut off, is left to libpcap and its error messages.
 
 use super::input::{Filled, Input};
 use crate::packet::{Frame, LinkType, NANOSECONDS_PER_SECOND, Timestamp};
@@ -27,7 +27,7 @@ pub(super) enum NextRecord<'a> {
     Waiting,
     /// The file ends here, between two records.
     End,
-    /// Libpcap has to say what this is.
+    /// Libpcap has to read on from here.
     Odd,
 }
 
@@ -106,7 +106,7 @@ impl Records {
         self.input.failure()
     }
 
-    /// The file's header and what was not read of the file.
+    /// The file's header and the rest of the file.
     pub(super) fn into_rest(self) -> ([u8; FILE_HEADER], Input) {
         (self.header, self.input)
     }

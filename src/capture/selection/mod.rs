@@ -56,7 +56,7 @@ pub enum Reason {
     Excluded,
     /// A loopback device; `all` has none.
     Loopback,
-    /// A VRF device: what it shows, its members show.
+    /// A VRF device: its members show its frames.
     Vrf,
     /// It has the name of a device of libpcap's own.
     NameOfLibpcap,

@@ -11,7 +11,7 @@ use super::WIDTH;
 /// Between two columns.
 const GAP: usize = 2;
 
-/// Room for a pair of IPv4 addresses, which names of services do not take.
+/// Width of a pair of IPv4 addresses, which names of services do not take away.
 const IPV4_PAIR: usize = 2 * 15 + GAP;
 
 /// The heads of the columns.
@@ -46,8 +46,8 @@ struct Widths {
 }
 
 impl Widths {
-    /// As wide as their texts where all fit. Else names of services make room for addresses down to a pair of IPv4
-    /// addresses, and what is longer takes a line more.
+    /// As wide as their texts if all fit. Otherwise names of services become narrower so that addresses fit, down to
+    /// the width of a pair of IPv4 addresses; longer texts take another line.
     fn of(heads: &Heads, lines: &[TableLine]) -> Self {
         let longest = |head: &str, texts: &mut dyn Iterator<Item = &str>| {
             texts.map(str::len).chain([head.len()]).max().unwrap_or(0)
@@ -69,14 +69,14 @@ impl Widths {
         let ends = if pair <= for_ends {
             natural
         } else {
-            // All the room there is: the second address of a line that takes two needs it.
+            // The whole width: the second address of a line that takes two needs it.
             let [client, _] = of_ends(for_ends.saturating_sub(GAP) / 2);
             [client, for_ends.saturating_sub(GAP + client)]
         };
         Self { ends, service: for_service, figures }
     }
 
-    /// The width of both addresses with what is between them.
+    /// The width of both addresses with the gap between them.
     fn pair(&self) -> usize {
         self.ends[0] + GAP + self.ends[1]
     }

@@ -164,7 +164,7 @@ fn write_cut_off<W: Write>(
     write_wrapped(out, "", "", &words)
 }
 
-/// The traffic of flows that found no room in the flow table.
+/// The traffic of flows that did not fit in the flow table.
 fn write_unheld<W: Write>(units: Units, snapshot: &Snapshot, out: &mut W) -> io::Result<()> {
     let mut sum = Counters::default();
     snapshot.flows.other.values().for_each(|&counters| sum.add(counters));

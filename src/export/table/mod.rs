@@ -1,7 +1,8 @@
-//! A table for people, 80 columns wide: what was read, the traffic by direction, the conversations with the most bytes, the
-//! alerts.
+//! A table for people, 80 columns wide: the input, the traffic by direction, the conversations with the most bytes,
+//! the alerts.
 //!
-//! Takes the accounts of files and their alerts; the same input gives the same bytes. Knows nothing of how they were read.
+//! Takes the accounts of files and their alerts; the same input gives the same bytes. Must not know how the files
+//! were read.
 
 mod columns;
 mod conversations;
@@ -16,7 +17,7 @@ use crate::alert::{Alert, AlertState};
 use crate::capture::printable;
 use crate::packet::Timestamp;
 
-/// No line is wider, but for one that holds a single longer word.
+/// Width of a line; only a single longer word exceeds it.
 const WIDTH: usize = 80;
 
 /// Before the sentence of an alert.
@@ -31,10 +32,10 @@ pub struct Config {
     pub units: Units,
 }
 
-/// Everything that the table tells.
+/// The contents of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Replayed<'a> {
-    /// The accounts, with plain values, of all flows that are held.
+    /// The accounts, with plain values, of all flows in the table of flows.
     pub accounts: &'a Snapshot,
     /// The times of the earliest and the latest frame; none without frames.
     pub span: Option<(Timestamp, Timestamp)>,

@@ -28,7 +28,7 @@ pub struct Origins {
 }
 
 impl Origins {
-    /// The origins of what leaves, when `captured` are the indexes of the captured interfaces.
+    /// The origins of outgoing frames, while `captured` are the indexes of the captured interfaces.
     #[must_use]
     pub fn new(network: &Network, captured: &[u32]) -> Self {
         Self::of_prefixes_up_to(network, captured, u8::MAX)
@@ -90,8 +90,8 @@ fn network_of(version: IpVersion, prefix: Prefix) -> IpNet {
     }
 }
 
-/// The prefixes of one version in order, each with whether its sources came in captured. The kernel asks the
-/// local table first, so what lies in a local network is local whatever the main table says.
+/// The prefixes of one version in order, each with whether its sources came in captured. The kernel asks the local
+/// table first, so a prefix in a local network is local whatever the main table says.
 fn entries(network: &Network, shown: &BTreeSet<u32>, version: IpVersion, longest: u8) -> Vec<(Prefix, bool)> {
     let is_version = |network: &IpNet| matches!(network, IpNet::V4(_)) == (version == IpVersion::V4);
     let local: Vec<Prefix> = local_networks(network).filter(is_version).map(Prefix::new).collect();
@@ -156,7 +156,8 @@ impl Regions {
         self.first ^ (crossed % 2 == 1)
     }
 
-    /// The least number of nested blocks that say the same: the whole space's answer, and what differs from it.
+    /// The least number of nested blocks with the same meaning: the whole space's answer, and the blocks that differ
+    /// from it.
     pub(super) fn blocks(&self) -> (bool, Vec<PrefixBlock>) {
         let all = !self.tree.accepts(false);
         let mut inside = Vec::new();

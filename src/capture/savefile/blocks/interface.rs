@@ -88,7 +88,7 @@ pub(super) struct DescribedInterface {
     clock: Clock,
 }
 
-/// The clock of an interface: what its timestamps count.
+/// The clock of an interface: the unit and offset of its timestamps.
 #[derive(Debug, Clone, Copy)]
 struct Clock {
     units_in_second: u64,
