@@ -36,7 +36,7 @@ const RUNS: usize = 5;
 const PASSES: u32 = 5;
 const NANOSECONDS_PER_SECOND: i64 = 1_000_000_000;
 
-/// An interval with what the ledger would say of its rows, and the time up to which its packets go.
+/// An interval with the ledger's notes on its rows, and the time up to which its packets go.
 struct Counted {
     interval: Interval,
     v4: Vec<Known>,
@@ -148,8 +148,8 @@ fn cpu_time() -> Duration {
     Duration::from_nanos(nanoseconds.expect("nanoseconds"))
 }
 
-/// Shows all rows to a new watch, several times, and lets `judge` do what follows each interval; how long one pass took,
-/// and the last watch.
+/// Shows all rows to a new observer, several times, and lets `judge` do the work after each interval; gives the time
+/// of one pass, and the last observer.
 fn run<W: RowObserver>(
     intervals: &[Counted],
     new: impl Fn() -> W,
@@ -220,7 +220,7 @@ struct Floor<'a> {
 }
 
 impl Floor<'_> {
-    /// Measures one detector and prints what it took.
+    /// Measures one detector and prints the result.
     fn measure<W: RowObserver>(
         &self,
         what: &str,

@@ -1,8 +1,8 @@
-//! Capture under load: 200,000 packets a second on a veth pair while 100,000 rows are scraped every second, and the same
-//! without scrapes; what the capture thread takes of a core and what the kernel drops.
+//! Capture under load: 200,000 packets a second on a veth pair while 100,000 rows are scraped every second, and the
+//! same without scrapes; CPU time of the capture thread and drops of the kernel.
 //!
-//! `cargo bench --bench live`, as root: it makes network namespaces, and nothing leaves them. Other work on the machine
-//! shows in the drops: the load average stands beside each figure.
+//! `cargo bench --bench live`, as root: it makes network namespaces, and no frame leaves them. Other work on the
+//! machine shows in the drops: the load average stands beside each figure.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 

@@ -1,4 +1,4 @@
-//! The command line over the real binary: what is right, what is refused and in which words, and how each run ends.
+//! The command line over the real binary: valid and invalid arguments, the messages, and the end of each run.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -128,7 +128,7 @@ fn checked_by_a_shell(folder: &Path, line: &str) -> Ended {
     shell.stdin(Stdio::null()).output().unwrap().into()
 }
 
-/// The same options over a file, as far as they work: the exporter serves what they choose.
+/// The same options over a file, as far as they work: the exporter serves the chosen interfaces and flows.
 #[test]
 fn command_lines_of_two_programs_run_over_a_file() {
     let folder = folder();
@@ -291,7 +291,7 @@ fn unknown_key_is_reported_with_file_line_and_the_nearest_key() {
     }
 }
 
-/// Each file holds one mistake; its first line says what is told of it behind the file's name.
+/// Each file holds one mistake; its first line has the message that follows the file's name.
 #[test]
 fn each_invalid_file_is_refused_with_a_correct_form() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/command_line/invalid");

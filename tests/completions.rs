@@ -1,4 +1,4 @@
-//! Completion in real shells: bash and zsh are typed at on a terminal, fish is asked what it offers.
+//! Completion in real shells: keys are sent to bash and zsh on a terminal, fish is asked for its completions.
 
 #![allow(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

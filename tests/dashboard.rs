@@ -1,4 +1,4 @@
-//! Grafana's dashboard as a file: that it can be loaded, that every panel has its place, and says what it shows.
+//! Grafana's dashboard as a file: it can be loaded, and every panel has a place and a description.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

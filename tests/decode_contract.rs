@@ -488,7 +488,7 @@ fn icmp_types_are_read_and_no_other_protocol_has_ports() {
 // ---- Packets that an ICMP error refuses
 // -----------------------------------------------------------------------------
 
-/// Protocol and ports of what is refused.
+/// Protocol and ports of the refused packet.
 fn refused(sample: &Sample) -> Option<(u8, u16, u16)> {
     let refused = refusal(sample.link_type, &sample.bytes, sample.wire_bytes)?;
     Some((refused.protocol.0, refused.source_port, refused.destination_port))

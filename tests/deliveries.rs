@@ -20,7 +20,7 @@ use trafficmonitor::export::chart::Capabilities;
 use trafficmonitor::export::{self, process::SelfMetrics};
 use trafficmonitor::http::{self, Capacity, Listeners, ScrapeReports, Server, Site};
 
-/// A server of snapshot 7, which is larger than what the kernel takes of an answer, and what it tells of scrapes.
+/// A server of snapshot 7, which is larger than the kernel's buffers of an answer, and its reports of scrapes.
 struct Served {
     address: SocketAddr,
     reports: RefCell<ScrapeReports>,
@@ -89,7 +89,7 @@ impl Served {
         report.progress
     }
 
-    /// Nothing more is told, although other requests are answered.
+    /// No further report comes, although other requests are answered.
     fn is_silent(&self) {
         assert_eq!(common::client::get(self.address, "/-/healthy"), "healthy\n");
         let end = Instant::now() + Duration::from_millis(300);

@@ -135,7 +135,7 @@ fn options(code: &str) -> Vec<&str> {
     words.take_while(|word| *word != "#" && *word != "|").filter(is_option).collect()
 }
 
-/// Tells whether an option exists; one that ends in an ellipsis stands for all that begin so.
+/// True if an option exists; one that ends in an ellipsis stands for all that begin so.
 fn is_option(word: &str) -> bool {
     let name = word.trim_start_matches('-');
     let name = name.split(['=', '|', ']', ',', ')', ';']).next().unwrap_or_default().trim_end_matches('.');
@@ -149,7 +149,7 @@ fn is_option(word: &str) -> bool {
     }
 }
 
-/// Tells whether code has the shape of a key: `section.key`.
+/// True if code has the shape of a key: `section.key`.
 fn looks_like_a_key(code: &str) -> bool {
     let parts: Vec<&str> = code.split('.').collect();
     let is_word = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');

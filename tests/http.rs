@@ -47,7 +47,7 @@ fn serving_here() -> Exporter {
     serving(&["127.0.0.1:0"])
 }
 
-/// An exporter of a page that is larger than what the kernel takes of an answer.
+/// An exporter of a page that is larger than the kernel's buffers of an answer.
 fn serving_many_rows() -> Exporter {
     let folder = tempfile::tempdir().unwrap();
     let frames: Vec<Sample> = (0..60_000).map(to_its_own_address).collect();
@@ -102,7 +102,7 @@ fn scrape(exporter: &Exporter, headers: &[&str]) -> Answer {
     client::ask(exporter.address(), "GET", "/metrics", headers).unwrap()
 }
 
-/// A page without what differs from scrape to scrape.
+/// A page without the values that differ from scrape to scrape.
 fn steady(page: &str) -> String {
     page.lines().filter(|line| !line.starts_with("process_")).map(|line| format!("{line}\n")).collect()
 }

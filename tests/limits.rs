@@ -1,5 +1,5 @@
-//! Every bounded table and queue says what it loses: each row of the limits table in docs/internals.md, and each capacity in
-//! the source, has a metric that counts what finds no room, or a reason why nothing is lost.
+//! Every bounded table and queue counts its losses: each row of the limits table in docs/internals.md, and each
+//! capacity in the source, has a metric that counts entries beyond the limit, or a reason why none is lost.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -19,7 +19,7 @@ use common::savefile::Savefile;
 use trafficmonitor::export::family::{ALL, MetricKind};
 use trafficmonitor::export::process::Queue;
 
-/// The trace of an entry for which there was no room.
+/// The trace of an entry beyond the limit.
 enum Trace {
     /// Each of these counters or rows has it. A label may follow.
     Counted(&'static [&'static str]),
@@ -29,7 +29,8 @@ enum Trace {
 
 use Trace::{Counted, Kept};
 
-/// A row of the table: its beginning, the trace of what finds no room, and the capacities in the source that it is about.
+/// A row of the table: its beginning, the trace of entries beyond the limit, and the capacities in the source that it
+/// is about.
 struct Limit(&'static str, Trace, &'static [&'static str]);
 
 const LIMITS: &[Limit] = &[
@@ -272,7 +273,7 @@ const CHANNELS: [&str; 8] = [
     "pipeline/handover.rs",
     "pipeline/supervisor.rs",
 ];
-/// The same offline: what is dealt out comes back before more is dealt.
+/// The same offline: batches come back before more are sent.
 const OFFLINE_CHANNELS: [&str; 2] = ["pipeline/replay/dealer.rs", "pipeline/replay/worker.rs"];
 
 fn root() -> &'static Path {

@@ -1,5 +1,5 @@
-//! A real Prometheus scrapes the exporter, and its own checker reads what is exported. Debian's packages are needed under
-//! `target/tools` (`scripts/unpack.sh prometheus prometheus-alertmanager`), and root for a network namespace.
+//! A real Prometheus scrapes the exporter, and its own checker reads the exposition. Debian's packages are needed
+//! under `target/tools` (`scripts/unpack.sh prometheus prometheus-alertmanager`), and root for a network namespace.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::print_stdout, reason = "figures are for people that run the tests")]
@@ -168,7 +168,7 @@ fn promtool_has_nothing_against_the_rules_and_they_do_as_their_cases_say() {
 
 // ---- A scrape ------------------------------------------------------------------------------------------------------------
 
-/// A program, by its path or the words that run it, in a network namespace; it does not outlive the test. What it says
+/// A program, by its path or the words that run it, in a network namespace; it does not outlive the test. Its output
 /// goes to `log`.
 fn start(namespace: &Namespace, program: &[PathBuf], options: &[String], log: &Path) -> Child {
     let mut command = Command::new("setpriv");
@@ -235,7 +235,7 @@ impl<'a> Prometheus<'a> {
         answer["data"]["result"].as_array().cloned().unwrap_or_default()
     }
 
-    /// Waits until a query gives what is expected.
+    /// Waits until a query gives the expected result.
     fn gives<T: PartialEq + std::fmt::Debug>(&self, expression: &str, expected: &T, read: impl Fn(&[Value]) -> T) {
         let deadline = Instant::now() + DEADLINE;
         loop {

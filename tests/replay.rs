@@ -78,7 +78,7 @@ fn sums(not_ip: u64, [incoming, outgoing, local, transit]: [u64; 4]) -> Value {
     })
 }
 
-/// The key and the counters of a flow's line: all but what tests/replay/forms.rs looks at.
+/// The key and the counters of a flow's line, without the fields that tests/replay/forms.rs checks.
 fn counted(line: &Value) -> Value {
     let mut line = line.clone();
     let fields = line.as_object_mut().expect("an object");

@@ -36,7 +36,7 @@ struct Named {
     labels: BTreeSet<String>,
 }
 
-/// Reads PromQL as far as it takes to tell metrics and labels from functions, numbers and texts.
+/// Reads PromQL as far as needed to distinguish metrics and labels from functions, numbers and texts.
 fn named(expression: &str) -> Named {
     let expression = without_variables(expression);
     let tokens: Vec<&str> = expression.iter().map(String::as_str).collect();

@@ -1,4 +1,4 @@
-//! The example `test-traffic` writes its mix as a capture, and the program shows of it what the example says.
+//! The example `test-traffic` writes its mix as a capture, and the program shows the figures of the example.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

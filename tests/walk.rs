@@ -53,8 +53,8 @@ fn on_the_wire() -> [Sample; 2] {
     [Link::ethernet().carrying(&request.build()), Link::ethernet().carrying(&answer.build()).padded(6)]
 }
 
-/// `capture` hands each frame over as it was captured; `decode` makes a `Packet` of it. The address is a typed one from
-/// here on, and the bytes are those of IP: what Ethernet added is left behind.
+/// `capture` hands each frame over as it was captured; `decode` makes a `Packet` of it. From here on the address is
+/// typed, and the bytes are those of IP, without the Ethernet header.
 fn captured_and_decoded(file: &Path) -> [Packet; 2] {
     let mut savefile = Savefile::open(file, None).unwrap();
     assert_eq!(savefile.link_type(), LinkType(1));
@@ -76,7 +76,8 @@ fn captured_and_decoded(file: &Path) -> [Packet; 2] {
     [request, answer]
 }
 
-/// `locality` tells where a packet goes. `account::interval` has one row for the conversation, both ways in it.
+/// `locality` gives the direction of a packet. `account::interval` has one row for the conversation, both directions
+/// in it.
 fn observed(packets: &[Packet; 2]) -> Interval {
     let classifier = Arc::new(Classifier::new(&locality::Config::default(), []));
     let directions = packets.map(|packet| classifier.direction(&packet.addresses));

@@ -4,6 +4,7 @@
 //! [`seed`], [`traffic`], [`detection`], [`process`], [`vitals`]. Must not know HTTP.
 
 pub mod chart;
+pub mod connections;
 pub mod csv;
 mod detection;
 pub mod family;

@@ -26,8 +26,8 @@ use super::pages::{Site, unavailable};
 use super::scrape::Client;
 use super::slots::Slots;
 use super::transfer::{Transfer, Wire};
+use crate::export::connections::Cut;
 use crate::export::family;
-use crate::export::process::Cut;
 
 /// The most connections at once, idle and being answered, where descriptors suffice.
 const MAXIMUM_CONNECTIONS: usize = 768;
@@ -117,7 +117,7 @@ async fn accept(listener: TcpListener, door: Arc<Door>) {
                 yield_now().await;
             }
             Err(error) => {
-                door.site.program().count_failed_accept();
+                door.site.connections().count_failed_accept();
                 if said.is_none_or(|said| said.elapsed() >= ACCEPT_SAID_EVERY) {
                     said = Some(Instant::now());
                     tracing::warn!(%error, "cannot accept connections (logged once per minute; see {REFUSED})");
@@ -158,7 +158,7 @@ impl Visit {
                 answer.map(|body| Guarded::new(body, Some(answering)))
             }
             Err(refusal) => {
-                self.site.program().count_refused_connection(refusal);
+                self.site.connections().count_refused(refusal);
                 too_many_connections().map(|body| Guarded::new(body, None))
             }
         }
@@ -172,12 +172,12 @@ async fn serve(stream: TcpStream, visit: Visit, watcher: Watcher) {
     let mut byte = [0];
     let first_byte = tokio::select! {
         first_byte = timeout(HEAD_TIMEOUT, stream.peek(&mut byte)) => first_byte,
-        () = visit.connection.evicted() => return visit.site.program().count_cut_connection(Cut::Crowded),
+        () = visit.connection.evicted() => return visit.site.connections().count_cut(Cut::Crowded),
     };
     match first_byte {
         Ok(Ok(1)) => {}
         Ok(_) => return,
-        Err(_) => return visit.site.program().count_cut_connection(Cut::Silent),
+        Err(_) => return visit.site.connections().count_cut(Cut::Silent),
     }
     if let Err(error) = SockRef::from(&stream).set_tcp_user_timeout(Some(STALL_TIMEOUT)) {
         tracing::debug!(%error, "cannot set the timeout of a connection");
@@ -188,7 +188,7 @@ async fn serve(stream: TcpStream, visit: Visit, watcher: Watcher) {
         () = visit.connection.evicted() => Some(Cut::Crowded),
     };
     match cut {
-        Some(cut) => visit.site.program().count_cut_connection(cut),
+        Some(cut) => visit.site.connections().count_cut(cut),
         None => tracing::debug!(client = ?visit.connection.origin(), "connection closed"),
     }
 }

@@ -18,6 +18,7 @@ use super::slots::{ClientSlot, Slots};
 use super::transfer::Transfer;
 use crate::export::Format;
 use crate::export::chart::{self, Capabilities, Listed};
+use crate::export::connections::ConnectionCounters;
 use crate::export::process::SelfMetrics;
 use crate::export::{self, Program};
 use crate::export::{Published, Report};
@@ -89,9 +90,9 @@ impl Site {
         Client::new(address, self.reports.clone())
     }
 
-    /// The program's counters of itself.
-    pub(super) fn program(&self) -> &SelfMetrics {
-        &self.program
+    /// The counters of the server's connections.
+    pub(super) fn connections(&self) -> &ConnectionCounters {
+        &self.program.connections
     }
 
     /// From here on `/-/ready` says so.
@@ -183,7 +184,7 @@ impl Site {
     /// A free slot for rendering, or the refusal as an answer.
     async fn rendering(&self, client: &Client) -> Result<ClientSlot, Answer> {
         self.renderings.wait(client.origin(), sleep(RENDERING_WAIT)).await.map_err(|refusal| {
-            self.program.count_refused_scrape(refusal);
+            self.program.connections.count_refused_scrape(refusal);
             too_many_scrapes()
         })
     }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::export::process::ClientRefusal;
+use crate::export::connections::ClientRefusal;
 
 /// The bits of an IPv6 address that its holder was given; it chooses the others as it likes.
 const GIVEN_BITS: u32 = 64;

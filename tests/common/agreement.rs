@@ -1,4 +1,4 @@
-//! Decodes a frame and holds the result against the hand parser's and against what is true of every packet.
+//! Decodes a frame and compares the result with the hand parser's and with invariants of every packet.
 
 use trafficmonitor::decode::{Decoder, NotIp};
 use trafficmonitor::packet::{Frame, LinkType, Packet, Refusal, Timestamp};

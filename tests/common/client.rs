@@ -1,4 +1,4 @@
-//! A small HTTP client, which sees what is really sent.
+//! A small HTTP client that shows the bytes on the wire.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -14,7 +14,7 @@ pub fn links() -> Vec<(&'static str, Link)> {
     links
 }
 
-/// Ethernet and what may stand between it and IP.
+/// Ethernet and the headers that may stand between it and IP.
 pub fn ethernet_links() -> Vec<(&'static str, Link)> {
     let ethernet = Link::ethernet;
     vec![

@@ -1,4 +1,4 @@
-//! The exporter as a process of its own: started, listened to, told to end.
+//! The exporter as a process of its own: started, read from, stopped.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
@@ -111,7 +111,7 @@ pub fn signal(process: u32, name: &str) {
     assert!(sent.expect("sh runs").success(), "cannot send {name} to {process}");
 }
 
-/// Waits until a condition gives something, or fails saying `what` did not come.
+/// Waits until a condition gives something, or fails with the message that `what` did not come.
 pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + DEADLINE;
     loop {

@@ -70,7 +70,8 @@ pub fn read(link_type: i32, captured: &[u8], wire_bytes: u32) -> Result<Counted,
     Ok(counted)
 }
 
-/// Reads what a frame says was refused, from the texts of RFC 792, RFC 1122 section 3.2.2 and RFC 4443 sections 2.4 and 3.
+/// Reads the packet that a frame reports as refused, from the texts of RFC 792, RFC 1122 section 3.2.2 and RFC 4443
+/// sections 2.4 and 3.
 pub fn refused(link_type: i32, captured: &[u8], wire_bytes: u32) -> Option<Refused> {
     let error = read(link_type, captured, wire_bytes).ok()?;
     let frame = &captured[..captured.len().min(wire_bytes as usize)];
@@ -219,7 +220,7 @@ fn address_family(family: u8, offset: usize) -> Option<Found> {
     }
 }
 
-/// An EtherType at `at`, or in its place an 802.3 length; what it announces follows it.
+/// An EtherType at `at`, or in its place an 802.3 length; the announced header follows it.
 fn ethernet_type(frame: &Frame<'_>, at: usize) -> Option<Found> {
     match be16(frame, at)? {
         0..=1500 => snap(frame, at + 2),
@@ -499,7 +500,7 @@ fn inside<'a>(rest: &At<'a>, bytes: usize) -> &'a [u8] {
     &rest.bytes[..bytes.min(rest.bytes.len())]
 }
 
-/// The protocol at the end of the chain, and what of it is there unless this is a later fragment.
+/// The protocol at the end of the chain, and its bytes unless this is a later fragment.
 fn walk(first: u8, payload: &[u8]) -> (u8, Option<&[u8]>) {
     let (mut protocol, mut left) = (first, payload);
     loop {
@@ -517,7 +518,7 @@ fn walk(first: u8, payload: &[u8]) -> (u8, Option<&[u8]>) {
     }
 }
 
-/// Puts the parts together. `above` is what of the transport header lies inside the IP length and was captured.
+/// Joins the parts. `above` is the part of the transport header that lies inside the IP length and was captured.
 fn counted(source: IpAddr, destination: IpAddr, protocol: u8, above: Option<&[u8]>, bytes: usize) -> Counted {
     let above = above.unwrap_or(&[]);
     let (source_port, destination_port) = match (protocol, above) {

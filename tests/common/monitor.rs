@@ -137,7 +137,7 @@ impl<'a> Monitor<'a> {
         Metrics::parse(&answer.body)
     }
 
-    /// Waits until `/metrics` says what `is_so` looks for.
+    /// Waits until `is_so` holds for `/metrics`.
     pub fn wait_for(&self, what: &str, is_so: impl Fn(&Metrics) -> bool) -> Metrics {
         let look = || Some(self.metrics()).filter(&is_so);
         wait_for(what, look)
@@ -225,7 +225,7 @@ impl Drop for Monitor<'_> {
     }
 }
 
-/// Runs it with arguments that it must refuse; its status and what it says.
+/// Runs it with arguments that it must refuse; gives its status and its message.
 pub fn refused(namespace: &Namespace, arguments: &[&str]) -> (Option<i32>, String) {
     let ended = Monitor::spawn(namespace, Command::new(PROGRAM), arguments).wait();
     assert_eq!(ended.status.signal(), None, "{ended:?}");

@@ -1,7 +1,7 @@
 //! Network namespaces that have no name, and the wires between them.
 //!
-//! A namespace is held by a descriptor and by the processes in it. When the last of them is gone, on panic and kill too,
-//! the kernel takes it away with all its interfaces. The host's own namespace is never changed.
+//! A namespace lives as long as a descriptor of it and the processes in it. When the last of them is gone, on panic
+//! and kill too, the kernel removes it with all its interfaces. The host's own namespace is never changed.
 
 #![allow(unsafe_code)]
 
@@ -71,7 +71,7 @@ impl Namespace {
         namespace
     }
 
-    /// Does `work` with this thread inside. What it opens or starts stays inside.
+    /// Does `work` with this thread inside. Sockets and processes that it opens or starts stay inside.
     pub fn enter<T>(&self, work: impl FnOnce() -> T) -> T {
         let _back = Back(current());
         join(&self.file);
@@ -87,12 +87,12 @@ impl Namespace {
         }
     }
 
-    /// `ip` with `arguments`, words with blanks between; what it prints.
+    /// `ip` with `arguments`, words with blanks between; gives its output.
     pub fn ip(&self, arguments: &str) -> String {
         self.try_ip(arguments).unwrap_or_else(|message| panic!("ip {arguments}: {message}"))
     }
 
-    /// The same where it may fail; then what it complains of.
+    /// The same where it may fail; then its error message.
     pub fn try_ip(&self, arguments: &str) -> Result<String, String> {
         let output = self.enter(|| Command::new("ip").args(arguments.split_whitespace()).output());
         let output = output.expect("the tests need ip (iproute2)");

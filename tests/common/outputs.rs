@@ -76,7 +76,7 @@ pub fn with_small_file_system<T: Send>(folder: &Path, bytes: usize, work: impl F
     std::thread::scope(|scope| scope.spawn(mount).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// Fills the file system at `folder` to the last byte with a file, which is removed to make room again.
+/// Fills the file system at `folder` to the last byte with a file, which is removed to free space again.
 pub fn fill(folder: &Path) -> std::path::PathBuf {
     let path = folder.join("filler");
     let mut filler = File::create(&path).expect("a file");

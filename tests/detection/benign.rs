@@ -178,7 +178,7 @@ fn backscatter(host: &mut Host) {
         let (time, to) = (later(start, host.dice.within(0.0, 60.0)), host.target(spoofed));
         let (own, theirs) = ((host.address, port), (to, any_port(&mut host.dice)));
         if how == 3 {
-            // Seen on both sides: the flood and what comes of it.
+            // Seen on both sides: the flood and its consequences.
             host.traffic.tcp(time, theirs, own, SYN, 0);
         }
         match how {

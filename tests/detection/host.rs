@@ -1,4 +1,4 @@
-//! A host that sends, with what it sends, what comes back, and what became of each of its contacts.
+//! A host that sends: its packets, their answers, and the outcome of each of its contacts.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -9,7 +9,7 @@ use super::traffic::{ACK, FIN, PUSH, RST, SYN, Time, Traffic, URGENT, Wrapping, 
 /// The beginning of a contact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Probe {
-    /// A SYN; the source breaks off what is answered, without a word of its own stack for it.
+    /// A SYN; the source breaks off an answered contact, without a packet of its own stack for it.
     HalfOpen,
     /// A whole connection, closed at once.
     Connect,

@@ -18,7 +18,7 @@ pub struct Score {
     pub right: usize,
     pub missed: usize,
     pub wrong: usize,
-    /// Seconds from the deciding packet, by what its source knows without cells, to the moment that the alert names.
+    /// Seconds from the deciding packet, known exactly by its source, to the moment that the alert names.
     pub delays: Vec<f64>,
     /// Alerts that name a moment at which no contact of their source failed.
     pub momentless: usize,
@@ -55,12 +55,12 @@ impl Score {
         self.momentless += other.momentless;
     }
 
-    /// The share of what was found that is right; 1 where nothing was.
+    /// The share of findings that are right; 1 without any.
     pub fn precision(&self) -> f64 {
         share(self.right, self.right + self.wrong)
     }
 
-    /// The share of what is right that was found.
+    /// The share of expected findings that were found.
     pub fn recall(&self) -> f64 {
         share(self.right, self.right + self.missed)
     }

@@ -26,7 +26,7 @@ impl Kind {
     }
 }
 
-/// A source with what it is.
+/// A source with its expected verdict.
 #[derive(Debug, Clone)]
 pub struct Labelled {
     pub class: &'static str,
@@ -52,7 +52,7 @@ impl Labelled {
     }
 }
 
-/// A class of benign hosts: its name, what it does, and the version of IP if only one will do.
+/// A class of benign hosts: its name, its behaviour, and the version of IP if only one will do.
 pub type Class = (&'static str, fn(&mut Host), Option<u8>);
 
 /// Labelled sources and all of their traffic together.

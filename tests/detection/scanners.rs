@@ -94,7 +94,7 @@ fn label(class: &'static str, host: Host, side: Side, kinds: &[Kind]) -> Labelle
     Labelled { class, host, kinds, is_pooled: true }
 }
 
-/// The kind of what is scanned, hosts or ports, by chance.
+/// A scan of hosts or of ports, by chance.
 fn either(host: &mut Host, side: Side) -> (Plan, Kind) {
     if host.dice.chance(0.5) {
         let hosts = hosts(&mut host.dice, side);
@@ -272,7 +272,7 @@ pub fn all(dice: &mut Dice, rounds: usize, mut address: impl FnMut(bool) -> IpAd
     let mut labelled = Vec::new();
     for round in 0..rounds {
         for side in [Side::Above, Side::JustAbove, Side::JustBelow] {
-            // Less of what is just below: the benign have many classes of their own.
+            // Fewer that are just below: the benign have many classes of their own.
             if side == Side::JustBelow && round % 2 == 1 {
                 continue;
             }
@@ -294,7 +294,7 @@ fn decoys(dice: &mut Dice, address: &mut impl FnMut(bool) -> IpAddr) -> Vec<Labe
     let count = dice.from(2, 4);
     (0..count)
         .map(|_| {
-            // The same dice: the same targets at the same times, but for what is small.
+            // The same dice: the same targets at the same times, except for small differences.
             let mut host = Host::new(address(false), plan.clone());
             let hosts = hosts(&mut host.dice, Side::Above);
             Plan::horizontal(&mut host.dice, hosts).run(&mut host, Probe::HalfOpen, Side::Above);

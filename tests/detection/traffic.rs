@@ -16,7 +16,7 @@ pub const URGENT: u8 = 0x20;
 
 /// Start of the captures, in seconds since the epoch.
 pub const START: i64 = 1_700_000_000;
-/// Bytes that are captured of a packet; what is behind its headers does not matter.
+/// Captured bytes of a packet; bytes behind its headers do not matter.
 const CAPTURED: usize = 128;
 
 /// A moment, in nanoseconds since the epoch.
@@ -41,7 +41,7 @@ pub enum Wrapping {
     Tagged,
     /// In two.
     TwiceTagged,
-    /// The header of what would begin a connection in fragments of eight bytes.
+    /// The header of a new connection in fragments of eight bytes.
     Fragments,
 }
 
@@ -89,7 +89,7 @@ impl Traffic {
         self.send(time, (from, to), if from.is_ipv4() { ip::icmp(kind) } else { ip::icmpv6(kind) }, 24);
     }
 
-    /// The word of `router` to `source` that its packet to `to` was refused: port, host or administratively.
+    /// The error of `router` to `source` that its packet to `to` was refused: port, host or administratively.
     pub fn unreachable(&mut self, time: Time, router: IpAddr, source: (IpAddr, u16), to: (IpAddr, u16), protocol: u8) {
         let above = match protocol {
             TCP => ip::tcp(source.1, to.1, SYN, &[]),

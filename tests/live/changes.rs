@@ -10,7 +10,7 @@ use super::traffic::{Pair, send};
 const QUERIES: &str = "10.1.0.2->10.1.0.1 udp/53(domain)";
 const ANSWERS: &str = "10.1.0.1->10.1.0.2 reply_udp/53(domain)";
 
-/// Counts on `counted` what a client and the resolver on the host say to each other.
+/// Counts on `counted` the packets between a client and the resolver on the host.
 fn lookups(pair: &Pair, counted: Counted) -> Counted {
     let (client, server) = pair.resolver();
     let (there, back) = (Packets::udp(37, 31), Packets::udp(29, 480));

@@ -13,7 +13,7 @@ use super::traffic::{Pair, send, send_frame};
 const QUERIES: &str = "10.1.0.2->10.1.0.1 udp/53(domain)";
 const ANSWERS: &str = "10.1.0.1->10.1.0.2 reply_udp/53(domain)";
 
-/// Queries and answers between the two, and what they must count on the host's eth0.
+/// Queries and answers between the two, and their expected counts on the host's eth0.
 fn lookups(pair: &Pair) -> Counted {
     let (client, server) = pair.resolver();
     let (there, back) = (Packets::udp(37, 31), Packets::udp(29, 480));
@@ -169,7 +169,7 @@ pub fn child(host: &Namespace, other: &Namespace) -> u64 {
         other.ip("link add link eth0 name eth0.10 type macvlan mode bridge");
         ("a macvlan: this kernel has no VLANs", ETHERNET, ["02:00:00:0b:00:01", "02:00:00:0b:00:02"])
     };
-    // Past the test runner, which shows what is printed by tests that fail alone.
+    // Past the test runner, which shows the output of failed tests alone.
     std::io::stderr().write_all(format!("eth0.10 is {kind} ... ").as_bytes()).unwrap();
     for (end, at) in [(host, 0), (other, 1)] {
         end.ip(&format!("link set eth0.10 address {}", addresses[at]));
@@ -264,7 +264,7 @@ fn duplicate_address_detection_counts_on_each_interface() {
 fn ipv6_counts_both_ways() {
     let (host, other) = (Namespace::with_ipv6(), Namespace::with_ipv6());
     connect(&End::new(&host, "eth0", "2001:db8:1::1/64"), &End::new(&other, "eth0", "2001:db8:1::2/64"));
-    // The kernel tells the routers of a wire which groups it listens to, when it pleases.
+    // The kernel tells the routers of a wire its multicast groups, at times of its own choice.
     let monitor = Monitor::start(&host, &["-iface", "eth0", "-filter", "udp"]);
     let (client, server) = (other.udp("[2001:db8:1::2]:40053"), host.udp("[2001:db8:1::1]:53"));
     let (there, back) = (Packets::udp_6(37, 31), Packets::udp_6(29, 480));

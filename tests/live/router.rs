@@ -82,7 +82,7 @@ impl Networks {
     }
 }
 
-/// Every flow is told by its bytes: so many packets, and so much in each.
+/// Every flow is recognised by its bytes: so many packets, and so many bytes in each.
 fn some(packets: u64, is_ipv6: bool) -> Packets {
     if is_ipv6 { Packets::udp_6(packets, packets + 3) } else { Packets::udp(packets, packets + 3) }
 }

@@ -1,5 +1,5 @@
-//! Real scanners, and a real client that fetches from as many hosts, through a router that watches them: Debian's nmap
-//! against hosts that answer, and behind routes that drop or refuse what goes there.
+//! Real scanners, and a real client that fetches from as many hosts, through a router that watches them: Debian's
+//! nmap against hosts that answer, and behind routes that drop or refuse packets.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -75,7 +75,7 @@ impl Networks {
         let listener = self.servers.enter(|| TcpListener::bind("0.0.0.0:80")).unwrap();
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                // A scanner breaks off what it began.
+                // A scanner breaks off its own connection.
                 std::thread::spawn(move || answer(stream).ok());
             }
         });

@@ -1,4 +1,4 @@
-//! Starting on hosts of different kinds: what is said, what is warned of, and where it listens.
+//! Starting on hosts of different kinds: the log lines, the warnings, and the addresses that it serves on.
 
 #![allow(unsafe_code)]
 

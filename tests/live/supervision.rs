@@ -1,4 +1,4 @@
-//! The program on a host that withholds what it needs: descriptors, memory for rings, a thread that goes on.
+//! The program on a host that withholds its resources: descriptors, memory for rings, CPU time of a thread.
 
 #![allow(unsafe_code)]
 
@@ -166,7 +166,7 @@ fn interface_without_memory_for_its_ring_is_refused_and_counted() {
 
 // ---- Threads -------------------------------------------------------------------------------------------------------------
 
-/// A thread of the program that is held back, as a debugger does it: the others go on.
+/// A thread of the program that is stopped, as a debugger does it: the others go on.
 struct Held(libc::pid_t);
 
 impl Held {

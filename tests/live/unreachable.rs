@@ -24,7 +24,7 @@ fn observed(host: &Namespace, client: &UdpSocket, closed: &str, is_there: impl F
     let decoder = Decoder::new(live.link_type()).unwrap();
     let mut interval = Interval::new(Arc::new(Classifier::default()), 0);
     wait_for("the error", || {
-        // A socket hears of an error at its next call.
+        // A socket reports an error at its next call.
         client.send_to(b"anybody?", closed).or_else(|_| client.send_to(b"anybody?", closed)).unwrap();
         live.poll(Duration::from_millis(100), |frame| count_frame(&decoder, None, &frame, &mut interval)).unwrap();
         interval.settle();

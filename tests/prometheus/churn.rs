@@ -1,4 +1,4 @@
-//! A real Prometheus while flows come and go: what it tells of rows and *other* is what was sent.
+//! A real Prometheus while flows come and go: its values of rows and *other* add up to the traffic.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -18,7 +18,7 @@ use super::{Prometheus, values};
 const BUDGETS: [&str; 10] =
     ["-iface", "near", "-promRefresh", "0.2", "--max-series", "60", "--max-flows", "240", "--idle-timeout", "2s"];
 const SHOWN: u64 = 60;
-/// Flows at once, ten times more than may be shown and more than may be held; with every batch some begin and as many end.
+/// Flows at once, ten times more than may be shown and more than fit; with every batch some begin and as many end.
 const FLOWS_AT_ONCE: u32 = 600;
 const NEW_IN_A_BATCH: u32 = 2;
 /// Flows that a batch has packets of.
@@ -74,7 +74,7 @@ impl Churn {
     }
 }
 
-/// Behind the host, which is no router and drops without a word.
+/// Behind the host, which is no router and drops silently.
 fn destination(number: u32) -> Ipv4Addr {
     Ipv4Addr::from_bits(Ipv4Addr::new(10, 128, 0, 0).to_bits() + number)
 }

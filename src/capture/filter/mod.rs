@@ -283,18 +283,19 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
 
+        /// Without libpcap's optimizer, which changes the meaning of some filters, and so of parts too: in 1.10.3
+        /// `((src host a or host b or host c) and host a) or host c` rejects packets from `a` to `c`.
         #[test]
         fn long_filters_mean_the_same_to_libpcap(filter in long_filter()) {
             let handle = Capture::dead(Linktype(1)).unwrap();
-            // libpcap refuses a filter that rejects all frames; so does the other way, which then tries it as a whole.
-            if let Ok(whole) = handle.compile(&filter, true) {
-                let program = for_ethernet(&filter);
-                for (source, destination) in (0..7).flat_map(|source| (0..7).map(move |to| (source, to))) {
-                    for port in [50, 51, 52, 9] {
-                        let mut frame = frame([10, 0, 0, source], [10, 0, 0, destination]);
-                        frame[37] = port;
-                        prop_assert_eq!(accepts(&program, &frame), whole.filter(&frame), "{} of {}", port, filter);
-                    }
+            let compile = |text: &str| handle.compile(text, false).map(|program| instructions(&program));
+            let whole = handle.compile(&filter, false).unwrap();
+            let program = Expression::parse(&filter).unwrap().program(&compile).unwrap();
+            for (source, destination) in (0..7).flat_map(|source| (0..7).map(move |to| (source, to))) {
+                for port in [50, 51, 52, 9] {
+                    let mut frame = frame([10, 0, 0, source], [10, 0, 0, destination]);
+                    frame[37] = port;
+                    prop_assert_eq!(accepts(&program, &frame), whole.filter(&frame), "{} of {}", port, filter);
                 }
             }
         }
