@@ -284,7 +284,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(24))]
 
         /// Without libpcap's optimizer, which changes the meaning of some filters, and so of parts too: in 1.10.3
-        /// `((src host a or host b or host c) and host a) or host c` rejects packets from `a` to `c`.
+        /// `((src host a or host b or host c) and host a) or host c` rejects packets from `c` to `b`.
         #[test]
         fn long_filters_mean_the_same_to_libpcap(filter in long_filter()) {
             let handle = Capture::dead(Linktype(1)).unwrap();
