@@ -1,9 +1,13 @@
 //! The hot path: frames from one interface into intervals, for as long as the interface is to be captured.
 
+mod resize;
+
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
+
+use resize::Resizing;
 
 use super::Error;
 use super::control::{CaptureNumber, ControlBlock, Plan};
@@ -12,7 +16,6 @@ use super::fanout::{Fanout, Membership};
 use super::handover::Exchange;
 use super::notices::say_stopped;
 use super::opening::{FirstTry, Opening};
-use super::resize::Resizing;
 use super::rings::{self, Ring, Rings};
 use crate::account::interval::Interval;
 use crate::capture::filter::UserFilter;
@@ -86,7 +89,7 @@ pub(super) struct Session {
     /// The kernel's counters when they were last read.
     pub recorded: Statistics,
     comparison: Comparison,
-    pub resizing: Resizing,
+    resizing: Resizing,
 }
 
 impl CaptureLoop {

@@ -8,9 +8,9 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Error;
-use super::capture_loop::{CaptureLoop, Session, count_frame};
-use super::rings::Ring;
+use super::super::Error;
+use super::super::rings::Ring;
+use super::{CaptureLoop, Session, count_frame};
 use crate::capture;
 use crate::capture::live::{FilterProgram, Live};
 

@@ -19,7 +19,7 @@ pub fn library_version() -> String {
 }
 
 /// A handle that is not open yet. The crate's own function takes names of UTF-8 alone.
-pub(in crate::capture) fn create(interface: &[u8]) -> Result<Capture<Inactive>, pcap::Error> {
+pub(super) fn create(interface: &[u8]) -> Result<Capture<Inactive>, pcap::Error> {
     const MESSAGE_BYTES: usize = 256; // PCAP_ERRBUF_SIZE
     unsafe extern "C" {
         fn pcap_create(device: *const c_char, message: *mut c_char) -> *mut c_void;
@@ -39,7 +39,7 @@ pub(in crate::capture) fn create(interface: &[u8]) -> Result<Capture<Inactive>, 
     }
 }
 
-pub(in crate::capture) fn instructions(program: &pcap::BpfProgram) -> Vec<libc::sock_filter> {
+pub(super) fn instructions(program: &pcap::BpfProgram) -> Vec<libc::sock_filter> {
     let compiled = program.get_instructions();
     // SAFETY: `BpfInstruction` is transparent over `struct bpf_insn`, whose layout the kernel's `struct sock_filter`
     // has: a 16-bit code, two 8-bit jumps, a 32-bit operand.
