@@ -23,8 +23,10 @@ use clap::ArgMatches;
 use clap::error::ErrorKind;
 use clap_complete::Shell;
 
-use crate::config::value::{Scalars, Value};
-use crate::config::{Config, ConfigError, Settings};
+use crate::config::given::Content;
+use crate::config::kinds::keywords::Keywords;
+use crate::config::kinds::{Scalars, ValueKind};
+use crate::config::{Config, Error, Settings};
 use argv::{Arguments, Occurrence};
 
 /// What the command line asks for.
@@ -33,7 +35,7 @@ pub enum Invocation {
     /// Capture (or read `config.source`) and serve.
     Run(Config),
     /// Read capture files, write what was found, and end.
-    Replay(Replay),
+    Replay(ReplayInvocation),
     /// List the interfaces, and which of them this configuration captures.
     Interfaces(Config),
     /// Say that the configuration is valid; it is.
@@ -46,11 +48,11 @@ pub enum Invocation {
 
 /// What `replay` is asked for.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Replay {
+pub struct ReplayInvocation {
     /// The files, in the order given; `-` is standard input.
     pub files: Vec<PathBuf>,
     /// What is written.
-    pub output: Output,
+    pub output: ReplayOutput,
     /// The number of rows to list; none if that was not given.
     pub top: Option<Top>,
     /// Exact numbers in the table.
@@ -61,9 +63,9 @@ pub struct Replay {
     pub config: Config,
 }
 
-/// What `replay` writes.
+/// The output of `replay`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Output {
+pub enum ReplayOutput {
     /// A table for people.
     #[default]
     Table,
@@ -75,35 +77,19 @@ pub enum Output {
     Prometheus,
     /// Nothing, after all the work of `Prometheus`.
     None,
-    /// What becomes of alerts, one JSON object a line.
+    /// The changes of alerts, one JSON object a line.
     Alerts,
 }
 
-impl Output {
-    const NAMES: [(&str, Self); 6] = [
-        ("table", Self::Table),
-        ("jsonl", Self::JsonLines),
-        ("csv", Self::Csv),
-        ("prometheus", Self::Prometheus),
-        ("none", Self::None),
-        ("alerts", Self::Alerts),
-    ];
-}
-
-impl Value for Output {
-    const EXPECTED: &'static str = "table, jsonl, csv, alerts, prometheus or none";
-    const SCALARS: Scalars = Scalars::Text;
-
-    fn from_text(text: &str) -> Result<Self, String> {
-        let known = Self::NAMES.into_iter().find(|(name, _)| *name == text);
-        known.map(|(_, output)| output).ok_or_else(|| format!("expected {}", Self::EXPECTED))
-    }
-
-    fn text(&self) -> String {
-        let known = Self::NAMES.into_iter().find(|(_, output)| output == self);
-        known.map(|(name, _)| name.to_owned()).unwrap_or_default()
-    }
-}
+/// The words for the outputs.
+pub(crate) const OUTPUT: Keywords<ReplayOutput> = Keywords::of(&[
+    ("table", ReplayOutput::Table),
+    ("jsonl", ReplayOutput::JsonLines),
+    ("csv", ReplayOutput::Csv),
+    ("alerts", ReplayOutput::Alerts),
+    ("prometheus", ReplayOutput::Prometheus),
+    ("none", ReplayOutput::None),
+]);
 
 /// The number of conversations, flows or alerts that `replay` lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,22 +100,33 @@ pub enum Top {
     All,
 }
 
-impl Value for Top {
-    const EXPECTED: &'static str = "a number from 1, or all";
-    const SCALARS: Scalars = Scalars::TextOrNumber;
+/// The kind of value that is a [`Top`].
+#[derive(Debug, Clone, Copy)]
+struct TopCount;
 
-    fn from_text(text: &str) -> Result<Self, String> {
+impl ValueKind for TopCount {
+    type Value = Top;
+
+    fn form(&self) -> String {
+        "a number from 1, or all".to_owned()
+    }
+
+    fn scalars(&self) -> Scalars {
+        Scalars::TextOrNumber
+    }
+
+    fn parse(&self, text: &str) -> Result<Top, String> {
         match text.parse() {
-            _ if text == "all" => Ok(Self::All),
-            Ok(most @ 1..) => Ok(Self::Most(most)),
-            _ => Err(format!("expected {}", Self::EXPECTED)),
+            _ if text == "all" => Ok(Top::All),
+            Ok(most @ 1..) => Ok(Top::Most(most)),
+            _ => Err(self.expected()),
         }
     }
 
-    fn text(&self) -> String {
-        match self {
-            Self::Most(most) => most.to_string(),
-            Self::All => "all".to_owned(),
+    fn show(&self, top: &Top) -> Content {
+        match top {
+            Top::Most(most) => Content::Text(most.to_string()),
+            Top::All => Content::Text("all".to_owned()),
         }
     }
 }
@@ -154,8 +151,8 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-impl From<ConfigError> for Usage {
-    fn from(error: ConfigError) -> Self {
+impl From<Error> for Usage {
+    fn from(error: Error) -> Self {
         Self { message: error.to_string(), exit_code: WRONG }
     }
 }
@@ -190,7 +187,7 @@ fn configured(
     subcommand: Option<(&str, &ArgMatches)>,
     Arguments { occurrences, .. }: &Arguments,
     environment: &[(OsString, OsString)],
-) -> Result<Invocation, ConfigError> {
+) -> Result<Invocation, Error> {
     let settings = settings(matches, occurrences, environment)?;
     let name = subcommand.map(|(name, _)| name);
     let replays = name == Some(command::REPLAY);
@@ -205,7 +202,7 @@ fn configured(
     match subcommand {
         Some((command::REPLAY, matches)) => {
             let config = Config { source: None, ..settings.validate()? };
-            Ok(Invocation::Replay(Replay { files: files(matches), output, top, exact, workers, config }))
+            Ok(Invocation::Replay(ReplayInvocation { files: files(matches), output, top, exact, workers, config }))
         }
         Some((command::INTERFACES, _)) => settings.validate().map(Invocation::Interfaces),
         Some((command::CONFIG, _)) => settings.validate().map(Invocation::PrintConfig),
@@ -218,15 +215,15 @@ fn settings(
     matches: &ArgMatches,
     occurrences: &[Occurrence],
     environment: &[(OsString, OsString)],
-) -> Result<Settings, ConfigError> {
+) -> Result<Settings, Error> {
     let mut unavailable = layers::unavailable(occurrences, environment)?;
     let read = words::read(matches, occurrences).and_then(|words| layers::read(occurrences, environment, words));
     match read {
-        Err(ConfigError::Unavailable(more)) => {
+        Err(Error::Unavailable(more)) => {
             unavailable.extend(more);
-            Err(ConfigError::Unavailable(unavailable))
+            Err(Error::Unavailable(unavailable))
         }
-        _ if !unavailable.is_empty() => Err(ConfigError::Unavailable(unavailable)),
+        _ if !unavailable.is_empty() => Err(Error::Unavailable(unavailable)),
         read => read,
     }
 }
@@ -261,8 +258,4 @@ fn explain(error: &clap::Error, occurrences: &[Occurrence]) -> Usage {
 }
 
 #[cfg(test)]
-#[path = "parse_tests.rs"]
 mod tests;
-
-#[cfg(test)]
-mod detection_tests;

@@ -5,23 +5,23 @@ use clap_complete::Shell;
 use super::command::{PROGRAM, shown};
 use super::complete;
 use super::options::available;
-use crate::config::OptionDefinition;
+use crate::config::Declaration;
 
 /// The options as a Markdown table, as README.md holds it.
 #[must_use]
 pub fn markdown() -> String {
     let head = "| option | default | in the file | environment | meaning |\n|---|---|---|---|---|\n";
-    available().fold(head.to_owned(), |table, definition| table + &row(definition))
+    available().fold(head.to_owned(), |table, declaration| table + &row(declaration))
 }
 
-fn row(definition: &OptionDefinition) -> String {
-    let spellings: Vec<_> = definition.spellings().iter().map(|name| code(name)).collect();
-    let value = if definition.value.is_empty() { String::new() } else { format!(" {}", definition.value) };
-    let keys: Vec<_> = definition.keys.iter().map(|(section, key)| code(&format!("{section}.{key}"))).collect();
+fn row(declaration: &Declaration) -> String {
+    let spellings: Vec<_> = declaration.spellings().iter().map(|name| code(name)).collect();
+    let value = if declaration.value.is_empty() { String::new() } else { format!(" {}", declaration.value) };
+    let keys: Vec<_> = declaration.keys.iter().map(|(section, key)| code(&format!("{section}.{key}"))).collect();
     let key = keys.join(", ");
-    let variable = definition.variable.map(code).unwrap_or_default();
-    let default = if definition.default.is_empty() { "–".to_owned() } else { code(definition.default) };
-    let help = definition.help.replace('|', "\\|");
+    let variable = declaration.variable.map(code).unwrap_or_default();
+    let default = if declaration.default.is_empty() { "–".to_owned() } else { code(declaration.default) };
+    let help = declaration.help.replace('|', "\\|");
     format!("| {}{value} | {default} | {key} | {variable} | {help} |\n", spellings.join(", "))
 }
 
@@ -53,10 +53,10 @@ mod tests {
     #[test]
     fn the_table_and_the_man_page_name_every_option_that_works_and_no_other() {
         let (table, page) = (markdown(), super::super::man::page());
-        for name in available().flat_map(OptionDefinition::spellings) {
+        for name in available().flat_map(Declaration::spellings) {
             assert!(table.contains(&format!("`{name}`")), "{name}");
         }
-        for name in available().flat_map(OptionDefinition::long_names) {
+        for name in available().flat_map(Declaration::long_names) {
             assert!(page.contains(&name.replace('-', "\\-")), "{name}");
         }
         for (name, about) in SUBCOMMANDS {

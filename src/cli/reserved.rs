@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 
-use crate::config::{Kind, OptionDefinition, Role, Unavailable};
+use crate::config::{Arity, Declaration, Role, Unavailable};
 
 /// Advice for other packet sources.
 const PACKET_SOURCE: &str = "let libpcap capture, which needs no option";
@@ -22,7 +22,7 @@ const DELIVERY: &str = "let Alertmanager deliver alerts, by the rules in alerts.
 const ANALYSIS: &str = "read captures with `trafficmonitor replay FILE --output jsonl`";
 
 /// The reserved options, by the rooms that will take them.
-pub static RESERVED: &[OptionDefinition] = &[
+pub static RESERVED: &[Declaration] = &[
     reserved("daq", "TRAFFICMONITOR_DAQ", &["libpcap"], PACKET_SOURCE),
     reserved("web.config.file", "TRAFFICMONITOR_WEB_CONFIG_FILE", &[], HTTP_SECURITY),
     // Policy events.
@@ -30,9 +30,9 @@ pub static RESERVED: &[OptionDefinition] = &[
     reserved("log-format", "TRAFFICMONITOR_EVENTS_FORMAT", &[], POLICY_EVENTS),
     reserved("log-file", "TRAFFICMONITOR_EVENTS_FILE", &[], POLICY_EVENTS),
     reserved("log-buffer-size", "TRAFFICMONITOR_EVENTS_BUFFER_SIZE", &[], POLICY_EVENTS),
-    OptionDefinition {
+    Declaration {
         short: Some('v'),
-        kind: Kind::Counting,
+        arity: Arity::Counting,
         ..reserved(
             "verbose",
             "TRAFFICMONITOR_VERBOSE",
@@ -42,7 +42,7 @@ pub static RESERVED: &[OptionDefinition] = &[
     },
     // Evidence.
     reserved("archive_dir", "TRAFFICMONITOR_ARCHIVE_DIR", &[], RECORDING),
-    OptionDefinition { long: None, short: Some('l'), ..reserved("l", "TRAFFICMONITOR_LOG_DIR", &[], POLICY_EVENTS) },
+    Declaration { long: None, short: Some('l'), ..reserved("l", "TRAFFICMONITOR_LOG_DIR", &[], POLICY_EVENTS) },
     switch(reserved("log_packets", "TRAFFICMONITOR_LOG_PACKETS", &["false"], RECORDING)),
     reserved("max_pcap_log_size", "TRAFFICMONITOR_MAX_PCAP_LOG_SIZE", &[], RECORDING),
     reserved("max_pcap_rotations", "TRAFFICMONITOR_MAX_PCAP_ROTATIONS", &[], RECORDING),
@@ -56,7 +56,7 @@ pub static RESERVED: &[OptionDefinition] = &[
 /// The subcommands whose rooms are not built yet.
 pub const SUBCOMMANDS: &[&str] = &["analyze"];
 
-/// The subcommand of that name, where it is reserved, as what was asked for.
+/// The reserved subcommand of that name.
 pub fn subcommand(name: &OsStr) -> Option<Unavailable> {
     let name = SUBCOMMANDS.iter().find(|known| name == **known)?;
     Some(Unavailable { what: (*name).to_owned(), meanwhile: ANALYSIS })
@@ -68,21 +68,11 @@ const fn reserved(
     variable: &'static str,
     accepted: &'static [&'static str],
     meanwhile: &'static str,
-) -> OptionDefinition {
-    OptionDefinition {
-        long: Some(long),
-        aliases: &[],
-        short: None,
-        value: "VALUE",
-        kind: Kind::Value,
-        default: "",
-        help: "",
-        keys: &[],
-        variable: Some(variable),
-        role: Role::Reserved { accepted, meanwhile },
-    }
+) -> Declaration {
+    let role = Role::Reserved { accepted, meanwhile };
+    Declaration { value: "VALUE", variable: Some(variable), ..Declaration::option(long, role) }
 }
 
-const fn switch(definition: OptionDefinition) -> OptionDefinition {
-    OptionDefinition { kind: Kind::Switch, ..definition }
+const fn switch(declaration: Declaration) -> Declaration {
+    Declaration { arity: Arity::Switch, ..declaration }
 }

@@ -5,7 +5,7 @@
 
 use super::command::{COMPLETIONS, CONFIG, INTERFACES, MAN, REPLAY};
 use super::options::{CONFIG as CONFIG_FILE, CONFIG_CHECK};
-use crate::config::{OptionDefinition, Role};
+use crate::config::{Declaration, Role};
 
 /// Settings outside of the room `capture` that `replay` does not use: they are for live captures and for the server.
 const NOT_IN_REPLAY: [(&str, &str); 3] = [("http", "listen"), ("pipeline", "refresh"), ("account", "idle_timeout")];
@@ -14,12 +14,12 @@ const OF_INTERFACES: [(&str, &str); 2] = [("capture", "interfaces"), ("capture",
 
 /// True if `subcommand` uses the option; `None` is the exporter itself.
 #[must_use]
-pub fn uses(subcommand: Option<&str>, definition: &OptionDefinition) -> bool {
-    match definition.role {
+pub fn uses(subcommand: Option<&str>, declaration: &Declaration) -> bool {
+    match declaration.role {
         Role::Reserved { .. } => false,
         Role::Replay => subcommand == Some(REPLAY),
-        Role::Command => uses_command_option(subcommand, &definition.id()),
-        Role::Setting(_) => definition.keys.iter().any(|key| uses_setting(subcommand, *key)),
+        Role::Command => uses_command_option(subcommand, &declaration.id()),
+        Role::Setting(_) => declaration.keys.iter().any(|key| uses_setting(subcommand, *key)),
     }
 }
 
@@ -43,7 +43,7 @@ mod tests {
     use crate::cli::options::all;
 
     fn used(subcommand: Option<&str>) -> Vec<String> {
-        all().filter(|definition| uses(subcommand, definition)).map(OptionDefinition::id).collect()
+        all().filter(|declaration| uses(subcommand, declaration)).map(Declaration::id).collect()
     }
 
     #[test]
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn the_exporter_uses_every_setting_and_only_replay_has_an_output() {
-        let settings = all().filter(|definition| matches!(definition.role, Role::Setting(_))).count();
+        let settings = all().filter(|declaration| matches!(declaration.role, Role::Setting(_))).count();
         let command = ["config", "config.check", "help", "version"].len();
         assert_eq!((used(None).len(), used(Some(CONFIG)).len()), (settings + command, settings + command));
     }

@@ -11,7 +11,7 @@ mod zsh;
 use super::command::SUBCOMMANDS;
 use super::options::available;
 use super::scope::uses;
-use crate::config::{Kind, OptionDefinition};
+use crate::config::{Arity, Declaration};
 use choices::{Choices, choices};
 
 pub use bash::script as bash;
@@ -29,23 +29,23 @@ fn modes() -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
 }
 
 /// The options that one of them uses.
-fn used(subcommand: Option<&'static str>) -> impl Iterator<Item = &'static OptionDefinition> {
-    available().filter(move |definition| uses(subcommand, definition))
+fn used(subcommand: Option<&'static str>) -> impl Iterator<Item = &'static Declaration> {
+    available().filter(move |declaration| uses(subcommand, declaration))
 }
 
 /// Every name of an option without its dashes.
-fn names(definition: &OptionDefinition) -> Vec<String> {
-    definition.long_names().map(str::to_owned).chain(definition.short.map(String::from)).collect()
+fn names(declaration: &Declaration) -> Vec<String> {
+    declaration.long_names().map(str::to_owned).chain(declaration.short.map(String::from)).collect()
 }
 
 /// Every spelling of an option: a long name behind one dash and behind two, a letter behind one.
-fn spellings(definition: &OptionDefinition) -> Vec<String> {
-    let long = definition.long_names().flat_map(|name| [format!("-{name}"), format!("--{name}")]);
-    long.chain(definition.short.map(|letter| format!("-{letter}"))).collect()
+fn spellings(declaration: &Declaration) -> Vec<String> {
+    let long = declaration.long_names().flat_map(|name| [format!("-{name}"), format!("--{name}")]);
+    long.chain(declaration.short.map(|letter| format!("-{letter}"))).collect()
 }
 
-fn is_list(definition: &OptionDefinition) -> bool {
-    matches!(definition.kind, Kind::List | Kind::Repeatable)
+fn is_list(declaration: &Declaration) -> bool {
+    matches!(declaration.arity, Arity::List | Arity::Repeatable)
 }
 
 /// A text between single quotes, in which `quote` stands for a quote.

@@ -1,20 +1,21 @@
-//! TrafficAlerted's configuration file, and the seven words of the older TrafficAlerted → one layer of [`Settings`].
+//! TrafficAlerted's configuration file, or the seven arguments of the older TrafficAlerted → one layer of [`Settings`].
 //!
 //! The file has a `Key: value` a line; what is behind `#` is a comment. Each key is the option of that name. All ten must be
 //! there, as they must for TrafficAlerted, but a list of interfaces may be empty.
 
-use std::ffi::OsString;
 use std::path::Path;
+use std::sync::Arc;
 
+use super::declaration::Declaration;
+use super::declarations::settings;
+use super::given::{Given, Origin};
 use super::nearest::nearest;
-use super::option::{OptionDefinition, Origin, Role, Text};
-use super::options::settings;
-use super::{ConfigError, Settings};
+use super::{Error, Settings};
 
 /// The port that TrafficAlerted serves.
 pub const PORT: u16 = 8698;
 
-/// What the name of such a file ends in.
+/// The extension of such a file's name.
 pub const EXTENSION: &str = "conf";
 
 /// The keys of the file.
@@ -34,7 +35,7 @@ pub const KEYS: &[&str] = &[
 /// The one key that may be without a value.
 const EXCLUDED_INTERFACES: &str = "ExcludedInterfaces";
 
-/// What the seven words of the older TrafficAlerted are, in their order.
+/// The keys of the older TrafficAlerted's seven arguments, in their order.
 pub const WORDS: [&str; 7] = [
     "TrafficInterval",
     "ByteLimit",
@@ -45,7 +46,7 @@ pub const WORDS: [&str; 7] = [
     "PortInterval",
 ];
 
-/// Whether `text` is such a file: a line of it has one of the keys.
+/// True if `text` is such a file: a line of it has one of the keys.
 pub(super) fn is_file(text: &str) -> bool {
     text.lines().filter_map(|line| line.split_once(':')).any(|(key, _)| KEYS.contains(&key.trim()))
 }
@@ -53,30 +54,30 @@ pub(super) fn is_file(text: &str) -> bool {
 /// Reads the text of the file `path`.
 ///
 /// # Errors
-/// [`ConfigError::Invalid`], with file and line, for a line that is none, a key that is unknown, stands twice or is missing,
-/// and a value that means nothing.
-pub(super) fn parse(text: &str, path: &Path) -> Result<Settings, ConfigError> {
-    let mut layer = Layer::default();
+/// [`Error::Invalid`], with file and line, for a line without a colon, for a key that is unknown, duplicate or missing,
+/// and for a value that the setting cannot have.
+pub(super) fn parse(text: &str, path: &Path) -> Result<Settings, Error> {
+    let mut layer = KeyedLayer::new(path);
     for (number, line) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
-        let read = Entry::of(line).and_then(|entry| entry.map_or(Ok(()), |entry| layer.take(&entry, number)));
-        read.map_err(|problem| ConfigError::invalid(format!("{}:{number}", path.display()), problem))?;
+        let read = KeyLine::of(line).and_then(|line| line.map_or(Ok(()), |line| layer.take(&line, number)));
+        read.map_err(|problem| Error::invalid(format!("{}:{number}", path.display()), problem))?;
     }
-    layer.complete().map_err(|problem| {
-        ConfigError::invalid(format!("{}:{}", path.display(), text.lines().count().max(1)), problem)
-    })?;
-    Ok(Settings { path: Some(path.to_owned()), serves_trafficalerted: true, ..layer.settings })
+    layer
+        .check_complete()
+        .map_err(|problem| Error::invalid(format!("{}:{}", path.display(), text.lines().count().max(1)), problem))?;
+    Ok(layer.settings)
 }
 
 /// A line of the file with a key and a value.
-struct Entry<'a> {
+struct KeyLine<'a> {
     key: &'a str,
     value: &'a str,
-    /// Of the value; counts from 1.
+    /// The column of the value, from 1.
     column: u64,
 }
 
-impl<'a> Entry<'a> {
-    /// Nothing for a line that is empty or a comment.
+impl<'a> KeyLine<'a> {
+    /// None for a line that is empty or a comment.
     fn of(line: &'a str) -> Result<Option<Self>, String> {
         let written = without_comment(line);
         if written.trim().is_empty() {
@@ -91,7 +92,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// What stands before a `#` that is not in quotes.
+/// The text before a `#` that is not in quotes.
 fn without_comment(line: &str) -> &str {
     let mut is_quoted = false;
     let begins = |letter: char| {
@@ -101,17 +102,21 @@ fn without_comment(line: &str) -> &str {
     line.find(begins).map_or(line, |end| &line[..end])
 }
 
-/// What was read so far.
-#[derive(Default)]
-struct Layer {
+/// The keys that were read so far.
+struct KeyedLayer {
+    path: Arc<Path>,
     settings: Settings,
     /// The lines of the keys, as in [`KEYS`].
     lines: [Option<u64>; KEYS.len()],
 }
 
-impl Layer {
-    fn take(&mut self, entry: &Entry<'_>, line: u64) -> Result<(), String> {
-        let Entry { key, value, column } = *entry;
+impl KeyedLayer {
+    fn new(path: &Path) -> Self {
+        Self { path: path.into(), settings: Settings::of_trafficalerted(), lines: [None; KEYS.len()] }
+    }
+
+    fn take(&mut self, read: &KeyLine<'_>, line: u64) -> Result<(), String> {
+        let KeyLine { key, value, column } = *read;
         let place = KEYS.iter().position(|known| *known == key).ok_or_else(|| unknown(key))?;
         if let Some(first) = self.lines[place].replace(line) {
             return Err(format!("duplicate key {key}, also on line {first}; remove one"));
@@ -119,11 +124,11 @@ impl Layer {
         if value.is_empty() && key != EXCLUDED_INTERFACES {
             return Err(format!("{key} has no value; write {}", example(key)));
         }
-        apply(&mut self.settings, key, value, Origin::File { line, column })
+        apply(&mut self.settings, key, value, Origin::File { path: self.path.clone(), line, column })
             .map_err(|problem| format!("{key}: {value}: {problem}"))
     }
 
-    fn complete(&self) -> Result<(), String> {
+    fn check_complete(&self) -> Result<(), String> {
         let missing: Vec<_> =
             KEYS.iter().zip(self.lines).filter(|(_, line)| line.is_none()).map(|(key, _)| *key).collect();
         let examples: Vec<_> = missing.iter().map(|key| example(key)).collect();
@@ -144,49 +149,46 @@ fn unknown(key: &str) -> String {
 
 /// A line with the default.
 fn example(key: &str) -> String {
-    let default = definition(key).map_or("", |definition| definition.default);
+    let default = declaration(key).map_or("", |declaration| declaration.default);
     format!("`{}`", format!("{key}: {default}").trim_end())
 }
 
-fn definition(key: &str) -> Option<&'static OptionDefinition> {
-    settings().find(|definition| definition.long == Some(key))
+fn declaration(key: &str) -> Option<&'static Declaration> {
+    settings().find(|declaration| declaration.long == Some(key))
 }
 
-/// Sets what the option of that name sets. The problem is told without its place.
+/// Sets the option with the name of the key. The problem is told without its place.
 fn apply(settings: &mut Settings, key: &str, value: &str, origin: Origin) -> Result<(), String> {
-    let Some(Role::Setting(apply)) = definition(key).map(|definition| definition.role) else { return Ok(()) };
-    apply(settings, &[Text { value: OsString::from(value), origin }]).map_err(|error| match error {
-        ConfigError::Invalid { problem, .. } => problem,
-        other => other.to_string(),
-    })
+    let Some(declaration) = declaration(key) else { return Ok(()) };
+    settings.give(declaration, vec![Given::argument(value, origin)]).map_err(|refusal| refusal.problem())
 }
 
-/// The layer that the seven words make; nothing if the words are something else, such as a filter.
+/// The layer of the seven arguments; none if the arguments are something else, such as a filter.
 ///
 /// # Errors
-/// [`ConfigError::Invalid`] for a word that is wrong in its place, and for words too few or too many.
-pub fn of_words(words: &[impl AsRef<str>]) -> Result<Option<Settings>, ConfigError> {
+/// [`Error::Invalid`] for an argument that is wrong in its place, and for arguments too few or too many.
+pub fn of_words(words: &[impl AsRef<str>]) -> Result<Option<Settings>, Error> {
     let words: Vec<_> = words.iter().map(AsRef::as_ref).collect();
     if !are_meant(&words) {
         return Ok(None);
     }
     if words.len() != WORDS.len() {
         let problem = format!("{} words; the older TrafficAlerted takes seven: {}", words.len(), WORDS.join(" "));
-        return Err(ConfigError::invalid(words.join(" "), problem));
+        return Err(Error::invalid(words.join(" "), problem));
     }
-    let mut settings = Settings { serves_trafficalerted: true, ..Settings::default() };
+    let mut settings = Settings::of_trafficalerted();
     for (key, word) in WORDS.iter().zip(&words) {
-        let refused = |problem: String| ConfigError::invalid(format!("{word} ({key})"), problem);
+        let refused = |problem: String| Error::invalid(format!("{word} ({key})"), problem);
         if word.trim().is_empty() {
-            return Err(refused(format!("empty argument; write {}", definition(key).map_or("", |of| of.default))));
+            return Err(refused(format!("empty argument; write {}", declaration(key).map_or("", |of| of.default))));
         }
         apply(&mut settings, key, word, Origin::Words).map_err(refused)?;
     }
     Ok(Some(settings))
 }
 
-/// Words about as many, of which all but two at most are a number or a truth value in its place, and one is a truth value.
-/// No filter is: these would be names of hosts.
+/// True for about seven words, one of them a truth value, of which at most two are not a number or a truth value in its
+/// place. A filter of such words would consist of names of hosts.
 fn are_meant(words: &[&str]) -> bool {
     let is_number = |word: &str| word.starts_with(|first: char| first.is_ascii_digit());
     let is_truth = |word: &str| matches!(word, "true" | "false");
@@ -198,5 +200,4 @@ fn are_meant(words: &[&str]) -> bool {
 }
 
 #[cfg(test)]
-#[path = "trafficalerted_tests.rs"]
 mod tests;

@@ -1,9 +1,8 @@
 //! One line of a YAML file, as people write it, and the slips that can be seen in it alone.
 
-use crate::config::Settings;
+use crate::config::declarations::{SECTIONS, settings};
+use crate::config::kinds::rules::RULE_KEYS;
 
-/// Keys of entries in lists of rules.
-const ENTRY_KEYS: [&str; 7] = ["network", "limit", "interval", "rule", "total", "port", "kind"];
 /// Characters that cannot begin a value without quotes.
 const INDICATORS: [char; 8] = ['!', '&', '*', '%', '@', '`', '|', '>'];
 /// The two of them that YAML reads without an error: a tag and an anchor.
@@ -171,10 +170,11 @@ impl<'a> Line<'a> {
     }
 }
 
-/// True for the name of a section or of a key in any section.
+/// True for the name of a section, of a key in any section, or of a key in a rule.
 fn is_key(name: &str) -> bool {
-    let mut sections = Settings::KEYS.iter();
-    ENTRY_KEYS.contains(&name) || sections.any(|(section, keys)| *section == name || keys.contains(&name))
+    let is_section = SECTIONS.iter().any(|(section, _)| *section == name);
+    let mut keys = settings().flat_map(|declaration| declaration.keys).map(|(_, key)| key);
+    is_section || keys.any(|key| *key == name) || RULE_KEYS.iter().any(|keys| keys.contains(&name))
 }
 
 /// In the quotes that the text does not hold itself.

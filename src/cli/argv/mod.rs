@@ -9,12 +9,12 @@ use super::layers::unavailable_options;
 use super::options::{all, by_long, by_short};
 use super::reserved;
 use crate::config::nearest::nearest;
-use crate::config::{ConfigError, Kind, OptionDefinition, Origin, Text, Unavailable};
+use crate::config::{Arity, Declaration, Error, Given, Origin, Unavailable};
 
 /// The rewritten arguments.
 #[derive(Debug, Clone)]
 pub struct Arguments {
-    /// What clap gets: as many arguments as were typed, long options behind two dashes.
+    /// The arguments for clap: as many as were typed, long options behind two dashes.
     pub rewritten: Vec<OsString>,
     /// Every option given, in order.
     pub occurrences: Vec<Occurrence>,
@@ -23,43 +23,43 @@ pub struct Arguments {
 /// An option as it was given.
 #[derive(Debug, Clone)]
 pub struct Occurrence {
-    /// Which one.
-    pub definition: &'static OptionDefinition,
-    /// Its name as typed, with its dashes.
+    /// The option.
+    pub declaration: &'static Declaration,
+    /// The name as typed, with its dashes.
     pub typed: String,
-    /// Its value; nothing for a switch without one.
+    /// The value; none for a switch without one.
     pub value: Option<OsString>,
-    /// Whether the value stands behind `=`.
+    /// True if the value stands behind `=`.
     pub is_attached: bool,
 }
 
 impl Occurrence {
-    /// Its value with its origin; a switch without a value says `true`.
+    /// The value with its place; `true` for a switch without one.
     #[must_use]
-    pub fn text(&self) -> Text {
+    pub fn given(&self) -> Given {
         let value = self.value.clone().unwrap_or_else(|| OsString::from("true"));
         let typed = self.typed.clone();
         let origin = if self.is_attached { Origin::OptionWithValue(typed) } else { Origin::Option(typed) };
-        Text { value, origin }
+        Given::argument(value, origin)
     }
 }
 
 /// Rewrites the arguments (without the program's name).
 ///
 /// # Errors
-/// [`ConfigError::Invalid`] for an option that is none, a value attached to a letter, or a value that is missing;
-/// [`ConfigError::Unavailable`] for a reserved subcommand.
-pub fn rewrite(typed: impl IntoIterator<Item = OsString>) -> Result<Arguments, ConfigError> {
+/// [`Error::Invalid`] for an option that does not exist, a value attached to a letter, or a missing value;
+/// [`Error::Unavailable`] for a reserved subcommand.
+pub fn rewrite(typed: impl IntoIterator<Item = OsString>) -> Result<Arguments, Error> {
     let mut arguments = Arguments { rewritten: Vec::new(), occurrences: Vec::new() };
     let mut typed = typed.into_iter();
     let mut words = 0;
     while let Some(argument) = typed.next() {
         match form(&argument)? {
-            Form::End => {
+            ArgumentForm::End => {
                 arguments.rewritten.push(argument);
                 arguments.rewritten.extend(typed.by_ref());
             }
-            Form::Word => {
+            ArgumentForm::Word => {
                 if words == 0
                     && let Some(subcommand) = reserved::subcommand(&argument)
                 {
@@ -68,16 +68,16 @@ pub fn rewrite(typed: impl IntoIterator<Item = OsString>) -> Result<Arguments, C
                 words += 1;
                 arguments.rewritten.push(argument);
             }
-            Form::Cluster(definitions) => {
+            ArgumentForm::Cluster(declarations) => {
                 let typed = argument.to_string_lossy().into_owned();
                 let occurrence =
-                    |definition| Occurrence { definition, typed: typed.clone(), value: None, is_attached: false };
-                arguments.occurrences.extend(definitions.into_iter().map(occurrence));
+                    |declaration| Occurrence { declaration, typed: typed.clone(), value: None, is_attached: false };
+                arguments.occurrences.extend(declarations.into_iter().map(occurrence));
                 arguments.rewritten.push(argument);
             }
-            Form::Option { mut occurrence, rewritten } => {
+            ArgumentForm::Option { mut occurrence, rewritten } => {
                 arguments.rewritten.push(rewritten);
-                if occurrence.value.is_none() && occurrence.definition.kind.takes_next() {
+                if occurrence.value.is_none() && occurrence.declaration.arity.takes_next() {
                     let value = typed.next().ok_or_else(|| missing(&occurrence))?;
                     arguments.rewritten.push(value.clone());
                     occurrence.value = Some(value);
@@ -89,37 +89,37 @@ pub fn rewrite(typed: impl IntoIterator<Item = OsString>) -> Result<Arguments, C
     Ok(arguments)
 }
 
-/// What an argument is that does not stand in the place of a value.
-enum Form {
-    /// `--`: nothing behind it is an option.
+/// The form of an argument that does not stand in the place of a value.
+enum ArgumentForm {
+    /// `--`: no argument behind it is an option.
     End,
     /// A word of the filter, a file, a subcommand; also `-` alone.
     Word,
     /// Counting switches in one argument, `-vv`.
-    Cluster(Vec<&'static OptionDefinition>),
+    Cluster(Vec<&'static Declaration>),
     /// An option, its value with it where `=` attaches one.
     Option { occurrence: Occurrence, rewritten: OsString },
 }
 
-fn form(argument: &OsStr) -> Result<Form, ConfigError> {
+fn form(argument: &OsStr) -> Result<ArgumentForm, Error> {
     let bytes = argument.as_bytes();
     let dashes = bytes.iter().take(2).take_while(|byte| **byte == b'-').count();
     match (dashes, bytes.len()) {
-        (0, _) | (1, 1) => return Ok(Form::Word),
-        (2, 2) => return Ok(Form::End),
+        (0, _) | (1, 1) => return Ok(ArgumentForm::Word),
+        (2, 2) => return Ok(ArgumentForm::End),
         _ => {}
     }
     let (name, value) = split_value(&bytes[dashes..]);
     let typed = format!("{}{name}", "-".repeat(dashes));
-    let Some(definition) = known(&name, dashes) else {
-        return cluster(&name, &value, dashes).map(Form::Cluster).ok_or_else(|| unknown(&name, &typed));
+    let Some(declaration) = known(&name, dashes) else {
+        return cluster(&name, &value, dashes).map(ArgumentForm::Cluster).ok_or_else(|| unknown(&name, &typed));
     };
     let rewritten = if dashes == 1 && name.len() > 1 { with_second_dash(argument) } else { argument.to_owned() };
     let is_attached = value.is_some();
-    Ok(Form::Option { occurrence: Occurrence { definition, typed, value, is_attached }, rewritten })
+    Ok(ArgumentForm::Option { occurrence: Occurrence { declaration, typed, value, is_attached }, rewritten })
 }
 
-/// The name before the first `=`, and what is behind it.
+/// The name before the first `=`, and the value behind it.
 fn split_value(body: &[u8]) -> (String, Option<OsString>) {
     let mut parts = body.splitn(2, |byte| *byte == b'=');
     let name = String::from_utf8_lossy(parts.next().unwrap_or_default()).into_owned();
@@ -127,7 +127,7 @@ fn split_value(body: &[u8]) -> (String, Option<OsString>) {
 }
 
 /// A letter is known behind one dash, a long name behind one or two.
-fn known(name: &str, dashes: usize) -> Option<&'static OptionDefinition> {
+fn known(name: &str, dashes: usize) -> Option<&'static Declaration> {
     let mut letters = name.chars();
     match (letters.next(), letters.next()) {
         (Some(letter), None) if dashes == 1 => by_short(letter),
@@ -136,8 +136,8 @@ fn known(name: &str, dashes: usize) -> Option<&'static OptionDefinition> {
 }
 
 /// The counting switches of a cluster, if it is made of nothing else.
-fn cluster(name: &str, value: &Option<OsString>, dashes: usize) -> Option<Vec<&'static OptionDefinition>> {
-    let counting = |letter| by_short(letter).filter(|definition| definition.kind == Kind::Counting);
+fn cluster(name: &str, value: &Option<OsString>, dashes: usize) -> Option<Vec<&'static Declaration>> {
+    let counting = |letter| by_short(letter).filter(|declaration| declaration.arity == Arity::Counting);
     let cluster = name.chars().map(counting).collect::<Option<Vec<_>>>()?;
     (dashes == 1 && value.is_none() && !cluster.is_empty()).then_some(cluster)
 }
@@ -149,9 +149,9 @@ fn with_second_dash(argument: &OsStr) -> OsString {
 }
 
 /// Names the nearest option behind the same dashes. The name is never read as a letter with its value: `--foo` is no `-f oo`.
-fn unknown(name: &str, typed: &str) -> ConfigError {
+fn unknown(name: &str, typed: &str) -> Error {
     let dashes = &typed[..typed.len() - name.len()];
-    let near = nearest(name, all().flat_map(OptionDefinition::long_names));
+    let near = nearest(name, all().flat_map(Declaration::long_names));
     let mut letters = name.chars();
     let letter = letters.next().filter(|letter| letters.next().is_none() && by_short(*letter).is_some());
     let advice = match (near, letter) {
@@ -162,26 +162,25 @@ fn unknown(name: &str, typed: &str) -> ConfigError {
         }
         _ => "see --help for the list of options; a value follows after a space or =".to_owned(),
     };
-    ConfigError::invalid(typed, format!("no such option; {advice}"))
+    Error::invalid(typed, format!("no such option; {advice}"))
 }
 
-fn missing(occurrence: &Occurrence) -> ConfigError {
-    let Occurrence { definition, typed, .. } = occurrence;
-    ConfigError::invalid(typed, format!("value missing; write {typed} {}", definition.value))
+fn missing(occurrence: &Occurrence) -> Error {
+    let Occurrence { declaration, typed, .. } = occurrence;
+    Error::invalid(typed, format!("value missing; write {typed} {}", declaration.value))
 }
 
 /// A subcommand that is known but not built, with the options before it that are not built either. Those behind it are its own
 /// and not known yet.
-fn unavailable(before: &[Occurrence], subcommand: Unavailable) -> ConfigError {
+fn unavailable(before: &[Occurrence], subcommand: Unavailable) -> Error {
     match unavailable_options(before) {
         Ok(mut given) => {
             given.push(subcommand);
-            ConfigError::Unavailable(given)
+            Error::Unavailable(given)
         }
         Err(error) => error,
     }
 }
 
 #[cfg(test)]
-#[path = "argv_tests.rs"]
 mod tests;

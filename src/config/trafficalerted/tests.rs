@@ -21,7 +21,7 @@ const EXAMPLE: &str = "  # Configuration file for TrafficAlerted
   NumContactedPorts: 100
   PortInterval: 600";
 
-fn read(text: &str) -> Result<Config, ConfigError> {
+fn read(text: &str) -> Result<Config, Error> {
     parse(text, Path::new("t.conf")).and_then(Settings::validate)
 }
 
