@@ -9,8 +9,8 @@ use super::options::{self, all};
 use super::words::RemainingWords;
 use super::{OUTPUT, ReplayOutput, Top, TopCount};
 use crate::config::kinds::ValueKind as _;
-use crate::config::kinds::addresses::FileName;
-use crate::config::kinds::keywords::TruthValue;
+use crate::config::kinds::addresses::FILE_NAME;
+use crate::config::kinds::keywords::TRUTH;
 use crate::config::kinds::numbers::WORKERS;
 use crate::config::{Error, Given, Role, Settings, Unavailable, declarations, environment, file};
 
@@ -64,7 +64,7 @@ fn config_file(
     }
     let of_environment = || environment::value_of(variables, options::by_long(options::CONFIG)?);
     let given = of_option.or(word).or_else(of_environment);
-    given.map(|given| FileName.read(&given)).transpose().map_err(Error::from)
+    given.map(|given| FILE_NAME.read(&given)).transpose().map_err(Error::from)
 }
 
 /// True if the configuration is only to be checked.
@@ -76,7 +76,7 @@ pub fn only_checks(occurrences: &[Occurrence]) -> Result<bool, Error> {
 }
 
 fn truth(given: Option<Given>) -> Result<bool, Error> {
-    given.map_or(Ok(false), |given| TruthValue.read(&given).map_err(Error::from))
+    given.map_or(Ok(false), |given| TRUTH.read(&given).map_err(Error::from))
 }
 
 /// The output of `replay`.
@@ -186,5 +186,5 @@ pub fn unavailable_options(occurrences: &[Occurrence]) -> Result<Vec<Unavailable
 fn asks_for_nothing(occurrence: &Occurrence, value: &Given, accepted: &[&str]) -> bool {
     let is_literal = value.text().is_some_and(|text| accepted.contains(&&*text));
     let is_switch = !occurrence.declaration.arity.takes_next();
-    is_literal || (is_switch && accepted.contains(&"false") && TruthValue.read(value) == Ok(false))
+    is_literal || (is_switch && accepted.contains(&"false") && TRUTH.read(value) == Ok(false))
 }

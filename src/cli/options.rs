@@ -27,56 +27,36 @@ pub const VERSION: &str = "version";
 
 /// The options that are not settings.
 pub static COMMAND: &[Declaration] = &[
-    Declaration {
-        aliases: &["config.file"],
-        short: Some('c'),
-        value: "FILE",
-        help: "Configuration file (YAML or TrafficAlerted's format); environment variables and options override it",
-        variable: Some("TRAFFICMONITOR_CONFIG"),
-        ..Declaration::option(CONFIG, Role::Command)
-    },
-    Declaration {
-        arity: Arity::Switch,
-        help: "Check the configuration and exit",
-        ..Declaration::option(CONFIG_CHECK, Role::Command)
-    },
-    Declaration {
-        value: "FORMAT",
-        default: "table",
-        help: "Output format of replay: table, jsonl, csv, alerts, prometheus or none (for benchmarks)",
-        ..Declaration::option(OUTPUT, Role::Replay)
-    },
-    Declaration {
-        value: "N",
-        default: "20",
-        help: "Conversations that replay's table lists, the heaviest, and alerts, the first: a number or all. With jsonl or \
-               csv it limits the flows, which are all by default; the rest is summed up as `other`",
-        ..Declaration::option(TOP, Role::Replay)
-    },
-    Declaration {
-        arity: Arity::Switch,
-        default: "false",
-        help: "Exact numbers in replay's table instead of kB and MB",
-        ..Declaration::option(BYTES, Role::Replay)
-    },
-    Declaration {
-        value: "N",
-        default: "1",
-        help: "Counting threads of replay, in addition to the reader: 1 to 64, at most four per core; does not change the output",
-        ..Declaration::option(WORKERS, Role::Replay)
-    },
-    Declaration {
-        short: Some('h'),
-        arity: Arity::Switch,
-        help: "Print help (-h prints a summary)",
-        ..Declaration::option(HELP, Role::Command)
-    },
-    Declaration {
-        short: Some('V'),
-        arity: Arity::Switch,
-        help: "Print the version; --version also prints the commit and the version of libpcap",
-        ..Declaration::option(VERSION, Role::Command)
-    },
+    Declaration::option(CONFIG, Role::Command)
+        .aliases(&["config.file"])
+        .letter('c')
+        .value("FILE", "")
+        .variable("TRAFFICMONITOR_CONFIG")
+        .help("Configuration file (YAML or TrafficAlerted's format); environment variables and options override it"),
+    Declaration::option(CONFIG_CHECK, Role::Command)
+        .taking(Arity::Switch)
+        .help("Check the configuration and exit"),
+    Declaration::option(OUTPUT, Role::Replay)
+        .value("FORMAT", "table")
+        .help("Output format of replay: table, jsonl, csv, alerts, prometheus or none (for benchmarks)"),
+    Declaration::option(TOP, Role::Replay)
+        .value("N", "20")
+        .help("Conversations that replay's table lists, the heaviest, and alerts, the first: a number or all. With jsonl or \
+               csv it limits the flows, which are all by default; the rest is summed up as `other`"),
+    Declaration::option(BYTES, Role::Replay)
+        .switch(BYTES, "false")
+        .help("Exact numbers in replay's table instead of kB and MB"),
+    Declaration::option(WORKERS, Role::Replay)
+        .value("N", "1")
+        .help("Counting threads of replay, in addition to the reader: 1 to 64, at most four per core; does not change the output"),
+    Declaration::option(HELP, Role::Command)
+        .taking(Arity::Switch)
+        .letter('h')
+        .help("Print help (-h prints a summary)"),
+    Declaration::option(VERSION, Role::Command)
+        .taking(Arity::Switch)
+        .letter('V')
+        .help("Print the version; --version also prints the commit and the version of libpcap"),
 ];
 
 /// All options: settings, command line, reserved.

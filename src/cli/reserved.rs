@@ -14,6 +14,8 @@ const HTTP_SECURITY: &str =
 const DROPPING: &str = "drop packets with a firewall such as nftables";
 /// Advice for the log of policy events.
 const POLICY_EVENTS: &str = "redirect standard output to a file: it has a line for each change of an alert";
+/// Advice for more log lines.
+const VERBOSITY: &str = "take --log.level debug for more of the program's own log";
 /// Advice for recording packets.
 const RECORDING: &str = "record packets with tcpdump -w and read them with `trafficmonitor replay`";
 /// Advice for delivering alerts.
@@ -26,24 +28,15 @@ pub static RESERVED: &[Declaration] = &[
     reserved("daq", "TRAFFICMONITOR_DAQ", &["libpcap"], PACKET_SOURCE),
     reserved("web.config.file", "TRAFFICMONITOR_WEB_CONFIG_FILE", &[], HTTP_SECURITY),
     // Policy events.
-    switch(reserved("drop-packets", "TRAFFICMONITOR_DROP_PACKETS", &["false"], DROPPING)),
+    reserved("drop-packets", "TRAFFICMONITOR_DROP_PACKETS", &["false"], DROPPING).taking(Arity::Switch),
     reserved("log-format", "TRAFFICMONITOR_EVENTS_FORMAT", &[], POLICY_EVENTS),
     reserved("log-file", "TRAFFICMONITOR_EVENTS_FILE", &[], POLICY_EVENTS),
     reserved("log-buffer-size", "TRAFFICMONITOR_EVENTS_BUFFER_SIZE", &[], POLICY_EVENTS),
-    Declaration {
-        short: Some('v'),
-        arity: Arity::Counting,
-        ..reserved(
-            "verbose",
-            "TRAFFICMONITOR_VERBOSE",
-            &["false"],
-            "take --log.level debug for more of the program's own log",
-        )
-    },
+    reserved("verbose", "TRAFFICMONITOR_VERBOSE", &["false"], VERBOSITY).letter('v').taking(Arity::Counting),
     // Evidence.
     reserved("archive_dir", "TRAFFICMONITOR_ARCHIVE_DIR", &[], RECORDING),
-    Declaration { long: None, short: Some('l'), ..reserved("l", "TRAFFICMONITOR_LOG_DIR", &[], POLICY_EVENTS) },
-    switch(reserved("log_packets", "TRAFFICMONITOR_LOG_PACKETS", &["false"], RECORDING)),
+    Declaration { long: None, ..reserved("l", "TRAFFICMONITOR_LOG_DIR", &[], POLICY_EVENTS).letter('l') },
+    reserved("log_packets", "TRAFFICMONITOR_LOG_PACKETS", &["false"], RECORDING).taking(Arity::Switch),
     reserved("max_pcap_log_size", "TRAFFICMONITOR_MAX_PCAP_LOG_SIZE", &[], RECORDING),
     reserved("max_pcap_rotations", "TRAFFICMONITOR_MAX_PCAP_ROTATIONS", &[], RECORDING),
     // Notification.
@@ -69,10 +62,5 @@ const fn reserved(
     accepted: &'static [&'static str],
     meanwhile: &'static str,
 ) -> Declaration {
-    let role = Role::Reserved { accepted, meanwhile };
-    Declaration { value: "VALUE", variable: Some(variable), ..Declaration::option(long, role) }
-}
-
-const fn switch(declaration: Declaration) -> Declaration {
-    Declaration { arity: Arity::Switch, ..declaration }
+    Declaration::option(long, Role::Reserved { accepted, meanwhile }).value("VALUE", "").variable(variable)
 }

@@ -5,7 +5,7 @@
 
 use super::declaration::FileKey;
 use super::kinds::ValueKind as _;
-use super::kinds::keywords::TruthValue;
+use super::kinds::keywords::TRUTH;
 use super::kinds::numbers::BOUND;
 use super::{Config, Error, Settings, trafficalerted};
 use crate::capture::Selection;
@@ -101,7 +101,7 @@ fn complete_detection(settings: &Settings, config: &mut Config) -> Result<(), Er
             .map_err(|error| refused_anomaly(settings, &error))?;
         anomaly.validate().map_err(|error| refused_anomaly(settings, &error))?;
     }
-    let is_off = settings.value(("detect", "enabled")).is_some_and(|given| TruthValue.read(given) == Ok(false));
+    let is_off = settings.value(("detect", "enabled")).is_some_and(|given| TRUTH.read(given) == Ok(false));
     if is_off {
         (config.detect.bandwidth, config.detect.scan, config.detect.anomaly) = (None, None, None);
     }

@@ -89,8 +89,14 @@ pub struct Declaration {
     pub role: Role,
 }
 
+/// A setting with these keys in the file; its option and its help are still to be named.
+pub(super) const fn setting(keys: &'static [FileKey], access: Access) -> Declaration {
+    Declaration { long: None, keys, ..Declaration::option("", Role::Setting(access)) }
+}
+
+/// Each of these names one property more.
 impl Declaration {
-    /// An option with one value, and no name but this. What it does not say is empty.
+    /// An option that is not a setting.
     #[must_use]
     pub const fn option(long: &'static str, role: Role) -> Self {
         Self {
@@ -108,21 +114,62 @@ impl Declaration {
         }
     }
 
-    /// A setting with an option.
-    pub(super) const fn setting(long: &'static str, access: Access) -> Self {
-        Self::option(long, Role::Setting(access))
+    /// An option with a long name, a value, and a default, which is empty for none.
+    #[must_use]
+    pub const fn named(self, long: &'static str, value: &'static str, default: &'static str) -> Self {
+        Self { long: Some(long), ..self.value(value, default) }
     }
 
-    /// A setting that is a truth value.
-    pub(super) const fn switch(long: &'static str, access: Access) -> Self {
-        Self { arity: Arity::Switch, ..Self::setting(long, access) }
+    /// The name of the value in the help, and the default.
+    #[must_use]
+    pub const fn value(self, value: &'static str, default: &'static str) -> Self {
+        Self { value, default, ..self }
     }
 
-    /// A setting whose option has only a letter, or none: a setting of the file alone.
-    pub(super) const fn unnamed(access: Access) -> Self {
-        Self { long: None, ..Self::setting("", access) }
+    /// An option that is on by its name alone.
+    #[must_use]
+    pub const fn switch(self, long: &'static str, default: &'static str) -> Self {
+        Self { arity: Arity::Switch, ..self.named(long, "", default) }
     }
 
+    /// The form in which the option takes its value.
+    #[must_use]
+    pub const fn taking(self, arity: Arity) -> Self {
+        Self { arity, ..self }
+    }
+
+    /// The one-letter name.
+    #[must_use]
+    pub const fn letter(self, short: char) -> Self {
+        Self { short: Some(short), ..self }
+    }
+
+    /// The other long names.
+    #[must_use]
+    pub const fn aliases(self, aliases: &'static [&'static str]) -> Self {
+        Self { aliases, ..self }
+    }
+
+    /// The environment variable.
+    #[must_use]
+    pub const fn variable(self, variable: &'static str) -> Self {
+        Self { variable: Some(variable), ..self }
+    }
+
+    /// A running program may take a new value.
+    #[must_use]
+    pub const fn reloadable(self) -> Self {
+        Self { reloadable: true, ..self }
+    }
+
+    /// The purpose.
+    #[must_use]
+    pub const fn help(self, help: &'static str) -> Self {
+        Self { help, ..self }
+    }
+}
+
+impl Declaration {
     /// The option's first name, or its letter. No two options have the same one.
     #[must_use]
     pub fn id(&self) -> String {

@@ -3,7 +3,6 @@
 use crate::cli::OUTPUT;
 use crate::config::Declaration;
 use crate::config::kinds::ValueKind as _;
-use crate::config::kinds::keywords::TruthValue;
 
 /// The values that a shell offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +20,7 @@ pub(super) enum Choices {
 /// The values of this option.
 pub(super) fn choices(declaration: &Declaration) -> Choices {
     if !declaration.arity.takes_next() {
-        return Choices::Words(TruthValue.words());
+        return Choices::Words(vec!["true", "false"]);
     }
     let words = declaration.words();
     match declaration.id().as_str() {

@@ -1,81 +1,55 @@
 //! The kinds of values that are durations.
+//!
+//! Takes a text with units, or seconds; gives a duration within its range. Must not know what is measured.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::super::given::Content;
-use super::{Scalars, ValueKind};
-
-/// A duration with units, from `shortest` to `longest`.
-#[derive(Debug, Clone, Copy)]
-pub struct Durations {
-    shortest: Duration,
-    longest: Duration,
-    /// True if a number without a unit is a number of seconds.
-    takes_seconds: bool,
-    form: &'static str,
-}
+use super::{Scalar, Scalars};
 
 /// Longer than any memory for traffic: a mistake in the number.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+/// The smallest cell of packet time.
+const TICK: Duration = Duration::from_millis(100);
 
 /// The longest time that libpcap may delay a block of packets.
-pub const READ_TIMEOUT: Durations = Durations {
-    shortest: Duration::from_millis(1),
-    longest: Duration::MAX,
-    takes_seconds: false,
+pub const READ_TIMEOUT: Scalar<Duration> = Scalar {
     form: "a duration of at least 1ms, such as 100ms",
+    scalars: Scalars::Text,
+    parse: |text| with_units(text).filter(|timeout| *timeout >= Duration::from_millis(1)),
+    show: |duration| Content::Text(humantime::format_duration(*duration).to_string()),
+    parse_raw: None,
 };
 /// The time after which an idle flow leaves. If it were shorter, flows would leave between two of their packets.
-pub const IDLE_TIMEOUT: Durations = Durations {
-    shortest: Duration::from_secs(1),
-    longest: LONGEST,
-    takes_seconds: false,
+pub const IDLE_TIMEOUT: Scalar<Duration> = Scalar {
     form: "a duration from 1s to 366d, such as 15m",
-};
-/// The time between two snapshots: from the smallest tick to more than any scrape interval, and within any timer.
-pub const REFRESH: Durations = Durations {
-    shortest: Duration::from_millis(100),
-    longest: Duration::from_secs(3600),
-    takes_seconds: true,
-    form: "seconds or a duration from 100ms to 1h, such as 5, 0.5 or 5s",
-};
-/// The length of a window, at least the smallest cell of packet time.
-pub const WINDOW: Durations = Durations {
-    shortest: Duration::from_millis(100),
-    longest: LONGEST,
-    takes_seconds: true,
-    form: "seconds or a duration from 100ms to 366d, such as 170 or 5m",
+    parse: |text| with_units(text).filter(|timeout| (Duration::from_secs(1)..=LONGEST).contains(timeout)),
+    ..READ_TIMEOUT
 };
 /// A time that may be zero.
-pub const WAIT: Durations = Durations {
-    shortest: Duration::ZERO,
-    longest: LONGEST,
-    takes_seconds: true,
+pub const WAIT: Scalar<Duration> = Scalar {
     form: "seconds or a duration from 0s to 366d, such as 60 or 1m",
+    scalars: Scalars::TextOrNumber,
+    parse: |text| seconds_or_units(text, Duration::ZERO..=LONGEST),
+    ..READ_TIMEOUT
+};
+/// The length of a window.
+pub const WINDOW: Scalar<Duration> = Scalar {
+    form: "seconds or a duration from 100ms to 366d, such as 170 or 5m",
+    parse: |text| seconds_or_units(text, TICK..=LONGEST),
+    ..WAIT
+};
+/// The time between two snapshots. The upper bound exceeds any scrape interval, and any timer can wait for it.
+pub const REFRESH: Scalar<Duration> = Scalar {
+    form: "seconds or a duration from 100ms to 1h, such as 5, 0.5 or 5s",
+    parse: |text| seconds_or_units(text, TICK..=Duration::from_secs(3600)),
+    ..WAIT
 };
 
-impl ValueKind for Durations {
-    type Value = Duration;
-
-    fn form(&self) -> String {
-        self.form.to_owned()
-    }
-
-    fn scalars(&self) -> Scalars {
-        if self.takes_seconds { Scalars::TextOrNumber } else { Scalars::Text }
-    }
-
-    fn parse(&self, text: &str) -> Result<Duration, String> {
-        let seconds = text.parse().ok().filter(|_| self.takes_seconds);
-        let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        let duration = duration.or_else(|| with_units(text));
-        let fits = duration.filter(|duration| (self.shortest..=self.longest).contains(duration));
-        fits.ok_or_else(|| self.expected())
-    }
-
-    fn show(&self, duration: &Duration) -> Content {
-        Content::Text(humantime::format_duration(*duration).to_string())
-    }
+fn seconds_or_units(text: &str, range: RangeInclusive<Duration>) -> Option<Duration> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.or_else(|| with_units(text)).filter(|duration| range.contains(duration))
 }
 
 /// A duration with units (`1m30s`), also with a fraction as Go writes it (`1.5s`).

@@ -3,7 +3,7 @@
 use super::super::given::Content;
 use super::super::nearest::nearest;
 use super::super::{LogFormat, LogLevel};
-use super::{Scalars, ValueKind};
+use super::{Scalar, Scalars, ValueKind};
 use crate::account::FlowKeying;
 use crate::alert::{Severity, Side};
 use crate::detect::anomaly::Method;
@@ -133,33 +133,14 @@ impl<T: Copy + PartialEq> ValueKind for Keywords<T> {
 }
 
 /// A truth value, in the words of Go's flag package.
-#[derive(Debug, Clone, Copy)]
-pub struct TruthValue;
-
-impl ValueKind for TruthValue {
-    type Value = bool;
-
-    fn form(&self) -> String {
-        "true or false".to_owned()
-    }
-
-    fn scalars(&self) -> Scalars {
-        Scalars::Truth
-    }
-
-    fn words(&self) -> Vec<&'static str> {
-        vec!["true", "false"]
-    }
-
-    fn parse(&self, text: &str) -> Result<bool, String> {
-        match text {
-            "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-            "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-            _ => Err(self.expected()),
-        }
-    }
-
-    fn show(&self, truth: &bool) -> Content {
-        Content::Truth(*truth)
-    }
-}
+pub const TRUTH: Scalar<bool> = Scalar {
+    form: "true or false",
+    scalars: Scalars::Truth,
+    parse: |text| match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    },
+    show: |truth| Content::Truth(*truth),
+    parse_raw: None,
+};

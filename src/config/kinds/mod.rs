@@ -46,7 +46,7 @@ pub trait ValueKind {
     /// # Errors
     /// As [`ValueKind::parse`].
     fn parse_argument(&self, argument: &OsStr) -> Result<Self::Value, String> {
-        self.parse(argument.to_str().ok_or("not UTF-8")?.trim())
+        self.parse(argument.to_str().ok_or(NOT_UTF_8)?.trim())
     }
 
     /// Reads a value that was given and is not blank.
@@ -90,6 +90,48 @@ impl Scalars {
         }
     }
 }
+
+/// A kind of value with one notation.
+#[derive(Debug, Clone, Copy)]
+pub struct Scalar<T> {
+    form: &'static str,
+    scalars: Scalars,
+    /// None for a text that is not such a value.
+    parse: fn(&str) -> Option<T>,
+    show: fn(&T) -> Content,
+    /// Reads an argument that may be other than UTF-8.
+    parse_raw: Option<fn(&OsStr) -> Option<T>>,
+}
+
+impl<T> ValueKind for Scalar<T> {
+    type Value = T;
+
+    fn form(&self) -> String {
+        self.form.to_owned()
+    }
+
+    fn scalars(&self) -> Scalars {
+        self.scalars
+    }
+
+    fn parse(&self, text: &str) -> Result<T, String> {
+        (self.parse)(text).ok_or_else(|| self.expected())
+    }
+
+    fn show(&self, value: &T) -> Content {
+        (self.show)(value)
+    }
+
+    fn parse_argument(&self, argument: &OsStr) -> Result<T, String> {
+        match self.parse_raw {
+            Some(parse) => parse(argument).ok_or_else(|| self.expected()),
+            None => self.parse(argument.to_str().ok_or(NOT_UTF_8)?.trim()),
+        }
+    }
+}
+
+/// The problem of an argument that must be a text.
+const NOT_UTF_8: &str = "not UTF-8";
 
 /// Reads a scalar.
 fn read_scalar<K: ValueKind + ?Sized>(kind: &K, given: &Given) -> Result<K::Value, Refusal> {

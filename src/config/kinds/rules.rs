@@ -1,9 +1,9 @@
 //! The kinds of values that are rules: severities, limits of networks, exclusions from alerts.
 
 use super::super::given::{Content, Given, Refusal};
-use super::addresses::{FreeText, NETWORK};
+use super::addresses::{FREE_TEXT, NETWORK};
 use super::durations::WINDOW;
-use super::keywords::{ALERT_KIND, SEVERITY, SIDE, TruthValue};
+use super::keywords::{ALERT_KIND, SEVERITY, SIDE, TRUTH};
 use super::numbers::{BYTE_LIMIT, PORT};
 use super::{Scalars, ValueKind, mistyped, read_some};
 use crate::alert::{Exclusion, SeverityRule};
@@ -72,7 +72,7 @@ impl ValueKind for LimitOfNetwork {
             ("network", Some(NETWORK.show(&limit.network))),
             ("limit", Some(BYTE_LIMIT.show(&limit.limit_bytes))),
             ("interval", limit.interval.map(|interval| WINDOW.show(&interval))),
-            ("rule", limit.rule.as_ref().map(|rule| FreeText.show(rule))),
+            ("rule", limit.rule.as_ref().map(|rule| FREE_TEXT.show(rule))),
             ("total", limit.total.then_some(Content::Truth(true))),
         ])
     }
@@ -84,8 +84,8 @@ impl ValueKind for LimitOfNetwork {
                 "network" => network = read_some(&NETWORK, value)?,
                 "limit" => limit = read_some(&BYTE_LIMIT, value)?,
                 "interval" => interval = read_some(&WINDOW, value)?,
-                "rule" => rule = read_some(&FreeText, value)?,
-                _ => total = read_some(&TruthValue, value)?,
+                "rule" => rule = read_some(&FREE_TEXT, value)?,
+                _ => total = read_some(&TRUTH, value)?,
             }
         }
         Ok(NetworkLimit {

@@ -2,10 +2,10 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::time::Duration;
 
-use super::addresses::{ADDRESS, InterfaceName, NETWORK};
+use super::addresses::{ADDRESS, INTERFACE_NAME, NETWORK};
 use super::durations::{READ_TIMEOUT, REFRESH, WAIT, WINDOW};
 use super::keywords::*;
-use super::numbers::{BOUND, BYTE_LIMIT, BYTES, CONTACTS, PROBABILITY, RingBytes, SENSITIVITY, SnapLength};
+use super::numbers::{BOUND, BYTE_LIMIT, BYTES, CONTACTS, PROBABILITY, RING_BYTES, SENSITIVITY, SNAP_LENGTH};
 use super::rules::SeverityOfKind;
 use super::{ListOf, ValueKind};
 use crate::account::FlowKeying;
@@ -125,7 +125,7 @@ fn sizes_have_units_of_1024_and_of_1000() {
         ("18446744073709551615G", None),
     ];
     for (text, bytes) in table {
-        assert_eq!(RingBytes.parse(text).ok(), bytes, "{text}");
+        assert_eq!(RING_BYTES.parse(text).ok(), bytes, "{text}");
     }
 }
 
@@ -134,18 +134,18 @@ fn sizes_are_written_as_they_are_read() {
     for (bytes, text) in
         [(1 << 20, "1MiB"), (1_048_577, "1048577"), (1025 << 10, "1025KiB"), (32 << 20, "32MiB"), (1 << 30, "1GiB")]
     {
-        assert_eq!(text_of(&RingBytes, &bytes), text);
-        assert_eq!(RingBytes.parse(text), Ok(bytes));
+        assert_eq!(text_of(&RING_BYTES, &bytes), text);
+        assert_eq!(RING_BYTES.parse(text), Ok(bytes));
     }
 }
 
 #[test]
 fn snap_lengths_are_read_as_the_older_programs_do() {
     for (text, bytes) in [("0", 65_535), ("65536", 65_535), ("1", 1), ("96", 96), ("65535", 65_535)] {
-        assert_eq!(SnapLength.parse(text), Ok(bytes), "{text}");
+        assert_eq!(SNAP_LENGTH.parse(text), Ok(bytes), "{text}");
     }
     for text in ["-1", "65537", "1.5"] {
-        assert_eq!(SnapLength.parse(text), Err(SnapLength.expected()), "{text}");
+        assert_eq!(SNAP_LENGTH.parse(text), Err(SNAP_LENGTH.expected()), "{text}");
     }
 }
 
@@ -169,7 +169,7 @@ fn durations_are_read_with_units_also_as_go_writes_them() {
         ("", None),
     ];
     for (text, milliseconds) in table {
-        let expected = milliseconds.map(|milliseconds| Duration::from_millis(milliseconds));
+        let expected = milliseconds.map(Duration::from_millis);
         assert_eq!(READ_TIMEOUT.parse(text).ok(), expected, "{text}");
     }
 }
@@ -191,7 +191,7 @@ fn the_refresh_is_seconds_or_a_duration_within_its_bounds() {
         ("1e300", None),
     ];
     for (text, milliseconds) in table {
-        let expected = milliseconds.map(|milliseconds| Duration::from_millis(milliseconds));
+        let expected = milliseconds.map(Duration::from_millis);
         assert_eq!(REFRESH.parse(text).ok(), expected, "{text}");
     }
 }
@@ -199,18 +199,18 @@ fn the_refresh_is_seconds_or_a_duration_within_its_bounds() {
 #[test]
 fn interface_names_are_what_the_kernel_allows() {
     for name in ["e", "eth0.10", "br-0123456789ab", "wlp0s20f3", "veth@x", "ünï"] {
-        assert!(InterfaceName.parse(name).is_ok(), "{name}");
+        assert!(INTERFACE_NAME.parse(name).is_ok(), "{name}");
     }
     let longest = "x".repeat(127);
-    assert!(InterfaceName.parse(&longest).is_ok(), "alternative names are long");
+    assert!(INTERFACE_NAME.parse(&longest).is_ok(), "alternative names are long");
     for name in ["", ".", "..", "a/b", "a b", "a\tb", "eth0:1", &(longest + "x")] {
-        assert!(InterfaceName.parse(name).is_err(), "{name}");
+        assert!(INTERFACE_NAME.parse(name).is_err(), "{name}");
     }
 }
 
 #[test]
 fn interface_names_need_not_be_utf_8() {
-    let read = |bytes: &[u8]| ListOf(InterfaceName).parse_argument(OsStr::from_bytes(bytes));
+    let read = |bytes: &[u8]| ListOf(INTERFACE_NAME).parse_argument(OsStr::from_bytes(bytes));
     let names = vec!["eth0".to_owned(), "\\xffwan".to_owned()];
     assert_eq!(read(b"eth0,\xffwan"), Ok(names.clone()));
     assert_eq!(read(b"eth0,\\xffwan"), Ok(names), "as it is shown");
@@ -219,7 +219,7 @@ fn interface_names_need_not_be_utf_8() {
 
 #[test]
 fn names_in_quotes_may_contain_commas() {
-    let read = |text| ListOf(InterfaceName).parse(text);
+    let read = |text| ListOf(INTERFACE_NAME).parse(text);
     let names = |names: &[&str]| Ok(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
     assert_eq!(read("\"a,b\""), names(&["a,b"]));
     assert_eq!(read("lo, \"a,b\" ,\"c\",d"), names(&["lo", "a,b", "c", "d"]));
@@ -231,19 +231,19 @@ fn truth_is_written_as_go_takes_it() {
     for (text, truth) in
         [("1", true), ("T", true), ("TRUE", true), ("true", true), ("0", false), ("f", false), ("False", false)]
     {
-        assert_eq!(TruthValue.parse(text), Ok(truth), "{text}");
+        assert_eq!(TRUTH.parse(text), Ok(truth), "{text}");
     }
     for text in ["yes", "on", "tRUE", "2"] {
-        assert!(TruthValue.parse(text).is_err(), "{text}");
+        assert!(TRUTH.parse(text).is_err(), "{text}");
     }
 }
 
 #[test]
 fn lists_are_split_at_commas_and_stripped_of_quotes() {
-    let list = ListOf(InterfaceName).parse("\"lo\", dummy0 ,\"eth0\"").unwrap();
+    let list = ListOf(INTERFACE_NAME).parse("\"lo\", dummy0 ,\"eth0\"").unwrap();
     assert_eq!(list, ["lo", "dummy0", "eth0"]);
     for text in ["a,,b", ",", "a,", "\"\""] {
-        assert!(ListOf(InterfaceName).parse(text).is_err(), "{text}");
+        assert!(ListOf(INTERFACE_NAME).parse(text).is_err(), "{text}");
     }
 }
 
