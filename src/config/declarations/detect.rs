@@ -32,6 +32,7 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
         .reloadable()
         .help("Which bytes of an address are limited: source (bytes it sends), destination (bytes it receives) or both"),
     setting(&[("bandwidth", "networks")], detector!(ListOf(LimitOfNetwork), bandwidth.networks))
+        .taking(Arity::List)
         .reloadable()
         .help("Separate limits for some networks: entries such as {network: 192.0.2.0/24, limit: 5G, interval: 10m, rule: lab, \
                total: true}, of which network and limit are required. The most specific network that contains an address \
@@ -101,6 +102,7 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
         .value("N", "10000")
         .help("Maximum number of alerts that are pending or firing; when it is reached, no new alert starts until one resolves"),
     setting(&[("alert", "exclusions")], access!(ListOf(ExcludedTraffic), config.alert.exclusions))
+        .taking(Arity::List)
         .reloadable()
         .help("Traffic that raises no alerts: entries with some or all of {network: 192.0.2.0/24, port: 53, kind: host_scan}, \
                all of which must match. A port given alone is also not counted as a contact"),

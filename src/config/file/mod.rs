@@ -82,7 +82,7 @@ impl Yaml<'_> {
         let slip = match refusal {
             Refusal::Value { .. } => notation::find_missing_space(self.text, at),
             Refusal::UnknownKey { key, known } => {
-                let key = key.text().unwrap_or_default();
+                let key = key.text().unwrap_or_else(|| "of this form".into());
                 problem = problem_of_key(&key, known);
                 let slip = key.contains([':', '\u{a0}']).then(|| notation::find(self.text, at)).flatten();
                 // In braces, `level:info` is a key without a value.

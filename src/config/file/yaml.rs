@@ -200,8 +200,8 @@ impl<'de> Visitor<'de> for ContentVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Content, A::Error> {
         let mut entries = Vec::new();
-        while let Some((key, node)) = map.next_entry()? {
-            entries.push((of_text(key), node));
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
         }
         Ok(Content::Mapping(entries))
     }
