@@ -1,4 +1,6 @@
-//! The option table → clap's command, which reads words and subcommands, prints help and feeds completions and man page.
+//! The declarations → clap's command, which reads words and subcommands and prints the help.
+//!
+//! Takes the options and the subcommands; gives the command. Must not know what an option sets.
 
 use std::ffi::OsString;
 
@@ -48,7 +50,7 @@ the configuration file.
 
 Exit status: 0 success, 1 failure while running, 2 wrong usage or configuration.";
 
-/// The whole command with reserved options, as arguments are read with. Its help hides what the exporter does not use.
+/// The whole command with reserved options, for reading arguments. Its help hides options that the exporter does not use.
 #[must_use]
 pub fn reading(libpcap: &str) -> Command {
     let options = all().map(|declaration| (declaration, uses(None, declaration)));
@@ -61,7 +63,7 @@ pub fn shown(libpcap: &str) -> Command {
     command(libpcap, available().map(|declaration| (declaration, true)).collect())
 }
 
-/// The root takes these options, and its help shows some of them.
+/// The command with these options. Its help shows those that are true.
 fn command(libpcap: &str, options: Vec<(&'static Declaration, bool)>) -> Command {
     let root = bare(PROGRAM, ABOUT, libpcap)
         .after_help(NOTES)
@@ -73,7 +75,7 @@ fn command(libpcap: &str, options: Vec<(&'static Declaration, bool)>) -> Command
     })
 }
 
-/// A command that is named after the program and has no option by itself: help and version stand in the table.
+/// A command with the program's name and no option of its own: help and version are declared too.
 fn bare(name: &'static str, about: &'static str, libpcap: &str) -> Command {
     Command::new(name)
         .display_name(PROGRAM)
@@ -84,8 +86,8 @@ fn bare(name: &'static str, about: &'static str, libpcap: &str) -> Command {
         .disable_version_flag(true)
 }
 
-/// A subcommand with its options and words. Its help shows what it uses; other settings are accepted, so that it can be added
-/// to a command line that runs.
+/// A subcommand with its options and words. Its help shows the options that it uses. Other settings are accepted, so that a
+/// subcommand can be added to any working command line.
 fn with_arguments(subcommand: Command, name: &'static str, declarations: &[&'static Declaration]) -> Command {
     let is_used = |declaration: &Declaration| uses(Some(name), declaration);
     let everything = declarations.iter().map(|declaration| argument(declaration).hide(!is_used(declaration)));
@@ -132,7 +134,7 @@ fn valued(argument: Arg, name: &'static str) -> Arg {
     argument.action(ArgAction::Append).value_name(name).value_parser(value_parser!(OsString))
 }
 
-/// The man page has no place of its own for other names, so they stand here.
+/// The help with the default and the other names, for which clap's help has no place.
 fn help(declaration: &Declaration) -> String {
     let default = Some(declaration.default).filter(|default| !default.is_empty());
     let default = default.map(|default| format!(" [default: {default}]")).unwrap_or_default();

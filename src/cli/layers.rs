@@ -1,5 +1,6 @@
-//! The options given, the words, the environment and the configuration file → one [`Settings`], laid over each other in this
-//! order.
+//! Options, words, environment and configuration file → one [`Settings`].
+//!
+//! Takes them as they were given; lays them over each other, the options on top. Must not know what a setting does.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -49,7 +50,7 @@ fn last(occurrences: &[Occurrence], id: &str) -> Option<Given> {
     Some(occurrence.given()).filter(|given| !given.is_blank())
 }
 
-/// The file that an option names or a word is, else the environment's.
+/// The configuration file: of an option or a word, else of the environment.
 fn config_file(
     occurrences: &[Occurrence],
     variables: &[(OsString, OsString)],
@@ -135,7 +136,7 @@ pub fn workers(occurrences: &[Occurrence], replays: bool) -> Result<usize, Error
     Ok(WORKERS.read(&given)?)
 }
 
-/// `replay` reads its words, nothing else.
+/// Refuses an option that names a capture file beside `replay`.
 ///
 /// # Errors
 /// Another file in an option.
@@ -150,7 +151,7 @@ fn of_replay(given: &Given, problem: &str) -> Error {
     Error::invalid(given.origin.to_string(), problem)
 }
 
-/// Everything that was given and is not built yet: options, then variables. Values that ask for what is done anyway pass.
+/// Everything that was given and is not built yet: options, then variables. Values that change nothing are accepted.
 ///
 /// # Errors
 /// A value that belongs to another option.

@@ -1,7 +1,7 @@
-//! The command line → an [`Invocation`]: what to do, with a checked configuration.
+//! The command line → an [`Invocation`]: a task with its validated configuration.
 //!
-//! Prints nothing and starts nothing. Each option is declared once, in [`crate::config::options`] and [`options`]; clap reads words
-//! and subcommands after [`argv`] has read the options.
+//! Takes arguments and environment; [`argv`] reads the options, clap the words and subcommands. Gives the invocation, or a
+//! text to print. Must not print or start anything.
 
 pub mod argv;
 pub mod command;
@@ -29,16 +29,16 @@ use crate::config::kinds::{Scalars, ValueKind};
 use crate::config::{Config, Error, Settings};
 use argv::{Arguments, Occurrence};
 
-/// What the command line asks for.
+/// The task that the command line asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Invocation {
     /// Capture (or read `config.source`) and serve.
     Run(Config),
-    /// Read capture files, write what was found, and end.
+    /// Read capture files, write the results, and end.
     Replay(ReplayInvocation),
     /// List the interfaces, and which of them this configuration captures.
     Interfaces(Config),
-    /// Say that the configuration is valid; it is.
+    /// Print that the configuration is valid.
     CheckConfig(Config),
     /// Print [`Config::to_yaml`].
     PrintConfig(Config),
@@ -46,20 +46,20 @@ pub enum Invocation {
     Print(String),
 }
 
-/// What `replay` is asked for.
+/// The arguments of `replay`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReplayInvocation {
     /// The files, in the order given; `-` is standard input.
     pub files: Vec<PathBuf>,
-    /// What is written.
+    /// The form of the results.
     pub output: ReplayOutput,
     /// The number of rows to list; none if that was not given.
     pub top: Option<Top>,
     /// Exact numbers in the table.
     pub exact: bool,
-    /// How many threads count.
+    /// The number of counting threads.
     pub workers: usize,
-    /// All other settings; its `source` is none.
+    /// All other settings. The `source` is none.
     pub config: Config,
 }
 
@@ -94,7 +94,7 @@ pub(crate) const OUTPUT: Keywords<ReplayOutput> = Keywords::of(&[
 /// The number of conversations, flows or alerts that `replay` lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Top {
-    /// So many, at least one.
+    /// At most this many; at least one.
     Most(usize),
     /// All.
     All,
@@ -131,10 +131,10 @@ impl ValueKind for TopCount {
     }
 }
 
-/// Why there is no [`Invocation`]: help or version was asked for, or the command line or configuration is wrong.
+/// The reason why there is no [`Invocation`]: help or version was asked for, or the command line or configuration is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Usage {
-    /// What to print: to standard output when `exit_code` is 0, else to standard error. No line break at the end.
+    /// The text to print: to standard output when `exit_code` is 0, else to standard error. It has no line break at the end.
     pub message: String,
     /// The status to exit with: 0 or 2.
     pub exit_code: u8,
@@ -157,7 +157,7 @@ impl From<Error> for Usage {
     }
 }
 
-/// Reads the command line (the program's name first) and the environment. `libpcap` is the library's version as it says it.
+/// Reads the command line (the program's name first) and the environment. `libpcap` is the version that the library reports.
 ///
 /// # Errors
 /// [`Usage`], also for `--help` and `--version`.
@@ -210,7 +210,8 @@ fn configured(
     }
 }
 
-/// All layers together. What is not built yet is told at once, wherever it was given; other mistakes only without any such.
+/// All layers together. Everything that is not built yet is reported at once, wherever it was given. Other mistakes are
+/// reported only if there is nothing of that kind.
 fn settings(
     matches: &ArgMatches,
     occurrences: &[Occurrence],
@@ -243,7 +244,7 @@ fn unprintable(error: impl fmt::Display) -> Usage {
     Usage { message: error.to_string(), exit_code: WRONG }
 }
 
-/// clap's error in one line, the options in it as they were typed; help and version as they are.
+/// The error of clap in one line, with the options as they were typed; help and version unchanged.
 fn explain(error: &clap::Error, occurrences: &[Occurrence]) -> Usage {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return Usage { message: error.to_string().trim_end().to_owned(), exit_code: 0 };

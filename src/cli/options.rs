@@ -64,18 +64,18 @@ pub fn all() -> impl Iterator<Item = &'static Declaration> + Clone {
     options().chain(COMMAND).chain(RESERVED)
 }
 
-/// The options that work, for help and README.
+/// The options that work, for help and documents.
 pub fn available() -> impl Iterator<Item = &'static Declaration> + Clone {
     options().chain(COMMAND)
 }
 
-/// The option of that long name.
+/// The option with this long name.
 #[must_use]
 pub fn by_long(name: &str) -> Option<&'static Declaration> {
     all().find(|declaration| declaration.long_names().any(|long| long == name))
 }
 
-/// The option of that letter.
+/// The option with this letter.
 #[must_use]
 pub fn by_short(letter: char) -> Option<&'static Declaration> {
     all().find(|declaration| declaration.short == Some(letter))

@@ -1,4 +1,4 @@
-//! The declarations → what people read beside `--help`: docs/configuration.md and completions.
+//! The declarations → docs/configuration.md, and the completion script of each shell.
 //!
 //! Takes every option that works and every setting; gives text. The man page is made in [`super::man`]. Must not know how
 //! arguments are read.

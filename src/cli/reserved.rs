@@ -1,5 +1,7 @@
-//! Names of options whose rooms are not built yet: known, so that nothing clashes with them and a misspelt one finds its
-//! neighbour, but hidden from the help, and refused when they would do something.
+//! The options and subcommands that are not built yet.
+//!
+//! Gives their names, so that no other option takes them, and advice for each. They are hidden from the help, and refused
+//! if they would change something. Must not know how arguments are read.
 
 use std::ffi::OsStr;
 
@@ -46,7 +48,7 @@ pub static RESERVED: &[Declaration] = &[
     reserved("slack_url", "TRAFFICMONITOR_SLACK_URL", &["nil"], DELIVERY),
 ];
 
-/// The subcommands whose rooms are not built yet.
+/// The subcommands that are not built yet.
 pub const SUBCOMMANDS: &[&str] = &["analyze"];
 
 /// The reserved subcommand of that name.
@@ -55,7 +57,7 @@ pub fn subcommand(name: &OsStr) -> Option<Unavailable> {
     Some(Unavailable { what: (*name).to_owned(), meanwhile: ANALYSIS })
 }
 
-/// A reserved option with a value. The `accepted` values ask for what is done anyway.
+/// A reserved option with a value. The `accepted` values change nothing.
 const fn reserved(
     long: &'static str,
     variable: &'static str,

@@ -1,7 +1,7 @@
 //! The options that a subcommand uses: its help lists them, and shells complete them.
 //!
-//! Takes an option and a subcommand; gives a truth value. A setting that a subcommand does not use is accepted all the same,
-//! so that a subcommand can be added to any command line that runs.
+//! Takes an option and a subcommand; gives a truth value. Must not decide what is accepted: a subcommand accepts every
+//! setting, so that it can be added to any working command line.
 
 use super::command::{COMPLETIONS, CONFIG, INTERFACES, MAN, REPLAY};
 use super::options::{CONFIG as CONFIG_FILE, CONFIG_CHECK};
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn interfaces_uses_what_chooses_interfaces() {
+    fn interfaces_uses_the_settings_that_choose_interfaces() {
         let expected = ["iface", "ExcludedInterfaces", "config", "config.check", "help", "version"];
         assert_eq!(used(Some(INTERFACES)), expected);
     }

@@ -1,4 +1,6 @@
 //! The words behind the options: a BPF filter, TrafficAlerted's configuration file, or the older TrafficAlerted's arguments.
+//!
+//! Takes the words; gives a layer of settings or a file. Must not know whether the filter compiles.
 
 use std::ffi::{OsStr, OsString};
 
@@ -6,14 +8,14 @@ use clap::ArgMatches;
 
 use super::argv::Occurrence;
 use super::command::WORDS;
-use crate::config::{Error, Given, Origin, Settings, trafficalerted};
+use crate::config::{Error, Given, SettingOrigin, Settings, trafficalerted};
 
 /// The meaning of the words.
 #[derive(Debug, Default)]
 pub struct RemainingWords {
-    /// The layer that they make.
+    /// The layer of the filter or of the older arguments.
     pub settings: Settings,
-    /// The configuration file that they name.
+    /// The configuration file.
     pub file: Option<Given>,
 }
 
@@ -27,7 +29,7 @@ pub fn read(matches: &ArgMatches, occurrences: &[Occurrence]) -> Result<Remainin
     if let [word] = words.as_slice()
         && is_configuration(word)
     {
-        let file = Some(Given::argument(*word, Origin::Words));
+        let file = Some(Given::argument(*word, SettingOrigin::Words));
         return Ok(RemainingWords { file, ..RemainingWords::default() });
     }
     if let Some(settings) = trafficalerted::of_words(&texts)? {
@@ -35,10 +37,10 @@ pub fn read(matches: &ArgMatches, occurrences: &[Occurrence]) -> Result<Remainin
     }
     refuse_stray_truth(&texts)?;
     let joined = words.iter().map(|word| word.as_os_str()).collect::<Vec<&OsStr>>().join(OsStr::new(" "));
-    filter(Given::argument(joined, Origin::Words), occurrences)
+    filter(Given::argument(joined, SettingOrigin::Words), occurrences)
 }
 
-/// True if the only word names a file. No filter ends so.
+/// True if the only word names a configuration file. No filter has such an end.
 fn is_configuration(word: &OsStr) -> bool {
     let text = word.to_string_lossy();
     text.ends_with(&format!(".{}", trafficalerted::EXTENSION)) && !text.contains(char::is_whitespace)
@@ -53,7 +55,7 @@ fn filter(given: Given, occurrences: &[Occurrence]) -> Result<RemainingWords, Er
     Ok(words)
 }
 
-/// `-promisc false` would capture promiscuously, with a filter `false`.
+/// Refuses `-promisc false`, which would mean promiscuous mode with a filter `false`.
 fn refuse_stray_truth(words: &[impl AsRef<str>]) -> Result<(), Error> {
     match words.first().map(AsRef::as_ref) {
         Some(word @ ("true" | "false")) => {

@@ -1,4 +1,4 @@
-//! What involves several settings: contradictions between them, and values that follow from others.
+//! Contradictions between settings, and values that follow from several settings.
 //!
 //! Takes the values that were given and the configuration with them; completes the configuration. Must not know how a
 //! single value is read.
@@ -13,7 +13,7 @@ use crate::detect::anomaly::{self, Criteria, Fence, Filter, Method};
 use crate::detect::{bandwidth, scan};
 use crate::http::ListenAddress;
 
-/// Refuses contradictions and fills in what follows from several settings.
+/// Refuses contradictions, and completes the values that follow from several settings.
 ///
 /// # Errors
 /// [`Error::Invalid`] for settings that contradict each other.
@@ -81,7 +81,7 @@ fn fit_exported(
     Ok(())
 }
 
-/// Completes the detectors, and takes them away if detection is switched off.
+/// Completes the detectors, and removes them if detection is switched off.
 fn complete_detection(settings: &Settings, config: &mut Config) -> Result<(), Error> {
     let (no_destinations, chart_min_bytes) = (config.detect.no_destinations, config.detect.chart_min_bytes);
     if let Some(bandwidth) = &mut config.detect.bandwidth {
@@ -89,7 +89,7 @@ fn complete_detection(settings: &Settings, config: &mut Config) -> Result<(), Er
         bandwidth.validate().map_err(|error| refused(settings, ("bandwidth", "networks"), error))?;
     }
     if let Some(scan) = &mut config.detect.scan {
-        // A port that is excluded without a network or a kind is not a contact in the first place.
+        // A port that is excluded without a network and a kind does not count as a contact.
         let of_all = config.alert.exclusions.iter().filter(|one| one.network.is_none() && one.kind.is_none());
         let excluded_ports = of_all.filter_map(|exclusion| exclusion.port).collect();
         let analyze_hosts = scan.analyze_hosts && !no_destinations;
@@ -111,7 +111,8 @@ fn complete_detection(settings: &Settings, config: &mut Config) -> Result<(), Er
     Ok(())
 }
 
-/// The refusal at the setting that the anomaly detector complains of: the first that was given of those that it may be.
+/// The refusal of the setting that causes an error of the anomaly detector. If several could be the cause, it is the
+/// first one that was given.
 fn refused_anomaly(settings: &Settings, error: &anomaly::ConfigError) -> Error {
     use anomaly::ConfigError as Fault;
     let keys: &[&str] = match error {

@@ -1,9 +1,9 @@
 //! The declaration of an option or a setting: its names, its places and its two functions.
 //!
-//! Gives everything that help, man page, documents, environment, file and parser say of it. Must not know how it is given.
+//! Gives all that parser, help, documents, environment and file need. Must not know whether the option or setting is given.
 
 use super::Config;
-use super::given::{Content, Given, Refusal};
+use super::given::{Content, Given, RefusedSetting};
 
 /// Section and key in the configuration file.
 pub type FileKey = (&'static str, &'static str);
@@ -24,7 +24,7 @@ pub enum Arity {
 }
 
 impl Arity {
-    /// True if the next argument is its value when none is attached by `=`.
+    /// True if the next argument is the value when `=` attaches none.
     #[must_use]
     pub const fn takes_next(self) -> bool {
         matches!(self, Self::Value | Self::List | Self::Repeatable)
@@ -42,7 +42,7 @@ pub enum Role {
     Replay,
     /// The room that needs it is not built yet.
     Reserved {
-        /// Values that ask for what is done anyway; they pass.
+        /// Values that change nothing; they are accepted.
         accepted: &'static [&'static str],
         /// Advice until it is built: an imperative without a full stop.
         meanwhile: &'static str,
@@ -57,7 +57,7 @@ pub struct Access {
     /// The words that it can be; empty if it can be something else.
     pub words: fn() -> Vec<&'static str>,
     /// Reads a value into the configuration.
-    pub apply: fn(&mut Config, &Given) -> Result<(), Refusal>,
+    pub apply: fn(&mut Config, &Given) -> Result<(), RefusedSetting>,
     /// Shows the value in the configuration.
     pub show: fn(&Config) -> Content,
 }
@@ -75,7 +75,7 @@ pub struct Declaration {
     pub value: &'static str,
     /// The form in which the option takes its value.
     pub arity: Arity,
-    /// The default as one would type it; empty for none.
+    /// The default as a text; empty for none.
     pub default: &'static str,
     /// The purpose, in a sentence without a full stop.
     pub help: &'static str,
@@ -89,12 +89,12 @@ pub struct Declaration {
     pub role: Role,
 }
 
-/// A setting with these keys in the file; its option and its help are still to be named.
+/// A setting with these keys in the file. Its option and its help are added by the functions below.
 pub(super) const fn setting(keys: &'static [FileKey], access: Access) -> Declaration {
     Declaration { long: None, keys, ..Declaration::option("", Role::Setting(access)) }
 }
 
-/// Each of these names one property more.
+/// Each of these functions sets one more property.
 impl Declaration {
     /// An option that is not a setting.
     #[must_use]
@@ -187,7 +187,7 @@ impl Declaration {
         self.long.into_iter().chain(self.aliases.iter().copied())
     }
 
-    /// Every name with its dashes, as the help and the documents show them.
+    /// Every name with its dashes, as the documents show it.
     #[must_use]
     pub fn spellings(&self) -> Vec<String> {
         let short = self.short.map(|letter| format!("-{letter}"));

@@ -6,17 +6,17 @@
 use std::ffi::OsString;
 
 use super::declaration::{Declaration, Role};
-use super::given::{Given, Origin};
+use super::given::{Given, SettingOrigin};
 use super::nearest::nearest;
 use super::{Error, Settings, Unavailable};
 
 /// The beginning of all our variables.
 const PREFIX: &str = "TRAFFICMONITOR_";
 
-/// Reads the variables that `declarations` name; a blank one counts as not there.
+/// Reads the variables that `declarations` name; a blank one counts as not set.
 ///
-/// Other variables of our prefix are no error, as Kubernetes makes some (`TRAFFICMONITOR_SERVICE_HOST`), but one that is
-/// nearly a known name is noticed.
+/// Other variables with our prefix are not errors, because Kubernetes makes some (`TRAFFICMONITOR_SERVICE_HOST`). A name
+/// that is close to a known one gives a notice.
 ///
 /// # Errors
 /// [`Error::Invalid`] for a value that the setting cannot have.
@@ -38,10 +38,10 @@ pub fn read(
 pub fn value_of(variables: &[(OsString, OsString)], declaration: &Declaration) -> Option<Given> {
     let name = declaration.variable?;
     let (_, value) = variables.iter().find(|(given, _)| given == name)?;
-    Some(Given::argument(value, Origin::Variable(name))).filter(|given| !given.is_blank())
+    Some(Given::argument(value, SettingOrigin::Variable(name))).filter(|given| !given.is_blank())
 }
 
-/// The variables of options that are not built yet, without those whose value asks for what is done anyway.
+/// The variables of options that are not built yet. A value that changes nothing is accepted.
 pub fn unavailable(
     variables: &[(OsString, OsString)],
     declarations: impl Iterator<Item = &'static Declaration>,
@@ -61,7 +61,7 @@ fn is_of_kubernetes(ours: &str) -> bool {
     ours == "PORT" || of_port || ours.starts_with("SERVICE_")
 }
 
-/// The notice about a variable that is not known but nearly has the name of one that works.
+/// The notice about a variable that is not known but has nearly the name of a known one.
 fn misspelt(name: &str, mut declarations: impl Iterator<Item = &'static Declaration> + Clone) -> Option<String> {
     let ours = name.strip_prefix(PREFIX).filter(|ours| !is_of_kubernetes(ours))?;
     let working = declarations.clone().filter(|declaration| !declaration.is_reserved());

@@ -1,6 +1,6 @@
 //! A value of a setting as it was given, with its place.
 //!
-//! Options, variables and the configuration file all give values of this one form. Must not know what a value means.
+//! Takes texts of options and variables, and nodes of the file; gives them one form. Must not know what a value means.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -12,7 +12,7 @@ use super::Error;
 
 /// The place where a value was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum SettingOrigin {
     /// Nowhere: the default.
     Default,
     /// The configuration file. Line and column count from 1.
@@ -34,7 +34,7 @@ pub enum Origin {
     Words,
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for SettingOrigin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => formatter.write_str("the default"),
@@ -76,19 +76,19 @@ pub struct Given {
     /// The value.
     pub content: Content,
     /// Its place.
-    pub origin: Origin,
+    pub origin: SettingOrigin,
 }
 
 impl From<Content> for Given {
     fn from(content: Content) -> Self {
-        Self { content, origin: Origin::Default }
+        Self { content, origin: SettingOrigin::Default }
     }
 }
 
 impl Given {
     /// The text of an option or a variable.
     #[must_use]
-    pub fn argument(text: impl Into<OsString>, origin: Origin) -> Self {
+    pub fn argument(text: impl Into<OsString>, origin: SettingOrigin) -> Self {
         Self { content: Content::Argument(text.into()), origin }
     }
 
@@ -123,23 +123,23 @@ impl Given {
         let (Content::Argument(text), origin) = (&self.content, &self.origin) else { return self.origin.to_string() };
         let text = text.to_string_lossy();
         match origin {
-            Origin::Variable(name) => format!("{name}={text}"),
-            Origin::OptionWithValue(typed) => format!("{typed}={text}"),
-            Origin::Words => text.into_owned(),
+            SettingOrigin::Variable(name) => format!("{name}={text}"),
+            SettingOrigin::OptionWithValue(typed) => format!("{typed}={text}"),
+            SettingOrigin::Words => text.into_owned(),
             origin => format!("{origin} {text}"),
         }
     }
 
     /// The refusal of this value.
     #[must_use]
-    pub fn refused(&self, problem: impl Into<String>) -> Refusal {
-        Refusal::Value { given: self.clone(), problem: problem.into() }
+    pub fn refused(&self, problem: impl Into<String>) -> RefusedSetting {
+        RefusedSetting::Value { given: self.clone(), problem: problem.into() }
     }
 }
 
 /// The reason why a value cannot be read.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Refusal {
+pub enum RefusedSetting {
     /// A value, or a part of it, is wrong.
     Value {
         /// The part that is wrong.
@@ -147,16 +147,16 @@ pub enum Refusal {
         /// The fault and its remedy, in words.
         problem: String,
     },
-    /// A mapping has a key that is none.
+    /// A mapping has an unknown key.
     UnknownKey {
         /// The key.
         key: Given,
-        /// The keys that it could have.
+        /// The known keys.
         known: Vec<&'static str>,
     },
 }
 
-impl Refusal {
+impl RefusedSetting {
     /// The fault and its remedy, without the place.
     #[must_use]
     pub fn problem(&self) -> String {
@@ -178,8 +178,8 @@ impl Refusal {
     }
 }
 
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
+impl From<RefusedSetting> for Error {
+    fn from(refusal: RefusedSetting) -> Self {
         Self::invalid(refusal.node().place(), refusal.problem())
     }
 }

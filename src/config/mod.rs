@@ -18,7 +18,7 @@ mod unavailable;
 use std::path::PathBuf;
 
 pub use declaration::{Access, Arity, Declaration, FileKey, Role};
-pub use given::{Given, Origin, Refusal};
+pub use given::{Given, RefusedSetting, SettingOrigin};
 pub use settings::Settings;
 pub use unavailable::Unavailable;
 
@@ -49,7 +49,7 @@ pub struct Config {
     pub pipeline: pipeline::Config,
     /// The program's own log.
     pub log: Log,
-    /// Settings that were taken otherwise than they were written, in words for the log; to be said once.
+    /// Notices for the log, each to be written once: settings that were changed, or that have no effect.
     pub notices: Vec<String>,
 }
 
@@ -72,27 +72,10 @@ pub enum LogLevel {
     /// The program did something.
     #[default]
     Info,
-    /// Details of that.
+    /// Details of what it did.
     Debug,
     /// Every step.
     Trace,
-}
-
-impl LogLevel {
-    /// All of them, gravest first.
-    pub const ALL: [Self; 5] = [Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
-
-    /// The word for it in the configuration.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "debug",
-            Self::Trace => "trace",
-        }
-    }
 }
 
 /// The form of a log line.
@@ -105,18 +88,7 @@ pub enum LogFormat {
     Json,
 }
 
-impl LogFormat {
-    /// The word for it in the configuration.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Logfmt => "logfmt",
-            Self::Json => "json",
-        }
-    }
-}
-
-/// The reason why there is no configuration. Each message says where, what, and what to do.
+/// The reason why there is no configuration. Each message has the place, the fault and the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file cannot be read.

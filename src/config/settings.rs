@@ -1,10 +1,10 @@
-//! One layer of settings: what the file, the environment or the options give.
+//! One layer of settings, from the file, the environment or the options.
 //!
-//! Layers are laid over each other and become one [`Config`]. Must not know which settings there are.
+//! Takes values with their declarations; merges layers, and gives the validated [`Config`]. Must not know what a setting does.
 
 use super::declaration::{Arity, Declaration, FileKey};
 use super::declarations::by_key;
-use super::given::{Content, Given, Origin, Refusal};
+use super::given::{Content, Given, RefusedSetting, SettingOrigin};
 use super::{Config, Error, Role, checks};
 
 /// The anomaly alerts, and the settings of their tests. An option for one of the latter implies the alerts.
@@ -28,7 +28,7 @@ pub struct Settings {
     given: Vec<(&'static Declaration, Given)>,
     /// True if TrafficAlerted's port is served too, because its configuration was given.
     pub(super) serves_trafficalerted: bool,
-    /// What is to be said once, in words for the log.
+    /// Notices for the log, each to be written once.
     pub(super) notices: Vec<String>,
 }
 
@@ -38,12 +38,12 @@ impl Settings {
         Self { serves_trafficalerted: true, ..Self::default() }
     }
 
-    /// Takes all that is given for one setting in this layer: the last one counts, or all of a repeatable option together.
-    /// A blank value means that the setting is not given.
+    /// Takes all values of one setting in this layer. The last one counts; those of a repeatable option count together. A
+    /// blank value means that the setting is not given.
     ///
     /// # Errors
     /// A value that the setting cannot have.
-    pub fn give(&mut self, declaration: &'static Declaration, mut all: Vec<Given>) -> Result<(), Refusal> {
+    pub fn give(&mut self, declaration: &'static Declaration, mut all: Vec<Given>) -> Result<(), RefusedSetting> {
         let Role::Setting(access) = declaration.role else { return Ok(()) };
         if declaration.arity == Arity::Repeatable {
             all.retain(|given| !given.is_blank());
@@ -65,11 +65,11 @@ impl Settings {
     ///
     /// # Errors
     /// A value that the setting cannot have.
-    pub fn give_key(&mut self, key: FileKey, given: Given) -> Result<(), Refusal> {
+    pub fn give_key(&mut self, key: FileKey, given: Given) -> Result<(), RefusedSetting> {
         by_key(key).map_or(Ok(()), |declaration| self.give(declaration, vec![given]))
     }
 
-    /// This layer with `upper` laid over it: what both give, `upper` decides.
+    /// This layer with `upper` laid over it: if both give a setting, `upper` decides.
     #[must_use]
     pub fn merge(mut self, upper: Self) -> Self {
         self.given.retain(|(declaration, _)| !declaration.keys.iter().all(|key| upper.gives(*key)));
@@ -98,7 +98,7 @@ impl Settings {
     /// The place where a key was given: an option as typed, a variable, or a line of the file.
     #[must_use]
     pub fn place(&self, key: FileKey) -> String {
-        self.value(key).map_or(&Origin::Default, |given| &given.origin).to_string()
+        self.value(key).map_or(&SettingOrigin::Default, |given| &given.origin).to_string()
     }
 
     /// This layer, in which anomalies raise alerts if it has a setting of their tests and does not say otherwise. In the

@@ -41,7 +41,7 @@ fn give(layer: &mut Settings, name: &str, value: &str) {
         declaration.long == Some(name) || declaration.short.is_some_and(|letter| letter.to_string() == name)
     };
     let declaration = options().find(named).expect(name);
-    layer.give(declaration, vec![Given::argument(value, Origin::Words)]).expect(name);
+    layer.give(declaration, vec![Given::argument(value, SettingOrigin::Words)]).expect(name);
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn hidden_characters_are_printed_as_escapes_that_read_the_same() {
 }
 
 #[test]
-fn a_setting_of_an_upper_layer_lies_over_that_of_a_lower_one() {
+fn setting_of_an_upper_layer_overrides_a_lower_one() {
     let layer = |yaml: &str| file::parse(yaml, Path::new("t.yml")).unwrap();
     let lower =
         layer("capture: {snap_length: 101, filter: tcp}\nlocality: {networks: [192.0.2.0/24, 198.51.100.0/24]}");

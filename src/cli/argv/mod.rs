@@ -1,6 +1,7 @@
 //! The arguments as typed → arguments that clap reads: a long option may stand behind one dash, as Go writes it.
 //!
-//! Refuses what clap would take for something else (`-ifaec eth0` is no `-i faec`) and remembers how each option was typed.
+//! Refuses arguments that clap would misread (`-ifaec eth0` is not `-i faec`) and records how each option was typed. Must
+//! not know what a value means.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -9,7 +10,7 @@ use super::layers::unavailable_options;
 use super::options::{all, by_long, by_short};
 use super::reserved;
 use crate::config::nearest::nearest;
-use crate::config::{Arity, Declaration, Error, Given, Origin, Unavailable};
+use crate::config::{Arity, Declaration, Error, Given, SettingOrigin, Unavailable};
 
 /// The rewritten arguments.
 #[derive(Debug, Clone)]
@@ -39,7 +40,8 @@ impl Occurrence {
     pub fn given(&self) -> Given {
         let value = self.value.clone().unwrap_or_else(|| OsString::from("true"));
         let typed = self.typed.clone();
-        let origin = if self.is_attached { Origin::OptionWithValue(typed) } else { Origin::Option(typed) };
+        let origin =
+            if self.is_attached { SettingOrigin::OptionWithValue(typed) } else { SettingOrigin::Option(typed) };
         Given::argument(value, origin)
     }
 }
@@ -97,7 +99,7 @@ enum ArgumentForm {
     Word,
     /// Counting switches in one argument, `-vv`.
     Cluster(Vec<&'static Declaration>),
-    /// An option, its value with it where `=` attaches one.
+    /// An option, with the value that `=` attaches.
     Option { occurrence: Occurrence, rewritten: OsString },
 }
 
@@ -148,7 +150,7 @@ fn with_second_dash(argument: &OsStr) -> OsString {
     rewritten
 }
 
-/// Names the nearest option behind the same dashes. The name is never read as a letter with its value: `--foo` is no `-f oo`.
+/// Offers the nearest option with the same dashes. The name is never read as a letter with its value: `--foo` is not `-f oo`.
 fn unknown(name: &str, typed: &str) -> Error {
     let dashes = &typed[..typed.len() - name.len()];
     let near = nearest(name, all().flat_map(Declaration::long_names));
@@ -170,8 +172,8 @@ fn missing(occurrence: &Occurrence) -> Error {
     Error::invalid(typed, format!("value missing; write {typed} {}", declaration.value))
 }
 
-/// A subcommand that is known but not built, with the options before it that are not built either. Those behind it are its own
-/// and not known yet.
+/// A subcommand that is not built yet, with the options before it that are not built either. The options behind it are its
+/// own and not known yet.
 fn unavailable(before: &[Occurrence], subcommand: Unavailable) -> Error {
     match unavailable_options(before) {
         Ok(mut given) => {

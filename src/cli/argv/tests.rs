@@ -13,7 +13,7 @@ fn values(line: &str) -> Vec<(String, Option<String>)> {
 }
 
 #[test]
-fn a_known_long_option_gets_a_second_dash_and_all_else_stays() {
+fn known_long_option_gets_a_second_dash_and_the_rest_is_unchanged() {
     let table = [
         ("-iface eth0", "--iface eth0"),
         ("--iface eth0", "--iface eth0"),
@@ -46,7 +46,7 @@ fn a_known_long_option_gets_a_second_dash_and_all_else_stays() {
 }
 
 #[test]
-fn nothing_in_the_place_of_a_value_is_touched() {
+fn arguments_in_place_of_a_value_are_not_changed() {
     for line in
         ["--anom_lower_bound -500", "--filter -iface", "-f -ifaec", "--filter --", "-i -vv", "--filter -- --iface x"]
     {
@@ -60,7 +60,7 @@ fn nothing_in_the_place_of_a_value_is_touched() {
 }
 
 #[test]
-fn nothing_behind_two_dashes_is_touched() {
+fn arguments_behind_two_dashes_are_not_changed() {
     assert_eq!(rewritten("-promisc -- -iface -ifaec -i").unwrap().join(" "), "--promisc -- -iface -ifaec -i");
     assert_eq!(values("-promisc -- -iface eth0").len(), 1);
 }
@@ -69,7 +69,7 @@ const NO_ANALYSIS: &str = "analyze is not available yet; leave it out, and meanw
                            FILE --output jsonl`";
 
 #[test]
-fn other_single_dashes_are_refused_with_what_would_do() {
+fn other_single_dashes_are_refused_with_advice() {
     let table = [
         ("-ifaec eth0", "-ifaec: no such option; did you mean -iface?"),
         ("--ifaec eth0", "--ifaec: no such option; did you mean --iface?"),
@@ -115,7 +115,7 @@ fn an_unknown_option_is_never_cut_into_a_letter_and_its_value() {
 }
 
 #[test]
-fn a_filter_may_hold_the_name_of_a_reserved_subcommand() {
+fn filter_may_contain_the_name_of_a_reserved_subcommand() {
     assert!(rewritten("host analyze").is_ok());
     assert!(rewritten("-- analyze").is_ok());
 }

@@ -136,7 +136,7 @@ fn printing(words: &str) -> String {
     format!("    printf '%s\\n' {words}")
 }
 
-/// The names of the options of a mode, a line each. Behind words of a filter they are those of the exporter.
+/// The names of the options of a mode, one per line. After the words of a filter the exporter's options follow.
 fn options() -> String {
     let case = |(name, subcommand): (&str, Option<&'static str>)| {
         let pattern = subcommand.map_or("*", |_| name);

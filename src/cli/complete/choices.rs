@@ -1,4 +1,6 @@
 //! Option → the values that a shell can offer for it.
+//!
+//! Takes a declaration; gives its words. Must not know the shells.
 
 use crate::cli::OUTPUT;
 use crate::config::Declaration;

@@ -1,7 +1,7 @@
-//! The option table → completion scripts for bash, zsh and fish.
+//! The declarations → completion scripts for bash, zsh and fish.
 //!
-//! Takes what a subcommand uses and what a value may be; gives a script that needs nothing but its shell. The crate's own
-//! scripts know long options behind two dashes alone, and no values.
+//! Takes the options of each subcommand and their possible values; gives a script that needs only its shell. The scripts of
+//! the crate `clap_complete` complete no values, and long options only behind two dashes. Must not know what an option sets.
 
 mod bash;
 mod choices;
@@ -18,17 +18,17 @@ pub use bash::script as bash;
 pub use fish::script as fish;
 pub use zsh::script as zsh;
 
-/// The name that the scripts give to the exporter itself, which is no subcommand.
+/// The name of the exporter itself in the scripts. It is not a subcommand.
 const EXPORTER: &str = "exporter";
 /// The shells that there are scripts for.
 const SHELLS: &str = "bash elvish fish powershell zsh";
 
-/// The exporter and the subcommands, with what each is called in the scripts.
+/// The exporter and the subcommands, each with its name in the scripts.
 fn modes() -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
     std::iter::once((EXPORTER, None)).chain(SUBCOMMANDS.iter().map(|(name, _)| (*name, Some(*name))))
 }
 
-/// The options that one of them uses.
+/// The options of the exporter or of a subcommand.
 fn used(subcommand: Option<&'static str>) -> impl Iterator<Item = &'static Declaration> {
     available().filter(move |declaration| uses(subcommand, declaration))
 }

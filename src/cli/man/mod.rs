@@ -1,6 +1,6 @@
-//! The option table → the man page in section 8, in roff.
+//! The declarations → the man page in section 8, in roff.
 //!
-//! Takes what works and its descriptions; gives the page as text. Knows nothing of what the options do.
+//! Takes the options that work; gives the page as text. Must not know what an option sets.
 
 mod roff;
 

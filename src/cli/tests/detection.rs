@@ -1,9 +1,8 @@
-//! Options of detection: what they set, what they imply, and how mistakes in them are told.
+//! Options of detection: their effects, and the messages about mistakes.
 
 use std::fs;
 use std::time::Duration;
 
-use super::tests::{parse_all, refusal, run};
 use super::*;
 use crate::detect::anomaly::{self, Fence, Filter, Method, Methods};
 use crate::detect::bandwidth::Direction;
@@ -43,7 +42,7 @@ fn the_keys_of_trafficalerted_are_options() {
 }
 
 #[test]
-fn one_interval_sets_two_uses_that_can_be_set_apart() {
+fn one_interval_sets_two_windows_that_can_be_set_separately() {
     let intervals = |line: &str| {
         let config = run(line);
         [bandwidth(&config).interval.as_secs(), scan(&config).interval.as_secs()]
@@ -118,7 +117,7 @@ fn any_option_of_the_anomaly_tests_lets_anomalies_alert() {
 }
 
 #[test]
-fn that_lies_over_the_file_as_the_option_does() {
+fn implied_alerts_override_the_file_like_the_option() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.yml");
     fs::write(&path, "anomaly: {capacity: 20, alerts: false}\n").unwrap();
@@ -136,7 +135,7 @@ fn that_lies_over_the_file_as_the_option_does() {
 }
 
 #[test]
-fn what_has_no_effect_is_said_once() {
+fn settings_without_effect_give_one_notice() {
     let no_veto = "a sensitivity of 2 is above any possible magnitude; the magnitude test will not suppress the others";
     assert_eq!(run("-anom_sensitivity=2").notices, [format!("-anom_sensitivity: {no_veto}")]);
     let by_default = no_veto.replace("a sensitivity of 2", "-anom_sensitivity 2 (the default)");
@@ -168,7 +167,7 @@ fn the_anomaly_detector_sees_what_the_filter_lets_through() {
 }
 
 #[test]
-fn trafficalerteds_file_and_words_also_serve_its_port() {
+fn trafficalerted_file_and_words_also_serve_its_port() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, byte_limit: &str| {
         let path = folder.path().join(name);

@@ -1,4 +1,4 @@
-//! Declarations: local networks, and how flows are counted.
+//! Declarations: local networks and the counting of flows.
 
 use ipnet::IpNet;
 

@@ -1,4 +1,4 @@
-//! Declarations: what is captured, and how.
+//! Declarations: interfaces, the filter and the rings.
 
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ use crate::config::kinds::{ListOf, ValueKind as _};
 
 /// In the order of the help.
 pub(super) static DECLARATIONS: &[Declaration] = &[
-    // Before the two that set its uses apart, which lie over it.
+    // It comes before the options for each of its two keys, so that they override it.
     setting(&[("bandwidth", "interval"), ("scan", "interval")], BOTH_INTERVALS)
         .named("TrafficInterval", "SECONDS", "170")
         .variable("TRAFFICMONITOR_TRAFFIC_INTERVAL")

@@ -12,7 +12,7 @@ use std::path::Path;
 use serde_saphyr::Error as YamlError;
 
 use super::declarations::{SECTIONS, options, settings};
-use super::given::{Content, Given, Origin, Refusal};
+use super::given::{Content, Given, RefusedSetting, SettingOrigin};
 use super::nearest::nearest;
 use super::{Error, Settings, Unavailable, trafficalerted};
 use notation::Slip;
@@ -31,7 +31,7 @@ pub fn load(path: &Path) -> Result<Settings, Error> {
     parse(&text, path)
 }
 
-/// Reads the text of the configuration file `path`: YAML, or TrafficAlerted's, which is known by its keys.
+/// Reads the text of the configuration file `path`: YAML, or TrafficAlerted's format, which has keys of its own.
 ///
 /// # Errors
 /// As [`load`], but for reading the file.
@@ -46,8 +46,8 @@ pub fn parse(text: &str, path: &Path) -> Result<Settings, Error> {
     Yaml { text, path }.read()
 }
 
-/// True if a file has TrafficAlerted's keys and no section of ours. By its name it is known even if all its keys are
-/// misspelt.
+/// True if a file has TrafficAlerted's keys and no section of ours. A file with the extension of such files needs no known
+/// key, because all may be misspelt.
 fn is_of_trafficalerted(text: &str, path: &Path) -> bool {
     let mut keys = text.lines().filter_map(|line| line.split_once(':')).map(|(key, _)| key);
     let is_ours = keys.any(|key| SECTIONS.iter().any(|(section, _)| *section == key));
@@ -74,14 +74,16 @@ impl Yaml<'_> {
         Ok(settings)
     }
 
-    /// The refusal of a setting, or the slip of the notation because of which it is refused.
-    fn refused(&self, refusal: &Refusal) -> Error {
+    /// The refusal of a setting, or the slip of the notation that causes it.
+    fn refused(&self, refusal: &RefusedSetting) -> Error {
         let (node, mut problem) = (refusal.node(), refusal.problem());
-        let Origin::File { line, column, .. } = node.origin else { return Error::invalid(node.place(), problem) };
+        let SettingOrigin::File { line, column, .. } = node.origin else {
+            return Error::invalid(node.place(), problem);
+        };
         let at = usize::try_from(line).unwrap_or_default();
         let slip = match refusal {
-            Refusal::Value { .. } => notation::find_missing_space(self.text, at),
-            Refusal::UnknownKey { key, known } => {
+            RefusedSetting::Value { .. } => notation::find_missing_space(self.text, at),
+            RefusedSetting::UnknownKey { key, known } => {
                 let key = key.text().unwrap_or_else(|| "of this form".into());
                 problem = problem_of_key(&key, known);
                 let slip = key.contains([':', '\u{a0}']).then(|| notation::find(self.text, at)).flatten();
@@ -116,11 +118,14 @@ impl Yaml<'_> {
         slip.map_or_else(|| self.at(location.line(), location.column(), problem), |slip| self.noted(slip))
     }
 
-    /// YAML knows numbers that people read otherwise: 0x10, 0o17, 0b1, 1_000, and 010, which was 8 once. They are refused:
-    /// in the file a number is what it is in an option, decimal digits.
+    /// Refuses YAML numbers that people read otherwise: 0x10, 0o17, 0b1, 1_000, and 010, which was 8 in older YAML. In the
+    /// file, as in an option, a number consists of decimal digits.
     fn refuse_odd_numbers(&self, node: &Given) -> Result<(), Error> {
         match (&node.content, &node.origin) {
-            (Content::Unsigned(_) | Content::Signed(_) | Content::Float(_), Origin::File { line, column, .. }) => {
+            (
+                Content::Unsigned(_) | Content::Signed(_) | Content::Float(_),
+                SettingOrigin::File { line, column, .. },
+            ) => {
                 let written = scalar_at(self.text, *line as usize, *column as usize);
                 let problem = format!("{written}: write the number in decimal digits, such as 4096");
                 if is_odd_number(written) { Err(self.at(*line, *column, problem)) } else { Ok(()) }
@@ -140,7 +145,7 @@ impl Yaml<'_> {
     }
 }
 
-/// The plain scalar that begins there; lines and columns count from 1.
+/// The plain scalar that begins in this line and column; both count from 1.
 fn scalar_at(text: &str, line: usize, column: usize) -> &str {
     let line = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
     let start = line.char_indices().nth(column.saturating_sub(1)).map_or(line.len(), |(at, _)| at);
@@ -149,7 +154,7 @@ fn scalar_at(text: &str, line: usize, column: usize) -> &str {
     scalar[..end].trim()
 }
 
-/// Whether a number has another base, or digits that need not be there.
+/// True if a number has another base, or digits that are not necessary.
 fn is_odd_number(written: &str) -> bool {
     let digits = written.trim_start_matches(['+', '-']);
     let leads =
@@ -157,12 +162,12 @@ fn is_odd_number(written: &str) -> bool {
     leads || digits.contains('_')
 }
 
-/// The crate's messages end in the location, which stands before ours.
+/// The message without the location at its end. Our messages begin with the location.
 fn without_location(message: &str) -> String {
     message.rsplit_once(" at line ").map_or(message, |(message, _)| message).to_owned()
 }
 
-/// Offers the nearest key of the section, else the key of the option of that name, else names the keys there are.
+/// Offers the nearest key of the section, else the key of the option with this name, else lists the keys.
 fn problem_of_key(key: &str, known: &[&'static str]) -> String {
     match nearest(key, known.iter().copied()).map(str::to_owned).or_else(|| elsewhere(key)) {
         Some(offer) => format!("unknown key {key}; did you mean {offer}?"),

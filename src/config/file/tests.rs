@@ -15,7 +15,7 @@ fn nothing_and_empty_sections_give_an_empty_layer() {
 }
 
 #[test]
-fn mistakes_are_told_with_line_column_and_what_would_do() {
+fn mistakes_are_reported_with_line_column_and_remedy() {
     let table = [
         ("capture:\n  snaplength: 5\n", "t.yml:2:3: unknown key snaplength; did you mean snap_length?"),
         ("capture:\n  iface: eth0\n", "t.yml:2:3: unknown key iface; did you mean interfaces in section capture?"),
@@ -64,7 +64,7 @@ fn contradictions_name_both_places() {
 }
 
 #[test]
-fn broken_yaml_is_told_with_its_place() {
+fn broken_yaml_is_reported_with_its_place() {
     for text in ["capture: [", "capture:\n\t- x", "a: b: c", "*x", "- a", "5", "capture: 5", "<<: {}"] {
         let message = message(text);
         assert!(message.starts_with("t.yml:"), "{text:?}: {message}");
@@ -83,7 +83,7 @@ fn the_list_of_permitted_networks_is_known_but_not_read_yet() {
 }
 
 #[test]
-fn mistakes_in_entries_of_lists_are_told_with_their_place() {
+fn mistakes_in_entries_of_lists_are_reported_with_their_place() {
     for (text, expected) in [
         (
             "bandwidth:\n  networks:\n  - {network: 10.0.0.0/8, limit: 1X}\n",
@@ -165,7 +165,7 @@ fn mistakes_in_entries_of_lists_are_told_with_their_place() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_told_with_its_name() {
+fn missing_file_is_reported_with_its_name() {
     let error = load(Path::new("/nowhere/t.yml")).unwrap_err();
     assert!(error.to_string().starts_with("/nowhere/t.yml: cannot read the configuration: No such file"), "{error}");
 }

@@ -15,16 +15,16 @@ use serde_saphyr::{
 };
 
 use super::super::declarations::{SECTIONS, of_section};
-use super::super::given::{Content, Given, Origin, Refusal};
+use super::super::given::{Content, Given, RefusedSetting, SettingOrigin};
 use super::super::{Config, Error, Settings};
 use crate::capture::printable::is_unsafe;
 
 /// The first mistake of a document.
 pub(super) enum Mistake {
-    /// It is not YAML, or not of sections and keys.
+    /// The text is not YAML, or does not consist of sections and keys.
     Unreadable(YamlError),
     /// A setting is refused.
-    Refused(Refusal),
+    Refused(RefusedSetting),
 }
 
 /// Reads the settings of a document.
@@ -34,7 +34,7 @@ pub(super) enum Mistake {
 pub(super) fn read(text: &str, path: &Path) -> Result<Settings, Mistake> {
     let mut document = Document { path: path.into(), settings: Settings::default(), refusal: None };
     let read = serde_saphyr::with_deserializer_from_str_with_options(text, strict(), |deserializer| {
-        Level { document: &mut document, section: None }.deserialize(deserializer)
+        DocumentLevel { document: &mut document, section: None }.deserialize(deserializer)
     });
     match (read, document.refusal) {
         (Err(_), Some(refusal)) => Err(Mistake::Refused(refusal)),
@@ -43,13 +43,13 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Settings, Mistake> {
     }
 }
 
-/// Only `true` and `false` are booleans (an interface may be called `no`), a key stands once, and nothing is merged in.
+/// Only `true` and `false` are booleans, because an interface may be called `no`. A key appears once, and nothing is merged in.
 fn strict() -> Options {
     serde_saphyr::options! {
         strict_booleans: true,
         duplicate_keys: DuplicateKeyPolicy::Error,
         merge_keys: MergeKeyPolicy::Error,
-        // They are no number of anything, and the setting says what would do.
+        // As texts they are refused by their setting, which says what it expects.
         non_finite_float_policy: NonFiniteFloatPolicy::AsString,
     }
 }
@@ -58,13 +58,13 @@ fn strict() -> Options {
 struct Document {
     path: Arc<Path>,
     settings: Settings,
-    /// The refusal because of which reading stops.
-    refusal: Option<Refusal>,
+    /// The refusal that stopped the reading.
+    refusal: Option<RefusedSetting>,
 }
 
 impl Document {
     /// Stops reading where `result` is a refusal.
-    fn stop<T, E: de::Error>(&mut self, result: Result<T, Refusal>) -> Result<T, E> {
+    fn stop<T, E: de::Error>(&mut self, result: Result<T, RefusedSetting>) -> Result<T, E> {
         result.map_err(|refusal| {
             self.refusal = Some(refusal);
             E::custom("refused")
@@ -72,13 +72,13 @@ impl Document {
     }
 }
 
-/// The sections of a document, or the keys of one of them. They are read one by one, so that the first mistake is told.
-struct Level<'a> {
+/// The sections of a document, or the keys of one section. They are read one by one, so that the first mistake is reported.
+struct DocumentLevel<'a> {
     document: &'a mut Document,
     section: Option<&'static str>,
 }
 
-impl<'de> DeserializeSeed<'de> for Level<'_> {
+impl<'de> DeserializeSeed<'de> for DocumentLevel<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -86,7 +86,7 @@ impl<'de> DeserializeSeed<'de> for Level<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Level<'_> {
+impl<'de> Visitor<'de> for DocumentLevel<'_> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -103,7 +103,7 @@ impl<'de> Visitor<'de> for Level<'_> {
                 document.stop(given)?;
             } else {
                 let section = document.stop(known(&key, SECTIONS.iter().map(|(section, _)| (*section, *section))))?;
-                map.next_value_seed(Level { document, section: Some(section) })?;
+                map.next_value_seed(DocumentLevel { document, section: Some(section) })?;
             }
         }
         Ok(())
@@ -111,7 +111,7 @@ impl<'de> Visitor<'de> for Level<'_> {
 }
 
 /// The one of `all` with the name of the key.
-fn known<T>(key: &Given, all: impl Iterator<Item = (&'static str, T)>) -> Result<T, Refusal> {
+fn known<T>(key: &Given, all: impl Iterator<Item = (&'static str, T)>) -> Result<T, RefusedSetting> {
     let mut names = Vec::new();
     for (name, known) in all {
         if key.text().is_some_and(|text| text == name) {
@@ -119,13 +119,13 @@ fn known<T>(key: &Given, all: impl Iterator<Item = (&'static str, T)>) -> Result
         }
         names.push(name);
     }
-    Err(Refusal::UnknownKey { key: key.clone(), known: names })
+    Err(RefusedSetting::UnknownKey { key: key.clone(), known: names })
 }
 
 /// The node with the name of its file, which the crate does not know.
 fn in_file(node: Given, path: &Arc<Path>) -> Given {
     let origin = match node.origin {
-        Origin::File { line, column, .. } => Origin::File { path: path.clone(), line, column },
+        SettingOrigin::File { line, column, .. } => SettingOrigin::File { path: path.clone(), line, column },
         other => other,
     };
     let content = match node.content {
@@ -140,14 +140,14 @@ fn in_file(node: Given, path: &Arc<Path>) -> Given {
 
 fn of_text(Spanned { value, referenced, .. }: Spanned<String>) -> Given {
     let (line, column) = (referenced.line(), referenced.column());
-    Given { content: Content::Text(value), origin: Origin::File { path: Path::new("").into(), line, column } }
+    Given { content: Content::Text(value), origin: SettingOrigin::File { path: Path::new("").into(), line, column } }
 }
 
 impl<'de> Deserialize<'de> for Given {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Spanned { value: content, referenced, .. } = Spanned::deserialize(deserializer)?;
         let (line, column) = (referenced.line(), referenced.column());
-        Ok(Self { content, origin: Origin::File { path: Path::new("").into(), line, column } })
+        Ok(Self { content, origin: SettingOrigin::File { path: Path::new("").into(), line, column } })
     }
 }
 
@@ -255,15 +255,12 @@ fn is_hidden(letter: char) -> bool {
     is_unsafe(letter) && !matches!(letter, '\n' | '\t')
 }
 
-/// YAML with its hidden characters escaped. They stand only between double quotes.
+/// YAML with its hidden characters escaped. They occur only between double quotes.
 fn escaped(yaml: &str) -> String {
-    let mut escaped = String::with_capacity(yaml.len());
-    for letter in yaml.chars() {
-        match u32::from(letter) {
-            _ if !is_hidden(letter) => escaped.push(letter),
-            code @ 0..=0xffff => escaped.push_str(&format!("\\u{code:04x}")),
-            code => escaped.push_str(&format!("\\U{code:08x}")),
-        }
-    }
-    escaped
+    let escape = |letter: char| match u32::from(letter) {
+        _ if !is_hidden(letter) => letter.to_string(),
+        code @ 0..=0xffff => format!("\\u{code:04x}"),
+        code => format!("\\U{code:08x}"),
+    };
+    yaml.chars().map(escape).collect()
 }

@@ -1,4 +1,6 @@
 //! The kinds of values that are one of several words: truth values and the enumerations.
+//!
+//! Takes a word; gives the value, or the nearest word. Must not know which setting it is for.
 
 use super::super::given::Content;
 use super::super::nearest::nearest;

@@ -1,6 +1,6 @@
 //! The kinds of values: each reads a value as it was given, and shows it as the configuration file has it.
 //!
-//! Takes what an option, a variable or the file gives; gives the value, or the problem in words. Must not know which
+//! Takes a value from an option, a variable or the file; gives its meaning, or the problem in words. Must not know which
 //! setting the value is for.
 
 pub mod addresses;
@@ -14,7 +14,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use serde::de::Unexpected;
 
-use super::given::{Content, Given, Refusal};
+use super::given::{Content, Given, RefusedSetting};
 
 /// A kind of value.
 pub trait ValueKind {
@@ -53,7 +53,7 @@ pub trait ValueKind {
     ///
     /// # Errors
     /// The part of it that is wrong, and the problem.
-    fn read(&self, given: &Given) -> Result<Self::Value, Refusal> {
+    fn read(&self, given: &Given) -> Result<Self::Value, RefusedSetting> {
         read_scalar(self, given)
     }
 
@@ -134,7 +134,7 @@ impl<T> ValueKind for Scalar<T> {
 const NOT_UTF_8: &str = "not UTF-8";
 
 /// Reads a scalar.
-fn read_scalar<K: ValueKind + ?Sized>(kind: &K, given: &Given) -> Result<K::Value, Refusal> {
+fn read_scalar<K: ValueKind + ?Sized>(kind: &K, given: &Given) -> Result<K::Value, RefusedSetting> {
     if let Content::Argument(argument) = &given.content {
         return kind.parse_argument(argument).map_err(|problem| given.refused(problem));
     }
@@ -144,7 +144,7 @@ fn read_scalar<K: ValueKind + ?Sized>(kind: &K, given: &Given) -> Result<K::Valu
 }
 
 /// The refusal of a YAML node of the wrong type.
-fn mistyped<K: ValueKind + ?Sized>(kind: &K, given: &Given) -> Refusal {
+fn mistyped<K: ValueKind + ?Sized>(kind: &K, given: &Given) -> RefusedSetting {
     let found = match &given.content {
         Content::Truth(truth) => Unexpected::Bool(*truth),
         Content::Unsigned(number) => Unexpected::Unsigned(*number),
@@ -159,7 +159,7 @@ fn mistyped<K: ValueKind + ?Sized>(kind: &K, given: &Given) -> Refusal {
 }
 
 /// Reads the value of a key that may be there without one.
-fn read_some<K: ValueKind>(kind: &K, given: &Given) -> Result<Option<K::Value>, Refusal> {
+fn read_some<K: ValueKind>(kind: &K, given: &Given) -> Result<Option<K::Value>, RefusedSetting> {
     if given.is_blank() { Ok(None) } else { kind.read(given).map(Some) }
 }
 
@@ -195,7 +195,7 @@ impl<K: ValueKind> ValueKind for ListOf<K> {
         Content::List(values.iter().map(|value| self.0.show(value).into()).collect())
     }
 
-    fn read(&self, given: &Given) -> Result<Self::Value, Refusal> {
+    fn read(&self, given: &Given) -> Result<Self::Value, RefusedSetting> {
         let entries = match &given.content {
             Content::List(entries) => entries,
             // One entry without its dash.

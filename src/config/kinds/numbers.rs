@@ -1,4 +1,6 @@
 //! The kinds of values that are numbers: counts, bytes, sizes, probabilities.
+//!
+//! Takes a text with or without a unit; gives a number within its range. Must not know what is counted.
 
 use std::ops::RangeInclusive;
 use std::str::FromStr;

@@ -1,6 +1,8 @@
 //! The kinds of values that are rules: severities, limits of networks, exclusions from alerts.
+//!
+//! Takes a text or a mapping; gives a rule. Must not know whether rules contradict each other.
 
-use super::super::given::{Content, Given, Refusal};
+use super::super::given::{Content, Given, RefusedSetting};
 use super::addresses::{FREE_TEXT, NETWORK};
 use super::durations::WINDOW;
 use super::keywords::{ALERT_KIND, SEVERITY, SIDE, TRUTH};
@@ -77,7 +79,7 @@ impl ValueKind for LimitOfNetwork {
         ])
     }
 
-    fn read(&self, given: &Given) -> Result<NetworkLimit, Refusal> {
+    fn read(&self, given: &Given) -> Result<NetworkLimit, RefusedSetting> {
         let (mut network, mut limit, mut interval, mut rule, mut total) = (None, None, None, None, None);
         for (key, value) in keys_and_values(self, given)? {
             match known_key(key, Self::KEYS)? {
@@ -129,7 +131,7 @@ impl ValueKind for ExcludedTraffic {
         ])
     }
 
-    fn read(&self, given: &Given) -> Result<Exclusion, Refusal> {
+    fn read(&self, given: &Given) -> Result<Exclusion, RefusedSetting> {
         let mut exclusion = Exclusion::default();
         for (key, value) in keys_and_values(self, given)? {
             match known_key(key, Self::KEYS)? {
@@ -151,7 +153,7 @@ fn mapping<const N: usize>(entries: [(&'static str, Option<Content>); N]) -> Con
     Content::Mapping(entries.collect())
 }
 
-fn keys_and_values<'a>(kind: &impl ValueKind, given: &'a Given) -> Result<&'a [(Given, Given)], Refusal> {
+fn keys_and_values<'a>(kind: &impl ValueKind, given: &'a Given) -> Result<&'a [(Given, Given)], RefusedSetting> {
     match &given.content {
         Content::Mapping(entries) => Ok(entries),
         _ => Err(mistyped(kind, given)),
@@ -159,12 +161,12 @@ fn keys_and_values<'a>(kind: &impl ValueKind, given: &'a Given) -> Result<&'a [(
 }
 
 /// The one of `keys` that the node is.
-fn known_key(node: &Given, keys: &[&'static str]) -> Result<&'static str, Refusal> {
+fn known_key(node: &Given, keys: &[&'static str]) -> Result<&'static str, RefusedSetting> {
     let known = keys.iter().find(|key| node.text().is_some_and(|text| text == **key));
-    known.copied().ok_or_else(|| Refusal::UnknownKey { key: node.clone(), known: keys.to_vec() })
+    known.copied().ok_or_else(|| RefusedSetting::UnknownKey { key: node.clone(), known: keys.to_vec() })
 }
 
 /// A key that is there but empty is as one that is missing.
-fn missing(given: &Given, key: &str, kind: &impl ValueKind) -> Refusal {
+fn missing(given: &Given, key: &str, kind: &impl ValueKind) -> RefusedSetting {
     given.refused(format!("the key {key} is missing; {}", kind.expected()))
 }

@@ -1,14 +1,14 @@
 //! TrafficAlerted's configuration file, or the seven arguments of the older TrafficAlerted → one layer of [`Settings`].
 //!
-//! The file has a `Key: value` a line; what is behind `#` is a comment. Each key is the option of that name. All ten must be
-//! there, as they must for TrafficAlerted, but a list of interfaces may be empty.
+//! Takes a text with one `Key: value` per line and comments after `#`, or words. Each of the ten keys is the option of that
+//! name and must be there; only the list of interfaces may be empty. Must not know YAML.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use super::declaration::Declaration;
 use super::declarations::settings;
-use super::given::{Given, Origin};
+use super::given::{Given, SettingOrigin};
 use super::nearest::nearest;
 use super::{Error, Settings};
 
@@ -124,7 +124,7 @@ impl KeyedLayer {
         if value.is_empty() && key != EXCLUDED_INTERFACES {
             return Err(format!("{key} has no value; write {}", example(key)));
         }
-        apply(&mut self.settings, key, value, Origin::File { path: self.path.clone(), line, column })
+        apply(&mut self.settings, key, value, SettingOrigin::File { path: self.path.clone(), line, column })
             .map_err(|problem| format!("{key}: {value}: {problem}"))
     }
 
@@ -157,8 +157,8 @@ fn declaration(key: &str) -> Option<&'static Declaration> {
     settings().find(|declaration| declaration.long == Some(key))
 }
 
-/// Sets the option with the name of the key. The problem is told without its place.
-fn apply(settings: &mut Settings, key: &str, value: &str, origin: Origin) -> Result<(), String> {
+/// Sets the option with the name of the key. The problem does not contain the place.
+fn apply(settings: &mut Settings, key: &str, value: &str, origin: SettingOrigin) -> Result<(), String> {
     let Some(declaration) = declaration(key) else { return Ok(()) };
     settings.give(declaration, vec![Given::argument(value, origin)]).map_err(|refusal| refusal.problem())
 }
@@ -182,7 +182,7 @@ pub fn of_words(words: &[impl AsRef<str>]) -> Result<Option<Settings>, Error> {
         if word.trim().is_empty() {
             return Err(refused(format!("empty argument; write {}", declaration(key).map_or("", |of| of.default))));
         }
-        apply(&mut settings, key, word, Origin::Words).map_err(refused)?;
+        apply(&mut settings, key, word, SettingOrigin::Words).map_err(refused)?;
     }
     Ok(Some(settings))
 }

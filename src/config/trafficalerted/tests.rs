@@ -30,7 +30,7 @@ fn problem(text: &str) -> String {
 }
 
 #[test]
-fn the_example_says_what_it_says_there() {
+fn example_file_has_the_same_meaning_as_in_trafficalerted() {
     let config = read(EXAMPLE).unwrap();
     let default = Config::default();
     let scan = scan::Config { analyze_ports: false, ..scan::Config::default() };
@@ -57,7 +57,7 @@ fn every_key_is_taken_over() {
 }
 
 #[test]
-fn mistakes_are_told_with_file_line_and_what_would_do() {
+fn mistakes_are_reported_with_file_line_and_remedy() {
     let bytes =
         "expected a number of bytes above 0, alone or with K, M, G or T (powers of 1000), such as 1000000000 or 1G";
     for (from, to, expected) in [
@@ -117,7 +117,7 @@ fn mistakes_are_told_with_file_line_and_what_would_do() {
 }
 
 #[test]
-fn all_keys_that_are_missing_are_told_at_once() {
+fn all_missing_keys_are_reported_at_once() {
     let missing = problem("ByteLimit: 1G\n");
     assert!(missing.starts_with("t.conf:1: the keys TrafficInterval, NoDestinations, "), "{missing}");
     assert!(missing.contains("add lines `TrafficInterval: 170`, `NoDestinations: false`, "), "{missing}");

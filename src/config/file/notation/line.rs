@@ -1,31 +1,33 @@
-//! One line of a YAML file, as people write it, and the slips that can be seen in it alone.
+//! One line of a YAML file, and the slips that can be seen without the other lines.
+//!
+//! Takes a line as people write it; gives its key, its value, or a slip with its column. Must not know the lines around it.
 
 use crate::config::declarations::{SECTIONS, settings};
 use crate::config::kinds::rules::RULE_KEYS;
 
 /// Characters that cannot begin a value without quotes.
 const INDICATORS: [char; 8] = ['!', '&', '*', '%', '@', '`', '|', '>'];
-/// The two of them that YAML reads without an error: a tag and an anchor.
+/// Indicators that YAML reads without an error: a tag and an anchor.
 const SILENT_INDICATORS: [char; 2] = ['!', '&'];
 
 /// A line without its comment.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Line<'a> {
-    /// Counts from 1.
+pub(super) struct YamlLine<'a> {
+    /// The number of the line, from 1.
     pub number: usize,
-    /// Characters before the first that is no blank.
+    /// The number of blanks at the beginning.
     pub indentation: usize,
-    /// All from that one to the comment, without blanks at the end.
+    /// The text from there to the comment, without blanks at the end.
     pub body: &'a str,
-    /// The blanks before it.
+    /// The blanks before the body.
     blanks: &'a str,
 }
 
-/// A slip: the column, and what is wrong.
+/// A slip: the column, and the fault in words.
 pub(super) type InLine = (usize, String);
 
-impl<'a> Line<'a> {
-    /// The line of that number as it is written.
+impl<'a> YamlLine<'a> {
+    /// The line with this number.
     pub(super) fn new(number: usize, written: &'a str) -> Self {
         let body = without_comment(written).trim();
         let blanks = &written[..written.len() - written.trim_start().len()];
@@ -52,7 +54,7 @@ impl<'a> Line<'a> {
             .or_else(|| self.text_after_quote())
     }
 
-    /// A value that YAML reads without an error, but not as it is meant.
+    /// A value that YAML reads without an error, but with another meaning.
     pub(super) fn silent_slip(&self) -> Option<InLine> {
         let is_value = |at: usize| {
             let before = self.body[..at].trim_end();
@@ -164,7 +166,7 @@ impl<'a> Line<'a> {
         self.indentation + self.body[..self.offset_of(part)].chars().count() + 1
     }
 
-    /// Bytes of the body before a part of it, which ends where the body ends.
+    /// The number of bytes before a part that ends where the body ends.
     fn offset_of(&self, part: &str) -> usize {
         self.body.len() - part.len()
     }
@@ -177,7 +179,7 @@ fn is_key(name: &str) -> bool {
     is_section || keys.any(|key| *key == name) || RULE_KEYS.iter().any(|keys| keys.contains(&name))
 }
 
-/// In the quotes that the text does not hold itself.
+/// The text in quotes. It may contain one kind of quotes itself.
 fn quoted(text: &str) -> String {
     if text.contains('\'') { format!("\"{}\"", text.replace('"', "\\\"")) } else { format!("'{text}'") }
 }

@@ -1,11 +1,11 @@
-//! Text that the YAML reader refused → the slip in its notation, in words, with its line and column.
+//! Text that the YAML reader refused → the slip in its notation, in words, with line and column.
 //!
-//! Takes the text and the line where the reader stopped. Gives nothing where it knows no better than the reader. Knows the
-//! names of keys, not their values.
+//! Takes the text and the line where the reader stopped; gives nothing if it cannot explain more than the reader. Must not
+//! know what values mean, but knows the names of keys.
 
 mod line;
 
-use line::Line;
+use line::YamlLine;
 
 /// A slip of the notation. Line and column count from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,14 +19,14 @@ pub(super) struct Slip {
 }
 
 impl Slip {
-    fn at(line: &Line<'_>, (column, problem): (usize, String)) -> Self {
+    fn at(line: &YamlLine<'_>, (column, problem): (usize, String)) -> Self {
         Self { line: line.number, column, problem }
     }
 }
 
-/// The slip because of which the reader stopped in the line `stopped`.
+/// The slip that made the reader stop in the line `stopped`.
 pub(super) fn find(text: &str, stopped: usize) -> Option<Slip> {
-    let read: Vec<Line<'_>> = lines(text).take_while(|line| line.number <= stopped).collect();
+    let read: Vec<YamlLine<'_>> = lines(text).take_while(|line| line.number <= stopped).collect();
     let (last, before) = read.split_last()?;
     let own = || last.slip().map(|slip| Slip::at(last, slip));
     let above = || before.last().and_then(|line| Some(Slip::at(line, line.slip()?)));
@@ -42,19 +42,19 @@ pub(super) fn find_missing_space(text: &str, read: usize) -> Option<Slip> {
     line.missing_space().map(|slip| Slip::at(&line, slip))
 }
 
-/// A value that YAML takes for a tag or an anchor, and reads as another value or none without an error.
+/// A value that YAML takes for a tag or an anchor. It reads another value, or none, without an error.
 pub(super) fn find_silent(text: &str) -> Option<Slip> {
     lines(text).find_map(|line| Some(Slip::at(&line, line.silent_slip()?)))
 }
 
-/// The lines that hold something.
-fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
+/// The lines that are not empty.
+fn lines(text: &str) -> impl Iterator<Item = YamlLine<'_>> {
     let numbered = (1..).zip(text.trim_start_matches('\u{feff}').lines());
-    numbered.map(|(number, written)| Line::new(number, written)).filter(|line| !line.body.is_empty())
+    numbered.map(|(number, written)| YamlLine::new(number, written)).filter(|line| !line.body.is_empty())
 }
 
-/// A quote or bracket that opens in one of the lines and closes in none.
-fn unclosed(read: &[Line<'_>]) -> Option<Slip> {
+/// A quote or bracket that is opened and never closed.
+fn unclosed(read: &[YamlLine<'_>]) -> Option<Slip> {
     read.iter().enumerate().rev().find_map(|(at, line)| {
         let (column, mark) = line.opening()?;
         let closing = match mark {
@@ -69,12 +69,12 @@ fn unclosed(read: &[Line<'_>]) -> Option<Slip> {
 }
 
 /// A key that does not begin in the column of the keys beside it.
-fn indentation(last: &Line<'_>, before: &[Line<'_>]) -> Option<Slip> {
+fn indentation(last: &YamlLine<'_>, before: &[YamlLine<'_>]) -> Option<Slip> {
     let key = last.key()?;
-    let keys: Vec<&Line<'_>> = before.iter().filter(|line| line.key().is_some()).collect();
+    let keys: Vec<&YamlLine<'_>> = before.iter().filter(|line| line.key().is_some()).collect();
     let above = keys.last()?;
     let beside = if last.indentation > above.indentation {
-        // Below a key without a value it would begin a section of its own.
+        // Below a key without a value the line would begin a section.
         Some(*above).filter(|above| !above.opens_section())
     } else {
         enclosing(&keys).into_iter().min_by_key(|line| line.indentation.abs_diff(last.indentation))
@@ -89,10 +89,10 @@ fn indentation(last: &Line<'_>, before: &[Line<'_>]) -> Option<Slip> {
     (beside.indentation != last.indentation).then(|| Slip::at(last, (last.indentation + 1, problem)))
 }
 
-/// The last key of each section that is open behind `keys`, the innermost first.
-fn enclosing<'a, 'b>(keys: &[&'a Line<'b>]) -> Vec<&'a Line<'b>> {
+/// The last key of each section that is still open after `keys`, the innermost first.
+fn enclosing<'a, 'b>(keys: &[&'a YamlLine<'b>]) -> Vec<&'a YamlLine<'b>> {
     keys.iter().rev().fold(Vec::new(), |mut open, line| {
-        if open.last().is_none_or(|inner: &&Line<'_>| line.indentation < inner.indentation) {
+        if open.last().is_none_or(|inner: &&YamlLine<'_>| line.indentation < inner.indentation) {
             open.push(line);
         }
         open

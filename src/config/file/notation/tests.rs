@@ -3,20 +3,20 @@ use std::path::Path;
 use crate::config::{Settings, file};
 
 /// The refusal of a file with that text.
-fn told(text: &str) -> String {
+fn refusal_of(text: &str) -> String {
     file::parse(text, Path::new("t.yml")).and_then(Settings::validate).expect_err(text).to_string()
 }
 
 #[track_caller]
-fn is_told(table: &[(&str, &str)]) {
+fn is_reported(table: &[(&str, &str)]) {
     for (text, expected) in table {
-        assert_eq!(told(text), format!("t.yml:{expected}"), "{text}");
+        assert_eq!(refusal_of(text), format!("t.yml:{expected}"), "{text}");
     }
 }
 
 #[test]
-fn a_missing_space_is_told_with_the_line_as_it_must_be() {
-    is_told(&[
+fn missing_space_is_reported_with_the_correct_line() {
+    is_reported(&[
         ("capture:\n  filter:tcp\n", "2:3: a space is missing after the colon; write `filter: tcp`"),
         ("capture:\n\n  # x\n  filter:tcp # y\n", "4:3: a space is missing after the colon; write `filter: tcp`"),
         (
@@ -37,8 +37,8 @@ fn a_missing_space_is_told_with_the_line_as_it_must_be() {
 }
 
 #[test]
-fn a_missing_colon_is_told() {
-    is_told(&[
+fn missing_colon_is_reported() {
+    is_reported(&[
         ("capture\n  filter: tcp\n", "1:1: a colon is missing after capture; write `capture:`"),
         ("capture:\n  filter = tcp\n", "2:3: a colon is missing after filter; write `filter: tcp`"),
         ("capture:\n  filter tcp port 80\n", "2:3: a colon is missing after filter; write `filter: tcp port 80`"),
@@ -47,8 +47,8 @@ fn a_missing_colon_is_told() {
 }
 
 #[test]
-fn tabs_and_other_blanks_are_told() {
-    is_told(&[
+fn tabs_and_other_blanks_are_reported() {
+    is_reported(&[
         ("capture:\n\tfilter: tcp\n", "2:1: tab in the indentation; use spaces"),
         ("log:\n  level: info\n\tformat: json\n", "3:1: tab in the indentation; use spaces"),
         ("log:\n\u{a0} level: info\n", "2:1: blank that is no space (U+00A0) in the indentation; use spaces"),
@@ -56,7 +56,7 @@ fn tabs_and_other_blanks_are_told() {
 }
 
 #[test]
-fn keys_that_do_not_begin_in_one_column_are_told() {
+fn misaligned_keys_are_reported() {
     let same = "keys of a section must be aligned";
     for (text, expected) in [
         (
@@ -71,13 +71,13 @@ fn keys_that_do_not_begin_in_one_column_are_told() {
         (" log:\n  level: info\nhttp:\n  listen: :1\n", "3:1: http begins in column 1, but log (line 1) in column 2"),
         ("log:\n  level: info\n http:\n  listen: :1\n", "3:2: http begins in column 2, but level (line 2) in column 3"),
     ] {
-        assert_eq!(told(text), format!("t.yml:{expected}; {same}"), "{text}");
+        assert_eq!(refusal_of(text), format!("t.yml:{expected}; {same}"), "{text}");
     }
 }
 
 #[test]
-fn quotes_and_brackets_that_do_not_close_are_told_where_they_open() {
-    is_told(&[
+fn unclosed_quotes_and_brackets_are_reported_where_they_open() {
+    is_reported(&[
         ("capture:\n  filter: \"tcp\n", "2:11: the quote \" is not closed"),
         ("capture:\n  filter: 'tcp\n  promiscuous: true\n", "2:11: the quote ' is not closed"),
         ("log:\n  level: \"info\n  format: json\n", "2:10: the quote \" is not closed"),
@@ -88,7 +88,7 @@ fn quotes_and_brackets_that_do_not_close_are_told_where_they_open() {
 
 #[test]
 fn values_that_need_quotes_are_shown_with_them() {
-    is_told(&[
+    is_reported(&[
         (
             "capture:\n  filter: \"tcp\" and udp\n",
             "2:17: text after the closing quote; quote the whole value: '\"tcp\" and udp'",
@@ -106,8 +106,8 @@ fn values_that_need_quotes_are_shown_with_them() {
 
 /// YAML reads `!tcp` as a tag without a value: nothing would be filtered.
 #[test]
-fn a_value_that_yaml_would_drop_in_silence_is_refused() {
-    is_told(&[
+fn value_that_yaml_would_drop_silently_is_refused() {
+    is_reported(&[
         ("capture:\n  filter: !tcp\n", "2:11: a value that begins with ! must be quoted; write '!tcp'"),
         ("capture:\n  filter: ! tcp\n", "2:11: a value that begins with ! must be quoted; write '! tcp'"),
         ("capture: {filter: !tcp, snap_length: 96}\n", "1:19: a value that begins with ! must be quoted; write '!tcp'"),
@@ -123,12 +123,15 @@ fn a_value_that_yaml_would_drop_in_silence_is_refused() {
 }
 
 #[test]
-fn a_key_that_stands_twice_is_told() {
-    is_told(&[("capture:\n  filter: tcp\ncapture:\n  promiscuous: true\n", "3:1: duplicate key capture; remove one")]);
+fn duplicate_key_is_reported() {
+    is_reported(&[(
+        "capture:\n  filter: tcp\ncapture:\n  promiscuous: true\n",
+        "3:1: duplicate key capture; remove one",
+    )]);
 }
 
 #[test]
-fn what_is_right_is_read() {
+fn correct_notation_is_read() {
     for text in [
         "capture:\n  interfaces: [eth0,\n    eth1]\n",
         "capture:\n  filter: |\n    tcp\n",
