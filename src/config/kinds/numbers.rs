@@ -8,12 +8,23 @@ use std::str::FromStr;
 use super::super::given::Content;
 use super::{Scalar, Scalars, ValueKind};
 
-/// The entries of a table, or those of them that are exported. More are some gigabytes: a mistake in the number.
+/// Some gigabytes of rows: more is a mistake in the number.
+const MOST_ENTRIES: usize = 1 << 24;
+/// More threads than any machine has a use for: a mistake in the number.
+const MOST_WORKERS: usize = 64;
+/// The number of ports.
+const HIGHEST_CONTACT_LIMIT: u32 = 65_535;
+/// libpcap stores the size of a ring in an `int`.
+const LARGEST_RING_BYTES: u64 = i32::MAX as u64;
+/// libpcap rounds what is less up to one block of the ring, and one block loses packets while it is read.
+const SMALLEST_RING_BYTES: u64 = 1 << 20;
+
+/// The entries of a table, or those of them that are exported.
 pub const ENTRIES: Scalar<usize> =
-    Scalar { form: "a number from 1 to 16777216", parse: |text| within(text, 1..=1 << 24), ..COUNT };
-/// Threads that share a work. No machine has a use for more: a mistake in the number.
+    Scalar { form: "a number from 1 to 16777216", parse: |text| within(text, 1..=MOST_ENTRIES), ..COUNT };
+/// Threads that share a work.
 pub const WORKERS: Scalar<usize> =
-    Scalar { form: "a number from 1 to 64", parse: |text| within(text, 1..=64), ..COUNT };
+    Scalar { form: "a number from 1 to 64", parse: |text| within(text, 1..=MOST_WORKERS), ..COUNT };
 
 const COUNT: Scalar<usize> = Scalar {
     form: "a number",
@@ -25,7 +36,7 @@ const COUNT: Scalar<usize> = Scalar {
 
 /// Hosts or ports that may be contacted.
 pub const CONTACTS: Scalar<u32> =
-    Scalar { form: "a number from 1 to 65535", parse: |text| within(text, 1..=65_535), ..SNAP_LENGTH };
+    Scalar { form: "a number from 1 to 65535", parse: |text| within(text, 1..=HIGHEST_CONTACT_LIMIT), ..SNAP_LENGTH };
 
 /// The bytes that are captured of a packet, as they are given. A packet whose headers are cut counts as truncated.
 pub const SNAP_LENGTH: Scalar<u32> = Scalar {
@@ -75,11 +86,13 @@ fn within<T: FromStr + PartialOrd>(text: &str, range: RangeInclusive<T>) -> Opti
     text.parse().ok().filter(|number| range.contains(number))
 }
 
-/// The size of a kernel ring in bytes; libpcap stores it in an `int`.
+/// The size of a kernel ring in bytes.
 pub const RING_BYTES: Scalar<u32> = Scalar {
     form: "a size from 1MiB to just under 2GiB, such as 32MiB, 32M or 33554432",
     scalars: Scalars::TextOrNumber,
-    parse: |text| u32::try_from(bytes_of(text).filter(|bytes| RING_SIZES.contains(bytes))?).ok(),
+    parse: |text| {
+        u32::try_from(bytes_of(text).filter(|bytes| (SMALLEST_RING_BYTES..=LARGEST_RING_BYTES).contains(bytes))?).ok()
+    },
     // With the largest binary unit that divides it.
     show: |bytes| {
         let bytes = u64::from(*bytes);
@@ -88,8 +101,6 @@ pub const RING_BYTES: Scalar<u32> = Scalar {
     },
     parse_raw: None,
 };
-/// libpcap rounds what is less up to one block of the ring, and one block loses packets while it is read.
-const RING_SIZES: RangeInclusive<u64> = 1 << 20..=i32::MAX as u64;
 
 /// Units of sizes, the longest first where one ends in another. A bare letter counts in steps of 1024.
 const SIZE_UNITS: [(&str, u64); 12] = [
