@@ -9,7 +9,7 @@ use super::kinds::keywords::TRUTH;
 use super::kinds::numbers::BOUND;
 use super::{Config, Error, Settings, trafficalerted};
 use crate::capture::Selection;
-use crate::detect::anomaly::{self, Criteria, Fence, Filter, Method};
+use crate::detect::anomaly::{self, Fence, Method};
 use crate::detect::{bandwidth, scan};
 use crate::http::ListenAddress;
 
@@ -106,7 +106,7 @@ fn complete_detection(settings: &Settings, config: &mut Config) -> Result<(), Er
         (config.detect.bandwidth, config.detect.scan, config.detect.anomaly) = (None, None, None);
     }
     if let Some(anomaly) = &config.detect.anomaly {
-        config.notices.extend(remarks(settings, anomaly));
+        config.notices.extend(notices(settings, anomaly));
     }
     Ok(())
 }
@@ -137,32 +137,27 @@ fn refused_anomaly(settings: &Settings, error: &anomaly::ConfigError) -> Error {
 }
 
 /// The notices about settings that have no effect.
-fn remarks(settings: &Settings, config: &anomaly::Config) -> Vec<String> {
-    let of_tests = if config.alerts { remarks_on_tests(settings, &config.criteria) } else { Vec::new() };
-    of_tests.into_iter().chain(remark_on_filter(settings, config.filter)).collect()
-}
-
-fn remarks_on_tests(settings: &Settings, criteria: &Criteria) -> Vec<String> {
-    let (sensitivity, methods) = (("anomaly", "sensitivity"), ("anomaly", "methods"));
-    let has_no_veto = criteria.methods.contains(Method::Magnitude) && !criteria.has_veto();
-    let no_veto = has_no_veto.then(|| {
+fn notices(settings: &Settings, config: &anomaly::Config) -> Vec<String> {
+    let (sensitivity, methods, network) =
+        (("anomaly", "sensitivity"), ("anomaly", "methods"), ("anomaly", "filter_network"));
+    let anomaly::Config { criteria, filter, alerts, .. } = config;
+    let mut notices = Vec::new();
+    if *alerts && criteria.methods.contains(Method::Magnitude) && !criteria.has_veto() {
         let sensitivity = if settings.gives(sensitivity) {
             format!("{}: a sensitivity of {}", settings.place(sensitivity), criteria.sensitivity)
         } else {
             format!("-anom_sensitivity {} (the default)", criteria.sensitivity)
         };
-        format!("{sensitivity} is above any possible magnitude; the magnitude test will not suppress the others")
-    });
-    let asks_for_fence = settings.gives(methods) && criteria.methods.contains(Method::Fence);
-    let no_fence = (asks_for_fence && criteria.fence.is_none()).then(|| {
-        format!("{}: the fence test has no bound and is skipped; give an upper bound", settings.place(methods))
-    });
-    no_veto.into_iter().chain(no_fence).collect()
-}
-
-fn remark_on_filter(settings: &Settings, filter: Filter) -> Option<String> {
-    let key = ("anomaly", "filter_network");
-    let is_idle = filter.network.prefix_len() > 0 && !filter.by_source && !filter.by_destination;
-    (settings.gives(key) && is_idle)
-        .then(|| format!("{}: no effect without -filter_src or -filter_dst", settings.place(key)))
+        notices.push(format!(
+            "{sensitivity} is above any possible magnitude; the magnitude test will not suppress the others"
+        ));
+    }
+    if *alerts && settings.gives(methods) && criteria.methods.contains(Method::Fence) && criteria.fence.is_none() {
+        let place = settings.place(methods);
+        notices.push(format!("{place}: the fence test has no bound and is skipped; give an upper bound"));
+    }
+    if settings.gives(network) && filter.network.prefix_len() > 0 && !filter.by_source && !filter.by_destination {
+        notices.push(format!("{}: no effect without -filter_src or -filter_dst", settings.place(network)));
+    }
+    notices
 }

@@ -7,19 +7,10 @@ use super::declarations::by_key;
 use super::given::{Content, Given, RefusedSetting, SettingOrigin};
 use super::{Config, Error, Role, checks};
 
-/// The anomaly alerts, and the settings of their tests. An option for one of the latter implies the alerts.
+/// The anomaly alerts.
 const ANOMALY_ALERTS: FileKey = ("anomaly", "alerts");
-const ANOMALY_TESTS: [&str; 9] = [
-    "methods",
-    "active_size",
-    "seasons",
-    "capacity",
-    "lower_bound",
-    "upper_bound",
-    "sensitivity",
-    "threshold",
-    "min_bytes",
-];
+/// The names of the anomaly tests' options begin so. Such an option implies the alerts.
+const ANOMALY_OPTIONS: &str = "anom";
 
 /// The settings of one layer.
 #[derive(Debug, Clone, Default)]
@@ -90,14 +81,12 @@ impl Settings {
     }
 
     /// True if a value was given for the key.
-    #[must_use]
-    pub fn gives(&self, key: FileKey) -> bool {
+    pub(super) fn gives(&self, key: FileKey) -> bool {
         self.value(key).is_some()
     }
 
     /// The place where a key was given: an option as typed, a variable, or a line of the file.
-    #[must_use]
-    pub fn place(&self, key: FileKey) -> String {
+    pub(super) fn place(&self, key: FileKey) -> String {
         self.value(key).map_or(&SettingOrigin::Default, |given| &given.origin).to_string()
     }
 
@@ -105,9 +94,11 @@ impl Settings {
     /// file, where all settings may stand with their defaults, such a setting does not imply the alerts.
     #[must_use]
     pub fn alerting_on_anomalies(mut self) -> Self {
-        let test = ANOMALY_TESTS.iter().find_map(|key| self.value(("anomaly", key)));
+        let is_test =
+            |declaration: &Declaration| declaration.long.is_some_and(|name| name.starts_with(ANOMALY_OPTIONS));
+        let test = self.given.iter().find(|(declaration, _)| is_test(declaration)).map(|(_, given)| given.clone());
         if let (Some(test), false, Some(alerts)) = (test, self.gives(ANOMALY_ALERTS), by_key(ANOMALY_ALERTS)) {
-            let given = Given { content: Content::Truth(true), origin: test.origin.clone() };
+            let given = Given { content: Content::Truth(true), ..test };
             self.given.push((alerts, given));
         }
         self

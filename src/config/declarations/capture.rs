@@ -9,7 +9,7 @@ use crate::config::kinds::addresses::{FILE_NAME, FREE_TEXT, INTERFACE_NAME};
 use crate::config::kinds::durations::READ_TIMEOUT;
 use crate::config::kinds::keywords::TRUTH;
 use crate::config::kinds::numbers::{RING_BYTES, SNAP_LENGTH, WHOLE_PACKET_BYTES, WORKERS};
-use crate::config::kinds::{ListOf, Optional, ValueKind as _};
+use crate::config::kinds::{ListOf, ValueKind as _};
 
 /// In the order of the help.
 pub(super) static DECLARATIONS: &[Declaration] = &[
@@ -26,7 +26,7 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
         .taking(Arity::List)
         .variable("TRAFFICMONITOR_EXCLUDED_INTERFACES")
         .help("Interfaces that `all` leaves out; names may be in double quotes"),
-    setting(&[("capture", "filter")], access!(Optional(FREE_TEXT), config.capture.filter))
+    setting(&[("capture", "filter")], access!(FREE_TEXT, optional config.capture.filter))
         .named("filter", "EXPR", "")
         .letter('f')
         .variable("TRAFFICMONITOR_FILTER")
@@ -53,7 +53,7 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
         .value("DURATION", "100ms")
         .variable("TRAFFICMONITOR_READ_TIMEOUT")
         .help("Read timeout: how long libpcap may delay packets; capped at 500ms"),
-    setting(&[("capture", "pcap_file")], access!(Optional(FILE_NAME), config.source))
+    setting(&[("capture", "pcap_file")], access!(FILE_NAME, optional config.source))
         .named("pcapfile", "FILE", "")
         .letter('r')
         .variable("TRAFFICMONITOR_PCAPFILE")

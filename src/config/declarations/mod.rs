@@ -72,6 +72,16 @@ macro_rules! access {
             ..access!($kind)
         }
     };
+    ($kind:expr, optional $config:ident.$($field:ident).+) => {
+        Access {
+            apply: |$config, given| {
+                $config.$($field).+ = Some($kind.read(given)?);
+                Ok(())
+            },
+            show: |$config| $config.$($field).+.as_ref().map_or($crate::config::given::Content::Null, |value| $kind.show(value)),
+            ..access!($kind)
+        }
+    };
     ($kind:expr) => {
         Access {
             form: || $kind.form(),

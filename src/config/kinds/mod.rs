@@ -244,33 +244,5 @@ fn parse_entry<K: ValueKind>(kind: &K, entry: &[u8]) -> Result<K::Value, String>
     kind.parse_argument(entry).map_err(|problem| format!("{}: {problem}", entry.to_string_lossy()))
 }
 
-/// A value that the default does not have.
-#[derive(Debug, Clone, Copy)]
-pub struct Optional<K>(pub K);
-
-impl<K: ValueKind> ValueKind for Optional<K> {
-    type Value = Option<K::Value>;
-
-    fn form(&self) -> String {
-        self.0.form()
-    }
-
-    fn scalars(&self) -> Scalars {
-        self.0.scalars()
-    }
-
-    fn parse(&self, text: &str) -> Result<Self::Value, String> {
-        self.0.parse(text).map(Some)
-    }
-
-    fn parse_argument(&self, argument: &OsStr) -> Result<Self::Value, String> {
-        self.0.parse_argument(argument).map(Some)
-    }
-
-    fn show(&self, value: &Self::Value) -> Content {
-        value.as_ref().map_or(Content::Null, |value| self.0.show(value))
-    }
-}
-
 #[cfg(test)]
 mod tests;
