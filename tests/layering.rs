@@ -19,11 +19,11 @@ const STEPS: &[&[&str]] = &[
     &["packet"],
     &["os", "tables", "time_grid"],
     &["services"],
-    &["capture", "decode", "locality", "policy"],
+    &["capture", "decode", "locality"],
     &["account"],
     &["detect"],
     &["alert"],
-    &["evidence", "events", "export", "notify", "kernel"],
+    &["events", "export"],
     &["http"],
     &["pipeline"],
     &["config"],
@@ -41,17 +41,15 @@ const DOORS: &[(&str, &[&str])] = &[
     ("netlink_packet_core", &["capture"]),
     ("netlink_packet_route", &["capture"]),
     ("etherparse", &["decode"]),
-    ("csv", &["events"]),
     ("prometheus", &["export"]),
     ("jiff", &["export"]),
-    ("aya", &["kernel"]),
-    ("hyper", &["http", "notify"]),
-    ("hyper_util", &["http", "notify"]),
-    ("http_body_util", &["http", "notify"]),
+    ("hyper", &["http"]),
+    ("hyper_util", &["http"]),
+    ("http_body_util", &["http"]),
     ("flate2", &["capture", "http"]),
     ("rustix", &["app"]),
     ("socket2", &["http"]),
-    ("tokio", &["http", "notify", "app"]),
+    ("tokio", &["http", "app"]),
     ("serde_saphyr", &["config"]),
     ("strsim", &["config"]),
     ("clap", &["cli"]),
@@ -97,6 +95,20 @@ fn every_dependency_has_a_door_or_is_free() {
         let name = line.split([' ', '=', '.']).next().unwrap().replace('-', "_");
         let known = FREE.contains(&name.as_str()) || DOORS.iter().any(|(door, _)| *door == name);
         assert!(known, "{name}: which room is its door?");
+    }
+}
+
+#[test]
+fn every_guarded_room_and_crate_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for room in STEPS.iter().copied().flatten() {
+        let file = root.join(format!("src/{room}.rs"));
+        assert!(file.exists() || root.join(format!("src/{room}/mod.rs")).exists(), "there is no room {room}");
+    }
+    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    for (name, _) in DOORS {
+        let is_it = |line: &str| line.split([' ', '=', '.']).next().unwrap().replace('-', "_") == *name;
+        assert!(manifest.lines().any(is_it), "there is no dependency {name}");
     }
 }
 
@@ -150,6 +162,99 @@ fn module_of(path: &Path) -> Vec<String> {
     let names = path.with_extension("");
     let names = names.iter().map(|name| name.to_str().unwrap().to_owned());
     names.filter(|name| !matches!(name.as_str(), "mod" | "lib" | "main")).collect()
+}
+
+// ---- Inside a room -------------------------------------------------------------------------------------------------------
+
+/// An import between two files or folders that stand side by side: the folder, the importer, the imported.
+type SiblingImport = (Vec<String>, String, String);
+
+/// The imports between siblings. A folder counts as one, with all files below it; its `mod.rs` stands above them and is no
+/// sibling of theirs.
+fn sibling_imports(files: &[(Vec<String>, String)]) -> BTreeSet<SiblingImport> {
+    let modules: BTreeSet<&Vec<String>> = files.iter().map(|(module, _)| module).collect();
+    let is_file = |path: &[String]| modules.contains(&path.to_vec());
+    let mut found = BTreeSet::new();
+    for (module, text) in files {
+        for import in paths(&tokens(text), module) {
+            let Some(("crate", path)) = import.split_first().map(|(first, path)| (first.as_str(), path)) else {
+                continue;
+            };
+            let shared = path.iter().zip(module).take_while(|(one, other)| one == other).count();
+            if shared > 0 && shared < module.len() && shared < path.len() && is_file(&path[..=shared]) {
+                found.insert((module[..shared].to_vec(), module[shared].clone(), path[shared].clone()));
+            }
+        }
+    }
+    found
+}
+
+/// A circle of siblings, as `folder: one → other → one`, and its last import.
+fn circle(imports: &BTreeSet<SiblingImport>) -> Option<(String, SiblingImport)> {
+    let mut left = imports.clone();
+    // What imports nothing that is left is in no circle.
+    loop {
+        let importers: BTreeSet<_> = left.iter().map(|(folder, from, _)| (folder.clone(), from.clone())).collect();
+        let before = left.len();
+        left.retain(|(folder, _, to)| importers.contains(&(folder.clone(), to.clone())));
+        if left.len() == before {
+            break;
+        }
+    }
+    let (folder, first, _) = left.first()?.clone();
+    let mut walk = vec![first];
+    loop {
+        let last = walk.last()?.clone();
+        let import = left.iter().find(|(of, from, _)| *of == folder && *from == last)?;
+        let begin = walk.iter().position(|walked| *walked == import.2);
+        walk.push(import.2.clone());
+        if let Some(begin) = begin {
+            return Some((format!("{}: {}", folder.join("/"), walk[begin..].join(" → ")), import.clone()));
+        }
+    }
+}
+
+/// A circle for each import that would have to go.
+fn circles(mut imports: BTreeSet<SiblingImport>) -> Vec<String> {
+    let mut circles = Vec::new();
+    while let Some((text, last)) = circle(&imports) {
+        circles.push(text);
+        imports.remove(&last);
+    }
+    circles
+}
+
+/// The files without their tests: module and code.
+fn production_files() -> Vec<(Vec<String>, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let read = |path: PathBuf| {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap().to_owned();
+        (module_of(path.strip_prefix(&root).unwrap()), code)
+    };
+    let files = source_files(&root).into_iter().map(read);
+    files.filter(|(module, _)| !module.iter().any(|name| name == "tests")).collect()
+}
+
+#[test]
+fn files_of_a_room_import_each_other_without_circles() {
+    let imports = sibling_imports(&production_files());
+    assert!(imports.len() > 50, "only {} imports inside rooms", imports.len());
+    let circles = circles(imports);
+    assert!(circles.is_empty(), "\n{}\n", circles.join("\n"));
+}
+
+#[test]
+fn circle_of_siblings_is_found() {
+    let file = |path: &str, text: &str| (module_of(Path::new(path)), text.to_owned());
+    let two = [
+        file("http/mod.rs", "mod body; mod slots; use slots::Slots;"),
+        file("http/slots.rs", "use super::body::Body; use crate::packet::Frame;"),
+        file("http/body/mod.rs", "use super::Config;"),
+        file("http/body/chunks.rs", "use crate::http::slots::Slots; use super::Body;"),
+    ];
+    assert_eq!(circles(sibling_imports(&two)), ["http: body → slots → body"]);
+    assert!(circles(sibling_imports(&two[..3])).is_empty());
 }
 
 // ---- Tokens → paths ------------------------------------------------------------------------------------------------------

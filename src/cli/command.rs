@@ -9,6 +9,7 @@ use clap_complete::Shell;
 
 use super::options::{HELP, VERSION, all, available};
 use super::scope::uses;
+pub use super::scope::{COMPLETIONS, CONFIG, INTERFACES, MAN, REPLAY};
 use crate::config::declarations::SECTIONS;
 use crate::config::{Arity, Declaration, Role};
 
@@ -29,17 +30,6 @@ pub const SUBCOMMANDS: &[(&str, &str)] = &[
     (COMPLETIONS, "Print a shell completion script"),
     (MAN, "Print the man page"),
 ];
-
-/// Reads capture files.
-pub const REPLAY: &str = "replay";
-/// Lists interfaces.
-pub const INTERFACES: &str = "interfaces";
-/// Prints the configuration.
-pub const CONFIG: &str = "config";
-/// Prints a completion script.
-pub const COMPLETIONS: &str = "completions";
-/// Prints the man page.
-pub const MAN: &str = "man";
 
 const ABOUT: &str = "Prometheus exporter backed by libpcap: who talks to whom, on what protocol, how much";
 const NOTES: &str = "\

@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::argv::Occurrence;
+use super::occurrence::Occurrence;
 use super::options::{self, all};
 use super::words::RemainingWords;
 use super::{OUTPUT, ReplayOutput, Top, TopCount};

@@ -9,6 +9,7 @@ mod complete;
 pub mod hints;
 mod layers;
 mod man;
+mod occurrence;
 pub mod options;
 pub mod reference;
 mod reserved;
@@ -27,7 +28,8 @@ use crate::config::given::Content;
 use crate::config::kinds::keywords::Keywords;
 use crate::config::kinds::{Scalars, ValueKind};
 use crate::config::{Config, Error, Settings};
-use argv::{Arguments, Occurrence};
+use argv::Arguments;
+use occurrence::Occurrence;
 
 /// The task that the command line asks for.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,9 +3,19 @@
 //! Takes an option and a subcommand; gives a truth value. Must not decide what is accepted: a subcommand accepts every
 //! setting, so that it can be added to any working command line.
 
-use super::command::{COMPLETIONS, CONFIG, INTERFACES, MAN, REPLAY};
 use super::options::{CONFIG as CONFIG_FILE, CONFIG_CHECK};
 use crate::config::{Declaration, Role};
+
+/// Reads capture files.
+pub const REPLAY: &str = "replay";
+/// Lists interfaces.
+pub const INTERFACES: &str = "interfaces";
+/// Prints the configuration.
+pub const CONFIG: &str = "config";
+/// Prints a completion script.
+pub const COMPLETIONS: &str = "completions";
+/// Prints the man page.
+pub const MAN: &str = "man";
 
 /// Settings outside of the room `capture` that `replay` does not use: they are for live captures and for the server.
 const NOT_IN_REPLAY: [(&str, &str); 3] = [("http", "listen"), ("pipeline", "refresh"), ("account", "idle_timeout")];

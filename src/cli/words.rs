@@ -6,8 +6,8 @@ use std::ffi::{OsStr, OsString};
 
 use clap::ArgMatches;
 
-use super::argv::Occurrence;
 use super::command::WORDS;
+use super::occurrence::Occurrence;
 use crate::config::{Error, Given, SettingOrigin, Settings, trafficalerted};
 
 /// The meaning of the words.

@@ -7,10 +7,11 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use super::layers::unavailable_options;
+use super::occurrence::Occurrence;
 use super::options::{all, by_long, by_short};
 use super::reserved;
 use crate::config::nearest::nearest;
-use crate::config::{Arity, Declaration, Error, Given, SettingOrigin, Unavailable};
+use crate::config::{Arity, Declaration, Error, Unavailable};
 
 /// The rewritten arguments.
 #[derive(Debug, Clone)]
@@ -19,31 +20,6 @@ pub struct Arguments {
     pub rewritten: Vec<OsString>,
     /// Every option given, in order.
     pub occurrences: Vec<Occurrence>,
-}
-
-/// An option as it was given.
-#[derive(Debug, Clone)]
-pub struct Occurrence {
-    /// The option.
-    pub declaration: &'static Declaration,
-    /// The name as typed, with its dashes.
-    pub typed: String,
-    /// The value; none for a switch without one.
-    pub value: Option<OsString>,
-    /// True if the value stands behind `=`.
-    pub is_attached: bool,
-}
-
-impl Occurrence {
-    /// The value with its place; `true` for a switch without one.
-    #[must_use]
-    pub fn given(&self) -> Given {
-        let value = self.value.clone().unwrap_or_else(|| OsString::from("true"));
-        let typed = self.typed.clone();
-        let origin =
-            if self.is_attached { SettingOrigin::OptionWithValue(typed) } else { SettingOrigin::Option(typed) };
-        Given::argument(value, origin)
-    }
 }
 
 /// Rewrites the arguments (without the program's name).
