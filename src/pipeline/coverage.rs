@@ -1,4 +1,6 @@
 //! The share of an interface's own count that is captured, as far as the two can be compared.
+//!
+//! Takes two counters; gives their growth. Must not know why a capture loses packets.
 
 use std::io;
 

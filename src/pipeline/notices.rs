@@ -1,4 +1,6 @@
 //! Log lines that are written once.
+//!
+//! Takes notices; writes each once. Must not know what causes them.
 
 use super::control::Plan;
 use std::collections::BTreeSet;

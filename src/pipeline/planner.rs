@@ -1,4 +1,6 @@
 //! Network → plan: which interfaces are captured and by what filters. Decides only; [`super::supervisor`] acts.
+//!
+//! Takes a network and the settings; gives a plan. Must not know threads.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
