@@ -40,7 +40,7 @@ pub struct Alerts {
 }
 
 impl Alerts {
-    /// Nothing alerts. Until [`Alerts::set_classifier`] says otherwise, the private networks are local.
+    /// No alerts yet. Until [`Alerts::set_classifier`] is called, the private networks are local.
     #[must_use]
     pub fn new(config: &Config) -> Self {
         Self {
@@ -252,7 +252,7 @@ impl Active {
     }
 }
 
-/// The span of both.
+/// The smallest span that contains both.
 fn joined(one: Option<Span>, other: Option<Span>) -> Option<Span> {
     let (Some(one), Some(other)) = (one, other) else { return one.or(other) };
     let precision = one.precision.max(other.precision);

@@ -68,7 +68,7 @@ impl Side {
 /// One line of the setting: the severity of a kind, on one side or on both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeverityRule {
-    /// The findings.
+    /// The kind of detections.
     pub kind: Kind,
     /// The side that the rule is for; none for both.
     pub side: Option<Side>,

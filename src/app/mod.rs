@@ -79,7 +79,7 @@ fn say_error(error: &anyhow::Error) -> u8 {
     }
 }
 
-/// On standard output.
+/// Prints to standard output.
 fn print(text: &str) -> anyhow::Result<()> {
     let mut out = Blocking(io::stdout().lock());
     written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))

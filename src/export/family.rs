@@ -5,7 +5,7 @@
 /// The type of a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricKind {
-    /// Only grows; starts anew at 0.
+    /// Only grows; starts again at 0.
     Counter,
     /// Goes up and down.
     Gauge,

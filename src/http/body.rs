@@ -28,11 +28,11 @@ const GZIP_LEVEL: u32 = 1;
 
 /// The body of an answer.
 pub(super) enum Body {
-    /// All of it, until it is taken.
+    /// The whole body, until it is sent.
     Whole(Option<Bytes>),
     /// The queue of the remaining chunks, and the transfer that is notified of the end.
     Rendered(Receiver<BodyPiece>, Option<Arc<Transfer>>),
-    /// Nothing more.
+    /// The end was sent.
     Ended,
 }
 

@@ -116,7 +116,7 @@ async fn accept(listener: TcpListener, door: Arc<Door>) {
         match listener.accept().await {
             Ok((stream, address)) => {
                 door.admit(stream, address.ip());
-                // A crowd at the door must not keep those inside from being answered.
+                // A crowd of new connections must not keep open ones from being answered.
                 yield_now().await;
             }
             Err(error) => {
@@ -196,7 +196,7 @@ async fn serve(stream: TcpStream, visit: Visit, watcher: Watcher) {
     }
 }
 
-/// Until the connection ends; why, if the server closed it.
+/// Answers requests until the connection ends; gives the reason if the server closed it.
 async fn answer_all(wire: Wire, transfer: &Arc<Transfer>, visit: &Arc<Visit>, watcher: Watcher) -> Option<Cut> {
     let has_asked = AtomicBool::new(false);
     let service = service_fn(|request| {

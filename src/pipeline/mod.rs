@@ -72,7 +72,7 @@ pub enum Error {
     },
 }
 
-/// Above so many a core workers only wait for each other.
+/// The most workers per core; more would only wait for each other.
 const WORKERS_A_CORE: usize = 4;
 
 /// Refuses more workers than make sense on this machine.

@@ -15,7 +15,7 @@ pub(super) struct FirstTry {
     pub result: Result<(), Error>,
 }
 
-/// Counts the interfaces that are still to be opened, and says when none is left.
+/// Counts the interfaces that are still to be opened, and calls a function when none is left.
 pub(super) struct Opening {
     left: AtomicUsize,
     on_open: Box<dyn Fn() + Send + Sync>,

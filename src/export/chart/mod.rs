@@ -100,7 +100,7 @@ struct Firing {
     bandwidth: bool,
     scan: bool,
     anomaly: bool,
-    /// As far as its alerts know.
+    /// The most bytes that its alerts name.
     bytes: u64,
 }
 
