@@ -1,4 +1,6 @@
 //! An alert in a sentence.
+//!
+//! Takes an alert with its figures; gives one line of text. Must not know its readers, nor the rules.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -156,14 +158,14 @@ struct ShownDuration(Duration);
 
 impl fmt::Display for ShownDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A tenth of a second is as much as anyone reads.
+        // Rounded to a tenth of a second.
         write!(f, "{} s", (self.0.as_secs_f64() * 10.0).round() / 10.0)
     }
 }
 
 /// Decimals of bytes, unless more are needed.
 const DECIMALS: i32 = 2;
-/// From here on bytes are as exact as anyone needs them.
+/// The most decimals of bytes.
 const MOST_DECIMALS: i32 = 6;
 
 /// A value and its limit, with as many decimals as make them differ.

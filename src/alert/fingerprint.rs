@@ -1,4 +1,6 @@
 //! The fingerprint of an alert: the same in every process and in every episode.
+//!
+//! Takes a kind, a rule's name and a subject; gives a hash. Must not know figures or times.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -15,7 +17,7 @@ const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 const PRIME: u64 = 0x0000_0100_0000_01b3;
 
 impl Fingerprint {
-    /// The fingerprint of whatever a rule finds of a subject.
+    /// The fingerprint of the alerts of a rule about a subject.
     #[must_use]
     pub fn of(kind: Kind, rule: &str, subject: &Subject) -> Self {
         let named = Self(OFFSET_BASIS).with(kind.label().as_bytes()).with(&[0]).with(rule.as_bytes()).with(&[0]);

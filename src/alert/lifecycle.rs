@@ -1,4 +1,6 @@
 //! The life of alerts.
+//!
+//! Takes detections and packet time; gives the changes of alerts. Must not know receivers, nor read a clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -38,7 +40,7 @@ pub struct Alerts {
 }
 
 impl Alerts {
-    /// Nothing alerts. Until [`Alerts::set_classifier`] says otherwise, the private networks are local.
+    /// No alerts yet. Until [`Alerts::set_classifier`] is called, the private networks are local.
     #[must_use]
     pub fn new(config: &Config) -> Self {
         Self {
@@ -250,7 +252,7 @@ impl Active {
     }
 }
 
-/// The span of both.
+/// The smallest span that contains both.
 fn joined(one: Option<Span>, other: Option<Span>) -> Option<Span> {
     let (Some(one), Some(other)) = (one, other) else { return one.or(other) };
     let precision = one.precision.max(other.precision);

@@ -31,9 +31,9 @@ pub use severity::{Severities, Severity, SeverityRule, Side};
 /// Settings of alerts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// For how long a rule must hold before its alert fires.
+    /// Time that a rule must hold before its alert fires.
     pub pending: Duration,
-    /// For how long an alert fires at least.
+    /// Least time that an alert fires.
     pub hold: Duration,
     /// Most alerts that are pending or firing. At the limit a new one is counted, and fires later if its rule still
     /// holds when another has resolved. Existing alerts live on.
@@ -56,7 +56,7 @@ impl Default for Config {
     }
 }
 
-/// Detections that do not alert: those that everything that is given applies to.
+/// Detections that do not alert: all given conditions must apply to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Exclusion {
     /// The network that the subject is in. Of a pair one of the two is enough; a network must lie in it as a whole.
@@ -64,7 +64,7 @@ pub struct Exclusion {
     /// A port of the targets that the detection names; it has some. A detection whose targets all have ports that are
     /// excluded for it does not alert.
     pub port: Option<u16>,
-    /// The findings.
+    /// The kind of detections.
     pub kind: Option<Kind>,
 }
 
@@ -100,7 +100,7 @@ pub enum Error {
     /// No alert would fit.
     #[error("max_alerts is 0: no alert could fire; give a number such as 10000")]
     NoRoom,
-    /// An exclusion that says nothing.
+    /// An exclusion without any condition.
     #[error("exclusion {0} excludes everything; give a network, a port or a kind")]
     ExcludesEverything(usize),
     /// A port that no target has.
@@ -134,14 +134,14 @@ impl Config {
 pub enum AlertState {
     /// The rule holds, not yet for the pending time.
     Pending,
-    /// It alerts.
+    /// The rule has held for the pending time.
     Firing,
     /// It is over.
     Resolved,
 }
 
 impl AlertState {
-    /// The word for it.
+    /// The value of the label.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -243,7 +243,8 @@ pub struct AlertView {
     pub limit: usize,
     /// Alerts that fired since the start, by kind and rule; of those that are expected from 0 on.
     pub fired_total: BTreeMap<(Kind, Arc<str>), u64>,
-    /// Detections over their limit that found no room for an alert since the start, once for each reading.
+    /// Detections over their limit without an alert since the start, because too many were active; once for each
+    /// reading.
     pub dropped_total: u64,
     /// Detections that were excluded since the start, once for each reading.
     pub excluded_total: u64,

@@ -1,4 +1,6 @@
 //! The severity of alerts, by the kind of detection and the side of its subject.
+//!
+//! Takes a kind and a subject; gives a severity. Must not know figures.
 
 use crate::detect::{Kind, Subject};
 use crate::locality::Classifier;
@@ -66,7 +68,7 @@ impl Side {
 /// One line of the setting: the severity of a kind, on one side or on both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeverityRule {
-    /// The findings.
+    /// The kind of detections.
     pub kind: Kind,
     /// The side that the rule is for; none for both.
     pub side: Option<Side>,

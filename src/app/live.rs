@@ -1,4 +1,6 @@
 //! The exporter: captures, or reads one file, and serves until a signal.
+//!
+//! Takes a configuration; gives an exit status. Must not know the threads of the pipeline, nor the contents of pages.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -39,14 +41,14 @@ const ANSWERING_THREADS: usize = 1;
 const FEWEST_DESCRIPTORS: u64 = 40;
 /// Longest time that a signal waits for the frames that are being read.
 const LAST_READ: Duration = Duration::from_millis(500);
-/// The time in which the alert lines that wait must be written at the end.
+/// Longest time at the end to write the queued alert lines.
 const LAST_ALERTS: Duration = Duration::from_millis(300);
 
 /// Runs until INT or TERM; a second one ends the program at once.
 pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let capacity = Capacity::within(raise_descriptor_limit()?);
     let lost_log_lines = super::log::start_queued(config.log)?;
-    // Before anything that may take seconds, as compiling a filter may.
+    // First, because compiling a filter may take seconds.
     let stop = Stop::on_signal()?;
     config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
     let filter = user_filter(&config)?;
@@ -110,7 +112,7 @@ impl Exporter {
 fn raise_descriptor_limit() -> anyhow::Result<u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
-    // No limit at all is none here either.
+    // Without a limit the number is the largest.
     let (current, maximum) = (current.unwrap_or(u64::MAX), maximum.unwrap_or(u64::MAX));
     let allowed = if raised.is_ok() { maximum } else { current };
     if allowed < FEWEST_DESCRIPTORS {
@@ -241,7 +243,7 @@ async fn read_or_stopped(
     }
 }
 
-/// Captures and serves.
+/// Captures interfaces and serves their metrics.
 fn capture_interfaces(
     config: Config,
     filter: Option<Arc<UserFilter>>,
@@ -306,7 +308,7 @@ fn style(config: &Config) -> Style {
     Style { form: super::log::form(config.log.format), explain: config.explain }
 }
 
-/// As tcpdump ends.
+/// The closing line, as tcpdump has it.
 fn closing_line(accounts: &Snapshot) -> String {
     let captures = accounts.interfaces.iter().filter_map(|interface| interface.capture);
     let (received, dropped) = captures.fold((0, 0), |(received, dropped), capture| {

@@ -53,7 +53,7 @@ pub(super) fn start_queued(config: Log) -> io::Result<Arc<AtomicU64>> {
     Ok(output.lost())
 }
 
-/// Lines on standard error that are not in the form of the log. There is nowhere to say that this failed.
+/// Writes lines to standard error that are not in the form of the log. A failure cannot be reported anywhere.
 pub(super) fn say(text: &str) {
     let text: String = text.lines().map(|line| printable(line) + "\n").collect();
     match OUTPUT.get() {
@@ -62,7 +62,7 @@ pub(super) fn say(text: &str) {
     }
 }
 
-/// Says why the program does not start. A standard error that is not read must not hold up the exit status, which a
+/// Writes why the program does not start. A standard error without a reader must not delay the exit status, which a
 /// service manager waits for.
 pub(super) fn say_refusal(text: &str, deadline: Instant) {
     let output = unlocked(io::stderr()).and_then(|out| LineQueue::start(Stream::Log, out, |_| String::new()));

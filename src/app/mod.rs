@@ -1,4 +1,7 @@
 //! The whole: reads the command line, opens, spawns, waits, drains.
+//!
+//! Takes the arguments and the environment; gives an exit status. The subcommands stand in files of their own; must
+//! not know their work.
 
 mod live;
 mod log;
@@ -76,7 +79,7 @@ fn say_error(error: &anyhow::Error) -> u8 {
     }
 }
 
-/// On standard output.
+/// Prints to standard output.
 fn print(text: &str) -> anyhow::Result<()> {
     let mut out = Blocking(io::stdout().lock());
     written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))

@@ -101,7 +101,7 @@ fn bandwidth(detect: &detect::Config) -> String {
     )
 }
 
-/// As alerts say it.
+/// Seconds as in the sentences of alerts.
 fn seconds(duration: Duration) -> String {
     format!("{} s", duration.as_secs_f64())
 }

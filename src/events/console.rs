@@ -1,5 +1,7 @@
 //! One line per change of an alert, for people and for log collectors: the form of the program's own log.
 //!
+//! Takes a change; gives a line of text. Must not know where it goes.
+//!
 //! | field | meaning |
 //! |---|---|
 //! | `ts` | the packet time at which the alert began to fire, or resolved |

@@ -1,6 +1,8 @@
 //! One JSON object a line and change, as CONTRACT has alerts:
 //! `{"ts":1700000012.5,"src":"203.0.113.5","kind":"host_scan","state":"firing",…}`.
 //!
+//! Takes a change; gives an object in one line. Must not know where it goes.
+//!
 //! | key | meaning |
 //! |---|---|
 //! | `ts` | the moment on the packets' clock at which the rule became true, in seconds; the same when it resolves |

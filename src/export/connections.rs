@@ -11,7 +11,7 @@ use super::family::{self, Family};
 pub enum ClientRefusal {
     /// All places are taken.
     Full,
-    /// The client has as many as are free.
+    /// The client holds as many places as are free.
     Share,
 }
 
@@ -38,7 +38,7 @@ pub enum Cut {
     Silent,
     /// An exposition took too long.
     Slow,
-    /// Nothing was taken of an answer for too long.
+    /// The client read nothing of an answer for too long.
     Stalled,
     /// It had sent no whole request, and others needed its place.
     Crowded,

@@ -1,5 +1,7 @@
 //! Comma-separated values, RFC 4180: a header line, then one line per flow, as the JSON lines have them.
 //!
+//! Takes a snapshot; gives text. Must not know how its rows came about.
+//!
 //! | column | meaning |
 //! |---|---|
 //! | `src`, `dst` | addresses; both `other` for the sum of flows that have no line of their own |

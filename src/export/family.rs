@@ -1,9 +1,11 @@
 //! The metric families, each declared once.
+//!
+//! Takes nothing; gives names, types, labels and help texts. Must not know values.
 
 /// The type of a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricKind {
-    /// Only grows; starts anew at 0.
+    /// Only grows; starts again at 0.
     Counter,
     /// Goes up and down.
     Gauge,

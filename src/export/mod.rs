@@ -108,7 +108,7 @@ impl From<Snapshot> for Report {
     }
 }
 
-/// The latest report, for readers that must never hold the accountant up.
+/// The latest report, for readers that must never delay the accountant.
 #[derive(Debug, Default)]
 pub struct Published {
     latest: ArcSwap<Report>,

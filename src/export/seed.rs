@@ -1,4 +1,6 @@
 //! The families of the older trafficmonitor, as it prints them.
+//!
+//! Takes a snapshot; gives samples in the older program's words. Must not know the newer families.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,6 @@
 //! Metric families of the accounts and of capture.
+//!
+//! Takes a snapshot; gives samples. Must not know single flows.
 
 use std::io::{self, Write};
 

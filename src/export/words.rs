@@ -1,4 +1,6 @@
 //! Addresses and protocols as text, appended without an allocation each.
+//!
+//! Takes addresses and numbers; gives text in a buffer. Must not know labels or formats.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;

@@ -1,4 +1,6 @@
 //! Addresses to listen on: `[HOST]:PORT`.
+//!
+//! Takes text; gives listening sockets. Must not know the connections on them.
 
 use std::fmt;
 use std::io;

@@ -1,5 +1,7 @@
 //! Bodies of answers: whole, or rendered while they are sent.
 //!
+//! Takes a function that renders; gives a stream of chunks. Must not know the formats.
+//!
 //! A rendered body goes from a thread of its own through a short queue, so a large one is never in memory as a whole,
 //! however slowly the client reads. A marker at its end says that it is complete. Without the marker the connection
 //! breaks, so no client takes a part for the whole.
@@ -26,11 +28,11 @@ const GZIP_LEVEL: u32 = 1;
 
 /// The body of an answer.
 pub(super) enum Body {
-    /// All of it, until it is taken.
+    /// The whole body, until it is sent.
     Whole(Option<Bytes>),
     /// The queue of the remaining chunks, and the transfer that is notified of the end.
     Rendered(Receiver<BodyPiece>, Option<Arc<Transfer>>),
-    /// Nothing more.
+    /// The end was sent.
     Ended,
 }
 

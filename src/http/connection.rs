@@ -1,4 +1,7 @@
 //! Connections: accepted up to a limit, closed when their client does nothing.
+//!
+//! Takes listening sockets; gives requests to the pages and their answers to clients. Must not know the contents of
+//! pages.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -113,7 +116,7 @@ async fn accept(listener: TcpListener, door: Arc<Door>) {
         match listener.accept().await {
             Ok((stream, address)) => {
                 door.admit(stream, address.ip());
-                // A crowd at the door must not keep those inside from being answered.
+                // A crowd of new connections must not keep open ones from being answered.
                 yield_now().await;
             }
             Err(error) => {
@@ -193,7 +196,7 @@ async fn serve(stream: TcpStream, visit: Visit, watcher: Watcher) {
     }
 }
 
-/// Until the connection ends; why, if the server closed it.
+/// Answers requests until the connection ends; gives the reason if the server closed it.
 async fn answer_all(wire: Wire, transfer: &Arc<Transfer>, visit: &Arc<Visit>, watcher: Watcher) -> Option<Cut> {
     let has_asked = AtomicBool::new(false);
     let service = service_fn(|request| {

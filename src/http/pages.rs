@@ -1,4 +1,6 @@
 //! Paths → answers.
+//!
+//! Takes requests and the latest report; gives answers. Must not know connections, nor the accountant.
 
 use std::io::{self, Write};
 use std::net::IpAddr;

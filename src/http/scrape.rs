@@ -1,5 +1,7 @@
 //! Reports which client has received which snapshot.
 //!
+//! Takes the fates of answers; gives reports to the accountant. Must not know their contents.
+//!
 //! A written answer proves little: it waits in the kernel, and its client may be gone. If the client then sends
 //! another request on the same connection, or closes it in order, the client has read the answer: a client that
 //! closes with unread bytes resets the connection. So a scrape is reported as complete when its connection goes on or

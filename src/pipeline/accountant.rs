@@ -1,4 +1,7 @@
 //! The accountant: merges the intervals of capture threads, and publishes a snapshot every refresh.
+//!
+//! Takes intervals, plans and reports of scrapes; gives snapshots. Must not know packets, nor the readers of
+//! snapshots.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -42,7 +45,7 @@ pub(super) struct Accountant<T> {
     pub control: Arc<ControlBlock>,
     pub published: Arc<Published>,
     pub refresh: Duration,
-    /// The plan that was looked at last.
+    /// The plan that was read last.
     pub plan: Arc<Plan>,
     /// The last snapshot that all scrapers had read when rows were last examined.
     pub counted_to: Option<u64>,
@@ -94,7 +97,7 @@ impl<T: Tell> Accountant<T> {
         is_later && self.snapshot_builder.would_count(delivery)
     }
 
-    /// True if a new plan says that an interface which has an entry is gone.
+    /// True if an interface with an entry is gone by a new plan.
     fn is_interface_gone(&mut self) -> bool {
         let plan = self.control.plan();
         let is_new = !Arc::ptr_eq(&plan, &self.plan);

@@ -1,5 +1,7 @@
 //! The exchange between the supervisor and the capture threads, both ways. The threads read it between two polls,
 //! never per packet.
+//!
+//! Takes plans and reports of threads; gives the latest of each. Must not know handles.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +12,7 @@ use arc_swap::ArcSwap;
 use crate::capture::once::Origins;
 use crate::locality::Classifier;
 
-/// The number of a capture: one interface with all its workers, under whatever name it has. Never given again.
+/// The number of a capture: one interface with all its workers, whatever its name. Never used again.
 pub(super) type CaptureNumber = u64;
 
 /// The interfaces to capture and how, for one state of the network. A change makes a new plan.
@@ -91,7 +93,7 @@ impl ControlBlock {
         self.refused().insert((interface.to_owned(), worker));
     }
 
-    /// A worker has opened its interface, or is not to open it any more.
+    /// A worker has opened its interface, or no longer should.
     pub(super) fn forget_refused(&self, interface: &str, worker: usize) {
         self.refused().remove(&(interface.to_owned(), worker));
     }
@@ -157,7 +159,7 @@ mod tests {
             taken_over([("eth0", 2), ("eth1", 3)], [("eth1", 2), ("eth0", 3)]),
             captures(&[(0, "eth1"), (1, "eth0")])
         );
-        // Made anew under the same name.
+        // A new interface with the same name.
         assert_eq!(taken_over([("eth0", 2)], [("eth0", 4)]), captures(&[(0, "eth0")]));
         // The name is another's now, and its own interface is not wanted.
         assert_eq!(taken_over([("eth0", 2)], [("eth0", 3)]), captures(&[(0, "eth0")]));

@@ -1,4 +1,6 @@
 //! The share of an interface's own count that is captured, as far as the two can be compared.
+//!
+//! Takes two counters; gives their growth. Must not know why a capture loses packets.
 
 use std::io;
 
@@ -18,7 +20,8 @@ pub(super) struct Comparison {
 }
 
 impl Comparison {
-    /// From here on, when a handle that lets everything in is all there is; else there is nothing to compare.
+    /// Compares from here on, if the interface's only handle lets everything in; otherwise there is nothing to
+    /// compare.
     pub(super) fn start(interface: &str, takes_all: bool) -> Self {
         let counted = if takes_all { counted_frames(interface) } else { Ok(None) };
         Self { is_unread: counted.is_err(), on_interface: counted.unwrap_or_default(), delivered: 0 }
@@ -39,8 +42,8 @@ impl Comparison {
         self.compare(if holds { counted_frames(interface) } else { Ok(None) })
     }
 
-    /// A reading that failed is made up for by the next one. A counter that has fallen has started over: nothing is known of
-    /// the time since the last reading, and the comparison begins anew.
+    /// The next reading makes up for one that failed. A counter that has fallen has started over: its growth since
+    /// the last reading is unknown, and the comparison begins again.
     fn compare(&mut self, counted: io::Result<Option<u64>>) -> Coverage {
         let nothing_yet = Coverage { is_comparable: true, ..Coverage::default() };
         let Ok(counted) = counted else { return nothing_yet };

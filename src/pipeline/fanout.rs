@@ -1,4 +1,6 @@
 //! Several workers on one interface: their handles in one fan-out group of the kernel, each packet at one of them.
+//!
+//! Takes handles; gives places in the group. Must not know frames.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -37,8 +39,9 @@ impl Fanout {
         self.group().capturing == self.workers
     }
 
-    /// Puts a sealed handle into the group; one that is alone needs none. The place must be given up after the handle
-    /// is closed: the last one out ends the group, and a new one is founded, for the interface may be another by then.
+    /// Puts a sealed handle into the group; a single worker needs none. The place must be given up after the handle
+    /// is closed: the last one out ends the group, and a new one is founded, because the interface may be another by
+    /// then.
     pub(super) fn join(self: &Arc<Self>, live: &mut Live) -> Result<Membership, capture::Error> {
         let mut group = self.group();
         if self.workers > 1 {

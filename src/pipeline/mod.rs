@@ -1,4 +1,6 @@
 //! The way of the packets: sources into intervals, intervals into the ledger, the ledger into snapshots.
+//!
+//! Takes sources of frames and a configuration; gives snapshots and changes of alerts. Must not know HTTP.
 
 mod accountant;
 pub mod alarms;
@@ -70,7 +72,7 @@ pub enum Error {
     },
 }
 
-/// Above so many a core workers only wait for each other.
+/// The most workers per core; more would only wait for each other.
 const WORKERS_A_CORE: usize = 4;
 
 /// Refuses more workers than make sense on this machine.

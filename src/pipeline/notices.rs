@@ -1,4 +1,6 @@
 //! Log lines that are written once.
+//!
+//! Takes notices; writes each once. Must not know what causes them.
 
 use super::control::Plan;
 use std::collections::BTreeSet;
@@ -6,8 +8,8 @@ use std::collections::BTreeSet;
 use super::Error;
 use crate::capture::Selection;
 
-/// The most notices that are remembered, so as not to be said again. When there are more, all are forgotten: a notice may
-/// then be said again, and none is lost.
+/// The most notices that are remembered, so that none is repeated. Beyond it all are forgotten: a notice may then be
+/// repeated, and none is lost.
 const MAXIMUM_NOTICES: usize = 1_000;
 
 /// Notices that were logged already.
@@ -15,14 +17,14 @@ const MAXIMUM_NOTICES: usize = 1_000;
 pub(super) struct Notices(BTreeSet<String>);
 
 impl Notices {
-    /// Says a notice that was not said yet.
+    /// Logs a notice unless it was logged before.
     pub(super) fn say(&mut self, notice: String) {
         if self.is_new(&notice) {
             tracing::warn!("{notice}");
         }
     }
 
-    /// Says a notice unless one about the same `subject` was said. For texts with numbers that change again and again.
+    /// Logs a notice unless one about the same `subject` was logged. For texts with numbers that keep changing.
     pub(super) fn say_once(&mut self, subject: &str, notice: &str) {
         if self.is_new(subject) {
             tracing::warn!("{notice}");
@@ -37,8 +39,8 @@ impl Notices {
     }
 }
 
-/// Says that the capture of an interface has stopped by itself. Where all interfaces are captured it is ordinary that one is
-/// deleted. If one that still exists cannot be captured, a warning follows when it cannot be opened again.
+/// Logs that the capture of an interface has stopped by itself. With `all` it is ordinary that one is deleted. If one
+/// that still exists cannot be captured, a warning follows when it cannot be opened again.
 pub(super) fn say_stopped(interface: &str, selection: &Selection, error: &Error) {
     if *selection == Selection::All {
         tracing::info!(interface, %error, "capture stopped");

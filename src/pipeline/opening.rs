@@ -1,4 +1,6 @@
 //! Waits until every interface that is captured from the start has been opened.
+//!
+//! Takes the results of first tries; calls a function once. Must not know handles.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
@@ -13,7 +15,7 @@ pub(super) struct FirstTry {
     pub result: Result<(), Error>,
 }
 
-/// Counts the interfaces that are still to be opened, and says when none is left.
+/// Counts the interfaces that are still to be opened, and calls a function when none is left.
 pub(super) struct Opening {
     left: AtomicUsize,
     on_open: Box<dyn Fn() + Send + Sync>,

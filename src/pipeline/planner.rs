@@ -1,4 +1,6 @@
 //! Network → plan: which interfaces are captured and by what filters. Decides only; [`super::supervisor`] acts.
+//!
+//! Takes a network and the settings; gives a plan. Must not know threads.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -41,7 +43,7 @@ impl Planner {
             filters.insert(name, expression.text);
         }
         let is_any = self.capture.selection == Selection::Any;
-        // Nothing is known of the pseudo-device: an interface that is called as it is another.
+        // The pseudo-device is not in the network: an interface with its name is another one.
         let known = || network.links.iter().filter(|link| !is_any && filters.contains_key(&link.name));
         let indexes = known().map(|link| (link.name.clone(), link.index)).collect();
         let up = known().filter(|link| link.up).map(|link| link.name.clone());

@@ -20,7 +20,7 @@ pub(super) struct Readings {
     has_changed: bool,
     next: Instant,
     pause: Duration,
-    /// The reason of the failure that was said last, while it lasts.
+    /// The reason of the failure that was logged last, while it lasts.
     said: Option<String>,
     vitals: Vitals,
 }
@@ -53,7 +53,7 @@ impl Readings {
         self.vitals.set_network_stale(false);
     }
 
-    /// A reading has failed and is repeated after a pause. Each reason is said once while it lasts.
+    /// A reading has failed and is repeated after a pause. Each reason is logged once while it lasts.
     pub(super) fn note_failure(&mut self, now: Instant, error: &impl Display) {
         self.vitals.set_network_stale(true);
         self.has_changed = true;

@@ -70,7 +70,7 @@ impl Rings {
         self.take(bytes, 0)
     }
 
-    /// There was no memory for an interface.
+    /// Counts an interface without memory for its ring.
     pub(super) fn count_refused(&self) {
         self.vitals.count_refused_ring();
     }

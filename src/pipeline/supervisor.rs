@@ -1,5 +1,7 @@
 //! The supervisor: starts and ends the threads that the plan wants, and reads the network when it changes.
 //! [`super::planner`] makes the plan.
+//!
+//! Takes the settings and changes of the network; gives plans and running threads. Must not know frames.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -213,7 +215,7 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    /// The body of the thread: follows the network until it is time to stop.
+    /// The body of the thread: replaces the plan when the network changes, until it is time to stop.
     fn run(mut self) {
         let _life = self.heart.life();
         while !self.control.is_stopping() {
@@ -231,7 +233,7 @@ impl Supervisor {
         }
     }
 
-    /// Waits for a moment. Without a listener every moment may bring a change, until there is a new one.
+    /// Waits a moment for changes. Without a listener a change is assumed each time, until there is a new listener.
     fn wait_for_changes(&mut self) {
         match self.changes.wait(GLANCE) {
             Ok(false) => {}
@@ -313,8 +315,8 @@ impl Supervisor {
         self.unstarted = unstarted;
     }
 
-    /// Starts the threads that the interfaces of the plan lack. At the start, when there is `on_open` to call, gives where
-    /// the results of their first tries come.
+    /// Starts the threads that the interfaces of the plan lack. At the start, with `on_open` to call, gives the
+    /// receiver of the results of their first tries.
     fn start_threads(&mut self, on_open: Option<Box<dyn Fn() + Send + Sync>>) -> Result<Receiver<FirstTry>, Error> {
         let (first_try, first_tries) = channel();
         self.threads.join_finished();

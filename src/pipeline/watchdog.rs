@@ -29,7 +29,7 @@ pub(super) struct Heart {
 }
 
 impl Heart {
-    /// The thread has made progress. It says so also while there is nothing to do.
+    /// The thread has made progress, or has nothing to do.
     pub(super) fn beat(&self) {
         self.beats.fetch_add(1, Ordering::Relaxed);
     }
@@ -61,7 +61,7 @@ struct WatchedThread {
     name: &'static str,
     heart: Arc<Heart>,
     beats: u64,
-    /// Looks since its last progress.
+    /// Checks since its last progress.
     idle: u32,
 }
 
@@ -127,7 +127,7 @@ impl Watchdog {
         }
     }
 
-    /// Looks at every thread once; gives those that have died.
+    /// Checks every thread once; gives those that have died.
     fn check(&mut self) -> Vec<(&'static str, Death)> {
         self.watched.iter_mut().filter_map(|thread| Some((thread.name, thread.check()?))).collect()
     }

@@ -12,7 +12,7 @@ use crate::alert::Change;
 use crate::events::Tell;
 use crate::events::console::{self, Style};
 
-/// The sender's way with a reader that is slower than alerts come.
+/// The sender's behaviour if the reader is slower than the alerts come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::app) enum AlertPace {
     /// Never waits: live packets go on coming.
@@ -48,7 +48,7 @@ impl AlertLines {
         self.output.lost()
     }
 
-    /// Waits until all lines are written, but not beyond `deadline`; says how many are not.
+    /// Waits until all lines are written, but not beyond `deadline`; logs how many are not.
     pub(in crate::app) fn finish(&self, deadline: Instant) {
         let lines = self.output.finish(deadline);
         if lines > 0 {

@@ -92,7 +92,7 @@ impl QueueState {
         self.is_closed || (self.waiting.is_empty() && self.lost_at_end == 0 && !self.is_writing)
     }
 
-    /// The next thing to write; nothing while all is written.
+    /// The next line to write; none while all is written.
     fn next(&mut self) -> Option<QueuedLine> {
         if let Some(waiting) = self.waiting.pop_front() {
             self.bytes -= waiting.line.len();
@@ -118,7 +118,7 @@ impl LineQueue {
             let shared = Arc::clone(&shared);
             move || shared.write_all(LineWriter::new(stream, out), gap)
         };
-        // It ends with the process: a write that blocks cannot be called off.
+        // It ends with the process: a write that blocks cannot be cancelled.
         drop(Builder::new().name(stream.thread().to_owned()).spawn(body)?);
         Ok(Self(shared))
     }
@@ -161,7 +161,7 @@ impl LineQueue {
 }
 
 impl Shared {
-    /// The state is whole at any time: nothing that is done under the lock panics.
+    /// The state is valid even after a panic of another thread: no code under the lock panics.
     fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -23,7 +23,7 @@ pub(super) struct Closed;
 pub(super) struct LineWriter<W> {
     stream: Stream,
     out: W,
-    /// The beginning of a line was written that does not go on.
+    /// The beginning of a line was written, and its rest was not.
     is_torn: bool,
     pause: Duration,
     said: Option<Instant>,
@@ -73,7 +73,7 @@ impl<W: Write> LineWriter<W> {
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
     }
 
-    /// A failure of the log cannot be said in the log.
+    /// A failure of the log cannot be logged.
     fn say_failed(&mut self, error: &io::Error) {
         let is_due = self.said.is_none_or(|said| said.elapsed() >= SAID_EVERY);
         if self.stream == Stream::Alerts && is_due {

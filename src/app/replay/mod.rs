@@ -1,4 +1,7 @@
 //! `replay`: reads capture files and writes their accounts and alerts.
+//!
+//! Takes files and a configuration; writes to standard output, then gives an exit status. Must not know the formats'
+//! details.
 
 use std::collections::HashMap;
 use std::io::{self, BufWriter, IsTerminal as _};
@@ -59,7 +62,7 @@ pub(super) fn run(replay: ReplayInvocation) -> anyhow::Result<u8> {
     Ok(outcome.err().map_or(DONE, |error| say_error(&error.into())))
 }
 
-/// The words behind the files that look like a filter: none of them is a file, or could be the name of one.
+/// The arguments behind the files that look like a filter: none of them is a file, or could be the name of one.
 fn words_of_a_filter(files: &[PathBuf]) -> Option<String> {
     let first = files.iter().skip(1).position(|file| !file.exists())? + 1;
     let words: Vec<&str> = files[first..].iter().map(|word| word.to_str()).collect::<Option<_>>()?;

@@ -1,4 +1,6 @@
 //! The frames that an interface dropped before any capture could see them.
+//!
+//! Takes an interface's index; gives a counter. Must not know captures.
 
 use netlink_packet_route::link::LinkMessage;
 

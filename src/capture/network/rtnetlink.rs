@@ -1,5 +1,7 @@
 //! Asks the kernel by rtnetlink (rtnetlink(7)) and reads its answers.
 //!
+//! Takes nothing; gives links, addresses and routes. Must not know captures.
+//!
 //! Only the attributes in use are read, so additions of other kernels cannot break the reading.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,6 +1,8 @@
 //! Sources with their destinations, as in TrafficAlerted's `/active` and `/all`, and the limits, as in its
 //! `/capabilities`.
 //!
+//! Takes a report; gives JSON. Must not know the requests for it.
+//!
 //! An event type that TrafficAlerted does not know is used only if none of its own applies.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -98,7 +100,7 @@ struct Firing {
     bandwidth: bool,
     scan: bool,
     anomaly: bool,
-    /// As far as its alerts know.
+    /// The most bytes that its alerts name.
     bytes: u64,
 }
 

@@ -1,4 +1,6 @@
 //! The first part of the table: the files, their time, their frames, and the IP traffic by direction.
+//!
+//! Takes the accounts; gives lines of text. Must not know single flows.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,6 @@
 //! The hot path: frames from one interface into intervals, for as long as the interface is to be captured.
+//!
+//! Takes a plan and an interface; gives full intervals. Must not know the ledger, nor detection.
 
 mod resize;
 
@@ -33,8 +35,8 @@ const GLANCE: Duration = Duration::from_millis(50);
 /// Longest time that a new handle waits until the others have replaced their rings by smaller ones.
 const RING_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Decodes a frame and counts it. Where `origins` are given, a frame on its way out that came in by a captured
-/// interface is left out: it was counted there.
+/// Decodes a frame and counts it. If `origins` are given, an outgoing frame that came in by a captured interface is
+/// left out: it was counted there.
 #[inline(always)]
 pub fn count_frame(decoder: &Decoder, origins: Option<&Origins>, frame: &Frame<'_>, interval: &mut Interval) {
     match decoder.decode(frame) {
@@ -60,7 +62,7 @@ pub(super) struct CaptureLoop {
     pub interface: String,
     /// Number of this worker of the interface, from 0.
     pub worker: usize,
-    /// All of them.
+    /// All workers of the interface.
     pub fanout: Arc<Fanout>,
     pub config: capture::Config,
     /// The memory of the rings of all interfaces.
@@ -111,7 +113,7 @@ impl CaptureLoop {
                 }
                 Err(error) => {
                     self.say_refused(&error);
-                    // Nothing comes in by one that is down.
+                    // An interface that is down receives nothing.
                     if self.control.plan().up.contains(&self.interface) {
                         self.control.record_refused(&self.interface, self.worker);
                     }
@@ -133,7 +135,7 @@ impl CaptureLoop {
         !self.control.is_stopping() && self.control.plan().captures.contains_key(&self.number)
     }
 
-    /// Takes over the name that the interface has now, while no handle is open.
+    /// Adopts the interface's present name, while no handle is open.
     fn take_name(&mut self) {
         if let Some(name) = self.control.plan().captures.get(&self.number).filter(|name| **name != self.interface) {
             self.control.forget_refused(&self.interface, self.worker);
@@ -142,8 +144,8 @@ impl CaptureLoop {
         }
     }
 
-    /// Once for each reason, as long as it lasts. Among all interfaces the second time: one that has just been deleted is
-    /// refused once.
+    /// Logs each reason once, as long as it lasts. With `all` from the second failure on: an interface that has just
+    /// been deleted is refused once.
     fn say_refused(&mut self, error: &Error) {
         let reason = error.to_string();
         let times = match &self.refused {
@@ -175,7 +177,7 @@ impl CaptureLoop {
         }
     }
 
-    /// Until `pause` is over, or there is a new plan, which may mean that the interface is back.
+    /// Waits until `pause` is over, or there is a new plan, which may mean that the interface is back.
     fn wait(&self, pause: Duration) {
         let plan = self.control.plan();
         let until = Instant::now() + pause;
@@ -209,7 +211,7 @@ impl CaptureLoop {
         Live::open(&self.interface, &capture::Config { buffer_bytes: ring.bytes(), ..self.config.clone() })
     }
 
-    /// Memory for the ring. While others still have larger rings than the plan gives them, it waits for them.
+    /// Reserves memory for the ring. Waits while others still have larger rings than the plan gives them.
     fn reserve_ring(&self) -> Result<Ring, Error> {
         let deadline = Instant::now() + RING_PATIENCE;
         loop {
@@ -225,8 +227,8 @@ impl CaptureLoop {
         }
     }
 
-    /// Refuses a handle on another interface than the plan means: another one may have been given the name, which the plan
-    /// does not know yet. Its frames must not be credited to this one.
+    /// Refuses a handle on another interface than the plan means: another interface may have got the name since the
+    /// plan. Its frames must not be credited to this one.
     fn check_identity(&self, plan: &Plan, opened: Option<u32>) -> Result<(), Error> {
         let is_renamed = plan.captures.get(&self.number) != Some(&self.interface);
         if is_renamed || plan.indexes.get(&self.interface).copied() != opened {
@@ -248,7 +250,7 @@ impl CaptureLoop {
         plan.filters.get(&self.interface)?.as_deref()
     }
 
-    /// Counts frames until the interface is not to be captured any more; then all that the kernel has counted by then.
+    /// Counts frames until the interface is no longer wanted; then the frames that the kernel has counted by then.
     fn capture(&mut self, mut session: Session) -> Result<(), Error> {
         let captured = self.capture_until_unwanted(&mut session);
         session.membership.say_ended();
@@ -308,7 +310,7 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// True if another interface than the one that is open is to be captured, because it has the name now.
+    /// True if another interface than the open one is wanted, because it has the name now.
     fn is_another(&self, session: &Session) -> bool {
         let plan = self.control.plan();
         let now = plan.captures.get(&self.number).and_then(|name| plan.indexes.get(name));
