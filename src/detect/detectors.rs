@@ -9,7 +9,7 @@ use super::anomaly::Anomalies;
 use super::bandwidth::Bandwidth;
 use super::bandwidth::Occupancy;
 use super::scan::Scan;
-use super::{Config, Detection, Kind, TableUse, View, rules};
+use super::{Config, Detection, Kind, Notes, TableUse, View, rules};
 use crate::account::conversation::Address;
 use crate::account::interface::InterfaceId;
 use crate::account::observer::{RowBatch, RowObserver};
@@ -173,14 +173,16 @@ fn table((name, of): (&'static str, Occupancy)) -> TableUse {
 }
 
 impl RowObserver for Detectors {
-    fn is_there(&self) -> bool {
+    type Notes = Notes;
+
+    fn is_active(&self) -> bool {
         self.bandwidth.is_some() || self.scan.is_some() || self.anomaly.is_some()
     }
 
-    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
-        self.bandwidth.iter_mut().for_each(|bandwidth| bandwidth.observe(batch));
-        self.scan.iter_mut().for_each(|scan| scan.observe(batch));
-        self.anomaly.iter_mut().for_each(|anomaly| anomaly.observe(batch));
+    fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, Notes>) {
+        self.bandwidth.iter_mut().for_each(|bandwidth| bandwidth.observe(rows));
+        self.scan.iter_mut().for_each(|scan| scan.observe(rows));
+        self.anomaly.iter_mut().for_each(|anomaly| anomaly.observe(rows));
     }
 
     fn refuse<A: Address>(&mut self, interface: InterfaceId, refused: &Refused<A>) {

@@ -7,6 +7,7 @@ pub mod bandwidth;
 mod config;
 pub mod detectors;
 mod ends;
+mod notes;
 mod rules;
 pub mod scan;
 pub mod view;
@@ -20,6 +21,7 @@ use ipnet::IpNet;
 use crate::packet::{Protocol, Timestamp};
 pub use config::Config;
 pub use detectors::Detectors;
+pub use notes::{LastReport, Notes, SlotHints};
 pub use scan::TableUse;
 pub use view::View;
 

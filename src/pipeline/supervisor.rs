@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::accountant::Accountant;
 use super::alarms::Alarms;
 use super::capture_loop::CaptureLoop;
-use super::follow::Follow as _;
+use super::clock::ClockObserver as _;
 use super::handover::{Exchange, Message};
 use super::notices::{Notices, say_changes};
 use super::opening::{FirstTry, Opening, check_first_tries};
@@ -30,6 +30,7 @@ use crate::capture::filter::UserFilter;
 use crate::capture::masquerade::likely_masquerade;
 use crate::capture::network::{Changes, Network};
 use crate::capture::{self, Selection, selection};
+use crate::detect::Notes;
 use crate::events::Tell;
 use crate::export::report::Published;
 use crate::export::vitals::Vitals;
@@ -57,7 +58,7 @@ pub struct Setup<T> {
     /// How often readers get a new view.
     pub pipeline: Config,
     /// Empty accounts.
-    pub ledger: Ledger,
+    pub ledger: Ledger<Notes>,
     /// What is looked for in the traffic, and who is told of alerts.
     pub alarms: Alarms<T>,
     /// What is shown of them.

@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::cells::{Turn, is_step};
+use super::cells::is_step;
+use super::clock::TimeAdvance;
 use crate::packet::Timestamp;
 
 /// A capture thread: its interface, and which of the interface's workers it is.
@@ -30,7 +31,7 @@ struct Progress {
 
 impl Watermarks {
     /// A thread has come to `time`; none when it captures nothing, and holds nobody up.
-    pub(super) fn report(&mut self, thread: Thread, time: Option<Timestamp>) -> Option<Turn> {
+    pub(super) fn report(&mut self, thread: Thread, time: Option<Timestamp>) -> Option<TimeAdvance> {
         let Some(time) = time else {
             self.threads.remove(&thread);
             return self.go_on();
@@ -49,7 +50,7 @@ impl Watermarks {
                 self.steps += 1;
                 self.threads.insert(thread, Progress { time, step: self.steps });
                 self.watermark = Some(time);
-                Some(Turn::Step { until: watermark, to: time })
+                Some(TimeAdvance::Step { until: watermark, to: time })
             }
             _ => {
                 self.threads.insert(thread, Progress { time, step: self.steps });
@@ -59,21 +60,21 @@ impl Watermarks {
     }
 
     /// Forgets the threads of interfaces of which there is nothing to be kept.
-    pub(super) fn keep(&mut self, is_kept: impl Fn(&str) -> bool) -> Option<Turn> {
+    pub(super) fn keep(&mut self, is_kept: impl Fn(&str) -> bool) -> Option<TimeAdvance> {
         let before = self.threads.len();
         self.threads.retain(|(interface, _), _| is_kept(interface));
         if self.threads.len() < before { self.go_on() } else { None }
     }
 
     /// The slowest thread's time, if all have left what was the slowest one's.
-    fn go_on(&mut self) -> Option<Turn> {
+    fn go_on(&mut self) -> Option<TimeAdvance> {
         let present = self.threads.values().filter(|progress| progress.step == self.steps);
         let slowest = present.map(|progress| progress.time).min()?;
         if self.watermark.is_some_and(|watermark| slowest <= watermark) {
             return None;
         }
         self.watermark = Some(slowest);
-        Some(Turn::Onward(slowest))
+        Some(TimeAdvance::Onward(slowest))
     }
 }
 
@@ -86,16 +87,19 @@ mod tests {
     }
 
     /// What comes of reports of the threads `a` and so on.
-    fn turns<const N: usize>(watermarks: &mut Watermarks, reports: [(&str, Option<i64>); N]) -> [Option<Turn>; N] {
+    fn advances<const N: usize>(
+        watermarks: &mut Watermarks,
+        reports: [(&str, Option<i64>); N],
+    ) -> [Option<TimeAdvance>; N] {
         reports.map(|(thread, time)| watermarks.report((thread.to_owned(), 0), time.map(at)))
     }
 
-    fn onward(seconds: i64) -> Option<Turn> {
-        Some(Turn::Onward(at(seconds)))
+    fn onward(seconds: i64) -> Option<TimeAdvance> {
+        Some(TimeAdvance::Onward(at(seconds)))
     }
 
-    fn step(until: i64, to: i64) -> Option<Turn> {
-        Some(Turn::Step { until: at(until), to: at(to) })
+    fn step(until: i64, to: i64) -> Option<TimeAdvance> {
+        Some(TimeAdvance::Step { until: at(until), to: at(to) })
     }
 
     #[test]
@@ -103,22 +107,22 @@ mod tests {
         let mut watermarks = Watermarks::default();
         let reports =
             [("a", Some(10)), ("b", Some(10)), ("a", Some(12)), ("b", Some(11)), ("b", Some(13)), ("a", Some(12))];
-        assert_eq!(turns(&mut watermarks, reports), [onward(10), None, None, onward(11), onward(12), None]);
+        assert_eq!(advances(&mut watermarks, reports), [onward(10), None, None, onward(11), onward(12), None]);
     }
 
     #[test]
     fn who_captures_nothing_holds_nobody_up() {
         let mut watermarks = Watermarks::default();
         let reports = [("a", Some(10)), ("b", Some(10)), ("a", Some(20)), ("b", None), ("a", None), ("b", Some(19))];
-        assert_eq!(turns(&mut watermarks, reports), [onward(10), None, None, onward(20), None, None]);
-        assert_eq!(turns(&mut watermarks, [("b", Some(21))]), [onward(21)]);
+        assert_eq!(advances(&mut watermarks, reports), [onward(10), None, None, onward(20), None, None]);
+        assert_eq!(advances(&mut watermarks, [("b", Some(21))]), [onward(21)]);
     }
 
     #[test]
     fn a_thread_whose_interface_is_gone_holds_nothing_up() {
         let mut watermarks = Watermarks::default();
         let reports = [("a", Some(10)), ("b", Some(10)), ("a", Some(20))];
-        assert_eq!(turns(&mut watermarks, reports), [onward(10), None, None]);
+        assert_eq!(advances(&mut watermarks, reports), [onward(10), None, None]);
         assert_eq!(watermarks.keep(|_| true), None);
         assert_eq!(watermarks.keep(|interface| interface == "a"), onward(20));
         assert_eq!(watermarks.threads.len(), 1);
@@ -136,10 +140,10 @@ mod tests {
         for (before, after) in [(1_000_000, 996_400), (1_000_000, 400_000_000), (1_000_000, 0)] {
             let mut watermarks = Watermarks::default();
             let reports = [("a", Some(before)), ("b", Some(before)), ("a", Some(after)), ("b", Some(before + 1))];
-            assert_eq!(turns(&mut watermarks, reports), [onward(before), None, step(before, after), None]);
+            assert_eq!(advances(&mut watermarks, reports), [onward(before), None, step(before, after), None]);
             let reports =
                 [("a", Some(after + 1)), ("b", Some(after + 1)), ("b", Some(after + 2)), ("a", Some(after + 2))];
-            assert_eq!(turns(&mut watermarks, reports), [onward(after + 1), None, None, onward(after + 2)]);
+            assert_eq!(advances(&mut watermarks, reports), [onward(after + 1), None, None, onward(after + 2)]);
         }
     }
 
@@ -147,6 +151,6 @@ mod tests {
     fn a_thread_whose_clock_is_another_holds_nobody_up() {
         let mut watermarks = Watermarks::default();
         let reports = [("a", Some(10)), ("b", Some(100_000)), ("a", Some(11)), ("b", Some(100_001)), ("a", Some(12))];
-        assert_eq!(turns(&mut watermarks, reports), [onward(10), step(10, 100_000), None, onward(100_001), None]);
+        assert_eq!(advances(&mut watermarks, reports), [onward(10), step(10, 100_000), None, onward(100_001), None]);
     }
 }

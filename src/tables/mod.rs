@@ -3,6 +3,7 @@
 //! Takes keys, hashes and limits; gives positions, counts and samples. Must not know what is counted or why.
 
 pub mod bloom;
+pub mod generations;
 pub(crate) mod hashing;
 pub mod index;
 pub mod lookup;

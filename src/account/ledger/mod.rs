@@ -1,10 +1,9 @@
-//! The accounts since the start: totals, flows, hosts, and what nothing was held for.
+//! The accounts since the start: totals, flows, hosts, and the packets that found no room.
 //!
-//! Intervals are merged row by row. Where a conversation counts is looked up once and remembered in [`conversations`],
-//! so that the common case is one look-up a row and two additions a way.
+//! Takes intervals and the reports of captures; gives sums and bounded tables to the snapshot builder, and shows each merged
+//! row to an observer ([`merge`]). Must not know what the observer looks for, nor who reads the accounts.
 
-mod conversations;
-mod tables;
+mod merge;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -23,18 +22,18 @@ use super::snapshot::{Capture, Interface, Totals};
 use crate::locality::Direction;
 use crate::packet::{IpVersion, Protocol, Timestamp};
 use crate::tables::hashing;
-use conversations::{Conversations, Place};
-use tables::{ByProtocol, Tables};
+use merge::{ByProtocol, Conversations, CounterPositions, Tables};
 
-/// Packet time between two looks for room.
+/// The least packet time between two sweeps that make room.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The accounts since the start. Only the accountant writes them.
+/// The accounts since the start. Only the accountant writes them. `N` are the notes that the observer of its rows takes of
+/// each conversation.
 #[derive(Debug)]
-pub struct Ledger {
+pub struct Ledger<N = ()> {
     tables: Tables,
-    v4: Conversations<Ipv4Addr>,
-    v6: Conversations<Ipv6Addr>,
+    v4: Conversations<Ipv4Addr, N>,
+    v6: Conversations<Ipv6Addr, N>,
     totals: Totals,
     interfaces: Interfaces,
     handover_delays: u64,
@@ -43,7 +42,7 @@ pub struct Ledger {
     refusals_lost: u64,
 }
 
-impl Ledger {
+impl<N: Copy + Default> Ledger<N> {
     /// Empty accounts. `seed` as for [`Interval::new`].
     #[must_use]
     pub fn new(config: &Config, seed: u64) -> Self {
@@ -67,6 +66,45 @@ impl Ledger {
         }
     }
 
+    /// Adds what one capture thread counted on `interface`, and tells `observer` of it.
+    pub fn merge(&mut self, interface: InterfaceId, interval: &Interval, observer: &mut impl RowObserver<Notes = N>) {
+        self.add_sums(interface, interval);
+        self.add_rows(interface, interval.rows_v4().iter(), interval.rows_v6().iter(), observer);
+        show_refused(interface, interval.refused_v4().iter(), interval.refused_v6().iter(), observer);
+    }
+
+    /// Adds an interval that several threads counted in shares: the same as if one had.
+    pub fn merge_shares(
+        &mut self,
+        interface: InterfaceId,
+        shares: &[Box<Interval>],
+        observer: &mut impl RowObserver<Notes = N>,
+    ) {
+        shares.iter().for_each(|share| self.add_sums(interface, share));
+        self.add_rows(interface, shares::rows_v4(shares), shares::rows_v6(shares), observer);
+        show_refused(interface, shares::refused_v4(shares), shares::refused_v6(shares), observer);
+    }
+
+    fn add_rows<'a>(
+        &mut self,
+        interface: InterfaceId,
+        rows_v4: impl Iterator<Item = &'a Row<Ipv4Addr>> + Clone,
+        rows_v6: impl Iterator<Item = &'a Row<Ipv6Addr>> + Clone,
+        observer: &mut impl RowObserver<Notes = N>,
+    ) {
+        let Self { tables, v4, v6, totals, .. } = self;
+        tables.latest = Timestamp::default();
+        let by_v4 = tables.merge_rows(interface, v4, rows_v4, observer);
+        let by_v6 = tables.merge_rows(interface, v6, rows_v6, observer);
+        for direction in Direction::ALL {
+            let traffic = &mut totals.traffic[direction as usize];
+            traffic[IpVersion::V4 as usize].add(by_v4[direction as usize]);
+            traffic[IpVersion::V6 as usize].add(by_v6[direction as usize]);
+        }
+    }
+}
+
+impl<N> Ledger<N> {
     /// For packets that come from several threads and are timed by a clock that may be set: the times of one flow overlap
     /// by so much at most, and what seems to have been seen earlier than that does not change when it was first seen.
     pub fn limit_overlap(&mut self, overlap: Duration) {
@@ -117,20 +155,6 @@ impl Ledger {
         self.handover_delays += delays;
     }
 
-    /// Adds what one capture thread counted on `interface`, and tells `observer` of it.
-    pub fn merge(&mut self, interface: InterfaceId, interval: &Interval, observer: &mut impl RowObserver) {
-        self.add_sums(interface, interval);
-        self.add_rows(interface, interval.rows_v4().iter(), interval.rows_v6().iter(), observer);
-        tell_refused(interface, interval.refused_v4().iter(), interval.refused_v6().iter(), observer);
-    }
-
-    /// Adds an interval that several threads counted in shares: the same as if one had.
-    pub fn merge_shares(&mut self, interface: InterfaceId, shares: &[Box<Interval>], observer: &mut impl RowObserver) {
-        shares.iter().for_each(|share| self.add_sums(interface, share));
-        self.add_rows(interface, shares::rows_v4(shares), shares::rows_v6(shares), observer);
-        tell_refused(interface, shares::refused_v4(shares), shares::refused_v6(shares), observer);
-    }
-
     fn add_sums(&mut self, interface: InterfaceId, interval: &Interval) {
         if let Some(interface) = self.interfaces.get_mut(interface) {
             interface.frames.add(interval.frames());
@@ -145,24 +169,6 @@ impl Ledger {
             self.totals.traffic[direction as usize][version as usize].add(counters);
             self.tables.by_protocol.add(direction, protocol, counters);
             self.overflow.add(counters);
-        }
-    }
-
-    fn add_rows<'a>(
-        &mut self,
-        interface: InterfaceId,
-        rows_v4: impl Iterator<Item = &'a Row<Ipv4Addr>> + Clone,
-        rows_v6: impl Iterator<Item = &'a Row<Ipv6Addr>> + Clone,
-        observer: &mut impl RowObserver,
-    ) {
-        let Self { tables, v4, v6, totals, .. } = self;
-        tables.latest = Timestamp::default();
-        let by_v4 = tables.merge_rows(interface, v4, rows_v4, observer);
-        let by_v6 = tables.merge_rows(interface, v6, rows_v6, observer);
-        for direction in Direction::ALL {
-            let traffic = &mut totals.traffic[direction as usize];
-            traffic[IpVersion::V4 as usize].add(by_v4[direction as usize]);
-            traffic[IpVersion::V6 as usize].add(by_v6[direction as usize]);
         }
     }
 
@@ -192,13 +198,13 @@ impl Ledger {
         if !flows.is_empty() || !hosts.is_empty() {
             let (gone_flows, gone_hosts): (BTreeSet<u32>, BTreeSet<u32>) =
                 (flows.iter().copied().collect(), hosts.iter().copied().collect());
-            // Who found no room may find some now.
-            let is_stale = |place: Place| {
-                place.flow().is_none_or(|flow| gone_flows.contains(&flow))
-                    || place.host().is_none_or(|host| gone_hosts.contains(&host))
+            // A conversation that found no room may find some now.
+            let is_stale = |positions: CounterPositions| {
+                positions.flow().is_none_or(|flow| gone_flows.contains(&flow))
+                    || positions.host().is_none_or(|host| gone_hosts.contains(&host))
             };
-            self.v4.forget_places(is_stale);
-            self.v6.forget_places(is_stale);
+            self.v4.forget_positions(is_stale);
+            self.v6.forget_positions(is_stale);
         }
         (flows, hosts)
     }
@@ -300,7 +306,7 @@ impl Ledger {
 }
 
 /// Refusals come after the rows, so that those that they refuse are known.
-fn tell_refused<'a>(
+fn show_refused<'a>(
     interface: InterfaceId,
     refused_v4: impl Iterator<Item = &'a Refused<Ipv4Addr>>,
     refused_v6: impl Iterator<Item = &'a Refused<Ipv6Addr>>,

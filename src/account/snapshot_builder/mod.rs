@@ -56,11 +56,11 @@ impl SnapshotBuilder {
     /// Whether the next snapshot would say no more than the last one: nothing was counted since, nothing was delivered to
     /// anyone, and nothing has rested for long enough to leave.
     #[must_use]
-    pub fn is_unchanged(&self, ledger: &Ledger, delivery: Delivery, now: Timestamp) -> bool {
+    pub fn is_unchanged<N>(&self, ledger: &Ledger<N>, delivery: Delivery, now: Timestamp) -> bool {
         self.inputs.as_ref() == Some(&self.inputs(ledger, delivery, now))
     }
 
-    fn inputs(&self, ledger: &Ledger, delivery: Delivery, now: Timestamp) -> Inputs {
+    fn inputs<N>(&self, ledger: &Ledger<N>, delivery: Delivery, now: Timestamp) -> Inputs {
         let timeout = Some(self.idle_timeout);
         Inputs {
             totals: ledger.totals().clone(),
@@ -86,7 +86,7 @@ impl SnapshotBuilder {
     }
 
     /// The next snapshot, at `now`, after snapshots have come as far as `delivery` says. Lets go what rests.
-    pub fn next(&mut self, ledger: &mut Ledger, delivery: Delivery, now: Timestamp) -> Snapshot {
+    pub fn next<N>(&mut self, ledger: &mut Ledger<N>, delivery: Delivery, now: Timestamp) -> Snapshot {
         self.number += 1;
         let kept = (self.flows.untenured(), self.hosts.untenured());
         let (flows, hosts) = ledger.sweep(now, Some(self.idle_timeout), &kept.0, &kept.1);
@@ -103,7 +103,12 @@ impl SnapshotBuilder {
     }
 
     /// What is shown now.
-    fn snapshot(&self, ledger: &Ledger, flow_totals: &Totals<FlowKey>, host_totals: &Totals<HostKey>) -> Snapshot {
+    fn snapshot<N>(
+        &self,
+        ledger: &Ledger<N>,
+        flow_totals: &Totals<FlowKey>,
+        host_totals: &Totals<HostKey>,
+    ) -> Snapshot {
         let flows = shown(&self.flows, ledger.flows(), flow_totals);
         let hosts = shown(&self.hosts, ledger.hosts(), host_totals);
         let series = self.flows.memory_bytes() + self.hosts.memory_bytes();
@@ -137,7 +142,7 @@ fn shown<K: SeriesKey>(series: &Series<K>, table: &CounterTable<K>, totals: &Tot
 
 /// The accounts as they stand, with plain values: the heaviest `max_rows` flows and hosts at most, the rest as *other*.
 #[must_use]
-pub fn plain(ledger: &Ledger, max_rows: usize, max_host_rows: usize) -> Snapshot {
+pub fn plain<N>(ledger: &Ledger<N>, max_rows: usize, max_host_rows: usize) -> Snapshot {
     Snapshot {
         flows: plain_rows(ledger.flows(), max_rows, ledger.by_protocol()),
         hosts: plain_rows(ledger.hosts(), max_host_rows, ledger.totals().by_direction()),
@@ -187,7 +192,7 @@ fn figures<K: SeriesKey>(table: &CounterTable<K>, max_rows: usize) -> Figures {
     Figures { held: table.len(), limit: table.limit(), row_limit: max_rows, evicted: table.evicted() }
 }
 
-fn common(ledger: &Ledger) -> Snapshot {
+fn common<N>(ledger: &Ledger<N>) -> Snapshot {
     Snapshot {
         flow_keying: ledger.flow_keying(),
         totals: ledger.totals().clone(),
@@ -201,7 +206,7 @@ fn common(ledger: &Ledger) -> Snapshot {
     }
 }
 
-fn memory(ledger: &Ledger, series: usize, snapshot: usize) -> Vec<(&'static str, u64)> {
+fn memory<N>(ledger: &Ledger<N>, series: usize, snapshot: usize) -> Vec<(&'static str, u64)> {
     let parts = [
         ("flows", ledger.flows().memory_bytes()),
         ("hosts", ledger.hosts().memory_bytes()),

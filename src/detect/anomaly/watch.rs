@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use super::{Config, Pair, Pairs, Verdict};
 use crate::account::conversation::Address;
-use crate::account::observer::{DirectedRow, RowBatch, RowObserver};
+use crate::account::observer::{DirectedRow, RowBatch};
 use crate::detect::ends::Between;
-use crate::detect::{Detection, Figures, Kind, Level, Span, Subject, TableUse};
+use crate::detect::{Detection, Figures, Kind, Level, Notes, Span, Subject, TableUse};
 use crate::packet::Timestamp;
 use crate::tables::index::NOWHERE;
 use crate::tables::lookup::Lookup as _;
@@ -63,6 +63,15 @@ impl Anomalies {
     #[must_use]
     pub const fn grid(&self) -> TimeGrid {
         self.grid
+    }
+
+    /// Counts directed rows.
+    pub fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, Notes>) {
+        let (directed, notes) = rows.directed();
+        for DirectedRow { source, destination, bytes, last, row, way } in directed {
+            let hint = &mut notes[*row as usize].hints[*way as usize].pair;
+            self.count(hint, [*source, *destination], *bytes, *last);
+        }
     }
 
     /// Inlined by force: a pair stays in registers then, and what only one version of IP needs is left out.
@@ -163,14 +172,6 @@ impl Anomalies {
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.pairs.memory_bytes() + self.ahead.capacity() * size_of::<(i64, Pair, u64)>()
-    }
-}
-
-impl RowObserver for Anomalies {
-    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
-        for DirectedRow { source, destination, bytes, last, hints, .. } in batch.directed() {
-            self.count(&mut hints.pair, [*source, *destination], *bytes, *last);
-        }
     }
 }
 

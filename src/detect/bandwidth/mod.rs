@@ -19,9 +19,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ends::{At, Between, Host, Pair};
-use super::{Detection, Figures, Kind, Level, Span, Subject};
+use super::{Detection, Figures, Kind, Level, Notes, Span, Subject};
 use crate::account::conversation::Address;
-use crate::account::observer::{DirectedRow, RowBatch, RowObserver};
+use crate::account::observer::{DirectedRow, RowBatch};
 use crate::packet::Timestamp;
 use crate::tables::sampling::Seeds;
 pub use chart::Talker;
@@ -98,15 +98,29 @@ impl Bandwidth {
         Self { direction, chart_min_bytes, rules, networks, has_totals, scopes }
     }
 
-    /// Counts what went one way.
+    /// Counts directed rows, some at once: see [`READ_AHEAD`].
+    pub fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, Notes>) {
+        let (directed, notes) = rows.directed();
+        for block in directed.chunks(READ_AHEAD) {
+            // Where there are several intervals, a source's rule would have to be looked up to know which window it is in.
+            if let [Scope { sources, .. }] = &self.scopes[..] {
+                block.iter().for_each(|row| sources.touch(notes[row.row as usize].hints[row.way as usize].source));
+            }
+            for row in block {
+                self.count(row, &mut notes[row.row as usize].hints[row.way as usize].source);
+            }
+        }
+    }
+
+    /// Counts the packets that went one way. `hint` is the source's.
     #[inline(always)]
-    fn count<A: Address>(&mut self, directed: &mut DirectedRow<A>) {
+    fn count<A: Address>(&mut self, directed: &DirectedRow<A>, hint: &mut u32) {
         let DirectedRow { source, destination, bytes, last: time, .. } = *directed;
         let of_source = self.networks.rule_of(source.into());
         let of_destination =
             if self.direction == Direction::Source { of_source } else { self.networks.rule_of(destination.into()) };
         let scope = &mut self.scopes[self.rules[usize::from(of_source)].scope];
-        if scope.sources.add_at(&mut directed.hints.source, At(source), of_source, time, bytes)
+        if scope.sources.add_at(hint, At(source), of_source, time, bytes)
             && let Some(pairs) = &mut scope.pairs
         {
             pairs.add(Between(source, destination), 0, time, bytes);
@@ -192,18 +206,6 @@ impl Bandwidth {
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.scopes.iter().map(Scope::memory_bytes).sum()
-    }
-}
-
-impl RowObserver for Bandwidth {
-    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
-        for block in batch.directed().chunks_mut(READ_AHEAD) {
-            // Where there are several intervals, a source's rule would have to be looked up to know which window it is in.
-            if let [Scope { sources, .. }] = &self.scopes[..] {
-                block.iter().for_each(|directed| sources.touch(directed.hints.source));
-            }
-            block.iter_mut().for_each(|directed| self.count(directed));
-        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::*;
 use crate::account::interface::InterfaceId;
 use crate::account::interval::{Interval, Row};
 use crate::account::ledger::Ledger;
-use crate::account::observer::{MergedRow, ObserverNote, RowBatch};
+use crate::account::observer::{BatchMemory, MergedRow, RowBatch};
 use crate::detect::Target;
 use crate::locality::Classifier;
 use crate::packet::{Addresses, Packet, Protocol, TcpFlags};
@@ -48,19 +48,16 @@ fn interval() -> Interval {
 }
 
 fn interface() -> InterfaceId {
-    Ledger::new(&crate::account::Config::default(), 7).interface("test")
+    Ledger::<()>::new(&crate::account::Config::default(), 7).interface("test")
 }
 
 fn see_rows<A: Address>(bandwidth: &mut Bandwidth, interface: InterfaceId, rows: &[Row<A>]) {
-    let (seen, note) = ([true; 2], ObserverNote::default());
-    for rows in rows.chunks(RowBatch::<A>::MOST) {
-        let mut batch = RowBatch::in_place_of(Vec::new());
+    let seen = [true; 2];
+    for rows in rows.chunks(RowBatch::<A, Notes>::MOST) {
+        let mut batch = RowBatch::new(BatchMemory::default());
         for row in rows {
             let (is_known, request_way, remembered_at) = (false, row.opener(), NOWHERE);
-            batch.add(
-                MergedRow { row, interface, is_known, request_way, seen, remembered_at, note },
-                Default::default(),
-            );
+            batch.add(MergedRow { row, interface, is_known, request_way, seen, remembered_at }, Notes::default());
         }
         bandwidth.observe(&mut batch);
     }

@@ -11,14 +11,15 @@ use super::reported::Reported;
 use super::{Scene, groups};
 use crate::account::conversation::Address;
 use crate::account::observer::MergedRow;
+use crate::detect::LastReport;
 use crate::packet::Protocol;
 
 impl Evidence {
-    pub(super) fn see_udp<A: Address>(&mut self, scene: &mut Scene, merged: &mut MergedRow<'_, A>) {
+    pub(super) fn see_udp<A: Address>(&mut self, scene: &mut Scene, merged: &MergedRow<'_, A>, note: &mut LastReport) {
         let [there, back] = ways(merged);
         let last = merged.row.ways[(there == 0) as usize ^ merged.request_way as usize].last;
         let period = self.period(scene.cell(last));
-        let reported = Reported::of(merged.note, period);
+        let reported = Reported::of(*note, period);
         if merged.is_known && reported == Reported::Exchange {
             return;
         }
@@ -29,7 +30,7 @@ impl Evidence {
         let Some(word) = reading::of_udp(merged, interface) else { return };
         if !merged.is_known {
             if word.begins {
-                Reported::forget(&mut merged.note, period);
+                Reported::forget(note, period);
                 self.take(scene, &word);
             }
             return;
@@ -38,7 +39,7 @@ impl Evidence {
             self.take(scene, &word);
         }
         if back > 0 && merged.seen == [true; 2] && (there > 0 || reported == Reported::Nothing) {
-            self.exchange(scene, merged, period, reported);
+            self.exchange(scene, merged, note, period, reported);
         }
     }
 

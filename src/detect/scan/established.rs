@@ -11,17 +11,23 @@ use super::reported::Reported;
 use super::sample::Seen;
 use crate::account::conversation::{Address, Way};
 use crate::account::observer::MergedRow;
+use crate::detect::LastReport;
 use crate::time_grid::Cell;
 
 impl Evidence {
     /// Once in a part of the window each conversation says that its server answers. One that is new says only how it was
     /// seen: its beginning was before the capture, or is not in a sample.
     #[inline]
-    pub(super) fn see_established<A: Address>(&mut self, scene: &mut Scene, merged: &mut MergedRow<'_, A>) {
+    pub(super) fn see_established<A: Address>(
+        &mut self,
+        scene: &mut Scene,
+        merged: &MergedRow<'_, A>,
+        note: &mut LastReport,
+    ) {
         let [there, back] = ways(merged);
         let cell = scene.cell(merged.row.ways[(there == 0) as usize ^ merged.request_way as usize].last);
         let period = self.period(cell);
-        let reported = if merged.is_known { Reported::of(merged.note, period) } else { Reported::Nothing };
+        let reported = if merged.is_known { Reported::of(*note, period) } else { Reported::Nothing };
         if reported == Reported::Exchange {
             return;
         }
@@ -32,7 +38,7 @@ impl Evidence {
         let is_seen_both_ways = merged.seen == [true; 2];
         let is_new = there > 0 || reported == Reported::Nothing;
         if merged.is_known && back > 0 && is_seen_both_ways && is_new {
-            self.exchange(scene, merged, period, reported);
+            self.exchange(scene, merged, note, period, reported);
         }
     }
 
@@ -69,12 +75,13 @@ impl Evidence {
     pub(super) fn exchange<A: Address>(
         &mut self,
         scene: &mut Scene,
-        merged: &mut MergedRow<'_, A>,
+        merged: &MergedRow<'_, A>,
+        note: &mut LastReport,
         period: i64,
         reported: Reported,
     ) {
         let goes_on = ways(merged)[0] > 0;
-        Reported::keep(&mut merged.note, period, goes_on);
+        Reported::keep(note, period, goes_on);
         // Where contacts found no room, the answer may have been lost.
         if reported == Reported::Nothing || scene.contacts.is_full() {
             self.go_on(scene, merged, Signs::EXCHANGES.with(Signs::WENT_ON, goes_on));

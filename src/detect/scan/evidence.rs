@@ -17,6 +17,7 @@ use super::{Config, Later, Scene, groups};
 use crate::account::conversation::{Address, ConversationKey, Way};
 use crate::account::interface::InterfaceId;
 use crate::account::observer::MergedRow;
+use crate::detect::{LastReport, Notes};
 use crate::packet::{Protocol, Timestamp};
 use crate::tables::sampling::{Sampling, Seeds};
 use crate::time_grid::Cell;
@@ -60,23 +61,25 @@ impl Evidence {
         }
     }
 
-    pub(super) fn see_all<A: Address>(&mut self, scene: &mut Scene, merged: &mut [MergedRow<'_, A>]) {
-        for block in merged.chunks_mut(READ_AHEAD) {
+    pub(super) fn see_all<A: Address>(&mut self, scene: &mut Scene, merged: &[MergedRow<'_, A>], notes: &mut [Notes]) {
+        for (block, notes) in merged.chunks(READ_AHEAD).zip(notes.chunks_mut(READ_AHEAD)) {
             if self.is_short_of_room(scene) {
                 for MergedRow { row, .. } in block.iter().filter(|merged| !merged.is_known) {
                     scene.contacts.touch_newcomer(row.key.endpoints(row.opener()).0.address);
                 }
             }
-            block.iter_mut().for_each(|merged| self.see(scene, merged));
+            for (merged, notes) in block.iter().zip(notes) {
+                self.see(scene, merged, &mut notes.reported);
+            }
         }
     }
 
     #[inline(always)]
-    fn see<A: Address>(&mut self, scene: &mut Scene, merged: &mut MergedRow<'_, A>) {
+    fn see<A: Address>(&mut self, scene: &mut Scene, merged: &MergedRow<'_, A>, note: &mut LastReport) {
         match merged.row.key.protocol() {
-            Protocol::TCP if reading::is_established(&merged.row.ways) => self.see_established(scene, merged),
-            Protocol::TCP => self.see_opening(scene, merged),
-            Protocol::UDP => self.see_udp(scene, merged),
+            Protocol::TCP if reading::is_established(&merged.row.ways) => self.see_established(scene, merged, note),
+            Protocol::TCP => self.see_opening(scene, merged, note),
+            Protocol::UDP => self.see_udp(scene, merged, note),
             Protocol::ICMP | Protocol::ICMPV6 => {
                 let interface = self.sight.position(merged.interface);
                 reading::of_icmp(merged, interface).into_iter().flatten().for_each(|word| self.take(scene, &word));
@@ -86,9 +89,9 @@ impl Evidence {
     }
 
     /// TCP that opens or refuses, or begins as no connection does.
-    fn see_opening<A: Address>(&mut self, scene: &mut Scene, merged: &mut MergedRow<'_, A>) {
+    fn see_opening<A: Address>(&mut self, scene: &mut Scene, merged: &MergedRow<'_, A>, note: &mut LastReport) {
         if reading::is_bare_beginning(merged) {
-            return self.see_beginning(scene, merged);
+            return self.see_beginning(scene, merged, note);
         }
         if reading::goes_on_alone(merged) {
             let cell = scene.cell(merged.row.ways[merged.row.opener() as usize].last);
@@ -97,7 +100,7 @@ impl Evidence {
         let interface = self.sight.position(merged.interface);
         for word in reading::of_tcp(merged, interface).into_iter().flatten() {
             if word.begins {
-                self.forget(scene, merged, word.last);
+                self.forget(scene, note, word.last);
             }
             self.take(scene, &word);
         }
@@ -106,7 +109,7 @@ impl Evidence {
     /// A SYN, or what no connection begins with, and nothing else. Where room is short only of who is worth it: of a flood
     /// from invented sources hardly anybody is, and this is all that is done for it.
     #[inline]
-    fn see_beginning<A: Address>(&mut self, scene: &mut Scene, merged: &mut MergedRow<'_, A>) {
+    fn see_beginning<A: Address>(&mut self, scene: &mut Scene, merged: &MergedRow<'_, A>, note: &mut LastReport) {
         let opener = merged.row.opener();
         let (from, to) = merged.row.key.endpoints(opener);
         let (source, port, target) = (from.address.into(), to.port, to.address.into());
@@ -125,7 +128,7 @@ impl Evidence {
         let word = Word { begins: true, ..reading::word(merged, opener, interface) };
         // Who finds no room is not told of what follows.
         if is_ahead || !self.room.is_full() {
-            self.forget(scene, merged, word.last);
+            self.forget(scene, note, word.last);
         }
         if !scene.lets_wait(&word) {
             self.hear(scene, &word);
@@ -133,8 +136,8 @@ impl Evidence {
     }
 
     /// A conversation begins: what was heard of one between the same ends is of another.
-    fn forget<A: Address>(&self, scene: &Scene, merged: &mut MergedRow<'_, A>, time: Timestamp) {
-        Reported::forget(&mut merged.note, self.period(scene.cell(time)));
+    fn forget(&self, scene: &Scene, note: &mut LastReport, time: Timestamp) {
+        Reported::forget(note, self.period(scene.cell(time)));
     }
 
     /// The period in which a cell lies: a part of the window.

@@ -26,10 +26,10 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Detection;
+use super::{Detection, Notes};
 use crate::account::conversation::{Address, ConversationKey, Way};
 use crate::account::interface::InterfaceId;
-use crate::account::observer::{RowBatch, RowObserver};
+use crate::account::observer::RowBatch;
 use crate::packet::Timestamp;
 use crate::tables::sampling::Seeds;
 use crate::time_grid::{Cell, TimeGrid};
@@ -236,6 +236,16 @@ impl Scan {
         self.scene.grid
     }
 
+    /// Takes merged rows.
+    pub fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, Notes>) {
+        let Self { scene, evidence, .. } = self;
+        let (merged, notes) = rows.merged();
+        match scene.config.rule {
+            Rule::Evidence => evidence.see_all(scene, merged, notes),
+            Rule::Contacts => merged.iter().for_each(|merged| all_contacts::see(scene, merged)),
+        }
+    }
+
     /// Takes in that an ICMP error refused a packet of the conversation `key` that went `way`.
     pub fn refuse<A: Address>(&mut self, key: &ConversationKey<A>, way: Way, time: Timestamp, interface: InterfaceId) {
         if self.scene.config.rule == Rule::Evidence {
@@ -320,16 +330,6 @@ impl Scan {
         self.scene.set_current(None);
         self.scene.ahead.words.clear();
         self.evidence.clear();
-    }
-}
-
-impl RowObserver for Scan {
-    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
-        let Self { scene, evidence, .. } = self;
-        match scene.config.rule {
-            Rule::Evidence => evidence.see_all(scene, batch.merged()),
-            Rule::Contacts => batch.merged().iter().for_each(|merged| all_contacts::see(scene, merged)),
-        }
     }
 }
 

@@ -71,7 +71,7 @@ mod tests {
 
     /// The numbers of so many interfaces.
     fn interfaces(count: usize) -> Vec<InterfaceId> {
-        let mut ledger = Ledger::new(&Config::default(), 1);
+        let mut ledger = Ledger::<()>::new(&Config::default(), 1);
         (0..count)
             .map(|number| {
                 let id = ledger.interface(&format!("veth{number}"));

@@ -1,6 +1,6 @@
 //! What was reported of an established conversation of late: most rows are of one of which there is nothing new to say.
 
-use crate::account::observer::ObserverNote;
+use crate::detect::LastReport;
 
 /// The activity of a conversation that was reported in a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,7 +23,7 @@ const EXCHANGE: u32 = 2;
 impl Reported {
     /// The activity that was reported in `period`.
     #[inline]
-    pub(super) const fn of(note: ObserverNote, period: i64) -> Self {
+    pub(super) const fn of(note: LastReport, period: i64) -> Self {
         match note.0.wrapping_sub(bits_of(period)) {
             ANSWER => Self::Answer,
             EXCHANGE => Self::Exchange,
@@ -33,16 +33,16 @@ impl Reported {
 
     /// Notes that the server answers, or that both sides go on.
     #[inline]
-    pub(super) const fn keep(note: &mut ObserverNote, period: i64, goes_on: bool) {
+    pub(super) const fn keep(note: &mut LastReport, period: i64, goes_on: bool) {
         note.0 = bits_of(period) | if goes_on { EXCHANGE } else { ANSWER };
     }
 
     /// Forgets what was reported in `period`, or in the next one by a thread that is ahead.
     #[inline]
-    pub(super) const fn forget(note: &mut ObserverNote, period: i64) {
+    pub(super) const fn forget(note: &mut LastReport, period: i64) {
         let noted = note.0 & !KIND;
         if noted == bits_of(period) || noted == bits_of(period.wrapping_add(1)) {
-            *note = ObserverNote(0);
+            *note = LastReport(0);
         }
     }
 }
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn what_was_noted_last_is_heard_in_its_period_alone() {
-        let mut note = ObserverNote::default();
+        let mut note = LastReport::default();
         for period in [-3, 0, 1, i64::from(u32::MAX) + 5] {
             assert_eq!(Reported::of(note, period), Reported::Nothing);
             for (goes_on, heard) in [(false, Reported::Answer), (true, Reported::Exchange), (false, Reported::Answer)] {
@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn a_beginning_forgets_its_own_period_and_the_next() {
         let held = |noted: i64, begun: i64| {
-            let mut note = ObserverNote::default();
+            let mut note = LastReport::default();
             Reported::keep(&mut note, noted, true);
             Reported::forget(&mut note, begun);
             Reported::of(note, noted) == Reported::Exchange

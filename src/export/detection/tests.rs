@@ -175,7 +175,7 @@ fn of_very_many_alerts_the_last_have_a_row() {
 /// A sight of an interface can be made by the ledger alone, which knows its places.
 #[test]
 fn whether_answers_are_visible_is_said_by_name() {
-    let mut ledger = crate::account::ledger::Ledger::new(&crate::account::Config::default(), 0);
+    let mut ledger = crate::account::ledger::Ledger::<()>::new(&crate::account::Config::default(), 0);
     let [blind, seeing] = ["eth0", "eth1"].map(|name| ledger.interface(name));
     let mut report = Report::from(crate::account::snapshot_builder::plain(&ledger, 0, 0));
     report.detection.answers_visible = vec![(blind, false), (seeing, true)];

@@ -20,14 +20,14 @@ use crate::locality::Classifier;
 use crate::packet::{Addresses, Frame, Protocol, Timestamp};
 use crate::pipeline::Error;
 use crate::pipeline::cells::Cells;
-use crate::pipeline::follow::Follow;
+use crate::pipeline::clock::ClockObserver;
 use crate::pipeline::threads::spawn;
 
 /// Batches on their way to a worker and back, the one being filled among them: no more frames than these wait.
 const BATCHES: usize = LOOKS_BEHIND + 2;
 
 /// Deals packets to workers.
-pub(super) struct Dealer<F> {
+pub(super) struct Dealer<F: ClockObserver> {
     shares: Vec<Share>,
     cells: Cells,
     span: Span,
@@ -37,13 +37,13 @@ pub(super) struct Dealer<F> {
     /// Frames of the interval so far.
     frames: u32,
     to_collect: Sender<ToCollect>,
-    collector: JoinHandle<(Ledger, F)>,
+    collector: JoinHandle<(Ledger<F::Notes>, F)>,
 }
 
-impl<F: Follow + Send + 'static> Dealer<F> {
+impl<F: ClockObserver + Send + 'static> Dealer<F> {
     pub(super) fn start(
-        ledger: Ledger,
-        follow: F,
+        ledger: Ledger<F::Notes>,
+        observer: F,
         classifier: &Arc<Classifier>,
         seed: u64,
         workers: usize,
@@ -53,9 +53,9 @@ impl<F: Follow + Send + 'static> Dealer<F> {
             .collect::<Result<Vec<_>, _>>()?
             .into_iter()
             .unzip();
-        let cells = Cells::of(follow.grids());
+        let cells = Cells::of(observer.grids());
         let (to_collect, collected) = channel();
-        let collector = Collector { ledger, follow, full, collected };
+        let collector = Collector { ledger, observer, full, collected };
         let collector = spawn("accountant", move || collector.run())?;
         let (span, awaited) = (Span::EMPTY, VecDeque::new());
         Ok(Self { shares, cells, span, awaited, interval: 0, frames: 0, to_collect, collector })
@@ -91,11 +91,11 @@ impl<F: Follow + Send + 'static> Dealer<F> {
     /// Goes to the cell of `time`. The intervals end, which is a look more.
     #[cold]
     fn enter(&mut self, name: &Arc<str>, time: Timestamp) -> Result<(), Error> {
-        let turn = self.cells.enter(time);
+        let advance = self.cells.enter(time);
         if self.frames > 0 {
             self.look(name, true)?;
         }
-        self.tell(ToCollect::Turn(turn))
+        self.tell(ToCollect::Advance(advance))
     }
 
     /// As [`super::counting::Counting::span`].
@@ -131,7 +131,7 @@ impl<F: Follow + Send + 'static> Dealer<F> {
         self.to_collect.send(what).map_err(|_| Error::Panicked)
     }
 
-    pub(super) fn finish(self) -> Result<(Ledger, F), Error> {
+    pub(super) fn finish(self) -> Result<(Ledger<F::Notes>, F), Error> {
         if self.cells.start().is_some() {
             self.tell(ToCollect::End(self.cells.end()))?;
         }

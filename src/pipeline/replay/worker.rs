@@ -11,8 +11,7 @@ use crate::decode::NotIp;
 use crate::locality::Classifier;
 use crate::packet::{Packet, Refusal, Timestamp};
 use crate::pipeline::Error;
-use crate::pipeline::cells::Turn;
-use crate::pipeline::follow::Follow;
+use crate::pipeline::clock::{ClockObserver, TimeAdvance};
 use crate::pipeline::threads::spawn;
 
 /// A packet on its way to its worker.
@@ -156,23 +155,23 @@ pub(super) enum ToCollect {
     /// Every worker hands over an interval of this file.
     Intervals(Arc<str>),
     /// Packet time goes on.
-    Turn(Turn),
+    Advance(TimeAdvance),
     /// The packets have ended, in a cell that ends then.
     End(Timestamp),
 }
 
 /// Merges the workers' intervals.
-pub(super) struct Collector<F> {
-    pub ledger: Ledger,
-    pub follow: F,
+pub(super) struct Collector<F: ClockObserver> {
+    pub ledger: Ledger<F::Notes>,
+    pub observer: F,
     /// One a worker.
     pub full: Vec<Intervals>,
     pub collected: Receiver<ToCollect>,
 }
 
-impl<F: Follow> Collector<F> {
-    /// The body of the thread: until the dealer has ended. Gives the accounts, and who followed.
-    pub(super) fn run(mut self) -> (Ledger, F) {
+impl<F: ClockObserver> Collector<F> {
+    /// The body of the thread: until the dealer has ended. Gives the accounts, and the observer.
+    pub(super) fn run(mut self) -> (Ledger<F::Notes>, F) {
         while let Ok(what) = self.collected.recv() {
             match what {
                 ToCollect::Intervals(name) => {
@@ -180,11 +179,11 @@ impl<F: Follow> Collector<F> {
                         break;
                     }
                 }
-                ToCollect::Turn(turn) => turn.tell(&mut self.follow),
-                ToCollect::End(end) => self.follow.finish(end),
+                ToCollect::Advance(advance) => advance.notify(&mut self.observer),
+                ToCollect::End(end) => self.observer.finish(end),
             }
         }
-        (self.ledger, self.follow)
+        (self.ledger, self.observer)
     }
 
     /// False when a worker has ended before its time.
@@ -192,7 +191,7 @@ impl<F: Follow> Collector<F> {
         let shares: Result<Vec<_>, _> = self.full.iter().map(|intervals| intervals.full.recv()).collect();
         let Ok(shares) = shares else { return false };
         let interface = self.ledger.interface(name);
-        self.ledger.merge_shares(interface, &shares, &mut self.follow);
+        self.ledger.merge_shares(interface, &shares, self.observer.rows());
         self.ledger.make_room();
         for (intervals, mut share) in self.full.iter().zip(shares) {
             share.reset();

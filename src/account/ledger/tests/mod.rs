@@ -279,7 +279,7 @@ fn who_found_no_room_is_held_once_there_is_some() {
 
 #[test]
 fn intervals_of_all_workers_take_memory() {
-    let mut ledger = Ledger::new(&Config::default(), SEED);
+    let mut ledger: Ledger = Ledger::new(&Config::default(), SEED);
     let [first, second] = ["eth0", "eth1"].map(|name| ledger.interface(name));
     for (interface, worker, bytes) in [(first, 0, 500), (first, 1, 30), (second, 0, 4), (first, 1, 20)] {
         ledger.record_interval(interface, worker, bytes);
@@ -290,7 +290,7 @@ fn intervals_of_all_workers_take_memory() {
 
 #[test]
 fn a_capture_that_is_opened_again_adds_up() {
-    let mut ledger = Ledger::new(&Config::default(), SEED);
+    let mut ledger: Ledger = Ledger::new(&Config::default(), SEED);
     let interface = ledger.interface("eth0");
     let since = Capture { up: true, received: 5, dropped_by_kernel: 1, dropped_by_interface: 0, ..Capture::default() };
     ledger.record_capture(interface, "eth0", since);
@@ -361,18 +361,20 @@ proptest! {
     }
 }
 
-/// What was told: whether the conversation was known, the way of requests, the ways that were seen; and who was refused.
+/// Of each row: whether the conversation was known, the way of requests, the ways that were seen; and the ways of refusals.
 #[derive(Default)]
-struct Told {
+struct Observed {
     merged: Vec<(bool, Way, [bool; 2])>,
     refused: Vec<Way>,
 }
 
-impl RowObserver for Told {
-    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
-        assert!(self.refused.is_empty() || batch.is_empty(), "refusals come after the rows");
-        let told = batch.merged().iter().map(|merged| (merged.is_known, merged.request_way, merged.seen));
-        self.merged.extend(told);
+impl RowObserver for Observed {
+    type Notes = ();
+
+    fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, ()>) {
+        assert!(self.refused.is_empty() || rows.is_empty(), "refusals come after the rows");
+        let merged = rows.merged().0.iter().map(|merged| (merged.is_known, merged.request_way, merged.seen));
+        self.merged.extend(merged);
     }
 
     fn refuse<A: Address>(&mut self, _: InterfaceId, refused: &Refused<A>) {
@@ -381,7 +383,7 @@ impl RowObserver for Told {
 }
 
 #[test]
-fn who_watches_hears_what_is_remembered_of_each_row() {
+fn observer_sees_each_row_with_what_is_remembered_of_its_conversation() {
     let mut ledger = Ledger::new(&Config::default(), SEED);
     let interface = ledger.interface("eth0");
     let mut merge = |packets: &[Packet], refused: Option<Packet>| {
@@ -389,9 +391,9 @@ fn who_watches_hears_what_is_remembered_of_each_row() {
         packets.iter().for_each(|packet| interval.observe(packet, packet.bytes + 14));
         refused.iter().for_each(|refused| interval.refuse(&refusal(refused)));
         interval.settle();
-        let mut told = Told::default();
-        ledger.merge(interface, &interval, &mut told);
-        (told.merged, told.refused)
+        let mut observed = Observed::default();
+        ledger.merge(interface, &interval, &mut observed);
+        (observed.merged, observed.refused)
     };
     // One asks, the other answers in the next interval; then neither is seen for one, and the first asks again.
     let asks = packet(1, 2, 3, Protocol::UDP, [50_000, 40_000], 0, 60);

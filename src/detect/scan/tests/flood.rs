@@ -8,9 +8,9 @@ use crate::account::conversation::request_way;
 use crate::account::interface::InterfaceId;
 use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
-use crate::account::observer::{MergedRow, ObserverNote, RowBatch, RowObserver};
+use crate::account::observer::{BatchMemory, MergedRow, RowBatch};
 use crate::detect::scan::{Config, Rule, Scan};
-use crate::detect::{Kind, Level, Subject};
+use crate::detect::{Kind, Level, Notes, Subject};
 use crate::locality::Classifier;
 use crate::packet::{Packet, Protocol};
 use crate::tables::index::NOWHERE;
@@ -22,7 +22,7 @@ const VICTIM: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
 const MOST_BYTES: usize = 20 << 20;
 
 fn interface() -> InterfaceId {
-    Ledger::new(&crate::account::Config::default(), 1).interface("eth0")
+    Ledger::<()>::new(&crate::account::Config::default(), 1).interface("eth0")
 }
 
 /// Lets every row of packets be seen as a conversation's first.
@@ -30,13 +30,13 @@ fn see_new(scan: &mut Scan, interval: &mut Interval, packets: impl Iterator<Item
     interval.reset();
     packets.for_each(|packet| interval.observe(&packet, packet.bytes + 14));
     interval.settle();
-    let mut batch = RowBatch::in_place_of(Vec::new());
+    let mut batch = RowBatch::new(BatchMemory::default());
     for row in interval.rows_v4() {
         let seen = [row.ways[0].packets > 0, row.ways[1].packets > 0];
         let request_way = request_way(&row.key, row.opener(), row.ways[row.opener() as usize].first_flags());
-        let (is_known, remembered_at, note) = (false, NOWHERE, ObserverNote::default());
-        batch.add(MergedRow { row, interface, is_known, request_way, seen, remembered_at, note }, Default::default());
-        if batch.len() == RowBatch::<Ipv4Addr>::MOST {
+        let (is_known, remembered_at) = (false, NOWHERE);
+        batch.add(MergedRow { row, interface, is_known, request_way, seen, remembered_at }, Notes::default());
+        if batch.len() == RowBatch::<Ipv4Addr, Notes>::MOST {
             scan.observe(&mut batch);
             batch.clear();
         }

@@ -9,9 +9,9 @@ use crate::account::conversation::{Address, Endpoint, Way, request_way};
 use crate::account::interface::InterfaceId;
 use crate::account::interval::{Interval, Row};
 use crate::account::ledger::Ledger;
-use crate::account::observer::{MergedRow, ObserverNote, RowBatch, RowObserver};
+use crate::account::observer::{BatchMemory, MergedRow, RowBatch};
 use crate::detect::scan::{Config, Scan};
-use crate::detect::{Detection, Kind, Level, Subject};
+use crate::detect::{Detection, Kind, Level, Notes, Subject};
 use crate::locality::Classifier;
 use crate::packet::{Addresses, Packet, Protocol, TcpFlags, Timestamp};
 use crate::tables::index::NOWHERE;
@@ -200,19 +200,19 @@ impl Cut {
     }
 }
 
-type Remembered = (Way, [bool; 2], ObserverNote);
+type Known = (Way, [bool; 2], Notes);
 
 /// What the ledger does, as far as scans need it.
 pub(super) struct Bench {
     pub(super) scan: Scan,
     pub(super) detections: Vec<Detection>,
     interfaces: Vec<InterfaceId>,
-    known: HashMap<(Addresses, u16, u16, u8), Remembered>,
+    known: HashMap<(Addresses, u16, u16, u8), Known>,
 }
 
 impl Bench {
     pub(super) fn new(config: &Config) -> Self {
-        let mut ledger = Ledger::new(&crate::account::Config::default(), 1);
+        let mut ledger = Ledger::<()>::new(&crate::account::Config::default(), 1);
         let interfaces = (0..4).map(|number| ledger.interface(&format!("eth{number}"))).collect();
         Self { scan: Scan::new(config, 7), detections: Vec::new(), interfaces, known: HashMap::new() }
     }
@@ -278,15 +278,15 @@ impl Bench {
         let here = [row.ways[0].packets > 0, row.ways[1].packets > 0];
         let before = self.known.get(&name).copied();
         let decided = || request_way(&row.key, row.opener(), row.ways[row.opener() as usize].first_flags());
-        let (request_way, seen, note) = before.map_or_else(
-            || (decided(), here, ObserverNote::default()),
-            |(way, seen, note)| (way, [seen[0] || here[0], seen[1] || here[1]], note),
+        let (request_way, seen, notes) = before.map_or_else(
+            || (decided(), here, Notes::default()),
+            |(way, seen, notes)| (way, [seen[0] || here[0], seen[1] || here[1]], notes),
         );
         let (is_known, remembered_at) = (before.is_some(), NOWHERE);
-        let mut batch = RowBatch::in_place_of(Vec::new());
-        batch.add(MergedRow { row, interface, is_known, request_way, seen, remembered_at, note }, Default::default());
+        let mut batch = RowBatch::new(BatchMemory::default());
+        batch.add(MergedRow { row, interface, is_known, request_way, seen, remembered_at }, notes);
         self.scan.observe(&mut batch);
-        self.known.insert(name, (request_way, seen, batch.merged()[0].note));
+        self.known.insert(name, (request_way, seen, batch.merged().1[0]));
     }
 
     fn refuse(&mut self, packet: &Packet, interface: InterfaceId) {

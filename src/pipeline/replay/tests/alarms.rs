@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::alert::{self, Change};
-use crate::detect::{self, Detectors, anomaly, bandwidth, scan};
+use crate::detect::{self, Detectors, Notes, anomaly, bandwidth, scan};
 use crate::events::{Tell, json};
 use crate::pipeline::alarms::Alarms;
 
@@ -22,17 +22,13 @@ struct Finer {
     tick: Duration,
 }
 
-impl RowObserver for Finer {
-    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
-        self.alarms.observe(batch);
+impl ClockObserver for Finer {
+    type Notes = Notes;
+
+    fn rows(&mut self) -> &mut impl RowObserver<Notes = Notes> {
+        self.alarms.rows()
     }
 
-    fn refuse<A: Address>(&mut self, interface: InterfaceId, refused: &Refused<A>) {
-        self.alarms.refuse(interface, refused);
-    }
-}
-
-impl Follow for Finer {
     fn grids(&self) -> Vec<TimeGrid> {
         self.alarms.grids().into_iter().chain([TimeGrid::of(self.tick)]).collect()
     }
