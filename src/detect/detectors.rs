@@ -100,7 +100,7 @@ impl Detectors {
     /// The clock was set and says `to`: all windows are empty.
     pub fn clock_stepped(&mut self, to: Timestamp) {
         self.bandwidth.iter_mut().for_each(|bandwidth| bandwidth.clock_stepped(to));
-        self.scan.iter_mut().for_each(|scan| scan.clock_stepped(to));
+        self.scan.iter_mut().for_each(Scan::clock_stepped);
         self.anomaly.iter_mut().for_each(|anomaly| anomaly.clock_stepped(to));
     }
 

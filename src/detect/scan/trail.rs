@@ -1,15 +1,15 @@
 //! The first and the last contacts of each source that may be scanning.
 //!
-//! The table of contacts holds only a sample of many targets. An alert names targets that the source really tried first
-//! and last, so the trail of a suspect is kept beside that table. There are as many trails as suspects and reported
-//! sources at most.
+//! Takes contacts that count; gives the targets that a source tried first and last. The table of contacts holds only a sample
+//! of many targets, so the trail of a suspect is kept beside it. There are at most as many trails as suspects and reported
+//! sources. Must not know limits or outcomes.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::net::IpAddr;
 
-use super::Scene;
 use super::contacts::{Aspect, Mark, Place};
+use super::state::ScanState;
 use crate::detect::MAXIMUM_TARGETS;
 use crate::packet::Timestamp;
 
@@ -34,7 +34,7 @@ impl Trail {
         Self { first, last }
     }
 
-    /// Takes in a contact by the times of its first and of its last packet.
+    /// Adds a contact by the times of its first and of its last packet.
     fn follow(&mut self, [begun, last]: [Timestamp; 2], place: Place) {
         self.last = self.last.max((last, place));
         let step = (begun, place);
@@ -46,7 +46,7 @@ impl Trail {
     }
 }
 
-impl Scene {
+impl ScanState {
     /// Remembers the first and the last contacts of a source that may be over its limit. `packets` are the times of the
     /// contact's first and last packet.
     #[inline]
@@ -55,7 +55,7 @@ impl Scene {
         if !is_suspect && self.trails.is_empty() {
             return;
         }
-        let horizon = self.horizon(self.current.unwrap_or_default(), aspect);
+        let horizon = self.horizon(self.current().unwrap_or_default(), aspect);
         let contacts = &self.contacts;
         let failing = |mark: &&Mark| mark.counted >= horizon && mark.answered < horizon;
         let known = || contacts.marks(source, aspect).filter(failing).map(|mark| (mark.begun, mark.place));
@@ -72,8 +72,7 @@ impl Trails {
         self.0.is_empty()
     }
 
-    /// Takes in a contact of a source that has a trail. A suspect without one gets one, with the contacts that are `known`
-    /// of it.
+    /// Adds a contact of a source that has a trail. A suspect without a trail gets one, with its `known` contacts.
     pub(super) fn follow<I: Iterator<Item = Step>>(
         &mut self,
         key: (Aspect, IpAddr),

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::contacts::Aspect;
 use super::verdict::tally;
-use super::{Scan, Scene};
+use super::{Rule, Scan};
 use crate::account::interface::InterfaceId;
 use crate::time_grid::Cell;
 
@@ -44,23 +44,24 @@ impl Scan {
     /// What readers see, with the `top` sources of each kind, the largest first.
     #[must_use]
     pub fn view(&self, top: usize) -> View {
-        let (waiting, waiting_limit, lost, unknown) = self.evidence.figures();
-        let (sources, source_limit, evicted) = self.scene.contacts.source_figures();
-        let (targets, target_limit, targets_lost) = self.scene.contacts.target_figures();
-        let (askers, asker_limit, forgotten) = self.evidence.askers(self.scene.current_end);
+        let (pending, pending_limit, pending_lost) = self.state.pending.figures();
+        let lost = pending_lost + self.state.unmatched.lost + self.state.deferred.lost;
+        let (sources, source_limit, evicted) = self.state.contacts.source_figures();
+        let (targets, target_limit, targets_lost) = self.state.contacts.target_figures();
+        let (askers, asker_limit, forgotten) = self.state.askers.figures(self.state.current_end());
         let table = |name, held, limit, evicted| TableUse { name, held, limit, evicted };
         View {
             contacted_hosts: self.contacted(Aspect::Hosts, top),
             contacted_ports: self.contacted(Aspect::Ports, top),
             unanswered_contacts: self.unanswered(top),
-            answers_visible: self.evidence.sight.answers_visible(),
+            answers_visible: self.state.visibility.answers_visible(),
             tables: vec![
                 table("scan_sources", sources, source_limit, evicted),
                 table("scan_targets", targets, target_limit, targets_lost),
-                table("scan_waiting", waiting, waiting_limit, lost + self.scene.ahead.lost),
+                table("scan_waiting", pending, pending_limit, lost),
                 table("scan_askers", askers, asker_limit, forgotten),
             ],
-            unknown,
+            unknown: self.state.unknown,
             memory_bytes: self.memory_bytes(),
         }
     }
@@ -68,47 +69,44 @@ impl Scan {
     /// The memory that the tables take, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.scene.contacts.memory_bytes()
-            + self.scene.ahead.memory_bytes()
-            + self.evidence.memory_bytes()
-            + self.scene.trails.memory_bytes()
+        self.state.memory_bytes()
     }
 
     fn contacted(&self, aspect: Aspect, top: usize) -> Vec<(IpAddr, u64)> {
-        let contacts = &self.scene.contacts;
+        let contacts = &self.state.contacts;
         self.top(
             top,
             |source| contacts.length(source, aspect),
             |source, cell| {
-                let tally = tally(&self.scene, &self.evidence.sight, cell, source, aspect);
+                let tally = tally(&self.state, cell, source, aspect);
                 tally.value + tally.answered
             },
         )
     }
 
     fn unanswered(&self, top: usize) -> Vec<(IpAddr, u64)> {
-        if self.scene.config.rule == super::Rule::Contacts {
+        if self.state.config.rule == Rule::Contacts {
             return Vec::new();
         }
         let largest = |of: &dyn Fn(Aspect) -> u64| Aspect::BOTH.map(of).into_iter().max().unwrap_or_default();
-        let contacts = &self.scene.contacts;
+        let contacts = &self.state.contacts;
         self.top(
             top,
             |source| largest(&|aspect| contacts.counted(source, aspect)),
-            |source, cell| largest(&|aspect| tally(&self.scene, &self.evidence.sight, cell, source, aspect).value),
+            |source, cell| largest(&|aspect| tally(&self.state, cell, source, aspect).value),
         )
     }
 
     /// The sources with the most by `exact`, among twice as many with the most by `bound`.
     fn top(&self, top: usize, bound: impl Fn(u32) -> u64, exact: impl Fn(u32, Cell) -> u64) -> Vec<(IpAddr, u64)> {
-        let Scene { contacts, current, .. } = &self.scene;
+        let contacts = &self.state.contacts;
         let mut bounds: Vec<(u64, u32)> =
             contacts.sources().map(|source| (bound(source), source)).filter(|&(bound, _)| bound > 0).collect();
         let candidates = (2 * top).min(bounds.len());
         if candidates < bounds.len() {
             bounds.select_nth_unstable_by(candidates, |left, right| right.cmp(left));
         }
-        let cell = current.unwrap_or_default();
+        let cell = self.state.current().unwrap_or_default();
         let mut found: Vec<(IpAddr, u64)> = bounds[..candidates]
             .iter()
             .map(|&(_, source)| (contacts.address(source), exact(source, cell)))

@@ -241,7 +241,7 @@ fn clock_that_is_set_forgets_questions() {
     let mut bench = Bench::new(&Config::default());
     bench.run(&answered(5, 0.3, v4(239, 1, 2, 3), (50_000, 7_777), 7_777), Cut::PLAIN, 1.0);
     assert!(bench.scan.view(1).tables.iter().any(|table| table.name == "scan_askers" && table.held == 5));
-    bench.scan.clock_stepped(at(100.0));
+    bench.scan.clock_stepped();
     _ = bench.scan.advance(at(101.0));
     let held = |view: View| view.tables.iter().find(|table| table.name == "scan_askers").unwrap().held;
     assert_eq!(held(bench.scan.view(1)), 0);

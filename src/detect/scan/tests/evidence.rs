@@ -447,7 +447,7 @@ fn a_source_that_is_under_its_limit_leaves_no_trail() {
     let script = each(40, 0.1, |script, time, number| _ = script.syn(time, A, host(number), 22));
     let mut bench = Bench::new(&Config::default());
     bench.run(&script, Cut::PLAIN, 5.0);
-    assert!(!bench.scan.scene.trails.is_empty());
+    assert!(!bench.scan.state.trails.is_empty());
     bench.run(&each(1, 1.0, |script, time, _| script.query(time + 400.0, B, A, 53, 0.02)), Cut::PLAIN, 5.0);
-    assert!(bench.scan.scene.trails.is_empty());
+    assert!(bench.scan.state.trails.is_empty());
 }

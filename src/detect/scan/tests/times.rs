@@ -56,7 +56,7 @@ fn a_clock_that_is_set_leaves_nothing_stuck() {
         bench.run(&scan(0.35, 20), Cut::PLAIN, 2.0);
         assert!(!bench.found().is_empty());
         bench.detections.clear();
-        bench.scan.clock_stepped(at(to));
+        bench.scan.clock_stepped();
         bench.run(&scan(to + 0.35, 10), Cut::PLAIN, 2.0);
         assert_eq!(bench.found(), [], "{to}: what was before the step counts no more");
         assert_eq!(bench.detections.iter().map(|found| found.level).collect::<Vec<_>>(), [Level::Under], "{to}");
@@ -83,7 +83,7 @@ fn who_goes_on_after_the_clock_was_set_is_heard_anew_in_the_same_part_of_the_win
     let mut bench = Bench::new(&Config::default());
     let held = |bench: &Bench| bench.scan.view(5).tables[0].held;
     assert_eq!(held(bench.run(&before, Cut::PLAIN, 1.0)), 1);
-    bench.scan.clock_stepped(at(3.0));
+    bench.scan.clock_stepped();
     assert_eq!(held(&bench), 0);
     assert_eq!(held(bench.run(&after, Cut::PLAIN, 1.0)), 1);
 }
@@ -109,7 +109,7 @@ fn the_ends_of_time_end() {
     bench.run(&scan(0.35, 20), Cut::PLAIN, 2.0);
     for time in [i64::MAX, i64::MIN, 0, i64::MAX] {
         bench.scan.advance(Timestamp::from_nanoseconds(time));
-        bench.scan.clock_stepped(Timestamp::from_nanoseconds(time));
+        bench.scan.clock_stepped();
     }
     assert_eq!(bench.scan.view(5).tables[0].held, 0);
 }
