@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use super::anomaly::Anomalies;
 use super::bandwidth::Bandwidth;
-use super::bandwidth::Occupancy;
 use super::scan::Scan;
-use super::{Config, Detection, Kind, Notes, TableUse, View, rules};
+use super::{Config, Detection, Kind, Notes, View, rules};
 use crate::account::conversation::Address;
 use crate::account::interface::InterfaceId;
 use crate::account::observer::{RowBatch, RowObserver};
@@ -134,7 +133,7 @@ impl Detectors {
         if let Some(bandwidth) = &self.bandwidth {
             view.window_bytes = bandwidth.window_bytes(self.top_sources);
             view.chart = bandwidth.talkers(named);
-            view.tables.extend(bandwidth.tables().into_iter().map(table));
+            view.tables.extend(bandwidth.tables());
         }
         if let Some(scan) = &self.scan {
             let seen = scan.view(self.top_sources);
@@ -160,16 +159,6 @@ impl Detectors {
         let anomaly = self.anomaly.as_ref().map_or(0, Anomalies::memory_bytes);
         (bandwidth + scan + anomaly) as u64
     }
-}
-
-fn table((name, of): (&'static str, Occupancy)) -> TableUse {
-    let name = match name {
-        "sources" => "bandwidth_sources",
-        "destinations" => "bandwidth_destinations",
-        "networks" => "bandwidth_networks",
-        _ => "bandwidth_pairs",
-    };
-    TableUse { name, held: of.held, limit: of.limit, evicted: of.evicted }
 }
 
 impl RowObserver for Detectors {

@@ -10,6 +10,7 @@ mod ends;
 mod notes;
 mod rules;
 pub mod scan;
+mod table_use;
 pub mod view;
 
 use std::net::IpAddr;
@@ -22,7 +23,7 @@ use crate::packet::{Protocol, Timestamp};
 pub use config::Config;
 pub use detectors::Detectors;
 pub use notes::{LastReport, Notes, SlotHints};
-pub use scan::TableUse;
+pub use table_use::{DetectionTable, TableUse};
 pub use view::View;
 
 /// What a rule finds.

@@ -7,13 +7,13 @@ use super::Config;
 use super::family::{self, Family};
 use super::text::TextWriter;
 use super::words::{push_address, push_protocol};
-use crate::account::counter_table::Eviction;
 use crate::account::flow::{Counters, FlowKey, HostKey, SeriesKey};
 use crate::account::series::Unrowed;
 use crate::account::series::others::ByDirection;
 use crate::account::snapshot::{Figures, Shown, ShownRow, Snapshot};
 use crate::locality::Direction;
 use crate::packet::{Protocol, Timestamp};
+use crate::tables::eviction::Eviction;
 
 const OTHER: &str = "other";
 

@@ -1,9 +1,11 @@
 //! The interfaces in the ledger, from the first frame until their last values have been read.
 //!
-//! An entry is *living* while its interface exists. When the interface is *gone*, the entry is frozen until every scraper
-//! has read its last values. Then it is *retired*: its values move to the entry `retired` of the same families, so that
-//! sums never fall, and its place is free. An interface that comes back before that continues from its last values, like
-//! its series. One that comes back later starts at 0.
+//! Takes names, captures and the delivery of snapshots; gives entries. Must not know how interfaces are found.
+//!
+//! An entry is *living* while its interface exists. When the interface is *gone*, the entry is frozen until every
+//! scraper has read its last values. Then it is *retired*: its values move to the entry `retired` of the same families,
+//! so that sums never fall, and its place is free. An interface that comes back before that continues from its last
+//! values. One that comes back later starts at 0.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +16,10 @@ use super::snapshot::{Capture, Coverage, Interface};
 /// containers make interfaces without end.
 const MAXIMUM_LIVING: usize = 1_024;
 
-/// The most entries of interfaces that are gone. At the limit the one that is gone longest is retired unread.
+/// The most entries of interfaces that are gone. At the limit the oldest of them is retired unread.
 const MAXIMUM_GONE: usize = 1_024;
 
-/// The entry of the interfaces that found no entry of their own.
+/// The entry of the interfaces without an entry of their own.
 const OTHER: &str = "other";
 /// The entry with the values of interfaces that are gone.
 const RETIRED: &str = "retired";
@@ -31,9 +33,9 @@ pub(super) struct Interfaces {
     /// In the order of their numbers.
     entries: Vec<Interface>,
     registered: u64,
-    /// The interfaces that share the entry `other`, and whether each is being captured.
+    /// The interfaces that share the entry `other`; true for those that are being captured.
     sharing: BTreeMap<String, bool>,
-    /// The memory of the last interval of each worker of an interface, in bytes.
+    /// Memory of the last interval of each worker of an interface, in bytes.
     interval_bytes: BTreeMap<(InterfaceId, usize), usize>,
     retired_unread: u64,
 }
@@ -86,7 +88,7 @@ impl Interfaces {
         self.entries.get_mut(at)
     }
 
-    /// Adds what the capture of the interface called `name`, which counts in entry `id`, reports.
+    /// Adds the statistics of the capture of the interface called `name`, which counts in entry `id`.
     pub(super) fn record_capture(&mut self, id: InterfaceId, name: &str, since: Capture) {
         let up = match self.sharing.get_mut(name) {
             Some(up) => {
@@ -106,7 +108,7 @@ impl Interfaces {
         self.interval_bytes.insert((id, worker), bytes);
     }
 
-    /// The memory that intervals take, in bytes: of each worker the last one, and one more, which is being filled.
+    /// Memory of intervals in bytes: the last one of each worker, and one more, which is being filled.
     pub(super) fn interval_memory_bytes(&self) -> usize {
         2 * self.interval_bytes.values().sum::<usize>()
     }
@@ -116,7 +118,7 @@ impl Interfaces {
         self.entries.iter().any(|entry| entry.gone_since.is_none() && entry.name != OTHER && !exists(&entry.name))
     }
 
-    /// Ends the entries of interfaces that do not exist any more. They are frozen from the snapshot `next` on.
+    /// Ends the entries of interfaces that no longer exist. They are frozen from the snapshot `next` on.
     pub(super) fn end(&mut self, exists: impl Fn(&str) -> bool, next: u64) -> Vec<InterfaceId> {
         self.sharing.retain(|name, _| exists(name));
         let is_shared = !self.sharing.is_empty();
@@ -135,8 +137,8 @@ impl Interfaces {
         ended
     }
 
-    /// Retires the entries that are gone and whose last values `is_read`, those that have counted nothing, and what
-    /// exceeds [`MAXIMUM_GONE`].
+    /// Retires entries that are gone: those whose last values `is_read`, those that have counted nothing, and the
+    /// oldest above [`MAXIMUM_GONE`].
     pub(super) fn retire(&mut self, is_read: impl Fn(u64) -> bool) {
         let is_over = |entry: &Interface| match entry.gone_since {
             None | Some(NEVER) => false,
@@ -170,7 +172,7 @@ impl Interfaces {
         }
     }
 
-    /// The entry `retired`, made when it is first needed. It has counters only, no gauges.
+    /// The entry `retired`, made when it is first needed. It has counters and no gauges.
     fn retired(&mut self) -> InterfaceId {
         let known = self.entries.iter().find(|entry| entry.gone_since == Some(NEVER)).map(|entry| entry.id);
         known.unwrap_or_else(|| {

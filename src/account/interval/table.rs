@@ -1,4 +1,6 @@
-//! The conversations of one IP version in an interval: rows, the packets that wait for theirs, and what was refused.
+//! The conversations of one IP version in an interval: rows, pending packets and refusals.
+//!
+//! Takes packets and refusals; gives rows in the order of their first packets. Must not know the other IP version.
 
 use super::Overflow;
 use crate::account::conversation::{Address, ConversationKey, Endpoint, OneWay, Way};
@@ -8,26 +10,26 @@ use crate::packet::{Packet, Refusal, TcpFlags, Timestamp};
 use crate::tables::hashing::State;
 use crate::tables::probe::{self, ProbeTable};
 
-/// Rows that an interval holds at most in each of its two tables, when the accountant is late. What comes then counts
+/// The most rows in each of the two tables of an interval, reached when the accountant is late. Further packets count
 /// in [`super::Interval::overflow`].
 pub(super) const MAXIMUM_ROWS: usize = 32_768;
 const _: () = assert!(MAXIMUM_ROWS <= probe::MOST);
 
-/// Packets that wait to be looked up together.
+/// Packets that are looked up together.
 const BATCH: usize = 32;
 
 /// A conversation between two hand-overs.
 #[derive(Debug, Clone)]
 pub struct Row<A: Address> {
-    /// Whose it is.
+    /// The conversation.
     pub key: ConversationKey<A>,
-    /// What was counted each way, up first.
+    /// The counters of each direction, up first.
     pub ways: [OneWay; 2],
 }
 
 impl<A: Address> Row<A> {
-    /// Adds the row that `packet` opens. A blank one is filled where it lies: one that is put together first and then
-    /// moved is read back in other widths than it was written in, which stalls the processor.
+    /// Adds the row that `packet` opens. A blank row is filled in place: a row that is built first and then moved is
+    /// read back in other widths than it was written in, which stalls the processor.
     #[inline]
     fn open(rows: &mut Vec<Self>, packet: &Waiting<A>, direction: Direction) {
         let at = rows.len();
@@ -42,7 +44,7 @@ impl<A: Address> Row<A> {
 
     const BLANK: Self = Self { key: ConversationKey::BLANK, ways: [OneWay::NOTHING; 2] };
 
-    /// Marks what was refused before the row was made.
+    /// Marks directions that were refused before the row was made.
     #[cold]
     fn mark(&mut self, hash: u64, refusals: &Refusals<A>) {
         for way in Way::BOTH {
@@ -52,7 +54,7 @@ impl<A: Address> Row<A> {
         }
     }
 
-    /// Which ways have packets, up first.
+    /// True for each direction that has packets, up first.
     #[must_use]
     #[inline(always)]
     pub fn has_packets(&self) -> [bool; 2] {
@@ -60,7 +62,8 @@ impl<A: Address> Row<A> {
         [up.packets > 0, down.packets > 0]
     }
 
-    /// Tells `each` of the ways that have packets, up first. (Spelled out, which a loop over both is not compiled to.)
+    /// Calls `each` for each direction that has packets, up first. (Written out, because a loop compiles to slower
+    /// code.)
     #[inline(always)]
     pub fn each_way(&self, mut each: impl FnMut(Way, &OneWay)) {
         let [up, down] = &self.ways;
@@ -72,7 +75,7 @@ impl<A: Address> Row<A> {
         }
     }
 
-    /// The direction of the packets that go `way`.
+    /// The direction of the packets that go `way`, relative to the local networks.
     #[must_use]
     #[inline]
     pub fn direction(&self, way: Way) -> Direction {
@@ -125,7 +128,7 @@ impl<A: Address> Table<A> {
         self.refusals.clear();
     }
 
-    /// Puts a packet among the waiting; true when it is time to look them up.
+    /// Adds a pending packet; true when it is time to look them up.
     #[inline(always)]
     pub(super) fn push(&mut self, packet: &Packet, number: u32, source: A, destination: A, state: &State) -> bool {
         let source = Endpoint { address: source, port: packet.source_port };
@@ -137,12 +140,12 @@ impl<A: Address> Table<A> {
         self.waiting.len() == BATCH
     }
 
-    /// Counts the waiting packets in their rows, or in `overflow` where there is no room for a row.
+    /// Counts the pending packets in their rows, or in `overflow` where there is no room for a row.
     pub(super) fn settle(&mut self, state: &State, classifier: &Classifier, overflow: &mut Overflow) {
         let Self { rows, made_by, positions, waiting, refusals } = self;
         let count = (rows.len() + waiting.len()).min(MAXIMUM_ROWS);
         positions.reserve(count, rows.len(), |at| rows[at].key.hash_under(state));
-        // Where they wait, not taken out first: to copy a key and read it back at once stalls the processor.
+        // In place, not taken out first: copying a key and reading it back at once stalls the processor.
         for packet in waiting.iter() {
             let at = match positions.find(packet.hash, |at| rows[at].key == packet.key) {
                 Ok(at) => at,
@@ -168,8 +171,8 @@ impl<A: Address> Table<A> {
         waiting.clear();
     }
 
-    /// Marks the conversation that an error quotes, and its row if there is one. A row that is made later is marked then, so
-    /// that it does not matter which packets still wait.
+    /// Marks the conversation that an error quotes, and its row if there is one. A row that is made later is marked
+    /// then, so the result does not depend on the pending packets.
     pub(super) fn refuse(&mut self, refusal: &Refusal, number: u32, source: A, destination: A, state: &State) {
         let source = Endpoint { address: source, port: refusal.source_port };
         let destination = Endpoint { address: destination, port: refusal.destination_port };

@@ -1,7 +1,10 @@
 //! The rows that Prometheus sees: the heaviest flows or hosts, exact also as `increase()` sees them.
 //!
-//! `increase()` misses the value that a series has at its first scrape. A series that vanishes between two scrapes takes
-//! along what it gained since the last one. So a row
+//! Takes a table of counters and the delivery of snapshots; gives rows and the sums outside them. Must not know formats
+//! or scrapers.
+//!
+//! `increase()` misses the value that a series has at its first scrape. A series that vanishes between two scrapes
+//! loses what it gained since the last one. So a row
 //!
 //! 1. appears with value 0. Its bytes are *pending*: in no row and not in `other`. When every scraper has completely read
 //!    a snapshot with the 0, the pending bytes are added to the row;
@@ -26,39 +29,40 @@ use super::delivery::Delivery;
 use super::flow::{Counters, SeriesKey};
 use crate::locality::Direction;
 use crate::packet::Timestamp;
+use crate::tables::top::top_n;
 use others::{ByDirection, Others};
 use row::{Row, State};
 
-/// Completed scrapes for which a row stays at least, once it was shown.
+/// The fewest completed scrapes for which a row stays once it was shown.
 pub const TENURE: u64 = 30;
 
 /// Later than every snapshot.
 const NEVER: u64 = u64::MAX;
 
-/// How many times heavier than a row an entry must be to take its place.
+/// An entry takes the place of a row if it is more than this many times heavier.
 const HYSTERESIS: u64 = 2;
 
 /// A row at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeriesRow<K> {
-    /// What it is known by.
+    /// The key.
     pub key: K,
-    /// When its entry was first counted.
+    /// Time of the first packet.
     pub first_seen: Timestamp,
-    /// When the row entered, with value 0.
+    /// Time at which the row entered with value 0; the first packet where values are plain.
     pub shown_since: Timestamp,
-    /// What the row shows.
+    /// The value of the row; the lifetime where values are plain.
     pub value: Counters,
-    /// All that its entry counted, before the row counted too.
+    /// All that was counted since its entry was made, also before the row counted.
     pub lifetime: Counters,
 }
 
 /// Sums outside rows: `other`, retired or pending.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unrowed<G> {
-    /// By group.
+    /// Sums by group.
     pub by_group: BTreeMap<G, Counters>,
-    /// By direction, of the groups past the limit ([`others::MAXIMUM_LATE_GROUPS`]).
+    /// Sums by direction of the groups past the limit ([`others::MAXIMUM_LATE_GROUPS`]).
     pub rarer: ByDirection,
 }
 
@@ -75,12 +79,12 @@ impl<G: Copy + Ord> Unrowed<G> {
     }
 }
 
-/// All that is neither in a row nor retired.
+/// The traffic that is neither in a row nor retired.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rest<G> {
     /// Traffic without a row.
     pub other: Unrowed<G>,
-    /// Traffic of rows that do not count yet, and of `other` rows that do not.
+    /// Traffic of rows and of `other` rows that do not count yet.
     pub pending: Unrowed<G>,
 }
 
@@ -91,16 +95,17 @@ pub struct Series<K: SeriesKey> {
     rows: Vec<Row<K>>,
     others: Others<K::Group>,
     retired: Unrowed<K::Group>,
-    /// Keys that may not enter: those whose row leaves (never), and whose row went, with the first snapshot without it.
+    /// Keys that may not enter: those whose row is leaving (never), and those whose row has gone, until every scraper
+    /// has read the snapshot with this number, the first without the row.
     gone: BTreeMap<K, u64>,
-    /// Completed scrapes: how often all scrapers had a later snapshot than before.
+    /// The fewest completed scrapes for which a row stays once it was shown.
     rounds: u64,
     delivered: u64,
     now: Timestamp,
 }
 
 impl<K: SeriesKey> Series<K> {
-    /// No rows yet, and never more than `limit`.
+    /// No row yet; at most `limit`.
     #[must_use]
     pub fn new(limit: usize) -> Self {
         Self {
@@ -115,19 +120,19 @@ impl<K: SeriesKey> Series<K> {
         }
     }
 
-    /// How many rows there may be.
+    /// The most rows.
     #[must_use]
     pub fn limit(&self) -> usize {
         self.limit
     }
 
-    /// The memory that the rows take, in bytes; about, for the trees.
+    /// Memory of the rows in bytes, an estimate for the trees.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.rows.capacity() * size_of::<Row<K>>() + self.gone.len() * 2 * size_of::<(K, u64)>()
     }
 
-    /// The rows as they stand.
+    /// The rows with their values.
     pub fn rows<'a>(&'a self, table: &'a CounterTable<K>) -> impl Iterator<Item = SeriesRow<K>> + 'a {
         self.rows.iter().map(|row| SeriesRow {
             key: row.key,
@@ -144,7 +149,7 @@ impl<K: SeriesKey> Series<K> {
         &self.retired
     }
 
-    /// All of `totals` that is neither in a row nor retired.
+    /// The part of `totals` that is neither in a row nor retired.
     #[must_use]
     pub fn rest(&self, table: &CounterTable<K>, totals: &BTreeMap<K::Group, Counters>) -> Rest<K::Group> {
         let mut counted = self.retired.by_group.clone();
@@ -165,13 +170,13 @@ impl<K: SeriesKey> Series<K> {
         Rest { other, pending }
     }
 
-    /// The positions of rows that have not been there for long enough to leave.
+    /// The entries whose rows have not stayed for [`MINIMUM_SCRAPES`] yet.
     #[must_use]
     pub fn untenured(&self) -> BTreeSet<u32> {
         self.rows.iter().filter(|row| !self.is_tenured(row)).map(|row| row.position).collect()
     }
 
-    /// Freezes the rows whose entries were evicted from `positions`, from the snapshot `next` on.
+    /// Freezes the rows whose entries left from `positions`, from the snapshot `next` on.
     pub fn let_go(&mut self, positions: &[u32], table: &CounterTable<K>, next: u64) {
         let evicted: BTreeSet<u32> = positions.iter().copied().collect();
         for row in &mut self.rows {
@@ -182,8 +187,8 @@ impl<K: SeriesKey> Series<K> {
         }
     }
 
-    /// Makes the rows of the snapshot `next` at `now`, given how far earlier snapshots were `delivery`-ed: lets rows count
-    /// and retire, then chooses which entries have a row.
+    /// Makes the rows of the snapshot `next` at `now`, given the `delivery` of earlier snapshots: lets rows count and
+    /// retire, then chooses the entries with a row.
     pub fn advance(
         &mut self,
         table: &mut CounterTable<K>,
@@ -242,10 +247,11 @@ impl<K: SeriesKey> Series<K> {
         self.rounds >= row.entered + TENURE
     }
 
-    /// The heaviest entries enter, as far as there is room; rows that are much lighter than one that has none leave.
+    /// Gives rows to the heaviest entries while there is room; then freezes rows that are much lighter than an entry
+    /// without one.
     fn choose(&mut self, table: &mut CounterTable<K>, delivery: Delivery, next: u64) {
         let mut lightest = self.displaceable(table, delivery);
-        // Rows that leave already make room for as many, or one entry that waits would drive row after row out.
+        // Rows that leave already make room for as many. Without this, one heavy entry would push out row after row.
         let mut promised = self.rows.iter().filter(|row| row.is_frozen()).count();
         let wanted = self.limit - self.rows.len() + promised + lightest.len();
         for candidate in self.heaviest_hidden(table, wanted) {
@@ -289,8 +295,8 @@ impl<K: SeriesKey> Series<K> {
         }
     }
 
-    /// The rows that may make room, with their entries' bytes, the lightest last: those that were there for long enough,
-    /// and those that nobody has seen yet.
+    /// The rows that may make room, with the bytes of their entries, the lightest last: rows that have stayed long
+    /// enough, and rows that no scraper has seen yet.
     fn displaceable(&self, table: &CounterTable<K>, delivery: Delivery) -> Vec<(u64, usize)> {
         let may_go = |row: &Row<K>| match row.state {
             State::Pending { since, .. } => since > delivery.to_any,
@@ -303,19 +309,12 @@ impl<K: SeriesKey> Series<K> {
         rows
     }
 
-    /// Up to `wanted` entries without a row, the heaviest first.
+    /// The `wanted` heaviest entries without a row, the heaviest first.
     fn heaviest_hidden(&self, table: &CounterTable<K>, wanted: usize) -> Vec<Entry<K>> {
         let hidden = table.entries().filter(|entry| !entry.is_shown && !self.gone.contains_key(&entry.key));
-        let weight = |entry: &Entry<K>| (std::cmp::Reverse(entry.counters.bytes), entry.key);
-        let mut hidden: Vec<Entry<K>> = hidden.collect();
-        if wanted == 0 {
-            hidden.clear();
-        } else if hidden.len() > wanted {
-            hidden.select_nth_unstable_by_key(wanted - 1, weight);
-            hidden.truncate(wanted);
-        }
-        hidden.sort_unstable_by_key(weight);
-        hidden
+        top_n(hidden, wanted, |one, other| {
+            other.counters.bytes.cmp(&one.counters.bytes).then_with(|| one.key.cmp(&other.key))
+        })
     }
 }
 

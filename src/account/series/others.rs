@@ -1,9 +1,12 @@
 //! The `other` rows: traffic without a row of its own, one sum per group.
 //!
-//! Most protocols are seen rarely or never, and rows for all of them would be a thousand. So only the usual protocols have
-//! an `other` row from the start. Another protocol gets one at the first refresh after its first packet, by the rule of all
-//! rows: it appears with value 0, its bytes are pending until every scraper has read that 0, then they are added. Groups
-//! past the limit share one sum per direction, the *rarer*, which is there from the start.
+//! Takes groups and the delivery of snapshots; gives for each group its own sum or a share of the rarer. Must not know
+//! rows.
+//!
+//! Most protocols are seen rarely or never, and rows for all of them would be a thousand. So only the usual protocols
+//! have an `other` row from the start. Another protocol gets one at the first refresh after its first packet. Like
+//! every row it appears with value 0, and its bytes are pending until every scraper has read that 0. Groups past the
+//! limit share one sum per direction, the *rarer*, which exists from the start.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +14,7 @@ use super::Unrowed;
 use crate::account::flow::Counters;
 use crate::locality::Direction;
 
-/// The most groups that may get an `other` row besides those from the start. Groups past it count as rarer.
+/// The most groups that get an `other` row later than the start. Further groups count as rarer.
 pub const MAXIMUM_LATE_GROUPS: usize = 64;
 
 /// One sum per direction, in the order of [`Direction::ALL`].
@@ -21,7 +24,7 @@ pub type ByDirection = [Counters; Direction::ALL.len()];
 enum State {
     /// Shown with value 0 since this snapshot.
     Pending { since: u64 },
-    /// Shows all that its group has outside rows.
+    /// Shows all traffic of its group outside rows.
     Counting,
 }
 
@@ -60,7 +63,7 @@ impl<G: Copy + Ord> Others<G> {
         self.states.values().any(|state| matches!(state, State::Pending { since } if *since <= delivered))
     }
 
-    /// Lets the rows count that every scraper has read with value 0.
+    /// Lets the rows count whose 0 every scraper has read.
     pub(super) fn begin_to_count(&mut self, delivered: u64) {
         for state in self.states.values_mut() {
             if matches!(state, State::Pending { since } if *since <= delivered) {

@@ -1,10 +1,13 @@
-//! One row: the entry that it shows, and how far it has come.
+//! One row: its entry and its stage.
+//!
+//! Takes the table of counters; gives the value, the lifetime and the pending part of the row. Must not know other
+//! rows.
 
 use crate::account::counter_table::CounterTable;
 use crate::account::flow::{Counters, SeriesKey};
 use crate::packet::Timestamp;
 
-/// `base` is the part of the entry's counters that `other` showed before the row appeared.
+/// The stage of a row. `base` is the part of the entry's counters that `other` showed before the row appeared.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum State {
     /// Shown with value 0 since this snapshot; all above the base is pending.

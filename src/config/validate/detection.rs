@@ -125,7 +125,7 @@ fn anomaly_config(all: &Settings) -> Result<anomaly::Config, ConfigError> {
     Ok(config)
 }
 
-fn criteria(settings: &AnomalySettings, default: Criteria) -> Result<Criteria, anomaly::ConfigError> {
+fn criteria(settings: &AnomalySettings, default: Criteria) -> Result<Criteria, anomaly::Error> {
     let bound = |setting: &Setting<Bound>| setting.value().map(|&Bound(bound)| bound);
     Ok(Criteria {
         methods: settings.methods.value().map_or(default.methods, |List(methods)| methods.iter().copied().collect()),
@@ -148,8 +148,8 @@ fn filter(settings: &AnomalySettings, default: Filter) -> Filter {
 }
 
 /// Says of which setting the anomaly detector complains: the first that was given of those that it may be.
-fn refused(all: &Settings, error: anomaly::ConfigError) -> ConfigError {
-    use anomaly::ConfigError as Error;
+fn refused(all: &Settings, error: anomaly::Error) -> ConfigError {
+    use anomaly::Error;
     let of = &all.anomaly;
     let [lower, upper] = [&of.lower_bound, &of.upper_bound].map(|bound| bound.origin().map(|_| all.place(bound)));
     let place = match error {

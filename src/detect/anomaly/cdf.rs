@@ -1,6 +1,5 @@
 //! Where the last change lies among the earlier ones.
 
-use super::empirical::distribution;
 use super::windows::{Windows, clamped, mean};
 
 /// With the differences |xᵢ − xᵢ₋₁|, windows taken on them (the reference one shorter than for values), F the empirical
@@ -18,6 +17,12 @@ pub fn cdf(series: &[f64], active_size: usize, reference_size: usize) -> Option<
     let is_steady = reference.iter().chain(active).all(|&difference| difference == active[0]);
     let p = distribution(reference, mean(active) - mean(reference));
     Some(if is_steady { 0.0 } else { clamped(2.0 * (0.5 - p).abs()) })
+}
+
+/// F(q): the share of `values` that are at most `quantile`; 0 of no values.
+fn distribution(values: &[f64], quantile: f64) -> f64 {
+    let within = values.iter().filter(|&&value| value <= quantile).count();
+    within as f64 / values.len().max(1) as f64
 }
 
 #[cfg(test)]
@@ -40,5 +45,14 @@ mod tests {
         assert!(cdf(&[1.0, 2.0, 3.0], 1, 4).is_some());
         assert_eq!(cdf(&[1.0, 2.0, 3.0, 4.0], 2, 4), None);
         assert_eq!(cdf(&[], 1, 4), None);
+    }
+
+    #[test]
+    fn distribution_counts_equal_values() {
+        let values = [1.0, 0.0, 1.0, 3.0];
+        for (quantile, share) in [(-1.0, 0.0), (0.0, 0.25), (1.0, 0.75), (2.9, 0.75), (3.0, 1.0)] {
+            assert_eq!(distribution(&values, quantile), share, "{quantile}");
+        }
+        assert_eq!(distribution(&[], 1.0), 0.0);
     }
 }

@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
-use thiserror::Error;
-
 use super::filter::Filter;
 use super::method::{Method, Methods};
 use super::windows::reference_size;
-use crate::packet::Timestamp;
 
 /// The bound that stands for none: the smallest number above 0, as the anomalyzer has it.
 pub const NO_BOUND: f64 = 5e-324;
@@ -24,8 +21,8 @@ pub const MOST_PAIRS: usize = 1_000_000;
 pub const TRANSFER_INTERVALS: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(86_400)];
 
 /// What cannot be meant.
-#[derive(Debug, Clone, Copy, PartialEq, Error)]
-pub enum ConfigError {
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum Error {
     /// No test was asked for.
     #[error("no anomaly test given; choose from cdf, diff, fence, highrank, ks, lowrank, magnitude")]
     NoMethod,
@@ -97,13 +94,13 @@ impl Fence {
     ///
     /// # Errors
     /// A bound that is no number, and bounds that nothing lies between.
-    pub fn new(lower: Option<f64>, upper: f64) -> Result<Self, ConfigError> {
+    pub fn new(lower: Option<f64>, upper: f64) -> Result<Self, Error> {
         if let Some(&bound) = [Some(upper), lower].iter().flatten().find(|bound| !bound.is_finite()) {
-            return Err(ConfigError::BoundNoNumber(bound));
+            return Err(Error::BoundNoNumber(bound));
         }
         match lower {
-            None if upper <= 0.0 => Err(ConfigError::UpperBoundNotPositive(upper)),
-            Some(lower) if lower >= upper => Err(ConfigError::BoundsCross { lower, upper }),
+            None if upper <= 0.0 => Err(Error::UpperBoundNotPositive(upper)),
+            Some(lower) if lower >= upper => Err(Error::BoundsCross { lower, upper }),
             _ => Ok(Self { lower, upper }),
         }
     }
@@ -112,7 +109,7 @@ impl Fence {
     ///
     /// # Errors
     /// As [`Fence::new`].
-    pub fn of_given(lower: Option<f64>, upper: Option<f64>) -> Result<Option<Self>, ConfigError> {
+    pub fn of_given(lower: Option<f64>, upper: Option<f64>) -> Result<Option<Self>, Error> {
         let [lower, upper] = [lower, upper].map(|bound| bound.filter(|&bound| bound != NO_BOUND));
         if lower.is_none() && upper.is_none() {
             return Ok(None);
@@ -185,16 +182,16 @@ impl Criteria {
 
     /// # Errors
     /// What cannot be meant.
-    pub fn validate(&self) -> Result<(), ConfigError> {
+    pub fn validate(&self) -> Result<(), Error> {
         let is_fence_alone = self.methods == Methods::of(&[Method::Fence]);
         match self {
-            _ if self.methods.is_empty() => Err(ConfigError::NoMethod),
-            _ if is_fence_alone && self.fence.is_none() => Err(ConfigError::FenceWithoutBound),
-            Self { active_size: 0, .. } => Err(ConfigError::NoActiveValue),
-            Self { seasons: 0, .. } => Err(ConfigError::NoSeason),
-            Self { shuffles, .. } if !(1..=MOST_SHUFFLES).contains(shuffles) => Err(ConfigError::Shuffles(*shuffles)),
+            _ if self.methods.is_empty() => Err(Error::NoMethod),
+            _ if is_fence_alone && self.fence.is_none() => Err(Error::FenceWithoutBound),
+            Self { active_size: 0, .. } => Err(Error::NoActiveValue),
+            Self { seasons: 0, .. } => Err(Error::NoSeason),
+            Self { shuffles, .. } if !(1..=MOST_SHUFFLES).contains(shuffles) => Err(Error::Shuffles(*shuffles)),
             Self { sensitivity, .. } if sensitivity.is_nan() || *sensitivity < 0.0 => {
-                Err(ConfigError::Sensitivity(*sensitivity))
+                Err(Error::Sensitivity(*sensitivity))
             }
             _ => Ok(()),
         }
@@ -242,36 +239,20 @@ impl Default for Config {
 impl Config {
     /// # Errors
     /// What cannot be meant.
-    pub fn validate(&self) -> Result<(), ConfigError> {
+    pub fn validate(&self) -> Result<(), Error> {
         self.criteria.validate()?;
         let needed = self.criteria.full_size();
         let [shortest, longest] = TRANSFER_INTERVALS;
         match *self {
-            Self { capacity, .. } if capacity > LARGEST_CAPACITY => Err(ConfigError::CapacityTooLarge(capacity)),
-            Self { capacity, .. } if capacity < needed => Err(ConfigError::CapacityTooSmall { capacity, needed }),
-            Self { threshold, .. } if !(0.0..=1.0).contains(&threshold) => Err(ConfigError::Threshold(threshold)),
+            Self { capacity, .. } if capacity > LARGEST_CAPACITY => Err(Error::CapacityTooLarge(capacity)),
+            Self { capacity, .. } if capacity < needed => Err(Error::CapacityTooSmall { capacity, needed }),
+            Self { threshold, .. } if !(0.0..=1.0).contains(&threshold) => Err(Error::Threshold(threshold)),
             Self { transfer_interval, .. } if !(shortest..=longest).contains(&transfer_interval) => {
-                Err(ConfigError::TransferInterval(transfer_interval))
+                Err(Error::TransferInterval(transfer_interval))
             }
-            Self { max_pairs, .. } if !(1..=MOST_PAIRS).contains(&max_pairs) => Err(ConfigError::Pairs(max_pairs)),
+            Self { max_pairs, .. } if !(1..=MOST_PAIRS).contains(&max_pairs) => Err(Error::Pairs(max_pairs)),
             _ => Ok(()),
         }
-    }
-
-    /// The number of the transfer interval that `time` lies in; 0 begins at the epoch.
-    #[must_use]
-    pub fn interval_at(&self, time: Timestamp) -> i64 {
-        time.nanoseconds().div_euclid(self.interval_nanoseconds())
-    }
-
-    /// When `interval` is over.
-    #[must_use]
-    pub fn end_of(&self, interval: i64) -> Timestamp {
-        Timestamp::from_nanoseconds(interval.saturating_add(1).saturating_mul(self.interval_nanoseconds()))
-    }
-
-    fn interval_nanoseconds(&self) -> i64 {
-        i64::try_from(self.transfer_interval.as_nanos()).unwrap_or(i64::MAX).max(1)
     }
 }
 
@@ -280,7 +261,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn is_refused(config: Config, expected: ConfigError) {
+    fn is_refused(config: Config, expected: Error) {
         assert_eq!(config.validate(), Err(expected));
     }
 
@@ -303,46 +284,46 @@ mod tests {
 
     #[test]
     fn sizes_of_nothing_are_refused() {
-        is_refused(with(|criteria| criteria.methods = Methods::default()), ConfigError::NoMethod);
-        is_refused(with(|criteria| criteria.methods = Methods::of(&[Method::Fence])), ConfigError::FenceWithoutBound);
-        is_refused(with(|criteria| criteria.active_size = 0), ConfigError::NoActiveValue);
-        is_refused(with(|criteria| criteria.seasons = 0), ConfigError::NoSeason);
-        is_refused(with(|criteria| criteria.shuffles = 0), ConfigError::Shuffles(0));
-        is_refused(with(|criteria| criteria.shuffles = u32::MAX), ConfigError::Shuffles(u32::MAX));
-        is_refused(Config { max_pairs: 0, ..Config::default() }, ConfigError::Pairs(0));
+        is_refused(with(|criteria| criteria.methods = Methods::default()), Error::NoMethod);
+        is_refused(with(|criteria| criteria.methods = Methods::of(&[Method::Fence])), Error::FenceWithoutBound);
+        is_refused(with(|criteria| criteria.active_size = 0), Error::NoActiveValue);
+        is_refused(with(|criteria| criteria.seasons = 0), Error::NoSeason);
+        is_refused(with(|criteria| criteria.shuffles = 0), Error::Shuffles(0));
+        is_refused(with(|criteria| criteria.shuffles = u32::MAX), Error::Shuffles(u32::MAX));
+        is_refused(Config { max_pairs: 0, ..Config::default() }, Error::Pairs(0));
         let never = Duration::ZERO;
-        is_refused(Config { transfer_interval: never, ..Config::default() }, ConfigError::TransferInterval(never));
+        is_refused(Config { transfer_interval: never, ..Config::default() }, Error::TransferInterval(never));
     }
 
     #[test]
     fn windows_that_never_fill_are_refused() {
-        let too_few = ConfigError::CapacityTooSmall { capacity: 4, needed: 5 };
+        let too_few = Error::CapacityTooSmall { capacity: 4, needed: 5 };
         is_refused(Config { capacity: 4, ..Config::default() }, too_few);
         let needed = usize::MAX;
         is_refused(
             with(|criteria| criteria.active_size = usize::MAX),
-            ConfigError::CapacityTooSmall { capacity: 10, needed },
+            Error::CapacityTooSmall { capacity: 10, needed },
         );
-        is_refused(Config { capacity: 1_001, ..Config::default() }, ConfigError::CapacityTooLarge(1_001));
+        is_refused(Config { capacity: 1_001, ..Config::default() }, Error::CapacityTooLarge(1_001));
         assert_eq!(Config { capacity: 5, ..Config::default() }.validate(), Ok(()));
     }
 
     #[test]
     fn what_is_no_probability_is_refused() {
-        is_refused(Config { threshold: 1.5, ..Config::default() }, ConfigError::Threshold(1.5));
-        is_refused(Config { threshold: -0.1, ..Config::default() }, ConfigError::Threshold(-0.1));
-        is_refused(with(|criteria| criteria.sensitivity = -1.0), ConfigError::Sensitivity(-1.0));
+        is_refused(Config { threshold: 1.5, ..Config::default() }, Error::Threshold(1.5));
+        is_refused(Config { threshold: -0.1, ..Config::default() }, Error::Threshold(-0.1));
+        is_refused(with(|criteria| criteria.sensitivity = -1.0), Error::Sensitivity(-1.0));
         assert!(with(|criteria| criteria.sensitivity = f64::NAN).validate().is_err());
         assert!(Config { threshold: f64::NAN, ..Config::default() }.validate().is_err());
     }
 
     #[test]
     fn a_fence_needs_room_between_its_bounds() {
-        let cross = |lower, upper| Err(ConfigError::BoundsCross { lower, upper });
+        let cross = |lower, upper| Err(Error::BoundsCross { lower, upper });
         assert_eq!(Fence::new(Some(10.0), 2.0), cross(10.0, 2.0));
         assert_eq!(Fence::new(Some(2.0), 2.0), cross(2.0, 2.0));
-        assert_eq!(Fence::new(None, 0.0), Err(ConfigError::UpperBoundNotPositive(0.0)));
-        assert_eq!(Fence::new(None, f64::INFINITY), Err(ConfigError::BoundNoNumber(f64::INFINITY)));
+        assert_eq!(Fence::new(None, 0.0), Err(Error::UpperBoundNotPositive(0.0)));
+        assert_eq!(Fence::new(None, f64::INFINITY), Err(Error::BoundNoNumber(f64::INFINITY)));
         assert!(Fence::new(Some(f64::NAN), 1.0).is_err());
     }
 
@@ -356,25 +337,15 @@ mod tests {
     }
 
     #[test]
-    fn every_moment_lies_in_an_interval() {
-        let config = Config::default();
-        for (nanoseconds, interval) in [(0, 0), (4_999_999_999, 0), (5_000_000_000, 1), (-1, -1)] {
-            assert_eq!(config.interval_at(Timestamp::from_nanoseconds(nanoseconds)), interval, "{nanoseconds}");
-        }
-        assert_eq!(config.end_of(0), Timestamp::from_nanoseconds(5_000_000_000));
-        assert_eq!(config.end_of(i64::MAX), Timestamp::from_nanoseconds(i64::MAX));
-    }
-
-    #[test]
     fn messages_say_what_would_be_right() {
         for (error, expected) in [
-            (ConfigError::TransferInterval(Duration::ZERO), "a transfer interval of 0s; use 100ms to 1day"),
+            (Error::TransferInterval(Duration::ZERO), "a transfer interval of 0s; use 100ms to 1day"),
             (
-                ConfigError::BoundsCross { lower: 10.0, upper: 5.0 },
+                Error::BoundsCross { lower: 10.0, upper: 5.0 },
                 "the lower bound 10 is not below the upper bound 5 (the default is 5)",
             ),
             (
-                ConfigError::CapacityTooSmall { capacity: 4, needed: 5 },
+                Error::CapacityTooSmall { capacity: 4, needed: 5 },
                 "4 values per pair are too few: the active and reference windows need 5",
             ),
         ] {

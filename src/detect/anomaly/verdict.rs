@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 
+use super::arrangements::Shuffles;
 use super::combine::combine;
-use super::config::Config;
-use super::evaluate::evaluate;
-use super::method::Probabilities;
+use super::config::{Config, Criteria};
+use super::method::{Method, Probabilities};
 use super::windows::Windows;
+use super::{cdf, diff, fence, highrank, ks, lowrank, magnitude};
 use crate::detect::ends::Pair;
 use crate::tables::sampling::mixed;
 
@@ -50,6 +51,26 @@ impl Verdict {
             is_anomaly: is_full && probability > config.threshold && active_bytes >= config.min_bytes,
         }
     }
+}
+
+/// What the tests of `criteria` give for `series`, oldest value first. The same series, criteria and `seed` give the same.
+///
+/// The fence takes part only when a bound was given.
+#[must_use]
+pub fn evaluate(series: &[f64], criteria: &Criteria, seed: u64) -> Probabilities {
+    let (active, reference) = (criteria.active_size, criteria.reference_size());
+    Probabilities::of(criteria.methods, |method| {
+        let shuffles = Shuffles { count: criteria.shuffles, seed: mixed(seed ^ method as u64) };
+        match method {
+            Method::Cdf => cdf(series, active, reference),
+            Method::Diff => diff(series, active, reference, shuffles),
+            Method::Fence => criteria.fence.and_then(|bounds| fence(series, active, bounds)),
+            Method::Highrank => highrank(series, active, reference, shuffles),
+            Method::Ks => ks(series, active, reference, shuffles),
+            Method::Lowrank => lowrank(series, active, reference, shuffles),
+            Method::Magnitude => magnitude(series, active, reference),
+        }
+    })
 }
 
 /// What the generator starts from for `pair` at the end of `interval`: the same in every process.

@@ -13,8 +13,9 @@ use super::{Config, Pair, Pairs, Verdict};
 use crate::account::conversation::Address;
 use crate::account::observer::{DirectedRow, RowBatch};
 use crate::detect::ends::Between;
-use crate::detect::{Detection, Figures, Kind, Level, Notes, Span, Subject, TableUse};
+use crate::detect::{Detection, DetectionTable, Figures, Kind, Level, Notes, Span, Subject, TableUse};
 use crate::packet::Timestamp;
+use crate::tables::eviction::Eviction;
 use crate::tables::index::NOWHERE;
 use crate::tables::lookup::Lookup as _;
 use crate::time_grid::{Cell, TimeGrid};
@@ -164,8 +165,13 @@ impl Anomalies {
     /// How full the table is.
     #[must_use]
     pub fn tables(&self) -> Vec<TableUse> {
-        let evicted = self.pairs.left()[super::pairs::Left::Full as usize];
-        vec![TableUse { name: "anomaly_pairs", held: self.pairs.len(), limit: self.config.max_pairs, evicted }]
+        let evicted = self.pairs.left()[Eviction::Full as usize];
+        vec![TableUse {
+            table: DetectionTable::AnomalyPairs,
+            held: self.pairs.len(),
+            limit: self.config.max_pairs,
+            evicted,
+        }]
     }
 
     /// The memory that it takes, in bytes.
@@ -186,6 +192,7 @@ struct Episode {
 #[derive(Debug)]
 struct Verdicts {
     config: Config,
+    grid: TimeGrid,
     rule: Arc<str>,
     /// Not handed on yet: of a round at most.
     found: Vec<Detection>,
@@ -199,9 +206,16 @@ struct Verdicts {
 
 impl Verdicts {
     fn new(config: &Config, rule: &str) -> Self {
-        let (current, complete) = (Vec::new(), Vec::new());
-        let over = BTreeMap::new();
-        Self { config: *config, rule: rule.into(), found: Vec::new(), over, interval: 0, current, complete }
+        Self {
+            config: *config,
+            grid: TimeGrid::of(config.transfer_interval),
+            rule: rule.into(),
+            found: Vec::new(),
+            over: BTreeMap::new(),
+            interval: 0,
+            current: Vec::new(),
+            complete: Vec::new(),
+        }
     }
 
     fn clear(&mut self) {
@@ -238,7 +252,7 @@ impl Verdicts {
     /// What is said of a pair: while it is over the threshold, and until it has once been said to be clearly below.
     fn detection(&mut self, verdict: &Verdict) -> Option<Detection> {
         let Verdict { pair, interval, probability, active_bytes, is_anomaly, .. } = *verdict;
-        let at = self.config.end_of(interval);
+        let at = self.grid.end(Cell(interval));
         let level = match is_anomaly {
             true => Level::Over,
             false if probability < NEAR * self.config.threshold => Level::Under,
@@ -271,7 +285,7 @@ impl Verdicts {
     /// The interval that was judged. Both ends are its start, so that an episode of n intervals lasts n - 1 of them and a
     /// precision of one.
     fn span(&self, interval: i64) -> Span {
-        let start = self.config.end_of(interval.saturating_sub(1));
+        let start = self.grid.start(Cell(interval));
         Span { first: start, last: start, precision: self.config.transfer_interval }
     }
 }

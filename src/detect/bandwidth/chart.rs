@@ -6,8 +6,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::window::{Bounds, Window};
-use super::{Bandwidth, Config, Host, Pair, Scope, heaviest};
+use super::{Bandwidth, Config, Host, Pair, Scope};
 use crate::tables::sampling::Seeds;
+use crate::tables::top::{heaviest_first, top_n};
 use crate::time_grid::TimeGrid;
 
 /// Sources that are shown at most besides those that are asked for, and destinations of each: the heaviest.
@@ -56,7 +57,7 @@ impl Scope {
         let sources = self.sources.sums_so_far().map(|(Host(source), bytes)| (source, bytes));
         let shown = sources.filter(|(source, bytes)| *bytes >= min_bytes || named.contains(source));
         let (mut totals, others): (Vec<_>, Vec<_>) = shown.partition(|(source, _)| named.contains(source));
-        totals.extend(heaviest(others.into_iter(), MAXIMUM_TALKERS));
+        totals.extend(top_n(others.into_iter(), MAXIMUM_TALKERS, heaviest_first));
         let mut destinations: BTreeMap<IpAddr, Vec<(IpAddr, u64)>> =
             totals.iter().map(|(source, _)| (*source, Vec::new())).collect();
         for (pair, bytes) in self.pairs.iter().flat_map(Window::sums_so_far) {
@@ -66,7 +67,11 @@ impl Scope {
         }
         let talker = |(source, total_bytes)| {
             let of_source = destinations.remove(&source).unwrap_or_default();
-            Talker { source, total_bytes, destinations: heaviest(of_source.into_iter(), MAXIMUM_DESTINATIONS) }
+            Talker {
+                source,
+                total_bytes,
+                destinations: top_n(of_source.into_iter(), MAXIMUM_DESTINATIONS, heaviest_first),
+            }
         };
         totals.into_iter().map(talker).collect()
     }

@@ -12,24 +12,23 @@ mod networks;
 mod peers;
 mod window;
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::ends::{At, Between, Host, Pair};
-use super::{Detection, Figures, Kind, Level, Notes, Span, Subject};
+use super::{Detection, DetectionTable, Figures, Kind, Level, Notes, Span, Subject, TableUse};
 use crate::account::conversation::Address;
 use crate::account::observer::{DirectedRow, RowBatch};
 use crate::packet::Timestamp;
 use crate::tables::sampling::Seeds;
+use crate::tables::top::{heaviest_first, top_n};
 pub use chart::Talker;
 use chart::pairs;
 pub use config::{Config, Direction, Error, MAXIMUM_INTERVALS, MAXIMUM_NETWORKS, NetworkLimit};
 use networks::Networks;
-pub use window::Occupancy;
-use window::{Bounds, Reading, Standing, Window};
+use window::{Bounds, Occupancy, Reading, Standing, Window};
 
 /// A newcomer must have sent this part of the smallest limit, or of what is charted, when places are short.
 const NEWCOMER_PART_OF_LIMIT: u64 = 1_024;
@@ -184,22 +183,24 @@ impl Bandwidth {
         let sources = self.scopes.iter().flat_map(|scope| scope.sources.sums());
         let destinations = self.scopes.iter().filter_map(|scope| scope.destinations.as_ref());
         let destinations = destinations.flat_map(Window::sums);
-        let mut heaviest = heaviest(sources.map(|(Host(address), bytes)| (Subject::Source(address), bytes)), top);
-        let subject = |(Host(address), bytes)| (Subject::Destination(address), bytes);
-        heaviest.extend(self::heaviest(destinations.map(subject), top));
+        let sources = sources.map(|(Host(address), bytes)| (Subject::Source(address), bytes));
+        let destinations = destinations.map(|(Host(address), bytes)| (Subject::Destination(address), bytes));
+        let mut heaviest = top_n(sources, top, heaviest_first);
+        heaviest.extend(top_n(destinations, top, heaviest_first));
         heaviest
     }
 
-    /// How full the tables are, each kind of all intervals together: `sources`, `destinations`, `networks`, `pairs`.
+    /// How full the tables are, each kind of all intervals together.
     #[must_use]
-    pub fn tables(&self) -> Vec<(&'static str, Occupancy)> {
-        let mut tables: BTreeMap<&'static str, Occupancy> = BTreeMap::new();
-        for scope in &self.scopes {
-            for (name, occupancy) in scope.tables() {
-                add(tables.entry(name).or_default(), occupancy);
-            }
+    pub fn tables(&self) -> Vec<TableUse> {
+        let mut tables: BTreeMap<DetectionTable, TableUse> = BTreeMap::new();
+        for (table, Occupancy { held, limit, evicted, .. }) in self.scopes.iter().flat_map(Scope::tables) {
+            let sum = tables.entry(table).or_insert(TableUse { table, held: 0, limit: 0, evicted: 0 });
+            sum.held += held;
+            sum.limit = sum.limit.saturating_add(limit);
+            sum.evicted += evicted;
         }
-        tables.into_iter().collect()
+        tables.into_values().collect()
     }
 
     /// The memory that the tables take, in bytes.
@@ -243,11 +244,15 @@ impl Scope {
         }
     }
 
-    fn tables(&self) -> impl Iterator<Item = (&'static str, Occupancy)> {
-        let destinations = self.destinations.as_ref().map(|window| ("destinations", window.occupancy()));
-        let totals = self.totals.as_ref().map(|window| ("networks", window.occupancy()));
-        let pairs = self.pairs.as_ref().map(|window| ("pairs", window.occupancy()));
-        std::iter::once(("sources", self.sources.occupancy())).chain(destinations).chain(totals).chain(pairs)
+    fn tables(&self) -> impl Iterator<Item = (DetectionTable, Occupancy)> {
+        let destinations = self.destinations.as_ref().map(Window::occupancy);
+        let tables = [
+            (DetectionTable::BandwidthSources, Some(self.sources.occupancy())),
+            (DetectionTable::BandwidthDestinations, destinations),
+            (DetectionTable::BandwidthNetworks, self.totals.as_ref().map(Window::occupancy)),
+            (DetectionTable::BandwidthPairs, self.pairs.as_ref().map(Window::occupancy)),
+        ];
+        tables.into_iter().filter_map(|(table, occupancy)| Some((table, occupancy?)))
     }
 
     fn memory_bytes(&self) -> usize {
@@ -306,27 +311,6 @@ const fn level(standing: Standing) -> Level {
         Standing::Near => Level::Near,
         Standing::Under => Level::Under,
     }
-}
-
-/// The `top` heaviest; who weighs the same in the order of subjects.
-fn heaviest<K: Ord>(sums: impl Iterator<Item = (K, u64)>, top: usize) -> Vec<(K, u64)> {
-    let mut sums: Vec<(K, u64)> = sums.collect();
-    let by_weight = |one: &(K, u64), other: &(K, u64)| (Reverse(one.1), &one.0).cmp(&(Reverse(other.1), &other.0));
-    if sums.len() > top {
-        sums.select_nth_unstable_by(top, by_weight);
-        sums.truncate(top);
-    }
-    sums.sort_unstable_by(by_weight);
-    sums
-}
-
-fn add(sum: &mut Occupancy, more: Occupancy) {
-    sum.held += more.held;
-    sum.limit = sum.limit.saturating_add(more.limit);
-    sum.cells += more.cells;
-    sum.cells_limit = sum.cells_limit.saturating_add(more.cells_limit);
-    sum.evicted += more.evicted;
-    sum.refused += more.refused;
 }
 
 #[cfg(test)]

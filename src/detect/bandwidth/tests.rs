@@ -312,7 +312,7 @@ fn talkers_are_charted_with_their_destinations() {
 
     let without = scene(&Config { no_destinations: true, ..config });
     assert!(without.talkers(&named).iter().all(|talker| talker.destinations.is_empty()));
-    assert_eq!(without.tables().iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["sources"]);
+    assert_eq!(without.tables().iter().map(|used| used.table).collect::<Vec<_>>(), [DetectionTable::BandwidthSources]);
 }
 
 #[test]

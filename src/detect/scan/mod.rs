@@ -34,7 +34,7 @@ use crate::tables::sampling::Seeds;
 use crate::time_grid::{Cell, TimeGrid};
 use state::ScanState;
 use verdict::OngoingScans;
-pub use view::{TableUse, View};
+pub use view::View;
 
 /// Which rule finds scans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -193,7 +193,7 @@ impl Scan {
     /// The next cell in which anything may happen, `next` at most.
     fn next_cell(&mut self, cell: Cell, next: Cell) -> Cell {
         let is_idle = self.state.suspects.is_empty() && self.state.is_settled() && self.ongoing.is_empty();
-        let following = Cell(cell.0.saturating_add(1));
+        let following = cell.next();
         let to = if is_idle { self.state.first_deferred().unwrap_or(next).clamp(following, next) } else { following };
         self.state.sweep(to, to.0.saturating_sub(cell.0));
         to

@@ -6,20 +6,8 @@ use super::contacts::Aspect;
 use super::verdict::tally;
 use super::{Rule, Scan};
 use crate::account::interface::InterfaceId;
+use crate::detect::{DetectionTable, TableUse};
 use crate::time_grid::Cell;
-
-/// How full a table is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TableUse {
-    /// What it holds.
-    pub name: &'static str,
-    /// Entries.
-    pub held: usize,
-    /// The most that it holds.
-    pub limit: usize,
-    /// What was given up for others, or found no room.
-    pub evicted: u64,
-}
 
 /// The state of the search for scans, bounded.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -49,17 +37,17 @@ impl Scan {
         let (sources, source_limit, evicted) = self.state.contacts.source_figures();
         let (targets, target_limit, targets_lost) = self.state.contacts.target_figures();
         let (askers, asker_limit, forgotten) = self.state.askers.figures(self.state.current_end());
-        let table = |name, held, limit, evicted| TableUse { name, held, limit, evicted };
+        let table = |table, held, limit, evicted| TableUse { table, held, limit, evicted };
         View {
             contacted_hosts: self.contacted(Aspect::Hosts, top),
             contacted_ports: self.contacted(Aspect::Ports, top),
             unanswered_contacts: self.unanswered(top),
             answers_visible: self.state.visibility.answers_visible(),
             tables: vec![
-                table("scan_sources", sources, source_limit, evicted),
-                table("scan_targets", targets, target_limit, targets_lost),
-                table("scan_waiting", pending, pending_limit, lost),
-                table("scan_askers", askers, asker_limit, forgotten),
+                table(DetectionTable::ScanSources, sources, source_limit, evicted),
+                table(DetectionTable::ScanTargets, targets, target_limit, targets_lost),
+                table(DetectionTable::ScanPending, pending, pending_limit, lost),
+                table(DetectionTable::ScanAskers, askers, asker_limit, forgotten),
             ],
             unknown: self.state.unknown,
             memory_bytes: self.memory_bytes(),

@@ -25,6 +25,7 @@ use super::config::Config;
 use super::verdict::Verdict;
 pub use crate::detect::ends::Pair;
 use crate::tables::bloom::BloomFilter;
+use crate::tables::eviction::Eviction;
 use crate::tables::index::NOWHERE;
 use crate::tables::lookup::Lookup;
 use crate::tables::sampling::Sampling;
@@ -38,29 +39,6 @@ const LEFT_OUT: u32 = 1 << 31;
 
 /// How much of the table stays when room is made: enough for what lasts, with some left for what is new.
 const ROOMY_PERCENT: usize = 80;
-
-/// Why a pair left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Left {
-    /// Its whole series was 0.
-    Idle,
-    /// Room was needed.
-    Full,
-}
-
-impl Left {
-    /// Both, in order.
-    pub const ALL: [Self; 2] = [Self::Idle, Self::Full];
-
-    /// The value of the label `reason`.
-    #[must_use]
-    pub const fn reason(self) -> &'static str {
-        match self {
-            Self::Idle => "idle",
-            Self::Full => "full",
-        }
-    }
-}
 
 /// What is kept of a pair.
 #[derive(Debug, Clone, Default)]
@@ -119,7 +97,7 @@ pub struct Pairs {
     /// By rank: those that were kept when the interval began pass.
     kept: BloomFilter,
     round: Round,
-    left: [u64; Left::ALL.len()],
+    left: [u64; Eviction::ALL.len()],
     left_out_bytes: u64,
     /// Whether some of them are of the open interval.
     is_short: bool,
@@ -139,7 +117,7 @@ impl Pairs {
             left_out: LEFT_OUT,
             kept: BloomFilter::new(),
             round: Round::default(),
-            left: [0; Left::ALL.len()],
+            left: [0; Eviction::ALL.len()],
             left_out_bytes: 0,
             is_short: false,
         }
@@ -236,9 +214,9 @@ impl Pairs {
         self.rows.is_empty()
     }
 
-    /// How many pairs left, in the order of [`Left::ALL`].
+    /// How many pairs left, in the order of [`Eviction::ALL`].
     #[must_use]
-    pub const fn left(&self) -> [u64; Left::ALL.len()] {
+    pub const fn left(&self) -> [u64; Eviction::ALL.len()] {
         self.left
     }
 
@@ -314,7 +292,7 @@ impl Pairs {
     fn let_idle_leave(&mut self) {
         let before = self.rows.len();
         self.rows.retain(|row| row.idle < self.config.capacity);
-        self.count_left(Left::Idle, before - self.rows.len());
+        self.count_left(Eviction::Idle, before - self.rows.len());
     }
 
     /// After an interval that was short of it.
@@ -329,10 +307,10 @@ impl Pairs {
         for (.., pair) in &order[..leaving] {
             self.rows.remove(*pair);
         }
-        self.count_left(Left::Full, leaving);
+        self.count_left(Eviction::Full, leaving);
     }
 
-    fn count_left(&mut self, why: Left, count: usize) {
+    fn count_left(&mut self, why: Eviction, count: usize) {
         self.left[why as usize] += count as u64;
     }
 }

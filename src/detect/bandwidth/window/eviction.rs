@@ -1,11 +1,9 @@
 //! Who is held, and who leaves to make room.
 
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 
-use super::admission::Newcomers;
-use super::pool::{List, Low, Pool};
-use super::{Entry, Mark, Occupancy, Span, Window, low, reserve_one};
-use crate::tables::index::Recent;
+use super::pool::{List, Low};
+use super::{Entry, Mark, Occupancy, Span, Window, low};
 use crate::tables::lookup::Lookup;
 use crate::time_grid::Cell;
 
@@ -37,33 +35,20 @@ impl<K: Copy + Eq + Hash> Window<K> {
     /// The place of who is worth one, if any can be made free.
     #[inline(never)]
     fn seat(&mut self, hash: u64, key: K, class: u16, cell: Low) -> Option<u32> {
-        if self.index.len() >= self.bounds.subjects {
+        if self.entries.len() >= self.bounds.subjects {
             self.make_room(None);
         }
-        (self.index.len() < self.bounds.subjects).then(|| self.insert(hash, key, class, cell))
+        (self.entries.len() < self.bounds.subjects).then(|| self.insert(hash, key, class, cell))
     }
 
     /// Whether hardly a sixteenth of the places is left.
     pub(super) fn is_crowded(&self) -> bool {
-        self.index.len() >= self.bounds.subjects - self.bounds.subjects / RESERVE
+        self.entries.len() >= self.bounds.subjects - self.bounds.subjects / RESERVE
     }
 
     pub(super) fn insert(&mut self, hash: u64, key: K, class: u16, cell: Low) -> u32 {
         let entry = Entry { key, mark: Mark::Held, class, cell, bytes: 0, list: List::EMPTY, listed: 0 };
-        let at = match self.free.pop() {
-            Some(at) => {
-                self.entries[at as usize] = entry;
-                at
-            }
-            None => {
-                reserve_one(&mut self.entries, self.bounds.subjects);
-                self.entries.push(entry);
-                (self.entries.len() - 1) as u32
-            }
-        };
-        let Self { index, entries, state, .. } = self;
-        index.insert(hash, at, |at| state.hash_one(entries[at as usize].key));
-        at
+        self.entries.insert(hash, entry)
     }
 
     /// Lets the cells of an entry go that are in no window to be judged, nor in the last one that was.
@@ -78,7 +63,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
     }
 
     pub(super) fn expire_up_to(&mut self, at: u32, last_out: Low) {
-        let entry = &mut self.entries[at as usize];
+        let entry = &mut self.entries[at];
         let gone = self.pool.expire(&mut entry.list, last_out);
         entry.listed = entry.listed.saturating_sub(gone);
         if !entry.cell.is_after(last_out) {
@@ -91,10 +76,10 @@ impl<K: Copy + Eq + Hash> Window<K> {
     /// Lets go what is older than the last window, and who has nothing left.
     pub(super) fn sweep(&mut self) {
         let last_out = low(self.last_out());
-        for at in 0..self.entries.len() as u32 {
-            if self.entries[at as usize].mark != Mark::Free {
+        for at in 0..self.entries.positions() as u32 {
+            if self.entries[at].mark != Mark::Free {
                 self.expire_up_to(at, last_out);
-                let entry = &self.entries[at as usize];
+                let entry = &self.entries[at];
                 if entry.mark == Mark::Held && entry.bound() == 0 {
                     self.remove(at);
                 }
@@ -124,33 +109,27 @@ impl<K: Copy + Eq + Hash> Window<K> {
     /// Whether there is so much room that the next time is far.
     fn is_roomy(&self) -> bool {
         let is_free = |used: usize, limit: usize, part: usize| limit.saturating_sub(used) >= (limit / part).max(1);
-        is_free(self.index.len(), self.bounds.subjects, RESERVE)
+        is_free(self.entries.len(), self.bounds.subjects, RESERVE)
             && is_free(self.pool.used(), self.pool.limit(), FREE_CELLS)
     }
 
     fn lightest_last(&self, kept: Option<u32>) -> Vec<(u64, u32)> {
-        let held = (0..).zip(&self.entries).filter(|(at, entry)| entry.mark == Mark::Held && Some(*at) != kept);
+        let held = self.entries.iter().filter(|(at, entry)| entry.mark == Mark::Held && Some(*at) != kept);
         let mut weights: Vec<(u64, u32)> = held.map(|(at, entry)| (entry.bound(), at)).collect();
         weights.sort_unstable_by(|one, other| other.cmp(one));
         weights
     }
 
     fn remove(&mut self, at: u32) {
-        let entry = &mut self.entries[at as usize];
-        let hash = self.state.hash_one(entry.key);
+        let entry = &mut self.entries[at];
         self.pool.release(&mut entry.list);
         entry.mark = Mark::Free;
-        if self.index.remove(hash, at) {
-            self.free.push(at);
-        }
+        self.entries.remove(at);
     }
 
     /// Forgets every subject.
     pub(super) fn clear(&mut self) {
-        self.index.clear();
         self.entries.clear();
-        self.free.clear();
-        self.recent = Recent::NOBODY;
         self.pool.clear();
         self.newcomers.clear();
         self.watched.clear();
@@ -165,7 +144,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
     #[must_use]
     pub fn occupancy(&self) -> Occupancy {
         Occupancy {
-            held: self.index.len(),
+            held: self.entries.len(),
             limit: self.bounds.subjects,
             cells: self.pool.used(),
             cells_limit: self.pool.limit(),
@@ -177,11 +156,41 @@ impl<K: Copy + Eq + Hash> Window<K> {
     /// The memory that it takes, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.entries.capacity() * size_of::<Entry<K>>()
-            + self.index.memory_bytes()
-            + self.free.capacity() * size_of::<u32>()
+        self.entries.memory_bytes()
             + self.watched.capacity() * size_of::<super::Watched>()
-            + Pool::memory_bytes(&self.pool)
-            + Newcomers::memory_bytes(&self.newcomers)
+            + self.pool.memory_bytes()
+            + self.newcomers.memory_bytes()
+    }
+}
+
+/// How many counters there are. Even 1,000 subjects that share one weigh little.
+const SLOTS: usize = 8_192;
+
+/// Counters of bytes. Subjects that share one are let in earlier, never later.
+#[derive(Debug, Default)]
+pub(super) struct NewcomerBytes {
+    slots: Vec<u32>,
+}
+
+impl NewcomerBytes {
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<u32>()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.slots.fill(0);
+    }
+
+    /// Whether what was counted under this hash, with these bytes, has reached `enough`; it is then counted anew.
+    #[inline]
+    pub(super) fn weigh(&mut self, hash: u64, bytes: u64, enough: u64) -> bool {
+        if self.slots.is_empty() {
+            self.slots.resize(SLOTS, 0);
+        }
+        let slot = &mut self.slots[hash as usize % SLOTS];
+        let counted = u64::from(*slot).saturating_add(bytes);
+        let has_weight = counted >= enough.min(u64::from(u32::MAX));
+        *slot = if has_weight { 0 } else { u32::try_from(counted).unwrap_or(u32::MAX) };
+        has_weight
     }
 }

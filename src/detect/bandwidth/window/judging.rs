@@ -1,10 +1,11 @@
 //! What a window says at the end of each cell.
 
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 
 use super::pool::Low;
-use super::{Entry, Mark, Reading, Span, Standing, Watched, Window, low, next};
+use super::{Entry, Mark, Reading, Span, Standing, Watched, Window, low};
 use crate::packet::Timestamp;
+use crate::tables::lookup::Lookup;
 use crate::time_grid::Cell;
 
 impl<K: Copy + Eq + Hash> Window<K> {
@@ -13,7 +14,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
     pub fn advance(&mut self, watermark: Timestamp, mut report: impl FnMut(Reading<K>)) {
         let target = self.grid.cell(watermark).back(1);
         let Some(judged) = self.judged.filter(|judged| target > *judged) else { return };
-        let mut cell = next(judged);
+        let mut cell = judged.next();
         while cell <= target && !self.watched.is_empty() {
             if self.watched.iter().all(|watched| watched.since.is_none()) {
                 // Nobody becomes over the limit where there are no bytes.
@@ -23,7 +24,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
                 }
             }
             self.judge(cell, &mut report);
-            cell = next(cell);
+            cell = cell.next();
             self.first_open = self.first_still_open(cell);
         }
         self.close(target);
@@ -39,7 +40,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
     fn close(&mut self, target: Cell) {
         self.judged = Some(target);
         self.span = Span::NONE;
-        self.first_open = self.first_still_open(next(target));
+        self.first_open = self.first_still_open(target.next());
         let all_are_out = self.newest.is_none_or(|newest| newest <= self.last_out());
         if all_are_out && self.watched.is_empty() {
             self.clear();
@@ -57,7 +58,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
         let mut watched = std::mem::take(&mut self.watched);
         watched.retain_mut(|watched| {
             self.expire_up_to(watched.at, last_out);
-            let entry = &self.entries[watched.at as usize];
+            let entry = &self.entries[watched.at];
             let bytes = self.sum(entry, low(cell));
             let limit = self.limit(entry.class);
             let standing = standing(bytes, limit, is_known);
@@ -73,7 +74,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
             }
             let stays = watched.since.is_some() || entry.bound() > limit;
             if !stays {
-                self.entries[watched.at as usize].mark = Mark::Held;
+                self.entries[watched.at].mark = Mark::Held;
             }
             stays
         });
@@ -110,7 +111,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
             .watched
             .iter()
             .filter_map(|watched| {
-                let entry = &self.entries[watched.at as usize];
+                let entry = &self.entries[watched.at];
                 watched.since.map(|since| (entry.key, entry.class, since))
             })
             .collect();
@@ -120,8 +121,8 @@ impl<K: Copy + Eq + Hash> Window<K> {
         self.span = Span::NONE;
         self.known_from = Some(Cell(cell.0.saturating_add(i64::from(self.cells) - 1)));
         for (key, class, since) in kept {
-            let at = self.insert(self.state.hash_one(key), key, class, low(cell));
-            self.entries[at as usize].mark = Mark::Watched;
+            let at = self.insert(key.hash_under(self.entries.state()), key, class, low(cell));
+            self.entries[at].mark = Mark::Watched;
             self.watched.push(Watched { at, since: Some(since) });
         }
     }

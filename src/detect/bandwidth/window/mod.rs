@@ -7,22 +7,22 @@
 //! Rows may be ahead of the watermark by any number of cells, in any order. What comes after its cell was judged counts
 //! in the first that was not.
 
-mod admission;
 mod eviction;
 mod judging;
 mod pool;
 
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
 
 use crate::packet::Timestamp;
-use crate::tables::hashing::{self, State};
-use crate::tables::index::{FilteredIndex, NOWHERE, Recent};
+use crate::tables::hashing;
+use crate::tables::index::NOWHERE;
 use crate::tables::lookup::Lookup;
 use crate::tables::prefetch;
 use crate::tables::sampling::{Sampling, Seeds};
+use crate::tables::slab::{Keyed, Slab};
 use crate::time_grid::{Cell, TimeGrid};
-use admission::Newcomers;
+use eviction::NewcomerBytes;
 use pool::{List, Low, Pool};
 
 /// How many cells before the first packet may still be judged: half of what [`Low`] can tell apart.
@@ -120,6 +120,12 @@ impl<K> Entry<K> {
     }
 }
 
+impl<K: Hash> Keyed for Entry<K> {
+    fn hash_under<S: BuildHasher>(&self, state: &S) -> u64 {
+        state.hash_one(&self.key)
+    }
+}
+
 /// A subject that may be over its limit, or was said to be.
 #[derive(Debug, Clone, Copy)]
 struct Watched {
@@ -151,15 +157,10 @@ pub struct Window<K> {
     cells: u32,
     limits: Vec<u64>,
     bounds: Bounds,
-    state: State,
     sampling: Sampling,
-    index: FilteredIndex,
-    entries: Vec<Entry<K>>,
-    free: Vec<u32>,
-    /// Of those that had no bookmark.
-    recent: Recent,
+    entries: Slab<Entry<K>, true>,
     pool: Pool,
-    newcomers: Newcomers,
+    newcomers: NewcomerBytes,
     watched: Vec<Watched>,
     span: Span,
     /// The last cell that was judged.
@@ -194,14 +195,10 @@ impl<K: Copy + Eq + Hash> Window<K> {
             cells: grid.cells(window),
             limits,
             bounds,
-            state: hashing::state(tables),
             sampling: Sampling::new(sampling),
-            index: FilteredIndex::new(bounds.subjects),
-            entries: Vec::new(),
-            free: Vec::new(),
-            recent: Recent::NOBODY,
+            entries: Slab::new(bounds.subjects, hashing::state(tables)),
             pool: Pool::new(bounds.cells),
-            newcomers: Newcomers::default(),
+            newcomers: NewcomerBytes::default(),
             watched: Vec::new(),
             span: Span::NONE,
             judged: None,
@@ -248,14 +245,14 @@ impl<K: Copy + Eq + Hash> Window<K> {
             *hint = at;
         }
         let at = *hint;
-        let entry = &mut self.entries[at as usize];
+        let entry = &mut self.entries[at];
         if entry.cell == cell {
             entry.bytes = entry.bytes.saturating_add(bytes);
         } else {
             self.turn(at, cell, bytes);
         }
-        let limit = self.limit(self.entries[at as usize].class);
-        let entry = &mut self.entries[at as usize];
+        let limit = self.limit(self.entries[at].class);
+        let entry = &mut self.entries[at];
         if entry.bound() > limit && entry.mark == Mark::Held {
             entry.mark = Mark::Watched;
             self.watched.push(Watched { at, since: None });
@@ -266,26 +263,20 @@ impl<K: Copy + Eq + Hash> Window<K> {
     /// Whether who is sought is held at a position.
     #[inline(always)]
     fn is_at(&self, position: u32, lookup: impl Lookup<K>) -> bool {
-        self.entries.get(position as usize).is_some_and(|entry| entry.mark != Mark::Free && lookup.is(&entry.key))
+        self.entries.get(position).is_some_and(|entry| entry.mark != Mark::Free && lookup.is(&entry.key))
     }
 
     #[inline(always)]
     fn find_or_admit(&mut self, lookup: impl Lookup<K>, class: u16, cell: Low, bytes: u64) -> Option<u32> {
-        let hash = lookup.hash_under(&self.state);
-        let at = self.recent.position(hash);
-        if self.is_at(at, lookup) {
-            return Some(at);
-        }
-        let found = self.index.find(hash, |at| lookup.is(&self.entries[at as usize].key));
-        let at = found.or_else(|| self.admit(hash, lookup, class, cell, bytes))?;
-        self.recent = Recent::of(hash, at);
-        Some(at)
+        let hash = lookup.hash_under(self.entries.state());
+        let found = self.entries.find_again(hash, |entry| lookup.is(&entry.key));
+        found.or_else(|| self.admit(hash, lookup, class, cell, bytes))
     }
 
     /// Reads what [`Window::add_at`] will need of who is at `hint`, so that the misses of several overlap.
     #[inline(always)]
     pub fn touch(&self, hint: u32) {
-        prefetch(self.entries.get(hint as usize).map(|entry| entry.cell));
+        prefetch(self.entries.get(hint).map(|entry| entry.cell));
     }
 
     /// The limit of a class; none for one that was not named.
@@ -308,7 +299,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
     fn open_span(&mut self, time: Timestamp) {
         let of_time = self.grid.cell(time);
         let judged = *self.judged.get_or_insert(of_time.back(FARTHEST_BACK));
-        let cell = of_time.max(next(judged));
+        let cell = of_time.max(judged.next());
         self.first_open = Some(self.first_open.map_or(cell, |first| first.min(cell)));
         self.newest = self.newest.max(Some(cell));
         self.span = Span { start: self.grid.start(of_time), end: self.grid.end(of_time), counts_in: low(cell) };
@@ -321,7 +312,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
             self.make_room(Some(at));
         }
         let Self { entries, pool, .. } = self;
-        let entry = &mut entries[at as usize];
+        let entry = &mut entries[at];
         let (is_kept, listed) = if cell.is_after(entry.cell) {
             let before = (entry.cell, entry.bytes);
             (entry.cell, entry.bytes) = (cell, bytes);
@@ -350,7 +341,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
     fn sums_to(&self, last: Cell) -> impl Iterator<Item = (K, u64)> + '_ {
         let (last, last_out) = (low(last), low(self.last_out()));
         let is_in = move |of: Low| of.is_after(last_out) && !of.is_after(last);
-        let held = self.entries.iter().filter(|entry| entry.mark != Mark::Free);
+        let held = self.entries.iter().map(|(_, entry)| entry).filter(|entry| entry.mark != Mark::Free);
         held.filter_map(move |entry| {
             let listed = self.pool.cells(entry.list).filter(|(of, _)| is_in(*of)).map(|(_, bytes)| bytes).sum::<u64>();
             let bytes = listed.saturating_add(if is_in(entry.cell) { entry.bytes } else { 0 });
@@ -359,19 +350,8 @@ impl<K: Copy + Eq + Hash> Window<K> {
     }
 }
 
-const fn next(cell: Cell) -> Cell {
-    Cell(cell.0.saturating_add(1))
-}
-
 const fn low(cell: Cell) -> Low {
     Low(cell.0 as u32)
-}
-
-/// Room for one more: twice as many, but never for more than `limit`.
-fn reserve_one<T>(rows: &mut Vec<T>, limit: usize) {
-    if rows.len() == rows.capacity() {
-        rows.reserve_exact(rows.len().max(64).min(limit.saturating_sub(rows.len())));
-    }
 }
 
 #[cfg(test)]

@@ -121,7 +121,10 @@ impl Pool {
             self.nodes[at as usize] = node;
             at
         } else if self.nodes.len() < self.limit {
-            super::reserve_one(&mut self.nodes, self.limit);
+            if self.nodes.len() == self.nodes.capacity() {
+                // Twice as many, but never more than the limit.
+                self.nodes.reserve_exact(self.nodes.len().max(64).min(self.limit - self.nodes.len()));
+            }
             self.nodes.push(node);
             (self.nodes.len() - 1) as u32
         } else {

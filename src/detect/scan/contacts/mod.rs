@@ -16,14 +16,13 @@ use std::net::IpAddr;
 
 use crate::account::conversation::Address;
 use crate::packet::{Protocol, Timestamp};
-use crate::tables::hashing::{self, State};
-use crate::tables::index::{FilteredIndex, Index, Recent};
+use crate::tables::hashing;
+use crate::tables::index::NOWHERE;
 use crate::tables::sampling::{Sampling, Seeds};
+use crate::tables::slab::{Keyed, Slab};
 use crate::time_grid::Cell;
 use sketch::Sketch;
 
-/// No position.
-const NOWHERE: u32 = u32::MAX;
 /// How many sources are looked at for one that can be given up.
 const LOOKS_FOR_ROOM: usize = 32;
 /// As many targets as a single contact makes: a host and a port.
@@ -124,20 +123,19 @@ struct Source {
     counted: [u32; 2],
 }
 
+impl Keyed for Source {
+    fn hash_under<S: BuildHasher>(&self, state: &S) -> u64 {
+        hash_address(state, self.address)
+    }
+}
+
 /// The sources and their targets.
 #[derive(Debug)]
 pub struct Contacts {
-    state: State,
     sampling: Sampling,
     bounds: Bounds,
-    sources: Vec<Source>,
-    source_index: FilteredIndex,
-    free_sources: Vec<u32>,
-    recent: Recent,
-    marks: Vec<Mark>,
-    mark_index: Index,
-    free_mark: u32,
-    marks_used: usize,
+    sources: Slab<Source, true>,
+    marks: Slab<Mark>,
     sketch: Sketch,
     hand: usize,
     evicted: u64,
@@ -150,17 +148,10 @@ impl Contacts {
     #[must_use]
     pub fn new(bounds: Bounds, seeds: Seeds) -> Self {
         Self {
-            state: hashing::state(seeds.tables),
             sampling: Sampling::new(seeds.sampling),
             bounds: Bounds { targets_each: bounds.targets_each.map(|each| each.clamp(4, 131_072)), ..bounds },
-            sources: Vec::new(),
-            source_index: FilteredIndex::new(bounds.sources),
-            free_sources: Vec::new(),
-            recent: Recent::NOBODY,
-            marks: Vec::new(),
-            mark_index: Index::new(bounds.targets),
-            free_mark: NOWHERE,
-            marks_used: 0,
+            sources: Slab::new(bounds.sources, hashing::state(seeds.tables)),
+            marks: Slab::new(bounds.targets, hashing::state(seeds.tables)),
             sketch: Sketch::default(),
             hand: 0,
             evicted: 0,
@@ -171,39 +162,22 @@ impl Contacts {
     /// The hash of an address in these tables.
     #[inline]
     fn hash(&self, address: IpAddr) -> u64 {
-        hash_address(&self.state, address)
+        hash_address(self.sources.state(), address)
     }
 
     /// The position of a source that is held.
     #[must_use]
     #[inline]
     pub fn find(&self, address: IpAddr) -> Option<u32> {
-        self.find_hashed(self.hash(address), address)
-    }
-
-    #[inline]
-    fn find_hashed(&self, hash: u64, address: IpAddr) -> Option<u32> {
-        self.source_index.find(hash, |at| self.sources[at as usize].address == address)
-    }
-
-    /// As [`Contacts::find_hashed`], for who is likely to be who was sought last.
-    #[inline(always)]
-    fn find_again(&mut self, hash: u64, address: IpAddr) -> Option<u32> {
-        let at = self.recent.position(hash);
-        let is_it = |source: &Source| source.is_used && source.address == address;
-        if self.sources.get(at as usize).is_some_and(is_it) {
-            return Some(at);
-        }
-        let found = self.find_hashed(hash, address)?;
-        self.recent = Recent::of(hash, found);
-        Some(found)
+        self.sources.find(self.hash(address), |source| source.address == address)
     }
 
     /// Whether a source is worth looking at though room is short: it is held, or was seen suspiciously often.
     #[inline(always)]
     pub fn is_wanted(&mut self, address: IpAddr) -> bool {
         let hash = self.hash(address);
-        self.find_again(hash, address).is_some() || self.sketch.count(hash_address(&self.sampling, address))
+        self.sources.find_again(hash, |source| source.address == address).is_some()
+            || self.sketch.count(hash_address(&self.sampling, address))
     }
 
     /// Reads what [`Contacts::is_wanted`] will need of who is not held, so that the misses of several overlap.
@@ -216,30 +190,22 @@ impl Contacts {
     #[must_use]
     #[inline]
     pub fn is_full(&self) -> bool {
-        self.source_index.len() >= self.bounds.sources || self.marks_used + LIGHT > self.bounds.targets
+        self.sources.len() >= self.bounds.sources || self.marks.len() + LIGHT > self.bounds.targets
     }
 
     /// The position of a source, which is held from here on; none if there is no room.
     pub fn hold(&mut self, address: IpAddr) -> Option<u32> {
         let hash = self.hash(address);
-        if let Some(found) = self.find_again(hash, address) {
+        if let Some(found) = self.sources.find_again(hash, |source| source.address == address) {
             return Some(found);
         }
-        if self.source_index.len() >= self.bounds.sources && !self.give_up_a_light_one(NOWHERE) {
+        if self.sources.len() >= self.bounds.sources && !self.give_up_a_light_one(NOWHERE) {
             self.lost += 1;
             return None;
         }
         let source =
             Source { address, is_used: true, level: [0; 2], length: [0; 2], first: [NOWHERE; 2], counted: [0; 2] };
-        let at = self.free_sources.pop().unwrap_or(self.sources.len() as u32);
-        match self.sources.get_mut(at as usize) {
-            Some(place) => *place = source,
-            None => self.sources.push(source),
-        }
-        let Self { state, sources, source_index, .. } = self;
-        source_index.insert(hash, at, |at| hash_address(state, sources[at as usize].address));
-        self.recent = Recent::of(hash, at);
-        Some(at)
+        Some(self.sources.insert(hash, source))
     }
 
     /// What a set keeps when it is full.
@@ -257,43 +223,43 @@ impl Contacts {
     /// The address of a source.
     #[must_use]
     pub fn address(&self, source: u32) -> IpAddr {
-        self.sources[source as usize].address
+        self.sources[source].address
     }
 
     /// At least as many targets as were counted in the window: a cheap bound.
     #[must_use]
     pub fn counted(&self, source: u32, aspect: Aspect) -> u64 {
-        u64::from(self.sources[source as usize].counted[aspect as usize])
+        u64::from(self.sources[source].counted[aspect as usize])
     }
 
     /// Says how many were counted, or adds to it: who counts knows best.
     pub fn set_counted(&mut self, source: u32, aspect: Aspect, counted: u64) {
-        self.sources[source as usize].counted[aspect as usize] = u32::try_from(counted).unwrap_or(u32::MAX);
+        self.sources[source].counted[aspect as usize] = u32::try_from(counted).unwrap_or(u32::MAX);
     }
 
     /// Whether a set is a sample.
     #[must_use]
     pub fn is_sampled(&self, source: u32, aspect: Aspect) -> bool {
-        self.sources[source as usize].level[aspect as usize] > 0
+        self.sources[source].level[aspect as usize] > 0
     }
 
     /// The mark of a target of `source`, made if there is none. `horizon` is the first cell of the window. None if the set
     /// is a sample without it, or there is no room.
     pub fn mark(&mut self, source: u32, aspect: Aspect, place: Place, horizon: Cell) -> Option<&mut Mark> {
         let hash = self.hash_target(source, aspect, &place);
-        let found = self.mark_index.find(hash, |at| self.marks[at as usize].is_of(source, aspect, &place));
+        let found = self.marks.find(hash, |mark| mark.is_of(source, aspect, &place));
         let at = match found {
             Some(at) => at,
             None => self.insert(hash, source, aspect, place, horizon)?,
         };
-        Some(&mut self.marks[at as usize])
+        Some(&mut self.marks[at])
     }
 
     /// The marks of a source.
     pub fn marks(&self, source: u32, aspect: Aspect) -> impl Iterator<Item = &Mark> {
-        let mut at = self.sources[source as usize].first[aspect as usize];
+        let mut at = self.sources[source].first[aspect as usize];
         std::iter::from_fn(move || {
-            let mark = self.marks.get(at as usize)?;
+            let mark = self.marks.get(at)?;
             at = mark.next;
             Some(mark)
         })
@@ -301,55 +267,44 @@ impl Contacts {
 
     /// The positions of all sources.
     pub fn sources(&self) -> impl Iterator<Item = u32> {
-        (0..).zip(&self.sources).filter(|(_, source)| source.is_used).map(|(at, _)| at)
+        self.sources.iter().filter(|(_, source)| source.is_used).map(|(at, _)| at)
     }
 
     /// How many positions there are, used or not.
     #[must_use]
     pub fn positions(&self) -> usize {
-        self.sources.len()
+        self.sources.positions()
     }
 
     /// About how many targets a source has.
     #[must_use]
     pub fn length(&self, source: u32, aspect: Aspect) -> u64 {
-        let Source { length, level, .. } = &self.sources[source as usize];
+        let Source { length, level, .. } = &self.sources[source];
         u64::from(length[aspect as usize]) << level[aspect as usize]
     }
 
     /// Sources held, their limit, and how many were given up for others or found no room.
     #[must_use]
     pub fn source_figures(&self) -> (usize, usize, u64) {
-        (self.source_index.len(), self.bounds.sources, self.evicted)
+        (self.sources.len(), self.bounds.sources, self.evicted)
     }
 
     /// Targets held, their limit, and how many found no room.
     #[must_use]
     pub fn target_figures(&self) -> (usize, usize, u64) {
-        (self.marks_used, self.bounds.targets, self.lost)
+        (self.marks.len(), self.bounds.targets, self.lost)
     }
 
     /// The memory that the tables take, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.sources.capacity() * size_of::<Source>()
-            + self.free_sources.capacity() * size_of::<u32>()
-            + self.source_index.memory_bytes()
-            + self.marks.capacity() * size_of::<Mark>()
-            + self.mark_index.memory_bytes()
-            + self.sketch.memory_bytes()
+        self.sources.memory_bytes() + self.marks.memory_bytes() + self.sketch.memory_bytes()
     }
 
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.sources.clear();
-        self.source_index.clear();
-        self.recent = Recent::NOBODY;
-        self.free_sources.clear();
         self.marks.clear();
-        self.mark_index.clear();
-        self.free_mark = NOWHERE;
-        self.marks_used = 0;
         self.sketch.clear();
         self.hand = 0;
     }

@@ -4,6 +4,7 @@ use std::hash::{BuildHasher, Hasher};
 
 use super::{Aspect, Contacts, Keeping, LIGHT, LOOKS_FOR_ROOM, Mark, NEVER, NOWHERE, Place, Source, feed};
 use crate::packet::{Protocol, Timestamp};
+use crate::tables::slab::Keyed;
 use crate::time_grid::Cell;
 
 impl Mark {
@@ -17,12 +18,18 @@ impl Mark {
     }
 }
 
+impl Keyed for Mark {
+    fn hash_under<S: BuildHasher>(&self, state: &S) -> u64 {
+        hash_target(state, self.owner, self.aspect, &self.place)
+    }
+}
+
 impl Contacts {
     /// Drops the targets that left the window; and of a sample that became small, goes on with a larger part.
     pub fn purge(&mut self, source: u32, aspect: Aspect, horizon: Cell) {
         self.retain(source, aspect, |mark| mark.is_live(horizon));
         let quarter = self.bounds.targets_each[aspect as usize] / 4;
-        let Source { level, length, .. } = &mut self.sources[source as usize];
+        let Source { level, length, .. } = &mut self.sources[source];
         let is_small = (length[aspect as usize] as usize) < quarter;
         if is_small && level[aspect as usize] > 0 {
             level[aspect as usize] -= 1;
@@ -31,16 +38,16 @@ impl Contacts {
 
     /// Looks at the next `count` sources: drops targets that left the windows, and sources without any.
     pub fn sweep(&mut self, count: usize, horizons: [Cell; 2]) {
-        for _ in 0..count.min(self.sources.len()) {
+        for _ in 0..count.min(self.sources.positions()) {
             let at = self.turn_hand();
-            let source = &self.sources[at as usize];
+            let source = &self.sources[at];
             if !source.is_used || source.level != [0; 2] {
                 continue;
             }
             Aspect::BOTH
                 .iter()
                 .for_each(|&aspect| self.retain(at, aspect, |mark| mark.is_live(horizons[aspect as usize])));
-            let source = &self.sources[at as usize];
+            let source = &self.sources[at];
             if source.length == [0; 2] {
                 self.remove(at);
             }
@@ -48,7 +55,7 @@ impl Contacts {
     }
 
     pub(super) fn hash_target(&self, owner: u32, aspect: Aspect, place: &Place) -> u64 {
-        hash_target(&self.state, owner, aspect, place)
+        hash_target(self.marks.state(), owner, aspect, place)
     }
 
     /// Whether a target is in the sample that holds one in 2 to the power of `level`.
@@ -57,24 +64,23 @@ impl Contacts {
     }
 
     pub(super) fn insert(&mut self, hash: u64, owner: u32, aspect: Aspect, place: Place, horizon: Cell) -> Option<u32> {
-        let is_full = |of: &Self| {
-            of.sources[owner as usize].length[aspect as usize] as usize >= of.bounds.targets_each[aspect as usize]
-        };
+        let is_full =
+            |of: &Self| of.sources[owner].length[aspect as usize] as usize >= of.bounds.targets_each[aspect as usize];
         if is_full(self) {
             self.retain(owner, aspect, |mark| mark.is_live(horizon));
             if is_full(self) {
                 self.thin_out(owner, aspect);
             }
         }
-        let level = self.sources[owner as usize].level[aspect as usize];
+        let level = self.sources[owner].level[aspect as usize];
         if !self.is_in_sample(aspect, &place, level) {
             return None;
         }
-        if self.marks_used >= self.bounds.targets && !self.give_up_a_light_one(owner) {
+        if self.marks.len() >= self.bounds.targets && !self.give_up_a_light_one(owner) {
             self.lost += 1;
             return None;
         }
-        let source = &mut self.sources[owner as usize];
+        let source = &mut self.sources[owner];
         let next = std::mem::replace(&mut source.first[aspect as usize], NOWHERE);
         let mark = Mark {
             owner,
@@ -88,28 +94,11 @@ impl Contacts {
             counted: NEVER,
             answered: NEVER,
         };
-        let at = self.allot(mark);
-        let source = &mut self.sources[owner as usize];
+        let at = self.marks.insert(hash, mark);
+        let source = &mut self.sources[owner];
         source.first[aspect as usize] = at;
         source.length[aspect as usize] += 1;
-        let Self { state, marks, mark_index, .. } = self;
-        mark_index.insert(hash, at, |at| {
-            let mark = &marks[at as usize];
-            hash_target(state, mark.owner, mark.aspect, &mark.place)
-        });
         Some(at)
-    }
-
-    fn allot(&mut self, mark: Mark) -> u32 {
-        self.marks_used += 1;
-        if self.free_mark == NOWHERE {
-            self.marks.push(mark);
-            return (self.marks.len() - 1) as u32;
-        }
-        let at = self.free_mark;
-        self.free_mark = self.marks[at as usize].next;
-        self.marks[at as usize] = mark;
-        at
     }
 
     /// Makes a full set smaller.
@@ -117,7 +106,7 @@ impl Contacts {
         let limit = self.bounds.targets_each[aspect as usize];
         match self.bounds.keeping {
             Keeping::Sample => {
-                while self.sources[owner as usize].length[aspect as usize] as usize >= limit {
+                while self.sources[owner].length[aspect as usize] as usize >= limit {
                     self.sample_less(owner, aspect);
                 }
             }
@@ -133,7 +122,7 @@ impl Contacts {
 
     /// Goes on with half of the sample.
     fn sample_less(&mut self, owner: u32, aspect: Aspect) {
-        let source = &mut self.sources[owner as usize];
+        let source = &mut self.sources[owner];
         let level = source.level[aspect as usize] + 1;
         source.level[aspect as usize] = level;
         let sampling = self.sampling;
@@ -145,21 +134,21 @@ impl Contacts {
 
     /// Keeps those targets of a set for which `is_kept` holds.
     pub(super) fn retain(&mut self, owner: u32, aspect: Aspect, mut is_kept: impl FnMut(&mut Mark) -> bool) {
-        let mut at = std::mem::replace(&mut self.sources[owner as usize].first[aspect as usize], NOWHERE);
+        let mut at = std::mem::replace(&mut self.sources[owner].first[aspect as usize], NOWHERE);
         let (mut kept, mut length) = (NOWHERE, 0);
         while at != NOWHERE {
-            let mark = &mut self.marks[at as usize];
+            let mark = &mut self.marks[at];
             let next = mark.next;
             if is_kept(mark) {
                 mark.next = kept;
                 kept = at;
                 length += 1;
             } else {
-                self.release(at);
+                self.marks.remove(at);
             }
             at = next;
         }
-        let source = &mut self.sources[owner as usize];
+        let source = &mut self.sources[owner];
         source.first[aspect as usize] = kept;
         source.length[aspect as usize] = length;
         if length == 0 {
@@ -168,25 +157,16 @@ impl Contacts {
         }
     }
 
-    fn release(&mut self, at: u32) {
-        let mark = &self.marks[at as usize];
-        let hash = self.hash_target(mark.owner, mark.aspect, &mark.place);
-        self.mark_index.remove(hash, at);
-        self.marks[at as usize].next = self.free_mark;
-        self.free_mark = at;
-        self.marks_used -= 1;
-    }
-
     pub(super) fn turn_hand(&mut self) -> u32 {
-        self.hand = if self.hand + 1 < self.sources.len() { self.hand + 1 } else { 0 };
+        self.hand = if self.hand + 1 < self.sources.positions() { self.hand + 1 } else { 0 };
         self.hand as u32
     }
 
     /// Gives up a source with a single contact that is not `but`; false if none of those looked at is.
     pub(super) fn give_up_a_light_one(&mut self, but: u32) -> bool {
-        for _ in 0..LOOKS_FOR_ROOM.min(self.sources.len()) {
+        for _ in 0..LOOKS_FOR_ROOM.min(self.sources.positions()) {
             let at = self.turn_hand();
-            let source = &self.sources[at as usize];
+            let source = &self.sources[at];
             let length = source.length[0] as usize + source.length[1] as usize;
             if source.is_used && at != but && source.level == [0; 2] && (1..=LIGHT).contains(&length) {
                 self.remove(at);
@@ -199,10 +179,8 @@ impl Contacts {
 
     pub(super) fn remove(&mut self, at: u32) {
         Aspect::BOTH.iter().for_each(|&aspect| self.retain(at, aspect, |_| false));
-        let hash = self.hash(self.sources[at as usize].address);
-        if self.source_index.remove(hash, at) {
-            self.sources[at as usize].is_used = false;
-            self.free_sources.push(at);
+        if self.sources.remove(at) {
+            self.sources[at].is_used = false;
         }
     }
 }

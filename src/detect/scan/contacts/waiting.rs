@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use super::{Place, feed};
 use crate::account::conversation::{Address, Endpoint};
 use crate::packet::{Protocol, Timestamp};
-use crate::tables::hashing::{self, State};
-use crate::tables::index::{Index, NOWHERE};
+use crate::tables::hashing;
+use crate::tables::slab::{Keyed, Slab};
 use crate::time_grid::Cell;
 
 /// A contact and what was heard of it so far.
@@ -67,14 +67,16 @@ impl Waiting {
     }
 }
 
+impl Keyed for Waiting {
+    fn hash_under<S: BuildHasher>(&self, state: &S) -> u64 {
+        hash(state, self.who(), &self.target)
+    }
+}
+
 /// All contacts whose outcome is open.
 #[derive(Debug)]
 pub struct Room {
-    state: State,
-    limit: usize,
-    held: Vec<Waiting>,
-    free: Vec<u32>,
-    index: Index,
+    contacts: Slab<Waiting>,
     due: BTreeMap<Cell, Vec<u32>>,
     lost: u64,
 }
@@ -83,29 +85,21 @@ impl Room {
     /// An empty room for `limit` contacts.
     #[must_use]
     pub fn new(limit: usize, seed: u64) -> Self {
-        Self {
-            state: hashing::state(seed),
-            limit,
-            held: Vec::new(),
-            free: Vec::new(),
-            index: Index::new(limit),
-            due: BTreeMap::new(),
-            lost: 0,
-        }
+        Self { contacts: Slab::new(limit, hashing::state(seed)), due: BTreeMap::new(), lost: 0 }
     }
 
     /// Whether three quarters are taken: the rest is for those who are suspicious.
     #[must_use]
     #[inline]
     pub fn is_tight(&self) -> bool {
-        self.held.len() - self.free.len() >= self.limit - self.limit / 4
+        self.contacts.used() >= self.contacts.limit() - self.contacts.limit() / 4
     }
 
     /// Whether no other contact finds room.
     #[must_use]
     #[inline]
     pub fn is_full(&self) -> bool {
-        self.held.len() - self.free.len() >= self.limit
+        self.contacts.used() >= self.contacts.limit()
     }
 
     /// A contact was lost for want of room.
@@ -122,23 +116,22 @@ impl Room {
     /// The contact of a source, from one of its ports, with `target`, if it waits.
     #[inline]
     pub fn find(&mut self, source: (IpAddr, u16), target: &Place) -> Option<(u32, &mut Waiting)> {
-        if self.index.is_empty() {
+        if self.contacts.is_empty() {
             return None;
         }
-        let Self { state, held, index, .. } = self;
-        let is_same = |at: u32| held[at as usize].target == *target && held[at as usize].who() == source;
-        let at = index.find(hash(state, source, target), is_same)?;
-        Some((at, &mut held[at as usize]))
+        let hash = hash(self.contacts.state(), source, target);
+        let at = self.contacts.find(hash, |contact| contact.target == *target && contact.who() == source)?;
+        Some((at, &mut self.contacts[at]))
     }
 
     /// Whether a contact between two endpoints may wait: hardly ever where none does.
     #[inline(always)]
     pub fn may_hold<A: Address>(&self, source: Endpoint<A>, target: Endpoint<A>, protocol: Protocol) -> bool {
-        let mut hasher = self.state.build_hasher();
+        let mut hasher = self.contacts.state().build_hasher();
         source.address.feed(&mut hasher);
         target.address.feed(&mut hasher);
         hasher.write_u64(rest(source.port, protocol, target.port));
-        self.index.guess(hasher.finish()) != NOWHERE
+        self.contacts.may_contain(hasher.finish())
     }
 
     /// Lets a contact wait that does not yet, until the end of `due`. One for which there is no room is lost: its outcome
@@ -147,22 +140,15 @@ impl Room {
         if self.is_full() {
             return self.lose();
         }
-        let at = self.free.pop().unwrap_or(self.held.len() as u32);
-        match self.held.get_mut(at as usize) {
-            Some(place) => *place = contact,
-            None => self.held.push(contact),
-        }
-        let Self { state, held, index, .. } = self;
-        let hash_of = |at: u32| hash(state, held[at as usize].who(), &held[at as usize].target);
-        index.insert(hash_of(at), at, hash_of);
+        let at = self.contacts.insert(contact.hash_under(self.contacts.state()), contact);
         self.due.entry(due).or_default().push(at);
     }
 
     /// Ends the wait: the outcome is known. Its place is free when it would have been due.
     pub fn resolve(&mut self, at: u32) -> Waiting {
-        let contact = self.held[at as usize];
-        self.held[at as usize].is_open = false;
-        self.index.remove(hash(&self.state, contact.who(), &contact.target), at);
+        let contact = self.contacts[at];
+        self.contacts[at].is_open = false;
+        self.contacts.hide(at);
         contact
     }
 
@@ -175,36 +161,32 @@ impl Room {
 
     /// Frees a place that was due; the contact there, unless its outcome is known.
     pub fn take(&mut self, at: u32) -> Option<Waiting> {
-        let contact = self.held[at as usize].is_open.then(|| self.resolve(at));
-        self.free.push(at);
+        let contact = self.contacts[at].is_open.then(|| self.resolve(at));
+        self.contacts.free(at);
         contact
     }
 
     /// Contacts that wait, their limit, and how many were lost.
     #[must_use]
     pub fn figures(&self) -> (usize, usize, u64) {
-        (self.index.len(), self.limit, self.lost)
+        (self.contacts.len(), self.contacts.limit(), self.lost)
     }
 
     /// The memory that the table takes, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         let due: usize = self.due.values().map(Vec::capacity).sum();
-        self.held.capacity() * size_of::<Waiting>()
-            + (self.free.capacity() + due) * size_of::<u32>()
-            + self.index.memory_bytes()
+        self.contacts.memory_bytes() + due * size_of::<u32>()
     }
 
     /// Forgets everything.
     pub fn clear(&mut self) {
-        self.held.clear();
-        self.free.clear();
-        self.index.clear();
+        self.contacts.clear();
         self.due.clear();
     }
 }
 
-fn hash(state: &State, (source, source_port): (IpAddr, u16), target: &Place) -> u64 {
+fn hash<S: BuildHasher>(state: &S, (source, source_port): (IpAddr, u16), target: &Place) -> u64 {
     let mut hasher = state.build_hasher();
     feed(source, &mut hasher);
     feed(target.address, &mut hasher);

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::harness::*;
+use crate::detect::DetectionTable;
 use crate::detect::Kind::HostScan;
 use crate::detect::scan::{Config, View};
 use crate::packet::Protocol;
@@ -164,7 +165,7 @@ fn table_of_questions_is_bounded_and_shown() {
     let askers = |seconds: f64| {
         let mut bench = Bench::new(&Config::default());
         let view: View = bench.run(&script, Cut::PLAIN, seconds).scan.view(1);
-        view.tables.into_iter().find(|table| table.name == "scan_askers").unwrap()
+        view.tables.into_iter().find(|table| table.table == DetectionTable::ScanAskers).unwrap()
     };
     let table = askers(0.0);
     assert_eq!((table.held, table.limit), (4_096, 4_096));
@@ -240,9 +241,9 @@ fn broadcasts_to_the_own_network_are_no_contacts() {
 fn clock_that_is_set_forgets_questions() {
     let mut bench = Bench::new(&Config::default());
     bench.run(&answered(5, 0.3, v4(239, 1, 2, 3), (50_000, 7_777), 7_777), Cut::PLAIN, 1.0);
-    assert!(bench.scan.view(1).tables.iter().any(|table| table.name == "scan_askers" && table.held == 5));
+    assert!(bench.scan.view(1).tables.iter().any(|table| table.table == DetectionTable::ScanAskers && table.held == 5));
     bench.scan.clock_stepped();
     _ = bench.scan.advance(at(101.0));
-    let held = |view: View| view.tables.iter().find(|table| table.name == "scan_askers").unwrap().held;
+    let held = |view: View| view.tables.iter().find(|table| table.table == DetectionTable::ScanAskers).unwrap().held;
     assert_eq!(held(bench.scan.view(1)), 0);
 }
