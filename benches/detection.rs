@@ -25,7 +25,7 @@ use trafficmonitor::account::observer::{BatchMemory, MergedRow, RowBatch, RowObs
 use trafficmonitor::decode::Decoder;
 use trafficmonitor::detect::Notes;
 use trafficmonitor::detect::anomaly::{self, Pair, Pairs};
-use trafficmonitor::detect::bandwidth::{Bandwidth, Config, Direction, NetworkLimit};
+use trafficmonitor::detect::bandwidth::{Bandwidth, BandwidthDirection, Config, NetworkLimit};
 use trafficmonitor::detect::scan::{self, Scan};
 use trafficmonitor::locality::Classifier;
 use trafficmonitor::packet::{Frame, LinkType, Timestamp};
@@ -196,7 +196,7 @@ fn configs() -> [(&'static str, Config); 4] {
     [
         ("sources alone", Config { no_destinations: true, ..default.clone() }),
         ("with the chart's pairs", default.clone()),
-        ("with pairs, both directions", Config { direction: Direction::Both, ..default.clone() }),
+        ("with pairs, both directions", Config { direction: BandwidthDirection::Both, ..default.clone() }),
         ("with pairs, 100 networks", Config { networks: (0..100).map(network).collect(), ..default }),
     ]
 }

@@ -30,7 +30,7 @@ const ROOMY_PERCENT: usize = 80;
 struct Head<K> {
     key: K,
     first_seen: Timestamp,
-    /// The latest time that is not in [`Count::last_seen`], because the times went back after it.
+    /// The latest time that is not in [`EntryCount::last_seen`], because the times went back after it.
     latest: Timestamp,
 }
 
@@ -43,7 +43,7 @@ impl<K: Hash> Keyed for Head<K> {
 /// The counters of an entry: never in two cache lines.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(32))]
-struct Count {
+struct EntryCount {
     counters: Counters,
     last_seen: Timestamp,
     /// The number of refreshes before the entry was made.
@@ -54,7 +54,7 @@ struct Count {
 
 /// An entry as readers see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry<K> {
+pub struct CounterEntry<K> {
     /// Position in the table.
     pub position: u32,
     /// The key.
@@ -71,7 +71,7 @@ pub struct Entry<K> {
     pub is_new: bool,
 }
 
-impl<K> Entry<K> {
+impl<K> CounterEntry<K> {
     /// The counters that earlier snapshots showed in `other`, for an entry without a row. For an entry that is not new,
     /// what it gained since the last snapshot counts as shown too.
     #[must_use]
@@ -87,7 +87,7 @@ pub struct CounterTable<K> {
     overlap: Option<Duration>,
     heads: Slab<Head<K>, true>,
     /// At the positions of the heads.
-    counts: Vec<Count>,
+    counts: Vec<EntryCount>,
     /// No entry was last seen before this time; before all time if that is unknown.
     rests_since: Timestamp,
     evicted: [u64; Eviction::ALL.len()],
@@ -147,7 +147,7 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
     /// Memory in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.heads.memory_bytes() + self.counts.capacity() * size_of::<Count>()
+        self.heads.memory_bytes() + self.counts.capacity() * size_of::<EntryCount>()
     }
 
     /// The position of a key, which gets an entry if there is room for one; none if not.
@@ -172,7 +172,7 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
         self.rests_since = if self.heads.is_empty() { head.first_seen } else { self.rests_since.min(head.first_seen) };
         let Head { first_seen: last_seen, .. } = head;
         let (counters, made_after) = (Counters::default(), self.refreshes);
-        let count = Count { counters, last_seen, made_after, is_used: true, is_shown: false };
+        let count = EntryCount { counters, last_seen, made_after, is_used: true, is_shown: false };
         let at = self.heads.insert(hash, head);
         match self.counts.get_mut(at as usize) {
             Some(freed) => *freed = count,
@@ -212,9 +212,9 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
 
     /// The entry at `position`.
     #[must_use]
-    pub fn entry(&self, position: u32) -> Entry<K> {
+    pub fn entry(&self, position: u32) -> CounterEntry<K> {
         let (head, count) = (&self.heads[position], &self.counts[position as usize]);
-        Entry {
+        CounterEntry {
             position,
             key: head.key,
             first_seen: head.first_seen,
@@ -226,7 +226,7 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
     }
 
     /// All entries, in no particular order.
-    pub fn entries(&self) -> impl Iterator<Item = Entry<K>> + '_ {
+    pub fn entries(&self) -> impl Iterator<Item = CounterEntry<K>> + '_ {
         let used = self.counts.iter().enumerate().filter(|(_, count)| count.is_used);
         used.map(|(position, _)| self.entry(position as u32))
     }

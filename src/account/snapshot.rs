@@ -8,29 +8,13 @@ use super::delivery::Ended;
 use super::flow::{Counters, FlowKey, FlowKeying, HostKey, SeriesKey};
 use super::interface::InterfaceId;
 use super::interval::FrameCounters;
-use super::series::Unrowed;
+use super::series::OutsideRows;
+pub use super::series::ShownRow;
 use super::series::others::ByDirection;
 use crate::decode::NotIp;
 use crate::locality::Direction;
-use crate::packet::{IpVersion, Timestamp};
+use crate::packet::IpVersion;
 use crate::tables::eviction::Eviction;
-
-/// A flow or a host that is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ShownRow<K> {
-    /// What it is known by.
-    pub key: K,
-    /// When its first packet was captured.
-    pub first_seen: Timestamp,
-    /// When its last packet was captured; none for the rows of a live capture, which may outlive their flow.
-    pub last_seen: Option<Timestamp>,
-    /// When its row entered with value 0; its first packet where values are plain.
-    pub shown_since: Timestamp,
-    /// What it carried since it is held.
-    pub lifetime: Counters,
-    /// What its row counts; the lifetime where values are plain.
-    pub value: Counters,
-}
 
 /// The rows of one table, and the sums outside them. Rows + other + retired + pending = total.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,11 +26,11 @@ pub struct Shown<K: SeriesKey> {
     /// Traffic without a row, by direction, of groups without a sum of their own.
     pub rarer_other: ByDirection,
     /// The sums of rows that have gone.
-    pub retired: Unrowed<K::Group>,
+    pub retired: OutsideRows<K::Group>,
     /// The sums of new rows that do not count yet, because some scraper has not read their first 0.
-    pub pending: Unrowed<K::Group>,
+    pub pending: OutsideRows<K::Group>,
     /// The limits of the table and how full it is.
-    pub figures: Figures,
+    pub figures: TableFigures,
     /// True for the accounts of a file: values count from the start, and no row was ever retired.
     pub is_plain: bool,
 }
@@ -57,9 +41,9 @@ impl<K: SeriesKey> Default for Shown<K> {
             rows: Vec::new(),
             other: BTreeMap::new(),
             rarer_other: ByDirection::default(),
-            retired: Unrowed::default(),
-            pending: Unrowed::default(),
-            figures: Figures::default(),
+            retired: OutsideRows::default(),
+            pending: OutsideRows::default(),
+            figures: TableFigures::default(),
             is_plain: false,
         }
     }
@@ -75,7 +59,7 @@ impl<K: SeriesKey> Shown<K> {
 
 /// The limits of a table and how full it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Figures {
+pub struct TableFigures {
     /// Number of entries.
     pub held: usize,
     /// Most entries.
@@ -137,7 +121,7 @@ impl Totals {
 
 /// The counters of an interface and the statistics of its capture.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Interface {
+pub struct InterfaceEntry {
     /// Its number in the ledger.
     pub id: InterfaceId,
     /// Its name, or a file's.
@@ -150,7 +134,7 @@ pub struct Interface {
     pub gone_since: Option<u64>,
 }
 
-impl Interface {
+impl InterfaceEntry {
     /// True if all of its counters are 0.
     #[must_use]
     pub fn counts_nothing(&self) -> bool {
@@ -226,7 +210,7 @@ pub struct Snapshot {
     /// Sums since the start.
     pub totals: Totals,
     /// One entry a source of frames, in the order of their numbers.
-    pub interfaces: Vec<Interface>,
+    pub interfaces: Vec<InterfaceEntry>,
     /// Entries of interfaces that were given up before every scraper had read their last values.
     pub interfaces_retired_unread: u64,
     /// Ticks at which a capture thread found no empty interval.
@@ -246,7 +230,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// The interface of that number, if it still has an entry.
     #[must_use]
-    pub fn interface(&self, id: InterfaceId) -> Option<&Interface> {
+    pub fn interface(&self, id: InterfaceId) -> Option<&InterfaceEntry> {
         self.interfaces.binary_search_by_key(&id, |interface| interface.id).ok().map(|at| &self.interfaces[at])
     }
 

@@ -12,7 +12,7 @@ use super::value::{Node, Scalars, Value, Written, expected};
 use crate::alert::{Exclusion, Severity, SeverityRule, Side};
 use crate::detect::Kind;
 use crate::detect::anomaly::Method;
-use crate::detect::bandwidth::{Direction, NetworkLimit};
+use crate::detect::bandwidth::{BandwidthDirection, NetworkLimit};
 use crate::detect::scan;
 
 /// One of several words. A word that is none of them is told the nearest one.
@@ -50,10 +50,13 @@ impl Value for Kind {
     }
 }
 
-const DIRECTIONS: [(&str, Direction); 3] =
-    [("source", Direction::Source), ("destination", Direction::Destination), ("both", Direction::Both)];
+const DIRECTIONS: [(&str, BandwidthDirection); 3] = [
+    ("source", BandwidthDirection::Source),
+    ("destination", BandwidthDirection::Destination),
+    ("both", BandwidthDirection::Both),
+];
 
-impl Value for Direction {
+impl Value for BandwidthDirection {
     const EXPECTED: &'static str = "source, destination or both";
     const SCALARS: Scalars = Scalars::Text;
 
@@ -261,7 +264,7 @@ mod tests {
     #[test]
     fn words_are_read_as_they_are_written_and_others_find_their_neighbour() {
         for (name, direction) in DIRECTIONS {
-            assert_eq!((Direction::from_text(name), direction.text().as_str()), (Ok(direction), name));
+            assert_eq!((BandwidthDirection::from_text(name), direction.text().as_str()), (Ok(direction), name));
         }
         for (name, rule) in SCAN_RULES {
             assert_eq!((scan::Rule::from_text(name), rule.text().as_str()), (Ok(rule), name));

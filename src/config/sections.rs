@@ -17,7 +17,7 @@ use super::{LogFormat, LogLevel};
 use crate::account::FlowKeying;
 use crate::alert::{Exclusion, SeverityRule};
 use crate::detect::anomaly::Method;
-use crate::detect::bandwidth::{Direction, NetworkLimit};
+use crate::detect::bandwidth::{BandwidthDirection, NetworkLimit};
 use crate::detect::scan;
 use crate::http::ListenAddress;
 
@@ -102,7 +102,7 @@ section! {
         /// The length of the window.
         interval: Window,
         /// Whose bytes.
-        direction: Direction,
+        direction: BandwidthDirection,
         /// Limits for some networks.
         networks: List<NetworkLimit>,
     }

@@ -84,6 +84,20 @@ pub enum Level {
     Under,
 }
 
+impl Level {
+    /// The level of a value under the rule that it must not exceed `limit`.
+    #[must_use]
+    pub const fn of(value: u64, limit: u64) -> Self {
+        if value > limit {
+            Self::Over
+        } else if value == 0 || (value as u128) * 10 < (limit as u128) * 9 {
+            Self::Under
+        } else {
+            Self::Near
+        }
+    }
+}
+
 /// A host, or a port of it, that a source contacted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Target {

@@ -8,9 +8,9 @@ use super::family::{self, Family};
 use super::text::TextWriter;
 use super::words::{push_address, push_protocol};
 use crate::account::flow::{Counters, FlowKey, HostKey, SeriesKey};
-use crate::account::series::Unrowed;
+use crate::account::series::OutsideRows;
 use crate::account::series::others::ByDirection;
-use crate::account::snapshot::{Figures, Shown, ShownRow, Snapshot};
+use crate::account::snapshot::{Shown, ShownRow, Snapshot, TableFigures};
 use crate::locality::Direction;
 use crate::packet::{Protocol, Timestamp};
 use crate::tables::eviction::Eviction;
@@ -90,7 +90,7 @@ fn write_flows<W: Write>(
 
 fn write_sums<W: Write>(
     flows: &Shown<FlowKey>,
-    sums: &Unrowed<(Direction, Protocol)>,
+    sums: &OutsideRows<(Direction, Protocol)>,
     family: &Family,
     value: Value,
     writer: &mut TextWriter<W>,
@@ -164,7 +164,7 @@ fn write_figures<K: SeriesKey, W: Write>(
     (held, limit, rows, row_limit, evicted): Families<'_>,
     writer: &mut TextWriter<W>,
 ) -> io::Result<()> {
-    let Figures { held: held_now, limit: held_limit, row_limit: rows_limit, evicted: left } = shown.figures;
+    let TableFigures { held: held_now, limit: held_limit, row_limit: rows_limit, evicted: left } = shown.figures;
     for (family, value) in [(held, held_now), (limit, held_limit), (rows, shown.rows.len()), (row_limit, rows_limit)] {
         writer.family(family)?;
         writer.sample(family.name).value(value as u64)?;

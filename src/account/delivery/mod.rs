@@ -61,12 +61,12 @@ pub struct ScrapeReport {
     /// The number of the scrape, which no other has.
     pub scrape: u64,
     /// The progress of the scrape.
-    pub progress: Progress,
+    pub progress: ScrapeProgress,
 }
 
 /// The progress of a scrape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
+pub enum ScrapeProgress {
     /// The request has arrived.
     Begun,
     /// The client has received all of it.
@@ -97,7 +97,7 @@ pub struct Ended {
 
 /// The stage that a scraper has reached.
 #[derive(Debug)]
-enum Standing {
+enum Stage {
     /// Its first scrapes are under way: the snapshot of each.
     New { flights: BTreeMap<u64, u64> },
     /// It has completely received this snapshot.
@@ -110,21 +110,21 @@ enum Standing {
 
 #[derive(Debug)]
 struct Scraper {
-    standing: Standing,
+    stage: Stage,
     since: Timestamp,
-    pace: Pace,
+    pace: ScrapePace,
 }
 
 /// The pace of a scraper.
 #[derive(Debug, Clone, Copy, Default)]
-struct Pace {
+struct ScrapePace {
     last: Option<Timestamp>,
     /// The last intervals in a ring; 0 for an empty place.
     intervals: [Duration; KEPT_INTERVALS],
     next: usize,
 }
 
-impl Pace {
+impl ScrapePace {
     /// Notes a scrape that was completed at `now`.
     fn note(&mut self, now: Timestamp) {
         if let Some(last) = self.last.replace(now) {
@@ -155,24 +155,24 @@ impl Deliveries {
     pub fn record(&mut self, report: ScrapeReport, now: Timestamp) {
         self.to_any = self.to_any.max(report.snapshot);
         match report.progress {
-            Progress::Begun => self.begin(report, now),
-            Progress::Complete => self.complete(report, now),
-            Progress::Broken => self.break_off(report, now),
+            ScrapeProgress::Begun => self.begin(report, now),
+            ScrapeProgress::Complete => self.complete(report, now),
+            ScrapeProgress::Broken => self.break_off(report, now),
         }
     }
 
     /// The delivery of snapshots at `now`.
     pub fn delivery(&mut self, now: Timestamp) -> Delivery {
         self.forget(now);
-        let known = self.scrapers.values().any(|scraper| matches!(scraper.standing, Standing::Known { .. }));
-        let waited_for = self.scrapers.values().filter_map(Scraper::has_or_will_have).min();
+        let known = self.scrapers.values().any(|scraper| matches!(scraper.stage, Stage::Known { .. }));
+        let waited_for = self.scrapers.values().filter_map(Scraper::reading).min();
         Delivery { to_all: waited_for.filter(|_| known), to_any: self.to_any }
     }
 
     /// True if rows wait for a scraper.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        self.scrapers.values().any(|scraper| scraper.has_or_will_have().is_some())
+        self.scrapers.values().any(|scraper| scraper.reading().is_some())
     }
 
     /// Numbers of scrapes that have ended.
@@ -183,16 +183,17 @@ impl Deliveries {
 
     fn begin(&mut self, report: ScrapeReport, now: Timestamp) {
         let may_come = self.has_room() && self.broken().count() < MAXIMUM_BROKEN;
-        let started = Standing::New { flights: BTreeMap::from([(report.scrape, report.snapshot)]) };
+        let started = Stage::New { flights: BTreeMap::from([(report.scrape, report.snapshot)]) };
         match self.scrapers.get_mut(&report.client) {
-            Some(Scraper { standing: Standing::New { flights }, .. }) if flights.len() < MAXIMUM_FLIGHTS => {
+            Some(Scraper { stage: Stage::New { flights }, .. }) if flights.len() < MAXIMUM_FLIGHTS => {
                 flights.insert(report.scrape, report.snapshot);
             }
-            Some(scraper) if matches!(scraper.standing, Standing::Lapsed) => {
-                (scraper.standing, scraper.since) = (started, now);
+            Some(scraper) if matches!(scraper.stage, Stage::Lapsed) => {
+                (scraper.stage, scraper.since) = (started, now);
             }
             None if may_come => {
-                self.scrapers.insert(report.client, Scraper { standing: started, since: now, pace: Pace::default() });
+                self.scrapers
+                    .insert(report.client, Scraper { stage: started, since: now, pace: ScrapePace::default() });
             }
             _ => {}
         }
@@ -201,15 +202,15 @@ impl Deliveries {
     fn complete(&mut self, report: ScrapeReport, now: Timestamp) {
         self.ended.complete += 1;
         let before = self.scrapers.get(&report.client);
-        let completed = match before.map(|scraper| &scraper.standing) {
-            Some(&Standing::Known { completed }) => completed.max(report.snapshot),
+        let completed = match before.map(|scraper| &scraper.stage) {
+            Some(&Stage::Known { completed }) => completed.max(report.snapshot),
             _ => report.snapshot,
         };
         let mut pace = before.map(|scraper| scraper.pace).unwrap_or_default();
         pace.note(now);
         if before.is_some() || self.has_room() || self.forget_the_oldest_idle() {
-            let standing = Standing::Known { completed };
-            self.scrapers.insert(report.client, Scraper { standing, since: now, pace });
+            let stage = Stage::Known { completed };
+            self.scrapers.insert(report.client, Scraper { stage, since: now, pace });
         } else {
             self.ended.untracked += 1;
         }
@@ -218,10 +219,10 @@ impl Deliveries {
     fn break_off(&mut self, report: ScrapeReport, now: Timestamp) {
         self.ended.broken += 1;
         let Some(scraper) = self.scrapers.get_mut(&report.client) else { return };
-        let Standing::New { flights } = &mut scraper.standing else { return };
+        let Stage::New { flights } = &mut scraper.stage else { return };
         flights.remove(&report.scrape);
         if flights.is_empty() {
-            (scraper.standing, scraper.since) = (Standing::Broken, now);
+            (scraper.stage, scraper.since) = (Stage::Broken, now);
         }
     }
 
@@ -231,19 +232,19 @@ impl Deliveries {
             // A clock that was set back must not prolong it.
             scraper.since = scraper.since.min(now);
             let age = now.since(scraper.since);
-            match scraper.standing {
-                Standing::New { .. } if age > FIRST_SCRAPE => {
-                    (scraper.standing, scraper.since) = (Standing::Broken, now);
+            match scraper.stage {
+                Stage::New { .. } if age > FIRST_SCRAPE => {
+                    (scraper.stage, scraper.since) = (Stage::Broken, now);
                     true
                 }
-                Standing::New { .. } => true,
-                Standing::Known { .. } if age > scraper.pace.patience() => {
-                    scraper.standing = Standing::Lapsed;
+                Stage::New { .. } => true,
+                Stage::Known { .. } if age > scraper.pace.patience() => {
+                    scraper.stage = Stage::Lapsed;
                     age <= MOST_PATIENCE
                 }
-                Standing::Known { .. } => true,
-                Standing::Lapsed => age <= MOST_PATIENCE,
-                Standing::Broken => age <= MEMORY,
+                Stage::Known { .. } => true,
+                Stage::Lapsed => age <= MOST_PATIENCE,
+                Stage::Broken => age <= MEMORY,
             }
         });
     }
@@ -253,12 +254,12 @@ impl Deliveries {
     }
 
     fn broken(&self) -> impl Iterator<Item = (&IpAddr, &Scraper)> {
-        self.scrapers.iter().filter(|(_, scraper)| matches!(scraper.standing, Standing::Broken))
+        self.scrapers.iter().filter(|(_, scraper)| matches!(scraper.stage, Stage::Broken))
     }
 
     /// Makes room: forgets the scraper that rows have not waited for longest, if there is one.
     fn forget_the_oldest_idle(&mut self) -> bool {
-        let is_idle = |scraper: &Scraper| matches!(scraper.standing, Standing::Broken | Standing::Lapsed);
+        let is_idle = |scraper: &Scraper| matches!(scraper.stage, Stage::Broken | Stage::Lapsed);
         let idle = self.scrapers.iter().filter(|(_, scraper)| is_idle(scraper));
         let oldest = idle.min_by_key(|(_, scraper)| scraper.since).map(|(&client, _)| client);
         oldest.is_some_and(|client| self.scrapers.remove(&client).is_some())
@@ -267,11 +268,11 @@ impl Deliveries {
 
 impl Scraper {
     /// The last snapshot that it has read, or the first that it is reading; none if rows do not wait for it.
-    fn has_or_will_have(&self) -> Option<u64> {
-        match &self.standing {
-            Standing::New { flights } => flights.values().min().copied(),
-            Standing::Known { completed } => Some(*completed),
-            Standing::Lapsed | Standing::Broken => None,
+    fn reading(&self) -> Option<u64> {
+        match &self.stage {
+            Stage::New { flights } => flights.values().min().copied(),
+            Stage::Known { completed } => Some(*completed),
+            Stage::Lapsed | Stage::Broken => None,
         }
     }
 }

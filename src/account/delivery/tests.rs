@@ -5,20 +5,20 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 /// A report of http; the scrapes of one snapshot by one client are one.
-fn report(client: u32, snapshot: u64, progress: Progress) -> ScrapeReport {
+fn report(client: u32, snapshot: u64, progress: ScrapeProgress) -> ScrapeReport {
     ScrapeReport { client: IpAddr::V4(client.into()), snapshot, scrape: snapshot, progress }
 }
 
 fn begun(client: u32, snapshot: u64) -> ScrapeReport {
-    report(client, snapshot, Progress::Begun)
+    report(client, snapshot, ScrapeProgress::Begun)
 }
 
 fn complete(client: u32, snapshot: u64) -> ScrapeReport {
-    report(client, snapshot, Progress::Complete)
+    report(client, snapshot, ScrapeProgress::Complete)
 }
 
 fn broken(client: u32, snapshot: u64) -> ScrapeReport {
-    report(client, snapshot, Progress::Broken)
+    report(client, snapshot, ScrapeProgress::Broken)
 }
 
 #[test]
@@ -229,5 +229,5 @@ fn the_scrapes_of_one_that_are_told_apart_are_bounded() {
     let mut deliveries = Deliveries::default();
     (1..1_000).for_each(|snapshot| deliveries.record(begun(1, snapshot), at(0)));
     let scraper = deliveries.scrapers.values().next().unwrap();
-    assert!(matches!(&scraper.standing, Standing::New { flights } if flights.len() == MAXIMUM_FLIGHTS));
+    assert!(matches!(&scraper.stage, Stage::New { flights } if flights.len() == MAXIMUM_FLIGHTS));
 }

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use super::interface::InterfaceId;
-use super::snapshot::{Capture, Coverage, Interface};
+use super::snapshot::{Capture, Coverage, InterfaceEntry};
 
 /// The most living interfaces that have an entry of their own, the entry of the others included. Hosts that run
 /// containers make interfaces without end.
@@ -31,7 +31,7 @@ const NEVER: u64 = u64::MAX;
 #[derive(Debug, Default)]
 pub(super) struct Interfaces {
     /// In the order of their numbers.
-    entries: Vec<Interface>,
+    entries: Vec<InterfaceEntry>,
     registered: u64,
     /// The interfaces that share the entry `other`; true for those that are being captured.
     sharing: BTreeMap<String, bool>,
@@ -42,7 +42,7 @@ pub(super) struct Interfaces {
 
 impl Interfaces {
     /// The entries as readers see them.
-    pub(super) fn entries(&self) -> &[Interface] {
+    pub(super) fn entries(&self) -> &[InterfaceEntry] {
         &self.entries
     }
 
@@ -53,7 +53,7 @@ impl Interfaces {
 
     /// The entry of the interface called `name`, made if there is none. One that is gone is living again.
     pub(super) fn find_or_register(&mut self, name: &str) -> InterfaceId {
-        let is_own = |entry: &&mut Interface| entry.name == name && name != RETIRED;
+        let is_own = |entry: &&mut InterfaceEntry| entry.name == name && name != RETIRED;
         if let Some(entry) = self.entries.iter_mut().find(is_own) {
             entry.gone_since = None;
             return entry.id;
@@ -69,7 +69,7 @@ impl Interfaces {
     fn register(&mut self, name: &str) -> InterfaceId {
         let id = InterfaceId::new(self.registered);
         self.registered += 1;
-        self.entries.push(Interface { id, name: name.to_owned(), ..Interface::default() });
+        self.entries.push(InterfaceEntry { id, name: name.to_owned(), ..InterfaceEntry::default() });
         id
     }
 
@@ -78,12 +78,12 @@ impl Interfaces {
         self.entries.iter().filter(|entry| entry.gone_since.is_none() && entry.name != OTHER).count()
     }
 
-    pub(super) fn get(&self, id: InterfaceId) -> Option<&Interface> {
+    pub(super) fn get(&self, id: InterfaceId) -> Option<&InterfaceEntry> {
         let at = self.entries.binary_search_by_key(&id, |entry| entry.id).ok()?;
         self.entries.get(at)
     }
 
-    pub(super) fn get_mut(&mut self, id: InterfaceId) -> Option<&mut Interface> {
+    pub(super) fn get_mut(&mut self, id: InterfaceId) -> Option<&mut InterfaceEntry> {
         let at = self.entries.binary_search_by_key(&id, |entry| entry.id).ok()?;
         self.entries.get_mut(at)
     }
@@ -122,7 +122,7 @@ impl Interfaces {
     pub(super) fn end(&mut self, exists: impl Fn(&str) -> bool, next: u64) -> Vec<InterfaceId> {
         self.sharing.retain(|name, _| exists(name));
         let is_shared = !self.sharing.is_empty();
-        let is_over = |entry: &&mut Interface| {
+        let is_over = |entry: &&mut InterfaceEntry| {
             entry.gone_since.is_none() && !exists(&entry.name) && !(entry.name == OTHER && is_shared)
         };
         let mut ended = Vec::new();
@@ -140,21 +140,21 @@ impl Interfaces {
     /// Retires entries that are gone: those whose last values `is_read`, those that have counted nothing, and the
     /// oldest above [`MAXIMUM_GONE`].
     pub(super) fn retire(&mut self, is_read: impl Fn(u64) -> bool) {
-        let is_over = |entry: &Interface| match entry.gone_since {
+        let is_over = |entry: &InterfaceEntry| match entry.gone_since {
             None | Some(NEVER) => false,
             Some(since) => is_read(since) || entry.counts_nothing(),
         };
         let mut over: Vec<InterfaceId> = self.entries.iter().filter(|entry| is_over(entry)).map(|e| e.id).collect();
-        let mut waiting: Vec<(u64, InterfaceId)> = self
+        let mut pending: Vec<(u64, InterfaceId)> = self
             .entries
             .iter()
             .filter(|entry| !is_over(entry))
             .filter_map(|entry| Some((entry.gone_since.filter(|&since| since != NEVER)?, entry.id)))
             .collect();
-        waiting.sort_unstable();
-        let unread = waiting.len().saturating_sub(MAXIMUM_GONE);
+        pending.sort_unstable();
+        let unread = pending.len().saturating_sub(MAXIMUM_GONE);
         self.retired_unread += unread as u64;
-        over.extend(waiting.iter().take(unread).map(|(_, id)| id));
+        over.extend(pending.iter().take(unread).map(|(_, id)| id));
         over.into_iter().for_each(|id| self.retire_one(id));
     }
 

@@ -20,7 +20,7 @@ use crate::locality::{Classifier, Direction};
 use crate::packet::{Addresses, IpVersion, Packet, Protocol, Refusal};
 use crate::tables::hashing::{self, State};
 pub use table::Row;
-use table::{Table, Waiting};
+use table::{IntervalTable, PendingPacket};
 
 /// Frames and their bytes on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -53,7 +53,7 @@ pub struct Overflow {
 }
 
 impl Overflow {
-    fn count<A: Address>(&mut self, direction: Direction, packet: &Waiting<A>) {
+    fn count<A: Address>(&mut self, direction: Direction, packet: &PendingPacket<A>) {
         let (source, destination) = packet.key.endpoints(packet.way);
         let version = A::pair(source.address, destination.address).ip_version();
         self.counters.entry((direction, packet.key.protocol(), version)).or_default().count(packet.bytes);
@@ -70,8 +70,8 @@ impl Overflow {
 pub struct Interval {
     state: State,
     classifier: Arc<Classifier>,
-    v4: Table<Ipv4Addr>,
-    v6: Table<Ipv6Addr>,
+    v4: IntervalTable<Ipv4Addr>,
+    v6: IntervalTable<Ipv6Addr>,
     frames: FrameCounters,
     copies: FrameCounters,
     not_ip: [u64; NotIp::ALL.len()],
@@ -85,8 +85,8 @@ impl Interval {
         Self {
             state: hashing::state(seed),
             classifier,
-            v4: Table::new(),
-            v6: Table::new(),
+            v4: IntervalTable::new(),
+            v6: IntervalTable::new(),
             frames: FrameCounters::default(),
             copies: FrameCounters::default(),
             not_ip: [0; NotIp::ALL.len()],

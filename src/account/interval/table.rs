@@ -31,7 +31,7 @@ impl<A: Address> Row<A> {
     /// Adds the row that `packet` opens. A blank row is filled in place: a row that is built first and then moved is
     /// read back in other widths than it was written in, which stalls the processor.
     #[inline]
-    fn open(rows: &mut Vec<Self>, packet: &Waiting<A>, direction: Direction) {
+    fn open(rows: &mut Vec<Self>, packet: &PendingPacket<A>, direction: Direction) {
         let at = rows.len();
         rows.push(Self::BLANK);
         let row = &mut rows[at];
@@ -92,22 +92,22 @@ impl<A: Address> Row<A> {
 
 /// The conversations of one IP version in the order of their first packets, bounded.
 #[derive(Debug)]
-pub(super) struct Table<A: Address> {
+pub(super) struct IntervalTable<A: Address> {
     pub(super) rows: Vec<Row<A>>,
     /// The number of the frame that made each row.
     pub(super) made_by: Vec<u32>,
     positions: ProbeTable,
-    waiting: Vec<Waiting<A>>,
+    pending: Vec<PendingPacket<A>>,
     pub(super) refusals: Refusals<A>,
 }
 
-impl<A: Address> Table<A> {
+impl<A: Address> IntervalTable<A> {
     pub(super) fn new() -> Self {
         Self {
             rows: Vec::new(),
             made_by: Vec::new(),
             positions: ProbeTable::new(),
-            waiting: Vec::with_capacity(BATCH),
+            pending: Vec::with_capacity(BATCH),
             refusals: Refusals::new(),
         }
     }
@@ -115,7 +115,7 @@ impl<A: Address> Table<A> {
     pub(super) fn memory_bytes(&self) -> usize {
         self.rows.capacity() * size_of::<Row<A>>()
             + self.made_by.capacity() * size_of::<u32>()
-            + self.waiting.capacity() * size_of::<Waiting<A>>()
+            + self.pending.capacity() * size_of::<PendingPacket<A>>()
             + self.positions.memory_bytes()
             + self.refusals.memory_bytes()
     }
@@ -124,7 +124,7 @@ impl<A: Address> Table<A> {
         self.positions.clear_for((self.rows.len() + BATCH).min(MAXIMUM_ROWS));
         self.rows.clear();
         self.made_by.clear();
-        self.waiting.clear();
+        self.pending.clear();
         self.refusals.clear();
     }
 
@@ -136,17 +136,17 @@ impl<A: Address> Table<A> {
         let (key, way) = ConversationKey::new(source, destination, packet.protocol);
         let hash = key.hash_under(state);
         let Packet { time, bytes, tcp_flags: flags, icmp_type, .. } = *packet;
-        self.waiting.push(Waiting { hash, key, time, bytes, number, way, flags, icmp_type });
-        self.waiting.len() == BATCH
+        self.pending.push(PendingPacket { hash, key, time, bytes, number, way, flags, icmp_type });
+        self.pending.len() == BATCH
     }
 
     /// Counts the pending packets in their rows, or in `overflow` where there is no room for a row.
     pub(super) fn settle(&mut self, state: &State, classifier: &Classifier, overflow: &mut Overflow) {
-        let Self { rows, made_by, positions, waiting, refusals } = self;
-        let count = (rows.len() + waiting.len()).min(MAXIMUM_ROWS);
+        let Self { rows, made_by, positions, pending, refusals } = self;
+        let count = (rows.len() + pending.len()).min(MAXIMUM_ROWS);
         positions.reserve(count, rows.len(), |at| rows[at].key.hash_under(state));
         // In place, not taken out first: copying a key and reading it back at once stalls the processor.
-        for packet in waiting.iter() {
+        for packet in pending.iter() {
             let at = match positions.find(packet.hash, |at| rows[at].key == packet.key) {
                 Ok(at) => at,
                 Err(vacant) => {
@@ -165,10 +165,10 @@ impl<A: Address> Table<A> {
                     at
                 }
             };
-            let &Waiting { time, flags, icmp_type, bytes, .. } = packet;
+            let &PendingPacket { time, flags, icmp_type, bytes, .. } = packet;
             rows[at].ways[packet.way as usize].count(time, flags, icmp_type, bytes);
         }
-        waiting.clear();
+        pending.clear();
     }
 
     /// Marks the conversation that an error quotes, and its row if there is one. A row that is made later is marked
@@ -189,7 +189,7 @@ impl<A: Address> Table<A> {
 
 /// A packet whose row is not looked up yet.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Waiting<A: Address> {
+pub(super) struct PendingPacket<A: Address> {
     hash: u64,
     pub(super) key: ConversationKey<A>,
     time: Timestamp,
@@ -200,7 +200,7 @@ pub(super) struct Waiting<A: Address> {
     icmp_type: Option<u8>,
 }
 
-impl<A: Address> Waiting<A> {
+impl<A: Address> PendingPacket<A> {
     fn direction(&self, classifier: &Classifier) -> Direction {
         let (source, destination) = self.key.endpoints(self.way);
         classifier.direction(&A::pair(source.address, destination.address))

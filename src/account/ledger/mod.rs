@@ -18,7 +18,7 @@ use super::interval::{FrameCounters, Interval, Row};
 use super::observer::RowObserver;
 use super::refusals::Refused;
 use super::shares;
-use super::snapshot::{Capture, Interface, Totals};
+use super::snapshot::{Capture, InterfaceEntry, Totals};
 use crate::locality::Direction;
 use crate::packet::{IpVersion, Protocol, Timestamp};
 use crate::tables::hashing;
@@ -252,7 +252,7 @@ impl<N> Ledger<N> {
 
     /// The sources of frames, in the order of their numbers.
     #[must_use]
-    pub fn interfaces(&self) -> &[Interface] {
+    pub fn interfaces(&self) -> &[InterfaceEntry] {
         self.interfaces.entries()
     }
 

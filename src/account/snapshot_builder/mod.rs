@@ -6,17 +6,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Config;
-use super::counter_table::{CounterTable, Entry};
+use super::counter_table::{CounterEntry, CounterTable};
 use super::delivery::Delivery;
 use super::flow::{Counters, FlowKey, HostKey, SeriesKey};
 use super::ledger::Ledger;
 use super::series::{Rest, Series};
-use super::snapshot::{self, Figures, Interface, Shown, ShownRow, Snapshot};
+use super::snapshot::{self, InterfaceEntry, Shown, ShownRow, Snapshot, TableFigures};
 use crate::packet::Timestamp;
 use crate::tables::top::keep_top;
 
 /// Counters by group.
-type Totals<K> = BTreeMap<<K as SeriesKey>::Group, Counters>;
+type GroupTotals<K> = BTreeMap<<K as SeriesKey>::Group, Counters>;
 
 /// Makes live snapshots; keeps the rows from one to the next.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub struct SnapshotBuilder {
 #[derive(Debug, PartialEq, Eq)]
 struct Inputs {
     totals: snapshot::Totals,
-    interfaces: Vec<Interface>,
+    interfaces: Vec<InterfaceEntry>,
     handover_delays: u64,
     refusals_lost: u64,
     delivery: Delivery,
@@ -91,10 +91,10 @@ impl SnapshotBuilder {
     /// The next snapshot at `now`, given the `delivery` of earlier ones. Entries at rest may leave.
     pub fn next<N>(&mut self, ledger: &mut Ledger<N>, delivery: Delivery, now: Timestamp) -> Snapshot {
         self.number += 1;
-        let kept = (self.flows.untenured(), self.hosts.untenured());
+        let kept = (self.flows.protected(), self.hosts.protected());
         let (flows, hosts) = ledger.sweep(now, Some(self.idle_timeout), &kept.0, &kept.1);
-        self.flows.let_go(&flows, ledger.flows(), self.number);
-        self.hosts.let_go(&hosts, ledger.hosts(), self.number);
+        self.flows.freeze_evicted(&flows, ledger.flows(), self.number);
+        self.hosts.freeze_evicted(&hosts, ledger.hosts(), self.number);
         let (flow_totals, host_totals) = (ledger.by_protocol(), ledger.totals().by_direction());
         let (flow_table, host_table) = ledger.tables_mut();
         self.flows.advance(flow_table, &flow_totals, delivery, self.number, now);
@@ -106,7 +106,7 @@ impl SnapshotBuilder {
     }
 
     /// The snapshot of the current rows.
-    fn snapshot<N>(&self, ledger: &Ledger<N>, flow_totals: &Totals<FlowKey>, host_totals: &Totals<HostKey>) -> Snapshot {
+    fn snapshot<N>(&self, ledger: &Ledger<N>, flow_totals: &GroupTotals<FlowKey>, host_totals: &GroupTotals<HostKey>) -> Snapshot {
         let flows = shown(&self.flows, ledger.flows(), flow_totals);
         let hosts = shown(&self.hosts, ledger.hosts(), host_totals);
         let series = self.flows.memory_bytes() + self.hosts.memory_bytes();
@@ -115,20 +115,10 @@ impl SnapshotBuilder {
     }
 }
 
-fn shown<K: SeriesKey>(series: &Series<K>, table: &CounterTable<K>, totals: &Totals<K>) -> Shown<K> {
+fn shown<K: SeriesKey>(series: &Series<K>, table: &CounterTable<K>, totals: &GroupTotals<K>) -> Shown<K> {
     let Rest { other, pending } = series.rest(table, totals);
     Shown {
-        rows: series
-            .rows(table)
-            .map(|row| ShownRow {
-                key: row.key,
-                first_seen: row.first_seen,
-                last_seen: None,
-                shown_since: row.shown_since,
-                lifetime: row.lifetime,
-                value: row.value,
-            })
-            .collect(),
+        rows: series.rows(table).collect(),
         other: other.by_group,
         rarer_other: other.rarer,
         retired: series.retired().clone(),
@@ -157,14 +147,14 @@ fn plain_rows<K: SeriesKey>(
     let mut weights: Vec<(u64, u32)> = table.weights().collect();
     let key = |position| table.entry(position).key;
     keep_top(&mut weights, max_rows, |one, next| next.0.cmp(&one.0).then_with(|| key(one.1).cmp(&key(next.1))));
-    let entries: Vec<Entry<K>> = weights.iter().map(|&(_, position)| table.entry(position)).collect();
+    let entries: Vec<CounterEntry<K>> = weights.iter().map(|&(_, position)| table.entry(position)).collect();
     for entry in &entries {
         if let Some(rest) = other.get_mut(&entry.key.group()) {
             *rest = rest.less(entry.counters);
         }
     }
     other.retain(|_, counters| !counters.is_empty());
-    let row = |entry: Entry<K>| ShownRow {
+    let row = |entry: CounterEntry<K>| ShownRow {
         key: entry.key,
         first_seen: entry.first_seen,
         last_seen: Some(entry.last_seen),
@@ -181,8 +171,8 @@ fn plain_rows<K: SeriesKey>(
     }
 }
 
-fn figures<K: SeriesKey>(table: &CounterTable<K>, max_rows: usize) -> Figures {
-    Figures { held: table.len(), limit: table.limit(), row_limit: max_rows, evicted: table.evicted() }
+fn figures<K: SeriesKey>(table: &CounterTable<K>, max_rows: usize) -> TableFigures {
+    TableFigures { held: table.len(), limit: table.limit(), row_limit: max_rows, evicted: table.evicted() }
 }
 
 fn common<N>(ledger: &Ledger<N>) -> Snapshot {

@@ -10,7 +10,7 @@ use super::super::sections::{AnomalySettings, BandwidthSettings, ScanSettings};
 use super::super::settings::Setting;
 use super::super::value::List;
 use super::super::{ConfigError, Settings};
-use crate::detect::anomaly::{self, Criteria, Fence, Filter, Method};
+use crate::detect::anomaly::{self, Criteria, Fence, Method, PairFilter};
 use crate::detect::{bandwidth, scan};
 use crate::{alert, detect};
 
@@ -137,9 +137,9 @@ fn criteria(settings: &AnomalySettings, default: Criteria) -> Result<Criteria, a
     })
 }
 
-fn filter(settings: &AnomalySettings, default: Filter) -> Filter {
+fn filter(settings: &AnomalySettings, default: PairFilter) -> PairFilter {
     let truth = |setting: &Setting<bool>, default| setting.value().copied().unwrap_or(default);
-    Filter {
+    PairFilter {
         network: settings.filter_network.value().map_or(default.network, IpNet::trunc),
         is_inside: truth(&settings.filter_inside, default.is_inside),
         by_source: truth(&settings.filter_source, default.by_source),
@@ -197,7 +197,7 @@ fn remarks_on_tests(all: &Settings, criteria: &Criteria) -> Vec<String> {
     no_veto.into_iter().chain(no_fence).collect()
 }
 
-fn remarks_on_filter(all: &Settings, filter: Filter) -> Vec<String> {
+fn remarks_on_filter(all: &Settings, filter: PairFilter) -> Vec<String> {
     let given = &all.anomaly.filter_network;
     let Some(network) = given.value() else { return Vec::new() };
     let place = all.place(given);

@@ -1,4 +1,7 @@
-//! Where the last change lies among the earlier ones.
+//! The cdf test: the place of the last change among the earlier ones.
+//!
+//! Takes a series and the sizes of its windows; gives a probability, or nothing where the test does not apply. Must not
+//! know what the values are.
 
 use super::windows::{Windows, clamped, mean};
 

@@ -1,4 +1,6 @@
-//! What the tests gave → one probability.
+//! The results of all tests → one probability.
+//!
+//! Takes the probabilities of the tests; gives their weighted mean. Must not know the series.
 
 use super::method::{Method, Probabilities};
 

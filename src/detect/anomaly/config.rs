@@ -1,12 +1,14 @@
-//! What is tested, on what, and from when on it is an anomaly.
+//! The configuration of anomalies: the tests, the series, the limits.
+//!
+//! Takes configured values; gives checked ones or the first mistake. Must not know files or options.
 
 use std::time::Duration;
 
-use super::filter::Filter;
+use super::filter::PairFilter;
 use super::method::{Method, Methods};
 use super::windows::reference_size;
 
-/// The bound that stands for none: the smallest number above 0, as the anomalyzer has it.
+/// The value that stands for no bound: the smallest number above 0, as in the anomalyzer.
 pub const NO_BOUND: f64 = 5e-324;
 /// The upper bound where only a lower one was given, in bytes.
 const DEFAULT_UPPER_BOUND: f64 = 5.0;
@@ -15,12 +17,12 @@ const DEFAULT_UPPER_BOUND: f64 = 5.0;
 pub const LARGEST_CAPACITY: usize = 1_000;
 /// More shuffles make an estimate no better in a way that a person would notice: the standard error is below 0.002.
 pub const MOST_SHUFFLES: u32 = 100_000;
-/// So many pairs take some 400 MB with ten values each.
+/// This number of pairs takes some 400 MB with ten values each.
 pub const MOST_PAIRS: usize = 1_000_000;
 /// Intervals as short as the smallest tick, and as long as a day.
 pub const TRANSFER_INTERVALS: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(86_400)];
 
-/// What cannot be meant.
+/// A mistake in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum Error {
     /// No test was asked for.
@@ -38,9 +40,9 @@ pub enum Error {
     /// Nothing lies between the bounds.
     #[error("the lower bound {lower} is not below the upper bound {upper} (the default is 5)")]
     BoundsCross {
-        /// In bytes.
+        /// Bytes.
         lower: f64,
-        /// In bytes.
+        /// Bytes.
         upper: f64,
     },
     /// The active window would be empty.
@@ -52,9 +54,9 @@ pub enum Error {
     /// The series never holds both windows, so nothing could ever alert.
     #[error("{capacity} values per pair are too few: the active and reference windows need {needed}")]
     CapacityTooSmall {
-        /// How many values a pair keeps.
+        /// Number of values that a pair keeps.
         capacity: usize,
-        /// How many both windows take.
+        /// Number of values in both windows.
         needed: usize,
     },
     /// The series takes too much memory and time.
@@ -130,25 +132,25 @@ impl Fence {
     }
 }
 
-/// What is tested.
+/// The tests and their sizes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Criteria {
     /// The tests.
     pub methods: Methods,
-    /// How many of the last values are judged.
+    /// Number of last values that are judged.
     pub active_size: usize,
-    /// How many times as many they are compared with.
+    /// The reference window is this many times as long.
     pub seasons: usize,
-    /// The bounds of the fence test, which takes no part without.
+    /// The bounds of the fence test, which takes no part without them.
     pub fence: Option<Fence>,
-    /// How many orders are drawn where there are too many to count (`PermCount`).
+    /// Number of orders that are drawn if there are too many to count (`PermCount`).
     pub shuffles: u32,
     /// A magnitude below it makes the result 0; above 1 it vetoes nothing.
     pub sensitivity: f64,
 }
 
 impl Default for Criteria {
-    /// Those of the anomalyzer as a library.
+    /// The defaults of the anomalyzer as a library.
     fn default() -> Self {
         Self {
             methods: Methods::of(&[Method::Magnitude, Method::Ks]),
@@ -162,26 +164,28 @@ impl Default for Criteria {
 }
 
 impl Criteria {
-    /// How many values the active ones are compared with, when there are as many.
+    /// Number of values in a full reference window.
     #[must_use]
     pub const fn reference_size(&self) -> usize {
         reference_size(self.active_size, self.seasons)
     }
 
-    /// How many values both windows take.
+    /// Number of values in both windows.
     #[must_use]
     pub const fn full_size(&self) -> usize {
         self.active_size.saturating_add(self.reference_size())
     }
 
-    /// Whether a small magnitude can silence the other tests. If it was asked for and cannot, a person should know.
+    /// True if a small magnitude can silence the other tests. If it was asked for and cannot, a person should know.
     #[must_use]
     pub fn has_veto(&self) -> bool {
         self.sensitivity <= 1.0 && self.methods.contains(Method::Magnitude)
     }
 
+    /// Checks the values, each and against each other.
+    ///
     /// # Errors
-    /// What cannot be meant.
+    /// The first mistake.
     pub fn validate(&self) -> Result<(), Error> {
         let is_fence_alone = self.methods == Methods::of(&[Method::Fence]);
         match self {
@@ -198,29 +202,29 @@ impl Criteria {
     }
 }
 
-/// What is tested, on what, and from when on it is an anomaly.
+/// The configuration of anomalies.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Config {
-    /// What is tested.
+    /// The tests and their sizes.
     pub criteria: Criteria,
-    /// How many values a pair keeps (`anom_gv_cap`).
+    /// Number of values that a pair keeps (`anom_gv_cap`).
     pub capacity: usize,
-    /// What a value is the sum of.
+    /// Time over which a value sums bytes.
     pub transfer_interval: Duration,
     /// A probability above it is an anomaly.
     pub threshold: f64,
     /// Fewer bytes than these in the active window are no anomaly.
     pub min_bytes: u64,
-    /// Whether anomalies raise alerts; probabilities are given either way.
+    /// True if anomalies raise alerts; probabilities are given either way.
     pub alerts: bool,
-    /// Which pairs are looked at.
-    pub filter: Filter,
-    /// How many pairs are kept. See [`Pairs`](super::Pairs) for what happens at the limit.
+    /// The filter of pairs.
+    pub filter: PairFilter,
+    /// Most pairs. See [`Pairs`](super::Pairs) for the policy at the limit.
     pub max_pairs: usize,
 }
 
 impl Default for Config {
-    /// Those of wherefore's options; what is new here is quiet.
+    /// The defaults of wherefore's options; new options are quiet.
     fn default() -> Self {
         let methods = [Method::Diff, Method::Fence, Method::Highrank, Method::Lowrank, Method::Magnitude];
         Self {
@@ -230,15 +234,17 @@ impl Default for Config {
             threshold: 0.6,
             min_bytes: 0,
             alerts: false,
-            filter: Filter::default(),
+            filter: PairFilter::default(),
             max_pairs: 10_000,
         }
     }
 }
 
 impl Config {
+    /// Checks the values, each and against each other.
+    ///
     /// # Errors
-    /// What cannot be meant.
+    /// The first mistake.
     pub fn validate(&self) -> Result<(), Error> {
         self.criteria.validate()?;
         let needed = self.criteria.full_size();

@@ -1,4 +1,7 @@
-//! What was found of one pair at the end of one interval.
+//! The verdict on one pair at the end of one interval.
+//!
+//! Takes a series and the configuration; gives the probabilities and whether this is an anomaly. Must not know earlier
+//! verdicts.
 
 use std::net::IpAddr;
 
@@ -11,22 +14,22 @@ use super::{cdf, diff, fence, highrank, ks, lowrank, magnitude};
 use crate::detect::ends::Pair;
 use crate::tables::sampling::mixed;
 
-/// How unusual the last values of a pair are.
+/// The verdict on the last values of a pair.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Verdict {
-    /// Whose values.
+    /// The pair.
     pub pair: Pair,
-    /// The interval at whose end it stands: that of the last active value.
+    /// The interval of the last active value.
     pub interval: i64,
-    /// All tests together, from 0 to 1; 0 before the windows are full.
+    /// The probability of all tests together, from 0 to 1; 0 before the windows are full.
     pub probability: f64,
-    /// What each test gave; nothing before the windows are full: of less than what is compared little can be said.
+    /// The results of the tests; none before the windows are full, because little is known of less.
     pub tests: Probabilities,
     /// The sum of the active values, in bytes.
     pub active_bytes: u64,
     /// The mean of the reference values, in bytes per interval; 0 without any.
     pub reference_mean_bytes: f64,
-    /// Whether the windows are full and probability and bytes are those of an anomaly.
+    /// True if the windows are full, and probability and bytes are those of an anomaly.
     pub is_anomaly: bool,
 }
 
@@ -53,7 +56,8 @@ impl Verdict {
     }
 }
 
-/// What the tests of `criteria` give for `series`, oldest value first. The same series, criteria and `seed` give the same.
+/// The results of the tests of `criteria` for `series`, oldest value first. The same series, criteria and `seed` give
+/// the same results.
 ///
 /// The fence takes part only when a bound was given.
 #[must_use]
@@ -73,7 +77,7 @@ pub fn evaluate(series: &[f64], criteria: &Criteria, seed: u64) -> Probabilities
     })
 }
 
-/// What the generator starts from for `pair` at the end of `interval`: the same in every process.
+/// The seed of the generator for `pair` at the end of `interval`: the same in every process.
 fn seed(pair: Pair, interval: i64) -> u64 {
     let bits = |address| match address {
         IpAddr::V4(address) => u128::from(address.to_bits()),

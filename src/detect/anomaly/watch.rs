@@ -1,8 +1,10 @@
-//! Rows and packet time in, detections out: what surrounds [`Pairs`].
+//! Rows and packet time in, detections out: the code around [`Pairs`].
 //!
-//! Bytes count in the interval of their row's last packet; those of a row that is ahead of packet time wait for their
-//! interval, so that the order in which threads hand over does not matter. Where there is no more room to wait they count
-//! in the open interval.
+//! Takes rows and the watermark; gives detections and the highest probabilities. Must not know how a test works.
+//!
+//! Bytes count in the interval of their row's last packet. A row ahead of packet time is kept until its interval, so
+//! that the order in which threads hand over does not matter. Without room for it, its bytes count in the open
+//! interval.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -20,26 +22,26 @@ use crate::tables::index::NOWHERE;
 use crate::tables::lookup::Lookup as _;
 use crate::time_grid::{Cell, TimeGrid};
 
-/// Rows that wait for their interval at most.
+/// The most rows that are kept for a later interval.
 const MAXIMUM_AHEAD: usize = 16_384;
-/// Pairs that readers see at most, whatever they ask for.
+/// The most pairs that readers see.
 const MAXIMUM_SHOWN: usize = 1_000;
-/// Below this part of the threshold a pair is clearly as it was.
+/// Below this part of the threshold a pair is clearly usual again.
 const NEAR: f64 = 0.9;
 
-/// Finds pairs whose traffic is unlike what it was.
+/// Finds pairs whose traffic is unlike before.
 #[derive(Debug)]
 pub struct Anomalies {
     config: Config,
     grid: TimeGrid,
     pairs: Pairs,
-    /// The interval that packet time is in; none before it was told.
+    /// The interval of packet time; none before it is known.
     open: Option<i64>,
-    /// When that one ends; before all time if there is none.
+    /// The end of that interval; before all time if there is none.
     open_end: Timestamp,
     ahead: Vec<(i64, Pair, u64)>,
     verdicts: Verdicts,
-    /// The time between two advances over which evaluation is spread; none where each waits for it.
+    /// The time between two advances over which evaluation is spread; none to evaluate at once.
     tick: Option<Duration>,
 }
 
@@ -75,7 +77,7 @@ impl Anomalies {
         }
     }
 
-    /// Inlined by force: a pair stays in registers then, and what only one version of IP needs is left out.
+    /// Inlined by force: a pair then stays in registers, and code for the other version of IP is left out.
     #[inline(always)]
     fn count<A: Address>(&mut self, hint: &mut u32, [source, destination]: [A; 2], bytes: u64, time: Timestamp) {
         let pair = Between(source, destination);
@@ -85,7 +87,7 @@ impl Anomalies {
         }
         let interval = match self.open {
             Some(open) if time < self.open_end => open,
-            _ => match self.let_wait(pair.key(), bytes, time) {
+            _ => match self.defer(pair.key(), bytes, time) {
                 Some(interval) => interval,
                 None => return,
             },
@@ -93,9 +95,9 @@ impl Anomalies {
         self.pairs.observe(hint, pair, bytes, interval, &mut |verdict| self.verdicts.take(&verdict));
     }
 
-    /// Lets bytes wait that are ahead of packet time; where there is no room for them, in which interval they count.
+    /// Keeps bytes that are ahead of packet time. Without room for them, gives the interval in which they count.
     #[cold]
-    fn let_wait(&mut self, pair: Pair, bytes: u64, time: Timestamp) -> Option<i64> {
+    fn defer(&mut self, pair: Pair, bytes: u64, time: Timestamp) -> Option<i64> {
         let interval = self.grid.cell(time).0;
         if self.ahead.len() < MAXIMUM_AHEAD {
             self.ahead.push((interval, pair, bytes));
@@ -142,12 +144,12 @@ impl Anomalies {
         std::mem::take(&mut verdicts.found)
     }
 
-    /// No packet will come any more. The open interval is not over, and is not judged.
+    /// Judges what is due at the end of a file. The open interval is not over, and is not judged.
     pub fn finish(&mut self) -> Vec<Detection> {
         self.evaluate(1)
     }
 
-    /// The clock was set: what was learnt of the pairs is of another time.
+    /// Forgets the pairs, because the clock was set: their series are of another time.
     pub fn clock_stepped(&mut self, to: Timestamp) {
         self.pairs.clear();
         self.ahead.clear();
@@ -162,7 +164,7 @@ impl Anomalies {
         shown.map(|(probability, pair)| ((pair.source, pair.destination), *probability)).collect()
     }
 
-    /// How full the table is.
+    /// The use of the table.
     #[must_use]
     pub fn tables(&self) -> Vec<TableUse> {
         let evicted = self.pairs.left()[Eviction::Full as usize];
@@ -174,7 +176,7 @@ impl Anomalies {
         }]
     }
 
-    /// The memory that it takes, in bytes.
+    /// Memory in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.pairs.memory_bytes() + self.ahead.capacity() * size_of::<(i64, Pair, u64)>()
@@ -188,15 +190,15 @@ struct Episode {
     interval: i64,
 }
 
-/// What was judged.
+/// The verdicts so far.
 #[derive(Debug)]
 struct Verdicts {
     config: Config,
     grid: TimeGrid,
     rule: Arc<str>,
-    /// Not handed on yet: of a round at most.
+    /// Detections that are not returned yet: of one round at most.
     found: Vec<Detection>,
-    /// The pairs that were said to be over the threshold: as many as there are pairs at most.
+    /// The pairs that were reported over the threshold: as many as there are pairs at most.
     over: BTreeMap<Pair, Episode>,
     interval: i64,
     /// The highest probabilities of the interval that is being judged, and of the one before.
@@ -244,12 +246,12 @@ impl Verdicts {
     fn next_interval(&mut self, interval: i64) {
         shorten(&mut self.current);
         self.complete = std::mem::take(&mut self.current);
-        // Who left the table is not judged any more.
+        // A pair that left the table is not judged any more.
         self.over.retain(|_, episode| episode.interval.saturating_add(2) >= interval);
         self.interval = interval;
     }
 
-    /// What is said of a pair: while it is over the threshold, and until it has once been said to be clearly below.
+    /// The detection of a pair: while it is over the threshold, and until it was once reported clearly below.
     fn detection(&mut self, verdict: &Verdict) -> Option<Detection> {
         let Verdict { pair, interval, probability, active_bytes, is_anomaly, .. } = *verdict;
         let at = self.grid.end(Cell(interval));
@@ -282,7 +284,7 @@ impl Verdicts {
 }
 
 impl Verdicts {
-    /// The interval that was judged. Both ends are its start, so that an episode of n intervals lasts n - 1 of them and a
+    /// The interval that was judged. Both ends are its start, so an episode of n intervals lasts n - 1 of them, with a
     /// precision of one.
     fn span(&self, interval: i64) -> Span {
         let start = self.grid.start(Cell(interval));
@@ -297,7 +299,7 @@ fn shorten(probabilities: &mut Vec<(f64, Pair)>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Filter;
+    use super::super::PairFilter;
     use std::net::Ipv4Addr;
 
     use super::*;
@@ -338,7 +340,7 @@ mod tests {
         assert_eq!(at_once.last().unwrap().1, Level::Under, "{at_once:?}");
         assert_eq!(said(&config(), Some(Duration::from_secs(1)), &series), at_once);
         assert!(said(&Config { alerts: false, ..config() }, None, &series).is_empty());
-        let others = Filter { is_inside: false, by_source: true, ..Filter::default() };
+        let others = PairFilter { is_inside: false, by_source: true, ..PairFilter::default() };
         assert!(said(&Config { filter: others, ..config() }, None, &series).is_empty());
     }
 

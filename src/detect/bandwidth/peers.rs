@@ -1,10 +1,12 @@
-//! Names the peers of a subject that comes over its limit: an alert on a download from outside names the host inside.
+//! Names the peers of a subject that exceeds its limit: an alert on a download from outside names the host inside.
+//!
+//! Takes new detections and the window of pairs; writes the heaviest peers into the detections. Must not know limits.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::{Detection, Level, Pair, Subject, Window};
-use crate::detect::{MAXIMUM_TARGETS, Target};
+use super::{Detection, Pair, Subject, Window};
+use crate::detect::{Level, MAXIMUM_TARGETS, Target};
 use crate::tables::top::{heaviest_first, top_n};
 
 /// Writes the peers with the most bytes into the detections from `from` on whose rule has just become true. Later

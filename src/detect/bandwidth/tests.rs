@@ -9,6 +9,7 @@ use crate::account::interface::InterfaceId;
 use crate::account::interval::{Interval, Row};
 use crate::account::ledger::Ledger;
 use crate::account::observer::{BatchMemory, MergedRow, RowBatch};
+use crate::detect::Level;
 use crate::detect::Target;
 use crate::locality::Classifier;
 use crate::packet::{Addresses, Packet, Protocol, TcpFlags};
@@ -152,7 +153,7 @@ fn first_peers(found: &[Detection], subject: Subject) -> Vec<Target> {
 
 #[test]
 fn a_download_names_the_hosts_inside_and_the_subject_stays_the_sender() {
-    let mut bandwidth = Bandwidth::new(&Config { direction: Direction::Both, ..limited(1_000) }, 7);
+    let mut bandwidth = Bandwidth::new(&Config { direction: BandwidthDirection::Both, ..limited(1_000) }, 7);
     send(&mut bandwidth, "203.0.113.9", "10.0.0.5", 1.0, 300);
     send(&mut bandwidth, "203.0.113.9", "10.0.0.6", 1.2, 900);
     send(&mut bandwidth, "203.0.113.8", "10.0.0.6", 1.4, 200);
@@ -222,10 +223,10 @@ fn destinations_have_a_limit_if_asked_for() {
         send(&mut bandwidth, "10.0.0.3", "10.0.0.4", 0.0, 1_001);
         over(&mut bandwidth, 1.0).into_iter().map(|(subject, _)| subject).collect::<Vec<_>>()
     };
-    assert_eq!(found(Direction::Source), [source("10.0.0.3")]);
-    assert_eq!(found(Direction::Destination), [destination("10.0.0.4"), destination("10.0.0.9")]);
+    assert_eq!(found(BandwidthDirection::Source), [source("10.0.0.3")]);
+    assert_eq!(found(BandwidthDirection::Destination), [destination("10.0.0.4"), destination("10.0.0.9")]);
     let both = [source("10.0.0.3"), destination("10.0.0.4"), destination("10.0.0.9")];
-    assert_eq!(found(Direction::Both), both);
+    assert_eq!(found(BandwidthDirection::Both), both);
 }
 
 #[test]
@@ -273,10 +274,10 @@ fn a_network_may_be_summed_as_one() {
         let found = bandwidth.advance(at(1.0));
         found.iter().map(|detection| (detection.subject, detection.figures.bytes)).collect::<Vec<_>>()
     };
-    assert_eq!(found(Direction::Source), []);
-    assert_eq!(found(Direction::Destination), []);
+    assert_eq!(found(BandwidthDirection::Source), []);
+    assert_eq!(found(BandwidthDirection::Destination), []);
     let network = Subject::Network("10.0.0.0/8".parse().unwrap());
-    assert_eq!(found(Direction::Both), [(network, 1_001)], "each packet once");
+    assert_eq!(found(BandwidthDirection::Both), [(network, 1_001)], "each packet once");
 }
 
 #[test]
@@ -317,7 +318,7 @@ fn talkers_are_charted_with_their_destinations() {
 
 #[test]
 fn the_heaviest_come_first_and_no_more_than_asked_for() {
-    let mut bandwidth = Bandwidth::new(&Config { direction: Direction::Both, ..Config::default() }, 7);
+    let mut bandwidth = Bandwidth::new(&Config { direction: BandwidthDirection::Both, ..Config::default() }, 7);
     for (host, bytes) in [(1, 10), (2, 30), (3, 20), (4, 30)] {
         send(&mut bandwidth, &format!("10.0.0.{host}"), "192.0.2.1", 0.0, bytes);
     }
@@ -400,7 +401,7 @@ proptest! {
             NetworkLimit { interval: Some(Duration::from_secs(3)), ..own("10.0.0.3/32", limit) },
         ];
         let interval = Duration::from_secs(12);
-        let config = Config { direction: Direction::Both, networks, interval, ..limited(limit) };
+        let config = Config { direction: BandwidthDirection::Both, networks, interval, ..limited(limit) };
         let mut packets = packets;
         packets.sort_by_key(|packet| packet.2);
         let host = |host: u8| IpAddr::V4(Ipv4Addr::new(10, 0, 0, host));

@@ -78,7 +78,7 @@ impl OngoingScans {
         tally: &Tally,
     ) -> Option<Detection> {
         let threshold = threshold(state, aspect, tally);
-        let level = level(tally.value, threshold);
+        let level = Level::of(tally.value, threshold);
         let known_since = self.since.get(&subject).copied();
         // Answers that leave the window before failures do not make a silent source a scanner.
         if known_since.is_none() && !(level == Level::Over && tally.is_fresh) {
@@ -168,16 +168,6 @@ fn sum(state: &ScanState, cell: Cell, source: u32, aspect: Aspect, is_left_out: 
 /// The value above which a source is over its limit.
 fn threshold(state: &ScanState, aspect: Aspect, tally: &Tally) -> u64 {
     state.limit(aspect).max(tally.answered)
-}
-
-fn level(value: u64, threshold: u64) -> Level {
-    if value > threshold {
-        Level::Over
-    } else if value == 0 || value * 10 < threshold * 9 {
-        Level::Under
-    } else {
-        Level::Near
-    }
 }
 
 /// The time at which the rule became true: that of the deciding contact. It is the end of the cell where no contact decided

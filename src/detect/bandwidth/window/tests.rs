@@ -4,18 +4,18 @@ use proptest::prelude::*;
 
 use super::*;
 
-const ROOMY: Bounds = Bounds { subjects: 1_000, cells: 100_000, newcomer_bytes: 1 };
+const AMPLE: WindowBounds = WindowBounds { subjects: 1_000, cells: 100_000, newcomer_bytes: 1 };
 const SECOND: i64 = 1_000_000_000;
 
 fn at(nanoseconds: i64) -> Timestamp {
     Timestamp::from_nanoseconds(nanoseconds)
 }
 
-fn window(seconds: u64, limit: u64, bounds: Bounds) -> Window<u32> {
+fn window(seconds: u64, limit: u64, bounds: WindowBounds) -> Window<u32> {
     Window::new(Duration::from_secs(seconds), vec![limit], bounds, 7)
 }
 
-fn readings(window: &mut Window<u32>, watermark: Timestamp) -> Vec<Reading<u32>> {
+fn readings(window: &mut Window<u32>, watermark: Timestamp) -> Vec<WindowReading<u32>> {
     let mut readings = Vec::new();
     window.advance(watermark, |reading| readings.push(reading));
     readings.sort_by_key(|reading| (reading.cell, reading.key));
@@ -23,15 +23,15 @@ fn readings(window: &mut Window<u32>, watermark: Timestamp) -> Vec<Reading<u32>>
 }
 
 /// Who is over the limit at which cell, and with how much.
-fn over(readings: &[Reading<u32>]) -> BTreeMap<(Cell, u32), u64> {
-    let over = readings.iter().filter(|reading| reading.standing == Standing::Over);
+fn over(readings: &[WindowReading<u32>]) -> BTreeMap<(Cell, u32), u64> {
+    let over = readings.iter().filter(|reading| reading.level == Level::Over);
     over.map(|reading| ((reading.cell, reading.key), reading.bytes)).collect()
 }
 
 #[test]
 fn the_limit_and_one_less_are_not_over_and_one_more_is() {
     for (bytes, is_over) in [(999, false), (1_000, false), (1_001, true)] {
-        let mut window = window(100, 1_000, ROOMY);
+        let mut window = window(100, 1_000, AMPLE);
         window.add(1, 0, at(5 * SECOND), bytes - 100);
         window.add(1, 0, at(104 * SECOND), 100);
         assert_eq!(!over(&readings(&mut window, at(1_000 * SECOND))).is_empty(), is_over, "{bytes}");
@@ -40,7 +40,7 @@ fn the_limit_and_one_less_are_not_over_and_one_more_is() {
 
 #[test]
 fn bytes_that_lie_further_apart_than_a_window_are_not_added_up() {
-    let mut window = window(100, 1_000, ROOMY);
+    let mut window = window(100, 1_000, AMPLE);
     window.add(1, 0, at(5 * SECOND), 901);
     window.add(1, 0, at(105 * SECOND), 100);
     assert!(readings(&mut window, at(1_000 * SECOND)).is_empty());
@@ -48,7 +48,7 @@ fn bytes_that_lie_further_apart_than_a_window_are_not_added_up() {
 
 #[test]
 fn a_cell_is_judged_when_it_has_ended() {
-    let mut window = window(100, 1_000, ROOMY);
+    let mut window = window(100, 1_000, AMPLE);
     window.add(1, 0, at(5 * SECOND), 2_000);
     assert!(readings(&mut window, at(6 * SECOND - 1)).is_empty());
     let over = readings(&mut window, at(6 * SECOND));
@@ -58,14 +58,14 @@ fn a_cell_is_judged_when_it_has_ended() {
 
 #[test]
 fn who_was_over_is_read_until_once_under() {
-    let mut window = window(10, 1_000, ROOMY);
+    let mut window = window(10, 1_000, AMPLE);
     window.add(1, 0, at(0), 500);
     window.add(1, 0, at(SECOND), 950);
     let read = readings(&mut window, at(60 * SECOND));
-    let standings: BTreeSet<_> = read.iter().map(|reading| (reading.cell, reading.standing as u8)).collect();
+    let standings: BTreeSet<_> = read.iter().map(|reading| (reading.cell, reading.level as u8)).collect();
     assert_eq!(standings.len(), read.len());
-    let count = |standing| read.iter().filter(|reading| reading.standing == standing).count();
-    assert_eq!([Standing::Over, Standing::Near, Standing::Under].map(count), [90, 10, 1]);
+    let count = |level| read.iter().filter(|reading| reading.level == level).count();
+    assert_eq!([Level::Over, Level::Near, Level::Under].map(count), [90, 10, 1]);
     assert!(read.iter().all(|reading| reading.since == Cell(10)));
     assert_eq!(read.last().unwrap().bytes, 0);
     window.add(1, 0, at(70 * SECOND), 1_001);
@@ -74,7 +74,7 @@ fn who_was_over_is_read_until_once_under() {
 
 #[test]
 fn late_bytes_count_in_the_first_cell_that_is_not_judged() {
-    let mut window = window(100, 1_000, ROOMY);
+    let mut window = window(100, 1_000, AMPLE);
     window.add(1, 0, at(5 * SECOND), 600);
     window.advance(at(10 * SECOND), |_| {});
     window.add(1, 0, at(4 * SECOND), 600);
@@ -84,7 +84,7 @@ fn late_bytes_count_in_the_first_cell_that_is_not_judged() {
 #[test]
 fn sums_are_of_64_bits() {
     let limit = 5_000_000_000_000;
-    let mut window = window(170, limit, ROOMY);
+    let mut window = window(170, limit, AMPLE);
     for second in 0..100 {
         window.add(1, 0, at(second * SECOND), limit / 100);
     }
@@ -98,7 +98,7 @@ fn sums_are_of_64_bits() {
 
 #[test]
 fn each_class_has_its_limit() {
-    let mut window: Window<u32> = Window::new(Duration::from_secs(170), vec![100, 1_000], ROOMY, 7);
+    let mut window: Window<u32> = Window::new(Duration::from_secs(170), vec![100, 1_000], AMPLE, 7);
     for key in 0..3 {
         window.add(key, key as u16, at(0), 500);
     }
@@ -109,7 +109,7 @@ fn each_class_has_its_limit() {
 #[test]
 fn any_time_has_its_cells() {
     for time in [i64::MIN, -1, 0, 10 * 365 * 86_400 * SECOND, i64::MAX - SECOND] {
-        let mut window = window(10, 1_000, ROOMY);
+        let mut window = window(10, 1_000, AMPLE);
         window.add(1, 0, at(time), 1_001);
         let read = readings(&mut window, at(time.saturating_add(SECOND)));
         assert!(!over(&read).is_empty(), "{time}");
@@ -123,7 +123,7 @@ fn any_time_has_its_cells() {
 
 #[test]
 fn after_a_step_nothing_is_under_before_a_window_is_known() {
-    let mut window = window(100, 1_000, ROOMY);
+    let mut window = window(100, 1_000, AMPLE);
     window.add(1, 0, at(5_000 * SECOND), 1_001);
     window.add(2, 0, at(5_000 * SECOND), 999);
     assert_eq!(readings(&mut window, at(5_001 * SECOND)).len(), 1);
@@ -131,13 +131,13 @@ fn after_a_step_nothing_is_under_before_a_window_is_known() {
     let read = readings(&mut window, at(9_000 * SECOND));
     assert!(read.iter().all(|reading| reading.key == 1), "only who was over is read on");
     let (last, before) = read.split_last().unwrap();
-    assert!(before.iter().all(|reading| reading.standing == Standing::Near));
-    assert_eq!((before.len(), last.cell, last.standing), (99, Cell(1_499), Standing::Under));
+    assert!(before.iter().all(|reading| reading.level == Level::Near));
+    assert_eq!((before.len(), last.cell, last.level), (99, Cell(1_499), Level::Under));
 }
 
 #[test]
 fn what_rests_for_a_window_takes_no_room() {
-    let mut window = window(10, 1_000, ROOMY);
+    let mut window = window(10, 1_000, AMPLE);
     for key in 0..500 {
         window.add(key, 0, at(0), 10);
         window.add(key, 0, at(SECOND), 10);
@@ -152,7 +152,7 @@ fn what_rests_for_a_window_takes_no_room() {
 
 #[test]
 fn who_left_and_comes_again_counts_anew() {
-    let mut window = window(10, 1_000, ROOMY);
+    let mut window = window(10, 1_000, AMPLE);
     window.add(7, 0, at(0), 10);
     window.advance(at(20 * SECOND), |_| {});
     assert_eq!(window.occupancy().held, 0);
@@ -163,7 +163,7 @@ fn who_left_and_comes_again_counts_anew() {
 
 #[test]
 fn when_places_are_short_the_lightest_make_room_for_who_has_weight() {
-    let bounds = Bounds { subjects: 160, cells: 1_000, newcomer_bytes: 1_000 };
+    let bounds = WindowBounds { subjects: 160, cells: 1_000, newcomer_bytes: 1_000 };
     let mut window = window(100, 1_000_000, bounds);
     for key in 0..1_000 {
         window.add(key, 0, at(0), if key < 150 { u64::from(key) + 1 } else { 10 });
@@ -183,7 +183,7 @@ fn when_places_are_short_the_lightest_make_room_for_who_has_weight() {
 
 #[test]
 fn when_cells_are_short_the_lightest_leave_and_the_heavy_keep_theirs() {
-    let bounds = Bounds { subjects: 1_000, cells: 320, newcomer_bytes: 1 };
+    let bounds = WindowBounds { subjects: 1_000, cells: 320, newcomer_bytes: 1 };
     let mut window = window(100, 20_000, bounds);
     let mut found = Vec::new();
     for second in 0..100 {
@@ -200,7 +200,7 @@ fn when_cells_are_short_the_lightest_leave_and_the_heavy_keep_theirs() {
 
 #[test]
 fn where_nobody_may_leave_bytes_are_refused_and_counted() {
-    let mut window = window(100, 1, Bounds { subjects: 4, cells: 2, newcomer_bytes: 1 });
+    let mut window = window(100, 1, WindowBounds { subjects: 4, cells: 2, newcomer_bytes: 1 });
     for key in 0..8 {
         window.add(key, 0, at(0), 10);
     }
@@ -248,7 +248,7 @@ proptest! {
     ) {
         let millisecond = SECOND / 1_000;
         packets.sort_by_key(|packet| packet.1);
-        let mut window = window(seconds, limit, ROOMY);
+        let mut window = window(seconds, limit, AMPLE);
         let cell_nanoseconds = window.grid().length().as_nanos() as i64;
         let cells = window.length().as_nanos() as i64 / cell_nanoseconds;
         let mut naive = Naive::new();
@@ -288,7 +288,7 @@ proptest! {
         cells in 1_usize..60,
         newcomer_bytes in 0_u64..100,
     ) {
-        let new = || window(2, 100, Bounds { subjects, cells, newcomer_bytes });
+        let new = || window(2, 100, WindowBounds { subjects, cells, newcomer_bytes });
         let (mut window, mut bookmarked, mut hints) = (new(), new(), [NOWHERE; 40]);
         let mut packets = packets;
         packets.sort_by_key(|packet| packet.1);
