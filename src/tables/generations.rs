@@ -252,7 +252,7 @@ mod tests {
     fn values_of_both_generations_can_be_changed() {
         let mut memory = remembering(0..12, 8);
         memory.values_mut().for_each(|value| *value += 50);
-        for key in 0..12 {
+        for key in (8..12).chain(0..4) {
             let guess = memory.guess(&key);
             assert_eq!(value(&mut memory, guess, key), Some(key + 50));
         }

@@ -34,7 +34,7 @@ pub trait Address: Debug + Copy + Ord + Hash + Into<IpAddr> {
 impl Address for Ipv4Addr {
     const BLANK: Self = Self::UNSPECIFIED;
 
-    type Ends = ends::Words;
+    type Ends = ends::PackedEnds;
 
     #[inline]
     fn feed<H: Hasher>(self, hasher: &mut H) {
@@ -60,7 +60,7 @@ impl Address for Ipv4Addr {
 impl Address for Ipv6Addr {
     const BLANK: Self = Self::UNSPECIFIED;
 
-    type Ends = ends::Plain;
+    type Ends = ends::PlainEnds;
 
     #[inline]
     fn feed<H: Hasher>(self, hasher: &mut H) {

@@ -62,7 +62,7 @@ impl CounterPositions {
 
 /// The part of a conversation that is remembered.
 #[derive(Debug, Clone, Copy)]
-struct Conversation<N> {
+struct RememberedConversation<N> {
     /// By way, up first.
     positions: [CounterPositions; 2],
     /// The way of requests.
@@ -75,7 +75,7 @@ struct Conversation<N> {
     notes: N,
 }
 
-impl<N: Default> Conversation<N> {
+impl<N: Default> RememberedConversation<N> {
     /// The conversation whose first packets are those of `row`.
     fn of<A: Address>(row: &Row<A>) -> Self {
         let first_flags = row.ways[row.opener() as usize].first_flags();
@@ -92,7 +92,7 @@ impl<N: Default> Conversation<N> {
 /// The conversations of one IP version, at most about twice as many as flows.
 #[derive(Debug)]
 pub(super) struct Conversations<A: Address, N> {
-    memory: Generations<ConversationKey<A>, Conversation<N>>,
+    memory: Generations<ConversationKey<A>, RememberedConversation<N>>,
     batch: BatchMemory<A, N>,
 }
 
@@ -122,7 +122,7 @@ impl<A: Address, N: Copy + Default> Conversations<A, N> {
         Self { memory: Generations::new(max_flows, state), batch: BatchMemory::default() }
     }
 
-    /// Reads the memory that [`Tables::merge_row`] will need of a conversation, and gives the positions at which its packets
+    /// Reads the memory that [`AccountTables::merge_row`] will need of a conversation, and gives the positions at which its packets
     /// count: those of both ways, or twice those of the only one.
     #[inline(always)]
     fn prefetch(&self, guess: Guess, [has_up, has_down]: [bool; 2]) -> Option<[CounterPositions; 2]> {
@@ -136,7 +136,7 @@ impl<A: Address, N: Copy + Default> Conversations<A, N> {
     /// they are dropped with the change.
     #[inline(always)]
     fn find(&mut self, guess: Guess, key: &ConversationKey<A>) -> Option<u32> {
-        self.memory.find(guess, key, |conversation| Conversation { notes: N::default(), ..conversation })
+        self.memory.find(guess, key, |conversation| RememberedConversation { notes: N::default(), ..conversation })
     }
 
     /// Shows a batch to `observer`, stores its notes with the conversations, and empties the batch. The rows were merged
@@ -164,7 +164,7 @@ impl<A: Address, N: Copy + Default> Conversations<A, N> {
 
 /// The tables that rows are added to.
 #[derive(Debug)]
-pub(super) struct Tables {
+pub(super) struct AccountTables {
     pub(super) flow_keying: FlowKeying,
     pub(super) flows: CounterTable<FlowKey>,
     pub(super) hosts: CounterTable<HostKey>,
@@ -173,7 +173,7 @@ pub(super) struct Tables {
     pub(super) latest: Timestamp,
 }
 
-impl Tables {
+impl AccountTables {
     /// Adds rows to their flows and hosts, and shows them to `observer`; gives their sums by direction.
     pub(super) fn merge_rows<'a, A: Address + 'a, O: RowObserver>(
         &mut self,
@@ -237,7 +237,7 @@ impl Tables {
             self.add(row, conversation, sums);
             return merged(interface, row, conversation, true, at);
         }
-        let mut conversation = Conversation::of(row);
+        let mut conversation = RememberedConversation::of(row);
         self.add(row, &mut conversation, sums);
         let found_room = conversation.positions.iter().any(|positions| positions.has_flow());
         let is_worth_it = found_room || request_way_by_ports(&row.key) != Some(conversation.request_way);
@@ -247,7 +247,7 @@ impl Tables {
 
     /// Adds a row to its flows and hosts, and to `sums` by direction.
     #[inline]
-    fn add<A: Address, N>(&mut self, row: &Row<A>, conversation: &mut Conversation<N>, sums: &mut Sums) {
+    fn add<A: Address, N>(&mut self, row: &Row<A>, conversation: &mut RememberedConversation<N>, sums: &mut Sums) {
         if conversation.up_direction != row.direction(Way::Up) {
             conversation.up_direction = row.direction(Way::Up);
             conversation.positions = [CounterPositions::UNKNOWN; 2];
@@ -292,11 +292,11 @@ impl Tables {
 fn merged<'a, A: Address, N: Copy>(
     interface: InterfaceId,
     row: &'a Row<A>,
-    conversation: &Conversation<N>,
+    conversation: &RememberedConversation<N>,
     is_known: bool,
     remembered_at: u32,
 ) -> (MergedRow<'a, A>, N) {
-    let Conversation { request_way, seen, notes, .. } = *conversation;
+    let RememberedConversation { request_way, seen, notes, .. } = *conversation;
     (MergedRow { row, interface, is_known, request_way, seen, remembered_at }, notes)
 }
 
@@ -356,16 +356,16 @@ mod tests {
     }
 
     /// A conversation whose packets up count for a flow.
-    fn conversation(flow: u32) -> Conversation<()> {
+    fn conversation(flow: u32) -> RememberedConversation<()> {
         let positions = [CounterPositions::new(Some(flow), None), CounterPositions::UNKNOWN];
         let (request_way, up_direction) = (Way::Up, Direction::Transit);
-        Conversation { positions, request_way, up_direction, seen: [true, false], notes: () }
+        RememberedConversation { positions, request_way, up_direction, seen: [true, false], notes: () }
     }
 
     #[test]
     fn a_conversation_takes_as_much_memory_as_is_said_in_the_runbooks() {
-        type Entry<A> = Remembered<ConversationKey<A>, Conversation<Notes>>;
-        assert_eq!((size_of::<Entry<Ipv4Addr>>(), size_of::<Entry<Ipv6Addr>>()), (56, 80));
+        type MemoryEntry<A> = Remembered<ConversationKey<A>, RememberedConversation<Notes>>;
+        assert_eq!((size_of::<MemoryEntry<Ipv4Addr>>(), size_of::<MemoryEntry<Ipv6Addr>>()), (56, 80));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use super::snapshot::{Capture, InterfaceEntry, Totals};
 use crate::locality::Direction;
 use crate::packet::{IpVersion, Protocol, Timestamp};
 use crate::tables::hashing;
-use merge::{ByProtocol, Conversations, CounterPositions, Tables};
+use merge::{AccountTables, ByProtocol, Conversations, CounterPositions};
 
 /// The least packet time between two sweeps that make room.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -31,7 +31,7 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// each conversation.
 #[derive(Debug)]
 pub struct Ledger<N = ()> {
-    tables: Tables,
+    tables: AccountTables,
     v4: Conversations<Ipv4Addr, N>,
     v6: Conversations<Ipv6Addr, N>,
     totals: Totals,
@@ -48,7 +48,7 @@ impl<N: Copy + Default> Ledger<N> {
     pub fn new(config: &Config, seed: u64) -> Self {
         let state = hashing::state(seed);
         Self {
-            tables: Tables {
+            tables: AccountTables {
                 flow_keying: config.flow_keying,
                 flows: CounterTable::new(config.max_flows, state.clone()),
                 hosts: CounterTable::new(config.max_hosts, state.clone()),

@@ -22,7 +22,7 @@ use std::net::IpAddr;
 
 use super::contacts::Place;
 use super::groups;
-use super::sample::Seen;
+use super::sample::SeenPackets;
 use crate::account::conversation::{Address, ConversationKey, OneWay, Way};
 use crate::account::interval::Row;
 use crate::account::observer::MergedRow;
@@ -34,11 +34,11 @@ const OPENS_OR_REFUSES: u8 = TcpFlags::SYN.0 | TcpFlags::RST.0;
 /// PSH and FIN: flags of the later packets of a connection.
 const SENDS_OR_ENDS: u8 = 0x08 | 0x01;
 
-/// Signals of a contact, as a set.
+/// ContactSignals of a contact, as a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Signals(pub(super) u8);
+pub(super) struct ContactSignals(pub(super) u8);
 
-impl Signals {
+impl ContactSignals {
     /// The target answered.
     pub(super) const ANSWERED: Self = Self(1);
     /// The source continued, as only a source that was answered can.
@@ -62,12 +62,12 @@ impl Signals {
 /// The kinds of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EventKind {
-    /// Signals of a contact of the source with the target.
+    /// ContactSignals of a contact of the source with the target.
     Contact,
     /// A question of the source to many hosts.
     Question,
     /// Packets of their conversation were seen, which tells if the interface shows answers.
-    Seen(Seen),
+    Seen(SeenPackets),
 }
 
 /// An event of one contact.
@@ -83,7 +83,7 @@ pub(super) struct ContactEvent {
     pub(super) begins: bool,
     /// The conversation began in an earlier row.
     pub(super) is_known: bool,
-    pub(super) signals: Signals,
+    pub(super) signals: ContactSignals,
     /// The time of the source's first packet; of the first signal if it sent none.
     pub(super) first: Timestamp,
     /// The time of the source's last packet; of the last signal if it sent none.
@@ -182,7 +182,7 @@ pub(super) fn plain<A: Address>(merged: &MergedRow<'_, A>, way: Way, interface: 
         interface,
         begins: false,
         is_known: merged.is_known,
-        signals: Signals::default(),
+        signals: ContactSignals::default(),
         first,
         last,
         failed: last,
@@ -197,8 +197,8 @@ fn both<A: Address>(row: &Row<A>, way: Way) -> (&OneWay, &OneWay) {
     (&row.ways[way as usize], &row.ways[way.reversed() as usize])
 }
 
-/// Signals of a conversation that began before.
-pub(super) fn of_known<A: Address>(merged: &MergedRow<'_, A>, interface: u16, signals: Signals) -> ContactEvent {
+/// ContactSignals of a conversation that began before.
+pub(super) fn of_known<A: Address>(merged: &MergedRow<'_, A>, interface: u16, signals: ContactSignals) -> ContactEvent {
     ContactEvent { signals, ..plain(merged, merged.request_way, interface) }
 }
 
@@ -224,7 +224,7 @@ pub(super) fn of_refusal<A: Address>(
         interface,
         begins: false,
         is_known: false,
-        signals: Signals::REFUSED,
+        signals: ContactSignals::REFUSED,
         first: time,
         last: time,
         failed: time,
@@ -240,11 +240,11 @@ pub(super) fn of_opening<A: Address>(merged: &MergedRow<'_, A>, interface: u16) 
         let is_other_begun = begins[way.reversed() as usize] && !begins[way as usize];
         let (there, back) = both(merged.row, way);
         let signals = tcp_signals(there, back);
-        let is_silent = is_other_begun || !begins[way as usize] && signals == Signals::default();
+        let is_silent = is_other_begun || !begins[way as usize] && signals == ContactSignals::default();
         if is_silent || merged.row.key.endpoints(way).1.port == 0 {
             return None;
         }
-        let failed = if signals.has(Signals::ABORTED) {
+        let failed = if signals.has(ContactSignals::ABORTED) {
             there.last
         } else if back.first_flags().contains(TcpFlags::RST) {
             back.first
@@ -265,16 +265,16 @@ fn begins_tcp<A: Address>(merged: &MergedRow<'_, A>, way: Way) -> bool {
 }
 
 #[inline]
-fn tcp_signals(there: &OneWay, back: &OneWay) -> Signals {
+fn tcp_signals(there: &OneWay, back: &OneWay) -> ContactSignals {
     let (rst, ack) = (TcpFlags::RST, TcpFlags::ACK);
     // Where flags were not captured, any packet back counts as an answer.
     let is_answer = back.flags.contains(TcpFlags::SYN.union(ack)) || back.packets > 0 && back.flags.0 & CONTROL == 0;
     let continues = there.flags.contains(ack);
-    Signals::default()
-        .with(Signals::ANSWERED, is_answer)
-        .with(Signals::CONTINUED, continues)
-        .with(Signals::ABORTED, there.flags.contains(rst) && !continues)
-        .with(Signals::REFUSED, back.flags.contains(rst) && !is_answer)
+    ContactSignals::default()
+        .with(ContactSignals::ANSWERED, is_answer)
+        .with(ContactSignals::CONTINUED, continues)
+        .with(ContactSignals::ABORTED, there.flags.contains(rst) && !continues)
+        .with(ContactSignals::REFUSED, back.flags.contains(rst) && !is_answer)
 }
 
 /// The question to many hosts that a UDP row may be.
@@ -298,7 +298,7 @@ pub(super) fn of_datagrams<A: Address>(merged: &MergedRow<'_, A>, interface: u16
     let begins = opens
         && !groups::is_discovery_answer(event.source_port, event.target.port)
         && !groups::is_own_broadcast(event.source, event.target.address);
-    let signals = Signals::default().with(Signals::ANSWERED, back.packets > 0);
+    let signals = ContactSignals::default().with(ContactSignals::ANSWERED, back.packets > 0);
     (event.target.port != 0).then_some(ContactEvent { begins, signals, ..event })
 }
 
@@ -314,7 +314,7 @@ pub(super) fn of_icmp<A: Address>(merged: &MergedRow<'_, A>, interface: u16) -> 
             && !groups::is_own_broadcast(source.address.into(), target.address.into());
         let is_answered =
             back.packets > 0 && back.icmp_type().is_some_and(|kind| kind == reply || begins && kind == request);
-        let signals = Signals::default().with(Signals::ANSWERED, is_answered);
+        let signals = ContactSignals::default().with(ContactSignals::ANSWERED, is_answered);
         (begins || is_answered).then(|| ContactEvent { begins, signals, ..plain(merged, way, interface) })
     })
 }

@@ -34,7 +34,7 @@ use crate::tables::sampling::Seeds;
 use crate::time_grid::{Cell, TimeGrid};
 use state::ScanState;
 use verdict::OngoingScans;
-pub use view::View;
+pub use view::ScanView;
 
 /// Which rule finds scans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

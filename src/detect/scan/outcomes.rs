@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use super::contacts::waiting::Waiting;
 use super::contacts::{Aspect, NEVER, Place};
-use super::events::{ContactEvent, EventKind, Signals};
+use super::events::{ContactEvent, ContactSignals, EventKind};
 use super::groups;
-use super::sample::Seen;
+use super::sample::SeenPackets;
 use super::state::ScanState;
-use super::visibility::End;
+use super::visibility::SocketAddress;
 use crate::packet::{Protocol, Timestamp};
 use crate::time_grid::Cell;
 
@@ -24,7 +24,7 @@ const MOST_BYTES: u32 = 4_096;
 
 /// The outcome of a contact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+enum ContactOutcome {
     /// Answered in a cell.
     Answered(Cell),
     /// Refused, aborted or not answered in time, at this moment.
@@ -38,7 +38,7 @@ struct Settled {
     interface: u16,
     /// The times of the source's first and last packet.
     packets: [Timestamp; 2],
-    outcome: Outcome,
+    outcome: ContactOutcome,
 }
 
 impl ScanState {
@@ -71,13 +71,14 @@ impl ScanState {
     }
 
     fn apply_to_contact(&mut self, event: &ContactEvent) {
-        let is_refusal = event.signals.has(Signals::REFUSED);
+        let is_refusal = event.signals.has(ContactSignals::REFUSED);
         if is_refusal && event.target.protocol == Protocol::UDP {
             _ = self.unmatched.push(event);
             return;
         }
         let is_found = self.update_pending(event) || event.begins && self.is_answer_to_pending(event);
-        let (is_answer, exchanged) = (event.signals.has(Signals::ANSWERED), event.signals.has(Signals::EXCHANGED));
+        let (is_answer, exchanged) =
+            (event.signals.has(ContactSignals::ANSWERED), event.signals.has(ContactSignals::EXCHANGED));
         if (is_answer || is_refusal) && (is_found || event.packets > 0) || exchanged {
             self.note_answer(event);
         }
@@ -95,8 +96,8 @@ impl ScanState {
     fn note_answer(&mut self, event: &ContactEvent) {
         let cell = self.cell(event.last);
         self.visibility.note_answer(event.interface, cell);
-        if event.target.protocol == Protocol::TCP && event.signals.has(Signals::ANSWERED) {
-            self.visibility.note(event.interface, ends(event), Seen::BothWays, cell);
+        if event.target.protocol == Protocol::TCP && event.signals.has(ContactSignals::ANSWERED) {
+            self.visibility.note(event.interface, ends(event), SeenPackets::BothWays, cell);
         }
     }
 
@@ -120,13 +121,13 @@ impl ScanState {
         }
         let target = Place { address: event.source, port: event.source_port, ..event.target };
         let (source, source_port) = (event.target.address, event.target.port);
-        let signals = Signals::ANSWERED;
+        let signals = ContactSignals::ANSWERED;
         self.update_pending(&ContactEvent { source, source_port, target, signals, packets: 0, bytes: 0, ..*event })
     }
 
     /// Adds a new contact, which is pending unless its outcome is known at once.
     fn begin_contact(&mut self, event: &ContactEvent) {
-        if self.pending.is_full() && event.signals == Signals::default() {
+        if self.pending.is_full() && event.signals == ContactSignals::default() {
             return self.pending.lose();
         }
         if self.is_short_of_room() && !self.contacts.is_wanted(event.source) {
@@ -148,12 +149,12 @@ impl ScanState {
         }
         let cell = self.visibility.block_start(self.cell(event.last));
         let ContactEvent { target, interface, first, last, .. } = *event;
-        let outcome = Outcome::Answered(cell);
+        let outcome = ContactOutcome::Answered(cell);
         self.mark(event.source, &Settled { target, interface, packets: [first, last], outcome });
     }
 
-    fn settle(&mut self, contact: &Waiting, outcome: Outcome) {
-        let has_failed = matches!(outcome, Outcome::Failed(_));
+    fn settle(&mut self, contact: &Waiting, outcome: ContactOutcome) {
+        let has_failed = matches!(outcome, ContactOutcome::Failed(_));
         if has_failed && self.visibility.is_blind(contact.interface) {
             self.unknown += 1;
         } else if !(has_failed && self.is_answer_to_question(contact)) {
@@ -186,18 +187,18 @@ impl ScanState {
 
     /// Settles a contact whose deadline has passed. One that was tried again later is pending again.
     fn expire(&mut self, cell: Cell, contact: Waiting) {
-        let signals = Signals(contact.signs);
+        let signals = ContactSignals(contact.signs);
         let is_stream = contact.target.protocol == Protocol::UDP
             && (contact.packets > MOST_DATAGRAMS || contact.bytes > MOST_BYTES);
-        if signals.has(Signals::ANSWERED) {
-            return self.settle(&contact, Outcome::Answered(contact.answered));
+        if signals.has(ContactSignals::ANSWERED) {
+            return self.settle(&contact, ContactOutcome::Answered(contact.answered));
         }
-        if is_stream || signals.has(Signals::CONTINUED) {
+        if is_stream || signals.has(ContactSignals::CONTINUED) {
             self.unknown += 1;
             return;
         }
         let timeout = self.config.timeout;
-        self.settle(&contact, Outcome::Failed(after(contact.first, timeout)));
+        self.settle(&contact, ContactOutcome::Failed(after(contact.first, timeout)));
         let due_again = self.grid.cell(after(contact.last, timeout));
         if due_again > cell {
             self.pending.insert(contact.tried_again(), due_again);
@@ -211,7 +212,7 @@ impl ScanState {
         for aspect in Aspect::BOTH {
             if self.is_analyzed(aspect) && (aspect == Aspect::Hosts || has_port) {
                 self.mark_aspect(source, aspect, settled);
-                if matches!(settled.outcome, Outcome::Failed(_)) {
+                if matches!(settled.outcome, ContactOutcome::Failed(_)) {
                     self.follow_trail(source, aspect, settled.packets, settled.target);
                 }
             }
@@ -221,14 +222,14 @@ impl ScanState {
     fn mark_aspect(&mut self, source: u32, aspect: Aspect, settled: &Settled) {
         let Settled { target, interface, packets: [begun, _], outcome } = *settled;
         let horizon = self.horizon(self.current().unwrap_or_default(), aspect);
-        let failed_cell = if let Outcome::Failed(time) = outcome { self.cell(time) } else { NEVER };
+        let failed_cell = if let ContactOutcome::Failed(time) = outcome { self.cell(time) } else { NEVER };
         let Some(mark) = self.contacts.mark(source, aspect, target, horizon) else { return };
         let time = match outcome {
-            Outcome::Answered(cell) => {
+            ContactOutcome::Answered(cell) => {
                 mark.answered = mark.answered.max(cell);
                 return;
             }
-            Outcome::Failed(time) => time,
+            ContactOutcome::Failed(time) => time,
         };
         let was_counted = mark.counted >= horizon;
         let is_failing = was_counted && mark.answered < horizon;
@@ -244,7 +245,7 @@ impl ScanState {
 
 /// Adds an event to a contact.
 fn add(contact: &mut Waiting, event: &ContactEvent, cell: Cell) {
-    if event.signals.has(Signals::ANSWERED) && contact.answered == NEVER {
+    if event.signals.has(ContactSignals::ANSWERED) && contact.answered == NEVER {
         contact.answered = cell;
     }
     contact.signs |= event.signals.0;
@@ -257,19 +258,19 @@ fn add(contact: &mut Waiting, event: &ContactEvent, cell: Cell) {
 }
 
 /// The outcome of a contact by its signals; none while that is open. A contact that failed did so at `failed`.
-fn outcome(contact: &Waiting, failed: Timestamp) -> Option<Outcome> {
-    let signals = Signals(contact.signs);
-    if !signals.has(Signals::ANSWERED) {
-        return signals.has(Signals::REFUSED).then_some(Outcome::Failed(failed));
+fn outcome(contact: &Waiting, failed: Timestamp) -> Option<ContactOutcome> {
+    let signals = ContactSignals(contact.signs);
+    if !signals.has(ContactSignals::ANSWERED) {
+        return signals.has(ContactSignals::REFUSED).then_some(ContactOutcome::Failed(failed));
     }
-    if contact.target.protocol != Protocol::TCP || signals.has(Signals::CONTINUED) {
-        return Some(Outcome::Answered(contact.answered));
+    if contact.target.protocol != Protocol::TCP || signals.has(ContactSignals::CONTINUED) {
+        return Some(ContactOutcome::Answered(contact.answered));
     }
-    signals.has(Signals::ABORTED).then_some(Outcome::Failed(failed))
+    signals.has(ContactSignals::ABORTED).then_some(ContactOutcome::Failed(failed))
 }
 
 /// The ends of the conversation of an event.
-fn ends(event: &ContactEvent) -> [End; 2] {
+fn ends(event: &ContactEvent) -> [SocketAddress; 2] {
     [(event.source, event.source_port), (event.target.address, event.target.port)]
 }
 

@@ -4,10 +4,10 @@
 //! most rows are of conversations that were reported in this part of the window, or of a flood for which there is no room.
 //! Must not know how an event changes a contact.
 
-use super::events::{self, ContactEvent, EventKind, RowKind, Signals};
+use super::events::{self, ContactEvent, ContactSignals, EventKind, RowKind};
 use super::groups;
 use super::reported::Reported;
-use super::sample::Seen;
+use super::sample::SeenPackets;
 use super::state::ScanState;
 use crate::account::conversation::{Address, ConversationKey, Way};
 use crate::account::interface::InterfaceId;
@@ -75,7 +75,7 @@ impl ScanState {
             return;
         }
         if merged.is_known && replies == 0 && self.may_be_pending() {
-            self.continue_contact(merged, Signals::CONTINUED);
+            self.continue_contact(merged, ContactSignals::CONTINUED);
         }
         self.note_seen(merged, cell);
         let is_seen_both_ways = merged.seen == [true; 2];
@@ -180,9 +180,9 @@ impl ScanState {
             Way::Down
         };
         let seen = match row.ways[way as usize].packets {
-            _ if is_seen_both_ways => Seen::BothWays,
-            1 if !merged.is_known => Seen::Once,
-            _ => Seen::OneWay,
+            _ if is_seen_both_ways => SeenPackets::BothWays,
+            1 if !merged.is_known => SeenPackets::Once,
+            _ => SeenPackets::OneWay,
         };
         let (from, to) = row.key.endpoints(way);
         let ends = [(from.address.into(), from.port), (to.address.into(), to.port)];
@@ -209,13 +209,13 @@ impl ScanState {
         Reported::keep(report, period, continues);
         // Where contacts found no room, the answer may have been lost.
         if reported == Reported::Nothing || self.contacts.is_full() {
-            self.continue_contact(merged, Signals::EXCHANGED.with(Signals::CONTINUED, continues));
+            self.continue_contact(merged, ContactSignals::EXCHANGED.with(ContactSignals::CONTINUED, continues));
         } else if self.may_be_pending() {
-            self.continue_contact(merged, Signals::CONTINUED);
+            self.continue_contact(merged, ContactSignals::CONTINUED);
         }
     }
 
-    fn continue_contact<A: Address>(&mut self, merged: &MergedRow<'_, A>, signals: Signals) {
+    fn continue_contact<A: Address>(&mut self, merged: &MergedRow<'_, A>, signals: ContactSignals) {
         let interface = self.visibility.position(merged.interface);
         self.accept(&events::of_known(merged, interface, signals));
     }

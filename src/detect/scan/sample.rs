@@ -17,7 +17,7 @@ const MOST_OF_A_HOST: u8 = 2;
 
 /// The packets of a conversation that were seen, from few to many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Seen {
+pub(super) enum SeenPackets {
     /// One packet of it.
     Once,
     /// Several packets, all of one way.
@@ -32,7 +32,7 @@ pub(super) struct SampledConversation {
     tag: u32,
     /// The number of the block in which it was seen last; 0 for an empty slot.
     block: u32,
-    seen: Seen,
+    seen: SeenPackets,
     /// Hashes of the sender and of the receiver; of the client and of the server where it was seen both ways.
     hosts: [u32; 2],
     /// The cell in which it was seen first.
@@ -40,7 +40,7 @@ pub(super) struct SampledConversation {
 }
 
 impl SampledConversation {
-    const EMPTY: Self = Self { tag: 0, block: 0, seen: Seen::Once, hosts: [0; 2], since: Cell(0) };
+    const EMPTY: Self = Self { tag: 0, block: 0, seen: SeenPackets::Once, hosts: [0; 2], since: Cell(0) };
 
     /// True if it was seen in the window that ends with a block. Block numbers wrap around after years.
     fn is_recent(&self, block: i64) -> bool {
@@ -50,21 +50,21 @@ impl SampledConversation {
 
 /// The sample of one interface. It takes its memory with the first conversation.
 #[derive(Debug, Default)]
-pub(super) struct Sample {
+pub(super) struct ConversationSample {
     slots: Vec<SampledConversation>,
 }
 
-impl Sample {
+impl ConversationSample {
     /// True if noting a conversation would change nothing: the slot keeps another one, or knows as much.
     #[inline]
-    pub(super) fn knows(&self, hash: u64, seen: Seen, block: i64) -> bool {
+    pub(super) fn knows(&self, hash: u64, seen: SeenPackets, block: i64) -> bool {
         let Some(slot) = self.slots.get(position(hash)) else { return false };
         let tag = hash as u32;
         slot.is_recent(block) && (slot.tag < tag || slot.tag == tag && slot.seen >= seen && slot.block == block as u32)
     }
 
     /// Notes a conversation, known by its hash and those of its hosts.
-    pub(super) fn note(&mut self, hash: u64, hosts: [u32; 2], seen: Seen, cell: Cell, block: i64) {
+    pub(super) fn note(&mut self, hash: u64, hosts: [u32; 2], seen: SeenPackets, cell: Cell, block: i64) {
         if self.knows(hash, seen, block) {
             return;
         }
@@ -83,12 +83,12 @@ impl Sample {
 
     /// The conversations of the window that were seen one way only.
     pub(super) fn one_way(&self, block: i64) -> Vec<SampledConversation> {
-        self.slots.iter().filter(|slot| slot.is_recent(block) && slot.seen != Seen::BothWays).copied().collect()
+        self.slots.iter().filter(|slot| slot.is_recent(block) && slot.seen != SeenPackets::BothWays).copied().collect()
     }
 
     /// The conversations of the window that were seen both ways.
     pub(super) fn both_ways(&self, block: i64) -> Vec<SampledConversation> {
-        self.slots.iter().filter(|slot| slot.is_recent(block) && slot.seen == Seen::BothWays).copied().collect()
+        self.slots.iter().filter(|slot| slot.is_recent(block) && slot.seen == SeenPackets::BothWays).copied().collect()
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
@@ -122,7 +122,7 @@ pub(super) fn hosts(slots: &[SampledConversation]) -> [usize; 2] {
 
 /// The conversations of which one packet was seen, in the cell `until` or before.
 pub(super) fn seen_once(slots: &[SampledConversation], until: Cell) -> Vec<SampledConversation> {
-    slots.iter().filter(|slot| slot.seen == Seen::Once && slot.since <= until).copied().collect()
+    slots.iter().filter(|slot| slot.seen == SeenPackets::Once && slot.since <= until).copied().collect()
 }
 
 fn position(hash: u64) -> usize {
@@ -134,24 +134,25 @@ mod tests {
     use super::*;
     use crate::tables::sampling::mixed;
 
-    fn filled(conversations: impl Iterator<Item = (u64, [u32; 2], Seen)>) -> Sample {
-        let mut sample = Sample::default();
+    fn filled(conversations: impl Iterator<Item = (u64, [u32; 2], SeenPackets)>) -> ConversationSample {
+        let mut sample = ConversationSample::default();
         conversations.for_each(|(number, hosts, seen)| sample.note(mixed(number), hosts, seen, Cell(9), 1));
         sample
     }
 
     #[test]
     fn sample_does_not_depend_on_the_order_of_rows() {
-        let seen = [Seen::Once, Seen::OneWay, Seen::BothWays];
+        let seen = [SeenPackets::Once, SeenPackets::OneWay, SeenPackets::BothWays];
         let all: Vec<_> =
             (0..3_000).map(|number| (number % 1_100, [number as u32, 1], seen[number as usize % 3])).collect();
-        let found = |sample: &Sample| sample.slots.iter().map(|slot| (slot.tag, slot.seen)).collect::<Vec<_>>();
+        let found =
+            |sample: &ConversationSample| sample.slots.iter().map(|slot| (slot.tag, slot.seen)).collect::<Vec<_>>();
         assert_eq!(found(&filled(all.iter().copied())), found(&filled(all.iter().rev().copied())));
     }
 
     #[test]
     fn large_sample_keeps_the_share_of_conversations_that_were_seen_both_ways() {
-        let kind = |number: u64| if number.is_multiple_of(4) { Seen::BothWays } else { Seen::OneWay };
+        let kind = |number: u64| if number.is_multiple_of(4) { SeenPackets::BothWays } else { SeenPackets::OneWay };
         let sample = filled((0..20_000).map(|number| (number, [number as u32, 1], kind(number))));
         let (both_ways, one_way) = (sample.both_ways(1).len(), sample.one_way(1).len());
         assert_eq!(both_ways + one_way, SLOTS);
@@ -160,14 +161,15 @@ mod tests {
 
     #[test]
     fn conversations_leave_with_the_window() {
-        let sample = filled([(1, [1, 2], Seen::OneWay)].into_iter());
+        let sample = filled([(1, [1, 2], SeenPackets::OneWay)].into_iter());
         assert_eq!([1, 9, 10].map(|block| sample.one_way(block).len()), [1, 1, 0]);
     }
 
     #[test]
     fn each_host_counts_for_two_conversations_a_side() {
         let counted = |pairs: &[[u32; 2]]| {
-            let conversations = pairs.iter().enumerate().map(|(number, hosts)| (number as u64, *hosts, Seen::OneWay));
+            let conversations =
+                pairs.iter().enumerate().map(|(number, hosts)| (number as u64, *hosts, SeenPackets::OneWay));
             counted_by_host(&filled(conversations).one_way(1))
         };
         assert_eq!(counted(&[[1, 10], [1, 11], [1, 12], [1, 13]]), 2);

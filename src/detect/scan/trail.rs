@@ -14,21 +14,21 @@ use crate::detect::MAXIMUM_TARGETS;
 use crate::packet::Timestamp;
 
 /// A contact: the time of a packet, and its target.
-pub(super) type Step = (Timestamp, Place);
+pub(super) type TrailStep = (Timestamp, Place);
 
 /// The first and the last contacts of a source.
 #[derive(Debug, Clone)]
 pub(super) struct Trail {
     /// The first contacts, each with another target; at most [`MAXIMUM_TARGETS`], the earliest first.
-    pub(super) first: Vec<Step>,
+    pub(super) first: Vec<TrailStep>,
     /// The last contact.
-    pub(super) last: Step,
+    pub(super) last: TrailStep,
 }
 
 impl Trail {
     /// The trail of a source with these contacts, the last of which is given too.
-    fn new(known: impl Iterator<Item = Step>, last: Step) -> Self {
-        let mut first: Vec<Step> = known.collect();
+    fn new(known: impl Iterator<Item = TrailStep>, last: TrailStep) -> Self {
+        let mut first: Vec<TrailStep> = known.collect();
         first.sort_unstable();
         first.truncate(MAXIMUM_TARGETS);
         Self { first, last }
@@ -73,7 +73,7 @@ impl Trails {
     }
 
     /// Adds a contact of a source that has a trail. A suspect without a trail gets one, with its `known` contacts.
-    pub(super) fn follow<I: Iterator<Item = Step>>(
+    pub(super) fn follow<I: Iterator<Item = TrailStep>>(
         &mut self,
         key: (Aspect, IpAddr),
         packets: [Timestamp; 2],
@@ -103,6 +103,6 @@ impl Trails {
 
     /// The memory that the trails take, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.0.len() * (size_of::<((Aspect, IpAddr), Trail)>() + MAXIMUM_TARGETS * size_of::<Step>())
+        self.0.len() * (size_of::<((Aspect, IpAddr), Trail)>() + MAXIMUM_TARGETS * size_of::<TrailStep>())
     }
 }

@@ -1,4 +1,6 @@
-//! What readers see: the sources with the most contacts, and how full the tables are.
+//! The state of the search for scans for readers: the sources with the most contacts, and how full the tables are.
+//!
+//! Takes the state; gives a bounded view of it. Must not know how it is shown.
 
 use std::net::IpAddr;
 
@@ -11,34 +13,34 @@ use crate::time_grid::Cell;
 
 /// The state of the search for scans, bounded.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct View {
-    /// The sources that contacted the most hosts, and how many.
+pub struct ScanView {
+    /// The sources that contacted the most hosts, with the number of hosts.
     pub contacted_hosts: Vec<(IpAddr, u64)>,
-    /// The sources that contacted the most ports, and how many.
+    /// The sources that contacted the most ports, with the number of ports.
     pub contacted_ports: Vec<(IpAddr, u64)>,
-    /// The sources whose contacts failed with the most hosts, or with the most ports where these are more.
+    /// The sources with the most failed contacts: with hosts, or with ports where these are more.
     pub unanswered_contacts: Vec<(IpAddr, u64)>,
-    /// Whether each interface shows both ways of conversations.
+    /// Each interface with true if it shows both ways of conversations.
     pub answers_visible: Vec<(InterfaceId, bool)>,
     /// The tables.
     pub tables: Vec<TableUse>,
-    /// Contacts whose outcome is unknown: one-way sight, streams, no room.
+    /// Contacts whose outcome is unknown: the interface shows no answers, they are streams, or there was no room.
     pub unknown: u64,
     /// The memory of it all, in bytes.
     pub memory_bytes: usize,
 }
 
 impl Scan {
-    /// What readers see, with the `top` sources of each kind, the largest first.
+    /// The view, with the `top` sources of each kind, the largest first.
     #[must_use]
-    pub fn view(&self, top: usize) -> View {
+    pub fn view(&self, top: usize) -> ScanView {
         let (pending, pending_limit, pending_lost) = self.state.pending.figures();
         let lost = pending_lost + self.state.unmatched.lost + self.state.deferred.lost;
         let (sources, source_limit, evicted) = self.state.contacts.source_figures();
         let (targets, target_limit, targets_lost) = self.state.contacts.target_figures();
         let (askers, asker_limit, forgotten) = self.state.askers.figures(self.state.current_end());
         let table = |table, held, limit, evicted| TableUse { table, held, limit, evicted };
-        View {
+        ScanView {
             contacted_hosts: self.contacted(Aspect::Hosts, top),
             contacted_ports: self.contacted(Aspect::Ports, top),
             unanswered_contacts: self.unanswered(top),

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use super::contacts::feed;
 use super::interface_positions::InterfacePositions;
-use super::sample::{self, BLOCKS, Sample, SampledConversation, Seen};
+use super::sample::{self, BLOCKS, ConversationSample, SampledConversation, SeenPackets};
 use crate::account::interface::InterfaceId;
 use crate::tables::sampling::Sampling;
 use crate::time_grid::Cell;
@@ -25,13 +25,13 @@ const SEEN_ONCE_FOR: i64 = 64;
 const ONE_IN: u64 = 100;
 
 /// An end of a conversation.
-pub(super) type End = (IpAddr, u16);
+pub(super) type SocketAddress = (IpAddr, u16);
 
 #[derive(Debug)]
 struct InterfaceVisibility {
     /// None once it does not exist any more.
     id: Option<InterfaceId>,
-    sample: Sample,
+    sample: ConversationSample,
     /// The block in which anything was answered last.
     answered: Option<i64>,
     /// Packets received and dropped, by block modulo their number.
@@ -101,19 +101,19 @@ impl Visibility {
     pub(super) fn forget(&mut self, id: InterfaceId) {
         if let Some(position) = self.positions.give_back(id, self.block) {
             let interface = &mut self.interfaces[usize::from(position)];
-            (interface.id, interface.sample, interface.is_dirty) = (None, Sample::default(), false);
+            (interface.id, interface.sample, interface.is_dirty) = (None, ConversationSample::default(), false);
         }
     }
 
     /// True if noting a TCP conversation would change nothing.
     #[inline]
-    pub(super) fn knows(&self, position: u16, ends: [End; 2], seen: Seen, cell: Cell) -> bool {
+    pub(super) fn knows(&self, position: u16, ends: [SocketAddress; 2], seen: SeenPackets, cell: Cell) -> bool {
         self.interfaces[usize::from(position)].sample.knows(self.hash(ends), seen, self.block(cell))
     }
 
     /// Notes how a TCP conversation was seen that is not [known](Self::knows): its sender and its receiver, or client and
     /// server where it was seen both ways.
-    pub(super) fn note(&mut self, position: u16, ends: [End; 2], seen: Seen, cell: Cell) {
+    pub(super) fn note(&mut self, position: u16, ends: [SocketAddress; 2], seen: SeenPackets, cell: Cell) {
         let (hash, block) = (self.hash(ends), self.block(cell));
         let hosts = ends.map(|(address, _)| (self.hash_of(|hasher| feed(address, hasher)) >> 32) as u32);
         let interface = &mut self.interfaces[usize::from(position)];
@@ -123,7 +123,7 @@ impl Visibility {
         }
         interface.sample.note(hash, hosts, seen, cell, block);
         interface.is_dirty = true;
-        if seen == Seen::BothWays {
+        if seen == SeenPackets::BothWays {
             interface.answered = Some(block);
         }
     }
@@ -139,7 +139,7 @@ impl Visibility {
 
     /// The hash of a conversation; the order of its ends does not matter.
     #[inline]
-    fn hash(&self, [first, second]: [End; 2]) -> u64 {
+    fn hash(&self, [first, second]: [SocketAddress; 2]) -> u64 {
         let (low, high) = if first <= second { (first, second) } else { (second, first) };
         self.hash_of(|hasher| {
             feed(low.0, hasher);
@@ -210,7 +210,7 @@ impl InterfaceVisibility {
     fn new(id: InterfaceId) -> Self {
         Self {
             id: Some(id),
-            sample: Sample::default(),
+            sample: ConversationSample::default(),
             answered: None,
             packets: Default::default(),
             is_dirty: false,

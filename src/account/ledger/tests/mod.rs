@@ -363,12 +363,12 @@ proptest! {
 
 /// Of each row: whether the conversation was known, the way of requests, the ways that were seen; and the ways of refusals.
 #[derive(Default)]
-struct Observed {
+struct ObservedRows {
     merged: Vec<(bool, Way, [bool; 2])>,
     refused: Vec<Way>,
 }
 
-impl RowObserver for Observed {
+impl RowObserver for ObservedRows {
     type Notes = ();
 
     fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, ()>) {
@@ -391,7 +391,7 @@ fn observer_sees_each_row_with_what_is_remembered_of_its_conversation() {
         packets.iter().for_each(|packet| interval.observe(packet, packet.bytes + 14));
         refused.iter().for_each(|refused| interval.refuse(&refusal(refused)));
         interval.settle();
-        let mut observed = Observed::default();
+        let mut observed = ObservedRows::default();
         ledger.merge(interface, &interval, &mut observed);
         (observed.merged, observed.refused)
     };

@@ -209,7 +209,7 @@ fn answers_that_leave_the_window_first_do_not_make_a_scanner_of_who_rests() {
         _ = script.syn(20.0 + number as f64 * 0.1, A, host(100 + number), 443);
     }
     let mut bench = Bench::new(&super::super::Config::default());
-    assert_eq!(bench.run(&script, Cut::PLAIN, 400.0).found(), []);
+    assert_eq!(bench.run(&script, TickPlan::PLAIN, 400.0).found(), []);
 }
 
 #[test]
@@ -294,13 +294,13 @@ fn an_interface_that_shows_no_answers_gives_no_verdict() {
     let scan = each(30, 0.1, |script, time, number| _ = script.syn(time + 10.0, A, host(number), 22));
     let mut bench = Bench::new(&super::super::Config::default());
     let blind = half_seen().and(scan.clone());
-    bench.run(&blind.and(scan.clone().seen_by(1)), Cut::PLAIN, 2.0);
+    bench.run(&blind.and(scan.clone().seen_by(1)), TickPlan::PLAIN, 2.0);
     let view = bench.scan.view(5);
     assert_eq!(view.answers_visible.iter().map(|&(_, is_visible)| is_visible).collect::<Vec<_>>(), [false, true]);
     assert!(view.unknown >= 30);
     // The other interface shows the same probes first: then they are judged by it.
     let mut alone = Bench::new(&super::super::Config::default());
-    assert_eq!(alone.run(&half_seen().and(scan), Cut::PLAIN, 2.0).found(), []);
+    assert_eq!(alone.run(&half_seen().and(scan), TickPlan::PLAIN, 2.0).found(), []);
 }
 
 #[test]
@@ -310,10 +310,10 @@ fn an_interface_that_drops_gives_no_verdict_until_the_drops_leave_the_window() {
         let mut bench = Bench::new(&super::super::Config::default());
         let interface = bench.interface(0);
         bench.scan.note_capture(interface, 1_000, dropped, at(0.0));
-        assert_eq!(!bench.run(&scan, Cut::PLAIN, 2.0).found().is_empty(), is_found, "{dropped} of 1,000");
+        assert_eq!(!bench.run(&scan, TickPlan::PLAIN, 2.0).found().is_empty(), is_found, "{dropped} of 1,000");
         let mut later = each(30, 0.1, |script, time, number| _ = script.syn(time + 300.0, A, host(number), 22));
         later.0.retain(|_| true);
-        assert!(!bench.run(&later, Cut::PLAIN, 2.0).found().is_empty());
+        assert!(!bench.run(&later, TickPlan::PLAIN, 2.0).found().is_empty());
     }
 }
 
@@ -332,13 +332,13 @@ fn neither_the_tick_nor_the_order_of_intervals_matters() {
         each(60, 0.097, |script, time, number| script.query(time, v4(10, 0, 0, 2), host(number), 53, 0.9)).seen_by(1);
     let script = scan.and(browser).and(others);
     let run = |cut| Bench::new(&super::super::Config::default()).run(&script, cut, 4.0).detections.clone();
-    let plain = run(Cut::PLAIN);
+    let plain = run(TickPlan::PLAIN);
     assert!(!plain.is_empty());
     for milliseconds in [100, 200, 500] {
-        assert!(run(Cut::tick_ms(milliseconds)) == plain, "{milliseconds} ms");
+        assert!(run(TickPlan::tick_ms(milliseconds)) == plain, "{milliseconds} ms");
     }
     for shuffle in 1..5 {
-        let cut = Cut { tick: Duration::from_millis(100), held_back: 0, shuffle };
+        let cut = TickPlan { tick: Duration::from_millis(100), held_back: 0, shuffle };
         assert!(run(cut) == plain, "shuffled by {shuffle}");
     }
 }
@@ -353,9 +353,9 @@ fn what_lies_ahead_of_the_watermark_waits_for_its_cell() {
         }
     });
     let run = |cut| Bench::new(&super::super::Config::default()).run(&script, cut, 4.0).detections.clone();
-    let plain = run(Cut::PLAIN);
+    let plain = run(TickPlan::PLAIN);
     for held_back in [1, 3, 7] {
-        assert!(run(Cut { held_back, ..Cut::PLAIN }) == plain, "{held_back} cells at once");
+        assert!(run(TickPlan { held_back, ..TickPlan::PLAIN }) == plain, "{held_back} cells at once");
     }
 }
 
@@ -388,7 +388,7 @@ fn monitors_that_ping_each_other_are_no_scanners() {
 }
 
 /// The first detection that says that the rule holds after all of the script was judged; its window still holds all.
-fn whole(script: &Script, config: &Config, cut: Cut) -> Figures {
+fn whole(script: &Script, config: &Config, cut: TickPlan) -> Figures {
     let mut bench = Bench::new(config);
     bench.run(script, cut, 3.0);
     let over = bench.detections.into_iter().rfind(|found| found.level == Level::Over);
@@ -398,7 +398,7 @@ fn whole(script: &Script, config: &Config, cut: Cut) -> Figures {
 #[test]
 fn a_small_scan_is_exact_and_spans_its_first_to_its_last_packet() {
     let script = each(40, 0.1, |script, time, number| _ = script.syn(time, A, host(number), 22));
-    let figures = whole(&script, &Config::default(), Cut::PLAIN);
+    let figures = whole(&script, &Config::default(), TickPlan::PLAIN);
     assert!(!figures.is_estimate);
     let span = figures.span.unwrap();
     assert_eq!((span.first, span.last, span.precision), (at(0.35), at(0.35 + 3.9), Duration::ZERO));
@@ -410,7 +410,7 @@ fn a_scan_that_mixes_refusals_and_silence_spans_its_packets_and_not_their_outcom
         39 => script.refused(time, A, host(number), 22),
         _ => _ = script.syn(time, A, host(number), 22),
     });
-    let span = whole(&script, &Config::default(), Cut::PLAIN).span.unwrap();
+    let span = whole(&script, &Config::default(), TickPlan::PLAIN).span.unwrap();
     assert_eq!((span.first, span.last), (at(0.35), at(0.35 + 3.9)));
 }
 
@@ -419,7 +419,7 @@ fn a_scan_that_mixes_refusals_and_silence_spans_its_packets_and_not_their_outcom
 fn of_a_large_scan_the_figures_are_estimates_and_the_last_target_is_the_true_one() {
     for (count, step) in [(3_001, 0.01), (3_002, 0.0001), (3_003, 0.003)] {
         let script = each(count, step, |script, time, number| _ = script.syn(time, A, host(number), 22));
-        for cut in [Cut::PLAIN, Cut { shuffle: 5, held_back: 2, ..Cut::tick_ms(300) }] {
+        for cut in [TickPlan::PLAIN, TickPlan { shuffle: 5, held_back: 2, ..TickPlan::tick_ms(300) }] {
             let figures = whole(&script, &Config::default(), cut);
             assert!(figures.is_estimate);
             assert_eq!(figures.last_targets.last().unwrap().address, host(count - 1), "{step}");
@@ -436,7 +436,7 @@ fn of_a_large_scan_the_figures_are_estimates_and_the_last_target_is_the_true_one
 fn by_contacts_the_last_target_and_the_span_are_true_as_well() {
     let script = each(3_000, 0.01, |script, time, number| _ = script.syn(time, A, host(number), 22));
     let config = Config { rule: Rule::Contacts, ..Config::default() };
-    let figures = whole(&script, &config, Cut::PLAIN);
+    let figures = whole(&script, &config, TickPlan::PLAIN);
     assert!(figures.is_estimate, "the latest targets alone are held");
     assert_eq!(figures.last_targets.last().unwrap().address, host(2_999));
     assert_eq!(figures.span.unwrap().last, at(0.35 + 29.99));
@@ -446,8 +446,8 @@ fn by_contacts_the_last_target_and_the_span_are_true_as_well() {
 fn a_source_that_is_under_its_limit_leaves_no_trail() {
     let script = each(40, 0.1, |script, time, number| _ = script.syn(time, A, host(number), 22));
     let mut bench = Bench::new(&Config::default());
-    bench.run(&script, Cut::PLAIN, 5.0);
+    bench.run(&script, TickPlan::PLAIN, 5.0);
     assert!(!bench.scan.state.trails.is_empty());
-    bench.run(&each(1, 1.0, |script, time, _| script.query(time + 400.0, B, A, 53, 0.02)), Cut::PLAIN, 5.0);
+    bench.run(&each(1, 1.0, |script, time, _| script.query(time + 400.0, B, A, 53, 0.02)), TickPlan::PLAIN, 5.0);
     assert!(bench.scan.state.trails.is_empty());
 }

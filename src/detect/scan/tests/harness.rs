@@ -36,13 +36,13 @@ pub(super) fn v4(a: u8, b: u8, c: u8, d: u8) -> IpAddr {
 
 /// What is captured.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Event {
+pub(super) enum ScriptEvent {
     Packet(Packet),
     /// An ICMP error that quotes a packet like this one.
     Refusal(Packet),
 }
 
-impl Event {
+impl ScriptEvent {
     pub(super) fn packet(&self) -> &Packet {
         match self {
             Self::Packet(packet) | Self::Refusal(packet) => packet,
@@ -56,7 +56,7 @@ impl Event {
 
 /// A script: events with the number of the interface that sees them, in the order of their times once it runs.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Script(pub(super) Vec<(usize, Event)>);
+pub(super) struct Script(pub(super) Vec<(usize, ScriptEvent)>);
 
 /// Ports of a packet: the source's, the destination's.
 pub(super) type Ports = (u16, u16);
@@ -73,7 +73,7 @@ impl Script {
         flags: u8,
         bytes: u32,
     ) {
-        self.0.push((0, Event::Packet(packet(time, from, to, protocol, ports, flags, bytes))));
+        self.0.push((0, ScriptEvent::Packet(packet(time, from, to, protocol, ports, flags, bytes))));
     }
 
     pub(super) fn tcp(&mut self, time: f64, from: IpAddr, to: IpAddr, ports: Ports, flags: u8) {
@@ -127,7 +127,7 @@ impl Script {
         let echo = |time, from, to, kind| {
             let mut packet = packet(time, from, to, protocol, (0, 0), 0, 84);
             packet.icmp_type = Some(kind);
-            (0, Event::Packet(packet))
+            (0, ScriptEvent::Packet(packet))
         };
         self.0.push(echo(time, from, to, request));
         if is_answered {
@@ -137,7 +137,7 @@ impl Script {
 
     /// An ICMP error for a packet that went this way.
     pub(super) fn unreachable(&mut self, time: f64, from: IpAddr, to: IpAddr, protocol: Protocol, ports: Ports) {
-        self.0.push((0, Event::Refusal(packet(time, from, to, protocol, ports, 0, 40))));
+        self.0.push((0, ScriptEvent::Refusal(packet(time, from, to, protocol, ports, 0, 40))));
     }
 
     pub(super) fn and(mut self, other: Self) -> Self {
@@ -187,27 +187,27 @@ pub(super) fn packet(
 
 /// How a script is cut up: the tick, how many ticks are held back, and by what they are put out of order.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Cut {
+pub(super) struct TickPlan {
     pub(super) tick: Duration,
     pub(super) held_back: usize,
     pub(super) shuffle: u64,
 }
 
-impl Cut {
+impl TickPlan {
     pub(super) const PLAIN: Self = Self { tick: Duration::from_secs(1), held_back: 0, shuffle: 0 };
     pub(super) const fn tick_ms(milliseconds: u64) -> Self {
         Self { tick: Duration::from_millis(milliseconds), ..Self::PLAIN }
     }
 }
 
-type Known = (Way, [bool; 2], Notes);
+type KnownConversation = (Way, [bool; 2], Notes);
 
 /// What the ledger does, as far as scans need it.
 pub(super) struct Bench {
     pub(super) scan: Scan,
     pub(super) detections: Vec<Detection>,
     interfaces: Vec<InterfaceId>,
-    known: HashMap<(Addresses, u16, u16, u8), Known>,
+    known: HashMap<(Addresses, u16, u16, u8), KnownConversation>,
 }
 
 impl Bench {
@@ -222,17 +222,17 @@ impl Bench {
     }
 
     /// Runs a script, and on until `seconds` after its end.
-    pub(super) fn run(&mut self, script: &Script, cut: Cut, seconds: f64) -> &mut Self {
+    pub(super) fn run(&mut self, script: &Script, cut: TickPlan, seconds: f64) -> &mut Self {
         let mut events = script.0.clone();
         events.sort_by_key(|(_, event)| event.time());
         let grid = TimeGrid::of(cut.tick);
-        let mut ticks: BTreeMap<_, BTreeMap<usize, Vec<Event>>> = BTreeMap::new();
+        let mut ticks: BTreeMap<_, BTreeMap<usize, Vec<ScriptEvent>>> = BTreeMap::new();
         for (interface, event) in events {
             ticks.entry(grid.cell(event.time())).or_default().entry(interface).or_default().push(event);
         }
         let last = *ticks.keys().last().unwrap();
         let mut order = cut.shuffle;
-        let mut held: Vec<(usize, Vec<Event>)> = Vec::new();
+        let mut held: Vec<(usize, Vec<ScriptEvent>)> = Vec::new();
         for (number, (cell, intervals)) in ticks.into_iter().enumerate() {
             held.extend(intervals);
             if number % (cut.held_back + 1) == cut.held_back || cell == last {
@@ -254,10 +254,10 @@ impl Bench {
         self
     }
 
-    fn merge(&mut self, interface: usize, events: &[Event]) {
+    fn merge(&mut self, interface: usize, events: &[ScriptEvent]) {
         let mut interval = Interval::new(Arc::new(Classifier::default()), 3);
         for event in events {
-            if let Event::Packet(packet) = event {
+            if let ScriptEvent::Packet(packet) = event {
                 interval.observe(packet, packet.bytes + 14);
             }
         }
@@ -266,7 +266,7 @@ impl Bench {
         interval.rows_v4().iter().for_each(|row| self.see(row, interface));
         interval.rows_v6().iter().for_each(|row| self.see(row, interface));
         for event in events {
-            if let Event::Refusal(packet) = event {
+            if let ScriptEvent::Refusal(packet) = event {
                 self.refuse(packet, interface);
             }
         }
@@ -330,7 +330,7 @@ fn named(detection: &Detection) -> (IpAddr, Kind, Timestamp) {
 /// Who is found in a script, of what kind and since when in seconds.
 pub(super) fn found(script: &Script) -> Vec<(IpAddr, Kind, f64)> {
     let mut bench = Bench::new(&Config::default());
-    let found = bench.run(script, Cut::PLAIN, 3.0).found();
+    let found = bench.run(script, TickPlan::PLAIN, 3.0).found();
     found
         .iter()
         .map(|&(source, kind, since)| (source, kind, (since.nanoseconds() - at(0.0).nanoseconds()) as f64 / 1e9))

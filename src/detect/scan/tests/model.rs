@@ -259,18 +259,18 @@ fn until(script: &Script) -> Timestamp {
     Timestamp::from_nanoseconds(second.end(second.cell(last)).nanoseconds() + 25_000_000_000)
 }
 
-fn run(config: &Config, script: &Script, cut: Cut) -> Bench {
+fn run(config: &Config, script: &Script, cut: TickPlan) -> Bench {
     let mut bench = Bench::new(config);
     bench.run(script, cut, 25.0);
     bench
 }
 
 /// The cut of intervals: never longer than a cell of these windows.
-fn cut() -> impl Strategy<Value = Cut> {
+fn cut() -> impl Strategy<Value = TickPlan> {
     (prop_oneof![Just(20_u64), Just(50), Just(100)], 0_usize..12, any::<u64>()).prop_map(
         |(tick, held_back, shuffle)| {
             // One thread hands over in order; the harness puts ticks that are held back together out of order, which several do.
-            Cut { held_back, shuffle: if held_back == 0 { shuffle } else { 0 }, ..Cut::tick_ms(tick) }
+            TickPlan { held_back, shuffle: if held_back == 0 { shuffle } else { 0 }, ..TickPlan::tick_ms(tick) }
         },
     )
 }
@@ -282,9 +282,9 @@ proptest! {
     fn the_rule_of_contacts_finds_what_every_packet_says(probes in prop::collection::vec(probe(), 1..120), cut in cut()) {
         let config = config(Rule::Contacts);
         let script = script_of(&probes);
-        let script = Script(script.0.into_iter().filter(|(_, event)| matches!(event, Event::Packet(_))).collect());
+        let script = Script(script.0.into_iter().filter(|(_, event)| matches!(event, ScriptEvent::Packet(_))).collect());
         prop_assume!(!script.0.is_empty());
-        let cut = Cut { held_back: 0, ..cut };
+        let cut = TickPlan { held_back: 0, ..cut };
         prop_assert_eq!(over(&run(&config, &script, cut)), contacts_model(&config, &script, until(&script)));
     }
 
@@ -302,11 +302,11 @@ proptest! {
         for rule in [Rule::Evidence, Rule::Contacts] {
             let config = Config { max_sources: limit, max_contacts: 2 * limit, max_waiting: limit, ..config(rule) };
             let mut bench = Bench::new(&config);
-            bench.run(&script_of(&probes), Cut::tick_ms(100), 0.0);
+            bench.run(&script_of(&probes), TickPlan::tick_ms(100), 0.0);
             for table in bench.scan.view(3).tables {
                 prop_assert!(table.held <= table.limit, "{:?}", table);
             }
-            bench.run(&script_of(&[Probe { source: 0, host: 0, port: 1, is_udp: false, tenths: 4_000, reply: None, retry: None }]), Cut::PLAIN, 60.0);
+            bench.run(&script_of(&[Probe { source: 0, host: 0, port: 1, is_udp: false, tenths: 4_000, reply: None, retry: None }]), TickPlan::PLAIN, 60.0);
             prop_assert!(bench.detections.last().is_none_or(|found| found.level == Level::Under));
         }
     }
