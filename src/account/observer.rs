@@ -174,7 +174,7 @@ pub trait RowObserver {
         true
     }
 
-    /// Takes merged rows. The rows of one cell come in no particular order. Those of a capture thread that is ahead come
+    /// Takes merged rows. The rows of one cell come in no particular order, and rows of a capture thread that is ahead come
     /// before others of earlier cells. (A batch lets an observer with several tables go through the rows once a table: its
     /// cache lines stay near, and the misses of neighbouring rows overlap.)
     fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, Self::Notes>);

@@ -167,7 +167,7 @@ mod tests {
         assert_eq!(cells.pass(at(13.5), delay), Some(TimeAdvance::Onward(at(10.0))));
         assert_eq!(cells.pass(at(13.9), delay), None);
         assert_eq!(cells.pass(at(14.0), delay), Some(TimeAdvance::Onward(at(11.0))));
-        // What is read late is no clock that went back.
+        // A frame that is read late does not mean that the clock went back.
         assert_eq!(cells.pass(at(9.0), delay), None);
         assert_eq!(cells.pass(at(8.9), delay), Some(TimeAdvance::Step { until: at(12.0), to: at(8.0) }));
         assert_eq!(super::Cells::of(Vec::new()).pass(at(13.5), delay), None);

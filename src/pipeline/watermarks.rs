@@ -1,7 +1,7 @@
-//! How far capture threads have come in packet time, each for itself and all together.
+//! The packet time that capture threads have reached, each by itself and all together.
 //!
-//! A clock that is set is seen by one thread first. The others follow, and until they do, what they had counted before is
-//! merely late.
+//! Takes the times that threads report; gives the advances of packet time. One thread sees first that the clock was set. The
+//! others follow, and what they had counted before is merely late. Must not know the packets.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +12,12 @@ use crate::packet::Timestamp;
 /// A capture thread: its interface, and which of the interface's workers it is.
 type Thread = (String, usize);
 
-/// How far the threads have come.
+/// The times that the threads have reached.
 #[derive(Debug, Default)]
 pub(super) struct Watermarks {
     /// As many as there are capture threads at most.
     threads: BTreeMap<Thread, Progress>,
-    /// How often the clock was set.
+    /// The number of times that the clock was set.
     steps: u64,
     watermark: Option<Timestamp>,
 }
@@ -25,12 +25,12 @@ pub(super) struct Watermarks {
 #[derive(Debug, Clone, Copy)]
 struct Progress {
     time: Timestamp,
-    /// After which step of the clock.
+    /// The number of the last step of the clock that the thread saw.
     step: u64,
 }
 
 impl Watermarks {
-    /// A thread has come to `time`; none when it captures nothing, and holds nobody up.
+    /// Takes the time that a thread has reached; none if it captures nothing, so that it delays no other.
     pub(super) fn report(&mut self, thread: Thread, time: Option<Timestamp>) -> Option<TimeAdvance> {
         let Some(time) = time else {
             self.threads.remove(&thread);
@@ -59,14 +59,14 @@ impl Watermarks {
         }
     }
 
-    /// Forgets the threads of interfaces of which there is nothing to be kept.
+    /// Forgets the threads of interfaces that are not kept.
     pub(super) fn keep(&mut self, is_kept: impl Fn(&str) -> bool) -> Option<TimeAdvance> {
         let before = self.threads.len();
         self.threads.retain(|(interface, _), _| is_kept(interface));
         if self.threads.len() < before { self.go_on() } else { None }
     }
 
-    /// The slowest thread's time, if all have left what was the slowest one's.
+    /// The time of the slowest thread, if it is later than before.
     fn go_on(&mut self) -> Option<TimeAdvance> {
         let present = self.threads.values().filter(|progress| progress.step == self.steps);
         let slowest = present.map(|progress| progress.time).min()?;
@@ -86,7 +86,7 @@ mod tests {
         Timestamp::from_seconds_and_nanoseconds(seconds, 0)
     }
 
-    /// What comes of reports of the threads `a` and so on.
+    /// The advances after reports of the threads `a` and so on.
     fn advances<const N: usize>(
         watermarks: &mut Watermarks,
         reports: [(&str, Option<i64>); N],
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn who_captures_nothing_holds_nobody_up() {
+    fn thread_that_captures_nothing_delays_no_other() {
         let mut watermarks = Watermarks::default();
         let reports = [("a", Some(10)), ("b", Some(10)), ("a", Some(20)), ("b", None), ("a", None), ("b", Some(19))];
         assert_eq!(advances(&mut watermarks, reports), [onward(10), None, None, onward(20), None, None]);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_whose_interface_is_gone_holds_nothing_up() {
+    fn thread_whose_interface_is_gone_delays_no_other() {
         let mut watermarks = Watermarks::default();
         let reports = [("a", Some(10)), ("b", Some(10)), ("a", Some(20))];
         assert_eq!(advances(&mut watermarks, reports), [onward(10), None, None]);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_whose_clock_is_another_holds_nobody_up() {
+    fn thread_with_another_clock_delays_no_other() {
         let mut watermarks = Watermarks::default();
         let reports = [("a", Some(10)), ("b", Some(100_000)), ("a", Some(11)), ("b", Some(100_001)), ("a", Some(12))];
         assert_eq!(advances(&mut watermarks, reports), [onward(10), step(10, 100_000), None, onward(100_001), None]);

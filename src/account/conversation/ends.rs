@@ -1,4 +1,6 @@
-//! Both ends of a conversation in a canonical order, as densely as each IP version lets them be kept.
+//! Both ends of a conversation in a canonical order, packed as densely as each IP version allows.
+//!
+//! Takes endpoints and a protocol; gives them back in order. Must not know which side is the server.
 
 use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
@@ -18,11 +20,11 @@ pub struct Endpoint<A> {
 
 /// The two ends of a conversation, the lower one by address and then by port first, and its protocol.
 pub trait Ends<A>: Debug + Copy + Eq + Hash {
-    /// No conversation's, for a place that is about to be filled.
+    /// A placeholder in an entry that is about to be filled.
     const BLANK: Self;
 
-    /// Those of a packet, and whether it goes from the lower end to the higher one. (Without a branch: which it is is
-    /// nothing that a processor could guess.)
+    /// The ends of a packet, and true if it goes from the lower end to the higher one. (Without a branch: a processor could not
+    /// predict it.)
     fn of(source: Endpoint<A>, destination: Endpoint<A>, protocol: Protocol) -> (Self, bool);
 
     /// The lower end and the higher one.

@@ -66,14 +66,14 @@ impl<N: Copy + Default> Ledger<N> {
         }
     }
 
-    /// Adds what one capture thread counted on `interface`, and tells `observer` of it.
+    /// Adds the interval of one capture thread on `interface`, and shows its rows and refusals to `observer`.
     pub fn merge(&mut self, interface: InterfaceId, interval: &Interval, observer: &mut impl RowObserver<Notes = N>) {
         self.add_sums(interface, interval);
         self.add_rows(interface, interval.rows_v4().iter(), interval.rows_v6().iter(), observer);
         show_refused(interface, interval.refused_v4().iter(), interval.refused_v6().iter(), observer);
     }
 
-    /// Adds an interval that several threads counted in shares: the same as if one had.
+    /// Adds an interval that several threads counted in shares; the result is the same as for one thread.
     pub fn merge_shares(
         &mut self,
         interface: InterfaceId,
@@ -105,19 +105,19 @@ impl<N: Copy + Default> Ledger<N> {
 }
 
 impl<N> Ledger<N> {
-    /// For packets that come from several threads and are timed by a clock that may be set: the times of one flow overlap
-    /// by so much at most, and what seems to have been seen earlier than that does not change when it was first seen.
+    /// Limits by how much the times of one flow overlap, for packets of several threads and a clock that may be set. A packet
+    /// that seems older than that does not change when the flow was first seen.
     pub fn limit_overlap(&mut self, overlap: Duration) {
         self.tables.flows.limit_overlap(overlap);
         self.tables.hosts.limit_overlap(overlap);
     }
 
-    /// The entry of the source called `name`, made if there is none; one for all that come when there are very many.
+    /// The entry of the interface or file `name`, which is made if there is none. Past the limit all new ones share one entry.
     pub fn interface(&mut self, name: &str) -> InterfaceId {
         self.interfaces.find_or_register(name)
     }
 
-    /// Whether the interface is being captured; none before that was said.
+    /// True if the interface is being captured; none before the first report.
     #[must_use]
     pub fn is_up(&self, interface: InterfaceId) -> Option<bool> {
         self.interfaces.get(interface)?.capture.map(|capture| capture.up)
@@ -128,7 +128,7 @@ impl<N> Ledger<N> {
         self.interfaces.record_capture(interface, name, since);
     }
 
-    /// Notes how much memory the interval takes that the worker of an interface handed over.
+    /// Notes the memory of the interval that the worker of an interface handed over, in bytes.
     pub fn record_interval(&mut self, interface: InterfaceId, worker: usize, bytes: usize) {
         self.interfaces.record_interval(interface, worker, bytes);
     }
@@ -172,9 +172,9 @@ impl<N> Ledger<N> {
         }
     }
 
-    /// Where room is short, lets the lightest of those leave that rest at the packet time of what was merged last, as every
-    /// refresh does live. None leaves for being idle alone: a file's accounts are of all that is in it, as far as there is
-    /// room.
+    /// Makes room in tables that are nearly full, as every refresh does live: the lightest entries without recent packets leave.
+    /// Recent means the packet time of the rows that were merged last. No entry leaves only because it is idle: the accounts of
+    /// a file cover all of it, as far as there is room.
     pub fn make_room(&mut self) {
         let now = self.tables.latest;
         let is_due = now < self.last_sweep || now.since(self.last_sweep) >= SWEEP_INTERVAL;
@@ -184,8 +184,8 @@ impl<N> Ledger<N> {
         }
     }
 
-    /// Lets flows and hosts leave at `now`, as [`CounterTable::sweep`] does; those of `kept_flows` and `kept_hosts` stay. Gives
-    /// the positions that were given up.
+    /// Removes flows and hosts at `now`, as [`CounterTable::sweep`] does; those of `kept_flows` and `kept_hosts` stay. Gives the
+    /// positions that became free.
     pub fn sweep(
         &mut self,
         now: Timestamp,
@@ -209,25 +209,25 @@ impl<N> Ledger<N> {
         (flows, hosts)
     }
 
-    /// Whether a table is so full that a sweep should make room.
+    /// True if a table is so full that a sweep should make room.
     #[must_use]
     pub fn is_nearly_full(&self) -> bool {
         self.tables.flows.is_nearly_full() || self.tables.hosts.is_nearly_full()
     }
 
-    /// What makes a flow here.
+    /// The key of a flow.
     #[must_use]
     pub fn flow_keying(&self) -> FlowKeying {
         self.tables.flow_keying
     }
 
-    /// The flows that are held.
+    /// The flows.
     #[must_use]
     pub fn flows(&self) -> &CounterTable<FlowKey> {
         &self.tables.flows
     }
 
-    /// The hosts that are held.
+    /// The hosts.
     #[must_use]
     pub fn hosts(&self) -> &CounterTable<HostKey> {
         &self.tables.hosts
@@ -250,7 +250,7 @@ impl<N> Ledger<N> {
         &self.totals
     }
 
-    /// The sources of frames, in the order of their numbers.
+    /// The interfaces and files, in the order of their numbers.
     #[must_use]
     pub fn interfaces(&self) -> &[InterfaceEntry] {
         self.interfaces.entries()
@@ -268,13 +268,13 @@ impl<N> Ledger<N> {
         self.handover_delays
     }
 
-    /// What found no room in an interval.
+    /// Packets that found no room in an interval.
     #[must_use]
     pub fn overflow(&self) -> Counters {
         self.overflow
     }
 
-    /// ICMP errors for whose mark there was no room in an interval.
+    /// ICMP errors whose refusal found no room in an interval.
     #[must_use]
     pub fn refusals_lost(&self) -> u64 {
         self.refusals_lost
@@ -286,13 +286,13 @@ impl<N> Ledger<N> {
         self.v4.forgotten() + self.v6.forgotten()
     }
 
-    /// Frames counted and frames left out as copies, of all sources together.
+    /// Frames counted and frames left out as copies, of all interfaces together.
     #[must_use]
     pub fn frames(&self) -> (FrameCounters, FrameCounters) {
         (self.totals.frames, self.totals.copies)
     }
 
-    /// The memory that intervals take, in bytes: of each capture thread the last one, and one more, which is being filled.
+    /// The memory of intervals in bytes: the last one of each capture thread, and the one that it fills now.
     #[must_use]
     pub fn interval_memory_bytes(&self) -> usize {
         self.interfaces.interval_memory_bytes()
@@ -305,7 +305,7 @@ impl<N> Ledger<N> {
     }
 }
 
-/// Refusals come after the rows, so that those that they refuse are known.
+/// Shows refusals. They come after the rows, so that their conversations are known.
 fn show_refused<'a>(
     interface: InterfaceId,
     refused_v4: impl Iterator<Item = &'a Refused<Ipv4Addr>>,

@@ -61,8 +61,8 @@ impl<F: ClockObserver + Send + 'static> Dealer<F> {
         Ok(Self { shares, cells, span, awaited, interval: 0, frames: 0, to_collect, collector })
     }
 
-    /// Decodes a frame of the file `name` and gives it to its worker; what is not IP, to the first. What an ICMP error refuses goes to the worker
-    /// that has the conversation which it quotes: so marks and rows are those of a single thread.
+    /// Decodes a frame of the file `name` and gives it to its worker; a frame that is not IP goes to the first. The refusal of
+    /// an ICMP error goes to the worker of the conversation that the error quotes, so that the result is that of one thread.
     #[inline]
     pub(super) fn deal(&mut self, name: &Arc<str>, decoder: &Decoder, frame: &Frame<'_>) -> Result<(), Error> {
         if !self.cells.hold(frame.time) {
@@ -144,7 +144,8 @@ impl<F: ClockObserver + Send + 'static> Dealer<F> {
     }
 }
 
-/// The same both ways of a conversation. Who chooses addresses may load one worker more than others, no more.
+/// The worker of a packet, the same both ways of a conversation. A sender who chooses addresses can at most load one worker more
+/// than others.
 #[inline]
 fn worker_of(addresses: &Addresses, ports: [u16; 2], protocol: Protocol, workers: usize) -> usize {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15; // 2⁶⁴ over the golden ratio: neighbours get far apart

@@ -1,4 +1,4 @@
-//! How often it is looked how full an interval is, and what follows.
+//! The looks at an interval: how often its fill is checked, and when it is merged.
 
 use crate::account::fill::Fill;
 
@@ -9,7 +9,7 @@ pub(super) const FRAMES_AT_ONCE: usize = 512;
 /// The rows at which an interval is nearly full and the frames of these looks stay below its bound.
 pub(super) const LOOKS_BEHIND: usize = 4;
 
-/// Whether an interval of which this was a look should be merged.
+/// True if an interval of which this was a look should be merged.
 pub(super) fn is_to_be_merged(look: Fill) -> bool {
     look.is_nearly_full() || look.gathers_little()
 }

@@ -49,7 +49,7 @@ impl<F: ClockObserver + Send + 'static> Replay<F> {
     /// the file has nothing more to give yet, and may break off.
     ///
     /// # Errors
-    /// When the file cannot be opened or read. What came before a fault is counted.
+    /// When the file cannot be opened or read. Frames before a fault are counted.
     pub fn read(
         &mut self,
         path: &Path,

@@ -22,11 +22,11 @@ pub(super) struct Dealt {
     pub number: u32,
 }
 
-/// What one look deals to one worker.
+/// The packets that are dealt to one worker between two looks.
 pub(super) struct Batch {
     pub packets: Vec<Dealt>,
     pub not_ip: Vec<(NotIp, u32)>,
-    /// What was refused, and by which frame of the interval.
+    /// Refusals, each with the number of its frame in the interval.
     pub refusals: Vec<(Refusal, u32)>,
 }
 
@@ -35,7 +35,7 @@ enum Work {
     HandOver,
 }
 
-/// What a worker says of a batch, which comes back with it, empty.
+/// The report of a worker on a batch, which it gives back empty.
 struct Report {
     fill: Fill,
     batch: Batch,
@@ -117,7 +117,7 @@ struct Worker {
 }
 
 impl Worker {
-    /// The body of the thread: until there is no more to do. Who does not listen any more has ended, too.
+    /// The body of the thread: until there is no more to do, or the other threads have ended.
     fn run(mut self) {
         while let Ok(work) = self.to_do.recv() {
             let is_heard = match work {
@@ -150,7 +150,7 @@ impl Worker {
     }
 }
 
-/// What the dealer tells the collector.
+/// The messages of the dealer to the collector.
 pub(super) enum ToCollect {
     /// Every worker hands over an interval of this file.
     Intervals(Arc<str>),

@@ -1,4 +1,4 @@
-//! Questions to many hosts at once, and what comes of them: answers are no scan, a scan is no answer.
+//! Questions to many hosts at once: answers to them are no scan, and a scan is no answer.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! Classes of traffic: who is found, and who is not.
+//! Classes of traffic: scanners are found, and other hosts are not.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -139,7 +139,7 @@ fn half_of_the_hosts_must_answer_before_a_scan_hides() {
 }
 
 #[test]
-fn who_connects_to_hosts_that_answer_does_not_scan() {
+fn source_whose_contacts_are_answered_does_not_scan() {
     // A browser, a gateway for many, a resolver, a poller of which some targets are down.
     let browser = each(60, 0.3, |script, time, number| script.connection(time, A, host(number), 443, 3.0));
     assert_eq!(found(&browser), []);
@@ -172,7 +172,7 @@ fn who_connects_to_hosts_that_answer_does_not_scan() {
 
 #[test]
 fn peers_that_are_dead_are_fewer_than_those_alive_for_long() {
-    // Alive ones were met long ago; only what they exchange tells of them.
+    // The contacts with living peers began long ago; only their exchanges show that they answer.
     let mut script = each(60, 0.05, |script, time, number| {
         for second in 0..400 {
             let ports = (6_881, 20_000 + number as u16);
@@ -194,7 +194,7 @@ fn retries_and_other_ports_of_a_target_are_one_host() {
 }
 
 #[test]
-fn an_uplink_that_fails_for_seconds_does_not_make_a_scanner_of_who_uses_it() {
+fn uplink_that_fails_for_seconds_does_not_make_its_users_scanners() {
     let mut script = each(30, 0.3, |script, time, number| script.connection(time, A, host(number), 443, 2.0));
     for number in 0..20 {
         _ = script.syn(20.0 + number as f64 * 0.1, A, host(number + 15), 443);
@@ -203,7 +203,7 @@ fn an_uplink_that_fails_for_seconds_does_not_make_a_scanner_of_who_uses_it() {
 }
 
 #[test]
-fn answers_that_leave_the_window_first_do_not_make_a_scanner_of_who_rests() {
+fn answers_that_leave_the_window_first_do_not_make_a_silent_source_a_scanner() {
     let mut script = each(40, 0.5, |script, time, number| script.connection(time, A, host(number), 443, 0.1));
     for number in 0..20 {
         _ = script.syn(20.0 + number as f64 * 0.1, A, host(100 + number), 443);
@@ -221,7 +221,7 @@ fn one_way_streams_to_many_are_no_probes() {
 }
 
 #[test]
-fn what_comes_back_to_a_victim_of_spoofing_makes_nobody_a_scanner() {
+fn backscatter_makes_no_host_a_scanner() {
     let script = each(300, 0.01, |script, time, number| match number % 3 {
         0 => script.tcp(time, host(number), A, (80, number as u16 + 1), SYN | ACK),
         1 => script.tcp(time, host(number), A, (80, number as u16 + 1), RST | ACK),
@@ -285,7 +285,7 @@ fn half_seen() -> Script {
 }
 
 #[test]
-fn connections_that_go_on_unanswered_are_seen_one_way_only() {
+fn connections_that_continue_unanswered_are_seen_one_way_only() {
     assert_eq!(found(&half_seen()), []);
 }
 
@@ -344,7 +344,7 @@ fn neither_the_tick_nor_the_order_of_intervals_matters() {
 }
 
 #[test]
-fn what_lies_ahead_of_the_watermark_waits_for_its_cell() {
+fn events_ahead_of_the_watermark_are_deferred_until_their_cell() {
     let script = each(40, 0.13, |script, time, number| {
         if number % 3 == 0 {
             script.refused(time, A, host(number), 22)
@@ -387,7 +387,7 @@ fn monitors_that_ping_each_other_are_no_scanners() {
     assert_eq!(found(&script), []);
 }
 
-/// The first detection that says that the rule holds after all of the script was judged; its window still holds all.
+/// The first detection over the limit after all of the script was judged; its window still holds all of it.
 fn whole(script: &Script, config: &Config, cut: TickPlan) -> Figures {
     let mut bench = Bench::new(config);
     bench.run(script, cut, 3.0);

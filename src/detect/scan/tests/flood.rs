@@ -1,4 +1,4 @@
-//! A million invented sources: what is held stays small, and who scans among them is found.
+//! A million invented sources: the tables stay small, and a scanner among them is found.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use crate::tables::index::NOWHERE;
 const SCANNER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const VICTIM: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
 
-/// All that detection may take of the memory of a replay.
+/// The most memory that detection may take in a replay.
 const MOST_BYTES: usize = 20 << 20;
 
 fn interface() -> InterfaceId {
     Ledger::<()>::new(&crate::account::Config::default(), 1).interface("eth0")
 }
 
-/// Lets every row of packets be seen as a conversation's first.
+/// Shows packets, each row as the first one of its conversation.
 fn see_new(scan: &mut Scan, interval: &mut Interval, packets: impl Iterator<Item = Packet>, interface: InterfaceId) {
     interval.reset();
     packets.for_each(|packet| interval.observe(&packet, packet.bytes + 14));
@@ -95,9 +95,10 @@ fn a_scan_among_a_million_invented_sources_is_found_and_memory_stays_small() {
     assert!(tables[0].held > tables[0].limit * 9 / 10, "the flood was to fill the table: {tables:?}");
 }
 
-/// Words of later cells fill all places to wait in; those of one more scanner count at once, and are judged in their cell.
+/// Events of later cells fill the queue of deferred events. Those of one more scanner count at once, and are judged in their
+/// cell.
 #[test]
-fn who_was_counted_ahead_for_want_of_room_is_judged_in_its_cell() {
+fn event_that_could_not_be_deferred_is_judged_in_its_cell() {
     let mut scan = Scan::new(&Config { rule: Rule::Contacts, ..Config::default() }, 7);
     let (interface, mut interval) = (interface(), Interval::new(Arc::new(Classifier::default()), 3));
     let earlier = packet(0.5, VICTIM, SCANNER, Protocol::TCP, (80, 4_000), ACK, 40);

@@ -1,4 +1,4 @@
-//! Packets by script, cut into intervals of any tick and merged in any order, as the ledger would tell of them.
+//! Packets by script, cut into intervals of any tick and merged in any order, as the ledger would show them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -23,7 +23,7 @@ pub(super) const RST: u8 = 0x04;
 pub(super) const PUSH: u8 = 0x08;
 pub(super) const ACK: u8 = 0x10;
 
-/// Where scripts begin, in seconds: in the middle of a cell, whatever its length.
+/// The start of scripts in seconds.
 pub(super) const START: f64 = 1_700_000_000.0;
 
 pub(super) fn at(seconds: f64) -> Timestamp {
@@ -34,7 +34,7 @@ pub(super) fn v4(a: u8, b: u8, c: u8, d: u8) -> IpAddr {
     IpAddr::from([a, b, c, d])
 }
 
-/// What is captured.
+/// A captured packet.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum ScriptEvent {
     Packet(Packet),
@@ -185,7 +185,7 @@ pub(super) fn packet(
     }
 }
 
-/// How a script is cut up: the tick, how many ticks are held back, and by what they are put out of order.
+/// The cut of a script into ticks: their length, how many are held back, and the seed of their order.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TickPlan {
     pub(super) tick: Duration,
@@ -202,7 +202,7 @@ impl TickPlan {
 
 type KnownConversation = (Way, [bool; 2], Notes);
 
-/// What the ledger does, as far as scans need it.
+/// The part of the ledger that scans need.
 pub(super) struct Bench {
     pub(super) scan: Scan,
     pub(super) detections: Vec<Detection>,
@@ -311,7 +311,7 @@ impl Bench {
         }
     }
 
-    /// Who was found at all, of what kind and since when.
+    /// The sources that were found: address, kind, and the time since when.
     pub(super) fn found(&self) -> Vec<(IpAddr, Kind, Timestamp)> {
         let mut found: Vec<_> = self.detections.iter().filter(|found| found.level == Level::Over).map(named).collect();
         found.sort();
@@ -327,7 +327,7 @@ fn named(detection: &Detection) -> (IpAddr, Kind, Timestamp) {
     }
 }
 
-/// Who is found in a script, of what kind and since when in seconds.
+/// The sources that are found in a script: address, kind, and the time since when in seconds.
 pub(super) fn found(script: &Script) -> Vec<(IpAddr, Kind, f64)> {
     let mut bench = Bench::new(&Config::default());
     let found = bench.run(script, TickPlan::PLAIN, 3.0).found();

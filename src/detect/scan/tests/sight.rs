@@ -1,4 +1,4 @@
-//! The interfaces that show both ways of conversations: one-way sight is noticed, and no host can feign it.
+//! Interfaces that show one way of conversations only: they are recognized, and no single host can feign that.
 
 use std::net::IpAddr;
 
@@ -89,7 +89,7 @@ fn no_host_makes_a_quiet_interface_blind() {
 }
 
 #[test]
-fn one_answer_of_any_protocol_shows_that_answers_come_by() {
+fn one_answer_of_any_protocol_proves_that_answers_are_visible() {
     let sampled =
         || each(100, 0.1, |script, time, number| script.tcp(time, LAPTOP, server(number), (40_000, 443), ACK));
     assert!(!finds_the_scan(sampled()));
@@ -158,7 +158,7 @@ fn most_routes_that_differ_give_no_verdict() {
 }
 
 #[test]
-fn sight_comes_back_when_one_way_conversations_left_the_window() {
+fn visibility_returns_when_one_way_conversations_left_the_window() {
     let clients: Vec<IpAddr> = (0..8).map(client).collect();
     let script = work(8).without_answers_to(&clients);
     let mut late = silent_scan();

@@ -30,7 +30,7 @@ fn a_scan_is_reported_until_it_left_the_window_and_once_more() {
 }
 
 #[test]
-fn what_is_just_below_its_limit_is_near() {
+fn value_just_below_its_limit_is_near() {
     let mut script = scan(0.35, 16);
     script = script.and(scan(100.35, 14));
     let mut bench = Bench::new(&Config::default());
@@ -68,7 +68,7 @@ fn a_clock_that_is_set_leaves_nothing_stuck() {
 }
 
 #[test]
-fn who_goes_on_after_the_clock_was_set_is_heard_anew_in_the_same_part_of_the_window() {
+fn conversation_is_reported_again_after_the_clock_was_set_in_the_same_part_of_the_window() {
     let (server, ports) = (v4(203, 0, 113, 1), (50_000, 443));
     let exchange = |script: &mut Script, time: f64| {
         script.tcp(time, A, server, ports, PUSH | ACK);
@@ -89,7 +89,7 @@ fn who_goes_on_after_the_clock_was_set_is_heard_anew_in_the_same_part_of_the_win
 }
 
 #[test]
-fn a_clock_that_nobody_says_was_set_leaves_nothing_stuck() {
+fn clock_that_is_set_unnoticed_leaves_nothing_stuck() {
     for to in [-3_600.0, 3_600.0, 10.0 * 365.0 * 86_400.0] {
         let mut bench = Bench::new(&Config::default());
         bench.run(&scan(0.35, 20), TickPlan::PLAIN, 2.0);

@@ -1,4 +1,4 @@
-//! What alerts does not depend on workers, ticks, or where intervals end.
+//! Alerts do not depend on workers, ticks, or the ends of intervals.
 
 use super::*;
 use crate::alert::{self, Change};
@@ -6,7 +6,7 @@ use crate::detect::{self, Detectors, Notes, anomaly, bandwidth, scan};
 use crate::events::{Tell, json};
 use crate::pipeline::alarms::Alarms;
 
-/// What is told, as it is printed.
+/// The changes of alerts, as they are printed.
 #[derive(Debug, Default)]
 struct Printed(Vec<u8>);
 
@@ -16,7 +16,7 @@ impl Tell for Printed {
     }
 }
 
-/// Alarms whose packet time is told in smaller steps than they need.
+/// Alarms that observe packet time in smaller steps than they need.
 struct Finer {
     alarms: Alarms<Printed>,
     tick: Duration,
@@ -76,7 +76,7 @@ fn with_scans(seed: u64) -> Vec<(i64, Vec<u8>)> {
 }
 
 #[test]
-fn what_alerts_is_the_same_bytes_whatever_the_workers_and_the_tick() {
+fn alerts_are_the_same_bytes_for_any_number_of_workers_and_any_tick() {
     let seed = u64::from(std::process::id()) | 1;
     println!("seed {seed}");
     let files = Files::of("alarms", &[with_scans(seed)]);

@@ -22,7 +22,7 @@ const SECOND: i64 = 1_000_000_000;
 /// One way of a conversation in a cell of a second: source, destination, ports, protocol; bytes, packets.
 type Seen = (Cell, [(IpAddr, u16); 2], u8);
 
-/// Writes down all that it is told.
+/// Records all that it observes.
 #[derive(Default)]
 struct Record {
     tick: Option<Duration>,
@@ -49,7 +49,7 @@ impl Record {
         time: Timestamp,
     ) -> Seen {
         let ends = <[_; 2]>::from(key.endpoints(way)).map(|end| (end.address.into(), end.port));
-        // What is late counts in the first cell that is not over.
+        // A late packet counts in the first cell that is not over.
         (second().cell(time.max(self.watermark)), ends, key.protocol().0)
     }
 
@@ -113,7 +113,7 @@ impl ClockObserver for Record {
     }
 }
 
-/// Files that are gone when it goes.
+/// Files that are removed when it is dropped.
 struct Files {
     directory: PathBuf,
     paths: Vec<PathBuf>,
@@ -217,7 +217,7 @@ fn traffic(seed: u64, count: usize) -> Vec<(i64, Vec<u8>)> {
 }
 
 #[test]
-fn what_is_told_does_not_depend_on_workers_or_ticks_and_no_row_spans_two_cells() {
+fn rows_do_not_depend_on_workers_or_ticks_and_none_spans_two_cells() {
     let seed = u64::from(std::process::id()) | 1;
     println!("seed {seed}");
     let files = Files::of("same", &[traffic(seed, 20_000)]);
@@ -250,13 +250,13 @@ fn the_accounts_are_those_that_there_are_without_cells() {
 }
 
 #[test]
-fn without_cells_time_is_not_told() {
+fn without_cells_packet_time_is_not_observed() {
     let (_, record) = Files::of("untold", &[traffic(7, 3_000)]).replay(Record::default(), 1);
     assert!(record.advances.is_empty() && record.finished.is_empty() && record.rows > 0);
 }
 
 #[test]
-fn what_is_late_turns_no_cell() {
+fn late_frame_ends_no_cell() {
     let times = [10 * SECOND, 9 * SECOND, 10 * SECOND + 1, 8 * SECOND, 11 * SECOND, 10 * SECOND, 11 * SECOND + 5];
     let frames = times.map(|time| (time, frame(1, 2, 3, 28))).to_vec();
     let (_, record) = Files::of("late", &[frames]).replay(Record::with_tick(1_000), 1);
@@ -266,7 +266,7 @@ fn what_is_late_turns_no_cell() {
 }
 
 #[test]
-fn a_clock_that_is_set_loses_no_frame_and_tells_one_step_each_time() {
+fn clock_that_is_set_loses_no_frame_and_is_one_step_each_time() {
     const START: i64 = 1_700_000_000 * SECOND;
     let jumps = [START, START - 3_600 * SECOND, START + 315_360_000 * SECOND, 0, START];
     let frames = |start: i64| (0..3_000).map(move |at| (start + at * SECOND / 1_000, frame(1, 2, at as u16 + 1, 28)));
