@@ -106,7 +106,12 @@ impl SnapshotBuilder {
     }
 
     /// The snapshot of the current rows.
-    fn snapshot<N>(&self, ledger: &Ledger<N>, flow_totals: &GroupTotals<FlowKey>, host_totals: &GroupTotals<HostKey>) -> Snapshot {
+    fn snapshot<N>(
+        &self,
+        ledger: &Ledger<N>,
+        flow_totals: &GroupTotals<FlowKey>,
+        host_totals: &GroupTotals<HostKey>,
+    ) -> Snapshot {
         let flows = shown(&self.flows, ledger.flows(), flow_totals);
         let hosts = shown(&self.hosts, ledger.hosts(), host_totals);
         let series = self.flows.memory_bytes() + self.hosts.memory_bytes();

@@ -26,8 +26,6 @@ use crate::time_grid::{Cell, TimeGrid};
 const MAXIMUM_AHEAD: usize = 16_384;
 /// The most pairs that readers see.
 const MAXIMUM_SHOWN: usize = 1_000;
-/// Below this part of the threshold a pair is clearly usual again.
-const NEAR: f64 = 0.9;
 
 /// Finds pairs whose traffic is unlike before.
 #[derive(Debug)]
@@ -255,11 +253,7 @@ impl Verdicts {
     fn detection(&mut self, verdict: &Verdict) -> Option<Detection> {
         let Verdict { pair, interval, probability, active_bytes, is_anomaly, .. } = *verdict;
         let at = self.grid.end(Cell(interval));
-        let level = match is_anomaly {
-            true => Level::Over,
-            false if probability < NEAR * self.config.threshold => Level::Under,
-            false => Level::Near,
-        };
+        let level = Level::of_score(is_anomaly, probability, self.config.threshold);
         if is_anomaly {
             self.over.entry(pair).or_insert(Episode { since: at, interval });
         }
