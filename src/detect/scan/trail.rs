@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::net::IpAddr;
 
-use super::contacts::{Aspect, Mark, Place};
+use super::contacts::{Aspect, HostPort, Mark};
 use super::state::ScanState;
 use crate::detect::MAXIMUM_TARGETS;
 use crate::packet::Timestamp;
 
 /// A contact: the time of a packet, and its target.
-pub(super) type TrailStep = (Timestamp, Place);
+pub(super) type TrailStep = (Timestamp, HostPort);
 
 /// The first and the last contacts of a source.
 #[derive(Debug, Clone)]
@@ -35,7 +35,7 @@ impl Trail {
     }
 
     /// Adds a contact by the times of its first and of its last packet.
-    fn follow(&mut self, [begun, last]: [Timestamp; 2], place: Place) {
+    fn follow(&mut self, [begun, last]: [Timestamp; 2], place: HostPort) {
         self.last = self.last.max((last, place));
         let step = (begun, place);
         let is_early = self.first.len() < MAXIMUM_TARGETS || self.first.last().is_some_and(|known| step < *known);
@@ -50,7 +50,7 @@ impl ScanState {
     /// Remembers the first and the last contacts of a source that may be over its limit. `packets` are the times of the
     /// contact's first and last packet.
     #[inline]
-    pub(super) fn follow_trail(&mut self, source: u32, aspect: Aspect, packets: [Timestamp; 2], place: Place) {
+    pub(super) fn follow_trail(&mut self, source: u32, aspect: Aspect, packets: [Timestamp; 2], place: HostPort) {
         let is_suspect = self.suspects.contains(&source);
         if !is_suspect && self.trails.is_empty() {
             return;
@@ -58,7 +58,7 @@ impl ScanState {
         let horizon = self.horizon(self.current().unwrap_or_default(), aspect);
         let contacts = &self.contacts;
         let failing = |mark: &&Mark| mark.counted >= horizon && mark.answered < horizon;
-        let known = || contacts.marks(source, aspect).filter(failing).map(|mark| (mark.begun, mark.place));
+        let known = || contacts.marks(source, aspect).filter(failing).map(|mark| (mark.begun, mark.target));
         self.trails.follow((aspect, contacts.address(source)), packets, place, is_suspect.then_some(known));
     }
 }
@@ -77,7 +77,7 @@ impl Trails {
         &mut self,
         key: (Aspect, IpAddr),
         packets: [Timestamp; 2],
-        place: Place,
+        place: HostPort,
         known: Option<impl FnOnce() -> I>,
     ) {
         match (self.0.entry(key), known) {
