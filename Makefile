@@ -64,6 +64,11 @@ mutations: ## check that the tests notice deliberate mistakes in the decoder (so
 audit: ## check the dependencies for published vulnerabilities (needs the network)
 	@scripts/audit.sh
 
+.PHONY: picture
+picture: ## draw docs/replay.svg, the picture of the README
+	$(CARGO) build --locked
+	scripts/picture.py $(CARGO_TARGET_DIR)/debug/trafficmonitor
+
 .PHONY: fmt
 fmt: ## format the code
 	$(CARGO) fmt

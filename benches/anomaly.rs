@@ -1,7 +1,7 @@
-//! What judging pairs costs: CPU time of one transfer interval with 10,000 of them, all due at its end.
+//! The cost of judging pairs: CPU time of one transfer interval with 10,000 pairs, all due at its end.
 //!
-//! `cargo bench --bench anomaly`. The thread's own CPU time is read from the kernel, so other programs disturb it little.
-//! Each line is the median, lowest and highest of five intervals with full series, and one with seven values.
+//! `cargo bench --bench anomaly`. The thread's own CPU time is read from the kernel, so other programs disturb it
+//! little. Each line is the median, lowest and highest of five intervals with full series, and one with seven values.
 
 #![allow(missing_docs, clippy::expect_used, clippy::print_stdout)]
 
@@ -16,7 +16,7 @@ const PAIRS: u32 = 10_000;
 /// Ten until the series are full, and some to take the median of.
 const INTERVALS: i64 = 14;
 
-/// How the bytes of an interval are drawn.
+/// Draws the bytes of an interval.
 type Traffic = fn(&mut SplitMix64) -> u64;
 
 /// Every value another: most arrangements.

@@ -1,9 +1,9 @@
-//! What a row costs each detector: nanoseconds a row and a packet, on the benchmark traces, and the memory that is taken
-//! at the end.
+//! The cost of a row for each detector: nanoseconds a row and a packet, on the benchmark traces, and the memory at
+//! the end.
 //!
-//! `cargo bench --bench detection`; with words behind `--`, those traces and detectors alone whose names hold all. The
-//! rows are those of real intervals, of a second of packet time or nearly full. Each figure is CPU time, the least of
-//! several runs, less what it takes to look at the rows at all.
+//! `cargo bench --bench detection`; words behind `--` select traces and detectors whose names contain all of them.
+//! The rows are those of real intervals, of a second of packet time or nearly full. Each figure is CPU time, the
+//! least of several runs, less the time to read the rows.
 
 #![allow(missing_docs, clippy::expect_used, clippy::print_stdout)]
 
@@ -37,7 +37,7 @@ const RUNS: usize = 5;
 const PASSES: u32 = 5;
 const NANOSECONDS_PER_SECOND: i64 = 1_000_000_000;
 
-/// An interval with what the ledger would say of its rows, and the time up to which its packets go.
+/// An interval with the ledger's notes on its rows, and the time up to which its packets go.
 struct Counted {
     interval: Interval,
     v4: Vec<Known>,
@@ -45,22 +45,22 @@ struct Counted {
     watermark: Timestamp,
 }
 
-/// What is remembered of a conversation.
+/// The state of a conversation.
 #[derive(Clone, Copy)]
 struct Known {
     is_known: bool,
     request_way: Way,
     seen: [bool; 2],
-    /// Which of all conversations it is.
+    /// Number of the conversation.
     number: usize,
 }
 
 /// A conversation: its two endpoints and the protocol.
-type Who = ([(IpAddr, u16); 2], u8);
+type Conversation = ([(IpAddr, u16); 2], u8);
 
 /// All conversations so far.
 #[derive(Default)]
-struct Memory(HashMap<Who, Known>);
+struct Memory(HashMap<Conversation, Known>);
 
 impl Memory {
     fn of<A: Address>(&mut self, row: &Row<A>) -> Known {
@@ -160,8 +160,8 @@ fn cpu_time() -> Duration {
     Duration::from_nanos(nanoseconds.expect("nanoseconds"))
 }
 
-/// Shows all rows to a new watch, several times, and lets `judge` do what follows each interval; how long one pass took,
-/// and the last watch.
+/// Shows all rows to a new observer, several times, and lets `judge` do the work after each interval; gives the time
+/// of one pass, and the last observer.
 fn run<W: RowObserver<Notes = Notes>>(
     intervals: &[Counted],
     new: impl Fn() -> W,
@@ -226,7 +226,7 @@ impl RowObserver for Observed {
     }
 }
 
-/// What a trace is measured against.
+/// The baseline for a trace.
 struct Floor<'a> {
     trace: &'a str,
     intervals: &'a [Counted],
@@ -236,7 +236,7 @@ struct Floor<'a> {
 }
 
 impl Floor<'_> {
-    /// Measures one detector and prints what it took.
+    /// Measures one detector and prints the result.
     fn measure<W: RowObserver<Notes = Notes>>(
         &self,
         what: &str,

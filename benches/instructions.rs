@@ -1,7 +1,7 @@
-//! What `scripts/instructions.sh` counts the instructions of: decode, and decode with counting in an interval.
+//! The work whose instructions `scripts/instructions.sh` counts: decode, and decode with counting in an interval.
 //!
 //! Two passes over the first frames of the benchmark trace; the hash seed is fixed. Without a mode it only writes the
-//! trace, so that `cargo bench` passes it by.
+//! trace, so that `cargo bench` skips it.
 
 #![allow(missing_docs, clippy::expect_used)]
 

@@ -1,8 +1,8 @@
-//! Capture under load: 200,000 packets a second on a veth pair while 100,000 rows are scraped every second, and the same
-//! without scrapes; what the capture thread takes of a core and what the kernel drops.
+//! Capture under load: 200,000 packets a second on a veth pair while 100,000 rows are scraped every second, and the
+//! same without scrapes; CPU time of the capture thread and drops of the kernel.
 //!
-//! `cargo bench --bench live`, as root: it makes network namespaces, and nothing leaves them. Other work on the machine
-//! shows in the drops: the load average stands beside each figure.
+//! `cargo bench --bench live`, as root: it makes network namespaces, and no frame leaves them. Other work on the
+//! machine shows in the drops: the load average stands beside each figure.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
@@ -28,7 +28,7 @@ use wire::{Pieces, Wire};
 const RATE: u64 = 200_000;
 const FLOWS: u32 = 120_000;
 const ROWS: u64 = 100_000;
-/// How long each is measured, and how often, in turn.
+/// Time of each measurement, and number of measurements, in turn.
 const LASTS: Duration = Duration::from_secs(10);
 const ROUNDS: usize = 3;
 const SCRAPE_INTERVAL: Duration = Duration::from_secs(1);
@@ -142,7 +142,7 @@ fn idle(monitor: &Monitor<'_>, what: &str) {
     println!("idle/{what}: {:.2} % of a core; load {}", spent * 100.0 / start.elapsed().as_secs_f64(), load());
 }
 
-/// What the program says of itself.
+/// Figures from the program's own metrics.
 #[derive(Debug, Clone, Copy)]
 struct Reading {
     received: u64,
@@ -222,7 +222,7 @@ impl Burst {
         Self { headers: (0..BURST).map(header).collect(), payload: vec![0x55; 1_400] }
     }
 
-    /// Those from `first` on, which is a multiple of the burst.
+    /// Sends a burst of frames from `first` on, which is a multiple of the burst.
     fn send(&mut self, wire: &Wire, first: u64) {
         for (place, header) in self.headers.iter_mut().enumerate() {
             let flow = (first + place as u64) as u32 % FLOWS;
@@ -241,7 +241,8 @@ fn is_v6(place: usize) -> bool {
     place.is_multiple_of(5)
 }
 
-/// Ethernet, IP and UDP, to a port without a name. Nobody has the hardware address, so that the kernel drops it soon.
+/// Ethernet, IP and UDP, to a port without a name. No interface has the hardware address, so the kernel drops the
+/// packet early.
 fn header(place: usize) -> Vec<u8> {
     let udp_bytes = 8 + PAYLOADS[place % PAYLOADS.len()] as u16;
     let mut header = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];

@@ -1,5 +1,5 @@
 //! Process CPU of `replay` over that of iterating the same file by `dispatch` with an empty callback: counting alone
-//! (`--output none`), and looking for everything, alerts for anomalies included (`--output alerts`).
+//! (`--output none --detect.enabled=false`), and looking for everything, alerts for anomalies included (`--output alerts`).
 //!
 //! `cargo bench --bench replay` prints, for each trace, the ratio of each pair of runs. The two run in turn, so that a
 //! change of the machine's speed meets both.
@@ -25,7 +25,7 @@ const TRACES: [(&str, Trace, [f64; 2]); 4] = [
     ("scan", Trace::SCAN, [3.0, 4.0]),
 ];
 
-const COUNTS: [&str; 2] = ["--output", "none"];
+const COUNTS: [&str; 3] = ["--output", "none", "--detect.enabled=false"];
 const DETECTS: [&str; 3] = ["--output", "alerts", "--anom.alerts"];
 
 fn main() {
@@ -44,7 +44,7 @@ fn main() {
     }
 }
 
-/// The floor: libpcap reads, nobody looks.
+/// The floor: libpcap reads, and nothing is counted.
 fn iterate(path: &Path) {
     let mut capture = pcap::Capture::from_file(path).expect("a capture");
     let mut frames = 0_u64;
@@ -79,7 +79,7 @@ fn measure(name: &str, path: &Path, options: &[&str], asked: f64) {
     );
 }
 
-/// What one run of a program took.
+/// CPU time and memory of one run of a program.
 #[derive(Debug, Clone, Copy, Default)]
 struct Cost {
     /// User and system time.

@@ -1,8 +1,8 @@
-//! What a scrape costs: process CPU and memory of the program while it serves 1,000, 10,000 and 100,000 rows.
+//! The cost of a scrape: process CPU and memory of the program while it serves 1,000, 10,000 and 100,000 rows.
 //!
-//! `cargo bench --bench scrape` lets the program read a generated capture with as many flows as rows are wanted, then
-//! scrapes it over loopback, plain and compressed, with the families of the older program (two lines a row) and without.
-//! CPU is what the kernel booked to the program from the first scrape to the last, sending included.
+//! `cargo bench --bench scrape` lets the program read a generated capture with as many flows as rows are wanted. Then
+//! it scrapes the program over loopback, plain and compressed, with the families of the older program (two lines a
+//! row) and without. CPU is the kernel's account of the program from the first scrape to the last, sending included.
 
 #![allow(missing_docs, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 

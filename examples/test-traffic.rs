@@ -6,9 +6,9 @@
 //! cargo run --example test-traffic -- --write mix.pcap --jsonl
 //! ```
 //!
-//! A round is a TCP connection, DNS over IPv4 and IPv6, a one-way UDP stream, echo requests with their replies and, but
-//! on `lo`, a tagged frame. All addresses are kept for documentation (RFC 5737, RFC 3849), the hardware addresses belong
-//! to nobody and no checksum is right: no machine answers.
+//! A round is a TCP connection, DNS over IPv4 and IPv6, a one-way UDP stream, echo requests with their replies and,
+//! but on `lo`, a tagged frame. All addresses are reserved for documentation (RFC 5737, RFC 3849), no machine has the
+//! hardware addresses and no checksum is right: no machine answers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -106,7 +106,7 @@ fn run(asked_for: &ArgMatches) -> anyhow::Result<()> {
 
 // ---- The traffic -------------------------------------------------------------------------------------------------------
 
-/// What the monitor calls a flow: a service, and which way.
+/// A flow as the monitor names it: a service, and a direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Flow {
     source: IpAddr,
@@ -136,7 +136,7 @@ impl Planned {
             let (source, destination) = if reply { (SERVER, CLIENT) } else { (CLIENT, SERVER) };
             (source.into(), destination.into(), Ipv4::carrying(above).between(source, destination).build())
         };
-        // Without ports nobody serves: both ways are flows of their own.
+        // Without ports there is no server: both directions are flows of their own.
         let flow = Flow { source, destination, protocol, port, reply: reply && port.is_some() };
         Self { frame: link.carrying(&packet), flow, bytes: packet.len() as u64 }
     }
@@ -238,7 +238,8 @@ fn open(interface: &str) -> anyhow::Result<pcap::Capture<pcap::Active>> {
     Ok(handle)
 }
 
-// ---- What the monitor must show ----------------------------------------------------------------------------------------
+// ---- The expected figures
+// -----------------------------------------------------------------------------------------------
 
 /// Packets and bytes of IP.
 type Sums = BTreeMap<Flow, (u64, u64)>;

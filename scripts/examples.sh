@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Checks what lies in examples/ by the programs that read it: the group `examples` of scripts/test.sh.
+# Checks the files of examples/ and the examples of README.md by the programs that read them: the group `examples` of
+# scripts/test.sh.
 #
 #   scripts/examples.sh DIRECTORY       where trafficmonitor and the built examples are (target/debug)
 set -euo pipefail
@@ -34,6 +35,22 @@ names_no_interface() {
 
 wrong_usage_ends_it() { grep -qx 'RestartPreventExitStatus=2' "$unit"; }
 
+# The block number $1 of the language $2 in README.md.
+block() {
+    awk -v wanted="$1" -v begin="\`\`\`$2" '
+        $0 == begin { number++; inside = number == wanted; next }
+        /^```/ { inside = 0 }
+        inside' README.md
+}
+
+block 1 yaml >"$scratch/prometheus.yml"
+block 2 yaml >"$scratch/rules.yml"
+# Each query as a rule, which promtool reads.
+{
+    printf 'groups:\n  - name: queries\n    rules:\n'
+    block 1 promql | grep -v '^#' | sed "s/.*/      - {record: 'query', expr: '&'}/"
+} >"$scratch/queries.yml"
+
 check "prometheus.yml" promtool check config --syntax-only examples/prometheus.yml
 check "alertmanager.yml" amtool check-config examples/alertmanager.yml
 check "trafficmonitor.service: systemd reads it" systemd-analyze verify "$unit"
@@ -42,3 +59,7 @@ check "trafficmonitor.service: no restart after wrong usage" wrong_usage_ends_it
 check "trafficmonitor.service: one capability" only_capability_is_net_raw
 check "trafficmonitor.service: exposure under 3 of 10" systemd-analyze security --offline=yes --threshold=30 "$unit"
 check "trafficmonitor.yml" "$binaries/trafficmonitor" --config.file examples/trafficmonitor.yml --config.check
+check "README.md: configuration of Prometheus" promtool check config --syntax-only "$scratch/prometheus.yml"
+check "README.md: rules" promtool check rules "$scratch/rules.yml"
+check "README.md: queries" promtool check rules "$scratch/queries.yml"
+check "README.md: picture" scripts/picture.py "$binaries/trafficmonitor" --check

@@ -4,6 +4,8 @@
 //! (ARCHITECTURE.md, checked by `tests/layering.rs`).
 
 pub mod packet;
+
+pub mod os;
 pub mod tables;
 pub mod time_grid;
 

@@ -1,4 +1,4 @@
-//! Addresses → [`Direction`]: who is local, and what goes to and comes from the Internet.
+//! Addresses → [`Direction`]: which addresses are local, and so which packets come from and go to the Internet.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -6,7 +6,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::packet::Addresses;
 
-/// Where a packet goes, seen from the local networks (CONTRACT rule 9).
+/// The direction of a packet, seen from the local networks (CONTRACT rule 9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
     /// Its destination is local, its source is not.
@@ -45,7 +45,7 @@ impl Direction {
     }
 }
 
-/// What is local by configuration.
+/// Settings of locality.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The local networks. A given list replaces the default.
@@ -93,7 +93,7 @@ impl Classifier {
         }
     }
 
-    /// Tells whether an address is local.
+    /// True if an address is local.
     #[must_use]
     pub fn is_local(&self, address: IpAddr) -> bool {
         match address {
@@ -102,7 +102,7 @@ impl Classifier {
         }
     }
 
-    /// Where a packet with these addresses goes.
+    /// The direction of a packet with these addresses.
     #[must_use]
     #[inline(always)]
     pub fn direction(&self, addresses: &Addresses) -> Direction {
@@ -175,9 +175,9 @@ impl Bits for u128 {
     }
 }
 
-/// How many of some addresses are inside.
+/// Number of addresses of a range that are local.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Inside {
+enum LocalPart {
     None,
     Some,
     All,
@@ -187,7 +187,7 @@ enum Inside {
 /// the ranges are searched by bisection, a few nanoseconds however many networks there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Ranges<A> {
-    by_first_octet: [Inside; 256],
+    by_first_octet: [LocalPart; 256],
     /// First and last address.
     ranges: Vec<(A, A)>,
 }
@@ -209,7 +209,7 @@ impl<A: Bits> Ranges<A> {
                 _ => merged.push((first, last)),
             }
         }
-        let mut by_first_octet = [Inside::None; 256];
+        let mut by_first_octet = [LocalPart::None; 256];
         for (octet, inside) in (0..=u8::MAX).zip(&mut by_first_octet) {
             *inside = how_many_inside(&merged, A::beginning_with(octet));
         }
@@ -219,9 +219,9 @@ impl<A: Bits> Ranges<A> {
     #[inline]
     fn contains(&self, address: A) -> bool {
         match self.by_first_octet[usize::from(address.first_octet())] {
-            Inside::None => false,
-            Inside::All => true,
-            Inside::Some => self.search(address),
+            LocalPart::None => false,
+            LocalPart::All => true,
+            LocalPart::Some => self.search(address),
         }
     }
 
@@ -231,12 +231,12 @@ impl<A: Bits> Ranges<A> {
     }
 }
 
-/// Of the addresses from `first` to `last`. Ranges that only touch are taken for what they are, several.
-fn how_many_inside<A: Bits>(ranges: &[(A, A)], (first, last): (A, A)) -> Inside {
+/// Counts the addresses from `first` to `last` that are local. Ranges that only touch count as several.
+fn how_many_inside<A: Bits>(ranges: &[(A, A)], (first, last): (A, A)) -> LocalPart {
     match ranges.iter().find(|range| range.0 <= last && range.1 >= first) {
-        None => Inside::None,
-        Some(range) if range.0 <= first && range.1 >= last => Inside::All,
-        Some(_) => Inside::Some,
+        None => LocalPart::None,
+        Some(range) if range.0 <= first && range.1 >= last => LocalPart::All,
+        Some(_) => LocalPart::Some,
     }
 }
 
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_given_list_replaces_the_default_but_not_what_can_never_be_on_the_internet() {
+    fn given_list_replaces_the_default_but_special_addresses_stay_local() {
         let config = Config { networks: vec!["198.51.100.0/24".parse().unwrap()], own_addresses: vec![] };
         let classifier = Classifier::new(&config, []);
         assert_eq!(direction(&classifier, "10.0.0.1", "198.51.100.7"), Direction::Incoming);

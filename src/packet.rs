@@ -1,9 +1,10 @@
-//! The vocabulary: what capture hands to decode ([`Frame`]) and what decode hands on ([`Packet`]).
+//! The vocabulary: capture hands [`Frame`]s to decode, and decode hands on [`Packet`]s.
 //!
-//! Knows nothing of where a frame comes from, nor of what is counted.
+//! Must not know the sources of frames, nor the tables.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::{Add, Sub};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A moment on the packets' clock, in nanoseconds since the Unix epoch (UTC).
@@ -16,7 +17,7 @@ pub struct Timestamp(i64);
 pub const NANOSECONDS_PER_SECOND: i64 = 1_000_000_000;
 
 impl Timestamp {
-    /// Before this moment nothing is.
+    /// The earliest moment.
     pub const BEFORE_ALL: Self = Self(i64::MIN);
 
     /// The moment `nanoseconds` after the epoch.
@@ -44,16 +45,26 @@ impl Timestamp {
         self.0.div_euclid(NANOSECONDS_PER_SECOND)
     }
 
-    /// How long after `earlier` it is; nothing when it is not.
+    /// The time from `earlier` to this moment; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
+}
 
-    /// Seconds since the epoch with their fraction, as JSON output writes a time.
-    #[must_use]
-    pub fn as_seconds_f64(self) -> f64 {
-        Duration::from_nanos(self.0.unsigned_abs()).as_secs_f64() * if self.0 < 0 { -1.0 } else { 1.0 }
+impl Add<Duration> for Timestamp {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
+    }
+}
+
+impl Sub<Duration> for Timestamp {
+    type Output = Self;
+
+    fn sub(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)))
     }
 }
 
@@ -74,7 +85,7 @@ pub struct LinkType(pub i32);
 /// One frame as libpcap handed it over. Its link type and its interface are its source's.
 #[derive(Debug, Clone, Copy)]
 pub struct Frame<'a> {
-    /// When the frame was captured.
+    /// Time of capture.
     pub time: Timestamp,
     /// The captured bytes; never more than `wire_bytes`.
     pub captured: &'a [u8],
@@ -190,7 +201,7 @@ impl TcpFlags {
     /// The acknowledgment field is significant.
     pub const ACK: Self = Self(0x10);
 
-    /// Whether every bit of `flags` is set.
+    /// True if every bit of `flags` is set.
     #[must_use]
     pub const fn contains(self, flags: Self) -> bool {
         self.0 & flags.0 == flags.0
@@ -203,14 +214,14 @@ impl TcpFlags {
     }
 }
 
-/// What one frame counts as, when it holds an IP packet.
+/// One IP packet, as a frame holds it.
 ///
-/// Only the outermost IP header is described; what is tunnelled inside stays inside.
+/// Only the outermost IP header is described; a tunnelled packet stays inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Packet {
-    /// When the frame was captured.
+    /// Time of capture.
     pub time: Timestamp,
-    /// From whom to whom.
+    /// Source and destination.
     pub addresses: Addresses,
     /// The protocol above IP.
     pub protocol: Protocol,
@@ -229,14 +240,14 @@ pub struct Packet {
     pub bytes: u32,
 }
 
-/// An ICMP error's word that a packet was not delivered, and which: the header that it quotes.
+/// A packet that an ICMP error reports as not delivered, by the header that the error quotes.
 ///
-/// Who forges errors may quote anything. Nothing is counted for it.
+/// Errors can be forged and quote anything, so a refusal changes no counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusal {
-    /// When the error was captured.
+    /// Time at which the error was captured.
     pub time: Timestamp,
-    /// From whom to whom the refused packet was.
+    /// Source and destination of the refused packet.
     pub addresses: Addresses,
     /// Its protocol above IP.
     pub protocol: Protocol,
@@ -286,6 +297,15 @@ impl fmt::Display for Seconds {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sums_with_durations_saturate() {
+        let (first, last) = (Timestamp(i64::MIN), Timestamp(i64::MAX));
+        assert_eq!(Timestamp(5) + Duration::from_nanos(7), Timestamp(12));
+        assert_eq!(Timestamp(5) - Duration::from_nanos(7), Timestamp(-2));
+        assert_eq!([last + Duration::from_nanos(1), Timestamp(1) + Duration::MAX], [last; 2]);
+        assert_eq!([first - Duration::from_nanos(1), Timestamp(-2) - Duration::MAX], [first; 2]);
+    }
 
     #[test]
     fn times_are_written_to_the_nanosecond_and_without_noise() {

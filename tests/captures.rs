@@ -1,9 +1,9 @@
 //! The public captures through the real program, against the numbers that the counting contract gives.
 //!
-//! The captures are not part of this repository: they lie in `../shared/captures`, or where `TRAFFICMONITOR_CAPTURES`
-//! says. Without the folder these tests fail; who runs them decides whether to skip them.
+//! The captures are not part of this repository: they lie in `../shared/captures`, or in the folder that
+//! `TRAFFICMONITOR_CAPTURES` names. Without the folder these tests fail; they can be skipped by name.
 //!
-//! The hand parser that judges the decoder elsewhere is itself held against the same numbers.
+//! The hand parser that judges the decoder elsewhere is itself checked against the same numbers.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

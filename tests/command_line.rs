@@ -1,4 +1,4 @@
-//! The command line over the real binary: what is right, what is refused and in which words, and how each run ends.
+//! The command line over the real binary: valid and invalid arguments, the messages, and the end of each run.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -30,7 +30,7 @@ fn folder() -> TempDir {
     folder
 }
 
-/// How a run ended.
+/// The end of a run.
 #[derive(Debug)]
 struct Ended {
     status: Option<i32>,
@@ -128,7 +128,7 @@ fn checked_by_a_shell(folder: &Path, line: &str) -> Ended {
     shell.stdin(Stdio::null()).output().unwrap().into()
 }
 
-/// The same options over a file, as far as they work: the exporter serves what they choose.
+/// The same options over a file, as far as they work: the exporter serves the chosen interfaces and flows.
 #[test]
 fn command_lines_of_two_programs_run_over_a_file() {
     let folder = folder();
@@ -148,7 +148,7 @@ fn command_lines_of_two_programs_run_over_a_file() {
 // ---- Mistakes ------------------------------------------------------------------------------------------------------------
 
 #[test]
-fn a_mistake_is_told_with_what_would_do() {
+fn mistake_is_reported_with_a_correct_form() {
     for (line, words) in [
         ("-ifaec eth0", &["-ifaec", "did you mean -iface?"][..]),
         ("--ifaec=eth0", &["did you mean --iface?"]),
@@ -189,7 +189,7 @@ fn a_mistake_is_told_with_what_would_do() {
 }
 
 #[test]
-fn an_interface_that_is_not_there_is_told_with_those_that_are() {
+fn missing_interface_is_reported_with_the_existing_ones() {
     for line in ["interfaces -i nosuch0", "-i lo,nosuch0 interfaces"] {
         is_refused(&run(line), &["nosuch0: no such interface", "lo"]);
     }
@@ -216,7 +216,7 @@ fn a_filter_that_does_not_compile_names_the_subcommand_that_it_is_near_to() {
 }
 
 #[test]
-fn a_file_in_the_place_of_the_filter_is_told_how_to_be_read() {
+fn file_in_the_place_of_the_filter_is_refused_with_the_right_option() {
     let folder = folder();
     for name in ["office.pcap", "trace.1", "capture", "o.pcapng.gz", "settings.yml"] {
         fs::write(folder.path().join(name), "x").unwrap();
@@ -258,7 +258,7 @@ fn all_that_is_not_built_yet_is_named_in_one_line() {
 }
 
 #[test]
-fn the_help_of_interfaces_lists_what_chooses_interfaces() {
+fn help_of_interfaces_lists_the_options_that_choose_interfaces() {
     let help = done(run("interfaces --help"));
     for name in ["--iface", "--ExcludedInterfaces", "--config", "--config.check", "--help", "--version"] {
         assert!(help.contains(name), "{name}: {help}");
@@ -282,7 +282,7 @@ fn an_argument_of_any_bytes_is_no_panic() {
 // ---- Configuration -------------------------------------------------------------------------------------------------------
 
 #[test]
-fn an_unknown_key_is_told_with_file_line_and_the_nearest() {
+fn unknown_key_is_reported_with_file_line_and_the_nearest_key() {
     let folder = folder();
     fs::write(folder.path().join("bad.yml"), "capture:\n  filter: tcp\n  snaplength: 96\n").unwrap();
     for line in ["-c bad.yml --config.check", "-config bad.yml config", "replay mix.pcap --config.file=bad.yml"] {
@@ -291,9 +291,9 @@ fn an_unknown_key_is_told_with_file_line_and_the_nearest() {
     }
 }
 
-/// Each file holds one mistake; its first line says what is told of it behind the file's name.
+/// Each file holds one mistake; its first line has the message that follows the file's name.
 #[test]
-fn each_invalid_file_is_refused_with_what_would_do() {
+fn each_invalid_file_is_refused_with_a_correct_form() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/command_line/invalid");
     let mut files: Vec<_> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
@@ -309,7 +309,7 @@ fn each_invalid_file_is_refused_with_what_would_do() {
 }
 
 #[test]
-fn the_example_is_right_and_says_what_is_the_default() {
+fn example_is_valid_and_shows_the_defaults() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/trafficmonitor.yml");
     let with = |last| run_in(folder().path(), ["-c", example.to_str().unwrap(), last]);
     assert_eq!(done(with("--config.check")), "configuration OK\n");
@@ -441,7 +441,7 @@ fn the_man_page_is_right_for_groff_and_mandoc() {
 }
 
 #[test]
-fn interfaces_are_listed_with_what_becomes_of_them() {
+fn interfaces_are_listed_with_their_decisions() {
     let line_of = |line: &str| {
         let table = done(run(line));
         assert!(table.starts_with("NAME"), "{table}");
@@ -454,7 +454,7 @@ fn interfaces_are_listed_with_what_becomes_of_them() {
 // ---- Ends ----------------------------------------------------------------------------------------------------------------
 
 #[test]
-fn what_fails_while_running_ends_with_1() {
+fn failure_while_running_ends_with_1() {
     for line in
         ["replay missing.pcap", "-r missing.pcap -promHTTP 127.0.0.1:0", "replay mix.pcap missing.pcap --output none"]
     {

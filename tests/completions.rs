@@ -1,4 +1,4 @@
-//! Completion in real shells: bash and zsh are typed at on a terminal, fish is asked what it offers.
+//! Completion in real shells: keys are sent to bash and zsh on a terminal, fish is asked for its completions.
 
 #![allow(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -94,7 +94,7 @@ impl Terminal {
             command.spawn().unwrap_or_else(|error| panic!("{name:?}: {error}; scripts/install.sh test installs it"));
         let screen = read_all(keyboard.try_clone().unwrap());
         let mut terminal = Self { keyboard, screen, shell };
-        // What is echoed of the command holds quotes where its output has none.
+        // The echo of the command holds quotes where its output has none.
         terminal.type_keys(&format!("{setup}; echo rea''dy\n"));
         terminal.wait_for("the shell is ready", |shown| shown.contains("ready").then_some(()));
         terminal

@@ -1,4 +1,4 @@
-//! Grafana's dashboard as a file: that it can be loaded, that every panel has its place, and says what it shows.
+//! Grafana's dashboard as a file: it can be loaded, and every panel has a place and a description.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -39,7 +39,7 @@ fn the_dashboard_can_be_loaded() {
 }
 
 #[test]
-fn every_panel_has_an_id_of_its_own_and_says_what_it_shows() {
+fn every_panel_has_an_id_of_its_own_and_a_description() {
     let panels = panels(&dashboard());
     assert!(panels.len() > 20, "{}", panels.len());
     let mut ids = BTreeMap::new();

@@ -102,7 +102,7 @@ fn a_tag_that_a_cooked_header_does_not_announce_is_skipped() {
 }
 
 #[test]
-fn a_header_that_passes_is_no_tag_and_neither_is_what_leads_to_no_header() {
+fn header_that_passes_is_no_tag_and_neither_are_bytes_that_lead_to_no_header() {
     // A total length of 0x0800 stands where a tag would say IPv4.
     let inner = Ipv4::carrying(udp(7, 9, &[0; 2_004])).build();
     let large = Ipv4::carrying(other(47, &inner)).total_length(0x0800).build();
@@ -161,7 +161,7 @@ fn a_frame_of_at_most_64_bytes_may_be_padded_behind_labels() {
 }
 
 #[test]
-fn a_header_cut_before_what_proves_it_counts_as_truncated() {
+fn header_cut_before_its_proof_counts_as_truncated() {
     let four = Ipv4::carrying(udp(7, 9, &[0; 72])).total_length(99).build();
     let six = Ipv6::carrying(udp(7, 9, &[0; 72])).build();
     for (packet, proof) in [(four, 12), (six, 40)] {
@@ -191,7 +191,7 @@ fn cooked_headers_tell_a_packet_on_its_way_out() {
 }
 
 #[test]
-fn what_is_not_ip_is_not_ip() {
+fn frames_without_ip_are_not_ip() {
     for ether_type in [0x0806, 0x8035, 0x88cc, 0x88e5, 0x894f, 0x6558, 0x8863] {
         assert!(read(&Link::ethernet().carrying_ether_type(ether_type, &[0x45; 60])).is_err(), "{ether_type:04x}");
     }
@@ -335,7 +335,7 @@ fn the_first_nibble_decides_for_raw_and_mpls() {
 }
 
 #[test]
-fn a_total_length_of_0_is_what_was_on_the_wire() {
+fn total_length_of_0_means_the_length_on_the_wire() {
     let offloaded = ipv4(&Ipv4::carrying(tcp(1, 443, 0x10, &[0; 100])).total_length(0));
     assert_eq!(packet(&offloaded).bytes, 140);
     assert_eq!(packet(&offloaded.clone().on_wire(80_014)).bytes, 80_000);
@@ -343,7 +343,7 @@ fn a_total_length_of_0_is_what_was_on_the_wire() {
 }
 
 #[test]
-fn a_payload_length_of_0_is_what_was_on_the_wire_unless_nothing_follows() {
+fn payload_length_of_0_means_the_length_on_the_wire_unless_nothing_follows() {
     let jumbo = ipv6(&Ipv6::carrying(tcp(1, 443, 0x10, &[0; 100])).payload_length(0)).on_wire(80_014);
     assert_eq!(packet(&jumbo).bytes, 80_000);
     let empty = ipv6(&Ipv6::carrying(other(NO_NEXT_HEADER, &[0; 6])).payload_length(0));
@@ -485,9 +485,10 @@ fn icmp_types_are_read_and_no_other_protocol_has_ports() {
     assert_eq!(protocol_and_ports(&packet(&ipv4(&Ipv4::carrying(other(136, &[1; 12]))))), (136, 0, 0));
 }
 
-// ---- What an ICMP error refuses ------------------------------------------------------------------------------------
+// ---- Packets that an ICMP error refuses
+// -----------------------------------------------------------------------------
 
-/// Protocol and ports of what is refused.
+/// Protocol and ports of the refused packet.
 fn refused(sample: &Sample) -> Option<(u8, u16, u16)> {
     let refused = refusal(sample.link_type, &sample.bytes, sample.wire_bytes)?;
     Some((refused.protocol.0, refused.source_port, refused.destination_port))
@@ -506,7 +507,7 @@ fn a_port_unreachable_refuses_the_conversation_that_it_quotes() {
         destination_port: 33_434,
     };
     assert_eq!(refused_as(&refusal), expected);
-    // What counts is the error: its addresses, its bytes.
+    // The error itself counts: its addresses, its bytes.
     let packet = self::packet(&sample);
     assert_eq!((packet.addresses.source(), packet.bytes, packet.icmp_type), (BOB.into(), 20 + 8 + 28, Some(3)));
 }
@@ -538,7 +539,7 @@ fn a_quote_needs_its_ports_and_no_more() {
 }
 
 #[test]
-fn a_refused_ping_is_told_from_an_error_about_an_error() {
+fn refused_ping_is_distinguished_from_an_error_about_an_error() {
     let about = |kind| refused(&ipv4(&port_unreachable(&Ipv4::carrying(icmp(kind)).build(), 28)));
     for request_or_answer in [0, 8, 13, 14, 15, 16, 17, 18] {
         assert_eq!(about(request_or_answer), Some((1, 0, 0)), "{request_or_answer}");
@@ -568,7 +569,7 @@ fn not_every_error_refuses() {
 }
 
 #[test]
-fn who_did_not_send_the_packet_is_told_nothing() {
+fn error_to_another_host_than_the_sender_refuses_nothing() {
     let packet = Ipv4::carrying(udp(1, 2, b"")).build();
     assert_eq!(refused(&ipv4(&port_unreachable(&packet, 28).between(BOB, BOB))), None);
     let packet = Ipv6::carrying(udp(1, 2, b"")).build();

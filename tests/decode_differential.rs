@@ -61,8 +61,8 @@ proptest! {
 
 #[test]
 fn the_corpus_is_read_alike_and_is_ip_but_for_lengths_that_lie_where_they_are_the_proof() {
-    // An IPv6 header whose length lies has no other proof where one is needed.
-    // A tag that begins like one is then taken for the header itself.
+    // An IPv6 header with wrong lengths has no other proof where one is needed. A tag that begins like one is then
+    // taken for the header itself.
     let needs_proof = |name: &str| name.contains("mpls") || (name.contains("hidden tag") && !name.ends_with("IPv6"));
     let is_doubted = |name: &str| name.starts_with("payload length") && !name.contains("length 0") && needs_proof(name);
     for (name, sample) in corpus::samples() {

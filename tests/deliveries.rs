@@ -1,4 +1,4 @@
-//! What is told of scrapes: complete is only what its client has read to the end.
+//! Reports of scrapes: a scrape is complete only if its client has read it to the end.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -15,15 +15,15 @@ use common::exporter::wait_for;
 use tokio::runtime::Runtime;
 use trafficmonitor::account::delivery::ScrapeProgress;
 use trafficmonitor::account::snapshot::{InterfaceEntry, Snapshot};
+use trafficmonitor::export::Published;
 use trafficmonitor::export::chart::Capabilities;
-use trafficmonitor::export::report::Published;
 use trafficmonitor::export::{self, process::SelfMetrics};
-use trafficmonitor::http::{self, Capacity, Listeners, Reported, Server, Site};
+use trafficmonitor::http::{self, Capacity, Listeners, ScrapeReports, Server, Site};
 
-/// A server of snapshot 7, which is larger than what the kernel takes of an answer, and what it tells of scrapes.
+/// A server of snapshot 7, which is larger than the kernel's buffers of an answer, and its reports of scrapes.
 struct Served {
     address: SocketAddr,
-    reports: RefCell<Reported>,
+    reports: RefCell<ScrapeReports>,
     _runtime: Runtime,
 }
 
@@ -71,7 +71,7 @@ impl Served {
         stream
     }
 
-    /// Whether the server has ended its side of the connection, and the kernel still has to send that.
+    /// True if the server has ended its side of the connection, and the kernel still has to send that.
     fn has_sent_its_end_to(&self, client: &TcpStream) -> bool {
         const FIN_WAIT_1: &str = "04";
         let ends = [self.address, client.local_addr().unwrap()].map(|end| format!(":{:04X}", end.port()));
@@ -89,7 +89,7 @@ impl Served {
         report.progress
     }
 
-    /// Nothing more is told, although other requests are answered.
+    /// No further report comes, although other requests are answered.
     fn is_silent(&self) {
         assert_eq!(common::client::get(self.address, "/-/healthy"), "healthy\n");
         let end = Instant::now() + Duration::from_millis(300);
@@ -105,7 +105,7 @@ const ASK_HEALTH: &[u8] = b"GET /-/healthy HTTP/1.1\r\nhost: x\r\n\r\n";
 const CODINGS: [&str; 2] = ["", "accept-encoding: gzip\r\n"];
 
 #[test]
-fn what_was_read_to_the_end_is_complete() {
+fn scrape_read_to_the_end_is_complete() {
     let served = Served::start();
     for headers in ["", "connection: close\r\n"] {
         for coding in CODINGS {
@@ -120,7 +120,7 @@ fn what_was_read_to_the_end_is_complete() {
 }
 
 #[test]
-fn what_was_not_read_to_the_end_is_broken() {
+fn scrape_not_read_to_the_end_is_broken() {
     let served = Served::start();
     for headers in ["", "connection: close\r\n"] {
         for coding in CODINGS {
@@ -149,7 +149,7 @@ fn a_small_answer_that_was_not_read_is_broken() {
 
 /// All of the answer is sent, and the client's own end has come; but most of the answer waits for the client to read.
 #[test]
-fn who_ends_its_side_first_has_still_to_read_the_answer() {
+fn client_that_ends_its_side_first_still_has_to_read_the_answer() {
     let served = Served::holding(0);
     for reads in [true, false] {
         let mut stream = served.asked_by_a_slow_reader();
@@ -166,7 +166,7 @@ fn who_ends_its_side_first_has_still_to_read_the_answer() {
 }
 
 #[test]
-fn scrapes_whose_end_could_not_be_told_are_refused() {
+fn scrapes_whose_end_could_not_be_reported_are_refused() {
     let served = Served::holding(0);
     let mut answers = [0, 0];
     for _ in 0..700 {
@@ -250,7 +250,7 @@ fn a_connection_that_rests_until_it_is_closed_was_read() {
 }
 
 #[test]
-fn who_asks_for_the_head_alone_is_no_scraper() {
+fn client_that_asks_for_the_head_alone_is_no_scraper() {
     let served = Served::start();
     let mut answer = String::new();
     served.asked("HEAD", "connection: close\r\n").read_to_string(&mut answer).unwrap();

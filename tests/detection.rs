@@ -1,8 +1,8 @@
-//! Detection over labelled traffic: who scans is found, who does not is not, by either rule, and nothing but the packets
-//! decides. The traffic is made anew each time, from a seed that is printed; `DETECTION_SEED` repeats a run.
+//! Detection over labelled traffic: scanners are found, other sources are not, by either rule, and the packets alone
+//! decide. The traffic is made anew each time, from a seed that is printed; `DETECTION_SEED` repeats a run.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-#![allow(clippy::print_stdout, reason = "seeds and tables are for who runs the tests")]
+#![allow(clippy::print_stdout, reason = "seeds and tables are for people that run the tests")]
 
 mod common;
 
@@ -43,15 +43,15 @@ use dice::Dice;
 use judge::{Found, Scores};
 use labels::{Corpus, Kind};
 
-/// How often each class of scanners stands on each side of the limits: more than 200 scanners, and as many others.
+/// Number of scanners of each class on each side of the limits: more than 200 scanners, and as many other sources.
 const ROUNDS: usize = 7;
-/// What the rule of evidence must reach.
+/// Least precision and recall of the rule of evidence.
 const PRECISION: f64 = 0.99;
 const RECALL: f64 = 0.97;
 /// Seconds from the deciding packet to its deadline. (A moment is written in seconds, good to a microsecond.)
 const DEADLINE: f64 = 1.000_001;
-/// How many alerts name that one, at least. Where answers came in the rest of the cell a later packet decides, and names a
-/// moment up to a cell later.
+/// Least share of alerts that name that moment. Where answers came in the rest of the cell, a later packet decides,
+/// and names a moment up to a cell later.
 const AT_DEADLINE: f64 = 0.98;
 const LONGEST_DELAY: f64 = 2.0;
 
@@ -83,7 +83,7 @@ impl Capture {
 }
 
 #[test]
-fn evidence_finds_those_who_scan_and_no_others() {
+fn evidence_finds_scanners_and_no_other_sources() {
     let capture = Capture::of_all();
     let sources = &capture.corpus.sources;
     let found = alerts::found(&alerts::lines(&capture.file, &[]));
@@ -95,7 +95,7 @@ fn evidence_finds_those_who_scan_and_no_others() {
     assert!(pooled.scanners >= 200 && pooled.benign >= 200, "{} and {}", pooled.scanners, pooled.benign);
     let is_known = |found: &std::net::IpAddr| sources.iter().any(|source| source.host.address == *found);
     let strangers: Vec<_> = found.keys().filter(|(found, _)| !is_known(found)).collect();
-    assert!(strangers.is_empty(), "who is spoken to does not scan: {strangers:?}");
+    assert!(strangers.is_empty(), "the destination of packets does not scan: {strangers:?}");
     assert!(pooled.precision() >= PRECISION, "precision {:.4}: {differences}", pooled.precision());
     assert!(pooled.recall() >= RECALL, "recall {:.4}: {differences}", pooled.recall());
     assert_eq!(pooled.momentless, 0, "alerts that name a moment at which nothing failed");
@@ -107,7 +107,7 @@ fn evidence_finds_those_who_scan_and_no_others() {
 }
 
 #[test]
-fn the_rule_of_contacts_finds_exactly_those_whom_it_names() {
+fn rule_of_contacts_finds_exactly_the_sources_that_it_names() {
     let capture = Capture::of_all();
     let found = alerts::found(&alerts::lines(&capture.file, &["--scan.rule", "contacts"]));
     let named = judge::by_contacts(&capture.corpus.traffic.seen);
@@ -120,7 +120,7 @@ fn the_rule_of_contacts_finds_exactly_those_whom_it_names() {
     assert_eq!(differing(&found, &named), [], "found otherwise than named");
 }
 
-/// How many of each class the rule of contacts names, and finds.
+/// Number of sources of each class that the rule of contacts names, and that were found.
 fn contacts_table(capture: &Capture, named: &Found, found: &Found) -> String {
     let mut classes: BTreeMap<&str, [usize; 5]> = BTreeMap::new();
     for source in &capture.corpus.sources {
@@ -142,7 +142,7 @@ fn contacts_table(capture: &Capture, named: &Found, found: &Found) -> String {
         table += &format!("| {class} | {sources} | {hosts} | {found_hosts} | {ports} | {found_ports} |\n");
     }
     let others = named.len() - own;
-    table += &format!("\nThe hosts that they talk to have {others} more findings by the rule. ");
+    table += &format!("\nThe hosts that they talk to have {others} more findings by the rule.\n");
     table
         + &format!(
             "In total {} by the rule, {} found, {right} of them correct and at the exact moment.",

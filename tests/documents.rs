@@ -1,5 +1,5 @@
-//! What the documents name exists: each option, key of the configuration file, environment variable and metric in code
-//! spans and in command lines is declared by the program.
+//! The documents are true: each option, key of the configuration file, environment variable and metric that they name is
+//! declared by the program, and each link leads somewhere.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -20,6 +20,9 @@ const FILE_TYPES: [&str; 10] = ["rs", "yml", "json", "md", "toml", "sh", "conf",
 /// Stands for what is left out of a name.
 const ELLIPSIS: char = '…';
 
+/// The README fits a few screens.
+const README_LINES: usize = 150;
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -31,6 +34,65 @@ fn documents() -> Vec<PathBuf> {
     let mut documents: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|end| end == "md")).collect();
     documents.sort();
     documents
+}
+
+/// Each document, by its path from the top of the repository, with its text.
+fn texts() -> Vec<(String, String)> {
+    let name = |path: &Path| path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+    documents().iter().map(|path| (name(path), fs::read_to_string(path).unwrap())).collect()
+}
+
+/// The lines of a Markdown text outside code blocks, with their numbers.
+fn prose(text: &str) -> Vec<(usize, &str)> {
+    let mut is_fenced = false;
+    let mut prose = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let is_fence = line.trim_start().starts_with("```");
+        is_fenced ^= is_fence;
+        if !is_fenced && !is_fence && !line.starts_with("    ") {
+            prose.push((number, line));
+        }
+    }
+    prose
+}
+
+/// The text without its code spans.
+fn without_code(text: &str) -> String {
+    text.split('`').step_by(2).collect()
+}
+
+/// The targets of the links and pictures of a Markdown text.
+fn targets(text: &str) -> Vec<String> {
+    let prose: Vec<&str> = prose(text).into_iter().map(|(_, line)| line).collect();
+    let prose = without_code(&prose.join("\n"));
+    prose.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0.to_owned())).collect()
+}
+
+/// The anchors of a Markdown text, as they are made of its headings.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let headings = prose(text).into_iter().filter_map(|(_, line)| {
+        let heading = line.trim_start_matches('#').strip_prefix(' ')?;
+        line.starts_with('#').then(|| anchor(heading))
+    });
+    headings.collect()
+}
+
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_'));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+/// True if the link leads to a file and, if it names a heading, to that heading.
+fn resolves(document: &str, text: &str, target: &str) -> bool {
+    if target.starts_with("https://") || target.starts_with("http://") {
+        return true;
+    }
+    let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+    let path = root().join(document).parent().unwrap().join(file);
+    if file.is_empty() {
+        return anchors(text).contains(heading);
+    }
+    path.exists() && (heading.is_empty() || anchors(&fs::read_to_string(path).unwrap()).contains(heading))
 }
 
 /// The code of a Markdown text: its spans, and its blocks line by line.
@@ -73,7 +135,7 @@ fn options(code: &str) -> Vec<&str> {
     words.take_while(|word| *word != "#" && *word != "|").filter(is_option).collect()
 }
 
-/// Tells whether an option exists; one that ends in an ellipsis stands for all that begin so.
+/// True if an option exists; one that ends in an ellipsis stands for all that begin so.
 fn is_option(word: &str) -> bool {
     let name = word.trim_start_matches('-');
     let name = name.split(['=', '|', ']', ',', ')', ';']).next().unwrap_or_default().trim_end_matches('.');
@@ -87,7 +149,7 @@ fn is_option(word: &str) -> bool {
     }
 }
 
-/// Tells whether code has the shape of a key: `section.key`.
+/// True if code has the shape of a key: `section.key`.
 fn looks_like_a_key(code: &str) -> bool {
     let parts: Vec<&str> = code.split('.').collect();
     let is_word = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
@@ -128,7 +190,7 @@ fn unknown(code: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_is_not_declared_is_seen() {
+fn undeclared_names_are_found() {
     for (code, found) in [
         ("-ByteLimit", vec![]),
         ("--max-flows", vec![]),
@@ -182,4 +244,37 @@ fn every_option_in_the_help_of_a_metric_and_in_the_alerting_rules_exists() {
     });
     let missing: Vec<&str> = words.filter(|word| !is_option(word)).collect();
     assert!(missing.is_empty(), "nothing declares these: {missing:?}");
+}
+
+#[test]
+fn readme_fits_a_few_screens() {
+    let lines = fs::read_to_string(root().join("README.md")).unwrap().lines().count();
+    assert!(lines <= README_LINES, "README.md has {lines} lines; {README_LINES} are allowed");
+}
+
+#[test]
+fn links_are_found_and_followed() {
+    let text =
+        "# A `b` c\n\n[one](docs/x.md#y) ![two](z.svg)\n[three\nlines](#a-b-c) `[no](link)`\n\n    [no](block)\n";
+    assert_eq!(targets(text), ["docs/x.md#y", "z.svg", "#a-b-c"]);
+    for (target, is_right) in [
+        ("#a-b-c", true),
+        ("#another", false),
+        ("../README.md#install", true),
+        ("../README.md#nothing", false),
+        ("no-such-file.md", false),
+        ("https://docs.example/", true),
+    ] {
+        assert_eq!(resolves("docs/x.md", text, target), is_right, "{target}");
+    }
+}
+
+#[test]
+fn every_link_in_the_documents_leads_somewhere() {
+    let of_document = |(name, text): (String, String)| {
+        let broken = targets(&text).into_iter().filter(|target| !resolves(&name, &text, target)).collect::<Vec<_>>();
+        broken.into_iter().map(move |target| format!("{name}: {target}"))
+    };
+    let broken: Vec<String> = texts().into_iter().flat_map(of_document).collect();
+    assert!(broken.is_empty(), "these links lead nowhere: {broken:#?}");
 }

@@ -1,5 +1,5 @@
-//! What the program writes about one capture, compared with what is kept in `tests/golden/`, and read back by a reader
-//! that shares no code with the writer. `UPDATE_GOLDEN=1` writes the kept texts anew.
+//! The program's output for one capture, compared with the files of `tests/golden/`, and read back by a reader that
+//! shares no code with the writer. `UPDATE_GOLDEN=1` writes the files anew.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -11,14 +11,14 @@ use std::process::Output;
 
 use common::exporter::{Exporter, program};
 use common::exposition::{self, family, parse, sum};
-use common::golden::{is_golden, is_in_readme};
-use common::{client, mix};
+use common::golden::{is_golden, is_in_document};
+use common::{client, labels, mix};
 use trafficmonitor::cli::reference;
+use trafficmonitor::export::Format;
 use trafficmonitor::export::family::{
     ALL, BUILD_INFO, Family, HTTP_CONNECTIONS_CUT, HTTP_CONNECTIONS_REFUSED, HTTP_SCRAPES_REFUSED, LIVE_ONLY,
     QUEUE_DROPPED,
 };
-use trafficmonitor::export::format::Format;
 use trafficmonitor::export::process::SelfMetrics;
 use trafficmonitor::export::text::TextWriter;
 
@@ -57,10 +57,10 @@ fn each_output_is_as_it_is_kept() {
 }
 
 #[test]
-fn the_readme_shows_the_table() {
+fn the_documents_show_the_table() {
     let table = replay(&["--top", "3"]);
     let lines = table.lines().map(|line| format!("    {line}").trim_end().to_owned() + "\n");
-    is_in_readme("replay", &lines.collect::<String>());
+    is_in_document("docs/replay.md", "replay", &lines.collect::<String>());
 }
 
 #[test]
@@ -74,13 +74,13 @@ fn each_flow_key_is_as_it_is_kept() {
 }
 
 #[test]
-fn what_has_no_row_is_as_it_is_kept() {
+fn traffic_without_a_row_matches_its_golden_file() {
     for (kept, output) in [("limited.prom", "prometheus"), ("limited.txt", "table"), ("limited.jsonl", "jsonl")] {
         is_golden(kept, &replay(&["--output", output, "--max-flows", "5"]));
     }
 }
 
-/// What is served in OpenMetrics, but for what differs from run to run.
+/// The page in OpenMetrics, except for values that differ from run to run.
 #[test]
 fn the_page_in_openmetrics_is_as_it_is_kept() {
     let folder = tempfile::tempdir().unwrap();
@@ -126,7 +126,7 @@ fn every_family_is_introduced_in_order_with_its_help_type_and_labels() {
 }
 
 #[test]
-fn the_page_of_a_file_holds_what_replay_writes_and_what_the_process_uses() {
+fn page_of_a_file_holds_the_output_of_replay_and_the_figures_of_the_process() {
     let folder = tempfile::tempdir().unwrap();
     let file = mix::write(folder.path(), "mix.pcap");
     let file = file.to_str().unwrap();
@@ -217,10 +217,10 @@ fn interface_called(name: &OsStr) -> String {
     frames[0].clone()
 }
 
-// ---- The README ----------------------------------------------------------------------------------------------------------
+// ---- The documents -------------------------------------------------------------------------------------------------------
 
 #[test]
-fn the_readme_lists_every_metric() {
+fn the_documents_list_every_metric() {
     let head = "| metric | type | labels | meaning |\n|---|---|---|---|\n".to_owned();
     let declared = ALL.iter().map(|family| row(family.name, family.kind.word(), family.labels, family.help));
     let process = process_families();
@@ -229,7 +229,28 @@ fn the_readme_lists_every_metric() {
     let mut names: Vec<&str> = table.lines().filter_map(|row| row.split('`').nth(1)).collect();
     names.sort_unstable();
     assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "a metric twice: {names:?}");
-    is_in_readme("metrics", &table);
+    is_in_document("docs/metrics.md", "metrics", &table);
+}
+
+#[test]
+fn the_documents_list_every_label_with_its_values() {
+    assert_eq!(labels::unlisted(), Vec::<String>::new());
+    is_in_document("docs/metrics.md", "labels", &labels::markdown());
+}
+
+#[test]
+fn label_values_of_a_page_are_those_in_the_documents() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = mix::write(folder.path(), "mix.pcap");
+    let networks = "bandwidth: {direction: both, networks: [{network: 10.0.0.0/8, limit: 100, total: true}]}";
+    std::fs::write(folder.path().join("networks.yml"), networks).unwrap();
+    let config = folder.path().join("networks.yml");
+    let options = ["-r", file.to_str().unwrap(), "-c", config.to_str().unwrap(), "-promHTTP", "127.0.0.1:0"];
+    let exporter = Exporter::start(options.iter().chain(&["--anom.alerts", "--metrics.flow_packets"]));
+    exporter.is_ready();
+    let page = parse(&client::get(exporter.address(), "/metrics"));
+    assert_eq!(labels::unlisted_values(&page).into_iter().collect::<Vec<_>>(), Vec::<String>::new());
+    assert_eq!(labels::values_never_shown(&page, false).into_iter().collect::<Vec<_>>(), Vec::<String>::new());
 }
 
 fn row(name: &str, kind: &str, labels: &[&str], help: &str) -> String {
@@ -237,7 +258,7 @@ fn row(name: &str, kind: &str, labels: &[&str], help: &str) -> String {
     format!("| `{name}` | {kind} | {} | {} |\n", labels.join(", "), help.replace('|', "\\|"))
 }
 
-/// What the process says of itself, beside what is declared.
+/// The families of the process, besides the declared ones.
 fn process_families() -> Vec<exposition::Family> {
     let mut text = Vec::new();
     let mut writer = TextWriter::new(Format::Text, None, &mut text);
@@ -249,8 +270,8 @@ fn process_families() -> Vec<exposition::Family> {
 }
 
 #[test]
-fn the_readme_lists_every_option() {
-    is_in_readme("options", &reference::markdown());
+fn the_documents_list_every_option() {
+    is_in_document("docs/configuration.md", "options", &reference::markdown());
 }
 
 #[test]

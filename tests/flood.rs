@@ -13,8 +13,8 @@ use std::process::{Command, Stdio};
 use common::exposition::{Family, parse};
 use common::spoof;
 
-/// Resident at most, in KiB: what is asked for; and where nothing is looked for a quarter below, so that it is noticed in
-/// time when the accounts grow.
+/// Most resident memory in KiB: the promised limit; without detection a quarter less, so that growth of the accounts
+/// is noticed in time.
 const RESIDENT_KIBIBYTES: i64 = 64 << 10;
 const RESIDENT_KIBIBYTES_OF_ACCOUNTS: i64 = 48 << 10;
 

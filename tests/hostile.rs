@@ -1,7 +1,7 @@
 //! Clients that mean no good: they take connections, memory and descriptors, and cost no scrape of another client.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-#![allow(clippy::print_stdout, reason = "figures are for those who run the tests")]
+#![allow(clippy::print_stdout, reason = "figures are for people that run the tests")]
 
 mod common;
 

@@ -47,7 +47,7 @@ fn serving_here() -> Exporter {
     serving(&["127.0.0.1:0"])
 }
 
-/// An exporter of a page that is larger than what the kernel takes of an answer.
+/// An exporter of a page that is larger than the kernel's buffers of an answer.
 fn serving_many_rows() -> Exporter {
     let folder = tempfile::tempdir().unwrap();
     let frames: Vec<Sample> = (0..60_000).map(to_its_own_address).collect();
@@ -72,7 +72,7 @@ fn begun(exporter: &Exporter) -> (TcpStream, u16, u16) {
     (stream, exporter.address().port(), client)
 }
 
-/// What a counter of the server stands at, by its reason.
+/// The value of a counter of the server, by its reason.
 fn counted(page: &str, family: &str, reason: &str) -> u64 {
     sum(&parse(page), &format!("trafficmonitor_http_{family}_total"), Some(("reason", reason)))
 }
@@ -102,13 +102,13 @@ fn scrape(exporter: &Exporter, headers: &[&str]) -> Answer {
     client::ask(exporter.address(), "GET", "/metrics", headers).unwrap()
 }
 
-/// A page without what differs from scrape to scrape.
+/// A page without the values that differ from scrape to scrape.
 fn steady(page: &str) -> String {
     page.lines().filter(|line| !line.starts_with("process_")).map(|line| format!("{line}\n")).collect()
 }
 
 #[test]
-fn who_accepts_openmetrics_is_given_it() {
+fn client_that_accepts_openmetrics_gets_it() {
     let exporter = serving_here();
     let text = "text/plain; version=0.0.4; charset=utf-8";
     let open = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -142,7 +142,7 @@ fn compressed_the_metrics_are_the_same() {
 }
 
 #[test]
-fn what_was_not_delivered_whole_is_no_whole_answer() {
+fn answer_that_was_cut_off_is_not_complete() {
     let exporter = serving_many_rows();
     let (mut stream, ..) = begun(&exporter);
     exporter.signal("TERM");
@@ -191,7 +191,7 @@ fn the_landing_page_leads_to_all_others_and_names_the_version() {
 }
 
 #[test]
-fn what_is_not_there_is_404() {
+fn unknown_path_is_404() {
     let exporter = serving_here();
     for path in ["/metric", "/metrics/", "//metrics", "/-/reload", "/..%2fmetrics", "/index.html"] {
         assert_eq!(request(exporter.address(), "GET", path).status, 404, "{path}");
@@ -199,7 +199,7 @@ fn what_is_not_there_is_404() {
 }
 
 #[test]
-fn other_methods_are_405_and_told_which_are_taken() {
+fn other_methods_are_405_with_the_allowed_ones() {
     let exporter = serving_here();
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "BREW"] {
         let answer = request(exporter.address(), method, "/metrics");
@@ -277,7 +277,7 @@ fn standard_input_is_served_while_it_is_still_read() {
 }
 
 #[test]
-fn of_a_broken_file_it_serves_what_came_before_the_fault() {
+fn broken_file_is_served_up_to_its_fault() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("broken.pcap");
     let whole = Savefile::new(1).frames(&mix::frames()).build();
@@ -293,7 +293,7 @@ fn of_a_broken_file_it_serves_what_came_before_the_fault() {
 
 // ---- Addresses -----------------------------------------------------------------------------------------------------------
 
-/// Whether this machine has IPv6; where it has none, a port without a host is one of IPv4 only.
+/// True if this machine has IPv6; without IPv6 a port without a host is one of IPv4 only.
 fn has_ipv6() -> bool {
     TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
 }
@@ -334,7 +334,7 @@ fn several_addresses_serve_the_same() {
 }
 
 #[test]
-fn a_port_in_use_is_said_with_what_to_do() {
+fn port_in_use_is_reported_with_advice() {
     let (_folder, file) = file();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     for listen in [taken.local_addr().unwrap().to_string(), format!(":{}", taken.local_addr().unwrap().port())] {
@@ -348,7 +348,7 @@ fn a_port_in_use_is_said_with_what_to_do() {
 }
 
 #[test]
-fn an_address_that_is_nobodys_is_said() {
+fn address_of_no_interface_is_reported() {
     let (_folder, file) = file();
     let output = program(["-r", file.to_str().unwrap(), "-promHTTP", "240.0.0.1:0"]).output().unwrap();
     let message = String::from_utf8(output.stderr).unwrap();
@@ -402,7 +402,7 @@ fn a_client_that_reads_a_byte_at_a_time_is_closed() {
     let exporter = serving_many_rows();
     let (mut slow, server, client) = begun(&exporter);
     wait_for("the end of a slow connection", || {
-        // What the kernel holds may be read on after the end; a reset shows as an error.
+        // The data in the kernel may be read on after the end; a reset shows as an error.
         drop(slow.read(&mut [0]));
         (!is_established(server, client)).then_some(())
     });
@@ -446,7 +446,8 @@ fn ten_thousand_connections_of_one_client_cost_another_no_scrape() {
     }
 }
 
-/// They take all the renderings that they can have; who has none is served at once, and they are told why not.
+/// They take all the renderings that they can have. A client without one is served at once, and the others get the
+/// reason of their refusal.
 #[test]
 fn clients_that_hold_renderings_leave_some_for_others() {
     let exporter = serving_many_rows();
@@ -501,7 +502,7 @@ fn connections_take_a_bounded_number_of_descriptors() {
     wait_for("the end of the others", || (open_files() < 50).then_some(()));
 }
 
-/// Whether the kernel holds the server's end of a connection over IPv4.
+/// True if the kernel holds the server's end of a connection over IPv4.
 fn is_established(server: u16, client: u16) -> bool {
     const ESTABLISHED: &str = "01";
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
@@ -513,7 +514,7 @@ fn is_established(server: u16, client: u16) -> bool {
 }
 
 #[test]
-fn what_is_no_request_does_no_harm() {
+fn malformed_request_does_no_harm() {
     let exporter = serving_here();
     let long = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(1 << 20));
     let many = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(10_000));

@@ -13,14 +13,14 @@ use common::exposition::parse;
 use common::flows::{Flows, of_exposition, of_json_lines};
 use common::mix;
 
-/// What a run prints.
+/// The output of a run.
 fn printed(command: &mut Command) -> String {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// What an exporter serves once it has read its file.
+/// The flows that an exporter serves once it has read its file.
 fn served(command: &mut Command) -> Flows {
     let exporter = Exporter::spawn(command, 1);
     exporter.is_ready();

@@ -1,5 +1,5 @@
-//! Every bounded table and queue says what it loses: each row of the limits table in ARCHITECTURE.md, and each capacity in
-//! the source, has a metric that counts what finds no room, or a reason why nothing is lost.
+//! Every bounded table and queue counts its losses: each row of the limits table in docs/internals.md, and each
+//! capacity in the source, has a metric that counts entries beyond the limit, or a reason why none is lost.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -16,10 +16,10 @@ use common::ip::{Ipv4, tcp, udp};
 use common::link::{Link, Sample};
 use common::savefile::Savefile;
 
-use trafficmonitor::export::family::{ALL, Kind};
+use trafficmonitor::export::family::{ALL, MetricKind};
 use trafficmonitor::export::process::Queue;
 
-/// The trace of an entry for which there was no room.
+/// The trace of an entry beyond the limit.
 enum Trace {
     /// Each of these counters or rows has it. A label may follow.
     Counted(&'static [&'static str]),
@@ -29,12 +29,13 @@ enum Trace {
 
 use Trace::{Counted, Kept};
 
-/// A row of the table: its beginning, the trace of what finds no room, and the capacities in the source that it is about.
+/// A row of the table: its beginning, the trace of entries beyond the limit, and the capacities in the source that it
+/// is about.
 struct Limit(&'static str, Trace, &'static [&'static str]);
 
 const LIMITS: &[Limit] = &[
     Limit(
-        "flows and hosts held",
+        "flow table and host table",
         Counted(&[
             "trafficmonitor_flows_evicted_total",
             "trafficmonitor_hosts_evicted_total",
@@ -43,7 +44,7 @@ const LIMITS: &[Limit] = &[
         &["tables/index.rs MOST"],
     ),
     Limit(
-        "rows shown",
+        "rows exported",
         Counted(&[
             "trafficmonitor_flow_bytes_total{source=\"other\"}",
             "trafficmonitor_host_bytes_total{host=\"other\"}",
@@ -80,7 +81,11 @@ const LIMITS: &[Limit] = &[
         Counted(&["trafficmonitor_detection_table_evicted_total{table=\"bandwidth_sources\"}"]),
         &[],
     ),
-    Limit("pairs charted", Counted(&["trafficmonitor_detection_table_evicted_total{table=\"bandwidth_pairs\"}"]), &[]),
+    Limit(
+        "pairs of hosts with a bandwidth window",
+        Counted(&["trafficmonitor_detection_table_evicted_total{table=\"bandwidth_pairs\"}"]),
+        &[],
+    ),
     Limit(
         "alert lines that wait",
         Counted(&["trafficmonitor_queue_dropped_total{queue=\"alerts\"}"]),
@@ -88,7 +93,7 @@ const LIMITS: &[Limit] = &[
     ),
     Limit("log lines that wait", Counted(&["trafficmonitor_queue_dropped_total{queue=\"log\"}"]), &[]),
     Limit(
-        "notices that are not said twice",
+        "notices that are not repeated",
         Kept("all are forgotten, so that one may be said again"),
         &["pipeline/notices.rs MAXIMUM_NOTICES"],
     ),
@@ -194,7 +199,7 @@ const LIMITS: &[Limit] = &[
         &["account/interfaces/mod.rs MAXIMUM_LIVING"],
     ),
     Limit(
-        "interfaces that are gone",
+        "interfaces that no longer exist",
         Counted(&["trafficmonitor_interfaces_retired_unread_total"]),
         &["account/interfaces/mod.rs MAXIMUM_GONE"],
     ),
@@ -268,7 +273,7 @@ const CHANNELS: [&str; 8] = [
     "pipeline/handover.rs",
     "pipeline/supervisor.rs",
 ];
-/// The same offline: what is dealt out comes back before more is dealt.
+/// The same offline: batches come back before more are sent.
 const OFFLINE_CHANNELS: [&str; 2] = ["pipeline/replay/dealer.rs", "pipeline/replay/worker.rs"];
 
 fn root() -> &'static Path {
@@ -277,8 +282,8 @@ fn root() -> &'static Path {
 
 /// The rows of the limits table, by their first cells.
 fn rows() -> Vec<String> {
-    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
-    let table = text.lines().skip_while(|line| !line.starts_with("| limit | where | at it |")).skip(2);
+    let text = fs::read_to_string(root().join("docs/internals.md")).unwrap();
+    let table = text.lines().skip_while(|line| !line.starts_with("| limit | where | at the limit |")).skip(2);
     let rows = table.take_while(|line| line.starts_with('|'));
     rows.map(|row| row.split('|').nth(1).unwrap().trim().to_owned()).collect()
 }
@@ -320,7 +325,7 @@ fn every_row_of_the_limits_table_has_its_trace() {
         assert!(LIMITS.iter().any(|Limit(begins, ..)| row.starts_with(begins)), "a limit without a metric: {row}");
     }
     for Limit(begins, ..) in LIMITS {
-        assert_eq!(rows.iter().filter(|row| row.starts_with(begins)).count(), 1, "rows of ARCHITECTURE.md: {begins}");
+        assert_eq!(rows.iter().filter(|row| row.starts_with(begins)).count(), 1, "rows of docs/internals.md: {begins}");
     }
 }
 
@@ -340,7 +345,7 @@ fn every_trace_is_a_metric_with_that_label_or_a_reason() {
             let family = ALL.iter().find(|family| family.name == name);
             let family = family.unwrap_or_else(|| panic!("{row}: there is no metric {name}"));
             assert!(
-                family.kind == Kind::Counter || name == "trafficmonitor_alerts_active",
+                family.kind == MetricKind::Counter || name == "trafficmonitor_alerts_active",
                 "{row}: {name} is no counter"
             );
             let label = label.split('=').next().unwrap();

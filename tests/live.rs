@@ -1,8 +1,8 @@
-//! The program on real interfaces, in network namespaces that the tests make: what is sent is known, and what is counted
-//! must be the same to the byte. Needs root; `scripts/test.sh live` says so where it is missing.
+//! The program on real interfaces, in network namespaces that the tests make: the traffic is known, and the counts
+//! must be the same to the byte. Needs root; `scripts/test.sh live` fails with a message without it.
 //!
-//! Neighbours are known beforehand and IPv6 is off but for its own tests, so that no frame passes but those that a test
-//! sends.
+//! Neighbours are known beforehand and IPv6 is off but for its own tests, so that no frame passes but those that a
+//! test sends.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

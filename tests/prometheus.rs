@@ -1,8 +1,8 @@
-//! A real Prometheus scrapes the exporter, and its own checker reads what is exported. Debian's packages are needed under
-//! `target/tools` (`scripts/unpack.sh prometheus prometheus-alertmanager`), and root for a network namespace.
+//! A real Prometheus scrapes the exporter, and its own checker reads the exposition. Debian's packages are needed
+//! under `target/tools` (`scripts/unpack.sh prometheus prometheus-alertmanager`), and root for a network namespace.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-#![allow(clippy::print_stdout, reason = "figures are for those who run the tests")]
+#![allow(clippy::print_stdout, reason = "figures are for people that run the tests")]
 
 mod common;
 
@@ -38,7 +38,7 @@ fn tool(name: &str) -> PathBuf {
 
 // ---- promtool ------------------------------------------------------------------------------------------------------------
 
-/// What promtool complains of in an exposition, and its exit status.
+/// promtool's complaints about an exposition, and its exit status.
 fn complaints(exposition: &str) -> (Vec<String>, Option<i32>) {
     let mut command = Command::new(tool("promtool"));
     command.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -87,7 +87,8 @@ fn without_the_older_families_promtool_complains_of_nothing() {
 
 // ---- OpenMetrics ---------------------------------------------------------------------------------------------------------
 
-/// What Python's prometheus_client reads in an OpenMetrics text, a sample an array: family, type, name, labels, value.
+/// The reading of an OpenMetrics text by Python's prometheus_client, a sample an array: family, type, name, labels,
+/// value.
 fn read_by_prometheus_client(text: &str) -> Vec<Value> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = root.join("target/tools/prometheus-client/bin/python");
@@ -167,7 +168,7 @@ fn promtool_has_nothing_against_the_rules_and_they_do_as_their_cases_say() {
 
 // ---- A scrape ------------------------------------------------------------------------------------------------------------
 
-/// A program, by its path or the words that run it, in a network namespace; it does not outlive the test. What it says
+/// A program, by its path or the words that run it, in a network namespace; it does not outlive the test. Its output
 /// goes to `log`.
 fn start(namespace: &Namespace, program: &[PathBuf], options: &[String], log: &Path) -> Child {
     let mut command = Command::new("setpriv");
@@ -176,7 +177,8 @@ fn start(namespace: &Namespace, program: &[PathBuf], options: &[String], log: &P
     namespace.enter(|| command.spawn()).expect("the tests need setpriv (util-linux)")
 }
 
-/// Prometheus in a network namespace, where nobody else has its port; killed when it is dropped, or when the test is.
+/// Prometheus in a network namespace, where no other program has its port; killed when it is dropped, or when the
+/// test is.
 struct Prometheus<'a> {
     namespace: &'a Namespace,
     process: Child,
@@ -233,7 +235,7 @@ impl<'a> Prometheus<'a> {
         answer["data"]["result"].as_array().cloned().unwrap_or_default()
     }
 
-    /// Waits until a query gives what is expected.
+    /// Waits until a query gives the expected result.
     fn gives<T: PartialEq + std::fmt::Debug>(&self, expression: &str, expected: &T, read: impl Fn(&[Value]) -> T) {
         let deadline = Instant::now() + DEADLINE;
         loop {

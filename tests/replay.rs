@@ -55,7 +55,7 @@ fn little_of_everything() -> Vec<Sample> {
     vec![query(53), echo, arp, query(53)]
 }
 
-/// What the lines are for [`little_of_everything`], in whatever order they come.
+/// The expected lines for [`little_of_everything`], in any order.
 fn is_little_of_everything(run: &Run) {
     let mut lines = run.lines();
     assert_eq!(lines.pop(), Some(sums(1, [0, 0, 0, 92])));
@@ -78,7 +78,7 @@ fn sums(not_ip: u64, [incoming, outgoing, local, transit]: [u64; 4]) -> Value {
     })
 }
 
-/// The key and the counters of a flow's line: all but what tests/replay/forms.rs looks at.
+/// The key and the counters of a flow's line, without the fields that tests/replay/forms.rs checks.
 fn counted(line: &Value) -> Value {
     let mut line = line.clone();
     let fields = line.as_object_mut().expect("an object");
@@ -196,7 +196,7 @@ fn several_files_are_read_in_the_order_given() {
 // ---- Broken files ------------------------------------------------------------------------------------------------------
 
 #[test]
-fn a_truncated_file_is_reported_after_what_came_before_the_fault() {
+fn truncated_file_is_reported_after_the_frames_before_the_fault() {
     let folder = folder();
     let whole = Savefile::new(1).frames(&little_of_everything()).frame(&query(99)).build();
     for missing in [1, 20, 46, 47, 60] {
@@ -213,7 +213,7 @@ fn a_truncated_file_is_reported_after_what_came_before_the_fault() {
 }
 
 #[test]
-fn a_truncated_pcapng_is_reported_after_what_came_before_the_fault() {
+fn truncated_pcapng_is_reported_after_the_frames_before_the_fault() {
     let folder = folder();
     let whole = Pcapng::new(ByteOrder::Little).interface(1, 65_535).frame(0, &query(53)).frame(0, &query(99)).build();
     let file = folder.path().join("truncated.pcapng");
@@ -235,7 +235,7 @@ fn a_file_that_is_broken_among_others_ends_the_run_there() {
 }
 
 #[test]
-fn what_is_not_a_capture_is_refused_by_name() {
+fn file_that_is_no_capture_is_refused_by_name() {
     let folder = folder();
     for (name, content) in
         [("empty.pcap", &b""[..]), ("short.pcap", b"\xd4\xc3"), ("words.pcap", b"These are words, not packets.")]
@@ -261,7 +261,7 @@ fn an_unsupported_link_type_is_refused_in_words() {
 }
 
 #[test]
-fn a_frame_that_claims_gigabytes_counts_what_the_ip_header_says() {
+fn frame_that_claims_gigabytes_counts_the_length_of_its_ip_header() {
     let folder = folder();
     let liar = query(53).on_wire(u32::MAX);
     let offloaded = on_ethernet(&Ipv4::carrying(tcp(40_000, 443, 0x10, b"data")).total_length(0)).on_wire(u32::MAX);
@@ -283,7 +283,7 @@ fn captured_bytes_past_the_wire_length_do_not_exist() {
 // ---- Filters, keys, directions, caps -----------------------------------------------------------------------------------
 
 #[test]
-fn a_filter_chooses_what_counts() {
+fn filter_chooses_the_counted_packets() {
     let folder = folder();
     let file = Savefile::new(1).frames(&little_of_everything()).write(folder.path(), "all.pcap");
     let run = by_destination_port(&[&file], &["--filter", "udp port 53"]);
@@ -381,7 +381,7 @@ fn the_last_line_has_the_sums_by_direction() {
 }
 
 #[test]
-fn what_is_past_the_cap_is_counted_under_other() {
+fn flows_past_the_limit_are_counted_under_other() {
     let folder = folder();
     let frames: Vec<Sample> = (1..=50).map(query).collect();
     let file = Savefile::new(1).frames(&frames).write(folder.path(), "many.pcap");
@@ -457,7 +457,7 @@ fn the_number_of_workers_does_not_show() {
         &["--output", "table", "--top", "all", "--bytes"],
         &["--output", "prometheus"],
         &["--output", "prometheus", "--flow-key", "dst-port"],
-        // Past the limits, where it is the order of the packets that decides who is held.
+        // Past the limits the order of the packets decides which flows are admitted.
         &["--output", "jsonl", "--max-flows", "100"],
         &["--output", "prometheus", "--max-flows", "1000", "--max-hosts", "50", "--max-series", "900"],
     ];
@@ -500,7 +500,7 @@ fn output_none_prints_nothing() {
 }
 
 #[test]
-fn the_same_flows_find_room_whatever_the_output() {
+fn same_flows_are_admitted_for_every_output() {
     let folder = folder();
     let file = busy(folder.path());
     let flows = |output| {

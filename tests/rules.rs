@@ -1,5 +1,5 @@
-//! The alerting rules and the dashboard speak of metrics: each of them is declared where the exporter declares its own,
-//! with the labels that are asked for. And whoever is alerted is told what to do.
+//! The alerting rules and the dashboard name metrics: each is declared by the exporter, with the labels that they ask
+//! for. And each alert says what to do.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -13,15 +13,15 @@ use serde_json::Value;
 use source::{is_word, tokens};
 use trafficmonitor::export::family::ALL;
 
-/// What Prometheus itself says of a target, and the labels that it adds.
+/// Prometheus' own metrics of a target, and the labels that it adds.
 const OF_PROMETHEUS: [&str; 2] = ["up", "ALERTS"];
 const ADDED: [&str; 2] = ["instance", "job"];
-/// What the exporter says of its process by another crate, without labels.
+/// Prefix of the metrics of the process, which another crate exports without labels.
 const OF_PROCESS: &str = "process_";
-/// What stands between metrics.
+/// The words between metrics.
 const WORDS: [&str; 12] =
     ["and", "or", "unless", "bool", "offset", "on", "ignoring", "by", "without", "group_left", "group_right", "inf"];
-/// Those of them that are followed by labels in parentheses.
+/// The words that are followed by labels in parentheses.
 const BEFORE_LABELS: [&str; 6] = ["on", "ignoring", "by", "without", "group_left", "group_right"];
 
 fn read(path: &str) -> String {
@@ -36,7 +36,7 @@ struct Named {
     labels: BTreeSet<String>,
 }
 
-/// Reads PromQL as far as it takes to tell metrics and labels from functions, numbers and texts.
+/// Reads PromQL as far as needed to distinguish metrics and labels from functions, numbers and texts.
 fn named(expression: &str) -> Named {
     let expression = without_variables(expression);
     let tokens: Vec<&str> = expression.iter().map(String::as_str).collect();
@@ -81,7 +81,7 @@ fn words<'a>(tokens: &[&'a str]) -> impl Iterator<Item = &'a str> {
 }
 
 #[test]
-fn metrics_and_labels_are_told_from_what_stands_around_them() {
+fn metrics_and_labels_are_distinguished_from_the_words_around_them() {
     let expression = r#"8 * sum by (source) (rate(a_total{instance=~"$instance",reason="x{y}"}[5m])) / on (instance) group_left b > 1e3 and topk($n, c)"#;
     let set = |labels: &[&str]| labels.iter().map(|&label| label.to_owned()).collect::<BTreeSet<_>>();
     let metrics = [("a_total", set(&["instance", "reason"])), ("b", set(&[])), ("c", set(&[]))];
@@ -89,7 +89,7 @@ fn metrics_and_labels_are_told_from_what_stands_around_them() {
     assert_eq!(named(expression), Named { metrics, labels: set(&["instance", "source"]) });
 }
 
-/// What is named that nobody declares.
+/// Names in an expression that are not declared.
 fn undeclared(expression: &str) -> Vec<String> {
     let named = named(expression);
     let mut undeclared = Vec::new();
@@ -155,7 +155,7 @@ fn runbooks_are_at_one_absolute_address_that_is_set_at_the_top() {
 
 /// An alert that repeats one of the exporter's has its severity; the exporter is where that is configured.
 #[test]
-fn rules_on_what_the_exporter_found_take_its_severity_and_give_its_figures() {
+fn rules_about_detections_take_their_severity_and_give_their_figures() {
     let of_exporter = |rule: &Value| text(&rule["expr"]).starts_with("trafficmonitor_alert_value{kind=");
     let found: Vec<Value> = rules().into_iter().filter(of_exporter).collect();
     assert_eq!(found.len(), 5, "{found:?}");
@@ -225,8 +225,26 @@ fn every_metric_that_a_rule_names_is_declared() {
     are_declared(&expressions);
 }
 
+/// The lines of the blocks of a document that have this language, without comments.
+fn lines_of(document: &str, language: &str) -> Vec<String> {
+    let text = read(document);
+    let begin = format!("```{language}\n");
+    let blocks = text.split(&begin).skip(1).filter_map(|rest| Some(rest.split_once("```")?.0));
+    let lines = blocks.flat_map(str::lines).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(str::to_owned).collect()
+}
+
 #[test]
-fn every_rule_says_how_bad_it_is_what_it_is_and_what_to_do() {
+fn every_metric_in_the_queries_of_the_documents_is_declared() {
+    let readme = lines_of("README.md", "promql");
+    assert_eq!(readme.len(), 5, "{readme:?}");
+    let metrics = lines_of("docs/metrics.md", "promql");
+    assert!(metrics.len() > 5, "{metrics:?}");
+    are_declared(readme.iter().chain(&metrics));
+}
+
+#[test]
+fn every_rule_has_severity_summary_and_advice() {
     let runbooks = read("docs/runbooks.md");
     let headings: BTreeSet<String> = runbooks
         .lines()

@@ -1,4 +1,4 @@
-//! The example `test-traffic` writes its mix as a capture, and the program shows of it what the example says.
+//! The example `test-traffic` writes its mix as a capture, and the program shows the figures of the example.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -30,7 +30,7 @@ fn lines(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_monitor_shows_what_the_example_says() {
+fn monitor_shows_the_figures_of_the_example() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("mix.pcap");
     let file = file.to_str().unwrap();

@@ -19,9 +19,9 @@ use trafficmonitor::account::snapshot::Snapshot;
 use trafficmonitor::account::snapshot_builder::plain;
 use trafficmonitor::capture::savefile::Savefile;
 use trafficmonitor::decode::Decoder;
+use trafficmonitor::export::Published;
 use trafficmonitor::export::chart::Capabilities;
 use trafficmonitor::export::process::SelfMetrics;
-use trafficmonitor::export::report::Published;
 use trafficmonitor::http::{self, Capacity, Listeners, Server, Site};
 use trafficmonitor::locality::{self, Classifier, Direction};
 use trafficmonitor::packet::{LinkType, Packet, Protocol, TcpFlags, Timestamp};
@@ -29,7 +29,7 @@ use trafficmonitor::{account, export};
 
 /// The address that is followed.
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 124);
-/// Whom it talks to.
+/// The server that it talks to.
 const SERVER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 20);
 
 const SYN: u8 = 0x02;
@@ -53,8 +53,8 @@ fn on_the_wire() -> [Sample; 2] {
     [Link::ethernet().carrying(&request.build()), Link::ethernet().carrying(&answer.build()).padded(6)]
 }
 
-/// `capture` hands each frame over as it was captured; `decode` makes a `Packet` of it. The address is a typed one from
-/// here on, and the bytes are those of IP: what Ethernet added is left behind.
+/// `capture` hands each frame over as it was captured; `decode` makes a `Packet` of it. From here on the address is
+/// typed, and the bytes are those of IP, without the Ethernet header.
 fn captured_and_decoded(file: &Path) -> [Packet; 2] {
     let mut savefile = Savefile::open(file, None).unwrap();
     assert_eq!(savefile.link_type(), LinkType(1));
@@ -76,7 +76,8 @@ fn captured_and_decoded(file: &Path) -> [Packet; 2] {
     [request, answer]
 }
 
-/// `locality` tells where a packet goes. `account::interval` has one row for the conversation, both ways in it.
+/// `locality` gives the direction of a packet. `account::interval` has one row for the conversation, both directions
+/// in it.
 fn observed(packets: &[Packet; 2]) -> Interval {
     let classifier = Arc::new(Classifier::new(&locality::Config::default(), []));
     let directions = packets.map(|packet| classifier.direction(&packet.addresses));
@@ -91,8 +92,8 @@ fn observed(packets: &[Packet; 2]) -> Interval {
     interval
 }
 
-/// `account::ledger` finds out who serves, so that the conversation becomes a flow and its replies, under the port of the
-/// service. A snapshot of it is what readers get.
+/// `account::ledger` finds out which side serves, so that the conversation becomes a flow and its replies, under the
+/// port of the service. Readers get a snapshot of it.
 fn merged(interval: &Interval) -> Snapshot {
     let mut ledger = Ledger::new(&account::Config::default(), 0);
     let interface = ledger.interface("walk.pcap");

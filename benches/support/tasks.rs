@@ -1,4 +1,4 @@
-//! What each thread of a process took of the cores.
+//! CPU time of each thread of a process.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub fn times(process: u32) -> Times {
     times
 }
 
-/// What was taken in between, without those that took next to nothing.
+/// CPU time between two readings, without threads that took next to none.
 pub fn difference(after: &Times, before: &Times) -> Times {
     let spent = after.iter().map(|(name, now)| (name.clone(), now - before.get(name).unwrap_or(&0.0)));
     spent.filter(|(_, seconds)| *seconds > 0.000_5).collect()

@@ -15,7 +15,7 @@ pub struct Trace {
     pub snap_length: usize,
 }
 
-/// What passes.
+/// The kind of traffic.
 #[derive(Debug, Clone, Copy)]
 pub enum Content {
     /// So many flows, Zipf, 20 % IPv6, 5 % VLAN.
@@ -152,7 +152,7 @@ fn zipf(flows: u32) -> Vec<f64> {
         .collect()
 }
 
-/// What makes the next frame: writes it into the buffer and gives its length on the wire.
+/// Makes the next frame: writes it into the buffer and gives its length on the wire.
 type NextFrame = Box<dyn FnMut(&mut Random, &mut [u8]) -> usize>;
 
 fn mix(flows: u32, random: &mut Random) -> NextFrame {

@@ -6,7 +6,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-/// Pieces of a frame: its headers and what follows them.
+/// Pieces of a frame: its headers and its payload.
 pub type Pieces<'a> = [&'a [u8]; 2];
 
 /// An interface to send by.
@@ -16,7 +16,7 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// On `interface` of the network namespace that this thread is in; hears nothing.
+    /// On `interface` of the network namespace that this thread is in; receives nothing.
     pub fn open(interface: &str) -> io::Result<Self> {
         let name = CString::new(interface)?;
         // SAFETY: the name is a string with its end; the calls take no other pointers, and the descriptor has no other owner.

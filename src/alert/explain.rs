@@ -4,26 +4,27 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Alert, Peak, State};
+use super::{Alert, AlertState, Peak};
 use crate::detect::{Kind, Span, Subject, Target};
 use crate::packet::Protocol;
 use crate::services::protocol_name;
 
-/// How many first and last targets a sentence names.
+/// Number of first and of last targets that a sentence names.
 const FIRST: usize = 3;
 const LAST: usize = 1;
 
-/// The shortest time that is told apart from none.
+/// The shortest duration that is shown; shorter ones are left out.
 const SHORTEST: Duration = Duration::from_millis(100);
 
 /// Units of bytes, in steps of 1000.
 const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
 
 impl Alert {
-    /// One line for people: who did what, how much, in what time, against which limit, and to whom. Once the alert has
-    /// resolved, the line has the figures of its peak and the time from the first to the last packet that counted.
+    /// One line for people: the source, its activity, the figure, the window, the limit and the targets. Once the
+    /// alert has resolved, the line has the figures of its peak and the time from the first to the last packet that
+    /// counted.
     ///
-    /// Made of numbers, addresses and IANA's protocol names alone, so that it needs no escaping.
+    /// It consists of numbers, addresses and IANA's protocol names alone, so it needs no escaping.
     #[must_use]
     pub fn explain(&self) -> String {
         let found = match self.kind {
@@ -42,29 +43,31 @@ impl Alert {
     /// only in whole cells. Where it is unknown, as after a step of the clock, the time for which the alert fired.
     #[must_use]
     pub fn lasted(&self) -> Option<(Duration, bool)> {
-        let end = self.ends_at.filter(|_| self.state == State::Resolved)?;
+        let end = self.ends_at.filter(|_| self.state == AlertState::Resolved)?;
         Some(match self.span {
             Some(Span { first, last, precision }) => (last.since(first).max(precision), !precision.is_zero()),
             None => (end.since(self.starts_at), true),
         })
     }
 
-    /// `in the last 170 s`; of what is over `within 170 s`.
+    /// `in the last 170 s`; for a resolved alert `within 170 s`.
     fn window(&self) -> String {
-        let window = Seconds(self.figures.window);
-        if self.state == State::Resolved { format!("within {window}") } else { format!("in the last {window}") }
+        let window = ShownDuration(self.figures.window);
+        if self.state == AlertState::Resolved { format!("within {window}") } else { format!("in the last {window}") }
     }
 
     fn scan(&self, what: &str) -> String {
-        let (who, window, shown) = (Who(&self.subject), self.window(), self.shown());
+        let (actor, window, shown) = (Actor(&self.subject), self.window(), self.shown());
         let Peak { value, limit, .. } = shown;
         let about = if shown.is_estimate { "about " } else { "" };
         let counted = match shown.answered {
             Some(answered) => {
                 let tried = value + answered as f64;
-                format!("{who} tried {about}{tried} {what} {window} and {about}{value} did not answer (limit {limit})")
+                format!(
+                    "{actor} tried {about}{tried} {what} {window} and {about}{value} did not answer (limit {limit})"
+                )
             }
-            None => format!("{who} contacted {about}{value} {what} {window} (limit {limit})"),
+            None => format!("{actor} contacted {about}{value} {what} {window} (limit {limit})"),
         };
         counted + &self.targets()
     }
@@ -75,17 +78,17 @@ impl Alert {
             Subject::Destination(_) => ("received", "from"),
             Subject::Pair { .. } | Subject::Network(_) => ("carried", "to"),
         };
-        let (who, window, Peak { bytes, limit, .. }) = (Who(&self.subject), self.window(), self.shown());
+        let (actor, window, Peak { bytes, limit, .. }) = (Actor(&self.subject), self.window(), self.shown());
         let most = self.figures.first_targets.first().map(|peer| format!(", most of it {towards} {peer}"));
         let most = most.unwrap_or_default();
         let [bytes, limit] = told_apart(bytes as f64, limit);
-        format!("{who} {did} {bytes} {window} (limit {limit}){most}")
+        format!("{actor} {did} {bytes} {window} (limit {limit}){most}")
     }
 
     fn anomaly(&self) -> String {
-        let (who, window, Peak { value, limit, bytes, .. }) = (Who(&self.subject), self.window(), self.shown());
-        let bytes = Bytes(bytes as f64, DECIMALS);
-        format!("{who} differs from its past: {bytes} {window}, score {value:.2} (threshold {limit})")
+        let (actor, window, Peak { value, limit, bytes, .. }) = (Actor(&self.subject), self.window(), self.shown());
+        let bytes = ShownBytes(bytes as f64, DECIMALS);
+        format!("{actor} differs from its past: {bytes} {window}, score {value:.2} (threshold {limit})")
     }
 
     fn targets(&self) -> String {
@@ -104,9 +107,9 @@ impl Alert {
 }
 
 /// `10.0.0.5`, `10.0.0.5 → 10.0.0.6`, `10.0.0.0/8`.
-struct Who<'a>(&'a Subject);
+struct Actor<'a>(&'a Subject);
 
-impl fmt::Display for Who<'_> {
+impl fmt::Display for Actor<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Subject::Source(address) | Subject::Destination(address) => write!(f, "{address}"),
@@ -141,17 +144,17 @@ impl fmt::Display for Lasted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (lasted, is_about) = self.0;
         match is_about {
-            true => write!(f, "about {}", Seconds(lasted)),
-            false if lasted < SHORTEST => write!(f, "less than {}", Seconds(SHORTEST)),
-            false => Seconds(lasted).fmt(f),
+            true => write!(f, "about {}", ShownDuration(lasted)),
+            false if lasted < SHORTEST => write!(f, "less than {}", ShownDuration(SHORTEST)),
+            false => ShownDuration(lasted).fmt(f),
         }
     }
 }
 
 /// `170 s`, `0.5 s`.
-struct Seconds(Duration);
+struct ShownDuration(Duration);
 
-impl fmt::Display for Seconds {
+impl fmt::Display for ShownDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A tenth of a second is as much as anyone reads.
         write!(f, "{} s", (self.0.as_secs_f64() * 10.0).round() / 10.0)
@@ -163,24 +166,24 @@ const DECIMALS: i32 = 2;
 /// From here on bytes are as exact as anyone needs them.
 const MOST_DECIMALS: i32 = 6;
 
-/// A value and its limit, with as many decimals as tell them apart.
+/// A value and its limit, with as many decimals as make them differ.
 fn told_apart(value: f64, limit: f64) -> [String; 2] {
-    let written = |decimals| [value, limit].map(|bytes| Bytes(bytes, decimals).to_string());
+    let written = |decimals| [value, limit].map(|bytes| ShownBytes(bytes, decimals).to_string());
     let differ = (DECIMALS..MOST_DECIMALS).map(written).find(|[value, limit]| value != limit);
     differ.unwrap_or_else(|| written(MOST_DECIMALS))
 }
 
 /// `999 B`, `1.25 GB`, with so many decimals at most.
-struct Bytes(f64, i32);
+struct ShownBytes(f64, i32);
 
-impl fmt::Display for Bytes {
+impl fmt::Display for ShownBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (mut value, mut unit) = (self.0, 0);
         while value >= 1_000.0 && unit + 1 < UNITS.len() {
             value /= 1_000.0;
             unit += 1;
         }
-        // Cut, not rounded: what is above a limit must not look as if it were on it, nor below as if it were above.
+        // Cut, not rounded: a value above a limit must not look equal to it, nor one below as if it were above.
         let parts = 10_f64.powi(self.1);
         write!(f, "{} {}", (value * parts).floor() / parts, UNITS[unit])
     }
@@ -262,7 +265,7 @@ mod tests {
     fn resolved() -> Alert {
         let figures = Figures { answered: Some(500), ..figures(0.0, 500.0, 170) };
         let mut alert = alert(Kind::HostScan, source("10.0.0.5"), figures);
-        alert.state = State::Resolved;
+        alert.state = AlertState::Resolved;
         alert.peak = Peak { value: 40.0, limit: 15.0, answered: Some(2), ..alert.peak };
         alert.ends_at = Some(at(175.0));
         alert.span = Some(Span { first: at(1.0), last: at(4.94), precision: Duration::ZERO });
@@ -290,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn without_times_of_packets_the_alert_itself_tells_how_long_it_took() {
+    fn without_times_of_packets_the_duration_is_that_of_the_alert() {
         let alert = Alert { span: None, starts_at: at(100.0), ..resolved() };
         assert!(alert.explain().starts_with("resolved after about 75 s: "), "{}", alert.explain());
     }

@@ -1,4 +1,4 @@
-//! What an alert is known by, in every process and in every episode.
+//! The fingerprint of an alert: the same in every process and in every episode.
 
 use std::fmt;
 use std::net::IpAddr;

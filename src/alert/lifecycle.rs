@@ -4,21 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Alert, Change, Config, Fingerprint, Peak, Side, State, View, exclusions};
+use super::{Alert, AlertState, AlertView, Change, Config, Fingerprint, Peak, Side, exclude};
 use crate::detect::{Detection, Kind, Level, Span, Subject};
 use crate::locality::{self, Classifier};
 use crate::packet::Timestamp;
 
-/// What there is at most one alert of.
-type Key = (Kind, Arc<str>, Subject);
+/// At most one alert is active for each key.
+type AlertKey = (Kind, Arc<str>, Subject);
 
-/// An alert with what decides on its end.
+/// An alert with the times that decide on its end.
 #[derive(Debug)]
 struct Active {
     alert: Alert,
-    /// When the rule was first said to hold; of one that fires, when that began, or the clock stepped.
+    /// Time at which the rule first held. For a firing alert: when it began to fire, or when the clock stepped.
     since: Timestamp,
-    /// When it resolves if nothing more is said of it.
+    /// Time at which the alert resolves if no further detection comes.
     due: Option<Timestamp>,
     /// It was clearly below its limit, and not above it since.
     is_under: bool,
@@ -29,9 +29,9 @@ struct Active {
 pub struct Alerts {
     config: Config,
     classifier: Arc<Classifier>,
-    active: BTreeMap<Key, Active>,
-    /// Those that fire by the time at which they resolve.
-    due: BTreeSet<(Timestamp, Key)>,
+    active: BTreeMap<AlertKey, Active>,
+    /// Firing alerts, by the time at which they resolve.
+    due: BTreeSet<(Timestamp, AlertKey)>,
     fired_total: BTreeMap<(Kind, Arc<str>), u64>,
     dropped_total: u64,
     excluded_total: u64,
@@ -52,29 +52,28 @@ impl Alerts {
         }
     }
 
-    /// Takes over what is local. Alerts that are there keep their side.
+    /// Sets the local networks. Existing alerts keep their side.
     pub fn set_classifier(&mut self, classifier: Arc<Classifier>) {
         self.classifier = classifier;
     }
 
-    /// What may fire: it is counted from 0 on.
+    /// Registers the rules that may fire, so that their counters start at 0.
     pub fn expect_rules<'a>(&mut self, rules: impl IntoIterator<Item = &'a (Kind, Arc<str>)>) {
         for rule in rules {
             self.fired_total.entry(rule.clone()).or_default();
         }
     }
 
-    /// Takes in what was found up to `now`; gives what became of alerts, in the order of time, then of kind, rule and
-    /// subject.
+    /// Takes the detections up to `now`; gives the changes of alerts, ordered by time, then kind, rule and subject.
     ///
-    /// All that is found up to `now` must have been handed over by then. It does not matter in how many calls.
+    /// All detections up to `now` must have been handed over by then, in any number of calls.
     pub fn apply(&mut self, detections: &[Detection], now: Timestamp) -> Vec<Change> {
         let mut ordered: Vec<&Detection> = detections.iter().collect();
         ordered.sort_by_key(|found| (found.at, found.kind, &found.rule, found.subject));
         let mut changes = Vec::new();
         for detection in ordered {
             self.resolve_due(|due| due < detection.at, &mut changes);
-            if exclusions::exclude(&self.config.exclusions, detection) {
+            if exclude(&self.config.exclusions, detection) {
                 self.excluded_total += u64::from(detection.level == Level::Over);
             } else {
                 changes.extend(self.take(detection));
@@ -94,7 +93,7 @@ impl Alerts {
             self.active.insert(key.clone(), Active::new(detection, &self.config, &self.classifier));
         }
         let active = self.active.get_mut(&key)?;
-        let is_pending = active.alert.state == State::Pending;
+        let is_pending = active.alert.state == AlertState::Pending;
         if is_pending && detection.level != Level::Over {
             self.active.remove(&key);
             return None;
@@ -112,7 +111,7 @@ impl Alerts {
         fired
     }
 
-    fn set_due(&mut self, key: &Key, due: Timestamp) {
+    fn set_due(&mut self, key: &AlertKey, due: Timestamp) {
         let Some(active) = self.active.get_mut(key) else { return };
         let before = active.due.replace(due);
         if before == Some(due) {
@@ -124,7 +123,7 @@ impl Alerts {
         self.due.insert((due, key.clone()));
     }
 
-    /// Resolves what is due, in order.
+    /// Resolves the alerts that are due, in order.
     fn resolve_due(&mut self, is_due: impl Fn(Timestamp) -> bool, changes: &mut Vec<Change>) {
         while self.due.first().is_some_and(|(due, _)| is_due(*due)) {
             if let Some((due, key)) = self.due.pop_first() {
@@ -133,34 +132,35 @@ impl Alerts {
         }
     }
 
-    fn resolve(&mut self, key: &Key, at: Timestamp) -> Option<Change> {
+    fn resolve(&mut self, key: &AlertKey, at: Timestamp) -> Option<Change> {
         let mut alert = self.active.remove(key)?.alert;
-        alert.state = State::Resolved;
+        alert.state = AlertState::Resolved;
         alert.ends_at = Some(at.max(alert.starts_at));
         Some(Change::Resolved(alert))
     }
 
-    /// The clock stepped to `to`. What fires goes on firing, for the hold at least; what is pending is forgotten.
+    /// The clock stepped to `to`. Firing alerts go on, for the hold at least; pending ones are forgotten.
     pub fn clock_stepped(&mut self, to: Timestamp) {
-        self.active.retain(|_, active| active.alert.state == State::Firing);
+        self.active.retain(|_, active| active.alert.state == AlertState::Firing);
         self.due.clear();
         for (key, active) in &mut self.active {
             active.since = to;
             // Times before and after the step cannot be compared.
             active.alert.span = None;
             active.is_under = false;
-            let due = later(to, self.config.hold.saturating_add(active.alert.figures.window));
+            let due = to + self.config.hold.saturating_add(active.alert.figures.window);
             active.due = Some(due);
             self.due.insert((due, key.clone()));
         }
     }
 
-    /// The packets ended at `now`, for good, as those of a file do: what fires is resolved, what is pending forgotten.
+    /// The packets ended at `now`, for good, as those of a file do: firing alerts are resolved, pending ones
+    /// forgotten.
     pub fn finish(&mut self, now: Timestamp) -> Vec<Change> {
         let mut changes = Vec::new();
         self.resolve_due(|due| due <= now, &mut changes);
         self.due.clear();
-        self.active.retain(|_, active| active.alert.state == State::Firing);
+        self.active.retain(|_, active| active.alert.state == AlertState::Firing);
         while let Some((key, _)) = self.active.first_key_value() {
             let key = key.clone();
             changes.extend(self.resolve(&key, now));
@@ -170,10 +170,10 @@ impl Alerts {
 
     /// The alerts, for readers.
     #[must_use]
-    pub fn view(&self) -> View {
+    pub fn view(&self) -> AlertView {
         let alerts = self.active.values().map(|active| &active.alert);
-        let firing: Vec<Alert> = alerts.filter(|alert| alert.state == State::Firing).cloned().collect();
-        View {
+        let firing: Vec<Alert> = alerts.filter(|alert| alert.state == AlertState::Firing).cloned().collect();
+        AlertView {
             pending: self.active.len() - firing.len(),
             firing,
             limit: self.config.max_alerts,
@@ -193,7 +193,7 @@ impl Active {
             kind: *kind,
             rule: Arc::clone(&detection.rule),
             subject: *subject,
-            state: State::Pending,
+            state: AlertState::Pending,
             severity: config.severities.of(*kind, side),
             side,
             starts_at: detection.since,
@@ -207,12 +207,12 @@ impl Active {
 
     fn fire(&mut self, at: Timestamp) -> Change {
         self.since = at;
-        self.alert.state = State::Firing;
+        self.alert.state = AlertState::Firing;
         Change::Fired(self.alert.clone())
     }
 
-    /// Takes over the figures of a reading. The targets and the span are those of readings over the limit: what comes
-    /// later offends nobody.
+    /// Takes over the figures of a reading. Targets and span come from readings over the limit alone: below the limit
+    /// nothing is to be reported.
     fn update(&mut self, detection: &Detection) {
         let Alert { figures, peak, span, .. } = &mut self.alert;
         if detection.level == Level::Over && detection.figures.value > peak.value {
@@ -221,7 +221,7 @@ impl Active {
         let first_targets = std::mem::take(&mut figures.first_targets);
         let last_targets = std::mem::take(&mut figures.last_targets);
         *figures = detection.figures.clone();
-        // What it began with stays.
+        // The first targets of the episode stay.
         if !first_targets.is_empty() {
             figures.first_targets = first_targets;
         }
@@ -233,8 +233,8 @@ impl Active {
         }
     }
 
-    /// When it resolves if nothing more is said of it: clearly below the limit, after the hold; else, should the
-    /// detector fall silent, after the window and the hold.
+    /// Time at which the alert resolves if no further detection comes. Clearly below the limit: after the hold.
+    /// Otherwise, should the detector fall silent: after the window and the hold.
     fn end(&mut self, detection: &Detection, hold: Duration) -> Timestamp {
         let was_under = self.is_under;
         self.is_under = match detection.level {
@@ -244,8 +244,8 @@ impl Active {
         };
         match (self.due, self.is_under) {
             (Some(due), true) if was_under => due,
-            (_, true) => later(self.since, hold).max(detection.at),
-            (_, false) => later(detection.at, hold.saturating_add(detection.figures.window)),
+            (_, true) => (self.since + hold).max(detection.at),
+            (_, false) => detection.at + hold.saturating_add(detection.figures.window),
         }
     }
 }
@@ -255,11 +255,6 @@ fn joined(one: Option<Span>, other: Option<Span>) -> Option<Span> {
     let (Some(one), Some(other)) = (one, other) else { return one.or(other) };
     let precision = one.precision.max(other.precision);
     Some(Span { first: one.first.min(other.first), last: one.last.max(other.last), precision })
-}
-
-fn later(time: Timestamp, by: Duration) -> Timestamp {
-    let nanoseconds = i64::try_from(by.as_nanos()).unwrap_or(i64::MAX);
-    Timestamp::from_nanoseconds(time.nanoseconds().saturating_add(nanoseconds))
 }
 
 impl Peak {

@@ -1,44 +1,44 @@
 //! Detections → alerts with a life: pending, firing, resolved.
 //!
-//! One alert an episode: of a subject, under a kind and a rule, at most one is active. It fires when the rule has held
-//! for the pending time, and it resolves when the figure is clearly below its limit ([`Level::Under`]: hysteresis, as a
-//! Schmitt trigger has it) and it has fired for the hold; so a source at its limit does not flap. Start and end are
-//! Alertmanager's `startsAt` and `endsAt`; pending is `for` of Prometheus' alerting rules.
+//! One alert is one episode: a subject has at most one active alert per kind and rule. It fires when the rule has
+//! held for the pending time. It resolves when the figure is clearly below its limit ([`Level::Under`]: hysteresis,
+//! as in a Schmitt trigger) and the alert has fired for the hold. So a source at its limit does not flap. Start and
+//! end are Alertmanager's `startsAt` and `endsAt`; pending is `for` of Prometheus' alerting rules.
 //!
-//! Time is packet time. What changes depends on the detections, not on how often they are handed over. Knows nothing of
-//! who is told.
+//! Time is packet time. The changes depend on the detections, not on how often they are handed over. Must not know
+//! the receivers of alerts.
 //!
 //! [`Level::Under`]: crate::detect::Level::Under
 
-mod exclusions;
 mod explain;
 mod fingerprint;
 mod lifecycle;
 mod severity;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::detect::{Figures, Kind, Span, Subject};
+use crate::detect::{Detection, Figures, Kind, Span, Subject, Target};
 use crate::packet::Timestamp;
 pub use fingerprint::Fingerprint;
 pub use lifecycle::Alerts;
 pub use severity::{Severities, Severity, SeverityRule, Side};
 
-/// How alerts live.
+/// Settings of alerts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// For how long a rule must hold before its alert fires.
     pub pending: Duration,
     /// For how long an alert fires at least.
     pub hold: Duration,
-    /// How many alerts are pending or firing at most. For others there is no room until one resolves: they are counted,
-    /// and fire later, if their rule still holds then. Those that are there live on.
+    /// Most alerts that are pending or firing. At the limit a new one is counted, and fires later if its rule still
+    /// holds when another has resolved. Existing alerts live on.
     pub max_alerts: usize,
-    /// What does not alert.
+    /// Detections that never become alerts.
     pub exclusions: Vec<Exclusion>,
     /// The severity of each kind on each side.
     pub severities: Severities,
@@ -61,17 +61,43 @@ impl Default for Config {
 pub struct Exclusion {
     /// The network that the subject is in. Of a pair one of the two is enough; a network must lie in it as a whole.
     pub network: Option<IpNet>,
-    /// The port of the targets that the detection names; it has some. A detection whose targets all have ports that are
+    /// A port of the targets that the detection names; it has some. A detection whose targets all have ports that are
     /// excluded for it does not alert.
     pub port: Option<u16>,
     /// The findings.
     pub kind: Option<Kind>,
 }
 
-/// What is wrong with a [`Config`].
+/// True if a detection is excluded.
+fn exclude(exclusions: &[Exclusion], detection: &Detection) -> bool {
+    if exclusions.is_empty() {
+        return false;
+    }
+    let applies = |exclusion: &&Exclusion| {
+        exclusion.kind.is_none_or(|kind| kind == detection.kind)
+            && exclusion.network.is_none_or(|network| holds(&network, &detection.subject))
+    };
+    let (without_port, ports): (Vec<&Exclusion>, Vec<&Exclusion>) =
+        exclusions.iter().filter(applies).partition(|exclusion| exclusion.port.is_none());
+    let is_excluded = |target: &Target| target.port.is_some() && ports.iter().any(|of| of.port == target.port);
+    let figures = &detection.figures;
+    let mut targets = figures.first_targets.iter().chain(&figures.last_targets).peekable();
+    !without_port.is_empty() || (targets.peek().is_some() && targets.all(is_excluded))
+}
+
+fn holds(network: &IpNet, subject: &Subject) -> bool {
+    let has = |address: &IpAddr| network.contains(address);
+    match subject {
+        Subject::Source(address) | Subject::Destination(address) => has(address),
+        Subject::Pair { source, destination } => has(source) || has(destination),
+        Subject::Network(other) => network.contains(other),
+    }
+}
+
+/// A mistake in a [`Config`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// No room for any alert.
+    /// No alert would fit.
     #[error("max_alerts is 0: no alert could fire; give a number such as 10000")]
     NoRoom,
     /// An exclusion that says nothing.
@@ -103,9 +129,9 @@ impl Config {
     }
 }
 
-/// Where an alert is in its life.
+/// The state of an alert in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum AlertState {
     /// The rule holds, not yet for the pending time.
     Pending,
     /// It alerts.
@@ -114,7 +140,7 @@ pub enum State {
     Resolved,
 }
 
-impl State {
+impl AlertState {
     /// The word for it.
     #[must_use]
     pub const fn label(self) -> &'static str {
@@ -148,14 +174,14 @@ pub struct Peak {
 pub struct Alert {
     /// The same in every episode of the same subject, kind and rule.
     pub fingerprint: Fingerprint,
-    /// What was found.
+    /// Kind of activity.
     pub kind: Kind,
     /// The rule's name.
     pub rule: Arc<str>,
-    /// Of whom.
+    /// The addresses or network that it is about.
     pub subject: Subject,
-    /// Where it is in its life.
-    pub state: State,
+    /// Pending, firing or resolved.
+    pub state: AlertState,
     /// Its urgency. It stays the same for as long as the alert lives.
     pub severity: Severity,
     /// The side that the subject was on when the alert began.
@@ -179,13 +205,15 @@ impl Alert {
     pub fn shown(&self) -> Peak {
         let Figures { value, limit, bytes, answered, is_estimate, .. } = self.figures;
         match self.state {
-            State::Resolved => self.peak,
-            State::Pending | State::Firing => Peak { value, limit, bytes, answered, is_estimate, at: self.peak.at },
+            AlertState::Resolved => self.peak,
+            AlertState::Pending | AlertState::Firing => {
+                Peak { value, limit, bytes, answered, is_estimate, at: self.peak.at }
+            }
         }
     }
 }
 
-/// What became of an alert.
+/// A change of an alert.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     /// It fires now.
@@ -206,12 +234,12 @@ impl Change {
 
 /// The alerts, as readers see them.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct View {
-    /// Those that fire, in the order of kind, rule and subject.
+pub struct AlertView {
+    /// Firing alerts, ordered by kind, rule and subject.
     pub firing: Vec<Alert>,
-    /// How many are pending.
+    /// Number of pending alerts.
     pub pending: usize,
-    /// How many may be pending or firing.
+    /// Most alerts that may be pending or firing.
     pub limit: usize,
     /// Alerts that fired since the start, by kind and rule; of those that are expected from 0 on.
     pub fired_total: BTreeMap<(Kind, Arc<str>), u64>,

@@ -1,4 +1,4 @@
-//! The severity of alerts, by what was found and on which side its subject is.
+//! The severity of alerts, by the kind of detection and the side of its subject.
 
 use crate::detect::{Kind, Subject};
 use crate::locality::Classifier;
@@ -18,7 +18,7 @@ impl Severity {
     /// All, the least urgent first.
     pub const ALL: [Self; 3] = [Self::Info, Self::Warning, Self::Critical];
 
-    /// The word for it.
+    /// The value of the label.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -42,7 +42,7 @@ impl Side {
     /// Both, in order.
     pub const BOTH: [Self; 2] = [Self::Inside, Self::Outside];
 
-    /// The word for it.
+    /// The value of the label.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -109,7 +109,7 @@ impl Severities {
         self
     }
 
-    /// The rules that make these severities out of any others: one for a kind whose sides are alike, else two.
+    /// The rules that set these severities, whatever was set before: one for a kind whose sides are alike, else two.
     #[must_use]
     pub fn rules(&self) -> Vec<SeverityRule> {
         let of_kind = |kind| {

@@ -12,7 +12,7 @@ pub(super) fn alert(kind: Kind, subject: Subject, figures: Figures) -> Alert {
         kind,
         rule: "rule".into(),
         subject,
-        state: State::Firing,
+        state: AlertState::Firing,
         severity: Severity::Warning,
         side: Side::Inside,
         starts_at: at(100),
@@ -42,7 +42,7 @@ fn config(pending: u64, hold: u64) -> Config {
     Config { pending: Duration::from_secs(pending), hold: Duration::from_secs(hold), ..Config::default() }
 }
 
-/// What a rule with limit 100 says of a host.
+/// A detection of a rule with limit 100 about a host.
 fn reading(host: u8, seconds: i64, level: Level) -> Detection {
     let value = match level {
         Level::Over => 100.0 + seconds as f64,
@@ -60,7 +60,7 @@ fn reading(host: u8, seconds: i64, level: Level) -> Detection {
     }
 }
 
-/// The changes: who, whether it fires, at what second it starts or ends.
+/// The changes: subject, true if it fires, second of its start or end.
 fn told(changes: &[Change]) -> Vec<(Subject, bool, i64)> {
     let tell = |change: &Change| match change {
         Change::Fired(alert) => (alert.subject, true, alert.starts_at.seconds()),
@@ -218,7 +218,7 @@ fn an_alert_fires_for_the_hold_at_least_whenever_it_was_said_to_be_under() {
 }
 
 #[test]
-fn who_is_over_again_at_the_last_moment_goes_on_firing() {
+fn source_over_its_limit_again_at_the_last_moment_goes_on_firing() {
     let mut alerts = Alerts::new(&config(0, 60));
     run(&mut alerts, &[reading(1, 10, Over), reading(1, 20, Under)]);
     assert_eq!(told(&alerts.apply(&[reading(1, 70, Over)], at(70))), []);
@@ -250,7 +250,7 @@ fn kinds_and_rules_alert_each_for_itself() {
 }
 
 #[test]
-fn what_is_on_top_is_counted_and_fires_when_there_is_room() {
+fn alerts_past_the_limit_are_counted_and_fire_once_another_resolves() {
     let mut alerts = Alerts::new(&Config { max_alerts: 2, ..config(0, 0) });
     let readings = [reading(1, 1, Over), reading(2, 1, Over), reading(3, 1, Over), reading(3, 2, Over)];
     assert_eq!(run(&mut alerts, &readings).len(), 2);
@@ -260,7 +260,7 @@ fn what_is_on_top_is_counted_and_fires_when_there_is_room() {
     assert_eq!(
         run(&mut alerts, &[reading(1, 3, Under), late]),
         [(source(1), false, 3), (source(3), true, 1)],
-        "those that are there live on, and who comes later says since when"
+        "existing alerts live on, and a later one says since when"
     );
 }
 
@@ -382,7 +382,7 @@ proptest! {
         let mut last: BTreeMap<Subject, (Level, Timestamp)> = BTreeMap::new();
         let mut now = at(0);
         for reading in &readings {
-            // What is due before this reading.
+            // Changes that are due before this reading.
             let changes = alerts.apply(std::slice::from_ref(reading), reading.at);
             for change in changes {
                 let alert = change.alert();
@@ -391,7 +391,7 @@ proptest! {
                         prop_assert_eq!(alert.subject, reading.subject);
                         prop_assert_eq!(reading.level, Over);
                         prop_assert!(firing.insert(alert.subject, reading.at).is_none(), "twice");
-                        prop_assert_eq!(alert.state, State::Firing);
+                        prop_assert_eq!(alert.state, AlertState::Firing);
                         prop_assert!(reading.at.since(alert.starts_at) >= Duration::from_secs(pending));
                     }
                     Change::Resolved(alert) => {
@@ -421,7 +421,7 @@ proptest! {
     }
 
     #[test]
-    fn what_changes_does_not_depend_on_how_often_it_is_asked_for(
+    fn changes_do_not_depend_on_how_often_they_are_read(
         lives in lives(), pending in 0_u64..20, hold in 0_u64..80, ticks in proptest::collection::vec(1_i64..200, 1..20),
     ) {
         let readings = readings(lives);
@@ -442,7 +442,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_expected_is_counted_from_0_on() {
+fn counters_of_registered_rules_start_at_0() {
     let rules: [(Kind, Arc<str>); 2] = [(Kind::HostScan, "host_scan".into()), (Kind::Bandwidth, "guests".into())];
     let mut alerts = Alerts::new(&Config::default());
     alerts.expect_rules(&rules);

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot::{self, error::RecvError};
 use tokio::time::timeout;
 
-use super::output::{AlertLines, Pace};
+use super::output::{AlertLines, AlertPace};
 use super::signals::Stop;
 use super::{DONE, FAILED, random_seed, say, self_metrics, start};
 use crate::account::ledger::Ledger;
@@ -23,9 +24,9 @@ use crate::detect::Detectors;
 use crate::events::{Tell, console::Style};
 use crate::export::chart::Capabilities;
 use crate::export::process::Queue;
-use crate::export::report::{Published, Report};
 use crate::export::vitals::Vitals;
-use crate::http::{Capacity, Listeners, Reported, Server, Site, reports};
+use crate::export::{Published, Report};
+use crate::http::{Capacity, Listeners, ScrapeReports, Server, Site, reports};
 use crate::pipeline::alarms::Alarms;
 use crate::pipeline::replay::Progress;
 use crate::pipeline::supervisor::{self, Setup};
@@ -33,14 +34,17 @@ use crate::{capture, cli, pipeline};
 
 /// Threads that answer clients; expositions are rendered elsewhere.
 const ANSWERING_THREADS: usize = 1;
-/// How long a signal waits for the frames that are being read.
+/// The fewest file descriptors that the program starts with: about 20 are open with one interface captured, and
+/// connections take half.
+const FEWEST_DESCRIPTORS: u64 = 40;
+/// Longest time that a signal waits for the frames that are being read.
 const LAST_READ: Duration = Duration::from_millis(500);
 /// The time in which the alert lines that wait must be written at the end.
 const LAST_ALERTS: Duration = Duration::from_millis(300);
 
 /// Runs until INT or TERM; a second one ends the program at once.
 pub(super) fn run(config: Config) -> anyhow::Result<u8> {
-    let capacity = Capacity::within(super::descriptors::raise()?);
+    let capacity = Capacity::within(raise_descriptor_limit()?);
     let lost_log_lines = super::log::start_queued(config.log)?;
     // Before anything that may take seconds, as compiling a filter may.
     let stop = Stop::on_signal()?;
@@ -55,7 +59,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let reports = config.source.is_none().then_some(scrapes);
     let (export, capabilities) = (config.export.clone(), capabilities(&config));
     let vitals = Vitals::new()?;
-    let pace = if config.source.is_some() { Pace::File } else { Pace::Live };
+    let pace = if config.source.is_some() { AlertPace::File } else { AlertPace::Live };
     let alerts = AlertLines::start(style(&config), pace)?;
     let mut program =
         if config.source.is_none() { self_metrics()?.with_vitals(vitals.clone())? } else { self_metrics()? };
@@ -78,7 +82,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
         None => capture_interfaces(config, filter, (scraped, vitals), &exporter),
     };
     alerts.finish(Instant::now() + LAST_ALERTS);
-    let End { status, summary } = end?;
+    let ExporterEnd { status, summary } = end?;
     say(&summary);
     exporter.runtime.block_on(serving)?;
     Ok(status)
@@ -99,8 +103,26 @@ impl Exporter {
     }
 }
 
+/// Raises the soft limit of file descriptors to the hard one; gives the number of descriptors that the process may have.
+///
+/// # Errors
+/// When that is not enough to begin with.
+fn raise_descriptor_limit() -> anyhow::Result<u64> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    // No limit at all is none here either.
+    let (current, maximum) = (current.unwrap_or(u64::MAX), maximum.unwrap_or(u64::MAX));
+    let allowed = if raised.is_ok() { maximum } else { current };
+    if allowed < FEWEST_DESCRIPTORS {
+        anyhow::bail!(
+            "too few file descriptors: {allowed} are allowed, {FEWEST_DESCRIPTORS} are needed (see `ulimit -n`)"
+        );
+    }
+    Ok(allowed)
+}
+
 /// The end of the exporter.
-struct End {
+struct ExporterEnd {
     /// The exit status.
     status: u8,
     /// The last line on standard error.
@@ -108,20 +130,20 @@ struct End {
 }
 
 /// Reads the file and serves its accounts meanwhile, then the final ones.
-fn read_file(file: &Path, config: &Config, exporter: &Exporter) -> anyhow::Result<End> {
+fn read_file(file: &Path, config: &Config, exporter: &Exporter) -> anyhow::Result<ExporterEnd> {
     let Exporter { published, site, alerts, stop, runtime } = exporter;
     let meanwhile = Meanwhile::of(file, config, published, site);
     let reading = start_reading(file.to_owned(), config.clone(), alerts.clone(), meanwhile, stop.clone())?;
     let Some(read) = runtime.block_on(read_or_stopped(reading, stop.clone())) else {
         let summary = format!("stopped while waiting for input from {}", file_name(file));
-        return Ok(End { status: DONE, summary });
+        return Ok(ExporterEnd { status: DONE, summary });
     };
     let (report, outcome) = read.map_err(|_| pipeline::Error::Panicked)?;
     let frames = report.accounts.totals.frames.frames;
     let (firing, fired) = (report.alerts.firing.len(), report.alerts.fired_total.values().sum::<u64>());
     published.publish(report);
     let status = match outcome {
-        // What came before a fault is worth serving; a file of which nothing could be read is not.
+        // Frames before a fault are worth serving; a file without any readable frame is not.
         Err(error) if frames == 0 => return Err(explain(error).into()),
         Err(error) => {
             tracing::error!(%error, "capture file is broken; serving the part that could be read");
@@ -138,11 +160,11 @@ fn read_file(file: &Path, config: &Config, exporter: &Exporter) -> anyhow::Resul
     );
     site.set_ready();
     exporter.wait_for_a_signal();
-    Ok(End { status, summary: format!("{frames} frames read from {}", file_name(file)) })
+    Ok(ExporterEnd { status, summary: format!("{frames} frames read from {}", file_name(file)) })
 }
 
 /// The report, and whether all could be read.
-type Reading = (Report, Result<(), pipeline::Error>);
+type FileReport = (Report, Result<(), pipeline::Error>);
 
 /// Publishes the accounts of a file that is still being read.
 struct Meanwhile {
@@ -169,7 +191,7 @@ impl Meanwhile {
         }
     }
 
-    /// Publishes what was counted, once a refresh.
+    /// Publishes the accounts, once a refresh.
     fn look<T: Tell + Send + 'static>(&mut self, progress: &mut Progress<'_, Alarms<T>>, config: &Config) {
         self.has_news |= progress.frames > 0;
         let now = Instant::now();
@@ -188,14 +210,14 @@ impl Meanwhile {
     }
 }
 
-/// Reads on a thread of its own: one that waits for more of its input hears no signal.
+/// Reads on a thread of its own: a thread that waits for input cannot react to a signal.
 fn start_reading(
     file: PathBuf,
     config: Config,
     alerts: AlertLines,
     mut meanwhile: Meanwhile,
     stop: Stop,
-) -> Result<oneshot::Receiver<Reading>, pipeline::Error> {
+) -> Result<oneshot::Receiver<FileReport>, pipeline::Error> {
     let (sender, reading) = oneshot::channel();
     let read = move || {
         let read = super::replay::read(&[file], &config, &config.detect, 1, alerts, |progress| {
@@ -208,8 +230,11 @@ fn start_reading(
     Ok(reading)
 }
 
-/// What was read; none if the input is silent when a signal comes.
-async fn read_or_stopped(mut reading: oneshot::Receiver<Reading>, stop: Stop) -> Option<Result<Reading, RecvError>> {
+/// The outcome of reading; none if the input is silent when a signal comes.
+async fn read_or_stopped(
+    mut reading: oneshot::Receiver<FileReport>,
+    stop: Stop,
+) -> Option<Result<FileReport, RecvError>> {
     tokio::select! {
         read = &mut reading => Some(read),
         () = stop.received() => timeout(LAST_READ, reading).await.ok(),
@@ -220,9 +245,9 @@ async fn read_or_stopped(mut reading: oneshot::Receiver<Reading>, stop: Stop) ->
 fn capture_interfaces(
     config: Config,
     filter: Option<Arc<UserFilter>>,
-    (scraped, vitals): (Reported, Vitals),
+    (scraped, vitals): (ScrapeReports, Vitals),
     exporter: &Exporter,
-) -> anyhow::Result<End> {
+) -> anyhow::Result<ExporterEnd> {
     let seed = random_seed();
     let detectors = Detectors::new(&config.detect, seed, Some(supervisor::tick(&config.pipeline)));
     let alarms = Alarms::new(detectors, &config.alert, exporter.alerts.clone());
@@ -243,7 +268,7 @@ fn capture_interfaces(
     let running = supervisor::start(setup, move || site.set_ready(), end_dead).map_err(explain)?;
     exporter.wait_for_a_signal();
     running.stop();
-    Ok(End { status: DONE, summary: closing_line(&running.join()?) })
+    Ok(ExporterEnd { status: DONE, summary: closing_line(&running.join()?) })
 }
 
 /// Ends the program when one of its threads is dead, so that a service manager starts it anew.
@@ -271,7 +296,7 @@ fn explain(mut error: pipeline::Error) -> pipeline::Error {
     error
 }
 
-/// The limits, for who asks for them.
+/// The configured limits, for `/capabilities`.
 fn capabilities(config: &Config) -> Capabilities {
     let (bandwidth, scan) = (config.detect.bandwidth.clone(), config.detect.scan.clone());
     Capabilities::of(&bandwidth.unwrap_or_default(), &scan.unwrap_or_default(), &config.capture.excluded)

@@ -1,6 +1,6 @@
 //! The program's own log, on standard error, in the form that the lines of alerts have too.
 //!
-//! The log of the exporter goes through an [`Output`], so that no thread waits for a reader; that of `replay` is written
+//! The log of the exporter goes through a [`LineQueue`], so that no thread waits for a reader; that of `replay` is written
 //! at once.
 
 use std::fmt::{self, Debug};
@@ -24,22 +24,22 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, Registry};
 
-use super::output::{Output, Stream};
+use super::output::{LineQueue, Stream};
 use crate::capture::printable;
 use crate::config::{Log, LogFormat, LogLevel};
-use crate::events::line::{Form, Line};
+use crate::events::line::{LineForm, LogLine};
 use crate::packet::Timestamp;
 
 /// The queue of the exporter's log, once it has started.
-static OUTPUT: OnceLock<Output> = OnceLock::new();
+static OUTPUT: OnceLock<LineQueue> = OnceLock::new();
 
 /// Starts the log of a command that waits for its reader, as filters do.
 pub(super) fn start(config: Log) {
     init(config, BoxMakeWriter::new(io::stderr));
 }
 
-/// Starts the log of the exporter. From here on [`say`] is queued too, and so is what a panic says. Gives the number of
-/// log lines that are lost.
+/// Starts the log of the exporter. From here on [`say`] is queued too, and so are messages of panics. Gives the
+/// number of lost log lines.
 ///
 /// # Errors
 /// When the writer thread cannot be started, or for want of file descriptors.
@@ -47,7 +47,7 @@ pub(super) fn start_queued(config: Log) -> io::Result<Arc<AtomicU64>> {
     let form = form(config.format);
     let gap =
         move |lost| gap(form, "log lines were lost because standard error was not read or could not be written", lost);
-    let output = Output::start(Stream::Log, unlocked(io::stderr())?, gap)?;
+    let output = LineQueue::start(Stream::Log, unlocked(io::stderr())?, gap)?;
     let output = OUTPUT.get_or_init(|| output);
     let queued = output.clone();
     init(config, BoxMakeWriter::new(move || Queued(queued.clone())));
@@ -61,8 +61,8 @@ pub(super) fn unlocked(descriptor: impl AsFd) -> io::Result<File> {
 }
 
 /// The line that stands for lost ones.
-pub(super) fn gap(form: Form, message: &str, lost: u64) -> String {
-    let mut line = Line::new(form, Timestamp::from(SystemTime::now()), "warn", message);
+pub(super) fn gap(form: LineForm, message: &str, lost: u64) -> String {
+    let mut line = LogLine::new(form, Timestamp::from(SystemTime::now()), "warn", message);
     line.put("lines", lost);
     line.finish()
 }
@@ -79,7 +79,7 @@ pub(super) fn say(text: &str) {
 /// Says why the program does not start. A standard error that is not read must not hold up the exit status, which a
 /// service manager waits for.
 pub(super) fn say_refusal(text: &str, deadline: Instant) {
-    let output = unlocked(io::stderr()).and_then(|out| Output::start(Stream::Log, out, |_| String::new()));
+    let output = unlocked(io::stderr()).and_then(|out| LineQueue::start(Stream::Log, out, |_| String::new()));
     match output {
         Ok(output) => drop(OUTPUT.set(output)),
         Err(error) => tracing::debug!(%error, "standard error is written at once"),
@@ -113,12 +113,12 @@ fn init(config: Log, writer: BoxMakeWriter) {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    let lines = tracing_subscriber::fmt::layer().event_format(Lines(form(config.format))).with_writer(writer);
+    let lines = tracing_subscriber::fmt::layer().event_format(EventLines(form(config.format))).with_writer(writer);
     Registry::default().with(lines.with_filter(level)).init();
 }
 
 /// Queues each line that is written to it.
-struct Queued(Output);
+struct Queued(LineQueue);
 
 impl Write for Queued {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
@@ -132,29 +132,29 @@ impl Write for Queued {
 }
 
 /// The form of the program's lines, of its log as of its alerts.
-pub(super) const fn form(format: LogFormat) -> Form {
+pub(super) const fn form(format: LogFormat) -> LineForm {
     match format {
-        LogFormat::Logfmt => Form::Logfmt,
-        LogFormat::Json => Form::Json,
+        LogFormat::Logfmt => LineForm::Logfmt,
+        LogFormat::Json => LineForm::Json,
     }
 }
 
 /// Writes an event as a line of this form.
-struct Lines(Form);
+struct EventLines(LineForm);
 
-impl<S, N> FormatEvent<S, N> for Lines
+impl<S, N> FormatEvent<S, N> for EventLines
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let mut message = Message::default();
+        let mut message = MessageText::default();
         event.record(&mut message);
         let metadata = event.metadata();
-        let mut line = Line::new(self.0, Timestamp::from(SystemTime::now()), level(metadata.level()), &message.0);
+        let mut line = LogLine::new(self.0, Timestamp::from(SystemTime::now()), level(metadata.level()), &message.0);
         event.record(&mut Fields(&mut line));
         if *metadata.level() > Level::INFO {
-            // Who debugs wants to know where a line comes from.
+            // At debug level the origin of a line matters.
             line.put_text("target", metadata.target());
         }
         writer.write_str(&line.finish())
@@ -176,9 +176,9 @@ const MESSAGE: &str = "message";
 
 /// Takes the message out of an event.
 #[derive(Default)]
-struct Message(String);
+struct MessageText(String);
 
-impl Visit for Message {
+impl Visit for MessageText {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         if field.name() == MESSAGE {
             self.0 = format!("{value:?}");
@@ -187,7 +187,7 @@ impl Visit for Message {
 }
 
 /// Writes all other fields of an event.
-struct Fields<'a>(&'a mut Line);
+struct Fields<'a>(&'a mut LogLine);
 
 impl Visit for Fields<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
@@ -229,7 +229,7 @@ mod tests {
 
     use super::*;
 
-    /// Keeps what is written.
+    /// Keeps the written bytes.
     #[derive(Clone, Default)]
     struct Kept(Arc<Mutex<Vec<u8>>>);
 
@@ -244,10 +244,10 @@ mod tests {
     }
 
     /// A log line in a form, without its time.
-    fn logged(form: Form, log: impl FnOnce()) -> String {
+    fn logged(form: LineForm, log: impl FnOnce()) -> String {
         let kept = Kept::default();
         let writer = kept.clone();
-        let lines = tracing_subscriber::fmt::layer().event_format(Lines(form)).with_writer(move || writer.clone());
+        let lines = tracing_subscriber::fmt::layer().event_format(EventLines(form)).with_writer(move || writer.clone());
         tracing::subscriber::with_default(Registry::default().with(lines), log);
         let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
         let (_, rest) = text.split_once("Z").unwrap();
@@ -259,11 +259,11 @@ mod tests {
         let error = io::Error::other("no \"such\" file");
         let log = || tracing::warn!(%error, interface = "eth0", count = 3, "cannot open");
         assert_eq!(
-            logged(Form::Logfmt, log),
+            logged(LineForm::Logfmt, log),
             " level=warn msg=\"cannot open\" error=\"no \\\"such\\\" file\" interface=eth0 count=3\n"
         );
         assert_eq!(
-            logged(Form::Json, log),
+            logged(LineForm::Json, log),
             "\",\"level\":\"warn\",\"msg\":\"cannot open\",\"error\":\"no \\\"such\\\" file\",\"interface\":\"eth0\",\
              \"count\":3}\n"
         );
@@ -278,7 +278,7 @@ mod tests {
             panic::catch_unwind(|| panic!("{reason}: {number}")).unwrap_err();
             panic::set_hook(hook);
         };
-        let line = logged(Form::Logfmt, log);
+        let line = logged(LineForm::Logfmt, log);
         assert!(line.starts_with(" level=error msg=\"a thread panicked; this is a bug in trafficmonitor\""), "{line}");
         assert!(line.contains(" place=src/app/log.rs:") && line.ends_with(" reason=\"no such row: 7\"\n"), "{line}");
     }
@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn a_line_for_debugging_says_where_it_comes_from() {
         assert_eq!(
-            logged(Form::Logfmt, || tracing::debug!("x")),
+            logged(LineForm::Logfmt, || tracing::debug!("x")),
             " level=debug msg=x target=trafficmonitor::app::log::tests\n"
         );
     }

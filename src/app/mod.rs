@@ -1,6 +1,5 @@
 //! The whole: reads the command line, opens, spawns, waits, drains.
 
-mod descriptors;
 mod live;
 mod log;
 mod output;
@@ -27,7 +26,7 @@ const FAILED: u8 = 1;
 /// Usage or configuration.
 const USAGE: u8 = 2;
 
-/// The time in which what is queued for standard error must be written at the end.
+/// Longest time at the end to write the lines that are queued for standard error.
 const LAST_LINES: Duration = Duration::from_millis(500);
 
 /// Runs the program with the arguments and the environment of this process; gives its exit status: 0 done, 1 failed
@@ -83,7 +82,8 @@ fn print(text: &str) -> anyhow::Result<()> {
     written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
 
-/// What became of writing to standard output. Who reads only the first lines, as head does, closes the pipe.
+/// The outcome of writing to standard output. A reader that wants only the first lines, as head does, closes the
+/// pipe.
 fn written(outcome: io::Result<()>) -> anyhow::Result<()> {
     match outcome {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -93,7 +93,7 @@ fn written(outcome: io::Result<()>) -> anyhow::Result<()> {
     }
 }
 
-/// Keeps those who choose addresses from choosing hash collisions; what is counted does not depend on it.
+/// A seed that prevents attackers from choosing hash collisions by their addresses; the counts do not depend on it.
 fn random_seed() -> u64 {
     use std::hash::{BuildHasher as _, RandomState};
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

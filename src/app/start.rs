@@ -20,10 +20,10 @@ use crate::pipeline;
 /// Names and networks that a line holds at most; the others are counted.
 const MOST_LISTED: usize = 8;
 
-/// Checks that there is what the packets are to come from, before anything is said of the start.
+/// Checks that the source of packets exists, before any line about the start.
 ///
 /// # Errors
-/// When an interface or the file does not exist. What is only found by opening them is told later.
+/// When an interface or the file does not exist. Other errors show when it is opened.
 pub(super) fn check_source(config: &Config) -> Result<(), pipeline::Error> {
     match &config.source {
         // Not opened: a named pipe is read from its beginning, once.
@@ -40,9 +40,9 @@ pub(super) fn check_source(config: &Config) -> Result<(), pipeline::Error> {
     }
 }
 
-/// Says in two lines what starts, and warns where the metrics are open to networks that they are about.
+/// Logs the start in two lines, and warns if the metrics are open to networks that they are about.
 pub(super) fn say(config: &Config, version: &str) {
-    // A host whose network cannot be read captures nothing, and says so itself.
+    // A host whose network cannot be read captures nothing; the supervisor logs that.
     let network = Network::read().unwrap_or_default();
     tracing::info!(
         version,

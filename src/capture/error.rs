@@ -1,19 +1,19 @@
-//! What can go wrong while capturing.
+//! Errors of capture.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::printable::printable;
 
-/// What can go wrong while capturing; the message says what, where and what to do.
+/// An error of capture; the message says what happened, where, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The kernel does not say what interfaces there are.
+    /// The kernel refuses to list the interfaces.
     #[error(transparent)]
     Network(#[from] super::network::Error),
     /// Interfaces that cannot be captured as they were named.
     #[error(transparent)]
-    Selection(#[from] super::selection::Refusal),
+    Selection(#[from] super::selection::SelectionError),
     /// This process may not capture.
     #[error("cannot open {}: permission denied; run as root or: setcap cap_net_raw=ep {}", printable(name), program())]
     Permission {
@@ -33,7 +33,7 @@ pub enum Error {
     OpenFile {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The system's error.
         source: io::Error,
     },
     /// A file that libpcap does not take for a capture.
@@ -49,7 +49,7 @@ pub enum Error {
     BrokenFile {
         /// The file.
         path: PathBuf,
-        /// How many frames were read before the fault.
+        /// Frames that were read before the fault.
         frames: u64,
         /// libpcap's words.
         reason: String,

@@ -1,7 +1,7 @@
 //! Interface or file → frames.
 //!
-//! The only room that speaks with libpcap. It hands over [`Frame`](crate::packet::Frame)s and says what the kernel
-//! dropped; it knows nothing of what is inside a frame.
+//! The only room that uses libpcap. Takes names of interfaces and files; gives [`Frame`](crate::packet::Frame)s and
+//! the kernel's counts of drops. Must not know the contents of frames.
 
 mod error;
 pub mod filter;
@@ -21,7 +21,7 @@ use std::time::Duration;
 pub use error::{Error, file_name, shortened};
 pub use printable::printable;
 
-/// Which interfaces are captured.
+/// The choice of interfaces.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Selection {
     /// Every interface that is up and not loopback, followed as they come and go, without those that show the same
@@ -34,10 +34,10 @@ pub enum Selection {
     Named(Vec<String>),
 }
 
-/// How frames are captured.
+/// Settings of capture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Which interfaces are captured.
+    /// The interfaces to capture.
     pub selection: Selection,
     /// Interfaces that [`Selection::All`] and [`Selection::Any`] leave out.
     pub excluded: Vec<String>,
@@ -51,7 +51,7 @@ pub struct Config {
     pub buffer_bytes: u32,
     /// Handles an interface that share its packets, each with a thread and a ring of its own.
     pub workers: usize,
-    /// How long the kernel may hold frames back to hand over more at once.
+    /// Longest time for which the kernel may hold frames back to hand over more at once.
     pub read_timeout: Duration,
 }
 

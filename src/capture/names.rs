@@ -43,7 +43,7 @@ fn escaped(text: &[u8], at: usize) -> Option<u8> {
 /// True if libpcap takes the name for a device of its own, so that an interface of that name cannot be captured: all
 /// interfaces, netfilter's logs, Bluetooth, USB, D-Bus.
 #[must_use]
-pub fn is_of_libpcap(name: &str) -> bool {
+pub(super) fn is_of_libpcap(name: &str) -> bool {
     let is_numbered = |kind: &str| {
         let number = name.strip_prefix(kind).unwrap_or_default();
         !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())

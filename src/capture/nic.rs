@@ -1,10 +1,10 @@
-//! What a network interface itself counts, and whether each frame that it counts is one that a capture sees.
+//! The counters of a network interface itself, and whether each frame that it counts is one that a capture sees.
 
 use std::fs;
 use std::io;
 
-use super::live::splits_or_joins;
 use super::{names, network};
+use crate::os::ethtool::splits_or_joins;
 
 /// The network devices of the process's namespace, one a line, with their counters (proc_pid_net(5)).
 const DEVICES: &str = "/proc/self/net/dev";
@@ -15,19 +15,19 @@ const SENT: usize = 9;
 /// A counter of the kernel or a driver, which may start over at any time: the driver was reset, or the interface was made
 /// anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ForeignCounter {
+pub(super) struct ForeignCounter {
     last: u64,
 }
 
 impl ForeignCounter {
     /// Counts from `now` on.
     #[must_use]
-    pub fn starting_at(now: u64) -> Self {
+    pub(super) fn starting_at(now: u64) -> Self {
         Self { last: now }
     }
 
     /// The count since the last reading. A reading below the last one means that the counter has started over at 0.
-    pub fn add(&mut self, now: u64) -> u64 {
+    pub(super) fn add(&mut self, now: u64) -> u64 {
         let since = now.checked_sub(self.last).unwrap_or(now);
         self.last = now;
         since
@@ -49,7 +49,7 @@ pub fn packets(interface: &str) -> io::Result<Option<u64>> {
 /// # Errors
 /// When the kernel cannot be asked, because no file descriptor or memory is free.
 pub fn counts_frames(interface: &str) -> io::Result<bool> {
-    if !is_known_not(splits_or_joins(interface))? {
+    if !is_known_not(splits_or_joins(&names::to_bytes(interface)))? {
         return Ok(false);
     }
     is_known_not(network::has_program(interface).map_err(|error| match error {

@@ -21,13 +21,13 @@ const HEADER_LENGTH: u16 = 0xa0;
 /// From here on (`SKF_AD_OFF`) an offset names something that the kernel knows of the packet.
 const ANCILLARY: u32 = 0xffff_f000;
 
-/// Where libpcap puts fields in front of a packet (`LINKTYPE_LINUX_SLL2`), and which ancillary word the kernel has for
-/// each: `SKF_AD_PROTOCOL`, `SKF_AD_IFINDEX`, `SKF_AD_HATYPE`, `SKF_AD_PKTTYPE`.
+/// The offsets at which libpcap puts fields in front of a packet (`LINKTYPE_LINUX_SLL2`), and the kernel's ancillary
+/// word for each: `SKF_AD_PROTOCOL`, `SKF_AD_IFINDEX`, `SKF_AD_HATYPE`, `SKF_AD_PKTTYPE`.
 const COOKED_FIELDS: [(u32, u32); 4] = [(0, 0), (4, 8), (8, 28), (10, 4)];
 const COOKED_HEADER: u32 = 20;
 
-/// Rewrites a program that was compiled for cooked frames for what the kernel shows it: the packet from its network
-/// header on. False when it looks at a field that the kernel has no word for.
+/// Rewrites a program that was compiled for cooked frames, so that it reads the packet from its network header on, as
+/// the kernel shows it. False if it loads a field for which the kernel has no ancillary word.
 pub(super) fn without_cooked_header(program: &mut [sock_filter]) -> bool {
     program.iter_mut().filter(|instruction| reads_packet(instruction.code)).all(|instruction| {
         match instruction.k {
@@ -52,8 +52,8 @@ pub(super) fn either(first: &[sock_filter], second: &[sock_filter]) -> Vec<sock_
     chained(first, second, |verdict| verdict == 0)
 }
 
-/// A program that accepts the packets that `program` rejects. A packet that is too short for a load is rejected by both, as
-/// it is by what libpcap compiles.
+/// A program that accepts the packets that `program` rejects. Both reject a packet that is too short for a load, as
+/// libpcap's programs do.
 pub(super) fn negation(mut program: Vec<sock_filter>) -> Vec<sock_filter> {
     for instruction in program.iter_mut().filter(|instruction| instruction.code == RETURN_CONSTANT) {
         instruction.k = if instruction.k == 0 { ACCEPT } else { 0 };
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_reads_no_packet_is_left_alone() {
+    fn program_that_reads_no_packet_is_unchanged() {
         let compare = sock_filter { code: 0x15, jt: 0, jf: 1, k: 12 };
         let mut program = [compare, REJECT_ALL[0]];
         assert!(without_cooked_header(&mut program));

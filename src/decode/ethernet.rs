@@ -1,4 +1,4 @@
-//! Ethernet and what stands between it and IP: VLAN tags, MPLS, PPPoE, 802.2 LLC with SNAP.
+//! Ethernet and the headers between it and IP: VLAN tags, MPLS, PPPoE, 802.2 LLC with SNAP.
 
 use super::{Cursor, Inside, NotIp, plausible, ppp};
 use crate::packet::IpVersion;
@@ -50,10 +50,10 @@ pub(super) fn walk_type(mut ether_type: u16, mut rest: Cursor<'_>) -> Result<Ins
     }
 }
 
-/// The way of a frame whose cooked header announces `ether_type`, where Linux left a VLAN tag in front of the packet that
-/// it announces: from 6.10 on it skips all tags for the protocol of a frame on `any`, and none in the frame.
+/// Reads a frame whose cooked header announces `ether_type`, although Linux left a VLAN tag before the packet that it
+/// announces. From 6.10 on Linux skips all tags for the protocol of a frame on `any`, and leaves them in the frame.
 ///
-/// None where the header that is announced passes as one, or no header passes behind the tag.
+/// None if the announced header passes as one, or if no header passes behind the tag.
 pub(super) fn behind_hidden_tags(ether_type: u16, rest: Cursor<'_>) -> Option<Inside<'_>> {
     let announced = plain_type(ether_type, rest)?;
     let (tag, behind) = rest.take::<4>().ok()?;
@@ -85,7 +85,7 @@ fn plain_type(ether_type: u16, rest: Cursor<'_>) -> Option<Inside<'_>> {
     }
 }
 
-/// MPLS labels up to the bottom of the stack (RFC 3032). Nothing says what is behind them: the Ethernet frame of a
+/// MPLS labels up to the bottom of the stack (RFC 3032). No field names the next header: the Ethernet frame of a
 /// pseudowire may begin as an IP header does, so the header has to pass as one.
 fn label_stack(mut rest: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
     loop {
@@ -97,7 +97,7 @@ fn label_stack(mut rest: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
     }
 }
 
-/// 802.2 LLC with a SNAP header of organisation 0, whose type is an EtherType (RFC 1042).
+/// The payload of an 802.2 LLC header with a SNAP header of organisation 0, whose type is an EtherType (RFC 1042).
 pub(super) fn logical_link(rest: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
     const SNAP: [u8; 6] = [0xaa, 0xaa, 0x03, 0, 0, 0];
     if !rest.captured.starts_with(&SNAP) {

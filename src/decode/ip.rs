@@ -34,7 +34,7 @@ pub(super) fn decode(
     }
 }
 
-/// Addresses and what follows the IP headers.
+/// Addresses and the payload of the IP headers.
 ///
 /// # Errors
 /// As [`decode`].
@@ -45,9 +45,9 @@ pub(super) fn read<'a>(inside: &Inside<'a>) -> Result<(Addresses, Transport<'a>)
     }
 }
 
-/// Addresses and what follows the IP headers of a quoted datagram. It is cut and its lengths are those of the whole, or
-/// wrong (some senders change them before they quote), so all that was quoted belongs to it. None when the quote ends
-/// inside the IP headers.
+/// Addresses and the payload of the IP headers of a quoted datagram. The quote is cut and its lengths are those of
+/// the whole, or wrong (some senders change them before they quote), so all quoted bytes belong to it. None if the
+/// quote ends inside the IP headers.
 pub(super) fn read_quoted(version: IpVersion, quote: &[u8]) -> Option<(Addresses, Transport<'_>)> {
     match version {
         IpVersion::V4 => {
@@ -63,7 +63,7 @@ pub(super) fn read_quoted(version: IpVersion, quote: &[u8]) -> Option<(Addresses
     }
 }
 
-/// What follows the IP headers: its protocol and its bytes, as far as they lie inside the packet and were captured.
+/// The payload of the IP headers: its protocol, and its bytes as far as they lie inside the packet and were captured.
 /// A later fragment has no bytes of a transport header.
 pub(super) struct Transport<'a> {
     pub(super) protocol: Protocol,
@@ -95,11 +95,11 @@ impl Transport<'_> {
 const IPV4_HEADER: usize = 20;
 const IPV6_HEADER: usize = 40;
 
-/// An IP header, the bytes of its packet, and what follows it.
-type Read<'a, H> = (H, u32, Transport<'a>);
+/// An IP header, the bytes of its packet, and its payload.
+type HeaderAndPayload<'a, H> = (H, u32, Transport<'a>);
 
 #[inline(always)]
-fn version_4(datagram: Cursor<'_>) -> Result<Read<'_, Ipv4HeaderSlice<'_>>, NotIp> {
+fn version_4(datagram: Cursor<'_>) -> Result<HeaderAndPayload<'_, Ipv4HeaderSlice<'_>>, NotIp> {
     let captured = datagram.captured;
     if captured.len() < IPV4_HEADER || captured.len() < usize::from(captured[0] & 0x0f) * 4 {
         return Err(NotIp::TruncatedIp);
@@ -127,7 +127,7 @@ fn addresses_4(header: &Ipv4HeaderSlice<'_>) -> Addresses {
 }
 
 #[inline(always)]
-fn version_6(datagram: Cursor<'_>) -> Result<Read<'_, Ipv6HeaderSlice<'_>>, NotIp> {
+fn version_6(datagram: Cursor<'_>) -> Result<HeaderAndPayload<'_, Ipv6HeaderSlice<'_>>, NotIp> {
     const NO_NEXT_HEADER: u8 = 59;
     let captured = datagram.captured;
     if captured.len() < IPV6_HEADER {
@@ -187,7 +187,7 @@ const FRAGMENT: u8 = 44;
 const AUTHENTICATION: u8 = 51;
 const DESTINATION_OPTIONS: u8 = 60;
 
-/// Whether the walk goes on behind `number`.
+/// True if `number` is an extension header that the walk continues behind.
 fn is_extension(number: u8) -> bool {
     matches!(number, HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION_OPTIONS)
 }

@@ -1,6 +1,6 @@
 //! The outermost link header, by libpcap's link type (<https://www.tcpdump.org/linktypes.html>).
 
-use super::{Cursor, Inside, NotIp, ethernet, hdlc, ppp, wireless};
+use super::{Cursor, Inside, NotIp, ethernet, ppp, wireless};
 use crate::packet::LinkType;
 
 /// The link layers that can be read.
@@ -73,8 +73,8 @@ impl LinkLayer {
             Self::Ipv6 => Ok(Inside::v6(frame)),
             Self::Loopback => loopback(frame),
             Self::Ppp => ppp::walk(frame),
-            Self::PppSerial => hdlc::walk_serial(frame),
-            Self::CiscoHdlc => hdlc::walk_cisco(frame),
+            Self::PppSerial => walk_serial(frame),
+            Self::CiscoHdlc => walk_cisco(frame),
             Self::Wireless => wireless::walk(frame),
             Self::Radiotap => wireless::walk_radiotap(frame),
             Self::Prism => wireless::walk_prism(frame),
@@ -116,7 +116,25 @@ fn cooked_protocol(protocol: u16, rest: Cursor<'_>, outgoing: bool) -> Result<In
     Ok(Inside { outgoing, ..inside })
 }
 
-/// `LINKTYPE_NULL` and `LINKTYPE_LOOP`: the address family in the byte order of whoever captured.
+/// `LINKTYPE_PPP_HDLC`: PPP, or Cisco's HDLC when the address is 0f (unicast) or 8f (broadcast).
+fn walk_serial(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
+    match frame.captured.first() {
+        Some(0x0f | 0x8f) => walk_cisco(frame),
+        _ => ppp::walk(frame),
+    }
+}
+
+/// `LINKTYPE_C_HDLC`: address, control, EtherType.
+fn walk_cisco(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
+    let (header, rest) = frame.take::<4>()?;
+    match u16::from_be_bytes([header[2], header[3]]) {
+        0..=ethernet::MAXIMUM_LENGTH => Err(NotIp::Link),
+        0x8035 => Err(NotIp::Link), // SLARP, Cisco's keep-alive; elsewhere this number is RARP
+        ether_type => ethernet::walk_type(ether_type, rest),
+    }
+}
+
+/// `LINKTYPE_NULL` and `LINKTYPE_LOOP`: the address family in the byte order of the capturing machine.
 fn loopback(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
     let (family, rest) = frame.take::<4>()?;
     let family = u32::from_be_bytes(*family);
@@ -132,7 +150,7 @@ fn by_family(family: u32, rest: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
     }
 }
 
-/// `LINKTYPE_PPI`: version, flags, length (little-endian), then the link type of what follows.
+/// `LINKTYPE_PPI`: version, flags, length (little-endian), then the link type of the next header.
 fn per_packet(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
     let (header, _) = frame.take::<8>()?;
     let length = usize::from(u16::from_le_bytes([header[2], header[3]]));
@@ -147,8 +165,8 @@ fn per_packet(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
     }
 }
 
-/// `LINKTYPE_NFLOG`: family, version, resource, then attributes (length and type in the byte order of the host that
-/// captured, padded to four bytes) of which one is the packet. Types are below 256, so the first one tells the order.
+/// `LINKTYPE_NFLOG`: family, version, resource, then attributes (length and type in the byte order of the capturing
+/// host, padded to four bytes), one of which is the packet. Types are below 256, so the first one shows the order.
 fn netfilter_log(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
     const PAYLOAD: u16 = 9; // NFULA_PAYLOAD in nfnetlink_log.h
     let (header, mut rest) = frame.take::<4>()?;

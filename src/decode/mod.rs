@@ -1,11 +1,10 @@
 //! Frame → [`Packet`], or a typed reason why not.
 //!
-//! The way through link headers is our own (`link` and what it leads to); from the IP header up the slices of
-//! `etherparse` are read (`ip`). Only the outermost IP header counts; the one that an ICMP error quotes says whose packet
-//! was refused (`quote`). Nothing here allocates, blocks or logs.
+//! The link headers are read by our own code (`link` and the files it leads to); from the IP header up the slices of
+//! `etherparse` are read (`ip`). Only the outermost IP header counts. The header that an ICMP error quotes names the
+//! refused packet (`quote`). Nothing here allocates, blocks or logs.
 
 mod ethernet;
-mod hdlc;
 mod ip;
 mod link;
 mod plausible;
@@ -15,7 +14,7 @@ mod wireless;
 
 use crate::packet::{Frame, IpVersion, LinkType, Packet, Refusal};
 
-/// Why a frame does not count as IP. The list is closed: each is a value of the label `reason`.
+/// The reason why a frame does not count as IP. The list is closed: each is a value of the label `reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum NotIp {
     /// The frame ends inside a link header.
@@ -92,15 +91,6 @@ pub fn supported_link_types() -> String {
     link::supported()
 }
 
-/// Takes what a frame counts as, or why it is not IP.
-pub trait TakeDecoded {
-    /// Most frames. To be inlined.
-    fn take(self, decoded: Result<Packet, NotIp>);
-
-    /// The others.
-    fn take_rare(self, decoded: Result<Packet, NotIp>);
-}
-
 /// Reads frames of one link type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decoder {
@@ -116,7 +106,7 @@ impl Decoder {
         link::LinkLayer::of(link_type).map(|layer| Self { layer }).ok_or(UnsupportedLinkType(link_type))
     }
 
-    /// What `frame` counts as.
+    /// Decodes `frame`.
     ///
     /// # Errors
     /// The reason why the frame is not IP.
@@ -130,37 +120,22 @@ impl Decoder {
         self.decode_behind_others(frame)
     }
 
-    /// As [`Decoder::decode`], handed to `takes` where that is known: most frames by the version of their IP header, so that
-    /// what is done with their packets is compiled for each by itself.
-    #[inline(always)]
-    pub fn decode_for(&self, frame: &Frame<'_>, takes: impl TakeDecoded) {
-        if self.layer == link::LinkLayer::Ethernet
-            && let Some((version, datagram)) = ethernet::plain(Cursor::of(frame))
-        {
-            return match version {
-                IpVersion::V4 => takes.take(ip::decode(frame.time, IpVersion::V4, datagram, false)),
-                IpVersion::V6 => takes.take(ip::decode(frame.time, IpVersion::V6, datagram, false)),
-            };
-        }
-        takes.take_rare(self.decode_behind_others(frame));
-    }
-
-    /// Where other headers than Ethernet's stand before IP.
+    /// Decodes a frame of a link type other than Ethernet.
     #[inline(never)]
     fn decode_behind_others(&self, frame: &Frame<'_>) -> Result<Packet, NotIp> {
         let Inside { version, datagram, outgoing } = self.layer.walk(Cursor::of(frame))?;
         ip::decode(frame.time, version, datagram, outgoing)
     }
 
-    /// What `packet`, which `frame` was decoded to, says was refused: nothing unless it is an ICMP error that says so.
-    /// `quote` has the rules.
+    /// The packet that `packet`, decoded from `frame`, reports as refused. None unless it is an ICMP error that
+    /// refuses; `quote` has the rules.
     #[must_use]
     #[inline]
     pub fn refusal(&self, frame: &Frame<'_>, packet: &Packet) -> Option<Refusal> {
         if quote::may_refuse(packet) { self.read_refusal(frame) } else { None }
     }
 
-    /// Walks the frame anew: errors are rare, and a packet that held what they quote would be larger for all.
+    /// Walks the frame again: errors are rare, and a field for their quote would make every packet larger.
     #[cold]
     fn read_refusal(&self, frame: &Frame<'_>) -> Option<Refusal> {
         let inside = self.layer.walk(Cursor::of(frame)).ok()?;
@@ -168,7 +143,7 @@ impl Decoder {
     }
 }
 
-/// What is left of a frame behind the link headers read so far.
+/// The rest of a frame behind the link headers read so far.
 #[derive(Debug, Clone, Copy)]
 struct Cursor<'a> {
     /// The captured bytes from here on.
@@ -186,21 +161,21 @@ impl<'a> Cursor<'a> {
         Self { captured: frame.captured, wire_bytes: frame.wire_bytes, frame_bytes: frame.wire_bytes }
     }
 
-    /// The first `N` bytes and what is behind them.
+    /// The first `N` bytes and the rest behind them.
     #[inline]
     fn take<const N: usize>(self) -> Result<(&'a [u8; N], Self), NotIp> {
         let (header, captured) = self.captured.split_first_chunk::<N>().ok_or(NotIp::TruncatedLink)?;
         Ok((header, Self { captured, wire_bytes: self.wire_bytes - N as u32, ..self }))
     }
 
-    /// What is behind the next `length` bytes.
+    /// The rest behind the next `length` bytes.
     fn skip(self, length: usize) -> Result<Self, NotIp> {
         let captured = self.captured.get(length..).ok_or(NotIp::TruncatedLink)?;
         Ok(Self { captured, wire_bytes: self.wire_bytes - length as u32, ..self })
     }
 }
 
-/// Where the link headers led: to an IP header of a version that they name.
+/// The IP header that the link headers led to, of the version that they name.
 #[derive(Debug, Clone, Copy)]
 struct Inside<'a> {
     version: IpVersion,

@@ -1,8 +1,8 @@
-//! Does an IP header stand here? Asked where no link header is to be trusted with the answer.
+//! Decides whether the bytes are an IP header, where no link header can be trusted with the answer.
 //!
-//! Behind MPLS labels an Ethernet frame may begin with the nibble 4 or 6, and in a cooked frame a VLAN tag may stand where
-//! the header says that IP does. So the lengths of the header must fit the frame, or its checksum must be right. Takes the
-//! place to which the link headers led; knows nothing of what they were.
+//! Behind MPLS labels an Ethernet frame may begin with the nibble 4 or 6. In a cooked frame a VLAN tag may stand
+//! where the header announces IP. So the lengths of the header must fit the frame, or its checksum must be right.
+//! Takes the position that the link headers led to; must not know these headers.
 
 use super::{Cursor, Inside, NotIp};
 use crate::packet::IpVersion;
@@ -65,7 +65,7 @@ fn passes_6(datagram: Cursor<'_>) -> bool {
     first >> 4 == 6 && (payload_bytes == 0 || fills(datagram, IPV6_HEADER + payload_bytes))
 }
 
-/// Does a packet of so many bytes fill what was on the wire, but for a check sequence or padding?
+/// True if a packet of so many bytes fills the frame on the wire, except for a check sequence or padding.
 fn fills(datagram: Cursor<'_>, packet_bytes: u32) -> bool {
     match datagram.wire_bytes.checked_sub(packet_bytes) {
         Some(0 | CHECK_SEQUENCE) => true,

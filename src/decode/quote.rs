@@ -1,16 +1,16 @@
-//! The header that an ICMP error quotes: whose packet was refused.
+//! The header that an ICMP error quotes: it names the refused packet.
 //!
-//! A packet counts as refused when its destination, or a router or firewall in its place, says that nobody takes it:
-//! *destination unreachable* (RFC 792, RFC 4443 section 3.1), but not *fragmentation needed* (code 4), which asks for
-//! smaller packets (RFC 1191), as *packet too big* does in IPv6; and of *parameter problem* in IPv6 the *unrecognized
-//! next header* (RFC 4443 section 3.4, code 1), which says what IPv4 calls *protocol unreachable*. *Time exceeded* is no
-//! refusal: it is a word about the way, not from who was asked, and every hop of a traceroute to an open port sends one.
-//! Neither are *redirect*, *source quench* and the other *parameter problem*s. What stays without an answer for their
-//! reasons is unanswered all the same.
+//! A packet counts as refused when its destination, or a router or firewall in its place, says that it is not
+//! delivered: *destination unreachable* (RFC 792, RFC 4443 section 3.1). *Fragmentation needed* (code 4) is none: it
+//! asks for smaller packets (RFC 1191), as *packet too big* does in IPv6. *Parameter problem* in IPv6 refuses only
+//! with *unrecognized next header* (RFC 4443 section 3.4, code 1), which IPv4 calls *protocol unreachable*. *Time
+//! exceeded* is no refusal: it reports about the path, not about the destination, and every hop of a traceroute to an
+//! open port sends one. Nor are *redirect*, *source quench* and the other *parameter problem*s. A contact that gets
+//! no answer for their reasons is still unanswered.
 //!
-//! Nothing is taken from an error that no honest sender makes: one about an error or a redirect, or that does not go to
-//! who sent the packet (RFC 1122 section 3.2.2, RFC 4443 section 2.4). Nor where the quote does not reach as far as the
-//! ports, or is of a later fragment: it could be any conversation's.
+//! Errors that no honest sender makes are ignored: an error about an error or a redirect, or one that does not go to
+//! the sender of the packet (RFC 1122 section 3.2.2, RFC 4443 section 2.4). So are quotes that end before the ports
+//! or are of a later fragment: they could belong to any conversation.
 
 use super::Inside;
 use super::ip::{self, Transport};
@@ -22,7 +22,7 @@ const DESTINATION_UNREACHABLE_6: u8 = 1;
 const PARAMETER_PROBLEM_6: u8 = 4;
 const UNRECOGNIZED_NEXT_HEADER: u8 = 1;
 
-/// Whether `packet` may be an error that refuses: all that the packet path asks of most.
+/// True if `packet` may be an error that refuses. The only check that the packet path makes for most packets.
 #[inline]
 pub(super) fn may_refuse(packet: &Packet) -> bool {
     match packet.icmp_type {
@@ -35,7 +35,7 @@ pub(super) fn may_refuse(packet: &Packet) -> bool {
     }
 }
 
-/// What the error that the link headers led to refuses.
+/// The refused packet that an ICMP error quotes. `inside` is the IP header of the error.
 pub(super) fn read(time: Timestamp, inside: &Inside<'_>) -> Option<Refusal> {
     let (outer, message) = ip::read(inside).ok()?;
     let (&[icmp_type, code, ..], quote) = message.bytes.split_first_chunk::<8>()?;
@@ -59,7 +59,7 @@ fn refuses_6(icmp_type: u8, code: u8) -> bool {
     icmp_type == DESTINATION_UNREACHABLE_6 || (icmp_type, code) == (PARAMETER_PROBLEM_6, UNRECOGNIZED_NEXT_HEADER)
 }
 
-/// The ports under which the refused packet counts; none when it cannot be told, or no error may be sent about it.
+/// The ports under which the refused packet counts; none if they are unknown, or if no error may be sent about it.
 fn ports(transport: &Transport<'_>) -> Option<(u16, u16)> {
     match (transport.protocol, transport.bytes) {
         (Protocol::TCP | Protocol::UDP, &[s0, s1, d0, d1, ..]) => {

@@ -76,8 +76,9 @@ fn radiotap_flags(header: &[u8]) -> u8 {
     header.get(flags_at).copied().unwrap_or(0)
 }
 
-/// `LINKTYPE_IEEE802_11_PRISM`: a Prism header, always 144 bytes whatever its length field says in whichever byte order
-/// (as tcpdump reads it), or an AVS header in its place, told by its magic number and with a length of its own.
+/// `LINKTYPE_IEEE802_11_PRISM`: a Prism header, always 144 bytes whatever its length field says in whichever byte
+/// order (as tcpdump reads it), or an AVS header in its place, recognised by its magic number and with a length of
+/// its own.
 pub(super) fn walk_prism(frame: Cursor<'_>) -> Result<Inside<'_>, NotIp> {
     const PRISM_HEADER: usize = 144;
     const AVS_MAGIC: [u32; 2] = [0x8021_1001, 0x8021_1002];

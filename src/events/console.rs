@@ -16,7 +16,7 @@
 //! | `first_target`, `last_target` | the first and the last target; for bandwidth the peer with the most bytes |
 //! | `fingerprint` | the same in every episode |
 
-use super::line::{Form, Line, rfc_3339};
+use super::line::{LineForm, LogLine, rfc_3339};
 use super::{Seconds, state};
 use crate::alert::{Alert, Change, Severity};
 use crate::detect::{Subject, Target};
@@ -25,7 +25,7 @@ use crate::detect::{Subject, Target};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Style {
     /// The form, that of the program's own log.
-    pub form: Form,
+    pub form: LineForm,
     /// Write the alert in a sentence as the message.
     pub explain: bool,
 }
@@ -36,7 +36,7 @@ pub fn line(change: &Change, style: Style) -> String {
     let alert = change.alert();
     let message = if style.explain { alert.explain() } else { format!("alert {}", state(change)) };
     let time = alert.ends_at.unwrap_or(alert.starts_at);
-    let mut line = Line::new(style.form, time, level(change), &message);
+    let mut line = LogLine::new(style.form, time, level(change), &message);
     line.put_text("state", state(change));
     line.put_text("kind", alert.kind.label());
     line.put_text("rule", &alert.rule);
@@ -60,7 +60,7 @@ const fn level(change: &Change) -> &'static str {
     }
 }
 
-fn put_subject(line: &mut Line, subject: &Subject) {
+fn put_subject(line: &mut LogLine, subject: &Subject) {
     match subject {
         Subject::Source(source) => line.put_text("src", &source.to_string()),
         Subject::Destination(destination) => line.put_text("dst", &destination.to_string()),
@@ -72,7 +72,7 @@ fn put_subject(line: &mut Line, subject: &Subject) {
     }
 }
 
-fn put_figures(line: &mut Line, alert: &Alert) {
+fn put_figures(line: &mut LogLine, alert: &Alert) {
     let shown = alert.shown();
     if alert.ends_at.is_some() {
         line.put_text("starts_at", &rfc_3339(alert.starts_at));
@@ -91,7 +91,7 @@ fn put_figures(line: &mut Line, alert: &Alert) {
     }
 }
 
-fn put_targets(line: &mut Line, alert: &Alert) {
+fn put_targets(line: &mut LogLine, alert: &Alert) {
     let mut put = |key: &str, target: Option<&Target>| {
         target.iter().for_each(|target| line.put_text(key, &target.to_string()));
     };
@@ -104,7 +104,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::alert::{Fingerprint, Peak, Side, State};
+    use crate::alert::{AlertState, Fingerprint, Peak, Side};
     use crate::detect::{Figures, Kind, Span};
     use crate::packet::{Protocol, Timestamp};
 
@@ -114,7 +114,7 @@ mod tests {
             kind: Kind::Bandwidth,
             rule: rule.into(),
             subject: Subject::Source("203.0.113.5".parse().unwrap()),
-            state: State::Firing,
+            state: AlertState::Firing,
             severity: Severity::Warning,
             side: Side::Outside,
             starts_at: Timestamp::from_nanoseconds(1_700_000_012_500_000_000),
@@ -139,13 +139,13 @@ mod tests {
         }
     }
 
-    fn written(change: &Change, form: Form, explain: bool) -> String {
+    fn written(change: &Change, form: LineForm, explain: bool) -> String {
         line(change, Style { form, explain })
     }
 
     fn resolved() -> Change {
         let at = |seconds: i64| Timestamp::from_nanoseconds(seconds * 500_000_000 + 1_700_000_000_000_000_000);
-        let mut alert = Alert { state: State::Resolved, ends_at: Some(at(201)), ..alert("bandwidth") };
+        let mut alert = Alert { state: AlertState::Resolved, ends_at: Some(at(201)), ..alert("bandwidth") };
         alert.span = Some(Span { first: at(20), last: at(36), precision: Duration::from_secs(1) });
         // The last figures are not those of the peak.
         (alert.figures.value, alert.figures.bytes, alert.figures.limit) = (5.0, 5, 7.0);
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn a_line_has_its_fields() {
         assert_eq!(
-            written(&Change::Fired(alert("bandwidth")), Form::Logfmt, false),
+            written(&Change::Fired(alert("bandwidth")), LineForm::Logfmt, false),
             "ts=2023-11-14T22:13:32.500000Z level=warn msg=\"alert firing\" state=firing kind=bandwidth rule=bandwidth \
              severity=warning side=outside src=203.0.113.5 value=2000000000 limit=1000000000 window_seconds=170.5 \
              peak=2000000000 bytes=2000000000 first_target=10.0.0.5 fingerprint=00000000000000ab\n"
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn an_end_has_the_figures_of_the_peak_and_the_time_of_the_packets() {
         assert_eq!(
-            written(&resolved(), Form::Logfmt, false),
+            written(&resolved(), LineForm::Logfmt, false),
             "ts=2023-11-14T22:15:00.500000Z level=info msg=\"alert resolved\" state=resolved kind=bandwidth \
              rule=bandwidth severity=warning side=outside src=203.0.113.5 starts_at=2023-11-14T22:13:32.500000Z \
              lasted_seconds=8 value=2000000000 limit=1000000000 window_seconds=170.5 peak=2000000000 bytes=2000000000 \
@@ -176,8 +176,8 @@ mod tests {
     #[test]
     fn json_has_the_same_fields() {
         for change in [Change::Fired(alert("bandwidth")), resolved()] {
-            let object: serde_json::Value = serde_json::from_str(&written(&change, Form::Json, false)).unwrap();
-            let logfmt = written(&change, Form::Logfmt, false).replace("msg=\"alert ", "msg=\"alert_");
+            let object: serde_json::Value = serde_json::from_str(&written(&change, LineForm::Json, false)).unwrap();
+            let logfmt = written(&change, LineForm::Logfmt, false).replace("msg=\"alert ", "msg=\"alert_");
             let keys: Vec<&str> = logfmt.split_whitespace().map(|field| field.split_once('=').unwrap().0).collect();
             let mut of_json: Vec<&str> = object.as_object().unwrap().keys().map(String::as_str).collect();
             let mut sorted = keys.clone();
@@ -190,10 +190,10 @@ mod tests {
 
     #[test]
     fn the_message_may_be_a_sentence() {
-        let firing = written(&Change::Fired(alert("bandwidth")), Form::Logfmt, true);
+        let firing = written(&Change::Fired(alert("bandwidth")), LineForm::Logfmt, true);
         let sentence = "203.0.113.5 sent 2 GB in the last 170.5 s (limit 1 GB), most of it to 10.0.0.5";
         assert!(firing.contains(&format!(" msg=\"{sentence}\" state=firing ")), "{firing}");
-        let end = written(&resolved(), Form::Logfmt, true);
+        let end = written(&resolved(), LineForm::Logfmt, true);
         let sentence =
             "resolved after about 8 s: 203.0.113.5 sent 2 GB within 170.5 s (limit 1 GB), most of it to 10.0.0.5";
         assert!(end.contains(&format!(" msg=\"{sentence}\" state=resolved ")), "{end}");
@@ -203,7 +203,7 @@ mod tests {
     fn the_level_follows_the_severity() {
         for (severity, level) in [(Severity::Info, "info"), (Severity::Warning, "warn"), (Severity::Critical, "error")]
         {
-            let line = written(&Change::Fired(Alert { severity, ..alert("bandwidth") }), Form::Logfmt, false);
+            let line = written(&Change::Fired(Alert { severity, ..alert("bandwidth") }), LineForm::Logfmt, false);
             assert!(line.contains(&format!(" level={level} ")), "{line}");
         }
     }
@@ -214,14 +214,14 @@ mod tests {
         let target = Target { address: "2001:db8::9".parse().unwrap(), protocol: Some(Protocol::TCP), port: Some(22) };
         alert.figures.is_estimate = true;
         alert.figures.last_targets = vec![target];
-        let line = written(&Change::Fired(alert), Form::Logfmt, false);
+        let line = written(&Change::Fired(alert), LineForm::Logfmt, false);
         assert!(line.contains(" estimate=true first_target=10.0.0.5 last_target=[2001:db8::9]:22/tcp "), "{line}");
     }
 
     #[test]
     fn hostile_names_stay_within_their_field() {
         for (rule, field) in [("a=b", " rule=\"a=b\" "), ("a\"\n\u{1b}[31mb", " rule=\"a\\\"\\n\\u{1b}[31mb\" ")] {
-            let line = written(&Change::Fired(alert(rule)), Form::Logfmt, false);
+            let line = written(&Change::Fired(alert(rule)), LineForm::Logfmt, false);
             assert!(line.contains(field), "{line}");
             assert_eq!(line.lines().count(), 1);
         }

@@ -4,7 +4,7 @@
 //! | key | meaning |
 //! |---|---|
 //! | `ts` | the moment on the packets' clock at which the rule became true, in seconds; the same when it resolves |
-//! | `src`, `dst` | who sends, who receives: of a source `src` alone, of a destination `dst` alone, of a pair both |
+//! | `src`, `dst` | sender and receiver: of a source `src` alone, of a destination `dst` alone, of a pair both |
 //! | `network` | the network, where one is meant as a whole; then there is neither `src` nor `dst` |
 //! | `kind`, `rule` | what is found, and the name of the rule that found it |
 //! | `state` | `firing` or `resolved` |
@@ -17,10 +17,10 @@
 //! | `answered` | contacts that were answered in the window; absent for rules that do not ask |
 //! | `estimate` | `true` if `value` and `answered` are estimates; else absent |
 //! | `first_targets`, `last_targets` | `{"dst":…,"proto":…,"dst_port":…}` of the first and the last that counted; `proto` and `dst_port` where they are known. For bandwidth the first ones are the peers with the most bytes |
+//! | `fingerprint` | 16 hexadecimal digits, the same in every episode |
 //!
 //! `value`, `limit`, `bytes` and `answered` are of one moment: the latest while the alert fires, that of the peak once it
 //! has resolved.
-//! | `fingerprint` | 16 hexadecimal digits, the same in every episode |
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -106,7 +106,7 @@ impl Object {
         Self("{".to_owned())
     }
 
-    /// A member whose value is JSON as it stands.
+    /// Appends a member whose value is JSON already.
     fn put(&mut self, key: &str, value: impl std::fmt::Display) {
         let comma = if self.0.len() > 1 { "," } else { "" };
         // A string takes all that is written to it.
@@ -117,7 +117,7 @@ impl Object {
         self.put(key, serde_json::Value::from(text));
     }
 
-    /// JSON has no word for what is no number.
+    /// JSON has no notation for infinities and NaN.
     fn put_number(&mut self, key: &str, number: f64) {
         if number.is_finite() {
             self.put(key, number);
@@ -137,7 +137,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::alert::{Fingerprint, Peak, Severity, Side, State};
+    use crate::alert::{AlertState, Fingerprint, Peak, Severity, Side};
     use crate::detect::{Figures, Kind};
     use crate::packet::{Protocol, Timestamp};
 
@@ -147,7 +147,7 @@ mod tests {
             kind,
             rule: rule.into(),
             subject,
-            state: State::Firing,
+            state: AlertState::Firing,
             severity: Severity::Info,
             side: Side::Outside,
             starts_at: Timestamp::from_nanoseconds(1_700_000_012_500_000_000),
@@ -201,9 +201,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_says_when_and_keeps_its_start() {
+    fn resolved_alert_has_its_end_and_keeps_its_start() {
         let mut alert = alert(Kind::Bandwidth, "bandwidth", Subject::Source("2001:db8::5".parse().unwrap()));
-        alert.state = State::Resolved;
+        alert.state = AlertState::Resolved;
         alert.ends_at = Some(Timestamp::from_nanoseconds(1_700_000_100_000_000_000));
         (alert.figures.value, alert.figures.limit) = (1.0, 2.0);
         (alert.peak.value, alert.peak.limit) = (5e12, 1e12);

@@ -12,7 +12,7 @@ use crate::packet::Timestamp;
 
 /// The form of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Form {
+pub enum LineForm {
     /// `ts=2026-03-17T13:31:58.000000Z level=warn msg="alert firing" src=203.0.113.5 …`
     #[default]
     Logfmt,
@@ -22,16 +22,16 @@ pub enum Form {
 
 /// A line that is being written. It holds no line feed, whatever its fields hold.
 #[derive(Debug)]
-pub struct Line {
+pub struct LogLine {
     text: String,
-    form: Form,
+    form: LineForm,
 }
 
-impl Line {
+impl LogLine {
     /// A line with a time, a level (error, warn, info, debug, trace) and a message.
     #[must_use]
-    pub fn new(form: Form, time: Timestamp, level: &str, message: &str) -> Self {
-        let text = if form == Form::Json { "{".to_owned() } else { String::new() };
+    pub fn new(form: LineForm, time: Timestamp, level: &str, message: &str) -> Self {
+        let text = if form == LineForm::Json { "{".to_owned() } else { String::new() };
         let mut line = Self { text, form };
         line.put_text("ts", &rfc_3339(time));
         line.put_text("level", level);
@@ -42,8 +42,8 @@ impl Line {
     /// A field that is a text.
     pub fn put_text(&mut self, key: &str, text: &str) {
         match self.form {
-            Form::Logfmt => self.put_raw(key, quoted(text)),
-            Form::Json => self.put_raw(key, printable_json(&serde_json::Value::from(text).to_string())),
+            LineForm::Logfmt => self.put_raw(key, quoted(text)),
+            LineForm::Json => self.put_raw(key, printable_json(&serde_json::Value::from(text).to_string())),
         }
     }
 
@@ -52,10 +52,10 @@ impl Line {
         self.put_raw(key, value);
     }
 
-    /// A field that is a number. JSON has no word for what is no number.
+    /// A field that is a number. JSON has no notation for infinities and NaN.
     pub fn put_number(&mut self, key: &str, number: f64) {
         match self.form {
-            Form::Json if !number.is_finite() => self.put_raw(key, "null"),
+            LineForm::Json if !number.is_finite() => self.put_raw(key, "null"),
             _ => self.put_raw(key, number),
         }
     }
@@ -64,10 +64,10 @@ impl Line {
         let is_first = self.text.len() <= 1;
         // A string takes all that is written to it.
         match self.form {
-            Form::Logfmt if is_first => write!(self.text, "{key}={value}"),
-            Form::Logfmt => write!(self.text, " {key}={value}"),
-            Form::Json if is_first => write!(self.text, "\"{key}\":{value}"),
-            Form::Json => write!(self.text, ",\"{key}\":{value}"),
+            LineForm::Logfmt if is_first => write!(self.text, "{key}={value}"),
+            LineForm::Logfmt => write!(self.text, " {key}={value}"),
+            LineForm::Json if is_first => write!(self.text, "\"{key}\":{value}"),
+            LineForm::Json => write!(self.text, ",\"{key}\":{value}"),
         }
         .unwrap_or_default();
     }
@@ -75,7 +75,7 @@ impl Line {
     /// The whole line, with its line feed.
     #[must_use]
     pub fn finish(mut self) -> String {
-        self.text.push_str(if self.form == Form::Json { "}\n" } else { "\n" });
+        self.text.push_str(if self.form == LineForm::Json { "}\n" } else { "\n" });
         self.text
     }
 }
@@ -86,7 +86,7 @@ pub(super) fn rfc_3339(time: Timestamp) -> String {
     humantime::format_rfc3339_micros(UNIX_EPOCH + since_epoch).to_string()
 }
 
-/// A value in quotes where it would not be one word, and without anything that speaks to the terminal.
+/// A value in quotes where it would not be one word, and without control characters that a terminal would obey.
 fn quoted(value: &str) -> Cow<'_, str> {
     let is_plain = |letter: char| letter.is_ascii_graphic() && !matches!(letter, '"' | '=' | '\\');
     if !value.is_empty() && value.chars().all(is_plain) {
@@ -98,7 +98,7 @@ fn quoted(value: &str) -> Cow<'_, str> {
         match letter {
             '\'' => quoted.push('\''),
             _ if is_unsafe(letter) => quoted.extend(letter.escape_default()),
-            // Quotes, backslashes, and what has no letter to stand on.
+            // Quotes, backslashes, and characters that cannot stand alone.
             _ => quoted.extend(letter.escape_debug()),
         }
     }
@@ -110,13 +110,14 @@ fn quoted(value: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
-    fn line(form: Form, put: impl FnOnce(&mut Line)) -> String {
-        let mut line = Line::new(form, Timestamp::from_nanoseconds(1_700_000_012_500_000_999), "info", "it's \"so\"");
+    fn line(form: LineForm, put: impl FnOnce(&mut LogLine)) -> String {
+        let mut line =
+            LogLine::new(form, Timestamp::from_nanoseconds(1_700_000_012_500_000_999), "info", "it's \"so\"");
         put(&mut line);
         line.finish()
     }
 
-    fn fields(line: &mut Line) {
+    fn fields(line: &mut LogLine) {
         line.put_text("name", "two words");
         line.put("count", 7);
         line.put_number("share", 0.5);
@@ -125,11 +126,11 @@ mod tests {
     #[test]
     fn both_forms_have_the_same_fields_in_the_same_order() {
         assert_eq!(
-            line(Form::Logfmt, fields),
+            line(LineForm::Logfmt, fields),
             "ts=2023-11-14T22:13:32.500000Z level=info msg=\"it's \\\"so\\\"\" name=\"two words\" count=7 share=0.5\n"
         );
         assert_eq!(
-            line(Form::Json, fields),
+            line(LineForm::Json, fields),
             "{\"ts\":\"2023-11-14T22:13:32.500000Z\",\"level\":\"info\",\"msg\":\"it's \\\"so\\\"\",\
              \"name\":\"two words\",\"count\":7,\"share\":0.5}\n"
         );
@@ -160,9 +161,9 @@ mod tests {
             ("a\u{2066}\u{3164}\u{e0001}b", "\"a\\u{2066}\\u{3164}\\u{e0001}b\""),
             ("plain", "plain"),
         ] {
-            let logfmt = line(Form::Logfmt, |line| line.put_text("x", text));
+            let logfmt = line(LineForm::Logfmt, |line| line.put_text("x", text));
             assert!(logfmt.ends_with(&format!(" x={written}\n")), "{logfmt}");
-            let json = line(Form::Json, |line| line.put_text("x", text));
+            let json = line(LineForm::Json, |line| line.put_text("x", text));
             assert_eq!(json.lines().count(), 1);
             assert!(!json.trim_end().contains(is_unsafe), "{json:?}");
             let read: serde_json::Value = serde_json::from_str(&json).unwrap();
@@ -172,7 +173,7 @@ mod tests {
 
     #[test]
     fn json_stays_json_where_a_number_is_none() {
-        let json = line(Form::Json, |line| line.put_number("x", f64::NAN));
+        let json = line(LineForm::Json, |line| line.put_number("x", f64::NAN));
         assert!(json.ends_with(",\"x\":null}\n"), "{json}");
     }
 }

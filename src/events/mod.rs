@@ -1,7 +1,7 @@
 //! Changes of alerts → lines: for people on the console, for scripts as JSON.
 //!
-//! Knows nothing of what is found, nor of where lines go. What comes from outside (a rule's name) is escaped; the rest is
-//! made of numbers, addresses and words of the program's own.
+//! Takes changes; gives lines. Outside text (a rule's name) is escaped; the rest consists of numbers, addresses and
+//! words of the program's own. Must not know the detectors, nor where lines go.
 
 pub mod console;
 pub mod json;
@@ -10,18 +10,18 @@ pub mod line;
 use crate::alert::Change;
 use crate::packet::Seconds;
 
-/// Who is told what becomes of alerts.
+/// Receives the changes of alerts.
 pub trait Tell {
-    /// Hears of a change, in the order of packet time.
+    /// Receives a change, in the order of packet time.
     fn tell(&mut self, change: &Change);
 }
 
-/// Nobody.
+/// Discards all changes.
 impl Tell for () {
     fn tell(&mut self, _: &Change) {}
 }
 
-/// The word for what became of an alert.
+/// The state after a change, as text.
 const fn state(change: &Change) -> &'static str {
     change.alert().state.label()
 }

@@ -81,7 +81,7 @@ fn write_record<W: Write>(out: &mut W, record: &Record) -> io::Result<()> {
     writeln!(out, "{}", fields.join(","))
 }
 
-/// The field, in quotes where it holds what would end it.
+/// The field, in quotes if it holds a character that would end it.
 fn quoted(field: &str) -> String {
     if field.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", field.replace('"', "\"\""))

@@ -2,15 +2,15 @@
 
 /// The type of a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricKind {
     /// Only grows; starts anew at 0.
     Counter,
     /// Goes up and down.
     Gauge,
 }
 
-impl Kind {
-    /// The word behind `# TYPE`.
+impl MetricKind {
+    /// The type as `# TYPE` names it.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -26,10 +26,10 @@ pub struct Family {
     /// Its name.
     pub name: &'static str,
     /// Its type.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// Its labels in the order in which they are written.
     pub labels: &'static [&'static str],
-    /// What it says.
+    /// The help text.
     pub help: &'static str,
 }
 
@@ -37,7 +37,7 @@ macro_rules! families {
     ($($constant:ident = $kind:ident $name:literal [$($label:literal),*] $help:literal;)*) => {
         $(#[doc = $help]
         pub const $constant: Family =
-            Family { name: $name, kind: Kind::$kind, labels: &[$($label),*], help: $help };)*
+            Family { name: $name, kind: MetricKind::$kind, labels: &[$($label),*], help: $help };)*
 
         /// All families in the order in which they are written.
         pub const ALL: &[Family] = &[$($constant),*];

@@ -1,16 +1,15 @@
 //! Report → metric families in Prometheus' text format or OpenMetrics, JSON lines, comma-separated values, a table.
 //!
-//! Every family is declared once in [`family`]; what is collected for it stands beside its kind: [`seed`], [`traffic`],
-//! [`detection`], [`process`], [`vitals`].
+//! Takes a report; gives bytes. Every family is declared once in [`family`] and collected in the file of its kind:
+//! [`seed`], [`traffic`], [`detection`], [`process`], [`vitals`]. Must not know HTTP.
 
 pub mod chart;
+pub mod connections;
 pub mod csv;
 mod detection;
 pub mod family;
-pub mod format;
 pub mod jsonl;
 pub mod process;
-pub mod report;
 mod rows;
 mod seed;
 pub mod table;
@@ -21,22 +20,24 @@ pub mod vitals;
 mod words;
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
+use crate::account::snapshot::Snapshot;
 use crate::packet::Timestamp;
-use format::Format;
+use crate::{alert, detect};
 use process::SelfMetrics;
-use report::Report;
 use text::TextWriter;
 
-/// What is exported.
+/// Settings of export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Whether the families of the older trafficmonitor are exported: `hosts_src_dst`, `total_incoming`,
-    /// `total_outgoing`.
+    /// True to export the families of the older trafficmonitor: `hosts_src_dst`, `total_incoming`, `total_outgoing`.
     pub seed_families: bool,
-    /// Whether flows are shown in packets too, beside bytes.
+    /// True to show flows in packets too, beside bytes.
     pub flow_packets: bool,
-    /// Whether each counter says in OpenMetrics when it began at 0. Prometheus 2 stores these lines as series of their
+    /// True to write in OpenMetrics when each counter began at 0. Prometheus 2 stores these lines as series of their
     /// own.
     pub created: bool,
 }
@@ -47,12 +48,91 @@ impl Default for Config {
     }
 }
 
+/// The format of an exposition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// Prometheus' text format 0.0.4 (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
+    #[default]
+    Text,
+    /// OpenMetrics 1.0 (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
+    OpenMetrics,
+}
+
+impl Format {
+    /// All formats; the first is for clients without a preference.
+    pub const ALL: [Self; 2] = [Self::Text, Self::OpenMetrics];
+
+    /// The media type that names it, without its parameters.
+    #[must_use]
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain",
+            Self::OpenMetrics => "application/openmetrics-text",
+        }
+    }
+
+    /// Its version.
+    #[must_use]
+    pub const fn version(self) -> &'static str {
+        match self {
+            Self::Text => "0.0.4",
+            Self::OpenMetrics => "1.0.0",
+        }
+    }
+
+    /// The content type as Prometheus expects it: version 3 refuses any other.
+    #[must_use]
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
+
+/// The view of readers: accounts, detection and alerts of one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// Totals, flows and hosts.
+    pub accounts: Snapshot,
+    /// State of detection.
+    pub detection: detect::View,
+    /// State of alerts.
+    pub alerts: alert::AlertView,
+}
+
+/// Accounts without detection.
+impl From<Snapshot> for Report {
+    fn from(accounts: Snapshot) -> Self {
+        Self { accounts, ..Self::default() }
+    }
+}
+
+/// The latest report, for readers that must never hold the accountant up.
+#[derive(Debug, Default)]
+pub struct Published {
+    latest: ArcSwap<Report>,
+}
+
+impl Published {
+    /// Puts `report` in the place of the one before.
+    pub fn publish(&self, report: impl Into<Report>) {
+        self.latest.store(Arc::new(report.into()));
+    }
+
+    /// The report that was published last; an empty one before the first.
+    #[must_use]
+    pub fn latest(&self) -> Arc<Report> {
+        self.latest.load_full()
+    }
+}
+
 /// The metrics of the program itself, and when it started: when all counters began that do not say otherwise.
 #[derive(Clone, Copy)]
 pub struct Program<'a> {
-    /// What it says of itself.
+    /// The program's counters of itself.
     pub metrics: &'a SelfMetrics,
-    /// When it started.
+    /// Start of the program.
     pub started: Timestamp,
 }
 
@@ -84,7 +164,7 @@ pub fn write<W: Write>(
     writer.finish()
 }
 
-/// What the tables of the accounts and of detection take, where it is measured: of a live capture.
+/// Memory of the tables of accounts and of detection, where it is measured: in a live capture.
 fn write_memory<W: Write>(report: &Report, writer: &mut TextWriter<W>) -> io::Result<()> {
     let Report { accounts, detection, .. } = report;
     let of_detection = (!accounts.memory.is_empty()).then_some(("detection", detection.memory_bytes));

@@ -1,4 +1,4 @@
-//! The metrics of the program itself: what was built, and what the process uses.
+//! The metrics of the program itself: its version, its resources and its losses.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus::core::Collector;
 use prometheus::proto::{MetricFamily, MetricType};
-use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry, process_collector::ProcessCollector};
+use prometheus::{IntGaugeVec, Opts, Registry, process_collector::ProcessCollector};
 
-use super::family::{self, Family, Kind};
+use super::connections::ConnectionCounters;
+use super::family::{self, MetricKind};
 use super::text::TextWriter;
 use super::vitals::Vitals;
 
-/// A queue whose entries may be lost.
+/// A queue that may drop entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Queue {
     /// Alert lines on their way to standard output.
@@ -39,67 +40,11 @@ impl Queue {
     }
 }
 
-/// Why a client was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// All places are taken.
-    Full,
-    /// The client has as many as are free.
-    Share,
-}
-
-impl Refusal {
-    const ALL: [Self; 2] = [Self::Full, Self::Share];
-
-    const fn label(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::Share => "share",
-        }
-    }
-}
-
-/// Why there is no connection where a client asked for one, besides a [`Refusal`]: the kernel would not hand it over.
-const ACCEPT: &str = "accept";
-
-/// Why the server closed a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cut {
-    /// No further request came.
-    Idle,
-    /// No whole request came.
-    Silent,
-    /// An exposition took too long.
-    Slow,
-    /// Nothing was taken of an answer for too long.
-    Stalled,
-    /// It had sent no whole request, and others needed its place.
-    Crowded,
-    /// The head of its request is not HTTP, or larger than the limit.
-    Invalid,
-}
-
-impl Cut {
-    const ALL: [Self; 6] = [Self::Idle, Self::Silent, Self::Slow, Self::Stalled, Self::Crowded, Self::Invalid];
-
-    const fn label(self) -> &'static str {
-        match self {
-            Self::Idle => "idle",
-            Self::Silent => "silent",
-            Self::Slow => "slow",
-            Self::Stalled => "stalled",
-            Self::Crowded => "crowded",
-            Self::Invalid => "invalid",
-        }
-    }
-}
-
 /// The fixed metrics of the program itself.
 pub struct SelfMetrics {
     registry: Registry,
-    cut_connections: IntCounterVec,
-    refused_connections: IntCounterVec,
-    refused_scrapes: IntCounterVec,
+    /// Counters of the server's connections.
+    pub connections: ConnectionCounters,
     dropped_reports: Arc<AtomicU64>,
     lost: BTreeMap<Queue, Arc<AtomicU64>>,
     /// The statistics of a live capture.
@@ -107,7 +52,7 @@ pub struct SelfMetrics {
 }
 
 impl SelfMetrics {
-    /// Registers what the program says of itself. `libpcap` is the library's version.
+    /// Registers the program's own metrics. `libpcap` is the library's version.
     ///
     /// # Errors
     /// When the registry refuses a metric.
@@ -117,16 +62,12 @@ impl SelfMetrics {
             IntGaugeVec::new(Opts::new(family::BUILD_INFO.name, family::BUILD_INFO.help), family::BUILD_INFO.labels)?;
         build.with_label_values(&[version, commit, libpcap]).set(1);
         registry.register(Box::new(build))?;
-        let refusals = Refusal::ALL.map(Refusal::label);
-        let cut_connections = counters(&registry, &family::HTTP_CONNECTIONS_CUT, &Cut::ALL.map(Cut::label))?;
-        let [full, share] = refusals;
-        let refused_connections = counters(&registry, &family::HTTP_CONNECTIONS_REFUSED, &[ACCEPT, full, share])?;
-        let refused_scrapes = counters(&registry, &family::HTTP_SCRAPES_REFUSED, &refusals)?;
+        let connections = ConnectionCounters::new(&registry)?;
         let dropped_reports = Arc::new(AtomicU64::default());
         let lost = BTreeMap::from([(Queue::Scrapes, Arc::clone(&dropped_reports))]);
         registry.register(Box::new(ProcessCollector::for_self()))?;
         let vitals = None;
-        Ok(Self { registry, cut_connections, refused_connections, refused_scrapes, dropped_reports, lost, vitals })
+        Ok(Self { registry, connections, dropped_reports, lost, vitals })
     }
 
     /// The same with the figures of a live capture.
@@ -145,27 +86,7 @@ impl SelfMetrics {
         self.vitals.as_ref()?.dead_thread()
     }
 
-    /// Counts a connection that the server closed.
-    pub fn count_cut_connection(&self, cut: Cut) {
-        self.cut_connections.with_label_values(&[cut.label()]).inc();
-    }
-
-    /// Counts a connection that was answered 503 or closed at once.
-    pub fn count_refused_connection(&self, refusal: Refusal) {
-        self.refused_connections.with_label_values(&[refusal.label()]).inc();
-    }
-
-    /// Counts a failure to accept a connection.
-    pub fn count_failed_accept(&self) {
-        self.refused_connections.with_label_values(&[ACCEPT]).inc();
-    }
-
-    /// Counts a scrape that was answered 503.
-    pub fn count_refused_scrape(&self, refusal: Refusal) {
-        self.refused_scrapes.with_label_values(&[refusal.label()]).inc();
-    }
-
-    /// Counts a report of a scrape that found no room in its queue.
+    /// Counts a report of a scrape that did not fit in its queue.
     pub fn count_dropped_report(&self) {
         self.dropped_reports.fetch_add(1, Ordering::Relaxed);
     }
@@ -197,19 +118,9 @@ impl SelfMetrics {
     }
 }
 
-/// The counters of `family`, which has one label: those of `values`, all there from the start.
-fn counters(registry: &Registry, family: &Family, values: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
-    let counters = IntCounterVec::new(Opts::new(family.name, family.help), family.labels)?;
-    for value in values {
-        counters.with_label_values(&[*value]);
-    }
-    registry.register(Box::new(counters.clone()))?;
-    Ok(counters)
-}
-
 fn write_family<W: Write>(family: &MetricFamily, writer: &mut TextWriter<W>) -> io::Result<()> {
     let is_counter = family.get_field_type() == MetricType::COUNTER;
-    writer.introduce(family.name(), family.help(), if is_counter { Kind::Counter } else { Kind::Gauge })?;
+    writer.introduce(family.name(), family.help(), if is_counter { MetricKind::Counter } else { MetricKind::Gauge })?;
     for metric in family.get_metric() {
         let mut sample = writer.sample(family.name());
         for label in metric.get_label() {

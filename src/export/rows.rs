@@ -1,4 +1,4 @@
-//! The rows of flows and hosts: what is shown, what is not, and what went.
+//! Metric families of flows and hosts: the rows that are shown, those that are not, and those that left.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -42,13 +42,13 @@ pub(super) fn write<W: Write>(config: &Config, snapshot: &Snapshot, writer: &mut
 }
 
 /// The counter that a family shows.
-type Value = fn(&Counters) -> u64;
+type ShownCounter = fn(&Counters) -> u64;
 
-const BYTES: Value = |counters| counters.bytes;
-const PACKETS: Value = |counters| counters.packets;
+const BYTES: ShownCounter = |counters| counters.bytes;
+const PACKETS: ShownCounter = |counters| counters.packets;
 
 /// The families of sums outside rows: pending and retired.
-fn flow_sums(with_packets: bool) -> impl Iterator<Item = (&'static Family, &'static Family, Value)> {
+fn flow_sums(with_packets: bool) -> impl Iterator<Item = (&'static Family, &'static Family, ShownCounter)> {
     let bytes = (&family::FLOW_PENDING_BYTES, &family::FLOW_RETIRED_BYTES, BYTES);
     let packets = (&family::FLOW_PENDING_PACKETS, &family::FLOW_RETIRED_PACKETS, PACKETS);
     std::iter::once(bytes).chain(with_packets.then_some(packets))
@@ -57,7 +57,7 @@ fn flow_sums(with_packets: bool) -> impl Iterator<Item = (&'static Family, &'sta
 fn write_flows<W: Write>(
     flows: &Shown<FlowKey>,
     family: &Family,
-    value: Value,
+    value: ShownCounter,
     writer: &mut TextWriter<W>,
 ) -> io::Result<()> {
     writer.family(family)?;
@@ -92,7 +92,7 @@ fn write_sums<W: Write>(
     flows: &Shown<FlowKey>,
     sums: &OutsideRows<(Direction, Protocol)>,
     family: &Family,
-    value: Value,
+    value: ShownCounter,
     writer: &mut TextWriter<W>,
 ) -> io::Result<()> {
     writer.family(family)?;
@@ -121,7 +121,7 @@ fn push_group(buffer: &mut Vec<u8>, protocol: Option<Protocol>) {
     }
 }
 
-/// When a row was 0: as it entered. What a file holds was counted since the program started, as all else.
+/// The time at which a row was 0: its start. Counters of a file were 0 when the program started, like all others.
 fn began<K: SeriesKey>(shown: &Shown<K>, row: &ShownRow<K>) -> Option<Timestamp> {
     (!shown.is_plain).then_some(row.shown_since)
 }
@@ -156,7 +156,7 @@ fn push_port(buffer: &mut Vec<u8>, port: u16) {
     }
 }
 
-/// Held, its limit, shown, its limit, evicted.
+/// Families of: rows in the table, its limit, rows shown, their limit, rows evicted.
 type Families<'a> = (&'a Family, &'a Family, &'a Family, &'a Family, &'a Family);
 
 fn write_figures<K: SeriesKey, W: Write>(

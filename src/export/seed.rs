@@ -38,7 +38,7 @@ pub(super) fn write<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -
     Ok(())
 }
 
-/// What flows without a row carried, a sample a protocol.
+/// The traffic of flows without a row, one sample a protocol.
 fn write_other<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -> io::Result<()> {
     let mut by_protocol = std::collections::BTreeMap::<Protocol, Counters>::new();
     for (&(_, protocol), &counters) in &snapshot.flows.other {
@@ -86,7 +86,7 @@ fn push_port(buffer: &mut Vec<u8>, key: &FlowKey) {
     }
 }
 
-/// Moments as `2021 03 17 13:31:58` in UTC. Most share their day, whose date is worked out once.
+/// Times as `2021 03 17 13:31:58` in UTC. Most share their day, so the text of the date is kept.
 #[derive(Default)]
 struct Dates {
     day: Option<i64>,
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
     use crate::account::flow::FlowKeying;
     use crate::account::snapshot::{Shown, ShownRow};
-    use crate::export::format::Format;
+    use crate::export::Format;
 
     fn flow(
         source: &str,

@@ -5,17 +5,17 @@
 
 use std::io::{self, Write};
 
-use super::family::{Family, Kind};
-use super::format::Format;
+use super::Format;
+use super::family::{Family, MetricKind};
 use crate::packet::Timestamp;
 
 /// Bytes gathered before they go on.
 const CHUNK: usize = 64 << 10;
 
-/// Room for the sample that makes a chunk full.
+/// Space for the sample that makes a chunk full.
 const SLACK: usize = 4 << 10;
 
-/// What the samples of counters end in, and their families' names in OpenMetrics do not.
+/// Suffix of the samples of counters; in OpenMetrics their family's name lacks it.
 const TOTAL: &str = "_total";
 
 /// Writes families and samples to `out` in chunks.
@@ -32,7 +32,7 @@ pub struct TextWriter<W: Write> {
 
 impl<W: Write> TextWriter<W> {
     /// A writer of `format` with nothing written. With `created` each counter says in OpenMetrics when it began at 0: then,
-    /// or when [`Sample::since`] says.
+    /// or when [`SampleWriter::since`] says.
     pub fn new(format: Format, created: Option<Timestamp>, out: W) -> Self {
         let created = created.filter(|_| format == Format::OpenMetrics);
         let buffer = Vec::with_capacity(CHUNK + SLACK);
@@ -61,10 +61,10 @@ impl<W: Write> TextWriter<W> {
     ///
     /// # Errors
     /// When `out` cannot be written.
-    pub fn introduce(&mut self, name: &str, help: &str, kind: Kind) -> io::Result<()> {
+    pub(super) fn introduce(&mut self, name: &str, help: &str, kind: MetricKind) -> io::Result<()> {
         self.is_absent = false;
         let is_open = self.format == Format::OpenMetrics;
-        let name = if is_open && kind == Kind::Counter { name.strip_suffix(TOTAL).unwrap_or(name) } else { name };
+        let name = if is_open && kind == MetricKind::Counter { name.strip_suffix(TOTAL).unwrap_or(name) } else { name };
         for (word, text) in [("# HELP ", help), ("# TYPE ", kind.word())] {
             self.buffer.extend_from_slice(word.as_bytes());
             self.buffer.extend_from_slice(name.as_bytes());
@@ -76,13 +76,13 @@ impl<W: Write> TextWriter<W> {
     }
 
     /// Starts a sample.
-    pub fn sample<'a>(&'a mut self, name: &'a str) -> Sample<'a, W> {
+    pub fn sample<'a>(&'a mut self, name: &'a str) -> SampleWriter<'a, W> {
         self.buffer.extend_from_slice(name.as_bytes());
         let labels_at = self.buffer.len();
-        Sample { writer: self, name, labels_at, since: None, has_labels: false }
+        SampleWriter { writer: self, name, labels_at, since: None, has_labels: false }
     }
 
-    /// Writes what is left.
+    /// Writes the rest.
     ///
     /// # Errors
     /// When `out` cannot be written.
@@ -105,16 +105,16 @@ impl<W: Write> TextWriter<W> {
 }
 
 /// A sample being written: its labels in order, then its value.
-pub struct Sample<'a, W: Write> {
+pub struct SampleWriter<'a, W: Write> {
     writer: &'a mut TextWriter<W>,
     name: &'a str,
-    /// Where its labels start in the buffer.
+    /// Start of its labels in the buffer.
     labels_at: usize,
     since: Option<Timestamp>,
     has_labels: bool,
 }
 
-impl<W: Write> Sample<'_, W> {
+impl<W: Write> SampleWriter<'_, W> {
     /// A label. Its value is escaped.
     #[must_use]
     pub fn label(mut self, name: &str, value: &str) -> Self {
@@ -124,16 +124,16 @@ impl<W: Write> Sample<'_, W> {
         self
     }
 
-    /// A label whose value `write` appends. It must hold neither quotes, backslashes nor line feeds.
+    /// A label whose value `write` appends. The value must hold neither quotes, backslashes nor line feeds.
     #[must_use]
-    pub fn label_with(mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) -> Self {
+    pub(super) fn label_with(mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) -> Self {
         self.open(name);
         write(&mut self.writer.buffer);
         self.writer.buffer.push(b'"');
         self
     }
 
-    /// A label whose value is one of the program's own words, which need no escaping.
+    /// A label with one of the program's own words as its value, which needs no escaping.
     #[must_use]
     pub fn word(mut self, name: &str, value: &'static str) -> Self {
         self.open(name);
@@ -162,7 +162,7 @@ impl<W: Write> Sample<'_, W> {
     ///
     /// # Errors
     /// When `out` cannot be written.
-    pub fn value_f64(self, value: f64) -> io::Result<()> {
+    pub(super) fn value_f64(self, value: f64) -> io::Result<()> {
         match value {
             _ if value.is_nan() => self.end("NaN"),
             f64::INFINITY => self.end("+Inf"),
@@ -258,9 +258,9 @@ mod tests {
     #[test]
     fn in_openmetrics_families_of_counters_have_no_total_and_quotes_in_help_are_escaped() {
         let text = written_as(Format::OpenMetrics, None, |writer| {
-            writer.introduce("x_total", "a \"b\\c\"", Kind::Counter).unwrap();
+            writer.introduce("x_total", "a \"b\\c\"", MetricKind::Counter).unwrap();
             writer.sample("x_total").value(1).unwrap();
-            writer.introduce("y_total", "d", Kind::Gauge).unwrap();
+            writer.introduce("y_total", "d", MetricKind::Gauge).unwrap();
         });
         assert_eq!(
             text,
@@ -300,7 +300,7 @@ mod tests {
     fn names_are_unique_and_counters_end_in_total() {
         for (at, family) in family::ALL.iter().enumerate() {
             assert!(family::ALL[at + 1..].iter().all(|other| other.name != family.name), "{}", family.name);
-            assert_eq!(family.kind == family::Kind::Counter, family.name.ends_with("_total"), "{}", family.name);
+            assert_eq!(family.kind == family::MetricKind::Counter, family.name.ends_with("_total"), "{}", family.name);
         }
     }
 }

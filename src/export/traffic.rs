@@ -1,4 +1,4 @@
-//! What was counted, and what the capture says of itself.
+//! Metric families of the accounts and of capture.
 
 use std::io::{self, Write};
 

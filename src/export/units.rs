@@ -1,6 +1,7 @@
 //! Figures and times for people: a number with its unit in few characters, or exact.
 //!
-//! Knows nothing of what is counted. Bytes go in steps of 1000, as in the sentences of alerts.
+//! Takes numbers; gives text. Bytes go in steps of 1000, as in the sentences of alerts. Must not know the meaning of
+//! figures.
 
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ impl Units {
 
     /// The same in a sentence, where an exact number needs its unit too.
     #[must_use]
-    pub fn bytes_in_words(self, bytes: u64) -> String {
+    pub(super) fn bytes_in_words(self, bytes: u64) -> String {
         match self {
             Self::Human => self.bytes(bytes),
             Self::Exact => format!("{bytes} bytes"),
@@ -59,7 +60,7 @@ impl Units {
 
     /// `46.6 kbit/s`; exact in whole bits. None over less than a millisecond.
     #[must_use]
-    pub fn bit_rate(self, bytes: u64, time: Duration) -> Option<String> {
+    pub(super) fn bit_rate(self, bytes: u64, time: Duration) -> Option<String> {
         let rate = per_second(bytes as f64 * BITS_PER_BYTE, time)?;
         Some(match self {
             Self::Human => scaled(rate, "bit/s"),
@@ -118,7 +119,7 @@ fn per_second(amount: f64, time: Duration) -> Option<f64> {
 /// Three significant digits, with the prefix that leaves one to three of them before the point.
 fn scaled(value: f64, unit: &str) -> String {
     let (mut value, mut step) = (value, 0);
-    // What would be rounded to 1000 takes the next prefix.
+    // A value that would be rounded to 1000 takes the next prefix.
     while value >= 999.5 && step + 1 < PREFIXES.len() {
         value /= 1_000.0;
         step += 1;

@@ -1,5 +1,5 @@
-//! What a live capture says of itself at any moment, also when accounting stands still: its threads, its view of the
-//! network, the memory of its rings.
+//! Metric families of a live capture that are current at any moment, even when accounting has stopped: its threads,
+//! its view of the network, the memory of its rings.
 
 use prometheus::core::Collector as _;
 use prometheus::{IntCounter, IntGauge, IntGaugeVec, Opts, Registry};

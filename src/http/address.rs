@@ -7,9 +7,9 @@ use std::str::FromStr;
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-/// Connections that wait to be accepted. Where this is full the kernel drops who comes, and the client tries again after a
-/// second: so a crowd of refused ones must find room beside a scraper. The standard
-/// library takes 128; the kernel has a limit of its own (`net.core.somaxconn`).
+/// Length of the queue of connections to be accepted. When it is full the kernel drops new ones, and their clients
+/// try again after a second. It is long, so that a crowd of refused clients leaves space for a scraper. The standard
+/// library asks for 128; the kernel has a limit of its own (`net.core.somaxconn`).
 const BACKLOG: i32 = 4_096;
 
 /// The name that stands for the loopback addresses everywhere (RFC 6761, section 6.3).
@@ -144,14 +144,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn invalid_address_is_refused() {
         for text in ["", "8888", "localhost", ":", ":x", ":+1", ":65536", "::1:8888", "[::1]", "[x]:1", "http://a:1"] {
             assert_eq!(text.parse::<ListenAddress>(), Err(InvalidListenAddress(text.to_owned())), "{text}");
         }
     }
 
     #[test]
-    fn localhost_is_both_loopback_addresses_whatever_the_table_of_names_says() {
+    fn localhost_is_both_loopback_addresses_for_any_table_of_names() {
         for name in ["localhost", "LOCALHOST"] {
             let addresses: Vec<String> = addresses_of(name, 9).unwrap().iter().map(ToString::to_string).collect();
             assert_eq!(addresses, ["127.0.0.1:9", "[::1]:9"]);

@@ -1,8 +1,8 @@
 //! Bodies of answers: whole, or rendered while they are sent.
 //!
-//! A body that is rendered goes through a short queue from a thread of its own, so that a large one never stands in memory
-//! as a whole, however slowly it is taken. It ends with a word that it is complete; without it the connection breaks, and
-//! nobody takes the answer for a whole one.
+//! A rendered body goes from a thread of its own through a short queue, so a large one is never in memory as a whole,
+//! however slowly the client reads. A marker at its end says that it is complete. Without the marker the connection
+//! breaks, so no client takes a part for the whole.
 
 use std::io::{self, Write};
 use std::pin::Pin;
@@ -28,13 +28,13 @@ const GZIP_LEVEL: u32 = 1;
 pub(super) enum Body {
     /// All of it, until it is taken.
     Whole(Option<Bytes>),
-    /// What is still to come, and who hears of its end.
-    Rendered(Receiver<Piece>, Option<Arc<Transfer>>),
+    /// The queue of the remaining chunks, and the transfer that is notified of the end.
+    Rendered(Receiver<BodyPiece>, Option<Arc<Transfer>>),
     /// Nothing more.
     Ended,
 }
 
-/// A body and what holds the place of its request; the place is free again once the body was sent.
+/// A body with the guard of its request's slot; the slot is free again once the body was sent.
 pub(super) struct Guarded {
     body: Body,
     _answering: Option<Answering>,
@@ -63,14 +63,15 @@ impl hyper::body::Body for Guarded {
     }
 }
 
-/// What comes from the thread that renders.
-pub(super) enum Piece {
+/// An item of the queue from the rendering thread.
+pub(super) enum BodyPiece {
     Chunk(Bytes),
     End,
 }
 
 impl Body {
-    /// A body and the end that it is written at. `transfer` hears when it begins, and when it was taken to its end.
+    /// A body and the end that it is written at. `transfer` is notified when it begins, and when it was read to its
+    /// end.
     pub(super) fn rendered(transfer: Option<Arc<Transfer>>) -> (Self, Chunks) {
         let (sender, receiver) = channel(WAITING_CHUNKS);
         transfer.iter().for_each(|transfer| transfer.begin());
@@ -94,10 +95,10 @@ impl hyper::body::Body for Body {
             Self::Rendered(pieces, _) => ready!(pieces.poll_recv(context)),
             Self::Ended => return Poll::Ready(None),
         };
-        if let Some(Piece::Chunk(bytes)) = piece {
+        if let Some(BodyPiece::Chunk(bytes)) = piece {
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
-        let is_complete = matches!(piece, Some(Piece::End));
+        let is_complete = matches!(piece, Some(BodyPiece::End));
         if let Self::Rendered(_, Some(transfer)) = std::mem::replace(&mut *self, Self::Ended)
             && is_complete
         {
@@ -119,8 +120,8 @@ impl hyper::body::Body for Body {
     }
 }
 
-/// The end of a body that it is written at; waits while the client does not take what is there.
-pub(super) struct Chunks(Sender<Piece>);
+/// The writing end of a body; waits while the client does not read.
+pub(super) struct Chunks(Sender<BodyPiece>);
 
 impl Chunks {
     /// Writes the whole body, coded. Without success the body breaks.
@@ -140,17 +141,17 @@ impl Chunks {
                 encoder.finish()?;
             }
         }
-        self.send(Piece::End)
+        self.send(BodyPiece::End)
     }
 
-    fn send(&self, piece: Piece) -> io::Result<()> {
+    fn send(&self, piece: BodyPiece) -> io::Result<()> {
         self.0.blocking_send(piece).map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }
 
 impl Write for Chunks {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.send(Piece::Chunk(Bytes::copy_from_slice(bytes)))?;
+        self.send(BodyPiece::Chunk(Bytes::copy_from_slice(bytes)))?;
         Ok(bytes.len())
     }
 
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_what_was_rendered() {
+    fn body_consists_of_the_rendered_chunks() {
         let text = collected(|out| (0..100).try_for_each(|number| write!(out, "{number} "))).unwrap();
         assert_eq!(text.len(), 10 * 2 + 90 * 3);
     }

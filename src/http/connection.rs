@@ -26,8 +26,8 @@ use super::pages::{Site, unavailable};
 use super::scrape::Client;
 use super::slots::Slots;
 use super::transfer::{Transfer, Wire};
+use crate::export::connections::Cut;
 use crate::export::family;
-use crate::export::process::Cut;
 
 /// The most connections at once, idle and being answered, where descriptors suffice.
 const MAXIMUM_CONNECTIONS: usize = 768;
@@ -35,23 +35,24 @@ const MAXIMUM_CONNECTIONS: usize = 768;
 const ANSWERED_SHARE: usize = 3;
 /// The most bytes of a request's head. More are answered 431.
 const MAXIMUM_HEAD: usize = 16 << 10;
-/// How long a client whose request is refused may take to read that.
+/// Longest time for a refused client to read the refusal.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a client may take to send the head of a request.
+/// Longest time for a client to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a client may rest after an exposition before the connection is closed. The way in which it then ends tells
-/// whether the exposition was read: before the next scrape, unless scrapes are as close as this, and then the next request
-/// tells it.
+/// Longest idle time after an exposition before the connection is closed. The way in which the connection then ends
+/// shows whether the client has read the exposition. That is known before the next scrape, unless scrapes come as
+/// often as this; then the next request shows it.
 const REST_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long a client may take nothing of an answer that waits for it. hyper has no such limit, the kernel does.
+/// Longest time for which a client may read nothing of an answer that waits for it. hyper has no such limit, the
+/// kernel does.
 const STALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long answers under way may take once the program stops.
+/// Longest time for pending answers once the program stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
-/// How long to wait after the kernel refused to accept, as it does when file descriptors run out.
+/// Pause after the kernel refused to accept a connection, as it does when file descriptors run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How often that is said.
+/// Shortest time between two log lines about that.
 const ACCEPT_SAID_EVERY: Duration = Duration::from_secs(60);
-/// Where it is counted.
+/// The metric that counts it.
 const REFUSED: &str = family::HTTP_CONNECTIONS_REFUSED.name;
 
 /// The most connections at once.
@@ -98,7 +99,7 @@ pub(super) async fn accept_all(
     }
 }
 
-/// What all listeners share.
+/// The state that all listeners share.
 struct Door {
     site: Arc<Site>,
     idle: Arc<IdleConnections>,
@@ -116,7 +117,7 @@ async fn accept(listener: TcpListener, door: Arc<Door>) {
                 yield_now().await;
             }
             Err(error) => {
-                door.site.program().count_failed_accept();
+                door.site.connections().count_failed_accept();
                 if said.is_none_or(|said| said.elapsed() >= ACCEPT_SAID_EVERY) {
                     said = Some(Instant::now());
                     tracing::warn!(%error, "cannot accept connections (logged once per minute; see {REFUSED})");
@@ -157,7 +158,7 @@ impl Visit {
                 answer.map(|body| Guarded::new(body, Some(answering)))
             }
             Err(refusal) => {
-                self.site.program().count_refused_connection(refusal);
+                self.site.connections().count_refused(refusal);
                 too_many_connections().map(|body| Guarded::new(body, None))
             }
         }
@@ -171,12 +172,12 @@ async fn serve(stream: TcpStream, visit: Visit, watcher: Watcher) {
     let mut byte = [0];
     let first_byte = tokio::select! {
         first_byte = timeout(HEAD_TIMEOUT, stream.peek(&mut byte)) => first_byte,
-        () = visit.connection.evicted() => return visit.site.program().count_cut_connection(Cut::Crowded),
+        () = visit.connection.evicted() => return visit.site.connections().count_cut(Cut::Crowded),
     };
     match first_byte {
         Ok(Ok(1)) => {}
         Ok(_) => return,
-        Err(_) => return visit.site.program().count_cut_connection(Cut::Silent),
+        Err(_) => return visit.site.connections().count_cut(Cut::Silent),
     }
     if let Err(error) = SockRef::from(&stream).set_tcp_user_timeout(Some(STALL_TIMEOUT)) {
         tracing::debug!(%error, "cannot set the timeout of a connection");
@@ -187,7 +188,7 @@ async fn serve(stream: TcpStream, visit: Visit, watcher: Watcher) {
         () = visit.connection.evicted() => Some(Cut::Crowded),
     };
     match cut {
-        Some(cut) => visit.site.program().count_cut_connection(cut),
+        Some(cut) => visit.site.connections().count_cut(cut),
         None => tracing::debug!(client = ?visit.connection.origin(), "connection closed"),
     }
 }
@@ -225,8 +226,8 @@ async fn answer_all(wire: Wire, transfer: &Arc<Transfer>, visit: &Arc<Visit>, wa
         () = visit.client.is_overdue() => return Some(Cut::Slow),
         () = transfer.rests_for(REST_TIMEOUT) => Some(Cut::Idle),
     };
-    // hyper is done when the kernel has the answer; only the client's own end says that it has read it. What it still
-    // sends is read, since a socket that is closed over unread bytes is reset.
+    // hyper is done when the kernel has the answer; only the client's own end shows that the client has read it.
+    // Further bytes of the client are read, since a socket that is closed with unread bytes is reset.
     let is_outstanding = transfer.is_outstanding();
     if cut.is_some() && !is_outstanding {
         return cut;
@@ -244,7 +245,7 @@ fn too_many_connections() -> Response<Body> {
     answer
 }
 
-/// Whether the kernel gave the connection up because the client took nothing.
+/// True if the kernel gave the connection up because the client read nothing.
 fn is_stalled(error: &hyper::Error) -> bool {
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
     source.is_some_and(|source| source.kind() == io::ErrorKind::TimedOut)

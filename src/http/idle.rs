@@ -11,17 +11,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::slots::{Origin, Slot};
+use super::slots::{ClientId, ClientSlot};
 
 /// The idle connections, at most a given number.
 #[derive(Debug)]
 pub(super) struct IdleConnections {
     limit: usize,
-    table: Mutex<Table>,
+    table: Mutex<IdleTable>,
 }
 
 #[derive(Debug, Default)]
-struct Table {
+struct IdleTable {
     /// The number that the next connection to become idle gets: the lower, the longer idle.
     next: u64,
     /// Connections that have never sent a whole request.
@@ -30,7 +30,7 @@ struct Table {
     answered: Class,
 }
 
-impl Table {
+impl IdleTable {
     fn count(&self) -> usize {
         self.silent.count + self.answered.count
     }
@@ -50,16 +50,16 @@ impl Table {
 #[derive(Debug, Default)]
 struct Class {
     count: usize,
-    clients: BTreeMap<Origin, BTreeMap<u64, Arc<Notify>>>,
+    clients: BTreeMap<ClientId, BTreeMap<u64, Arc<Notify>>>,
 }
 
 impl Class {
-    fn insert(&mut self, origin: Origin, number: u64, evicted: Arc<Notify>) {
+    fn insert(&mut self, origin: ClientId, number: u64, evicted: Arc<Notify>) {
         self.count += 1;
         self.clients.entry(origin).or_default().insert(number, evicted);
     }
 
-    fn remove(&mut self, origin: Origin, number: u64) -> Option<Arc<Notify>> {
+    fn remove(&mut self, origin: ClientId, number: u64) -> Option<Arc<Notify>> {
         let connections = self.clients.get_mut(&origin)?;
         let evicted = connections.remove(&number)?;
         if connections.is_empty() {
@@ -83,7 +83,7 @@ impl IdleConnections {
     }
 
     /// Adds a connection that has just come.
-    pub(super) fn admit(self: &Arc<Self>, origin: Origin) -> Arc<Connection> {
+    pub(super) fn admit(self: &Arc<Self>, origin: ClientId) -> Arc<Connection> {
         let connection = Connection {
             all: Arc::clone(self),
             origin,
@@ -95,7 +95,7 @@ impl IdleConnections {
         Arc::new(connection)
     }
 
-    fn table(&self) -> MutexGuard<'_, Table> {
+    fn table(&self) -> MutexGuard<'_, IdleTable> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -104,7 +104,7 @@ impl IdleConnections {
 #[derive(Debug)]
 pub(super) struct Connection {
     all: Arc<IdleConnections>,
-    origin: Origin,
+    origin: ClientId,
     evicted: Arc<Notify>,
     /// True if it has sent a whole request.
     has_asked: AtomicBool,
@@ -113,18 +113,18 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn origin(&self) -> Origin {
+    pub(super) fn origin(&self) -> ClientId {
         self.origin
     }
 
     /// A whole request has come: until the result is dropped the connection is not idle, and holds `slot`.
-    pub(super) fn answer(self: &Arc<Self>, slot: Slot) -> Answering {
+    pub(super) fn answer(self: &Arc<Self>, slot: ClientSlot) -> Answering {
         self.leave();
         self.has_asked.store(true, Ordering::Release);
         Answering { connection: Arc::clone(self), _slot: slot }
     }
 
-    /// Resolves when the connection has to go, to make room.
+    /// Resolves when the connection has to be closed in favour of a new one.
     pub(super) async fn evicted(&self) {
         self.evicted.notified().await;
     }
@@ -164,7 +164,7 @@ impl Drop for Connection {
 #[derive(Debug)]
 pub(super) struct Answering {
     connection: Arc<Connection>,
-    _slot: Slot,
+    _slot: ClientSlot,
 }
 
 impl Drop for Answering {
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
     use crate::http::slots::Slots;
 
-    fn origin(host: u8) -> Origin {
+    fn origin(host: u8) -> ClientId {
         IpAddr::from([192, 0, 2, host]).into()
     }
 

@@ -1,6 +1,6 @@
-//! Snapshot → HTTP: `/metrics`, who sends to whom, a landing page, health.
+//! Snapshot → HTTP: `/metrics`, the list of sources, a landing page, health.
 //!
-//! Readers of snapshots: nothing that a client does can hold up capture or accounting.
+//! Takes snapshots to read, gives answers to clients. Must not know capture or accounting: no client can delay them.
 
 mod address;
 mod body;
@@ -20,9 +20,9 @@ use std::sync::Arc;
 pub use address::{InvalidListenAddress, ListenAddress};
 pub use connection::Capacity;
 pub use pages::Site;
-pub use scrape::{Reported, Reports, reports};
+pub use scrape::{Reports, ScrapeReports, reports};
 
-/// Where the program listens.
+/// Settings of the HTTP server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The addresses; at least one.
@@ -41,7 +41,7 @@ impl Default for Config {
 pub struct CannotListen {
     /// As it was given.
     pub address: ListenAddress,
-    /// Why not.
+    /// The system's error.
     pub source: io::Error,
 }
 
@@ -86,10 +86,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Hands the sockets to the runtime in whose context this is called. There are no more connections than `capacity`.
+    /// Hands the sockets to the runtime of the calling context. At most `capacity` connections are open.
     ///
     /// # Errors
-    /// When the runtime does not take them.
+    /// When the runtime refuses them.
     pub fn new(listeners: Listeners, site: Arc<Site>, capacity: Capacity) -> io::Result<Self> {
         let into_runtime = |listener: TcpListener| {
             listener.set_nonblocking(true)?;

@@ -1,13 +1,13 @@
-//! What a client accepts: the format by `Accept`, gzip by `Accept-Encoding` (RFC 9110, section 12).
+//! The formats that a client accepts: format by `Accept`, gzip by `Accept-Encoding` (RFC 9110, section 12).
 //!
-//! Nobody is turned away: who accepts nothing that there is gets the text format 0.0.4, not compressed.
+//! No client is turned away: one that accepts no available format gets the text format 0.0.4, not compressed.
 
 use hyper::HeaderMap;
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderName};
 
-use crate::export::format::Format;
+use crate::export::Format;
 
-/// How the body is coded.
+/// The coding of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Coding {
     Identity,
@@ -30,7 +30,7 @@ pub(super) fn format(headers: &HeaderMap) -> Format {
     if weight(Format::OpenMetrics) > weight(Format::Text) { Format::OpenMetrics } else { Format::Text }
 }
 
-/// How closely `range` tells `format`; none when it does not. The closest range decides.
+/// Precision with which `range` names `format`; none if it does not. The most precise range decides.
 fn specificity(range: &Range<'_>, format: Format) -> Option<u8> {
     let (kind, _) = format.media_type().split_once('/')?;
     let is_named = range.name.eq_ignore_ascii_case(format.media_type());
@@ -63,7 +63,8 @@ fn ranges<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item =
     values.flat_map(|value| value.split(',')).filter_map(range)
 }
 
-/// What a range says besides its version and weight is passed over: charset and escaping are the same for all formats.
+/// Other parameters of a range than version and weight are ignored: charset and escaping are the same for all
+/// formats.
 fn range(text: &str) -> Option<Range<'_>> {
     let mut parts = text.split(';').map(str::trim);
     let mut range = Range { name: parts.next()?, version: None, weight: 1_000 };
@@ -104,7 +105,7 @@ mod tests {
         text/plain;version=0.0.4;q=0.2,*/*;q=0.1";
 
     #[test]
-    fn the_format_is_what_the_client_wants_most() {
+    fn format_is_the_one_that_the_client_prefers() {
         use Format::{OpenMetrics, Text};
         for (accepts, format) in [
             (&[][..], Text),
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_body_is_compressed_for_who_wants_it() {
+    fn body_is_compressed_for_clients_that_accept_gzip() {
         use Coding::{Gzip, Identity};
         for (accepts, coding) in [
             (&[][..], Identity),

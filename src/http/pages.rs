@@ -14,28 +14,29 @@ use tokio::time::sleep;
 use super::body::Body;
 use super::negotiate::{self, Coding};
 use super::scrape::{Client, Reports};
-use super::slots::{Slot, Slots};
+use super::slots::{ClientSlot, Slots};
 use super::transfer::Transfer;
+use crate::export::Format;
 use crate::export::chart::{self, Capabilities, Listed};
-use crate::export::format::Format;
+use crate::export::connections::ConnectionCounters;
 use crate::export::process::SelfMetrics;
-use crate::export::report::{Published, Report};
 use crate::export::{self, Program};
+use crate::export::{Published, Report};
 use crate::packet::Timestamp;
 
-/// Expositions that are rendered at once, so that slow clients hold few threads, chunks and old snapshots. One client has
-/// no more of them than are free; who comes then waits for a moment.
+/// Most expositions that are rendered at once, so that slow clients hold few threads, chunks and old snapshots. A
+/// client has no more of them than are free; further ones wait.
 const MAXIMUM_RENDERINGS: usize = 8;
-/// How long to wait for one of them to end; who waits longer is answered 503.
+/// Longest time to wait for one of them to end; then the answer is 503.
 const RENDERING_WAIT: Duration = Duration::from_secs(5);
-/// How long a client may take for an exposition; who takes longer is cut.
+/// Longest time for a client to read an exposition; then the connection is cut.
 const RENDERING_TIMEOUT: Duration = Duration::from_secs(30);
 
 const PLAIN: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
 
-/// What the landing page leads to.
+/// The links of the landing page.
 const LINKS: [(&str, &str); 6] = [
     ("/metrics", "Metrics"),
     ("/active", "Active alerts (JSON)"),
@@ -45,7 +46,7 @@ const LINKS: [(&str, &str); 6] = [
     ("/-/ready", "Readiness"),
 ];
 
-/// What the pages are made from.
+/// The inputs of the pages.
 pub struct Site {
     published: Arc<Published>,
     export: export::Config,
@@ -61,7 +62,7 @@ pub struct Site {
 type Answer = Response<Body>;
 
 impl Site {
-    /// Pages of what is published; not ready yet. Scrapes are reported where there is somebody to report to.
+    /// Pages of the published snapshots; not ready yet. Scrapes are reported if `scrapes` has a receiver.
     #[must_use]
     pub fn new(
         published: Arc<Published>,
@@ -89,9 +90,9 @@ impl Site {
         Client::new(address, self.reports.clone())
     }
 
-    /// What the program counts of itself.
-    pub(super) fn program(&self) -> &SelfMetrics {
-        &self.program
+    /// The counters of the server's connections.
+    pub(super) fn connections(&self) -> &ConnectionCounters {
+        &self.program.connections
     }
 
     /// From here on `/-/ready` says so.
@@ -149,8 +150,8 @@ impl Site {
         }
     }
 
-    /// Rendered apart from the threads that answer, because a large one takes tens of milliseconds; while it is sent, and
-    /// only for who wants a body.
+    /// Rendered on threads of their own, because a large exposition takes tens of milliseconds; while it is sent, and
+    /// only if the request wants a body.
     async fn metrics(self: Arc<Self>, client: &Client, transfer: Arc<Transfer>, request: &Request<Incoming>) -> Answer {
         let (format, coding) = (negotiate::format(request.headers()), negotiate::coding(request.headers()));
         if request.method() == Method::HEAD {
@@ -160,7 +161,8 @@ impl Site {
             Ok(slot) => slot,
             Err(refused) => return refused,
         };
-        // Told before it is taken, so that nobody is sent a snapshot of which the accountant does not know.
+        // Reported before the snapshot is read, so that no client gets a snapshot that the accountant does not know
+        // of.
         let number = self.published.latest().accounts.number;
         if number > 0 && client.is_sent(number).is_err() {
             self.program.count_dropped_report();
@@ -179,10 +181,10 @@ impl Site {
         exposition(format, coding, body)
     }
 
-    /// A place among those who render, or the answer to who found none.
-    async fn rendering(&self, client: &Client) -> Result<Slot, Answer> {
+    /// A free slot for rendering, or the refusal as an answer.
+    async fn rendering(&self, client: &Client) -> Result<ClientSlot, Answer> {
         self.renderings.wait(client.origin(), sleep(RENDERING_WAIT)).await.map_err(|refusal| {
-            self.program.count_refused_scrape(refusal);
+            self.program.connections.count_refused_scrape(refusal);
             too_many_scrapes()
         })
     }
@@ -246,7 +248,7 @@ pub(super) fn unavailable(text: &'static str) -> Answer {
     answer
 }
 
-/// What answers depend on of a request's head.
+/// The request header that answers depend on.
 const VARY_BY_CODING: &str = "accept-encoding";
 const VARY_BY_FORMAT: &str = "accept, accept-encoding";
 

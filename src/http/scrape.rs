@@ -1,11 +1,11 @@
-//! Who has received which snapshot.
+//! Reports which client has received which snapshot.
 //!
-//! That an answer was written says little: it waits in the kernel, and its client may be gone. That a client then asks
-//! for something else on the same connection, or closes it in order, says that it has read it: a client that closes over
-//! unread bytes resets the connection. So a scrape is reported as complete when its connection goes on or ends well, and
-//! as broken when it ends in any other way.
+//! A written answer proves little: it waits in the kernel, and its client may be gone. If the client then sends
+//! another request on the same connection, or closes it in order, the client has read the answer: a client that
+//! closes with unread bytes resets the connection. So a scrape is reported as complete when its connection goes on or
+//! ends well, and as broken when it ends in any other way.
 //!
-//! The room for the second report is taken with the first, so none is ever lost. A scrape for which there is none is
+//! The space for the second report is reserved with the first, so no report is ever lost. A scrape without space is
 //! refused.
 
 use std::net::IpAddr;
@@ -17,13 +17,13 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{OwnedPermit, Receiver, Sender, channel};
 use tokio::time::sleep;
 
-use super::slots::Origin;
+use super::slots::ClientId;
 use crate::account::delivery::{ScrapeProgress, ScrapeReport};
 
 /// Reports that wait for the accountant at most, those included that scrapes under way will make.
 const WAITING_REPORTS: usize = 1_024;
 
-/// How often deadlines are looked at.
+/// Interval at which deadlines are checked.
 const DEADLINE_CHECK: Duration = Duration::from_secs(1);
 
 /// The number of the next scrape.
@@ -33,18 +33,18 @@ static NEXT_SCRAPE: AtomicU64 = AtomicU64::new(0);
 #[derive(Debug, Clone)]
 pub struct Reports(Sender<ScrapeReport>);
 
-/// Where reports come out.
+/// The receiving end of the reports.
 #[derive(Debug)]
-pub struct Reported(Receiver<ScrapeReport>);
+pub struct ScrapeReports(Receiver<ScrapeReport>);
 
 /// The two ends of the way of reports.
 #[must_use]
-pub fn reports() -> (Reports, Reported) {
+pub fn reports() -> (Reports, ScrapeReports) {
     let (sender, receiver) = channel(WAITING_REPORTS);
-    (Reports(sender), Reported(receiver))
+    (Reports(sender), ScrapeReports(receiver))
 }
 
-impl Reported {
+impl ScrapeReports {
     /// The next report that has come.
     pub fn next_come(&mut self) -> Option<ScrapeReport> {
         self.0.try_recv().ok()
@@ -53,12 +53,12 @@ impl Reported {
 
 impl Reports {
     /// Reports that `client` is sent the snapshot, and makes sure that its end can be reported.
-    fn begin(&self, client: IpAddr, snapshot: u64) -> Result<Flight, Refused> {
+    fn begin(&self, client: IpAddr, snapshot: u64) -> Result<Flight, ReportQueueFull> {
         let reserve = || match self.0.clone().try_reserve_owned() {
             Ok(permit) => Ok(Some(permit)),
-            // Nobody is left who wants to know.
+            // The receiver is gone.
             Err(TrySendError::Closed(_)) => Ok(None),
-            Err(TrySendError::Full(_)) => Err(Refused),
+            Err(TrySendError::Full(_)) => Err(ReportQueueFull),
         };
         let (now, end) = (reserve()?, reserve()?);
         let scrape = NEXT_SCRAPE.fetch_add(1, Ordering::Relaxed);
@@ -72,7 +72,7 @@ impl Reports {
 
 /// Reports cannot be made as fast as there are scrapes.
 #[derive(Debug)]
-pub(super) struct Refused;
+pub(super) struct ReportQueueFull;
 
 /// A scrape under way. It was broken off if it is dropped.
 #[derive(Debug)]
@@ -122,26 +122,26 @@ impl Client {
         Self { address: address.to_canonical(), reports, flight: Mutex::default(), deadline: Arc::default() }
     }
 
-    /// Whom its share of what is limited counts for.
-    pub(super) fn origin(&self) -> Origin {
+    /// The client that its share of limited resources counts for.
+    pub(super) fn origin(&self) -> ClientId {
         self.address.into()
     }
 
     /// The client is sent the snapshot `number` or a later one.
-    pub(super) fn is_sent(&self, number: u64) -> Result<(), Refused> {
+    pub(super) fn is_sent(&self, number: u64) -> Result<(), ReportQueueFull> {
         let flight = self.reports.as_ref().map(|reports| reports.begin(self.address, number)).transpose()?;
         drop(replace(&self.flight, flight));
         Ok(())
     }
 
-    /// The connection goes on, or ended well: what was sent was received.
+    /// The connection goes on, or ended well: the client has received the answer.
     pub(super) fn has_received(&self) {
         if let Some(flight) = replace(&self.flight, None) {
             flight.complete();
         }
     }
 
-    /// The connection is cut unless what is given is dropped in time.
+    /// The connection is cut unless the returned value is dropped in time.
     pub(super) fn deadline(&self, time: Duration) -> Deadline {
         replace(&self.deadline, Some(Instant::now() + time));
         Deadline(Arc::clone(&self.deadline))

@@ -1,7 +1,7 @@
-//! Places that clients share: how many there are, who holds them, and who may have one more.
+//! Slots that clients share: their number, their holders, and the rule for one more.
 //!
-//! A client may hold no more places than are still free: the first takes half of them at most, the next half of what that
-//! one left, and so on. So no client starves another, and no number has to be chosen for how many clients there will be.
+//! A client may hold no more slots than are still free: the first client takes half of them at most, the next half of
+//! the rest, and so on. So no client starves another, and the number of clients need not be configured.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -10,16 +10,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::export::process::Refusal;
+use crate::export::connections::ClientRefusal;
 
 /// The bits of an IPv6 address that its holder was given; it chooses the others as it likes.
 const GIVEN_BITS: u32 = 64;
 
-/// Who counts as one client: an IPv4 address, or the IPv6 addresses of one /64.
+/// One client: an IPv4 address, or the IPv6 addresses of one /64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Origin(IpAddr);
+pub(super) struct ClientId(IpAddr);
 
-impl From<IpAddr> for Origin {
+impl From<IpAddr> for ClientId {
     fn from(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << GIVEN_BITS)).into(),
@@ -28,20 +28,20 @@ impl From<IpAddr> for Origin {
     }
 }
 
-/// So many places, and who holds them.
+/// A number of slots, and their holders.
 #[derive(Debug)]
 pub(super) struct Slots {
     places: usize,
     /// Never 0, so that this has as many entries as there are places at most.
-    held: Mutex<BTreeMap<Origin, usize>>,
+    held: Mutex<BTreeMap<ClientId, usize>>,
     freed: Notify,
 }
 
-/// A place that is held until this is dropped.
+/// A slot; it is free again once this is dropped.
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(super) struct ClientSlot {
     slots: Arc<Slots>,
-    origin: Origin,
+    origin: ClientId,
 }
 
 impl Slots {
@@ -50,26 +50,30 @@ impl Slots {
     }
 
     /// A place, if there is one for this client.
-    pub(super) fn take(self: &Arc<Self>, origin: Origin) -> Result<Slot, Refusal> {
+    pub(super) fn take(self: &Arc<Self>, origin: ClientId) -> Result<ClientSlot, ClientRefusal> {
         let mut held = self.held();
         let free = self.places - held.values().sum::<usize>();
         let own = held.get(&origin).copied().unwrap_or_default();
         match free {
-            0 => Err(Refusal::Full),
-            _ if own >= free => Err(Refusal::Share),
+            0 => Err(ClientRefusal::Full),
+            _ if own >= free => Err(ClientRefusal::Share),
             _ => {
                 held.insert(origin, own + 1);
-                Ok(Slot { slots: Arc::clone(self), origin })
+                Ok(ClientSlot { slots: Arc::clone(self), origin })
             }
         }
     }
 
     /// Waits for a place, until `patience` resolves.
-    pub(super) async fn wait(self: &Arc<Self>, origin: Origin, patience: impl Future) -> Result<Slot, Refusal> {
+    pub(super) async fn wait(
+        self: &Arc<Self>,
+        origin: ClientId,
+        patience: impl Future,
+    ) -> Result<ClientSlot, ClientRefusal> {
         let mut patience = std::pin::pin!(patience);
         loop {
             let mut freed = std::pin::pin!(self.freed.notified());
-            // From here on nothing is missed: what is freed after the try below resolves it.
+            // From here on no release is missed: one after the try below resolves it.
             freed.as_mut().enable();
             let refusal = match self.take(origin) {
                 Ok(slot) => return Ok(slot),
@@ -82,12 +86,12 @@ impl Slots {
         }
     }
 
-    fn held(&self) -> MutexGuard<'_, BTreeMap<Origin, usize>> {
+    fn held(&self) -> MutexGuard<'_, BTreeMap<ClientId, usize>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Slot {
+impl Drop for ClientSlot {
     fn drop(&mut self) {
         let mut held = self.slots.held();
         match held.get_mut(&self.origin) {
@@ -105,12 +109,12 @@ mod tests {
 
     use super::*;
 
-    fn origin(address: &str) -> Origin {
+    fn origin(address: &str) -> ClientId {
         address.parse::<IpAddr>().unwrap().into()
     }
 
     /// As many as the client is given.
-    fn taken(slots: &Arc<Slots>, address: &str) -> Vec<Slot> {
+    fn taken(slots: &Arc<Slots>, address: &str) -> Vec<ClientSlot> {
         std::iter::from_fn(|| slots.take(origin(address)).ok()).collect()
     }
 
@@ -119,20 +123,20 @@ mod tests {
         let slots = Slots::new(8);
         let held = taken(&slots, "192.0.2.1");
         assert_eq!(held.len(), 4);
-        assert_eq!(slots.take(origin("192.0.2.1")).unwrap_err(), Refusal::Share);
+        assert_eq!(slots.take(origin("192.0.2.1")).unwrap_err(), ClientRefusal::Share);
     }
 
     #[test]
     fn each_greedy_client_takes_half_of_what_the_others_left() {
         let slots = Slots::new(16);
-        let greedy: Vec<Vec<Slot>> = (1..=6).map(|host| taken(&slots, &format!("192.0.2.{host}"))).collect();
+        let greedy: Vec<Vec<ClientSlot>> = (1..=6).map(|host| taken(&slots, &format!("192.0.2.{host}"))).collect();
         assert_eq!(greedy.iter().map(Vec::len).collect::<Vec<_>>(), [8, 4, 2, 1, 1, 0]);
-        assert_eq!(slots.take(origin("192.0.2.7")).unwrap_err(), Refusal::Full);
-        assert_eq!(slots.take(origin("192.0.2.1")).unwrap_err(), Refusal::Full);
+        assert_eq!(slots.take(origin("192.0.2.7")).unwrap_err(), ClientRefusal::Full);
+        assert_eq!(slots.take(origin("192.0.2.1")).unwrap_err(), ClientRefusal::Full);
     }
 
     #[test]
-    fn what_is_given_back_can_be_had_again_and_nothing_is_kept_of_who_has_gone() {
+    fn released_slots_are_free_again_and_no_state_is_kept_of_clients_that_left() {
         let slots = Slots::new(4);
         for _ in 0..3 {
             assert_eq!(taken(&slots, "192.0.2.1").len(), 2);
@@ -149,7 +153,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_waits_is_given_what_becomes_free() {
+    async fn waiting_client_gets_a_slot_that_becomes_free() {
         let slots = Slots::new(2);
         let first = slots.take(origin("192.0.2.1")).unwrap();
         let _second = slots.take(origin("192.0.2.2")).unwrap();
@@ -163,12 +167,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_loses_patience_is_refused_with_the_reason() {
+    async fn client_that_waited_too_long_is_refused_with_the_reason() {
         let slots = Slots::new(2);
         let _held = slots.take(origin("192.0.2.1")).unwrap();
         let refused = |address| slots.wait(origin(address), std::future::ready(()));
-        assert_eq!(refused("192.0.2.1").await.unwrap_err(), Refusal::Share);
+        assert_eq!(refused("192.0.2.1").await.unwrap_err(), ClientRefusal::Share);
         let _other = slots.take(origin("192.0.2.2")).unwrap();
-        assert_eq!(refused("192.0.2.3").await.unwrap_err(), Refusal::Full);
+        assert_eq!(refused("192.0.2.3").await.unwrap_err(), ClientRefusal::Full);
     }
 }

@@ -1,8 +1,8 @@
-//! How far an exposition has come on its way through a connection.
+//! The progress of an exposition through a connection.
 //!
-//! The next request of a client says that it has read the answer to the one before, unless it was sent ahead: clients
-//! may send many requests at once. So a request counts only where the connection was silent after the last byte of the
-//! exposition was given to the kernel, and only when the other side has acknowledged all bytes by then.
+//! A client's next request shows that it has read the previous answer, unless the request was sent ahead: clients may
+//! send many requests at once. So a request counts only if the connection was silent after the last byte of the
+//! exposition was given to the kernel, and only if the other side has acknowledged all bytes by then.
 
 use std::io;
 use std::net::TcpStream as StdStream;
@@ -19,9 +19,9 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use crate::capture::live::unacknowledged_bytes;
+use crate::os::socket::unacknowledged_bytes;
 
-/// How often to look whether the other side has acknowledged the last bytes.
+/// Interval at which the acknowledgement of the last bytes is checked.
 const GLANCE: Duration = Duration::from_millis(10);
 
 /// There was none, or it was received.
@@ -43,7 +43,7 @@ pub(super) struct Transfer {
     is_reset: AtomicBool,
     /// The number of expositions so far.
     begun: AtomicU64,
-    /// Told when the stage becomes [`AWAITED`].
+    /// Notified when the stage becomes [`AWAITED`].
     awaited: Notify,
     /// A second handle of the connection, which outlives hyper's.
     twin: StdStream,
@@ -61,7 +61,7 @@ impl Transfer {
         self.stage.store(ENDED, Ordering::Release);
     }
 
-    /// Moves on if the stage is `from`; tells whether it was.
+    /// Moves on if the stage is `from`; true if it was.
     fn advance(&self, from: u8, to: u8) -> bool {
         self.stage.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
@@ -79,7 +79,7 @@ impl Transfer {
         }
     }
 
-    /// Whether a whole exposition was sent of which it is not known yet that it was received.
+    /// True if a whole exposition was sent and its receipt is not known yet.
     pub(super) fn is_outstanding(&self) -> bool {
         self.stage.load(Ordering::Acquire) >= ENDED
     }
@@ -97,8 +97,8 @@ impl Transfer {
         matches!(unacknowledged_bytes(self.twin.as_fd()), Ok(0))
     }
 
-    /// Ends what is sent, and waits until the client ends the connection in order too. One that closes over unread bytes
-    /// resets it, and that is an error.
+    /// Ends the answer, and waits until the client ends the connection in order too. A client that closes with unread
+    /// bytes resets the connection, which is an error.
     pub(super) async fn is_read_to_the_end(&self) -> bool {
         self.twin.shutdown(std::net::Shutdown::Write).ok();
         let Ok(mut stream) = self.twin.try_clone().and_then(TcpStream::from_std) else { return false };

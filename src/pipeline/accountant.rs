@@ -1,4 +1,4 @@
-//! The accountant: merges what the capture threads hand over, and publishes a snapshot every refresh.
+//! The accountant: merges the intervals of capture threads, and publishes a snapshot every refresh.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::alarms::Alarms;
 use super::clock::ClockObserver as _;
-use super::handover::{Handed, Message};
-use super::orders::{Orders, Plan};
+use super::control::{ControlBlock, Plan};
+use super::handover::{FullInterval, WorkerMessage};
 use super::watchdog::Heart;
 use super::watermarks::Watermarks;
 use crate::account::delivery::{Deliveries, Delivery};
@@ -19,8 +19,8 @@ use crate::account::snapshot::Snapshot;
 use crate::account::snapshot_builder::SnapshotBuilder;
 use crate::detect::Notes;
 use crate::events::Tell;
-use crate::export::report::{Published, Report};
-use crate::http::Reported;
+use crate::export::{Published, Report};
+use crate::http::ScrapeReports;
 use crate::packet::Timestamp;
 
 /// The least time between a snapshot and the next one that is published before its refresh.
@@ -36,12 +36,12 @@ pub(super) struct Accountant<T> {
     pub watermarks: Watermarks,
     pub snapshot_builder: SnapshotBuilder,
     pub deliveries: Deliveries,
-    /// What http tells of scrapes.
-    pub scraped: Reported,
-    pub messages: Receiver<Message>,
+    /// Reports of scrapes from http.
+    pub scraped: ScrapeReports,
+    pub messages: Receiver<WorkerMessage>,
     /// The capture threads that have not left yet, by interface and worker: as many as there are at most.
     pub reporting: BTreeSet<(String, usize)>,
-    pub orders: Arc<Orders>,
+    pub control: Arc<ControlBlock>,
     pub published: Arc<Published>,
     pub refresh: Duration,
     /// The plan that was looked at last.
@@ -98,7 +98,7 @@ impl<T: Tell> Accountant<T> {
 
     /// True if a new plan says that an interface which has an entry is gone.
     fn is_interface_gone(&mut self) -> bool {
-        let plan = self.orders.plan();
+        let plan = self.control.plan();
         let is_new = !Arc::ptr_eq(&plan, &self.plan);
         self.plan = plan;
         is_new && self.would_end_interfaces()
@@ -108,10 +108,10 @@ impl<T: Tell> Accountant<T> {
         self.ledger.would_end_interfaces(|name| is_kept(&self.plan, &self.reporting, name))
     }
 
-    /// Ends the interfaces that are gone, wherever something is kept of them, and retires those whose last values all
-    /// scrapers have read. Without a scraper there is none to wait for.
+    /// Ends the interfaces that are gone in every table, and retires those whose last values all scrapers have read.
+    /// Without a scraper there is none to wait for.
     fn end_interfaces(&mut self, delivery: Delivery) {
-        self.plan = self.orders.plan();
+        self.plan = self.control.plan();
         let is_kept = |name: &str| is_kept(&self.plan, &self.reporting, name);
         for interface in self.ledger.end_interfaces(is_kept, self.snapshot_builder.next_number()) {
             self.alarms.rows().forget_interface(interface);
@@ -140,20 +140,20 @@ impl<T: Tell> Accountant<T> {
         }
     }
 
-    /// True if there is news that should not wait for the refresh: an interface came up, went down or is gone.
-    fn take_in(&mut self, message: Message) -> bool {
+    /// True if the published snapshot should not wait for the refresh: an interface came up, went down or is gone.
+    fn take_in(&mut self, message: WorkerMessage) -> bool {
         match message {
-            Message::Handed(handed) => self.merge(handed),
-            Message::Left { interface, worker } => {
+            WorkerMessage::Interval(handed) => self.merge(handed),
+            WorkerMessage::Left { interface, worker } => {
                 self.reporting.remove(&(interface, worker));
-                self.plan = self.orders.plan();
+                self.plan = self.control.plan();
                 self.would_end_interfaces()
             }
         }
     }
 
-    fn merge(&mut self, handed: Handed) -> bool {
-        let plan = self.orders.plan();
+    fn merge(&mut self, handed: FullInterval) -> bool {
+        let plan = self.control.plan();
         self.alarms.set_classifier(&plan.classifier);
         let interface = self.ledger.interface(&handed.interface);
         let was_up = self.ledger.is_up(interface);
@@ -173,9 +173,9 @@ impl<T: Tell> Accountant<T> {
         self.ledger.is_up(interface) != was_up
     }
 
-    /// What was dropped on the way, and what found no room for a row.
-    fn note_lost(&mut self, interface: InterfaceId, handed: &Handed) {
-        let Handed { capture, interval, time: Some(time), .. } = handed else { return };
+    /// Counts the losses of an interval: dropped frames, and packets without a row.
+    fn note_lost(&mut self, interface: InterfaceId, handed: &FullInterval) {
+        let FullInterval { capture, interval, time: Some(time), .. } = handed else { return };
         let overflow: u64 = interval.overflow().iter().map(|(_, counters)| counters.packets).sum();
         let lost = capture.dropped_by_kernel + overflow;
         let packets = capture.received.max(lost);
@@ -185,7 +185,7 @@ impl<T: Tell> Accountant<T> {
     }
 }
 
-/// True if the metrics of an interface stay: the plan keeps it, or a capture thread may still hand over what it counted.
+/// True if the metrics of an interface stay: the plan keeps it, or a capture thread may still hand over its counts.
 fn is_kept(plan: &Plan, reporting: &BTreeSet<(String, usize)>, name: &str) -> bool {
     plan.kept.contains(name) || reporting.iter().any(|(interface, _)| interface == name)
 }

@@ -55,7 +55,7 @@ impl<T: Tell> Alarms<T> {
 
     /// The state of detection and of alerts, for readers.
     #[must_use]
-    pub fn view(&self) -> (detect::View, alert::View) {
+    pub fn view(&self) -> (detect::View, alert::AlertView) {
         let alerts = self.alerts.view();
         let subjects = alerts.firing.iter().map(|alert| alert.subject);
         let named: BTreeSet<IpAddr> = subjects.filter_map(source).collect();

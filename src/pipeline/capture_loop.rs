@@ -6,12 +6,12 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Error;
+use super::control::{CaptureNumber, ControlBlock, Plan};
 use super::coverage::Comparison;
 use super::fanout::{Fanout, Membership};
 use super::handover::Exchange;
 use super::notices::say_stopped;
 use super::opening::{FirstTry, Opening};
-use super::orders::{CaptureNumber, Orders, Plan};
 use super::resize::Resizing;
 use super::rings::{self, Ring, Rings};
 use crate::account::interval::Interval;
@@ -19,64 +19,43 @@ use crate::capture::filter::UserFilter;
 use crate::capture::live::{Live, Statistics};
 use crate::capture::once::{Origins, is_copy};
 use crate::capture::{self, Selection};
-use crate::decode::{Decoder, NotIp, TakeDecoded};
-use crate::packet::{Frame, Packet, Timestamp};
+use crate::decode::Decoder;
+use crate::packet::{Frame, Timestamp};
 
-/// How long to wait before an interface is opened again: doubled each time, up to a bound.
+/// First pause before an interface is opened again; doubled each time, up to a bound.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// How often a waiting thread looks at its orders.
+/// Interval at which a waiting thread checks its control block.
 const GLANCE: Duration = Duration::from_millis(50);
-/// How long a new handle waits until the others have replaced their rings by smaller ones.
+/// Longest time that a new handle waits until the others have replaced their rings by smaller ones.
 const RING_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Decodes a frame and counts it. Where `origins` are given, a frame on its way out that came in by a captured
 /// interface is left out: it was counted there.
 #[inline(always)]
 pub fn count_frame(decoder: &Decoder, origins: Option<&Origins>, frame: &Frame<'_>, interval: &mut Interval) {
-    decoder.decode_for(frame, Count { decoder, origins, frame, interval });
-}
-
-/// Counts what a frame was decoded to.
-struct Count<'a> {
-    decoder: &'a Decoder,
-    origins: Option<&'a Origins>,
-    frame: &'a Frame<'a>,
-    interval: &'a mut Interval,
-}
-
-impl TakeDecoded for Count<'_> {
-    #[inline(always)]
-    fn take(self, decoded: Result<Packet, NotIp>) {
-        let Self { decoder, origins, frame, interval } = self;
-        match decoded {
-            Ok(packet) => match origins {
-                Some(origins) if is_copy(packet.outgoing, packet.addresses.source(), origins) => {
-                    interval.observe_copy(frame.wire_bytes);
+    match decoder.decode(frame) {
+        Ok(packet) => match origins {
+            Some(origins) if is_copy(packet.outgoing, packet.addresses.source(), origins) => {
+                interval.observe_copy(frame.wire_bytes);
+            }
+            _ => {
+                if let Some(refusal) = decoder.refusal(frame, &packet) {
+                    interval.refuse(&refusal);
                 }
-                _ => {
-                    if let Some(refusal) = decoder.refusal(frame, &packet) {
-                        interval.refuse(&refusal);
-                    }
-                    interval.observe(&packet, frame.wire_bytes);
-                }
-            },
-            Err(reason) => interval.observe_not_ip(reason, frame.wire_bytes),
-        }
-    }
-
-    #[inline(never)]
-    fn take_rare(self, decoded: Result<Packet, NotIp>) {
-        self.take(decoded);
+                interval.observe(&packet, frame.wire_bytes);
+            }
+        },
+        Err(reason) => interval.observe_not_ip(reason, frame.wire_bytes),
     }
 }
 
-/// Captures one interface until it is told to stop, or the interface is not to be captured any more.
+/// Captures one interface until it is stopped, or the interface is no longer wanted.
 pub(super) struct CaptureLoop {
     /// The number under which the plan has the name of the interface.
     pub number: CaptureNumber,
     pub interface: String,
-    /// Which of the interface's workers this is, from 0.
+    /// Number of this worker of the interface, from 0.
     pub worker: usize,
     /// All of them.
     pub fanout: Arc<Fanout>,
@@ -85,16 +64,16 @@ pub(super) struct CaptureLoop {
     pub rings: Arc<Rings>,
     pub user_filter: Option<Arc<UserFilter>>,
     pub tick: Duration,
-    pub orders: Arc<Orders>,
+    pub control: Arc<ControlBlock>,
     pub exchange: Exchange,
     pub first_try: Option<Sender<FirstTry>>,
-    /// Hears once that the interface is open.
+    /// Notified once when the interface is open.
     pub opening: Option<Arc<Opening>>,
-    /// Why the interface could not be opened when that was last tried, and how often in a row.
+    /// The last error when the interface was opened, and the number of failures in a row.
     pub refused: Option<(String, u32)>,
 }
 
-/// An open handle and what goes with it.
+/// An open handle and its state.
 pub(super) struct Session {
     pub live: Live,
     /// Given back after the handle, which stands before it; so is the membership.
@@ -104,7 +83,7 @@ pub(super) struct Session {
     pub plan: Arc<Plan>,
     /// The kernel's number of the interface that is open.
     pub index: Option<u32>,
-    /// What the kernel had counted when it was last asked.
+    /// The kernel's counters when they were last read.
     pub recorded: Statistics,
     comparison: Comparison,
     pub resizing: Resizing,
@@ -118,7 +97,7 @@ impl CaptureLoop {
             self.take_name();
             match self.open() {
                 Ok(session) => {
-                    self.orders.forget_refused(&self.interface, self.worker);
+                    self.control.forget_refused(&self.interface, self.worker);
                     self.report(Ok(()));
                     self.say_open();
                     tracing::info!(interface = self.interface, worker = self.worker + 1, "capturing");
@@ -130,11 +109,11 @@ impl CaptureLoop {
                 Err(error) => {
                     self.say_refused(&error);
                     // Nothing comes in by one that is down.
-                    if self.orders.plan().up.contains(&self.interface) {
-                        self.orders.record_refused(&self.interface, self.worker);
+                    if self.control.plan().up.contains(&self.interface) {
+                        self.control.record_refused(&self.interface, self.worker);
                     }
                     self.report(Err(error));
-                    // Of all interfaces those that can be opened are captured.
+                    // With `all`, the interfaces that can be opened are captured.
                     if self.config.selection == Selection::All {
                         self.say_open();
                     }
@@ -144,17 +123,17 @@ impl CaptureLoop {
             self.wait(pause);
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        self.orders.forget_refused(&self.interface, self.worker);
+        self.control.forget_refused(&self.interface, self.worker);
     }
 
     fn is_wanted(&self) -> bool {
-        !self.orders.is_stopping() && self.orders.plan().captures.contains_key(&self.number)
+        !self.control.is_stopping() && self.control.plan().captures.contains_key(&self.number)
     }
 
     /// Takes over the name that the interface has now, while no handle is open.
     fn take_name(&mut self) {
-        if let Some(name) = self.orders.plan().captures.get(&self.number).filter(|name| **name != self.interface) {
-            self.orders.forget_refused(&self.interface, self.worker);
+        if let Some(name) = self.control.plan().captures.get(&self.number).filter(|name| **name != self.interface) {
+            self.control.forget_refused(&self.interface, self.worker);
             self.exchange.rename(name);
             self.interface.clone_from(name);
         }
@@ -195,9 +174,9 @@ impl CaptureLoop {
 
     /// Until `pause` is over, or there is a new plan, which may mean that the interface is back.
     fn wait(&self, pause: Duration) {
-        let plan = self.orders.plan();
+        let plan = self.control.plan();
         let until = Instant::now() + pause;
-        while Instant::now() < until && self.is_wanted() && Arc::ptr_eq(&plan, &self.orders.plan()) {
+        while Instant::now() < until && self.is_wanted() && Arc::ptr_eq(&plan, &self.control.plan()) {
             thread::sleep(GLANCE.min(until.saturating_duration_since(Instant::now())));
         }
     }
@@ -211,7 +190,7 @@ impl CaptureLoop {
             source,
         })?;
         let mut membership = self.fanout.join(&mut live)?;
-        let plan = self.orders.plan();
+        let plan = self.control.plan();
         let index = live.index();
         self.check_identity(&plan, index)?;
         live.attach(self.filter(&plan), self.user_filter.as_deref())?;
@@ -231,7 +210,7 @@ impl CaptureLoop {
     fn reserve_ring(&self) -> Result<Ring, Error> {
         let deadline = Instant::now() + RING_PATIENCE;
         loop {
-            let plan = self.orders.plan();
+            let plan = self.control.plan();
             if let Some(ring) = self.rings.reserve(plan.ring_bytes) {
                 return Ok(ring);
             }
@@ -292,7 +271,7 @@ impl CaptureLoop {
                 return Ok(());
             }
             let now = Instant::now();
-            // Who is down keeps its handle, which resumes by itself.
+            // An interface that is down keeps its handle, which resumes by itself.
             let is_up = session.plan.up.contains(&self.interface) && self.fanout.is_whole();
             let is_urgent = self.exchange.say_up(is_up) || self.exchange.filling().is_nearly_full();
             if self.exchange.has_turned() {
@@ -311,8 +290,8 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// Counts what is there, after `wait` at most. If that is nothing, time has passed all the same: within the read timeout
-    /// the kernel gives out every frame that it has.
+    /// Counts the frames that are there, after `wait` at most. Without frames time has passed all the same: within
+    /// the read timeout the kernel gives out every frame that it has.
     fn poll(&mut self, session: &mut Session, wait: Duration) -> Result<(), Error> {
         let clock = Timestamp::from(SystemTime::now());
         let Session { live, decoder, plan, .. } = session;
@@ -328,7 +307,7 @@ impl CaptureLoop {
 
     /// True if another interface than the one that is open is to be captured, because it has the name now.
     fn is_another(&self, session: &Session) -> bool {
-        let plan = self.orders.plan();
+        let plan = self.control.plan();
         let now = plan.captures.get(&self.number).and_then(|name| plan.indexes.get(name));
         now.is_some() && now != session.index.as_ref()
     }
@@ -347,7 +326,7 @@ impl CaptureLoop {
 
     /// Takes over a new plan.
     fn follow(&mut self, session: &mut Session) -> Result<(), Error> {
-        let plan = self.orders.plan();
+        let plan = self.control.plan();
         if Arc::ptr_eq(&plan, &session.plan) {
             return Ok(());
         }
@@ -359,7 +338,7 @@ impl CaptureLoop {
             session.live.attach(filter.as_deref(), self.user_filter.as_deref())?;
             tracing::debug!(interface = self.interface, filter = filter.as_deref().unwrap_or(""), "filter updated");
         }
-        // From the next packet on, as what is local may be another.
+        // From the next packet on, as the local networks may have changed.
         let interval = self.exchange.filling();
         interval.settle();
         interval.classify_by(Arc::clone(&plan.classifier));
@@ -368,7 +347,7 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// Asks the kernel what it has counted.
+    /// Reads the kernel's counters.
     pub(super) fn record(&mut self, session: &mut Session) -> Result<(), Error> {
         let counted = session.live.statistics()?;
         self.add_counted(session, counted.since(session.recorded));
@@ -376,7 +355,7 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// Adds what the kernel has counted. What the interface itself dropped every worker is told, and one reports it.
+    /// Adds the kernel's counts. Every worker reads the drops of the interface itself, and one reports them.
     pub(super) fn add_counted(&mut self, session: &mut Session, mut since: Statistics) {
         if self.worker > 0 {
             since.dropped_by_interface = 0;

@@ -55,7 +55,7 @@ impl Cells {
         let ends = self.grids.iter().map(|grid| grid.end(grid.cell(time)));
         self.start = starts.max().unwrap_or(self.start);
         let end = ends.min().unwrap_or(self.last).nanoseconds();
-        self.earliest = moved(self.start, LATEST, i64::saturating_sub);
+        self.earliest = self.start - LATEST;
         // The end of all time has no moment after it.
         self.last = Timestamp::from_nanoseconds(if end == i64::MAX { end } else { end - 1 });
         if had_begun && is_step(before, time) {
@@ -68,7 +68,7 @@ impl Cells {
     /// Goes on by the `clock` while no frame comes: all frames that are older than it by `delay` have come. The advance, if
     /// this ends the present cell.
     pub(super) fn pass(&mut self, clock: Timestamp, delay: Duration) -> Option<TimeAdvance> {
-        let reached = moved(clock, delay, i64::saturating_sub);
+        let reached = clock - delay;
         let has_ended = self.has_begun && reached > self.last || !self.has_begun && !self.hold(reached);
         if has_ended {
             return Some(self.enter(reached));
@@ -83,12 +83,8 @@ impl Cells {
 
     /// Its end.
     pub(super) fn end(&self) -> Timestamp {
-        Timestamp::from_nanoseconds(self.last.nanoseconds().saturating_add(1))
+        self.last + Duration::from_nanos(1)
     }
-}
-
-fn moved(time: Timestamp, by: Duration, operation: impl Fn(i64, i64) -> i64) -> Timestamp {
-    Timestamp::from_nanoseconds(operation(time.nanoseconds(), i64::try_from(by.as_nanos()).unwrap_or(i64::MAX)))
 }
 
 #[cfg(test)]
@@ -106,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_holds_its_own_and_what_is_a_little_late() {
+    fn cell_holds_its_own_frames_and_slightly_late_ones() {
         let mut cells = cells(&[1_000]);
         assert!(!cells.hold(at(10.5)));
         assert_eq!(cells.enter(at(10.5)), TimeAdvance::Onward(at(10.0)));

@@ -1,4 +1,4 @@
-//! How much of what an interface counts is captured, as far as the two can be compared.
+//! The share of an interface's own count that is captured, as far as the two can be compared.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use crate::capture::nic;
 
 /// The comparison of one open handle.
 pub(super) struct Comparison {
-    /// What the interface had counted when it was last read; none once it cannot be compared, for as long as the handle is
+    /// The interface's counter at the last reading; none once it cannot be compared, for as long as the handle is
     /// open.
     on_interface: Option<u64>,
     /// The first reading failed and is still to be made.
@@ -29,7 +29,8 @@ impl Comparison {
         (self.on_interface, self.is_unread) = (None, false);
     }
 
-    /// What both counted since it was last asked. `holds`: the handle still lets everything in, and the interface is up.
+    /// The difference of both counters since the last call. `holds`: the handle still lets everything in, and the
+    /// interface is up.
     pub(super) fn next(&mut self, interface: &str, since: Statistics, holds: bool) -> Coverage {
         self.delivered += since.delivered();
         if self.on_interface.is_none() && !self.is_unread {

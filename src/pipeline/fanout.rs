@@ -17,7 +17,7 @@ pub(super) struct Fanout {
 struct Group {
     number: Option<u16>,
     members: usize,
-    /// Of these, whose filter lets packets in.
+    /// Workers whose filter lets packets in.
     capturing: usize,
 }
 
@@ -32,7 +32,7 @@ impl Fanout {
         Self { workers, group: Mutex::default() }
     }
 
-    /// Whether all workers capture, so that no packet of the interface passes by.
+    /// True if all workers capture, so that no packet of the interface is missed.
     pub(super) fn is_whole(&self) -> bool {
         self.group().capturing == self.workers
     }
@@ -48,7 +48,7 @@ impl Fanout {
         Ok(Membership { fanout: Arc::clone(self), is_capturing: false })
     }
 
-    /// Held for a system call at most, and only where a handle is opened or closed.
+    /// Locked for a system call at most, and only where a handle is opened or closed.
     fn group(&self) -> MutexGuard<'_, Group> {
         self.group.lock().unwrap_or_else(PoisonError::into_inner)
     }

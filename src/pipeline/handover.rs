@@ -13,39 +13,39 @@ use crate::locality::Classifier;
 use crate::packet::Timestamp;
 use crate::time_grid::TimeGrid;
 
-/// How long a capture thread that has nothing to capture waits for an empty interval.
+/// Longest time that a capture thread without frames waits for an empty interval.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A message of a capture thread to the accountant.
-pub(super) enum Message {
+pub(super) enum WorkerMessage {
     /// An interval.
-    Handed(Handed),
+    Interval(FullInterval),
     /// The worker has handed over all that it will under this interface's name.
     Left {
         /// The interface.
         interface: String,
-        /// Which of its workers.
+        /// Number of the interface's worker.
         worker: usize,
     },
 }
 
 /// A full interval on its way to the accountant.
-pub(super) struct Handed {
+pub(super) struct FullInterval {
     pub interface: String,
-    /// Which of the interface's workers hands it over.
+    /// Number of the interface's worker that hands it over.
     pub worker: usize,
-    /// What it still counts was captured from this moment on, but for what is late; none when it captures nothing, or has
-    /// not counted yet.
+    /// Frames that are still to be counted were captured from this moment on, except for late ones; none if the
+    /// thread captures nothing, or has not counted yet.
     pub time: Option<Timestamp>,
     pub interval: Box<Interval>,
-    /// What the kernel counted since the last one.
+    /// The kernel's counters since the last hand-over.
     pub capture: Capture,
     /// Ticks since the last one at which there was no empty interval.
     pub delays: u64,
     back: Sender<Box<Interval>>,
 }
 
-impl Handed {
+impl FullInterval {
     /// Gives the interval back, empty. When the capture thread has ended it is dropped.
     pub(super) fn give_back(mut self, classifier: &Arc<Classifier>) {
         self.interval.reset();
@@ -63,15 +63,15 @@ pub(super) struct Exchange {
     filling: Box<Interval>,
     /// The cell of packet time that it lies in, unless the accountant is late.
     cells: Cells,
-    /// Whether the interface was being captured when that was last said.
+    /// True if the interface was captured at the last report.
     is_up: bool,
     /// That has changed since the last interval that was handed over.
     is_up_changed: bool,
-    /// Whether a cell has ended since that was last asked.
+    /// True if a cell has ended since the last call of `has_turned`.
     has_turned: bool,
     capture: Capture,
     delays: u64,
-    full: Sender<Message>,
+    full: Sender<WorkerMessage>,
     /// An empty interval, if there is one here.
     spare: Option<Box<Interval>>,
     back: Sender<Box<Interval>>,
@@ -81,7 +81,7 @@ pub(super) struct Exchange {
 impl Exchange {
     pub(super) fn new(
         (interface, worker): (String, usize),
-        full: Sender<Message>,
+        full: Sender<WorkerMessage>,
         classifier: &Arc<Classifier>,
         grids: Vec<TimeGrid>,
         seed: u64,
@@ -105,7 +105,7 @@ impl Exchange {
         }
     }
 
-    /// Adds what the kernel counted since it was last asked; it goes along with the next interval.
+    /// Adds the kernel's counts since the last call; they go along with the next interval.
     pub(super) fn record(&mut self, since: Statistics, coverage: Coverage) {
         self.capture.received += since.received;
         self.capture.dropped_by_kernel += since.dropped_by_kernel;
@@ -131,13 +131,13 @@ impl Exchange {
     #[cold]
     fn enter(&mut self, time: Timestamp) {
         self.cells.enter(time);
-        // Who has nothing to hand over is late by a tick at most with the news of the time.
+        // A thread with an empty interval reports the time late, by at most a tick.
         if !self.filling.is_empty() {
             self.turn();
         }
     }
 
-    /// Nothing comes, and `clock` says what time it is; all that is older by `delay` has come.
+    /// No frames come, and `clock` shows the time; frames older than the clock by `delay` have arrived.
     pub(super) fn pass(&mut self, clock: Timestamp, delay: Duration) {
         if self.cells.pass(clock, delay).is_some() {
             self.turn();
@@ -149,19 +149,19 @@ impl Exchange {
         self.hand_over();
     }
 
-    /// Says whether the interface is being captured, which goes along with the next interval; true while the accountant has
-    /// not been told of a change.
+    /// Sets whether the interface is being captured, which goes along with the next interval; true while a change has
+    /// not been reported to the accountant.
     pub(super) fn say_up(&mut self, is_up: bool) -> bool {
         self.is_up_changed |= std::mem::replace(&mut self.is_up, is_up) != is_up;
         self.is_up_changed
     }
 
-    /// Whether a cell has ended since that was last asked.
+    /// True if a cell has ended since the last call.
     pub(super) fn has_turned(&mut self) -> bool {
         std::mem::take(&mut self.has_turned)
     }
 
-    /// Whether the accountant has given an empty interval back.
+    /// True if the accountant has given an empty interval back.
     pub(super) fn has_empty(&mut self) -> bool {
         self.spare = self.spare.take().or_else(|| self.empty.try_recv().ok());
         self.spare.is_some()
@@ -189,8 +189,8 @@ impl Exchange {
         }
     }
 
-    /// Hands over what was counted under the name so far, and goes on under another. If the accountant does not answer, it
-    /// counts under the new name: no frame is lost.
+    /// Hands over the counts under the old name, and goes on under another. If the accountant does not answer, they
+    /// count under the new name: no frame is lost.
     pub(super) fn rename(&mut self, interface: &str) {
         self.hand_over_last();
         self.leave();
@@ -198,7 +198,7 @@ impl Exchange {
     }
 
     fn leave(&self) {
-        let left = Message::Left { interface: self.interface.clone(), worker: self.worker };
+        let left = WorkerMessage::Left { interface: self.interface.clone(), worker: self.worker };
         if self.full.send(left).is_err() {
             tracing::trace!(interface = self.interface, "the accounting thread has ended");
         }
@@ -208,7 +208,7 @@ impl Exchange {
         let mut interval = std::mem::replace(&mut self.filling, empty);
         interval.settle();
         self.is_up_changed = false;
-        let handed = Handed {
+        let handed = FullInterval {
             interface: self.interface.clone(),
             worker: self.worker,
             time,
@@ -217,7 +217,7 @@ impl Exchange {
             delays: std::mem::take(&mut self.delays),
             back: self.back.clone(),
         };
-        if self.full.send(Message::Handed(handed)).is_err() {
+        if self.full.send(WorkerMessage::Interval(handed)).is_err() {
             tracing::error!(interface = self.interface, "the accounting thread has stopped");
         }
     }
@@ -234,10 +234,10 @@ mod tests {
     use super::*;
 
     /// The next interval that was handed over, if there is one.
-    fn next(messages: &Receiver<Message>) -> Option<Handed> {
+    fn next(messages: &Receiver<WorkerMessage>) -> Option<FullInterval> {
         match messages.try_recv().ok()? {
-            Message::Handed(handed) => Some(handed),
-            Message::Left { interface, .. } => panic!("{interface} was left"),
+            WorkerMessage::Interval(handed) => Some(handed),
+            WorkerMessage::Left { interface, .. } => panic!("{interface} was left"),
         }
     }
 
@@ -245,7 +245,7 @@ mod tests {
         Timestamp::from_seconds_and_nanoseconds(seconds, 0)
     }
 
-    fn exchange(full: Sender<Message>) -> Exchange {
+    fn exchange(full: Sender<WorkerMessage>) -> Exchange {
         let grids = vec![TimeGrid::of(Duration::from_secs(1))];
         Exchange::new(("eth0".to_owned(), 0), full, &Arc::default(), grids, 0)
     }
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_counted_before_a_rename_counts_under_the_old_name() {
+    fn frames_before_a_rename_count_under_the_old_name() {
         let (full, handed) = channel();
         let mut exchange = exchange(full);
         let taken = || {
@@ -328,7 +328,7 @@ mod tests {
             taken
         };
         let is_left =
-            |name| matches!(handed.try_recv(), Ok(Message::Left { interface, worker: 0 }) if interface == name);
+            |name| matches!(handed.try_recv(), Ok(WorkerMessage::Left { interface, worker: 0 }) if interface == name);
         count(&mut exchange, at(10));
         exchange.say_up(true);
         exchange.rename("wan0");

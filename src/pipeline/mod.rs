@@ -5,12 +5,12 @@ pub mod alarms;
 pub mod capture_loop;
 mod cells;
 pub mod clock;
+mod control;
 mod coverage;
 mod fanout;
 mod handover;
 mod notices;
 mod opening;
-mod orders;
 mod planner;
 mod reading;
 pub mod replay;
@@ -28,7 +28,7 @@ use std::time::Duration;
 use crate::capture::{self, printable};
 use crate::decode::{UnsupportedLinkType, supported_link_types};
 
-/// What can go wrong on the way of the packets.
+/// An error on the way of the packets.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Frames that cannot be had.
@@ -37,9 +37,9 @@ pub enum Error {
     /// More threads than make sense.
     #[error("{workers} workers are too many for {cores} cores; use at most {WORKERS_A_CORE} per core")]
     Workers {
-        /// How many are asked for.
+        /// Workers that the configuration asks for.
         workers: usize,
-        /// How many cores there are.
+        /// Cores of this machine.
         cores: usize,
     },
     /// A thread that cannot be started.
@@ -81,7 +81,7 @@ fn check_workers(workers: usize) -> Result<(), Error> {
 }
 
 impl Error {
-    /// Whether the user asked for what cannot be, rather than that something failed.
+    /// True if the user asked for the impossible; false if an operation failed.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         matches!(
@@ -91,10 +91,10 @@ impl Error {
     }
 }
 
-/// How often readers get a new view.
+/// Settings of the pipeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// How often the published snapshot is renewed.
+    /// Time between two published snapshots.
     pub refresh: Duration,
 }
 

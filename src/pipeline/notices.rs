@@ -1,6 +1,6 @@
-//! What is said once.
+//! Log lines that are written once.
 
-use super::orders::Plan;
+use super::control::Plan;
 use std::collections::BTreeSet;
 
 use super::Error;
@@ -10,7 +10,7 @@ use crate::capture::Selection;
 /// then be said again, and none is lost.
 const MAXIMUM_NOTICES: usize = 1_000;
 
-/// What was said already.
+/// Notices that were logged already.
 #[derive(Default)]
 pub(super) struct Notices(BTreeSet<String>);
 
@@ -47,8 +47,8 @@ pub(super) fn say_stopped(interface: &str, selection: &Selection, error: &Error)
     }
 }
 
-/// Says of the interfaces that the user named when one goes down or away, and when it is back. `exists` tells whether
-/// there is an interface of that name.
+/// Logs when an interface that the user named goes down or away, and when it is back. `exists` is true if an
+/// interface has that name.
 pub(super) fn say_changes(named: &[String], before: &Plan, after: &Plan, exists: impl Fn(&str) -> bool) {
     for interface in named {
         match (before.up.contains(interface), after.up.contains(interface)) {

@@ -1,4 +1,4 @@
-//! When every interface that is captured from the start has been opened.
+//! Waits until every interface that is captured from the start has been opened.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;

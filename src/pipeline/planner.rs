@@ -1,34 +1,34 @@
-//! Network → plan: which interfaces are captured and by what filters. Decides only; [`super::supervisor`] does it.
+//! Network → plan: which interfaces are captured and by what filters. Decides only; [`super::supervisor`] acts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::orders::Plan;
+use super::control::Plan;
 use super::rings;
 use crate::capture::network::{Link, Network};
 use crate::capture::once::{HandleKind, Origins, filter_expression};
-use crate::capture::selection::{Outcome, Reason};
+use crate::capture::selection::{LinkOutcome, Reason};
 use crate::capture::{self, Selection, printable, selection};
 use crate::locality::{self, Classifier};
 
 /// libpcap's name of the pseudo-device that shows all interfaces.
 const ANY: &str = "any";
 
-/// What is asked for.
+/// The configured selection.
 pub(super) struct Planner {
     pub capture: capture::Config,
     pub locality: locality::Config,
 }
 
-/// A plan, and what people should know of it.
+/// A plan, and the notices about it.
 pub(super) struct Planned {
     pub plan: Plan,
     pub notices: Vec<String>,
 }
 
 impl Planner {
-    /// The plan for one state of the network. The interfaces of `unopened` are tried again, but while they cannot be
-    /// opened others count what comes in by them.
+    /// The plan for one state of the network. The interfaces of `unopened` are tried again; until they open, other
+    /// interfaces count the packets that come in by them.
     pub(super) fn plan(&self, network: &Network, unopened: &BTreeSet<String>) -> Planned {
         let selected = selection::captured(network, &self.capture);
         let is_open = |index: &u32| network.link(*index).is_none_or(|link| !unopened.contains(&link.name));
@@ -55,7 +55,7 @@ impl Planner {
         Planned { plan, notices }
     }
 
-    /// The interfaces whose metrics stay.
+    /// The interfaces that keep their metrics.
     fn kept(&self, network: &Network, filters: &BTreeMap<String, Option<String>>) -> BTreeSet<String> {
         let mut kept: BTreeSet<String> = filters.keys().cloned().collect();
         match &self.capture.selection {
@@ -73,7 +73,7 @@ impl Planner {
         of_links
             .into_iter()
             .filter_map(|decision| match decision.outcome {
-                Outcome::NotCaptured(reason @ Reason::NameOfLibpcap) => {
+                LinkOutcome::NotCaptured(reason @ Reason::NameOfLibpcap) => {
                     Some(format!("the interface {} is not captured: {reason}", printable(&decision.name)))
                 }
                 _ => None,
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_there_is_and_what_is_named_is_kept() {
+    fn existing_and_named_interfaces_are_kept() {
         let there = network(vec![link(1, "lo", &[]), link(2, "eth0", &[]), link(3, "eth1", &[]).down()], &[]);
         let kept =
             |selection| planner(selection).plan(&there, &BTreeSet::new()).plan.kept.into_iter().collect::<Vec<_>>();
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_in_by_an_interface_that_cannot_be_opened_counts_where_it_leaves() {
+    fn packet_from_an_interface_that_cannot_be_opened_counts_where_it_leaves() {
         let planner = planner(Selection::All);
         let whole = planner.plan(&router(), &BTreeSet::new()).plan;
         let without = planner.plan(&router(), &BTreeSet::from(["eth2".to_owned()])).plan;

@@ -1,5 +1,5 @@
-//! When the network is read again. Takes changes and outcomes of readings, with their times; gives whether a reading is due.
-//! Must not know the network.
+//! Decides when the network is read again. Takes changes and outcomes of readings, with their times; gives whether a
+//! reading is due. Must not know the network.
 //!
 //! A change is forgotten only after a reading that succeeded.
 
@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::export::vitals::Vitals;
 
-/// A reading of the network is followed by a pause this many times as long: on a router whose routes change all the time,
-/// reading must not be all that is done.
+/// A reading of the network is followed by a pause this many times as long, so that readings leave time for other
+/// work on a router whose routes change all the time.
 const READING_SHARE: u32 = 10;
 /// The pause after a reading that failed: doubled each time, up to a bound.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);

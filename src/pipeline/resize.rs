@@ -1,9 +1,9 @@
-//! A handle is replaced by one with a smaller ring while its interface goes on being captured. Takes an open session and
-//! the size that the plan gives to each ring; must not know how sizes are shared.
+//! Replaces a handle by one with a smaller ring while its interface is captured. Takes an open session and the size
+//! that the plan gives to each ring; must not know how sizes are shared.
 //!
-//! The new handle is opened sealed beside the old one, with its filter compiled. Then the old one is sealed and the new one
-//! unsealed: two system calls, between which a frame passes by both. What the old ring still holds is read together with
-//! what comes to the new one.
+//! The new handle is opened sealed beside the old one, with its filter compiled. Then the old one is sealed and the
+//! new one unsealed: two system calls, and frames between them are missed. The frames left in the old ring are read
+//! together with those of the new one.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,14 +12,14 @@ use super::Error;
 use super::capture_loop::{CaptureLoop, Session, count_frame};
 use super::rings::Ring;
 use crate::capture;
-use crate::capture::live::{Live, Program};
+use crate::capture::live::{FilterProgram, Live};
 
 /// The pause when no smaller handle could be opened, for example for want of a file descriptor.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// The longest wait for the old handle before the new one is read.
 const SLICE: Duration = Duration::from_millis(10);
 
-/// When a session tries again to replace its handle.
+/// The time at which a session next tries to replace its handle.
 #[derive(Debug, Default)]
 pub(super) struct Resizing {
     not_before: Option<Instant>,
@@ -52,7 +52,7 @@ impl CaptureLoop {
     }
 
     /// A sealed handle on the same interface, and the program that unseals it.
-    fn open_replacement(&self, session: &Session, ring: &Ring) -> Result<(Live, Program), Error> {
+    fn open_replacement(&self, session: &Session, ring: &Ring) -> Result<(Live, FilterProgram), Error> {
         let live = self.open_handle(ring)?;
         if live.index() != session.index || live.link_type() != session.live.link_type() {
             let reason = "another interface has this name now".to_owned();
@@ -62,12 +62,12 @@ impl CaptureLoop {
         Ok((live, program))
     }
 
-    fn replace(&mut self, session: &mut Session, live: Live, program: &Program, ring: Ring) -> Result<(), Error> {
+    fn replace(&mut self, session: &mut Session, live: Live, program: &FilterProgram, ring: Ring) -> Result<(), Error> {
         let mut live = live;
         session.live.seal()?;
         live.attach_compiled(program)?;
         let mut old = std::mem::replace(&mut session.live, live);
-        // Held until the old handle is closed, which stands after it.
+        // Kept until the old handle is closed, which stands after it.
         let old_ring = std::mem::replace(&mut session.ring, ring);
         let recorded = std::mem::take(&mut session.recorded);
         let read = self.read_both(&mut old, session);
@@ -80,7 +80,8 @@ impl CaptureLoop {
         read
     }
 
-    /// Counts what the sealed handle `old` still holds, as [`Live::finish`] does, and what comes to the new one meanwhile.
+    /// Counts the frames left in the sealed handle `old`, as [`Live::finish`] does, and those of the new one
+    /// meanwhile.
     fn read_both(&mut self, old: &mut Live, session: &mut Session) -> Result<(), Error> {
         let deadline = Instant::now() + 2 * self.config.read_timeout;
         let mut read = Ok(());
@@ -94,7 +95,7 @@ impl CaptureLoop {
             if old.poll(left.min(SLICE), &mut count).is_err() {
                 thread::sleep(left.min(SLICE));
             }
-            // An interface that is gone is no reason to lose what the old handle had captured.
+            // Frames of an interface that is gone are read as well.
             if read.is_ok() {
                 read = live.poll(Duration::ZERO, &mut count).map(drop).map_err(Error::from);
             }

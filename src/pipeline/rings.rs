@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::capture::{self, Selection};
 use crate::export::vitals::Vitals;
 
-/// What the kernel's rings of all captured interfaces may take together where all are captured, and the least that each
-/// gets: four blocks of libpcap's, about 4,000 small packets.
+/// Most bytes for the kernel's rings of all captured interfaces together with `all`, and the least that each gets:
+/// four blocks of libpcap's, about 4,000 small packets.
 const ALL_RINGS_BYTES: u64 = 512 << 20;
 const SMALLEST_RING_BYTES: u32 = 1 << 20;
 

@@ -1,5 +1,5 @@
-//! The supervisor: starts and ends the threads that the plan wants, and follows the network. What is wanted
-//! [`super::planner`] says.
+//! The supervisor: starts and ends the threads that the plan wants, and reads the network when it changes.
+//! [`super::planner`] makes the plan.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use super::accountant::Accountant;
 use super::alarms::Alarms;
 use super::capture_loop::CaptureLoop;
 use super::clock::ClockObserver as _;
-use super::handover::{Exchange, Message};
+use super::control::{CaptureNumber, ControlBlock, Plan};
+use super::handover::{Exchange, WorkerMessage};
 use super::notices::{Notices, say_changes};
 use super::opening::{FirstTry, Opening, check_first_tries};
-use super::orders::{CaptureNumber, Orders, Plan};
 use super::planner::Planner;
 use super::reading::Readings;
 use super::rings::{self, Rings};
@@ -32,40 +32,39 @@ use crate::capture::network::{Changes, Network};
 use crate::capture::{self, Selection, selection};
 use crate::detect::Notes;
 use crate::events::Tell;
-use crate::export::report::Published;
+use crate::export::Published;
 use crate::export::vitals::Vitals;
-use crate::http::Reported;
+use crate::http::ScrapeReports;
 use crate::locality::{self, Classifier};
 use crate::time_grid::TimeGrid;
 
-/// How often the supervisor looks whether to stop, while the network is quiet.
+/// Interval at which the supervisor checks whether to stop, while the network is quiet.
 const GLANCE: Duration = Duration::from_millis(200);
 /// The longest tick: the time between two hand-overs.
 const LONGEST_TICK: Duration = Duration::from_secs(1);
 
-/// By how much the times of what two capture threads hand over one after the other may overlap: a tick, and some time
-/// that the accountant may be late.
+/// Most time by which the intervals of two captures in a row may overlap: a tick, and some delay of the accountant.
 const LONGEST_OVERLAP: Duration = Duration::from_secs(5);
 
-/// What the live pipeline is started with.
+/// The inputs of the live pipeline.
 pub struct Setup<T> {
-    /// Which interfaces are captured and how.
+    /// The interfaces to capture and how.
     pub capture: capture::Config,
     /// The user's filter of the same configuration, compiled.
     pub filter: Option<Arc<UserFilter>>,
-    /// What is local.
+    /// The local networks.
     pub locality: locality::Config,
-    /// How often readers get a new view.
+    /// Settings of the pipeline.
     pub pipeline: Config,
     /// Empty accounts.
     pub ledger: Ledger<Notes>,
-    /// What is looked for in the traffic, and who is told of alerts.
+    /// The detectors, and the receiver of alerts.
     pub alarms: Alarms<T>,
-    /// What is shown of them.
+    /// Makes snapshots of the ledger.
     pub snapshot_builder: SnapshotBuilder,
-    /// What http tells of scrapes.
-    pub scraped: Reported,
-    /// Where snapshots are published.
+    /// Reports of scrapes from http.
+    pub scraped: ScrapeReports,
+    /// Snapshots are published here.
     pub published: Arc<Published>,
     /// The figures about threads, network and rings.
     pub vitals: Vitals,
@@ -75,15 +74,15 @@ pub struct Setup<T> {
 
 /// The running pipeline.
 pub struct Running {
-    orders: Arc<Orders>,
+    control: Arc<ControlBlock>,
     supervisor: JoinHandle<()>,
     accountant: JoinHandle<Snapshot>,
 }
 
 impl Running {
-    /// Tells all threads to stop.
+    /// Stops all threads.
     pub fn stop(&self) {
-        self.orders.stop();
+        self.control.stop();
     }
 
     /// Waits for all threads; gives the final accounts.
@@ -121,7 +120,7 @@ pub fn start<T: Tell + Send + 'static>(
     let (full, messages) = channel();
     let planner = Planner { capture, locality: setup.locality };
     let mut notices = Notices::default();
-    let orders = first_orders(&planner, &network, &mut notices);
+    let control = first_control(&planner, &network, &mut notices);
     let mut ledger = setup.ledger;
     ledger.limit_overlap(LONGEST_OVERLAP);
     let grids = setup.alarms.grids();
@@ -135,10 +134,10 @@ pub fn start<T: Tell + Send + 'static>(
         deliveries: Deliveries::default(),
         scraped: setup.scraped,
         counted_to: None,
-        plan: orders.plan(),
+        plan: control.plan(),
         messages,
         reporting: BTreeSet::new(),
-        orders: Arc::clone(&orders),
+        control: Arc::clone(&control),
         published: setup.published,
         refresh: setup.pipeline.refresh,
     };
@@ -153,7 +152,7 @@ pub fn start<T: Tell + Send + 'static>(
         network,
         unopened: BTreeSet::new(),
         changes,
-        orders: Arc::clone(&orders),
+        control: Arc::clone(&control),
         tick,
         grids,
         full,
@@ -166,15 +165,15 @@ pub fn start<T: Tell + Send + 'static>(
         heart: Arc::clone(&hearts[1]),
     };
     let supervisor = start_capturing(supervisor, Box::new(on_open))?;
-    watchdog::start(hearts, &orders, setup.vitals, on_death)?;
-    Ok(Running { orders, supervisor, accountant })
+    watchdog::start(hearts, &control, setup.vitals, on_death)?;
+    Ok(Running { control, supervisor, accountant })
 }
 
 /// Starts the capture threads, and the supervisor's own once each interface was opened or refused.
 fn start_capturing(mut supervisor: Supervisor, on_open: Box<dyn Fn() + Send + Sync>) -> Result<JoinHandle<()>, Error> {
     let first = supervisor.start_threads(Some(on_open))?;
     if let Err(error) = check_first_tries(&first, &supervisor.network, &supervisor.planner.capture.selection) {
-        supervisor.orders.stop();
+        supervisor.control.stop();
         supervisor.threads.join_all()?;
         return Err(error);
     }
@@ -182,14 +181,14 @@ fn start_capturing(mut supervisor: Supervisor, on_open: Box<dyn Fn() + Send + Sy
 }
 
 /// The first plan, with its notices.
-fn first_orders(planner: &Planner, network: &Network, notices: &mut Notices) -> Arc<Orders> {
+fn first_control(planner: &Planner, network: &Network, notices: &mut Notices) -> Arc<ControlBlock> {
     let planned = planner.plan(network, &BTreeSet::new());
     let masquerade = likely_masquerade(network, &selection::captured(network, &planner.capture));
     planned.notices.into_iter().chain(masquerade).for_each(|notice| notices.say(notice));
     if planned.plan.filters.is_empty() {
         tracing::warn!("no interface to capture is up; waiting for one (see `trafficmonitor interfaces`)");
     }
-    Arc::new(Orders::new(planned.plan))
+    Arc::new(ControlBlock::new(planned.plan))
 }
 
 struct Supervisor {
@@ -200,16 +199,16 @@ struct Supervisor {
     /// The interfaces that could not be opened when the plan was made.
     unopened: BTreeSet<String>,
     changes: Changes,
-    orders: Arc<Orders>,
+    control: Arc<ControlBlock>,
     tick: Duration,
     grids: Vec<TimeGrid>,
-    full: Sender<Message>,
+    full: Sender<WorkerMessage>,
     seed: u64,
     next_capture: CaptureNumber,
     threads: Threads,
     rings: Arc<Rings>,
     readings: Readings,
-    /// Why a capture thread could not be started when that was last tried.
+    /// The last error when a capture thread was started.
     unstarted: Option<String>,
     heart: Arc<Heart>,
 }
@@ -218,7 +217,7 @@ impl Supervisor {
     /// The body of the thread: follows the network until it is time to stop.
     fn run(mut self) {
         let _life = self.heart.life();
-        while !self.orders.is_stopping() {
+        while !self.control.is_stopping() {
             self.heart.beat();
             self.wait_for_changes();
             if self.readings.is_due(Instant::now()) {
@@ -266,7 +265,7 @@ impl Supervisor {
 
     /// Makes a new plan if other interfaces than before cannot be opened.
     fn follow_openings(&mut self) {
-        let unopened = self.orders.unopened(self.planner.capture.workers);
+        let unopened = self.control.unopened(self.planner.capture.workers);
         if unopened != self.unopened {
             self.unopened = unopened;
             self.renew_plan();
@@ -276,7 +275,7 @@ impl Supervisor {
     fn renew_plan(&mut self) {
         let planned = self.planner.plan(&self.network, &self.unopened);
         planned.notices.into_iter().for_each(|notice| self.notices.say(notice));
-        let (before, mut plan) = (self.orders.plan(), planned.plan);
+        let (before, mut plan) = (self.control.plan(), planned.plan);
         plan.take_over(&before);
         if let Selection::Named(names) = &self.planner.capture.selection {
             say_changes(names, &before, &plan, |name| self.network.named(name).is_some());
@@ -286,15 +285,15 @@ impl Supervisor {
 
     fn replace_plan(&mut self, plan: Plan) {
         self.threads.follow_names(&plan);
-        if plan != *self.orders.plan() {
-            self.orders.replace_plan(plan);
+        if plan != *self.control.plan() {
+            self.control.replace_plan(plan);
         }
     }
 
-    /// Numbers the captures of interfaces that have none. An interface whose last capture is still ending has to wait:
-    /// otherwise both captures would report about the same interface.
+    /// Numbers the captures of interfaces that have none. An interface with a capture that is still ending has to
+    /// wait: otherwise both captures would report about the same interface.
     fn number_captures(&mut self) {
-        let plan = self.orders.plan();
+        let plan = self.control.plan();
         let missing = plan.uncaptured().into_iter().filter(|name| !self.threads.is_ending(name, &plan));
         let numbered: Vec<(CaptureNumber, String)> = (self.next_capture..).zip(missing.cloned()).collect();
         if let Some(&(last, _)) = numbered.last() {
@@ -321,7 +320,7 @@ impl Supervisor {
         let (first_try, first_tries) = channel();
         self.threads.join_finished();
         self.number_captures();
-        let plan = self.orders.plan();
+        let plan = self.control.plan();
         let handles = plan.filters.len() * self.planner.capture.workers;
         let notice = rings::notice(&self.planner.capture, handles);
         notice.iter().for_each(|notice| self.notices.say_once("rings", notice));
@@ -335,7 +334,7 @@ impl Supervisor {
                 rings: Arc::clone(&self.rings),
                 user_filter: self.filter.clone(),
                 tick: self.tick,
-                orders: Arc::clone(&self.orders),
+                control: Arc::clone(&self.control),
                 exchange: self.exchange(&interface, worker, &plan.classifier),
                 interface,
                 first_try: opening.is_some().then(|| first_try.clone()),

@@ -7,19 +7,19 @@ use std::thread::{self, JoinHandle};
 
 use super::Error;
 use super::capture_loop::CaptureLoop;
+use super::control::{CaptureNumber, Plan};
 use super::fanout::Fanout;
-use super::orders::{CaptureNumber, Plan};
 
 /// The capture threads that have been started and not joined yet.
 pub(super) struct Threads {
     /// Threads of a capture.
     workers: usize,
     /// By capture and worker.
-    running: BTreeMap<(CaptureNumber, usize), Thread>,
+    running: BTreeMap<(CaptureNumber, usize), CaptureThread>,
     fanouts: BTreeMap<CaptureNumber, Arc<Fanout>>,
 }
 
-struct Thread {
+struct CaptureThread {
     /// Its interface, under the last name that the plan had for it.
     interface: String,
     handle: JoinHandle<()>,
@@ -49,7 +49,7 @@ impl Threads {
         let CaptureLoop { number, worker, ref interface, .. } = capture_loop;
         let interface = interface.clone();
         let handle = spawn(&thread_name(&interface, worker, self.workers), move || capture_loop.run())?;
-        self.running.insert((number, worker), Thread { interface, handle });
+        self.running.insert((number, worker), CaptureThread { interface, handle });
         Ok(())
     }
 
@@ -74,7 +74,7 @@ impl Threads {
             .into_iter()
             .partition::<BTreeMap<_, _>, _>(|(_, thread)| thread.handle.is_finished());
         self.running = running;
-        for Thread { interface, handle } in finished.into_values() {
+        for CaptureThread { interface, handle } in finished.into_values() {
             if handle.join().is_err() {
                 tracing::error!(interface, "a capture thread panicked");
             }

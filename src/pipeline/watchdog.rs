@@ -1,8 +1,8 @@
-//! Watches the threads without which nothing is accounted or followed. Takes their heartbeats; gives the first thread that
-//! has died. Must not know what the threads do.
+//! Watches the threads that accounting and the supervision of the network depend on. Takes their heartbeats; gives
+//! the first thread that has died. Must not know the threads' work.
 //!
-//! Time is measured in looks, each at least [`PAUSE`] after the last one. A machine that was suspended, a process that was
-//! stopped and a clock that was set cost one look at most, because the watchdog stood still as well.
+//! Time is measured in checks, each at least [`PAUSE`] after the last one. A suspended machine, a stopped process and
+//! a clock that was set cost one check at most, because the watchdog was stopped as well.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,15 +10,15 @@ use std::thread;
 use std::time::Duration;
 
 use super::Error;
-use super::orders::Orders;
+use super::control::ControlBlock;
 use super::threads::spawn;
 use crate::export::vitals::Vitals;
 
-/// The time between two looks.
+/// The time between two checks.
 const PAUSE: Duration = Duration::from_secs(1);
-/// A thread that made no progress in so many looks is dead: 30 s.
+/// A thread that made no progress in so many checks is dead: 30 s.
 const PATIENCE: u32 = 30;
-/// How long a dead thread shows in `/-/healthy` and `/metrics` before the program ends.
+/// Time for which a dead thread shows in `/-/healthy` and `/metrics` before the program ends.
 const LAST_SIGHT: Duration = Duration::from_secs(2);
 
 /// The sign of life of one thread.
@@ -49,7 +49,7 @@ impl Drop for Life {
     }
 }
 
-/// How a thread died.
+/// A thread's way of dying.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Death {
     Ended,
@@ -57,7 +57,7 @@ enum Death {
 }
 
 /// A thread that is watched.
-struct Watched {
+struct WatchedThread {
     name: &'static str,
     heart: Arc<Heart>,
     beats: u64,
@@ -65,8 +65,8 @@ struct Watched {
     idle: u32,
 }
 
-impl Watched {
-    fn look(&mut self) -> Option<Death> {
+impl WatchedThread {
+    fn check(&mut self) -> Option<Death> {
         if self.heart.has_ended.load(Ordering::Acquire) {
             return Some(Death::Ended);
         }
@@ -81,25 +81,25 @@ impl Watched {
 /// them has died.
 pub(super) fn start(
     [accountant, supervisor]: [Arc<Heart>; 2],
-    orders: &Arc<Orders>,
+    control: &Arc<ControlBlock>,
     vitals: Vitals,
     on_death: impl FnOnce() + Send + 'static,
 ) -> Result<(), Error> {
     let mut watchdog = Watchdog::new(vitals);
     watchdog.watch("accountant", &accountant);
     watchdog.watch("supervisor", &supervisor);
-    let orders = Arc::clone(orders);
-    spawn("watchdog", move || watchdog.run(|| orders.is_stopping(), on_death)).map(drop)
+    let control = Arc::clone(control);
+    spawn("watchdog", move || watchdog.run(|| control.is_stopping(), on_death)).map(drop)
 }
 
 /// Watches threads until one dies or all are to stop.
 pub(super) struct Watchdog {
-    watched: Vec<Watched>,
+    watched: Vec<WatchedThread>,
     vitals: Vitals,
 }
 
 impl Watchdog {
-    /// Watches nothing yet, and shows in `vitals` what becomes of the threads.
+    /// Watches no thread yet, and shows their states in `vitals`.
     pub(super) fn new(vitals: Vitals) -> Self {
         Self { watched: Vec::new(), vitals }
     }
@@ -107,15 +107,15 @@ impl Watchdog {
     /// From here on the thread with this heart counts as working.
     pub(super) fn watch(&mut self, name: &'static str, heart: &Arc<Heart>) {
         self.vitals.set_thread_up(name, true);
-        self.watched.push(Watched { name, heart: Arc::clone(heart), beats: 0, idle: 0 });
+        self.watched.push(WatchedThread { name, heart: Arc::clone(heart), beats: 0, idle: 0 });
     }
 
     /// The body of the thread: calls `on_death` when a thread has died, unless all are to stop.
     pub(super) fn run(mut self, is_stopping: impl Fn() -> bool, on_death: impl FnOnce()) {
         loop {
             thread::sleep(PAUSE);
-            let dead = self.look();
-            // Asked after the look: a thread that ends because it is to stop has not died.
+            let dead = self.check();
+            // Asked after the check: a thread that ends because it is to stop has not died.
             if is_stopping() {
                 return;
             }
@@ -128,8 +128,8 @@ impl Watchdog {
     }
 
     /// Looks at every thread once; gives those that have died.
-    fn look(&mut self) -> Vec<(&'static str, Death)> {
-        self.watched.iter_mut().filter_map(|thread| Some((thread.name, thread.look()?))).collect()
+    fn check(&mut self) -> Vec<(&'static str, Death)> {
+        self.watched.iter_mut().filter_map(|thread| Some((thread.name, thread.check()?))).collect()
     }
 
     fn report(&self, thread: &str, death: Death) {
@@ -156,8 +156,8 @@ mod tests {
     fn thread_that_makes_no_progress_for_30_looks_is_dead() {
         let (mut watchdog, heart, vitals) = watchdog();
         heart.beat();
-        assert!((0..PATIENCE).all(|_| watchdog.look().is_empty()));
-        assert_eq!(watchdog.look(), [("accountant", Death::Stuck)]);
+        assert!((0..PATIENCE).all(|_| watchdog.check().is_empty()));
+        assert_eq!(watchdog.check(), [("accountant", Death::Stuck)]);
         assert_eq!(vitals.dead_thread(), None);
         watchdog.report("accountant", Death::Stuck);
         assert_eq!(vitals.dead_thread().as_deref(), Some("accountant"));
@@ -168,7 +168,7 @@ mod tests {
         let (mut watchdog, heart, _) = watchdog();
         for _ in 0..5 {
             heart.beat();
-            assert!((0..PATIENCE).all(|_| watchdog.look().is_empty()));
+            assert!((0..PATIENCE).all(|_| watchdog.check().is_empty()));
         }
     }
 
@@ -181,7 +181,7 @@ mod tests {
             std::panic::resume_unwind(Box::new(()));
         });
         assert!(thread.join().is_err());
-        assert_eq!(watchdog.look(), [("accountant", Death::Ended)]);
+        assert_eq!(watchdog.check(), [("accountant", Death::Ended)]);
     }
 
     #[test]

@@ -5,7 +5,6 @@
 //! capture has the same names on every machine, whatever its `/etc/services` says.
 
 mod ports;
-mod protocols;
 
 use crate::packet::Protocol;
 
@@ -26,9 +25,35 @@ pub fn service_name(protocol: Protocol, port: u16) -> Option<&'static str> {
 /// IANA's keyword of `protocol` in lower case: `tcp`, `ipv6-icmp`. None where IANA has assigned none.
 #[must_use]
 pub fn protocol_name(protocol: Protocol) -> Option<&'static str> {
-    let keyword = protocols::KEYWORDS[usize::from(protocol.0)];
-    (!keyword.is_empty()).then_some(keyword)
+    PROTOCOLS.get(usize::from(protocol.0)).copied().filter(|keyword| !keyword.is_empty())
 }
+
+/// The keyword of each protocol number, up to the last that has one, in lower case; empty where IANA gives none.
+///
+/// From the registry "Assigned Internet Protocol Numbers"; characters that a label should not hold are hyphens here
+/// (`A/N`, `ISIS over IPv4`, `Mobility Header`).
+#[rustfmt::skip]
+const PROTOCOLS: [&str; 148] = [
+    "hopopt", "icmp", "igmp", "ggp", "ipv4", "st", "tcp", "cbt", // 0
+    "egp", "igp", "bbn-rcc-mon", "nvp-ii", "pup", "argus", "emcon", "xnet", // 8
+    "chaos", "udp", "mux", "dcn-meas", "hmp", "prm", "xns-idp", "trunk-1", // 16
+    "trunk-2", "leaf-1", "leaf-2", "rdp", "irtp", "iso-tp4", "netblt", "mfe-nsp", // 24
+    "merit-inp", "dccp", "3pc", "idpr", "xtp", "ddp", "idpr-cmtp", "tp++", // 32
+    "il", "ipv6", "sdrp", "ipv6-route", "ipv6-frag", "idrp", "rsvp", "gre", // 40
+    "dsr", "bna", "esp", "ah", "i-nlsp", "swipe", "narp", "min-ipv4", // 48
+    "tlsp", "skip", "ipv6-icmp", "ipv6-nonxt", "ipv6-opts", "", "cftp", "", // 56
+    "sat-expak", "kryptolan", "rvd", "ippc", "", "sat-mon", "visa", "ipcv", // 64
+    "cpnx", "cphb", "wsn", "pvp", "br-sat-mon", "sun-nd", "wb-mon", "wb-expak", // 72
+    "iso-ip", "vmtp", "secure-vmtp", "vines", "iptm", "nsfnet-igp", "dgp", "tcf", // 80
+    "eigrp", "ospfigp", "sprite-rpc", "larp", "mtp", "ax.25", "ipip", "micp", // 88
+    "scc-sp", "etherip", "encap", "", "gmtp", "ifmp", "pnni", "pim", // 96
+    "aris", "scps", "qnx", "a-n", "ipcomp", "snp", "compaq-peer", "ipx-in-ip", // 104
+    "vrrp", "pgm", "", "l2tp", "ddx", "iatp", "stp", "srp", // 112
+    "uti", "smp", "sm", "ptp", "isis-over-ipv4", "fire", "crtp", "crudp", // 120
+    "sscopmce", "iplt", "sps", "pipe", "sctp", "fc", "rsvp-e2e-ignore", "mobility-header", // 128
+    "udplite", "mpls-in-ip", "manet", "hip", "shim6", "wesp", "rohc", "ethernet", // 136
+    "aggfrag", "nsh", "homa", "bit-emu", // 144
+];
 
 #[cfg(test)]
 mod tests {

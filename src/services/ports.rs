@@ -6,19 +6,19 @@ use std::sync::LazyLock;
 const PORTS: &str = include_str!("ports.tsv");
 
 /// Both tables; 128 KiB of index each and the names that they point to.
-pub(super) static TABLES: LazyLock<Tables> = LazyLock::new(|| Tables::parse(PORTS));
+pub(super) static TABLES: LazyLock<PortTables> = LazyLock::new(|| PortTables::parse(PORTS));
 
 /// The port tables of the protocols that have ports.
-pub(super) struct Tables {
-    /// What TCP ports serve.
-    pub(super) tcp: Table,
-    /// What UDP ports serve.
-    pub(super) udp: Table,
+pub(super) struct PortTables {
+    /// Names of TCP ports.
+    pub(super) tcp: PortNames,
+    /// Names of UDP ports.
+    pub(super) udp: PortNames,
 }
 
-impl Tables {
+impl PortTables {
     fn parse(text: &'static str) -> Self {
-        let mut tables = Self { tcp: Table::new(), udp: Table::new() };
+        let mut tables = Self { tcp: PortNames::new(), udp: PortNames::new() };
         for (port, tcp, udp) in text.lines().filter_map(row) {
             tables.tcp.insert(port, tcp);
             tables.udp.insert(port, udp);
@@ -28,13 +28,13 @@ impl Tables {
 }
 
 /// The names of one protocol's ports.
-pub(super) struct Table {
+pub(super) struct PortNames {
     /// For each port the place of its name in `names`, counted from 1; 0 has none.
     places: Box<[u16]>,
     names: Vec<&'static str>,
 }
 
-impl Table {
+impl PortNames {
     fn new() -> Self {
         Self { places: vec![0; usize::from(u16::MAX) + 1].into_boxed_slice(), names: Vec::new() }
     }

@@ -4,7 +4,7 @@
 //!
 //! It uses linear probing (Knuth, The Art of Computer Programming, vol. 3, 6.4). Rows are only added, until all are
 //! dropped at once, and at most every second slot is used. So a look-up mostly reads one word. A general table, which
-//! also removes single rows and fills most slots, takes twice the instructions here; BENCHMARKS.md has the figures.
+//! also removes single rows and fills most slots, takes twice the instructions here (docs/performance-history.md).
 //!
 //! A multiplication spreads the slots where look-ups begin (Knuth, ibid., "Fibonacci hashing"). The keys of a scan are
 //! steps of one, so the low bits of their hashes are steps of a fixed length, which would stand in a row.

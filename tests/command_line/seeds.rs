@@ -1,7 +1,7 @@
 //! The command lines that the four programs before this one print in their descriptions, with the program's name put in.
 //! A shell reads them, so quotes and line ends are as they stand there. Files they name lie in the folder of the test.
 
-/// What becomes of a command line.
+/// The outcome of a command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// It is right.

@@ -1,27 +1,28 @@
-//! Decodes a frame and holds the result against the hand parser's and against what is true of every packet.
+//! Decodes a frame and compares the result with the hand parser's and with invariants of every packet.
 
 use trafficmonitor::decode::{Decoder, NotIp};
 use trafficmonitor::packet::{Frame, LinkType, Packet, Refusal, Timestamp};
 
 use super::hand::{self, Counted, NotCounted, Refused};
 
-/// When every frame of these tests was captured.
+/// Time of every frame of these tests.
 const TIME: Timestamp = Timestamp::from_nanoseconds(1_700_000_000_123_456_789);
 
-/// What the decoder makes of a frame.
+/// The decoder's reading of a frame.
 pub fn decode(link_type: i32, captured: &[u8], wire_bytes: u32) -> Result<Packet, NotIp> {
     let decoder = Decoder::new(LinkType(link_type)).expect("a link type that is read");
     decoder.decode(&Frame::new(TIME, captured, wire_bytes))
 }
 
-/// What the decoder finds that a frame refuses.
+/// The packet that a frame refuses, by the decoder.
 pub fn refusal(link_type: i32, captured: &[u8], wire_bytes: u32) -> Option<Refusal> {
     let decoder = Decoder::new(LinkType(link_type)).expect("a link type that is read");
     let frame = Frame::new(TIME, captured, wire_bytes);
     decoder.refusal(&frame, &decoder.decode(&frame).ok()?)
 }
 
-/// How decoder and hand parser differ on a frame, or how the packet breaks an invariant; nothing when all is well.
+/// The difference between decoder and hand parser on a frame, or the invariant that the packet breaks; none when all
+/// is well.
 pub fn disagreement(link_type: i32, captured: &[u8], wire_bytes: u32) -> Option<String> {
     let decoded = decode(link_type, captured, wire_bytes);
     let by_hand = hand::read(link_type, captured, wire_bytes);

@@ -1,11 +1,11 @@
-//! A small HTTP client, which sees what is really sent.
+//! A small HTTP client that shows the bytes on the wire.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use super::exporter::DEADLINE;
 
-/// What a server answered.
+/// An answer of the server.
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: u16,

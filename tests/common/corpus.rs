@@ -14,7 +14,7 @@ pub fn links() -> Vec<(&'static str, Link)> {
     links
 }
 
-/// Ethernet and what may stand between it and IP.
+/// Ethernet and the headers that may stand between it and IP.
 pub fn ethernet_links() -> Vec<(&'static str, Link)> {
     let ethernet = Link::ethernet;
     vec![
@@ -101,8 +101,8 @@ fn two_words_clock_and_flags() -> Vec<u8> {
     [&[0; 4][..], &[0x11; 8], &[0x20]].concat()
 }
 
-/// Ethernet pseudowires without a control word (RFC 4448): frames behind MPLS labels whose destination address begins
-/// with 4 or 6, by name.
+/// Ethernet pseudowires without a control word (RFC 4448): frames behind MPLS labels with a destination address that
+/// begins with 4 or 6, by name.
 pub fn pseudowires() -> Vec<(&'static str, Sample)> {
     let inside = |address: [u8; 6], packet: &[u8]| {
         let frame = [&address[..], &[2, 0, 0, 0, 0, 1, 0x08, 0x00], packet].concat();

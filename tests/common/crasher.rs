@@ -1,12 +1,12 @@
-//! What an input of the fuzz target `decode` means.
+//! Inputs of the fuzz target `decode`.
 //!
-//! The first byte chooses the link type, the next three say how many bytes were on the wire besides those captured (big
-//! endian; above 0x800000, how many fewer), the rest is the frame.
+//! The first byte chooses the link type, the next three say how many bytes were on the wire besides those captured
+//! (big endian; above 0x800000, how many fewer), the rest is the frame.
 
 use super::agreement::disagreement;
 use super::hand;
 
-/// How decoder and hand parser differ on the input, or nothing. An input too short to mean anything is fine.
+/// The difference between decoder and hand parser on the input; none if they agree or the input is too short.
 pub fn difference(input: &[u8]) -> Option<String> {
     let (&[choice, high, middle, low], frame) = input.split_first_chunk::<4>()?;
     let link_types = [&hand::MUST[..], &hand::SHOULD[..]].concat();

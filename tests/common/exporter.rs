@@ -1,4 +1,4 @@
-//! The exporter as a process of its own: started, listened to, told to end.
+//! The exporter as a process of its own: started, read from, stopped.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::client;
 
-/// How long anything may take that takes a moment, on a machine that is busy.
+/// Longest time for any short operation on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A running exporter; killed when it is dropped.
@@ -18,7 +18,7 @@ pub struct Exporter {
     child: Child,
     lines: Receiver<String>,
     said: Vec<String>,
-    /// Where it serves.
+    /// Addresses that it serves on.
     pub addresses: Vec<SocketAddr>,
 }
 
@@ -111,7 +111,7 @@ pub fn signal(process: u32, name: &str) {
     assert!(sent.expect("sh runs").success(), "cannot send {name} to {process}");
 }
 
-/// Waits until a condition gives something, or fails saying `what` did not come.
+/// Waits until a condition gives something, or fails with the message that `what` did not come.
 pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + DEADLINE;
     loop {

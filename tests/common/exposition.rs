@@ -1,7 +1,8 @@
-//! A strict reader of the text format 0.0.4, which shares no code with the writer. What it cannot read fails the test.
+//! A strict reader of the text format 0.0.4, which shares no code with the writer. Text that it cannot read fails the
+//! test.
 //!
-//! Stricter than the format: a family is introduced by its help and its type in this order, its samples follow at once,
-//! nothing comes twice, and there are neither blank lines nor other comments nor times.
+//! Stricter than the format: a family is introduced by its help and its type in this order, its samples follow at
+//! once, nothing comes twice, and there are neither blank lines nor other comments nor times.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -87,7 +88,7 @@ fn sample_of(name: &str, line: &str) -> Sample {
     Sample { labels, value: value.to_owned() }
 }
 
-/// The labels up to the closing brace, and what is behind it.
+/// The labels up to the closing brace, and the rest behind it.
 fn labels_of<'a>(mut rest: &'a str, line: &str) -> (Vec<(String, String)>, &'a str) {
     let mut labels = Vec::new();
     let mut names = BTreeSet::new();

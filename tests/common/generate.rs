@@ -107,7 +107,7 @@ fn packet() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![3 => ipv4().boxed(), 3 => ipv6().boxed(), 2 => error().boxed()]
 }
 
-/// An ICMP error about a packet, cut anywhere, mostly to who sent it.
+/// An ICMP error about a packet, cut anywhere, mostly to the sender of the packet.
 fn error() -> impl Strategy<Value = Vec<u8>> {
     let kind = prop_oneof![4 => select(vec![1_u8, 3, 4]), 1 => any::<u8>()];
     let code = prop_oneof![4 => 0..8_u8, 1 => any::<u8>()];
@@ -188,7 +188,7 @@ fn extension() -> impl Strategy<Value = Extension> {
     ]
 }
 
-/// What happens to one byte.
+/// A change to one byte.
 #[derive(Debug, Clone, Copy)]
 enum Tampering {
     Flip(u8),

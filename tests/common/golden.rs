@@ -21,16 +21,16 @@ pub fn is_golden(name: &str, text: &str) {
     settle(&root().join("tests/golden").join(name), text);
 }
 
-/// `text` stands in README.md between `<!-- block -->` and `<!-- /block -->`.
+/// `text` stands in the document between `<!-- block -->` and `<!-- /block -->`, with an empty line on either side.
 #[track_caller]
-pub fn is_in_readme(block: &str, text: &str) {
+pub fn is_in_document(document: &str, block: &str, text: &str) {
     let _alone = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
-    let path = root().join("README.md");
-    let readme = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let path = root().join(document);
+    let kept = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{document}: {error}"));
     let (begin, end) = (format!("<!-- {block} -->\n"), format!("<!-- /{block} -->"));
-    let (before, rest) = readme.split_once(&begin).unwrap_or_else(|| panic!("README.md has no {begin:?}"));
-    let (_, after) = rest.split_once(&end).unwrap_or_else(|| panic!("README.md has no {end:?}"));
-    settle(&path, &[before, &begin, text, &end, after].concat());
+    let (before, rest) = kept.split_once(&begin).unwrap_or_else(|| panic!("{document} has no {begin:?}"));
+    let (_, after) = rest.split_once(&end).unwrap_or_else(|| panic!("{document} has no {end:?}"));
+    settle(&path, &[before, &begin, "\n", text, "\n", &end, after].concat());
 }
 
 /// The file at `path` has this text, now or from now on.

@@ -9,7 +9,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What a frame counts as, in the contract's terms.
+/// A packet in the contract's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counted {
     pub source: IpAddr,
@@ -33,7 +33,7 @@ pub struct Refused {
     pub destination_port: u16,
 }
 
-/// Why a frame is not IP, as far as the contract tells reasons apart.
+/// The reason why a frame is not IP, as far as the contract tells reasons apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotCounted {
     /// No way leads to an IP header, or it ends on the way.
@@ -70,12 +70,13 @@ pub fn read(link_type: i32, captured: &[u8], wire_bytes: u32) -> Result<Counted,
     Ok(counted)
 }
 
-/// Reads what a frame says was refused, from the texts of RFC 792, RFC 1122 section 3.2.2 and RFC 4443 sections 2.4 and 3.
+/// Reads the packet that a frame reports as refused, from the texts of RFC 792, RFC 1122 section 3.2.2 and RFC 4443
+/// sections 2.4 and 3.
 pub fn refused(link_type: i32, captured: &[u8], wire_bytes: u32) -> Option<Refused> {
     let error = read(link_type, captured, wire_bytes).ok()?;
     let frame = &captured[..captured.len().min(wire_bytes as usize)];
     let datagram = &frame[way(link_type, &Frame { bytes: frame, wire: wire_bytes as usize, before: 0 })?.offset..];
-    // Where the error's message begins: behind the header of IPv4, behind the chain of IPv6.
+    // The error's message begins behind the header of IPv4, behind the chain of IPv6.
     let datagram = &datagram[..datagram.len().min(error.bytes as usize)];
     let version = datagram.first()? >> 4;
     let message = match version {
@@ -92,11 +93,11 @@ pub fn refused(link_type: i32, captured: &[u8], wire_bytes: u32) -> Option<Refus
         _ => false,
     };
     let refused = if version == 4 { quoted_ipv4(quote)? } else { quoted_ipv6(quote)? };
-    // It goes to who sent the packet.
+    // The error goes to the sender of the packet.
     (refuses && refused.source == error.destination).then_some(refused)
 }
 
-/// Its lengths mean nothing: the quote is cut, and some who send it change them.
+/// Its lengths have no meaning: the quote is cut, and some senders change them.
 fn quoted_ipv4(quote: &[u8]) -> Option<Refused> {
     let header_bytes = usize::from(quote.first()? & 15) * 4;
     if quote[0] >> 4 != 4 || header_bytes < 20 || quote.len() < header_bytes {
@@ -139,7 +140,7 @@ fn quoted(source: IpAddr, destination: IpAddr, protocol: u8, above: Option<&[u8]
 
 // ---- Rule 2: the way to the IP header ------------------------------------------------------------------------------
 
-/// Who says which version the IP header has.
+/// The source of the IP header's version.
 #[derive(Clone, Copy)]
 enum Version {
     Four,
@@ -163,7 +164,7 @@ impl std::ops::Deref for Frame<'_> {
     }
 }
 
-/// Where the IP header begins.
+/// The beginning of an IP header.
 struct Found {
     offset: usize,
     version: Version,
@@ -219,7 +220,7 @@ fn address_family(family: u8, offset: usize) -> Option<Found> {
     }
 }
 
-/// An EtherType at `at`, or in its place an 802.3 length; what it announces follows it.
+/// An EtherType at `at`, or in its place an 802.3 length; the announced header follows it.
 fn ethernet_type(frame: &Frame<'_>, at: usize) -> Option<Found> {
     match be16(frame, at)? {
         0..=1500 => snap(frame, at + 2),
@@ -227,7 +228,7 @@ fn ethernet_type(frame: &Frame<'_>, at: usize) -> Option<Found> {
     }
 }
 
-/// What `ether_type` announces begins at `offset`, behind any number of VLAN tags.
+/// The header that `ether_type` announces begins at `offset`, behind any number of VLAN tags.
 fn ether_type(frame: &Frame<'_>, mut ether_type: u16, mut offset: usize) -> Option<Found> {
     while let 0x8100 | 0x88a8 | 0x9100 = ether_type {
         ether_type = be16(frame, offset + 2)?;
@@ -452,7 +453,7 @@ fn nflog(frame: &Frame<'_>) -> Option<Found> {
 
 // ---- Rules 4 to 7: the IP header and what stands above it ----------------------------------------------------------
 
-/// What follows the link header: the captured bytes, and how many there were on the wire.
+/// The rest behind the link header: the captured bytes, and how many there were on the wire.
 struct At<'a> {
     bytes: &'a [u8],
     wire: usize,
@@ -499,7 +500,7 @@ fn inside<'a>(rest: &At<'a>, bytes: usize) -> &'a [u8] {
     &rest.bytes[..bytes.min(rest.bytes.len())]
 }
 
-/// The protocol at the end of the chain, and what of it is there unless this is a later fragment.
+/// The protocol at the end of the chain, and its bytes unless this is a later fragment.
 fn walk(first: u8, payload: &[u8]) -> (u8, Option<&[u8]>) {
     let (mut protocol, mut left) = (first, payload);
     loop {
@@ -517,7 +518,7 @@ fn walk(first: u8, payload: &[u8]) -> (u8, Option<&[u8]>) {
     }
 }
 
-/// Puts the parts together. `above` is what of the transport header lies inside the IP length and was captured.
+/// Joins the parts. `above` is the part of the transport header that lies inside the IP length and was captured.
 fn counted(source: IpAddr, destination: IpAddr, protocol: u8, above: Option<&[u8]>, bytes: usize) -> Counted {
     let above = above.unwrap_or(&[]);
     let (source_port, destination_port) = match (protocol, above) {

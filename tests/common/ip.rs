@@ -20,7 +20,7 @@ pub const ICMPV6: u8 = 58;
 pub const NO_NEXT_HEADER: u8 = 59;
 pub const DESTINATION_OPTIONS: u8 = 60;
 
-/// What stands above IP: its protocol number and its bytes.
+/// The layer above IP: its protocol number and its bytes.
 #[derive(Debug, Clone)]
 pub struct Transport {
     pub protocol: u8,
@@ -54,12 +54,12 @@ pub fn icmpv6(kind: u8) -> Transport {
     Transport { protocol: ICMPV6, bytes: vec![kind, 0, 0, 0, 0, 1, 0, 1] }
 }
 
-/// An ICMP or ICMPv6 error with what it quotes.
+/// An ICMP or ICMPv6 error with its quote.
 pub fn icmp_error(protocol: u8, kind: u8, code: u8, quote: &[u8]) -> Transport {
     Transport { protocol, bytes: [&[kind, code, 0, 0, 0, 0, 0, 0], quote].concat() }
 }
 
-/// Bob's word to Alice that her packet could not be delivered, with so many bytes of it: port unreachable.
+/// Bob's error to Alice that her packet could not be delivered, with so many bytes of it: port unreachable.
 pub fn port_unreachable(packet: &[u8], quoted_bytes: usize) -> Ipv4 {
     Ipv4::carrying(icmp_error(ICMP, 3, 3, &packet[..quoted_bytes])).between(BOB, ALICE)
 }
@@ -139,7 +139,7 @@ impl Ipv4 {
         self
     }
 
-    /// A header whose checksum is not right.
+    /// A header with a wrong checksum.
     pub fn wrong_checksum(mut self) -> Self {
         self.checksum_is_wrong = true;
         self
@@ -251,7 +251,7 @@ impl Ipv6 {
         packet
     }
 
-    /// The chain, each header naming the next, and what stands above it.
+    /// The chain, each header naming the next, and the layer above it.
     fn payload(&self) -> Vec<u8> {
         let numbers = self.chain.iter().skip(1).map(|extension| extension.number).chain([self.above.protocol]);
         let mut payload = Vec::new();

@@ -1,7 +1,8 @@
-//! Link headers, stacked from the outside in, and the frame that comes of them.
+//! Link headers, stacked from the outside in, and the frame that they make.
 //!
 //! `Link::ethernet().vlan(0x8100).mpls(2).carrying(&packet)` reads as the frame does. Each step writes the type field
-//! that the step before it left open; the last one takes the packet's version from its first nibble, or is told it.
+//! that the step before it left open; the last one takes the packet's version from its first nibble, or as an
+//! argument.
 
 /// The bytes of a frame, with the link type of its source and its length on the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +32,7 @@ impl Sample {
     }
 }
 
-/// What the outer header will say about the next one.
+/// The next header, as the outer one will announce it.
 #[derive(Debug, Clone, Copy)]
 enum Open {
     /// A 16-bit EtherType (big endian) stands next.
@@ -46,7 +47,7 @@ enum Open {
     Family { little_endian: bool, ipv6: u8 },
     /// NFLOG's family is the first byte.
     NflogFamily,
-    /// Nothing says what follows.
+    /// No field names the next header.
     Nothing,
 }
 
@@ -56,7 +57,8 @@ pub struct Link {
     link_type: i32,
     bytes: Vec<u8>,
     open: Open,
-    /// Control fields of VLAN tags that are in the frame though the header before them announces what is behind.
+    /// Control fields of VLAN tags that are in the frame though the header before them announces the header behind
+    /// them.
     hidden_tags: Vec<u16>,
 }
 
@@ -145,7 +147,7 @@ impl Link {
         self.behind(119, header)
     }
 
-    /// The 802.11 frame behind an AVS header (119, told by its magic number).
+    /// The 802.11 frame behind an AVS header (119, recognised by its magic number).
     pub fn behind_avs(self) -> Self {
         let mut header = vec![0x80, 0x21, 0x10, 0x01, 0, 0, 0, 64];
         header.resize(64, 0);
@@ -211,7 +213,7 @@ impl Link {
         session
     }
 
-    /// An 802.3 length (0, which nobody may use) and LLC with SNAP, organisation 0.
+    /// An 802.3 length (0, which no sender may use) and LLC with SNAP, organisation 0.
     pub fn snap(self) -> Self {
         let mut snapped = self.announce(0);
         snapped.bytes.extend([0xaa, 0xaa, 0x03, 0, 0, 0]);
@@ -219,7 +221,7 @@ impl Link {
         snapped
     }
 
-    /// The frame, with `packet` announced as what its first nibble says.
+    /// The frame, with `packet` announced by the version in its first nibble.
     pub fn carrying(self, packet: &[u8]) -> Sample {
         match packet.first().map(|byte| byte >> 4) {
             Some(6) => self.carrying_ipv6(packet),
@@ -303,7 +305,7 @@ impl Link {
     }
 }
 
-/// Frame control, duration, addresses, sequence control and what the frame control asks for; then SNAP.
+/// Frame control, duration, addresses, sequence control and the further fields that frame control demands; then SNAP.
 fn wireless_header(quality_of_service: bool, four_addresses: bool) -> Vec<u8> {
     let control = [if quality_of_service { 0x88 } else { 0x08 }, if four_addresses { 0x03 } else { 0x01 }];
     let mut header = [&control[..], &[0, 0], &ETHERNET_ADDRESSES, &[2, 0, 0, 0, 0, 3], &[0x10, 0]].concat();

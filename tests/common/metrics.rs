@@ -1,4 +1,4 @@
-//! What the program says at `/metrics`, read back, and what it should say.
+//! `/metrics`, read back, and the expected values.
 
 use std::collections::BTreeMap;
 
@@ -56,12 +56,12 @@ impl Metrics {
         flows
     }
 
-    /// Whether the interface is captured now; nothing when it never was.
+    /// True if the interface is captured now; none when it never was.
     pub fn is_up(&self, interface: &str) -> Option<bool> {
         self.value("trafficmonitor_capture_up", &[("interface", interface)]).map(|value| value == 1)
     }
 
-    /// What was counted.
+    /// The counted packets and bytes.
     pub fn counted(&self) -> Counted {
         let of = |name, interface| self.value(name, &[("interface", interface)]).unwrap_or_default();
         let names = self.of("trafficmonitor_interface_frames_total").map(|sample| sample.label("interface"));
@@ -79,7 +79,7 @@ impl Metrics {
         }
     }
 
-    /// What the kernel says that it handed over: received less dropped, of all captures.
+    /// Packets that the kernel says it handed over: received less dropped, of all captures.
     pub fn delivered(&self) -> u64 {
         let dropped = self.of("trafficmonitor_capture_packets_dropped_total");
         let dropped: f64 = dropped.filter(|sample| sample.label("reason") == "kernel").map(|sample| sample.value).sum();
@@ -135,7 +135,7 @@ impl Packets {
     }
 }
 
-/// What was, or should be, counted.
+/// Counted or expected packets and bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Counted {
     /// IP bytes by flow.

@@ -1,5 +1,5 @@
-//! What the tests share: frames built layer by layer, capture files written by hand, a second reader of frames, and the
-//! program run over a capture.
+//! Shared by the tests: frames built layer by layer, capture files written by hand, a second reader of frames, and
+//! the program run over a capture.
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -15,6 +15,7 @@ pub mod generate;
 pub mod golden;
 pub mod hand;
 pub mod ip;
+pub mod labels;
 pub mod link;
 pub mod metrics;
 pub mod mix;

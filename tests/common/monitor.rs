@@ -15,9 +15,9 @@ use super::client::{self, Answer};
 use super::metrics::{Counted, Metrics};
 use super::namespace::{DEADLINE, Namespace, wait_for};
 
-/// Where it serves, inside its namespace.
+/// Its address inside its namespace.
 const ADDRESS: &str = "127.0.0.1:8888";
-/// How long it may take to stop.
+/// Longest time to stop.
 pub const STOPS_WITHIN: Duration = Duration::from_secs(2);
 
 /// The program's path.
@@ -32,13 +32,13 @@ pub struct Monitor<'a> {
     events: NamedTempFile,
 }
 
-/// How it ended.
+/// The end of the program.
 #[derive(Debug)]
 pub struct Ended {
     pub status: ExitStatus,
     /// All that it wrote to standard error.
     pub messages: String,
-    /// How long it took from the first signal.
+    /// Time from the first signal.
     pub took: Duration,
 }
 
@@ -109,17 +109,17 @@ impl<'a> Monitor<'a> {
         self.process.id()
     }
 
-    /// What it has written to standard error so far.
+    /// Standard error so far.
     pub fn messages(&self) -> String {
         text(&self.messages)
     }
 
-    /// What it has written to standard output so far.
+    /// Standard output so far.
     pub fn events(&self) -> String {
         text(&self.events)
     }
 
-    /// The answer to a request; nothing when nobody listens.
+    /// The answer to a request; none if the port is closed.
     pub fn ask(&self, method: &str, path: &str) -> Option<Answer> {
         let mut stream = self.namespace.enter(|| TcpStream::connect(ADDRESS)).ok()?;
         stream.set_read_timeout(Some(DEADLINE)).expect("the time is not 0");
@@ -130,14 +130,14 @@ impl<'a> Monitor<'a> {
         client::parse(&answer).ok()
     }
 
-    /// What `/metrics` says now.
+    /// `/metrics` now.
     pub fn metrics(&self) -> Metrics {
         let answer = self.ask("GET", "/metrics").expect("/metrics answers");
         assert_eq!(answer.status, 200);
         Metrics::parse(&answer.body)
     }
 
-    /// Waits until `/metrics` says what `is_so` looks for.
+    /// Waits until `is_so` holds for `/metrics`.
     pub fn wait_for(&self, what: &str, is_so: impl Fn(&Metrics) -> bool) -> Metrics {
         let look = || Some(self.metrics()).filter(&is_so);
         wait_for(what, look)
@@ -225,7 +225,7 @@ impl Drop for Monitor<'_> {
     }
 }
 
-/// Runs it with arguments that it must refuse; its status and what it says.
+/// Runs it with arguments that it must refuse; gives its status and its message.
 pub fn refused(namespace: &Namespace, arguments: &[&str]) -> (Option<i32>, String) {
     let ended = Monitor::spawn(namespace, Command::new(PROGRAM), arguments).wait();
     assert_eq!(ended.status.signal(), None, "{ended:?}");

@@ -1,7 +1,7 @@
 //! Network namespaces that have no name, and the wires between them.
 //!
-//! A namespace is held by a descriptor and by the processes in it. When the last of them is gone, on panic and kill too,
-//! the kernel takes it away with all its interfaces. The host's own namespace is never changed.
+//! A namespace lives as long as a descriptor of it and the processes in it. When the last of them is gone, on panic
+//! and kill too, the kernel removes it with all its interfaces. The host's own namespace is never changed.
 
 #![allow(unsafe_code)]
 
@@ -14,7 +14,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long anything that must come about may take. Only what fails takes that long.
+/// Longest time to wait for a condition. Only failures take that long.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -71,7 +71,7 @@ impl Namespace {
         namespace
     }
 
-    /// Does `work` with this thread inside. What it opens or starts stays inside.
+    /// Does `work` with this thread inside. Sockets and processes that it opens or starts stay inside.
     pub fn enter<T>(&self, work: impl FnOnce() -> T) -> T {
         let _back = Back(current());
         join(&self.file);
@@ -87,12 +87,12 @@ impl Namespace {
         }
     }
 
-    /// `ip` with `arguments`, words with blanks between; what it prints.
+    /// `ip` with `arguments`, words with blanks between; gives its output.
     pub fn ip(&self, arguments: &str) -> String {
         self.try_ip(arguments).unwrap_or_else(|message| panic!("ip {arguments}: {message}"))
     }
 
-    /// The same where it may fail; then what it complains of.
+    /// The same where it may fail; then its error message.
     pub fn try_ip(&self, arguments: &str) -> Result<String, String> {
         let output = self.enter(|| Command::new("ip").args(arguments.split_whitespace()).output());
         let output = output.expect("the tests need ip (iproute2)");
@@ -100,12 +100,12 @@ impl Namespace {
         if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
     }
 
-    /// A UDP socket at `address`. Packets that nobody reads are dropped without a word.
+    /// A UDP socket at `address`. Packets that it does not read are dropped silently.
     pub fn udp(&self, address: &str) -> UdpSocket {
         self.enter(|| UdpSocket::bind(address)).unwrap_or_else(|error| panic!("udp {address}: {error}"))
     }
 
-    /// Where others of this host find the namespace.
+    /// The path by which other processes of this host find the namespace.
     fn path(&self) -> String {
         format!("/proc/{}/fd/{}", std::process::id(), self.file.as_raw_fd())
     }
@@ -137,7 +137,7 @@ pub struct End<'a> {
     pub interface: &'a str,
     /// With its prefix length, `10.0.0.1/24`.
     pub address: &'a str,
-    /// Where it is reached.
+    /// Its hardware address.
     pub hardware: String,
 }
 
@@ -149,7 +149,7 @@ impl<'a> End<'a> {
         Self { namespace, interface, address, hardware: format!("06:00:00:00:{high:02x}:{low:02x}") }
     }
 
-    /// Nobody has to ask who has the other end's address.
+    /// Enters the other end's address, so that neither end has to ask for it.
     pub fn know(&self, other: &Self) {
         let address = other.address.split('/').next().unwrap();
         let Self { namespace, interface, .. } = self;

@@ -9,7 +9,7 @@ use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::Stdio;
 
-/// A pipe that is full from its start; whoever holds its reader may empty it later.
+/// A pipe that is full from its start; the reader may empty it later.
 pub fn full_pipe() -> (PipeReader, Stdio) {
     let (reader, mut writer) = pipe().expect("a pipe");
     set_blocking(&writer, false);
@@ -23,7 +23,7 @@ pub fn full_pipe() -> (PipeReader, Stdio) {
     (reader, Stdio::from(writer))
 }
 
-/// A pipe whose writing end does not wait for its reader.
+/// A pipe with a writing end that does not wait for its reader.
 pub fn non_blocking_pipe() -> (PipeReader, Stdio) {
     let (reader, writer) = pipe().expect("a pipe");
     set_blocking(&writer, false);
@@ -76,7 +76,7 @@ pub fn with_small_file_system<T: Send>(folder: &Path, bytes: usize, work: impl F
     std::thread::scope(|scope| scope.spawn(mount).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// Fills the file system at `folder` to the last byte with a file, which is removed to make room again.
+/// Fills the file system at `folder` to the last byte with a file, which is removed to free space again.
 pub fn fill(folder: &Path) -> std::path::PathBuf {
     let path = folder.join("filler");
     let mut filler = File::create(&path).expect("a file");

@@ -13,7 +13,7 @@ pub type SeriesKey = (String, String, u64, u64);
 /// Packets and IP bytes of a series.
 pub type PacketsAndBytes = (u64, u64);
 
-/// What a run of the program gave.
+/// The output of a run of the program.
 #[derive(Debug)]
 pub struct Run {
     pub status: Option<i32>,
@@ -65,7 +65,7 @@ impl Run {
         self.output.lines().map(parse).collect()
     }
 
-    /// The last line: what is not IP, and the sums by direction.
+    /// The last line: frames that are not IP, and the sums by direction.
     pub fn sums(&self) -> Value {
         let last = self.lines_before_the_fault().pop().expect("there is a last line");
         assert!(last.get("non_ip_packets").is_some(), "the last line has no sums: {last}");

@@ -20,7 +20,7 @@ pub fn tokens(text: &str) -> Vec<String> {
     tokens
 }
 
-/// Whether a name, a keyword or a number begins here.
+/// True if a name, a keyword or a number begins here.
 pub fn is_word(text: &str) -> bool {
     text.starts_with(|c: char| c == '_' || c.is_alphanumeric())
 }

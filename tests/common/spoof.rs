@@ -1,8 +1,8 @@
-//! What is shown of a flood from a million invented sources (`Trace::SPOOF`), however it came in.
+//! The expected view of a flood from a million invented sources (`Trace::SPOOF`), live or from a file.
 
 use super::exposition::{Family, family, sum};
 
-/// How many packets, each from another source.
+/// Number of packets, each from another source.
 pub const PACKETS: u64 = 1_000_000;
 /// IP bytes of the SYNs.
 const SYN_4: u64 = 40;

@@ -43,7 +43,7 @@ struct Create {
 pub struct Xdp(#[allow(dead_code, reason = "it is what keeps the program attached")] OwnedFd);
 
 impl Xdp {
-    /// Attaches the program. The kernel tells nobody: it is attached by a link of bpf's, not by rtnetlink.
+    /// Attaches the program. There is no notice of it: it is attached by a link of bpf's, not by rtnetlink.
     pub fn attach(namespace: &Namespace, interface: &str) -> io::Result<Self> {
         let (license, name) = (c"GPL", std::ffi::CString::new(interface)?);
         let load = Load {
@@ -66,8 +66,8 @@ impl Xdp {
 }
 
 fn bpf<T>(command: libc::c_long, attributes: &T) -> io::Result<OwnedFd> {
-    // SAFETY: the attributes and what they lead to outlive the call and are only read; a descriptor that comes of it has
-    // no other owner.
+    // SAFETY: the attributes and the memory that they point to outlive the call and are only read; a returned
+    // descriptor has no other owner.
     unsafe {
         let descriptor = libc::syscall(libc::SYS_bpf, command, std::ptr::from_ref(attributes), size_of::<T>());
         if descriptor < 0 { Err(io::Error::last_os_error()) } else { Ok(OwnedFd::from_raw_fd(descriptor as i32)) }

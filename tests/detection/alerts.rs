@@ -18,7 +18,7 @@ pub fn lines(file: &Path, options: &[&str]) -> String {
     run.output
 }
 
-/// Each scan that fired: whose, of what kind, and when in seconds, in the order of the lines.
+/// Each scan that fired: source, kind, and time in seconds, in the order of the lines.
 pub fn fired(lines: &str) -> Vec<(IpAddr, Kind, f64)> {
     let read = |line| -> Value { serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")) };
     let fired = lines.lines().map(read).filter(|alert| alert["state"] == "firing");
@@ -32,7 +32,7 @@ pub fn fired(lines: &str) -> Vec<(IpAddr, Kind, f64)> {
         .collect()
 }
 
-/// Who was found, each when it first was.
+/// The sources that were found, each with the first time.
 pub fn found(lines: &str) -> Found {
     let mut found = Found::new();
     for (source, kind, seconds) in fired(lines) {
@@ -41,7 +41,7 @@ pub fn found(lines: &str) -> Found {
     found
 }
 
-/// How often each fired.
+/// Number of alerts of each.
 pub fn times(lines: &str) -> BTreeMap<(IpAddr, Kind), usize> {
     let mut times = BTreeMap::new();
     for (source, kind, _) in fired(lines) {

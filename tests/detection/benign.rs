@@ -1,4 +1,4 @@
-//! Who does not scan, by class, however many it speaks with and however many of these are dead.
+//! Sources that do not scan, by class, however many hosts they contact and however many of these are dead.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use super::labels::{Class, Labelled};
 use super::local;
 use super::traffic::{ACK, PUSH, RST, SYN, Time, later};
 
-/// A port of who asks, by chance.
+/// A client port, by chance.
 fn any_port(dice: &mut Dice) -> u16 {
     dice.from(1_024, 65_535) as u16
 }
@@ -87,7 +87,7 @@ fn resolver(host: &mut Host) {
         let port = any_port(&mut host.dice);
         let is_answered = host.dice.chance(0.92);
         if host.dice.chance(0.03) {
-            // Who has to ask others first, answers late.
+            // A host that has to ask others first answers late.
             host.traffic.udp(time, (host.address, port), (to, 53), 40);
             let answered = later(time, host.dice.within(1.1, 3.0));
             host.traffic.udp(answered, (to, 53), (host.address, port), 120);
@@ -157,7 +157,7 @@ fn health_checks(host: &mut Host) {
     }
 }
 
-/// Streams one way, to who never says a word back.
+/// Streams one way, to receivers that never answer.
 fn media_server(host: &mut Host) {
     let start = moment(&mut host.dice, 0.0, 1_200.0);
     for viewer in 0..host.dice.from(18, 35) {
@@ -170,7 +170,7 @@ fn media_server(host: &mut Host) {
     }
 }
 
-/// A server that others speak to in this one's invented names: answers that nobody asked for.
+/// A server that others contact in this host's forged name: answers without a question.
 fn backscatter(host: &mut Host) {
     let start = moment(&mut host.dice, 0.0, 1_400.0);
     let (port, how) = (host.dice.pick(&[80, 443, 53]), host.dice.from(0, 3));
@@ -178,7 +178,7 @@ fn backscatter(host: &mut Host) {
         let (time, to) = (later(start, host.dice.within(0.0, 60.0)), host.target(spoofed));
         let (own, theirs) = ((host.address, port), (to, any_port(&mut host.dice)));
         if how == 3 {
-            // Seen on both sides: the flood and what comes of it.
+            // Seen on both sides: the flood and its consequences.
             host.traffic.tcp(time, theirs, own, SYN, 0);
         }
         match how {
@@ -213,7 +213,7 @@ fn mail_server(host: &mut Host) {
     }
 }
 
-/// A server of names or of time that answers thousands; some questions pass where nobody sees them.
+/// A server of names or of time that answers thousands; some questions pass unseen.
 fn server_of_many(host: &mut Host) {
     let start = moment(&mut host.dice, 0.0, 1_200.0);
     let port = host.dice.pick(&[53, 123]);
@@ -227,7 +227,7 @@ fn server_of_many(host: &mut Host) {
     }
 }
 
-/// A server of pages whose clients vanish: what it still sends them is lost.
+/// A server of pages whose clients vanish: its later packets to them are lost.
 fn web_server(host: &mut Host) {
     let start = moment(&mut host.dice, 0.0, 1_200.0);
     for client in 0..host.dice.from(40, 120) {

@@ -1,4 +1,4 @@
-//! Clocks that jump while somebody scans.
+//! Clocks that jump during a scan.
 
 use std::net::IpAddr;
 
@@ -14,7 +14,7 @@ const CLOCKS: [i64; 4] = [START, START - 3_600, START + 10 * 365 * 86_400, 0];
 const HOSTS: u32 = 40;
 const LASTING: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 66, 0, 1));
 
-/// Who scans under one clock alone.
+/// The scanner of one clock alone.
 fn passing(clock: usize) -> IpAddr {
     [10, 66, 1, clock as u8].into()
 }

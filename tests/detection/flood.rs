@@ -20,12 +20,12 @@ const SCANNER_EVERY: u32 = 8_000;
 const SCANNER: Ipv4Addr = Ipv4Addr::new(10, 66, 6, 6);
 const VICTIM: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 9);
 
-/// Where the addresses stand in an Ethernet frame, and the source port.
+/// Offsets of the addresses in an Ethernet frame, and of the source port.
 const SOURCE: usize = 14 + 12;
 const DESTINATION: usize = 14 + 16;
 const SOURCE_PORT: usize = 14 + 20;
 
-/// SYNs to one server from sources of which each sends one, and between them those of who scans.
+/// SYNs to one server, each from another source, and between them those of scanners.
 fn write(path: &Path, dice: &mut Dice) {
     let mut file = BufWriter::new(File::create(path).unwrap());
     file.write_all(&Savefile::new(1).build()).unwrap();

@@ -1,4 +1,4 @@
-//! A host that sends, with what it sends, what comes back, and what became of each of its contacts.
+//! A host that sends: its packets, their answers, and the outcome of each of its contacts.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -6,10 +6,10 @@ use super::common::ip::{ICMP, TCP, UDP};
 use super::dice::Dice;
 use super::traffic::{ACK, FIN, PUSH, RST, SYN, Time, Traffic, URGENT, Wrapping, at, later};
 
-/// How a contact begins.
+/// The beginning of a contact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Probe {
-    /// A SYN; the source breaks off what is answered, without a word of its own stack for it.
+    /// A SYN; the source breaks off an answered contact, without a packet of its own stack for it.
     HalfOpen,
     /// A whole connection, closed at once.
     Connect,
@@ -20,7 +20,7 @@ pub enum Probe {
     Echo,
 }
 
-/// What stands at a target.
+/// The state of a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     Open,
@@ -37,11 +37,11 @@ pub struct Contact {
     pub began: Time,
     pub host: IpAddr,
     pub port: Option<(u8, u16)>,
-    /// When it was refused, broken off or given up by who watches; none when it was answered.
+    /// Time at which the monitor sees that it was refused, broken off or timed out; none when it was answered.
     pub failed: Option<Time>,
 }
 
-/// How long an answer may take before its contact failed.
+/// Seconds without an answer after which a contact has failed.
 const TIMEOUT: f64 = 1.0;
 /// The share of answers that are lost on the way.
 const LOST: f64 = 0.01;
@@ -89,7 +89,7 @@ impl Host {
         }
     }
 
-    /// How long a packet and its answer take.
+    /// Seconds that a packet and its answer take.
     pub fn round_trip(&mut self) -> f64 {
         self.dice.within(0.001, 0.4)
     }
@@ -147,7 +147,7 @@ impl Host {
     ) -> Option<Time> {
         match probe {
             Probe::Datagram => self.traffic.unreachable(time, target.0, source, target, UDP),
-            // Nobody refuses to be asked for an echo.
+            // Echo requests are never refused.
             Probe::Echo => return Some(later(began, TIMEOUT)),
             _ => self.traffic.tcp(time, target, source, RST | ACK, 0),
         }
@@ -188,7 +188,7 @@ impl Host {
         }
     }
 
-    /// Who refuses on the way to hosts that are not there.
+    /// The router that refuses on the way to hosts that do not exist.
     fn router(&self) -> IpAddr {
         match self.address {
             IpAddr::V4(_) => Ipv4Addr::new(192, 0, 2, 254).into(),
@@ -228,7 +228,7 @@ impl Host {
         self.contacts.push(Contact { began: time, host: to, port: Some((TCP, port)), failed: None });
     }
 
-    /// A connection that nobody answers, tried again as kernels do.
+    /// A connection without an answer, tried again as kernels do.
     pub fn dead_connection(&mut self, time: Time, to: IpAddr, port: u16) {
         let source = (self.address, self.port());
         let tries = self.dice.from(1, 4);
@@ -272,8 +272,8 @@ impl Host {
         self.contacts.push(Contact { began: time, host: to, port: Some((UDP, port)), failed: None });
     }
 
-    /// When the rule of evidence becomes true by what this host knows: the moment at which the deciding contact began,
-    /// and the one at which it failed.
+    /// The time at which the rule of evidence becomes true by this host's own records: the start of the deciding
+    /// contact, and the time at which it failed.
     pub fn crossing<T: Ord>(
         &self,
         window: f64,

@@ -1,4 +1,4 @@
-//! Who was found, held against who should have been.
+//! Compares the sources that were found with those that should have been.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
@@ -7,10 +7,10 @@ use std::net::IpAddr;
 use super::labels::{Kind, Labelled};
 use super::traffic::{Seen, Time};
 
-/// Who was found first when, by source and kind.
+/// The first time at which each source was found, by source and kind.
 pub type Found = BTreeMap<(IpAddr, Kind), Time>;
 
-/// How a class, or all of them, came out.
+/// The result of a class, or of all of them.
 #[derive(Debug, Clone, Default)]
 pub struct Score {
     pub scanners: usize,
@@ -18,7 +18,7 @@ pub struct Score {
     pub right: usize,
     pub missed: usize,
     pub wrong: usize,
-    /// Seconds from the deciding packet, by what its source knows without cells, to the moment that the alert names.
+    /// Seconds from the deciding packet, known exactly by its source, to the moment that the alert names.
     pub delays: Vec<f64>,
     /// Alerts that name a moment at which no contact of their source failed.
     pub momentless: usize,
@@ -55,12 +55,12 @@ impl Score {
         self.momentless += other.momentless;
     }
 
-    /// The share of what was found that is right; 1 where nothing was.
+    /// The share of findings that are right; 1 without any.
     pub fn precision(&self) -> f64 {
         share(self.right, self.right + self.wrong)
     }
 
-    /// The share of what is right that was found.
+    /// The share of expected findings that were found.
     pub fn recall(&self) -> f64 {
         share(self.right, self.right + self.missed)
     }
@@ -139,7 +139,7 @@ impl Scores {
         table + &self.pooled.row("**all**")
     }
 
-    /// Which sources came out otherwise than they should, for who looks for the reason.
+    /// The sources with another result than expected, to find the reason.
     pub fn differences(sources: &[Labelled], found: &Found) -> Vec<String> {
         let all = sources.iter().flat_map(|source| Kind::ALL.map(|kind| (source, kind)));
         all.filter_map(|(source, kind)| {
@@ -162,8 +162,8 @@ impl Scores {
 
 // ---- The rule of contacts ------------------------------------------------------------------------------------------------
 
-/// TrafficAlerted's rule over every packet, in cells of a second: who has more than the limit of distinct destinations,
-/// or of distinct ports, in the cells of a window, and the end of the cell in which it first was so.
+/// TrafficAlerted's rule over every packet, in cells of a second: the sources with more than the limit of distinct
+/// destinations, or of distinct ports, in the cells of a window, and the end of the first such cell.
 pub fn by_contacts(seen: &[Seen]) -> Found {
     let mut by_source: BTreeMap<IpAddr, Vec<&Seen>> = BTreeMap::new();
     for packet in seen {
@@ -188,7 +188,8 @@ fn cell(time: Time) -> i64 {
     time.div_euclid(1_000_000_000)
 }
 
-/// The first cell at whose end there are more than `limit` distinct names in the last `window` cells. The cells ascend.
+/// The first cell at whose end there are more than `limit` distinct names in the last `window` cells. The cells
+/// ascend.
 fn first_over<T: Ord + Copy>(names: impl Iterator<Item = (i64, T)>, window: i64, limit: usize) -> Option<i64> {
     let mut kept: VecDeque<(i64, T)> = VecDeque::new();
     let mut counts: BTreeMap<T, usize> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! What is expected of a source.
+//! The expected verdict on a source.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use super::host::Host;
 use super::traffic::{Time, Traffic};
 use super::{benign, scanners};
 
-/// What a scan is of.
+/// The kind of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     HostScan,
@@ -26,19 +26,19 @@ impl Kind {
     }
 }
 
-/// A source with what it is.
+/// A source with its expected verdict.
 #[derive(Debug, Clone)]
 pub struct Labelled {
     pub class: &'static str,
     pub host: Host,
-    /// What it must be found for; nothing for who is benign.
+    /// Kinds that it must be found for; none for a benign source.
     pub kinds: Vec<Kind>,
-    /// Whether it counts in the sums, or shows a limit that is stated.
+    /// True if it counts in the sums; false if it shows a limit that is stated.
     pub is_pooled: bool,
 }
 
 impl Labelled {
-    /// Whether a contact failed at `time`. Times that were written as seconds are good to a microsecond.
+    /// True if a contact failed at `time`. Times that were written as seconds are good to a microsecond.
     pub fn fails_at(&self, time: Time) -> bool {
         self.host.contacts.iter().any(|contact| contact.failed.is_some_and(|failed| (failed - time).abs() <= 1_000))
     }
@@ -52,7 +52,7 @@ impl Labelled {
     }
 }
 
-/// A class of benign hosts: its name, what it does, and the version of IP if only one will do.
+/// A class of benign hosts: its name, its behaviour, and the version of IP if only one will do.
 pub type Class = (&'static str, fn(&mut Host), Option<u8>);
 
 /// Labelled sources and all of their traffic together.

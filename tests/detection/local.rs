@@ -66,13 +66,13 @@ fn named(host: &mut Host) {
     discovered(host, protocol);
 }
 
-/// NetBIOS names, or what a vendor's devices speak: asked at the broadcast address of the network.
+/// NetBIOS names, or a vendor's protocol: asked at the broadcast address of the network.
 fn asked_by_broadcast(host: &mut Host) {
     let (clients, port) = (host.dice.from(17, 60), host.dice.pick(&[137, 9_999]));
     answers(host, clients, broadcast, port);
 }
 
-/// All hosts of a network tell each other their names: each answers the questions of 30 others.
+/// All hosts of a network exchange their names: each answers the questions of 30 others.
 fn chatter(host: &mut Host) {
     for protocol in [&SSDP, &WS_DISCOVERY, &LLMNR, &MDNS] {
         let group: IpAddr = if host.address.is_ipv4() { protocol.v4.into() } else { protocol.v6.into() };
@@ -100,7 +100,7 @@ fn dhcp_server(host: &mut Host) {
     let start = moment(&mut host.dice, 0.0, 1_200.0);
     let clients = host.dice.from(17, 200);
     dhcp(host, clients, |host| later(start, host.dice.within(0.0, 150.0)));
-    // What relays of other networks ask, from any port, is answered at the port of relays.
+    // Questions of relays in other networks, from any port, are answered at the port of relays.
     for relay in 0..host.dice.from(0, 30) {
         let (time, relay) = (later(start, host.dice.within(0.0, 150.0)), host.target(1_000 + relay));
         let (asked, answered) = if host.address.is_ipv4() { (67, 67) } else { (547, 547) };
@@ -110,7 +110,7 @@ fn dhcp_server(host: &mut Host) {
     }
 }
 
-/// Hands on what clients ask and servers answer; one server is down.
+/// Forwards the questions of clients and the answers of servers; one server is down.
 fn dhcp_relay(host: &mut Host) {
     let start = moment(&mut host.dice, 0.0, 1_200.0);
     let clients = host.dice.from(17, 200);
@@ -161,7 +161,7 @@ pub fn woken(host: &mut Host) {
     }
 }
 
-/// All of them: name, what it does, and over which version of IP.
+/// All of them: name, behaviour, and version of IP.
 pub const CLASSES: [Class; 9] = [
     ("SSDP answers", television, None),
     ("WS-Discovery answers", printer, None),

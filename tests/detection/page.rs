@@ -1,5 +1,5 @@
-//! What a run found, written into docs/detection.md when `UPDATE_GOLDEN=1` asks for it. Each run has other traffic, so
-//! what is written there is that of one run, with its seed.
+//! Writes the results of a run into docs/detection.md when `UPDATE_GOLDEN=1` asks for it. Each run has other traffic,
+//! so the page shows one run, with its seed.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! Who scans, by class, above the limits and just below them.
+//! Sources that scan, by class, above the limits and just below them.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use super::host::{Fate, Host, Probe, moment};
 use super::labels::{Kind, Labelled};
 use super::traffic::{Wrapping, later};
 
-/// How a scan stands to the limit of its kind.
+/// The relation of a scan to the limit of its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     Above,
@@ -15,7 +15,7 @@ pub enum Side {
     JustBelow,
 }
 
-/// How many hosts, or ports, are contacted.
+/// Number of hosts or ports that are contacted.
 fn many(dice: &mut Dice, side: Side, limit: u32, most: u32) -> u32 {
     match side {
         // As many that some may answer.
@@ -33,12 +33,12 @@ fn ports(dice: &mut Dice, side: Side) -> u32 {
     many(dice, side, 100, 400)
 }
 
-/// A plan: whom, where, in what order, and how fast.
+/// The plan of a scan: targets, vantage, order and speed.
 struct Plan {
     targets: Vec<(u32, u16)>,
     /// Seconds from the first contact to the last.
     duration: f64,
-    /// What stands at the targets, as often as it is listed.
+    /// The states of the targets, each as often as it is listed.
     fates: &'static [Fate],
     /// The share of silent targets that are tried once more.
     retried: f64,
@@ -71,7 +71,7 @@ impl Plan {
 
     fn run(mut self, host: &mut Host, probe: Probe, side: Side) {
         host.dice.shuffle(&mut self.targets);
-        // What was not answered counts; on the near side of a limit an answer more or less decides.
+        // Unanswered contacts count; on the near side of a limit one answer more or less decides.
         let fates = if side == Side::JustAbove { NEVER_ANSWERED } else { self.fates };
         let start = moment(&mut host.dice, 5.0, 1_200.0);
         let step = self.duration / self.targets.len() as f64;
@@ -88,13 +88,13 @@ impl Plan {
     }
 }
 
-/// What a class finds in a host, by what it is above of.
+/// The label of a source of this class, by the limits that it is above.
 fn label(class: &'static str, host: Host, side: Side, kinds: &[Kind]) -> Labelled {
     let kinds = if side == Side::JustBelow { Vec::new() } else { kinds.to_vec() };
     Labelled { class, host, kinds, is_pooled: true }
 }
 
-/// The kind of what is scanned, hosts or ports, by chance.
+/// A scan of hosts or of ports, by chance.
 fn either(host: &mut Host, side: Side) -> (Plan, Kind) {
     if host.dice.chance(0.5) {
         let hosts = hosts(&mut host.dice, side);
@@ -191,7 +191,7 @@ fn discovery(mut host: Host, side: Side) -> Labelled {
     label("host discovery", host, side, &[Kind::HostScan])
 }
 
-/// Who scans and does its ordinary work besides.
+/// A host that scans and does its ordinary work besides.
 fn beside_work(mut host: Host, side: Side) -> Labelled {
     let hosts = hosts(&mut host.dice, side);
     Plan { fates: NEVER_ANSWERED, ..Plan::horizontal(&mut host.dice, hosts) }.run(&mut host, Probe::HalfOpen, side);
@@ -272,7 +272,7 @@ pub fn all(dice: &mut Dice, rounds: usize, mut address: impl FnMut(bool) -> IpAd
     let mut labelled = Vec::new();
     for round in 0..rounds {
         for side in [Side::Above, Side::JustAbove, Side::JustBelow] {
-            // Less of what is just below: the benign have many classes of their own.
+            // Fewer that are just below: the benign have many classes of their own.
             if side == Side::JustBelow && round % 2 == 1 {
                 continue;
             }
@@ -288,13 +288,13 @@ pub fn all(dice: &mut Dice, rounds: usize, mut address: impl FnMut(bool) -> IpAd
     labelled
 }
 
-/// One that scans and others in whose names it scans as well: by what is on the wire they all do.
+/// A scanner and the sources that it forges: on the wire they all scan.
 fn decoys(dice: &mut Dice, address: &mut impl FnMut(bool) -> IpAddr) -> Vec<Labelled> {
     let plan = dice.fork();
     let count = dice.from(2, 4);
     (0..count)
         .map(|_| {
-            // The same dice: the same targets at the same times, but for what is small.
+            // The same dice: the same targets at the same times, except for small differences.
             let mut host = Host::new(address(false), plan.clone());
             let hosts = hosts(&mut host.dice, Side::Above);
             Plan::horizontal(&mut host.dice, hosts).run(&mut host, Probe::HalfOpen, Side::Above);
@@ -311,7 +311,7 @@ fn from_service(mut host: Host) -> Labelled {
     Labelled { is_pooled: false, ..label("UDP from port 53 or 123", host, Side::Above, &[kind]) }
 }
 
-/// Sweeps over half of whose targets answer: by half-open connections, whole ones and echo requests.
+/// Sweeps with more than half of the targets answering: by half-open connections, whole ones and echo requests.
 fn dense(dice: &mut Dice, address: &mut impl FnMut(bool) -> IpAddr) -> Vec<Labelled> {
     let classes = [
         (Probe::HalfOpen, "dense, half-open", true),

@@ -14,9 +14,9 @@ pub const PUSH: u8 = 0x08;
 pub const ACK: u8 = 0x10;
 pub const URGENT: u8 = 0x20;
 
-/// When captures begin, in seconds since the epoch.
+/// Start of the captures, in seconds since the epoch.
 pub const START: i64 = 1_700_000_000;
-/// Bytes that are captured of a packet; what is behind its headers does not matter.
+/// Captured bytes of a packet; bytes behind its headers do not matter.
 const CAPTURED: usize = 128;
 
 /// A moment, in nanoseconds since the epoch.
@@ -32,7 +32,7 @@ pub fn later(time: Time, seconds: f64) -> Time {
     time + (seconds * 1e9) as i64
 }
 
-/// How the packets of a source are wrapped.
+/// The headers around the packets of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Wrapping {
     #[default]
@@ -41,7 +41,7 @@ pub enum Wrapping {
     Tagged,
     /// In two.
     TwiceTagged,
-    /// The header of what would begin a connection in fragments of eight bytes.
+    /// The header of a new connection in fragments of eight bytes.
     Fragments,
 }
 
@@ -59,7 +59,7 @@ pub struct Seen {
 #[derive(Debug, Clone, Default)]
 pub struct Traffic {
     pub frames: Vec<(Time, Sample)>,
-    /// What a reader who keeps every packet knows of them.
+    /// The packets, for a reader that keeps all of them.
     pub seen: Vec<Seen>,
     pub wrapping: Wrapping,
 }
@@ -89,7 +89,7 @@ impl Traffic {
         self.send(time, (from, to), if from.is_ipv4() { ip::icmp(kind) } else { ip::icmpv6(kind) }, 24);
     }
 
-    /// The word of `router` to `source` that its packet to `to` was refused: port, host or administratively.
+    /// The error of `router` to `source` that its packet to `to` was refused: port, host or administratively.
     pub fn unreachable(&mut self, time: Time, router: IpAddr, source: (IpAddr, u16), to: (IpAddr, u16), protocol: u8) {
         let above = match protocol {
             TCP => ip::tcp(source.1, to.1, SYN, &[]),
@@ -149,7 +149,7 @@ impl Traffic {
     }
 }
 
-/// Whether it is TCP that neither answers nor ends anything.
+/// True if it is TCP that neither answers nor ends a connection.
 fn begins_connection(above: &Transport) -> bool {
     above.protocol == TCP && above.bytes[13] & (ACK | RST) == 0
 }

@@ -1,4 +1,4 @@
-//! What TrafficAlerted's own pages and scripts ask for: sources with their destinations, and the limits.
+//! The requests of TrafficAlerted's own pages and scripts: sources with their destinations, and the limits.
 
 use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr};

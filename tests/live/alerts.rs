@@ -1,4 +1,4 @@
-//! What alerts is said while it happens.
+//! Alerts are written while they happen.
 
 use std::net::Ipv4Addr;
 
@@ -24,7 +24,7 @@ fn a_scan_is_said_though_nothing_follows_it_and_another_interface_is_silent() {
     assert!(monitor.stop().status.success());
 }
 
-/// A SYN to each of so many hosts that nobody answers.
+/// A SYN to each of so many hosts, none of which answers.
 pub fn sweep(pair: &Pair, hosts: u8) {
     for host in 1..=hosts {
         let syn = Ipv4::carrying(tcp(50_000, 22, SYN, &[]));

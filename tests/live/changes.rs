@@ -10,7 +10,7 @@ use super::traffic::{Pair, send};
 const QUERIES: &str = "10.1.0.2->10.1.0.1 udp/53(domain)";
 const ANSWERS: &str = "10.1.0.1->10.1.0.2 reply_udp/53(domain)";
 
-/// Counts on `counted` what a client and the resolver on the host say to each other.
+/// Counts on `counted` the packets between a client and the resolver on the host.
 fn lookups(pair: &Pair, counted: Counted) -> Counted {
     let (client, server) = pair.resolver();
     let (there, back) = (Packets::udp(37, 31), Packets::udp(29, 480));
@@ -19,7 +19,7 @@ fn lookups(pair: &Pair, counted: Counted) -> Counted {
     counted.and(QUERIES, "eth0", there).and(ANSWERS, "eth0", back)
 }
 
-/// What is captured, in both ways to say so.
+/// The captured interface, named or as one of all.
 const EITHER: [&[&str]; 2] = [&["-iface", "eth0"], &[]];
 
 #[test]
@@ -47,7 +47,7 @@ fn counting_goes_on_when_the_interface_was_deleted_and_made_again() {
 }
 
 #[test]
-fn what_came_before_the_interface_was_deleted_is_not_lost() {
+fn frames_before_the_deletion_of_an_interface_are_not_lost() {
     let pair = Pair::new();
     let monitor = Monitor::start(&pair.host, &["-iface", "eth0"]);
     // At once, while the kernel still holds the packets back in its ring.

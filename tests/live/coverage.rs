@@ -1,4 +1,4 @@
-//! What is captured beside what the interface counts.
+//! Captured frames beside the interface's own count.
 
 use std::process::Command;
 
@@ -46,7 +46,7 @@ fn all_that_the_interface_counts_is_captured() {
 }
 
 #[test]
-fn what_cannot_be_compared_is_not() {
+fn incomparable_counters_are_not_compared() {
     for (state, options) in [
         ("on", &["-iface", "eth0"][..]),
         ("off", &["-iface", "eth0", "-filter", "udp"]),

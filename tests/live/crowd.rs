@@ -18,7 +18,7 @@ use super::traffic::{Flood, Pair, send};
 /// Connections that the crowd makes, and how many it holds at once.
 const CONNECTIONS: usize = 10_000;
 const HELD: usize = 700;
-/// Where the crowd comes from, inside the host, while the monitor is asked from another address.
+/// The crowd's source address inside the host; the scraper has another one.
 const CROWD: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 const SERVER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8888);
 
@@ -44,7 +44,7 @@ fn throng(monitor: &Monitor<'_>, pair: &Pair) {
     }
 }
 
-/// CPU time of the threads whose names begin so.
+/// CPU time of the threads whose names begin with `name`.
 fn cpu_time(process: u32, name: &str) -> Duration {
     let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap().flatten();
     let read = |path| fs::read_to_string(path).unwrap_or_default();

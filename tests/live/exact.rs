@@ -16,7 +16,8 @@ fn queries(pair: &Pair) -> (Flood, UdpSocket) {
     (Flood::start(query), server)
 }
 
-/// Stops it by `signal` in the middle of a flood: all that was sent before is counted, and what the kernel received.
+/// Stops it by `signal` in the middle of a flood: all packets sent before are counted, and so are those that the
+/// kernel received.
 fn stop_amid(arguments: &[&str], signal: i32) -> Ended {
     let pair = Pair::new();
     let monitor = Monitor::start(&pair.host, arguments);
@@ -64,7 +65,7 @@ fn a_second_signal_forces() {
     assert!(!ended.messages.contains("captured,"), "{}", ended.messages);
 }
 
-/// The address that a packet is sent to tells its number.
+/// The address of a packet, which encodes its number.
 fn address_of(number: u64) -> Ipv4Addr {
     Ipv4Addr::from_bits(Ipv4Addr::new(10, 128, 0, 0).to_bits() + u32::try_from(number).unwrap())
 }
@@ -81,7 +82,7 @@ fn from_the_first_packet_that_counts_none_is_missing() {
         let pair = Pair::new();
         let third = Namespace::new();
         connect(&End::new(&pair.host, "eth1", "10.2.0.1/24"), &End::new(&third, "eth0", "10.2.0.2/24"));
-        // The host is no router: it drops them without a word.
+        // The host is no router: it drops them silently.
         pair.other.ip("route add 10.128.0.0/9 via 10.1.0.1");
         let client = pair.other.udp("10.1.0.2:40053");
         let flood = Flood::start(move |number| {

@@ -12,8 +12,8 @@ use super::wire::{Pieces, Wire};
 /// Resident at most besides the kernel's rings and the program's code, in KiB. 64 MiB are asked for with the code, which
 /// takes 9 MiB where it is optimised, and twice as much in a test.
 const RESIDENT_KIBIBYTES: u64 = 54 << 10;
-/// Sent before what was sent is waited for: the kernel's ring holds more, so that none is dropped however slow the
-/// machine is.
+/// Packets to send before waiting for their counts: the kernel's ring holds more, so that none is dropped however
+/// slow the machine is.
 const AT_ONCE: usize = 100_000;
 /// A system call's; the kernel's queue of a core holds a thousand.
 const BATCH: usize = 200;

@@ -13,7 +13,7 @@ use super::traffic::{Pair, send, send_frame};
 const QUERIES: &str = "10.1.0.2->10.1.0.1 udp/53(domain)";
 const ANSWERS: &str = "10.1.0.1->10.1.0.2 reply_udp/53(domain)";
 
-/// Queries and answers between the two, and what they must count on the host's eth0.
+/// Queries and answers between the two, and their expected counts on the host's eth0.
 fn lookups(pair: &Pair) -> Counted {
     let (client, server) = pair.resolver();
     let (there, back) = (Packets::udp(37, 31), Packets::udp(29, 480));
@@ -37,7 +37,7 @@ fn one_interface_of_a_host_counts_both_ways() {
 }
 
 #[test]
-fn traffic_with_the_internet_is_told_by_direction() {
+fn traffic_with_the_internet_is_counted_by_direction() {
     let (host, other) = (Namespace::new(), Namespace::new());
     connect(&End::new(&host, "eth0", "10.1.0.1/24"), &End::new(&other, "eth0", "10.1.0.2/24"));
     other.ip("address add 198.51.100.7/32 dev lo");
@@ -60,7 +60,7 @@ fn traffic_with_the_internet_is_told_by_direction() {
 }
 
 #[test]
-fn a_filter_counts_what_it_lets_through() {
+fn filter_counts_the_packets_that_it_accepts() {
     for filter in [&["-filter", "udp port 53"][..], &["udp", "port", "53"]] {
         let pair = Pair::new();
         let monitor = Monitor::start(&pair.host, &[&["-iface", "eth0"], filter].concat());
@@ -169,7 +169,7 @@ pub fn child(host: &Namespace, other: &Namespace) -> u64 {
         other.ip("link add link eth0 name eth0.10 type macvlan mode bridge");
         ("a macvlan: this kernel has no VLANs", ETHERNET, ["02:00:00:0b:00:01", "02:00:00:0b:00:02"])
     };
-    // Past the test runner, which shows what is printed by tests that fail alone.
+    // Past the test runner, which shows the output of failed tests alone.
     std::io::stderr().write_all(format!("eth0.10 is {kind} ... ").as_bytes()).unwrap();
     for (end, at) in [(host, 0), (other, 1)] {
         end.ip(&format!("link set eth0.10 address {}", addresses[at]));
@@ -227,7 +227,7 @@ fn a_child_named_beside_its_parent_is_refused() {
 }
 
 #[test]
-fn what_leaves_without_an_address_counts_on_each_interface() {
+fn packet_without_an_address_counts_on_each_interface_that_it_leaves_by() {
     let (host, one, two) = (Namespace::new(), Namespace::new(), Namespace::new());
     connect(&End::new(&host, "eth0", "10.1.0.1/24"), &End::new(&one, "eth0", "10.1.0.2/24"));
     connect(&End::new(&host, "eth1", "10.2.0.1/24"), &End::new(&two, "eth0", "10.2.0.2/24"));
@@ -264,7 +264,7 @@ fn duplicate_address_detection_counts_on_each_interface() {
 fn ipv6_counts_both_ways() {
     let (host, other) = (Namespace::with_ipv6(), Namespace::with_ipv6());
     connect(&End::new(&host, "eth0", "2001:db8:1::1/64"), &End::new(&other, "eth0", "2001:db8:1::2/64"));
-    // The kernel tells the routers of a wire which groups it listens to, when it pleases.
+    // The kernel tells the routers of a wire its multicast groups, at times of its own choice.
     let monitor = Monitor::start(&host, &["-iface", "eth0", "-filter", "udp"]);
     let (client, server) = (other.udp("[2001:db8:1::2]:40053"), host.udp("[2001:db8:1::1]:53"));
     let (there, back) = (Packets::udp_6(37, 31), Packets::udp_6(29, 480));

@@ -1,4 +1,4 @@
-//! Ten times more flows than there is room for, and scrapers that come, break off and come back: what they see adds up.
+//! Ten times more flows than fit, and scrapers that come, break off and come back: the values that they see add up.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
@@ -54,7 +54,7 @@ struct Scraper<'a> {
     source: Ipv4Addr,
     /// By family: each series' value at the last scrape that held it, and whether that was the last scrape of all.
     last: [BTreeMap<Labels, u64>; 2],
-    /// What all series gained from scrape to scrape, as `increase()` has it.
+    /// Growth of all series from scrape to scrape, as `increase()` has it.
     gained: [u64; 2],
     /// At the first scrape: the total without pending bytes, of flows and of hosts.
     first_shown: Option<[u64; 2]>,
@@ -101,7 +101,7 @@ impl<'a> Scraper<'a> {
         self.last[number] = now;
     }
 
-    /// True if the series gained all that passed since its first scrape, but for what is pending.
+    /// True if the series gained the whole traffic since its first scrape, except for pending bytes.
     fn is_exact(&self) {
         let first = self.first_shown.unwrap();
         let passed = [0, 1].map(|number| self.total - self.pending[number] - first[number]);
@@ -153,7 +153,7 @@ fn ask(stream: &mut TcpStream) {
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: monitor\r\nConnection: close\r\n\r\n").unwrap();
 }
 
-/// Asks, reads a little of the answer and goes. There is far more of it than what may wait on this side.
+/// Asks, reads a little of the answer and goes. The answer is far larger than the buffers on this side.
 fn break_off(pair: &Pair, source: Ipv4Addr) {
     let mut stream = connected(pair, source);
     ask(&mut stream);
@@ -213,7 +213,7 @@ impl Second {
 /// Follows the series that each client sees, while flows come and go.
 fn adds_up(second: Second) {
     let pair = Pair::new();
-    // The host is no router: it drops them without a word.
+    // The host is no router: it drops them silently.
     pair.other.ip("route add 10.128.0.0/9 via 10.1.0.1");
     let monitor = Monitor::start(&pair.host, &BUDGETS);
     let socket = pair.other.udp("10.1.0.2:40053");

@@ -67,7 +67,7 @@ fn send_at_once(pair: &Pair, frames: &[Vec<u8>]) {
     }
 }
 
-/// Waits until all frames are counted. The kernel received and dropped what it should.
+/// Waits until all frames are counted. The kernel received and dropped the expected numbers.
 fn expect_all_counted(monitor: &Monitor<'_>, sent: u64) {
     let metrics = monitor.wait_for(&format!("{sent} frames"), |metrics| metrics.sum(FRAMES) >= sent);
     assert_eq!(metrics.sum(FRAMES), sent);
@@ -100,7 +100,7 @@ fn alert_lines_that_are_lost_are_counted_and_said_once_they_can_be() {
     let fired = |metrics: &Metrics| metrics.sum("trafficmonitor_alerts_total");
     let metrics = monitor.wait_for("all alerts", |metrics| fired(metrics) == alerts && dropped(metrics, "alerts") > 0);
     expect_all_counted(&monitor, alerts);
-    // The reader goes on: what waited comes whole, then the number of lines that are missing.
+    // The reader goes on: the queued lines come whole, then the number of lines that are missing.
     let mut text = String::new();
     let gap = wait_for("the gap is said", || {
         let mut piece = [0; 65_536];
@@ -177,7 +177,7 @@ fn alerts_are_written_again_once_a_full_disk_has_room() {
         send_at_once(&pair, &sources(1));
         wait_for("the first alert", || text().contains(" src=10.8.0.0 ").then_some(()));
         let filler = fill(folder.path());
-        // More than fits into what is left of the last page.
+        // More than fits into the rest of the last page.
         send_at_once(&pair, &sources(40));
         wait_for("the failure is said", || {
             monitor.messages().contains("cannot write alerts to standard output; retrying").then_some(())

@@ -1,6 +1,8 @@
 //! The pages, as a browser, Prometheus and an orchestrator ask for them.
 
 use super::common::client;
+use super::common::exposition;
+use super::common::labels;
 use super::common::metrics::Packets;
 use super::common::monitor::{Monitor, PROGRAM};
 use super::common::namespace::{End, Namespace, connect, wait_for};
@@ -27,6 +29,9 @@ fn pages_answer_and_the_rest_is_refused() {
     assert!(metrics.header("content-type").starts_with("text/plain; version=0.0.4"), "{metrics:?}");
     let metrics = metrics.body;
     assert!(metrics.contains("\ntrafficmonitor_build_info{"), "{metrics}");
+    let page = exposition::parse(&metrics);
+    assert!(labels::unlisted_values(&page).is_empty(), "{:?}", labels::unlisted_values(&page));
+    assert!(labels::values_never_shown(&page, true).is_empty(), "{:?}", labels::values_never_shown(&page, true));
     monitor.stop();
 }
 
@@ -59,7 +64,7 @@ fn a_port_without_a_host_takes_clients_of_both_versions_whatever_the_default() {
     monitor.stop();
 }
 
-/// Whoever asked TrafficAlerted goes on asking at its port.
+/// Clients of TrafficAlerted find the answers at its port.
 #[test]
 fn with_the_words_of_trafficalerted_its_port_answers_too() {
     let pair = Pair::new();

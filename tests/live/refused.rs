@@ -1,4 +1,5 @@
-//! What cannot be is refused in words, with the status that says whose fault it is.
+//! Impossible requests are refused in words, with the exit status that says whether the user or the system is at
+//! fault.
 
 use std::net::TcpListener;
 
@@ -26,7 +27,7 @@ fn a_filter_that_does_not_compile_is_refused() {
     is_refused(&["-iface", "eth0", "-filter", "udp prot 53"], 2, &["filter `udp prot 53` does not compile"]);
     is_refused(&["-iface", "eth0", "udp", "prot", "53"], 2, &["filter `udp prot 53` does not compile"]);
     is_refused(&["-iface", "eth0", "repaly", "x.pcap"], 2, &["did you mean the subcommand `replay`?"]);
-    // On cooked frames alone, behind what is added to leave copies out.
+    // On cooked frames alone, behind the terms that leave copies out.
     is_refused(&["-iface", "any", "vlan", "5"], 2, &["filter `vlan 5` does not compile"]);
 }
 

@@ -1,4 +1,4 @@
-//! What the program may do decides what it can: without CAP_NET_RAW nothing, with it alone everything.
+//! The program's rights: without CAP_NET_RAW it can do nothing, with it alone everything.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -10,11 +10,11 @@ use super::common::metrics::{Counted, Packets};
 use super::common::monitor::{Monitor, PROGRAM};
 use super::traffic::{Pair, send};
 
-const NOBODY: &str = "65534";
+const UNPRIVILEGED: &str = "65534";
 /// `CAP_NET_RAW` is number 13.
 const NET_RAW_ALONE: &str = "0000000000002000";
 
-/// A copy of the program in a folder that everybody may look into.
+/// A copy of the program in a folder that every user may read.
 struct Copy {
     _folder: TempDir,
     path: PathBuf,
@@ -29,10 +29,10 @@ impl Copy {
         Self { _folder: folder, path }
     }
 
-    /// The program run as nobody, with these capabilities.
-    fn as_nobody(&self, capabilities: &str) -> Command {
+    /// The program as an unprivileged user, with these capabilities.
+    fn unprivileged(&self, capabilities: &str) -> Command {
         let mut command = Command::new("setpriv");
-        command.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--no-new-privs"]);
+        command.args(["--reuid", UNPRIVILEGED, "--regid", UNPRIVILEGED, "--clear-groups", "--no-new-privs"]);
         for set in ["--inh-caps", "--ambient-caps", "--bounding-set"] {
             command.arg(format!("{set}={capabilities}"));
         }
@@ -45,7 +45,7 @@ impl Copy {
 fn without_permission_it_says_which_capability_it_wants() {
     let (pair, copy) = (Pair::new(), Copy::new());
     for arguments in [&["-iface", "eth0"][..], &["-iface", "any"], &[]] {
-        let ended = Monitor::spawn(&pair.host, copy.as_nobody("-all"), arguments).wait();
+        let ended = Monitor::spawn(&pair.host, copy.unprivileged("-all"), arguments).wait();
         assert_eq!(ended.status.code(), Some(1), "{}", ended.messages);
         let advice = format!("permission denied; run as root or: setcap cap_net_raw=ep {}", copy.path.display());
         assert!(ended.messages.contains(&advice), "{}", ended.messages);
@@ -56,7 +56,7 @@ fn without_permission_it_says_which_capability_it_wants() {
 fn the_capability_net_raw_alone_suffices() {
     let (pair, copy) = (Pair::new(), Copy::new());
     for (promiscuous, times) in [("-promisc=false", "promiscuity 0"), ("-promisc", "promiscuity 1")] {
-        let monitor = Monitor::spawn(&pair.host, copy.as_nobody("-all,+net_raw"), &["-iface", "eth0", promiscuous])
+        let monitor = Monitor::spawn(&pair.host, copy.unprivileged("-all,+net_raw"), &["-iface", "eth0", promiscuous])
             .wait_until_ready();
         let status = std::fs::read_to_string(format!("/proc/{}/status", monitor.pid())).unwrap();
         assert!(status.contains(&format!("CapEff:\t{NET_RAW_ALONE}\n")), "{status}");

@@ -82,13 +82,13 @@ impl Networks {
     }
 }
 
-/// Every flow is told by its bytes: so many packets, and so much in each.
+/// Every flow is recognised by its bytes: so many packets, and so many bytes in each.
 fn some(packets: u64, is_ipv6: bool) -> Packets {
     if is_ipv6 { Packets::udp_6(packets, packets + 3) } else { Packets::udp(packets, packets + 3) }
 }
 
-/// What passes between the networks 0 and 1 and the router itself, and where each packet must count when both eth0 and
-/// eth1 are captured: `on` says under which name.
+/// Traffic between the networks 0 and 1 and the router itself, and the interface under which each packet must count
+/// when both eth0 and eth1 are captured: `on` names it.
 fn between_two(networks: &Networks, header: u64, on: [&str; 2], is_ipv6: bool) -> Counted {
     let some = |packets| some(packets, is_ipv6);
     let [a, b, own_a, own_b] = [&networks.outside[0], &networks.outside[1], &networks.own[0], &networks.own[1]];
@@ -108,7 +108,7 @@ fn between_two(networks: &Networks, header: u64, on: [&str; 2], is_ipv6: bool) -
         .and_behind(header, &own_a.asks(b, some(47)), on[1], some(47))
 }
 
-/// How many of these are forwarded.
+/// Number of forwarded packets.
 const FORWARDED: u64 = 11 + 13 + 17 + 19;
 
 #[test]
@@ -147,7 +147,7 @@ fn on_all_interfaces_of_a_router_each_packet_counts_once() {
 }
 
 #[test]
-fn on_two_of_three_interfaces_what_comes_from_the_third_counts_when_it_leaves() {
+fn on_two_of_three_interfaces_packets_from_the_third_count_when_they_leave() {
     let networks = Networks::new();
     let monitor = Monitor::start(&networks.router, &["-iface", "eth0,eth1"]);
     let [a, b, c] = [&networks.outside[0], &networks.outside[1], &networks.outside[2]];
@@ -194,14 +194,14 @@ fn of_ipv6_each_packet_counts_once_too() {
         [("eth0,eth1", ETHERNET, ["eth0", "eth1"], 0), ("any", COOKED_2, ["any", "any"], FORWARDED)]
     {
         let networks = Networks::with_ipv6();
-        // Of its own accord the kernel sends nothing by UDP.
+        // By itself the kernel sends no UDP.
         let monitor = Monitor::start(&networks.router, &["-iface", interfaces, "-filter", "udp"]);
         monitor.finish(&between_two(&networks, header, on, true).and_copies(copies));
     }
 }
 
 #[test]
-fn what_a_child_interface_forwards_counts_once_on_its_parent() {
+fn packet_forwarded_by_a_child_interface_counts_once_on_its_parent() {
     let (router, inside, outside) = (Namespace::router(), Namespace::new(), Namespace::new());
     connect(&End::new(&router, "eth0", "10.1.0.1/24"), &End::new(&inside, "eth0", "10.1.0.2/24"));
     connect(&End::new(&router, "eth1", "10.3.0.1/24"), &End::new(&outside, "eth0", "10.3.0.2/24"));

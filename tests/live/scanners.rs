@@ -1,5 +1,5 @@
-//! Real scanners, and a real client that fetches from as many hosts, through a router that watches them: Debian's nmap
-//! against hosts that answer, and behind routes that drop or refuse what goes there.
+//! Real scanners, and a real client that fetches from as many hosts, through a router that watches them: Debian's
+//! nmap against hosts that answer, and behind routes that drop or refuse packets.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -9,11 +9,11 @@ use std::process::{Child, Command, Stdio};
 use super::common::monitor::Monitor;
 use super::common::namespace::{End, Namespace, connect, wait_for};
 
-/// Who answers, at each of its addresses: port 80, and refusals from all others.
+/// Hosts that answer: port 80 is open, all others refuse.
 const ALIVE: &str = "10.20.0";
-/// Nobody, and nobody says so.
+/// Hosts that do not exist, without any error.
 const SILENT: &str = "10.30.0";
-/// Nobody, as the router says: unreachable, prohibited.
+/// Hosts that do not exist, and the router says so: unreachable, prohibited.
 const UNREACHABLE: &str = "10.40.0";
 const PROHIBITED: &str = "10.50.0";
 
@@ -23,7 +23,7 @@ const FETCHES: usize = 3;
 const AT_ONCE: usize = 20;
 const BODY: &[u8] = &[b'x'; 20_000];
 
-/// What a scanner is told beside what all are, with blanks between, and what it must be found for.
+/// The options of each scanner besides the common ones, with blanks between, and the kinds that it must be found for.
 const SCANNERS: [(&str, &str); 7] = [
     ("-sS -Pn -p1-150 --max-retries 1 10.20.0.1 10.30.0.1 10.40.0.1 10.50.0.1", "port_scan"),
     ("-sT -Pn -p1-150 --max-retries 1 10.20.0.2 10.30.0.2 10.40.0.2 10.50.0.2", "port_scan"),
@@ -75,7 +75,7 @@ impl Networks {
         let listener = self.servers.enter(|| TcpListener::bind("0.0.0.0:80")).unwrap();
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                // A scanner breaks off what it began.
+                // A scanner breaks off its own connection.
                 std::thread::spawn(move || answer(stream).ok());
             }
         });
@@ -118,7 +118,7 @@ fn browse(namespace: &Namespace) {
     });
 }
 
-/// Who fires, and of what kind.
+/// The sources that fire, and the kinds.
 fn firing(monitor: &Monitor<'_>) -> BTreeSet<(IpAddr, String)> {
     let alerts = monitor.metrics().labelled("trafficmonitor_alert_firing", &["source", "kind"]);
     let firing = alerts.into_iter().filter(|(_, value)| *value > 0.0);
@@ -144,6 +144,6 @@ fn real_scanners_are_found_and_a_client_of_many_servers_is_not() {
         let missing: Vec<_> = expected.difference(&firing(&monitor)).cloned().collect();
         missing.is_empty().then_some(())
     });
-    assert_eq!(firing(&monitor), expected, "and nobody else");
+    assert_eq!(firing(&monitor), expected, "and no other source");
     monitor.stop();
 }

@@ -1,4 +1,4 @@
-//! Starting on hosts of different kinds: what is said, what is warned of, and where it listens.
+//! Starting on hosts of different kinds: the log lines, the warnings, and the addresses that it serves on.
 
 #![allow(unsafe_code)]
 
@@ -23,7 +23,7 @@ fn line_with(monitor: &Monitor<'_>, words: &str) -> String {
 }
 
 #[test]
-fn two_lines_say_what_starts_and_within_which_limits() {
+fn two_lines_describe_the_start_and_the_limits() {
     let pair = Pair::new();
     let monitor = Monitor::start(
         &pair.host,
@@ -177,7 +177,7 @@ fn of_unit(key: &str) -> String {
     value.unwrap_or_else(|| panic!("no {key}: {unit}")).to_owned()
 }
 
-/// With its command line and its environment, on a host whose interface is called as on few.
+/// With the unit's command line and environment, on a host with unusual interface names.
 #[test]
 fn the_unit_runs_on_a_host_as_it_stands() {
     let (host, other) = (Namespace::new(), Namespace::new());

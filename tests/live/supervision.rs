@@ -1,4 +1,4 @@
-//! The program on a host that withholds what it needs: descriptors, memory for rings, a thread that goes on.
+//! The program on a host that withholds its resources: descriptors, memory for rings, CPU time of a thread.
 
 #![allow(unsafe_code)]
 
@@ -166,7 +166,7 @@ fn interface_without_memory_for_its_ring_is_refused_and_counted() {
 
 // ---- Threads -------------------------------------------------------------------------------------------------------------
 
-/// A thread of the program that is held back, as a debugger does it: the others go on.
+/// A thread of the program that is stopped, as a debugger does it: the others go on.
 struct Held(libc::pid_t);
 
 impl Held {
@@ -236,7 +236,7 @@ impl Tell for Panicking {
     }
 }
 
-/// A live pipeline on eth0 whose accountant panics at the first alert.
+/// A live pipeline on eth0 with an accountant that panics at the first alert.
 fn panicking(vitals: &Vitals) -> Setup<Panicking> {
     let config = Config::default();
     let selection = capture::Selection::Named(vec!["eth0".to_owned()]);
@@ -271,7 +271,7 @@ fn panic_of_the_accountant_is_reported_as_a_death() {
 }
 
 #[test]
-fn pipeline_that_is_told_to_stop_has_not_died() {
+fn pipeline_that_was_asked_to_stop_has_not_died() {
     let pair = Pair::new();
     let vitals = Vitals::new().unwrap();
     let (died, death) = channel();

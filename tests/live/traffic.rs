@@ -10,7 +10,7 @@ use super::common::link::Sample;
 use super::common::metrics::{Packets, UDP_4, UDP_6};
 use super::common::namespace::{End, Namespace, connect, wait_for};
 
-/// What a second of a flood holds.
+/// Packets of a flood in a second.
 const FLOOD_RATE: u64 = 20_000;
 const FLOOD_TICK: Duration = Duration::from_millis(1);
 
@@ -93,7 +93,7 @@ impl Flood {
         self.begun.load(Ordering::SeqCst)
     }
 
-    /// How many have been sent.
+    /// Number of packets sent so far.
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Acquire)
     }

@@ -1,4 +1,4 @@
-//! Who asks where nobody listens is refused by a real kernel's ICMP error, and the conversation is marked.
+//! A packet to a closed port is refused by a real kernel's ICMP error, and the conversation is marked.
 
 use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::sync::Arc;
@@ -16,15 +16,15 @@ use trafficmonitor::pipeline::capture_loop::count_frame;
 use super::common::namespace::{End, Namespace, connect, wait_for};
 use super::traffic::Pair;
 
-/// What the host's eth0 shows until `is_there` holds, while `client` asks again and again: packets may be sent before the
-/// capture has begun, and the kernel limits the errors that it sends.
+/// The interval of the host's eth0 once `is_there` holds, while `client` sends again and again: packets may be sent
+/// before the capture has begun, and the kernel limits the errors that it sends.
 fn observed(host: &Namespace, client: &UdpSocket, closed: &str, is_there: impl Fn(&Interval) -> bool) -> Interval {
     let mut live = host.enter(|| Live::open("eth0", &Config::default())).unwrap();
     live.attach(None, None).unwrap();
     let decoder = Decoder::new(live.link_type()).unwrap();
     let mut interval = Interval::new(Arc::new(Classifier::default()), 0);
     wait_for("the error", || {
-        // A socket hears of an error at its next call.
+        // A socket reports an error at its next call.
         client.send_to(b"anybody?", closed).or_else(|_| client.send_to(b"anybody?", closed)).unwrap();
         live.poll(Duration::from_millis(100), |frame| count_frame(&decoder, None, &frame, &mut interval)).unwrap();
         interval.settle();

@@ -1,4 +1,4 @@
-//! Several workers an interface: together they count what one would.
+//! Several workers an interface: together they count as one would.
 
 use std::net::Ipv4Addr;
 
@@ -9,10 +9,10 @@ use super::traffic::{Flood, Pair, send};
 
 const TWO: &[&str] = &["-iface", "eth0", "--capture.workers", "2", "--max-series", "65536"];
 const STARTS: u64 = 20;
-/// What an address has numbers for.
+/// Number of ports of an address.
 const PORTS: u64 = 50;
 
-/// The address and the port that a packet is sent to tell its number. Ports that have no names.
+/// The address and the port of a packet encode its number. Ports that have no names.
 fn destination(number: u64) -> (Ipv4Addr, u16) {
     let address = Ipv4Addr::new(10, 128, 0, 0).to_bits() + u32::try_from(number / PORTS).unwrap();
     (Ipv4Addr::from_bits(address), u16::try_from(61_000 + number % PORTS).unwrap())
@@ -23,7 +23,7 @@ fn flow_of(number: u64) -> String {
     format!("10.1.0.2->{address} udp/{port}")
 }
 
-/// Numbered packets from the other to the host, which is no router and drops them without a word.
+/// Numbered packets from the other to the host, which is no router and drops them silently.
 fn numbered(pair: &Pair) -> Flood {
     pair.other.ip("route replace 10.128.0.0/9 via 10.1.0.1");
     let client = pair.other.udp("10.1.0.2:40053");
@@ -52,8 +52,8 @@ fn from_readiness_on_two_workers_count_each_packet_once() {
             flood.wait_for_more(4_000);
             let sent = flood.stop();
             let total = |metrics: &Metrics| metrics.counted().packets;
-            // Not for the last packet alone: each worker says together what it received and counted, so that the sums agree
-            // though the other one has not said yet what it has of the end.
+            // Not for the last packet alone: each worker reports its received and counted packets together, so that
+            // the sums agree though the other worker has not reported its last packets yet.
             let metrics = monitor.wait_for("every packet since readiness", |metrics| {
                 let flows = metrics.flows();
                 (ready..sent).all(|number| flows.contains_key(&flow_of(number)))

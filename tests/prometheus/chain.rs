@@ -1,4 +1,4 @@
-//! The whole way of an alert with real parts: exporter, Prometheus with the rules, Alertmanager, and who it tells.
+//! The whole way of an alert with real parts: exporter, Prometheus with the rules, Alertmanager, and its receiver.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
@@ -20,7 +20,7 @@ const TARGETS: u32 = 40;
 const ALERTMANAGER: &str = "127.0.0.1:9093";
 const WEBHOOK: &str = "127.0.0.1:9099";
 
-/// A datagram to each of so many hosts from `first` on, behind a host that is no router and drops without a word.
+/// A datagram to each of so many hosts from `first` on, behind a host that is no router and drops silently.
 pub(super) fn scan(socket: &UdpSocket, first: u32, targets: u32) {
     let network = Ipv4Addr::new(10, 128, 0, 0).to_bits();
     for target in first..first + targets {
@@ -28,7 +28,7 @@ pub(super) fn scan(socket: &UdpSocket, first: u32, targets: u32) {
     }
 }
 
-/// Takes what Alertmanager sends.
+/// Receives Alertmanager's notifications.
 struct Webhook(Arc<Mutex<Vec<Value>>>);
 
 impl Webhook {
@@ -86,7 +86,7 @@ fn shipped_inhibit_rules() -> String {
     example[example.find("inhibit_rules:").unwrap()..].to_owned()
 }
 
-/// Alertmanager, which tells the webhook; killed when it is dropped, or when the test is.
+/// Alertmanager, which notifies the webhook; killed when it is dropped, or when the test is.
 struct Alertmanager {
     process: Child,
     _folder: tempfile::TempDir,
@@ -154,7 +154,7 @@ fn told(notification: &Value) -> Value {
 }
 
 #[test]
-fn a_scan_is_told_once_and_its_end_once() {
+fn scan_is_notified_once_and_its_end_once() {
     let (inside, outside) = (Namespace::new(), Namespace::new());
     let (near, far) = (End::new(&inside, "near", "10.9.0.1/24"), End::new(&outside, "far", "10.9.0.2/24"));
     connect(&near, &far);

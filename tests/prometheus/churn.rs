@@ -1,4 +1,4 @@
-//! A real Prometheus while flows come and go: what it tells of rows and *other* is what was sent.
+//! A real Prometheus while flows come and go: its values of rows and *other* add up to the traffic.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -18,7 +18,7 @@ use super::{Prometheus, values};
 const BUDGETS: [&str; 10] =
     ["-iface", "near", "-promRefresh", "0.2", "--max-series", "60", "--max-flows", "240", "--idle-timeout", "2s"];
 const SHOWN: u64 = 60;
-/// Flows at once, ten times more than may be shown and more than may be held; with every batch some begin and as many end.
+/// Flows at once, ten times more than may be shown and more than fit; with every batch some begin and as many end.
 const FLOWS_AT_ONCE: u32 = 600;
 const NEW_IN_A_BATCH: u32 = 2;
 /// Flows that a batch has packets of.
@@ -34,7 +34,7 @@ const FAMILY: &str = "trafficmonitor_flow_bytes_total";
 const WINDOW: &str = "30m";
 
 const IPV4: u64 = 20;
-/// GRE, ESP, SCTP and one that has no name: protocols whose sums are not there from the start.
+/// GRE, ESP, SCTP and one without a name: protocols whose sums do not exist from the start.
 const RARER: [i32; 4] = [47, 50, 132, 253];
 /// From which batch on there are packets of them, one after the other.
 const RARER_FROM: u32 = 100;
@@ -74,7 +74,7 @@ impl Churn {
     }
 }
 
-/// Behind the host, which is no router and drops without a word.
+/// Behind the host, which is no router and drops silently.
 fn destination(number: u32) -> Ipv4Addr {
     Ipv4Addr::from_bits(Ipv4Addr::new(10, 128, 0, 0).to_bits() + number)
 }
@@ -148,7 +148,7 @@ fn adds_up_at_every_scrape(prometheus: &Prometheus<'_>) {
     }
 }
 
-/// How many scrapes have succeeded.
+/// Number of successful scrapes.
 fn scrapes(prometheus: &Prometheus<'_>) -> u64 {
     values(&prometheus.query(&format!("sum_over_time(up[{WINDOW}])"))).first().copied().unwrap_or_default()
 }
@@ -162,7 +162,7 @@ fn wait_for_scrapes(prometheus: &Prometheus<'_>, more: u64) {
 }
 
 #[test]
-fn what_prometheus_tells_of_flows_that_come_and_go_is_what_was_sent() {
+fn prometheus_shows_the_sent_bytes_of_flows_that_come_and_go() {
     let (inside, outside) = (Namespace::new(), Namespace::new());
     let (near, far) = (End::new(&inside, "near", "10.9.0.1/24"), End::new(&outside, "far", "10.9.0.2/24"));
     connect(&near, &far);

@@ -99,7 +99,7 @@ fn texts(value: &Value, key: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-/// What the dashboard asks for: panels, annotations, and the values of variables.
+/// The expressions of the dashboard: of panels, annotations, and the values of variables.
 fn expressions() -> BTreeSet<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("grafana/trafficmonitor.json");
     let dashboard: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
@@ -124,7 +124,7 @@ fn filled_in(expression: &str, instance: &str, interface: &str) -> String {
     let variables =
         [("$__rate_interval", "10s"), ("$__range", "1m"), ("$instance", instance), ("$interface", interface)];
     let filled = variables.iter().fold(expression.to_owned(), |text, (name, value)| text.replace(name, value));
-    assert!(!filled.contains('$'), "a variable that nobody fills in: {filled}");
+    assert!(!filled.contains('$'), "a variable without a value: {filled}");
     filled
 }
 
@@ -150,7 +150,7 @@ fn every_expression_of_the_dashboard_has_data() {
     connect(&near, &far);
     ["10.9.0.3/24", "10.9.0.4/24"].iter().for_each(|more| drop(outside.ip(&format!("address add {more} dev far"))));
     outside.ip("route add 10.128.0.0/9 via 10.9.0.1");
-    // What the interface counts is compared with what is captured only where it puts no frames together.
+    // The interface's count is compared with the captured frames only where the interface joins no frames.
     for (end, name) in [(&inside, "near"), (&outside, "far")] {
         let features = ["tso", "gso", "gro"].map(|feature| [feature, "off"]).concat();
         let mut ethtool = Command::new("ethtool");

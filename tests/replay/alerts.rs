@@ -1,4 +1,4 @@
-//! What alerts in files.
+//! Alerts of files.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ fn alerts_are_lines_of_json_whatever_the_workers() {
     }
 }
 
-/// Of so many targets of one source only a sample is held.
+/// One source with so many targets that only a sample of them is kept.
 #[test]
 fn past_the_limits_the_same_capture_gives_the_same_alerts() {
     let folder = folder();

@@ -68,7 +68,7 @@ fn the_last_time_is_the_latest_in_whatever_order_files_are_read() {
 }
 
 #[test]
-fn each_line_says_what_it_is() {
+fn each_line_names_its_kind() {
     let folder = folder();
     let file = Savefile::new(1).frames(&[packet(40_001, 53), packet(40_001, 50_000)]).write(folder.path(), "two.pcap");
     let lines = lines(&file, &["--flow-key", "dst-port"]);

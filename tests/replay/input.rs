@@ -1,4 +1,4 @@
-//! Compressed captures, and pcapng files whose interfaces differ.
+//! Compressed captures, and pcapng files with interfaces that differ.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -17,7 +17,7 @@ const JSON_LINES: [&str; 5] = ["-", "--flow-key", "dst-port", "--output", "jsonl
 // ---- Compressed captures -----------------------------------------------------------------------------------------------
 
 #[test]
-fn compressed_captures_are_told_by_their_content() {
+fn compressed_captures_are_recognised_by_their_content() {
     let folder = folder();
     let capture = Savefile::new(1).frames(&little_of_everything()).build();
     for form in Form::ALL {
@@ -82,7 +82,7 @@ fn compressed_captures_give_the_same_bytes_whatever_the_workers() {
 }
 
 #[test]
-fn a_compressed_capture_that_is_cut_off_is_reported_after_what_came_before() {
+fn cut_off_compressed_capture_is_reported_after_the_frames_before_the_fault() {
     let folder = folder();
     // Payloads without a pattern, so that the file has many blocks.
     let mut number = 1_u32;
@@ -152,7 +152,7 @@ fn peak_memory(file: &std::path::Path) -> u64 {
 }
 
 #[test]
-fn what_a_small_file_grows_to_never_lies_in_memory_at_once() {
+fn decompressed_file_is_never_in_memory_as_a_whole() {
     let folder = folder();
     // 80 MB of one frame over and over: a member of a megabyte, many times.
     let empty = Savefile::new(1).build();
@@ -234,7 +234,7 @@ fn a_shared_capture_of_two_link_types_is_read() {
 }
 
 #[test]
-fn words_of_a_filter_behind_the_file_are_told_where_they_belong() {
+fn words_of_a_filter_behind_the_file_are_refused_with_their_right_place() {
     let folder = folder();
     let file = write_capture(folder.path(), "office.pcap", &Savefile::new(1).build());
     let ended = program(["replay", file.to_str().unwrap(), "tcp", "port", "80"]).output().unwrap();

@@ -169,7 +169,7 @@ fn the_heaviest_stand_first_and_the_rest_is_counted() {
 }
 
 #[test]
-fn flows_without_room_are_told_of() {
+fn flows_without_a_row_are_mentioned() {
     let folder = folder();
     let frames: Vec<Sample> = (1..=50).map(query).collect();
     let file = Savefile::new(1).frames(&frames).write(folder.path(), "many.pcap");
@@ -179,7 +179,7 @@ fn flows_without_room_are_told_of() {
 }
 
 #[test]
-fn the_head_says_what_when_and_how_fast() {
+fn head_shows_traffic_time_and_rate() {
     let folder = folder();
     let arp = Link::ethernet().carrying_ether_type(0x0806, &[0; 46]);
     let file = Savefile::new(1)
@@ -223,7 +223,7 @@ fn local_networks_are_hinted_at_where_all_is_transit() {
     assert!(table(&strangers, &[]).contains(hint));
     let multicast = Ipv4::carrying(udp(5_353, 5_353, b"?")).between(ALICE, Ipv4Addr::new(224, 0, 0, 251));
     let file = Savefile::new(1).frames(&[query(53), on_ethernet(&multicast)]).write(folder.path(), "multicast.pcap");
-    assert!(table(&file, &[]).contains(hint), "what is sent to a group says nothing of who is local");
+    assert!(table(&file, &[]).contains(hint), "packets to a group do not show which hosts are local");
     assert!(!table(&strangers, &["-localNetworks", "192.0.2.0/24"]).contains("Hint"));
     assert!(!table(&conversation(folder.path()), &[]).contains("Hint"));
     let both = on_ethernet(&Ipv4::carrying(udp(1, 2, b"")).between(CLIENT, BOB));
@@ -296,7 +296,7 @@ fn a_capture_without_frames_says_so() {
 }
 
 #[test]
-fn a_capture_without_ip_says_what_there_is() {
+fn capture_without_ip_shows_its_other_frames() {
     let folder = folder();
     let arp = Link::ethernet().carrying_ether_type(0x0806, &[0; 46]);
     let file = Savefile::new(1).frames(&[arp.clone(), arp]).write(folder.path(), "arp.pcap");

@@ -1,13 +1,13 @@
 //! Changes of alerts → lines on standard output.
 //!
-//! Takes changes from the thread that finds them; gives lines to an [`Output`]. Must not know how alerts come about.
+//! Takes changes from the thread that finds them; gives lines to a [`LineQueue`]. Must not know how alerts come about.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
-use super::{Output, Stream};
+use super::{LineQueue, Stream};
 use crate::alert::Change;
 use crate::app::log;
 use crate::events::Tell;
@@ -15,7 +15,7 @@ use crate::events::console::{self, Style};
 
 /// The sender's way with a reader that is slower than alerts come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::app) enum Pace {
+pub(in crate::app) enum AlertPace {
     /// Never waits: live packets go on coming.
     Live,
     /// Waits for a moment: a file can be read later.
@@ -25,9 +25,9 @@ pub(in crate::app) enum Pace {
 /// The alert lines of the exporter. Clones share one queue.
 #[derive(Debug, Clone)]
 pub(in crate::app) struct AlertLines {
-    output: Output,
+    output: LineQueue,
     style: Style,
-    pace: Pace,
+    pace: AlertPace,
 }
 
 impl AlertLines {
@@ -35,12 +35,12 @@ impl AlertLines {
     ///
     /// # Errors
     /// When the thread cannot be started, or for want of file descriptors.
-    pub(in crate::app) fn start(style: Style, pace: Pace) -> io::Result<Self> {
+    pub(in crate::app) fn start(style: Style, pace: AlertPace) -> io::Result<Self> {
         let gap = move |lost| {
             let message = "alert lines were lost because standard output was not read or could not be written";
             log::gap(style.form, message, lost)
         };
-        let output = Output::start(Stream::Alerts, log::unlocked(io::stdout())?, gap)?;
+        let output = LineQueue::start(Stream::Alerts, log::unlocked(io::stdout())?, gap)?;
         Ok(Self { output, style, pace })
     }
 
@@ -62,8 +62,8 @@ impl Tell for AlertLines {
     fn tell(&mut self, change: &Change) {
         let line = console::line(change, self.style);
         match self.pace {
-            Pace::Live => self.output.send(line),
-            Pace::File => self.output.send_patiently(line),
+            AlertPace::Live => self.output.send(line),
+            AlertPace::File => self.output.send_patiently(line),
         }
     }
 }

@@ -1,7 +1,8 @@
-//! Lines on their way to standard output or standard error: a bounded queue and one writer thread for each of the two.
+//! Lines on their way to standard output or standard error: a bounded queue and one writer thread for each of the
+//! two.
 //!
-//! Takes whole lines from any thread and never makes that thread wait for a reader. Counts the lines that are lost, and
-//! writes how many there were where they are missing. Must not know what the lines are about.
+//! Takes whole lines from any thread and never makes that thread wait for a reader. Counts the lost lines, and writes
+//! their number in their place. Must not know the contents of lines.
 
 mod alerts;
 mod writer;
@@ -13,7 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-pub(super) use alerts::{AlertLines, Pace};
+pub(super) use alerts::{AlertLines, AlertPace};
 pub(super) use writer::Blocking;
 use writer::{Closed, LineWriter};
 
@@ -21,7 +22,7 @@ use writer::{Closed, LineWriter};
 pub(super) const WAITING_LINES: usize = 4_096;
 /// The most bytes of lines that wait in a queue.
 const WAITING_BYTES: usize = 1 << 20;
-/// The longest that a sender waits for room, if it may wait.
+/// Longest time that a sender waits for space in the queue, if it may wait.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The two outputs of the program.
@@ -45,25 +46,25 @@ impl Stream {
 
 /// The sending end of an output. Clones share one queue.
 #[derive(Debug, Clone)]
-pub(super) struct Output(Arc<Shared>);
+pub(super) struct LineQueue(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     /// A line came, was written, or was lost, or the output was closed.
     changed: Condvar,
     lost: Arc<AtomicU64>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    waiting: VecDeque<Waiting>,
+struct QueueState {
+    waiting: VecDeque<QueuedLine>,
     /// Bytes of the waiting lines.
     bytes: usize,
     /// Lines lost behind the last waiting one.
     lost_at_end: u64,
     is_writing: bool,
-    /// A sender waited for room in vain, and no line was written since.
+    /// A sender waited in vain for space, and no line was written since.
     is_stuck: bool,
     /// The reader is gone for good.
     is_closed: bool,
@@ -71,14 +72,14 @@ struct State {
 
 /// A line, or a gap without a line behind it.
 #[derive(Debug, PartialEq, Eq)]
-struct Waiting {
+struct QueuedLine {
     /// Lines lost before this one.
     lost_before: u64,
     /// Empty behind the last line, where lines were lost.
     line: String,
 }
 
-impl State {
+impl QueueState {
     fn has_room(&self, line: &str) -> bool {
         self.waiting.len() < WAITING_LINES && self.bytes + line.len() <= WAITING_BYTES
     }
@@ -88,17 +89,17 @@ impl State {
     }
 
     /// The next thing to write; nothing while all is written.
-    fn next(&mut self) -> Option<Waiting> {
+    fn next(&mut self) -> Option<QueuedLine> {
         if let Some(waiting) = self.waiting.pop_front() {
             self.bytes -= waiting.line.len();
             return Some(waiting);
         }
         let lost_before = std::mem::take(&mut self.lost_at_end);
-        (lost_before > 0).then(|| Waiting { lost_before, line: String::new() })
+        (lost_before > 0).then(|| QueuedLine { lost_before, line: String::new() })
     }
 }
 
-impl Output {
+impl LineQueue {
     /// Starts the writer thread of `stream`, which writes to `out`. `gap` gives the line that stands for so many lost ones.
     ///
     /// # Errors
@@ -123,12 +124,13 @@ impl Output {
         Arc::clone(&self.0.lost)
     }
 
-    /// Queues a line, line feed included. Never waits: a line that finds no room is lost.
+    /// Queues a line, line feed included. Never waits: a line that does not fit is lost.
     pub(super) fn send(&self, line: String) {
         self.0.queue(self.0.lock(), line);
     }
 
-    /// Queues a line; waits for room, for a second at most. After a wait in vain no sender waits until a line was written.
+    /// Queues a line; waits for space, for a second at most. After a wait in vain no sender waits until a line was
+    /// written.
     pub(super) fn send_patiently(&self, line: String) {
         let deadline = Instant::now() + PATIENCE;
         let mut state = self.0.lock();
@@ -156,22 +158,22 @@ impl Output {
 
 impl Shared {
     /// The state is whole at any time: nothing that is done under the lock panics.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait<'a>(&self, state: MutexGuard<'a, State>, at_most: Duration) -> MutexGuard<'a, State> {
+    fn wait<'a>(&self, state: MutexGuard<'a, QueueState>, at_most: Duration) -> MutexGuard<'a, QueueState> {
         self.changed.wait_timeout(state, at_most).unwrap_or_else(PoisonError::into_inner).0
     }
 
-    fn queue(&self, mut state: MutexGuard<'_, State>, line: String) {
+    fn queue(&self, mut state: MutexGuard<'_, QueueState>, line: String) {
         if state.is_closed || !state.has_room(&line) {
             state.lost_at_end += 1;
             self.lost.fetch_add(1, Ordering::Relaxed);
         } else {
             let lost_before = std::mem::take(&mut state.lost_at_end);
             state.bytes += line.len();
-            state.waiting.push_back(Waiting { lost_before, line });
+            state.waiting.push_back(QueuedLine { lost_before, line });
         }
         drop(state);
         self.changed.notify_all();
@@ -180,7 +182,7 @@ impl Shared {
     /// The body of the writer thread.
     fn write_all<W: Write>(&self, mut out: LineWriter<W>, gap: impl Fn(u64) -> String) {
         loop {
-            let Waiting { lost_before, line } = self.next();
+            let QueuedLine { lost_before, line } = self.next();
             let written = match lost_before {
                 0 => Ok(()),
                 lost => out.write_line(gap(lost).as_bytes()),
@@ -196,7 +198,7 @@ impl Shared {
         }
     }
 
-    fn next(&self) -> Waiting {
+    fn next(&self) -> QueuedLine {
         let mut state = self.lock();
         loop {
             if let Some(waiting) = state.next() {
@@ -207,12 +209,12 @@ impl Shared {
         }
     }
 
-    /// Counts what cannot be written any more as lost: `line` and all that wait.
+    /// Counts the lines that cannot be written any more as lost: `line` and all queued ones.
     fn close(&self, line: String) {
         let mut state = self.lock();
         let lost = state.waiting.len() as u64 + u64::from(!line.is_empty());
         self.lost.fetch_add(lost, Ordering::Relaxed);
-        *state = State { is_closed: true, ..State::default() };
+        *state = QueueState { is_closed: true, ..QueueState::default() };
         drop(state);
         self.changed.notify_all();
     }

@@ -2,7 +2,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::*;
 
-/// The deadline for what comes about in a moment.
+/// The deadline of any short operation.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// The reaction of a reader to one write.
@@ -19,7 +19,7 @@ const EAGAIN: i32 = 11;
 const ENOSPC: i32 = 28;
 const EPIPE: i32 = 32;
 
-/// Keeps what is written. Follows its script, then takes everything.
+/// Keeps the written bytes. Follows its script, then takes everything.
 #[derive(Debug, Clone, Default)]
 struct Reader {
     script: Arc<Mutex<VecDeque<Take>>>,
@@ -51,7 +51,7 @@ impl Write for Reader {
     }
 }
 
-/// Takes a line for each permit, and tells the text of each.
+/// Takes a line for each permit, and sends on the text of each.
 struct Slow {
     permits: Receiver<()>,
     taken: Sender<String>,
@@ -89,19 +89,19 @@ fn gap(line: &str) -> u64 {
     line.strip_suffix(" lost\n").unwrap_or_else(|| panic!("{line} is no gap")).parse().unwrap()
 }
 
-fn start(out: impl Write + Send + 'static) -> Output {
-    Output::start(Stream::Log, out, |lost| format!("{lost} lost\n")).unwrap()
+fn start(out: impl Write + Send + 'static) -> LineQueue {
+    LineQueue::start(Stream::Log, out, |lost| format!("{lost} lost\n")).unwrap()
 }
 
 fn line(number: usize) -> String {
     format!("line {number}\n")
 }
 
-fn finish(output: &Output) {
+fn finish(output: &LineQueue) {
     assert_eq!(output.finish(Instant::now() + DEADLINE), 0);
 }
 
-fn lost(output: &Output) -> u64 {
+fn lost(output: &LineQueue) -> u64 {
     output.lost().load(Ordering::Relaxed)
 }
 
@@ -150,7 +150,7 @@ fn a_gap_stands_between_the_lines_before_and_behind_it() {
     let (slow, permit, lines) = Slow::new();
     let output = start(slow);
     (0..WAITING_LINES + 10).for_each(|number| output.send(line(number)));
-    // There is room for one line again, and then it is full again.
+    // One line fits again, and then the queue is full again.
     permit.send(()).unwrap();
     lines.recv_timeout(DEADLINE).unwrap();
     let deadline = Instant::now() + DEADLINE;

@@ -18,15 +18,15 @@ use crate::cli::{Output, Replay, Top};
 use crate::config::Config;
 use crate::detect::{self, Detectors};
 use crate::events::{Tell, json};
-use crate::export::{self, format::Format, report::Report, table, units::Units};
+use crate::export::{self, Format, Report, table, units::Units};
 use crate::locality::Classifier;
 use crate::packet::Timestamp;
 use crate::pipeline::replay::Progress;
 use crate::pipeline::{self, alarms::Alarms};
 use crate::tables::sampling::Seeds;
 
-/// What decides, past the limits, who finds room and which targets are in a sample. The same each time: the same files give
-/// the same bytes.
+/// Seed of the hash that decides, past the limits, which keys are admitted and which targets are sampled. Fixed, so
+/// the same files give the same bytes.
 const SAMPLING: u64 = 0x7472_6166_6669_6373;
 
 const GO_ON: ControlFlow<()> = ControlFlow::Continue(());
@@ -68,17 +68,18 @@ fn words_of_a_filter(files: &[PathBuf]) -> Option<String> {
 }
 
 /// An error if a file could not be read to its end.
-type Outcome = Result<(), pipeline::Error>;
+type ReadOutcome = Result<(), pipeline::Error>;
 
-fn write_alerts(replay: &Replay) -> anyhow::Result<Outcome> {
-    let lines =
-        Lines::new(BufWriter::with_capacity(64 << 10, Blocking(io::stdout())), |change, out| json::write(change, out));
+fn write_alerts(replay: &Replay) -> anyhow::Result<ReadOutcome> {
+    let lines = ChangeLines::new(BufWriter::with_capacity(64 << 10, Blocking(io::stdout())), |change, out| {
+        json::write(change, out)
+    });
     let mut read = read_all(replay, &replay.config.detect.for_alerts_alone(), lines);
-    super::written(read.tell().map_or(Ok(()), Lines::finish))?;
+    super::written(read.tell().map_or(Ok(()), ChangeLines::finish))?;
     Ok(read.outcome)
 }
 
-fn write_table(replay: &Replay) -> anyhow::Result<Outcome> {
+fn write_table(replay: &Replay) -> anyhow::Result<ReadOutcome> {
     let Replay { config, top, exact, .. } = replay;
     let top = match top {
         Some(Top::All) => None,
@@ -97,7 +98,7 @@ fn write_table(replay: &Replay) -> anyhow::Result<Outcome> {
     Ok(read.outcome)
 }
 
-fn write_report(replay: &Replay, detect: &detect::Config) -> anyhow::Result<Outcome> {
+fn write_report(replay: &Replay, detect: &detect::Config) -> anyhow::Result<ReadOutcome> {
     let Replay { config, output: form, .. } = replay;
     let read = read_all(replay, detect, ());
     let report = read.report(config, max_rows(replay));
@@ -173,13 +174,13 @@ impl Tell for Episodes {
 }
 
 /// Writes each change of an alert as a line, until that fails. Waits for a reader that is slow.
-struct Lines<W, F> {
+struct ChangeLines<W, F> {
     out: W,
     write: F,
     outcome: io::Result<()>,
 }
 
-impl<W: io::Write, F: FnMut(&Change, &mut W) -> io::Result<()>> Lines<W, F> {
+impl<W: io::Write, F: FnMut(&Change, &mut W) -> io::Result<()>> ChangeLines<W, F> {
     fn new(out: W, write: F) -> Self {
         Self { out, write, outcome: Ok(()) }
     }
@@ -189,7 +190,7 @@ impl<W: io::Write, F: FnMut(&Change, &mut W) -> io::Result<()>> Lines<W, F> {
     }
 }
 
-impl<W: io::Write, F: FnMut(&Change, &mut W) -> io::Result<()>> Tell for Lines<W, F> {
+impl<W: io::Write, F: FnMut(&Change, &mut W) -> io::Result<()>> Tell for ChangeLines<W, F> {
     fn tell(&mut self, change: &Change) {
         if self.outcome.is_ok() {
             self.outcome = (self.write)(change, &mut self.out);
@@ -198,16 +199,16 @@ impl<W: io::Write, F: FnMut(&Change, &mut W) -> io::Result<()>> Tell for Lines<W
 }
 
 /// The result of reading.
-pub(super) struct Read<T> {
+pub(super) struct ReadResult<T> {
     /// The accounts of all that was read, and what was found; none if nothing could be.
     counted: Option<(Ledger<detect::Notes>, Alarms<T>)>,
     /// The times of the earliest and the latest frame; none without frames.
     span: Option<(Timestamp, Timestamp)>,
-    /// Whether all could be read.
-    pub outcome: Outcome,
+    /// Success if all could be read.
+    pub outcome: ReadOutcome,
 }
 
-impl<T: Tell> Read<T> {
+impl<T: Tell> ReadResult<T> {
     /// Plain accounts with at most `max_rows` flows; alerts as they were when the packets ended.
     pub(super) fn report(&self, config: &Config, max_rows: usize) -> Report {
         let counted = self.counted.as_ref();
@@ -224,7 +225,7 @@ impl<T: Tell> Read<T> {
         self.counted.as_ref().map(|(_, alarms)| alarms.told())
     }
 
-    /// Who was told of alerts, of their ends too; none if nothing was read.
+    /// The receiver of all changes of alerts, their ends included; none if no frame was read.
     fn tell(&mut self) -> Option<T> {
         self.counted.take().map(|(_, alarms)| alarms.resolve())
     }
@@ -241,7 +242,7 @@ pub(super) fn report<T: Tell>(
     Report { accounts: plain(ledger, max_rows, config.account.max_host_series), detection, alerts }
 }
 
-fn read_all<T: Tell + Send + 'static>(replay: &Replay, detect: &detect::Config, tell: T) -> Read<T> {
+fn read_all<T: Tell + Send + 'static>(replay: &Replay, detect: &detect::Config, tell: T) -> ReadResult<T> {
     read(&replay.files, &replay.config, detect, replay.workers, tell, |_| GO_ON)
 }
 
@@ -254,7 +255,7 @@ pub(super) fn read<T: Tell + Send + 'static>(
     workers: usize,
     tell: T,
     mut on_progress: impl FnMut(&mut Progress<'_, Alarms<T>>) -> ControlFlow<()>,
-) -> Read<T> {
+) -> ReadResult<T> {
     let seed = random_seed();
     let classifier = Arc::new(Classifier::new(&config.locality, []));
     let ledger = Ledger::new(&config.account, seed);
@@ -263,7 +264,7 @@ pub(super) fn read<T: Tell + Send + 'static>(
     alarms.set_classifier(&classifier);
     let mut replay = match pipeline::replay::Replay::new(ledger, alarms, &classifier, seed, workers) {
         Ok(replay) => replay,
-        Err(error) => return Read { counted: None, span: None, outcome: Err(error) },
+        Err(error) => return ReadResult { counted: None, span: None, outcome: Err(error) },
     };
     let bar = progress_bar(files);
     let outcome = files.iter().try_for_each(|file| {
@@ -276,12 +277,12 @@ pub(super) fn read<T: Tell + Send + 'static>(
     bar.finish_and_clear();
     let span = replay.span();
     match replay.finish() {
-        Ok(counted) => Read { counted: Some(counted), span, outcome },
-        Err(error) => Read { counted: None, span, outcome: Err(error) },
+        Ok(counted) => ReadResult { counted: Some(counted), span, outcome },
+        Err(error) => ReadResult { counted: None, span, outcome: Err(error) },
     }
 }
 
-/// Captured bytes over the size of the files, which is a little more; hidden where nobody looks.
+/// Captured bytes over the size of the files, which is a little more; hidden where standard error is not a terminal.
 fn progress_bar(files: &[impl AsRef<Path>]) -> ProgressBar {
     let size = files.iter().map(|file| file.as_ref().metadata().map_or(0, |metadata| metadata.len())).sum();
     if !io::stderr().is_terminal() || size == 0 {

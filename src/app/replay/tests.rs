@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::alert::{Peak, Severity, Side, State};
+use crate::alert::{AlertState, Peak, Severity, Side};
 use crate::detect::{Figures, Kind, Subject};
 
-fn alert(fingerprint: u64, seconds: i64, state: State) -> Alert {
+fn alert(fingerprint: u64, seconds: i64, state: AlertState) -> Alert {
     let starts_at = Timestamp::from_seconds_and_nanoseconds(seconds, 0);
     Alert {
         fingerprint: Fingerprint(fingerprint),
@@ -13,7 +13,7 @@ fn alert(fingerprint: u64, seconds: i64, state: State) -> Alert {
         subject: Subject::Source([10, 0, 0, 1].into()),
         state,
         starts_at,
-        ends_at: (state == State::Resolved).then_some(starts_at),
+        ends_at: (state == AlertState::Resolved).then_some(starts_at),
         figures: Figures::default(),
         severity: Severity::Info,
         side: Side::Outside,
@@ -23,11 +23,11 @@ fn alert(fingerprint: u64, seconds: i64, state: State) -> Alert {
 }
 
 fn fired(fingerprint: u64, seconds: i64) -> Change {
-    Change::Fired(alert(fingerprint, seconds, State::Firing))
+    Change::Fired(alert(fingerprint, seconds, AlertState::Firing))
 }
 
 fn resolved(fingerprint: u64, seconds: i64) -> Change {
-    Change::Resolved(alert(fingerprint, seconds, State::Resolved))
+    Change::Resolved(alert(fingerprint, seconds, AlertState::Resolved))
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn each_episode_has_its_last_state() {
     let (alerts, more) = episodes.in_order(&[]);
     let states: Vec<_> =
         alerts.iter().map(|alert| (alert.fingerprint.0, alert.starts_at.seconds(), alert.state)).collect();
-    assert_eq!(states, [(1, 5, State::Resolved), (2, 6, State::Firing), (1, 7, State::Firing)]);
+    assert_eq!(states, [(1, 5, AlertState::Resolved), (2, 6, AlertState::Firing), (1, 7, AlertState::Firing)]);
     assert_eq!(more, 0);
 }
 
@@ -45,8 +45,8 @@ fn each_episode_has_its_last_state() {
 fn a_firing_alert_has_its_latest_figures() {
     let mut episodes = Episodes::at_most(10);
     episodes.tell(&fired(1, 5));
-    let latest = Alert { figures: Figures { value: 60.0, ..Figures::default() }, ..alert(1, 5, State::Firing) };
-    let stranger = alert(2, 5, State::Firing);
+    let latest = Alert { figures: Figures { value: 60.0, ..Figures::default() }, ..alert(1, 5, AlertState::Firing) };
+    let stranger = alert(2, 5, AlertState::Firing);
     assert_eq!(episodes.in_order(&[latest.clone(), stranger]).0, [latest]);
 }
 
@@ -57,5 +57,5 @@ fn alerts_past_the_limit_are_counted() {
         .iter()
         .for_each(|change| episodes.tell(change));
     let (alerts, more) = episodes.in_order(&[]);
-    assert_eq!((alerts.len(), alerts[0].state, more), (1, State::Resolved, 2));
+    assert_eq!((alerts.len(), alerts[0].state, more), (1, AlertState::Resolved, 2));
 }

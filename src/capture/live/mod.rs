@@ -5,8 +5,7 @@
 //! so are they exact from one packet to the next (libpcap drains with a filter of its own in between and runs the
 //! filter again in user space, where `inbound` means nothing).
 
-mod ethtool;
-mod socket;
+mod bindings;
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -21,11 +20,11 @@ use super::names;
 use super::network::dropped_frames;
 use super::nic::ForeignCounter;
 use super::program;
+use crate::os::socket::{attach_program, bound_to, detach_program, join_fanout, may_capture, wait_readable};
 use crate::packet::{Frame, LinkType, Timestamp};
-pub use ethtool::splits_or_joins;
-pub(super) use socket::instructions;
-use socket::{attach_program, bound_to, create, detach_program, join_fanout, may_capture, wait_readable};
-pub use socket::{library_version, unacknowledged_bytes};
+use bindings::create;
+pub(super) use bindings::instructions;
+pub use bindings::library_version;
 
 const COOKED: Linktype = Linktype(113);
 pub(super) const COOKED_2: Linktype = Linktype(276);
@@ -33,25 +32,25 @@ pub(super) const COOKED_2: Linktype = Linktype(276);
 /// The most bytes of one frame that libpcap hands over (its `MAXIMUM_SNAPLEN`).
 const MAXIMUM_CAPTURED: u32 = 262_144;
 
-/// How long to wait when a handle that is being closed only gives errors.
+/// Pause between two reads of a handle that is being closed and only gives errors.
 const RETRY_PAUSE: Duration = Duration::from_millis(10);
 
 /// The most blocks that [`Live::drain`] reads.
 const MOST_DRAINED: usize = 100_000;
 
-/// What the kernel counted for a handle.
+/// The kernel's counters of a handle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Statistics {
     /// Packets that passed the filter, those dropped included.
     pub received: u64,
-    /// Packets for which the ring had no room.
+    /// Packets that did not fit in the ring.
     pub dropped_by_kernel: u64,
     /// Packets that the network interface or its driver dropped.
     pub dropped_by_interface: u64,
 }
 
 /// The filters of a handle, compiled; nothing where every packet passes.
-pub struct Program(Option<Vec<libc::sock_filter>>);
+pub struct FilterProgram(Option<Vec<libc::sock_filter>>);
 
 /// An open handle on an interface.
 pub struct Live {
@@ -75,7 +74,7 @@ impl Statistics {
         self.received - self.dropped_by_kernel
     }
 
-    /// What was counted since `earlier`.
+    /// The difference to `earlier`.
     #[must_use]
     pub fn since(self, earlier: Self) -> Self {
         Self {
@@ -124,7 +123,7 @@ impl Live {
         Ok(live)
     }
 
-    /// What stands before the IP header of its frames.
+    /// The link type of its frames.
     #[must_use]
     pub fn link_type(&self) -> LinkType {
         LinkType(self.link_type.0)
@@ -156,18 +155,18 @@ impl Live {
     ///
     /// # Errors
     /// When a filter does not compile for the link type, or the program is too long.
-    pub fn compile(&self, own: Option<&str>, user: Option<&UserFilter>) -> Result<Program, Error> {
+    pub fn compile(&self, own: Option<&str>, user: Option<&UserFilter>) -> Result<FilterProgram, Error> {
         let own = own.map(|own| self.compiled(own)).transpose()?;
         let of_user = user.map(|user| user.program(&self.name, self.link_type)).transpose()?;
         let program = match (own, of_user) {
-            (None, None) => return Ok(Program(None)),
+            (None, None) => return Ok(FilterProgram(None)),
             (Some(own), None) => own,
             (None, Some(of_user)) => of_user.to_vec(),
             (Some(own), Some(of_user)) => program::both(&own, &of_user),
         };
         match user {
             Some(user) if program.len() > MAXIMUM_INSTRUCTIONS => Err(user.refused(too_many(program.len()))),
-            _ => Ok(Program(Some(program))),
+            _ => Ok(FilterProgram(Some(program))),
         }
     }
 
@@ -175,7 +174,7 @@ impl Live {
     ///
     /// # Errors
     /// When the kernel does not take it.
-    pub fn attach_compiled(&mut self, program: &Program) -> Result<(), Error> {
+    pub fn attach_compiled(&mut self, program: &FilterProgram) -> Result<(), Error> {
         let attached = match &program.0 {
             Some(program) => attach_program(self.fd, program),
             None => detach_program(self.fd),
@@ -212,7 +211,8 @@ impl Live {
         join_fanout(self.fd, group).map_err(|source| self.refused(source))
     }
 
-    /// Waits up to `wait` for frames and hands over what is there, one block of the ring at a time; gives their number.
+    /// Waits up to `wait` for frames and hands over those that are there, one block of the ring at a time; gives
+    /// their number.
     ///
     /// # Errors
     /// When the interface disappeared or went down in a way that ends the handle.
@@ -228,10 +228,10 @@ impl Live {
         dispatched.map_err(|error| self.broken(&error))
     }
 
-    /// What the kernel counted since the handle was unsealed.
+    /// The kernel's counters since the handle was unsealed.
     ///
     /// # Errors
-    /// When the kernel does not say.
+    /// When the kernel refuses to answer.
     pub fn statistics(&mut self) -> Result<Statistics, Error> {
         let now = self.capture.stats().map_err(|error| self.broken(&error))?;
         // libpcap counts in 32 bits and starts over.
@@ -242,23 +242,23 @@ impl Live {
         Ok(self.statistics)
     }
 
-    /// Adds what the interface has dropped since the last time. libpcap's own figure (`ps_ifdrop`) is a difference of values
-    /// that it reads by the interface's name, and jumps by 2^32 when the interface is renamed, made anew or reset. When the
-    /// kernel does not answer, the next reading has it all.
+    /// Adds the frames that the interface has dropped since the last call. libpcap's own figure (`ps_ifdrop`) is a
+    /// difference of values that it reads by the interface's name, and jumps by 2^32 when the interface is renamed,
+    /// made anew or reset. If the kernel does not answer, the next reading includes these drops.
     fn count_drops_of_interface(&mut self) {
         let Some(Ok(now)) = self.index.map(dropped_frames) else { return };
         let counter = self.dropped_by_interface.get_or_insert(ForeignCounter::starting_at(now));
         self.statistics.dropped_by_interface += counter.add(now);
     }
 
-    /// Takes the place of `other`, a handle on the same interface: what the interface drops counts from where `other` last
-    /// counted it.
+    /// Takes the place of `other`, a handle on the same interface: the drops of the interface count from the last
+    /// reading of `other`.
     pub fn continue_drops_of(&mut self, other: &Self) {
         self.dropped_by_interface = other.dropped_by_interface;
     }
 
-    /// Reads what is left after [`Live::seal`]: for twice the read timeout, within which the kernel gives back even a
-    /// block that is not full. An interface that has gone is no reason to lose what it had captured.
+    /// Reads the remaining frames after [`Live::seal`]: for twice the read timeout, within which the kernel gives
+    /// back even a block that is not full. Frames of an interface that has gone are read as well.
     pub fn finish(&mut self, mut on_frame: impl FnMut(Frame<'_>)) {
         let deadline = Instant::now() + 2 * self.read_timeout;
         loop {
@@ -272,7 +272,7 @@ impl Live {
         }
     }
 
-    /// Throws away what got in between the opening and the seal.
+    /// Discards the frames between the opening and the seal.
     fn drain(&mut self) -> Result<(), Error> {
         let deadline = Instant::now() + 2 * self.read_timeout;
         let mut drained = 0;

@@ -1,8 +1,8 @@
-//! Whether outgoing packets are likely to be counted on both sides of an address translation.
+//! Finds out whether outgoing packets are likely to be counted on both sides of an address translation.
 //!
-//! Takes the [`Network`] and what is captured, gives a sentence for the user. What this host masquerades leaves
-//! with its own address: a new packet by all that can be seen of it, so it counts inside and outside (see
-//! [`super::once`]). The rules of the translation are for root to read; whether there are any is inferred.
+//! Takes the [`Network`] and the captured interfaces, gives a sentence for the user. A packet that this host
+//! masquerades leaves with the host's own address and looks like a new packet, so it counts inside and outside (see
+//! [`super::once`]). Only root may read the rules of the translation, so their presence is inferred.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -21,8 +21,8 @@ const PRIVATE_V4: [Ipv4Net; 4] = [
 /// RFC 4193, unique local addresses.
 const PRIVATE_V6: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7);
 
-/// What to say at start if this host forwards, captures both its way to the Internet and a private network, and
-/// is likely to translate the one's addresses into the other's: which sides, and which to choose.
+/// The notice at start if this host forwards, captures both its route to the Internet and a private network, and
+/// probably translates addresses. It names the two sides and advises which one to choose.
 #[must_use]
 pub fn likely_masquerade(network: &Network, captured: &[u32]) -> Option<String> {
     if !network.forwarding {
@@ -64,7 +64,7 @@ fn shown<'a>(network: &'a Network, captured: &[u32], link: &'a Link) -> Option<&
     network.link(index)
 }
 
-/// The addresses of a link and of those whose frames it shows.
+/// The addresses of a link and of the links whose frames it shows.
 fn addresses<'a>(network: &'a Network, link: &'a Link) -> impl Iterator<Item = IpNet> + 'a {
     let is_shown = |other: &&Link| other.index == link.index || network.shown_on(other).contains(&link.index);
     network.links.iter().filter(is_shown).flat_map(|link| link.addresses.iter().copied())

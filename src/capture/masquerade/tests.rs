@@ -7,7 +7,7 @@ fn gateway() -> Network {
 }
 
 #[test]
-fn a_gateway_with_a_public_address_is_told_which_side_to_capture() {
+fn gateway_with_a_public_address_gets_advice_which_side_to_capture() {
     let sentence = likely_masquerade(&gateway(), &[2, 3, 4]).unwrap();
     assert_eq!(
         sentence,

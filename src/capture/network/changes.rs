@@ -1,4 +1,4 @@
-//! Tells when links, addresses or routes have changed.
+//! Reports changes of links, addresses or routes.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
@@ -10,7 +10,7 @@ use netlink_sys::{Socket, SocketAddr};
 
 use super::Error;
 
-/// What is listened to: links, addresses and routes.
+/// The multicast groups to listen to: links, addresses and routes.
 const GROUPS: libc::c_int = libc::RTMGRP_LINK
     | libc::RTMGRP_IPV4_IFADDR
     | libc::RTMGRP_IPV6_IFADDR
@@ -22,11 +22,10 @@ const MOST_AT_ONCE: usize = 10_000;
 
 /// A listener for changes of the network, in the namespace in which it was opened.
 ///
-/// What changes between [`Changes::open`] and a reading is reported afterwards, so: open first, then read.
+/// Opening comes before reading: changes between [`Changes::open`] and a reading are reported afterwards.
 #[derive(Debug)]
 pub struct Changes {
-    /// A netlink socket. The standard library's type knows timeouts, and what it does to receive is the same for
-    /// any datagram socket.
+    /// A netlink socket. The standard library's type has timeouts, and it receives as any datagram socket does.
     socket: UnixDatagram,
 }
 
@@ -39,11 +38,11 @@ impl Changes {
         subscribe().map(|socket| Self { socket }).map_err(refused)
     }
 
-    /// Waits until something changes, at most `timeout`; says whether something did. One answer stands for all
-    /// that had changed by then, and for what the kernel could not queue.
+    /// Waits until something changes, at most `timeout`; true if something did. One answer stands for all changes
+    /// until then, and for those that the kernel could not queue.
     ///
-    /// Not every change that is reported shows in a [`super::Network`]: compare two readings. Returns early, with
-    /// `false`, on a signal.
+    /// A reported change may not show in a [`super::Network`]: compare two readings. Returns early, with `false`, on
+    /// a signal.
     ///
     /// # Errors
     /// The socket fails.
@@ -64,7 +63,7 @@ impl Changes {
         Ok(rest? || !timeout.is_zero())
     }
 
-    /// Takes what is queued, but not for ever on a router whose routes never rest.
+    /// Reads what is queued, but stops after a while: on a router the routes may change all the time.
     fn drain(&self) -> io::Result<bool> {
         for taken in 0..MOST_AT_ONCE {
             if !self.receive()? {
@@ -74,7 +73,7 @@ impl Changes {
         Ok(true)
     }
 
-    /// Whether there was a message. What it says does not matter, so it may be cut.
+    /// True if there was a message. Its content does not matter, so it may be cut.
     fn receive(&self) -> io::Result<bool> {
         match self.socket.recv(&mut [0; 16]) {
             Ok(_) => Ok(true),

@@ -3,7 +3,7 @@
 use netlink_packet_route::link::LinkMessage;
 
 use super::Error;
-use super::conversation::ask_about;
+use super::request::ask_about;
 use super::rtnetlink::{LINK_HEADER_BYTES, attributes};
 
 /// Positions in `struct rtnl_link_stats64`, which is made of 64-bit counters (linux/if_link.h).
@@ -11,12 +11,12 @@ const RX_FIFO_ERRORS: usize = 14;
 const RX_MISSED_ERRORS: usize = 15;
 const COUNTER_BYTES: usize = 8;
 
-/// The frames that the interface with this index, or its driver, has dropped for want of room since it was made. A name
-/// would not do: another interface may be given it. The counter belongs to the driver and may start over.
+/// The frames that the interface with this index, or its driver, has dropped for want of space since it was made. A
+/// name would not do: another interface may get it. The counter belongs to the driver and may start over.
 ///
 /// # Errors
-/// When there is no such interface, or the kernel does not say.
-pub fn dropped_frames(index: u32) -> Result<u64, Error> {
+/// When there is no such interface, or the kernel refuses to answer.
+pub(in crate::capture) fn dropped_frames(index: u32) -> Result<u64, Error> {
     let mut question = LinkMessage::default();
     question.header.index = index;
     let missing = || Error::Answer { what: "links", reason: "the statistics are missing".to_owned() };

@@ -1,13 +1,13 @@
-//! What the kernel knows in the current network namespace: links, their addresses and the routes.
+//! The kernel's view of the current network namespace: links, their addresses and the routes.
 //!
-//! Takes nothing, gives a [`Network`], a snapshot that two readings of an unchanged kernel give alike, and
-//! [`Changes`], which tells when to read again. Must not know which interfaces are captured, nor pcap.
+//! Takes nothing. Gives a [`Network`], a snapshot that is equal for two readings of an unchanged kernel, and
+//! [`Changes`], which says when to read again. Must not know which interfaces are captured, nor pcap.
 
 mod changes;
-mod conversation;
 mod drops;
 #[cfg(test)]
 pub(crate) mod made;
+mod request;
 mod rtnetlink;
 mod xdp;
 
@@ -18,8 +18,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 pub use changes::Changes;
-pub use drops::dropped_frames;
-pub use xdp::has_program;
+pub(super) use drops::dropped_frames;
+pub(super) use xdp::has_program;
 
 /// The deepest stack of links that is followed; the kernel allows eight (`MAX_NEST_DEV`).
 const DEEPEST_STACK: usize = 8;
@@ -27,28 +27,28 @@ const DEEPEST_STACK: usize = 8;
 /// The most routes that are kept, about 16 MiB; a router that holds the Internet's whole table has more.
 pub const MAX_ROUTES: usize = 1 << 18;
 
-/// Why the kernel's network could not be read.
+/// The reason why the kernel's network could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The kernel refused, or the netlink socket failed.
     #[error("cannot query {what} from the kernel: {source}")]
     Kernel {
-        /// What was asked for: links, addresses, routes or changes.
+        /// The subject of the question: links, addresses, routes or changes.
         what: &'static str,
-        /// What the kernel said.
+        /// The kernel's error.
         source: io::Error,
     },
     /// The kernel's answer could not be read.
     #[error("cannot parse the kernel's list of {what}: {reason}")]
     Answer {
-        /// What was asked for.
+        /// The subject of the question.
         what: &'static str,
-        /// What is wrong with the answer.
+        /// The mistake in the answer.
         reason: String,
     },
 }
 
-/// What a link is, as far as that decides which other links show its frames.
+/// The kind of a link, as far as it decides which other links show its frames.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkKind {
     /// An IEEE 802.1Q or 802.1ad VLAN of its parent.
@@ -67,7 +67,7 @@ pub enum LinkKind {
     Bond,
     /// A team; its members have it for a controller.
     Team,
-    /// A routing domain; what it shows, its members show too.
+    /// A routing domain; its members show its frames too.
     Vrf,
     /// One end of a pair; the other end is no parent.
     Veth,
@@ -80,7 +80,7 @@ pub enum LinkKind {
 impl LinkKind {
     /// The kind that the kernel calls `name`.
     #[must_use]
-    pub fn from_name(name: &str) -> Self {
+    pub(super) fn from_name(name: &str) -> Self {
         match name {
             "vlan" => Self::Vlan,
             "macvlan" => Self::Macvlan,
@@ -97,14 +97,14 @@ impl LinkKind {
         }
     }
 
-    /// Whether every frame of such a link passes its parent as well. Only for these the kernel's `IFLA_LINK` is
-    /// a parent: a veth has its peer there, a tunnel the link of its outer packets.
+    /// True if every frame of such a link also passes its parent. Only for these kinds is the kernel's `IFLA_LINK` a
+    /// parent: for a veth it is the peer, for a tunnel the link of its outer packets.
     #[must_use]
-    pub fn is_child(&self) -> bool {
+    pub(super) fn is_child(&self) -> bool {
         matches!(self, Self::Vlan | Self::Macvlan | Self::Macvtap | Self::Ipvlan | Self::Ipvtap)
     }
 
-    /// Whether a link that has such a controller passes its frames on to it.
+    /// True if a link with such a controller passes its frames on to it.
     fn takes_over(&self) -> bool {
         matches!(self, Self::Bridge | Self::Bond | Self::Team)
     }
@@ -125,7 +125,7 @@ pub struct Link {
     pub running: bool,
     /// The loopback device.
     pub loopback: bool,
-    /// What it is; nothing for hardware.
+    /// The kind of link; none for hardware.
     pub kind: Option<LinkKind>,
     /// The link below, for the kinds that are children, if it is in this network namespace.
     pub parent: Option<u32>,
@@ -135,7 +135,7 @@ pub struct Link {
     pub addresses: Vec<IpNet>,
 }
 
-/// Where the packets to a network leave: the best route of the main table.
+/// The best route of the main table to a network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     /// The network.
@@ -155,7 +155,7 @@ pub struct Network {
     pub routes: Vec<Route>,
     /// There were more than [`MAX_ROUTES`] routes; the others are missing.
     pub routes_cut: bool,
-    /// Networks whose every address is this host's: the routes of type local, own addresses among them.
+    /// Networks whose every address belongs to this host: the routes of type local, own addresses among them.
     pub local: Vec<IpNet>,
     /// This host forwards packets, of IPv4 or of IPv6.
     pub forwarding: bool,
@@ -167,7 +167,7 @@ impl Network {
     /// Reads the network of the current namespace.
     ///
     /// # Errors
-    /// The kernel refuses (no netlink in a sandbox) or answers what cannot be read.
+    /// The kernel refuses (no netlink in a sandbox), or its answer cannot be read.
     pub fn read() -> Result<Self, Error> {
         rtnetlink::read()
     }
@@ -196,14 +196,14 @@ impl Network {
     /// frames away first. Of a bridge's port, the bridge shows what this host itself sends, receives and routes,
     /// not what goes from port to port.
     #[must_use]
-    pub fn shown_on(&self, link: &Link) -> Vec<u32> {
+    pub(super) fn shown_on(&self, link: &Link) -> Vec<u32> {
         let controllers = follow(self.controller(link), |above| self.controller(above));
         let parents = follow(self.parent(link), |above| self.parent(above));
         controllers.chain(parents).map(|above| above.index).collect()
     }
 
-    /// Whether each frame that comes in by `link` shows on one of the `captured`: on itself, above it, or on
-    /// every link that it gets its frames from.
+    /// True if each frame that comes in by `link` shows on one of the `captured`: on itself, above it, or on every
+    /// link that passes frames to it.
     #[must_use]
     pub fn shows(&self, captured: &[u32], link: &Link) -> bool {
         follow(Some(link), |above| self.controller(above)).any(|above| self.passes(captured, above, DEEPEST_STACK))
@@ -211,11 +211,11 @@ impl Network {
 
     /// The indexes of all links of which [`Network::shows`] holds.
     #[must_use]
-    pub fn shown_by(&self, captured: &[u32]) -> BTreeSet<u32> {
+    pub(super) fn shown_by(&self, captured: &[u32]) -> BTreeSet<u32> {
         self.links.iter().filter(|link| self.shows(captured, link)).map(|link| link.index).collect()
     }
 
-    /// Whether the frames of `link` pass one of the `captured` on their way to it.
+    /// True if the frames of `link` pass one of the `captured` on their way to it.
     fn passes(&self, captured: &[u32], link: &Link, deepest: usize) -> bool {
         if captured.contains(&link.index) {
             return true;
@@ -234,15 +234,15 @@ impl Network {
         self.links.iter().filter(move |link| index.is_some() && link.controller == index)
     }
 
-    /// The links whose parent is `link`.
-    pub fn children<'a>(&'a self, link: &Link) -> impl Iterator<Item = &'a Link> + use<'a> {
+    /// The links with `link` as their parent.
+    pub(super) fn children<'a>(&'a self, link: &Link) -> impl Iterator<Item = &'a Link> + use<'a> {
         let index = link.index;
         self.links.iter().filter(move |child| child.parent == Some(index))
     }
 
     /// The bridge, bond or team that takes over the frames of `link`.
     #[must_use]
-    pub fn controller(&self, link: &Link) -> Option<&Link> {
+    pub(super) fn controller(&self, link: &Link) -> Option<&Link> {
         let controller = self.link(link.controller?)?;
         controller.kind.as_ref().is_some_and(LinkKind::takes_over).then_some(controller)
     }

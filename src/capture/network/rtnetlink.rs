@@ -1,6 +1,6 @@
 //! Asks the kernel by rtnetlink (rtnetlink(7)) and reads its answers.
 //!
-//! Only the attributes that are used are looked at, so that what another kernel adds cannot break the reading.
+//! Only the attributes in use are read, so additions of other kernels cannot break the reading.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,10 +14,10 @@ use netlink_packet_route::route::{RouteFlags, RouteHeader, RouteMessage, RouteNe
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::super::names;
-use super::conversation::Conversation;
+use super::request::NetlinkRequest;
 use super::{Error, Link, LinkKind, MAX_ROUTES, Network, Route};
 
-/// How often a dump is asked for again that changes kept interrupting.
+/// Most attempts for a dump that changes keep interrupting.
 const ATTEMPTS: usize = 5;
 
 /// `struct ifinfomsg`, `struct ifaddrmsg`, `struct rtmsg` and `struct rtnexthop`: attributes follow them.
@@ -69,22 +69,22 @@ fn dump<T: Default>(
         answer = T::default();
         let mut whole = true;
         for request in requests {
-            let mut conversation = Conversation::start(request.clone(), NLM_F_DUMP).map_err(kernel)?;
-            while let Some(payload) = conversation.next(what)? {
+            let mut exchange = NetlinkRequest::start(request.clone(), NLM_F_DUMP).map_err(kernel)?;
+            while let Some(payload) = exchange.next(what)? {
                 read(&mut answer, &payload)
                     .ok_or(Error::Answer { what, reason: "a message is truncated".to_owned() })?;
             }
-            whole &= !conversation.is_interrupted();
+            whole &= !exchange.is_interrupted();
         }
         if whole {
             break;
         }
     }
-    // Interrupted every time: what was read may mix two states; the change that did it asks for another reading.
+    // Interrupted every time: the answer may mix two states; the change that interrupted it causes another reading.
     Ok(answer)
 }
 
-/// The attributes after a header of `header_bytes`, as (type, value); what is cut off at the end is left out.
+/// The attributes after a header of `header_bytes`, as (type, value); one that is cut off at the end is left out.
 pub(super) fn attributes(message: &[u8], header_bytes: usize) -> impl Iterator<Item = (u16, &[u8])> {
     let attributes = message.get(header_bytes..).unwrap_or_default();
     NlasIterator::new(attributes).map_while(|attribute| {
@@ -176,9 +176,9 @@ pub(super) fn read_addresses(addresses: &mut Vec<(u32, IpNet)>, message: &[u8]) 
     Some(())
 }
 
-/// The routes of the main table, and what the local table says is this host's.
+/// The routes of the main table, and this host's own networks from the local table.
 #[derive(Debug, Default)]
-pub(super) struct Table {
+pub(super) struct RouteTable {
     best: BTreeMap<IpNet, Best>,
     local: BTreeSet<IpNet>,
     cut: bool,
@@ -195,7 +195,7 @@ struct Best {
 ///
 /// Routes for a type of service or a source network, and cached ones, are exceptions that do not say where a
 /// network is; they are left out.
-pub(super) fn read_routes(table: &mut Table, message: &[u8]) -> Option<()> {
+pub(super) fn read_routes(table: &mut RouteTable, message: &[u8]) -> Option<()> {
     let header = RouteHeader::parse(message).ok()?;
     let number_of =
         |wanted| attributes(message, ROUTE_HEADER_BYTES).find(|&(k, _)| k == wanted).and_then(|a| number(a.1));
@@ -212,7 +212,7 @@ pub(super) fn read_routes(table: &mut Table, message: &[u8]) -> Option<()> {
     Some(())
 }
 
-impl Table {
+impl RouteTable {
     pub(super) fn into_routes(self) -> Vec<Route> {
         let route =
             |(destination, best): (IpNet, Best)| Route { destination, interfaces: Vec::from_iter(best.interfaces) };
@@ -272,14 +272,14 @@ fn living_hops(mut hops: &[u8]) -> Vec<u32> {
     living
 }
 
-/// Whether packets are forwarded in this network namespace. A kernel without IPv6 has no such file for it.
+/// True if packets are forwarded in this network namespace. A kernel without IPv6 has no such file for it.
 fn forwarding() -> Result<bool, Error> {
     let [v4, v6] = ["/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv6/conf/all/forwarding"].map(content);
     Ok([v4?, v6?].into_iter().flatten().any(|value| value.trim() != "0"))
 }
 
-/// Whether something that translates addresses is loaded, as far as can be seen: the module may be built in, and
-/// the list of iptables' tables is for root.
+/// True if a module that translates addresses is loaded, as far as can be seen: it may be built in, and only root may
+/// read the list of iptables' tables.
 fn translating() -> Result<bool, Error> {
     let [modules, v4, v6] = ["/proc/modules", "/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"].map(content);
     let is_listed = [modules?, v4?, v6?].into_iter().flatten().any(|list| list.lines().any(names_translation));

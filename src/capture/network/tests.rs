@@ -12,7 +12,7 @@ use netlink_packet_route::route::{
 };
 
 use super::made::{link, network};
-use super::rtnetlink::{Table, read_addresses, read_links, read_routes};
+use super::rtnetlink::{RouteTable, read_addresses, read_links, read_routes};
 use super::*;
 
 /// Set in the process that runs inside the namespace which a test made.
@@ -144,7 +144,7 @@ fn a_change_is_reported_once() {
         ip(words);
         assert!(changes.wait(Duration::from_secs(5)).unwrap(), "{words}");
     }
-    // Many at once; what a socket cannot queue is told as well.
+    // Many at once; changes that a socket cannot queue are reported as well.
     for third in 0..50 {
         ip(&format!("route add blackhole 10.3.{third}.0/24"));
     }
@@ -233,7 +233,7 @@ fn route_message(kind: RouteType, third: u8, attributes: Vec<RouteAttribute>) ->
 }
 
 fn routes(messages: &[RouteMessage]) -> Vec<(String, Vec<u32>)> {
-    let mut table = Table::default();
+    let mut table = RouteTable::default();
     for message in messages {
         read_routes(&mut table, &bytes(message)).unwrap();
     }
@@ -288,7 +288,7 @@ fn messages_cut_anywhere_are_read_or_refused_but_never_panic() {
     for length in 0..link.len().max(route.len()) {
         read_link(&link[..length.min(link.len())]);
         read_addresses(&mut Vec::new(), &link[..length.min(link.len())]);
-        read_routes(&mut Table::default(), &route[..length.min(route.len())]);
+        read_routes(&mut RouteTable::default(), &route[..length.min(route.len())]);
     }
 }
 
@@ -308,7 +308,7 @@ fn stack() -> Network {
 }
 
 #[test]
-fn frames_show_on_what_is_above() {
+fn frames_show_on_the_links_above() {
     let network = stack();
     let shown_on = |index| network.shown_on(network.link(index).unwrap());
     assert_eq!(shown_on(2), [4, 5]);
@@ -320,7 +320,7 @@ fn frames_show_on_what_is_above() {
 }
 
 #[test]
-fn a_link_is_shown_by_what_all_its_frames_pass() {
+fn link_is_shown_by_a_link_that_all_its_frames_pass() {
     let network = stack();
     let shows = |captured: &[u32], index| network.shows(captured, network.link(index).unwrap());
     assert!(shows(&[4], 7), "a VLAN in a VLAN of the captured bond");

@@ -1,21 +1,22 @@
-//! Whether a program sees an interface's frames before anybody else does, and may drop or change them (XDP).
+//! Asks whether an XDP program is attached to an interface. Such a program sees frames first and may drop or change
+//! them.
 
 use netlink_packet_core::DefaultNla;
 use netlink_packet_route::link::{LinkAttribute, LinkMessage};
 
 use super::super::names;
 use super::Error;
-use super::conversation::ask_about;
+use super::request::ask_about;
 use super::rtnetlink::{LINK_HEADER_BYTES, attributes};
 
-/// Of the attributes inside `IFLA_XDP` (linux/if_link.h): where the program runs, as one byte; 0 is nowhere.
+/// Attribute inside `IFLA_XDP` (linux/if_link.h): the mode of the attached program, one byte; 0 is none.
 const IFLA_XDP_ATTACHED: u16 = 2;
 
-/// Whether `interface` has a program. Asked for anew each time: the kernel does not tell when one is attached by bpf(2).
+/// True if `interface` has a program. Asked each time: the kernel gives no notice when bpf(2) attaches one.
 ///
 /// # Errors
-/// When there is no such interface, or the kernel does not say.
-pub fn has_program(interface: &str) -> Result<bool, Error> {
+/// When there is no such interface, or the kernel refuses to answer.
+pub(in crate::capture) fn has_program(interface: &str) -> Result<bool, Error> {
     let mut bytes = names::to_bytes(interface);
     bytes.push(0);
     let name = DefaultNla::new(libc::IFLA_IFNAME, bytes);

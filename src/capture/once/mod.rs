@@ -1,35 +1,35 @@
 //! Each packet counts once: the filter that leaves copies out in the kernel, and the same rule for `any`.
 //!
-//! Takes the [`Network`] and what is captured; gives text in the syntax of pcap-filter(7) for
-//! libpcap to compile. Must not know pcap.
+//! Takes the [`Network`] and the captured interfaces; gives text in the syntax of pcap-filter(7) for libpcap to
+//! compile. Must not know pcap.
 //!
 //! **One interface**: every frame counts, on a gateway too. The loopback device, captured or not, makes no
-//! difference to that: nothing is forwarded to it.
+//! difference: no packet is forwarded to it.
 //!
-//! **Several interfaces**: a packet that this host forwards between two of them shows on both. The frame that
-//! comes in counts; the one that leaves is left out if it came in by a captured interface, which [`Origins`]
-//! infers from its source: the filter is `inbound or not (ip or ip6) or (source is ours or not from there)`.
-//! Named handles do not tell the two apart but in the kernel, so this must be attached to the socket; libpcap
-//! would run it again in user space, where `inbound` means nothing.
+//! **Several interfaces**: a packet that this host forwards between two of them shows on both. The incoming frame
+//! counts. The outgoing one is left out if it came in by a captured interface, which [`Origins`] infers from its
+//! source: the filter is `inbound or not (ip or ip6) or (source is ours or not from there)`. For named handles only
+//! the kernel knows the direction of a frame, so this filter must be attached to the socket; libpcap would run it
+//! again in user space, where `inbound` has no meaning.
 //!
 //! **Loopback**: each packet shows twice, on its way out and in; `inbound` counts.
 //!
-//! **`any`**: the interfaces that are not wanted are left out by number, loopback's way out too; whether a frame
-//! is a copy is decided after the capture, by [`is_copy`], for there each frame says whether it was outgoing.
+//! **`any`**: unwanted interfaces are left out by number, and so are outgoing loopback frames. [`is_copy`] leaves out
+//! copies after the capture, because on `any` each frame says whether it was outgoing.
 //!
-//! What follows from that:
+//! Consequences:
 //!
-//! - Multicast and broadcast packets count like any: the first interface that they come in by counts them; what
-//!   is forwarded of them to others is left out by its source, however many copies.
-//! - What is not IP counts at each interface, forwarded (MPLS, bridged ARP) or not. IP inside of PPPoE or MPLS is
-//!   not IP in this sense, nor is what libpcap does not find behind the first link header.
-//! - A VLAN's tag is no part of the bytes that the filter sees of a frame coming in, nor of one that leaves where
-//!   the device adds tags itself. Where it does not (virtio) or tags are nested, they are there, and `ip` does not
-//!   match. So on an interface that carries VLANs of this host, the sources behind one and two tags are looked at
-//!   as well, by offset. libpcap's `vlan` would do for neither: it moves the offsets for all that follows.
-//! - For that reason too the user's filter is compiled by itself: in `vlan 5` it may have the word.
-//! - Frames that a bridge passes from port to port come in by a port, whatever the routes say. Two ports of one
-//!   bridge, both captured by name, may show a frame twice; the expression comes with a notice.
+//! - Multicast and broadcast packets count like any other: the first interface that they come in by counts them;
+//!   forwarded copies are left out by their source, however many there are.
+//! - Frames that are not IP count at each interface, forwarded (MPLS, bridged ARP) or not. IP inside of PPPoE or MPLS
+//!   is not IP in this sense, nor is IP that libpcap does not find behind the first link header.
+//! - A VLAN tag is not among the bytes that the filter sees of an incoming frame, nor of an outgoing one if the
+//!   device adds tags itself. If it does not (virtio), or if tags are nested, the tags are there and `ip` does not
+//!   match. So on an interface that carries VLANs of this host, the sources behind one and two tags are compared as
+//!   well, by offset. libpcap's `vlan` cannot be used: it moves the offsets of all later terms.
+//! - For that reason too the user's filter is compiled by itself: it may contain `vlan 5`.
+//! - Frames that a bridge passes from port to port come in by a port, whatever the routes say. If two ports of one
+//!   bridge are both captured by name, a frame may show twice; the expression comes with a notice.
 //! - Packets whose source is translated (masquerade) leave with our own address, and count on both sides; see
 //!   [`super::masquerade`].
 
@@ -44,9 +44,9 @@ use ipnet::IpNet;
 use crate::packet::IpVersion;
 
 use super::network::{Link, LinkKind, MAX_ROUTES, Network, Route};
-use origins::Block;
 pub use origins::Origins;
-use terms::{Layer, counted, joined};
+use origins::PrefixBlock;
+use terms::{TagDepth, counted, joined};
 
 /// The most networks that a filter names. Each takes at most about ten of BPF's 4,096 instructions; the user's
 /// filter needs some.
@@ -55,10 +55,10 @@ pub const MAX_NETWORKS: usize = 256;
 /// The most interfaces that the filter of `any` leaves out, two instructions each.
 pub const MAX_LEFT_OUT: usize = 1024;
 
-/// Where prefixes are cut off if there are too many networks: from a subnet's length down.
+/// Prefix lengths to cut to if there are too many networks: from a subnet's length down.
 const CUTS: [u8; 14] = [64, 56, 48, 40, 32, 28, 24, 22, 20, 18, 16, 12, 8, 0];
 
-/// What a filter is for.
+/// The kind of handle that a filter is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HandleKind {
     /// The interface with this index, not a loopback device.
@@ -71,29 +71,29 @@ pub enum HandleKind {
 
 /// A filter for one handle.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Expression {
+pub struct OnceFilter {
     /// The filter in the syntax of pcap-filter(7); nothing where every frame counts.
     pub text: Option<String>,
-    /// What the user should know, each a sentence: packets that may count twice.
+    /// Notices for the user, each a sentence: packets that may count twice.
     pub notices: Vec<String>,
 }
 
-/// The filter with which each packet counts once on `handle`, while the interfaces with the indexes `captured`
-/// are captured. On `any` these are the ones whose frames are wanted.
+/// The filter with which each packet counts once on `handle`, while the interfaces with the indexes `captured` are
+/// captured. On `any` these are the interfaces whose frames are wanted.
 ///
-/// The user's filter is no part of it ([`super::filter`]). Read again and compare whenever the network changes.
+/// It does not include the user's filter ([`super::filter`]). Read again and compare whenever the network changes.
 #[must_use]
-pub fn filter_expression(network: &Network, captured: &[u32], handle: HandleKind) -> Expression {
+pub fn filter_expression(network: &Network, captured: &[u32], handle: HandleKind) -> OnceFilter {
     let (text, notices) = match handle {
         HandleKind::Loopback => (Some("inbound".to_owned()), Vec::new()),
         HandleKind::Any => wanted_interfaces(network, captured),
         HandleKind::Named(index) if several(network, captured) => without_copies(network, captured, index),
         HandleKind::Named(_) => (None, Vec::new()),
     };
-    Expression { text, notices }
+    OnceFilter { text, notices }
 }
 
-/// Whether a frame is a copy of one that came in by a captured interface; for frames of `any`.
+/// True if a frame is a copy of one that came in by a captured interface; for frames of `any`.
 #[must_use]
 #[inline]
 pub fn is_copy(outgoing: bool, source: IpAddr, origins: &Origins) -> bool {
@@ -128,7 +128,7 @@ fn wanted_interfaces(network: &Network, wanted: &[u32]) -> (Option<String>, Vec<
 
 /// The filter of one interface of several.
 fn without_copies(network: &Network, captured: &[u32], index: u32) -> (Option<String>, Vec<String>) {
-    let layers = Layer::all_on(network, index);
+    let layers = TagDepth::all_on(network, index);
     let mut notices = doubts(network, captured);
     let (origins, notice) = bounded_origins(network, captured, MAX_NETWORKS / layers.len());
     notices.extend(notice);
@@ -166,10 +166,10 @@ fn bounded_origins(network: &Network, captured: &[u32], limit: usize) -> (Option
 
 fn networks_of(origins: &Origins) -> usize {
     let blocks = IpVersion::ALL.map(|version| origins.regions(version).blocks().1);
-    blocks.iter().flatten().map(Block::networks).sum()
+    blocks.iter().flatten().map(PrefixBlock::networks).sum()
 }
 
-/// What the inference cannot know, in words.
+/// The limits of the inference in words.
 fn doubts(network: &Network, captured: &[u32]) -> Vec<String> {
     let shown = network.shown_by(captured);
     let split = network.routes.iter().find_map(|route| split_route(network, &shown, route));

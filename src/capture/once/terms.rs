@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use crate::capture::network::{Link, LinkKind, Network};
 use crate::packet::IpVersion;
 
-use super::origins::{Block, Origins};
+use super::origins::{Origins, PrefixBlock};
 
 /// The most VLAN tags that are looked behind.
 const MAX_TAGS: usize = 2;
@@ -15,12 +15,12 @@ const MAX_TAGS: usize = 2;
 /// From the start of an Ethernet frame to its EtherType.
 const TYPE_OFFSET: usize = 12;
 
-/// What a tag adds, and an EtherType and its header less.
+/// Bytes that a tag adds, and that an EtherType and its header take less.
 const TAG_BYTES: usize = 4;
 const ETHERNET_HEADER_BYTES: usize = 14;
 
 /// The frames that count, in words of the filter; nothing where all do.
-pub(super) fn counted(origins: &Origins, layers: &[Layer]) -> Option<String> {
+pub(super) fn counted(origins: &Origins, layers: &[TagDepth]) -> Option<String> {
     let mut is_ip = Vec::new();
     let mut no_copy = Vec::new();
     for version in IpVersion::ALL {
@@ -41,13 +41,13 @@ pub(super) fn joined(terms: &[String], word: &str) -> Option<String> {
     (!terms.is_empty()).then(|| terms.join(word))
 }
 
-/// Where the IP header is sought: behind the link header, and behind so many tags.
+/// A place of the IP header: behind the link header and a number of tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Layer {
+pub(super) struct TagDepth {
     tags: usize,
 }
 
-impl Layer {
+impl TagDepth {
     /// The layers in which frames that leave by an interface can hold IP.
     pub(super) fn all_on(network: &Network, index: u32) -> Vec<Self> {
         let tags = network.link(index).map_or(0, |link| tags_on(network, link, MAX_TAGS));
@@ -68,7 +68,7 @@ impl Layer {
 
     /// The term for frames of this version that came in by no captured interface. `all`: the others, but for the
     /// `blocks`, did.
-    fn no_copy(self, version: IpVersion, all: bool, blocks: &[Block]) -> Option<String> {
+    fn no_copy(self, version: IpVersion, all: bool, blocks: &[PrefixBlock]) -> Option<String> {
         let terms: Vec<String> = blocks.iter().map(|block| self.block(block)).collect();
         let named = joined(&terms, " or ");
         match (all, named) {
@@ -80,7 +80,7 @@ impl Layer {
         }
     }
 
-    fn block(self, block: &Block) -> String {
+    fn block(self, block: &PrefixBlock) -> String {
         let network = self.source_in(block.network);
         let inside: Vec<String> = block.inside.iter().map(|block| self.block(block)).collect();
         match joined(&inside, " or ") {
@@ -140,7 +140,7 @@ const fn ether_type(version: IpVersion) -> &'static str {
     }
 }
 
-/// How many tags this host itself puts on frames that leave by `link`, at most `most`.
+/// Number of tags that this host itself puts on frames that leave by `link`, at most `most`.
 fn tags_on(network: &Network, link: &Link, most: usize) -> usize {
     let Some(fewer) = most.checked_sub(1) else { return 0 };
     let by_child = |child: &Link| match child.kind {
@@ -149,7 +149,7 @@ fn tags_on(network: &Network, link: &Link, most: usize) -> usize {
     };
     let by_children = network.children(link).map(by_child).max().unwrap_or(0);
     let by_controller = network.controller(link).map_or(0, |controller| match controller.kind {
-        // A bridge can tag what leaves by a port, by the port's VLANs.
+        // A bridge can tag frames that leave by a port, by the port's VLANs.
         Some(LinkKind::Bridge) => tags_on(network, controller, most).max(1),
         _ => tags_on(network, controller, most),
     });

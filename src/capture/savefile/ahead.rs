@@ -1,7 +1,7 @@
-//! Reads ahead on a thread of its own: what comes by a pipe, and what has to be decompressed.
+//! Reads pipes and compressed files ahead, on a thread of its own.
 //!
-//! So decompression runs beside the counting, and a reader need not wait for input that is yet to come. Takes any reader;
-//! gives its bytes in pieces, of which only a few wait. Must not know what the bytes are.
+//! So decompression runs beside the counting, and a reader need not wait for input that is yet to come. Takes any
+//! reader; gives its bytes in pieces, of which only a few wait. Must not know the contents.
 
 use std::io::{self, ErrorKind, Read};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -17,19 +17,19 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The bytes of a reader, read ahead.
 pub(super) struct Ahead {
-    messages: Receiver<Message>,
+    messages: Receiver<ReadAheadMessage>,
     /// Buffers that go back to be filled again.
     spare: SyncSender<Vec<u8>>,
 }
 
-enum Message {
+enum ReadAheadMessage {
     Piece(Vec<u8>),
     Ended,
     Failed(io::Error),
 }
 
 /// The next bytes of a reader.
-pub(super) enum Piece {
+pub(super) enum FilePiece {
     /// At least one byte.
     Bytes(Vec<u8>),
     /// There is nothing yet.
@@ -53,13 +53,13 @@ impl Ahead {
     /// The next bytes; waits a moment for them.
     ///
     /// # Errors
-    /// The reader's. What it gave before was handed over.
-    pub(super) fn next(&self) -> io::Result<Piece> {
+    /// The reader's error, after all bytes before it.
+    pub(super) fn next(&self) -> io::Result<FilePiece> {
         match self.messages.recv_timeout(PATIENCE) {
-            Ok(Message::Piece(bytes)) => Ok(Piece::Bytes(bytes)),
-            Ok(Message::Ended) => Ok(Piece::Ended),
-            Ok(Message::Failed(error)) => Err(error),
-            Err(RecvTimeoutError::Timeout) => Ok(Piece::Waiting),
+            Ok(ReadAheadMessage::Piece(bytes)) => Ok(FilePiece::Bytes(bytes)),
+            Ok(ReadAheadMessage::Ended) => Ok(FilePiece::Ended),
+            Ok(ReadAheadMessage::Failed(error)) => Err(error),
+            Err(RecvTimeoutError::Timeout) => Ok(FilePiece::Waiting),
             Err(RecvTimeoutError::Disconnected) => Err(io::Error::other("the thread that reads ahead is gone")),
         }
     }
@@ -73,20 +73,20 @@ impl Ahead {
 }
 
 /// The body of the thread: ends with the reader, or when its bytes are no longer taken.
-fn read_ahead(mut reader: impl Read, sender: &SyncSender<Message>, returned: &Receiver<Vec<u8>>) {
+fn read_ahead(mut reader: impl Read, sender: &SyncSender<ReadAheadMessage>, returned: &Receiver<Vec<u8>>) {
     loop {
         let mut buffer = returned.try_recv().unwrap_or_default();
         buffer.resize(PIECE, 0);
         let message = match reader.read(&mut buffer) {
-            Ok(0) => Message::Ended,
+            Ok(0) => ReadAheadMessage::Ended,
             Ok(read) => {
                 buffer.truncate(read);
-                Message::Piece(buffer)
+                ReadAheadMessage::Piece(buffer)
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => Message::Failed(error),
+            Err(error) => ReadAheadMessage::Failed(error),
         };
-        let is_last = !matches!(message, Message::Piece(_));
+        let is_last = !matches!(message, ReadAheadMessage::Piece(_));
         if sender.send(message).is_err() || is_last {
             return;
         }

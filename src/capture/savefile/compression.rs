@@ -1,7 +1,7 @@
-//! Compressed captures: gzip, Zstandard and xz, told by their first bytes.
+//! Compressed captures: gzip, Zstandard and xz, recognised by their first bytes.
 //!
-//! Takes compressed bytes; gives the bytes inside as they are read, never all at once. The memory that a decoder takes is
-//! bounded by [`LARGEST_WINDOW`], whatever the file asks for. Must not know what is inside.
+//! Takes compressed bytes; gives the bytes inside as they are read, never all at once. The memory of a decoder is
+//! bounded by [`LARGEST_WINDOW`], whatever the file asks for. Must not know the contents.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use lzma_rust2::XzReader;
 use ruzstd::decoding::FrameDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 
-/// The first bytes that tell a format, at most.
+/// The most first bytes that identify a format.
 pub(super) const LONGEST_MAGIC: usize = 6;
 
-/// The largest window (dictionary) that is kept in memory: what `zstd` and `xz -9` make by themselves.
+/// The largest window (dictionary) that is kept in memory: the default of `zstd` and of `xz -9`.
 const LARGEST_WINDOW: u64 = 128 << 20;
-/// The same in KiB, with what the decoder of xz takes besides.
+/// The same in KiB, with the further needs of the xz decoder.
 const LARGEST_XZ_KIB: u32 = (LARGEST_WINDOW >> 10) as u32 + 1024;
 /// Compressed bytes that are read at once.
 const PIECE: usize = 64 << 10;
@@ -65,10 +65,10 @@ pub(super) fn other_format(head: &[u8]) -> Option<(&'static str, &'static str)> 
 /// The bytes inside of compressed ones.
 pub(super) struct Decompressed<R: Read> {
     compression: Compression,
-    decoder: Decoder<Source<R>>,
+    decoder: Decompressor<CountedReader<R>>,
 }
 
-enum Decoder<R: Read> {
+enum Decompressor<R: Read> {
     Gzip(Box<MultiGzDecoder<BufReader<R>>>),
     Zstandard(Box<Zstandard<R>>),
     Xz(Box<XzReader<BufReader<R>>>),
@@ -77,11 +77,11 @@ enum Decoder<R: Read> {
 impl<R: Read> Decompressed<R> {
     /// Reads compressed bytes from `reader` and counts them in `consumed`.
     pub(super) fn new(compression: Compression, reader: R, consumed: Arc<AtomicU64>) -> Self {
-        let reader = BufReader::with_capacity(PIECE, Source { reader, consumed, has_ended: false });
+        let reader = BufReader::with_capacity(PIECE, CountedReader { reader, consumed, has_ended: false });
         let decoder = match compression {
-            Compression::Gzip => Decoder::Gzip(Box::new(MultiGzDecoder::new(reader))),
-            Compression::Zstandard => Decoder::Zstandard(Box::new(Zstandard::new(reader))),
-            Compression::Xz => Decoder::Xz(Box::new(XzReader::new_mem_limit(reader, true, LARGEST_XZ_KIB))),
+            Compression::Gzip => Decompressor::Gzip(Box::new(MultiGzDecoder::new(reader))),
+            Compression::Zstandard => Decompressor::Zstandard(Box::new(Zstandard::new(reader))),
+            Compression::Xz => Decompressor::Xz(Box::new(XzReader::new_mem_limit(reader, true, LARGEST_XZ_KIB))),
         };
         Self { compression, decoder }
     }
@@ -90,9 +90,9 @@ impl<R: Read> Decompressed<R> {
     fn explained(&self, error: &io::Error) -> io::Error {
         let name = self.compression.name();
         let source = match &self.decoder {
-            Decoder::Gzip(decoder) => decoder.get_ref().get_ref(),
-            Decoder::Zstandard(decoder) => decoder.reader.get_ref(),
-            Decoder::Xz(decoder) => decoder.inner().get_ref(),
+            Decompressor::Gzip(decoder) => decoder.get_ref().get_ref(),
+            Decompressor::Zstandard(decoder) => decoder.reader.get_ref(),
+            Decompressor::Xz(decoder) => decoder.inner().get_ref(),
         };
         let (kind, reason) = match error.kind() {
             io::ErrorKind::OutOfMemory => (
@@ -112,22 +112,22 @@ impl<R: Read> Decompressed<R> {
 impl<R: Read> Read for Decompressed<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = match &mut self.decoder {
-            Decoder::Gzip(decoder) => decoder.read(into),
-            Decoder::Zstandard(decoder) => decoder.read(into),
-            Decoder::Xz(decoder) => decoder.read(into),
+            Decompressor::Gzip(decoder) => decoder.read(into),
+            Decompressor::Zstandard(decoder) => decoder.read(into),
+            Decompressor::Xz(decoder) => decoder.read(into),
         };
         read.map_err(|error| self.explained(&error))
     }
 }
 
 /// Compressed bytes, counted.
-struct Source<R> {
+struct CountedReader<R> {
     reader: R,
     consumed: Arc<AtomicU64>,
     has_ended: bool,
 }
 
-impl<R: Read> Read for Source<R> {
+impl<R: Read> Read for CountedReader<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(into)?;
         self.has_ended |= read == 0 && !into.is_empty();

@@ -1,13 +1,13 @@
 //! The bytes of a capture, in a buffer that is filled in large pieces.
 //!
-//! Takes a plain file or bytes that are read ahead; gives windows of the buffer. Must not know what the bytes are.
+//! Takes a plain file or bytes that are read ahead; gives windows of the buffer. Must not know the contents.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 
-use super::ahead::{Ahead, Piece};
+use super::ahead::{Ahead, FilePiece};
 
-/// Bytes that are read at once: so few that they stay in a processor's second-level cache beside what is counted.
+/// Bytes that are read at once: so few that they stay in a processor's second-level cache beside the tables.
 pub(super) const PIECE: usize = 128 << 10;
 
 /// Outcome of a wish for bytes.
@@ -23,7 +23,7 @@ pub(super) enum Filled {
 
 /// The bytes of a capture.
 pub(super) struct Input {
-    source: Source,
+    source: InputSource,
     buffer: Vec<u8>,
     /// The bytes that were read and not used yet lie between these.
     at: usize,
@@ -32,7 +32,7 @@ pub(super) struct Input {
     failure: Option<io::Error>,
 }
 
-enum Source {
+enum InputSource {
     /// A regular file, which never makes anyone wait.
     File(File),
     Ahead(Ahead),
@@ -41,7 +41,7 @@ enum Source {
 impl Input {
     /// The bytes of a regular file.
     pub(super) fn of_file(file: File) -> Self {
-        Self::of(Source::File(file))
+        Self::of(InputSource::File(file))
     }
 
     /// The bytes of any reader.
@@ -49,10 +49,10 @@ impl Input {
     /// # Errors
     /// When no thread can be started.
     pub(super) fn of_reader(reader: impl Read + Send + 'static) -> io::Result<Self> {
-        Ahead::start(reader).map(|ahead| Self::of(Source::Ahead(ahead)))
+        Ahead::start(reader).map(|ahead| Self::of(InputSource::Ahead(ahead)))
     }
 
-    fn of(source: Source) -> Self {
+    fn of(source: InputSource) -> Self {
         Self { source, buffer: vec![0; PIECE], at: 0, end: 0, has_ended: false, failure: None }
     }
 
@@ -110,7 +110,7 @@ impl Input {
     /// Reads some bytes behind those that are there; [`Filled::Whole`] if any came.
     fn read_once(&mut self) -> io::Result<Filled> {
         match &mut self.source {
-            Source::File(file) => match file.read(&mut self.buffer[self.end..]) {
+            InputSource::File(file) => match file.read(&mut self.buffer[self.end..]) {
                 Ok(0) => Ok(Filled::Ended),
                 Ok(read) => {
                     self.end += read;
@@ -119,10 +119,10 @@ impl Input {
                 Err(error) if error.kind() == ErrorKind::Interrupted => Ok(Filled::Whole),
                 Err(error) => Err(error),
             },
-            Source::Ahead(ahead) => match ahead.next()? {
-                Piece::Ended => Ok(Filled::Ended),
-                Piece::Waiting => Ok(Filled::Waiting),
-                Piece::Bytes(bytes) => {
+            InputSource::Ahead(ahead) => match ahead.next()? {
+                FilePiece::Ended => Ok(Filled::Ended),
+                FilePiece::Waiting => Ok(Filled::Waiting),
+                FilePiece::Bytes(bytes) => {
                     let end = self.end + bytes.len();
                     if self.buffer.len() < end {
                         self.buffer.resize(end, 0);

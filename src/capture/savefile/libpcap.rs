@@ -13,13 +13,13 @@ use super::records::LARGEST;
 use crate::packet::{Frame, LinkType, Timestamp};
 
 /// A file that libpcap reads.
-pub(super) struct Handed {
+pub(super) struct LibpcapReader {
     capture: Capture<Offline>,
     /// The error with which the bytes ended, once they have.
     failure: Arc<Mutex<Option<io::Error>>>,
 }
 
-impl Handed {
+impl LibpcapReader {
     /// Hands `head` and then all of `input` over.
     ///
     /// # Errors
@@ -29,7 +29,7 @@ impl Handed {
         let failure = Arc::new(Mutex::new(None));
         let reported = Arc::clone(&failure);
         let copy = move || {
-            // libpcap may have closed its end: it takes no more of what is no capture.
+            // libpcap may have closed its end: it stops reading bytes that are no capture.
             if writer.write_all(&head).is_ok()
                 && let Err(error) = input.copy_to(&mut writer)
             {
@@ -91,7 +91,7 @@ pub(super) fn name(link_type: LinkType) -> Option<String> {
     Linktype(link_type.0).get_name().ok()
 }
 
-/// libpcap opens the pipe once more, by the name that Linux has for it: so it may close what it opened.
+/// libpcap opens the pipe once more, by the name that Linux has for it, so that it may close its own descriptor.
 fn open(reader: &io::PipeReader) -> Result<Capture<Offline>, pcap::Error> {
     let name = PathBuf::from(format!("/proc/self/fd/{}", reader.as_raw_fd()));
     Capture::from_file_with_precision(name, Precision::Nano)

@@ -17,12 +17,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::error::{Error, words};
 use crate::packet::{Frame, LinkType};
-use blocks::Blocks;
+use blocks::{Blocks, NextPacket};
 use compression::{Compression, Decompressed, LONGEST_MAGIC};
-use filter::Filter;
+use filter::SavefileFilter;
 use input::Input;
-use libpcap::Handed;
-use records::Records;
+use libpcap::LibpcapReader;
+use records::{NextRecord, Records};
 
 /// An open savefile.
 pub struct Savefile {
@@ -30,7 +30,7 @@ pub struct Savefile {
     reader: Reader,
     /// The link types of the interfaces that were described before the first frame.
     link_types: Vec<LinkType>,
-    filter: Option<Filter>,
+    filter: Option<SavefileFilter>,
     /// Frames that were handed over.
     frames: u64,
     /// Compressed bytes that were read.
@@ -44,23 +44,23 @@ enum Reader {
     /// A pcapng file.
     Blocks(Blocks),
     /// Anything else: libpcap reads it.
-    Handed(Handed),
+    Libpcap(LibpcapReader),
     /// On its way from one to another, which failed.
     None,
 }
 
 /// The outcome of a call of [`Savefile::read`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Read {
+pub struct FramesRead {
     /// Frames that were read, those among them that the filter left out.
     pub frames: usize,
     /// The reason why there were no more.
-    pub stop: Stop,
+    pub stop: StopReason,
 }
 
 /// The reason why a call gave no more frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stop {
+pub enum StopReason {
     /// It gave as many as were asked for.
     Count,
     /// More are still to come, by standard input for one.
@@ -78,7 +78,7 @@ impl Savefile {
         let (input, consumed) = decompressed(open(path)?, path)?;
         let (reader, link_types) = recognised(input, path)?;
         let mut savefile = Self { path: path.to_owned(), reader, link_types, filter: None, frames: 0, consumed };
-        savefile.filter = filter.map(|text| Filter::new(text, savefile.link_type())).transpose()?;
+        savefile.filter = filter.map(|text| SavefileFilter::new(text, savefile.link_type())).transpose()?;
         Ok(savefile)
     }
 
@@ -105,66 +105,51 @@ impl Savefile {
     /// # Errors
     /// When the file is broken at this place, or the filter does not compile for a link type that comes for the first
     /// time. The frames before it were handed over.
-    pub fn read(&mut self, count: usize, mut on_frame: impl FnMut(LinkType, Frame<'_>)) -> Result<Read, Error> {
+    pub fn read(&mut self, count: usize, mut on_frame: impl FnMut(LinkType, Frame<'_>)) -> Result<FramesRead, Error> {
         let mut frames = 0;
         while frames < count {
             match self.step(count - frames, &mut on_frame)? {
-                Step::Frames(read) => frames += read,
-                Step::Stop(stop) => return Ok(Read { frames, stop }),
-                Step::HandOver => self.hand_over()?,
+                ReadStep::Frames(read) => frames += read,
+                ReadStep::Stop(stop) => return Ok(FramesRead { frames, stop }),
+                ReadStep::HandOver => self.hand_over()?,
             }
         }
-        Ok(Read { frames, stop: Stop::Count })
-    }
-
-    /// The next frame of a plain file. None where there is none, and where [`Savefile::read`] has to go on.
-    ///
-    /// The work on a frame can be inlined around this, as it cannot in a closure that is called from several places.
-    #[inline(always)]
-    pub fn next_plain(&mut self) -> Option<Frame<'_>> {
-        let Self { reader: Reader::Records(records), filter: None, frames, .. } = self else { return None };
-        match records.next() {
-            records::Next::Frame(frame) => {
-                *frames += 1;
-                Some(frame)
-            }
-            records::Next::Waiting | records::Next::End | records::Next::Odd => None,
-        }
+        Ok(FramesRead { frames, stop: StopReason::Count })
     }
 
     /// Reads one frame, or up to `count`.
-    fn step(&mut self, count: usize, on_frame: &mut impl FnMut(LinkType, Frame<'_>)) -> Result<Step, Error> {
+    fn step(&mut self, count: usize, on_frame: &mut impl FnMut(LinkType, Frame<'_>)) -> Result<ReadStep, Error> {
         let Self { path, reader, filter, frames, link_types, .. } = self;
         let before = *frames;
         let mut sink = Sink { filter, frames, on_frame };
         match reader {
-            Reader::Records(records) if records.is_odd() => Ok(Step::HandOver),
+            Reader::Records(records) if records.is_odd() => Ok(ReadStep::HandOver),
             Reader::Records(records) => {
                 let link_type = records.link_type;
                 match records.next() {
-                    records::Next::Frame(frame) => sink.offer(link_type, frame).map(|()| Step::Frames(1)),
-                    records::Next::Waiting => Ok(Step::Stop(Stop::Waiting)),
-                    records::Next::Odd => Ok(Step::HandOver),
-                    records::Next::End => ended(path, before, records.failure()),
+                    NextRecord::Frame(frame) => sink.offer(link_type, frame).map(|()| ReadStep::Frames(1)),
+                    NextRecord::Waiting => Ok(ReadStep::Stop(StopReason::Waiting)),
+                    NextRecord::Odd => Ok(ReadStep::HandOver),
+                    NextRecord::End => ended(path, before, records.failure()),
                 }
             }
             Reader::Blocks(blocks) => match blocks.next().map_err(|fault| broken(path, before, fault))? {
-                blocks::Next::Frame(link_type, frame) => sink.offer(link_type, frame).map(|()| Step::Frames(1)),
-                blocks::Next::Waiting => Ok(Step::Stop(Stop::Waiting)),
-                blocks::Next::End => Ok(Step::Stop(Stop::End)),
+                NextPacket::Frame(link_type, frame) => sink.offer(link_type, frame).map(|()| ReadStep::Frames(1)),
+                NextPacket::Waiting => Ok(ReadStep::Stop(StopReason::Waiting)),
+                NextPacket::End => Ok(ReadStep::Stop(StopReason::End)),
             },
-            Reader::Handed(handed) => {
+            Reader::Libpcap(handed) => {
                 let link_type = link_types.first().copied().unwrap_or(LinkType(1));
                 match sink.offer_handed(handed, link_type, count)? {
                     Ok(0) => ended(path, *frames, handed.failure()),
-                    Ok(read) => Ok(Step::Frames(read)),
+                    Ok(read) => Ok(ReadStep::Frames(read)),
                     Err(error) => match handed.failure() {
                         Some(failure) => Err(broken(path, *frames, failure)),
                         None => Err(broken(path, *frames, words(&error))),
                     },
                 }
             }
-            Reader::None => Ok(Step::Stop(Stop::End)),
+            Reader::None => Ok(ReadStep::Stop(StopReason::End)),
         }
     }
 
@@ -175,23 +160,23 @@ impl Savefile {
                 return Err(broken(&self.path, self.frames, error));
             }
             let (header, rest) = records.into_rest();
-            let handed = Handed::over(header.to_vec(), rest);
-            self.reader = Reader::Handed(handed.map_err(|error| broken(&self.path, self.frames, words(&error)))?);
+            let handed = LibpcapReader::over(header.to_vec(), rest);
+            self.reader = Reader::Libpcap(handed.map_err(|error| broken(&self.path, self.frames, words(&error)))?);
         }
         Ok(())
     }
 }
 
 /// The outcome of one step of reading.
-enum Step {
+enum ReadStep {
     Frames(usize),
-    Stop(Stop),
+    Stop(StopReason),
     HandOver,
 }
 
 /// The way of a frame that was read.
 struct Sink<'a, F> {
-    filter: &'a mut Option<Filter>,
+    filter: &'a mut Option<SavefileFilter>,
     frames: &'a mut u64,
     on_frame: &'a mut F,
 }
@@ -210,7 +195,7 @@ impl<F: FnMut(LinkType, Frame<'_>)> Sink<'_, F> {
     /// The same with up to `count` frames that libpcap reads; gives libpcap's answer.
     fn offer_handed(
         &mut self,
-        handed: &mut Handed,
+        handed: &mut LibpcapReader,
         link_type: LinkType,
         count: usize,
     ) -> Result<Result<usize, pcap::Error>, Error> {
@@ -225,8 +210,8 @@ impl<F: FnMut(LinkType, Frame<'_>)> Sink<'_, F> {
 }
 
 /// The end of the frames, which an error of the input may have brought about.
-fn ended(path: &Path, frames: u64, failure: Option<io::Error>) -> Result<Step, Error> {
-    failure.map_or(Ok(Step::Stop(Stop::End)), |error| Err(broken(path, frames, error)))
+fn ended(path: &Path, frames: u64, failure: Option<io::Error>) -> Result<ReadStep, Error> {
+    failure.map_or(Ok(ReadStep::Stop(StopReason::End)), |error| Err(broken(path, frames, error)))
 }
 
 fn broken(path: &Path, frames: u64, reason: impl ToString) -> Error {
@@ -292,9 +277,9 @@ fn recognised(input: Input, path: &Path) -> Result<(Reader, Vec<LinkType>), Erro
             _ => not_a_capture(reason),
         });
     }
-    let handed = Handed::over(Vec::new(), input).map_err(|error| not_a_capture(words(&error)))?;
+    let handed = LibpcapReader::over(Vec::new(), input).map_err(|error| not_a_capture(words(&error)))?;
     let link_type = handed.link_type();
-    Ok((Reader::Handed(handed), vec![link_type]))
+    Ok((Reader::Libpcap(handed), vec![link_type]))
 }
 
 /// libpcap's name of a link type.

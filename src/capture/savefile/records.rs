@@ -1,13 +1,13 @@
 //! The records of pcap files (<https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html>).
 //!
-//! libpcap reads a file by 4 KiB and copies each packet once more, which takes longer than all that is counted of a large
-//! one. So what is plain is read here: a file of version 2.4 in either byte order, and in it one record after the other.
-//! What is not, from the file's header to a record that is cut off, is left to libpcap, which says what to make of it.
+//! libpcap reads a file by 4 KiB and copies each packet once more, which takes longer than the counting of a large
+//! packet. So plain files are read here: version 2.4 in either byte order, one record after the other. Everything
+//! else, from an unusual header to a record that is cut off, is left to libpcap and its error messages.
 
 use super::input::{Filled, Input};
 use crate::packet::{Frame, LinkType, NANOSECONDS_PER_SECOND, Timestamp};
 
-/// Magic numbers of files whose times are in microseconds and in nanoseconds.
+/// Magic numbers of files with times in microseconds and in nanoseconds.
 const MICROSECONDS: u32 = 0xa1b2_c3d4;
 const NANOSECONDS: u32 = 0xa1b2_3c4d;
 /// The version of the format, 2.4, as the header has it.
@@ -20,14 +20,14 @@ const RECORD_HEADER: usize = 16;
 pub(super) const LARGEST: u32 = 262_144;
 
 /// The next item of a file.
-pub(super) enum Next<'a> {
+pub(super) enum NextRecord<'a> {
     /// A frame.
     Frame(Frame<'a>),
     /// Nothing more has come yet.
     Waiting,
     /// The file ends here, between two records.
     End,
-    /// Libpcap has to say what this is.
+    /// Libpcap has to read on from here.
     Odd,
 }
 
@@ -50,8 +50,8 @@ impl Records {
     pub(super) fn of(mut input: Input) -> Result<Self, Input> {
         input.wait_for(FILE_HEADER);
         let Some(&header) = input.unused().first_chunk::<FILE_HEADER>() else { return Err(input) };
-        match Format::of(&header) {
-            Some(Format { is_swapped, unit, units_in_second, snap_length, link_type }) => {
+        match PcapHeader::of(&header) {
+            Some(PcapHeader { is_swapped, unit, units_in_second, snap_length, link_type }) => {
                 input.take(FILE_HEADER);
                 let largest = snap_length.min(LARGEST);
                 Ok(Self { input, header, link_type, is_swapped, unit, units_in_second, largest, is_odd: false })
@@ -60,14 +60,14 @@ impl Records {
         }
     }
 
-    /// The next record. After [`Next::Odd`] nothing more is read here.
+    /// The next record. After [`NextRecord::Odd`] nothing more is read here.
     #[inline(always)]
-    pub(super) fn next(&mut self) -> Next<'_> {
+    pub(super) fn next(&mut self) -> NextRecord<'_> {
         if self.input.available() < RECORD_HEADER {
             match self.input.fill(RECORD_HEADER) {
                 Filled::Whole => {}
-                Filled::Waiting => return Next::Waiting,
-                Filled::Ended if self.input.available() == 0 => return Next::End,
+                Filled::Waiting => return NextRecord::Waiting,
+                Filled::Ended if self.input.available() == 0 => return NextRecord::End,
                 Filled::Ended => return self.give_up(),
             }
         }
@@ -84,7 +84,7 @@ impl Records {
         if self.input.available() < length {
             match self.input.fill(length) {
                 Filled::Whole => {}
-                Filled::Waiting => return Next::Waiting,
+                Filled::Waiting => return NextRecord::Waiting,
                 Filled::Ended => return self.give_up(),
             }
         }
@@ -93,10 +93,10 @@ impl Records {
         let seconds = if self.is_swapped { i64::from(seconds) } else { i64::from(seconds.cast_signed()) };
         let nanoseconds = i64::from(fraction) * i64::from(self.unit);
         let time = Timestamp::from_nanoseconds(seconds * NANOSECONDS_PER_SECOND + nanoseconds);
-        Next::Frame(Frame::new(time, &self.input.take(length)[RECORD_HEADER..], wire_bytes))
+        NextRecord::Frame(Frame::new(time, &self.input.take(length)[RECORD_HEADER..], wire_bytes))
     }
 
-    /// Whether [`Next::Odd`] was given.
+    /// True if [`NextRecord::Odd`] was given.
     pub(super) fn is_odd(&self) -> bool {
         self.is_odd
     }
@@ -106,20 +106,20 @@ impl Records {
         self.input.failure()
     }
 
-    /// The file's header and what was not read of the file.
+    /// The file's header and the rest of the file.
     pub(super) fn into_rest(self) -> ([u8; FILE_HEADER], Input) {
         (self.header, self.input)
     }
 
     #[cold]
-    fn give_up(&mut self) -> Next<'_> {
+    fn give_up(&mut self) -> NextRecord<'_> {
         self.is_odd = true;
-        Next::Odd
+        NextRecord::Odd
     }
 }
 
 /// The contents of a plain file's header.
-struct Format {
+struct PcapHeader {
     is_swapped: bool,
     unit: u32,
     units_in_second: u32,
@@ -127,7 +127,7 @@ struct Format {
     link_type: LinkType,
 }
 
-impl Format {
+impl PcapHeader {
     fn of(header: &[u8; FILE_HEADER]) -> Option<Self> {
         let magic = word(header, 0);
         let is_swapped = matches!(magic.swap_bytes(), MICROSECONDS | NANOSECONDS);

@@ -47,8 +47,8 @@ fn file_in_order(swapped: bool, magic: u32, version: [u16; 2], snap_length: u32,
     file
 }
 
-/// All frames, in calls of `count`, before each of which up to `plain` are taken one by one, and how it ended.
-fn outcome(opened: Result<Savefile, Error>, plain: usize, count: usize) -> (Vec<(Timestamp, Vec<u8>, u32)>, String) {
+/// All frames, in calls of `count`, and the message at the end.
+fn outcome(opened: Result<Savefile, Error>, count: usize) -> (Vec<(Timestamp, Vec<u8>, u32)>, String) {
     let copy = |frame: Frame<'_>| (frame.time, frame.captured.to_vec(), frame.wire_bytes);
     let mut frames = Vec::new();
     let mut savefile = match opened {
@@ -57,12 +57,10 @@ fn outcome(opened: Result<Savefile, Error>, plain: usize, count: usize) -> (Vec<
     };
     loop {
         let before = frames.len();
-        frames.extend((0..plain).map_while(|_| savefile.next_plain().map(copy)));
-        let taken = frames.len();
         let read = savefile.read(count, |_, frame| frames.push(copy(frame)));
         match read {
-            Ok(read) if read.stop == Stop::End => return (frames, "end".to_owned()),
-            Ok(read) => assert_eq!(frames.len() - taken, read.frames),
+            Ok(read) if read.stop == StopReason::End => return (frames, "end".to_owned()),
+            Ok(read) => assert_eq!(frames.len() - before, read.frames),
             Err(error) => return (frames, error.to_string()),
         }
         assert!(frames.len() > before);
@@ -71,10 +69,10 @@ fn outcome(opened: Result<Savefile, Error>, plain: usize, count: usize) -> (Vec<
 
 /// The file as libpcap reads it from the beginning on.
 fn by_libpcap(path: &Path) -> Result<Savefile, Error> {
-    let handed = Handed::over(Vec::new(), Input::of_file(File::open(path).unwrap()));
+    let handed = LibpcapReader::over(Vec::new(), Input::of_file(File::open(path).unwrap()));
     let reader = handed.map_err(|error| Error::NotACapture { path: path.to_owned(), reason: words(&error) })?;
     let link_types = vec![reader.link_type()];
-    let reader = Reader::Handed(reader);
+    let reader = Reader::Libpcap(reader);
     Ok(Savefile { path: path.to_owned(), reader, link_types, filter: None, frames: 0, consumed: None })
 }
 
@@ -98,15 +96,14 @@ proptest! {
         cut in prop_oneof![3 => Just(None), 1 => any::<prop::sample::Index>().prop_map(Some)],
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
         swapped in any::<bool>(),
-        plain in 0_usize..4,
         count in 1_usize..7,
     ) {
         let mut bytes = file_in_order(swapped, magic, version, snap_length, &records);
         changes.iter().for_each(|(at, byte)| *at.get_mut(&mut bytes) = *byte);
         bytes.truncate(cut.map_or(bytes.len(), |at| at.index(bytes.len())));
         let file = written(&bytes);
-        let (frames, end) = outcome(Savefile::open(file.path(), None), plain, count);
-        prop_assert_eq!((frames, end), outcome(by_libpcap(file.path()), 0, count));
+        let (frames, end) = outcome(Savefile::open(file.path(), None), count);
+        prop_assert_eq!((frames, end), outcome(by_libpcap(file.path()), count));
     }
 }
 
@@ -130,13 +127,13 @@ fn plain_file_is_left_to_libpcap_only_where_it_is_odd() {
         let mut bytes = file_in_order(swapped, NANOSECONDS_MAGIC, [2, 4], 65_535, &records(10));
         let whole = written(&bytes);
         let mut savefile = Savefile::open(whole.path(), None).unwrap();
-        assert_eq!(savefile.read(100, |_, _| {}).unwrap(), Read { frames: 10, stop: Stop::End });
+        assert_eq!(savefile.read(100, |_, _| {}).unwrap(), FramesRead { frames: 10, stop: StopReason::End });
         assert!(is_plain(&savefile));
         bytes.truncate(bytes.len() - 1);
         let cut = written(&bytes);
         let savefile = Savefile::open(cut.path(), None).unwrap();
         assert!(is_plain(&savefile));
-        let (frames, end) = outcome(Ok(savefile), 0, 4);
+        let (frames, end) = outcome(Ok(savefile), 4);
         assert_eq!(frames.len(), 9);
         assert!(end.contains("truncated") && end.contains("after 9 frames"), "{end}");
     }
@@ -150,7 +147,7 @@ fn filter_leaves_frames_out_and_its_frames_count_as_read() {
     let mut savefile = Savefile::open(file.path(), Some("greater 61")).unwrap();
     let mut kept = Vec::new();
     let read = savefile.read(100, |_, frame| kept.push(frame.captured[0])).unwrap();
-    assert_eq!((read, kept), (Read { frames: 10, stop: Stop::End }, vec![3]));
+    assert_eq!((read, kept), (FramesRead { frames: 10, stop: StopReason::End }, vec![3]));
 }
 
 #[test]
@@ -175,13 +172,13 @@ fn input_that_is_still_to_come_is_waited_for_in_between() {
     while seen < 1 {
         seen += savefile.read(10, |_, _| {}).unwrap().frames;
     }
-    assert_eq!(savefile.read(10, |_, _| {}).unwrap(), Read { frames: 0, stop: Stop::Waiting });
+    assert_eq!(savefile.read(10, |_, _| {}).unwrap(), FramesRead { frames: 0, stop: StopReason::Waiting });
     give.send(bytes[24 + 76 + 30..].to_vec()).unwrap();
     drop(give);
     loop {
         let read = savefile.read(10, |_, _| {}).unwrap();
         seen += read.frames;
-        if read.stop == Stop::End {
+        if read.stop == StopReason::End {
             break;
         }
     }

@@ -1,16 +1,16 @@
-//! Which interfaces are captured, and why the others are not.
+//! The decision which interfaces are captured, and why the others are not.
 //!
 //! Takes the [`Network`] and the room's [`Config`]; gives a [`Decision`] for each link. Must not know handles.
 //!
-//! A link whose frames another captured link shows too is left out, or they would count twice: a VLAN or macvlan
-//! beside its parent, a bridge's port beside the bridge, a bond's member beside the bond. It is left out only for
-//! a link that is itself captured: with the bridge down or excluded, its ports are.
+//! A link is left out if another captured link shows its frames too, or they would count twice: a VLAN or macvlan
+//! beside its parent, a bridge's port beside the bridge, a bond's member beside the bond. It is left out only for a
+//! link that is itself captured: with the bridge down or excluded, its ports are captured.
 //!
-//! A bridge shows what this host itself sends, receives and routes, but not what goes from port to port: in `all`
-//! such frames are seen on no interface. To count them, name a port instead of the bridge.
+//! A bridge shows the frames that this host itself sends, receives and routes, but not those that go from port to
+//! port: with `all`, no interface shows them. To count them, name a port instead of the bridge.
 //!
-//! Not known to the kernel's tables, and so captured in `all` though they show frames twice: the internal port of
-//! an Open vSwitch bridge, and a PPPoE session beside its Ethernet interface. Exclude one of both.
+//! Two cases are not in the kernel's tables, so `all` captures both interfaces although they show frames twice: the
+//! internal port of an Open vSwitch bridge, and a PPPoE session beside its Ethernet interface. Exclude one of them.
 
 mod names;
 
@@ -24,10 +24,10 @@ pub use names::as_they_stand;
 /// The most interfaces that a message lists.
 const MOST_LISTED: usize = 32;
 
-/// How deep links are followed that lie on each other; the kernel allows eight.
+/// Most links on top of each other that are followed; the kernel allows eight.
 const DEEPEST_STACK: usize = 8;
 
-/// What is decided of one link.
+/// The decision about one link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     /// The link's index.
@@ -35,19 +35,19 @@ pub struct Decision {
     /// Its name.
     pub name: String,
     /// Captured, or why not.
-    pub outcome: Outcome,
+    pub outcome: LinkOutcome,
 }
 
-/// Whether a link is captured.
+/// Captured or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum LinkOutcome {
     /// It is. On `any`: its frames are wanted.
     Captured,
     /// It is not.
     NotCaptured(Reason),
 }
 
-/// Why a link is not captured.
+/// The reason why a link is not captured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
     /// The user named others.
@@ -56,7 +56,7 @@ pub enum Reason {
     Excluded,
     /// A loopback device; `all` has none.
     Loopback,
-    /// A VRF device: what it shows, its members show.
+    /// A VRF device: its members show its frames.
     Vrf,
     /// It has the name of a device of libpcap's own.
     NameOfLibpcap,
@@ -64,7 +64,7 @@ pub enum Reason {
     Down,
     /// Another captured link shows its frames.
     ShownElsewhere {
-        /// What it is to the next link.
+        /// Its relation to the next link.
         relation: Relation,
         /// The next link's name.
         next: String,
@@ -73,7 +73,7 @@ pub enum Reason {
     },
 }
 
-/// What a link is to the one that shows its frames.
+/// The relation of a link to the one that shows its frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Relation {
     /// A port of a bridge.
@@ -90,9 +90,9 @@ pub enum Relation {
     Ipvlan,
 }
 
-/// Why interfaces that the user named cannot be captured.
+/// The reason why interfaces that the user named cannot be captured.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum SelectionError {
     /// No link has this name.
     #[error("{}: no such interface (have: {})", printable(name), printable(have))]
     UnknownInterface {
@@ -121,7 +121,7 @@ pub enum Refusal {
     ShownTwice {
         /// The link's name.
         name: String,
-        /// What it is to the next link.
+        /// Its relation to the next link.
         relation: Relation,
         /// The next link's name.
         next: String,
@@ -130,8 +130,7 @@ pub enum Refusal {
     },
 }
 
-/// What is decided of each link, in the network's order. Names that no link has are passed over: an interface may
-/// come back.
+/// A decision for each link, in the network's order. Names without a link are ignored: an interface may come back.
 #[must_use]
 pub fn decide(network: &Network, config: &Config) -> Vec<Decision> {
     let config = &*names::resolved(network, config);
@@ -140,16 +139,16 @@ pub fn decide(network: &Network, config: &Config) -> Vec<Decision> {
     network.links.iter().map(decision).collect()
 }
 
-/// The indexes of the links that are captured; on `any`, of those whose frames are wanted.
+/// The indexes of the captured links; on `any`, of those whose frames are wanted.
 #[must_use]
 pub fn captured(network: &Network, config: &Config) -> Vec<u32> {
     let config = &*names::resolved(network, config);
-    let links = network.links.iter().filter(|link| outcome(network, config, link) == Outcome::Captured);
+    let links = network.links.iter().filter(|link| outcome(network, config, link) == LinkOutcome::Captured);
     links.map(|link| link.index).collect()
 }
 
-/// The links that the user named and that there are, by whichever of their names, each once. Without those whose name is
-/// libpcap's: opened by that name, libpcap's own device would be captured.
+/// The existing links that the user named, by any of their names, each once. Links with the name of a libpcap device
+/// are left out: opened by that name, libpcap's own device would be captured.
 #[must_use]
 pub fn named<'a>(network: &'a Network, config: &Config) -> Vec<&'a Link> {
     match &names::resolved(network, config).selection {
@@ -164,40 +163,40 @@ pub fn named<'a>(network: &'a Network, config: &Config) -> Vec<&'a Link> {
 ///
 /// # Errors
 /// A name that no link has or that is libpcap's, or a link named beside another that shows its frames.
-pub fn check_names(network: &Network, config: &Config) -> Result<(), Refusal> {
+pub fn check_names(network: &Network, config: &Config) -> Result<(), SelectionError> {
     let config = &*names::resolved(network, config);
     let Selection::Named(names) = &config.selection else { return Ok(()) };
     for name in names {
         let link = network.named(name).ok_or_else(|| unknown(network, name))?;
         if is_of_libpcap(&link.name) {
-            return Err(Refusal::NameOfLibpcap { name: name.clone() });
+            return Err(SelectionError::NameOfLibpcap { name: name.clone() });
         }
-        if let Outcome::NotCaptured(Reason::ShownElsewhere { relation, next, shown_on }) =
+        if let LinkOutcome::NotCaptured(Reason::ShownElsewhere { relation, next, shown_on }) =
             outcome(network, config, link)
         {
-            return Err(Refusal::ShownTwice { name: name.clone(), relation, next, shown_on });
+            return Err(SelectionError::ShownTwice { name: name.clone(), relation, next, shown_on });
         }
     }
     Ok(())
 }
 
-fn unknown(network: &Network, name: &str) -> Refusal {
+fn unknown(network: &Network, name: &str) -> SelectionError {
     let mut have: Vec<&str> = network.links.iter().map(|link| link.name.as_str()).collect();
     have.sort_unstable();
     let more = if have.len() > MOST_LISTED { ", …" } else { "" };
     have.truncate(MOST_LISTED);
-    Refusal::UnknownInterface { name: name.to_owned(), have: have.join(", ") + more }
+    SelectionError::UnknownInterface { name: name.to_owned(), have: have.join(", ") + more }
 }
 
-fn outcome(network: &Network, config: &Config, link: &Link) -> Outcome {
+fn outcome(network: &Network, config: &Config, link: &Link) -> LinkOutcome {
     match unwanted(config, link).or_else(|| shown_elsewhere(network, config, link, DEEPEST_STACK)) {
-        Some(reason) => Outcome::NotCaptured(reason),
-        None => Outcome::Captured,
+        Some(reason) => LinkOutcome::NotCaptured(reason),
+        None => LinkOutcome::Captured,
     }
 }
 
-/// Why a link is not wanted for its own sake. What is named is wanted, excluded or down as it may be; on `any`
-/// links come up unasked.
+/// The reason why a link is not wanted for its own sake. A named link is wanted even if excluded or down; on `any`,
+/// links may come up later.
 fn unwanted(config: &Config, link: &Link) -> Option<Reason> {
     let excluded = config.excluded.contains(&link.name).then_some(Reason::Excluded);
     let vrf = (link.kind == Some(LinkKind::Vrf)).then_some(Reason::Vrf);
@@ -212,7 +211,7 @@ fn unwanted(config: &Config, link: &Link) -> Option<Reason> {
     }
 }
 
-/// Whether a link's frames show on one that is captured. The links in between need not be.
+/// The reason if a captured link shows this link's frames. The links in between need not be captured.
 fn shown_elsewhere(network: &Network, config: &Config, link: &Link, deepest: usize) -> Option<Reason> {
     let deeper = deepest.checked_sub(1)?;
     let is_captured =
@@ -223,7 +222,7 @@ fn shown_elsewhere(network: &Network, config: &Config, link: &Link, deepest: usi
     Some(Reason::ShownElsewhere { relation, next: next.name.clone(), shown_on: shown_on.name.clone() })
 }
 
-/// What `link` is to the next link on the way to `shown_on`.
+/// The relation of `link` to the next link on the way to `shown_on`.
 fn nearest<'a>(network: &'a Network, link: &Link, shown_on: &Link) -> Option<(Relation, &'a Link)> {
     let is_on_the_way = |next: &&Link| next.index == shown_on.index || network.shown_on(next).contains(&shown_on.index);
     let controller = network.controller(link).filter(is_on_the_way);
@@ -301,8 +300,8 @@ pub fn table(network: &Network, config: &Config) -> String {
 fn row(network: &Network, config: &Config, link: &Link) -> [String; 4] {
     let addresses: Vec<String> = link.addresses.iter().map(ToString::to_string).collect();
     let captured = match outcome(network, config, link) {
-        Outcome::Captured => "yes".to_owned(),
-        Outcome::NotCaptured(reason) => format!("no: {reason}"),
+        LinkOutcome::Captured => "yes".to_owned(),
+        LinkOutcome::NotCaptured(reason) => format!("no: {reason}"),
     };
     [printable(&link.name), state(link).to_owned(), addresses.join(", "), printable(&captured)]
 }

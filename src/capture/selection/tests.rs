@@ -16,7 +16,7 @@ fn excluding(selection: Selection, names: &[&str]) -> Config {
 fn captured_names(network: &Network, config: &Config) -> Vec<String> {
     let captured = captured(network, config);
     let decided = decide(network, config);
-    let by_decision = decided.iter().filter(|decision| decision.outcome == Outcome::Captured);
+    let by_decision = decided.iter().filter(|decision| decision.outcome == LinkOutcome::Captured);
     assert_eq!(captured, by_decision.clone().map(|decision| decision.index).collect::<Vec<_>>());
     by_decision.map(|decision| decision.name.clone()).collect()
 }
@@ -24,8 +24,8 @@ fn captured_names(network: &Network, config: &Config) -> Vec<String> {
 fn why_not(network: &Network, config: &Config, name: &str) -> String {
     let decided = decide(network, config);
     match &decided.iter().find(|decision| decision.name == name).unwrap().outcome {
-        Outcome::NotCaptured(reason) => reason.to_string(),
-        Outcome::Captured => "captured".to_owned(),
+        LinkOutcome::NotCaptured(reason) => reason.to_string(),
+        LinkOutcome::Captured => "captured".to_owned(),
     }
 }
 
@@ -71,7 +71,7 @@ fn host() -> Network {
 }
 
 #[test]
-fn all_leaves_out_loopback_what_is_down_and_what_shows_elsewhere() {
+fn all_leaves_out_loopback_links_that_are_down_and_links_shown_elsewhere() {
     let (host, all) = (host(), config(Selection::All));
     assert_eq!(captured_names(&host, &all), ["bond0", "br0", "veth1.5", "mac0", "eth3"]);
     for (name, reason) in [
@@ -110,7 +110,7 @@ fn a_bond_that_is_a_bridges_port_hides_its_members_but_not_its_vlans() {
 }
 
 #[test]
-fn only_what_is_named_is_captured_even_if_it_is_down_or_excluded() {
+fn only_named_links_are_captured_even_if_down_or_excluded() {
     let names = Config { excluded: vec!["eth2".to_owned()], ..named(&["eth2", "lo", "eth2", "gone"]) };
     assert_eq!(captured_names(&host(), &names), ["lo", "eth2"]);
     assert_eq!(why_not(&host(), &names, "bond0"), "not named");
@@ -148,7 +148,7 @@ fn a_link_named_beside_one_that_shows_its_frames_is_refused() {
 }
 
 #[test]
-fn any_wants_loopback_and_what_is_down_but_not_what_shows_elsewhere() {
+fn any_wants_loopback_and_links_that_are_down_but_none_shown_elsewhere() {
     let any = config(Selection::Any);
     assert_eq!(captured_names(&host(), &any), ["lo", "bond0", "br0", "veth1.5", "eth2", "eth3"]);
     let excluded = excluding(Selection::Any, &["bond0", "lo"]);

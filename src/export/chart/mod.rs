@@ -1,6 +1,7 @@
-//! Who sends to whom, as TrafficAlerted's `/active` and `/all` have it, and the limits, as its `/capabilities`.
+//! Sources with their destinations, as in TrafficAlerted's `/active` and `/all`, and the limits, as in its
+//! `/capabilities`.
 //!
-//! An event type that TrafficAlerted does not know is given only where none of its own applies.
+//! An event type that TrafficAlerted does not know is used only if none of its own applies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -9,24 +10,24 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::report::Report;
+use super::Report;
 use crate::alert::Alert;
 use crate::detect::bandwidth::Talker;
 use crate::detect::{Kind, Subject, bandwidth, scan};
 
-/// Sources whose destinations are listed at most; further ones stand without.
+/// Most sources whose destinations are listed; further sources come without destinations.
 const MAXIMUM_DETAILED: usize = 1_000;
 
-/// Which sources are listed.
+/// The sources to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listed {
-    /// Those with an alert that fires.
+    /// Sources with a firing alert.
     Active,
-    /// Those with so many bytes in their window, or more.
+    /// Sources with at least this many bytes in their window.
     AtLeast(u64),
 }
 
-/// A source, what it does, and to whom.
+/// A source, its activity and its destinations.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Event<'a> {
@@ -91,7 +92,7 @@ fn destinations(talker: &Talker) -> Vec<Destination> {
     talker.destinations.iter().map(|&(address, bytes)| Destination { address, bytes }).collect()
 }
 
-/// What fires of a source.
+/// The firing alerts of a source.
 #[derive(Debug, Clone, Copy, Default)]
 struct Firing {
     bandwidth: bool,
@@ -143,13 +144,13 @@ pub struct Capabilities {
     pub chart_min_bytes: u64,
     /// Interfaces that are left out.
     pub excluded_interfaces: Vec<String>,
-    /// Whether contacted hosts are looked at.
+    /// True if contacted hosts are counted.
     #[serde(rename = "ContactedIPsAnalyze")]
     pub contacted_ips_analyze: bool,
     /// Hosts that a source may contact.
     #[serde(rename = "NumberContactedIPs")]
     pub number_contacted_ips: u32,
-    /// Whether contacted ports are looked at.
+    /// True if contacted ports are counted.
     pub analyze_ports: bool,
     /// Ports that a source may contact.
     pub num_contacted_ports: u32,
@@ -159,14 +160,14 @@ pub struct Capabilities {
 }
 
 impl Default for Capabilities {
-    /// Those of the default configuration.
+    /// The capabilities of the default configuration.
     fn default() -> Self {
         Self::of(&bandwidth::Config::default(), &scan::Config::default(), &[])
     }
 }
 
 impl Capabilities {
-    /// What these settings are in TrafficAlerted's words.
+    /// These settings in TrafficAlerted's words.
     #[must_use]
     pub fn of(bandwidth: &bandwidth::Config, scan: &scan::Config, excluded_interfaces: &[String]) -> Self {
         Self {

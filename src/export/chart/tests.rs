@@ -3,7 +3,7 @@ use std::net::Ipv4Addr;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::alert::{Fingerprint, Peak, Severity, Side, State};
+use crate::alert::{AlertState, Fingerprint, Peak, Severity, Side};
 use crate::detect::Figures;
 use crate::packet::Timestamp;
 
@@ -18,7 +18,7 @@ fn alert(kind: Kind, subject: Subject, bytes: u64) -> Alert {
         kind,
         rule: kind.label().into(),
         subject,
-        state: State::Firing,
+        state: AlertState::Firing,
         severity: Severity::Info,
         side: Side::Outside,
         starts_at,
@@ -57,7 +57,7 @@ fn types(report: &Report) -> Vec<(String, String)> {
 }
 
 #[test]
-fn nobody_is_an_empty_array() {
+fn list_without_sources_is_an_empty_array() {
     for listed in [Listed::Active, Listed::AtLeast(0)] {
         assert_eq!(written(&Report::default(), listed), json!([]));
     }
@@ -96,7 +96,7 @@ fn the_event_type_says_all_that_a_source_does_and_trafficalerted_knows() {
         alert(Kind::Bandwidth, source(4), 70),
         alert(Kind::Anomaly, pair(5), 60),
         alert(Kind::Anomaly, pair(1), 10),
-        // Of these nobody is the source.
+        // Alerts that have no source.
         alert(Kind::Bandwidth, Subject::Destination(host(7)), 50),
         alert(Kind::Bandwidth, Subject::Network("192.0.2.0/24".parse().unwrap()), 50),
     ];

@@ -1,13 +1,13 @@
-//! What is found in the traffic, and what alerts.
+//! Metric families of detection and of alerts.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::IpAddr;
 
+use super::Report;
 use super::family::{self, Family};
-use super::report::Report;
-use super::text::{Sample, TextWriter};
+use super::text::{SampleWriter, TextWriter};
 use super::words::push_address;
 use crate::account::snapshot::Snapshot;
 use crate::alert::{self, Alert};
@@ -42,7 +42,7 @@ fn write_sources<W: Write>(view: &detect::View, writer: &mut TextWriter<W>) -> i
     write_hosts(&family::SOURCE_UNANSWERED_CONTACTS, view.unanswered_contacts.iter().copied(), writer)
 }
 
-/// A family whose one label is a host.
+/// A family with a host as its only label.
 fn write_hosts<W: Write>(
     family: &Family,
     rows: impl Iterator<Item = (IpAddr, u64)>,
@@ -111,7 +111,7 @@ fn write_limits<W: Write>(view: &detect::View, writer: &mut TextWriter<W>) -> io
     Ok(())
 }
 
-fn write_alerts<W: Write>(view: &alert::View, writer: &mut TextWriter<W>) -> io::Result<()> {
+fn write_alerts<W: Write>(view: &alert::AlertView, writer: &mut TextWriter<W>) -> io::Result<()> {
     let mut rules: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for ((_, rule), fired) in &view.fired_total {
         rules.entry(rule).or_default().1 += fired;
@@ -157,7 +157,7 @@ fn write_firing<W: Write>(firing: &[Alert], writer: &mut TextWriter<W>) -> io::R
 }
 
 /// The labels of an alert.
-fn describe<'a, W: Write>(alert: &Alert, sample: Sample<'a, W>) -> Sample<'a, W> {
+fn describe<'a, W: Write>(alert: &Alert, sample: SampleWriter<'a, W>) -> SampleWriter<'a, W> {
     let (source, destination, network) = match alert.subject {
         Subject::Source(source) => (Some(source), None, None),
         Subject::Destination(destination) => (None, Some(destination), None),

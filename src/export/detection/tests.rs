@@ -2,9 +2,9 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::*;
-use crate::alert::{Fingerprint, Peak, Severity, Side, State};
+use crate::alert::{AlertState, Fingerprint, Peak, Severity, Side};
 use crate::detect::{DetectionTable, Figures, Kind, TableUse, Target};
-use crate::export::format::Format;
+use crate::export::Format;
 use crate::packet::{Protocol, Timestamp};
 
 fn host(number: u8) -> IpAddr {
@@ -18,7 +18,7 @@ fn alert(kind: Kind, rule: &str, subject: Subject, starts_at: i64) -> Alert {
         kind,
         rule: rule.into(),
         subject,
-        state: State::Firing,
+        state: AlertState::Firing,
         severity: Severity::Info,
         side: Side::Outside,
         starts_at,
@@ -45,7 +45,7 @@ fn of(family: &Family, report: &Report) -> Vec<String> {
 }
 
 #[test]
-fn what_is_seen_of_sources_has_a_row_each() {
+fn each_source_with_activity_has_a_row() {
     let detection = detect::View {
         window_bytes: vec![(Subject::Source(host(1)), 170), (Subject::Destination(host(2)), 90)],
         contacted_hosts: vec![(host(3), 16)],
@@ -91,7 +91,7 @@ fn alerts_are_counted_by_rule_from_0_on() {
 }
 
 #[test]
-fn an_alert_that_fires_says_of_whom() {
+fn firing_alert_names_its_subject() {
     let mut report = Report::default();
     let network = Subject::Network("198.51.100.0/24".parse().unwrap());
     report.alerts.firing = vec![

@@ -11,7 +11,7 @@ use super::WIDTH;
 /// Between two columns.
 const GAP: usize = 2;
 
-/// Room for a pair of IPv4 addresses, which names of services do not take.
+/// Width of a pair of IPv4 addresses, which names of services do not take away.
 const IPV4_PAIR: usize = 2 * 15 + GAP;
 
 /// The heads of the columns.
@@ -22,7 +22,7 @@ pub(super) struct Heads {
 }
 
 /// The texts of one line.
-pub(super) struct Line {
+pub(super) struct TableLine {
     pub ends: [String; 2],
     /// Without its name: `443/tcp`.
     pub service: String,
@@ -31,7 +31,7 @@ pub(super) struct Line {
     pub figures: Vec<String>,
 }
 
-impl Line {
+impl TableLine {
     /// The service with its name if that fits into `width`.
     fn service(&self, width: usize) -> &str {
         self.named_service.as_deref().filter(|named| named.len() <= width).unwrap_or(&self.service)
@@ -46,9 +46,9 @@ struct Widths {
 }
 
 impl Widths {
-    /// As wide as their texts where all fit. Else names of services make room for addresses down to a pair of IPv4
-    /// addresses, and what is longer takes a line more.
-    fn of(heads: &Heads, lines: &[Line]) -> Self {
+    /// As wide as their texts if all fit. Otherwise names of services become narrower so that addresses fit, down to
+    /// the width of a pair of IPv4 addresses; longer texts take another line.
+    fn of(heads: &Heads, lines: &[TableLine]) -> Self {
         let longest = |head: &str, texts: &mut dyn Iterator<Item = &str>| {
             texts.map(str::len).chain([head.len()]).max().unwrap_or(0)
         };
@@ -59,7 +59,7 @@ impl Widths {
         let named = longest(heads.service, &mut lines.iter().map(|line| line.service(WIDTH)));
         let left = left_of(&figures);
         let of_ends = |most: usize| {
-            let fits = |line: &&Line| line.ends.iter().all(|end| end.len() <= most);
+            let fits = |line: &&TableLine| line.ends.iter().all(|end| end.len() <= most);
             [0, 1].map(|at| longest(heads.ends[at], &mut lines.iter().filter(fits).map(|line| line.ends[at].as_str())))
         };
         let natural = of_ends(WIDTH);
@@ -69,14 +69,14 @@ impl Widths {
         let ends = if pair <= for_ends {
             natural
         } else {
-            // All the room there is: the second address of a line that takes two needs it.
+            // The whole width: the second address of a line that takes two needs it.
             let [client, _] = of_ends(for_ends.saturating_sub(GAP) / 2);
             [client, for_ends.saturating_sub(GAP + client)]
         };
         Self { ends, service: for_service, figures }
     }
 
-    /// The width of both addresses with what is between them.
+    /// The width of both addresses with the gap between them.
     fn pair(&self) -> usize {
         self.ends[0] + GAP + self.ends[1]
     }
@@ -88,9 +88,9 @@ fn left_of(figures: &[usize]) -> usize {
 }
 
 /// Writes the heads, then the lines.
-pub(super) fn write<W: Write>(heads: &Heads, lines: &[Line], out: &mut W) -> io::Result<()> {
+pub(super) fn write<W: Write>(heads: &Heads, lines: &[TableLine], out: &mut W) -> io::Result<()> {
     let widths = Widths::of(heads, lines);
-    let head = Line {
+    let head = TableLine {
         ends: heads.ends.map(str::to_owned),
         service: heads.service.to_owned(),
         named_service: None,
@@ -99,7 +99,7 @@ pub(super) fn write<W: Write>(heads: &Heads, lines: &[Line], out: &mut W) -> io:
     std::iter::once(&head).chain(lines).try_for_each(|line| write_line(&widths, line, out))
 }
 
-fn write_line<W: Write>(widths: &Widths, line: &Line, out: &mut W) -> io::Result<()> {
+fn write_line<W: Write>(widths: &Widths, line: &TableLine, out: &mut W) -> io::Result<()> {
     let [client, server] = &line.ends;
     let [for_client, for_server] = widths.ends;
     let fits = |ends: &str| ends.len() + GAP + line.service.len() <= widths.pair() + GAP + widths.service;
@@ -121,7 +121,7 @@ fn write_line<W: Write>(widths: &Widths, line: &Line, out: &mut W) -> io::Result
 }
 
 /// Writes the service and the figures behind the addresses.
-fn write_rest<W: Write>(widths: &Widths, ends: &str, line: &Line, out: &mut W) -> io::Result<()> {
+fn write_rest<W: Write>(widths: &Widths, ends: &str, line: &TableLine, out: &mut W) -> io::Result<()> {
     let room = widths.pair() + GAP + widths.service;
     let for_service = room.saturating_sub(ends.len() + GAP);
     let service = line.service(for_service);

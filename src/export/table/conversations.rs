@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::IpAddr;
 
-use super::columns::{Heads, Line};
+use super::columns::{Heads, TableLine};
 use super::{Config, columns, write_wrapped};
 use crate::account::flow::{Counters, FlowKey, FlowKeying};
 use crate::account::snapshot::{ShownRow, Snapshot};
@@ -15,7 +15,7 @@ use crate::services::{protocol_name, service_name};
 
 /// Two hosts that exchange packets of one protocol and port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
+struct PairKey {
     /// The host whose packets count as sent.
     client: IpAddr,
     server: IpAddr,
@@ -26,24 +26,24 @@ struct Key {
 
 /// The counters of one direction.
 #[derive(Debug, Clone, Copy, Default)]
-struct OneWay {
+struct DirectionCounters {
     counters: Counters,
     /// None before any packet.
     first_seen: Option<Timestamp>,
 }
 
 /// The counters of both directions: to the server, to the client.
-type Both = [OneWay; 2];
+type Both = [DirectionCounters; 2];
 
 /// A conversation with its counters.
 #[derive(Debug, Clone, Copy)]
-struct Conversation {
-    key: Key,
+struct ConversationTotals {
+    key: PairKey,
     sent: Counters,
     received: Counters,
 }
 
-impl Conversation {
+impl ConversationTotals {
     fn bytes(&self) -> u64 {
         self.sent.plus(self.received).bytes
     }
@@ -57,7 +57,7 @@ pub(super) fn write<W: Write>(config: Config, snapshot: &Snapshot, out: &mut W) 
     conversations.sort_unstable_by_key(|conversation| (Reverse(conversation.bytes()), conversation.key));
     let shown = config.top.unwrap_or(usize::MAX).min(conversations.len());
     let (shown, others) = conversations.split_at(shown);
-    let lines: Vec<Line> =
+    let lines: Vec<TableLine> =
         shown.iter().map(|conversation| line(snapshot.flow_keying, config.units, conversation)).collect();
     writeln!(out)?;
     columns::write(&heads(snapshot.flow_keying), &lines, out)?;
@@ -66,8 +66,8 @@ pub(super) fn write<W: Write>(config: Config, snapshot: &Snapshot, out: &mut W) 
 }
 
 /// The conversations of all flows, in no order that means anything.
-fn all(snapshot: &Snapshot) -> Vec<Conversation> {
-    let mut conversations: BTreeMap<(Key, bool), Both> = BTreeMap::new();
+fn all(snapshot: &Snapshot) -> Vec<ConversationTotals> {
+    let mut conversations: BTreeMap<(PairKey, bool), Both> = BTreeMap::new();
     for flow in &snapshot.flows.rows {
         let (key, has_roles, way) = place(snapshot.flow_keying, &flow.key);
         add(&mut conversations.entry((key, has_roles)).or_default()[way], flow);
@@ -77,9 +77,9 @@ fn all(snapshot: &Snapshot) -> Vec<Conversation> {
 }
 
 /// The conversation of a flow, whether the key says which side is the client, and 0 for packets to the server.
-fn place(keying: FlowKeying, flow: &FlowKey) -> (Key, bool, usize) {
+fn place(keying: FlowKeying, flow: &FlowKey) -> (PairKey, bool, usize) {
     let &FlowKey { source, destination, protocol, port, reply, .. } = flow;
-    let key = |client, server| Key { client, server, protocol, port };
+    let key = |client, server| PairKey { client, server, protocol, port };
     // Without the source port nothing says which flow answers another.
     let has_roles = keying == FlowKeying::DestinationPort || port != 0;
     let is_backward = if has_roles { reply } else { destination < source };
@@ -87,23 +87,23 @@ fn place(keying: FlowKeying, flow: &FlowKey) -> (Key, bool, usize) {
     (key, has_roles, usize::from(is_backward))
 }
 
-fn add(sum: &mut OneWay, flow: &ShownRow<FlowKey>) {
+fn add(sum: &mut DirectionCounters, flow: &ShownRow<FlowKey>) {
     sum.counters.add(flow.lifetime);
     sum.first_seen = sum.first_seen.into_iter().chain([flow.first_seen]).min();
 }
 
-fn of_roles(key: Key, [sent, received]: Both) -> Conversation {
-    Conversation { key, sent: sent.counters, received: received.counters }
+fn of_roles(key: PairKey, [sent, received]: Both) -> ConversationTotals {
+    ConversationTotals { key, sent: sent.counters, received: received.counters }
 }
 
 /// The host that sent first stands first.
-fn of_peers(key: Key, [upward, downward]: Both) -> Conversation {
+fn of_peers(key: PairKey, [upward, downward]: Both) -> ConversationTotals {
     let is_downward = match (upward.first_seen, downward.first_seen) {
         (Some(upward), Some(downward)) => downward < upward,
         (upward, _) => upward.is_none(),
     };
     if is_downward {
-        let key = Key { client: key.server, server: key.client, ..key };
+        let key = PairKey { client: key.server, server: key.client, ..key };
         return of_roles(key, [downward, upward]);
     }
     of_roles(key, [upward, downward])
@@ -123,19 +123,19 @@ const fn heads(keying: FlowKeying) -> Heads {
     }
 }
 
-fn line(keying: FlowKeying, units: Units, conversation: &Conversation) -> Line {
-    let Conversation { key, sent, received } = conversation;
+fn line(keying: FlowKeying, units: Units, conversation: &ConversationTotals) -> TableLine {
+    let ConversationTotals { key, sent, received } = conversation;
     let packets = units.count(sent.plus(*received).packets);
     let (sent, received) = (units.bytes(sent.bytes), units.bytes(received.bytes));
     let figures =
         if keying == FlowKeying::DestinationPort { vec![sent, packets] } else { vec![sent, received, packets] };
     let service = service(keying, key);
     let name = service_name(key.protocol, key.port).map(|name| format!("{service} {name}"));
-    Line { ends: [key.client.to_string(), key.server.to_string()], service, named_service: name, figures }
+    TableLine { ends: [key.client.to_string(), key.server.to_string()], service, named_service: name, figures }
 }
 
 /// `443/tcp`, `icmp`, `protocol 253`; of TCP or UDP without a port `udp, no port`.
-fn service(keying: FlowKeying, key: &Key) -> String {
+fn service(keying: FlowKeying, key: &PairKey) -> String {
     let protocol = protocol_name(key.protocol).map_or_else(|| format!("protocol {}", key.protocol.0), str::to_owned);
     let lacks_port = keying != FlowKeying::Pair && matches!(key.protocol, Protocol::TCP | Protocol::UDP);
     match key.port {
@@ -149,13 +149,13 @@ fn write_cut_off<W: Write>(
     units: Units,
     snapshot: &Snapshot,
     shown: usize,
-    others: &[Conversation],
+    others: &[ConversationTotals],
     out: &mut W,
 ) -> io::Result<()> {
     if others.is_empty() {
         return Ok(());
     }
-    let bytes = others.iter().map(Conversation::bytes).sum();
+    let bytes = others.iter().map(ConversationTotals::bytes).sum();
     let share = share(bytes, snapshot.totals.ip().bytes);
     let (bytes, all) = (units.bytes_in_words(bytes), shown + others.len());
     let (more, verb) = (others.len(), if others.len() == 1 { "carries" } else { "carry" });
@@ -164,7 +164,7 @@ fn write_cut_off<W: Write>(
     write_wrapped(out, "", "", &words)
 }
 
-/// The traffic of flows that found no room in the flow table.
+/// The traffic of flows that did not fit in the flow table.
 fn write_unheld<W: Write>(units: Units, snapshot: &Snapshot, out: &mut W) -> io::Result<()> {
     let mut sum = Counters::default();
     snapshot.flows.other.values().for_each(|&counters| sum.add(counters));

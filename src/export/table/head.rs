@@ -123,7 +123,7 @@ fn write_directions<W: Write>(units: Units, replayed: &Replayed<'_>, out: &mut W
     Ok(())
 }
 
-/// Multicast counts as local, so that what strangers send there comes in: it does not show that hosts are local.
+/// Multicast counts as local, so incoming packets to multicast groups do not show that hosts are local.
 fn is_mostly_transit(totals: &Totals) -> bool {
     let transit = totals.direction(Direction::Transit).bytes;
     totals.direction(Direction::Outgoing).is_empty() && transit > totals.ip().bytes / 2

@@ -11,7 +11,7 @@ use crate::account::fill::Fill;
 use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
 use crate::capture;
-use crate::capture::savefile::{Read, Savefile, Stop};
+use crate::capture::savefile::{FramesRead, Savefile};
 use crate::decode::Decoder;
 use crate::locality::Classifier;
 use crate::packet::{Frame, Timestamp};
@@ -60,7 +60,7 @@ impl<F: ClockObserver + Send + 'static> Counting<F> {
         savefile: &mut Savefile,
         decoders: &mut Decoders,
         count: usize,
-    ) -> (u64, Result<Read, Error>) {
+    ) -> (u64, Result<FramesRead, Error>) {
         let mut captured_bytes = 0;
         let read = match self {
             Self::Alone(alone) => alone.read(name, savefile, decoders, count, &mut captured_bytes),
@@ -135,7 +135,7 @@ pub(super) struct Alone<F: ClockObserver> {
     observer: F,
     cells: Cells,
     span: Span,
-    /// How full the interval was at the last looks.
+    /// Fill of the interval at the last checks.
     looks: VecDeque<Fill>,
 }
 
@@ -148,28 +148,10 @@ impl<F: ClockObserver> Alone<F> {
         decoders: &mut Decoders,
         count: usize,
         captured_bytes: &mut u64,
-    ) -> Result<Read, capture::Error> {
-        let decoder = decoders.get(savefile.link_type());
-        let mut frames = 0;
-        while frames < count
-            && let Some(frame) = savefile.next_plain()
-        {
-            frames += 1;
-            *captured_bytes += self.count(name, &decoder, &frame);
-        }
-        if frames == count {
-            return Ok(Read { frames, stop: Stop::Count });
-        }
-        let others = savefile.read(count - frames, |link_type, frame| {
-            *captured_bytes += self.count_apart(name, &decoders.get(link_type), &frame);
-        });
-        others.map(|others| Read { frames: frames + others.frames, ..others })
-    }
-
-    /// As [`Alone::count`], and no second copy of it.
-    #[inline(never)]
-    fn count_apart(&mut self, name: &str, decoder: &Decoder, frame: &Frame<'_>) -> u64 {
-        self.count(name, decoder, frame)
+    ) -> Result<FramesRead, capture::Error> {
+        savefile.read(count, |link_type, frame| {
+            *captured_bytes += self.count(name, &decoders.get(link_type), &frame);
+        })
     }
 
     /// Counts a frame; gives its captured bytes.

@@ -31,7 +31,7 @@ pub(super) struct Dealer<F: ClockObserver> {
     shares: Vec<Share>,
     cells: Cells,
     span: Span,
-    /// The intervals that the looks belong to whose reports are still to come, oldest first.
+    /// Numbers of the intervals whose fill checks are still to be reported, oldest first.
     awaited: VecDeque<u64>,
     interval: u64,
     /// Frames of the interval so far.

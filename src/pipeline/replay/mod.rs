@@ -15,7 +15,7 @@ use super::clock::ClockObserver;
 use super::{Error, check_workers};
 use crate::account::ledger::Ledger;
 use crate::capture::file_name;
-use crate::capture::savefile::{Savefile, Stop};
+use crate::capture::savefile::{Savefile, StopReason};
 use crate::locality::Classifier;
 use crate::packet::Timestamp;
 use counting::Counting;
@@ -68,12 +68,12 @@ impl<F: ClockObserver + Send + 'static> Replay<F> {
             since_look += frames;
             let bytes = savefile.consumed().map_or(captured_bytes, |now| now - std::mem::replace(&mut consumed, now));
             let breaks_off = on_progress(&mut Progress { frames, bytes, name: &name, counting }).is_break();
-            let is_last = breaks_off || read.as_ref().map_or(true, |read| read.stop == Stop::End);
+            let is_last = breaks_off || read.as_ref().map_or(true, |read| read.stop == StopReason::End);
             if is_last || since_look == FRAMES_AT_ONCE {
                 counting.look(&name, is_last)?;
                 since_look = 0;
             }
-            if read?.stop == Stop::End || breaks_off {
+            if read?.stop == StopReason::End || breaks_off {
                 return Ok(());
             }
         }

@@ -18,7 +18,7 @@ use crate::pipeline::threads::spawn;
 pub(super) struct Dealt {
     pub packet: Packet,
     pub wire_bytes: u32,
-    /// Which frame of the interval it was.
+    /// Number of the frame in its interval.
     pub number: u32,
 }
 

@@ -1,14 +1,14 @@
-//! Which source addresses come in by a captured interface, as the routes have it.
+//! The source addresses that come in by a captured interface, as the routes have it.
 //!
-//! A frame on its way out is a copy if it came in on a captured interface, where it was counted. How it came in
-//! it no longer says, so it is inferred from its source: the route back to the source leaves by a captured
-//! interface, as reverse path filtering (RFC 3704) has it. Everything else is no copy and counts:
+//! An outgoing frame is a copy if it came in on a captured interface, where it was counted. The frame does not say
+//! how it came in, so that is inferred from its source: the route back to the source leaves by a captured interface,
+//! as in reverse path filtering (RFC 3704). All other frames are no copies and count:
 //!
 //! - this host's own addresses and networks (route type local), 0.0.0.0 and `::` (DHCP, neighbour discovery),
 //!   127.0.0.0/8, and fe80::/10, which no router forwards;
-//! - sources without a route, or with one that refuses (blackhole): nothing says that they came in captured;
-//! - sources whose route has several next hops of which not all are captured. Some such frames count twice; the
-//!   other choice would lose some, and [`super::filter_expression`] says it.
+//! - sources without a route, or with one that refuses (blackhole): there is no sign that they came in captured;
+//! - sources whose route has several next hops of which not all are captured. Some such frames count twice; the other
+//!   choice would lose some, and [`super::filter_expression`] gives a notice.
 //!
 //! So asymmetric routing, a main table overruled by policy rules, and translated addresses are beyond it.
 
@@ -28,23 +28,23 @@ pub struct Origins {
 }
 
 impl Origins {
-    /// The origins of what leaves, when `captured` are the indexes of the captured interfaces.
+    /// The origins of outgoing frames, while `captured` are the indexes of the captured interfaces.
     #[must_use]
     pub fn new(network: &Network, captured: &[u32]) -> Self {
         Self::of_prefixes_up_to(network, captured, u8::MAX)
     }
 
-    /// The same from the routes alone whose prefix is no longer than `longest`; a longer one counts as what it
-    /// lies in. This host's own addresses are never left out.
+    /// The same from routes with a prefix of at most `longest` bits; a longer one counts as the network around it.
+    /// This host's own addresses are never left out.
     pub(super) fn of_prefixes_up_to(network: &Network, captured: &[u32], longest: u8) -> Self {
         let shown = network.shown_by(captured);
         let table = |version| Regions::new(version, &entries(network, &shown, version, longest));
         Self { v4: table(IpVersion::V4), v6: table(IpVersion::V6) }
     }
 
-    /// Whether a frame from `source` that leaves came in by a captured interface.
+    /// True if an outgoing frame from `source` came in by a captured interface.
     #[must_use]
-    pub fn came_in_captured(&self, source: IpAddr) -> bool {
+    pub(in crate::capture) fn came_in_captured(&self, source: IpAddr) -> bool {
         let regions = self.regions(if source.is_ipv4() { IpVersion::V4 } else { IpVersion::V6 });
         regions.came_in_captured(bits(source))
     }
@@ -90,8 +90,8 @@ fn network_of(version: IpVersion, prefix: Prefix) -> IpNet {
     }
 }
 
-/// The prefixes of one version in order, each with whether its sources came in captured. The kernel asks the
-/// local table first, so what lies in a local network is local whatever the main table says.
+/// The prefixes of one version in order, each with whether its sources came in captured. The kernel asks the local
+/// table first, so a prefix in a local network is local whatever the main table says.
 fn entries(network: &Network, shown: &BTreeSet<u32>, version: IpVersion, longest: u8) -> Vec<(Prefix, bool)> {
     let is_version = |network: &IpNet| matches!(network, IpNet::V4(_)) == (version == IpVersion::V4);
     let local: Vec<Prefix> = local_networks(network).filter(is_version).map(Prefix::new).collect();
@@ -114,7 +114,7 @@ const fn address_bits(version: IpVersion) -> u8 {
     }
 }
 
-/// What this host itself may send from.
+/// The addresses that this host itself may send from.
 fn local_networks(network: &Network) -> impl Iterator<Item = IpNet> + '_ {
     let unspecified = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
     let never_forwarded = [
@@ -125,7 +125,7 @@ fn local_networks(network: &Network) -> impl Iterator<Item = IpNet> + '_ {
     addresses.chain(never_forwarded).chain(network.local.iter().copied())
 }
 
-/// Whether all that can come back by `route` shows on a captured interface.
+/// True if all packets that can come back by `route` show on a captured interface.
 fn leaves_captured(route: &Route, shown: &BTreeSet<u32>) -> bool {
     !route.interfaces.is_empty() && route.interfaces.iter().all(|index| shown.contains(index))
 }
@@ -156,8 +156,9 @@ impl Regions {
         self.first ^ (crossed % 2 == 1)
     }
 
-    /// The least number of nested blocks that say the same: the whole space's answer, and what differs from it.
-    pub(super) fn blocks(&self) -> (bool, Vec<Block>) {
+    /// The least number of nested blocks with the same meaning: the whole space's answer, and the blocks that differ
+    /// from it.
+    pub(super) fn blocks(&self) -> (bool, Vec<PrefixBlock>) {
         let all = !self.tree.accepts(false);
         let mut inside = Vec::new();
         self.tree.append_blocks(self.version, Prefix { bits: 0, length: 0 }, all, &mut inside);
@@ -165,15 +166,15 @@ impl Regions {
     }
 }
 
-/// A network whose sources have another answer than what is around it, but for the blocks inside.
+/// A network whose sources have another answer than the network around it, except for the blocks inside.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Block {
+pub(super) struct PrefixBlock {
     pub(super) network: IpNet,
-    pub(super) inside: Vec<Block>,
+    pub(super) inside: Vec<PrefixBlock>,
 }
 
-impl Block {
-    /// How many networks must be named to say it.
+impl PrefixBlock {
+    /// Number of networks in this block's expression.
     pub(super) fn networks(&self) -> usize {
         1 + self.inside.iter().map(Self::networks).sum::<usize>()
     }
@@ -224,7 +225,7 @@ impl Tree {
         }
     }
 
-    /// Whether no fewer blocks would do if the surroundings' answer were not `answer`.
+    /// True if fewer blocks would not do, were `answer` the answer around it.
     fn accepts(&self, answer: bool) -> bool {
         self.best().is_none_or(|best| best == answer)
     }
@@ -251,17 +252,17 @@ impl Tree {
         }
     }
 
-    fn append_blocks(&self, version: IpVersion, at: Prefix, around: bool, blocks: &mut Vec<Block>) {
+    fn append_blocks(&self, version: IpVersion, at: Prefix, around: bool, blocks: &mut Vec<PrefixBlock>) {
         if !self.accepts(around) {
             let mut inside = Vec::new();
             self.append_inside(version, at, !around, &mut inside);
-            blocks.push(Block { network: network_of(version, at), inside });
+            blocks.push(PrefixBlock { network: network_of(version, at), inside });
         } else {
             self.append_inside(version, at, around, blocks);
         }
     }
 
-    fn append_inside(&self, version: IpVersion, at: Prefix, around: bool, blocks: &mut Vec<Block>) {
+    fn append_inside(&self, version: IpVersion, at: Prefix, around: bool, blocks: &mut Vec<PrefixBlock>) {
         if let Self::Halves { halves, .. } = self {
             for (half, at) in halves.iter().zip(halves_of(at)) {
                 half.append_blocks(version, at, around, blocks);

@@ -28,7 +28,7 @@ fn a_source_behind_a_captured_interface_came_in_there() {
 }
 
 #[test]
-fn what_this_host_sends_came_in_nowhere() {
+fn own_packets_came_in_by_no_interface() {
     let router = router();
     for own in ["10.1.0.1", "10.2.0.1", "192.0.2.2", "127.0.0.5", "0.0.0.0", "::", "::1", "fd00:2::1", "fe80::7"] {
         assert!(!came_in_captured(&router, &[2, 3, 4], own), "{own}");
@@ -94,7 +94,7 @@ fn neighbours_with_one_answer_become_one_block() {
     let network = network(links, &[("10.0.0.0/24", &[2]), ("10.0.1.0/24", &[3]), ("10.0.2.0/23", &[2])]);
     let (all, blocks) = Origins::new(&network, &[2, 3]).v4.blocks();
     assert!(!all);
-    assert_eq!(blocks, [Block { network: "10.0.0.0/22".parse().unwrap(), inside: vec![] }]);
+    assert_eq!(blocks, [PrefixBlock { network: "10.0.0.0/22".parse().unwrap(), inside: vec![] }]);
 }
 
 /// Routes that lie in one another: few bits vary, at every tenth place of the address.
@@ -137,9 +137,9 @@ fn by_brute_force(network: &Network, captured: &[u32], source: IpAddr) -> bool {
     })
 }
 
-/// What the blocks say of a source: each that holds it turns the answer.
+/// The answer of the blocks for a source: each block that contains it inverts the answer.
 fn by_blocks(origins: &Origins, source: IpAddr) -> bool {
-    fn turns(blocks: &[Block], source: IpAddr) -> usize {
+    fn turns(blocks: &[PrefixBlock], source: IpAddr) -> usize {
         blocks
             .iter()
             .filter(|block| block.network.contains(&source))

@@ -32,7 +32,7 @@ fn instruction(line: &str) -> Instruction {
     Instruction { code: code.try_into().unwrap(), if_true, if_false, value }
 }
 
-/// What the kernel would say (its documentation, networking/filter); a load behind the end refuses the frame.
+/// The kernel's verdict (its documentation, networking/filter); a load behind the end refuses the frame.
 fn accepts(program: &[Instruction], frame: &[u8], packet_type: u32) -> bool {
     const PACKET_TYPE: u32 = 0xffff_f004;
     let (mut accumulator, mut index, mut at) = (0_u32, 0_u32, 0_usize);

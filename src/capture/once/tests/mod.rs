@@ -26,7 +26,7 @@ fn on_loopback_the_way_in_counts() {
 }
 
 #[test]
-fn with_all_interfaces_captured_what_leaves_counts_if_it_is_ours() {
+fn with_all_interfaces_captured_an_outgoing_packet_counts_if_it_is_ours() {
     let expected = "inbound or not (ip or ip6) or ip src host 0.0.0.0 or ip src host 10.1.0.1 or ip src host 10.2.0.1 \
                     or ip src net 127.0.0.0/8 or ip src host 192.0.2.2 or ip6 src host :: or ip6 src host ::1 \
                     or ip6 src host 2001:db8::2 or ip6 src host fd00:1::1 or ip6 src host fd00:2::1 \
@@ -37,7 +37,7 @@ fn with_all_interfaces_captured_what_leaves_counts_if_it_is_ours() {
 }
 
 #[test]
-fn what_comes_by_an_interface_that_is_not_captured_counts_where_it_leaves() {
+fn packet_from_an_interface_that_is_not_captured_counts_where_it_leaves() {
     let without_default = "inbound or not (ip or ip6) \
         or (ip and not ((ip src net 10.1.0.0/24 and not (ip src host 10.1.0.1)) \
         or (ip src net 10.2.0.0/24 and not (ip src host 10.2.0.1)))) \
@@ -109,7 +109,7 @@ fn on_any_unwanted_interfaces_are_left_out_by_number() {
 }
 
 #[test]
-fn on_any_a_copy_is_what_leaves_from_a_source_that_came_in() {
+fn on_any_an_outgoing_frame_from_a_captured_source_is_a_copy() {
     let origins = Origins::new(&router(), &[1, 2, 3, 4]);
     for (outgoing, source, expected) in [
         (true, "10.2.0.7", true),

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::Packet;
+use super::PacketPlace;
 use crate::capture::savefile::records::LARGEST;
 use crate::packet::{LinkType, NANOSECONDS_PER_SECOND, Timestamp};
 
@@ -81,21 +81,21 @@ impl Order {
 
 /// An interface of a section.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Interface {
+pub(super) struct DescribedInterface {
     pub(super) link_type: LinkType,
     /// The most bytes of a packet that can have been captured.
     pub(super) largest: u32,
     clock: Clock,
 }
 
-/// The clock of an interface: what its timestamps count.
+/// The clock of an interface: the unit and offset of its timestamps.
 #[derive(Debug, Clone, Copy)]
 struct Clock {
     units_in_second: u64,
     offset_seconds: i64,
 }
 
-impl Interface {
+impl DescribedInterface {
     /// By the body of an interface description block.
     pub(super) fn of(order: Order, body: &[u8]) -> Result<Self, Fault> {
         const FIXED: usize = 8;
@@ -109,7 +109,7 @@ impl Interface {
         Ok(Self { link_type: LinkType(order.half(body, 0).into()), largest, clock })
     }
 
-    /// A packet of this interface whose bytes begin at `start` of the body of its block.
+    /// A packet of this interface, with its bytes from `start` of the body of its block.
     pub(super) fn packet(
         &self,
         units: u64,
@@ -117,14 +117,14 @@ impl Interface {
         wire_bytes: u32,
         start: usize,
         body: &[u8],
-    ) -> Result<Packet, Fault> {
+    ) -> Result<PacketPlace, Fault> {
         let room = body.len().saturating_sub(start);
         let largest = self.largest.min(u32::try_from(room).unwrap_or(u32::MAX));
         if captured > largest {
             return Err(Fault::CapturedLength(captured, largest));
         }
         let (link_type, time) = (self.link_type, self.clock.time(units));
-        Ok(Packet { link_type, time, start, captured: captured as usize, wire_bytes })
+        Ok(PacketPlace { link_type, time, start, captured: captured as usize, wire_bytes })
     }
 }
 

@@ -9,7 +9,7 @@ mod interface;
 use super::input::{Filled, Input};
 use crate::packet::{Frame, LinkType, Timestamp};
 pub(super) use interface::Fault;
-use interface::{Interface, Order};
+use interface::{DescribedInterface, Order};
 
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
 const INTERFACE_DESCRIPTION: u32 = 1;
@@ -27,7 +27,7 @@ const LARGEST_BLOCK: u32 = 16 << 20;
 const MOST_INTERFACES: usize = 65_536;
 
 /// The next item of a file.
-pub(super) enum Next<'a> {
+pub(super) enum NextPacket<'a> {
     /// A frame, and the link type of its interface.
     Frame(LinkType, Frame<'a>),
     /// Nothing more has come yet.
@@ -41,7 +41,7 @@ pub(super) struct Blocks {
     input: Input,
     order: Order,
     /// The interfaces of the present section.
-    interfaces: Vec<Interface>,
+    interfaces: Vec<DescribedInterface>,
 }
 
 /// A whole block that stands next in the input.
@@ -53,7 +53,7 @@ struct Block {
 
 /// The place of a packet in the body of its block.
 #[derive(Debug, Clone, Copy)]
-struct Packet {
+struct PacketPlace {
     link_type: LinkType,
     time: Timestamp,
     start: usize,
@@ -90,18 +90,18 @@ impl Blocks {
     ///
     /// # Errors
     /// When the file is broken at this place.
-    pub(super) fn next(&mut self) -> Result<Next<'_>, Fault> {
+    pub(super) fn next(&mut self) -> Result<NextPacket<'_>, Fault> {
         loop {
             match self.block()? {
                 Ok(block) if block.is_packet() => {
                     let body = &self.input.unused()[BLOCK_START..block.length - 4];
                     let packet = self.packet(block.kind, body)?;
                     let bytes = &self.input.take(block.length)[BLOCK_START + packet.start..][..packet.captured];
-                    return Ok(Next::Frame(packet.link_type, Frame::new(packet.time, bytes, packet.wire_bytes)));
+                    return Ok(NextPacket::Frame(packet.link_type, Frame::new(packet.time, bytes, packet.wire_bytes)));
                 }
                 Ok(block) => self.pass(block)?,
-                Err(Filled::Waiting) => return Ok(Next::Waiting),
-                Err(_) => return Ok(Next::End),
+                Err(Filled::Waiting) => return Ok(NextPacket::Waiting),
+                Err(_) => return Ok(NextPacket::End),
             }
         }
     }
@@ -161,7 +161,7 @@ impl Blocks {
             }
             INTERFACE_DESCRIPTION if self.interfaces.len() >= MOST_INTERFACES => Err(Fault::TooManyInterfaces),
             INTERFACE_DESCRIPTION => {
-                self.interfaces.push(Interface::of(self.order, body)?);
+                self.interfaces.push(DescribedInterface::of(self.order, body)?);
                 Ok(())
             }
             _ => Ok(()),
@@ -169,7 +169,7 @@ impl Blocks {
     }
 
     /// The packet in the body of a block of this kind.
-    fn packet(&self, kind: u32, body: &[u8]) -> Result<Packet, Fault> {
+    fn packet(&self, kind: u32, body: &[u8]) -> Result<PacketPlace, Fault> {
         let word = |at: usize| body.get(at..at + 4).map(|_| self.order.word(body, at)).ok_or(Fault::ShortBlock(kind));
         if kind == SIMPLE_PACKET {
             let wire_bytes = word(0)?;
@@ -184,7 +184,7 @@ impl Blocks {
         self.interface(number)?.packet(units, word(12)?, word(16)?, 20, body)
     }
 
-    fn interface(&self, number: u32) -> Result<&Interface, Fault> {
+    fn interface(&self, number: u32) -> Result<&DescribedInterface, Fault> {
         self.interfaces.get(number as usize).ok_or(Fault::NoInterface(number))
     }
 }

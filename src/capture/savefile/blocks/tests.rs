@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use tempfile::NamedTempFile;
 
 use super::*;
-use crate::capture::savefile::libpcap::Handed;
+use crate::capture::savefile::libpcap::LibpcapReader;
 
 /// Bytes of a file in the making.
 struct Writer {
@@ -84,11 +84,23 @@ impl Writer {
 
 const BYTE_ORDER: u32 = 0x1a2b_3c4d;
 
-/// Times past what 64 bits of nanoseconds hold are cut off by us and wrap around in libpcap; here all of them are one,
-/// before the epoch or behind it.
-fn bounded(time: Timestamp) -> Timestamp {
+/// A time as far as libpcap's arithmetic is comparable with ours.
+///
+/// Times that do not fit 64 bits of nanoseconds are saturated by us and wrap around in libpcap: here all of them are one.
+/// Fractions are left out of files with a clock that libpcap's arithmetic is too narrow for.
+fn comparable(time: Timestamp, file: &[u8]) -> Timestamp {
     const FAR: i64 = 9_000_000_000 * 1_000_000_000;
-    if time.nanoseconds().unsigned_abs() < FAR.unsigned_abs() { time } else { Timestamp::from_nanoseconds(FAR) }
+    match time.nanoseconds().unsigned_abs() {
+        nanoseconds if nanoseconds >= FAR.unsigned_abs() => Timestamp::from_nanoseconds(FAR),
+        _ if fractions_overflow(file) => Timestamp::from_seconds_and_nanoseconds(time.seconds(), 0),
+        _ => time,
+    }
+}
+
+/// True if a clock of the file may have units of 2^-35 s or less. libpcap multiplies the fraction of a second by 10^9 in
+/// 64 bits, which overflow from 18,446,744,074 units on, and then gives a moment of the same second that is wrong.
+fn fractions_overflow(file: &[u8]) -> bool {
+    file.windows(5).any(|option| option[..4] == [9, 0, 1, 0] && (0x80 + 35..0xc0).contains(&option[4]))
 }
 
 type Frames = Vec<(Timestamp, Vec<u8>, u32)>;
@@ -106,9 +118,11 @@ fn walked(bytes: &[u8]) -> (Frames, Option<Fault>) {
     let Ok(mut blocks) = Blocks::of(Input::of_file(File::open(file.path()).unwrap())) else { return (frames, None) };
     loop {
         match blocks.next() {
-            Ok(Next::Frame(_, frame)) => frames.push((bounded(frame.time), frame.captured.to_vec(), frame.wire_bytes)),
-            Ok(Next::Waiting) => panic!("a file never waits"),
-            Ok(Next::End) => return (frames, None),
+            Ok(NextPacket::Frame(_, frame)) => {
+                frames.push((comparable(frame.time, bytes), frame.captured.to_vec(), frame.wire_bytes))
+            }
+            Ok(NextPacket::Waiting) => panic!("a file never waits"),
+            Ok(NextPacket::End) => return (frames, None),
             Err(fault) => return (frames, Some(fault)),
         }
     }
@@ -117,11 +131,13 @@ fn walked(bytes: &[u8]) -> (Frames, Option<Fault>) {
 fn by_libpcap(bytes: &[u8]) -> (Frames, bool) {
     let file = written(bytes);
     let mut frames = Vec::new();
-    let Ok(mut handed) = Handed::over(Vec::new(), Input::of_file(File::open(file.path()).unwrap())) else {
+    let Ok(mut handed) = LibpcapReader::over(Vec::new(), Input::of_file(File::open(file.path()).unwrap())) else {
         return (frames, false);
     };
     loop {
-        match handed.read(100, |frame| frames.push((bounded(frame.time), frame.captured.to_vec(), frame.wire_bytes))) {
+        match handed
+            .read(100, |frame| frames.push((comparable(frame.time, bytes), frame.captured.to_vec(), frame.wire_bytes)))
+        {
             Ok(0) => return (frames, true),
             Ok(_) => {}
             Err(_) => return (frames, false),
@@ -144,8 +160,7 @@ fn block() -> impl Strategy<Value = Written> {
 }
 
 fn options() -> impl Strategy<Value = Vec<(u16, Vec<u8>)>> {
-    // From 2^31 on libpcap's nanoseconds overflow.
-    let resolution = prop_oneof![4 => 0_u8..13, 2 => 0x80_u8..0x9f, 1 => 13_u8..0x80, 1 => 0xc0_u8..];
+    let resolution = prop_oneof![4 => 0_u8..13, 3 => 0x80_u8..0xc0, 1 => 13_u8..0x80, 1 => 0xc0_u8..];
     let option = prop_oneof![
         (any::<u8>()).prop_map(|letter| (2_u16, vec![letter; 5])),
         (0_i64..1_000).prop_map(|seconds| (14, seconds.to_le_bytes().to_vec())),
@@ -207,11 +222,25 @@ fn interfaces_have_their_own_link_types_clocks_and_snap_lengths() {
         let mut blocks = Blocks::of(Input::of_file(File::open(file.path()).unwrap())).ok().unwrap();
         assert_eq!(blocks.link_types().unwrap(), [1, 101, 276].map(LinkType));
         let mut read = Vec::new();
-        while let Next::Frame(link_type, frame) = blocks.next().unwrap() {
+        while let NextPacket::Frame(link_type, frame) = blocks.next().unwrap() {
             read.push((link_type.0, frame.time));
         }
         let time = |seconds| Timestamp::from_seconds_and_nanoseconds(seconds, 500_000_000);
         assert_eq!(read, [(1, time(1)), (101, time(1)), (276, time(8))], "big endian: {big}");
+    }
+}
+
+/// The least units that overflow in libpcap's arithmetic, in a clock of 2^-35 s: 0.536870912 s.
+#[test]
+fn fractions_that_overflow_in_libpcap_are_read_right() {
+    for (units, nanoseconds) in [(18_446_744_073, 536_870_911), (18_446_744_074, 536_870_912)] {
+        let mut writer = Writer { big: false, bytes: Vec::new() };
+        writer.write(&Written::Section, (1, 65_535, &[(9, vec![0x80 + 35])]));
+        writer.packet(ENHANCED_PACKET, [0; 4], units, &[0; 13], 13);
+        let mut blocks = Blocks::of(Input::of_file(File::open(written(&writer.bytes).path()).unwrap())).ok().unwrap();
+        let Ok(NextPacket::Frame(_, frame)) = blocks.next() else { panic!("no frame of {units} units") };
+        assert_eq!(frame.time.nanoseconds(), nanoseconds);
+        assert_eq!(walked(&writer.bytes).0, by_libpcap(&writer.bytes).0);
     }
 }
 
@@ -235,7 +264,7 @@ fn sections_may_differ_in_byte_order_and_each_has_its_own_interfaces() {
 }
 
 #[test]
-fn faults_are_told_in_words() {
+fn faults_are_described_in_words() {
     let fault = |spoil: fn(&mut Writer)| {
         let mut writer = Writer { big: false, bytes: Vec::new() };
         writer.section();

@@ -10,13 +10,13 @@ use crate::capture::filter::compile_in_time;
 use crate::packet::{Frame, LinkType};
 
 /// A filter, with the programs that it was compiled to.
-pub(super) struct Filter {
+pub(super) struct SavefileFilter {
     text: String,
     /// One for each link type that a frame had, the last one first.
     programs: Vec<(LinkType, Box<[sock_filter]>)>,
 }
 
-impl Filter {
+impl SavefileFilter {
     /// A filter for frames of `link_type`, and of others that may come.
     ///
     /// # Errors

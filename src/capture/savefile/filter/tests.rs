@@ -48,7 +48,7 @@ proptest! {
         let ethernet = LinkType(1);
         let compiled = libpcap::empty(ethernet).unwrap().compile(FILTERS[which], true).unwrap();
         let frame = Frame::new(Timestamp::default(), &bytes, bytes.len() as u32);
-        let passes = Filter::new(FILTERS[which], ethernet).unwrap().passes(ethernet, &frame).unwrap();
+        let passes = SavefileFilter::new(FILTERS[which], ethernet).unwrap().passes(ethernet, &frame).unwrap();
         prop_assert_eq!(passes, compiled.filter(&bytes), "{}", FILTERS[which]);
     }
 
@@ -64,7 +64,7 @@ proptest! {
 
 #[test]
 fn length_is_that_on_the_wire() {
-    let mut filter = Filter::new("greater 100", LinkType(1)).unwrap();
+    let mut filter = SavefileFilter::new("greater 100", LinkType(1)).unwrap();
     let frame = |wire_bytes| Frame::new(Timestamp::default(), &[0; 60], wire_bytes);
     assert!(filter.passes(LinkType(1), &frame(100)).unwrap());
     assert!(!filter.passes(LinkType(1), &frame(99)).unwrap());
@@ -72,7 +72,7 @@ fn length_is_that_on_the_wire() {
 
 #[test]
 fn each_link_type_has_its_program() {
-    let mut filter = Filter::new("udp", LinkType(1)).unwrap();
+    let mut filter = SavefileFilter::new("udp", LinkType(1)).unwrap();
     let datagram = [&[0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0][..], &[10; 16]].concat();
     let ethernet = [&[2; 12][..], &[8, 0], &datagram].concat();
     for _ in 0..2 {
@@ -86,7 +86,7 @@ fn each_link_type_has_its_program() {
 
 #[test]
 fn link_type_for_which_it_does_not_compile_is_named() {
-    let mut filter = Filter::new("ether host 02:00:00:00:00:01", LinkType(1)).unwrap();
+    let mut filter = SavefileFilter::new("ether host 02:00:00:00:00:01", LinkType(1)).unwrap();
     let refused = filter.passes(LinkType(101), &Frame::new(Timestamp::default(), &[0x45; 20], 20));
     let words = refused.unwrap_err().to_string();
     assert!(words.contains("an interface of link type 101"), "{words}");
@@ -94,5 +94,5 @@ fn link_type_for_which_it_does_not_compile_is_named() {
 
 #[test]
 fn direction_of_a_frame_is_unknown_in_an_ethernet_file() {
-    assert!(Filter::new("inbound", LinkType(1)).is_err());
+    assert!(SavefileFilter::new("inbound", LinkType(1)).is_err());
 }

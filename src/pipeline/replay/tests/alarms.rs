@@ -90,7 +90,7 @@ fn alerts_are_the_same_bytes_for_any_number_of_workers_and_any_tick() {
 }
 
 #[test]
-fn each_line_fires_or_resolves_what_fired() {
+fn each_line_fires_or_resolves_a_firing_alert() {
     let files = Files::of("life", &[with_scans(3)]);
     let mut firing = std::collections::BTreeSet::new();
     for line in alerts(&files, &config(), 1_000, 1).lines() {

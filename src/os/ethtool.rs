@@ -1,18 +1,14 @@
-//! What an interface does to frames on their way, asked by ethtool's system call. All of it that is unsafe stands here.
-
-#![allow(unsafe_code)]
+//! Asks by ethtool's system call how an interface changes frames.
 
 use std::io;
-
-use super::super::names;
 
 /// ethtool's questions (`linux/ethtool.h`): whether TSO, GSO and GRO are on, and flags of which one is LRO.
 const OFFLOADS: [u32; 3] = [0x1e, 0x23, 0x2b]; // ETHTOOL_GTSO, ETHTOOL_GGSO, ETHTOOL_GGRO
 const FLAGS: u32 = 0x25; // ETHTOOL_GFLAGS
 const LARGE_RECEIVE: u32 = 1 << 15; // ETH_FLAG_LRO
 
-/// How many features the kernel knows, their names, and which are on; LRO and GRO among them, and GRO in hardware, for which
-/// there is no question of its own.
+/// The number of features that the kernel knows, their names and their states. LRO, GRO and GRO in hardware are among
+/// them; only this list has GRO in hardware.
 const SET_INFO: u32 = 0x37; // ETHTOOL_GSSET_INFO
 const NAMES: u32 = 0x1b; // ETHTOOL_GSTRINGS
 const STATES: u32 = 0x3a; // ETHTOOL_GFEATURES
@@ -27,11 +23,11 @@ const BEFORE_STATES: usize = 2;
 const STATE_WORDS: usize = 4;
 const ACTIVE: usize = 2;
 
-/// Whether `interface` splits frames after a capture has seen them, or joins them before (TSO, GSO, GRO, LRO).
+/// True if the interface with this name splits frames after a capture has seen them, or joins them before (TSO, GSO, GRO, LRO).
 ///
 /// # Errors
-/// When the kernel does not say.
-pub fn splits_or_joins(interface: &str) -> io::Result<bool> {
+/// When the kernel refuses to answer.
+pub fn splits_or_joins(interface: &[u8]) -> io::Result<bool> {
     for question in OFFLOADS {
         if value(interface, question)? != 0 {
             return Ok(true);
@@ -40,8 +36,8 @@ pub fn splits_or_joins(interface: &str) -> io::Result<bool> {
     Ok(value(interface, FLAGS)? & LARGE_RECEIVE != 0 || is_on(interface, GRO_IN_HARDWARE)?)
 }
 
-/// Whether the feature that the kernel calls `name` is on; one that it does not know is not.
-fn is_on(interface: &str, name: &str) -> io::Result<bool> {
+/// True if the feature that the kernel calls `name` is on. An unknown feature is off.
+fn is_on(interface: &[u8], name: &str) -> io::Result<bool> {
     let count = feature_count(interface)?;
     // A driver, or a kernel in between, may know none; there is no answer to ask for then.
     if count == 0 {
@@ -60,14 +56,14 @@ fn is_on(interface: &str, name: &str) -> io::Result<bool> {
     Ok(states[BEFORE_STATES + place / 32 * STATE_WORDS + ACTIVE] >> (place % 32) & 1 != 0)
 }
 
-/// Whether the words are the bytes of `name` and its end.
+/// True if the words are the bytes of `name` and a terminating zero.
 fn spells(words: &[u32], name: &str) -> bool {
     let bytes = words.iter().flat_map(|word| word.to_ne_bytes());
     bytes.take_while(|&byte| byte != 0).eq(name.bytes())
 }
 
 /// `struct ethtool_sset_info`: the question, a gap, the sets asked for (64 bits), a number for each of them.
-fn feature_count(interface: &str) -> io::Result<usize> {
+fn feature_count(interface: &[u8]) -> io::Result<usize> {
     let sets = 1_u64 << FEATURES;
     let [a, b, c, d, e, f, g, h] = sets.to_ne_bytes();
     let sets = [u32::from_ne_bytes([a, b, c, d]), u32::from_ne_bytes([e, f, g, h])];
@@ -83,24 +79,24 @@ fn feature_count_of(answer: [u32; 5]) -> usize {
 }
 
 /// `struct ethtool_value`: the question and a number.
-fn value(interface: &str, question: u32) -> io::Result<u32> {
+fn value(interface: &[u8], question: u32) -> io::Result<u32> {
     let mut answer = [question, 0];
     ask(interface, &mut answer)?;
     Ok(answer[1])
 }
 
-/// Asks what `answer` begins with; it is as long as the kernel's answer to that.
-fn ask(interface: &str, answer: &mut [u32]) -> io::Result<()> {
+/// Sends the request at the start of `answer`, which is as long as the kernel's answer to it.
+fn ask(interface: &[u8], answer: &mut [u32]) -> io::Result<()> {
     let mut name = [0; libc::IFNAMSIZ];
-    for (to, from) in name.iter_mut().zip(names::to_bytes(interface).into_iter().take(libc::IFNAMSIZ - 1)) {
+    for (to, from) in name.iter_mut().zip(interface.iter().take(libc::IFNAMSIZ - 1)) {
         *to = from.cast_signed();
     }
     let ifr_ifru = libc::__c_anonymous_ifr_ifru { ifru_data: answer.as_mut_ptr().cast() };
     let mut request = libc::ifreq { ifr_name: name, ifr_ifru };
-    // SAFETY: the request and the answer that it points to outlive the call. The kernel writes a number after the question
-    // (`value`), a number for the one set asked for (`feature_count`), as many names as it said it knows features, which
-    // stays the same while it runs, and as many states as it is told there is room for (`is_on`). The descriptor is closed
-    // at once.
+    // SAFETY: the request and the answer that it points to outlive the call. The kernel writes a number after the
+    // request (`value`), a number for the one requested set (`feature_count`), as many names as features that it
+    // reported, which stays the same while it runs (`is_on`), and as many states as the request has space for
+    // (`is_on`). The descriptor is closed at once.
     unsafe {
         let fd = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
         if fd < 0 {
@@ -118,14 +114,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn features_by_name_are_what_the_older_questions_say() {
-        let [_, segmentation, joining] = OFFLOADS.map(|question| value("lo", question).unwrap() != 0);
-        assert_eq!(is_on("lo", "tx-generic-segmentation").unwrap(), segmentation);
-        assert_eq!(is_on("lo", "rx-gro").unwrap(), joining);
-        assert_eq!(is_on("lo", "rx-lro").unwrap(), value("lo", FLAGS).unwrap() & LARGE_RECEIVE != 0);
+    fn features_by_name_agree_with_the_older_requests() {
+        let [_, segmentation, joining] = OFFLOADS.map(|question| value(b"lo", question).unwrap() != 0);
+        assert_eq!(is_on(b"lo", "tx-generic-segmentation").unwrap(), segmentation);
+        assert_eq!(is_on(b"lo", "rx-gro").unwrap(), joining);
+        assert_eq!(is_on(b"lo", "rx-lro").unwrap(), value(b"lo", FLAGS).unwrap() & LARGE_RECEIVE != 0);
         // On every loopback device, where no other feature stands before it in the names.
-        assert!(is_on("lo", "loopback").unwrap());
-        assert!(!is_on("lo", GRO_IN_HARDWARE).unwrap());
+        assert!(is_on(b"lo", "loopback").unwrap());
+        assert!(!is_on(b"lo", GRO_IN_HARDWARE).unwrap());
     }
 
     #[test]
@@ -136,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_its_whole_name() {
+    fn feature_names_match_only_as_a_whole() {
         let words = |text: &str| -> Vec<u32> {
             let mut bytes = text.as_bytes().to_vec();
             bytes.resize(NAME_WORDS * 4, 0);
@@ -149,8 +145,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_interface_is_an_error() {
-        assert!(is_on("no-such-link", GRO_IN_HARDWARE).is_err());
-        assert!(splits_or_joins("no-such-link").is_err());
+    fn unknown_interface_is_an_error() {
+        assert!(is_on(b"no-such-link", GRO_IN_HARDWARE).is_err());
+        assert!(splits_or_joins(b"no-such-link").is_err());
     }
 }

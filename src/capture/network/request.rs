@@ -17,7 +17,7 @@ use super::Error;
 const DATAGRAM_BYTES: usize = 64 * 1024;
 
 /// One request and the messages that answer it.
-pub(super) struct Conversation {
+pub(super) struct NetlinkRequest {
     socket: Socket,
     datagram: Vec<u8>,
     position: usize,
@@ -25,7 +25,7 @@ pub(super) struct Conversation {
     interrupted: bool,
 }
 
-impl Conversation {
+impl NetlinkRequest {
     /// Asks with these flags besides that of a request.
     pub(super) fn start(request: RouteNetlinkMessage, flags: u16) -> io::Result<Self> {
         let mut socket = Socket::new(NETLINK_ROUTE)?;
@@ -56,7 +56,7 @@ impl Conversation {
         }
     }
 
-    /// Whether what was read may mix two states.
+    /// True if the answer may mix two states.
     pub(super) fn is_interrupted(&self) -> bool {
         self.interrupted
     }
@@ -81,9 +81,9 @@ impl Conversation {
 pub(super) fn ask_about(question: LinkMessage) -> Result<Vec<u8>, Error> {
     const WHAT: &str = "links";
     let kernel = |source| Error::Kernel { what: WHAT, source };
-    let mut conversation = Conversation::start(RouteNetlinkMessage::GetLink(question), 0).map_err(kernel)?;
+    let mut request = NetlinkRequest::start(RouteNetlinkMessage::GetLink(question), 0).map_err(kernel)?;
     let missing = || Error::Answer { what: WHAT, reason: "the interface is missing".to_owned() };
-    conversation.next(WHAT)?.ok_or_else(missing)
+    request.next(WHAT)?.ok_or_else(missing)
 }
 
 /// Both ends of an answer begin with an error number, negative or 0.

@@ -1,5 +1,5 @@
-//! What the supervisor tells the capture threads, and what they tell it. They look at it between two polls, never a
-//! packet.
+//! The exchange between the supervisor and the capture threads, both ways. The threads read it between two polls,
+//! never per packet.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use crate::locality::Classifier;
 /// The number of a capture: one interface with all its workers, under whatever name it has. Never given again.
 pub(super) type CaptureNumber = u64;
 
-/// What is captured and how, for one state of the network. A change makes a new one.
+/// The interfaces to capture and how, for one state of the network. A change makes a new plan.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Plan {
     /// The filter of each interface that is to be captured.
@@ -22,14 +22,13 @@ pub(super) struct Plan {
     pub indexes: BTreeMap<String, u32>,
     /// The interface of each capture. A capture that is not here ends.
     pub captures: BTreeMap<CaptureNumber, String>,
-    /// The interfaces whose metrics stay: those that there are, as far as they may be captured, and those that the user
-    /// named.
+    /// Interfaces that keep their metrics: existing ones that may be captured, and those that the user named.
     pub kept: BTreeSet<String>,
-    /// Which of those that are captured are up. A change wakes the threads that wait for theirs.
+    /// Captured interfaces that are up. A change wakes the threads that wait for their interface.
     pub up: BTreeSet<String>,
-    /// Where forwarded frames come from; on `any` alone, where copies are left out in user space.
+    /// Origins of forwarded frames; on `any` alone, where copies are left out in user space.
     pub origins: Option<Arc<Origins>>,
-    /// Which way packets go.
+    /// Gives the direction of packets.
     pub classifier: Arc<Classifier>,
     /// The size of the kernel's ring of each handle. A larger one is replaced.
     pub ring_bytes: u32,
@@ -66,14 +65,15 @@ impl Plan {
 
 /// The latest plan, and whether to stop.
 #[derive(Debug, Default)]
-pub(super) struct Orders {
+pub(super) struct ControlBlock {
     plan: ArcSwap<Plan>,
     is_stopping: AtomicBool,
-    /// By interface and worker: who could not open an interface that is up. As many as there are capture threads at most.
+    /// Interface and worker of each thread that could not open an interface that is up. At most one entry a capture
+    /// thread.
     refused: Mutex<BTreeSet<(String, usize)>>,
 }
 
-impl Orders {
+impl ControlBlock {
     pub(super) fn new(plan: Plan) -> Self {
         Self { plan: ArcSwap::from_pointee(plan), ..Self::default() }
     }
@@ -170,14 +170,14 @@ mod tests {
 
     #[test]
     fn an_interface_is_unopened_while_none_of_its_workers_has_it() {
-        let orders = Orders::default();
-        let unopened = |workers| orders.unopened(workers).into_iter().collect::<Vec<_>>();
-        orders.record_refused("eth0", 0);
-        orders.record_refused("eth0", 0);
+        let control = ControlBlock::default();
+        let unopened = |workers| control.unopened(workers).into_iter().collect::<Vec<_>>();
+        control.record_refused("eth0", 0);
+        control.record_refused("eth0", 0);
         assert_eq!((unopened(1), unopened(2)), (vec!["eth0".to_owned()], vec![]));
-        orders.record_refused("eth0", 1);
+        control.record_refused("eth0", 1);
         assert_eq!(unopened(2), ["eth0"]);
-        orders.forget_refused("eth0", 1);
+        control.forget_refused("eth0", 1);
         assert!(unopened(2).is_empty());
     }
 }
