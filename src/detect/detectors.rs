@@ -110,10 +110,9 @@ impl Detectors {
     /// Contacts that are still unanswered stay so.
     pub fn finish(&mut self, end: Timestamp) -> (Vec<Detection>, Timestamp) {
         let grid = TimeGrid::of(LONGEST_CELL);
-        let last = Timestamp::from_nanoseconds(end.nanoseconds().saturating_sub(1));
+        let last = end - Duration::from_nanos(1);
         let end = grid.end(grid.cell(last));
-        let timeout = i64::try_from(self.scan_timeout.as_nanos()).unwrap_or(i64::MAX);
-        let deadline = Timestamp::from_nanoseconds(end.nanoseconds().saturating_add(timeout));
+        let deadline = end + self.scan_timeout;
         let mut found = Vec::new();
         found.extend(self.bandwidth.iter_mut().flat_map(|bandwidth| bandwidth.advance(end)));
         // A contact that began last is judged in the cell of its deadline.

@@ -16,14 +16,14 @@ type Thread = (String, usize);
 #[derive(Debug, Default)]
 pub(super) struct Watermarks {
     /// As many as there are capture threads at most.
-    threads: BTreeMap<Thread, Progress>,
+    threads: BTreeMap<Thread, ThreadProgress>,
     /// The number of times that the clock was set.
     steps: u64,
     watermark: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Progress {
+struct ThreadProgress {
     time: Timestamp,
     /// The number of the last step of the clock that the thread saw.
     step: u64,
@@ -40,20 +40,20 @@ impl Watermarks {
         match self.watermark {
             Some(watermark) if is_step(watermark, time) => {
                 // Its own clock goes on as before: it is another's that was set.
-                if let Some(Progress { time: before, step }) = before
+                if let Some(ThreadProgress { time: before, step }) = before
                     && !is_step(before, time)
                     && step != self.steps
                 {
-                    self.threads.insert(thread, Progress { time, step });
+                    self.threads.insert(thread, ThreadProgress { time, step });
                     return None;
                 }
                 self.steps += 1;
-                self.threads.insert(thread, Progress { time, step: self.steps });
+                self.threads.insert(thread, ThreadProgress { time, step: self.steps });
                 self.watermark = Some(time);
                 Some(TimeAdvance::Step { until: watermark, to: time })
             }
             _ => {
-                self.threads.insert(thread, Progress { time, step: self.steps });
+                self.threads.insert(thread, ThreadProgress { time, step: self.steps });
                 self.go_on()
             }
         }

@@ -5,7 +5,6 @@
 //! matters. Must not know rows.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use super::contacts::pending::PendingContact;
 use super::contacts::{Aspect, HostPort, NEVER};
@@ -139,7 +138,7 @@ impl ScanState {
         add(&mut contact, event, self.cell(event.last));
         match outcome(&contact, event.failed) {
             Some(outcome) => self.settle(&contact, outcome),
-            None => self.pending.insert(contact, self.cell(after(contact.first, self.config.timeout))),
+            None => self.pending.insert(contact, self.cell(contact.first + self.config.timeout)),
         }
     }
 
@@ -199,8 +198,8 @@ impl ScanState {
             return;
         }
         let timeout = self.config.timeout;
-        self.settle(&contact, ContactOutcome::Failed(after(contact.first, timeout)));
-        let due_again = self.grid.cell(after(contact.last, timeout));
+        self.settle(&contact, ContactOutcome::Failed(contact.first + timeout));
+        let due_again = self.grid.cell(contact.last + timeout);
         if due_again > cell {
             self.pending.insert(contact.tried_again(), due_again);
         }
@@ -273,9 +272,4 @@ fn outcome(contact: &PendingContact, failed: Timestamp) -> Option<ContactOutcome
 /// The ends of the conversation of an event.
 fn ends(event: &ContactEvent) -> [SocketAddress; 2] {
     [(event.source, event.source_port), (event.target.address, event.target.port)]
-}
-
-fn after(time: Timestamp, duration: Duration) -> Timestamp {
-    let nanoseconds = i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
-    Timestamp::from_nanoseconds(time.nanoseconds().saturating_add(nanoseconds))
 }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use super::dealer::Dealer;
 use super::decoders::Decoders;
-use super::looks::{LOOKS_BEHIND, is_to_be_merged};
-use super::span::Span;
+use super::frames::{FrameSpan, LOOKS_BEHIND, is_to_be_merged};
 use crate::account::fill::Fill;
 use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
@@ -47,7 +46,7 @@ impl<F: ClockObserver + Send + 'static> Counting<F> {
             ledger,
             observer,
             cells,
-            span: Span::EMPTY,
+            span: FrameSpan::EMPTY,
             looks: VecDeque::new(),
         })))
     }
@@ -93,7 +92,7 @@ impl<F: ClockObserver + Send + 'static> Counting<F> {
         }
     }
 
-    /// After [`super::looks::FRAMES_AT_ONCE`] frames of the file `name`, or its last ones: hands the interval over if it
+    /// After [`super::frames::FRAMES_AT_ONCE`] frames of the file `name`, or its last ones: hands the interval over if it
     /// is time.
     pub(super) fn look(&mut self, name: &Arc<str>, is_last: bool) -> Result<(), Error> {
         match self {
@@ -106,7 +105,7 @@ impl<F: ClockObserver + Send + 'static> Counting<F> {
     }
 
     /// The time that the frames so far took.
-    pub(super) fn span(&self) -> Span {
+    pub(super) fn span(&self) -> FrameSpan {
         match self {
             Self::Alone(alone) => alone.span,
             Self::Dealt(dealer) => dealer.span(),
@@ -134,7 +133,7 @@ pub(super) struct Alone<F: ClockObserver> {
     ledger: Ledger<F::Notes>,
     observer: F,
     cells: Cells,
-    span: Span,
+    span: FrameSpan,
     /// Fill of the interval at the last checks.
     looks: VecDeque<Fill>,
 }

@@ -10,8 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
-use super::looks::{FRAMES_AT_ONCE, LOOKS_BEHIND, is_to_be_merged};
-use super::span::Span;
+use super::frames::{FRAMES_AT_ONCE, FrameSpan, LOOKS_BEHIND, is_to_be_merged};
 use super::worker::{Batch, Collector, Dealt, Share, ToCollect};
 use crate::account::fill::Fill;
 use crate::account::ledger::Ledger;
@@ -30,7 +29,7 @@ const BATCHES: usize = LOOKS_BEHIND + 2;
 pub(super) struct Dealer<F: ClockObserver> {
     shares: Vec<Share>,
     cells: Cells,
-    span: Span,
+    span: FrameSpan,
     /// Numbers of the intervals whose fill checks are still to be reported, oldest first.
     awaited: VecDeque<u64>,
     interval: u64,
@@ -57,7 +56,7 @@ impl<F: ClockObserver + Send + 'static> Dealer<F> {
         let (to_collect, collected) = channel();
         let collector = Collector { ledger, observer, full, collected };
         let collector = spawn("accountant", move || collector.run())?;
-        let (span, awaited) = (Span::EMPTY, VecDeque::new());
+        let (span, awaited) = (FrameSpan::EMPTY, VecDeque::new());
         Ok(Self { shares, cells, span, awaited, interval: 0, frames: 0, to_collect, collector })
     }
 
@@ -99,7 +98,7 @@ impl<F: ClockObserver + Send + 'static> Dealer<F> {
     }
 
     /// As [`super::counting::Counting::span`].
-    pub(super) fn span(&self) -> Span {
+    pub(super) fn span(&self) -> FrameSpan {
         self.span
     }
 

@@ -3,8 +3,7 @@
 mod counting;
 mod dealer;
 mod decoders;
-mod looks;
-mod span;
+mod frames;
 mod worker;
 
 use std::ops::ControlFlow;
@@ -20,7 +19,7 @@ use crate::locality::Classifier;
 use crate::packet::Timestamp;
 use counting::Counting;
 use decoders::Decoders;
-use looks::FRAMES_AT_ONCE;
+use frames::FRAMES_AT_ONCE;
 
 /// Reads files into one ledger.
 pub struct Replay<F: ClockObserver> {

@@ -36,7 +36,7 @@ enum Work {
 }
 
 /// The report of a worker on a batch, which it gives back empty.
-struct Report {
+struct BatchReport {
     fill: Fill,
     batch: Batch,
 }
@@ -46,7 +46,7 @@ pub(super) struct Share {
     pub filling: Batch,
     spare: Vec<Batch>,
     work: Sender<Work>,
-    reports: Receiver<Report>,
+    reports: Receiver<BatchReport>,
     thread: JoinHandle<()>,
 }
 
@@ -94,7 +94,7 @@ impl Share {
 
     /// Waits for the worker to have counted the oldest batch; how full it was then.
     pub(super) fn report(&mut self) -> Result<Fill, Error> {
-        let Report { fill, batch } = self.reports.recv().map_err(|_| Error::Panicked)?;
+        let BatchReport { fill, batch } = self.reports.recv().map_err(|_| Error::Panicked)?;
         self.spare.push(batch);
         Ok(fill)
     }
@@ -111,7 +111,7 @@ impl Share {
 struct Worker {
     interval: Box<Interval>,
     to_do: Receiver<Work>,
-    report: Sender<Report>,
+    report: Sender<BatchReport>,
     hand_over: Sender<Box<Interval>>,
     empty: Receiver<Box<Interval>>,
 }
@@ -141,7 +141,7 @@ impl Worker {
             self.interval.refuse_nth(&refusal, number);
         }
         self.interval.settle();
-        self.report.send(Report { fill: self.interval.fill(), batch }).is_ok()
+        self.report.send(BatchReport { fill: self.interval.fill(), batch }).is_ok()
     }
 
     fn hand_over(&mut self) -> bool {

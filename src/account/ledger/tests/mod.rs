@@ -361,7 +361,7 @@ proptest! {
     }
 }
 
-/// Of each row: whether the conversation was known, the way of requests, the ways that were seen; and the ways of refusals.
+/// The rows: whether the conversation was known, the way of requests, the ways that were seen; and the ways of refusals.
 #[derive(Default)]
 struct ObservedRows {
     merged: Vec<(bool, Way, [bool; 2])>,
