@@ -6,13 +6,13 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use super::config::{Config, Rule};
 use super::contacts::askers::Askers;
 use super::contacts::waiting::Room;
-use super::contacts::{Aspect, Bounds, Contacts, Keeping};
+use super::contacts::{Aspect, Bounds, Contacts, Keeping, Mark, Place};
 use super::events::ContactEvent;
 use super::trail::Trails;
 use super::visibility::Visibility;
-use super::{Config, Rule};
 use crate::packet::Timestamp;
 use crate::tables::sampling::{Sampling, Seeds};
 use crate::time_grid::{Cell, TimeGrid};
@@ -152,6 +152,21 @@ impl ScanState {
         if counted > self.limit(aspect) || self.contacts.is_sampled(source, aspect) {
             self.suspects.insert(source);
         }
+    }
+
+    /// Remembers the first and the last contacts of a source that may be over its limit. `packets` are the times of the
+    /// contact's first and last packet.
+    #[inline]
+    pub(super) fn follow_trail(&mut self, source: u32, aspect: Aspect, packets: [Timestamp; 2], place: Place) {
+        let is_suspect = self.suspects.contains(&source);
+        if !is_suspect && self.trails.is_empty() {
+            return;
+        }
+        let horizon = self.horizon(self.current().unwrap_or_default(), aspect);
+        let contacts = &self.contacts;
+        let failing = |mark: &&Mark| mark.counted >= horizon && mark.answered < horizon;
+        let known = || contacts.marks(source, aspect).filter(failing).map(|mark| (mark.begun, mark.place));
+        self.trails.follow((aspect, contacts.address(source)), packets, place, is_suspect.then_some(known));
     }
 
     /// True if no contact is pending and no event unmatched.

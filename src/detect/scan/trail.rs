@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::net::IpAddr;
 
-use super::contacts::{Aspect, Mark, Place};
-use super::state::ScanState;
+use super::contacts::{Aspect, Place};
 use crate::detect::MAXIMUM_TARGETS;
 use crate::packet::Timestamp;
 
@@ -43,23 +42,6 @@ impl Trail {
             self.first.insert(self.first.partition_point(|known| *known < step), step);
             self.first.truncate(MAXIMUM_TARGETS);
         }
-    }
-}
-
-impl ScanState {
-    /// Remembers the first and the last contacts of a source that may be over its limit. `packets` are the times of the
-    /// contact's first and last packet.
-    #[inline]
-    pub(super) fn follow_trail(&mut self, source: u32, aspect: Aspect, packets: [Timestamp; 2], place: Place) {
-        let is_suspect = self.suspects.contains(&source);
-        if !is_suspect && self.trails.is_empty() {
-            return;
-        }
-        let horizon = self.horizon(self.current().unwrap_or_default(), aspect);
-        let contacts = &self.contacts;
-        let failing = |mark: &&Mark| mark.counted >= horizon && mark.answered < horizon;
-        let known = || contacts.marks(source, aspect).filter(failing).map(|mark| (mark.begun, mark.place));
-        self.trails.follow((aspect, contacts.address(source)), packets, place, is_suspect.then_some(known));
     }
 }
 

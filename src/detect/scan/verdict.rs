@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::broadcasts;
+use super::config::Rule;
 use super::contacts::{Aspect, Keeping, Mark, Place};
 use super::state::ScanState;
 use super::trail::Trail;
-use super::{Rule, broadcasts};
 use crate::detect::{Detection, Figures, Kind, Level, MAXIMUM_TARGETS, Span, Subject, Target};
 use crate::packet::{Protocol, Timestamp};
 use crate::time_grid::Cell;

@@ -4,11 +4,13 @@
 
 use std::net::IpAddr;
 
+use super::config::Rule;
 use super::contacts::Aspect;
+use super::state::ScanState;
 use super::verdict::tally;
-use super::{Rule, Scan};
 use crate::account::interface::InterfaceId;
 use crate::detect::{DetectionTable, TableUse};
+use crate::tables::top::{heaviest_first, keep_top, top_n};
 use crate::time_grid::Cell;
 
 /// The state of the search for scans, bounded.
@@ -30,80 +32,61 @@ pub struct ScanView {
     pub memory_bytes: usize,
 }
 
-impl Scan {
+impl ScanState {
     /// The view, with the `top` sources of each kind, the largest first.
-    #[must_use]
-    pub fn view(&self, top: usize) -> ScanView {
-        let (pending, pending_limit, pending_lost) = self.state.pending.figures();
-        let lost = pending_lost + self.state.unmatched.lost + self.state.deferred.lost;
-        let (sources, source_limit, evicted) = self.state.contacts.source_figures();
-        let (targets, target_limit, targets_lost) = self.state.contacts.target_figures();
-        let (askers, asker_limit, forgotten) = self.state.askers.figures(self.state.current_end());
+    pub(super) fn view(&self, top: usize) -> ScanView {
+        let (pending, pending_limit, pending_lost) = self.pending.figures();
+        let lost = pending_lost + self.unmatched.lost + self.deferred.lost;
+        let (sources, source_limit, evicted) = self.contacts.source_figures();
+        let (targets, target_limit, targets_lost) = self.contacts.target_figures();
+        let (askers, asker_limit, forgotten) = self.askers.figures(self.current_end());
         let table = |table, held, limit, evicted| TableUse { table, held, limit, evicted };
         ScanView {
             contacted_hosts: self.contacted(Aspect::Hosts, top),
             contacted_ports: self.contacted(Aspect::Ports, top),
             unanswered_contacts: self.unanswered(top),
-            answers_visible: self.state.visibility.answers_visible(),
+            answers_visible: self.visibility.answers_visible(),
             tables: vec![
                 table(DetectionTable::ScanSources, sources, source_limit, evicted),
                 table(DetectionTable::ScanTargets, targets, target_limit, targets_lost),
                 table(DetectionTable::ScanPending, pending, pending_limit, lost),
                 table(DetectionTable::ScanAskers, askers, asker_limit, forgotten),
             ],
-            unknown: self.state.unknown,
+            unknown: self.unknown,
             memory_bytes: self.memory_bytes(),
         }
     }
 
-    /// The memory that the tables take, in bytes.
-    #[must_use]
-    pub fn memory_bytes(&self) -> usize {
-        self.state.memory_bytes()
-    }
-
     fn contacted(&self, aspect: Aspect, top: usize) -> Vec<(IpAddr, u64)> {
-        let contacts = &self.state.contacts;
         self.top(
             top,
-            |source| contacts.length(source, aspect),
+            |source| self.contacts.length(source, aspect),
             |source, cell| {
-                let tally = tally(&self.state, cell, source, aspect);
+                let tally = tally(self, cell, source, aspect);
                 tally.value + tally.answered
             },
         )
     }
 
     fn unanswered(&self, top: usize) -> Vec<(IpAddr, u64)> {
-        if self.state.config.rule == Rule::Contacts {
+        if self.config.rule == Rule::Contacts {
             return Vec::new();
         }
         let largest = |of: &dyn Fn(Aspect) -> u64| Aspect::BOTH.map(of).into_iter().max().unwrap_or_default();
-        let contacts = &self.state.contacts;
         self.top(
             top,
-            |source| largest(&|aspect| contacts.counted(source, aspect)),
-            |source, cell| largest(&|aspect| tally(&self.state, cell, source, aspect).value),
+            |source| largest(&|aspect| self.contacts.counted(source, aspect)),
+            |source, cell| largest(&|aspect| tally(self, cell, source, aspect).value),
         )
     }
 
     /// The sources with the most by `exact`, among twice as many with the most by `bound`.
     fn top(&self, top: usize, bound: impl Fn(u32) -> u64, exact: impl Fn(u32, Cell) -> u64) -> Vec<(IpAddr, u64)> {
-        let contacts = &self.state.contacts;
-        let mut bounds: Vec<(u64, u32)> =
-            contacts.sources().map(|source| (bound(source), source)).filter(|&(bound, _)| bound > 0).collect();
-        let candidates = (2 * top).min(bounds.len());
-        if candidates < bounds.len() {
-            bounds.select_nth_unstable_by(candidates, |left, right| right.cmp(left));
-        }
-        let cell = self.state.current().unwrap_or_default();
-        let mut found: Vec<(IpAddr, u64)> = bounds[..candidates]
-            .iter()
-            .map(|&(_, source)| (contacts.address(source), exact(source, cell)))
-            .filter(|&(_, value)| value > 0)
-            .collect();
-        found.sort_unstable_by_key(|&(address, value)| (std::cmp::Reverse(value), address));
-        found.truncate(top);
-        found
+        let bounds = self.contacts.sources().map(|source| (bound(source), source));
+        let mut bounds: Vec<(u64, u32)> = bounds.filter(|&(bound, _)| bound > 0).collect();
+        keep_top(&mut bounds, 2 * top, |one, other| other.cmp(one));
+        let cell = self.current().unwrap_or_default();
+        let found = bounds.iter().map(|&(_, source)| (self.contacts.address(source), exact(source, cell)));
+        top_n(found.filter(|&(_, value)| value > 0), top, heaviest_first)
     }
 }
