@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_than_the_limit_is_held() {
+    fn table_never_exceeds_its_limit() {
         let mut table = table(10, 0..10);
         assert_eq!(table.find_or_insert(99, at(1)), None);
         assert!(table.find_or_insert(3, at(1)).is_some());
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lightest_of_those_that_rest_make_room() {
+    fn lightest_resting_entries_make_room() {
         let mut table = table(10, [5, 1, 9, 2, 8, 3, 7, 4, 6, 0]);
         let busy = table.find_or_insert(9, at(0)).unwrap();
         table.add(busy, Counters { packets: 1, bytes: 0 }, at(40));
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn who_rests_since_the_last_sweep_is_found_whatever_the_clock_does() {
+    fn entry_at_rest_is_found_whatever_the_clock_does() {
         let idle = Some(Duration::from_secs(60));
         let mut table = table(10, 0..4);
         assert!(table.sweep(at(50), idle, |_| true).is_empty());
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn who_was_seen_earlier_than_others_at_the_last_sweep_leaves_in_time() {
+    fn entry_seen_earlier_than_others_leaves_in_time() {
         let idle = Some(Duration::from_secs(60));
         let mut table = table(10, 0..2);
         (0..2).for_each(|position| table.add(position, Counters::default(), at(100)));
@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn what_rested_for_the_idle_timeout_leaves_but_for_rows_that_may_not() {
+    fn entry_at_rest_for_the_idle_timeout_leaves_unless_its_row_must_stay() {
         let mut table = table(100, 0..3);
         table.set_shown(1, true);
         assert_eq!(table.sweep(at(600), Some(Duration::from_secs(600)), |_| false), [0, 2]);
@@ -431,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn a_position_that_was_given_up_is_used_again() {
+    fn position_of_a_removed_entry_is_used_again() {
         let mut table = table(10, 0..3);
         table.sweep(at(600), Some(Duration::from_secs(1)), |_| true);
         let position = table.find_or_insert(77, at(601)).unwrap();

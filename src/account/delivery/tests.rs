@@ -65,7 +65,7 @@ fn a_first_scrape_is_waited_for_as_if_it_were_complete() {
 }
 
 #[test]
-fn of_several_first_scrapes_all_are_waited_for() {
+fn rows_wait_for_all_of_several_first_scrapes() {
     let mut deliveries = Deliveries::default();
     deliveries.record(complete(1, 9), at(0));
     deliveries.record(begun(2, 3), at(0));
@@ -136,7 +136,7 @@ fn scraper_that_comes_back_late_is_waited_for_from_its_request_on() {
 }
 
 #[test]
-fn a_clock_that_is_set_back_keeps_nobody_for_longer() {
+fn clock_set_back_prolongs_no_stage() {
     let mut deliveries = Deliveries::default();
     deliveries.record(complete(1, 7), at(100_000));
     assert_eq!(deliveries.delivery(at(0)).to_all, Some(7));

@@ -91,7 +91,7 @@ fn each_way_keeps_the_type_of_its_first_icmp_packet() {
 }
 
 #[test]
-fn the_way_of_the_refused_packet_is_marked_whether_it_waits_or_not() {
+fn direction_of_a_refused_packet_is_marked_pending_or_not() {
     for is_v6 in [false, true] {
         for settles in [false, true] {
             let mut interval = interval();
@@ -150,7 +150,7 @@ fn a_conversation_without_a_row_is_refused_and_nothing_counts() {
 }
 
 #[test]
-fn what_finds_no_room_is_lost_and_counted_and_rows_stay_as_they_are() {
+fn refusal_without_room_is_counted_and_changes_no_row() {
     let mut interval = interval();
     let forged = |number: u32| refusal(1, &packet(1, addresses(false, number, 9), Protocol::TCP, [1, 2]));
     let room = MAXIMUM_REFUSALS as u32;

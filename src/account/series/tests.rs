@@ -173,7 +173,7 @@ fn without_a_scraper_rows_wait() {
 }
 
 #[test]
-fn the_heaviest_are_shown_while_nobody_has_looked() {
+fn heaviest_are_shown_while_no_scraper_has_looked() {
     let mut model = Model::new(10, 2);
     (1..=3).for_each(|key| model.count(key, u64::from(key)));
     model.publish(Delivery::default());

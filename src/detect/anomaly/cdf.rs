@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_before_the_windows_does_not_count() {
+    fn values_before_the_windows_do_not_count() {
         assert_eq!(cdf(&[900.0, 5.0, 5.0, 5.0, 5.0, 5.0], 1, 4), Some(0.0));
     }
 

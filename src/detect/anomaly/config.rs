@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_probability_is_refused() {
+    fn values_that_are_no_probability_are_refused() {
         is_refused(Config { threshold: 1.5, ..Config::default() }, Error::Threshold(1.5));
         is_refused(Config { threshold: -0.1, ..Config::default() }, Error::Threshold(-0.1));
         is_refused(with(|criteria| criteria.sensitivity = -1.0), Error::Sensitivity(-1.0));

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_counted_cleverly_is_what_is_counted_one_by_one() {
+    fn fast_count_equals_the_count_one_by_one() {
         let mut generator = SplitMix64::new(11);
         for round in 0..200 {
             let length = 3 + generator.below(5);

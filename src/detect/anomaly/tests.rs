@@ -97,7 +97,7 @@ fn with_several_active_values_the_reference_must_be_as_long() {
 }
 
 #[test]
-fn what_was_not_asked_for_gives_nothing() {
+fn tests_that_were_not_requested_give_nothing() {
     let methods = Methods::of(&[Method::Fence, Method::Ks]);
     let found = evaluate(&[1.0; 5], &Criteria { methods, ..Criteria::default() }, 1);
     let given: Vec<_> = Method::ALL.into_iter().filter(|&method| found.of_method(method).is_some()).collect();

@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_ahead_waits_for_its_interval() {
+    fn row_ahead_of_packet_time_counts_in_its_interval() {
         let mut ordered = Anomalies::new(&config(), "anomaly", None);
         let mut ahead = Anomalies::new(&config(), "anomaly", None);
         for interval in 0..8 {

@@ -30,7 +30,7 @@ impl ScanState {
         if self.contacts.is_full() && !self.contacts.is_wanted(event.source) {
             return;
         }
-        let Some(source) = self.contacts.hold(event.source) else { return };
+        let Some(source) = self.contacts.find_or_insert(event.source) else { return };
         self.count_target(source, Aspect::Hosts, event);
         if matches!(event.target.protocol, Protocol::TCP | Protocol::UDP) && event.target.port != 0 {
             self.count_target(source, Aspect::Ports, event);
@@ -45,8 +45,8 @@ impl ScanState {
         let horizon = self.horizon(cell, aspect);
         let Some(mark) = self.contacts.mark(source, aspect, event.target, horizon) else { return };
         let was_counted = mark.counted >= horizon;
-        if !was_counted || (event.first, event.target) < (mark.since, mark.place) {
-            (mark.since, mark.place, mark.begun) = (event.first, event.target, event.first);
+        if !was_counted || (event.first, event.target) < (mark.since, mark.target) {
+            (mark.since, mark.target, mark.begun) = (event.first, event.target, event.first);
         }
         mark.counted = mark.counted.max(cell);
         if !was_counted {

@@ -20,7 +20,7 @@
 
 use std::net::IpAddr;
 
-use super::contacts::Place;
+use super::contacts::HostPort;
 use super::groups;
 use super::sample::SeenPackets;
 use crate::account::conversation::{Address, ConversationKey, OneWay, Way};
@@ -76,7 +76,7 @@ pub(super) struct ContactEvent {
     pub(super) kind: EventKind,
     pub(super) source: IpAddr,
     pub(super) source_port: u16,
-    pub(super) target: Place,
+    pub(super) target: HostPort,
     /// The position of the interface that showed it.
     pub(super) interface: u16,
     /// The source begins the contact in this row.
@@ -178,7 +178,7 @@ pub(super) fn plain<A: Address>(merged: &MergedRow<'_, A>, way: Way, interface: 
         kind: EventKind::Contact,
         source: source.address.into(),
         source_port: source.port,
-        target: Place { address: target.address.into(), protocol: row.key.protocol(), port: target.port },
+        target: HostPort { address: target.address.into(), protocol: row.key.protocol(), port: target.port },
         interface,
         begins: false,
         is_known: merged.is_known,
@@ -220,7 +220,7 @@ pub(super) fn of_refusal<A: Address>(
         kind: EventKind::Contact,
         source: source.address.into(),
         source_port: source.port,
-        target: Place { address: target.address.into(), protocol: key.protocol(), port: target.port },
+        target: HostPort { address: target.address.into(), protocol: key.protocol(), port: target.port },
         interface,
         begins: false,
         is_known: false,

@@ -7,8 +7,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::contacts::waiting::Waiting;
-use super::contacts::{Aspect, NEVER, Place};
+use super::contacts::pending::PendingContact;
+use super::contacts::{Aspect, HostPort, NEVER};
 use super::events::{ContactEvent, ContactSignals, EventKind};
 use super::groups;
 use super::sample::SeenPackets;
@@ -34,7 +34,7 @@ enum ContactOutcome {
 /// A contact whose outcome is known.
 #[derive(Debug, Clone, Copy)]
 struct Settled {
-    target: Place,
+    target: HostPort,
     interface: u16,
     /// The times of the source's first and last packet.
     packets: [Timestamp; 2],
@@ -58,7 +58,7 @@ impl ScanState {
     /// True if only contacts of suspicious sources find room.
     #[inline]
     pub(super) fn is_short_of_room(&self) -> bool {
-        self.pending.is_tight() || self.contacts.is_full()
+        self.pending.is_nearly_full() || self.contacts.is_full()
     }
 
     /// Applies an event of the cell that ends next.
@@ -119,7 +119,7 @@ impl ScanState {
         if event.target.protocol != Protocol::UDP || self.pending.is_empty() {
             return false;
         }
-        let target = Place { address: event.source, port: event.source_port, ..event.target };
+        let target = HostPort { address: event.source, port: event.source_port, ..event.target };
         let (source, source_port) = (event.target.address, event.target.port);
         let signals = ContactSignals::ANSWERED;
         self.update_pending(&ContactEvent { source, source_port, target, signals, packets: 0, bytes: 0, ..*event })
@@ -128,13 +128,14 @@ impl ScanState {
     /// Adds a new contact, which is pending unless its outcome is known at once.
     fn begin_contact(&mut self, event: &ContactEvent) {
         if self.pending.is_full() && event.signals == ContactSignals::default() {
-            return self.pending.lose();
+            return self.pending.count_lost();
         }
         if self.is_short_of_room() && !self.contacts.is_wanted(event.source) {
             self.unknown += 1;
             return;
         }
-        let mut contact = Waiting::new((event.source, event.source_port), event.target, event.interface, event.first);
+        let mut contact =
+            PendingContact::new((event.source, event.source_port), event.target, event.interface, event.first);
         add(&mut contact, event, self.cell(event.last));
         match outcome(&contact, event.failed) {
             Some(outcome) => self.settle(&contact, outcome),
@@ -153,19 +154,19 @@ impl ScanState {
         self.mark(event.source, &Settled { target, interface, packets: [first, last], outcome });
     }
 
-    fn settle(&mut self, contact: &Waiting, outcome: ContactOutcome) {
+    fn settle(&mut self, contact: &PendingContact, outcome: ContactOutcome) {
         let has_failed = matches!(outcome, ContactOutcome::Failed(_));
         if has_failed && self.visibility.is_blind(contact.interface) {
             self.unknown += 1;
         } else if !(has_failed && self.is_answer_to_question(contact)) {
-            let Waiting { target, interface, first, last, .. } = *contact;
+            let PendingContact { target, interface, first, last, .. } = *contact;
             self.mark(contact.source, &Settled { target, interface, packets: [first, last], outcome });
         }
     }
 
     /// True if a contact is the answer to a question that went to many hosts, and so no contact at all. This is asked when the
     /// contact fails, at the end of a cell: the question may come by another thread.
-    fn is_answer_to_question(&self, contact: &Waiting) -> bool {
+    fn is_answer_to_question(&self, contact: &PendingContact) -> bool {
         let target = &contact.target;
         target.protocol == Protocol::UDP && self.askers.may_be_answered(target.address, target.port, contact.first)
     }
@@ -186,8 +187,8 @@ impl ScanState {
     }
 
     /// Settles a contact whose deadline has passed. One that was tried again later is pending again.
-    fn expire(&mut self, cell: Cell, contact: Waiting) {
-        let signals = ContactSignals(contact.signs);
+    fn expire(&mut self, cell: Cell, contact: PendingContact) {
+        let signals = ContactSignals(contact.signals);
         let is_stream = contact.target.protocol == Protocol::UDP
             && (contact.packets > MOST_DATAGRAMS || contact.bytes > MOST_BYTES);
         if signals.has(ContactSignals::ANSWERED) {
@@ -208,7 +209,7 @@ impl ScanState {
     /// Marks an outcome, for the host and for the port.
     fn mark(&mut self, source: IpAddr, settled: &Settled) {
         let has_port = settled.target.port != 0;
-        let Some(source) = self.contacts.hold(source) else { return };
+        let Some(source) = self.contacts.find_or_insert(source) else { return };
         for aspect in Aspect::BOTH {
             if self.is_analyzed(aspect) && (aspect == Aspect::Hosts || has_port) {
                 self.mark_aspect(source, aspect, settled);
@@ -233,9 +234,9 @@ impl ScanState {
         };
         let was_counted = mark.counted >= horizon;
         let is_failing = was_counted && mark.answered < horizon;
-        let is_earlier = (time, target, interface) < (mark.since, mark.place, mark.interface);
+        let is_earlier = (time, target, interface) < (mark.since, mark.target, mark.interface);
         if if mark.counted == failed_cell { is_earlier } else { !is_failing } {
-            (mark.since, mark.place, mark.interface, mark.begun) = (time, target, interface, begun);
+            (mark.since, mark.target, mark.interface, mark.begun) = (time, target, interface, begun);
         }
         mark.counted = mark.counted.max(failed_cell);
         let weight = if was_counted { 0 } else { mark.weight() };
@@ -244,11 +245,11 @@ impl ScanState {
 }
 
 /// Adds an event to a contact.
-fn add(contact: &mut Waiting, event: &ContactEvent, cell: Cell) {
+fn add(contact: &mut PendingContact, event: &ContactEvent, cell: Cell) {
     if event.signals.has(ContactSignals::ANSWERED) && contact.answered == NEVER {
         contact.answered = cell;
     }
-    contact.signs |= event.signals.0;
+    contact.signals |= event.signals.0;
     if event.packets > 0 {
         contact.first = contact.first.min(event.first);
         contact.last = contact.last.max(event.last);
@@ -258,8 +259,8 @@ fn add(contact: &mut Waiting, event: &ContactEvent, cell: Cell) {
 }
 
 /// The outcome of a contact by its signals; none while that is open. A contact that failed did so at `failed`.
-fn outcome(contact: &Waiting, failed: Timestamp) -> Option<ContactOutcome> {
-    let signals = ContactSignals(contact.signs);
+fn outcome(contact: &PendingContact, failed: Timestamp) -> Option<ContactOutcome> {
+    let signals = ContactSignals(contact.signals);
     if !signals.has(ContactSignals::ANSWERED) {
         return signals.has(ContactSignals::REFUSED).then_some(ContactOutcome::Failed(failed));
     }

@@ -101,7 +101,7 @@ impl ScanState {
             return;
         }
         if !is_ahead && self.pending.is_full() && !self.pending.may_hold(from, to, Protocol::TCP) {
-            return self.pending.lose();
+            return self.pending.count_lost();
         }
         let interface = self.visibility.position(merged.interface);
         let event = events::of_beginning(merged, interface);

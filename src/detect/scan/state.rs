@@ -8,8 +8,8 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::config::{Config, Rule};
 use super::contacts::askers::Askers;
-use super::contacts::waiting::Room;
-use super::contacts::{Aspect, Bounds, Contacts, Keeping, Mark, Place};
+use super::contacts::pending::PendingContacts;
+use super::contacts::{Aspect, ContactBounds, Contacts, Keeping, Mark, HostPort};
 use super::events::ContactEvent;
 use super::trail::Trails;
 use super::visibility::Visibility;
@@ -41,7 +41,7 @@ pub(super) struct ScanState {
     /// The first and last contacts of suspects and of sources that were reported.
     pub(super) trails: Trails,
     /// Contacts whose outcome is open.
-    pub(super) pending: Room,
+    pub(super) pending: PendingContacts,
     /// The interfaces that show answers.
     pub(super) visibility: Visibility,
     /// Addresses and ports that asked many hosts.
@@ -74,7 +74,7 @@ impl ScanState {
             contacts: Contacts::new(bounds(config), seeds),
             suspects: BTreeSet::new(),
             trails: Trails::default(),
-            pending: Room::new(config.max_waiting, seeds.tables),
+            pending: PendingContacts::new(config.max_waiting, seeds.tables),
             visibility: Visibility::new(window_cells[0], Sampling::new(seeds.sampling)),
             askers: Askers::new(seeds),
             deferred: EventQueue::default(),
@@ -157,7 +157,7 @@ impl ScanState {
     /// Remembers the first and the last contacts of a source that may be over its limit. `packets` are the times of the
     /// contact's first and last packet.
     #[inline]
-    pub(super) fn follow_trail(&mut self, source: u32, aspect: Aspect, packets: [Timestamp; 2], place: Place) {
+    pub(super) fn follow_trail(&mut self, source: u32, aspect: Aspect, packets: [Timestamp; 2], place: HostPort) {
         let is_suspect = self.suspects.contains(&source);
         if !is_suspect && self.trails.is_empty() {
             return;
@@ -165,7 +165,7 @@ impl ScanState {
         let horizon = self.horizon(self.current().unwrap_or_default(), aspect);
         let contacts = &self.contacts;
         let failing = |mark: &&Mark| mark.counted >= horizon && mark.answered < horizon;
-        let known = || contacts.marks(source, aspect).filter(failing).map(|mark| (mark.begun, mark.place));
+        let known = || contacts.marks(source, aspect).filter(failing).map(|mark| (mark.begun, mark.target));
         self.trails.follow((aspect, contacts.address(source)), packets, place, is_suspect.then_some(known));
     }
 
@@ -210,13 +210,13 @@ impl ScanState {
     }
 }
 
-fn bounds(config: &Config) -> Bounds {
+fn bounds(config: &Config) -> ContactBounds {
     let exact = [config.contacted_ips, config.contacted_ports].map(|limit| EXACT.max(TIMES_LIMIT * limit as usize));
     let (keeping, targets_each) = match config.rule {
         Rule::Evidence => (Keeping::Sample, exact),
         Rule::Contacts => (Keeping::Latest, exact.map(|exact| 2 * exact)),
     };
-    Bounds { sources: config.max_sources, targets: config.max_contacts, targets_each, keeping }
+    ContactBounds { sources: config.max_sources, targets: config.max_contacts, targets_each, keeping }
 }
 
 /// Events that wait, at most [`MOST_EVENTS`].

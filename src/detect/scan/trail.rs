@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::net::IpAddr;
 
-use super::contacts::{Aspect, Place};
+use super::contacts::{Aspect, HostPort};
 use crate::detect::MAXIMUM_TARGETS;
 use crate::packet::Timestamp;
 
 /// A contact: the time of a packet, and its target.
-pub(super) type TrailStep = (Timestamp, Place);
+pub(super) type TrailStep = (Timestamp, HostPort);
 
 /// The first and the last contacts of a source.
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ impl Trail {
     }
 
     /// Adds a contact by the times of its first and of its last packet.
-    fn follow(&mut self, [begun, last]: [Timestamp; 2], place: Place) {
+    fn follow(&mut self, [begun, last]: [Timestamp; 2], place: HostPort) {
         self.last = self.last.max((last, place));
         let step = (begun, place);
         let is_early = self.first.len() < MAXIMUM_TARGETS || self.first.last().is_some_and(|known| step < *known);
@@ -59,7 +59,7 @@ impl Trails {
         &mut self,
         key: (Aspect, IpAddr),
         packets: [Timestamp; 2],
-        place: Place,
+        place: HostPort,
         known: Option<impl FnOnce() -> I>,
     ) {
         match (self.0.entry(key), known) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::broadcasts;
 use super::config::Rule;
-use super::contacts::{Aspect, Keeping, Mark, Place};
+use super::contacts::{Aspect, Keeping, Mark, HostPort};
 use super::state::ScanState;
 use super::trail::Trail;
 use crate::detect::{Detection, Figures, Kind, Level, MAXIMUM_TARGETS, Span, Subject, Target};
@@ -26,7 +26,7 @@ pub(super) struct Tally {
     /// Targets that were counted, also those that answered since or came by an interface without answers.
     marked: u64,
     /// The targets that count, with their weights, the earliest first.
-    counting: Vec<(Timestamp, Place, u64)>,
+    counting: Vec<(Timestamp, HostPort, u64)>,
     /// The time of their first packet.
     begun: Option<Timestamp>,
     /// A target stands for others that are not held, or only the latest targets are held.
@@ -138,7 +138,7 @@ pub(super) fn tally(state: &ScanState, cell: Cell, source: u32, aspect: Aspect) 
 }
 
 /// Counts the targets of a source, without the failed contacts for which `is_left_out` holds.
-fn sum(state: &ScanState, cell: Cell, source: u32, aspect: Aspect, is_left_out: impl Fn(&Place) -> bool) -> Tally {
+fn sum(state: &ScanState, cell: Cell, source: u32, aspect: Aspect, is_left_out: impl Fn(&HostPort) -> bool) -> Tally {
     let (horizon, end) = (state.horizon(cell, aspect), state.grid.end(cell));
     let is_by_evidence = state.config.rule == Rule::Evidence;
     let counts = |mark: &Mark| mark.counted >= horizon && (is_by_evidence || mark.since < end);
@@ -154,13 +154,13 @@ fn sum(state: &ScanState, cell: Cell, source: u32, aspect: Aspect, is_left_out: 
             tally.is_estimate |= weight > 1;
         } else if counts(mark)
             && !(is_by_evidence && state.visibility.is_blind(mark.interface))
-            && !is_left_out(&mark.place)
+            && !is_left_out(&mark.target)
         {
             tally.value += weight;
             tally.is_fresh |= mark.counted >= cell;
             tally.is_estimate |= weight > 1;
             tally.begun = Some(tally.begun.map_or(mark.begun, |first| first.min(mark.begun)));
-            tally.counting.push((mark.since, mark.place, weight));
+            tally.counting.push((mark.since, mark.target, weight));
         }
     }
     tally
@@ -225,7 +225,7 @@ fn last_targets(targets: &[Target], last: Option<Target>) -> Vec<Target> {
     all[all.len().saturating_sub(MAXIMUM_TARGETS)..].to_vec()
 }
 
-fn target(place: &Place) -> Target {
+fn target(place: &HostPort) -> Target {
     let has_port = matches!(place.protocol, Protocol::TCP | Protocol::UDP) && place.port != 0;
     Target { address: place.address, protocol: Some(place.protocol), port: has_port.then_some(place.port) }
 }

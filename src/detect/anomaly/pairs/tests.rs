@@ -197,7 +197,7 @@ fn a_tick_judges_its_share() {
 // ---- The limit -----------------------------------------------------------------------------------------------------------
 
 #[test]
-fn what_lasts_outlives_a_flood() {
+fn lasting_pairs_outlive_a_flood() {
     let mut pairs = Pairs::new(config(10, 100));
     let mut source = 1_000;
     for interval in 0..20 {

@@ -57,7 +57,7 @@ fn a_cell_is_judged_when_it_has_ended() {
 }
 
 #[test]
-fn who_was_over_is_read_until_once_under() {
+fn subject_over_its_limit_is_read_until_once_under() {
     let mut window = window(10, 1_000, AMPLE);
     window.add(1, 0, at(0), 500);
     window.add(1, 0, at(SECOND), 950);
@@ -136,7 +136,7 @@ fn after_a_step_nothing_is_under_before_a_window_is_known() {
 }
 
 #[test]
-fn what_rests_for_a_window_takes_no_room() {
+fn subject_at_rest_for_a_window_takes_no_room() {
     let mut window = window(10, 1_000, AMPLE);
     for key in 0..500 {
         window.add(key, 0, at(0), 10);
@@ -151,7 +151,7 @@ fn what_rests_for_a_window_takes_no_room() {
 }
 
 #[test]
-fn who_left_and_comes_again_counts_anew() {
+fn evicted_subject_that_returns_counts_anew() {
     let mut window = window(10, 1_000, AMPLE);
     window.add(7, 0, at(0), 10);
     window.advance(at(20 * SECOND), |_| {});
@@ -162,7 +162,7 @@ fn who_left_and_comes_again_counts_anew() {
 }
 
 #[test]
-fn when_places_are_short_the_lightest_make_room_for_who_has_weight() {
+fn lightest_make_room_for_new_subjects_of_weight() {
     let bounds = WindowBounds { subjects: 160, cells: 1_000, newcomer_bytes: 1_000 };
     let mut window = window(100, 1_000_000, bounds);
     for key in 0..1_000 {
@@ -182,7 +182,7 @@ fn when_places_are_short_the_lightest_make_room_for_who_has_weight() {
 }
 
 #[test]
-fn when_cells_are_short_the_lightest_leave_and_the_heavy_keep_theirs() {
+fn lightest_leave_when_cells_are_short_and_the_heavy_keep_theirs() {
     let bounds = WindowBounds { subjects: 1_000, cells: 320, newcomer_bytes: 1 };
     let mut window = window(100, 20_000, bounds);
     let mut found = Vec::new();
@@ -199,7 +199,7 @@ fn when_cells_are_short_the_lightest_leave_and_the_heavy_keep_theirs() {
 }
 
 #[test]
-fn where_nobody_may_leave_bytes_are_refused_and_counted() {
+fn bytes_are_refused_and_counted_when_no_subject_may_leave() {
     let mut window = window(100, 1, WindowBounds { subjects: 4, cells: 2, newcomer_bytes: 1 });
     for key in 0..8 {
         window.add(key, 0, at(0), 10);

@@ -1,7 +1,9 @@
-//! The endpoints that lately asked a multicast or broadcast address: what is sent to one of them is an answer.
+//! The endpoints that lately asked a multicast or broadcast address: a packet to such an endpoint is an answer.
+//!
+//! Takes questions; tells if an endpoint may still get answers. Must not know contacts.
 //!
 //! The table has a fixed size and takes its memory with the first question. Each endpoint has one bucket, and a bucket
-//! keeps those that asked last. So what it holds does not depend on the order in which questions of one cell arrive.
+//! keeps those that asked last. So the content does not depend on the order in which questions of one cell arrive.
 
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
@@ -46,7 +48,7 @@ pub struct Askers {
 }
 
 impl Askers {
-    /// Endpoints that it holds at most.
+    /// The most endpoints.
     pub const LIMIT: usize = BUCKETS * IN_BUCKET;
 
     /// An empty table.
@@ -92,7 +94,7 @@ impl Askers {
         (held, Self::LIMIT, self.evicted)
     }
 
-    /// The memory that the table takes, in bytes.
+    /// Memory in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.slots.capacity() * size_of::<Asker>()

@@ -1,15 +1,17 @@
-//! Whom each source contacted, answered or not: bounded sets of hosts and of ports, a pair a source.
+//! The contacts of each source, answered or not: bounded sets of hosts and of ports.
+//!
+//! Takes sources and targets; gives marks, which the rules fill, and counts. Must not know the rules.
 //!
 //! A set is exact up to a size. Beyond it, it keeps a sample of targets, chosen by their hash so that answered and
-//! unanswered ones are thinned out alike ([`Keeping::Sample`]); or the latest ones ([`Keeping::Latest`]). When the table
-//! of sources is full, who comes back often takes the place of one who has a single contact; a source with more is never
-//! given up for another. [`waiting`] holds the contacts that have no outcome yet, [`askers`] the endpoints that asked many
-//! hosts at once.
+//! unanswered ones are thinned out alike ([`Keeping::Sample`]); or the latest ones ([`Keeping::Latest`]). When the
+//! table of sources is full, a source that comes back often takes the place of one with a single contact; a source with
+//! more is never evicted for another. [`pending`] holds the contacts without an outcome, [`askers`] the endpoints that
+//! asked many hosts at once.
 
 pub mod askers;
+pub mod pending;
 mod sets;
 mod sketch;
-pub mod waiting;
 
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
@@ -23,12 +25,12 @@ use crate::tables::slab::{Keyed, Slab};
 use crate::time_grid::Cell;
 use sketch::Sketch;
 
-/// How many sources are looked at for one that can be given up.
-const LOOKS_FOR_ROOM: usize = 32;
-/// As many targets as a single contact makes: a host and a port.
+/// The most sources that are examined to find one to evict.
+const EVICTION_ATTEMPTS: usize = 32;
+/// The targets of a single contact: a host and a port.
 const LIGHT: usize = 2;
 
-/// What is told apart of whom a source contacts.
+/// The kind of target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Aspect {
     /// Addresses.
@@ -42,31 +44,31 @@ impl Aspect {
     pub const BOTH: [Self; 2] = [Self::Hosts, Self::Ports];
 }
 
-/// What a set keeps when it is full.
+/// The targets that a set keeps when it is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keeping {
-    /// One in 2, 4, 8 … targets; each stands for as many.
+    /// One in 2, 4, 8 … targets; each counts for as many.
     Sample,
-    /// The latest, half as many as it can hold at least.
+    /// The latest targets, half as many as the set can hold at least.
     Latest,
 }
 
-/// How much is held.
+/// The limits of the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
-    /// Sources.
+pub struct ContactBounds {
+    /// The most sources.
     pub sources: usize,
-    /// Targets of all sources together.
+    /// The most targets of all sources together.
     pub targets: usize,
-    /// Targets in one set, by aspect.
+    /// The most targets in one set, by aspect.
     pub targets_each: [usize; 2],
-    /// What a set keeps when it is full.
+    /// The targets that a set keeps when it is full.
     pub keeping: Keeping,
 }
 
 /// A port of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct HostPort {
     /// The host.
     pub address: IpAddr,
     /// The protocol.
@@ -78,18 +80,18 @@ pub struct Place {
 /// A cell before all others.
 pub const NEVER: Cell = Cell(i64::MIN);
 
-/// What is known of a target.
+/// A target of a source.
 #[derive(Debug, Clone, Copy)]
 pub struct Mark {
     owner: u32,
     next: u32,
     aspect: Aspect,
     level: u8,
-    /// Where the contact that counts since [`Mark::since`] came by.
+    /// The interface of the contact that counts since [`Mark::since`].
     pub interface: u16,
     /// The contact that counts since [`Mark::since`].
-    pub place: Place,
-    /// Since when it counts without a break.
+    pub target: HostPort,
+    /// The time since which it counts without a break.
     pub since: Timestamp,
     /// The time of the first packet of that contact.
     pub begun: Timestamp,
@@ -100,7 +102,7 @@ pub struct Mark {
 }
 
 impl Mark {
-    /// How many targets it stands for.
+    /// The number of targets that it counts for.
     #[must_use]
     pub const fn weight(&self) -> u64 {
         1 << self.level
@@ -113,17 +115,17 @@ impl Mark {
 
 /// A source.
 #[derive(Debug, Clone)]
-struct Source {
+struct SourceEntry {
     address: IpAddr,
     is_used: bool,
     level: [u8; 2],
     length: [u32; 2],
     first: [u32; 2],
-    /// At least as many targets as were counted in the window.
+    /// At least the number of targets that were counted in the window.
     counted: [u32; 2],
 }
 
-impl Keyed for Source {
+impl Keyed for SourceEntry {
     fn hash_under<S: BuildHasher>(&self, state: &S) -> u64 {
         hash_address(state, self.address)
     }
@@ -133,8 +135,8 @@ impl Keyed for Source {
 #[derive(Debug)]
 pub struct Contacts {
     sampling: Sampling,
-    bounds: Bounds,
-    sources: Slab<Source, true>,
+    bounds: ContactBounds,
+    sources: Slab<SourceEntry, true>,
     marks: Slab<Mark>,
     sketch: Sketch,
     hand: usize,
@@ -143,13 +145,13 @@ pub struct Contacts {
 }
 
 impl Contacts {
-    /// Empty tables. Of a set at most 131,072 targets are held: twice as many as the largest limit, and two, for one that
-    /// keeps the latest half.
+    /// Empty tables. A set has at most 131,072 targets: twice the largest limit, and two, for a set that keeps the
+    /// latest half.
     #[must_use]
-    pub fn new(bounds: Bounds, seeds: Seeds) -> Self {
+    pub fn new(bounds: ContactBounds, seeds: Seeds) -> Self {
         Self {
             sampling: Sampling::new(seeds.sampling),
-            bounds: Bounds { targets_each: bounds.targets_each.map(|each| each.clamp(4, 131_072)), ..bounds },
+            bounds: ContactBounds { targets_each: bounds.targets_each.map(|each| each.clamp(4, 131_072)), ..bounds },
             sources: Slab::new(bounds.sources, hashing::state(seeds.tables)),
             marks: Slab::new(bounds.targets, hashing::state(seeds.tables)),
             sketch: Sketch::default(),
@@ -165,14 +167,14 @@ impl Contacts {
         hash_address(self.sources.state(), address)
     }
 
-    /// The position of a source that is held.
+    /// The position of a source, if it has an entry.
     #[must_use]
     #[inline]
     pub fn find(&self, address: IpAddr) -> Option<u32> {
         self.sources.find(self.hash(address), |source| source.address == address)
     }
 
-    /// Whether a source is worth looking at though room is short: it is held, or was seen suspiciously often.
+    /// True if a source is worth examining although room is short: it has an entry, or was seen suspiciously often.
     #[inline(always)]
     pub fn is_wanted(&mut self, address: IpAddr) -> bool {
         let hash = self.hash(address);
@@ -180,41 +182,42 @@ impl Contacts {
             || self.sketch.count(hash_address(&self.sampling, address))
     }
 
-    /// Reads what [`Contacts::is_wanted`] will need of who is not held, so that the misses of several overlap.
+    /// Reads ahead the memory that [`Contacts::is_wanted`] will need for a source without an entry, so that cache
+    /// misses overlap.
     #[inline(always)]
     pub fn touch_newcomer<A: Address>(&self, address: A) {
         self.sketch.touch(hash_of(&self.sampling, address));
     }
 
-    /// Whether no source finds room but in the place of another.
+    /// True if a new source finds room only in the place of another.
     #[must_use]
     #[inline]
     pub fn is_full(&self) -> bool {
         self.sources.len() >= self.bounds.sources || self.marks.len() + LIGHT > self.bounds.targets
     }
 
-    /// The position of a source, which is held from here on; none if there is no room.
-    pub fn hold(&mut self, address: IpAddr) -> Option<u32> {
+    /// The position of a source, which gets an entry if it has none; none if there is no room.
+    pub fn find_or_insert(&mut self, address: IpAddr) -> Option<u32> {
         let hash = self.hash(address);
         if let Some(found) = self.sources.find_again(hash, |source| source.address == address) {
             return Some(found);
         }
-        if self.sources.len() >= self.bounds.sources && !self.give_up_a_light_one(NOWHERE) {
+        if self.sources.len() >= self.bounds.sources && !self.evict_single_contact(NOWHERE) {
             self.lost += 1;
             return None;
         }
         let source =
-            Source { address, is_used: true, level: [0; 2], length: [0; 2], first: [NOWHERE; 2], counted: [0; 2] };
+            SourceEntry { address, is_used: true, level: [0; 2], length: [0; 2], first: [NOWHERE; 2], counted: [0; 2] };
         Some(self.sources.insert(hash, source))
     }
 
-    /// What a set keeps when it is full.
+    /// The targets that a set keeps when it is full.
     #[must_use]
     pub fn keeping(&self) -> Keeping {
         self.bounds.keeping
     }
 
-    /// How many targets of a set are certainly held.
+    /// The number of targets that a full set keeps at least.
     #[must_use]
     pub fn kept_at_least(&self, aspect: Aspect) -> usize {
         self.bounds.targets_each[aspect as usize] / 2
@@ -226,31 +229,31 @@ impl Contacts {
         self.sources[source].address
     }
 
-    /// At least as many targets as were counted in the window: a cheap bound.
+    /// At least the number of targets that were counted in the window: a cheap bound.
     #[must_use]
     pub fn counted(&self, source: u32, aspect: Aspect) -> u64 {
         u64::from(self.sources[source].counted[aspect as usize])
     }
 
-    /// Says how many were counted, or adds to it: who counts knows best.
+    /// Sets the number of counted targets.
     pub fn set_counted(&mut self, source: u32, aspect: Aspect, counted: u64) {
         self.sources[source].counted[aspect as usize] = u32::try_from(counted).unwrap_or(u32::MAX);
     }
 
-    /// Whether a set is a sample.
+    /// True if a set is a sample.
     #[must_use]
     pub fn is_sampled(&self, source: u32, aspect: Aspect) -> bool {
         self.sources[source].level[aspect as usize] > 0
     }
 
-    /// The mark of a target of `source`, made if there is none. `horizon` is the first cell of the window. None if the set
-    /// is a sample without it, or there is no room.
-    pub fn mark(&mut self, source: u32, aspect: Aspect, place: Place, horizon: Cell) -> Option<&mut Mark> {
-        let hash = self.hash_target(source, aspect, &place);
-        let found = self.marks.find(hash, |mark| mark.is_of(source, aspect, &place));
+    /// The mark of a target of `source`, made if there is none. `horizon` is the first cell of the window. None if the
+    /// set is a sample without the target, or there is no room.
+    pub fn mark(&mut self, source: u32, aspect: Aspect, target: HostPort, horizon: Cell) -> Option<&mut Mark> {
+        let hash = self.hash_target(source, aspect, &target);
+        let found = self.marks.find(hash, |mark| mark.is_of(source, aspect, &target));
         let at = match found {
             Some(at) => at,
-            None => self.insert(hash, source, aspect, place, horizon)?,
+            None => self.insert(hash, source, aspect, target, horizon)?,
         };
         Some(&mut self.marks[at])
     }
@@ -270,38 +273,38 @@ impl Contacts {
         self.sources.iter().filter(|(_, source)| source.is_used).map(|(at, _)| at)
     }
 
-    /// How many positions there are, used or not.
+    /// The number of positions, used or not.
     #[must_use]
     pub fn positions(&self) -> usize {
         self.sources.positions()
     }
 
-    /// About how many targets a source has.
+    /// The estimated number of targets of a source.
     #[must_use]
     pub fn length(&self, source: u32, aspect: Aspect) -> u64 {
-        let Source { length, level, .. } = &self.sources[source];
+        let SourceEntry { length, level, .. } = &self.sources[source];
         u64::from(length[aspect as usize]) << level[aspect as usize]
     }
 
-    /// Sources held, their limit, and how many were given up for others or found no room.
+    /// The number of sources, their limit, and the number that were evicted.
     #[must_use]
     pub fn source_figures(&self) -> (usize, usize, u64) {
         (self.sources.len(), self.bounds.sources, self.evicted)
     }
 
-    /// Targets held, their limit, and how many found no room.
+    /// The number of targets, their limit, and the number that found no room.
     #[must_use]
     pub fn target_figures(&self) -> (usize, usize, u64) {
         (self.marks.len(), self.bounds.targets, self.lost)
     }
 
-    /// The memory that the tables take, in bytes.
+    /// Memory in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.sources.memory_bytes() + self.marks.memory_bytes() + self.sketch.memory_bytes()
     }
 
-    /// Forgets everything.
+    /// Removes everything.
     pub fn clear(&mut self) {
         self.sources.clear();
         self.marks.clear();
@@ -325,7 +328,7 @@ fn hash_of<S: BuildHasher, A: Address>(state: &S, address: A) -> u64 {
     hasher.finish()
 }
 
-/// Feeds an address to a hasher in as few words as it has.
+/// Feeds an address to a hasher in few words.
 #[inline]
 pub fn feed<H: Hasher>(address: IpAddr, hasher: &mut H) {
     match address {

@@ -1,52 +1,55 @@
-//! The contacts whose outcome is open: bounded, each conversation's own, until it is due.
+//! The pending contacts: those whose outcome is open.
+//!
+//! Takes contacts and the cells in which they are due; gives them back when their outcome is known or due. Must not
+//! know how an outcome is found.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 
-use super::{Place, feed};
+use super::{HostPort, feed};
 use crate::account::conversation::{Address, Endpoint};
 use crate::packet::{Protocol, Timestamp};
 use crate::tables::hashing;
 use crate::tables::slab::{Keyed, Slab};
 use crate::time_grid::Cell;
 
-/// A contact and what was heard of it so far.
+/// A contact and the signals of it so far.
 #[derive(Debug, Clone, Copy)]
-pub struct Waiting {
-    /// Who began it.
+pub struct PendingContact {
+    /// The source.
     pub source: IpAddr,
-    /// From which port; 0 where there is none.
+    /// The port of the source; 0 where there is none.
     pub source_port: u16,
-    /// With whom.
-    pub target: Place,
-    /// Where it came by.
+    /// The target.
+    pub target: HostPort,
+    /// The interface.
     pub interface: u16,
-    /// What was heard, as its owner encodes it.
-    pub signs: u8,
-    /// When it began.
+    /// The signals so far, in the owner's encoding.
+    pub signals: u8,
+    /// Time of the first packet.
     pub first: Timestamp,
-    /// When the source last tried.
+    /// Time of the source's last attempt.
     pub last: Timestamp,
-    /// The cell of the first answer that is not the last word, where the owner's signs say that there is one.
+    /// The cell of the first answer that is not final, if the owner's signals contain one.
     pub answered: Cell,
-    /// Packets of the source.
+    /// Number of packets of the source.
     pub packets: u32,
-    /// IP bytes of the source.
+    /// Number of IP bytes of the source.
     pub bytes: u32,
     is_open: bool,
 }
 
-impl Waiting {
-    /// A contact of which nothing was heard.
+impl PendingContact {
+    /// A contact without signals.
     #[must_use]
-    pub const fn new((source, source_port): (IpAddr, u16), target: Place, interface: u16, first: Timestamp) -> Self {
+    pub const fn new((source, source_port): (IpAddr, u16), target: HostPort, interface: u16, first: Timestamp) -> Self {
         Self {
             source,
             source_port,
             target,
             interface,
-            signs: 0,
+            signals: 0,
             first,
             last: first,
             answered: super::NEVER,
@@ -56,75 +59,76 @@ impl Waiting {
         }
     }
 
-    const fn who(&self) -> (IpAddr, u16) {
+    const fn source_endpoint(&self) -> (IpAddr, u16) {
         (self.source, self.source_port)
     }
 
-    /// The same from its source's last try on.
+    /// The same contact, begun at the source's last attempt.
     #[must_use]
     pub const fn tried_again(self) -> Self {
         Self { first: self.last, ..self }
     }
 }
 
-impl Keyed for Waiting {
+impl Keyed for PendingContact {
     fn hash_under<S: BuildHasher>(&self, state: &S) -> u64 {
-        hash(state, self.who(), &self.target)
+        hash(state, self.source_endpoint(), &self.target)
     }
 }
 
 /// All contacts whose outcome is open.
 #[derive(Debug)]
-pub struct Room {
-    contacts: Slab<Waiting>,
+pub struct PendingContacts {
+    contacts: Slab<PendingContact>,
     due: BTreeMap<Cell, Vec<u32>>,
     lost: u64,
 }
 
-impl Room {
-    /// An empty room for `limit` contacts.
+impl PendingContacts {
+    /// An empty table for `limit` contacts.
     #[must_use]
     pub fn new(limit: usize, seed: u64) -> Self {
         Self { contacts: Slab::new(limit, hashing::state(seed)), due: BTreeMap::new(), lost: 0 }
     }
 
-    /// Whether three quarters are taken: the rest is for those who are suspicious.
+    /// True if three quarters are used: the rest is for suspicious sources.
     #[must_use]
     #[inline]
-    pub fn is_tight(&self) -> bool {
+    pub fn is_nearly_full(&self) -> bool {
         self.contacts.used() >= self.contacts.limit() - self.contacts.limit() / 4
     }
 
-    /// Whether no other contact finds room.
+    /// True if no other contact finds room.
     #[must_use]
     #[inline]
     pub fn is_full(&self) -> bool {
         self.contacts.used() >= self.contacts.limit()
     }
 
-    /// A contact was lost for want of room.
-    pub const fn lose(&mut self) {
+    /// Counts a contact that was lost because there was no room.
+    pub const fn count_lost(&mut self) {
         self.lost += 1;
     }
 
-    /// Whether none waits, nor is due.
+    /// True if no contact is pending or due.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.due.is_empty()
     }
 
-    /// The contact of a source, from one of its ports, with `target`, if it waits.
+    /// The contact of a source, from one of its ports, with `target`, if it is pending.
     #[inline]
-    pub fn find(&mut self, source: (IpAddr, u16), target: &Place) -> Option<(u32, &mut Waiting)> {
+    pub fn find(&mut self, source: (IpAddr, u16), target: &HostPort) -> Option<(u32, &mut PendingContact)> {
         if self.contacts.is_empty() {
             return None;
         }
         let hash = hash(self.contacts.state(), source, target);
-        let at = self.contacts.find(hash, |contact| contact.target == *target && contact.who() == source)?;
+        let at =
+            self.contacts.find(hash, |contact| contact.target == *target && contact.source_endpoint() == source)?;
         Some((at, &mut self.contacts[at]))
     }
 
-    /// Whether a contact between two endpoints may wait: hardly ever where none does.
+    /// True if a contact between two endpoints may be pending; hardly ever true if it is not.
     #[inline(always)]
     pub fn may_hold<A: Address>(&self, source: Endpoint<A>, target: Endpoint<A>, protocol: Protocol) -> bool {
         let mut hasher = self.contacts.state().build_hasher();
@@ -134,59 +138,60 @@ impl Room {
         self.contacts.may_contain(hasher.finish())
     }
 
-    /// Lets a contact wait that does not yet, until the end of `due`. One for which there is no room is lost: its outcome
-    /// stays unknown.
-    pub fn insert(&mut self, contact: Waiting, due: Cell) {
+    /// Adds a contact that is not pending yet, until the end of `due`. Without room it is lost: its outcome stays
+    /// unknown.
+    pub fn insert(&mut self, contact: PendingContact, due: Cell) {
         if self.is_full() {
-            return self.lose();
+            return self.count_lost();
         }
         let at = self.contacts.insert(contact.hash_under(self.contacts.state()), contact);
         self.due.entry(due).or_default().push(at);
     }
 
-    /// Ends the wait: the outcome is known. Its place is free when it would have been due.
-    pub fn resolve(&mut self, at: u32) -> Waiting {
+    /// Removes a contact whose outcome is known. Its position is freed when it would have been due.
+    pub fn resolve(&mut self, at: u32) -> PendingContact {
         let contact = self.contacts[at];
         self.contacts[at].is_open = false;
         self.contacts.hide(at);
         contact
     }
 
-    /// The places of contacts that are due in the first cell with any, if that ends by the end of `cell`: each is to be
-    /// taken by [`Room::take`]. (Not the contacts: of a flood they would be megabytes, in every cell.)
+    /// The positions of the contacts that are due in the first cell with any, if that ends by the end of `cell`. Each
+    /// is then taken by [`PendingContacts::take`]. (Positions, not contacts: in a flood these would be megabytes in
+    /// every cell.)
     pub fn due(&mut self, cell: Cell) -> Option<Vec<u32>> {
         let first = self.due.first_entry().filter(|first| *first.key() <= cell)?;
         Some(first.remove())
     }
 
-    /// Frees a place that was due; the contact there, unless its outcome is known.
-    pub fn take(&mut self, at: u32) -> Option<Waiting> {
+    /// Frees a position that was due; gives its contact, unless the outcome is known.
+    pub fn take(&mut self, at: u32) -> Option<PendingContact> {
         let contact = self.contacts[at].is_open.then(|| self.resolve(at));
         self.contacts.free(at);
         contact
     }
 
-    /// Contacts that wait, their limit, and how many were lost.
+    /// The number of pending contacts, their limit, and the number that were lost.
     #[must_use]
     pub fn figures(&self) -> (usize, usize, u64) {
         (self.contacts.len(), self.contacts.limit(), self.lost)
     }
 
-    /// The memory that the table takes, in bytes.
+    /// Memory in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         let due: usize = self.due.values().map(Vec::capacity).sum();
         self.contacts.memory_bytes() + due * size_of::<u32>()
     }
 
-    /// Forgets everything.
+    /// Removes everything.
     pub fn clear(&mut self) {
         self.contacts.clear();
         self.due.clear();
     }
 }
 
-fn hash<S: BuildHasher>(state: &S, (source, source_port): (IpAddr, u16), target: &Place) -> u64 {
+fn hash<S: BuildHasher>(state: &S, (source, source_port): (IpAddr, u16), target: &HostPort) -> u64 {
     let mut hasher = state.build_hasher();
     feed(source, &mut hasher);
     feed(target.address, &mut hasher);
@@ -194,7 +199,7 @@ fn hash<S: BuildHasher>(state: &S, (source, source_port): (IpAddr, u16), target:
     hasher.finish()
 }
 
-/// All but the addresses.
+/// The fields beside the addresses, in one word.
 #[inline(always)]
 const fn rest(source_port: u16, protocol: Protocol, port: u16) -> u64 {
     (source_port as u64) << 32 | (protocol.0 as u64) << 16 | port as u64
@@ -207,14 +212,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_waits_may_be_held_and_others_hardly_ever() {
-        let mut room = Room::new(1_000, 3);
+    fn pending_contacts_may_be_contained_and_others_hardly_ever() {
+        let mut room = PendingContacts::new(1_000, 3);
         let source = |port: u16| Endpoint { address: Ipv4Addr::new(192, 0, 2, 1), port };
         let target = |port: u16| Endpoint { address: Ipv4Addr::new(198, 51, 100, 7), port };
-        let place = |port: u16| Place { address: target(port).address.into(), protocol: Protocol::TCP, port };
+        let place = |port: u16| HostPort { address: target(port).address.into(), protocol: Protocol::TCP, port };
         for port in 1..=1_000 {
             let who = (source(5).address.into(), source(5).port);
-            room.insert(Waiting::new(who, place(port), 0, Timestamp::default()), Cell(1));
+            room.insert(PendingContact::new(who, place(port), 0, Timestamp::default()), Cell(1));
         }
         assert!(room.is_full());
         assert!((1..=1_000).all(|port| room.may_hold(source(5), target(port), Protocol::TCP)));
