@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, VecDeque};
 use super::config::{Config, Rule};
 use super::contacts::askers::Askers;
 use super::contacts::pending::PendingContacts;
-use super::contacts::{Aspect, ContactBounds, Contacts, Keeping, Mark, HostPort};
+use super::contacts::{Aspect, ContactBounds, Contacts, HostPort, Keeping, Mark};
 use super::events::ContactEvent;
 use super::trail::Trails;
 use super::visibility::Visibility;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::broadcasts;
 use super::config::Rule;
-use super::contacts::{Aspect, Keeping, Mark, HostPort};
+use super::contacts::{Aspect, HostPort, Keeping, Mark};
 use super::state::ScanState;
 use super::trail::Trail;
 use crate::detect::{Detection, Figures, Kind, Level, MAXIMUM_TARGETS, Span, Subject, Target};
