@@ -168,9 +168,9 @@ fn table_of_questions_is_bounded_and_shown() {
         view.tables.into_iter().find(|table| table.table == DetectionTable::ScanAskers).unwrap()
     };
     let table = askers(0.0);
-    assert_eq!((table.held, table.limit), (4_096, 4_096));
+    assert_eq!((table.entries, table.limit), (4_096, 4_096));
     assert_eq!(table.evicted, 9_000 - 4_096);
-    assert_eq!(askers(60.0).held, 0);
+    assert_eq!(askers(60.0).entries, 0);
 }
 
 /// A station sends to the last addresses of as many networks, three times each.
@@ -241,10 +241,12 @@ fn broadcasts_to_the_own_network_are_no_contacts() {
 fn clock_that_is_set_forgets_questions() {
     let mut bench = Bench::new(&Config::default());
     bench.run(&answered(5, 0.3, v4(239, 1, 2, 3), (50_000, 7_777), 7_777), TickPlan::PLAIN, 1.0);
-    assert!(bench.scan.view(1).tables.iter().any(|table| table.table == DetectionTable::ScanAskers && table.held == 5));
+    assert!(
+        bench.scan.view(1).tables.iter().any(|table| table.table == DetectionTable::ScanAskers && table.entries == 5)
+    );
     bench.scan.clock_stepped();
     _ = bench.scan.advance(at(101.0));
     let held =
-        |view: ScanView| view.tables.iter().find(|table| table.table == DetectionTable::ScanAskers).unwrap().held;
+        |view: ScanView| view.tables.iter().find(|table| table.table == DetectionTable::ScanAskers).unwrap().entries;
     assert_eq!(held(bench.scan.view(1)), 0);
 }
