@@ -32,7 +32,7 @@ pub struct Refused<A: Address> {
 #[derive(Debug)]
 pub(super) struct Refusals<A: Address> {
     refused: Vec<Refused<A>>,
-    /// The number of the frame that held the error, for each refusal.
+    /// The number of the frame with the error, for each refusal.
     noted_by: Vec<u32>,
     index: HashTable<u32>,
     lost: u64,
@@ -64,9 +64,9 @@ impl<A: Address> Refusals<A> {
             self.lost += 1;
             return false;
         }
-        let Self { refused: held, index, .. } = self;
-        index.insert_unique(hash, held.len() as u32, |&at| held[at as usize].key.hash_under(state));
-        held.push(refused);
+        let Self { refused: known, index, .. } = self;
+        index.insert_unique(hash, known.len() as u32, |&at| known[at as usize].key.hash_under(state));
+        known.push(refused);
         self.noted_by.push(number);
         true
     }

@@ -61,7 +61,7 @@ impl<K: SeriesKey> Shown<K> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TableFigures {
     /// Number of entries.
-    pub held: usize,
+    pub entries: usize,
     /// Most entries.
     pub limit: usize,
     /// Most rows.

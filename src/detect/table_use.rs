@@ -1,4 +1,4 @@
-//! How full the bounded tables of detection are.
+//! The use of the bounded tables of detection.
 //!
 //! Takes nothing; gives the vocabulary in which detectors report their tables to readers. Must not know the tables.
 
@@ -43,13 +43,13 @@ impl DetectionTable {
     }
 }
 
-/// How full a table is.
+/// The use of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TableUse {
     /// The table.
     pub table: DetectionTable,
     /// The number of entries.
-    pub held: usize,
+    pub entries: usize,
     /// The most entries.
     pub limit: usize,
     /// Entries that made room for others or found no room.

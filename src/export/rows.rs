@@ -161,11 +161,11 @@ type Families<'a> = (&'a Family, &'a Family, &'a Family, &'a Family, &'a Family)
 
 fn write_figures<K: SeriesKey, W: Write>(
     shown: &Shown<K>,
-    (held, limit, rows, row_limit, evicted): Families<'_>,
+    (entries, limit, rows, row_limit, evicted): Families<'_>,
     writer: &mut TextWriter<W>,
 ) -> io::Result<()> {
-    let TableFigures { held: held_now, limit: held_limit, row_limit: rows_limit, evicted: left } = shown.figures;
-    for (family, value) in [(held, held_now), (limit, held_limit), (rows, shown.rows.len()), (row_limit, rows_limit)] {
+    let TableFigures { entries: used, limit: entry_limit, row_limit: rows_limit, evicted: left } = shown.figures;
+    for (family, value) in [(entries, used), (limit, entry_limit), (rows, shown.rows.len()), (row_limit, rows_limit)] {
         writer.family(family)?;
         writer.sample(family.name).value(value as u64)?;
     }

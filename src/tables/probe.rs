@@ -152,8 +152,8 @@ pub(crate) mod tests {
 
     /// The mean distance in slots between a key and the slot where its look-up begins.
     pub(crate) fn displacement(hashes: &[u64]) -> f64 {
-        let (mut table, mut held) = (ProbeTable::new(), Vec::new());
-        (0..hashes.len() as u64).for_each(|at| _ = find_or_fill(&mut table, &mut held, at, |at| hashes[at as usize]));
+        let (mut table, mut keys) = (ProbeTable::new(), Vec::new());
+        (0..hashes.len() as u64).for_each(|at| _ = find_or_fill(&mut table, &mut keys, at, |at| hashes[at as usize]));
         let begins = |position: u32| (hashes[position as usize - 1].wrapping_mul(ODD) >> table.shift) as usize;
         let taken = (0..).zip(&table.slots).filter(|(_, slot)| **slot != EMPTY);
         let away = taken.map(|(at, slot): (usize, _)| at.wrapping_sub(begins(slot & POSITION)) % table.slots.len());

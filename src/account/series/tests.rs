@@ -30,7 +30,7 @@ struct Model {
     snapshots: Vec<Snapshot>,
 }
 
-/// What one snapshot shows, in bytes.
+/// The content of one snapshot, in bytes.
 #[derive(Debug, Clone, Default)]
 struct Snapshot {
     rows: BTreeMap<u32, u64>,
@@ -338,7 +338,7 @@ struct Flight {
     is_waited_for: bool,
 }
 
-/// Scrapers, and what is told of them.
+/// Scrapers, and the reports of them.
 #[derive(Debug, Default)]
 struct Readers {
     deliveries: Deliveries,
@@ -380,21 +380,21 @@ impl Readers {
     }
 }
 
-/// The traffic that Prometheus would tell from what a scraper received: per series and reset-aware, last minus first.
-fn told(model: &Model, received: &BTreeSet<u64>) -> u64 {
-    let mut told = 0;
+/// The traffic that Prometheus would compute from the responses of a scraper: per series and reset-aware, last minus first.
+fn visible_increase(model: &Model, received: &BTreeSet<u64>) -> u64 {
+    let mut visible_increase = 0;
     for (&before, &after) in received.iter().zip(received.iter().skip(1)) {
         let (before, after) = (&model.snapshots[before as usize], &model.snapshots[after as usize]);
         for (part_before, part_after) in [(&before.rows, &after.rows), (&before.other, &after.other)] {
             for (key, &value) in part_after {
                 match part_before.get(key) {
-                    Some(&earlier) => told += value.checked_sub(earlier).expect("a series fell"),
+                    Some(&earlier) => visible_increase += value.checked_sub(earlier).expect("a series fell"),
                     None => assert_eq!(value, 0, "a series began with it"),
                 }
             }
         }
     }
-    told
+    visible_increase
 }
 
 #[derive(Debug, Clone)]
@@ -448,7 +448,7 @@ proptest! {
             let (Some(&first), Some(&last)) = (received.first(), received.last()) else { continue };
             let (first, last) = (&model.snapshots[first as usize], &model.snapshots[last as usize]);
             let (had, has) = (first.total - first.pending(), last.total - last.pending());
-            prop_assert_eq!(told(&model, received), has - had);
+            prop_assert_eq!(visible_increase(&model, received), has - had);
         }
     }
 }

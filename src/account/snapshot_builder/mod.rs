@@ -177,7 +177,7 @@ fn plain_rows<K: SeriesKey>(
 }
 
 fn figures<K: SeriesKey>(table: &CounterTable<K>, max_rows: usize) -> TableFigures {
-    TableFigures { held: table.len(), limit: table.limit(), row_limit: max_rows, evicted: table.evicted() }
+    TableFigures { entries: table.len(), limit: table.limit(), row_limit: max_rows, evicted: table.evicted() }
 }
 
 fn common<N>(ledger: &Ledger<N>) -> Snapshot {

@@ -2,7 +2,7 @@
 //!
 //! Takes counts of equal values, or a condition on shuffles; gives numbers and shares. Must not know the tests.
 //!
-//! A permutation test asks what share of all orders of a series gives a smaller statistic than the observed one. OrderCounter
+//! A permutation test asks what share of all orders of a series gives a smaller statistic than the observed one. Orders
 //! that the statistic cannot tell apart are one *arrangement*: for a rank sum what counts is which values are active; for
 //! the Kolmogorov–Smirnov distance which are active and which are reference; for differences the whole order, equal values
 //! aside. All arrangements of a series stand for equally many orders, so their shares are the same.
@@ -25,8 +25,8 @@ impl Shuffles {
     /// The share of draws for which `holds`.
     pub(super) fn share(self, mut holds: impl FnMut(&mut SplitMix64) -> bool) -> f64 {
         let mut generator = SplitMix64::new(self.seed);
-        let held = (0..self.count).filter(|_| holds(&mut generator)).count();
-        share(held as u64, u64::from(self.count))
+        let count = (0..self.count).filter(|_| holds(&mut generator)).count();
+        share(count as u64, u64::from(self.count))
     }
 }
 

@@ -9,10 +9,10 @@ const WEIGHT: f64 = 0.5;
 const SURE: f64 = 0.8;
 const SURE_WEIGHT: f64 = 5.0;
 
-/// The weighted mean of what the tests gave, from 0 to 1; 0 when none gave anything. Highrank and lowrank count as one
-/// test, with the larger of both.
+/// The weighted mean of the results, from 0 to 1; 0 without any. Highrank and lowrank count as one test, with the
+/// larger of both.
 ///
-/// When magnitude gave less than `sensitivity` the result is 0. No magnitude reaches a sensitivity above 1: it vetoes
+/// The result is 0 when magnitude gave less than `sensitivity`. No magnitude reaches a sensitivity above 1: it vetoes
 /// nothing.
 #[must_use]
 pub fn combine(probabilities: &Probabilities, sensitivity: f64) -> f64 {

@@ -168,7 +168,7 @@ impl Anomalies {
         let evicted = self.pairs.left()[Eviction::Full as usize];
         vec![TableUse {
             table: DetectionTable::AnomalyPairs,
-            held: self.pairs.len(),
+            entries: self.pairs.len(),
             limit: self.config.max_pairs,
             evicted,
         }]
@@ -312,30 +312,30 @@ mod tests {
         Config { alerts: true, ..Config::default() }
     }
 
-    /// So many bytes in each interval of 5 s; what is said of it at each one's end.
-    fn said(config: &Config, tick: Option<Duration>, series: &[u64]) -> Vec<(i64, Level, i64)> {
+    /// Adds these bytes in each interval of 5 s; gives the detections at the end of each.
+    fn reported(config: &Config, tick: Option<Duration>, series: &[u64]) -> Vec<(i64, Level, i64)> {
         let mut anomalies = Anomalies::new(config, "anomaly", tick);
-        let mut said = anomalies.advance(at(0));
+        let mut reported = anomalies.advance(at(0));
         for (interval, bytes) in (0..).zip(series) {
             for second in 0..5 {
                 count(&mut anomalies, bytes / 5, interval);
-                said.extend(anomalies.advance(at(5 * interval + second + 1)));
+                reported.extend(anomalies.advance(at(5 * interval + second + 1)));
             }
         }
-        said.extend(anomalies.finish());
-        said.iter().map(|found| (found.at.seconds(), found.level, found.since.seconds())).collect()
+        reported.extend(anomalies.finish());
+        reported.iter().map(|found| (found.at.seconds(), found.level, found.since.seconds())).collect()
     }
 
     #[test]
     fn a_burst_is_said_until_it_is_clearly_over_whatever_the_tick() {
         let series = [100, 100, 100, 100, 100, 9_000, 100, 100, 100, 100, 100];
-        let at_once = said(&config(), None, &series);
+        let at_once = reported(&config(), None, &series);
         assert_eq!(at_once[0], (30, Level::Over, 30), "{at_once:?}");
         assert_eq!(at_once.last().unwrap().1, Level::Under, "{at_once:?}");
-        assert_eq!(said(&config(), Some(Duration::from_secs(1)), &series), at_once);
-        assert!(said(&Config { alerts: false, ..config() }, None, &series).is_empty());
+        assert_eq!(reported(&config(), Some(Duration::from_secs(1)), &series), at_once);
+        assert!(reported(&Config { alerts: false, ..config() }, None, &series).is_empty());
         let others = PairFilter { is_inside: false, by_source: true, ..PairFilter::default() };
-        assert!(said(&Config { filter: others, ..config() }, None, &series).is_empty());
+        assert!(reported(&Config { filter: others, ..config() }, None, &series).is_empty());
     }
 
     #[test]
@@ -363,10 +363,10 @@ mod tests {
         anomalies.advance(at(40));
         for to in [-1_000, 315_360_000, 0] {
             anomalies.clock_stepped(at(to));
-            assert_eq!((anomalies.tables()[0].held, anomalies.ahead.len()), (0, 0));
+            assert_eq!((anomalies.tables()[0].entries, anomalies.ahead.len()), (0, 0));
             count(&mut anomalies, 100, to.div_euclid(5));
             anomalies.advance(at(to + 5));
-            assert_eq!(anomalies.tables()[0].held, 1);
+            assert_eq!(anomalies.tables()[0].entries, 1);
         }
     }
 }

@@ -201,9 +201,9 @@ impl Bandwidth {
     #[must_use]
     pub fn tables(&self) -> Vec<TableUse> {
         let mut tables: BTreeMap<DetectionTable, TableUse> = BTreeMap::new();
-        for (table, Occupancy { held, limit, evicted, .. }) in self.scopes.iter().flat_map(Scope::tables) {
-            let sum = tables.entry(table).or_insert(TableUse { table, held: 0, limit: 0, evicted: 0 });
-            sum.held += held;
+        for (table, Occupancy { entries, limit, evicted, .. }) in self.scopes.iter().flat_map(Scope::tables) {
+            let sum = tables.entry(table).or_insert(TableUse { table, entries: 0, limit: 0, evicted: 0 });
+            sum.entries += entries;
             sum.limit = sum.limit.saturating_add(limit);
             sum.evicted += evicted;
         }

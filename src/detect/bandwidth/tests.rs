@@ -82,7 +82,7 @@ fn send(bandwidth: &mut Bandwidth, source: &str, destination: &str, seconds: f64
     see(bandwidth, &[packet(address(source), address(destination), at(seconds), bytes)]);
 }
 
-/// Who was over the limit at any time up to `seconds`.
+/// The subjects that were over the limit at any time up to `seconds`.
 fn over(bandwidth: &mut Bandwidth, seconds: f64) -> Vec<(Subject, String)> {
     let found = bandwidth.advance(at(seconds));
     let mut over: Vec<_> = found

@@ -40,7 +40,7 @@ impl ScanState {
         let (sources, source_limit, evicted) = self.contacts.source_figures();
         let (targets, target_limit, targets_lost) = self.contacts.target_figures();
         let (askers, asker_limit, forgotten) = self.askers.figures(self.current_end());
-        let table = |table, held, limit, evicted| TableUse { table, held, limit, evicted };
+        let table = |table, entries, limit, evicted| TableUse { table, entries, limit, evicted };
         ScanView {
             contacted_hosts: self.contacted(Aspect::Hosts, top),
             contacted_ports: self.contacted(Aspect::Ports, top),

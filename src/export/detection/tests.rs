@@ -53,7 +53,7 @@ fn each_source_with_activity_has_a_row() {
         unanswered_contacts: vec![(host(5), 15)],
         anomalies: vec![((host(6), host(7)), 0.75)],
         unknown_contacts: 8,
-        tables: vec![TableUse { table: DetectionTable::ScanSources, held: 3, limit: 9, evicted: 2 }],
+        tables: vec![TableUse { table: DetectionTable::ScanSources, entries: 3, limit: 9, evicted: 2 }],
         ..detect::View::default()
     };
     let report = Report { detection, ..Report::default() };

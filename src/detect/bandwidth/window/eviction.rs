@@ -147,7 +147,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
     #[must_use]
     pub fn occupancy(&self) -> Occupancy {
         Occupancy {
-            held: self.entries.len(),
+            entries: self.entries.len(),
             limit: self.bounds.subjects,
             cells: self.pool.used(),
             cells_limit: self.pool.limit(),

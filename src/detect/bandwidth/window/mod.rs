@@ -49,7 +49,7 @@ pub struct WindowBounds {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Occupancy {
     /// Number of subjects.
-    pub held: usize,
+    pub entries: usize,
     /// Most subjects.
     pub limit: usize,
     /// Number of cells in the pool.

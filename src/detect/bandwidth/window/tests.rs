@@ -22,7 +22,7 @@ fn readings(window: &mut Window<u32>, watermark: Timestamp) -> Vec<WindowReading
     readings
 }
 
-/// Who is over the limit at which cell, and with how much.
+/// The subjects over the limit by cell, with their bytes.
 fn over(readings: &[WindowReading<u32>]) -> BTreeMap<(Cell, u32), u64> {
     let over = readings.iter().filter(|reading| reading.level == Level::Over);
     over.map(|reading| ((reading.cell, reading.key), reading.bytes)).collect()
@@ -117,7 +117,7 @@ fn any_time_has_its_cells() {
         window.add(1, 0, at(0), 1_001);
         assert!(!over(&readings(&mut window, at(SECOND))).is_empty(), "{time}");
         readings(&mut window, at(i64::MAX));
-        assert_eq!(window.occupancy().held, 0);
+        assert_eq!(window.occupancy().entries, 0);
     }
 }
 
@@ -129,7 +129,7 @@ fn after_a_step_nothing_is_under_before_a_window_is_known() {
     assert_eq!(readings(&mut window, at(5_001 * SECOND)).len(), 1);
     window.clock_stepped(at(1_400 * SECOND));
     let read = readings(&mut window, at(9_000 * SECOND));
-    assert!(read.iter().all(|reading| reading.key == 1), "only who was over is read on");
+    assert!(read.iter().all(|reading| reading.key == 1), "only the subject over its limit is read on");
     let (last, before) = read.split_last().unwrap();
     assert!(before.iter().all(|reading| reading.level == Level::Near));
     assert_eq!((before.len(), last.cell, last.level), (99, Cell(1_499), Level::Under));
@@ -143,10 +143,10 @@ fn subject_at_rest_for_a_window_takes_no_room() {
         window.add(key, 0, at(SECOND), 10);
     }
     window.advance(at(2 * SECOND), |_| {});
-    assert_eq!((window.occupancy().held, window.occupancy().cells), (500, 500));
+    assert_eq!((window.occupancy().entries, window.occupancy().cells), (500, 500));
     window.add(1_000, 0, at(11 * SECOND), 10);
     window.advance(at(13 * SECOND), |_| {});
-    assert_eq!((window.occupancy().held, window.occupancy().cells, window.occupancy().evicted), (1, 0, 0));
+    assert_eq!((window.occupancy().entries, window.occupancy().cells, window.occupancy().evicted), (1, 0, 0));
     assert_eq!(window.sums().collect::<Vec<_>>(), [(1_000, 10)]);
 }
 
@@ -155,9 +155,9 @@ fn evicted_subject_that_returns_counts_anew() {
     let mut window = window(10, 1_000, AMPLE);
     window.add(7, 0, at(0), 10);
     window.advance(at(20 * SECOND), |_| {});
-    assert_eq!(window.occupancy().held, 0);
+    assert_eq!(window.occupancy().entries, 0);
     window.add(7, 0, at(20 * SECOND), 5);
-    assert_eq!(window.occupancy().held, 1);
+    assert_eq!(window.occupancy().entries, 1);
     assert_eq!(window.sums_so_far().collect::<Vec<_>>(), [(7, 5)]);
 }
 
@@ -168,16 +168,16 @@ fn lightest_make_room_for_new_subjects_of_weight() {
     for key in 0..1_000 {
         window.add(key, 0, at(0), if key < 150 { u64::from(key) + 1 } else { 10 });
     }
-    assert_eq!(window.occupancy().held, 150, "a sixteenth is kept back");
+    assert_eq!(window.occupancy().entries, 150, "a sixteenth is kept back");
     assert_eq!(window.occupancy().refused, 850);
     for key in 2_000..2_040 {
         assert!(window.add(key, 0, at(SECOND), 1_000), "{key}");
     }
     window.advance(at(2 * SECOND), |_| {});
-    let held: BTreeSet<u32> = window.sums().map(|(key, _)| key).collect();
-    assert!((2_000..2_040).all(|key| held.contains(&key)));
-    let lightest = held.first().unwrap();
-    assert!((*lightest..150).all(|key| held.contains(&key)), "only the lightest left: {held:?}");
+    let kept: BTreeSet<u32> = window.sums().map(|(key, _)| key).collect();
+    assert!((2_000..2_040).all(|key| kept.contains(&key)));
+    let lightest = kept.first().unwrap();
+    assert!((*lightest..150).all(|key| kept.contains(&key)), "only the lightest left: {kept:?}");
     assert_eq!(window.occupancy().evicted, u64::from(*lightest));
 }
 
@@ -210,14 +210,14 @@ fn bytes_are_refused_and_counted_when_no_subject_may_leave() {
         }
         window.advance(at((second + 1) * SECOND), |reading| assert!(reading.bytes <= 10 * (second as u64 + 1)));
     }
-    assert_eq!((window.occupancy().held, window.occupancy().cells), (4, 2));
+    assert_eq!((window.occupancy().entries, window.occupancy().cells), (4, 2));
     assert!(window.occupancy().refused > 4);
 }
 
 /// All bytes, by subject and cell.
 type Naive = BTreeMap<u32, BTreeMap<i64, u64>>;
 
-/// Who is over the limit at which cell, by adding all up.
+/// The subjects over the limit by cell, by adding up all rows.
 fn naive_over(naive: &Naive, cells: i64, limit: u64, last: i64) -> BTreeMap<(Cell, u32), u64> {
     let mut over = BTreeMap::new();
     for (key, bytes) in naive {
@@ -289,7 +289,7 @@ proptest! {
         newcomer_bytes in 0_u64..100,
     ) {
         let new = || window(2, 100, WindowBounds { subjects, cells, newcomer_bytes });
-        let (mut window, mut bookmarked, mut hints) = (new(), new(), [NOWHERE; 40]);
+        let (mut window, mut hinted, mut hints) = (new(), new(), [NOWHERE; 40]);
         let mut packets = packets;
         packets.sort_by_key(|packet| packet.1);
         let mut naive = Naive::new();
@@ -297,18 +297,18 @@ proptest! {
             *naive.entry(key).or_default().entry(time / 100).or_default() += bytes;
             let time = at(time * SECOND / 1_000);
             let is_in = window.add(key, 0, time, bytes);
-            // A bookmark may lead to a place that is another's by now, or nobody's.
-            prop_assert_eq!(bookmarked.add_at(&mut hints[key as usize], key, 0, time, bytes), is_in);
+            // A hint may lead to a position of another subject, or of none.
+            prop_assert_eq!(hinted.add_at(&mut hints[key as usize], key, 0, time, bytes), is_in);
             let read = readings(&mut window, time);
-            prop_assert_eq!(format!("{read:?}"), format!("{:?}", readings(&mut bookmarked, time)));
-            prop_assert_eq!(window.occupancy(), bookmarked.occupancy());
+            prop_assert_eq!(format!("{read:?}"), format!("{:?}", readings(&mut hinted, time)));
+            prop_assert_eq!(window.occupancy(), hinted.occupancy());
             for reading in read {
                 let range = reading.cell.0 - 19..=reading.cell.0;
                 let sum = naive[&reading.key].range(range).map(|(_, bytes)| bytes).sum::<u64>();
                 prop_assert!(reading.bytes <= sum);
             }
             let occupancy = window.occupancy();
-            prop_assert!(occupancy.held <= subjects && occupancy.cells <= cells);
+            prop_assert!(occupancy.entries <= subjects && occupancy.cells <= cells);
         }
     }
 }

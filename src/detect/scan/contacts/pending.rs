@@ -213,19 +213,19 @@ mod tests {
 
     #[test]
     fn pending_contacts_may_be_contained_and_others_hardly_ever() {
-        let mut room = PendingContacts::new(1_000, 3);
+        let mut pending = PendingContacts::new(1_000, 3);
         let source = |port: u16| Endpoint { address: Ipv4Addr::new(192, 0, 2, 1), port };
         let target = |port: u16| Endpoint { address: Ipv4Addr::new(198, 51, 100, 7), port };
-        let place = |port: u16| HostPort { address: target(port).address.into(), protocol: Protocol::TCP, port };
+        let at_port = |port: u16| HostPort { address: target(port).address.into(), protocol: Protocol::TCP, port };
         for port in 1..=1_000 {
-            let who = (source(5).address.into(), source(5).port);
-            room.insert(PendingContact::new(who, place(port), 0, Timestamp::default()), Cell(1));
+            let from = (source(5).address.into(), source(5).port);
+            pending.insert(PendingContact::new(from, at_port(port), 0, Timestamp::default()), Cell(1));
         }
-        assert!(room.is_full());
-        assert!((1..=1_000).all(|port| room.may_hold(source(5), target(port), Protocol::TCP)));
-        let others = (1_001..=60_000).filter(|port| room.may_hold(source(5), target(*port), Protocol::TCP));
+        assert!(pending.is_full());
+        assert!((1..=1_000).all(|port| pending.may_hold(source(5), target(port), Protocol::TCP)));
+        let others = (1_001..=60_000).filter(|port| pending.may_hold(source(5), target(*port), Protocol::TCP));
         assert!(others.count() < 100);
-        assert!(!room.may_hold(source(6), target(1), Protocol::TCP));
-        assert!(!room.may_hold(source(5), target(1), Protocol::UDP));
+        assert!(!pending.may_hold(source(6), target(1), Protocol::TCP));
+        assert!(!pending.may_hold(source(5), target(1), Protocol::UDP));
     }
 }
