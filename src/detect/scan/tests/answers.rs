@@ -241,7 +241,9 @@ fn broadcasts_to_the_own_network_are_no_contacts() {
 fn clock_that_is_set_forgets_questions() {
     let mut bench = Bench::new(&Config::default());
     bench.run(&answered(5, 0.3, v4(239, 1, 2, 3), (50_000, 7_777), 7_777), TickPlan::PLAIN, 1.0);
-    assert!(bench.scan.view(1).tables.iter().any(|table| table.table == DetectionTable::ScanAskers && table.held == 5));
+    assert!(
+        bench.scan.view(1).tables.iter().any(|table| table.table == DetectionTable::ScanAskers && table.entries == 5)
+    );
     bench.scan.clock_stepped();
     _ = bench.scan.advance(at(101.0));
     let held =
