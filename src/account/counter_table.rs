@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::flow::Counters;
 use crate::packet::Timestamp;
-use crate::tables::eviction::Eviction;
+use crate::tables::Eviction;
 use crate::tables::hashing::State;
 use crate::tables::index;
 use crate::tables::lookup::Lookup;

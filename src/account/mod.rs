@@ -15,7 +15,6 @@ pub mod ledger;
 pub mod observer;
 pub mod refusals;
 pub mod series;
-pub mod shares;
 pub mod snapshot;
 pub mod snapshot_builder;
 

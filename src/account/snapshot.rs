@@ -14,7 +14,7 @@ use super::series::others::ByDirection;
 use crate::decode::NotIp;
 use crate::locality::Direction;
 use crate::packet::IpVersion;
-use crate::tables::eviction::Eviction;
+use crate::tables::Eviction;
 
 /// The rows of one table, and the sums outside them. Rows + other + retired + pending = total.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use crate::account::series::others::ByDirection;
 use crate::account::snapshot::{Shown, ShownRow, Snapshot, TableFigures};
 use crate::locality::Direction;
 use crate::packet::{Protocol, Timestamp};
-use crate::tables::eviction::Eviction;
+use crate::tables::Eviction;
 
 const OTHER: &str = "other";
 

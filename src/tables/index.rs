@@ -162,9 +162,6 @@ impl<const IS_FILTERED: bool> Index<IS_FILTERED> {
     }
 }
 
-/// An index that is mostly asked for missing keys.
-pub type FilteredIndex = Index<true>;
-
 /// A mask of as many low bits as `position` has.
 const fn bits_of(position: u32) -> u32 {
     u32::MAX.unbounded_shr(position.leading_zeros())
@@ -211,7 +208,7 @@ mod tests {
 
     #[test]
     fn filter_contains_all_positions_and_few_others_however_many_were_replaced() {
-        let mut index = FilteredIndex::new(4_096);
+        let mut index = Index::<true>::new(4_096);
         for at in 0..4_096 {
             index.insert(hash_of(at), at, hash_of);
         }

@@ -3,7 +3,6 @@
 //! Takes keys, hashes and limits; gives positions, counts and samples. Must not know what is counted or why.
 
 pub mod bloom;
-pub mod eviction;
 pub mod generations;
 pub(crate) mod hashing;
 pub mod index;
@@ -19,4 +18,27 @@ pub mod top;
 #[inline(always)]
 pub fn prefetch<T>(value: T) {
     std::hint::black_box(value);
+}
+
+/// The reason why an entry left a bounded table. docs/admission-and-eviction.md lists the policies of all tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Eviction {
+    /// Nothing was counted for the idle timeout, or in any value of its series.
+    Idle,
+    /// Room was needed, and the policy of the table chose this entry.
+    Full,
+}
+
+impl Eviction {
+    /// Both, in order.
+    pub const ALL: [Self; 2] = [Self::Idle, Self::Full];
+
+    /// The value of the label `reason`.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Full => "full",
+        }
+    }
 }

@@ -5,6 +5,7 @@
 //! The packet path ends here, so [`Interval::observe`] neither allocates in steady state nor locks or logs. Packets are
 //! looked up in small batches, so that cache misses overlap.
 
+pub mod shares;
 mod table;
 
 use std::collections::BTreeMap;
@@ -212,18 +213,6 @@ impl Interval {
         &self.v6.rows
     }
 
-    /// The numbers of the frames that made the rows of [`Interval::rows_v4`].
-    #[must_use]
-    pub fn made_by_v4(&self) -> &[u32] {
-        &self.v4.made_by
-    }
-
-    /// The numbers of the frames that made the rows of [`Interval::rows_v6`].
-    #[must_use]
-    pub fn made_by_v6(&self) -> &[u32] {
-        &self.v6.made_by
-    }
-
     /// The IPv4 refusals in the order of the errors, each direction of a conversation once.
     #[must_use]
     pub fn refused_v4(&self) -> &[Refused<Ipv4Addr>] {
@@ -234,18 +223,6 @@ impl Interval {
     #[must_use]
     pub fn refused_v6(&self) -> &[Refused<Ipv6Addr>] {
         self.v6.refusals.as_slice()
-    }
-
-    /// The numbers of the frames with the errors of [`Interval::refused_v4`].
-    #[must_use]
-    pub fn noted_by_v4(&self) -> &[u32] {
-        self.v4.refusals.noted_by()
-    }
-
-    /// The numbers of the frames with the errors of [`Interval::refused_v6`].
-    #[must_use]
-    pub fn noted_by_v6(&self) -> &[u32] {
-        self.v6.refusals.noted_by()
     }
 
     /// Errors whose refusal found no room. It is unknown if their packets were refused.

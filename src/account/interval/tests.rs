@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::account::conversation::{ConversationKey, Endpoint, OneWay, Way};
+use crate::account::interval::shares;
 use crate::account::refusals::MAXIMUM_REFUSALS;
-use crate::account::shares;
 use crate::packet::{TcpFlags, Timestamp};
 use crate::tables::probe;
 

@@ -16,11 +16,9 @@
 
 pub mod arrangements;
 mod cdf;
-mod combine;
 pub mod config;
 mod diff;
 mod fence;
-pub mod filter;
 pub mod generator;
 mod ks;
 mod magnitude;
@@ -33,17 +31,15 @@ pub mod watch;
 pub mod windows;
 
 pub use cdf::cdf;
-pub use combine::combine;
-pub use config::{Config, Criteria, Error, Fence};
+pub use config::{Config, Criteria, Error, Fence, PairFilter};
 pub use diff::diff;
 pub use fence::fence;
-pub use filter::PairFilter;
 pub use ks::{distance, ks};
 pub use magnitude::magnitude;
 pub use method::{Method, Methods, Probabilities};
 pub use pairs::{Pair, Pairs};
 pub use rank_sum::{highrank, lowrank};
-pub use verdict::{Verdict, evaluate};
+pub use verdict::{Verdict, combine, evaluate};
 pub use watch::Anomalies;
 pub use windows::Windows;
 

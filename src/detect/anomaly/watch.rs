@@ -17,7 +17,7 @@ use crate::account::observer::{DirectedRow, RowBatch};
 use crate::detect::ends::Between;
 use crate::detect::{Detection, DetectionTable, Figures, Kind, Level, Notes, Span, Subject, TableUse};
 use crate::packet::Timestamp;
-use crate::tables::eviction::Eviction;
+use crate::tables::Eviction;
 use crate::tables::index::NOWHERE;
 use crate::tables::lookup::Lookup as _;
 use crate::time_grid::{Cell, TimeGrid};
