@@ -168,9 +168,9 @@ fn table_of_questions_is_bounded_and_shown() {
         view.tables.into_iter().find(|table| table.table == DetectionTable::ScanAskers).unwrap()
     };
     let table = askers(0.0);
-    assert_eq!((table.held, table.limit), (4_096, 4_096));
+    assert_eq!((table.entries, table.limit), (4_096, 4_096));
     assert_eq!(table.evicted, 9_000 - 4_096);
-    assert_eq!(askers(60.0).held, 0);
+    assert_eq!(askers(60.0).entries, 0);
 }
 
 /// A station sends to the last addresses of as many networks, three times each.
@@ -247,6 +247,6 @@ fn clock_that_is_set_forgets_questions() {
     bench.scan.clock_stepped();
     _ = bench.scan.advance(at(101.0));
     let held =
-        |view: ScanView| view.tables.iter().find(|table| table.table == DetectionTable::ScanAskers).unwrap().held;
+        |view: ScanView| view.tables.iter().find(|table| table.table == DetectionTable::ScanAskers).unwrap().entries;
     assert_eq!(held(bench.scan.view(1)), 0);
 }

@@ -91,8 +91,8 @@ fn a_scan_among_a_million_invented_sources_is_found_and_memory_stays_small() {
     println!("{} KiB at most", most >> 10);
     assert!(most < MOST_BYTES, "{most} bytes");
     let tables = scan.view(3).tables;
-    assert!(tables.iter().all(|table| table.held <= table.limit), "{tables:?}");
-    assert!(tables[0].held > tables[0].limit * 9 / 10, "the flood was to fill the table: {tables:?}");
+    assert!(tables.iter().all(|table| table.entries <= table.limit), "{tables:?}");
+    assert!(tables[0].entries > tables[0].limit * 9 / 10, "the flood was to fill the table: {tables:?}");
 }
 
 /// Events of later cells fill the queue of deferred events. Those of one more scanner count at once, and are judged in their

@@ -304,7 +304,7 @@ proptest! {
             let mut bench = Bench::new(&config);
             bench.run(&script_of(&probes), TickPlan::tick_ms(100), 0.0);
             for table in bench.scan.view(3).tables {
-                prop_assert!(table.held <= table.limit, "{:?}", table);
+                prop_assert!(table.entries <= table.limit, "{:?}", table);
             }
             bench.run(&script_of(&[Probe { source: 0, host: 0, port: 1, is_udp: false, tenths: 4_000, reply: None, retry: None }]), TickPlan::PLAIN, 60.0);
             prop_assert!(bench.detections.last().is_none_or(|found| found.level == Level::Under));

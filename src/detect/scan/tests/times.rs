@@ -81,7 +81,7 @@ fn conversation_is_reported_again_after_the_clock_was_set_in_the_same_part_of_th
     let mut after = Script::default();
     exchange(&mut after, 3.3);
     let mut bench = Bench::new(&Config::default());
-    let held = |bench: &Bench| bench.scan.view(5).tables[0].held;
+    let held = |bench: &Bench| bench.scan.view(5).tables[0].entries;
     assert_eq!(held(bench.run(&before, TickPlan::PLAIN, 1.0)), 1);
     bench.scan.clock_stepped();
     assert_eq!(held(&bench), 0);
@@ -111,5 +111,5 @@ fn the_ends_of_time_end() {
         bench.scan.advance(Timestamp::from_nanoseconds(time));
         bench.scan.clock_stepped();
     }
-    assert_eq!(bench.scan.view(5).tables[0].held, 0);
+    assert_eq!(bench.scan.view(5).tables[0].entries, 0);
 }
