@@ -423,7 +423,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 proptest! {
     #[test]
-    fn what_every_scraper_is_told_adds_up_to_the_traffic(steps in prop::collection::vec(step(), 1..800), rows in 1_usize..12) {
+    fn increases_that_every_scraper_sees_add_up_to_the_traffic(steps in prop::collection::vec(step(), 1..800), rows in 1_usize..12) {
         let mut model = Model::new(24, rows);
         model.publish(Delivery::default());
         let mut readers = Readers::default();

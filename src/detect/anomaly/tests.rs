@@ -189,7 +189,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn what_is_given_is_a_probability(
+    fn every_result_is_a_probability(
         series in prop::collection::vec(value(), 0..14),
         active_size in 1..5_usize,
         seasons in 1..5_usize,

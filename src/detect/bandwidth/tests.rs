@@ -390,7 +390,7 @@ fn packets() -> impl Strategy<Value = Vec<(u8, u8, i64, u32)>> {
 
 proptest! {
     #[test]
-    fn what_is_found_does_not_depend_on_ticks_nor_on_where_intervals_end(
+    fn detections_do_not_depend_on_ticks_nor_on_where_intervals_end(
         packets in packets(),
         limit in 1_u64..400,
         ticks in proptest::collection::vec(1_i64..4_000, 1..20),
