@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use trafficmonitor::cli::options::{all, by_long, by_short};
-use trafficmonitor::config::Settings;
+use trafficmonitor::config::declarations::settings;
 use trafficmonitor::export::family;
 
 /// Options of other programs that stand by themselves: those of nmap where its scans are listed, and one of libFuzzer.
@@ -157,9 +157,8 @@ fn looks_like_a_key(code: &str) -> bool {
 }
 
 fn keys() -> BTreeSet<String> {
-    let of_section =
-        |(section, keys): &(&str, &[&str])| keys.iter().map(|key| format!("{section}.{key}")).collect::<Vec<_>>();
-    Settings::KEYS.iter().flat_map(of_section).collect()
+    let keys = settings().flat_map(|declaration| declaration.keys);
+    keys.map(|(section, key)| format!("{section}.{key}")).collect()
 }
 
 /// The names in a text that begin with a prefix.

@@ -11,7 +11,7 @@ use std::process::Output;
 
 use common::exporter::{Exporter, program};
 use common::exposition::{self, family, parse, sum};
-use common::golden::{is_golden, is_in_document};
+use common::golden::{is_document, is_golden, is_in_document};
 use common::{client, labels, mix};
 use trafficmonitor::cli::reference;
 use trafficmonitor::export::Format;
@@ -270,8 +270,8 @@ fn process_families() -> Vec<exposition::Family> {
 }
 
 #[test]
-fn the_documents_list_every_option() {
-    is_in_document("docs/configuration.md", "options", &reference::markdown());
+fn the_configuration_document_lists_every_setting() {
+    is_document("docs/configuration.md", &reference::configuration());
 }
 
 #[test]

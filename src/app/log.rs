@@ -4,9 +4,7 @@
 //! at once.
 
 use std::fmt::{self, Debug};
-use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::AsFd;
 use std::panic::{self, PanicHookInfo};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
@@ -24,7 +22,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, Registry};
 
-use super::output::{LineQueue, Stream};
+use super::output::{LineQueue, Stream, gap, unlocked};
 use crate::capture::printable;
 use crate::config::{Log, LogFormat, LogLevel};
 use crate::events::line::{LineForm, LogLine};
@@ -53,18 +51,6 @@ pub(super) fn start_queued(config: Log) -> io::Result<Arc<AtomicU64>> {
     init(config, BoxMakeWriter::new(move || Queued(queued.clone())));
     panic::set_hook(Box::new(say_panic));
     Ok(output.lost())
-}
-
-/// A copy of a descriptor that no lock of the standard library guards: a write that blocks holds up one thread alone.
-pub(super) fn unlocked(descriptor: impl AsFd) -> io::Result<File> {
-    descriptor.as_fd().try_clone_to_owned().map(File::from)
-}
-
-/// The line that stands for lost ones.
-pub(super) fn gap(form: LineForm, message: &str, lost: u64) -> String {
-    let mut line = LogLine::new(form, Timestamp::from(SystemTime::now()), "warn", message);
-    line.put("lines", lost);
-    line.finish()
 }
 
 /// Lines on standard error that are not in the form of the log. There is nowhere to say that this failed.

@@ -11,7 +11,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::capture::live::library_version;
+use crate::capture::library_version;
 use crate::capture::network::Network;
 use crate::capture::selection;
 use crate::cli::{self, Invocation};

@@ -3,6 +3,7 @@
 //! The only room that uses libpcap. Takes names of interfaces and files; gives [`Frame`](crate::packet::Frame)s and
 //! the kernel's counts of drops. Must not know the contents of frames.
 
+mod bindings;
 mod error;
 pub mod filter;
 pub mod live;
@@ -18,6 +19,7 @@ pub mod selection;
 
 use std::time::Duration;
 
+pub use bindings::library_version;
 pub use error::{Error, file_name, shortened};
 pub use printable::printable;
 

@@ -1,4 +1,6 @@
-//! The option table → clap's command, which reads words and subcommands, prints help and feeds completions and man page.
+//! The declarations → clap's command, which reads words and subcommands and prints the help.
+//!
+//! Takes the options and the subcommands; gives the command. Must not know what an option sets.
 
 use std::ffi::OsString;
 
@@ -7,7 +9,8 @@ use clap_complete::Shell;
 
 use super::options::{HELP, VERSION, all, available};
 use super::scope::uses;
-use crate::config::{Kind, OptionDefinition, Role};
+use crate::config::declarations::SECTIONS;
+use crate::config::{Arity, Declaration, Role};
 
 /// The program's name on the command line.
 pub const PROGRAM: &str = "trafficmonitor";
@@ -47,32 +50,32 @@ the configuration file.
 
 Exit status: 0 success, 1 failure while running, 2 wrong usage or configuration.";
 
-/// The whole command with reserved options, as arguments are read with. Its help hides what the exporter does not use.
+/// The whole command with reserved options, for reading arguments. Its help hides options that the exporter does not use.
 #[must_use]
 pub fn reading(libpcap: &str) -> Command {
-    let options = all().map(|definition| (definition, uses(None, definition)));
+    let options = all().map(|declaration| (declaration, uses(None, declaration)));
     command(libpcap, options.collect())
 }
 
 /// The command as documents show it: every option that works.
 #[must_use]
 pub fn shown(libpcap: &str) -> Command {
-    command(libpcap, available().map(|definition| (definition, true)).collect())
+    command(libpcap, available().map(|declaration| (declaration, true)).collect())
 }
 
-/// The root takes these options, and its help shows some of them.
-fn command(libpcap: &str, options: Vec<(&'static OptionDefinition, bool)>) -> Command {
+/// The command with these options. Its help shows those that are true.
+fn command(libpcap: &str, options: Vec<(&'static Declaration, bool)>) -> Command {
     let root = bare(PROGRAM, ABOUT, libpcap)
         .after_help(NOTES)
-        .args(options.iter().map(|(definition, is_shown)| argument(definition).hide(!is_shown)))
+        .args(options.iter().map(|(declaration, is_shown)| argument(declaration).hide(!is_shown)))
         .arg(words(WORDS, "BPF filter, same as -filter").num_args(0..));
-    let definitions: Vec<_> = options.into_iter().map(|(definition, _)| definition).collect();
+    let declarations: Vec<_> = options.into_iter().map(|(declaration, _)| declaration).collect();
     SUBCOMMANDS.iter().fold(root, |root, (name, about)| {
-        root.subcommand(with_arguments(bare(name, about, libpcap), name, &definitions))
+        root.subcommand(with_arguments(bare(name, about, libpcap), name, &declarations))
     })
 }
 
-/// A command that is named after the program and has no option by itself: help and version stand in the table.
+/// A command with the program's name and no option of its own: help and version are declared too.
 fn bare(name: &'static str, about: &'static str, libpcap: &str) -> Command {
     Command::new(name)
         .display_name(PROGRAM)
@@ -83,12 +86,12 @@ fn bare(name: &'static str, about: &'static str, libpcap: &str) -> Command {
         .disable_version_flag(true)
 }
 
-/// A subcommand with its options and words. Its help shows what it uses; other settings are accepted, so that it can be added
-/// to a command line that runs.
-fn with_arguments(subcommand: Command, name: &'static str, definitions: &[&'static OptionDefinition]) -> Command {
-    let is_used = |definition: &OptionDefinition| uses(Some(name), definition);
-    let everything = definitions.iter().map(|definition| argument(definition).hide(!is_used(definition)));
-    let used = definitions.iter().filter(|definition| is_used(definition)).map(|definition| argument(definition));
+/// A subcommand with its options and words. Its help shows the options that it uses. Other settings are accepted, so that a
+/// subcommand can be added to any working command line.
+fn with_arguments(subcommand: Command, name: &'static str, declarations: &[&'static Declaration]) -> Command {
+    let is_used = |declaration: &Declaration| uses(Some(name), declaration);
+    let everything = declarations.iter().map(|declaration| argument(declaration).hide(!is_used(declaration)));
+    let used = declarations.iter().filter(|declaration| is_used(declaration)).map(|declaration| argument(declaration));
     match name {
         REPLAY => subcommand.args(everything).arg(
             words(FILES, "Capture files (pcap or pcapng), read in this order; - is standard input")
@@ -108,22 +111,22 @@ fn words(id: &'static str, help: &'static str) -> Arg {
 }
 
 /// One option.
-fn argument(definition: &'static OptionDefinition) -> Arg {
-    let id = definition.id();
+fn argument(declaration: &'static Declaration) -> Arg {
+    let id = declaration.id();
     let argument = Arg::new(id.clone())
-        .long(definition.long)
-        .aliases(definition.aliases)
-        .short(definition.short)
-        .help(help(definition))
-        .long_help(long_help(definition))
-        .help_heading(heading(definition));
-    match (id.as_str(), definition.kind) {
+        .long(declaration.long)
+        .aliases(declaration.aliases)
+        .short(declaration.short)
+        .help(help(declaration))
+        .long_help(long_help(declaration))
+        .help_heading(heading(declaration));
+    match (id.as_str(), declaration.arity) {
         (HELP, _) => argument.action(ArgAction::Help),
         (VERSION, _) => argument.action(ArgAction::Version),
-        (_, Kind::Switch | Kind::Counting) => {
+        (_, Arity::Switch | Arity::Counting) => {
             valued(argument, "BOOL").num_args(0..=1).require_equals(true).default_missing_value("true")
         }
-        _ => valued(argument, definition.value).num_args(1).allow_hyphen_values(true),
+        _ => valued(argument, declaration.value).num_args(1).allow_hyphen_values(true),
     }
 }
 
@@ -131,40 +134,32 @@ fn valued(argument: Arg, name: &'static str) -> Arg {
     argument.action(ArgAction::Append).value_name(name).value_parser(value_parser!(OsString))
 }
 
-/// The man page has no place of its own for other names, so they stand here.
-fn help(definition: &OptionDefinition) -> String {
-    let default = Some(definition.default).filter(|default| !default.is_empty());
+/// The help with the default and the other names, for which clap's help has no place.
+fn help(declaration: &Declaration) -> String {
+    let default = Some(declaration.default).filter(|default| !default.is_empty());
     let default = default.map(|default| format!(" [default: {default}]")).unwrap_or_default();
-    let aliases = definition.aliases.iter().map(|alias| format!(" [also: --{alias}]"));
-    aliases.fold(format!("{}{default}", definition.help), |help, alias| help + &alias)
+    let aliases = declaration.aliases.iter().map(|alias| format!(" [also: --{alias}]"));
+    aliases.fold(format!("{}{default}", declaration.help), |help, alias| help + &alias)
 }
 
-fn long_help(definition: &OptionDefinition) -> String {
-    let keys: Vec<_> = definition.keys.iter().map(|(section, key)| format!("{section}.{key}")).collect();
+fn long_help(declaration: &Declaration) -> String {
+    let keys: Vec<_> = declaration.keys.iter().map(|(section, key)| format!("{section}.{key}")).collect();
     let keys = (!keys.is_empty()).then(|| format!("file: {}", keys.join(" and ")));
-    let variable = definition.variable.map(|variable| format!("environment: {variable}"));
+    let variable = declaration.variable.map(|variable| format!("environment: {variable}"));
     let places: Vec<_> = keys.into_iter().chain(variable).collect();
     match places.as_slice() {
-        [] => help(definition),
-        places => format!("{}\n[{}]", help(definition), places.join(", ")),
+        [] => help(declaration),
+        places => format!("{}\n[{}]", help(declaration), places.join(", ")),
     }
 }
 
-/// Under which heading of the help it stands; settings stand with their rooms'.
-pub(super) fn heading(definition: &OptionDefinition) -> Option<&'static str> {
-    if matches!(definition.role, Role::Replay) {
+/// The heading of the help under which an option stands; that of its section for a setting.
+pub(super) fn heading(declaration: &Declaration) -> Option<&'static str> {
+    if matches!(declaration.role, Role::Replay) {
         return Some("Replay");
     }
-    let (section, _) = definition.keys.first()?;
-    match *section {
-        "capture" => Some("Capture"),
-        "locality" => Some("Local networks"),
-        "account" => Some("Flows"),
-        "bandwidth" | "scan" | "detect" | "alert" => Some("Bandwidth, scans, alerts"),
-        "anomaly" => Some("Anomalies"),
-        "export" | "pipeline" | "http" => Some("Metrics"),
-        _ => Some("Log"),
-    }
+    let (section, _) = declaration.keys.first()?;
+    SECTIONS.iter().find(|(name, _)| name == section).map(|(_, heading)| *heading)
 }
 
 fn long_version(libpcap: &str) -> String {

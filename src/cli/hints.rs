@@ -10,13 +10,12 @@ use crate::config::nearest::nearest;
 
 /// Endings of the names of capture files, as capture programs choose them.
 const CAPTURE_ENDINGS: [&str; 6] = ["pcap", "pcapng", "cap", "dmp", "dump", "ntar"];
-/// Endings of compressed files, behind which the name has its own ending.
+/// Endings of compressed files, before which the name has its own ending.
 const COMPRESSED_ENDINGS: [&str; 4] = ["gz", "zst", "xz", "bz2"];
-/// Endings of the names of configuration files. A word that ends in `.conf` is one already.
+/// Endings of the names of configuration files. A word that ends in `.conf` was read as one before.
 const CONFIGURATION_ENDINGS: [&str; 3] = ["yml", "yaml", "json"];
 
-/// Puts what to write instead into the `reason` why `filter` does not compile, where its first words name a file or are near
-/// to a subcommand.
+/// Adds advice to the `reason` why `filter` does not compile, if its first words name a file or are near to a subcommand.
 pub fn explain(filter: &str, reason: &mut String) {
     let first = filter.split_whitespace().next().unwrap_or_default();
     if let Some(hint) = instead_of_files(filter) {
@@ -26,21 +25,21 @@ pub fn explain(filter: &str, reason: &mut String) {
     }
 }
 
-/// The subcommand that `word` is perhaps meant to be.
+/// The subcommand that is probably meant by `word`.
 #[must_use]
 pub fn nearest_subcommand(word: &str) -> Option<&'static str> {
     let working = command::SUBCOMMANDS.iter().map(|(name, _)| *name);
     nearest(word, working.chain(reserved::SUBCOMMANDS.iter().copied()))
 }
 
-/// The command lines that read the files whose names stand in the place of the filter: `replay`, or `-r`, which serves a file.
-/// `None` if there are no such names.
+/// The command lines for files that were named in place of a filter: `replay`, or `-r`, which serves a file. `None` if no
+/// file was named.
 fn instead_of_files(filter: &str) -> Option<String> {
     let configuration = filter.split_whitespace().next().filter(|word| is_configuration(word));
     if let Some(file) = configuration {
         return Some(format!("{file} is a configuration file: name it with -c {file}"));
     }
-    // A name with blanks in it comes as one word, in which the shell has kept them.
+    // The shell passes a quoted name with blanks as one word.
     let files = if is_file(filter) {
         vec![filter]
     } else {
@@ -104,7 +103,7 @@ mod tests {
         }
         fs::write(path("t.yml"), "log: {}\n").unwrap();
         assert!(instead_of_files(&path("t.yml")).unwrap().ends_with(&format!("name it with -c {}", path("t.yml"))));
-        // A folder is none.
+        // A folder is not a file.
         assert_eq!(instead_of_files(folder.path().to_str().unwrap()), None);
     }
 

@@ -1,28 +1,30 @@
-//! The options given, the words, the environment and the configuration file → one [`Settings`], laid over each other in this
-//! order.
+//! Options, words, environment and configuration file → one [`Settings`].
+//!
+//! Takes them as they were given; lays them over each other, the options on top. Must not know what a setting does.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::argv::Occurrence;
 use super::options::{self, all};
-use super::words::Words;
-use super::{Output, Top};
-use crate::config::options::settings as definitions;
-use crate::config::quantities::Workers;
-use crate::config::value::Value as _;
-use crate::config::{ConfigError, OptionDefinition, Role, Settings, Text, Unavailable, environment, file};
+use super::words::RemainingWords;
+use super::{OUTPUT, ReplayOutput, Top, TopCount};
+use crate::config::kinds::ValueKind as _;
+use crate::config::kinds::addresses::FILE_NAME;
+use crate::config::kinds::keywords::TRUTH;
+use crate::config::kinds::numbers::WORKERS;
+use crate::config::{Error, Given, Role, Settings, Unavailable, declarations, environment, file};
 
 /// Reads the file that is named, the environment, the words and the options.
 ///
 /// # Errors
-/// Whatever is wrong in them first.
+/// The first mistake in them.
 pub fn read(
     occurrences: &[Occurrence],
     variables: &[(OsString, OsString)],
-    words: Words,
-) -> Result<Settings, ConfigError> {
-    let of_options = given(occurrences)?;
+    words: RemainingWords,
+) -> Result<Settings, Error> {
+    let of_options = options_layer(occurrences)?;
     let of_environment = environment::read(variables, all())?;
     let of_file = match config_file(occurrences, variables, words.file)? {
         Some(path) => file::load(&path)?,
@@ -32,83 +34,81 @@ pub fn read(
     Ok(of_file.merge(of_environment).merge(words.settings).merge(of_options.alerting_on_anomalies()))
 }
 
-/// The layer of the options.
-fn given(occurrences: &[Occurrence]) -> Result<Settings, ConfigError> {
+/// The layer of the options. All that was given for one option is read together.
+fn options_layer(occurrences: &[Occurrence]) -> Result<Settings, Error> {
     let mut settings = Settings::default();
-    for definition in definitions() {
-        let texts = texts(occurrences, definition);
-        if let (Role::Setting(apply), false) = (definition.role, texts.is_empty()) {
-            apply(&mut settings, &texts)?;
-        }
+    for declaration in declarations::options() {
+        let same = occurrences.iter().filter(|occurrence| occurrence.declaration.id() == declaration.id());
+        settings.give(declaration, same.map(Occurrence::given).collect())?;
     }
     Ok(settings)
 }
 
-/// All that was given for one option, in order.
-fn texts(occurrences: &[Occurrence], definition: &OptionDefinition) -> Vec<Text> {
-    let same = |occurrence: &&Occurrence| occurrence.definition.id() == definition.id();
-    occurrences.iter().filter(same).map(Occurrence::text).collect()
+/// The last value given for the option of that name, unless it is blank.
+fn last(occurrences: &[Occurrence], id: &str) -> Option<Given> {
+    let occurrence = occurrences.iter().rfind(|occurrence| occurrence.declaration.id() == id)?;
+    Some(occurrence.given()).filter(|given| !given.is_blank())
 }
 
-/// The last text given for the option of that name, unless it is blank.
-fn last(occurrences: &[Occurrence], id: &str) -> Option<Text> {
-    let occurrence = occurrences.iter().rfind(|occurrence| occurrence.definition.id() == id)?;
-    Some(occurrence.text()).filter(|text| !text.is_blank())
-}
-
-/// The file that an option names or a word is, else the environment's.
+/// The configuration file: of an option or a word, else of the environment.
 fn config_file(
     occurrences: &[Occurrence],
     variables: &[(OsString, OsString)],
-    word: Option<Text>,
-) -> Result<Option<PathBuf>, ConfigError> {
+    word: Option<Given>,
+) -> Result<Option<PathBuf>, Error> {
     let of_option = last(occurrences, options::CONFIG);
     if let (Some(option), Some(word)) = (&of_option, &word) {
-        return Err(ConfigError::invalid(
+        return Err(Error::invalid(
             word.place(),
             format!("{} also names a configuration file; give only one", option.place()),
         ));
     }
-    let of_environment = || environment::text_of(variables, options::by_long(options::CONFIG)?);
-    of_option.or(word).or_else(of_environment).map(|text| text.read()).transpose()
+    let of_environment = || environment::value_of(variables, options::by_long(options::CONFIG)?);
+    let given = of_option.or(word).or_else(of_environment);
+    given.map(|given| FILE_NAME.read(&given)).transpose().map_err(Error::from)
 }
 
-/// Whether the configuration is only to be checked.
+/// True if the configuration is only to be checked.
 ///
 /// # Errors
 /// A value that is no truth value.
-pub fn only_checks(occurrences: &[Occurrence]) -> Result<bool, ConfigError> {
-    last(occurrences, options::CONFIG_CHECK).map_or(Ok(false), |text| text.read())
+pub fn only_checks(occurrences: &[Occurrence]) -> Result<bool, Error> {
+    truth(last(occurrences, options::CONFIG_CHECK))
 }
 
-/// What `replay` shall write.
+fn truth(given: Option<Given>) -> Result<bool, Error> {
+    given.map_or(Ok(false), |given| TRUTH.read(&given).map_err(Error::from))
+}
+
+/// The output of `replay`.
 ///
 /// # Errors
-/// A value that is no output, or the option without `replay`.
-pub fn output(occurrences: &[Occurrence], replays: bool) -> Result<Output, ConfigError> {
-    let Some(text) = last(occurrences, options::OUTPUT) else { return Ok(Output::default()) };
+/// A value that is not an output, or the option without `replay`.
+pub fn output(occurrences: &[Occurrence], replays: bool) -> Result<ReplayOutput, Error> {
+    let Some(given) = last(occurrences, options::OUTPUT) else { return Ok(ReplayOutput::default()) };
     if !replays {
-        return Err(of_replay(&text, "only available with replay; add replay FILE or remove the option"));
+        return Err(of_replay(&given, "only available with replay; add replay FILE or remove the option"));
     }
-    text.read()
+    Ok(OUTPUT.read(&given)?)
 }
 
 /// The number of conversations or flows that `replay` lists; none if that is not given.
 ///
 /// # Errors
 /// A value that is neither a number nor `all`, the option without `replay`, or with an `output` that lists no flows.
-pub fn top(occurrences: &[Occurrence], replays: bool, output: Output) -> Result<Option<Top>, ConfigError> {
-    let Some(text) = last(occurrences, options::TOP) else { return Ok(None) };
+pub fn top(occurrences: &[Occurrence], replays: bool, output: ReplayOutput) -> Result<Option<Top>, Error> {
+    let Some(given) = last(occurrences, options::TOP) else { return Ok(None) };
     if !replays {
-        return Err(of_replay(&text, "only available with replay; --max-series limits the flows that are exported"));
+        return Err(of_replay(&given, "only available with replay; --max-series limits the flows that are exported"));
     }
     match output {
-        Output::Table | Output::JsonLines | Output::Csv => text.read().map(Some),
-        Output::Prometheus => {
-            Err(of_replay(&text, "not available with --output prometheus; use --max-series to limit the flows"))
+        ReplayOutput::Table | ReplayOutput::JsonLines | ReplayOutput::Csv => Ok(Some(TopCount.read(&given)?)),
+        ReplayOutput::Prometheus => {
+            Err(of_replay(&given, "not available with --output prometheus; use --max-series to limit the flows"))
         }
-        Output::None | Output::Alerts => {
-            Err(of_replay(&text, &format!("not available with --output {}, which lists no flows", output.text())))
+        ReplayOutput::None | ReplayOutput::Alerts => {
+            let format = OUTPUT.word(output);
+            Err(of_replay(&given, &format!("not available with --output {format}, which lists no flows")))
         }
     }
 }
@@ -117,48 +117,45 @@ pub fn top(occurrences: &[Occurrence], replays: bool, output: Output) -> Result<
 ///
 /// # Errors
 /// A value that is no truth value, or the option without `replay`.
-pub fn exact(occurrences: &[Occurrence], replays: bool) -> Result<bool, ConfigError> {
+pub fn exact(occurrences: &[Occurrence], replays: bool) -> Result<bool, Error> {
     match last(occurrences, options::BYTES) {
-        Some(text) if !replays => Err(of_replay(&text, "only available with replay; metrics are always exact")),
-        text => text.map_or(Ok(false), |text| text.read()),
+        Some(given) if !replays => Err(of_replay(&given, "only available with replay; metrics are always exact")),
+        given => truth(given),
     }
 }
 
-/// With how many threads `replay` counts.
+/// The number of threads with which `replay` counts.
 ///
 /// # Errors
 /// A value that is no such number, or the option without `replay`.
-pub fn workers(occurrences: &[Occurrence], replays: bool) -> Result<usize, ConfigError> {
-    let Some(text) = last(occurrences, options::WORKERS) else { return Ok(1) };
+pub fn workers(occurrences: &[Occurrence], replays: bool) -> Result<usize, Error> {
+    let Some(given) = last(occurrences, options::WORKERS) else { return Ok(1) };
     if !replays {
-        return Err(of_replay(&text, "only available with replay; for interfaces use --capture.workers"));
+        return Err(of_replay(&given, "only available with replay; for interfaces use --capture.workers"));
     }
-    text.read().map(|Workers(workers)| workers)
+    Ok(WORKERS.read(&given)?)
 }
 
-/// `replay` reads its words, nothing else.
+/// Refuses an option that names a capture file beside `replay`.
 ///
 /// # Errors
 /// Another file in an option.
-pub fn refuse_source(occurrences: &[Occurrence], replays: bool) -> Result<(), ConfigError> {
+pub fn refuse_source(occurrences: &[Occurrence], replays: bool) -> Result<(), Error> {
     match last(occurrences, options::SOURCE).filter(|_| replays) {
-        Some(text) => Err(ConfigError::invalid(text.place(), "replay takes its files as arguments: replay FILE")),
+        Some(given) => Err(Error::invalid(given.place(), "replay takes its files as arguments: replay FILE")),
         None => Ok(()),
     }
 }
 
-fn of_replay(text: &Text, problem: &str) -> ConfigError {
-    ConfigError::invalid(text.origin.to_string(), problem)
+fn of_replay(given: &Given, problem: &str) -> Error {
+    Error::invalid(given.origin.to_string(), problem)
 }
 
-/// Everything that was given and is not built yet: options, then variables. Values that ask for what is done anyway pass.
+/// Everything that was given and is not built yet: options, then variables. Values that change nothing are accepted.
 ///
 /// # Errors
 /// A value that belongs to another option.
-pub fn unavailable(
-    occurrences: &[Occurrence],
-    variables: &[(OsString, OsString)],
-) -> Result<Vec<Unavailable>, ConfigError> {
+pub fn unavailable(occurrences: &[Occurrence], variables: &[(OsString, OsString)]) -> Result<Vec<Unavailable>, Error> {
     let mut given = unavailable_options(occurrences)?;
     given.extend(environment::unavailable(variables, all()));
     Ok(given)
@@ -168,27 +165,27 @@ pub fn unavailable(
 ///
 /// # Errors
 /// A value that belongs to another option.
-pub fn unavailable_options(occurrences: &[Occurrence]) -> Result<Vec<Unavailable>, ConfigError> {
+pub fn unavailable_options(occurrences: &[Occurrence]) -> Result<Vec<Unavailable>, Error> {
     let mut given = Vec::new();
     for (index, occurrence) in occurrences.iter().enumerate() {
-        let Role::Reserved { accepted, meanwhile } = occurrence.definition.role else { continue };
-        let id = occurrence.definition.id();
-        let overridden = occurrences[index + 1..].iter().any(|later| later.definition.id() == id);
-        let text = occurrence.text();
-        if overridden || text.is_blank() || asks_for_nothing(occurrence, &text, accepted) {
+        let Role::Reserved { accepted, meanwhile } = occurrence.declaration.role else { continue };
+        let id = occurrence.declaration.id();
+        let overridden = occurrences[index + 1..].iter().any(|later| later.declaration.id() == id);
+        let value = occurrence.given();
+        if overridden || value.is_blank() || asks_for_nothing(occurrence, &value, accepted) {
             continue;
         }
-        if id == "log-format" && text.value == "logfmt" {
-            return Err(ConfigError::invalid(text.place(), "this is a value of --log.format (the program's own log)"));
+        if id == "log-format" && value.text().is_some_and(|text| text == "logfmt") {
+            return Err(Error::invalid(value.place(), "this is a value of --log.format (the program's own log)"));
         }
         given.push(Unavailable { what: occurrence.typed.clone(), meanwhile });
     }
     Ok(given)
 }
 
-/// Whether the value is one that is accepted; a truth value in any of its spellings.
-fn asks_for_nothing(occurrence: &Occurrence, text: &Text, accepted: &[&str]) -> bool {
-    let literal = accepted.iter().any(|accepted| text.value == *accepted);
-    let switch = !occurrence.definition.kind.takes_next();
-    literal || (switch && accepted.contains(&"false") && text.read::<bool>().is_ok_and(|truth| !truth))
+/// True if the value is one that is accepted; a truth value in any of its spellings.
+fn asks_for_nothing(occurrence: &Occurrence, value: &Given, accepted: &[&str]) -> bool {
+    let is_literal = value.text().is_some_and(|text| accepted.contains(&&*text));
+    let is_switch = !occurrence.declaration.arity.takes_next();
+    is_literal || (is_switch && accepted.contains(&"false") && TRUTH.read(value) == Ok(false))
 }

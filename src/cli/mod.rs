@@ -1,7 +1,7 @@
-//! The command line → an [`Invocation`]: what to do, with a checked configuration.
+//! The command line → an [`Invocation`]: a task with its validated configuration.
 //!
-//! Prints nothing and starts nothing. Each option is declared once, in [`crate::config::options`] and [`options`]; clap reads words
-//! and subcommands after [`argv`] has read the options.
+//! Takes arguments and environment; [`argv`] reads the options, clap the words and subcommands. Gives the invocation, or a
+//! text to print. Must not print or start anything.
 
 pub mod argv;
 pub mod command;
@@ -23,20 +23,22 @@ use clap::ArgMatches;
 use clap::error::ErrorKind;
 use clap_complete::Shell;
 
-use crate::config::value::{Scalars, Value};
-use crate::config::{Config, ConfigError, Settings};
+use crate::config::given::Content;
+use crate::config::kinds::keywords::Keywords;
+use crate::config::kinds::{Scalars, ValueKind};
+use crate::config::{Config, Error, Settings};
 use argv::{Arguments, Occurrence};
 
-/// What the command line asks for.
+/// The task that the command line asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Invocation {
     /// Capture (or read `config.source`) and serve.
     Run(Config),
-    /// Read capture files, write what was found, and end.
-    Replay(Replay),
+    /// Read capture files, write the results, and end.
+    Replay(ReplayInvocation),
     /// List the interfaces, and which of them this configuration captures.
     Interfaces(Config),
-    /// Say that the configuration is valid; it is.
+    /// Print that the configuration is valid.
     CheckConfig(Config),
     /// Print [`Config::to_yaml`].
     PrintConfig(Config),
@@ -44,26 +46,26 @@ pub enum Invocation {
     Print(String),
 }
 
-/// What `replay` is asked for.
+/// The arguments of `replay`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Replay {
+pub struct ReplayInvocation {
     /// The files, in the order given; `-` is standard input.
     pub files: Vec<PathBuf>,
-    /// What is written.
-    pub output: Output,
+    /// The form of the results.
+    pub output: ReplayOutput,
     /// The number of rows to list; none if that was not given.
     pub top: Option<Top>,
     /// Exact numbers in the table.
     pub exact: bool,
-    /// How many threads count.
+    /// The number of counting threads.
     pub workers: usize,
-    /// All other settings; its `source` is none.
+    /// All other settings. The `source` is none.
     pub config: Config,
 }
 
-/// What `replay` writes.
+/// The output of `replay`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Output {
+pub enum ReplayOutput {
     /// A table for people.
     #[default]
     Table,
@@ -75,69 +77,64 @@ pub enum Output {
     Prometheus,
     /// Nothing, after all the work of `Prometheus`.
     None,
-    /// What becomes of alerts, one JSON object a line.
+    /// The changes of alerts, one JSON object a line.
     Alerts,
 }
 
-impl Output {
-    const NAMES: [(&str, Self); 6] = [
-        ("table", Self::Table),
-        ("jsonl", Self::JsonLines),
-        ("csv", Self::Csv),
-        ("prometheus", Self::Prometheus),
-        ("none", Self::None),
-        ("alerts", Self::Alerts),
-    ];
-}
-
-impl Value for Output {
-    const EXPECTED: &'static str = "table, jsonl, csv, alerts, prometheus or none";
-    const SCALARS: Scalars = Scalars::Text;
-
-    fn from_text(text: &str) -> Result<Self, String> {
-        let known = Self::NAMES.into_iter().find(|(name, _)| *name == text);
-        known.map(|(_, output)| output).ok_or_else(|| format!("expected {}", Self::EXPECTED))
-    }
-
-    fn text(&self) -> String {
-        let known = Self::NAMES.into_iter().find(|(_, output)| output == self);
-        known.map(|(name, _)| name.to_owned()).unwrap_or_default()
-    }
-}
+/// The words for the outputs.
+pub(crate) const OUTPUT: Keywords<ReplayOutput> = Keywords::of(&[
+    ("table", ReplayOutput::Table),
+    ("jsonl", ReplayOutput::JsonLines),
+    ("csv", ReplayOutput::Csv),
+    ("alerts", ReplayOutput::Alerts),
+    ("prometheus", ReplayOutput::Prometheus),
+    ("none", ReplayOutput::None),
+]);
 
 /// The number of conversations, flows or alerts that `replay` lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Top {
-    /// So many, at least one.
+    /// At most this many; at least one.
     Most(usize),
     /// All.
     All,
 }
 
-impl Value for Top {
-    const EXPECTED: &'static str = "a number from 1, or all";
-    const SCALARS: Scalars = Scalars::TextOrNumber;
+/// The kind of value that is a [`Top`].
+#[derive(Debug, Clone, Copy)]
+struct TopCount;
 
-    fn from_text(text: &str) -> Result<Self, String> {
+impl ValueKind for TopCount {
+    type Value = Top;
+
+    fn form(&self) -> String {
+        "a number from 1, or all".to_owned()
+    }
+
+    fn scalars(&self) -> Scalars {
+        Scalars::TextOrNumber
+    }
+
+    fn parse(&self, text: &str) -> Result<Top, String> {
         match text.parse() {
-            _ if text == "all" => Ok(Self::All),
-            Ok(most @ 1..) => Ok(Self::Most(most)),
-            _ => Err(format!("expected {}", Self::EXPECTED)),
+            _ if text == "all" => Ok(Top::All),
+            Ok(most @ 1..) => Ok(Top::Most(most)),
+            _ => Err(self.expected()),
         }
     }
 
-    fn text(&self) -> String {
-        match self {
-            Self::Most(most) => most.to_string(),
-            Self::All => "all".to_owned(),
+    fn show(&self, top: &Top) -> Content {
+        match top {
+            Top::Most(most) => Content::Text(most.to_string()),
+            Top::All => Content::Text("all".to_owned()),
         }
     }
 }
 
-/// Why there is no [`Invocation`]: help or version was asked for, or the command line or configuration is wrong.
+/// The reason why there is no [`Invocation`]: help or version was asked for, or the command line or configuration is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Usage {
-    /// What to print: to standard output when `exit_code` is 0, else to standard error. No line break at the end.
+    /// The text to print: to standard output when `exit_code` is 0, else to standard error. It has no line break at the end.
     pub message: String,
     /// The status to exit with: 0 or 2.
     pub exit_code: u8,
@@ -154,13 +151,13 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-impl From<ConfigError> for Usage {
-    fn from(error: ConfigError) -> Self {
+impl From<Error> for Usage {
+    fn from(error: Error) -> Self {
         Self { message: error.to_string(), exit_code: WRONG }
     }
 }
 
-/// Reads the command line (the program's name first) and the environment. `libpcap` is the library's version as it says it.
+/// Reads the command line (the program's name first) and the environment. `libpcap` is the version that the library reports.
 ///
 /// # Errors
 /// [`Usage`], also for `--help` and `--version`.
@@ -190,7 +187,7 @@ fn configured(
     subcommand: Option<(&str, &ArgMatches)>,
     Arguments { occurrences, .. }: &Arguments,
     environment: &[(OsString, OsString)],
-) -> Result<Invocation, ConfigError> {
+) -> Result<Invocation, Error> {
     let settings = settings(matches, occurrences, environment)?;
     let name = subcommand.map(|(name, _)| name);
     let replays = name == Some(command::REPLAY);
@@ -205,7 +202,7 @@ fn configured(
     match subcommand {
         Some((command::REPLAY, matches)) => {
             let config = Config { source: None, ..settings.validate()? };
-            Ok(Invocation::Replay(Replay { files: files(matches), output, top, exact, workers, config }))
+            Ok(Invocation::Replay(ReplayInvocation { files: files(matches), output, top, exact, workers, config }))
         }
         Some((command::INTERFACES, _)) => settings.validate().map(Invocation::Interfaces),
         Some((command::CONFIG, _)) => settings.validate().map(Invocation::PrintConfig),
@@ -213,20 +210,21 @@ fn configured(
     }
 }
 
-/// All layers together. What is not built yet is told at once, wherever it was given; other mistakes only without any such.
+/// All layers together. Everything that is not built yet is reported at once, wherever it was given. Other mistakes are
+/// reported only if there is nothing of that kind.
 fn settings(
     matches: &ArgMatches,
     occurrences: &[Occurrence],
     environment: &[(OsString, OsString)],
-) -> Result<Settings, ConfigError> {
+) -> Result<Settings, Error> {
     let mut unavailable = layers::unavailable(occurrences, environment)?;
     let read = words::read(matches, occurrences).and_then(|words| layers::read(occurrences, environment, words));
     match read {
-        Err(ConfigError::Unavailable(more)) => {
+        Err(Error::Unavailable(more)) => {
             unavailable.extend(more);
-            Err(ConfigError::Unavailable(unavailable))
+            Err(Error::Unavailable(unavailable))
         }
-        _ if !unavailable.is_empty() => Err(ConfigError::Unavailable(unavailable)),
+        _ if !unavailable.is_empty() => Err(Error::Unavailable(unavailable)),
         read => read,
     }
 }
@@ -246,7 +244,7 @@ fn unprintable(error: impl fmt::Display) -> Usage {
     Usage { message: error.to_string(), exit_code: WRONG }
 }
 
-/// clap's error in one line, the options in it as they were typed; help and version as they are.
+/// The error of clap in one line, with the options as they were typed; help and version unchanged.
 fn explain(error: &clap::Error, occurrences: &[Occurrence]) -> Usage {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return Usage { message: error.to_string().trim_end().to_owned(), exit_code: 0 };
@@ -261,8 +259,4 @@ fn explain(error: &clap::Error, occurrences: &[Occurrence]) -> Usage {
 }
 
 #[cfg(test)]
-#[path = "parse_tests.rs"]
 mod tests;
-
-#[cfg(test)]
-mod detection_tests;

@@ -1,20 +1,22 @@
-//! Every option there is: the settings, those that only the command line knows, and those reserved for later rooms.
+//! Every option: the settings, those of the command line alone, and those reserved for later rooms.
+//!
+//! Takes the declarations of the settings; adds its own. Must not know how arguments are read.
 
 use super::reserved::RESERVED;
-use crate::config::options::settings;
-use crate::config::{Kind, OptionDefinition, Role};
+use crate::config::declarations::options;
+use crate::config::{Arity, Declaration, Role};
 
 /// The configuration file.
 pub const CONFIG: &str = "config";
-/// Whether the configuration is only checked.
+/// True if the configuration is only checked.
 pub const CONFIG_CHECK: &str = "config.check";
-/// What `replay` writes.
+/// The output of `replay`.
 pub const OUTPUT: &str = "output";
 /// The number of conversations or flows that `replay` lists.
 pub const TOP: &str = "top";
 /// True if `replay` writes exact numbers in its table.
 pub const BYTES: &str = "bytes";
-/// How many threads `replay` counts with.
+/// The number of threads with which `replay` counts.
 pub const WORKERS: &str = "workers";
 /// The capture file that is read instead of interfaces.
 pub const SOURCE: &str = "pcapfile";
@@ -23,127 +25,60 @@ pub const HELP: &str = "help";
 /// clap answers it.
 pub const VERSION: &str = "version";
 
-/// The options that are no settings.
-pub static COMMAND: &[OptionDefinition] = &[
-    OptionDefinition {
-        long: Some(CONFIG),
-        aliases: &["config.file"],
-        short: Some('c'),
-        value: "FILE",
-        kind: Kind::Value,
-        default: "",
-        help: "Configuration file (YAML or TrafficAlerted's format); environment variables and options override it",
-        keys: &[],
-        variable: Some("TRAFFICMONITOR_CONFIG"),
-        role: Role::Command,
-    },
-    OptionDefinition {
-        long: Some(CONFIG_CHECK),
-        aliases: &[],
-        short: None,
-        value: "",
-        kind: Kind::Switch,
-        default: "",
-        help: "Check the configuration and exit",
-        keys: &[],
-        variable: None,
-        role: Role::Command,
-    },
-    OptionDefinition {
-        long: Some(OUTPUT),
-        aliases: &[],
-        short: None,
-        value: "FORMAT",
-        kind: Kind::Value,
-        default: "table",
-        help: "Output format of replay: table, jsonl, csv, alerts, prometheus or none (for benchmarks)",
-        keys: &[],
-        variable: None,
-        role: Role::Replay,
-    },
-    OptionDefinition {
-        long: Some(TOP),
-        aliases: &[],
-        short: None,
-        value: "N",
-        kind: Kind::Value,
-        default: "20",
-        help: "Conversations that replay's table lists, the heaviest, and alerts, the first: a number or all. With jsonl or \
-               csv it limits the flows, which are all by default; the rest is summed up as `other`",
-        keys: &[],
-        variable: None,
-        role: Role::Replay,
-    },
-    OptionDefinition {
-        long: Some(BYTES),
-        aliases: &[],
-        short: None,
-        value: "",
-        kind: Kind::Switch,
-        default: "false",
-        help: "Exact numbers in replay's table instead of kB and MB",
-        keys: &[],
-        variable: None,
-        role: Role::Replay,
-    },
-    OptionDefinition {
-        long: Some(WORKERS),
-        aliases: &[],
-        short: None,
-        value: "N",
-        kind: Kind::Value,
-        default: "1",
-        help: "Counting threads of replay, in addition to the reader: 1 to 64, at most four per core; does not change the output",
-        keys: &[],
-        variable: None,
-        role: Role::Replay,
-    },
-    OptionDefinition {
-        long: Some(HELP),
-        aliases: &[],
-        short: Some('h'),
-        value: "",
-        kind: Kind::Switch,
-        default: "",
-        help: "Print help (-h prints a summary)",
-        keys: &[],
-        variable: None,
-        role: Role::Command,
-    },
-    OptionDefinition {
-        long: Some(VERSION),
-        aliases: &[],
-        short: Some('V'),
-        value: "",
-        kind: Kind::Switch,
-        default: "",
-        help: "Print the version; --version also prints the commit and the version of libpcap",
-        keys: &[],
-        variable: None,
-        role: Role::Command,
-    },
+/// The options that are not settings.
+pub static COMMAND: &[Declaration] = &[
+    Declaration::option(CONFIG, Role::Command)
+        .aliases(&["config.file"])
+        .letter('c')
+        .value("FILE", "")
+        .variable("TRAFFICMONITOR_CONFIG")
+        .help("Configuration file (YAML or TrafficAlerted's format); environment variables and options override it"),
+    Declaration::option(CONFIG_CHECK, Role::Command)
+        .taking(Arity::Switch)
+        .help("Check the configuration and exit"),
+    Declaration::option(OUTPUT, Role::Replay)
+        .value("FORMAT", "table")
+        .help("Output format of replay: table, jsonl, csv, alerts, prometheus or none (for benchmarks)"),
+    Declaration::option(TOP, Role::Replay)
+        .value("N", "20")
+        .help("Conversations that replay's table lists, the heaviest, and alerts, the first: a number or all. With jsonl or \
+               csv it limits the flows, which are all by default; the rest is summed up as `other`"),
+    Declaration::option(BYTES, Role::Replay)
+        .switch(BYTES, "false")
+        .help("Exact numbers in replay's table instead of kB and MB"),
+    Declaration::option(WORKERS, Role::Replay)
+        .value("N", "1")
+        .help("Counting threads of replay, in addition to the reader: 1 to 64, at most four per core; does not change the output"),
+    Declaration::option(HELP, Role::Command)
+        .taking(Arity::Switch)
+        .letter('h')
+        .help("Print help (-h prints a summary)"),
+    Declaration::option(VERSION, Role::Command)
+        .taking(Arity::Switch)
+        .letter('V')
+        .help("Print the version; --version also prints the commit and the version of libpcap"),
 ];
 
 /// All options: settings, command line, reserved.
-pub fn all() -> impl Iterator<Item = &'static OptionDefinition> + Clone {
-    settings().chain(COMMAND).chain(RESERVED)
+pub fn all() -> impl Iterator<Item = &'static Declaration> + Clone {
+    options().chain(COMMAND).chain(RESERVED)
 }
 
-/// The options that work, for help and README.
-pub fn available() -> impl Iterator<Item = &'static OptionDefinition> + Clone {
-    settings().chain(COMMAND)
+/// The options that work, for help and documents.
+pub fn available() -> impl Iterator<Item = &'static Declaration> + Clone {
+    options().chain(COMMAND)
 }
 
-/// The option of that long name.
+/// The option with this long name.
 #[must_use]
-pub fn by_long(name: &str) -> Option<&'static OptionDefinition> {
-    all().find(|definition| definition.long_names().any(|long| long == name))
+pub fn by_long(name: &str) -> Option<&'static Declaration> {
+    all().find(|declaration| declaration.long_names().any(|long| long == name))
 }
 
-/// The option of that letter.
+/// The option with this letter.
 #[must_use]
-pub fn by_short(letter: char) -> Option<&'static OptionDefinition> {
-    all().find(|definition| definition.short == Some(letter))
+pub fn by_short(letter: char) -> Option<&'static Declaration> {
+    all().find(|declaration| declaration.short == Some(letter))
 }
 
 #[cfg(test)]
@@ -156,14 +91,18 @@ mod tests {
     #[test]
     fn no_two_options_share_a_name_a_letter_or_a_variable() {
         let (mut names, mut letters, mut variables) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-        for definition in all() {
-            for name in definition.long_names() {
+        for declaration in all() {
+            for name in declaration.long_names() {
                 assert!(names.insert(name), "{name}");
                 assert!(name.chars().count() > 1, "{name}: a letter is a short name");
             }
-            assert!(definition.short.is_none_or(|letter| letters.insert(letter)), "{:?}", definition.short);
-            assert!(definition.variable.is_none_or(|variable| variables.insert(variable)), "{:?}", definition.variable);
-            assert!(!definition.id().is_empty());
+            assert!(declaration.short.is_none_or(|letter| letters.insert(letter)), "{:?}", declaration.short);
+            assert!(
+                declaration.variable.is_none_or(|variable| variables.insert(variable)),
+                "{:?}",
+                declaration.variable
+            );
+            assert!(!declaration.id().is_empty());
         }
     }
 
@@ -186,7 +125,7 @@ mod tests {
 
     #[test]
     fn variables_carry_our_prefix() {
-        for variable in all().filter_map(|definition| definition.variable) {
+        for variable in all().filter_map(|declaration| declaration.variable) {
             assert!(variable.starts_with("TRAFFICMONITOR_"), "{variable}");
         }
     }

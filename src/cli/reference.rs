@@ -1,32 +1,120 @@
-//! The option table → what people read beside `--help`: the README's table, completions. The man page is made in [`super::man`].
+//! The declarations → docs/configuration.md, and the completion script of each shell.
+//!
+//! Takes every option that works and every setting; gives text. The man page is made in [`super::man`]. Must not know how
+//! arguments are read.
 
 use clap_complete::Shell;
 
 use super::command::{PROGRAM, shown};
 use super::complete;
-use super::options::available;
-use crate::config::OptionDefinition;
+use super::options::COMMAND;
+use crate::config::declarations::{SECTIONS, settings};
+use crate::config::{Arity, Declaration, Role};
 
-/// The options as a Markdown table, as README.md holds it.
+const HEAD: &str = "\
+# Configuration
+
+This file is generated from the declarations of the settings.
+[examples/trafficmonitor.yml](../examples/trafficmonitor.yml) is a complete configuration file with
+all defaults.
+
+A setting can be given in three places: as an option, as an environment variable, and under its key
+in a YAML file that `-config FILE` names. An option overrides its variable, and both override the
+file. A setting that is not given has its default.
+
+    trafficmonitor -config trafficmonitor.yml -iface eth0
+    TRAFFICMONITOR_IFACE=eth0 trafficmonitor
+    trafficmonitor -config trafficmonitor.yml --config.check
+    trafficmonitor config
+
+`--config.check` only checks the configuration; `trafficmonitor config` prints it as YAML, with
+every value that would be used. An unknown key or option is an error, and the message suggests the
+nearest known one.
+
+- Long options take one dash or two. Their value follows after a space or `=`; that of a switch only
+  after `=`.
+- An empty option (`-filter=`), a blank variable and `null` in the file mean that the setting is not
+  given.
+- A list is a comma list in an option or a variable, and a comma list or a YAML list in the file. A
+  list replaces the default. An option that may be repeated adds to its list each time; for others
+  the last value counts.
+- TrafficAlerted's configuration file can be used in place of a YAML file; each of its keys is the
+  option of that name.
+
+The column *reload* tells if a running program may take a new value. So far the configuration is
+read only at start, so every change needs a restart.
+";
+
+/// The document docs/configuration.md: every setting by its section in the file, then the other options.
 #[must_use]
-pub fn markdown() -> String {
-    let head = "| option | default | in the file | environment | meaning |\n|---|---|---|---|---|\n";
-    available().fold(head.to_owned(), |table, definition| table + &row(definition))
+pub fn configuration() -> String {
+    let mut document = HEAD.to_owned();
+    for (section, _) in SECTIONS {
+        document += &format!("\n## Section `{section}`\n\n");
+        document +=
+            "| key | option | environment | default | values | reload | meaning |\n|---|---|---|---|---|---|---|\n";
+        let of_section = settings().filter(|one| one.keys.first().is_some_and(|(name, _)| *name == section));
+        of_section.for_each(|setting| document += &row(setting));
+    }
+    document += "\n## Other options\n\n| option | environment | default | meaning |\n|---|---|---|---|\n";
+    for option in COMMAND {
+        let cells = [spellings(option), variable(option), default(option), cell(option.help)];
+        document += &format!("| {} |\n", cells.join(" | "));
+    }
+    document
 }
 
-fn row(definition: &OptionDefinition) -> String {
-    let spellings: Vec<_> = definition.spellings().iter().map(|name| code(name)).collect();
-    let value = if definition.value.is_empty() { String::new() } else { format!(" {}", definition.value) };
-    let keys: Vec<_> = definition.keys.iter().map(|(section, key)| code(&format!("{section}.{key}"))).collect();
-    let key = keys.join(", ");
-    let variable = definition.variable.map(code).unwrap_or_default();
-    let default = if definition.default.is_empty() { "–".to_owned() } else { code(definition.default) };
-    let help = definition.help.replace('|', "\\|");
-    format!("| {}{value} | {default} | {key} | {variable} | {help} |\n", spellings.join(", "))
+fn row(setting: &Declaration) -> String {
+    let keys: Vec<String> = setting.keys.iter().map(|(section, key)| code(&format!("{section}.{key}"))).collect();
+    let reload = if setting.reloadable { "yes" } else { "no" };
+    let cells = [
+        keys.join(", "),
+        spellings(setting),
+        variable(setting),
+        default(setting),
+        values(setting),
+        reload.to_owned(),
+        cell(setting.help),
+    ];
+    format!("| {} |\n", cells.join(" | "))
 }
+
+fn spellings(declaration: &Declaration) -> String {
+    let names: Vec<String> = declaration.spellings().iter().map(|name| code(name)).collect();
+    if names.is_empty() {
+        return ABSENT.to_owned();
+    }
+    format!("{} {}", names.join(", "), declaration.value).trim_end().to_owned()
+}
+
+fn variable(declaration: &Declaration) -> String {
+    declaration.variable.map_or_else(|| ABSENT.to_owned(), code)
+}
+
+fn default(declaration: &Declaration) -> String {
+    if declaration.default.is_empty() { ABSENT.to_owned() } else { code(declaration.default) }
+}
+
+/// The form of a value, with its range.
+fn values(setting: &Declaration) -> String {
+    let Role::Setting(access) = setting.role else { return ABSENT.to_owned() };
+    let form = cell(&(access.form)());
+    match setting.arity {
+        Arity::Repeatable => format!("list, may be repeated; each {form}"),
+        Arity::List => format!("list; each {form}"),
+        _ => form,
+    }
+}
+
+const ABSENT: &str = "–";
 
 fn code(text: &str) -> String {
     format!("`{text}`")
+}
+
+/// A text in which no character ends the cell.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
 }
 
 /// The completion script of a shell.
@@ -47,16 +135,17 @@ pub fn completions(shell: Shell, libpcap: &str) -> String {
 mod tests {
     use super::*;
     use crate::cli::command::SUBCOMMANDS;
+    use crate::cli::options::available;
 
     const SHELLS: [Shell; 5] = [Shell::Bash, Shell::Elvish, Shell::Fish, Shell::PowerShell, Shell::Zsh];
 
     #[test]
-    fn the_table_and_the_man_page_name_every_option_that_works_and_no_other() {
-        let (table, page) = (markdown(), super::super::man::page());
-        for name in available().flat_map(OptionDefinition::spellings) {
+    fn the_document_and_the_man_page_name_every_option_that_works_and_no_other() {
+        let (table, page) = (configuration(), super::super::man::page());
+        for name in available().flat_map(Declaration::spellings) {
             assert!(table.contains(&format!("`{name}`")), "{name}");
         }
-        for name in available().flat_map(OptionDefinition::long_names) {
+        for name in available().flat_map(Declaration::long_names) {
             assert!(page.contains(&name.replace('-', "\\-")), "{name}");
         }
         for (name, about) in SUBCOMMANDS {

@@ -1,9 +1,11 @@
-//! Names of options whose rooms are not built yet: known, so that nothing clashes with them and a misspelt one finds its
-//! neighbour, but hidden from the help, and refused when they would do something.
+//! The options and subcommands that are not built yet.
+//!
+//! Gives their names, so that no other option takes them, and advice for each. They are hidden from the help, and refused
+//! if they would change something. Must not know how arguments are read.
 
 use std::ffi::OsStr;
 
-use crate::config::{Kind, OptionDefinition, Role, Unavailable};
+use crate::config::{Arity, Declaration, Role, Unavailable};
 
 /// Advice for other packet sources.
 const PACKET_SOURCE: &str = "let libpcap capture, which needs no option";
@@ -14,6 +16,8 @@ const HTTP_SECURITY: &str =
 const DROPPING: &str = "drop packets with a firewall such as nftables";
 /// Advice for the log of policy events.
 const POLICY_EVENTS: &str = "redirect standard output to a file: it has a line for each change of an alert";
+/// Advice for more log lines.
+const VERBOSITY: &str = "take --log.level debug for more of the program's own log";
 /// Advice for recording packets.
 const RECORDING: &str = "record packets with tcpdump -w and read them with `trafficmonitor replay`";
 /// Advice for delivering alerts.
@@ -22,28 +26,19 @@ const DELIVERY: &str = "let Alertmanager deliver alerts, by the rules in alerts.
 const ANALYSIS: &str = "read captures with `trafficmonitor replay FILE --output jsonl`";
 
 /// The reserved options, by the rooms that will take them.
-pub static RESERVED: &[OptionDefinition] = &[
+pub static RESERVED: &[Declaration] = &[
     reserved("daq", "TRAFFICMONITOR_DAQ", &["libpcap"], PACKET_SOURCE),
     reserved("web.config.file", "TRAFFICMONITOR_WEB_CONFIG_FILE", &[], HTTP_SECURITY),
     // Policy events.
-    switch(reserved("drop-packets", "TRAFFICMONITOR_DROP_PACKETS", &["false"], DROPPING)),
+    reserved("drop-packets", "TRAFFICMONITOR_DROP_PACKETS", &["false"], DROPPING).taking(Arity::Switch),
     reserved("log-format", "TRAFFICMONITOR_EVENTS_FORMAT", &[], POLICY_EVENTS),
     reserved("log-file", "TRAFFICMONITOR_EVENTS_FILE", &[], POLICY_EVENTS),
     reserved("log-buffer-size", "TRAFFICMONITOR_EVENTS_BUFFER_SIZE", &[], POLICY_EVENTS),
-    OptionDefinition {
-        short: Some('v'),
-        kind: Kind::Counting,
-        ..reserved(
-            "verbose",
-            "TRAFFICMONITOR_VERBOSE",
-            &["false"],
-            "take --log.level debug for more of the program's own log",
-        )
-    },
+    reserved("verbose", "TRAFFICMONITOR_VERBOSE", &["false"], VERBOSITY).letter('v').taking(Arity::Counting),
     // Evidence.
     reserved("archive_dir", "TRAFFICMONITOR_ARCHIVE_DIR", &[], RECORDING),
-    OptionDefinition { long: None, short: Some('l'), ..reserved("l", "TRAFFICMONITOR_LOG_DIR", &[], POLICY_EVENTS) },
-    switch(reserved("log_packets", "TRAFFICMONITOR_LOG_PACKETS", &["false"], RECORDING)),
+    Declaration { long: None, ..reserved("l", "TRAFFICMONITOR_LOG_DIR", &[], POLICY_EVENTS).letter('l') },
+    reserved("log_packets", "TRAFFICMONITOR_LOG_PACKETS", &["false"], RECORDING).taking(Arity::Switch),
     reserved("max_pcap_log_size", "TRAFFICMONITOR_MAX_PCAP_LOG_SIZE", &[], RECORDING),
     reserved("max_pcap_rotations", "TRAFFICMONITOR_MAX_PCAP_ROTATIONS", &[], RECORDING),
     // Notification.
@@ -53,36 +48,21 @@ pub static RESERVED: &[OptionDefinition] = &[
     reserved("slack_url", "TRAFFICMONITOR_SLACK_URL", &["nil"], DELIVERY),
 ];
 
-/// The subcommands whose rooms are not built yet.
+/// The subcommands that are not built yet.
 pub const SUBCOMMANDS: &[&str] = &["analyze"];
 
-/// The subcommand of that name, where it is reserved, as what was asked for.
+/// The reserved subcommand of that name.
 pub fn subcommand(name: &OsStr) -> Option<Unavailable> {
     let name = SUBCOMMANDS.iter().find(|known| name == **known)?;
     Some(Unavailable { what: (*name).to_owned(), meanwhile: ANALYSIS })
 }
 
-/// A reserved option with a value. The `accepted` values ask for what is done anyway.
+/// A reserved option with a value. The `accepted` values change nothing.
 const fn reserved(
     long: &'static str,
     variable: &'static str,
     accepted: &'static [&'static str],
     meanwhile: &'static str,
-) -> OptionDefinition {
-    OptionDefinition {
-        long: Some(long),
-        aliases: &[],
-        short: None,
-        value: "VALUE",
-        kind: Kind::Value,
-        default: "",
-        help: "",
-        keys: &[],
-        variable: Some(variable),
-        role: Role::Reserved { accepted, meanwhile },
-    }
-}
-
-const fn switch(definition: OptionDefinition) -> OptionDefinition {
-    OptionDefinition { kind: Kind::Switch, ..definition }
+) -> Declaration {
+    Declaration::option(long, Role::Reserved { accepted, meanwhile }).value("VALUE", "").variable(variable)
 }

@@ -1,11 +1,11 @@
 //! The options that a subcommand uses: its help lists them, and shells complete them.
 //!
-//! Takes an option and a subcommand; gives a truth value. A setting that a subcommand does not use is accepted all the same,
-//! so that a subcommand can be added to any command line that runs.
+//! Takes an option and a subcommand; gives a truth value. Must not decide what is accepted: a subcommand accepts every
+//! setting, so that it can be added to any working command line.
 
 use super::command::{COMPLETIONS, CONFIG, INTERFACES, MAN, REPLAY};
 use super::options::{CONFIG as CONFIG_FILE, CONFIG_CHECK};
-use crate::config::{OptionDefinition, Role};
+use crate::config::{Declaration, Role};
 
 /// Settings outside of the room `capture` that `replay` does not use: they are for live captures and for the server.
 const NOT_IN_REPLAY: [(&str, &str); 3] = [("http", "listen"), ("pipeline", "refresh"), ("account", "idle_timeout")];
@@ -14,12 +14,12 @@ const OF_INTERFACES: [(&str, &str); 2] = [("capture", "interfaces"), ("capture",
 
 /// True if `subcommand` uses the option; `None` is the exporter itself.
 #[must_use]
-pub fn uses(subcommand: Option<&str>, definition: &OptionDefinition) -> bool {
-    match definition.role {
+pub fn uses(subcommand: Option<&str>, declaration: &Declaration) -> bool {
+    match declaration.role {
         Role::Reserved { .. } => false,
         Role::Replay => subcommand == Some(REPLAY),
-        Role::Command => uses_command_option(subcommand, &definition.id()),
-        Role::Setting(_) => definition.keys.iter().any(|key| uses_setting(subcommand, *key)),
+        Role::Command => uses_command_option(subcommand, &declaration.id()),
+        Role::Setting(_) => declaration.keys.iter().any(|key| uses_setting(subcommand, *key)),
     }
 }
 
@@ -43,11 +43,11 @@ mod tests {
     use crate::cli::options::all;
 
     fn used(subcommand: Option<&str>) -> Vec<String> {
-        all().filter(|definition| uses(subcommand, definition)).map(OptionDefinition::id).collect()
+        all().filter(|declaration| uses(subcommand, declaration)).map(Declaration::id).collect()
     }
 
     #[test]
-    fn interfaces_uses_what_chooses_interfaces() {
+    fn interfaces_uses_the_settings_that_choose_interfaces() {
         let expected = ["iface", "ExcludedInterfaces", "config", "config.check", "help", "version"];
         assert_eq!(used(Some(INTERFACES)), expected);
     }
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn the_exporter_uses_every_setting_and_only_replay_has_an_output() {
-        let settings = all().filter(|definition| matches!(definition.role, Role::Setting(_))).count();
+        let settings = all().filter(|declaration| matches!(declaration.role, Role::Setting(_))).count();
         let command = ["config", "config.check", "help", "version"].len();
         assert_eq!((used(None).len(), used(Some(CONFIG)).len()), (settings + command, settings + command));
     }

@@ -1,4 +1,6 @@
 //! The words behind the options: a BPF filter, TrafficAlerted's configuration file, or the older TrafficAlerted's arguments.
+//!
+//! Takes the words; gives a layer of settings or a file. Must not know whether the filter compiles.
 
 use std::ffi::{OsStr, OsString};
 
@@ -6,67 +8,67 @@ use clap::ArgMatches;
 
 use super::argv::Occurrence;
 use super::command::WORDS;
-use crate::config::{ConfigError, Origin, Settings, Text, trafficalerted};
+use crate::config::{Error, Given, SettingOrigin, Settings, trafficalerted};
 
-/// What the words say.
+/// The meaning of the words.
 #[derive(Debug, Default)]
-pub struct Words {
-    /// The layer that they make.
+pub struct RemainingWords {
+    /// The layer of the filter or of the older arguments.
     pub settings: Settings,
-    /// The configuration file that they name.
-    pub file: Option<Text>,
+    /// The configuration file.
+    pub file: Option<Given>,
 }
 
 /// Reads the words.
 ///
 /// # Errors
 /// A filter that is given as an option too; a wrong word among the older TrafficAlerted's; the stray value of a switch.
-pub fn read(matches: &ArgMatches, occurrences: &[Occurrence]) -> Result<Words, ConfigError> {
+pub fn read(matches: &ArgMatches, occurrences: &[Occurrence]) -> Result<RemainingWords, Error> {
     let words: Vec<&OsString> = matches.get_many(WORDS).into_iter().flatten().collect();
     let texts: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
     if let [word] = words.as_slice()
         && is_configuration(word)
     {
-        let file = Some(Text { value: (*word).clone(), origin: Origin::Words });
-        return Ok(Words { file, ..Words::default() });
+        let file = Some(Given::argument(*word, SettingOrigin::Words));
+        return Ok(RemainingWords { file, ..RemainingWords::default() });
     }
     if let Some(settings) = trafficalerted::of_words(&texts)? {
-        return Ok(Words { settings, file: None });
+        return Ok(RemainingWords { settings, file: None });
     }
     refuse_stray_truth(&texts)?;
     let joined = words.iter().map(|word| word.as_os_str()).collect::<Vec<&OsStr>>().join(OsStr::new(" "));
-    filter(Text { value: joined, origin: Origin::Words }, occurrences)
+    filter(Given::argument(joined, SettingOrigin::Words), occurrences)
 }
 
-/// Whether the one word there is names a file rather than a filter: none ends so.
+/// True if the only word names a configuration file. No filter has such an end.
 fn is_configuration(word: &OsStr) -> bool {
     let text = word.to_string_lossy();
     text.ends_with(&format!(".{}", trafficalerted::EXTENSION)) && !text.contains(char::is_whitespace)
 }
 
-fn filter(text: Text, occurrences: &[Occurrence]) -> Result<Words, ConfigError> {
-    let mut words = Words::default();
-    if !text.is_blank() {
-        refuse_two_filters(&text, occurrences)?;
-        words.settings.capture.filter.set(&[text])?;
+fn filter(given: Given, occurrences: &[Occurrence]) -> Result<RemainingWords, Error> {
+    let mut words = RemainingWords::default();
+    if !given.is_blank() {
+        refuse_two_filters(&given, occurrences)?;
+        words.settings.give_key(("capture", "filter"), given)?;
     }
     Ok(words)
 }
 
-/// `-promisc false` would capture promiscuously, with a filter `false`.
-fn refuse_stray_truth(words: &[impl AsRef<str>]) -> Result<(), ConfigError> {
+/// Refuses `-promisc false`, which would mean promiscuous mode with a filter `false`.
+fn refuse_stray_truth(words: &[impl AsRef<str>]) -> Result<(), Error> {
     match words.first().map(AsRef::as_ref) {
         Some(word @ ("true" | "false")) => {
-            Err(ConfigError::invalid(word, format!("write the value of a switch after =, as in -promisc={word}")))
+            Err(Error::invalid(word, format!("write the value of a switch after =, as in -promisc={word}")))
         }
         _ => Ok(()),
     }
 }
 
-fn refuse_two_filters(words: &Text, occurrences: &[Occurrence]) -> Result<(), ConfigError> {
-    let option = occurrences.iter().rfind(|occurrence| occurrence.definition.long == Some("filter"));
-    match option.map(Occurrence::text).filter(|text| !text.is_blank()) {
-        Some(option) => Err(ConfigError::invalid(
+fn refuse_two_filters(words: &Given, occurrences: &[Occurrence]) -> Result<(), Error> {
+    let option = occurrences.iter().rfind(|occurrence| occurrence.declaration.long == Some("filter"));
+    match option.map(Occurrence::given).filter(|given| !given.is_blank()) {
+        Some(option) => Err(Error::invalid(
             option.place(),
             format!(
                 "the remaining arguments ({}) are also a filter; give a single filter, joined with and",

@@ -1,78 +1,72 @@
 //! The environment → one layer of [`Settings`].
+//!
+//! Takes all variables and the declarations; gives the settings, and notices about misspelt names. Must not know what a
+//! setting does.
 
 use std::ffi::OsString;
 
+use super::declaration::{Declaration, Role};
+use super::given::{Given, SettingOrigin};
 use super::nearest::nearest;
-use super::option::{OptionDefinition, Origin, Role, Text};
-use super::{ConfigError, Settings, Unavailable};
+use super::{Error, Settings, Unavailable};
 
-/// What all our variables begin with.
+/// The beginning of all our variables.
 const PREFIX: &str = "TRAFFICMONITOR_";
 
-/// Reads the variables that `definitions` name; a blank one counts as not there.
+/// Reads the variables that `declarations` name; a blank one counts as not set.
 ///
-/// Other variables of our prefix are no error, as Kubernetes makes some (`TRAFFICMONITOR_SERVICE_HOST`), but one that is
-/// nearly a known name is noticed.
+/// Other variables with our prefix are not errors, because Kubernetes makes some (`TRAFFICMONITOR_SERVICE_HOST`). A name
+/// that is close to a known one gives a notice.
 ///
 /// # Errors
-/// [`ConfigError::Invalid`] for a value that means nothing.
+/// [`Error::Invalid`] for a value that the setting cannot have.
 pub fn read(
     variables: &[(OsString, OsString)],
-    definitions: impl Iterator<Item = &'static OptionDefinition> + Clone,
-) -> Result<Settings, ConfigError> {
+    declarations: impl Iterator<Item = &'static Declaration> + Clone,
+) -> Result<Settings, Error> {
     let mut settings = Settings::default();
-    for definition in definitions.clone() {
-        if let Some(text) = text_of(variables, definition) {
-            apply(&mut settings, definition, text)?;
-        }
+    for declaration in declarations.clone() {
+        settings.give(declaration, value_of(variables, declaration).into_iter().collect())?;
     }
     let names = variables.iter().filter_map(|(name, _)| name.to_str());
-    settings.notices = names.filter_map(|name| misspelt(name, definitions.clone())).collect();
+    settings.notices = names.filter_map(|name| misspelt(name, declarations.clone())).collect();
     Ok(settings)
 }
 
-/// The text of an option's variable.
+/// The value of an option's variable.
 #[must_use]
-pub fn text_of(variables: &[(OsString, OsString)], definition: &OptionDefinition) -> Option<Text> {
-    let name = definition.variable?;
+pub fn value_of(variables: &[(OsString, OsString)], declaration: &Declaration) -> Option<Given> {
+    let name = declaration.variable?;
     let (_, value) = variables.iter().find(|(given, _)| given == name)?;
-    let text = Text { value: value.clone(), origin: Origin::Variable(name) };
-    (!text.is_blank()).then_some(text)
+    Some(Given::argument(value, SettingOrigin::Variable(name))).filter(|given| !given.is_blank())
 }
 
-fn apply(settings: &mut Settings, definition: &OptionDefinition, text: Text) -> Result<(), ConfigError> {
-    match definition.role {
-        Role::Setting(apply) => apply(settings, &[text]),
-        Role::Reserved { .. } | Role::Command | Role::Replay => Ok(()),
-    }
-}
-
-/// The variables of options that are not built yet, but for values that ask for what is done anyway.
+/// The variables of options that are not built yet. A value that changes nothing is accepted.
 pub fn unavailable(
     variables: &[(OsString, OsString)],
-    definitions: impl Iterator<Item = &'static OptionDefinition>,
+    declarations: impl Iterator<Item = &'static Declaration>,
 ) -> Vec<Unavailable> {
-    let asked_for = |definition: &'static OptionDefinition| {
-        let Role::Reserved { accepted, meanwhile } = definition.role else { return None };
-        let text = text_of(variables, definition)?;
-        let is_done_anyway = accepted.iter().any(|accepted| text.value == *accepted);
-        (!is_done_anyway).then(|| Unavailable { what: text.origin.to_string(), meanwhile })
+    let asked_for = |declaration: &'static Declaration| {
+        let Role::Reserved { accepted, meanwhile } = declaration.role else { return None };
+        let given = value_of(variables, declaration)?;
+        let is_done_anyway = given.text().is_some_and(|text| accepted.contains(&&*text));
+        (!is_done_anyway).then(|| Unavailable { what: given.origin.to_string(), meanwhile })
     };
-    definitions.filter_map(asked_for).collect()
+    declarations.filter_map(asked_for).collect()
 }
 
-/// Whether Kubernetes makes such a variable for a service that is named as this program is.
+/// True if Kubernetes makes such a variable for a service with the name of this program.
 fn is_of_kubernetes(ours: &str) -> bool {
     let of_port = ours.strip_prefix("PORT_").is_some_and(|rest| rest.starts_with(|digit: char| digit.is_ascii_digit()));
     ours == "PORT" || of_port || ours.starts_with("SERVICE_")
 }
 
-/// What to say of a variable that is not known but nearly has the name of one that works.
-fn misspelt(name: &str, mut definitions: impl Iterator<Item = &'static OptionDefinition> + Clone) -> Option<String> {
+/// The notice about a variable that is not known but has nearly the name of a known one.
+fn misspelt(name: &str, mut declarations: impl Iterator<Item = &'static Declaration> + Clone) -> Option<String> {
     let ours = name.strip_prefix(PREFIX).filter(|ours| !is_of_kubernetes(ours))?;
-    let working = definitions.clone().filter(|definition| !definition.is_reserved());
-    let working = working.filter_map(|definition| definition.variable?.strip_prefix(PREFIX));
-    if definitions.any(|definition| definition.variable == Some(name)) {
+    let working = declarations.clone().filter(|declaration| !declaration.is_reserved());
+    let working = working.filter_map(|declaration| declaration.variable?.strip_prefix(PREFIX));
+    if declarations.any(|declaration| declaration.variable == Some(name)) {
         return None;
     }
     let near = nearest(ours, working)?;
@@ -81,10 +75,10 @@ fn misspelt(name: &str, mut definitions: impl Iterator<Item = &'static OptionDef
 
 #[cfg(test)]
 mod tests {
-    use super::super::options::settings;
+    use super::super::declarations::settings;
     use super::*;
 
-    fn read_all(variables: &[(&str, &str)]) -> Result<Settings, ConfigError> {
+    fn read_all(variables: &[(&str, &str)]) -> Result<Settings, Error> {
         let variables: Vec<_> = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
         read(&variables, settings())
     }
@@ -106,10 +100,8 @@ mod tests {
 
     #[test]
     fn a_blank_variable_is_not_there() {
-        assert_eq!(
-            read_all(&[("TRAFFICMONITOR_FILTER", "  "), ("TRAFFICMONITOR_SNAPLEN", "")]).unwrap(),
-            Settings::default()
-        );
+        let settings = read_all(&[("TRAFFICMONITOR_FILTER", "  "), ("TRAFFICMONITOR_SNAPLEN", "")]).unwrap();
+        assert!(!settings.gives(("capture", "filter")) && !settings.gives(("capture", "snap_length")));
     }
 
     #[test]
@@ -122,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_variable_is_noticed_and_a_strange_one_is_not() {
+    fn a_misspelt_variable_is_noticed_and_an_unknown_one_is_not() {
         let settings = read_all(&[
             ("TRAFFICMONITOR_SNAPLNE", "1"),
             ("TRAFFICMONITOR_SERVICE_HOST", "10.0.0.1"),

@@ -1,116 +1,84 @@
 //! Text → a validated [`Config`], the sum of the rooms' own.
 //!
-//! Layers of optional [`Settings`] (a YAML file, the environment, options) are laid over each other and validated once.
-//! Each setting is declared once, in [`options`]. Knows nothing of what the program then does with it.
+//! Takes layers of [`Settings`] from a YAML file, the environment and options, lays them over each other and validates the
+//! result once. Each setting is declared once, in [`declarations`]. Must not know what the program does with a setting.
 
-mod effective;
+mod checks;
+pub mod declaration;
+pub mod declarations;
 pub mod environment;
 pub mod file;
-pub mod limits;
+pub mod given;
+pub mod kinds;
 pub mod nearest;
-mod notation;
-pub mod option;
-pub mod options;
-pub mod quantities;
-pub mod rules;
-mod sections;
-pub mod settings;
+mod settings;
 pub mod trafficalerted;
 mod unavailable;
-mod validate;
-pub mod value;
-pub mod values;
 
 use std::path::PathBuf;
 
-pub use option::{Kind, OptionDefinition, Origin, Role, Text};
+pub use declaration::{Access, Arity, Declaration, FileKey, Role};
+pub use given::{Given, RefusedSetting, SettingOrigin};
 pub use settings::Settings;
 pub use unavailable::Unavailable;
 
 use crate::{account, alert, capture, detect, export, http, locality, pipeline};
 
-/// Everything that the program is told, checked.
+/// The whole configuration, checked.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Config {
     /// The capture file that is read instead of interfaces; `-` is standard input.
     pub source: Option<PathBuf>,
-    /// What is captured, and how.
+    /// Interfaces and the way of capturing.
     pub capture: capture::Config,
-    /// What is local.
+    /// The local networks.
     pub locality: locality::Config,
-    /// How flows are told apart, and how many are held.
+    /// The identity of flows, and the capacity of their tables.
     pub account: account::Config,
-    /// What is looked for.
+    /// Limits of bandwidth, of scans and of anomalies.
     pub detect: detect::Config,
-    /// How alerts live.
+    /// The life of alerts.
     pub alert: alert::Config,
-    /// Whether each alert is explained in a sentence.
+    /// True if each alert is explained in a sentence.
     pub explain: bool,
-    /// Which families are written.
+    /// The families of metrics that are written.
     pub export: export::Config,
-    /// Where the server listens.
+    /// The addresses of the server.
     pub http: http::Config,
-    /// How often a snapshot is published.
+    /// The time between two snapshots.
     pub pipeline: pipeline::Config,
     /// The program's own log.
     pub log: Log,
-    /// What was taken otherwise than it was written, in words for the log; to be said once.
+    /// Notices for the log, each to be written once: settings that were changed, or that have no effect.
     pub notices: Vec<String>,
-}
-
-impl Config {
-    /// The configuration as the YAML file that would give it (without the notices).
-    ///
-    /// # Errors
-    /// [`ConfigError::Unwritable`] if it cannot be written as YAML.
-    pub fn to_yaml(&self) -> Result<String, ConfigError> {
-        file::write(&Settings::from(self))
-    }
 }
 
 /// The program's own log, on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Log {
-    /// The least grave lines that are written.
+    /// The lowest level that is written.
     pub level: LogLevel,
-    /// How a line is written.
+    /// The form of a line.
     pub format: LogFormat,
 }
 
-/// How grave a log line is, gravest first.
+/// The level of a log line, the gravest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum LogLevel {
     /// Something failed.
     Error,
     /// Something is not as it should be.
     Warn,
-    /// What the program does.
+    /// The program did something.
     #[default]
     Info,
-    /// How it does it.
+    /// Details of what it did.
     Debug,
     /// Every step.
     Trace,
 }
 
-impl LogLevel {
-    /// All of them, gravest first.
-    pub const ALL: [Self; 5] = [Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
-
-    /// As it is written in the configuration.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "debug",
-            Self::Trace => "trace",
-        }
-    }
-}
-
-/// How a log line is written.
+/// The form of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
     /// `ts=… level=info msg="…" key=value`.
@@ -120,37 +88,26 @@ pub enum LogFormat {
     Json,
 }
 
-impl LogFormat {
-    /// As it is written in the configuration.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Logfmt => "logfmt",
-            Self::Json => "json",
-        }
-    }
-}
-
-/// Why there is no configuration. Each message says where, what, and what would do.
+/// The reason why there is no configuration. Each message has the place, the fault and the remedy.
 #[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
+pub enum Error {
     /// The file cannot be read.
     #[error("{}: cannot read the configuration: {source}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The reason that the system gives.
         source: std::io::Error,
     },
-    /// A text or a key means nothing here, or two settings contradict each other.
+    /// A value or a key is not known, or two settings contradict each other.
     #[error("{place}: {problem}")]
     Invalid {
         /// The option and its value as typed, the variable, or the file with line and column.
         place: String,
-        /// What is wrong with it and what would do.
+        /// The fault and its remedy.
         problem: String,
     },
-    /// Known, but of rooms that are not built yet: everything of the kind that was given.
+    /// Options and files that are known but not built yet: all that were given.
     #[error("{}", unavailable::sentence(.0))]
     Unavailable(Vec<Unavailable>),
     /// A configuration that cannot be written as YAML.
@@ -158,8 +115,8 @@ pub enum ConfigError {
     Unwritable(String),
 }
 
-impl ConfigError {
-    /// An [`ConfigError::Invalid`] of these words.
+impl Error {
+    /// An [`Error::Invalid`] of these words.
     #[must_use]
     pub fn invalid(place: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Invalid { place: place.into(), problem: problem.into() }

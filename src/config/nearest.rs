@@ -1,9 +1,11 @@
-//! The nearest of the known names to one that is not known.
+//! The known name that is nearest to an unknown one.
+//!
+//! Takes a word and names; gives one of the names. Must not know what they name.
 
-/// Names less alike than this (Jaro-Winkler, 0 to 1) are not offered: `ieth0` is no misspelt `iface`.
+/// The least similarity (Jaro-Winkler, 0 to 1) of a name that is offered: `ieth0` is not a misspelt `iface`.
 const ALIKE: f64 = 0.8;
 
-/// The name most like `word`, letter case aside; nothing when none is near.
+/// The name that is most similar to `word`, letter case aside; none if no name is near.
 #[must_use]
 pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
@@ -32,7 +34,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_finds_none() {
+    fn an_unrelated_word_finds_no_name() {
         for word in ["", "ieth0", "zzz", "x"] {
             assert_eq!(nearest(word, NAMES), None, "{word}");
         }

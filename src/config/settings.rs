@@ -1,136 +1,122 @@
-//! A setting of one layer of the configuration: it may be there or not, and knows where it was given.
+//! One layer of settings, from the file, the environment or the options.
+//!
+//! Takes values with their declarations; merges layers, and gives the validated [`Config`]. Must not know what a setting does.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_saphyr::Spanned;
+use super::declaration::{Arity, Declaration, FileKey};
+use super::declarations::by_key;
+use super::given::{Content, Given, RefusedSetting, SettingOrigin};
+use super::{Config, Error, Role, checks};
 
-use super::ConfigError;
-use super::option::{Origin, Text};
-pub use super::sections::{CaptureSettings, ExportSettings, LocalitySettings, LogSettings, Settings};
-use super::value::{List, Node, Value, Written};
+/// The anomaly alerts.
+const ANOMALY_ALERTS: FileKey = ("anomaly", "alerts");
+/// The names of the anomaly tests' options begin so. Such an option implies the alerts.
+const ANOMALY_OPTIONS: &str = "anom";
 
-/// A setting of one layer: not given, or a value and where it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Setting<T>(Option<(T, Origin)>);
-
-impl<T> Default for Setting<T> {
-    fn default() -> Self {
-        Self(None)
-    }
-}
-
-impl<T> Setting<T> {
-    /// The value, where one was given.
-    pub fn value(&self) -> Option<&T> {
-        self.0.as_ref().map(|(value, _)| value)
-    }
-
-    /// Where the value was given.
-    pub fn origin(&self) -> Option<&Origin> {
-        self.0.as_ref().map(|(_, origin)| origin)
-    }
-
-    /// The setting of `upper` where it has one, else this.
-    #[must_use]
-    pub(super) fn under(self, upper: Self) -> Self {
-        Self(upper.0.or(self.0))
-    }
-
-    /// As [`Setting::value`], taken out.
-    pub(super) fn into_value(self) -> Option<T> {
-        self.0.map(|(value, _)| value)
-    }
-
-    pub(super) fn of(value: T) -> Self {
-        Self::of_some(Some(value))
-    }
-
-    pub(super) fn of_some(value: Option<T>) -> Self {
-        Self(value.map(|value| (value, Origin::Default)))
-    }
-}
-
-impl<T: Value> Setting<T> {
-    /// Sets the value that the last of `texts` says; a blank text means not given, and leaves what is there.
-    ///
-    /// # Errors
-    /// [`ConfigError::Invalid`] for a text that is no such value.
-    pub fn set(&mut self, texts: &[Text]) -> Result<(), ConfigError> {
-        if let Some(text) = texts.last().filter(|text| !text.is_blank()) {
-            self.0 = Some((text.read()?, text.origin.clone()));
-        }
-        Ok(())
-    }
-}
-
-impl<T: Value> Setting<List<T>> {
-    /// Sets the values of all `texts` together, blank ones aside.
-    ///
-    /// # Errors
-    /// [`ConfigError::Invalid`] for a text that is no such list.
-    pub fn collect(&mut self, texts: &[Text]) -> Result<(), ConfigError> {
-        let mut all = Self::default();
-        for text in texts.iter().filter(|text| !text.is_blank()) {
-            let List(more) = text.read()?;
-            let (list, _) = all.0.get_or_insert_with(|| (List(Vec::new()), text.origin.clone()));
-            list.0.extend(more);
-        }
-        *self = all;
-        Ok(())
-    }
-}
-
-impl<'de, T: Value> Deserialize<'de> for Setting<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Spanned { value: Node(value), referenced, .. } = Spanned::<Node<T>>::deserialize(deserializer)?;
-        let origin = Origin::File { line: referenced.line(), column: referenced.column() };
-        Ok(Self(value.map(|value| (value, origin))))
-    }
-}
-
-impl<T: Value> Serialize for Setting<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.value() {
-            Some(value) => Written(value).serialize(serializer),
-            None => serializer.serialize_none(),
-        }
-    }
+/// The settings of one layer.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Each setting with its value. Of two for the same key, the later one counts.
+    given: Vec<(&'static Declaration, Given)>,
+    /// True if TrafficAlerted's port is served too, because its configuration was given.
+    pub(super) serves_trafficalerted: bool,
+    /// Notices for the log, each to be written once.
+    pub(super) notices: Vec<String>,
 }
 
 impl Settings {
-    /// Where `setting` was given, in words: an option as typed, a variable, or a line of the file.
-    #[must_use]
-    pub fn place<T>(&self, setting: &Setting<T>) -> String {
-        match (setting.origin(), &self.path) {
-            (Some(Origin::File { line, column }), Some(path)) => format!("{}:{line}:{column}", path.display()),
-            (Some(origin), _) => origin.to_string(),
-            (None, _) => Origin::Default.to_string(),
-        }
+    /// An empty layer of TrafficAlerted's configuration.
+    pub(super) fn of_trafficalerted() -> Self {
+        Self { serves_trafficalerted: true, ..Self::default() }
     }
 
-    /// This layer, in which anomalies raise alerts if it has one of their tests' settings and does not say otherwise: who gives
-    /// such an option wants to hear of anomalies. In the file, where all settings may stand with their defaults, they do not.
+    /// Takes all values of one setting in this layer. The last one counts; those of a repeatable option count together. A
+    /// blank value means that the setting is not given.
+    ///
+    /// # Errors
+    /// A value that the setting cannot have.
+    pub fn give(&mut self, declaration: &'static Declaration, mut all: Vec<Given>) -> Result<(), RefusedSetting> {
+        let Role::Setting(access) = declaration.role else { return Ok(()) };
+        if declaration.arity == Arity::Repeatable {
+            all.retain(|given| !given.is_blank());
+        }
+        let Some(last) = all.pop().filter(|given| !given.is_blank()) else { return Ok(()) };
+        let given = match all.first().map(|first| first.origin.clone()) {
+            Some(origin) if declaration.arity == Arity::Repeatable => {
+                all.push(last);
+                Given { content: Content::List(all), origin }
+            }
+            _ => last,
+        };
+        (access.apply)(&mut Config::default(), &given)?;
+        self.given.push((declaration, given));
+        Ok(())
+    }
+
+    /// As [`Settings::give`], for the setting with this key.
+    ///
+    /// # Errors
+    /// A value that the setting cannot have.
+    pub fn give_key(&mut self, key: FileKey, given: Given) -> Result<(), RefusedSetting> {
+        by_key(key).map_or(Ok(()), |declaration| self.give(declaration, vec![given]))
+    }
+
+    /// This layer with `upper` laid over it: if both give a setting, `upper` decides.
+    #[must_use]
+    pub fn merge(mut self, upper: Self) -> Self {
+        self.given.retain(|(declaration, _)| !declaration.keys.iter().all(|key| upper.gives(*key)));
+        self.given.extend(upper.given);
+        self.notices.extend(upper.notices);
+        self.serves_trafficalerted |= upper.serves_trafficalerted;
+        self
+    }
+
+    /// All values, in the order in which they were given.
+    pub(super) fn values(&self) -> impl Iterator<Item = &Given> {
+        self.given.iter().map(|(_, given)| given)
+    }
+
+    /// The value that was given for a key.
+    pub(super) fn value(&self, key: FileKey) -> Option<&Given> {
+        self.given.iter().rfind(|(declaration, _)| declaration.keys.contains(&key)).map(|(_, given)| given)
+    }
+
+    /// True if a value was given for the key.
+    pub(super) fn gives(&self, key: FileKey) -> bool {
+        self.value(key).is_some()
+    }
+
+    /// The place where a key was given: an option as typed, a variable, or a line of the file.
+    pub(super) fn place(&self, key: FileKey) -> String {
+        self.value(key).map_or(&SettingOrigin::Default, |given| &given.origin).to_string()
+    }
+
+    /// This layer, in which anomalies raise alerts if it has a setting of their tests and does not say otherwise. In the
+    /// file, where all settings may stand with their defaults, such a setting does not imply the alerts.
     #[must_use]
     pub fn alerting_on_anomalies(mut self) -> Self {
-        if self.anomaly.alerts.origin().is_none() {
-            self.anomaly.alerts = Setting(self.origin_of_anomaly_test().map(|origin| (true, origin.clone())));
+        let is_test =
+            |declaration: &Declaration| declaration.long.is_some_and(|name| name.starts_with(ANOMALY_OPTIONS));
+        let test = self.given.iter().find(|(declaration, _)| is_test(declaration)).map(|(_, given)| given.clone());
+        if let (Some(test), false, Some(alerts)) = (test, self.gives(ANOMALY_ALERTS), by_key(ANOMALY_ALERTS)) {
+            let given = Given { content: Content::Truth(true), ..test };
+            self.given.push((alerts, given));
         }
         self
     }
 
-    /// Where the first of the options `-anom_…` and `--anom.…` was given.
-    fn origin_of_anomaly_test(&self) -> Option<&Origin> {
-        let of = &self.anomaly;
-        let origins = [
-            of.methods.origin(),
-            of.active_size.origin(),
-            of.seasons.origin(),
-            of.capacity.origin(),
-            of.lower_bound.origin(),
-            of.upper_bound.origin(),
-            of.sensitivity.origin(),
-            of.threshold.origin(),
-            of.min_bytes.origin(),
-        ];
-        origins.into_iter().flatten().next()
+    /// The configuration: the defaults of the rooms under what was given, checked.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for settings that contradict each other.
+    pub fn validate(self) -> Result<Config, Error> {
+        let mut config = Config::default();
+        for (declaration, given) in &self.given {
+            if let Role::Setting(access) = declaration.role {
+                (access.apply)(&mut config, given)?;
+            }
+        }
+        config.notices.splice(..0, self.notices.iter().cloned());
+        checks::complete(&self, &mut config)?;
+        Ok(config)
     }
 }

@@ -1,7 +1,7 @@
-use std::ffi::OsString;
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::options::{FILE_ONLY, settings};
+use super::declarations::{SECTIONS, of_section, options, settings};
 use super::*;
 use crate::detect::anomaly::Pairs;
 use crate::detect::bandwidth::Bandwidth;
@@ -21,17 +21,82 @@ fn the_example_is_the_default() {
 
 #[test]
 fn the_example_names_every_key_in_its_section_with_its_options() {
-    let with_options = settings().flat_map(|definition| {
-        let option = format!("({})", definition.spellings().remove(0));
-        definition.keys.iter().map(move |key| (*key, option.clone()))
+    let with_options = settings().flat_map(|declaration| {
+        let option = declaration.spellings().first().map(|name| format!("({name})")).unwrap_or_default();
+        declaration.keys.iter().map(move |key| (*key, option.clone()))
     });
-    for ((section, key), option) in with_options.chain(FILE_ONLY.iter().map(|key| (*key, String::new()))) {
+    for ((section, key), option) in with_options {
         let (_, rest) = EXAMPLE.split_once(&format!("\n{section}:\n")).expect(section);
         let of_section = rest.lines().take_while(|line| line.starts_with(' '));
         let lines: Vec<_> = of_section.collect();
         let place = lines.iter().position(|line| line.starts_with(&format!("  {key}:"))).expect(key);
         let comment: String = lines[..place].iter().rev().take_while(|line| line.starts_with("  #")).copied().collect();
         assert!(!comment.is_empty() && comment.contains(&option), "{key}: no {option} in {comment:?}");
+    }
+}
+
+/// A layer in which the option of this name, or letter, has this value.
+fn give(layer: &mut Settings, name: &str, value: &str) {
+    let named = |declaration: &&Declaration| {
+        declaration.long == Some(name) || declaration.short.is_some_and(|letter| letter.to_string() == name)
+    };
+    let declaration = options().find(named).expect(name);
+    layer.give(declaration, vec![Given::argument(value, SettingOrigin::Words)]).expect(name);
+}
+
+#[test]
+fn the_defaults_as_text_are_the_defaults_of_the_rooms() {
+    let mut layer = Settings::default();
+    options().for_each(|declaration| give(&mut layer, &declaration.id(), declaration.default));
+    assert_eq!(layer.validate().unwrap(), Config::default());
+}
+
+#[test]
+fn every_section_has_keys_and_every_key_is_declared_once() {
+    let mut keys = BTreeSet::new();
+    for (section, _) in SECTIONS {
+        assert!(of_section(section).count() > 0, "{section}");
+        assert!(of_section(section).all(|(key, _)| keys.insert((section, key))), "{section}");
+    }
+    let named: BTreeSet<FileKey> = settings().flat_map(|declaration| declaration.keys).copied().collect();
+    assert_eq!(named, keys);
+    assert!(settings().all(|declaration| !declaration.keys.is_empty()));
+}
+
+#[test]
+fn an_option_changes_the_keys_it_names_and_no_other() {
+    for declaration in options() {
+        let example = match (declaration.id().as_str(), declaration.default) {
+            ("ExcludedInterfaces" | "iface", _) => "lo",
+            ("filter", _) => "tcp",
+            ("pcapfile", _) => "a.pcap",
+            ("localIPs", _) => "192.0.2.1",
+            ("localNetworks" | "filter_ip_CIDR", _) => "192.0.2.0/24",
+            ("anom_lower_bound", _) => continue,
+            ("anom_upper_bound", _) => "1000",
+            ("anom_gv_cap", _) => "11",
+            ("anom_methods", _) => "cdf",
+            ("alert.severity", _) => "anomaly=critical",
+            ("promHTTP", _) => ":1",
+            ("ContactedIPsAnalyze" | "detect.enabled" | "NoDestinations", _) => continue,
+            ("max-flows" | "max-hosts", _) => "20000",
+            ("anom_sensitivity" | "anom.threshold", _) => "0.5",
+            (_, "true") => "false",
+            (_, "false") => "true",
+            (_, text) if text.ends_with(|last: char| last.is_ascii_digit()) => "2",
+            (_, text) if text.ends_with('s') || text.ends_with("5m") => "50s",
+            ("ByteLimit" | "ChartMinBytes" | "buffer-size", _) => "3M",
+            _ => (declaration.words()).last().copied().expect("a word"),
+        };
+        let mut layer = Settings::default();
+        give(&mut layer, &declaration.id(), example);
+        let config = layer.validate().unwrap();
+        for (section, (key, of_key)) in
+            SECTIONS.iter().flat_map(|(name, _)| of_section(name).map(move |one| (*name, one)))
+        {
+            let is_changed = of_key.shown(&config) != of_key.shown(&Config::default());
+            assert_eq!(is_changed, declaration.keys.contains(&(section, key)), "{} and {key}", declaration.id());
+        }
     }
 }
 
@@ -86,16 +151,11 @@ const GIVEN: [&[(&str, &str)]; 6] = [
 ];
 
 #[test]
-fn what_config_prints_gives_the_same_configuration() {
+fn printed_configuration_gives_the_same_configuration() {
     for given in GIVEN {
         let mut layer = Settings::default();
         for (name, value) in given {
-            let named = |definition: &&OptionDefinition| {
-                definition.long == Some(*name) || definition.short.is_some_and(|letter| letter.to_string() == *name)
-            };
-            let definition = settings().find(named).expect(name);
-            let Role::Setting(apply) = definition.role else { panic!("{name}") };
-            apply(&mut layer, &[Text { value: OsString::from(value), origin: Origin::Words }]).unwrap();
+            give(&mut layer, name, value);
         }
         let config = Config { notices: Vec::new(), ..layer.validate().unwrap() };
         let yaml = config.to_yaml().unwrap();
@@ -104,7 +164,19 @@ fn what_config_prints_gives_the_same_configuration() {
 }
 
 #[test]
-fn a_setting_of_an_upper_layer_lies_over_that_of_a_lower_one() {
+fn hidden_characters_are_printed_as_escapes_that_read_the_same() {
+    let filter = "a\u{202e}b \u{9b}c\u{200b} \u{e0001}\n\u{85}# \"x\"\\";
+    let mut config = Config::default();
+    config.capture.filter = Some(filter.to_owned());
+    config.capture.excluded = vec!["x\u{2066}y".to_owned()];
+    let yaml = config.to_yaml().unwrap();
+    assert!(!yaml.contains(|letter| crate::capture::printable::is_unsafe(letter) && letter != '\n'), "{yaml}");
+    assert!(yaml.contains(r"a\u202eb") && yaml.contains(r"\U000e0001") && yaml.contains(r"x\u2066y"), "{yaml}");
+    assert_eq!(read(&yaml), config, "{yaml}");
+}
+
+#[test]
+fn setting_of_an_upper_layer_overrides_a_lower_one() {
     let layer = |yaml: &str| file::parse(yaml, Path::new("t.yml")).unwrap();
     let lower =
         layer("capture: {snap_length: 101, filter: tcp}\nlocality: {networks: [192.0.2.0/24, 198.51.100.0/24]}");
@@ -153,7 +225,7 @@ fn an_empty_list_in_the_file_is_a_list() {
 }
 
 #[test]
-fn what_is_accepted_at_its_bounds_can_be_looked_for() {
+fn values_at_their_bounds_work_in_the_detectors() {
     for yaml in [
         "bandwidth: {interval: 100ms, limit: 1, direction: both}\nscan: {interval: 100ms, port_interval: 366d, contacted_ips: 1}",
         "bandwidth: {interval: 366d, limit: 18446744073709551615}\nscan: {interval: 366d, port_interval: 0.1, rule: contacts, \

@@ -1,6 +1,8 @@
 //! Options and files that are not built yet → one sentence that names all of them, with advice.
+//!
+//! Takes their names and advice; gives the sentence. Must not know which options there are.
 
-/// An option, a variable, a subcommand or a file whose room is not built yet.
+/// An option, a variable, a subcommand or a file that is not built yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unavailable {
     /// The name as it was typed.
@@ -9,8 +11,8 @@ pub struct Unavailable {
     pub meanwhile: &'static str,
 }
 
-/// `-l and -slack_url are not available yet; leave them out, and meanwhile …`. Where there is more than one advice, each
-/// is said with the names that it is for.
+/// `-l and -slack_url are not available yet; leave them out, and meanwhile …`. If the advice differs, each
+/// piece follows the names that it is for.
 pub(super) fn sentence(given: &[Unavailable]) -> String {
     let names = without_repetition(given.iter().map(|one| one.what.as_str()));
     let (verb, object) = if names.len() == 1 { ("is", "it") } else { ("are", "them") };

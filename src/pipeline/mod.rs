@@ -14,7 +14,6 @@ mod opening;
 mod planner;
 mod reading;
 pub mod replay;
-mod resize;
 mod rings;
 pub mod supervisor;
 mod threads;

@@ -33,6 +33,13 @@ pub fn is_in_document(document: &str, block: &str, text: &str) {
     settle(&path, &[before, &begin, "\n", text, "\n", &end, after].concat());
 }
 
+/// The document at `path`, below the root, has this text.
+#[track_caller]
+pub fn is_document(path: &str, text: &str) {
+    let _alone = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    settle(&root().join(path), text);
+}
+
 /// The file at `path` has this text, now or from now on.
 #[track_caller]
 fn settle(path: &PathBuf, text: &str) {

@@ -9,7 +9,6 @@ use std::time::Instant;
 
 use super::{LineQueue, Stream};
 use crate::alert::Change;
-use crate::app::log;
 use crate::events::Tell;
 use crate::events::console::{self, Style};
 
@@ -38,9 +37,9 @@ impl AlertLines {
     pub(in crate::app) fn start(style: Style, pace: AlertPace) -> io::Result<Self> {
         let gap = move |lost| {
             let message = "alert lines were lost because standard output was not read or could not be written";
-            log::gap(style.form, message, lost)
+            super::gap(style.form, message, lost)
         };
-        let output = LineQueue::start(Stream::Alerts, log::unlocked(io::stdout())?, gap)?;
+        let output = LineQueue::start(Stream::Alerts, super::unlocked(io::stdout())?, gap)?;
         Ok(Self { output, style, pace })
     }
 

@@ -8,12 +8,16 @@ mod alerts;
 mod writer;
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use crate::events::line::{LineForm, LogLine};
+use crate::packet::Timestamp;
 pub(super) use alerts::{AlertLines, AlertPace};
 pub(super) use writer::Blocking;
 use writer::{Closed, LineWriter};
@@ -218,6 +222,18 @@ impl Shared {
         drop(state);
         self.changed.notify_all();
     }
+}
+
+/// A copy of a descriptor that no lock of the standard library guards: a write that blocks holds up one thread alone.
+pub(in crate::app) fn unlocked(descriptor: impl AsFd) -> io::Result<File> {
+    descriptor.as_fd().try_clone_to_owned().map(File::from)
+}
+
+/// The line that stands for lost ones.
+pub(in crate::app) fn gap(form: LineForm, message: &str, lost: u64) -> String {
+    let mut line = LogLine::new(form, Timestamp::from(SystemTime::now()), "warn", message);
+    line.put("lines", lost);
+    line.finish()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::account::ledger::Ledger;
 use crate::account::snapshot::Snapshot;
 use crate::account::snapshot_builder::plain;
 use crate::alert::{Alert, Change, Fingerprint};
-use crate::cli::{Output, Replay, Top};
+use crate::cli::{ReplayInvocation, ReplayOutput, Top};
 use crate::config::Config;
 use crate::detect::{self, Detectors};
 use crate::events::{Tell, json};
@@ -39,7 +39,7 @@ const DEFAULT_TOP: usize = 20;
 
 /// Reads the files in order and writes the accounts or the alerts. If a file is broken, writes the part before the fault
 /// first, unless nothing could be read.
-pub(super) fn run(replay: Replay) -> anyhow::Result<u8> {
+pub(super) fn run(replay: ReplayInvocation) -> anyhow::Result<u8> {
     super::log::start(replay.config.log);
     replay.config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
     if let Some(words) = words_of_a_filter(&replay.files) {
@@ -50,11 +50,11 @@ pub(super) fn run(replay: Replay) -> anyhow::Result<u8> {
     }
     let detect = &replay.config.detect;
     let outcome = match replay.output {
-        Output::Alerts => write_alerts(&replay)?,
-        Output::Table => write_table(&replay)?,
+        ReplayOutput::Alerts => write_alerts(&replay)?,
+        ReplayOutput::Table => write_table(&replay)?,
         // These show accounts alone.
-        Output::JsonLines | Output::Csv => write_report(&replay, &detect::Config::nothing())?,
-        Output::Prometheus | Output::None => write_report(&replay, detect)?,
+        ReplayOutput::JsonLines | ReplayOutput::Csv => write_report(&replay, &detect::Config::nothing())?,
+        ReplayOutput::Prometheus | ReplayOutput::None => write_report(&replay, detect)?,
     };
     Ok(outcome.err().map_or(DONE, |error| say_error(&error.into())))
 }
@@ -70,7 +70,7 @@ fn words_of_a_filter(files: &[PathBuf]) -> Option<String> {
 /// An error if a file could not be read to its end.
 type ReadOutcome = Result<(), pipeline::Error>;
 
-fn write_alerts(replay: &Replay) -> anyhow::Result<ReadOutcome> {
+fn write_alerts(replay: &ReplayInvocation) -> anyhow::Result<ReadOutcome> {
     let lines = ChangeLines::new(BufWriter::with_capacity(64 << 10, Blocking(io::stdout())), |change, out| {
         json::write(change, out)
     });
@@ -79,8 +79,8 @@ fn write_alerts(replay: &Replay) -> anyhow::Result<ReadOutcome> {
     Ok(read.outcome)
 }
 
-fn write_table(replay: &Replay) -> anyhow::Result<ReadOutcome> {
-    let Replay { config, top, exact, .. } = replay;
+fn write_table(replay: &ReplayInvocation) -> anyhow::Result<ReadOutcome> {
+    let ReplayInvocation { config, top, exact, .. } = replay;
     let top = match top {
         Some(Top::All) => None,
         Some(Top::Most(most)) => Some(*most),
@@ -98,17 +98,17 @@ fn write_table(replay: &Replay) -> anyhow::Result<ReadOutcome> {
     Ok(read.outcome)
 }
 
-fn write_report(replay: &Replay, detect: &detect::Config) -> anyhow::Result<ReadOutcome> {
-    let Replay { config, output: form, .. } = replay;
+fn write_report(replay: &ReplayInvocation, detect: &detect::Config) -> anyhow::Result<ReadOutcome> {
+    let ReplayInvocation { config, output: form, .. } = replay;
     let read = read_all(replay, detect, ());
     let report = read.report(config, max_rows(replay));
     if read.is_worth_writing(&report.accounts) {
         super::written(match form {
-            Output::JsonLines => export::jsonl::write(&report.accounts, output()),
-            Output::Csv => export::csv::write(&report.accounts, output()),
-            Output::Prometheus => export::write(&config.export, Format::Text, &report, None, output()),
-            Output::None => export::write(&config.export, Format::Text, &report, None, io::sink()),
-            Output::Table | Output::Alerts => Ok(()),
+            ReplayOutput::JsonLines => export::jsonl::write(&report.accounts, output()),
+            ReplayOutput::Csv => export::csv::write(&report.accounts, output()),
+            ReplayOutput::Prometheus => export::write(&config.export, Format::Text, &report, None, output()),
+            ReplayOutput::None => export::write(&config.export, Format::Text, &report, None, io::sink()),
+            ReplayOutput::Table | ReplayOutput::Alerts => Ok(()),
         })?;
     }
     Ok(read.outcome)
@@ -119,10 +119,10 @@ fn output() -> BufWriter<Blocking<io::StdoutLock<'static>>> {
 }
 
 /// Prometheus gets `max_series` flows, as live; scripts get all that are held, unless they want fewer.
-fn max_rows(Replay { output, top, config, .. }: &Replay) -> usize {
+fn max_rows(ReplayInvocation { output, top, config, .. }: &ReplayInvocation) -> usize {
     match (output, top) {
-        (Output::Prometheus | Output::None, _) => config.account.max_series,
-        (Output::JsonLines | Output::Csv, Some(Top::Most(most))) => config.account.max_flows.min(*most),
+        (ReplayOutput::Prometheus | ReplayOutput::None, _) => config.account.max_series,
+        (ReplayOutput::JsonLines | ReplayOutput::Csv, Some(Top::Most(most))) => config.account.max_flows.min(*most),
         _ => config.account.max_flows,
     }
 }
@@ -242,7 +242,7 @@ pub(super) fn report<T: Tell>(
     Report { accounts: plain(ledger, max_rows, config.account.max_host_series), detection, alerts }
 }
 
-fn read_all<T: Tell + Send + 'static>(replay: &Replay, detect: &detect::Config, tell: T) -> ReadResult<T> {
+fn read_all<T: Tell + Send + 'static>(replay: &ReplayInvocation, detect: &detect::Config, tell: T) -> ReadResult<T> {
     read(&replay.files, &replay.config, detect, replay.workers, tell, |_| GO_ON)
 }
 

@@ -16,9 +16,9 @@ use libc::sock_filter;
 use pcap::{Activated, Active, Capture, Linktype};
 
 use self::expression::Expression;
+use super::bindings::instructions;
 use super::error::{Error, words};
-use super::live::{COOKED_2, instructions};
-use super::program;
+use super::program::{self, COOKED_2};
 
 /// The most bytes of a filter's text.
 pub const MAXIMUM_TEXT: usize = 64 << 10;

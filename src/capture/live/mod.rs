@@ -5,8 +5,6 @@
 //! so are they exact from one packet to the next (libpcap drains with a filter of its own in between and runs the
 //! filter again in user space, where `inbound` means nothing).
 
-mod bindings;
-
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant};
@@ -14,20 +12,17 @@ use std::time::{Duration, Instant};
 use pcap::{Active, Capture, Linktype};
 
 use super::Config;
+use super::bindings::{create, instructions};
 use super::error::{Error, words};
 use super::filter::{MAXIMUM_INSTRUCTIONS, UserFilter, too_many};
 use super::names;
 use super::network::dropped_frames;
 use super::nic::ForeignCounter;
-use super::program;
+use super::program::{self, COOKED_2};
 use crate::os::socket::{attach_program, bound_to, detach_program, join_fanout, may_capture, wait_readable};
 use crate::packet::{Frame, LinkType, Timestamp};
-use bindings::create;
-pub(super) use bindings::instructions;
-pub use bindings::library_version;
 
 const COOKED: Linktype = Linktype(113);
-pub(super) const COOKED_2: Linktype = Linktype(276);
 
 /// The most bytes of one frame that libpcap hands over (its `MAXIMUM_SNAPLEN`).
 const MAXIMUM_CAPTURED: u32 = 262_144;

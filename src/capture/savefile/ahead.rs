@@ -8,8 +8,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use super::input::PIECE;
-
+/// Bytes that are read at once: so few that they stay in a processor's second-level cache beside the tables.
+pub(super) const PIECE: usize = 128 << 10;
 /// Pieces that wait to be taken; the thread stops reading meanwhile.
 const PIECES: usize = 8;
 /// A reader that has nothing for so long is said to be waiting.

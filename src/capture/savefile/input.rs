@@ -5,10 +5,7 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 
-use super::ahead::{Ahead, FilePiece};
-
-/// Bytes that are read at once: so few that they stay in a processor's second-level cache beside the tables.
-pub(super) const PIECE: usize = 128 << 10;
+use super::ahead::{Ahead, FilePiece, PIECE};
 
 /// Outcome of a wish for bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

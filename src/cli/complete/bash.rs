@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Choices, SHELLS, SUBCOMMANDS, choices, is_list, modes, names, used};
 use crate::cli::options::available;
-use crate::config::OptionDefinition;
+use crate::config::Declaration;
 
 const HEAD: &str = r#"# bash completion for trafficmonitor. Long options may stand behind one dash or two.
 
@@ -107,9 +107,9 @@ complete -F _trafficmonitor trafficmonitor
 #[must_use]
 pub fn script() -> String {
     let mut script = HEAD.to_owned();
-    predicate(&mut script, "takes_value", |definition| definition.kind.takes_next());
+    predicate(&mut script, "takes_value", |declaration| declaration.arity.takes_next());
     predicate(&mut script, "takes_list", is_list);
-    predicate(&mut script, "takes_files", |definition| choices(definition) == Choices::Files);
+    predicate(&mut script, "takes_files", |declaration| choices(declaration) == Choices::Files);
     let subcommands: Vec<String> = SUBCOMMANDS.iter().map(|(name, _)| (*name).to_owned()).collect();
     function(&mut script, "is_subcommand", &format!("    [[ ' {} ' == *\" $1 \"* ]]", subcommands.join(" ")));
     function(&mut script, "subcommands", &printing(&subcommands.join(" ")));
@@ -125,8 +125,8 @@ fn function(script: &mut String, name: &str, body: &str) {
 }
 
 /// A function that succeeds for the names of the options that `holds` chooses.
-fn predicate(script: &mut String, name: &str, holds: impl Fn(&OptionDefinition) -> bool) {
-    let chosen: Vec<String> = available().filter(|definition| holds(definition)).flat_map(names).collect();
+fn predicate(script: &mut String, name: &str, holds: impl Fn(&Declaration) -> bool) {
+    let chosen: Vec<String> = available().filter(|declaration| holds(declaration)).flat_map(names).collect();
     let body = format!("    case $1 in\n    {}) return 0 ;;\n    esac\n    return 1", chosen.join(" | "));
     function(script, name, &body);
 }
@@ -136,7 +136,7 @@ fn printing(words: &str) -> String {
     format!("    printf '%s\\n' {words}")
 }
 
-/// The names of the options of a mode, a line each. Behind words of a filter they are those of the exporter.
+/// The names of the options of a mode, one per line. After the words of a filter the exporter's options follow.
 fn options() -> String {
     let case = |(name, subcommand): (&str, Option<&'static str>)| {
         let pattern = subcommand.map_or("*", |_| name);
@@ -149,14 +149,14 @@ fn options() -> String {
 }
 
 fn values() -> String {
-    let case = |definition: &'static OptionDefinition| {
-        let body = match choices(definition) {
+    let case = |declaration: &'static Declaration| {
+        let body = match choices(declaration) {
             Choices::Words(words) => printing(&words.join(" ")),
-            Choices::Interfaces([]) => "    _trafficmonitor_interfaces".to_owned(),
+            Choices::Interfaces(words) if words.is_empty() => "    _trafficmonitor_interfaces".to_owned(),
             Choices::Interfaces(words) => format!("{}\n        _trafficmonitor_interfaces", printing(&words.join(" "))),
             Choices::Free | Choices::Files => return None,
         };
-        Some(format!("    {})\n    {body}\n        ;;", names(definition).join(" | ")))
+        Some(format!("    {})\n    {body}\n        ;;", names(declaration).join(" | ")))
     };
     let cases: Vec<String> = available().filter_map(case).collect();
     format!("    case $1 in\n{}\n    esac", cases.join("\n"))

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Choices, SHELLS, SUBCOMMANDS, choices, is_list, modes, names, quoted, uses};
 use crate::cli::options::available;
-use crate::config::OptionDefinition;
+use crate::config::Declaration;
 
 const HEAD: &str = r#"# fish completion for trafficmonitor. Long options may stand behind one dash or two.
 
@@ -49,7 +49,7 @@ end
 #[must_use]
 pub fn script() -> String {
     let subcommands: Vec<&str> = SUBCOMMANDS.iter().map(|(name, _)| *name).collect();
-    let taking: Vec<String> = available().filter(|one| one.kind.takes_next()).flat_map(names).collect();
+    let taking: Vec<String> = available().filter(|one| one.arity.takes_next()).flat_map(names).collect();
     let mut script = HEAD.to_owned();
     let mut line = |text: String| writeln!(script, "{text}").unwrap_or_default();
     line(format!("\nset -g __trafficmonitor_subcommands {}", subcommands.join(" ")));
@@ -60,7 +60,7 @@ pub fn script() -> String {
     }
     line(format!("{} -F", condition(&["replay"])));
     line(format!("{} -a '{SHELLS}'", condition(&["completions"])));
-    available().for_each(|definition| line(option(definition)));
+    available().for_each(|declaration| line(option(declaration)));
     script
 }
 
@@ -68,24 +68,26 @@ fn condition(of: &[&str]) -> String {
     format!("complete -c trafficmonitor -n '__trafficmonitor_in {}'", of.join(" "))
 }
 
-fn option(definition: &OptionDefinition) -> String {
-    let mut using: Vec<&str> = modes().filter(|(_, name)| uses(*name, definition)).map(|(name, _)| name).collect();
+fn option(declaration: &Declaration) -> String {
+    let mut using: Vec<&str> = modes().filter(|(_, name)| uses(*name, declaration)).map(|(name, _)| name).collect();
     if using.contains(&super::EXPORTER) {
         using.push("filter");
     }
-    let long = definition.long_names().map(|name| format!(" -o {name} -l {name}"));
+    let long = declaration.long_names().map(|name| format!(" -o {name} -l {name}"));
     // Old style too: of a letter with a value fish would take -iface for -i face.
-    let short = definition.short.map(|letter| format!(" -o {letter}"));
-    let help = quoted(&definition.help.replace('\\', "\\\\"), "\\'");
-    format!("{}{}{} -d {help}", condition(&using), long.chain(short).collect::<String>(), values(definition))
+    let short = declaration.short.map(|letter| format!(" -o {letter}"));
+    let help = quoted(&declaration.help.replace('\\', "\\\\"), "\\'");
+    format!("{}{}{} -d {help}", condition(&using), long.chain(short).collect::<String>(), values(declaration))
 }
 
-fn values(definition: &OptionDefinition) -> String {
-    match choices(definition) {
-        _ if !definition.kind.takes_next() => String::new(),
+fn values(declaration: &Declaration) -> String {
+    match choices(declaration) {
+        _ if !declaration.arity.takes_next() => String::new(),
         Choices::Free => " -x".to_owned(),
         Choices::Files => " -r -F".to_owned(),
-        Choices::Words(words) if is_list(definition) => format!(" -x -a '(__trafficmonitor_list {})'", words.join(" ")),
+        Choices::Words(words) if is_list(declaration) => {
+            format!(" -x -a '(__trafficmonitor_list {})'", words.join(" "))
+        }
         Choices::Words(words) => format!(" -x -a '{}'", words.join(" ")),
         Choices::Interfaces(words) => {
             format!(" -x -a '(__trafficmonitor_list {} (__trafficmonitor_interfaces))'", words.join(" "))

@@ -2,7 +2,7 @@
 
 use super::{Choices, SHELLS, SUBCOMMANDS, choices, is_list, modes, names, quoted, spellings, used};
 use crate::cli::options::available;
-use crate::config::OptionDefinition;
+use crate::config::Declaration;
 
 const HEAD: &str = r"#compdef trafficmonitor
 # zsh completion for trafficmonitor. Long options may stand behind one dash or two.
@@ -45,7 +45,7 @@ fi
 #[must_use]
 pub fn script() -> String {
     let subcommands: Vec<&str> = SUBCOMMANDS.iter().map(|(name, _)| *name).collect();
-    let taking: Vec<String> = available().filter(|one| one.kind.takes_next()).flat_map(names).collect();
+    let taking: Vec<String> = available().filter(|one| one.arity.takes_next()).flat_map(names).collect();
     let tables = format!(
         "    local -a subcommand_names=({})\n    local -a taking_values=({})\n{}",
         subcommands.join(" "),
@@ -66,7 +66,7 @@ fn described_subcommands() -> String {
 fn case(name: &str, subcommand: Option<&'static str>) -> String {
     let pattern = if subcommand.is_none() { format!("{name}|filter") } else { name.to_owned() };
     let options: Vec<String> =
-        used(subcommand).map(|definition| format!("            {}", option(definition))).collect();
+        used(subcommand).map(|declaration| format!("            {}", option(declaration))).collect();
     let words = match name {
         super::EXPORTER => "'1: :{ _describe subcommand subcommands || _files }' '*:word:_files'",
         "replay" => "'1: : ' '*:capture file:_files'",
@@ -77,29 +77,29 @@ fn case(name: &str, subcommand: Option<&'static str>) -> String {
 }
 
 /// One specification for all spellings of an option.
-fn option(definition: &OptionDefinition) -> String {
-    let help = definition.help.replace('\\', "\\\\").replace('[', "\\[").replace(']', "\\]");
-    let (attaches, value) = match choices(definition) {
-        _ if definition.value.is_empty() && definition.default.is_empty() => ("", String::new()),
-        Choices::Words(words) if !definition.kind.takes_next() => ("=-", format!("::truth:({})", words.join(" "))),
-        Choices::Words(words) if is_list(definition) => {
-            ("=", argument(definition, &format!("_sequence compadd - {}", words.join(" "))))
+fn option(declaration: &Declaration) -> String {
+    let help = declaration.help.replace('\\', "\\\\").replace('[', "\\[").replace(']', "\\]");
+    let (attaches, value) = match choices(declaration) {
+        _ if declaration.value.is_empty() && declaration.default.is_empty() => ("", String::new()),
+        Choices::Words(words) if !declaration.arity.takes_next() => ("=-", format!("::truth:({})", words.join(" "))),
+        Choices::Words(words) if is_list(declaration) => {
+            ("=", argument(declaration, &format!("_sequence compadd - {}", words.join(" "))))
         }
-        Choices::Words(words) => ("=", argument(definition, &format!("({})", words.join(" ")))),
+        Choices::Words(words) => ("=", argument(declaration, &format!("({})", words.join(" ")))),
         Choices::Interfaces(words) => {
-            ("=", argument(definition, &format!("_trafficmonitor_interfaces {}", words.join(" "))))
+            ("=", argument(declaration, &format!("_trafficmonitor_interfaces {}", words.join(" "))))
         }
-        Choices::Files => ("=", argument(definition, "_files")),
-        Choices::Free => ("=", argument(definition, " ")),
+        Choices::Files => ("=", argument(declaration, "_files")),
+        Choices::Free => ("=", argument(declaration, " ")),
     };
     let rest = quoted(&format!("{attaches}[{help}]{value}"), "'\\''");
-    match spellings(definition).as_slice() {
+    match spellings(declaration).as_slice() {
         // Braces around one alternative are not expanded.
         [one] => format!("'*{one}'{rest}"),
         several => format!("'*'{{{}}}{rest}", several.join(",")),
     }
 }
 
-fn argument(definition: &OptionDefinition, action: &str) -> String {
-    format!(":{}:{action}", definition.value.replace(':', "\\:"))
+fn argument(declaration: &Declaration, action: &str) -> String {
+    format!(":{}:{action}", declaration.value.replace(':', "\\:"))
 }

@@ -1,12 +1,12 @@
-//! The option table → the man page in section 8, in roff.
+//! The declarations → the man page in section 8, in roff.
 //!
-//! Takes what works and its descriptions; gives the page as text. Knows nothing of what the options do.
+//! Takes the options that work; gives the page as text. Must not know what an option sets.
 
 mod roff;
 
 use super::command::{PROGRAM, SUBCOMMANDS, heading};
 use super::options::{HELP, VERSION, available};
-use crate::config::OptionDefinition;
+use crate::config::Declaration;
 use roff::Page;
 
 /// System administration: a daemon that needs rights of its own.
@@ -137,19 +137,19 @@ fn options(page: &mut Page) {
     for heading_here in headings {
         page.subsection(heading_here.unwrap_or("General"));
         available()
-            .filter(|definition| heading(definition) == heading_here)
-            .for_each(|definition| option(page, definition));
+            .filter(|declaration| heading(declaration) == heading_here)
+            .for_each(|declaration| option(page, declaration));
     }
 }
 
-fn option(page: &mut Page, definition: &OptionDefinition) {
-    let is_switch = !definition.kind.takes_next() && !matches!(definition.id().as_str(), HELP | VERSION);
-    let value = if is_switch { "[=BOOL]".to_owned() } else { format!(" {}", definition.value) };
-    let head = format!("{}{}", definition.spellings().join(", "), value.trim_end());
-    let default = (!definition.default.is_empty()).then(|| format!("Default: {}.", breakable(definition.default)));
-    let keys: Vec<_> = definition.keys.iter().map(|(section, key)| format!("{section}.{key}")).collect();
+fn option(page: &mut Page, declaration: &Declaration) {
+    let is_switch = !declaration.arity.takes_next() && !matches!(declaration.id().as_str(), HELP | VERSION);
+    let value = if is_switch { "[=BOOL]".to_owned() } else { format!(" {}", declaration.value) };
+    let head = format!("{}{}", declaration.spellings().join(", "), value.trim_end());
+    let default = (!declaration.default.is_empty()).then(|| format!("Default: {}.", breakable(declaration.default)));
+    let keys: Vec<_> = declaration.keys.iter().map(|(section, key)| format!("{section}.{key}")).collect();
     let keys = (!keys.is_empty()).then(|| format!("In the file: {}.", keys.join(" and ")));
-    let help = format!("{}.", definition.help);
+    let help = format!("{}.", declaration.help);
     let texts: Vec<String> = std::iter::once(help).chain(default).chain(keys).collect();
     page.entry(&head, &texts.iter().map(String::as_str).collect::<Vec<_>>());
 }
@@ -162,8 +162,8 @@ fn breakable(list: &str) -> String {
 fn environment(page: &mut Page) {
     page.section("ENVIRONMENT");
     page.paragraph(ENVIRONMENT);
-    for definition in available() {
-        if let (Some(variable), Some(option)) = (definition.variable, definition.spellings().first()) {
+    for declaration in available() {
+        if let (Some(variable), Some(option)) = (declaration.variable, declaration.spellings().first()) {
             page.entry(variable, &[option]);
         }
     }

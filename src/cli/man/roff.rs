@@ -1,9 +1,11 @@
 //! Text → roff, with the macros of man(7).
+//!
+//! Takes titles, names and paragraphs; gives lines of roff. Must not know what they are about.
 
-/// Lines of the source are not longer, as man(7) asks.
+/// The longest line of the source, as man(7) recommends.
 const WIDTH: usize = 78;
 
-/// A page that grows.
+/// A page, to which parts are added.
 #[derive(Debug)]
 pub(super) struct Page {
     text: String,
@@ -38,7 +40,7 @@ impl Page {
 
     /// A paragraph of plain text.
     pub(super) fn paragraph(&mut self, text: &str) {
-        // Behind a title it would be an empty one.
+        // Behind a title `.PP` would be an empty paragraph.
         let is_first = self.text.lines().last().is_some_and(|line| line.starts_with(".S"));
         if !is_first {
             self.line(".PP");
@@ -57,7 +59,7 @@ impl Page {
         }
     }
 
-    /// A way to call the program.
+    /// A command line with the program.
     pub(super) fn usage(&mut self, program: &str, words: &str) {
         let is_first = self.text.lines().last().is_some_and(|line| line.starts_with(".S"));
         if !is_first {
@@ -82,7 +84,7 @@ impl Page {
     }
 }
 
-/// A word in which roff finds no command; a hyphen is printed as it is typed.
+/// A word without commands of roff; a hyphen is printed as it is typed.
 fn escaped(word: &str) -> String {
     word.replace('\\', "\\e").replace('-', "\\-").replace('`', "\\(ga").replace('\'', "\\(aq")
 }

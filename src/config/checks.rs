@@ -1,0 +1,163 @@
+//! Contradictions between settings, and values that follow from several settings.
+//!
+//! Takes the values that were given and the configuration with them; completes the configuration. Must not know how a
+//! single value is read.
+
+use super::declaration::FileKey;
+use super::kinds::ValueKind as _;
+use super::kinds::keywords::TRUTH;
+use super::kinds::numbers::BOUND;
+use super::{Config, Error, Settings, trafficalerted};
+use crate::capture::Selection;
+use crate::detect::anomaly::{self, Fence, Method};
+use crate::detect::{bandwidth, scan};
+use crate::http::ListenAddress;
+
+/// Refuses contradictions, and completes the values that follow from several settings.
+///
+/// # Errors
+/// [`Error::Invalid`] for settings that contradict each other.
+pub(super) fn complete(settings: &Settings, config: &mut Config) -> Result<(), Error> {
+    check_interfaces(settings, config)?;
+    if config.http.listen.is_empty() {
+        return Err(refused(settings, ("http", "listen"), "no address to listen on; give one, such as :8888"));
+    }
+    complete_detection(settings, config)?;
+    config.alert.validate().map_err(|error| refused(settings, ("alert", "exclusions"), error))?;
+    let account = &mut config.account;
+    fit_exported(settings, "max_series", &mut account.max_series, account.max_flows, "flows")?;
+    fit_exported(settings, "max_host_series", &mut account.max_host_series, account.max_hosts, "hosts")?;
+    // With TrafficAlerted's configuration its port is served too, unless that port is served anyway.
+    let listen = &mut config.http.listen;
+    if settings.serves_trafficalerted && listen.iter().all(|address| address.port != trafficalerted::PORT) {
+        listen.push(ListenAddress { host: None, port: trafficalerted::PORT });
+    }
+    Ok(())
+}
+
+fn refused(settings: &Settings, key: FileKey, problem: impl ToString) -> Error {
+    Error::invalid(settings.place(key), problem.to_string())
+}
+
+/// `all` and `any` stand alone, and `any` has no promiscuous mode.
+fn check_interfaces(settings: &Settings, config: &Config) -> Result<(), Error> {
+    let interfaces = ("capture", "interfaces");
+    let problem = match &config.capture.selection {
+        Selection::Named(names) if names.is_empty() => "no interface given; name interfaces, or use all or any",
+        Selection::Named(names) if names.iter().any(|name| name == "all") => {
+            "all already includes every interface; remove either all or the names"
+        }
+        Selection::Named(names) if names.iter().any(|name| name == "any") => {
+            "any already includes every interface and cannot be combined with others; remove either any or the names"
+        }
+        Selection::Any if config.capture.promiscuous => {
+            let any = settings.place(interfaces);
+            let problem = format!(
+                "the interface any ({any}) has no promiscuous mode; name the interfaces to capture, or turn promiscuous mode off"
+            );
+            return Err(refused(settings, ("capture", "promiscuous"), problem));
+        }
+        _ => return Ok(()),
+    };
+    Err(refused(settings, interfaces, problem))
+}
+
+/// The number of entries that are exported cannot exceed the table. A number that was given must fit; the default is
+/// lowered.
+fn fit_exported(
+    settings: &Settings,
+    key: &'static str,
+    exported: &mut usize,
+    capacity: usize,
+    what: &str,
+) -> Result<(), Error> {
+    let key = ("account", key);
+    if *exported > capacity && settings.gives(key) {
+        let problem =
+            format!("cannot export {exported} {what} from a table of {capacity}; lower this or raise --max-{what}");
+        return Err(refused(settings, key, problem));
+    }
+    *exported = capacity.min(*exported);
+    Ok(())
+}
+
+/// Completes the detectors, and removes them if detection is switched off.
+fn complete_detection(settings: &Settings, config: &mut Config) -> Result<(), Error> {
+    let (no_destinations, chart_min_bytes) = (config.detect.no_destinations, config.detect.chart_min_bytes);
+    if let Some(bandwidth) = &mut config.detect.bandwidth {
+        *bandwidth = bandwidth::Config { chart_min_bytes, no_destinations, ..bandwidth.clone() };
+        bandwidth.validate().map_err(|error| refused(settings, ("bandwidth", "networks"), error))?;
+    }
+    if let Some(scan) = &mut config.detect.scan {
+        // A port that is excluded without a network and a kind does not count as a contact.
+        let of_all = config.alert.exclusions.iter().filter(|one| one.network.is_none() && one.kind.is_none());
+        let excluded_ports = of_all.filter_map(|exclusion| exclusion.port).collect();
+        let analyze_hosts = scan.analyze_hosts && !no_destinations;
+        *scan = scan::Config { analyze_hosts, excluded_ports, ..scan.clone() };
+    }
+    if let Some(anomaly) = &mut config.detect.anomaly {
+        let bound = |key| settings.value(("anomaly", key)).and_then(|given| BOUND.read(given).ok());
+        anomaly.criteria.fence = Fence::of_given(bound("lower_bound"), bound("upper_bound"))
+            .map_err(|error| refused_anomaly(settings, &error))?;
+        anomaly.validate().map_err(|error| refused_anomaly(settings, &error))?;
+    }
+    let is_off = settings.value(("detect", "enabled")).is_some_and(|given| TRUTH.read(given) == Ok(false));
+    if is_off {
+        (config.detect.bandwidth, config.detect.scan, config.detect.anomaly) = (None, None, None);
+    }
+    if let Some(anomaly) = &config.detect.anomaly {
+        config.notices.extend(notices(settings, anomaly));
+    }
+    Ok(())
+}
+
+/// The refusal of the setting that causes an error of the anomaly detector. If several could be the cause, it is the
+/// first one that was given.
+fn refused_anomaly(settings: &Settings, error: &anomaly::Error) -> Error {
+    use anomaly::Error as Fault;
+    let keys: &[&str] = match error {
+        Fault::NoMethod | Fault::FenceWithoutBound => &["methods"],
+        Fault::BoundNoNumber(_) | Fault::BoundsCross { .. } => {
+            let given = ["lower_bound", "upper_bound"].map(|key| ("anomaly", key));
+            let given = given.into_iter().filter(|key| settings.gives(*key)).map(|key| settings.place(key));
+            return Error::invalid(given.collect::<Vec<_>>().join(", "), error.to_string());
+        }
+        Fault::UpperBoundNotPositive(_) => &["upper_bound"],
+        Fault::NoActiveValue => &["active_size"],
+        Fault::NoSeason => &["seasons"],
+        Fault::CapacityTooSmall { .. } | Fault::CapacityTooLarge(_) => &["capacity", "active_size", "seasons"],
+        Fault::Sensitivity(_) => &["sensitivity"],
+        Fault::Threshold(_) => &["threshold"],
+        Fault::TransferInterval(_) => &["transfer_interval"],
+        Fault::Pairs(_) => &["max_pairs"],
+        Fault::Shuffles(_) => &[],
+    };
+    let mut keys = keys.iter().map(|key| ("anomaly", *key));
+    refused(settings, keys.find(|key| settings.gives(*key)).unwrap_or_default(), error)
+}
+
+/// The notices about settings that have no effect.
+fn notices(settings: &Settings, config: &anomaly::Config) -> Vec<String> {
+    let (sensitivity, methods, network) =
+        (("anomaly", "sensitivity"), ("anomaly", "methods"), ("anomaly", "filter_network"));
+    let anomaly::Config { criteria, filter, alerts, .. } = config;
+    let mut notices = Vec::new();
+    if *alerts && criteria.methods.contains(Method::Magnitude) && !criteria.has_veto() {
+        let sensitivity = if settings.gives(sensitivity) {
+            format!("{}: a sensitivity of {}", settings.place(sensitivity), criteria.sensitivity)
+        } else {
+            format!("-anom_sensitivity {} (the default)", criteria.sensitivity)
+        };
+        notices.push(format!(
+            "{sensitivity} is above any possible magnitude; the magnitude test will not suppress the others"
+        ));
+    }
+    if *alerts && settings.gives(methods) && criteria.methods.contains(Method::Fence) && criteria.fence.is_none() {
+        let place = settings.place(methods);
+        notices.push(format!("{place}: the fence test has no bound and is skipped; give an upper bound"));
+    }
+    if settings.gives(network) && filter.network.prefix_len() > 0 && !filter.by_source && !filter.by_destination {
+        notices.push(format!("{}: no effect without -filter_src or -filter_dst", settings.place(network)));
+    }
+    notices
+}

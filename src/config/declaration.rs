@@ -1,0 +1,222 @@
+//! The declaration of an option or a setting: its names, its places and its two functions.
+//!
+//! Gives all that parser, help, documents, environment and file need. Must not know whether the option or setting is given.
+
+use super::Config;
+use super::given::{Content, Given, RefusedSetting};
+
+/// Section and key in the configuration file.
+pub type FileKey = (&'static str, &'static str);
+
+/// The form in which an option takes its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arity {
+    /// One value; the last one given counts.
+    Value,
+    /// One value that is a comma list; the last one given counts.
+    List,
+    /// A comma list that may be given several times, each adding to it.
+    Repeatable,
+    /// On by its name alone; a value only after `=`.
+    Switch,
+    /// A switch that may be given several times, also as one cluster (`-vv`).
+    Counting,
+}
+
+impl Arity {
+    /// True if the next argument is the value when `=` attaches none.
+    #[must_use]
+    pub const fn takes_next(self) -> bool {
+        matches!(self, Self::Value | Self::List | Self::Repeatable)
+    }
+}
+
+/// The purpose of an option.
+#[derive(Debug, Clone, Copy)]
+pub enum Role {
+    /// It is a setting.
+    Setting(Access),
+    /// The command line itself uses it.
+    Command,
+    /// As `Command`, but for the subcommand `replay` alone.
+    Replay,
+    /// The room that needs it is not built yet.
+    Reserved {
+        /// Values that change nothing; they are accepted.
+        accepted: &'static [&'static str],
+        /// Advice until it is built: an imperative without a full stop.
+        meanwhile: &'static str,
+    },
+}
+
+/// The two functions of a setting, and the form of its values.
+#[derive(Debug, Clone, Copy)]
+pub struct Access {
+    /// The form of a value, with its range.
+    pub form: fn() -> String,
+    /// The words that it can be; empty if it can be something else.
+    pub words: fn() -> Vec<&'static str>,
+    /// Reads a value into the configuration.
+    pub apply: fn(&mut Config, &Given) -> Result<(), RefusedSetting>,
+    /// Shows the value in the configuration.
+    pub show: fn(&Config) -> Content,
+}
+
+/// An option, a setting, or both.
+#[derive(Debug, Clone, Copy)]
+pub struct Declaration {
+    /// The first name of the option. A few have only a letter, and settings of the file alone have neither.
+    pub long: Option<&'static str>,
+    /// The other names of the option.
+    pub aliases: &'static [&'static str],
+    /// The one-letter name of the option.
+    pub short: Option<char>,
+    /// The name of the value in the help; empty for switches.
+    pub value: &'static str,
+    /// The form in which the option takes its value.
+    pub arity: Arity,
+    /// The default as a text; empty for none.
+    pub default: &'static str,
+    /// The purpose, in a sentence without a full stop.
+    pub help: &'static str,
+    /// Section and key in the configuration file; an option that sets several keys has all of them.
+    pub keys: &'static [FileKey],
+    /// The environment variable.
+    pub variable: Option<&'static str>,
+    /// True if a running program may take a new value.
+    pub reloadable: bool,
+    /// The purpose of the option.
+    pub role: Role,
+}
+
+/// A setting with these keys in the file. Its option and its help are added by the functions below.
+pub(super) const fn setting(keys: &'static [FileKey], access: Access) -> Declaration {
+    Declaration { long: None, keys, ..Declaration::option("", Role::Setting(access)) }
+}
+
+/// Each of these functions sets one more property.
+impl Declaration {
+    /// An option that is not a setting.
+    #[must_use]
+    pub const fn option(long: &'static str, role: Role) -> Self {
+        Self {
+            long: Some(long),
+            aliases: &[],
+            short: None,
+            value: "",
+            arity: Arity::Value,
+            default: "",
+            help: "",
+            keys: &[],
+            variable: None,
+            reloadable: false,
+            role,
+        }
+    }
+
+    /// An option with a long name, a value, and a default, which is empty for none.
+    #[must_use]
+    pub const fn named(self, long: &'static str, value: &'static str, default: &'static str) -> Self {
+        Self { long: Some(long), ..self.value(value, default) }
+    }
+
+    /// The name of the value in the help, and the default.
+    #[must_use]
+    pub const fn value(self, value: &'static str, default: &'static str) -> Self {
+        Self { value, default, ..self }
+    }
+
+    /// An option that is on by its name alone.
+    #[must_use]
+    pub const fn switch(self, long: &'static str, default: &'static str) -> Self {
+        Self { arity: Arity::Switch, ..self.named(long, "", default) }
+    }
+
+    /// The form in which the option takes its value.
+    #[must_use]
+    pub const fn taking(self, arity: Arity) -> Self {
+        Self { arity, ..self }
+    }
+
+    /// The one-letter name.
+    #[must_use]
+    pub const fn letter(self, short: char) -> Self {
+        Self { short: Some(short), ..self }
+    }
+
+    /// The other long names.
+    #[must_use]
+    pub const fn aliases(self, aliases: &'static [&'static str]) -> Self {
+        Self { aliases, ..self }
+    }
+
+    /// The environment variable.
+    #[must_use]
+    pub const fn variable(self, variable: &'static str) -> Self {
+        Self { variable: Some(variable), ..self }
+    }
+
+    /// A running program may take a new value.
+    #[must_use]
+    pub const fn reloadable(self) -> Self {
+        Self { reloadable: true, ..self }
+    }
+
+    /// The purpose.
+    #[must_use]
+    pub const fn help(self, help: &'static str) -> Self {
+        Self { help, ..self }
+    }
+}
+
+impl Declaration {
+    /// The option's first name, or its letter. No two options have the same one.
+    #[must_use]
+    pub fn id(&self) -> String {
+        self.long.map_or_else(|| self.short.map(String::from).unwrap_or_default(), str::to_owned)
+    }
+
+    /// True if there is an option for it.
+    #[must_use]
+    pub const fn is_option(&self) -> bool {
+        self.long.is_some() || self.short.is_some()
+    }
+
+    /// All long names, the first one first.
+    pub fn long_names(&self) -> impl Iterator<Item = &'static str> {
+        self.long.into_iter().chain(self.aliases.iter().copied())
+    }
+
+    /// Every name with its dashes, as the documents show it.
+    #[must_use]
+    pub fn spellings(&self) -> Vec<String> {
+        let short = self.short.map(|letter| format!("-{letter}"));
+        let long = self
+            .long_names()
+            .map(|name| if name.contains(['.', '-']) { format!("--{name}") } else { format!("-{name}") });
+        long.chain(short).collect()
+    }
+
+    /// The words that the value can be; empty if it can be something else.
+    #[must_use]
+    pub fn words(&self) -> Vec<&'static str> {
+        match self.role {
+            Role::Setting(access) => (access.words)(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The value in `config`, as the file has it.
+    pub(super) fn shown(&self, config: &Config) -> Content {
+        match self.role {
+            Role::Setting(access) => (access.show)(config),
+            _ => Content::Null,
+        }
+    }
+
+    /// True if the room that needs it is not built yet.
+    #[must_use]
+    pub const fn is_reserved(&self) -> bool {
+        matches!(self.role, Role::Reserved { .. })
+    }
+}

@@ -1,0 +1,128 @@
+//! All settings, each declared once.
+//!
+//! Gives the declarations to the parser, the help, the man page, the documents, the environment and the file. Must not
+//! know in which layer a setting is given.
+
+mod account;
+mod anomaly;
+mod capture;
+mod detect;
+mod serving;
+
+use ipnet::IpNet;
+
+use super::declaration::{Declaration, FileKey};
+use super::given::Given;
+
+/// The settings by their rooms, in the order of the help.
+static ROOMS: &[&[Declaration]] =
+    &[capture::DECLARATIONS, account::DECLARATIONS, detect::DECLARATIONS, anomaly::DECLARATIONS, serving::DECLARATIONS];
+
+/// The sections of the configuration file, in their order, each with its heading in the help.
+pub const SECTIONS: [(&str, &str); 12] = [
+    ("capture", "Capture"),
+    ("locality", "Local networks"),
+    ("account", "Flows"),
+    ("bandwidth", DETECTION),
+    ("scan", DETECTION),
+    ("detect", DETECTION),
+    ("anomaly", "Anomalies"),
+    ("alert", DETECTION),
+    ("export", METRICS),
+    ("http", METRICS),
+    ("pipeline", METRICS),
+    ("log", "Log"),
+];
+const DETECTION: &str = "Bandwidth, scans, alerts";
+const METRICS: &str = "Metrics";
+
+/// Every setting, in the order of the help.
+pub fn settings() -> impl Iterator<Item = &'static Declaration> + Clone {
+    ROOMS.iter().copied().flatten()
+}
+
+/// The settings that have an option.
+pub fn options() -> impl Iterator<Item = &'static Declaration> + Clone {
+    settings().filter(|declaration| declaration.is_option())
+}
+
+/// The settings with one key in this section of the file, in their order there.
+pub fn of_section(section: &str) -> impl Iterator<Item = (&'static str, &'static Declaration)> {
+    settings().filter_map(move |declaration| match declaration.keys {
+        [(of, key)] if *of == section => Some((*key, declaration)),
+        _ => None,
+    })
+}
+
+/// The setting with this key alone.
+#[must_use]
+pub fn by_key((section, key): FileKey) -> Option<&'static Declaration> {
+    of_section(section).find(|(known, _)| *known == key).map(|(_, declaration)| declaration)
+}
+
+/// The two functions of a setting whose value is a field of the configuration. Without a field the value is only read.
+macro_rules! access {
+    ($kind:expr, $config:ident.$($field:ident).+) => {
+        Access {
+            apply: |$config, given| {
+                $config.$($field).+ = $kind.read(given)?;
+                Ok(())
+            },
+            show: |$config| $kind.show(&$config.$($field).+),
+            ..access!($kind)
+        }
+    };
+    ($kind:expr, optional $config:ident.$($field:ident).+) => {
+        Access {
+            apply: |$config, given| {
+                $config.$($field).+ = Some($kind.read(given)?);
+                Ok(())
+            },
+            show: |$config| $config.$($field).+.as_ref().map_or($crate::config::given::Content::Null, |value| $kind.show(value)),
+            ..access!($kind)
+        }
+    };
+    ($kind:expr) => {
+        Access {
+            form: || $kind.form(),
+            words: || $kind.words(),
+            apply: |_, given| $kind.read(given).map(drop),
+            show: |_| $crate::config::given::Content::Null,
+        }
+    };
+}
+use access;
+
+/// As [`access`], for a field of a detector's configuration, which is missing when nothing is looked for.
+macro_rules! detector {
+    ($kind:expr, $detector:ident.$($field:ident).+) => {
+        Access {
+            apply: |config, given| {
+                config.detect.$detector.get_or_insert_default().$($field).+ = $kind.read(given)?;
+                Ok(())
+            },
+            show: |config| match &config.detect.$detector {
+                Some($detector) => $kind.show(&$detector.$($field).+),
+                None => $crate::config::given::Content::Null,
+            },
+            ..access!($kind)
+        }
+    };
+}
+use detector;
+
+/// Each value once, in the order of its first appearance.
+fn without_repeats<T: PartialEq>(values: Vec<T>) -> Vec<T> {
+    values.into_iter().fold(Vec::new(), |mut kept, value| {
+        if !kept.contains(&value) {
+            kept.push(value);
+        }
+        kept
+    })
+}
+
+/// The notice that a network is taken without its host bits.
+fn host_bits(given: &Given, network: &IpNet) -> Option<String> {
+    let taken = network.trunc();
+    (taken != *network).then(|| format!("{}: {network} has host bits set; using {taken}", given.origin))
+}

@@ -1,0 +1,56 @@
+//! Declarations: the exported metrics, the HTTP server and the program's own log.
+
+use super::access;
+use crate::config::declaration::{Access, Arity, Declaration, setting};
+use crate::config::kinds::addresses::LISTEN_ADDRESS;
+use crate::config::kinds::durations::REFRESH;
+use crate::config::kinds::keywords::{LOG_FORMAT, LOG_LEVEL, TRUTH};
+use crate::config::kinds::{ListOf, ValueKind as _};
+
+/// In the order of the help.
+pub(super) static DECLARATIONS: &[Declaration] = &[
+    setting(&[("export", "seed_families")], access!(TRUTH, config.export.seed_families))
+        .switch("metrics.seed", "true")
+        .variable("TRAFFICMONITOR_METRICS_SEED")
+        .reloadable()
+        .help("Export hosts_src_dst, total_incoming and total_outgoing"),
+    setting(&[("export", "flow_packets")], access!(TRUTH, config.export.flow_packets))
+        .switch("metrics.flow_packets", "false")
+        .variable("TRAFFICMONITOR_METRICS_FLOW_PACKETS")
+        .reloadable()
+        .help("Also export packets per flow; doubles the number of flow series"),
+    setting(&[("export", "created")], access!(TRUTH, config.export.created))
+        .switch("metrics.created", "false")
+        .variable("TRAFFICMONITOR_METRICS_CREATED")
+        .reloadable()
+        .help("Add the _created time of each counter to OpenMetrics output; Prometheus 2 stores these as extra series"),
+    setting(&[("http", "listen")], LISTEN)
+        .named("promHTTP", "[HOST]:PORT", ":8888")
+        .aliases(&["web.listen-address"])
+        .taking(Arity::Repeatable)
+        .variable("TRAFFICMONITOR_PROM_HTTP")
+        .help("Address to serve /metrics on; :8888 means all addresses, IPv6 and IPv4"),
+    setting(&[("pipeline", "refresh")], access!(REFRESH, config.pipeline.refresh))
+        .named("promRefresh", "SECONDS", "5")
+        .variable("TRAFFICMONITOR_PROM_REFRESH")
+        .reloadable()
+        .help("How often the exported figures are refreshed: seconds (5, 0.5) or a duration (5s)"),
+    setting(&[("log", "level")], access!(LOG_LEVEL, config.log.level))
+        .named("log.level", "LEVEL", "info")
+        .aliases(&["loglevel"])
+        .variable("TRAFFICMONITOR_LOG_LEVEL")
+        .reloadable()
+        .help("Level of the program's own log: error, warn, info, debug or trace"),
+    setting(&[("log", "format")], access!(LOG_FORMAT, config.log.format))
+        .named("log.format", "FORMAT", "logfmt")
+        .variable("TRAFFICMONITOR_LOG_FORMAT")
+        .help("Format of the log on standard error and of the alert lines on standard output: logfmt or json"),
+];
+
+const LISTEN: Access = Access {
+    apply: |config, given| {
+        config.http.listen = super::without_repeats(ListOf(LISTEN_ADDRESS).read(given)?);
+        Ok(())
+    },
+    ..access!(ListOf(LISTEN_ADDRESS), config.http.listen)
+};

@@ -1,0 +1,187 @@
+//! The configuration file ↔ one layer of [`Settings`].
+//!
+//! Takes the text of a file: YAML, or TrafficAlerted's. Gives the settings, each with its line and column, and writes a
+//! configuration as YAML. Must not know what a setting does.
+
+mod notation;
+mod yaml;
+
+use std::fs;
+use std::path::Path;
+
+use serde_saphyr::Error as YamlError;
+
+use super::declarations::{SECTIONS, options, settings};
+use super::given::{Content, Given, RefusedSetting, SettingOrigin};
+use super::nearest::nearest;
+use super::{Error, Settings, Unavailable, trafficalerted};
+use notation::Slip;
+use yaml::Mistake;
+
+/// Advice for the list of permitted networks.
+const WITHOUT_PERMITTED_NETWORKS: &str = "count what is not permitted with a filter, such as not net 10.0.0.0/8";
+
+/// Reads a configuration file.
+///
+/// # Errors
+/// [`Error::Unreadable`]; [`Error::Invalid`] with file, line and column; [`Error::Unavailable`] for the file of another
+/// program that is known but not read yet.
+pub fn load(path: &Path) -> Result<Settings, Error> {
+    let text = fs::read_to_string(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
+    parse(&text, path)
+}
+
+/// Reads the text of the configuration file `path`: YAML, or TrafficAlerted's format, which has keys of its own.
+///
+/// # Errors
+/// As [`load`], but for reading the file.
+pub fn parse(text: &str, path: &Path) -> Result<Settings, Error> {
+    if text.trim_start().starts_with('{') && text.contains("\"permitted_cidrs\"") {
+        let what = format!("{}: the list of permitted networks (permitted_cidrs)", path.display());
+        return Err(Error::Unavailable(vec![Unavailable { what, meanwhile: WITHOUT_PERMITTED_NETWORKS }]));
+    }
+    if is_of_trafficalerted(text, path) {
+        return trafficalerted::parse(text, path);
+    }
+    Yaml { text, path }.read()
+}
+
+/// True if a file has TrafficAlerted's keys and no section of ours. A file with the extension of such files needs no known
+/// key, because all may be misspelt.
+fn is_of_trafficalerted(text: &str, path: &Path) -> bool {
+    let mut keys = text.lines().filter_map(|line| line.split_once(':')).map(|(key, _)| key);
+    let is_ours = keys.any(|key| SECTIONS.iter().any(|(section, _)| *section == key));
+    let is_named = path.extension().is_some_and(|extension| extension == trafficalerted::EXTENSION);
+    !is_ours && (is_named || trafficalerted::is_file(text))
+}
+
+/// A YAML file.
+struct Yaml<'a> {
+    text: &'a str,
+    path: &'a Path,
+}
+
+impl Yaml<'_> {
+    fn read(&self) -> Result<Settings, Error> {
+        if let Some(slip) = notation::find_silent(self.text) {
+            return Err(self.noted(slip));
+        }
+        let settings = yaml::read(self.text, self.path).map_err(|mistake| match mistake {
+            Mistake::Unreadable(error) => self.unreadable(error.without_snippet()),
+            Mistake::Refused(refusal) => self.refused(&refusal),
+        })?;
+        settings.values().try_for_each(|value| self.refuse_odd_numbers(value))?;
+        Ok(settings)
+    }
+
+    /// The refusal of a setting, or the slip of the notation that causes it.
+    fn refused(&self, refusal: &RefusedSetting) -> Error {
+        let (node, mut problem) = (refusal.node(), refusal.problem());
+        let SettingOrigin::File { line, column, .. } = node.origin else {
+            return Error::invalid(node.place(), problem);
+        };
+        let at = usize::try_from(line).unwrap_or_default();
+        let slip = match refusal {
+            RefusedSetting::Value { .. } => notation::find_missing_space(self.text, at),
+            RefusedSetting::UnknownKey { key, known } => {
+                let key = key.text().unwrap_or_else(|| "of this form".into());
+                problem = problem_of_key(&key, known);
+                let slip = key.contains([':', '\u{a0}']).then(|| notation::find(self.text, at)).flatten();
+                // In braces, `level:info` is a key without a value.
+                slip.or_else(|| {
+                    let (key, value) = key.split_once(':')?;
+                    let problem = format!("a space is missing after the colon; write `{key}: {value}`");
+                    Some(Slip { line: at, column: usize::try_from(column).ok()?, problem })
+                })
+            }
+        };
+        slip.map_or_else(|| self.at(line, column, problem), |slip| self.noted(slip))
+    }
+
+    /// An error of the YAML crate in our words, with file, line and column.
+    fn unreadable(&self, error: &YamlError) -> Error {
+        let problem = match error {
+            YamlError::DuplicateMappingKey { key: Some(key), .. } => format!("duplicate key {key}; remove one"),
+            YamlError::MultipleDocuments { .. } => "a second YAML document starts here; keep only one".to_owned(),
+            YamlError::Unexpected { expected: "mapping start", .. } => {
+                "expected keys with values, such as level: info".to_owned()
+            }
+            other => without_location(&other.to_string()),
+        };
+        let Some(location) = error.location() else { return Error::invalid(self.path.display().to_string(), problem) };
+        let line = usize::try_from(location.line()).unwrap_or_default();
+        let slip = match error {
+            YamlError::DuplicateMappingKey { .. } | YamlError::MultipleDocuments { .. } => None,
+            YamlError::Message { .. } => notation::find_missing_space(self.text, line),
+            _ => notation::find(self.text, line),
+        };
+        slip.map_or_else(|| self.at(location.line(), location.column(), problem), |slip| self.noted(slip))
+    }
+
+    /// Refuses YAML numbers that people read otherwise: 0x10, 0o17, 0b1, 1_000, and 010, which was 8 in older YAML. In the
+    /// file, as in an option, a number consists of decimal digits.
+    fn refuse_odd_numbers(&self, node: &Given) -> Result<(), Error> {
+        match (&node.content, &node.origin) {
+            (
+                Content::Unsigned(_) | Content::Signed(_) | Content::Float(_),
+                SettingOrigin::File { line, column, .. },
+            ) => {
+                let written = scalar_at(self.text, *line as usize, *column as usize);
+                let problem = format!("{written}: write the number in decimal digits, such as 4096");
+                if is_odd_number(written) { Err(self.at(*line, *column, problem)) } else { Ok(()) }
+            }
+            (Content::List(nodes), _) => nodes.iter().try_for_each(|node| self.refuse_odd_numbers(node)),
+            (Content::Mapping(entries), _) => entries.iter().try_for_each(|(_, node)| self.refuse_odd_numbers(node)),
+            _ => Ok(()),
+        }
+    }
+
+    fn noted(&self, Slip { line, column, problem }: Slip) -> Error {
+        self.at(line as u64, column as u64, problem)
+    }
+
+    fn at(&self, line: u64, column: u64, problem: String) -> Error {
+        Error::invalid(format!("{}:{line}:{column}", self.path.display()), problem)
+    }
+}
+
+/// The plain scalar that begins in this line and column; both count from 1.
+fn scalar_at(text: &str, line: usize, column: usize) -> &str {
+    let line = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+    let start = line.char_indices().nth(column.saturating_sub(1)).map_or(line.len(), |(at, _)| at);
+    let scalar = &line[start..];
+    let end = scalar.find([',', '}']).into_iter().chain(scalar.find(" #")).min().unwrap_or(scalar.len());
+    scalar[..end].trim()
+}
+
+/// True if a number has another base, or digits that are not necessary.
+fn is_odd_number(written: &str) -> bool {
+    let digits = written.trim_start_matches(['+', '-']);
+    let leads =
+        digits.strip_prefix('0').is_some_and(|rest| rest.starts_with(|next: char| next.is_ascii_alphanumeric()));
+    leads || digits.contains('_')
+}
+
+/// The message without the location at its end. Our messages begin with the location.
+fn without_location(message: &str) -> String {
+    message.rsplit_once(" at line ").map_or(message, |(message, _)| message).to_owned()
+}
+
+/// Offers the nearest key of the section, else the key of the option with this name, else lists the keys.
+fn problem_of_key(key: &str, known: &[&'static str]) -> String {
+    match nearest(key, known.iter().copied()).map(str::to_owned).or_else(|| elsewhere(key)) {
+        Some(offer) => format!("unknown key {key}; did you mean {offer}?"),
+        None => format!("unknown key {key}; the keys here are {}", known.join(", ")),
+    }
+}
+
+/// The place of a key that was written into the wrong section, or as the option is called.
+fn elsewhere(key: &str) -> Option<String> {
+    let of_option = options().find(|declaration| declaration.long_names().any(|name| name == key));
+    let of_key = || settings().flat_map(|declaration| declaration.keys).find(|(_, name)| *name == key);
+    let (section, key) = of_option.and_then(|declaration| declaration.keys.first()).or_else(of_key)?;
+    Some(format!("{key} in section {section}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+use super::*;
+
+fn message(text: &str) -> String {
+    parse(text, Path::new("t.yml")).and_then(Settings::validate).unwrap_err().to_string()
+}
+
+#[test]
+fn nothing_and_empty_sections_give_an_empty_layer() {
+    for text in
+        ["", "# only a comment\n", "---\n", "capture:\nlog:\n", "capture:\n  filter:\n", "capture:\n  filter: ''\n"]
+    {
+        let read = parse(text, Path::new("t.yml")).unwrap();
+        assert_eq!(read.values().count(), 0, "{text:?}");
+    }
+}
+
+#[test]
+fn mistakes_are_reported_with_line_column_and_remedy() {
+    let table = [
+        ("capture:\n  snaplength: 5\n", "t.yml:2:3: unknown key snaplength; did you mean snap_length?"),
+        ("capture:\n  iface: eth0\n", "t.yml:2:3: unknown key iface; did you mean interfaces in section capture?"),
+        (
+            "log:\n  promiscuous: true\n",
+            "t.yml:2:3: unknown key promiscuous; did you mean promiscuous in section capture?",
+        ),
+        ("snap_length: 5\n", "t.yml:1:1: unknown key snap_length; did you mean snap_length in section capture?"),
+        ("log:\n  zzz: true\n", "t.yml:2:3: unknown key zzz; the keys here are level, format"),
+        (
+            "capture:\n  snap_length: many\n",
+            "t.yml:2:16: expected a number from 0 to 65535 (0, 65536 and 262144 mean 65535), found string \"many\"",
+        ),
+        (
+            "capture:\n  snap_length: 70000\n",
+            "t.yml:2:16: 70000: expected a number from 0 to 65535 (0, 65536 and 262144 mean 65535)",
+        ),
+        ("capture:\n  promiscuous: yes\n", "t.yml:2:16: expected true or false, found string \"yes\""),
+        ("capture:\n  promiscuous: 1\n", "t.yml:2:16: expected true or false, found integer `1`"),
+        ("capture:\n  filter: [tcp]\n", "t.yml:2:11: expected text, found sequence"),
+        ("capture:\n  filter: {a: tcp}\n", "t.yml:2:11: expected text, found map"),
+        ("capture:\n  promiscuous: true\n  promiscuous: true\n", "t.yml:3:3: duplicate key promiscuous; remove one"),
+        (
+            "capture:\n  interfaces:\n    - eth0\n    - a/b\n",
+            "t.yml:4:7: a/b: expected an interface name (1 to 127 bytes, no slash, colon or space)",
+        ),
+        ("log: {}\n---\nlog: {}\n", "t.yml:3:1: a second YAML document starts here; keep only one"),
+        (
+            "log:\n  format: jsonl\n",
+            "t.yml:2:11: jsonl: this is a value of --log-format (the format of policy events); expected logfmt or json",
+        ),
+        ("http:\n  listen: []\n", "t.yml:2:11: no address to listen on; give one, such as :8888"),
+    ];
+    for (text, expected) in table {
+        assert_eq!(message(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn contradictions_name_both_places() {
+    assert_eq!(
+        message("capture:\n  interfaces: any\n  promiscuous: true\n"),
+        "t.yml:3:16: the interface any (t.yml:2:15) has no promiscuous mode; name the interfaces to capture, or turn \
+         promiscuous mode off"
+    );
+}
+
+#[test]
+fn broken_yaml_is_reported_with_its_place() {
+    for text in ["capture: [", "capture:\n\t- x", "a: b: c", "*x", "- a", "5", "capture: 5", "<<: {}"] {
+        let message = message(text);
+        assert!(message.starts_with("t.yml:"), "{text:?}: {message}");
+        assert!(!message.contains('\n') && !message.contains(" at line "), "{text:?}: {message}");
+    }
+}
+
+#[test]
+fn the_list_of_permitted_networks_is_known_but_not_read_yet() {
+    let permitted = "{\n  \"permitted_cidrs\": [\"10.0.0.0/8\"]\n}";
+    assert_eq!(
+        message(permitted),
+        "t.yml: the list of permitted networks (permitted_cidrs) is not available yet; leave it out, and meanwhile count what is \
+         not permitted with a filter, such as not net 10.0.0.0/8"
+    );
+}
+
+#[test]
+fn mistakes_in_entries_of_lists_are_reported_with_their_place() {
+    for (text, expected) in [
+        (
+            "bandwidth:\n  networks:\n  - {network: 10.0.0.0/8, limit: 1X}\n",
+            "3:34: 1X: expected a number of bytes above 0",
+        ),
+        (
+            "bandwidth:\n  networks:\n  - network: 10.0.0.0/8\n    limit: 0\n",
+            "4:12: 0: a limit of 0 would alert on every packet; expected a number of bytes",
+        ),
+        (
+            "bandwidth:\n  networks:\n  - network: 10.0.0.0/8\n",
+            "3:5: the key limit is missing; expected a number of bytes",
+        ),
+        ("bandwidth:\n  networks:\n  - network: 10.0.0.0/8\n    limit:\n", "3:5: the key limit is missing"),
+        (
+            "bandwidth:\n  networks:\n  - network: 10.0.0.0/8\n    limits: 1G\n",
+            "4:5: unknown key limits; did you mean limit?",
+        ),
+        (
+            "bandwidth:\n  networks:\n  - network: 10.0.0.0/8\n    limit: 0x10\n",
+            "4:12: 0x10: write the number in decimal digits",
+        ),
+        (
+            "bandwidth:\n  networks:\n  - network: 10.0.0.0/8\n    limit: 1G\n    interval: -5\n",
+            "5:15: -5: expected seconds or a duration",
+        ),
+        (
+            "bandwidth:\n  networks:\n  - 10.0.0.0/8\n",
+            "3:5: expected a mapping such as {network: 192.0.2.0/24, limit: 5G}, found string",
+        ),
+        (
+            "bandwidth:\n  networks: {network: 10.0.0.0/8, limit: 1G}\n",
+            "2:13: expected a list; each entry must be a mapping such as",
+        ),
+        (
+            "bandwidth:\n  networks:\n  - {network: 10.0.0.1/8, limit: 1G}\n",
+            "3:5: network 10.0.0.1/8 has host bits set; did you mean 10.0.0.0/8?",
+        ),
+        (
+            "bandwidth:\n  networks:\n  - {network: 10.0.0.0/8, limit: 1G}\n  - {network: 10.0.0.0/8, limit: 2G}\n",
+            "3:5: network 10.0.0.0/8 has two limits",
+        ),
+        ("alert:\n  exclusions:\n  - {}\n", "3:5: exclusion 1 excludes everything; give a network, a port or a kind"),
+        ("alert:\n  exclusions:\n  - port: 0\n", "3:11: 0: expected a port from 1 to 65535"),
+        (
+            "alert:\n  exclusions:\n  - kind: hostscan\n",
+            "3:11: hostscan: did you mean host_scan? expected host_scan, port_scan",
+        ),
+        ("alert:\n  exclusions:\n  - {ports: 53}\n", "3:6: unknown key ports; did you mean port?"),
+        (
+            "anomaly:\n  methods: [diff, hirank]\n",
+            "2:19: hirank: did you mean highrank? expected an anomaly test: cdf, diff",
+        ),
+        ("anomaly:\n  methods: []\n", "2:12: no anomaly test given; choose from"),
+        ("anomaly:\n  methods: fence\n", "2:12: the fence test does nothing without a bound"),
+        (
+            "anomaly:\n  lower_bound: 10\n  upper_bound: 5\n",
+            "2:16, t.yml:3:16: the lower bound 10 is not below the upper bound 5",
+        ),
+        ("anomaly:\n  lower_bound: 10\n", "2:16: the lower bound 10 is not below the upper bound 5 (the default is 5"),
+        ("anomaly:\n  upper_bound: -1\n", "2:16: the upper bound -1 is not above 0"),
+        ("anomaly:\n  capacity: 4\n", "2:13: 4 values per pair are too few"),
+        ("anomaly:\n  seasons: 10\n", "2:12: 10 values per pair are too few: the active and reference windows need 11"),
+        ("anomaly:\n  transfer_interval: 2d\n", "2:22: a transfer interval of 2days; use 100ms to 1day"),
+        ("scan:\n  port_interval: -600\n", "2:18: -600: expected seconds or a duration"),
+        ("scan:\n  contacted_ips: 0\n", "2:18: 0: expected a number from 1 to 65535"),
+        (
+            "bandwidth:\n  limit: 99999999T\n",
+            "2:10: 99999999T: the limit cannot exceed 18446744073709551615 bytes; expected",
+        ),
+        (
+            "bandwidth:\n  TrafficInterval: 170\n",
+            "2:3: unknown key TrafficInterval; did you mean interval in section bandwidth?",
+        ),
+    ] {
+        let message = message(text);
+        assert!(message.starts_with(&format!("t.yml:{expected}")), "{text}: {message}");
+    }
+}
+
+#[test]
+fn missing_file_is_reported_with_its_name() {
+    let error = load(Path::new("/nowhere/t.yml")).unwrap_err();
+    assert!(error.to_string().starts_with("/nowhere/t.yml: cannot read the configuration: No such file"), "{error}");
+}

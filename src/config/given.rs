@@ -1,0 +1,185 @@
+//! A value of a setting as it was given, with its place.
+//!
+//! Takes texts of options and variables, and nodes of the file; gives them one form. Must not know what a value means.
+
+use std::borrow::Cow;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Error;
+
+/// The place where a value was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SettingOrigin {
+    /// Nowhere: the default.
+    Default,
+    /// The configuration file. Line and column count from 1.
+    File {
+        /// The file.
+        path: Arc<Path>,
+        /// The line.
+        line: u64,
+        /// The column, in characters.
+        column: u64,
+    },
+    /// This environment variable.
+    Variable(&'static str),
+    /// An option, as it was typed (`-iface`).
+    Option(String),
+    /// An option with its value behind `=`, as it was typed.
+    OptionWithValue(String),
+    /// The remaining arguments.
+    Words,
+}
+
+impl fmt::Display for SettingOrigin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => formatter.write_str("the default"),
+            Self::File { path, line, column } => write!(formatter, "{}:{line}:{column}", path.display()),
+            Self::Variable(name) => formatter.write_str(name),
+            Self::Option(typed) | Self::OptionWithValue(typed) => formatter.write_str(typed),
+            Self::Words => formatter.write_str("the remaining arguments"),
+        }
+    }
+}
+
+/// A value as it was given, or as `config` prints it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Content {
+    /// The text of an option, of a variable or of a line of TrafficAlerted's file. It may mean a value of any kind. Only
+    /// names of files and interfaces need not be UTF-8.
+    Argument(OsString),
+    /// YAML: no value.
+    Null,
+    /// YAML: `true` or `false`.
+    Truth(bool),
+    /// YAML: a whole number.
+    Unsigned(u64),
+    /// YAML: a whole number below 0.
+    Signed(i64),
+    /// YAML: another number.
+    Float(f64),
+    /// YAML: a text.
+    Text(String),
+    /// YAML: a sequence; or the arguments of an option that was given several times.
+    List(Vec<Given>),
+    /// YAML: a mapping.
+    Mapping(Vec<(Given, Given)>),
+}
+
+/// A value and its place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Given {
+    /// The value.
+    pub content: Content,
+    /// Its place.
+    pub origin: SettingOrigin,
+}
+
+impl From<Content> for Given {
+    fn from(content: Content) -> Self {
+        Self { content, origin: SettingOrigin::Default }
+    }
+}
+
+impl Given {
+    /// The text of an option or a variable.
+    #[must_use]
+    pub fn argument(text: impl Into<OsString>, origin: SettingOrigin) -> Self {
+        Self { content: Content::Argument(text.into()), origin }
+    }
+
+    /// True if there is no value, or a text of blanks: the setting is not given.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        match &self.content {
+            Content::Null => true,
+            Content::Argument(text) => text.to_str().is_some_and(|text| text.trim().is_empty()),
+            Content::Text(text) => text.trim().is_empty(),
+            _ => false,
+        }
+    }
+
+    /// The text of a scalar; none for lists and mappings.
+    #[must_use]
+    pub fn text(&self) -> Option<Cow<'_, str>> {
+        match &self.content {
+            Content::Argument(text) => Some(text.to_string_lossy()),
+            Content::Text(text) => Some(text.into()),
+            Content::Truth(truth) => Some(truth.to_string().into()),
+            Content::Unsigned(number) => Some(number.to_string().into()),
+            Content::Signed(number) => Some(number.to_string().into()),
+            Content::Float(number) => Some(number.to_string().into()),
+            Content::Null | Content::List(_) | Content::Mapping(_) => None,
+        }
+    }
+
+    /// The place, with the text where it stands on the command line or in the environment.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let (Content::Argument(text), origin) = (&self.content, &self.origin) else { return self.origin.to_string() };
+        let text = text.to_string_lossy();
+        match origin {
+            SettingOrigin::Variable(name) => format!("{name}={text}"),
+            SettingOrigin::OptionWithValue(typed) => format!("{typed}={text}"),
+            SettingOrigin::Words => text.into_owned(),
+            origin => format!("{origin} {text}"),
+        }
+    }
+
+    /// The refusal of this value.
+    #[must_use]
+    pub fn refused(&self, problem: impl Into<String>) -> RefusedSetting {
+        RefusedSetting::Value { given: self.clone(), problem: problem.into() }
+    }
+}
+
+/// The reason why a value cannot be read.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RefusedSetting {
+    /// A value, or a part of it, is wrong.
+    Value {
+        /// The part that is wrong.
+        given: Given,
+        /// The fault and its remedy, in words.
+        problem: String,
+    },
+    /// A mapping has an unknown key.
+    UnknownKey {
+        /// The key.
+        key: Given,
+        /// The known keys.
+        known: Vec<&'static str>,
+    },
+}
+
+impl RefusedSetting {
+    /// The fault and its remedy, without the place.
+    #[must_use]
+    pub fn problem(&self) -> String {
+        match self {
+            Self::Value { problem, .. } => problem.clone(),
+            Self::UnknownKey { key, known } => {
+                format!("unknown key {}; the keys here are {}", key.text().unwrap_or_default(), known.join(", "))
+            }
+        }
+    }
+
+    /// The node that is refused.
+    #[must_use]
+    pub const fn node(&self) -> &Given {
+        match self {
+            Self::Value { given, .. } => given,
+            Self::UnknownKey { key, .. } => key,
+        }
+    }
+}
+
+impl From<RefusedSetting> for Error {
+    fn from(refusal: RefusedSetting) -> Self {
+        Self::invalid(refusal.node().place(), refusal.problem())
+    }
+}

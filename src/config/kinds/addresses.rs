@@ -1,0 +1,81 @@
+//! The kinds of values that are names, addresses or free text.
+//!
+//! Takes a text, or the bytes of a name; gives the value. Must not know whether there is such an interface, file or host.
+
+use std::net::IpAddr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+
+use super::super::given::Content;
+use super::{Scalar, Scalars};
+use crate::capture::names;
+use crate::http::ListenAddress;
+
+/// A free text, without blanks around it.
+pub const FREE_TEXT: Scalar<String> = Scalar {
+    form: "text",
+    scalars: Scalars::Text,
+    parse: |text| Some(text.trim().to_owned()),
+    show: |text| Content::Text(text.clone()),
+    parse_raw: None,
+};
+
+/// The name of a file.
+pub const FILE_NAME: Scalar<PathBuf> = Scalar {
+    form: "a file name",
+    scalars: Scalars::Text,
+    parse: |text| Some(PathBuf::from(text)),
+    show: |path| Content::Text(path.to_string_lossy().into_owned()),
+    parse_raw: Some(|argument| Some(PathBuf::from(argument))),
+};
+
+/// The name of an interface as the kernel allows it, or `all` or `any`. The kernel takes names of any bytes; those that
+/// are not UTF-8 have a text too.
+pub const INTERFACE_NAME: Scalar<String> = Scalar {
+    form: "an interface name (1 to 127 bytes, no slash, colon or space)",
+    parse: interface_name,
+    parse_raw: Some(|argument| match argument.to_str() {
+        Some(text) => interface_name(text.trim()),
+        None => interface_name(&names::to_text(argument.as_bytes())),
+    }),
+    ..FREE_TEXT
+};
+
+/// `ALTIFNAMSIZ` less the closing zero: alternative names are longer than others.
+const LONGEST_INTERFACE_NAME_BYTES: usize = 127;
+
+fn interface_name(text: &str) -> Option<String> {
+    let bytes = names::to_bytes(text);
+    let fits = (1..=LONGEST_INTERFACE_NAME_BYTES).contains(&bytes.len()) && text != "." && text != "..";
+    let is_plain = !text.contains(|letter: char| letter == '/' || letter == ':' || letter.is_whitespace());
+    (fits && is_plain).then(|| text.to_owned())
+}
+
+/// A network, or an address as a network of one host. Host bits stay as they were given.
+pub const NETWORK: Scalar<IpNet> = Scalar {
+    form: "a network such as 10.0.0.0/8 or fc00::/7, or an address",
+    scalars: Scalars::Text,
+    parse: |text| text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from)),
+    show: |network| Content::Text(network.to_string()),
+    parse_raw: None,
+};
+
+/// An address, also as `ip address` prints it, with the bits of its network behind it.
+pub const ADDRESS: Scalar<IpAddr> = Scalar {
+    form: "an address such as 192.0.2.1 or 192.0.2.1/24",
+    scalars: Scalars::Text,
+    parse: |text| text.parse().ok().or_else(|| text.parse::<IpNet>().ok().map(|network| network.addr())),
+    show: |address| Content::Text(address.to_string()),
+    parse_raw: None,
+};
+
+/// An address to listen on.
+pub const LISTEN_ADDRESS: Scalar<ListenAddress> = Scalar {
+    form: "[HOST]:PORT, such as :8888, localhost:8888 or [::1]:8888",
+    scalars: Scalars::Text,
+    parse: |text| text.parse().ok(),
+    show: |address| Content::Text(address.to_string()),
+    parse_raw: None,
+};

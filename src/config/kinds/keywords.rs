@@ -1,0 +1,151 @@
+//! The kinds of values that are one of several words: truth values and the enumerations.
+//!
+//! Takes a word; gives the value, or the nearest word. Must not know which setting it is for.
+
+use super::super::given::Content;
+use super::super::nearest::nearest;
+use super::super::{LogFormat, LogLevel};
+use super::{Scalar, Scalars, ValueKind};
+use crate::account::FlowKeying;
+use crate::alert::{Severity, Side};
+use crate::detect::anomaly::Method;
+use crate::detect::bandwidth::BandwidthDirection;
+use crate::detect::{Kind, scan};
+
+/// One of several words.
+#[derive(Debug, Clone, Copy)]
+pub struct Keywords<T: 'static> {
+    /// The words, in the order in which messages list them.
+    pub words: &'static [(&'static str, T)],
+    /// Other words that are read as one of them.
+    pub synonyms: &'static [(&'static str, T)],
+    /// Words that are meant for something else, and what to say of them.
+    pub strays: (&'static [&'static str], &'static str),
+    /// The beginning of the form.
+    pub noun: &'static str,
+}
+
+impl<T> Keywords<T> {
+    /// These words and no other.
+    #[must_use]
+    pub const fn of(words: &'static [(&'static str, T)]) -> Self {
+        Self { words, synonyms: &[], strays: (&[], ""), noun: "" }
+    }
+}
+
+impl<T: Copy + PartialEq> Keywords<T> {
+    /// The word for a value.
+    #[must_use]
+    pub fn word(&self, value: T) -> &'static str {
+        self.words.iter().find(|(_, known)| *known == value).map_or("", |(word, _)| word)
+    }
+}
+
+/// The identity of a flow.
+pub const FLOW_KEY: Keywords<FlowKeying> = Keywords::of(&[
+    ("service", FlowKeying::Service),
+    ("dst-port", FlowKeying::DestinationPort),
+    ("pair", FlowKeying::Pair),
+]);
+/// The bytes of an address that are limited.
+pub const DIRECTION: Keywords<BandwidthDirection> = Keywords::of(&[
+    ("source", BandwidthDirection::Source),
+    ("destination", BandwidthDirection::Destination),
+    ("both", BandwidthDirection::Both),
+]);
+/// The contacts that count towards a scan.
+pub const SCAN_RULE: Keywords<scan::Rule> =
+    Keywords::of(&[("evidence", scan::Rule::Evidence), ("contacts", scan::Rule::Contacts)]);
+/// A kind of alerts.
+pub const ALERT_KIND: Keywords<Kind> = Keywords::of(&[
+    ("host_scan", Kind::HostScan),
+    ("port_scan", Kind::PortScan),
+    ("bandwidth", Kind::Bandwidth),
+    ("anomaly", Kind::Anomaly),
+]);
+/// The severity of an alert.
+pub const SEVERITY: Keywords<Severity> =
+    Keywords::of(&[("info", Severity::Info), ("warning", Severity::Warning), ("critical", Severity::Critical)]);
+/// The side of the local networks' border.
+pub const SIDE: Keywords<Side> = Keywords::of(&[("inside", Side::Inside), ("outside", Side::Outside)]);
+/// A test for anomalies.
+pub const METHOD: Keywords<Method> = Keywords {
+    noun: "an anomaly test: ",
+    ..Keywords::of(&[
+        ("cdf", Method::Cdf),
+        ("diff", Method::Diff),
+        ("fence", Method::Fence),
+        ("highrank", Method::Highrank),
+        ("ks", Method::Ks),
+        ("lowrank", Method::Lowrank),
+        ("magnitude", Method::Magnitude),
+    ])
+};
+/// The level of the program's own log. The words of the older programs' `-loglevel` are read too: nothing here is graver
+/// than an error.
+pub const LOG_LEVEL: Keywords<LogLevel> = Keywords {
+    synonyms: &[("fatal", LogLevel::Error), ("panic", LogLevel::Error)],
+    ..Keywords::of(&[
+        ("error", LogLevel::Error),
+        ("warn", LogLevel::Warn),
+        ("info", LogLevel::Info),
+        ("debug", LogLevel::Debug),
+        ("trace", LogLevel::Trace),
+    ])
+};
+/// The format of the program's own log.
+pub const LOG_FORMAT: Keywords<LogFormat> = Keywords {
+    strays: (
+        &["console", "csv", "jsonl"],
+        "this is a value of --log-format (the format of policy events); expected logfmt or json",
+    ),
+    ..Keywords::of(&[("logfmt", LogFormat::Logfmt), ("json", LogFormat::Json)])
+};
+
+impl<T: Copy + PartialEq> ValueKind for Keywords<T> {
+    type Value = T;
+
+    /// `a`, `b or c`.
+    fn form(&self) -> String {
+        let words = self.words().join(", ");
+        let (before, last) = words.rsplit_once(", ").unwrap_or(("", &words));
+        format!("{}{before} or {last}", self.noun)
+    }
+
+    fn scalars(&self) -> Scalars {
+        Scalars::Text
+    }
+
+    fn words(&self) -> Vec<&'static str> {
+        self.words.iter().map(|(word, _)| *word).collect()
+    }
+
+    fn parse(&self, text: &str) -> Result<T, String> {
+        let (strays, what_they_are) = self.strays;
+        match self.words.iter().chain(self.synonyms).find(|(word, _)| *word == text) {
+            Some((_, value)) => Ok(*value),
+            None if strays.contains(&text) => Err(what_they_are.to_owned()),
+            None => Err(match nearest(text, self.words()) {
+                Some(near) => format!("did you mean {near}? {}", self.expected()),
+                None => self.expected(),
+            }),
+        }
+    }
+
+    fn show(&self, value: &T) -> Content {
+        Content::Text(self.word(*value).to_owned())
+    }
+}
+
+/// A truth value, in the words of Go's flag package.
+pub const TRUTH: Scalar<bool> = Scalar {
+    form: "true or false",
+    scalars: Scalars::Truth,
+    parse: |text| match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    },
+    show: |truth| Content::Truth(*truth),
+    parse_raw: None,
+};

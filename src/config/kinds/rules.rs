@@ -1,0 +1,172 @@
+//! The kinds of values that are rules: severities, limits of networks, exclusions from alerts.
+//!
+//! Takes a text or a mapping; gives a rule. Must not know whether rules contradict each other.
+
+use super::super::given::{Content, Given, RefusedSetting};
+use super::addresses::{FREE_TEXT, NETWORK};
+use super::durations::WINDOW;
+use super::keywords::{ALERT_KIND, SEVERITY, SIDE, TRUTH};
+use super::numbers::{BYTE_LIMIT, PORT};
+use super::{Scalars, ValueKind, mistyped, read_some};
+use crate::alert::{Exclusion, SeverityRule};
+use crate::detect::bandwidth::NetworkLimit;
+
+/// The severity of a kind of alerts, on one side or on both.
+#[derive(Debug, Clone, Copy)]
+pub struct SeverityOfKind;
+
+impl ValueKind for SeverityOfKind {
+    type Value = SeverityRule;
+
+    fn form(&self) -> String {
+        "KIND=SEVERITY or KIND.SIDE=SEVERITY, such as bandwidth=critical or host_scan.outside=warning (kinds host_scan, \
+         port_scan, bandwidth, anomaly; sides inside, outside; severities info, warning, critical)"
+            .to_owned()
+    }
+
+    fn scalars(&self) -> Scalars {
+        Scalars::Text
+    }
+
+    fn parse(&self, text: &str) -> Result<SeverityRule, String> {
+        let (of, severity) = text.split_once('=').ok_or_else(|| self.expected())?;
+        let (kind, side) = match of.split_once('.') {
+            Some((kind, side)) => (kind, Some(SIDE.parse(side.trim())?)),
+            None => (of, None),
+        };
+        Ok(SeverityRule { kind: ALERT_KIND.parse(kind.trim())?, side, severity: SEVERITY.parse(severity.trim())? })
+    }
+
+    fn show(&self, rule: &SeverityRule) -> Content {
+        let side = rule.side.map(|side| format!(".{}", side.label())).unwrap_or_default();
+        Content::Text(format!("{}{side}={}", rule.kind.label(), rule.severity.label()))
+    }
+}
+
+/// The keys of the mappings in lists of rules.
+pub const RULE_KEYS: [&[&str]; 2] = [LimitOfNetwork::KEYS, ExcludedTraffic::KEYS];
+
+/// A bandwidth limit of a network.
+#[derive(Debug, Clone, Copy)]
+pub struct LimitOfNetwork;
+
+impl LimitOfNetwork {
+    const KEYS: &[&str] = &["network", "limit", "interval", "rule", "total"];
+}
+
+impl ValueKind for LimitOfNetwork {
+    type Value = NetworkLimit;
+
+    fn form(&self) -> String {
+        "a mapping such as {network: 192.0.2.0/24, limit: 5G}".to_owned()
+    }
+
+    fn scalars(&self) -> Scalars {
+        Scalars::Nothing
+    }
+
+    fn parse(&self, _text: &str) -> Result<NetworkLimit, String> {
+        Err(self.expected())
+    }
+
+    fn show(&self, limit: &NetworkLimit) -> Content {
+        mapping([
+            ("network", Some(NETWORK.show(&limit.network))),
+            ("limit", Some(BYTE_LIMIT.show(&limit.limit_bytes))),
+            ("interval", limit.interval.map(|interval| WINDOW.show(&interval))),
+            ("rule", limit.rule.as_ref().map(|rule| FREE_TEXT.show(rule))),
+            ("total", limit.total.then_some(Content::Truth(true))),
+        ])
+    }
+
+    fn read(&self, given: &Given) -> Result<NetworkLimit, RefusedSetting> {
+        let (mut network, mut limit, mut interval, mut rule, mut total) = (None, None, None, None, None);
+        for (key, value) in keys_and_values(self, given)? {
+            match known_key(key, Self::KEYS)? {
+                "network" => network = read_some(&NETWORK, value)?,
+                "limit" => limit = read_some(&BYTE_LIMIT, value)?,
+                "interval" => interval = read_some(&WINDOW, value)?,
+                "rule" => rule = read_some(&FREE_TEXT, value)?,
+                _ => total = read_some(&TRUTH, value)?,
+            }
+        }
+        Ok(NetworkLimit {
+            network: network.ok_or_else(|| missing(given, "network", &NETWORK))?,
+            limit_bytes: limit.ok_or_else(|| missing(given, "limit", &BYTE_LIMIT))?,
+            interval,
+            rule,
+            total: total.unwrap_or_default(),
+        })
+    }
+}
+
+/// Traffic that raises no alerts.
+#[derive(Debug, Clone, Copy)]
+pub struct ExcludedTraffic;
+
+impl ExcludedTraffic {
+    const KEYS: &[&str] = &["network", "port", "kind"];
+}
+
+impl ValueKind for ExcludedTraffic {
+    type Value = Exclusion;
+
+    fn form(&self) -> String {
+        "a mapping with some or all of {network: 192.0.2.0/24, port: 53, kind: host_scan}".to_owned()
+    }
+
+    fn scalars(&self) -> Scalars {
+        Scalars::Nothing
+    }
+
+    fn parse(&self, _text: &str) -> Result<Exclusion, String> {
+        Err(self.expected())
+    }
+
+    fn show(&self, exclusion: &Exclusion) -> Content {
+        mapping([
+            ("network", exclusion.network.map(|network| NETWORK.show(&network))),
+            ("port", exclusion.port.map(|port| PORT.show(&port))),
+            ("kind", exclusion.kind.map(|kind| ALERT_KIND.show(&kind))),
+        ])
+    }
+
+    fn read(&self, given: &Given) -> Result<Exclusion, RefusedSetting> {
+        let mut exclusion = Exclusion::default();
+        for (key, value) in keys_and_values(self, given)? {
+            match known_key(key, Self::KEYS)? {
+                "network" => exclusion.network = read_some(&NETWORK, value)?,
+                "port" => exclusion.port = read_some(&PORT, value)?,
+                _ => exclusion.kind = read_some(&ALERT_KIND, value)?,
+            }
+        }
+        Ok(exclusion)
+    }
+}
+
+/// The mapping of those keys that have a value.
+fn mapping<const N: usize>(entries: [(&'static str, Option<Content>); N]) -> Content {
+    let entries = entries.into_iter().filter_map(|(key, value)| {
+        let key = Content::Text(key.to_owned());
+        Some((key.into(), value?.into()))
+    });
+    Content::Mapping(entries.collect())
+}
+
+fn keys_and_values<'a>(kind: &impl ValueKind, given: &'a Given) -> Result<&'a [(Given, Given)], RefusedSetting> {
+    match &given.content {
+        Content::Mapping(entries) => Ok(entries),
+        _ => Err(mistyped(kind, given)),
+    }
+}
+
+/// The one of `keys` that the node is.
+fn known_key(node: &Given, keys: &[&'static str]) -> Result<&'static str, RefusedSetting> {
+    let known = keys.iter().find(|key| node.text().is_some_and(|text| text == **key));
+    known.copied().ok_or_else(|| RefusedSetting::UnknownKey { key: node.clone(), known: keys.to_vec() })
+}
+
+/// A key that is there but empty is as one that is missing.
+fn missing(given: &Given, key: &str, kind: &impl ValueKind) -> RefusedSetting {
+    given.refused(format!("the key {key} is missing; {}", kind.expected()))
+}

@@ -1,0 +1,369 @@
+//! The hot path: frames from one interface into intervals, for as long as the interface is to be captured.
+
+mod resize;
+
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use resize::Resizing;
+
+use super::Error;
+use super::control::{CaptureNumber, ControlBlock, Plan};
+use super::coverage::Comparison;
+use super::fanout::{Fanout, Membership};
+use super::handover::Exchange;
+use super::notices::say_stopped;
+use super::opening::{FirstTry, Opening};
+use super::rings::{self, Ring, Rings};
+use crate::account::interval::Interval;
+use crate::capture::filter::UserFilter;
+use crate::capture::live::{Live, Statistics};
+use crate::capture::once::{Origins, is_copy};
+use crate::capture::{self, Selection};
+use crate::decode::Decoder;
+use crate::packet::{Frame, Timestamp};
+
+/// First pause before an interface is opened again; doubled each time, up to a bound.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Interval at which a waiting thread checks its control block.
+const GLANCE: Duration = Duration::from_millis(50);
+/// Longest time that a new handle waits until the others have replaced their rings by smaller ones.
+const RING_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Decodes a frame and counts it. Where `origins` are given, a frame on its way out that came in by a captured
+/// interface is left out: it was counted there.
+#[inline(always)]
+pub fn count_frame(decoder: &Decoder, origins: Option<&Origins>, frame: &Frame<'_>, interval: &mut Interval) {
+    match decoder.decode(frame) {
+        Ok(packet) => match origins {
+            Some(origins) if is_copy(packet.outgoing, packet.addresses.source(), origins) => {
+                interval.observe_copy(frame.wire_bytes);
+            }
+            _ => {
+                if let Some(refusal) = decoder.refusal(frame, &packet) {
+                    interval.refuse(&refusal);
+                }
+                interval.observe(&packet, frame.wire_bytes);
+            }
+        },
+        Err(reason) => interval.observe_not_ip(reason, frame.wire_bytes),
+    }
+}
+
+/// Captures one interface until it is stopped, or the interface is no longer wanted.
+pub(super) struct CaptureLoop {
+    /// The number under which the plan has the name of the interface.
+    pub number: CaptureNumber,
+    pub interface: String,
+    /// Number of this worker of the interface, from 0.
+    pub worker: usize,
+    /// All of them.
+    pub fanout: Arc<Fanout>,
+    pub config: capture::Config,
+    /// The memory of the rings of all interfaces.
+    pub rings: Arc<Rings>,
+    pub user_filter: Option<Arc<UserFilter>>,
+    pub tick: Duration,
+    pub control: Arc<ControlBlock>,
+    pub exchange: Exchange,
+    pub first_try: Option<Sender<FirstTry>>,
+    /// Notified once when the interface is open.
+    pub opening: Option<Arc<Opening>>,
+    /// The last error when the interface was opened, and the number of failures in a row.
+    pub refused: Option<(String, u32)>,
+}
+
+/// An open handle and its state.
+pub(super) struct Session {
+    pub live: Live,
+    /// Given back after the handle, which stands before it; so is the membership.
+    pub ring: Ring,
+    membership: Membership,
+    pub decoder: Decoder,
+    pub plan: Arc<Plan>,
+    /// The kernel's number of the interface that is open.
+    pub index: Option<u32>,
+    /// The kernel's counters when they were last read.
+    pub recorded: Statistics,
+    comparison: Comparison,
+    resizing: Resizing,
+}
+
+impl CaptureLoop {
+    /// The body of the thread.
+    pub(super) fn run(mut self) {
+        let mut pause = FIRST_PAUSE;
+        while self.is_wanted() {
+            self.take_name();
+            match self.open() {
+                Ok(session) => {
+                    self.control.forget_refused(&self.interface, self.worker);
+                    self.report(Ok(()));
+                    self.say_open();
+                    tracing::info!(interface = self.interface, worker = self.worker + 1, "capturing");
+                    (pause, self.refused) = (FIRST_PAUSE, None);
+                    if let Err(error) = self.capture(session) {
+                        say_stopped(&self.interface, &self.config.selection, &error);
+                    }
+                }
+                Err(error) => {
+                    self.say_refused(&error);
+                    // Nothing comes in by one that is down.
+                    if self.control.plan().up.contains(&self.interface) {
+                        self.control.record_refused(&self.interface, self.worker);
+                    }
+                    self.report(Err(error));
+                    // With `all`, the interfaces that can be opened are captured.
+                    if self.config.selection == Selection::All {
+                        self.say_open();
+                    }
+                }
+            }
+            self.exchange.hand_over_last();
+            self.wait(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        self.control.forget_refused(&self.interface, self.worker);
+    }
+
+    fn is_wanted(&self) -> bool {
+        !self.control.is_stopping() && self.control.plan().captures.contains_key(&self.number)
+    }
+
+    /// Takes over the name that the interface has now, while no handle is open.
+    fn take_name(&mut self) {
+        if let Some(name) = self.control.plan().captures.get(&self.number).filter(|name| **name != self.interface) {
+            self.control.forget_refused(&self.interface, self.worker);
+            self.exchange.rename(name);
+            self.interface.clone_from(name);
+        }
+    }
+
+    /// Once for each reason, as long as it lasts. Among all interfaces the second time: one that has just been deleted is
+    /// refused once.
+    fn say_refused(&mut self, error: &Error) {
+        let reason = error.to_string();
+        let times = match &self.refused {
+            Some((before, times)) if *before == reason => times + 1,
+            _ => 1,
+        };
+        let said_at = if self.config.selection == Selection::All { 2 } else { 1 };
+        if times == said_at && self.first_try.is_none() {
+            tracing::warn!(interface = self.interface, %error, "cannot capture; retrying");
+        } else {
+            tracing::debug!(interface = self.interface, %error, "cannot capture; retrying");
+        }
+        if matches!(error, Error::Rings) && times == 1 {
+            self.rings.count_refused();
+        }
+        self.refused = Some((reason, times));
+    }
+
+    fn report(&mut self, result: Result<(), Error>) {
+        let Some(first_try) = self.first_try.take() else { return };
+        if first_try.send(FirstTry { interface: self.interface.clone(), result }).is_err() {
+            tracing::trace!(interface = self.interface, "the result of opening is not needed any more");
+        }
+    }
+
+    fn say_open(&mut self) {
+        if let Some(opening) = self.opening.take() {
+            opening.one_is_open();
+        }
+    }
+
+    /// Until `pause` is over, or there is a new plan, which may mean that the interface is back.
+    fn wait(&self, pause: Duration) {
+        let plan = self.control.plan();
+        let until = Instant::now() + pause;
+        while Instant::now() < until && self.is_wanted() && Arc::ptr_eq(&plan, &self.control.plan()) {
+            thread::sleep(GLANCE.min(until.saturating_duration_since(Instant::now())));
+        }
+    }
+
+    fn open(&self) -> Result<Session, Error> {
+        let ring = self.reserve_ring()?;
+        let mut live = self.open_handle(&ring)?;
+        let decoder = Decoder::new(live.link_type()).map_err(|source| Error::LinkType {
+            origin: self.interface.clone(),
+            name: live.link_type_name(),
+            source,
+        })?;
+        let mut membership = self.fanout.join(&mut live)?;
+        let plan = self.control.plan();
+        let index = live.index();
+        self.check_identity(&plan, index)?;
+        live.attach(self.filter(&plan), self.user_filter.as_deref())?;
+        let comparison = Comparison::start(&self.interface, self.takes_all(&plan));
+        membership.say_capturing();
+        let recorded = Statistics::default();
+        let resizing = Resizing::default();
+        Ok(Session { live, ring, membership, decoder, plan, index, recorded, comparison, resizing })
+    }
+
+    /// A sealed handle with a ring of that size.
+    pub(super) fn open_handle(&self, ring: &Ring) -> Result<Live, capture::Error> {
+        Live::open(&self.interface, &capture::Config { buffer_bytes: ring.bytes(), ..self.config.clone() })
+    }
+
+    /// Memory for the ring. While others still have larger rings than the plan gives them, it waits for them.
+    fn reserve_ring(&self) -> Result<Ring, Error> {
+        let deadline = Instant::now() + RING_PATIENCE;
+        loop {
+            let plan = self.control.plan();
+            if let Some(ring) = self.rings.reserve(plan.ring_bytes) {
+                return Ok(ring);
+            }
+            let may_wait = rings::fits(plan.ring_bytes, plan.filters.len() * self.config.workers);
+            if !may_wait || !self.is_wanted() || Instant::now() > deadline {
+                return Err(Error::Rings);
+            }
+            thread::sleep(GLANCE);
+        }
+    }
+
+    /// Refuses a handle on another interface than the plan means: another one may have been given the name, which the plan
+    /// does not know yet. Its frames must not be credited to this one.
+    fn check_identity(&self, plan: &Plan, opened: Option<u32>) -> Result<(), Error> {
+        let is_renamed = plan.captures.get(&self.number) != Some(&self.interface);
+        if is_renamed || plan.indexes.get(&self.interface).copied() != opened {
+            let reason = "another interface has this name now".to_owned();
+            return Err(capture::Error::Interface { name: self.interface.clone(), reason }.into());
+        }
+        Ok(())
+    }
+
+    /// True if every frame of the interface comes to this handle: it is one interface, it is up, nothing is left out, and no
+    /// other worker has a part.
+    fn takes_all(&self, plan: &Plan) -> bool {
+        let is_one = self.config.selection != Selection::Any;
+        let is_unfiltered = matches!(plan.filters.get(&self.interface), Some(None)) && self.user_filter.is_none();
+        is_one && is_unfiltered && self.config.workers == 1 && plan.up.contains(&self.interface)
+    }
+
+    pub(super) fn filter<'a>(&self, plan: &'a Plan) -> Option<&'a str> {
+        plan.filters.get(&self.interface)?.as_deref()
+    }
+
+    /// Counts frames until the interface is not to be captured any more; then all that the kernel has counted by then.
+    fn capture(&mut self, mut session: Session) -> Result<(), Error> {
+        let captured = self.capture_until_unwanted(&mut session);
+        session.membership.say_ended();
+        session.comparison.end();
+        let sealed = session.live.seal().map_err(Error::from);
+        let Session { live, decoder, plan, .. } = &mut session;
+        let exchange = &mut self.exchange;
+        live.finish(|frame| {
+            count_frame(decoder, plan.origins.as_deref(), &frame, exchange.filling_at(frame.time));
+        });
+        let recorded = self.record(&mut session);
+        let Statistics { received, dropped_by_kernel, .. } = session.recorded;
+        let worker = self.worker + 1;
+        tracing::debug!(interface = self.interface, worker, received, dropped_by_kernel, "handle closed");
+        captured.and(sealed).and(recorded)
+    }
+
+    fn capture_until_unwanted(&mut self, session: &mut Session) -> Result<(), Error> {
+        let mut next_tick = Instant::now();
+        while self.is_wanted() && !self.is_another(session) {
+            self.follow(session)?;
+            if !self.resize(session)? {
+                return Ok(());
+            }
+            let now = Instant::now();
+            // An interface that is down keeps its handle, which resumes by itself.
+            let is_up = session.plan.up.contains(&self.interface) && self.fanout.is_whole();
+            let is_urgent = self.exchange.say_up(is_up) || self.exchange.filling().is_nearly_full();
+            if self.exchange.has_turned() {
+                // The end of a cell, by a frame or by the clock, comes before the tick.
+                next_tick = now + self.tick + 2 * self.config.read_timeout;
+                self.record(session)?;
+            }
+            if now >= next_tick || is_urgent && self.exchange.has_empty() {
+                next_tick = now + self.tick;
+                self.record(session)?;
+                self.exchange.hand_over();
+            }
+            let wait = self.config.read_timeout.min(next_tick.saturating_duration_since(now));
+            self.poll(session, wait)?;
+        }
+        Ok(())
+    }
+
+    /// Counts the frames that are there, after `wait` at most. Without frames time has passed all the same: within
+    /// the read timeout the kernel gives out every frame that it has.
+    fn poll(&mut self, session: &mut Session, wait: Duration) -> Result<(), Error> {
+        let clock = Timestamp::from(SystemTime::now());
+        let Session { live, decoder, plan, .. } = session;
+        let exchange = &mut self.exchange;
+        let polled = live.poll(wait, |frame| {
+            count_frame(decoder, plan.origins.as_deref(), &frame, exchange.filling_at(frame.time));
+        })?;
+        if polled == 0 {
+            exchange.pass(clock, 2 * self.config.read_timeout);
+        }
+        Ok(())
+    }
+
+    /// True if another interface than the one that is open is to be captured, because it has the name now.
+    fn is_another(&self, session: &Session) -> bool {
+        let plan = self.control.plan();
+        let now = plan.captures.get(&self.number).and_then(|name| plan.indexes.get(name));
+        now.is_some() && now != session.index.as_ref()
+    }
+
+    /// Continues under the name that the interface has in `plan`. The handle stays open, so a rename loses and doubles no
+    /// frame: frames that were read before count under the old name, all others under the new one.
+    fn follow_name(&mut self, session: &mut Session, plan: &Plan) -> Result<(), Error> {
+        let Some(name) = plan.captures.get(&self.number).filter(|name| **name != self.interface) else { return Ok(()) };
+        self.record(session)?;
+        tracing::info!(interface = self.interface, name, "the interface has another name now; capturing goes on");
+        self.exchange.rename(name);
+        self.interface.clone_from(name);
+        session.comparison = Comparison::start(&self.interface, self.takes_all(plan));
+        Ok(())
+    }
+
+    /// Takes over a new plan.
+    fn follow(&mut self, session: &mut Session) -> Result<(), Error> {
+        let plan = self.control.plan();
+        if Arc::ptr_eq(&plan, &session.plan) {
+            return Ok(());
+        }
+        let before = session.plan.filters.get(&self.interface).cloned();
+        self.follow_name(session, &plan)?;
+        if let Some(filter) = plan.filters.get(&self.interface)
+            && before.as_ref() != Some(filter)
+        {
+            session.live.attach(filter.as_deref(), self.user_filter.as_deref())?;
+            tracing::debug!(interface = self.interface, filter = filter.as_deref().unwrap_or(""), "filter updated");
+        }
+        // From the next packet on, as the local networks may have changed.
+        let interval = self.exchange.filling();
+        interval.settle();
+        interval.classify_by(Arc::clone(&plan.classifier));
+        tracing::debug!(interface = self.interface, "local networks updated");
+        session.plan = plan;
+        Ok(())
+    }
+
+    /// Reads the kernel's counters.
+    pub(super) fn record(&mut self, session: &mut Session) -> Result<(), Error> {
+        let counted = session.live.statistics()?;
+        self.add_counted(session, counted.since(session.recorded));
+        session.recorded = counted;
+        Ok(())
+    }
+
+    /// Adds the kernel's counts. Every worker reads the drops of the interface itself, and one reports them.
+    pub(super) fn add_counted(&mut self, session: &mut Session, mut since: Statistics) {
+        if self.worker > 0 {
+            since.dropped_by_interface = 0;
+        }
+        let holds = self.takes_all(&session.plan);
+        self.exchange.record(since, session.comparison.next(&self.interface, since, holds));
+    }
+}
