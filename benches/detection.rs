@@ -21,10 +21,11 @@ use trafficmonitor::account::conversation::{Address, Way, request_way};
 use trafficmonitor::account::interface::InterfaceId;
 use trafficmonitor::account::interval::{Interval, Row};
 use trafficmonitor::account::ledger::Ledger;
-use trafficmonitor::account::observer::{MergedRow, ObserverNote, RowBatch, RowObserver, SlotHints};
+use trafficmonitor::account::observer::{BatchMemory, MergedRow, RowBatch, RowObserver};
 use trafficmonitor::decode::Decoder;
+use trafficmonitor::detect::Notes;
 use trafficmonitor::detect::anomaly::{self, Pair, Pairs};
-use trafficmonitor::detect::bandwidth::{Bandwidth, Config, Direction, NetworkLimit};
+use trafficmonitor::detect::bandwidth::{Bandwidth, BandwidthDirection, Config, NetworkLimit};
 use trafficmonitor::detect::scan::{self, Scan};
 use trafficmonitor::locality::Classifier;
 use trafficmonitor::packet::{Frame, LinkType, Timestamp};
@@ -52,13 +53,6 @@ struct Known {
     seen: [bool; 2],
     /// Number of the conversation.
     number: usize,
-}
-
-/// Notes of the observers that are kept with a conversation.
-#[derive(Clone, Copy, Default)]
-struct Kept {
-    hints: [SlotHints; 2],
-    note: ObserverNote,
 }
 
 /// A conversation: its two endpoints and the protocol.
@@ -109,25 +103,23 @@ fn intervals(trace: &trace::Trace, name: &str) -> Vec<Counted> {
     done
 }
 
-fn see_rows<W: RowObserver, A: Address>(
+fn see_rows<W: RowObserver<Notes = Notes>, A: Address>(
     observer: &mut W,
     interface: InterfaceId,
     rows: &[Row<A>],
     known: &[Known],
-    kept: &mut [Kept],
+    kept: &mut [Notes],
 ) {
-    let mut batch = RowBatch::in_place_of(Vec::new());
-    for (rows, known) in rows.chunks(RowBatch::<A>::MOST).zip(known.chunks(RowBatch::<A>::MOST)) {
+    let most = RowBatch::<A, Notes>::MOST;
+    let mut batch = RowBatch::new(BatchMemory::default());
+    for (rows, known) in rows.chunks(most).zip(known.chunks(most)) {
         for (row, Known { is_known, request_way, seen, number }) in rows.iter().zip(known.iter().copied()) {
-            let Kept { hints, note } = kept[number];
             let remembered_at = number as u32;
-            batch.add(MergedRow { row, interface, is_known, request_way, seen, remembered_at, note }, hints);
+            batch.add(MergedRow { row, interface, is_known, request_way, seen, remembered_at }, kept[number]);
         }
         observer.observe(&mut batch);
-        for directed in batch.directed() {
-            kept[directed.remembered_at as usize].hints[directed.way as usize] = directed.hints;
-        }
-        batch.merged().iter().for_each(|merged| kept[merged.remembered_at as usize].note = merged.note);
+        let (merged, notes) = batch.merged();
+        merged.iter().zip(notes).for_each(|(merged, notes)| kept[merged.remembered_at as usize] = *notes);
         batch.clear();
     }
 }
@@ -136,10 +128,30 @@ fn see_rows<W: RowObserver, A: Address>(
 struct Sum(u64);
 
 impl RowObserver for Sum {
-    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
-        self.0 += batch.directed().iter().map(|directed| directed.bytes).sum::<u64>();
+    type Notes = Notes;
+
+    fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, Notes>) {
+        self.0 += rows.directed().0.iter().map(|directed| directed.bytes).sum::<u64>();
     }
 }
+
+/// Makes observers of detectors, each by itself.
+macro_rules! observer {
+    ($name:ident, $detector:ty) => {
+        struct $name($detector);
+
+        impl RowObserver for $name {
+            type Notes = Notes;
+
+            fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, Notes>) {
+                self.0.observe(rows);
+            }
+        }
+    };
+}
+
+observer!(BandwidthAlone, Bandwidth);
+observer!(ScanAlone, Scan);
 
 /// The CPU time that this thread took so far.
 fn cpu_time() -> Duration {
@@ -150,19 +162,19 @@ fn cpu_time() -> Duration {
 
 /// Shows all rows to a new observer, several times, and lets `judge` do the work after each interval; gives the time
 /// of one pass, and the last observer.
-fn run<W: RowObserver>(
+fn run<W: RowObserver<Notes = Notes>>(
     intervals: &[Counted],
     new: impl Fn() -> W,
     mut judge: impl FnMut(&mut W, Timestamp),
 ) -> (Duration, W) {
-    let interface = Ledger::new(&trafficmonitor::account::Config::default(), SEED).interface("bench");
+    let interface = Ledger::<()>::new(&trafficmonitor::account::Config::default(), SEED).interface("bench");
     let numbers = intervals.iter().flat_map(|counted| counted.v4.iter().chain(&counted.v6).map(|known| known.number));
     let conversations = numbers.max().map_or(0, |last| last + 1);
     let mut observer = new();
     let start = cpu_time();
     for _ in 0..PASSES {
         observer = new();
-        let mut kept = vec![Kept::default(); conversations];
+        let mut kept = vec![Notes::default(); conversations];
         for Counted { interval, v4, v6, watermark } in intervals {
             see_rows(&mut observer, interface, interval.rows_v4(), v4, &mut kept);
             see_rows(&mut observer, interface, interval.rows_v6(), v6, &mut kept);
@@ -184,7 +196,7 @@ fn configs() -> [(&'static str, Config); 4] {
     [
         ("sources alone", Config { no_destinations: true, ..default.clone() }),
         ("with the chart's pairs", default.clone()),
-        ("with pairs, both directions", Config { direction: Direction::Both, ..default.clone() }),
+        ("with pairs, both directions", Config { direction: BandwidthDirection::Both, ..default.clone() }),
         ("with pairs, 100 networks", Config { networks: (0..100).map(network).collect(), ..default }),
     ]
 }
@@ -202,10 +214,14 @@ impl Observed {
 }
 
 impl RowObserver for Observed {
-    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
-        for directed in batch.directed() {
+    type Notes = Notes;
+
+    fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, Notes>) {
+        let (directed, notes) = rows.directed();
+        for directed in directed {
             let pair = Pair { source: directed.source.into(), destination: directed.destination.into() };
-            self.pairs.observe(&mut directed.hints.pair, pair, directed.bytes, self.interval, &mut |_| {});
+            let hint = &mut notes[directed.row as usize].hints[directed.way as usize].pair;
+            self.pairs.observe(hint, pair, directed.bytes, self.interval, &mut |_| {});
         }
     }
 }
@@ -221,7 +237,7 @@ struct Floor<'a> {
 
 impl Floor<'_> {
     /// Measures one detector and prints the result.
-    fn measure<W: RowObserver>(
+    fn measure<W: RowObserver<Notes = Notes>>(
         &self,
         what: &str,
         new: impl Fn() -> W,
@@ -255,18 +271,23 @@ fn main() {
             intervals.len()
         );
         for (what, config) in configs() {
-            let judge = |bandwidth: &mut Bandwidth, time| drop(std::hint::black_box(bandwidth.advance(time)));
+            let judge = |bandwidth: &mut BandwidthAlone, time| drop(std::hint::black_box(bandwidth.0.advance(time)));
             floor.measure(
                 &format!("bandwidth, {what}"),
-                || Bandwidth::new(&config, SEED),
+                || BandwidthAlone(Bandwidth::new(&config, SEED)),
                 judge,
-                Bandwidth::memory_bytes,
+                |bandwidth| bandwidth.0.memory_bytes(),
             );
         }
         for (what, rule) in [("evidence", scan::Rule::Evidence), ("contacts", scan::Rule::Contacts)] {
             let config = scan::Config { rule, ..scan::Config::default() };
-            let judge = |scan: &mut Scan, time| drop(std::hint::black_box(scan.advance(time)));
-            floor.measure(&format!("scan, {what}"), || Scan::new(&config, SEED), judge, Scan::memory_bytes);
+            let judge = |scan: &mut ScanAlone, time| drop(std::hint::black_box(scan.0.advance(time)));
+            floor.measure(
+                &format!("scan, {what}"),
+                || ScanAlone(Scan::new(&config, SEED)),
+                judge,
+                |scan| scan.0.memory_bytes(),
+            );
         }
         let judge = |observed: &mut Observed, time: Timestamp| observed.interval = time.seconds() / 5;
         floor.measure("anomalies, pairs alone", Observed::new, judge, |observed| observed.pairs.memory_bytes());

@@ -1,16 +1,19 @@
-//! A grid of packet time: windows are whole cells, so that what is found in them depends on the packets alone.
+//! Cells of packet time, aligned to the Unix epoch.
+//!
+//! Takes times and windows; gives cells and their ends. Must not know what is counted in a cell. Windows consist of
+//! whole cells, so results depend on the packets alone.
 
 use std::time::Duration;
 
 use crate::packet::Timestamp;
 
-/// The lengths that a cell may have, the longest first.
+/// The possible lengths of a cell, the longest first.
 const LENGTHS: [Duration; 3] = [Duration::from_secs(1), Duration::from_millis(500), Duration::from_millis(100)];
 
-/// A cell is at most this part of its window.
+/// A window has at least this number of cells.
 const CELLS_IN_WINDOW: u32 = 100;
 
-/// Cells of one length, aligned to the Unix epoch.
+/// A grid of cells of one length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeGrid {
     nanoseconds: i64,
@@ -26,11 +29,17 @@ impl Cell {
     pub const fn back(self, count: u32) -> Self {
         Self(self.0.saturating_sub(count as i64))
     }
+
+    /// The cell after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
 }
 
 impl TimeGrid {
-    /// The grid for windows of a length: its cells are the longest of 1, 0.5 and 0.1 s of which a hundred make up at most
-    /// the window, and 0.1 s for windows that are shorter than 10 s.
+    /// The grid for windows of a length. Its cells are the longest of 1, 0.5 and 0.1 s of which a hundred fit into the
+    /// window; 0.1 s for windows shorter than 10 s.
     #[must_use]
     pub fn for_window(window: Duration) -> Self {
         let fits = |length: &&Duration| **length * CELLS_IN_WINDOW <= window;
@@ -38,38 +47,38 @@ impl TimeGrid {
         Self::of(LENGTHS.iter().find(fits).copied().unwrap_or(shortest))
     }
 
-    /// The grid of cells of the length `cell`; of a nanosecond at least.
+    /// The grid of cells of the length `cell`, a nanosecond at least.
     #[must_use]
     pub fn of(cell: Duration) -> Self {
         Self { nanoseconds: i64::try_from(cell.as_nanos()).unwrap_or(i64::MAX).max(1) }
     }
 
-    /// How long a cell is.
+    /// The length of a cell.
     #[must_use]
     pub const fn length(self) -> Duration {
         Duration::from_nanos(self.nanoseconds as u64)
     }
 
-    /// The cell in which `time` lies.
+    /// The cell that contains `time`.
     #[must_use]
     #[inline]
     pub const fn cell(self, time: Timestamp) -> Cell {
         Cell(time.nanoseconds().div_euclid(self.nanoseconds))
     }
 
-    /// When a cell starts. That moment is its first.
+    /// The first moment of a cell.
     #[must_use]
     pub const fn start(self, cell: Cell) -> Timestamp {
         Timestamp::from_nanoseconds(cell.0.saturating_mul(self.nanoseconds))
     }
 
-    /// When a cell ends. That moment is the next one's first.
+    /// The first moment after a cell.
     #[must_use]
     pub const fn end(self, cell: Cell) -> Timestamp {
-        self.start(Cell(cell.0.saturating_add(1)))
+        self.start(cell.next())
     }
 
-    /// How many cells make up a window, rounded up; one at least.
+    /// The number of cells in a window, rounded up; one at least.
     #[must_use]
     pub fn cells(self, window: Duration) -> u32 {
         let cells = window.as_nanos().div_ceil(self.nanoseconds as u128);
@@ -111,6 +120,15 @@ mod tests {
             assert_eq!(grid.cell(at(grid.end(cell).nanoseconds() - 1)), cell);
             assert_eq!(grid.cell(grid.end(cell)), Cell(number + 1));
         }
+    }
+
+    #[test]
+    fn every_time_lies_in_a_cell() {
+        let grid = TimeGrid::of(Duration::from_secs(5));
+        for (nanoseconds, cell) in [(0, 0), (4_999_999_999, 0), (5_000_000_000, 1), (-1, -1)] {
+            assert_eq!(grid.cell(at(nanoseconds)), Cell(cell), "{nanoseconds}");
+        }
+        assert_eq!((grid.end(Cell(0)), grid.end(Cell(i64::MAX))), (at(5_000_000_000), at(i64::MAX)));
     }
 
     #[test]

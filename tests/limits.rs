@@ -113,7 +113,7 @@ const LIMITS: &[Limit] = &[
             "trafficmonitor_detection_table_evicted_total{table=\"scan_sources\"}",
             "trafficmonitor_unknown_contacts_total",
         ]),
-        &["detect/scan/mod.rs MAXIMUM_LATER"],
+        &["detect/scan/state.rs MOST_EVENTS"],
     ),
     Limit(
         "addresses and ports that asked many hosts",
@@ -206,7 +206,7 @@ const LIMITS: &[Limit] = &[
     Limit(
         "positions of interfaces in detection",
         Kept("a position is used again at once"),
-        &["detect/scan/positions.rs MAXIMUM_POSITIONS"],
+        &["detect/scan/interface_positions.rs MAXIMUM_POSITIONS"],
     ),
     Limit(
         "kernel rings",
@@ -249,9 +249,9 @@ const OTHERS: &[&str] = &[
     "detect/bandwidth/config.rs MAXIMUM_INTERVALS",
     "detect/bandwidth/config.rs MAXIMUM_NETWORKS",
     "detect/mod.rs MAXIMUM_TARGETS",
-    "detect/scan/evidence.rs MOST_BYTES",
-    "detect/scan/evidence.rs MOST_DATAGRAMS",
-    "detect/scan/mod.rs TIMES_LIMIT",
+    "detect/scan/outcomes.rs MOST_BYTES",
+    "detect/scan/outcomes.rs MOST_DATAGRAMS",
+    "detect/scan/state.rs TIMES_LIMIT",
     "export/table/head.rs MOST_FILES",
     "export/units.rs LARGEST_WRITTEN_OUT",
 ];

@@ -1,61 +1,49 @@
-//! Keyed counters under a hard limit: what is held, since when, and what leaves to make room.
+//! Keyed counters under a hard limit.
+//!
+//! Takes keys, counters and times; gives positions, entries, and the positions of entries that leave to make room. Must
+//! not know what a key means.
 //!
 //! Counters stand apart from what rarely changes, so that adding to them touches little memory. A position stays valid
-//! until [`CounterTable::sweep`] says that it was given up.
+//! until [`CounterTable::sweep`] returns it.
 
 use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
 
 use super::flow::Counters;
 use crate::packet::Timestamp;
+use crate::tables::Eviction;
 use crate::tables::hashing::State;
-use crate::tables::index::{self, FilteredIndex};
+use crate::tables::index;
 use crate::tables::lookup::Lookup;
 use crate::tables::prefetch;
+use crate::tables::slab::{Keyed, Slab};
 
-/// Unused for so long, an entry may leave to make room for others. Long enough that a pause in a download is none.
+/// An entry without traffic for this time may leave to make room. Longer than an ordinary pause in a download.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// From this share of the limit on, a sweep makes room, down to the other: rarely, and then for many.
+/// At this share of the limit a sweep makes room, down to [`ROOMY_PERCENT`]: rarely, and then for many.
 const NEARLY_FULL_PERCENT: usize = 90;
 const ROOMY_PERCENT: usize = 80;
 
-/// Why an entry left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Eviction {
-    /// Nothing was counted for the idle timeout.
-    Idle,
-    /// It was the lightest of those that rested, and room was needed.
-    Full,
-}
-
-impl Eviction {
-    /// Both, in order.
-    pub const ALL: [Self; 2] = [Self::Idle, Self::Full];
-
-    /// The value of the label `reason`.
-    #[must_use]
-    pub const fn reason(self) -> &'static str {
-        match self {
-            Self::Idle => "idle",
-            Self::Full => "full",
-        }
-    }
-}
-
-/// What does not change of an entry.
+/// The part of an entry that rarely changes.
 #[derive(Debug, Clone, Copy)]
 struct Head<K> {
     key: K,
     first_seen: Timestamp,
-    /// The latest time that is not in [`Count::last_seen`], because the times went back after it.
+    /// The latest time that is not in [`EntryCount::last_seen`], because the times went back after it.
     latest: Timestamp,
 }
 
-/// What is counted of an entry: never in two cache lines.
+impl<K: Hash> Keyed for Head<K> {
+    fn hash_under<S: BuildHasher>(&self, state: &S) -> u64 {
+        state.hash_one(&self.key)
+    }
+}
+
+/// The counters of an entry: never in two cache lines.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(32))]
-struct Count {
+struct EntryCount {
     counters: Counters,
     last_seen: Timestamp,
     /// The number of refreshes before the entry was made.
@@ -64,28 +52,28 @@ struct Count {
     is_shown: bool,
 }
 
-/// An entry, as readers see it.
+/// An entry as readers see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry<K> {
-    /// Where it is.
+pub struct CounterEntry<K> {
+    /// Position in the table.
     pub position: u32,
-    /// What it is known by.
+    /// The key.
     pub key: K,
-    /// When it was first counted.
+    /// Time of the first packet.
     pub first_seen: Timestamp,
-    /// The latest time at which it was counted.
+    /// Time of the last packet.
     pub last_seen: Timestamp,
-    /// What was counted since.
+    /// Counters since the entry was made.
     pub counters: Counters,
-    /// Whether it has a row in the exposition.
+    /// True if it has a row in the exposition.
     pub is_shown: bool,
     /// True if it was made since the last refresh: no snapshot has shown any of its counters.
     pub is_new: bool,
 }
 
-impl<K> Entry<K> {
-    /// The counters that earlier snapshots showed in `other`, for an entry without a row. Of an entry that is not new, what
-    /// it gained since the last snapshot counts as shown too.
+impl<K> CounterEntry<K> {
+    /// The counters that earlier snapshots showed in `other`, for an entry without a row. For an entry that is not new,
+    /// what it gained since the last snapshot counts as shown too.
     #[must_use]
     pub fn shown_in_other(&self) -> Counters {
         if self.is_new { Counters::default() } else { self.counters }
@@ -95,15 +83,12 @@ impl<K> Entry<K> {
 /// Keyed counters, at most a given number.
 #[derive(Debug)]
 pub struct CounterTable<K> {
-    limit: usize,
-    /// How much earlier an entry may turn out to have been seen first; without it, any time.
+    /// The most by which a later row may move the first time of an entry back; none for any amount.
     overlap: Option<Duration>,
-    state: State,
-    index: FilteredIndex,
-    heads: Vec<Head<K>>,
-    counts: Vec<Count>,
-    free: Vec<u32>,
-    /// Nobody was last seen before this, that of the last sweep on; before all time if none was.
+    heads: Slab<Head<K>, true>,
+    /// At the positions of the heads.
+    counts: Vec<EntryCount>,
+    /// No entry was last seen before this time; before all time if that is unknown.
     rests_since: Timestamp,
     evicted: [u64; Eviction::ALL.len()],
     /// The number of refreshes so far. It may wrap around: an entry would have to wait for 2^32 of them to seem new.
@@ -111,108 +96,92 @@ pub struct CounterTable<K> {
 }
 
 impl<K: Copy + Eq + Hash> CounterTable<K> {
-    /// Nothing held yet, and never more than `limit`.
+    /// An empty table for at most `limit` entries.
     #[must_use]
     pub fn new(limit: usize, state: State) -> Self {
         Self {
-            limit,
             overlap: None,
-            state,
-            index: FilteredIndex::new(limit),
-            heads: Vec::new(),
+            heads: Slab::new(limit, state),
             counts: Vec::new(),
-            free: Vec::new(),
             rests_since: Timestamp::BEFORE_ALL,
             evicted: [0; Eviction::ALL.len()],
             refreshes: 0,
         }
     }
 
-    /// A snapshot has been made: no entry is new any more.
+    /// Notes that a snapshot was made: no entry is new any more.
     pub fn end_refresh(&mut self) {
         self.refreshes = self.refreshes.wrapping_add(1);
     }
 
-    /// From here on, an entry is not said to have been seen first by more than `overlap` earlier than it was said before:
-    /// what is earlier than that was timed by a clock that was set back meanwhile.
+    /// Limits how far back the first time of an entry may move. A time that is more than `overlap` earlier came from a
+    /// clock that was set back meanwhile.
     pub fn limit_overlap(&mut self, overlap: Duration) {
         self.overlap = Some(overlap);
     }
 
-    /// How many may be held.
+    /// The most entries.
     #[must_use]
     pub fn limit(&self) -> usize {
-        self.limit
+        self.heads.limit()
     }
 
-    /// How many are held.
+    /// The number of entries.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.index.len()
+        self.heads.len()
     }
 
-    /// Whether none is held.
+    /// True if there is no entry.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
+        self.heads.is_empty()
     }
 
-    /// How many left, in the order of [`Eviction::ALL`].
+    /// The number of entries that left, in the order of [`Eviction::ALL`].
     #[must_use]
     pub fn evicted(&self) -> [u64; Eviction::ALL.len()] {
         self.evicted
     }
 
-    /// The memory that the tables take, in bytes.
+    /// Memory in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.heads.capacity() * size_of::<Head<K>>()
-            + self.counts.capacity() * size_of::<Count>()
-            + self.free.capacity() * size_of::<u32>()
-            + self.index.memory_bytes()
+        self.heads.memory_bytes() + self.counts.capacity() * size_of::<EntryCount>()
     }
 
-    /// The position of who is sought, made if there is room; none when there is not.
+    /// The position of a key, which gets an entry if there is room for one; none if not.
     #[inline(always)]
     pub fn find_or_insert(&mut self, lookup: impl Lookup<K>, first_seen: Timestamp) -> Option<u32> {
-        let hash = lookup.hash_under(&self.state);
-        let Self { index, heads, .. } = self;
-        if let Some(at) = index.find(hash, |at| lookup.is(&heads[at as usize].key)) {
-            // Rows come in the order of their conversations' first packets, whichever way those went.
-            let first = &mut self.heads[at as usize].first_seen;
+        let hash = lookup.hash_under(self.heads.state());
+        if let Some(at) = self.heads.find(hash, |head| lookup.is(&head.key)) {
+            // Rows come in the order of their conversations' first packets, in whichever direction those went.
+            let first = &mut self.heads[at].first_seen;
             if self.overlap.is_none_or(|overlap| first.since(first_seen) <= overlap) {
                 *first = first_seen.min(*first);
             }
             return Some(at);
         }
-        (self.len() < self.limit).then(|| self.insert(hash, Head { key: lookup.key(), first_seen, latest: first_seen }))
+        (self.len() < self.limit())
+            .then(|| self.insert(hash, Head { key: lookup.key(), first_seen, latest: first_seen }))
     }
 
-    /// Apart from the look-up, which is all that a flood does once nothing more is held.
+    /// Not inlined: at the limit a flood does the look-up alone.
     #[inline(never)]
     fn insert(&mut self, hash: u64, head: Head<K>) -> u32 {
-        self.rests_since = if self.index.is_empty() { head.first_seen } else { self.rests_since.min(head.first_seen) };
+        self.rests_since = if self.heads.is_empty() { head.first_seen } else { self.rests_since.min(head.first_seen) };
         let Head { first_seen: last_seen, .. } = head;
         let (counters, made_after) = (Counters::default(), self.refreshes);
-        let count = Count { counters, last_seen, made_after, is_used: true, is_shown: false };
-        let at = match self.free.pop() {
-            Some(at) => {
-                self.heads[at as usize] = head;
-                self.counts[at as usize] = count;
-                at
-            }
-            None => {
-                index::push(&mut self.heads, head, self.limit);
-                index::push(&mut self.counts, count, self.limit);
-                (self.heads.len() - 1) as u32
-            }
-        };
-        let Self { index, heads, state, .. } = self;
-        index.insert(hash, at, |at| state.hash_one(heads[at as usize].key));
+        let count = EntryCount { counters, last_seen, made_after, is_used: true, is_shown: false };
+        let at = self.heads.insert(hash, head);
+        match self.counts.get_mut(at as usize) {
+            Some(freed) => *freed = count,
+            None => index::push(&mut self.counts, count, self.heads.limit()),
+        }
         at
     }
 
-    /// Adds to the counters at `position`, last seen at `time`.
+    /// Adds to the counters at `position`. Its last packet was at `time`.
     #[inline]
     pub fn add(&mut self, position: u32, counters: Counters, time: Timestamp) {
         let count = &mut self.counts[position as usize];
@@ -226,15 +195,16 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
         }
     }
 
-    /// The times of an entry go back: conversations that share it end in another order than they began, or the clock was
-    /// set, or an earlier file is read. `before` may be the latest time.
+    /// Notes that the times of an entry went back: conversations that share it end in another order than they began,
+    /// the clock was set, or an earlier file is read. `before` may be the latest time.
     #[cold]
     fn go_back(&mut self, position: u32, before: Timestamp) {
-        let latest = &mut self.heads[position as usize].latest;
+        let latest = &mut self.heads[position].latest;
         *latest = before.max(*latest);
     }
 
-    /// Reads what [`CounterTable::add`] will write, so that the misses of several positions overlap. Any position will do.
+    /// Reads ahead the memory that [`CounterTable::add`] will write, so that cache misses overlap. Any position will
+    /// do.
     #[inline(always)]
     pub fn touch(&self, position: u32) {
         prefetch(self.counts.get(position as usize).map(|count| count.is_used));
@@ -242,9 +212,9 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
 
     /// The entry at `position`.
     #[must_use]
-    pub fn entry(&self, position: u32) -> Entry<K> {
-        let (head, count) = (&self.heads[position as usize], &self.counts[position as usize]);
-        Entry {
+    pub fn entry(&self, position: u32) -> CounterEntry<K> {
+        let (head, count) = (&self.heads[position], &self.counts[position as usize]);
+        CounterEntry {
             position,
             key: head.key,
             first_seen: head.first_seen,
@@ -255,42 +225,42 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
         }
     }
 
-    /// All entries, in no order that means anything.
-    pub fn entries(&self) -> impl Iterator<Item = Entry<K>> + '_ {
+    /// All entries, in no particular order.
+    pub fn entries(&self) -> impl Iterator<Item = CounterEntry<K>> + '_ {
         let used = self.counts.iter().enumerate().filter(|(_, count)| count.is_used);
         used.map(|(position, _)| self.entry(position as u32))
     }
 
-    /// The bytes and the position of each entry, in no order that means anything.
+    /// The bytes and the position of each entry, in no particular order.
     pub fn weights(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
         (0..).zip(&self.counts).filter(|(_, count)| count.is_used).map(|(at, count)| (count.counters.bytes, at))
     }
 
-    /// Marks the entry at `position` as having a row, or not.
+    /// Marks the entry at `position` as shown in a row or not.
     pub fn set_shown(&mut self, position: u32, is_shown: bool) {
         self.counts[position as usize].is_shown = is_shown;
     }
 
-    /// Whether a sweep would make room.
+    /// True if a sweep would make room.
     #[must_use]
     pub fn is_nearly_full(&self) -> bool {
-        self.len() >= percent(self.limit, NEARLY_FULL_PERCENT)
+        self.len() >= percent(self.limit(), NEARLY_FULL_PERCENT)
     }
 
-    /// How many entries a sweep at `now` would let leave if they may and room is needed for all of them.
+    /// The number of entries that a sweep at `now` could remove.
     #[must_use]
     pub fn resting(&self, now: Timestamp, idle_timeout: Option<Duration>) -> usize {
         let Some(rest) = self.rest(idle_timeout) else { return 0 };
         self.counts.iter().filter(|count| count.is_used && now.since(count.last_seen) >= rest).count()
     }
 
-    /// For how long an entry must have rested to leave; none if none leaves.
+    /// The time without traffic after which an entry may leave; none if no entry may.
     fn rest(&self, idle_timeout: Option<Duration>) -> Option<Duration> {
         idle_timeout.into_iter().chain(self.is_nearly_full().then_some(IDLE)).min()
     }
 
-    /// Lets entries leave at `now`: those that rested for `idle_timeout`, and, when it is nearly full, the lightest of
-    /// those that rest. `may_leave` is asked for entries with a row. Gives the positions given up.
+    /// Removes entries at `now`: those without traffic for `idle_timeout`, and the lightest of those at rest when the
+    /// table is nearly full. Asks `may_leave` for entries with a row. Gives the positions of the removed entries.
     pub fn sweep(
         &mut self,
         now: Timestamp,
@@ -303,7 +273,7 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
         }
         let used = self.counts.iter().filter(|count| count.is_used);
         self.rests_since = used.map(|count| count.last_seen).min().unwrap_or(now);
-        let needed = if self.is_nearly_full() { self.len() - percent(self.limit, ROOMY_PERCENT) } else { 0 };
+        let needed = if self.is_nearly_full() { self.len() - percent(self.limit(), ROOMY_PERCENT) } else { 0 };
         let mut left = Vec::new();
         let mut resting = Vec::new();
         for position in 0..self.counts.len() as u32 {
@@ -331,10 +301,8 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
     }
 
     fn remove(&mut self, position: u32) {
-        let hash = self.state.hash_one(self.heads[position as usize].key);
-        if self.index.remove(hash, position) {
+        if self.heads.remove(position) {
             self.counts[position as usize].is_used = false;
-            self.free.push(position);
         }
     }
 }
@@ -395,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_than_the_limit_is_held() {
+    fn table_never_exceeds_its_limit() {
         let mut table = table(10, 0..10);
         assert_eq!(table.find_or_insert(99, at(1)), None);
         assert!(table.find_or_insert(3, at(1)).is_some());
@@ -403,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lightest_of_those_that_rest_make_room() {
+    fn lightest_resting_entries_make_room() {
         let mut table = table(10, [5, 1, 9, 2, 8, 3, 7, 4, 6, 0]);
         let busy = table.find_or_insert(9, at(0)).unwrap();
         table.add(busy, Counters { packets: 1, bytes: 0 }, at(40));
@@ -413,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn who_rests_since_the_last_sweep_is_found_whatever_the_clock_does() {
+    fn entry_at_rest_is_found_whatever_the_clock_does() {
         let idle = Some(Duration::from_secs(60));
         let mut table = table(10, 0..4);
         assert!(table.sweep(at(50), idle, |_| true).is_empty());
@@ -429,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn who_was_seen_earlier_than_others_at_the_last_sweep_leaves_in_time() {
+    fn entry_seen_earlier_than_others_leaves_in_time() {
         let idle = Some(Duration::from_secs(60));
         let mut table = table(10, 0..2);
         (0..2).for_each(|position| table.add(position, Counters::default(), at(100)));
@@ -454,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn what_rested_for_the_idle_timeout_leaves_but_for_rows_that_may_not() {
+    fn entry_at_rest_for_the_idle_timeout_leaves_unless_its_row_must_stay() {
         let mut table = table(100, 0..3);
         table.set_shown(1, true);
         assert_eq!(table.sweep(at(600), Some(Duration::from_secs(600)), |_| false), [0, 2]);
@@ -463,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn a_position_that_was_given_up_is_used_again() {
+    fn position_of_a_removed_entry_is_used_again() {
         let mut table = table(10, 0..3);
         table.sweep(at(600), Some(Duration::from_secs(1)), |_| true);
         let position = table.find_or_insert(77, at(601)).unwrap();

@@ -1,29 +1,32 @@
-//! How full an interval is, and when it should be handed over.
+//! The fill of an interval, and when the interval should be handed over.
+//!
+//! Takes numbers of rows, refusals and frames; gives yes or no. Must not know what is in the rows.
 
-/// Rows of an interval, or refusals, from which on it should be handed over: they still fit into a processor's second-level cache.
+/// Rows or refusals of an interval at which it should be handed over: they still fit into a processor's second-level
+/// cache.
 pub const ROWS_TO_HAND_OVER: usize = 16_384;
 
-/// Rows from which on it may as well be handed over where nearly every frame makes one.
+/// Rows at which an interval may be handed over early, when nearly every frame makes a row.
 const ROWS_OF_A_FLOOD: usize = 1_024;
 
-/// Frames from which on it should be handed over, so that no counter of a row runs out.
+/// Frames at which an interval should be handed over, so that no counter of a row overflows.
 const FRAMES_TO_HAND_OVER: u64 = 1 << 24;
 
-/// How much an interval holds.
+/// The fill of an interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Fill {
-    /// IPv4 conversations.
+    /// Number of IPv4 conversations.
     pub rows_v4: usize,
-    /// IPv6 conversations.
+    /// Number of IPv6 conversations.
     pub rows_v6: usize,
-    /// Refusals of both versions.
+    /// Number of refusals of both IP versions.
     pub refusals: usize,
-    /// All frames.
+    /// Number of all frames.
     pub frames: u64,
 }
 
 impl Fill {
-    /// Adds another share's.
+    /// Adds the fill of another share of the interval.
     pub fn add(&mut self, other: Self) {
         self.rows_v4 += other.rows_v4;
         self.rows_v6 += other.rows_v6;
@@ -31,14 +34,14 @@ impl Fill {
         self.frames += other.frames;
     }
 
-    /// Whether the interval should be handed over.
+    /// True if the interval should be handed over.
     #[must_use]
     #[inline]
     pub fn is_nearly_full(self) -> bool {
         self.rows_v4.max(self.rows_v6).max(self.refusals) >= ROWS_TO_HAND_OVER || self.frames >= FRAMES_TO_HAND_OVER
     }
 
-    /// Whether there are fewer than three frames to two rows, of which there are enough: to wait gathers little, and a
+    /// True if the interval has many rows and fewer than three frames for two rows. Waiting then gathers little, and a
     /// small interval leaves the cache to the ledger.
     #[must_use]
     pub fn gathers_little(self) -> bool {

@@ -1,4 +1,7 @@
-//! What makes a flow: its key in each of the three keyings, its counters.
+//! Flows and hosts: their keys and counters.
+//!
+//! Takes the fields of a packet; gives the key of its flow in one of three keyings, and of its host. Must not know
+//! tables or snapshots.
 
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
@@ -8,11 +11,11 @@ use crate::locality::Direction;
 use crate::packet::Protocol;
 use crate::tables::lookup::Lookup;
 
-/// What tells flows apart.
+/// The fields that make a flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FlowKeying {
-    /// Source, destination, protocol and the port of the service; ephemeral ports are folded away, and replies are the
-    /// same flow the other way with the reply mark.
+    /// Source, destination, protocol and the port of the service. Ephemeral ports are left out. Replies are a flow of
+    /// their own with the reply mark.
     #[default]
     Service,
     /// Source, destination, protocol and destination port as it stands in the packet.
@@ -21,31 +24,31 @@ pub enum FlowKeying {
     Pair,
 }
 
-/// What a flow is known by.
+/// The key of a flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FlowKey {
-    /// Who sends.
+    /// Sender address.
     pub source: IpAddr,
-    /// Who receives.
+    /// Receiver address.
     pub destination: IpAddr,
     /// The protocol above IP.
     pub protocol: Protocol,
     /// The port that the keying takes; 0 where there is none.
     pub port: u16,
-    /// The packets answer: `port` is the source's. Only the service keying sets it.
+    /// True if the packets answer: `port` is then the source's. Only the service keying sets it.
     pub reply: bool,
-    /// Where the packets go. When what is local changes, a flow that goes elsewhere is another one.
+    /// Direction of the packets. When the local networks change, the same packets become another flow.
     pub direction: Direction,
 }
 
 impl Hash for FlowKey {
-    /// In as few words as there are: a derived one feeds an address byte by byte.
+    /// Hashes in few words; a derived implementation feeds an address byte by byte.
     #[inline]
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         match (self.source, self.destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => Address::feed_both(source, destination, hasher),
             (IpAddr::V6(source), IpAddr::V6(destination)) => Address::feed_both(source, destination, hasher),
-            // There is no such packet.
+            // No packet mixes IP versions.
             (source, destination) => [source, destination].into_iter().for_each(|address| feed(address, hasher)),
         }
         hasher.write_u64(self.rest());
@@ -53,7 +56,7 @@ impl Hash for FlowKey {
 }
 
 impl FlowKey {
-    /// All but the addresses.
+    /// The fields beside the addresses, in one word.
     #[inline(always)]
     fn rest(&self) -> u64 {
         rest(self.protocol, self.port, self.reply, self.direction)
@@ -65,12 +68,12 @@ fn rest(protocol: Protocol, port: u16, reply: bool, direction: Direction) -> u64
     (u64::from(port) << 8 | u64::from(protocol.0)) << 16 | u64::from(reply) << 8 | direction as u64
 }
 
-/// Who is looked up among [`FlowKey`]s: the same with addresses of one version.
+/// A [`FlowKey`] with addresses of one version, for look-ups.
 #[derive(Debug, Clone, Copy)]
 pub struct FlowOf<A> {
-    /// Who sends.
+    /// Sender address.
     pub source: A,
-    /// Who receives.
+    /// Receiver address.
     pub destination: A,
     /// As in [`FlowKey`].
     pub protocol: Protocol,
@@ -109,22 +112,22 @@ fn feed<H: Hasher>(address: IpAddr, hasher: &mut H) {
     }
 }
 
-/// What rows are made of: a key that belongs to one of few groups, each of which has its own *other* and *retired*.
+/// The key of a row. Each key belongs to one of few groups, and each group has its own *other* and *retired*.
 pub trait SeriesKey: Copy + Ord + Hash {
-    /// What *other* and *retired* are told apart by.
+    /// The group of keys that share *other* and *retired*.
     type Group: Copy + Ord;
 
     /// The group of this key.
     fn group(&self) -> Self::Group;
 
-    /// Where the packets of a group go.
+    /// The direction of a group.
     fn direction(group: Self::Group) -> Direction;
 
-    /// The groups whose *other* is there before there is traffic: `increase()` misses what a series has at first.
+    /// The groups whose *other* exists before there is traffic: `increase()` misses the first value of a series.
     fn groups_from_the_start() -> Vec<Self::Group>;
 }
 
-/// The protocols that are in all traffic.
+/// Protocols that occur in nearly all traffic.
 const USUAL_PROTOCOLS: [Protocol; 4] = [Protocol::ICMP, Protocol::TCP, Protocol::UDP, Protocol::ICMPV6];
 
 impl SeriesKey for FlowKey {
@@ -144,14 +147,14 @@ impl SeriesKey for FlowKey {
     }
 }
 
-/// What a host is known by: itself and where its packets go.
+/// The key of a host: its address and the direction of the packets.
 ///
-/// Each packet counts for one host: the local one, or its source where both or neither are.
+/// Each packet counts for one host: the local one, or its source where both or neither are local.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HostKey {
     /// The host.
     pub host: IpAddr,
-    /// Where the packets go.
+    /// Direction of the packets.
     pub direction: Direction,
 }
 
@@ -163,7 +166,7 @@ impl Hash for HostKey {
     }
 }
 
-/// Who is looked up among [`HostKey`]s: the same with an address of one version.
+/// A [`HostKey`] with an address of one version, for look-ups.
 #[derive(Debug, Clone, Copy)]
 pub struct HostOf<A> {
     host: A,
@@ -217,9 +220,9 @@ impl SeriesKey for HostKey {
 /// Packets and their IP bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
-    /// The number of packets.
+    /// Number of packets.
     pub packets: u64,
-    /// The sum of their IP bytes (RFC 7011 `octetDeltaCount`).
+    /// Sum of their IP bytes (RFC 7011 `octetDeltaCount`).
     pub bytes: u64,
 }
 
@@ -231,26 +234,26 @@ impl Counters {
         self.bytes += u64::from(bytes);
     }
 
-    /// Adds what another counted.
+    /// Adds other counters.
     #[inline]
     pub fn add(&mut self, other: Self) {
         self.packets += other.packets;
         self.bytes += other.bytes;
     }
 
-    /// Both together.
+    /// The sum of both.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
         Self { packets: self.packets + other.packets, bytes: self.bytes + other.bytes }
     }
 
-    /// What was counted beyond `base`, which was counted before.
+    /// The difference to `base`, which is never more.
     #[must_use]
     pub const fn less(self, base: Self) -> Self {
         Self { packets: self.packets - base.packets, bytes: self.bytes - base.bytes }
     }
 
-    /// Whether nothing was counted.
+    /// True if no packet was counted.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.packets == 0

@@ -1,7 +1,9 @@
-//! The numbers by which the ledger tells interfaces apart.
+//! The numbers of interfaces in the ledger.
+//!
+//! Takes the count of registered interfaces; gives the next number. Must not know names.
 
-/// An interface in the ledger. A number is never given again, so that frames of one interface are not credited to
-/// another that comes later.
+/// An interface in the ledger. A number is never used again, so frames of one interface are not credited to another
+/// that comes later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct InterfaceId(u64);
 

@@ -1,7 +1,7 @@
-//! Packets → totals, flows and a view of them for readers.
+//! Accounting: packets → totals, flows and hosts, and snapshots of them for readers.
 //!
 //! A capture thread fills an [`interval::Interval`]; the accountant merges it into the [`ledger::Ledger`] and publishes
-//! [`snapshot::Snapshot`]s. Nothing here reads a clock or knows an interface from a file.
+//! [`snapshot::Snapshot`]s. Must not read a clock, nor know whether packets come from an interface or a file.
 
 pub mod conversation;
 pub mod counter_table;
@@ -15,7 +15,6 @@ pub mod ledger;
 pub mod observer;
 pub mod refusals;
 pub mod series;
-pub mod shares;
 pub mod snapshot;
 pub mod snapshot_builder;
 
@@ -23,20 +22,20 @@ use std::time::Duration;
 
 pub use flow::FlowKeying;
 
-/// How flows are told apart, and how many are held.
+/// The key of flows, and the limits of the tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// What makes a flow.
+    /// The key of a flow.
     pub flow_keying: FlowKeying,
-    /// The number of flows that are held; what comes on top counts as *other*.
+    /// The most flows; others count as *other*.
     pub max_flows: usize,
-    /// The number of flows that are shown to Prometheus; the others count as *other* there.
+    /// The most flows that are shown to Prometheus; the others count as *other* there.
     pub max_series: usize,
-    /// The number of hosts that are held.
+    /// The most hosts.
     pub max_hosts: usize,
-    /// The number of hosts that are shown to Prometheus.
+    /// The most hosts that are shown to Prometheus.
     pub max_host_series: usize,
-    /// Live, a flow or host leaves after it rested for so long.
+    /// Live, a flow or host leaves after this time without packets.
     pub idle_timeout: Duration,
 }
 

@@ -1,4 +1,7 @@
-//! What the ledger tells of each row that it merges, to who watches.
+//! The observer of merged rows: the interface between the ledger and the detectors.
+//!
+//! Takes rows as the ledger merges them; gives them to an observer in batches, with notes of the observer's own. Must not
+//! know what is observed or what the notes mean.
 
 use super::conversation::{Address, OneWay, Way};
 use super::interface::InterfaceId;
@@ -7,63 +10,39 @@ use super::refusals::Refused;
 use crate::packet::Timestamp;
 use crate::tables::index::NOWHERE;
 
-/// Where who watches found what it holds of one way of a conversation, so that it need not be looked up again: kept with
-/// the conversation for as long as that is remembered, or forgotten. What is at a position may be another's by then: who
-/// follows a bookmark looks whose it is. They are those of one watcher, which lives as long as the ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SlotHints {
-    /// The source.
-    pub source: u32,
-    /// The pair of source and destination, or that it is not held.
-    pub pair: u32,
-}
-
-impl Default for SlotHints {
-    fn default() -> Self {
-        Self { source: NOWHERE, pair: NOWHERE }
-    }
-}
-
-/// A word that the observer keeps with a conversation; the ledger does not read it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ObserverNote(pub u32);
-
 /// A conversation in one interval, as the ledger merged it.
 #[derive(Debug, Clone, Copy)]
 pub struct MergedRow<'a, A: Address> {
-    /// What was counted. It lies in one cell of the finest grid in use.
+    /// The counters. They lie in one cell of the finest grid in use.
     pub row: &'a Row<A>,
-    /// Where it was captured.
+    /// The interface that captured it.
     pub interface: InterfaceId,
-    /// Whether the conversation is remembered from an earlier interval. One that is not may still be an old one: memory
-    /// is bounded.
+    /// True if the ledger remembers the conversation from an earlier interval. Memory is bounded, so a conversation that
+    /// is not known may still be an old one.
     pub is_known: bool,
     /// The way of requests, as the conversation's first packet decided it.
     pub request_way: Way,
-    /// Whether packets of either way, up first, were seen in this or, as far as it is remembered, an earlier interval.
+    /// True for each way, up first, of which packets were seen in this interval or, as far as the ledger remembers, in an
+    /// earlier one.
     pub seen: [bool; 2],
-    /// Where the ledger remembers the conversation from here on; [`NOWHERE`] if it does not.
+    /// The position at which the ledger remembers the conversation from now on; [`NOWHERE`] if it does not.
     pub remembered_at: u32,
-    /// What was heeded of it when it was told of last; kept with it.
-    pub note: ObserverNote,
 }
 
-/// What went one way of a conversation in one interval.
+/// The packets that went one way of a merged row.
 #[derive(Debug, Clone, Copy)]
 pub struct DirectedRow<A> {
-    /// Who sent it.
+    /// The sender.
     pub source: A,
-    /// Who received it.
+    /// The receiver.
     pub destination: A,
     /// IP bytes.
     pub bytes: u64,
-    /// When the last packet was captured.
+    /// The time of the last packet.
     pub last: Timestamp,
-    /// The bookmarks of this way; kept with the conversation.
-    pub hints: SlotHints,
-    /// As in [`MergedRow`].
-    pub remembered_at: u32,
-    /// Which way it is.
+    /// The position of the merged row, and of its notes, in the batch.
+    pub row: u32,
+    /// The way.
     pub way: Way,
 }
 
@@ -73,121 +52,153 @@ impl<A: Address> DirectedRow<A> {
         destination: A::BLANK,
         bytes: 0,
         last: Timestamp::from_nanoseconds(0),
-        hints: SlotHints { source: NOWHERE, pair: NOWHERE },
-        remembered_at: NOWHERE,
+        row: NOWHERE,
         way: Way::Up,
     };
 }
 
-/// Rows that are told of at once.
+/// The memory of a batch, which the next one uses again.
 #[derive(Debug)]
-pub struct RowBatch<'a, A: Address> {
-    merged: Vec<MergedRow<'a, A>>,
-    /// What is told, and behind it what was told before.
+pub struct BatchMemory<A, N> {
     directed: Vec<DirectedRow<A>>,
-    count: usize,
+    notes: Vec<N>,
 }
 
-impl<'a, A: Address> RowBatch<'a, A> {
-    /// The most rows that one holds. What is told of them fits into a processor's second-level cache.
+impl<A, N> Default for BatchMemory<A, N> {
+    fn default() -> Self {
+        Self { directed: Vec::new(), notes: Vec::new() }
+    }
+}
+
+impl<A, N> BatchMemory<A, N> {
+    /// Its size in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.directed.capacity() * size_of::<DirectedRow<A>>() + self.notes.capacity() * size_of::<N>()
+    }
+}
+
+/// Merged rows that are observed at once, the directed rows that they consist of, and the observer's notes of each
+/// conversation.
+#[derive(Debug)]
+pub struct RowBatch<'a, A: Address, N> {
+    merged: Vec<MergedRow<'a, A>>,
+    /// As many entries as a batch can have; those behind `directed_count` are of earlier batches.
+    directed: Vec<DirectedRow<A>>,
+    directed_count: usize,
+    notes: Vec<N>,
+}
+
+impl<'a, A: Address, N: Copy + Default> RowBatch<'a, A, N> {
+    /// The most merged rows in one batch: all of it fits into a processor's second-level cache.
     pub const MOST: usize = 256;
 
-    /// Of none, and for none: without memory.
+    /// A batch for an observer that is not active: it has no memory and takes no rows.
     #[must_use]
-    pub const fn for_nobody() -> Self {
-        Self { merged: Vec::new(), directed: Vec::new(), count: 0 }
+    pub const fn unobserved() -> Self {
+        Self { merged: Vec::new(), directed: Vec::new(), directed_count: 0, notes: Vec::new() }
     }
 
-    /// Of none yet, in memory that was that of another batch.
+    /// An empty batch in the memory of an earlier one.
     #[must_use]
-    pub fn in_place_of(mut directed: Vec<DirectedRow<A>>) -> Self {
+    pub fn new(memory: BatchMemory<A, N>) -> Self {
+        let BatchMemory { mut directed, mut notes } = memory;
         directed.resize(2 * Self::MOST, DirectedRow::BLANK);
-        Self { merged: Vec::with_capacity(Self::MOST), directed, count: 0 }
+        notes.resize(Self::MOST, N::default());
+        Self { merged: Vec::with_capacity(Self::MOST), directed, directed_count: 0, notes }
     }
 
-    /// Its memory, for another one.
+    /// Its memory, for the next batch.
     #[must_use]
-    pub fn into_memory(self) -> Vec<DirectedRow<A>> {
-        self.directed
+    pub fn into_memory(self) -> BatchMemory<A, N> {
+        BatchMemory { directed: self.directed, notes: self.notes }
     }
 
-    /// Adds a row, of which there is room for [`RowBatch::MOST`], with the bookmarks of both ways, up first. (Both ways are
-    /// written, and then one counts that has packets: which of them have is nothing that a processor could guess.)
+    /// Adds a row, of which there may be [`RowBatch::MOST`], with the notes of its conversation. (Both ways are written,
+    /// and then those with packets are counted: a processor could not predict a branch.)
     #[inline(always)]
-    pub fn add(&mut self, merged: MergedRow<'a, A>, hints: [SlotHints; 2]) {
-        let MergedRow { row, remembered_at, .. } = merged;
+    pub fn add(&mut self, merged: MergedRow<'a, A>, notes: N) {
+        let row = merged.row;
+        let position = self.merged.len();
         let (low, high) = row.key.endpoints(Way::Up);
         let ends = [[low.address, high.address], [high.address, low.address]];
         for (way, [source, destination]) in Way::BOTH.into_iter().zip(ends) {
             let OneWay { bytes, last, packets, .. } = row.ways[way as usize];
-            let hints = hints[way as usize];
-            self.directed[self.count] = DirectedRow { source, destination, bytes, last, hints, remembered_at, way };
-            self.count += usize::from(packets > 0);
+            self.directed[self.directed_count] =
+                DirectedRow { source, destination, bytes, last, row: position as u32, way };
+            self.directed_count += usize::from(packets > 0);
         }
+        self.notes[position] = notes;
         self.merged.push(merged);
     }
 
-    /// How many rows it is of.
+    /// The number of merged rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.merged.len()
     }
 
-    /// Whether it is of none.
+    /// True without merged rows.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.merged.is_empty()
     }
 
-    /// The rows.
+    /// The merged rows, and the notes of each at the same position.
     #[must_use]
-    pub fn merged(&mut self) -> &mut [MergedRow<'a, A>] {
-        &mut self.merged
+    pub fn merged(&mut self) -> (&[MergedRow<'a, A>], &mut [N]) {
+        (&self.merged, &mut self.notes[..self.merged.len()])
     }
 
-    /// The ways of the rows that have packets, in the same order.
+    /// The directed rows in the order of the merged ones, and the notes at the positions that [`DirectedRow::row`] gives.
     #[must_use]
-    pub fn directed(&mut self) -> &mut [DirectedRow<A>] {
-        &mut self.directed[..self.count]
+    pub fn directed(&mut self) -> (&[DirectedRow<A>], &mut [N]) {
+        (&self.directed[..self.directed_count], &mut self.notes)
     }
 
-    /// Forgets all rows.
+    /// Removes all rows.
     pub fn clear(&mut self) {
         self.merged.clear();
-        self.count = 0;
+        self.directed_count = 0;
     }
 }
 
-/// Who is told of all that is merged.
+/// Observes everything that the ledger merges.
 pub trait RowObserver {
-    /// Whether there is anybody who wants to be told of rows.
-    fn is_there(&self) -> bool {
+    /// The value that the ledger stores with each conversation for the observer, and shows it again with the conversation's
+    /// next row. The ledger does not read it, and may replace it by the default when it runs out of memory.
+    type Notes: Copy + Default;
+
+    /// False if rows need not be shown.
+    fn is_active(&self) -> bool {
         true
     }
 
-    /// Takes in rows. Rows of one cell come in no particular order, and those of a capture thread that is ahead before
-    /// others of earlier cells. (Many at once: who keeps several tables goes through the rows with each of them in turn. Its
-    /// lines stay in the processor's caches, and the misses of neighbouring rows overlap.)
-    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>);
+    /// Takes merged rows. The rows of one cell come in no particular order, and rows of a capture thread that is ahead come
+    /// before others of earlier cells. (A batch lets an observer with several tables go through the rows once a table: its
+    /// cache lines stay near, and the misses of neighbouring rows overlap.)
+    fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, Self::Notes>);
 
-    /// Takes in that an ICMP error refused a packet. Its conversation need not have a row in the same interval; if it has
-    /// one, that was seen before.
+    /// Takes the refusal of a packet by an ICMP error. Its conversation need not have a row in the same interval; if it has
+    /// one, that row was observed before.
     #[inline]
     fn refuse<A: Address>(&mut self, _interface: InterfaceId, _refused: &Refused<A>) {}
 
-    /// Takes in how many packets of an interface there were and how many of them were lost, so that nobody saw them, since
-    /// this was last said; `time` is that of the packets around.
+    /// Takes the number of packets of an interface since the last call, and how many of them were lost before they could be
+    /// counted. `time` is that of the packets around.
     fn note_lost(&mut self, _interface: InterfaceId, _packets: u64, _lost: u64, _time: Timestamp) {}
 
-    /// Forgets an interface that does not exist any more.
+    /// Forgets an interface that no longer exists.
     fn forget_interface(&mut self, _interface: InterfaceId) {}
 }
 
-/// Nobody.
+/// Observes nothing.
 impl RowObserver for () {
-    fn is_there(&self) -> bool {
+    type Notes = ();
+
+    fn is_active(&self) -> bool {
         false
     }
 
-    fn observe<A: Address>(&mut self, _: &mut RowBatch<'_, A>) {}
+    fn observe<A: Address>(&mut self, _: &mut RowBatch<'_, A, ()>) {}
 }

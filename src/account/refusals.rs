@@ -1,8 +1,10 @@
-//! What ICMP errors refused between two hand-overs: each way of a conversation once, with the time.
+//! The refusals of an interval: each direction of a conversation that an ICMP error refused, once, with the time.
 //!
-//! They stand beside the rows, not in them. A row would grow by the two times for what is rare. And a conversation that
-//! began in an earlier interval, or that another thread counts, has no row here; to make one would let who forges errors
-//! fill the table of those who send packets. So nothing that counts ever depends on a refusal.
+//! Takes refused keys and times; gives them in the order of the errors. Must not know the rows of the interval.
+//!
+//! Refusals stand beside the rows, because a row would grow by two times for a rare event. A conversation that began in
+//! an earlier interval, or that another thread counts, has no row here. Making one would let forged errors fill the
+//! table of real senders. So no counter ever depends on a refusal.
 
 use hashbrown::HashTable;
 
@@ -11,18 +13,18 @@ use crate::tables::hashing::State;
 
 use crate::packet::Timestamp;
 
-/// Refusals that an interval holds at most of each IP version: as many as rows. An interval is handed over at half of it,
-/// so that only a late accountant lets it come to that.
+/// The most refusals of each IP version in an interval: as many as rows. An interval is handed over when it is half
+/// full, so only a late accountant lets it become full.
 pub const MAXIMUM_REFUSALS: usize = 32_768;
 
-/// A way of a conversation that was refused.
+/// A refused direction of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refused<A: Address> {
-    /// Whose it is. It need not have a row.
+    /// The conversation, which need not have a row.
     pub key: ConversationKey<A>,
-    /// The way of the refused packet.
+    /// The direction of the refused packet.
     pub way: Way,
-    /// When the first error in the interval was captured that refused it.
+    /// The time of the first error in the interval that refused it.
     pub time: Timestamp,
 }
 
@@ -30,7 +32,7 @@ pub struct Refused<A: Address> {
 #[derive(Debug)]
 pub(super) struct Refusals<A: Address> {
     refused: Vec<Refused<A>>,
-    /// The number of the frame that held each one's error.
+    /// The number of the frame with the error, for each refusal.
     noted_by: Vec<u32>,
     index: HashTable<u32>,
     lost: u64,
@@ -52,8 +54,8 @@ impl<A: Address> Refusals<A> {
         self.refused.capacity() * size_of::<Refused<A>>() + self.index.allocation_size()
     }
 
-    /// Holds what the frame with this number refused, whose key has this hash; false when it was known, or there is no
-    /// room, which counts as lost.
+    /// Adds what the frame with this number refused; `hash` is the hash of its key. False if it is known, or if there
+    /// is no room, which counts as lost.
     pub(super) fn note(&mut self, hash: u64, refused: Refused<A>, number: u32, state: &State) -> bool {
         if self.holds(hash, &refused.key, refused.way) {
             return false;
@@ -62,14 +64,14 @@ impl<A: Address> Refusals<A> {
             self.lost += 1;
             return false;
         }
-        let Self { refused: held, index, .. } = self;
-        index.insert_unique(hash, held.len() as u32, |&at| held[at as usize].key.hash_under(state));
-        held.push(refused);
+        let Self { refused: known, index, .. } = self;
+        index.insert_unique(hash, known.len() as u32, |&at| known[at as usize].key.hash_under(state));
+        known.push(refused);
         self.noted_by.push(number);
         true
     }
 
-    /// Whether packets of the conversation that go `way` were refused.
+    /// True if packets of the conversation in direction `way` were refused.
     pub(super) fn holds(&self, hash: u64, key: &ConversationKey<A>, way: Way) -> bool {
         let is_same = |&at: &u32| self.refused[at as usize].key == *key && self.refused[at as usize].way == way;
         self.index.find(hash, is_same).is_some()

@@ -1,51 +1,37 @@
-//! The immutable view of the accounts that readers get: exposition, JSON, replay's output.
+//! The immutable view of the accounts: read by exposition, JSON and replay.
+//!
+//! Takes values from the snapshot builder; gives them to readers. Must not know how they were counted.
 
 use std::collections::BTreeMap;
 
-use super::counter_table::Eviction;
 use super::delivery::Ended;
 use super::flow::{Counters, FlowKey, FlowKeying, HostKey, SeriesKey};
 use super::interface::InterfaceId;
 use super::interval::FrameCounters;
-use super::series::Unrowed;
+use super::series::OutsideRows;
+pub use super::series::ShownRow;
 use super::series::others::ByDirection;
 use crate::decode::NotIp;
 use crate::locality::Direction;
-use crate::packet::{IpVersion, Timestamp};
-
-/// A flow or a host that is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ShownRow<K> {
-    /// What it is known by.
-    pub key: K,
-    /// When its first packet was captured.
-    pub first_seen: Timestamp,
-    /// When its last packet was captured; none for the rows of a live capture, which may outlive their flow.
-    pub last_seen: Option<Timestamp>,
-    /// When its row entered with value 0; its first packet where values are plain.
-    pub shown_since: Timestamp,
-    /// What it carried since it is held.
-    pub lifetime: Counters,
-    /// What its row counts; the lifetime where values are plain.
-    pub value: Counters,
-}
+use crate::packet::IpVersion;
+use crate::tables::Eviction;
 
 /// The rows of one table, and the sums outside them. Rows + other + retired + pending = total.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown<K: SeriesKey> {
     /// The rows.
     pub rows: Vec<ShownRow<K>>,
-    /// What no row counts.
+    /// Traffic without a row, by group.
     pub other: BTreeMap<K::Group, Counters>,
-    /// What no row counts of groups that have no sum of their own, or did not have one yet.
+    /// Traffic without a row, by direction, of groups without a sum of their own.
     pub rarer_other: ByDirection,
     /// The sums of rows that have gone.
-    pub retired: Unrowed<K::Group>,
-    /// The sums of new rows that do not count yet, because their first 0 was not read by every scraper.
-    pub pending: Unrowed<K::Group>,
-    /// The table's limits and how they are met.
-    pub figures: Figures,
-    /// Values are what was counted since the start, and nothing ever was retired: a file's accounts.
+    pub retired: OutsideRows<K::Group>,
+    /// The sums of new rows that do not count yet, because some scraper has not read their first 0.
+    pub pending: OutsideRows<K::Group>,
+    /// The limits of the table and how full it is.
+    pub figures: TableFigures,
+    /// True for the accounts of a file: values count from the start, and no row was ever retired.
     pub is_plain: bool,
 }
 
@@ -55,32 +41,32 @@ impl<K: SeriesKey> Default for Shown<K> {
             rows: Vec::new(),
             other: BTreeMap::new(),
             rarer_other: ByDirection::default(),
-            retired: Unrowed::default(),
-            pending: Unrowed::default(),
-            figures: Figures::default(),
+            retired: OutsideRows::default(),
+            pending: OutsideRows::default(),
+            figures: TableFigures::default(),
             is_plain: false,
         }
     }
 }
 
 impl<K: SeriesKey> Shown<K> {
-    /// The memory that the rows take, in bytes; the sums beside them are few.
+    /// Memory of the rows in bytes; the sums beside them are few.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.rows.capacity() * size_of::<ShownRow<K>>()
     }
 }
 
-/// The limits of a table and how they are met.
+/// The limits of a table and how full it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Figures {
-    /// How many are held.
-    pub held: usize,
-    /// How many may be held.
+pub struct TableFigures {
+    /// Number of entries.
+    pub entries: usize,
+    /// Most entries.
     pub limit: usize,
-    /// How many may be shown.
+    /// Most rows.
     pub row_limit: usize,
-    /// How many left, in the order of [`Eviction::ALL`].
+    /// Number of entries that left, in the order of [`Eviction::ALL`].
     pub evicted: [u64; Eviction::ALL.len()],
 }
 
@@ -98,7 +84,7 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// The IP packets and bytes that went `direction`.
+    /// The IP packets and bytes of `direction`.
     #[must_use]
     pub fn direction(&self, direction: Direction) -> Counters {
         let mut sum = Counters::default();
@@ -106,7 +92,7 @@ impl Totals {
         sum
     }
 
-    /// The IP packets and bytes of each direction that there were any of.
+    /// The IP packets and bytes of each direction that has any.
     #[must_use]
     pub fn by_direction(&self) -> BTreeMap<Direction, Counters> {
         self.all_directions().into_iter().filter(|(_, counters)| !counters.is_empty()).collect()
@@ -133,22 +119,22 @@ impl Totals {
     }
 }
 
-/// What an interface delivered, and what its capture says of it.
+/// The counters of an interface and the statistics of its capture.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Interface {
+pub struct InterfaceEntry {
     /// Its number in the ledger.
     pub id: InterfaceId,
     /// Its name, or a file's.
     pub name: String,
     /// Frames from it that count.
     pub frames: FrameCounters,
-    /// What the kernel says of its capture; none for a file.
+    /// The kernel's statistics of its capture; none for a file.
     pub capture: Option<Capture>,
     /// The first snapshot after the interface ceased to exist, with its last values; none while it exists.
     pub gone_since: Option<u64>,
 }
 
-impl Interface {
+impl InterfaceEntry {
     /// True if all of its counters are 0.
     #[must_use]
     pub fn counts_nothing(&self) -> bool {
@@ -160,20 +146,20 @@ impl Interface {
 /// The statistics of a live capture, summed over all times it was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Capture {
-    /// Whether it is being captured now.
+    /// True if it is being captured now.
     pub up: bool,
     /// Packets that the filter let through, those dropped included.
     pub received: u64,
-    /// Packets for which the kernel's ring had no room.
+    /// Packets that the kernel dropped because its ring was full.
     pub dropped_by_kernel: u64,
     /// Packets that the network interface or its driver dropped.
     pub dropped_by_interface: u64,
-    /// Beside what the interface itself counts.
+    /// The comparison with the counters of the interface itself.
     pub coverage: Coverage,
 }
 
 impl Capture {
-    /// Adds what the capture has counted since; it is up as `since` says.
+    /// Adds the statistics of a later part of the capture, and takes its `up`.
     pub fn add(&mut self, since: Self) {
         self.up = since.up;
         self.received += since.received;
@@ -183,26 +169,26 @@ impl Capture {
     }
 }
 
-/// What a capture delivered beside what its network interface counted.
+/// The packets of a capture compared with those that its network interface counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Coverage {
-    /// Whether the two can be compared: nothing was left out by a filter, joined or split in between.
+    /// True if both can be compared: no filter left packets out, and none were joined or split in between.
     pub is_comparable: bool,
-    /// Packets that the capture delivered while it was so.
+    /// Packets that the capture delivered while they could be compared.
     pub delivered: u64,
     /// Packets that the interface received and sent meanwhile.
     pub on_interface: u64,
 }
 
 impl Coverage {
-    /// Adds what was counted since.
+    /// Adds a later part.
     pub fn add(&mut self, since: Self) {
         self.is_comparable = since.is_comparable;
         self.delivered += since.delivered;
         self.on_interface += since.on_interface;
     }
 
-    /// What was delivered over what there was; none where that cannot be said.
+    /// Delivered packets divided by those of the interface; none if they cannot be compared.
     #[must_use]
     pub fn ratio(&self) -> Option<f64> {
         let is_known = self.is_comparable && self.on_interface > 0;
@@ -210,12 +196,12 @@ impl Coverage {
     }
 }
 
-/// Everything at one moment.
+/// All accounts at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
-    /// Its number among those that were published, from 1; 0 where none are.
+    /// The number of the snapshot, from 1; 0 if snapshots are not published.
     pub number: u64,
-    /// What makes a flow here.
+    /// The fields that make a flow.
     pub flow_keying: FlowKeying,
     /// The flows that are shown.
     pub flows: Shown<FlowKey>,
@@ -224,27 +210,27 @@ pub struct Snapshot {
     /// Sums since the start.
     pub totals: Totals,
     /// One entry a source of frames, in the order of their numbers.
-    pub interfaces: Vec<Interface>,
+    pub interfaces: Vec<InterfaceEntry>,
     /// Entries of interfaces that were given up before every scraper had read their last values.
     pub interfaces_retired_unread: u64,
     /// Ticks at which a capture thread found no empty interval.
     pub handover_delays: u64,
-    /// What found no room in an interval.
+    /// Packets and bytes without a row in an interval, because it was full.
     pub overflow: Counters,
-    /// ICMP errors for whose mark there was no room in an interval.
+    /// ICMP errors whose mark found no room in an interval.
     pub refusals_lost: u64,
     /// Conversations forgotten because there were too many.
     pub conversations_forgotten: u64,
     /// Scrapes that have ended.
     pub scrapes: Ended,
-    /// What takes memory, and how much, in bytes.
+    /// Memory in bytes, by part.
     pub memory: Vec<(&'static str, u64)>,
 }
 
 impl Snapshot {
     /// The interface of that number, if it still has an entry.
     #[must_use]
-    pub fn interface(&self, id: InterfaceId) -> Option<&Interface> {
+    pub fn interface(&self, id: InterfaceId) -> Option<&InterfaceEntry> {
         self.interfaces.binary_search_by_key(&id, |interface| interface.id).ok().map(|at| &self.interfaces[at])
     }
 

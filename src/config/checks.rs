@@ -113,8 +113,8 @@ fn complete_detection(settings: &Settings, config: &mut Config) -> Result<(), Er
 
 /// The refusal of the setting that causes an error of the anomaly detector. If several could be the cause, it is the
 /// first one that was given.
-fn refused_anomaly(settings: &Settings, error: &anomaly::ConfigError) -> Error {
-    use anomaly::ConfigError as Fault;
+fn refused_anomaly(settings: &Settings, error: &anomaly::Error) -> Error {
+    use anomaly::Error as Fault;
     let keys: &[&str] = match error {
         Fault::NoMethod | Fault::FenceWithoutBound => &["methods"],
         Fault::BoundNoNumber(_) | Fault::BoundsCross { .. } => {

@@ -1,22 +1,24 @@
-//! What is looked for, and how much of it is shown.
+//! The configuration of detection.
+//!
+//! Takes the configurations of the detectors; gives the grids that rows must respect. Must not know files or options.
 
 use super::{anomaly, bandwidth, scan};
 use crate::time_grid::TimeGrid;
 
-/// What is looked for, none where it is not, and how much of it is shown.
+/// The configured detectors, and the amount of detail for readers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// Who may send or receive how much.
+    /// Limits on bytes; none to detect nothing.
     pub bandwidth: Option<bandwidth::Config>,
-    /// What is a scan.
+    /// Limits on contacts; none to detect no scans.
     pub scan: Option<scan::Config>,
-    /// What is an anomaly.
+    /// Tests of pairs; none to detect no anomalies.
     pub anomaly: Option<anomaly::Config>,
-    /// How many sources, destinations and pairs readers see, the highest of each.
+    /// Number of sources, destinations and pairs that readers see, the highest of each.
     pub top_sources: usize,
-    /// A source with so many bytes in the window of bandwidth is charted.
+    /// A source is charted from this many bytes in its bandwidth window on.
     pub chart_min_bytes: u64,
-    /// Destinations of sources are not kept.
+    /// True if destinations of sources are not kept.
     pub no_destinations: bool,
 }
 
@@ -34,19 +36,20 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Whether anything is looked for.
+    /// True if any detector is configured.
     #[must_use]
     pub const fn looks_for_something(&self) -> bool {
         self.bandwidth.is_some() || self.scan.is_some() || self.anomaly.is_some()
     }
 
-    /// Nothing is looked for.
+    /// The configuration that detects nothing.
     #[must_use]
     pub const fn nothing() -> Self {
         Self { bandwidth: None, scan: None, anomaly: None, top_sources: 0, chart_min_bytes: 0, no_destinations: true }
     }
 
-    /// The configuration that finds alerts and keeps nothing that only metrics show. (Alerts on bandwidth name peers, so pairs are kept.)
+    /// The configuration that finds alerts and keeps nothing that only metrics show. (Alerts on bandwidth name peers,
+    /// so pairs are kept.)
     #[must_use]
     pub fn for_alerts_alone(&self) -> Self {
         let anomaly = self.anomaly.filter(|config| config.alerts);

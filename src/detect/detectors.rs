@@ -1,4 +1,7 @@
-//! All detectors together: each sees every row, and each judges its cells when packet time has left them.
+//! All detectors together: each observes every row, and gives its verdicts when packet time has left a cell.
+//!
+//! Takes merged rows and packet time; gives the detections of all, and a view of their state. Must not know the rules of a
+//! detector.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -7,9 +10,8 @@ use std::time::Duration;
 
 use super::anomaly::Anomalies;
 use super::bandwidth::Bandwidth;
-use super::bandwidth::Occupancy;
 use super::scan::Scan;
-use super::{Config, Detection, Kind, TableUse, View, rules};
+use super::{Config, Detection, Kind, Notes, View, rules};
 use crate::account::conversation::Address;
 use crate::account::interface::InterfaceId;
 use crate::account::observer::{RowBatch, RowObserver};
@@ -21,7 +23,7 @@ use crate::time_grid::TimeGrid;
 /// The longest cell of any detector whose windows slide.
 const LONGEST_CELL: Duration = Duration::from_secs(1);
 
-/// All detectors that are asked for.
+/// The detectors that are configured.
 #[derive(Debug)]
 pub struct Detectors {
     grids: Vec<TimeGrid>,
@@ -58,8 +60,8 @@ impl Limits {
 }
 
 impl Detectors {
-    /// Nothing seen yet. `tick` is the time between two advances over which long evaluations are spread; without it each is
-    /// done at once. `seeds` keep who chooses addresses from choosing hash collisions.
+    /// Detectors that have seen nothing. `tick` is the time between two advances, over which long evaluations are spread; without
+    /// it each is done at once. `seeds` keep hash collisions unknown to an attacker who chooses addresses.
     #[must_use]
     pub fn new(config: &Config, seeds: impl Into<Seeds>, tick: Option<Duration>) -> Self {
         let seeds = seeds.into();
@@ -88,7 +90,7 @@ impl Detectors {
         &self.grids
     }
 
-    /// Judges all cells that end by `watermark`: before it nothing will come any more, but for what is late.
+    /// The verdicts of all cells that end by `watermark`: nothing from before it will come any more, except late packets.
     pub fn advance(&mut self, watermark: Timestamp) -> Vec<Detection> {
         let mut found = Vec::new();
         found.extend(self.bandwidth.iter_mut().flat_map(|bandwidth| bandwidth.advance(watermark)));
@@ -97,31 +99,30 @@ impl Detectors {
         found
     }
 
-    /// The clock was set and says `to`: all windows are empty.
+    /// Empties all windows: the clock was set, to `to`.
     pub fn clock_stepped(&mut self, to: Timestamp) {
         self.bandwidth.iter_mut().for_each(|bandwidth| bandwidth.clock_stepped(to));
-        self.scan.iter_mut().for_each(|scan| scan.clock_stepped(to));
+        self.scan.iter_mut().for_each(Scan::clock_stepped);
         self.anomaly.iter_mut().for_each(|anomaly| anomaly.clock_stepped(to));
     }
 
-    /// No packet will come any more; the last cell ends at `end`. Judges what is left, and says up to when: what is still
-    /// unanswered will stay so.
+    /// The last verdicts, and the time that they are given for: no packet will come any more, and the last cell ends at `end`.
+    /// Contacts that are still unanswered stay so.
     pub fn finish(&mut self, end: Timestamp) -> (Vec<Detection>, Timestamp) {
         let grid = TimeGrid::of(LONGEST_CELL);
-        let last = Timestamp::from_nanoseconds(end.nanoseconds().saturating_sub(1));
+        let last = end - Duration::from_nanos(1);
         let end = grid.end(grid.cell(last));
-        let timeout = i64::try_from(self.scan_timeout.as_nanos()).unwrap_or(i64::MAX);
-        let deadline = Timestamp::from_nanoseconds(end.nanoseconds().saturating_add(timeout));
+        let deadline = end + self.scan_timeout;
         let mut found = Vec::new();
         found.extend(self.bandwidth.iter_mut().flat_map(|bandwidth| bandwidth.advance(end)));
-        // What was sent last is judged in the cell in which its time is up.
+        // A contact that began last is judged in the cell of its deadline.
         let judged = grid.end(grid.cell(deadline));
         found.extend(self.scan.iter_mut().flat_map(|scan| scan.advance(judged)));
         found.extend(self.anomaly.iter_mut().flat_map(Anomalies::finish));
         (found, judged)
     }
 
-    /// What readers see; `named` are charted whatever they sent.
+    /// The state for readers; the addresses `named` are charted however little they sent.
     #[must_use]
     pub fn view(&self, named: &BTreeSet<IpAddr>) -> View {
         let mut view = View {
@@ -134,7 +135,7 @@ impl Detectors {
         if let Some(bandwidth) = &self.bandwidth {
             view.window_bytes = bandwidth.window_bytes(self.top_sources);
             view.chart = bandwidth.talkers(named);
-            view.tables.extend(bandwidth.tables().into_iter().map(table));
+            view.tables.extend(bandwidth.tables());
         }
         if let Some(scan) = &self.scan {
             let seen = scan.view(self.top_sources);
@@ -162,25 +163,17 @@ impl Detectors {
     }
 }
 
-fn table((name, of): (&'static str, Occupancy)) -> TableUse {
-    let name = match name {
-        "sources" => "bandwidth_sources",
-        "destinations" => "bandwidth_destinations",
-        "networks" => "bandwidth_networks",
-        _ => "bandwidth_pairs",
-    };
-    TableUse { name, held: of.held, limit: of.limit, evicted: of.evicted }
-}
-
 impl RowObserver for Detectors {
-    fn is_there(&self) -> bool {
+    type Notes = Notes;
+
+    fn is_active(&self) -> bool {
         self.bandwidth.is_some() || self.scan.is_some() || self.anomaly.is_some()
     }
 
-    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
-        self.bandwidth.iter_mut().for_each(|bandwidth| bandwidth.observe(batch));
-        self.scan.iter_mut().for_each(|scan| scan.observe(batch));
-        self.anomaly.iter_mut().for_each(|anomaly| anomaly.observe(batch));
+    fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, Notes>) {
+        self.bandwidth.iter_mut().for_each(|bandwidth| bandwidth.observe(rows));
+        self.scan.iter_mut().for_each(|scan| scan.observe(rows));
+        self.anomaly.iter_mut().for_each(|anomaly| anomaly.observe(rows));
     }
 
     fn refuse<A: Address>(&mut self, interface: InterfaceId, refused: &Refused<A>) {

@@ -1,4 +1,6 @@
-//! Who is told apart by address, as keys and as what is looked up.
+//! Addresses and pairs of addresses as keys of tables, and as lookup keys of one IP version.
+//!
+//! Takes addresses; feeds them to hashers in as few words as they have. Must not know the tables.
 
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
@@ -10,12 +12,12 @@ use crate::tables::lookup::Lookup;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Host(pub(super) IpAddr);
 
-/// Who sends, and to whom.
+/// A sender and a receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pair {
-    /// Who sends.
+    /// The sender.
     pub source: IpAddr,
-    /// Who receives.
+    /// The receiver.
     pub destination: IpAddr,
 }
 
@@ -37,7 +39,7 @@ impl Hash for Pair {
     }
 }
 
-/// Who is looked up among [`Host`]s.
+/// A lookup key among [`Host`]s.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct At<A>(pub(super) A);
 
@@ -58,7 +60,7 @@ impl<A: Address> Lookup<Host> for At<A> {
     }
 }
 
-/// Who sends and to whom, looked up among [`Pair`]s.
+/// A lookup key among [`Pair`]s: source and destination.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Between<A>(pub(super) A, pub(super) A);
 

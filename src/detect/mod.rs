@@ -1,14 +1,17 @@
-//! What is found in the traffic: rules over what the ledger merges, each with the figures behind it.
+//! Detection: rules over the rows that the ledger merges.
 //!
-//! Takes rows and packet time, gives [`Detection`]s. Knows nothing of alerts, which have a life, nor of who reads them.
+//! Takes merged rows and packet time; gives [`Detection`]s, each with the figures behind it. Must not know alerts, which have a
+//! life, nor their receivers.
 
 pub mod anomaly;
 pub mod bandwidth;
 mod config;
 pub mod detectors;
 mod ends;
+mod notes;
 mod rules;
 pub mod scan;
+mod table_use;
 pub mod view;
 
 use std::net::IpAddr;
@@ -20,10 +23,11 @@ use ipnet::IpNet;
 use crate::packet::{Protocol, Timestamp};
 pub use config::Config;
 pub use detectors::Detectors;
-pub use scan::TableUse;
+pub use notes::{LastReport, Notes, SlotHints};
+pub use table_use::{DetectionTable, TableUse};
 pub use view::View;
 
-/// What a rule finds.
+/// The kinds of detections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// One source contacts many hosts.
@@ -32,7 +36,7 @@ pub enum Kind {
     PortScan,
     /// More bytes in a window than a limit.
     Bandwidth,
-    /// Traffic between two hosts that is unlike what it was.
+    /// Traffic between two hosts that differs from its past.
     Anomaly,
 }
 
@@ -40,7 +44,7 @@ impl Kind {
     /// All, in order.
     pub const ALL: [Self; 4] = [Self::HostScan, Self::PortScan, Self::Bandwidth, Self::Anomaly];
 
-    /// The word for it, as alerts and configuration have it.
+    /// Its name in alerts and in the configuration.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -52,33 +56,59 @@ impl Kind {
     }
 }
 
-/// Of whom something is found.
+/// The subject of a detection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
-    /// Who sends.
+    /// A sender.
     Source(IpAddr),
-    /// Who receives.
+    /// A receiver.
     Destination(IpAddr),
-    /// One who sends to another.
+    /// A sender and one of its receivers.
     Pair {
-        /// Who sends.
+        /// The sender.
         source: IpAddr,
-        /// Who receives.
+        /// The receiver.
         destination: IpAddr,
     },
     /// All addresses of a network together.
     Network(IpNet),
 }
 
-/// How a figure stands to its limit.
+/// How a value compares with its limit, with hysteresis: a subject near its limit neither begins nor ends an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     /// The rule holds.
     Over,
-    /// The rule does not hold, but the figure is not clearly below its limit.
+    /// The rule does not hold, but the value is not clearly below its limit.
     Near,
-    /// The figure is below nine tenths of its limit.
+    /// The value is below nine tenths of its limit, or 0.
     Under,
+}
+
+impl Level {
+    /// The level of a value under the rule that it must not exceed `limit`.
+    #[must_use]
+    pub const fn of(value: u64, limit: u64) -> Self {
+        if value > limit {
+            Self::Over
+        } else if value == 0 || (value as u128) * 10 < (limit as u128) * 9 {
+            Self::Under
+        } else {
+            Self::Near
+        }
+    }
+
+    /// The level of a score under a rule with further conditions, which holds if `is_over`.
+    #[must_use]
+    pub fn of_score(is_over: bool, score: f64, limit: f64) -> Self {
+        if is_over {
+            Self::Over
+        } else if score < 0.9 * limit {
+            Self::Under
+        } else {
+            Self::Near
+        }
+    }
 }
 
 /// A host, or a port of it, that a source contacted.
@@ -86,20 +116,20 @@ pub enum Level {
 pub struct Target {
     /// The host.
     pub address: IpAddr,
-    /// The protocol, where it was told apart.
+    /// The protocol, if the rule tells protocols apart.
     pub protocol: Option<Protocol>,
-    /// The port, where the protocol has one and it was told apart.
+    /// The port, if the protocol has ports and the rule tells them apart.
     pub port: Option<u16>,
 }
 
 /// The figures behind a detection.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Figures {
-    /// What is compared: bytes, hosts, ports, or a probability.
+    /// The value that is compared: bytes, hosts, ports, or a probability.
     pub value: f64,
-    /// With what it is compared, in the same unit.
+    /// The limit, in the same unit.
     pub limit: f64,
-    /// The window that the value is of.
+    /// The window of the value.
     pub window: Duration,
     /// IP bytes of the subject in the window, as far as they are known.
     pub bytes: u64,
@@ -127,26 +157,26 @@ pub struct Span {
     pub precision: Duration,
 }
 
-/// How many first and last targets a detection names.
+/// The most first targets, and the most last targets, of a detection.
 pub const MAXIMUM_TARGETS: usize = 8;
 
-/// What a rule says of a subject.
+/// The verdict of a rule on a subject.
 ///
 /// A detector reports a subject while it is over the limit, and then until it has once reported it [`Level::Under`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Detection {
-    /// What was found.
+    /// The kind.
     pub kind: Kind,
     /// The configured rule's name.
     pub rule: Arc<str>,
-    /// Of whom.
+    /// The subject.
     pub subject: Subject,
-    /// Whether the rule holds.
+    /// How the value compares with the limit.
     pub level: Level,
     /// The moment on the packets' clock at which the rule became true.
     pub since: Timestamp,
-    /// The moment on the packets' clock for which this is said.
+    /// The moment on the packets' clock of this verdict.
     pub at: Timestamp,
-    /// What it rests on.
+    /// The figures behind it.
     pub figures: Figures,
 }

@@ -1,14 +1,16 @@
 //! The rules that may alert, known before any does.
+//!
+//! Takes the configurations of the detectors; gives kinds and names of rules. Must not know detections.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Kind, anomaly, bandwidth, scan};
 
-/// The name of the rule of anomalies.
+/// The rule name of anomalies.
 pub(super) const ANOMALY: &str = "anomaly";
 
-/// The rules of what is looked for, by what they find and by name.
+/// The configured rules, by kind and by name.
 pub(super) fn configured(
     bandwidth: Option<&bandwidth::Config>,
     scan: Option<&scan::Config>,
@@ -41,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_alert_is_known_from_the_start() {
+    fn rules_that_may_alert_are_known_from_the_start() {
         let network = |rule: Option<&str>| NetworkLimit {
             network: "192.0.2.0/24".parse().unwrap(),
             limit_bytes: 1,
@@ -57,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_looked_for_has_no_rule() {
+    fn disabled_detectors_have_no_rule() {
         let ports_alone = scan::Config { analyze_hosts: false, ..Default::default() };
         let loud = anomaly::Config { alerts: true, ..Default::default() };
         assert_eq!(names(&configured(None, Some(&ports_alone), Some(&loud))), ["port_scan", "anomaly"]);

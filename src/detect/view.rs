@@ -1,4 +1,6 @@
-//! What readers see of detection: the largest of each kind, and how full the tables are.
+//! The state of detection for readers: the largest values of each kind, and how full the tables are.
+//!
+//! A plain value that [`super::Detectors`] fills at one moment. Must not know how it is shown.
 
 use std::net::IpAddr;
 
@@ -9,30 +11,30 @@ use crate::account::interface::InterfaceId;
 /// The state of detection at one moment, bounded; the largest first.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct View {
-    /// Bytes in their windows of sources and, where these have a limit, of destinations.
+    /// Bytes in their windows, of sources and of destinations that have a limit.
     pub window_bytes: Vec<(Subject, u64)>,
-    /// How many hosts a source contacted in its window.
+    /// Hosts that a source contacted in its window.
     pub contacted_hosts: Vec<(IpAddr, u64)>,
-    /// How many ports a source contacted in its window.
+    /// Ports that a source contacted in its window.
     pub contacted_ports: Vec<(IpAddr, u64)>,
-    /// How many of its contacts were refused or stayed unanswered.
+    /// Contacts of a source that were refused or stayed unanswered.
     pub unanswered_contacts: Vec<(IpAddr, u64)>,
-    /// How unusual the traffic from one host to another is.
+    /// The probability that the traffic from one host to another is an anomaly.
     pub anomalies: Vec<((IpAddr, IpAddr), f64)>,
-    /// Whether each interface shows both ways of conversations.
+    /// Each interface with true if it shows both ways of conversations.
     pub answers_visible: Vec<(InterfaceId, bool)>,
     /// The sources that are charted, with their destinations.
     pub chart: Vec<Talker>,
     /// The tables.
     pub tables: Vec<TableUse>,
-    /// Contacts whose outcome is unknown: one-way sight, streams, no room.
+    /// Contacts whose outcome is unknown: the interface shows no answers, they are streams, or there was no room.
     pub unknown_contacts: u64,
-    /// The limit for addresses without a limit of their own, where bandwidth is looked at.
+    /// The limit for addresses without a limit of their own; none if bandwidth is not looked at.
     pub bandwidth_limit_bytes: Option<u64>,
     /// The limits on hosts and ports that a source may contact, for the kinds that are looked for.
     pub scan_limits: Vec<(Kind, u64)>,
-    /// Tells whether anomalies raise alerts, where they are looked for.
+    /// True if anomalies raise alerts; none if they are not looked for.
     pub anomalies_alert: Option<bool>,
-    /// The memory of it all, in bytes.
+    /// Bytes of memory of all detectors.
     pub memory_bytes: u64,
 }

@@ -9,13 +9,13 @@ use super::Config;
 use super::family::{self, Family};
 use super::text::TextWriter;
 use super::words::{push_address, push_protocol};
-use crate::account::counter_table::Eviction;
 use crate::account::flow::{Counters, FlowKey, HostKey, SeriesKey};
-use crate::account::series::Unrowed;
+use crate::account::series::OutsideRows;
 use crate::account::series::others::ByDirection;
-use crate::account::snapshot::{Figures, Shown, ShownRow, Snapshot};
+use crate::account::snapshot::{Shown, ShownRow, Snapshot, TableFigures};
 use crate::locality::Direction;
 use crate::packet::{Protocol, Timestamp};
+use crate::tables::Eviction;
 
 const OTHER: &str = "other";
 
@@ -92,7 +92,7 @@ fn write_flows<W: Write>(
 
 fn write_sums<W: Write>(
     flows: &Shown<FlowKey>,
-    sums: &Unrowed<(Direction, Protocol)>,
+    sums: &OutsideRows<(Direction, Protocol)>,
     family: &Family,
     value: ShownCounter,
     writer: &mut TextWriter<W>,
@@ -163,11 +163,11 @@ type Families<'a> = (&'a Family, &'a Family, &'a Family, &'a Family, &'a Family)
 
 fn write_figures<K: SeriesKey, W: Write>(
     shown: &Shown<K>,
-    (held, limit, rows, row_limit, evicted): Families<'_>,
+    (entries, limit, rows, row_limit, evicted): Families<'_>,
     writer: &mut TextWriter<W>,
 ) -> io::Result<()> {
-    let Figures { held: held_now, limit: held_limit, row_limit: rows_limit, evicted: left } = shown.figures;
-    for (family, value) in [(held, held_now), (limit, held_limit), (rows, shown.rows.len()), (row_limit, rows_limit)] {
+    let TableFigures { entries: used, limit: entry_limit, row_limit: rows_limit, evicted: left } = shown.figures;
+    for (family, value) in [(entries, used), (limit, entry_limit), (rows, shown.rows.len()), (row_limit, rows_limit)] {
         writer.family(family)?;
         writer.sample(family.name).value(value as u64)?;
     }

@@ -8,7 +8,7 @@ use super::family::{self, Family};
 use super::text::TextWriter;
 use crate::account::delivery::Ended;
 use crate::account::flow::Counters;
-use crate::account::snapshot::{Capture, Interface, Snapshot};
+use crate::account::snapshot::{Capture, InterfaceEntry, Snapshot};
 use crate::decode::NotIp;
 use crate::locality::Direction;
 use crate::packet::IpVersion;
@@ -68,7 +68,7 @@ fn write_interfaces<W: Write>(
     snapshot: &Snapshot,
     writer: &mut TextWriter<W>,
     family: &Family,
-    value: impl Fn(&Interface) -> u64,
+    value: impl Fn(&InterfaceEntry) -> u64,
 ) -> io::Result<()> {
     writer.family(family)?;
     for interface in &snapshot.interfaces {

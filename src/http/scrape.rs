@@ -20,7 +20,7 @@ use tokio::sync::mpsc::{OwnedPermit, Receiver, Sender, channel};
 use tokio::time::sleep;
 
 use super::slots::ClientId;
-use crate::account::delivery::{Progress, ScrapeReport};
+use crate::account::delivery::{ScrapeProgress, ScrapeReport};
 
 /// Reports that wait for the accountant at most, those included that scrapes under way will make.
 const WAITING_REPORTS: usize = 1_024;
@@ -64,7 +64,7 @@ impl Reports {
         };
         let (now, end) = (reserve()?, reserve()?);
         let scrape = NEXT_SCRAPE.fetch_add(1, Ordering::Relaxed);
-        let report = ScrapeReport { client, snapshot, scrape, progress: Progress::Begun };
+        let report = ScrapeReport { client, snapshot, scrape, progress: ScrapeProgress::Begun };
         if let Some(permit) = now {
             permit.send(report);
         }
@@ -85,10 +85,10 @@ struct Flight {
 
 impl Flight {
     fn complete(mut self) {
-        self.end(Progress::Complete);
+        self.end(ScrapeProgress::Complete);
     }
 
-    fn end(&mut self, progress: Progress) {
+    fn end(&mut self, progress: ScrapeProgress) {
         if let Some(permit) = self.end.take() {
             permit.send(ScrapeReport { progress, ..self.report });
         }
@@ -97,7 +97,7 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        self.end(Progress::Broken);
+        self.end(ScrapeProgress::Broken);
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::alarms::Alarms;
+use super::clock::ClockObserver as _;
 use super::control::{ControlBlock, Plan};
 use super::handover::{FullInterval, WorkerMessage};
 use super::watchdog::Heart;
@@ -19,6 +20,7 @@ use crate::account::ledger::Ledger;
 use crate::account::observer::RowObserver as _;
 use crate::account::snapshot::Snapshot;
 use crate::account::snapshot_builder::SnapshotBuilder;
+use crate::detect::Notes;
 use crate::events::Tell;
 use crate::export::{Published, Report};
 use crate::http::ScrapeReports;
@@ -32,7 +34,7 @@ const GLANCE: Duration = Duration::from_millis(200);
 
 /// The only writer of the ledger.
 pub(super) struct Accountant<T> {
-    pub ledger: Ledger,
+    pub ledger: Ledger<Notes>,
     pub alarms: Alarms<T>,
     pub watermarks: Watermarks,
     pub snapshot_builder: SnapshotBuilder,
@@ -115,15 +117,15 @@ impl<T: Tell> Accountant<T> {
         self.plan = self.control.plan();
         let is_kept = |name: &str| is_kept(&self.plan, &self.reporting, name);
         for interface in self.ledger.end_interfaces(is_kept, self.snapshot_builder.next_number()) {
-            self.alarms.forget_interface(interface);
+            self.alarms.rows().forget_interface(interface);
         }
         let is_waiting = self.deliveries.is_waiting();
         self.ledger.retire_interfaces(|since| match delivery.to_all {
             Some(delivered) => since <= delivered,
             None => !is_waiting,
         });
-        if let Some(turn) = self.watermarks.keep(is_kept) {
-            turn.tell(&mut self.alarms);
+        if let Some(advance) = self.watermarks.keep(is_kept) {
+            advance.notify(&mut self.alarms);
         }
     }
 
@@ -158,7 +160,7 @@ impl<T: Tell> Accountant<T> {
         self.alarms.set_classifier(&plan.classifier);
         let interface = self.ledger.interface(&handed.interface);
         let was_up = self.ledger.is_up(interface);
-        self.ledger.merge(interface, &handed.interval, &mut self.alarms);
+        self.ledger.merge(interface, &handed.interval, self.alarms.rows());
         self.ledger.record_interval(interface, handed.worker, handed.interval.memory_bytes());
         self.ledger.record_capture(interface, &handed.interface, handed.capture);
         self.ledger.record_handover_delays(handed.delays);
@@ -167,8 +169,8 @@ impl<T: Tell> Accountant<T> {
         if !self.reporting.contains(&thread) {
             self.reporting.insert(thread.clone());
         }
-        if let Some(turn) = self.watermarks.report(thread, handed.time) {
-            turn.tell(&mut self.alarms);
+        if let Some(advance) = self.watermarks.report(thread, handed.time) {
+            advance.notify(&mut self.alarms);
         }
         handed.give_back(&plan.classifier);
         self.ledger.is_up(interface) != was_up
@@ -181,7 +183,7 @@ impl<T: Tell> Accountant<T> {
         let lost = capture.dropped_by_kernel + overflow;
         let packets = capture.received.max(lost);
         if packets > 0 {
-            self.alarms.note_lost(interface, packets, lost, *time);
+            self.alarms.rows().note_lost(interface, packets, lost, *time);
         }
     }
 }

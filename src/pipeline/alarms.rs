@@ -1,29 +1,29 @@
-//! Rows and packet time → detections → alerts → who is told: the same live and from files.
+//! Detections become alerts, and each change of an alert is passed on; the same live and from files.
+//!
+//! Takes merged rows and packet time, which go to the detectors; gives the changes of alerts to their receiver. Must not know
+//! the rules, nor what the receiver does.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::follow::Follow;
-use crate::account::conversation::Address;
-use crate::account::interface::InterfaceId;
-use crate::account::observer::{RowBatch, RowObserver};
-use crate::account::refusals::Refused;
+use super::clock::ClockObserver;
+use crate::account::observer::RowObserver;
 use crate::alert::{self, Alerts};
-use crate::detect::{self, Detection, Detectors, Subject};
+use crate::detect::{self, Detection, Detectors, Notes, Subject};
 use crate::events::Tell;
 use crate::locality::Classifier;
 use crate::packet::Timestamp;
 use crate::time_grid::TimeGrid;
 
-/// Detectors, the alerts that come of what they find, and who is told of these.
+/// The detectors, the alerts that their detections become, and the receiver of changes.
 #[derive(Debug)]
 pub struct Alarms<T> {
     grids: Vec<TimeGrid>,
     detectors: Detectors,
     alerts: Alerts,
     tell: T,
-    /// When the packets ended, for good.
+    /// The time at which the packets ended for good.
     ended: Option<Timestamp>,
 }
 
@@ -35,14 +35,14 @@ impl<T: Tell> Alarms<T> {
         Self { grids: detectors.grids().to_vec(), detectors, alerts, tell, ended: None }
     }
 
-    /// Packet time is told in the cells of `grids` in place of those that the detectors need: where nothing is looked for
-    /// intervals end as they do where something is, so that the same flows find room.
+    /// Observes packet time in the cells of `grids` in place of those that the detectors need. Intervals then end at the same
+    /// moments whether or not anything is looked for, so that the same flows find room.
     #[must_use]
     pub fn in_cells_of(self, grids: Vec<TimeGrid>) -> Self {
         Self { grids, ..self }
     }
 
-    /// Takes over what is local, which decides on the side of alerts.
+    /// Sets what is local, which decides on the side of alerts.
     pub fn set_classifier(&mut self, classifier: &Arc<Classifier>) {
         self.alerts.set_classifier(Arc::clone(classifier));
     }
@@ -53,7 +53,7 @@ impl<T: Tell> Alarms<T> {
         }
     }
 
-    /// What readers see.
+    /// The state of detection and of alerts, for readers.
     #[must_use]
     pub fn view(&self) -> (detect::View, alert::AlertView) {
         let alerts = self.alerts.view();
@@ -68,7 +68,7 @@ impl<T: Tell> Alarms<T> {
         &self.tell
     }
 
-    /// Where packets have ended for good, so does what fires. Gives who was told.
+    /// Resolves firing alerts if the packets have ended for good. Gives the receiver of changes.
     pub fn resolve(mut self) -> T {
         for change in self.ended.iter().flat_map(|ended| self.alerts.finish(*ended)) {
             self.tell.tell(&change);
@@ -84,30 +84,14 @@ const fn source(subject: Subject) -> Option<IpAddr> {
     }
 }
 
-impl<T> RowObserver for Alarms<T> {
-    fn is_there(&self) -> bool {
-        self.detectors.is_there()
-    }
+impl<T: Tell> ClockObserver for Alarms<T> {
+    type Notes = Notes;
 
     #[inline]
-    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
-        self.detectors.observe(batch);
+    fn rows(&mut self) -> &mut impl RowObserver<Notes = Notes> {
+        &mut self.detectors
     }
 
-    fn refuse<A: Address>(&mut self, interface: InterfaceId, refused: &Refused<A>) {
-        self.detectors.refuse(interface, refused);
-    }
-
-    fn note_lost(&mut self, interface: InterfaceId, packets: u64, lost: u64, time: Timestamp) {
-        self.detectors.note_lost(interface, packets, lost, time);
-    }
-
-    fn forget_interface(&mut self, interface: InterfaceId) {
-        self.detectors.forget_interface(interface);
-    }
-}
-
-impl<T: Tell> Follow for Alarms<T> {
     fn grids(&self) -> Vec<TimeGrid> {
         self.grids.clone()
     }

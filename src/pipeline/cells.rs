@@ -1,48 +1,22 @@
-//! Cells of packet time. The traffic of one interval lies in one cell of each grid in use, so that detectors know
-//! when it was.
+//! Cells of packet time. The frames between two hand-overs lie in one cell of each grid in use, so that the ledger's observer
+//! knows their time.
 //!
-//! Frames are a little out of order now and then; late frames count in the cell that is being filled. A larger
-//! difference means that the clock was set, or that another file begins: packet time starts anew there.
+//! Takes the times of frames; gives the advances of packet time. Frames are a little out of order now and then; late ones
+//! count in the present cell. A frame that is farther off means that the clock was set, or that another file begins: packet
+//! time starts again there.
 
 use std::time::Duration;
 
-use super::follow::Follow;
+use super::clock::TimeAdvance;
 use crate::packet::Timestamp;
 use crate::time_grid::TimeGrid;
 
 /// A frame that is older than the present cell by no more than this is merely late.
 const LATEST: Duration = Duration::from_secs(2);
-/// A frame that is farther ahead of the present cell than this was not waited for: the clock was set.
+/// A frame that is farther ahead of the present cell than this means that the clock was set.
 const FARTHEST: Duration = Duration::from_secs(3_600);
 
-/// How packet time goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turn {
-    /// Nothing from before this moment will come, but for what is late.
-    Onward(Timestamp),
-    /// The clock was set.
-    Step {
-        /// Nothing from between the last turn and this moment of the old time will come any more.
-        until: Timestamp,
-        /// Where packet time starts anew.
-        to: Timestamp,
-    },
-}
-
-impl Turn {
-    /// Tells it who follows packet time.
-    pub(super) fn tell(self, follow: &mut impl Follow) {
-        match self {
-            Self::Onward(watermark) => follow.advance(watermark),
-            Self::Step { until, to } => {
-                follow.advance(until);
-                follow.step(to);
-            }
-        }
-    }
-}
-
-/// True if a clock that was at `before` has been set if it shows `time`.
+/// True if a clock that showed `before` was set if it shows `time` now.
 pub(super) fn is_step(before: Timestamp, time: Timestamp) -> bool {
     before.since(time) > LATEST || time.since(before) > FARTHEST
 }
@@ -59,7 +33,7 @@ pub(super) struct Cells {
 }
 
 impl Cells {
-    /// Cells of all `grids`: a cell ends where one of any grid does. Without any grid it never ends.
+    /// The cells of all `grids`: a cell ends where one of any grid does. Without any it never ends.
     pub(super) fn of(grids: Vec<TimeGrid>) -> Self {
         let [first, last] = [i64::MIN, i64::MAX].map(Timestamp::from_nanoseconds);
         let (earliest, latest) = if grids.is_empty() { (first, last) } else { (last, first) };
@@ -74,7 +48,7 @@ impl Cells {
 
     /// Goes to the cell of `time`, which the present one does not hold.
     #[cold]
-    pub(super) fn enter(&mut self, time: Timestamp) -> Turn {
+    pub(super) fn enter(&mut self, time: Timestamp) -> TimeAdvance {
         let (before, until) = (self.start, self.end());
         let had_begun = std::mem::replace(&mut self.has_begun, true);
         let starts = self.grids.iter().map(|grid| grid.start(grid.cell(time)));
@@ -84,12 +58,16 @@ impl Cells {
         self.earliest = self.start - LATEST;
         // The end of all time has no moment after it.
         self.last = Timestamp::from_nanoseconds(if end == i64::MAX { end } else { end - 1 });
-        if had_begun && is_step(before, time) { Turn::Step { until, to: self.start } } else { Turn::Onward(self.start) }
+        if had_begun && is_step(before, time) {
+            TimeAdvance::Step { until, to: self.start }
+        } else {
+            TimeAdvance::Onward(self.start)
+        }
     }
 
-    /// Follows `clock` while no frames come: frames older than the clock by `delay` have arrived. Returns the time
-    /// advance if this ends the present cell.
-    pub(super) fn pass(&mut self, clock: Timestamp, delay: Duration) -> Option<Turn> {
+    /// Goes on by the `clock` while no frame comes: all frames that are older than it by `delay` have come. The advance, if
+    /// this ends the present cell.
+    pub(super) fn pass(&mut self, clock: Timestamp, delay: Duration) -> Option<TimeAdvance> {
         let reached = clock - delay;
         let has_ended = self.has_begun && reached > self.last || !self.has_begun && !self.hold(reached);
         if has_ended {
@@ -98,12 +76,12 @@ impl Cells {
         (clock < self.earliest).then(|| self.enter(clock))
     }
 
-    /// Start of the present cell; none before the first.
+    /// The start of the present cell; none before the first.
     pub(super) fn start(&self) -> Option<Timestamp> {
         self.has_begun.then_some(self.start)
     }
 
-    /// End of the present cell.
+    /// Its end.
     pub(super) fn end(&self) -> Timestamp {
         self.last + Duration::from_nanos(1)
     }
@@ -127,13 +105,13 @@ mod tests {
     fn cell_holds_its_own_frames_and_slightly_late_ones() {
         let mut cells = cells(&[1_000]);
         assert!(!cells.hold(at(10.5)));
-        assert_eq!(cells.enter(at(10.5)), Turn::Onward(at(10.0)));
+        assert_eq!(cells.enter(at(10.5)), TimeAdvance::Onward(at(10.0)));
         for (time, is_held) in
             [(10.0, true), (10.999_999_999, true), (11.0, false), (8.0, true), (7.999_999_999, false)]
         {
             assert_eq!(cells.hold(at(time)), is_held, "{time}");
         }
-        assert_eq!(cells.enter(at(11.0)), Turn::Onward(at(11.0)));
+        assert_eq!(cells.enter(at(11.0)), TimeAdvance::Onward(at(11.0)));
         assert_eq!((cells.start(), cells.end()), (Some(at(11.0)), at(12.0)));
     }
 
@@ -162,9 +140,9 @@ mod tests {
     fn a_clock_that_is_set_starts_anew() {
         let mut cells = cells(&[1_000]);
         cells.enter(at(10_000.5));
-        let step = |until, to| Turn::Step { until: at(until), to: at(to) };
+        let step = |until, to| TimeAdvance::Step { until: at(until), to: at(to) };
         assert_eq!(cells.enter(at(9_997.9)), step(10_001.0, 9_997.0));
-        assert_eq!(cells.enter(at(9_997.0 + 3_600.0)), Turn::Onward(at(9_997.0 + 3_600.0)));
+        assert_eq!(cells.enter(at(9_997.0 + 3_600.0)), TimeAdvance::Onward(at(9_997.0 + 3_600.0)));
         assert_eq!(cells.enter(at(0.0)), step(13_598.0, 0.0));
         assert_eq!(cells.enter(at(3_600.000_001)), step(1.0, 3_600.0));
     }
@@ -182,12 +160,12 @@ mod tests {
     fn silence_lets_time_pass_and_shows_a_clock_that_was_set() {
         let mut cells = cells(&[1_000]);
         let delay = Duration::from_secs(3);
-        assert_eq!(cells.pass(at(13.5), delay), Some(Turn::Onward(at(10.0))));
+        assert_eq!(cells.pass(at(13.5), delay), Some(TimeAdvance::Onward(at(10.0))));
         assert_eq!(cells.pass(at(13.9), delay), None);
-        assert_eq!(cells.pass(at(14.0), delay), Some(Turn::Onward(at(11.0))));
-        // A late frame does not mean that the clock went back.
+        assert_eq!(cells.pass(at(14.0), delay), Some(TimeAdvance::Onward(at(11.0))));
+        // A frame that is read late does not mean that the clock went back.
         assert_eq!(cells.pass(at(9.0), delay), None);
-        assert_eq!(cells.pass(at(8.9), delay), Some(Turn::Step { until: at(12.0), to: at(8.0) }));
+        assert_eq!(cells.pass(at(8.9), delay), Some(TimeAdvance::Step { until: at(12.0), to: at(8.0) }));
         assert_eq!(super::Cells::of(Vec::new()).pass(at(13.5), delay), None);
     }
 }

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use super::accountant::Accountant;
 use super::alarms::Alarms;
 use super::capture_loop::CaptureLoop;
+use super::clock::ClockObserver as _;
 use super::control::{CaptureNumber, ControlBlock, Plan};
-use super::follow::Follow as _;
 use super::handover::{Exchange, WorkerMessage};
 use super::notices::{Notices, say_changes};
 use super::opening::{FirstTry, Opening, check_first_tries};
@@ -32,6 +32,7 @@ use crate::capture::filter::UserFilter;
 use crate::capture::masquerade::likely_masquerade;
 use crate::capture::network::{Changes, Network};
 use crate::capture::{self, Selection, selection};
+use crate::detect::Notes;
 use crate::events::Tell;
 use crate::export::Published;
 use crate::export::vitals::Vitals;
@@ -58,7 +59,7 @@ pub struct Setup<T> {
     /// Settings of the pipeline.
     pub pipeline: Config,
     /// Empty accounts.
-    pub ledger: Ledger,
+    pub ledger: Ledger<Notes>,
     /// The detectors, and the receiver of alerts.
     pub alarms: Alarms<T>,
     /// Makes snapshots of the ledger.

@@ -1,61 +1,63 @@
-//! Who is certainly not held: one bit tells it of most (Bloom, "Space/time trade-offs in hash coding with allowable
-//! errors", Communications of the ACM 13 (7), 1970; with a single hash).
+//! A Bloom filter with one hash (Bloom, "Space/time trade-offs in hash coding with allowable errors", Communications of
+//! the ACM 13 (7), 1970).
+//!
+//! Takes hashes of keys; a clear bit proves that a key was not inserted. Must not know the keys.
 
-/// Bits for each that is admitted. Of others about one in eight passes then, and fewer before.
+/// Bits per inserted key. With so many, about one other key in eight seems to be contained.
 const BITS_EACH: usize = 8;
 
-/// A bit for each hash, which many share.
+/// A filter of bits that many hashes share.
 #[derive(Debug, Default)]
 pub struct BloomFilter {
-    /// None, or a power of two.
+    /// Empty, or a power of two of words.
     words: Vec<u64>,
 }
 
 impl BloomFilter {
-    /// One that nobody passes.
+    /// An empty filter without memory: it contains nothing.
     #[must_use]
     pub const fn new() -> Self {
         Self { words: Vec::new() }
     }
 
-    /// Lets nobody pass, with bits for `count` that will be let.
+    /// Empties the filter and makes it large enough for `count` keys.
     pub fn clear_for(&mut self, count: usize) {
         let words = (count * BITS_EACH).div_ceil(64).next_power_of_two();
         self.words.clear();
         self.words.resize(words, 0);
     }
 
-    /// Lets nobody pass.
+    /// Empties the filter and keeps its size.
     pub fn clear(&mut self) {
         self.words.fill(0);
     }
 
-    /// Lets who has this hash pass. There is no bit before [`BloomFilter::clear_for`] was told for how many.
+    /// Inserts a hash. Without memory, before [`BloomFilter::clear_for`], this does nothing.
     #[inline]
     pub fn insert(&mut self, hash: u64) {
-        let (word, bit) = self.place(hash);
+        let (word, bit) = self.bit_of(hash);
         if let Some(word) = self.words.get_mut(word) {
             *word |= bit;
         }
     }
 
-    /// Whether who has this hash passes: who was admitted does, of others few.
+    /// True if the hash was inserted, and for few others.
     #[must_use]
     #[inline(always)]
     pub fn may_contain(&self, hash: u64) -> bool {
-        let (word, bit) = self.place(hash);
+        let (word, bit) = self.bit_of(hash);
         self.words.get(word).is_some_and(|word| word & bit != 0)
     }
 
-    /// The memory that it takes, in bytes.
+    /// Memory in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.words.capacity() * size_of::<u64>()
     }
 
-    /// Which word, and which bit of it, belongs to a hash: by bits of it that say little of where it stands in a table.
+    /// The word and the bit of a hash: taken from bits that do not decide a position in a hash table.
     #[inline(always)]
-    fn place(&self, hash: u64) -> (usize, u64) {
+    fn bit_of(&self, hash: u64) -> (usize, u64) {
         let bits = (hash >> 20) as usize;
         ((bits / 64) & self.words.len().wrapping_sub(1), 1 << (bits % 64))
     }
@@ -67,7 +69,7 @@ mod tests {
     use crate::tables::sampling::mixed;
 
     #[test]
-    fn who_was_admitted_passes_and_hardly_anybody_else() {
+    fn inserted_keys_are_contained_and_hardly_any_other() {
         for count in [1, 10, 1_000, 10_000] {
             let mut filter = BloomFilter::new();
             assert!(!filter.may_contain(mixed(1)));

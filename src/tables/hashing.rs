@@ -1,4 +1,6 @@
-//! How the tables hash keys that come from the network.
+//! Hashing of keys that come from the network.
+//!
+//! Takes a seed; gives the hash state of a table. Must not know the keys.
 //!
 //! The hash folds 64 bits of a key with a constant; a key that equals the constant folds to 0, whatever the seed. The
 //! crate's fixed constants are public, so with them one IPv6 prefix would put every conversation into one slot. Here
@@ -9,7 +11,7 @@ use std::sync::OnceLock;
 use foldhash::SharedSeed;
 pub use foldhash::fast::SeedableRandomState as State;
 
-/// The state of a table. The constants are those of the first `seed` in this process.
+/// The hash state of a table. The constants are drawn from the first `seed` in this process.
 pub fn state(seed: u64) -> State {
     static CONSTANTS: OnceLock<SharedSeed> = OnceLock::new();
     State::with_seed(seed, CONSTANTS.get_or_init(|| SharedSeed::from_u64(seed)))

@@ -1,60 +1,63 @@
-//! Hash → position of a key that is kept elsewhere.
+//! Index from a hash to the position of a key that is entries elsewhere.
 //!
-//! A hash table by itself tells keys apart by 7 bits of their hash, so that about one look-up in sixteen for a key that is
-//! not held would have to read another key, far away in memory. Here the bits that a position leaves free in a word of 32
-//! hold more of the hash: of a flood of ever new keys hardly any look-up goes past the index, and that is small.
+//! Takes hashes and positions; gives the positions whose keys may have a hash. Must not know the keys.
+//!
+//! A hash table alone tells keys apart by 7 bits of their hash, so about one look-up in sixteen for a missing key would
+//! read another key, far away in memory. Here the bits that a position leaves free in a word of 32 bits hold more of
+//! the hash. Even in a flood of new keys, hardly any look-up reads beyond the index, which is small.
 
 use hashbrown::HashTable;
 
 use super::bloom::BloomFilter;
 
-/// Where a key is, in the low bits, and above them a part of its hash.
+/// A position in the low bits, and a part of the key's hash above them.
 type Slot = u32;
 
 /// No position.
 pub const NOWHERE: u32 = u32::MAX;
 
-/// Bits that neither the table's 7 are taken from nor the place in any table that fits into memory.
+/// Bits of a hash that choose neither the bucket nor the 7 bits of the hash table, in any table that fits into memory.
 #[inline(always)]
 const fn check(hash: u64) -> u32 {
     (hash >> 25) as u32
 }
 
-/// Up to so many positions memory is doubled as it is needed; then it is taken for all at once. To move to ever larger
-/// tables costs as much as to fill the last one, and memory that is new to the process more than both.
+/// Up to this number of positions, memory is doubled when it is needed; then it is reserved for all at once. Moving to
+/// ever larger tables costs as much as filling the last one, and memory that is new to the process costs more than
+/// both.
 const FEW: usize = 4_096;
-/// Nor is it taken for more than so many before they are there.
+/// The most positions for which memory is reserved at once.
 const MOST: usize = 262_144;
 
-/// For how many more there should be memory where it is used up by so many.
-const fn more_than(held: usize, limit: usize) -> usize {
+/// The number of positions for which to reserve memory, when the memory for `used` of them is full.
+const fn more_than(used: usize, limit: usize) -> usize {
     let most = if limit < MOST { limit } else { MOST };
-    if held >= FEW && most > held { most - held } else { 1 }
+    if used >= FEW && most > used { most - used } else { 1 }
 }
 
-/// Adds to what stands at the positions of an index, with memory for the same.
-pub fn push<T>(kept: &mut Vec<T>, one: T, limit: usize) {
-    if kept.len() == kept.capacity() {
-        kept.reserve(more_than(kept.len(), limit));
+/// Pushes an entry whose position an index will hold. Reserves memory as the index does.
+pub fn push<T>(entries: &mut Vec<T>, entry: T, limit: usize) {
+    if entries.len() == entries.capacity() {
+        entries.reserve(more_than(entries.len(), limit));
     }
-    kept.push(one);
+    entries.push(entry);
 }
 
-/// The positions of keys, by their hashes.
+/// An index. With `IS_FILTERED` a Bloom filter stands in front: it pays where most look-ups are for missing keys.
 #[derive(Debug)]
 pub struct Index<const IS_FILTERED: bool = false> {
     slots: HashTable<Slot>,
     limit: usize,
-    /// All that is held passes, and some of what was.
+    /// Contains every position in the index, and some that were removed.
     filter: BloomFilter,
-    /// How many positions were added since only those passed that were held.
+    /// Insertions since the filter was built anew.
     additions: usize,
-    /// The bits of a slot that hold a position: enough for all that were added.
+    /// Mask of the bits of a slot that hold a position; wide enough for all positions so far.
     positions: u32,
 }
 
 impl<const IS_FILTERED: bool> Index<IS_FILTERED> {
-    /// Empty, without memory, for about `limit` positions.
+    /// An empty index without memory, for about `limit` positions.
     #[must_use]
     pub const fn new(limit: usize) -> Self {
         Self {
@@ -78,15 +81,14 @@ impl<const IS_FILTERED: bool> Index<IS_FILTERED> {
         found.map(|slot| slot & positions)
     }
 
-    /// Where the key with this hash is, if it is held, and [`NOWHERE`] if it is not. (Another key's position, hardly ever:
-    /// none is looked at.)
+    /// The position of the key with this hash, or [`NOWHERE`]. No key is compared, so it is hardly ever another key's.
     #[must_use]
     #[inline(always)]
     pub fn guess(&self, hash: u64) -> u32 {
         self.find(hash, |_| true).unwrap_or(NOWHERE)
     }
 
-    /// Lets what is held pass the sieve, and nothing else.
+    /// Builds the filter anew from the positions in the index.
     #[cold]
     fn renew_filter(&mut self, hash_of: impl Fn(u32) -> u64) {
         self.filter.clear_for(self.slots.capacity());
@@ -94,7 +96,7 @@ impl<const IS_FILTERED: bool> Index<IS_FILTERED> {
         self.slots.iter().for_each(|slot| self.filter.insert(hash_of(slot & self.positions)));
     }
 
-    /// Adds the position of a key that has none. `hash_of` gives the hash of the key at any position held.
+    /// Adds the position of a key that has none. `hash_of` gives the hash of the key at any position in the index.
     pub fn insert(&mut self, hash: u64, at: u32, hash_of: impl Fn(u32) -> u64) {
         if at > self.positions {
             self.widen(at, &hash_of);
@@ -115,7 +117,7 @@ impl<const IS_FILTERED: bool> Index<IS_FILTERED> {
         self.slots.insert_unique(hash, check(hash) & !positions | at, |slot| hash_of(slot & positions));
     }
 
-    /// Makes positions up to `at` fit into slots.
+    /// Widens the part of slots that holds positions, so that `at` fits.
     #[cold]
     fn widen(&mut self, at: u32, hash_of: impl Fn(u32) -> u64) {
         let (before, positions) = (self.positions, bits_of(at));
@@ -126,70 +128,41 @@ impl<const IS_FILTERED: bool> Index<IS_FILTERED> {
         self.positions = positions;
     }
 
-    /// Takes the position of the key with this hash out; false if it is not there.
+    /// Removes the position of the key with this hash; false if it is not there.
     pub fn remove(&mut self, hash: u64, at: u32) -> bool {
         let positions = self.positions;
         self.slots.find_entry(hash, |slot| slot & positions == at).map(|found| found.remove()).is_ok()
     }
 
-    /// How many positions it holds.
+    /// The number of positions.
     #[must_use]
     #[inline]
     pub fn len(&self) -> usize {
         self.slots.len()
     }
 
-    /// Whether it holds none.
+    /// True if there is no position.
     #[must_use]
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
 
-    /// Forgets all positions.
+    /// Removes all positions and keeps the memory.
     pub fn clear(&mut self) {
         self.slots.clear();
         self.filter.clear();
         self.additions = 0;
     }
 
-    /// The memory that it takes, in bytes.
+    /// Memory in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.slots.allocation_size() + self.filter.memory_bytes()
     }
 }
 
-/// The hash and the position of who was held when last sought: what a scan sends comes in a row. What is at the position may
-/// be another's by then.
-#[derive(Debug, Clone, Copy)]
-pub struct Recent {
-    hash: u64,
-    at: u32,
-}
-
-impl Recent {
-    /// None was.
-    pub const NOBODY: Self = Self { hash: 0, at: NOWHERE };
-
-    /// Who is at `at` and has this hash.
-    #[must_use]
-    pub const fn of(hash: u64, at: u32) -> Self {
-        Self { hash, at }
-    }
-
-    /// The position, if it was one of this hash; else [`NOWHERE`].
-    #[must_use]
-    #[inline(always)]
-    pub const fn position(self, hash: u64) -> u32 {
-        if self.hash == hash { self.at } else { NOWHERE }
-    }
-}
-
-/// An index that is mostly asked for what it does not hold.
-pub type FilteredIndex = Index<true>;
-
-/// As many low bits as a position has.
+/// A mask of as many low bits as `position` has.
 const fn bits_of(position: u32) -> u32 {
     u32::MAX.unbounded_shr(position.leading_zeros())
 }
@@ -219,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn hardly_any_key_is_looked_at_that_is_another() {
+    fn look_up_for_a_missing_key_hardly_ever_compares_a_key() {
         let mut index = Index::<false>::new(65_536);
         (0..65_536).for_each(|at| index.insert(hash_of(at), at, hash_of));
         let mut looks = 0;
@@ -234,12 +207,12 @@ mod tests {
     }
 
     #[test]
-    fn a_sieve_passes_all_that_is_held_and_little_else_however_many_came_and_went() {
-        let mut index = FilteredIndex::new(4_096);
+    fn filter_contains_all_positions_and_few_others_however_many_were_replaced() {
+        let mut index = Index::<true>::new(4_096);
         for at in 0..4_096 {
             index.insert(hash_of(at), at, hash_of);
         }
-        // Each place is taken by another key, again and again.
+        // Each position is taken by another key, again and again.
         let key = |at: u32, round: u32| at + 4_096 * round;
         for round in 1..20 {
             for at in 0..4_096 {

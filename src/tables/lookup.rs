@@ -1,22 +1,24 @@
-//! Who is looked up in a table, before there is a key of it.
+//! Look-ups by the parts of a key, before the key itself exists.
+//!
+//! Takes the parts; gives their hash, their equality with a key, and the key. Must not know the tables.
 
 use std::hash::{BuildHasher, Hash, Hasher};
 
-/// Who is looked up in a table of keys `K`.
+/// A value that can be looked up in a table of keys `K`.
 ///
 /// A key that is an enum or large is put together only where one is added: to write it to memory in pieces, just to hash
 /// and compare it, and to read it back as a whole stalls the processor for longer than the look-up takes.
 pub trait Lookup<K>: Copy {
-    /// Feeds it to a hasher, as its key would be.
+    /// Feeds the value to a hasher, exactly as its key would be.
     fn feed<H: Hasher>(&self, hasher: &mut H);
 
-    /// Whether `key` is its key.
+    /// True if `key` is the key of this value.
     fn is(&self, key: &K) -> bool;
 
-    /// Its key.
+    /// The key of this value.
     fn key(self) -> K;
 
-    /// The hash of its key under `state`.
+    /// The hash of the key under `state`.
     #[inline(always)]
     fn hash_under<S: BuildHasher>(&self, state: &S) -> u64 {
         let mut hasher = state.build_hasher();

@@ -1,38 +1,39 @@
-//! Where the rows of an interval are, by the hashes of their keys.
+//! An open hash table from the hash of a row to its position.
 //!
-//! An open table with linear probing (Knuth, The Art of Computer Programming, vol. 3, 6.4): rows only come, until all go
-//! at once, and at most every second slot is taken. So a look-up mostly reads one word. A library's table, which must also
-//! do where most slots are taken and rows go one by one, takes twice the instructions here
-//! (docs/performance-history.md).
+//! Takes hashes and positions; gives positions, or the slot for a new one. Must not know the rows.
 //!
-//! Where a look-up begins, a multiplication has spread (Knuth, ibid., "Fibonacci hashing"): the keys of a scan are steps
-//! of one, and their hashes in the low bits steps of another length, which would stand in a row.
+//! It uses linear probing (Knuth, The Art of Computer Programming, vol. 3, 6.4). Rows are only added, until all are
+//! dropped at once, and at most every second slot is used. So a look-up mostly reads one word. A general table, which
+//! also removes single rows and fills most slots, takes twice the instructions here (docs/performance-history.md).
+//!
+//! A multiplication spreads the slots where look-ups begin (Knuth, ibid., "Fibonacci hashing"). The keys of a scan are
+//! steps of one, so the low bits of their hashes are steps of a fixed length, which would stand in a row.
 
-/// ProbeTable at least.
+/// The fewest slots.
 const FEWEST: usize = 1 << 10;
 
-/// 2⁶⁴ over the golden ratio: it puts steps of any length far apart.
+/// 2⁶⁴ divided by the golden ratio: puts steps of any length far apart.
 const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// The bits of a slot that hold a position and one, so that none is 0. Above them are as many of the hash.
+/// The bits of a slot that hold a position plus one, so that no used slot is 0. The bits above hold a part of the hash.
 const POSITION: u32 = 0xffff;
 
-/// Nobody's.
+/// An empty slot.
 const EMPTY: u32 = 0;
 
-/// Positions at most.
+/// The most positions.
 pub const MOST: usize = POSITION as usize;
 
-/// The slot in which who was not found can be put.
+/// The slot for a key that was not found.
 #[derive(Debug, Clone, Copy)]
 pub struct Vacant(usize);
 
-/// The positions of rows.
+/// The table.
 #[derive(Debug)]
 pub struct ProbeTable {
-    /// A power of two of them.
+    /// A power of two of slots.
     slots: Vec<u32>,
-    /// Of a product of 64 bits, those that are not needed to tell the slots apart.
+    /// The number of low bits of a 64-bit product that are dropped to choose a slot.
     shift: u32,
 }
 
@@ -47,7 +48,7 @@ impl ProbeTable {
         self.slots.capacity() * size_of::<u32>()
     }
 
-    /// The position for which `is_it` holds, of those whose keys may have this hash; else where it can be put.
+    /// The position for which `is_it` holds, among those whose keys may have this hash; else the slot for it.
     #[inline(always)]
     pub fn find(&self, hash: u64, is_it: impl Fn(usize) -> bool) -> Result<usize, Vacant> {
         let mask = self.slots.len() - 1;
@@ -66,25 +67,25 @@ impl ProbeTable {
         }
     }
 
-    /// Puts a position where it was not found when it was sought last.
+    /// Puts a position into the slot that the last look-up for it returned.
     #[inline(always)]
     pub fn fill(&mut self, vacant: Vacant, hash: u64, position: usize) {
         self.slots[vacant.0] = check(hash) | (position as u32 + 1);
     }
 
-    /// Makes room for `count` positions, of which those below `held` have the hashes that `hash_of` gives.
+    /// Reserves slots for `count` positions. Those below `used` are in the table, with the hashes that `hash_of` gives.
     #[inline]
-    pub fn reserve(&mut self, count: usize, held: usize, hash_of: impl Fn(usize) -> u64) {
+    pub fn reserve(&mut self, count: usize, used: usize, hash_of: impl Fn(usize) -> u64) {
         if count * 2 > self.slots.len() {
-            self.grow(count, held, hash_of);
+            self.grow(count, used, hash_of);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn grow(&mut self, count: usize, held: usize, hash_of: impl Fn(usize) -> u64) {
+    fn grow(&mut self, count: usize, used: usize, hash_of: impl Fn(usize) -> u64) {
         self.clear_for(count);
-        for position in 0..held {
+        for position in 0..used {
             let hash = hash_of(position);
             if let Err(vacant) = self.find(hash, |_| false) {
                 self.fill(vacant, hash, position);
@@ -92,7 +93,7 @@ impl ProbeTable {
         }
     }
 
-    /// Forgets all; then there is room for `count`.
+    /// Removes all positions and reserves slots for `count`.
     pub fn clear_for(&mut self, count: usize) {
         self.slots.clear();
         self.slots.resize((count * 2).next_power_of_two().max(FEWEST), EMPTY);
@@ -100,7 +101,7 @@ impl ProbeTable {
     }
 }
 
-/// Bits of a hash that do not say where to begin, in their place in a slot.
+/// The part of a hash that a slot keeps.
 #[inline(always)]
 const fn check(hash: u64) -> u32 {
     (hash >> 32) as u32 & !POSITION
@@ -111,7 +112,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::tables::sampling::mixed;
 
-    /// Puts in who is not found yet, and gives the position.
+    /// Finds the key, or adds it, and gives its position.
     fn find_or_fill(table: &mut ProbeTable, keys: &mut Vec<u64>, key: u64, hash_of: impl Fn(u64) -> u64) -> usize {
         table.reserve(keys.len() + 1, keys.len(), |at| hash_of(keys[at]));
         match table.find(hash_of(key), |at| keys[at] == key) {
@@ -125,8 +126,9 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn each_is_found_where_it_was_put_however_many_came_after() {
-        // By the second the check tells none apart. By the third all begin in a few slots, by the fourth in the last one.
+    fn position_is_found_however_many_were_added_later() {
+        // The second hash leaves all checks equal. With the third all keys begin in a few slots, with the fourth in the
+        // last slot.
         let last = |_: u64| u64::MAX.wrapping_mul(inverse(ODD));
         let cases: [(&dyn Fn(u64) -> u64, u64); 4] =
             [(&mixed, MOST as u64), (&|key| key, MOST as u64), (&|key| key % 7, 500), (&last, 500)];
@@ -143,15 +145,15 @@ pub(crate) mod tests {
         }
     }
 
-    /// What an odd number is to be multiplied with to give 1 (Newton's iteration, modulo 2^64).
+    /// The inverse of an odd number modulo 2^64 (Newton's iteration).
     fn inverse(odd: u64) -> u64 {
         (0..6).fold(odd, |found, _| found.wrapping_mul(2_u64.wrapping_sub(odd.wrapping_mul(found))))
     }
 
-    /// How many slots on average a key is away from where its look-up begins.
+    /// The mean distance in slots between a key and the slot where its look-up begins.
     pub(crate) fn displacement(hashes: &[u64]) -> f64 {
-        let (mut table, mut held) = (ProbeTable::new(), Vec::new());
-        (0..hashes.len() as u64).for_each(|at| _ = find_or_fill(&mut table, &mut held, at, |at| hashes[at as usize]));
+        let (mut table, mut keys) = (ProbeTable::new(), Vec::new());
+        (0..hashes.len() as u64).for_each(|at| _ = find_or_fill(&mut table, &mut keys, at, |at| hashes[at as usize]));
         let begins = |position: u32| (hashes[position as usize - 1].wrapping_mul(ODD) >> table.shift) as usize;
         let taken = (0..).zip(&table.slots).filter(|(_, slot)| **slot != EMPTY);
         let away = taken.map(|(at, slot): (usize, _)| at.wrapping_sub(begins(slot & POSITION)) % table.slots.len());
@@ -159,7 +161,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn nobody_is_found_after_all_were_forgotten_and_memory_is_for_as_many_as_before() {
+    fn cleared_table_finds_nothing_and_keeps_memory_for_as_many() {
         let (mut table, mut keys) = (ProbeTable::new(), Vec::new());
         (0..20_000).for_each(|key| _ = find_or_fill(&mut table, &mut keys, key, mixed));
         table.clear_for(keys.len());

@@ -1,33 +1,35 @@
-//! Who of many finds room, or is in a sample: told by a hash that is not the tables'.
+//! Sampling: a hash of its own decides which keys get an entry or belong to a sample.
 //!
-//! What is chosen so shows in what is found. Where keys stand in a table must not; there the seed is drawn anew in each
-//! process, so that nobody can make keys that collide. Here it may be fixed, where the same files have to give the same
-//! bytes: who then chooses addresses can choose to be in a sample, and what he makes costs nobody time.
+//! Takes a seed and keys; gives ranks. Must not know the tables.
+//!
+//! The choice shows in the results, so `replay` fixes its seed: the same files give the same bytes. The positions of
+//! keys in tables must not show. Their seed is drawn for each process, so that an attacker cannot make keys that
+//! collide. An attacker who knows the fixed seed can choose to be in a sample, but gains no processor time by that.
 
 use std::hash::{BuildHasher, Hasher};
 
-/// What tables start from.
+/// The seeds of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seeds {
-    /// Where keys stand. Nothing that is found depends on it.
+    /// Decides the positions of keys. No result depends on it.
     pub tables: u64,
-    /// Who finds room where not all do, and who is in a sample.
+    /// Decides which keys get an entry when not all can, and which belong to a sample.
     pub sampling: u64,
 }
 
-/// One seed for both.
+/// Uses one seed for both.
 impl From<u64> for Seeds {
     fn from(seed: u64) -> Self {
         Self { tables: seed, sampling: seed }
     }
 }
 
-/// Hashes to select by.
+/// A hash state that is the same in every process.
 #[derive(Debug, Clone, Copy)]
 pub struct Sampling(u64);
 
 impl Sampling {
-    /// The hashes of a seed: the same in every process.
+    /// The hash state of a seed.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self(mixed(seed))
@@ -43,7 +45,7 @@ impl BuildHasher for Sampling {
     }
 }
 
-/// The hash of what it is fed, word by word.
+/// The rank of a key, fed word by word.
 #[derive(Debug)]
 pub struct Rank(u64);
 

@@ -1,4 +1,6 @@
-//! Both ends of a conversation in a canonical order, as densely as each IP version lets them be kept.
+//! Both ends of a conversation in a canonical order, packed as densely as each IP version allows.
+//!
+//! Takes endpoints and a protocol; gives them back in order. Must not know which side is the server.
 
 use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
@@ -18,11 +20,11 @@ pub struct Endpoint<A> {
 
 /// The two ends of a conversation, the lower one by address and then by port first, and its protocol.
 pub trait Ends<A>: Debug + Copy + Eq + Hash {
-    /// No conversation's, for a place that is about to be filled.
+    /// A placeholder in an entry that is about to be filled.
     const BLANK: Self;
 
-    /// Those of a packet, and whether it goes from the lower end to the higher one. (Without a branch: which it is is
-    /// nothing that a processor could guess.)
+    /// The ends of a packet, and true if it goes from the lower end to the higher one. (Without a branch: a processor could not
+    /// predict it.)
     fn of(source: Endpoint<A>, destination: Endpoint<A>, protocol: Protocol) -> (Self, bool);
 
     /// The lower end and the higher one.
@@ -34,7 +36,7 @@ pub trait Ends<A>: Debug + Copy + Eq + Hash {
 
 /// Each end in a word, its address above its port; above those of the lower one, the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Words {
+pub struct PackedEnds {
     low: u64,
     high: u64,
 }
@@ -42,7 +44,7 @@ pub struct Words {
 /// Bits of an address and a port.
 const END_BITS: u32 = 48;
 
-impl Ends<Ipv4Addr> for Words {
+impl Ends<Ipv4Addr> for PackedEnds {
     const BLANK: Self = Self { low: 0, high: 0 };
 
     #[inline(always)]
@@ -73,7 +75,7 @@ const fn end(word: u64) -> Endpoint<Ipv4Addr> {
     Endpoint { address: Ipv4Addr::from_bits((word >> 16) as u32), port: word as u16 }
 }
 
-impl Hash for Words {
+impl Hash for PackedEnds {
     #[inline]
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         hasher.write_u64(self.low);
@@ -83,13 +85,13 @@ impl Hash for Words {
 
 /// The ends as they are: IPv6 addresses fill words by themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Plain {
+pub struct PlainEnds {
     low: Endpoint<Ipv6Addr>,
     high: Endpoint<Ipv6Addr>,
     protocol: Protocol,
 }
 
-impl Ends<Ipv6Addr> for Plain {
+impl Ends<Ipv6Addr> for PlainEnds {
     const BLANK: Self = {
         let end = Endpoint { address: Ipv6Addr::UNSPECIFIED, port: 0 };
         Self { low: end, high: end, protocol: Protocol(0) }
@@ -117,7 +119,7 @@ impl Ends<Ipv6Addr> for Plain {
     }
 }
 
-impl Hash for Plain {
+impl Hash for PlainEnds {
     #[inline]
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         hasher.write_u128(self.low.address.to_bits());

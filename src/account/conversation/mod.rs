@@ -1,4 +1,7 @@
-//! The conversation: both ways of a 5-tuple under one key (RFC 5103's biflow), and which side of it serves.
+//! The conversation: both ways of a 5-tuple under one key (RFC 5103's biflow), and which side is the server.
+//!
+//! Takes the endpoints of packets; gives canonical keys, the counters of one way, and the way of requests. Must not know the
+//! tables that hold them.
 
 mod ends;
 
@@ -10,12 +13,12 @@ use crate::locality::Direction;
 use crate::packet::{Addresses, Protocol, TcpFlags, Timestamp};
 pub use ends::{Endpoint, Ends};
 
-/// An address of one IP version, as the tables hold it.
+/// An address of one IP version.
 pub trait Address: Debug + Copy + Ord + Hash + Into<IpAddr> {
-    /// No host's: all bits are 0.
+    /// A placeholder: all bits are 0.
     const BLANK: Self;
 
-    /// Both ends of a conversation and its protocol.
+    /// The ends of a conversation, with its protocol.
     type Ends: Ends<Self>;
 
     /// Feeds the address to a hasher in as few words as it has.
@@ -24,7 +27,7 @@ pub trait Address: Debug + Copy + Ord + Hash + Into<IpAddr> {
     /// Feeds two addresses to a hasher, likewise.
     fn feed_both<H: Hasher>(source: Self, destination: Self, hasher: &mut H);
 
-    /// Whether it is `other`.
+    /// True if it is `other`.
     fn is(self, other: IpAddr) -> bool;
 
     /// Source and destination together.
@@ -34,7 +37,7 @@ pub trait Address: Debug + Copy + Ord + Hash + Into<IpAddr> {
 impl Address for Ipv4Addr {
     const BLANK: Self = Self::UNSPECIFIED;
 
-    type Ends = ends::Words;
+    type Ends = ends::PackedEnds;
 
     #[inline]
     fn feed<H: Hasher>(self, hasher: &mut H) {
@@ -60,7 +63,7 @@ impl Address for Ipv4Addr {
 impl Address for Ipv6Addr {
     const BLANK: Self = Self::UNSPECIFIED;
 
-    type Ends = ends::Plain;
+    type Ends = ends::PlainEnds;
 
     #[inline]
     fn feed<H: Hasher>(self, hasher: &mut H) {
@@ -114,7 +117,7 @@ pub struct ConversationKey<A: Address> {
 }
 
 impl<A: Address> ConversationKey<A> {
-    /// No conversation's, for a place that is about to be filled.
+    /// A placeholder in an entry that is about to be filled.
     pub(super) const BLANK: Self = Self { ends: A::Ends::BLANK };
 
     /// The key of a packet from `source` to `destination`, and the way that the packet goes.
@@ -125,7 +128,7 @@ impl<A: Address> ConversationKey<A> {
         (Self { ends }, if goes_up { Way::Up } else { Way::Down })
     }
 
-    /// Who sends and who receives the packets that go `way`.
+    /// The sender and the receiver of the packets that go `way`.
     #[must_use]
     #[inline]
     pub fn endpoints(&self, way: Way) -> (Endpoint<A>, Endpoint<A>) {
@@ -150,14 +153,14 @@ impl<A: Address> ConversationKey<A> {
     }
 }
 
-/// What is counted of a conversation one way.
+/// The counters of one way of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OneWay {
     /// IP bytes.
     pub bytes: u64,
-    /// When the first packet was captured; means nothing before a packet was.
+    /// The time of the first packet; without meaning before there is one.
     pub first: Timestamp,
-    /// The latest time at which a packet was captured: the last packet's, unless it is late.
+    /// The latest time of a packet: that of the last one, unless it is late.
     pub last: Timestamp,
     /// The number of packets.
     pub packets: u32,
@@ -167,7 +170,7 @@ pub struct OneWay {
     pub flags: TcpFlags,
     /// Where the packets go.
     pub direction: Direction,
-    /// What else there is to say of it, a bit each.
+    /// Three bits: [`OPENS`], [`REFUSED`], [`HAS_ICMP_TYPE`].
     marks: u8,
 }
 
@@ -211,7 +214,7 @@ impl OneWay {
         self.bytes += u64::from(bytes);
     }
 
-    /// Whether the row's first packet went this way.
+    /// True if the row's first packet went this way.
     #[must_use]
     #[inline]
     pub const fn opens(&self) -> bool {
@@ -223,8 +226,8 @@ impl OneWay {
         self.marks |= REFUSED;
     }
 
-    /// Whether an ICMP error of this interval refused a packet that went this way. When, its list of refusals says, which
-    /// also holds conversations without a row.
+    /// True if an ICMP error of this interval refused a packet that went this way. The interval's refusals have the time, also
+    /// for conversations without a row.
     #[must_use]
     pub const fn is_refused(&self) -> bool {
         self.marks & REFUSED != 0
@@ -237,8 +240,8 @@ impl OneWay {
         TcpFlags(if self.marks & HAS_ICMP_TYPE == 0 { self.first_control } else { 0 })
     }
 
-    /// The first packet's ICMP or ICMPv6 type, where the protocol is one of these and the type was captured: an echo
-    /// request is told from its reply. None for a later fragment.
+    /// The ICMP or ICMPv6 type of the first packet, if the protocol is one of these and the type was captured. None for a later
+    /// fragment.
     #[must_use]
     #[inline]
     pub const fn icmp_type(&self) -> Option<u8> {
@@ -246,12 +249,12 @@ impl OneWay {
     }
 }
 
-/// The way that requests go: towards the endpoint that serves. Decided by the first packet seen of the conversation
-/// alone, so that it does not depend on where an interval ends.
+/// The way that requests go: towards the server. Only the first packet that was seen of the conversation decides, so that the
+/// ends of intervals do not matter.
 ///
-/// Who answers or is sent a SYN serves; else who was spoken to first. A conversation that was first seen in its middle
-/// (TCP without SYN; UDP from a system port to another) goes by its ports: a system port (RFC 6335, below 1024)
-/// against another serves, else the lower one.
+/// The server is the endpoint that receives or answers a SYN; else the receiver of the first packet. The ports decide if the
+/// conversation was first seen in its middle (TCP without SYN; UDP from a system port to another). The server then has the
+/// only system port (RFC 6335, below 1024), else the lower port.
 #[must_use]
 pub fn request_way<A: Address>(key: &ConversationKey<A>, opener: Way, first_flags: TcpFlags) -> Way {
     let (source, destination) = key.endpoints(opener);
@@ -266,9 +269,9 @@ pub fn request_way<A: Address>(key: &ConversationKey<A>, opener: Way, first_flag
     if source_serves { opener.reversed() } else { opener }
 }
 
-/// The way of requests, where any packet of the conversation says the same: who saw none before loses nothing.
+/// The way of requests, if any packet of the conversation gives the same one: then it need not be remembered.
 ///
-/// A SYN and its answer speak for themselves; every other packet goes by the ports, if those tell the sides apart.
+/// A SYN and its answer decide by themselves; for every other packet the ports decide, if they differ in kind or number.
 #[must_use]
 pub fn request_way_by_ports<A: Address>(key: &ConversationKey<A>) -> Option<Way> {
     let decided = Way::BOTH.map(|opener| request_way(key, opener, TcpFlags::default()));
@@ -317,13 +320,13 @@ mod tests {
     }
 
     #[test]
-    fn who_is_sent_a_syn_serves_whatever_the_ports() {
+    fn receiver_of_a_syn_is_the_server_whatever_the_ports() {
         assert_eq!(serving_port(Protocol::TCP, 80, 50_000, 0x02), 50_000);
         assert_eq!(serving_port(Protocol::TCP, 50_000, 80, 0x02), 80);
     }
 
     #[test]
-    fn who_answers_a_syn_serves() {
+    fn sender_of_a_syn_with_ack_is_the_server() {
         assert_eq!(serving_port(Protocol::TCP, 50_000, 80, 0x12), 50_000);
     }
 

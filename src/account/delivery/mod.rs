@@ -1,18 +1,20 @@
 //! The scrapers, and the last snapshot that all of them have read.
 //!
-//! A new row may only start to count, and a frozen row may only go, when every scraper has completely read a snapshot that
-//! says so. A scraper is a client address. It is waited for
+//! Takes reports of scrapes; gives the number of the snapshot that has reached every scraper. Must not know HTTP.
+//!
+//! A new row may start to count, and a frozen row may go, only when every scraper has completely read a snapshot that
+//! says so. A scraper is a client address. Rows wait for it
 //!
 //! - after a single complete scrape for [`AFTER_ONE`]: a person's `curl` delays nothing for long;
 //! - after more for three times its own interval, within [`LEAST_PATIENCE`] and [`MOST_PATIENCE`]. Its interval is the
 //!   longest of its last four;
 //! - while its first scrape is under way, so that this one is exact too.
 //!
-//! A scraper that breaks its first scrape off, or takes longer than any may, is not waited for until it completes one.
-//! Otherwise a client that asks again and again and never reads to the end would hold rows back for ever. Addresses are
-//! cheap, so only a few of them are trusted like this in an hour.
+//! Rows do not wait for a scraper that breaks its first scrape off, or takes too long, until it completes one.
+//! Otherwise a client that never reads to the end would hold rows back for ever. Addresses are cheap, so only a few of
+//! them are trusted like this in an hour.
 //!
-//! Limits: an interval of over five minutes is not waited for; scrapers that share an address count as one.
+//! Limits: rows do not wait for an interval of over five minutes; scrapers that share an address count as one.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -20,33 +22,33 @@ use std::time::Duration;
 
 use crate::packet::Timestamp;
 
-/// The time for which a client is waited for after the only scrape that it completed.
+/// Rows wait this long for a client after the only scrape that it completed.
 pub const AFTER_ONE: Duration = Duration::from_secs(60);
 
-/// The least and the most time that a client is waited for after it completed several.
+/// The least and the most time that rows wait for a client after it completed several scrapes.
 pub const LEAST_PATIENCE: Duration = Duration::from_secs(30);
 /// See [`LEAST_PATIENCE`]. A client is remembered for as long, so that its second scrape tells its interval.
 pub const MOST_PATIENCE: Duration = Duration::from_secs(5 * 60);
 
-/// A client is waited for so many of its own intervals: it may miss one scrape, and be late with the next.
+/// Rows wait for this many intervals of a client: it may miss one scrape, and be late with the next.
 const INTERVALS: u32 = 3;
 
-/// The last intervals of a client that are kept. The longest counts: a person may look in between from the same address.
+/// The intervals of a client that are kept. The longest counts: a person may look in between from the same address.
 const KEPT_INTERVALS: usize = 4;
 
-/// How long a first scrape is waited for: longer than http lets any take.
+/// Rows wait this long for a first scrape: longer than http lets any take.
 pub const FIRST_SCRAPE: Duration = Duration::from_secs(60);
 
-/// How long is remembered who did not complete its first scrape.
+/// Time for which a broken first scrape is remembered.
 pub const MEMORY: Duration = Duration::from_secs(60 * 60);
 
-/// How many may be remembered so, before no first scrape is waited for any more: a minute an hour each.
+/// The most clients with a broken first scrape. Above, rows wait for no first scrape: a minute an hour each.
 pub const MAXIMUM_BROKEN: usize = 8;
 
-/// The most scrapers that are known. One that comes on top is served, but rows do not wait for it.
+/// The most scrapers. A further one is served, but rows do not wait for it.
 pub const MAXIMUM_SCRAPERS: usize = 64;
 
-/// The most first scrapes under way that are told apart for one scraper; it is waited for the first of them.
+/// The most first scrapes under way of one scraper that are told apart; rows wait for the first of them.
 const MAXIMUM_FLIGHTS: usize = 16;
 
 /// A scrape as http reports it.
@@ -58,22 +60,22 @@ pub struct ScrapeReport {
     pub snapshot: u64,
     /// The number of the scrape, which no other has.
     pub scrape: u64,
-    /// How far it has come.
-    pub progress: Progress,
+    /// The progress of the scrape.
+    pub progress: ScrapeProgress,
 }
 
-/// How far a scrape has come.
+/// The progress of a scrape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
-    /// It was asked for.
+pub enum ScrapeProgress {
+    /// The request has arrived.
     Begun,
-    /// It was completely received.
+    /// The client has received all of it.
     Complete,
-    /// It ended before.
+    /// It ended before that.
     Broken,
 }
 
-/// How far snapshots have come.
+/// The delivery of snapshots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Delivery {
     /// Every scraper has completely received this snapshot or a later one; none when there is no scraper.
@@ -82,25 +84,25 @@ pub struct Delivery {
     pub to_any: u64,
 }
 
-/// How many scrapes have ended.
+/// Numbers of scrapes that have ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Ended {
     /// Completely received.
     pub complete: u64,
-    /// Before that.
+    /// Broken off.
     pub broken: u64,
-    /// Completely received by a client for which there was no place, so that new rows do not wait for it.
+    /// Completely received by a client that could not be tracked, so that new rows do not wait for it.
     pub untracked: u64,
 }
 
 /// The stage that a scraper has reached.
 #[derive(Debug)]
-enum Standing {
+enum Stage {
     /// Its first scrapes are under way: the snapshot of each.
     New { flights: BTreeMap<u64, u64> },
     /// It has completely received this snapshot.
     Known { completed: u64 },
-    /// It was known and has not come back in time. Its pace is remembered, but rows do not wait for it.
+    /// It was known and has not come back in time. Its pace is kept, but rows do not wait for it.
     Lapsed,
     /// It did not complete its first scrape.
     Broken,
@@ -108,21 +110,21 @@ enum Standing {
 
 #[derive(Debug)]
 struct Scraper {
-    standing: Standing,
+    stage: Stage,
     since: Timestamp,
-    pace: Pace,
+    pace: ScrapePace,
 }
 
-/// When a scraper completes its scrapes.
+/// The pace of a scraper.
 #[derive(Debug, Clone, Copy, Default)]
-struct Pace {
+struct ScrapePace {
     last: Option<Timestamp>,
-    /// The last intervals in a ring; 0 for those that have not been.
+    /// The last intervals in a ring; 0 for an empty place.
     intervals: [Duration; KEPT_INTERVALS],
     next: usize,
 }
 
-impl Pace {
+impl ScrapePace {
     /// Notes a scrape that was completed at `now`.
     fn note(&mut self, now: Timestamp) {
         if let Some(last) = self.last.replace(now) {
@@ -131,7 +133,7 @@ impl Pace {
         }
     }
 
-    /// The time for which the scraper is waited for after its last complete scrape.
+    /// The time that rows wait for the scraper after its last complete scrape.
     fn patience(&self) -> Duration {
         match self.intervals.iter().max() {
             Some(longest) if !longest.is_zero() => (*longest * INTERVALS).clamp(LEAST_PATIENCE, MOST_PATIENCE),
@@ -149,31 +151,31 @@ pub struct Deliveries {
 }
 
 impl Deliveries {
-    /// Takes in what http tells, at `now`.
+    /// Takes in a report at `now`.
     pub fn record(&mut self, report: ScrapeReport, now: Timestamp) {
         self.to_any = self.to_any.max(report.snapshot);
         match report.progress {
-            Progress::Begun => self.begin(report, now),
-            Progress::Complete => self.complete(report, now),
-            Progress::Broken => self.break_off(report, now),
+            ScrapeProgress::Begun => self.begin(report, now),
+            ScrapeProgress::Complete => self.complete(report, now),
+            ScrapeProgress::Broken => self.break_off(report, now),
         }
     }
 
-    /// How far snapshots have come, at `now`.
+    /// The delivery of snapshots at `now`.
     pub fn delivery(&mut self, now: Timestamp) -> Delivery {
         self.forget(now);
-        let known = self.scrapers.values().any(|scraper| matches!(scraper.standing, Standing::Known { .. }));
-        let waited_for = self.scrapers.values().filter_map(Scraper::has_or_will_have).min();
+        let known = self.scrapers.values().any(|scraper| matches!(scraper.stage, Stage::Known { .. }));
+        let waited_for = self.scrapers.values().filter_map(Scraper::reading).min();
         Delivery { to_all: waited_for.filter(|_| known), to_any: self.to_any }
     }
 
-    /// True if any scraper is waited for, one whose first scrape is under way included.
+    /// True if rows wait for a scraper.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        self.scrapers.values().any(|scraper| scraper.has_or_will_have().is_some())
+        self.scrapers.values().any(|scraper| scraper.reading().is_some())
     }
 
-    /// How many have ended.
+    /// Numbers of scrapes that have ended.
     #[must_use]
     pub fn ended(&self) -> Ended {
         self.ended
@@ -181,16 +183,17 @@ impl Deliveries {
 
     fn begin(&mut self, report: ScrapeReport, now: Timestamp) {
         let may_come = self.has_room() && self.broken().count() < MAXIMUM_BROKEN;
-        let started = Standing::New { flights: BTreeMap::from([(report.scrape, report.snapshot)]) };
+        let started = Stage::New { flights: BTreeMap::from([(report.scrape, report.snapshot)]) };
         match self.scrapers.get_mut(&report.client) {
-            Some(Scraper { standing: Standing::New { flights }, .. }) if flights.len() < MAXIMUM_FLIGHTS => {
+            Some(Scraper { stage: Stage::New { flights }, .. }) if flights.len() < MAXIMUM_FLIGHTS => {
                 flights.insert(report.scrape, report.snapshot);
             }
-            Some(scraper) if matches!(scraper.standing, Standing::Lapsed) => {
-                (scraper.standing, scraper.since) = (started, now);
+            Some(scraper) if matches!(scraper.stage, Stage::Lapsed) => {
+                (scraper.stage, scraper.since) = (started, now);
             }
             None if may_come => {
-                self.scrapers.insert(report.client, Scraper { standing: started, since: now, pace: Pace::default() });
+                self.scrapers
+                    .insert(report.client, Scraper { stage: started, since: now, pace: ScrapePace::default() });
             }
             _ => {}
         }
@@ -199,15 +202,15 @@ impl Deliveries {
     fn complete(&mut self, report: ScrapeReport, now: Timestamp) {
         self.ended.complete += 1;
         let before = self.scrapers.get(&report.client);
-        let completed = match before.map(|scraper| &scraper.standing) {
-            Some(&Standing::Known { completed }) => completed.max(report.snapshot),
+        let completed = match before.map(|scraper| &scraper.stage) {
+            Some(&Stage::Known { completed }) => completed.max(report.snapshot),
             _ => report.snapshot,
         };
         let mut pace = before.map(|scraper| scraper.pace).unwrap_or_default();
         pace.note(now);
         if before.is_some() || self.has_room() || self.forget_the_oldest_idle() {
-            let standing = Standing::Known { completed };
-            self.scrapers.insert(report.client, Scraper { standing, since: now, pace });
+            let stage = Stage::Known { completed };
+            self.scrapers.insert(report.client, Scraper { stage, since: now, pace });
         } else {
             self.ended.untracked += 1;
         }
@@ -216,32 +219,32 @@ impl Deliveries {
     fn break_off(&mut self, report: ScrapeReport, now: Timestamp) {
         self.ended.broken += 1;
         let Some(scraper) = self.scrapers.get_mut(&report.client) else { return };
-        let Standing::New { flights } = &mut scraper.standing else { return };
+        let Stage::New { flights } = &mut scraper.stage else { return };
         flights.remove(&report.scrape);
         if flights.is_empty() {
-            (scraper.standing, scraper.since) = (Standing::Broken, now);
+            (scraper.stage, scraper.since) = (Stage::Broken, now);
         }
     }
 
-    /// Ends the standings whose time is up at `now`.
+    /// Ends the stages whose time is over at `now`.
     fn forget(&mut self, now: Timestamp) {
         self.scrapers.retain(|_, scraper| {
-            // A clock that was set back must not keep it for longer.
+            // A clock that was set back must not prolong it.
             scraper.since = scraper.since.min(now);
             let age = now.since(scraper.since);
-            match scraper.standing {
-                Standing::New { .. } if age > FIRST_SCRAPE => {
-                    (scraper.standing, scraper.since) = (Standing::Broken, now);
+            match scraper.stage {
+                Stage::New { .. } if age > FIRST_SCRAPE => {
+                    (scraper.stage, scraper.since) = (Stage::Broken, now);
                     true
                 }
-                Standing::New { .. } => true,
-                Standing::Known { .. } if age > scraper.pace.patience() => {
-                    scraper.standing = Standing::Lapsed;
+                Stage::New { .. } => true,
+                Stage::Known { .. } if age > scraper.pace.patience() => {
+                    scraper.stage = Stage::Lapsed;
                     age <= MOST_PATIENCE
                 }
-                Standing::Known { .. } => true,
-                Standing::Lapsed => age <= MOST_PATIENCE,
-                Standing::Broken => age <= MEMORY,
+                Stage::Known { .. } => true,
+                Stage::Lapsed => age <= MOST_PATIENCE,
+                Stage::Broken => age <= MEMORY,
             }
         });
     }
@@ -251,12 +254,12 @@ impl Deliveries {
     }
 
     fn broken(&self) -> impl Iterator<Item = (&IpAddr, &Scraper)> {
-        self.scrapers.iter().filter(|(_, scraper)| matches!(scraper.standing, Standing::Broken))
+        self.scrapers.iter().filter(|(_, scraper)| matches!(scraper.stage, Stage::Broken))
     }
 
     /// Makes room: forgets the scraper that rows have not waited for longest, if there is one.
     fn forget_the_oldest_idle(&mut self) -> bool {
-        let is_idle = |scraper: &Scraper| matches!(scraper.standing, Standing::Broken | Standing::Lapsed);
+        let is_idle = |scraper: &Scraper| matches!(scraper.stage, Stage::Broken | Stage::Lapsed);
         let idle = self.scrapers.iter().filter(|(_, scraper)| is_idle(scraper));
         let oldest = idle.min_by_key(|(_, scraper)| scraper.since).map(|(&client, _)| client);
         oldest.is_some_and(|client| self.scrapers.remove(&client).is_some())
@@ -264,12 +267,12 @@ impl Deliveries {
 }
 
 impl Scraper {
-    /// The last snapshot that it has read, or the first that it is reading; none when it is not waited for.
-    fn has_or_will_have(&self) -> Option<u64> {
-        match &self.standing {
-            Standing::New { flights } => flights.values().min().copied(),
-            Standing::Known { completed } => Some(*completed),
-            Standing::Lapsed | Standing::Broken => None,
+    /// The last snapshot that it has read, or the first that it is reading; none if rows do not wait for it.
+    fn reading(&self) -> Option<u64> {
+        match &self.stage {
+            Stage::New { flights } => flights.values().min().copied(),
+            Stage::Known { completed } => Some(*completed),
+            Stage::Lapsed | Stage::Broken => None,
         }
     }
 }

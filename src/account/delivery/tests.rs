@@ -5,20 +5,20 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 /// A report of http; the scrapes of one snapshot by one client are one.
-fn report(client: u32, snapshot: u64, progress: Progress) -> ScrapeReport {
+fn report(client: u32, snapshot: u64, progress: ScrapeProgress) -> ScrapeReport {
     ScrapeReport { client: IpAddr::V4(client.into()), snapshot, scrape: snapshot, progress }
 }
 
 fn begun(client: u32, snapshot: u64) -> ScrapeReport {
-    report(client, snapshot, Progress::Begun)
+    report(client, snapshot, ScrapeProgress::Begun)
 }
 
 fn complete(client: u32, snapshot: u64) -> ScrapeReport {
-    report(client, snapshot, Progress::Complete)
+    report(client, snapshot, ScrapeProgress::Complete)
 }
 
 fn broken(client: u32, snapshot: u64) -> ScrapeReport {
-    report(client, snapshot, Progress::Broken)
+    report(client, snapshot, ScrapeProgress::Broken)
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_first_scrape_is_waited_for_as_if_it_were_complete() {
 }
 
 #[test]
-fn of_several_first_scrapes_all_are_waited_for() {
+fn rows_wait_for_all_of_several_first_scrapes() {
     let mut deliveries = Deliveries::default();
     deliveries.record(complete(1, 9), at(0));
     deliveries.record(begun(2, 3), at(0));
@@ -136,7 +136,7 @@ fn scraper_that_comes_back_late_is_waited_for_from_its_request_on() {
 }
 
 #[test]
-fn a_clock_that_is_set_back_keeps_nobody_for_longer() {
+fn clock_set_back_prolongs_no_stage() {
     let mut deliveries = Deliveries::default();
     deliveries.record(complete(1, 7), at(100_000));
     assert_eq!(deliveries.delivery(at(0)).to_all, Some(7));
@@ -229,5 +229,5 @@ fn the_scrapes_of_one_that_are_told_apart_are_bounded() {
     let mut deliveries = Deliveries::default();
     (1..1_000).for_each(|snapshot| deliveries.record(begun(1, snapshot), at(0)));
     let scraper = deliveries.scrapers.values().next().unwrap();
-    assert!(matches!(&scraper.standing, Standing::New { flights } if flights.len() == MAXIMUM_FLIGHTS));
+    assert!(matches!(&scraper.stage, Stage::New { flights } if flights.len() == MAXIMUM_FLIGHTS));
 }

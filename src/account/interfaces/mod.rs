@@ -1,23 +1,25 @@
 //! The interfaces in the ledger, from the first frame until their last values have been read.
 //!
-//! An entry is *living* while its interface exists. When the interface is *gone*, the entry is frozen until every scraper
-//! has read its last values. Then it is *retired*: its values move to the entry `retired` of the same families, so that
-//! sums never fall, and its place is free. An interface that comes back before that continues from its last values, like
-//! its series. One that comes back later starts at 0.
+//! Takes names, captures and the delivery of snapshots; gives entries. Must not know how interfaces are found.
+//!
+//! An entry is *living* while its interface exists. When the interface is *gone*, the entry is frozen until every
+//! scraper has read its last values. Then it is *retired*: its values move to the entry `retired` of the same families,
+//! so that sums never fall, and its place is free. An interface that comes back before that continues from its last
+//! values. One that comes back later starts at 0.
 
 use std::collections::BTreeMap;
 
 use super::interface::InterfaceId;
-use super::snapshot::{Capture, Coverage, Interface};
+use super::snapshot::{Capture, Coverage, InterfaceEntry};
 
 /// The most living interfaces that have an entry of their own, the entry of the others included. Hosts that run
 /// containers make interfaces without end.
 const MAXIMUM_LIVING: usize = 1_024;
 
-/// The most entries of interfaces that are gone. At the limit the one that is gone longest is retired unread.
+/// The most entries of interfaces that are gone. At the limit the oldest of them is retired unread.
 const MAXIMUM_GONE: usize = 1_024;
 
-/// The entry of the interfaces that found no entry of their own.
+/// The entry of the interfaces without an entry of their own.
 const OTHER: &str = "other";
 /// The entry with the values of interfaces that are gone.
 const RETIRED: &str = "retired";
@@ -29,18 +31,18 @@ const NEVER: u64 = u64::MAX;
 #[derive(Debug, Default)]
 pub(super) struct Interfaces {
     /// In the order of their numbers.
-    entries: Vec<Interface>,
+    entries: Vec<InterfaceEntry>,
     registered: u64,
-    /// The interfaces that share the entry `other`, and whether each is being captured.
+    /// The interfaces that share the entry `other`; true for those that are being captured.
     sharing: BTreeMap<String, bool>,
-    /// The memory of the last interval of each worker of an interface, in bytes.
+    /// Memory of the last interval of each worker of an interface, in bytes.
     interval_bytes: BTreeMap<(InterfaceId, usize), usize>,
     retired_unread: u64,
 }
 
 impl Interfaces {
     /// The entries as readers see them.
-    pub(super) fn entries(&self) -> &[Interface] {
+    pub(super) fn entries(&self) -> &[InterfaceEntry] {
         &self.entries
     }
 
@@ -51,7 +53,7 @@ impl Interfaces {
 
     /// The entry of the interface called `name`, made if there is none. One that is gone is living again.
     pub(super) fn find_or_register(&mut self, name: &str) -> InterfaceId {
-        let is_own = |entry: &&mut Interface| entry.name == name && name != RETIRED;
+        let is_own = |entry: &&mut InterfaceEntry| entry.name == name && name != RETIRED;
         if let Some(entry) = self.entries.iter_mut().find(is_own) {
             entry.gone_since = None;
             return entry.id;
@@ -67,7 +69,7 @@ impl Interfaces {
     fn register(&mut self, name: &str) -> InterfaceId {
         let id = InterfaceId::new(self.registered);
         self.registered += 1;
-        self.entries.push(Interface { id, name: name.to_owned(), ..Interface::default() });
+        self.entries.push(InterfaceEntry { id, name: name.to_owned(), ..InterfaceEntry::default() });
         id
     }
 
@@ -76,17 +78,17 @@ impl Interfaces {
         self.entries.iter().filter(|entry| entry.gone_since.is_none() && entry.name != OTHER).count()
     }
 
-    pub(super) fn get(&self, id: InterfaceId) -> Option<&Interface> {
+    pub(super) fn get(&self, id: InterfaceId) -> Option<&InterfaceEntry> {
         let at = self.entries.binary_search_by_key(&id, |entry| entry.id).ok()?;
         self.entries.get(at)
     }
 
-    pub(super) fn get_mut(&mut self, id: InterfaceId) -> Option<&mut Interface> {
+    pub(super) fn get_mut(&mut self, id: InterfaceId) -> Option<&mut InterfaceEntry> {
         let at = self.entries.binary_search_by_key(&id, |entry| entry.id).ok()?;
         self.entries.get_mut(at)
     }
 
-    /// Adds what the capture of the interface called `name`, which counts in entry `id`, reports.
+    /// Adds the statistics of the capture of the interface called `name`, which counts in entry `id`.
     pub(super) fn record_capture(&mut self, id: InterfaceId, name: &str, since: Capture) {
         let up = match self.sharing.get_mut(name) {
             Some(up) => {
@@ -106,7 +108,7 @@ impl Interfaces {
         self.interval_bytes.insert((id, worker), bytes);
     }
 
-    /// The memory that intervals take, in bytes: of each worker the last one, and one more, which is being filled.
+    /// Memory of intervals in bytes: the last one of each worker, and one more, which is being filled.
     pub(super) fn interval_memory_bytes(&self) -> usize {
         2 * self.interval_bytes.values().sum::<usize>()
     }
@@ -116,11 +118,11 @@ impl Interfaces {
         self.entries.iter().any(|entry| entry.gone_since.is_none() && entry.name != OTHER && !exists(&entry.name))
     }
 
-    /// Ends the entries of interfaces that do not exist any more. They are frozen from the snapshot `next` on.
+    /// Ends the entries of interfaces that no longer exist. They are frozen from the snapshot `next` on.
     pub(super) fn end(&mut self, exists: impl Fn(&str) -> bool, next: u64) -> Vec<InterfaceId> {
         self.sharing.retain(|name, _| exists(name));
         let is_shared = !self.sharing.is_empty();
-        let is_over = |entry: &&mut Interface| {
+        let is_over = |entry: &&mut InterfaceEntry| {
             entry.gone_since.is_none() && !exists(&entry.name) && !(entry.name == OTHER && is_shared)
         };
         let mut ended = Vec::new();
@@ -135,24 +137,24 @@ impl Interfaces {
         ended
     }
 
-    /// Retires the entries that are gone and whose last values `is_read`, those that have counted nothing, and what
-    /// exceeds [`MAXIMUM_GONE`].
+    /// Retires entries that are gone: those whose last values `is_read`, those that have counted nothing, and the
+    /// oldest above [`MAXIMUM_GONE`].
     pub(super) fn retire(&mut self, is_read: impl Fn(u64) -> bool) {
-        let is_over = |entry: &Interface| match entry.gone_since {
+        let is_over = |entry: &InterfaceEntry| match entry.gone_since {
             None | Some(NEVER) => false,
             Some(since) => is_read(since) || entry.counts_nothing(),
         };
         let mut over: Vec<InterfaceId> = self.entries.iter().filter(|entry| is_over(entry)).map(|e| e.id).collect();
-        let mut waiting: Vec<(u64, InterfaceId)> = self
+        let mut pending: Vec<(u64, InterfaceId)> = self
             .entries
             .iter()
             .filter(|entry| !is_over(entry))
             .filter_map(|entry| Some((entry.gone_since.filter(|&since| since != NEVER)?, entry.id)))
             .collect();
-        waiting.sort_unstable();
-        let unread = waiting.len().saturating_sub(MAXIMUM_GONE);
+        pending.sort_unstable();
+        let unread = pending.len().saturating_sub(MAXIMUM_GONE);
         self.retired_unread += unread as u64;
-        over.extend(waiting.iter().take(unread).map(|(_, id)| id));
+        over.extend(pending.iter().take(unread).map(|(_, id)| id));
         over.into_iter().for_each(|id| self.retire_one(id));
     }
 
@@ -170,7 +172,7 @@ impl Interfaces {
         }
     }
 
-    /// The entry `retired`, made when it is first needed. It has counters only, no gauges.
+    /// The entry `retired`, made when it is first needed. It has counters and no gauges.
     fn retired(&mut self) -> InterfaceId {
         let known = self.entries.iter().find(|entry| entry.gone_since == Some(NEVER)).map(|entry| entry.id);
         known.unwrap_or_else(|| {

@@ -34,7 +34,7 @@ impl Host {
         shown.map(|entry| (entry.name.clone(), entry.frames.frames)).collect()
     }
 
-    fn entry(&self, name: &str) -> &Interface {
+    fn entry(&self, name: &str) -> &InterfaceEntry {
         self.interfaces.entries().iter().find(|entry| entry.name == name).unwrap()
     }
 }

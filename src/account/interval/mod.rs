@@ -1,8 +1,11 @@
-//! What one capture thread counted between two hand-overs: one bounded table of conversations.
+//! The interval: what one capture thread counted between two hand-overs, in a bounded table of conversations.
 //!
-//! The packet path ends here, so nothing in [`Interval::observe`] allocates in steady state, locks or logs. Packets are
-//! looked up in small batches, which lets the cache misses of neighbours overlap.
+//! Takes packets; gives rows in the order of their first packets. Must not know the ledger.
+//!
+//! The packet path ends here, so [`Interval::observe`] neither allocates in steady state nor locks or logs. Packets are
+//! looked up in small batches, so that cache misses overlap.
 
+pub mod shares;
 mod table;
 
 use std::collections::BTreeMap;
@@ -18,14 +21,14 @@ use crate::locality::{Classifier, Direction};
 use crate::packet::{Addresses, IpVersion, Packet, Protocol, Refusal};
 use crate::tables::hashing::{self, State};
 pub use table::Row;
-use table::{Table, Waiting};
+use table::{IntervalTable, PendingPacket};
 
 /// Frames and their bytes on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FrameCounters {
-    /// The number of frames.
+    /// Number of frames.
     pub frames: u64,
-    /// The sum of their lengths on the wire, link headers included.
+    /// Sum of their lengths on the wire, link headers included.
     pub bytes: u64,
 }
 
@@ -37,21 +40,21 @@ impl FrameCounters {
         self.bytes += u64::from(bytes);
     }
 
-    /// Adds what another counted.
+    /// Adds other counters.
     pub fn add(&mut self, other: Self) {
         self.frames += other.frames;
         self.bytes += other.bytes;
     }
 }
 
-/// What packets without a row counted: at most 4 × 256 × 2 counters.
+/// The counters of packets without a row: at most 4 × 256 × 2.
 #[derive(Debug, Clone, Default)]
 pub struct Overflow {
     counters: BTreeMap<(Direction, Protocol, IpVersion), Counters>,
 }
 
 impl Overflow {
-    fn count<A: Address>(&mut self, direction: Direction, packet: &Waiting<A>) {
+    fn count<A: Address>(&mut self, direction: Direction, packet: &PendingPacket<A>) {
         let (source, destination) = packet.key.endpoints(packet.way);
         let version = A::pair(source.address, destination.address).ip_version();
         self.counters.entry((direction, packet.key.protocol(), version)).or_default().count(packet.bytes);
@@ -63,13 +66,13 @@ impl Overflow {
     }
 }
 
-/// What one capture thread counted between two hand-overs.
+/// An interval.
 #[derive(Debug)]
 pub struct Interval {
     state: State,
     classifier: Arc<Classifier>,
-    v4: Table<Ipv4Addr>,
-    v6: Table<Ipv6Addr>,
+    v4: IntervalTable<Ipv4Addr>,
+    v6: IntervalTable<Ipv6Addr>,
     frames: FrameCounters,
     copies: FrameCounters,
     not_ip: [u64; NotIp::ALL.len()],
@@ -77,14 +80,14 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// An empty interval. `seed` keeps who chooses addresses from choosing hash collisions.
+    /// An empty interval. `seed` prevents senders from choosing addresses whose hashes collide.
     #[must_use]
     pub fn new(classifier: Arc<Classifier>, seed: u64) -> Self {
         Self {
             state: hashing::state(seed),
             classifier,
-            v4: Table::new(),
-            v6: Table::new(),
+            v4: IntervalTable::new(),
+            v6: IntervalTable::new(),
             frames: FrameCounters::default(),
             copies: FrameCounters::default(),
             not_ip: [0; NotIp::ALL.len()],
@@ -92,7 +95,7 @@ impl Interval {
         }
     }
 
-    /// From here on `classifier` says which way packets go.
+    /// Sets the classifier that decides the direction of packets from here on.
     pub fn classify_by(&mut self, classifier: Arc<Classifier>) {
         self.classifier = classifier;
     }
@@ -107,7 +110,7 @@ impl Interval {
         self.overflow = Overflow::default();
     }
 
-    /// Who says which way packets go.
+    /// The classifier that decides the direction of packets.
     #[must_use]
     pub fn classifier(&self) -> &Arc<Classifier> {
         &self.classifier
@@ -132,7 +135,7 @@ impl Interval {
         self.observe_nth(packet, wire_bytes, self.frames.frames as u32);
     }
 
-    /// The same where the frame has a number by which several intervals' rows are put into one order.
+    /// The same for a frame with a number; the numbers put the rows of several intervals into one order.
     #[inline(always)]
     pub fn observe_nth(&mut self, packet: &Packet, wire_bytes: u32, number: u32) {
         self.frames.count(wire_bytes);
@@ -150,12 +153,12 @@ impl Interval {
         }
     }
 
-    /// Marks the conversation whose packet was refused. It need not have a row, and none is made; nothing counts.
+    /// Marks the conversation whose packet was refused. It need not have a row and gets none; no counter changes.
     pub fn refuse(&mut self, refusal: &Refusal) {
         self.refuse_nth(refusal, self.frames.frames as u32);
     }
 
-    /// The same where the frame has a number, as for [`Interval::observe_nth`].
+    /// The same for a frame with a number, as for [`Interval::observe_nth`].
     pub fn refuse_nth(&mut self, refusal: &Refusal, number: u32) {
         match refusal.addresses {
             Addresses::V4 { source, destination } => {
@@ -167,20 +170,20 @@ impl Interval {
         }
     }
 
-    /// Looks up the packets that still wait. Called before the interval is handed over.
+    /// Looks up the pending packets. Called before the interval is handed over.
     pub fn settle(&mut self) {
         self.v4.settle(&self.state, &self.classifier, &mut self.overflow);
         self.v6.settle(&self.state, &self.classifier, &mut self.overflow);
     }
 
-    /// Whether it holds so much that it should be handed over.
+    /// True if it should be handed over.
     #[must_use]
     #[inline]
     pub fn is_nearly_full(&self) -> bool {
         self.fill().is_nearly_full()
     }
 
-    /// How much it holds.
+    /// Its fill.
     #[must_use]
     #[inline]
     pub fn fill(&self) -> Fill {
@@ -192,7 +195,7 @@ impl Interval {
         }
     }
 
-    /// Whether nothing was counted.
+    /// True if nothing was counted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.frames.frames == 0 && self.copies.frames == 0
@@ -210,43 +213,19 @@ impl Interval {
         &self.v6.rows
     }
 
-    /// The numbers of the frames that made the rows of [`Interval::rows_v4`].
-    #[must_use]
-    pub fn made_by_v4(&self) -> &[u32] {
-        &self.v4.made_by
-    }
-
-    /// The numbers of the frames that made the rows of [`Interval::rows_v6`].
-    #[must_use]
-    pub fn made_by_v6(&self) -> &[u32] {
-        &self.v6.made_by
-    }
-
-    /// What was refused of IPv4 conversations, each way of one once, in the order of the errors.
+    /// The IPv4 refusals in the order of the errors, each direction of a conversation once.
     #[must_use]
     pub fn refused_v4(&self) -> &[Refused<Ipv4Addr>] {
         self.v4.refusals.as_slice()
     }
 
-    /// The same of IPv6 conversations.
+    /// The IPv6 refusals likewise.
     #[must_use]
     pub fn refused_v6(&self) -> &[Refused<Ipv6Addr>] {
         self.v6.refusals.as_slice()
     }
 
-    /// The numbers of the frames that hold the errors of [`Interval::refused_v4`].
-    #[must_use]
-    pub fn noted_by_v4(&self) -> &[u32] {
-        self.v4.refusals.noted_by()
-    }
-
-    /// The numbers of the frames that hold the errors of [`Interval::refused_v6`].
-    #[must_use]
-    pub fn noted_by_v6(&self) -> &[u32] {
-        self.v6.refusals.noted_by()
-    }
-
-    /// Errors for whose refusal there was no room. Whether what they quote was refused is unknown.
+    /// Errors whose refusal found no room. It is unknown if their packets were refused.
     #[must_use]
     pub fn refusals_lost(&self) -> u64 {
         self.v4.refusals.lost() + self.v6.refusals.lost()
@@ -270,13 +249,13 @@ impl Interval {
         &self.not_ip
     }
 
-    /// The memory that the tables take, in bytes.
+    /// Memory in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.v4.memory_bytes() + self.v6.memory_bytes()
     }
 
-    /// What counted without a row.
+    /// The counters of packets without a row.
     #[must_use]
     pub fn overflow(&self) -> &Overflow {
         &self.overflow

@@ -1,4 +1,6 @@
-//! The conversations of one IP version in an interval: rows, the packets that wait for theirs, and what was refused.
+//! The conversations of one IP version in an interval: rows, pending packets and refusals.
+//!
+//! Takes packets and refusals; gives rows in the order of their first packets. Must not know the other IP version.
 
 use super::Overflow;
 use crate::account::conversation::{Address, ConversationKey, Endpoint, OneWay, Way};
@@ -8,28 +10,28 @@ use crate::packet::{Packet, Refusal, TcpFlags, Timestamp};
 use crate::tables::hashing::State;
 use crate::tables::probe::{self, ProbeTable};
 
-/// Rows that an interval holds at most in each of its two tables, when the accountant is late. What comes then counts
+/// The most rows in each of the two tables of an interval, reached when the accountant is late. Further packets count
 /// in [`super::Interval::overflow`].
 pub(super) const MAXIMUM_ROWS: usize = 32_768;
 const _: () = assert!(MAXIMUM_ROWS <= probe::MOST);
 
-/// Packets that wait to be looked up together.
+/// Packets that are looked up together.
 const BATCH: usize = 32;
 
 /// A conversation between two hand-overs.
 #[derive(Debug, Clone)]
 pub struct Row<A: Address> {
-    /// Whose it is.
+    /// The conversation.
     pub key: ConversationKey<A>,
-    /// What was counted each way, up first.
+    /// The counters of each direction, up first.
     pub ways: [OneWay; 2],
 }
 
 impl<A: Address> Row<A> {
-    /// Adds the row that `packet` opens. A blank one is filled where it lies: one that is put together first and then
-    /// moved is read back in other widths than it was written in, which stalls the processor.
+    /// Adds the row that `packet` opens. A blank row is filled in place: a row that is built first and then moved is
+    /// read back in other widths than it was written in, which stalls the processor.
     #[inline]
-    fn open(rows: &mut Vec<Self>, packet: &Waiting<A>, direction: Direction) {
+    fn open(rows: &mut Vec<Self>, packet: &PendingPacket<A>, direction: Direction) {
         let at = rows.len();
         rows.push(Self::BLANK);
         let row = &mut rows[at];
@@ -42,7 +44,7 @@ impl<A: Address> Row<A> {
 
     const BLANK: Self = Self { key: ConversationKey::BLANK, ways: [OneWay::NOTHING; 2] };
 
-    /// Marks what was refused before the row was made.
+    /// Marks directions that were refused before the row was made.
     #[cold]
     fn mark(&mut self, hash: u64, refusals: &Refusals<A>) {
         for way in Way::BOTH {
@@ -52,7 +54,7 @@ impl<A: Address> Row<A> {
         }
     }
 
-    /// Which ways have packets, up first.
+    /// True for each direction that has packets, up first.
     #[must_use]
     #[inline(always)]
     pub fn has_packets(&self) -> [bool; 2] {
@@ -60,7 +62,8 @@ impl<A: Address> Row<A> {
         [up.packets > 0, down.packets > 0]
     }
 
-    /// Tells `each` of the ways that have packets, up first. (Spelled out, which a loop over both is not compiled to.)
+    /// Calls `each` for each direction that has packets, up first. (Written out, because a loop compiles to slower
+    /// code.)
     #[inline(always)]
     pub fn each_way(&self, mut each: impl FnMut(Way, &OneWay)) {
         let [up, down] = &self.ways;
@@ -72,7 +75,7 @@ impl<A: Address> Row<A> {
         }
     }
 
-    /// The direction of the packets that go `way`.
+    /// The direction of the packets that go `way`, relative to the local networks.
     #[must_use]
     #[inline]
     pub fn direction(&self, way: Way) -> Direction {
@@ -89,22 +92,22 @@ impl<A: Address> Row<A> {
 
 /// The conversations of one IP version in the order of their first packets, bounded.
 #[derive(Debug)]
-pub(super) struct Table<A: Address> {
+pub(super) struct IntervalTable<A: Address> {
     pub(super) rows: Vec<Row<A>>,
     /// The number of the frame that made each row.
     pub(super) made_by: Vec<u32>,
     positions: ProbeTable,
-    waiting: Vec<Waiting<A>>,
+    pending: Vec<PendingPacket<A>>,
     pub(super) refusals: Refusals<A>,
 }
 
-impl<A: Address> Table<A> {
+impl<A: Address> IntervalTable<A> {
     pub(super) fn new() -> Self {
         Self {
             rows: Vec::new(),
             made_by: Vec::new(),
             positions: ProbeTable::new(),
-            waiting: Vec::with_capacity(BATCH),
+            pending: Vec::with_capacity(BATCH),
             refusals: Refusals::new(),
         }
     }
@@ -112,7 +115,7 @@ impl<A: Address> Table<A> {
     pub(super) fn memory_bytes(&self) -> usize {
         self.rows.capacity() * size_of::<Row<A>>()
             + self.made_by.capacity() * size_of::<u32>()
-            + self.waiting.capacity() * size_of::<Waiting<A>>()
+            + self.pending.capacity() * size_of::<PendingPacket<A>>()
             + self.positions.memory_bytes()
             + self.refusals.memory_bytes()
     }
@@ -121,11 +124,11 @@ impl<A: Address> Table<A> {
         self.positions.clear_for((self.rows.len() + BATCH).min(MAXIMUM_ROWS));
         self.rows.clear();
         self.made_by.clear();
-        self.waiting.clear();
+        self.pending.clear();
         self.refusals.clear();
     }
 
-    /// Puts a packet among the waiting; true when it is time to look them up.
+    /// Adds a pending packet; true when it is time to look them up.
     #[inline(always)]
     pub(super) fn push(&mut self, packet: &Packet, number: u32, source: A, destination: A, state: &State) -> bool {
         let source = Endpoint { address: source, port: packet.source_port };
@@ -133,17 +136,17 @@ impl<A: Address> Table<A> {
         let (key, way) = ConversationKey::new(source, destination, packet.protocol);
         let hash = key.hash_under(state);
         let Packet { time, bytes, tcp_flags: flags, icmp_type, .. } = *packet;
-        self.waiting.push(Waiting { hash, key, time, bytes, number, way, flags, icmp_type });
-        self.waiting.len() == BATCH
+        self.pending.push(PendingPacket { hash, key, time, bytes, number, way, flags, icmp_type });
+        self.pending.len() == BATCH
     }
 
-    /// Counts the waiting packets in their rows, or in `overflow` where there is no room for a row.
+    /// Counts the pending packets in their rows, or in `overflow` where there is no room for a row.
     pub(super) fn settle(&mut self, state: &State, classifier: &Classifier, overflow: &mut Overflow) {
-        let Self { rows, made_by, positions, waiting, refusals } = self;
-        let count = (rows.len() + waiting.len()).min(MAXIMUM_ROWS);
+        let Self { rows, made_by, positions, pending, refusals } = self;
+        let count = (rows.len() + pending.len()).min(MAXIMUM_ROWS);
         positions.reserve(count, rows.len(), |at| rows[at].key.hash_under(state));
-        // Where they wait, not taken out first: to copy a key and read it back at once stalls the processor.
-        for packet in waiting.iter() {
+        // In place, not taken out first: copying a key and reading it back at once stalls the processor.
+        for packet in pending.iter() {
             let at = match positions.find(packet.hash, |at| rows[at].key == packet.key) {
                 Ok(at) => at,
                 Err(vacant) => {
@@ -162,14 +165,14 @@ impl<A: Address> Table<A> {
                     at
                 }
             };
-            let &Waiting { time, flags, icmp_type, bytes, .. } = packet;
+            let &PendingPacket { time, flags, icmp_type, bytes, .. } = packet;
             rows[at].ways[packet.way as usize].count(time, flags, icmp_type, bytes);
         }
-        waiting.clear();
+        pending.clear();
     }
 
-    /// Marks the conversation that an error quotes, and its row if there is one. A row that is made later is marked then, so
-    /// that it does not matter which packets still wait.
+    /// Marks the conversation that an error quotes, and its row if there is one. A row that is made later is marked
+    /// then, so the result does not depend on the pending packets.
     pub(super) fn refuse(&mut self, refusal: &Refusal, number: u32, source: A, destination: A, state: &State) {
         let source = Endpoint { address: source, port: refusal.source_port };
         let destination = Endpoint { address: destination, port: refusal.destination_port };
@@ -186,7 +189,7 @@ impl<A: Address> Table<A> {
 
 /// A packet whose row is not looked up yet.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Waiting<A: Address> {
+pub(super) struct PendingPacket<A: Address> {
     hash: u64,
     pub(super) key: ConversationKey<A>,
     time: Timestamp,
@@ -197,7 +200,7 @@ pub(super) struct Waiting<A: Address> {
     icmp_type: Option<u8>,
 }
 
-impl<A: Address> Waiting<A> {
+impl<A: Address> PendingPacket<A> {
     fn direction(&self, classifier: &Classifier) -> Direction {
         let (source, destination) = self.key.endpoints(self.way);
         classifier.direction(&A::pair(source.address, destination.address))

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::account::conversation::{ConversationKey, Endpoint, OneWay, Way};
+use crate::account::interval::shares;
 use crate::account::refusals::MAXIMUM_REFUSALS;
-use crate::account::shares;
 use crate::packet::{TcpFlags, Timestamp};
 use crate::tables::probe;
 
@@ -55,7 +55,7 @@ fn query(is_v6: bool, time: i64) -> Packet {
     packet(time, addresses(is_v6, 1, 2), Protocol::UDP, [50_000, 53])
 }
 
-/// From whom and when: what an interval says was refused, v4 before v6.
+/// The refusals of an interval with sources and times, v4 before v6.
 fn refused(interval: &Interval) -> Vec<(IpAddr, u16, i64)> {
     fn plain<A: Address>(refused: &Refused<A>) -> (IpAddr, u16, i64) {
         let source = refused.key.endpoints(refused.way).0;
@@ -91,7 +91,7 @@ fn each_way_keeps_the_type_of_its_first_icmp_packet() {
 }
 
 #[test]
-fn the_way_of_the_refused_packet_is_marked_whether_it_waits_or_not() {
+fn direction_of_a_refused_packet_is_marked_pending_or_not() {
     for is_v6 in [false, true] {
         for settles in [false, true] {
             let mut interval = interval();
@@ -138,7 +138,7 @@ fn a_conversation_without_a_row_is_refused_and_nothing_counts() {
     interval.settle();
     assert!(interval.rows_v4().is_empty() && interval.rows_v6().is_empty() && interval.is_empty());
     assert_eq!(refused(&interval).len(), 2);
-    // Who then sends opens the conversation as ever.
+    // A later packet opens the conversation as ever.
     let answer = packet(7, addresses(false, 2, 1), Protocol::UDP, [53, 50_000]);
     interval.observe(&answer, 60);
     interval.settle();
@@ -150,7 +150,7 @@ fn a_conversation_without_a_row_is_refused_and_nothing_counts() {
 }
 
 #[test]
-fn what_finds_no_room_is_lost_and_counted_and_rows_stay_as_they_are() {
+fn refusal_without_room_is_counted_and_changes_no_row() {
     let mut interval = interval();
     let forged = |number: u32| refusal(1, &packet(1, addresses(false, number, 9), Protocol::TCP, [1, 2]));
     let room = MAXIMUM_REFUSALS as u32;
@@ -178,13 +178,13 @@ fn refusals_take_memory_that_is_told() {
     assert!(interval.memory_bytes() >= before + size_of::<Refused<Ipv6Addr>>());
 }
 
-/// What happens in a frame: a packet of one of few conversations, or an error about one, packet or not.
+/// The content of a frame: a packet of one of few conversations, or an error about one, packet or not.
 #[derive(Debug, Clone, Copy)]
 struct Event {
     is_v6: bool,
     hosts: (u32, u32),
     is_error: bool,
-    /// Looks up what waits, as at a look of the replay.
+    /// Looks up pending packets, as at a fill check of the replay.
     settles: bool,
 }
 
@@ -212,8 +212,8 @@ fn fed(events: &[Event], settles: bool, is_mine: impl Fn(&Event) -> bool) -> Box
     interval
 }
 
-/// Rows with their marks, then what was refused, as several threads' intervals say together.
-fn told(shares: &[Box<Interval>]) -> (Vec<String>, Vec<String>) {
+/// Rows with their marks, then refusals, of the intervals of several threads together.
+fn observed(shares: &[Box<Interval>]) -> (Vec<String>, Vec<String>) {
     let rows = shares::rows_v4(shares).map(|row| format!("{row:?}"));
     let rows = rows.chain(shares::rows_v6(shares).map(|row| format!("{row:?}"))).collect();
     let refused = shares::refused_v4(shares).map(|refused| format!("{refused:?}"));
@@ -223,11 +223,11 @@ fn told(shares: &[Box<Interval>]) -> (Vec<String>, Vec<String>) {
 proptest! {
     #[test]
     fn neither_threads_nor_looks_show_in_marks(events in events(), threads in 1_u32..5) {
-        let alone = told(&[fed(&events, false, |_| true)]);
-        prop_assert_eq!(&alone, &told(&[fed(&events, true, |_| true)]));
+        let alone = observed(&[fed(&events, false, |_| true)]);
+        prop_assert_eq!(&alone, &observed(&[fed(&events, true, |_| true)]));
         let share = |thread| fed(&events, true, |event: &Event| (event.hosts.0 ^ event.hosts.1) % threads == thread);
         let shares: Vec<_> = (0..threads).map(share).collect();
-        prop_assert_eq!(&alone, &told(&shares));
+        prop_assert_eq!(&alone, &observed(&shares));
     }
 
     #[test]

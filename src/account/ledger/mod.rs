@@ -1,10 +1,9 @@
-//! The accounts since the start: totals, flows, hosts, and what nothing was held for.
+//! The accounts since the start: totals, flows, hosts, and the packets that found no room.
 //!
-//! Intervals are merged row by row. Where a conversation counts is looked up once and remembered in [`conversations`],
-//! so that the common case is one look-up a row and two additions a way.
+//! Takes intervals and the reports of captures; gives sums and bounded tables to the snapshot builder, and shows each merged
+//! row to an observer ([`merge`]). Must not know what the observer looks for, nor who reads the accounts.
 
-mod conversations;
-mod tables;
+mod merge;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -15,26 +14,26 @@ use super::counter_table::CounterTable;
 use super::flow::{Counters, FlowKey, FlowKeying, HostKey};
 use super::interface::InterfaceId;
 use super::interfaces::Interfaces;
+use super::interval::shares;
 use super::interval::{FrameCounters, Interval, Row};
 use super::observer::RowObserver;
 use super::refusals::Refused;
-use super::shares;
-use super::snapshot::{Capture, Interface, Totals};
+use super::snapshot::{Capture, InterfaceEntry, Totals};
 use crate::locality::Direction;
 use crate::packet::{IpVersion, Protocol, Timestamp};
 use crate::tables::hashing;
-use conversations::{Conversations, Place};
-use tables::{ByProtocol, Tables};
+use merge::{AccountTables, ByProtocol, Conversations, CounterPositions};
 
-/// Packet time between two looks for room.
+/// The least packet time between two sweeps that make room.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The accounts since the start. Only the accountant writes them.
+/// The accounts since the start. Only the accountant writes them. `N` are the notes that the observer of its rows takes of
+/// each conversation.
 #[derive(Debug)]
-pub struct Ledger {
-    tables: Tables,
-    v4: Conversations<Ipv4Addr>,
-    v6: Conversations<Ipv6Addr>,
+pub struct Ledger<N = ()> {
+    tables: AccountTables,
+    v4: Conversations<Ipv4Addr, N>,
+    v6: Conversations<Ipv6Addr, N>,
     totals: Totals,
     interfaces: Interfaces,
     handover_delays: u64,
@@ -43,13 +42,13 @@ pub struct Ledger {
     refusals_lost: u64,
 }
 
-impl Ledger {
+impl<N: Copy + Default> Ledger<N> {
     /// Empty accounts. `seed` as for [`Interval::new`].
     #[must_use]
     pub fn new(config: &Config, seed: u64) -> Self {
         let state = hashing::state(seed);
         Self {
-            tables: Tables {
+            tables: AccountTables {
                 flow_keying: config.flow_keying,
                 flows: CounterTable::new(config.max_flows, state.clone()),
                 hosts: CounterTable::new(config.max_hosts, state.clone()),
@@ -67,19 +66,58 @@ impl Ledger {
         }
     }
 
-    /// For packets that come from several threads and are timed by a clock that may be set: the times of one flow overlap
-    /// by so much at most, and what seems to have been seen earlier than that does not change when it was first seen.
+    /// Adds the interval of one capture thread on `interface`, and shows its rows and refusals to `observer`.
+    pub fn merge(&mut self, interface: InterfaceId, interval: &Interval, observer: &mut impl RowObserver<Notes = N>) {
+        self.add_sums(interface, interval);
+        self.add_rows(interface, interval.rows_v4().iter(), interval.rows_v6().iter(), observer);
+        show_refused(interface, interval.refused_v4().iter(), interval.refused_v6().iter(), observer);
+    }
+
+    /// Adds an interval that several threads counted in shares; the result is the same as for one thread.
+    pub fn merge_shares(
+        &mut self,
+        interface: InterfaceId,
+        shares: &[Box<Interval>],
+        observer: &mut impl RowObserver<Notes = N>,
+    ) {
+        shares.iter().for_each(|share| self.add_sums(interface, share));
+        self.add_rows(interface, shares::rows_v4(shares), shares::rows_v6(shares), observer);
+        show_refused(interface, shares::refused_v4(shares), shares::refused_v6(shares), observer);
+    }
+
+    fn add_rows<'a>(
+        &mut self,
+        interface: InterfaceId,
+        rows_v4: impl Iterator<Item = &'a Row<Ipv4Addr>> + Clone,
+        rows_v6: impl Iterator<Item = &'a Row<Ipv6Addr>> + Clone,
+        observer: &mut impl RowObserver<Notes = N>,
+    ) {
+        let Self { tables, v4, v6, totals, .. } = self;
+        tables.latest = Timestamp::default();
+        let by_v4 = tables.merge_rows(interface, v4, rows_v4, observer);
+        let by_v6 = tables.merge_rows(interface, v6, rows_v6, observer);
+        for direction in Direction::ALL {
+            let traffic = &mut totals.traffic[direction as usize];
+            traffic[IpVersion::V4 as usize].add(by_v4[direction as usize]);
+            traffic[IpVersion::V6 as usize].add(by_v6[direction as usize]);
+        }
+    }
+}
+
+impl<N> Ledger<N> {
+    /// Limits by how much the times of one flow overlap, for packets of several threads and a clock that may be set. A packet
+    /// that seems older than that does not change when the flow was first seen.
     pub fn limit_overlap(&mut self, overlap: Duration) {
         self.tables.flows.limit_overlap(overlap);
         self.tables.hosts.limit_overlap(overlap);
     }
 
-    /// The entry of the source called `name`, made if there is none; one for all that come when there are very many.
+    /// The entry of the interface or file `name`, which is made if there is none. Past the limit all new ones share one entry.
     pub fn interface(&mut self, name: &str) -> InterfaceId {
         self.interfaces.find_or_register(name)
     }
 
-    /// Whether the interface is being captured; none before that was said.
+    /// True if the interface is being captured; none before the first report.
     #[must_use]
     pub fn is_up(&self, interface: InterfaceId) -> Option<bool> {
         self.interfaces.get(interface)?.capture.map(|capture| capture.up)
@@ -90,7 +128,7 @@ impl Ledger {
         self.interfaces.record_capture(interface, name, since);
     }
 
-    /// Notes how much memory the interval takes that the worker of an interface handed over.
+    /// Notes the memory of the interval that the worker of an interface handed over, in bytes.
     pub fn record_interval(&mut self, interface: InterfaceId, worker: usize, bytes: usize) {
         self.interfaces.record_interval(interface, worker, bytes);
     }
@@ -117,20 +155,6 @@ impl Ledger {
         self.handover_delays += delays;
     }
 
-    /// Adds what one capture thread counted on `interface`, and tells `observer` of it.
-    pub fn merge(&mut self, interface: InterfaceId, interval: &Interval, observer: &mut impl RowObserver) {
-        self.add_sums(interface, interval);
-        self.add_rows(interface, interval.rows_v4().iter(), interval.rows_v6().iter(), observer);
-        tell_refused(interface, interval.refused_v4().iter(), interval.refused_v6().iter(), observer);
-    }
-
-    /// Adds an interval that several threads counted in shares: the same as if one had.
-    pub fn merge_shares(&mut self, interface: InterfaceId, shares: &[Box<Interval>], observer: &mut impl RowObserver) {
-        shares.iter().for_each(|share| self.add_sums(interface, share));
-        self.add_rows(interface, shares::rows_v4(shares), shares::rows_v6(shares), observer);
-        tell_refused(interface, shares::refused_v4(shares), shares::refused_v6(shares), observer);
-    }
-
     fn add_sums(&mut self, interface: InterfaceId, interval: &Interval) {
         if let Some(interface) = self.interfaces.get_mut(interface) {
             interface.frames.add(interval.frames());
@@ -148,27 +172,9 @@ impl Ledger {
         }
     }
 
-    fn add_rows<'a>(
-        &mut self,
-        interface: InterfaceId,
-        rows_v4: impl Iterator<Item = &'a Row<Ipv4Addr>> + Clone,
-        rows_v6: impl Iterator<Item = &'a Row<Ipv6Addr>> + Clone,
-        observer: &mut impl RowObserver,
-    ) {
-        let Self { tables, v4, v6, totals, .. } = self;
-        tables.latest = Timestamp::default();
-        let by_v4 = tables.merge_rows(interface, v4, rows_v4, observer);
-        let by_v6 = tables.merge_rows(interface, v6, rows_v6, observer);
-        for direction in Direction::ALL {
-            let traffic = &mut totals.traffic[direction as usize];
-            traffic[IpVersion::V4 as usize].add(by_v4[direction as usize]);
-            traffic[IpVersion::V6 as usize].add(by_v6[direction as usize]);
-        }
-    }
-
-    /// Where room is short, lets the lightest of those leave that rest at the packet time of what was merged last, as every
-    /// refresh does live. None leaves for being idle alone: a file's accounts are of all that is in it, as far as there is
-    /// room.
+    /// Makes room in tables that are nearly full, as every refresh does live: the lightest entries without recent packets leave.
+    /// Recent means the packet time of the rows that were merged last. No entry leaves only because it is idle: the accounts of
+    /// a file cover all of it, as far as there is room.
     pub fn make_room(&mut self) {
         let now = self.tables.latest;
         let is_due = now < self.last_sweep || now.since(self.last_sweep) >= SWEEP_INTERVAL;
@@ -178,8 +184,8 @@ impl Ledger {
         }
     }
 
-    /// Lets flows and hosts leave at `now`, as [`CounterTable::sweep`] does; those of `kept_flows` and `kept_hosts` stay. Gives
-    /// the positions that were given up.
+    /// Removes flows and hosts at `now`, as [`CounterTable::sweep`] does; those of `kept_flows` and `kept_hosts` stay. Gives the
+    /// positions that became free.
     pub fn sweep(
         &mut self,
         now: Timestamp,
@@ -192,36 +198,36 @@ impl Ledger {
         if !flows.is_empty() || !hosts.is_empty() {
             let (gone_flows, gone_hosts): (BTreeSet<u32>, BTreeSet<u32>) =
                 (flows.iter().copied().collect(), hosts.iter().copied().collect());
-            // Who found no room may find some now.
-            let is_stale = |place: Place| {
-                place.flow().is_none_or(|flow| gone_flows.contains(&flow))
-                    || place.host().is_none_or(|host| gone_hosts.contains(&host))
+            // A conversation that found no room may find some now.
+            let is_stale = |positions: CounterPositions| {
+                positions.flow().is_none_or(|flow| gone_flows.contains(&flow))
+                    || positions.host().is_none_or(|host| gone_hosts.contains(&host))
             };
-            self.v4.forget_places(is_stale);
-            self.v6.forget_places(is_stale);
+            self.v4.forget_positions(is_stale);
+            self.v6.forget_positions(is_stale);
         }
         (flows, hosts)
     }
 
-    /// Whether a table is so full that a sweep should make room.
+    /// True if a table is so full that a sweep should make room.
     #[must_use]
     pub fn is_nearly_full(&self) -> bool {
         self.tables.flows.is_nearly_full() || self.tables.hosts.is_nearly_full()
     }
 
-    /// What makes a flow here.
+    /// The key of a flow.
     #[must_use]
     pub fn flow_keying(&self) -> FlowKeying {
         self.tables.flow_keying
     }
 
-    /// The flows that are held.
+    /// The flows.
     #[must_use]
     pub fn flows(&self) -> &CounterTable<FlowKey> {
         &self.tables.flows
     }
 
-    /// The hosts that are held.
+    /// The hosts.
     #[must_use]
     pub fn hosts(&self) -> &CounterTable<HostKey> {
         &self.tables.hosts
@@ -244,9 +250,9 @@ impl Ledger {
         &self.totals
     }
 
-    /// The sources of frames, in the order of their numbers.
+    /// The interfaces and files, in the order of their numbers.
     #[must_use]
-    pub fn interfaces(&self) -> &[Interface] {
+    pub fn interfaces(&self) -> &[InterfaceEntry] {
         self.interfaces.entries()
     }
 
@@ -262,13 +268,13 @@ impl Ledger {
         self.handover_delays
     }
 
-    /// What found no room in an interval.
+    /// Packets that found no room in an interval.
     #[must_use]
     pub fn overflow(&self) -> Counters {
         self.overflow
     }
 
-    /// ICMP errors for whose mark there was no room in an interval.
+    /// ICMP errors whose refusal found no room in an interval.
     #[must_use]
     pub fn refusals_lost(&self) -> u64 {
         self.refusals_lost
@@ -280,13 +286,13 @@ impl Ledger {
         self.v4.forgotten() + self.v6.forgotten()
     }
 
-    /// Frames counted and frames left out as copies, of all sources together.
+    /// Frames counted and frames left out as copies, of all interfaces together.
     #[must_use]
     pub fn frames(&self) -> (FrameCounters, FrameCounters) {
         (self.totals.frames, self.totals.copies)
     }
 
-    /// The memory that intervals take, in bytes: of each capture thread the last one, and one more, which is being filled.
+    /// The memory of intervals in bytes: the last one of each capture thread, and the one that it fills now.
     #[must_use]
     pub fn interval_memory_bytes(&self) -> usize {
         self.interfaces.interval_memory_bytes()
@@ -299,8 +305,8 @@ impl Ledger {
     }
 }
 
-/// Refusals come after the rows, so that those that they refuse are known.
-fn tell_refused<'a>(
+/// Shows refusals. They come after the rows, so that their conversations are known.
+fn show_refused<'a>(
     interface: InterfaceId,
     refused_v4: impl Iterator<Item = &'a Refused<Ipv4Addr>>,
     refused_v6: impl Iterator<Item = &'a Refused<Ipv6Addr>>,

@@ -1,7 +1,10 @@
 //! The rows that Prometheus sees: the heaviest flows or hosts, exact also as `increase()` sees them.
 //!
-//! `increase()` misses the value that a series has at its first scrape. A series that vanishes between two scrapes takes
-//! along what it gained since the last one. So a row
+//! Takes a table of counters and the delivery of snapshots; gives rows and the sums outside them. Must not know formats
+//! or scrapers.
+//!
+//! `increase()` misses the value that a series has at its first scrape. A series that vanishes between two scrapes
+//! loses what it gained since the last one. So a row
 //!
 //! 1. appears with value 0. Its bytes are *pending*: in no row and not in `other`. When every scraper has completely read
 //!    a snapshot with the 0, the pending bytes are added to the row;
@@ -21,93 +24,97 @@ mod row;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::counter_table::{CounterTable, Entry};
+use super::counter_table::{CounterEntry, CounterTable};
 use super::delivery::Delivery;
 use super::flow::{Counters, SeriesKey};
 use crate::locality::Direction;
 use crate::packet::Timestamp;
+use crate::tables::top::top_n;
 use others::{ByDirection, Others};
-use row::{Row, State};
+use row::{RowState, TrackedRow};
 
-/// Completed scrapes for which a row stays at least, once it was shown.
-pub const TENURE: u64 = 30;
+/// The fewest completed scrapes for which a row stays once it was shown.
+pub const MINIMUM_SCRAPES: u64 = 30;
 
 /// Later than every snapshot.
 const NEVER: u64 = u64::MAX;
 
-/// How many times heavier than a row an entry must be to take its place.
+/// An entry takes the place of a row if it is more than this many times heavier.
 const HYSTERESIS: u64 = 2;
 
-/// A row at one moment.
+/// A flow or a host that is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SeriesRow<K> {
-    /// What it is known by.
+pub struct ShownRow<K> {
+    /// The key.
     pub key: K,
-    /// When its entry was first counted.
+    /// Time of the first packet.
     pub first_seen: Timestamp,
-    /// When the row entered, with value 0.
+    /// Time of the last packet; none for the rows of a live capture, which may outlive their flow.
+    pub last_seen: Option<Timestamp>,
+    /// Time at which the row entered with value 0; the first packet where values are plain.
     pub shown_since: Timestamp,
-    /// What the row shows.
+    /// The value of the row; the lifetime where values are plain.
     pub value: Counters,
-    /// All that its entry counted, before the row counted too.
+    /// All that was counted since its entry was made, also before the row counted.
     pub lifetime: Counters,
 }
 
 /// Sums outside rows: `other`, retired or pending.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unrowed<G> {
-    /// By group.
+pub struct OutsideRows<G> {
+    /// Sums by group.
     pub by_group: BTreeMap<G, Counters>,
-    /// By direction, of the groups past the limit ([`others::MAXIMUM_LATE_GROUPS`]).
+    /// Sums by direction of the groups past the limit ([`others::MAXIMUM_LATE_GROUPS`]).
     pub rarer: ByDirection,
 }
 
-impl<G> Default for Unrowed<G> {
+impl<G> Default for OutsideRows<G> {
     fn default() -> Self {
         Self { by_group: BTreeMap::new(), rarer: ByDirection::default() }
     }
 }
 
-impl<G: Copy + Ord> Unrowed<G> {
+impl<G: Copy + Ord> OutsideRows<G> {
     /// The sum of `group`: its own, or that of the rarer groups.
     fn of(&mut self, group: G, has_own: bool, direction: Direction) -> &mut Counters {
         if has_own { self.by_group.entry(group).or_default() } else { &mut self.rarer[direction as usize] }
     }
 }
 
-/// All that is neither in a row nor retired.
+/// The traffic that is neither in a row nor retired.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rest<G> {
     /// Traffic without a row.
-    pub other: Unrowed<G>,
-    /// Traffic of rows that do not count yet, and of `other` rows that do not.
-    pub pending: Unrowed<G>,
+    pub other: OutsideRows<G>,
+    /// Traffic of rows and of `other` rows that do not count yet.
+    pub pending: OutsideRows<G>,
 }
 
 /// The rows of one table, at most a given number.
 #[derive(Debug)]
 pub struct Series<K: SeriesKey> {
     limit: usize,
-    rows: Vec<Row<K>>,
+    rows: Vec<TrackedRow<K>>,
     others: Others<K::Group>,
-    retired: Unrowed<K::Group>,
-    /// Keys that may not enter: those whose row leaves (never), and whose row went, with the first snapshot without it.
+    retired: OutsideRows<K::Group>,
+    /// Keys that may not enter: those whose row is leaving (never), and those whose row has gone, until every scraper
+    /// has read the snapshot with this number, the first without the row.
     gone: BTreeMap<K, u64>,
-    /// Completed scrapes: how often all scrapers had a later snapshot than before.
+    /// The fewest completed scrapes for which a row stays once it was shown.
     rounds: u64,
     delivered: u64,
     now: Timestamp,
 }
 
 impl<K: SeriesKey> Series<K> {
-    /// No rows yet, and never more than `limit`.
+    /// No row yet; at most `limit`.
     #[must_use]
     pub fn new(limit: usize) -> Self {
         Self {
             limit,
             rows: Vec::new(),
             others: Others::new(K::groups_from_the_start()),
-            retired: Unrowed::default(),
+            retired: OutsideRows::default(),
             gone: BTreeMap::new(),
             rounds: 0,
             delivered: 0,
@@ -115,23 +122,24 @@ impl<K: SeriesKey> Series<K> {
         }
     }
 
-    /// How many rows there may be.
+    /// The most rows.
     #[must_use]
     pub fn limit(&self) -> usize {
         self.limit
     }
 
-    /// The memory that the rows take, in bytes; about, for the trees.
+    /// Memory of the rows in bytes, an estimate for the trees.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.rows.capacity() * size_of::<Row<K>>() + self.gone.len() * 2 * size_of::<(K, u64)>()
+        self.rows.capacity() * size_of::<TrackedRow<K>>() + self.gone.len() * 2 * size_of::<(K, u64)>()
     }
 
-    /// The rows as they stand.
-    pub fn rows<'a>(&'a self, table: &'a CounterTable<K>) -> impl Iterator<Item = SeriesRow<K>> + 'a {
-        self.rows.iter().map(|row| SeriesRow {
+    /// The rows with their values.
+    pub fn rows<'a>(&'a self, table: &'a CounterTable<K>) -> impl Iterator<Item = ShownRow<K>> + 'a {
+        self.rows.iter().map(|row| ShownRow {
             key: row.key,
             first_seen: row.first_seen,
+            last_seen: None,
             shown_since: row.shown_since,
             value: row.value(table),
             lifetime: row.lifetime(table),
@@ -140,39 +148,39 @@ impl<K: SeriesKey> Series<K> {
 
     /// The sums of rows that have gone.
     #[must_use]
-    pub fn retired(&self) -> &Unrowed<K::Group> {
+    pub fn retired(&self) -> &OutsideRows<K::Group> {
         &self.retired
     }
 
-    /// All of `totals` that is neither in a row nor retired.
+    /// The part of `totals` that is neither in a row nor retired.
     #[must_use]
     pub fn rest(&self, table: &CounterTable<K>, totals: &BTreeMap<K::Group, Counters>) -> Rest<K::Group> {
         let mut counted = self.retired.by_group.clone();
-        let mut pending = Unrowed::default();
+        let mut pending = OutsideRows::default();
         for row in &self.rows {
-            let (group, waiting) = (row.key.group(), row.pending(table));
-            counted.entry(group).or_default().add(row.value(table).plus(waiting));
-            pending.of(group, self.others.has(group), K::direction(group)).add(waiting);
+            let (group, unshown) = (row.key.group(), row.pending(table));
+            counted.entry(group).or_default().add(row.value(table).plus(unshown));
+            pending.of(group, self.others.has(group), K::direction(group)).add(unshown);
         }
-        let mut sums = Unrowed::default();
+        let mut sums = OutsideRows::default();
         for (&group, &total) in totals {
             let rest = total.less(counted.get(&group).copied().unwrap_or_default());
             sums.of(group, self.others.has(group), K::direction(group)).add(rest);
         }
         sums.rarer.iter_mut().zip(self.retired.rarer).for_each(|(sum, went)| *sum = sum.less(went));
-        let mut other = Unrowed { by_group: BTreeMap::new(), rarer: sums.rarer };
+        let mut other = OutsideRows { by_group: BTreeMap::new(), rarer: sums.rarer };
         self.others.split(&sums.by_group, &mut other, &mut pending);
         Rest { other, pending }
     }
 
-    /// The positions of rows that have not been there for long enough to leave.
+    /// The entries whose rows have not stayed for [`MINIMUM_SCRAPES`] yet.
     #[must_use]
-    pub fn untenured(&self) -> BTreeSet<u32> {
-        self.rows.iter().filter(|row| !self.is_tenured(row)).map(|row| row.position).collect()
+    pub fn protected(&self) -> BTreeSet<u32> {
+        self.rows.iter().filter(|row| !self.has_stayed(row)).map(|row| row.position).collect()
     }
 
-    /// Freezes the rows whose entries were evicted from `positions`, from the snapshot `next` on.
-    pub fn let_go(&mut self, positions: &[u32], table: &CounterTable<K>, next: u64) {
+    /// Freezes the rows whose entries left from `positions`, from the snapshot `next` on.
+    pub fn freeze_evicted(&mut self, positions: &[u32], table: &CounterTable<K>, next: u64) {
         let evicted: BTreeSet<u32> = positions.iter().copied().collect();
         for row in &mut self.rows {
             if !row.is_frozen() && evicted.contains(&row.position) {
@@ -182,8 +190,8 @@ impl<K: SeriesKey> Series<K> {
         }
     }
 
-    /// Makes the rows of the snapshot `next` at `now`, given how far earlier snapshots were `delivery`-ed: lets rows count
-    /// and retire, then chooses which entries have a row.
+    /// Makes the rows of the snapshot `next` at `now`, given the `delivery` of earlier snapshots: lets rows count and
+    /// retire, then chooses the entries with a row.
     pub fn advance(
         &mut self,
         table: &mut CounterTable<K>,
@@ -210,16 +218,16 @@ impl<K: SeriesKey> Series<K> {
     /// True if a row, or an `other` row, would begin to count if every scraper had read the snapshot `delivered`.
     #[must_use]
     pub fn would_count(&self, delivered: u64) -> bool {
-        let is_due = |row: &Row<K>| matches!(row.state, State::Pending { since, .. } if since <= delivered);
+        let is_due = |row: &TrackedRow<K>| matches!(row.state, RowState::Pending { since, .. } if since <= delivered);
         self.rows.iter().any(is_due) || self.others.would_count(delivered)
     }
 
     fn begin_to_count(&mut self, delivered: u64) {
         for row in &mut self.rows {
-            if let State::Pending { since, base } = row.state
+            if let RowState::Pending { since, base } = row.state
                 && since <= delivered
             {
-                row.state = State::Counting { base };
+                row.state = RowState::Counting { base };
             }
         }
         self.others.begin_to_count(delivered);
@@ -228,7 +236,7 @@ impl<K: SeriesKey> Series<K> {
     fn retire(&mut self, delivered: u64, next: u64) {
         let Self { rows, others, retired, gone, .. } = self;
         rows.retain(|row| match row.state {
-            State::Frozen { since, value, .. } if since <= delivered => {
+            RowState::Frozen { since, value, .. } if since <= delivered => {
                 let group = row.key.group();
                 retired.of(group, others.has(group), K::direction(group)).add(value);
                 gone.insert(row.key, next);
@@ -238,14 +246,15 @@ impl<K: SeriesKey> Series<K> {
         });
     }
 
-    fn is_tenured(&self, row: &Row<K>) -> bool {
-        self.rounds >= row.entered + TENURE
+    fn has_stayed(&self, row: &TrackedRow<K>) -> bool {
+        self.rounds >= row.entered + MINIMUM_SCRAPES
     }
 
-    /// The heaviest entries enter, as far as there is room; rows that are much lighter than one that has none leave.
+    /// Gives rows to the heaviest entries while there is room; then freezes rows that are much lighter than an entry
+    /// without one.
     fn choose(&mut self, table: &mut CounterTable<K>, delivery: Delivery, next: u64) {
         let mut lightest = self.displaceable(table, delivery);
-        // Rows that leave already make room for as many, or one entry that waits would drive row after row out.
+        // Rows that leave already make room for as many. Without this, one heavy entry would push out row after row.
         let mut promised = self.rows.iter().filter(|row| row.is_frozen()).count();
         let wanted = self.limit - self.rows.len() + promised + lightest.len();
         for candidate in self.heaviest_hidden(table, wanted) {
@@ -258,7 +267,7 @@ impl<K: SeriesKey> Series<K> {
                 break;
             }
             let row = self.rows[at];
-            if let State::Pending { .. } = row.state {
+            if let RowState::Pending { .. } = row.state {
                 table.set_shown(row.position, false);
                 self.rows[at] = self.row_of(&candidate, next);
                 table.set_shown(candidate.position, true);
@@ -273,29 +282,29 @@ impl<K: SeriesKey> Series<K> {
         }
     }
 
-    fn enter(&mut self, table: &mut CounterTable<K>, candidate: &Entry<K>, next: u64) {
+    fn enter(&mut self, table: &mut CounterTable<K>, candidate: &CounterEntry<K>, next: u64) {
         self.rows.push(self.row_of(candidate, next));
         table.set_shown(candidate.position, true);
     }
 
-    fn row_of(&self, candidate: &Entry<K>, next: u64) -> Row<K> {
-        Row {
+    fn row_of(&self, candidate: &CounterEntry<K>, next: u64) -> TrackedRow<K> {
+        TrackedRow {
             key: candidate.key,
             first_seen: candidate.first_seen,
             shown_since: self.now,
             position: candidate.position,
             entered: self.rounds,
-            state: State::Pending { since: next, base: candidate.shown_in_other() },
+            state: RowState::Pending { since: next, base: candidate.shown_in_other() },
         }
     }
 
-    /// The rows that may make room, with their entries' bytes, the lightest last: those that were there for long enough,
-    /// and those that nobody has seen yet.
+    /// The rows that may make room, with the bytes of their entries, the lightest last: rows that have stayed long
+    /// enough, and rows that no scraper has seen yet.
     fn displaceable(&self, table: &CounterTable<K>, delivery: Delivery) -> Vec<(u64, usize)> {
-        let may_go = |row: &Row<K>| match row.state {
-            State::Pending { since, .. } => since > delivery.to_any,
-            State::Counting { .. } => self.is_tenured(row),
-            State::Frozen { .. } => false,
+        let may_go = |row: &TrackedRow<K>| match row.state {
+            RowState::Pending { since, .. } => since > delivery.to_any,
+            RowState::Counting { .. } => self.has_stayed(row),
+            RowState::Frozen { .. } => false,
         };
         let rows = self.rows.iter().enumerate().filter(|(_, row)| may_go(row));
         let mut rows: Vec<(u64, usize)> = rows.map(|(at, row)| (row.lifetime(table).bytes, at)).collect();
@@ -303,19 +312,12 @@ impl<K: SeriesKey> Series<K> {
         rows
     }
 
-    /// Up to `wanted` entries without a row, the heaviest first.
-    fn heaviest_hidden(&self, table: &CounterTable<K>, wanted: usize) -> Vec<Entry<K>> {
+    /// The `wanted` heaviest entries without a row, the heaviest first.
+    fn heaviest_hidden(&self, table: &CounterTable<K>, wanted: usize) -> Vec<CounterEntry<K>> {
         let hidden = table.entries().filter(|entry| !entry.is_shown && !self.gone.contains_key(&entry.key));
-        let weight = |entry: &Entry<K>| (std::cmp::Reverse(entry.counters.bytes), entry.key);
-        let mut hidden: Vec<Entry<K>> = hidden.collect();
-        if wanted == 0 {
-            hidden.clear();
-        } else if hidden.len() > wanted {
-            hidden.select_nth_unstable_by_key(wanted - 1, weight);
-            hidden.truncate(wanted);
-        }
-        hidden.sort_unstable_by_key(weight);
-        hidden
+        top_n(hidden, wanted, |one, other| {
+            other.counters.bytes.cmp(&one.counters.bytes).then_with(|| one.key.cmp(&other.key))
+        })
     }
 }
 

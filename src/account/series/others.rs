@@ -1,41 +1,44 @@
 //! The `other` rows: traffic without a row of its own, one sum per group.
 //!
-//! Most protocols are seen rarely or never, and rows for all of them would be a thousand. So only the usual protocols have
-//! an `other` row from the start. Another protocol gets one at the first refresh after its first packet, by the rule of all
-//! rows: it appears with value 0, its bytes are pending until every scraper has read that 0, then they are added. Groups
-//! past the limit share one sum per direction, the *rarer*, which is there from the start.
+//! Takes groups and the delivery of snapshots; gives for each group its own sum or a share of the rarer. Must not know
+//! rows.
+//!
+//! Most protocols are seen rarely or never, and rows for all of them would be a thousand. So only the usual protocols
+//! have an `other` row from the start. Another protocol gets one at the first refresh after its first packet. Like
+//! every row it appears with value 0, and its bytes are pending until every scraper has read that 0. Groups past the
+//! limit share one sum per direction, the *rarer*, which exists from the start.
 
 use std::collections::BTreeMap;
 
-use super::Unrowed;
+use super::OutsideRows;
 use crate::account::flow::Counters;
 use crate::locality::Direction;
 
-/// The most groups that may get an `other` row besides those from the start. Groups past it count as rarer.
+/// The most groups that get an `other` row later than the start. Further groups count as rarer.
 pub const MAXIMUM_LATE_GROUPS: usize = 64;
 
 /// One sum per direction, in the order of [`Direction::ALL`].
 pub type ByDirection = [Counters; Direction::ALL.len()];
 
 #[derive(Debug, Clone, Copy)]
-enum State {
+enum OtherState {
     /// Shown with value 0 since this snapshot.
     Pending { since: u64 },
-    /// Shows all that its group has outside rows.
+    /// Shows all traffic of its group outside rows.
     Counting,
 }
 
 /// The groups that have an `other` row.
 #[derive(Debug)]
 pub(super) struct Others<G> {
-    states: BTreeMap<G, State>,
+    states: BTreeMap<G, OtherState>,
     limit: usize,
 }
 
 impl<G: Copy + Ord> Others<G> {
     pub(super) fn new(from_the_start: Vec<G>) -> Self {
         let limit = from_the_start.len() + MAXIMUM_LATE_GROUPS;
-        Self { states: from_the_start.into_iter().map(|group| (group, State::Counting)).collect(), limit }
+        Self { states: from_the_start.into_iter().map(|group| (group, OtherState::Counting)).collect(), limit }
     }
 
     /// True if `group` has an `other` row. The answer for a group that has had traffic never changes.
@@ -50,35 +53,35 @@ impl<G: Copy + Ord> Others<G> {
     {
         for &group in groups {
             if self.states.len() < self.limit {
-                self.states.entry(group).or_insert(State::Pending { since: next });
+                self.states.entry(group).or_insert(OtherState::Pending { since: next });
             }
         }
     }
 
     /// True if a row would begin to count if every scraper had read the snapshot `delivered`.
     pub(super) fn would_count(&self, delivered: u64) -> bool {
-        self.states.values().any(|state| matches!(state, State::Pending { since } if *since <= delivered))
+        self.states.values().any(|state| matches!(state, OtherState::Pending { since } if *since <= delivered))
     }
 
-    /// Lets the rows count that every scraper has read with value 0.
+    /// Lets the rows count whose 0 every scraper has read.
     pub(super) fn begin_to_count(&mut self, delivered: u64) {
         for state in self.states.values_mut() {
-            if matches!(state, State::Pending { since } if *since <= delivered) {
-                *state = State::Counting;
+            if matches!(state, OtherState::Pending { since } if *since <= delivered) {
+                *state = OtherState::Counting;
             }
         }
     }
 
     /// Adds the `sums` of the groups to `other` where the row counts, and to `pending` where it does not count yet.
-    pub(super) fn split(&self, sums: &BTreeMap<G, Counters>, other: &mut Unrowed<G>, pending: &mut Unrowed<G>) {
+    pub(super) fn split(&self, sums: &BTreeMap<G, Counters>, other: &mut OutsideRows<G>, pending: &mut OutsideRows<G>) {
         for (&group, &state) in &self.states {
             let sum = sums.get(&group).copied().unwrap_or_default();
-            let (shown, waiting) = match state {
-                State::Counting => (sum, Counters::default()),
-                State::Pending { .. } => (Counters::default(), sum),
+            let (shown, unshown) = match state {
+                OtherState::Counting => (sum, Counters::default()),
+                OtherState::Pending { .. } => (Counters::default(), sum),
             };
             other.by_group.entry(group).or_default().add(shown);
-            pending.by_group.entry(group).or_default().add(waiting);
+            pending.by_group.entry(group).or_default().add(unshown);
         }
     }
 }

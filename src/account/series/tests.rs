@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::account::delivery::{Deliveries, Progress, ScrapeReport};
+use crate::account::delivery::{Deliveries, ScrapeProgress, ScrapeReport};
 
 impl SeriesKey for u32 {
     type Group = u32;
@@ -30,7 +30,7 @@ struct Model {
     snapshots: Vec<Snapshot>,
 }
 
-/// What one snapshot shows, in bytes.
+/// The content of one snapshot, in bytes.
 #[derive(Debug, Clone, Default)]
 struct Snapshot {
     rows: BTreeMap<u32, u64>,
@@ -65,7 +65,7 @@ impl Model {
     fn publish(&mut self, delivery: Delivery) -> &Snapshot {
         let next = self.snapshots.len() as u64;
         self.series.advance(&mut self.table, &self.totals, delivery, next, Timestamp::from_nanoseconds(0));
-        let bytes = |sums: &Unrowed<u32>| -> BTreeMap<u32, u64> {
+        let bytes = |sums: &OutsideRows<u32>| -> BTreeMap<u32, u64> {
             let rarer = (100..).zip(sums.rarer);
             let sums = sums.by_group.iter().map(|(&group, &counters)| (group, counters));
             sums.chain(rarer).map(|(group, counters)| (group, counters.bytes)).collect()
@@ -124,7 +124,7 @@ fn row_that_comes_late_counts_from_then_on() {
     model.publish(to_all(0));
     assert_eq!(model.snapshots.last().unwrap().other[&2], 100);
     let position = model.table.find_or_insert(1, Timestamp::default()).unwrap();
-    model.series.let_go(&[position], &model.table, 2);
+    model.series.freeze_evicted(&[position], &model.table, 2);
     model.table.set_shown(position, false);
     model.count(2, 10);
     model.publish(to_all(1));
@@ -143,7 +143,7 @@ fn row_that_leaves_before_its_0_was_read_gives_its_bytes_to_other() {
     model.count(1, 100);
     model.publish(to_all(0));
     let position = model.table.find_or_insert(1, Timestamp::default()).unwrap();
-    model.series.let_go(&[position], &model.table, 2);
+    model.series.freeze_evicted(&[position], &model.table, 2);
     model.table.set_shown(position, false);
     model.publish(to_all(0));
     let last = model.snapshots.last().unwrap();
@@ -173,7 +173,7 @@ fn without_a_scraper_rows_wait() {
 }
 
 #[test]
-fn the_heaviest_are_shown_while_nobody_has_looked() {
+fn heaviest_are_shown_while_no_scraper_has_looked() {
     let mut model = Model::new(10, 2);
     (1..=3).for_each(|key| model.count(key, u64::from(key)));
     model.publish(Delivery::default());
@@ -189,16 +189,16 @@ fn row_stays_for_its_tenure_and_then_makes_room_for_one_twice_as_heavy() {
     model.count(1, 100);
     model.publish(to_all(0));
     model.count(2, 1_000);
-    for delivered in 1..TENURE {
+    for delivered in 1..MINIMUM_SCRAPES {
         model.publish(to_all(delivered));
         assert_eq!(model.shown(), [(1, 100)], "{delivered}");
     }
     model.count(1, 5);
-    model.publish(to_all(TENURE));
+    model.publish(to_all(MINIMUM_SCRAPES));
     model.count(1, 5);
-    model.publish(to_all(TENURE));
+    model.publish(to_all(MINIMUM_SCRAPES));
     assert_eq!(model.shown(), [(1, 105)], "it is frozen until that was delivered");
-    let leaving = TENURE + 1;
+    let leaving = MINIMUM_SCRAPES + 1;
     model.publish(to_all(leaving));
     assert_eq!(model.shown(), [(2, 0)]);
     assert_eq!(model.snapshots.last().unwrap().retired[&1], 105);
@@ -208,11 +208,11 @@ fn row_stays_for_its_tenure_and_then_makes_room_for_one_twice_as_heavy() {
 fn one_that_waits_for_a_place_takes_no_second() {
     let mut model = Model::new(10, 3);
     (1..=3).for_each(|key| model.count(key, 100));
-    for delivered in 0..TENURE + 5 {
+    for delivered in 0..MINIMUM_SCRAPES + 5 {
         model.publish(to_all(delivered));
     }
     model.count(4, 1_000);
-    let delivered = TENURE + 5;
+    let delivered = MINIMUM_SCRAPES + 5;
     (0..5).for_each(|_| drop(model.publish(to_all(delivered)).clone()));
     (1..=3).for_each(|key| model.count(key, 7));
     model.publish(to_all(delivered));
@@ -224,12 +224,12 @@ fn one_that_waits_for_a_place_takes_no_second() {
 fn one_that_is_not_much_heavier_takes_no_place() {
     let mut model = Model::new(10, 1);
     model.count(1, 100);
-    for delivered in 0..TENURE + 5 {
+    for delivered in 0..MINIMUM_SCRAPES + 5 {
         model.publish(to_all(delivered));
     }
     model.count(2, 200);
-    model.publish(to_all(TENURE + 5));
-    model.publish(to_all(TENURE + 6));
+    model.publish(to_all(MINIMUM_SCRAPES + 5));
+    model.publish(to_all(MINIMUM_SCRAPES + 6));
     assert_eq!(model.shown(), [(1, 100)]);
 }
 
@@ -241,7 +241,7 @@ fn a_label_set_comes_back_from_0_after_a_scrape_without_it() {
     model.publish(to_all(1));
     model.count(1, 9);
     let position = model.table.find_or_insert(1, Timestamp::default()).unwrap();
-    model.series.let_go(&[position], &model.table, 3);
+    model.series.freeze_evicted(&[position], &model.table, 3);
     model.table.set_shown(position, false);
     model.publish(to_all(2));
     assert_eq!(model.shown(), [(1, 109)], "it is frozen");
@@ -308,7 +308,7 @@ fn the_groups_are_bounded_and_those_on_top_stay_with_the_rarer() {
         series.advance(&mut table, &totals, to_all(round), round + 1, Timestamp::default());
     }
     let positions: Vec<u32> = table.entries().map(|entry| entry.position).collect();
-    series.let_go(&positions, &table, 101);
+    series.freeze_evicted(&positions, &table, 101);
     series.advance(&mut table, &totals, to_all(101), 102, Timestamp::default());
     let (Rest { other, pending }, retired) = (series.rest(&table, &totals), series.retired());
     assert!(pending.by_group.values().chain(&pending.rarer).all(|sum| sum.is_empty()), "all rows have gone");
@@ -338,7 +338,7 @@ struct Flight {
     is_waited_for: bool,
 }
 
-/// Scrapers, and what is told of them.
+/// Scrapers, and the reports of them.
 #[derive(Debug, Default)]
 struct Readers {
     deliveries: Deliveries,
@@ -352,7 +352,7 @@ impl Readers {
         let scraper = &mut self.scrapers[reader];
         let is_waited_for = scraper.is_known || !scraper.broke_off;
         scraper.flights.push(Flight { scrape: self.next, snapshot, is_waited_for });
-        self.report(reader, self.next, snapshot, Progress::Begun);
+        self.report(reader, self.next, snapshot, ScrapeProgress::Begun);
     }
 
     fn end(&mut self, reader: usize, which: usize, is_complete: bool) {
@@ -370,31 +370,31 @@ impl Readers {
             let is_under_way = scraper.flights.iter().any(|flight| flight.is_waited_for);
             scraper.broke_off |= !is_under_way;
         }
-        let progress = if is_complete { Progress::Complete } else { Progress::Broken };
+        let progress = if is_complete { ScrapeProgress::Complete } else { ScrapeProgress::Broken };
         self.report(reader, flight.scrape, flight.snapshot, progress);
     }
 
-    fn report(&mut self, reader: usize, scrape: u64, snapshot: u64, progress: Progress) {
+    fn report(&mut self, reader: usize, scrape: u64, snapshot: u64, progress: ScrapeProgress) {
         let client = std::net::Ipv4Addr::from_bits(reader as u32).into();
         self.deliveries.record(ScrapeReport { client, snapshot, scrape, progress }, Timestamp::default());
     }
 }
 
-/// The traffic that Prometheus would tell from what a scraper received: per series and reset-aware, last minus first.
-fn told(model: &Model, received: &BTreeSet<u64>) -> u64 {
-    let mut told = 0;
+/// The traffic that Prometheus would compute from the responses of a scraper: per series and reset-aware, last minus first.
+fn visible_increase(model: &Model, received: &BTreeSet<u64>) -> u64 {
+    let mut visible_increase = 0;
     for (&before, &after) in received.iter().zip(received.iter().skip(1)) {
         let (before, after) = (&model.snapshots[before as usize], &model.snapshots[after as usize]);
         for (part_before, part_after) in [(&before.rows, &after.rows), (&before.other, &after.other)] {
             for (key, &value) in part_after {
                 match part_before.get(key) {
-                    Some(&earlier) => told += value.checked_sub(earlier).expect("a series fell"),
+                    Some(&earlier) => visible_increase += value.checked_sub(earlier).expect("a series fell"),
                     None => assert_eq!(value, 0, "a series began with it"),
                 }
             }
         }
     }
-    told
+    visible_increase
 }
 
 #[derive(Debug, Clone)]
@@ -423,7 +423,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 proptest! {
     #[test]
-    fn what_every_scraper_is_told_adds_up_to_the_traffic(steps in prop::collection::vec(step(), 1..800), rows in 1_usize..12) {
+    fn increases_that_every_scraper_sees_add_up_to_the_traffic(steps in prop::collection::vec(step(), 1..800), rows in 1_usize..12) {
         let mut model = Model::new(24, rows);
         model.publish(Delivery::default());
         let mut readers = Readers::default();
@@ -436,11 +436,11 @@ proptest! {
                 Step::Begin(reader) => readers.begin(reader, model.snapshots.len() as u64 - 1),
                 Step::End(reader, which, is_complete) => readers.end(reader, which, is_complete),
                 Step::GiveUp => {
-                    let untenured = model.series.untenured();
+                    let protected = model.series.protected();
                     let next = model.snapshots.len() as u64;
                     let idle = Some(std::time::Duration::ZERO);
-                    let left = model.table.sweep(Timestamp::default(), idle, |position| !untenured.contains(&position));
-                    model.series.let_go(&left, &model.table, next);
+                    let left = model.table.sweep(Timestamp::default(), idle, |position| !protected.contains(&position));
+                    model.series.freeze_evicted(&left, &model.table, next);
                 }
             }
         }
@@ -448,7 +448,7 @@ proptest! {
             let (Some(&first), Some(&last)) = (received.first(), received.last()) else { continue };
             let (first, last) = (&model.snapshots[first as usize], &model.snapshots[last as usize]);
             let (had, has) = (first.total - first.pending(), last.total - last.pending());
-            prop_assert_eq!(told(&model, received), has - had);
+            prop_assert_eq!(visible_increase(&model, received), has - had);
         }
     }
 }

@@ -1,21 +1,24 @@
-//! Ledger → [`Snapshot`]s: live as Prometheus must see it, or plain.
+//! Ledger → [`Snapshot`]s: live as Prometheus must see them, or plain.
+//!
+//! Takes the ledger and the delivery of earlier snapshots; gives the next snapshot. Must not know its readers.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Config;
-use super::counter_table::{CounterTable, Entry};
+use super::counter_table::{CounterEntry, CounterTable};
 use super::delivery::Delivery;
 use super::flow::{Counters, FlowKey, HostKey, SeriesKey};
 use super::ledger::Ledger;
 use super::series::{Rest, Series};
-use super::snapshot::{self, Figures, Interface, Shown, ShownRow, Snapshot};
+use super::snapshot::{self, InterfaceEntry, Shown, ShownRow, Snapshot, TableFigures};
 use crate::packet::Timestamp;
+use crate::tables::top::keep_top;
 
-/// All that was counted, by group.
-type Totals<K> = BTreeMap<<K as SeriesKey>::Group, Counters>;
+/// Counters by group.
+type GroupTotals<K> = BTreeMap<<K as SeriesKey>::Group, Counters>;
 
-/// Which flows and hosts are shown, from one snapshot to the next.
+/// Makes live snapshots; keeps the rows from one to the next.
 #[derive(Debug)]
 pub struct SnapshotBuilder {
     flows: Series<FlowKey>,
@@ -25,23 +28,23 @@ pub struct SnapshotBuilder {
     inputs: Option<Inputs>,
 }
 
-/// What a snapshot depends on: as long as it is the same, so are all rows.
+/// The inputs of a snapshot: while they stay the same, so do all rows.
 #[derive(Debug, PartialEq, Eq)]
 struct Inputs {
     totals: snapshot::Totals,
-    interfaces: Vec<Interface>,
+    interfaces: Vec<InterfaceEntry>,
     handover_delays: u64,
     refusals_lost: u64,
     delivery: Delivery,
-    /// The snapshot before depended on the same. One that is news may still let go in the next: by a delivery a tenure
-    /// ends, and who has no row any more need not stay.
+    /// True if the snapshot before had the same inputs. If not, the next one may still change: a delivery can end the
+    /// protection of rows, and entries without a row may then leave.
     has_settled: bool,
-    /// Flows and hosts that could leave, but for those that must stay for their tenure, which only deliveries end.
+    /// Numbers of flows and hosts that could leave, protected rows included; only a delivery ends their protection.
     resting: [usize; 2],
 }
 
 impl SnapshotBuilder {
-    /// Nothing is shown yet.
+    /// No row yet.
     #[must_use]
     pub fn new(config: &Config) -> Self {
         Self {
@@ -53,14 +56,14 @@ impl SnapshotBuilder {
         }
     }
 
-    /// Whether the next snapshot would say no more than the last one: nothing was counted since, nothing was delivered to
-    /// anyone, and nothing has rested for long enough to leave.
+    /// True if the next snapshot would say no more than the last one: nothing was counted or delivered since, and no
+    /// entry has rested long enough to leave.
     #[must_use]
-    pub fn is_unchanged(&self, ledger: &Ledger, delivery: Delivery, now: Timestamp) -> bool {
+    pub fn is_unchanged<N>(&self, ledger: &Ledger<N>, delivery: Delivery, now: Timestamp) -> bool {
         self.inputs.as_ref() == Some(&self.inputs(ledger, delivery, now))
     }
 
-    fn inputs(&self, ledger: &Ledger, delivery: Delivery, now: Timestamp) -> Inputs {
+    fn inputs<N>(&self, ledger: &Ledger<N>, delivery: Delivery, now: Timestamp) -> Inputs {
         let timeout = Some(self.idle_timeout);
         Inputs {
             totals: ledger.totals().clone(),
@@ -85,13 +88,13 @@ impl SnapshotBuilder {
         delivery.to_all.is_some_and(|to_all| self.flows.would_count(to_all) || self.hosts.would_count(to_all))
     }
 
-    /// The next snapshot, at `now`, after snapshots have come as far as `delivery` says. Lets go what rests.
-    pub fn next(&mut self, ledger: &mut Ledger, delivery: Delivery, now: Timestamp) -> Snapshot {
+    /// The next snapshot at `now`, given the `delivery` of earlier ones. Entries at rest may leave.
+    pub fn next<N>(&mut self, ledger: &mut Ledger<N>, delivery: Delivery, now: Timestamp) -> Snapshot {
         self.number += 1;
-        let kept = (self.flows.untenured(), self.hosts.untenured());
+        let kept = (self.flows.protected(), self.hosts.protected());
         let (flows, hosts) = ledger.sweep(now, Some(self.idle_timeout), &kept.0, &kept.1);
-        self.flows.let_go(&flows, ledger.flows(), self.number);
-        self.hosts.let_go(&hosts, ledger.hosts(), self.number);
+        self.flows.freeze_evicted(&flows, ledger.flows(), self.number);
+        self.hosts.freeze_evicted(&hosts, ledger.hosts(), self.number);
         let (flow_totals, host_totals) = (ledger.by_protocol(), ledger.totals().by_direction());
         let (flow_table, host_table) = ledger.tables_mut();
         self.flows.advance(flow_table, &flow_totals, delivery, self.number, now);
@@ -102,8 +105,13 @@ impl SnapshotBuilder {
         self.snapshot(ledger, &flow_totals, &host_totals)
     }
 
-    /// What is shown now.
-    fn snapshot(&self, ledger: &Ledger, flow_totals: &Totals<FlowKey>, host_totals: &Totals<HostKey>) -> Snapshot {
+    /// The snapshot of the current rows.
+    fn snapshot<N>(
+        &self,
+        ledger: &Ledger<N>,
+        flow_totals: &GroupTotals<FlowKey>,
+        host_totals: &GroupTotals<HostKey>,
+    ) -> Snapshot {
         let flows = shown(&self.flows, ledger.flows(), flow_totals);
         let hosts = shown(&self.hosts, ledger.hosts(), host_totals);
         let series = self.flows.memory_bytes() + self.hosts.memory_bytes();
@@ -112,20 +120,10 @@ impl SnapshotBuilder {
     }
 }
 
-fn shown<K: SeriesKey>(series: &Series<K>, table: &CounterTable<K>, totals: &Totals<K>) -> Shown<K> {
+fn shown<K: SeriesKey>(series: &Series<K>, table: &CounterTable<K>, totals: &GroupTotals<K>) -> Shown<K> {
     let Rest { other, pending } = series.rest(table, totals);
     Shown {
-        rows: series
-            .rows(table)
-            .map(|row| ShownRow {
-                key: row.key,
-                first_seen: row.first_seen,
-                last_seen: None,
-                shown_since: row.shown_since,
-                lifetime: row.lifetime,
-                value: row.value,
-            })
-            .collect(),
+        rows: series.rows(table).collect(),
         other: other.by_group,
         rarer_other: other.rarer,
         retired: series.retired().clone(),
@@ -135,9 +133,9 @@ fn shown<K: SeriesKey>(series: &Series<K>, table: &CounterTable<K>, totals: &Tot
     }
 }
 
-/// The accounts as they stand, with plain values: the heaviest `max_rows` flows and hosts at most, the rest as *other*.
+/// The accounts with plain values: the heaviest `max_rows` flows and hosts at most, the rest as *other*.
 #[must_use]
-pub fn plain(ledger: &Ledger, max_rows: usize, max_host_rows: usize) -> Snapshot {
+pub fn plain<N>(ledger: &Ledger<N>, max_rows: usize, max_host_rows: usize) -> Snapshot {
     Snapshot {
         flows: plain_rows(ledger.flows(), max_rows, ledger.by_protocol()),
         hosts: plain_rows(ledger.hosts(), max_host_rows, ledger.totals().by_direction()),
@@ -150,23 +148,18 @@ fn plain_rows<K: SeriesKey>(
     max_rows: usize,
     mut other: BTreeMap<K::Group, Counters>,
 ) -> Shown<K> {
-    // By position: a few bytes for each that is held, and all that is known of those alone that are shown.
+    // By position: a few bytes for each entry, and all of an entry only where it is shown.
     let mut weights: Vec<(u64, u32)> = table.weights().collect();
-    if weights.len() > max_rows {
-        let key = |position| table.entry(position).key;
-        weights.select_nth_unstable_by(max_rows, |one, next| {
-            next.0.cmp(&one.0).then_with(|| key(one.1).cmp(&key(next.1)))
-        });
-        weights.truncate(max_rows);
-    }
-    let entries: Vec<Entry<K>> = weights.iter().map(|&(_, position)| table.entry(position)).collect();
+    let key = |position| table.entry(position).key;
+    keep_top(&mut weights, max_rows, |one, next| next.0.cmp(&one.0).then_with(|| key(one.1).cmp(&key(next.1))));
+    let entries: Vec<CounterEntry<K>> = weights.iter().map(|&(_, position)| table.entry(position)).collect();
     for entry in &entries {
         if let Some(rest) = other.get_mut(&entry.key.group()) {
             *rest = rest.less(entry.counters);
         }
     }
     other.retain(|_, counters| !counters.is_empty());
-    let row = |entry: Entry<K>| ShownRow {
+    let row = |entry: CounterEntry<K>| ShownRow {
         key: entry.key,
         first_seen: entry.first_seen,
         last_seen: Some(entry.last_seen),
@@ -183,11 +176,11 @@ fn plain_rows<K: SeriesKey>(
     }
 }
 
-fn figures<K: SeriesKey>(table: &CounterTable<K>, max_rows: usize) -> Figures {
-    Figures { held: table.len(), limit: table.limit(), row_limit: max_rows, evicted: table.evicted() }
+fn figures<K: SeriesKey>(table: &CounterTable<K>, max_rows: usize) -> TableFigures {
+    TableFigures { entries: table.len(), limit: table.limit(), row_limit: max_rows, evicted: table.evicted() }
 }
 
-fn common(ledger: &Ledger) -> Snapshot {
+fn common<N>(ledger: &Ledger<N>) -> Snapshot {
     Snapshot {
         flow_keying: ledger.flow_keying(),
         totals: ledger.totals().clone(),
@@ -201,7 +194,7 @@ fn common(ledger: &Ledger) -> Snapshot {
     }
 }
 
-fn memory(ledger: &Ledger, series: usize, snapshot: usize) -> Vec<(&'static str, u64)> {
+fn memory<N>(ledger: &Ledger<N>, series: usize, snapshot: usize) -> Vec<(&'static str, u64)> {
     let parts = [
         ("flows", ledger.flows().memory_bytes()),
         ("hosts", ledger.hosts().memory_bytes()),

@@ -92,7 +92,7 @@ fn a_snapshot_stands_until_something_is_counted_delivered_or_leaves() {
     assert_eq!([1, 2, 3, 4].map(|seconds| publishes(&mut accounts, seconds)), twice, "the first, and once more");
     accounts.deliver();
     assert_eq!([5, 6, 7, 60].map(|seconds| publishes(&mut accounts, seconds)), twice, "the row may count");
-    // For its tenure it stays all the same.
+    // It stays for the fewest scrapes all the same.
     assert_eq!([61, 62, 63, 999].map(|seconds| publishes(&mut accounts, seconds)), twice, "it has rested");
     accounts.count(1, 1, at(1_000));
     assert!(publishes(&mut accounts, 1_000));

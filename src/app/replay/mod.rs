@@ -204,7 +204,7 @@ impl<W: io::Write, F: FnMut(&Change, &mut W) -> io::Result<()>> Tell for ChangeL
 /// The result of reading.
 pub(super) struct ReadResult<T> {
     /// The accounts of all that was read, and what was found; none if nothing could be.
-    counted: Option<(Ledger, Alarms<T>)>,
+    counted: Option<(Ledger<detect::Notes>, Alarms<T>)>,
     /// The times of the earliest and the latest frame; none without frames.
     span: Option<(Timestamp, Timestamp)>,
     /// Success if all could be read.
@@ -235,7 +235,12 @@ impl<T: Tell> ReadResult<T> {
 }
 
 /// Plain accounts with at most `max_rows` flows, and alerts as they are.
-pub(super) fn report<T: Tell>(ledger: &Ledger, alarms: &Alarms<T>, config: &Config, max_rows: usize) -> Report {
+pub(super) fn report<T: Tell>(
+    ledger: &Ledger<detect::Notes>,
+    alarms: &Alarms<T>,
+    config: &Config,
+    max_rows: usize,
+) -> Report {
     let (detection, alerts) = alarms.view();
     Report { accounts: plain(ledger, max_rows, config.account.max_host_series), detection, alerts }
 }

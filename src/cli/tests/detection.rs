@@ -4,8 +4,8 @@ use std::fs;
 use std::time::Duration;
 
 use super::*;
-use crate::detect::anomaly::{self, Fence, Filter, Method, Methods};
-use crate::detect::bandwidth::Direction;
+use crate::detect::anomaly::{self, Fence, Method, Methods, PairFilter};
+use crate::detect::bandwidth::BandwidthDirection;
 use crate::detect::{bandwidth, scan};
 
 fn bandwidth(config: &Config) -> bandwidth::Config {
@@ -64,7 +64,7 @@ fn one_interval_sets_two_windows_that_can_be_set_separately() {
 #[test]
 fn rules_are_chosen() {
     assert_eq!(scan(&run("--scan.rule contacts")).rule, scan::Rule::Contacts);
-    assert_eq!(bandwidth(&run("--bandwidth.direction both")).direction, Direction::Both);
+    assert_eq!(bandwidth(&run("--bandwidth.direction both")).direction, BandwidthDirection::Both);
     let config = run("--alert.pending 5s --alert.hold 0 -explain --detect.top_sources 3");
     assert_eq!((config.alert.pending, config.alert.hold), (Duration::from_secs(5), Duration::ZERO));
     assert_eq!((config.explain, config.detect.top_sources), (true, 3));
@@ -156,14 +156,14 @@ fn settings_without_effect_give_one_notice() {
 
 #[test]
 fn the_anomaly_detector_sees_what_the_filter_lets_through() {
-    assert_eq!(anomaly(&run("-filter_ip_CIDR=0.0.0.0/0 -filter_bool=true")).filter, Filter::default());
+    assert_eq!(anomaly(&run("-filter_ip_CIDR=0.0.0.0/0 -filter_bool=true")).filter, PairFilter::default());
     let filter = run("-filter_ip_CIDR 10.0.0.0/8 -filter_bool=false -filter_src -filter_dst=true")
         .detect
         .anomaly
         .unwrap()
         .filter;
     let network = "10.0.0.0/8".parse().unwrap();
-    assert_eq!(filter, Filter { network, is_inside: false, by_source: true, by_destination: true });
+    assert_eq!(filter, PairFilter { network, is_inside: false, by_source: true, by_destination: true });
 }
 
 #[test]

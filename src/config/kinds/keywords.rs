@@ -9,7 +9,7 @@ use super::{Scalar, Scalars, ValueKind};
 use crate::account::FlowKeying;
 use crate::alert::{Severity, Side};
 use crate::detect::anomaly::Method;
-use crate::detect::bandwidth::Direction;
+use crate::detect::bandwidth::BandwidthDirection;
 use crate::detect::{Kind, scan};
 
 /// One of several words.
@@ -48,8 +48,11 @@ pub const FLOW_KEY: Keywords<FlowKeying> = Keywords::of(&[
     ("pair", FlowKeying::Pair),
 ]);
 /// The bytes of an address that are limited.
-pub const DIRECTION: Keywords<Direction> =
-    Keywords::of(&[("source", Direction::Source), ("destination", Direction::Destination), ("both", Direction::Both)]);
+pub const DIRECTION: Keywords<BandwidthDirection> = Keywords::of(&[
+    ("source", BandwidthDirection::Source),
+    ("destination", BandwidthDirection::Destination),
+    ("both", BandwidthDirection::Both),
+]);
 /// The contacts that count towards a scan.
 pub const SCAN_RULE: Keywords<scan::Rule> =
     Keywords::of(&[("evidence", scan::Rule::Evidence), ("contacts", scan::Rule::Contacts)]);

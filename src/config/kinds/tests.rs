@@ -13,7 +13,7 @@ use crate::alert::{Severity, Side};
 use crate::config::given::Given;
 use crate::config::{LogFormat, LogLevel};
 use crate::detect::anomaly::Method;
-use crate::detect::bandwidth::Direction;
+use crate::detect::bandwidth::BandwidthDirection;
 use crate::detect::{Kind, scan};
 
 /// The text of a value in the configuration file.
@@ -276,7 +276,10 @@ fn keywords_are_read_as_they_are_shown_and_others_find_their_neighbour() {
     let levels = [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace];
     are_read_as_they_are_shown(LOG_LEVEL, &levels);
     are_read_as_they_are_shown(LOG_FORMAT, &[LogFormat::Logfmt, LogFormat::Json]);
-    are_read_as_they_are_shown(DIRECTION, &[Direction::Source, Direction::Destination, Direction::Both]);
+    are_read_as_they_are_shown(
+        DIRECTION,
+        &[BandwidthDirection::Source, BandwidthDirection::Destination, BandwidthDirection::Both],
+    );
     are_read_as_they_are_shown(SCAN_RULE, &[scan::Rule::Evidence, scan::Rule::Contacts]);
     are_read_as_they_are_shown(ALERT_KIND, &Kind::ALL);
     are_read_as_they_are_shown(METHOD, &Method::ALL);

@@ -1,4 +1,6 @@
-//! In how many ways values can be arranged, and what share of them does something.
+//! Arrangements of a series: their number, and shares of them.
+//!
+//! Takes counts of equal values, or a condition on shuffles; gives numbers and shares. Must not know the tests.
 //!
 //! A permutation test asks what share of all orders of a series gives a smaller statistic than the observed one. Orders
 //! that the statistic cannot tell apart are one *arrangement*: for a rank sum what counts is which values are active; for
@@ -7,15 +9,15 @@
 
 use super::generator::SplitMix64;
 
-/// Up to so many arrangements are all counted: 7!, all orders of seven different values.
+/// Up to this number all arrangements are counted: 7!, all orders of seven different values.
 pub const ENUMERATED: u64 = 5_040;
 
-/// How orders are drawn when there are too many to count.
+/// The shuffles that are drawn when there are too many orders to count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shuffles {
-    /// How many are drawn, at least 1.
+    /// Number of shuffles, at least 1.
     pub count: u32,
-    /// What the generator starts from.
+    /// Seed of the generator.
     pub seed: u64,
 }
 
@@ -23,8 +25,8 @@ impl Shuffles {
     /// The share of draws for which `holds`.
     pub(super) fn share(self, mut holds: impl FnMut(&mut SplitMix64) -> bool) -> f64 {
         let mut generator = SplitMix64::new(self.seed);
-        let held = (0..self.count).filter(|_| holds(&mut generator)).count();
-        share(held as u64, u64::from(self.count))
+        let count = (0..self.count).filter(|_| holds(&mut generator)).count();
+        share(count as u64, u64::from(self.count))
     }
 }
 
@@ -33,7 +35,8 @@ pub(super) fn share(part: u64, whole: u64) -> f64 {
     part as f64 / whole.max(1) as f64
 }
 
-/// In how many ways things of these `counts`, alike within each, follow one another; nothing above [`ENUMERATED`].
+/// The number of ways in which things of these `counts`, alike within each, follow one another; none above
+/// [`ENUMERATED`].
 #[must_use]
 pub fn of_counts(counts: &[usize]) -> Option<u64> {
     let mut placed = 0;
@@ -43,7 +46,7 @@ pub fn of_counts(counts: &[usize]) -> Option<u64> {
     })
 }
 
-/// In how many ways `chosen` of `among` values can be chosen; nothing above [`ENUMERATED`].
+/// The number of ways to choose `chosen` of `among` values; none above [`ENUMERATED`].
 #[must_use]
 pub fn subsets(among: usize, chosen: usize) -> Option<u64> {
     let fewer = chosen.min(among.checked_sub(chosen)?) as u64;

@@ -1,6 +1,8 @@
-//! Where the last change lies among the earlier ones.
+//! The cdf test: the place of the last change among the earlier ones.
+//!
+//! Takes a series and the sizes of its windows; gives a probability, or nothing where the test does not apply. Must not
+//! know what the values are.
 
-use super::empirical::distribution;
 use super::windows::{Windows, clamped, mean};
 
 /// With the differences |xᵢ − xᵢ₋₁|, windows taken on them (the reference one shorter than for values), F the empirical
@@ -20,6 +22,12 @@ pub fn cdf(series: &[f64], active_size: usize, reference_size: usize) -> Option<
     Some(if is_steady { 0.0 } else { clamped(2.0 * (0.5 - p).abs()) })
 }
 
+/// F(q): the share of `values` that are at most `quantile`; 0 of no values.
+fn distribution(values: &[f64], quantile: f64) -> f64 {
+    let within = values.iter().filter(|&&value| value <= quantile).count();
+    within as f64 / values.len().max(1) as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -30,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_before_the_windows_does_not_count() {
+    fn values_before_the_windows_do_not_count() {
         assert_eq!(cdf(&[900.0, 5.0, 5.0, 5.0, 5.0, 5.0], 1, 4), Some(0.0));
     }
 
@@ -40,5 +48,14 @@ mod tests {
         assert!(cdf(&[1.0, 2.0, 3.0], 1, 4).is_some());
         assert_eq!(cdf(&[1.0, 2.0, 3.0, 4.0], 2, 4), None);
         assert_eq!(cdf(&[], 1, 4), None);
+    }
+
+    #[test]
+    fn distribution_counts_equal_values() {
+        let values = [1.0, 0.0, 1.0, 3.0];
+        for (quantile, share) in [(-1.0, 0.0), (0.0, 0.25), (1.0, 0.75), (2.9, 0.75), (3.0, 1.0)] {
+            assert_eq!(distribution(&values, quantile), share, "{quantile}");
+        }
+        assert_eq!(distribution(&[], 1.0), 0.0);
     }
 }

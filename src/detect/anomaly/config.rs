@@ -1,15 +1,16 @@
-//! What is tested, on what, and from when on it is an anomaly.
+//! The configuration of anomalies: the tests, the series, the limits.
+//!
+//! Takes configured values; gives checked ones or the first mistake. Must not know files or options.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use thiserror::Error;
+use ipnet::{IpNet, Ipv4Net};
 
-use super::filter::Filter;
 use super::method::{Method, Methods};
 use super::windows::reference_size;
-use crate::packet::Timestamp;
 
-/// The bound that stands for none: the smallest number above 0, as the anomalyzer has it.
+/// The value that stands for no bound: the smallest number above 0, as in the anomalyzer.
 pub const NO_BOUND: f64 = 5e-324;
 /// The upper bound where only a lower one was given, in bytes.
 const DEFAULT_UPPER_BOUND: f64 = 5.0;
@@ -18,14 +19,14 @@ const DEFAULT_UPPER_BOUND: f64 = 5.0;
 pub const LARGEST_CAPACITY: usize = 1_000;
 /// More shuffles make an estimate no better in a way that a person would notice: the standard error is below 0.002.
 pub const MOST_SHUFFLES: u32 = 100_000;
-/// So many pairs take some 400 MB with ten values each.
+/// This number of pairs takes some 400 MB with ten values each.
 pub const MOST_PAIRS: usize = 1_000_000;
 /// Intervals as short as the smallest tick, and as long as a day.
 pub const TRANSFER_INTERVALS: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(86_400)];
 
-/// What cannot be meant.
-#[derive(Debug, Clone, Copy, PartialEq, Error)]
-pub enum ConfigError {
+/// A mistake in the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum Error {
     /// No test was asked for.
     #[error("no anomaly test given; choose from cdf, diff, fence, highrank, ks, lowrank, magnitude")]
     NoMethod,
@@ -41,9 +42,9 @@ pub enum ConfigError {
     /// Nothing lies between the bounds.
     #[error("the lower bound {lower} is not below the upper bound {upper} (the default is 5)")]
     BoundsCross {
-        /// In bytes.
+        /// Bytes.
         lower: f64,
-        /// In bytes.
+        /// Bytes.
         upper: f64,
     },
     /// The active window would be empty.
@@ -55,9 +56,9 @@ pub enum ConfigError {
     /// The series never holds both windows, so nothing could ever alert.
     #[error("{capacity} values per pair are too few: the active and reference windows need {needed}")]
     CapacityTooSmall {
-        /// How many values a pair keeps.
+        /// Number of values that a pair keeps.
         capacity: usize,
-        /// How many both windows take.
+        /// Number of values in both windows.
         needed: usize,
     },
     /// The series takes too much memory and time.
@@ -97,13 +98,13 @@ impl Fence {
     ///
     /// # Errors
     /// A bound that is no number, and bounds that nothing lies between.
-    pub fn new(lower: Option<f64>, upper: f64) -> Result<Self, ConfigError> {
+    pub fn new(lower: Option<f64>, upper: f64) -> Result<Self, Error> {
         if let Some(&bound) = [Some(upper), lower].iter().flatten().find(|bound| !bound.is_finite()) {
-            return Err(ConfigError::BoundNoNumber(bound));
+            return Err(Error::BoundNoNumber(bound));
         }
         match lower {
-            None if upper <= 0.0 => Err(ConfigError::UpperBoundNotPositive(upper)),
-            Some(lower) if lower >= upper => Err(ConfigError::BoundsCross { lower, upper }),
+            None if upper <= 0.0 => Err(Error::UpperBoundNotPositive(upper)),
+            Some(lower) if lower >= upper => Err(Error::BoundsCross { lower, upper }),
             _ => Ok(Self { lower, upper }),
         }
     }
@@ -112,7 +113,7 @@ impl Fence {
     ///
     /// # Errors
     /// As [`Fence::new`].
-    pub fn of_given(lower: Option<f64>, upper: Option<f64>) -> Result<Option<Self>, ConfigError> {
+    pub fn of_given(lower: Option<f64>, upper: Option<f64>) -> Result<Option<Self>, Error> {
         let [lower, upper] = [lower, upper].map(|bound| bound.filter(|&bound| bound != NO_BOUND));
         if lower.is_none() && upper.is_none() {
             return Ok(None);
@@ -133,25 +134,25 @@ impl Fence {
     }
 }
 
-/// What is tested.
+/// The tests and their sizes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Criteria {
     /// The tests.
     pub methods: Methods,
-    /// How many of the last values are judged.
+    /// Number of last values that are judged.
     pub active_size: usize,
-    /// How many times as many they are compared with.
+    /// The reference window is this many times as long.
     pub seasons: usize,
-    /// The bounds of the fence test, which takes no part without.
+    /// The bounds of the fence test, which takes no part without them.
     pub fence: Option<Fence>,
-    /// How many orders are drawn where there are too many to count (`PermCount`).
+    /// Number of orders that are drawn if there are too many to count (`PermCount`).
     pub shuffles: u32,
     /// A magnitude below it makes the result 0; above 1 it vetoes nothing.
     pub sensitivity: f64,
 }
 
 impl Default for Criteria {
-    /// Those of the anomalyzer as a library.
+    /// The defaults of the anomalyzer as a library.
     fn default() -> Self {
         Self {
             methods: Methods::of(&[Method::Magnitude, Method::Ks]),
@@ -165,65 +166,108 @@ impl Default for Criteria {
 }
 
 impl Criteria {
-    /// How many values the active ones are compared with, when there are as many.
+    /// Number of values in a full reference window.
     #[must_use]
     pub const fn reference_size(&self) -> usize {
         reference_size(self.active_size, self.seasons)
     }
 
-    /// How many values both windows take.
+    /// Number of values in both windows.
     #[must_use]
     pub const fn full_size(&self) -> usize {
         self.active_size.saturating_add(self.reference_size())
     }
 
-    /// Whether a small magnitude can silence the other tests. If it was asked for and cannot, a person should know.
+    /// True if a small magnitude can silence the other tests. If it was asked for and cannot, a person should know.
     #[must_use]
     pub fn has_veto(&self) -> bool {
         self.sensitivity <= 1.0 && self.methods.contains(Method::Magnitude)
     }
 
+    /// Checks the values, each and against each other.
+    ///
     /// # Errors
-    /// What cannot be meant.
-    pub fn validate(&self) -> Result<(), ConfigError> {
+    /// The first mistake.
+    pub fn validate(&self) -> Result<(), Error> {
         let is_fence_alone = self.methods == Methods::of(&[Method::Fence]);
         match self {
-            _ if self.methods.is_empty() => Err(ConfigError::NoMethod),
-            _ if is_fence_alone && self.fence.is_none() => Err(ConfigError::FenceWithoutBound),
-            Self { active_size: 0, .. } => Err(ConfigError::NoActiveValue),
-            Self { seasons: 0, .. } => Err(ConfigError::NoSeason),
-            Self { shuffles, .. } if !(1..=MOST_SHUFFLES).contains(shuffles) => Err(ConfigError::Shuffles(*shuffles)),
+            _ if self.methods.is_empty() => Err(Error::NoMethod),
+            _ if is_fence_alone && self.fence.is_none() => Err(Error::FenceWithoutBound),
+            Self { active_size: 0, .. } => Err(Error::NoActiveValue),
+            Self { seasons: 0, .. } => Err(Error::NoSeason),
+            Self { shuffles, .. } if !(1..=MOST_SHUFFLES).contains(shuffles) => Err(Error::Shuffles(*shuffles)),
             Self { sensitivity, .. } if sensitivity.is_nan() || *sensitivity < 0.0 => {
-                Err(ConfigError::Sensitivity(*sensitivity))
+                Err(Error::Sensitivity(*sensitivity))
             }
             _ => Ok(()),
         }
     }
 }
 
-/// What is tested, on what, and from when on it is an anomaly.
+/// Selects pairs by a network. If neither end must pass, all pairs pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PairFilter {
+    /// The network. A network of no bits contains every address, of either version of IP.
+    pub network: IpNet,
+    /// True if addresses in the network pass; else those outside.
+    pub is_inside: bool,
+    /// True if the source must pass.
+    pub by_source: bool,
+    /// True if the destination must pass.
+    pub by_destination: bool,
+}
+
+impl Default for PairFilter {
+    /// Passes everything.
+    fn default() -> Self {
+        let network = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0));
+        Self { network, is_inside: true, by_source: false, by_destination: false }
+    }
+}
+
+impl PairFilter {
+    /// True if some pairs may not pass.
+    #[must_use]
+    #[inline]
+    pub const fn chooses(&self) -> bool {
+        self.by_source || self.by_destination
+    }
+
+    /// True if traffic from `source` to `destination` passes.
+    #[must_use]
+    pub fn passes(&self, source: IpAddr, destination: IpAddr) -> bool {
+        (!self.by_source || self.lets_through(source)) && (!self.by_destination || self.lets_through(destination))
+    }
+
+    fn lets_through(&self, address: IpAddr) -> bool {
+        let is_held = self.network.prefix_len() == 0 || self.network.contains(&address);
+        is_held == self.is_inside
+    }
+}
+
+/// The configuration of anomalies.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Config {
-    /// What is tested.
+    /// The tests and their sizes.
     pub criteria: Criteria,
-    /// How many values a pair keeps (`anom_gv_cap`).
+    /// Number of values that a pair keeps (`anom_gv_cap`).
     pub capacity: usize,
-    /// What a value is the sum of.
+    /// Time over which a value sums bytes.
     pub transfer_interval: Duration,
     /// A probability above it is an anomaly.
     pub threshold: f64,
     /// Fewer bytes than these in the active window are no anomaly.
     pub min_bytes: u64,
-    /// Whether anomalies raise alerts; probabilities are given either way.
+    /// True if anomalies raise alerts; probabilities are given either way.
     pub alerts: bool,
-    /// Which pairs are looked at.
-    pub filter: Filter,
-    /// How many pairs are kept. See [`Pairs`](super::Pairs) for what happens at the limit.
+    /// The filter of pairs.
+    pub filter: PairFilter,
+    /// Most pairs. See [`Pairs`](super::Pairs) for the policy at the limit.
     pub max_pairs: usize,
 }
 
 impl Default for Config {
-    /// Those of wherefore's options; what is new here is quiet.
+    /// The defaults of wherefore's options; new options are quiet.
     fn default() -> Self {
         let methods = [Method::Diff, Method::Fence, Method::Highrank, Method::Lowrank, Method::Magnitude];
         Self {
@@ -233,45 +277,31 @@ impl Default for Config {
             threshold: 0.6,
             min_bytes: 0,
             alerts: false,
-            filter: Filter::default(),
+            filter: PairFilter::default(),
             max_pairs: 10_000,
         }
     }
 }
 
 impl Config {
+    /// Checks the values, each and against each other.
+    ///
     /// # Errors
-    /// What cannot be meant.
-    pub fn validate(&self) -> Result<(), ConfigError> {
+    /// The first mistake.
+    pub fn validate(&self) -> Result<(), Error> {
         self.criteria.validate()?;
         let needed = self.criteria.full_size();
         let [shortest, longest] = TRANSFER_INTERVALS;
         match *self {
-            Self { capacity, .. } if capacity > LARGEST_CAPACITY => Err(ConfigError::CapacityTooLarge(capacity)),
-            Self { capacity, .. } if capacity < needed => Err(ConfigError::CapacityTooSmall { capacity, needed }),
-            Self { threshold, .. } if !(0.0..=1.0).contains(&threshold) => Err(ConfigError::Threshold(threshold)),
+            Self { capacity, .. } if capacity > LARGEST_CAPACITY => Err(Error::CapacityTooLarge(capacity)),
+            Self { capacity, .. } if capacity < needed => Err(Error::CapacityTooSmall { capacity, needed }),
+            Self { threshold, .. } if !(0.0..=1.0).contains(&threshold) => Err(Error::Threshold(threshold)),
             Self { transfer_interval, .. } if !(shortest..=longest).contains(&transfer_interval) => {
-                Err(ConfigError::TransferInterval(transfer_interval))
+                Err(Error::TransferInterval(transfer_interval))
             }
-            Self { max_pairs, .. } if !(1..=MOST_PAIRS).contains(&max_pairs) => Err(ConfigError::Pairs(max_pairs)),
+            Self { max_pairs, .. } if !(1..=MOST_PAIRS).contains(&max_pairs) => Err(Error::Pairs(max_pairs)),
             _ => Ok(()),
         }
-    }
-
-    /// The number of the transfer interval that `time` lies in; 0 begins at the epoch.
-    #[must_use]
-    pub fn interval_at(&self, time: Timestamp) -> i64 {
-        time.nanoseconds().div_euclid(self.interval_nanoseconds())
-    }
-
-    /// When `interval` is over.
-    #[must_use]
-    pub fn end_of(&self, interval: i64) -> Timestamp {
-        Timestamp::from_nanoseconds(interval.saturating_add(1).saturating_mul(self.interval_nanoseconds()))
-    }
-
-    fn interval_nanoseconds(&self) -> i64 {
-        i64::try_from(self.transfer_interval.as_nanos()).unwrap_or(i64::MAX).max(1)
     }
 }
 
@@ -280,7 +310,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn is_refused(config: Config, expected: ConfigError) {
+    fn is_refused(config: Config, expected: Error) {
         assert_eq!(config.validate(), Err(expected));
     }
 
@@ -303,46 +333,46 @@ mod tests {
 
     #[test]
     fn sizes_of_nothing_are_refused() {
-        is_refused(with(|criteria| criteria.methods = Methods::default()), ConfigError::NoMethod);
-        is_refused(with(|criteria| criteria.methods = Methods::of(&[Method::Fence])), ConfigError::FenceWithoutBound);
-        is_refused(with(|criteria| criteria.active_size = 0), ConfigError::NoActiveValue);
-        is_refused(with(|criteria| criteria.seasons = 0), ConfigError::NoSeason);
-        is_refused(with(|criteria| criteria.shuffles = 0), ConfigError::Shuffles(0));
-        is_refused(with(|criteria| criteria.shuffles = u32::MAX), ConfigError::Shuffles(u32::MAX));
-        is_refused(Config { max_pairs: 0, ..Config::default() }, ConfigError::Pairs(0));
+        is_refused(with(|criteria| criteria.methods = Methods::default()), Error::NoMethod);
+        is_refused(with(|criteria| criteria.methods = Methods::of(&[Method::Fence])), Error::FenceWithoutBound);
+        is_refused(with(|criteria| criteria.active_size = 0), Error::NoActiveValue);
+        is_refused(with(|criteria| criteria.seasons = 0), Error::NoSeason);
+        is_refused(with(|criteria| criteria.shuffles = 0), Error::Shuffles(0));
+        is_refused(with(|criteria| criteria.shuffles = u32::MAX), Error::Shuffles(u32::MAX));
+        is_refused(Config { max_pairs: 0, ..Config::default() }, Error::Pairs(0));
         let never = Duration::ZERO;
-        is_refused(Config { transfer_interval: never, ..Config::default() }, ConfigError::TransferInterval(never));
+        is_refused(Config { transfer_interval: never, ..Config::default() }, Error::TransferInterval(never));
     }
 
     #[test]
     fn windows_that_never_fill_are_refused() {
-        let too_few = ConfigError::CapacityTooSmall { capacity: 4, needed: 5 };
+        let too_few = Error::CapacityTooSmall { capacity: 4, needed: 5 };
         is_refused(Config { capacity: 4, ..Config::default() }, too_few);
         let needed = usize::MAX;
         is_refused(
             with(|criteria| criteria.active_size = usize::MAX),
-            ConfigError::CapacityTooSmall { capacity: 10, needed },
+            Error::CapacityTooSmall { capacity: 10, needed },
         );
-        is_refused(Config { capacity: 1_001, ..Config::default() }, ConfigError::CapacityTooLarge(1_001));
+        is_refused(Config { capacity: 1_001, ..Config::default() }, Error::CapacityTooLarge(1_001));
         assert_eq!(Config { capacity: 5, ..Config::default() }.validate(), Ok(()));
     }
 
     #[test]
-    fn what_is_no_probability_is_refused() {
-        is_refused(Config { threshold: 1.5, ..Config::default() }, ConfigError::Threshold(1.5));
-        is_refused(Config { threshold: -0.1, ..Config::default() }, ConfigError::Threshold(-0.1));
-        is_refused(with(|criteria| criteria.sensitivity = -1.0), ConfigError::Sensitivity(-1.0));
+    fn values_that_are_no_probability_are_refused() {
+        is_refused(Config { threshold: 1.5, ..Config::default() }, Error::Threshold(1.5));
+        is_refused(Config { threshold: -0.1, ..Config::default() }, Error::Threshold(-0.1));
+        is_refused(with(|criteria| criteria.sensitivity = -1.0), Error::Sensitivity(-1.0));
         assert!(with(|criteria| criteria.sensitivity = f64::NAN).validate().is_err());
         assert!(Config { threshold: f64::NAN, ..Config::default() }.validate().is_err());
     }
 
     #[test]
     fn a_fence_needs_room_between_its_bounds() {
-        let cross = |lower, upper| Err(ConfigError::BoundsCross { lower, upper });
+        let cross = |lower, upper| Err(Error::BoundsCross { lower, upper });
         assert_eq!(Fence::new(Some(10.0), 2.0), cross(10.0, 2.0));
         assert_eq!(Fence::new(Some(2.0), 2.0), cross(2.0, 2.0));
-        assert_eq!(Fence::new(None, 0.0), Err(ConfigError::UpperBoundNotPositive(0.0)));
-        assert_eq!(Fence::new(None, f64::INFINITY), Err(ConfigError::BoundNoNumber(f64::INFINITY)));
+        assert_eq!(Fence::new(None, 0.0), Err(Error::UpperBoundNotPositive(0.0)));
+        assert_eq!(Fence::new(None, f64::INFINITY), Err(Error::BoundNoNumber(f64::INFINITY)));
         assert!(Fence::new(Some(f64::NAN), 1.0).is_err());
     }
 
@@ -356,29 +386,55 @@ mod tests {
     }
 
     #[test]
-    fn every_moment_lies_in_an_interval() {
-        let config = Config::default();
-        for (nanoseconds, interval) in [(0, 0), (4_999_999_999, 0), (5_000_000_000, 1), (-1, -1)] {
-            assert_eq!(config.interval_at(Timestamp::from_nanoseconds(nanoseconds)), interval, "{nanoseconds}");
-        }
-        assert_eq!(config.end_of(0), Timestamp::from_nanoseconds(5_000_000_000));
-        assert_eq!(config.end_of(i64::MAX), Timestamp::from_nanoseconds(i64::MAX));
-    }
-
-    #[test]
     fn messages_say_what_would_be_right() {
         for (error, expected) in [
-            (ConfigError::TransferInterval(Duration::ZERO), "a transfer interval of 0s; use 100ms to 1day"),
+            (Error::TransferInterval(Duration::ZERO), "a transfer interval of 0s; use 100ms to 1day"),
             (
-                ConfigError::BoundsCross { lower: 10.0, upper: 5.0 },
+                Error::BoundsCross { lower: 10.0, upper: 5.0 },
                 "the lower bound 10 is not below the upper bound 5 (the default is 5)",
             ),
             (
-                ConfigError::CapacityTooSmall { capacity: 4, needed: 5 },
+                Error::CapacityTooSmall { capacity: 4, needed: 5 },
                 "4 values per pair are too few: the active and reference windows need 5",
             ),
         ] {
             assert_eq!(error.to_string(), expected);
         }
+    }
+
+    fn passing(filter: PairFilter) -> Vec<&'static str> {
+        let pairs =
+            ["10.0.0.1 10.0.0.2", "10.0.0.1 192.0.2.1", "192.0.2.1 10.0.0.1", "192.0.2.1 192.0.2.2", "fd00::1 fd00::2"];
+        let passes = |pair: &&str| {
+            let mut ends = pair.split(' ').map(|end| end.parse().unwrap());
+            filter.passes(ends.next().unwrap(), ends.next().unwrap())
+        };
+        pairs.into_iter().filter(passes).collect()
+    }
+
+    #[test]
+    fn without_an_end_to_look_at_all_pass() {
+        let ten: IpNet = "10.0.0.0/8".parse().unwrap();
+        assert_eq!(passing(PairFilter::default()).len(), 5);
+        assert_eq!(passing(PairFilter { network: ten, ..PairFilter::default() }).len(), 5);
+        assert_eq!(passing(PairFilter { network: ten, is_inside: false, ..PairFilter::default() }).len(), 5);
+    }
+
+    #[test]
+    fn each_end_that_is_looked_at_must_pass() {
+        let ten = PairFilter { network: "10.0.0.0/8".parse().unwrap(), ..PairFilter::default() };
+        let (source, destination) = (PairFilter { by_source: true, ..ten }, PairFilter { by_destination: true, ..ten });
+        assert_eq!(passing(source), ["10.0.0.1 10.0.0.2", "10.0.0.1 192.0.2.1"]);
+        assert_eq!(passing(destination), ["10.0.0.1 10.0.0.2", "192.0.2.1 10.0.0.1"]);
+        assert_eq!(passing(PairFilter { by_destination: true, ..source }), ["10.0.0.1 10.0.0.2"]);
+        let outside = PairFilter { is_inside: false, by_destination: true, ..source };
+        assert_eq!(passing(outside), ["192.0.2.1 192.0.2.2", "fd00::1 fd00::2"]);
+    }
+
+    #[test]
+    fn a_network_of_no_bits_holds_every_address() {
+        let both = PairFilter { by_source: true, by_destination: true, ..PairFilter::default() };
+        assert_eq!(passing(both).len(), 5);
+        assert_eq!(passing(PairFilter { is_inside: false, ..both }).len(), 0);
     }
 }

@@ -1,4 +1,7 @@
-//! Whether the last changes are the largest, relative to the values.
+//! The diff test: are the last changes the largest, relative to the values?
+//!
+//! Takes a series and the sizes of its windows; gives a probability, or nothing where the test does not apply. Must not
+//! know what the values are.
 
 use super::arrangements::{Shuffles, of_counts, share};
 use super::ranks::{doubled_sum_of_last, outranks};
@@ -16,7 +19,7 @@ pub fn diff(series: &[f64], active_size: usize, reference_size: usize, shuffles:
     let observed = doubled_sum_of_last(&differences, active_size);
     let values = Values::of(series);
     Some(match of_counts(&values.counts) {
-        Some(all) => share(Orders::new(values, active_size, observed).count(all), all),
+        Some(all) => share(OrderCounter::new(values, active_size, observed).count(all), all),
         None => drawn(series, active_size, observed, shuffles),
     })
 }
@@ -73,12 +76,12 @@ impl Values {
 /// The last values decide the active differences; then each difference further ahead adds to the active rank sum what it
 /// weighs against these, whatever the others are. So an order is given up, or counted with all that begin differently, as
 /// soon as its sum is decided.
-pub(super) struct Orders {
-    /// How many of each value are not placed yet.
+pub(super) struct OrderCounter {
+    /// The number of each value that are not placed yet.
     left: Vec<usize>,
     /// The relative difference from one value to another: row by row, a row for each `to`.
     differences: Vec<f64>,
-    /// What each of these adds to the doubled active rank sum.
+    /// The amount that each of these adds to the doubled active rank sum.
     weights: Vec<u64>,
     /// The active differences placed so far, last first.
     active: Vec<f64>,
@@ -86,7 +89,7 @@ pub(super) struct Orders {
     observed: u64,
 }
 
-impl Orders {
+impl OrderCounter {
     pub(super) fn new(values: Values, active_size: usize, observed: u64) -> Self {
         let Values { different, counts } = values;
         let row = |&to: &f64| different.iter().map(move |&from| relative_difference(from, to)).collect::<Vec<_>>();
@@ -95,13 +98,13 @@ impl Orders {
         Self { left: counts, differences, weights, active: Vec::with_capacity(active_size), active_size, observed }
     }
 
-    /// How many of each value are not placed yet.
+    /// The number of each value that are not placed yet.
     #[cfg(test)]
     pub(super) fn unplaced(&self) -> &[usize] {
         &self.left
     }
 
-    /// How many of `all` arrangements have an active rank sum below the observed one.
+    /// The number of `all` arrangements whose active rank sum is below the observed one.
     pub(super) fn count(mut self, all: u64) -> u64 {
         let unplaced = self.left.iter().sum();
         (0..self.left.len())
@@ -109,7 +112,8 @@ impl Orders {
             .sum()
     }
 
-    /// What `count` gives when the value `index` is placed next, of `unplaced` that are left, in `ways` arrangements.
+    /// The result of `count` when the value `index` is placed next, of `unplaced` that are left, in `ways`
+    /// arrangements.
     #[inline]
     fn with(&mut self, index: usize, unplaced: usize, ways: u64, count: impl FnOnce(&mut Self, u64) -> u64) -> u64 {
         let alike = self.left[index];
@@ -194,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_counted_cleverly_is_what_is_counted_one_by_one() {
+    fn fast_count_equals_the_count_one_by_one() {
         let mut generator = SplitMix64::new(11);
         for round in 0..200 {
             let length = 3 + generator.below(5);

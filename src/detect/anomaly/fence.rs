@@ -1,4 +1,6 @@
-//! How near the active mean is to a fixed bound.
+//! The fence test: how near is the active mean to a fixed bound?
+//!
+//! Takes a series and bounds; gives a probability, or nothing for an empty series. Must not know what the values are.
 
 use super::config::Fence;
 use super::windows::{Windows, clamped, mean};

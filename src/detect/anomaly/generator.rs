@@ -1,7 +1,9 @@
-//! The generator behind the shuffles.
+//! The random generator behind the shuffles.
 //!
-//! SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014. Its whole state is one
-//! number, so a pair's hash is seed enough, and its output is the same on every machine.
+//! Takes a seed; gives a stream of numbers that is the same on every machine. Must not know its use.
+//!
+//! SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014. Its whole state is
+//! one number, so the hash of a pair is enough of a seed.
 
 use crate::tables::sampling::mixed;
 

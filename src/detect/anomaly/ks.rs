@@ -1,4 +1,7 @@
-//! Whether active and reference values follow different distributions.
+//! The Kolmogorov–Smirnov test: do active and reference values follow different distributions?
+//!
+//! Takes a series and the sizes of its windows; gives a probability, or nothing where the test does not apply. Must not
+//! know what the values are.
 
 use super::arrangements::{Shuffles, of_counts, share};
 use super::windows::Windows;
@@ -28,7 +31,7 @@ pub fn ks(series: &[f64], active_size: usize, reference_size: usize, shuffles: S
     })
 }
 
-/// Where a value is counted.
+/// The part of the series to which a value belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Active,
@@ -76,10 +79,10 @@ impl Observed {
         Self { sorted, active_size, reference_size, scaled_distance }
     }
 
-    /// How many arrangements have a smaller distance.
+    /// The number of arrangements that have a smaller distance.
     ///
-    /// Values are put into parts one by one, smallest first. What matters of those before is only how many went to each
-    /// part, so the arrangements are counted by that (as lattice paths that stay within a band) instead of one by one.
+    /// Values are put into parts one by one, smallest first. Only the number of earlier values in each part matters, so
+    /// arrangements are counted by these numbers (as lattice paths that stay within a band) instead of one by one.
     pub(super) fn count_nearer(&self) -> u64 {
         let row = self.reference_size + 1;
         let mut ways = vec![0; (self.active_size + 1) * row];

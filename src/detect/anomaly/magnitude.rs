@@ -1,4 +1,7 @@
-//! How far the active mean is from the reference mean.
+//! The magnitude test: how far is the active mean from the reference mean?
+//!
+//! Takes a series and the sizes of its windows; gives a probability, or nothing where the test does not apply. Must not
+//! know what the values are.
 
 use super::windows::{Windows, clamped, mean};
 

@@ -1,21 +1,23 @@
-//! The seven tests by name, sets of them, and what they found.
+//! The seven tests by name, sets of them, and their results.
+//!
+//! Takes names; gives methods and probabilities. Must not know how a test works.
 
 /// One of the tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Method {
-    /// Where the last change lies among the earlier ones.
+    /// The place of the last change among the earlier ones.
     Cdf,
-    /// Whether the last changes are the largest, relative to the values.
+    /// Are the last changes the largest, relative to the values?
     Diff,
-    /// How near the active mean is to a fixed bound.
+    /// The distance of the active mean from a fixed bound.
     Fence,
-    /// Whether the active values are the largest.
+    /// Are the active values the largest?
     Highrank,
-    /// Whether active and reference values follow different distributions.
+    /// Do active and reference values follow different distributions?
     Ks,
-    /// Whether the active values are the smallest.
+    /// Are the active values the smallest?
     Lowrank,
-    /// How far the active mean is from the reference mean.
+    /// The distance of the active mean from the reference mean.
     Magnitude,
 }
 
@@ -24,7 +26,7 @@ impl Method {
     pub const ALL: [Self; 7] =
         [Self::Cdf, Self::Diff, Self::Fence, Self::Highrank, Self::Ks, Self::Lowrank, Self::Magnitude];
 
-    /// How it is called in options and labels.
+    /// The name in options and labels.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -56,19 +58,19 @@ impl Methods {
         methods.iter().copied().collect()
     }
 
-    /// Whether `method` is among them.
+    /// True if `method` is in the set.
     #[must_use]
     pub const fn contains(self, method: Method) -> bool {
         self.0 & (1 << method as u8) != 0
     }
 
-    /// Whether there is none.
+    /// True if the set is empty.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Those of the set, in the order of their names.
+    /// The methods of the set, in the order of their names.
     pub fn iter(self) -> impl Iterator<Item = Method> {
         Method::ALL.into_iter().filter(move |&method| self.contains(method))
     }
@@ -80,18 +82,18 @@ impl FromIterator<Method> for Methods {
     }
 }
 
-/// What each test gave: a probability from 0 to 1, or nothing where it did not apply or was not asked for.
+/// The result of each test: a probability from 0 to 1, or nothing if it did not apply or was not requested.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Probabilities([Option<f64>; Method::ALL.len()]);
 
 impl Probabilities {
-    /// What `probability` gives for each of `methods`.
+    /// The results of `probability` for `methods`.
     #[must_use]
     pub fn of(methods: Methods, mut probability: impl FnMut(Method) -> Option<f64>) -> Self {
         Self(Method::ALL.map(|method| methods.contains(method).then(|| probability(method)).flatten()))
     }
 
-    /// What `method` gave.
+    /// The result of `method`.
     #[must_use]
     pub const fn of_method(&self, method: Method) -> Option<f64> {
         self.0[method as usize]

@@ -1,29 +1,26 @@
-//! Bytes of each source → destination pair per transfer interval → how unusual the last of them are.
+//! Anomalies: how unusual the last bytes of each source → destination pair are.
 //!
-//! Seven tests, after those of the Lytics anomalyzer (<https://github.com/lytics/anomalyzer>), each a pure function of a
+//! Takes the bytes of pairs in each transfer interval; gives a probability for each pair, and detections. Must not know
+//! alerts.
+//!
+//! Seven tests, after those of the Lytics anomalyzer (<https://github.com/lytics/anomalyzer>), are pure functions of a
 //! series, oldest value first: [`magnitude()`], [`fence()`], [`highrank()`], [`lowrank()`], [`diff()`], [`cdf()`],
-//! [`ks()`]. A test gives a probability from 0 to 1, or nothing where it does not apply. Three ways differ from the
-//! original on purpose: ties get mid-ranks, a constant series is no anomaly, and the Kolmogorov–Smirnov distance looks at
-//! every value. [`evaluate()`] runs those asked for and combines them; [`Pairs`] keeps the series and spreads their
-//! evaluation over the ticks of an interval.
+//! [`ks()`]. A test gives a probability from 0 to 1, or nothing where it does not apply. Three things differ from the
+//! original on purpose: ties get mid-ranks, a constant series is no anomaly, and the Kolmogorov–Smirnov distance looks
+//! at every value. [`evaluate()`] runs the requested tests; [`Pairs`] keeps the series and spreads their evaluation
+//! over the ticks of an interval.
 //!
-//! Where a test asks how a shuffled series would do, all its arrangements are counted as long as there are at most
-//! [`arrangements::ENUMERATED`]: that is the answer, not an estimate. Beyond, shuffles are drawn from a generator that is
-//! seeded by the pair and the interval, so that the same traffic always gives the same verdict.
+//! Some tests ask how a shuffled series would do. All arrangements of the series are counted if there are at most
+//! [`arrangements::ENUMERATED`]: the answer is then exact. Beyond, shuffles are drawn from a generator that is seeded
+//! by the pair and the interval, so the same traffic always gives the same verdict.
 
 pub mod arrangements;
 mod cdf;
-mod combine;
 pub mod config;
 mod diff;
-pub mod empirical;
-mod evaluate;
 mod fence;
-pub mod filter;
 pub mod generator;
-mod highrank;
 mod ks;
-mod lowrank;
 mod magnitude;
 pub mod method;
 pub mod pairs;
@@ -34,19 +31,15 @@ pub mod watch;
 pub mod windows;
 
 pub use cdf::cdf;
-pub use combine::combine;
-pub use config::{Config, ConfigError, Criteria, Fence};
+pub use config::{Config, Criteria, Error, Fence, PairFilter};
 pub use diff::diff;
-pub use evaluate::evaluate;
 pub use fence::fence;
-pub use filter::Filter;
-pub use highrank::highrank;
 pub use ks::{distance, ks};
-pub use lowrank::lowrank;
 pub use magnitude::magnitude;
 pub use method::{Method, Methods, Probabilities};
-pub use pairs::{Left, Pair, Pairs};
-pub use verdict::Verdict;
+pub use pairs::{Pair, Pairs};
+pub use rank_sum::{highrank, lowrank};
+pub use verdict::{Verdict, combine, evaluate};
 pub use watch::Anomalies;
 pub use windows::Windows;
 

@@ -1,13 +1,29 @@
-//! How the rank sum of the active values compares with that of values chosen at random.
+//! The two rank tests: are the active values the largest, or the smallest?
+//!
+//! Takes a series and the sizes of its windows; gives the share of arrangements with a smaller or a greater rank sum of the
+//! active values. Must not know what the values are.
 
 use super::arrangements::{Shuffles, share, subsets};
 use super::generator::SplitMix64;
 use super::ranks::doubled;
 use super::windows::Windows;
 
+/// Ranks all values (0 for the smallest, mid-ranks for ties) and gives the share of arrangements of the whole series whose
+/// active rank sum is less than the observed one. Gives nothing when the reference is shorter than `active_size`.
+#[must_use]
+pub fn highrank(series: &[f64], active_size: usize, reference_size: usize, shuffles: Shuffles) -> Option<f64> {
+    rank_sum_share(series, active_size, reference_size, shuffles, u64::lt)
+}
+
+/// As [`highrank`], but the share whose active rank sum is greater than the observed one.
+#[must_use]
+pub fn lowrank(series: &[f64], active_size: usize, reference_size: usize, shuffles: Shuffles) -> Option<f64> {
+    rank_sum_share(series, active_size, reference_size, shuffles, u64::gt)
+}
+
 /// The share of arrangements of the whole series whose active rank sum `compares` to the observed one; nothing when the
 /// reference is shorter than `active_size`.
-pub(super) fn rank_sum_share(
+fn rank_sum_share(
     series: &[f64],
     active_size: usize,
     reference_size: usize,

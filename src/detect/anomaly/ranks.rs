@@ -1,7 +1,9 @@
 //! Ranks with ties.
 //!
-//! Equal values share the mean of the ranks that they take up together. Such a mid-rank may end in a half, so ranks are
-//! doubled here: whole numbers, whose sums are compared without rounding.
+//! Takes values; gives their ranks. Must not know the tests.
+//!
+//! Equal values share the mean of their ranks. Such a mid-rank may end in a half, so ranks are doubled here: whole
+//! numbers, whose sums are compared without rounding.
 
 /// Twice the mid-rank of each value among all (0 for the smallest).
 #[must_use]
@@ -29,7 +31,7 @@ pub fn doubled_sum_of_last(values: &[f64], count: usize) -> u64 {
         - last.len() as u64
 }
 
-/// What `other` adds to the doubled mid-rank of `value`, which itself adds 1 too many.
+/// The amount that `other` adds to the doubled mid-rank of `value`. The value itself adds 1 too many.
 #[must_use]
 #[inline]
 pub fn outranks(value: f64, other: f64) -> u64 {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::arrangements::{Shuffles, of_counts, subsets};
-use super::diff::{Orders, Values, relative_differences};
+use super::diff::{OrderCounter, Values, relative_differences};
 use super::generator::SplitMix64;
 use super::ks::Observed;
 use super::method::{Method, Methods};
@@ -97,7 +97,7 @@ fn with_several_active_values_the_reference_must_be_as_long() {
 }
 
 #[test]
-fn what_was_not_asked_for_gives_nothing() {
+fn tests_that_were_not_requested_give_nothing() {
     let methods = Methods::of(&[Method::Fence, Method::Ks]);
     let found = evaluate(&[1.0; 5], &Criteria { methods, ..Criteria::default() }, 1);
     let given: Vec<_> = Method::ALL.into_iter().filter(|&method| found.of_method(method).is_some()).collect();
@@ -144,10 +144,10 @@ fn drawn_differences_estimate_the_counted_ones() {
         let observed = ranks::doubled_sum_of_last(&relative_differences(&series), active_size);
         let all = (1..=series.len() as u64).product();
         let ones = Values::alone(&series);
-        let counted = Orders::new(ones, active_size, observed).count(all) as f64 / all as f64;
+        let counted = OrderCounter::new(ones, active_size, observed).count(all) as f64 / all as f64;
         let drawn = super::diff::drawn(&series, active_size, observed, shuffles);
         is_estimate(drawn, counted, shuffles.count, &format!("{series:?}, {active_size}"));
-        let alike = Orders::new(Values::of(&series), active_size, observed);
+        let alike = OrderCounter::new(Values::of(&series), active_size, observed);
         let all = of_counts(alike.unplaced()).unwrap();
         assert!((alike.count(all) as f64 / all as f64 - counted).abs() < 1e-12, "{series:?}, {active_size}");
     }
@@ -189,7 +189,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn what_is_given_is_a_probability(
+    fn every_result_is_a_probability(
         series in prop::collection::vec(value(), 0..14),
         active_size in 1..5_usize,
         seasons in 1..5_usize,

@@ -1,31 +1,34 @@
-//! What was found of one pair at the end of one interval.
+//! The verdict on one pair at the end of one interval.
+//!
+//! Takes a series and the configuration; gives the probabilities and whether this is an anomaly. Must not know earlier
+//! verdicts.
 
 use std::net::IpAddr;
 
-use super::combine::combine;
-use super::config::Config;
-use super::evaluate::evaluate;
-use super::method::Probabilities;
+use super::arrangements::Shuffles;
+use super::config::{Config, Criteria};
+use super::method::{Method, Probabilities};
 use super::windows::Windows;
+use super::{cdf, diff, fence, highrank, ks, lowrank, magnitude};
 use crate::detect::ends::Pair;
 use crate::tables::sampling::mixed;
 
-/// How unusual the last values of a pair are.
+/// The verdict on the last values of a pair.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Verdict {
-    /// Whose values.
+    /// The pair.
     pub pair: Pair,
-    /// The interval at whose end it stands: that of the last active value.
+    /// The interval of the last active value.
     pub interval: i64,
-    /// All tests together, from 0 to 1; 0 before the windows are full.
+    /// The probability of all tests together, from 0 to 1; 0 before the windows are full.
     pub probability: f64,
-    /// What each test gave; nothing before the windows are full: of less than what is compared little can be said.
+    /// The results of the tests; none before the windows are full, because little is known of less.
     pub tests: Probabilities,
     /// The sum of the active values, in bytes.
     pub active_bytes: u64,
     /// The mean of the reference values, in bytes per interval; 0 without any.
     pub reference_mean_bytes: f64,
-    /// Whether the windows are full and probability and bytes are those of an anomaly.
+    /// True if the windows are full, and probability and bytes are those of an anomaly.
     pub is_anomaly: bool,
 }
 
@@ -52,7 +55,54 @@ impl Verdict {
     }
 }
 
-/// What the generator starts from for `pair` at the end of `interval`: the same in every process.
+/// The results of the tests of `criteria` for `series`, oldest value first. The same series, criteria and `seed` give
+/// the same results.
+///
+/// The fence takes part only when a bound was given.
+#[must_use]
+pub fn evaluate(series: &[f64], criteria: &Criteria, seed: u64) -> Probabilities {
+    let (active, reference) = (criteria.active_size, criteria.reference_size());
+    Probabilities::of(criteria.methods, |method| {
+        let shuffles = Shuffles { count: criteria.shuffles, seed: mixed(seed ^ method as u64) };
+        match method {
+            Method::Cdf => cdf(series, active, reference),
+            Method::Diff => diff(series, active, reference, shuffles),
+            Method::Fence => criteria.fence.and_then(|bounds| fence(series, active, bounds)),
+            Method::Highrank => highrank(series, active, reference, shuffles),
+            Method::Ks => ks(series, active, reference, shuffles),
+            Method::Lowrank => lowrank(series, active, reference, shuffles),
+            Method::Magnitude => magnitude(series, active, reference),
+        }
+    })
+}
+
+const WEIGHT: f64 = 0.5;
+/// Magnitude and fence weigh more once they are this sure.
+const SURE: f64 = 0.8;
+const SURE_WEIGHT: f64 = 5.0;
+
+/// The weighted mean of the results, from 0 to 1; 0 without any. Highrank and lowrank count as one test, with the
+/// larger of both.
+///
+/// The result is 0 when magnitude gave less than `sensitivity`. No magnitude reaches a sensitivity above 1: it vetoes
+/// nothing.
+#[must_use]
+pub fn combine(probabilities: &Probabilities, sensitivity: f64) -> f64 {
+    let magnitude = probabilities.of_method(Method::Magnitude);
+    if sensitivity <= 1.0 && magnitude.is_some_and(|magnitude| magnitude < sensitivity) {
+        return 0.0;
+    }
+    let of = |method| probabilities.of_method(method);
+    let rank = [of(Method::Highrank), of(Method::Lowrank)].into_iter().flatten().reduce(f64::max);
+    let equal = [of(Method::Cdf), of(Method::Diff), of(Method::Ks), rank].into_iter().flatten().map(|p| (p, WEIGHT));
+    let steep = [of(Method::Fence), magnitude].into_iter().flatten();
+    let steep = steep.map(|p| (p, if p > SURE { SURE_WEIGHT } else { WEIGHT }));
+    let (sum, weights) =
+        equal.chain(steep).fold((0.0, 0.0), |(sum, all), (p, weight)| (sum + p * weight, all + weight));
+    if weights == 0.0 { 0.0 } else { sum / weights }
+}
+
+/// The seed of the generator for `pair` at the end of `interval`: the same in every process.
 fn seed(pair: Pair, interval: i64) -> u64 {
     let bits = |address| match address {
         IpAddr::V4(address) => u128::from(address.to_bits()),
@@ -66,6 +116,9 @@ fn seed(pair: Pair, interval: i64) -> u64 {
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
+    use Method::{Diff, Fence, Highrank, Ks, Lowrank, Magnitude};
+
+    use super::super::method::Methods;
     use super::*;
 
     fn verdict(series: &[f64], config: &Config) -> Verdict {
@@ -114,5 +167,47 @@ mod tests {
         assert_eq!(seeds.len(), 10_000);
         // What a later version finds in the same capture should be the same.
         assert_eq!(seed(pair(1), 7), 10_140_053_413_959_782_122);
+    }
+
+    #[track_caller]
+    fn combines(given: &[(Method, f64)], sensitivity: f64, expected: f64) {
+        let methods: Methods = given.iter().map(|(method, _)| *method).collect();
+        let of = |method| given.iter().find(|(other, _)| *other == method).map(|(_, p)| *p);
+        let found = combine(&Probabilities::of(methods, of), sensitivity);
+        assert!((found - expected).abs() < 1e-12, "{found} is not {expected}");
+    }
+
+    #[test]
+    fn nothing_gives_nothing() {
+        combines(&[], 0.1, 0.0);
+    }
+
+    #[test]
+    fn the_two_rank_tests_count_as_one() {
+        combines(&[(Highrank, 0.2), (Lowrank, 0.6), (Diff, 0.0)], 2.0, 0.3);
+        combines(&[(Lowrank, 0.6), (Diff, 0.0)], 2.0, 0.3);
+        combines(&[(Highrank, 0.2)], 2.0, 0.2);
+    }
+
+    #[test]
+    fn a_sure_magnitude_or_fence_weighs_ten_times_as_much() {
+        combines(&[(Magnitude, 0.8), (Diff, 0.0)], 0.1, 0.4);
+        combines(&[(Magnitude, 0.9), (Diff, 0.0)], 0.1, 4.5 / 5.5);
+        combines(&[(Fence, 1.0), (Diff, 0.0)], 0.1, 5.0 / 5.5);
+        combines(&[(Fence, 1.0), (Magnitude, 0.9), (Ks, 0.0), (Diff, 0.9)], 0.1, 9.95 / 11.0);
+        combines(&[(Diff, 0.9), (Ks, 0.0)], 0.1, 0.45);
+    }
+
+    #[test]
+    fn a_small_magnitude_vetoes() {
+        combines(&[(Magnitude, 0.09), (Diff, 1.0)], 0.1, 0.0);
+        combines(&[(Magnitude, 0.1), (Diff, 1.0)], 0.1, 0.55);
+        combines(&[(Magnitude, 0.99), (Diff, 1.0)], 1.0, 0.0);
+        combines(&[(Diff, 1.0)], 0.1, 1.0);
+    }
+
+    #[test]
+    fn a_sensitivity_above_one_vetoes_nothing() {
+        combines(&[(Magnitude, 0.0), (Diff, 1.0)], 2.0, 0.5);
     }
 }

@@ -1,8 +1,10 @@
-//! Rows and packet time in, detections out: what surrounds [`Pairs`].
+//! Rows and packet time in, detections out: the code around [`Pairs`].
 //!
-//! Bytes count in the interval of their row's last packet; those of a row that is ahead of packet time wait for their
-//! interval, so that the order in which threads hand over does not matter. Where there is no more room to wait they count
-//! in the open interval.
+//! Takes rows and the watermark; gives detections and the highest probabilities. Must not know how a test works.
+//!
+//! Bytes count in the interval of their row's last packet. A row ahead of packet time is kept until its interval, so
+//! that the order in which threads hand over does not matter. Without room for it, its bytes count in the open
+//! interval.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -11,34 +13,33 @@ use std::time::Duration;
 
 use super::{Config, Pair, Pairs, Verdict};
 use crate::account::conversation::Address;
-use crate::account::observer::{DirectedRow, RowBatch, RowObserver};
+use crate::account::observer::{DirectedRow, RowBatch};
 use crate::detect::ends::Between;
-use crate::detect::{Detection, Figures, Kind, Level, Span, Subject, TableUse};
+use crate::detect::{Detection, DetectionTable, Figures, Kind, Level, Notes, Span, Subject, TableUse};
 use crate::packet::Timestamp;
+use crate::tables::Eviction;
 use crate::tables::index::NOWHERE;
 use crate::tables::lookup::Lookup as _;
 use crate::time_grid::{Cell, TimeGrid};
 
-/// Rows that wait for their interval at most.
+/// The most rows that are kept for a later interval.
 const MAXIMUM_AHEAD: usize = 16_384;
-/// Pairs that readers see at most, whatever they ask for.
+/// The most pairs that readers see.
 const MAXIMUM_SHOWN: usize = 1_000;
-/// Below this part of the threshold a pair is clearly as it was.
-const NEAR: f64 = 0.9;
 
-/// Finds pairs whose traffic is unlike what it was.
+/// Finds pairs whose traffic is unlike before.
 #[derive(Debug)]
 pub struct Anomalies {
     config: Config,
     grid: TimeGrid,
     pairs: Pairs,
-    /// The interval that packet time is in; none before it was told.
+    /// The interval of packet time; none before it is known.
     open: Option<i64>,
-    /// When that one ends; before all time if there is none.
+    /// The end of that interval; before all time if there is none.
     open_end: Timestamp,
     ahead: Vec<(i64, Pair, u64)>,
     verdicts: Verdicts,
-    /// The time between two advances over which evaluation is spread; none where each waits for it.
+    /// The time between two advances over which evaluation is spread; none to evaluate at once.
     tick: Option<Duration>,
 }
 
@@ -65,7 +66,16 @@ impl Anomalies {
         self.grid
     }
 
-    /// Inlined by force: a pair stays in registers then, and what only one version of IP needs is left out.
+    /// Counts directed rows.
+    pub fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, Notes>) {
+        let (directed, notes) = rows.directed();
+        for DirectedRow { source, destination, bytes, last, row, way } in directed {
+            let hint = &mut notes[*row as usize].hints[*way as usize].pair;
+            self.count(hint, [*source, *destination], *bytes, *last);
+        }
+    }
+
+    /// Inlined by force: a pair then stays in registers, and code for the other version of IP is left out.
     #[inline(always)]
     fn count<A: Address>(&mut self, hint: &mut u32, [source, destination]: [A; 2], bytes: u64, time: Timestamp) {
         let pair = Between(source, destination);
@@ -75,7 +85,7 @@ impl Anomalies {
         }
         let interval = match self.open {
             Some(open) if time < self.open_end => open,
-            _ => match self.let_wait(pair.key(), bytes, time) {
+            _ => match self.defer(pair.key(), bytes, time) {
                 Some(interval) => interval,
                 None => return,
             },
@@ -83,9 +93,9 @@ impl Anomalies {
         self.pairs.observe(hint, pair, bytes, interval, &mut |verdict| self.verdicts.take(&verdict));
     }
 
-    /// Lets bytes wait that are ahead of packet time; where there is no room for them, in which interval they count.
+    /// Keeps bytes that are ahead of packet time. Without room for them, gives the interval in which they count.
     #[cold]
-    fn let_wait(&mut self, pair: Pair, bytes: u64, time: Timestamp) -> Option<i64> {
+    fn defer(&mut self, pair: Pair, bytes: u64, time: Timestamp) -> Option<i64> {
         let interval = self.grid.cell(time).0;
         if self.ahead.len() < MAXIMUM_AHEAD {
             self.ahead.push((interval, pair, bytes));
@@ -132,12 +142,12 @@ impl Anomalies {
         std::mem::take(&mut verdicts.found)
     }
 
-    /// No packet will come any more. The open interval is not over, and is not judged.
+    /// Judges what is due at the end of a file. The open interval is not over, and is not judged.
     pub fn finish(&mut self) -> Vec<Detection> {
         self.evaluate(1)
     }
 
-    /// The clock was set: what was learnt of the pairs is of another time.
+    /// Forgets the pairs, because the clock was set: their series are of another time.
     pub fn clock_stepped(&mut self, to: Timestamp) {
         self.pairs.clear();
         self.ahead.clear();
@@ -152,25 +162,22 @@ impl Anomalies {
         shown.map(|(probability, pair)| ((pair.source, pair.destination), *probability)).collect()
     }
 
-    /// How full the table is.
+    /// The use of the table.
     #[must_use]
     pub fn tables(&self) -> Vec<TableUse> {
-        let evicted = self.pairs.left()[super::pairs::Left::Full as usize];
-        vec![TableUse { name: "anomaly_pairs", held: self.pairs.len(), limit: self.config.max_pairs, evicted }]
+        let evicted = self.pairs.left()[Eviction::Full as usize];
+        vec![TableUse {
+            table: DetectionTable::AnomalyPairs,
+            entries: self.pairs.len(),
+            limit: self.config.max_pairs,
+            evicted,
+        }]
     }
 
-    /// The memory that it takes, in bytes.
+    /// Memory in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.pairs.memory_bytes() + self.ahead.capacity() * size_of::<(i64, Pair, u64)>()
-    }
-}
-
-impl RowObserver for Anomalies {
-    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
-        for DirectedRow { source, destination, bytes, last, hints, .. } in batch.directed() {
-            self.count(&mut hints.pair, [*source, *destination], *bytes, *last);
-        }
     }
 }
 
@@ -181,14 +188,15 @@ struct Episode {
     interval: i64,
 }
 
-/// What was judged.
+/// The verdicts so far.
 #[derive(Debug)]
 struct Verdicts {
     config: Config,
+    grid: TimeGrid,
     rule: Arc<str>,
-    /// Not handed on yet: of a round at most.
+    /// Detections that are not returned yet: of one round at most.
     found: Vec<Detection>,
-    /// The pairs that were said to be over the threshold: as many as there are pairs at most.
+    /// The pairs that were reported over the threshold: as many as there are pairs at most.
     over: BTreeMap<Pair, Episode>,
     interval: i64,
     /// The highest probabilities of the interval that is being judged, and of the one before.
@@ -198,9 +206,16 @@ struct Verdicts {
 
 impl Verdicts {
     fn new(config: &Config, rule: &str) -> Self {
-        let (current, complete) = (Vec::new(), Vec::new());
-        let over = BTreeMap::new();
-        Self { config: *config, rule: rule.into(), found: Vec::new(), over, interval: 0, current, complete }
+        Self {
+            config: *config,
+            grid: TimeGrid::of(config.transfer_interval),
+            rule: rule.into(),
+            found: Vec::new(),
+            over: BTreeMap::new(),
+            interval: 0,
+            current: Vec::new(),
+            complete: Vec::new(),
+        }
     }
 
     fn clear(&mut self) {
@@ -229,20 +244,16 @@ impl Verdicts {
     fn next_interval(&mut self, interval: i64) {
         shorten(&mut self.current);
         self.complete = std::mem::take(&mut self.current);
-        // Who left the table is not judged any more.
+        // A pair that left the table is not judged any more.
         self.over.retain(|_, episode| episode.interval.saturating_add(2) >= interval);
         self.interval = interval;
     }
 
-    /// What is said of a pair: while it is over the threshold, and until it has once been said to be clearly below.
+    /// The detection of a pair: while it is over the threshold, and until it was once reported clearly below.
     fn detection(&mut self, verdict: &Verdict) -> Option<Detection> {
         let Verdict { pair, interval, probability, active_bytes, is_anomaly, .. } = *verdict;
-        let at = self.config.end_of(interval);
-        let level = match is_anomaly {
-            true => Level::Over,
-            false if probability < NEAR * self.config.threshold => Level::Under,
-            false => Level::Near,
-        };
+        let at = self.grid.end(Cell(interval));
+        let level = Level::of_score(is_anomaly, probability, self.config.threshold);
         if is_anomaly {
             self.over.entry(pair).or_insert(Episode { since: at, interval });
         }
@@ -267,10 +278,10 @@ impl Verdicts {
 }
 
 impl Verdicts {
-    /// The interval that was judged. Both ends are its start, so that an episode of n intervals lasts n - 1 of them and a
+    /// The interval that was judged. Both ends are its start, so an episode of n intervals lasts n - 1 of them, with a
     /// precision of one.
     fn span(&self, interval: i64) -> Span {
-        let start = self.config.end_of(interval.saturating_sub(1));
+        let start = self.grid.start(Cell(interval));
         Span { first: start, last: start, precision: self.config.transfer_interval }
     }
 }
@@ -282,7 +293,7 @@ fn shorten(probabilities: &mut Vec<(f64, Pair)>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Filter;
+    use super::super::PairFilter;
     use std::net::Ipv4Addr;
 
     use super::*;
@@ -301,34 +312,34 @@ mod tests {
         Config { alerts: true, ..Config::default() }
     }
 
-    /// So many bytes in each interval of 5 s; what is said of it at each one's end.
-    fn said(config: &Config, tick: Option<Duration>, series: &[u64]) -> Vec<(i64, Level, i64)> {
+    /// Adds these bytes in each interval of 5 s; gives the detections at the end of each.
+    fn reported(config: &Config, tick: Option<Duration>, series: &[u64]) -> Vec<(i64, Level, i64)> {
         let mut anomalies = Anomalies::new(config, "anomaly", tick);
-        let mut said = anomalies.advance(at(0));
+        let mut reported = anomalies.advance(at(0));
         for (interval, bytes) in (0..).zip(series) {
             for second in 0..5 {
                 count(&mut anomalies, bytes / 5, interval);
-                said.extend(anomalies.advance(at(5 * interval + second + 1)));
+                reported.extend(anomalies.advance(at(5 * interval + second + 1)));
             }
         }
-        said.extend(anomalies.finish());
-        said.iter().map(|found| (found.at.seconds(), found.level, found.since.seconds())).collect()
+        reported.extend(anomalies.finish());
+        reported.iter().map(|found| (found.at.seconds(), found.level, found.since.seconds())).collect()
     }
 
     #[test]
     fn a_burst_is_said_until_it_is_clearly_over_whatever_the_tick() {
         let series = [100, 100, 100, 100, 100, 9_000, 100, 100, 100, 100, 100];
-        let at_once = said(&config(), None, &series);
+        let at_once = reported(&config(), None, &series);
         assert_eq!(at_once[0], (30, Level::Over, 30), "{at_once:?}");
         assert_eq!(at_once.last().unwrap().1, Level::Under, "{at_once:?}");
-        assert_eq!(said(&config(), Some(Duration::from_secs(1)), &series), at_once);
-        assert!(said(&Config { alerts: false, ..config() }, None, &series).is_empty());
-        let others = Filter { is_inside: false, by_source: true, ..Filter::default() };
-        assert!(said(&Config { filter: others, ..config() }, None, &series).is_empty());
+        assert_eq!(reported(&config(), Some(Duration::from_secs(1)), &series), at_once);
+        assert!(reported(&Config { alerts: false, ..config() }, None, &series).is_empty());
+        let others = PairFilter { is_inside: false, by_source: true, ..PairFilter::default() };
+        assert!(reported(&Config { filter: others, ..config() }, None, &series).is_empty());
     }
 
     #[test]
-    fn what_is_ahead_waits_for_its_interval() {
+    fn row_ahead_of_packet_time_counts_in_its_interval() {
         let mut ordered = Anomalies::new(&config(), "anomaly", None);
         let mut ahead = Anomalies::new(&config(), "anomaly", None);
         for interval in 0..8 {
@@ -352,10 +363,10 @@ mod tests {
         anomalies.advance(at(40));
         for to in [-1_000, 315_360_000, 0] {
             anomalies.clock_stepped(at(to));
-            assert_eq!((anomalies.tables()[0].held, anomalies.ahead.len()), (0, 0));
+            assert_eq!((anomalies.tables()[0].entries, anomalies.ahead.len()), (0, 0));
             count(&mut anomalies, 100, to.div_euclid(5));
             anomalies.advance(at(to + 5));
-            assert_eq!(anomalies.tables()[0].held, 1);
+            assert_eq!(anomalies.tables()[0].entries, 1);
         }
     }
 }

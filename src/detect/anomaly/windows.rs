@@ -1,4 +1,6 @@
 //! A series → its active and its reference window.
+//!
+//! Takes a series and two sizes; gives the windows and their means. Must not know the tests.
 
 /// No reference window is asked to be shorter.
 const SHORTEST_REFERENCE: usize = 4;
@@ -13,7 +15,7 @@ pub const fn reference_size(active_size: usize, seasons: usize) -> usize {
 /// The end of a series, as the tests compare it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Windows<'a> {
-    /// What came before the active values.
+    /// The values before the active ones.
     pub reference: &'a [f64],
     /// The last values.
     pub active: &'a [f64],
@@ -27,8 +29,8 @@ impl<'a> Windows<'a> {
         Self { reference: &before[before.len().saturating_sub(reference_size)..], active }
     }
 
-    /// Whether the reference holds at least as many values as were asked to be active: then the tests that compare ranks
-    /// and distributions apply.
+    /// True if the reference has at least `active_size` values: then the tests that compare ranks and distributions
+    /// apply.
     #[must_use]
     pub const fn compares(&self, active_size: usize) -> bool {
         active_size > 0 && self.reference.len() >= active_size

@@ -1,71 +1,73 @@
-//! Limits, for whom they are, and what is wrong with them.
+//! Limits of bandwidth, for all addresses and for networks.
+//!
+//! Takes the configured values; gives checked ones or the first mistake. Must not know files or options.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
-/// Networks with limits of their own at most: each is looked for at every row.
+/// The most networks with limits of their own: each row is compared with all of them.
 pub const MAXIMUM_NETWORKS: usize = 4_096;
 
-/// Different intervals at most: each has tables of its own.
+/// The most different intervals: each has tables of its own.
 pub const MAXIMUM_INTERVALS: usize = 8;
 
-/// Whose bytes have a limit.
+/// The end of a packet whose bytes have a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Direction {
-    /// Those that an address sends.
+pub enum BandwidthDirection {
+    /// Bytes that an address sends.
     #[default]
     Source,
-    /// Those that are sent to an address.
+    /// Bytes that an address receives.
     Destination,
-    /// Both, each for itself. Of a network that is summed as a whole: what is sent from it or to it, each packet once.
+    /// Both, each with its own sum. For a network that is summed as a whole: packets from it or to it, each once.
     Both,
 }
 
 /// A limit for the addresses of a network, in place of the general one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetworkLimit {
-    /// For whom. Of several networks that hold an address the most specific alone counts.
+    /// The network. If several networks contain an address, only the most specific counts.
     pub network: IpNet,
-    /// IP bytes in a window; more are too many.
+    /// IP bytes in a window; the rule holds above.
     pub limit_bytes: u64,
     /// The length of the window; none for the general one.
     pub interval: Option<Duration>,
     /// The name of the rule; none for the general one's.
     pub rule: Option<String>,
-    /// The limit is that of all addresses together, but for those of a more specific network. They have none of their
-    /// own.
+    /// True if the limit is for the sum of all its addresses, without those of a more specific network. They then have
+    /// no limit of their own.
     pub total: bool,
 }
 
-/// Who may send or receive how much, and how much of it is kept in mind.
+/// The limits of bandwidth and of the tables behind them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The name of the rule.
     pub rule: String,
-    /// IP bytes in a window; more are too many.
+    /// IP bytes in a window; the rule holds above.
     pub limit_bytes: u64,
     /// The length of the window.
     pub interval: Duration,
-    /// Whose bytes have a limit. Those of sources are summed in any case.
-    pub direction: Direction,
+    /// The end that has a limit. Bytes of sources are summed in any case.
+    pub direction: BandwidthDirection,
     /// Limits for some networks.
     pub networks: Vec<NetworkLimit>,
-    /// Sources, and destinations where these have a limit, that are held, for each interval. At the limit see
-    /// [`Bounds`].
+    /// The most sources, and destinations if these have a limit, for each interval. See [`WindowBounds`] for the policy
+    /// at the limit.
     ///
-    /// [`Bounds`]: super::window::Bounds
+    /// [`WindowBounds`]: super::window::WindowBounds
     pub max_addresses: usize,
-    /// Cells of sources, and of destinations, for each interval.
+    /// The most cells of sources, and of destinations, for each interval.
     pub max_cells: usize,
-    /// A source with so many bytes in its window is charted.
+    /// A source is charted from this many bytes in its window on.
     pub chart_min_bytes: u64,
-    /// Destinations of sources are not kept.
+    /// True if destinations of sources are not kept.
     pub no_destinations: bool,
-    /// Pairs of source and destination that are held, for each interval.
+    /// The most pairs of source and destination, for each interval.
     pub max_pairs: usize,
-    /// Cells of pairs, for each interval.
+    /// The most cells of pairs, for each interval.
     pub max_pair_cells: usize,
 }
 
@@ -76,7 +78,7 @@ impl Default for Config {
             rule: "bandwidth".to_owned(),
             limit_bytes: 1_000_000_000,
             interval: Duration::from_secs(170),
-            direction: Direction::Source,
+            direction: BandwidthDirection::Source,
             networks: Vec::new(),
             max_addresses: 32_768,
             max_cells: 262_144,
@@ -88,26 +90,26 @@ impl Default for Config {
     }
 }
 
-/// What is wrong with a [`Config`].
+/// A mistake in a [`Config`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// A limit of no bytes.
     #[error("rule {rule:?}{}: the limit is 0 bytes, so every packet would alert; give a number of bytes such as 1G", of(.network))]
     ZeroLimit {
-        /// Whose it is.
+        /// The rule.
         rule: String,
-        /// For whom, if not for all.
+        /// The network, unless the limit is for all addresses.
         network: Option<IpNet>,
     },
     /// A window of no length.
     #[error("rule {rule:?}{}: the interval is 0 s; give a number of seconds such as 170", of(.network))]
     ZeroInterval {
-        /// Whose it is.
+        /// The rule.
         rule: String,
-        /// For whom, if not for all.
+        /// The network, unless the limit is for all addresses.
         network: Option<IpNet>,
     },
-    /// A network that is there twice.
+    /// A network that is listed twice.
     #[error("network {0} has two limits; remove one")]
     SameNetworkTwice(IpNet),
     /// A network that is written as an address in it.
@@ -115,18 +117,18 @@ pub enum Error {
     HostBits {
         /// As it was written.
         given: IpNet,
-        /// The network that holds it.
+        /// The network that contains it.
         meant: IpNet,
     },
-    /// More networks than can be looked for.
+    /// Too many networks.
     #[error("{0} networks have their own limit; the maximum is {MAXIMUM_NETWORKS}")]
     TooManyNetworks(usize),
-    /// More intervals than should have tables.
+    /// Too many intervals.
     #[error("{0} different intervals; the maximum is {MAXIMUM_INTERVALS}, because each needs its own tables")]
     TooManyIntervals(usize),
-    /// A table with no room.
+    /// A table with a limit of 0.
     #[error("{0} is 0; nothing would be detected")]
-    NoRoom(&'static str),
+    EmptyTable(&'static str),
 }
 
 fn of(network: &Option<IpNet>) -> String {
@@ -140,7 +142,7 @@ impl Config {
     /// The first thing that is wrong.
     pub fn validate(&self) -> Result<(), Error> {
         check(&self.rule, None, self.limit_bytes, self.interval)?;
-        self.check_rooms()?;
+        self.check_tables()?;
         if self.networks.len() > MAXIMUM_NETWORKS {
             return Err(Error::TooManyNetworks(self.networks.len()));
         }
@@ -160,14 +162,14 @@ impl Config {
         if different > MAXIMUM_INTERVALS { Err(Error::TooManyIntervals(different)) } else { Ok(()) }
     }
 
-    fn check_rooms(&self) -> Result<(), Error> {
-        let rooms = [
+    fn check_tables(&self) -> Result<(), Error> {
+        let tables = [
             ("max_addresses", self.max_addresses),
             ("max_cells", self.max_cells),
             ("max_pairs", self.max_pairs),
             ("max_pair_cells", self.max_pair_cells),
         ];
-        rooms.into_iter().find(|(_, room)| *room == 0).map_or(Ok(()), |(name, _)| Err(Error::NoRoom(name)))
+        tables.into_iter().find(|(_, limit)| *limit == 0).map_or(Ok(()), |(name, _)| Err(Error::EmptyTable(name)))
     }
 
     /// The intervals in use, the general one first, within their bound.
@@ -225,7 +227,7 @@ mod tests {
         assert!(none.contains("10.0.0.0/8: the interval is 0 s"), "{none}");
         assert_eq!(problem(vec![own("10.0.0.1/8")]), "network 10.0.0.1/8 has host bits set; did you mean 10.0.0.0/8?");
         assert_eq!(problem(vec![own("fd00::/8"), own("fd00::/8")]), "network fd00::/8 has two limits; remove one");
-        assert_eq!(Config { max_pairs: 0, ..Config::default() }.validate(), Err(Error::NoRoom("max_pairs")));
+        assert_eq!(Config { max_pairs: 0, ..Config::default() }.validate(), Err(Error::EmptyTable("max_pairs")));
     }
 
     #[test]

@@ -1,10 +1,12 @@
-//! Bandwidth: who sends, or receives, more bytes in a sliding window than a limit, as a whole or by network.
+//! Bandwidth: sources, destinations or networks with more bytes in a sliding window than a limit.
 //!
-//! Takes rows and packet time; a packet's bytes are IP bytes, of every protocol and direction. A rule holds at the end of
-//! a cell if the whole cells that make up one window hold more than its limit ([`Window`]). So it holds only if some
-//! window of that length does, and it holds whenever a window of one cell less does.
+//! Takes rows and packet time; gives [`Detection`]s. Must not know alerts.
 //!
-//! An address belongs to the most specific network that holds it, and to no other.
+//! The bytes of a packet are its IP bytes, of every protocol and direction. A rule holds at the end of a cell if the
+//! whole cells of one window have more bytes than its limit ([`Window`]). So it holds only if some window of that
+//! length has too many bytes, and it holds whenever a window of one cell less has.
+//!
+//! An address belongs to the most specific network that contains it, and to no other.
 
 mod chart;
 mod config;
@@ -12,44 +14,43 @@ mod networks;
 mod peers;
 mod window;
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::ends::{At, Between, Host, Pair};
-use super::{Detection, Figures, Kind, Level, Span, Subject};
+use super::{Detection, DetectionTable, Figures, Kind, Notes, Span, Subject, TableUse};
 use crate::account::conversation::Address;
-use crate::account::observer::{DirectedRow, RowBatch, RowObserver};
+use crate::account::observer::{DirectedRow, RowBatch};
 use crate::packet::Timestamp;
 use crate::tables::sampling::Seeds;
+use crate::tables::top::{heaviest_first, top_n};
 pub use chart::Talker;
 use chart::pairs;
-pub use config::{Config, Direction, Error, MAXIMUM_INTERVALS, MAXIMUM_NETWORKS, NetworkLimit};
+pub use config::{BandwidthDirection, Config, Error, MAXIMUM_INTERVALS, MAXIMUM_NETWORKS, NetworkLimit};
 use networks::Networks;
-pub use window::Occupancy;
-use window::{Bounds, Reading, Standing, Window};
+use window::{Occupancy, Window, WindowBounds, WindowReading};
 
-/// A newcomer must have sent this part of the smallest limit, or of what is charted, when places are short.
+/// A new key must have sent this part of the smallest limit, or of what is charted, when the table is nearly full.
 const NEWCOMER_PART_OF_LIMIT: u64 = 1_024;
 const NEWCOMER_PART_OF_CHART: u64 = 16;
 
-/// Passages whose sources are read before the first of them is counted, so that the cache misses overlap.
+/// Rows whose sources are read ahead before the first of them is counted, so that cache misses overlap.
 const READ_AHEAD: usize = 64;
 
-/// A limit and whom it is for. Its number among the rules is its class in the windows.
+/// A limit. Its number among the rules is its class in the windows.
 #[derive(Debug)]
-struct Rule {
+struct LimitRule {
     name: Arc<str>,
     limit_bytes: u64,
-    /// The network that is summed as one subject.
+    /// The network whose addresses are summed as one subject.
     total: Option<ipnet::IpNet>,
-    /// Its interval's place among the scopes.
+    /// The position of its interval among the scopes.
     scope: usize,
 }
 
-/// The sums over one interval.
+/// The windows of one interval.
 #[derive(Debug)]
 struct Scope {
     sources: Window<Host>,
@@ -61,36 +62,36 @@ struct Scope {
 /// Bytes of sources, destinations and networks in their windows.
 #[derive(Debug)]
 pub struct Bandwidth {
-    direction: Direction,
+    direction: BandwidthDirection,
     chart_min_bytes: u64,
-    rules: Vec<Rule>,
+    rules: Vec<LimitRule>,
     networks: Networks,
-    /// Whether any network is summed as one subject.
+    /// True if any network is summed as one subject.
     has_totals: bool,
     scopes: Vec<Scope>,
 }
 
 impl Bandwidth {
-    /// Nothing seen yet. `seeds` keep who chooses addresses from choosing hash collisions; nothing that is found depends
-    /// on it while there is room. A configuration that does not pass [`Config::validate`] does something harmless.
+    /// An empty detector. `seeds` prevent senders from choosing addresses whose hashes collide; results do not depend
+    /// on them while there is room. A configuration that does not pass [`Config::validate`] does something harmless.
     #[must_use]
     pub fn new(config: &Config, seeds: impl Into<Seeds>) -> Self {
         let seeds = seeds.into();
         let intervals = config.intervals();
         let scope_of = |interval| intervals.iter().position(|known| *known == interval).unwrap_or(0);
-        let default = Rule {
+        let default = LimitRule {
             name: config.rule.as_str().into(),
             limit_bytes: config.limit_bytes,
             total: None,
             scope: scope_of(config.interval),
         };
-        let own = config.networks.iter().take(MAXIMUM_NETWORKS).map(|own| Rule {
+        let own = config.networks.iter().take(MAXIMUM_NETWORKS).map(|own| LimitRule {
             name: own.rule.as_ref().unwrap_or(&config.rule).as_str().into(),
             limit_bytes: own.limit_bytes,
             total: own.total.then_some(own.network),
             scope: scope_of(own.interval.unwrap_or(config.interval)),
         });
-        let rules: Vec<Rule> = std::iter::once(default).chain(own).collect();
+        let rules: Vec<LimitRule> = std::iter::once(default).chain(own).collect();
         let scopes = intervals.iter().map(|interval| Scope::new(config, *interval, &rules, seeds)).collect();
         let networks = Networks::new((1..).zip(&config.networks).map(|(rule, own)| (own.network, rule)));
         let has_totals = rules.iter().any(|rule| rule.total.is_some());
@@ -98,20 +99,37 @@ impl Bandwidth {
         Self { direction, chart_min_bytes, rules, networks, has_totals, scopes }
     }
 
-    /// Counts what went one way.
+    /// Counts directed rows in blocks of [`READ_AHEAD`].
+    pub fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, Notes>) {
+        let (directed, notes) = rows.directed();
+        for block in directed.chunks(READ_AHEAD) {
+            // With several intervals, each source's rule would have to be looked up to find its window.
+            if let [Scope { sources, .. }] = &self.scopes[..] {
+                block.iter().for_each(|row| sources.touch(notes[row.row as usize].hints[row.way as usize].source));
+            }
+            for row in block {
+                self.count(row, &mut notes[row.row as usize].hints[row.way as usize].source);
+            }
+        }
+    }
+
+    /// Counts a row of one direction. `hint` is the source's.
     #[inline(always)]
-    fn count<A: Address>(&mut self, directed: &mut DirectedRow<A>) {
+    fn count<A: Address>(&mut self, directed: &DirectedRow<A>, hint: &mut u32) {
         let DirectedRow { source, destination, bytes, last: time, .. } = *directed;
         let of_source = self.networks.rule_of(source.into());
-        let of_destination =
-            if self.direction == Direction::Source { of_source } else { self.networks.rule_of(destination.into()) };
+        let of_destination = if self.direction == BandwidthDirection::Source {
+            of_source
+        } else {
+            self.networks.rule_of(destination.into())
+        };
         let scope = &mut self.scopes[self.rules[usize::from(of_source)].scope];
-        if scope.sources.add_at(&mut directed.hints.source, At(source), of_source, time, bytes)
+        if scope.sources.add_at(hint, At(source), of_source, time, bytes)
             && let Some(pairs) = &mut scope.pairs
         {
             pairs.add(Between(source, destination), 0, time, bytes);
         }
-        if self.direction != Direction::Source {
+        if self.direction != BandwidthDirection::Source {
             let scope = &mut self.scopes[self.rules[usize::from(of_destination)].scope];
             if let Some(destinations) = &mut scope.destinations {
                 destinations.add(At(destination), of_destination, time, bytes);
@@ -124,16 +142,18 @@ impl Bandwidth {
 
     #[inline(never)]
     fn count_in_totals(&mut self, of_source: u16, of_destination: u16, time: Timestamp, bytes: u64) {
-        if self.direction != Direction::Destination {
+        if self.direction != BandwidthDirection::Destination {
             self.count_in_total(of_source, time, bytes);
         }
-        if self.direction != Direction::Source && (self.direction, of_destination) != (Direction::Both, of_source) {
+        if self.direction != BandwidthDirection::Source
+            && (self.direction, of_destination) != (BandwidthDirection::Both, of_source)
+        {
             self.count_in_total(of_destination, time, bytes);
         }
     }
 
     fn count_in_total(&mut self, rule: u16, time: Timestamp, bytes: u64) {
-        let Rule { total, scope, .. } = &self.rules[usize::from(rule)];
+        let LimitRule { total, scope, .. } = &self.rules[usize::from(rule)];
         if total.is_some()
             && let Some(totals) = &mut self.scopes[*scope].totals
         {
@@ -141,7 +161,7 @@ impl Bandwidth {
         }
     }
 
-    /// Judges every cell that has ended at `watermark`. What is found is in the order of time, then of subjects.
+    /// Judges every cell that has ended at `watermark`. Detections come in the order of time, then of subjects.
     pub fn advance(&mut self, watermark: Timestamp) -> Vec<Detection> {
         let mut found = Vec::new();
         let Self { rules, scopes, .. } = self;
@@ -152,8 +172,8 @@ impl Bandwidth {
         found
     }
 
-    /// The clock stepped to `to`: all windows are empty. Who was over its limit stays near it until a whole window is
-    /// known again.
+    /// Empties all windows, because the clock stepped to `to`. A subject over its limit stays near it until a whole
+    /// window is known again.
     pub fn clock_stepped(&mut self, to: Timestamp) {
         for scope in &mut self.scopes {
             scope.sources.clock_stepped(to);
@@ -163,70 +183,64 @@ impl Bandwidth {
         }
     }
 
-    /// The `top` sources, and as many destinations where these are limited, with most bytes in their windows at the end
-    /// of the last judged cell; the heaviest first.
+    /// The `top` sources with the most bytes in their windows at the end of the last judged cell, the heaviest first;
+    /// then as many destinations, if these have limits.
     #[must_use]
     pub fn window_bytes(&self, top: usize) -> Vec<(Subject, u64)> {
         let sources = self.scopes.iter().flat_map(|scope| scope.sources.sums());
         let destinations = self.scopes.iter().filter_map(|scope| scope.destinations.as_ref());
         let destinations = destinations.flat_map(Window::sums);
-        let mut heaviest = heaviest(sources.map(|(Host(address), bytes)| (Subject::Source(address), bytes)), top);
-        let subject = |(Host(address), bytes)| (Subject::Destination(address), bytes);
-        heaviest.extend(self::heaviest(destinations.map(subject), top));
+        let sources = sources.map(|(Host(address), bytes)| (Subject::Source(address), bytes));
+        let destinations = destinations.map(|(Host(address), bytes)| (Subject::Destination(address), bytes));
+        let mut heaviest = top_n(sources, top, heaviest_first);
+        heaviest.extend(top_n(destinations, top, heaviest_first));
         heaviest
     }
 
-    /// How full the tables are, each kind of all intervals together: `sources`, `destinations`, `networks`, `pairs`.
+    /// The use of the tables, each kind for all intervals together.
     #[must_use]
-    pub fn tables(&self) -> Vec<(&'static str, Occupancy)> {
-        let mut tables: BTreeMap<&'static str, Occupancy> = BTreeMap::new();
-        for scope in &self.scopes {
-            for (name, occupancy) in scope.tables() {
-                add(tables.entry(name).or_default(), occupancy);
-            }
+    pub fn tables(&self) -> Vec<TableUse> {
+        let mut tables: BTreeMap<DetectionTable, TableUse> = BTreeMap::new();
+        for (table, Occupancy { entries, limit, evicted, .. }) in self.scopes.iter().flat_map(Scope::tables) {
+            let sum = tables.entry(table).or_insert(TableUse { table, entries: 0, limit: 0, evicted: 0 });
+            sum.entries += entries;
+            sum.limit = sum.limit.saturating_add(limit);
+            sum.evicted += evicted;
         }
-        tables.into_iter().collect()
+        tables.into_values().collect()
     }
 
-    /// The memory that the tables take, in bytes.
+    /// Memory in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.scopes.iter().map(Scope::memory_bytes).sum()
     }
 }
 
-impl RowObserver for Bandwidth {
-    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
-        for block in batch.directed().chunks_mut(READ_AHEAD) {
-            // Where there are several intervals, a source's rule would have to be looked up to know which window it is in.
-            if let [Scope { sources, .. }] = &self.scopes[..] {
-                block.iter().for_each(|directed| sources.touch(directed.hints.source));
-            }
-            block.iter_mut().for_each(|directed| self.count(directed));
-        }
-    }
-}
-
 impl Scope {
-    fn new(config: &Config, interval: Duration, rules: &[Rule], seeds: Seeds) -> Self {
+    fn new(config: &Config, interval: Duration, rules: &[LimitRule], seeds: Seeds) -> Self {
         // Addresses of a network that is summed as a whole have no limit of their own.
-        let own = |rule: &Rule| if rule.total.is_none() { rule.limit_bytes } else { u64::MAX };
+        let own = |rule: &LimitRule| if rule.total.is_none() { rule.limit_bytes } else { u64::MAX };
         let limits: Vec<u64> = rules.iter().map(own).collect();
         let smallest = rules.iter().map(|rule| rule.limit_bytes).min().unwrap_or(u64::MAX);
         let charted = config.chart_min_bytes / NEWCOMER_PART_OF_CHART;
         let newcomer_bytes = (smallest / NEWCOMER_PART_OF_LIMIT).min(charted);
-        let bounds = Bounds { subjects: config.max_addresses, cells: config.max_cells, newcomer_bytes };
+        let bounds = WindowBounds { subjects: config.max_addresses, cells: config.max_cells, newcomer_bytes };
         let hosts = |limits| Window::new(interval, limits, bounds, seeds);
         let unlimited = || vec![u64::MAX; rules.len()];
         Self {
-            sources: hosts(if config.direction == Direction::Destination { unlimited() } else { limits.clone() }),
-            destinations: (config.direction != Direction::Source).then(|| hosts(limits)),
+            sources: hosts(if config.direction == BandwidthDirection::Destination {
+                unlimited()
+            } else {
+                limits.clone()
+            }),
+            destinations: (config.direction != BandwidthDirection::Source).then(|| hosts(limits)),
             totals: rules.iter().any(|rule| rule.total.is_some()).then(|| totals(interval, rules, seeds)),
             pairs: (!config.no_destinations).then(|| pairs(config, interval, charted, seeds)),
         }
     }
 
-    fn advance(&mut self, watermark: Timestamp, rules: &[Rule], found: &mut Vec<Detection>) {
+    fn advance(&mut self, watermark: Timestamp, rules: &[LimitRule], found: &mut Vec<Detection>) {
         let from = found.len();
         read(&mut self.sources, watermark, rules, found, |_, Host(address)| Some(Subject::Source(address)));
         if let Some(destinations) = &mut self.destinations {
@@ -241,11 +255,15 @@ impl Scope {
         }
     }
 
-    fn tables(&self) -> impl Iterator<Item = (&'static str, Occupancy)> {
-        let destinations = self.destinations.as_ref().map(|window| ("destinations", window.occupancy()));
-        let totals = self.totals.as_ref().map(|window| ("networks", window.occupancy()));
-        let pairs = self.pairs.as_ref().map(|window| ("pairs", window.occupancy()));
-        std::iter::once(("sources", self.sources.occupancy())).chain(destinations).chain(totals).chain(pairs)
+    fn tables(&self) -> impl Iterator<Item = (DetectionTable, Occupancy)> {
+        let destinations = self.destinations.as_ref().map(Window::occupancy);
+        let tables = [
+            (DetectionTable::BandwidthSources, Some(self.sources.occupancy())),
+            (DetectionTable::BandwidthDestinations, destinations),
+            (DetectionTable::BandwidthNetworks, self.totals.as_ref().map(Window::occupancy)),
+            (DetectionTable::BandwidthPairs, self.pairs.as_ref().map(Window::occupancy)),
+        ];
+        tables.into_iter().filter_map(|(table, occupancy)| Some((table, occupancy?)))
     }
 
     fn memory_bytes(&self) -> usize {
@@ -256,22 +274,27 @@ impl Scope {
     }
 }
 
-/// Every network has its place and all its cells: there are few.
-fn totals(interval: Duration, rules: &[Rule], seeds: Seeds) -> Window<u16> {
+/// A window for networks: there are few, so each has its entry and all its cells.
+fn totals(interval: Duration, rules: &[LimitRule], seeds: Seeds) -> Window<u16> {
     let limits = rules.iter().map(|rule| rule.limit_bytes).collect();
-    Window::new(interval, limits, Bounds { subjects: 2 * rules.len(), cells: usize::MAX, newcomer_bytes: 0 }, seeds)
+    Window::new(
+        interval,
+        limits,
+        WindowBounds { subjects: 2 * rules.len(), cells: usize::MAX, newcomer_bytes: 0 },
+        seeds,
+    )
 }
 
-/// Adds to `found` what a window says at the cells that have ended at `watermark`.
+/// Adds the readings of a window to `found`, for the cells that have ended at `watermark`.
 fn read<K: Copy + Eq + Hash>(
     window: &mut Window<K>,
     watermark: Timestamp,
-    rules: &[Rule],
+    rules: &[LimitRule],
     found: &mut Vec<Detection>,
-    subject: impl Fn(&Rule, K) -> Option<Subject>,
+    subject: impl Fn(&LimitRule, K) -> Option<Subject>,
 ) {
     let (grid, length) = (window.grid(), window.length());
-    window.advance(watermark, |reading: Reading<K>| {
+    window.advance(watermark, |reading: WindowReading<K>| {
         let rule = &rules[usize::from(reading.class)];
         let Some(subject) = subject(rule, reading.key) else { return };
         let figures = Figures {
@@ -290,41 +313,12 @@ fn read<K: Copy + Eq + Hash>(
             kind: Kind::Bandwidth,
             rule: Arc::clone(&rule.name),
             subject,
-            level: level(reading.standing),
+            level: reading.level,
             since: grid.end(reading.since),
             at: grid.end(reading.cell),
             figures,
         });
     });
-}
-
-const fn level(standing: Standing) -> Level {
-    match standing {
-        Standing::Over => Level::Over,
-        Standing::Near => Level::Near,
-        Standing::Under => Level::Under,
-    }
-}
-
-/// The `top` heaviest; who weighs the same in the order of subjects.
-fn heaviest<K: Ord>(sums: impl Iterator<Item = (K, u64)>, top: usize) -> Vec<(K, u64)> {
-    let mut sums: Vec<(K, u64)> = sums.collect();
-    let by_weight = |one: &(K, u64), other: &(K, u64)| (Reverse(one.1), &one.0).cmp(&(Reverse(other.1), &other.0));
-    if sums.len() > top {
-        sums.select_nth_unstable_by(top, by_weight);
-        sums.truncate(top);
-    }
-    sums.sort_unstable_by(by_weight);
-    sums
-}
-
-fn add(sum: &mut Occupancy, more: Occupancy) {
-    sum.held += more.held;
-    sum.limit = sum.limit.saturating_add(more.limit);
-    sum.cells += more.cells;
-    sum.cells_limit = sum.cells_limit.saturating_add(more.cells_limit);
-    sum.evicted += more.evicted;
-    sum.refused += more.refused;
 }
 
 #[cfg(test)]

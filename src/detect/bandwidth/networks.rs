@@ -1,4 +1,6 @@
-//! Addresses → the rule of the most specific network that holds them.
+//! Addresses → the rule of the most specific network that contains them.
+//!
+//! Takes networks with the numbers of their rules; gives the rule of an address. Must not know the rules.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -20,7 +22,7 @@ pub(super) struct Networks {
 }
 
 impl Networks {
-    /// Each network with the number of its rule; of those that are there twice the first counts.
+    /// Each network with the number of its rule; of duplicates the first counts.
     pub(super) fn new(networks: impl Iterator<Item = (IpNet, u16)>) -> Self {
         let mut by_length: [BTreeMap<u8, BTreeMap<u128, u16>>; 2] = Default::default();
         for (network, rule) in networks {
@@ -32,7 +34,7 @@ impl Networks {
         Self { v4: longest_first(v4, 32), v6: longest_first(v6, 128) }
     }
 
-    /// The rule for an address; 0 where no network holds it.
+    /// The rule of an address; 0 if no network contains it.
     #[inline]
     pub(super) fn rule_of(&self, address: IpAddr) -> u16 {
         let lengths = if address.is_ipv4() { &self.v4 } else { &self.v6 };

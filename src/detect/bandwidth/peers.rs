@@ -1,10 +1,13 @@
-//! Names the peers of a subject that comes over its limit: an alert on a download from outside names the host inside.
+//! Names the peers of a subject that exceeds its limit: an alert on a download from outside names the host inside.
+//!
+//! Takes new detections and the window of pairs; writes the heaviest peers into the detections. Must not know limits.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::{Detection, Level, Pair, Subject, Window, heaviest};
-use crate::detect::{MAXIMUM_TARGETS, Target};
+use super::{Detection, Pair, Subject, Window};
+use crate::detect::{Level, MAXIMUM_TARGETS, Target};
+use crate::tables::top::{heaviest_first, top_n};
 
 /// Writes the peers with the most bytes into the detections from `from` on whose rule has just become true. Later
 /// detections of the same episode need none, because an alert keeps the first targets.
@@ -17,7 +20,7 @@ pub(super) fn name(found: &mut [Detection], from: usize, pairs: &Window<Pair>) {
     let peers = collect(new.iter().map(|found| found.subject), pairs);
     for detection in &mut new {
         let of_subject = peers.get(&detection.subject).into_iter().flatten().copied();
-        let heaviest = heaviest(of_subject, MAXIMUM_TARGETS);
+        let heaviest = top_n(of_subject, MAXIMUM_TARGETS, heaviest_first);
         let target = |(address, _)| Target { address, protocol: None, port: None };
         detection.figures.first_targets = heaviest.into_iter().map(target).collect();
     }

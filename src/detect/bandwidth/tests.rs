@@ -8,7 +8,8 @@ use super::*;
 use crate::account::interface::InterfaceId;
 use crate::account::interval::{Interval, Row};
 use crate::account::ledger::Ledger;
-use crate::account::observer::{MergedRow, ObserverNote, RowBatch};
+use crate::account::observer::{BatchMemory, MergedRow, RowBatch};
+use crate::detect::Level;
 use crate::detect::Target;
 use crate::locality::Classifier;
 use crate::packet::{Addresses, Packet, Protocol, TcpFlags};
@@ -48,19 +49,16 @@ fn interval() -> Interval {
 }
 
 fn interface() -> InterfaceId {
-    Ledger::new(&crate::account::Config::default(), 7).interface("test")
+    Ledger::<()>::new(&crate::account::Config::default(), 7).interface("test")
 }
 
 fn see_rows<A: Address>(bandwidth: &mut Bandwidth, interface: InterfaceId, rows: &[Row<A>]) {
-    let (seen, note) = ([true; 2], ObserverNote::default());
-    for rows in rows.chunks(RowBatch::<A>::MOST) {
-        let mut batch = RowBatch::in_place_of(Vec::new());
+    let seen = [true; 2];
+    for rows in rows.chunks(RowBatch::<A, Notes>::MOST) {
+        let mut batch = RowBatch::new(BatchMemory::default());
         for row in rows {
             let (is_known, request_way, remembered_at) = (false, row.opener(), NOWHERE);
-            batch.add(
-                MergedRow { row, interface, is_known, request_way, seen, remembered_at, note },
-                Default::default(),
-            );
+            batch.add(MergedRow { row, interface, is_known, request_way, seen, remembered_at }, Notes::default());
         }
         bandwidth.observe(&mut batch);
     }
@@ -84,7 +82,7 @@ fn send(bandwidth: &mut Bandwidth, source: &str, destination: &str, seconds: f64
     see(bandwidth, &[packet(address(source), address(destination), at(seconds), bytes)]);
 }
 
-/// Who was over the limit at any time up to `seconds`.
+/// The subjects that were over the limit at any time up to `seconds`.
 fn over(bandwidth: &mut Bandwidth, seconds: f64) -> Vec<(Subject, String)> {
     let found = bandwidth.advance(at(seconds));
     let mut over: Vec<_> = found
@@ -155,7 +153,7 @@ fn first_peers(found: &[Detection], subject: Subject) -> Vec<Target> {
 
 #[test]
 fn a_download_names_the_hosts_inside_and_the_subject_stays_the_sender() {
-    let mut bandwidth = Bandwidth::new(&Config { direction: Direction::Both, ..limited(1_000) }, 7);
+    let mut bandwidth = Bandwidth::new(&Config { direction: BandwidthDirection::Both, ..limited(1_000) }, 7);
     send(&mut bandwidth, "203.0.113.9", "10.0.0.5", 1.0, 300);
     send(&mut bandwidth, "203.0.113.9", "10.0.0.6", 1.2, 900);
     send(&mut bandwidth, "203.0.113.8", "10.0.0.6", 1.4, 200);
@@ -225,10 +223,10 @@ fn destinations_have_a_limit_if_asked_for() {
         send(&mut bandwidth, "10.0.0.3", "10.0.0.4", 0.0, 1_001);
         over(&mut bandwidth, 1.0).into_iter().map(|(subject, _)| subject).collect::<Vec<_>>()
     };
-    assert_eq!(found(Direction::Source), [source("10.0.0.3")]);
-    assert_eq!(found(Direction::Destination), [destination("10.0.0.4"), destination("10.0.0.9")]);
+    assert_eq!(found(BandwidthDirection::Source), [source("10.0.0.3")]);
+    assert_eq!(found(BandwidthDirection::Destination), [destination("10.0.0.4"), destination("10.0.0.9")]);
     let both = [source("10.0.0.3"), destination("10.0.0.4"), destination("10.0.0.9")];
-    assert_eq!(found(Direction::Both), both);
+    assert_eq!(found(BandwidthDirection::Both), both);
 }
 
 #[test]
@@ -276,10 +274,10 @@ fn a_network_may_be_summed_as_one() {
         let found = bandwidth.advance(at(1.0));
         found.iter().map(|detection| (detection.subject, detection.figures.bytes)).collect::<Vec<_>>()
     };
-    assert_eq!(found(Direction::Source), []);
-    assert_eq!(found(Direction::Destination), []);
+    assert_eq!(found(BandwidthDirection::Source), []);
+    assert_eq!(found(BandwidthDirection::Destination), []);
     let network = Subject::Network("10.0.0.0/8".parse().unwrap());
-    assert_eq!(found(Direction::Both), [(network, 1_001)], "each packet once");
+    assert_eq!(found(BandwidthDirection::Both), [(network, 1_001)], "each packet once");
 }
 
 #[test]
@@ -315,12 +313,12 @@ fn talkers_are_charted_with_their_destinations() {
 
     let without = scene(&Config { no_destinations: true, ..config });
     assert!(without.talkers(&named).iter().all(|talker| talker.destinations.is_empty()));
-    assert_eq!(without.tables().iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["sources"]);
+    assert_eq!(without.tables().iter().map(|used| used.table).collect::<Vec<_>>(), [DetectionTable::BandwidthSources]);
 }
 
 #[test]
 fn the_heaviest_come_first_and_no_more_than_asked_for() {
-    let mut bandwidth = Bandwidth::new(&Config { direction: Direction::Both, ..Config::default() }, 7);
+    let mut bandwidth = Bandwidth::new(&Config { direction: BandwidthDirection::Both, ..Config::default() }, 7);
     for (host, bytes) in [(1, 10), (2, 30), (3, 20), (4, 30)] {
         send(&mut bandwidth, &format!("10.0.0.{host}"), "192.0.2.1", 0.0, bytes);
     }
@@ -392,7 +390,7 @@ fn packets() -> impl Strategy<Value = Vec<(u8, u8, i64, u32)>> {
 
 proptest! {
     #[test]
-    fn what_is_found_does_not_depend_on_ticks_nor_on_where_intervals_end(
+    fn detections_do_not_depend_on_ticks_nor_on_where_intervals_end(
         packets in packets(),
         limit in 1_u64..400,
         ticks in proptest::collection::vec(1_i64..4_000, 1..20),
@@ -403,7 +401,7 @@ proptest! {
             NetworkLimit { interval: Some(Duration::from_secs(3)), ..own("10.0.0.3/32", limit) },
         ];
         let interval = Duration::from_secs(12);
-        let config = Config { direction: Direction::Both, networks, interval, ..limited(limit) };
+        let config = Config { direction: BandwidthDirection::Both, networks, interval, ..limited(limit) };
         let mut packets = packets;
         packets.sort_by_key(|packet| packet.2);
         let host = |host: u8| IpAddr::V4(Ipv4Addr::new(10, 0, 0, host));

@@ -1,53 +1,57 @@
-//! TrafficAlerted's rule: every packet contacts its destination and its destination port, whoever began.
+//! Scans by the number of contacts, TrafficAlerted's rule: each packet contacts its destination and its destination port.
+//!
+//! Takes merged rows; marks the targets of both ways. Must not know which side began, nor outcomes.
 
-use super::Scene;
 use super::contacts::Aspect;
-use super::reading::{self, Word};
+use super::events::{self, ContactEvent};
+use super::state::ScanState;
 use crate::account::conversation::{Address, Way};
 use crate::account::observer::MergedRow;
 use crate::packet::Protocol;
 
-/// Counts both ways of a row, each in its cell.
-pub(super) fn see<A: Address>(scene: &mut Scene, merged: &MergedRow<'_, A>) {
-    for way in Way::BOTH {
-        if merged.row.ways[way as usize].packets > 0 {
-            let word = reading::word(merged, way, 0);
-            if !scene.lets_wait(&word) {
-                count(scene, &word);
+impl ScanState {
+    /// Counts both ways of a row, each in its cell.
+    pub(super) fn count_row<A: Address>(&mut self, merged: &MergedRow<'_, A>) {
+        for way in Way::BOTH {
+            if merged.row.ways[way as usize].packets > 0 {
+                let event = events::plain(merged, way, 0);
+                if !self.defer(&event) {
+                    self.count_contact(&event);
+                }
             }
         }
     }
-}
 
-/// Counts packets of a source to a target.
-pub(super) fn count(scene: &mut Scene, word: &Word) {
-    if scene.config.excluded_ports.contains(&word.target.port) {
-        return;
+    /// Counts packets of a source to a target, in the cell that ends next.
+    pub(super) fn count_contact(&mut self, event: &ContactEvent) {
+        if self.config.excluded_ports.contains(&event.target.port) {
+            return;
+        }
+        if self.contacts.is_full() && !self.contacts.is_wanted(event.source) {
+            return;
+        }
+        let Some(source) = self.contacts.find_or_insert(event.source) else { return };
+        self.count_target(source, Aspect::Hosts, event);
+        if matches!(event.target.protocol, Protocol::TCP | Protocol::UDP) && event.target.port != 0 {
+            self.count_target(source, Aspect::Ports, event);
+        }
     }
-    if scene.contacts.is_full() && !scene.contacts.is_wanted(word.source) {
-        return;
-    }
-    let Some(source) = scene.contacts.hold(word.source) else { return };
-    mark(scene, source, Aspect::Hosts, word);
-    if matches!(word.target.protocol, Protocol::TCP | Protocol::UDP) && word.target.port != 0 {
-        mark(scene, source, Aspect::Ports, word);
-    }
-}
 
-fn mark(scene: &mut Scene, source: u32, aspect: Aspect, word: &Word) {
-    if !scene.is_on(aspect) {
-        return;
+    fn count_target(&mut self, source: u32, aspect: Aspect, event: &ContactEvent) {
+        if !self.is_analyzed(aspect) {
+            return;
+        }
+        let cell = self.cell(event.last);
+        let horizon = self.horizon(cell, aspect);
+        let Some(mark) = self.contacts.mark(source, aspect, event.target, horizon) else { return };
+        let was_counted = mark.counted >= horizon;
+        if !was_counted || (event.first, event.target) < (mark.since, mark.target) {
+            (mark.since, mark.target, mark.begun) = (event.first, event.target, event.first);
+        }
+        mark.counted = mark.counted.max(cell);
+        if !was_counted {
+            self.count(source, aspect, 1);
+        }
+        self.follow_trail(source, aspect, [event.first, event.last], event.target);
     }
-    let cell = scene.cell(word.last);
-    let horizon = scene.horizon(cell, aspect);
-    let Some(mark) = scene.contacts.mark(source, aspect, word.target, horizon) else { return };
-    let was_counted = mark.counted >= horizon;
-    if !was_counted || (word.first, word.target) < (mark.since, mark.place) {
-        (mark.since, mark.place, mark.begun) = (word.first, word.target, word.first);
-    }
-    mark.counted = mark.counted.max(cell);
-    if !was_counted {
-        scene.count(source, aspect, 1);
-    }
-    scene.follow_trail(source, aspect, [word.first, word.last], word.target);
 }

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use super::contacts::Place;
+use super::contacts::HostPort;
 use crate::packet::Protocol;
 
 /// A kind of last addresses of networks, and how much more often than by chance a source must contact them before they
@@ -26,7 +26,7 @@ const LAST_ADDRESSES: [LastAddresses; 2] =
 /// The number of ones that the broadcast addresses end in that a source contacts; none where it meets them by chance. A
 /// station that wakes hosts in many networks sends to the broadcast address of each. Takes the failed contacts of the
 /// source, each with the number of those that it stands for.
-pub(super) fn ones_at_end<'a>(failed: impl Iterator<Item = (&'a Place, u64)>) -> Option<u32> {
+pub(super) fn ones_at_end<'a>(failed: impl Iterator<Item = (&'a HostPort, u64)>) -> Option<u32> {
     let mut by_ones = [0_u64; 33];
     for (place, weight) in failed.filter(|(place, _)| may_be_one(place, 0)) {
         by_ones[ones(place.address) as usize] += weight;
@@ -43,7 +43,7 @@ pub(super) fn ones_at_end<'a>(failed: impl Iterator<Item = (&'a Place, u64)>) ->
 }
 
 /// True if a contact may have been with a broadcast address that ends in so many ones: no TCP goes there.
-pub(super) fn may_be_one(place: &Place, at_least: u32) -> bool {
+pub(super) fn may_be_one(place: &HostPort, at_least: u32) -> bool {
     matches!(place.protocol, Protocol::UDP | Protocol::ICMP) && ones(place.address) >= at_least
 }
 

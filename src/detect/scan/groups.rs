@@ -1,6 +1,7 @@
 //! Questions to many hosts at once, and their answers: multicast, broadcast, and the ports of discovery protocols.
 //!
-//! Takes addresses and ports, and tells which datagrams are questions to many or answers to such questions. Keeps nothing.
+//! Takes addresses and ports; tells which datagrams are questions to many or answers to such questions. Must not know what was
+//! asked before.
 
 use std::net::IpAddr;
 
@@ -20,7 +21,7 @@ pub(super) fn is_host(address: IpAddr) -> bool {
     }
 }
 
-/// True if two are hosts that can scan and be scanned.
+/// True if one host can contact the other.
 pub(super) fn are_hosts(source: IpAddr, target: IpAddr) -> bool {
     source != target && is_host(source) && is_host(target)
 }

@@ -1,6 +1,8 @@
-//! What was reported of an established conversation of late: most rows are of one of which there is nothing new to say.
+//! The activity of a conversation that was reported last: most rows are of a conversation that has nothing new to report.
+//!
+//! Takes and gives the last report, one word in the notes of a conversation. Must not know what is done with a report.
 
-use crate::account::observer::ObserverNote;
+use crate::detect::LastReport;
 
 /// The activity of a conversation that was reported in a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -9,7 +11,7 @@ pub(super) enum Reported {
     Nothing,
     /// The server answers.
     Answer,
-    /// Both sides go on.
+    /// Both sides continue.
     Exchange,
 }
 
@@ -18,31 +20,31 @@ const KIND: u32 = 3;
 const ANSWER: u32 = 1;
 const EXCHANGE: u32 = 2;
 
-/// A note holds what was reported last, and in which period. To report the same again must not matter: of two periods
-/// that take turns, as where threads are not in step, each is new again.
+/// The last report is an activity and its period. To report the same again must not matter: where threads are not in step, two
+/// periods alternate and each is new again.
 impl Reported {
     /// The activity that was reported in `period`.
     #[inline]
-    pub(super) const fn of(note: ObserverNote, period: i64) -> Self {
-        match note.0.wrapping_sub(bits_of(period)) {
+    pub(super) const fn of(report: LastReport, period: i64) -> Self {
+        match report.0.wrapping_sub(bits_of(period)) {
             ANSWER => Self::Answer,
             EXCHANGE => Self::Exchange,
             _ => Self::Nothing,
         }
     }
 
-    /// Notes that the server answers, or that both sides go on.
+    /// Notes that the server answers, or that both sides continue.
     #[inline]
-    pub(super) const fn keep(note: &mut ObserverNote, period: i64, goes_on: bool) {
-        note.0 = bits_of(period) | if goes_on { EXCHANGE } else { ANSWER };
+    pub(super) const fn keep(report: &mut LastReport, period: i64, continues: bool) {
+        report.0 = bits_of(period) | if continues { EXCHANGE } else { ANSWER };
     }
 
     /// Forgets what was reported in `period`, or in the next one by a thread that is ahead.
     #[inline]
-    pub(super) const fn forget(note: &mut ObserverNote, period: i64) {
-        let noted = note.0 & !KIND;
+    pub(super) const fn forget(report: &mut LastReport, period: i64) {
+        let noted = report.0 & !KIND;
         if noted == bits_of(period) || noted == bits_of(period.wrapping_add(1)) {
-            *note = ObserverNote(0);
+            *report = LastReport(0);
         }
     }
 }
@@ -57,14 +59,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_noted_last_is_heard_in_its_period_alone() {
-        let mut note = ObserverNote::default();
+    fn last_report_counts_in_its_period_alone() {
+        let mut report = LastReport::default();
         for period in [-3, 0, 1, i64::from(u32::MAX) + 5] {
-            assert_eq!(Reported::of(note, period), Reported::Nothing);
-            for (goes_on, heard) in [(false, Reported::Answer), (true, Reported::Exchange), (false, Reported::Answer)] {
-                Reported::keep(&mut note, period, goes_on);
-                assert_eq!(Reported::of(note, period), heard);
-                assert_eq!([period - 1, period + 1].map(|other| Reported::of(note, other)), [Reported::Nothing; 2]);
+            assert_eq!(Reported::of(report, period), Reported::Nothing);
+            for (continues, expected) in
+                [(false, Reported::Answer), (true, Reported::Exchange), (false, Reported::Answer)]
+            {
+                Reported::keep(&mut report, period, continues);
+                assert_eq!(Reported::of(report, period), expected);
+                assert_eq!([period - 1, period + 1].map(|other| Reported::of(report, other)), [Reported::Nothing; 2]);
             }
         }
     }
@@ -72,10 +76,10 @@ mod tests {
     #[test]
     fn a_beginning_forgets_its_own_period_and_the_next() {
         let held = |noted: i64, begun: i64| {
-            let mut note = ObserverNote::default();
-            Reported::keep(&mut note, noted, true);
-            Reported::forget(&mut note, begun);
-            Reported::of(note, noted) == Reported::Exchange
+            let mut report = LastReport::default();
+            Reported::keep(&mut report, noted, true);
+            Reported::forget(&mut report, begun);
+            Reported::of(report, noted) == Reported::Exchange
         };
         assert_eq!([6, 7, 8, 9].map(|noted| held(noted, 7)), [true, false, false, true]);
     }

@@ -1,7 +1,8 @@
-//! A bounded sample of the TCP conversations of an interface, and whether each was seen both ways.
+//! A bounded sample of the TCP conversations of an interface, with how each was seen.
 //!
-//! Each slot keeps the conversation with the lowest tag among those of the window. So the sample depends neither on the
-//! order of rows nor on the tick, and both kinds of conversations are thinned out alike. It knows hashes, no addresses.
+//! Takes hashes of conversations and hosts; gives the conversations of the window that were seen one way or both ways. Each
+//! slot keeps the conversation with the lowest tag, so the sample depends neither on the order of rows nor on the tick, and
+//! both kinds are thinned out alike. Must not know addresses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,12 +12,12 @@ use crate::time_grid::Cell;
 const SLOTS: usize = 256;
 /// Parts of the window: the grain of a conversation's age.
 pub(super) const BLOCKS: i64 = 8;
-/// Conversations of one sender, and of one receiver, that count: one host alone must not decide.
+/// The most conversations of one sender, and of one receiver, that count: one host alone must not decide.
 const MOST_OF_A_HOST: u8 = 2;
 
 /// The packets of a conversation that were seen, from few to many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Seen {
+pub(super) enum SeenPackets {
     /// One packet of it.
     Once,
     /// Several packets, all of one way.
@@ -27,19 +28,19 @@ pub(super) enum Seen {
 
 /// A conversation of the sample.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Slot {
+pub(super) struct SampledConversation {
     tag: u32,
     /// The number of the block in which it was seen last; 0 for an empty slot.
     block: u32,
-    seen: Seen,
+    seen: SeenPackets,
     /// Hashes of the sender and of the receiver; of the client and of the server where it was seen both ways.
     hosts: [u32; 2],
     /// The cell in which it was seen first.
     since: Cell,
 }
 
-impl Slot {
-    const EMPTY: Self = Self { tag: 0, block: 0, seen: Seen::Once, hosts: [0; 2], since: Cell(0) };
+impl SampledConversation {
+    const EMPTY: Self = Self { tag: 0, block: 0, seen: SeenPackets::Once, hosts: [0; 2], since: Cell(0) };
 
     /// True if it was seen in the window that ends with a block. Block numbers wrap around after years.
     fn is_recent(&self, block: i64) -> bool {
@@ -49,60 +50,60 @@ impl Slot {
 
 /// The sample of one interface. It takes its memory with the first conversation.
 #[derive(Debug, Default)]
-pub(super) struct Sample {
-    slots: Vec<Slot>,
+pub(super) struct ConversationSample {
+    slots: Vec<SampledConversation>,
 }
 
-impl Sample {
+impl ConversationSample {
     /// True if noting a conversation would change nothing: the slot keeps another one, or knows as much.
     #[inline]
-    pub(super) fn knows(&self, hash: u64, seen: Seen, block: i64) -> bool {
+    pub(super) fn knows(&self, hash: u64, seen: SeenPackets, block: i64) -> bool {
         let Some(slot) = self.slots.get(position(hash)) else { return false };
         let tag = hash as u32;
         slot.is_recent(block) && (slot.tag < tag || slot.tag == tag && slot.seen >= seen && slot.block == block as u32)
     }
 
     /// Notes a conversation, known by its hash and those of its hosts.
-    pub(super) fn note(&mut self, hash: u64, hosts: [u32; 2], seen: Seen, cell: Cell, block: i64) {
+    pub(super) fn note(&mut self, hash: u64, hosts: [u32; 2], seen: SeenPackets, cell: Cell, block: i64) {
         if self.knows(hash, seen, block) {
             return;
         }
         if self.slots.is_empty() {
-            self.slots.resize(SLOTS, Slot::EMPTY);
+            self.slots.resize(SLOTS, SampledConversation::EMPTY);
         }
         let slot = &mut self.slots[position(hash)];
-        let newcomer = Slot { tag: hash as u32, block: block as u32, seen, hosts, since: cell };
+        let newcomer = SampledConversation { tag: hash as u32, block: block as u32, seen, hosts, since: cell };
         let is_same = slot.tag == newcomer.tag && slot.is_recent(block);
         *slot = match is_same {
-            true if slot.seen > seen => Slot { block: newcomer.block, ..*slot },
-            true => Slot { since: slot.since.min(cell), ..newcomer },
+            true if slot.seen > seen => SampledConversation { block: newcomer.block, ..*slot },
+            true => SampledConversation { since: slot.since.min(cell), ..newcomer },
             false => newcomer,
         };
     }
 
     /// The conversations of the window that were seen one way only.
-    pub(super) fn lonely(&self, block: i64) -> Vec<Slot> {
-        self.slots.iter().filter(|slot| slot.is_recent(block) && slot.seen != Seen::BothWays).copied().collect()
+    pub(super) fn one_way(&self, block: i64) -> Vec<SampledConversation> {
+        self.slots.iter().filter(|slot| slot.is_recent(block) && slot.seen != SeenPackets::BothWays).copied().collect()
     }
 
     /// The conversations of the window that were seen both ways.
-    pub(super) fn paired(&self, block: i64) -> Vec<Slot> {
-        self.slots.iter().filter(|slot| slot.is_recent(block) && slot.seen == Seen::BothWays).copied().collect()
+    pub(super) fn both_ways(&self, block: i64) -> Vec<SampledConversation> {
+        self.slots.iter().filter(|slot| slot.is_recent(block) && slot.seen == SeenPackets::BothWays).copied().collect()
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.slots.capacity() * size_of::<Slot>()
+        self.slots.capacity() * size_of::<SampledConversation>()
     }
 
     pub(super) fn clear(&mut self) {
-        self.slots.fill(Slot::EMPTY);
+        self.slots.fill(SampledConversation::EMPTY);
     }
 }
 
 /// The number of these conversations that count where each host counts for two as a sender and for two as a receiver.
-pub(super) fn counted_by_host(slots: &[Slot]) -> usize {
+pub(super) fn counted_by_host(slots: &[SampledConversation]) -> usize {
     let mut counts: [BTreeMap<u32, u8>; 2] = Default::default();
-    let mut takes = |slot: &&Slot| {
+    let mut takes = |slot: &&SampledConversation| {
         let [sent, received] = [0, 1].map(|side| counts[side].get(&slot.hosts[side]).copied().unwrap_or_default());
         if sent.max(received) >= MOST_OF_A_HOST {
             return false;
@@ -115,13 +116,13 @@ pub(super) fn counted_by_host(slots: &[Slot]) -> usize {
 }
 
 /// The numbers of distinct senders and receivers of these conversations.
-pub(super) fn hosts(slots: &[Slot]) -> [usize; 2] {
+pub(super) fn hosts(slots: &[SampledConversation]) -> [usize; 2] {
     [0, 1].map(|side| slots.iter().map(|slot| slot.hosts[side]).collect::<BTreeSet<u32>>().len())
 }
 
 /// The conversations of which one packet was seen, in the cell `until` or before.
-pub(super) fn seen_once(slots: &[Slot], until: Cell) -> Vec<Slot> {
-    slots.iter().filter(|slot| slot.seen == Seen::Once && slot.since <= until).copied().collect()
+pub(super) fn seen_once(slots: &[SampledConversation], until: Cell) -> Vec<SampledConversation> {
+    slots.iter().filter(|slot| slot.seen == SeenPackets::Once && slot.since <= until).copied().collect()
 }
 
 fn position(hash: u64) -> usize {
@@ -133,41 +134,43 @@ mod tests {
     use super::*;
     use crate::tables::sampling::mixed;
 
-    fn filled(conversations: impl Iterator<Item = (u64, [u32; 2], Seen)>) -> Sample {
-        let mut sample = Sample::default();
+    fn filled(conversations: impl Iterator<Item = (u64, [u32; 2], SeenPackets)>) -> ConversationSample {
+        let mut sample = ConversationSample::default();
         conversations.for_each(|(number, hosts, seen)| sample.note(mixed(number), hosts, seen, Cell(9), 1));
         sample
     }
 
     #[test]
     fn sample_does_not_depend_on_the_order_of_rows() {
-        let seen = [Seen::Once, Seen::OneWay, Seen::BothWays];
+        let seen = [SeenPackets::Once, SeenPackets::OneWay, SeenPackets::BothWays];
         let all: Vec<_> =
             (0..3_000).map(|number| (number % 1_100, [number as u32, 1], seen[number as usize % 3])).collect();
-        let found = |sample: &Sample| sample.slots.iter().map(|slot| (slot.tag, slot.seen)).collect::<Vec<_>>();
+        let found =
+            |sample: &ConversationSample| sample.slots.iter().map(|slot| (slot.tag, slot.seen)).collect::<Vec<_>>();
         assert_eq!(found(&filled(all.iter().copied())), found(&filled(all.iter().rev().copied())));
     }
 
     #[test]
     fn large_sample_keeps_the_share_of_conversations_that_were_seen_both_ways() {
-        let kind = |number: u64| if number.is_multiple_of(4) { Seen::BothWays } else { Seen::OneWay };
+        let kind = |number: u64| if number.is_multiple_of(4) { SeenPackets::BothWays } else { SeenPackets::OneWay };
         let sample = filled((0..20_000).map(|number| (number, [number as u32, 1], kind(number))));
-        let (paired, lonely) = (sample.paired(1).len(), sample.lonely(1).len());
-        assert_eq!(paired + lonely, SLOTS);
-        assert!((40..=90).contains(&paired), "{paired} of {SLOTS}, a quarter of all");
+        let (both_ways, one_way) = (sample.both_ways(1).len(), sample.one_way(1).len());
+        assert_eq!(both_ways + one_way, SLOTS);
+        assert!((40..=90).contains(&both_ways), "{both_ways} of {SLOTS}, a quarter of all");
     }
 
     #[test]
     fn conversations_leave_with_the_window() {
-        let sample = filled([(1, [1, 2], Seen::OneWay)].into_iter());
-        assert_eq!([1, 9, 10].map(|block| sample.lonely(block).len()), [1, 1, 0]);
+        let sample = filled([(1, [1, 2], SeenPackets::OneWay)].into_iter());
+        assert_eq!([1, 9, 10].map(|block| sample.one_way(block).len()), [1, 1, 0]);
     }
 
     #[test]
     fn each_host_counts_for_two_conversations_a_side() {
         let counted = |pairs: &[[u32; 2]]| {
-            let conversations = pairs.iter().enumerate().map(|(number, hosts)| (number as u64, *hosts, Seen::OneWay));
-            counted_by_host(&filled(conversations).lonely(1))
+            let conversations =
+                pairs.iter().enumerate().map(|(number, hosts)| (number as u64, *hosts, SeenPackets::OneWay));
+            counted_by_host(&filled(conversations).one_way(1))
         };
         assert_eq!(counted(&[[1, 10], [1, 11], [1, 12], [1, 13]]), 2);
         assert_eq!(counted(&[[10, 1], [11, 1], [12, 1], [13, 1]]), 2);

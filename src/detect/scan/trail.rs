@@ -1,41 +1,40 @@
 //! The first and the last contacts of each source that may be scanning.
 //!
-//! The table of contacts holds only a sample of many targets. An alert names targets that the source really tried first
-//! and last, so the trail of a suspect is kept beside that table. There are as many trails as suspects and reported
-//! sources at most.
+//! Takes contacts that count; gives the targets that a source tried first and last. The table of contacts holds only a sample
+//! of many targets, so the trail of a suspect is kept beside it. There are at most as many trails as suspects and reported
+//! sources. Must not know limits or outcomes.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::net::IpAddr;
 
-use super::Scene;
-use super::contacts::{Aspect, Mark, Place};
+use super::contacts::{Aspect, HostPort};
 use crate::detect::MAXIMUM_TARGETS;
 use crate::packet::Timestamp;
 
 /// A contact: the time of a packet, and its target.
-pub(super) type Step = (Timestamp, Place);
+pub(super) type TrailStep = (Timestamp, HostPort);
 
 /// The first and the last contacts of a source.
 #[derive(Debug, Clone)]
 pub(super) struct Trail {
     /// The first contacts, each with another target; at most [`MAXIMUM_TARGETS`], the earliest first.
-    pub(super) first: Vec<Step>,
+    pub(super) first: Vec<TrailStep>,
     /// The last contact.
-    pub(super) last: Step,
+    pub(super) last: TrailStep,
 }
 
 impl Trail {
     /// The trail of a source with these contacts, the last of which is given too.
-    fn new(known: impl Iterator<Item = Step>, last: Step) -> Self {
-        let mut first: Vec<Step> = known.collect();
+    fn new(known: impl Iterator<Item = TrailStep>, last: TrailStep) -> Self {
+        let mut first: Vec<TrailStep> = known.collect();
         first.sort_unstable();
         first.truncate(MAXIMUM_TARGETS);
         Self { first, last }
     }
 
-    /// Takes in a contact by the times of its first and of its last packet.
-    fn follow(&mut self, [begun, last]: [Timestamp; 2], place: Place) {
+    /// Adds a contact by the times of its first and of its last packet.
+    fn follow(&mut self, [begun, last]: [Timestamp; 2], place: HostPort) {
         self.last = self.last.max((last, place));
         let step = (begun, place);
         let is_early = self.first.len() < MAXIMUM_TARGETS || self.first.last().is_some_and(|known| step < *known);
@@ -43,23 +42,6 @@ impl Trail {
             self.first.insert(self.first.partition_point(|known| *known < step), step);
             self.first.truncate(MAXIMUM_TARGETS);
         }
-    }
-}
-
-impl Scene {
-    /// Remembers the first and the last contacts of a source that may be over its limit. `packets` are the times of the
-    /// contact's first and last packet.
-    #[inline]
-    pub(super) fn follow_trail(&mut self, source: u32, aspect: Aspect, packets: [Timestamp; 2], place: Place) {
-        let is_suspect = self.suspects.contains(&source);
-        if !is_suspect && self.trails.is_empty() {
-            return;
-        }
-        let horizon = self.horizon(self.current.unwrap_or_default(), aspect);
-        let contacts = &self.contacts;
-        let failing = |mark: &&Mark| mark.counted >= horizon && mark.answered < horizon;
-        let known = || contacts.marks(source, aspect).filter(failing).map(|mark| (mark.begun, mark.place));
-        self.trails.follow((aspect, contacts.address(source)), packets, place, is_suspect.then_some(known));
     }
 }
 
@@ -72,13 +54,12 @@ impl Trails {
         self.0.is_empty()
     }
 
-    /// Takes in a contact of a source that has a trail. A suspect without one gets one, with the contacts that are `known`
-    /// of it.
-    pub(super) fn follow<I: Iterator<Item = Step>>(
+    /// Adds a contact of a source that has a trail. A suspect without a trail gets one, with its `known` contacts.
+    pub(super) fn follow<I: Iterator<Item = TrailStep>>(
         &mut self,
         key: (Aspect, IpAddr),
         packets: [Timestamp; 2],
-        place: Place,
+        place: HostPort,
         known: Option<impl FnOnce() -> I>,
     ) {
         match (self.0.entry(key), known) {
@@ -104,6 +85,6 @@ impl Trails {
 
     /// The memory that the trails take, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.0.len() * (size_of::<((Aspect, IpAddr), Trail)>() + MAXIMUM_TARGETS * size_of::<Step>())
+        self.0.len() * (size_of::<((Aspect, IpAddr), Trail)>() + MAXIMUM_TARGETS * size_of::<TrailStep>())
     }
 }

@@ -1,121 +1,92 @@
-//! What readers see: the sources with the most contacts, and how full the tables are.
+//! The state of the search for scans for readers: the sources with the most contacts, and how full the tables are.
+//!
+//! Takes the state; gives a bounded view of it. Must not know how it is shown.
 
 use std::net::IpAddr;
 
+use super::config::Rule;
 use super::contacts::Aspect;
+use super::state::ScanState;
 use super::verdict::tally;
-use super::{Scan, Scene};
 use crate::account::interface::InterfaceId;
+use crate::detect::{DetectionTable, TableUse};
+use crate::tables::top::{heaviest_first, keep_top, top_n};
 use crate::time_grid::Cell;
-
-/// How full a table is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TableUse {
-    /// What it holds.
-    pub name: &'static str,
-    /// Entries.
-    pub held: usize,
-    /// The most that it holds.
-    pub limit: usize,
-    /// What was given up for others, or found no room.
-    pub evicted: u64,
-}
 
 /// The state of the search for scans, bounded.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct View {
-    /// The sources that contacted the most hosts, and how many.
+pub struct ScanView {
+    /// The sources that contacted the most hosts, with the number of hosts.
     pub contacted_hosts: Vec<(IpAddr, u64)>,
-    /// The sources that contacted the most ports, and how many.
+    /// The sources that contacted the most ports, with the number of ports.
     pub contacted_ports: Vec<(IpAddr, u64)>,
-    /// The sources whose contacts failed with the most hosts, or with the most ports where these are more.
+    /// The sources with the most failed contacts: with hosts, or with ports where these are more.
     pub unanswered_contacts: Vec<(IpAddr, u64)>,
-    /// Whether each interface shows both ways of conversations.
+    /// Each interface with true if it shows both ways of conversations.
     pub answers_visible: Vec<(InterfaceId, bool)>,
     /// The tables.
     pub tables: Vec<TableUse>,
-    /// Contacts whose outcome is unknown: one-way sight, streams, no room.
+    /// Contacts whose outcome is unknown: the interface shows no answers, they are streams, or there was no room.
     pub unknown: u64,
     /// The memory of it all, in bytes.
     pub memory_bytes: usize,
 }
 
-impl Scan {
-    /// What readers see, with the `top` sources of each kind, the largest first.
-    #[must_use]
-    pub fn view(&self, top: usize) -> View {
-        let (waiting, waiting_limit, lost, unknown) = self.evidence.figures();
-        let (sources, source_limit, evicted) = self.scene.contacts.source_figures();
-        let (targets, target_limit, targets_lost) = self.scene.contacts.target_figures();
-        let (askers, asker_limit, forgotten) = self.evidence.askers(self.scene.current_end);
-        let table = |name, held, limit, evicted| TableUse { name, held, limit, evicted };
-        View {
+impl ScanState {
+    /// The view, with the `top` sources of each kind, the largest first.
+    pub(super) fn view(&self, top: usize) -> ScanView {
+        let (pending, pending_limit, pending_lost) = self.pending.figures();
+        let lost = pending_lost + self.unmatched.lost + self.deferred.lost;
+        let (sources, source_limit, evicted) = self.contacts.source_figures();
+        let (targets, target_limit, targets_lost) = self.contacts.target_figures();
+        let (askers, asker_limit, forgotten) = self.askers.figures(self.current_end());
+        let table = |table, entries, limit, evicted| TableUse { table, entries, limit, evicted };
+        ScanView {
             contacted_hosts: self.contacted(Aspect::Hosts, top),
             contacted_ports: self.contacted(Aspect::Ports, top),
             unanswered_contacts: self.unanswered(top),
-            answers_visible: self.evidence.sight.answers_visible(),
+            answers_visible: self.visibility.answers_visible(),
             tables: vec![
-                table("scan_sources", sources, source_limit, evicted),
-                table("scan_targets", targets, target_limit, targets_lost),
-                table("scan_waiting", waiting, waiting_limit, lost + self.scene.ahead.lost),
-                table("scan_askers", askers, asker_limit, forgotten),
+                table(DetectionTable::ScanSources, sources, source_limit, evicted),
+                table(DetectionTable::ScanTargets, targets, target_limit, targets_lost),
+                table(DetectionTable::ScanPending, pending, pending_limit, lost),
+                table(DetectionTable::ScanAskers, askers, asker_limit, forgotten),
             ],
-            unknown,
+            unknown: self.unknown,
             memory_bytes: self.memory_bytes(),
         }
     }
 
-    /// The memory that the tables take, in bytes.
-    #[must_use]
-    pub fn memory_bytes(&self) -> usize {
-        self.scene.contacts.memory_bytes()
-            + self.scene.ahead.memory_bytes()
-            + self.evidence.memory_bytes()
-            + self.scene.trails.memory_bytes()
-    }
-
     fn contacted(&self, aspect: Aspect, top: usize) -> Vec<(IpAddr, u64)> {
-        let contacts = &self.scene.contacts;
         self.top(
             top,
-            |source| contacts.length(source, aspect),
+            |source| self.contacts.length(source, aspect),
             |source, cell| {
-                let tally = tally(&self.scene, &self.evidence.sight, cell, source, aspect);
+                let tally = tally(self, cell, source, aspect);
                 tally.value + tally.answered
             },
         )
     }
 
     fn unanswered(&self, top: usize) -> Vec<(IpAddr, u64)> {
-        if self.scene.config.rule == super::Rule::Contacts {
+        if self.config.rule == Rule::Contacts {
             return Vec::new();
         }
         let largest = |of: &dyn Fn(Aspect) -> u64| Aspect::BOTH.map(of).into_iter().max().unwrap_or_default();
-        let contacts = &self.scene.contacts;
         self.top(
             top,
-            |source| largest(&|aspect| contacts.counted(source, aspect)),
-            |source, cell| largest(&|aspect| tally(&self.scene, &self.evidence.sight, cell, source, aspect).value),
+            |source| largest(&|aspect| self.contacts.counted(source, aspect)),
+            |source, cell| largest(&|aspect| tally(self, cell, source, aspect).value),
         )
     }
 
     /// The sources with the most by `exact`, among twice as many with the most by `bound`.
     fn top(&self, top: usize, bound: impl Fn(u32) -> u64, exact: impl Fn(u32, Cell) -> u64) -> Vec<(IpAddr, u64)> {
-        let Scene { contacts, current, .. } = &self.scene;
-        let mut bounds: Vec<(u64, u32)> =
-            contacts.sources().map(|source| (bound(source), source)).filter(|&(bound, _)| bound > 0).collect();
-        let candidates = (2 * top).min(bounds.len());
-        if candidates < bounds.len() {
-            bounds.select_nth_unstable_by(candidates, |left, right| right.cmp(left));
-        }
-        let cell = current.unwrap_or_default();
-        let mut found: Vec<(IpAddr, u64)> = bounds[..candidates]
-            .iter()
-            .map(|&(_, source)| (contacts.address(source), exact(source, cell)))
-            .filter(|&(_, value)| value > 0)
-            .collect();
-        found.sort_unstable_by_key(|&(address, value)| (std::cmp::Reverse(value), address));
-        found.truncate(top);
-        found
+        let bounds = self.contacts.sources().map(|source| (bound(source), source));
+        let mut bounds: Vec<(u64, u32)> = bounds.filter(|&(bound, _)| bound > 0).collect();
+        keep_top(&mut bounds, 2 * top, |one, other| other.cmp(one));
+        let cell = self.current().unwrap_or_default();
+        let found = bounds.iter().map(|&(_, source)| (self.contacts.address(source), exact(source, cell)));
+        top_n(found.filter(|&(_, value)| value > 0), top, heaviest_first)
     }
 }

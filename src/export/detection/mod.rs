@@ -83,15 +83,15 @@ fn write_sight<W: Write>(view: &detect::View, accounts: &Snapshot, writer: &mut 
 fn write_tables<W: Write>(view: &detect::View, writer: &mut TextWriter<W>) -> io::Result<()> {
     writer.family(&family::DETECTION_ENTRIES)?;
     for table in &view.tables {
-        writer.sample(family::DETECTION_ENTRIES.name).word("table", table.name).value(table.held as u64)?;
+        writer.sample(family::DETECTION_ENTRIES.name).word("table", table.table.label()).value(table.entries as u64)?;
     }
     writer.family(&family::DETECTION_LIMIT)?;
     for table in &view.tables {
-        writer.sample(family::DETECTION_LIMIT.name).word("table", table.name).value(table.limit as u64)?;
+        writer.sample(family::DETECTION_LIMIT.name).word("table", table.table.label()).value(table.limit as u64)?;
     }
     writer.family(&family::DETECTION_EVICTED)?;
     for table in &view.tables {
-        writer.sample(family::DETECTION_EVICTED.name).word("table", table.name).value(table.evicted)?;
+        writer.sample(family::DETECTION_EVICTED.name).word("table", table.table.label()).value(table.evicted)?;
     }
     Ok(())
 }

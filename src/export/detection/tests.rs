@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::alert::{AlertState, Fingerprint, Peak, Severity, Side};
-use crate::detect::{Figures, Kind, TableUse, Target};
+use crate::detect::{DetectionTable, Figures, Kind, TableUse, Target};
 use crate::export::Format;
 use crate::packet::{Protocol, Timestamp};
 
@@ -53,7 +53,7 @@ fn each_source_with_activity_has_a_row() {
         unanswered_contacts: vec![(host(5), 15)],
         anomalies: vec![((host(6), host(7)), 0.75)],
         unknown_contacts: 8,
-        tables: vec![TableUse { name: "scan_sources", held: 3, limit: 9, evicted: 2 }],
+        tables: vec![TableUse { table: DetectionTable::ScanSources, entries: 3, limit: 9, evicted: 2 }],
         ..detect::View::default()
     };
     let report = Report { detection, ..Report::default() };
@@ -175,7 +175,7 @@ fn of_very_many_alerts_the_last_have_a_row() {
 /// A sight of an interface can be made by the ledger alone, which knows its places.
 #[test]
 fn whether_answers_are_visible_is_said_by_name() {
-    let mut ledger = crate::account::ledger::Ledger::new(&crate::account::Config::default(), 0);
+    let mut ledger = crate::account::ledger::Ledger::<()>::new(&crate::account::Config::default(), 0);
     let [blind, seeing] = ["eth0", "eth1"].map(|name| ledger.interface(name));
     let mut report = Report::from(crate::account::snapshot_builder::plain(&ledger, 0, 0));
     report.detection.answers_visible = vec![(blind, false), (seeing, true)];

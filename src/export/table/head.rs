@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use super::{NO_BREAK, Replayed, write_wrapped};
 use crate::account::flow::Counters;
-use crate::account::snapshot::{Interface, Totals};
+use crate::account::snapshot::{InterfaceEntry, Totals};
 use crate::capture::printable;
 use crate::decode::NotIp;
 use crate::export::units::{Units, rate, share, utc};
@@ -43,7 +43,7 @@ fn write_line<W: Write>(out: &mut W, name: &str, words: &str) -> io::Result<()> 
     write_wrapped(out, &format!("{name:<NAME$}"), &" ".repeat(NAME), words)
 }
 
-fn write_files<W: Write>(units: Units, files: &[Interface], out: &mut W) -> io::Result<()> {
+fn write_files<W: Write>(units: Units, files: &[InterfaceEntry], out: &mut W) -> io::Result<()> {
     if let [file] = files {
         return write_line(out, "File", &printable(&file.name));
     }

@@ -1,12 +1,11 @@
-//! Counts the frames of a file: in this thread alone, or by workers. The result is the same.
+//! Counts the frames of a file, in this thread alone or in workers that it deals them to. The result is the same.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::dealer::Dealer;
 use super::decoders::Decoders;
-use super::looks::{LOOKS_BEHIND, is_to_be_merged};
-use super::span::Span;
+use super::frames::{FrameSpan, LOOKS_BEHIND, is_to_be_merged};
 use crate::account::fill::Fill;
 use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
@@ -18,31 +17,38 @@ use crate::packet::{Frame, Timestamp};
 use crate::pipeline::Error;
 use crate::pipeline::capture_loop::count_frame;
 use crate::pipeline::cells::Cells;
-use crate::pipeline::follow::Follow;
+use crate::pipeline::clock::ClockObserver;
 
-/// Counts frames, and reports the progress of packet time to `follow`.
-pub(super) enum Counting<F> {
+/// Counts frames, and passes packet time to an observer.
+pub(super) enum Counting<F: ClockObserver> {
     /// In this thread.
     Alone(Box<Alone<F>>),
     /// In others.
     Dealt(Box<Dealer<F>>),
 }
 
-impl<F: Follow + Send + 'static> Counting<F> {
+impl<F: ClockObserver + Send + 'static> Counting<F> {
     pub(super) fn new(
-        ledger: Ledger,
-        follow: F,
+        ledger: Ledger<F::Notes>,
+        observer: F,
         classifier: &Arc<Classifier>,
         seed: u64,
         workers: usize,
     ) -> Result<Self, Error> {
         if workers > 1 {
-            return Dealer::start(ledger, follow, classifier, seed, workers)
+            return Dealer::start(ledger, observer, classifier, seed, workers)
                 .map(|dealer| Self::Dealt(Box::new(dealer)));
         }
         let interval = Interval::new(Arc::clone(classifier), seed);
-        let cells = Cells::of(follow.grids());
-        Ok(Self::Alone(Box::new(Alone { interval, ledger, follow, cells, span: Span::EMPTY, looks: VecDeque::new() })))
+        let cells = Cells::of(observer.grids());
+        Ok(Self::Alone(Box::new(Alone {
+            interval,
+            ledger,
+            observer,
+            cells,
+            span: FrameSpan::EMPTY,
+            looks: VecDeque::new(),
+        })))
     }
 
     /// Reads up to `count` frames of the file `name` and counts or deals them; gives the captured bytes, and what
@@ -74,19 +80,19 @@ impl<F: Follow + Send + 'static> Counting<F> {
         (captured_bytes, read.map_err(Error::from))
     }
 
-    /// The accounts of all that this thread counted so far of the file `name`, and the follower.
-    pub(super) fn accounts(&mut self, name: &str) -> Option<(&Ledger, &F)> {
+    /// The accounts of all that this thread counted so far of the file `name`, and the observer.
+    pub(super) fn accounts(&mut self, name: &str) -> Option<(&Ledger<F::Notes>, &F)> {
         match self {
             Self::Alone(alone) => {
                 alone.interval.settle();
                 alone.merge(name);
-                Some((&alone.ledger, &alone.follow))
+                Some((&alone.ledger, &alone.observer))
             }
             Self::Dealt(_) => None,
         }
     }
 
-    /// After [`super::looks::FRAMES_AT_ONCE`] frames of the file `name`, or its last ones: hands the interval over if it
+    /// After [`super::frames::FRAMES_AT_ONCE`] frames of the file `name`, or its last ones: hands the interval over if it
     /// is time.
     pub(super) fn look(&mut self, name: &Arc<str>, is_last: bool) -> Result<(), Error> {
         match self {
@@ -99,22 +105,22 @@ impl<F: Follow + Send + 'static> Counting<F> {
     }
 
     /// The time that the frames so far took.
-    pub(super) fn span(&self) -> Span {
+    pub(super) fn span(&self) -> FrameSpan {
         match self {
             Self::Alone(alone) => alone.span,
             Self::Dealt(dealer) => dealer.span(),
         }
     }
 
-    /// The accounts of all counted frames, and the clock observer.
-    pub(super) fn finish(self) -> Result<(Ledger, F), Error> {
+    /// The accounts of all that was counted, and the observer.
+    pub(super) fn finish(self) -> Result<(Ledger<F::Notes>, F), Error> {
         match self {
             Self::Alone(alone) => {
-                let Alone { ledger, mut follow, cells, .. } = *alone;
+                let Alone { ledger, mut observer, cells, .. } = *alone;
                 if cells.start().is_some() {
-                    follow.finish(cells.end());
+                    observer.finish(cells.end());
                 }
-                Ok((ledger, follow))
+                Ok((ledger, observer))
             }
             Self::Dealt(dealer) => dealer.finish(),
         }
@@ -122,17 +128,17 @@ impl<F: Follow + Send + 'static> Counting<F> {
 }
 
 /// One interval, merged where it is filled.
-pub(super) struct Alone<F> {
+pub(super) struct Alone<F: ClockObserver> {
     interval: Interval,
-    ledger: Ledger,
-    follow: F,
+    ledger: Ledger<F::Notes>,
+    observer: F,
     cells: Cells,
-    span: Span,
+    span: FrameSpan,
     /// Fill of the interval at the last checks.
     looks: VecDeque<Fill>,
 }
 
-impl<F: Follow> Alone<F> {
+impl<F: ClockObserver> Alone<F> {
     /// As [`Counting::read`].
     fn read(
         &mut self,
@@ -161,12 +167,12 @@ impl<F: Follow> Alone<F> {
     /// Goes to the cell of `time`.
     #[cold]
     fn enter(&mut self, name: &str, time: Timestamp) {
-        let turn = self.cells.enter(time);
+        let advance = self.cells.enter(time);
         if !self.interval.is_empty() {
             self.interval.settle();
             self.merge(name);
         }
-        turn.tell(&mut self.follow);
+        advance.notify(&mut self.observer);
     }
 
     fn look(&mut self, name: &str, is_last: bool) {
@@ -181,7 +187,7 @@ impl<F: Follow> Alone<F> {
 
     fn merge(&mut self, name: &str) {
         let interface = self.ledger.interface(name);
-        self.ledger.merge(interface, &self.interval, &mut self.follow);
+        self.ledger.merge(interface, &self.interval, self.observer.rows());
         self.ledger.make_room();
         self.interval.reset();
         self.looks.clear();

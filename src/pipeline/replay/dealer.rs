@@ -10,8 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
-use super::looks::{FRAMES_AT_ONCE, LOOKS_BEHIND, is_to_be_merged};
-use super::span::Span;
+use super::frames::{FRAMES_AT_ONCE, FrameSpan, LOOKS_BEHIND, is_to_be_merged};
 use super::worker::{Batch, Collector, Dealt, Share, ToCollect};
 use crate::account::fill::Fill;
 use crate::account::ledger::Ledger;
@@ -20,30 +19,30 @@ use crate::locality::Classifier;
 use crate::packet::{Addresses, Frame, Protocol, Timestamp};
 use crate::pipeline::Error;
 use crate::pipeline::cells::Cells;
-use crate::pipeline::follow::Follow;
+use crate::pipeline::clock::ClockObserver;
 use crate::pipeline::threads::spawn;
 
 /// Batches on their way to a worker and back, the one being filled among them: no more frames than these wait.
 const BATCHES: usize = LOOKS_BEHIND + 2;
 
 /// Deals packets to workers.
-pub(super) struct Dealer<F> {
+pub(super) struct Dealer<F: ClockObserver> {
     shares: Vec<Share>,
     cells: Cells,
-    span: Span,
+    span: FrameSpan,
     /// Numbers of the intervals whose fill checks are still to be reported, oldest first.
     awaited: VecDeque<u64>,
     interval: u64,
     /// Frames of the interval so far.
     frames: u32,
     to_collect: Sender<ToCollect>,
-    collector: JoinHandle<(Ledger, F)>,
+    collector: JoinHandle<(Ledger<F::Notes>, F)>,
 }
 
-impl<F: Follow + Send + 'static> Dealer<F> {
+impl<F: ClockObserver + Send + 'static> Dealer<F> {
     pub(super) fn start(
-        ledger: Ledger,
-        follow: F,
+        ledger: Ledger<F::Notes>,
+        observer: F,
         classifier: &Arc<Classifier>,
         seed: u64,
         workers: usize,
@@ -53,16 +52,16 @@ impl<F: Follow + Send + 'static> Dealer<F> {
             .collect::<Result<Vec<_>, _>>()?
             .into_iter()
             .unzip();
-        let cells = Cells::of(follow.grids());
+        let cells = Cells::of(observer.grids());
         let (to_collect, collected) = channel();
-        let collector = Collector { ledger, follow, full, collected };
+        let collector = Collector { ledger, observer, full, collected };
         let collector = spawn("accountant", move || collector.run())?;
-        let (span, awaited) = (Span::EMPTY, VecDeque::new());
+        let (span, awaited) = (FrameSpan::EMPTY, VecDeque::new());
         Ok(Self { shares, cells, span, awaited, interval: 0, frames: 0, to_collect, collector })
     }
 
-    /// Decodes a frame of the file `name` and gives it to its worker; what is not IP, to the first. What an ICMP error refuses goes to the worker
-    /// that has the conversation which it quotes: so marks and rows are those of a single thread.
+    /// Decodes a frame of the file `name` and gives it to its worker; a frame that is not IP goes to the first. The refusal of
+    /// an ICMP error goes to the worker of the conversation that the error quotes, so that the result is that of one thread.
     #[inline]
     pub(super) fn deal(&mut self, name: &Arc<str>, decoder: &Decoder, frame: &Frame<'_>) -> Result<(), Error> {
         if !self.cells.hold(frame.time) {
@@ -91,15 +90,15 @@ impl<F: Follow + Send + 'static> Dealer<F> {
     /// Goes to the cell of `time`. The intervals end, which is a look more.
     #[cold]
     fn enter(&mut self, name: &Arc<str>, time: Timestamp) -> Result<(), Error> {
-        let turn = self.cells.enter(time);
+        let advance = self.cells.enter(time);
         if self.frames > 0 {
             self.look(name, true)?;
         }
-        self.tell(ToCollect::Turn(turn))
+        self.tell(ToCollect::Advance(advance))
     }
 
     /// As [`super::counting::Counting::span`].
-    pub(super) fn span(&self) -> Span {
+    pub(super) fn span(&self) -> FrameSpan {
         self.span
     }
 
@@ -131,7 +130,7 @@ impl<F: Follow + Send + 'static> Dealer<F> {
         self.to_collect.send(what).map_err(|_| Error::Panicked)
     }
 
-    pub(super) fn finish(self) -> Result<(Ledger, F), Error> {
+    pub(super) fn finish(self) -> Result<(Ledger<F::Notes>, F), Error> {
         if self.cells.start().is_some() {
             self.tell(ToCollect::End(self.cells.end()))?;
         }
@@ -144,8 +143,8 @@ impl<F: Follow + Send + 'static> Dealer<F> {
     }
 }
 
-/// The worker of a conversation, the same for both directions. Chosen addresses may load one worker more than others,
-/// no more.
+/// The worker of a packet, the same both ways of a conversation. A sender who chooses addresses can at most load one worker more
+/// than others.
 #[inline]
 fn worker_of(addresses: &Addresses, ports: [u16; 2], protocol: Protocol, workers: usize) -> usize {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15; // 2⁶⁴ over the golden ratio: neighbours get far apart

@@ -3,15 +3,14 @@
 mod counting;
 mod dealer;
 mod decoders;
-mod looks;
-mod span;
+mod frames;
 mod worker;
 
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::follow::Follow;
+use super::clock::ClockObserver;
 use super::{Error, check_workers};
 use crate::account::ledger::Ledger;
 use crate::capture::file_name;
@@ -20,36 +19,36 @@ use crate::locality::Classifier;
 use crate::packet::Timestamp;
 use counting::Counting;
 use decoders::Decoders;
-use looks::FRAMES_AT_ONCE;
+use frames::FRAMES_AT_ONCE;
 
 /// Reads files into one ledger.
-pub struct Replay<F> {
+pub struct Replay<F: ClockObserver> {
     counting: Counting<F>,
 }
 
-impl<F: Follow + Send + 'static> Replay<F> {
-    /// Starts with an empty `ledger`, and as many `workers` beside this thread if they are more than one. `follow` is told of
-    /// all that is merged and of packet time, always the same however many workers there are. `seed` as for
+impl<F: ClockObserver + Send + 'static> Replay<F> {
+    /// Starts with an empty `ledger`, and as many `workers` beside this thread if they are more than one. `observer` sees
+    /// all that is merged and packet time, always the same however many workers there are. `seed` as for
     /// [`crate::account::interval::Interval::new`].
     ///
     /// # Errors
     /// When the workers are more than make sense, or cannot be started.
     pub fn new(
-        ledger: Ledger,
-        follow: F,
+        ledger: Ledger<F::Notes>,
+        observer: F,
         classifier: &Arc<Classifier>,
         seed: u64,
         workers: usize,
     ) -> Result<Self, Error> {
         check_workers(workers)?;
-        Ok(Self { counting: Counting::new(ledger, follow, classifier, seed, workers)? })
+        Ok(Self { counting: Counting::new(ledger, observer, classifier, seed, workers)? })
     }
 
     /// Counts every frame of the file at `path` that `filter` lets through. `on_progress` is called often, also while
     /// the file has nothing more to give yet, and may break off.
     ///
     /// # Errors
-    /// When the file cannot be opened or read. What came before a fault is counted.
+    /// When the file cannot be opened or read. Frames before a fault are counted.
     pub fn read(
         &mut self,
         path: &Path,
@@ -85,17 +84,17 @@ impl<F: Follow + Send + 'static> Replay<F> {
         self.counting.span().ends()
     }
 
-    /// The accounts of all frames that were read, and the clock observer, which has been notified of the end.
+    /// The accounts of all that was read, and the observer after it was told of the end.
     ///
     /// # Errors
     /// When a worker panicked, which is a fault of the program.
-    pub fn finish(self) -> Result<(Ledger, F), Error> {
+    pub fn finish(self) -> Result<(Ledger<F::Notes>, F), Error> {
         self.counting.finish()
     }
 }
 
 /// The state of a file that is being read.
-pub struct Progress<'a, F> {
+pub struct Progress<'a, F: ClockObserver> {
     /// Frames that were read since the last call.
     pub frames: usize,
     /// Bytes of the file that were read since the last call: captured ones, or compressed ones where it is compressed.
@@ -104,9 +103,9 @@ pub struct Progress<'a, F> {
     counting: &'a mut Counting<F>,
 }
 
-impl<F: Follow + Send + 'static> Progress<'_, F> {
-    /// The accounts of all that was read so far, and the follower. None where workers hold them.
-    pub fn accounts(&mut self) -> Option<(&Ledger, &F)> {
+impl<F: ClockObserver + Send + 'static> Progress<'_, F> {
+    /// The accounts of all that was read so far, and the observer. None where workers hold them.
+    pub fn accounts(&mut self) -> Option<(&Ledger<F::Notes>, &F)> {
         self.counting.accounts(self.name)
     }
 }

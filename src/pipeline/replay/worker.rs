@@ -11,8 +11,7 @@ use crate::decode::NotIp;
 use crate::locality::Classifier;
 use crate::packet::{Packet, Refusal, Timestamp};
 use crate::pipeline::Error;
-use crate::pipeline::cells::Turn;
-use crate::pipeline::follow::Follow;
+use crate::pipeline::clock::{ClockObserver, TimeAdvance};
 use crate::pipeline::threads::spawn;
 
 /// A packet on its way to its worker.
@@ -23,7 +22,7 @@ pub(super) struct Dealt {
     pub number: u32,
 }
 
-/// The frames between two fill checks for one worker.
+/// The packets that are dealt to one worker between two looks.
 pub(super) struct Batch {
     pub packets: Vec<Dealt>,
     pub not_ip: Vec<(NotIp, u32)>,
@@ -36,8 +35,8 @@ enum Work {
     HandOver,
 }
 
-/// A worker's report about a batch, which it returns empty.
-struct Report {
+/// The report of a worker on a batch, which it gives back empty.
+struct BatchReport {
     fill: Fill,
     batch: Batch,
 }
@@ -47,7 +46,7 @@ pub(super) struct Share {
     pub filling: Batch,
     spare: Vec<Batch>,
     work: Sender<Work>,
-    reports: Receiver<Report>,
+    reports: Receiver<BatchReport>,
     thread: JoinHandle<()>,
 }
 
@@ -95,7 +94,7 @@ impl Share {
 
     /// Waits for the worker to have counted the oldest batch; how full it was then.
     pub(super) fn report(&mut self) -> Result<Fill, Error> {
-        let Report { fill, batch } = self.reports.recv().map_err(|_| Error::Panicked)?;
+        let BatchReport { fill, batch } = self.reports.recv().map_err(|_| Error::Panicked)?;
         self.spare.push(batch);
         Ok(fill)
     }
@@ -112,13 +111,13 @@ impl Share {
 struct Worker {
     interval: Box<Interval>,
     to_do: Receiver<Work>,
-    report: Sender<Report>,
+    report: Sender<BatchReport>,
     hand_over: Sender<Box<Interval>>,
     empty: Receiver<Box<Interval>>,
 }
 
 impl Worker {
-    /// The body of the thread: until there is no more work. A receiver that is gone ends it as well.
+    /// The body of the thread: until there is no more to do, or the other threads have ended.
     fn run(mut self) {
         while let Ok(work) = self.to_do.recv() {
             let is_heard = match work {
@@ -142,7 +141,7 @@ impl Worker {
             self.interval.refuse_nth(&refusal, number);
         }
         self.interval.settle();
-        self.report.send(Report { fill: self.interval.fill(), batch }).is_ok()
+        self.report.send(BatchReport { fill: self.interval.fill(), batch }).is_ok()
     }
 
     fn hand_over(&mut self) -> bool {
@@ -151,28 +150,28 @@ impl Worker {
     }
 }
 
-/// A message from the dealer to the collector.
+/// The messages of the dealer to the collector.
 pub(super) enum ToCollect {
     /// Every worker hands over an interval of this file.
     Intervals(Arc<str>),
     /// Packet time goes on.
-    Turn(Turn),
+    Advance(TimeAdvance),
     /// The packets have ended, in a cell that ends then.
     End(Timestamp),
 }
 
 /// Merges the workers' intervals.
-pub(super) struct Collector<F> {
-    pub ledger: Ledger,
-    pub follow: F,
+pub(super) struct Collector<F: ClockObserver> {
+    pub ledger: Ledger<F::Notes>,
+    pub observer: F,
     /// One a worker.
     pub full: Vec<Intervals>,
     pub collected: Receiver<ToCollect>,
 }
 
-impl<F: Follow> Collector<F> {
-    /// The body of the thread: until the dealer has ended. Gives the accounts and the clock observer.
-    pub(super) fn run(mut self) -> (Ledger, F) {
+impl<F: ClockObserver> Collector<F> {
+    /// The body of the thread: until the dealer has ended. Gives the accounts, and the observer.
+    pub(super) fn run(mut self) -> (Ledger<F::Notes>, F) {
         while let Ok(what) = self.collected.recv() {
             match what {
                 ToCollect::Intervals(name) => {
@@ -180,11 +179,11 @@ impl<F: Follow> Collector<F> {
                         break;
                     }
                 }
-                ToCollect::Turn(turn) => turn.tell(&mut self.follow),
-                ToCollect::End(end) => self.follow.finish(end),
+                ToCollect::Advance(advance) => advance.notify(&mut self.observer),
+                ToCollect::End(end) => self.observer.finish(end),
             }
         }
-        (self.ledger, self.follow)
+        (self.ledger, self.observer)
     }
 
     /// False when a worker has ended before its time.
@@ -192,7 +191,7 @@ impl<F: Follow> Collector<F> {
         let shares: Result<Vec<_>, _> = self.full.iter().map(|intervals| intervals.full.recv()).collect();
         let Ok(shares) = shares else { return false };
         let interface = self.ledger.interface(name);
-        self.ledger.merge_shares(interface, &shares, &mut self.follow);
+        self.ledger.merge_shares(interface, &shares, self.observer.rows());
         self.ledger.make_room();
         for (intervals, mut share) in self.full.iter().zip(shares) {
             share.reset();

@@ -17,7 +17,7 @@ use crate::packet::{Addresses, Packet, Refusal, TcpFlags};
 
 const SEED: u64 = 7;
 
-/// A packet of one of few hosts, so that conversations repeat.
+/// A packet between two of few hosts, so that conversations repeat.
 fn packet(
     time: i64,
     source: u8,
@@ -120,7 +120,7 @@ fn a_pair_has_no_ports() {
 }
 
 #[test]
-fn what_has_no_ports_has_no_reply_mark() {
+fn protocol_without_ports_has_no_reply_mark() {
     let packets = [packet(1, 2, 1, Protocol::ICMP, [0, 0], 0, 84), packet(2, 1, 2, Protocol::ICMP, [0, 0], 0, 84)];
     let snapshot = accounts(&keyed(FlowKeying::Service), &packets, &[], SEED);
     let expected = [row("10.0.0.2", "198.51.100.1", 0, false, 84), row("198.51.100.1", "10.0.0.2", 0, false, 84)];
@@ -162,14 +162,14 @@ fn packets_that_find_no_row_in_the_interval_still_count() {
     assert_eq!(snapshot.totals.direction(Direction::Outgoing), Counters { packets: 40_000, bytes: 2_000_000 });
 }
 
-/// The word that `packet` was refused.
+/// The refusal of `packet`.
 fn refusal(packet: &Packet) -> Refusal {
     let Packet { time, addresses, protocol, source_port, destination_port, .. } = *packet;
     Refusal { time, addresses, protocol, source_port, destination_port }
 }
 
 #[test]
-fn what_is_refused_in_an_earlier_interval_does_not_say_who_serves() {
+fn refusal_in_an_earlier_interval_does_not_decide_which_side_serves() {
     let classifier = Arc::new(Classifier::new(&crate::locality::Config::default(), []));
     let mut interval = Interval::new(classifier, SEED);
     let mut ledger = Ledger::new(&keyed(FlowKeying::Service), SEED);
@@ -234,7 +234,7 @@ fn bytes_held(ledger: &Ledger) -> Vec<u64> {
 fn packet_time_makes_room_of_the_lightest_that_rest() {
     let mut ledger = nearly_full(seconds(100));
     assert_eq!(bytes_held(&ledger), [100, 200, 300, 400, 500, 600, 700, 800, 900]);
-    // The lightest goes on, so the next one leaves: nine are nearly full, and eight are roomy.
+    // The lightest has new packets, so the next one leaves: nine are nearly full, and eight are not.
     replay(&mut ledger, [packet(seconds(131), 2, 1, Protocol::UDP, [1, 2], 0, 1)]);
     assert_eq!(bytes_held(&ledger), [101, 300, 400, 500, 600, 700, 800, 900]);
     assert_eq!(ledger.flows().evicted(), [0, 1]);
@@ -267,7 +267,7 @@ fn a_clock_that_goes_back_does_not_put_off_the_look_for_room() {
 }
 
 #[test]
-fn who_found_no_room_is_held_once_there_is_some() {
+fn flow_that_found_no_room_gets_some_once_there_is_any() {
     let mut ledger = nearly_full(seconds(100));
     let late = |time| packet(time, 40, 1, Protocol::UDP, [1, 2], 0, 5_000);
     replay(&mut ledger, [late(seconds(100)), packet(seconds(100), 42, 1, Protocol::UDP, [1, 2], 0, 7)]);
@@ -279,18 +279,18 @@ fn who_found_no_room_is_held_once_there_is_some() {
 
 #[test]
 fn intervals_of_all_workers_take_memory() {
-    let mut ledger = Ledger::new(&Config::default(), SEED);
+    let mut ledger: Ledger = Ledger::new(&Config::default(), SEED);
     let [first, second] = ["eth0", "eth1"].map(|name| ledger.interface(name));
     for (interface, worker, bytes) in [(first, 0, 500), (first, 1, 30), (second, 0, 4), (first, 1, 20)] {
         ledger.record_interval(interface, worker, bytes);
     }
-    // Of each the last one, and the one that is being filled.
+    // The last interval of each worker, and the one that it fills now.
     assert_eq!(ledger.interval_memory_bytes(), 2 * (500 + 20 + 4));
 }
 
 #[test]
 fn a_capture_that_is_opened_again_adds_up() {
-    let mut ledger = Ledger::new(&Config::default(), SEED);
+    let mut ledger: Ledger = Ledger::new(&Config::default(), SEED);
     let interface = ledger.interface("eth0");
     let since = Capture { up: true, received: 5, dropped_by_kernel: 1, dropped_by_interface: 0, ..Capture::default() };
     ledger.record_capture(interface, "eth0", since);
@@ -361,18 +361,20 @@ proptest! {
     }
 }
 
-/// What was told: whether the conversation was known, the way of requests, the ways that were seen; and who was refused.
+/// The rows: whether the conversation was known, the way of requests, the ways that were seen; and the ways of refusals.
 #[derive(Default)]
-struct Told {
+struct ObservedRows {
     merged: Vec<(bool, Way, [bool; 2])>,
     refused: Vec<Way>,
 }
 
-impl RowObserver for Told {
-    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
-        assert!(self.refused.is_empty() || batch.is_empty(), "refusals come after the rows");
-        let told = batch.merged().iter().map(|merged| (merged.is_known, merged.request_way, merged.seen));
-        self.merged.extend(told);
+impl RowObserver for ObservedRows {
+    type Notes = ();
+
+    fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, ()>) {
+        assert!(self.refused.is_empty() || rows.is_empty(), "refusals come after the rows");
+        let merged = rows.merged().0.iter().map(|merged| (merged.is_known, merged.request_way, merged.seen));
+        self.merged.extend(merged);
     }
 
     fn refuse<A: Address>(&mut self, _: InterfaceId, refused: &Refused<A>) {
@@ -381,7 +383,7 @@ impl RowObserver for Told {
 }
 
 #[test]
-fn who_watches_hears_what_is_remembered_of_each_row() {
+fn observer_sees_each_row_with_what_is_remembered_of_its_conversation() {
     let mut ledger = Ledger::new(&Config::default(), SEED);
     let interface = ledger.interface("eth0");
     let mut merge = |packets: &[Packet], refused: Option<Packet>| {
@@ -389,9 +391,9 @@ fn who_watches_hears_what_is_remembered_of_each_row() {
         packets.iter().for_each(|packet| interval.observe(packet, packet.bytes + 14));
         refused.iter().for_each(|refused| interval.refuse(&refusal(refused)));
         interval.settle();
-        let mut told = Told::default();
-        ledger.merge(interface, &interval, &mut told);
-        (told.merged, told.refused)
+        let mut observed = ObservedRows::default();
+        ledger.merge(interface, &interval, &mut observed);
+        (observed.merged, observed.refused)
     };
     // One asks, the other answers in the next interval; then neither is seen for one, and the first asks again.
     let asks = packet(1, 2, 3, Protocol::UDP, [50_000, 40_000], 0, 60);

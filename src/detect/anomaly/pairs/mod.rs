@@ -1,19 +1,21 @@
-//! The series of each source → destination pair, at most so many of them.
+//! The series of each source → destination pair, bounded.
 //!
-//! Bytes are added up per transfer interval. When packet time leaves an interval its sums become values of the series,
-//! and the pairs are due for judgement; [`Pairs::evaluate`] works through them in shares, one a tick. Who is kept is
-//! decided when an interval ends and by what was counted alone, never by the order of arrival or the length of a tick, so
-//! neither changes what is found.
+//! Takes bytes of pairs by interval; gives verdicts. Must not know rows or detections.
+//!
+//! Bytes are added up per transfer interval. When packet time leaves an interval, its sums become values of the series,
+//! and the pairs are due for judgement; [`Pairs::evaluate`] judges a share of them in each tick. The choice of pairs is
+//! made at the end of an interval, by counted bytes alone. The order of arrival and the length of a tick do not change
+//! it.
 //!
 //! A pair starts with the first interval that it has bytes in; later intervals without bytes count as 0. It leaves when
 //! its whole series is 0. At the limit:
 //!
-//! - of the pairs that are new in an interval those find room whose ranks are below a bound, which is halved each time
-//!   that there is no more room: a fair sample, whatever their order; the bytes of the others are counted as left out;
-//! - at the end of an interval in which one found no room, a fifth of the table is cleared: those with the fewest bytes
-//!   in their series. So a flood of spoofed sources, each seen once, leaves before what lasts.
+//! - new pairs are sampled: a pair finds room if its rank is below a bound, which is halved each time that there is no
+//!   more room. So the sample is fair, whatever their order; the bytes of the others are counted as left out;
+//! - at the end of an interval in which a pair found no room, a fifth of the table is cleared: the pairs with the
+//!   fewest bytes in their series. So a flood of spoofed sources, each seen once, leaves before pairs that last.
 //!
-//! Memory: some 400 bytes a pair with ten values, 150 of them for the copy that is being judged.
+//! Memory: some 400 bytes for a pair with ten values, 150 of them for the copy that is being judged.
 
 mod round;
 mod table;
@@ -24,64 +26,42 @@ use std::collections::VecDeque;
 use super::config::Config;
 use super::verdict::Verdict;
 pub use crate::detect::ends::Pair;
+use crate::tables::Eviction;
 use crate::tables::bloom::BloomFilter;
 use crate::tables::index::NOWHERE;
 use crate::tables::lookup::Lookup;
 use crate::tables::sampling::Sampling;
 
 use round::Round;
-use table::Table;
+use table::PairTable;
 
-/// The bit that tells the bookmark of who found no room from a position. Those below it count intervals, so that in a
-/// later one room is looked for anew.
+/// The bit of a hint that marks a pair without room. The bits below it count intervals, so that the pair is tried again
+/// in a later one.
 const LEFT_OUT: u32 = 1 << 31;
 
-/// How much of the table stays when room is made: enough for what lasts, with some left for what is new.
+/// The part of the table that stays after an eviction: enough for pairs that last, with some room for new ones.
 const ROOMY_PERCENT: usize = 80;
 
-/// Why a pair left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Left {
-    /// Its whole series was 0.
-    Idle,
-    /// Room was needed.
-    Full,
-}
-
-impl Left {
-    /// Both, in order.
-    pub const ALL: [Self; 2] = [Self::Idle, Self::Full];
-
-    /// The value of the label `reason`.
-    #[must_use]
-    pub const fn reason(self) -> &'static str {
-        match self {
-            Self::Idle => "idle",
-            Self::Full => "full",
-        }
-    }
-}
-
-/// What is kept of a pair.
+/// The series of a pair.
 #[derive(Debug, Clone, Default)]
-struct Row {
-    /// Bytes of the intervals that are over, oldest first; none of a pair that is new.
+struct PairSeries {
+    /// Bytes of past intervals, oldest first; none for a new pair.
     values: VecDeque<u64>,
-    /// Bytes of the interval that is not over.
+    /// Bytes of the open interval.
     open_bytes: u64,
-    /// For how many intervals it had no bytes.
+    /// Number of last intervals without bytes.
     idle: usize,
 }
 
-impl Row {
-    /// The open interval is over.
+impl PairSeries {
+    /// Ends the open interval.
     fn close(&mut self, capacity: usize) {
         self.idle = if self.open_bytes == 0 { self.idle + 1 } else { 0 };
         self.push(self.open_bytes, capacity);
         self.open_bytes = 0;
     }
 
-    /// As many intervals as `count` passed without bytes.
+    /// Adds `count` intervals without bytes.
     fn pass(&mut self, count: usize, capacity: usize) {
         self.idle += count;
         (0..count).for_each(|_| self.push(0, capacity));
@@ -101,55 +81,54 @@ impl Row {
     }
 }
 
-/// The pairs, and which of them wait to be judged.
+/// The pairs, and those that are due for judgement.
 #[derive(Debug)]
 pub struct Pairs {
     config: Config,
     /// The interval whose bytes are being added up; none before the first.
     open: Option<i64>,
-    rows: Table,
-    /// The pairs that are new in the open interval, with their ranks.
+    rows: PairTable,
+    /// The new pairs of the open interval, with their ranks.
     newcomers: Vec<(u64, Pair)>,
-    /// What their ranks must be below.
+    /// The bound below which their ranks must be.
     rank_bound: u64,
-    /// What makes ranks in the open interval: the same in every process, others in every interval.
+    /// The hash that makes ranks: the same in every process, different in every interval.
     ranking: Sampling,
-    /// The bookmark of who found no room in the open interval, and will find none in it.
+    /// The hint of a pair without room in the open interval.
     left_out: u32,
-    /// By rank: those that were kept when the interval began pass.
+    /// The ranks of the pairs that were kept when the interval began.
     kept: BloomFilter,
     round: Round,
-    left: [u64; Left::ALL.len()],
+    left: [u64; Eviction::ALL.len()],
     left_out_bytes: u64,
-    /// Whether some of them are of the open interval.
+    /// True if bytes of the open interval were left out.
     is_short: bool,
 }
 
 impl Pairs {
-    /// No pair yet.
+    /// An empty table.
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self {
             config,
             open: None,
-            rows: Table::new(config.max_pairs),
+            rows: PairTable::new(config.max_pairs),
             newcomers: Vec::new(),
             rank_bound: u64::MAX,
             ranking: Sampling::new(0),
             left_out: LEFT_OUT,
             kept: BloomFilter::new(),
             round: Round::default(),
-            left: [0; Left::ALL.len()],
+            left: [0; Eviction::ALL.len()],
             left_out_bytes: 0,
             is_short: false,
         }
     }
 
-    /// Adds `bytes` that `pair` transferred in `interval`.
+    /// Adds `bytes` that `pair` transferred in `interval`. If packet time thereby leaves an interval, this does what
+    /// [`Pairs::advance`] does.
     ///
-    /// When packet time thereby leaves an interval, this does what [`Pairs::advance`] does.
-    ///
-    /// `hint` is where the pair was found last time, or that it was left out; then, where it is now.
+    /// `hint` is the last position of the pair, or marks it as left out. It is set to the present position.
     #[inline(always)]
     pub fn observe(
         &mut self,
@@ -182,12 +161,12 @@ impl Pairs {
         }
     }
 
-    /// Packet time is in `interval`: those before it are over, and their pairs are due for judgement. What was due still
-    /// is judged now.
+    /// Moves packet time to `interval`. Earlier intervals are over, and their pairs are due for judgement; pairs that
+    /// were due before are judged now.
     ///
     /// An interval that is one too early is late and counts as the open one. One that is earlier still means that the
-    /// clock was set back: it becomes the open one, with what was added up so far. However far the clock goes ahead, no
-    /// more intervals without bytes are looked at than a series holds: after these all pairs have left.
+    /// clock was set back: it becomes the open one, with the sums so far. If the clock jumps ahead, no more intervals
+    /// without bytes are judged than a series holds: after these all pairs have left.
     pub fn advance(&mut self, interval: i64, verdicts: &mut impl FnMut(Verdict)) {
         let Some(open) = self.open else { return self.enter(interval) };
         if interval > open {
@@ -197,48 +176,48 @@ impl Pairs {
         if interval > open {
             self.enter(interval);
         } else if interval < open.saturating_sub(1) {
-            // The same sums go on, and with them who found room for what reason.
+            // The same sums go on, and so does the choice of pairs.
             self.open = Some(interval);
         }
     }
 
     /// Judges this tick's share of the pairs that are due, when `ticks` are left of the interval, this one included;
-    /// with 1 all of them. At the end of a file this is what is left to do: the open interval is not over.
+    /// with 1 all of them. At the end of a file this is all that is left to do: the open interval is not over.
     pub fn evaluate(&mut self, ticks: u32, verdicts: &mut impl FnMut(Verdict)) {
         let share = self.round.due().div_ceil(ticks.max(1) as usize);
         (0..share).for_each(|_| self.round.judge_next(&self.config, verdicts));
     }
 
-    /// Forgets all pairs and what is due.
+    /// Forgets all pairs and all judgements that are due.
     pub fn clear(&mut self) {
         self.open = None;
-        self.rows = Table::new(self.config.max_pairs);
+        self.rows = PairTable::new(self.config.max_pairs);
         self.newcomers.clear();
         self.round = Round::default();
         self.is_short = false;
     }
 
-    /// How many judgements are due.
+    /// The number of judgements that are due.
     #[must_use]
     pub fn due(&self) -> usize {
         self.round.due()
     }
 
-    /// How many pairs are kept.
+    /// The number of pairs.
     #[must_use]
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether no pair is kept.
+    /// True if there is no pair.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// How many pairs left, in the order of [`Left::ALL`].
+    /// The number of pairs that left, in the order of [`Eviction::ALL`].
     #[must_use]
-    pub const fn left(&self) -> [u64; Left::ALL.len()] {
+    pub const fn left(&self) -> [u64; Eviction::ALL.len()] {
         self.left
     }
 
@@ -248,7 +227,7 @@ impl Pairs {
         self.left_out_bytes
     }
 
-    /// The memory that the pairs and what is due take, in bytes, that of the allocator aside.
+    /// Memory in bytes, without that of the allocator.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         let values: usize = self.rows.iter().map(|(_, row)| row.values.capacity() * size_of::<u64>()).sum();
@@ -267,12 +246,12 @@ impl Pairs {
         self.left_out = if next == NOWHERE { LEFT_OUT } else { next };
     }
 
-    /// Gives room to a newcomer, and takes it from those whose ranks are above the bound that is lowered for that. Whose
-    /// rank is below it in the end was so from the beginning, so no byte of theirs is missing.
+    /// Adds a new pair, and takes room from new pairs whose ranks are above the bound, which is lowered for that. A
+    /// rank below the final bound was below it from the beginning, so no byte of such a pair is missing.
     #[inline(never)]
     fn admit(&mut self, rank: u64, pair: Pair, bytes: u64) {
         self.newcomers.push((rank, pair));
-        self.rows.insert(pair, Row { open_bytes: bytes, ..Row::default() });
+        self.rows.insert(pair, PairSeries { open_bytes: bytes, ..PairSeries::default() });
         while self.rows.len() > self.config.max_pairs {
             self.rank_bound /= 2;
             for (_, pair) in self.newcomers.extract_if(.., |(rank, _)| *rank >= self.rank_bound) {
@@ -289,36 +268,36 @@ impl Pairs {
         self.is_short = true;
     }
 
-    /// The interval `open` is over, and `empty` ones after it.
+    /// Ends the interval `open`, and `empty` ones after it.
     fn close(&mut self, open: i64, empty: usize, verdicts: &mut impl FnMut(Verdict)) {
         self.evaluate(1, verdicts);
-        // Its memory goes back: there are as many again only in a flood.
+        // Gives the memory back: there are as many new pairs again only in a flood.
         self.newcomers = Vec::new();
         let capacity = self.config.capacity;
         self.rows.iter_mut().for_each(|(_, row)| row.close(capacity));
-        // Of half a window nothing is said; where intervals without bytes follow, it may become whole.
+        // A series that does not fill the windows is not judged; intervals without bytes that follow may fill them.
         let full = self.config.criteria.full_size();
         let due = self.rows.iter().filter(|(_, row)| empty > 0 || row.values.len() >= full);
         self.round.start(open, due.map(|(pair, row)| (pair, &row.values)));
-        self.let_idle_leave();
-        self.make_room();
+        self.remove_idle();
+        self.evict_lightest();
         // A series is 0 after as many intervals as it holds.
         let empty = empty.min(capacity);
         for (pair, row) in self.rows.iter_mut().filter(|_| empty > 0) {
             self.round.follow_up(&pair, empty.min(capacity - row.idle));
             row.pass(empty, capacity);
         }
-        self.let_idle_leave();
+        self.remove_idle();
     }
 
-    fn let_idle_leave(&mut self) {
+    fn remove_idle(&mut self) {
         let before = self.rows.len();
         self.rows.retain(|row| row.idle < self.config.capacity);
-        self.count_left(Left::Idle, before - self.rows.len());
+        self.count_left(Eviction::Idle, before - self.rows.len());
     }
 
-    /// After an interval that was short of it.
-    fn make_room(&mut self) {
+    /// Evicts the lightest pairs after an interval that was short of room.
+    fn evict_lightest(&mut self) {
         let roomy = self.config.max_pairs * ROOMY_PERCENT / 100;
         let leaving = if std::mem::take(&mut self.is_short) { self.rows.len().saturating_sub(roomy) } else { 0 };
         if leaving == 0 {
@@ -329,10 +308,10 @@ impl Pairs {
         for (.., pair) in &order[..leaving] {
             self.rows.remove(*pair);
         }
-        self.count_left(Left::Full, leaving);
+        self.count_left(Eviction::Full, leaving);
     }
 
-    fn count_left(&mut self, why: Left, count: usize) {
+    fn count_left(&mut self, why: Eviction, count: usize) {
         self.left[why as usize] += count as u64;
     }
 }

@@ -1,6 +1,6 @@
-//! The pairs that are due for judgement at the end of an interval, with their series as they were then.
+//! The pairs that are due for judgement at the end of an interval, with copies of their series.
 //!
-//! A copy, so that the table may go on: what happens to it afterwards changes no verdict.
+//! Takes pairs and series; gives verdicts, in shares. Must not know the table: later changes of it change no verdict.
 
 use std::collections::VecDeque;
 
@@ -12,23 +12,23 @@ use super::Pair;
 struct Due {
     pair: Pair,
     series: Vec<f64>,
-    /// How many intervals without bytes are to be judged after this one.
+    /// Number of intervals without bytes to judge after this one.
     empty_after: usize,
 }
 
-/// What is due, in the order of intervals and, within one, of pairs.
+/// The judgements that are due, in the order of intervals and, within one, of pairs.
 #[derive(Debug, Default)]
 pub(super) struct Round {
     interval: i64,
     pairs: Vec<Due>,
-    /// How many of the pairs were judged for the interval.
+    /// Number of pairs that were judged for the interval.
     judged: usize,
-    /// How many judgements are due, those of later intervals included.
+    /// Number of judgements that are due, those of later intervals included.
     due: usize,
 }
 
 impl Round {
-    /// All `pairs` are due at the end of `interval`. What was due before is forgotten.
+    /// Makes all `pairs` due at the end of `interval`. Earlier judgements that were due are forgotten.
     pub(super) fn start<'a>(&mut self, interval: i64, pairs: impl Iterator<Item = (Pair, &'a VecDeque<u64>)>) {
         self.pairs.clear();
         let series = |values: &VecDeque<u64>| values.iter().map(|&bytes| bytes as f64).collect();
@@ -39,7 +39,7 @@ impl Round {
         self.due = self.pairs.len();
     }
 
-    /// `pair` is also due at the ends of the `count` intervals that follow, without bytes in them.
+    /// Makes `pair` due also at the ends of the `count` intervals that follow, without bytes in them.
     pub(super) fn follow_up(&mut self, pair: &Pair, count: usize) {
         if let Ok(place) = self.pairs.binary_search_by_key(pair, |due| due.pair) {
             self.pairs[place].empty_after = count;
@@ -64,7 +64,7 @@ impl Round {
         self.due -= 1;
     }
 
-    /// On to the next interval, which had no bytes.
+    /// Goes on to the next interval, which had no bytes.
     fn go_on(&mut self, capacity: usize) {
         self.interval = self.interval.saturating_add(1);
         self.judged = 0;

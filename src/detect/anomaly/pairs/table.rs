@@ -1,54 +1,56 @@
-//! Pairs by their addresses.
+//! Pairs by their addresses, in a dense table: all are visited at the end of every interval.
+//!
+//! Takes pairs; gives positions and series. Must not know intervals.
 
 use foldhash::fast::RandomState;
 
-use super::{Pair, Row};
+use super::{Pair, PairSeries};
 use crate::tables::index::{Index, NOWHERE};
 use crate::tables::lookup::Lookup;
 
-/// The pairs that are kept, in no order that means anything.
+/// The pairs, in no particular order.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct PairTable {
     state: RandomState,
     index: Index,
-    kept: Vec<(Pair, Row)>,
+    kept: Vec<(Pair, PairSeries)>,
 }
 
-impl Table {
-    /// No pair, and room for about `limit`.
+impl PairTable {
+    /// An empty table for about `limit` pairs.
     pub(super) fn new(limit: usize) -> Self {
         Self { state: RandomState::default(), index: Index::new(limit), kept: Vec::new() }
     }
 
-    /// Where a pair is; [`NOWHERE`] if it is not there.
+    /// The position of a pair; [`NOWHERE`] if it is not there.
     #[inline(always)]
     pub(super) fn find(&self, pair: impl Lookup<Pair>) -> u32 {
         let Self { state, index, kept } = self;
         index.find(pair.hash_under(state), |at| pair.is(&kept[at as usize].0)).unwrap_or(NOWHERE)
     }
 
-    /// Whether a pair is at a position.
+    /// True if a pair is at a position.
     #[inline(always)]
     pub(super) fn is_at(&self, position: u32, pair: impl Lookup<Pair>) -> bool {
         self.kept.get(position as usize).is_some_and(|(kept, _)| pair.is(kept))
     }
 
-    /// What is kept at a position, if anything is.
+    /// The series at a position, if there is one.
     #[inline(always)]
-    pub(super) fn at_mut(&mut self, position: u32) -> Option<&mut Row> {
+    pub(super) fn at_mut(&mut self, position: u32) -> Option<&mut PairSeries> {
         self.kept.get_mut(position as usize).map(|(_, row)| row)
     }
 
     /// Adds a pair that is not there.
-    pub(super) fn insert(&mut self, pair: Pair, row: Row) {
+    pub(super) fn insert(&mut self, pair: Pair, row: PairSeries) {
         let Self { state, index, kept } = self;
         let at = kept.len() as u32;
         kept.push((pair, row));
         index.insert(pair.hash_under(state), at, |at| kept[at as usize].0.hash_under(state));
     }
 
-    /// Takes a pair out; the last one takes its place.
-    pub(super) fn remove(&mut self, pair: Pair) -> Option<Row> {
+    /// Removes a pair; the last one takes its position.
+    pub(super) fn remove(&mut self, pair: Pair) -> Option<PairSeries> {
         let Self { state, index, kept } = self;
         let hash = pair.hash_under(state);
         let at = index.find(hash, |at| kept[at as usize].0 == pair)?;
@@ -62,7 +64,7 @@ impl Table {
         Some(row)
     }
 
-    pub(super) fn retain(&mut self, mut is_kept: impl FnMut(&Row) -> bool) {
+    pub(super) fn retain(&mut self, mut is_kept: impl FnMut(&PairSeries) -> bool) {
         let before = self.kept.len();
         self.kept.retain(|(_, row)| is_kept(row));
         if self.kept.len() < before {
@@ -86,15 +88,15 @@ impl Table {
         self.kept.is_empty()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Pair, &Row)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Pair, &PairSeries)> {
         self.kept.iter().map(|(pair, row)| (*pair, row))
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Pair, &mut Row)> {
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Pair, &mut PairSeries)> {
         self.kept.iter_mut().map(|(pair, row)| (*pair, row))
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.kept.capacity() * size_of::<(Pair, Row)>() + self.index.memory_bytes()
+        self.kept.capacity() * size_of::<(Pair, PairSeries)>() + self.index.memory_bytes()
     }
 }

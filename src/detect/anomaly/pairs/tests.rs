@@ -1,4 +1,4 @@
-//! The table: what is kept, who leaves, and that neither ticks nor order nor clocks change what is found.
+//! The table of pairs: admission and eviction. Neither ticks nor order nor clocks change the verdicts.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -21,7 +21,7 @@ fn config(capacity: usize, max_pairs: usize) -> Config {
     config
 }
 
-fn nobody(verdict: Verdict) {
+fn no_verdict(verdict: Verdict) {
     panic!("nothing is due: {verdict:?}");
 }
 
@@ -64,20 +64,20 @@ fn observed(
 fn an_interval_is_judged_when_it_is_over() {
     let mut pairs = Pairs::new(config(10, 100));
     for interval in 3..7 {
-        pairs.observe(&mut { NOWHERE }, pair(1), 50, interval, &mut nobody);
+        pairs.observe(&mut { NOWHERE }, pair(1), 50, interval, &mut no_verdict);
     }
     for bytes in [100, 200] {
-        pairs.observe(&mut { NOWHERE }, pair(1), bytes, 7, &mut nobody);
+        pairs.observe(&mut { NOWHERE }, pair(1), bytes, 7, &mut no_verdict);
     }
-    pairs.evaluate(1, &mut nobody);
-    pairs.advance(7, &mut nobody);
+    pairs.evaluate(1, &mut no_verdict);
+    pairs.advance(7, &mut no_verdict);
     assert_eq!(pairs.due(), 0);
-    pairs.advance(8, &mut nobody);
+    pairs.advance(8, &mut no_verdict);
     let mut found = Vec::new();
     pairs.evaluate(1, &mut |verdict| found.push(verdict));
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].pair, found[0].interval, found[0].active_bytes), (pair(1), 7, 300));
-    pairs.evaluate(1, &mut nobody);
+    pairs.evaluate(1, &mut no_verdict);
 }
 
 #[test]
@@ -183,7 +183,7 @@ proptest! {
 fn a_tick_judges_its_share() {
     let traffic: Vec<_> = (0..5).flat_map(|interval| (0..100).map(move |source| (interval, source, 5))).collect();
     let (_, mut pairs) = verdicts_of(config(6, 100), &traffic, None);
-    pairs.advance(5, &mut nobody);
+    pairs.advance(5, &mut no_verdict);
     let mut shares = Vec::new();
     for ticks_left in (1..=7).rev() {
         let mut judged = 0;
@@ -191,13 +191,13 @@ fn a_tick_judges_its_share() {
         shares.push(judged);
     }
     assert_eq!(shares, [15, 15, 14, 14, 14, 14, 14]);
-    pairs.evaluate(0, &mut nobody);
+    pairs.evaluate(0, &mut no_verdict);
 }
 
 // ---- The limit -----------------------------------------------------------------------------------------------------------
 
 #[test]
-fn what_lasts_outlives_a_flood() {
+fn lasting_pairs_outlive_a_flood() {
     let mut pairs = Pairs::new(config(10, 100));
     let mut source = 1_000;
     for interval in 0..20 {
@@ -210,7 +210,7 @@ fn what_lasts_outlives_a_flood() {
         }
     }
     assert!((0..50).all(|source| pairs.rows.iter().any(|(kept, row)| kept == pair(source) && row.values.len() == 10)));
-    // Each halving of the bound leaves about half of the newcomers, who may have 50 places.
+    // Each halving of the bound leaves about half of the new pairs, for which there are 50 entries.
     assert!((75..=100).contains(&pairs.len()), "{}", pairs.len());
     let [idle, full] = pairs.left();
     assert!(idle == 0 && (1..=18 * 20).contains(&full), "{idle} {full}");
@@ -224,7 +224,7 @@ fn whoever_finds_room_misses_no_byte() {
     let mut generator = SplitMix64::new(3);
     for _ in 0..5_000 {
         let (source, bytes) = (generator.below(200) as u32, generator.below(1_000) as u64);
-        pairs.observe(&mut { NOWHERE }, pair(source), bytes, 0, &mut nobody);
+        pairs.observe(&mut { NOWHERE }, pair(source), bytes, 0, &mut no_verdict);
         given += bytes;
     }
     let kept: u64 = pairs.rows.iter().map(|(_, row)| row.open_bytes).sum();
@@ -295,10 +295,10 @@ fn a_clock_set_ahead_and_to_0_sticks_nowhere() {
 #[test]
 fn a_clock_that_was_set_leaves_no_bound_behind() {
     let mut pairs = Pairs::new(config(10, 100));
-    (0..5_000).for_each(|source| pairs.observe(&mut { NOWHERE }, pair(source), 60, 7, &mut nobody));
+    (0..5_000).for_each(|source| pairs.observe(&mut { NOWHERE }, pair(source), 60, 7, &mut no_verdict));
     let left_out = pairs.left_out_bytes();
     assert!(left_out > 0);
     pairs.clear();
-    (0..100).for_each(|source| pairs.observe(&mut { NOWHERE }, pair(source), 60, -7_000, &mut nobody));
+    (0..100).for_each(|source| pairs.observe(&mut { NOWHERE }, pair(source), 60, -7_000, &mut no_verdict));
     assert_eq!((pairs.len(), pairs.left_out_bytes()), (100, left_out));
 }

@@ -1,72 +1,60 @@
-//! Who is held, and who leaves to make room.
+//! Admission and eviction of a window.
+//!
+//! Takes new subjects and the current cell; gives positions, and makes room for them. Must not know limits of rules.
 
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 
-use super::admission::Newcomers;
-use super::pool::{List, Low, Pool};
-use super::{Entry, Mark, Occupancy, Span, Window, low, reserve_one};
-use crate::tables::index::Recent;
+use super::pool::{CellList, LowCell};
+use super::{EntryState, Occupancy, OpenCell, SubjectEntry, Window, low};
 use crate::tables::lookup::Lookup;
 use crate::time_grid::Cell;
 
-/// This part of the places is kept for newcomers of weight, and is made free at once when there is none left.
+/// This part of the entries is reserved for new subjects of weight, and is made free at once when none is left.
 const RESERVE: usize = 16;
 
-/// This part of the cells is made free at once: cells are used up faster than places.
+/// This part of the cells is made free at once: cells are used up faster than entries.
 const FREE_CELLS: usize = 4;
 
 impl<K: Copy + Eq + Hash> Window<K> {
-    /// The place of a newcomer, if there is one for it.
+    /// The position of a new subject, if it may have one.
     #[inline(always)]
     pub(super) fn admit(
         &mut self,
         hash: u64,
         lookup: impl Lookup<K>,
         class: u16,
-        cell: Low,
+        cell: LowCell,
         bytes: u64,
     ) -> Option<u32> {
-        if self.is_crowded()
-            && !self.newcomers.weigh(lookup.hash_under(&self.sampling), bytes, self.bounds.newcomer_bytes)
+        if self.is_nearly_full()
+            && !self.newcomer_weights.weigh(lookup.hash_under(&self.sampling), bytes, self.bounds.newcomer_bytes)
         {
             return None;
         }
-        self.seat(hash, lookup.key(), class, cell)
+        self.replace_lightest(hash, lookup.key(), class, cell)
     }
 
-    /// The place of who is worth one, if any can be made free.
+    /// The position of a new subject of weight, if an entry can be made free.
     #[inline(never)]
-    fn seat(&mut self, hash: u64, key: K, class: u16, cell: Low) -> Option<u32> {
-        if self.index.len() >= self.bounds.subjects {
-            self.make_room(None);
+    fn replace_lightest(&mut self, hash: u64, key: K, class: u16, cell: LowCell) -> Option<u32> {
+        if self.entries.len() >= self.bounds.subjects {
+            self.evict_lightest(None);
         }
-        (self.index.len() < self.bounds.subjects).then(|| self.insert(hash, key, class, cell))
+        (self.entries.len() < self.bounds.subjects).then(|| self.insert(hash, key, class, cell))
     }
 
-    /// Whether hardly a sixteenth of the places is left.
-    pub(super) fn is_crowded(&self) -> bool {
-        self.index.len() >= self.bounds.subjects - self.bounds.subjects / RESERVE
+    /// True if less than a sixteenth of the entries is free.
+    pub(super) fn is_nearly_full(&self) -> bool {
+        self.entries.len() >= self.bounds.subjects - self.bounds.subjects / RESERVE
     }
 
-    pub(super) fn insert(&mut self, hash: u64, key: K, class: u16, cell: Low) -> u32 {
-        let entry = Entry { key, mark: Mark::Held, class, cell, bytes: 0, list: List::EMPTY, listed: 0 };
-        let at = match self.free.pop() {
-            Some(at) => {
-                self.entries[at as usize] = entry;
-                at
-            }
-            None => {
-                reserve_one(&mut self.entries, self.bounds.subjects);
-                self.entries.push(entry);
-                (self.entries.len() - 1) as u32
-            }
-        };
-        let Self { index, entries, state, .. } = self;
-        index.insert(hash, at, |at| state.hash_one(entries[at as usize].key));
-        at
+    pub(super) fn insert(&mut self, hash: u64, key: K, class: u16, cell: LowCell) -> u32 {
+        let entry =
+            SubjectEntry { key, state: EntryState::Kept, class, cell, bytes: 0, list: CellList::EMPTY, listed: 0 };
+        self.entries.insert(hash, entry)
     }
 
-    /// Lets the cells of an entry go that are in no window to be judged, nor in the last one that was.
+    /// Removes the cells of an entry that are neither in a window to be judged nor in the last judged one.
     pub(super) fn expire(&mut self, at: u32) {
         let last_out = low(self.last_out());
         self.expire_up_to(at, last_out);
@@ -77,8 +65,8 @@ impl<K: Copy + Eq + Hash> Window<K> {
         self.judged.unwrap_or_default().back(self.cells)
     }
 
-    pub(super) fn expire_up_to(&mut self, at: u32, last_out: Low) {
-        let entry = &mut self.entries[at as usize];
+    pub(super) fn expire_up_to(&mut self, at: u32, last_out: LowCell) {
+        let entry = &mut self.entries[at];
         let gone = self.pool.expire(&mut entry.list, last_out);
         entry.listed = entry.listed.saturating_sub(gone);
         if !entry.cell.is_after(last_out) {
@@ -88,30 +76,30 @@ impl<K: Copy + Eq + Hash> Window<K> {
         }
     }
 
-    /// Lets go what is older than the last window, and who has nothing left.
+    /// Removes cells older than the last window, and subjects without bytes.
     pub(super) fn sweep(&mut self) {
         let last_out = low(self.last_out());
-        for at in 0..self.entries.len() as u32 {
-            if self.entries[at as usize].mark != Mark::Free {
+        for at in 0..self.entries.positions() as u32 {
+            if self.entries[at].state != EntryState::Free {
                 self.expire_up_to(at, last_out);
-                let entry = &self.entries[at as usize];
-                if entry.mark == Mark::Held && entry.bound() == 0 {
+                let entry = &self.entries[at];
+                if entry.state == EntryState::Kept && entry.bound() == 0 {
                     self.remove(at);
                 }
             }
         }
         self.pool.set_expired(last_out);
-        self.newcomers.clear();
+        self.newcomer_weights.clear();
     }
 
-    /// Makes places and cells free: of who rests, then of the lightest, but for `kept` and who is watched.
-    pub(super) fn make_room(&mut self, kept: Option<u32>) {
+    /// Makes entries and cells free: removes subjects at rest, then the lightest, but for `spared` and watched ones.
+    pub(super) fn evict_lightest(&mut self, spared: Option<u32>) {
         if self.exhausted.is_some() && self.exhausted == self.judged {
             return;
         }
         self.sweep();
-        let mut lightest = if self.is_roomy() { Vec::new() } else { self.lightest_last(kept) };
-        while !self.is_roomy() {
+        let mut lightest = if self.has_reserve() { Vec::new() } else { self.lightest_last(spared) };
+        while !self.has_reserve() {
             let Some((_, at)) = lightest.pop() else {
                 self.exhausted = self.judged;
                 return;
@@ -121,51 +109,45 @@ impl<K: Copy + Eq + Hash> Window<K> {
         }
     }
 
-    /// Whether there is so much room that the next time is far.
-    fn is_roomy(&self) -> bool {
+    /// True if so much is free that the next eviction is far.
+    fn has_reserve(&self) -> bool {
         let is_free = |used: usize, limit: usize, part: usize| limit.saturating_sub(used) >= (limit / part).max(1);
-        is_free(self.index.len(), self.bounds.subjects, RESERVE)
+        is_free(self.entries.len(), self.bounds.subjects, RESERVE)
             && is_free(self.pool.used(), self.pool.limit(), FREE_CELLS)
     }
 
-    fn lightest_last(&self, kept: Option<u32>) -> Vec<(u64, u32)> {
-        let held = (0..).zip(&self.entries).filter(|(at, entry)| entry.mark == Mark::Held && Some(*at) != kept);
-        let mut weights: Vec<(u64, u32)> = held.map(|(at, entry)| (entry.bound(), at)).collect();
+    fn lightest_last(&self, spared: Option<u32>) -> Vec<(u64, u32)> {
+        let kept = self.entries.iter().filter(|(at, entry)| entry.state == EntryState::Kept && Some(*at) != spared);
+        let mut weights: Vec<(u64, u32)> = kept.map(|(at, entry)| (entry.bound(), at)).collect();
         weights.sort_unstable_by(|one, other| other.cmp(one));
         weights
     }
 
     fn remove(&mut self, at: u32) {
-        let entry = &mut self.entries[at as usize];
-        let hash = self.state.hash_one(entry.key);
+        let entry = &mut self.entries[at];
         self.pool.release(&mut entry.list);
-        entry.mark = Mark::Free;
-        if self.index.remove(hash, at) {
-            self.free.push(at);
-        }
+        entry.state = EntryState::Free;
+        self.entries.remove(at);
     }
 
-    /// Forgets every subject.
+    /// Removes all subjects.
     pub(super) fn clear(&mut self) {
-        self.index.clear();
         self.entries.clear();
-        self.free.clear();
-        self.recent = Recent::NOBODY;
         self.pool.clear();
-        self.newcomers.clear();
+        self.newcomer_weights.clear();
         self.watched.clear();
-        self.span = Span::NONE;
+        self.open = OpenCell::NONE;
         self.first_open = None;
         self.newest = None;
         self.next_sweep = None;
         self.exhausted = None;
     }
 
-    /// How full it is.
+    /// The use of the window.
     #[must_use]
     pub fn occupancy(&self) -> Occupancy {
         Occupancy {
-            held: self.index.len(),
+            entries: self.entries.len(),
             limit: self.bounds.subjects,
             cells: self.pool.used(),
             cells_limit: self.pool.limit(),
@@ -174,14 +156,44 @@ impl<K: Copy + Eq + Hash> Window<K> {
         }
     }
 
-    /// The memory that it takes, in bytes.
+    /// Memory in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.entries.capacity() * size_of::<Entry<K>>()
-            + self.index.memory_bytes()
-            + self.free.capacity() * size_of::<u32>()
-            + self.watched.capacity() * size_of::<super::Watched>()
-            + Pool::memory_bytes(&self.pool)
-            + Newcomers::memory_bytes(&self.newcomers)
+        self.entries.memory_bytes()
+            + self.watched.capacity() * size_of::<super::WatchedSubject>()
+            + self.pool.memory_bytes()
+            + self.newcomer_weights.memory_bytes()
+    }
+}
+
+/// The number of counters. Even 1,000 subjects that share one weigh little.
+const SLOTS: usize = 8_192;
+
+/// Bytes of new subjects, by a hash of the subject. Subjects that share a counter are admitted earlier, never later.
+#[derive(Debug, Default)]
+pub(super) struct NewcomerWeights {
+    slots: Vec<u32>,
+}
+
+impl NewcomerWeights {
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<u32>()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.slots.fill(0);
+    }
+
+    /// Adds bytes under a hash; true, and reset, if their sum has reached `enough`.
+    #[inline]
+    pub(super) fn weigh(&mut self, hash: u64, bytes: u64, enough: u64) -> bool {
+        if self.slots.is_empty() {
+            self.slots.resize(SLOTS, 0);
+        }
+        let slot = &mut self.slots[hash as usize % SLOTS];
+        let counted = u64::from(*slot).saturating_add(bytes);
+        let has_weight = counted >= enough.min(u64::from(u32::MAX));
+        *slot = if has_weight { 0 } else { u32::try_from(counted).unwrap_or(u32::MAX) };
+        has_weight
     }
 }

@@ -1,29 +1,33 @@
-//! What a window says at the end of each cell.
+//! Judging: the readings of a window at the end of each cell.
+//!
+//! Takes the watermark; gives readings of subjects over their limits. Must not know rules.
 
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 
-use super::pool::Low;
-use super::{Entry, Mark, Reading, Span, Standing, Watched, Window, low, next};
+use super::pool::LowCell;
+use super::{EntryState, OpenCell, SubjectEntry, WatchedSubject, Window, WindowReading, low};
+use crate::detect::Level;
 use crate::packet::Timestamp;
+use crate::tables::lookup::Lookup;
 use crate::time_grid::Cell;
 
 impl<K: Copy + Eq + Hash> Window<K> {
-    /// Judges every cell that has ended at `watermark`: tells `report` of who is over the limit, at each cell, and then
-    /// until it was once [`Standing::Under`]. Cells come in order, the subjects of a cell in none.
-    pub fn advance(&mut self, watermark: Timestamp, mut report: impl FnMut(Reading<K>)) {
+    /// Judges every cell that has ended at `watermark`. Reports each subject over its limit at each cell, and then
+    /// until it was once [`Level::Under`]. Cells come in order, the subjects of one cell in any order.
+    pub fn advance(&mut self, watermark: Timestamp, mut report: impl FnMut(WindowReading<K>)) {
         let target = self.grid.cell(watermark).back(1);
         let Some(judged) = self.judged.filter(|judged| target > *judged) else { return };
-        let mut cell = next(judged);
+        let mut cell = judged.next();
         while cell <= target && !self.watched.is_empty() {
             if self.watched.iter().all(|watched| watched.since.is_none()) {
-                // Nobody becomes over the limit where there are no bytes.
+                // No subject exceeds its limit in a cell without bytes.
                 cell = cell.max(self.first_open.unwrap_or(target));
                 if cell > target {
                     break;
                 }
             }
             self.judge(cell, &mut report);
-            cell = next(cell);
+            cell = cell.next();
             self.first_open = self.first_still_open(cell);
         }
         self.close(target);
@@ -35,53 +39,56 @@ impl<K: Copy + Eq + Hash> Window<K> {
         (self.newest? >= first).then_some(first)
     }
 
-    /// All cells up to `target` are judged.
+    /// Notes that all cells up to `target` are judged.
     fn close(&mut self, target: Cell) {
         self.judged = Some(target);
-        self.span = Span::NONE;
-        self.first_open = self.first_still_open(next(target));
+        self.open = OpenCell::NONE;
+        self.first_open = self.first_still_open(target.next());
         let all_are_out = self.newest.is_none_or(|newest| newest <= self.last_out());
         if all_are_out && self.watched.is_empty() {
             self.clear();
         } else if target >= *self.next_sweep.get_or_insert(target) {
             self.sweep();
-            let cells = if self.is_crowded() { (self.cells / 16).max(1) } else { self.cells };
+            let cells = if self.is_nearly_full() { (self.cells / 16).max(1) } else { self.cells };
             self.next_sweep = Some(Cell(target.0.saturating_add(i64::from(cells))));
         }
     }
 
     /// Reads all watched subjects at the end of `cell`.
-    fn judge(&mut self, cell: Cell, report: &mut impl FnMut(Reading<K>)) {
+    fn judge(&mut self, cell: Cell, report: &mut impl FnMut(WindowReading<K>)) {
         let is_known = self.known_from.is_none_or(|from| cell >= from);
         let last_out = low(cell.back(self.cells));
         let mut watched = std::mem::take(&mut self.watched);
         watched.retain_mut(|watched| {
             self.expire_up_to(watched.at, last_out);
-            let entry = &self.entries[watched.at as usize];
+            let entry = &self.entries[watched.at];
             let bytes = self.sum(entry, low(cell));
             let limit = self.limit(entry.class);
-            let standing = standing(bytes, limit, is_known);
-            if standing == Standing::Over {
+            let level = match Level::of(bytes, limit) {
+                Level::Under if !is_known => Level::Near,
+                level => level,
+            };
+            if level == Level::Over {
                 watched.since.get_or_insert(cell);
             }
             if let Some(since) = watched.since {
                 let [first, last] = self.ends(entry, cell);
-                report(Reading { key: entry.key, class: entry.class, cell, since, first, last, bytes, standing });
+                report(WindowReading { key: entry.key, class: entry.class, cell, since, first, last, bytes, level });
             }
-            if standing == Standing::Under {
+            if level == Level::Under {
                 watched.since = None;
             }
             let stays = watched.since.is_some() || entry.bound() > limit;
             if !stays {
-                self.entries[watched.at as usize].mark = Mark::Held;
+                self.entries[watched.at].state = EntryState::Kept;
             }
             stays
         });
         self.watched = watched;
     }
 
-    /// The bytes of the cells that are kept and not after `cell`.
-    fn sum(&self, entry: &Entry<K>, cell: Low) -> u64 {
+    /// The bytes of the kept cells that are not after `cell`.
+    fn sum(&self, entry: &SubjectEntry<K>, cell: LowCell) -> u64 {
         let latest = if entry.cell.is_after(cell) { 0 } else { entry.bytes };
         let listed = if self.pool.reaches_past(entry.list, cell) {
             self.pool.cells(entry.list).take_while(|(of, _)| !of.is_after(cell)).map(|(_, bytes)| bytes).sum()
@@ -91,48 +98,38 @@ impl<K: Copy + Eq + Hash> Window<K> {
         listed.saturating_add(latest)
     }
 
-    /// The first and the last cell with bytes that are kept and not after `cell`.
-    fn ends(&self, entry: &Entry<K>, cell: Cell) -> [Cell; 2] {
+    /// The first and the last kept cell with bytes that is not after `cell`.
+    fn ends(&self, entry: &SubjectEntry<K>, cell: Cell) -> [Cell; 2] {
         let newest = low(cell);
         let own = (entry.cell, entry.bytes);
         let listed =
             || self.pool.cells(entry.list).chain([own]).filter(|(of, bytes)| *bytes > 0 && !of.is_after(newest));
-        let whole = |of: Option<(Low, u64)>| of.map_or(cell, |(of, _)| cell.back(newest.0.wrapping_sub(of.0)));
+        let whole = |of: Option<(LowCell, u64)>| of.map_or(cell, |(of, _)| cell.back(newest.0.wrapping_sub(of.0)));
         let first = whole(listed().next());
         let is_own_last = entry.bytes > 0 && !entry.cell.is_after(newest);
         [first, if is_own_last { whole(Some(own)) } else { whole(listed().last()) }]
     }
 
-    /// The clock stepped to `to`: all sums begin anew. Who was over the limit is read on: at most near it, until a whole
-    /// window is known again.
+    /// Begins all sums anew, because the clock stepped to `to`. Subjects over their limit stay watched: at most near
+    /// it, until a whole window is known again.
     pub fn clock_stepped(&mut self, to: Timestamp) {
         let kept: Vec<(K, u16, Cell)> = self
             .watched
             .iter()
             .filter_map(|watched| {
-                let entry = &self.entries[watched.at as usize];
+                let entry = &self.entries[watched.at];
                 watched.since.map(|since| (entry.key, entry.class, since))
             })
             .collect();
         self.clear();
         let cell = self.grid.cell(to);
         self.judged = Some(cell.back(1));
-        self.span = Span::NONE;
+        self.open = OpenCell::NONE;
         self.known_from = Some(Cell(cell.0.saturating_add(i64::from(self.cells) - 1)));
         for (key, class, since) in kept {
-            let at = self.insert(self.state.hash_one(key), key, class, low(cell));
-            self.entries[at as usize].mark = Mark::Watched;
-            self.watched.push(Watched { at, since: Some(since) });
+            let at = self.insert(key.hash_under(self.entries.state()), key, class, low(cell));
+            self.entries[at].state = EntryState::Watched;
+            self.watched.push(WatchedSubject { at, since: Some(since) });
         }
-    }
-}
-
-fn standing(bytes: u64, limit: u64, is_known: bool) -> Standing {
-    if bytes > limit {
-        Standing::Over
-    } else if is_known && (bytes == 0 || u128::from(bytes) * 10 < u128::from(limit) * 9) {
-        Standing::Under
-    } else {
-        Standing::Near
     }
 }

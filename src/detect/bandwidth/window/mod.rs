@@ -1,146 +1,147 @@
-//! Bytes of each of many subjects in a sliding window, in whole cells of a grid, within bounds.
+//! Bytes of many subjects in sliding windows, in whole cells of a grid, within bounds.
 //!
-//! A subject has cells only where it has bytes; the cell that it is in stands in its entry, so that who is seen in one
-//! cell alone takes no room in the pool. A subject is looked at only while the sum of all that is kept of it is above its
-//! limit: for nobody else can the sum of one window be.
+//! Takes keys, times and bytes; gives the sums of subjects that may be over their limits. Must not know what a key or a
+//! limit means.
 //!
-//! Rows may be ahead of the watermark by any number of cells, in any order. What comes after its cell was judged counts
-//! in the first that was not.
+//! A subject has cells only where it has bytes. Its current cell is part of its entry, so a subject with bytes in one
+//! cell needs no cell of the pool. A subject is watched only while the sum of all its kept bytes is above its limit: no
+//! window of another subject can be above it.
+//!
+//! Rows may be ahead of the watermark by any number of cells, in any order. A row that comes after its cell was judged
+//! counts in the first cell that was not.
 
-mod admission;
 mod eviction;
 mod judging;
 mod pool;
 
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
 
+use crate::detect::Level;
 use crate::packet::Timestamp;
-use crate::tables::hashing::{self, State};
-use crate::tables::index::{FilteredIndex, NOWHERE, Recent};
+use crate::tables::hashing;
+use crate::tables::index::NOWHERE;
 use crate::tables::lookup::Lookup;
 use crate::tables::prefetch;
 use crate::tables::sampling::{Sampling, Seeds};
+use crate::tables::slab::{Keyed, Slab};
 use crate::time_grid::{Cell, TimeGrid};
-use admission::Newcomers;
-use pool::{List, Low, Pool};
+use eviction::NewcomerWeights;
+use pool::{CellList, LowCell, Pool};
 
-/// How many cells before the first packet may still be judged: half of what [`Low`] can tell apart.
+/// Cells before the first packet that may still be judged: half of what [`LowCell`] can tell apart.
 const FARTHEST_BACK: u32 = 1 << 30;
 
-/// What a window holds at most.
+/// The limits of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
-    /// Subjects. When hardly a sixteenth of the places is left, only newcomers of weight get one; when none is, the
-    /// lightest subjects leave, down to fifteen sixteenths.
+pub struct WindowBounds {
+    /// The most subjects. When less than a sixteenth is free, only new subjects of weight get an entry; when none is
+    /// free, the lightest leave, down to fifteen sixteenths.
     pub subjects: usize,
-    /// Cells of all subjects together, besides the one that each is in. When none is left, the lightest subjects leave.
+    /// The most cells of all subjects, besides the current one of each. When none is free, the lightest subjects leave.
     pub cells: usize,
-    /// Bytes that a newcomer must have sent when places are short. They are not in its sum: a sum is never too high.
+    /// Bytes that a new subject must have sent when the table is nearly full. They are not in its sum: a sum is never
+    /// too high.
     pub newcomer_bytes: u64,
 }
 
-/// How full a window is.
+/// The use of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Occupancy {
-    /// Subjects that are held.
-    pub held: usize,
-    /// Subjects that may be held.
+    /// Number of subjects.
+    pub entries: usize,
+    /// Most subjects.
     pub limit: usize,
-    /// Cells that are held in the pool.
+    /// Number of cells in the pool.
     pub cells: usize,
-    /// Cells that may be held there.
+    /// Most cells in the pool.
     pub cells_limit: usize,
     /// Subjects that left to make room.
     pub evicted: u64,
-    /// Rows whose bytes are in no sum: their subjects found no room.
+    /// Rows whose bytes are in no sum, because their subjects found no room.
     pub refused: u64,
-}
-
-/// How a sum stands to its limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// Above it.
-    Over,
-    /// Not above it, and not below nine tenths of it; or below, but not yet known for a whole window.
-    Near,
-    /// Below nine tenths of it.
-    Under,
 }
 
 /// The sum of one subject in the window that ends with a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reading<K> {
-    /// Whose it is.
+pub struct WindowReading<K> {
+    /// The subject.
     pub key: K,
-    /// Its class, as it was first added.
+    /// The class of the subject when it was first added.
     pub class: u16,
     /// The window's last cell.
     pub cell: Cell,
-    /// The cell with which the sum became more than the limit.
+    /// The cell at which the sum exceeded the limit.
     pub since: Cell,
-    /// The first cell of the window that has bytes; the window's last cell if none has.
+    /// The first cell of the window with bytes; the window's last cell if none has any.
     pub first: Cell,
-    /// The last cell of the window that has bytes; likewise.
+    /// The last cell of the window with bytes; likewise.
     pub last: Cell,
     /// Bytes in the window.
     pub bytes: u64,
-    /// How they stand to the limit of the class.
-    pub standing: Standing,
+    /// The level of the bytes under the limit of the class. Near instead of under while less than a whole window is
+    /// known.
+    pub level: Level,
 }
 
-/// What becomes of an entry. (A byte with the class behind it: entries are many.)
+/// The state of an entry. (One byte beside the class: entries are many.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mark {
+enum EntryState {
     Free,
-    Held,
+    Kept,
     Watched,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Entry<K> {
+struct SubjectEntry<K> {
     key: K,
-    mark: Mark,
+    state: EntryState,
     class: u16,
-    /// The latest cell that it has bytes in.
-    cell: Low,
-    /// Its bytes there.
+    /// The latest cell with bytes.
+    cell: LowCell,
+    /// Bytes in that cell.
     bytes: u64,
-    /// The cells before.
-    list: List,
-    /// The sum of those.
+    /// The cells before it.
+    list: CellList,
+    /// The sum of those cells.
     listed: u64,
 }
 
-impl<K> Entry<K> {
-    /// All bytes that are kept: no window has more.
+impl<K> SubjectEntry<K> {
+    /// The sum of all kept bytes: no window has more.
     #[inline]
     const fn bound(&self) -> u64 {
         self.listed.saturating_add(self.bytes)
     }
 }
 
-/// A subject that may be over its limit, or was said to be.
+impl<K: Hash> Keyed for SubjectEntry<K> {
+    fn hash_under<S: BuildHasher>(&self, state: &S) -> u64 {
+        state.hash_one(&self.key)
+    }
+}
+
+/// A subject that may be over its limit, or was reported to be.
 #[derive(Debug, Clone, Copy)]
-struct Watched {
+struct WatchedSubject {
     at: u32,
     since: Option<Cell>,
 }
 
-/// The two ends of a cell, so that times in it need no division, and the one in which its bytes count. Holds until cells are
-/// judged.
+/// The cell of the last row: its ends, so that another time in it needs no division, and the cell in which its bytes
+/// count. Valid until cells are judged.
 #[derive(Debug, Clone, Copy)]
-struct Span {
+struct OpenCell {
     start: Timestamp,
     end: Timestamp,
-    counts_in: Low,
+    counts_in: LowCell,
 }
 
-impl Span {
-    /// Holds no time.
+impl OpenCell {
+    /// Contains no time.
     const NONE: Self = {
         let nothing = Timestamp::from_nanoseconds(0);
-        Self { start: nothing, end: nothing, counts_in: Low(0) }
+        Self { start: nothing, end: nothing, counts_in: LowCell(0) }
     };
 }
 
@@ -150,60 +151,58 @@ pub struct Window<K> {
     grid: TimeGrid,
     cells: u32,
     limits: Vec<u64>,
-    bounds: Bounds,
-    state: State,
+    bounds: WindowBounds,
     sampling: Sampling,
-    index: FilteredIndex,
-    entries: Vec<Entry<K>>,
-    free: Vec<u32>,
-    /// Of those that had no bookmark.
-    recent: Recent,
+    entries: Slab<SubjectEntry<K>, true>,
     pool: Pool,
-    newcomers: Newcomers,
-    watched: Vec<Watched>,
-    span: Span,
+    newcomer_weights: NewcomerWeights,
+    watched: Vec<WatchedSubject>,
+    open: OpenCell,
     /// The last cell that was judged.
     judged: Option<Cell>,
-    /// The first cell with bytes that was not, if any has.
+    /// The first cell with bytes that was not judged, if there is one.
     first_open: Option<Cell>,
     /// The latest cell that ever had bytes.
     newest: Option<Cell>,
-    /// Before this cell the time since the clock stepped is less than a window.
+    /// Before this cell, the time since the clock stepped is less than a window.
     known_from: Option<Cell>,
     next_sweep: Option<Cell>,
-    /// No room could be made at this cell: no use in trying again.
+    /// At this cell no room could be made, so another attempt would fail too.
     exhausted: Option<Cell>,
     evicted: u64,
     refused: u64,
 }
 
 impl<K: Copy + Eq + Hash> Window<K> {
-    /// Empty sums over `window`, rounded up to whole cells of [`TimeGrid::for_window`]. A subject of class *c* is read when
-    /// it has more than `limits[c]` bytes in a window. `seeds` keep who chooses addresses from choosing hash collisions.
+    /// Empty sums over `window`, rounded up to whole cells of [`TimeGrid::for_window`]. A subject of class *c* is read
+    /// when it has more than `limits[c]` bytes in a window. `seeds` prevent senders from choosing addresses whose
+    /// hashes collide.
     #[must_use]
-    pub fn new(window: Duration, limits: Vec<u64>, bounds: Bounds, seeds: impl Into<Seeds>) -> Self {
+    pub fn new(window: Duration, limits: Vec<u64>, bounds: WindowBounds, seeds: impl Into<Seeds>) -> Self {
         Self::on(TimeGrid::for_window(window), window, limits, bounds, seeds)
     }
 
-    /// The same in cells of another grid.
+    /// The same with cells of another grid.
     #[must_use]
-    pub fn on(grid: TimeGrid, window: Duration, limits: Vec<u64>, bounds: Bounds, seeds: impl Into<Seeds>) -> Self {
+    pub fn on(
+        grid: TimeGrid,
+        window: Duration,
+        limits: Vec<u64>,
+        bounds: WindowBounds,
+        seeds: impl Into<Seeds>,
+    ) -> Self {
         let Seeds { tables, sampling } = seeds.into();
         Self {
             grid,
             cells: grid.cells(window),
             limits,
             bounds,
-            state: hashing::state(tables),
             sampling: Sampling::new(sampling),
-            index: FilteredIndex::new(bounds.subjects),
-            entries: Vec::new(),
-            free: Vec::new(),
-            recent: Recent::NOBODY,
+            entries: Slab::new(bounds.subjects, hashing::state(tables)),
             pool: Pool::new(bounds.cells),
-            newcomers: Newcomers::default(),
+            newcomer_weights: NewcomerWeights::default(),
             watched: Vec::new(),
-            span: Span::NONE,
+            open: OpenCell::NONE,
             judged: None,
             first_open: None,
             newest: None,
@@ -215,7 +214,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
         }
     }
 
-    /// The grid that its cells are of.
+    /// The grid of its cells.
     #[must_use]
     pub fn grid(&self) -> TimeGrid {
         self.grid
@@ -227,16 +226,15 @@ impl<K: Copy + Eq + Hash> Window<K> {
         self.grid.length().saturating_mul(self.cells)
     }
 
-    /// Adds bytes of `time` to the sum of who is sought; false when there is no room for it. The class is that of the first
-    /// time.
+    /// Adds bytes of `time` to the sum of a subject; false if it finds no room. Its class is that of the first time.
     ///
-    /// Inlined by force: a key that was put together just before stays in registers.
+    /// Inlined by force: a key that was just put together stays in registers.
     #[inline(always)]
     pub fn add(&mut self, lookup: impl Lookup<K>, class: u16, time: Timestamp, bytes: u64) -> bool {
         self.add_at(&mut { NOWHERE }, lookup, class, time, bytes)
     }
 
-    /// The same for who was last seen at `hint`, if it still is there; it then says where.
+    /// The same for a subject that was last found at `hint`, which may be stale. Sets `hint` to its position.
     #[inline(always)]
     pub fn add_at(&mut self, hint: &mut u32, lookup: impl Lookup<K>, class: u16, time: Timestamp, bytes: u64) -> bool {
         let cell = self.open_cell(time);
@@ -248,47 +246,41 @@ impl<K: Copy + Eq + Hash> Window<K> {
             *hint = at;
         }
         let at = *hint;
-        let entry = &mut self.entries[at as usize];
+        let entry = &mut self.entries[at];
         if entry.cell == cell {
             entry.bytes = entry.bytes.saturating_add(bytes);
         } else {
-            self.turn(at, cell, bytes);
+            self.add_in_other_cell(at, cell, bytes);
         }
-        let limit = self.limit(self.entries[at as usize].class);
-        let entry = &mut self.entries[at as usize];
-        if entry.bound() > limit && entry.mark == Mark::Held {
-            entry.mark = Mark::Watched;
-            self.watched.push(Watched { at, since: None });
+        let limit = self.limit(self.entries[at].class);
+        let entry = &mut self.entries[at];
+        if entry.bound() > limit && entry.state == EntryState::Kept {
+            entry.state = EntryState::Watched;
+            self.watched.push(WatchedSubject { at, since: None });
         }
         true
     }
 
-    /// Whether who is sought is held at a position.
+    /// True if the subject is at a position.
     #[inline(always)]
     fn is_at(&self, position: u32, lookup: impl Lookup<K>) -> bool {
-        self.entries.get(position as usize).is_some_and(|entry| entry.mark != Mark::Free && lookup.is(&entry.key))
+        self.entries.get(position).is_some_and(|entry| entry.state != EntryState::Free && lookup.is(&entry.key))
     }
 
     #[inline(always)]
-    fn find_or_admit(&mut self, lookup: impl Lookup<K>, class: u16, cell: Low, bytes: u64) -> Option<u32> {
-        let hash = lookup.hash_under(&self.state);
-        let at = self.recent.position(hash);
-        if self.is_at(at, lookup) {
-            return Some(at);
-        }
-        let found = self.index.find(hash, |at| lookup.is(&self.entries[at as usize].key));
-        let at = found.or_else(|| self.admit(hash, lookup, class, cell, bytes))?;
-        self.recent = Recent::of(hash, at);
-        Some(at)
+    fn find_or_admit(&mut self, lookup: impl Lookup<K>, class: u16, cell: LowCell, bytes: u64) -> Option<u32> {
+        let hash = lookup.hash_under(self.entries.state());
+        let found = self.entries.find_again(hash, |entry| lookup.is(&entry.key));
+        found.or_else(|| self.admit(hash, lookup, class, cell, bytes))
     }
 
-    /// Reads what [`Window::add_at`] will need of who is at `hint`, so that the misses of several overlap.
+    /// Reads ahead the entry that [`Window::add_at`] will need, so that cache misses overlap.
     #[inline(always)]
     pub fn touch(&self, hint: u32) {
-        prefetch(self.entries.get(hint as usize).map(|entry| entry.cell));
+        prefetch(self.entries.get(hint).map(|entry| entry.cell));
     }
 
-    /// The limit of a class; none for one that was not named.
+    /// The limit of a class; none for an unknown class.
     #[inline]
     fn limit(&self, class: u16) -> u64 {
         self.limits.get(usize::from(class)).copied().unwrap_or(u64::MAX)
@@ -296,32 +288,32 @@ impl<K: Copy + Eq + Hash> Window<K> {
 
     /// The cell in which bytes of `time` count.
     #[inline(always)]
-    fn open_cell(&mut self, time: Timestamp) -> Low {
-        if !(self.span.start..self.span.end).contains(&time) {
-            self.open_span(time);
+    fn open_cell(&mut self, time: Timestamp) -> LowCell {
+        if !(self.open.start..self.open.end).contains(&time) {
+            self.open_other_cell(time);
         }
-        self.span.counts_in
+        self.open.counts_in
     }
 
-    /// Goes to the cell of `time`, or to the first that was not judged.
+    /// Goes to the cell of `time`, or to the first cell that was not judged.
     #[cold]
-    fn open_span(&mut self, time: Timestamp) {
+    fn open_other_cell(&mut self, time: Timestamp) {
         let of_time = self.grid.cell(time);
         let judged = *self.judged.get_or_insert(of_time.back(FARTHEST_BACK));
-        let cell = of_time.max(next(judged));
+        let cell = of_time.max(judged.next());
         self.first_open = Some(self.first_open.map_or(cell, |first| first.min(cell)));
         self.newest = self.newest.max(Some(cell));
-        self.span = Span { start: self.grid.start(of_time), end: self.grid.end(of_time), counts_in: low(cell) };
+        self.open = OpenCell { start: self.grid.start(of_time), end: self.grid.end(of_time), counts_in: low(cell) };
     }
 
-    /// Adds bytes to an entry that has its latest bytes in another cell.
-    fn turn(&mut self, at: u32, cell: Low, bytes: u64) {
+    /// Adds bytes to an entry whose latest bytes are in another cell.
+    fn add_in_other_cell(&mut self, at: u32, cell: LowCell, bytes: u64) {
         self.expire(at);
         if self.pool.used() == self.pool.limit() {
-            self.make_room(Some(at));
+            self.evict_lightest(Some(at));
         }
         let Self { entries, pool, .. } = self;
-        let entry = &mut entries[at as usize];
+        let entry = &mut entries[at];
         let (is_kept, listed) = if cell.is_after(entry.cell) {
             let before = (entry.cell, entry.bytes);
             (entry.cell, entry.bytes) = (cell, bytes);
@@ -336,22 +328,22 @@ impl<K: Copy + Eq + Hash> Window<K> {
         }
     }
 
-    /// The sums at the end of the last judged cell, of who has any, in no order that means anything.
+    /// The sums of all subjects at the end of the last judged cell, in no particular order, without those of 0.
     pub fn sums(&self) -> impl Iterator<Item = (K, u64)> + '_ {
         self.sums_to(self.judged.unwrap_or_default())
     }
 
-    /// The same with all that came since.
+    /// The same with all bytes that came since.
     pub fn sums_so_far(&self) -> impl Iterator<Item = (K, u64)> + '_ {
         self.sums_to(self.newest.max(self.judged).unwrap_or_default())
     }
 
-    /// What lies in the last judged window, and up to `last`.
+    /// The sums from the last judged window on, up to `last`.
     fn sums_to(&self, last: Cell) -> impl Iterator<Item = (K, u64)> + '_ {
         let (last, last_out) = (low(last), low(self.last_out()));
-        let is_in = move |of: Low| of.is_after(last_out) && !of.is_after(last);
-        let held = self.entries.iter().filter(|entry| entry.mark != Mark::Free);
-        held.filter_map(move |entry| {
+        let is_in = move |of: LowCell| of.is_after(last_out) && !of.is_after(last);
+        let used = self.entries.iter().map(|(_, entry)| entry).filter(|entry| entry.state != EntryState::Free);
+        used.filter_map(move |entry| {
             let listed = self.pool.cells(entry.list).filter(|(of, _)| is_in(*of)).map(|(_, bytes)| bytes).sum::<u64>();
             let bytes = listed.saturating_add(if is_in(entry.cell) { entry.bytes } else { 0 });
             (bytes > 0).then_some((entry.key, bytes))
@@ -359,19 +351,8 @@ impl<K: Copy + Eq + Hash> Window<K> {
     }
 }
 
-const fn next(cell: Cell) -> Cell {
-    Cell(cell.0.saturating_add(1))
-}
-
-const fn low(cell: Cell) -> Low {
-    Low(cell.0 as u32)
-}
-
-/// Room for one more: twice as many, but never for more than `limit`.
-fn reserve_one<T>(rows: &mut Vec<T>, limit: usize) {
-    if rows.len() == rows.capacity() {
-        rows.reserve_exact(rows.len().max(64).min(limit.saturating_sub(rows.len())));
-    }
+const fn low(cell: Cell) -> LowCell {
+    LowCell(cell.0 as u32)
 }
 
 #[cfg(test)]

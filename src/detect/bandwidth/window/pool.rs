@@ -1,35 +1,38 @@
 //! The cells of all subjects of a window: lists, the oldest cell first, in one bounded pool.
+//!
+//! Takes lists, cells and bytes; gives sums. Must not know the subjects.
 
-/// The low bits of a cell's number. Cells in one pool are never so far apart that these would not tell which is later.
+/// The low bits of a cell's number. Cells in one pool are never so far apart that these bits would not tell which is
+/// later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Low(pub(super) u32);
+pub(super) struct LowCell(pub(super) u32);
 
-impl Low {
-    /// Whether it is later than `other`.
+impl LowCell {
+    /// True if it is later than `other`.
     #[inline]
     pub(super) const fn is_after(self, other: Self) -> bool {
         self.0.wrapping_sub(other.0) as i32 > 0
     }
 }
 
-/// Where no node is.
+/// The position of no node.
 const NONE: u32 = u32::MAX;
 
 #[derive(Debug, Clone, Copy)]
-struct Node {
+struct CellNode {
     bytes: u64,
-    cell: Low,
+    cell: LowCell,
     next: u32,
 }
 
 /// The cells of one subject.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct List {
+pub(super) struct CellList {
     head: u32,
     tail: u32,
 }
 
-impl List {
+impl CellList {
     pub(super) const EMPTY: Self = Self { head: NONE, tail: NONE };
 
     pub(super) const fn is_empty(self) -> bool {
@@ -39,17 +42,17 @@ impl List {
 
 #[derive(Debug)]
 pub(super) struct Pool {
-    nodes: Vec<Node>,
+    nodes: Vec<CellNode>,
     free: u32,
     used: usize,
     limit: usize,
     /// No cell is before this one.
-    oldest: Low,
+    oldest: LowCell,
 }
 
 impl Pool {
     pub(super) fn new(limit: usize) -> Self {
-        Self { nodes: Vec::new(), free: NONE, used: 0, limit: limit.min(NONE as usize), oldest: Low(0) }
+        Self { nodes: Vec::new(), free: NONE, used: 0, limit: limit.min(NONE as usize), oldest: LowCell(0) }
     }
 
     pub(super) const fn used(&self) -> usize {
@@ -61,19 +64,19 @@ impl Pool {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.nodes.capacity() * size_of::<Node>()
+        self.nodes.capacity() * size_of::<CellNode>()
     }
 
-    /// Forgets all lists.
+    /// Removes all lists.
     pub(super) fn clear(&mut self) {
         self.nodes.clear();
         self.free = NONE;
         self.used = 0;
     }
 
-    /// Adds a cell to a list whose cells are all before it; false when there is no room for one. Reads none of them.
-    pub(super) fn push(&mut self, list: &mut List, cell: Low, bytes: u64) -> bool {
-        let Some(at) = self.allocate(Node { bytes, cell, next: NONE }) else { return false };
+    /// Appends a cell to a list whose cells are all before it; false if there is no room. Reads none of them.
+    pub(super) fn push(&mut self, list: &mut CellList, cell: LowCell, bytes: u64) -> bool {
+        let Some(at) = self.allocate(CellNode { bytes, cell, next: NONE }) else { return false };
         match list.tail {
             NONE => list.head = at,
             tail => self.nodes[tail as usize].next = at,
@@ -82,8 +85,8 @@ impl Pool {
         true
     }
 
-    /// Adds bytes to the cell of a list, wherever it stands; false when there is no room for another cell.
-    pub(super) fn add(&mut self, list: &mut List, cell: Low, bytes: u64) -> bool {
+    /// Adds bytes to a cell anywhere in a list; false if the cell is new and there is no room.
+    pub(super) fn add(&mut self, list: &mut CellList, cell: LowCell, bytes: u64) -> bool {
         let before = self.last_not_after(*list, cell);
         if before != NONE && self.nodes[before as usize].cell == cell {
             let node = &mut self.nodes[before as usize];
@@ -91,7 +94,7 @@ impl Pool {
             return true;
         }
         let next = if before == NONE { list.head } else { self.nodes[before as usize].next };
-        let Some(at) = self.allocate(Node { bytes, cell, next }) else { return false };
+        let Some(at) = self.allocate(CellNode { bytes, cell, next }) else { return false };
         match before {
             NONE => list.head = at,
             before => self.nodes[before as usize].next = at,
@@ -102,8 +105,8 @@ impl Pool {
         true
     }
 
-    /// The last node of a list whose cell is not after `cell`; the end is where it nearly always is.
-    fn last_not_after(&self, list: List, cell: Low) -> u32 {
+    /// The last node of a list whose cell is not after `cell`; nearly always the tail.
+    fn last_not_after(&self, list: CellList, cell: LowCell) -> u32 {
         if list.is_empty() || !self.nodes[list.tail as usize].cell.is_after(cell) {
             return list.tail;
         }
@@ -114,14 +117,17 @@ impl Pool {
         before
     }
 
-    fn allocate(&mut self, node: Node) -> Option<u32> {
+    fn allocate(&mut self, node: CellNode) -> Option<u32> {
         let at = if self.free != NONE {
             let at = self.free;
             self.free = self.nodes[at as usize].next;
             self.nodes[at as usize] = node;
             at
         } else if self.nodes.len() < self.limit {
-            super::reserve_one(&mut self.nodes, self.limit);
+            if self.nodes.len() == self.nodes.capacity() {
+                // Twice as many, but never more than the limit.
+                self.nodes.reserve_exact(self.nodes.len().max(64).min(self.limit - self.nodes.len()));
+            }
             self.nodes.push(node);
             (self.nodes.len() - 1) as u32
         } else {
@@ -134,15 +140,15 @@ impl Pool {
         Some(at)
     }
 
-    /// Every list was expired up to `last`.
-    pub(super) fn set_expired(&mut self, last: Low) {
+    /// Notes that every list was expired up to `last`.
+    pub(super) fn set_expired(&mut self, last: LowCell) {
         if !self.oldest.is_after(last) {
-            self.oldest = Low(last.0.wrapping_add(1));
+            self.oldest = LowCell(last.0.wrapping_add(1));
         }
     }
 
-    /// Lets the cells of a list go that are not after `last`; gives their bytes.
-    pub(super) fn expire(&mut self, list: &mut List, last: Low) -> u64 {
+    /// Removes the cells of a list that are not after `last`; gives their bytes.
+    pub(super) fn expire(&mut self, list: &mut CellList, last: LowCell) -> u64 {
         let mut bytes: u64 = 0;
         if self.oldest.is_after(last) {
             return bytes;
@@ -162,21 +168,21 @@ impl Pool {
         bytes
     }
 
-    /// Lets all cells of a list go.
-    pub(super) fn release(&mut self, list: &mut List) {
+    /// Removes all cells of a list.
+    pub(super) fn release(&mut self, list: &mut CellList) {
         if !list.is_empty() {
             let last = self.nodes[list.tail as usize].cell;
             self.expire(list, last);
         }
     }
 
-    /// Whether the last cell of a list is after `cell`.
-    pub(super) fn reaches_past(&self, list: List, cell: Low) -> bool {
+    /// True if the last cell of a list is after `cell`.
+    pub(super) fn reaches_past(&self, list: CellList, cell: LowCell) -> bool {
         !list.is_empty() && self.nodes[list.tail as usize].cell.is_after(cell)
     }
 
     /// The cells of a list with their bytes, the oldest first.
-    pub(super) fn cells(&self, list: List) -> impl Iterator<Item = (Low, u64)> + '_ {
+    pub(super) fn cells(&self, list: CellList) -> impl Iterator<Item = (LowCell, u64)> + '_ {
         let node = |at: u32| (at != NONE).then(|| &self.nodes[at as usize]);
         std::iter::successors(node(list.head), move |last| node(last.next)).map(|node| (node.cell, node.bytes))
     }

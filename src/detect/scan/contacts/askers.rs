@@ -1,7 +1,9 @@
-//! The endpoints that lately asked a multicast or broadcast address: what is sent to one of them is an answer.
+//! The endpoints that lately asked a multicast or broadcast address: a packet to such an endpoint is an answer.
+//!
+//! Takes questions; tells if an endpoint may still get answers. Must not know contacts.
 //!
 //! The table has a fixed size and takes its memory with the first question. Each endpoint has one bucket, and a bucket
-//! keeps those that asked last. So what it holds does not depend on the order in which questions of one cell arrive.
+//! keeps those that asked last. So the content does not depend on the order in which questions of one cell arrive.
 
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
@@ -46,7 +48,7 @@ pub struct Askers {
 }
 
 impl Askers {
-    /// Endpoints that it holds at most.
+    /// The most endpoints.
     pub const LIMIT: usize = BUCKETS * IN_BUCKET;
 
     /// An empty table.
@@ -88,11 +90,11 @@ impl Askers {
     #[must_use]
     pub fn figures(&self, time: Timestamp) -> (usize, usize, u64) {
         let first = first_question(time);
-        let held = self.slots.iter().filter(|asker| asker.last > Timestamp::BEFORE_ALL && asker.last >= first).count();
-        (held, Self::LIMIT, self.evicted)
+        let kept = self.slots.iter().filter(|asker| asker.last > Timestamp::BEFORE_ALL && asker.last >= first).count();
+        (kept, Self::LIMIT, self.evicted)
     }
 
-    /// The memory that the table takes, in bytes.
+    /// Memory in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.slots.capacity() * size_of::<Asker>()
@@ -151,24 +153,24 @@ mod tests {
         for number in 0..20_000 {
             askers.note(asker(number), 1_900, at(i64::from(number)));
         }
-        let (held, limit, evicted) = askers.figures(at(20_000));
-        assert_eq!((held, limit, held as u64 + evicted), (4_096, 4_096, 20_000));
+        let (kept, limit, evicted) = askers.figures(at(20_000));
+        assert_eq!((kept, limit, kept as u64 + evicted), (4_096, 4_096, 20_000));
         assert!(askers.memory_bytes() <= 160 * 1_024, "{} bytes", askers.memory_bytes());
         assert!(askers.may_be_answered(asker(19_999), 1_900, at(20_000)));
-        assert_eq!(askers.figures(at(60_000)).0, 0, "old questions are not held");
+        assert_eq!(askers.figures(at(60_000)).0, 0, "old questions are gone");
     }
 
     #[test]
     fn table_does_not_depend_on_the_order_of_questions() {
         let questions: Vec<(u32, i64)> =
             (0..9_000).map(|number| (number % 7_000, i64::from(number * 37 % 9_001))).collect();
-        let held = |questions: &mut dyn Iterator<Item = &(u32, i64)>| {
+        let kept = |questions: &mut dyn Iterator<Item = &(u32, i64)>| {
             let mut askers = Askers::new(7.into());
             questions.for_each(|&(number, time)| askers.note(asker(number), 3_702, at(time)));
             (0..7_000).filter(|number| askers.may_be_answered(asker(*number), 3_702, at(9_000))).collect::<Vec<_>>()
         };
-        let forwards = held(&mut questions.iter());
+        let forwards = kept(&mut questions.iter());
         assert!(forwards.len() > 3_000, "{}", forwards.len());
-        assert_eq!(forwards, held(&mut questions.iter().rev()));
+        assert_eq!(forwards, kept(&mut questions.iter().rev()));
     }
 }

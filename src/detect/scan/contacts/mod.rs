@@ -1,35 +1,36 @@
-//! Whom each source contacted, answered or not: bounded sets of hosts and of ports, a pair a source.
+//! The contacts of each source, answered or not: bounded sets of hosts and of ports.
+//!
+//! Takes sources and targets; gives marks, which the rules fill, and counts. Must not know the rules.
 //!
 //! A set is exact up to a size. Beyond it, it keeps a sample of targets, chosen by their hash so that answered and
-//! unanswered ones are thinned out alike ([`Keeping::Sample`]); or the latest ones ([`Keeping::Latest`]). When the table
-//! of sources is full, who comes back often takes the place of one who has a single contact; a source with more is never
-//! given up for another. [`waiting`] holds the contacts that have no outcome yet, [`askers`] the endpoints that asked many
-//! hosts at once.
+//! unanswered ones are thinned out alike ([`Keeping::Sample`]); or the latest ones ([`Keeping::Latest`]). When the
+//! table of sources is full, a source that comes back often takes the place of one with a single contact; a source with
+//! more is never evicted for another. [`pending`] holds the contacts without an outcome, [`askers`] the endpoints that
+//! asked many hosts at once.
 
 pub mod askers;
+pub mod pending;
 mod sets;
 mod sketch;
-pub mod waiting;
 
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 
 use crate::account::conversation::Address;
 use crate::packet::{Protocol, Timestamp};
-use crate::tables::hashing::{self, State};
-use crate::tables::index::{FilteredIndex, Index, Recent};
+use crate::tables::hashing;
+use crate::tables::index::NOWHERE;
 use crate::tables::sampling::{Sampling, Seeds};
+use crate::tables::slab::{Keyed, Slab};
 use crate::time_grid::Cell;
 use sketch::Sketch;
 
-/// No position.
-const NOWHERE: u32 = u32::MAX;
-/// How many sources are looked at for one that can be given up.
-const LOOKS_FOR_ROOM: usize = 32;
-/// As many targets as a single contact makes: a host and a port.
+/// The most sources that are examined to find one to evict.
+const EVICTION_ATTEMPTS: usize = 32;
+/// The targets of a single contact: a host and a port.
 const LIGHT: usize = 2;
 
-/// What is told apart of whom a source contacts.
+/// The kind of target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Aspect {
     /// Addresses.
@@ -43,31 +44,31 @@ impl Aspect {
     pub const BOTH: [Self; 2] = [Self::Hosts, Self::Ports];
 }
 
-/// What a set keeps when it is full.
+/// The targets that a set keeps when it is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keeping {
-    /// One in 2, 4, 8 … targets; each stands for as many.
+    /// One in 2, 4, 8 … targets; each counts for as many.
     Sample,
-    /// The latest, half as many as it can hold at least.
+    /// The latest targets, half as many as the set can hold at least.
     Latest,
 }
 
-/// How much is held.
+/// The limits of the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
-    /// Sources.
+pub struct ContactBounds {
+    /// The most sources.
     pub sources: usize,
-    /// Targets of all sources together.
+    /// The most targets of all sources together.
     pub targets: usize,
-    /// Targets in one set, by aspect.
+    /// The most targets in one set, by aspect.
     pub targets_each: [usize; 2],
-    /// What a set keeps when it is full.
+    /// The targets that a set keeps when it is full.
     pub keeping: Keeping,
 }
 
 /// A port of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct HostPort {
     /// The host.
     pub address: IpAddr,
     /// The protocol.
@@ -79,18 +80,18 @@ pub struct Place {
 /// A cell before all others.
 pub const NEVER: Cell = Cell(i64::MIN);
 
-/// What is known of a target.
+/// A target of a source.
 #[derive(Debug, Clone, Copy)]
 pub struct Mark {
     owner: u32,
     next: u32,
     aspect: Aspect,
     level: u8,
-    /// Where the contact that counts since [`Mark::since`] came by.
+    /// The interface of the contact that counts since [`Mark::since`].
     pub interface: u16,
     /// The contact that counts since [`Mark::since`].
-    pub place: Place,
-    /// Since when it counts without a break.
+    pub target: HostPort,
+    /// The time since which it counts without a break.
     pub since: Timestamp,
     /// The time of the first packet of that contact.
     pub begun: Timestamp,
@@ -101,7 +102,7 @@ pub struct Mark {
 }
 
 impl Mark {
-    /// How many targets it stands for.
+    /// The number of targets that it counts for.
     #[must_use]
     pub const fn weight(&self) -> u64 {
         1 << self.level
@@ -114,30 +115,29 @@ impl Mark {
 
 /// A source.
 #[derive(Debug, Clone)]
-struct Source {
+struct SourceEntry {
     address: IpAddr,
     is_used: bool,
     level: [u8; 2],
     length: [u32; 2],
     first: [u32; 2],
-    /// At least as many targets as were counted in the window.
+    /// At least the number of targets that were counted in the window.
     counted: [u32; 2],
+}
+
+impl Keyed for SourceEntry {
+    fn hash_under<S: BuildHasher>(&self, state: &S) -> u64 {
+        hash_address(state, self.address)
+    }
 }
 
 /// The sources and their targets.
 #[derive(Debug)]
 pub struct Contacts {
-    state: State,
     sampling: Sampling,
-    bounds: Bounds,
-    sources: Vec<Source>,
-    source_index: FilteredIndex,
-    free_sources: Vec<u32>,
-    recent: Recent,
-    marks: Vec<Mark>,
-    mark_index: Index,
-    free_mark: u32,
-    marks_used: usize,
+    bounds: ContactBounds,
+    sources: Slab<SourceEntry, true>,
+    marks: Slab<Mark>,
     sketch: Sketch,
     hand: usize,
     evicted: u64,
@@ -145,22 +145,15 @@ pub struct Contacts {
 }
 
 impl Contacts {
-    /// Empty tables. Of a set at most 131,072 targets are held: twice as many as the largest limit, and two, for one that
-    /// keeps the latest half.
+    /// Empty tables. A set has at most 131,072 targets: twice the largest limit, and two, for a set that keeps the
+    /// latest half.
     #[must_use]
-    pub fn new(bounds: Bounds, seeds: Seeds) -> Self {
+    pub fn new(bounds: ContactBounds, seeds: Seeds) -> Self {
         Self {
-            state: hashing::state(seeds.tables),
             sampling: Sampling::new(seeds.sampling),
-            bounds: Bounds { targets_each: bounds.targets_each.map(|each| each.clamp(4, 131_072)), ..bounds },
-            sources: Vec::new(),
-            source_index: FilteredIndex::new(bounds.sources),
-            free_sources: Vec::new(),
-            recent: Recent::NOBODY,
-            marks: Vec::new(),
-            mark_index: Index::new(bounds.targets),
-            free_mark: NOWHERE,
-            marks_used: 0,
+            bounds: ContactBounds { targets_each: bounds.targets_each.map(|each| each.clamp(4, 131_072)), ..bounds },
+            sources: Slab::new(bounds.sources, hashing::state(seeds.tables)),
+            marks: Slab::new(bounds.targets, hashing::state(seeds.tables)),
             sketch: Sketch::default(),
             hand: 0,
             evicted: 0,
@@ -171,84 +164,60 @@ impl Contacts {
     /// The hash of an address in these tables.
     #[inline]
     fn hash(&self, address: IpAddr) -> u64 {
-        hash_address(&self.state, address)
+        hash_address(self.sources.state(), address)
     }
 
-    /// The position of a source that is held.
+    /// The position of a source, if it has an entry.
     #[must_use]
     #[inline]
     pub fn find(&self, address: IpAddr) -> Option<u32> {
-        self.find_hashed(self.hash(address), address)
+        self.sources.find(self.hash(address), |source| source.address == address)
     }
 
-    #[inline]
-    fn find_hashed(&self, hash: u64, address: IpAddr) -> Option<u32> {
-        self.source_index.find(hash, |at| self.sources[at as usize].address == address)
-    }
-
-    /// As [`Contacts::find_hashed`], for who is likely to be who was sought last.
-    #[inline(always)]
-    fn find_again(&mut self, hash: u64, address: IpAddr) -> Option<u32> {
-        let at = self.recent.position(hash);
-        let is_it = |source: &Source| source.is_used && source.address == address;
-        if self.sources.get(at as usize).is_some_and(is_it) {
-            return Some(at);
-        }
-        let found = self.find_hashed(hash, address)?;
-        self.recent = Recent::of(hash, found);
-        Some(found)
-    }
-
-    /// Whether a source is worth looking at though room is short: it is held, or was seen suspiciously often.
+    /// True if a source is worth examining although room is short: it has an entry, or was seen suspiciously often.
     #[inline(always)]
     pub fn is_wanted(&mut self, address: IpAddr) -> bool {
         let hash = self.hash(address);
-        self.find_again(hash, address).is_some() || self.sketch.count(hash_address(&self.sampling, address))
+        self.sources.find_again(hash, |source| source.address == address).is_some()
+            || self.sketch.count(hash_address(&self.sampling, address))
     }
 
-    /// Reads what [`Contacts::is_wanted`] will need of who is not held, so that the misses of several overlap.
+    /// Reads ahead the memory that [`Contacts::is_wanted`] will need for a source without an entry, so that cache
+    /// misses overlap.
     #[inline(always)]
     pub fn touch_newcomer<A: Address>(&self, address: A) {
         self.sketch.touch(hash_of(&self.sampling, address));
     }
 
-    /// Whether no source finds room but in the place of another.
+    /// True if a new source finds room only in the place of another.
     #[must_use]
     #[inline]
     pub fn is_full(&self) -> bool {
-        self.source_index.len() >= self.bounds.sources || self.marks_used + LIGHT > self.bounds.targets
+        self.sources.len() >= self.bounds.sources || self.marks.len() + LIGHT > self.bounds.targets
     }
 
-    /// The position of a source, which is held from here on; none if there is no room.
-    pub fn hold(&mut self, address: IpAddr) -> Option<u32> {
+    /// The position of a source, which gets an entry if it has none; none if there is no room.
+    pub fn find_or_insert(&mut self, address: IpAddr) -> Option<u32> {
         let hash = self.hash(address);
-        if let Some(found) = self.find_again(hash, address) {
+        if let Some(found) = self.sources.find_again(hash, |source| source.address == address) {
             return Some(found);
         }
-        if self.source_index.len() >= self.bounds.sources && !self.give_up_a_light_one(NOWHERE) {
+        if self.sources.len() >= self.bounds.sources && !self.evict_single_contact(NOWHERE) {
             self.lost += 1;
             return None;
         }
         let source =
-            Source { address, is_used: true, level: [0; 2], length: [0; 2], first: [NOWHERE; 2], counted: [0; 2] };
-        let at = self.free_sources.pop().unwrap_or(self.sources.len() as u32);
-        match self.sources.get_mut(at as usize) {
-            Some(place) => *place = source,
-            None => self.sources.push(source),
-        }
-        let Self { state, sources, source_index, .. } = self;
-        source_index.insert(hash, at, |at| hash_address(state, sources[at as usize].address));
-        self.recent = Recent::of(hash, at);
-        Some(at)
+            SourceEntry { address, is_used: true, level: [0; 2], length: [0; 2], first: [NOWHERE; 2], counted: [0; 2] };
+        Some(self.sources.insert(hash, source))
     }
 
-    /// What a set keeps when it is full.
+    /// The targets that a set keeps when it is full.
     #[must_use]
     pub fn keeping(&self) -> Keeping {
         self.bounds.keeping
     }
 
-    /// How many targets of a set are certainly held.
+    /// The number of targets that a full set keeps at least.
     #[must_use]
     pub fn kept_at_least(&self, aspect: Aspect) -> usize {
         self.bounds.targets_each[aspect as usize] / 2
@@ -257,43 +226,43 @@ impl Contacts {
     /// The address of a source.
     #[must_use]
     pub fn address(&self, source: u32) -> IpAddr {
-        self.sources[source as usize].address
+        self.sources[source].address
     }
 
-    /// At least as many targets as were counted in the window: a cheap bound.
+    /// At least the number of targets that were counted in the window: a cheap bound.
     #[must_use]
     pub fn counted(&self, source: u32, aspect: Aspect) -> u64 {
-        u64::from(self.sources[source as usize].counted[aspect as usize])
+        u64::from(self.sources[source].counted[aspect as usize])
     }
 
-    /// Says how many were counted, or adds to it: who counts knows best.
+    /// Sets the number of counted targets.
     pub fn set_counted(&mut self, source: u32, aspect: Aspect, counted: u64) {
-        self.sources[source as usize].counted[aspect as usize] = u32::try_from(counted).unwrap_or(u32::MAX);
+        self.sources[source].counted[aspect as usize] = u32::try_from(counted).unwrap_or(u32::MAX);
     }
 
-    /// Whether a set is a sample.
+    /// True if a set is a sample.
     #[must_use]
     pub fn is_sampled(&self, source: u32, aspect: Aspect) -> bool {
-        self.sources[source as usize].level[aspect as usize] > 0
+        self.sources[source].level[aspect as usize] > 0
     }
 
-    /// The mark of a target of `source`, made if there is none. `horizon` is the first cell of the window. None if the set
-    /// is a sample without it, or there is no room.
-    pub fn mark(&mut self, source: u32, aspect: Aspect, place: Place, horizon: Cell) -> Option<&mut Mark> {
-        let hash = self.hash_target(source, aspect, &place);
-        let found = self.mark_index.find(hash, |at| self.marks[at as usize].is_of(source, aspect, &place));
+    /// The mark of a target of `source`, made if there is none. `horizon` is the first cell of the window. None if the
+    /// set is a sample without the target, or there is no room.
+    pub fn mark(&mut self, source: u32, aspect: Aspect, target: HostPort, horizon: Cell) -> Option<&mut Mark> {
+        let hash = self.hash_target(source, aspect, &target);
+        let found = self.marks.find(hash, |mark| mark.is_of(source, aspect, &target));
         let at = match found {
             Some(at) => at,
-            None => self.insert(hash, source, aspect, place, horizon)?,
+            None => self.insert(hash, source, aspect, target, horizon)?,
         };
-        Some(&mut self.marks[at as usize])
+        Some(&mut self.marks[at])
     }
 
     /// The marks of a source.
     pub fn marks(&self, source: u32, aspect: Aspect) -> impl Iterator<Item = &Mark> {
-        let mut at = self.sources[source as usize].first[aspect as usize];
+        let mut at = self.sources[source].first[aspect as usize];
         std::iter::from_fn(move || {
-            let mark = self.marks.get(at as usize)?;
+            let mark = self.marks.get(at)?;
             at = mark.next;
             Some(mark)
         })
@@ -301,55 +270,44 @@ impl Contacts {
 
     /// The positions of all sources.
     pub fn sources(&self) -> impl Iterator<Item = u32> {
-        (0..).zip(&self.sources).filter(|(_, source)| source.is_used).map(|(at, _)| at)
+        self.sources.iter().filter(|(_, source)| source.is_used).map(|(at, _)| at)
     }
 
-    /// How many positions there are, used or not.
+    /// The number of positions, used or not.
     #[must_use]
     pub fn positions(&self) -> usize {
-        self.sources.len()
+        self.sources.positions()
     }
 
-    /// About how many targets a source has.
+    /// The estimated number of targets of a source.
     #[must_use]
     pub fn length(&self, source: u32, aspect: Aspect) -> u64 {
-        let Source { length, level, .. } = &self.sources[source as usize];
+        let SourceEntry { length, level, .. } = &self.sources[source];
         u64::from(length[aspect as usize]) << level[aspect as usize]
     }
 
-    /// Sources held, their limit, and how many were given up for others or found no room.
+    /// The number of sources, their limit, and the number that were evicted.
     #[must_use]
     pub fn source_figures(&self) -> (usize, usize, u64) {
-        (self.source_index.len(), self.bounds.sources, self.evicted)
+        (self.sources.len(), self.bounds.sources, self.evicted)
     }
 
-    /// Targets held, their limit, and how many found no room.
+    /// The number of targets, their limit, and the number that found no room.
     #[must_use]
     pub fn target_figures(&self) -> (usize, usize, u64) {
-        (self.marks_used, self.bounds.targets, self.lost)
+        (self.marks.len(), self.bounds.targets, self.lost)
     }
 
-    /// The memory that the tables take, in bytes.
+    /// Memory in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.sources.capacity() * size_of::<Source>()
-            + self.free_sources.capacity() * size_of::<u32>()
-            + self.source_index.memory_bytes()
-            + self.marks.capacity() * size_of::<Mark>()
-            + self.mark_index.memory_bytes()
-            + self.sketch.memory_bytes()
+        self.sources.memory_bytes() + self.marks.memory_bytes() + self.sketch.memory_bytes()
     }
 
-    /// Forgets everything.
+    /// Removes everything.
     pub fn clear(&mut self) {
         self.sources.clear();
-        self.source_index.clear();
-        self.recent = Recent::NOBODY;
-        self.free_sources.clear();
         self.marks.clear();
-        self.mark_index.clear();
-        self.free_mark = NOWHERE;
-        self.marks_used = 0;
         self.sketch.clear();
         self.hand = 0;
     }
@@ -370,7 +328,7 @@ fn hash_of<S: BuildHasher, A: Address>(state: &S, address: A) -> u64 {
     hasher.finish()
 }
 
-/// Feeds an address to a hasher in as few words as it has.
+/// Feeds an address to a hasher in few words.
 #[inline]
 pub fn feed<H: Hasher>(address: IpAddr, hasher: &mut H) {
     match address {

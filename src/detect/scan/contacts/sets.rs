@@ -1,80 +1,96 @@
-//! The sets of targets: how they are kept small, and who is given up when there is no room.
+//! The sets of targets: admission, thinning out and eviction.
+//!
+//! Takes targets and the start of the window; gives marks, and keeps the sets within their limits. Must not know the
+//! rules.
 
 use std::hash::{BuildHasher, Hasher};
 
-use super::{Aspect, Contacts, Keeping, LIGHT, LOOKS_FOR_ROOM, Mark, NEVER, NOWHERE, Place, Source, feed};
+use super::{Aspect, Contacts, EVICTION_ATTEMPTS, HostPort, Keeping, LIGHT, Mark, NEVER, NOWHERE, SourceEntry, feed};
 use crate::packet::{Protocol, Timestamp};
+use crate::tables::slab::Keyed;
 use crate::time_grid::Cell;
 
 impl Mark {
-    pub(super) fn is_of(&self, owner: u32, aspect: Aspect, place: &Place) -> bool {
+    pub(super) fn is_of(&self, owner: u32, aspect: Aspect, target: &HostPort) -> bool {
         self.owner == owner
             && self.aspect == aspect
             && match aspect {
-                Aspect::Hosts => self.place.address == place.address,
-                Aspect::Ports => (self.place.protocol, self.place.port) == (place.protocol, place.port),
+                Aspect::Hosts => self.target.address == target.address,
+                Aspect::Ports => (self.target.protocol, self.target.port) == (target.protocol, target.port),
             }
     }
 }
 
+impl Keyed for Mark {
+    fn hash_under<S: BuildHasher>(&self, state: &S) -> u64 {
+        hash_target(state, self.owner, self.aspect, &self.target)
+    }
+}
+
 impl Contacts {
-    /// Drops the targets that left the window; and of a sample that became small, goes on with a larger part.
+    /// Removes the targets that left the window. A sample that became small continues with a larger part.
     pub fn purge(&mut self, source: u32, aspect: Aspect, horizon: Cell) {
         self.retain(source, aspect, |mark| mark.is_live(horizon));
         let quarter = self.bounds.targets_each[aspect as usize] / 4;
-        let Source { level, length, .. } = &mut self.sources[source as usize];
+        let SourceEntry { level, length, .. } = &mut self.sources[source];
         let is_small = (length[aspect as usize] as usize) < quarter;
         if is_small && level[aspect as usize] > 0 {
             level[aspect as usize] -= 1;
         }
     }
 
-    /// Looks at the next `count` sources: drops targets that left the windows, and sources without any.
+    /// Examines the next `count` sources: removes targets that left the windows, and sources without any.
     pub fn sweep(&mut self, count: usize, horizons: [Cell; 2]) {
-        for _ in 0..count.min(self.sources.len()) {
-            let at = self.turn_hand();
-            let source = &self.sources[at as usize];
+        for _ in 0..count.min(self.sources.positions()) {
+            let at = self.advance_hand();
+            let source = &self.sources[at];
             if !source.is_used || source.level != [0; 2] {
                 continue;
             }
             Aspect::BOTH
                 .iter()
                 .for_each(|&aspect| self.retain(at, aspect, |mark| mark.is_live(horizons[aspect as usize])));
-            let source = &self.sources[at as usize];
+            let source = &self.sources[at];
             if source.length == [0; 2] {
                 self.remove(at);
             }
         }
     }
 
-    pub(super) fn hash_target(&self, owner: u32, aspect: Aspect, place: &Place) -> u64 {
-        hash_target(&self.state, owner, aspect, place)
+    pub(super) fn hash_target(&self, owner: u32, aspect: Aspect, target: &HostPort) -> u64 {
+        hash_target(self.marks.state(), owner, aspect, target)
     }
 
-    /// Whether a target is in the sample that holds one in 2 to the power of `level`.
-    fn is_in_sample(&self, aspect: Aspect, place: &Place, level: u8) -> bool {
-        level == 0 || hash_target(&self.sampling, NOWHERE, aspect, place).trailing_zeros() >= u32::from(level)
+    /// True if a target is in the sample that keeps one in 2 to the power of `level`.
+    fn is_in_sample(&self, aspect: Aspect, target: &HostPort, level: u8) -> bool {
+        level == 0 || hash_target(&self.sampling, NOWHERE, aspect, target).trailing_zeros() >= u32::from(level)
     }
 
-    pub(super) fn insert(&mut self, hash: u64, owner: u32, aspect: Aspect, place: Place, horizon: Cell) -> Option<u32> {
-        let is_full = |of: &Self| {
-            of.sources[owner as usize].length[aspect as usize] as usize >= of.bounds.targets_each[aspect as usize]
-        };
+    pub(super) fn insert(
+        &mut self,
+        hash: u64,
+        owner: u32,
+        aspect: Aspect,
+        target: HostPort,
+        horizon: Cell,
+    ) -> Option<u32> {
+        let is_full =
+            |of: &Self| of.sources[owner].length[aspect as usize] as usize >= of.bounds.targets_each[aspect as usize];
         if is_full(self) {
             self.retain(owner, aspect, |mark| mark.is_live(horizon));
             if is_full(self) {
                 self.thin_out(owner, aspect);
             }
         }
-        let level = self.sources[owner as usize].level[aspect as usize];
-        if !self.is_in_sample(aspect, &place, level) {
+        let level = self.sources[owner].level[aspect as usize];
+        if !self.is_in_sample(aspect, &target, level) {
             return None;
         }
-        if self.marks_used >= self.bounds.targets && !self.give_up_a_light_one(owner) {
+        if self.marks.len() >= self.bounds.targets && !self.evict_single_contact(owner) {
             self.lost += 1;
             return None;
         }
-        let source = &mut self.sources[owner as usize];
+        let source = &mut self.sources[owner];
         let next = std::mem::replace(&mut source.first[aspect as usize], NOWHERE);
         let mark = Mark {
             owner,
@@ -82,34 +98,17 @@ impl Contacts {
             aspect,
             level,
             interface: 0,
-            place,
+            target,
             since: Timestamp::default(),
             begun: Timestamp::default(),
             counted: NEVER,
             answered: NEVER,
         };
-        let at = self.allot(mark);
-        let source = &mut self.sources[owner as usize];
+        let at = self.marks.insert(hash, mark);
+        let source = &mut self.sources[owner];
         source.first[aspect as usize] = at;
         source.length[aspect as usize] += 1;
-        let Self { state, marks, mark_index, .. } = self;
-        mark_index.insert(hash, at, |at| {
-            let mark = &marks[at as usize];
-            hash_target(state, mark.owner, mark.aspect, &mark.place)
-        });
         Some(at)
-    }
-
-    fn allot(&mut self, mark: Mark) -> u32 {
-        self.marks_used += 1;
-        if self.free_mark == NOWHERE {
-            self.marks.push(mark);
-            return (self.marks.len() - 1) as u32;
-        }
-        let at = self.free_mark;
-        self.free_mark = self.marks[at as usize].next;
-        self.marks[at as usize] = mark;
-        at
     }
 
     /// Makes a full set smaller.
@@ -117,12 +116,12 @@ impl Contacts {
         let limit = self.bounds.targets_each[aspect as usize];
         match self.bounds.keeping {
             Keeping::Sample => {
-                while self.sources[owner as usize].length[aspect as usize] as usize >= limit {
+                while self.sources[owner].length[aspect as usize] as usize >= limit {
                     self.sample_less(owner, aspect);
                 }
             }
             Keeping::Latest => {
-                let key = |mark: &Mark| (mark.counted, mark.since, mark.place);
+                let key = |mark: &Mark| (mark.counted, mark.since, mark.target);
                 let mut order: Vec<_> = self.marks(owner, aspect).map(key).collect();
                 order.sort_unstable();
                 let oldest_kept = order[order.len() / 2];
@@ -131,35 +130,35 @@ impl Contacts {
         }
     }
 
-    /// Goes on with half of the sample.
+    /// Continues with half of the sample.
     fn sample_less(&mut self, owner: u32, aspect: Aspect) {
-        let source = &mut self.sources[owner as usize];
+        let source = &mut self.sources[owner];
         let level = source.level[aspect as usize] + 1;
         source.level[aspect as usize] = level;
         let sampling = self.sampling;
         self.retain(owner, aspect, |mark| {
             mark.level = mark.level.max(level);
-            hash_target(&sampling, NOWHERE, aspect, &mark.place).trailing_zeros() >= u32::from(level)
+            hash_target(&sampling, NOWHERE, aspect, &mark.target).trailing_zeros() >= u32::from(level)
         });
     }
 
-    /// Keeps those targets of a set for which `is_kept` holds.
+    /// Keeps the targets of a set for which `is_kept` holds.
     pub(super) fn retain(&mut self, owner: u32, aspect: Aspect, mut is_kept: impl FnMut(&mut Mark) -> bool) {
-        let mut at = std::mem::replace(&mut self.sources[owner as usize].first[aspect as usize], NOWHERE);
+        let mut at = std::mem::replace(&mut self.sources[owner].first[aspect as usize], NOWHERE);
         let (mut kept, mut length) = (NOWHERE, 0);
         while at != NOWHERE {
-            let mark = &mut self.marks[at as usize];
+            let mark = &mut self.marks[at];
             let next = mark.next;
             if is_kept(mark) {
                 mark.next = kept;
                 kept = at;
                 length += 1;
             } else {
-                self.release(at);
+                self.marks.remove(at);
             }
             at = next;
         }
-        let source = &mut self.sources[owner as usize];
+        let source = &mut self.sources[owner];
         source.first[aspect as usize] = kept;
         source.length[aspect as usize] = length;
         if length == 0 {
@@ -168,27 +167,18 @@ impl Contacts {
         }
     }
 
-    fn release(&mut self, at: u32) {
-        let mark = &self.marks[at as usize];
-        let hash = self.hash_target(mark.owner, mark.aspect, &mark.place);
-        self.mark_index.remove(hash, at);
-        self.marks[at as usize].next = self.free_mark;
-        self.free_mark = at;
-        self.marks_used -= 1;
-    }
-
-    pub(super) fn turn_hand(&mut self) -> u32 {
-        self.hand = if self.hand + 1 < self.sources.len() { self.hand + 1 } else { 0 };
+    pub(super) fn advance_hand(&mut self) -> u32 {
+        self.hand = if self.hand + 1 < self.sources.positions() { self.hand + 1 } else { 0 };
         self.hand as u32
     }
 
-    /// Gives up a source with a single contact that is not `but`; false if none of those looked at is.
-    pub(super) fn give_up_a_light_one(&mut self, but: u32) -> bool {
-        for _ in 0..LOOKS_FOR_ROOM.min(self.sources.len()) {
-            let at = self.turn_hand();
-            let source = &self.sources[at as usize];
+    /// Evicts a source with a single contact, except `spared`; false if none of those examined has a single one.
+    pub(super) fn evict_single_contact(&mut self, spared: u32) -> bool {
+        for _ in 0..EVICTION_ATTEMPTS.min(self.sources.positions()) {
+            let at = self.advance_hand();
+            let source = &self.sources[at];
             let length = source.length[0] as usize + source.length[1] as usize;
-            if source.is_used && at != but && source.level == [0; 2] && (1..=LIGHT).contains(&length) {
+            if source.is_used && at != spared && source.level == [0; 2] && (1..=LIGHT).contains(&length) {
                 self.remove(at);
                 self.evicted += 1;
                 return true;
@@ -199,24 +189,22 @@ impl Contacts {
 
     pub(super) fn remove(&mut self, at: u32) {
         Aspect::BOTH.iter().for_each(|&aspect| self.retain(at, aspect, |_| false));
-        let hash = self.hash(self.sources[at as usize].address);
-        if self.source_index.remove(hash, at) {
-            self.sources[at as usize].is_used = false;
-            self.free_sources.push(at);
+        if self.sources.remove(at) {
+            self.sources[at].is_used = false;
         }
     }
 }
 
-fn hash_target<S: BuildHasher>(state: &S, owner: u32, aspect: Aspect, place: &Place) -> u64 {
+fn hash_target<S: BuildHasher>(state: &S, owner: u32, aspect: Aspect, target: &HostPort) -> u64 {
     let mut hasher = state.build_hasher();
-    let Protocol(protocol) = place.protocol;
+    let Protocol(protocol) = target.protocol;
     let owner = u64::from(owner) << 32;
     match aspect {
         Aspect::Hosts => {
-            feed(place.address, &mut hasher);
+            feed(target.address, &mut hasher);
             hasher.write_u64(owner);
         }
-        Aspect::Ports => hasher.write_u64(owner | 1 << 31 | u64::from(protocol) << 16 | u64::from(place.port)),
+        Aspect::Ports => hasher.write_u64(owner | 1 << 31 | u64::from(protocol) << 16 | u64::from(target.port)),
     }
     hasher.finish()
 }

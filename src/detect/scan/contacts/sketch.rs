@@ -1,16 +1,18 @@
-//! How often each of very many sources began something, roughly and in little memory: who is admitted when the table of
-//! sources is full.
+//! A sketch of how often each of very many sources began something, in little memory.
+//!
+//! Takes hashes; tells which were seen suspiciously often. Must not know the sources. It decides which sources are
+//! admitted when their table is full.
 
 use crate::tables::prefetch;
 
 /// Counters, a power of two. At half a byte each they still fit into a processor's second-level cache.
 const COUNTERS: usize = 1 << 20;
 
-/// How often who is not held must have been seen to be worth a place. Of a flood from ever new sources, each counter
-/// holds one or two at any time, so that hardly any of them comes to this.
+/// A source without an entry must have been seen this often to get one. In a flood from ever new sources, each counter
+/// is at one or two, so hardly any source comes to this.
 const SUSPICIOUS: u8 = 6;
 
-/// Counters by hash, halved as often as many were counted as there are counters.
+/// Counters by hash. All are halved whenever as many were counted as there are counters.
 #[derive(Debug, Default)]
 pub(super) struct Sketch {
     /// Two in a byte, up to 15 each.
@@ -19,7 +21,7 @@ pub(super) struct Sketch {
 }
 
 impl Sketch {
-    /// Counts one more of `hash`; whether there were suspiciously many of it, or of others that share its counter.
+    /// Counts one more of `hash`; true if there were suspiciously many of it, or of others that share its counter.
     #[inline]
     pub(super) fn count(&mut self, hash: u64) -> bool {
         if self.counters.is_empty() {
@@ -39,7 +41,7 @@ impl Sketch {
         count + 1 >= SUSPICIOUS
     }
 
-    /// Reads what [`Sketch::count`] will write, so that the misses of several overlap.
+    /// Reads ahead the counter that [`Sketch::count`] will write, so that cache misses overlap.
     #[inline(always)]
     pub(super) fn touch(&self, hash: u64) {
         prefetch(self.counters.get(hash as usize % COUNTERS / 2).copied());
@@ -64,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_again_and_again_stands_out_of_a_million() {
+    fn source_that_returns_often_stands_out_of_a_million() {
         let mut sketch = Sketch::default();
         let mut admitted = 0;
         let mut seen = 0;

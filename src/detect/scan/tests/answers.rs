@@ -1,10 +1,11 @@
-//! Questions to many hosts at once, and what comes of them: answers are no scan, a scan is no answer.
+//! Questions to many hosts at once: answers to them are no scan, and a scan is no answer.
 
 use std::net::IpAddr;
 
 use super::harness::*;
+use crate::detect::DetectionTable;
 use crate::detect::Kind::HostScan;
-use crate::detect::scan::{Config, View};
+use crate::detect::scan::{Config, ScanView};
 use crate::packet::Protocol;
 
 const SERVER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
@@ -143,14 +144,14 @@ fn order_of_questions_and_answers_within_a_cell_does_not_matter() {
     let scan = each(40, 0.2, |script, time, number| script.udp(time, SERVER_6, client6(number), (40_000, 161)));
     let script = answers.and(questions.seen_by(1)).and(scan.seen_by(2));
     let run = |cut| Bench::new(&Config::default()).run(&script, cut, 4.0).detections.clone();
-    let plain = run(Cut::PLAIN);
+    let plain = run(TickPlan::PLAIN);
     let found: Vec<_> = plain.iter().map(|detection| &detection.subject).collect();
     assert!(!found.is_empty() && found.iter().all(|subject| **subject == crate::detect::Subject::Source(SERVER_6)));
     for shuffle in 1..6 {
-        assert!(run(Cut { shuffle, ..Cut::tick_ms(100) }) == plain, "shuffled by {shuffle}");
+        assert!(run(TickPlan { shuffle, ..TickPlan::tick_ms(100) }) == plain, "shuffled by {shuffle}");
     }
     for held_back in [1, 3, 7] {
-        assert!(run(Cut { held_back, ..Cut::PLAIN }) == plain, "{held_back} cells at once");
+        assert!(run(TickPlan { held_back, ..TickPlan::PLAIN }) == plain, "{held_back} cells at once");
     }
 }
 
@@ -163,13 +164,13 @@ fn table_of_questions_is_bounded_and_shown() {
     }
     let askers = |seconds: f64| {
         let mut bench = Bench::new(&Config::default());
-        let view: View = bench.run(&script, Cut::PLAIN, seconds).scan.view(1);
-        view.tables.into_iter().find(|table| table.name == "scan_askers").unwrap()
+        let view: ScanView = bench.run(&script, TickPlan::PLAIN, seconds).scan.view(1);
+        view.tables.into_iter().find(|table| table.table == DetectionTable::ScanAskers).unwrap()
     };
     let table = askers(0.0);
-    assert_eq!((table.held, table.limit), (4_096, 4_096));
+    assert_eq!((table.entries, table.limit), (4_096, 4_096));
     assert_eq!(table.evicted, 9_000 - 4_096);
-    assert_eq!(askers(60.0).held, 0);
+    assert_eq!(askers(60.0).entries, 0);
 }
 
 /// A station sends to the last addresses of as many networks, three times each.
@@ -239,10 +240,13 @@ fn broadcasts_to_the_own_network_are_no_contacts() {
 #[test]
 fn clock_that_is_set_forgets_questions() {
     let mut bench = Bench::new(&Config::default());
-    bench.run(&answered(5, 0.3, v4(239, 1, 2, 3), (50_000, 7_777), 7_777), Cut::PLAIN, 1.0);
-    assert!(bench.scan.view(1).tables.iter().any(|table| table.name == "scan_askers" && table.held == 5));
-    bench.scan.clock_stepped(at(100.0));
+    bench.run(&answered(5, 0.3, v4(239, 1, 2, 3), (50_000, 7_777), 7_777), TickPlan::PLAIN, 1.0);
+    assert!(
+        bench.scan.view(1).tables.iter().any(|table| table.table == DetectionTable::ScanAskers && table.entries == 5)
+    );
+    bench.scan.clock_stepped();
     _ = bench.scan.advance(at(101.0));
-    let held = |view: View| view.tables.iter().find(|table| table.name == "scan_askers").unwrap().held;
+    let held =
+        |view: ScanView| view.tables.iter().find(|table| table.table == DetectionTable::ScanAskers).unwrap().entries;
     assert_eq!(held(bench.scan.view(1)), 0);
 }

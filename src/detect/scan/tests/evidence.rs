@@ -1,4 +1,4 @@
-//! Classes of traffic: who is found, and who is not.
+//! Classes of traffic: scanners are found, and other hosts are not.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -139,7 +139,7 @@ fn half_of_the_hosts_must_answer_before_a_scan_hides() {
 }
 
 #[test]
-fn who_connects_to_hosts_that_answer_does_not_scan() {
+fn source_whose_contacts_are_answered_does_not_scan() {
     // A browser, a gateway for many, a resolver, a poller of which some targets are down.
     let browser = each(60, 0.3, |script, time, number| script.connection(time, A, host(number), 443, 3.0));
     assert_eq!(found(&browser), []);
@@ -172,7 +172,7 @@ fn who_connects_to_hosts_that_answer_does_not_scan() {
 
 #[test]
 fn peers_that_are_dead_are_fewer_than_those_alive_for_long() {
-    // Alive ones were met long ago; only what they exchange tells of them.
+    // The contacts with living peers began long ago; only their exchanges show that they answer.
     let mut script = each(60, 0.05, |script, time, number| {
         for second in 0..400 {
             let ports = (6_881, 20_000 + number as u16);
@@ -194,7 +194,7 @@ fn retries_and_other_ports_of_a_target_are_one_host() {
 }
 
 #[test]
-fn an_uplink_that_fails_for_seconds_does_not_make_a_scanner_of_who_uses_it() {
+fn uplink_that_fails_for_seconds_does_not_make_its_users_scanners() {
     let mut script = each(30, 0.3, |script, time, number| script.connection(time, A, host(number), 443, 2.0));
     for number in 0..20 {
         _ = script.syn(20.0 + number as f64 * 0.1, A, host(number + 15), 443);
@@ -203,13 +203,13 @@ fn an_uplink_that_fails_for_seconds_does_not_make_a_scanner_of_who_uses_it() {
 }
 
 #[test]
-fn answers_that_leave_the_window_first_do_not_make_a_scanner_of_who_rests() {
+fn answers_that_leave_the_window_first_do_not_make_a_silent_source_a_scanner() {
     let mut script = each(40, 0.5, |script, time, number| script.connection(time, A, host(number), 443, 0.1));
     for number in 0..20 {
         _ = script.syn(20.0 + number as f64 * 0.1, A, host(100 + number), 443);
     }
     let mut bench = Bench::new(&super::super::Config::default());
-    assert_eq!(bench.run(&script, Cut::PLAIN, 400.0).found(), []);
+    assert_eq!(bench.run(&script, TickPlan::PLAIN, 400.0).found(), []);
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn one_way_streams_to_many_are_no_probes() {
 }
 
 #[test]
-fn what_comes_back_to_a_victim_of_spoofing_makes_nobody_a_scanner() {
+fn backscatter_makes_no_host_a_scanner() {
     let script = each(300, 0.01, |script, time, number| match number % 3 {
         0 => script.tcp(time, host(number), A, (80, number as u16 + 1), SYN | ACK),
         1 => script.tcp(time, host(number), A, (80, number as u16 + 1), RST | ACK),
@@ -285,7 +285,7 @@ fn half_seen() -> Script {
 }
 
 #[test]
-fn connections_that_go_on_unanswered_are_seen_one_way_only() {
+fn connections_that_continue_unanswered_are_seen_one_way_only() {
     assert_eq!(found(&half_seen()), []);
 }
 
@@ -294,13 +294,13 @@ fn an_interface_that_shows_no_answers_gives_no_verdict() {
     let scan = each(30, 0.1, |script, time, number| _ = script.syn(time + 10.0, A, host(number), 22));
     let mut bench = Bench::new(&super::super::Config::default());
     let blind = half_seen().and(scan.clone());
-    bench.run(&blind.and(scan.clone().seen_by(1)), Cut::PLAIN, 2.0);
+    bench.run(&blind.and(scan.clone().seen_by(1)), TickPlan::PLAIN, 2.0);
     let view = bench.scan.view(5);
     assert_eq!(view.answers_visible.iter().map(|&(_, is_visible)| is_visible).collect::<Vec<_>>(), [false, true]);
     assert!(view.unknown >= 30);
     // The other interface shows the same probes first: then they are judged by it.
     let mut alone = Bench::new(&super::super::Config::default());
-    assert_eq!(alone.run(&half_seen().and(scan), Cut::PLAIN, 2.0).found(), []);
+    assert_eq!(alone.run(&half_seen().and(scan), TickPlan::PLAIN, 2.0).found(), []);
 }
 
 #[test]
@@ -310,10 +310,10 @@ fn an_interface_that_drops_gives_no_verdict_until_the_drops_leave_the_window() {
         let mut bench = Bench::new(&super::super::Config::default());
         let interface = bench.interface(0);
         bench.scan.note_capture(interface, 1_000, dropped, at(0.0));
-        assert_eq!(!bench.run(&scan, Cut::PLAIN, 2.0).found().is_empty(), is_found, "{dropped} of 1,000");
+        assert_eq!(!bench.run(&scan, TickPlan::PLAIN, 2.0).found().is_empty(), is_found, "{dropped} of 1,000");
         let mut later = each(30, 0.1, |script, time, number| _ = script.syn(time + 300.0, A, host(number), 22));
         later.0.retain(|_| true);
-        assert!(!bench.run(&later, Cut::PLAIN, 2.0).found().is_empty());
+        assert!(!bench.run(&later, TickPlan::PLAIN, 2.0).found().is_empty());
     }
 }
 
@@ -332,19 +332,19 @@ fn neither_the_tick_nor_the_order_of_intervals_matters() {
         each(60, 0.097, |script, time, number| script.query(time, v4(10, 0, 0, 2), host(number), 53, 0.9)).seen_by(1);
     let script = scan.and(browser).and(others);
     let run = |cut| Bench::new(&super::super::Config::default()).run(&script, cut, 4.0).detections.clone();
-    let plain = run(Cut::PLAIN);
+    let plain = run(TickPlan::PLAIN);
     assert!(!plain.is_empty());
     for milliseconds in [100, 200, 500] {
-        assert!(run(Cut::tick_ms(milliseconds)) == plain, "{milliseconds} ms");
+        assert!(run(TickPlan::tick_ms(milliseconds)) == plain, "{milliseconds} ms");
     }
     for shuffle in 1..5 {
-        let cut = Cut { tick: Duration::from_millis(100), held_back: 0, shuffle };
+        let cut = TickPlan { tick: Duration::from_millis(100), held_back: 0, shuffle };
         assert!(run(cut) == plain, "shuffled by {shuffle}");
     }
 }
 
 #[test]
-fn what_lies_ahead_of_the_watermark_waits_for_its_cell() {
+fn events_ahead_of_the_watermark_are_deferred_until_their_cell() {
     let script = each(40, 0.13, |script, time, number| {
         if number % 3 == 0 {
             script.refused(time, A, host(number), 22)
@@ -353,9 +353,9 @@ fn what_lies_ahead_of_the_watermark_waits_for_its_cell() {
         }
     });
     let run = |cut| Bench::new(&super::super::Config::default()).run(&script, cut, 4.0).detections.clone();
-    let plain = run(Cut::PLAIN);
+    let plain = run(TickPlan::PLAIN);
     for held_back in [1, 3, 7] {
-        assert!(run(Cut { held_back, ..Cut::PLAIN }) == plain, "{held_back} cells at once");
+        assert!(run(TickPlan { held_back, ..TickPlan::PLAIN }) == plain, "{held_back} cells at once");
     }
 }
 
@@ -387,8 +387,8 @@ fn monitors_that_ping_each_other_are_no_scanners() {
     assert_eq!(found(&script), []);
 }
 
-/// The first detection that says that the rule holds after all of the script was judged; its window still holds all.
-fn whole(script: &Script, config: &Config, cut: Cut) -> Figures {
+/// The first detection over the limit after all of the script was judged; its window still holds all of it.
+fn whole(script: &Script, config: &Config, cut: TickPlan) -> Figures {
     let mut bench = Bench::new(config);
     bench.run(script, cut, 3.0);
     let over = bench.detections.into_iter().rfind(|found| found.level == Level::Over);
@@ -398,7 +398,7 @@ fn whole(script: &Script, config: &Config, cut: Cut) -> Figures {
 #[test]
 fn a_small_scan_is_exact_and_spans_its_first_to_its_last_packet() {
     let script = each(40, 0.1, |script, time, number| _ = script.syn(time, A, host(number), 22));
-    let figures = whole(&script, &Config::default(), Cut::PLAIN);
+    let figures = whole(&script, &Config::default(), TickPlan::PLAIN);
     assert!(!figures.is_estimate);
     let span = figures.span.unwrap();
     assert_eq!((span.first, span.last, span.precision), (at(0.35), at(0.35 + 3.9), Duration::ZERO));
@@ -410,7 +410,7 @@ fn a_scan_that_mixes_refusals_and_silence_spans_its_packets_and_not_their_outcom
         39 => script.refused(time, A, host(number), 22),
         _ => _ = script.syn(time, A, host(number), 22),
     });
-    let span = whole(&script, &Config::default(), Cut::PLAIN).span.unwrap();
+    let span = whole(&script, &Config::default(), TickPlan::PLAIN).span.unwrap();
     assert_eq!((span.first, span.last), (at(0.35), at(0.35 + 3.9)));
 }
 
@@ -419,7 +419,7 @@ fn a_scan_that_mixes_refusals_and_silence_spans_its_packets_and_not_their_outcom
 fn of_a_large_scan_the_figures_are_estimates_and_the_last_target_is_the_true_one() {
     for (count, step) in [(3_001, 0.01), (3_002, 0.0001), (3_003, 0.003)] {
         let script = each(count, step, |script, time, number| _ = script.syn(time, A, host(number), 22));
-        for cut in [Cut::PLAIN, Cut { shuffle: 5, held_back: 2, ..Cut::tick_ms(300) }] {
+        for cut in [TickPlan::PLAIN, TickPlan { shuffle: 5, held_back: 2, ..TickPlan::tick_ms(300) }] {
             let figures = whole(&script, &Config::default(), cut);
             assert!(figures.is_estimate);
             assert_eq!(figures.last_targets.last().unwrap().address, host(count - 1), "{step}");
@@ -436,7 +436,7 @@ fn of_a_large_scan_the_figures_are_estimates_and_the_last_target_is_the_true_one
 fn by_contacts_the_last_target_and_the_span_are_true_as_well() {
     let script = each(3_000, 0.01, |script, time, number| _ = script.syn(time, A, host(number), 22));
     let config = Config { rule: Rule::Contacts, ..Config::default() };
-    let figures = whole(&script, &config, Cut::PLAIN);
+    let figures = whole(&script, &config, TickPlan::PLAIN);
     assert!(figures.is_estimate, "the latest targets alone are held");
     assert_eq!(figures.last_targets.last().unwrap().address, host(2_999));
     assert_eq!(figures.span.unwrap().last, at(0.35 + 29.99));
@@ -446,8 +446,8 @@ fn by_contacts_the_last_target_and_the_span_are_true_as_well() {
 fn a_source_that_is_under_its_limit_leaves_no_trail() {
     let script = each(40, 0.1, |script, time, number| _ = script.syn(time, A, host(number), 22));
     let mut bench = Bench::new(&Config::default());
-    bench.run(&script, Cut::PLAIN, 5.0);
-    assert!(!bench.scan.scene.trails.is_empty());
-    bench.run(&each(1, 1.0, |script, time, _| script.query(time + 400.0, B, A, 53, 0.02)), Cut::PLAIN, 5.0);
-    assert!(bench.scan.scene.trails.is_empty());
+    bench.run(&script, TickPlan::PLAIN, 5.0);
+    assert!(!bench.scan.state.trails.is_empty());
+    bench.run(&each(1, 1.0, |script, time, _| script.query(time + 400.0, B, A, 53, 0.02)), TickPlan::PLAIN, 5.0);
+    assert!(bench.scan.state.trails.is_empty());
 }

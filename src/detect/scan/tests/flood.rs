@@ -1,4 +1,4 @@
-//! A million invented sources: what is held stays small, and who scans among them is found.
+//! A million invented sources: the tables stay small, and a scanner among them is found.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use crate::account::conversation::request_way;
 use crate::account::interface::InterfaceId;
 use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
-use crate::account::observer::{MergedRow, ObserverNote, RowBatch, RowObserver};
+use crate::account::observer::{BatchMemory, MergedRow, RowBatch};
 use crate::detect::scan::{Config, Rule, Scan};
-use crate::detect::{Kind, Level, Subject};
+use crate::detect::{Kind, Level, Notes, Subject};
 use crate::locality::Classifier;
 use crate::packet::{Packet, Protocol};
 use crate::tables::index::NOWHERE;
@@ -18,25 +18,25 @@ use crate::tables::index::NOWHERE;
 const SCANNER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const VICTIM: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1));
 
-/// All that detection may take of the memory of a replay.
+/// The most memory that detection may take in a replay.
 const MOST_BYTES: usize = 20 << 20;
 
 fn interface() -> InterfaceId {
-    Ledger::new(&crate::account::Config::default(), 1).interface("eth0")
+    Ledger::<()>::new(&crate::account::Config::default(), 1).interface("eth0")
 }
 
-/// Lets every row of packets be seen as a conversation's first.
+/// Shows packets, each row as the first one of its conversation.
 fn see_new(scan: &mut Scan, interval: &mut Interval, packets: impl Iterator<Item = Packet>, interface: InterfaceId) {
     interval.reset();
     packets.for_each(|packet| interval.observe(&packet, packet.bytes + 14));
     interval.settle();
-    let mut batch = RowBatch::in_place_of(Vec::new());
+    let mut batch = RowBatch::new(BatchMemory::default());
     for row in interval.rows_v4() {
         let seen = [row.ways[0].packets > 0, row.ways[1].packets > 0];
         let request_way = request_way(&row.key, row.opener(), row.ways[row.opener() as usize].first_flags());
-        let (is_known, remembered_at, note) = (false, NOWHERE, ObserverNote::default());
-        batch.add(MergedRow { row, interface, is_known, request_way, seen, remembered_at, note }, Default::default());
-        if batch.len() == RowBatch::<Ipv4Addr>::MOST {
+        let (is_known, remembered_at) = (false, NOWHERE);
+        batch.add(MergedRow { row, interface, is_known, request_way, seen, remembered_at }, Notes::default());
+        if batch.len() == RowBatch::<Ipv4Addr, Notes>::MOST {
             scan.observe(&mut batch);
             batch.clear();
         }
@@ -91,13 +91,14 @@ fn a_scan_among_a_million_invented_sources_is_found_and_memory_stays_small() {
     println!("{} KiB at most", most >> 10);
     assert!(most < MOST_BYTES, "{most} bytes");
     let tables = scan.view(3).tables;
-    assert!(tables.iter().all(|table| table.held <= table.limit), "{tables:?}");
-    assert!(tables[0].held > tables[0].limit * 9 / 10, "the flood was to fill the table: {tables:?}");
+    assert!(tables.iter().all(|table| table.entries <= table.limit), "{tables:?}");
+    assert!(tables[0].entries > tables[0].limit * 9 / 10, "the flood was to fill the table: {tables:?}");
 }
 
-/// Words of later cells fill all places to wait in; those of one more scanner count at once, and are judged in their cell.
+/// Events of later cells fill the queue of deferred events. Those of one more scanner count at once, and are judged in their
+/// cell.
 #[test]
-fn who_was_counted_ahead_for_want_of_room_is_judged_in_its_cell() {
+fn event_that_could_not_be_deferred_is_judged_in_its_cell() {
     let mut scan = Scan::new(&Config { rule: Rule::Contacts, ..Config::default() }, 7);
     let (interface, mut interval) = (interface(), Interval::new(Arc::new(Classifier::default()), 3));
     let earlier = packet(0.5, VICTIM, SCANNER, Protocol::TCP, (80, 4_000), ACK, 40);

@@ -1,4 +1,4 @@
-//! Packets by script, cut into intervals of any tick and merged in any order, as the ledger would tell of them.
+//! Packets by script, cut into intervals of any tick and merged in any order, as the ledger would show them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -9,9 +9,9 @@ use crate::account::conversation::{Address, Endpoint, Way, request_way};
 use crate::account::interface::InterfaceId;
 use crate::account::interval::{Interval, Row};
 use crate::account::ledger::Ledger;
-use crate::account::observer::{MergedRow, ObserverNote, RowBatch, RowObserver};
+use crate::account::observer::{BatchMemory, MergedRow, RowBatch};
 use crate::detect::scan::{Config, Scan};
-use crate::detect::{Detection, Kind, Level, Subject};
+use crate::detect::{Detection, Kind, Level, Notes, Subject};
 use crate::locality::Classifier;
 use crate::packet::{Addresses, Packet, Protocol, TcpFlags, Timestamp};
 use crate::tables::index::NOWHERE;
@@ -23,7 +23,7 @@ pub(super) const RST: u8 = 0x04;
 pub(super) const PUSH: u8 = 0x08;
 pub(super) const ACK: u8 = 0x10;
 
-/// Where scripts begin, in seconds: in the middle of a cell, whatever its length.
+/// The start of scripts in seconds.
 pub(super) const START: f64 = 1_700_000_000.0;
 
 pub(super) fn at(seconds: f64) -> Timestamp {
@@ -34,15 +34,15 @@ pub(super) fn v4(a: u8, b: u8, c: u8, d: u8) -> IpAddr {
     IpAddr::from([a, b, c, d])
 }
 
-/// What is captured.
+/// A captured packet.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Event {
+pub(super) enum ScriptEvent {
     Packet(Packet),
     /// An ICMP error that quotes a packet like this one.
     Refusal(Packet),
 }
 
-impl Event {
+impl ScriptEvent {
     pub(super) fn packet(&self) -> &Packet {
         match self {
             Self::Packet(packet) | Self::Refusal(packet) => packet,
@@ -56,7 +56,7 @@ impl Event {
 
 /// A script: events with the number of the interface that sees them, in the order of their times once it runs.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Script(pub(super) Vec<(usize, Event)>);
+pub(super) struct Script(pub(super) Vec<(usize, ScriptEvent)>);
 
 /// Ports of a packet: the source's, the destination's.
 pub(super) type Ports = (u16, u16);
@@ -73,7 +73,7 @@ impl Script {
         flags: u8,
         bytes: u32,
     ) {
-        self.0.push((0, Event::Packet(packet(time, from, to, protocol, ports, flags, bytes))));
+        self.0.push((0, ScriptEvent::Packet(packet(time, from, to, protocol, ports, flags, bytes))));
     }
 
     pub(super) fn tcp(&mut self, time: f64, from: IpAddr, to: IpAddr, ports: Ports, flags: u8) {
@@ -127,7 +127,7 @@ impl Script {
         let echo = |time, from, to, kind| {
             let mut packet = packet(time, from, to, protocol, (0, 0), 0, 84);
             packet.icmp_type = Some(kind);
-            (0, Event::Packet(packet))
+            (0, ScriptEvent::Packet(packet))
         };
         self.0.push(echo(time, from, to, request));
         if is_answered {
@@ -137,7 +137,7 @@ impl Script {
 
     /// An ICMP error for a packet that went this way.
     pub(super) fn unreachable(&mut self, time: f64, from: IpAddr, to: IpAddr, protocol: Protocol, ports: Ports) {
-        self.0.push((0, Event::Refusal(packet(time, from, to, protocol, ports, 0, 40))));
+        self.0.push((0, ScriptEvent::Refusal(packet(time, from, to, protocol, ports, 0, 40))));
     }
 
     pub(super) fn and(mut self, other: Self) -> Self {
@@ -185,34 +185,34 @@ pub(super) fn packet(
     }
 }
 
-/// How a script is cut up: the tick, how many ticks are held back, and by what they are put out of order.
+/// The cut of a script into ticks: their length, how many are held back, and the seed of their order.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Cut {
+pub(super) struct TickPlan {
     pub(super) tick: Duration,
     pub(super) held_back: usize,
     pub(super) shuffle: u64,
 }
 
-impl Cut {
+impl TickPlan {
     pub(super) const PLAIN: Self = Self { tick: Duration::from_secs(1), held_back: 0, shuffle: 0 };
     pub(super) const fn tick_ms(milliseconds: u64) -> Self {
         Self { tick: Duration::from_millis(milliseconds), ..Self::PLAIN }
     }
 }
 
-type Remembered = (Way, [bool; 2], ObserverNote);
+type KnownConversation = (Way, [bool; 2], Notes);
 
-/// What the ledger does, as far as scans need it.
+/// The part of the ledger that scans need.
 pub(super) struct Bench {
     pub(super) scan: Scan,
     pub(super) detections: Vec<Detection>,
     interfaces: Vec<InterfaceId>,
-    known: HashMap<(Addresses, u16, u16, u8), Remembered>,
+    known: HashMap<(Addresses, u16, u16, u8), KnownConversation>,
 }
 
 impl Bench {
     pub(super) fn new(config: &Config) -> Self {
-        let mut ledger = Ledger::new(&crate::account::Config::default(), 1);
+        let mut ledger = Ledger::<()>::new(&crate::account::Config::default(), 1);
         let interfaces = (0..4).map(|number| ledger.interface(&format!("eth{number}"))).collect();
         Self { scan: Scan::new(config, 7), detections: Vec::new(), interfaces, known: HashMap::new() }
     }
@@ -222,17 +222,17 @@ impl Bench {
     }
 
     /// Runs a script, and on until `seconds` after its end.
-    pub(super) fn run(&mut self, script: &Script, cut: Cut, seconds: f64) -> &mut Self {
+    pub(super) fn run(&mut self, script: &Script, cut: TickPlan, seconds: f64) -> &mut Self {
         let mut events = script.0.clone();
         events.sort_by_key(|(_, event)| event.time());
         let grid = TimeGrid::of(cut.tick);
-        let mut ticks: BTreeMap<_, BTreeMap<usize, Vec<Event>>> = BTreeMap::new();
+        let mut ticks: BTreeMap<_, BTreeMap<usize, Vec<ScriptEvent>>> = BTreeMap::new();
         for (interface, event) in events {
             ticks.entry(grid.cell(event.time())).or_default().entry(interface).or_default().push(event);
         }
         let last = *ticks.keys().last().unwrap();
         let mut order = cut.shuffle;
-        let mut held: Vec<(usize, Vec<Event>)> = Vec::new();
+        let mut held: Vec<(usize, Vec<ScriptEvent>)> = Vec::new();
         for (number, (cell, intervals)) in ticks.into_iter().enumerate() {
             held.extend(intervals);
             if number % (cut.held_back + 1) == cut.held_back || cell == last {
@@ -254,10 +254,10 @@ impl Bench {
         self
     }
 
-    fn merge(&mut self, interface: usize, events: &[Event]) {
+    fn merge(&mut self, interface: usize, events: &[ScriptEvent]) {
         let mut interval = Interval::new(Arc::new(Classifier::default()), 3);
         for event in events {
-            if let Event::Packet(packet) = event {
+            if let ScriptEvent::Packet(packet) = event {
                 interval.observe(packet, packet.bytes + 14);
             }
         }
@@ -266,7 +266,7 @@ impl Bench {
         interval.rows_v4().iter().for_each(|row| self.see(row, interface));
         interval.rows_v6().iter().for_each(|row| self.see(row, interface));
         for event in events {
-            if let Event::Refusal(packet) = event {
+            if let ScriptEvent::Refusal(packet) = event {
                 self.refuse(packet, interface);
             }
         }
@@ -278,15 +278,15 @@ impl Bench {
         let here = [row.ways[0].packets > 0, row.ways[1].packets > 0];
         let before = self.known.get(&name).copied();
         let decided = || request_way(&row.key, row.opener(), row.ways[row.opener() as usize].first_flags());
-        let (request_way, seen, note) = before.map_or_else(
-            || (decided(), here, ObserverNote::default()),
-            |(way, seen, note)| (way, [seen[0] || here[0], seen[1] || here[1]], note),
+        let (request_way, seen, notes) = before.map_or_else(
+            || (decided(), here, Notes::default()),
+            |(way, seen, notes)| (way, [seen[0] || here[0], seen[1] || here[1]], notes),
         );
         let (is_known, remembered_at) = (before.is_some(), NOWHERE);
-        let mut batch = RowBatch::in_place_of(Vec::new());
-        batch.add(MergedRow { row, interface, is_known, request_way, seen, remembered_at, note }, Default::default());
+        let mut batch = RowBatch::new(BatchMemory::default());
+        batch.add(MergedRow { row, interface, is_known, request_way, seen, remembered_at }, notes);
         self.scan.observe(&mut batch);
-        self.known.insert(name, (request_way, seen, batch.merged()[0].note));
+        self.known.insert(name, (request_way, seen, batch.merged().1[0]));
     }
 
     fn refuse(&mut self, packet: &Packet, interface: InterfaceId) {
@@ -311,7 +311,7 @@ impl Bench {
         }
     }
 
-    /// Who was found at all, of what kind and since when.
+    /// The sources that were found: address, kind, and the time since when.
     pub(super) fn found(&self) -> Vec<(IpAddr, Kind, Timestamp)> {
         let mut found: Vec<_> = self.detections.iter().filter(|found| found.level == Level::Over).map(named).collect();
         found.sort();
@@ -327,10 +327,10 @@ fn named(detection: &Detection) -> (IpAddr, Kind, Timestamp) {
     }
 }
 
-/// Who is found in a script, of what kind and since when in seconds.
+/// The sources that are found in a script: address, kind, and the time since when in seconds.
 pub(super) fn found(script: &Script) -> Vec<(IpAddr, Kind, f64)> {
     let mut bench = Bench::new(&Config::default());
-    let found = bench.run(script, Cut::PLAIN, 3.0).found();
+    let found = bench.run(script, TickPlan::PLAIN, 3.0).found();
     found
         .iter()
         .map(|&(source, kind, since)| (source, kind, (since.nanoseconds() - at(0.0).nanoseconds()) as f64 / 1e9))

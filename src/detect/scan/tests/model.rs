@@ -1,4 +1,4 @@
-//! Against models that keep every packet.
+//! Scans compared with models that keep every packet.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -24,7 +24,7 @@ fn config(rule: Rule) -> Config {
     }
 }
 
-/// Who is over which limit at the end of which cell, with what value.
+/// The sources that are over a limit: cell, kind and value.
 type Over = BTreeMap<(i64, Kind, IpAddr), u64>;
 
 fn over(bench: &Bench) -> Over {
@@ -41,7 +41,7 @@ fn endpoints(packet: &Packet) -> (IpAddr, IpAddr) {
     (packet.addresses.source(), packet.addresses.destination())
 }
 
-/// The distinct of what each source has, in the windows that end with each cell from `from` to `to`.
+/// The number of distinct targets of each source, in the windows that end with each cell from `from` to `to`.
 struct Windows {
     grid: TimeGrid,
     cells: [u32; 2],
@@ -59,7 +59,7 @@ impl Windows {
     }
 }
 
-/// A target as a set tells it apart.
+/// A target as a set of that aspect distinguishes it.
 type Name = (Option<IpAddr>, u8, u16);
 
 fn name(kind: Kind, address: IpAddr, protocol: Protocol, port: u16) -> Name {
@@ -94,7 +94,7 @@ fn contacts_model(config: &Config, script: &Script, until: Timestamp) -> Over {
     over
 }
 
-/// A probe and what becomes of it, as the script has it.
+/// A probe and its outcome in the script.
 #[derive(Debug, Clone, Copy)]
 struct Probe {
     source: u8,
@@ -117,7 +117,7 @@ fn probe() -> impl Strategy<Value = Probe> {
     let retry = prop::option::weighted(0.3, 1_u16..2_500);
     (0_u8..3, 0_u8..9, 1_u16..9, any::<bool>(), 0_u16..400, reply, retry).prop_map(
         |(source, host, port, is_udp, tenths, reply, retry)| {
-            // Who was answered does not try again from the same port at once.
+            // A source that was answered does not try again from the same port at once.
             let retry = retry.filter(|&retry| reply.is_none_or(|(_, replied)| retry < replied));
             Probe { source, host, port, is_udp, tenths, reply, retry }
         },
@@ -165,13 +165,13 @@ fn script_of(probes: &[Probe]) -> Script {
     script
 }
 
-/// A contact as the model has it: who, whom, how and where.
+/// A contact in the model: source, target, protocol and ports.
 type Contact = (IpAddr, IpAddr, Protocol, u16);
 
-/// A contact, a cell, and since which cell that is known.
+/// A contact, a cell, and the cell from which on that is known.
 type Known = (Contact, i64, i64);
 
-/// When each contact failed and was answered, and since when that is known, in cells; from the probes alone.
+/// The cells in which each contact failed and was answered, and from which on that is known; from the probes alone.
 fn outcomes(grid: TimeGrid, part: i64, probes: &[Probe]) -> (Vec<Known>, Vec<Known>) {
     let cell = |seconds: f64| grid.cell(at(seconds)).0;
     let (mut failed, mut answered) = (Vec::new(), Vec::new());
@@ -259,18 +259,18 @@ fn until(script: &Script) -> Timestamp {
     Timestamp::from_nanoseconds(second.end(second.cell(last)).nanoseconds() + 25_000_000_000)
 }
 
-fn run(config: &Config, script: &Script, cut: Cut) -> Bench {
+fn run(config: &Config, script: &Script, cut: TickPlan) -> Bench {
     let mut bench = Bench::new(config);
     bench.run(script, cut, 25.0);
     bench
 }
 
 /// The cut of intervals: never longer than a cell of these windows.
-fn cut() -> impl Strategy<Value = Cut> {
+fn cut() -> impl Strategy<Value = TickPlan> {
     (prop_oneof![Just(20_u64), Just(50), Just(100)], 0_usize..12, any::<u64>()).prop_map(
         |(tick, held_back, shuffle)| {
             // One thread hands over in order; the harness puts ticks that are held back together out of order, which several do.
-            Cut { held_back, shuffle: if held_back == 0 { shuffle } else { 0 }, ..Cut::tick_ms(tick) }
+            TickPlan { held_back, shuffle: if held_back == 0 { shuffle } else { 0 }, ..TickPlan::tick_ms(tick) }
         },
     )
 }
@@ -282,9 +282,9 @@ proptest! {
     fn the_rule_of_contacts_finds_what_every_packet_says(probes in prop::collection::vec(probe(), 1..120), cut in cut()) {
         let config = config(Rule::Contacts);
         let script = script_of(&probes);
-        let script = Script(script.0.into_iter().filter(|(_, event)| matches!(event, Event::Packet(_))).collect());
+        let script = Script(script.0.into_iter().filter(|(_, event)| matches!(event, ScriptEvent::Packet(_))).collect());
         prop_assume!(!script.0.is_empty());
-        let cut = Cut { held_back: 0, ..cut };
+        let cut = TickPlan { held_back: 0, ..cut };
         prop_assert_eq!(over(&run(&config, &script, cut)), contacts_model(&config, &script, until(&script)));
     }
 
@@ -302,11 +302,11 @@ proptest! {
         for rule in [Rule::Evidence, Rule::Contacts] {
             let config = Config { max_sources: limit, max_contacts: 2 * limit, max_waiting: limit, ..config(rule) };
             let mut bench = Bench::new(&config);
-            bench.run(&script_of(&probes), Cut::tick_ms(100), 0.0);
+            bench.run(&script_of(&probes), TickPlan::tick_ms(100), 0.0);
             for table in bench.scan.view(3).tables {
-                prop_assert!(table.held <= table.limit, "{:?}", table);
+                prop_assert!(table.entries <= table.limit, "{:?}", table);
             }
-            bench.run(&script_of(&[Probe { source: 0, host: 0, port: 1, is_udp: false, tenths: 4_000, reply: None, retry: None }]), Cut::PLAIN, 60.0);
+            bench.run(&script_of(&[Probe { source: 0, host: 0, port: 1, is_udp: false, tenths: 4_000, reply: None, retry: None }]), TickPlan::PLAIN, 60.0);
             prop_assert!(bench.detections.last().is_none_or(|found| found.level == Level::Under));
         }
     }

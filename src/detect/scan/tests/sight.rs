@@ -1,4 +1,4 @@
-//! The interfaces that show both ways of conversations: one-way sight is noticed, and no host can feign it.
+//! Interfaces that show one way of conversations only: they are recognized, and no single host can feign that.
 
 use std::net::IpAddr;
 
@@ -89,7 +89,7 @@ fn no_host_makes_a_quiet_interface_blind() {
 }
 
 #[test]
-fn one_answer_of_any_protocol_shows_that_answers_come_by() {
+fn one_answer_of_any_protocol_proves_that_answers_are_visible() {
     let sampled =
         || each(100, 0.1, |script, time, number| script.tcp(time, LAPTOP, server(number), (40_000, 443), ACK));
     assert!(!finds_the_scan(sampled()));
@@ -149,7 +149,7 @@ fn one_way_of_the_traffic_gives_no_verdict() {
 fn most_routes_that_differ_give_no_verdict() {
     // The answers of three servers in four take another way.
     let script = work(24);
-    let hidden = |event: &Event| {
+    let hidden = |event: &ScriptEvent| {
         let (from, to) = (event.packet().addresses.source(), event.packet().addresses.destination());
         (0..24).any(|number| client(number) == to) && (0..144).any(|number| server(number) == from && number % 4 != 0)
     };
@@ -158,16 +158,16 @@ fn most_routes_that_differ_give_no_verdict() {
 }
 
 #[test]
-fn sight_comes_back_when_one_way_conversations_left_the_window() {
+fn visibility_returns_when_one_way_conversations_left_the_window() {
     let clients: Vec<IpAddr> = (0..8).map(client).collect();
     let script = work(8).without_answers_to(&clients);
     let mut late = silent_scan();
     late.0.iter_mut().for_each(|(_, event)| {
-        let (Event::Packet(packet) | Event::Refusal(packet)) = event;
+        let (ScriptEvent::Packet(packet) | ScriptEvent::Refusal(packet)) = event;
         packet.time = crate::packet::Timestamp::from_nanoseconds(packet.time.nanoseconds() + 300_000_000_000);
     });
     let mut bench = Bench::new(&Config::default());
-    assert_eq!(bench.run(&script.and(late), Cut::PLAIN, 3.0).found().len(), 1);
+    assert_eq!(bench.run(&script.and(late), TickPlan::PLAIN, 3.0).found().len(), 1);
 }
 
 #[test]
@@ -182,15 +182,15 @@ fn neither_tick_nor_order_changes_what_is_seen() {
         let found = bench.run(&script, cut, 4.0).detections.clone();
         (found, bench.scan.view(3).answers_visible)
     };
-    let plain = run(Cut::PLAIN);
+    let plain = run(TickPlan::PLAIN);
     assert!(!plain.0.is_empty());
     for milliseconds in [100, 200, 500] {
-        assert!(run(Cut::tick_ms(milliseconds)) == plain, "{milliseconds} ms");
+        assert!(run(TickPlan::tick_ms(milliseconds)) == plain, "{milliseconds} ms");
     }
     for held_back in [1, 3, 7] {
-        assert!(run(Cut { held_back, ..Cut::PLAIN }) == plain, "{held_back} cells at once");
+        assert!(run(TickPlan { held_back, ..TickPlan::PLAIN }) == plain, "{held_back} cells at once");
     }
     for shuffle in 1..4 {
-        assert!(run(Cut { shuffle, ..Cut::tick_ms(100) }) == plain, "shuffled by {shuffle}");
+        assert!(run(TickPlan { shuffle, ..TickPlan::tick_ms(100) }) == plain, "shuffled by {shuffle}");
     }
 }

@@ -2,11 +2,11 @@
 
 use super::*;
 use crate::alert::{self, Change};
-use crate::detect::{self, Detectors, anomaly, bandwidth, scan};
+use crate::detect::{self, Detectors, Notes, anomaly, bandwidth, scan};
 use crate::events::{Tell, json};
 use crate::pipeline::alarms::Alarms;
 
-/// Changes as they are printed.
+/// The changes of alerts, as they are printed.
 #[derive(Debug, Default)]
 struct Printed(Vec<u8>);
 
@@ -16,23 +16,19 @@ impl Tell for Printed {
     }
 }
 
-/// Alarms whose packet time is told in smaller steps than they need.
+/// Alarms that observe packet time in smaller steps than they need.
 struct Finer {
     alarms: Alarms<Printed>,
     tick: Duration,
 }
 
-impl RowObserver for Finer {
-    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
-        self.alarms.observe(batch);
+impl ClockObserver for Finer {
+    type Notes = Notes;
+
+    fn rows(&mut self) -> &mut impl RowObserver<Notes = Notes> {
+        self.alarms.rows()
     }
 
-    fn refuse<A: Address>(&mut self, interface: InterfaceId, refused: &Refused<A>) {
-        self.alarms.refuse(interface, refused);
-    }
-}
-
-impl Follow for Finer {
     fn grids(&self) -> Vec<TimeGrid> {
         self.alarms.grids().into_iter().chain([TimeGrid::of(self.tick)]).collect()
     }
@@ -80,7 +76,7 @@ fn with_scans(seed: u64) -> Vec<(i64, Vec<u8>)> {
 }
 
 #[test]
-fn alerts_are_the_same_bytes_for_any_workers_and_tick() {
+fn alerts_are_the_same_bytes_for_any_number_of_workers_and_any_tick() {
     let seed = u64::from(std::process::id()) | 1;
     println!("seed {seed}");
     let files = Files::of("alarms", &[with_scans(seed)]);

@@ -22,7 +22,7 @@ const SECOND: i64 = 1_000_000_000;
 /// One way of a conversation in a cell of a second: source, destination, ports, protocol; bytes, packets.
 type Seen = (Cell, [(IpAddr, u16); 2], u8);
 
-/// Writes down all that it is told.
+/// Records all that it observes.
 #[derive(Default)]
 struct Record {
     tick: Option<Duration>,
@@ -32,7 +32,7 @@ struct Record {
     torn: usize,
     rows: u64,
     /// Advances as such, steps with a mark.
-    turns: Vec<(bool, Timestamp)>,
+    advances: Vec<(bool, Timestamp)>,
     finished: Vec<Timestamp>,
     watermark: Timestamp,
 }
@@ -49,7 +49,7 @@ impl Record {
         time: Timestamp,
     ) -> Seen {
         let ends = <[_; 2]>::from(key.endpoints(way)).map(|end| (end.address.into(), end.port));
-        // A late frame counts in the first cell that is not over.
+        // A late packet counts in the first cell that is not over.
         (second().cell(time.max(self.watermark)), ends, key.protocol().0)
     }
 
@@ -75,8 +75,10 @@ fn second() -> TimeGrid {
 }
 
 impl RowObserver for Record {
-    fn observe<A: Address>(&mut self, batch: &mut RowBatch<'_, A>) {
-        batch.merged().iter().for_each(|merged| self.see_row(merged));
+    type Notes = ();
+
+    fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, ()>) {
+        rows.merged().0.iter().for_each(|merged| self.see_row(merged));
     }
 
     fn refuse<A: Address>(&mut self, _: InterfaceId, refused: &Refused<A>) {
@@ -85,19 +87,25 @@ impl RowObserver for Record {
     }
 }
 
-impl Follow for Record {
+impl ClockObserver for Record {
+    type Notes = ();
+
+    fn rows(&mut self) -> &mut impl RowObserver<Notes = ()> {
+        self
+    }
+
     fn grids(&self) -> Vec<TimeGrid> {
         self.tick.map(TimeGrid::of).into_iter().collect()
     }
 
     fn advance(&mut self, watermark: Timestamp) {
         self.watermark = watermark;
-        self.turns.push((false, watermark));
+        self.advances.push((false, watermark));
     }
 
     fn step(&mut self, to: Timestamp) {
         self.watermark = to;
-        self.turns.push((true, to));
+        self.advances.push((true, to));
     }
 
     fn finish(&mut self, end: Timestamp) {
@@ -105,7 +113,7 @@ impl Follow for Record {
     }
 }
 
-/// Files that are gone when it goes.
+/// Files that are removed when it is dropped.
 struct Files {
     directory: PathBuf,
     paths: Vec<PathBuf>,
@@ -138,14 +146,14 @@ impl Files {
         self.run(record, workers)
     }
 
-    fn run<F: Follow + Send + 'static>(&self, follow: F, workers: usize) -> (Snapshot, F) {
+    fn run<F: ClockObserver + Send + 'static>(&self, observer: F, workers: usize) -> (Snapshot, F) {
         let config = Config::default();
-        let mut replay = Replay::new(Ledger::new(&config, 1), follow, &Arc::default(), 1, workers).unwrap();
+        let mut replay = Replay::new(Ledger::new(&config, 1), observer, &Arc::default(), 1, workers).unwrap();
         for path in &self.paths {
             replay.read(path, None, |_| ControlFlow::Continue(())).unwrap();
         }
-        let (ledger, follow) = replay.finish().unwrap();
-        (plain(&ledger, usize::MAX, usize::MAX), follow)
+        let (ledger, observer) = replay.finish().unwrap();
+        (plain(&ledger, usize::MAX, usize::MAX), observer)
     }
 }
 
@@ -209,12 +217,12 @@ fn traffic(seed: u64, count: usize) -> Vec<(i64, Vec<u8>)> {
 }
 
 #[test]
-fn observed_rows_do_not_depend_on_workers_or_ticks_and_no_row_spans_two_cells() {
+fn rows_do_not_depend_on_workers_or_ticks_and_none_spans_two_cells() {
     let seed = u64::from(std::process::id()) | 1;
     println!("seed {seed}");
     let files = Files::of("same", &[traffic(seed, 20_000)]);
     let (accounts, record) = files.replay(Record::with_tick(1_000), 1);
-    assert!(record.seen.len() > 1_000 && record.refused.len() > 100 && record.turns.len() > 50);
+    assert!(record.seen.len() > 1_000 && record.refused.len() > 100 && record.advances.len() > 50);
     for (tick, workers) in [(1_000, 2), (1_000, 3), (100, 1), (100, 3), (500, 2)] {
         let (other_accounts, other) = files.replay(Record::with_tick(tick), workers);
         assert_eq!((record.torn, other.torn), (0, 0));
@@ -226,7 +234,7 @@ fn observed_rows_do_not_depend_on_workers_or_ticks_and_no_row_spans_two_cells() 
     }
     // The same tick gives the same in the same order.
     let (_, other) = files.replay(Record::with_tick(1_000), 2);
-    assert_eq!((record.rows, &record.turns, &record.refused), (other.rows, &other.turns, &other.refused));
+    assert_eq!((record.rows, &record.advances, &record.refused), (other.rows, &other.advances, &other.refused));
 }
 
 #[test]
@@ -242,9 +250,9 @@ fn the_accounts_are_those_that_there_are_without_cells() {
 }
 
 #[test]
-fn without_cells_time_is_not_reported() {
+fn without_cells_packet_time_is_not_observed() {
     let (_, record) = Files::of("untold", &[traffic(7, 3_000)]).replay(Record::default(), 1);
-    assert!(record.turns.is_empty() && record.finished.is_empty() && record.rows > 0);
+    assert!(record.advances.is_empty() && record.finished.is_empty() && record.rows > 0);
 }
 
 #[test]
@@ -252,13 +260,13 @@ fn late_frame_ends_no_cell() {
     let times = [10 * SECOND, 9 * SECOND, 10 * SECOND + 1, 8 * SECOND, 11 * SECOND, 10 * SECOND, 11 * SECOND + 5];
     let frames = times.map(|time| (time, frame(1, 2, 3, 28))).to_vec();
     let (_, record) = Files::of("late", &[frames]).replay(Record::with_tick(1_000), 1);
-    assert_eq!(record.turns, [10, 11].map(|seconds| (false, Timestamp::from_nanoseconds(seconds * SECOND))));
+    assert_eq!(record.advances, [10, 11].map(|seconds| (false, Timestamp::from_nanoseconds(seconds * SECOND))));
     assert_eq!(record.rows, 2);
     assert_eq!(record.finished, [Timestamp::from_nanoseconds(12 * SECOND)]);
 }
 
 #[test]
-fn clock_that_is_set_loses_no_frame_and_gives_one_step_each_time() {
+fn clock_that_is_set_loses_no_frame_and_is_one_step_each_time() {
     const START: i64 = 1_700_000_000 * SECOND;
     let jumps = [START, START - 3_600 * SECOND, START + 315_360_000 * SECOND, 0, START];
     let frames = |start: i64| (0..3_000).map(move |at| (start + at * SECOND / 1_000, frame(1, 2, at as u16 + 1, 28)));
@@ -270,10 +278,10 @@ fn clock_that_is_set_loses_no_frame_and_gives_one_step_each_time() {
             assert_eq!(accounts.totals.frames.frames, 15_000);
             assert_eq!(record.seen.values().map(|(_, packets)| packets).sum::<u64>(), 15_000);
             let steps: Vec<Timestamp> =
-                record.turns.iter().filter(|(is_step, _)| *is_step).map(|(_, to)| *to).collect();
+                record.advances.iter().filter(|(is_step, _)| *is_step).map(|(_, to)| *to).collect();
             assert_eq!(steps, jumps[1..].iter().map(|&to| Timestamp::from_nanoseconds(to)).collect::<Vec<_>>());
             // Three cells each, and one that ended before the clock was set.
-            assert_eq!(record.turns.len(), 15 + 4);
+            assert_eq!(record.advances.len(), 15 + 4);
         }
     }
 }

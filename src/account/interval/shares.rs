@@ -1,31 +1,34 @@
-//! An interval that several threads count in shares, each the conversations that it is dealt: their rows in the order in
-//! which one thread would have made them.
+//! The shares of an interval that several threads counted, each for its own conversations.
+//!
+//! Takes the shares; gives their rows and refusals in the order in which one thread would have made them. Must not know
+//! how packets are dealt to threads.
 
-use super::interval::{Interval, Row};
-use super::refusals::Refused;
 use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::{Interval, Row};
+use crate::account::refusals::Refused;
 
 /// The IPv4 rows of all shares in the order of the frames that made them.
 pub fn rows_v4(shares: &[Box<Interval>]) -> impl Iterator<Item = &Row<Ipv4Addr>> + Clone {
-    InOrder::new(shares.iter().map(|share| (share.rows_v4(), share.made_by_v4())))
+    InOrder::new(shares.iter().map(|share| (&share.v4.rows[..], &share.v4.made_by[..])))
 }
 
 /// The IPv6 rows of all shares in the order of the frames that made them.
 pub fn rows_v6(shares: &[Box<Interval>]) -> impl Iterator<Item = &Row<Ipv6Addr>> + Clone {
-    InOrder::new(shares.iter().map(|share| (share.rows_v6(), share.made_by_v6())))
+    InOrder::new(shares.iter().map(|share| (&share.v6.rows[..], &share.v6.made_by[..])))
 }
 
-/// What was refused of the IPv4 conversations of all shares, in the order of the errors.
+/// The IPv4 refusals of all shares in the order of the errors.
 pub fn refused_v4(shares: &[Box<Interval>]) -> impl Iterator<Item = &Refused<Ipv4Addr>> {
-    InOrder::new(shares.iter().map(|share| (share.refused_v4(), share.noted_by_v4())))
+    InOrder::new(shares.iter().map(|share| (share.v4.refusals.as_slice(), share.v4.refusals.noted_by())))
 }
 
-/// What was refused of the IPv6 conversations of all shares, in the order of the errors.
+/// The IPv6 refusals of all shares in the order of the errors.
 pub fn refused_v6(shares: &[Box<Interval>]) -> impl Iterator<Item = &Refused<Ipv6Addr>> {
-    InOrder::new(shares.iter().map(|share| (share.refused_v6(), share.noted_by_v6())))
+    InOrder::new(shares.iter().map(|share| (share.v6.refusals.as_slice(), share.v6.refusals.noted_by())))
 }
 
-/// What is left of each share, by the number of its next entry's frame. The shares are few.
+/// The entries of each share that are still to come, with the numbers of their frames. The shares are few.
 #[derive(Clone)]
 struct InOrder<'a, T> {
     shares: Vec<(&'a [T], &'a [u32])>,

@@ -1,22 +1,22 @@
-//! The interfaces that show both ways of conversations: on the others there is no verdict on unanswered contacts.
+//! Which interfaces show answers. On the others an unanswered contact is unknown, not failed.
 //!
-//! Takes TCP conversations and answers as they are seen, and what captures say of their losses. Gives a verdict on each
-//! interface at the end of a cell. An interface is blind while it shows one way only ([`Interface::is_one_way`]), and
-//! while it drops more than one in a hundred of the packets that it receives.
+//! Takes TCP conversations and answers as they are seen, and the losses of captures; gives a verdict on each interface at the
+//! end of a cell. An interface is blind while it shows one way only ([`InterfaceVisibility::is_one_way`]), and while it drops
+//! more than one in a hundred of the packets that it receives. Must not know the contacts.
 
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 
 use super::contacts::feed;
-use super::positions::Positions;
-use super::sample::{self, BLOCKS, Sample, Seen, Slot};
+use super::interface_positions::InterfacePositions;
+use super::sample::{self, BLOCKS, ConversationSample, SampledConversation, SeenPackets};
 use crate::account::interface::InterfaceId;
 use crate::tables::sampling::Sampling;
 use crate::time_grid::Cell;
 
-/// Conversations that are seen one way only, of which one could be chance.
-const FEWEST_LONELY: usize = 10;
-/// Hosts on each side of conversations of which several packets passed: one host that lost its network repeats itself
+/// Conversations that are seen one way only; fewer could be chance.
+const FEWEST_ONE_WAY: usize = 10;
+/// Hosts on each side of conversations of which several packets were seen: a single host that lost its network repeats itself
 /// towards dozens of servers.
 const FEWEST_HOSTS: usize = 3;
 /// This part of the window passes before a conversation of one packet counts: its source may try again.
@@ -25,13 +25,13 @@ const SEEN_ONCE_FOR: i64 = 64;
 const ONE_IN: u64 = 100;
 
 /// An end of a conversation.
-pub(super) type End = (IpAddr, u16);
+pub(super) type SocketAddress = (IpAddr, u16);
 
 #[derive(Debug)]
-struct Interface {
+struct InterfaceVisibility {
     /// None once it does not exist any more.
     id: Option<InterfaceId>,
-    sample: Sample,
+    sample: ConversationSample,
     /// The block in which anything was answered last.
     answered: Option<i64>,
     /// Packets received and dropped, by block modulo their number.
@@ -40,21 +40,21 @@ struct Interface {
     is_blind: bool,
 }
 
-/// What each interface shows.
+/// The visibility of each interface.
 #[derive(Debug)]
-pub(super) struct Sight {
+pub(super) struct Visibility {
     sampling: Sampling,
     cells_in_window: i64,
     cells_in_block: i64,
-    /// The part of the window that was judged last, and its first cell: nearly all cells are of it.
+    /// The block that was judged last, and its first cell: nearly all cells are of it.
     block: i64,
     first: i64,
-    positions: Positions,
+    positions: InterfacePositions,
     /// By position.
-    interfaces: Vec<Interface>,
+    interfaces: Vec<InterfaceVisibility>,
 }
 
-impl Sight {
+impl Visibility {
     pub(super) fn new(cells_in_window: u32, sampling: Sampling) -> Self {
         Self {
             sampling,
@@ -62,24 +62,24 @@ impl Sight {
             cells_in_block: (i64::from(cells_in_window) / BLOCKS).max(1),
             block: 0,
             first: 0,
-            positions: Positions::default(),
+            positions: InterfacePositions::default(),
             interfaces: Vec::new(),
         }
     }
 
-    /// The part of a window in which a cell lies.
+    /// The number of the block, a part of a window, in which a cell lies.
     #[inline]
     pub(super) fn block(&self, cell: Cell) -> i64 {
         let behind = cell.0.wrapping_sub(self.first);
         if (0..self.cells_in_block).contains(&behind) { self.block } else { cell.0.div_euclid(self.cells_in_block) }
     }
 
-    /// The first cell of the part of the window in which `cell` lies.
+    /// The first cell of the block in which `cell` lies.
     pub(super) fn block_start(&self, cell: Cell) -> Cell {
         Cell(self.block(cell) * self.cells_in_block)
     }
 
-    /// The position of an interface here.
+    /// The position of an interface, which gets one if it has none.
     #[inline(always)]
     pub(super) fn position(&mut self, id: InterfaceId) -> u16 {
         self.positions.of(id).unwrap_or_else(|| self.take_position(id))
@@ -87,42 +87,43 @@ impl Sight {
 
     #[cold]
     fn take_position(&mut self, id: InterfaceId) -> u16 {
-        // What an interface that is gone showed is in no window any more after two.
+        // After two windows, no contact refers to an interface that is gone.
         let position = self.positions.take(id, self.block - 2 * BLOCKS);
         match self.interfaces.get_mut(usize::from(position)) {
-            Some(place) => *place = Interface::new(id),
-            None => self.interfaces.push(Interface::new(id)),
+            Some(slot) => *slot = InterfaceVisibility::new(id),
+            None => self.interfaces.push(InterfaceVisibility::new(id)),
         }
         position
     }
 
-    /// Frees what is held of an interface that does not exist any more. Contacts that it showed are still judged by whether
-    /// it was blind at its end.
+    /// Frees the sample of an interface that no longer exists. Contacts that it showed are still judged by whether it was blind
+    /// at its end.
     pub(super) fn forget(&mut self, id: InterfaceId) {
         if let Some(position) = self.positions.give_back(id, self.block) {
             let interface = &mut self.interfaces[usize::from(position)];
-            (interface.id, interface.sample, interface.is_dirty) = (None, Sample::default(), false);
+            (interface.id, interface.sample, interface.is_dirty) = (None, ConversationSample::default(), false);
         }
     }
 
     /// True if noting a TCP conversation would change nothing.
     #[inline]
-    pub(super) fn knows(&self, position: u16, ends: [End; 2], seen: Seen, cell: Cell) -> bool {
+    pub(super) fn knows(&self, position: u16, ends: [SocketAddress; 2], seen: SeenPackets, cell: Cell) -> bool {
         self.interfaces[usize::from(position)].sample.knows(self.hash(ends), seen, self.block(cell))
     }
 
-    /// Notes a TCP conversation that is not [known](Self::knows) so: its sender and its receiver, or client and server where it was seen both ways.
-    pub(super) fn note(&mut self, position: u16, ends: [End; 2], seen: Seen, cell: Cell) {
+    /// Notes how a TCP conversation was seen that is not [known](Self::knows): its sender and its receiver, or client and
+    /// server where it was seen both ways.
+    pub(super) fn note(&mut self, position: u16, ends: [SocketAddress; 2], seen: SeenPackets, cell: Cell) {
         let (hash, block) = (self.hash(ends), self.block(cell));
         let hosts = ends.map(|(address, _)| (self.hash_of(|hasher| feed(address, hasher)) >> 32) as u32);
         let interface = &mut self.interfaces[usize::from(position)];
         if interface.id.is_none() {
-            // A later cell was still to be heard when the interface went.
+            // A deferred event came after the interface had gone.
             return;
         }
         interface.sample.note(hash, hosts, seen, cell, block);
         interface.is_dirty = true;
-        if seen == Seen::BothWays {
+        if seen == SeenPackets::BothWays {
             interface.answered = Some(block);
         }
     }
@@ -136,9 +137,9 @@ impl Sight {
         interface.answered = Some(block);
     }
 
-    /// The hash of a conversation, whichever of its ends comes first.
+    /// The hash of a conversation; the order of its ends does not matter.
     #[inline]
-    fn hash(&self, [first, second]: [End; 2]) -> u64 {
+    fn hash(&self, [first, second]: [SocketAddress; 2]) -> u64 {
         let (low, high) = if first <= second { (first, second) } else { (second, first) };
         self.hash_of(|hasher| {
             feed(low.0, hasher);
@@ -153,7 +154,7 @@ impl Sight {
         hasher.finish()
     }
 
-    /// Adds what the capture of an interface said of itself for the time until `cell`.
+    /// Adds the packets that the capture of an interface received and dropped until `cell`.
     pub(super) fn note_capture(&mut self, id: InterfaceId, received: u64, dropped: u64, cell: Cell) {
         let block = self.block(cell);
         let position = self.position(id);
@@ -167,7 +168,7 @@ impl Sight {
         interface.is_dirty = true;
     }
 
-    /// Judges what was noted, at the end of `cell`.
+    /// Decides at the end of `cell` which interfaces are blind.
     pub(super) fn judge(&mut self, cell: Cell) {
         let block = self.block(cell);
         let is_new_block = std::mem::replace(&mut self.block, block) != block;
@@ -185,16 +186,16 @@ impl Sight {
         self.interfaces[usize::from(position)].is_blind
     }
 
-    /// True if each interface shows answers, in the order of their positions.
+    /// Each interface with true if it shows answers, in the order of positions.
     pub(super) fn answers_visible(&self) -> Vec<(InterfaceId, bool)> {
         self.interfaces.iter().filter_map(|interface| Some((interface.id?, !interface.is_blind))).collect()
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.interfaces.iter().map(|interface| size_of::<Interface>() + interface.sample.memory_bytes()).sum()
+        self.interfaces.iter().map(|interface| size_of::<InterfaceVisibility>() + interface.sample.memory_bytes()).sum()
     }
 
-    /// Forgets what was noted.
+    /// Forgets all conversations and answers.
     pub(super) fn clear(&mut self) {
         for interface in &mut self.interfaces {
             interface.sample.clear();
@@ -205,11 +206,11 @@ impl Sight {
     }
 }
 
-impl Interface {
+impl InterfaceVisibility {
     fn new(id: InterfaceId) -> Self {
         Self {
             id: Some(id),
-            sample: Sample::default(),
+            sample: ConversationSample::default(),
             answered: None,
             packets: Default::default(),
             is_dirty: false,
@@ -217,20 +218,20 @@ impl Interface {
         }
     }
 
-    /// True if it shows one way of conversations only. Where anything was answered in the window, these must be more
-    /// than those seen both ways, both by their number and with each host counted for two of them a side, ten at least:
-    /// neither one host nor a flood to one makes an interface blind.
+    /// True if it shows one way of conversations only. Where anything was answered in the window, one-way conversations must
+    /// outnumber those seen both ways. The same must hold, with at least ten of them, if each host counts for at most two a
+    /// side: neither one host nor a flood to one makes an interface blind.
     fn is_one_way(&self, block: i64, long_ago: Cell) -> bool {
-        let lonely = self.sample.lonely(block);
-        if lonely.len() < FEWEST_LONELY {
+        let one_way = self.sample.one_way(block);
+        if one_way.len() < FEWEST_ONE_WAY {
             return false;
         }
         if !self.shows_answers(block) {
-            return shows_no_answers(&lonely, long_ago);
+            return shows_no_answers(&one_way, long_ago);
         }
-        let paired = self.sample.paired(block);
-        let by_host = sample::counted_by_host(&lonely);
-        lonely.len() > paired.len() && by_host >= FEWEST_LONELY && by_host > sample::counted_by_host(&paired)
+        let both_ways = self.sample.both_ways(block);
+        let by_host = sample::counted_by_host(&one_way);
+        one_way.len() > both_ways.len() && by_host >= FEWEST_ONE_WAY && by_host > sample::counted_by_host(&both_ways)
     }
 
     /// True if anything was answered in the window.
@@ -245,10 +246,10 @@ impl Interface {
     }
 }
 
-/// True if conversations say, where nothing at all is answered, that answers do not come by: several hosts on both sides,
-/// or many receivers of a single packet, as in a sample of the packets.
-fn shows_no_answers(lonely: &[Slot], long_ago: Cell) -> bool {
-    let [senders, receivers] = sample::hosts(lonely);
-    let are_several = senders.min(receivers) >= FEWEST_HOSTS && senders.max(receivers) >= FEWEST_LONELY;
-    are_several || sample::hosts(&sample::seen_once(lonely, long_ago))[1] >= FEWEST_LONELY
+/// True if one-way conversations prove that answers are not seen, where nothing at all is answered: several hosts on both
+/// sides, or many receivers of a single packet, as in a sample of the packets.
+fn shows_no_answers(one_way: &[SampledConversation], long_ago: Cell) -> bool {
+    let [senders, receivers] = sample::hosts(one_way);
+    let are_several = senders.min(receivers) >= FEWEST_HOSTS && senders.max(receivers) >= FEWEST_ONE_WAY;
+    are_several || sample::hosts(&sample::seen_once(one_way, long_ago))[1] >= FEWEST_ONE_WAY
 }

@@ -1,7 +1,8 @@
-//! Where the interfaces stand in a table, by their numbers.
+//! The positions of interfaces in a table, by their numbers.
 //!
-//! Contacts remember for a window which interface showed them, by its position. So the position of an interface that is
-//! gone is not given to another for a while.
+//! Takes the numbers of interfaces; gives positions. Contacts remember for a window which interface showed them, by its
+//! position, so the position of an interface that is gone is not given to another for a while. Must not know what stands at a
+//! position.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -13,7 +14,7 @@ const MAXIMUM_POSITIONS: usize = 4_096;
 
 /// The positions of interfaces.
 #[derive(Debug, Default)]
-pub(super) struct Positions {
+pub(super) struct InterfacePositions {
     taken: HashMap<InterfaceId, u16>,
     /// The last one that was looked up: rows come interface by interface.
     latest: Option<(InterfaceId, u16)>,
@@ -21,7 +22,7 @@ pub(super) struct Positions {
     given_back: VecDeque<(i64, u16)>,
 }
 
-impl Positions {
+impl InterfacePositions {
     /// The position of an interface, if it has one.
     #[inline(always)]
     pub(super) fn of(&mut self, id: InterfaceId) -> Option<u16> {
@@ -71,7 +72,7 @@ mod tests {
 
     /// The numbers of so many interfaces.
     fn interfaces(count: usize) -> Vec<InterfaceId> {
-        let mut ledger = Ledger::new(&Config::default(), 1);
+        let mut ledger: Ledger = Ledger::new(&Config::default(), 1);
         (0..count)
             .map(|number| {
                 let id = ledger.interface(&format!("veth{number}"));
@@ -85,7 +86,7 @@ mod tests {
     #[test]
     fn a_position_is_given_again_only_after_a_while() {
         let ids = interfaces(4);
-        let mut positions = Positions::default();
+        let mut positions = InterfacePositions::default();
         assert_eq!([positions.take(ids[0], -1), positions.take(ids[1], -1)], [0, 1]);
         assert_eq!(positions.give_back(ids[0], 10), Some(0));
         assert_eq!((positions.of(ids[0]), positions.of(ids[1])), (None, Some(1)));
@@ -96,7 +97,7 @@ mod tests {
 
     #[test]
     fn interfaces_without_end_have_positions_within_the_bound() {
-        let mut positions = Positions::default();
+        let mut positions = InterfacePositions::default();
         for id in interfaces(10_000) {
             assert!(usize::from(positions.take(id, -1)) < MAXIMUM_POSITIONS);
             positions.give_back(id, 0);

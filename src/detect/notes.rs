@@ -1,0 +1,35 @@
+//! The notes of detection, which the ledger stores with each conversation.
+//!
+//! Takes and gives the positions that detectors looked up, and what was reported last, so that most rows need no look-up.
+//! No finding depends on them: the ledger may forget them at any time.
+
+use crate::tables::index::NOWHERE;
+
+/// Notes of one conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Notes {
+    /// By way, up first.
+    pub hints: [SlotHints; 2],
+    /// The activity that was reported last to the search for scans.
+    pub reported: LastReport,
+}
+
+/// Table positions that detectors looked up for one way of a conversation. They may be stale: whoever uses one compares the
+/// key at the position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlotHints {
+    /// The source, in bandwidth's window.
+    pub source: u32,
+    /// The pair of source and destination, in the table of anomalies; or that it is not in there.
+    pub pair: u32,
+}
+
+impl Default for SlotHints {
+    fn default() -> Self {
+        Self { source: NOWHERE, pair: NOWHERE }
+    }
+}
+
+/// An activity and a period of time in one word; only [`super::scan`] reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LastReport(pub(super) u32);

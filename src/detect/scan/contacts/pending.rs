@@ -1,0 +1,231 @@
+//! The pending contacts: those whose outcome is open.
+//!
+//! Takes contacts and the cells in which they are due; gives them back when their outcome is known or due. Must not
+//! know how an outcome is found.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher};
+use std::net::IpAddr;
+
+use super::{HostPort, feed};
+use crate::account::conversation::{Address, Endpoint};
+use crate::packet::{Protocol, Timestamp};
+use crate::tables::hashing;
+use crate::tables::slab::{Keyed, Slab};
+use crate::time_grid::Cell;
+
+/// A contact and the signals of it so far.
+#[derive(Debug, Clone, Copy)]
+pub struct PendingContact {
+    /// The source.
+    pub source: IpAddr,
+    /// The port of the source; 0 where there is none.
+    pub source_port: u16,
+    /// The target.
+    pub target: HostPort,
+    /// The interface.
+    pub interface: u16,
+    /// The signals so far, in the owner's encoding.
+    pub signals: u8,
+    /// Time of the first packet.
+    pub first: Timestamp,
+    /// Time of the source's last attempt.
+    pub last: Timestamp,
+    /// The cell of the first answer that is not final, if the owner's signals contain one.
+    pub answered: Cell,
+    /// Number of packets of the source.
+    pub packets: u32,
+    /// Number of IP bytes of the source.
+    pub bytes: u32,
+    is_open: bool,
+}
+
+impl PendingContact {
+    /// A contact without signals.
+    #[must_use]
+    pub const fn new((source, source_port): (IpAddr, u16), target: HostPort, interface: u16, first: Timestamp) -> Self {
+        Self {
+            source,
+            source_port,
+            target,
+            interface,
+            signals: 0,
+            first,
+            last: first,
+            answered: super::NEVER,
+            packets: 0,
+            bytes: 0,
+            is_open: true,
+        }
+    }
+
+    const fn source_endpoint(&self) -> (IpAddr, u16) {
+        (self.source, self.source_port)
+    }
+
+    /// The same contact, begun at the source's last attempt.
+    #[must_use]
+    pub const fn tried_again(self) -> Self {
+        Self { first: self.last, ..self }
+    }
+}
+
+impl Keyed for PendingContact {
+    fn hash_under<S: BuildHasher>(&self, state: &S) -> u64 {
+        hash(state, self.source_endpoint(), &self.target)
+    }
+}
+
+/// All contacts whose outcome is open.
+#[derive(Debug)]
+pub struct PendingContacts {
+    contacts: Slab<PendingContact>,
+    due: BTreeMap<Cell, Vec<u32>>,
+    lost: u64,
+}
+
+impl PendingContacts {
+    /// An empty table for `limit` contacts.
+    #[must_use]
+    pub fn new(limit: usize, seed: u64) -> Self {
+        Self { contacts: Slab::new(limit, hashing::state(seed)), due: BTreeMap::new(), lost: 0 }
+    }
+
+    /// True if three quarters are used: the rest is for suspicious sources.
+    #[must_use]
+    #[inline]
+    pub fn is_nearly_full(&self) -> bool {
+        self.contacts.used() >= self.contacts.limit() - self.contacts.limit() / 4
+    }
+
+    /// True if no other contact finds room.
+    #[must_use]
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.contacts.used() >= self.contacts.limit()
+    }
+
+    /// Counts a contact that was lost because there was no room.
+    pub const fn count_lost(&mut self) {
+        self.lost += 1;
+    }
+
+    /// True if no contact is pending or due.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.due.is_empty()
+    }
+
+    /// The contact of a source, from one of its ports, with `target`, if it is pending.
+    #[inline]
+    pub fn find(&mut self, source: (IpAddr, u16), target: &HostPort) -> Option<(u32, &mut PendingContact)> {
+        if self.contacts.is_empty() {
+            return None;
+        }
+        let hash = hash(self.contacts.state(), source, target);
+        let at =
+            self.contacts.find(hash, |contact| contact.target == *target && contact.source_endpoint() == source)?;
+        Some((at, &mut self.contacts[at]))
+    }
+
+    /// True if a contact between two endpoints may be pending; hardly ever true if it is not.
+    #[inline(always)]
+    pub fn may_hold<A: Address>(&self, source: Endpoint<A>, target: Endpoint<A>, protocol: Protocol) -> bool {
+        let mut hasher = self.contacts.state().build_hasher();
+        source.address.feed(&mut hasher);
+        target.address.feed(&mut hasher);
+        hasher.write_u64(rest(source.port, protocol, target.port));
+        self.contacts.may_contain(hasher.finish())
+    }
+
+    /// Adds a contact that is not pending yet, until the end of `due`. Without room it is lost: its outcome stays
+    /// unknown.
+    pub fn insert(&mut self, contact: PendingContact, due: Cell) {
+        if self.is_full() {
+            return self.count_lost();
+        }
+        let at = self.contacts.insert(contact.hash_under(self.contacts.state()), contact);
+        self.due.entry(due).or_default().push(at);
+    }
+
+    /// Removes a contact whose outcome is known. Its position is freed when it would have been due.
+    pub fn resolve(&mut self, at: u32) -> PendingContact {
+        let contact = self.contacts[at];
+        self.contacts[at].is_open = false;
+        self.contacts.hide(at);
+        contact
+    }
+
+    /// The positions of the contacts that are due in the first cell with any, if that ends by the end of `cell`. Each
+    /// is then taken by [`PendingContacts::take`]. (Positions, not contacts: in a flood these would be megabytes in
+    /// every cell.)
+    pub fn due(&mut self, cell: Cell) -> Option<Vec<u32>> {
+        let first = self.due.first_entry().filter(|first| *first.key() <= cell)?;
+        Some(first.remove())
+    }
+
+    /// Frees a position that was due; gives its contact, unless the outcome is known.
+    pub fn take(&mut self, at: u32) -> Option<PendingContact> {
+        let contact = self.contacts[at].is_open.then(|| self.resolve(at));
+        self.contacts.free(at);
+        contact
+    }
+
+    /// The number of pending contacts, their limit, and the number that were lost.
+    #[must_use]
+    pub fn figures(&self) -> (usize, usize, u64) {
+        (self.contacts.len(), self.contacts.limit(), self.lost)
+    }
+
+    /// Memory in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        let due: usize = self.due.values().map(Vec::capacity).sum();
+        self.contacts.memory_bytes() + due * size_of::<u32>()
+    }
+
+    /// Removes everything.
+    pub fn clear(&mut self) {
+        self.contacts.clear();
+        self.due.clear();
+    }
+}
+
+fn hash<S: BuildHasher>(state: &S, (source, source_port): (IpAddr, u16), target: &HostPort) -> u64 {
+    let mut hasher = state.build_hasher();
+    feed(source, &mut hasher);
+    feed(target.address, &mut hasher);
+    hasher.write_u64(rest(source_port, target.protocol, target.port));
+    hasher.finish()
+}
+
+/// The fields beside the addresses, in one word.
+#[inline(always)]
+const fn rest(source_port: u16, protocol: Protocol, port: u16) -> u64 {
+    (source_port as u64) << 32 | (protocol.0 as u64) << 16 | port as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn pending_contacts_may_be_contained_and_others_hardly_ever() {
+        let mut pending = PendingContacts::new(1_000, 3);
+        let source = |port: u16| Endpoint { address: Ipv4Addr::new(192, 0, 2, 1), port };
+        let target = |port: u16| Endpoint { address: Ipv4Addr::new(198, 51, 100, 7), port };
+        let at_port = |port: u16| HostPort { address: target(port).address.into(), protocol: Protocol::TCP, port };
+        for port in 1..=1_000 {
+            let from = (source(5).address.into(), source(5).port);
+            pending.insert(PendingContact::new(from, at_port(port), 0, Timestamp::default()), Cell(1));
+        }
+        assert!(pending.is_full());
+        assert!((1..=1_000).all(|port| pending.may_hold(source(5), target(port), Protocol::TCP)));
+        let others = (1_001..=60_000).filter(|port| pending.may_hold(source(5), target(*port), Protocol::TCP));
+        assert!(others.count() < 100);
+        assert!(!pending.may_hold(source(6), target(1), Protocol::TCP));
+        assert!(!pending.may_hold(source(5), target(1), Protocol::UDP));
+    }
+}

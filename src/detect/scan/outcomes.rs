@@ -1,0 +1,275 @@
+//! Events → outcomes: a contact is answered, failed, or unknown, and its outcome is marked for its source.
+//!
+//! Takes events; changes pending contacts and the marks of targets. An event is applied in its cell, in any order, and a
+//! contact is judged at the end of the cell in which its deadline passes. So neither the tick nor the order of intervals
+//! matters. Must not know rows.
+
+use std::net::IpAddr;
+
+use super::contacts::pending::PendingContact;
+use super::contacts::{Aspect, HostPort, NEVER};
+use super::events::{ContactEvent, ContactSignals, EventKind};
+use super::groups;
+use super::sample::SeenPackets;
+use super::state::ScanState;
+use super::visibility::SocketAddress;
+use crate::packet::{Protocol, Timestamp};
+use crate::time_grid::Cell;
+
+/// Datagrams, and bytes of them, that one contact may send before its deadline and still be a probe. More are a stream, whose
+/// receiver need not answer.
+const MOST_DATAGRAMS: u32 = 8;
+const MOST_BYTES: u32 = 4_096;
+
+/// The outcome of a contact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ContactOutcome {
+    /// Answered in a cell.
+    Answered(Cell),
+    /// Refused, aborted or not answered in time, at this moment.
+    Failed(Timestamp),
+}
+
+/// A contact whose outcome is known.
+#[derive(Debug, Clone, Copy)]
+struct Settled {
+    target: HostPort,
+    interface: u16,
+    /// The times of the source's first and last packet.
+    packets: [Timestamp; 2],
+    outcome: ContactOutcome,
+}
+
+impl ScanState {
+    /// Applies an event in its cell, now or later, if its contact counts.
+    pub(super) fn accept(&mut self, event: &ContactEvent) {
+        if self.counts(event.source, event.target.address, event.target.port) && !self.defer(event) {
+            self.apply(event);
+        }
+    }
+
+    /// True if contacts with a port of a host count.
+    #[inline]
+    pub(super) fn counts(&self, source: IpAddr, target: IpAddr, port: u16) -> bool {
+        !self.config.excluded_ports.contains(&port) && groups::are_hosts(source, target)
+    }
+
+    /// True if only contacts of suspicious sources find room.
+    #[inline]
+    pub(super) fn is_short_of_room(&self) -> bool {
+        self.pending.is_nearly_full() || self.contacts.is_full()
+    }
+
+    /// Applies an event of the cell that ends next.
+    pub(super) fn apply(&mut self, event: &ContactEvent) {
+        match event.kind {
+            EventKind::Contact => self.apply_to_contact(event),
+            EventKind::Question => self.askers.note(event.source, event.source_port, event.last),
+            EventKind::Seen(seen) => self.visibility.note(event.interface, ends(event), seen, self.cell(event.last)),
+        }
+    }
+
+    fn apply_to_contact(&mut self, event: &ContactEvent) {
+        let is_refusal = event.signals.has(ContactSignals::REFUSED);
+        if is_refusal && event.target.protocol == Protocol::UDP {
+            _ = self.unmatched.push(event);
+            return;
+        }
+        let is_found = self.update_pending(event) || event.begins && self.is_answer_to_pending(event);
+        let (is_answer, exchanged) =
+            (event.signals.has(ContactSignals::ANSWERED), event.signals.has(ContactSignals::EXCHANGED));
+        if (is_answer || is_refusal) && (is_found || event.packets > 0) || exchanged {
+            self.note_answer(event);
+        }
+        if exchanged || !is_found && !event.begins && is_answer && event.is_known {
+            self.refresh(event);
+        } else if !is_found && event.begins {
+            self.begin_contact(event);
+        } else if !is_found && !event.is_known && (is_answer || is_refusal) {
+            self.unmatched.push(event);
+        }
+    }
+
+    /// Notes that an interface shows answers. An accepted connection counts as a conversation; a refused one does not, so
+    /// that a scanner that is refused everywhere does not outweigh the conversations of others.
+    fn note_answer(&mut self, event: &ContactEvent) {
+        let cell = self.cell(event.last);
+        self.visibility.note_answer(event.interface, cell);
+        if event.target.protocol == Protocol::TCP && event.signals.has(ContactSignals::ANSWERED) {
+            self.visibility.note(event.interface, ends(event), SeenPackets::BothWays, cell);
+        }
+    }
+
+    /// Adds an event to its pending contact, and settles that if its outcome is known; false without one.
+    fn update_pending(&mut self, event: &ContactEvent) -> bool {
+        let cell = self.cell(event.last);
+        let found = self.pending.find((event.source, event.source_port), &event.target);
+        let Some((at, contact)) = found else { return false };
+        add(contact, event, cell);
+        if let Some(outcome) = outcome(contact, event.failed) {
+            let contact = self.pending.resolve(at);
+            self.settle(&contact, outcome);
+        }
+        true
+    }
+
+    /// True if a datagram that looks like a beginning answers a pending contact: its conversation was forgotten.
+    fn is_answer_to_pending(&mut self, event: &ContactEvent) -> bool {
+        if event.target.protocol != Protocol::UDP || self.pending.is_empty() {
+            return false;
+        }
+        let target = HostPort { address: event.source, port: event.source_port, ..event.target };
+        let (source, source_port) = (event.target.address, event.target.port);
+        let signals = ContactSignals::ANSWERED;
+        self.update_pending(&ContactEvent { source, source_port, target, signals, packets: 0, bytes: 0, ..*event })
+    }
+
+    /// Adds a new contact, which is pending unless its outcome is known at once.
+    fn begin_contact(&mut self, event: &ContactEvent) {
+        if self.pending.is_full() && event.signals == ContactSignals::default() {
+            return self.pending.count_lost();
+        }
+        if self.is_short_of_room() && !self.contacts.is_wanted(event.source) {
+            self.unknown += 1;
+            return;
+        }
+        let mut contact =
+            PendingContact::new((event.source, event.source_port), event.target, event.interface, event.first);
+        add(&mut contact, event, self.cell(event.last));
+        match outcome(&contact, event.failed) {
+            Some(outcome) => self.settle(&contact, outcome),
+            None => self.pending.insert(contact, self.cell(contact.first + self.config.timeout)),
+        }
+    }
+
+    /// Marks a target that exchanges packets with its source as answering, in this part of the window.
+    fn refresh(&mut self, event: &ContactEvent) {
+        if self.contacts.is_full() && self.contacts.find(event.source).is_none() {
+            return;
+        }
+        let cell = self.visibility.block_start(self.cell(event.last));
+        let ContactEvent { target, interface, first, last, .. } = *event;
+        let outcome = ContactOutcome::Answered(cell);
+        self.mark(event.source, &Settled { target, interface, packets: [first, last], outcome });
+    }
+
+    fn settle(&mut self, contact: &PendingContact, outcome: ContactOutcome) {
+        let has_failed = matches!(outcome, ContactOutcome::Failed(_));
+        if has_failed && self.visibility.is_blind(contact.interface) {
+            self.unknown += 1;
+        } else if !(has_failed && self.is_answer_to_question(contact)) {
+            let PendingContact { target, interface, first, last, .. } = *contact;
+            self.mark(contact.source, &Settled { target, interface, packets: [first, last], outcome });
+        }
+    }
+
+    /// True if a contact is the answer to a question that went to many hosts, and so no contact at all. This is asked when the
+    /// contact fails, at the end of a cell: the question may come by another thread.
+    fn is_answer_to_question(&self, contact: &PendingContact) -> bool {
+        let target = &contact.target;
+        target.protocol == Protocol::UDP && self.askers.may_be_answered(target.address, target.port, contact.first)
+    }
+
+    /// Ends a cell: contacts whose deadline has passed get their outcome.
+    pub(super) fn end_cell(&mut self, cell: Cell) {
+        self.visibility.judge(cell);
+        for event in std::mem::take(&mut self.unmatched.events) {
+            self.update_pending(&event);
+        }
+        while let Some(due) = self.pending.due(cell) {
+            for at in due {
+                if let Some(contact) = self.pending.take(at) {
+                    self.expire(cell, contact);
+                }
+            }
+        }
+    }
+
+    /// Settles a contact whose deadline has passed. One that was tried again later is pending again.
+    fn expire(&mut self, cell: Cell, contact: PendingContact) {
+        let signals = ContactSignals(contact.signals);
+        let is_stream = contact.target.protocol == Protocol::UDP
+            && (contact.packets > MOST_DATAGRAMS || contact.bytes > MOST_BYTES);
+        if signals.has(ContactSignals::ANSWERED) {
+            return self.settle(&contact, ContactOutcome::Answered(contact.answered));
+        }
+        if is_stream || signals.has(ContactSignals::CONTINUED) {
+            self.unknown += 1;
+            return;
+        }
+        let timeout = self.config.timeout;
+        self.settle(&contact, ContactOutcome::Failed(contact.first + timeout));
+        let due_again = self.grid.cell(contact.last + timeout);
+        if due_again > cell {
+            self.pending.insert(contact.tried_again(), due_again);
+        }
+    }
+
+    /// Marks an outcome, for the host and for the port.
+    fn mark(&mut self, source: IpAddr, settled: &Settled) {
+        let has_port = settled.target.port != 0;
+        let Some(source) = self.contacts.find_or_insert(source) else { return };
+        for aspect in Aspect::BOTH {
+            if self.is_analyzed(aspect) && (aspect == Aspect::Hosts || has_port) {
+                self.mark_aspect(source, aspect, settled);
+                if matches!(settled.outcome, ContactOutcome::Failed(_)) {
+                    self.follow_trail(source, aspect, settled.packets, settled.target);
+                }
+            }
+        }
+    }
+
+    fn mark_aspect(&mut self, source: u32, aspect: Aspect, settled: &Settled) {
+        let Settled { target, interface, packets: [begun, _], outcome } = *settled;
+        let horizon = self.horizon(self.current().unwrap_or_default(), aspect);
+        let failed_cell = if let ContactOutcome::Failed(time) = outcome { self.cell(time) } else { NEVER };
+        let Some(mark) = self.contacts.mark(source, aspect, target, horizon) else { return };
+        let time = match outcome {
+            ContactOutcome::Answered(cell) => {
+                mark.answered = mark.answered.max(cell);
+                return;
+            }
+            ContactOutcome::Failed(time) => time,
+        };
+        let was_counted = mark.counted >= horizon;
+        let is_failing = was_counted && mark.answered < horizon;
+        let is_earlier = (time, target, interface) < (mark.since, mark.target, mark.interface);
+        if if mark.counted == failed_cell { is_earlier } else { !is_failing } {
+            (mark.since, mark.target, mark.interface, mark.begun) = (time, target, interface, begun);
+        }
+        mark.counted = mark.counted.max(failed_cell);
+        let weight = if was_counted { 0 } else { mark.weight() };
+        self.count(source, aspect, weight);
+    }
+}
+
+/// Adds an event to a contact.
+fn add(contact: &mut PendingContact, event: &ContactEvent, cell: Cell) {
+    if event.signals.has(ContactSignals::ANSWERED) && contact.answered == NEVER {
+        contact.answered = cell;
+    }
+    contact.signals |= event.signals.0;
+    if event.packets > 0 {
+        contact.first = contact.first.min(event.first);
+        contact.last = contact.last.max(event.last);
+        contact.packets = contact.packets.saturating_add(event.packets);
+        contact.bytes = contact.bytes.saturating_add(event.bytes);
+    }
+}
+
+/// The outcome of a contact by its signals; none while that is open. A contact that failed did so at `failed`.
+fn outcome(contact: &PendingContact, failed: Timestamp) -> Option<ContactOutcome> {
+    let signals = ContactSignals(contact.signals);
+    if !signals.has(ContactSignals::ANSWERED) {
+        return signals.has(ContactSignals::REFUSED).then_some(ContactOutcome::Failed(failed));
+    }
+    if contact.target.protocol != Protocol::TCP || signals.has(ContactSignals::CONTINUED) {
+        return Some(ContactOutcome::Answered(contact.answered));
+    }
+    signals.has(ContactSignals::ABORTED).then_some(ContactOutcome::Failed(failed))
+}
+
+/// The ends of the conversation of an event.
+fn ends(event: &ContactEvent) -> [SocketAddress; 2] {
+    [(event.source, event.source_port), (event.target.address, event.target.port)]
+}

@@ -1,0 +1,228 @@
+//! Merged rows → the events that matter now.
+//!
+//! Takes rows with the last report of their conversations; passes events on to their outcomes. Drops a row as early as it can:
+//! most rows are of conversations that were reported in this part of the window, or of a flood for which there is no room.
+//! Must not know how an event changes a contact.
+
+use super::events::{self, ContactEvent, ContactSignals, EventKind, RowKind};
+use super::groups;
+use super::reported::Reported;
+use super::sample::SeenPackets;
+use super::state::ScanState;
+use crate::account::conversation::{Address, ConversationKey, Way};
+use crate::account::interface::InterfaceId;
+use crate::account::observer::MergedRow;
+use crate::detect::{LastReport, Notes};
+use crate::packet::{Protocol, Timestamp};
+use crate::time_grid::Cell;
+
+/// Rows of a flood whose sources are read before the first of them is observed, so that the cache misses overlap.
+const READ_AHEAD: usize = 32;
+
+impl ScanState {
+    /// Takes merged rows and the notes of their conversations.
+    pub(super) fn observe_rows<A: Address>(&mut self, merged: &[MergedRow<'_, A>], notes: &mut [Notes]) {
+        for (block, notes) in merged.chunks(READ_AHEAD).zip(notes.chunks_mut(READ_AHEAD)) {
+            if self.is_short_of_room() {
+                for MergedRow { row, .. } in block.iter().filter(|merged| !merged.is_known) {
+                    self.contacts.touch_newcomer(row.key.endpoints(row.opener()).0.address);
+                }
+            }
+            for (merged, notes) in block.iter().zip(notes) {
+                self.observe_row(merged, &mut notes.reported);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn observe_row<A: Address>(&mut self, merged: &MergedRow<'_, A>, report: &mut LastReport) {
+        match RowKind::of(merged) {
+            RowKind::Established => self.observe_established(merged, report),
+            RowKind::BareBeginning => self.observe_beginning(merged, report),
+            RowKind::Opening => self.observe_opening(merged, report),
+            RowKind::Datagrams => self.observe_datagrams(merged, report),
+            RowKind::Icmp => {
+                let interface = self.visibility.position(merged.interface);
+                events::of_icmp(merged, interface).into_iter().flatten().for_each(|event| self.accept(&event));
+            }
+            RowKind::Other => {}
+        }
+    }
+
+    /// Takes the refusal of a packet of the conversation `key` that went `way`.
+    pub(super) fn refuse<A: Address>(
+        &mut self,
+        key: &ConversationKey<A>,
+        way: Way,
+        time: Timestamp,
+        interface: InterfaceId,
+    ) {
+        if matches!(key.protocol(), Protocol::TCP | Protocol::UDP | Protocol::ICMP | Protocol::ICMPV6) {
+            let interface = self.visibility.position(interface);
+            self.accept(&events::of_refusal(key, way, time, interface));
+        }
+    }
+
+    /// Each conversation reports once in a part of the window that its server answers. A new one reports only how it was
+    /// seen: its beginning was before the capture, or is not in a sample of the packets.
+    #[inline]
+    fn observe_established<A: Address>(&mut self, merged: &MergedRow<'_, A>, report: &mut LastReport) {
+        let [requests, replies] = events::requests_and_replies(merged);
+        let cell = self.cell(events::last_request_or_reply(merged));
+        let period = self.period(cell);
+        let reported = if merged.is_known { Reported::of(*report, period) } else { Reported::Nothing };
+        if reported == Reported::Exchange {
+            return;
+        }
+        if merged.is_known && replies == 0 && self.may_be_pending() {
+            self.continue_contact(merged, ContactSignals::CONTINUED);
+        }
+        self.note_seen(merged, cell);
+        let is_seen_both_ways = merged.seen == [true; 2];
+        let is_new = requests > 0 || reported == Reported::Nothing;
+        if merged.is_known && replies > 0 && is_seen_both_ways && is_new {
+            self.report_exchange(merged, report, period, reported);
+        }
+    }
+
+    /// The beginning of a contact and nothing else. Where room is short, only that of a source that is worth it: of a flood
+    /// from invented sources hardly any is, and this is all the work that its rows cause.
+    #[inline]
+    fn observe_beginning<A: Address>(&mut self, merged: &MergedRow<'_, A>, report: &mut LastReport) {
+        let opener = merged.row.opener();
+        let (from, to) = merged.row.key.endpoints(opener);
+        let (source, port, target) = (from.address.into(), to.port, to.address.into());
+        if port == 0 || !self.counts(source, target, port) {
+            return;
+        }
+        let is_ahead = self.is_ahead(merged.row.ways[opener as usize].last);
+        if !merged.is_known && !is_ahead && self.is_short_of_room() && !self.contacts.is_wanted(source) {
+            self.unknown += 1;
+            return;
+        }
+        if !is_ahead && self.pending.is_full() && !self.pending.may_hold(from, to, Protocol::TCP) {
+            return self.pending.count_lost();
+        }
+        let interface = self.visibility.position(merged.interface);
+        let event = events::of_beginning(merged, interface);
+        // A contact that finds no room has no use for reports.
+        if is_ahead || !self.pending.is_full() {
+            self.forget_report(report, event.last);
+        }
+        if !self.defer(&event) {
+            self.apply(&event);
+        }
+    }
+
+    fn observe_opening<A: Address>(&mut self, merged: &MergedRow<'_, A>, report: &mut LastReport) {
+        if events::continues_alone(merged) {
+            let cell = self.cell(merged.row.ways[merged.row.opener() as usize].last);
+            self.note_seen(merged, cell);
+        }
+        let interface = self.visibility.position(merged.interface);
+        for event in events::of_opening(merged, interface).into_iter().flatten() {
+            if event.begins {
+                self.forget_report(report, event.last);
+            }
+            self.accept(&event);
+        }
+    }
+
+    fn observe_datagrams<A: Address>(&mut self, merged: &MergedRow<'_, A>, report: &mut LastReport) {
+        let [requests, replies] = events::requests_and_replies(merged);
+        let period = self.period(self.cell(events::last_request_or_reply(merged)));
+        let reported = Reported::of(*report, period);
+        if merged.is_known && reported == Reported::Exchange {
+            return;
+        }
+        let interface = self.visibility.position(merged.interface);
+        if let Some(question) = events::of_question(merged, interface) {
+            self.ask(&question);
+        }
+        let Some(event) = events::of_datagrams(merged, interface) else { return };
+        if !merged.is_known {
+            if event.begins {
+                Reported::forget(report, period);
+                self.accept(&event);
+            }
+            return;
+        }
+        if self.may_be_pending() {
+            self.accept(&event);
+        }
+        let is_new = requests > 0 || reported == Reported::Nothing;
+        if replies > 0 && merged.seen == [true; 2] && is_new {
+            self.report_exchange(merged, report, period, reported);
+        }
+    }
+
+    /// Notes a question to many hosts, whose answers are no contacts. The asker itself must be a host.
+    fn ask(&mut self, question: &ContactEvent) {
+        if groups::is_host(question.source) && !self.defer(question) {
+            self.apply(question);
+        }
+    }
+
+    /// A conversation begins: earlier reports are of another one between the same ends.
+    fn forget_report(&self, report: &mut LastReport, time: Timestamp) {
+        Reported::forget(report, self.period(self.cell(time)));
+    }
+
+    /// Notes how a conversation was seen; an event of a later cell is deferred.
+    fn note_seen<A: Address>(&mut self, merged: &MergedRow<'_, A>, cell: Cell) {
+        let (row, is_seen_both_ways) = (merged.row, merged.seen == [true; 2]);
+        let is_up = row.ways[Way::Up as usize].packets > 0;
+        let way = if is_seen_both_ways {
+            merged.request_way
+        } else if is_up {
+            Way::Up
+        } else {
+            Way::Down
+        };
+        let seen = match row.ways[way as usize].packets {
+            _ if is_seen_both_ways => SeenPackets::BothWays,
+            1 if !merged.is_known => SeenPackets::Once,
+            _ => SeenPackets::OneWay,
+        };
+        let (from, to) = row.key.endpoints(way);
+        let ends = [(from.address.into(), from.port), (to.address.into(), to.port)];
+        let interface = self.visibility.position(merged.interface);
+        if self.visibility.knows(interface, ends, seen, cell) || !ends.iter().all(|end| groups::is_host(end.0)) {
+            return;
+        }
+        let event = ContactEvent { kind: EventKind::Seen(seen), ..events::plain(merged, way, interface) };
+        if !self.defer(&event) {
+            self.visibility.note(interface, ends, seen, cell);
+        }
+    }
+
+    /// Once in a part of the window, a conversation in which the server speaks reports that it does. That its client continues
+    /// as well matters only to a pending contact.
+    fn report_exchange<A: Address>(
+        &mut self,
+        merged: &MergedRow<'_, A>,
+        report: &mut LastReport,
+        period: i64,
+        reported: Reported,
+    ) {
+        let continues = events::requests_and_replies(merged)[0] > 0;
+        Reported::keep(report, period, continues);
+        // Where contacts found no room, the answer may have been lost.
+        if reported == Reported::Nothing || self.contacts.is_full() {
+            self.continue_contact(merged, ContactSignals::EXCHANGED.with(ContactSignals::CONTINUED, continues));
+        } else if self.may_be_pending() {
+            self.continue_contact(merged, ContactSignals::CONTINUED);
+        }
+    }
+
+    fn continue_contact<A: Address>(&mut self, merged: &MergedRow<'_, A>, signals: ContactSignals) {
+        let interface = self.visibility.position(merged.interface);
+        self.accept(&events::of_known(merged, interface, signals));
+    }
+
+    /// True if the contact of a known conversation may be pending, so that its signals matter.
+    #[inline]
+    fn may_be_pending(&self) -> bool {
+        !self.pending.is_empty() || !self.deferred.events.is_empty()
+    }
+}

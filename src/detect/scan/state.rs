@@ -1,0 +1,243 @@
+//! The state of the search for scans: contacts with their outcomes, contacts whose outcome is open, and which interfaces show
+//! answers.
+//!
+//! Takes and gives times as cells of packet time. An event of a later cell is deferred until its cell begins, so that the
+//! order in which threads hand over does not matter. Must not know how rows become events or events outcomes.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::config::{Config, Rule};
+use super::contacts::askers::Askers;
+use super::contacts::pending::PendingContacts;
+use super::contacts::{Aspect, ContactBounds, Contacts, HostPort, Keeping, Mark};
+use super::events::ContactEvent;
+use super::trail::Trails;
+use super::visibility::Visibility;
+use crate::packet::Timestamp;
+use crate::tables::sampling::{Sampling, Seeds};
+use crate::time_grid::{Cell, TimeGrid};
+
+/// Targets that a set holds exactly, at least; and as a multiple of its limit.
+const EXACT: usize = 256;
+const TIMES_LIMIT: usize = 4;
+
+/// The most events that wait in one queue.
+const MOST_EVENTS: usize = 16_384;
+
+/// A step of the clock moves the numbers of periods by this, so that reports from before it are not taken for later ones.
+const ERA: i64 = 0x0123_4567;
+
+/// Everything that is known of sources and their contacts.
+#[derive(Debug)]
+pub(super) struct ScanState {
+    pub(super) config: Config,
+    pub(super) grid: TimeGrid,
+    /// Cells in the windows of hosts and ports.
+    pub(super) window_cells: [u32; 2],
+    pub(super) contacts: Contacts,
+    /// Sources of which a target was counted in the cell that ends next, and that could be over a limit. A source does not
+    /// come to be over a limit without a target that is counted.
+    pub(super) suspects: BTreeSet<u32>,
+    /// The first and last contacts of suspects and of sources that were reported.
+    pub(super) trails: Trails,
+    /// Contacts whose outcome is open.
+    pub(super) pending: PendingContacts,
+    /// The interfaces that show answers.
+    pub(super) visibility: Visibility,
+    /// Addresses and ports that asked many hosts.
+    pub(super) askers: Askers,
+    /// Events of later cells.
+    pub(super) deferred: EventQueue,
+    /// Answers and refusals without a pending contact, whose beginning may yet come by another thread; and refusals of
+    /// datagrams, which may answer a question that comes by another thread.
+    pub(super) unmatched: EventQueue,
+    /// Contacts whose outcome is unknown.
+    pub(super) unknown: u64,
+    /// The cell that ends next; none before the first.
+    current: Option<Cell>,
+    /// The end of that cell; before all time if there is none.
+    current_end: Timestamp,
+    /// Added to the numbers of periods; changes when the clock is set.
+    era: i64,
+}
+
+impl ScanState {
+    pub(super) fn new(config: &Config, seeds: Seeds) -> Self {
+        let windows = [config.interval, config.port_interval];
+        let lengths = windows.map(|window| TimeGrid::for_window(window).length());
+        let grid = TimeGrid::of(lengths[0].min(lengths[1]));
+        let window_cells = windows.map(|window| grid.cells(window));
+        Self {
+            config: config.clone(),
+            grid,
+            window_cells,
+            contacts: Contacts::new(bounds(config), seeds),
+            suspects: BTreeSet::new(),
+            trails: Trails::default(),
+            pending: PendingContacts::new(config.max_waiting, seeds.tables),
+            visibility: Visibility::new(window_cells[0], Sampling::new(seeds.sampling)),
+            askers: Askers::new(seeds),
+            deferred: EventQueue::default(),
+            unmatched: EventQueue::default(),
+            unknown: 0,
+            current: None,
+            current_end: Timestamp::BEFORE_ALL,
+            era: 0,
+        }
+    }
+
+    pub(super) fn limit(&self, aspect: Aspect) -> u64 {
+        u64::from([self.config.contacted_ips, self.config.contacted_ports][aspect as usize])
+    }
+
+    pub(super) fn is_analyzed(&self, aspect: Aspect) -> bool {
+        [self.config.analyze_hosts, self.config.analyze_ports][aspect as usize]
+    }
+
+    /// The first cell of the window that ends with `cell`.
+    pub(super) fn horizon(&self, cell: Cell, aspect: Aspect) -> Cell {
+        cell.back(self.window_cells[aspect as usize] - 1)
+    }
+
+    /// The cell of a time, not before the one that ends next.
+    #[inline]
+    pub(super) fn cell(&self, time: Timestamp) -> Cell {
+        let current = self.current.unwrap_or_default();
+        if self.is_ahead(time) { self.grid.cell(time).max(current) } else { current }
+    }
+
+    /// True if a time lies after the cell that ends next.
+    #[inline]
+    pub(super) fn is_ahead(&self, time: Timestamp) -> bool {
+        time >= self.current_end
+    }
+
+    /// The cell that ends next; none before the first.
+    pub(super) fn current(&self) -> Option<Cell> {
+        self.current
+    }
+
+    /// The end of the cell that ends next; before all time if there is none.
+    pub(super) fn current_end(&self) -> Timestamp {
+        self.current_end
+    }
+
+    /// Sets the cell that ends next.
+    pub(super) fn set_current(&mut self, current: Option<Cell>) {
+        self.current = current;
+        self.current_end = current.map_or(Timestamp::BEFORE_ALL, |cell| self.grid.end(cell));
+    }
+
+    /// The number of the period in which a cell lies: a part of the window, in which each conversation is reported once.
+    #[inline]
+    pub(super) fn period(&self, cell: Cell) -> i64 {
+        self.visibility.block(cell).wrapping_add(self.era)
+    }
+
+    /// Defers an event of a later cell; false if it is to be applied now, in the cell that ends next or for want of room.
+    #[inline]
+    pub(super) fn defer(&mut self, event: &ContactEvent) -> bool {
+        self.is_ahead(event.last) && self.deferred.push(event)
+    }
+
+    /// The earliest cell with a deferred event.
+    pub(super) fn first_deferred(&self) -> Option<Cell> {
+        self.deferred.events.iter().map(|event| self.grid.cell(event.last)).min()
+    }
+
+    /// Counts a target of a source, which stands for `weight` targets that were not yet in the window.
+    pub(super) fn count(&mut self, source: u32, aspect: Aspect, weight: u64) {
+        let counted = self.contacts.counted(source, aspect) + weight;
+        self.contacts.set_counted(source, aspect, counted);
+        if counted > self.limit(aspect) || self.contacts.is_sampled(source, aspect) {
+            self.suspects.insert(source);
+        }
+    }
+
+    /// Remembers the first and the last contacts of a source that may be over its limit. `packets` are the times of the
+    /// contact's first and last packet.
+    #[inline]
+    pub(super) fn follow_trail(&mut self, source: u32, aspect: Aspect, packets: [Timestamp; 2], target: HostPort) {
+        let is_suspect = self.suspects.contains(&source);
+        if !is_suspect && self.trails.is_empty() {
+            return;
+        }
+        let horizon = self.horizon(self.current().unwrap_or_default(), aspect);
+        let contacts = &self.contacts;
+        let failing = |mark: &&Mark| mark.counted >= horizon && mark.answered < horizon;
+        let known = || contacts.marks(source, aspect).filter(failing).map(|mark| (mark.begun, mark.target));
+        self.trails.follow((aspect, contacts.address(source)), packets, target, is_suspect.then_some(known));
+    }
+
+    /// True if no contact is pending and no event unmatched.
+    pub(super) fn is_settled(&self) -> bool {
+        self.pending.is_empty() && self.unmatched.events.is_empty()
+    }
+
+    /// Removes targets that left the windows. Each source has its turn once a window; `cells` have passed since the last
+    /// call.
+    pub(super) fn sweep(&mut self, cell: Cell, cells: i64) {
+        let positions = self.contacts.positions();
+        let [hosts, ports] = self.window_cells;
+        let due = positions.div_ceil(hosts.min(ports) as usize).saturating_mul(usize::try_from(cells).unwrap_or(0));
+        let horizons = Aspect::BOTH.map(|aspect| self.horizon(cell, aspect));
+        self.contacts.sweep(due.min(positions), horizons);
+    }
+
+    /// Forgets everything: the clock was set, and what the windows hold is of another time.
+    pub(super) fn clear(&mut self) {
+        self.contacts.clear();
+        self.suspects.clear();
+        self.trails.clear();
+        self.pending.clear();
+        self.visibility.clear();
+        self.askers.clear();
+        self.deferred.events.clear();
+        self.unmatched.events.clear();
+        self.set_current(None);
+        self.era = self.era.wrapping_add(ERA);
+    }
+
+    /// The memory that the tables take, in bytes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.contacts.memory_bytes()
+            + self.trails.memory_bytes()
+            + self.pending.memory_bytes()
+            + self.visibility.memory_bytes()
+            + self.askers.memory_bytes()
+            + self.deferred.memory_bytes()
+            + self.unmatched.memory_bytes()
+    }
+}
+
+fn bounds(config: &Config) -> ContactBounds {
+    let exact = [config.contacted_ips, config.contacted_ports].map(|limit| EXACT.max(TIMES_LIMIT * limit as usize));
+    let (keeping, targets_each) = match config.rule {
+        Rule::Evidence => (Keeping::Sample, exact),
+        Rule::Contacts => (Keeping::Latest, exact.map(|exact| 2 * exact)),
+    };
+    ContactBounds { sources: config.max_sources, targets: config.max_contacts, targets_each, keeping }
+}
+
+/// Events that wait, at most [`MOST_EVENTS`].
+#[derive(Debug, Default)]
+pub(super) struct EventQueue {
+    pub(super) events: VecDeque<ContactEvent>,
+    pub(super) lost: u64,
+}
+
+impl EventQueue {
+    /// Adds an event; false, and the event is counted as lost, if there is no room.
+    pub(super) fn push(&mut self, event: &ContactEvent) -> bool {
+        if self.events.len() >= MOST_EVENTS {
+            self.lost += 1;
+            return false;
+        }
+        self.events.push_back(*event);
+        true
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.events.capacity() * size_of::<ContactEvent>()
+    }
+}

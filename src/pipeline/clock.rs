@@ -1,0 +1,75 @@
+//! The clock observer: follows packet time beside the ledger.
+//!
+//! Takes the advances and steps of packet time; gives the grids whose cells no interval may span. Must not know where packet
+//! time comes from, whether from capture threads or from files.
+
+use crate::account::observer::RowObserver;
+use crate::packet::Timestamp;
+use crate::time_grid::TimeGrid;
+
+/// Observes packet time, and has an observer of merged rows.
+pub trait ClockObserver {
+    /// The notes of its observer of rows.
+    type Notes: Copy + Default + Send + 'static;
+
+    /// The observer of merged rows.
+    fn rows(&mut self) -> &mut impl RowObserver<Notes = Self::Notes>;
+
+    /// The grids of which no interval may span two cells. Without any, packet time is not observed.
+    fn grids(&self) -> Vec<TimeGrid>;
+
+    /// Takes that nothing from before `watermark` will come any more, except late packets.
+    fn advance(&mut self, watermark: Timestamp);
+
+    /// Takes that the packets' clock was set: packet time starts again at `to`.
+    fn step(&mut self, to: Timestamp);
+
+    /// Takes that the packets have ended for good, in a cell that ends at `end`.
+    fn finish(&mut self, end: Timestamp);
+}
+
+/// Observes nothing.
+impl ClockObserver for () {
+    type Notes = ();
+
+    fn rows(&mut self) -> &mut impl RowObserver<Notes = ()> {
+        self
+    }
+
+    fn grids(&self) -> Vec<TimeGrid> {
+        Vec::new()
+    }
+
+    fn advance(&mut self, _: Timestamp) {}
+
+    fn step(&mut self, _: Timestamp) {}
+
+    fn finish(&mut self, _: Timestamp) {}
+}
+
+/// A change of packet time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TimeAdvance {
+    /// Nothing from before this moment will come, except late packets.
+    Onward(Timestamp),
+    /// The clock was set.
+    Step {
+        /// Nothing from before this moment of the old time will come any more.
+        until: Timestamp,
+        /// The moment at which packet time starts again.
+        to: Timestamp,
+    },
+}
+
+impl TimeAdvance {
+    /// Passes it to an observer.
+    pub(super) fn notify(self, observer: &mut impl ClockObserver) {
+        match self {
+            Self::Onward(watermark) => observer.advance(watermark),
+            Self::Step { until, to } => {
+                observer.advance(until);
+                observer.step(to);
+            }
+        }
+    }
+}
