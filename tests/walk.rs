@@ -1,5 +1,5 @@
-//! One address on its way through the house: from a capture file to `/metrics`, room by room, in the order in which the
-//! rooms meet it. ARCHITECTURE.md describes the same way.
+//! One address on its way through the house, room by room: from a capture file to `/metrics`, and on to an alert line.
+//! ARCHITECTURE.md describes the same ways.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -8,23 +8,30 @@ mod common;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::client;
 use common::ip::{Ipv4, tcp};
 use common::link::{Link, Sample};
+use trafficmonitor::account::delivery::Delivery;
 use trafficmonitor::account::flow::{Counters, FlowKey};
 use trafficmonitor::account::interval::Interval;
 use trafficmonitor::account::ledger::Ledger;
 use trafficmonitor::account::snapshot::Snapshot;
-use trafficmonitor::account::snapshot_builder::plain;
+use trafficmonitor::account::snapshot_builder::SnapshotBuilder;
+use trafficmonitor::alert::{self, Change};
 use trafficmonitor::capture::savefile::Savefile;
 use trafficmonitor::decode::Decoder;
+use trafficmonitor::detect::{self, Detectors, Notes, bandwidth};
+use trafficmonitor::events::{Tell, console};
 use trafficmonitor::export::Published;
 use trafficmonitor::export::chart::Capabilities;
 use trafficmonitor::export::process::SelfMetrics;
 use trafficmonitor::http::{self, Capacity, Listeners, Server, Site};
 use trafficmonitor::locality::{self, Classifier, Direction};
 use trafficmonitor::packet::{LinkType, Packet, Protocol, TcpFlags, Timestamp};
+use trafficmonitor::pipeline::alarms::Alarms;
+use trafficmonitor::pipeline::clock::ClockObserver as _;
 use trafficmonitor::{account, export};
 
 /// The address that is followed.
@@ -41,9 +48,11 @@ fn an_address_goes_from_a_capture_file_to_the_metrics() {
     let file = common::savefile::Savefile::new(1).frames(&on_the_wire()).write(folder.path(), "walk.pcap");
     let packets = captured_and_decoded(&file);
     let interval = observed(&packets);
-    let snapshot = merged(&interval);
-    let page = served(snapshot);
+    let (mut ledger, alarms) = merged(&interval);
+    let page = served(snapshot(&mut ledger));
     assert!(page.contains("\nhosts_src_dst{addr=\"10.0.0.124->198.51.100.20, proto: tcp\","), "{page}");
+    let lines = judged(alarms, packets[1].time);
+    assert!(lines.contains(" src=10.0.0.124 "), "{lines}");
 }
 
 /// On the wire: a connection is opened. 14 bytes of Ethernet, 20 of IPv4, 20 of TCP; the answer has 6 bytes of padding.
@@ -92,13 +101,38 @@ fn observed(packets: &[Packet; 2]) -> Interval {
     interval
 }
 
-/// `account::ledger` finds out which side serves, so that the conversation becomes a flow and its replies, under the
-/// port of the service. Readers get a snapshot of it.
-fn merged(interval: &Interval) -> Snapshot {
+/// The alert lines so far.
+#[derive(Default)]
+struct AlertLines(String);
+
+impl Tell for AlertLines {
+    fn tell(&mut self, change: &Change) {
+        self.0 += &console::line(change, console::Style::default());
+    }
+}
+
+/// The accountant merges the interval into `account::ledger`, which finds out which side serves: the conversation becomes
+/// a flow and its replies, under the port of the service. The ledger reports the merged row to the detectors.
+fn merged(interval: &Interval) -> (Ledger<Notes>, Alarms<AlertLines>) {
+    let bandwidth = bandwidth::Config { limit_bytes: 39, ..bandwidth::Config::default() };
+    let config = detect::Config { bandwidth: Some(bandwidth), ..detect::Config::nothing() };
+    let detectors = Detectors::new(&config, 0, None);
+    let mut alarms = Alarms::new(detectors, &alert::Config::default(), AlertLines::default());
     let mut ledger = Ledger::new(&account::Config::default(), 0);
     let interface = ledger.interface("walk.pcap");
-    ledger.merge(interface, interval, &mut ());
-    let snapshot = plain(&ledger, 10, 10);
+    ledger.merge(interface, interval, alarms.rows());
+    (ledger, alarms)
+}
+
+/// `account::snapshot_builder` shows each flow with 0 at first, and counts once a scraper has read that 0.
+fn snapshot(ledger: &mut Ledger<Notes>) -> Snapshot {
+    let mut builder = SnapshotBuilder::new(&account::Config::default());
+    let now = Timestamp::from_seconds_and_nanoseconds(1_700_000_010, 0);
+    let values =
+        |snapshot: &Snapshot| snapshot.flows.rows.iter().map(|flow| (flow.key, flow.value)).collect::<Vec<_>>();
+    let first = builder.next(ledger, Delivery { to_all: Some(0), to_any: 0 }, now);
+    assert!(values(&first).iter().all(|(_, value)| *value == Counters::default()), "{first:?}");
+    let snapshot = builder.next(ledger, Delivery { to_all: Some(1), to_any: 1 }, now);
 
     let (source, destination) = (CLIENT.into(), SERVER.into());
     let direction = Direction::Outgoing;
@@ -106,11 +140,23 @@ fn merged(interval: &Interval) -> Snapshot {
     let direction = Direction::Incoming;
     let reply = FlowKey { source: destination, destination: source, reply: true, direction, ..request };
     let of_one_packet = Counters { packets: 1, bytes: 40 };
-    let flows: Vec<_> = snapshot.flows.rows.iter().map(|flow| (flow.key, flow.value)).collect();
-    assert_eq!(flows, [(request, of_one_packet), (reply, of_one_packet)]);
+    assert_eq!(values(&snapshot), [(request, of_one_packet), (reply, of_one_packet)]);
     assert_eq!(snapshot.totals.direction(Direction::Outgoing), of_one_packet);
     assert_eq!(snapshot.totals.ip(), Counters { packets: 2, bytes: 80 });
     snapshot
+}
+
+/// `detect` judges once packet time has passed, `alert` makes an alert of the detection, and `events` a line of the alert.
+fn judged(mut alarms: Alarms<AlertLines>, last: Timestamp) -> String {
+    alarms.advance(last + Duration::from_secs(5));
+    let (detection, alerts) = alarms.view();
+    assert_eq!(alerts.firing.len(), 2, "{detection:?}");
+    let lines = alarms.told().0.clone();
+    let of_client = lines.lines().find(|line| line.contains(" src=10.0.0.124 ")).unwrap_or_default();
+    for field in ["msg=\"alert firing\"", "kind=bandwidth", "side=inside", "value=40 limit=39"] {
+        assert!(of_client.contains(field), "no {field} in {lines}");
+    }
+    lines
 }
 
 /// `export` writes the snapshot as text, and `http` answers a scrape with it.
