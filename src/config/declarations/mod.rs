@@ -60,7 +60,7 @@ pub fn by_key((section, key): FileKey) -> Option<&'static Declaration> {
     of_section(section).find(|(known, _)| *known == key).map(|(_, declaration)| declaration)
 }
 
-/// The two functions of a setting whose value is a field of the configuration. Without a field the value is only read.
+/// The two functions of a setting that is a field of the configuration. Without a field the value is only read.
 macro_rules! access {
     ($kind:expr, $config:ident.$($field:ident).+) => {
         Access {
@@ -78,7 +78,10 @@ macro_rules! access {
                 $config.$($field).+ = Some($kind.read(given)?);
                 Ok(())
             },
-            show: |$config| $config.$($field).+.as_ref().map_or($crate::config::given::Content::Null, |value| $kind.show(value)),
+            show: |$config| match &$config.$($field).+ {
+                Some(value) => $kind.show(value),
+                None => $crate::config::given::Content::Null,
+            },
             ..access!($kind)
         }
     };
@@ -93,7 +96,7 @@ macro_rules! access {
 }
 use access;
 
-/// As [`access`], for a field of a detector's configuration, which is missing when nothing is looked for.
+/// As [`access`], for a field of a detector's configuration, which is missing when detection is switched off.
 macro_rules! detector {
     ($kind:expr, $detector:ident.$($field:ident).+) => {
         Access {

@@ -112,10 +112,6 @@ impl<T: Copy + PartialEq> ValueKind for Keywords<T> {
         format!("{}{before} or {last}", self.noun)
     }
 
-    fn scalars(&self) -> Scalars {
-        Scalars::Text
-    }
-
     fn words(&self) -> Vec<&'static str> {
         self.words.iter().map(|(word, _)| *word).collect()
     }

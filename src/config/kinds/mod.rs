@@ -25,18 +25,22 @@ pub trait ValueKind {
     fn form(&self) -> String;
 
     /// The YAML scalars that it is read from.
-    fn scalars(&self) -> Scalars;
+    fn scalars(&self) -> Scalars {
+        Scalars::Text
+    }
 
     /// The words that it can be; empty if it can be something else.
     fn words(&self) -> Vec<&'static str> {
         Vec::new()
     }
 
-    /// Reads a text, which is not blank.
+    /// Reads a text, which is not blank. A kind that is a mapping refuses every text.
     ///
     /// # Errors
     /// The problem and its remedy, without the text itself.
-    fn parse(&self, text: &str) -> Result<Self::Value, String>;
+    fn parse(&self, _text: &str) -> Result<Self::Value, String> {
+        Err(self.expected())
+    }
 
     /// The value as the configuration file has it.
     fn show(&self, value: &Self::Value) -> Content;

@@ -24,10 +24,6 @@ impl ValueKind for SeverityOfKind {
             .to_owned()
     }
 
-    fn scalars(&self) -> Scalars {
-        Scalars::Text
-    }
-
     fn parse(&self, text: &str) -> Result<SeverityRule, String> {
         let (of, severity) = text.split_once('=').ok_or_else(|| self.expected())?;
         let (kind, side) = match of.split_once('.') {
@@ -63,10 +59,6 @@ impl ValueKind for LimitOfNetwork {
 
     fn scalars(&self) -> Scalars {
         Scalars::Nothing
-    }
-
-    fn parse(&self, _text: &str) -> Result<NetworkLimit, String> {
-        Err(self.expected())
     }
 
     fn show(&self, limit: &NetworkLimit) -> Content {
@@ -119,10 +111,6 @@ impl ValueKind for ExcludedTraffic {
         Scalars::Nothing
     }
 
-    fn parse(&self, _text: &str) -> Result<Exclusion, String> {
-        Err(self.expected())
-    }
-
     fn show(&self, exclusion: &Exclusion) -> Content {
         mapping([
             ("network", exclusion.network.map(|network| NETWORK.show(&network))),
@@ -160,13 +148,13 @@ fn keys_and_values<'a>(kind: &impl ValueKind, given: &'a Given) -> Result<&'a [(
     }
 }
 
-/// The one of `keys` that the node is.
+/// The key in this node, if it is one of `keys`.
 fn known_key(node: &Given, keys: &[&'static str]) -> Result<&'static str, RefusedSetting> {
     let known = keys.iter().find(|key| node.text().is_some_and(|text| text == **key));
     known.copied().ok_or_else(|| RefusedSetting::UnknownKey { key: node.clone(), known: keys.to_vec() })
 }
 
-/// A key that is there but empty is as one that is missing.
+/// The refusal of a mapping without a necessary key. An empty value counts as missing.
 fn missing(given: &Given, key: &str, kind: &impl ValueKind) -> RefusedSetting {
     given.refused(format!("the key {key} is missing; {}", kind.expected()))
 }
