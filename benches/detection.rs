@@ -17,8 +17,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use trafficmonitor::account::InterfaceId;
 use trafficmonitor::account::conversation::{Address, Way, request_way};
-use trafficmonitor::account::interface::InterfaceId;
 use trafficmonitor::account::interval::{Interval, Row};
 use trafficmonitor::account::ledger::Ledger;
 use trafficmonitor::account::observer::{BatchMemory, MergedRow, RowBatch, RowObserver};

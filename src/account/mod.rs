@@ -8,7 +8,6 @@ pub mod counter_table;
 pub mod delivery;
 pub mod fill;
 pub mod flow;
-pub mod interface;
 mod interfaces;
 pub mod interval;
 pub mod ledger;
@@ -51,3 +50,8 @@ impl Default for Config {
         }
     }
 }
+
+/// The number of an interface in the ledger. It is never used again, so frames of one interface are not credited to
+/// another that comes later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct InterfaceId(u64);

@@ -3,8 +3,8 @@
 //! Takes rows as the ledger merges them; gives them to an observer in batches, with notes of the observer's own. Must not
 //! know what is observed or what the notes mean.
 
+use super::InterfaceId;
 use super::conversation::{Address, OneWay, Way};
-use super::interface::InterfaceId;
 use super::interval::Row;
 use super::refusals::Refused;
 use crate::packet::Timestamp;

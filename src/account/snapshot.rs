@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use super::InterfaceId;
 use super::delivery::Ended;
 use super::flow::{Counters, FlowKey, FlowKeying, HostKey, SeriesKey};
-use super::interface::InterfaceId;
 use super::interval::FrameCounters;
 use super::series::OutsideRows;
 pub use super::series::ShownRow;

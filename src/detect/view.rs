@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use super::bandwidth::Talker;
 use super::{Kind, Subject, TableUse};
-use crate::account::interface::InterfaceId;
+use crate::account::InterfaceId;
 
 /// The state of detection at one moment, bounded; the largest first.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use super::interface::InterfaceId;
+use super::InterfaceId;
 use super::snapshot::{Capture, Coverage, InterfaceEntry};
 
 /// The most living interfaces that have an entry of their own, the entry of the others included. Hosts that run
@@ -67,7 +67,7 @@ impl Interfaces {
     }
 
     fn register(&mut self, name: &str) -> InterfaceId {
-        let id = InterfaceId::new(self.registered);
+        let id = InterfaceId(self.registered);
         self.registered += 1;
         self.entries.push(InterfaceEntry { id, name: name.to_owned(), ..InterfaceEntry::default() });
         id

@@ -7,10 +7,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::account::InterfaceId;
 use crate::account::conversation::{Address, ConversationKey, Endpoint, Way, request_way, request_way_by_ports};
 use crate::account::counter_table::CounterTable;
 use crate::account::flow::{Counters, FlowKey, FlowKeying, FlowOf, HostKey, HostOf};
-use crate::account::interface::InterfaceId;
 use crate::account::interval::Row;
 use crate::account::observer::{BatchMemory, MergedRow, RowBatch, RowObserver};
 use crate::locality::Direction;

@@ -10,9 +10,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use super::Config;
+use super::InterfaceId;
 use super::counter_table::CounterTable;
 use super::flow::{Counters, FlowKey, FlowKeying, HostKey};
-use super::interface::InterfaceId;
 use super::interfaces::Interfaces;
 use super::interval::shares;
 use super::interval::{FrameCounters, Interval, Row};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::account::interface::InterfaceId;
+use crate::account::InterfaceId;
 use crate::account::interval::{Interval, Row};
 use crate::account::ledger::Ledger;
 use crate::account::observer::{BatchMemory, MergedRow, RowBatch};

@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::account::interface::InterfaceId;
+use crate::account::InterfaceId;
 
 /// The most positions: more than all interfaces that have an entry in the ledger. At the limit the position that was given
 /// back first is used again at once.

@@ -23,8 +23,8 @@ mod view;
 mod visibility;
 
 use super::{Detection, Notes};
+use crate::account::InterfaceId;
 use crate::account::conversation::{Address, ConversationKey, Way};
-use crate::account::interface::InterfaceId;
 use crate::account::observer::RowBatch;
 use crate::packet::Timestamp;
 use crate::tables::sampling::Seeds;

@@ -8,7 +8,7 @@ use super::config::Rule;
 use super::contacts::Aspect;
 use super::state::ScanState;
 use super::verdict::tally;
-use crate::account::interface::InterfaceId;
+use crate::account::InterfaceId;
 use crate::detect::{DetectionTable, TableUse};
 use crate::tables::top::{heaviest_first, keep_top, top_n};
 use crate::time_grid::Cell;

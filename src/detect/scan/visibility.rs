@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use super::contacts::feed;
 use super::interface_positions::InterfacePositions;
 use super::sample::{self, BLOCKS, ConversationSample, SampledConversation, SeenPackets};
-use crate::account::interface::InterfaceId;
+use crate::account::InterfaceId;
 use crate::tables::sampling::Sampling;
 use crate::time_grid::Cell;
 

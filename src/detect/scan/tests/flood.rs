@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::harness::*;
+use crate::account::InterfaceId;
 use crate::account::conversation::request_way;
-use crate::account::interface::InterfaceId;
 use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
 use crate::account::observer::{BatchMemory, MergedRow, RowBatch};

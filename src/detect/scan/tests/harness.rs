@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::account::InterfaceId;
 use crate::account::conversation::{Address, Endpoint, Way, request_way};
-use crate::account::interface::InterfaceId;
 use crate::account::interval::{Interval, Row};
 use crate::account::ledger::Ledger;
 use crate::account::observer::{BatchMemory, MergedRow, RowBatch};

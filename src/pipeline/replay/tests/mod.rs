@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
+use crate::account::InterfaceId;
 use crate::account::conversation::{Address, Way};
-use crate::account::interface::InterfaceId;
 use crate::account::observer::{MergedRow, RowBatch, RowObserver};
 use crate::account::refusals::Refused;
 use crate::account::snapshot::Snapshot;
