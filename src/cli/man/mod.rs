@@ -58,9 +58,9 @@ const SIGNALS: [(&str, &str); 2] = [
     (
         "INT, TERM",
         "Count all that the kernel has let through, print how many packets were captured and dropped, and end, within \
-      two seconds. A second signal ends the program at once.",
+      two seconds. A second signal ends the program at once; a repetition within 20 ms counts as the first.",
     ),
-    ("HUP", "Ends the program at once, as any signal that is not caught. The configuration is read only at start."),
+    ("HUP", "Ignored: a terminal that is closed does not end the program. The configuration is read only at start."),
 ];
 
 const EXAMPLES: [(&str, &str); 7] = [
