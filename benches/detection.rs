@@ -64,7 +64,7 @@ struct Memory(HashMap<Conversation, Known>);
 
 impl Memory {
     fn of<A: Address>(&mut self, row: &Row<A>) -> Known {
-        let (low, high) = row.key.endpoints(Way::Up);
+        let (low, high) = row.key.endpoints(Way::Forward);
         let endpoints = [low, high].map(|endpoint| (endpoint.address.into(), endpoint.port));
         let key = (endpoints, row.key.protocol().0);
         let first_flags = row.ways[row.opener() as usize].first_flags();

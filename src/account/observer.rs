@@ -22,7 +22,7 @@ pub struct MergedRow<'a, A: Address> {
     pub is_known: bool,
     /// The way of requests, as the conversation's first packet decided it.
     pub request_way: Way,
-    /// True for each way, up first, of which packets were seen in this interval or, as far as the ledger remembers, in an
+    /// True for each way, forward first, of which packets were seen in this interval or, as far as the ledger remembers, in an
     /// earlier one.
     pub seen: [bool; 2],
     /// The position at which the ledger remembers the conversation from now on; [`NOWHERE`] if it does not.
@@ -53,7 +53,7 @@ impl<A: Address> DirectedRow<A> {
         bytes: 0,
         last: Timestamp::from_nanoseconds(0),
         row: NOWHERE,
-        way: Way::Up,
+        way: Way::Forward,
     };
 }
 
@@ -120,7 +120,7 @@ impl<'a, A: Address, N: Copy + Default> RowBatch<'a, A, N> {
     pub fn add(&mut self, merged: MergedRow<'a, A>, notes: N) {
         let row = merged.row;
         let position = self.merged.len();
-        let (low, high) = row.key.endpoints(Way::Up);
+        let (low, high) = row.key.endpoints(Way::Forward);
         let ends = [[low.address, high.address], [high.address, low.address]];
         for (way, [source, destination]) in Way::BOTH.into_iter().zip(ends) {
             let OneWay { bytes, last, packets, .. } = row.ways[way as usize];

@@ -8,7 +8,7 @@ use crate::tables::index::NOWHERE;
 /// Notes of one conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Notes {
-    /// By way, up first.
+    /// By way, forward first.
     pub hints: [SlotHints; 2],
     /// The activity that was reported last to the search for scans.
     pub reported: LastReport,

@@ -100,12 +100,16 @@ impl Ends<Ipv6Addr> for PlainEnds {
     #[inline(always)]
     fn of(source: Endpoint<Ipv6Addr>, destination: Endpoint<Ipv6Addr>, protocol: Protocol) -> (Self, bool) {
         let in_order = |end: &Endpoint<Ipv6Addr>| (end.address.to_bits(), end.port);
-        let goes_up = in_order(&source) <= in_order(&destination);
-        let choose = |up: &Endpoint<Ipv6Addr>, down: &Endpoint<Ipv6Addr>| Endpoint {
-            address: Ipv6Addr::from_bits(select_unpredictable(goes_up, up.address.to_bits(), down.address.to_bits())),
-            port: select_unpredictable(goes_up, up.port, down.port),
+        let goes_forward = in_order(&source) <= in_order(&destination);
+        let choose = |first: &Endpoint<Ipv6Addr>, second: &Endpoint<Ipv6Addr>| Endpoint {
+            address: Ipv6Addr::from_bits(select_unpredictable(
+                goes_forward,
+                first.address.to_bits(),
+                second.address.to_bits(),
+            )),
+            port: select_unpredictable(goes_forward, first.port, second.port),
         };
-        (Self { low: choose(&source, &destination), high: choose(&destination, &source), protocol }, goes_up)
+        (Self { low: choose(&source, &destination), high: choose(&destination, &source), protocol }, goes_forward)
     }
 
     #[inline(always)]
@@ -140,9 +144,9 @@ mod tests {
         let ends: Vec<_> = ends.collect();
         for (first, second) in ends.iter().flat_map(|first| ends.iter().map(move |second| (first, second))) {
             for protocol in [0, 6, 17, u8::MAX].map(Protocol) {
-                let (both, goes_up) = A::Ends::of(*first, *second, protocol);
+                let (both, goes_forward) = A::Ends::of(*first, *second, protocol);
                 let expected = if first <= second { [*first, *second] } else { [*second, *first] };
-                assert_eq!((both.both(), goes_up, both.protocol()), (expected, first <= second, protocol));
+                assert_eq!((both.both(), goes_forward, both.protocol()), (expected, first <= second, protocol));
                 assert_eq!(A::Ends::of(*second, *first, protocol).0, both);
                 assert_ne!(A::Ends::of(*first, *second, Protocol(99)).0, both);
             }

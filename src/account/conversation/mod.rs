@@ -91,21 +91,21 @@ impl Address for Ipv6Addr {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     /// From the lower endpoint to the higher one.
-    Up,
+    Forward,
     /// From the higher endpoint to the lower one.
-    Down,
+    Backward,
 }
 
 impl Way {
     /// Both, in order.
-    pub const BOTH: [Self; 2] = [Self::Up, Self::Down];
+    pub const BOTH: [Self; 2] = [Self::Forward, Self::Backward];
 
     /// The other one.
     #[must_use]
     pub const fn reversed(self) -> Self {
         match self {
-            Self::Up => Self::Down,
-            Self::Down => Self::Up,
+            Self::Forward => Self::Backward,
+            Self::Backward => Self::Forward,
         }
     }
 }
@@ -124,8 +124,8 @@ impl<A: Address> ConversationKey<A> {
     #[must_use]
     #[inline]
     pub fn new(source: Endpoint<A>, destination: Endpoint<A>, protocol: Protocol) -> (Self, Way) {
-        let (ends, goes_up) = A::Ends::of(source, destination, protocol);
-        (Self { ends }, if goes_up { Way::Up } else { Way::Down })
+        let (ends, goes_forward) = A::Ends::of(source, destination, protocol);
+        (Self { ends }, if goes_forward { Way::Forward } else { Way::Backward })
     }
 
     /// The sender and the receiver of the packets that go `way`.
@@ -134,8 +134,8 @@ impl<A: Address> ConversationKey<A> {
     pub fn endpoints(&self, way: Way) -> (Endpoint<A>, Endpoint<A>) {
         let [low, high] = self.ends.both();
         match way {
-            Way::Up => (low, high),
-            Way::Down => (high, low),
+            Way::Forward => (low, high),
+            Way::Backward => (high, low),
         }
     }
 

@@ -23,7 +23,7 @@ const BATCH: usize = 32;
 pub struct Row<A: Address> {
     /// The conversation.
     pub key: ConversationKey<A>,
-    /// The counters of each direction, up first.
+    /// The counters of each direction, forward first.
     pub ways: [OneWay; 2],
 }
 
@@ -54,24 +54,24 @@ impl<A: Address> Row<A> {
         }
     }
 
-    /// True for each direction that has packets, up first.
+    /// True for each direction that has packets, forward first.
     #[must_use]
     #[inline(always)]
     pub fn has_packets(&self) -> [bool; 2] {
-        let [up, down] = &self.ways;
-        [up.packets > 0, down.packets > 0]
+        let [forward, backward] = &self.ways;
+        [forward.packets > 0, backward.packets > 0]
     }
 
-    /// Calls `each` for each direction that has packets, up first. (Written out, because a loop compiles to slower
+    /// Calls `each` for each direction that has packets, forward first. (Written out, because a loop compiles to slower
     /// code.)
     #[inline(always)]
     pub fn each_way(&self, mut each: impl FnMut(Way, &OneWay)) {
-        let [up, down] = &self.ways;
-        if up.packets > 0 {
-            each(Way::Up, up);
+        let [forward, backward] = &self.ways;
+        if forward.packets > 0 {
+            each(Way::Forward, forward);
         }
-        if down.packets > 0 {
-            each(Way::Down, down);
+        if backward.packets > 0 {
+            each(Way::Backward, backward);
         }
     }
 
@@ -86,7 +86,7 @@ impl<A: Address> Row<A> {
     #[must_use]
     #[inline]
     pub fn opener(&self) -> Way {
-        if self.ways[Way::Up as usize].opens() { Way::Up } else { Way::Down }
+        if self.ways[Way::Forward as usize].opens() { Way::Forward } else { Way::Backward }
     }
 }
 

@@ -145,7 +145,7 @@ fn a_conversation_without_a_row_is_refused_and_nothing_counts() {
     let row = &interval.rows_v4()[0];
     assert_eq!(
         (row.opener(), row.ways.map(|way| way.is_refused()), row.ways[0].packets),
-        (Way::Down, [true, false], 0)
+        (Way::Backward, [true, false], 0)
     );
 }
 

@@ -63,13 +63,13 @@ impl CounterPositions {
 /// The part of a conversation that is remembered.
 #[derive(Debug, Clone, Copy)]
 struct RememberedConversation<N> {
-    /// By way, up first.
+    /// By way, forward first.
     positions: [CounterPositions; 2],
     /// The way of requests.
     request_way: Way,
-    /// The direction of the packets that go up, when the positions were looked up.
-    up_direction: Direction,
-    /// True for each way, up first, that had packets.
+    /// The traffic direction of the packets that go forward, when the positions were looked up.
+    forward_direction: Direction,
+    /// True for each way, forward first, that had packets.
     seen: [bool; 2],
     /// The observer's.
     notes: N,
@@ -82,7 +82,7 @@ impl<N: Default> RememberedConversation<N> {
         Self {
             positions: [CounterPositions::UNKNOWN; 2],
             request_way: request_way(&row.key, row.opener(), first_flags),
-            up_direction: row.direction(Way::Up),
+            forward_direction: row.direction(Way::Forward),
             seen: [false; 2],
             notes: N::default(),
         }
@@ -125,11 +125,11 @@ impl<A: Address, N: Copy + Default> Conversations<A, N> {
     /// Reads the memory that [`AccountTables::merge_row`] will need of a conversation, and gives the positions at which its packets
     /// count: those of both ways, or twice those of the only one.
     #[inline(always)]
-    fn prefetch(&self, guess: Guess, [has_up, has_down]: [bool; 2]) -> Option<[CounterPositions; 2]> {
+    fn prefetch(&self, guess: Guess, [has_forward, has_backward]: [bool; 2]) -> Option<[CounterPositions; 2]> {
         let remembered = self.memory.peek(guess)?;
         // Any part of the key: it may lie in another cache line.
         prefetch(remembered.key.protocol());
-        Some([usize::from(!has_up), usize::from(has_down)].map(|way| remembered.value.positions[way]))
+        Some([usize::from(!has_forward), usize::from(has_backward)].map(|way| remembered.value.positions[way]))
     }
 
     /// The position of a remembered conversation. Notes that were taken when the generations last changed may be lost, so
@@ -248,8 +248,8 @@ impl AccountTables {
     /// Adds a row to its flows and hosts, and to `sums` by direction.
     #[inline]
     fn add<A: Address, N>(&mut self, row: &Row<A>, conversation: &mut RememberedConversation<N>, sums: &mut Sums) {
-        if conversation.up_direction != row.direction(Way::Up) {
-            conversation.up_direction = row.direction(Way::Up);
+        if conversation.forward_direction != row.direction(Way::Forward) {
+            conversation.forward_direction = row.direction(Way::Forward);
             conversation.positions = [CounterPositions::UNKNOWN; 2];
         }
         row.each_way(|way, counted| {
@@ -358,8 +358,8 @@ mod tests {
     /// A conversation whose packets up count for a flow.
     fn conversation(flow: u32) -> RememberedConversation<()> {
         let positions = [CounterPositions::new(Some(flow), None), CounterPositions::UNKNOWN];
-        let (request_way, up_direction) = (Way::Up, Direction::Transit);
-        RememberedConversation { positions, request_way, up_direction, seen: [true, false], notes: () }
+        let (request_way, forward_direction) = (Way::Forward, Direction::Transit);
+        RememberedConversation { positions, request_way, forward_direction, seen: [true, false], notes: () }
     }
 
     #[test]

@@ -129,9 +129,9 @@ impl RowKind {
 
 #[inline]
 fn is_established(ways: &[OneWay; 2]) -> bool {
-    let [up, down] = ways;
+    let [forward, backward] = ways;
     let acknowledges = |way: &OneWay| way.packets == 0 || way.flags.contains(TcpFlags::ACK);
-    (up.flags.0 | down.flags.0) & OPENS_OR_REFUSES == 0 && acknowledges(up) && acknowledges(down)
+    (forward.flags.0 | backward.flags.0) & OPENS_OR_REFUSES == 0 && acknowledges(forward) && acknowledges(backward)
 }
 
 #[inline]

@@ -171,13 +171,13 @@ impl ScanState {
     /// Notes how a conversation was seen; an event of a later cell is deferred.
     fn note_seen<A: Address>(&mut self, merged: &MergedRow<'_, A>, cell: Cell) {
         let (row, is_seen_both_ways) = (merged.row, merged.seen == [true; 2]);
-        let is_up = row.ways[Way::Up as usize].packets > 0;
+        let is_forward = row.ways[Way::Forward as usize].packets > 0;
         let way = if is_seen_both_ways {
             merged.request_way
-        } else if is_up {
-            Way::Up
+        } else if is_forward {
+            Way::Forward
         } else {
-            Way::Down
+            Way::Backward
         };
         let seen = match row.ways[way as usize].packets {
             _ if is_seen_both_ways => SeenPackets::BothWays,

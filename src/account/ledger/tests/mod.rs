@@ -398,8 +398,8 @@ fn observer_sees_each_row_with_what_is_remembered_of_its_conversation() {
     // One asks, the other answers in the next interval; then neither is seen for one, and the first asks again.
     let asks = packet(1, 2, 3, Protocol::UDP, [50_000, 40_000], 0, 60);
     let answers = packet(2, 3, 2, Protocol::UDP, [40_000, 50_000], 0, 60);
-    assert_eq!(merge(&[asks], None), (vec![(false, Way::Up, [true, false])], vec![]));
-    assert_eq!(merge(&[answers], None), (vec![(true, Way::Up, [true, true])], vec![]));
-    assert_eq!(merge(&[], Some(asks)), (vec![], vec![Way::Up]));
-    assert_eq!(merge(&[asks], Some(answers)), (vec![(true, Way::Up, [true, true])], vec![Way::Down]));
+    assert_eq!(merge(&[asks], None), (vec![(false, Way::Forward, [true, false])], vec![]));
+    assert_eq!(merge(&[answers], None), (vec![(true, Way::Forward, [true, true])], vec![]));
+    assert_eq!(merge(&[], Some(asks)), (vec![], vec![Way::Forward]));
+    assert_eq!(merge(&[asks], Some(answers)), (vec![(true, Way::Forward, [true, true])], vec![Way::Backward]));
 }

@@ -273,7 +273,7 @@ impl Bench {
     }
 
     fn see<A: Address>(&mut self, row: &Row<A>, interface: InterfaceId) {
-        let (low, high) = row.key.endpoints(Way::Up);
+        let (low, high) = row.key.endpoints(Way::Forward);
         let name = (A::pair(low.address, high.address), low.port, high.port, row.key.protocol().0);
         let here = [row.ways[0].packets > 0, row.ways[1].packets > 0];
         let before = self.known.get(&name).copied();
