@@ -60,12 +60,6 @@ impl Anomalies {
         }
     }
 
-    /// The grid of transfer intervals.
-    #[must_use]
-    pub const fn grid(&self) -> TimeGrid {
-        self.grid
-    }
-
     /// Counts directed rows.
     pub fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, Notes>) {
         let (directed, notes) = rows.directed();

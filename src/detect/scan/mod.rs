@@ -28,7 +28,7 @@ use crate::account::conversation::{Address, ConversationKey, Way};
 use crate::account::observer::RowBatch;
 use crate::packet::Timestamp;
 use crate::tables::sampling::Seeds;
-use crate::time_grid::{Cell, TimeGrid};
+use crate::time_grid::Cell;
 pub use config::{Config, Rule};
 use state::ScanState;
 use verdict::OngoingScans;
@@ -46,12 +46,6 @@ impl Scan {
     #[must_use]
     pub fn new(config: &Config, seeds: impl Into<Seeds>) -> Self {
         Self { state: ScanState::new(config, seeds.into()), ongoing: OngoingScans::default() }
-    }
-
-    /// The cells at whose ends verdicts are given. No row may span two of them.
-    #[must_use]
-    pub fn grid(&self) -> TimeGrid {
-        self.state.grid
     }
 
     /// Takes merged rows.

@@ -28,8 +28,6 @@ pub struct ScanView {
     pub tables: Vec<TableUse>,
     /// Contacts whose outcome is unknown: the interface shows no answers, they are streams, or there was no room.
     pub unknown: u64,
-    /// The memory of it all, in bytes.
-    pub memory_bytes: usize,
 }
 
 impl ScanState {
@@ -53,7 +51,6 @@ impl ScanState {
                 table(DetectionTable::ScanAskers, askers, asker_limit, forgotten),
             ],
             unknown: self.unknown,
-            memory_bytes: self.memory_bytes(),
         }
     }
 
