@@ -1,4 +1,5 @@
 mod answers;
+mod events;
 mod evidence;
 mod flood;
 mod harness;
