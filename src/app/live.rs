@@ -23,7 +23,7 @@ use crate::capture::file_name;
 use crate::capture::filter::UserFilter;
 use crate::config::Config;
 use crate::detect::Detectors;
-use crate::events::{Tell, console::Style};
+use crate::events::{AlertSink, console::Style};
 use crate::export::chart::Capabilities;
 use crate::export::process::Queue;
 use crate::export::vitals::Vitals;
@@ -194,7 +194,7 @@ impl Meanwhile {
     }
 
     /// Publishes the accounts, once a refresh.
-    fn look<T: Tell + Send + 'static>(&mut self, progress: &mut Progress<'_, Alarms<T>>, config: &Config) {
+    fn look<T: AlertSink + Send + 'static>(&mut self, progress: &mut Progress<'_, Alarms<T>>, config: &Config) {
         self.has_news |= progress.frames > 0;
         let now = Instant::now();
         if !self.has_news || now < self.due {

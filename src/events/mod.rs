@@ -11,14 +11,14 @@ use crate::alert::Change;
 use crate::packet::Seconds;
 
 /// Receives the changes of alerts.
-pub trait Tell {
+pub trait AlertSink {
     /// Receives a change, in the order of packet time.
-    fn tell(&mut self, change: &Change);
+    fn notify(&mut self, change: &Change);
 }
 
 /// Discards all changes.
-impl Tell for () {
-    fn tell(&mut self, _: &Change) {}
+impl AlertSink for () {
+    fn notify(&mut self, _: &Change) {}
 }
 
 /// The state after a change, as text.

@@ -33,7 +33,7 @@ use crate::capture::masquerade::likely_masquerade;
 use crate::capture::network::{Changes, Network};
 use crate::capture::{self, Selection, selection};
 use crate::detect::Notes;
-use crate::events::Tell;
+use crate::events::AlertSink;
 use crate::export::Published;
 use crate::export::vitals::Vitals;
 use crate::http::ScrapeReports;
@@ -109,7 +109,7 @@ pub fn tick(config: &Config) -> Duration {
 ///
 /// # Errors
 /// When an interface is unknown or named twice over, or nothing can be captured.
-pub fn start<T: Tell + Send + 'static>(
+pub fn start<T: AlertSink + Send + 'static>(
     setup: Setup<T>,
     on_open: impl Fn() + Send + Sync + 'static,
     on_death: impl FnOnce() + Send + 'static,

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::{LineQueue, Stream};
 use crate::alert::Change;
-use crate::events::Tell;
+use crate::events::AlertSink;
 use crate::events::console::{self, Style};
 
 /// The sender's behaviour if the reader is slower than the alerts come.
@@ -57,8 +57,8 @@ impl AlertLines {
     }
 }
 
-impl Tell for AlertLines {
-    fn tell(&mut self, change: &Change) {
+impl AlertSink for AlertLines {
+    fn notify(&mut self, change: &Change) {
         let line = console::line(change, self.style);
         match self.pace {
             AlertPace::Live => self.output.send(line),

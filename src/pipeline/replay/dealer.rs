@@ -94,7 +94,7 @@ impl<F: ClockObserver + Send + 'static> Dealer<F> {
         if self.frames > 0 {
             self.look(name, true)?;
         }
-        self.tell(ToCollect::Advance(advance))
+        self.send(ToCollect::Advance(advance))
     }
 
     /// As [`super::counting::Counting::span`].
@@ -109,7 +109,7 @@ impl<F: ClockObserver + Send + 'static> Dealer<F> {
         let is_full = self.awaited.len() > LOOKS_BEHIND && self.await_look()?;
         if is_full || is_last {
             self.shares.iter_mut().try_for_each(Share::hand_over)?;
-            self.tell(ToCollect::Intervals(Arc::clone(name)))?;
+            self.send(ToCollect::Intervals(Arc::clone(name)))?;
             self.interval += 1;
             self.frames = 0;
         }
@@ -126,13 +126,13 @@ impl<F: ClockObserver + Send + 'static> Dealer<F> {
         Ok(interval == Some(self.interval) && is_to_be_merged(fill))
     }
 
-    fn tell(&self, what: ToCollect) -> Result<(), Error> {
-        self.to_collect.send(what).map_err(|_| Error::Panicked)
+    fn send(&self, message: ToCollect) -> Result<(), Error> {
+        self.to_collect.send(message).map_err(|_| Error::Panicked)
     }
 
     pub(super) fn finish(self) -> Result<(Ledger<F::Notes>, F), Error> {
         if self.cells.start().is_some() {
-            self.tell(ToCollect::End(self.cells.end()))?;
+            self.send(ToCollect::End(self.cells.end()))?;
         }
         let Self { shares, to_collect, collector, .. } = self;
         drop(to_collect);
