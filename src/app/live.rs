@@ -1,6 +1,5 @@
-//! The exporter: captures, or reads one file, and serves until a signal.
-//!
-//! Takes a configuration; gives an exit status. Must not know the threads of the pipeline, nor the contents of pages.
+//! The exporter: captures, or reads one file, and serves until a signal. Takes a configuration; gives an exit status.
+//! Must not know the threads of the pipeline, nor the contents of pages.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,6 @@
-//! Changes of alerts → lines: for people on the console, for scripts as JSON.
-//!
-//! Takes changes; gives lines. Outside text (a rule's name) is escaped; the rest consists of numbers, addresses and
-//! words of the program's own. Must not know the detectors, nor where lines go.
+//! Changes of alerts → lines: for people on the console, for scripts as JSON. Takes changes; gives lines. Outside text
+//! (a rule's name) is escaped; the rest consists of numbers, addresses and words of the program's own. Must not know
+//! the detectors, nor where lines go.
 
 pub mod console;
 pub mod json;

@@ -1,7 +1,5 @@
-//! The accountant: merges the intervals of capture threads, and publishes a snapshot every refresh.
-//!
-//! Takes intervals, plans and reports of scrapes; gives snapshots. Must not know packets, nor the readers of
-//! snapshots.
+//! The accountant: merges the intervals of capture threads, and publishes a snapshot every refresh. Takes intervals,
+//! plans and reports of scrapes; gives snapshots. Must not know packets, nor the readers of snapshots.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,7 +1,6 @@
-//! Detections become alerts, and each change of an alert is passed on; the same live and from files.
-//!
-//! Takes merged rows and packet time, which go to the detectors; gives the changes of alerts to their receiver. Must not know
-//! the rules, nor what the receiver does.
+//! Detections become alerts, and each change of an alert is passed on; the same live and from files. Takes merged rows
+//! and packet time, which go to the detectors; gives the changes of alerts to their receiver. Must not know the rules,
+//! nor what the receiver does.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

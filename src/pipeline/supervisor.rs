@@ -1,7 +1,6 @@
 //! The supervisor: starts and ends the threads that the plan wants, and reads the network when it changes.
-//! [`super::planner`] makes the plan.
-//!
-//! Takes the settings and changes of the network; gives plans and running threads. Must not know frames.
+//! [`super::planner`] makes the plan. Takes the settings and changes of the network; gives plans and running threads.
+//! Must not know frames.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

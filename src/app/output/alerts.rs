@@ -1,6 +1,5 @@
-//! Changes of alerts → lines on standard output.
-//!
-//! Takes changes from the thread that finds them; gives lines to a [`LineQueue`]. Must not know how alerts come about.
+//! Changes of alerts → lines on standard output. Takes changes from the thread that finds them; gives lines to a
+//! [`LineQueue`]. Must not know how alerts come about.
 
 use std::io;
 use std::sync::Arc;

@@ -1,7 +1,5 @@
-//! `replay`: reads capture files and writes their accounts and alerts.
-//!
-//! Takes files and a configuration; writes to standard output, then gives an exit status. Must not know the formats'
-//! details.
+//! `replay`: reads capture files and writes their accounts and alerts. Takes files and a configuration; writes to
+//! standard output, then gives an exit status. Must not know the formats' details.
 
 use std::collections::HashMap;
 use std::io::{self, BufWriter, IsTerminal as _};

@@ -1,6 +1,5 @@
-//! The frames of all files: the time that they span, and when an interval of them is merged.
-//!
-//! Takes the times of frames and the fill of intervals. Must not know what the frames hold: those that are not IP count as well.
+//! The frames of all files: the time that they span, and when an interval of them is merged. Takes the times of frames
+//! and the fill of intervals. Must not know what the frames hold: those that are not IP count as well.
 
 use crate::account::fill::Fill;
 use crate::packet::Timestamp;
