@@ -193,7 +193,11 @@ impl Meanwhile {
     }
 
     /// Publishes the accounts, once a refresh.
-    fn look<T: AlertSink + Send + 'static>(&mut self, progress: &mut Progress<'_, Alarms<T>>, config: &Config) {
+    fn publish_if_due<T: AlertSink + Send + 'static>(
+        &mut self,
+        progress: &mut Progress<'_, Alarms<T>>,
+        config: &Config,
+    ) {
         self.has_news |= progress.frames > 0;
         let now = Instant::now();
         if !self.has_news || now < self.due {
@@ -222,7 +226,7 @@ fn start_reading(
     let (sender, reading) = oneshot::channel();
     let read = move || {
         let read = super::replay::read(&[file], &config, &config.detect, 1, alerts, |progress| {
-            meanwhile.look(progress, &config);
+            meanwhile.publish_if_due(progress, &config);
             if stop.is_received() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         drop(sender.send((read.report(&config, config.account.max_series), read.outcome)));
