@@ -1,6 +1,5 @@
-//! Addresses → [`Direction`]: which addresses are local, and so which packets come from and go to the Internet.
-//!
-//! Takes networks and the host's addresses; gives a direction for each pair of addresses. Must not know interfaces.
+//! Addresses → [`Direction`]: which addresses are local, and so which packets come from and go to the Internet. Takes
+//! networks and the host's addresses; gives a direction for each pair of addresses. Must not know interfaces.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

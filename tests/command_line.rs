@@ -221,25 +221,25 @@ fn file_in_the_place_of_the_filter_is_refused_with_the_right_option() {
     for name in ["office.pcap", "trace.1", "capture", "o.pcapng.gz", "settings.yml"] {
         fs::write(folder.path().join(name), "x").unwrap();
     }
-    let told = |line: &str| {
+    let refusal = |line: &str| {
         let ended = run_in(folder.path(), line.split(' '));
         assert_eq!((ended.status, ended.output.as_str()), (Some(2), ""), "{line}: {ended:?}");
         assert!(!ended.messages.contains("syntax error"), "{line}: {ended:?}");
         ended.messages
     };
     for name in ["office.pcap", "trace.1", "capture", "./office.pcap", "o.pcapng.gz"] {
-        let messages = told(name);
+        let messages = refusal(name);
         assert!(
             messages.contains(&format!("{name} is a file: read it with `trafficmonitor replay {name}`")),
             "{messages}"
         );
         assert!(messages.contains(&format!("`trafficmonitor -r {name}`")), "{messages}");
     }
-    let messages = told("--config.check missing.pcap tcp port 80");
+    let messages = refusal("--config.check missing.pcap tcp port 80");
     assert!(messages.contains("missing.pcap looks like a capture file (there is none of that name)"), "{messages}");
     assert!(messages.contains("`trafficmonitor replay missing.pcap`"), "{messages}");
-    assert!(told("-i lo office.pcap trace.1").contains("`trafficmonitor replay office.pcap trace.1`"));
-    assert!(told("settings.yml").contains("settings.yml is a configuration file: name it with -c settings.yml"));
+    assert!(refusal("-i lo office.pcap trace.1").contains("`trafficmonitor replay office.pcap trace.1`"));
+    assert!(refusal("settings.yml").contains("settings.yml is a configuration file: name it with -c settings.yml"));
     // A filter is a filter, whatever files there are.
     fs::write(folder.path().join("tcp"), "x").unwrap();
     assert_eq!(done(run_in(folder.path(), ["--config.check", "tcp"])), "configuration OK\n");
@@ -300,11 +300,11 @@ fn each_invalid_file_is_refused_with_a_correct_form() {
     assert!(files.len() > 20, "only {} files", files.len());
     for file in files {
         let text = fs::read_to_string(&file).unwrap();
-        let expected = text.lines().next().and_then(|line| line.strip_prefix("# ")).expect("what is told");
+        let expected = text.lines().next().and_then(|line| line.strip_prefix("# ")).expect("an expected message");
         let ended = run_in(&folder, [OsStr::new("-c"), file.file_name().unwrap(), OsStr::new("--config.check")]);
         is_refused(&ended, &[]);
-        let told = format!("trafficmonitor: {}:{expected}", file.file_name().unwrap().to_str().unwrap());
-        assert!(ended.messages.starts_with(&told), "{told}\n{}", ended.messages);
+        let expected = format!("trafficmonitor: {}:{expected}", file.file_name().unwrap().to_str().unwrap());
+        assert!(ended.messages.starts_with(&expected), "{expected}\n{}", ended.messages);
     }
 }
 

@@ -83,7 +83,7 @@ impl Served {
     }
 
     /// The next report: how far a scrape has come.
-    fn told(&self) -> ScrapeProgress {
+    fn reported(&self) -> ScrapeProgress {
         let report = wait_for("a report", || self.reports.borrow_mut().next_come());
         assert_eq!((report.snapshot, report.client), (7, self.address.ip()));
         report.progress
@@ -110,10 +110,10 @@ fn scrape_read_to_the_end_is_complete() {
     for headers in ["", "connection: close\r\n"] {
         for coding in CODINGS {
             let mut stream = served.asked("GET", &format!("{headers}{coding}"));
-            assert_eq!(served.told(), ScrapeProgress::Begun);
+            assert_eq!(served.reported(), ScrapeProgress::Begun);
             stream.read_to_end(&mut Vec::new()).unwrap();
             drop(stream);
-            assert_eq!(served.told(), ScrapeProgress::Complete);
+            assert_eq!(served.reported(), ScrapeProgress::Complete);
         }
     }
     served.is_silent();
@@ -125,10 +125,10 @@ fn scrape_not_read_to_the_end_is_broken() {
     for headers in ["", "connection: close\r\n"] {
         for coding in CODINGS {
             let stream = served.asked("GET", &format!("{headers}{coding}"));
-            assert_eq!(served.told(), ScrapeProgress::Begun);
+            assert_eq!(served.reported(), ScrapeProgress::Begun);
             assert_eq!(stream.peek(&mut [0]).unwrap(), 1, "the answer has begun");
             drop(stream);
-            assert_eq!(served.told(), ScrapeProgress::Broken);
+            assert_eq!(served.reported(), ScrapeProgress::Broken);
         }
     }
     served.is_silent();
@@ -140,10 +140,10 @@ fn a_small_answer_that_was_not_read_is_broken() {
     let served = Served::holding(0);
     for headers in ["", "connection: close\r\n"] {
         let stream = served.asked("GET", headers);
-        assert_eq!(served.told(), ScrapeProgress::Begun);
+        assert_eq!(served.reported(), ScrapeProgress::Begun);
         assert_eq!(stream.peek(&mut [0]).unwrap(), 1, "the answer has begun");
         drop(stream);
-        assert_eq!(served.told(), ScrapeProgress::Broken);
+        assert_eq!(served.reported(), ScrapeProgress::Broken);
     }
 }
 
@@ -153,7 +153,7 @@ fn client_that_ends_its_side_first_still_has_to_read_the_answer() {
     let served = Served::holding(0);
     for reads in [true, false] {
         let mut stream = served.asked_by_a_slow_reader();
-        assert_eq!(served.told(), ScrapeProgress::Begun);
+        assert_eq!(served.reported(), ScrapeProgress::Begun);
         wait_for("the server's end", || served.has_sent_its_end_to(&stream).then_some(()));
         stream.shutdown(Shutdown::Write).unwrap();
         served.is_silent();
@@ -161,7 +161,7 @@ fn client_that_ends_its_side_first_still_has_to_read_the_answer() {
             stream.read_to_end(&mut Vec::new()).unwrap();
         }
         drop(stream);
-        assert_eq!(served.told(), if reads { ScrapeProgress::Complete } else { ScrapeProgress::Broken });
+        assert_eq!(served.reported(), if reads { ScrapeProgress::Complete } else { ScrapeProgress::Broken });
     }
 }
 
@@ -175,12 +175,12 @@ fn scrapes_whose_end_could_not_be_reported_are_refused() {
         stream.read_exact(&mut status).unwrap();
         answers[usize::from(&status == b"HTTP/1.1 503")] += 1;
     }
-    let mut told = [0; 3];
+    let mut counts = [0; 3];
     while let Some(report) = served.reports.borrow_mut().next_come() {
-        told[report.progress as usize] += 1;
+        counts[report.progress as usize] += 1;
     }
     assert!(answers[0] > 100 && answers[1] > 100, "served and refused: {answers:?}");
-    assert_eq!(told[0], answers[0], "begun");
+    assert_eq!(counts[0], answers[0], "begun");
 }
 
 /// Reads one answer in chunks off a connection that stays open.
@@ -196,11 +196,11 @@ fn read_one(stream: &mut TcpStream) {
 fn the_next_request_says_that_the_answer_before_was_read() {
     let served = Served::holding(10);
     let mut stream = served.asked("GET", "");
-    assert_eq!(served.told(), ScrapeProgress::Begun);
+    assert_eq!(served.reported(), ScrapeProgress::Begun);
     read_one(&mut stream);
     served.is_silent();
     stream.write_all(ASK_HEALTH).unwrap();
-    assert_eq!(served.told(), ScrapeProgress::Complete);
+    assert_eq!(served.reported(), ScrapeProgress::Complete);
 }
 
 /// The second request is there before the first answer is: it says nothing of it, however small the answer is.
@@ -209,7 +209,7 @@ fn a_request_that_was_sent_ahead_says_nothing_of_the_answer_before() {
     let served = Served::holding(10);
     let mut stream = connect(served.address);
     stream.write_all(&[ASK_METRICS, ASK_HEALTH].concat()).unwrap();
-    assert_eq!(served.told(), ScrapeProgress::Begun);
+    assert_eq!(served.reported(), ScrapeProgress::Begun);
     read_one(&mut stream);
     let mut health = vec![0; "HTTP/1.1 200 OK".len()];
     stream.read_exact(&mut health).unwrap();
@@ -217,7 +217,7 @@ fn a_request_that_was_sent_ahead_says_nothing_of_the_answer_before() {
     // Only when all was read does it close in order.
     stream.shutdown(Shutdown::Write).unwrap();
     stream.read_to_end(&mut Vec::new()).unwrap();
-    assert_eq!(served.told(), ScrapeProgress::Complete);
+    assert_eq!(served.reported(), ScrapeProgress::Complete);
 }
 
 #[test]
@@ -226,12 +226,12 @@ fn many_requests_at_once_that_are_never_read_complete_nothing() {
         let served = Served::holding(interfaces);
         let mut stream = connect(served.address);
         stream.write_all(&ASK_METRICS.repeat(3)).unwrap();
-        assert_eq!(served.told(), ScrapeProgress::Begun);
+        assert_eq!(served.reported(), ScrapeProgress::Begun);
         assert_eq!(stream.peek(&mut [0]).unwrap(), 1, "the answer has begun");
         drop(stream);
         let mut ended = ScrapeProgress::Begun;
         while ended == ScrapeProgress::Begun {
-            ended = served.told();
+            ended = served.reported();
         }
         assert_eq!(ended, ScrapeProgress::Broken);
     }
@@ -242,11 +242,11 @@ fn many_requests_at_once_that_are_never_read_complete_nothing() {
 fn a_connection_that_rests_until_it_is_closed_was_read() {
     let served = Served::holding(10);
     let mut stream = served.asked("GET", "");
-    assert_eq!(served.told(), ScrapeProgress::Begun);
+    assert_eq!(served.reported(), ScrapeProgress::Begun);
     read_one(&mut stream);
     assert_eq!(stream.read(&mut [0]).unwrap(), 0, "the server closes it");
     drop(stream);
-    assert_eq!(served.told(), ScrapeProgress::Complete);
+    assert_eq!(served.reported(), ScrapeProgress::Complete);
 }
 
 #[test]

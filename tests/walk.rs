@@ -23,7 +23,7 @@ use trafficmonitor::alert::{self, Change};
 use trafficmonitor::capture::savefile::Savefile;
 use trafficmonitor::decode::Decoder;
 use trafficmonitor::detect::{self, Detectors, Notes, bandwidth};
-use trafficmonitor::events::{Tell, console};
+use trafficmonitor::events::{AlertSink, console};
 use trafficmonitor::export::Published;
 use trafficmonitor::export::chart::Capabilities;
 use trafficmonitor::export::process::SelfMetrics;
@@ -105,8 +105,8 @@ fn observed(packets: &[Packet; 2]) -> Interval {
 #[derive(Default)]
 struct AlertLines(String);
 
-impl Tell for AlertLines {
-    fn tell(&mut self, change: &Change) {
+impl AlertSink for AlertLines {
+    fn notify(&mut self, change: &Change) {
         self.0 += &console::line(change, console::Style::default());
     }
 }
@@ -151,7 +151,7 @@ fn judged(mut alarms: Alarms<AlertLines>, last: Timestamp) -> String {
     alarms.advance(last + Duration::from_secs(5));
     let (detection, alerts) = alarms.view();
     assert_eq!(alerts.firing.len(), 2, "{detection:?}");
-    let lines = alarms.told().0.clone();
+    let lines = alarms.sink().0.clone();
     let of_client = lines.lines().find(|line| line.contains(" src=10.0.0.124 ")).unwrap_or_default();
     for field in ["msg=\"alert firing\"", "kind=bandwidth", "side=inside", "value=40 limit=39"] {
         assert!(of_client.contains(field), "no {field} in {lines}");

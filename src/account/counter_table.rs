@@ -75,7 +75,7 @@ impl<K> CounterEntry<K> {
     /// The counters that earlier snapshots showed in `other`, for an entry without a row. For an entry that is not new,
     /// what it gained since the last snapshot counts as shown too.
     #[must_use]
-    pub fn shown_in_other(&self) -> Counters {
+    pub(crate) fn shown_in_other(&self) -> Counters {
         if self.is_new { Counters::default() } else { self.counters }
     }
 }
@@ -110,7 +110,7 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
     }
 
     /// Notes that a snapshot was made: no entry is new any more.
-    pub fn end_refresh(&mut self) {
+    pub(crate) fn end_refresh(&mut self) {
         self.refreshes = self.refreshes.wrapping_add(1);
     }
 
@@ -237,7 +237,7 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
     }
 
     /// Marks the entry at `position` as shown in a row or not.
-    pub fn set_shown(&mut self, position: u32, is_shown: bool) {
+    pub(crate) fn set_shown(&mut self, position: u32, is_shown: bool) {
         self.counts[position as usize].is_shown = is_shown;
     }
 
@@ -249,7 +249,7 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
 
     /// The number of entries that a sweep at `now` could remove.
     #[must_use]
-    pub fn resting(&self, now: Timestamp, idle_timeout: Option<Duration>) -> usize {
+    pub(crate) fn resting(&self, now: Timestamp, idle_timeout: Option<Duration>) -> usize {
         let Some(rest) = self.rest(idle_timeout) else { return 0 };
         self.counts.iter().filter(|count| count.is_used && now.since(count.last_seen) >= rest).count()
     }

@@ -4,7 +4,7 @@
 
 /// Rows or refusals of an interval at which it should be handed over: they still fit into a processor's second-level
 /// cache.
-pub const ROWS_TO_HAND_OVER: usize = 16_384;
+pub(crate) const ROWS_TO_HAND_OVER: usize = 16_384;
 
 /// Rows at which an interval may be handed over early, when nearly every frame makes a row.
 const ROWS_OF_A_FLOOD: usize = 1_024;

@@ -177,7 +177,7 @@ impl<A: Address> HostOf<A> {
     /// The host for which packets from `source` to `destination` count.
     #[must_use]
     #[inline(always)]
-    pub fn for_packets(source: A, destination: A, direction: Direction) -> Self {
+    pub(crate) fn for_packets(source: A, destination: A, direction: Direction) -> Self {
         let host = if direction == Direction::Incoming { destination } else { source };
         Self { host, direction }
     }

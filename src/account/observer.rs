@@ -95,7 +95,7 @@ impl<'a, A: Address, N: Copy + Default> RowBatch<'a, A, N> {
 
     /// A batch for an observer that is not active: it has no memory and takes no rows.
     #[must_use]
-    pub const fn unobserved() -> Self {
+    pub(crate) const fn unobserved() -> Self {
         Self { merged: Vec::new(), directed: Vec::new(), directed_count: 0, notes: Vec::new() }
     }
 
@@ -110,7 +110,7 @@ impl<'a, A: Address, N: Copy + Default> RowBatch<'a, A, N> {
 
     /// Its memory, for the next batch.
     #[must_use]
-    pub fn into_memory(self) -> BatchMemory<A, N> {
+    pub(crate) fn into_memory(self) -> BatchMemory<A, N> {
         BatchMemory { directed: self.directed, notes: self.notes }
     }
 

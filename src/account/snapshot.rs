@@ -100,7 +100,7 @@ impl Totals {
 
     /// The IP packets and bytes of every direction.
     #[must_use]
-    pub fn all_directions(&self) -> BTreeMap<Direction, Counters> {
+    pub(crate) fn all_directions(&self) -> BTreeMap<Direction, Counters> {
         Direction::ALL.map(|direction| (direction, self.direction(direction))).into()
     }
 
@@ -137,7 +137,7 @@ pub struct InterfaceEntry {
 impl InterfaceEntry {
     /// True if all of its counters are 0.
     #[must_use]
-    pub fn counts_nothing(&self) -> bool {
+    pub(crate) fn counts_nothing(&self) -> bool {
         let Capture { received, dropped_by_kernel, dropped_by_interface, .. } = self.capture.unwrap_or_default();
         self.frames.frames + received + dropped_by_kernel + dropped_by_interface == 0
     }

@@ -1,6 +1,5 @@
-//! An alert in a sentence.
-//!
-//! Takes an alert with its figures; gives one line of text. Must not know its readers, nor the rules.
+//! An alert in a sentence. Takes an alert with its figures; gives one line of text. Must not know its readers, nor the
+//! rules.
 
 use std::fmt;
 use std::net::IpAddr;

@@ -1,6 +1,5 @@
-//! The fingerprint of an alert: the same in every process and in every episode.
-//!
-//! Takes a kind, a rule's name and a subject; gives a hash. Must not know figures or times.
+//! The fingerprint of an alert: the same in every process and in every episode. Takes a kind, a rule's name and a
+//! subject; gives a hash. Must not know figures or times.
 
 use std::fmt;
 use std::net::IpAddr;

@@ -1,6 +1,5 @@
-//! The life of alerts.
-//!
-//! Takes detections and packet time; gives the changes of alerts. Must not know receivers, nor read a clock.
+//! The life of alerts. Takes detections and packet time; gives the changes of alerts. Must not know receivers, nor
+//! read a clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

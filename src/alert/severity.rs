@@ -1,6 +1,5 @@
-//! The severity of alerts, by the kind of detection and the side of its subject.
-//!
-//! Takes a kind and a subject; gives a severity. Must not know figures.
+//! The severity of alerts, by the kind of detection and the side of its subject. Takes a kind and a subject; gives a
+//! severity. Must not know figures.
 
 use crate::detect::{Kind, Subject};
 use crate::locality::Classifier;

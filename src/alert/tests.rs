@@ -61,17 +61,17 @@ fn reading(host: u8, seconds: i64, level: Level) -> Detection {
 }
 
 /// The changes: subject, true if it fires, second of its start or end.
-fn told(changes: &[Change]) -> Vec<(Subject, bool, i64)> {
-    let tell = |change: &Change| match change {
+fn summaries(changes: &[Change]) -> Vec<(Subject, bool, i64)> {
+    let summary = |change: &Change| match change {
         Change::Fired(alert) => (alert.subject, true, alert.starts_at.seconds()),
         Change::Resolved(alert) => (alert.subject, false, alert.ends_at.unwrap().seconds()),
     };
-    changes.iter().map(tell).collect()
+    changes.iter().map(summary).collect()
 }
 
 /// One detection at a time, at its time.
 fn run(alerts: &mut Alerts, readings: &[Detection]) -> Vec<(Subject, bool, i64)> {
-    readings.iter().flat_map(|reading| told(&alerts.apply(std::slice::from_ref(reading), reading.at))).collect()
+    readings.iter().flat_map(|reading| summaries(&alerts.apply(std::slice::from_ref(reading), reading.at))).collect()
 }
 
 use Level::{Near, Over, Under};
@@ -213,15 +213,15 @@ fn a_source_at_its_limit_does_not_flap() {
 fn an_alert_fires_for_the_hold_at_least_whenever_it_was_said_to_be_under() {
     let mut alerts = Alerts::new(&config(0, 60));
     run(&mut alerts, &[reading(1, 10, Over), reading(1, 20, Under), reading(1, 25, Near)]);
-    assert_eq!(told(&alerts.apply(&[], at(69))), []);
-    assert_eq!(told(&alerts.apply(&[], at(1_000))), [(source(1), false, 70)], "at its time, however late");
+    assert_eq!(summaries(&alerts.apply(&[], at(69))), []);
+    assert_eq!(summaries(&alerts.apply(&[], at(1_000))), [(source(1), false, 70)], "at its time, however late");
 }
 
 #[test]
 fn source_over_its_limit_again_at_the_last_moment_goes_on_firing() {
     let mut alerts = Alerts::new(&config(0, 60));
     run(&mut alerts, &[reading(1, 10, Over), reading(1, 20, Under)]);
-    assert_eq!(told(&alerts.apply(&[reading(1, 70, Over)], at(70))), []);
+    assert_eq!(summaries(&alerts.apply(&[reading(1, 70, Over)], at(70))), []);
     assert_eq!(run(&mut alerts, &[reading(1, 71, Under)]), [(source(1), false, 71)]);
 }
 
@@ -229,8 +229,8 @@ fn source_over_its_limit_again_at_the_last_moment_goes_on_firing() {
 fn a_detector_that_falls_silent_leaves_no_alert_behind() {
     let mut alerts = Alerts::new(&config(0, 60));
     run(&mut alerts, &[reading(1, 0, Over), reading(1, 100, Over)]);
-    assert_eq!(told(&alerts.apply(&[], at(100 + WINDOW + 60 - 1))), []);
-    assert_eq!(told(&alerts.apply(&[], at(100 + WINDOW + 60))), [(source(1), false, 170)]);
+    assert_eq!(summaries(&alerts.apply(&[], at(100 + WINDOW + 60 - 1))), []);
+    assert_eq!(summaries(&alerts.apply(&[], at(100 + WINDOW + 60))), [(source(1), false, 170)]);
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn changes_come_in_the_order_of_time() {
     let mut alerts = Alerts::new(&config(0, 5));
     let readings = [reading(2, 9, Over), reading(1, 9, Over), reading(3, 1, Under), reading(3, 0, Over)];
     let expected = [(source(3), true, 0), (source(3), false, 5), (source(1), true, 9), (source(2), true, 9)];
-    assert_eq!(told(&alerts.apply(&readings, at(10))), expected);
+    assert_eq!(summaries(&alerts.apply(&readings, at(10))), expected);
 }
 
 #[test]
@@ -274,7 +274,7 @@ fn a_clock_that_steps_makes_no_second_alert() {
         assert_eq!(run(&mut alerts, &readings), []);
         let readings = [reading(2, to + 58, Under), reading(1, to + 59, Under)];
         assert_eq!(run(&mut alerts, &readings), []);
-        let ended = told(&alerts.apply(&[], at(to + 60)));
+        let ended = summaries(&alerts.apply(&[], at(to + 60)));
         // An end never lies before its start.
         let expected = [(source(1), false, (to + 60).max(10_000)), (source(2), false, (to + 60).max(10_001))];
         assert_eq!(ended, expected);
@@ -287,7 +287,7 @@ fn a_clock_that_steps_leaves_no_alert_behind() {
     run(&mut alerts, &[reading(1, 1_000, Over), reading(1, 1_030, Over), reading(2, 1_030, Over)]);
     alerts.clock_stepped(at(0));
     assert_eq!((alerts.view().pending, alerts.view().firing.len()), (0, 1));
-    assert_eq!(told(&alerts.apply(&[], at(60 + WINDOW))).len(), 1);
+    assert_eq!(summaries(&alerts.apply(&[], at(60 + WINDOW))).len(), 1);
 }
 
 #[test]
@@ -296,7 +296,7 @@ fn the_end_of_the_packets_ends_all() {
     let readings = [reading(1, 0, Over), reading(1, 5, Over), reading(1, 6, Under), reading(2, 60, Over)];
     run(&mut alerts, &readings);
     run(&mut alerts, &[reading(2, 65, Over), reading(3, 65, Over)]);
-    assert_eq!(told(&alerts.finish(at(66))), [(source(2), false, 66)]);
+    assert_eq!(summaries(&alerts.finish(at(66))), [(source(2), false, 66)]);
     assert_eq!(alerts.finish(at(67)), []);
     assert_eq!((alerts.view().pending, alerts.view().firing.len()), (0, 0));
 }

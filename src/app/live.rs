@@ -1,6 +1,5 @@
-//! The exporter: captures, or reads one file, and serves until a signal.
-//!
-//! Takes a configuration; gives an exit status. Must not know the threads of the pipeline, nor the contents of pages.
+//! The exporter: captures, or reads one file, and serves until a signal. Takes a configuration; gives an exit status.
+//! Must not know the threads of the pipeline, nor the contents of pages.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -23,7 +22,7 @@ use crate::capture::file_name;
 use crate::capture::filter::UserFilter;
 use crate::config::Config;
 use crate::detect::Detectors;
-use crate::events::{Tell, console::Style};
+use crate::events::{AlertSink, console::Style};
 use crate::export::chart::Capabilities;
 use crate::export::process::Queue;
 use crate::export::vitals::Vitals;
@@ -194,7 +193,11 @@ impl Meanwhile {
     }
 
     /// Publishes the accounts, once a refresh.
-    fn look<T: Tell + Send + 'static>(&mut self, progress: &mut Progress<'_, Alarms<T>>, config: &Config) {
+    fn publish_if_due<T: AlertSink + Send + 'static>(
+        &mut self,
+        progress: &mut Progress<'_, Alarms<T>>,
+        config: &Config,
+    ) {
         self.has_news |= progress.frames > 0;
         let now = Instant::now();
         if !self.has_news || now < self.due {
@@ -223,7 +226,7 @@ fn start_reading(
     let (sender, reading) = oneshot::channel();
     let read = move || {
         let read = super::replay::read(&[file], &config, &config.detect, 1, alerts, |progress| {
-            meanwhile.look(progress, &config);
+            meanwhile.publish_if_due(progress, &config);
             if stop.is_received() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         drop(sender.send((read.report(&config, config.account.max_series), read.outcome)));

@@ -1,7 +1,5 @@
-//! The whole: reads the command line, opens, spawns, waits, drains.
-//!
-//! Takes the arguments and the environment; gives an exit status. The subcommands stand in files of their own; must
-//! not know their work.
+//! The whole: reads the command line, opens, spawns, waits, drains. Takes the arguments and the environment; gives an
+//! exit status. The subcommands stand in files of their own; must not know their work.
 
 mod live;
 mod log;

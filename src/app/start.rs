@@ -1,7 +1,5 @@
-//! The start message: version, interfaces, filter, local networks, limits and where alerts go; and a warning if the metrics
-//! are open.
-//!
-//! Takes the configuration and the network; gives two log lines and a warning. Changes nothing.
+//! The start message: version, interfaces, filter, local networks, limits and where alerts go; and a warning if the
+//! metrics are open. Takes the configuration and the network; gives two log lines and a warning. Changes nothing.
 
 use std::fmt::Display;
 use std::net::IpAddr;

@@ -1,6 +1,5 @@
-//! The functions of libpcap that the crate `pcap` lacks, behind safe ones.
-//!
-//! Takes names and programs; gives handles, texts and instructions. Must not know filters or frames.
+//! The functions of libpcap that the crate `pcap` lacks, behind safe ones. Takes names and programs; gives handles,
+//! texts and instructions. Must not know filters or frames.
 
 #![allow(unsafe_code)]
 

@@ -1,6 +1,5 @@
-//! The counters of a network interface itself, and whether each frame that it counts is one that a capture sees.
-//!
-//! Takes a name; gives counters of packets. Must not know the counters of captures.
+//! The counters of a network interface itself, and whether each frame that it counts is one that a capture sees. Takes
+//! a name; gives counters of packets. Must not know the counters of captures.
 
 use std::fs;
 use std::io;

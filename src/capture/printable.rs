@@ -1,7 +1,6 @@
-//! Text from outside → text that is safe on a terminal.
-//!
-//! Takes names of interfaces and files, filters and rules, which may hold any character; gives text in which each letter
-//! stands where it seems to stand. Must not know where the text is written.
+//! Text from outside → text that is safe on a terminal. Takes names of interfaces and files, filters and rules, which
+//! may hold any character; gives text in which each letter stands where it seems to stand. Must not know where the
+//! text is written.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

@@ -1,6 +1,5 @@
-//! BPF programs as the kernel runs them (Linux `filter.h`).
-//!
-//! Takes programs; gives joined, negated and shifted ones. Must not know the meaning of filters.
+//! BPF programs as the kernel runs them (Linux `filter.h`). Takes programs; gives joined, negated and shifted ones.
+//! Must not know the meaning of filters.
 
 use libc::sock_filter;
 use pcap::Linktype;

@@ -216,7 +216,7 @@ impl Declaration {
 
     /// True if the room that needs it is not built yet.
     #[must_use]
-    pub const fn is_reserved(&self) -> bool {
+    pub(crate) const fn is_reserved(&self) -> bool {
         matches!(self.role, Role::Reserved { .. })
     }
 }

@@ -1,6 +1,5 @@
-//! Ethernet and the headers between it and IP: VLAN tags, MPLS, PPPoE, 802.2 LLC with SNAP.
-//!
-//! Takes the bytes of a frame; gives the IP header behind these headers. Must not know the fields of IP.
+//! Ethernet and the headers between it and IP: VLAN tags, MPLS, PPPoE, 802.2 LLC with SNAP. Takes the bytes of a
+//! frame; gives the IP header behind these headers. Must not know the fields of IP.
 
 use super::{Cursor, Inside, NotIp, plausible, ppp};
 use crate::packet::IpVersion;

@@ -1,6 +1,5 @@
-//! From the IP header up: lengths, protocol, ports (CONTRACT rules 4 to 7).
-//!
-//! Takes the position of an IP header; gives a packet. Must not know the link headers before it.
+//! From the IP header up: lengths, protocol, ports (CONTRACT rules 4 to 7). Takes the position of an IP header; gives
+//! a packet. Must not know the link headers before it.
 //!
 //! `etherparse` reads the headers; the walk along IPv6 extension headers is our own, because the crate's stops at a
 //! hop-by-hop header that is not first, walks through IPv4's AH and into later fragments.

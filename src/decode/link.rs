@@ -1,6 +1,5 @@
-//! The outermost link header, by libpcap's link type (<https://www.tcpdump.org/linktypes.html>).
-//!
-//! Takes a frame; gives the position of its IP header. Must not know the fields of IP.
+//! The outermost link header, by libpcap's link type (<https://www.tcpdump.org/linktypes.html>). Takes a frame; gives
+//! the position of its IP header. Must not know the fields of IP.
 
 use super::{Cursor, Inside, NotIp, ethernet, ppp, wireless};
 use crate::packet::LinkType;

@@ -1,6 +1,5 @@
-//! PPP (RFC 1661): in PPPoE sessions (RFC 2516), bare, or with the address and control bytes of RFC 1662.
-//!
-//! Takes the bytes behind other headers; gives the IP header. Must not know these headers.
+//! PPP (RFC 1661): in PPPoE sessions (RFC 2516), bare, or with the address and control bytes of RFC 1662. Takes the
+//! bytes behind other headers; gives the IP header. Must not know these headers.
 
 use super::{Cursor, Inside, NotIp};
 

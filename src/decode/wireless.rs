@@ -1,6 +1,5 @@
-//! IEEE 802.11 data frames, bare or behind a Radiotap, Prism or AVS header.
-//!
-//! Takes a frame; gives the IP header. Must not know encryption: such frames hold no packet that can be read.
+//! IEEE 802.11 data frames, bare or behind a Radiotap, Prism or AVS header. Takes a frame; gives the IP header. Must
+//! not know encryption: such frames hold no packet that can be read.
 
 use super::{Cursor, Inside, NotIp, ethernet};
 

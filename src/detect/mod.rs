@@ -100,7 +100,7 @@ impl Level {
 
     /// The level of a score under a rule with further conditions, which holds if `is_over`.
     #[must_use]
-    pub fn of_score(is_over: bool, score: f64, limit: f64) -> Self {
+    pub(crate) fn of_score(is_over: bool, score: f64, limit: f64) -> Self {
         if is_over {
             Self::Over
         } else if score < 0.9 * limit {

@@ -1,6 +1,5 @@
-//! One line per change of an alert, for people and for log collectors: the form of the program's own log.
-//!
-//! Takes a change; gives a line of text. Must not know where it goes.
+//! One line per change of an alert, for people and for log collectors: the form of the program's own log. Takes a
+//! change; gives a line of text. Must not know where it goes.
 //!
 //! | field | meaning |
 //! |---|---|

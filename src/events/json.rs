@@ -1,7 +1,6 @@
 //! One JSON object a line and change, as CONTRACT has alerts:
-//! `{"ts":1700000012.5,"src":"203.0.113.5","kind":"host_scan","state":"firing",…}`.
-//!
-//! Takes a change; gives an object in one line. Must not know where it goes.
+//! `{"ts":1700000012.5,"src":"203.0.113.5","kind":"host_scan","state":"firing",…}`. Takes a change; gives an object in
+//! one line. Must not know where it goes.
 //!
 //! | key | meaning |
 //! |---|---|

@@ -1,6 +1,5 @@
-//! One line of the program's output: time, level, message and fields, as logfmt or JSON.
-//!
-//! Takes times, texts and numbers; gives a line. Must not know their meaning.
+//! One line of the program's output: time, level, message and fields, as logfmt or JSON. Takes times, texts and
+//! numbers; gives a line. Must not know their meaning.
 //!
 //! The program's log and the lines of alerts are both written here, so that they have one form: `ts` (RFC 3339, UTC),
 //! `level`, `msg`, then the fields.

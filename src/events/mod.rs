@@ -1,7 +1,6 @@
-//! Changes of alerts → lines: for people on the console, for scripts as JSON.
-//!
-//! Takes changes; gives lines. Outside text (a rule's name) is escaped; the rest consists of numbers, addresses and
-//! words of the program's own. Must not know the detectors, nor where lines go.
+//! Changes of alerts → lines: for people on the console, for scripts as JSON. Takes changes; gives lines. Outside text
+//! (a rule's name) is escaped; the rest consists of numbers, addresses and words of the program's own. Must not know
+//! the detectors, nor where lines go.
 
 pub mod console;
 pub mod json;
@@ -11,14 +10,14 @@ use crate::alert::Change;
 use crate::packet::Seconds;
 
 /// Receives the changes of alerts.
-pub trait Tell {
+pub trait AlertSink {
     /// Receives a change, in the order of packet time.
-    fn tell(&mut self, change: &Change);
+    fn notify(&mut self, change: &Change);
 }
 
 /// Discards all changes.
-impl Tell for () {
-    fn tell(&mut self, _: &Change) {}
+impl AlertSink for () {
+    fn notify(&mut self, _: &Change) {}
 }
 
 /// The state after a change, as text.

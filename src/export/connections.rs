@@ -1,6 +1,5 @@
-//! Counters of the server's connections: those that were refused, and those that the server closed.
-//!
-//! Takes reasons; gives counters with one value for each. Must not know why a client was refused.
+//! Counters of the server's connections: those that were refused, and those that the server closed. Takes reasons;
+//! gives counters with one value for each. Must not know why a client was refused.
 
 use prometheus::{IntCounterVec, Opts, Registry};
 

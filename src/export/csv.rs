@@ -1,6 +1,5 @@
-//! Comma-separated values, RFC 4180: a header line, then one line per flow, as the JSON lines have them.
-//!
-//! Takes a snapshot; gives text. Must not know how its rows came about.
+//! Comma-separated values, RFC 4180: a header line, then one line per flow, as the JSON lines have them. Takes a
+//! snapshot; gives text. Must not know how its rows came about.
 //!
 //! | column | meaning |
 //! |---|---|

@@ -1,6 +1,5 @@
-//! The metric families, each declared once.
-//!
-//! Takes nothing; gives names, types, labels and help texts. Must not know values.
+//! The metric families, each declared once. Takes nothing; gives names, types, labels and help texts. Must not know
+//! values.
 
 /// The type of a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,5 @@
-//! JSON lines (CONTRACT's neutral output): one per flow, one per sum of flows that have no line, and a last one of totals.
-//!
-//! Takes a snapshot; gives text. Must not know how its rows came about.
+//! JSON lines (CONTRACT's neutral output): one per flow, one per sum of flows that have no line, and a last one of
+//! totals. Takes a snapshot; gives text. Must not know how its rows came about.
 //!
 //! | key | meaning |
 //! |---|---|

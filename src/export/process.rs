@@ -1,6 +1,5 @@
-//! The metrics of the program itself: its version, its resources and its losses.
-//!
-//! Takes counts of other rooms; gives samples. Must not know accounts or detection.
+//! The metrics of the program itself: its version, its resources and its losses. Takes counts of other rooms; gives
+//! samples. Must not know accounts or detection.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};

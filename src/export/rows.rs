@@ -1,6 +1,5 @@
-//! Metric families of flows and hosts: the rows that are shown, those that are not, and those that left.
-//!
-//! Takes a snapshot; gives samples. Must not know which rows are admitted.
+//! Metric families of flows and hosts: the rows that are shown, those that are not, and those that left. Takes a
+//! snapshot; gives samples. Must not know which rows are admitted.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};

@@ -1,6 +1,5 @@
-//! The families of the older trafficmonitor, as it prints them.
-//!
-//! Takes a snapshot; gives samples in the older program's words. Must not know the newer families.
+//! The families of the older trafficmonitor, as it prints them. Takes a snapshot; gives samples in the older program's
+//! words. Must not know the newer families.
 
 use std::io::{self, Write};
 

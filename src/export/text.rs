@@ -1,6 +1,5 @@
-//! The text formats, streamed: Prometheus' 0.0.4, and OpenMetrics 1.0 by the same calls.
-//!
-//! Takes families and samples in order; gives bytes in chunks. Must not know the meaning of values.
+//! The text formats, streamed: Prometheus' 0.0.4, and OpenMetrics 1.0 by the same calls. Takes families and samples in
+//! order; gives bytes in chunks. Must not know the meaning of values.
 //!
 //! OpenMetrics names a counter's family without `_total`, escapes quotes in help texts, ends with `# EOF`, and may say of
 //! each counter when it began at 0 (`_created`).

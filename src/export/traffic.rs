@@ -1,6 +1,4 @@
-//! Metric families of the accounts and of capture.
-//!
-//! Takes a snapshot; gives samples. Must not know single flows.
+//! Metric families of the accounts and of capture. Takes a snapshot; gives samples. Must not know single flows.
 
 use std::io::{self, Write};
 

@@ -1,7 +1,5 @@
-//! Figures and times for people: a number with its unit in few characters, or exact.
-//!
-//! Takes numbers; gives text. Bytes go in steps of 1000, as in the sentences of alerts. Must not know the meaning of
-//! figures.
+//! Figures and times for people: a number with its unit in few characters, or exact. Takes numbers; gives text. Bytes
+//! go in steps of 1000, as in the sentences of alerts. Must not know the meaning of figures.
 
 use std::time::Duration;
 

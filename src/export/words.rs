@@ -1,6 +1,5 @@
-//! Addresses and protocols as text, appended without an allocation each.
-//!
-//! Takes addresses and numbers; gives text in a buffer. Must not know labels or formats.
+//! Addresses and protocols as text, appended without an allocation each. Takes addresses and numbers; gives text in a
+//! buffer. Must not know labels or formats.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;

@@ -1,6 +1,4 @@
-//! Addresses to listen on: `[HOST]:PORT`.
-//!
-//! Takes text; gives listening sockets. Must not know the connections on them.
+//! Addresses to listen on: `[HOST]:PORT`. Takes text; gives listening sockets. Must not know the connections on them.
 
 use std::fmt;
 use std::io;

@@ -1,6 +1,5 @@
-//! Bodies of answers: whole, or rendered while they are sent.
-//!
-//! Takes a function that renders; gives a stream of chunks. Must not know the formats.
+//! Bodies of answers: whole, or rendered while they are sent. Takes a function that renders; gives a stream of chunks.
+//! Must not know the formats.
 //!
 //! A rendered body goes from a thread of its own through a short queue, so a large one is never in memory as a whole,
 //! however slowly the client reads. A marker at its end says that it is complete. Without the marker the connection

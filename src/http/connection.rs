@@ -1,7 +1,5 @@
-//! Connections: accepted up to a limit, closed when their client does nothing.
-//!
-//! Takes listening sockets; gives requests to the pages and their answers to clients. Must not know the contents of
-//! pages.
+//! Connections: accepted up to a limit, closed when their client does nothing. Takes listening sockets; gives requests
+//! to the pages and their answers to clients. Must not know the contents of pages.
 
 use std::convert::Infallible;
 use std::future::Future;

@@ -1,7 +1,6 @@
-//! Connections that have not sent a whole request. A client that says nothing must not hold a place that a client with a
-//! request needs, so these connections are counted apart from those that are being answered.
-//!
-//! Takes connections and their clients; gives the one to close. Must not know requests.
+//! Connections that have not sent a whole request. A client that says nothing must not hold a place that a client with
+//! a request needs, so these connections are counted apart from those that are being answered. Takes connections and
+//! their clients; gives the one to close. Must not know requests.
 //!
 //! When there are too many, one is closed: one that has never sent a whole request, if there is any; of these the oldest
 //! of the client that has the most. So a client with few connections keeps them however many others come, and the newest

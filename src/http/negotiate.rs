@@ -1,6 +1,5 @@
-//! The formats that a client accepts: format by `Accept`, gzip by `Accept-Encoding` (RFC 9110, section 12).
-//!
-//! Takes the headers of a request; gives a format and a coding. Must not know pages.
+//! The formats that a client accepts: format by `Accept`, gzip by `Accept-Encoding` (RFC 9110, section 12). Takes the
+//! headers of a request; gives a format and a coding. Must not know pages.
 //!
 //! No client is turned away: one that accepts no available format gets the text format 0.0.4, not compressed.
 

@@ -1,6 +1,5 @@
-//! Paths → answers.
-//!
-//! Takes requests and the latest report; gives answers. Must not know connections, nor the accountant.
+//! Paths → answers. Takes requests and the latest report; gives answers. Must not know connections, nor the
+//! accountant.
 
 use std::io::{self, Write};
 use std::net::IpAddr;

@@ -1,6 +1,5 @@
-//! Reports which client has received which snapshot.
-//!
-//! Takes the fates of answers; gives reports to the accountant. Must not know their contents.
+//! Reports which client has received which snapshot. Takes the fates of answers; gives reports to the accountant. Must
+//! not know their contents.
 //!
 //! A written answer proves little: it waits in the kernel, and its client may be gone. If the client then sends
 //! another request on the same connection, or closes it in order, the client has read the answer: a client that

@@ -1,6 +1,5 @@
-//! Slots that clients share: their number, their holders, and the rule for one more.
-//!
-//! Takes clients; gives slots or reasons for refusals. Must not know the use of a slot.
+//! Slots that clients share: their number, their holders, and the rule for one more. Takes clients; gives slots or
+//! reasons for refusals. Must not know the use of a slot.
 //!
 //! A client may hold no more slots than are still free: the first client takes half of them at most, the next half of
 //! the rest, and so on. So no client starves another, and the number of clients need not be configured.

@@ -1,6 +1,5 @@
-//! The progress of an exposition through a connection.
-//!
-//! Takes the events of a connection; gives whether its client has read the exposition. Must not know scrapes.
+//! The progress of an exposition through a connection. Takes the events of a connection; gives whether its client has
+//! read the exposition. Must not know scrapes.
 //!
 //! A client's next request shows that it has read the previous answer, unless the request was sent ahead: clients may
 //! send many requests at once. So a request counts only if the connection was silent after the last byte of the

@@ -1,6 +1,5 @@
-//! Asks by ethtool's system call how an interface changes frames.
-//!
-//! Takes a name; gives true or false. Must not know captures.
+//! Asks by ethtool's system call how an interface changes frames. Takes a name; gives true or false. Must not know
+//! captures.
 
 use std::io;
 

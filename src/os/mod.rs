@@ -1,7 +1,5 @@
-//! System calls of Linux that the standard library lacks, behind safe functions.
-//!
-//! Takes descriptors and names of interfaces; gives the kernel's answers. Must not know packets, nor the use of an
-//! answer.
+//! System calls of Linux that the standard library lacks, behind safe functions. Takes descriptors and names of
+//! interfaces; gives the kernel's answers. Must not know packets, nor the use of an answer.
 
 #![allow(unsafe_code)]
 

@@ -1,6 +1,5 @@
-//! Packet sockets and TCP connections: the calls that the standard library lacks.
-//!
-//! Takes descriptors; gives the kernel's answers. Must not know libpcap or HTTP.
+//! Packet sockets and TCP connections: the calls that the standard library lacks. Takes descriptors; gives the
+//! kernel's answers. Must not know libpcap or HTTP.
 
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd, RawFd};

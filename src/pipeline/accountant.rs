@@ -1,7 +1,5 @@
-//! The accountant: merges the intervals of capture threads, and publishes a snapshot every refresh.
-//!
-//! Takes intervals, plans and reports of scrapes; gives snapshots. Must not know packets, nor the readers of
-//! snapshots.
+//! The accountant: merges the intervals of capture threads, and publishes a snapshot every refresh. Takes intervals,
+//! plans and reports of scrapes; gives snapshots. Must not know packets, nor the readers of snapshots.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,7 +19,7 @@ use crate::account::observer::RowObserver as _;
 use crate::account::snapshot::Snapshot;
 use crate::account::snapshot_builder::SnapshotBuilder;
 use crate::detect::Notes;
-use crate::events::Tell;
+use crate::events::AlertSink;
 use crate::export::{Published, Report};
 use crate::http::ScrapeReports;
 use crate::packet::Timestamp;
@@ -54,7 +52,7 @@ pub(super) struct Accountant<T> {
     pub heart: Arc<Heart>,
 }
 
-impl<T: Tell> Accountant<T> {
+impl<T: AlertSink> Accountant<T> {
     /// The body of the thread: until every capture thread has ended. Gives the final accounts.
     pub(super) fn run(mut self) -> Snapshot {
         let _life = self.heart.life();

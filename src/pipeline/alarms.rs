@@ -1,7 +1,6 @@
-//! Detections become alerts, and each change of an alert is passed on; the same live and from files.
-//!
-//! Takes merged rows and packet time, which go to the detectors; gives the changes of alerts to their receiver. Must not know
-//! the rules, nor what the receiver does.
+//! Detections become alerts, and each change of an alert is passed on; the same live and from files. Takes merged rows
+//! and packet time, which go to the detectors; gives the changes of alerts to their receiver. Must not know the rules,
+//! nor what the receiver does.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -11,7 +10,7 @@ use super::clock::ClockObserver;
 use crate::account::observer::RowObserver;
 use crate::alert::{self, Alerts};
 use crate::detect::{self, Detection, Detectors, Notes, Subject};
-use crate::events::Tell;
+use crate::events::AlertSink;
 use crate::locality::Classifier;
 use crate::packet::Timestamp;
 use crate::time_grid::TimeGrid;
@@ -22,17 +21,18 @@ pub struct Alarms<T> {
     grids: Vec<TimeGrid>,
     detectors: Detectors,
     alerts: Alerts,
-    tell: T,
+    /// The receiver of changes.
+    sink: T,
     /// The time at which the packets ended for good.
     ended: Option<Timestamp>,
 }
 
-impl<T: Tell> Alarms<T> {
+impl<T: AlertSink> Alarms<T> {
     /// Nothing found yet.
-    pub fn new(detectors: Detectors, alerts: &alert::Config, tell: T) -> Self {
+    pub fn new(detectors: Detectors, alerts: &alert::Config, sink: T) -> Self {
         let mut alerts = Alerts::new(alerts);
         alerts.expect_rules(detectors.rules());
-        Self { grids: detectors.grids().to_vec(), detectors, alerts, tell, ended: None }
+        Self { grids: detectors.grids().to_vec(), detectors, alerts, sink, ended: None }
     }
 
     /// Observes packet time in the cells of `grids` in place of those that the detectors need. Intervals then end at the same
@@ -49,7 +49,7 @@ impl<T: Tell> Alarms<T> {
 
     fn apply(&mut self, detections: &[Detection], now: Timestamp) {
         for change in self.alerts.apply(detections, now) {
-            self.tell.tell(&change);
+            self.sink.notify(&change);
         }
     }
 
@@ -64,16 +64,16 @@ impl<T: Tell> Alarms<T> {
 
     /// The receiver of changes.
     #[must_use]
-    pub fn told(&self) -> &T {
-        &self.tell
+    pub fn sink(&self) -> &T {
+        &self.sink
     }
 
     /// Resolves firing alerts if the packets have ended for good. Gives the receiver of changes.
     pub fn resolve(mut self) -> T {
         for change in self.ended.iter().flat_map(|ended| self.alerts.finish(*ended)) {
-            self.tell.tell(&change);
+            self.sink.notify(&change);
         }
-        self.tell
+        self.sink
     }
 }
 
@@ -84,7 +84,7 @@ const fn source(subject: Subject) -> Option<IpAddr> {
     }
 }
 
-impl<T: Tell> ClockObserver for Alarms<T> {
+impl<T: AlertSink> ClockObserver for Alarms<T> {
     type Notes = Notes;
 
     #[inline]

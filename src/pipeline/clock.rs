@@ -1,7 +1,6 @@
-//! The clock observer: follows packet time beside the ledger.
-//!
-//! Takes the advances and steps of packet time; gives the grids whose cells no interval may span. Must not know where packet
-//! time comes from, whether from capture threads or from files.
+//! The clock observer: follows packet time beside the ledger. Takes the advances and steps of packet time; gives the
+//! grids whose cells no interval may span. Must not know where packet time comes from, whether from capture threads or
+//! from files.
 
 use crate::account::observer::RowObserver;
 use crate::packet::Timestamp;

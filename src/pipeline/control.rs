@@ -1,7 +1,5 @@
 //! The exchange between the supervisor and the capture threads, both ways. The threads read it between two polls,
-//! never per packet.
-//!
-//! Takes plans and reports of threads; gives the latest of each. Must not know handles.
+//! never per packet. Takes plans and reports of threads; gives the latest of each. Must not know handles.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};

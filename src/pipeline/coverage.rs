@@ -1,6 +1,5 @@
-//! The share of an interface's own count that is captured, as far as the two can be compared.
-//!
-//! Takes two counters; gives their growth. Must not know why a capture loses packets.
+//! The share of an interface's own count that is captured, as far as the two can be compared. Takes two counters;
+//! gives their growth. Must not know why a capture loses packets.
 
 use std::io;
 

@@ -1,5 +1,4 @@
 //! Several workers on one interface: their handles in one fan-out group of the kernel, each packet at one of them.
-//!
 //! Takes handles; gives places in the group. Must not know frames.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,7 +1,6 @@
 //! Intervals change hands: full ones to the accountant, empty ones back. Two of them a capture thread, so that neither
-//! side ever waits for a lock, and memory is bounded by their number.
-//!
-//! Takes full intervals of one thread; gives empty ones. Must not know the contents of intervals.
+//! side ever waits for a lock, and memory is bounded by their number. Takes full intervals of one thread; gives empty
+//! ones. Must not know the contents of intervals.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};

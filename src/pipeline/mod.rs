@@ -1,6 +1,5 @@
-//! The way of the packets: sources into intervals, intervals into the ledger, the ledger into snapshots.
-//!
-//! Takes sources of frames and a configuration; gives snapshots and changes of alerts. Must not know HTTP.
+//! The way of the packets: sources into intervals, intervals into the ledger, the ledger into snapshots. Takes sources
+//! of frames and a configuration; gives snapshots and changes of alerts. Must not know HTTP.
 
 mod accountant;
 pub mod alarms;

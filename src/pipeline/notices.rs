@@ -1,6 +1,4 @@
-//! Log lines that are written once.
-//!
-//! Takes notices; writes each once. Must not know what causes them.
+//! Log lines that are written once. Takes notices; writes each once. Must not know what causes them.
 
 use super::control::Plan;
 use std::collections::BTreeSet;

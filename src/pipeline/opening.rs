@@ -1,6 +1,5 @@
-//! Waits until every interface that is captured from the start has been opened.
-//!
-//! Takes the results of first tries; calls a function once. Must not know handles.
+//! Waits until every interface that is captured from the start has been opened. Takes the results of first tries;
+//! calls a function once. Must not know handles.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;

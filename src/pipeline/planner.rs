@@ -1,6 +1,5 @@
-//! Network → plan: which interfaces are captured and by what filters. Decides only; [`super::supervisor`] acts.
-//!
-//! Takes a network and the settings; gives a plan. Must not know threads.
+//! Network → plan: which interfaces are captured and by what filters. Decides only; [`super::supervisor`] acts. Takes
+//! a network and the settings; gives a plan. Must not know threads.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

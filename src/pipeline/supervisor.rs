@@ -1,7 +1,6 @@
 //! The supervisor: starts and ends the threads that the plan wants, and reads the network when it changes.
-//! [`super::planner`] makes the plan.
-//!
-//! Takes the settings and changes of the network; gives plans and running threads. Must not know frames.
+//! [`super::planner`] makes the plan. Takes the settings and changes of the network; gives plans and running threads.
+//! Must not know frames.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -33,7 +32,7 @@ use crate::capture::masquerade::likely_masquerade;
 use crate::capture::network::{Changes, Network};
 use crate::capture::{self, Selection, selection};
 use crate::detect::Notes;
-use crate::events::Tell;
+use crate::events::AlertSink;
 use crate::export::Published;
 use crate::export::vitals::Vitals;
 use crate::http::ScrapeReports;
@@ -109,7 +108,7 @@ pub fn tick(config: &Config) -> Duration {
 ///
 /// # Errors
 /// When an interface is unknown or named twice over, or nothing can be captured.
-pub fn start<T: Tell + Send + 'static>(
+pub fn start<T: AlertSink + Send + 'static>(
     setup: Setup<T>,
     on_open: impl Fn() + Send + Sync + 'static,
     on_death: impl FnOnce() + Send + 'static,

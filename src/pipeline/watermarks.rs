@@ -1,7 +1,6 @@
-//! The packet time that capture threads have reached, each by itself and all together.
-//!
-//! Takes the times that threads report; gives the advances of packet time. One thread sees first that the clock was set. The
-//! others follow, and what they had counted before is merely late. Must not know the packets.
+//! The packet time that capture threads have reached, each by itself and all together. Takes the times that threads
+//! report; gives the advances of packet time. One thread sees first that the clock was set. The others follow, and
+//! what they had counted before is merely late. Must not know the packets.
 
 use std::collections::BTreeMap;
 

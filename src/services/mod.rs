@@ -1,8 +1,7 @@
-//! The names of ports and of protocols, as IANA lists them.
-//!
-//! Takes numbers off a packet, gives the words that people know them by. Knows nothing of flows or labels.
-//! The ports are compiled in (`ports.tsv`, made by `scripts/services.mjs`, source and licence in NOTICE), so the same
-//! capture has the same names on every machine, whatever its `/etc/services` says.
+//! The names of ports and of protocols, as IANA lists them. Takes numbers off a packet, gives the words that people
+//! know them by. Knows nothing of flows or labels. The ports are compiled in (`ports.tsv`, made by
+//! `scripts/services.mjs`, source and licence in NOTICE), so the same capture has the same names on every machine,
+//! whatever its `/etc/services` says.
 
 mod ports;
 

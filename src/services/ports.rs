@@ -1,6 +1,5 @@
-//! IANA's table of ports, as an index by port number.
-//!
-//! Takes the text of the table; gives names by number. Must not know protocols other than TCP and UDP.
+//! IANA's table of ports, as an index by port number. Takes the text of the table; gives names by number. Must not
+//! know protocols other than TCP and UDP.
 
 use std::sync::LazyLock;
 

@@ -14,7 +14,7 @@ use trafficmonitor::account::snapshot_builder::SnapshotBuilder;
 use trafficmonitor::alert::Change;
 use trafficmonitor::config::Config;
 use trafficmonitor::detect::Detectors;
-use trafficmonitor::events::Tell;
+use trafficmonitor::events::AlertSink;
 use trafficmonitor::export::vitals::Vitals;
 use trafficmonitor::pipeline::alarms::Alarms;
 use trafficmonitor::pipeline::supervisor::{self, Setup};
@@ -230,8 +230,8 @@ fn thread_that_hangs_ends_the_program() {
 /// Panics on the accountant's thread at the first alert.
 struct Panicking;
 
-impl Tell for Panicking {
-    fn tell(&mut self, _: &Change) {
+impl AlertSink for Panicking {
+    fn notify(&mut self, _: &Change) {
         std::panic::resume_unwind(Box::new("on purpose"));
     }
 }

@@ -147,7 +147,7 @@ impl Alertmanager {
 }
 
 /// Status and alerts of a notification: status, name, source.
-fn told(notification: &Value) -> Value {
+fn notified(notification: &Value) -> Value {
     let alert = |alert: &Value| json!([alert["status"], alert["labels"]["alertname"], alert["labels"]["source"]]);
     let alerts = notification["alerts"].as_array().unwrap().iter().map(alert).collect::<Vec<_>>();
     json!([notification["status"], alerts])
@@ -167,10 +167,11 @@ fn scan_is_notified_once_and_its_end_once() {
 
     scan(&outside.udp("10.9.0.2:40053"), 1, TARGETS);
     let is_over = |taken: &[Value]| taken.iter().any(|notification| notification["status"] == "resolved");
-    let taken = wait_for("the end of the scan is told", || Some(webhook.taken()).filter(|taken| is_over(taken)));
+    let taken =
+        wait_for("the notification of the end of the scan", || Some(webhook.taken()).filter(|taken| is_over(taken)));
 
     let of_scan = |status: &str| json!([status, [[status, "TrafficmonitorHostScan", "10.9.0.2"]]]);
-    assert_eq!(taken.iter().map(told).collect::<Vec<_>>(), [of_scan("firing"), of_scan("resolved")]);
+    assert_eq!(taken.iter().map(notified).collect::<Vec<_>>(), [of_scan("firing"), of_scan("resolved")]);
     let (labels, annotations) = (&taken[0]["alerts"][0]["labels"], &taken[0]["alerts"][0]["annotations"]);
     assert_eq!((&labels["severity"], &labels["side"]), (&json!("warning"), &json!("inside")));
     assert_eq!(annotations["summary"], "10.9.0.2 scans hosts");

@@ -178,7 +178,7 @@ fn prometheus_shows_the_sent_bytes_of_flows_that_come_and_go() {
     wait_for_scrapes(&prometheus, QUIET_SCRAPES);
 
     let series = samples(&prometheus, FAMILY);
-    let told: u64 = series.values().map(|values| gained(values)).sum();
+    let shown: u64 = series.values().map(|values| gained(values)).sum();
     let increase = prometheus.query(&format!("sum(increase({FAMILY}[{WINDOW}]))"));
     let increase = increase[0]["value"][1].as_str().unwrap().parse::<f64>().unwrap();
     let beyond = 100.0 * (increase / sent as f64 - 1.0);
@@ -186,10 +186,10 @@ fn prometheus_shows_the_sent_bytes_of_flows_that_come_and_go() {
         series.iter().partition(|(labels, _)| !labels.contains(r#""source":"other""#));
     let in_rows: u64 = rows.iter().map(|(_, values)| gained(values)).sum();
     let (counts, others) = (rows.len(), other.len());
-    println!("sent {sent} bytes; last minus first of {counts} rows ({in_rows}) and {others} other: {told} bytes");
+    println!("sent {sent} bytes; last minus first of {counts} rows ({in_rows}) and {others} other: {shown} bytes");
     println!("sum(increase(...)): {increase:.0} bytes, {beyond:+.2} %");
 
-    assert_eq!(told, sent, "last minus first of every series");
+    assert_eq!(shown, sent, "last minus first of every series");
     adds_up_at_every_scrape(&prometheus);
     assert!(beyond.abs() < 2.0, "{beyond} %");
     assert!(rows.len() as u64 > 3 * SHOWN, "rows came and went: {}", rows.len());

@@ -273,7 +273,7 @@ pub fn request_way<A: Address>(key: &ConversationKey<A>, opener: Way, first_flag
 ///
 /// A SYN and its answer decide by themselves; for every other packet the ports decide, if they differ in kind or number.
 #[must_use]
-pub fn request_way_by_ports<A: Address>(key: &ConversationKey<A>) -> Option<Way> {
+pub(crate) fn request_way_by_ports<A: Address>(key: &ConversationKey<A>) -> Option<Way> {
     let decided = Way::BOTH.map(|opener| request_way(key, opener, TcpFlags::default()));
     (decided[0] == decided[1]).then_some(decided[0])
 }

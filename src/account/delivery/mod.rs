@@ -23,12 +23,12 @@ use std::time::Duration;
 use crate::packet::Timestamp;
 
 /// Rows wait this long for a client after the only scrape that it completed.
-pub const AFTER_ONE: Duration = Duration::from_secs(60);
+pub(crate) const AFTER_ONE: Duration = Duration::from_secs(60);
 
 /// The least and the most time that rows wait for a client after it completed several scrapes.
-pub const LEAST_PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const LEAST_PATIENCE: Duration = Duration::from_secs(30);
 /// See [`LEAST_PATIENCE`]. A client is remembered for as long, so that its second scrape tells its interval.
-pub const MOST_PATIENCE: Duration = Duration::from_secs(5 * 60);
+pub(crate) const MOST_PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 /// Rows wait for this many intervals of a client: it may miss one scrape, and be late with the next.
 const INTERVALS: u32 = 3;
@@ -37,7 +37,7 @@ const INTERVALS: u32 = 3;
 const KEPT_INTERVALS: usize = 4;
 
 /// Rows wait this long for a first scrape: longer than http lets any take.
-pub const FIRST_SCRAPE: Duration = Duration::from_secs(60);
+pub(crate) const FIRST_SCRAPE: Duration = Duration::from_secs(60);
 
 /// Time for which a broken first scrape is remembered.
 pub const MEMORY: Duration = Duration::from_secs(60 * 60);

@@ -57,7 +57,7 @@ impl<A: Address> Row<A> {
     /// True for each direction that has packets, forward first.
     #[must_use]
     #[inline(always)]
-    pub fn has_packets(&self) -> [bool; 2] {
+    pub(crate) fn has_packets(&self) -> [bool; 2] {
         let [forward, backward] = &self.ways;
         [forward.packets > 0, backward.packets > 0]
     }
@@ -65,7 +65,7 @@ impl<A: Address> Row<A> {
     /// Calls `each` for each direction that has packets, forward first. (Written out, because a loop compiles to slower
     /// code.)
     #[inline(always)]
-    pub fn each_way(&self, mut each: impl FnMut(Way, &OneWay)) {
+    pub(crate) fn each_way(&self, mut each: impl FnMut(Way, &OneWay)) {
         let [forward, backward] = &self.ways;
         if forward.packets > 0 {
             each(Way::Forward, forward);

@@ -294,13 +294,13 @@ impl<N> Ledger<N> {
 
     /// The memory of intervals in bytes: the last one of each capture thread, and the one that it fills now.
     #[must_use]
-    pub fn interval_memory_bytes(&self) -> usize {
+    pub(crate) fn interval_memory_bytes(&self) -> usize {
         self.interfaces.interval_memory_bytes()
     }
 
     /// The memory that the conversations take, in bytes.
     #[must_use]
-    pub fn conversation_memory_bytes(&self) -> usize {
+    pub(crate) fn conversation_memory_bytes(&self) -> usize {
         self.v4.memory_bytes() + self.v6.memory_bytes()
     }
 }

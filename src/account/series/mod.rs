@@ -34,7 +34,7 @@ use others::{ByDirection, Others};
 use row::{RowState, TrackedRow};
 
 /// The fewest completed scrapes for which a row stays once it was shown.
-pub const MINIMUM_SCRAPES: u64 = 30;
+pub(crate) const MINIMUM_SCRAPES: u64 = 30;
 
 /// Later than every snapshot.
 const NEVER: u64 = u64::MAX;
@@ -180,7 +180,7 @@ impl<K: SeriesKey> Series<K> {
     }
 
     /// Freezes the rows whose entries left from `positions`, from the snapshot `next` on.
-    pub fn freeze_evicted(&mut self, positions: &[u32], table: &CounterTable<K>, next: u64) {
+    pub(crate) fn freeze_evicted(&mut self, positions: &[u32], table: &CounterTable<K>, next: u64) {
         let evicted: BTreeSet<u32> = positions.iter().copied().collect();
         for row in &mut self.rows {
             if !row.is_frozen() && evicted.contains(&row.position) {

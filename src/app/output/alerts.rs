@@ -1,6 +1,5 @@
-//! Changes of alerts → lines on standard output.
-//!
-//! Takes changes from the thread that finds them; gives lines to a [`LineQueue`]. Must not know how alerts come about.
+//! Changes of alerts → lines on standard output. Takes changes from the thread that finds them; gives lines to a
+//! [`LineQueue`]. Must not know how alerts come about.
 
 use std::io;
 use std::sync::Arc;
@@ -9,7 +8,7 @@ use std::time::Instant;
 
 use super::{LineQueue, Stream};
 use crate::alert::Change;
-use crate::events::Tell;
+use crate::events::AlertSink;
 use crate::events::console::{self, Style};
 
 /// The sender's behaviour if the reader is slower than the alerts come.
@@ -57,8 +56,8 @@ impl AlertLines {
     }
 }
 
-impl Tell for AlertLines {
-    fn tell(&mut self, change: &Change) {
+impl AlertSink for AlertLines {
+    fn notify(&mut self, change: &Change) {
         let line = console::line(change, self.style);
         match self.pace {
             AlertPace::Live => self.output.send(line),

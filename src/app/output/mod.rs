@@ -1,6 +1,4 @@
-//! Lines on their way to standard output or standard error: a bounded queue and one writer thread for each of the
-//! two.
-//!
+//! Lines on their way to standard output or standard error: a bounded queue and one writer thread for each of the two.
 //! Takes whole lines from any thread and never makes that thread wait for a reader. Counts the lost lines, and writes
 //! their number in their place. Must not know the contents of lines.
 

@@ -1,6 +1,5 @@
-//! Whole lines → a file descriptor that may fail for a while: a full disk, a slow pipe, a terminal that is gone.
-//!
-//! Takes lines one at a time and gives back only when a line is written as a whole. Must not know how many lines wait.
+//! Whole lines → a file descriptor that may fail for a while: a full disk, a slow pipe, a terminal that is gone. Takes
+//! lines one at a time and gives back only when a line is written as a whole. Must not know how many lines wait.
 
 use std::io::{self, ErrorKind, Write};
 use std::thread;

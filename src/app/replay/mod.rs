@@ -1,7 +1,5 @@
-//! `replay`: reads capture files and writes their accounts and alerts.
-//!
-//! Takes files and a configuration; writes to standard output, then gives an exit status. Must not know the formats'
-//! details.
+//! `replay`: reads capture files and writes their accounts and alerts. Takes files and a configuration; writes to
+//! standard output, then gives an exit status. Must not know the formats' details.
 
 use std::collections::HashMap;
 use std::io::{self, BufWriter, IsTerminal as _};
@@ -20,7 +18,7 @@ use crate::alert::{Alert, Change, Fingerprint};
 use crate::cli::{ReplayInvocation, ReplayOutput, Top};
 use crate::config::Config;
 use crate::detect::{self, Detectors};
-use crate::events::{Tell, json};
+use crate::events::{AlertSink, json};
 use crate::export::{self, Format, Report, table, units::Units};
 use crate::locality::Classifier;
 use crate::packet::Timestamp;
@@ -78,7 +76,7 @@ fn write_alerts(replay: &ReplayInvocation) -> anyhow::Result<ReadOutcome> {
         json::write(change, out)
     });
     let mut read = read_all(replay, &replay.config.detect.for_alerts_alone(), lines);
-    super::written(read.tell().map_or(Ok(()), ChangeLines::finish))?;
+    super::written(read.resolve().map_or(Ok(()), ChangeLines::finish))?;
     Ok(read.outcome)
 }
 
@@ -92,7 +90,7 @@ fn write_table(replay: &ReplayInvocation) -> anyhow::Result<ReadOutcome> {
     let read = read_all(replay, &config.detect.for_alerts_alone(), Episodes::at_most(top.unwrap_or(MOST_ALERTS)));
     let Report { accounts, alerts: current, .. } = read.report(config, max_rows(replay));
     if read.is_worth_writing(&accounts) {
-        let (alerts, more_alerts) = read.told().map(|told| told.in_order(&current.firing)).unwrap_or_default();
+        let (alerts, more_alerts) = read.sink().map(|sink| sink.in_order(&current.firing)).unwrap_or_default();
         let filter = config.capture.filter.as_deref();
         let replayed = table::Replayed { accounts: &accounts, span: read.span, filter, alerts: &alerts, more_alerts };
         let units = if *exact { Units::Exact } else { Units::Human };
@@ -159,8 +157,8 @@ impl Episodes {
     }
 }
 
-impl Tell for Episodes {
-    fn tell(&mut self, change: &Change) {
+impl AlertSink for Episodes {
+    fn notify(&mut self, change: &Change) {
         match change {
             Change::Fired(_) if self.began.len() == self.most => self.more += 1,
             Change::Fired(alert) => {
@@ -193,8 +191,8 @@ impl<W: io::Write, F: FnMut(&Change, &mut W) -> io::Result<()>> ChangeLines<W, F
     }
 }
 
-impl<W: io::Write, F: FnMut(&Change, &mut W) -> io::Result<()>> Tell for ChangeLines<W, F> {
-    fn tell(&mut self, change: &Change) {
+impl<W: io::Write, F: FnMut(&Change, &mut W) -> io::Result<()>> AlertSink for ChangeLines<W, F> {
+    fn notify(&mut self, change: &Change) {
         if self.outcome.is_ok() {
             self.outcome = (self.write)(change, &mut self.out);
         }
@@ -211,7 +209,7 @@ pub(super) struct ReadResult<T> {
     pub outcome: ReadOutcome,
 }
 
-impl<T: Tell> ReadResult<T> {
+impl<T: AlertSink> ReadResult<T> {
     /// Plain accounts with at most `max_rows` flows; alerts as they were when the packets ended.
     pub(super) fn report(&self, config: &Config, max_rows: usize) -> Report {
         let counted = self.counted.as_ref();
@@ -224,18 +222,18 @@ impl<T: Tell> ReadResult<T> {
     }
 
     /// The receiver of alerts, which still fire if they did when the packets ended; none if nothing was read.
-    fn told(&self) -> Option<&T> {
-        self.counted.as_ref().map(|(_, alarms)| alarms.told())
+    fn sink(&self) -> Option<&T> {
+        self.counted.as_ref().map(|(_, alarms)| alarms.sink())
     }
 
     /// The receiver of all changes of alerts, their ends included; none if no frame was read.
-    fn tell(&mut self) -> Option<T> {
+    fn resolve(&mut self) -> Option<T> {
         self.counted.take().map(|(_, alarms)| alarms.resolve())
     }
 }
 
 /// Plain accounts with at most `max_rows` flows, and alerts as they are.
-pub(super) fn report<T: Tell>(
+pub(super) fn report<T: AlertSink>(
     ledger: &Ledger<detect::Notes>,
     alarms: &Alarms<T>,
     config: &Config,
@@ -245,25 +243,29 @@ pub(super) fn report<T: Tell>(
     Report { accounts: plain(ledger, max_rows, config.account.max_host_series), detection, alerts }
 }
 
-fn read_all<T: Tell + Send + 'static>(replay: &ReplayInvocation, detect: &detect::Config, tell: T) -> ReadResult<T> {
-    read(&replay.files, &replay.config, detect, replay.workers, tell, |_| GO_ON)
+fn read_all<T: AlertSink + Send + 'static>(
+    replay: &ReplayInvocation,
+    detect: &detect::Config,
+    sink: T,
+) -> ReadResult<T> {
+    read(&replay.files, &replay.config, detect, replay.workers, sink, |_| GO_ON)
 }
 
-/// Reads `files`, counted by so many `workers`, and looks for what `detect` says; what becomes of alerts `tell` hears.
-/// Breaks off once `on_progress` says so, which is called often.
-pub(super) fn read<T: Tell + Send + 'static>(
+/// Reads `files`, counted by so many `workers`, with the detectors of `detect`; `sink` receives the changes of alerts.
+/// Stops once `on_progress`, which is called often, breaks off.
+pub(super) fn read<T: AlertSink + Send + 'static>(
     files: &[impl AsRef<Path>],
     config: &Config,
     detect: &detect::Config,
     workers: usize,
-    tell: T,
+    sink: T,
     mut on_progress: impl FnMut(&mut Progress<'_, Alarms<T>>) -> ControlFlow<()>,
 ) -> ReadResult<T> {
     let seed = random_seed();
     let classifier = Arc::new(Classifier::new(&config.locality, []));
     let ledger = Ledger::new(&config.account, seed);
     let detectors = Detectors::new(detect, Seeds { tables: seed, sampling: SAMPLING }, None);
-    let mut alarms = Alarms::new(detectors, &config.alert, tell).in_cells_of(config.detect.grids());
+    let mut alarms = Alarms::new(detectors, &config.alert, sink).in_cells_of(config.detect.grids());
     alarms.set_classifier(&classifier);
     let mut replay = match pipeline::replay::Replay::new(ledger, alarms, &classifier, seed, workers) {
         Ok(replay) => replay,

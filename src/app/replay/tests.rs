@@ -33,7 +33,7 @@ fn resolved(fingerprint: u64, seconds: i64) -> Change {
 #[test]
 fn each_episode_has_its_last_state() {
     let mut episodes = Episodes::at_most(10);
-    [fired(1, 5), fired(2, 6), resolved(1, 5), fired(1, 7)].iter().for_each(|change| episodes.tell(change));
+    [fired(1, 5), fired(2, 6), resolved(1, 5), fired(1, 7)].iter().for_each(|change| episodes.notify(change));
     let (alerts, more) = episodes.in_order(&[]);
     let states: Vec<_> =
         alerts.iter().map(|alert| (alert.fingerprint.0, alert.starts_at.seconds(), alert.state)).collect();
@@ -44,7 +44,7 @@ fn each_episode_has_its_last_state() {
 #[test]
 fn a_firing_alert_has_its_latest_figures() {
     let mut episodes = Episodes::at_most(10);
-    episodes.tell(&fired(1, 5));
+    episodes.notify(&fired(1, 5));
     let latest = Alert { figures: Figures { value: 60.0, ..Figures::default() }, ..alert(1, 5, AlertState::Firing) };
     let stranger = alert(2, 5, AlertState::Firing);
     assert_eq!(episodes.in_order(&[latest.clone(), stranger]).0, [latest]);
@@ -55,7 +55,7 @@ fn alerts_past_the_limit_are_counted() {
     let mut episodes = Episodes::at_most(1);
     [fired(1, 5), fired(2, 6), resolved(2, 6), fired(1, 7), resolved(1, 5)]
         .iter()
-        .for_each(|change| episodes.tell(change));
+        .for_each(|change| episodes.notify(change));
     let (alerts, more) = episodes.in_order(&[]);
     assert_eq!((alerts.len(), alerts[0].state, more), (1, AlertState::Resolved, 2));
 }

@@ -1,10 +1,8 @@
-//! Long filters cut into parts that compile quickly: lists of addresses, networks and ports, also negated, in
-//! brackets and joined with other terms.
-//!
-//! Takes the text of a filter and a compiler of short filters; gives one program. libpcap's optimizer takes time that
-//! grows faster than the square of a filter's length: 400 hosts take 3 s, 800 take 24 s. Here the parts are compiled
-//! by themselves and joined as programs, which takes time in proportion. Must not know the meaning of terms: every
-//! form that is not surely understood is left to libpcap.
+//! Long filters cut into parts that compile quickly: lists of addresses, networks and ports, also negated, in brackets
+//! and joined with other terms. Takes the text of a filter and a compiler of short filters; gives one program.
+//! libpcap's optimizer takes time that grows faster than the square of a filter's length: 400 hosts take 3 s, 800 take
+//! 24 s. Here the parts are compiled by themselves and joined as programs, which takes time in proportion. Must not
+//! know the meaning of terms: every form that is not surely understood is left to libpcap.
 
 use libc::sock_filter;
 

@@ -1,7 +1,6 @@
-//! A live handle of libpcap: opened, sealed and unsealed in the kernel, polled with an own deadline.
-//!
-//! Takes the name of an interface and the settings; gives frames and the kernel's counters. Must not know the plan,
-//! nor the contents of frames.
+//! A live handle of libpcap: opened, sealed and unsealed in the kernel, polled with an own deadline. Takes the name of
+//! an interface and the settings; gives frames and the kernel's counters. Must not know the plan, nor the contents of
+//! frames.
 //!
 //! libpcap's blocking reads never return on an idle link with TPACKET_V3, and its `breakloop` looks like an end of file,
 //! so handles are non-blocking and polled here. Filters are compiled by libpcap, but attached to the socket by us: only

@@ -1,6 +1,5 @@
-//! Reports changes of links, addresses or routes.
-//!
-//! Takes nothing; gives a signal that the network should be read again. Must not know the network's contents.
+//! Reports changes of links, addresses or routes. Takes nothing; gives a signal that the network should be read again.
+//! Must not know the network's contents.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;

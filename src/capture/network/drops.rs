@@ -1,6 +1,5 @@
-//! The frames that an interface dropped before any capture could see them.
-//!
-//! Takes an interface's index; gives a counter. Must not know captures.
+//! The frames that an interface dropped before any capture could see them. Takes an interface's index; gives a
+//! counter. Must not know captures.
 
 use netlink_packet_route::link::LinkMessage;
 

@@ -1,7 +1,6 @@
-//! The kernel's view of the current network namespace: links, their addresses and the routes.
-//!
-//! Takes nothing. Gives a [`Network`], a snapshot that is equal for two readings of an unchanged kernel, and
-//! [`Changes`], which says when to read again. Must not know which interfaces are captured, nor pcap.
+//! The kernel's view of the current network namespace: links, their addresses and the routes. Takes nothing. Gives a
+//! [`Network`], a snapshot that is equal for two readings of an unchanged kernel, and [`Changes`], which says when to
+//! read again. Must not know which interfaces are captured, nor pcap.
 
 mod changes;
 mod drops;

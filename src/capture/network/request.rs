@@ -1,6 +1,5 @@
-//! One question to rtnetlink and the messages that answer it.
-//!
-//! Takes a question; gives the attributes of the answers. Must not know their meaning.
+//! One question to rtnetlink and the messages that answer it. Takes a question; gives the attributes of the answers.
+//! Must not know their meaning.
 
 use std::io;
 

@@ -1,6 +1,5 @@
-//! Asks the kernel by rtnetlink (rtnetlink(7)) and reads its answers.
-//!
-//! Takes nothing; gives links, addresses and routes. Must not know captures.
+//! Asks the kernel by rtnetlink (rtnetlink(7)) and reads its answers. Takes nothing; gives links, addresses and
+//! routes. Must not know captures.
 //!
 //! Only the attributes in use are read, so additions of other kernels cannot break the reading.
 

@@ -1,7 +1,5 @@
 //! Asks whether an XDP program is attached to an interface. Such a program sees frames first and may drop or change
-//! them.
-//!
-//! Takes a name; gives true or false. Must not know the program's purpose.
+//! them. Takes a name; gives true or false. Must not know the program's purpose.
 
 use netlink_packet_core::DefaultNla;
 use netlink_packet_route::link::{LinkAttribute, LinkMessage};

@@ -1,7 +1,6 @@
-//! Each packet counts once: the filter that leaves copies out in the kernel, and the same rule for `any`.
-//!
-//! Takes the [`Network`] and the captured interfaces; gives text in the syntax of pcap-filter(7) for libpcap to
-//! compile. Must not know pcap.
+//! Each packet counts once: the filter that leaves copies out in the kernel, and the same rule for `any`. Takes the
+//! [`Network`] and the captured interfaces; gives text in the syntax of pcap-filter(7) for libpcap to compile. Must
+//! not know pcap.
 //!
 //! **One interface**: every frame counts, on a gateway too. The loopback device, captured or not, makes no
 //! difference: no packet is forwarded to it.

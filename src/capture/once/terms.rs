@@ -1,6 +1,5 @@
-//! The words of the filter: networks of [`super::origins`] as terms of pcap-filter(7).
-//!
-//! Takes networks; gives text in the syntax of filters. Must not know routes.
+//! The words of the filter: networks of [`super::origins`] as terms of pcap-filter(7). Takes networks; gives text in
+//! the syntax of filters. Must not know routes.
 //!
 //! There, `and` and `or` bind alike: everything is in parentheses.
 

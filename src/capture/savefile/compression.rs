@@ -1,7 +1,6 @@
-//! Compressed captures: gzip, Zstandard and xz, recognised by their first bytes.
-//!
-//! Takes compressed bytes; gives the bytes inside as they are read, never all at once. The memory of a decoder is
-//! bounded by [`LARGEST_WINDOW`], whatever the file asks for. Must not know the contents.
+//! Compressed captures: gzip, Zstandard and xz, recognised by their first bytes. Takes compressed bytes; gives the
+//! bytes inside as they are read, never all at once. The memory of a decoder is bounded by [`LARGEST_WINDOW`],
+//! whatever the file asks for. Must not know the contents.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;

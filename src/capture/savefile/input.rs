@@ -1,6 +1,5 @@
-//! The bytes of a capture, in a buffer that is filled in large pieces.
-//!
-//! Takes a plain file or bytes that are read ahead; gives windows of the buffer. Must not know the contents.
+//! The bytes of a capture, in a buffer that is filled in large pieces. Takes a plain file or bytes that are read
+//! ahead; gives windows of the buffer. Must not know the contents.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};

@@ -1,6 +1,5 @@
-//! libpcap's own reader of files, for those that are not plain; it gets their bytes by a pipe.
-//!
-//! Takes the bytes of a file; gives frames. Must not know the other readers.
+//! libpcap's own reader of files, for those that are not plain; it gets their bytes by a pipe. Takes the bytes of a
+//! file; gives frames. Must not know the other readers.
 
 use std::io::{self, Write as _};
 use std::os::fd::AsRawFd as _;

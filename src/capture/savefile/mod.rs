@@ -1,6 +1,5 @@
-//! Savefiles: pcap and pcapng, compressed or not, from a path or standard input.
-//!
-//! Takes a path and a filter; gives frames with their link types. Must not know the contents of frames.
+//! Savefiles: pcap and pcapng, compressed or not, from a path or standard input. Takes a path and a filter; gives
+//! frames with their link types. Must not know the contents of frames.
 
 mod ahead;
 mod blocks;

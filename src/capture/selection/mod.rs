@@ -1,6 +1,5 @@
-//! The decision which interfaces are captured, and why the others are not.
-//!
-//! Takes the [`Network`] and the room's [`Config`]; gives a [`Decision`] for each link. Must not know handles.
+//! The decision which interfaces are captured, and why the others are not. Takes the [`Network`] and the room's
+//! [`Config`]; gives a [`Decision`] for each link. Must not know handles.
 //!
 //! A link is left out if another captured link shows its frames too, or they would count twice: a VLAN or macvlan
 //! beside its parent, a bridge's port beside the bridge, a bond's member beside the bond. It is left out only for a

@@ -1,6 +1,5 @@
-//! Names that the user gave → names that links have.
-//!
-//! Takes a network and the names of the settings; gives names of links. Must not know which links are captured.
+//! Names that the user gave → names that links have. Takes a network and the names of the settings; gives names of
+//! links. Must not know which links are captured.
 
 use std::borrow::Cow;
 

@@ -56,7 +56,7 @@ pub fn of_section(section: &str) -> impl Iterator<Item = (&'static str, &'static
 
 /// The setting with this key alone.
 #[must_use]
-pub fn by_key((section, key): FileKey) -> Option<&'static Declaration> {
+pub(crate) fn by_key((section, key): FileKey) -> Option<&'static Declaration> {
     of_section(section).find(|(known, _)| *known == key).map(|(_, declaration)| declaration)
 }
 

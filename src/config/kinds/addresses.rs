@@ -14,7 +14,7 @@ use crate::capture::names;
 use crate::http::ListenAddress;
 
 /// A free text, without blanks around it.
-pub const FREE_TEXT: Scalar<String> = Scalar {
+pub(crate) const FREE_TEXT: Scalar<String> = Scalar {
     form: "text",
     scalars: Scalars::Text,
     parse: |text| Some(text.trim().to_owned()),
@@ -33,7 +33,7 @@ pub const FILE_NAME: Scalar<PathBuf> = Scalar {
 
 /// The name of an interface as the kernel allows it, or `all` or `any`. The kernel takes names of any bytes; those that
 /// are not UTF-8 have a text too.
-pub const INTERFACE_NAME: Scalar<String> = Scalar {
+pub(crate) const INTERFACE_NAME: Scalar<String> = Scalar {
     form: "an interface name (1 to 127 bytes, no slash, colon or space)",
     parse: interface_name,
     parse_raw: Some(|argument| match argument.to_str() {
@@ -54,7 +54,7 @@ fn interface_name(text: &str) -> Option<String> {
 }
 
 /// A network, or an address as a network of one host. Host bits stay as they were given.
-pub const NETWORK: Scalar<IpNet> = Scalar {
+pub(crate) const NETWORK: Scalar<IpNet> = Scalar {
     form: "a network such as 10.0.0.0/8 or fc00::/7, or an address",
     scalars: Scalars::Text,
     parse: |text| text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from)),
@@ -72,7 +72,7 @@ pub const ADDRESS: Scalar<IpAddr> = Scalar {
 };
 
 /// An address to listen on.
-pub const LISTEN_ADDRESS: Scalar<ListenAddress> = Scalar {
+pub(crate) const LISTEN_ADDRESS: Scalar<ListenAddress> = Scalar {
     form: "[HOST]:PORT, such as :8888, localhost:8888 or [::1]:8888",
     scalars: Scalars::Text,
     parse: |text| text.parse().ok(),

@@ -14,7 +14,7 @@ const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 const TICK: Duration = Duration::from_millis(100);
 
 /// The longest time that libpcap may delay a block of packets.
-pub const READ_TIMEOUT: Scalar<Duration> = Scalar {
+pub(crate) const READ_TIMEOUT: Scalar<Duration> = Scalar {
     form: "a duration of at least 1ms, such as 100ms",
     scalars: Scalars::Text,
     parse: |text| with_units(text).filter(|timeout| *timeout >= Duration::from_millis(1)),
@@ -22,13 +22,13 @@ pub const READ_TIMEOUT: Scalar<Duration> = Scalar {
     parse_raw: None,
 };
 /// The time after which an idle flow leaves. If it were shorter, flows would leave between two of their packets.
-pub const IDLE_TIMEOUT: Scalar<Duration> = Scalar {
+pub(crate) const IDLE_TIMEOUT: Scalar<Duration> = Scalar {
     form: "a duration from 1s to 366d, such as 15m",
     parse: |text| with_units(text).filter(|timeout| (Duration::from_secs(1)..=LONGEST).contains(timeout)),
     ..READ_TIMEOUT
 };
 /// A time that may be zero.
-pub const WAIT: Scalar<Duration> = Scalar {
+pub(crate) const WAIT: Scalar<Duration> = Scalar {
     form: "seconds or a duration from 0s to 366d, such as 60 or 1m",
     scalars: Scalars::TextOrNumber,
     parse: |text| seconds_or_units(text, Duration::ZERO..=LONGEST),
@@ -41,7 +41,7 @@ pub const WINDOW: Scalar<Duration> = Scalar {
     ..WAIT
 };
 /// The time between two snapshots. The upper bound exceeds any scrape interval, and any timer can wait for it.
-pub const REFRESH: Scalar<Duration> = Scalar {
+pub(crate) const REFRESH: Scalar<Duration> = Scalar {
     form: "seconds or a duration from 100ms to 1h, such as 5, 0.5 or 5s",
     parse: |text| seconds_or_units(text, TICK..=Duration::from_secs(3600)),
     ..WAIT

@@ -42,7 +42,7 @@ impl<T: Copy + PartialEq> Keywords<T> {
 }
 
 /// The identity of a flow.
-pub const FLOW_KEY: Keywords<FlowKeying> = Keywords::of(&[
+pub(crate) const FLOW_KEY: Keywords<FlowKeying> = Keywords::of(&[
     ("service", FlowKeying::Service),
     ("dst-port", FlowKeying::DestinationPort),
     ("pair", FlowKeying::Pair),
@@ -54,10 +54,10 @@ pub const DIRECTION: Keywords<BandwidthDirection> = Keywords::of(&[
     ("both", BandwidthDirection::Both),
 ]);
 /// The contacts that count towards a scan.
-pub const SCAN_RULE: Keywords<scan::Rule> =
+pub(crate) const SCAN_RULE: Keywords<scan::Rule> =
     Keywords::of(&[("evidence", scan::Rule::Evidence), ("contacts", scan::Rule::Contacts)]);
 /// A kind of alerts.
-pub const ALERT_KIND: Keywords<Kind> = Keywords::of(&[
+pub(crate) const ALERT_KIND: Keywords<Kind> = Keywords::of(&[
     ("host_scan", Kind::HostScan),
     ("port_scan", Kind::PortScan),
     ("bandwidth", Kind::Bandwidth),
@@ -69,7 +69,7 @@ pub const SEVERITY: Keywords<Severity> =
 /// The side of the local networks' border.
 pub const SIDE: Keywords<Side> = Keywords::of(&[("inside", Side::Inside), ("outside", Side::Outside)]);
 /// A test for anomalies.
-pub const METHOD: Keywords<Method> = Keywords {
+pub(crate) const METHOD: Keywords<Method> = Keywords {
     noun: "an anomaly test: ",
     ..Keywords::of(&[
         ("cdf", Method::Cdf),
@@ -83,7 +83,7 @@ pub const METHOD: Keywords<Method> = Keywords {
 };
 /// The level of the program's own log. The words of the older programs' `-loglevel` are read too: nothing here is graver
 /// than an error.
-pub const LOG_LEVEL: Keywords<LogLevel> = Keywords {
+pub(crate) const LOG_LEVEL: Keywords<LogLevel> = Keywords {
     synonyms: &[("fatal", LogLevel::Error), ("panic", LogLevel::Error)],
     ..Keywords::of(&[
         ("error", LogLevel::Error),
@@ -94,7 +94,7 @@ pub const LOG_LEVEL: Keywords<LogLevel> = Keywords {
     ])
 };
 /// The format of the program's own log.
-pub const LOG_FORMAT: Keywords<LogFormat> = Keywords {
+pub(crate) const LOG_FORMAT: Keywords<LogFormat> = Keywords {
     strays: (
         &["console", "csv", "jsonl"],
         "this is a value of --log-format (the format of policy events); expected logfmt or json",

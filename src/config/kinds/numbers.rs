@@ -20,7 +20,7 @@ const LARGEST_RING_BYTES: u64 = i32::MAX as u64;
 const SMALLEST_RING_BYTES: u64 = 1 << 20;
 
 /// The entries of a table, or those of them that are exported.
-pub const ENTRIES: Scalar<usize> =
+pub(crate) const ENTRIES: Scalar<usize> =
     Scalar { form: "a number from 1 to 16777216", parse: |text| within(text, 1..=MOST_ENTRIES), ..COUNT };
 /// Threads that share a work.
 pub const WORKERS: Scalar<usize> =
@@ -35,11 +35,11 @@ const COUNT: Scalar<usize> = Scalar {
 };
 
 /// Hosts or ports that may be contacted.
-pub const CONTACTS: Scalar<u32> =
+pub(crate) const CONTACTS: Scalar<u32> =
     Scalar { form: "a number from 1 to 65535", parse: |text| within(text, 1..=HIGHEST_CONTACT_LIMIT), ..SNAP_LENGTH };
 
 /// The bytes that are captured of a packet, as they are given. A packet whose headers are cut counts as truncated.
-pub const SNAP_LENGTH: Scalar<u32> = Scalar {
+pub(crate) const SNAP_LENGTH: Scalar<u32> = Scalar {
     form: "a number from 0 to 65535 (0, 65536 and 262144 mean 65535)",
     scalars: Scalars::Number,
     parse: |text| match text.parse() {
@@ -51,7 +51,7 @@ pub const SNAP_LENGTH: Scalar<u32> = Scalar {
     parse_raw: None,
 };
 /// "Everything" of the older programs, 64 KiB less one byte. No IP packet has more.
-pub const WHOLE_PACKET_BYTES: u32 = 65_535;
+pub(crate) const WHOLE_PACKET_BYTES: u32 = 65_535;
 /// "Everything" of libpcap and tcpdump (`MAXIMUM_SNAPLEN`).
 const LIBPCAP_WHOLE_PACKET_BYTES: u32 = 262_144;
 
@@ -65,7 +65,7 @@ pub const PORT: Scalar<u16> = Scalar {
 };
 
 /// A bound of the fence test, in bytes per transfer interval.
-pub const BOUND: Scalar<f64> = Scalar {
+pub(crate) const BOUND: Scalar<f64> = Scalar {
     form: "a number of bytes, such as 1000 (5e-324 means none)",
     scalars: Scalars::Number,
     parse: |text| within(text, f64::MIN..=f64::MAX),
@@ -73,13 +73,13 @@ pub const BOUND: Scalar<f64> = Scalar {
     parse_raw: None,
 };
 /// A magnitude, as a probability; above 1 it exceeds all.
-pub const SENSITIVITY: Scalar<f64> = Scalar {
+pub(crate) const SENSITIVITY: Scalar<f64> = Scalar {
     form: "a score from 0 to 1, such as 0.1, or a higher value to disable it",
     parse: |text| within(text, 0.0..=f64::MAX),
     ..BOUND
 };
 /// A probability.
-pub const PROBABILITY: Scalar<f64> =
+pub(crate) const PROBABILITY: Scalar<f64> =
     Scalar { form: "a score from 0 to 1, such as 0.6", parse: |text| within(text, 0.0..=1.0), ..BOUND };
 
 fn within<T: FromStr + PartialOrd>(text: &str, range: RangeInclusive<T>) -> Option<T> {
@@ -133,7 +133,7 @@ pub struct TrafficBytes {
 }
 
 /// A number of bytes that may not be exceeded.
-pub const BYTE_LIMIT: TrafficBytes = TrafficBytes {
+pub(crate) const BYTE_LIMIT: TrafficBytes = TrafficBytes {
     least: 1,
     form: "a number of bytes above 0, alone or with K, M, G or T (powers of 1000), such as 1000000000 or 1G",
 };

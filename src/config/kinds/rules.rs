@@ -40,7 +40,7 @@ impl ValueKind for SeverityOfKind {
 }
 
 /// The keys of the mappings in lists of rules.
-pub const RULE_KEYS: [&[&str]; 2] = [LimitOfNetwork::KEYS, ExcludedTraffic::KEYS];
+pub(crate) const RULE_KEYS: [&[&str]; 2] = [LimitOfNetwork::KEYS, ExcludedTraffic::KEYS];
 
 /// A bandwidth limit of a network.
 #[derive(Debug, Clone, Copy)]

@@ -10,7 +10,7 @@
 use super::generator::SplitMix64;
 
 /// Up to this number all arrangements are counted: 7!, all orders of seven different values.
-pub const ENUMERATED: u64 = 5_040;
+pub(crate) const ENUMERATED: u64 = 5_040;
 
 /// The shuffles that are drawn when there are too many orders to count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub(super) fn share(part: u64, whole: u64) -> f64 {
 /// The number of ways in which things of these `counts`, alike within each, follow one another; none above
 /// [`ENUMERATED`].
 #[must_use]
-pub fn of_counts(counts: &[usize]) -> Option<u64> {
+pub(crate) fn of_counts(counts: &[usize]) -> Option<u64> {
     let mut placed = 0;
     counts.iter().try_fold(1_u64, |ways, &count| {
         placed += count;
@@ -48,7 +48,7 @@ pub fn of_counts(counts: &[usize]) -> Option<u64> {
 
 /// The number of ways to choose `chosen` of `among` values; none above [`ENUMERATED`].
 #[must_use]
-pub fn subsets(among: usize, chosen: usize) -> Option<u64> {
+pub(crate) fn subsets(among: usize, chosen: usize) -> Option<u64> {
     let fewer = chosen.min(among.checked_sub(chosen)?) as u64;
     // Each step is a number of subsets itself, and never less than the one before.
     (1..=fewer).try_fold(1_u64, |ways, step| {

@@ -11,7 +11,7 @@ use super::method::{Method, Methods};
 use super::windows::reference_size;
 
 /// The value that stands for no bound: the smallest number above 0, as in the anomalyzer.
-pub const NO_BOUND: f64 = 5e-324;
+pub(crate) const NO_BOUND: f64 = 5e-324;
 /// The upper bound where only a lower one was given, in bytes.
 const DEFAULT_UPPER_BOUND: f64 = 5.0;
 
@@ -22,7 +22,7 @@ pub const MOST_SHUFFLES: u32 = 100_000;
 /// This number of pairs takes some 400 MB with ten values each.
 pub const MOST_PAIRS: usize = 1_000_000;
 /// Intervals as short as the smallest tick, and as long as a day.
-pub const TRANSFER_INTERVALS: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(86_400)];
+pub(crate) const TRANSFER_INTERVALS: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(86_400)];
 
 /// A mistake in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
@@ -168,13 +168,13 @@ impl Default for Criteria {
 impl Criteria {
     /// Number of values in a full reference window.
     #[must_use]
-    pub const fn reference_size(&self) -> usize {
+    pub(crate) const fn reference_size(&self) -> usize {
         reference_size(self.active_size, self.seasons)
     }
 
     /// Number of values in both windows.
     #[must_use]
-    pub const fn full_size(&self) -> usize {
+    pub(crate) const fn full_size(&self) -> usize {
         self.active_size.saturating_add(self.reference_size())
     }
 
@@ -229,7 +229,7 @@ impl PairFilter {
     /// True if some pairs may not pass.
     #[must_use]
     #[inline]
-    pub const fn chooses(&self) -> bool {
+    pub(crate) const fn chooses(&self) -> bool {
         self.by_source || self.by_destination
     }
 

@@ -95,7 +95,7 @@ impl Probabilities {
 
     /// The result of `method`.
     #[must_use]
-    pub const fn of_method(&self, method: Method) -> Option<f64> {
+    pub(crate) const fn of_method(&self, method: Method) -> Option<f64> {
         self.0[method as usize]
     }
 }

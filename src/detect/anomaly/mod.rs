@@ -39,7 +39,7 @@ pub use magnitude::magnitude;
 pub use method::{Method, Methods, Probabilities};
 pub use pairs::{Pair, Pairs};
 pub use rank_sum::{highrank, lowrank};
-pub use verdict::{Verdict, combine, evaluate};
+pub use verdict::{Verdict, evaluate};
 pub use watch::Anomalies;
 pub use windows::Windows;
 

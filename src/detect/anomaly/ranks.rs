@@ -24,7 +24,7 @@ fn doubled_rank(sorted: &[f64], value: f64) -> u64 {
 /// The sum of the doubled mid-ranks of the last `count` of `values` among all.
 #[must_use]
 #[inline]
-pub fn doubled_sum_of_last(values: &[f64], count: usize) -> u64 {
+pub(crate) fn doubled_sum_of_last(values: &[f64], count: usize) -> u64 {
     let last = &values[values.len().saturating_sub(count)..];
     // Counting beats sorting: the series are short and the last are few.
     last.iter().map(|value| values.iter().map(|other| outranks(*value, *other)).sum::<u64>()).sum::<u64>()
@@ -34,7 +34,7 @@ pub fn doubled_sum_of_last(values: &[f64], count: usize) -> u64 {
 /// The amount that `other` adds to the doubled mid-rank of `value`. The value itself adds 1 too many.
 #[must_use]
 #[inline]
-pub fn outranks(value: f64, other: f64) -> u64 {
+pub(crate) fn outranks(value: f64, other: f64) -> u64 {
     u64::from(other < value) + u64::from(other <= value)
 }
 

@@ -7,7 +7,8 @@ use super::diff::{OrderCounter, Values, relative_differences};
 use super::generator::SplitMix64;
 use super::ks::Observed;
 use super::method::{Method, Methods};
-use super::{Criteria, Fence, combine, evaluate, rank_sum, ranks};
+use super::verdict::combine;
+use super::{Criteria, Fence, evaluate, rank_sum, ranks};
 
 /// No series here needs it: with fewer than 1,000 draws no sixth or seventh would come out to 1e-12.
 const ONE: u32 = 1;

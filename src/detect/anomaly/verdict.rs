@@ -87,7 +87,7 @@ const SURE_WEIGHT: f64 = 5.0;
 /// The result is 0 when magnitude gave less than `sensitivity`. No magnitude reaches a sensitivity above 1: it vetoes
 /// nothing.
 #[must_use]
-pub fn combine(probabilities: &Probabilities, sensitivity: f64) -> f64 {
+pub(crate) fn combine(probabilities: &Probabilities, sensitivity: f64) -> f64 {
     let magnitude = probabilities.of_method(Method::Magnitude);
     if sensitivity <= 1.0 && magnitude.is_some_and(|magnitude| magnitude < sensitivity) {
         return 0.0;

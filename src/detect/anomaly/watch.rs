@@ -151,7 +151,7 @@ impl Anomalies {
 
     /// The `top` pairs with the highest probabilities at the end of the last interval that was judged as a whole.
     #[must_use]
-    pub fn probabilities(&self, top: usize) -> Vec<((IpAddr, IpAddr), f64)> {
+    pub(crate) fn probabilities(&self, top: usize) -> Vec<((IpAddr, IpAddr), f64)> {
         let shown = self.verdicts.complete.iter().take(top);
         shown.map(|(probability, pair)| ((pair.source, pair.destination), *probability)).collect()
     }

@@ -7,7 +7,7 @@ const SHORTEST_REFERENCE: usize = 4;
 
 /// The number of reference values: `seasons` times `active_size`, at least 4.
 #[must_use]
-pub const fn reference_size(active_size: usize, seasons: usize) -> usize {
+pub(crate) const fn reference_size(active_size: usize, seasons: usize) -> usize {
     let size = active_size.saturating_mul(seasons);
     if size < SHORTEST_REFERENCE { SHORTEST_REFERENCE } else { size }
 }
@@ -48,7 +48,7 @@ pub fn mean(values: &[f64]) -> f64 {
 
 /// The nearest number from 0 to 1; 0 of what is no number.
 #[must_use]
-pub const fn clamped(probability: f64) -> f64 {
+pub(crate) const fn clamped(probability: f64) -> f64 {
     probability.max(0.0).min(1.0)
 }
 

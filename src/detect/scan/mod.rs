@@ -65,7 +65,7 @@ impl Scan {
     }
 
     /// Takes the numbers of packets that the capture of an interface received and dropped since the last call, at `time`.
-    pub fn note_capture(&mut self, interface: InterfaceId, received: u64, dropped: u64, time: Timestamp) {
+    pub(crate) fn note_capture(&mut self, interface: InterfaceId, received: u64, dropped: u64, time: Timestamp) {
         let cell = self.state.cell(time);
         self.state.visibility.note_capture(interface, received, dropped, cell);
     }

@@ -1,7 +1,5 @@
 //! Sources with their destinations, as in TrafficAlerted's `/active` and `/all`, and the limits, as in its
-//! `/capabilities`.
-//!
-//! Takes a report; gives JSON. Must not know the requests for it.
+//! `/capabilities`. Takes a report; gives JSON. Must not know the requests for it.
 //!
 //! An event type that TrafficAlerted does not know is used only if none of its own applies.
 

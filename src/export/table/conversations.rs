@@ -1,6 +1,5 @@
-//! Flows → conversations, both directions together, the heaviest first; then the lines that show them.
-//!
-//! Takes a snapshot; gives lines of text. Must not know the rest of the table.
+//! Flows → conversations, both directions together, the heaviest first; then the lines that show them. Takes a
+//! snapshot; gives lines of text. Must not know the rest of the table.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

@@ -1,6 +1,5 @@
-//! The first part of the table: the files, their time, their frames, and the IP traffic by direction.
-//!
-//! Takes the accounts; gives lines of text. Must not know single flows.
+//! The first part of the table: the files, their time, their frames, and the IP traffic by direction. Takes the
+//! accounts; gives lines of text. Must not know single flows.
 
 use std::io::{self, Write};
 

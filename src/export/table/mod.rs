@@ -1,8 +1,6 @@
 //! A table for people, 80 columns wide: the input, the traffic by direction, the conversations with the most bytes,
-//! the alerts.
-//!
-//! Takes the accounts of files and their alerts; the same input gives the same bytes. Must not know how the files
-//! were read.
+//! the alerts. Takes the accounts of files and their alerts; the same input gives the same bytes. Must not know how
+//! the files were read.
 
 mod columns;
 mod conversations;

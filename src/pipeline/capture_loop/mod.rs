@@ -1,6 +1,5 @@
-//! The hot path: frames from one interface into intervals, for as long as the interface is to be captured.
-//!
-//! Takes a plan and an interface; gives full intervals. Must not know the ledger, nor detection.
+//! The hot path: frames from one interface into intervals, for as long as the interface is to be captured. Takes a
+//! plan and an interface; gives full intervals. Must not know the ledger, nor detection.
 
 mod resize;
 

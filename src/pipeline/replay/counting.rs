@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::dealer::Dealer;
 use super::decoders::Decoders;
-use super::frames::{FrameSpan, LOOKS_BEHIND, is_to_be_merged};
+use super::frames::{CHECKS_BEHIND, FrameSpan, is_to_be_merged};
 use crate::account::fill::Fill;
 use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
@@ -47,7 +47,7 @@ impl<F: ClockObserver + Send + 'static> Counting<F> {
             observer,
             cells,
             span: FrameSpan::EMPTY,
-            looks: VecDeque::new(),
+            fills: VecDeque::new(),
         })))
     }
 
@@ -94,13 +94,13 @@ impl<F: ClockObserver + Send + 'static> Counting<F> {
 
     /// After [`super::frames::FRAMES_AT_ONCE`] frames of the file `name`, or its last ones: hands the interval over if it
     /// is time.
-    pub(super) fn look(&mut self, name: &Arc<str>, is_last: bool) -> Result<(), Error> {
+    pub(super) fn check_fill(&mut self, name: &Arc<str>, is_last: bool) -> Result<(), Error> {
         match self {
             Self::Alone(alone) => {
-                alone.look(name, is_last);
+                alone.check_fill(name, is_last);
                 Ok(())
             }
-            Self::Dealt(dealer) => dealer.look(name, is_last),
+            Self::Dealt(dealer) => dealer.check_fill(name, is_last),
         }
     }
 
@@ -135,7 +135,7 @@ pub(super) struct Alone<F: ClockObserver> {
     cells: Cells,
     span: FrameSpan,
     /// Fill of the interval at the last checks.
-    looks: VecDeque<Fill>,
+    fills: VecDeque<Fill>,
 }
 
 impl<F: ClockObserver> Alone<F> {
@@ -175,11 +175,11 @@ impl<F: ClockObserver> Alone<F> {
         advance.notify(&mut self.observer);
     }
 
-    fn look(&mut self, name: &str, is_last: bool) {
+    fn check_fill(&mut self, name: &str, is_last: bool) {
         self.interval.settle();
-        self.looks.push_back(self.interval.fill());
-        let is_behind = self.looks.len() > LOOKS_BEHIND;
-        let decisive = if is_behind { self.looks.pop_front() } else { None };
+        self.fills.push_back(self.interval.fill());
+        let is_behind = self.fills.len() > CHECKS_BEHIND;
+        let decisive = if is_behind { self.fills.pop_front() } else { None };
         if is_last || decisive.is_some_and(is_to_be_merged) {
             self.merge(name);
         }
@@ -190,6 +190,6 @@ impl<F: ClockObserver> Alone<F> {
         self.ledger.merge(interface, &self.interval, self.observer.rows());
         self.ledger.make_room();
         self.interval.reset();
-        self.looks.clear();
+        self.fills.clear();
     }
 }

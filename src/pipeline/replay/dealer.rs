@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
-use super::frames::{FRAMES_AT_ONCE, FrameSpan, LOOKS_BEHIND, is_to_be_merged};
+use super::frames::{CHECKS_BEHIND, FRAMES_AT_ONCE, FrameSpan, is_to_be_merged};
 use super::worker::{Batch, Collector, Dealt, Share, ToCollect};
 use crate::account::fill::Fill;
 use crate::account::ledger::Ledger;
@@ -23,7 +23,7 @@ use crate::pipeline::clock::ClockObserver;
 use crate::pipeline::threads::spawn;
 
 /// Batches on their way to a worker and back, the one being filled among them: no more frames than these wait.
-const BATCHES: usize = LOOKS_BEHIND + 2;
+const BATCHES: usize = CHECKS_BEHIND + 2;
 
 /// Deals packets to workers.
 pub(super) struct Dealer<F: ClockObserver> {
@@ -87,14 +87,14 @@ impl<F: ClockObserver + Send + 'static> Dealer<F> {
         Ok(())
     }
 
-    /// Goes to the cell of `time`. The intervals end, which is a look more.
+    /// Goes to the cell of `time`. The intervals end, which is one more fill check.
     #[cold]
     fn enter(&mut self, name: &Arc<str>, time: Timestamp) -> Result<(), Error> {
         let advance = self.cells.enter(time);
         if self.frames > 0 {
-            self.look(name, true)?;
+            self.check_fill(name, true)?;
         }
-        self.tell(ToCollect::Advance(advance))
+        self.send(ToCollect::Advance(advance))
     }
 
     /// As [`super::counting::Counting::span`].
@@ -102,22 +102,22 @@ impl<F: ClockObserver + Send + 'static> Dealer<F> {
         self.span
     }
 
-    /// As [`super::counting::Counting::look`].
-    pub(super) fn look(&mut self, name: &Arc<str>, is_last: bool) -> Result<(), Error> {
+    /// As [`super::counting::Counting::check_fill`].
+    pub(super) fn check_fill(&mut self, name: &Arc<str>, is_last: bool) -> Result<(), Error> {
         self.shares.iter_mut().try_for_each(Share::send)?;
         self.awaited.push_back(self.interval);
-        let is_full = self.awaited.len() > LOOKS_BEHIND && self.await_look()?;
+        let is_full = self.awaited.len() > CHECKS_BEHIND && self.await_check()?;
         if is_full || is_last {
             self.shares.iter_mut().try_for_each(Share::hand_over)?;
-            self.tell(ToCollect::Intervals(Arc::clone(name)))?;
+            self.send(ToCollect::Intervals(Arc::clone(name)))?;
             self.interval += 1;
             self.frames = 0;
         }
         Ok(())
     }
 
-    /// Waits for the reports of the oldest look; whether it found the present interval due.
-    fn await_look(&mut self) -> Result<bool, Error> {
+    /// Waits for the reports of the oldest fill check; true if it found the present interval due.
+    fn await_check(&mut self) -> Result<bool, Error> {
         let interval = self.awaited.pop_front();
         let mut fill = Fill::default();
         for share in &mut self.shares {
@@ -126,13 +126,13 @@ impl<F: ClockObserver + Send + 'static> Dealer<F> {
         Ok(interval == Some(self.interval) && is_to_be_merged(fill))
     }
 
-    fn tell(&self, what: ToCollect) -> Result<(), Error> {
-        self.to_collect.send(what).map_err(|_| Error::Panicked)
+    fn send(&self, message: ToCollect) -> Result<(), Error> {
+        self.to_collect.send(message).map_err(|_| Error::Panicked)
     }
 
     pub(super) fn finish(self) -> Result<(Ledger<F::Notes>, F), Error> {
         if self.cells.start().is_some() {
-            self.tell(ToCollect::End(self.cells.end()))?;
+            self.send(ToCollect::End(self.cells.end()))?;
         }
         let Self { shares, to_collect, collector, .. } = self;
         drop(to_collect);
@@ -167,7 +167,7 @@ fn fold_v6(address: Ipv6Addr) -> u64 {
 }
 
 impl Batch {
-    /// Room for all frames of a look, should they be one worker's.
+    /// Space for all frames between two fill checks, should they be of one worker.
     pub(super) fn empty() -> Self {
         Self { packets: Vec::with_capacity(FRAMES_AT_ONCE), not_ip: Vec::new(), refusals: Vec::new() }
     }
@@ -219,7 +219,7 @@ mod tests {
             }
             assert_eq!(dealer.shares.iter().map(|share| asked(share).len()).sum::<usize>(), 199);
             assert!(dealer.shares.iter().all(|share| !asked(share).is_empty()), "{workers} workers: all have a part");
-            dealer.look(&name, true).unwrap();
+            dealer.check_fill(&name, true).unwrap();
             assert_eq!(dealer.finish().unwrap().0.totals().frames.frames, 398);
         }
     }

@@ -1,20 +1,19 @@
-//! The frames of all files: the time that they span, and when an interval of them is merged.
-//!
-//! Takes the times of frames and the fill of intervals. Must not know what the frames hold: those that are not IP count as well.
+//! The frames of all files: the time that they span, and when an interval of them is merged. Takes the times of frames
+//! and the fill of intervals. Must not know what the frames hold: those that are not IP count as well.
 
 use crate::account::fill::Fill;
 use crate::packet::Timestamp;
 
-/// Frames that are read, or dealt, between two looks at how full the interval is.
+/// Frames that are read, or dealt, between two fill checks of the interval.
 pub(super) const FRAMES_AT_ONCE: usize = 512;
 
-/// An interval is handed over so many looks after it was found to be due: workers need not wait for each other at every one.
-/// The rows at which an interval is nearly full and the frames of these looks stay below its bound.
-pub(super) const LOOKS_BEHIND: usize = 4;
+/// An interval is handed over so many fill checks after it was found to be due, so that workers need not wait for each
+/// other at every one. The rows of a nearly full interval and the frames of these checks stay below its bound.
+pub(super) const CHECKS_BEHIND: usize = 4;
 
-/// True if an interval of which this was a look should be merged.
-pub(super) fn is_to_be_merged(look: Fill) -> bool {
-    look.is_nearly_full() || look.gathers_little()
+/// True if an interval with this fill should be merged.
+pub(super) fn is_to_be_merged(fill: Fill) -> bool {
+    fill.is_nearly_full() || fill.gathers_little()
 }
 
 /// The earliest and the latest time of the frames so far.

@@ -69,7 +69,7 @@ impl<F: ClockObserver + Send + 'static> Replay<F> {
             let breaks_off = on_progress(&mut Progress { frames, bytes, name: &name, counting }).is_break();
             let is_last = breaks_off || read.as_ref().map_or(true, |read| read.stop == StopReason::End);
             if is_last || since_look == FRAMES_AT_ONCE {
-                counting.look(&name, is_last)?;
+                counting.check_fill(&name, is_last)?;
                 since_look = 0;
             }
             if read?.stop == StopReason::End || breaks_off {

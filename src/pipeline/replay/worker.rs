@@ -22,7 +22,7 @@ pub(super) struct Dealt {
     pub number: u32,
 }
 
-/// The packets that are dealt to one worker between two looks.
+/// The packets for one worker between two fill checks.
 pub(super) struct Batch {
     pub packets: Vec<Dealt>,
     pub not_ip: Vec<(NotIp, u32)>,

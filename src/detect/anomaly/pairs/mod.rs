@@ -222,8 +222,8 @@ impl Pairs {
     }
 
     /// The bytes of new pairs that found no room.
-    #[must_use]
-    pub const fn left_out_bytes(&self) -> u64 {
+    #[cfg(test)]
+    const fn left_out_bytes(&self) -> u64 {
         self.left_out_bytes
     }
 

@@ -145,7 +145,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
 
     /// The use of the window.
     #[must_use]
-    pub fn occupancy(&self) -> Occupancy {
+    pub(crate) fn occupancy(&self) -> Occupancy {
         Occupancy {
             entries: self.entries.len(),
             limit: self.bounds.subjects,

@@ -236,7 +236,14 @@ impl<K: Copy + Eq + Hash> Window<K> {
 
     /// The same for a subject that was last found at `hint`, which may be stale. Sets `hint` to its position.
     #[inline(always)]
-    pub fn add_at(&mut self, hint: &mut u32, lookup: impl Lookup<K>, class: u16, time: Timestamp, bytes: u64) -> bool {
+    pub(crate) fn add_at(
+        &mut self,
+        hint: &mut u32,
+        lookup: impl Lookup<K>,
+        class: u16,
+        time: Timestamp,
+        bytes: u64,
+    ) -> bool {
         let cell = self.open_cell(time);
         if !self.is_at(*hint, lookup) {
             let Some(at) = self.find_or_admit(lookup, class, cell, bytes) else {
@@ -334,7 +341,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
     }
 
     /// The same with all bytes that came since.
-    pub fn sums_so_far(&self) -> impl Iterator<Item = (K, u64)> + '_ {
+    pub(crate) fn sums_so_far(&self) -> impl Iterator<Item = (K, u64)> + '_ {
         self.sums_to(self.newest.max(self.judged).unwrap_or_default())
     }
 

@@ -78,7 +78,7 @@ impl Askers {
     /// True if an endpoint may still get answers at `time`. A question after that moment counts as well: the clocks of
     /// two interfaces need not agree.
     #[must_use]
-    pub fn may_be_answered(&self, address: IpAddr, port: u16, time: Timestamp) -> bool {
+    pub(crate) fn may_be_answered(&self, address: IpAddr, port: u16, time: Timestamp) -> bool {
         if self.slots.is_empty() {
             return false;
         }

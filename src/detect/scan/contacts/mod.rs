@@ -185,7 +185,7 @@ impl Contacts {
     /// Reads ahead the memory that [`Contacts::is_wanted`] will need for a source without an entry, so that cache
     /// misses overlap.
     #[inline(always)]
-    pub fn touch_newcomer<A: Address>(&self, address: A) {
+    pub(crate) fn touch_newcomer<A: Address>(&self, address: A) {
         self.sketch.touch(hash_of(&self.sampling, address));
     }
 
@@ -213,13 +213,13 @@ impl Contacts {
 
     /// The targets that a set keeps when it is full.
     #[must_use]
-    pub fn keeping(&self) -> Keeping {
+    pub(crate) fn keeping(&self) -> Keeping {
         self.bounds.keeping
     }
 
     /// The number of targets that a full set keeps at least.
     #[must_use]
-    pub fn kept_at_least(&self, aspect: Aspect) -> usize {
+    pub(crate) fn kept_at_least(&self, aspect: Aspect) -> usize {
         self.bounds.targets_each[aspect as usize] / 2
     }
 
@@ -236,13 +236,13 @@ impl Contacts {
     }
 
     /// Sets the number of counted targets.
-    pub fn set_counted(&mut self, source: u32, aspect: Aspect, counted: u64) {
+    pub(crate) fn set_counted(&mut self, source: u32, aspect: Aspect, counted: u64) {
         self.sources[source].counted[aspect as usize] = u32::try_from(counted).unwrap_or(u32::MAX);
     }
 
     /// True if a set is a sample.
     #[must_use]
-    pub fn is_sampled(&self, source: u32, aspect: Aspect) -> bool {
+    pub(crate) fn is_sampled(&self, source: u32, aspect: Aspect) -> bool {
         self.sources[source].level[aspect as usize] > 0
     }
 
@@ -288,13 +288,13 @@ impl Contacts {
 
     /// The number of sources, their limit, and the number that were evicted.
     #[must_use]
-    pub fn source_figures(&self) -> (usize, usize, u64) {
+    pub(crate) fn source_figures(&self) -> (usize, usize, u64) {
         (self.sources.len(), self.bounds.sources, self.evicted)
     }
 
     /// The number of targets, their limit, and the number that found no room.
     #[must_use]
-    pub fn target_figures(&self) -> (usize, usize, u64) {
+    pub(crate) fn target_figures(&self) -> (usize, usize, u64) {
         (self.marks.len(), self.bounds.targets, self.lost)
     }
 

@@ -65,7 +65,7 @@ impl PendingContact {
 
     /// The same contact, begun at the source's last attempt.
     #[must_use]
-    pub const fn tried_again(self) -> Self {
+    pub(crate) const fn tried_again(self) -> Self {
         Self { first: self.last, ..self }
     }
 }
@@ -106,7 +106,7 @@ impl PendingContacts {
     }
 
     /// Counts a contact that was lost because there was no room.
-    pub const fn count_lost(&mut self) {
+    pub(crate) const fn count_lost(&mut self) {
         self.lost += 1;
     }
 
@@ -130,7 +130,7 @@ impl PendingContacts {
 
     /// True if a contact between two endpoints may be pending; hardly ever true if it is not.
     #[inline(always)]
-    pub fn may_hold<A: Address>(&self, source: Endpoint<A>, target: Endpoint<A>, protocol: Protocol) -> bool {
+    pub(crate) fn may_hold<A: Address>(&self, source: Endpoint<A>, target: Endpoint<A>, protocol: Protocol) -> bool {
         let mut hasher = self.contacts.state().build_hasher();
         source.address.feed(&mut hasher);
         target.address.feed(&mut hasher);

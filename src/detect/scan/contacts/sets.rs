@@ -29,7 +29,7 @@ impl Keyed for Mark {
 
 impl Contacts {
     /// Removes the targets that left the window. A sample that became small continues with a larger part.
-    pub fn purge(&mut self, source: u32, aspect: Aspect, horizon: Cell) {
+    pub(crate) fn purge(&mut self, source: u32, aspect: Aspect, horizon: Cell) {
         self.retain(source, aspect, |mark| mark.is_live(horizon));
         let quarter = self.bounds.targets_each[aspect as usize] / 4;
         let SourceEntry { level, length, .. } = &mut self.sources[source];

@@ -3,15 +3,15 @@
 use super::*;
 use crate::alert::{self, Change};
 use crate::detect::{self, Detectors, Notes, anomaly, bandwidth, scan};
-use crate::events::{Tell, json};
+use crate::events::{AlertSink, json};
 use crate::pipeline::alarms::Alarms;
 
 /// The changes of alerts, as they are printed.
 #[derive(Debug, Default)]
 struct Printed(Vec<u8>);
 
-impl Tell for Printed {
-    fn tell(&mut self, change: &Change) {
+impl AlertSink for Printed {
+    fn notify(&mut self, change: &Change) {
         json::write(change, &mut self.0).unwrap();
     }
 }

@@ -244,8 +244,8 @@ fn the_accounts_are_those_that_there_are_without_cells() {
     for workers in [1, 2] {
         let (celled, record) = files.replay(Record::with_tick(100), workers);
         assert_eq!((&plain.flows, &plain.hosts, &plain.totals), (&celled.flows, &celled.hosts, &celled.totals));
-        let told: u64 = record.seen.values().map(|(bytes, _)| bytes).sum();
-        assert_eq!(told, plain.totals.ip().bytes);
+        let observed: u64 = record.seen.values().map(|(bytes, _)| bytes).sum();
+        assert_eq!(observed, plain.totals.ip().bytes);
     }
 }
 
