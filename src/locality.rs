@@ -25,7 +25,6 @@ impl Direction {
     pub const ALL: [Self; 4] = [Self::Incoming, Self::Outgoing, Self::Local, Self::Transit];
 
     /// The value of the label `direction`.
-    #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
             Self::Incoming => "incoming",
@@ -78,7 +77,6 @@ pub struct Classifier {
 impl Classifier {
     /// A classifier for the configured networks and addresses, the addresses of the host's interfaces, and those that
     /// can never be on the Internet.
-    #[must_use]
     pub fn new(config: &Config, interface_addresses: impl IntoIterator<Item = IpAddr>) -> Self {
         let own = config.own_addresses.iter().copied().chain(interface_addresses);
         let (mut local_v4, mut local_v6) = never_on_the_internet();
@@ -95,7 +93,6 @@ impl Classifier {
     }
 
     /// True if an address is local.
-    #[must_use]
     pub fn is_local(&self, address: IpAddr) -> bool {
         match address {
             IpAddr::V4(address) => self.local_v4.contains(address.to_bits()),
@@ -104,7 +101,6 @@ impl Classifier {
     }
 
     /// The direction of a packet with these addresses.
-    #[must_use]
     #[inline(always)]
     pub fn direction(&self, addresses: &Addresses) -> Direction {
         let (source, destination) = match *addresses {

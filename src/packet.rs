@@ -21,32 +21,27 @@ impl Timestamp {
     pub const BEFORE_ALL: Self = Self(i64::MIN);
 
     /// The moment `nanoseconds` after the epoch.
-    #[must_use]
     pub const fn from_nanoseconds(nanoseconds: i64) -> Self {
         Self(nanoseconds)
     }
 
     /// The moment `nanoseconds` after the whole second `seconds`.
-    #[must_use]
     #[inline]
     pub const fn from_seconds_and_nanoseconds(seconds: i64, nanoseconds: i64) -> Self {
         Self(seconds.saturating_mul(NANOSECONDS_PER_SECOND).saturating_add(nanoseconds))
     }
 
     /// Nanoseconds since the epoch.
-    #[must_use]
     pub const fn nanoseconds(self) -> i64 {
         self.0
     }
 
     /// Whole seconds since the epoch, rounded down.
-    #[must_use]
     pub const fn seconds(self) -> i64 {
         self.0.div_euclid(NANOSECONDS_PER_SECOND)
     }
 
     /// The time from `earlier` to this moment; zero if `earlier` is later.
-    #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
@@ -95,7 +90,6 @@ pub struct Frame<'a> {
 
 impl<'a> Frame<'a> {
     /// A frame from the parts of a libpcap header. Captured bytes past the wire length do not exist.
-    #[must_use]
     #[inline]
     pub fn new(time: Timestamp, captured: &'a [u8], wire_bytes: u32) -> Self {
         let kept = captured.len().min(wire_bytes as usize);
@@ -124,7 +118,6 @@ pub enum Addresses {
 
 impl Addresses {
     /// The address that the packet says it comes from.
-    #[must_use]
     pub fn source(&self) -> IpAddr {
         match *self {
             Self::V4 { source, .. } => IpAddr::V4(source),
@@ -133,7 +126,6 @@ impl Addresses {
     }
 
     /// The address that the packet goes to.
-    #[must_use]
     pub fn destination(&self) -> IpAddr {
         match *self {
             Self::V4 { destination, .. } => IpAddr::V4(destination),
@@ -142,7 +134,6 @@ impl Addresses {
     }
 
     /// The version that both addresses are of.
-    #[must_use]
     pub fn ip_version(&self) -> IpVersion {
         match self {
             Self::V4 { .. } => IpVersion::V4,
@@ -165,7 +156,6 @@ impl IpVersion {
     pub const ALL: [Self; 2] = [Self::V4, Self::V6];
 
     /// The value of the label `ip_version`.
-    #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
             Self::V4 => "4",
@@ -202,7 +192,6 @@ impl TcpFlags {
     pub const ACK: Self = Self(0x10);
 
     /// True if every bit of `flags` is set.
-    #[must_use]
     pub const fn contains(self, flags: Self) -> bool {
         self.0 & flags.0 == flags.0
     }
@@ -269,13 +258,11 @@ pub struct Seconds(pub i128);
 
 impl Seconds {
     /// A moment in seconds since the epoch.
-    #[must_use]
     pub fn at(time: Timestamp) -> Self {
         Self(time.nanoseconds().into())
     }
 
     /// The seconds of a duration.
-    #[must_use]
     pub fn of(duration: Duration) -> Self {
         Self(duration.as_nanos().try_into().unwrap_or(i128::MAX))
     }

@@ -40,7 +40,6 @@ impl Cell {
 impl TimeGrid {
     /// The grid for windows of a length. Its cells are the longest of 1, 0.5 and 0.1 s of which a hundred fit into the
     /// window; 0.1 s for windows shorter than 10 s.
-    #[must_use]
     pub fn for_window(window: Duration) -> Self {
         let fits = |length: &&Duration| **length * CELLS_IN_WINDOW <= window;
         let [.., shortest] = LENGTHS;
@@ -48,38 +47,32 @@ impl TimeGrid {
     }
 
     /// The grid of cells of the length `cell`, a nanosecond at least.
-    #[must_use]
     pub fn of(cell: Duration) -> Self {
         Self { nanoseconds: i64::try_from(cell.as_nanos()).unwrap_or(i64::MAX).max(1) }
     }
 
     /// The length of a cell.
-    #[must_use]
     pub const fn length(self) -> Duration {
         Duration::from_nanos(self.nanoseconds as u64)
     }
 
     /// The cell that contains `time`.
-    #[must_use]
     #[inline]
     pub const fn cell(self, time: Timestamp) -> Cell {
         Cell(time.nanoseconds().div_euclid(self.nanoseconds))
     }
 
     /// The first moment of a cell.
-    #[must_use]
     pub const fn start(self, cell: Cell) -> Timestamp {
         Timestamp::from_nanoseconds(cell.0.saturating_mul(self.nanoseconds))
     }
 
     /// The first moment after a cell.
-    #[must_use]
     pub const fn end(self, cell: Cell) -> Timestamp {
         self.start(cell.next())
     }
 
     /// The number of cells in a window, rounded up; one at least.
-    #[must_use]
     pub fn cells(self, window: Duration) -> u32 {
         let cells = window.as_nanos().div_ceil(self.nanoseconds as u128);
         u32::try_from(cells).unwrap_or(u32::MAX).max(1)

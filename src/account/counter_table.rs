@@ -74,7 +74,6 @@ pub struct CounterEntry<K> {
 impl<K> CounterEntry<K> {
     /// The counters that earlier snapshots showed in `other`, for an entry without a row. For an entry that is not new,
     /// what it gained since the last snapshot counts as shown too.
-    #[must_use]
     pub(crate) fn shown_in_other(&self) -> Counters {
         if self.is_new { Counters::default() } else { self.counters }
     }
@@ -97,7 +96,6 @@ pub struct CounterTable<K> {
 
 impl<K: Copy + Eq + Hash> CounterTable<K> {
     /// An empty table for at most `limit` entries.
-    #[must_use]
     pub fn new(limit: usize, state: State) -> Self {
         Self {
             overlap: None,
@@ -121,31 +119,26 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
     }
 
     /// The most entries.
-    #[must_use]
     pub fn limit(&self) -> usize {
         self.heads.limit()
     }
 
     /// The number of entries.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.heads.len()
     }
 
     /// True if there is no entry.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.heads.is_empty()
     }
 
     /// The number of entries that left, in the order of [`Eviction::ALL`].
-    #[must_use]
     pub fn evicted(&self) -> [u64; Eviction::ALL.len()] {
         self.evicted
     }
 
     /// Memory in bytes.
-    #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.heads.memory_bytes() + self.counts.capacity() * size_of::<EntryCount>()
     }
@@ -211,7 +204,6 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
     }
 
     /// The entry at `position`.
-    #[must_use]
     pub fn entry(&self, position: u32) -> CounterEntry<K> {
         let (head, count) = (&self.heads[position], &self.counts[position as usize]);
         CounterEntry {
@@ -242,13 +234,11 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
     }
 
     /// True if a sweep would make room.
-    #[must_use]
     pub fn is_nearly_full(&self) -> bool {
         self.len() >= percent(self.limit(), NEARLY_FULL_PERCENT)
     }
 
     /// The number of entries that a sweep at `now` could remove.
-    #[must_use]
     pub(crate) fn resting(&self, now: Timestamp, idle_timeout: Option<Duration>) -> usize {
         let Some(rest) = self.rest(idle_timeout) else { return 0 };
         self.counts.iter().filter(|count| count.is_used && now.since(count.last_seen) >= rest).count()

@@ -35,7 +35,6 @@ impl Fill {
     }
 
     /// True if the interval should be handed over.
-    #[must_use]
     #[inline]
     pub fn is_nearly_full(self) -> bool {
         self.rows_v4.max(self.rows_v6).max(self.refusals) >= ROWS_TO_HAND_OVER || self.frames >= FRAMES_TO_HAND_OVER
@@ -43,7 +42,6 @@ impl Fill {
 
     /// True if the interval has many rows and fewer than three frames for two rows. Waiting then gathers little, and a
     /// small interval leaves the cache to the ledger.
-    #[must_use]
     pub fn gathers_little(self) -> bool {
         let rows = self.rows_v4 + self.rows_v6;
         rows >= ROWS_OF_A_FLOOD && self.frames * 2 < rows as u64 * 3

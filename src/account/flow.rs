@@ -175,7 +175,6 @@ pub struct HostOf<A> {
 
 impl<A: Address> HostOf<A> {
     /// The host for which packets from `source` to `destination` count.
-    #[must_use]
     #[inline(always)]
     pub(crate) fn for_packets(source: A, destination: A, direction: Direction) -> Self {
         let host = if direction == Direction::Incoming { destination } else { source };
@@ -254,7 +253,6 @@ impl Counters {
     }
 
     /// True if no packet was counted.
-    #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.packets == 0
     }

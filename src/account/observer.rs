@@ -72,7 +72,6 @@ impl<A, N> Default for BatchMemory<A, N> {
 
 impl<A, N> BatchMemory<A, N> {
     /// Its size in bytes.
-    #[must_use]
     pub fn bytes(&self) -> usize {
         self.directed.capacity() * size_of::<DirectedRow<A>>() + self.notes.capacity() * size_of::<N>()
     }
@@ -94,13 +93,11 @@ impl<'a, A: Address, N: Copy + Default> RowBatch<'a, A, N> {
     pub const MOST: usize = 256;
 
     /// A batch for an observer that is not active: it has no memory and takes no rows.
-    #[must_use]
     pub(crate) const fn unobserved() -> Self {
         Self { merged: Vec::new(), directed: Vec::new(), directed_count: 0, notes: Vec::new() }
     }
 
     /// An empty batch in the memory of an earlier one.
-    #[must_use]
     pub fn new(memory: BatchMemory<A, N>) -> Self {
         let BatchMemory { mut directed, mut notes } = memory;
         directed.resize(2 * Self::MOST, DirectedRow::BLANK);
@@ -109,7 +106,6 @@ impl<'a, A: Address, N: Copy + Default> RowBatch<'a, A, N> {
     }
 
     /// Its memory, for the next batch.
-    #[must_use]
     pub(crate) fn into_memory(self) -> BatchMemory<A, N> {
         BatchMemory { directed: self.directed, notes: self.notes }
     }
@@ -133,25 +129,21 @@ impl<'a, A: Address, N: Copy + Default> RowBatch<'a, A, N> {
     }
 
     /// The number of merged rows.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.merged.len()
     }
 
     /// True without merged rows.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.merged.is_empty()
     }
 
     /// The merged rows, and the notes of each at the same position.
-    #[must_use]
     pub fn merged(&mut self) -> (&[MergedRow<'a, A>], &mut [N]) {
         (&self.merged, &mut self.notes[..self.merged.len()])
     }
 
     /// The directed rows in the order of the merged ones, and the notes at the positions that [`DirectedRow::row`] gives.
-    #[must_use]
     pub fn directed(&mut self) -> (&[DirectedRow<A>], &mut [N]) {
         (&self.directed[..self.directed_count], &mut self.notes)
     }

@@ -51,7 +51,6 @@ impl<K: SeriesKey> Default for Shown<K> {
 
 impl<K: SeriesKey> Shown<K> {
     /// Memory of the rows in bytes; the sums beside them are few.
-    #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.rows.capacity() * size_of::<ShownRow<K>>()
     }
@@ -85,7 +84,6 @@ pub struct Totals {
 
 impl Totals {
     /// The IP packets and bytes of `direction`.
-    #[must_use]
     pub fn direction(&self, direction: Direction) -> Counters {
         let mut sum = Counters::default();
         self.traffic[direction as usize].iter().for_each(|&counters| sum.add(counters));
@@ -93,19 +91,16 @@ impl Totals {
     }
 
     /// The IP packets and bytes of each direction that has any.
-    #[must_use]
     pub fn by_direction(&self) -> BTreeMap<Direction, Counters> {
         self.all_directions().into_iter().filter(|(_, counters)| !counters.is_empty()).collect()
     }
 
     /// The IP packets and bytes of every direction.
-    #[must_use]
     pub(crate) fn all_directions(&self) -> BTreeMap<Direction, Counters> {
         Direction::ALL.map(|direction| (direction, self.direction(direction))).into()
     }
 
     /// All IP packets and bytes.
-    #[must_use]
     pub fn ip(&self) -> Counters {
         let mut sum = Counters::default();
         Direction::ALL.iter().for_each(|&direction| sum.add(self.direction(direction)));
@@ -113,7 +108,6 @@ impl Totals {
     }
 
     /// The frames that are not IP.
-    #[must_use]
     pub fn not_ip(&self) -> u64 {
         self.not_ip.iter().sum()
     }
@@ -136,7 +130,6 @@ pub struct InterfaceEntry {
 
 impl InterfaceEntry {
     /// True if all of its counters are 0.
-    #[must_use]
     pub(crate) fn counts_nothing(&self) -> bool {
         let Capture { received, dropped_by_kernel, dropped_by_interface, .. } = self.capture.unwrap_or_default();
         self.frames.frames + received + dropped_by_kernel + dropped_by_interface == 0
@@ -189,7 +182,6 @@ impl Coverage {
     }
 
     /// Delivered packets divided by those of the interface; none if they cannot be compared.
-    #[must_use]
     pub fn ratio(&self) -> Option<f64> {
         let is_known = self.is_comparable && self.on_interface > 0;
         is_known.then(|| self.delivered as f64 / self.on_interface as f64)
@@ -229,13 +221,11 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// The interface of that number, if it still has an entry.
-    #[must_use]
     pub fn interface(&self, id: InterfaceId) -> Option<&InterfaceEntry> {
         self.interfaces.binary_search_by_key(&id, |interface| interface.id).ok().map(|at| &self.interfaces[at])
     }
 
     /// True if an interface is up and being captured.
-    #[must_use]
     pub fn is_capturing(&self) -> bool {
         self.interfaces.iter().any(|interface| interface.capture.is_some_and(|capture| capture.up))
     }

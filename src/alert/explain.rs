@@ -26,7 +26,6 @@ impl Alert {
     /// counted.
     ///
     /// It consists of numbers, addresses and IANA's protocol names alone, so it needs no escaping.
-    #[must_use]
     pub fn explain(&self) -> String {
         let found = match self.kind {
             Kind::HostScan => self.scan("hosts"),
@@ -42,7 +41,6 @@ impl Alert {
 
     /// The time from the first to the last packet that counted, once the alert has resolved, and whether that is known
     /// only in whole cells. Where it is unknown, as after a step of the clock, the time for which the alert fired.
-    #[must_use]
     pub fn lasted(&self) -> Option<(Duration, bool)> {
         let end = self.ends_at.filter(|_| self.state == AlertState::Resolved)?;
         Some(match self.span {

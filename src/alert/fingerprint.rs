@@ -17,7 +17,6 @@ const PRIME: u64 = 0x0000_0100_0000_01b3;
 
 impl Fingerprint {
     /// The fingerprint of the alerts of a rule about a subject.
-    #[must_use]
     pub fn of(kind: Kind, rule: &str, subject: &Subject) -> Self {
         let named = Self(OFFSET_BASIS).with(kind.label().as_bytes()).with(&[0]).with(rule.as_bytes()).with(&[0]);
         match *subject {

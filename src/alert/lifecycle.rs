@@ -40,7 +40,6 @@ pub struct Alerts {
 
 impl Alerts {
     /// No alerts yet. Until [`Alerts::set_classifier`] is called, the private networks are local.
-    #[must_use]
     pub fn new(config: &Config) -> Self {
         Self {
             config: config.clone(),
@@ -170,7 +169,6 @@ impl Alerts {
     }
 
     /// The alerts, for readers.
-    #[must_use]
     pub fn view(&self) -> AlertView {
         let alerts = self.active.values().map(|active| &active.alert);
         let firing: Vec<Alert> = alerts.filter(|alert| alert.state == AlertState::Firing).cloned().collect();

@@ -142,7 +142,6 @@ pub enum AlertState {
 
 impl AlertState {
     /// The value of the label.
-    #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -201,7 +200,6 @@ pub struct Alert {
 
 impl Alert {
     /// The figures to show, all of one moment: the latest while it fires, those of the peak once it has resolved.
-    #[must_use]
     pub fn shown(&self) -> Peak {
         let Figures { value, limit, bytes, answered, is_estimate, .. } = self.figures;
         match self.state {
@@ -224,7 +222,6 @@ pub enum Change {
 
 impl Change {
     /// The alert as it is now.
-    #[must_use]
     pub const fn alert(&self) -> &Alert {
         match self {
             Self::Fired(alert) | Self::Resolved(alert) => alert,

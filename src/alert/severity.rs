@@ -20,7 +20,6 @@ impl Severity {
     pub const ALL: [Self; 3] = [Self::Info, Self::Warning, Self::Critical];
 
     /// The value of the label.
-    #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
             Self::Info => "info",
@@ -44,7 +43,6 @@ impl Side {
     pub const BOTH: [Self; 2] = [Self::Inside, Self::Outside];
 
     /// The value of the label.
-    #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
             Self::Inside => "inside",
@@ -53,7 +51,6 @@ impl Side {
     }
 
     /// The side of a subject: that of the sender for a pair, that of the first address for a network.
-    #[must_use]
     pub fn of(subject: &Subject, classifier: &Classifier) -> Self {
         let address = match *subject {
             Subject::Source(address) | Subject::Destination(address) => address,
@@ -94,7 +91,6 @@ impl Default for Severities {
 
 impl Severities {
     /// The severity of a kind on a side.
-    #[must_use]
     pub const fn of(&self, kind: Kind, side: Side) -> Severity {
         self.0[kind as usize][side as usize]
     }
@@ -111,7 +107,6 @@ impl Severities {
     }
 
     /// The rules that set these severities, whatever was set before: one for a kind whose sides are alike, else two.
-    #[must_use]
     pub fn rules(&self) -> Vec<SeverityRule> {
         let of_kind = |kind| {
             let sides = Side::BOTH.map(|side| self.of(kind, side));

@@ -32,7 +32,6 @@ const LAST_LINES: Duration = Duration::from_millis(500);
 
 /// Runs the program with the arguments and the environment of this process; gives its exit status: 0 done, 1 failed
 /// while running, 2 usage or configuration.
-#[must_use]
 pub fn main() -> ExitCode {
     let status = match cli::parse(std::env::args_os(), std::env::vars_os(), &library_version()) {
         Ok(invocation) => run(invocation).unwrap_or_else(|error| say_error(&error)),

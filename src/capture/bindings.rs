@@ -9,7 +9,6 @@ use std::ptr::NonNull;
 use pcap::{Capture, Inactive};
 
 /// The version of the libpcap that the program runs with.
-#[must_use]
 pub fn library_version() -> String {
     unsafe extern "C" {
         fn pcap_lib_version() -> *const c_char;

@@ -68,14 +68,12 @@ pub enum Error {
 const SHOWN_OF_A_FILTER: usize = 200;
 
 /// A filter as messages show it: control characters escaped, and of a long one the beginning.
-#[must_use]
 pub fn shortened(filter: &str) -> String {
     let text: String = printable(filter).chars().take(SHOWN_OF_A_FILTER).collect();
     if filter.chars().count() > SHOWN_OF_A_FILTER { format!("{text}… ({} bytes)", filter.len()) } else { text }
 }
 
 /// A capture file's name for people and labels; `-` is standard input.
-#[must_use]
 pub fn file_name(path: &Path) -> String {
     if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
 }

@@ -7,7 +7,6 @@ const ESCAPE_LETTERS: usize = 4;
 
 /// The text of a name. Bytes that are not UTF-8 are escaped (`\xff`). Then, and where the name itself seems to have an
 /// escape, backslashes are too, so that two names never have the same text.
-#[must_use]
 pub fn to_text(name: &[u8]) -> String {
     match std::str::from_utf8(name) {
         Ok(text) if (0..name.len()).all(|at| escaped(name, at).is_none()) => text.to_owned(),
@@ -19,7 +18,6 @@ pub fn to_text(name: &[u8]) -> String {
 }
 
 /// The bytes of the name that has this text.
-#[must_use]
 pub fn to_bytes(text: &str) -> Vec<u8> {
     let text = text.as_bytes();
     let mut name = Vec::with_capacity(text.len());
@@ -41,7 +39,6 @@ fn escaped(text: &[u8], at: usize) -> Option<u8> {
 
 /// True if libpcap takes the name for a device of its own, so that an interface of that name cannot be captured: all
 /// interfaces, netfilter's logs, Bluetooth, USB, D-Bus.
-#[must_use]
 pub(super) fn is_of_libpcap(name: &str) -> bool {
     let is_numbered = |kind: &str| {
         let number = name.strip_prefix(kind).unwrap_or_default();

@@ -22,7 +22,6 @@ pub(super) struct ForeignCounter {
 
 impl ForeignCounter {
     /// Counts from `now` on.
-    #[must_use]
     pub(super) fn starting_at(now: u64) -> Self {
         Self { last: now }
     }

@@ -7,7 +7,6 @@ use std::fmt::Write as _;
 
 /// True for a character that commands the terminal, reorders the text around it, ends the line, or is invisible: C0 and
 /// C1 controls, DEL, and Unicode's bidirectional, separator, format and default-ignorable characters.
-#[must_use]
 pub fn is_unsafe(letter: char) -> bool {
     letter.is_control()
         || matches!(
@@ -36,7 +35,6 @@ pub fn is_unsafe(letter: char) -> bool {
 }
 
 /// `text` with its unsafe characters escaped: `\n`, `\u{9b}`, `\u{202e}`.
-#[must_use]
 pub fn printable(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -47,7 +45,6 @@ pub fn printable(text: &str) -> String {
 
 /// A JSON text with the unsafe characters of its strings escaped: `\u009b`, `\u202e`. It is read as the same value. Between
 /// its tokens there must be none, so no line feed.
-#[must_use]
 pub fn printable_json(json: &str) -> Cow<'_, str> {
     if !json.contains(is_unsafe) {
         return Cow::Borrowed(json);

@@ -41,14 +41,12 @@ the configuration file.
 Exit status: 0 success, 1 failure while running, 2 wrong usage or configuration.";
 
 /// The whole command with reserved options, for reading arguments. Its help hides options that the exporter does not use.
-#[must_use]
 pub fn reading(libpcap: &str) -> Command {
     let options = all().map(|declaration| (declaration, uses(None, declaration)));
     command(libpcap, options.collect())
 }
 
 /// The command as documents show it: every option that works.
-#[must_use]
 pub fn shown(libpcap: &str) -> Command {
     command(libpcap, available().map(|declaration| (declaration, true)).collect())
 }

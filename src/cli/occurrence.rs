@@ -21,7 +21,6 @@ pub struct Occurrence {
 
 impl Occurrence {
     /// The value with its place; `true` for a switch without one.
-    #[must_use]
     pub fn given(&self) -> Given {
         let value = self.value.clone().unwrap_or_else(|| OsString::from("true"));
         let typed = self.typed.clone();

@@ -70,13 +70,11 @@ pub fn available() -> impl Iterator<Item = &'static Declaration> + Clone {
 }
 
 /// The option with this long name.
-#[must_use]
 pub fn by_long(name: &str) -> Option<&'static Declaration> {
     all().find(|declaration| declaration.long_names().any(|long| long == name))
 }
 
 /// The option with this letter.
-#[must_use]
 pub fn by_short(letter: char) -> Option<&'static Declaration> {
     all().find(|declaration| declaration.short == Some(letter))
 }

@@ -46,7 +46,6 @@ read only at start, so every change needs a restart.
 ";
 
 /// The document docs/configuration.md: every setting by its section in the file, then the other options.
-#[must_use]
 pub fn configuration() -> String {
     let mut document = HEAD.to_owned();
     for (section, _) in SECTIONS {
@@ -118,7 +117,6 @@ fn cell(text: &str) -> String {
 }
 
 /// The completion script of a shell.
-#[must_use]
 pub fn completions(shell: Shell, libpcap: &str) -> String {
     match shell {
         Shell::Bash => return complete::bash(),

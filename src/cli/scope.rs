@@ -23,7 +23,6 @@ const NOT_IN_REPLAY: [(&str, &str); 3] = [("http", "listen"), ("pipeline", "refr
 const OF_INTERFACES: [(&str, &str); 2] = [("capture", "interfaces"), ("capture", "excluded_interfaces")];
 
 /// True if `subcommand` uses the option; `None` is the exporter itself.
-#[must_use]
 pub fn uses(subcommand: Option<&str>, declaration: &Declaration) -> bool {
     match declaration.role {
         Role::Reserved { .. } => false,

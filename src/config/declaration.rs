@@ -25,7 +25,6 @@ pub enum Arity {
 
 impl Arity {
     /// True if the next argument is the value when `=` attaches none.
-    #[must_use]
     pub const fn takes_next(self) -> bool {
         matches!(self, Self::Value | Self::List | Self::Repeatable)
     }
@@ -97,7 +96,6 @@ pub(super) const fn setting(keys: &'static [FileKey], access: Access) -> Declara
 /// Each of these functions sets one more property.
 impl Declaration {
     /// An option that is not a setting.
-    #[must_use]
     pub const fn option(long: &'static str, role: Role) -> Self {
         Self {
             long: Some(long),
@@ -171,13 +169,11 @@ impl Declaration {
 
 impl Declaration {
     /// The option's first name, or its letter. No two options have the same one.
-    #[must_use]
     pub fn id(&self) -> String {
         self.long.map_or_else(|| self.short.map(String::from).unwrap_or_default(), str::to_owned)
     }
 
     /// True if there is an option for it.
-    #[must_use]
     pub const fn is_option(&self) -> bool {
         self.long.is_some() || self.short.is_some()
     }
@@ -188,7 +184,6 @@ impl Declaration {
     }
 
     /// Every name with its dashes, as the documents show it.
-    #[must_use]
     pub fn spellings(&self) -> Vec<String> {
         let short = self.short.map(|letter| format!("-{letter}"));
         let long = self
@@ -198,7 +193,6 @@ impl Declaration {
     }
 
     /// The words that the value can be; empty if it can be something else.
-    #[must_use]
     pub fn words(&self) -> Vec<&'static str> {
         match self.role {
             Role::Setting(access) => (access.words)(),
@@ -215,7 +209,6 @@ impl Declaration {
     }
 
     /// True if the room that needs it is not built yet.
-    #[must_use]
     pub(crate) const fn is_reserved(&self) -> bool {
         matches!(self.role, Role::Reserved { .. })
     }

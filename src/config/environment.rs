@@ -34,7 +34,6 @@ pub fn read(
 }
 
 /// The value of an option's variable.
-#[must_use]
 pub fn value_of(variables: &[(OsString, OsString)], declaration: &Declaration) -> Option<Given> {
     let name = declaration.variable?;
     let (_, value) = variables.iter().find(|(given, _)| given == name)?;

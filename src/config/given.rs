@@ -87,13 +87,11 @@ impl From<Content> for Given {
 
 impl Given {
     /// The text of an option or a variable.
-    #[must_use]
     pub fn argument(text: impl Into<OsString>, origin: SettingOrigin) -> Self {
         Self { content: Content::Argument(text.into()), origin }
     }
 
     /// True if there is no value, or a text of blanks: the setting is not given.
-    #[must_use]
     pub fn is_blank(&self) -> bool {
         match &self.content {
             Content::Null => true,
@@ -104,7 +102,6 @@ impl Given {
     }
 
     /// The text of a scalar; none for lists and mappings.
-    #[must_use]
     pub fn text(&self) -> Option<Cow<'_, str>> {
         match &self.content {
             Content::Argument(text) => Some(text.to_string_lossy()),
@@ -118,7 +115,6 @@ impl Given {
     }
 
     /// The place, with the text where it stands on the command line or in the environment.
-    #[must_use]
     pub fn place(&self) -> String {
         let (Content::Argument(text), origin) = (&self.content, &self.origin) else { return self.origin.to_string() };
         let text = text.to_string_lossy();
@@ -131,7 +127,6 @@ impl Given {
     }
 
     /// The refusal of this value.
-    #[must_use]
     pub fn refused(&self, problem: impl Into<String>) -> RefusedSetting {
         RefusedSetting::Value { given: self.clone(), problem: problem.into() }
     }
@@ -158,7 +153,6 @@ pub enum RefusedSetting {
 
 impl RefusedSetting {
     /// The fault and its remedy, without the place.
-    #[must_use]
     pub fn problem(&self) -> String {
         match self {
             Self::Value { problem, .. } => problem.clone(),
@@ -169,7 +163,6 @@ impl RefusedSetting {
     }
 
     /// The node that is refused.
-    #[must_use]
     pub const fn node(&self) -> &Given {
         match self {
             Self::Value { given, .. } => given,

@@ -117,7 +117,6 @@ pub enum Error {
 
 impl Error {
     /// An [`Error::Invalid`] of these words.
-    #[must_use]
     pub fn invalid(place: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Invalid { place: place.into(), problem: problem.into() }
     }

@@ -6,7 +6,6 @@
 const ALIKE: f64 = 0.8;
 
 /// The name that is most similar to `word`, letter case aside; none if no name is near.
-#[must_use]
 pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     let alike = |name: &str| strsim::jaro_winkler(&word, &name.to_lowercase());

@@ -55,7 +55,6 @@ impl NotIp {
     ];
 
     /// The value of the label `reason`.
-    #[must_use]
     pub const fn reason(self) -> &'static str {
         match self {
             Self::TruncatedLink => "truncated_link",
@@ -79,14 +78,12 @@ pub struct UnsupportedLinkType(pub LinkType);
 
 impl UnsupportedLinkType {
     /// The decoder for frames of it: none is IP.
-    #[must_use]
     pub fn decoder(self) -> Decoder {
         Decoder { layer: link::LinkLayer::Unsupported }
     }
 }
 
 /// The link types that this program reads, for people: `NULL (0), EN10MB (1), …`.
-#[must_use]
 pub fn supported_link_types() -> String {
     link::supported()
 }
@@ -129,7 +126,6 @@ impl Decoder {
 
     /// The packet that `packet`, decoded from `frame`, reports as refused. None unless it is an ICMP error that
     /// refuses; `quote` has the rules.
-    #[must_use]
     #[inline]
     pub fn refusal(&self, frame: &Frame<'_>, packet: &Packet) -> Option<Refusal> {
         if quote::may_refuse(packet) { self.read_refusal(frame) } else { None }

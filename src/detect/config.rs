@@ -37,27 +37,23 @@ impl Default for Config {
 
 impl Config {
     /// True if any detector is configured.
-    #[must_use]
     pub const fn looks_for_something(&self) -> bool {
         self.bandwidth.is_some() || self.scan.is_some() || self.anomaly.is_some()
     }
 
     /// The configuration that detects nothing.
-    #[must_use]
     pub const fn nothing() -> Self {
         Self { bandwidth: None, scan: None, anomaly: None, top_sources: 0, chart_min_bytes: 0, no_destinations: true }
     }
 
     /// The configuration that finds alerts and keeps nothing that only metrics show. (Alerts on bandwidth name peers,
     /// so pairs are kept.)
-    #[must_use]
     pub fn for_alerts_alone(&self) -> Self {
         let anomaly = self.anomaly.filter(|config| config.alerts);
         Self { anomaly, ..self.clone() }
     }
 
     /// The grids of which no row may span two cells, the finest first.
-    #[must_use]
     pub fn grids(&self) -> Vec<TimeGrid> {
         let bandwidth = self.bandwidth.iter().flat_map(bandwidth::Config::intervals);
         let scan = self.scan.iter().flat_map(|config| [config.interval, config.port_interval]);

@@ -62,7 +62,6 @@ impl Limits {
 impl Detectors {
     /// Detectors that have seen nothing. `tick` is the time between two advances, over which long evaluations are spread; without
     /// it each is done at once. `seeds` keep hash collisions unknown to an attacker who chooses addresses.
-    #[must_use]
     pub fn new(config: &Config, seeds: impl Into<Seeds>, tick: Option<Duration>) -> Self {
         let seeds = seeds.into();
         let scan = config.scan.as_ref().filter(|config| config.looks_for_something());
@@ -79,13 +78,11 @@ impl Detectors {
     }
 
     /// The rules that may alert.
-    #[must_use]
     pub const fn rules(&self) -> &BTreeSet<(Kind, Arc<str>)> {
         &self.rules
     }
 
     /// As [`Config::grids`].
-    #[must_use]
     pub fn grids(&self) -> &[TimeGrid] {
         &self.grids
     }
@@ -123,7 +120,6 @@ impl Detectors {
     }
 
     /// The state for readers; the addresses `named` are charted however little they sent.
-    #[must_use]
     pub fn view(&self, named: &BTreeSet<IpAddr>) -> View {
         let mut view = View {
             bandwidth_limit_bytes: self.limits.bandwidth_bytes,
@@ -154,7 +150,6 @@ impl Detectors {
     }
 
     /// The memory that the tables take, in bytes.
-    #[must_use]
     pub fn memory_bytes(&self) -> u64 {
         let bandwidth = self.bandwidth.as_ref().map_or(0, Bandwidth::memory_bytes);
         let scan = self.scan.as_ref().map_or(0, Scan::memory_bytes);

@@ -45,7 +45,6 @@ impl Kind {
     pub const ALL: [Self; 4] = [Self::HostScan, Self::PortScan, Self::Bandwidth, Self::Anomaly];
 
     /// Its name in alerts and in the configuration.
-    #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
             Self::HostScan => "host_scan",
@@ -87,7 +86,6 @@ pub enum Level {
 
 impl Level {
     /// The level of a value under the rule that it must not exceed `limit`.
-    #[must_use]
     pub const fn of(value: u64, limit: u64) -> Self {
         if value > limit {
             Self::Over
@@ -99,7 +97,6 @@ impl Level {
     }
 
     /// The level of a score under a rule with further conditions, which holds if `is_over`.
-    #[must_use]
     pub(crate) fn of_score(is_over: bool, score: f64, limit: f64) -> Self {
         if is_over {
             Self::Over

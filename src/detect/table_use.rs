@@ -27,7 +27,6 @@ pub enum DetectionTable {
 
 impl DetectionTable {
     /// The value of the label `table`.
-    #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
             Self::BandwidthDestinations => "bandwidth_destinations",

@@ -32,7 +32,6 @@ pub struct Style {
 }
 
 /// A change as one line, with its line feed.
-#[must_use]
 pub fn line(change: &Change, style: Style) -> String {
     let alert = change.alert();
     let message = if style.explain { alert.explain() } else { format!("alert {}", state(change)) };

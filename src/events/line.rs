@@ -30,7 +30,6 @@ pub struct LogLine {
 
 impl LogLine {
     /// A line with a time, a level (error, warn, info, debug, trace) and a message.
-    #[must_use]
     pub fn new(form: LineForm, time: Timestamp, level: &str, message: &str) -> Self {
         let text = if form == LineForm::Json { "{".to_owned() } else { String::new() };
         let mut line = Self { text, form };
@@ -74,7 +73,6 @@ impl LogLine {
     }
 
     /// The whole line, with its line feed.
-    #[must_use]
     pub fn finish(mut self) -> String {
         self.text.push_str(if self.form == LineForm::Json { "}\n" } else { "\n" });
         self.text

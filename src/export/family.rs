@@ -12,7 +12,6 @@ pub enum MetricKind {
 
 impl MetricKind {
     /// The type as `# TYPE` names it.
-    #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
             Self::Counter => "counter",

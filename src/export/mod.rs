@@ -62,7 +62,6 @@ impl Format {
     pub const ALL: [Self; 2] = [Self::Text, Self::OpenMetrics];
 
     /// The media type that names it, without its parameters.
-    #[must_use]
     pub const fn media_type(self) -> &'static str {
         match self {
             Self::Text => "text/plain",
@@ -71,7 +70,6 @@ impl Format {
     }
 
     /// Its version.
-    #[must_use]
     pub const fn version(self) -> &'static str {
         match self {
             Self::Text => "0.0.4",
@@ -80,7 +78,6 @@ impl Format {
     }
 
     /// The content type as Prometheus expects it: version 3 refuses any other.
-    #[must_use]
     pub const fn content_type(self) -> &'static str {
         match self {
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
@@ -120,7 +117,6 @@ impl Published {
     }
 
     /// The report that was published last; an empty one before the first.
-    #[must_use]
     pub fn latest(&self) -> Arc<Report> {
         self.latest.load_full()
     }

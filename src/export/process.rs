@@ -31,7 +31,6 @@ impl Queue {
     pub const ALL: [Self; 3] = [Self::Alerts, Self::Log, Self::Scrapes];
 
     /// The value of the label `queue`.
-    #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
             Self::Alerts => "alerts",
@@ -82,7 +81,6 @@ impl SelfMetrics {
     }
 
     /// A thread of the live capture that does not work any more, if there is one.
-    #[must_use]
     pub fn dead_thread(&self) -> Option<String> {
         self.vitals.as_ref()?.dead_thread()
     }
@@ -112,7 +110,6 @@ impl SelfMetrics {
     }
 
     /// The names of all families that are written, in order.
-    #[must_use]
     pub fn names() -> Vec<String> {
         let process = ProcessCollector::for_self();
         process.desc().iter().map(|description| description.fq_name.clone()).collect()

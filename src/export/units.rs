@@ -29,7 +29,6 @@ pub enum Units {
 
 impl Units {
     /// `999 B`, `1.23 kB`; exact `1234`.
-    #[must_use]
     pub fn bytes(self, bytes: u64) -> String {
         match self {
             Self::Human if bytes < 1_000 => format!("{bytes} B"),
@@ -39,7 +38,6 @@ impl Units {
     }
 
     /// The same in a sentence, where an exact number needs its unit too.
-    #[must_use]
     pub(super) fn bytes_in_words(self, bytes: u64) -> String {
         match self {
             Self::Human => self.bytes(bytes),
@@ -48,7 +46,6 @@ impl Units {
     }
 
     /// `1234567`, `12.3 M`.
-    #[must_use]
     pub fn count(self, count: u64) -> String {
         match self {
             Self::Human if count > LARGEST_WRITTEN_OUT => scaled(count as f64, "").trim_end().to_owned(),
@@ -57,7 +54,6 @@ impl Units {
     }
 
     /// `46.6 kbit/s`; exact in whole bits. None over less than a millisecond.
-    #[must_use]
     pub(super) fn bit_rate(self, bytes: u64, time: Duration) -> Option<String> {
         let rate = per_second(bytes as f64 * BITS_PER_BYTE, time)?;
         Some(match self {
@@ -67,7 +63,6 @@ impl Units {
     }
 
     /// `4.333 s`, `2 min 5 s`, `3 d 4 h`; exact with all digits in seconds.
-    #[must_use]
     pub fn duration(self, duration: Duration) -> String {
         const MINUTE: u64 = 60;
         const HOUR: u64 = 60 * MINUTE;

@@ -44,7 +44,6 @@ impl Vitals {
     }
 
     /// A thread that does not work any more, if there is one.
-    #[must_use]
     pub fn dead_thread(&self) -> Option<String> {
         let families = self.thread_up.collect();
         let mut metrics = families.iter().flat_map(|family| family.get_metric());

@@ -61,7 +61,6 @@ impl fmt::Display for ListenAddress {
 
 impl ListenAddress {
     /// True if it stands for all addresses of the host.
-    #[must_use]
     pub fn is_every_address(&self) -> bool {
         let Some(host) = &self.host else { return true };
         host.parse().is_ok_and(|address: IpAddr| address.is_unspecified())

@@ -65,7 +65,6 @@ pub struct Capacity {
 
 impl Capacity {
     /// The capacity that half of so many file descriptors allows. The other half is for capture, files and the program itself.
-    #[must_use]
     pub fn within(descriptors: u64) -> Self {
         let half = usize::try_from(descriptors / 2).unwrap_or(usize::MAX);
         let connections = half.clamp(2, MAXIMUM_CONNECTIONS);

@@ -71,7 +71,6 @@ impl Listeners {
     }
 
     /// The addresses that were bound, with the ports that the kernel chose for port 0.
-    #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.0.iter().filter_map(|listener| listener.local_addr().ok()).collect()
     }

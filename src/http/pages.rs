@@ -64,7 +64,6 @@ type Answer = Response<Body>;
 
 impl Site {
     /// Pages of the published snapshots; not ready yet. Scrapes are reported if `scrapes` has a receiver.
-    #[must_use]
     pub fn new(
         published: Arc<Published>,
         export: export::Config,

@@ -39,7 +39,6 @@ pub struct Reports(Sender<ScrapeReport>);
 pub struct ScrapeReports(Receiver<ScrapeReport>);
 
 /// The two ends of the way of reports.
-#[must_use]
 pub fn reports() -> (Reports, ScrapeReports) {
     let (sender, receiver) = channel(WAITING_REPORTS);
     (Reports(sender), ScrapeReports(receiver))

@@ -54,7 +54,6 @@ impl<T: AlertSink> Alarms<T> {
     }
 
     /// The state of detection and of alerts, for readers.
-    #[must_use]
     pub fn view(&self) -> (detect::View, alert::AlertView) {
         let alerts = self.alerts.view();
         let subjects = alerts.firing.iter().map(|alert| alert.subject);
@@ -63,7 +62,6 @@ impl<T: AlertSink> Alarms<T> {
     }
 
     /// The receiver of changes.
-    #[must_use]
     pub fn sink(&self) -> &T {
         &self.sink
     }

@@ -82,7 +82,6 @@ fn check_workers(workers: usize) -> Result<(), Error> {
 
 impl Error {
     /// True if the user asked for the impossible; false if an operation failed.
-    #[must_use]
     pub fn is_usage(&self) -> bool {
         matches!(
             self,

@@ -97,7 +97,6 @@ impl Running {
 }
 
 /// The time between two hand-overs of a capture thread, as long as its packets do not lie in shorter cells.
-#[must_use]
 pub fn tick(config: &Config) -> Duration {
     config.refresh.min(LONGEST_TICK)
 }

@@ -12,7 +12,6 @@ use crate::packet::Protocol;
 /// None where IANA names no service, for port 0 and for protocols other than TCP and UDP. Where it lists several names,
 /// the first one. A name is made of `a-z`, `0-9` and `-` only, so that it needs no escaping anywhere.
 /// Costs one table look-up; the tables are parsed at the first call.
-#[must_use]
 pub fn service_name(protocol: Protocol, port: u16) -> Option<&'static str> {
     match protocol {
         Protocol::TCP => ports::TABLES.tcp.name(port),
@@ -22,7 +21,6 @@ pub fn service_name(protocol: Protocol, port: u16) -> Option<&'static str> {
 }
 
 /// IANA's keyword of `protocol` in lower case: `tcp`, `ipv6-icmp`. None where IANA has assigned none.
-#[must_use]
 pub fn protocol_name(protocol: Protocol) -> Option<&'static str> {
     PROTOCOLS.get(usize::from(protocol.0)).copied().filter(|keyword| !keyword.is_empty())
 }

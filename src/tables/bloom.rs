@@ -15,7 +15,6 @@ pub struct BloomFilter {
 
 impl BloomFilter {
     /// An empty filter without memory: it contains nothing.
-    #[must_use]
     pub const fn new() -> Self {
         Self { words: Vec::new() }
     }
@@ -42,7 +41,6 @@ impl BloomFilter {
     }
 
     /// True if the hash was inserted, and for few others.
-    #[must_use]
     #[inline(always)]
     pub fn may_contain(&self, hash: u64) -> bool {
         let (word, bit) = self.bit_of(hash);
@@ -50,7 +48,6 @@ impl BloomFilter {
     }
 
     /// Memory in bytes.
-    #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.words.capacity() * size_of::<u64>()
     }

@@ -79,13 +79,11 @@ pub struct Generations<K, V> {
 
 impl<K, V> Generations<K, V> {
     /// The number of the younger generation, modulo 2^32.
-    #[must_use]
     pub fn number(&self) -> u32 {
         self.number
     }
 
     /// Entries that were forgotten since the start because there were too many.
-    #[must_use]
     pub fn forgotten(&self) -> u64 {
         self.forgotten
     }
@@ -96,7 +94,6 @@ impl<K, V> Generations<K, V> {
     }
 
     /// The memory that the tables take, in bytes.
-    #[must_use]
     pub fn memory_bytes(&self) -> usize {
         let bytes =
             |of: &Generation<K, V>| of.index.memory_bytes() + of.entries.capacity() * size_of::<Remembered<K, V>>();
@@ -106,7 +103,6 @@ impl<K, V> Generations<K, V> {
 
 impl<K: Copy + Eq + Hash, V: Copy> Generations<K, V> {
     /// An empty memory for `limit` entries in each generation, at least one.
-    #[must_use]
     pub fn new(limit: usize, state: State) -> Self {
         let limit = limit.max(1);
         let [younger, older] = [limit; 2].map(Generation::new);

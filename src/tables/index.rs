@@ -58,7 +58,6 @@ pub struct Index<const IS_FILTERED: bool = false> {
 
 impl<const IS_FILTERED: bool> Index<IS_FILTERED> {
     /// An empty index without memory, for about `limit` positions.
-    #[must_use]
     pub const fn new(limit: usize) -> Self {
         Self {
             slots: HashTable::new(),
@@ -70,7 +69,6 @@ impl<const IS_FILTERED: bool> Index<IS_FILTERED> {
     }
 
     /// The position for which `is_it` holds, of those whose keys may have this hash.
-    #[must_use]
     #[inline(always)]
     pub fn find(&self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
         if IS_FILTERED && !self.filter.may_contain(hash) {
@@ -82,7 +80,6 @@ impl<const IS_FILTERED: bool> Index<IS_FILTERED> {
     }
 
     /// The position of the key with this hash, or [`NOWHERE`]. No key is compared, so it is hardly ever another key's.
-    #[must_use]
     #[inline(always)]
     pub fn guess(&self, hash: u64) -> u32 {
         self.find(hash, |_| true).unwrap_or(NOWHERE)
@@ -135,14 +132,12 @@ impl<const IS_FILTERED: bool> Index<IS_FILTERED> {
     }
 
     /// The number of positions.
-    #[must_use]
     #[inline]
     pub fn len(&self) -> usize {
         self.slots.len()
     }
 
     /// True if there is no position.
-    #[must_use]
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
@@ -156,7 +151,6 @@ impl<const IS_FILTERED: bool> Index<IS_FILTERED> {
     }
 
     /// Memory in bytes.
-    #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.slots.allocation_size() + self.filter.memory_bytes()
     }

@@ -34,7 +34,6 @@ impl Eviction {
     pub const ALL: [Self; 2] = [Self::Idle, Self::Full];
 
     /// The value of the label `reason`.
-    #[must_use]
     pub const fn reason(self) -> &'static str {
         match self {
             Self::Idle => "idle",

@@ -30,7 +30,6 @@ pub struct Sampling(u64);
 
 impl Sampling {
     /// The hash state of a seed.
-    #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self(mixed(seed))
     }
@@ -78,7 +77,6 @@ impl Hasher for Rank {
 
 /// The finalizer of SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014): every
 /// bit of `value` changes about half of the result's.
-#[must_use]
 #[inline]
 pub const fn mixed(value: u64) -> u64 {
     let value = (value ^ value >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -29,52 +29,44 @@ pub struct Slab<T, const IS_FILTERED: bool = false> {
 
 impl<T: Keyed, const IS_FILTERED: bool> Slab<T, IS_FILTERED> {
     /// An empty slab without memory. The caller keeps `limit`; memory is reserved for no more.
-    #[must_use]
     pub const fn new(limit: usize, state: State) -> Self {
         Self { limit, state, index: Index::new(limit), entries: Vec::new(), free: Vec::new(), recent: (0, NOWHERE) }
     }
 
     /// The most entries that it should hold.
-    #[must_use]
     pub const fn limit(&self) -> usize {
         self.limit
     }
 
     /// The hash state of its keys.
-    #[must_use]
     pub const fn state(&self) -> &State {
         &self.state
     }
 
     /// The number of entries that can be found.
-    #[must_use]
     #[inline]
     pub fn len(&self) -> usize {
         self.index.len()
     }
 
     /// True if no entry can be found.
-    #[must_use]
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.index.is_empty()
     }
 
     /// The number of positions that were ever used.
-    #[must_use]
     pub const fn positions(&self) -> usize {
         self.entries.len()
     }
 
     /// The number of positions that are in use now.
-    #[must_use]
     #[inline]
     pub const fn used(&self) -> usize {
         self.entries.len() - self.free.len()
     }
 
     /// The position of the entry with this hash for which `is_it` holds.
-    #[must_use]
     #[inline(always)]
     pub fn find(&self, hash: u64, is_it: impl Fn(&T) -> bool) -> Option<u32> {
         self.index.find(hash, |at| is_it(&self.entries[at as usize]))
@@ -93,14 +85,12 @@ impl<T: Keyed, const IS_FILTERED: bool> Slab<T, IS_FILTERED> {
     }
 
     /// True if an entry may have this hash. Reads no entry; hardly ever true without one.
-    #[must_use]
     #[inline(always)]
     pub fn may_contain(&self, hash: u64) -> bool {
         self.index.guess(hash) != NOWHERE
     }
 
     /// The entry at a position, if the position was ever used.
-    #[must_use]
     #[inline(always)]
     pub fn get(&self, at: u32) -> Option<&T> {
         self.entries.get(at as usize)
@@ -161,7 +151,6 @@ impl<T: Keyed, const IS_FILTERED: bool> Slab<T, IS_FILTERED> {
     }
 
     /// Memory in bytes.
-    #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.entries.capacity() * size_of::<T>() + self.free.capacity() * size_of::<u32>() + self.index.memory_bytes()
     }

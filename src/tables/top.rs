@@ -5,7 +5,6 @@
 use std::cmp::Ordering;
 
 /// The first `count` of `items` by `order`, sorted.
-#[must_use]
 pub fn top_n<T>(items: impl Iterator<Item = T>, count: usize, mut order: impl FnMut(&T, &T) -> Ordering) -> Vec<T> {
     let mut items: Vec<T> = items.collect();
     keep_top(&mut items, count, &mut order);

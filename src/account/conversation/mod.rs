@@ -121,7 +121,6 @@ impl<A: Address> ConversationKey<A> {
     pub(super) const BLANK: Self = Self { ends: A::Ends::BLANK };
 
     /// The key of a packet from `source` to `destination`, and the way that the packet goes.
-    #[must_use]
     #[inline]
     pub fn new(source: Endpoint<A>, destination: Endpoint<A>, protocol: Protocol) -> (Self, Way) {
         let (ends, goes_forward) = A::Ends::of(source, destination, protocol);
@@ -129,7 +128,6 @@ impl<A: Address> ConversationKey<A> {
     }
 
     /// The sender and the receiver of the packets that go `way`.
-    #[must_use]
     #[inline]
     pub fn endpoints(&self, way: Way) -> (Endpoint<A>, Endpoint<A>) {
         let [low, high] = self.ends.both();
@@ -140,7 +138,6 @@ impl<A: Address> ConversationKey<A> {
     }
 
     /// The protocol above IP.
-    #[must_use]
     #[inline]
     pub fn protocol(&self) -> Protocol {
         self.ends.protocol()
@@ -215,7 +212,6 @@ impl OneWay {
     }
 
     /// True if the row's first packet went this way.
-    #[must_use]
     #[inline]
     pub const fn opens(&self) -> bool {
         self.marks & OPENS != 0
@@ -228,13 +224,11 @@ impl OneWay {
 
     /// True if an ICMP error of this interval refused a packet that went this way. The interval's refusals have the time, also
     /// for conversations without a row.
-    #[must_use]
     pub const fn is_refused(&self) -> bool {
         self.marks & REFUSED != 0
     }
 
     /// The first packet's TCP flags; none where it was not TCP.
-    #[must_use]
     #[inline]
     pub const fn first_flags(&self) -> TcpFlags {
         TcpFlags(if self.marks & HAS_ICMP_TYPE == 0 { self.first_control } else { 0 })
@@ -242,7 +236,6 @@ impl OneWay {
 
     /// The ICMP or ICMPv6 type of the first packet, if the protocol is one of these and the type was captured. None for a later
     /// fragment.
-    #[must_use]
     #[inline]
     pub const fn icmp_type(&self) -> Option<u8> {
         if self.marks & HAS_ICMP_TYPE == 0 { None } else { Some(self.first_control) }
@@ -255,7 +248,6 @@ impl OneWay {
 /// The server is the endpoint that receives or answers a SYN; else the receiver of the first packet. The ports decide if the
 /// conversation was first seen in its middle (TCP without SYN; UDP from a system port to another). The server then has the
 /// only system port (RFC 6335, below 1024), else the lower port.
-#[must_use]
 pub fn request_way<A: Address>(key: &ConversationKey<A>, opener: Way, first_flags: TcpFlags) -> Way {
     let (source, destination) = key.endpoints(opener);
     let source_serves = if key.protocol() == Protocol::TCP {
@@ -272,7 +264,6 @@ pub fn request_way<A: Address>(key: &ConversationKey<A>, opener: Way, first_flag
 /// The way of requests, if any packet of the conversation gives the same one: then it need not be remembered.
 ///
 /// A SYN and its answer decide by themselves; for every other packet the ports decide, if they differ in kind or number.
-#[must_use]
 pub(crate) fn request_way_by_ports<A: Address>(key: &ConversationKey<A>) -> Option<Way> {
     let decided = Way::BOTH.map(|opener| request_way(key, opener, TcpFlags::default()));
     (decided[0] == decided[1]).then_some(decided[0])

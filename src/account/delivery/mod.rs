@@ -170,13 +170,11 @@ impl Deliveries {
     }
 
     /// True if rows wait for a scraper.
-    #[must_use]
     pub fn is_waiting(&self) -> bool {
         self.scrapers.values().any(|scraper| scraper.reading().is_some())
     }
 
     /// Numbers of scrapes that have ended.
-    #[must_use]
     pub fn ended(&self) -> Ended {
         self.ended
     }

@@ -81,7 +81,6 @@ pub struct Interval {
 
 impl Interval {
     /// An empty interval. `seed` prevents senders from choosing addresses whose hashes collide.
-    #[must_use]
     pub fn new(classifier: Arc<Classifier>, seed: u64) -> Self {
         Self {
             state: hashing::state(seed),
@@ -111,7 +110,6 @@ impl Interval {
     }
 
     /// The classifier that decides the direction of packets.
-    #[must_use]
     pub fn classifier(&self) -> &Arc<Classifier> {
         &self.classifier
     }
@@ -177,14 +175,12 @@ impl Interval {
     }
 
     /// True if it should be handed over.
-    #[must_use]
     #[inline]
     pub fn is_nearly_full(&self) -> bool {
         self.fill().is_nearly_full()
     }
 
     /// Its fill.
-    #[must_use]
     #[inline]
     pub fn fill(&self) -> Fill {
         Fill {
@@ -196,67 +192,56 @@ impl Interval {
     }
 
     /// True if nothing was counted.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.frames.frames == 0 && self.copies.frames == 0
     }
 
     /// The IPv4 conversations in the order of their first packets.
-    #[must_use]
     pub fn rows_v4(&self) -> &[Row<Ipv4Addr>] {
         &self.v4.rows
     }
 
     /// The IPv6 conversations in the order of their first packets.
-    #[must_use]
     pub fn rows_v6(&self) -> &[Row<Ipv6Addr>] {
         &self.v6.rows
     }
 
     /// The IPv4 refusals in the order of the errors, each direction of a conversation once.
-    #[must_use]
     pub fn refused_v4(&self) -> &[Refused<Ipv4Addr>] {
         self.v4.refusals.as_slice()
     }
 
     /// The IPv6 refusals likewise.
-    #[must_use]
     pub fn refused_v6(&self) -> &[Refused<Ipv6Addr>] {
         self.v6.refusals.as_slice()
     }
 
     /// Errors whose refusal found no room. It is unknown if their packets were refused.
-    #[must_use]
     pub fn refusals_lost(&self) -> u64 {
         self.v4.refusals.lost() + self.v6.refusals.lost()
     }
 
     /// All frames that count, IP or not.
-    #[must_use]
     pub fn frames(&self) -> FrameCounters {
         self.frames
     }
 
     /// The frames that another captured interface showed too, which do not count.
-    #[must_use]
     pub fn copies(&self) -> FrameCounters {
         self.copies
     }
 
     /// The frames that were not IP, in the order of [`NotIp::ALL`].
-    #[must_use]
     pub fn not_ip(&self) -> &[u64; NotIp::ALL.len()] {
         &self.not_ip
     }
 
     /// Memory in bytes.
-    #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.v4.memory_bytes() + self.v6.memory_bytes()
     }
 
     /// The counters of packets without a row.
-    #[must_use]
     pub fn overflow(&self) -> &Overflow {
         &self.overflow
     }

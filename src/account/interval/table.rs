@@ -55,7 +55,6 @@ impl<A: Address> Row<A> {
     }
 
     /// True for each direction that has packets, forward first.
-    #[must_use]
     #[inline(always)]
     pub(crate) fn has_packets(&self) -> [bool; 2] {
         let [forward, backward] = &self.ways;
@@ -76,14 +75,12 @@ impl<A: Address> Row<A> {
     }
 
     /// The direction of the packets that go `way`, relative to the local networks.
-    #[must_use]
     #[inline]
     pub fn direction(&self, way: Way) -> Direction {
         self.ways[way as usize].direction
     }
 
     /// The way of the first packet.
-    #[must_use]
     #[inline]
     pub fn opener(&self) -> Way {
         if self.ways[Way::Forward as usize].opens() { Way::Forward } else { Way::Backward }

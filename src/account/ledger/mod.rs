@@ -44,7 +44,6 @@ pub struct Ledger<N = ()> {
 
 impl<N: Copy + Default> Ledger<N> {
     /// Empty accounts. `seed` as for [`Interval::new`].
-    #[must_use]
     pub fn new(config: &Config, seed: u64) -> Self {
         let state = hashing::state(seed);
         Self {
@@ -118,7 +117,6 @@ impl<N> Ledger<N> {
     }
 
     /// True if the interface is being captured; none before the first report.
-    #[must_use]
     pub fn is_up(&self, interface: InterfaceId) -> Option<bool> {
         self.interfaces.get(interface)?.capture.map(|capture| capture.up)
     }
@@ -134,7 +132,6 @@ impl<N> Ledger<N> {
     }
 
     /// True if [`Ledger::end_interfaces`] would end one.
-    #[must_use]
     pub fn would_end_interfaces(&self, exists: impl Fn(&str) -> bool) -> bool {
         self.interfaces.would_end(exists)
     }
@@ -210,25 +207,21 @@ impl<N> Ledger<N> {
     }
 
     /// True if a table is so full that a sweep should make room.
-    #[must_use]
     pub fn is_nearly_full(&self) -> bool {
         self.tables.flows.is_nearly_full() || self.tables.hosts.is_nearly_full()
     }
 
     /// The key of a flow.
-    #[must_use]
     pub fn flow_keying(&self) -> FlowKeying {
         self.tables.flow_keying
     }
 
     /// The flows.
-    #[must_use]
     pub fn flows(&self) -> &CounterTable<FlowKey> {
         &self.tables.flows
     }
 
     /// The hosts.
-    #[must_use]
     pub fn hosts(&self) -> &CounterTable<HostKey> {
         &self.tables.hosts
     }
@@ -239,67 +232,56 @@ impl<N> Ledger<N> {
     }
 
     /// All packets and bytes by direction and protocol.
-    #[must_use]
     pub fn by_protocol(&self) -> BTreeMap<(Direction, Protocol), Counters> {
         self.tables.by_protocol.to_map()
     }
 
     /// Sums over all frames.
-    #[must_use]
     pub fn totals(&self) -> &Totals {
         &self.totals
     }
 
     /// The interfaces and files, in the order of their numbers.
-    #[must_use]
     pub fn interfaces(&self) -> &[InterfaceEntry] {
         self.interfaces.entries()
     }
 
     /// Interfaces whose entry was given up before every scraper had read their last values.
-    #[must_use]
     pub fn interfaces_retired_unread(&self) -> u64 {
         self.interfaces.retired_unread()
     }
 
     /// Ticks at which a capture thread found no empty interval.
-    #[must_use]
     pub fn handover_delays(&self) -> u64 {
         self.handover_delays
     }
 
     /// Packets that found no room in an interval.
-    #[must_use]
     pub fn overflow(&self) -> Counters {
         self.overflow
     }
 
     /// ICMP errors whose refusal found no room in an interval.
-    #[must_use]
     pub fn refusals_lost(&self) -> u64 {
         self.refusals_lost
     }
 
     /// Conversations forgotten because there were too many.
-    #[must_use]
     pub fn conversations_forgotten(&self) -> u64 {
         self.v4.forgotten() + self.v6.forgotten()
     }
 
     /// Frames counted and frames left out as copies, of all interfaces together.
-    #[must_use]
     pub fn frames(&self) -> (FrameCounters, FrameCounters) {
         (self.totals.frames, self.totals.copies)
     }
 
     /// The memory of intervals in bytes: the last one of each capture thread, and the one that it fills now.
-    #[must_use]
     pub(crate) fn interval_memory_bytes(&self) -> usize {
         self.interfaces.interval_memory_bytes()
     }
 
     /// The memory that the conversations take, in bytes.
-    #[must_use]
     pub(crate) fn conversation_memory_bytes(&self) -> usize {
         self.v4.memory_bytes() + self.v6.memory_bytes()
     }

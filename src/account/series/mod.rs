@@ -108,7 +108,6 @@ pub struct Series<K: SeriesKey> {
 
 impl<K: SeriesKey> Series<K> {
     /// No row yet; at most `limit`.
-    #[must_use]
     pub fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -123,13 +122,11 @@ impl<K: SeriesKey> Series<K> {
     }
 
     /// The most rows.
-    #[must_use]
     pub fn limit(&self) -> usize {
         self.limit
     }
 
     /// Memory of the rows in bytes, an estimate for the trees.
-    #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.rows.capacity() * size_of::<TrackedRow<K>>() + self.gone.len() * 2 * size_of::<(K, u64)>()
     }
@@ -147,13 +144,11 @@ impl<K: SeriesKey> Series<K> {
     }
 
     /// The sums of rows that have gone.
-    #[must_use]
     pub fn retired(&self) -> &OutsideRows<K::Group> {
         &self.retired
     }
 
     /// The part of `totals` that is neither in a row nor retired.
-    #[must_use]
     pub fn rest(&self, table: &CounterTable<K>, totals: &BTreeMap<K::Group, Counters>) -> Rest<K::Group> {
         let mut counted = self.retired.by_group.clone();
         let mut pending = OutsideRows::default();
@@ -174,7 +169,6 @@ impl<K: SeriesKey> Series<K> {
     }
 
     /// The entries whose rows have not stayed for [`MINIMUM_SCRAPES`] yet.
-    #[must_use]
     pub fn protected(&self) -> BTreeSet<u32> {
         self.rows.iter().filter(|row| !self.has_stayed(row)).map(|row| row.position).collect()
     }
@@ -216,7 +210,6 @@ impl<K: SeriesKey> Series<K> {
     }
 
     /// True if a row, or an `other` row, would begin to count if every scraper had read the snapshot `delivered`.
-    #[must_use]
     pub fn would_count(&self, delivered: u64) -> bool {
         let is_due = |row: &TrackedRow<K>| matches!(row.state, RowState::Pending { since, .. } if since <= delivered);
         self.rows.iter().any(is_due) || self.others.would_count(delivered)

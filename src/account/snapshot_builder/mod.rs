@@ -45,7 +45,6 @@ struct Inputs {
 
 impl SnapshotBuilder {
     /// No row yet.
-    #[must_use]
     pub fn new(config: &Config) -> Self {
         Self {
             flows: Series::new(config.max_series),
@@ -58,7 +57,6 @@ impl SnapshotBuilder {
 
     /// True if the next snapshot would say no more than the last one: nothing was counted or delivered since, and no
     /// entry has rested long enough to leave.
-    #[must_use]
     pub fn is_unchanged<N>(&self, ledger: &Ledger<N>, delivery: Delivery, now: Timestamp) -> bool {
         self.inputs.as_ref() == Some(&self.inputs(ledger, delivery, now))
     }
@@ -77,13 +75,11 @@ impl SnapshotBuilder {
     }
 
     /// The number of the next snapshot.
-    #[must_use]
     pub fn next_number(&self) -> u64 {
         self.number + 1
     }
 
     /// True if pending bytes would be added to a row if the next snapshot were made with this `delivery`.
-    #[must_use]
     pub fn would_count(&self, delivery: Delivery) -> bool {
         delivery.to_all.is_some_and(|to_all| self.flows.would_count(to_all) || self.hosts.would_count(to_all))
     }
@@ -134,7 +130,6 @@ fn shown<K: SeriesKey>(series: &Series<K>, table: &CounterTable<K>, totals: &Gro
 }
 
 /// The accounts with plain values: the heaviest `max_rows` flows and hosts at most, the rest as *other*.
-#[must_use]
 pub fn plain<N>(ledger: &Ledger<N>, max_rows: usize, max_host_rows: usize) -> Snapshot {
     Snapshot {
         flows: plain_rows(ledger.flows(), max_rows, ledger.by_protocol()),

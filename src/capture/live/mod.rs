@@ -66,7 +66,6 @@ pub struct Live {
 
 impl Statistics {
     /// The packets that were, or are to be, handed over.
-    #[must_use]
     pub fn delivered(self) -> u64 {
         self.received - self.dropped_by_kernel
     }
@@ -121,19 +120,16 @@ impl Live {
     }
 
     /// The link type of its frames.
-    #[must_use]
     pub fn link_type(&self) -> LinkType {
         LinkType(self.link_type.0)
     }
 
     /// The kernel's number of the interface that was opened; none on `any`.
-    #[must_use]
     pub fn index(&self) -> Option<u32> {
         self.index
     }
 
     /// libpcap's name of that link type.
-    #[must_use]
     pub fn link_type_name(&self) -> Option<String> {
         self.link_type.get_name().ok()
     }

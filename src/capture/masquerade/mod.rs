@@ -22,7 +22,6 @@ const PRIVATE_V6: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0xfc00, 0, 0, 0, 0
 
 /// The notice at start if this host forwards, captures both its route to the Internet and a private network, and
 /// probably translates addresses. It names the two sides and advises which one to choose.
-#[must_use]
 pub fn likely_masquerade(network: &Network, captured: &[u32]) -> Option<String> {
     if !network.forwarding {
         return None;

@@ -78,7 +78,6 @@ pub enum LinkKind {
 
 impl LinkKind {
     /// The kind that the kernel calls `name`.
-    #[must_use]
     pub(super) fn from_name(name: &str) -> Self {
         match name {
             "vlan" => Self::Vlan,
@@ -98,7 +97,6 @@ impl LinkKind {
 
     /// True if every frame of such a link also passes its parent. Only for these kinds is the kernel's `IFLA_LINK` a
     /// parent: for a veth it is the peer, for a tunnel the link of its outer packets.
-    #[must_use]
     pub(super) fn is_child(&self) -> bool {
         matches!(self, Self::Vlan | Self::Macvlan | Self::Macvtap | Self::Ipvlan | Self::Ipvtap)
     }
@@ -172,13 +170,11 @@ impl Network {
     }
 
     /// The link with this index.
-    #[must_use]
     pub fn link(&self, index: u32) -> Option<&Link> {
         self.links.binary_search_by_key(&index, |link| link.index).ok().map(|at| &self.links[at])
     }
 
     /// The link with this name, be it an alternative one.
-    #[must_use]
     pub fn named(&self, name: &str) -> Option<&Link> {
         let has_other_name = |link: &&Link| link.alternative_names.iter().any(|alternative| alternative == name);
         self.links.iter().find(|link| link.name == name).or_else(|| self.links.iter().find(has_other_name))
@@ -194,7 +190,6 @@ impl Network {
     /// A bridge or bond does not show the frames of a VLAN on its port or member: the kernel takes the VLAN's
     /// frames away first. Of a bridge's port, the bridge shows what this host itself sends, receives and routes,
     /// not what goes from port to port.
-    #[must_use]
     pub(super) fn shown_on(&self, link: &Link) -> Vec<u32> {
         let controllers = follow(self.controller(link), |above| self.controller(above));
         let parents = follow(self.parent(link), |above| self.parent(above));
@@ -203,13 +198,11 @@ impl Network {
 
     /// True if each frame that comes in by `link` shows on one of the `captured`: on itself, above it, or on every
     /// link that passes frames to it.
-    #[must_use]
     pub fn shows(&self, captured: &[u32], link: &Link) -> bool {
         follow(Some(link), |above| self.controller(above)).any(|above| self.passes(captured, above, DEEPEST_STACK))
     }
 
     /// The indexes of all links of which [`Network::shows`] holds.
-    #[must_use]
     pub(super) fn shown_by(&self, captured: &[u32]) -> BTreeSet<u32> {
         self.links.iter().filter(|link| self.shows(captured, link)).map(|link| link.index).collect()
     }
@@ -240,14 +233,12 @@ impl Network {
     }
 
     /// The bridge, bond or team that takes over the frames of `link`.
-    #[must_use]
     pub(super) fn controller(&self, link: &Link) -> Option<&Link> {
         let controller = self.link(link.controller?)?;
         controller.kind.as_ref().is_some_and(LinkKind::takes_over).then_some(controller)
     }
 
     /// The link below a child, if it is in this namespace.
-    #[must_use]
     pub fn parent(&self, link: &Link) -> Option<&Link> {
         self.link(link.parent?)
     }

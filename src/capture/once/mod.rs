@@ -81,7 +81,6 @@ pub struct OnceFilter {
 /// captured. On `any` these are the interfaces whose frames are wanted.
 ///
 /// It does not include the user's filter ([`super::filter`]). Read again and compare whenever the network changes.
-#[must_use]
 pub fn filter_expression(network: &Network, captured: &[u32], handle: HandleKind) -> OnceFilter {
     let (text, notices) = match handle {
         HandleKind::Loopback => (Some("inbound".to_owned()), Vec::new()),
@@ -93,7 +92,6 @@ pub fn filter_expression(network: &Network, captured: &[u32], handle: HandleKind
 }
 
 /// True if a frame is a copy of one that came in by a captured interface; for frames of `any`.
-#[must_use]
 #[inline]
 pub fn is_copy(outgoing: bool, source: IpAddr, origins: &Origins) -> bool {
     outgoing && origins.came_in_captured(source)

@@ -84,19 +84,16 @@ impl Savefile {
     }
 
     /// The link type of its first interface.
-    #[must_use]
     pub fn link_type(&self) -> LinkType {
         self.link_types.first().copied().unwrap_or(LinkType(1))
     }
 
     /// The link types of the interfaces that were described before the first frame. More may follow in a pcapng file.
-    #[must_use]
     pub fn link_types(&self) -> &[LinkType] {
         &self.link_types
     }
 
     /// Compressed bytes that were read; none where the file is not compressed.
-    #[must_use]
     pub fn consumed(&self) -> Option<u64> {
         self.consumed.as_ref().map(|consumed| consumed.load(Ordering::Relaxed))
     }
@@ -284,7 +281,6 @@ fn recognised(input: Input, path: &Path) -> Result<(Reader, Vec<LinkType>), Erro
 }
 
 /// libpcap's name of a link type.
-#[must_use]
 pub fn link_type_name(link_type: LinkType) -> Option<String> {
     libpcap::name(link_type)
 }

@@ -130,7 +130,6 @@ pub enum SelectionError {
 }
 
 /// A decision for each link, in the network's order. Names without a link are ignored: an interface may come back.
-#[must_use]
 pub fn decide(network: &Network, config: &Config) -> Vec<Decision> {
     let config = &*names::resolved(network, config);
     let decision =
@@ -139,7 +138,6 @@ pub fn decide(network: &Network, config: &Config) -> Vec<Decision> {
 }
 
 /// The indexes of the captured links; on `any`, of those whose frames are wanted.
-#[must_use]
 pub fn captured(network: &Network, config: &Config) -> Vec<u32> {
     let config = &*names::resolved(network, config);
     let links = network.links.iter().filter(|link| outcome(network, config, link) == LinkOutcome::Captured);
@@ -148,7 +146,6 @@ pub fn captured(network: &Network, config: &Config) -> Vec<u32> {
 
 /// The existing links that the user named, by any of their names, each once. Links with the name of a libpcap device
 /// are left out: opened by that name, libpcap's own device would be captured.
-#[must_use]
 pub fn named<'a>(network: &'a Network, config: &Config) -> Vec<&'a Link> {
     match &names::resolved(network, config).selection {
         Selection::Named(names) => {
@@ -282,7 +279,6 @@ impl fmt::Display for Reason {
 }
 
 /// The table of all links for people: name, state, addresses, whether each is captured and why not.
-#[must_use]
 pub fn table(network: &Network, config: &Config) -> String {
     let config = &*names::resolved(network, config);
     let head = ["NAME", "STATE", "ADDRESSES", "CAPTURED"].map(str::to_owned);

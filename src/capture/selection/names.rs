@@ -8,7 +8,6 @@ use super::{Config, Network, Selection};
 /// The same configuration with names that contain commas. A list is split at commas, so where neighbours joined by commas
 /// are the name of a link, that name is meant: a name that exists as it stands wins. To be asked once, at start: when such
 /// a link is gone, its parts must not be taken for other links.
-#[must_use]
 pub fn as_they_stand(network: &Network, config: &Config) -> Config {
     let selection = match &config.selection {
         Selection::Named(names) => Selection::Named(joined(network, names)),
@@ -30,7 +29,6 @@ fn joined(network: &Network, names: &[String]) -> Vec<String> {
 
 /// The same configuration with the links' own names in place of their alternative ones. A link that is named twice, by
 /// both names, is there once.
-#[must_use]
 pub(super) fn resolved<'a>(network: &Network, config: &'a Config) -> Cow<'a, Config> {
     let has_other = |name: &String| network.named(name).is_some_and(|link| link.name != *name);
     let named = if let Selection::Named(names) = &config.selection { names.as_slice() } else { &[] };

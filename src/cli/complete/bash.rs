@@ -104,7 +104,6 @@ complete -F _trafficmonitor trafficmonitor
 "#;
 
 /// The script.
-#[must_use]
 pub fn script() -> String {
     let mut script = HEAD.to_owned();
     predicate(&mut script, "takes_value", |declaration| declaration.arity.takes_next());

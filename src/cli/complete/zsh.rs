@@ -42,7 +42,6 @@ fi
 "#;
 
 /// The script.
-#[must_use]
 pub fn script() -> String {
     let subcommands: Vec<&str> = SUBCOMMANDS.iter().map(|(name, _)| *name).collect();
     let taking: Vec<String> = available().filter(|one| one.arity.takes_next()).flat_map(names).collect();

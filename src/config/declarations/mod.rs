@@ -55,7 +55,6 @@ pub fn of_section(section: &str) -> impl Iterator<Item = (&'static str, &'static
 }
 
 /// The setting with this key alone.
-#[must_use]
 pub(crate) fn by_key((section, key): FileKey) -> Option<&'static Declaration> {
     of_section(section).find(|(known, _)| *known == key).map(|(_, declaration)| declaration)
 }

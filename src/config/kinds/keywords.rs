@@ -27,7 +27,6 @@ pub struct Keywords<T: 'static> {
 
 impl<T> Keywords<T> {
     /// These words and no other.
-    #[must_use]
     pub const fn of(words: &'static [(&'static str, T)]) -> Self {
         Self { words, synonyms: &[], strays: (&[], ""), noun: "" }
     }
@@ -35,7 +34,6 @@ impl<T> Keywords<T> {
 
 impl<T: Copy + PartialEq> Keywords<T> {
     /// The word for a value.
-    #[must_use]
     pub fn word(&self, value: T) -> &'static str {
         self.words.iter().find(|(_, known)| *known == value).map_or("", |(word, _)| word)
     }

@@ -37,7 +37,6 @@ pub(super) fn share(part: u64, whole: u64) -> f64 {
 
 /// The number of ways in which things of these `counts`, alike within each, follow one another; none above
 /// [`ENUMERATED`].
-#[must_use]
 pub(crate) fn of_counts(counts: &[usize]) -> Option<u64> {
     let mut placed = 0;
     counts.iter().try_fold(1_u64, |ways, &count| {
@@ -47,7 +46,6 @@ pub(crate) fn of_counts(counts: &[usize]) -> Option<u64> {
 }
 
 /// The number of ways to choose `chosen` of `among` values; none above [`ENUMERATED`].
-#[must_use]
 pub(crate) fn subsets(among: usize, chosen: usize) -> Option<u64> {
     let fewer = chosen.min(among.checked_sub(chosen)?) as u64;
     // Each step is a number of subsets itself, and never less than the one before.

@@ -9,7 +9,6 @@ use super::windows::{Windows, clamped, mean};
 /// distribution of the reference differences and p = F(mean of the active ones − mean of the reference ones):
 /// 2·|0.5 − p|. It is 0 when all differences of the windows are equal. Nothing when the reference is shorter than
 /// `active_size`.
-#[must_use]
 pub fn cdf(series: &[f64], active_size: usize, reference_size: usize) -> Option<f64> {
     let differences: Vec<f64> = series.windows(2).map(|pair| (pair[1] - pair[0]).abs()).collect();
     let windows = Windows::of(&differences, active_size, reference_size.saturating_sub(1));

@@ -122,13 +122,11 @@ impl Fence {
     }
 
     /// The lower bound; none when 0 is the middle.
-    #[must_use]
     pub const fn lower(self) -> Option<f64> {
         self.lower
     }
 
     /// The upper bound.
-    #[must_use]
     pub const fn upper(self) -> f64 {
         self.upper
     }
@@ -167,19 +165,16 @@ impl Default for Criteria {
 
 impl Criteria {
     /// Number of values in a full reference window.
-    #[must_use]
     pub(crate) const fn reference_size(&self) -> usize {
         reference_size(self.active_size, self.seasons)
     }
 
     /// Number of values in both windows.
-    #[must_use]
     pub(crate) const fn full_size(&self) -> usize {
         self.active_size.saturating_add(self.reference_size())
     }
 
     /// True if a small magnitude can silence the other tests. If it was asked for and cannot, a person should know.
-    #[must_use]
     pub fn has_veto(&self) -> bool {
         self.sensitivity <= 1.0 && self.methods.contains(Method::Magnitude)
     }
@@ -227,14 +222,12 @@ impl Default for PairFilter {
 
 impl PairFilter {
     /// True if some pairs may not pass.
-    #[must_use]
     #[inline]
     pub(crate) const fn chooses(&self) -> bool {
         self.by_source || self.by_destination
     }
 
     /// True if traffic from `source` to `destination` passes.
-    #[must_use]
     pub fn passes(&self, source: IpAddr, destination: IpAddr) -> bool {
         (!self.by_source || self.lets_through(source)) && (!self.by_destination || self.lets_through(destination))
     }

@@ -10,7 +10,6 @@ use super::windows::Windows;
 /// The relative differences |xᵢ − xᵢ₋₁| / |xᵢ| ranked (0/0 is 0, x/0 is infinite): the share of arrangements of the values,
 /// differences taken afterwards, whose active rank sum is less than the observed one. Nothing when the reference, one
 /// shorter than for values, is shorter than `active_size`.
-#[must_use]
 pub fn diff(series: &[f64], active_size: usize, reference_size: usize, shuffles: Shuffles) -> Option<f64> {
     let differences = relative_differences(series);
     if !Windows::of(&differences, active_size, reference_size.saturating_sub(1)).compares(active_size) {

@@ -18,7 +18,6 @@ pub struct SplitMix64 {
 
 impl SplitMix64 {
     /// The stream of `seed`.
-    #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self { state: seed }
     }

@@ -8,7 +8,6 @@ use super::windows::Windows;
 
 /// The two-sample Kolmogorov–Smirnov distance: the largest difference of the two empirical distributions over all values
 /// of both. 0 when a sample is empty.
-#[must_use]
 pub fn distance(left: &[f64], right: &[f64]) -> f64 {
     let marked = |values: &[f64], part| values.iter().map(|&value| (value, part)).collect::<Vec<_>>();
     let sorted = sorted([marked(left, Part::Active), marked(right, Part::Reference)].concat());
@@ -17,7 +16,6 @@ pub fn distance(left: &[f64], right: &[f64]) -> f64 {
 
 /// With D the distance of active and reference values: the share of arrangements of the whole series whose D is less than
 /// the observed one. Nothing when the reference is shorter than `active_size` or no multiple of it.
-#[must_use]
 pub fn ks(series: &[f64], active_size: usize, reference_size: usize, shuffles: Shuffles) -> Option<f64> {
     let windows = Windows::of(series, active_size, reference_size);
     let reference = windows.reference.len();

@@ -7,7 +7,6 @@ use super::windows::{Windows, clamped, mean};
 
 /// |mean(active) − mean(reference)| / mean(reference), at most 1. After a reference mean of 0 it is 0 if the active mean
 /// is 0 too, else 1. Nothing without a reference value.
-#[must_use]
 pub fn magnitude(series: &[f64], active_size: usize, reference_size: usize) -> Option<f64> {
     let Windows { reference, active } = Windows::of(series, active_size, reference_size);
     if reference.is_empty() || active.is_empty() {

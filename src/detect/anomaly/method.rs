@@ -27,7 +27,6 @@ impl Method {
         [Self::Cdf, Self::Diff, Self::Fence, Self::Highrank, Self::Ks, Self::Lowrank, Self::Magnitude];
 
     /// The name in options and labels.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Cdf => "cdf",
@@ -41,7 +40,6 @@ impl Method {
     }
 
     /// The test of this name; nothing when there is none.
-    #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|method| method.name() == name)
     }
@@ -53,19 +51,16 @@ pub struct Methods(u8);
 
 impl Methods {
     /// The set of `methods`; one named twice counts once.
-    #[must_use]
     pub fn of(methods: &[Method]) -> Self {
         methods.iter().copied().collect()
     }
 
     /// True if `method` is in the set.
-    #[must_use]
     pub const fn contains(self, method: Method) -> bool {
         self.0 & (1 << method as u8) != 0
     }
 
     /// True if the set is empty.
-    #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
@@ -88,13 +83,11 @@ pub struct Probabilities([Option<f64>; Method::ALL.len()]);
 
 impl Probabilities {
     /// The results of `probability` for `methods`.
-    #[must_use]
     pub fn of(methods: Methods, mut probability: impl FnMut(Method) -> Option<f64>) -> Self {
         Self(Method::ALL.map(|method| methods.contains(method).then(|| probability(method)).flatten()))
     }
 
     /// The result of `method`.
-    #[must_use]
     pub(crate) const fn of_method(&self, method: Method) -> Option<f64> {
         self.0[method as usize]
     }

@@ -10,13 +10,11 @@ use super::windows::Windows;
 
 /// Ranks all values (0 for the smallest, mid-ranks for ties) and gives the share of arrangements of the whole series whose
 /// active rank sum is less than the observed one. Gives nothing when the reference is shorter than `active_size`.
-#[must_use]
 pub fn highrank(series: &[f64], active_size: usize, reference_size: usize, shuffles: Shuffles) -> Option<f64> {
     rank_sum_share(series, active_size, reference_size, shuffles, u64::lt)
 }
 
 /// As [`highrank`], but the share whose active rank sum is greater than the observed one.
-#[must_use]
 pub fn lowrank(series: &[f64], active_size: usize, reference_size: usize, shuffles: Shuffles) -> Option<f64> {
     rank_sum_share(series, active_size, reference_size, shuffles, u64::gt)
 }

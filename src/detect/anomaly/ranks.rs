@@ -6,7 +6,6 @@
 //! numbers, whose sums are compared without rounding.
 
 /// Twice the mid-rank of each value among all (0 for the smallest).
-#[must_use]
 pub fn doubled(values: &[f64]) -> Vec<u64> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
@@ -22,7 +21,6 @@ fn doubled_rank(sorted: &[f64], value: f64) -> u64 {
 }
 
 /// The sum of the doubled mid-ranks of the last `count` of `values` among all.
-#[must_use]
 #[inline]
 pub(crate) fn doubled_sum_of_last(values: &[f64], count: usize) -> u64 {
     let last = &values[values.len().saturating_sub(count)..];
@@ -32,7 +30,6 @@ pub(crate) fn doubled_sum_of_last(values: &[f64], count: usize) -> u64 {
 }
 
 /// The amount that `other` adds to the doubled mid-rank of `value`. The value itself adds 1 too many.
-#[must_use]
 #[inline]
 pub(crate) fn outranks(value: f64, other: f64) -> u64 {
     u64::from(other < value) + u64::from(other <= value)

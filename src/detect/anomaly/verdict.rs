@@ -35,7 +35,6 @@ pub struct Verdict {
 impl Verdict {
     /// Judges `series`, the bytes of `pair` per interval up to `interval`, oldest first. It depends on nothing else, so
     /// it is the same whenever it is asked for.
-    #[must_use]
     pub fn of(pair: Pair, interval: i64, series: &[f64], config: &Config) -> Self {
         let criteria = &config.criteria;
         let Windows { reference, active } = Windows::of(series, criteria.active_size, criteria.reference_size());
@@ -59,7 +58,6 @@ impl Verdict {
 /// the same results.
 ///
 /// The fence takes part only when a bound was given.
-#[must_use]
 pub fn evaluate(series: &[f64], criteria: &Criteria, seed: u64) -> Probabilities {
     let (active, reference) = (criteria.active_size, criteria.reference_size());
     Probabilities::of(criteria.methods, |method| {
@@ -86,7 +84,6 @@ const SURE_WEIGHT: f64 = 5.0;
 ///
 /// The result is 0 when magnitude gave less than `sensitivity`. No magnitude reaches a sensitivity above 1: it vetoes
 /// nothing.
-#[must_use]
 pub(crate) fn combine(probabilities: &Probabilities, sensitivity: f64) -> f64 {
     let magnitude = probabilities.of_method(Method::Magnitude);
     if sensitivity <= 1.0 && magnitude.is_some_and(|magnitude| magnitude < sensitivity) {

@@ -46,7 +46,6 @@ pub struct Anomalies {
 impl Anomalies {
     /// No pair yet. `tick` is the time between two advances over which the evaluation of an interval is spread; without it
     /// everything is evaluated at once.
-    #[must_use]
     pub fn new(config: &Config, rule: &str, tick: Option<Duration>) -> Self {
         Self {
             config: *config,
@@ -150,14 +149,12 @@ impl Anomalies {
     }
 
     /// The `top` pairs with the highest probabilities at the end of the last interval that was judged as a whole.
-    #[must_use]
     pub(crate) fn probabilities(&self, top: usize) -> Vec<((IpAddr, IpAddr), f64)> {
         let shown = self.verdicts.complete.iter().take(top);
         shown.map(|(probability, pair)| ((pair.source, pair.destination), *probability)).collect()
     }
 
     /// The use of the table.
-    #[must_use]
     pub fn tables(&self) -> Vec<TableUse> {
         let evicted = self.pairs.left()[Eviction::Full as usize];
         vec![TableUse {
@@ -169,7 +166,6 @@ impl Anomalies {
     }
 
     /// Memory in bytes.
-    #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.pairs.memory_bytes() + self.ahead.capacity() * size_of::<(i64, Pair, u64)>()
     }

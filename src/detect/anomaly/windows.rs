@@ -6,7 +6,6 @@
 const SHORTEST_REFERENCE: usize = 4;
 
 /// The number of reference values: `seasons` times `active_size`, at least 4.
-#[must_use]
 pub(crate) const fn reference_size(active_size: usize, seasons: usize) -> usize {
     let size = active_size.saturating_mul(seasons);
     if size < SHORTEST_REFERENCE { SHORTEST_REFERENCE } else { size }
@@ -23,7 +22,6 @@ pub struct Windows<'a> {
 
 impl<'a> Windows<'a> {
     /// The last `active_size` values of `series`, and the up to `reference_size` before them.
-    #[must_use]
     pub fn of(series: &'a [f64], active_size: usize, reference_size: usize) -> Self {
         let (before, active) = series.split_at(series.len().saturating_sub(active_size));
         Self { reference: &before[before.len().saturating_sub(reference_size)..], active }
@@ -31,14 +29,12 @@ impl<'a> Windows<'a> {
 
     /// True if the reference has at least `active_size` values: then the tests that compare ranks and distributions
     /// apply.
-    #[must_use]
     pub const fn compares(&self, active_size: usize) -> bool {
         active_size > 0 && self.reference.len() >= active_size
     }
 }
 
 /// The arithmetic mean; 0 of nothing. Finite for finite values.
-#[must_use]
 pub fn mean(values: &[f64]) -> f64 {
     let count = values.len().max(1) as f64;
     let sum: f64 = values.iter().sum();
@@ -47,7 +43,6 @@ pub fn mean(values: &[f64]) -> f64 {
 }
 
 /// The nearest number from 0 to 1; 0 of what is no number.
-#[must_use]
 pub(crate) const fn clamped(probability: f64) -> f64 {
     probability.max(0.0).min(1.0)
 }

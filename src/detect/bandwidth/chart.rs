@@ -45,7 +45,6 @@ impl Bandwidth {
     /// The sources with at least `chart_min_bytes` in their windows, the 1,000 heaviest of each interval at most, and
     /// those of `named` that have any bytes. Each has its destinations, the heaviest first. Bytes since the last judged
     /// cell are included.
-    #[must_use]
     pub fn talkers(&self, named: &BTreeSet<IpAddr>) -> Vec<Talker> {
         let mut talkers: Vec<Talker> =
             self.scopes.iter().flat_map(|scope| scope.talkers(self.chart_min_bytes, named)).collect();

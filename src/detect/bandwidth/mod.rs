@@ -74,7 +74,6 @@ pub struct Bandwidth {
 impl Bandwidth {
     /// An empty detector. `seeds` prevent senders from choosing addresses whose hashes collide; results do not depend
     /// on them while there is room. A configuration that does not pass [`Config::validate`] does something harmless.
-    #[must_use]
     pub fn new(config: &Config, seeds: impl Into<Seeds>) -> Self {
         let seeds = seeds.into();
         let intervals = config.intervals();
@@ -185,7 +184,6 @@ impl Bandwidth {
 
     /// The `top` sources with the most bytes in their windows at the end of the last judged cell, the heaviest first;
     /// then as many destinations, if these have limits.
-    #[must_use]
     pub fn window_bytes(&self, top: usize) -> Vec<(Subject, u64)> {
         let sources = self.scopes.iter().flat_map(|scope| scope.sources.sums());
         let destinations = self.scopes.iter().filter_map(|scope| scope.destinations.as_ref());
@@ -198,7 +196,6 @@ impl Bandwidth {
     }
 
     /// The use of the tables, each kind for all intervals together.
-    #[must_use]
     pub fn tables(&self) -> Vec<TableUse> {
         let mut tables: BTreeMap<DetectionTable, TableUse> = BTreeMap::new();
         for (table, Occupancy { entries, limit, evicted, .. }) in self.scopes.iter().flat_map(Scope::tables) {
@@ -211,7 +208,6 @@ impl Bandwidth {
     }
 
     /// Memory in bytes.
-    #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.scopes.iter().map(Scope::memory_bytes).sum()
     }

@@ -69,7 +69,6 @@ impl Default for Config {
 
 impl Config {
     /// True if either kind of scan is looked for.
-    #[must_use]
     pub const fn looks_for_something(&self) -> bool {
         self.analyze_hosts || self.analyze_ports
     }

@@ -43,7 +43,6 @@ pub struct Scan {
 
 impl Scan {
     /// Nothing seen.
-    #[must_use]
     pub fn new(config: &Config, seeds: impl Into<Seeds>) -> Self {
         Self { state: ScanState::new(config, seeds.into()), ongoing: OngoingScans::default() }
     }
@@ -123,13 +122,11 @@ impl Scan {
     }
 
     /// The state for readers, with the `top` sources of each kind, the largest first.
-    #[must_use]
     pub fn view(&self, top: usize) -> ScanView {
         self.state.view(top)
     }
 
     /// The memory that the tables take, in bytes.
-    #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.state.memory_bytes()
     }

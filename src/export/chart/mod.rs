@@ -168,7 +168,6 @@ impl Default for Capabilities {
 
 impl Capabilities {
     /// These settings in TrafficAlerted's words.
-    #[must_use]
     pub fn of(bandwidth: &bandwidth::Config, scan: &scan::Config, excluded_interfaces: &[String]) -> Self {
         Self {
             traffic_interval: bandwidth.interval,

@@ -79,7 +79,6 @@ impl<F: ClockObserver + Send + 'static> Replay<F> {
     }
 
     /// The times of the earliest and the latest frame so far, IP or not; none before the first.
-    #[must_use]
     pub fn span(&self) -> Option<(Timestamp, Timestamp)> {
         self.counting.span().ends()
     }

@@ -29,7 +29,6 @@ pub struct Origins {
 
 impl Origins {
     /// The origins of outgoing frames, while `captured` are the indexes of the captured interfaces.
-    #[must_use]
     pub fn new(network: &Network, captured: &[u32]) -> Self {
         Self::of_prefixes_up_to(network, captured, u8::MAX)
     }
@@ -43,7 +42,6 @@ impl Origins {
     }
 
     /// True if an outgoing frame from `source` came in by a captured interface.
-    #[must_use]
     pub(in crate::capture) fn came_in_captured(&self, source: IpAddr) -> bool {
         let regions = self.regions(if source.is_ipv4() { IpVersion::V4 } else { IpVersion::V6 });
         regions.came_in_captured(bits(source))

@@ -107,7 +107,6 @@ pub struct Pairs {
 
 impl Pairs {
     /// An empty table.
-    #[must_use]
     pub fn new(config: Config) -> Self {
         Self {
             config,
@@ -198,25 +197,21 @@ impl Pairs {
     }
 
     /// The number of judgements that are due.
-    #[must_use]
     pub fn due(&self) -> usize {
         self.round.due()
     }
 
     /// The number of pairs.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
     /// True if there is no pair.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
     /// The number of pairs that left, in the order of [`Eviction::ALL`].
-    #[must_use]
     pub const fn left(&self) -> [u64; Eviction::ALL.len()] {
         self.left
     }
@@ -228,7 +223,6 @@ impl Pairs {
     }
 
     /// Memory in bytes, without that of the allocator.
-    #[must_use]
     pub fn memory_bytes(&self) -> usize {
         let values: usize = self.rows.iter().map(|(_, row)| row.values.capacity() * size_of::<u64>()).sum();
         let newcomers = self.newcomers.capacity() * size_of::<(u64, Pair)>();

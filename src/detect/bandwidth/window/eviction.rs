@@ -144,7 +144,6 @@ impl<K: Copy + Eq + Hash> Window<K> {
     }
 
     /// The use of the window.
-    #[must_use]
     pub(crate) fn occupancy(&self) -> Occupancy {
         Occupancy {
             entries: self.entries.len(),
@@ -157,7 +156,6 @@ impl<K: Copy + Eq + Hash> Window<K> {
     }
 
     /// Memory in bytes.
-    #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.entries.memory_bytes()
             + self.watched.capacity() * size_of::<super::WatchedSubject>()

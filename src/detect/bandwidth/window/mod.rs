@@ -177,13 +177,11 @@ impl<K: Copy + Eq + Hash> Window<K> {
     /// Empty sums over `window`, rounded up to whole cells of [`TimeGrid::for_window`]. A subject of class *c* is read
     /// when it has more than `limits[c]` bytes in a window. `seeds` prevent senders from choosing addresses whose
     /// hashes collide.
-    #[must_use]
     pub fn new(window: Duration, limits: Vec<u64>, bounds: WindowBounds, seeds: impl Into<Seeds>) -> Self {
         Self::on(TimeGrid::for_window(window), window, limits, bounds, seeds)
     }
 
     /// The same with cells of another grid.
-    #[must_use]
     pub fn on(
         grid: TimeGrid,
         window: Duration,
@@ -215,13 +213,11 @@ impl<K: Copy + Eq + Hash> Window<K> {
     }
 
     /// The grid of its cells.
-    #[must_use]
     pub fn grid(&self) -> TimeGrid {
         self.grid
     }
 
     /// The length of its windows: whole cells.
-    #[must_use]
     pub fn length(&self) -> Duration {
         self.grid.length().saturating_mul(self.cells)
     }

@@ -52,7 +52,6 @@ impl Askers {
     pub const LIMIT: usize = BUCKETS * IN_BUCKET;
 
     /// An empty table.
-    #[must_use]
     pub const fn new(seeds: Seeds) -> Self {
         Self { sampling: Sampling::new(seeds.sampling), slots: Vec::new(), evicted: 0 }
     }
@@ -77,7 +76,6 @@ impl Askers {
 
     /// True if an endpoint may still get answers at `time`. A question after that moment counts as well: the clocks of
     /// two interfaces need not agree.
-    #[must_use]
     pub(crate) fn may_be_answered(&self, address: IpAddr, port: u16, time: Timestamp) -> bool {
         if self.slots.is_empty() {
             return false;
@@ -87,7 +85,6 @@ impl Askers {
     }
 
     /// Endpoints that may still get answers at `time`, the limit, and how many left while they still might.
-    #[must_use]
     pub fn figures(&self, time: Timestamp) -> (usize, usize, u64) {
         let first = first_question(time);
         let kept = self.slots.iter().filter(|asker| asker.last > Timestamp::BEFORE_ALL && asker.last >= first).count();
@@ -95,7 +92,6 @@ impl Askers {
     }
 
     /// Memory in bytes.
-    #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.slots.capacity() * size_of::<Asker>()
     }

@@ -103,7 +103,6 @@ pub struct Mark {
 
 impl Mark {
     /// The number of targets that it counts for.
-    #[must_use]
     pub const fn weight(&self) -> u64 {
         1 << self.level
     }
@@ -147,7 +146,6 @@ pub struct Contacts {
 impl Contacts {
     /// Empty tables. A set has at most 131,072 targets: twice the largest limit, and two, for a set that keeps the
     /// latest half.
-    #[must_use]
     pub fn new(bounds: ContactBounds, seeds: Seeds) -> Self {
         Self {
             sampling: Sampling::new(seeds.sampling),
@@ -168,7 +166,6 @@ impl Contacts {
     }
 
     /// The position of a source, if it has an entry.
-    #[must_use]
     #[inline]
     pub fn find(&self, address: IpAddr) -> Option<u32> {
         self.sources.find(self.hash(address), |source| source.address == address)
@@ -190,7 +187,6 @@ impl Contacts {
     }
 
     /// True if a new source finds room only in the place of another.
-    #[must_use]
     #[inline]
     pub fn is_full(&self) -> bool {
         self.sources.len() >= self.bounds.sources || self.marks.len() + LIGHT > self.bounds.targets
@@ -212,25 +208,21 @@ impl Contacts {
     }
 
     /// The targets that a set keeps when it is full.
-    #[must_use]
     pub(crate) fn keeping(&self) -> Keeping {
         self.bounds.keeping
     }
 
     /// The number of targets that a full set keeps at least.
-    #[must_use]
     pub(crate) fn kept_at_least(&self, aspect: Aspect) -> usize {
         self.bounds.targets_each[aspect as usize] / 2
     }
 
     /// The address of a source.
-    #[must_use]
     pub fn address(&self, source: u32) -> IpAddr {
         self.sources[source].address
     }
 
     /// At least the number of targets that were counted in the window: a cheap bound.
-    #[must_use]
     pub fn counted(&self, source: u32, aspect: Aspect) -> u64 {
         u64::from(self.sources[source].counted[aspect as usize])
     }
@@ -241,7 +233,6 @@ impl Contacts {
     }
 
     /// True if a set is a sample.
-    #[must_use]
     pub(crate) fn is_sampled(&self, source: u32, aspect: Aspect) -> bool {
         self.sources[source].level[aspect as usize] > 0
     }
@@ -274,32 +265,27 @@ impl Contacts {
     }
 
     /// The number of positions, used or not.
-    #[must_use]
     pub fn positions(&self) -> usize {
         self.sources.positions()
     }
 
     /// The estimated number of targets of a source.
-    #[must_use]
     pub fn length(&self, source: u32, aspect: Aspect) -> u64 {
         let SourceEntry { length, level, .. } = &self.sources[source];
         u64::from(length[aspect as usize]) << level[aspect as usize]
     }
 
     /// The number of sources, their limit, and the number that were evicted.
-    #[must_use]
     pub(crate) fn source_figures(&self) -> (usize, usize, u64) {
         (self.sources.len(), self.bounds.sources, self.evicted)
     }
 
     /// The number of targets, their limit, and the number that found no room.
-    #[must_use]
     pub(crate) fn target_figures(&self) -> (usize, usize, u64) {
         (self.marks.len(), self.bounds.targets, self.lost)
     }
 
     /// Memory in bytes.
-    #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.sources.memory_bytes() + self.marks.memory_bytes() + self.sketch.memory_bytes()
     }

@@ -42,7 +42,6 @@ pub struct PendingContact {
 
 impl PendingContact {
     /// A contact without signals.
-    #[must_use]
     pub const fn new((source, source_port): (IpAddr, u16), target: HostPort, interface: u16, first: Timestamp) -> Self {
         Self {
             source,
@@ -86,20 +85,17 @@ pub struct PendingContacts {
 
 impl PendingContacts {
     /// An empty table for `limit` contacts.
-    #[must_use]
     pub fn new(limit: usize, seed: u64) -> Self {
         Self { contacts: Slab::new(limit, hashing::state(seed)), due: BTreeMap::new(), lost: 0 }
     }
 
     /// True if three quarters are used: the rest is for suspicious sources.
-    #[must_use]
     #[inline]
     pub fn is_nearly_full(&self) -> bool {
         self.contacts.used() >= self.contacts.limit() - self.contacts.limit() / 4
     }
 
     /// True if no other contact finds room.
-    #[must_use]
     #[inline]
     pub fn is_full(&self) -> bool {
         self.contacts.used() >= self.contacts.limit()
@@ -111,7 +107,6 @@ impl PendingContacts {
     }
 
     /// True if no contact is pending or due.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.due.is_empty()
     }
@@ -172,13 +167,11 @@ impl PendingContacts {
     }
 
     /// The number of pending contacts, their limit, and the number that were lost.
-    #[must_use]
     pub fn figures(&self) -> (usize, usize, u64) {
         (self.contacts.len(), self.contacts.limit(), self.lost)
     }
 
     /// Memory in bytes.
-    #[must_use]
     pub fn memory_bytes(&self) -> usize {
         let due: usize = self.due.values().map(Vec::capacity).sum();
         self.contacts.memory_bytes() + due * size_of::<u32>()
