@@ -1,0 +1,139 @@
+//! The cases of a corpus one after the other in one capture, with pauses in which all windows empty.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::super::dice::Dice;
+use super::super::labels::Kind;
+use super::super::traffic::{Time, Traffic, at, later};
+use super::blinded::Blinding;
+use super::damage::Damage;
+use super::scene::{Actor, Scene, Size};
+use super::{Class, Standing, benign, days, scanners};
+
+/// Seconds between two cases: longer than the longest window and the shortest alert together.
+const PAUSE: f64 = 900.0;
+/// Seconds before a case, for an earlier period.
+const LEAD: f64 = 1_200.0;
+/// The share of cases over IPv6.
+const VERSION_6: f64 = 0.25;
+
+/// One case: its hosts with their labels, and when it takes place.
+#[derive(Debug)]
+pub struct Case {
+    pub class: &'static str,
+    pub standing: Standing,
+    pub size: Size,
+    /// True if its hosts may have spoken with each other before.
+    pub has_past: bool,
+    pub actors: Vec<Actor>,
+    /// When its capture time begins, in which alerts count.
+    pub begin: Time,
+    /// How far its hosts' own times are moved.
+    pub offset: i64,
+    pub frames: usize,
+}
+
+impl Case {
+    /// True if any of its hosts must be found.
+    pub fn scans(&self) -> bool {
+        self.actors.iter().any(|actor| !actor.kinds.is_empty())
+    }
+}
+
+/// Which cases a corpus has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Selection {
+    /// Every class in every size, and each class of scanners blinded, so many times.
+    All(usize),
+    /// Cases with hosts that asked before, and were known from an earlier period.
+    Known(usize),
+    /// Every class in its small size.
+    Small,
+    /// The modelled days.
+    Days,
+}
+
+/// Cases and their traffic.
+#[derive(Debug, Default)]
+pub struct Cases {
+    pub cases: Vec<Case>,
+    pub traffic: Traffic,
+}
+
+impl Cases {
+    /// The same seed gives the same cases and frames.
+    pub fn new(seed: u64, selection: Selection, damage: Option<Damage>) -> Self {
+        let mut dice = Dice::seeded(seed);
+        let mut cases = Self::default();
+        let (rounds, sizes) = match selection {
+            Selection::All(rounds) | Selection::Known(rounds) => (rounds, &Size::ALL[..]),
+            Selection::Small | Selection::Days => (1, &Size::ALL[..1]),
+        };
+        let classes: Vec<Class> =
+            if selection == Selection::Days { days::CLASSES.to_vec() } else { benign().chain(scanners()).collect() };
+        for round in 0..rounds {
+            for &size in sizes {
+                for class in &classes {
+                    let is_version_6 = class.version.map_or_else(|| dice.chance(VERSION_6), |version| version == 6);
+                    let mut scene = Scene::new(dice.fork(), size, is_version_6);
+                    scene.is_known = matches!(selection, Selection::Known(_));
+                    (class.act)(&mut scene);
+                    if !scene.is_known || scene.has_past {
+                        cases.push(class.name, class.standing, scene, damage);
+                    }
+                }
+                if matches!(selection, Selection::All(_)) {
+                    cases.push_blinded(&mut dice, size, round);
+                }
+            }
+        }
+        cases
+    }
+
+    /// Each class of scanners under one of the ways to blind an interface; all ways in three rounds or sizes.
+    fn push_blinded(&mut self, dice: &mut Dice, size: Size, round: usize) {
+        for (number, class) in scanners().filter(|class| class.standing == Standing::Pooled).enumerate() {
+            let blinding = Blinding::ALL[(number + round + size as usize) % Blinding::ALL.len()];
+            let is_version_6 = class.version == Some(6);
+            let mut scene = Scene::new(dice.fork(), size, is_version_6);
+            (class.act)(&mut scene);
+            blinding.add(&mut scene);
+            self.push(blinding.class(), class.standing, scene, None);
+        }
+    }
+
+    fn push(&mut self, class: &'static str, standing: Standing, mut scene: Scene, damage: Option<Damage>) {
+        let mut traffic = scene.take_traffic();
+        if let Some(damage) = damage {
+            let senders = scene.actors.iter().map(|actor| actor.host.address).collect();
+            damage.apply(&mut traffic, &senders, &mut scene.dice);
+        }
+        let end = self.traffic.frames.last().map_or(at(0.0), |(time, _)| *time);
+        let begin = later(end, PAUSE);
+        let offset = begin - at(-LEAD);
+        traffic.frames.iter_mut().for_each(|(time, _)| *time += offset);
+        let frames = traffic.frames.len();
+        self.traffic.frames.append(&mut traffic.frames);
+        // What was alerted in the earlier period is not of this case.
+        let begin = at(0.0) + offset;
+        let (size, has_past) = (scene.size, scene.has_past);
+        self.cases.push(Case { class, standing, size, has_past, actors: scene.actors, begin, offset, frames });
+    }
+
+    /// What fired in each case: each address and kind with its first moment, in the case's own time.
+    pub fn by_case(&self, fired: &[(IpAddr, Kind, f64)]) -> Vec<BTreeMap<(IpAddr, Kind), Time>> {
+        let mut found = vec![BTreeMap::new(); self.cases.len()];
+        for &(address, kind, seconds) in fired {
+            let time = (seconds * 1e9).round() as i64;
+            let after = self.cases.partition_point(|case| case.begin <= time);
+            // In the lead of the next case: an alert of an earlier period, or one that nobody counts.
+            let Some(number) = after.checked_sub(1) else { continue };
+            if self.cases.get(after).is_some_and(|next| time >= later(next.begin, -LEAD)) {
+                continue;
+            }
+            found[number].entry((address, kind)).or_insert(time - self.cases[number].offset);
+        }
+        found
+    }
+}

@@ -1,0 +1,188 @@
+//! Scanners that hide: behind work, slowness, number, floods and other addresses; and worms on their own network.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::super::labels::Kind;
+use super::super::traffic::{SYN, Time, at, later};
+use super::clients;
+use super::damage::ends;
+use super::probes::{DEAD, Mix, REFUSING, Reaction, SPARSE, Sweep, Technique};
+use super::scene::{Actor, Outcome, Probed, Scene, Size};
+use super::sweeps::{block_of_hosts, scattered_hosts, slow_sweep};
+use super::{Class, debatable, pooled, pooled_v4};
+use crate::common::ip::TCP;
+
+const HOSTS: &[Kind] = &[Kind::HostScan];
+
+/// A browser with more servers than the scan beside it has targets.
+fn beside_browsing(scene: &mut Scene) {
+    let (start, host, count) = (scene.start(), scene.host(), scene.count(22, 90));
+    let hosts = block_of_hosts(scene, count);
+    let port = scene.dice.pick(&[22, 445, 3_389]);
+    let gap = 60.0 / hosts.len() as f64;
+    let sweep = Sweep::hosts(Technique::Syn, hosts, port, start, gap).reacting(DEAD).tries(2);
+    let mut actor = Actor::scanning(host, HOSTS).sweep(&sweep);
+    let resolver = scene.addresses.lan(1);
+    for page in 0..2 * count / 15 + 1 {
+        let time = later(start, actor.host.dice.within(0.0, 60.0));
+        clients::page(&mut actor.host, scene.addresses, resolver, time, 20, 1_000 * page);
+    }
+    scene.scanner(actor);
+}
+
+/// A resolver, or a mail server, that was taken over.
+fn beside_service(scene: &mut Scene) {
+    let (start, host, count) = (scene.start(), scene.host(), scene.count(24, 120));
+    let hosts = scattered_hosts(scene, count);
+    let sweep = Sweep::hosts(Technique::Syn, hosts, 23, start, 0.5).reacting(SPARSE);
+    let mut actor = Actor::scanning(host, HOSTS).sweep(&sweep);
+    for number in 0..3 * count {
+        let to = scene.addresses.anywhere(5_000_000 + number % (2 * count));
+        let (time, port) = (later(start, actor.host.dice.within(0.0, 60.0)), actor.host.port());
+        actor.host.asks(time, port, (to, 53), [45, 180]);
+    }
+    // A few connections are answered and used, on another port.
+    for number in 0..5 {
+        let to = scene.addresses.anywhere(6_000_000 + number);
+        actor.host.used(later(start, f64::from(number)), (to, 443), [500, 4_000]);
+    }
+    scene.scanner(actor);
+}
+
+/// From one probe in 0.4 s, as nmap -T2 sends them, to as few as the window just holds.
+fn slow(scene: &mut Scene) {
+    let gap = match scene.size {
+        Size::Small => scene.dice.within(8.5, 9.4),
+        Size::Medium => scene.dice.within(3.0, 6.0),
+        Size::Large => 0.4,
+    };
+    let (start, host) = (scene.start(), scene.host());
+    let actor = slow_sweep(scene, host, 60, start, gap);
+    scene.scanner(actor);
+}
+
+/// Several at once, each with a part of its own.
+fn several(scene: &mut Scene) {
+    for _ in 0..scene.count(3, 8) {
+        let (start, host) = (scene.start(), scene.host());
+        let count = scene.dice.from(20, 60);
+        let actor = slow_sweep(scene, host, count, start, 0.3);
+        scene.scanner(actor);
+    }
+}
+
+/// SYNs to one server, each from an address that was made up.
+pub fn spoofed_flood(scene: &mut Scene, count: u32, seconds: f64) {
+    let server = (scene.addresses.lan(5), 80);
+    let start = at(1.0);
+    for number in 0..count {
+        let time = later(start, seconds * f64::from(number) / f64::from(count));
+        let source = match server.0 {
+            IpAddr::V4(_) => Ipv4Addr::from_bits(0x1e00_0000 | scene.dice.next() as u32 >> 4).into(),
+            IpAddr::V6(_) => scene.addresses.anywhere(scene.dice.next() as u32),
+        };
+        let port = scene.dice.from(1_024, 65_535) as u16;
+        scene.other.tcp(time, (source, port), server, SYN, 0);
+    }
+}
+
+fn in_a_flood(scene: &mut Scene) {
+    let count = scene.count(2_000, 8_000);
+    spoofed_flood(scene, count, 60.0);
+    let (start, host) = (scene.start(), scene.far_host());
+    let actor = slow_sweep(scene, host, 40, start, 0.5);
+    scene.scanner(actor);
+}
+
+/// A worm looks for hosts of its own network: for most of them there are only questions for their hardware address.
+fn worm(scene: &mut Scene) {
+    let (start, host) = (scene.start(), scene.host());
+    let gap = scene.dice.within(0.02, 0.4);
+    let count = scene.count(60, 240);
+    let mut actor = Actor::scanning(host, HOSTS);
+    let own = actor.host.address;
+    let alive: Mix = &[(Reaction::Closed, 8), (Reaction::Greets, 4)];
+    let mut numbers: Vec<u32> = (70..70 + count).map(|number| number % 254 + 1).collect();
+    scene.dice.shuffle(&mut numbers);
+    for (number, target) in numbers.into_iter().enumerate() {
+        let (to, time) = (scene.addresses.lan(target), later(start, gap * number as f64));
+        if to == own {
+            continue;
+        }
+        if scene.dice.chance(0.08) {
+            actor.host.traffic.resolve(time, own, to, true);
+            let reaction = scene.dice.pick(alive).0;
+            let from = actor.host.port();
+            actor.probe(Technique::Connect, later(time, 0.001), from, (to, 445), reaction);
+        } else {
+            for again in 0..3 {
+                actor.host.traffic.resolve(later(time, f64::from(again)), own, to, false);
+            }
+            actor.probed.push(Probed { began: time, host: to, port: Some((TCP, 445)), outcome: Outcome::Failed });
+        }
+    }
+    scene.scanner(actor);
+}
+
+/// A worm that leaves its network: random addresses near its own, and anywhere.
+fn worm_abroad(scene: &mut Scene) {
+    let (start, host, count) = (scene.start(), scene.host(), scene.count(40, 500));
+    let mut hosts = scattered_hosts(scene, count);
+    let near = (0..count / 2).map(|number| scene.addresses.site(1 + number % 7, 1 + number % 254));
+    hosts.extend(near);
+    scene.dice.shuffle(&mut hosts);
+    let port = scene.dice.pick(&[23, 445, 2_323, 5_555, 7_547]);
+    let sweep = Sweep::hosts(Technique::Connect, hosts, port, start, 0.05).reacting(SPARSE).tries(3);
+    scene.scanner(Actor::scanning(host, HOSTS).sweep(&sweep));
+}
+
+/// One network's refusals, as many as its router may send in a second.
+fn limited_by_router(scene: &mut Scene) {
+    let (start, host, count) = (scene.start(), scene.host(), scene.count(24, 200));
+    let hosts = block_of_hosts(scene, count);
+    let mut sweep = Sweep::hosts(Technique::Datagram, hosts, 161, start, 0.05).reacting(&[(Reaction::Rejected, 1)]);
+    sweep.refusals_per_second = Some(1.0);
+    scene.scanner(Actor::scanning(host, HOSTS).sweep(&sweep));
+}
+
+/// A scan that is sent in the names of others too: on the wire all of them scan.
+fn decoys(scene: &mut Scene) {
+    let (start, count, decoys) = (scene.start(), scene.count(24, 120), scene.dice.from(2, 5));
+    let hosts = block_of_hosts(scene, count);
+    for number in 0..=decoys {
+        let host = scene.far_host();
+        let start: Time = later(start, 0.001 * f64::from(number));
+        let sweep = Sweep::hosts(Technique::Syn, hosts.iter().copied(), 443, start, 0.1).reacting(REFUSING);
+        scene.scanner(Actor::scanning(host, HOSTS).sweep(&sweep));
+    }
+}
+
+/// Only what the scanner sends passes here; a few others are seen both ways.
+fn one_way(scene: &mut Scene) {
+    let (start, host) = (scene.start(), scene.host());
+    let mut actor = slow_sweep(scene, host, 60, start, 0.5);
+    let own = actor.host.address;
+    let resolver = scene.addresses.lan(1);
+    clients::page(&mut actor.host, scene.addresses, resolver, start, 10, 0);
+    actor.host.traffic.frames.retain(|(_, frame)| ends(&frame.bytes).is_some_and(|[from, _]| from == own));
+    scene.scanner(actor);
+    for _ in 0..scene.count(5, 20) {
+        let mut host = scene.host();
+        clients::page(&mut host, scene.addresses, resolver, start, 10, 0);
+        scene.benign(host);
+    }
+}
+
+/// Classes of scanners that hide.
+pub const CLASSES: [Class; 10] = [
+    pooled("beside more browsing", beside_browsing),
+    pooled("beside a busy service", beside_service),
+    pooled("slow sweep", slow),
+    pooled("several at once", several),
+    pooled("in a spoofed flood", in_a_flood),
+    pooled_v4("worm on its own network", worm),
+    pooled("worm abroad", worm_abroad),
+    pooled("refusals limited by a router", limited_by_router),
+    debatable("decoys", decoys),
+    debatable("one-way, asymmetric route", one_way),
+];
