@@ -43,7 +43,7 @@ impl Blinding {
             }
             Self::Flood => {
                 let victim = (scene.addresses.lan(7), 443);
-                for number in 0..scene.count(300, 1_500) {
+                for number in 0..scene.count(300, 900) {
                     let from = scene.addresses.anywhere(scene.dice.next() as u32);
                     let port = scene.dice.from(1_024, 65_535) as u16;
                     scene.other.tcp(later(at(0.5), 0.1 * f64::from(number % 600)), (from, port), victim, ACK, 0);

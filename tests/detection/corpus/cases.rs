@@ -15,6 +15,10 @@ use super::{Class, Standing, benign, days, scanners};
 const PAUSE: f64 = 900.0;
 /// Seconds before a case, for an earlier period.
 const LEAD: f64 = 1_200.0;
+/// Seconds before a case in which its alerts count: its clock may have been set back.
+const GRACE: f64 = 60.0;
+/// How often each class of scanners is in a corpus, for each time that a class of benign hosts is.
+const SCANNERS_PER_BENIGN: usize = 4;
 /// The share of cases over IPv6.
 const VERSION_6: f64 = 0.25;
 
@@ -70,8 +74,16 @@ impl Cases {
             Selection::All(rounds) | Selection::Known(rounds) => (rounds, &Size::ALL[..]),
             Selection::Small | Selection::Days => (1, &Size::ALL[..1]),
         };
-        let classes: Vec<Class> =
-            if selection == Selection::Days { days::CLASSES.to_vec() } else { benign().chain(scanners()).collect() };
+        let mut classes: Vec<Class> = match selection {
+            Selection::All(_) => benign().chain((0..SCANNERS_PER_BENIGN).flat_map(|_| scanners())).collect(),
+            Selection::Known(_) => benign().collect(),
+            Selection::Small => benign().chain(scanners()).collect(),
+            Selection::Days => days::CLASSES.to_vec(),
+        };
+        let wanted = std::env::var("CORPUS_CLASS").unwrap_or_default();
+        if matches!(selection, Selection::All(_) | Selection::Known(_)) {
+            classes.retain(|class| class.name.contains(&wanted));
+        }
         for round in 0..rounds {
             for &size in sizes {
                 for class in &classes {
@@ -83,7 +95,7 @@ impl Cases {
                         cases.push(class.name, class.standing, scene, damage);
                     }
                 }
-                if matches!(selection, Selection::All(_)) {
+                if matches!(selection, Selection::All(_)) && wanted.is_empty() {
                     cases.push_blinded(&mut dice, size, round);
                 }
             }
@@ -116,7 +128,7 @@ impl Cases {
         let frames = traffic.frames.len();
         self.traffic.frames.append(&mut traffic.frames);
         // What was alerted in the earlier period is not of this case.
-        let begin = at(0.0) + offset;
+        let begin = at(-GRACE) + offset;
         let (size, has_past) = (scene.size, scene.has_past);
         self.cases.push(Case { class, standing, size, has_past, actors: scene.actors, begin, offset, frames });
     }
@@ -127,9 +139,9 @@ impl Cases {
         for &(address, kind, seconds) in fired {
             let time = (seconds * 1e9).round() as i64;
             let after = self.cases.partition_point(|case| case.begin <= time);
-            // In the lead of the next case: an alert of an earlier period, or one that nobody counts.
+            // In the lead of the next case: an alert of its earlier period.
             let Some(number) = after.checked_sub(1) else { continue };
-            if self.cases.get(after).is_some_and(|next| time >= later(next.begin, -LEAD)) {
+            if self.cases.get(after).is_some_and(|next| time >= later(next.begin, GRACE - LEAD)) {
                 continue;
             }
             found[number].entry((address, kind)).or_insert(time - self.cases[number].offset);

@@ -54,8 +54,13 @@ fn preconnecting_browser(scene: &mut Scene) {
     // Many of the servers belong to a few networks of large providers.
     for number in 0..scene.count(25, 110) {
         let (time, idle) = (later(start, host.dice.within(0.0, 60.0)), host.dice.within(5.0, 60.0));
-        let to = if number % 3 == 0 { scene.addresses.far(number % 4, number) } else { scene.addresses.anywhere(number) };
-        if host.dice.chance(0.7) { host.touched(time, (to, 443), idle) } else { _ = host.used(time, (to, 443), [600, 9_000]) }
+        let to =
+            if number % 3 == 0 { scene.addresses.far(number % 4, number) } else { scene.addresses.anywhere(number) };
+        if host.dice.chance(0.7) {
+            host.touched(time, (to, 443), idle)
+        } else {
+            _ = host.used(time, (to, 443), [600, 9_000])
+        }
     }
     scene.benign(host);
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use super::super::common::link::Sample;
 use super::super::dice::Dice;
-use super::super::traffic::{Traffic, later};
+use super::super::traffic::{Time, Traffic, later};
 
 /// A way in which a capture is worse than the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,12 +21,21 @@ pub enum Damage {
     /// Only what the labelled hosts send is captured.
     OneWay,
     /// The clock is set back by half a minute.
-    ClockStep,
+    ClockBack,
+    /// The clock is set forward by two hours.
+    ClockForward,
 }
 
 impl Damage {
-    pub const ALL: [Self; 6] =
-        [Self::Loss, Self::ShortSnap, Self::FromMiddle, Self::Sampled, Self::OneWay, Self::ClockStep];
+    pub const ALL: [Self; 7] = [
+        Self::Loss,
+        Self::ShortSnap,
+        Self::FromMiddle,
+        Self::Sampled,
+        Self::OneWay,
+        Self::ClockBack,
+        Self::ClockForward,
+    ];
 
     /// Its name in the table.
     pub fn name(self) -> &'static str {
@@ -35,7 +45,8 @@ impl Damage {
             Self::FromMiddle => "begun in the middle",
             Self::Sampled => "sampled, 1 in 8",
             Self::OneWay => "one way only",
-            Self::ClockStep => "clock set back",
+            Self::ClockBack => "clock set back",
+            Self::ClockForward => "clock set forward",
         }
     }
 
@@ -51,17 +62,25 @@ impl Damage {
         else {
             return;
         };
-        let moment = first + (dice.within(0.1, 0.4) * (last - first) as f64) as i64;
+        let moment = first + (dice.within(0.1, 0.25) * (last - first) as f64) as i64;
         match self {
             Self::Loss => frames.retain(|_| !dice.chance(0.05)),
             Self::ShortSnap => frames.iter_mut().for_each(|(_, sample)| *sample = sample.cut(64)),
             Self::FromMiddle => frames.retain(|(time, _)| *time >= moment),
             Self::Sampled => frames.retain(|_| dice.chance(0.125)),
-            Self::OneWay => frames.retain(|(_, sample)| ends(&sample.bytes).is_none_or(|[from, _]| senders.contains(&from))),
-            Self::ClockStep => frames.iter_mut().filter(|(time, _)| *time >= moment).for_each(|(time, _)| {
-                *time = later(*time, -30.0);
-            }),
+            Self::OneWay => {
+                frames.retain(|(_, sample)| ends(&sample.bytes).is_none_or(|[from, _]| senders.contains(&from)))
+            }
+            Self::ClockBack => set_clock(frames, moment, -30.0),
+            Self::ClockForward => set_clock(frames, moment, 7_200.0),
         }
+    }
+}
+
+/// From `moment` on all times are so many seconds later.
+fn set_clock(frames: &mut [(Time, Sample)], moment: Time, seconds: f64) {
+    for (time, _) in frames.iter_mut().filter(|(time, _)| *time >= moment) {
+        *time = later(*time, seconds);
     }
 }
 

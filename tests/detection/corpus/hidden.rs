@@ -9,7 +9,8 @@ use super::damage::ends;
 use super::probes::{DEAD, Mix, REFUSING, Reaction, SPARSE, Sweep, Technique};
 use super::scene::{Actor, Outcome, Probed, Scene, Size};
 use super::sweeps::{block_of_hosts, scattered_hosts, slow_sweep};
-use super::{Class, debatable, pooled, pooled_v4};
+use super::wire::router;
+use super::{Class, debatable, pooled};
 use crate::common::ip::TCP;
 
 const HOSTS: &[Kind] = &[Kind::HostScan];
@@ -23,7 +24,7 @@ fn beside_browsing(scene: &mut Scene) {
     let sweep = Sweep::hosts(Technique::Syn, hosts, port, start, gap).reacting(DEAD).tries(2);
     let mut actor = Actor::scanning(host, HOSTS).sweep(&sweep);
     let resolver = scene.addresses.lan(1);
-    for page in 0..2 * count / 15 + 1 {
+    for page in 0..count / 8 + 1 {
         let time = later(start, actor.host.dice.within(0.0, 60.0));
         clients::page(&mut actor.host, scene.addresses, resolver, time, 20, 1_000 * page);
     }
@@ -87,7 +88,7 @@ pub fn spoofed_flood(scene: &mut Scene, count: u32, seconds: f64) {
 }
 
 fn in_a_flood(scene: &mut Scene) {
-    let count = scene.count(2_000, 8_000);
+    let count = scene.count(600, 2_400);
     spoofed_flood(scene, count, 60.0);
     let (start, host) = (scene.start(), scene.far_host());
     let actor = slow_sweep(scene, host, 40, start, 0.5);
@@ -122,6 +123,31 @@ fn worm(scene: &mut Scene) {
         }
     }
     scene.scanner(actor);
+}
+
+/// A sweep from far away. The router asks for the hardware address of each host that is not there, and does not scan.
+fn through_router(scene: &mut Scene) {
+    let (start, scanner, count) = (scene.start(), scene.far_host(), scene.count(60, 240));
+    let (gap, port) = (scene.dice.within(0.02, 0.3), scene.dice.pick(&[22, 80, 443, 8_080]));
+    let mut router = scene.at_address(router(scene.addresses.lan(1)));
+    let mut actor = Actor::scanning(scanner, HOSTS);
+    for number in 0..count {
+        let (to, time) = (scene.addresses.lan(2 + number), later(start, gap * f64::from(number)));
+        let (is_there, from) = (scene.dice.chance(0.1), actor.host.port());
+        router.traffic.resolve(later(time, 0.000_1), router.address, to, is_there);
+        if is_there {
+            let reaction = scene.dice.pick(&[Reaction::Closed, Reaction::Open]);
+            actor.probe(Technique::Syn, time, from, (to, port), reaction);
+            continue;
+        }
+        actor.probe(Technique::Syn, time, from, (to, port), Reaction::Silent);
+        for again in 1..3 {
+            router.traffic.resolve(later(time, f64::from(again)), router.address, to, false);
+        }
+        router.traffic.unreachable(later(time, 3.0), router.address, (actor.host.address, from), (to, port), TCP);
+    }
+    scene.scanner(actor);
+    scene.benign_as("router", router);
 }
 
 /// A worm that leaves its network: random addresses near its own, and anywhere.
@@ -166,7 +192,7 @@ fn one_way(scene: &mut Scene) {
     clients::page(&mut actor.host, scene.addresses, resolver, start, 10, 0);
     actor.host.traffic.frames.retain(|(_, frame)| ends(&frame.bytes).is_some_and(|[from, _]| from == own));
     scene.scanner(actor);
-    for _ in 0..scene.count(5, 20) {
+    for _ in 0..scene.count(3, 8) {
         let mut host = scene.host();
         clients::page(&mut host, scene.addresses, resolver, start, 10, 0);
         scene.benign(host);
@@ -174,14 +200,15 @@ fn one_way(scene: &mut Scene) {
 }
 
 /// Classes of scanners that hide.
-pub const CLASSES: [Class; 10] = [
+pub const CLASSES: [Class; 11] = [
     pooled("beside more browsing", beside_browsing),
     pooled("beside a busy service", beside_service),
     pooled("slow sweep", slow),
     pooled("several at once", several),
     pooled("in a spoofed flood", in_a_flood),
-    pooled_v4("worm on its own network", worm),
+    pooled("worm on its own network", worm),
     pooled("worm abroad", worm_abroad),
+    pooled("sweep of a network behind its router", through_router),
     pooled("refusals limited by a router", limited_by_router),
     debatable("decoys", decoys),
     debatable("one-way, asymmetric route", one_way),

@@ -16,21 +16,21 @@ pub enum Discovery {
     Ssdp,
     Mdns,
     Llmnr,
-    WsDiscovery,
+    WebServices,
     NetBios,
     /// A vendor's own, asked by broadcast.
     Vendor,
 }
 
 impl Discovery {
-    pub const ALL: [Self; 6] = [Self::Ssdp, Self::Mdns, Self::Llmnr, Self::WsDiscovery, Self::NetBios, Self::Vendor];
+    pub const ALL: [Self; 6] = [Self::Ssdp, Self::Mdns, Self::Llmnr, Self::WebServices, Self::NetBios, Self::Vendor];
 
     pub fn port(self) -> u16 {
         match self {
             Self::Ssdp => 1_900,
             Self::Mdns => 5_353,
             Self::Llmnr => 5_355,
-            Self::WsDiscovery => 3_702,
+            Self::WebServices => 3_702,
             Self::NetBios => 137,
             Self::Vendor => 9_999,
         }
@@ -42,7 +42,7 @@ impl Discovery {
             Self::Ssdp => [125, 320],
             Self::Mdns => [46, 180],
             Self::Llmnr => [28, 60],
-            Self::WsDiscovery => [650, 950],
+            Self::WebServices => [650, 950],
             Self::NetBios => [50, 62],
             Self::Vendor => [60, 120],
         }
@@ -53,8 +53,8 @@ impl Discovery {
         let is_v4 = addresses.lan(1).is_ipv4();
         let group: IpAddr = match (self, is_v4) {
             (Self::NetBios | Self::Vendor, _) => addresses.broadcast(),
-            (Self::Ssdp | Self::WsDiscovery, true) => [239, 255, 255, 250].into(),
-            (Self::Ssdp | Self::WsDiscovery, false) => [0xff02, 0, 0, 0, 0, 0, 0, 0xc].into(),
+            (Self::Ssdp | Self::WebServices, true) => [239, 255, 255, 250].into(),
+            (Self::Ssdp | Self::WebServices, false) => [0xff02, 0, 0, 0, 0, 0, 0, 0xc].into(),
             (Self::Mdns, true) => [224, 0, 0, 251].into(),
             (Self::Mdns, false) => [0xff02, 0, 0, 0, 0, 0, 0, 0xfb].into(),
             (Self::Llmnr, true) => [224, 0, 0, 252].into(),
@@ -127,7 +127,7 @@ fn llmnr(scene: &mut Scene) {
 }
 
 fn ws_discovery(scene: &mut Scene) {
-    responder(scene, Discovery::WsDiscovery);
+    responder(scene, Discovery::WebServices);
 }
 
 fn net_bios(scene: &mut Scene) {
@@ -234,7 +234,7 @@ pub fn printer(host: &mut Host, addresses: Addresses, start: Time, clients: u32,
             continue;
         }
         let time = later(start, host.dice.within(0.0, seconds));
-        for (protocol, after) in [(Discovery::WsDiscovery, 0.0), (Discovery::Mdns, 1.0), (Discovery::Ssdp, 2.0)] {
+        for (protocol, after) in [(Discovery::WebServices, 0.0), (Discovery::Mdns, 1.0), (Discovery::Ssdp, 2.0)] {
             let (asked, mut dice) = ((later(time, after), addresses), host.dice.fork());
             let responders = [(host.address, protocol.port())];
             question(&mut host.traffic, &mut dice, asked, ((client, near), 1), protocol, &responders);

@@ -1,13 +1,17 @@
 //! The labelled corpus: benign hosts and scanners by class and size, each case alone in its part of a capture.
 //!
-//! The seed is drawn anew for each run and printed; `DETECTION_SEED` repeats a run, and `CORPUS_ROUNDS` makes it longer.
+//! `cargo test --test detection -- corpus --show-output` prints what is found by class. The seed is drawn anew for each
+//! run and printed. Environment variables change a run: `DETECTION_SEED` repeats it, `CORPUS_ROUNDS` makes it longer,
+//! `CORPUS_CLASS` takes only classes whose names contain its text, and `CORPUS_FOLDER` keeps the captures.
 
 mod blinded;
 mod cases;
 mod clients;
 mod damage;
 mod days;
+mod goals;
 mod hidden;
+mod judged;
 mod lan;
 mod overlays;
 mod peers;

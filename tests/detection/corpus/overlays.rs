@@ -2,7 +2,7 @@
 
 use super::super::common::ip::UDP;
 use super::super::traffic::{Time, Traffic, later};
-use super::scene::Scene;
+use super::scene::{Scene, Size};
 use super::wire::End;
 use super::{Class, pooled};
 
@@ -11,15 +11,20 @@ fn tunnelled(traffic: &mut Traffic, time: Time, [from, to]: [End; 2], bytes: u16
     traffic.udp(time, from, to, bytes);
 }
 
-/// Each host of a mesh exchanges packets with all others; each inner flow has its own port in each direction.
-fn mesh(scene: &mut Scene, port: u16, range: [u32; 2], lost: f64) {
-    let (start, count) = (scene.start(), scene.count(range[0], range[1]));
+/// Each host of a mesh exchanges packets with all others; each inner flow has its own port in each direction. A large
+/// scene is captured at a switch; the others on one host, which sees its own tunnels only.
+fn mesh(scene: &mut Scene, port: u16, lost: f64) {
+    let (start, peers) = (scene.start(), scene.count(20, 60));
+    let is_at_switch = scene.size == Size::Large;
+    let count = if is_at_switch { scene.dice.from(18, 24) } else { 1 };
     let mut hosts: Vec<_> = (0..count).map(|_| scene.host()).collect();
-    let addresses: Vec<_> = hosts.iter().map(|host| host.address).collect();
-    for one in 0..hosts.len() {
-        for other in one + 1..hosts.len() {
-            let host = &mut hosts[one];
-            let (there, back) = ((addresses[one], port), (addresses[other], port));
+    let mut addresses: Vec<_> = hosts.iter().map(|host| host.address).collect();
+    if !is_at_switch {
+        addresses.extend((0..peers).map(|number| scene.addresses.site(1 + number / 24, 100 + number)));
+    }
+    for (one, host) in hosts.iter_mut().enumerate() {
+        for &other in &addresses[one + 1..] {
+            let (there, back) = ((addresses[one], port), (other, port));
             for flow in 0..2 {
                 let time = later(start, host.dice.within(0.0, 50.0));
                 let ports = [host.dice.from(32_768, 60_999) as u16, host.dice.from(32_768, 60_999) as u16];
@@ -37,16 +42,16 @@ fn mesh(scene: &mut Scene, port: u16, range: [u32; 2], lost: f64) {
 }
 
 fn vxlan(scene: &mut Scene) {
-    mesh(scene, 4_789, [17, 32], 0.01);
+    mesh(scene, 4_789, 0.01);
 }
 
 fn geneve(scene: &mut Scene) {
-    mesh(scene, 6_081, [17, 32], 0.01);
+    mesh(scene, 6_081, 0.01);
 }
 
 /// Remote memory over UDP: each queue pair has a port of its own, and both directions go to 4791.
 fn roce(scene: &mut Scene) {
-    mesh(scene, 4_791, [17, 28], 0.0);
+    mesh(scene, 4_791, 0.0);
 }
 
 /// Routers that watch each other: both send to 3784, each from a port of its own.

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use super::super::host::Host;
 use super::super::traffic::{ACK, RST, SYN, Time, later};
 use super::scene::Scene;
-use super::wire::End;
+use super::wire::{End, are_neighbours};
 use super::{Class, pooled};
 
 /// What becomes of questions to a target that is down.
@@ -31,8 +31,20 @@ pub struct Target {
 }
 
 impl Target {
+    /// True if no packet reaches it, because it is in the same network and switched off.
+    fn is_absent_neighbour_of(self, address: IpAddr) -> bool {
+        are_neighbours(self.address, address) && matches!(self.down, Some(Down::Silent | Down::Unreachable))
+    }
+
     fn earlier(self, is_earlier: bool) -> Self {
         if is_earlier && !self.is_gone { Self { down: None, ..self } } else { self }
+    }
+}
+
+/// Questions for the hardware address of a neighbour that is not there; nothing else is sent.
+fn absent(host: &mut Host, time: Time, to: IpAddr) {
+    for again in 0..3 {
+        host.traffic.resolve(later(time, f64::from(again)), host.address, to, false);
     }
 }
 
@@ -41,11 +53,7 @@ pub fn targets(scene: &mut Scene, host: &mut Host, count: u32, networks: u32, do
     let is_far = scene.dice.chance(0.3);
     let one = |number: u32| {
         let (network, place) = (number % networks, 100 + number / networks);
-        let address = if is_far {
-            scene.addresses.far(network, place)
-        } else {
-            scene.addresses.site(network, place)
-        };
+        let address = if is_far { scene.addresses.far(network, place) } else { scene.addresses.site(network, place) };
         let is_down = scene.dice.chance(down);
         let down = is_down.then(|| scene.dice.pick(&[Down::Silent, Down::Silent, Down::Refusing, Down::Unreachable]));
         Target { address, down, is_gone: scene.dice.chance(0.2), port: host.port() }
@@ -63,7 +71,12 @@ pub fn poll(scene: &mut Scene, host: &mut Host, targets: &[Target], (rounds, per
             for (number, target) in targets.iter().enumerate() {
                 let spread = period.min(60.0) * number as f64 / targets.len() as f64;
                 let time = later(start, f64::from(round) * period + spread);
-                ask(host, time, target.earlier(is_earlier), round);
+                let target = target.earlier(is_earlier);
+                if target.is_absent_neighbour_of(host.address) {
+                    absent(host, time, target.address);
+                } else {
+                    ask(host, time, target, round);
+                }
             }
         }
     }
@@ -156,7 +169,7 @@ fn certificate(host: &mut Host, time: Time, target: Target, _round: u32) {
 
 fn clock(host: &mut Host, time: Time, target: Target, _round: u32) {
     let to = (target.address, 123);
-    let port = if target.port % 2 == 0 { 123 } else { target.port };
+    let port = if target.port.is_multiple_of(2) { 123 } else { target.port };
     match target.down {
         None => host.asks(time, port, to, [48, 48]),
         Some(Down::Refusing) => host.asks_closed(time, port, to, 48),
@@ -214,8 +227,23 @@ fn time_servers(scene: &mut Scene) {
     poller(scene, [20, 120], (3, 64.0), clock);
 }
 
+/// A rack fails: from a third to four fifths of the targets of a poller at once.
+fn failed_rack(scene: &mut Scene) {
+    let (ask, rounds) =
+        scene.dice.pick(&[(scrape as Ask, (4, 15.0)), (check, (10, 2.0)), (snmp, (2, 60.0)), (black_box, (4, 15.0))]);
+    let (mut host, count) = (scene.host(), scene.count(40, 120));
+    let share = scene.dice.within(0.33, 0.8);
+    let mut targets = targets(scene, &mut host, count, 1, 0.0);
+    for target in &mut targets[..(f64::from(count) * share) as usize] {
+        (target.down, target.is_gone) = (Some(Down::Silent), false);
+    }
+    poll(scene, &mut host, &targets, rounds, ask);
+    host.contacts.clear();
+    scene.benign(host);
+}
+
 /// Benign classes of pollers.
-pub const CLASSES: [Class; 8] = [
+pub const CLASSES: [Class; 9] = [
     pooled("Ansible", ansible),
     pooled("Prometheus", prometheus),
     pooled("blackbox exporter", blackbox_exporter),
@@ -224,4 +252,5 @@ pub const CLASSES: [Class; 8] = [
     pooled("SNMP", network_management),
     pooled("certificate checks", certificate_checks),
     pooled("NTP pool monitor", time_servers),
+    pooled("poller of a rack that fails", failed_rack),
 ];

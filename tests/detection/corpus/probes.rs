@@ -54,8 +54,13 @@ pub type Mix = &'static [(Reaction, u32)];
 pub const DEAD: Mix = &[(Reaction::Silent, 1)];
 pub const REFUSING: Mix = &[(Reaction::Closed, 1)];
 /// The Internet: most addresses are silent.
-pub const SPARSE: Mix =
-    &[(Reaction::Silent, 70), (Reaction::Closed, 14), (Reaction::Rejected, 10), (Reaction::Open, 4), (Reaction::Greets, 2)];
+pub const SPARSE: Mix = &[
+    (Reaction::Silent, 70),
+    (Reaction::Closed, 14),
+    (Reaction::Rejected, 10),
+    (Reaction::Open, 4),
+    (Reaction::Greets, 2),
+];
 
 /// A sweep over targets.
 #[derive(Debug, Clone)]
@@ -80,7 +85,13 @@ impl Sweep {
     }
 
     /// Probes one address a step, on one port.
-    pub fn hosts(technique: Technique, hosts: impl IntoIterator<Item = IpAddr>, port: u16, start: Time, gap: f64) -> Self {
+    pub fn hosts(
+        technique: Technique,
+        hosts: impl IntoIterator<Item = IpAddr>,
+        port: u16,
+        start: Time,
+        gap: f64,
+    ) -> Self {
         Self::new(technique, hosts.into_iter().map(|host| (host, port)).collect(), start, gap)
     }
 
@@ -97,7 +108,10 @@ impl Sweep {
     }
 }
 
-/// What answers an ICMP request of `kind`.
+/// Seconds after the first probe at which a silent target is tried again.
+const RETRIES: [f64; 4] = [0.0, 1.0, 3.0, 7.0];
+
+/// The type that answers an ICMP request of `kind`.
 fn reply(kind: u8) -> u8 {
     if kind == 8 { 0 } else { kind + 1 }
 }
@@ -144,10 +158,14 @@ impl Actor {
                     allowed_from = later(time, 1.0 / rate);
                 }
             }
-            let from = sweep.from.unwrap_or_else(|| self.host.port());
+            let mut from = sweep.from.unwrap_or_else(|| self.host.port());
             let tries = if reaction == Reaction::Silent { sweep.tries } else { 1 };
-            for again in 0..tries {
-                self.probe(sweep.technique, later(time, f64::from(again) * 1.1), from, to, reaction);
+            for delay in RETRIES.into_iter().take(tries as usize) {
+                self.probe(sweep.technique, later(time, delay), from, to, reaction);
+                // A kernel tries again from the same port, a scanner that makes its own packets from the next.
+                if sweep.from.is_none() && sweep.technique == Technique::Syn {
+                    from = self.host.port();
+                }
             }
         }
         self
@@ -245,7 +263,12 @@ impl Actor {
                 traffic.tcp(later(time, 0.002), to, from, PUSH | ACK, 42);
                 traffic.tcp(later(time, 0.003), from, to, RST | ACK, 0);
             }
-            Reaction::Tarpit => traffic.tcp(later(time, patience), from, to, FIN | ACK, 0),
+            // The tarpit does not let go: the scanner's system sends its FIN again.
+            Reaction::Tarpit => {
+                for delay in [0.0, 0.2, 0.6] {
+                    traffic.tcp(later(time, patience + delay), from, to, FIN | ACK, 0);
+                }
+            }
             Reaction::Proxy => traffic.tcp(later(time, 0.4 * patience), to, from, RST | ACK, 0),
             _ => traffic.tcp(later(time, 0.000_2), from, to, RST | ACK, 0),
         }

@@ -135,7 +135,8 @@ fn backscatter(scene: &mut Scene) {
     let (start, mut host, way) = (scene.start(), scene.far_host(), scene.dice.from(0, 3));
     let port = scene.dice.pick(&[80, 443, 53, 22]);
     for number in 0..scene.count(60, 800) {
-        let client = if number % 4 == 0 { scene.addresses.lan(1 + number % 250) } else { scene.addresses.anywhere(number) };
+        let client =
+            if number % 4 == 0 { scene.addresses.lan(1 + number % 250) } else { scene.addresses.anywhere(number) };
         let (time, own) = (later(start, 0.05 * f64::from(number)), (host.address, port));
         let theirs = (client, host.dice.from(1_024, 65_000) as u16);
         match way {

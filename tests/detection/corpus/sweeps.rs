@@ -71,7 +71,7 @@ fn ports_of(scene: &mut Scene, to: IpAddr, count: u32) -> Vec<End> {
 }
 
 fn sweep_ports(scene: &mut Scene, technique: Technique, reactions: Mix, limited: bool) {
-    let count = scene.count(140, 1_000);
+    let count = scene.count(140, 600);
     let to = scene.addresses.far(7, 9);
     let (targets, start) = (ports_of(scene, to, count), scene.start());
     let (gap, host) = (pace(scene, targets.len()), scene.host());
@@ -126,7 +126,7 @@ const MOST_ANSWER: Mix = &[(Reaction::Open, 60), (Reaction::Greets, 20), (Reacti
 const ALL_ANSWER: Mix = &[(Reaction::Open, 1)];
 
 fn tarpit(scene: &mut Scene) {
-    sweep_block(scene, Technique::Connect, &[(Reaction::Tarpit, 1)]);
+    sweep_block(scene, Technique::Connect, &[(Reaction::Tarpit, 9), (Reaction::Greets, 1)]);
 }
 
 fn proxy(scene: &mut Scene) {
@@ -136,7 +136,7 @@ fn proxy(scene: &mut Scene) {
 /// All ports of a host seem open.
 fn proxied_ports(scene: &mut Scene) {
     let mix: Mix = &[(Reaction::Proxy, 1)];
-    let count = scene.count(260, 900);
+    let count = scene.count(260, 500);
     let to = scene.addresses.far(7, 9);
     let (targets, start, host) = (ports_of(scene, to, count), scene.start(), scene.host());
     let gap = pace(scene, targets.len());
@@ -146,7 +146,7 @@ fn proxied_ports(scene: &mut Scene) {
 
 /// A block of hosts times a block of ports, host by host or port by port.
 fn block(scene: &mut Scene) {
-    let (hosts, ports) = (scene.count(18, 40), scene.count(112, 130));
+    let (hosts, ports) = (scene.count(18, 22), scene.count(110, 114));
     let is_host_by_host = scene.dice.chance(0.5);
     let hosts = block_of_hosts(scene, hosts);
     let first = scene.dice.from(1, 30_000) as u16;
@@ -163,7 +163,7 @@ fn block(scene: &mut Scene) {
 
 /// One source port, one probe a host, hosts in random order over the whole space, fast.
 fn masscan(scene: &mut Scene) {
-    let count = scene.count(200, 2_500);
+    let count = scene.count(200, 1_200);
     let hosts = scattered_hosts(scene, count);
     let (start, gap, mut host) = (scene.start(), 1.0 / scene.dice.within(100.0, 1_000.0), scene.far_host());
     let (port, from) = (scene.dice.pick(&TCP_PORTS), host.port());
@@ -185,7 +185,7 @@ fn zmap(scene: &mut Scene) {
 
 fn icmp(scene: &mut Scene) {
     let kind = scene.dice.pick(&[8, 13, 15, 17]);
-    let mix: Mix = &[(Reaction::Silent, 80), (Reaction::Open, 20)];
+    let mix: Mix = &[(Reaction::Silent, 90), (Reaction::Open, 10)];
     sweep_hosts(scene, Technique::Icmp(kind), mix, 1, [24, 240]);
 }
 
@@ -223,7 +223,7 @@ fn acks(scene: &mut Scene) {
         let (hosts, port) = (block_of_hosts(scene, count), scene.dice.pick(&TCP_PORTS));
         (hosts.into_iter().map(|host| (host, port)).collect(), HOSTS)
     } else {
-        let (count, to) = (scene.count(140, 1_000), scene.addresses.far(7, 9));
+        let (count, to) = (scene.count(140, 600), scene.addresses.far(7, 9));
         (ports_of(scene, to, count), PORTS)
     };
     let gap = pace(scene, targets.len());

@@ -25,7 +25,8 @@ pub struct Tally {
 impl Tally {
     pub fn of<'a>(judged: impl IntoIterator<Item = (&'a Case, &'a FoundInCase)>) -> Self {
         let judged: Vec<_> = judged.into_iter().collect();
-        let scanning: BTreeSet<&str> = judged.iter().filter(|(case, _)| case.scans()).map(|(case, _)| case.class).collect();
+        let scanning: BTreeSet<&str> =
+            judged.iter().filter(|(case, _)| case.scans()).map(|(case, _)| case.class).collect();
         let mut tally = Self::default();
         for (case, found) in judged {
             let mut score = Score::default();
@@ -77,12 +78,17 @@ fn add(score: &mut Score, case: &Case, found: &FoundInCase) -> Vec<String> {
     };
     for actor in &case.actors {
         let address = actor.host.address;
-        if actor.kinds.is_empty() { score.benign += 1 } else { score.scanners += 1 }
+        if actor.kinds.is_empty() {
+            score.benign += 1
+        } else {
+            score.scanners += 1
+        }
         for kind in Kind::ALL {
             match (actor.kinds.contains(&kind), found.get(&(address, kind))) {
                 (true, Some(&time)) => {
                     score.right += 1;
-                    score.delays.extend(actor.deciding(kind).map(|began| (time - began) as f64 / 1e9));
+                    // Work beside a scan can fail too, and so decide earlier.
+                    score.delays.extend(actor.deciding(kind).map(|began| (time - began).max(0) as f64 / 1e9));
                 }
                 (true, None) => {
                     score.missed += 1;

@@ -123,7 +123,7 @@ pub fn kubernetes(scene: &mut Scene) {
         let mut pod = scene.at_address(addresses.site(PODS, 2 + number));
         for contact in 0..60 {
             let time = ALWAYS.moment(&mut pod);
-            // A name is sought in three domains that do not have it; each question is seen twice, for the service and the pod.
+            // A name is sought in three domains that lack it. Each question is seen twice: to the service and to the pod.
             for suffix in 0..4 {
                 let (time, near) = (later(time, 0.002 * f64::from(suffix)), pod.end());
                 pod.traffic.asked(time, near, (addresses.site(SERVICES, 10), 53), 0.000_6, [70, 140]);

@@ -54,7 +54,6 @@ fn report(host: &mut Host, addresses: Addresses, maker: u32, reports: u32) {
     }
 }
 
-
 /// The six days.
 pub const CLASSES: [Class; 6] = [
     pooled_v4("a home", rooms::home),

@@ -32,11 +32,16 @@ fn call(host: &mut Host, addresses: Addresses, time: Time, number: u32) {
         host.asks_in_vain(later(time, 0.1), port, (addresses.site(30 + candidate, 9), 50_000), 100, (3, 0.3));
     }
     for packet in 0..40 {
-        host.asks(later(time, 1.0 + 0.5 * f64::from(packet)), port, (addresses.anywhere(700 + number), 3_480), [900, 900]);
+        host.asks(
+            later(time, 1.0 + 0.5 * f64::from(packet)),
+            port,
+            (addresses.anywhere(700 + number), 3_480),
+            [900, 900],
+        );
     }
 }
 
-/// Two adults, two children: laptops that sleep, telephones, a console, a television, a printer, storage, small devices.
+/// Laptops that sleep, telephones, a console, a television, a printer, storage and small devices of one family.
 pub fn home(scene: &mut Scene) {
     let addresses = scene.addresses;
     let mut router = scene.at_address(addresses.lan(1));
@@ -68,9 +73,14 @@ pub fn home(scene: &mut Scene) {
             3 => {
                 let port = host.port();
                 for server in 0..200 {
-                    let (time, to) = (later(hour(17.0), 0.05 * f64::from(server)), (addresses.anywhere(800 + server), 27_015));
+                    let (time, to) =
+                        (later(hour(17.0), 0.05 * f64::from(server)), (addresses.anywhere(800 + server), 27_015));
                     let is_there = host.dice.chance(0.7);
-                    if is_there { host.asks(time, port, to, [25, 130]) } else { host.asks_in_vain(time, port, to, 25, (2, 1.0)) }
+                    if is_there {
+                        host.asks(time, port, to, [25, 130])
+                    } else {
+                        host.asks_in_vain(time, port, to, 25, (2, 1.0))
+                    }
                 }
             }
             _ => {}

@@ -1,0 +1,84 @@
+//! The program run over the corpus, the days and the damaged captures, each once for all tests.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use super::super::alerts;
+use super::super::dice::Dice;
+use super::cases::{Case, Cases, Selection};
+use super::damage::Damage;
+use super::tally::{FoundInCase, Tally};
+
+/// How often each class is in the corpus in each size.
+fn rounds() -> usize {
+    std::env::var("CORPUS_ROUNDS").map_or(1, |rounds| rounds.parse().expect("CORPUS_ROUNDS is a number"))
+}
+
+/// Cases with what fired in each of them.
+pub struct Judged {
+    pub seed: u64,
+    pub cases: Cases,
+    found: Vec<FoundInCase>,
+}
+
+impl Judged {
+    fn new(seed: u64, selection: Selection, damage: Option<Damage>) -> Self {
+        let mut cases = Cases::new(seed, selection, damage);
+        let folder = tempfile::tempdir().unwrap();
+        let kept = std::env::var_os("CORPUS_FOLDER").map(PathBuf::from);
+        let name = format!("{selection:?}-{damage:?}.pcap");
+        let file = cases.traffic.write(kept.as_deref().unwrap_or(folder.path()), &name);
+        cases.traffic.frames = Vec::new();
+        let found = cases.by_case(&alerts::fired(&alerts::lines(&file, &[])));
+        Self { seed, cases, found }
+    }
+
+    pub fn pairs(&self) -> impl Iterator<Item = (&Case, &FoundInCase)> {
+        self.cases.cases.iter().zip(&self.found)
+    }
+
+    pub fn frames(&self) -> usize {
+        self.cases.cases.iter().map(|case| case.frames).sum()
+    }
+}
+
+/// The corpus with an empty memory, and the cases with hosts that asked before.
+pub struct Run {
+    pub empty: Judged,
+    pub known: Judged,
+}
+
+impl Run {
+    pub fn of_all() -> &'static Self {
+        static RUN: OnceLock<Run> = OnceLock::new();
+        RUN.get_or_init(|| {
+            let (seed, rounds) = (Dice::seed(), rounds());
+            let empty = Judged::new(seed, Selection::All(rounds), None);
+            Self { empty, known: Judged::new(seed, Selection::Known(rounds), None) }
+        })
+    }
+
+    pub fn with_empty_memory(&self) -> Tally {
+        Tally::of(self.empty.pairs())
+    }
+
+    pub fn with_pollers_known(&self) -> Tally {
+        Tally::of(self.empty.pairs().filter(|(case, _)| !case.has_past).chain(self.known.pairs()))
+    }
+}
+
+/// The days, judged once.
+pub fn judged_days() -> &'static Judged {
+    static DAYS: OnceLock<Judged> = OnceLock::new();
+    DAYS.get_or_init(|| Judged::new(Dice::seed(), Selection::Days, None))
+}
+
+/// The small cases of all classes, damaged in each way.
+pub fn damaged() -> &'static [(Damage, Tally)] {
+    static DAMAGED: OnceLock<Vec<(Damage, Tally)>> = OnceLock::new();
+    DAMAGED.get_or_init(|| {
+        let seed = Dice::seed();
+        let tally = |damage| Tally::of(Judged::new(seed, Selection::Small, Some(damage)).pairs());
+        Damage::ALL.into_iter().map(|damage| (damage, tally(damage))).collect()
+    })
+}
