@@ -1,4 +1,4 @@
-//! Each class of scanners while somebody tries to blind the interface.
+//! Traffic that tries to blind the interface while a scanner scans.
 
 use super::super::traffic::{ACK, FIN, at, later};
 use super::clients::sleeper;

@@ -17,7 +17,7 @@ const PAUSE: f64 = 900.0;
 const LEAD: f64 = 1_200.0;
 /// Seconds before a case in which its alerts count: its clock may have been set back.
 const GRACE: f64 = 60.0;
-/// How often each class of scanners is in a corpus, for each time that a class of benign hosts is.
+/// Cases of each class of scanners for each case of a benign class.
 const SCANNERS_PER_BENIGN: usize = 4;
 /// The share of cases over IPv6.
 const VERSION_6: f64 = 0.25;
@@ -33,7 +33,7 @@ pub struct Case {
     pub actors: Vec<Actor>,
     /// When its capture time begins, in which alerts count.
     pub begin: Time,
-    /// How far its hosts' own times are moved.
+    /// Nanoseconds by which the times of its hosts are moved.
     pub offset: i64,
     pub frames: usize,
 }
@@ -45,7 +45,7 @@ impl Case {
     }
 }
 
-/// Which cases a corpus has.
+/// The cases that a corpus has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Selection {
     /// Every class in every size, and each class of scanners blinded, so many times.
@@ -133,7 +133,7 @@ impl Cases {
         self.cases.push(Case { class, standing, size, has_past, actors: scene.actors, begin, offset, frames });
     }
 
-    /// What fired in each case: each address and kind with its first moment, in the case's own time.
+    /// The alerts of each case: address and kind with the first moment, in the times of its hosts.
     pub fn by_case(&self, fired: &[(IpAddr, Kind, f64)]) -> Vec<BTreeMap<(IpAddr, Kind), Time>> {
         let mut found = vec![BTreeMap::new(); self.cases.len()];
         for &(address, kind, seconds) in fired {

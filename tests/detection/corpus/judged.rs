@@ -9,7 +9,7 @@ use super::cases::{Case, Cases, Selection};
 use super::damage::Damage;
 use super::tally::{FoundInCase, Tally};
 
-/// How often each class is in the corpus in each size.
+/// The number of times that each class is in the corpus in each size.
 fn rounds() -> usize {
     std::env::var("CORPUS_ROUNDS").map_or(1, |rounds| rounds.parse().expect("CORPUS_ROUNDS is a number"))
 }
@@ -26,7 +26,7 @@ impl Judged {
         let mut cases = Cases::new(seed, selection, damage);
         let folder = tempfile::tempdir().unwrap();
         let kept = std::env::var_os("CORPUS_FOLDER").map(PathBuf::from);
-        let name = format!("{selection:?}-{damage:?}.pcap");
+        let name = damage.map_or_else(|| format!("{selection:?}.pcap"), |damage| format!("{damage:?}.pcap"));
         let file = cases.traffic.write(kept.as_deref().unwrap_or(folder.path()), &name);
         cases.traffic.frames = Vec::new();
         let found = cases.by_case(&alerts::fired(&alerts::lines(&file, &[])));
@@ -49,7 +49,7 @@ pub struct Run {
 }
 
 impl Run {
-    pub fn of_all() -> &'static Self {
+    pub fn shared() -> &'static Self {
         static RUN: OnceLock<Run> = OnceLock::new();
         RUN.get_or_init(|| {
             let (seed, rounds) = (Dice::seed(), rounds());

@@ -48,7 +48,7 @@ impl Discovery {
         }
     }
 
-    /// Where a question goes.
+    /// The address and port to which a question goes.
     fn group(self, addresses: Addresses) -> End {
         let is_v4 = addresses.lan(1).is_ipv4();
         let group: IpAddr = match (self, is_v4) {

@@ -26,7 +26,7 @@ mod wire;
 
 use scene::Scene;
 
-/// How the sources of a class count.
+/// The way in which the sources of a class count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Standing {
     /// In the sums.

@@ -1,6 +1,6 @@
 //! Benign hosts that ask the same targets again and again, some of which are down.
 //!
-//! Where they are known, they asked before: what is down now was up then, but for what is gone for good.
+//! Known pollers asked in an earlier period too. A target that is down now was up then, unless it is gone for good.
 
 use std::net::IpAddr;
 
@@ -10,7 +10,7 @@ use super::scene::Scene;
 use super::wire::{End, are_neighbours};
 use super::{Class, pooled};
 
-/// What becomes of questions to a target that is down.
+/// The fate of a question to a target that is down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Down {
     Silent,
@@ -61,7 +61,7 @@ pub fn targets(scene: &mut Scene, host: &mut Host, count: u32, networks: u32, do
     (0..count).map(one).collect()
 }
 
-/// How a target is asked in a round.
+/// Asks a target in a round.
 pub type Ask = fn(&mut Host, Time, Target, u32);
 
 /// Asks all targets `rounds` times, `period` seconds apart, each target at its own moment.

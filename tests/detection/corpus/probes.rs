@@ -11,7 +11,7 @@ use super::super::traffic::{ACK, FIN, PUSH, RST, SYN, Time, URGENT, later};
 use super::scene::{Actor, Outcome, Probed};
 use super::wire::{End, router};
 
-/// How a target is probed.
+/// The packet with which a target is probed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Technique {
     /// A SYN; the scanner's system resets what is answered.
@@ -30,7 +30,7 @@ pub enum Technique {
     Icmp(u8),
 }
 
-/// What a target does.
+/// The reaction of a target to a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reaction {
     Silent,
@@ -42,7 +42,7 @@ pub enum Reaction {
     Open,
     /// It answers and sends a greeting.
     Greets,
-    /// It accepts each connection, with a window of 0, and keeps it.
+    /// It accepts each connection and never lets go.
     Tarpit,
     /// A proxy answers for it, and resets the connection when no server is there.
     Proxy,
@@ -73,7 +73,7 @@ pub struct Sweep {
     pub gap: f64,
     /// The source port of all probes, if it is one.
     pub from: Option<u16>,
-    /// How often a silent target is probed.
+    /// The number of probes that a silent target gets.
     pub tries: u32,
     /// Refusals per second that pass the rate limit of routers and hosts.
     pub refusals_per_second: Option<f64>,
@@ -252,7 +252,7 @@ impl Actor {
         }
     }
 
-    /// A connection that the target, or whoever stands for it, accepts.
+    /// A connection that the target, or a proxy in its place, accepts.
     fn connected(&mut self, time: Time, from: End, to: End, reaction: Reaction) -> Outcome {
         let patience = self.host.dice.within(3.0, 6.0);
         let traffic = &mut self.host.traffic;

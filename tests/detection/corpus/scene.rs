@@ -10,7 +10,7 @@ use super::super::host::Host;
 use super::super::labels::Kind;
 use super::super::traffic::{Time, Traffic, Wrapping, at, later};
 
-/// How many hosts, targets and contacts a case has.
+/// The size of a case: its hosts, targets and contacts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Size {
     Small,
@@ -79,7 +79,7 @@ impl Addresses {
     }
 }
 
-/// What a rule that knows everything makes of a contact.
+/// The result of a contact, by full knowledge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// It was refused, broken off or never answered.
@@ -104,7 +104,7 @@ pub struct Probed {
 #[derive(Debug, Clone)]
 pub struct Actor {
     pub host: Host,
-    /// What it is among the hosts of its case; empty where its class says all.
+    /// Its role among the hosts of its case; empty where its class says all.
     pub role: &'static str,
     /// The scans for which it must be found; none if it is benign.
     pub kinds: Vec<Kind>,
@@ -162,7 +162,7 @@ pub struct Scene {
     /// True if the earlier period makes a difference.
     pub has_past: bool,
     pub actors: Vec<Actor>,
-    /// What hosts without a label send; an alert about any of them is wrong.
+    /// The traffic of hosts without a label; an alert about any of them is wrong.
     pub other: Traffic,
     next_host: u32,
 }

@@ -171,7 +171,7 @@ fn masscan(scene: &mut Scene) {
     scene.scanner(Actor::scanning(host, HOSTS).sweep(&sweep));
 }
 
-/// What one network sees of a scan of the Internet: few of its hosts a minute, from a range of source ports.
+/// A scan of the whole Internet as one network sees it: few of its hosts per minute, from ever other ports.
 fn zmap(scene: &mut Scene) {
     let (count, start) = (scene.count(40, 240), scene.start());
     let gap = 120.0 / f64::from(count);

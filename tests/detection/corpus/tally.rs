@@ -1,4 +1,4 @@
-//! What was found of the cases, counted by class.
+//! Right, missing and wrong alerts, counted by class.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -9,7 +9,7 @@ use super::super::traffic::Time;
 use super::Standing;
 use super::cases::Case;
 
-/// What fired in a case: address and kind with the first moment.
+/// The alerts of a case: address and kind with the first moment.
 pub type FoundInCase = BTreeMap<(IpAddr, Kind), Time>;
 
 /// Scores by class and in sum.

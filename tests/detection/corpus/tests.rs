@@ -17,7 +17,7 @@ use super::{Standing, benign, days, scanners};
 
 #[test]
 fn table_of_the_corpus_accounts_for_each_label() {
-    let run = Run::of_all();
+    let run = Run::shared();
     let (empty, known) = (run.with_empty_memory(), run.with_pollers_known());
     println!("With an empty memory:\n\n{}\nOnce pollers are known:\n\n{}", empty.table(), known.table());
     println!("{} frames, DETECTION_SEED={}.", run.empty.frames(), run.empty.seed);
@@ -71,7 +71,7 @@ fn every_class_has_a_name_of_its_own_and_makes_frames() {
 
 #[test]
 fn labels_agree_with_the_packets() {
-    let judged = &Run::of_all().empty;
+    let judged = &Run::shared().empty;
     println!("DETECTION_SEED={}", judged.seed);
     for case in &judged.cases.cases {
         let addresses: BTreeSet<IpAddr> = case.actors.iter().map(|actor| actor.host.address).collect();

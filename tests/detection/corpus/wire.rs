@@ -1,4 +1,4 @@
-//! Conversations as they look on the wire: who sends what, how large, and when.
+//! Conversations as they look on the wire: senders, sizes and times of their packets.
 //!
 //! Takes a host and the ends of a conversation, gives frames. Knows nothing of labels.
 
@@ -84,7 +84,9 @@ impl Traffic {
     pub fn resolve(&mut self, time: Time, from: IpAddr, to: IpAddr, is_there: bool) {
         match (from, to) {
             (IpAddr::V4(from), IpAddr::V4(to)) => {
-                self.frames.push((time, Link::ethernet().carrying_ether_type(0x0806, &arp(1, from, to)).padded(18)));
+                let mut request = Link::ethernet().carrying_ether_type(0x0806, &arp(1, from, to)).padded(18);
+                request.bytes[..6].fill(0xff);
+                self.frames.push((time, request));
                 if is_there {
                     let answer = Link::ethernet().carrying_ether_type(0x0806, &arp(2, to, from)).padded(18);
                     self.frames.push((later(time, 0.000_3), answer));

@@ -7,7 +7,7 @@ use super::super::{clients, servers};
 use super::{ALWAYS, AWAKE, browse, hour};
 use crate::traffic::{ACK, RST, SYN, later};
 
-/// Victims of invented floods answer addresses of the provider that nobody uses.
+/// Victims of invented floods answer unused addresses of the provider.
 fn backscatter(scene: &mut Scene) {
     for victim in 0..12_u32 {
         let mut host = scene.far_host();

@@ -118,7 +118,7 @@ fn work(host: &mut Host, addresses: Addresses, sessions: u32) {
     }
 }
 
-/// 30 computers in one network, with printers, televisions, servers and who watches them.
+/// 30 computers in one network, with printers, televisions, servers and a station that watches them.
 pub fn office(scene: &mut Scene) {
     let addresses = scene.addresses;
     let mut router = scene.at_address(addresses.lan(1));
