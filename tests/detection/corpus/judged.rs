@@ -7,6 +7,7 @@ use super::super::alerts;
 use super::super::dice::Dice;
 use super::cases::{Case, Cases, Selection};
 use super::damage::Damage;
+use super::scene::Actor;
 use super::tally::{FoundInCase, Tally};
 
 /// The number of times that each class is in the corpus in each size.
@@ -28,6 +29,7 @@ impl Judged {
         let kept = std::env::var_os("CORPUS_FOLDER").map(PathBuf::from);
         let name = damage.map_or_else(|| format!("{selection:?}.pcap"), |damage| format!("{damage:?}.pcap"));
         let file = cases.traffic.write(kept.as_deref().unwrap_or(folder.path()), &name);
+        std::fs::write(file.with_extension("labels"), labels(&cases.cases)).unwrap();
         cases.traffic.frames = Vec::new();
         let found = cases.by_case(&alerts::fired(&alerts::lines(&file, &[])));
         Self { seed, cases, found }
@@ -81,4 +83,15 @@ pub fn damaged() -> &'static [(Damage, Tally)] {
         let tally = |damage| Tally::of(Judged::new(seed, Selection::Small, Some(damage)).pairs());
         Damage::ALL.into_iter().map(|damage| (damage, tally(damage))).collect()
     })
+}
+
+/// The labels of a capture, one host per line: when its case begins, class, size, role, address and expected alerts.
+fn labels(cases: &[Case]) -> String {
+    let line = |case: &Case, actor: &Actor| {
+        let kinds: Vec<&str> = actor.kinds.iter().map(|kind| kind.word()).collect();
+        let (begin, address, kinds) = (case.begin / 1_000_000_000, actor.host.address, kinds.join(" "));
+        let Case { class, standing, size, .. } = case;
+        format!("{begin}\t{class}\t{standing:?}\t{size:?}\t{}\t{address}\t{kinds}\n", actor.role)
+    };
+    cases.iter().flat_map(|case| case.actors.iter().map(move |actor| line(case, actor))).collect()
 }

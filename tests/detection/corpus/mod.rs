@@ -2,7 +2,8 @@
 //!
 //! `cargo test --test detection -- corpus --show-output` prints what is found by class. The seed is drawn anew for each
 //! run and printed. Environment variables change a run: `DETECTION_SEED` repeats it, `CORPUS_ROUNDS` makes it longer,
-//! `CORPUS_CLASS` takes only classes whose names contain its text, and `CORPUS_FOLDER` keeps the captures.
+//! `CORPUS_CLASS` takes only classes whose names contain its text, and `CORPUS_FOLDER` keeps the captures
+//! and their labels.
 
 mod blinded;
 mod cases;
