@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use super::super::common::ip::TCP;
-use super::super::dice::Dice;
 use super::super::host::Host;
 use super::super::local;
 use super::super::traffic::{ACK, FIN, PUSH, RST, SYN, Time, at, later};
@@ -260,12 +259,13 @@ fn wake_on_lan(scene: &mut Scene) {
     scene.benign(host);
 }
 
-/// Some numbers of those below `of`, in random order.
-pub fn some(dice: &mut Dice, count: u32, of: u32) -> Vec<u32> {
-    let mut numbers: Vec<u32> = (0..of).collect();
-    dice.shuffle(&mut numbers);
-    numbers.truncate(count as usize);
-    numbers
+/// Guesses passwords on one server: ever new connections, each refused by the server's program.
+fn brute_force(scene: &mut Scene) {
+    let (start, mut host, server) = (scene.start(), scene.far_host(), scene.addresses.lan(9));
+    for number in 0..scene.count(60, 300) {
+        host.used(later(start, 0.5 * f64::from(number)), (server, 22), [900, 1_500]);
+    }
+    scene.benign(host);
 }
 
 /// Benign classes of clients.
@@ -285,12 +285,3 @@ pub const CLASSES: [Class; 14] = [
     pooled_v4("brute-force attacker", brute_force),
     debatable("IPv6 fallback", broken_version_6),
 ];
-
-/// Guesses passwords on one server: ever new connections, each refused by the server's program.
-fn brute_force(scene: &mut Scene) {
-    let (start, mut host, server) = (scene.start(), scene.far_host(), scene.addresses.lan(9));
-    for number in 0..scene.count(60, 300) {
-        host.used(later(start, 0.5 * f64::from(number)), (server, 22), [900, 1_500]);
-    }
-    scene.benign(host);
-}

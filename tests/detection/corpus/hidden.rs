@@ -199,8 +199,40 @@ fn one_way(scene: &mut Scene) {
     }
 }
 
+/// Fetches the first page of each host of a network, and all of them serve one.
+fn fetching(scene: &mut Scene) {
+    let (start, host, count) = (scene.start(), scene.host(), scene.count(40, 200));
+    let mut actor = Actor::scanning(host, HOSTS);
+    for (number, to) in block_of_hosts(scene, count).into_iter().enumerate() {
+        let began = later(start, 0.1 * number as f64);
+        actor.host.used(began, (to, 80), [180, 6_000]);
+        actor.probed.push(Probed { began, host: to, port: Some((TCP, 80)), outcome: Outcome::Used });
+    }
+    scene.scanner(actor);
+}
+
+/// Datagrams from port 53, because filters let them through.
+fn from_service_port(scene: &mut Scene) {
+    let (start, host, count) = (scene.start(), scene.host(), scene.count(24, 200));
+    let hosts = block_of_hosts(scene, count);
+    let sweep = Sweep::hosts(Technique::Datagram, hosts, 5_060, start, 0.1).reacting(REFUSING).from(53);
+    scene.scanner(Actor::scanning(host, HOSTS).sweep(&sweep));
+}
+
+/// Hosts of one /24 that share a scan: each stays below the limit, and no alert about it alone is right.
+fn distributed(scene: &mut Scene) {
+    let (start, network) = (scene.start(), scene.dice.from(0, 999));
+    for number in 0..scene.count(20, 60) {
+        let host = scene.at_address(scene.addresses.far(network, number));
+        let hosts: Vec<IpAddr> = (0..8).map(|target| scene.addresses.lan(1 + 8 * (number % 30) + target)).collect();
+        let sweep = Sweep::hosts(Technique::Syn, hosts, 22, start, 5.0).reacting(DEAD);
+        let actor = Actor::scanning(host, &[]).sweep(&sweep);
+        scene.benign_as("part of a scan", actor.host);
+    }
+}
+
 /// Classes of scanners that hide.
-pub const CLASSES: [Class; 11] = [
+pub const CLASSES: [Class; 13] = [
     pooled("beside more browsing", beside_browsing),
     pooled("beside a busy service", beside_service),
     pooled("slow sweep", slow),
@@ -211,5 +243,10 @@ pub const CLASSES: [Class; 11] = [
     pooled("sweep of a network behind its router", through_router),
     pooled("refusals limited by a router", limited_by_router),
     debatable("decoys", decoys),
+    debatable("pages of a whole network", fetching),
+    debatable("UDP from port 53", from_service_port),
     debatable("one-way, asymmetric route", one_way),
 ];
+
+/// Scans of which no single source scans.
+pub const DISTRIBUTED: [Class; 1] = [debatable("scan shared by one network", distributed)];

@@ -71,6 +71,7 @@ fn benign() -> impl Iterator<Item = Class> {
         .chain(servers::CLASSES)
         .chain(peers::CLASSES)
         .chain(overlays::CLASSES)
+        .chain(hidden::DISTRIBUTED)
 }
 
 /// Classes with hosts that must be found.

@@ -69,20 +69,20 @@ fn bidirectional_forwarding(scene: &mut Scene) {
     scene.benign(host);
 }
 
-/// A cluster node: it takes over a virtual address and tells all others; the old owner's flows are refused for a while.
-fn service_proxy(scene: &mut Scene) {
+/// Asks a few servers of names for all of a cluster. Some answers come when their question was given up.
+fn cluster_names(scene: &mut Scene) {
     let (start, mut host) = (scene.start(), scene.host());
-    for number in 0..scene.count(20, 80) {
+    for number in 0..scene.count(40, 300) {
         let (time, port) = (later(start, host.dice.within(0.0, 60.0)), host.port());
-        let to = (scene.addresses.site(1 + number / 200, 1 + number % 200), 53);
-        host.asks(time, port, to, [45, 150]);
-        if host.dice.chance(0.1) {
-            // The answer comes after its question was given up and its port closed.
-            let own = (host.address, host.port());
-            host.traffic.udp(later(time, 1.0), own, to, 45);
-            host.traffic.udp(later(time, 3.5), to, own, 150);
-            host.traffic.unreachable(later(time, 3.500_1), own.0, to, own, UDP);
+        let to = (scene.addresses.site(1, 10 + number % 5), 53);
+        if !host.dice.chance(0.2) {
+            host.asks(time, port, to, [45, 150]);
+            continue;
         }
+        let own = (host.address, host.port());
+        host.traffic.udp(time, own, to, 45);
+        host.traffic.udp(later(time, 3.5), to, own, 150);
+        host.traffic.unreachable(later(time, 3.500_1), own.0, to, own, UDP);
     }
     scene.benign(host);
 }
@@ -93,5 +93,5 @@ pub const CLASSES: [Class; 5] = [
     pooled("GENEVE mesh", geneve),
     pooled("RoCEv2 mesh", roce),
     pooled("BFD", bidirectional_forwarding),
-    pooled("cluster DNS proxy", service_proxy),
+    pooled("cluster DNS, late answers", cluster_names),
 ];

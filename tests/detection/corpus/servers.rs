@@ -188,7 +188,7 @@ fn carrier_nat(scene: &mut Scene) {
                 host.used(begin, to, [600, 5_000]);
             }
             _ => {
-                let first = clients::some(&mut host.dice, 1, 400)[0];
+                let first = host.dice.from(0, 399);
                 clients::page(&mut host, scene.addresses, resolver, begin, 3, first);
             }
         }

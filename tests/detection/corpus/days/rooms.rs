@@ -160,7 +160,7 @@ pub fn office(scene: &mut Scene) {
         for round in 0..24 {
             let time = later(hour(f64::from(round) + 0.2), 0.5 * f64::from(number));
             pollers::snmp(&mut watcher, time, target, round);
-            watcher.pings(later(time, 40.0), target.address, (1, 1.0), down.is_none());
+            watcher.pings(later(time, 40.0), target.address, (3, 0.5), down.is_none());
         }
     }
     servers::deliver(&mut leases, addresses, hour(9.5), 40, 0.2);
