@@ -194,8 +194,7 @@ fn traceroute(scene: &mut Scene) {
                 1 => host.traffic.echo(time, own, to, true),
                 _ => host.traffic.tcp(time, (own, from), (to, 80), SYN, 0),
             }
-            let kind = if own.is_ipv4() { 11 } else { 3 };
-            host.traffic.icmp(later(time, 0.02), hop, own, kind);
+            host.traffic.expired(later(time, 0.02), hop);
         }
     }
     scene.benign(host);

@@ -3,7 +3,7 @@
 use super::super::cases;
 use super::Standing;
 use super::damage::Damage;
-use super::judged::{Run, damaged, judged_days};
+use super::judged::{Damaged, Run, judged_days};
 use super::tally::Tally;
 
 /// With an empty memory: each new poller may alert once.
@@ -13,6 +13,8 @@ const RECALL: f64 = 0.97;
 /// Of each class with enough scanners.
 const RECALL_OF_A_CLASS: f64 = 0.9;
 const SOURCES_OF_A_CLASS: usize = 10;
+/// The share of benign hosts that may be found because of the damage.
+const WRONG_BY_DAMAGE: f64 = 0.03;
 /// Seconds from the deciding packet.
 const MEDIAN_DELAY: f64 = 1.5;
 const MOST_DELAYS: f64 = 6.0;
@@ -49,9 +51,11 @@ fn days_raise_no_alert() {
 #[test]
 #[ignore = "the second version of the rule is not built yet"]
 fn damaged_captures_raise_no_more_wrong_alerts() {
-    for (damage, tally) in damaged() {
+    let Damaged { whole, by_damage } = Damaged::shared();
+    let most_wrong = whole.pooled.wrong as f64 + WRONG_BY_DAMAGE * whole.pooled.benign as f64;
+    for (damage, tally) in by_damage {
         let (pooled, differences) = (&tally.pooled, tally.differences.join("\n"));
-        assert!(pooled.precision() >= PRECISION, "{damage:?}: precision {:.3}\n{differences}", pooled.precision());
+        assert!(pooled.wrong as f64 <= most_wrong, "{damage:?}: {} wrong\n{differences}", pooled.wrong);
         if *damage == Damage::Loss {
             assert!(pooled.recall() >= RECALL_OF_A_CLASS, "{damage:?}: recall {:.3}\n{differences}", pooled.recall());
         }

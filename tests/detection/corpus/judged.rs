@@ -75,14 +75,23 @@ pub fn judged_days() -> &'static Judged {
     DAYS.get_or_init(|| Judged::new(Dice::seed(), Selection::Days, None))
 }
 
-/// The small cases of all classes, damaged in each way.
-pub fn damaged() -> &'static [(Damage, Tally)] {
-    static DAMAGED: OnceLock<Vec<(Damage, Tally)>> = OnceLock::new();
-    DAMAGED.get_or_init(|| {
-        let seed = Dice::seed();
-        let tally = |damage| Tally::of(Judged::new(seed, Selection::Small, Some(damage)).pairs());
-        Damage::ALL.into_iter().map(|damage| (damage, tally(damage))).collect()
-    })
+/// The small cases of all classes, as they are and damaged.
+pub struct Damaged {
+    pub whole: Tally,
+    pub by_damage: Vec<(Damage, Tally)>,
+}
+
+impl Damaged {
+    /// Judged once, in each way of damage.
+    pub fn shared() -> &'static Self {
+        static DAMAGED: OnceLock<Damaged> = OnceLock::new();
+        DAMAGED.get_or_init(|| {
+            let seed = Dice::seed();
+            let tally = |damage| Tally::of(Judged::new(seed, Selection::Small, damage).pairs());
+            let by_damage = Damage::ALL.into_iter().map(|damage| (damage, tally(Some(damage)))).collect();
+            Self { whole: tally(None), by_damage }
+        })
+    }
 }
 
 /// The labels of a capture, one host per line: when its case begins, class, size, role, address and expected alerts.

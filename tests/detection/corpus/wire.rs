@@ -2,12 +2,13 @@
 //!
 //! Takes a host and the ends of a conversation, gives frames. Knows nothing of labels.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::super::common::ip::{ICMPV6, Ipv6, TCP, UDP, other};
+use super::super::common::ip::{ICMP, ICMPV6, Ipv4, Ipv6, TCP, Transport, UDP, icmp_error, other};
 use super::super::common::link::Link;
 use super::super::host::Host;
 use super::super::traffic::{ACK, FIN, PUSH, RST, SYN, Time, Traffic, later};
+use super::damage::ends;
 
 /// An address and a port.
 pub type End = (IpAddr, u16);
@@ -30,7 +31,7 @@ pub fn are_neighbours(one: IpAddr, other: IpAddr) -> bool {
 pub fn router(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() & 0xffff_ff00 | 1).into(),
-        IpAddr::V6(address) => std::net::Ipv6Addr::from_bits(address.to_bits() >> 64 << 64 | 0xffff).into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64 | 0xffff).into(),
     }
 }
 
@@ -105,6 +106,22 @@ impl Traffic {
         }
     }
 
+    /// The message of `router` that the packet sent last had used up its hops.
+    pub fn expired(&mut self, time: Time, router: IpAddr) {
+        let Some((_, probe)) = self.frames.last() else { return };
+        let quote = probe.bytes[14..].to_vec();
+        let packet = match (router, ends(&probe.bytes)) {
+            (IpAddr::V4(router), Some([IpAddr::V4(source), _])) => {
+                Ipv4::carrying(icmp_error(ICMP, 11, 0, &quote)).between(router, source).build()
+            }
+            (IpAddr::V6(router), Some([IpAddr::V6(source), _])) => {
+                Ipv6::carrying(icmp_error(ICMPV6, 3, 0, &quote)).between(router, source).build()
+            }
+            _ => panic!("two versions of IP on a way"),
+        };
+        self.frames.push((time, Link::ethernet().carrying(&packet)));
+    }
+
     /// All frames moved in time, so that the first of them is at `time`.
     pub fn starting_at(mut self, time: Time) -> Self {
         let first = self.frames.iter().map(|(time, _)| *time).min().unwrap_or(time);
@@ -128,7 +145,7 @@ fn arp(operation: u8, sender: Ipv4Addr, target: Ipv4Addr) -> Vec<u8> {
     message
 }
 
-fn neighbour_message(kind: u8, target: std::net::Ipv6Addr) -> super::super::common::ip::Transport {
+fn neighbour_message(kind: u8, target: Ipv6Addr) -> Transport {
     let mut message = vec![kind, 0, 0, 0, 0, 0, 0, 0];
     message.extend(target.octets());
     message.extend([1, 1, 2, 0, 0, 0, 0, 1]);
@@ -136,7 +153,7 @@ fn neighbour_message(kind: u8, target: std::net::Ipv6Addr) -> super::super::comm
 }
 
 /// The multicast group of neighbour solicitations for `target` (RFC 4291).
-fn solicited_node(target: std::net::Ipv6Addr) -> std::net::Ipv6Addr {
+fn solicited_node(target: Ipv6Addr) -> Ipv6Addr {
     let [.., high, low] = target.segments();
     [0xff02, 0, 0, 0, 0, 1, 0xff00 | high & 0xff, low].into()
 }
