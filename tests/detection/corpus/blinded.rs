@@ -2,7 +2,7 @@
 
 use super::super::traffic::{ACK, FIN, at, later};
 use super::clients::sleeper;
-use super::scene::{Scene, Size};
+use super::scene::Scene;
 
 /// A way to try to blind an interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,8 +51,7 @@ impl Blinding {
             }
             Self::Laptop => {
                 let mut host = scene.host();
-                let count = if scene.size == Size::Large { 90 } else { 40 };
-                sleeper(&mut host, scene.addresses, at(1.0), count);
+                sleeper(&mut host, scene.addresses, at(1.0), 40);
                 scene.benign(host);
             }
         }

@@ -17,8 +17,6 @@ const PAUSE: f64 = 900.0;
 const LEAD: f64 = 1_200.0;
 /// Seconds before a case in which its alerts count: its clock may have been set back.
 const GRACE: f64 = 60.0;
-/// Cases of each class of scanners for each case of a benign class.
-const SCANNERS_PER_BENIGN: usize = 4;
 /// The share of cases over IPv6.
 const VERSION_6: f64 = 0.25;
 
@@ -48,7 +46,7 @@ impl Case {
 /// The cases that a corpus has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Selection {
-    /// Every class in every size, and each class of scanners blinded, so many times.
+    /// Every class in every size so many times, and classes of scanners while the interface is being blinded.
     All(usize),
     /// Cases with hosts that asked before, and were known from an earlier period.
     Known(usize),
@@ -75,9 +73,8 @@ impl Cases {
             Selection::Small | Selection::Days => (1, &Size::ALL[..1]),
         };
         let mut classes: Vec<Class> = match selection {
-            Selection::All(_) => benign().chain((0..SCANNERS_PER_BENIGN).flat_map(|_| scanners())).collect(),
+            Selection::All(_) | Selection::Small => benign().chain(scanners()).collect(),
             Selection::Known(_) => benign().collect(),
-            Selection::Small => benign().chain(scanners()).collect(),
             Selection::Days => days::CLASSES.to_vec(),
         };
         let wanted = std::env::var("CORPUS_CLASS").unwrap_or_default();
@@ -103,9 +100,11 @@ impl Cases {
         cases
     }
 
-    /// Each class of scanners under one of the ways to blind an interface; all ways in three rounds or sizes.
+    /// Half of the classes of scanners, each under one of the ways to blind an interface. Two rounds of three sizes have
+    /// each class under each way.
     fn push_blinded(&mut self, dice: &mut Dice, size: Size, round: usize) {
-        for (number, class) in scanners().filter(|class| class.standing == Standing::Pooled).enumerate() {
+        let pooled = scanners().filter(|class| class.standing == Standing::Pooled);
+        for (number, class) in pooled.enumerate().filter(|(number, _)| number % 2 == round % 2) {
             let blinding = Blinding::ALL[(number + round + size as usize) % Blinding::ALL.len()];
             let is_version_6 = class.version == Some(6);
             let mut scene = Scene::new(dice.fork(), size, is_version_6);

@@ -170,7 +170,7 @@ fn port_knocking(scene: &mut Scene) {
 fn ftp_passive(scene: &mut Scene) {
     let (start, mut host, server) = (scene.start(), scene.host(), scene.addresses.far(1, 1));
     host.used(start, (server, 21), [300, 900]);
-    for number in 0..scene.count(60, 300) {
+    for number in 0..scene.count(60, 180) {
         let (time, port) = (later(start, 0.5 + 0.4 * f64::from(number)), host.dice.from(49_152, 65_535) as u16);
         // An empty file, now and then.
         let bytes = if host.dice.chance(0.1) { 0 } else { host.dice.from(1, 30_000) };
@@ -261,7 +261,7 @@ fn wake_on_lan(scene: &mut Scene) {
 /// Guesses passwords on one server: ever new connections, each refused by the server's program.
 fn brute_force(scene: &mut Scene) {
     let (start, mut host, server) = (scene.start(), scene.far_host(), scene.addresses.lan(9));
-    for number in 0..scene.count(60, 300) {
+    for number in 0..scene.count(60, 180) {
         host.used(later(start, 0.5 * f64::from(number)), (server, 22), [900, 1_500]);
     }
     scene.benign(host);

@@ -10,9 +10,9 @@ use super::damage::Damage;
 use super::scene::Actor;
 use super::tally::{FoundInCase, Tally};
 
-/// The number of times that each class is in the corpus in each size.
+/// The number of times that each class is in the corpus in each size. Four give it twelve cases.
 fn rounds() -> usize {
-    std::env::var("CORPUS_ROUNDS").map_or(1, |rounds| rounds.parse().expect("CORPUS_ROUNDS is a number"))
+    std::env::var("CORPUS_ROUNDS").map_or(2, |rounds| rounds.parse().expect("CORPUS_ROUNDS is a number"))
 }
 
 /// Cases with what fired in each of them.

@@ -160,7 +160,7 @@ pub fn chatter(hosts: &mut [Host], addresses: Addresses, start: Time, (rounds, s
 fn office_chatter(scene: &mut Scene) {
     let (start, count) = (scene.start(), scene.count(20, 40));
     let mut hosts: Vec<Host> = (0..count).map(|_| scene.host()).collect();
-    chatter(&mut hosts, scene.addresses, start, (24, 160.0));
+    chatter(&mut hosts, scene.addresses, start, (16, 160.0));
     hosts.into_iter().for_each(|host| scene.benign(host));
 }
 

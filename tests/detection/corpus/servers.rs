@@ -11,7 +11,7 @@ use super::{Class, pooled};
 /// Passes connections of many clients on to a few servers, which it checks; one of them is down.
 fn load_balancer(scene: &mut Scene) {
     let (start, mut host) = (scene.start(), scene.host());
-    for number in 0..scene.count(60, 260) {
+    for number in 0..scene.count(40, 140) {
         let (time, client) = (later(start, host.dice.within(0.0, 60.0)), scene.addresses.anywhere(number));
         let from = (client, host.dice.from(1_024, 65_000) as u16);
         host.serves(time, from, 443, [700, 5_000]);
@@ -27,7 +27,7 @@ fn load_balancer(scene: &mut Scene) {
 /// Serves pages to clients that vanish: what it still sends them is lost or refused.
 fn web_server(scene: &mut Scene) {
     let (start, mut host) = (scene.start(), scene.host());
-    for number in 0..scene.count(40, 260) {
+    for number in 0..scene.count(40, 160) {
         let (time, client) = (later(start, host.dice.within(0.0, 100.0)), scene.addresses.anywhere(number));
         let (own, theirs, trip) = ((host.address, 443), (client, host.port()), host.trip(client));
         if host.dice.chance(0.5) {
@@ -159,7 +159,7 @@ fn backscatter(scene: &mut Scene) {
 /// A server whose passwords many hosts guess: it refuses, answers, and resets.
 fn brute_force_victim(scene: &mut Scene) {
     let (start, mut host) = (scene.start(), scene.host());
-    for number in 0..scene.count(60, 400) {
+    for number in 0..scene.count(60, 200) {
         let client = (scene.addresses.anywhere(number % 90), host.port());
         let time = later(start, 0.25 * f64::from(number));
         if host.dice.chance(0.8) {
