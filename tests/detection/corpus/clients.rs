@@ -133,7 +133,7 @@ fn ice(scene: &mut Scene) {
         let (begin, port) = (later(start, 20.0 * f64::from(call)), host.port());
         let stun = scene.addresses.far(9, call);
         host.asks(begin, port, (stun, 3_478), [20, 32]);
-        for candidate in 0..host.dice.from(6, 14) {
+        for candidate in 0..host.dice.from(4, 9) {
             let time = later(begin, 0.05 * f64::from(candidate + 2));
             let theirs = host.dice.from(10_000, 65_000) as u16;
             if candidate == 0 {
