@@ -56,6 +56,31 @@ pub enum Selection {
     Days,
 }
 
+/// The classes of a selection with their numbers. `CORPUS_CLASS` takes some of them only.
+fn classes(selection: Selection) -> Vec<(usize, Class)> {
+    let wanted = std::env::var("CORPUS_CLASS").unwrap_or_default();
+    match selection {
+        Selection::Days => days::CLASSES.into_iter().enumerate().collect(),
+        Selection::Small => benign().chain(scanners()).enumerate().collect(),
+        Selection::Known(_) => benign().enumerate().filter(|(_, class)| class.name.contains(&wanted)).collect(),
+        Selection::All(_) => {
+            let all = benign().chain(scanners()).enumerate();
+            all.filter(|(_, class)| class.name.contains(&wanted)).collect()
+        }
+    }
+}
+
+/// Dice for a case, which its round, size and class decide.
+fn dice_of(seed: u64, parts: [usize; 3]) -> Dice {
+    parts.into_iter().fold(Dice::seeded(seed), |mut dice, part| Dice::seeded(dice.next() ^ part as u64))
+}
+
+/// An empty scene of a class.
+fn scene_of(class: Class, mut dice: Dice, size: Size) -> Scene {
+    let is_version_6 = class.version.map_or_else(|| dice.chance(VERSION_6), |version| version == 6);
+    Scene::new(dice, size, is_version_6)
+}
+
 /// Cases and their traffic.
 #[derive(Debug, Default)]
 pub struct Cases {
@@ -64,36 +89,26 @@ pub struct Cases {
 }
 
 impl Cases {
-    /// The same seed gives the same cases and frames.
+    /// The same seed gives the same cases and frames, whatever other classes there are.
     pub fn new(seed: u64, selection: Selection, damage: Option<Damage>) -> Self {
-        let mut dice = Dice::seeded(seed);
         let mut cases = Self::default();
         let (rounds, sizes) = match selection {
             Selection::All(rounds) | Selection::Known(rounds) => (rounds, &Size::ALL[..]),
             Selection::Small | Selection::Days => (1, &Size::ALL[..1]),
         };
-        let mut classes: Vec<Class> = match selection {
-            Selection::All(_) | Selection::Small => benign().chain(scanners()).collect(),
-            Selection::Known(_) => benign().collect(),
-            Selection::Days => days::CLASSES.to_vec(),
-        };
-        let wanted = std::env::var("CORPUS_CLASS").unwrap_or_default();
-        if matches!(selection, Selection::All(_) | Selection::Known(_)) {
-            classes.retain(|class| class.name.contains(&wanted));
-        }
+        let classes = classes(selection);
         for round in 0..rounds {
             for &size in sizes {
-                for class in &classes {
-                    let is_version_6 = class.version.map_or_else(|| dice.chance(VERSION_6), |version| version == 6);
-                    let mut scene = Scene::new(dice.fork(), size, is_version_6);
+                for &(number, class) in &classes {
+                    let mut scene = scene_of(class, dice_of(seed, [round, size as usize, number]), size);
                     scene.is_known = matches!(selection, Selection::Known(_));
                     (class.act)(&mut scene);
                     if !scene.is_known || scene.has_past {
                         cases.push(class.name, class.standing, scene, damage);
                     }
                 }
-                if matches!(selection, Selection::All(_)) && wanted.is_empty() {
-                    cases.push_blinded(&mut dice, size, round);
+                if matches!(selection, Selection::All(_)) {
+                    cases.push_blinded(&classes, seed, size, round);
                 }
             }
         }
@@ -102,12 +117,14 @@ impl Cases {
 
     /// Half of the classes of scanners, each under one of the ways to blind an interface. Two rounds of three sizes have
     /// each class under each way.
-    fn push_blinded(&mut self, dice: &mut Dice, size: Size, round: usize) {
-        let pooled = scanners().filter(|class| class.standing == Standing::Pooled);
-        for (number, class) in pooled.enumerate().filter(|(number, _)| number % 2 == round % 2) {
-            let blinding = Blinding::ALL[(number + round + size as usize) % Blinding::ALL.len()];
-            let is_version_6 = class.version == Some(6);
-            let mut scene = Scene::new(dice.fork(), size, is_version_6);
+    fn push_blinded(&mut self, classes: &[(usize, Class)], seed: u64, size: Size, round: usize) {
+        let is_blinded = |number: usize, class: Class| {
+            let is_scanner = scanners().any(|scanner| scanner.name == class.name);
+            is_scanner && class.standing == Standing::Pooled && number % 2 == round % 2
+        };
+        for &(number, class) in classes.iter().filter(|(number, class)| is_blinded(*number, *class)) {
+            let blinding = Blinding::ALL[(number / 2 + round + size as usize) % Blinding::ALL.len()];
+            let mut scene = scene_of(class, dice_of(!seed, [round, size as usize, number]), size);
             (class.act)(&mut scene);
             blinding.add(&mut scene);
             self.push(blinding.class(), class.standing, scene, None);

@@ -73,7 +73,7 @@ fn several(scene: &mut Scene) {
 }
 
 /// SYNs to one server, each from an address that was made up.
-pub fn spoofed_flood(scene: &mut Scene, count: u32, seconds: f64) {
+fn spoofed_flood(scene: &mut Scene, count: u32, seconds: f64) {
     let server = (scene.addresses.lan(5), 80);
     let start = at(1.0);
     for number in 0..count {
