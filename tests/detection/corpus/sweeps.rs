@@ -146,7 +146,7 @@ fn proxied_ports(scene: &mut Scene) {
 
 /// A block of hosts times a block of ports, host by host or port by port.
 fn block(scene: &mut Scene) {
-    let (hosts, ports) = (scene.count(18, 22), scene.count(110, 114));
+    let (hosts, ports) = (scene.count(18, 22), scene.count(118, 126));
     let is_host_by_host = scene.dice.chance(0.5);
     let hosts = block_of_hosts(scene, hosts);
     let first = scene.dice.from(1, 30_000) as u16;
