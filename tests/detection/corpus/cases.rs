@@ -29,7 +29,7 @@ pub struct Case {
     /// True if its hosts may have spoken with each other before.
     pub has_past: bool,
     pub actors: Vec<Actor>,
-    /// When its capture time begins, in which alerts count.
+    /// The moment in the capture from which its alerts count.
     pub begin: Time,
     /// Nanoseconds by which the times of its hosts are moved.
     pub offset: i64,

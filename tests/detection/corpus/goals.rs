@@ -10,7 +10,7 @@ use super::tally::Tally;
 const PRECISION: f64 = 0.92;
 const PRECISION_KNOWN: f64 = 0.98;
 const RECALL: f64 = 0.97;
-/// Of each class with enough scanners.
+/// The least recall of each class with enough scanners.
 const RECALL_OF_A_CLASS: f64 = 0.9;
 const SOURCES_OF_A_CLASS: usize = 10;
 /// The share of benign hosts that may be found because of the damage.

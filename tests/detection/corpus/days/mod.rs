@@ -17,7 +17,7 @@ fn hour(hours: f64) -> Time {
     at(hours * 3_600.0)
 }
 
-/// When a host is used: hours of the day.
+/// The hours of the day in which a host is used.
 #[derive(Debug, Clone, Copy)]
 struct Hours {
     from: f64,
