@@ -16,6 +16,8 @@ mod blinding;
 mod cases;
 #[path = "detection/clocks.rs"]
 mod clocks;
+#[path = "detection/corpus/mod.rs"]
+mod corpus;
 #[path = "detection/dice.rs"]
 mod dice;
 #[path = "detection/flood.rs"]

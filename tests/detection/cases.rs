@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::alerts;
+use super::labels::Kind;
 
 fn case(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/cases").join(name);
@@ -14,11 +15,18 @@ fn case(name: &str) -> Option<PathBuf> {
     is_there.then_some(path)
 }
 
-fn raises_no_alert(name: &str) {
+pub fn raises_no_alert(name: &str) {
     let Some(path) = case(name) else { return };
     for workers in ["1", "2", "4"] {
         assert_eq!(alerts::lines(&path, &["--workers", workers]), "", "{name}, {workers} workers");
     }
+}
+
+/// The capture has one scanner of hosts, and nothing else is found.
+pub fn raises_one_host_scan(name: &str) {
+    let Some(path) = case(name) else { return };
+    let found = alerts::found(&alerts::lines(&path, &[]));
+    assert_eq!(found.keys().map(|(_, kind)| *kind).collect::<Vec<_>>(), [Kind::HostScan], "{name}: {found:?}");
 }
 
 #[test]

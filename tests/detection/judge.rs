@@ -45,7 +45,7 @@ impl Score {
         }
     }
 
-    fn join(&mut self, other: &Self) {
+    pub fn join(&mut self, other: &Self) {
         self.scanners += other.scanners;
         self.benign += other.benign;
         self.right += other.right;
@@ -65,7 +65,8 @@ impl Score {
         share(self.right, self.right + self.missed)
     }
 
-    fn delay(&self, part: f64) -> Option<f64> {
+    /// The delay that this part of all delays does not exceed.
+    pub fn delay(&self, part: f64) -> Option<f64> {
         let mut delays = self.delays.clone();
         delays.sort_by(f64::total_cmp);
         delays.get(((delays.len().saturating_sub(1)) as f64 * part).round() as usize).copied()

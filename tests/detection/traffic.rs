@@ -70,7 +70,9 @@ impl Traffic {
     }
 
     pub fn udp(&mut self, time: Time, from: (IpAddr, u16), to: (IpAddr, u16), payload: u16) {
-        self.send(time, (from.0, to.0), ip::udp(from.1, to.1, &[]), payload);
+        let mut header = ip::udp(from.1, to.1, &[]);
+        header.bytes[4..6].copy_from_slice(&(8 + payload).to_be_bytes());
+        self.send(time, (from.0, to.0), header, payload);
     }
 
     /// An echo request or its answer.
