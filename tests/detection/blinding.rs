@@ -137,8 +137,8 @@ fn lone_scanner_is_found_while_others_try_to_blind_the_interface() {
     }
 }
 
-/// Of a sample that shows most conversations both ways, nothing tells that the missing answers were sent: of 100 runs, about
-/// nine report one or two hosts of 36.
+/// In a sample that shows most conversations both ways, nothing tells that the missing answers were sent: of 100 runs,
+/// about nine report one or two hosts of 36.
 #[test]
 fn samples_of_ordinary_traffic_raise_hardly_an_alert() {
     let mut dice = Dice::seeded(Dice::seed());
