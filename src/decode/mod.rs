@@ -88,6 +88,15 @@ pub fn supported_link_types() -> String {
     link::supported()
 }
 
+/// Takes what a frame counts as, or why it is not IP.
+pub trait TakeDecoded {
+    /// Most frames. To be inlined.
+    fn take(self, decoded: Result<Packet, NotIp>);
+
+    /// The others.
+    fn take_rare(self, decoded: Result<Packet, NotIp>);
+}
+
 /// Reads frames of one link type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decoder {
@@ -115,6 +124,21 @@ impl Decoder {
             return ip::decode(frame.time, version, datagram, false);
         }
         self.decode_behind_others(frame)
+    }
+
+    /// As [`Decoder::decode`], handed to `takes` where that is known: most frames by the version of their IP header, so that
+    /// what is done with their packets is compiled for each by itself.
+    #[inline(always)]
+    pub fn decode_for(&self, frame: &Frame<'_>, takes: impl TakeDecoded) {
+        if self.layer == link::LinkLayer::Ethernet
+            && let Some((version, datagram)) = ethernet::plain(Cursor::of(frame))
+        {
+            return match version {
+                IpVersion::V4 => takes.take(ip::decode(frame.time, IpVersion::V4, datagram, false)),
+                IpVersion::V6 => takes.take(ip::decode(frame.time, IpVersion::V6, datagram, false)),
+            };
+        }
+        takes.take_rare(self.decode_behind_others(frame));
     }
 
     /// Decodes a frame of a link type other than Ethernet.

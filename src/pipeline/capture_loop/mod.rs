@@ -23,8 +23,8 @@ use crate::capture::filter::UserFilter;
 use crate::capture::live::{Live, Statistics};
 use crate::capture::once::{Origins, is_copy};
 use crate::capture::{self, Selection};
-use crate::decode::Decoder;
-use crate::packet::{Frame, Timestamp};
+use crate::decode::{Decoder, NotIp, TakeDecoded};
+use crate::packet::{Frame, Packet, Timestamp};
 
 /// First pause before an interface is opened again; doubled each time, up to a bound.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -38,19 +38,40 @@ const RING_PATIENCE: Duration = Duration::from_secs(5);
 /// left out: it was counted there.
 #[inline(always)]
 pub fn count_frame(decoder: &Decoder, origins: Option<&Origins>, frame: &Frame<'_>, interval: &mut Interval) {
-    match decoder.decode(frame) {
-        Ok(packet) => match origins {
-            Some(origins) if is_copy(packet.outgoing, packet.addresses.source(), origins) => {
-                interval.observe_copy(frame.wire_bytes);
-            }
-            _ => {
-                if let Some(refusal) = decoder.refusal(frame, &packet) {
-                    interval.refuse(&refusal);
+    decoder.decode_for(frame, FrameCounter { decoder, origins, frame, interval });
+}
+
+/// Counts what a frame was decoded to.
+struct FrameCounter<'a> {
+    decoder: &'a Decoder,
+    origins: Option<&'a Origins>,
+    frame: &'a Frame<'a>,
+    interval: &'a mut Interval,
+}
+
+impl TakeDecoded for FrameCounter<'_> {
+    #[inline(always)]
+    fn take(self, decoded: Result<Packet, NotIp>) {
+        let Self { decoder, origins, frame, interval } = self;
+        match decoded {
+            Ok(packet) => match origins {
+                Some(origins) if is_copy(packet.outgoing, packet.addresses.source(), origins) => {
+                    interval.observe_copy(frame.wire_bytes);
                 }
-                interval.observe(&packet, frame.wire_bytes);
-            }
-        },
-        Err(reason) => interval.observe_not_ip(reason, frame.wire_bytes),
+                _ => {
+                    if let Some(refusal) = decoder.refusal(frame, &packet) {
+                        interval.refuse(&refusal);
+                    }
+                    interval.observe(&packet, frame.wire_bytes);
+                }
+            },
+            Err(reason) => interval.observe_not_ip(reason, frame.wire_bytes),
+        }
+    }
+
+    #[inline(never)]
+    fn take_rare(self, decoded: Result<Packet, NotIp>) {
+        self.take(decoded);
     }
 }
 
