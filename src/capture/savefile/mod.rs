@@ -115,6 +115,21 @@ impl Savefile {
         Ok(FramesRead { frames, stop: StopReason::Count })
     }
 
+    /// The next frame of a plain file. None where there is none, and where [`Savefile::read`] has to go on.
+    ///
+    /// The work on a frame can be inlined around this, as it cannot in a closure that is called from several places.
+    #[inline(always)]
+    pub fn next_plain(&mut self) -> Option<Frame<'_>> {
+        let Self { reader: Reader::Records(records), filter: None, frames, .. } = self else { return None };
+        match records.next() {
+            NextRecord::Frame(frame) => {
+                *frames += 1;
+                Some(frame)
+            }
+            NextRecord::Waiting | NextRecord::End | NextRecord::Odd => None,
+        }
+    }
+
     /// Reads one frame, or up to `count`.
     fn step(&mut self, count: usize, on_frame: &mut impl FnMut(LinkType, Frame<'_>)) -> Result<ReadStep, Error> {
         let Self { path, reader, filter, frames, link_types, .. } = self;

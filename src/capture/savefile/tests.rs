@@ -47,8 +47,8 @@ fn file_in_order(swapped: bool, magic: u32, version: [u16; 2], snap_length: u32,
     file
 }
 
-/// All frames, in calls of `count`, and the message at the end.
-fn outcome(opened: Result<Savefile, Error>, count: usize) -> (Vec<(Timestamp, Vec<u8>, u32)>, String) {
+/// All frames, in calls of `count`, before each of which up to `plain` are taken one by one, and how it ended.
+fn outcome(opened: Result<Savefile, Error>, plain: usize, count: usize) -> (Vec<(Timestamp, Vec<u8>, u32)>, String) {
     let copy = |frame: Frame<'_>| (frame.time, frame.captured.to_vec(), frame.wire_bytes);
     let mut frames = Vec::new();
     let mut savefile = match opened {
@@ -57,10 +57,12 @@ fn outcome(opened: Result<Savefile, Error>, count: usize) -> (Vec<(Timestamp, Ve
     };
     loop {
         let before = frames.len();
+        frames.extend((0..plain).map_while(|_| savefile.next_plain().map(copy)));
+        let taken = frames.len();
         let read = savefile.read(count, |_, frame| frames.push(copy(frame)));
         match read {
             Ok(read) if read.stop == StopReason::End => return (frames, "end".to_owned()),
-            Ok(read) => assert_eq!(frames.len() - before, read.frames),
+            Ok(read) => assert_eq!(frames.len() - taken, read.frames),
             Err(error) => return (frames, error.to_string()),
         }
         assert!(frames.len() > before);
@@ -96,14 +98,15 @@ proptest! {
         cut in prop_oneof![3 => Just(None), 1 => any::<prop::sample::Index>().prop_map(Some)],
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
         swapped in any::<bool>(),
+        plain in 0_usize..4,
         count in 1_usize..7,
     ) {
         let mut bytes = file_in_order(swapped, magic, version, snap_length, &records);
         changes.iter().for_each(|(at, byte)| *at.get_mut(&mut bytes) = *byte);
         bytes.truncate(cut.map_or(bytes.len(), |at| at.index(bytes.len())));
         let file = written(&bytes);
-        let (frames, end) = outcome(Savefile::open(file.path(), None), count);
-        prop_assert_eq!((frames, end), outcome(by_libpcap(file.path()), count));
+        let (frames, end) = outcome(Savefile::open(file.path(), None), plain, count);
+        prop_assert_eq!((frames, end), outcome(by_libpcap(file.path()), 0, count));
     }
 }
 
@@ -133,7 +136,7 @@ fn plain_file_is_left_to_libpcap_only_where_it_is_odd() {
         let cut = written(&bytes);
         let savefile = Savefile::open(cut.path(), None).unwrap();
         assert!(is_plain(&savefile));
-        let (frames, end) = outcome(Ok(savefile), 4);
+        let (frames, end) = outcome(Ok(savefile), 0, 4);
         assert_eq!(frames.len(), 9);
         assert!(end.contains("truncated") && end.contains("after 9 frames"), "{end}");
     }

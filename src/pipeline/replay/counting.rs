@@ -10,7 +10,7 @@ use crate::account::fill::Fill;
 use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
 use crate::capture;
-use crate::capture::savefile::{FramesRead, Savefile};
+use crate::capture::savefile::{FramesRead, Savefile, StopReason};
 use crate::decode::Decoder;
 use crate::locality::Classifier;
 use crate::packet::{Frame, Timestamp};
@@ -148,9 +148,27 @@ impl<F: ClockObserver> Alone<F> {
         count: usize,
         captured_bytes: &mut u64,
     ) -> Result<FramesRead, capture::Error> {
-        savefile.read(count, |link_type, frame| {
-            *captured_bytes += self.count(name, &decoders.get(link_type), &frame);
-        })
+        let decoder = decoders.get(savefile.link_type());
+        let mut frames = 0;
+        while frames < count
+            && let Some(frame) = savefile.next_plain()
+        {
+            frames += 1;
+            *captured_bytes += self.count(name, &decoder, &frame);
+        }
+        if frames == count {
+            return Ok(FramesRead { frames, stop: StopReason::Count });
+        }
+        let others = savefile.read(count - frames, |link_type, frame| {
+            *captured_bytes += self.count_apart(name, &decoders.get(link_type), &frame);
+        });
+        others.map(|others| FramesRead { frames: frames + others.frames, ..others })
+    }
+
+    /// As [`Alone::count`], and no second copy of it.
+    #[inline(never)]
+    fn count_apart(&mut self, name: &str, decoder: &Decoder, frame: &Frame<'_>) -> u64 {
+        self.count(name, decoder, frame)
     }
 
     /// Counts a frame; gives its captured bytes.
