@@ -32,6 +32,8 @@ const TURN: u32 = 20;
 const TURN_PAUSE: Duration = Duration::from_millis(8);
 /// Scrapes meanwhile.
 const SCRAPES: usize = 200;
+/// A generous deadline, since other tests run beside these: 250 ms are asked of a machine of its own.
+const SLOWEST_P99: Duration = Duration::from_secs(3);
 const SCRAPE_INTERVAL: Duration = Duration::from_millis(20);
 
 fn serving() -> Exporter {
@@ -123,6 +125,7 @@ fn scrape_all(server: SocketAddr, of: &str) {
     let mut took: Vec<Duration> = (0..SCRAPES).map(|number| scrape(server, number)).collect();
     took.sort_unstable();
     let (p99, slowest) = (took[took.len() * 99 / 100 - 1], took[took.len() - 1]);
+    assert!(p99 <= SLOWEST_P99, "{of}: p99 {p99:?}");
     println!("{of}: {SCRAPES} scrapes, median {:.1?}, p99 {p99:.1?}, slowest {slowest:.1?}", took[took.len() / 2]);
 }
 
@@ -146,8 +149,9 @@ fn kept_at_once() -> usize {
     (soft.saturating_sub(1_000) / 13 * 10).clamp(KEPT, CONNECTIONS as usize)
 }
 
-/// Clients that open `connections` in all, each from the address that `from` gives, at a steady rate: silent ones, ones
-/// that have begun a request, ones that go on with it slowly, and half-closed ones. They go on until this is dropped.
+/// Clients that open `connections` and more at a steady rate until they are stopped, each from the address that `from`
+/// gives, and keep so many: silent ones, ones that have begun a request, ones that go on with it slowly, and half-closed
+/// ones.
 struct Attack {
     is_over: Arc<AtomicBool>,
     thread: Option<JoinHandle<u32>>,
@@ -158,11 +162,9 @@ impl Attack {
         let is_over = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&is_over);
         let thread = thread::spawn(move || {
-            let (mut kept, most) = (VecDeque::new(), kept_at_once());
+            let (mut kept, most) = (VecDeque::new(), kept_at_once().min(connections as usize));
             for number in 0.. {
-                if number < connections {
-                    kept.push_back(open(server, number, from(number)));
-                }
+                kept.push_back(open(server, number, from(number)));
                 if kept.len() > most {
                     kept.pop_front();
                 }
@@ -207,6 +209,7 @@ fn ten_thousand_idle_connections_of_others_cost_no_scrape() {
     let attack = Attack::start(exporter.address(), CONNECTIONS, address);
     scrape_all(exporter.address(), "10,000 connections from 200 addresses");
     attack.stop();
+    assert!(cut(&exporter, "crowded") > 0, "no connection had to make room");
 }
 
 #[test]
@@ -215,6 +218,7 @@ fn two_thousand_idle_connections_from_the_same_address_cost_no_scrape() {
     let attack = Attack::start(exporter.address(), 2_000, |_| SCRAPER);
     scrape_all(exporter.address(), "2,000 connections from the scraper's address");
     attack.stop();
+    assert!(cut(&exporter, "crowded") > 0, "no connection had to make room");
 }
 
 #[test]

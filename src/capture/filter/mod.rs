@@ -35,8 +35,11 @@ const CHECKED: [Linktype; 4] = [Linktype(1), COOKED_2, Linktype(127), Linktype(1
 #[derive(Debug)]
 pub struct UserFilter {
     text: String,
-    programs: Mutex<BTreeMap<i32, Arc<[sock_filter]>>>,
+    programs: Mutex<BTreeMap<i32, Known>>,
 }
+
+/// A program, or the reason why there will be none: a compilation that takes too long is not tried again.
+type Known = Result<Arc<[sock_filter]>, String>;
 
 impl UserFilter {
     /// The filter with this text, compiled for a link type that it suits.
@@ -49,9 +52,10 @@ impl UserFilter {
         for link_type in CHECKED {
             match compile_for(text, link_type) {
                 Ok(program) => {
-                    let program = filter.within_the_kernels_limit(program)?;
+                    let program =
+                        within_the_kernels_limit(program).map_err(|failure| filter.refused(failure.reason()))?;
                     if !filter.depends_on_the_handle() && link_type != COOKED_2 {
-                        filter.programs().insert(link_type.0, program);
+                        filter.programs().insert(link_type.0, Ok(program));
                     }
                     return Ok(filter);
                 }
@@ -66,23 +70,29 @@ impl UserFilter {
     pub(super) fn program(&self, interface: &str, link_type: Linktype) -> Result<Arc<[sock_filter]>, Error> {
         // Others that need the same program wait until it is compiled.
         let mut programs = self.programs();
-        if let Some(program) = programs.get(&link_type.0) {
-            return Ok(Arc::clone(program));
+        if let Some(known) = programs.get(&link_type.0) {
+            return known.clone().map_err(|reason| self.refused(reason));
         }
-        let compiled = if self.depends_on_the_handle() {
+        let compiled = self.compiled(interface, link_type);
+        match &compiled {
+            Ok(program) => drop(programs.insert(link_type.0, Ok(Arc::clone(program)))),
+            Err(Failure::Bound(reason)) => drop(programs.insert(link_type.0, Err(reason.clone()))),
+            Err(Failure::Refused(_)) => {}
+        }
+        compiled.map_err(|failure| self.refused(failure.reason()))
+    }
+
+    fn compiled(&self, interface: &str, link_type: Linktype) -> Result<Arc<[sock_filter]>, Failure> {
+        let mut program = if self.depends_on_the_handle() {
             let interface = interface.to_owned();
-            compile_in_time(&self.text, move || open_to_compile(&interface, link_type))
+            compile_in_time(&self.text, move || open_to_compile(&interface, link_type))?
         } else {
-            compile_for(&self.text, link_type)
+            compile_for(&self.text, link_type)?
         };
-        let compiled = compiled.map_err(|failure| self.refused(failure.reason()))?;
-        let mut program = self.within_the_kernels_limit(compiled)?.to_vec();
         if link_type == COOKED_2 && !program::without_cooked_header(&mut program) {
-            return Err(self.refused("it uses link-layer fields that cooked frames do not have".to_owned()));
+            return Err(Failure::Refused("it uses link-layer fields that cooked frames do not have".to_owned()));
         }
-        let program: Arc<[sock_filter]> = program.into();
-        programs.insert(link_type.0, Arc::clone(&program));
-        Ok(program)
+        within_the_kernels_limit(program)
     }
 
     /// For an open handle libpcap asks the kernel for VLAN tags, which the kernel takes off frames.
@@ -90,14 +100,7 @@ impl UserFilter {
         self.text.split(|letter: char| !letter.is_ascii_alphanumeric()).any(|word| word == "vlan")
     }
 
-    fn within_the_kernels_limit(&self, program: Vec<sock_filter>) -> Result<Arc<[sock_filter]>, Error> {
-        match program.len() {
-            ..=MAXIMUM_INSTRUCTIONS => Ok(program.into()),
-            count => Err(self.refused(too_many(count))),
-        }
-    }
-
-    fn programs(&self) -> MutexGuard<'_, BTreeMap<i32, Arc<[sock_filter]>>> {
+    fn programs(&self) -> MutexGuard<'_, BTreeMap<i32, Known>> {
         self.programs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -160,6 +163,13 @@ pub(super) fn compile_in_time<T: Activated>(
             DEADLINE.as_secs()
         ))),
         Err(RecvTimeoutError::Disconnected) => Err(Failure::Bound("libpcap failed to compile it".to_owned())),
+    }
+}
+
+fn within_the_kernels_limit(program: Vec<sock_filter>) -> Result<Arc<[sock_filter]>, Failure> {
+    match program.len() {
+        ..=MAXIMUM_INSTRUCTIONS => Ok(program.into()),
+        count => Err(Failure::Bound(too_many(count))),
     }
 }
 
@@ -333,6 +343,23 @@ mod tests {
             let filter = format!("{} or {protocol}", hosts(60));
             assert!(UserFilter::new(&filter).is_ok(), "{protocol}");
         }
+    }
+
+    #[test]
+    fn filter_is_compiled_once_for_each_link_type() {
+        let filter = UserFilter::new(&hosts(300)).unwrap();
+        for link_type in [Linktype(1), COOKED_2] {
+            let first = filter.program("eth0", link_type).unwrap();
+            assert!(Arc::ptr_eq(&first, &filter.program("eth1", link_type).unwrap()));
+        }
+    }
+
+    #[test]
+    fn filter_that_compiles_too_slowly_is_not_tried_again() {
+        let filter = UserFilter::new("tcp[13] = 2").unwrap();
+        let slow = UserFilter { text: format!("{} or tcp[13] = 2", hosts(1_500)), ..filter };
+        assert!(slow.program("eth0", Linktype(113)).is_err());
+        assert!(slow.programs().get(&113).is_some_and(Result::is_err));
     }
 
     #[test]
