@@ -61,7 +61,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let (export, capabilities) = (config.export.clone(), capabilities(&config));
     let vitals = Vitals::new()?;
     let pace = if config.source.is_some() { AlertPace::File } else { AlertPace::Live };
-    let alerts = AlertLines::start(style(&config), pace)?;
+    let alerts = AlertLines::start(Style { form: config.log.format, explain: config.explain }, pace)?;
     let mut program =
         if config.source.is_none() { self_metrics()?.with_vitals(vitals.clone())? } else { self_metrics()? };
     program.count_lost_of(Queue::Log, lost_log_lines);
@@ -104,10 +104,8 @@ impl Exporter {
     }
 }
 
-/// Raises the soft limit of file descriptors to the hard one; gives the number of descriptors that the process may have.
-///
-/// # Errors
-/// When that is not enough to begin with.
+/// Raises the soft limit of file descriptors to the hard one; gives the number of descriptors that the process may have, if
+/// that is enough to begin with.
 fn raise_descriptor_limit() -> anyhow::Result<u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
@@ -122,9 +120,7 @@ fn raise_descriptor_limit() -> anyhow::Result<u64> {
     Ok(allowed)
 }
 
-/// The end of the exporter.
 struct ExporterEnd {
-    /// The exit status.
     status: u8,
     /// The last line on standard error.
     summary: String,
@@ -174,7 +170,6 @@ struct Meanwhile {
     site: Option<Arc<Site>>,
     refresh: Duration,
     due: Instant,
-    /// Something was read since the last time.
     has_news: bool,
 }
 
@@ -246,7 +241,6 @@ async fn read_or_stopped(
     }
 }
 
-/// Captures interfaces and serves their metrics.
 fn capture_interfaces(
     config: Config,
     filter: Option<Arc<UserFilter>>,
@@ -305,10 +299,6 @@ fn explain(mut error: pipeline::Error) -> pipeline::Error {
 fn capabilities(config: &Config) -> Capabilities {
     let (bandwidth, scan) = (config.detect.bandwidth.clone(), config.detect.scan.clone());
     Capabilities::of(&bandwidth.unwrap_or_default(), &scan.unwrap_or_default(), &config.capture.excluded)
-}
-
-fn style(config: &Config) -> Style {
-    Style { form: super::log::form(config.log.format), explain: config.explain }
 }
 
 /// The closing line, as tcpdump has it.

@@ -20,11 +20,8 @@ use crate::{capture, export, pipeline};
 use log::say;
 use output::Blocking;
 
-/// Done.
 const DONE: u8 = 0;
-/// Failed while running.
 const FAILED: u8 = 1;
-/// Usage or configuration.
 const USAGE: u8 = 2;
 
 /// Longest time at the end to write the lines that are queued for standard error.
@@ -76,7 +73,6 @@ fn say_error(error: &anyhow::Error) -> u8 {
     }
 }
 
-/// Prints to standard output.
 fn print(text: &str) -> anyhow::Result<()> {
     let mut out = Blocking(io::stdout().lock());
     written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))

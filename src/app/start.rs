@@ -18,10 +18,7 @@ use crate::pipeline;
 /// Names and networks that a line holds at most; the others are counted.
 const MOST_LISTED: usize = 8;
 
-/// Checks that the source of packets exists, before any line about the start.
-///
-/// # Errors
-/// When an interface or the file does not exist. Other errors show when it is opened.
+/// Checks that the source of packets exists, before any line about the start. Other errors show when it is opened.
 pub(super) fn check_source(config: &Config) -> Result<(), pipeline::Error> {
     match &config.source {
         // Not opened: a named pipe is read from its beginning, once.
@@ -62,7 +59,6 @@ pub(super) fn say(config: &Config, version: &str) {
     }
 }
 
-/// The interfaces that are captured, or the file that is read.
 fn origin(config: &Config, network: &Network) -> String {
     if let Some(file) = &config.source {
         return format!("none, reads {}", file_name(file));
@@ -79,7 +75,6 @@ fn origin(config: &Config, network: &Network) -> String {
     }
 }
 
-/// The places where alerts are seen.
 fn alerts(config: &Config) -> &'static str {
     if config.detect.looks_for_something() {
         "on standard output, /metrics and /active"
