@@ -27,6 +27,7 @@ pub enum SettingOrigin {
     Option(String),
     /// An option with its value behind `=`, as it was typed.
     OptionWithValue(String),
+    /// The remaining arguments.
     Words,
 }
 
@@ -60,6 +61,7 @@ pub enum Content {
     Mapping(Vec<(Given, Given)>),
 }
 
+/// A value and its place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Given {
     pub content: Content,
