@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::output::{AlertLines, AlertPace};
 use super::signals::Stop;
-use super::{DONE, FAILED, random_seed, say, self_metrics, start};
+use super::{DONE, FAILED, random_seed, say, start};
 use crate::account::ledger::Ledger;
 use crate::account::snapshot::Snapshot;
 use crate::account::snapshot_builder::SnapshotBuilder;
@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::detect::Detectors;
 use crate::events::{AlertSink, console::Style};
 use crate::export::chart::Capabilities;
-use crate::export::process::Queue;
+use crate::export::process::{Queue, SelfMetrics};
 use crate::export::vitals::Vitals;
 use crate::export::{Published, Report};
 use crate::http::{Capacity, Listeners, ScrapeReports, Server, Site, reports};
@@ -62,8 +62,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let vitals = Vitals::new()?;
     let pace = if config.source.is_some() { AlertPace::File } else { AlertPace::Live };
     let alerts = AlertLines::start(Style { form: config.log.format, explain: config.explain }, pace)?;
-    let mut program =
-        if config.source.is_none() { self_metrics()?.with_vitals(vitals.clone())? } else { self_metrics()? };
+    let mut program = self_metrics(&config, &vitals)?;
     program.count_lost_of(Queue::Log, lost_log_lines);
     program.count_lost_of(Queue::Alerts, alerts.lost());
     let site = Arc::new(Site::new(Arc::clone(&published), export, capabilities, program, version, reports));
@@ -293,6 +292,13 @@ fn explain(mut error: pipeline::Error) -> pipeline::Error {
         cli::hints::explain(filter, reason);
     }
     error
+}
+
+/// The metrics of the program itself; those of a capture only where interfaces are captured.
+fn self_metrics(config: &Config, vitals: &Vitals) -> anyhow::Result<SelfMetrics> {
+    let (release, commit) = (env!("CARGO_PKG_VERSION"), env!("TRAFFICMONITOR_COMMIT"));
+    let program = SelfMetrics::new(release, commit, &capture::library_version())?;
+    Ok(if config.source.is_none() { program.with_vitals(vitals.clone())? } else { program })
 }
 
 /// The configured limits, for `/capabilities`.

@@ -119,23 +119,14 @@ where
         let mut message = MessageText::default();
         event.record(&mut message);
         let metadata = event.metadata();
-        let mut line = LogLine::new(self.0, Timestamp::from(SystemTime::now()), level(metadata.level()), &message.0);
+        let level = metadata.level().as_str().to_ascii_lowercase();
+        let mut line = LogLine::new(self.0, Timestamp::from(SystemTime::now()), &level, &message.0);
         event.record(&mut Fields(&mut line));
         if *metadata.level() > Level::INFO {
             // At debug level the origin of a line matters.
             line.put_text("target", metadata.target());
         }
         writer.write_str(&line.finish())
-    }
-}
-
-fn level(level: &Level) -> &'static str {
-    match *level {
-        Level::ERROR => "error",
-        Level::WARN => "warn",
-        Level::INFO => "info",
-        Level::DEBUG => "debug",
-        Level::TRACE => "trace",
     }
 }
 
@@ -168,10 +159,6 @@ impl Visit for Fields<'_> {
         if field.name() != MESSAGE {
             self.0.put_text(field.name(), value);
         }
-    }
-
-    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        self.0.put_text(field.name(), &value.to_string());
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {

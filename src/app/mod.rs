@@ -16,7 +16,7 @@ use crate::capture::library_version;
 use crate::capture::network::Network;
 use crate::capture::selection;
 use crate::cli::{self, Invocation};
-use crate::{capture, export, pipeline};
+use crate::{capture, pipeline};
 use log::say;
 use output::Blocking;
 
@@ -94,9 +94,4 @@ fn random_seed() -> u64 {
     use std::hash::{BuildHasher as _, RandomState};
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     RandomState::new().hash_one((now, std::process::id()))
-}
-
-fn self_metrics() -> anyhow::Result<export::process::SelfMetrics> {
-    let commit = env!("TRAFFICMONITOR_COMMIT");
-    Ok(export::process::SelfMetrics::new(env!("CARGO_PKG_VERSION"), commit, &library_version())?)
 }
