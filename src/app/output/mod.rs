@@ -59,6 +59,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct QueueState {
     waiting: VecDeque<QueuedLine>,
+    /// Bytes of the waiting lines.
     bytes: usize,
     /// Lines lost behind the last waiting one.
     lost_at_end: u64,
