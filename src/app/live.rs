@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::output::{AlertLines, AlertPace};
 use super::signals::Stop;
-use super::{DONE, FAILED, random_seed, say, self_metrics, start};
+use super::{DONE, FAILED, random_seed, say, start};
 use crate::account::ledger::Ledger;
 use crate::account::snapshot::Snapshot;
 use crate::account::snapshot_builder::SnapshotBuilder;
@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::detect::Detectors;
 use crate::events::{AlertSink, console::Style};
 use crate::export::chart::Capabilities;
-use crate::export::process::Queue;
+use crate::export::process::{Queue, SelfMetrics};
 use crate::export::vitals::Vitals;
 use crate::export::{Published, Report};
 use crate::http::{Capacity, Listeners, ScrapeReports, Server, Site, reports};
@@ -61,9 +61,8 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let (export, capabilities) = (config.export.clone(), capabilities(&config));
     let vitals = Vitals::new()?;
     let pace = if config.source.is_some() { AlertPace::File } else { AlertPace::Live };
-    let alerts = AlertLines::start(style(&config), pace)?;
-    let mut program =
-        if config.source.is_none() { self_metrics()?.with_vitals(vitals.clone())? } else { self_metrics()? };
+    let alerts = AlertLines::start(Style { form: config.log.format, explain: config.explain }, pace)?;
+    let mut program = self_metrics(&config, &vitals)?;
     program.count_lost_of(Queue::Log, lost_log_lines);
     program.count_lost_of(Queue::Alerts, alerts.lost());
     let site = Arc::new(Site::new(Arc::clone(&published), export, capabilities, program, version, reports));
@@ -104,10 +103,8 @@ impl Exporter {
     }
 }
 
-/// Raises the soft limit of file descriptors to the hard one; gives the number of descriptors that the process may have.
-///
-/// # Errors
-/// When that is not enough to begin with.
+/// Raises the soft limit of file descriptors to the hard one; gives the number of descriptors that the process may have, if
+/// that is enough to begin with.
 fn raise_descriptor_limit() -> anyhow::Result<u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
@@ -122,9 +119,7 @@ fn raise_descriptor_limit() -> anyhow::Result<u64> {
     Ok(allowed)
 }
 
-/// The end of the exporter.
 struct ExporterEnd {
-    /// The exit status.
     status: u8,
     /// The last line on standard error.
     summary: String,
@@ -174,7 +169,6 @@ struct Meanwhile {
     site: Option<Arc<Site>>,
     refresh: Duration,
     due: Instant,
-    /// Something was read since the last time.
     has_news: bool,
 }
 
@@ -246,7 +240,6 @@ async fn read_or_stopped(
     }
 }
 
-/// Captures interfaces and serves their metrics.
 fn capture_interfaces(
     config: Config,
     filter: Option<Arc<UserFilter>>,
@@ -301,14 +294,17 @@ fn explain(mut error: pipeline::Error) -> pipeline::Error {
     error
 }
 
+/// The metrics of the program itself; those of a capture only where interfaces are captured.
+fn self_metrics(config: &Config, vitals: &Vitals) -> anyhow::Result<SelfMetrics> {
+    let (release, commit) = (env!("CARGO_PKG_VERSION"), env!("TRAFFICMONITOR_COMMIT"));
+    let program = SelfMetrics::new(release, commit, &capture::library_version())?;
+    Ok(if config.source.is_none() { program.with_vitals(vitals.clone())? } else { program })
+}
+
 /// The configured limits, for `/capabilities`.
 fn capabilities(config: &Config) -> Capabilities {
     let (bandwidth, scan) = (config.detect.bandwidth.clone(), config.detect.scan.clone());
     Capabilities::of(&bandwidth.unwrap_or_default(), &scan.unwrap_or_default(), &config.capture.excluded)
-}
-
-fn style(config: &Config) -> Style {
-    Style { form: super::log::form(config.log.format), explain: config.explain }
 }
 
 /// The closing line, as tcpdump has it.

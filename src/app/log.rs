@@ -24,7 +24,7 @@ use tracing_subscriber::{Layer as _, Registry};
 
 use super::output::{LineQueue, Stream, gap, unlocked};
 use crate::capture::printable;
-use crate::config::{Log, LogFormat, LogLevel};
+use crate::config::Log;
 use crate::events::line::{LineForm, LogLine};
 use crate::packet::Timestamp;
 
@@ -38,13 +38,10 @@ pub(super) fn start(config: Log) {
 
 /// Starts the log of the exporter. From here on [`say`] is queued too, and so are messages of panics. Gives the
 /// number of lost log lines.
-///
-/// # Errors
-/// When the writer thread cannot be started, or for want of file descriptors.
 pub(super) fn start_queued(config: Log) -> io::Result<Arc<AtomicU64>> {
-    let form = form(config.format);
-    let gap =
-        move |lost| gap(form, "log lines were lost because standard error was not read or could not be written", lost);
+    let gap = move |lost| {
+        gap(config.format, "log lines were lost because standard error was not read or could not be written", lost)
+    };
     let output = LineQueue::start(Stream::Log, unlocked(io::stderr())?, gap)?;
     let output = OUTPUT.get_or_init(|| output);
     let queued = output.clone();
@@ -92,15 +89,8 @@ fn say_panic(panicked: &PanicHookInfo<'_>) {
 }
 
 fn init(config: Log, writer: BoxMakeWriter) {
-    let level = match config.level {
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Debug => LevelFilter::DEBUG,
-        LogLevel::Trace => LevelFilter::TRACE,
-    };
-    let lines = tracing_subscriber::fmt::layer().event_format(EventLines(form(config.format))).with_writer(writer);
-    Registry::default().with(lines.with_filter(level)).init();
+    let lines = tracing_subscriber::fmt::layer().event_format(EventLines(config.format)).with_writer(writer);
+    Registry::default().with(lines.with_filter(LevelFilter::from_level(config.level))).init();
 }
 
 /// Queues each line that is written to it.
@@ -117,14 +107,6 @@ impl Write for Queued {
     }
 }
 
-/// The form of the program's lines, of its log as of its alerts.
-pub(super) const fn form(format: LogFormat) -> LineForm {
-    match format {
-        LogFormat::Logfmt => LineForm::Logfmt,
-        LogFormat::Json => LineForm::Json,
-    }
-}
-
 /// Writes an event as a line of this form.
 struct EventLines(LineForm);
 
@@ -137,23 +119,14 @@ where
         let mut message = MessageText::default();
         event.record(&mut message);
         let metadata = event.metadata();
-        let mut line = LogLine::new(self.0, Timestamp::from(SystemTime::now()), level(metadata.level()), &message.0);
+        let level = metadata.level().as_str().to_ascii_lowercase();
+        let mut line = LogLine::new(self.0, Timestamp::from(SystemTime::now()), &level, &message.0);
         event.record(&mut Fields(&mut line));
         if *metadata.level() > Level::INFO {
             // At debug level the origin of a line matters.
             line.put_text("target", metadata.target());
         }
         writer.write_str(&line.finish())
-    }
-}
-
-fn level(level: &Level) -> &'static str {
-    match *level {
-        Level::ERROR => "error",
-        Level::WARN => "warn",
-        Level::INFO => "info",
-        Level::DEBUG => "debug",
-        Level::TRACE => "trace",
     }
 }
 
@@ -186,10 +159,6 @@ impl Visit for Fields<'_> {
         if field.name() != MESSAGE {
             self.0.put_text(field.name(), value);
         }
-    }
-
-    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        self.0.put_text(field.name(), &value.to_string());
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {

@@ -16,15 +16,12 @@ use crate::capture::library_version;
 use crate::capture::network::Network;
 use crate::capture::selection;
 use crate::cli::{self, Invocation};
-use crate::{capture, export, pipeline};
+use crate::{capture, pipeline};
 use log::say;
 use output::Blocking;
 
-/// Done.
 const DONE: u8 = 0;
-/// Failed while running.
 const FAILED: u8 = 1;
-/// Usage or configuration.
 const USAGE: u8 = 2;
 
 /// Longest time at the end to write the lines that are queued for standard error.
@@ -76,7 +73,6 @@ fn say_error(error: &anyhow::Error) -> u8 {
     }
 }
 
-/// Prints to standard output.
 fn print(text: &str) -> anyhow::Result<()> {
     let mut out = Blocking(io::stdout().lock());
     written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
@@ -98,9 +94,4 @@ fn random_seed() -> u64 {
     use std::hash::{BuildHasher as _, RandomState};
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     RandomState::new().hash_one((now, std::process::id()))
-}
-
-fn self_metrics() -> anyhow::Result<export::process::SelfMetrics> {
-    let commit = env!("TRAFFICMONITOR_COMMIT");
-    Ok(export::process::SelfMetrics::new(env!("CARGO_PKG_VERSION"), commit, &library_version())?)
 }

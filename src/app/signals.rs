@@ -30,9 +30,6 @@ pub(super) struct Stop(watch::Receiver<bool>);
 
 impl Stop {
     /// Starts the thread `signals`.
-    ///
-    /// # Errors
-    /// When the signals or a thread cannot be had.
     pub(super) fn on_signal() -> io::Result<Self> {
         let (sender, receiver) = watch::channel(false);
         let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -41,7 +38,6 @@ impl Stop {
         Ok(Self(receiver))
     }
 
-    /// True once a signal came.
     pub(super) fn is_received(&self) -> bool {
         *self.0.borrow()
     }

@@ -18,17 +18,14 @@ use crate::pipeline;
 /// Names and networks that a line holds at most; the others are counted.
 const MOST_LISTED: usize = 8;
 
-/// Checks that the source of packets exists, before any line about the start.
-///
-/// # Errors
-/// When an interface or the file does not exist. Other errors show when it is opened.
+/// Checks that the source of packets exists, before any line about the start. Other errors show when it is opened.
 pub(super) fn check_source(config: &Config) -> Result<(), pipeline::Error> {
     match &config.source {
         // Not opened: a named pipe is read from its beginning, once.
-        Some(file) if file != Path::new("-") => match file.metadata() {
-            Ok(_) => Ok(()),
-            Err(source) => Err(capture::Error::OpenFile { path: file.clone(), source }.into()),
-        },
+        Some(file) if file != Path::new("-") => {
+            let metadata = file.metadata().map_err(|source| capture::Error::OpenFile { path: file.clone(), source });
+            Ok(metadata.map(drop)?)
+        }
         Some(_) => Ok(()),
         None => {
             let network = Network::read().map_err(capture::Error::from)?;
@@ -62,7 +59,6 @@ pub(super) fn say(config: &Config, version: &str) {
     }
 }
 
-/// The interfaces that are captured, or the file that is read.
 fn origin(config: &Config, network: &Network) -> String {
     if let Some(file) = &config.source {
         return format!("none, reads {}", file_name(file));
@@ -79,7 +75,6 @@ fn origin(config: &Config, network: &Network) -> String {
     }
 }
 
-/// The places where alerts are seen.
 fn alerts(config: &Config) -> &'static str {
     if config.detect.looks_for_something() {
         "on standard output, /metrics and /active"
@@ -145,14 +140,10 @@ fn exposure(config: &Config, network: &Network) -> Option<String> {
 
 /// True if other networks can reach the host by the link: it has an address that is not link-local.
 fn has_routes(link: &Link) -> bool {
-    link.addresses.iter().map(IpNet::addr).any(|address| !is_link_local(address))
-}
-
-fn is_link_local(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_unicast_link_local(),
-    }
+    link.addresses.iter().any(|network| match network.addr() {
+        IpAddr::V4(v4) => !v4.is_link_local(),
+        IpAddr::V6(v6) => !v6.is_unicast_link_local(),
+    })
 }
 
 /// An IPv4 address away from the default route.

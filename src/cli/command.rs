@@ -9,18 +9,17 @@ use clap_complete::Shell;
 
 use super::options::{HELP, VERSION, all, available};
 use super::scope::uses;
-pub use super::scope::{COMPLETIONS, CONFIG, INTERFACES, MAN, REPLAY};
+pub(super) use super::scope::{COMPLETIONS, CONFIG, INTERFACES, MAN, REPLAY};
 use crate::config::declarations::SECTIONS;
 use crate::config::{Arity, Declaration, Role};
 
-/// The program's name on the command line.
-pub const PROGRAM: &str = "trafficmonitor";
+pub(super) const PROGRAM: &str = "trafficmonitor";
 /// The id of the remaining arguments.
-pub const WORDS: &str = "FILTER";
+pub(super) const WORDS: &str = "FILTER";
 /// The id of the files that `replay` reads.
-pub const FILES: &str = "FILE";
+pub(super) const FILES: &str = "FILE";
 /// The id of the shell that `completions` is for.
-pub const SHELL: &str = "SHELL";
+pub(super) const SHELL: &str = "SHELL";
 
 /// The subcommands that work, with their descriptions.
 pub const SUBCOMMANDS: &[(&str, &str)] = &[
@@ -41,13 +40,13 @@ the configuration file.
 Exit status: 0 success, 1 failure while running, 2 wrong usage or configuration.";
 
 /// The whole command with reserved options, for reading arguments. Its help hides options that the exporter does not use.
-pub fn reading(libpcap: &str) -> Command {
+pub(super) fn reading(libpcap: &str) -> Command {
     let options = all().map(|declaration| (declaration, uses(None, declaration)));
     command(libpcap, options.collect())
 }
 
 /// The command as documents show it: every option that works.
-pub fn shown(libpcap: &str) -> Command {
+pub(super) fn shown(libpcap: &str) -> Command {
     command(libpcap, available().map(|declaration| (declaration, true)).collect())
 }
 
@@ -98,7 +97,6 @@ fn words(id: &'static str, help: &'static str) -> Arg {
     Arg::new(id).action(ArgAction::Append).value_parser(ValueParser::os_string()).help(help)
 }
 
-/// One option.
 fn argument(declaration: &'static Declaration) -> Arg {
     let id = declaration.id();
     let argument = Arg::new(id.clone())

@@ -26,7 +26,7 @@ pub fn explain(filter: &str, reason: &mut String) {
 }
 
 /// The subcommand that is probably meant by `word`.
-pub fn nearest_subcommand(word: &str) -> Option<&'static str> {
+pub(super) fn nearest_subcommand(word: &str) -> Option<&'static str> {
     let working = command::SUBCOMMANDS.iter().map(|(name, _)| *name);
     nearest(word, working.chain(reserved::SUBCOMMANDS.iter().copied()))
 }

@@ -5,20 +5,16 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::occurrence::Occurrence;
-use super::options::{self, all};
+use super::options::{self, Occurrence, all};
 use super::words::RemainingWords;
-use super::{OUTPUT, ReplayOutput, Top, TopCount};
+use super::{OUTPUT, ReplayOutput, TOP, Top};
 use crate::config::kinds::ValueKind as _;
 use crate::config::kinds::addresses::FILE_NAME;
 use crate::config::kinds::keywords::TRUTH;
 use crate::config::kinds::numbers::WORKERS;
 use crate::config::{Error, Given, Role, Settings, Unavailable, declarations, environment, file};
 
-/// Reads the file that is named, the environment, the words and the options.
-///
-/// # Errors
-/// The first mistake in them.
+/// Reads the file that is named, the environment, the words and the options; or gives the first mistake in them.
 pub fn read(
     occurrences: &[Occurrence],
     variables: &[(OsString, OsString)],
@@ -69,9 +65,6 @@ fn config_file(
 }
 
 /// True if the configuration is only to be checked.
-///
-/// # Errors
-/// A value that is no truth value.
 pub fn only_checks(occurrences: &[Occurrence]) -> Result<bool, Error> {
     truth(last(occurrences, options::CONFIG_CHECK))
 }
@@ -81,65 +74,38 @@ fn truth(given: Option<Given>) -> Result<bool, Error> {
 }
 
 /// The output of `replay`.
-///
-/// # Errors
-/// A value that is not an output, or the option without `replay`.
 pub fn output(occurrences: &[Occurrence], replays: bool) -> Result<ReplayOutput, Error> {
-    let Some(given) = last(occurrences, options::OUTPUT) else { return Ok(ReplayOutput::default()) };
-    if !replays {
-        return Err(of_replay(&given, "only available with replay; add replay FILE or remove the option"));
-    }
-    Ok(OUTPUT.read(&given)?)
+    let given = of_replay(occurrences, options::OUTPUT, replays, "add replay FILE or remove the option")?;
+    given.map_or(Ok(ReplayOutput::default()), |given| Ok(OUTPUT.read(&given)?))
 }
 
-/// The number of conversations or flows that `replay` lists; none if that is not given.
-///
-/// # Errors
-/// A value that is neither a number nor `all`, the option without `replay`, or with an `output` that lists no flows.
+/// The number of conversations or flows that `replay` lists; none if that is not given. Refused with an `output` that
+/// lists no flows.
 pub fn top(occurrences: &[Occurrence], replays: bool, output: ReplayOutput) -> Result<Option<Top>, Error> {
-    let Some(given) = last(occurrences, options::TOP) else { return Ok(None) };
-    if !replays {
-        return Err(of_replay(&given, "only available with replay; --max-series limits the flows that are exported"));
-    }
-    match output {
-        ReplayOutput::Table | ReplayOutput::JsonLines | ReplayOutput::Csv => Ok(Some(TopCount.read(&given)?)),
-        ReplayOutput::Prometheus => {
-            Err(of_replay(&given, "not available with --output prometheus; use --max-series to limit the flows"))
-        }
+    let advice = "--max-series limits the flows that are exported";
+    let Some(given) = of_replay(occurrences, options::TOP, replays, advice)? else { return Ok(None) };
+    let problem = match output {
+        ReplayOutput::Table | ReplayOutput::JsonLines | ReplayOutput::Csv => return Ok(Some(TOP.read(&given)?)),
+        ReplayOutput::Prometheus => "not available with --output prometheus; use --max-series to limit the flows",
         ReplayOutput::None | ReplayOutput::Alerts => {
-            let format = OUTPUT.word(output);
-            Err(of_replay(&given, &format!("not available with --output {format}, which lists no flows")))
+            &format!("not available with --output {}, which lists no flows", OUTPUT.word(output))
         }
-    }
+    };
+    Err(Error::invalid(given.origin.to_string(), problem))
 }
 
 /// True if `replay` writes exact numbers in its table. Its other outputs always have them.
-///
-/// # Errors
-/// A value that is no truth value, or the option without `replay`.
 pub fn exact(occurrences: &[Occurrence], replays: bool) -> Result<bool, Error> {
-    match last(occurrences, options::BYTES) {
-        Some(given) if !replays => Err(of_replay(&given, "only available with replay; metrics are always exact")),
-        given => truth(given),
-    }
+    truth(of_replay(occurrences, options::BYTES, replays, "metrics are always exact")?)
 }
 
 /// The number of threads with which `replay` counts.
-///
-/// # Errors
-/// A value that is no such number, or the option without `replay`.
 pub fn workers(occurrences: &[Occurrence], replays: bool) -> Result<usize, Error> {
-    let Some(given) = last(occurrences, options::WORKERS) else { return Ok(1) };
-    if !replays {
-        return Err(of_replay(&given, "only available with replay; for interfaces use --capture.workers"));
-    }
-    Ok(WORKERS.read(&given)?)
+    let given = of_replay(occurrences, options::WORKERS, replays, "for interfaces use --capture.workers")?;
+    given.map_or(Ok(1), |given| Ok(WORKERS.read(&given)?))
 }
 
 /// Refuses an option that names a capture file beside `replay`.
-///
-/// # Errors
-/// Another file in an option.
 pub fn refuse_source(occurrences: &[Occurrence], replays: bool) -> Result<(), Error> {
     match last(occurrences, options::SOURCE).filter(|_| replays) {
         Some(given) => Err(Error::invalid(given.place(), "replay takes its files as arguments: replay FILE")),
@@ -147,24 +113,24 @@ pub fn refuse_source(occurrences: &[Occurrence], replays: bool) -> Result<(), Er
     }
 }
 
-fn of_replay(given: &Given, problem: &str) -> Error {
-    Error::invalid(given.origin.to_string(), problem)
+/// The last value given for an option of `replay`. Without `replay` it is refused with this advice.
+fn of_replay(occurrences: &[Occurrence], id: &str, replays: bool, advice: &str) -> Result<Option<Given>, Error> {
+    match last(occurrences, id) {
+        Some(given) if !replays => {
+            Err(Error::invalid(given.origin.to_string(), format!("only available with replay; {advice}")))
+        }
+        given => Ok(given),
+    }
 }
 
 /// Everything that was given and is not built yet: options, then variables. Values that change nothing are accepted.
-///
-/// # Errors
-/// A value that belongs to another option.
 pub fn unavailable(occurrences: &[Occurrence], variables: &[(OsString, OsString)]) -> Result<Vec<Unavailable>, Error> {
     let mut given = unavailable_options(occurrences)?;
     given.extend(environment::unavailable(variables, all()));
     Ok(given)
 }
 
-/// The reserved options, each as it was typed.
-///
-/// # Errors
-/// A value that belongs to another option.
+/// The reserved options, each as it was typed. A value that belongs to another option is an error.
 pub fn unavailable_options(occurrences: &[Occurrence]) -> Result<Vec<Unavailable>, Error> {
     let mut given = Vec::new();
     for (index, occurrence) in occurrences.iter().enumerate() {

@@ -3,13 +3,12 @@
 //! Takes arguments and environment; [`argv`] reads the options, clap the words and subcommands. Gives the invocation, or a
 //! text to print. Must not print or start anything.
 
-pub mod argv;
+mod argv;
 pub mod command;
 mod complete;
-pub mod hints;
+pub(crate) mod hints;
 mod layers;
 mod man;
-mod occurrence;
 pub mod options;
 pub mod reference;
 mod reserved;
@@ -17,7 +16,6 @@ mod scope;
 mod words;
 
 use std::ffi::OsString;
-use std::fmt;
 use std::path::PathBuf;
 
 use clap::ArgMatches;
@@ -26,14 +24,14 @@ use clap_complete::Shell;
 
 use crate::config::given::Content;
 use crate::config::kinds::keywords::Keywords;
-use crate::config::kinds::{Scalars, ValueKind};
+use crate::config::kinds::{Scalar, Scalars};
 use crate::config::{Config, Error, Settings};
 use argv::Arguments;
-use occurrence::Occurrence;
+use options::Occurrence;
 
 /// The task that the command line asks for.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Invocation {
+pub(crate) enum Invocation {
     /// Capture (or read `config.source`) and serve.
     Run(Config),
     /// Read capture files, write the results, and end.
@@ -48,26 +46,23 @@ pub enum Invocation {
     Print(String),
 }
 
-/// The arguments of `replay`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ReplayInvocation {
+pub(crate) struct ReplayInvocation {
     /// The files, in the order given; `-` is standard input.
     pub files: Vec<PathBuf>,
-    /// The form of the results.
     pub output: ReplayOutput,
     /// The number of rows to list; none if that was not given.
     pub top: Option<Top>,
     /// Exact numbers in the table.
     pub exact: bool,
-    /// The number of counting threads.
+    /// Counting threads.
     pub workers: usize,
     /// All other settings. The `source` is none.
     pub config: Config,
 }
 
-/// The output of `replay`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ReplayOutput {
+pub(crate) enum ReplayOutput {
     /// A table for people.
     #[default]
     Table,
@@ -83,8 +78,7 @@ pub enum ReplayOutput {
     Alerts,
 }
 
-/// The words for the outputs.
-pub(crate) const OUTPUT: Keywords<ReplayOutput> = Keywords::of(&[
+const OUTPUT: Keywords<ReplayOutput> = Keywords::of(&[
     ("table", ReplayOutput::Table),
     ("jsonl", ReplayOutput::JsonLines),
     ("csv", ReplayOutput::Csv),
@@ -95,47 +89,29 @@ pub(crate) const OUTPUT: Keywords<ReplayOutput> = Keywords::of(&[
 
 /// The number of conversations, flows or alerts that `replay` lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Top {
-    /// At most this many; at least one.
+pub(crate) enum Top {
+    /// At least one.
     Most(usize),
-    /// All.
     All,
 }
 
-/// The kind of value that is a [`Top`].
-#[derive(Debug, Clone, Copy)]
-struct TopCount;
-
-impl ValueKind for TopCount {
-    type Value = Top;
-
-    fn form(&self) -> String {
-        "a number from 1, or all".to_owned()
-    }
-
-    fn scalars(&self) -> Scalars {
-        Scalars::TextOrNumber
-    }
-
-    fn parse(&self, text: &str) -> Result<Top, String> {
-        match text.parse() {
-            _ if text == "all" => Ok(Top::All),
-            Ok(most @ 1..) => Ok(Top::Most(most)),
-            _ => Err(self.expected()),
-        }
-    }
-
-    fn show(&self, top: &Top) -> Content {
-        match top {
-            Top::Most(most) => Content::Text(most.to_string()),
-            Top::All => Content::Text("all".to_owned()),
-        }
-    }
-}
+const TOP: Scalar<Top> = Scalar {
+    form: "a number from 1, or all",
+    scalars: Scalars::TextOrNumber,
+    parse: |text| match text.parse() {
+        _ if text == "all" => Some(Top::All),
+        Ok(most @ 1..) => Some(Top::Most(most)),
+        _ => None,
+    },
+    // It is in no configuration.
+    show: |_| Content::Null,
+    parse_raw: None,
+};
 
 /// The reason why there is no [`Invocation`]: help or version was asked for, or the command line or configuration is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Usage {
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Usage {
     /// The text to print: to standard output when `exit_code` is 0, else to standard error. It has no line break at the end.
     pub message: String,
     /// The status to exit with: 0 or 2.
@@ -145,14 +121,6 @@ pub struct Usage {
 /// The exit status for wrong usage or configuration.
 const WRONG: u8 = 2;
 
-impl fmt::Display for Usage {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Usage {}
-
 impl From<Error> for Usage {
     fn from(error: Error) -> Self {
         Self { message: error.to_string(), exit_code: WRONG }
@@ -160,10 +128,8 @@ impl From<Error> for Usage {
 }
 
 /// Reads the command line (the program's name first) and the environment. `libpcap` is the version that the library reports.
-///
-/// # Errors
-/// [`Usage`], also for `--help` and `--version`.
-pub fn parse(
+/// Gives [`Usage`] for `--help` and `--version` too.
+pub(crate) fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     libpcap: &str,
@@ -183,7 +149,6 @@ pub fn parse(
     }
 }
 
-/// An invocation that needs the configuration.
 fn configured(
     matches: &ArgMatches,
     subcommand: Option<(&str, &ArgMatches)>,
@@ -231,19 +196,15 @@ fn settings(
     }
 }
 
-/// The files that `replay` reads.
 fn files(matches: &ArgMatches) -> Vec<PathBuf> {
     matches.get_many::<OsString>(command::FILES).into_iter().flatten().map(PathBuf::from).collect()
 }
 
 fn completions(matches: &ArgMatches, libpcap: &str) -> Result<Invocation, Usage> {
-    let shell = matches.get_one::<Shell>(command::SHELL).copied();
-    let shell = shell.ok_or_else(|| unprintable("no shell is named"))?;
-    Ok(Invocation::Print(reference::completions(shell, libpcap)))
-}
-
-fn unprintable(error: impl fmt::Display) -> Usage {
-    Usage { message: error.to_string(), exit_code: WRONG }
+    match matches.get_one::<Shell>(command::SHELL) {
+        Some(shell) => Ok(Invocation::Print(reference::completions(*shell, libpcap))),
+        None => Err(Usage { message: "no shell is named".to_owned(), exit_code: WRONG }),
+    }
 }
 
 /// The error of clap in one line, with the options as they were typed; help and version unchanged.

@@ -1,32 +1,31 @@
 //! Every option: the settings, those of the command line alone, and those reserved for later rooms.
 //!
-//! Takes the declarations of the settings; adds its own. Must not know how arguments are read.
+//! Takes the declarations of the settings; adds its own, and gives the form of an option that was typed. Must not know how
+//! arguments are read.
+
+use std::ffi::OsString;
 
 use super::reserved::RESERVED;
 use crate::config::declarations::options;
-use crate::config::{Arity, Declaration, Role};
+use crate::config::{Arity, Declaration, Given, Role, SettingOrigin};
 
-/// The configuration file.
-pub const CONFIG: &str = "config";
+pub(super) const CONFIG: &str = "config";
 /// True if the configuration is only checked.
-pub const CONFIG_CHECK: &str = "config.check";
-/// The output of `replay`.
-pub const OUTPUT: &str = "output";
+pub(super) const CONFIG_CHECK: &str = "config.check";
+pub(super) const OUTPUT: &str = "output";
 /// The number of conversations or flows that `replay` lists.
-pub const TOP: &str = "top";
+pub(super) const TOP: &str = "top";
 /// True if `replay` writes exact numbers in its table.
-pub const BYTES: &str = "bytes";
+pub(super) const BYTES: &str = "bytes";
 /// The number of threads with which `replay` counts.
-pub const WORKERS: &str = "workers";
-/// The capture file that is read instead of interfaces.
-pub const SOURCE: &str = "pcapfile";
-/// clap answers it.
-pub const HELP: &str = "help";
-/// clap answers it.
-pub const VERSION: &str = "version";
+pub(super) const WORKERS: &str = "workers";
+pub(super) const SOURCE: &str = "pcapfile";
+// clap answers these two.
+pub(super) const HELP: &str = "help";
+pub(super) const VERSION: &str = "version";
 
 /// The options that are not settings.
-pub static COMMAND: &[Declaration] = &[
+pub(super) static COMMAND: &[Declaration] = &[
     Declaration::option(CONFIG, Role::Command)
         .aliases(&["config.file"])
         .letter('c')
@@ -44,7 +43,8 @@ pub static COMMAND: &[Declaration] = &[
         .help("Conversations that replay's table lists, the heaviest, and alerts, the first: a number or all. With jsonl or \
                csv it limits the flows, which are all by default; the rest is summed up as `other`"),
     Declaration::option(BYTES, Role::Replay)
-        .switch(BYTES, "false")
+        .value("", "false")
+        .taking(Arity::Switch)
         .help("Exact numbers in replay's table instead of kB and MB"),
     Declaration::option(WORKERS, Role::Replay)
         .value("N", "1")
@@ -77,6 +77,29 @@ pub fn by_long(name: &str) -> Option<&'static Declaration> {
 /// The option with this letter.
 pub fn by_short(letter: char) -> Option<&'static Declaration> {
     all().find(|declaration| declaration.short == Some(letter))
+}
+
+/// An option as it was given.
+#[derive(Debug, Clone)]
+pub(super) struct Occurrence {
+    pub declaration: &'static Declaration,
+    /// The name as typed, with its dashes.
+    pub typed: String,
+    /// The value; none for a switch without one.
+    pub value: Option<OsString>,
+    /// True if the value stands behind `=`.
+    pub is_attached: bool,
+}
+
+impl Occurrence {
+    /// The value with its place; `true` for a switch without one.
+    pub(super) fn given(&self) -> Given {
+        let value = self.value.clone().unwrap_or_else(|| OsString::from("true"));
+        let typed = self.typed.clone();
+        let origin =
+            if self.is_attached { SettingOrigin::OptionWithValue(typed) } else { SettingOrigin::Option(typed) };
+        Given::argument(value, origin)
+    }
 }
 
 #[cfg(test)]

@@ -117,7 +117,7 @@ fn cell(text: &str) -> String {
 }
 
 /// The completion script of a shell.
-pub fn completions(shell: Shell, libpcap: &str) -> String {
+pub(super) fn completions(shell: Shell, libpcap: &str) -> String {
     match shell {
         Shell::Bash => return complete::bash(),
         Shell::Fish => return complete::fish(),

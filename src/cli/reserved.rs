@@ -7,22 +7,15 @@ use std::ffi::OsStr;
 
 use crate::config::{Arity, Declaration, Role, Unavailable};
 
-/// Advice for other packet sources.
+// Advice until they are built.
 const PACKET_SOURCE: &str = "let libpcap capture, which needs no option";
-/// Advice for TLS and authentication.
 const HTTP_SECURITY: &str =
     "serve one address (--web.listen-address 127.0.0.1:8888), behind a proxy that authenticates if others scrape it";
-/// Advice for dropping packets.
 const DROPPING: &str = "drop packets with a firewall such as nftables";
-/// Advice for the log of policy events.
 const POLICY_EVENTS: &str = "redirect standard output to a file: it has a line for each change of an alert";
-/// Advice for more log lines.
 const VERBOSITY: &str = "take --log.level debug for more of the program's own log";
-/// Advice for recording packets.
 const RECORDING: &str = "record packets with tcpdump -w and read them with `trafficmonitor replay`";
-/// Advice for delivering alerts.
 const DELIVERY: &str = "let Alertmanager deliver alerts, by the rules in alerts.rules.yml";
-/// Advice for reading logs of policy events.
 const ANALYSIS: &str = "read captures with `trafficmonitor replay FILE --output jsonl`";
 
 /// The reserved options, by the rooms that will take them.
@@ -51,7 +44,6 @@ pub static RESERVED: &[Declaration] = &[
 /// The subcommands that are not built yet.
 pub const SUBCOMMANDS: &[&str] = &["analyze"];
 
-/// The reserved subcommand of that name.
 pub fn subcommand(name: &OsStr) -> Option<Unavailable> {
     let name = SUBCOMMANDS.iter().find(|known| name == **known)?;
     Some(Unavailable { what: (*name).to_owned(), meanwhile: ANALYSIS })

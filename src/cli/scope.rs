@@ -6,24 +6,18 @@
 use super::options::{CONFIG as CONFIG_FILE, CONFIG_CHECK};
 use crate::config::{Declaration, Role};
 
-/// Reads capture files.
-pub const REPLAY: &str = "replay";
-/// Lists interfaces.
-pub const INTERFACES: &str = "interfaces";
-/// Prints the configuration.
-pub const CONFIG: &str = "config";
-/// Prints a completion script.
-pub const COMPLETIONS: &str = "completions";
-/// Prints the man page.
-pub const MAN: &str = "man";
+pub(super) const REPLAY: &str = "replay";
+pub(super) const INTERFACES: &str = "interfaces";
+pub(super) const CONFIG: &str = "config";
+pub(super) const COMPLETIONS: &str = "completions";
+pub(super) const MAN: &str = "man";
 
 /// Settings outside of the room `capture` that `replay` does not use: they are for live captures and for the server.
 const NOT_IN_REPLAY: [(&str, &str); 3] = [("http", "listen"), ("pipeline", "refresh"), ("account", "idle_timeout")];
-/// The settings that choose interfaces.
 const OF_INTERFACES: [(&str, &str); 2] = [("capture", "interfaces"), ("capture", "excluded_interfaces")];
 
 /// True if `subcommand` uses the option; `None` is the exporter itself.
-pub fn uses(subcommand: Option<&str>, declaration: &Declaration) -> bool {
+pub(super) fn uses(subcommand: Option<&str>, declaration: &Declaration) -> bool {
     match declaration.role {
         Role::Reserved { .. } => false,
         Role::Replay => subcommand == Some(REPLAY),

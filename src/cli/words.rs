@@ -7,7 +7,7 @@ use std::ffi::{OsStr, OsString};
 use clap::ArgMatches;
 
 use super::command::WORDS;
-use super::occurrence::Occurrence;
+use super::options::Occurrence;
 use crate::config::{Error, Given, SettingOrigin, Settings, trafficalerted};
 
 /// The meaning of the words.
@@ -15,14 +15,11 @@ use crate::config::{Error, Given, SettingOrigin, Settings, trafficalerted};
 pub struct RemainingWords {
     /// The layer of the filter or of the older arguments.
     pub settings: Settings,
-    /// The configuration file.
     pub file: Option<Given>,
 }
 
-/// Reads the words.
-///
-/// # Errors
-/// A filter that is given as an option too; a wrong word among the older TrafficAlerted's; the stray value of a switch.
+/// Reads the words. Refuses a filter that is given as an option too, a wrong word among the older TrafficAlerted's, and the
+/// stray value of a switch.
 pub fn read(matches: &ArgMatches, occurrences: &[Occurrence]) -> Result<RemainingWords, Error> {
     let words: Vec<&OsString> = matches.get_many(WORDS).into_iter().flatten().collect();
     let texts: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
@@ -37,22 +34,19 @@ pub fn read(matches: &ArgMatches, occurrences: &[Occurrence]) -> Result<Remainin
     }
     refuse_stray_truth(&texts)?;
     let joined = words.iter().map(|word| word.as_os_str()).collect::<Vec<&OsStr>>().join(OsStr::new(" "));
-    filter(Given::argument(joined, SettingOrigin::Words), occurrences)
+    let filter = Given::argument(joined, SettingOrigin::Words);
+    let mut words = RemainingWords::default();
+    if !filter.is_blank() {
+        refuse_two_filters(&filter, occurrences)?;
+        words.settings.give_key(("capture", "filter"), filter)?;
+    }
+    Ok(words)
 }
 
 /// True if the only word names a configuration file. No filter has such an end.
 fn is_configuration(word: &OsStr) -> bool {
     let text = word.to_string_lossy();
     text.ends_with(&format!(".{}", trafficalerted::EXTENSION)) && !text.contains(char::is_whitespace)
-}
-
-fn filter(given: Given, occurrences: &[Occurrence]) -> Result<RemainingWords, Error> {
-    let mut words = RemainingWords::default();
-    if !given.is_blank() {
-        refuse_two_filters(&given, occurrences)?;
-        words.settings.give_key(("capture", "filter"), given)?;
-    }
-    Ok(words)
 }
 
 /// Refuses `-promisc false`, which would mean promiscuous mode with a filter `false`.

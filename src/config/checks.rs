@@ -14,9 +14,6 @@ use crate::detect::{bandwidth, scan};
 use crate::http::ListenAddress;
 
 /// Refuses contradictions, and completes the values that follow from several settings.
-///
-/// # Errors
-/// [`Error::Invalid`] for settings that contradict each other.
 pub(super) fn complete(settings: &Settings, config: &mut Config) -> Result<(), Error> {
     check_interfaces(settings, config)?;
     if config.http.listen.is_empty() {

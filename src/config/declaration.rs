@@ -8,7 +8,6 @@ use super::given::{Content, Given, RefusedSetting};
 /// Section and key in the configuration file.
 pub type FileKey = (&'static str, &'static str);
 
-/// The form in which an option takes its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arity {
     /// One value; the last one given counts.
@@ -30,10 +29,8 @@ impl Arity {
     }
 }
 
-/// The purpose of an option.
 #[derive(Debug, Clone, Copy)]
 pub enum Role {
-    /// It is a setting.
     Setting(Access),
     /// The command line itself uses it.
     Command,
@@ -66,13 +63,10 @@ pub struct Access {
 pub struct Declaration {
     /// The first name of the option. A few have only a letter, and settings of the file alone have neither.
     pub long: Option<&'static str>,
-    /// The other names of the option.
     pub aliases: &'static [&'static str],
-    /// The one-letter name of the option.
     pub short: Option<char>,
     /// The name of the value in the help; empty for switches.
     pub value: &'static str,
-    /// The form in which the option takes its value.
     pub arity: Arity,
     /// The default as a text; empty for none.
     pub default: &'static str,
@@ -80,15 +74,13 @@ pub struct Declaration {
     pub help: &'static str,
     /// Section and key in the configuration file; an option that sets several keys has all of them.
     pub keys: &'static [FileKey],
-    /// The environment variable.
     pub variable: Option<&'static str>,
     /// True if a running program may take a new value.
     pub reloadable: bool,
-    /// The purpose of the option.
     pub role: Role,
 }
 
-/// A setting with these keys in the file. Its option and its help are added by the functions below.
+/// A setting with these keys in the file; the functions below add its option.
 pub(super) const fn setting(keys: &'static [FileKey], access: Access) -> Declaration {
     Declaration { long: None, keys, ..Declaration::option("", Role::Setting(access)) }
 }
@@ -112,56 +104,46 @@ impl Declaration {
         }
     }
 
-    /// An option with a long name, a value, and a default, which is empty for none.
-    #[must_use]
-    pub const fn named(self, long: &'static str, value: &'static str, default: &'static str) -> Self {
-        Self { long: Some(long), ..self.value(value, default) }
+    /// An option with a long name, an environment variable, a value, and a default, which is empty for none.
+    pub const fn named(
+        self,
+        long: &'static str,
+        variable: &'static str,
+        value: &'static str,
+        default: &'static str,
+    ) -> Self {
+        Self { long: Some(long), ..self.variable(variable).value(value, default) }
     }
 
-    /// The name of the value in the help, and the default.
-    #[must_use]
     pub const fn value(self, value: &'static str, default: &'static str) -> Self {
         Self { value, default, ..self }
     }
 
     /// An option that is on by its name alone.
-    #[must_use]
-    pub const fn switch(self, long: &'static str, default: &'static str) -> Self {
-        Self { arity: Arity::Switch, ..self.named(long, "", default) }
+    pub const fn switch(self, long: &'static str, variable: &'static str, default: &'static str) -> Self {
+        Self { arity: Arity::Switch, ..self.named(long, variable, "", default) }
     }
 
-    /// The form in which the option takes its value.
-    #[must_use]
     pub const fn taking(self, arity: Arity) -> Self {
         Self { arity, ..self }
     }
 
-    /// The one-letter name.
-    #[must_use]
     pub const fn letter(self, short: char) -> Self {
         Self { short: Some(short), ..self }
     }
 
-    /// The other long names.
-    #[must_use]
     pub const fn aliases(self, aliases: &'static [&'static str]) -> Self {
         Self { aliases, ..self }
     }
 
-    /// The environment variable.
-    #[must_use]
     pub const fn variable(self, variable: &'static str) -> Self {
         Self { variable: Some(variable), ..self }
     }
 
-    /// A running program may take a new value.
-    #[must_use]
     pub const fn reloadable(self) -> Self {
         Self { reloadable: true, ..self }
     }
 
-    /// The purpose.
-    #[must_use]
     pub const fn help(self, help: &'static str) -> Self {
         Self { help, ..self }
     }
@@ -173,7 +155,6 @@ impl Declaration {
         self.long.map_or_else(|| self.short.map(String::from).unwrap_or_default(), str::to_owned)
     }
 
-    /// True if there is an option for it.
     pub const fn is_option(&self) -> bool {
         self.long.is_some() || self.short.is_some()
     }
@@ -206,10 +187,5 @@ impl Declaration {
             Role::Setting(access) => (access.show)(config),
             _ => Content::Null,
         }
-    }
-
-    /// True if the room that needs it is not built yet.
-    pub(crate) const fn is_reserved(&self) -> bool {
-        matches!(self.role, Role::Reserved { .. })
     }
 }

@@ -17,9 +17,6 @@ const PREFIX: &str = "TRAFFICMONITOR_";
 ///
 /// Other variables with our prefix are not errors, because Kubernetes makes some (`TRAFFICMONITOR_SERVICE_HOST`). A name
 /// that is close to a known one gives a notice.
-///
-/// # Errors
-/// [`Error::Invalid`] for a value that the setting cannot have.
 pub fn read(
     variables: &[(OsString, OsString)],
     declarations: impl Iterator<Item = &'static Declaration> + Clone,
@@ -63,7 +60,7 @@ fn is_of_kubernetes(ours: &str) -> bool {
 /// The notice about a variable that is not known but has nearly the name of a known one.
 fn misspelt(name: &str, mut declarations: impl Iterator<Item = &'static Declaration> + Clone) -> Option<String> {
     let ours = name.strip_prefix(PREFIX).filter(|ours| !is_of_kubernetes(ours))?;
-    let working = declarations.clone().filter(|declaration| !declaration.is_reserved());
+    let working = declarations.clone().filter(|declaration| !matches!(declaration.role, Role::Reserved { .. }));
     let working = working.filter_map(|declaration| declaration.variable?.strip_prefix(PREFIX));
     if declarations.any(|declaration| declaration.variable == Some(name)) {
         return None;

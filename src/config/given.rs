@@ -17,14 +17,11 @@ pub enum SettingOrigin {
     Default,
     /// The configuration file. Line and column count from 1.
     File {
-        /// The file.
         path: Arc<Path>,
-        /// The line.
         line: u64,
         /// The column, in characters.
         column: u64,
     },
-    /// This environment variable.
     Variable(&'static str),
     /// An option, as it was typed (`-iface`).
     Option(String),
@@ -46,36 +43,28 @@ impl fmt::Display for SettingOrigin {
     }
 }
 
-/// A value as it was given, or as `config` prints it.
+/// A value as it was given, or as `config` prints it: an argument, or a YAML node.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Content {
     /// The text of an option, of a variable or of a line of TrafficAlerted's file. It may mean a value of any kind. Only
     /// names of files and interfaces need not be UTF-8.
     Argument(OsString),
-    /// YAML: no value.
     Null,
-    /// YAML: `true` or `false`.
     Truth(bool),
-    /// YAML: a whole number.
     Unsigned(u64),
-    /// YAML: a whole number below 0.
+    /// A whole number below 0.
     Signed(i64),
-    /// YAML: another number.
     Float(f64),
-    /// YAML: a text.
     Text(String),
-    /// YAML: a sequence; or the arguments of an option that was given several times.
+    /// A sequence; or the arguments of an option that was given several times.
     List(Vec<Given>),
-    /// YAML: a mapping.
     Mapping(Vec<(Given, Given)>),
 }
 
 /// A value and its place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Given {
-    /// The value.
     pub content: Content,
-    /// Its place.
     pub origin: SettingOrigin,
 }
 
@@ -86,7 +75,6 @@ impl From<Content> for Given {
 }
 
 impl Given {
-    /// The text of an option or a variable.
     pub fn argument(text: impl Into<OsString>, origin: SettingOrigin) -> Self {
         Self { content: Content::Argument(text.into()), origin }
     }
@@ -126,7 +114,6 @@ impl Given {
         }
     }
 
-    /// The refusal of this value.
     pub fn refused(&self, problem: impl Into<String>) -> RefusedSetting {
         RefusedSetting::Value { given: self.clone(), problem: problem.into() }
     }
@@ -137,16 +124,12 @@ impl Given {
 pub enum RefusedSetting {
     /// A value, or a part of it, is wrong.
     Value {
-        /// The part that is wrong.
         given: Given,
         /// The fault and its remedy, in words.
         problem: String,
     },
-    /// A mapping has an unknown key.
     UnknownKey {
-        /// The key.
         key: Given,
-        /// The known keys.
         known: Vec<&'static str>,
     },
 }

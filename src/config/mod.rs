@@ -4,25 +4,38 @@
 //! result once. Each setting is declared once, in [`declarations`]. Must not know what the program does with a setting.
 
 mod checks;
-pub mod declaration;
+pub(crate) mod declaration;
 pub mod declarations;
-pub mod environment;
-pub mod file;
-pub mod given;
-pub mod kinds;
-pub mod nearest;
+pub(crate) mod environment;
+pub(crate) mod file;
+pub(crate) mod given;
+pub(crate) mod kinds;
+pub(crate) mod nearest;
 mod settings;
-pub mod trafficalerted;
+pub(crate) mod trafficalerted;
 mod unavailable;
 
 use std::path::PathBuf;
 
-pub use declaration::{Access, Arity, Declaration, FileKey, Role};
-pub use given::{Given, RefusedSetting, SettingOrigin};
-pub use settings::Settings;
-pub use unavailable::Unavailable;
+pub(crate) use declaration::{Arity, Declaration, Role};
+pub(crate) use given::{Given, SettingOrigin};
+pub(crate) use settings::Settings;
+pub(crate) use unavailable::Unavailable;
 
+use tracing::Level;
+
+use crate::events::line::LineForm;
 use crate::{account, alert, capture, detect, export, http, locality, pipeline};
+
+/// Each value once, in the order of its first appearance.
+pub(crate) fn without_repeats<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Vec<T> {
+    values.into_iter().fold(Vec::new(), |mut kept, value| {
+        if !kept.contains(&value) {
+            kept.push(value);
+        }
+        kept
+    })
+}
 
 /// The whole configuration, checked.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -54,70 +67,41 @@ pub struct Config {
 }
 
 /// The program's own log, on standard error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Log {
     /// The lowest level that is written.
-    pub level: LogLevel,
+    pub level: Level,
     /// The form of a line.
-    pub format: LogFormat,
+    pub format: LineForm,
 }
 
-/// The level of a log line, the gravest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum LogLevel {
-    /// Something failed.
-    Error,
-    /// Something is not as it should be.
-    Warn,
-    /// The program did something.
-    #[default]
-    Info,
-    /// Details of what it did.
-    Debug,
-    /// Every step.
-    Trace,
-}
-
-/// The form of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LogFormat {
-    /// `ts=… level=info msg="…" key=value`.
-    #[default]
-    Logfmt,
-    /// One JSON object a line.
-    Json,
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: Level::INFO, format: LineForm::default() }
+    }
 }
 
 /// The reason why there is no configuration. Each message has the place, the fault and the remedy.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The file cannot be read.
+pub(crate) enum Error {
     #[error("{}: cannot read the configuration: {source}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The reason that the system gives.
-        source: std::io::Error,
-    },
+    Unreadable { path: PathBuf, source: std::io::Error },
     /// A value or a key is not known, or two settings contradict each other.
     #[error("{place}: {problem}")]
     Invalid {
         /// The option and its value as typed, the variable, or the file with line and column.
         place: String,
-        /// The fault and its remedy.
         problem: String,
     },
     /// Options and files that are known but not built yet: all that were given.
     #[error("{}", unavailable::sentence(.0))]
     Unavailable(Vec<Unavailable>),
-    /// A configuration that cannot be written as YAML.
     #[error("cannot write the configuration as YAML: {0}")]
     Unwritable(String),
 }
 
 impl Error {
-    /// An [`Error::Invalid`] of these words.
-    pub fn invalid(place: impl Into<String>, problem: impl Into<String>) -> Self {
+    pub(crate) fn invalid(place: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Invalid { place: place.into(), problem: problem.into() }
     }
 }

@@ -31,9 +31,6 @@ impl Settings {
 
     /// Takes all values of one setting in this layer. The last one counts; those of a repeatable option count together. A
     /// blank value means that the setting is not given.
-    ///
-    /// # Errors
-    /// A value that the setting cannot have.
     pub fn give(&mut self, declaration: &'static Declaration, mut all: Vec<Given>) -> Result<(), RefusedSetting> {
         let Role::Setting(access) = declaration.role else { return Ok(()) };
         if declaration.arity == Arity::Repeatable {
@@ -53,15 +50,11 @@ impl Settings {
     }
 
     /// As [`Settings::give`], for the setting with this key.
-    ///
-    /// # Errors
-    /// A value that the setting cannot have.
     pub fn give_key(&mut self, key: FileKey, given: Given) -> Result<(), RefusedSetting> {
         by_key(key).map_or(Ok(()), |declaration| self.give(declaration, vec![given]))
     }
 
     /// This layer with `upper` laid over it: if both give a setting, `upper` decides.
-    #[must_use]
     pub fn merge(mut self, upper: Self) -> Self {
         self.given.retain(|(declaration, _)| !declaration.keys.iter().all(|key| upper.gives(*key)));
         self.given.extend(upper.given);
@@ -92,7 +85,6 @@ impl Settings {
 
     /// This layer, in which anomalies raise alerts if it has a setting of their tests and does not say otherwise. In the
     /// file, where all settings may stand with their defaults, such a setting does not imply the alerts.
-    #[must_use]
     pub fn alerting_on_anomalies(mut self) -> Self {
         let is_test =
             |declaration: &Declaration| declaration.long.is_some_and(|name| name.starts_with(ANOMALY_OPTIONS));
@@ -105,9 +97,6 @@ impl Settings {
     }
 
     /// The configuration: the defaults of the rooms under what was given, checked.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] for settings that contradict each other.
     pub fn validate(self) -> Result<Config, Error> {
         let mut config = Config::default();
         for (declaration, given) in &self.given {

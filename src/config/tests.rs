@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::declaration::FileKey;
 use super::declarations::{SECTIONS, of_section, options, settings};
 use super::*;
 use crate::detect::anomaly::Pairs;
@@ -185,7 +186,7 @@ fn setting_of_an_upper_layer_overrides_a_lower_one() {
     assert_eq!(config.capture.snap_length, 102);
     assert_eq!(config.capture.filter.as_deref(), Some("tcp"));
     assert_eq!(config.locality.networks, ["203.0.113.0/24".parse().unwrap()]);
-    assert_eq!(config.log.level, LogLevel::Warn);
+    assert_eq!(config.log.level, Level::WARN);
 }
 
 #[test]

@@ -2,9 +2,11 @@
 //!
 //! Takes their names and advice; gives the sentence. Must not know which options there are.
 
+use super::without_repeats;
+
 /// An option, a variable, a subcommand or a file that is not built yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unavailable {
+pub(crate) struct Unavailable {
     /// The name as it was typed.
     pub what: String,
     /// Advice until it is built: an imperative without a full stop.
@@ -14,30 +16,21 @@ pub struct Unavailable {
 /// `-l and -slack_url are not available yet; leave them out, and meanwhile …`. If the advice differs, each
 /// piece follows the names that it is for.
 pub(super) fn sentence(given: &[Unavailable]) -> String {
-    let names = without_repetition(given.iter().map(|one| one.what.as_str()));
+    let names = without_repeats(given.iter().map(|one| one.what.as_str()));
     let (verb, object) = if names.len() == 1 { ("is", "it") } else { ("are", "them") };
     format!("{} {verb} not available yet; leave {object} out, and meanwhile {}", enumeration(&names), advice(given))
 }
 
 fn advice(given: &[Unavailable]) -> String {
-    let advice = without_repetition(given.iter().map(|one| one.meanwhile));
+    let advice = without_repeats(given.iter().map(|one| one.meanwhile));
     if let [only] = advice[..] {
         return only.to_owned();
     }
     let of = |text: &str| {
         let names = given.iter().filter(|one| one.meanwhile == text).map(|one| one.what.as_str());
-        format!("for {}: {text}", enumeration(&without_repetition(names)))
+        format!("for {}: {text}", enumeration(&without_repeats(names)))
     };
     advice.into_iter().map(of).collect::<Vec<_>>().join("; ")
-}
-
-fn without_repetition<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    texts.fold(Vec::new(), |mut kept, text| {
-        if !kept.contains(&text) {
-            kept.push(text);
-        }
-        kept
-    })
 }
 
 /// `a`, `a and b`, `a, b and c`.

@@ -30,9 +30,6 @@ pub(in crate::app) struct AlertLines {
 
 impl AlertLines {
     /// Starts the writer thread.
-    ///
-    /// # Errors
-    /// When the thread cannot be started, or for want of file descriptors.
     pub(in crate::app) fn start(style: Style, pace: AlertPace) -> io::Result<Self> {
         let gap = move |lost| {
             let message = "alert lines were lost because standard output was not read or could not be written";

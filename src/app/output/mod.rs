@@ -27,7 +27,6 @@ const WAITING_BYTES: usize = 1 << 20;
 /// Longest time that a sender waits for space in the queue, if it may wait.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The two outputs of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stream {
     /// Alert lines, on standard output.
@@ -37,7 +36,6 @@ pub(super) enum Stream {
 }
 
 impl Stream {
-    /// The name of the writer thread.
     const fn thread(self) -> &'static str {
         match self {
             Self::Alerts => "alert-writer",
@@ -103,9 +101,6 @@ impl QueueState {
 
 impl LineQueue {
     /// Starts the writer thread of `stream`, which writes to `out`. `gap` gives the line that stands for so many lost ones.
-    ///
-    /// # Errors
-    /// When the thread cannot be started.
     pub(super) fn start(
         stream: Stream,
         out: impl Write + Send + 'static,
@@ -227,7 +222,6 @@ pub(in crate::app) fn unlocked(descriptor: impl AsFd) -> io::Result<File> {
     descriptor.as_fd().try_clone_to_owned().map(File::from)
 }
 
-/// The line that stands for lost ones.
 pub(in crate::app) fn gap(form: LineForm, message: &str, lost: u64) -> String {
     let mut line = LogLine::new(form, Timestamp::from(SystemTime::now()), "warn", message);
     line.put("lines", lost);

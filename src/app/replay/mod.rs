@@ -2,7 +2,7 @@
 //! standard output, then gives an exit status. Must not know the formats' details.
 
 use std::collections::HashMap;
-use std::io::{self, BufWriter, IsTerminal as _};
+use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,8 +29,6 @@ use crate::tables::sampling::Seeds;
 /// Seed of the hash that decides, past the limits, which keys are admitted and which targets are sampled. Fixed, so
 /// the same files give the same bytes.
 const SAMPLING: u64 = 0x7472_6166_6669_6373;
-
-const GO_ON: ControlFlow<()> = ControlFlow::Continue(());
 
 /// Alerts that are kept for the table when all are asked for.
 const MOST_ALERTS: usize = 10_000;
@@ -72,9 +70,8 @@ fn words_of_a_filter(files: &[PathBuf]) -> Option<String> {
 type ReadOutcome = Result<(), pipeline::Error>;
 
 fn write_alerts(replay: &ReplayInvocation) -> anyhow::Result<ReadOutcome> {
-    let lines = ChangeLines::new(BufWriter::with_capacity(64 << 10, Blocking(io::stdout())), |change, out| {
-        json::write(change, out)
-    });
+    let out = BufWriter::with_capacity(64 << 10, Blocking(io::stdout()));
+    let lines = ChangeLines { out, outcome: Ok(()) };
     let mut read = read_all(replay, &replay.config.detect.for_alerts_alone(), lines);
     super::written(read.resolve().map_or(Ok(()), ChangeLines::finish))?;
     Ok(read.outcome)
@@ -175,31 +172,25 @@ impl AlertSink for Episodes {
 }
 
 /// Writes each change of an alert as a line, until that fails. Waits for a reader that is slow.
-struct ChangeLines<W, F> {
-    out: W,
-    write: F,
+struct ChangeLines {
+    out: BufWriter<Blocking<io::Stdout>>,
     outcome: io::Result<()>,
 }
 
-impl<W: io::Write, F: FnMut(&Change, &mut W) -> io::Result<()>> ChangeLines<W, F> {
-    fn new(out: W, write: F) -> Self {
-        Self { out, write, outcome: Ok(()) }
-    }
-
+impl ChangeLines {
     fn finish(mut self) -> io::Result<()> {
         self.outcome.and_then(|()| self.out.flush())
     }
 }
 
-impl<W: io::Write, F: FnMut(&Change, &mut W) -> io::Result<()>> AlertSink for ChangeLines<W, F> {
+impl AlertSink for ChangeLines {
     fn notify(&mut self, change: &Change) {
         if self.outcome.is_ok() {
-            self.outcome = (self.write)(change, &mut self.out);
+            self.outcome = json::write(change, &mut self.out);
         }
     }
 }
 
-/// The result of reading.
 pub(super) struct ReadResult<T> {
     /// The accounts of all that was read, and what was found; none if nothing could be.
     counted: Option<(Ledger<detect::Notes>, Alarms<T>)>,
@@ -248,7 +239,7 @@ fn read_all<T: AlertSink + Send + 'static>(
     detect: &detect::Config,
     sink: T,
 ) -> ReadResult<T> {
-    read(&replay.files, &replay.config, detect, replay.workers, sink, |_| GO_ON)
+    read(&replay.files, &replay.config, detect, replay.workers, sink, |_| ControlFlow::Continue(()))
 }
 
 /// Reads `files`, counted by so many `workers`, with the detectors of `detect`; `sink` receives the changes of alerts.

@@ -7,13 +7,11 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use super::layers::unavailable_options;
-use super::occurrence::Occurrence;
-use super::options::{all, by_long, by_short};
+use super::options::{Occurrence, all, by_long, by_short};
 use super::reserved;
 use crate::config::nearest::nearest;
 use crate::config::{Arity, Declaration, Error, Unavailable};
 
-/// The rewritten arguments.
 #[derive(Debug, Clone)]
 pub struct Arguments {
     /// The arguments for clap: as many as were typed, long options behind two dashes.
@@ -22,11 +20,8 @@ pub struct Arguments {
     pub occurrences: Vec<Occurrence>,
 }
 
-/// Rewrites the arguments (without the program's name).
-///
-/// # Errors
-/// [`Error::Invalid`] for an option that does not exist, a value attached to a letter, or a missing value;
-/// [`Error::Unavailable`] for a reserved subcommand.
+/// Rewrites the arguments (without the program's name). Refuses an option that does not exist, a value attached to a letter,
+/// a missing value, and a reserved subcommand.
 pub fn rewrite(typed: impl IntoIterator<Item = OsString>) -> Result<Arguments, Error> {
     let mut arguments = Arguments { rewritten: Vec::new(), occurrences: Vec::new() };
     let mut typed = typed.into_iter();

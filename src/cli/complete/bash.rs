@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Choices, SHELLS, SUBCOMMANDS, choices, is_list, modes, names, used};
+use super::{Choices, SHELLS, choices, is_list, modes, names, subcommands, used};
 use crate::cli::options::available;
 use crate::config::Declaration;
 
@@ -109,9 +109,8 @@ pub fn script() -> String {
     predicate(&mut script, "takes_value", |declaration| declaration.arity.takes_next());
     predicate(&mut script, "takes_list", is_list);
     predicate(&mut script, "takes_files", |declaration| choices(declaration) == Choices::Files);
-    let subcommands: Vec<String> = SUBCOMMANDS.iter().map(|(name, _)| (*name).to_owned()).collect();
-    function(&mut script, "is_subcommand", &format!("    [[ ' {} ' == *\" $1 \"* ]]", subcommands.join(" ")));
-    function(&mut script, "subcommands", &printing(&subcommands.join(" ")));
+    function(&mut script, "is_subcommand", &format!("    [[ ' {} ' == *\" $1 \"* ]]", subcommands()));
+    function(&mut script, "subcommands", &printing(&subcommands()));
     function(&mut script, "shells", &printing(SHELLS));
     function(&mut script, "options", &options());
     function(&mut script, "values", &values());

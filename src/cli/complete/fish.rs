@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Choices, SHELLS, SUBCOMMANDS, choices, is_list, modes, names, quoted, uses};
+use super::{Choices, SHELLS, SUBCOMMANDS, choices, is_list, modes, quoted, subcommands, taking_values, uses};
 use crate::cli::options::available;
 use crate::config::Declaration;
 
@@ -47,12 +47,10 @@ end
 
 /// The script.
 pub fn script() -> String {
-    let subcommands: Vec<&str> = SUBCOMMANDS.iter().map(|(name, _)| *name).collect();
-    let taking: Vec<String> = available().filter(|one| one.arity.takes_next()).flat_map(names).collect();
     let mut script = HEAD.to_owned();
     let mut line = |text: String| writeln!(script, "{text}").unwrap_or_default();
-    line(format!("\nset -g __trafficmonitor_subcommands {}", subcommands.join(" ")));
-    line(format!("set -g __trafficmonitor_taking_values {}", taking.join(" ")));
+    line(format!("\nset -g __trafficmonitor_subcommands {}", subcommands()));
+    line(format!("set -g __trafficmonitor_taking_values {}", taking_values()));
     line("\ncomplete -c trafficmonitor -e\ncomplete -c trafficmonitor -f".to_owned());
     for (name, about) in SUBCOMMANDS {
         line(format!("{} -a {name} -d {}", condition(&[super::EXPORTER]), quoted(about, "\\'")));

@@ -4,15 +4,15 @@
 //! the crate `clap_complete` complete no values, and long options only behind two dashes. Must not know what an option sets.
 
 mod bash;
-mod choices;
 mod fish;
 mod zsh;
 
+use super::OUTPUT;
 use super::command::SUBCOMMANDS;
 use super::options::available;
 use super::scope::uses;
+use crate::config::kinds::ValueKind as _;
 use crate::config::{Arity, Declaration};
-use choices::{Choices, choices};
 
 pub use bash::script as bash;
 pub use fish::script as fish;
@@ -22,6 +22,16 @@ pub use zsh::script as zsh;
 const EXPORTER: &str = "exporter";
 /// The shells that there are scripts for.
 const SHELLS: &str = "bash elvish fish powershell zsh";
+
+/// The subcommands.
+fn subcommands() -> String {
+    SUBCOMMANDS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" ")
+}
+
+/// Every name of an option whose value is the next word.
+fn taking_values() -> String {
+    available().filter(|one| one.arity.takes_next()).flat_map(names).collect::<Vec<_>>().join(" ")
+}
 
 /// The exporter and the subcommands, each with its name in the scripts.
 fn modes() -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
@@ -51,4 +61,59 @@ fn is_list(declaration: &Declaration) -> bool {
 /// A text between single quotes, in which `quote` stands for a quote.
 fn quoted(text: &str, quote: &str) -> String {
     format!("'{}'", text.replace('\'', quote))
+}
+
+/// The values that a shell offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Choices {
+    /// Nothing: a number, a size, a network, an expression.
+    Free,
+    Words(Vec<&'static str>),
+    /// These words and the names of the host's interfaces.
+    Interfaces(Vec<&'static str>),
+    Files,
+}
+
+fn choices(declaration: &Declaration) -> Choices {
+    if !declaration.arity.takes_next() {
+        return Choices::Words(vec!["true", "false"]);
+    }
+    let words = declaration.words();
+    match declaration.id().as_str() {
+        "iface" => Choices::Interfaces(vec!["all", "any"]),
+        "ExcludedInterfaces" => Choices::Interfaces(Vec::new()),
+        "pcapfile" | "config" => Choices::Files,
+        "output" => Choices::Words(OUTPUT.words()),
+        _ if words.is_empty() => Choices::Free,
+        _ => Choices::Words(words),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Names of values that no shell can offer.
+    const FREE: [&str; 12] = [
+        "EXPR",
+        "BYTES",
+        "SIZE",
+        "N",
+        "DURATION",
+        "SECONDS",
+        "CIDR,...",
+        "CIDR",
+        "ADDR[/BITS],...",
+        "P",
+        "[HOST]:PORT",
+        "KIND[.SIDE]=SEVERITY,...",
+    ];
+
+    #[test]
+    fn every_option_has_choices_or_a_value_that_no_shell_knows() {
+        for declaration in available().filter(|declaration| declaration.arity.takes_next()) {
+            let is_free = choices(declaration) == Choices::Free;
+            assert_eq!(is_free, FREE.contains(&declaration.value), "{} {}", declaration.id(), declaration.value);
+        }
+    }
 }

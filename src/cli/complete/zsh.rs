@@ -1,7 +1,8 @@
 //! The script for zsh, by its function `_arguments`.
 
-use super::{Choices, SHELLS, SUBCOMMANDS, choices, is_list, modes, names, quoted, spellings, used};
-use crate::cli::options::available;
+use super::{
+    Choices, SHELLS, SUBCOMMANDS, choices, is_list, modes, quoted, spellings, subcommands, taking_values, used,
+};
 use crate::config::Declaration;
 
 const HEAD: &str = r"#compdef trafficmonitor
@@ -43,12 +44,10 @@ fi
 
 /// The script.
 pub fn script() -> String {
-    let subcommands: Vec<&str> = SUBCOMMANDS.iter().map(|(name, _)| *name).collect();
-    let taking: Vec<String> = available().filter(|one| one.arity.takes_next()).flat_map(names).collect();
     let tables = format!(
         "    local -a subcommand_names=({})\n    local -a taking_values=({})\n{}",
-        subcommands.join(" "),
-        taking.join(" "),
+        subcommands(),
+        taking_values(),
         described_subcommands()
     );
     let cases: Vec<String> = modes().map(|(name, subcommand)| case(name, subcommand)).collect();
@@ -78,18 +77,17 @@ fn case(name: &str, subcommand: Option<&'static str>) -> String {
 /// One specification for all spellings of an option.
 fn option(declaration: &Declaration) -> String {
     let help = declaration.help.replace('\\', "\\\\").replace('[', "\\[").replace(']', "\\]");
-    let (attaches, value) = match choices(declaration) {
-        _ if declaration.value.is_empty() && declaration.default.is_empty() => ("", String::new()),
-        Choices::Words(words) if !declaration.arity.takes_next() => ("=-", format!("::truth:({})", words.join(" "))),
-        Choices::Words(words) if is_list(declaration) => {
-            ("=", argument(declaration, &format!("_sequence compadd - {}", words.join(" "))))
-        }
-        Choices::Words(words) => ("=", argument(declaration, &format!("({})", words.join(" ")))),
-        Choices::Interfaces(words) => {
-            ("=", argument(declaration, &format!("_trafficmonitor_interfaces {}", words.join(" "))))
-        }
-        Choices::Files => ("=", argument(declaration, "_files")),
-        Choices::Free => ("=", argument(declaration, " ")),
+    let action = match choices(declaration) {
+        Choices::Words(words) if is_list(declaration) => format!("_sequence compadd - {}", words.join(" ")),
+        Choices::Words(words) => format!("({})", words.join(" ")),
+        Choices::Interfaces(words) => format!("_trafficmonitor_interfaces {}", words.join(" ")),
+        Choices::Files => "_files".to_owned(),
+        Choices::Free => " ".to_owned(),
+    };
+    let (attaches, value) = match declaration.value {
+        "" if declaration.default.is_empty() => ("", String::new()),
+        _ if !declaration.arity.takes_next() => ("=-", format!("::truth:{action}")),
+        value => ("=", format!(":{}:{action}", value.replace(':', "\\:"))),
     };
     let rest = quoted(&format!("{attaches}[{help}]{value}"), "'\\''");
     match spellings(declaration).as_slice() {
@@ -97,8 +95,4 @@ fn option(declaration: &Declaration) -> String {
         [one] => format!("'*{one}'{rest}"),
         several => format!("'*'{{{}}}{rest}", several.join(",")),
     }
-}
-
-fn argument(declaration: &Declaration, action: &str) -> String {
-    format!(":{}:{action}", declaration.value.replace(':', "\\:"))
 }

@@ -6,7 +6,7 @@ mod roff;
 
 use super::command::{PROGRAM, SUBCOMMANDS, heading};
 use super::options::{HELP, VERSION, available};
-use crate::config::Declaration;
+use crate::config::{Declaration, without_repeats};
 use roff::Page;
 
 /// System administration: a daemon that needs rights of its own.
@@ -84,7 +84,6 @@ const EXAMPLES: [(&str, &str); 7] = [
 
 const SEE_ALSO: &str = "pcap-filter(7), tcpdump(8), capabilities(7), setcap(8)";
 
-/// The page.
 pub fn page() -> String {
     let mut page = Page::new(PROGRAM, SECTION, env!("TRAFFICMONITOR_DATE"), env!("CARGO_PKG_VERSION"));
     page.section("NAME").line("trafficmonitor \\- Prometheus exporter of network traffic, backed by libpcap");
@@ -127,13 +126,7 @@ fn options(page: &mut Page) {
     page.paragraph(OPTIONS);
     let mut headings: Vec<_> = available().map(heading).collect();
     headings.sort_by_key(Option::is_some);
-    let headings = headings.into_iter().fold(Vec::new(), |mut kept, heading| {
-        if !kept.contains(&heading) {
-            kept.push(heading);
-        }
-        kept
-    });
-    for heading_here in headings {
+    for heading_here in without_repeats(headings) {
         page.subsection(heading_here.unwrap_or("General"));
         available()
             .filter(|declaration| heading(declaration) == heading_here)

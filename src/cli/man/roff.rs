@@ -12,7 +12,6 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// A page with its title alone.
     pub(super) fn new(title: &str, section: &str, date: &str, version: &str) -> Self {
         Self { text: format!(".TH {title} {section} \"{date}\" \"{title} {version}\" \"System Administration\"\n") }
     }
@@ -21,12 +20,10 @@ impl Page {
         self.text
     }
 
-    /// Begins a section.
     pub(super) fn section(&mut self, title: &str) -> &mut Self {
         self.line(&format!(".SH {title}"))
     }
 
-    /// Begins a part of a section.
     pub(super) fn subsection(&mut self, title: &str) -> &mut Self {
         self.line(&format!(".SS {title}"))
     }
@@ -38,13 +35,8 @@ impl Page {
         self
     }
 
-    /// A paragraph of plain text.
     pub(super) fn paragraph(&mut self, text: &str) {
-        // Behind a title `.PP` would be an empty paragraph.
-        let is_first = self.text.lines().last().is_some_and(|line| line.starts_with(".S"));
-        if !is_first {
-            self.line(".PP");
-        }
+        self.part(".PP");
         self.wrapped(text);
     }
 
@@ -61,11 +53,15 @@ impl Page {
 
     /// A command line with the program.
     pub(super) fn usage(&mut self, program: &str, words: &str) {
-        let is_first = self.text.lines().last().is_some_and(|line| line.starts_with(".S"));
-        if !is_first {
-            self.line(".br");
-        }
+        self.part(".br");
         self.line(&format!("\\fB{}\\fR {}", escaped(program), escaped(words)));
+    }
+
+    /// Parts what follows from what is before. Behind a title that would be an empty paragraph.
+    fn part(&mut self, command: &str) {
+        if !self.text.lines().last().is_some_and(|line| line.starts_with(".S")) {
+            self.line(command);
+        }
     }
 
     fn wrapped(&mut self, text: &str) {

@@ -77,7 +77,7 @@ fn settings_of_the_other_rooms_are_taken_over() {
     assert_eq!(config.account.flow_keying, FlowKeying::Pair);
     assert_eq!(config.account.max_flows, 7);
     assert!(!config.export.seed_families);
-    assert_eq!(config.log, Log { level: LogLevel::Error, format: LogFormat::Json });
+    assert_eq!(config.log, Log { level: Level::ERROR, format: LineForm::Json });
     assert_eq!(run("-promHTTP :9 -web.listen-address :9").http.listen.len(), 1);
     for line in ["-promRefresh 5", "-promRefresh 5s", "-promRefresh 5000ms"] {
         assert_eq!(run(line).pipeline.refresh, Duration::from_secs(5), "{line}");

@@ -11,7 +11,9 @@ use std::time::Duration;
 use super::*;
 use crate::account::FlowKeying;
 use crate::capture::Selection;
-use crate::config::{Log, LogFormat, LogLevel};
+use crate::config::Log;
+use crate::events::line::LineForm;
+use tracing::Level;
 
 const LIBPCAP: &str = "libpcap version 1.10.3 (with TPACKET_V3)";
 
@@ -126,7 +128,7 @@ fn options_override_the_environment_and_that_the_file_and_that_the_defaults() {
     assert_eq!(config.capture.snap_length, 103);
     assert_eq!(config.capture.filter.as_deref(), Some("udp"));
     assert_eq!(config.capture.selection, named(&["eth0", "eth1"]));
-    assert_eq!(config.log.level, LogLevel::Warn);
+    assert_eq!(config.log.level, Level::WARN);
     assert_eq!(config.pipeline, Config::default().pipeline);
 
     let Ok(Invocation::Run(config)) = parse_all(&["-i", "eth2", "icmp"], &[("TRAFFICMONITOR_CONFIG", path)]) else {

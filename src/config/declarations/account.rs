@@ -13,38 +13,30 @@ use crate::config::kinds::{ListOf, ValueKind as _};
 /// In the order of the help.
 pub(super) static DECLARATIONS: &[Declaration] = &[
     setting(&[("locality", "networks")], NETWORKS)
-        .named("localNetworks", "CIDR,...", "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7")
+        .named("localNetworks", "TRAFFICMONITOR_LOCAL_NETWORKS", "CIDR,...", "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7")
         .taking(Arity::List)
-        .variable("TRAFFICMONITOR_LOCAL_NETWORKS")
         .help("Local networks; replaces the default list. A single address is a network of one host"),
     setting(&[("locality", "own_addresses")], access!(ListOf(ADDRESS), config.locality.own_addresses))
-        .named("localIPs", "ADDR[/BITS],...", "")
+        .named("localIPs", "TRAFFICMONITOR_LOCAL_IPS", "ADDR[/BITS],...", "")
         .taking(Arity::List)
-        .variable("TRAFFICMONITOR_LOCAL_IPS")
         .help("Further addresses of this host, in addition to those of its interfaces"),
     setting(&[("account", "flow_key")], access!(FLOW_KEY, config.account.flow_keying))
-        .named("flow-key", "KEY", "service")
-        .variable("TRAFFICMONITOR_FLOW_KEY")
+        .named("flow-key", "TRAFFICMONITOR_FLOW_KEY", "KEY", "service")
         .help("What identifies a flow: service (ephemeral ports merged), dst-port (every destination port) or pair (no ports)"),
     setting(&[("account", "max_flows")], access!(ENTRIES, config.account.max_flows))
-        .named("max-flows", "N", "65536")
-        .variable("TRAFFICMONITOR_MAX_FLOWS")
+        .named("max-flows", "TRAFFICMONITOR_MAX_FLOWS", "N", "65536")
         .help("Capacity of the flow table; traffic of further flows is counted as `other`"),
     setting(&[("account", "max_series")], access!(ENTRIES, config.account.max_series))
-        .named("max-series", "N", "10000")
-        .variable("TRAFFICMONITOR_MAX_SERIES")
+        .named("max-series", "TRAFFICMONITOR_MAX_SERIES", "N", "10000")
         .help("Maximum number of flows exported as series, heaviest first; not more than --max-flows"),
     setting(&[("account", "max_hosts")], access!(ENTRIES, config.account.max_hosts))
-        .named("max-hosts", "N", "16384")
-        .variable("TRAFFICMONITOR_MAX_HOSTS")
+        .named("max-hosts", "TRAFFICMONITOR_MAX_HOSTS", "N", "16384")
         .help("Capacity of the host table; each direction of a host is one entry"),
     setting(&[("account", "max_host_series")], access!(ENTRIES, config.account.max_host_series))
-        .named("max-host-series", "N", "1000")
-        .variable("TRAFFICMONITOR_MAX_HOST_SERIES")
+        .named("max-host-series", "TRAFFICMONITOR_MAX_HOST_SERIES", "N", "1000")
         .help("Maximum number of hosts exported as series, heaviest first; not more than --max-hosts"),
     setting(&[("account", "idle_timeout")], access!(IDLE_TIMEOUT, config.account.idle_timeout))
-        .named("idle-timeout", "DURATION", "15m")
-        .variable("TRAFFICMONITOR_IDLE_TIMEOUT")
+        .named("idle-timeout", "TRAFFICMONITOR_IDLE_TIMEOUT", "DURATION", "15m")
         .reloadable()
         .help("Remove flows and hosts idle for this long (live capture only)"),
 ];

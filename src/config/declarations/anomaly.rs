@@ -14,80 +14,65 @@ use crate::detect::anomaly::{Criteria, Fence};
 /// In the order of the help.
 pub(super) static DECLARATIONS: &[Declaration] = &[
     setting(&[("anomaly", "alerts")], detector!(TRUTH, anomaly.alerts))
-        .switch("anom.alerts", "false")
-        .variable("TRAFFICMONITOR_ANOM_ALERTS")
+        .switch("anom.alerts", "TRAFFICMONITOR_ANOM_ALERTS", "false")
         .reloadable()
         .help("Enable anomaly alerts (implied by any other -anom_ or --anom. option)"),
     setting(&[("anomaly", "methods")], METHODS)
-        .named("anom_methods", "METHOD,...", "diff,fence,highrank,lowrank,magnitude")
+        .named("anom_methods", "TRAFFICMONITOR_ANOM_METHODS", "METHOD,...", "diff,fence,highrank,lowrank,magnitude")
         .taking(Arity::List)
-        .variable("TRAFFICMONITOR_ANOM_METHODS")
         .reloadable()
         .help("Anomaly tests to use: cdf, diff, fence (needs a bound), highrank, ks, lowrank, magnitude"),
     setting(&[("anomaly", "active_size")], detector!(ENTRIES, anomaly.criteria.active_size))
-        .named("anom_active_size", "N", "1")
-        .variable("TRAFFICMONITOR_ANOM_ACTIVE_SIZE")
+        .named("anom_active_size", "TRAFFICMONITOR_ANOM_ACTIVE_SIZE", "N", "1")
         .help("Size of the active window: how many of a pair's latest values are judged"),
     setting(&[("anomaly", "seasons")], detector!(ENTRIES, anomaly.criteria.seasons))
-        .named("anom_n_seasons", "N", "4")
-        .variable("TRAFFICMONITOR_ANOM_N_SEASONS")
+        .named("anom_n_seasons", "TRAFFICMONITOR_ANOM_N_SEASONS", "N", "4")
         .help("Size of the reference window, in multiples of the active window; at least 4 values"),
     setting(&[("anomaly", "capacity")], detector!(ENTRIES, anomaly.capacity))
-        .named("anom_gv_cap", "N", "10")
-        .variable("TRAFFICMONITOR_ANOM_GV_CAP")
+        .named("anom_gv_cap", "TRAFFICMONITOR_ANOM_GV_CAP", "N", "10")
         .help("How many values to keep per pair"),
     setting(&[("anomaly", "lower_bound")], LOWER_BOUND)
-        .named("anom_lower_bound", "BYTES", "5e-324")
-        .variable("TRAFFICMONITOR_ANOM_LOWER_BOUND")
+        .named("anom_lower_bound", "TRAFFICMONITOR_ANOM_LOWER_BOUND", "BYTES", "5e-324")
         .reloadable()
         .help("Fence test: fewer bytes per transfer interval than this are unusual; 5e-324 means no lower bound"),
     setting(&[("anomaly", "upper_bound")], UPPER_BOUND)
-        .named("anom_upper_bound", "BYTES", "")
-        .variable("TRAFFICMONITOR_ANOM_UPPER_BOUND")
+        .named("anom_upper_bound", "TRAFFICMONITOR_ANOM_UPPER_BOUND", "BYTES", "")
         .reloadable()
         .help(
             "Fence test: this many bytes per transfer interval or more are unusual; 5 if only a lower bound is given",
         ),
     setting(&[("anomaly", "sensitivity")], detector!(SENSITIVITY, anomaly.criteria.sensitivity))
-        .named("anom_sensitivity", "P", "2")
-        .variable("TRAFFICMONITOR_ANOM_SENSITIVITY")
+        .named("anom_sensitivity", "TRAFFICMONITOR_ANOM_SENSITIVITY", "P", "2")
         .reloadable()
         .help("If the magnitude test scores below this, no anomaly is reported; values above 1 disable that"),
     setting(&[("anomaly", "threshold")], detector!(PROBABILITY, anomaly.threshold))
-        .named("anom.threshold", "P", "0.6")
-        .variable("TRAFFICMONITOR_ANOM_THRESHOLD")
+        .named("anom.threshold", "TRAFFICMONITOR_ANOM_THRESHOLD", "P", "0.6")
         .reloadable()
         .help("Score above which traffic is an anomaly"),
     setting(&[("anomaly", "min_bytes")], detector!(BYTES, anomaly.min_bytes))
-        .named("anom.min_bytes", "BYTES", "0")
-        .variable("TRAFFICMONITOR_ANOM_MIN_BYTES")
+        .named("anom.min_bytes", "TRAFFICMONITOR_ANOM_MIN_BYTES", "BYTES", "0")
         .reloadable()
         .help("Report no anomaly if the active window has fewer bytes than this"),
     setting(&[("anomaly", "transfer_interval")], detector!(WINDOW, anomaly.transfer_interval))
-        .named("transfer_interval", "DURATION", "5s")
-        .variable("TRAFFICMONITOR_TRANSFER_INTERVAL")
+        .named("transfer_interval", "TRAFFICMONITOR_TRANSFER_INTERVAL", "DURATION", "5s")
         .help("Length of one measuring interval: 100ms to 1d"),
     setting(&[("anomaly", "max_pairs")], detector!(ENTRIES, anomaly.max_pairs))
         .value("N", "10000")
         .help("Maximum number of pairs of hosts in the table"),
     setting(&[("anomaly", "filter_network")], FILTER_NETWORK)
-        .named("filter_ip_CIDR", "CIDR", "0.0.0.0/0")
-        .variable("TRAFFICMONITOR_FILTER_IP_CIDR")
+        .named("filter_ip_CIDR", "TRAFFICMONITOR_FILTER_IP_CIDR", "CIDR", "0.0.0.0/0")
         .reloadable()
         .help("Network for -filter_src and -filter_dst; 0.0.0.0/0 matches every address, IPv6 included"),
     setting(&[("anomaly", "filter_inside")], detector!(TRUTH, anomaly.filter.is_inside))
-        .switch("filter_bool", "true")
-        .variable("TRAFFICMONITOR_FILTER_BOOL")
+        .switch("filter_bool", "TRAFFICMONITOR_FILTER_BOOL", "true")
         .reloadable()
         .help("Make -filter_src and -filter_dst accept addresses inside the network; false: addresses outside it"),
     setting(&[("anomaly", "filter_source")], detector!(TRUTH, anomaly.filter.by_source))
-        .switch("filter_src", "false")
-        .variable("TRAFFICMONITOR_FILTER_SRC")
+        .switch("filter_src", "TRAFFICMONITOR_FILTER_SRC", "false")
         .reloadable()
         .help("Detect anomalies only in traffic whose source address -filter_ip_CIDR accepts"),
     setting(&[("anomaly", "filter_destination")], detector!(TRUTH, anomaly.filter.by_destination))
-        .switch("filter_dst", "false")
-        .variable("TRAFFICMONITOR_FILTER_DST")
+        .switch("filter_dst", "TRAFFICMONITOR_FILTER_DST", "false")
         .reloadable()
         .help("Detect anomalies only in traffic whose destination address -filter_ip_CIDR accepts"),
 ];

@@ -10,43 +10,37 @@ use crate::config::kinds::durations::READ_TIMEOUT;
 use crate::config::kinds::keywords::TRUTH;
 use crate::config::kinds::numbers::{RING_BYTES, SNAP_LENGTH, WHOLE_PACKET_BYTES, WORKERS};
 use crate::config::kinds::{ListOf, ValueKind as _};
+use crate::config::without_repeats;
 
 /// In the order of the help.
 pub(super) static DECLARATIONS: &[Declaration] = &[
     setting(&[("capture", "interfaces")], INTERFACES)
-        .named("iface", "NAME,...", "all")
+        .named("iface", "TRAFFICMONITOR_IFACE", "NAME,...", "all")
         .aliases(&["interface"])
         .letter('i')
         .taking(Arity::Repeatable)
-        .variable("TRAFFICMONITOR_IFACE")
         .help("Interfaces to capture: names (alternative ones too), `all` (every interface that is up, except loopback; new ones are \
                added) or `any` (libpcap's pseudo-device); names with commas may be in double quotes"),
     setting(&[("capture", "excluded_interfaces")], access!(ListOf(INTERFACE_NAME), config.capture.excluded))
-        .named("ExcludedInterfaces", "NAME,...", "")
+        .named("ExcludedInterfaces", "TRAFFICMONITOR_EXCLUDED_INTERFACES", "NAME,...", "")
         .taking(Arity::List)
-        .variable("TRAFFICMONITOR_EXCLUDED_INTERFACES")
         .help("Interfaces that `all` leaves out; names may be in double quotes"),
     setting(&[("capture", "filter")], access!(FREE_TEXT, optional config.capture.filter))
-        .named("filter", "EXPR", "")
+        .named("filter", "TRAFFICMONITOR_FILTER", "EXPR", "")
         .letter('f')
-        .variable("TRAFFICMONITOR_FILTER")
         .help("BPF filter (pcap-filter(7)); may also be given as the remaining arguments"),
     setting(&[("capture", "promiscuous")], access!(TRUTH, config.capture.promiscuous))
-        .switch("promisc", "false")
-        .variable("TRAFFICMONITOR_PROMISC")
+        .switch("promisc", "TRAFFICMONITOR_PROMISC", "false")
         .help("Promiscuous mode: also capture frames addressed to other hosts; not available with `any`"),
     setting(&[("capture", "snap_length")], CAPTURED_BYTES)
-        .named("snaplen", "BYTES", "1500")
+        .named("snaplen", "TRAFFICMONITOR_SNAPLEN", "BYTES", "1500")
         .letter('s')
-        .variable("TRAFFICMONITOR_SNAPLEN")
         .help("Bytes captured per packet, 1 to 65535; 0, 65536 and 262144 mean 65535"),
     setting(&[("capture", "buffer_size")], access!(RING_BYTES, config.capture.buffer_bytes))
-        .named("buffer-size", "SIZE", "32MiB")
-        .variable("TRAFFICMONITOR_BUFFER_SIZE")
+        .named("buffer-size", "TRAFFICMONITOR_BUFFER_SIZE", "SIZE", "32MiB")
         .help("Size of the kernel ring per capture handle, at least 1MiB, such as 32MiB, 32M or plain bytes"),
     setting(&[("capture", "workers")], access!(WORKERS, config.capture.workers))
-        .named("capture.workers", "N", "1")
-        .variable("TRAFFICMONITOR_CAPTURE_WORKERS")
+        .named("capture.workers", "TRAFFICMONITOR_CAPTURE_WORKERS", "N", "1")
         .help("Capture threads per interface that share its packets, each with its own ring: 1 to 64, at most four per core"),
     setting(&[("capture", "read_timeout")], CAPPED_READ_TIMEOUT)
         .letter('w')
@@ -54,9 +48,8 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
         .variable("TRAFFICMONITOR_READ_TIMEOUT")
         .help("Read timeout: how long libpcap may delay packets; capped at 500ms"),
     setting(&[("capture", "pcap_file")], access!(FILE_NAME, optional config.source))
-        .named("pcapfile", "FILE", "")
+        .named("pcapfile", "TRAFFICMONITOR_PCAPFILE", "FILE", "")
         .letter('r')
-        .variable("TRAFFICMONITOR_PCAPFILE")
         .help("Read this capture file instead of interfaces, using packet timestamps, then keep serving its final state; \
                `-` is standard input"),
 ];
@@ -78,7 +71,7 @@ const INTERFACES: Access = Access {
 
 /// `all` and `any` stand alone; a name given twice counts once.
 fn selection(names: Vec<String>) -> Selection {
-    let names = super::without_repeats(names);
+    let names = without_repeats(names);
     match names.as_slice() {
         [one] if one == "all" => Selection::All,
         [one] if one == "any" => Selection::Any,

@@ -19,7 +19,7 @@ static ROOMS: &[&[Declaration]] =
     &[capture::DECLARATIONS, account::DECLARATIONS, detect::DECLARATIONS, anomaly::DECLARATIONS, serving::DECLARATIONS];
 
 /// The sections of the configuration file, in their order, each with its heading in the help.
-pub const SECTIONS: [(&str, &str); 12] = [
+pub(crate) const SECTIONS: [(&str, &str); 12] = [
     ("capture", "Capture"),
     ("locality", "Local networks"),
     ("account", "Flows"),
@@ -42,12 +42,12 @@ pub fn settings() -> impl Iterator<Item = &'static Declaration> + Clone {
 }
 
 /// The settings that have an option.
-pub fn options() -> impl Iterator<Item = &'static Declaration> + Clone {
+pub(crate) fn options() -> impl Iterator<Item = &'static Declaration> + Clone {
     settings().filter(|declaration| declaration.is_option())
 }
 
 /// The settings with one key in this section of the file, in their order there.
-pub fn of_section(section: &str) -> impl Iterator<Item = (&'static str, &'static Declaration)> {
+pub(crate) fn of_section(section: &str) -> impl Iterator<Item = (&'static str, &'static Declaration)> {
     settings().filter_map(move |declaration| match declaration.keys {
         [(of, key)] if *of == section => Some((*key, declaration)),
         _ => None,
@@ -112,16 +112,6 @@ macro_rules! detector {
     };
 }
 use detector;
-
-/// Each value once, in the order of its first appearance.
-fn without_repeats<T: PartialEq>(values: Vec<T>) -> Vec<T> {
-    values.into_iter().fold(Vec::new(), |mut kept, value| {
-        if !kept.contains(&value) {
-            kept.push(value);
-        }
-        kept
-    })
-}
 
 /// The notice that a network is taken without its host bits.
 fn host_bits(given: &Given, network: &IpNet) -> Option<String> {

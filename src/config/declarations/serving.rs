@@ -6,50 +6,44 @@ use crate::config::kinds::addresses::LISTEN_ADDRESS;
 use crate::config::kinds::durations::REFRESH;
 use crate::config::kinds::keywords::{LOG_FORMAT, LOG_LEVEL, TRUTH};
 use crate::config::kinds::{ListOf, ValueKind as _};
+use crate::config::without_repeats;
 
 /// In the order of the help.
 pub(super) static DECLARATIONS: &[Declaration] = &[
     setting(&[("export", "seed_families")], access!(TRUTH, config.export.seed_families))
-        .switch("metrics.seed", "true")
-        .variable("TRAFFICMONITOR_METRICS_SEED")
+        .switch("metrics.seed", "TRAFFICMONITOR_METRICS_SEED", "true")
         .reloadable()
         .help("Export hosts_src_dst, total_incoming and total_outgoing"),
     setting(&[("export", "flow_packets")], access!(TRUTH, config.export.flow_packets))
-        .switch("metrics.flow_packets", "false")
-        .variable("TRAFFICMONITOR_METRICS_FLOW_PACKETS")
+        .switch("metrics.flow_packets", "TRAFFICMONITOR_METRICS_FLOW_PACKETS", "false")
         .reloadable()
         .help("Also export packets per flow; doubles the number of flow series"),
     setting(&[("export", "created")], access!(TRUTH, config.export.created))
-        .switch("metrics.created", "false")
-        .variable("TRAFFICMONITOR_METRICS_CREATED")
+        .switch("metrics.created", "TRAFFICMONITOR_METRICS_CREATED", "false")
         .reloadable()
         .help("Add the _created time of each counter to OpenMetrics output; Prometheus 2 stores these as extra series"),
     setting(&[("http", "listen")], LISTEN)
-        .named("promHTTP", "[HOST]:PORT", ":8888")
+        .named("promHTTP", "TRAFFICMONITOR_PROM_HTTP", "[HOST]:PORT", ":8888")
         .aliases(&["web.listen-address"])
         .taking(Arity::Repeatable)
-        .variable("TRAFFICMONITOR_PROM_HTTP")
         .help("Address to serve /metrics on; :8888 means all addresses, IPv6 and IPv4"),
     setting(&[("pipeline", "refresh")], access!(REFRESH, config.pipeline.refresh))
-        .named("promRefresh", "SECONDS", "5")
-        .variable("TRAFFICMONITOR_PROM_REFRESH")
+        .named("promRefresh", "TRAFFICMONITOR_PROM_REFRESH", "SECONDS", "5")
         .reloadable()
         .help("How often the exported figures are refreshed: seconds (5, 0.5) or a duration (5s)"),
     setting(&[("log", "level")], access!(LOG_LEVEL, config.log.level))
-        .named("log.level", "LEVEL", "info")
+        .named("log.level", "TRAFFICMONITOR_LOG_LEVEL", "LEVEL", "info")
         .aliases(&["loglevel"])
-        .variable("TRAFFICMONITOR_LOG_LEVEL")
         .reloadable()
         .help("Level of the program's own log: error, warn, info, debug or trace"),
     setting(&[("log", "format")], access!(LOG_FORMAT, config.log.format))
-        .named("log.format", "FORMAT", "logfmt")
-        .variable("TRAFFICMONITOR_LOG_FORMAT")
+        .named("log.format", "TRAFFICMONITOR_LOG_FORMAT", "FORMAT", "logfmt")
         .help("Format of the log on standard error and of the alert lines on standard output: logfmt or json"),
 ];
 
 const LISTEN: Access = Access {
     apply: |config, given| {
-        config.http.listen = super::without_repeats(ListOf(LISTEN_ADDRESS).read(given)?);
+        config.http.listen = without_repeats(ListOf(LISTEN_ADDRESS).read(given)?);
         Ok(())
     },
     ..access!(ListOf(LISTEN_ADDRESS), config.http.listen)

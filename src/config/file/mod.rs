@@ -21,20 +21,13 @@ use yaml::Mistake;
 /// Advice for the list of permitted networks.
 const WITHOUT_PERMITTED_NETWORKS: &str = "count what is not permitted with a filter, such as not net 10.0.0.0/8";
 
-/// Reads a configuration file.
-///
-/// # Errors
-/// [`Error::Unreadable`]; [`Error::Invalid`] with file, line and column; [`Error::Unavailable`] for the file of another
-/// program that is known but not read yet.
+/// Reads a configuration file. The file of another program that is known but not read yet gives [`Error::Unavailable`].
 pub fn load(path: &Path) -> Result<Settings, Error> {
     let text = fs::read_to_string(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
     parse(&text, path)
 }
 
 /// Reads the text of the configuration file `path`: YAML, or TrafficAlerted's format, which has keys of its own.
-///
-/// # Errors
-/// As [`load`], but for reading the file.
 pub fn parse(text: &str, path: &Path) -> Result<Settings, Error> {
     if text.trim_start().starts_with('{') && text.contains("\"permitted_cidrs\"") {
         let what = format!("{}: the list of permitted networks (permitted_cidrs)", path.display());

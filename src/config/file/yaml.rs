@@ -23,14 +23,10 @@ use crate::capture::printable::is_unsafe;
 pub(super) enum Mistake {
     /// The text is not YAML, or does not consist of sections and keys.
     Unreadable(YamlError),
-    /// A setting is refused.
     Refused(RefusedSetting),
 }
 
-/// Reads the settings of a document.
-///
-/// # Errors
-/// The first mistake in it.
+/// Reads the settings of a document, or gives the first mistake in it.
 pub(super) fn read(text: &str, path: &Path) -> Result<Settings, Mistake> {
     let mut document = Document { path: path.into(), settings: Settings::default(), refusal: None };
     let read = serde_saphyr::with_deserializer_from_str_with_options(text, strict(), |deserializer| {
@@ -54,7 +50,6 @@ fn strict() -> Options {
     }
 }
 
-/// A document that is read.
 struct Document {
     path: Arc<Path>,
     settings: Settings,
@@ -95,7 +90,8 @@ impl<'de> Visitor<'de> for DocumentLevel<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self { document, section } = self;
-        while let Some(key) = map.next_key().map(|key| key.map(|key| in_file(of_text(key), &document.path)))? {
+        while let Some(key) = map.next_key()? {
+            let key = in_file(given(key, Content::Text), &document.path);
             if let Some(section) = section {
                 let declaration = document.stop(known(&key, of_section(section)))?;
                 let value = in_file(map.next_value()?, &document.path);
@@ -138,16 +134,14 @@ fn in_file(node: Given, path: &Arc<Path>) -> Given {
     Given { content, origin }
 }
 
-fn of_text(Spanned { value, referenced, .. }: Spanned<String>) -> Given {
+fn given<T>(Spanned { value, referenced, .. }: Spanned<T>, content: fn(T) -> Content) -> Given {
     let (line, column) = (referenced.line(), referenced.column());
-    Given { content: Content::Text(value), origin: SettingOrigin::File { path: Path::new("").into(), line, column } }
+    Given { content: content(value), origin: SettingOrigin::File { path: Path::new("").into(), line, column } }
 }
 
 impl<'de> Deserialize<'de> for Given {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Spanned { value: content, referenced, .. } = Spanned::deserialize(deserializer)?;
-        let (line, column) = (referenced.line(), referenced.column());
-        Ok(Self { content, origin: SettingOrigin::File { path: Path::new("").into(), line, column } })
+        Spanned::deserialize(deserializer).map(|node| given(node, |content| content))
     }
 }
 
@@ -209,10 +203,7 @@ impl<'de> Visitor<'de> for ContentVisitor {
 
 impl Config {
     /// The configuration as the YAML file that would give it (without the notices).
-    ///
-    /// # Errors
-    /// [`Error::Unwritable`] if it cannot be written as YAML.
-    pub fn to_yaml(&self) -> Result<String, Error> {
+    pub(crate) fn to_yaml(&self) -> Result<String, Error> {
         let sections = SECTIONS.map(|(section, _)| {
             let keys = of_section(section).map(|(key, declaration)| (key, declaration.shown(self)));
             (section, Content::Mapping(keys.map(|(key, value)| (text(key), value.into())).collect()))

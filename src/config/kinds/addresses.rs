@@ -22,7 +22,6 @@ pub(crate) const FREE_TEXT: Scalar<String> = Scalar {
     parse_raw: None,
 };
 
-/// The name of a file.
 pub const FILE_NAME: Scalar<PathBuf> = Scalar {
     form: "a file name",
     scalars: Scalars::Text,
@@ -71,7 +70,6 @@ pub const ADDRESS: Scalar<IpAddr> = Scalar {
     parse_raw: None,
 };
 
-/// An address to listen on.
 pub(crate) const LISTEN_ADDRESS: Scalar<ListenAddress> = Scalar {
     form: "[HOST]:PORT, such as :8888, localhost:8888 or [::1]:8888",
     scalars: Scalars::Text,

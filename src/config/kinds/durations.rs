@@ -27,14 +27,12 @@ pub(crate) const IDLE_TIMEOUT: Scalar<Duration> = Scalar {
     parse: |text| with_units(text).filter(|timeout| (Duration::from_secs(1)..=LONGEST).contains(timeout)),
     ..READ_TIMEOUT
 };
-/// A time that may be zero.
 pub(crate) const WAIT: Scalar<Duration> = Scalar {
     form: "seconds or a duration from 0s to 366d, such as 60 or 1m",
     scalars: Scalars::TextOrNumber,
     parse: |text| seconds_or_units(text, Duration::ZERO..=LONGEST),
     ..READ_TIMEOUT
 };
-/// The length of a window.
 pub const WINDOW: Scalar<Duration> = Scalar {
     form: "seconds or a duration from 100ms to 366d, such as 170 or 5m",
     parse: |text| seconds_or_units(text, TICK..=LONGEST),

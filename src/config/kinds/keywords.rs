@@ -2,17 +2,18 @@
 //!
 //! Takes a word; gives the value, or the nearest word. Must not know which setting it is for.
 
+use tracing::Level;
+
 use super::super::given::Content;
 use super::super::nearest::nearest;
-use super::super::{LogFormat, LogLevel};
 use super::{Scalar, Scalars, ValueKind};
 use crate::account::FlowKeying;
 use crate::alert::{Severity, Side};
 use crate::detect::anomaly::Method;
 use crate::detect::bandwidth::BandwidthDirection;
 use crate::detect::{Kind, scan};
+use crate::events::line::LineForm;
 
-/// One of several words.
 #[derive(Debug, Clone, Copy)]
 pub struct Keywords<T: 'static> {
     /// The words, in the order in which messages list them.
@@ -21,52 +22,44 @@ pub struct Keywords<T: 'static> {
     pub synonyms: &'static [(&'static str, T)],
     /// Words that are meant for something else, and what to say of them.
     pub strays: (&'static [&'static str], &'static str),
-    /// The beginning of the form.
+    /// The beginning of the form, before the words.
     pub noun: &'static str,
 }
 
 impl<T> Keywords<T> {
-    /// These words and no other.
     pub const fn of(words: &'static [(&'static str, T)]) -> Self {
         Self { words, synonyms: &[], strays: (&[], ""), noun: "" }
     }
 }
 
 impl<T: Copy + PartialEq> Keywords<T> {
-    /// The word for a value.
     pub fn word(&self, value: T) -> &'static str {
         self.words.iter().find(|(_, known)| *known == value).map_or("", |(word, _)| word)
     }
 }
 
-/// The identity of a flow.
 pub(crate) const FLOW_KEY: Keywords<FlowKeying> = Keywords::of(&[
     ("service", FlowKeying::Service),
     ("dst-port", FlowKeying::DestinationPort),
     ("pair", FlowKeying::Pair),
 ]);
-/// The bytes of an address that are limited.
 pub const DIRECTION: Keywords<BandwidthDirection> = Keywords::of(&[
     ("source", BandwidthDirection::Source),
     ("destination", BandwidthDirection::Destination),
     ("both", BandwidthDirection::Both),
 ]);
-/// The contacts that count towards a scan.
 pub(crate) const SCAN_RULE: Keywords<scan::Rule> =
     Keywords::of(&[("evidence", scan::Rule::Evidence), ("contacts", scan::Rule::Contacts)]);
-/// A kind of alerts.
 pub(crate) const ALERT_KIND: Keywords<Kind> = Keywords::of(&[
     ("host_scan", Kind::HostScan),
     ("port_scan", Kind::PortScan),
     ("bandwidth", Kind::Bandwidth),
     ("anomaly", Kind::Anomaly),
 ]);
-/// The severity of an alert.
 pub const SEVERITY: Keywords<Severity> =
     Keywords::of(&[("info", Severity::Info), ("warning", Severity::Warning), ("critical", Severity::Critical)]);
 /// The side of the local networks' border.
 pub const SIDE: Keywords<Side> = Keywords::of(&[("inside", Side::Inside), ("outside", Side::Outside)]);
-/// A test for anomalies.
 pub(crate) const METHOD: Keywords<Method> = Keywords {
     noun: "an anomaly test: ",
     ..Keywords::of(&[
@@ -81,23 +74,22 @@ pub(crate) const METHOD: Keywords<Method> = Keywords {
 };
 /// The level of the program's own log. The words of the older programs' `-loglevel` are read too: nothing here is graver
 /// than an error.
-pub(crate) const LOG_LEVEL: Keywords<LogLevel> = Keywords {
-    synonyms: &[("fatal", LogLevel::Error), ("panic", LogLevel::Error)],
+pub(crate) const LOG_LEVEL: Keywords<Level> = Keywords {
+    synonyms: &[("fatal", Level::ERROR), ("panic", Level::ERROR)],
     ..Keywords::of(&[
-        ("error", LogLevel::Error),
-        ("warn", LogLevel::Warn),
-        ("info", LogLevel::Info),
-        ("debug", LogLevel::Debug),
-        ("trace", LogLevel::Trace),
+        ("error", Level::ERROR),
+        ("warn", Level::WARN),
+        ("info", Level::INFO),
+        ("debug", Level::DEBUG),
+        ("trace", Level::TRACE),
     ])
 };
-/// The format of the program's own log.
-pub(crate) const LOG_FORMAT: Keywords<LogFormat> = Keywords {
+pub(crate) const LOG_FORMAT: Keywords<LineForm> = Keywords {
     strays: (
         &["console", "csv", "jsonl"],
         "this is a value of --log-format (the format of policy events); expected logfmt or json",
     ),
-    ..Keywords::of(&[("logfmt", LogFormat::Logfmt), ("json", LogFormat::Json)])
+    ..Keywords::of(&[("logfmt", LineForm::Logfmt), ("json", LineForm::Json)])
 };
 
 impl<T: Copy + PartialEq> ValueKind for Keywords<T> {

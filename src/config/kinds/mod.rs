@@ -16,9 +16,7 @@ use serde::de::Unexpected;
 
 use super::given::{Content, Given, RefusedSetting};
 
-/// A kind of value.
 pub trait ValueKind {
-    /// The value.
     type Value;
 
     /// The form of a value, for messages: `a number from 1 to 64`.
@@ -34,10 +32,8 @@ pub trait ValueKind {
         Vec::new()
     }
 
-    /// Reads a text, which is not blank. A kind that is a mapping refuses every text.
-    ///
-    /// # Errors
-    /// The problem and its remedy, without the text itself.
+    /// Reads a text, which is not blank; or gives the problem and its remedy, without the text itself. A kind that is a
+    /// mapping refuses every text.
     fn parse(&self, _text: &str) -> Result<Self::Value, String> {
         Err(self.expected())
     }
@@ -46,17 +42,11 @@ pub trait ValueKind {
     fn show(&self, value: &Self::Value) -> Content;
 
     /// Reads the text of an option or a variable.
-    ///
-    /// # Errors
-    /// As [`ValueKind::parse`].
     fn parse_argument(&self, argument: &OsStr) -> Result<Self::Value, String> {
         self.parse(argument.to_str().ok_or(NOT_UTF_8)?.trim())
     }
 
-    /// Reads a value that was given and is not blank.
-    ///
-    /// # Errors
-    /// The part of it that is wrong, and the problem.
+    /// Reads a value that was given and is not blank; or gives the part of it that is wrong, and the problem.
     fn read(&self, given: &Given) -> Result<Self::Value, RefusedSetting> {
         read_scalar(self, given)
     }
@@ -76,7 +66,6 @@ pub enum Scalars {
     Number,
     /// A number (bytes, seconds) or a string with a unit.
     TextOrNumber,
-    /// `true` or `false`.
     Truth,
     /// None: it is a mapping.
     Nothing,
@@ -98,13 +87,13 @@ impl Scalars {
 /// A kind of value with one notation.
 #[derive(Debug, Clone, Copy)]
 pub struct Scalar<T> {
-    form: &'static str,
-    scalars: Scalars,
+    pub form: &'static str,
+    pub scalars: Scalars,
     /// None for a text that is not such a value.
-    parse: fn(&str) -> Option<T>,
-    show: fn(&T) -> Content,
+    pub parse: fn(&str) -> Option<T>,
+    pub show: fn(&T) -> Content,
     /// Reads an argument that may be other than UTF-8.
-    parse_raw: Option<fn(&OsStr) -> Option<T>>,
+    pub parse_raw: Option<fn(&OsStr) -> Option<T>>,
 }
 
 impl<T> ValueKind for Scalar<T> {
@@ -137,7 +126,6 @@ impl<T> ValueKind for Scalar<T> {
 /// The problem of an argument that must be a text.
 const NOT_UTF_8: &str = "not UTF-8";
 
-/// Reads a scalar.
 fn read_scalar<K: ValueKind + ?Sized>(kind: &K, given: &Given) -> Result<K::Value, RefusedSetting> {
     if let Content::Argument(argument) = &given.content {
         return kind.parse_argument(argument).map_err(|problem| given.refused(problem));

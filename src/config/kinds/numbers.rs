@@ -22,7 +22,6 @@ const SMALLEST_RING_BYTES: u64 = 1 << 20;
 /// The entries of a table, or those of them that are exported.
 pub(crate) const ENTRIES: Scalar<usize> =
     Scalar { form: "a number from 1 to 16777216", parse: |text| within(text, 1..=MOST_ENTRIES), ..COUNT };
-/// Threads that share a work.
 pub const WORKERS: Scalar<usize> =
     Scalar { form: "a number from 1 to 64", parse: |text| within(text, 1..=MOST_WORKERS), ..COUNT };
 
@@ -55,7 +54,6 @@ pub(crate) const WHOLE_PACKET_BYTES: u32 = 65_535;
 /// "Everything" of libpcap and tcpdump (`MAXIMUM_SNAPLEN`).
 const LIBPCAP_WHOLE_PACKET_BYTES: u32 = 262_144;
 
-/// A TCP or UDP port.
 pub const PORT: Scalar<u16> = Scalar {
     form: "a port from 1 to 65535",
     scalars: Scalars::Number,
@@ -78,7 +76,6 @@ pub(crate) const SENSITIVITY: Scalar<f64> = Scalar {
     parse: |text| within(text, 0.0..=f64::MAX),
     ..BOUND
 };
-/// A probability.
 pub(crate) const PROBABILITY: Scalar<f64> =
     Scalar { form: "a score from 0 to 1, such as 0.6", parse: |text| within(text, 0.0..=1.0), ..BOUND };
 
@@ -132,12 +129,10 @@ pub struct TrafficBytes {
     form: &'static str,
 }
 
-/// A number of bytes that may not be exceeded.
 pub(crate) const BYTE_LIMIT: TrafficBytes = TrafficBytes {
     least: 1,
     form: "a number of bytes above 0, alone or with K, M, G or T (powers of 1000), such as 1000000000 or 1G",
 };
-/// A number of bytes.
 pub const BYTES: TrafficBytes = TrafficBytes {
     least: 0,
     form: "a number of bytes, alone or with K, M, G or T (powers of 1000), such as 5000000 or 5M",

@@ -42,7 +42,6 @@ impl ValueKind for SeverityOfKind {
 /// The keys of the mappings in lists of rules.
 pub(crate) const RULE_KEYS: [&[&str]; 2] = [LimitOfNetwork::KEYS, ExcludedTraffic::KEYS];
 
-/// A bandwidth limit of a network.
 #[derive(Debug, Clone, Copy)]
 pub struct LimitOfNetwork;
 
@@ -92,7 +91,6 @@ impl ValueKind for LimitOfNetwork {
     }
 }
 
-/// Traffic that raises no alerts.
 #[derive(Debug, Clone, Copy)]
 pub struct ExcludedTraffic;
 

@@ -11,10 +11,11 @@ use super::{ListOf, ValueKind};
 use crate::account::FlowKeying;
 use crate::alert::{Severity, Side};
 use crate::config::given::Given;
-use crate::config::{LogFormat, LogLevel};
 use crate::detect::anomaly::Method;
 use crate::detect::bandwidth::BandwidthDirection;
 use crate::detect::{Kind, scan};
+use crate::events::line::LineForm;
+use tracing::Level;
 
 /// The text of a value in the configuration file.
 fn text_of<K: ValueKind>(kind: &K, value: &K::Value) -> String {
@@ -273,9 +274,9 @@ fn are_read_as_they_are_shown<T: Copy + PartialEq + std::fmt::Debug>(kind: Keywo
 #[test]
 fn keywords_are_read_as_they_are_shown_and_others_find_their_neighbour() {
     are_read_as_they_are_shown(FLOW_KEY, &[FlowKeying::Service, FlowKeying::DestinationPort, FlowKeying::Pair]);
-    let levels = [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace];
+    let levels = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
     are_read_as_they_are_shown(LOG_LEVEL, &levels);
-    are_read_as_they_are_shown(LOG_FORMAT, &[LogFormat::Logfmt, LogFormat::Json]);
+    are_read_as_they_are_shown(LOG_FORMAT, &[LineForm::Logfmt, LineForm::Json]);
     are_read_as_they_are_shown(
         DIRECTION,
         &[BandwidthDirection::Source, BandwidthDirection::Destination, BandwidthDirection::Both],
@@ -285,7 +286,7 @@ fn keywords_are_read_as_they_are_shown_and_others_find_their_neighbour() {
     are_read_as_they_are_shown(METHOD, &Method::ALL);
     are_read_as_they_are_shown(SEVERITY, &Severity::ALL);
     are_read_as_they_are_shown(SIDE, &Side::BOTH);
-    assert_eq!(LOG_LEVEL.parse("fatal"), Ok(LogLevel::Error));
+    assert_eq!(LOG_LEVEL.parse("fatal"), Ok(Level::ERROR));
     assert!(METHOD.parse("hirank").unwrap_err().starts_with("did you mean highrank? expected an anomaly test"));
     assert_eq!(SCAN_RULE.parse("guess"), Err("expected evidence or contacts".to_owned()));
 }

@@ -18,7 +18,6 @@ pub const PORT: u16 = 8698;
 /// The extension of such a file's name.
 pub const EXTENSION: &str = "conf";
 
-/// The keys of the file.
 pub const KEYS: &[&str] = &[
     "TrafficInterval",
     "ByteLimit",
@@ -51,13 +50,10 @@ pub(super) fn is_file(text: &str) -> bool {
     text.lines().filter_map(|line| line.split_once(':')).any(|(key, _)| KEYS.contains(&key.trim()))
 }
 
-/// Reads the text of the file `path`.
-///
-/// # Errors
-/// [`Error::Invalid`], with file and line, for a line without a colon, for a key that is unknown, duplicate or missing,
-/// and for a value that the setting cannot have.
+/// Reads the text of the file `path`. Refuses a line without a colon, and an unknown, duplicate or missing key.
 pub(super) fn parse(text: &str, path: &Path) -> Result<Settings, Error> {
-    let mut layer = KeyedLayer::new(path);
+    let mut layer =
+        KeyedLayer { path: path.into(), settings: Settings::of_trafficalerted(), lines: [None; KEYS.len()] };
     for (number, line) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
         let read = KeyLine::of(line).and_then(|line| line.map_or(Ok(()), |line| layer.take(&line, number)));
         read.map_err(|problem| Error::invalid(format!("{}:{number}", path.display()), problem))?;
@@ -111,10 +107,6 @@ struct KeyedLayer {
 }
 
 impl KeyedLayer {
-    fn new(path: &Path) -> Self {
-        Self { path: path.into(), settings: Settings::of_trafficalerted(), lines: [None; KEYS.len()] }
-    }
-
     fn take(&mut self, read: &KeyLine<'_>, line: u64) -> Result<(), String> {
         let KeyLine { key, value, column } = *read;
         let place = KEYS.iter().position(|known| *known == key).ok_or_else(|| unknown(key))?;
@@ -163,10 +155,8 @@ fn apply(settings: &mut Settings, key: &str, value: &str, origin: SettingOrigin)
     settings.give(declaration, vec![Given::argument(value, origin)]).map_err(|refusal| refusal.problem())
 }
 
-/// The layer of the seven arguments; none if the arguments are something else, such as a filter.
-///
-/// # Errors
-/// [`Error::Invalid`] for an argument that is wrong in its place, and for arguments too few or too many.
+/// The layer of the seven arguments; none if the arguments are something else, such as a filter. Refuses an argument that is
+/// wrong in its place, and arguments too few or too many.
 pub fn of_words(words: &[impl AsRef<str>]) -> Result<Option<Settings>, Error> {
     let words: Vec<_> = words.iter().map(AsRef::as_ref).collect();
     if !are_meant(&words) {

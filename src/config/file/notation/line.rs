@@ -13,13 +13,12 @@ const SILENT_INDICATORS: [char; 2] = ['!', '&'];
 /// A line without its comment.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct YamlLine<'a> {
-    /// The number of the line, from 1.
+    /// From 1.
     pub number: usize,
     /// The number of blanks at the beginning.
     pub indentation: usize,
     /// The text from there to the comment, without blanks at the end.
     pub body: &'a str,
-    /// The blanks before the body.
     blanks: &'a str,
 }
 
@@ -27,7 +26,6 @@ pub(super) struct YamlLine<'a> {
 pub(super) type InLine = (usize, String);
 
 impl<'a> YamlLine<'a> {
-    /// The line with this number.
     pub(super) fn new(number: usize, written: &'a str) -> Self {
         let body = without_comment(written).trim();
         let blanks = &written[..written.len() - written.trim_start().len()];
@@ -66,16 +64,16 @@ impl<'a> YamlLine<'a> {
         Some(self.needs_quotes(&self.body[at..], at))
     }
 
-    /// A quote or bracket that opens the value and does not close in this line.
-    pub(super) fn opening(&self) -> Option<(usize, char)> {
+    /// A quote or bracket that opens the value and does not close in this line: its column, and the pair.
+    pub(super) fn opening(&self) -> Option<(usize, char, char)> {
         let value = self.value()?;
-        let mark = value.chars().next().filter(|mark| ['"', '\'', '[', '{'].contains(mark))?;
-        let closing = match mark {
-            '[' => ']',
-            '{' => '}',
-            quote => quote,
+        let (mark, closing) = match value.chars().next()? {
+            '[' => ('[', ']'),
+            '{' => ('{', '}'),
+            quote @ ('"' | '\'') => (quote, quote),
+            _ => return None,
         };
-        (!value[1..].contains(closing)).then(|| (self.column_of(value), mark))
+        (!value[1..].contains(closing)).then(|| (self.column_of(value), mark, closing))
     }
 
     /// The body without the dash of a list.
@@ -96,7 +94,6 @@ impl<'a> YamlLine<'a> {
         self.missing_space_after_dash().or_else(|| self.missing_space_after_colon())
     }
 
-    /// A tab or another blank in the indentation.
     pub(super) fn odd_blank(&self) -> Option<InLine> {
         let (at, blank) = self.blanks.chars().enumerate().find(|(_, blank)| *blank != ' ')?;
         let problem = match blank {

@@ -10,7 +10,6 @@ use line::YamlLine;
 /// A slip of the notation. Line and column count from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Slip {
-    /// The line.
     pub line: usize,
     /// The column, in characters.
     pub column: usize,
@@ -56,12 +55,7 @@ fn lines(text: &str) -> impl Iterator<Item = YamlLine<'_>> {
 /// A quote or bracket that is opened and never closed.
 fn unclosed(read: &[YamlLine<'_>]) -> Option<Slip> {
     read.iter().enumerate().rev().find_map(|(at, line)| {
-        let (column, mark) = line.opening()?;
-        let closing = match mark {
-            '[' => ']',
-            '{' => '}',
-            quote => quote,
-        };
+        let (column, mark, closing) = line.opening()?;
         let is_closed = read[at + 1..].iter().any(|later| later.body.contains(closing));
         let what = if mark == closing { "quote" } else { "bracket" };
         (!is_closed).then(|| Slip::at(line, (column, format!("the {what} {mark} is not closed"))))
