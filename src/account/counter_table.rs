@@ -228,7 +228,6 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
         (0..).zip(&self.counts).filter(|(_, count)| count.is_used).map(|(at, count)| (count.counters.bytes, at))
     }
 
-    /// Marks the entry at `position` as shown in a row or not.
     pub(crate) fn set_shown(&mut self, position: u32, is_shown: bool) {
         self.counts[position as usize].is_shown = is_shown;
     }

@@ -127,7 +127,6 @@ pub trait SeriesKey: Copy + Ord + Hash {
     fn groups_from_the_start() -> Vec<Self::Group>;
 }
 
-/// Protocols that occur in nearly all traffic.
 const USUAL_PROTOCOLS: [Protocol; 4] = [Protocol::ICMP, Protocol::TCP, Protocol::UDP, Protocol::ICMPV6];
 
 impl SeriesKey for FlowKey {

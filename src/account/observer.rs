@@ -105,7 +105,6 @@ impl<'a, A: Address, N: Copy + Default> RowBatch<'a, A, N> {
         Self { merged: Vec::with_capacity(Self::MOST), directed, directed_count: 0, notes }
     }
 
-    /// Its memory, for the next batch.
     pub(crate) fn into_memory(self) -> BatchMemory<A, N> {
         BatchMemory { directed: self.directed, notes: self.notes }
     }

@@ -71,7 +71,6 @@ impl<A: Address> Refusals<A> {
         true
     }
 
-    /// True if packets of the conversation in direction `way` were refused.
     pub(super) fn holds(&self, hash: u64, key: &ConversationKey<A>, way: Way) -> bool {
         let is_same = |&at: &u32| self.refused[at as usize].key == *key && self.refused[at as usize].way == way;
         self.index.find(hash, is_same).is_some()

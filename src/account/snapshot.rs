@@ -95,7 +95,6 @@ impl Totals {
         self.all_directions().into_iter().filter(|(_, counters)| !counters.is_empty()).collect()
     }
 
-    /// The IP packets and bytes of every direction.
     pub(crate) fn all_directions(&self) -> BTreeMap<Direction, Counters> {
         Direction::ALL.map(|direction| (direction, self.direction(direction))).into()
     }
@@ -129,7 +128,6 @@ pub struct InterfaceEntry {
 }
 
 impl InterfaceEntry {
-    /// True if all of its counters are 0.
     pub(crate) fn counts_nothing(&self) -> bool {
         let Capture { received, dropped_by_kernel, dropped_by_interface, .. } = self.capture.unwrap_or_default();
         self.frames.frames + received + dropped_by_kernel + dropped_by_interface == 0

@@ -162,7 +162,6 @@ impl fmt::Display for ShownDuration {
 
 /// Decimals of bytes, unless more are needed.
 const DECIMALS: i32 = 2;
-/// The most decimals of bytes.
 const MOST_DECIMALS: i32 = 6;
 
 /// A value and its limit, with as many decimals as make them differ.

@@ -68,7 +68,6 @@ pub struct Exclusion {
     pub kind: Option<Kind>,
 }
 
-/// True if a detection is excluded.
 fn exclude(exclusions: &[Exclusion], detection: &Detection) -> bool {
     if exclusions.is_empty() {
         return false;

@@ -36,7 +36,6 @@ pub struct Detectors {
     limits: Limits,
 }
 
-/// The configured limits, for readers.
 #[derive(Debug)]
 struct Limits {
     bandwidth_bytes: Option<u64>,

@@ -67,7 +67,6 @@ impl Guess {
 #[derive(Debug)]
 pub struct Generations<K, V> {
     state: State,
-    /// The most entries of one generation.
     limit: usize,
     younger: Generation<K, V>,
     older: Generation<K, V>,

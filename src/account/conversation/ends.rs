@@ -41,7 +41,6 @@ pub struct PackedEnds {
     high: u64,
 }
 
-/// Bits of an address and a port.
 const END_BITS: u32 = 48;
 
 impl Ends<Ipv4Addr> for PackedEnds {

@@ -117,7 +117,6 @@ pub struct ConversationKey<A: Address> {
 }
 
 impl<A: Address> ConversationKey<A> {
-    /// A placeholder in an entry that is about to be filled.
     pub(super) const BLANK: Self = Self { ends: A::Ends::BLANK };
 
     /// The key of a packet from `source` to `destination`, and the way that the packet goes.
@@ -167,7 +166,6 @@ pub struct OneWay {
     pub flags: TcpFlags,
     /// Where the packets go.
     pub direction: Direction,
-    /// Three bits: [`OPENS`], [`REFUSED`], [`HAS_ICMP_TYPE`].
     marks: u8,
 }
 

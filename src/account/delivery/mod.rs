@@ -95,7 +95,6 @@ pub struct Ended {
     pub untracked: u64,
 }
 
-/// The stage that a scraper has reached.
 #[derive(Debug)]
 enum Stage {
     /// Its first scrapes are under way: the snapshot of each.
@@ -115,7 +114,6 @@ struct Scraper {
     pace: ScrapePace,
 }
 
-/// The pace of a scraper.
 #[derive(Debug, Clone, Copy, Default)]
 struct ScrapePace {
     last: Option<Timestamp>,

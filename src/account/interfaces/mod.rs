@@ -27,7 +27,6 @@ const RETIRED: &str = "retired";
 /// Later than every snapshot.
 const NEVER: u64 = u64::MAX;
 
-/// The entries.
 #[derive(Debug, Default)]
 pub(super) struct Interfaces {
     /// In the order of their numbers.
@@ -41,7 +40,6 @@ pub(super) struct Interfaces {
 }
 
 impl Interfaces {
-    /// The entries as readers see them.
     pub(super) fn entries(&self) -> &[InterfaceEntry] {
         &self.entries
     }

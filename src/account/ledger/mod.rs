@@ -281,7 +281,6 @@ impl<N> Ledger<N> {
         self.interfaces.interval_memory_bytes()
     }
 
-    /// The memory that the conversations take, in bytes.
     pub(crate) fn conversation_memory_bytes(&self) -> usize {
         self.v4.memory_bytes() + self.v6.memory_bytes()
     }

@@ -28,7 +28,6 @@ enum OtherState {
     Counting,
 }
 
-/// The groups that have an `other` row.
 #[derive(Debug)]
 pub(super) struct Others<G> {
     states: BTreeMap<G, OtherState>,

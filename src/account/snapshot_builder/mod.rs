@@ -15,7 +15,6 @@ use super::snapshot::{self, InterfaceEntry, Shown, ShownRow, Snapshot, TableFigu
 use crate::packet::Timestamp;
 use crate::tables::top::keep_top;
 
-/// Counters by group.
 type GroupTotals<K> = BTreeMap<<K as SeriesKey>::Group, Counters>;
 
 /// Makes live snapshots; keeps the rows from one to the next.
@@ -101,7 +100,6 @@ impl SnapshotBuilder {
         self.snapshot(ledger, &flow_totals, &host_totals)
     }
 
-    /// The snapshot of the current rows.
     fn snapshot<N>(
         &self,
         ledger: &Ledger<N>,

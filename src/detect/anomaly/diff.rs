@@ -97,7 +97,6 @@ impl OrderCounter {
         Self { left: counts, differences, weights, active: Vec::with_capacity(active_size), active_size, observed }
     }
 
-    /// The number of each value that are not placed yet.
     #[cfg(test)]
     pub(super) fn unplaced(&self) -> &[usize] {
         &self.left

@@ -56,7 +56,6 @@ fn scaled_distance(sorted: &[(f64, Part)], active_size: usize, reference_size: u
     largest as u64
 }
 
-/// A series, in order of value, with its distance.
 pub(super) struct Observed {
     sorted: Vec<(f64, Part)>,
     active_size: usize,

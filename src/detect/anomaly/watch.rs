@@ -178,7 +178,6 @@ struct Episode {
     interval: i64,
 }
 
-/// The verdicts so far.
 #[derive(Debug)]
 struct Verdicts {
     config: Config,

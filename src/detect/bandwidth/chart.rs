@@ -33,7 +33,6 @@ pub struct Talker {
 /// are many.
 const COARSENESS: u32 = 10;
 
-/// Bytes by pair.
 pub(super) fn pairs(config: &Config, interval: Duration, newcomer_bytes: u64, seeds: Seeds) -> Window<Pair> {
     let bounds = WindowBounds { subjects: config.max_pairs, cells: config.max_pair_cells, newcomer_bytes };
     let fine = TimeGrid::for_window(interval);

@@ -59,7 +59,6 @@ impl ContactSignals {
     }
 }
 
-/// The kinds of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EventKind {
     /// ContactSignals of a contact of the source with the target.
@@ -90,7 +89,6 @@ pub(super) struct ContactEvent {
     pub(super) last: Timestamp,
     /// The time at which it was refused or aborted.
     pub(super) failed: Timestamp,
-    /// Packets of the source.
     pub(super) packets: u32,
     /// IP bytes of the source.
     pub(super) bytes: u32,
@@ -191,7 +189,6 @@ pub(super) fn plain<A: Address>(merged: &MergedRow<'_, A>, way: Way, interface: 
     }
 }
 
-/// The counters of one way, and of the other.
 #[inline]
 fn both<A: Address>(row: &Row<A>, way: Way) -> (&OneWay, &OneWay) {
     (&row.ways[way as usize], &row.ways[way.reversed() as usize])

@@ -21,7 +21,6 @@ pub(super) fn is_host(address: IpAddr) -> bool {
     }
 }
 
-/// True if one host can contact the other.
 pub(super) fn are_hosts(source: IpAddr, target: IpAddr) -> bool {
     source != target && is_host(source) && is_host(target)
 }

@@ -12,7 +12,6 @@ use crate::account::InterfaceId;
 /// back first is used again at once.
 const MAXIMUM_POSITIONS: usize = 4_096;
 
-/// The positions of interfaces.
 #[derive(Debug, Default)]
 pub(super) struct InterfacePositions {
     taken: HashMap<InterfaceId, u16>,
@@ -23,7 +22,6 @@ pub(super) struct InterfacePositions {
 }
 
 impl InterfacePositions {
-    /// The position of an interface, if it has one.
     #[inline(always)]
     pub(super) fn of(&mut self, id: InterfaceId) -> Option<u16> {
         match self.latest {

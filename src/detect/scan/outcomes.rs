@@ -21,7 +21,6 @@ use crate::time_grid::Cell;
 const MOST_DATAGRAMS: u32 = 8;
 const MOST_BYTES: u32 = 4_096;
 
-/// The outcome of a contact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ContactOutcome {
     /// Answered in a cell.
@@ -243,7 +242,6 @@ impl ScanState {
     }
 }
 
-/// Adds an event to a contact.
 fn add(contact: &mut PendingContact, event: &ContactEvent, cell: Cell) {
     if event.signals.has(ContactSignals::ANSWERED) && contact.answered == NEVER {
         contact.answered = cell;
@@ -269,7 +267,6 @@ fn outcome(contact: &PendingContact, failed: Timestamp) -> Option<ContactOutcome
     signals.has(ContactSignals::ABORTED).then_some(ContactOutcome::Failed(failed))
 }
 
-/// The ends of the conversation of an event.
 fn ends(event: &ContactEvent) -> [SocketAddress; 2] {
     [(event.source, event.source_port), (event.target.address, event.target.port)]
 }

@@ -174,8 +174,6 @@ impl ScanState {
         self.pending.is_empty() && self.unmatched.events.is_empty()
     }
 
-    /// Removes targets that left the windows. Each source has its turn once a window; `cells` have passed since the last
-    /// call.
     pub(super) fn sweep(&mut self, cell: Cell, cells: i64) {
         let positions = self.contacts.positions();
         let [hosts, ports] = self.window_cells;
@@ -198,7 +196,6 @@ impl ScanState {
         self.era = self.era.wrapping_add(ERA);
     }
 
-    /// The memory that the tables take, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
         self.contacts.memory_bytes()
             + self.trails.memory_bytes()

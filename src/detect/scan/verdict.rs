@@ -19,9 +19,7 @@ use crate::time_grid::Cell;
 /// The targets of a source that count at the end of a cell.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    /// Targets that count.
     pub(super) value: u64,
-    /// Targets that answered.
     pub(super) answered: u64,
     /// Targets that were counted, also those that answered since or came by an interface without answers.
     marked: u64,
@@ -99,7 +97,6 @@ impl OngoingScans {
     }
 }
 
-/// The kind of detection of an aspect.
 const fn kind(aspect: Aspect) -> Kind {
     match aspect {
         Aspect::Hosts => Kind::HostScan,
@@ -119,7 +116,6 @@ fn count_again(state: &mut ScanState, cell: Cell, source: u32, aspect: Aspect) -
     tally
 }
 
-/// Counts the targets of a source in the window that ends with `cell`.
 pub(super) fn tally(state: &ScanState, cell: Cell, source: u32, aspect: Aspect) -> Tally {
     let mut tally = sum(state, cell, source, aspect, |_| false);
     if state.config.rule == Rule::Evidence && aspect == Aspect::Hosts {

@@ -24,7 +24,6 @@ const SEEN_ONCE_FOR: i64 = 64;
 /// One in so many packets may be dropped.
 const ONE_IN: u64 = 100;
 
-/// An end of a conversation.
 pub(super) type SocketAddress = (IpAddr, u16);
 
 #[derive(Debug)]
@@ -40,7 +39,6 @@ struct InterfaceVisibility {
     is_blind: bool,
 }
 
-/// The visibility of each interface.
 #[derive(Debug)]
 pub(super) struct Visibility {
     sampling: Sampling,
@@ -79,7 +77,6 @@ impl Visibility {
         Cell(self.block(cell) * self.cells_in_block)
     }
 
-    /// The position of an interface, which gets one if it has none.
     #[inline(always)]
     pub(super) fn position(&mut self, id: InterfaceId) -> u16 {
         self.positions.of(id).unwrap_or_else(|| self.take_position(id))
@@ -195,7 +192,6 @@ impl Visibility {
         self.interfaces.iter().map(|interface| size_of::<InterfaceVisibility>() + interface.sample.memory_bytes()).sum()
     }
 
-    /// Forgets all conversations and answers.
     pub(super) fn clear(&mut self) {
         for interface in &mut self.interfaces {
             interface.sample.clear();

@@ -42,19 +42,16 @@ const LEFT_OUT: u32 = 1 << 31;
 /// The part of the table that stays after an eviction: enough for pairs that last, with some room for new ones.
 const ROOMY_PERCENT: usize = 80;
 
-/// The series of a pair.
 #[derive(Debug, Clone, Default)]
 struct PairSeries {
     /// Bytes of past intervals, oldest first; none for a new pair.
     values: VecDeque<u64>,
-    /// Bytes of the open interval.
     open_bytes: u64,
     /// Number of last intervals without bytes.
     idle: usize,
 }
 
 impl PairSeries {
-    /// Ends the open interval.
     fn close(&mut self, capacity: usize) {
         self.idle = if self.open_bytes == 0 { self.idle + 1 } else { 0 };
         self.push(self.open_bytes, capacity);
@@ -216,7 +213,6 @@ impl Pairs {
         self.left
     }
 
-    /// The bytes of new pairs that found no room.
     #[cfg(test)]
     const fn left_out_bytes(&self) -> u64 {
         self.left_out_bytes

@@ -54,7 +54,6 @@ impl<K: Copy + Eq + Hash> Window<K> {
         }
     }
 
-    /// Reads all watched subjects at the end of `cell`.
     fn judge(&mut self, cell: Cell, report: &mut impl FnMut(WindowReading<K>)) {
         let is_known = self.known_from.is_none_or(|from| cell >= from);
         let last_out = low(cell.back(self.cells));

@@ -264,7 +264,6 @@ impl<K: Copy + Eq + Hash> Window<K> {
         true
     }
 
-    /// True if the subject is at a position.
     #[inline(always)]
     fn is_at(&self, position: u32, lookup: impl Lookup<K>) -> bool {
         self.entries.get(position).is_some_and(|entry| entry.state != EntryState::Free && lookup.is(&entry.key))

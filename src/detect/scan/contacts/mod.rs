@@ -112,7 +112,6 @@ impl Mark {
     }
 }
 
-/// A source.
 #[derive(Debug, Clone)]
 struct SourceEntry {
     address: IpAddr,
@@ -159,7 +158,6 @@ impl Contacts {
         }
     }
 
-    /// The hash of an address in these tables.
     #[inline]
     fn hash(&self, address: IpAddr) -> u64 {
         hash_address(self.sources.state(), address)
@@ -207,12 +205,10 @@ impl Contacts {
         Some(self.sources.insert(hash, source))
     }
 
-    /// The targets that a set keeps when it is full.
     pub(crate) fn keeping(&self) -> Keeping {
         self.bounds.keeping
     }
 
-    /// The number of targets that a full set keeps at least.
     pub(crate) fn kept_at_least(&self, aspect: Aspect) -> usize {
         self.bounds.targets_each[aspect as usize] / 2
     }
@@ -227,12 +223,10 @@ impl Contacts {
         u64::from(self.sources[source].counted[aspect as usize])
     }
 
-    /// Sets the number of counted targets.
     pub(crate) fn set_counted(&mut self, source: u32, aspect: Aspect, counted: u64) {
         self.sources[source].counted[aspect as usize] = u32::try_from(counted).unwrap_or(u32::MAX);
     }
 
-    /// True if a set is a sample.
     pub(crate) fn is_sampled(&self, source: u32, aspect: Aspect) -> bool {
         self.sources[source].level[aspect as usize] > 0
     }

@@ -101,7 +101,6 @@ impl PendingContacts {
         self.contacts.used() >= self.contacts.limit()
     }
 
-    /// Counts a contact that was lost because there was no room.
     pub(crate) const fn count_lost(&mut self) {
         self.lost += 1;
     }

@@ -111,7 +111,6 @@ impl Contacts {
         Some(at)
     }
 
-    /// Makes a full set smaller.
     fn thin_out(&mut self, owner: u32, aspect: Aspect) {
         let limit = self.bounds.targets_each[aspect as usize];
         match self.bounds.keeping {
@@ -142,7 +141,6 @@ impl Contacts {
         });
     }
 
-    /// Keeps the targets of a set for which `is_kept` holds.
     pub(super) fn retain(&mut self, owner: u32, aspect: Aspect, mut is_kept: impl FnMut(&mut Mark) -> bool) {
         let mut at = std::mem::replace(&mut self.sources[owner].first[aspect as usize], NOWHERE);
         let (mut kept, mut length) = (NOWHERE, 0);
