@@ -33,28 +33,21 @@ pub struct Detectors {
     anomaly: Option<Anomalies>,
     top_sources: usize,
     rules: BTreeSet<(Kind, Arc<str>)>,
-    limits: Limits,
+    /// A view with the configured limits alone.
+    limits: View,
 }
 
-#[derive(Debug)]
-struct Limits {
-    bandwidth_bytes: Option<u64>,
-    scan: Vec<(Kind, u64)>,
-    anomalies_alert: Option<bool>,
-}
-
-impl Limits {
-    fn of(config: &Config) -> Self {
-        let of_scan = |scan: &super::scan::Config| {
-            let hosts = scan.analyze_hosts.then_some((Kind::HostScan, u64::from(scan.contacted_ips)));
-            let ports = scan.analyze_ports.then_some((Kind::PortScan, u64::from(scan.contacted_ports)));
-            hosts.into_iter().chain(ports).collect()
-        };
-        Self {
-            bandwidth_bytes: config.bandwidth.as_ref().map(|bandwidth| bandwidth.limit_bytes),
-            scan: config.scan.as_ref().map(of_scan).unwrap_or_default(),
-            anomalies_alert: config.anomaly.as_ref().map(|anomaly| anomaly.alerts),
-        }
+fn limits(config: &Config) -> View {
+    let of_scan = |scan: &super::scan::Config| {
+        let hosts = scan.analyze_hosts.then_some((Kind::HostScan, u64::from(scan.contacted_ips)));
+        let ports = scan.analyze_ports.then_some((Kind::PortScan, u64::from(scan.contacted_ports)));
+        hosts.into_iter().chain(ports).collect()
+    };
+    View {
+        bandwidth_limit_bytes: config.bandwidth.as_ref().map(|bandwidth| bandwidth.limit_bytes),
+        scan_limits: config.scan.as_ref().map(of_scan).unwrap_or_default(),
+        anomalies_alert: config.anomaly.as_ref().map(|anomaly| anomaly.alerts),
+        ..View::default()
     }
 }
 
@@ -72,7 +65,7 @@ impl Detectors {
             anomaly: config.anomaly.as_ref().map(|config| Anomalies::new(config, rules::ANOMALY, tick)),
             top_sources: config.top_sources,
             rules: rules::configured(config.bandwidth.as_ref(), config.scan.as_ref(), config.anomaly.as_ref()),
-            limits: Limits::of(config),
+            limits: limits(config),
         }
     }
 
@@ -120,13 +113,7 @@ impl Detectors {
 
     /// The state for readers; the addresses `named` are charted however little they sent.
     pub fn view(&self, named: &BTreeSet<IpAddr>) -> View {
-        let mut view = View {
-            bandwidth_limit_bytes: self.limits.bandwidth_bytes,
-            scan_limits: self.limits.scan.clone(),
-            anomalies_alert: self.limits.anomalies_alert,
-            memory_bytes: self.memory_bytes(),
-            ..View::default()
-        };
+        let mut view = View { memory_bytes: self.memory_bytes(), ..self.limits.clone() };
         if let Some(bandwidth) = &self.bandwidth {
             view.window_bytes = bandwidth.window_bytes(self.top_sources);
             view.chart = bandwidth.talkers(named);
@@ -138,7 +125,7 @@ impl Detectors {
             view.contacted_ports = seen.contacted_ports;
             view.unanswered_contacts = seen.unanswered_contacts;
             view.answers_visible = seen.answers_visible;
-            view.unknown_contacts = seen.unknown;
+            view.unknown_contacts = seen.unknown_contacts;
             view.tables.extend(seen.tables);
         }
         if let Some(anomaly) = &self.anomaly {

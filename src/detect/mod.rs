@@ -11,7 +11,6 @@ mod ends;
 mod notes;
 mod rules;
 pub mod scan;
-mod table_use;
 pub mod view;
 
 use std::net::IpAddr;
@@ -24,8 +23,7 @@ use crate::packet::{Protocol, Timestamp};
 pub use config::Config;
 pub use detectors::Detectors;
 pub use notes::{LastReport, Notes, SlotHints};
-pub use table_use::{DetectionTable, TableUse};
-pub use view::View;
+pub use view::{DetectionTable, TableUse, Talker, View};
 
 /// The kinds of detections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -19,14 +19,12 @@ const POSITION: u32 = 0xffff;
 
 const EMPTY: u32 = 0;
 
-/// The most positions.
 pub const MOST: usize = POSITION as usize;
 
 /// The slot for a key that was not found.
 #[derive(Debug, Clone, Copy)]
 pub struct Vacant(usize);
 
-/// The table.
 #[derive(Debug)]
 pub struct ProbeTable {
     /// A power of two of slots.

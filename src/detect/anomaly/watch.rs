@@ -156,13 +156,8 @@ impl Anomalies {
 
     /// The use of the table.
     pub fn tables(&self) -> Vec<TableUse> {
-        let evicted = self.pairs.left()[Eviction::Full as usize];
-        vec![TableUse {
-            table: DetectionTable::AnomalyPairs,
-            entries: self.pairs.len(),
-            limit: self.config.max_pairs,
-            evicted,
-        }]
+        let (table, evicted) = (DetectionTable::AnomalyPairs, self.pairs.left()[Eviction::Full as usize]);
+        vec![TableUse { table, entries: self.pairs.len(), limit: self.config.max_pairs, evicted }]
     }
 
     /// Memory in bytes.
@@ -174,7 +169,6 @@ impl Anomalies {
 #[derive(Debug, Clone, Copy)]
 struct Episode {
     since: Timestamp,
-    /// The last interval that was judged.
     interval: i64,
 }
 
@@ -264,9 +258,7 @@ impl Verdicts {
         let subject = Subject::Pair { source: pair.source, destination: pair.destination };
         Some(Detection { kind: Kind::Anomaly, rule: Arc::clone(&self.rule), subject, level, since, at, figures })
     }
-}
 
-impl Verdicts {
     /// The interval that was judged. Both ends are its start, so an episode of n intervals lasts n - 1 of them, with a
     /// precision of one.
     fn span(&self, interval: i64) -> Span {

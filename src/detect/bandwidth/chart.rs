@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::window::{Window, WindowBounds};
 use super::{Bandwidth, Config, Host, Pair, Scope};
+use crate::detect::Talker;
 use crate::tables::sampling::Seeds;
 use crate::tables::top::{heaviest_first, top_n};
 use crate::time_grid::TimeGrid;
@@ -16,18 +17,6 @@ use crate::time_grid::TimeGrid;
 /// The most sources that are shown besides those asked for, and the most destinations of each: the heaviest.
 const MAXIMUM_TALKERS: usize = 1_000;
 const MAXIMUM_DESTINATIONS: usize = 256;
-
-/// A source with its destinations, in its window.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Talker {
-    /// Sender address.
-    pub source: IpAddr,
-    /// All bytes that it sent, IP bytes.
-    pub total_bytes: u64,
-    /// The destinations with their bytes, the heaviest first; at most 256, and only those with an entry. Their windows
-    /// slide in coarser steps, so they may include bytes older than a window, by a tenth of it at most.
-    pub destinations: Vec<(IpAddr, u64)>,
-}
 
 /// A cell of pairs is this many cells of the sources, as long as ten make up a window. Pairs have no limit, and they
 /// are many.
@@ -66,12 +55,8 @@ impl Scope {
             }
         }
         let talker = |(source, total_bytes)| {
-            let of_source = destinations.remove(&source).unwrap_or_default();
-            Talker {
-                source,
-                total_bytes,
-                destinations: top_n(of_source.into_iter(), MAXIMUM_DESTINATIONS, heaviest_first),
-            }
+            let of_source = destinations.remove(&source).unwrap_or_default().into_iter();
+            Talker { source, total_bytes, destinations: top_n(of_source, MAXIMUM_DESTINATIONS, heaviest_first) }
         };
         totals.into_iter().map(talker).collect()
     }

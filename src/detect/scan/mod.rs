@@ -22,7 +22,7 @@ mod verdict;
 mod view;
 mod visibility;
 
-use super::{Detection, Notes};
+use super::{Detection, Notes, View};
 use crate::account::InterfaceId;
 use crate::account::conversation::{Address, ConversationKey, Way};
 use crate::account::observer::RowBatch;
@@ -32,7 +32,6 @@ use crate::time_grid::Cell;
 pub use config::{Config, Rule};
 use state::ScanState;
 use verdict::OngoingScans;
-pub use view::ScanView;
 
 /// Finds scans.
 #[derive(Debug)]
@@ -122,7 +121,7 @@ impl Scan {
     }
 
     /// The state for readers, with the `top` sources of each kind, the largest first.
-    pub fn view(&self, top: usize) -> ScanView {
+    pub fn view(&self, top: usize) -> View {
         self.state.view(top)
     }
 

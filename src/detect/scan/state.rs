@@ -40,22 +40,16 @@ pub(super) struct ScanState {
     pub(super) suspects: BTreeSet<u32>,
     /// The first and last contacts of suspects and of sources that were reported.
     pub(super) trails: Trails,
-    /// Contacts whose outcome is open.
     pub(super) pending: PendingContacts,
-    /// The interfaces that show answers.
     pub(super) visibility: Visibility,
     /// Addresses and ports that asked many hosts.
     pub(super) askers: Askers,
-    /// Events of later cells.
     pub(super) deferred: EventQueue,
     /// Answers and refusals without a pending contact, whose beginning may yet come by another thread; and refusals of
     /// datagrams, which may answer a question that comes by another thread.
     pub(super) unmatched: EventQueue,
-    /// Contacts whose outcome is unknown.
     pub(super) unknown: u64,
-    /// The cell that ends next; none before the first.
     current: Option<Cell>,
-    /// The end of that cell; before all time if there is none.
     current_end: Timestamp,
     /// Added to the numbers of periods; changes when the clock is set.
     era: i64,
@@ -112,7 +106,6 @@ impl ScanState {
         time >= self.current_end
     }
 
-    /// The cell that ends next; none before the first.
     pub(super) fn current(&self) -> Option<Cell> {
         self.current
     }
@@ -122,7 +115,6 @@ impl ScanState {
         self.current_end
     }
 
-    /// Sets the cell that ends next.
     pub(super) fn set_current(&mut self, current: Option<Cell>) {
         self.current = current;
         self.current_end = current.map_or(Timestamp::BEFORE_ALL, |cell| self.grid.end(cell));

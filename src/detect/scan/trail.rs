@@ -19,7 +19,6 @@ pub(super) type TrailStep = (Timestamp, HostPort);
 pub(super) struct Trail {
     /// The first contacts, each with another target; at most [`MAXIMUM_TARGETS`], the earliest first.
     pub(super) first: Vec<TrailStep>,
-    /// The last contact.
     pub(super) last: TrailStep,
 }
 

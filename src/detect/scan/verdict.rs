@@ -104,7 +104,6 @@ const fn kind(aspect: Aspect) -> Kind {
     }
 }
 
-/// Counts the targets of a suspect in the window, and forgets those that left it.
 fn count_again(state: &mut ScanState, cell: Cell, source: u32, aspect: Aspect) -> Tally {
     let horizon = state.horizon(cell, aspect);
     state.contacts.purge(source, aspect, horizon);

@@ -165,7 +165,6 @@ impl Visibility {
         interface.is_dirty = true;
     }
 
-    /// Decides at the end of `cell` which interfaces are blind.
     pub(super) fn judge(&mut self, cell: Cell) {
         let block = self.block(cell);
         let is_new_block = std::mem::replace(&mut self.block, block) != block;
@@ -230,7 +229,6 @@ impl InterfaceVisibility {
         one_way.len() > both_ways.len() && by_host >= FEWEST_ONE_WAY && by_host > sample::counted_by_host(&both_ways)
     }
 
-    /// True if anything was answered in the window.
     fn shows_answers(&self, block: i64) -> bool {
         self.answered.is_some_and(|answered| (0..=BLOCKS).contains(&(block - answered)))
     }

@@ -32,7 +32,6 @@ use pool::{CellList, LowCell, Pool};
 /// Cells before the first packet that may still be judged: half of what [`LowCell`] can tell apart.
 const FARTHEST_BACK: u32 = 1 << 30;
 
-/// The limits of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WindowBounds {
     /// The most subjects. When less than a sixteenth is free, only new subjects of weight get an entry; when none is
@@ -45,16 +44,12 @@ pub struct WindowBounds {
     pub newcomer_bytes: u64,
 }
 
-/// The use of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Occupancy {
-    /// Number of subjects.
     pub entries: usize,
-    /// Most subjects.
     pub limit: usize,
     /// Number of cells in the pool.
     pub cells: usize,
-    /// Most cells in the pool.
     pub cells_limit: usize,
     /// Subjects that left to make room.
     pub evicted: u64,
@@ -65,7 +60,6 @@ pub struct Occupancy {
 /// The sum of one subject in the window that ends with a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WindowReading<K> {
-    /// The subject.
     pub key: K,
     /// The class of the subject when it was first added.
     pub class: u16,
@@ -77,7 +71,6 @@ pub struct WindowReading<K> {
     pub first: Cell,
     /// The last cell of the window with bytes; likewise.
     pub last: Cell,
-    /// Bytes in the window.
     pub bytes: u64,
     /// The level of the bytes under the limit of the class. Near instead of under while less than a whole window is
     /// known.
@@ -138,14 +131,12 @@ struct OpenCell {
 }
 
 impl OpenCell {
-    /// Contains no time.
     const NONE: Self = {
         let nothing = Timestamp::from_nanoseconds(0);
         Self { start: nothing, end: nothing, counts_in: LowCell(0) }
     };
 }
 
-/// Sliding sums of bytes.
 #[derive(Debug)]
 pub struct Window<K> {
     grid: TimeGrid,
@@ -212,7 +203,6 @@ impl<K: Copy + Eq + Hash> Window<K> {
         }
     }
 
-    /// The grid of its cells.
     pub fn grid(&self) -> TimeGrid {
         self.grid
     }

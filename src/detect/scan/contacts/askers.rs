@@ -48,15 +48,12 @@ pub struct Askers {
 }
 
 impl Askers {
-    /// The most endpoints.
     pub const LIMIT: usize = BUCKETS * IN_BUCKET;
 
-    /// An empty table.
     pub const fn new(seeds: Seeds) -> Self {
         Self { sampling: Sampling::new(seeds.sampling), slots: Vec::new(), evicted: 0 }
     }
 
-    /// Notes that an endpoint asked at `time`.
     pub fn note(&mut self, address: IpAddr, port: u16, time: Timestamp) {
         if self.slots.is_empty() {
             self.slots.resize(Self::LIMIT, Asker::NONE);
@@ -91,12 +88,10 @@ impl Askers {
         (kept, Self::LIMIT, self.evicted)
     }
 
-    /// Memory in bytes.
     pub fn memory_bytes(&self) -> usize {
         self.slots.capacity() * size_of::<Asker>()
     }
 
-    /// Forgets all questions.
     pub fn clear(&mut self) {
         self.slots.fill(Asker::NONE);
     }

@@ -30,17 +30,14 @@ const EVICTION_ATTEMPTS: usize = 32;
 /// The targets of a single contact: a host and a port.
 const LIGHT: usize = 2;
 
-/// The kind of target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Aspect {
-    /// Addresses.
     Hosts,
     /// TCP and UDP destination ports, each protocol's own.
     Ports,
 }
 
 impl Aspect {
-    /// Both, in order.
     pub const BOTH: [Self; 2] = [Self::Hosts, Self::Ports];
 }
 
@@ -53,10 +50,8 @@ pub enum Keeping {
     Latest,
 }
 
-/// The limits of the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ContactBounds {
-    /// The most sources.
     pub sources: usize,
     /// The most targets of all sources together.
     pub targets: usize,
@@ -66,12 +61,9 @@ pub struct ContactBounds {
     pub keeping: Keeping,
 }
 
-/// A port of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HostPort {
-    /// The host.
     pub address: IpAddr,
-    /// The protocol.
     pub protocol: Protocol,
     /// The port; 0 where there is none.
     pub port: u16,
@@ -80,7 +72,6 @@ pub struct HostPort {
 /// A cell before all others.
 pub const NEVER: Cell = Cell(i64::MIN);
 
-/// A target of a source.
 #[derive(Debug, Clone, Copy)]
 pub struct Mark {
     owner: u32,
@@ -95,14 +86,11 @@ pub struct Mark {
     pub since: Timestamp,
     /// The time of the first packet of that contact.
     pub begun: Timestamp,
-    /// The last cell in which it was counted.
     pub counted: Cell,
-    /// The last cell in which it answered.
     pub answered: Cell,
 }
 
 impl Mark {
-    /// The number of targets that it counts for.
     pub const fn weight(&self) -> u64 {
         1 << self.level
     }
@@ -129,7 +117,6 @@ impl Keyed for SourceEntry {
     }
 }
 
-/// The sources and their targets.
 #[derive(Debug)]
 pub struct Contacts {
     sampling: Sampling,
@@ -213,7 +200,6 @@ impl Contacts {
         self.bounds.targets_each[aspect as usize] / 2
     }
 
-    /// The address of a source.
     pub fn address(&self, source: u32) -> IpAddr {
         self.sources[source].address
     }
@@ -243,7 +229,6 @@ impl Contacts {
         Some(&mut self.marks[at])
     }
 
-    /// The marks of a source.
     pub fn marks(&self, source: u32, aspect: Aspect) -> impl Iterator<Item = &Mark> {
         let mut at = self.sources[source].first[aspect as usize];
         std::iter::from_fn(move || {
@@ -253,7 +238,6 @@ impl Contacts {
         })
     }
 
-    /// The positions of all sources.
     pub fn sources(&self) -> impl Iterator<Item = u32> {
         self.sources.iter().filter(|(_, source)| source.is_used).map(|(at, _)| at)
     }
@@ -279,12 +263,10 @@ impl Contacts {
         (self.marks.len(), self.bounds.targets, self.lost)
     }
 
-    /// Memory in bytes.
     pub fn memory_bytes(&self) -> usize {
         self.sources.memory_bytes() + self.marks.memory_bytes() + self.sketch.memory_bytes()
     }
 
-    /// Removes everything.
     pub fn clear(&mut self) {
         self.sources.clear();
         self.marks.clear();

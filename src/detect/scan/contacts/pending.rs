@@ -14,26 +14,19 @@ use crate::tables::hashing;
 use crate::tables::slab::{Keyed, Slab};
 use crate::time_grid::Cell;
 
-/// A contact and the signals of it so far.
 #[derive(Debug, Clone, Copy)]
 pub struct PendingContact {
-    /// The source.
     pub source: IpAddr,
-    /// The port of the source; 0 where there is none.
     pub source_port: u16,
-    /// The target.
     pub target: HostPort,
-    /// The interface.
     pub interface: u16,
     /// The signals so far, in the owner's encoding.
     pub signals: u8,
-    /// Time of the first packet.
     pub first: Timestamp,
     /// Time of the source's last attempt.
     pub last: Timestamp,
     /// The cell of the first answer that is not final, if the owner's signals contain one.
     pub answered: Cell,
-    /// Number of packets of the source.
     pub packets: u32,
     /// Number of IP bytes of the source.
     pub bytes: u32,
@@ -41,7 +34,6 @@ pub struct PendingContact {
 }
 
 impl PendingContact {
-    /// A contact without signals.
     pub const fn new((source, source_port): (IpAddr, u16), target: HostPort, interface: u16, first: Timestamp) -> Self {
         Self {
             source,
@@ -75,7 +67,6 @@ impl Keyed for PendingContact {
     }
 }
 
-/// All contacts whose outcome is open.
 #[derive(Debug)]
 pub struct PendingContacts {
     contacts: Slab<PendingContact>,
@@ -84,7 +75,6 @@ pub struct PendingContacts {
 }
 
 impl PendingContacts {
-    /// An empty table for `limit` contacts.
     pub fn new(limit: usize, seed: u64) -> Self {
         Self { contacts: Slab::new(limit, hashing::state(seed)), due: BTreeMap::new(), lost: 0 }
     }
@@ -95,7 +85,6 @@ impl PendingContacts {
         self.contacts.used() >= self.contacts.limit() - self.contacts.limit() / 4
     }
 
-    /// True if no other contact finds room.
     #[inline]
     pub fn is_full(&self) -> bool {
         self.contacts.used() >= self.contacts.limit()
@@ -170,13 +159,11 @@ impl PendingContacts {
         (self.contacts.len(), self.contacts.limit(), self.lost)
     }
 
-    /// Memory in bytes.
     pub fn memory_bytes(&self) -> usize {
         let due: usize = self.due.values().map(Vec::capacity).sum();
         self.contacts.memory_bytes() + due * size_of::<u32>()
     }
 
-    /// Removes everything.
     pub fn clear(&mut self) {
         self.contacts.clear();
         self.due.clear();

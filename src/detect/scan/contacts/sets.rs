@@ -129,7 +129,6 @@ impl Contacts {
         }
     }
 
-    /// Continues with half of the sample.
     fn sample_less(&mut self, owner: u32, aspect: Aspect) {
         let source = &mut self.sources[owner];
         let level = source.level[aspect as usize] + 1;
