@@ -1,7 +1,6 @@
 //! Keyed counters under a hard limit.
 //!
-//! Takes keys, counters and times; gives positions, entries, and the positions of entries that leave to make room. Must
-//! not know what a key means.
+//! Takes keys, counters and times; gives positions, entries, and freed positions. Must not know what a key means.
 //!
 //! Counters stand apart from what rarely changes, so that adding to them touches little memory. A position stays valid
 //! until [`CounterTable::sweep`] returns it.
@@ -196,8 +195,7 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
         *latest = before.max(*latest);
     }
 
-    /// Reads ahead the memory that [`CounterTable::add`] will write, so that cache misses overlap. Any position will
-    /// do.
+    /// Reads ahead the memory that [`CounterTable::add`] will write, so that cache misses overlap. Takes any position.
     #[inline(always)]
     pub fn touch(&self, position: u32) {
         prefetch(self.counts.get(position as usize).map(|count| count.is_used));

@@ -85,9 +85,7 @@ pub struct Totals {
 impl Totals {
     /// The IP packets and bytes of `direction`.
     pub fn direction(&self, direction: Direction) -> Counters {
-        let mut sum = Counters::default();
-        self.traffic[direction as usize].iter().for_each(|&counters| sum.add(counters));
-        sum
+        self.traffic[direction as usize].into_iter().fold(Counters::default(), Counters::plus)
     }
 
     /// The IP packets and bytes of each direction that has any.
@@ -101,9 +99,7 @@ impl Totals {
 
     /// All IP packets and bytes.
     pub fn ip(&self) -> Counters {
-        let mut sum = Counters::default();
-        Direction::ALL.iter().for_each(|&direction| sum.add(self.direction(direction)));
-        sum
+        self.traffic.as_flattened().iter().copied().fold(Counters::default(), Counters::plus)
     }
 
     /// The frames that are not IP.

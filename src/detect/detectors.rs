@@ -1,7 +1,6 @@
 //! All detectors together: each observes every row, and gives its verdicts when packet time has left a cell.
 //!
-//! Takes merged rows and packet time; gives the detections of all, and a view of their state. Must not know the rules of a
-//! detector.
+//! Takes merged rows and packet time; gives detections, and a view of their state. Must not know the rules of a detector.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -1,7 +1,6 @@
 //! Detection: rules over the rows that the ledger merges.
 //!
-//! Takes merged rows and packet time; gives [`Detection`]s, each with the figures behind it. Must not know alerts, which have a
-//! life, nor their receivers.
+//! Takes merged rows and packet time; gives [`Detection`]s with their figures. Must not know alerts.
 
 pub mod anomaly;
 pub mod bandwidth;
@@ -134,8 +133,7 @@ pub struct Figures {
     pub is_estimate: bool,
     /// The time of the packets that count in the window, where it is known.
     pub span: Option<Span>,
-    /// The first targets that counted, at most [`MAXIMUM_TARGETS`]. For bandwidth: the peers with the most bytes when the
-    /// rule became true, the heaviest first.
+    /// The first targets that counted, at most [`MAXIMUM_TARGETS`]. For bandwidth: the heaviest peers at `since`.
     pub first_targets: Vec<Target>,
     /// The last targets that counted, at most as many, the latest last. Empty for bandwidth.
     pub last_targets: Vec<Target>,

@@ -23,8 +23,7 @@ pub trait Ends<A>: Debug + Copy + Eq + Hash {
     /// A placeholder in an entry that is about to be filled.
     const BLANK: Self;
 
-    /// The ends of a packet, and true if it goes from the lower end to the higher one. (Without a branch: a processor could not
-    /// predict it.)
+    /// The ends of a packet, and true if it goes from the lower end to the higher one. (No branch: it is unpredictable.)
     fn of(source: Endpoint<A>, destination: Endpoint<A>, protocol: Protocol) -> (Self, bool);
 
     /// The lower end and the higher one.

@@ -126,8 +126,7 @@ impl<A: Address, N: Copy + Default> Conversations<A, N> {
         Some([usize::from(!has_forward), usize::from(has_backward)].map(|way| remembered.value.positions[way]))
     }
 
-    /// The position of a remembered conversation. Notes that were taken when the generations last changed may be lost, so
-    /// they are dropped with the change.
+    /// The position of a remembered conversation. A change of generations drops notes, which may be stale.
     #[inline(always)]
     fn find(&mut self, guess: Guess, key: &ConversationKey<A>) -> Option<u32> {
         self.memory.find(guess, key, |conversation| RememberedConversation { notes: N::default(), ..conversation })

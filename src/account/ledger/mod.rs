@@ -15,7 +15,7 @@ use super::counter_table::CounterTable;
 use super::flow::{Counters, FlowKey, FlowKeying, HostKey};
 use super::interfaces::Interfaces;
 use super::interval::shares;
-use super::interval::{FrameCounters, Interval, Row};
+use super::interval::{Interval, Row};
 use super::observer::RowObserver;
 use super::refusals::Refused;
 use super::snapshot::{Capture, InterfaceEntry, Totals};
@@ -27,8 +27,7 @@ use merge::{AccountTables, ByProtocol, Conversations, CounterPositions};
 /// The least packet time between two sweeps that make room.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The accounts since the start. Only the accountant writes them. `N` are the notes that the observer of its rows takes of
-/// each conversation.
+/// The accounts since the start. Only the accountant writes them. `N` are the observer's notes on a conversation.
 #[derive(Debug)]
 pub struct Ledger<N = ()> {
     tables: AccountTables,
@@ -181,8 +180,7 @@ impl<N> Ledger<N> {
         }
     }
 
-    /// Removes flows and hosts at `now`, as [`CounterTable::sweep`] does; those of `kept_flows` and `kept_hosts` stay. Gives the
-    /// positions that became free.
+    /// Removes flows and hosts at `now`, as [`CounterTable::sweep`] does, except those kept. Gives the freed positions.
     pub fn sweep(
         &mut self,
         now: Timestamp,
@@ -269,11 +267,6 @@ impl<N> Ledger<N> {
     /// Conversations forgotten because there were too many.
     pub fn conversations_forgotten(&self) -> u64 {
         self.v4.forgotten() + self.v6.forgotten()
-    }
-
-    /// Frames counted and frames left out as copies, of all interfaces together.
-    pub fn frames(&self) -> (FrameCounters, FrameCounters) {
-        (self.totals.frames, self.totals.copies)
     }
 
     /// The memory of intervals in bytes: the last one of each capture thread, and the one that it fills now.

@@ -54,8 +54,7 @@ impl SnapshotBuilder {
         }
     }
 
-    /// True if the next snapshot would say no more than the last one: nothing was counted or delivered since, and no
-    /// entry has rested long enough to leave.
+    /// True if the next snapshot would say no more than the last: nothing was counted or delivered, no entry may leave.
     pub fn is_unchanged<N>(&self, ledger: &Ledger<N>, delivery: Delivery, now: Timestamp) -> bool {
         self.inputs.as_ref() == Some(&self.inputs(ledger, delivery, now))
     }

@@ -18,8 +18,7 @@ use crate::time_grid::TimeGrid;
 const MAXIMUM_TALKERS: usize = 1_000;
 const MAXIMUM_DESTINATIONS: usize = 256;
 
-/// A cell of pairs is this many cells of the sources, as long as ten make up a window. Pairs have no limit, and they
-/// are many.
+/// A cell of pairs is this many cells of the sources, as long as ten make up a window: pairs are many.
 const COARSENESS: u32 = 10;
 
 pub(super) fn pairs(config: &Config, interval: Duration, newcomer_bytes: u64, seeds: Seeds) -> Window<Pair> {
@@ -31,8 +30,8 @@ pub(super) fn pairs(config: &Config, interval: Duration, newcomer_bytes: u64, se
 
 impl Bandwidth {
     /// The sources with at least `chart_min_bytes` in their windows, the 1,000 heaviest of each interval at most, and
-    /// those of `named` that have any bytes. Each has its destinations, the heaviest first. Bytes since the last judged
-    /// cell are included.
+    /// those of `named` with any bytes. Each has its destinations, the heaviest first. Bytes not judged yet are
+    /// included.
     pub fn talkers(&self, named: &BTreeSet<IpAddr>) -> Vec<Talker> {
         let mut talkers: Vec<Talker> =
             self.scopes.iter().flat_map(|scope| scope.talkers(self.chart_min_bytes, named)).collect();

@@ -170,8 +170,7 @@ impl Bandwidth {
         found
     }
 
-    /// Empties all windows, because the clock stepped to `to`. A subject over its limit stays near it until a whole
-    /// window is known again.
+    /// Empties all windows: the clock stepped to `to`. A subject over its limit stays near it for a window.
     pub fn clock_stepped(&mut self, to: Timestamp) {
         for scope in &mut self.scopes {
             scope.sources.clock_stepped(to);

@@ -1,7 +1,6 @@
 //! Merged rows → contact events.
 //!
-//! Takes one row, or the refusal that an ICMP error reports; gives what it says of contacts. Must not know any state: the same
-//! row gives the same events.
+//! Takes one row, or the refusal that an ICMP error reports; gives its events. Must not know any state.
 //!
 //! | row | event |
 //! |---|---|
@@ -299,8 +298,7 @@ pub(super) fn of_datagrams<A: Address>(merged: &MergedRow<'_, A>, interface: u16
     (event.target.port != 0).then_some(ContactEvent { begins, signals, ..event })
 }
 
-/// The events of an ICMP row, one for the contact of each host with the other: echo requests begin them, any echo packet
-/// answers.
+/// The events of an ICMP row, one for each host's contact with the other: echo requests begin them, any echo answers.
 pub(super) fn of_icmp<A: Address>(merged: &MergedRow<'_, A>, interface: u16) -> [Option<ContactEvent>; 2] {
     let (request, reply) = echo_types(merged.row.key.protocol());
     Way::BOTH.map(|way| {

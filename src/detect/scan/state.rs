@@ -1,5 +1,4 @@
-//! The state of the search for scans: contacts with their outcomes, contacts whose outcome is open, and which interfaces show
-//! answers.
+//! The state of the search for scans: contacts with their outcomes or pending, and which interfaces show answers.
 //!
 //! Takes and gives times as cells of packet time. An event of a later cell is deferred until its cell begins, so that the
 //! order in which threads hand over does not matter. Must not know how rows become events or events outcomes.
@@ -146,8 +145,8 @@ impl ScanState {
         }
     }
 
-    /// Remembers the first and the last contacts of a source that may be over its limit. `packets` are the times of the
-    /// contact's first and last packet.
+    /// Remembers first and last contacts of a source that may be over its limit. `packets`: the first and the last
+    /// time.
     #[inline]
     pub(super) fn follow_trail(&mut self, source: u32, aspect: Aspect, packets: [Timestamp; 2], target: HostPort) {
         let is_suspect = self.suspects.contains(&source);

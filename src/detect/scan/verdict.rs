@@ -1,7 +1,6 @@
 //! The verdict on each suspect at the end of a cell: over its limit or not, since when, and by which figures.
 //!
-//! Takes the marks of a source; gives detections while it is over its limit, and until it is clearly under. Must not know how
-//! contacts came to their outcomes.
+//! Takes the marks of a source; gives detections until it is clearly under its limit. Must not know events.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

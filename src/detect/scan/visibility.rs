@@ -16,8 +16,7 @@ use crate::time_grid::Cell;
 
 /// Conversations that are seen one way only; fewer could be chance.
 const FEWEST_ONE_WAY: usize = 10;
-/// Hosts on each side of conversations of which several packets were seen: a single host that lost its network repeats itself
-/// towards dozens of servers.
+/// Hosts on each side of conversations of several packets: one host that lost its network tries dozens of servers.
 const FEWEST_HOSTS: usize = 3;
 /// This part of the window passes before a conversation of one packet counts: its source may try again.
 const SEEN_ONCE_FOR: i64 = 64;
@@ -93,8 +92,7 @@ impl Visibility {
         position
     }
 
-    /// Frees the sample of an interface that no longer exists. Contacts that it showed are still judged by whether it was blind
-    /// at its end.
+    /// Frees the sample of an interface that no longer exists. Its contacts are judged by whether it was blind at its end.
     pub(super) fn forget(&mut self, id: InterfaceId) {
         if let Some(position) = self.positions.give_back(id, self.block) {
             let interface = &mut self.interfaces[usize::from(position)];
@@ -108,8 +106,7 @@ impl Visibility {
         self.interfaces[usize::from(position)].sample.knows(self.hash(ends), seen, self.block(cell))
     }
 
-    /// Notes how a TCP conversation was seen that is not [known](Self::knows): its sender and its receiver, or client and
-    /// server where it was seen both ways.
+    /// Notes how a TCP conversation was seen that is not [known](Self::knows): sender and receiver, or client and server.
     pub(super) fn note(&mut self, position: u16, ends: [SocketAddress; 2], seen: SeenPackets, cell: Cell) {
         let (hash, block) = (self.hash(ends), self.block(cell));
         let hosts = ends.map(|(address, _)| (self.hash_of(|hasher| feed(address, hasher)) >> 32) as u32);

@@ -4,11 +4,10 @@
 //!
 //! Bytes are added up per transfer interval. When packet time leaves an interval, its sums become values of the series,
 //! and the pairs are due for judgement; [`Pairs::evaluate`] judges a share of them in each tick. The choice of pairs is
-//! made at the end of an interval, by counted bytes alone. The order of arrival and the length of a tick do not change
-//! it.
+//! made at the end of an interval, by counted bytes alone. Neither the order of arrival nor the tick changes it.
 //!
-//! A pair starts with the first interval that it has bytes in; later intervals without bytes count as 0. It leaves when
-//! its whole series is 0. At the limit:
+//! A pair starts with its first interval with bytes; later ones without count as 0. It leaves when all are. At the
+//! limit:
 //!
 //! - new pairs are sampled: a pair finds room if its rank is below a bound, which is halved each time that there is no
 //!   more room. So the sample is fair, whatever their order; the bytes of the others are counted as left out;
@@ -35,8 +34,7 @@ use crate::tables::sampling::Sampling;
 use round::Round;
 use table::PairTable;
 
-/// The bit of a hint that marks a pair without room. The bits below it count intervals, so that the pair is tried again
-/// in a later one.
+/// The bit of a hint that marks a pair without room. The bits below count intervals, to try again later.
 const LEFT_OUT: u32 = 1 << 31;
 
 /// The part of the table that stays after an eviction: enough for pairs that last, with some room for new ones.
@@ -121,8 +119,7 @@ impl Pairs {
         }
     }
 
-    /// Adds `bytes` that `pair` transferred in `interval`. If packet time thereby leaves an interval, this does what
-    /// [`Pairs::advance`] does.
+    /// Adds `bytes` of `pair` in `interval`. If packet time leaves an interval, this acts as [`Pairs::advance`].
     ///
     /// `hint` is the last position of the pair, or marks it as left out. It is set to the present position.
     #[inline(always)]
@@ -157,8 +154,7 @@ impl Pairs {
         }
     }
 
-    /// Moves packet time to `interval`. Earlier intervals are over, and their pairs are due for judgement; pairs that
-    /// were due before are judged now.
+    /// Moves packet time to `interval`. The pairs of earlier intervals are due; those due before are judged now.
     ///
     /// An interval that is one too early is late and counts as the open one. One that is earlier still means that the
     /// clock was set back: it becomes the open one, with the sums so far. If the clock jumps ahead, no more intervals

@@ -2,8 +2,7 @@
 //!
 //! Takes lists, cells and bytes; gives sums. Must not know the subjects.
 
-/// The low bits of a cell's number. Cells in one pool are never so far apart that these bits would not tell which is
-/// later.
+/// The low bits of a cell's number. Cells of one pool are so near that these tell which is later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LowCell(pub(super) u32);
 

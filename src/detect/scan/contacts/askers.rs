@@ -71,8 +71,7 @@ impl Askers {
         self.evicted += u64::from(leaves.waits_at(time.max(oldest.last)));
     }
 
-    /// True if an endpoint may still get answers at `time`. A question after that moment counts as well: the clocks of
-    /// two interfaces need not agree.
+    /// True if an endpoint may still get answers at `time`. A later question counts as well: clocks need not agree.
     pub(crate) fn may_be_answered(&self, address: IpAddr, port: u16, time: Timestamp) -> bool {
         if self.slots.is_empty() {
             return false;

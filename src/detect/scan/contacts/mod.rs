@@ -5,8 +5,7 @@
 //! A set is exact up to a size. Beyond it, it keeps a sample of targets, chosen by their hash so that answered and
 //! unanswered ones are thinned out alike ([`Keeping::Sample`]); or the latest ones ([`Keeping::Latest`]). When the
 //! table of sources is full, a source that comes back often takes the place of one with a single contact; a source with
-//! more is never evicted for another. [`pending`] holds the contacts without an outcome, [`askers`] the endpoints that
-//! asked many hosts at once.
+//! more is never evicted for another. [`pending`] holds the contacts without an outcome.
 
 pub mod askers;
 pub mod pending;
@@ -130,8 +129,7 @@ pub struct Contacts {
 }
 
 impl Contacts {
-    /// Empty tables. A set has at most 131,072 targets: twice the largest limit, and two, for a set that keeps the
-    /// latest half.
+    /// Empty tables. A set has at most 131,072 targets, twice the largest limit and two, as a set of the latest needs.
     pub fn new(bounds: ContactBounds, seeds: Seeds) -> Self {
         Self {
             sampling: Sampling::new(seeds.sampling),
@@ -164,8 +162,7 @@ impl Contacts {
             || self.sketch.count(hash_address(&self.sampling, address))
     }
 
-    /// Reads ahead the memory that [`Contacts::is_wanted`] will need for a source without an entry, so that cache
-    /// misses overlap.
+    /// Reads ahead what [`Contacts::is_wanted`] needs for a source without an entry, so that cache misses overlap.
     #[inline(always)]
     pub(crate) fn touch_newcomer<A: Address>(&self, address: A) {
         self.sketch.touch(hash_of(&self.sampling, address));

@@ -1,7 +1,6 @@
 //! The pending contacts: those whose outcome is open.
 //!
-//! Takes contacts and the cells in which they are due; gives them back when their outcome is known or due. Must not
-//! know how an outcome is found.
+//! Takes contacts and the cells in which they are due; gives them back when they are known or due. Must not know how.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
@@ -121,8 +120,7 @@ impl PendingContacts {
         self.contacts.may_contain(hasher.finish())
     }
 
-    /// Adds a contact that is not pending yet, until the end of `due`. Without room it is lost: its outcome stays
-    /// unknown.
+    /// Adds a contact that is not pending yet, until the end of `due`. Without room it is lost.
     pub fn insert(&mut self, contact: PendingContact, due: Cell) {
         if self.is_full() {
             return self.count_lost();
@@ -140,8 +138,7 @@ impl PendingContacts {
     }
 
     /// The positions of the contacts that are due in the first cell with any, if that ends by the end of `cell`. Each
-    /// is then taken by [`PendingContacts::take`]. (Positions, not contacts: in a flood these would be megabytes in
-    /// every cell.)
+    /// is then taken by [`PendingContacts::take`]. (Contacts of a flood would be megabytes.)
     pub fn due(&mut self, cell: Cell) -> Option<Vec<u32>> {
         let first = self.due.first_entry().filter(|first| *first.key() <= cell)?;
         Some(first.remove())

@@ -1,7 +1,6 @@
 //! The sets of targets: admission, thinning out and eviction.
 //!
-//! Takes targets and the start of the window; gives marks, and keeps the sets within their limits. Must not know the
-//! rules.
+//! Takes targets and the start of the window; gives marks within the limits of sets. Must not know the rules.
 
 use std::hash::{BuildHasher, Hasher};
 
