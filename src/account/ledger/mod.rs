@@ -34,11 +34,12 @@ pub struct Ledger<N = ()> {
     v4: Conversations<Ipv4Addr, N>,
     v6: Conversations<Ipv6Addr, N>,
     totals: Totals,
-    interfaces: Interfaces,
-    handover_delays: u64,
+    pub(super) interfaces: Interfaces,
+    /// Ticks at which a capture thread found no empty interval.
+    pub(super) handover_delays: u64,
     last_sweep: Timestamp,
-    overflow: Counters,
-    refusals_lost: u64,
+    pub(super) overflow: Counters,
+    pub(super) refusals_lost: u64,
 }
 
 impl<N: Copy + Default> Ledger<N> {
@@ -244,34 +245,9 @@ impl<N> Ledger<N> {
         self.interfaces.entries()
     }
 
-    /// Interfaces whose entry was given up before every scraper had read their last values.
-    pub fn interfaces_retired_unread(&self) -> u64 {
-        self.interfaces.retired_unread()
-    }
-
-    /// Ticks at which a capture thread found no empty interval.
-    pub fn handover_delays(&self) -> u64 {
-        self.handover_delays
-    }
-
-    /// Packets that found no room in an interval.
-    pub fn overflow(&self) -> Counters {
-        self.overflow
-    }
-
-    /// ICMP errors whose refusal found no room in an interval.
-    pub fn refusals_lost(&self) -> u64 {
-        self.refusals_lost
-    }
-
     /// Conversations forgotten because there were too many.
     pub fn conversations_forgotten(&self) -> u64 {
         self.v4.forgotten() + self.v6.forgotten()
-    }
-
-    /// The memory of intervals in bytes: the last one of each capture thread, and the one that it fills now.
-    pub(crate) fn interval_memory_bytes(&self) -> usize {
-        self.interfaces.interval_memory_bytes()
     }
 
     pub(crate) fn conversation_memory_bytes(&self) -> usize {

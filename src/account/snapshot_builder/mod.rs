@@ -64,8 +64,8 @@ impl SnapshotBuilder {
         Inputs {
             totals: ledger.totals().clone(),
             interfaces: ledger.interfaces().to_vec(),
-            handover_delays: ledger.handover_delays(),
-            refusals_lost: ledger.refusals_lost(),
+            handover_delays: ledger.handover_delays,
+            refusals_lost: ledger.refusals_lost,
             delivery,
             has_settled: true,
             resting: [ledger.flows().resting(now, timeout), ledger.hosts().resting(now, timeout)],
@@ -177,10 +177,10 @@ fn common<N>(ledger: &Ledger<N>) -> Snapshot {
         flow_keying: ledger.flow_keying(),
         totals: ledger.totals().clone(),
         interfaces: ledger.interfaces().to_vec(),
-        interfaces_retired_unread: ledger.interfaces_retired_unread(),
-        handover_delays: ledger.handover_delays(),
-        overflow: ledger.overflow(),
-        refusals_lost: ledger.refusals_lost(),
+        interfaces_retired_unread: ledger.interfaces.retired_unread(),
+        handover_delays: ledger.handover_delays,
+        overflow: ledger.overflow,
+        refusals_lost: ledger.refusals_lost,
         conversations_forgotten: ledger.conversations_forgotten(),
         ..Snapshot::default()
     }
@@ -191,7 +191,7 @@ fn memory<N>(ledger: &Ledger<N>, series: usize, snapshot: usize) -> Vec<(&'stati
         ("flows", ledger.flows().memory_bytes()),
         ("hosts", ledger.hosts().memory_bytes()),
         ("conversations", ledger.conversation_memory_bytes()),
-        ("intervals", ledger.interval_memory_bytes()),
+        ("intervals", ledger.interfaces.interval_memory_bytes()),
         ("series", series),
         ("snapshot", snapshot),
     ];

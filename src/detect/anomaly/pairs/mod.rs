@@ -201,17 +201,12 @@ impl Pairs {
 
     /// True if there is no pair.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.rows.len() == 0
     }
 
     /// The number of pairs that left, in the order of [`Eviction::ALL`].
     pub const fn left(&self) -> [u64; Eviction::ALL.len()] {
         self.left
-    }
-
-    #[cfg(test)]
-    const fn left_out_bytes(&self) -> u64 {
-        self.left_out_bytes
     }
 
     /// Memory in bytes, without that of the allocator.

@@ -81,10 +81,6 @@ impl PairTable {
         self.kept.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.kept.is_empty()
-    }
-
     pub(super) fn iter(&self) -> impl Iterator<Item = (Pair, &PairSeries)> {
         self.kept.iter().map(|(pair, row)| (*pair, row))
     }
