@@ -1,7 +1,6 @@
 //! Keyed counters under a hard limit.
 //!
-//! Takes keys, counters and times; gives positions, entries, and the positions of entries that leave to make room. Must
-//! not know what a key means.
+//! Takes keys, counters and times; gives positions, entries, and freed positions. Must not know what a key means.
 //!
 //! Counters stand apart from what rarely changes, so that adding to them touches little memory. A position stays valid
 //! until [`CounterTable::sweep`] returns it.
@@ -196,8 +195,7 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
         *latest = before.max(*latest);
     }
 
-    /// Reads ahead the memory that [`CounterTable::add`] will write, so that cache misses overlap. Any position will
-    /// do.
+    /// Reads ahead the memory that [`CounterTable::add`] will write, so that cache misses overlap. Takes any position.
     #[inline(always)]
     pub fn touch(&self, position: u32) {
         prefetch(self.counts.get(position as usize).map(|count| count.is_used));
@@ -228,7 +226,6 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
         (0..).zip(&self.counts).filter(|(_, count)| count.is_used).map(|(at, count)| (count.counters.bytes, at))
     }
 
-    /// Marks the entry at `position` as shown in a row or not.
     pub(crate) fn set_shown(&mut self, position: u32, is_shown: bool) {
         self.counts[position as usize].is_shown = is_shown;
     }

@@ -2,8 +2,7 @@
 //!
 //! Takes numbers of rows, refusals and frames; gives yes or no. Must not know what is in the rows.
 
-/// Rows or refusals of an interval at which it should be handed over: they still fit into a processor's second-level
-/// cache.
+/// Rows or refusals at which an interval should be handed over: they still fit into a second-level cache.
 pub(crate) const ROWS_TO_HAND_OVER: usize = 16_384;
 
 /// Rows at which an interval may be handed over early, when nearly every frame makes a row.

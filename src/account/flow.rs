@@ -1,7 +1,6 @@
 //! Flows and hosts: their keys and counters.
 //!
-//! Takes the fields of a packet; gives the key of its flow in one of three keyings, and of its host. Must not know
-//! tables or snapshots.
+//! Takes the fields of a packet; gives its flow's key, in one of three keyings, and its host. Must not know tables.
 
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
@@ -14,8 +13,7 @@ use crate::tables::lookup::Lookup;
 /// The fields that make a flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FlowKeying {
-    /// Source, destination, protocol and the port of the service. Ephemeral ports are left out. Replies are a flow of
-    /// their own with the reply mark.
+    /// Source, destination, protocol and service port. Ephemeral ports are left out. Replies are a flow of their own.
     #[default]
     Service,
     /// Source, destination, protocol and destination port as it stands in the packet.
@@ -127,7 +125,6 @@ pub trait SeriesKey: Copy + Ord + Hash {
     fn groups_from_the_start() -> Vec<Self::Group>;
 }
 
-/// Protocols that occur in nearly all traffic.
 const USUAL_PROTOCOLS: [Protocol; 4] = [Protocol::ICMP, Protocol::TCP, Protocol::UDP, Protocol::ICMPV6];
 
 impl SeriesKey for FlowKey {

@@ -51,6 +51,9 @@ impl Default for Config {
     }
 }
 
+/// Later than every snapshot.
+const NEVER: u64 = u64::MAX;
+
 /// The number of an interface in the ledger. It is never used again, so frames of one interface are not credited to
 /// another that comes later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

@@ -17,13 +17,11 @@ pub struct MergedRow<'a, A: Address> {
     pub row: &'a Row<A>,
     /// The interface that captured it.
     pub interface: InterfaceId,
-    /// True if the ledger remembers the conversation from an earlier interval. Memory is bounded, so a conversation that
-    /// is not known may still be an old one.
+    /// True if the ledger remembers the conversation from before. Memory is bounded: an unknown one may be old.
     pub is_known: bool,
     /// The way of requests, as the conversation's first packet decided it.
     pub request_way: Way,
-    /// True for each way, forward first, of which packets were seen in this interval or, as far as the ledger remembers, in an
-    /// earlier one.
+    /// True for each way, forward first, that had packets in this interval or in one that the ledger remembers.
     pub seen: [bool; 2],
     /// The position at which the ledger remembers the conversation from now on; [`NOWHERE`] if it does not.
     pub remembered_at: u32,
@@ -77,8 +75,7 @@ impl<A, N> BatchMemory<A, N> {
     }
 }
 
-/// Merged rows that are observed at once, the directed rows that they consist of, and the observer's notes of each
-/// conversation.
+/// Merged rows that are observed at once, their directed rows, and the observer's notes on each conversation.
 #[derive(Debug)]
 pub struct RowBatch<'a, A: Address, N> {
     merged: Vec<MergedRow<'a, A>>,
@@ -105,7 +102,6 @@ impl<'a, A: Address, N: Copy + Default> RowBatch<'a, A, N> {
         Self { merged: Vec::with_capacity(Self::MOST), directed, directed_count: 0, notes }
     }
 
-    /// Its memory, for the next batch.
     pub(crate) fn into_memory(self) -> BatchMemory<A, N> {
         BatchMemory { directed: self.directed, notes: self.notes }
     }
@@ -171,8 +167,7 @@ pub trait RowObserver {
     /// cache lines stay near, and the misses of neighbouring rows overlap.)
     fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, Self::Notes>);
 
-    /// Takes the refusal of a packet by an ICMP error. Its conversation need not have a row in the same interval; if it has
-    /// one, that row was observed before.
+    /// Takes the refusal of a packet by an ICMP error. A row of its conversation in the interval was observed before.
     #[inline]
     fn refuse<A: Address>(&mut self, _interface: InterfaceId, _refused: &Refused<A>) {}
 

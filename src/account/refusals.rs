@@ -54,8 +54,7 @@ impl<A: Address> Refusals<A> {
         self.refused.capacity() * size_of::<Refused<A>>() + self.index.allocation_size()
     }
 
-    /// Adds what the frame with this number refused; `hash` is the hash of its key. False if it is known, or if there
-    /// is no room, which counts as lost.
+    /// Adds what a numbered frame refused; `hash` is that of its key. False if it is known, or lost for want of room.
     pub(super) fn note(&mut self, hash: u64, refused: Refused<A>, number: u32, state: &State) -> bool {
         if self.holds(hash, &refused.key, refused.way) {
             return false;
@@ -71,7 +70,6 @@ impl<A: Address> Refusals<A> {
         true
     }
 
-    /// True if packets of the conversation in direction `way` were refused.
     pub(super) fn holds(&self, hash: u64, key: &ConversationKey<A>, way: Way) -> bool {
         let is_same = |&at: &u32| self.refused[at as usize].key == *key && self.refused[at as usize].way == way;
         self.index.find(hash, is_same).is_some()

@@ -85,9 +85,7 @@ pub struct Totals {
 impl Totals {
     /// The IP packets and bytes of `direction`.
     pub fn direction(&self, direction: Direction) -> Counters {
-        let mut sum = Counters::default();
-        self.traffic[direction as usize].iter().for_each(|&counters| sum.add(counters));
-        sum
+        self.traffic[direction as usize].into_iter().fold(Counters::default(), Counters::plus)
     }
 
     /// The IP packets and bytes of each direction that has any.
@@ -95,16 +93,13 @@ impl Totals {
         self.all_directions().into_iter().filter(|(_, counters)| !counters.is_empty()).collect()
     }
 
-    /// The IP packets and bytes of every direction.
     pub(crate) fn all_directions(&self) -> BTreeMap<Direction, Counters> {
         Direction::ALL.map(|direction| (direction, self.direction(direction))).into()
     }
 
     /// All IP packets and bytes.
     pub fn ip(&self) -> Counters {
-        let mut sum = Counters::default();
-        Direction::ALL.iter().for_each(|&direction| sum.add(self.direction(direction)));
-        sum
+        self.traffic.as_flattened().iter().copied().fold(Counters::default(), Counters::plus)
     }
 
     /// The frames that are not IP.
@@ -129,7 +124,6 @@ pub struct InterfaceEntry {
 }
 
 impl InterfaceEntry {
-    /// True if all of its counters are 0.
     pub(crate) fn counts_nothing(&self) -> bool {
         let Capture { received, dropped_by_kernel, dropped_by_interface, .. } = self.capture.unwrap_or_default();
         self.frames.frames + received + dropped_by_kernel + dropped_by_interface == 0

@@ -1,5 +1,4 @@
-//! An alert in a sentence. Takes an alert with its figures; gives one line of text. Must not know its readers, nor the
-//! rules.
+//! An alert in a sentence. Takes an alert with its figures; gives one line of text. Must not know its readers.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -21,9 +20,8 @@ const SHORTEST: Duration = Duration::from_millis(100);
 const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
 
 impl Alert {
-    /// One line for people: the source, its activity, the figure, the window, the limit and the targets. Once the
-    /// alert has resolved, the line has the figures of its peak and the time from the first to the last packet that
-    /// counted.
+    /// One line for people: the source, its activity, the figure, the window, the limit and the targets. Once it has
+    /// resolved: the figures of its peak, and the time from the first to the last packet that counted.
     ///
     /// It consists of numbers, addresses and IANA's protocol names alone, so it needs no escaping.
     pub fn explain(&self) -> String {
@@ -162,7 +160,6 @@ impl fmt::Display for ShownDuration {
 
 /// Decimals of bytes, unless more are needed.
 const DECIMALS: i32 = 2;
-/// The most decimals of bytes.
 const MOST_DECIMALS: i32 = 6;
 
 /// A value and its limit, with as many decimals as make them differ.

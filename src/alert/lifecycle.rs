@@ -1,5 +1,4 @@
-//! The life of alerts. Takes detections and packet time; gives the changes of alerts. Must not know receivers, nor
-//! read a clock.
+//! The life of alerts. Takes detections and packet time; gives changes of alerts. Must not read a clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -154,8 +153,7 @@ impl Alerts {
         }
     }
 
-    /// The packets ended at `now`, for good, as those of a file do: firing alerts are resolved, pending ones
-    /// forgotten.
+    /// The packets of a file ended at `now`: firing alerts are resolved, pending ones forgotten.
     pub fn finish(&mut self, now: Timestamp) -> Vec<Change> {
         let mut changes = Vec::new();
         self.resolve_due(|due| due <= now, &mut changes);
@@ -210,8 +208,7 @@ impl Active {
         Change::Fired(self.alert.clone())
     }
 
-    /// Takes over the figures of a reading. Targets and span come from readings over the limit alone: below the limit
-    /// nothing is to be reported.
+    /// Takes over the figures of a reading. Targets and span come from readings over the limit alone.
     fn update(&mut self, detection: &Detection) {
         let Alert { figures, peak, span, .. } = &mut self.alert;
         if detection.level == Level::Over && detection.figures.value > peak.value {

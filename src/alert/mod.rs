@@ -5,8 +5,7 @@
 //! as in a Schmitt trigger) and the alert has fired for the hold. So a source at its limit does not flap. Start and
 //! end are Alertmanager's `startsAt` and `endsAt`; pending is `for` of Prometheus' alerting rules.
 //!
-//! Time is packet time. The changes depend on the detections, not on how often they are handed over. Must not know
-//! the receivers of alerts.
+//! Time is packet time. How often detections are handed over does not matter. Must not know receivers.
 //!
 //! [`Level::Under`]: crate::detect::Level::Under
 
@@ -61,14 +60,12 @@ impl Default for Config {
 pub struct Exclusion {
     /// The network that the subject is in. Of a pair one of the two is enough; a network must lie in it as a whole.
     pub network: Option<IpNet>,
-    /// A port of the targets that the detection names; it has some. A detection whose targets all have ports that are
-    /// excluded for it does not alert.
+    /// A port of the targets. A detection with targets whose ports are all excluded for it does not alert.
     pub port: Option<u16>,
     /// The kind of detections.
     pub kind: Option<Kind>,
 }
 
-/// True if a detection is excluded.
 fn exclude(exclusions: &[Exclusion], detection: &Detection) -> bool {
     if exclusions.is_empty() {
         return false;
@@ -191,8 +188,7 @@ pub struct Alert {
     pub ends_at: Option<Timestamp>,
     /// The first and the last packet that counted while the rule held.
     pub span: Option<Span>,
-    /// The latest figures. The first targets are those of the episode, the last ones those of the latest moment at which
-    /// the rule held.
+    /// The latest figures. The first targets are those of the episode, the last ones the latest over the limit.
     pub figures: Figures,
     /// The highest figures so far.
     pub peak: Peak,
@@ -240,8 +236,7 @@ pub struct AlertView {
     pub limit: usize,
     /// Alerts that fired since the start, by kind and rule; of those that are expected from 0 on.
     pub fired_total: BTreeMap<(Kind, Arc<str>), u64>,
-    /// Detections over their limit without an alert since the start, because too many were active; once for each
-    /// reading.
+    /// Readings over their limit without an alert since the start, because too many were active.
     pub dropped_total: u64,
     /// Detections that were excluded since the start, once for each reading.
     pub excluded_total: u64,

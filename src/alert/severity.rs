@@ -1,5 +1,4 @@
-//! The severity of alerts, by the kind of detection and the side of its subject. Takes a kind and a subject; gives a
-//! severity. Must not know figures.
+//! The severity of alerts. Takes a kind of detection and the side of its subject. Must not know figures.
 
 use crate::detect::{Kind, Subject};
 use crate::locality::Classifier;
@@ -77,8 +76,8 @@ pub struct SeverityRule {
 pub struct Severities([[Severity; 2]; Kind::ALL.len()]);
 
 impl Default for Severities {
-    /// Bandwidth is a warning. A scan from inside is a warning; scans from outside are usual, so they are information, as
-    /// anomalies are.
+    /// Bandwidth and scans from inside are warnings; scans from outside, which are usual, and anomalies are
+    /// information.
     fn default() -> Self {
         let by_side = |kind| match kind {
             Kind::Bandwidth => [Severity::Warning; 2],

@@ -1,7 +1,6 @@
 //! All detectors together: each observes every row, and gives its verdicts when packet time has left a cell.
 //!
-//! Takes merged rows and packet time; gives the detections of all, and a view of their state. Must not know the rules of a
-//! detector.
+//! Takes merged rows and packet time; gives detections, and a view of their state. Must not know the rules of a detector.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -33,29 +32,21 @@ pub struct Detectors {
     anomaly: Option<Anomalies>,
     top_sources: usize,
     rules: BTreeSet<(Kind, Arc<str>)>,
-    limits: Limits,
+    /// A view with the configured limits alone.
+    limits: View,
 }
 
-/// The configured limits, for readers.
-#[derive(Debug)]
-struct Limits {
-    bandwidth_bytes: Option<u64>,
-    scan: Vec<(Kind, u64)>,
-    anomalies_alert: Option<bool>,
-}
-
-impl Limits {
-    fn of(config: &Config) -> Self {
-        let of_scan = |scan: &super::scan::Config| {
-            let hosts = scan.analyze_hosts.then_some((Kind::HostScan, u64::from(scan.contacted_ips)));
-            let ports = scan.analyze_ports.then_some((Kind::PortScan, u64::from(scan.contacted_ports)));
-            hosts.into_iter().chain(ports).collect()
-        };
-        Self {
-            bandwidth_bytes: config.bandwidth.as_ref().map(|bandwidth| bandwidth.limit_bytes),
-            scan: config.scan.as_ref().map(of_scan).unwrap_or_default(),
-            anomalies_alert: config.anomaly.as_ref().map(|anomaly| anomaly.alerts),
-        }
+fn limits(config: &Config) -> View {
+    let of_scan = |scan: &super::scan::Config| {
+        let hosts = scan.analyze_hosts.then_some((Kind::HostScan, u64::from(scan.contacted_ips)));
+        let ports = scan.analyze_ports.then_some((Kind::PortScan, u64::from(scan.contacted_ports)));
+        hosts.into_iter().chain(ports).collect()
+    };
+    View {
+        bandwidth_limit_bytes: config.bandwidth.as_ref().map(|bandwidth| bandwidth.limit_bytes),
+        scan_limits: config.scan.as_ref().map(of_scan).unwrap_or_default(),
+        anomalies_alert: config.anomaly.as_ref().map(|anomaly| anomaly.alerts),
+        ..View::default()
     }
 }
 
@@ -73,7 +64,7 @@ impl Detectors {
             anomaly: config.anomaly.as_ref().map(|config| Anomalies::new(config, rules::ANOMALY, tick)),
             top_sources: config.top_sources,
             rules: rules::configured(config.bandwidth.as_ref(), config.scan.as_ref(), config.anomaly.as_ref()),
-            limits: Limits::of(config),
+            limits: limits(config),
         }
     }
 
@@ -121,13 +112,7 @@ impl Detectors {
 
     /// The state for readers; the addresses `named` are charted however little they sent.
     pub fn view(&self, named: &BTreeSet<IpAddr>) -> View {
-        let mut view = View {
-            bandwidth_limit_bytes: self.limits.bandwidth_bytes,
-            scan_limits: self.limits.scan.clone(),
-            anomalies_alert: self.limits.anomalies_alert,
-            memory_bytes: self.memory_bytes(),
-            ..View::default()
-        };
+        let mut view = View { memory_bytes: self.memory_bytes(), ..self.limits.clone() };
         if let Some(bandwidth) = &self.bandwidth {
             view.window_bytes = bandwidth.window_bytes(self.top_sources);
             view.chart = bandwidth.talkers(named);
@@ -139,7 +124,7 @@ impl Detectors {
             view.contacted_ports = seen.contacted_ports;
             view.unanswered_contacts = seen.unanswered_contacts;
             view.answers_visible = seen.answers_visible;
-            view.unknown_contacts = seen.unknown;
+            view.unknown_contacts = seen.unknown_contacts;
             view.tables.extend(seen.tables);
         }
         if let Some(anomaly) = &self.anomaly {

@@ -1,7 +1,6 @@
 //! Detection: rules over the rows that the ledger merges.
 //!
-//! Takes merged rows and packet time; gives [`Detection`]s, each with the figures behind it. Must not know alerts, which have a
-//! life, nor their receivers.
+//! Takes merged rows and packet time; gives [`Detection`]s with their figures. Must not know alerts.
 
 pub mod anomaly;
 pub mod bandwidth;
@@ -11,7 +10,6 @@ mod ends;
 mod notes;
 mod rules;
 pub mod scan;
-mod table_use;
 pub mod view;
 
 use std::net::IpAddr;
@@ -24,8 +22,7 @@ use crate::packet::{Protocol, Timestamp};
 pub use config::Config;
 pub use detectors::Detectors;
 pub use notes::{LastReport, Notes, SlotHints};
-pub use table_use::{DetectionTable, TableUse};
-pub use view::View;
+pub use view::{DetectionTable, TableUse, Talker, View};
 
 /// The kinds of detections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -136,8 +133,7 @@ pub struct Figures {
     pub is_estimate: bool,
     /// The time of the packets that count in the window, where it is known.
     pub span: Option<Span>,
-    /// The first targets that counted, at most [`MAXIMUM_TARGETS`]. For bandwidth: the peers with the most bytes when the
-    /// rule became true, the heaviest first.
+    /// The first targets that counted, at most [`MAXIMUM_TARGETS`]. For bandwidth: the heaviest peers at `since`.
     pub first_targets: Vec<Target>,
     /// The last targets that counted, at most as many, the latest last. Empty for bandwidth.
     pub last_targets: Vec<Target>,

@@ -14,8 +14,7 @@ pub struct Notes {
     pub reported: LastReport,
 }
 
-/// Table positions that detectors looked up for one way of a conversation. They may be stale: whoever uses one compares the
-/// key at the position.
+/// Table positions that were looked up for one way of a conversation. They may be stale: the key there decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SlotHints {
     /// The source, in bandwidth's window.

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use super::{Kind, anomaly, bandwidth, scan};
 
-/// The rule name of anomalies.
 pub(super) const ANOMALY: &str = "anomaly";
 
 /// The configured rules, by kind and by name.

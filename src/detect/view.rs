@@ -4,8 +4,7 @@
 
 use std::net::IpAddr;
 
-use super::bandwidth::Talker;
-use super::{Kind, Subject, TableUse};
+use super::{Kind, Subject};
 use crate::account::InterfaceId;
 
 /// The state of detection at one moment, bounded; the largest first.
@@ -37,4 +36,69 @@ pub struct View {
     pub anomalies_alert: Option<bool>,
     /// Bytes of memory of all detectors.
     pub memory_bytes: u64,
+}
+
+/// A source with its destinations, in its window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Talker {
+    /// Sender address.
+    pub source: IpAddr,
+    /// All bytes that it sent, IP bytes.
+    pub total_bytes: u64,
+    /// The destinations with their bytes, the heaviest first; at most 256, and only those with an entry. Their windows
+    /// slide in coarser steps, so they may include bytes older than a window, by a tenth of it at most.
+    pub destinations: Vec<(IpAddr, u64)>,
+}
+
+/// A bounded table of a detector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DetectionTable {
+    /// Destinations with a bandwidth window.
+    BandwidthDestinations,
+    /// Networks whose bytes are summed as one subject.
+    BandwidthNetworks,
+    /// Pairs of source and destination with a bandwidth window.
+    BandwidthPairs,
+    /// Sources with a bandwidth window.
+    BandwidthSources,
+    /// Sources with contacts.
+    ScanSources,
+    /// Targets of all sources.
+    ScanTargets,
+    /// Contacts whose outcome is open.
+    ScanPending,
+    /// Endpoints that asked many hosts at once.
+    ScanAskers,
+    /// Pairs with a series of bytes.
+    AnomalyPairs,
+}
+
+impl DetectionTable {
+    /// The value of the label `table`.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::BandwidthDestinations => "bandwidth_destinations",
+            Self::BandwidthNetworks => "bandwidth_networks",
+            Self::BandwidthPairs => "bandwidth_pairs",
+            Self::BandwidthSources => "bandwidth_sources",
+            Self::ScanSources => "scan_sources",
+            Self::ScanTargets => "scan_targets",
+            Self::ScanPending => "scan_waiting",
+            Self::ScanAskers => "scan_askers",
+            Self::AnomalyPairs => "anomaly_pairs",
+        }
+    }
+}
+
+/// The use of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TableUse {
+    /// The table.
+    pub table: DetectionTable,
+    /// The number of entries.
+    pub entries: usize,
+    /// The most entries.
+    pub limit: usize,
+    /// Entries that made room for others or found no room.
+    pub evicted: u64,
 }

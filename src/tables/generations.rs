@@ -67,7 +67,6 @@ impl Guess {
 #[derive(Debug)]
 pub struct Generations<K, V> {
     state: State,
-    /// The most entries of one generation.
     limit: usize,
     younger: Generation<K, V>,
     older: Generation<K, V>,
@@ -169,8 +168,7 @@ impl<K: Copy + Eq + Hash, V: Copy> Generations<K, V> {
         self.younger.insert(guess.hash, Remembered { key, value }, &self.state)
     }
 
-    /// When the younger generation is full it becomes the older one. The tables keep their memory: to get it anew costs more
-    /// than the look-ups.
+    /// When the younger generation is full it becomes the older one. Memory is kept: it costs more than look-ups.
     fn make_room(&mut self) {
         if self.younger.entries.len() >= self.limit {
             self.forgotten += self.older.entries.len() as u64 - std::mem::take(&mut self.taken_over);

@@ -2,9 +2,8 @@
 //!
 //! Takes a seed; gives the hash state of a table. Must not know the keys.
 //!
-//! The hash folds 64 bits of a key with a constant; a key that equals the constant folds to 0, whatever the seed. The
-//! crate's fixed constants are public, so with them one IPv6 prefix would put every conversation into one slot. Here
-//! they are drawn as well.
+//! The hash folds 64 bits of a key with a constant; a key that equals it folds to 0, whatever the seed. The crate's
+//! fixed constants are public, so one IPv6 prefix could put every conversation into one slot. Here they are drawn.
 
 use std::sync::OnceLock;
 

@@ -23,8 +23,7 @@ const fn check(hash: u64) -> u32 {
 }
 
 /// Up to this number of positions, memory is doubled when it is needed; then it is reserved for all at once. Moving to
-/// ever larger tables costs as much as filling the last one, and memory that is new to the process costs more than
-/// both.
+/// larger tables costs as much as filling the last one, and memory that is new to the process costs more.
 const FEW: usize = 4_096;
 /// The most positions for which memory is reserved at once.
 const MOST: usize = 262_144;

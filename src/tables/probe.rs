@@ -9,7 +9,6 @@
 //! A multiplication spreads the slots where look-ups begin (Knuth, ibid., "Fibonacci hashing"). The keys of a scan are
 //! steps of one, so the low bits of their hashes are steps of a fixed length, which would stand in a row.
 
-/// The fewest slots.
 const FEWEST: usize = 1 << 10;
 
 /// 2⁶⁴ divided by the golden ratio: puts steps of any length far apart.
@@ -18,17 +17,14 @@ const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 /// The bits of a slot that hold a position plus one, so that no used slot is 0. The bits above hold a part of the hash.
 const POSITION: u32 = 0xffff;
 
-/// An empty slot.
 const EMPTY: u32 = 0;
 
-/// The most positions.
 pub const MOST: usize = POSITION as usize;
 
 /// The slot for a key that was not found.
 #[derive(Debug, Clone, Copy)]
 pub struct Vacant(usize);
 
-/// The table.
 #[derive(Debug)]
 pub struct ProbeTable {
     /// A power of two of slots.
@@ -101,7 +97,6 @@ impl ProbeTable {
     }
 }
 
-/// The part of a hash that a slot keeps.
 #[inline(always)]
 const fn check(hash: u64) -> u32 {
     (hash >> 32) as u32 & !POSITION

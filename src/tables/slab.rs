@@ -128,8 +128,7 @@ impl<T: Keyed, const IS_FILTERED: bool> Slab<T, IS_FILTERED> {
         is_there
     }
 
-    /// Removes the entry from the index, so that it is not found any more. Its position stays in use until
-    /// [`Slab::free`].
+    /// Removes the entry from the index. Its position stays in use until [`Slab::free`].
     pub fn hide(&mut self, at: u32) -> bool {
         if self.recent.1 == at {
             self.recent.1 = NOWHERE;

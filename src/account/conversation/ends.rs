@@ -23,8 +23,7 @@ pub trait Ends<A>: Debug + Copy + Eq + Hash {
     /// A placeholder in an entry that is about to be filled.
     const BLANK: Self;
 
-    /// The ends of a packet, and true if it goes from the lower end to the higher one. (Without a branch: a processor could not
-    /// predict it.)
+    /// The ends of a packet, and true if it goes from the lower end to the higher one. (No branch: it is unpredictable.)
     fn of(source: Endpoint<A>, destination: Endpoint<A>, protocol: Protocol) -> (Self, bool);
 
     /// The lower end and the higher one.
@@ -41,7 +40,6 @@ pub struct PackedEnds {
     high: u64,
 }
 
-/// Bits of an address and a port.
 const END_BITS: u32 = 48;
 
 impl Ends<Ipv4Addr> for PackedEnds {

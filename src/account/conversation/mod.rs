@@ -1,7 +1,7 @@
 //! The conversation: both ways of a 5-tuple under one key (RFC 5103's biflow), and which side is the server.
 //!
-//! Takes the endpoints of packets; gives canonical keys, the counters of one way, and the way of requests. Must not know the
-//! tables that hold them.
+//! Takes endpoints of packets; gives canonical keys, counters of one way, and the way of requests. Must not know
+//! tables.
 
 mod ends;
 
@@ -117,7 +117,6 @@ pub struct ConversationKey<A: Address> {
 }
 
 impl<A: Address> ConversationKey<A> {
-    /// A placeholder in an entry that is about to be filled.
     pub(super) const BLANK: Self = Self { ends: A::Ends::BLANK };
 
     /// The key of a packet from `source` to `destination`, and the way that the packet goes.
@@ -167,7 +166,6 @@ pub struct OneWay {
     pub flags: TcpFlags,
     /// Where the packets go.
     pub direction: Direction,
-    /// Three bits: [`OPENS`], [`REFUSED`], [`HAS_ICMP_TYPE`].
     marks: u8,
 }
 
@@ -222,8 +220,7 @@ impl OneWay {
         self.marks |= REFUSED;
     }
 
-    /// True if an ICMP error of this interval refused a packet that went this way. The interval's refusals have the time, also
-    /// for conversations without a row.
+    /// True if an ICMP error of this interval refused a packet that went this way. Its refusals have the time.
     pub const fn is_refused(&self) -> bool {
         self.marks & REFUSED != 0
     }
@@ -234,16 +231,14 @@ impl OneWay {
         TcpFlags(if self.marks & HAS_ICMP_TYPE == 0 { self.first_control } else { 0 })
     }
 
-    /// The ICMP or ICMPv6 type of the first packet, if the protocol is one of these and the type was captured. None for a later
-    /// fragment.
+    /// The ICMP or ICMPv6 type of the first packet, if it was captured; none for other protocols and later fragments.
     #[inline]
     pub const fn icmp_type(&self) -> Option<u8> {
         if self.marks & HAS_ICMP_TYPE == 0 { None } else { Some(self.first_control) }
     }
 }
 
-/// The way that requests go: towards the server. Only the first packet that was seen of the conversation decides, so that the
-/// ends of intervals do not matter.
+/// The way that requests go: towards the server. The first packet that was seen decides, in whichever interval.
 ///
 /// The server is the endpoint that receives or answers a SYN; else the receiver of the first packet. The ports decide if the
 /// conversation was first seen in its middle (TCP without SYN; UDP from a system port to another). The server then has the

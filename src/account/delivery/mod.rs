@@ -10,9 +10,9 @@
 //!   longest of its last four;
 //! - while its first scrape is under way, so that this one is exact too.
 //!
-//! Rows do not wait for a scraper that breaks its first scrape off, or takes too long, until it completes one.
-//! Otherwise a client that never reads to the end would hold rows back for ever. Addresses are cheap, so only a few of
-//! them are trusted like this in an hour.
+//! Rows do not wait for a scraper that breaks its first scrape off, or takes too long, until it completes one. Else a
+//! client that never reads to the end would hold rows back for ever. Addresses are cheap, so only a few an hour are
+//! trusted like this.
 //!
 //! Limits: rows do not wait for an interval of over five minutes; scrapers that share an address count as one.
 
@@ -95,7 +95,6 @@ pub struct Ended {
     pub untracked: u64,
 }
 
-/// The stage that a scraper has reached.
 #[derive(Debug)]
 enum Stage {
     /// Its first scrapes are under way: the snapshot of each.
@@ -115,7 +114,6 @@ struct Scraper {
     pace: ScrapePace,
 }
 
-/// The pace of a scraper.
 #[derive(Debug, Clone, Copy, Default)]
 struct ScrapePace {
     last: Option<Timestamp>,

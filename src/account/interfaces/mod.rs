@@ -9,11 +9,10 @@
 
 use std::collections::BTreeMap;
 
-use super::InterfaceId;
 use super::snapshot::{Capture, Coverage, InterfaceEntry};
+use super::{InterfaceId, NEVER};
 
-/// The most living interfaces that have an entry of their own, the entry of the others included. Hosts that run
-/// containers make interfaces without end.
+/// The most living entries, that of the others included. Hosts that run containers make interfaces without end.
 const MAXIMUM_LIVING: usize = 1_024;
 
 /// The most entries of interfaces that are gone. At the limit the oldest of them is retired unread.
@@ -24,10 +23,6 @@ const OTHER: &str = "other";
 /// The entry with the values of interfaces that are gone.
 const RETIRED: &str = "retired";
 
-/// Later than every snapshot.
-const NEVER: u64 = u64::MAX;
-
-/// The entries.
 #[derive(Debug, Default)]
 pub(super) struct Interfaces {
     /// In the order of their numbers.
@@ -41,7 +36,6 @@ pub(super) struct Interfaces {
 }
 
 impl Interfaces {
-    /// The entries as readers see them.
     pub(super) fn entries(&self) -> &[InterfaceEntry] {
         &self.entries
     }
@@ -137,8 +131,7 @@ impl Interfaces {
         ended
     }
 
-    /// Retires entries that are gone: those whose last values `is_read`, those that have counted nothing, and the
-    /// oldest above [`MAXIMUM_GONE`].
+    /// Retires gone entries: those whose last values `is_read`, those without counts, the oldest past the limit.
     pub(super) fn retire(&mut self, is_read: impl Fn(u64) -> bool) {
         let is_over = |entry: &InterfaceEntry| match entry.gone_since {
             None | Some(NEVER) => false,

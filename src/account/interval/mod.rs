@@ -109,11 +109,6 @@ impl Interval {
         self.overflow = Overflow::default();
     }
 
-    /// The classifier that decides the direction of packets.
-    pub fn classifier(&self) -> &Arc<Classifier> {
-        &self.classifier
-    }
-
     /// Counts a frame that is not IP.
     #[inline]
     pub fn observe_not_ip(&mut self, reason: NotIp, wire_bytes: u32) {

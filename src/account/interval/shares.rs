@@ -1,7 +1,6 @@
 //! The shares of an interval that several threads counted, each for its own conversations.
 //!
-//! Takes the shares; gives their rows and refusals in the order in which one thread would have made them. Must not know
-//! how packets are dealt to threads.
+//! Takes the shares; gives their rows and refusals in the order that one thread would give. Must not know threads.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

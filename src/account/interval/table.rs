@@ -10,8 +10,7 @@ use crate::packet::{Packet, Refusal, TcpFlags, Timestamp};
 use crate::tables::hashing::State;
 use crate::tables::probe::{self, ProbeTable};
 
-/// The most rows in each of the two tables of an interval, reached when the accountant is late. Further packets count
-/// in [`super::Interval::overflow`].
+/// The most rows in each table, reached when the accountant is late. Further packets count as overflow.
 pub(super) const MAXIMUM_ROWS: usize = 32_768;
 const _: () = assert!(MAXIMUM_ROWS <= probe::MOST);
 
@@ -61,8 +60,7 @@ impl<A: Address> Row<A> {
         [forward.packets > 0, backward.packets > 0]
     }
 
-    /// Calls `each` for each direction that has packets, forward first. (Written out, because a loop compiles to slower
-    /// code.)
+    /// Calls `each` for each direction that has packets, forward first. (Written out: a loop is slower.)
     #[inline(always)]
     pub(crate) fn each_way(&self, mut each: impl FnMut(Way, &OneWay)) {
         let [forward, backward] = &self.ways;

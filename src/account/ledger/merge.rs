@@ -23,7 +23,6 @@ use crate::tables::prefetch;
 /// Rows whose conversations are looked up together, so that their cache misses overlap.
 const LOOKED_UP_AT_ONCE: usize = 64;
 
-/// Packets and bytes by direction.
 type Sums = [Counters; Direction::ALL.len()];
 
 /// The positions of the flow and of the host for which one way of a conversation counts.
@@ -47,7 +46,6 @@ impl CounterPositions {
         (self.flow != NOWHERE).then_some(self.flow)
     }
 
-    /// The host's position; none when it found no room.
     #[inline]
     pub(super) fn host(self) -> Option<u32> {
         (self.host != NOWHERE).then_some(self.host)
@@ -65,13 +63,11 @@ impl CounterPositions {
 struct RememberedConversation<N> {
     /// By way, forward first.
     positions: [CounterPositions; 2],
-    /// The way of requests.
     request_way: Way,
     /// The traffic direction of the packets that go forward, when the positions were looked up.
     forward_direction: Direction,
     /// True for each way, forward first, that had packets.
     seen: [bool; 2],
-    /// The observer's.
     notes: N,
 }
 
@@ -97,12 +93,10 @@ pub(super) struct Conversations<A: Address, N> {
 }
 
 impl<A: Address, N> Conversations<A, N> {
-    /// The memory that the tables take, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
         self.memory.memory_bytes() + self.batch.bytes()
     }
 
-    /// Conversations forgotten since the start, because there were too many.
     pub(super) fn forgotten(&self) -> u64 {
         self.memory.forgotten()
     }
@@ -132,8 +126,7 @@ impl<A: Address, N: Copy + Default> Conversations<A, N> {
         Some([usize::from(!has_forward), usize::from(has_backward)].map(|way| remembered.value.positions[way]))
     }
 
-    /// The position of a remembered conversation. Notes that were taken when the generations last changed may be lost, so
-    /// they are dropped with the change.
+    /// The position of a remembered conversation. A change of generations drops notes, which may be stale.
     #[inline(always)]
     fn find(&mut self, guess: Guess, key: &ConversationKey<A>) -> Option<u32> {
         self.memory.find(guess, key, |conversation| RememberedConversation { notes: N::default(), ..conversation })
@@ -162,7 +155,6 @@ impl<A: Address, N: Copy + Default> Conversations<A, N> {
     }
 }
 
-/// The tables that rows are added to.
 #[derive(Debug)]
 pub(super) struct AccountTables {
     pub(super) flow_keying: FlowKeying,
@@ -314,7 +306,6 @@ fn port_and_reply<A>(
     }
 }
 
-/// All packets and bytes by direction and protocol.
 #[derive(Debug)]
 pub(super) struct ByProtocol(Vec<Sums>);
 

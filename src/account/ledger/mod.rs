@@ -15,7 +15,7 @@ use super::counter_table::CounterTable;
 use super::flow::{Counters, FlowKey, FlowKeying, HostKey};
 use super::interfaces::Interfaces;
 use super::interval::shares;
-use super::interval::{FrameCounters, Interval, Row};
+use super::interval::{Interval, Row};
 use super::observer::RowObserver;
 use super::refusals::Refused;
 use super::snapshot::{Capture, InterfaceEntry, Totals};
@@ -27,19 +27,19 @@ use merge::{AccountTables, ByProtocol, Conversations, CounterPositions};
 /// The least packet time between two sweeps that make room.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The accounts since the start. Only the accountant writes them. `N` are the notes that the observer of its rows takes of
-/// each conversation.
+/// The accounts since the start. Only the accountant writes them. `N` are the observer's notes on a conversation.
 #[derive(Debug)]
 pub struct Ledger<N = ()> {
     tables: AccountTables,
     v4: Conversations<Ipv4Addr, N>,
     v6: Conversations<Ipv6Addr, N>,
     totals: Totals,
-    interfaces: Interfaces,
-    handover_delays: u64,
+    pub(super) interfaces: Interfaces,
+    /// Ticks at which a capture thread found no empty interval.
+    pub(super) handover_delays: u64,
     last_sweep: Timestamp,
-    overflow: Counters,
-    refusals_lost: u64,
+    pub(super) overflow: Counters,
+    pub(super) refusals_lost: u64,
 }
 
 impl<N: Copy + Default> Ledger<N> {
@@ -181,8 +181,7 @@ impl<N> Ledger<N> {
         }
     }
 
-    /// Removes flows and hosts at `now`, as [`CounterTable::sweep`] does; those of `kept_flows` and `kept_hosts` stay. Gives the
-    /// positions that became free.
+    /// Removes flows and hosts at `now`, as [`CounterTable::sweep`] does, except those kept. Gives the freed positions.
     pub fn sweep(
         &mut self,
         now: Timestamp,
@@ -246,42 +245,11 @@ impl<N> Ledger<N> {
         self.interfaces.entries()
     }
 
-    /// Interfaces whose entry was given up before every scraper had read their last values.
-    pub fn interfaces_retired_unread(&self) -> u64 {
-        self.interfaces.retired_unread()
-    }
-
-    /// Ticks at which a capture thread found no empty interval.
-    pub fn handover_delays(&self) -> u64 {
-        self.handover_delays
-    }
-
-    /// Packets that found no room in an interval.
-    pub fn overflow(&self) -> Counters {
-        self.overflow
-    }
-
-    /// ICMP errors whose refusal found no room in an interval.
-    pub fn refusals_lost(&self) -> u64 {
-        self.refusals_lost
-    }
-
     /// Conversations forgotten because there were too many.
     pub fn conversations_forgotten(&self) -> u64 {
         self.v4.forgotten() + self.v6.forgotten()
     }
 
-    /// Frames counted and frames left out as copies, of all interfaces together.
-    pub fn frames(&self) -> (FrameCounters, FrameCounters) {
-        (self.totals.frames, self.totals.copies)
-    }
-
-    /// The memory of intervals in bytes: the last one of each capture thread, and the one that it fills now.
-    pub(crate) fn interval_memory_bytes(&self) -> usize {
-        self.interfaces.interval_memory_bytes()
-    }
-
-    /// The memory that the conversations take, in bytes.
     pub(crate) fn conversation_memory_bytes(&self) -> usize {
         self.v4.memory_bytes() + self.v6.memory_bytes()
     }

@@ -1,7 +1,6 @@
 //! The rows that Prometheus sees: the heaviest flows or hosts, exact also as `increase()` sees them.
 //!
-//! Takes a table of counters and the delivery of snapshots; gives rows and the sums outside them. Must not know formats
-//! or scrapers.
+//! Takes a table of counters and the delivery of snapshots; gives rows and sums outside. Must not know formats.
 //!
 //! `increase()` misses the value that a series has at its first scrape. A series that vanishes between two scrapes
 //! loses what it gained since the last one. So a row
@@ -24,6 +23,7 @@ mod row;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::NEVER;
 use super::counter_table::{CounterEntry, CounterTable};
 use super::delivery::Delivery;
 use super::flow::{Counters, SeriesKey};
@@ -35,9 +35,6 @@ use row::{RowState, TrackedRow};
 
 /// The fewest completed scrapes for which a row stays once it was shown.
 pub(crate) const MINIMUM_SCRAPES: u64 = 30;
-
-/// Later than every snapshot.
-const NEVER: u64 = u64::MAX;
 
 /// An entry takes the place of a row if it is more than this many times heavier.
 const HYSTERESIS: u64 = 2;
@@ -243,8 +240,7 @@ impl<K: SeriesKey> Series<K> {
         self.rounds >= row.entered + MINIMUM_SCRAPES
     }
 
-    /// Gives rows to the heaviest entries while there is room; then freezes rows that are much lighter than an entry
-    /// without one.
+    /// Gives rows to the heaviest entries while there is room; then freezes rows much lighter than another entry.
     fn choose(&mut self, table: &mut CounterTable<K>, delivery: Delivery, next: u64) {
         let mut lightest = self.displaceable(table, delivery);
         // Rows that leave already make room for as many. Without this, one heavy entry would push out row after row.

@@ -1,7 +1,6 @@
 //! The `other` rows: traffic without a row of its own, one sum per group.
 //!
-//! Takes groups and the delivery of snapshots; gives for each group its own sum or a share of the rarer. Must not know
-//! rows.
+//! Takes groups and the delivery of snapshots; gives each group's own sum or share of the rarer. Must not know rows.
 //!
 //! Most protocols are seen rarely or never, and rows for all of them would be a thousand. So only the usual protocols
 //! have an `other` row from the start. Another protocol gets one at the first refresh after its first packet. Like
@@ -28,7 +27,6 @@ enum OtherState {
     Counting,
 }
 
-/// The groups that have an `other` row.
 #[derive(Debug)]
 pub(super) struct Others<G> {
     states: BTreeMap<G, OtherState>,

@@ -1,7 +1,6 @@
 //! One row: its entry and its stage.
 //!
-//! Takes the table of counters; gives the value, the lifetime and the pending part of the row. Must not know other
-//! rows.
+//! Takes the table of counters; gives the row's value, lifetime and pending part. Must not know other rows.
 
 use crate::account::counter_table::CounterTable;
 use crate::account::flow::{Counters, SeriesKey};

@@ -15,7 +15,6 @@ use super::snapshot::{self, InterfaceEntry, Shown, ShownRow, Snapshot, TableFigu
 use crate::packet::Timestamp;
 use crate::tables::top::keep_top;
 
-/// Counters by group.
 type GroupTotals<K> = BTreeMap<<K as SeriesKey>::Group, Counters>;
 
 /// Makes live snapshots; keeps the rows from one to the next.
@@ -55,8 +54,7 @@ impl SnapshotBuilder {
         }
     }
 
-    /// True if the next snapshot would say no more than the last one: nothing was counted or delivered since, and no
-    /// entry has rested long enough to leave.
+    /// True if the next snapshot would say no more than the last: nothing was counted or delivered, no entry may leave.
     pub fn is_unchanged<N>(&self, ledger: &Ledger<N>, delivery: Delivery, now: Timestamp) -> bool {
         self.inputs.as_ref() == Some(&self.inputs(ledger, delivery, now))
     }
@@ -66,8 +64,8 @@ impl SnapshotBuilder {
         Inputs {
             totals: ledger.totals().clone(),
             interfaces: ledger.interfaces().to_vec(),
-            handover_delays: ledger.handover_delays(),
-            refusals_lost: ledger.refusals_lost(),
+            handover_delays: ledger.handover_delays,
+            refusals_lost: ledger.refusals_lost,
             delivery,
             has_settled: true,
             resting: [ledger.flows().resting(now, timeout), ledger.hosts().resting(now, timeout)],
@@ -101,7 +99,6 @@ impl SnapshotBuilder {
         self.snapshot(ledger, &flow_totals, &host_totals)
     }
 
-    /// The snapshot of the current rows.
     fn snapshot<N>(
         &self,
         ledger: &Ledger<N>,
@@ -180,10 +177,10 @@ fn common<N>(ledger: &Ledger<N>) -> Snapshot {
         flow_keying: ledger.flow_keying(),
         totals: ledger.totals().clone(),
         interfaces: ledger.interfaces().to_vec(),
-        interfaces_retired_unread: ledger.interfaces_retired_unread(),
-        handover_delays: ledger.handover_delays(),
-        overflow: ledger.overflow(),
-        refusals_lost: ledger.refusals_lost(),
+        interfaces_retired_unread: ledger.interfaces.retired_unread(),
+        handover_delays: ledger.handover_delays,
+        overflow: ledger.overflow,
+        refusals_lost: ledger.refusals_lost,
         conversations_forgotten: ledger.conversations_forgotten(),
         ..Snapshot::default()
     }
@@ -194,7 +191,7 @@ fn memory<N>(ledger: &Ledger<N>, series: usize, snapshot: usize) -> Vec<(&'stati
         ("flows", ledger.flows().memory_bytes()),
         ("hosts", ledger.hosts().memory_bytes()),
         ("conversations", ledger.conversation_memory_bytes()),
-        ("intervals", ledger.interval_memory_bytes()),
+        ("intervals", ledger.interfaces.interval_memory_bytes()),
         ("series", series),
         ("snapshot", snapshot),
     ];

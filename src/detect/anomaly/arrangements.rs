@@ -35,8 +35,7 @@ pub(super) fn share(part: u64, whole: u64) -> f64 {
     part as f64 / whole.max(1) as f64
 }
 
-/// The number of ways in which things of these `counts`, alike within each, follow one another; none above
-/// [`ENUMERATED`].
+/// The number of orders of things of these `counts`, alike within each; none above [`ENUMERATED`].
 pub(crate) fn of_counts(counts: &[usize]) -> Option<u64> {
     let mut placed = 0;
     counts.iter().try_fold(1_u64, |ways, &count| {

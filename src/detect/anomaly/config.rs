@@ -164,7 +164,6 @@ impl Default for Criteria {
 }
 
 impl Criteria {
-    /// Number of values in a full reference window.
     pub(crate) const fn reference_size(&self) -> usize {
         reference_size(self.active_size, self.seasons)
     }

@@ -1,7 +1,6 @@
 //! The diff test: are the last changes the largest, relative to the values?
 //!
-//! Takes a series and the sizes of its windows; gives a probability, or nothing where the test does not apply. Must not
-//! know what the values are.
+//! Takes a series and the sizes of its windows; gives a probability if the test applies. Must not know their meaning.
 
 use super::arrangements::{Shuffles, of_counts, share};
 use super::ranks::{doubled_sum_of_last, outranks};
@@ -97,7 +96,6 @@ impl OrderCounter {
         Self { left: counts, differences, weights, active: Vec::with_capacity(active_size), active_size, observed }
     }
 
-    /// The number of each value that are not placed yet.
     #[cfg(test)]
     pub(super) fn unplaced(&self) -> &[usize] {
         &self.left
@@ -111,8 +109,7 @@ impl OrderCounter {
             .sum()
     }
 
-    /// The result of `count` when the value `index` is placed next, of `unplaced` that are left, in `ways`
-    /// arrangements.
+    /// The result of `count` when the value `index` is placed next, of `unplaced`, in `ways` arrangements.
     #[inline]
     fn with(&mut self, index: usize, unplaced: usize, ways: u64, count: impl FnOnce(&mut Self, u64) -> u64) -> u64 {
         let alike = self.left[index];

@@ -1,18 +1,9 @@
 //! The Kolmogorov–Smirnov test: do active and reference values follow different distributions?
 //!
-//! Takes a series and the sizes of its windows; gives a probability, or nothing where the test does not apply. Must not
-//! know what the values are.
+//! Takes a series and the sizes of its windows; gives a probability if the test applies. Must not know their meaning.
 
 use super::arrangements::{Shuffles, of_counts, share};
 use super::windows::Windows;
-
-/// The two-sample Kolmogorov–Smirnov distance: the largest difference of the two empirical distributions over all values
-/// of both. 0 when a sample is empty.
-pub fn distance(left: &[f64], right: &[f64]) -> f64 {
-    let marked = |values: &[f64], part| values.iter().map(|&value| (value, part)).collect::<Vec<_>>();
-    let sorted = sorted([marked(left, Part::Active), marked(right, Part::Reference)].concat());
-    share(scaled_distance(&sorted, left.len(), right.len()), (left.len() * right.len()) as u64)
-}
 
 /// With D the distance of active and reference values: the share of arrangements of the whole series whose D is less than
 /// the observed one. Nothing when the reference is shorter than `active_size` or no multiple of it.
@@ -56,7 +47,6 @@ fn scaled_distance(sorted: &[(f64, Part)], active_size: usize, reference_size: u
     largest as u64
 }
 
-/// A series, in order of value, with its distance.
 pub(super) struct Observed {
     sorted: Vec<(f64, Part)>,
     active_size: usize,
@@ -142,6 +132,14 @@ mod tests {
     use super::*;
 
     const SHUFFLES: Shuffles = Shuffles { count: 500, seed: 1 };
+
+    /// The two-sample Kolmogorov–Smirnov distance: the largest difference of the two empirical distributions over all values
+    /// of both. 0 when a sample is empty.
+    fn distance(left: &[f64], right: &[f64]) -> f64 {
+        let marked = |values: &[f64], part| values.iter().map(|&value| (value, part)).collect::<Vec<_>>();
+        let sorted = sorted([marked(left, Part::Active), marked(right, Part::Reference)].concat());
+        share(scaled_distance(&sorted, left.len(), right.len()), (left.len() * right.len()) as u64)
+    }
 
     fn oracle(left: &[f64], right: &[f64]) -> (f64, f64) {
         let method = KSTwoSampleAlternativeMethod::TwoSidedExact;

@@ -1,7 +1,6 @@
 //! The magnitude test: how far is the active mean from the reference mean?
 //!
-//! Takes a series and the sizes of its windows; gives a probability, or nothing where the test does not apply. Must not
-//! know what the values are.
+//! Takes a series and the sizes of its windows; gives a probability if the test applies. Must not know their meaning.
 
 use super::windows::{Windows, clamped, mean};
 

@@ -87,7 +87,6 @@ impl Probabilities {
         Self(Method::ALL.map(|method| methods.contains(method).then(|| probability(method)).flatten()))
     }
 
-    /// The result of `method`.
     pub(crate) const fn of_method(&self, method: Method) -> Option<f64> {
         self.0[method as usize]
     }

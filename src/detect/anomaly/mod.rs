@@ -1,14 +1,12 @@
 //! Anomalies: how unusual the last bytes of each source → destination pair are.
 //!
-//! Takes the bytes of pairs in each transfer interval; gives a probability for each pair, and detections. Must not know
-//! alerts.
+//! Takes bytes of pairs by transfer interval; gives probabilities and detections. Must not know alerts.
 //!
 //! Seven tests, after those of the Lytics anomalyzer (<https://github.com/lytics/anomalyzer>), are pure functions of a
 //! series, oldest value first: [`magnitude()`], [`fence()`], [`highrank()`], [`lowrank()`], [`diff()`], [`cdf()`],
 //! [`ks()`]. A test gives a probability from 0 to 1, or nothing where it does not apply. Three things differ from the
 //! original on purpose: ties get mid-ranks, a constant series is no anomaly, and the Kolmogorov–Smirnov distance looks
-//! at every value. [`evaluate()`] runs the requested tests; [`Pairs`] keeps the series and spreads their evaluation
-//! over the ticks of an interval.
+//! at every value. [`evaluate()`] runs the tests; [`Pairs`] keeps the series and spreads the work over an interval.
 //!
 //! Some tests ask how a shuffled series would do. All arrangements of the series are counted if there are at most
 //! [`arrangements::ENUMERATED`]: the answer is then exact. Beyond, shuffles are drawn from a generator that is seeded
@@ -34,7 +32,7 @@ pub use cdf::cdf;
 pub use config::{Config, Criteria, Error, Fence, PairFilter};
 pub use diff::diff;
 pub use fence::fence;
-pub use ks::{distance, ks};
+pub use ks::ks;
 pub use magnitude::magnitude;
 pub use method::{Method, Methods, Probabilities};
 pub use pairs::{Pair, Pairs};

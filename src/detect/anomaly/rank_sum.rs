@@ -19,8 +19,7 @@ pub fn lowrank(series: &[f64], active_size: usize, reference_size: usize, shuffl
     rank_sum_share(series, active_size, reference_size, shuffles, u64::gt)
 }
 
-/// The share of arrangements of the whole series whose active rank sum `compares` to the observed one; nothing when the
-/// reference is shorter than `active_size`.
+/// The share of arrangements whose active rank sum `compares` to the observed one; nothing with a shorter reference.
 fn rank_sum_share(
     series: &[f64],
     active_size: usize,

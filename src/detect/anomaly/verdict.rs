@@ -1,7 +1,6 @@
 //! The verdict on one pair at the end of one interval.
 //!
-//! Takes a series and the configuration; gives the probabilities and whether this is an anomaly. Must not know earlier
-//! verdicts.
+//! Takes a series and the configuration; gives the probabilities and the verdict. Must not know earlier ones.
 
 use std::net::IpAddr;
 
@@ -33,8 +32,7 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Judges `series`, the bytes of `pair` per interval up to `interval`, oldest first. It depends on nothing else, so
-    /// it is the same whenever it is asked for.
+    /// Judges `series`, the bytes of `pair` per interval up to `interval`, oldest first. It depends on nothing else.
     pub fn of(pair: Pair, interval: i64, series: &[f64], config: &Config) -> Self {
         let criteria = &config.criteria;
         let Windows { reference, active } = Windows::of(series, criteria.active_size, criteria.reference_size());
@@ -54,8 +52,7 @@ impl Verdict {
     }
 }
 
-/// The results of the tests of `criteria` for `series`, oldest value first. The same series, criteria and `seed` give
-/// the same results.
+/// The results of the tests of `criteria` for `series`, oldest value first. The same input gives the same results.
 ///
 /// The fence takes part only when a bound was given.
 pub fn evaluate(series: &[f64], criteria: &Criteria, seed: u64) -> Probabilities {
@@ -79,11 +76,9 @@ const WEIGHT: f64 = 0.5;
 const SURE: f64 = 0.8;
 const SURE_WEIGHT: f64 = 5.0;
 
-/// The weighted mean of the results, from 0 to 1; 0 without any. Highrank and lowrank count as one test, with the
-/// larger of both.
+/// The weighted mean of the results, from 0 to 1; 0 without any. Highrank and lowrank count as one, the larger.
 ///
-/// The result is 0 when magnitude gave less than `sensitivity`. No magnitude reaches a sensitivity above 1: it vetoes
-/// nothing.
+/// The result is 0 when magnitude gave less than `sensitivity`. A sensitivity above 1 vetoes nothing.
 pub(crate) fn combine(probabilities: &Probabilities, sensitivity: f64) -> f64 {
     let magnitude = probabilities.of_method(Method::Magnitude);
     if sensitivity <= 1.0 && magnitude.is_some_and(|magnitude| magnitude < sensitivity) {

@@ -2,9 +2,8 @@
 //!
 //! Takes rows and the watermark; gives detections and the highest probabilities. Must not know how a test works.
 //!
-//! Bytes count in the interval of their row's last packet. A row ahead of packet time is kept until its interval, so
-//! that the order in which threads hand over does not matter. Without room for it, its bytes count in the open
-//! interval.
+//! Bytes count in the interval of their row's last packet. A row ahead of packet time is kept until its interval,
+//! whatever the order of threads. Without room its bytes count in the open one.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -44,8 +43,7 @@ pub struct Anomalies {
 }
 
 impl Anomalies {
-    /// No pair yet. `tick` is the time between two advances over which the evaluation of an interval is spread; without it
-    /// everything is evaluated at once.
+    /// No pair yet. `tick` is the time between two advances over which evaluation is spread; none to evaluate at once.
     pub fn new(config: &Config, rule: &str, tick: Option<Duration>) -> Self {
         Self {
             config: *config,
@@ -156,13 +154,8 @@ impl Anomalies {
 
     /// The use of the table.
     pub fn tables(&self) -> Vec<TableUse> {
-        let evicted = self.pairs.left()[Eviction::Full as usize];
-        vec![TableUse {
-            table: DetectionTable::AnomalyPairs,
-            entries: self.pairs.len(),
-            limit: self.config.max_pairs,
-            evicted,
-        }]
+        let (table, evicted) = (DetectionTable::AnomalyPairs, self.pairs.left()[Eviction::Full as usize]);
+        vec![TableUse { table, entries: self.pairs.len(), limit: self.config.max_pairs, evicted }]
     }
 
     /// Memory in bytes.
@@ -174,11 +167,9 @@ impl Anomalies {
 #[derive(Debug, Clone, Copy)]
 struct Episode {
     since: Timestamp,
-    /// The last interval that was judged.
     interval: i64,
 }
 
-/// The verdicts so far.
 #[derive(Debug)]
 struct Verdicts {
     config: Config,
@@ -265,11 +256,8 @@ impl Verdicts {
         let subject = Subject::Pair { source: pair.source, destination: pair.destination };
         Some(Detection { kind: Kind::Anomaly, rule: Arc::clone(&self.rule), subject, level, since, at, figures })
     }
-}
 
-impl Verdicts {
-    /// The interval that was judged. Both ends are its start, so an episode of n intervals lasts n - 1 of them, with a
-    /// precision of one.
+    /// The interval that was judged. Both ends are its start, so an episode of n intervals lasts n - 1.
     fn span(&self, interval: i64) -> Span {
         let start = self.grid.start(Cell(interval));
         Span { first: start, last: start, precision: self.config.transfer_interval }

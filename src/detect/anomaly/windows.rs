@@ -27,8 +27,7 @@ impl<'a> Windows<'a> {
         Self { reference: &before[before.len().saturating_sub(reference_size)..], active }
     }
 
-    /// True if the reference has at least `active_size` values: then the tests that compare ranks and distributions
-    /// apply.
+    /// True if the reference has `active_size` values at least, as tests of ranks and distributions need.
     pub const fn compares(&self, active_size: usize) -> bool {
         active_size > 0 && self.reference.len() >= active_size
     }

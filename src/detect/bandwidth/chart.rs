@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::window::{Window, WindowBounds};
 use super::{Bandwidth, Config, Host, Pair, Scope};
+use crate::detect::Talker;
 use crate::tables::sampling::Seeds;
 use crate::tables::top::{heaviest_first, top_n};
 use crate::time_grid::TimeGrid;
@@ -17,23 +18,9 @@ use crate::time_grid::TimeGrid;
 const MAXIMUM_TALKERS: usize = 1_000;
 const MAXIMUM_DESTINATIONS: usize = 256;
 
-/// A source with its destinations, in its window.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Talker {
-    /// Sender address.
-    pub source: IpAddr,
-    /// All bytes that it sent, IP bytes.
-    pub total_bytes: u64,
-    /// The destinations with their bytes, the heaviest first; at most 256, and only those with an entry. Their windows
-    /// slide in coarser steps, so they may include bytes older than a window, by a tenth of it at most.
-    pub destinations: Vec<(IpAddr, u64)>,
-}
-
-/// A cell of pairs is this many cells of the sources, as long as ten make up a window. Pairs have no limit, and they
-/// are many.
+/// A cell of pairs is this many cells of the sources, as long as ten make up a window: pairs are many.
 const COARSENESS: u32 = 10;
 
-/// Bytes by pair.
 pub(super) fn pairs(config: &Config, interval: Duration, newcomer_bytes: u64, seeds: Seeds) -> Window<Pair> {
     let bounds = WindowBounds { subjects: config.max_pairs, cells: config.max_pair_cells, newcomer_bytes };
     let fine = TimeGrid::for_window(interval);
@@ -43,8 +30,8 @@ pub(super) fn pairs(config: &Config, interval: Duration, newcomer_bytes: u64, se
 
 impl Bandwidth {
     /// The sources with at least `chart_min_bytes` in their windows, the 1,000 heaviest of each interval at most, and
-    /// those of `named` that have any bytes. Each has its destinations, the heaviest first. Bytes since the last judged
-    /// cell are included.
+    /// those of `named` with any bytes. Each has its destinations, the heaviest first. Bytes not judged yet are
+    /// included.
     pub fn talkers(&self, named: &BTreeSet<IpAddr>) -> Vec<Talker> {
         let mut talkers: Vec<Talker> =
             self.scopes.iter().flat_map(|scope| scope.talkers(self.chart_min_bytes, named)).collect();
@@ -67,12 +54,8 @@ impl Scope {
             }
         }
         let talker = |(source, total_bytes)| {
-            let of_source = destinations.remove(&source).unwrap_or_default();
-            Talker {
-                source,
-                total_bytes,
-                destinations: top_n(of_source.into_iter(), MAXIMUM_DESTINATIONS, heaviest_first),
-            }
+            let of_source = destinations.remove(&source).unwrap_or_default().into_iter();
+            Talker { source, total_bytes, destinations: top_n(of_source, MAXIMUM_DESTINATIONS, heaviest_first) }
         };
         totals.into_iter().map(talker).collect()
     }

@@ -36,8 +36,7 @@ pub struct NetworkLimit {
     pub interval: Option<Duration>,
     /// The name of the rule; none for the general one's.
     pub rule: Option<String>,
-    /// True if the limit is for the sum of all its addresses, without those of a more specific network. They then have
-    /// no limit of their own.
+    /// True if the limit is for the sum of its addresses, without those of a more specific network: they have no other.
     pub total: bool,
 }
 

@@ -26,7 +26,6 @@ use crate::account::observer::{DirectedRow, RowBatch};
 use crate::packet::Timestamp;
 use crate::tables::sampling::Seeds;
 use crate::tables::top::{heaviest_first, top_n};
-pub use chart::Talker;
 use chart::pairs;
 pub use config::{BandwidthDirection, Config, Error, MAXIMUM_INTERVALS, MAXIMUM_NETWORKS, NetworkLimit};
 use networks::Networks;
@@ -171,8 +170,7 @@ impl Bandwidth {
         found
     }
 
-    /// Empties all windows, because the clock stepped to `to`. A subject over its limit stays near it until a whole
-    /// window is known again.
+    /// Empties all windows: the clock stepped to `to`. A subject over its limit stays near it for a window.
     pub fn clock_stepped(&mut self, to: Timestamp) {
         for scope in &mut self.scopes {
             scope.sources.clock_stepped(to);
@@ -223,13 +221,9 @@ impl Scope {
         let newcomer_bytes = (smallest / NEWCOMER_PART_OF_LIMIT).min(charted);
         let bounds = WindowBounds { subjects: config.max_addresses, cells: config.max_cells, newcomer_bytes };
         let hosts = |limits| Window::new(interval, limits, bounds, seeds);
-        let unlimited = || vec![u64::MAX; rules.len()];
+        let has_sources = config.direction != BandwidthDirection::Destination;
         Self {
-            sources: hosts(if config.direction == BandwidthDirection::Destination {
-                unlimited()
-            } else {
-                limits.clone()
-            }),
+            sources: hosts(if has_sources { limits.clone() } else { vec![u64::MAX; rules.len()] }),
             destinations: (config.direction != BandwidthDirection::Source).then(|| hosts(limits)),
             totals: rules.iter().any(|rule| rule.total.is_some()).then(|| totals(interval, rules, seeds)),
             pairs: (!config.no_destinations).then(|| pairs(config, interval, charted, seeds)),
@@ -273,12 +267,8 @@ impl Scope {
 /// A window for networks: there are few, so each has its entry and all its cells.
 fn totals(interval: Duration, rules: &[LimitRule], seeds: Seeds) -> Window<u16> {
     let limits = rules.iter().map(|rule| rule.limit_bytes).collect();
-    Window::new(
-        interval,
-        limits,
-        WindowBounds { subjects: 2 * rules.len(), cells: usize::MAX, newcomer_bytes: 0 },
-        seeds,
-    )
+    let bounds = WindowBounds { subjects: 2 * rules.len(), cells: usize::MAX, newcomer_bytes: 0 };
+    Window::new(interval, limits, bounds, seeds)
 }
 
 /// Adds the readings of a window to `found`, for the cells that have ended at `watermark`.
@@ -293,16 +283,13 @@ fn read<K: Copy + Eq + Hash>(
     window.advance(watermark, |reading: WindowReading<K>| {
         let rule = &rules[usize::from(reading.class)];
         let Some(subject) = subject(rule, reading.key) else { return };
+        let [first, last] = [reading.first, reading.last].map(|cell| grid.start(cell));
         let figures = Figures {
             value: reading.bytes as f64,
             limit: rule.limit_bytes as f64,
             window: length,
             bytes: reading.bytes,
-            span: Some(Span {
-                first: grid.start(reading.first),
-                last: grid.start(reading.last),
-                precision: grid.length(),
-            }),
+            span: Some(Span { first, last, precision: grid.length() }),
             ..Figures::default()
         };
         found.push(Detection {

@@ -10,6 +10,7 @@ use crate::account::interval::{Interval, Row};
 use crate::account::ledger::Ledger;
 use crate::account::observer::{BatchMemory, MergedRow, RowBatch};
 use crate::detect::Level;
+use crate::detect::Talker;
 use crate::detect::Target;
 use crate::locality::Classifier;
 use crate::packet::{Addresses, Packet, Protocol, TcpFlags};

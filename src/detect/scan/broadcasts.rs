@@ -47,8 +47,7 @@ pub(super) fn may_be_one(place: &HostPort, at_least: u32) -> bool {
     matches!(place.protocol, Protocol::UDP | Protocol::ICMP) && ones(place.address) >= at_least
 }
 
-/// The number of ones that an IPv4 address ends in: n for the last address of a block of 2^n. 0 for IPv6, which has no
-/// broadcast.
+/// The number of ones that an IPv4 address ends in: n for the last address of a block of 2^n. 0 for IPv6.
 fn ones(address: IpAddr) -> u32 {
     match address {
         IpAddr::V4(address) => address.to_bits().trailing_ones(),

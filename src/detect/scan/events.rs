@@ -1,7 +1,6 @@
 //! Merged rows → contact events.
 //!
-//! Takes one row, or the refusal that an ICMP error reports; gives what it says of contacts. Must not know any state: the same
-//! row gives the same events.
+//! Takes one row, or the refusal that an ICMP error reports; gives its events. Must not know any state.
 //!
 //! | row | event |
 //! |---|---|
@@ -59,7 +58,6 @@ impl ContactSignals {
     }
 }
 
-/// The kinds of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EventKind {
     /// ContactSignals of a contact of the source with the target.
@@ -90,7 +88,6 @@ pub(super) struct ContactEvent {
     pub(super) last: Timestamp,
     /// The time at which it was refused or aborted.
     pub(super) failed: Timestamp,
-    /// Packets of the source.
     pub(super) packets: u32,
     /// IP bytes of the source.
     pub(super) bytes: u32,
@@ -191,7 +188,6 @@ pub(super) fn plain<A: Address>(merged: &MergedRow<'_, A>, way: Way, interface: 
     }
 }
 
-/// The counters of one way, and of the other.
 #[inline]
 fn both<A: Address>(row: &Row<A>, way: Way) -> (&OneWay, &OneWay) {
     (&row.ways[way as usize], &row.ways[way.reversed() as usize])
@@ -302,8 +298,7 @@ pub(super) fn of_datagrams<A: Address>(merged: &MergedRow<'_, A>, interface: u16
     (event.target.port != 0).then_some(ContactEvent { begins, signals, ..event })
 }
 
-/// The events of an ICMP row, one for the contact of each host with the other: echo requests begin them, any echo packet
-/// answers.
+/// The events of an ICMP row, one for each host's contact with the other: echo requests begin them, any echo answers.
 pub(super) fn of_icmp<A: Address>(merged: &MergedRow<'_, A>, interface: u16) -> [Option<ContactEvent>; 2] {
     let (request, reply) = echo_types(merged.row.key.protocol());
     Way::BOTH.map(|way| {

@@ -1,7 +1,6 @@
 //! Questions to many hosts at once, and their answers: multicast, broadcast, and the ports of discovery protocols.
 //!
-//! Takes addresses and ports; tells which datagrams are questions to many or answers to such questions. Must not know what was
-//! asked before.
+//! Takes addresses and ports; tells which datagrams are questions to many or answers to such. Must not know earlier ones.
 
 use std::net::IpAddr;
 
@@ -21,7 +20,6 @@ pub(super) fn is_host(address: IpAddr) -> bool {
     }
 }
 
-/// True if one host can contact the other.
 pub(super) fn are_hosts(source: IpAddr, target: IpAddr) -> bool {
     source != target && is_host(source) && is_host(target)
 }

@@ -1,18 +1,15 @@
 //! The positions of interfaces in a table, by their numbers.
 //!
-//! Takes the numbers of interfaces; gives positions. Contacts remember for a window which interface showed them, by its
-//! position, so the position of an interface that is gone is not given to another for a while. Must not know what stands at a
-//! position.
+//! Takes the numbers of interfaces; gives positions. Contacts remember for a window the position of the interface that showed
+//! them, so one that is given back rests for a while. Must not know what stands there.
 
 use std::collections::{HashMap, VecDeque};
 
 use crate::account::InterfaceId;
 
-/// The most positions: more than all interfaces that have an entry in the ledger. At the limit the position that was given
-/// back first is used again at once.
+/// More positions than interfaces with an entry in the ledger. At the limit the one given back first is used at once.
 const MAXIMUM_POSITIONS: usize = 4_096;
 
-/// The positions of interfaces.
 #[derive(Debug, Default)]
 pub(super) struct InterfacePositions {
     taken: HashMap<InterfaceId, u16>,
@@ -23,7 +20,6 @@ pub(super) struct InterfacePositions {
 }
 
 impl InterfacePositions {
-    /// The position of an interface, if it has one.
     #[inline(always)]
     pub(super) fn of(&mut self, id: InterfaceId) -> Option<u16> {
         match self.latest {

@@ -1,9 +1,8 @@
 //! Scans: sources that contact many hosts or many ports.
 //!
 //! Takes merged rows; gives [`Detection`]s at the ends of cells of packet time. By evidence, failed contacts count: a row becomes
-//! [`events`], events change contacts until their [`outcomes`] are known, and the [`verdict`] compares the failed contacts of a
-//! source with its limit and with its answered ones. By contacts, all contacts count ([`all_contacts`]). Must not know what
-//! becomes of a detection.
+//! [`events`], events change contacts until their [`outcomes`] are known, and the [`verdict`] compares a source's failed contacts
+//! with its limit and its answered ones. By contacts, all contacts count ([`all_contacts`]). Must not know alerts.
 
 mod all_contacts;
 mod broadcasts;
@@ -22,7 +21,7 @@ mod verdict;
 mod view;
 mod visibility;
 
-use super::{Detection, Notes};
+use super::{Detection, Notes, View};
 use crate::account::InterfaceId;
 use crate::account::conversation::{Address, ConversationKey, Way};
 use crate::account::observer::RowBatch;
@@ -32,7 +31,6 @@ use crate::time_grid::Cell;
 pub use config::{Config, Rule};
 use state::ScanState;
 use verdict::OngoingScans;
-pub use view::ScanView;
 
 /// Finds scans.
 #[derive(Debug)]
@@ -122,7 +120,7 @@ impl Scan {
     }
 
     /// The state for readers, with the `top` sources of each kind, the largest first.
-    pub fn view(&self, top: usize) -> ScanView {
+    pub fn view(&self, top: usize) -> View {
         self.state.view(top)
     }
 

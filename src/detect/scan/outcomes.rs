@@ -1,8 +1,7 @@
 //! Events → outcomes: a contact is answered, failed, or unknown, and its outcome is marked for its source.
 //!
 //! Takes events; changes pending contacts and the marks of targets. An event is applied in its cell, in any order, and a
-//! contact is judged at the end of the cell in which its deadline passes. So neither the tick nor the order of intervals
-//! matters. Must not know rows.
+//! contact is judged at the end of the cell of its deadline. So tick and order do not matter. Must not know rows.
 
 use std::net::IpAddr;
 
@@ -16,12 +15,10 @@ use super::visibility::SocketAddress;
 use crate::packet::{Protocol, Timestamp};
 use crate::time_grid::Cell;
 
-/// Datagrams, and bytes of them, that one contact may send before its deadline and still be a probe. More are a stream, whose
-/// receiver need not answer.
+/// Datagrams and bytes that a probe may send before its deadline. More are a stream, whose receiver need not answer.
 const MOST_DATAGRAMS: u32 = 8;
 const MOST_BYTES: u32 = 4_096;
 
-/// The outcome of a contact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ContactOutcome {
     /// Answered in a cell.
@@ -243,7 +240,6 @@ impl ScanState {
     }
 }
 
-/// Adds an event to a contact.
 fn add(contact: &mut PendingContact, event: &ContactEvent, cell: Cell) {
     if event.signals.has(ContactSignals::ANSWERED) && contact.answered == NEVER {
         contact.answered = cell;
@@ -269,7 +265,6 @@ fn outcome(contact: &PendingContact, failed: Timestamp) -> Option<ContactOutcome
     signals.has(ContactSignals::ABORTED).then_some(ContactOutcome::Failed(failed))
 }
 
-/// The ends of the conversation of an event.
 fn ends(event: &ContactEvent) -> [SocketAddress; 2] {
     [(event.source, event.source_port), (event.target.address, event.target.port)]
 }

@@ -20,8 +20,8 @@ const KIND: u32 = 3;
 const ANSWER: u32 = 1;
 const EXCHANGE: u32 = 2;
 
-/// The last report is an activity and its period. To report the same again must not matter: where threads are not in step, two
-/// periods alternate and each is new again.
+/// The last report is an activity and its period. Two periods may alternate, as of two threads: to report again is
+/// harmless.
 impl Reported {
     /// The activity that was reported in `period`.
     #[inline]

@@ -1,5 +1,4 @@
-//! The state of the search for scans: contacts with their outcomes, contacts whose outcome is open, and which interfaces show
-//! answers.
+//! The state of the search for scans: contacts with their outcomes or pending, and which interfaces show answers.
 //!
 //! Takes and gives times as cells of packet time. An event of a later cell is deferred until its cell begins, so that the
 //! order in which threads hand over does not matter. Must not know how rows become events or events outcomes.
@@ -40,22 +39,16 @@ pub(super) struct ScanState {
     pub(super) suspects: BTreeSet<u32>,
     /// The first and last contacts of suspects and of sources that were reported.
     pub(super) trails: Trails,
-    /// Contacts whose outcome is open.
     pub(super) pending: PendingContacts,
-    /// The interfaces that show answers.
     pub(super) visibility: Visibility,
     /// Addresses and ports that asked many hosts.
     pub(super) askers: Askers,
-    /// Events of later cells.
     pub(super) deferred: EventQueue,
     /// Answers and refusals without a pending contact, whose beginning may yet come by another thread; and refusals of
     /// datagrams, which may answer a question that comes by another thread.
     pub(super) unmatched: EventQueue,
-    /// Contacts whose outcome is unknown.
     pub(super) unknown: u64,
-    /// The cell that ends next; none before the first.
     current: Option<Cell>,
-    /// The end of that cell; before all time if there is none.
     current_end: Timestamp,
     /// Added to the numbers of periods; changes when the clock is set.
     era: i64,
@@ -112,7 +105,6 @@ impl ScanState {
         time >= self.current_end
     }
 
-    /// The cell that ends next; none before the first.
     pub(super) fn current(&self) -> Option<Cell> {
         self.current
     }
@@ -122,7 +114,6 @@ impl ScanState {
         self.current_end
     }
 
-    /// Sets the cell that ends next.
     pub(super) fn set_current(&mut self, current: Option<Cell>) {
         self.current = current;
         self.current_end = current.map_or(Timestamp::BEFORE_ALL, |cell| self.grid.end(cell));
@@ -154,8 +145,8 @@ impl ScanState {
         }
     }
 
-    /// Remembers the first and the last contacts of a source that may be over its limit. `packets` are the times of the
-    /// contact's first and last packet.
+    /// Remembers first and last contacts of a source that may be over its limit. `packets`: the first and the last
+    /// time.
     #[inline]
     pub(super) fn follow_trail(&mut self, source: u32, aspect: Aspect, packets: [Timestamp; 2], target: HostPort) {
         let is_suspect = self.suspects.contains(&source);
@@ -174,8 +165,6 @@ impl ScanState {
         self.pending.is_empty() && self.unmatched.events.is_empty()
     }
 
-    /// Removes targets that left the windows. Each source has its turn once a window; `cells` have passed since the last
-    /// call.
     pub(super) fn sweep(&mut self, cell: Cell, cells: i64) {
         let positions = self.contacts.positions();
         let [hosts, ports] = self.window_cells;
@@ -198,7 +187,6 @@ impl ScanState {
         self.era = self.era.wrapping_add(ERA);
     }
 
-    /// The memory that the tables take, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
         self.contacts.memory_bytes()
             + self.trails.memory_bytes()

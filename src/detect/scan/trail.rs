@@ -15,12 +15,10 @@ use crate::packet::Timestamp;
 /// A contact: the time of a packet, and its target.
 pub(super) type TrailStep = (Timestamp, HostPort);
 
-/// The first and the last contacts of a source.
 #[derive(Debug, Clone)]
 pub(super) struct Trail {
     /// The first contacts, each with another target; at most [`MAXIMUM_TARGETS`], the earliest first.
     pub(super) first: Vec<TrailStep>,
-    /// The last contact.
     pub(super) last: TrailStep,
 }
 
@@ -69,12 +67,10 @@ impl Trails {
         }
     }
 
-    /// The trail of a source.
     pub(super) fn of(&self, aspect: Aspect, source: IpAddr) -> Option<&Trail> {
         self.0.get(&(aspect, source))
     }
 
-    /// Forgets a source that is under its limit.
     pub(super) fn forget(&mut self, aspect: Aspect, source: IpAddr) {
         self.0.remove(&(aspect, source));
     }
@@ -83,7 +79,6 @@ impl Trails {
         self.0.clear();
     }
 
-    /// The memory that the trails take, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
         self.0.len() * (size_of::<((Aspect, IpAddr), Trail)>() + MAXIMUM_TARGETS * size_of::<TrailStep>())
     }

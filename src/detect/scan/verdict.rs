@@ -1,7 +1,6 @@
 //! The verdict on each suspect at the end of a cell: over its limit or not, since when, and by which figures.
 //!
-//! Takes the marks of a source; gives detections while it is over its limit, and until it is clearly under. Must not know how
-//! contacts came to their outcomes.
+//! Takes the marks of a source; gives detections until it is clearly under its limit. Must not know events.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -19,9 +18,7 @@ use crate::time_grid::Cell;
 /// The targets of a source that count at the end of a cell.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    /// Targets that count.
     pub(super) value: u64,
-    /// Targets that answered.
     pub(super) answered: u64,
     /// Targets that were counted, also those that answered since or came by an interface without answers.
     marked: u64,
@@ -99,7 +96,6 @@ impl OngoingScans {
     }
 }
 
-/// The kind of detection of an aspect.
 const fn kind(aspect: Aspect) -> Kind {
     match aspect {
         Aspect::Hosts => Kind::HostScan,
@@ -107,7 +103,6 @@ const fn kind(aspect: Aspect) -> Kind {
     }
 }
 
-/// Counts the targets of a suspect in the window, and forgets those that left it.
 fn count_again(state: &mut ScanState, cell: Cell, source: u32, aspect: Aspect) -> Tally {
     let horizon = state.horizon(cell, aspect);
     state.contacts.purge(source, aspect, horizon);
@@ -119,7 +114,6 @@ fn count_again(state: &mut ScanState, cell: Cell, source: u32, aspect: Aspect) -
     tally
 }
 
-/// Counts the targets of a source in the window that ends with `cell`.
 pub(super) fn tally(state: &ScanState, cell: Cell, source: u32, aspect: Aspect) -> Tally {
     let mut tally = sum(state, cell, source, aspect, |_| false);
     if state.config.rule == Rule::Evidence && aspect == Aspect::Hosts {

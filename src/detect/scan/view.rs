@@ -8,38 +8,20 @@ use super::config::Rule;
 use super::contacts::Aspect;
 use super::state::ScanState;
 use super::verdict::tally;
-use crate::account::InterfaceId;
-use crate::detect::{DetectionTable, TableUse};
+use crate::detect::{DetectionTable, TableUse, View};
 use crate::tables::top::{heaviest_first, keep_top, top_n};
 use crate::time_grid::Cell;
 
-/// The state of the search for scans, bounded.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ScanView {
-    /// The sources that contacted the most hosts, with the number of hosts.
-    pub contacted_hosts: Vec<(IpAddr, u64)>,
-    /// The sources that contacted the most ports, with the number of ports.
-    pub contacted_ports: Vec<(IpAddr, u64)>,
-    /// The sources with the most failed contacts: with hosts, or with ports where these are more.
-    pub unanswered_contacts: Vec<(IpAddr, u64)>,
-    /// Each interface with true if it shows both ways of conversations.
-    pub answers_visible: Vec<(InterfaceId, bool)>,
-    /// The tables.
-    pub tables: Vec<TableUse>,
-    /// Contacts whose outcome is unknown: the interface shows no answers, they are streams, or there was no room.
-    pub unknown: u64,
-}
-
 impl ScanState {
-    /// The view, with the `top` sources of each kind, the largest first.
-    pub(super) fn view(&self, top: usize) -> ScanView {
+    /// The fields of scans, with the `top` sources of each kind, the largest first.
+    pub(super) fn view(&self, top: usize) -> View {
         let (pending, pending_limit, pending_lost) = self.pending.figures();
         let lost = pending_lost + self.unmatched.lost + self.deferred.lost;
         let (sources, source_limit, evicted) = self.contacts.source_figures();
         let (targets, target_limit, targets_lost) = self.contacts.target_figures();
         let (askers, asker_limit, forgotten) = self.askers.figures(self.current_end());
         let table = |table, entries, limit, evicted| TableUse { table, entries, limit, evicted };
-        ScanView {
+        View {
             contacted_hosts: self.contacted(Aspect::Hosts, top),
             contacted_ports: self.contacted(Aspect::Ports, top),
             unanswered_contacts: self.unanswered(top),
@@ -50,7 +32,8 @@ impl ScanState {
                 table(DetectionTable::ScanPending, pending, pending_limit, lost),
                 table(DetectionTable::ScanAskers, askers, asker_limit, forgotten),
             ],
-            unknown: self.unknown,
+            unknown_contacts: self.unknown,
+            ..View::default()
         }
     }
 

@@ -16,15 +16,13 @@ use crate::time_grid::Cell;
 
 /// Conversations that are seen one way only; fewer could be chance.
 const FEWEST_ONE_WAY: usize = 10;
-/// Hosts on each side of conversations of which several packets were seen: a single host that lost its network repeats itself
-/// towards dozens of servers.
+/// Hosts on each side of conversations of several packets: one host that lost its network tries dozens of servers.
 const FEWEST_HOSTS: usize = 3;
 /// This part of the window passes before a conversation of one packet counts: its source may try again.
 const SEEN_ONCE_FOR: i64 = 64;
 /// One in so many packets may be dropped.
 const ONE_IN: u64 = 100;
 
-/// An end of a conversation.
 pub(super) type SocketAddress = (IpAddr, u16);
 
 #[derive(Debug)]
@@ -40,7 +38,6 @@ struct InterfaceVisibility {
     is_blind: bool,
 }
 
-/// The visibility of each interface.
 #[derive(Debug)]
 pub(super) struct Visibility {
     sampling: Sampling,
@@ -79,7 +76,6 @@ impl Visibility {
         Cell(self.block(cell) * self.cells_in_block)
     }
 
-    /// The position of an interface, which gets one if it has none.
     #[inline(always)]
     pub(super) fn position(&mut self, id: InterfaceId) -> u16 {
         self.positions.of(id).unwrap_or_else(|| self.take_position(id))
@@ -96,8 +92,7 @@ impl Visibility {
         position
     }
 
-    /// Frees the sample of an interface that no longer exists. Contacts that it showed are still judged by whether it was blind
-    /// at its end.
+    /// Frees the sample of an interface that no longer exists. Its contacts are judged by whether it was blind at its end.
     pub(super) fn forget(&mut self, id: InterfaceId) {
         if let Some(position) = self.positions.give_back(id, self.block) {
             let interface = &mut self.interfaces[usize::from(position)];
@@ -111,8 +106,7 @@ impl Visibility {
         self.interfaces[usize::from(position)].sample.knows(self.hash(ends), seen, self.block(cell))
     }
 
-    /// Notes how a TCP conversation was seen that is not [known](Self::knows): its sender and its receiver, or client and
-    /// server where it was seen both ways.
+    /// Notes how a TCP conversation was seen that is not [known](Self::knows): sender and receiver, or client and server.
     pub(super) fn note(&mut self, position: u16, ends: [SocketAddress; 2], seen: SeenPackets, cell: Cell) {
         let (hash, block) = (self.hash(ends), self.block(cell));
         let hosts = ends.map(|(address, _)| (self.hash_of(|hasher| feed(address, hasher)) >> 32) as u32);
@@ -168,7 +162,6 @@ impl Visibility {
         interface.is_dirty = true;
     }
 
-    /// Decides at the end of `cell` which interfaces are blind.
     pub(super) fn judge(&mut self, cell: Cell) {
         let block = self.block(cell);
         let is_new_block = std::mem::replace(&mut self.block, block) != block;
@@ -195,7 +188,6 @@ impl Visibility {
         self.interfaces.iter().map(|interface| size_of::<InterfaceVisibility>() + interface.sample.memory_bytes()).sum()
     }
 
-    /// Forgets all conversations and answers.
     pub(super) fn clear(&mut self) {
         for interface in &mut self.interfaces {
             interface.sample.clear();
@@ -234,7 +226,6 @@ impl InterfaceVisibility {
         one_way.len() > both_ways.len() && by_host >= FEWEST_ONE_WAY && by_host > sample::counted_by_host(&both_ways)
     }
 
-    /// True if anything was answered in the window.
     fn shows_answers(&self, block: i64) -> bool {
         self.answered.is_some_and(|answered| (0..=BLOCKS).contains(&(block - answered)))
     }

@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 
 use super::Report;
 use crate::alert::Alert;
-use crate::detect::bandwidth::Talker;
+use crate::detect::Talker;
 use crate::detect::{Kind, Subject, bandwidth, scan};
 
 /// Most sources whose destinations are listed; further sources come without destinations.

@@ -285,7 +285,7 @@ fn intervals_of_all_workers_take_memory() {
         ledger.record_interval(interface, worker, bytes);
     }
     // The last interval of each worker, and the one that it fills now.
-    assert_eq!(ledger.interval_memory_bytes(), 2 * (500 + 20 + 4));
+    assert_eq!(ledger.interfaces.interval_memory_bytes(), 2 * (500 + 20 + 4));
 }
 
 #[test]

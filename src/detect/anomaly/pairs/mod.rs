@@ -4,11 +4,10 @@
 //!
 //! Bytes are added up per transfer interval. When packet time leaves an interval, its sums become values of the series,
 //! and the pairs are due for judgement; [`Pairs::evaluate`] judges a share of them in each tick. The choice of pairs is
-//! made at the end of an interval, by counted bytes alone. The order of arrival and the length of a tick do not change
-//! it.
+//! made at the end of an interval, by counted bytes alone. Neither the order of arrival nor the tick changes it.
 //!
-//! A pair starts with the first interval that it has bytes in; later intervals without bytes count as 0. It leaves when
-//! its whole series is 0. At the limit:
+//! A pair starts with its first interval with bytes; later ones without count as 0. It leaves when all are. At the
+//! limit:
 //!
 //! - new pairs are sampled: a pair finds room if its rank is below a bound, which is halved each time that there is no
 //!   more room. So the sample is fair, whatever their order; the bytes of the others are counted as left out;
@@ -35,26 +34,22 @@ use crate::tables::sampling::Sampling;
 use round::Round;
 use table::PairTable;
 
-/// The bit of a hint that marks a pair without room. The bits below it count intervals, so that the pair is tried again
-/// in a later one.
+/// The bit of a hint that marks a pair without room. The bits below count intervals, to try again later.
 const LEFT_OUT: u32 = 1 << 31;
 
 /// The part of the table that stays after an eviction: enough for pairs that last, with some room for new ones.
 const ROOMY_PERCENT: usize = 80;
 
-/// The series of a pair.
 #[derive(Debug, Clone, Default)]
 struct PairSeries {
     /// Bytes of past intervals, oldest first; none for a new pair.
     values: VecDeque<u64>,
-    /// Bytes of the open interval.
     open_bytes: u64,
     /// Number of last intervals without bytes.
     idle: usize,
 }
 
 impl PairSeries {
-    /// Ends the open interval.
     fn close(&mut self, capacity: usize) {
         self.idle = if self.open_bytes == 0 { self.idle + 1 } else { 0 };
         self.push(self.open_bytes, capacity);
@@ -124,8 +119,7 @@ impl Pairs {
         }
     }
 
-    /// Adds `bytes` that `pair` transferred in `interval`. If packet time thereby leaves an interval, this does what
-    /// [`Pairs::advance`] does.
+    /// Adds `bytes` of `pair` in `interval`. If packet time leaves an interval, this acts as [`Pairs::advance`].
     ///
     /// `hint` is the last position of the pair, or marks it as left out. It is set to the present position.
     #[inline(always)]
@@ -160,8 +154,7 @@ impl Pairs {
         }
     }
 
-    /// Moves packet time to `interval`. Earlier intervals are over, and their pairs are due for judgement; pairs that
-    /// were due before are judged now.
+    /// Moves packet time to `interval`. The pairs of earlier intervals are due; those due before are judged now.
     ///
     /// An interval that is one too early is late and counts as the open one. One that is earlier still means that the
     /// clock was set back: it becomes the open one, with the sums so far. If the clock jumps ahead, no more intervals
@@ -208,18 +201,12 @@ impl Pairs {
 
     /// True if there is no pair.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.rows.len() == 0
     }
 
     /// The number of pairs that left, in the order of [`Eviction::ALL`].
     pub const fn left(&self) -> [u64; Eviction::ALL.len()] {
         self.left
-    }
-
-    /// The bytes of new pairs that found no room.
-    #[cfg(test)]
-    const fn left_out_bytes(&self) -> u64 {
-        self.left_out_bytes
     }
 
     /// Memory in bytes, without that of the allocator.

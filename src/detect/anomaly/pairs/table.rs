@@ -17,7 +17,6 @@ pub(super) struct PairTable {
 }
 
 impl PairTable {
-    /// An empty table for about `limit` pairs.
     pub(super) fn new(limit: usize) -> Self {
         Self { state: RandomState::default(), index: Index::new(limit), kept: Vec::new() }
     }
@@ -29,13 +28,11 @@ impl PairTable {
         index.find(pair.hash_under(state), |at| pair.is(&kept[at as usize].0)).unwrap_or(NOWHERE)
     }
 
-    /// True if a pair is at a position.
     #[inline(always)]
     pub(super) fn is_at(&self, position: u32, pair: impl Lookup<Pair>) -> bool {
         self.kept.get(position as usize).is_some_and(|(kept, _)| pair.is(kept))
     }
 
-    /// The series at a position, if there is one.
     #[inline(always)]
     pub(super) fn at_mut(&mut self, position: u32) -> Option<&mut PairSeries> {
         self.kept.get_mut(position as usize).map(|(_, row)| row)
@@ -82,10 +79,6 @@ impl PairTable {
 
     pub(super) fn len(&self) -> usize {
         self.kept.len()
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.kept.is_empty()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Pair, &PairSeries)> {

@@ -30,7 +30,7 @@ fn no_verdict(verdict: Verdict) {
 fn verdicts_of(config: Config, traffic: &[(i64, u32, u64)], ticks: Option<u32>) -> (Vec<Verdict>, Pairs) {
     let with = observed(config, traffic, ticks, true);
     let without = observed(config, traffic, ticks, false);
-    let figures = |pairs: &Pairs| (pairs.len(), pairs.left(), pairs.left_out_bytes());
+    let figures = |pairs: &Pairs| (pairs.len(), pairs.left(), pairs.left_out_bytes);
     assert_eq!((&with.0, figures(&with.1)), (&without.0, figures(&without.1)));
     with
 }
@@ -132,7 +132,7 @@ proptest! {
         let (at_once, one) = verdicts_of(config(6, limit), &traffic, None);
         let (spread, other) = verdicts_of(config(6, limit), &traffic, Some(ticks));
         prop_assert_eq!(at_once, spread);
-        prop_assert_eq!((one.len(), one.left(), one.left_out_bytes()), (other.len(), other.left(), other.left_out_bytes()));
+        prop_assert_eq!((one.len(), one.left(), one.left_out_bytes), (other.len(), other.left(), other.left_out_bytes));
     }
 
     #[test]
@@ -160,7 +160,7 @@ proptest! {
         turned.sort_by_key(|(interval, ..)| *interval);
         let (others, other) = verdicts_of(config(6, limit), &turned, None);
         prop_assert_eq!(found, others);
-        prop_assert_eq!(one.left_out_bytes(), other.left_out_bytes());
+        prop_assert_eq!(one.left_out_bytes, other.left_out_bytes);
     }
 
     #[test]
@@ -214,7 +214,7 @@ fn lasting_pairs_outlive_a_flood() {
     assert!((75..=100).contains(&pairs.len()), "{}", pairs.len());
     let [idle, full] = pairs.left();
     assert!(idle == 0 && (1..=18 * 20).contains(&full), "{idle} {full}");
-    assert!(pairs.left_out_bytes() > 0);
+    assert!(pairs.left_out_bytes > 0);
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn whoever_finds_room_misses_no_byte() {
         given += bytes;
     }
     let kept: u64 = pairs.rows.iter().map(|(_, row)| row.open_bytes).sum();
-    assert_eq!(kept + pairs.left_out_bytes(), given);
+    assert_eq!(kept + pairs.left_out_bytes, given);
     // Some 25 observations of each: none of those kept came in the middle.
     assert!(pairs.rows.iter().all(|(_, row)| row.open_bytes > 5_000));
 }
@@ -237,7 +237,7 @@ fn whoever_finds_room_misses_no_byte() {
 fn a_full_table_that_suffices_stays_as_it_is() {
     let traffic: Vec<_> = (0..30).flat_map(|interval| (0..10).map(move |source| (interval, source, 9))).collect();
     let (_, pairs) = verdicts_of(config(10, 10), &traffic, None);
-    assert_eq!((pairs.len(), pairs.left(), pairs.left_out_bytes()), (10, [0, 0], 0));
+    assert_eq!((pairs.len(), pairs.left(), pairs.left_out_bytes), (10, [0, 0], 0));
 }
 
 #[test]
@@ -296,9 +296,9 @@ fn a_clock_set_ahead_and_to_0_sticks_nowhere() {
 fn a_clock_that_was_set_leaves_no_bound_behind() {
     let mut pairs = Pairs::new(config(10, 100));
     (0..5_000).for_each(|source| pairs.observe(&mut { NOWHERE }, pair(source), 60, 7, &mut no_verdict));
-    let left_out = pairs.left_out_bytes();
+    let left_out = pairs.left_out_bytes;
     assert!(left_out > 0);
     pairs.clear();
     (0..100).for_each(|source| pairs.observe(&mut { NOWHERE }, pair(source), 60, -7_000, &mut no_verdict));
-    assert_eq!((pairs.len(), pairs.left_out_bytes()), (100, left_out));
+    assert_eq!((pairs.len(), pairs.left_out_bytes), (100, left_out));
 }

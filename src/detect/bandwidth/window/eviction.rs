@@ -130,7 +130,6 @@ impl<K: Copy + Eq + Hash> Window<K> {
         self.entries.remove(at);
     }
 
-    /// Removes all subjects.
     pub(super) fn clear(&mut self) {
         self.entries.clear();
         self.pool.clear();
@@ -143,7 +142,6 @@ impl<K: Copy + Eq + Hash> Window<K> {
         self.exhausted = None;
     }
 
-    /// The use of the window.
     pub(crate) fn occupancy(&self) -> Occupancy {
         Occupancy {
             entries: self.entries.len(),
@@ -155,7 +153,6 @@ impl<K: Copy + Eq + Hash> Window<K> {
         }
     }
 
-    /// Memory in bytes.
     pub fn memory_bytes(&self) -> usize {
         self.entries.memory_bytes()
             + self.watched.capacity() * size_of::<super::WatchedSubject>()

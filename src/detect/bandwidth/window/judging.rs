@@ -54,7 +54,6 @@ impl<K: Copy + Eq + Hash> Window<K> {
         }
     }
 
-    /// Reads all watched subjects at the end of `cell`.
     fn judge(&mut self, cell: Cell, report: &mut impl FnMut(WindowReading<K>)) {
         let is_known = self.known_from.is_none_or(|from| cell >= from);
         let last_out = low(cell.back(self.cells));
@@ -110,8 +109,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
         [first, if is_own_last { whole(Some(own)) } else { whole(listed().last()) }]
     }
 
-    /// Begins all sums anew, because the clock stepped to `to`. Subjects over their limit stay watched: at most near
-    /// it, until a whole window is known again.
+    /// Begins anew: the clock stepped to `to`. Subjects over their limit stay watched, near it until a window is known.
     pub fn clock_stepped(&mut self, to: Timestamp) {
         let kept: Vec<(K, u16, Cell)> = self
             .watched

@@ -1,14 +1,12 @@
 //! Bytes of many subjects in sliding windows, in whole cells of a grid, within bounds.
 //!
-//! Takes keys, times and bytes; gives the sums of subjects that may be over their limits. Must not know what a key or a
-//! limit means.
+//! Takes keys, times and bytes; gives the sums of subjects over their limits. Must not know what keys or limits mean.
 //!
 //! A subject has cells only where it has bytes. Its current cell is part of its entry, so a subject with bytes in one
 //! cell needs no cell of the pool. A subject is watched only while the sum of all its kept bytes is above its limit: no
 //! window of another subject can be above it.
 //!
-//! Rows may be ahead of the watermark by any number of cells, in any order. A row that comes after its cell was judged
-//! counts in the first cell that was not.
+//! Rows may be any number of cells ahead of the watermark, in any order. A late row counts in the first open cell.
 
 mod eviction;
 mod judging;
@@ -32,7 +30,6 @@ use pool::{CellList, LowCell, Pool};
 /// Cells before the first packet that may still be judged: half of what [`LowCell`] can tell apart.
 const FARTHEST_BACK: u32 = 1 << 30;
 
-/// The limits of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WindowBounds {
     /// The most subjects. When less than a sixteenth is free, only new subjects of weight get an entry; when none is
@@ -40,21 +37,16 @@ pub struct WindowBounds {
     pub subjects: usize,
     /// The most cells of all subjects, besides the current one of each. When none is free, the lightest subjects leave.
     pub cells: usize,
-    /// Bytes that a new subject must have sent when the table is nearly full. They are not in its sum: a sum is never
-    /// too high.
+    /// Bytes that a new subject must have sent when the table is nearly full. Its sum is without them: never too high.
     pub newcomer_bytes: u64,
 }
 
-/// The use of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Occupancy {
-    /// Number of subjects.
     pub entries: usize,
-    /// Most subjects.
     pub limit: usize,
     /// Number of cells in the pool.
     pub cells: usize,
-    /// Most cells in the pool.
     pub cells_limit: usize,
     /// Subjects that left to make room.
     pub evicted: u64,
@@ -65,7 +57,6 @@ pub struct Occupancy {
 /// The sum of one subject in the window that ends with a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WindowReading<K> {
-    /// The subject.
     pub key: K,
     /// The class of the subject when it was first added.
     pub class: u16,
@@ -77,10 +68,8 @@ pub struct WindowReading<K> {
     pub first: Cell,
     /// The last cell of the window with bytes; likewise.
     pub last: Cell,
-    /// Bytes in the window.
     pub bytes: u64,
-    /// The level of the bytes under the limit of the class. Near instead of under while less than a whole window is
-    /// known.
+    /// The level of the bytes under the limit of the class. Near, not under, before a whole window is known.
     pub level: Level,
 }
 
@@ -138,14 +127,12 @@ struct OpenCell {
 }
 
 impl OpenCell {
-    /// Contains no time.
     const NONE: Self = {
         let nothing = Timestamp::from_nanoseconds(0);
         Self { start: nothing, end: nothing, counts_in: LowCell(0) }
     };
 }
 
-/// Sliding sums of bytes.
 #[derive(Debug)]
 pub struct Window<K> {
     grid: TimeGrid,
@@ -175,8 +162,7 @@ pub struct Window<K> {
 
 impl<K: Copy + Eq + Hash> Window<K> {
     /// Empty sums over `window`, rounded up to whole cells of [`TimeGrid::for_window`]. A subject of class *c* is read
-    /// when it has more than `limits[c]` bytes in a window. `seeds` prevent senders from choosing addresses whose
-    /// hashes collide.
+    /// when it has more than `limits[c]` bytes in a window. `seeds` keep hash collisions unknown to senders.
     pub fn new(window: Duration, limits: Vec<u64>, bounds: WindowBounds, seeds: impl Into<Seeds>) -> Self {
         Self::on(TimeGrid::for_window(window), window, limits, bounds, seeds)
     }
@@ -212,7 +198,6 @@ impl<K: Copy + Eq + Hash> Window<K> {
         }
     }
 
-    /// The grid of its cells.
     pub fn grid(&self) -> TimeGrid {
         self.grid
     }
@@ -264,7 +249,6 @@ impl<K: Copy + Eq + Hash> Window<K> {
         true
     }
 
-    /// True if the subject is at a position.
     #[inline(always)]
     fn is_at(&self, position: u32, lookup: impl Lookup<K>) -> bool {
         self.entries.get(position).is_some_and(|entry| entry.state != EntryState::Free && lookup.is(&entry.key))

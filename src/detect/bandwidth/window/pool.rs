@@ -2,8 +2,7 @@
 //!
 //! Takes lists, cells and bytes; gives sums. Must not know the subjects.
 
-/// The low bits of a cell's number. Cells in one pool are never so far apart that these bits would not tell which is
-/// later.
+/// The low bits of a cell's number. Cells of one pool are so near that these tell which is later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LowCell(pub(super) u32);
 
@@ -15,7 +14,6 @@ impl LowCell {
     }
 }
 
-/// The position of no node.
 const NONE: u32 = u32::MAX;
 
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +23,6 @@ struct CellNode {
     next: u32,
 }
 
-/// The cells of one subject.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CellList {
     head: u32,
@@ -67,7 +64,6 @@ impl Pool {
         self.nodes.capacity() * size_of::<CellNode>()
     }
 
-    /// Removes all lists.
     pub(super) fn clear(&mut self) {
         self.nodes.clear();
         self.free = NONE;
@@ -168,7 +164,6 @@ impl Pool {
         bytes
     }
 
-    /// Removes all cells of a list.
     pub(super) fn release(&mut self, list: &mut CellList) {
         if !list.is_empty() {
             let last = self.nodes[list.tail as usize].cell;
@@ -176,7 +171,6 @@ impl Pool {
         }
     }
 
-    /// True if the last cell of a list is after `cell`.
     pub(super) fn reaches_past(&self, list: CellList, cell: LowCell) -> bool {
         !list.is_empty() && self.nodes[list.tail as usize].cell.is_after(cell)
     }

@@ -48,15 +48,12 @@ pub struct Askers {
 }
 
 impl Askers {
-    /// The most endpoints.
     pub const LIMIT: usize = BUCKETS * IN_BUCKET;
 
-    /// An empty table.
     pub const fn new(seeds: Seeds) -> Self {
         Self { sampling: Sampling::new(seeds.sampling), slots: Vec::new(), evicted: 0 }
     }
 
-    /// Notes that an endpoint asked at `time`.
     pub fn note(&mut self, address: IpAddr, port: u16, time: Timestamp) {
         if self.slots.is_empty() {
             self.slots.resize(Self::LIMIT, Asker::NONE);
@@ -74,8 +71,7 @@ impl Askers {
         self.evicted += u64::from(leaves.waits_at(time.max(oldest.last)));
     }
 
-    /// True if an endpoint may still get answers at `time`. A question after that moment counts as well: the clocks of
-    /// two interfaces need not agree.
+    /// True if an endpoint may still get answers at `time`. A later question counts as well: clocks need not agree.
     pub(crate) fn may_be_answered(&self, address: IpAddr, port: u16, time: Timestamp) -> bool {
         if self.slots.is_empty() {
             return false;
@@ -91,12 +87,10 @@ impl Askers {
         (kept, Self::LIMIT, self.evicted)
     }
 
-    /// Memory in bytes.
     pub fn memory_bytes(&self) -> usize {
         self.slots.capacity() * size_of::<Asker>()
     }
 
-    /// Forgets all questions.
     pub fn clear(&mut self) {
         self.slots.fill(Asker::NONE);
     }

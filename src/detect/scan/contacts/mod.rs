@@ -5,8 +5,7 @@
 //! A set is exact up to a size. Beyond it, it keeps a sample of targets, chosen by their hash so that answered and
 //! unanswered ones are thinned out alike ([`Keeping::Sample`]); or the latest ones ([`Keeping::Latest`]). When the
 //! table of sources is full, a source that comes back often takes the place of one with a single contact; a source with
-//! more is never evicted for another. [`pending`] holds the contacts without an outcome, [`askers`] the endpoints that
-//! asked many hosts at once.
+//! more is never evicted for another. [`pending`] holds the contacts without an outcome.
 
 pub mod askers;
 pub mod pending;
@@ -30,17 +29,14 @@ const EVICTION_ATTEMPTS: usize = 32;
 /// The targets of a single contact: a host and a port.
 const LIGHT: usize = 2;
 
-/// The kind of target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Aspect {
-    /// Addresses.
     Hosts,
     /// TCP and UDP destination ports, each protocol's own.
     Ports,
 }
 
 impl Aspect {
-    /// Both, in order.
     pub const BOTH: [Self; 2] = [Self::Hosts, Self::Ports];
 }
 
@@ -53,10 +49,8 @@ pub enum Keeping {
     Latest,
 }
 
-/// The limits of the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ContactBounds {
-    /// The most sources.
     pub sources: usize,
     /// The most targets of all sources together.
     pub targets: usize,
@@ -66,12 +60,9 @@ pub struct ContactBounds {
     pub keeping: Keeping,
 }
 
-/// A port of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HostPort {
-    /// The host.
     pub address: IpAddr,
-    /// The protocol.
     pub protocol: Protocol,
     /// The port; 0 where there is none.
     pub port: u16,
@@ -80,7 +71,6 @@ pub struct HostPort {
 /// A cell before all others.
 pub const NEVER: Cell = Cell(i64::MIN);
 
-/// A target of a source.
 #[derive(Debug, Clone, Copy)]
 pub struct Mark {
     owner: u32,
@@ -95,14 +85,11 @@ pub struct Mark {
     pub since: Timestamp,
     /// The time of the first packet of that contact.
     pub begun: Timestamp,
-    /// The last cell in which it was counted.
     pub counted: Cell,
-    /// The last cell in which it answered.
     pub answered: Cell,
 }
 
 impl Mark {
-    /// The number of targets that it counts for.
     pub const fn weight(&self) -> u64 {
         1 << self.level
     }
@@ -112,7 +99,6 @@ impl Mark {
     }
 }
 
-/// A source.
 #[derive(Debug, Clone)]
 struct SourceEntry {
     address: IpAddr,
@@ -130,7 +116,6 @@ impl Keyed for SourceEntry {
     }
 }
 
-/// The sources and their targets.
 #[derive(Debug)]
 pub struct Contacts {
     sampling: Sampling,
@@ -144,8 +129,7 @@ pub struct Contacts {
 }
 
 impl Contacts {
-    /// Empty tables. A set has at most 131,072 targets: twice the largest limit, and two, for a set that keeps the
-    /// latest half.
+    /// Empty tables. A set has at most 131,072 targets, twice the largest limit and two, as a set of the latest needs.
     pub fn new(bounds: ContactBounds, seeds: Seeds) -> Self {
         Self {
             sampling: Sampling::new(seeds.sampling),
@@ -159,7 +143,6 @@ impl Contacts {
         }
     }
 
-    /// The hash of an address in these tables.
     #[inline]
     fn hash(&self, address: IpAddr) -> u64 {
         hash_address(self.sources.state(), address)
@@ -179,8 +162,7 @@ impl Contacts {
             || self.sketch.count(hash_address(&self.sampling, address))
     }
 
-    /// Reads ahead the memory that [`Contacts::is_wanted`] will need for a source without an entry, so that cache
-    /// misses overlap.
+    /// Reads ahead what [`Contacts::is_wanted`] needs for a source without an entry, so that cache misses overlap.
     #[inline(always)]
     pub(crate) fn touch_newcomer<A: Address>(&self, address: A) {
         self.sketch.touch(hash_of(&self.sampling, address));
@@ -207,17 +189,14 @@ impl Contacts {
         Some(self.sources.insert(hash, source))
     }
 
-    /// The targets that a set keeps when it is full.
     pub(crate) fn keeping(&self) -> Keeping {
         self.bounds.keeping
     }
 
-    /// The number of targets that a full set keeps at least.
     pub(crate) fn kept_at_least(&self, aspect: Aspect) -> usize {
         self.bounds.targets_each[aspect as usize] / 2
     }
 
-    /// The address of a source.
     pub fn address(&self, source: u32) -> IpAddr {
         self.sources[source].address
     }
@@ -227,12 +206,10 @@ impl Contacts {
         u64::from(self.sources[source].counted[aspect as usize])
     }
 
-    /// Sets the number of counted targets.
     pub(crate) fn set_counted(&mut self, source: u32, aspect: Aspect, counted: u64) {
         self.sources[source].counted[aspect as usize] = u32::try_from(counted).unwrap_or(u32::MAX);
     }
 
-    /// True if a set is a sample.
     pub(crate) fn is_sampled(&self, source: u32, aspect: Aspect) -> bool {
         self.sources[source].level[aspect as usize] > 0
     }
@@ -249,7 +226,6 @@ impl Contacts {
         Some(&mut self.marks[at])
     }
 
-    /// The marks of a source.
     pub fn marks(&self, source: u32, aspect: Aspect) -> impl Iterator<Item = &Mark> {
         let mut at = self.sources[source].first[aspect as usize];
         std::iter::from_fn(move || {
@@ -259,7 +235,6 @@ impl Contacts {
         })
     }
 
-    /// The positions of all sources.
     pub fn sources(&self) -> impl Iterator<Item = u32> {
         self.sources.iter().filter(|(_, source)| source.is_used).map(|(at, _)| at)
     }
@@ -285,12 +260,10 @@ impl Contacts {
         (self.marks.len(), self.bounds.targets, self.lost)
     }
 
-    /// Memory in bytes.
     pub fn memory_bytes(&self) -> usize {
         self.sources.memory_bytes() + self.marks.memory_bytes() + self.sketch.memory_bytes()
     }
 
-    /// Removes everything.
     pub fn clear(&mut self) {
         self.sources.clear();
         self.marks.clear();

@@ -1,7 +1,6 @@
 //! The pending contacts: those whose outcome is open.
 //!
-//! Takes contacts and the cells in which they are due; gives them back when their outcome is known or due. Must not
-//! know how an outcome is found.
+//! Takes contacts and the cells in which they are due; gives them back when they are known or due. Must not know how.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
@@ -14,26 +13,19 @@ use crate::tables::hashing;
 use crate::tables::slab::{Keyed, Slab};
 use crate::time_grid::Cell;
 
-/// A contact and the signals of it so far.
 #[derive(Debug, Clone, Copy)]
 pub struct PendingContact {
-    /// The source.
     pub source: IpAddr,
-    /// The port of the source; 0 where there is none.
     pub source_port: u16,
-    /// The target.
     pub target: HostPort,
-    /// The interface.
     pub interface: u16,
     /// The signals so far, in the owner's encoding.
     pub signals: u8,
-    /// Time of the first packet.
     pub first: Timestamp,
     /// Time of the source's last attempt.
     pub last: Timestamp,
     /// The cell of the first answer that is not final, if the owner's signals contain one.
     pub answered: Cell,
-    /// Number of packets of the source.
     pub packets: u32,
     /// Number of IP bytes of the source.
     pub bytes: u32,
@@ -41,7 +33,6 @@ pub struct PendingContact {
 }
 
 impl PendingContact {
-    /// A contact without signals.
     pub const fn new((source, source_port): (IpAddr, u16), target: HostPort, interface: u16, first: Timestamp) -> Self {
         Self {
             source,
@@ -75,7 +66,6 @@ impl Keyed for PendingContact {
     }
 }
 
-/// All contacts whose outcome is open.
 #[derive(Debug)]
 pub struct PendingContacts {
     contacts: Slab<PendingContact>,
@@ -84,7 +74,6 @@ pub struct PendingContacts {
 }
 
 impl PendingContacts {
-    /// An empty table for `limit` contacts.
     pub fn new(limit: usize, seed: u64) -> Self {
         Self { contacts: Slab::new(limit, hashing::state(seed)), due: BTreeMap::new(), lost: 0 }
     }
@@ -95,13 +84,11 @@ impl PendingContacts {
         self.contacts.used() >= self.contacts.limit() - self.contacts.limit() / 4
     }
 
-    /// True if no other contact finds room.
     #[inline]
     pub fn is_full(&self) -> bool {
         self.contacts.used() >= self.contacts.limit()
     }
 
-    /// Counts a contact that was lost because there was no room.
     pub(crate) const fn count_lost(&mut self) {
         self.lost += 1;
     }
@@ -133,8 +120,7 @@ impl PendingContacts {
         self.contacts.may_contain(hasher.finish())
     }
 
-    /// Adds a contact that is not pending yet, until the end of `due`. Without room it is lost: its outcome stays
-    /// unknown.
+    /// Adds a contact that is not pending yet, until the end of `due`. Without room it is lost.
     pub fn insert(&mut self, contact: PendingContact, due: Cell) {
         if self.is_full() {
             return self.count_lost();
@@ -152,8 +138,7 @@ impl PendingContacts {
     }
 
     /// The positions of the contacts that are due in the first cell with any, if that ends by the end of `cell`. Each
-    /// is then taken by [`PendingContacts::take`]. (Positions, not contacts: in a flood these would be megabytes in
-    /// every cell.)
+    /// is then taken by [`PendingContacts::take`]. (Contacts of a flood would be megabytes.)
     pub fn due(&mut self, cell: Cell) -> Option<Vec<u32>> {
         let first = self.due.first_entry().filter(|first| *first.key() <= cell)?;
         Some(first.remove())
@@ -171,13 +156,11 @@ impl PendingContacts {
         (self.contacts.len(), self.contacts.limit(), self.lost)
     }
 
-    /// Memory in bytes.
     pub fn memory_bytes(&self) -> usize {
         let due: usize = self.due.values().map(Vec::capacity).sum();
         self.contacts.memory_bytes() + due * size_of::<u32>()
     }
 
-    /// Removes everything.
     pub fn clear(&mut self) {
         self.contacts.clear();
         self.due.clear();

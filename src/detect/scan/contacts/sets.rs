@@ -1,7 +1,6 @@
 //! The sets of targets: admission, thinning out and eviction.
 //!
-//! Takes targets and the start of the window; gives marks, and keeps the sets within their limits. Must not know the
-//! rules.
+//! Takes targets and the start of the window; gives marks within the limits of sets. Must not know the rules.
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -111,7 +110,6 @@ impl Contacts {
         Some(at)
     }
 
-    /// Makes a full set smaller.
     fn thin_out(&mut self, owner: u32, aspect: Aspect) {
         let limit = self.bounds.targets_each[aspect as usize];
         match self.bounds.keeping {
@@ -130,7 +128,6 @@ impl Contacts {
         }
     }
 
-    /// Continues with half of the sample.
     fn sample_less(&mut self, owner: u32, aspect: Aspect) {
         let source = &mut self.sources[owner];
         let level = source.level[aspect as usize] + 1;
@@ -142,7 +139,6 @@ impl Contacts {
         });
     }
 
-    /// Keeps the targets of a set for which `is_kept` holds.
     pub(super) fn retain(&mut self, owner: u32, aspect: Aspect, mut is_kept: impl FnMut(&mut Mark) -> bool) {
         let mut at = std::mem::replace(&mut self.sources[owner].first[aspect as usize], NOWHERE);
         let (mut kept, mut length) = (NOWHERE, 0);

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use super::harness::*;
-use crate::detect::DetectionTable;
 use crate::detect::Kind::HostScan;
-use crate::detect::scan::{Config, ScanView};
+use crate::detect::scan::Config;
+use crate::detect::{DetectionTable, View};
 use crate::packet::Protocol;
 
 const SERVER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
@@ -164,7 +164,7 @@ fn table_of_questions_is_bounded_and_shown() {
     }
     let askers = |seconds: f64| {
         let mut bench = Bench::new(&Config::default());
-        let view: ScanView = bench.run(&script, TickPlan::PLAIN, seconds).scan.view(1);
+        let view: View = bench.run(&script, TickPlan::PLAIN, seconds).scan.view(1);
         view.tables.into_iter().find(|table| table.table == DetectionTable::ScanAskers).unwrap()
     };
     let table = askers(0.0);
@@ -246,7 +246,6 @@ fn clock_that_is_set_forgets_questions() {
     );
     bench.scan.clock_stepped();
     _ = bench.scan.advance(at(101.0));
-    let held =
-        |view: ScanView| view.tables.iter().find(|table| table.table == DetectionTable::ScanAskers).unwrap().entries;
+    let held = |view: View| view.tables.iter().find(|table| table.table == DetectionTable::ScanAskers).unwrap().entries;
     assert_eq!(held(bench.scan.view(1)), 0);
 }

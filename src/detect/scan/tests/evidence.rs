@@ -297,7 +297,7 @@ fn an_interface_that_shows_no_answers_gives_no_verdict() {
     bench.run(&blind.and(scan.clone().seen_by(1)), TickPlan::PLAIN, 2.0);
     let view = bench.scan.view(5);
     assert_eq!(view.answers_visible.iter().map(|&(_, is_visible)| is_visible).collect::<Vec<_>>(), [false, true]);
-    assert!(view.unknown >= 30);
+    assert!(view.unknown_contacts >= 30);
     // The other interface shows the same probes first: then they are judged by it.
     let mut alone = Bench::new(&super::super::Config::default());
     assert_eq!(alone.run(&half_seen().and(scan), TickPlan::PLAIN, 2.0).found(), []);
