@@ -21,7 +21,6 @@ pub(super) struct ForeignCounter {
 }
 
 impl ForeignCounter {
-    /// Counts from `now` on.
     pub(super) fn starting_at(now: u64) -> Self {
         Self { last: now }
     }

@@ -32,9 +32,6 @@ use crate::capture::printable::printable_json;
 use crate::detect::{Subject, Target};
 
 /// Writes a change as one line.
-///
-/// # Errors
-/// When `out` cannot be written.
 pub fn write<W: Write>(change: &Change, mut out: W) -> io::Result<()> {
     let mut line = printable_json(&object(change)).into_owned();
     line.push('\n');

@@ -132,9 +132,6 @@ pub struct Program<'a> {
 }
 
 /// Writes `report` to `out`, and the metrics of the program itself where there are any.
-///
-/// # Errors
-/// When `out` cannot be written.
 pub fn write<W: Write>(
     config: &Config,
     format: Format,

@@ -25,13 +25,11 @@ const WAITING_CHUNKS: usize = 4;
 /// The level of gzip: 1 is a tenth of the size for a third of the time of the default.
 const GZIP_LEVEL: u32 = 1;
 
-/// The body of an answer.
 pub(super) enum Body {
     /// The whole body, until it is sent.
     Whole(Option<Bytes>),
     /// The queue of the remaining chunks, and the transfer that is notified of the end.
     Rendered(Receiver<BodyPiece>, Option<Arc<Transfer>>),
-    /// The end was sent.
     Ended,
 }
 
@@ -125,10 +123,7 @@ impl hyper::body::Body for Body {
 pub(super) struct Chunks(Sender<BodyPiece>);
 
 impl Chunks {
-    /// Writes the whole body, coded. Without success the body breaks.
-    ///
-    /// # Errors
-    /// When rendering fails, or the client has gone.
+    /// Writes the whole body, coded. Fails, and breaks the body, when rendering fails or the client has gone.
     pub(super) fn write_all(
         mut self,
         coding: Coding,

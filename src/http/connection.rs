@@ -99,7 +99,6 @@ pub(super) async fn accept_all(
     }
 }
 
-/// The state that all listeners share.
 struct Door {
     site: Arc<Site>,
     idle: Arc<IdleConnections>,
@@ -140,7 +139,6 @@ impl Door {
     }
 }
 
-/// One connection of a client.
 struct Visit {
     site: Arc<Site>,
     client: Arc<Client>,

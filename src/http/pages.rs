@@ -37,7 +37,6 @@ const PLAIN: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
 
-/// The links of the landing page.
 const LINKS: [(&str, &str); 6] = [
     ("/metrics", "Metrics"),
     ("/active", "Active alerts (JSON)"),
@@ -85,12 +84,10 @@ impl Site {
         }
     }
 
-    /// A client that has connected from `address`.
     pub(super) fn client(&self, address: IpAddr) -> Client {
         Client::new(address, self.reports.clone())
     }
 
-    /// The counters of the server's connections.
     pub(super) fn connections(&self) -> &ConnectionCounters {
         &self.program.connections
     }

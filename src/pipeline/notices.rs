@@ -10,7 +10,6 @@ use crate::capture::Selection;
 /// repeated, and none is lost.
 const MAXIMUM_NOTICES: usize = 1_000;
 
-/// Notices that were logged already.
 #[derive(Default)]
 pub(super) struct Notices(BTreeSet<String>);
 

@@ -8,7 +8,6 @@ use super::Error;
 use crate::capture::network::Network;
 use crate::capture::{self, Selection};
 
-/// The result of the first try to open an interface.
 pub(super) struct FirstTry {
     pub interface: String,
     pub result: Result<(), Error>,
@@ -30,7 +29,6 @@ impl Opening {
         Self { left: AtomicUsize::new(interfaces), on_open }
     }
 
-    /// One more is open.
     pub(super) fn one_is_open(&self) {
         if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
             (self.on_open)();

@@ -53,7 +53,6 @@ pub(super) struct Rings {
 }
 
 impl Rings {
-    /// No ring is open yet.
     pub(super) fn new(selection: &Selection, vitals: Vitals) -> Arc<Self> {
         let limit = (*selection == Selection::All).then_some(ALL_RINGS_BYTES);
         Arc::new(Self { limit, held: Mutex::default(), vitals })
@@ -70,7 +69,6 @@ impl Rings {
         self.take(bytes, 0)
     }
 
-    /// Counts an interface without memory for its ring.
     pub(super) fn count_refused(&self) {
         self.vitals.count_refused_ring();
     }

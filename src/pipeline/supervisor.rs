@@ -180,7 +180,6 @@ fn start_capturing(mut supervisor: Supervisor, on_open: Box<dyn Fn() + Send + Sy
     spawn("supervisor", move || supervisor.run())
 }
 
-/// The first plan, with its notices.
 fn first_control(planner: &Planner, network: &Network, notices: &mut Notices) -> Arc<ControlBlock> {
     let planned = planner.plan(network, &BTreeSet::new());
     let masquerade = likely_masquerade(network, &selection::captured(network, &planner.capture));

@@ -77,7 +77,6 @@ pub enum LinkKind {
 }
 
 impl LinkKind {
-    /// The kind that the kernel calls `name`.
     pub(super) fn from_name(name: &str) -> Self {
         match name {
             "vlan" => Self::Vlan,
@@ -226,7 +225,6 @@ impl Network {
         self.links.iter().filter(move |link| index.is_some() && link.controller == index)
     }
 
-    /// The links with `link` as their parent.
     pub(super) fn children<'a>(&'a self, link: &Link) -> impl Iterator<Item = &'a Link> + use<'a> {
         let index = link.index;
         self.links.iter().filter(move |child| child.parent == Some(index))

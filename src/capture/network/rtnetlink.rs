@@ -116,7 +116,6 @@ fn address(value: &[u8]) -> Option<IpAddr> {
     }
 }
 
-/// Reads one link into `links`.
 pub(super) fn read_links(links: &mut BTreeMap<u32, Link>, message: &[u8]) -> Option<()> {
     let header = LinkHeader::parse(message).ok()?;
     let up = header.flags.contains(LinkFlags::Up);
@@ -164,7 +163,6 @@ fn kind_of(link_details: &[u8]) -> Option<LinkKind> {
     Some(LinkKind::from_name(&text(name)))
 }
 
-/// Reads one address into `addresses`, with its link's index.
 pub(super) fn read_addresses(addresses: &mut Vec<(u32, IpNet)>, message: &[u8]) -> Option<()> {
     let header = AddressHeader::parse(message).ok()?;
     let value_of = |wanted| attributes(message, ADDRESS_HEADER_BYTES).find(|&(kind, _)| kind == wanted);

@@ -15,7 +15,6 @@ const PIECES: usize = 8;
 /// A reader that has nothing for so long is said to be waiting.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// The bytes of a reader, read ahead.
 pub(super) struct Ahead {
     messages: Receiver<ReadAheadMessage>,
     /// Buffers that go back to be filled again.
@@ -32,17 +31,11 @@ enum ReadAheadMessage {
 pub(super) enum FilePiece {
     /// At least one byte.
     Bytes(Vec<u8>),
-    /// There is nothing yet.
     Waiting,
-    /// The reader has ended.
     Ended,
 }
 
 impl Ahead {
-    /// Starts to read.
-    ///
-    /// # Errors
-    /// When no thread can be started.
     pub(super) fn start(reader: impl Read + Send + 'static) -> io::Result<Self> {
         let (sender, messages) = sync_channel(PIECES);
         let (spare, returned) = sync_channel(PIECES);
@@ -50,10 +43,7 @@ impl Ahead {
         Ok(Self { messages, spare })
     }
 
-    /// The next bytes; waits a moment for them.
-    ///
-    /// # Errors
-    /// The reader's error, after all bytes before it.
+    /// The next bytes; waits a moment for them. The reader's error comes after all bytes before it.
     pub(super) fn next(&self) -> io::Result<FilePiece> {
         match self.messages.recv_timeout(PATIENCE) {
             Ok(ReadAheadMessage::Piece(bytes)) => Ok(FilePiece::Bytes(bytes)),

@@ -29,18 +29,14 @@ use records::{NextRecord, Records};
 pub struct Savefile {
     path: PathBuf,
     reader: Reader,
-    /// The link types of the interfaces that were described before the first frame.
     link_types: Vec<LinkType>,
     filter: Option<SavefileFilter>,
-    /// Frames that were handed over.
     frames: u64,
-    /// Compressed bytes that were read.
     consumed: Option<Arc<AtomicU64>>,
 }
 
 /// The reader of the file's format.
 enum Reader {
-    /// A plain pcap file.
     Records(Records),
     /// A pcapng file.
     Blocks(Blocks),

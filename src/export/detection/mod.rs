@@ -156,7 +156,6 @@ fn write_firing<W: Write>(firing: &[Alert], writer: &mut TextWriter<W>) -> io::R
     Ok(())
 }
 
-/// The labels of an alert.
 fn describe<'a, W: Write>(alert: &Alert, sample: SampleWriter<'a, W>) -> SampleWriter<'a, W> {
     let (source, destination, network) = match alert.subject {
         Subject::Source(source) => (Some(source), None, None),

@@ -14,14 +14,12 @@ const GAP: usize = 2;
 /// Width of a pair of IPv4 addresses, which names of services do not take away.
 const IPV4_PAIR: usize = 2 * 15 + GAP;
 
-/// The heads of the columns.
 pub(super) struct Heads {
     pub ends: [&'static str; 2],
     pub service: &'static str,
     pub figures: &'static [&'static str],
 }
 
-/// The texts of one line.
 pub(super) struct TableLine {
     pub ends: [String; 2],
     /// Without its name: `443/tcp`.
@@ -38,7 +36,6 @@ impl TableLine {
     }
 }
 
-/// The widths of the columns.
 struct Widths {
     ends: [usize; 2],
     service: usize,
@@ -87,7 +84,6 @@ fn left_of(figures: &[usize]) -> usize {
     WIDTH.saturating_sub(figures.iter().map(|width| GAP + width).sum())
 }
 
-/// Writes the heads, then the lines.
 pub(super) fn write<W: Write>(heads: &Heads, lines: &[TableLine], out: &mut W) -> io::Result<()> {
     let widths = Widths::of(heads, lines);
     let head = TableLine {

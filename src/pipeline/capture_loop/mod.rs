@@ -82,17 +82,14 @@ pub(super) struct CaptureLoop {
     pub interface: String,
     /// Number of this worker of the interface, from 0.
     pub worker: usize,
-    /// All workers of the interface.
     pub fanout: Arc<Fanout>,
     pub config: capture::Config,
-    /// The memory of the rings of all interfaces.
     pub rings: Arc<Rings>,
     pub user_filter: Option<Arc<UserFilter>>,
     pub tick: Duration,
     pub control: Arc<ControlBlock>,
     pub exchange: Exchange,
     pub first_try: Option<Sender<FirstTry>>,
-    /// Notified once when the interface is open.
     pub opening: Option<Arc<Opening>>,
     /// The last error when the interface was opened, and the number of failures in a row.
     pub refused: Option<(String, u32)>,
@@ -115,7 +112,6 @@ pub(super) struct Session {
 }
 
 impl CaptureLoop {
-    /// The body of the thread.
     pub(super) fn run(mut self) {
         let mut pause = FIRST_PAUSE;
         while self.is_wanted() {
@@ -349,7 +345,6 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// Takes over a new plan.
     fn follow(&mut self, session: &mut Session) -> Result<(), Error> {
         let plan = self.control.plan();
         if Arc::ptr_eq(&plan, &session.plan) {
@@ -372,7 +367,6 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// Reads the kernel's counters.
     pub(super) fn record(&mut self, session: &mut Session) -> Result<(), Error> {
         let counted = session.live.statistics()?;
         self.add_counted(session, counted.since(session.recorded));

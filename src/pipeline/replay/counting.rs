@@ -21,9 +21,7 @@ use crate::pipeline::clock::ClockObserver;
 
 /// Counts frames, and passes packet time to an observer.
 pub(super) enum Counting<F: ClockObserver> {
-    /// In this thread.
     Alone(Box<Alone<F>>),
-    /// In others.
     Dealt(Box<Dealer<F>>),
 }
 
@@ -104,7 +102,6 @@ impl<F: ClockObserver + Send + 'static> Counting<F> {
         }
     }
 
-    /// The time that the frames so far took.
     pub(super) fn span(&self) -> FrameSpan {
         match self {
             Self::Alone(alone) => alone.span,
@@ -139,7 +136,6 @@ pub(super) struct Alone<F: ClockObserver> {
 }
 
 impl<F: ClockObserver> Alone<F> {
-    /// As [`Counting::read`].
     fn read(
         &mut self,
         name: &str,
@@ -182,7 +178,6 @@ impl<F: ClockObserver> Alone<F> {
         frame.captured.len() as u64
     }
 
-    /// Goes to the cell of `time`.
     #[cold]
     fn enter(&mut self, name: &str, time: Timestamp) {
         let advance = self.cells.enter(time);

@@ -25,7 +25,6 @@ use crate::pipeline::threads::spawn;
 /// Batches on their way to a worker and back, the one being filled among them: no more frames than these wait.
 const BATCHES: usize = CHECKS_BEHIND + 2;
 
-/// Deals packets to workers.
 pub(super) struct Dealer<F: ClockObserver> {
     shares: Vec<Share>,
     cells: Cells,
@@ -97,7 +96,6 @@ impl<F: ClockObserver + Send + 'static> Dealer<F> {
         self.send(ToCollect::Advance(advance))
     }
 
-    /// As [`super::counting::Counting::span`].
     pub(super) fn span(&self) -> FrameSpan {
         self.span
     }

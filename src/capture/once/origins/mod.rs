@@ -47,7 +47,6 @@ impl Origins {
         regions.came_in_captured(bits(source))
     }
 
-    /// The regions of one version.
     pub(super) fn regions(&self, version: IpVersion) -> &Regions {
         match version {
             IpVersion::V4 => &self.v4,
@@ -172,7 +171,6 @@ pub(super) struct PrefixBlock {
 }
 
 impl PrefixBlock {
-    /// Number of networks in this block's expression.
     pub(super) fn networks(&self) -> usize {
         1 + self.inside.iter().map(Self::networks).sum::<usize>()
     }
