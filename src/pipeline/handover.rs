@@ -20,7 +20,11 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// A message of a capture thread to the accountant.
 pub(super) enum WorkerMessage {
     Interval(FullInterval),
-    Left { interface: String, worker: usize },
+    /// The worker has handed over all that it will under this interface's name.
+    Left {
+        interface: String,
+        worker: usize,
+    },
 }
 
 /// A full interval on its way to the accountant.

@@ -49,7 +49,7 @@ pub(super) struct Rings {
     /// None where the interfaces are named: the user has chosen how many there are.
     limit: Option<u64>,
     held: Mutex<u64>,
-    vitals: Vitals,
+    pub vitals: Vitals,
 }
 
 impl Rings {
@@ -67,10 +67,6 @@ impl Rings {
     /// Memory for a ring that takes the place of a larger one.
     pub(super) fn reserve_replacement(self: &Arc<Self>, bytes: u32) -> Option<Ring> {
         self.take(bytes, 0)
-    }
-
-    pub(super) fn count_refused(&self) {
-        self.vitals.count_refused_ring();
     }
 
     fn take(self: &Arc<Self>, bytes: u32, free: u32) -> Option<Ring> {

@@ -36,7 +36,7 @@ use crate::events::AlertSink;
 use crate::export::Published;
 use crate::export::vitals::Vitals;
 use crate::http::ScrapeReports;
-use crate::locality::{self, Classifier};
+use crate::locality;
 use crate::time_grid::TimeGrid;
 
 /// Interval at which the supervisor checks whether to stop, while the network is quiet.
@@ -325,6 +325,7 @@ impl Supervisor {
         notice.iter().for_each(|notice| self.notices.say_once("rings", notice));
         let opening = on_open.map(|on_open| Arc::new(Opening::new(handles, on_open)));
         for (number, interface, worker) in self.threads.missing(&plan) {
+            let thread = (interface.clone(), worker);
             let capture_loop = CaptureLoop {
                 number,
                 worker,
@@ -334,7 +335,7 @@ impl Supervisor {
                 user_filter: self.filter.clone(),
                 tick: self.tick,
                 control: Arc::clone(&self.control),
-                exchange: self.exchange(&interface, worker, &plan.classifier),
+                exchange: Exchange::new(thread, self.full.clone(), &plan.classifier, self.grids.clone(), self.seed),
                 interface,
                 first_try: opening.is_some().then(|| first_try.clone()),
                 opening: opening.clone(),
@@ -343,10 +344,5 @@ impl Supervisor {
             self.threads.start(capture_loop)?;
         }
         Ok(first_tries)
-    }
-
-    fn exchange(&self, interface: &str, worker: usize, classifier: &Arc<Classifier>) -> Exchange {
-        let thread = (interface.to_owned(), worker);
-        Exchange::new(thread, self.full.clone(), classifier, self.grids.clone(), self.seed)
     }
 }

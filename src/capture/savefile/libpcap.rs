@@ -72,13 +72,14 @@ fn version() -> [u8; 4] {
 
 /// `1 (EN10MB)`, or the number alone where libpcap has no name.
 pub(super) fn shown(link_type: LinkType) -> String {
-    match name(link_type) {
+    match link_type_name(link_type) {
         Some(name) => format!("{} ({name})", link_type.0),
         None => link_type.0.to_string(),
     }
 }
 
-pub(super) fn name(link_type: LinkType) -> Option<String> {
+/// libpcap's name of a link type.
+pub fn link_type_name(link_type: LinkType) -> Option<String> {
     Linktype(link_type.0).get_name().ok()
 }
 

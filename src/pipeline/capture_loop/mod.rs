@@ -175,7 +175,7 @@ impl CaptureLoop {
             tracing::debug!(interface = self.interface, %error, "cannot capture; retrying");
         }
         if matches!(error, Error::Rings) && times == 1 {
-            self.rings.count_refused();
+            self.rings.vitals.count_refused_ring();
         }
         self.refused = Some((reason, times));
     }

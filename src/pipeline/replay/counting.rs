@@ -12,7 +12,6 @@ use crate::account::ledger::Ledger;
 use crate::capture;
 use crate::capture::savefile::{FramesRead, Savefile, StopReason};
 use crate::decode::Decoder;
-use crate::locality::Classifier;
 use crate::packet::{Frame, Timestamp};
 use crate::pipeline::Error;
 use crate::pipeline::capture_loop::count_frame;
@@ -26,29 +25,6 @@ pub(super) enum Counting<F: ClockObserver> {
 }
 
 impl<F: ClockObserver + Send + 'static> Counting<F> {
-    pub(super) fn new(
-        ledger: Ledger<F::Notes>,
-        observer: F,
-        classifier: &Arc<Classifier>,
-        seed: u64,
-        workers: usize,
-    ) -> Result<Self, Error> {
-        if workers > 1 {
-            return Dealer::start(ledger, observer, classifier, seed, workers)
-                .map(|dealer| Self::Dealt(Box::new(dealer)));
-        }
-        let interval = Interval::new(Arc::clone(classifier), seed);
-        let cells = Cells::of(observer.grids());
-        Ok(Self::Alone(Box::new(Alone {
-            interval,
-            ledger,
-            observer,
-            cells,
-            span: FrameSpan::EMPTY,
-            fills: VecDeque::new(),
-        })))
-    }
-
     /// Reads up to `count` frames of the file `name` and counts or deals them; gives the captured bytes, and what
     /// [`Savefile::read`] does.
     pub(super) fn read(
@@ -136,6 +112,11 @@ pub(super) struct Alone<F: ClockObserver> {
 }
 
 impl<F: ClockObserver> Alone<F> {
+    pub(super) fn new(ledger: Ledger<F::Notes>, observer: F, interval: Interval) -> Self {
+        let cells = Cells::of(observer.grids());
+        Self { interval, ledger, observer, cells, span: FrameSpan::EMPTY, fills: VecDeque::new() }
+    }
+
     fn read(
         &mut self,
         name: &str,

@@ -5,7 +5,6 @@
 //! made their rows. So nothing depends on how many there are.
 
 use std::collections::VecDeque;
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
@@ -147,21 +146,15 @@ impl<F: ClockObserver + Send + 'static> Dealer<F> {
 fn worker_of(addresses: &Addresses, ports: [u16; 2], protocol: Protocol, workers: usize) -> usize {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15; // 2⁶⁴ over the golden ratio: neighbours get far apart
     let addresses = match *addresses {
-        Addresses::V4 { source, destination } => u64::from(fold_v4(source) ^ fold_v4(destination)),
-        Addresses::V6 { source, destination } => fold_v6(source) ^ fold_v6(destination),
+        Addresses::V4 { source, destination } => u64::from(source.to_bits() ^ destination.to_bits()),
+        Addresses::V6 { source, destination } => {
+            let bits = source.to_bits() ^ destination.to_bits();
+            (bits >> 64) as u64 ^ bits as u64
+        }
     };
     let ports = u64::from(ports[0] ^ ports[1]);
     let hash = (addresses ^ (ports << 32) ^ (u64::from(protocol.0) << 48)).wrapping_mul(ODD);
     (((hash >> 32) * workers as u64) >> 32) as usize
-}
-
-fn fold_v4(address: Ipv4Addr) -> u32 {
-    address.to_bits()
-}
-
-fn fold_v6(address: Ipv6Addr) -> u64 {
-    let bits = address.to_bits();
-    (bits >> 64) as u64 ^ bits as u64
 }
 
 impl Batch {
