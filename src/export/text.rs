@@ -70,6 +70,12 @@ impl<W: Write> TextWriter<W> {
         self.pass_on(CHUNK)
     }
 
+    /// A family with one sample, which has no labels.
+    pub(super) fn single(&mut self, family: &Family, value: u64) -> io::Result<()> {
+        self.family(family)?;
+        self.sample(family.name).value(value)
+    }
+
     /// Starts a sample.
     pub fn sample<'a>(&'a mut self, name: &'a str) -> SampleWriter<'a, W> {
         self.buffer.extend_from_slice(name.as_bytes());
