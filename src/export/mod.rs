@@ -36,8 +36,7 @@ pub struct Config {
     pub seed_families: bool,
     /// True to show flows in packets too, beside bytes.
     pub flow_packets: bool,
-    /// True to write in OpenMetrics when each counter began at 0. Prometheus 2 stores these lines as series of their
-    /// own.
+    /// True to write in OpenMetrics when each counter began at 0. Prometheus 2 stores these lines as separate series.
     pub created: bool,
 }
 

@@ -69,8 +69,7 @@ pub(super) enum BodyPiece {
 }
 
 impl Body {
-    /// A body and the end that it is written at. `transfer` is notified when it begins, and when it was read to its
-    /// end.
+    /// A body and its writing end. `transfer` is notified when it begins, and when it was read to its end.
     pub(super) fn rendered(transfer: Option<Arc<Transfer>>) -> (Self, Chunks) {
         let (sender, receiver) = channel(WAITING_CHUNKS);
         transfer.iter().for_each(|transfer| transfer.begin());

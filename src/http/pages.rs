@@ -158,8 +158,7 @@ impl Site {
             Ok(slot) => slot,
             Err(refused) => return refused,
         };
-        // Reported before the snapshot is read, so that no client gets a snapshot that the accountant does not know
-        // of.
+        // Reported before the snapshot is read, so that no client gets a snapshot unknown to the accountant.
         let number = self.published.latest().accounts.number;
         if number > 0 && client.is_sent(number).is_err() {
             self.program.count_dropped_report();

@@ -61,8 +61,7 @@ impl Cells {
         }
     }
 
-    /// Goes on by the `clock` while no frame comes: all frames that are older than it by `delay` have come. The advance, if
-    /// this ends the present cell.
+    /// Goes on by `clock` without frames: those older by `delay` have come. The advance, if this ends the present cell.
     pub(super) fn pass(&mut self, clock: Timestamp, delay: Duration) -> Option<TimeAdvance> {
         let reached = clock - delay;
         let has_ended = self.has_begun && reached > self.last || !self.has_begun && !self.hold(reached);

@@ -66,8 +66,7 @@ impl Plan {
 pub(super) struct ControlBlock {
     plan: ArcSwap<Plan>,
     is_stopping: AtomicBool,
-    /// Interface and worker of each thread that could not open an interface that is up. At most one entry a capture
-    /// thread.
+    /// Interface and worker of each thread that could not open an interface that is up: one entry a thread at most.
     refused: Mutex<BTreeSet<(String, usize)>>,
 }
 

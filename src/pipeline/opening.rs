@@ -20,8 +20,7 @@ pub(super) struct Opening {
 }
 
 impl Opening {
-    /// Calls `on_open` once, when [`Opening::one_is_open`] has been called `interfaces` times; at once where there are
-    /// none.
+    /// Calls `on_open` once, after `interfaces` calls of [`Opening::one_is_open`]; at once where there are none.
     pub(super) fn new(interfaces: usize, on_open: Box<dyn Fn() + Send + Sync>) -> Self {
         if interfaces == 0 {
             on_open();

@@ -58,8 +58,7 @@ impl Rings {
         Arc::new(Self { limit, held: Mutex::default(), vitals })
     }
 
-    /// Memory for a ring of a handle that is new, which leaves as much free for handles that are to be replaced; none if
-    /// there is not so much.
+    /// Memory for the ring of a new handle; leaves as much free for replacements. None if there is not so much.
     pub(super) fn reserve(self: &Arc<Self>, bytes: u32) -> Option<Ring> {
         self.take(bytes, bytes)
     }

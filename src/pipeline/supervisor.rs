@@ -313,8 +313,7 @@ impl Supervisor {
         self.unstarted = unstarted;
     }
 
-    /// Starts the threads that the interfaces of the plan lack. At the start, with `on_open` to call, gives the
-    /// receiver of the results of their first tries.
+    /// Starts the threads that the plan lacks. With `on_open`, at the start, gives the results of their first tries.
     fn start_threads(&mut self, on_open: Option<Box<dyn Fn() + Send + Sync>>) -> Result<Receiver<FirstTry>, Error> {
         let (first_try, first_tries) = channel();
         self.threads.join_finished();

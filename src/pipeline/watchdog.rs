@@ -74,8 +74,7 @@ impl WatchedThread {
     }
 }
 
-/// Starts the thread that watches the accountant and the supervisor, until they are to stop. `on_death` is called when one of
-/// them has died.
+/// Starts the thread that watches the accountant and the supervisor. `on_death` is called when one of them has died.
 pub(super) fn start(
     [accountant, supervisor]: [Arc<Heart>; 2],
     control: &Arc<ControlBlock>,

@@ -54,7 +54,7 @@ impl Widths {
         let figures: Vec<usize> = heads.figures.iter().enumerate().map(figure).collect();
         let bare = longest(heads.service, &mut lines.iter().map(|line| line.service.as_str()));
         let named = longest(heads.service, &mut lines.iter().map(|line| line.service(WIDTH)));
-        let left = left_of(&figures);
+        let left = WIDTH.saturating_sub(figures.iter().map(|width| GAP + width).sum());
         let of_ends = |most: usize| {
             let fits = |line: &&TableLine| line.ends.iter().all(|end| end.len() <= most);
             [0, 1].map(|at| longest(heads.ends[at], &mut lines.iter().filter(fits).map(|line| line.ends[at].as_str())))
@@ -77,11 +77,6 @@ impl Widths {
     fn pair(&self) -> usize {
         self.ends[0] + GAP + self.ends[1]
     }
-}
-
-/// The width that figures of these widths leave of a line.
-fn left_of(figures: &[usize]) -> usize {
-    WIDTH.saturating_sub(figures.iter().map(|width| GAP + width).sum())
 }
 
 pub(super) fn write<W: Write>(heads: &Heads, lines: &[TableLine], out: &mut W) -> io::Result<()> {

@@ -22,6 +22,7 @@ use crate::account::interval::Interval;
 use crate::capture::filter::UserFilter;
 use crate::capture::live::{Live, Statistics};
 use crate::capture::once::{Origins, is_copy};
+use crate::capture::savefile::link_type_name;
 use crate::capture::{self, Selection};
 use crate::decode::{Decoder, NotIp, TakeDecoded};
 use crate::packet::{Frame, Packet, Timestamp};
@@ -207,7 +208,7 @@ impl CaptureLoop {
         let mut live = self.open_handle(&ring)?;
         let decoder = Decoder::new(live.link_type()).map_err(|source| Error::LinkType {
             origin: self.interface.clone(),
-            name: live.link_type_name(),
+            name: link_type_name(live.link_type()),
             source,
         })?;
         let mut membership = self.fanout.join(&mut live)?;
@@ -254,8 +255,7 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// True if every frame of the interface comes to this handle: it is one interface, it is up, nothing is left out, and no
-    /// other worker has a part.
+    /// True if every frame of the interface comes to this handle.
     fn takes_all(&self, plan: &Plan) -> bool {
         let is_one = self.config.selection != Selection::Any;
         let is_unfiltered = matches!(plan.filters.get(&self.interface), Some(None)) && self.user_filter.is_none();

@@ -25,8 +25,7 @@ pub(super) enum Counting<F: ClockObserver> {
 }
 
 impl<F: ClockObserver + Send + 'static> Counting<F> {
-    /// Reads up to `count` frames of the file `name` and counts or deals them; gives the captured bytes, and what
-    /// [`Savefile::read`] does.
+    /// Reads up to `count` frames and counts or deals them; gives the captured bytes, and what [`Savefile::read`] does.
     pub(super) fn read(
         &mut self,
         name: &Arc<str>,
@@ -66,8 +65,7 @@ impl<F: ClockObserver + Send + 'static> Counting<F> {
         }
     }
 
-    /// After [`super::frames::FRAMES_AT_ONCE`] frames of the file `name`, or its last ones: hands the interval over if it
-    /// is time.
+    /// After [`super::frames::FRAMES_AT_ONCE`] frames, or the last ones of a file: hands the interval over if due.
     pub(super) fn check_fill(&mut self, name: &Arc<str>, is_last: bool) -> Result<(), Error> {
         match self {
             Self::Alone(alone) => {
@@ -81,7 +79,7 @@ impl<F: ClockObserver + Send + 'static> Counting<F> {
     pub(super) fn span(&self) -> FrameSpan {
         match self {
             Self::Alone(alone) => alone.span,
-            Self::Dealt(dealer) => dealer.span(),
+            Self::Dealt(dealer) => dealer.span,
         }
     }
 

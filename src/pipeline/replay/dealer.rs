@@ -27,7 +27,7 @@ const BATCHES: usize = CHECKS_BEHIND + 2;
 pub(super) struct Dealer<F: ClockObserver> {
     shares: Vec<Share>,
     cells: Cells,
-    span: FrameSpan,
+    pub(super) span: FrameSpan,
     /// Numbers of the intervals whose fill checks are still to be reported, oldest first.
     awaited: VecDeque<u64>,
     interval: u64,
@@ -93,10 +93,6 @@ impl<F: ClockObserver + Send + 'static> Dealer<F> {
             self.check_fill(name, true)?;
         }
         self.send(ToCollect::Advance(advance))
-    }
-
-    pub(super) fn span(&self) -> FrameSpan {
-        self.span
     }
 
     /// As [`super::counting::Counting::check_fill`].

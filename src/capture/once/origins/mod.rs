@@ -55,8 +55,7 @@ impl Origins {
     }
 }
 
-/// A prefix that is looked up by its longest match. Addresses are aligned to the left, so that both versions
-/// are one code.
+/// A prefix, looked up by its longest match. Addresses are aligned to the left: one code for both versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Prefix {
     bits: u128,
@@ -153,8 +152,7 @@ impl Regions {
         self.first ^ (crossed % 2 == 1)
     }
 
-    /// The least number of nested blocks with the same meaning: the whole space's answer, and the blocks that differ
-    /// from it.
+    /// The fewest nested blocks with the same meaning: the whole space's answer, and the blocks that differ from it.
     pub(super) fn blocks(&self) -> (bool, Vec<PrefixBlock>) {
         let all = !self.tree.accepts(false);
         let mut inside = Vec::new();
