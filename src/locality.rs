@@ -139,7 +139,6 @@ fn v6(address: u128, bits: u8) -> Ipv6Net {
     Ipv6Net::new_assert(Ipv6Addr::from_bits(address), bits)
 }
 
-/// An address as a number.
 trait Bits: Copy + Ord {
     /// The octet that an address is written first with.
     fn first_octet(self) -> u8;

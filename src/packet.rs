@@ -224,8 +224,7 @@ pub struct Packet {
     pub icmp_type: Option<u8>,
     /// The packet was on its way out of an interface; only cooked link headers say so, elsewhere false.
     pub outgoing: bool,
-    /// Octets from the IP header to the end of the IP packet, as far as they were on the wire (RFC 7011
-    /// `octetDeltaCount`).
+    /// Octets from the IP header to the end of the packet, as far as they were on the wire (RFC 7011 octetDeltaCount).
     pub bytes: u32,
 }
 

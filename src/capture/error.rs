@@ -64,7 +64,6 @@ pub enum Error {
     },
 }
 
-/// The most characters of a filter that a message shows.
 const SHOWN_OF_A_FILTER: usize = 200;
 
 /// A filter as messages show it: control characters escaped, and of a long one the beginning.

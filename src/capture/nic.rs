@@ -13,15 +13,13 @@ const DEVICES: &str = "/proc/self/net/dev";
 const RECEIVED: usize = 1;
 const SENT: usize = 9;
 
-/// A counter of the kernel or a driver, which may start over at any time: the driver was reset, or the interface was made
-/// anew.
+/// A counter of the kernel or a driver. It may start over at any time: a reset driver, an interface made anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ForeignCounter {
     last: u64,
 }
 
 impl ForeignCounter {
-    /// Counts from `now` on.
     pub(super) fn starting_at(now: u64) -> Self {
         Self { last: now }
     }

@@ -7,7 +7,6 @@ use pcap::Linktype;
 /// The link type of cooked frames, second version (`LINKTYPE_LINUX_SLL2`).
 pub(super) const COOKED_2: Linktype = Linktype(276);
 
-/// Lets no packet in.
 pub(super) const REJECT_ALL: [sock_filter; 1] = [sock_filter { code: RETURN_CONSTANT, jt: 0, jf: 0, k: 0 }];
 
 /// The verdict of a negated program for the packets that it accepts: more bytes than any packet has.

@@ -35,10 +35,7 @@ pub(super) fn decode(
     }
 }
 
-/// Addresses and the payload of the IP headers.
-///
-/// # Errors
-/// As [`decode`].
+/// Addresses and the payload of the IP headers. Fails as [`decode`] does.
 pub(super) fn read<'a>(inside: &Inside<'a>) -> Result<(Addresses, Transport<'a>), NotIp> {
     match inside.version {
         IpVersion::V4 => version_4(inside.datagram).map(|(header, _, transport)| (addresses_4(&header), transport)),

@@ -175,7 +175,6 @@ struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// At the start of `frame`.
     #[inline]
     fn of(frame: &Frame<'a>) -> Self {
         Self { captured: frame.captured, wire_bytes: frame.wire_bytes, frame_bytes: frame.wire_bytes }

@@ -18,9 +18,9 @@
 //! | `fingerprint` | the same in every episode |
 
 use super::line::{LineForm, LogLine, rfc_3339};
-use super::{Seconds, state};
+use super::{Seconds, put_subject, state};
 use crate::alert::{Alert, Change, Severity};
-use crate::detect::{Subject, Target};
+use crate::detect::Target;
 
 /// The form and the message of the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -60,18 +60,6 @@ const fn level(change: &Change) -> &'static str {
     }
 }
 
-fn put_subject(line: &mut LogLine, subject: &Subject) {
-    match subject {
-        Subject::Source(source) => line.put_text("src", &source.to_string()),
-        Subject::Destination(destination) => line.put_text("dst", &destination.to_string()),
-        Subject::Pair { source, destination } => {
-            line.put_text("src", &source.to_string());
-            line.put_text("dst", &destination.to_string());
-        }
-        Subject::Network(network) => line.put_text("network", &network.to_string()),
-    }
-}
-
 fn put_figures(line: &mut LogLine, alert: &Alert) {
     let shown = alert.shown();
     if alert.ends_at.is_some() {
@@ -105,7 +93,7 @@ mod tests {
 
     use super::*;
     use crate::alert::{AlertState, Fingerprint, Peak, Side};
-    use crate::detect::{Figures, Kind, Span};
+    use crate::detect::{Figures, Kind, Span, Subject};
     use crate::packet::{Protocol, Timestamp};
 
     fn alert(rule: &str) -> Alert {

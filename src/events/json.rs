@@ -23,29 +23,22 @@
 //! `value`, `limit`, `bytes` and `answered` are of one moment: the latest while the alert fires, that of the peak once it
 //! has resolved.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::{Seconds, state};
+use super::line::LogLine;
+use super::{Seconds, put_subject, state};
 use crate::alert::{Alert, Change};
-use crate::capture::printable::printable_json;
-use crate::detect::{Subject, Target};
+use crate::detect::Target;
 
 /// Writes a change as one line.
-///
-/// # Errors
-/// When `out` cannot be written.
 pub fn write<W: Write>(change: &Change, mut out: W) -> io::Result<()> {
-    let mut line = printable_json(&object(change)).into_owned();
-    line.push('\n');
-    out.write_all(line.as_bytes())
+    out.write_all(object(change).finish().as_bytes())
 }
 
-/// The object, without an end of line.
-fn object(change: &Change) -> String {
+fn object(change: &Change) -> LogLine {
     let alert = change.alert();
     let (Alert { figures, .. }, shown) = (alert, alert.shown());
-    let mut object = Object::new();
+    let mut object = LogLine::object();
     object.put("ts", Seconds::at(alert.starts_at));
     put_subject(&mut object, &alert.subject);
     object.put_text("kind", alert.kind.label());
@@ -73,24 +66,12 @@ fn object(change: &Change) -> String {
     object.put("first_targets", targets(&figures.first_targets));
     object.put("last_targets", targets(&figures.last_targets));
     object.put_text("fingerprint", &alert.fingerprint.to_string());
-    object.close()
-}
-
-fn put_subject(object: &mut Object, subject: &Subject) {
-    match subject {
-        Subject::Source(source) => object.put_text("src", &source.to_string()),
-        Subject::Destination(destination) => object.put_text("dst", &destination.to_string()),
-        Subject::Pair { source, destination } => {
-            object.put_text("src", &source.to_string());
-            object.put_text("dst", &destination.to_string());
-        }
-        Subject::Network(network) => object.put_text("network", &network.to_string()),
-    }
+    object
 }
 
 fn targets(targets: &[Target]) -> String {
     let target = |target: &Target| {
-        let mut object = Object::new();
+        let mut object = LogLine::object();
         object.put_text("dst", &target.address.to_string());
         target.protocol.iter().for_each(|protocol| object.put("proto", protocol.0));
         target.port.iter().for_each(|port| object.put("dst_port", port));
@@ -99,47 +80,13 @@ fn targets(targets: &[Target]) -> String {
     format!("[{}]", targets.iter().map(target).collect::<Vec<_>>().join(","))
 }
 
-/// An object as it is written. (Times have more digits than a number of serde_json's.)
-struct Object(String);
-
-impl Object {
-    fn new() -> Self {
-        Self("{".to_owned())
-    }
-
-    /// Appends a member whose value is JSON already.
-    fn put(&mut self, key: &str, value: impl std::fmt::Display) {
-        let comma = if self.0.len() > 1 { "," } else { "" };
-        // A string takes all that is written to it.
-        write!(self.0, "{comma}\"{key}\":{value}").unwrap_or_default();
-    }
-
-    fn put_text(&mut self, key: &str, text: &str) {
-        self.put(key, serde_json::Value::from(text));
-    }
-
-    /// JSON has no notation for infinities and NaN.
-    fn put_number(&mut self, key: &str, number: f64) {
-        if number.is_finite() {
-            self.put(key, number);
-        } else {
-            self.put(key, "null");
-        }
-    }
-
-    fn close(mut self) -> String {
-        self.0.push('}');
-        self.0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
     use crate::alert::{AlertState, Fingerprint, Peak, Severity, Side};
-    use crate::detect::{Figures, Kind};
+    use crate::detect::{Figures, Kind, Subject};
     use crate::packet::{Protocol, Timestamp};
 
     fn alert(kind: Kind, rule: &str, subject: Subject) -> Alert {

@@ -31,12 +31,17 @@ pub struct LogLine {
 impl LogLine {
     /// A line with a time, a level (error, warn, info, debug, trace) and a message.
     pub fn new(form: LineForm, time: Timestamp, level: &str, message: &str) -> Self {
-        let text = if form == LineForm::Json { "{".to_owned() } else { String::new() };
-        let mut line = Self { text, form };
+        let text = String::new();
+        let mut line = if form == LineForm::Json { Self::object() } else { Self { text, form } };
         line.put_text("ts", &rfc_3339(time));
         line.put_text("level", level);
         line.put_text("msg", message);
         line
+    }
+
+    /// A JSON object without fields.
+    pub(super) fn object() -> Self {
+        Self { text: "{".to_owned(), form: LineForm::Json }
     }
 
     /// A field that is a text.
@@ -73,9 +78,13 @@ impl LogLine {
     }
 
     /// The whole line, with its line feed.
-    pub fn finish(mut self) -> String {
-        self.text.push_str(if self.form == LineForm::Json { "}\n" } else { "\n" });
-        self.text
+    pub fn finish(self) -> String {
+        self.close() + "\n"
+    }
+
+    /// The whole line, without an end.
+    pub(super) fn close(self) -> String {
+        self.text + if self.form == LineForm::Json { "}" } else { "" }
     }
 }
 

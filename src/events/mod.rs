@@ -7,7 +7,9 @@ pub mod json;
 pub mod line;
 
 use crate::alert::Change;
+use crate::detect::Subject;
 use crate::packet::Seconds;
+use line::LogLine;
 
 /// Receives the changes of alerts.
 pub trait AlertSink {
@@ -23,4 +25,16 @@ impl AlertSink for () {
 /// The state after a change, as text.
 const fn state(change: &Change) -> &'static str {
     change.alert().state.label()
+}
+
+fn put_subject(line: &mut LogLine, subject: &Subject) {
+    match subject {
+        Subject::Source(source) => line.put_text("src", &source.to_string()),
+        Subject::Destination(destination) => line.put_text("dst", &destination.to_string()),
+        Subject::Pair { source, destination } => {
+            line.put_text("src", &source.to_string());
+            line.put_text("dst", &destination.to_string());
+        }
+        Subject::Network(network) => line.put_text("network", &network.to_string()),
+    }
 }

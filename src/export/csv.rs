@@ -27,9 +27,6 @@ pub const COLUMNS: [&str; 12] =
 type Record = [String; COLUMNS.len()];
 
 /// Writes the header, the flows in the order of their keys, then the sums of those that have no line.
-///
-/// # Errors
-/// When `out` cannot be written.
 pub fn write<W: Write>(snapshot: &Snapshot, mut out: W) -> io::Result<()> {
     write_record(&mut out, &COLUMNS.map(str::to_owned))?;
     let mut flows: Vec<&ShownRow<FlowKey>> = snapshot.flows.rows.iter().collect();

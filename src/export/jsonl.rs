@@ -66,9 +66,6 @@ struct TotalsLine {
 }
 
 /// Writes the flows in the order of their keys, then the others, then the totals.
-///
-/// # Errors
-/// When `out` cannot be written.
 pub fn write<W: Write>(snapshot: &Snapshot, mut out: W) -> io::Result<()> {
     let mut flows: Vec<&ShownRow<FlowKey>> = snapshot.flows.rows.iter().collect();
     flows.sort_unstable_by_key(|flow| flow.key);

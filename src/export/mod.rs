@@ -36,8 +36,7 @@ pub struct Config {
     pub seed_families: bool,
     /// True to show flows in packets too, beside bytes.
     pub flow_packets: bool,
-    /// True to write in OpenMetrics when each counter began at 0. Prometheus 2 stores these lines as series of their
-    /// own.
+    /// True to write in OpenMetrics when each counter began at 0. Prometheus 2 stores these lines as separate series.
     pub created: bool,
 }
 
@@ -132,9 +131,6 @@ pub struct Program<'a> {
 }
 
 /// Writes `report` to `out`, and the metrics of the program itself where there are any.
-///
-/// # Errors
-/// When `out` cannot be written.
 pub fn write<W: Write>(
     config: &Config,
     format: Format,

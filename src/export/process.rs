@@ -47,7 +47,6 @@ pub struct SelfMetrics {
     pub connections: ConnectionCounters,
     dropped_reports: Arc<AtomicU64>,
     lost: BTreeMap<Queue, Arc<AtomicU64>>,
-    /// The statistics of a live capture.
     vitals: Option<Vitals>,
 }
 
@@ -96,9 +95,6 @@ impl SelfMetrics {
     }
 
     /// Writes them with the writer that writes all others.
-    ///
-    /// # Errors
-    /// When the writer's end cannot be written.
     pub fn write<W: Write>(&self, writer: &mut TextWriter<W>) -> io::Result<()> {
         self.registry.gather().iter().try_for_each(|family| write_family(family, writer))?;
         writer.family(&family::QUEUE_DROPPED)?;

@@ -167,8 +167,7 @@ fn write_figures<K: SeriesKey, W: Write>(
 ) -> io::Result<()> {
     let TableFigures { entries: used, limit: entry_limit, row_limit: rows_limit, evicted: left } = shown.figures;
     for (family, value) in [(entries, used), (limit, entry_limit), (rows, shown.rows.len()), (row_limit, rows_limit)] {
-        writer.family(family)?;
-        writer.sample(family.name).value(value as u64)?;
+        writer.single(family, value as u64)?;
     }
     writer.family(evicted)?;
     for reason in Eviction::ALL {

@@ -33,8 +33,7 @@ pub(super) fn write<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -
     for (family, direction) in
         [(family::TOTAL_INCOMING, Direction::Incoming), (family::TOTAL_OUTGOING, Direction::Outgoing)]
     {
-        writer.family(&family)?;
-        writer.sample(family.name).value(snapshot.totals.direction(direction).bytes)?;
+        writer.single(&family, snapshot.totals.direction(direction).bytes)?;
     }
     Ok(())
 }

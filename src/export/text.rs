@@ -47,9 +47,6 @@ impl<W: Write> TextWriter<W> {
     }
 
     /// The two lines that introduce a family.
-    ///
-    /// # Errors
-    /// When `out` cannot be written.
     pub fn family(&mut self, family: &Family) -> io::Result<()> {
         if self.absent.contains(family) {
             self.is_absent = true;
@@ -59,9 +56,6 @@ impl<W: Write> TextWriter<W> {
     }
 
     /// The two lines that introduce the family of the samples called `name`.
-    ///
-    /// # Errors
-    /// When `out` cannot be written.
     pub(super) fn introduce(&mut self, name: &str, help: &str, kind: MetricKind) -> io::Result<()> {
         self.is_absent = false;
         let is_open = self.format == Format::OpenMetrics;
@@ -76,6 +70,12 @@ impl<W: Write> TextWriter<W> {
         self.pass_on(CHUNK)
     }
 
+    /// A family with one sample, which has no labels.
+    pub(super) fn single(&mut self, family: &Family, value: u64) -> io::Result<()> {
+        self.family(family)?;
+        self.sample(family.name).value(value)
+    }
+
     /// Starts a sample.
     pub fn sample<'a>(&'a mut self, name: &'a str) -> SampleWriter<'a, W> {
         self.buffer.extend_from_slice(name.as_bytes());
@@ -84,9 +84,6 @@ impl<W: Write> TextWriter<W> {
     }
 
     /// Writes the rest.
-    ///
-    /// # Errors
-    /// When `out` cannot be written.
     pub fn finish(mut self) -> io::Result<()> {
         if self.format == Format::OpenMetrics {
             self.buffer.extend_from_slice(b"# EOF\n");
@@ -151,18 +148,12 @@ impl<W: Write> SampleWriter<'_, W> {
     }
 
     /// Ends the sample with a whole number.
-    ///
-    /// # Errors
-    /// When `out` cannot be written.
     pub fn value(self, value: u64) -> io::Result<()> {
         let mut digits = itoa::Buffer::new();
         self.end(digits.format(value))
     }
 
     /// Ends the sample with a floating-point number.
-    ///
-    /// # Errors
-    /// When `out` cannot be written.
     pub(super) fn value_f64(self, value: f64) -> io::Result<()> {
         match value {
             _ if value.is_nan() => self.end("NaN"),

@@ -25,13 +25,11 @@ const WAITING_CHUNKS: usize = 4;
 /// The level of gzip: 1 is a tenth of the size for a third of the time of the default.
 const GZIP_LEVEL: u32 = 1;
 
-/// The body of an answer.
 pub(super) enum Body {
     /// The whole body, until it is sent.
     Whole(Option<Bytes>),
     /// The queue of the remaining chunks, and the transfer that is notified of the end.
     Rendered(Receiver<BodyPiece>, Option<Arc<Transfer>>),
-    /// The end was sent.
     Ended,
 }
 
@@ -71,8 +69,7 @@ pub(super) enum BodyPiece {
 }
 
 impl Body {
-    /// A body and the end that it is written at. `transfer` is notified when it begins, and when it was read to its
-    /// end.
+    /// A body and its writing end. `transfer` is notified when it begins, and when it was read to its end.
     pub(super) fn rendered(transfer: Option<Arc<Transfer>>) -> (Self, Chunks) {
         let (sender, receiver) = channel(WAITING_CHUNKS);
         transfer.iter().for_each(|transfer| transfer.begin());
@@ -125,10 +122,7 @@ impl hyper::body::Body for Body {
 pub(super) struct Chunks(Sender<BodyPiece>);
 
 impl Chunks {
-    /// Writes the whole body, coded. Without success the body breaks.
-    ///
-    /// # Errors
-    /// When rendering fails, or the client has gone.
+    /// Writes the whole body, coded. Fails, and breaks the body, when rendering fails or the client has gone.
     pub(super) fn write_all(
         mut self,
         coding: Coding,

@@ -44,8 +44,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// shows whether the client has read the exposition. That is known before the next scrape, unless scrapes come as
 /// often as this; then the next request shows it.
 const REST_TIMEOUT: Duration = Duration::from_secs(3);
-/// Longest time for which a client may read nothing of an answer that waits for it. hyper has no such limit, the
-/// kernel does.
+/// Longest time for which a client may read nothing of a waiting answer. The kernel has this limit, hyper has not.
 const STALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest time for pending answers once the program stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
@@ -99,7 +98,6 @@ pub(super) async fn accept_all(
     }
 }
 
-/// The state that all listeners share.
 struct Door {
     site: Arc<Site>,
     idle: Arc<IdleConnections>,
@@ -140,7 +138,6 @@ impl Door {
     }
 }
 
-/// One connection of a client.
 struct Visit {
     site: Arc<Site>,
     client: Arc<Client>,
@@ -165,8 +162,7 @@ impl Visit {
     }
 }
 
-/// Serves one connection. hyper's timeout for heads starts with their first byte only, so a client that never sends one
-/// is waited for here.
+/// Serves one connection. hyper's timeout for heads starts with the first byte, so that byte is waited for here.
 async fn serve(stream: TcpStream, visit: Visit, watcher: Watcher) {
     let visit = Arc::new(visit);
     let mut byte = [0];

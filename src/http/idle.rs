@@ -83,7 +83,6 @@ impl IdleConnections {
         Arc::new(Self { limit, table: Mutex::default() })
     }
 
-    /// Adds a connection that has just come.
     pub(super) fn admit(self: &Arc<Self>, origin: ClientId) -> Arc<Connection> {
         let connection = Connection {
             all: Arc::clone(self),
@@ -107,7 +106,6 @@ pub(super) struct Connection {
     all: Arc<IdleConnections>,
     origin: ClientId,
     evicted: Arc<Notify>,
-    /// True if it has sent a whole request.
     has_asked: AtomicBool,
     /// Its number among the idle ones; none while it is being answered, and once it was evicted.
     number: Mutex<Option<u64>>,

@@ -8,7 +8,6 @@ use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderName};
 
 use crate::export::Format;
 
-/// The coding of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Coding {
     Identity,
@@ -64,8 +63,7 @@ fn ranges<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item =
     values.flat_map(|value| value.split(',')).filter_map(range)
 }
 
-/// Other parameters of a range than version and weight are ignored: charset and escaping are the same for all
-/// formats.
+/// Parameters other than version and weight are ignored: charset and escaping are the same for all formats.
 fn range(text: &str) -> Option<Range<'_>> {
     let mut parts = text.split(';').map(str::trim);
     let mut range = Range { name: parts.next()?, version: None, weight: 1_000 };

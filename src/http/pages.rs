@@ -37,7 +37,6 @@ const PLAIN: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
 
-/// The links of the landing page.
 const LINKS: [(&str, &str); 6] = [
     ("/metrics", "Metrics"),
     ("/active", "Active alerts (JSON)"),
@@ -85,12 +84,10 @@ impl Site {
         }
     }
 
-    /// A client that has connected from `address`.
     pub(super) fn client(&self, address: IpAddr) -> Client {
         Client::new(address, self.reports.clone())
     }
 
-    /// The counters of the server's connections.
     pub(super) fn connections(&self) -> &ConnectionCounters {
         &self.program.connections
     }
@@ -161,8 +158,7 @@ impl Site {
             Ok(slot) => slot,
             Err(refused) => return refused,
         };
-        // Reported before the snapshot is read, so that no client gets a snapshot that the accountant does not know
-        // of.
+        // Reported before the snapshot is read, so that no client gets a snapshot unknown to the accountant.
         let number = self.published.latest().accounts.number;
         if number > 0 && client.is_sent(number).is_err() {
             self.program.count_dropped_report();

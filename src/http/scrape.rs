@@ -27,7 +27,6 @@ const WAITING_REPORTS: usize = 1_024;
 /// Interval at which deadlines are checked.
 const DEADLINE_CHECK: Duration = Duration::from_secs(1);
 
-/// The number of the next scrape.
 static NEXT_SCRAPE: AtomicU64 = AtomicU64::new(0);
 
 /// The way of reports to the accountant.

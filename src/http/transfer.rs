@@ -42,7 +42,6 @@ pub(super) struct Transfer {
     stage: AtomicU8,
     /// Reading failed, as it does once when the client resets the connection; hyper takes that for an end like any other.
     is_reset: AtomicBool,
-    /// The number of expositions so far.
     begun: AtomicU64,
     /// Notified when the stage becomes [`AWAITED`].
     awaited: Notify,

@@ -37,7 +37,6 @@ pub(super) struct Accountant<T> {
     pub watermarks: Watermarks,
     pub snapshot_builder: SnapshotBuilder,
     pub deliveries: Deliveries,
-    /// Reports of scrapes from http.
     pub scraped: ScrapeReports,
     pub messages: Receiver<WorkerMessage>,
     /// The capture threads that have not left yet, by interface and worker: as many as there are at most.
@@ -97,7 +96,6 @@ impl<T: AlertSink> Accountant<T> {
         is_later && self.snapshot_builder.would_count(delivery)
     }
 
-    /// True if an interface with an entry is gone by a new plan.
     fn is_interface_gone(&mut self) -> bool {
         let plan = self.control.plan();
         let is_new = !Arc::ptr_eq(&plan, &self.plan);

@@ -21,7 +21,6 @@ pub struct Alarms<T> {
     grids: Vec<TimeGrid>,
     detectors: Detectors,
     alerts: Alerts,
-    /// The receiver of changes.
     sink: T,
     /// The time at which the packets ended for good.
     ended: Option<Timestamp>,

@@ -19,7 +19,6 @@ pub(super) fn is_step(before: Timestamp, time: Timestamp) -> bool {
     before.since(time) > LATEST || time.since(before) > FARTHEST
 }
 
-/// The cell of packet time that is being filled.
 #[derive(Debug, Clone)]
 pub(super) struct Cells {
     grids: Vec<TimeGrid>,
@@ -38,7 +37,6 @@ impl Cells {
         Self { grids, start: first, earliest, last: latest, has_begun: false }
     }
 
-    /// True if a frame of `time` counts in the present cell.
     #[inline]
     pub(super) fn hold(&self, time: Timestamp) -> bool {
         self.earliest <= time && time <= self.last
@@ -63,8 +61,7 @@ impl Cells {
         }
     }
 
-    /// Goes on by the `clock` while no frame comes: all frames that are older than it by `delay` have come. The advance, if
-    /// this ends the present cell.
+    /// Goes on by `clock` without frames: those older by `delay` have come. The advance, if this ends the present cell.
     pub(super) fn pass(&mut self, clock: Timestamp, delay: Duration) -> Option<TimeAdvance> {
         let reached = clock - delay;
         let has_ended = self.has_begun && reached > self.last || !self.has_begun && !self.hold(reached);
@@ -79,7 +76,6 @@ impl Cells {
         self.has_begun.then_some(self.start)
     }
 
-    /// Its end.
     pub(super) fn end(&self) -> Timestamp {
         self.last + Duration::from_nanos(1)
     }

@@ -46,7 +46,6 @@ impl ClockObserver for () {
     fn finish(&mut self, _: Timestamp) {}
 }
 
-/// A change of packet time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TimeAdvance {
     /// Nothing from before this moment will come, except late packets.
@@ -61,7 +60,6 @@ pub(super) enum TimeAdvance {
 }
 
 impl TimeAdvance {
-    /// Passes it to an observer.
     pub(super) fn notify(self, observer: &mut impl ClockObserver) {
         match self {
             Self::Onward(watermark) => observer.advance(watermark),

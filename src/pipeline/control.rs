@@ -28,7 +28,6 @@ pub(super) struct Plan {
     pub up: BTreeSet<String>,
     /// Origins of forwarded frames; on `any` alone, where copies are left out in user space.
     pub origins: Option<Arc<Origins>>,
-    /// Gives the direction of packets.
     pub classifier: Arc<Classifier>,
     /// The size of the kernel's ring of each handle. A larger one is replaced.
     pub ring_bytes: u32,
@@ -63,13 +62,11 @@ impl Plan {
     }
 }
 
-/// The latest plan, and whether to stop.
 #[derive(Debug, Default)]
 pub(super) struct ControlBlock {
     plan: ArcSwap<Plan>,
     is_stopping: AtomicBool,
-    /// Interface and worker of each thread that could not open an interface that is up. At most one entry a capture
-    /// thread.
+    /// Interface and worker of each thread that could not open an interface that is up: one entry a thread at most.
     refused: Mutex<BTreeSet<(String, usize)>>,
 }
 

@@ -9,8 +9,7 @@ use crate::capture::nic;
 
 /// The comparison of one open handle.
 pub(super) struct Comparison {
-    /// The interface's counter at the last reading; none once it cannot be compared, for as long as the handle is
-    /// open.
+    /// The interface's counter at the last reading; none for good once it cannot be compared.
     on_interface: Option<u64>,
     /// The first reading failed and is still to be made.
     is_unread: bool,
@@ -19,8 +18,7 @@ pub(super) struct Comparison {
 }
 
 impl Comparison {
-    /// Compares from here on, if the interface's only handle lets everything in; otherwise there is nothing to
-    /// compare.
+    /// Compares from here on, if the interface's only handle lets everything in.
     pub(super) fn start(interface: &str, takes_all: bool) -> Self {
         let counted = if takes_all { counted_frames(interface) } else { Ok(None) };
         Self { is_unread: counted.is_err(), on_interface: counted.unwrap_or_default(), delivered: 0 }
@@ -31,8 +29,7 @@ impl Comparison {
         (self.on_interface, self.is_unread) = (None, false);
     }
 
-    /// The difference of both counters since the last call. `holds`: the handle still lets everything in, and the
-    /// interface is up.
+    /// Growth of both counters since the last call. `holds`: the handle still lets all in, and the interface is up.
     pub(super) fn next(&mut self, interface: &str, since: Statistics, holds: bool) -> Coverage {
         self.delivered += since.delivered();
         if self.on_interface.is_none() && !self.is_unread {

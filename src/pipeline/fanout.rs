@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::capture;
 use crate::capture::live::Live;
 
-/// The workers of one interface.
 #[derive(Debug)]
 pub(super) struct Fanout {
     workers: usize,
@@ -63,7 +62,6 @@ impl Membership {
         self.is_capturing = true;
     }
 
-    /// From here on it does not.
     pub(super) fn say_ended(&mut self) {
         self.fanout.group().capturing -= usize::from(self.is_capturing);
         self.is_capturing = false;

@@ -19,13 +19,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A message of a capture thread to the accountant.
 pub(super) enum WorkerMessage {
-    /// An interval.
     Interval(FullInterval),
     /// The worker has handed over all that it will under this interface's name.
     Left {
-        /// The interface.
         interface: String,
-        /// Number of the interface's worker.
         worker: usize,
     },
 }
@@ -33,7 +30,6 @@ pub(super) enum WorkerMessage {
 /// A full interval on its way to the accountant.
 pub(super) struct FullInterval {
     pub interface: String,
-    /// Number of the interface's worker that hands it over.
     pub worker: usize,
     /// Frames that are still to be counted were captured from this moment on, except for late ones; none if the
     /// thread captures nothing, or has not counted yet.
@@ -68,7 +64,6 @@ pub(super) struct Exchange {
     is_up: bool,
     /// That has changed since the last interval that was handed over.
     is_up_changed: bool,
-    /// True if a cell has ended since the last call of `has_turned`.
     has_turned: bool,
     capture: Capture,
     delays: u64,
@@ -114,7 +109,6 @@ impl Exchange {
         self.capture.coverage.add(coverage);
     }
 
-    /// The interval being filled.
     #[inline]
     pub(super) fn filling(&mut self) -> &mut Interval {
         &mut self.filling

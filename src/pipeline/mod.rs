@@ -74,7 +74,6 @@ pub enum Error {
 /// The most workers per core; more would only wait for each other.
 const WORKERS_A_CORE: usize = 4;
 
-/// Refuses more workers than make sense on this machine.
 fn check_workers(workers: usize) -> Result<(), Error> {
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     if workers > cores * WORKERS_A_CORE { Err(Error::Workers { workers, cores }) } else { Ok(()) }

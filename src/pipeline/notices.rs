@@ -10,7 +10,6 @@ use crate::capture::Selection;
 /// repeated, and none is lost.
 const MAXIMUM_NOTICES: usize = 1_000;
 
-/// Notices that were logged already.
 #[derive(Default)]
 pub(super) struct Notices(BTreeSet<String>);
 
@@ -47,8 +46,7 @@ pub(super) fn say_stopped(interface: &str, selection: &Selection, error: &Error)
     }
 }
 
-/// Logs when an interface that the user named goes down or away, and when it is back. `exists` is true if an
-/// interface has that name.
+/// Logs when an interface that the user named goes down or away, or is back. `exists`: an interface has that name.
 pub(super) fn say_changes(named: &[String], before: &Plan, after: &Plan, exists: impl Fn(&str) -> bool) {
     for interface in named {
         match (before.up.contains(interface), after.up.contains(interface)) {

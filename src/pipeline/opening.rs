@@ -8,7 +8,6 @@ use super::Error;
 use crate::capture::network::Network;
 use crate::capture::{self, Selection};
 
-/// The result of the first try to open an interface.
 pub(super) struct FirstTry {
     pub interface: String,
     pub result: Result<(), Error>,
@@ -21,8 +20,7 @@ pub(super) struct Opening {
 }
 
 impl Opening {
-    /// Calls `on_open` once, when [`Opening::one_is_open`] has been called `interfaces` times; at once where there are
-    /// none.
+    /// Calls `on_open` once, after `interfaces` calls of [`Opening::one_is_open`]; at once where there are none.
     pub(super) fn new(interfaces: usize, on_open: Box<dyn Fn() + Send + Sync>) -> Self {
         if interfaces == 0 {
             on_open();
@@ -30,7 +28,6 @@ impl Opening {
         Self { left: AtomicUsize::new(interfaces), on_open }
     }
 
-    /// One more is open.
     pub(super) fn one_is_open(&self) {
         if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
             (self.on_open)();

@@ -15,13 +15,11 @@ use crate::locality::{self, Classifier};
 /// libpcap's name of the pseudo-device that shows all interfaces.
 const ANY: &str = "any";
 
-/// The configured selection.
 pub(super) struct Planner {
     pub capture: capture::Config,
     pub locality: locality::Config,
 }
 
-/// A plan, and the notices about it.
 pub(super) struct Planned {
     pub plan: Plan,
     pub notices: Vec<String>,
@@ -56,7 +54,6 @@ impl Planner {
         Planned { plan, notices }
     }
 
-    /// The interfaces that keep their metrics.
     fn kept(&self, network: &Network, filters: &BTreeMap<String, Option<String>>) -> BTreeSet<String> {
         let mut kept: BTreeSet<String> = filters.keys().cloned().collect();
         match &self.capture.selection {

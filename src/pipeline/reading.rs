@@ -15,7 +15,6 @@ const READING_SHARE: u32 = 10;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// The readings of the network.
 pub(super) struct Readings {
     has_changed: bool,
     next: Instant,
@@ -37,7 +36,6 @@ impl Readings {
         self.has_changed = true;
     }
 
-    /// True if the network is to be read now.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         self.has_changed && now >= self.next
     }

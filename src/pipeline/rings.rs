@@ -49,18 +49,16 @@ pub(super) struct Rings {
     /// None where the interfaces are named: the user has chosen how many there are.
     limit: Option<u64>,
     held: Mutex<u64>,
-    vitals: Vitals,
+    pub vitals: Vitals,
 }
 
 impl Rings {
-    /// No ring is open yet.
     pub(super) fn new(selection: &Selection, vitals: Vitals) -> Arc<Self> {
         let limit = (*selection == Selection::All).then_some(ALL_RINGS_BYTES);
         Arc::new(Self { limit, held: Mutex::default(), vitals })
     }
 
-    /// Memory for a ring of a handle that is new, which leaves as much free for handles that are to be replaced; none if
-    /// there is not so much.
+    /// Memory for the ring of a new handle; leaves as much free for replacements. None if there is not so much.
     pub(super) fn reserve(self: &Arc<Self>, bytes: u32) -> Option<Ring> {
         self.take(bytes, bytes)
     }
@@ -68,11 +66,6 @@ impl Rings {
     /// Memory for a ring that takes the place of a larger one.
     pub(super) fn reserve_replacement(self: &Arc<Self>, bytes: u32) -> Option<Ring> {
         self.take(bytes, 0)
-    }
-
-    /// Counts an interface without memory for its ring.
-    pub(super) fn count_refused(&self) {
-        self.vitals.count_refused_ring();
     }
 
     fn take(self: &Arc<Self>, bytes: u32, free: u32) -> Option<Ring> {

@@ -36,7 +36,7 @@ use crate::events::AlertSink;
 use crate::export::Published;
 use crate::export::vitals::Vitals;
 use crate::http::ScrapeReports;
-use crate::locality::{self, Classifier};
+use crate::locality;
 use crate::time_grid::TimeGrid;
 
 /// Interval at which the supervisor checks whether to stop, while the network is quiet.
@@ -180,7 +180,6 @@ fn start_capturing(mut supervisor: Supervisor, on_open: Box<dyn Fn() + Send + Sy
     spawn("supervisor", move || supervisor.run())
 }
 
-/// The first plan, with its notices.
 fn first_control(planner: &Planner, network: &Network, notices: &mut Notices) -> Arc<ControlBlock> {
     let planned = planner.plan(network, &BTreeSet::new());
     let masquerade = likely_masquerade(network, &selection::captured(network, &planner.capture));
@@ -314,8 +313,7 @@ impl Supervisor {
         self.unstarted = unstarted;
     }
 
-    /// Starts the threads that the interfaces of the plan lack. At the start, with `on_open` to call, gives the
-    /// receiver of the results of their first tries.
+    /// Starts the threads that the plan lacks. With `on_open`, at the start, gives the results of their first tries.
     fn start_threads(&mut self, on_open: Option<Box<dyn Fn() + Send + Sync>>) -> Result<Receiver<FirstTry>, Error> {
         let (first_try, first_tries) = channel();
         self.threads.join_finished();
@@ -326,6 +324,7 @@ impl Supervisor {
         notice.iter().for_each(|notice| self.notices.say_once("rings", notice));
         let opening = on_open.map(|on_open| Arc::new(Opening::new(handles, on_open)));
         for (number, interface, worker) in self.threads.missing(&plan) {
+            let thread = (interface.clone(), worker);
             let capture_loop = CaptureLoop {
                 number,
                 worker,
@@ -335,7 +334,7 @@ impl Supervisor {
                 user_filter: self.filter.clone(),
                 tick: self.tick,
                 control: Arc::clone(&self.control),
-                exchange: self.exchange(&interface, worker, &plan.classifier),
+                exchange: Exchange::new(thread, self.full.clone(), &plan.classifier, self.grids.clone(), self.seed),
                 interface,
                 first_try: opening.is_some().then(|| first_try.clone()),
                 opening: opening.clone(),
@@ -344,10 +343,5 @@ impl Supervisor {
             self.threads.start(capture_loop)?;
         }
         Ok(first_tries)
-    }
-
-    fn exchange(&self, interface: &str, worker: usize, classifier: &Arc<Classifier>) -> Exchange {
-        let thread = (interface.to_owned(), worker);
-        Exchange::new(thread, self.full.clone(), classifier, self.grids.clone(), self.seed)
     }
 }

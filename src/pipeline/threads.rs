@@ -26,7 +26,6 @@ struct CaptureThread {
 }
 
 impl Threads {
-    /// No threads yet; later so many `workers` for each capture.
     pub(super) fn new(workers: usize) -> Self {
         Self { workers, running: BTreeMap::new(), fanouts: BTreeMap::new() }
     }
@@ -44,7 +43,6 @@ impl Threads {
         Arc::clone(self.fanouts.entry(number).or_insert_with(|| Arc::new(Fanout::new(workers))))
     }
 
-    /// Starts the thread of a capture loop.
     pub(super) fn start(&mut self, capture_loop: CaptureLoop) -> Result<(), Error> {
         let CaptureLoop { number, worker, ref interface, .. } = capture_loop;
         let interface = interface.clone();
@@ -68,7 +66,6 @@ impl Threads {
         self.running.iter().any(|((capture, _), thread)| thread.interface == name && is_ending(capture))
     }
 
-    /// Joins the threads that have ended.
     pub(super) fn join_finished(&mut self) {
         let (finished, running) = std::mem::take(&mut self.running)
             .into_iter()
@@ -83,10 +80,7 @@ impl Threads {
         self.fanouts.retain(|capture, _| running.keys().any(|(running, _)| running == capture));
     }
 
-    /// Waits for all threads.
-    ///
-    /// # Errors
-    /// When one panicked.
+    /// Waits for all threads. Fails when one panicked.
     pub(super) fn join_all(&mut self) -> Result<(), Error> {
         std::mem::take(&mut self.running)
             .into_values()
@@ -99,7 +93,6 @@ fn thread_name(interface: &str, worker: usize, workers: usize) -> String {
     if workers == 1 { format!("capture-{interface}") } else { format!("capture-{interface}-{}", worker + 1) }
 }
 
-/// Starts a thread of that name.
 pub(super) fn spawn<T: Send + 'static>(
     name: &str,
     body: impl FnOnce() -> T + Send + 'static,

@@ -21,7 +21,6 @@ const PATIENCE: u32 = 30;
 /// Time for which a dead thread shows in `/-/healthy` and `/metrics` before the program ends.
 const LAST_SIGHT: Duration = Duration::from_secs(2);
 
-/// The sign of life of one thread.
 #[derive(Debug, Default)]
 pub(super) struct Heart {
     beats: AtomicU64,
@@ -49,14 +48,12 @@ impl Drop for Life {
     }
 }
 
-/// A thread's way of dying.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Death {
     Ended,
     Stuck,
 }
 
-/// A thread that is watched.
 struct WatchedThread {
     name: &'static str,
     heart: Arc<Heart>,
@@ -77,8 +74,7 @@ impl WatchedThread {
     }
 }
 
-/// Starts the thread that watches the accountant and the supervisor, until they are to stop. `on_death` is called when one of
-/// them has died.
+/// Starts the thread that watches the accountant and the supervisor. `on_death` is called when one of them has died.
 pub(super) fn start(
     [accountant, supervisor]: [Arc<Heart>; 2],
     control: &Arc<ControlBlock>,
@@ -92,7 +88,6 @@ pub(super) fn start(
     spawn("watchdog", move || watchdog.run(|| control.is_stopping(), on_death)).map(drop)
 }
 
-/// Watches threads until one dies or all are to stop.
 pub(super) struct Watchdog {
     watched: Vec<WatchedThread>,
     vitals: Vitals,

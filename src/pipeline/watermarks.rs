@@ -11,7 +11,6 @@ use crate::packet::Timestamp;
 /// A capture thread: its interface, and which of the interface's workers it is.
 type Thread = (String, usize);
 
-/// The times that the threads have reached.
 #[derive(Debug, Default)]
 pub(super) struct Watermarks {
     /// As many as there are capture threads at most.

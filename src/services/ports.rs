@@ -9,11 +9,8 @@ const PORTS: &str = include_str!("ports.tsv");
 /// Both tables; 128 KiB of index each and the names that they point to.
 pub(super) static TABLES: LazyLock<PortTables> = LazyLock::new(|| PortTables::parse(PORTS));
 
-/// The port tables of the protocols that have ports.
 pub(super) struct PortTables {
-    /// Names of TCP ports.
     pub(super) tcp: PortNames,
-    /// Names of UDP ports.
     pub(super) udp: PortNames,
 }
 
@@ -28,7 +25,6 @@ impl PortTables {
     }
 }
 
-/// The names of one protocol's ports.
 pub(super) struct PortNames {
     /// For each port the place of its name in `names`, counted from 1; 0 has none.
     places: Box<[u16]>,
@@ -49,14 +45,12 @@ impl PortNames {
         self.places[usize::from(port)] = u16::try_from(self.names.len()).unwrap_or(0);
     }
 
-    /// The name of the service on `port`.
     pub(super) fn name(&self, port: u16) -> Option<&'static str> {
         let place = usize::from(self.places[usize::from(port)]);
         self.names.get(place.checked_sub(1)?).copied()
     }
 }
 
-/// The port, its TCP name and its UDP name.
 fn row(line: &'static str) -> Option<(u16, &'static str, &'static str)> {
     let mut fields = line.split('\t');
     Some((fields.next()?.parse().ok()?, fields.next()?, fields.next()?))

@@ -27,7 +27,6 @@ const TERMS_ALONE: [&str; 14] =
 /// Words that are never a name here: they belong to other forms of terms.
 const OTHER_WORDS: [&str; 5] = ["and", "not", "mask", "proto", "gateway"];
 
-/// A filter as a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Expression {
     /// A term with its own qualifiers, as `src host 10.0.0.1`.
@@ -81,10 +80,7 @@ impl Expression {
         self.terms() > TERMS_IN_A_PART
     }
 
-    /// The program, joined from programs that `compile` makes of short filters.
-    ///
-    /// # Errors
-    /// The first error of `compile`.
+    /// The program, joined from programs that `compile` makes of short filters. Fails with its first error.
     pub(super) fn program<E>(
         &self,
         compile: &impl Fn(&str) -> Result<Vec<sock_filter>, E>,

@@ -134,7 +134,6 @@ fn open_to_compile(interface: &str, link_type: Linktype) -> Result<Capture<Activ
     Ok(handle)
 }
 
-/// The program of a filter for live frames of `link_type`.
 fn compile_for(text: &str, link_type: Linktype) -> Result<Vec<sock_filter>, Failure> {
     compile_in_time(text, move || Capture::dead(link_type))
 }
@@ -173,7 +172,6 @@ fn within_the_kernels_limit(program: Vec<sock_filter>) -> Result<Arc<[sock_filte
     }
 }
 
-/// The reason why a program of so many instructions is refused.
 pub(super) fn too_many(instructions: usize) -> String {
     format!(
         "it needs {instructions} instructions, the kernel takes {MAXIMUM_INSTRUCTIONS}; name networks (`net`) instead of \

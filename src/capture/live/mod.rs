@@ -129,11 +129,6 @@ impl Live {
         self.index
     }
 
-    /// libpcap's name of that link type.
-    pub fn link_type_name(&self) -> Option<String> {
-        self.link_type.get_name().ok()
-    }
-
     /// From here on the packets that pass both filters count. `own` is the program's filter, which leaves copies out, in
     /// the syntax of pcap-filter(7). Takes the place of the filters before between two packets.
     ///
@@ -288,8 +283,7 @@ impl Live {
     }
 }
 
-/// libpcap says in words alone why it cannot open an interface, so whether this process may capture is asked of the
-/// kernel.
+/// libpcap says only in words why it cannot open an interface, so the kernel is asked if this process may capture.
 fn cannot_open(interface: &str, error: &pcap::Error) -> Error {
     match may_capture() {
         Err(error) if error.raw_os_error() == Some(libc::EPERM) => Error::Permission { name: interface.to_owned() },

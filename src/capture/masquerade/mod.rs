@@ -80,7 +80,6 @@ fn is_public(address: Ipv4Addr) -> bool {
     !is_special && !PRIVATE_V4.iter().any(|private| private.contains(&address))
 }
 
-/// A private network that the link is in.
 fn private_network(network: &Network, link: &Link) -> Option<IpNet> {
     let is_private = |address: &IpNet| match address {
         IpNet::V4(v4) => PRIVATE_V4.iter().any(|private| private.contains(&v4.addr())),

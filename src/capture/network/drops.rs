@@ -5,7 +5,7 @@ use netlink_packet_route::link::LinkMessage;
 
 use super::Error;
 use super::request::ask_about;
-use super::rtnetlink::{LINK_HEADER_BYTES, attributes};
+use super::rtnetlink::{LINK_HEADER_BYTES, attribute};
 
 /// Positions in `struct rtnl_link_stats64`, which is made of 64-bit counters (linux/if_link.h).
 const RX_FIFO_ERRORS: usize = 14;
@@ -26,7 +26,7 @@ pub(in crate::capture) fn dropped_frames(index: u32) -> Result<u64, Error> {
 
 /// The same two counters as libpcap's `ps_ifdrop`.
 fn counted_drops(link: &[u8]) -> Option<u64> {
-    let (_, statistics) = attributes(link, LINK_HEADER_BYTES).find(|&(kind, _)| kind == libc::IFLA_STATS64)?;
+    let statistics = attribute(link, LINK_HEADER_BYTES, libc::IFLA_STATS64)?;
     let counter = |position: usize| {
         let bytes = statistics.get(position * COUNTER_BYTES..)?.first_chunk()?;
         Some(u64::from_ne_bytes(*bytes))

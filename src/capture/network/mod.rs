@@ -21,7 +21,7 @@ pub(super) use drops::dropped_frames;
 pub(super) use xdp::has_program;
 
 /// The deepest stack of links that is followed; the kernel allows eight (`MAX_NEST_DEV`).
-const DEEPEST_STACK: usize = 8;
+pub(super) const DEEPEST_STACK: usize = 8;
 
 /// The most routes that are kept, about 16 MiB; a router that holds the Internet's whole table has more.
 pub const MAX_ROUTES: usize = 1 << 18;
@@ -52,14 +52,10 @@ pub enum Error {
 pub enum LinkKind {
     /// An IEEE 802.1Q or 802.1ad VLAN of its parent.
     Vlan,
-    /// A MAC address of its own on its parent.
+    /// A MAC address of its own on its parent, with a tap or without.
     Macvlan,
-    /// A macvlan with a tap.
-    Macvtap,
-    /// An IP address of its own on its parent.
+    /// An IP address of its own on its parent, with a tap or without.
     Ipvlan,
-    /// An ipvlan with a tap.
-    Ipvtap,
     /// A bridge; its ports have it for a controller.
     Bridge,
     /// A bond; its members have it for a controller.
@@ -70,27 +66,21 @@ pub enum LinkKind {
     Vrf,
     /// One end of a pair; the other end is no parent.
     Veth,
-    /// A tun or tap device.
-    Tun,
     /// Another kind, by the kernel's name.
     Other(String),
 }
 
 impl LinkKind {
-    /// The kind that the kernel calls `name`.
     pub(super) fn from_name(name: &str) -> Self {
         match name {
             "vlan" => Self::Vlan,
-            "macvlan" => Self::Macvlan,
-            "macvtap" => Self::Macvtap,
-            "ipvlan" => Self::Ipvlan,
-            "ipvtap" => Self::Ipvtap,
+            "macvlan" | "macvtap" => Self::Macvlan,
+            "ipvlan" | "ipvtap" => Self::Ipvlan,
             "bridge" => Self::Bridge,
             "bond" => Self::Bond,
             "team" => Self::Team,
             "vrf" => Self::Vrf,
             "veth" => Self::Veth,
-            "tun" => Self::Tun,
             other => Self::Other(other.to_owned()),
         }
     }
@@ -98,7 +88,7 @@ impl LinkKind {
     /// True if every frame of such a link also passes its parent. Only for these kinds is the kernel's `IFLA_LINK` a
     /// parent: for a veth it is the peer, for a tunnel the link of its outer packets.
     pub(super) fn is_child(&self) -> bool {
-        matches!(self, Self::Vlan | Self::Macvlan | Self::Macvtap | Self::Ipvlan | Self::Ipvtap)
+        matches!(self, Self::Vlan | Self::Macvlan | Self::Ipvlan)
     }
 
     /// True if a link with such a controller passes its frames on to it.
@@ -226,7 +216,6 @@ impl Network {
         self.links.iter().filter(move |link| index.is_some() && link.controller == index)
     }
 
-    /// The links with `link` as their parent.
     pub(super) fn children<'a>(&'a self, link: &Link) -> impl Iterator<Item = &'a Link> + use<'a> {
         let index = link.index;
         self.links.iter().filter(move |child| child.parent == Some(index))

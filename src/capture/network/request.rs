@@ -17,12 +17,10 @@ use super::Error;
 /// The kernel fills at most 32 KiB a datagram.
 const DATAGRAM_BYTES: usize = 64 * 1024;
 
-/// One request and the messages that answer it.
 pub(super) struct NetlinkRequest {
     socket: Socket,
     datagram: Vec<u8>,
     position: usize,
-    /// The kernel's tables changed amid its answer.
     interrupted: bool,
 }
 

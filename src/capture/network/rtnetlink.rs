@@ -95,12 +95,13 @@ pub(super) fn attributes(message: &[u8], header_bytes: usize) -> impl Iterator<I
     })
 }
 
-fn number(value: &[u8]) -> Option<u32> {
-    Some(u32::from_ne_bytes(*value.first_chunk()?))
+/// The value of the first attribute of this type.
+pub(super) fn attribute(message: &[u8], header_bytes: usize, wanted: u16) -> Option<&[u8]> {
+    attributes(message, header_bytes).find(|&(kind, _)| kind == wanted).map(|(_, value)| value)
 }
 
-fn text(value: &[u8]) -> String {
-    String::from_utf8_lossy(before_zero(value)).into_owned()
+fn number(value: &[u8]) -> Option<u32> {
+    Some(u32::from_ne_bytes(*value.first_chunk()?))
 }
 
 fn before_zero(value: &[u8]) -> &[u8] {
@@ -116,7 +117,6 @@ fn address(value: &[u8]) -> Option<IpAddr> {
     }
 }
 
-/// Reads one link into `links`.
 pub(super) fn read_links(links: &mut BTreeMap<u32, Link>, message: &[u8]) -> Option<()> {
     let header = LinkHeader::parse(message).ok()?;
     let up = header.flags.contains(LinkFlags::Up);
@@ -160,16 +160,15 @@ fn alternative_names(properties: &[u8]) -> Vec<String> {
 }
 
 fn kind_of(link_details: &[u8]) -> Option<LinkKind> {
-    let name = attributes(link_details, 0).find(|&(kind, _)| kind == libc::IFLA_INFO_KIND)?.1;
-    Some(LinkKind::from_name(&text(name)))
+    let name = attribute(link_details, 0, libc::IFLA_INFO_KIND)?;
+    Some(LinkKind::from_name(&String::from_utf8_lossy(before_zero(name))))
 }
 
-/// Reads one address into `addresses`, with its link's index.
 pub(super) fn read_addresses(addresses: &mut Vec<(u32, IpNet)>, message: &[u8]) -> Option<()> {
     let header = AddressHeader::parse(message).ok()?;
-    let value_of = |wanted| attributes(message, ADDRESS_HEADER_BYTES).find(|&(kind, _)| kind == wanted);
+    let address_of = |wanted| attribute(message, ADDRESS_HEADER_BYTES, wanted).map(address);
     // With a peer, IFA_ADDRESS is the peer's address and IFA_LOCAL our own; IPv6 has no IFA_LOCAL without one.
-    let own = value_of(libc::IFA_LOCAL).or_else(|| value_of(libc::IFA_ADDRESS)).and_then(|(_, value)| address(value));
+    let own = address_of(libc::IFA_LOCAL).or_else(|| address_of(libc::IFA_ADDRESS)).flatten();
     // Families that have no IP address (MCTP, Phonet) are no concern of ours.
     if let Some(network) = own.and_then(|own| IpNet::new(own, header.prefix_len).ok()) {
         addresses.push((header.index, network));
@@ -198,8 +197,7 @@ struct Best {
 /// network is; they are left out.
 pub(super) fn read_routes(table: &mut RouteTable, message: &[u8]) -> Option<()> {
     let header = RouteHeader::parse(message).ok()?;
-    let number_of =
-        |wanted| attributes(message, ROUTE_HEADER_BYTES).find(|&(k, _)| k == wanted).and_then(|a| number(a.1));
+    let number_of = |wanted| attribute(message, ROUTE_HEADER_BYTES, wanted).and_then(number);
     let exception = header.tos != 0 || header.source_prefix_length != 0 || header.flags.contains(RouteFlags::Cloned);
     let Some(destination) = destination(&header, message).filter(|_| !exception) else { return Some(()) };
     let table_number = number_of(libc::RTA_TABLE).unwrap_or(u32::from(header.table));
@@ -241,8 +239,7 @@ fn destination(header: &RouteHeader, message: &[u8]) -> Option<IpNet> {
         AddressFamily::Inet6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         _ => return None,
     };
-    let given = attributes(message, ROUTE_HEADER_BYTES).find(|&(kind, _)| kind == libc::RTA_DST);
-    let base = given.map_or(Some(unspecified), |(_, value)| address(value))?;
+    let base = attribute(message, ROUTE_HEADER_BYTES, libc::RTA_DST).map_or(Some(unspecified), address)?;
     IpNet::new(base, header.destination_prefix_length).ok().map(|network| network.trunc())
 }
 

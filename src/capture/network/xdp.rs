@@ -7,7 +7,7 @@ use netlink_packet_route::link::{LinkAttribute, LinkMessage};
 use super::super::names;
 use super::Error;
 use super::request::ask_about;
-use super::rtnetlink::{LINK_HEADER_BYTES, attributes};
+use super::rtnetlink::{LINK_HEADER_BYTES, attribute};
 
 /// Attribute inside `IFLA_XDP` (linux/if_link.h): the mode of the attached program, one byte; 0 is none.
 const IFLA_XDP_ATTACHED: u16 = 2;
@@ -27,9 +27,9 @@ pub(in crate::capture) fn has_program(interface: &str) -> Result<bool, Error> {
 
 /// A link that says nothing of XDP has a kernel without it.
 fn says_attached(link: &[u8]) -> bool {
-    let xdp = attributes(link, LINK_HEADER_BYTES).find(|&(kind, _)| kind == libc::IFLA_XDP);
-    let attached = xdp.and_then(|(_, details)| attributes(details, 0).find(|&(kind, _)| kind == IFLA_XDP_ATTACHED));
-    attached.is_some_and(|(_, place)| place.first().is_some_and(|&place| place != 0))
+    let xdp = attribute(link, LINK_HEADER_BYTES, libc::IFLA_XDP);
+    let mode = xdp.and_then(|details| attribute(details, 0, IFLA_XDP_ATTACHED)?.first());
+    mode.is_some_and(|&mode| mode != 0)
 }
 
 #[cfg(test)]

@@ -15,50 +15,32 @@ const PIECES: usize = 8;
 /// A reader that has nothing for so long is said to be waiting.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// The bytes of a reader, read ahead.
 pub(super) struct Ahead {
-    messages: Receiver<ReadAheadMessage>,
+    pieces: Receiver<io::Result<FilePiece>>,
     /// Buffers that go back to be filled again.
     spare: SyncSender<Vec<u8>>,
-}
-
-enum ReadAheadMessage {
-    Piece(Vec<u8>),
-    Ended,
-    Failed(io::Error),
 }
 
 /// The next bytes of a reader.
 pub(super) enum FilePiece {
     /// At least one byte.
     Bytes(Vec<u8>),
-    /// There is nothing yet.
     Waiting,
-    /// The reader has ended.
     Ended,
 }
 
 impl Ahead {
-    /// Starts to read.
-    ///
-    /// # Errors
-    /// When no thread can be started.
     pub(super) fn start(reader: impl Read + Send + 'static) -> io::Result<Self> {
-        let (sender, messages) = sync_channel(PIECES);
+        let (sender, pieces) = sync_channel(PIECES);
         let (spare, returned) = sync_channel(PIECES);
         thread::Builder::new().name("read-ahead".to_owned()).spawn(move || read_ahead(reader, &sender, &returned))?;
-        Ok(Self { messages, spare })
+        Ok(Self { pieces, spare })
     }
 
-    /// The next bytes; waits a moment for them.
-    ///
-    /// # Errors
-    /// The reader's error, after all bytes before it.
+    /// The next bytes; waits a moment for them. The reader's error comes after all bytes before it.
     pub(super) fn next(&self) -> io::Result<FilePiece> {
-        match self.messages.recv_timeout(PATIENCE) {
-            Ok(ReadAheadMessage::Piece(bytes)) => Ok(FilePiece::Bytes(bytes)),
-            Ok(ReadAheadMessage::Ended) => Ok(FilePiece::Ended),
-            Ok(ReadAheadMessage::Failed(error)) => Err(error),
+        match self.pieces.recv_timeout(PATIENCE) {
+            Ok(piece) => piece,
             Err(RecvTimeoutError::Timeout) => Ok(FilePiece::Waiting),
             Err(RecvTimeoutError::Disconnected) => Err(io::Error::other("the thread that reads ahead is gone")),
         }
@@ -73,21 +55,21 @@ impl Ahead {
 }
 
 /// The body of the thread: ends with the reader, or when its bytes are no longer taken.
-fn read_ahead(mut reader: impl Read, sender: &SyncSender<ReadAheadMessage>, returned: &Receiver<Vec<u8>>) {
+fn read_ahead(mut reader: impl Read, sender: &SyncSender<io::Result<FilePiece>>, returned: &Receiver<Vec<u8>>) {
     loop {
         let mut buffer = returned.try_recv().unwrap_or_default();
         buffer.resize(PIECE, 0);
-        let message = match reader.read(&mut buffer) {
-            Ok(0) => ReadAheadMessage::Ended,
+        let piece = match reader.read(&mut buffer) {
+            Ok(0) => Ok(FilePiece::Ended),
             Ok(read) => {
                 buffer.truncate(read);
-                ReadAheadMessage::Piece(buffer)
+                Ok(FilePiece::Bytes(buffer))
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => ReadAheadMessage::Failed(error),
+            Err(error) => Err(error),
         };
-        let is_last = !matches!(message, ReadAheadMessage::Piece(_));
-        if sender.send(message).is_err() || is_last {
+        let is_last = !matches!(piece, Ok(FilePiece::Bytes(_)));
+        if sender.send(piece).is_err() || is_last {
             return;
         }
     }

@@ -21,7 +21,6 @@ const LARGEST_XZ_KIB: u32 = (LARGEST_WINDOW >> 10) as u32 + 1024;
 /// Compressed bytes that are read at once.
 const PIECE: usize = 64 << 10;
 
-/// The compression of a capture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Compression {
     Gzip,
@@ -30,7 +29,6 @@ pub(super) enum Compression {
 }
 
 impl Compression {
-    /// The format that begins with `head`.
     pub(super) fn of(head: &[u8]) -> Option<Self> {
         match head {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
@@ -119,7 +117,6 @@ impl<R: Read> Read for Decompressed<R> {
     }
 }
 
-/// Compressed bytes, counted.
 struct CountedReader<R> {
     reader: R,
     consumed: Arc<AtomicU64>,

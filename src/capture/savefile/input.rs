@@ -13,11 +13,9 @@ pub(super) enum Filled {
     Whole,
     /// The input ends before; [`Input::failure`] says if that is its fault.
     Ended,
-    /// There is nothing more yet.
     Waiting,
 }
 
-/// The bytes of a capture.
 pub(super) struct Input {
     source: InputSource,
     buffer: Vec<u8>,
@@ -35,15 +33,11 @@ enum InputSource {
 }
 
 impl Input {
-    /// The bytes of a regular file.
     pub(super) fn of_file(file: File) -> Self {
         Self::of(InputSource::File(file))
     }
 
-    /// The bytes of any reader.
-    ///
-    /// # Errors
-    /// When no thread can be started.
+    /// The bytes of any reader. Fails when no thread can be started.
     pub(super) fn of_reader(reader: impl Read + Send + 'static) -> io::Result<Self> {
         Ahead::start(reader).map(|ahead| Self::of(InputSource::Ahead(ahead)))
     }
@@ -58,7 +52,6 @@ impl Input {
         &self.buffer[self.at..self.end]
     }
 
-    /// The number of these bytes.
     #[inline(always)]
     pub(super) fn available(&self) -> usize {
         self.end - self.at

@@ -13,7 +13,6 @@ use super::input::Input;
 use super::records::LARGEST;
 use crate::packet::{Frame, LinkType, Timestamp};
 
-/// A file that libpcap reads.
 pub(super) struct LibpcapReader {
     capture: Capture<Offline>,
     /// The error with which the bytes ended, once they have.
@@ -21,10 +20,7 @@ pub(super) struct LibpcapReader {
 }
 
 impl LibpcapReader {
-    /// Hands `head` and then all of `input` over.
-    ///
-    /// # Errors
-    /// In libpcap's words, when it does not take this for a capture.
+    /// Hands `head` and then all of `input` over. Fails in libpcap's words when it does not take this for a capture.
     pub(super) fn over(head: Vec<u8>, input: Input) -> Result<Self, pcap::Error> {
         let (reader, mut writer) = io::pipe().map_err(pipe_failed)?;
         let failure = Arc::new(Mutex::new(None));
@@ -41,15 +37,11 @@ impl LibpcapReader {
         open(&reader).map(|capture| Self { capture, failure })
     }
 
-    /// The link type of all frames.
     pub(super) fn link_type(&self) -> LinkType {
         LinkType(self.capture.get_datalink().0)
     }
 
-    /// Hands up to `count` frames to `on_frame`; gives their number, 0 at the end.
-    ///
-    /// # Errors
-    /// When the file is broken at this place.
+    /// Hands up to `count` frames to `on_frame`; gives their number, 0 at the end. Fails where the file is broken.
     pub(super) fn read(&mut self, count: usize, mut on_frame: impl FnMut(Frame<'_>)) -> Result<usize, pcap::Error> {
         self.capture.dispatch(Some(count), |packet| {
             let header = packet.header;
@@ -58,7 +50,6 @@ impl LibpcapReader {
         })
     }
 
-    /// The error with which the bytes ended.
     pub(super) fn failure(&self) -> Option<io::Error> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -81,14 +72,14 @@ fn version() -> [u8; 4] {
 
 /// `1 (EN10MB)`, or the number alone where libpcap has no name.
 pub(super) fn shown(link_type: LinkType) -> String {
-    match name(link_type) {
+    match link_type_name(link_type) {
         Some(name) => format!("{} ({name})", link_type.0),
         None => link_type.0.to_string(),
     }
 }
 
 /// libpcap's name of a link type.
-pub(super) fn name(link_type: LinkType) -> Option<String> {
+pub fn link_type_name(link_type: LinkType) -> Option<String> {
     Linktype(link_type.0).get_name().ok()
 }
 

@@ -25,22 +25,20 @@ use input::Input;
 use libpcap::LibpcapReader;
 use records::{NextRecord, Records};
 
+pub use libpcap::link_type_name;
+
 /// An open savefile.
 pub struct Savefile {
     path: PathBuf,
     reader: Reader,
-    /// The link types of the interfaces that were described before the first frame.
     link_types: Vec<LinkType>,
     filter: Option<SavefileFilter>,
-    /// Frames that were handed over.
     frames: u64,
-    /// Compressed bytes that were read.
     consumed: Option<Arc<AtomicU64>>,
 }
 
 /// The reader of the file's format.
 enum Reader {
-    /// A plain pcap file.
     Records(Records),
     /// A pcapng file.
     Blocks(Blocks),
@@ -293,11 +291,6 @@ fn recognised(input: Input, path: &Path) -> Result<(Reader, Vec<LinkType>), Erro
     let handed = LibpcapReader::over(Vec::new(), input).map_err(|error| not_a_capture(words(&error)))?;
     let link_type = handed.link_type();
     Ok((Reader::Libpcap(handed), vec![link_type]))
-}
-
-/// libpcap's name of a link type.
-pub fn link_type_name(link_type: LinkType) -> Option<String> {
-    libpcap::name(link_type)
 }
 
 #[cfg(test)]

@@ -21,9 +21,7 @@ pub(super) const LARGEST: u32 = 262_144;
 
 /// The next item of a file.
 pub(super) enum NextRecord<'a> {
-    /// A frame.
     Frame(Frame<'a>),
-    /// Nothing more has come yet.
     Waiting,
     /// The file ends here, between two records.
     End,
@@ -101,7 +99,6 @@ impl Records {
         self.is_odd
     }
 
-    /// The error with which the input ended.
     pub(super) fn failure(&mut self) -> Option<std::io::Error> {
         self.input.failure()
     }
@@ -118,7 +115,6 @@ impl Records {
     }
 }
 
-/// The contents of a plain file's header.
 struct PcapHeader {
     is_swapped: bool,
     unit: u32,

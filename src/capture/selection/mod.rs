@@ -16,15 +16,12 @@ mod names;
 use std::fmt;
 
 use super::names::is_of_libpcap;
-use super::network::{Link, LinkKind, Network};
+use super::network::{DEEPEST_STACK, Link, LinkKind, Network};
 use super::{Config, Selection, printable};
 pub use names::as_they_stand;
 
 /// The most interfaces that a message lists.
 const MOST_LISTED: usize = 32;
-
-/// Most links on top of each other that are followed; the kernel allows eight.
-const DEEPEST_STACK: usize = 8;
 
 /// The decision about one link.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -239,8 +236,8 @@ impl Relation {
 
     fn of_child(child: &Link) -> Self {
         match child.kind {
-            Some(LinkKind::Macvlan | LinkKind::Macvtap) => Self::Macvlan,
-            Some(LinkKind::Ipvlan | LinkKind::Ipvtap) => Self::Ipvlan,
+            Some(LinkKind::Macvlan) => Self::Macvlan,
+            Some(LinkKind::Ipvlan) => Self::Ipvlan,
             _ => Self::Vlan,
         }
     }

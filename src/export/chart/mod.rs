@@ -50,9 +50,6 @@ struct Destination {
 }
 
 /// Writes the sources as a JSON array, the heaviest first; one at a time, so that the whole never stands in memory.
-///
-/// # Errors
-/// When `out` cannot be written.
 pub fn write<W: Write>(report: &Report, listed: Listed, mut out: W) -> io::Result<()> {
     out.write_all(b"[")?;
     for (place, mut event) in events(report, listed).into_iter().enumerate() {
@@ -183,10 +180,7 @@ impl Capabilities {
         }
     }
 
-    /// They as a JSON object.
-    ///
-    /// # Errors
-    /// When `out` cannot be written.
+    /// Writes them as a JSON object.
     pub fn write<W: Write>(&self, mut out: W) -> io::Result<()> {
         serde_json::to_writer(&mut out, self)?;
         out.write_all(b"\n")

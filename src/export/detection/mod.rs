@@ -75,7 +75,7 @@ fn write_sight<W: Write>(view: &detect::View, accounts: &Snapshot, writer: &mut 
             sample.value(u64::from(is_visible))?;
         }
     }
-    write_single(&family::UNKNOWN_CONTACTS, view.unknown_contacts, writer)
+    writer.single(&family::UNKNOWN_CONTACTS, view.unknown_contacts)
 }
 
 fn write_tables<W: Write>(view: &detect::View, writer: &mut TextWriter<W>) -> io::Result<()> {
@@ -128,10 +128,10 @@ fn write_alerts<W: Write>(view: &alert::AlertView, writer: &mut TextWriter<W>) -
         writer.sample(family::ALERTS_TOTAL.name).label("rule", rule).value(*fired)?;
     }
     write_firing(&view.firing, writer)?;
-    write_single(&family::ALERTS_PENDING, view.pending as u64, writer)?;
-    write_single(&family::ALERTS_LIMIT, view.limit as u64, writer)?;
-    write_single(&family::ALERTS_DROPPED, view.dropped_total, writer)?;
-    write_single(&family::ALERTS_EXCLUDED, view.excluded_total, writer)
+    writer.single(&family::ALERTS_PENDING, view.pending as u64)?;
+    writer.single(&family::ALERTS_LIMIT, view.limit as u64)?;
+    writer.single(&family::ALERTS_DROPPED, view.dropped_total)?;
+    writer.single(&family::ALERTS_EXCLUDED, view.excluded_total)
 }
 
 /// The families with a row for each alert. The labels of an alert are the same in all of them and as long as it lives.
@@ -156,7 +156,6 @@ fn write_firing<W: Write>(firing: &[Alert], writer: &mut TextWriter<W>) -> io::R
     Ok(())
 }
 
-/// The labels of an alert.
 fn describe<'a, W: Write>(alert: &Alert, sample: SampleWriter<'a, W>) -> SampleWriter<'a, W> {
     let (source, destination, network) = match alert.subject {
         Subject::Source(source) => (Some(source), None, None),
@@ -175,11 +174,6 @@ fn describe<'a, W: Write>(alert: &Alert, sample: SampleWriter<'a, W>) -> SampleW
         .label("network", &network.map(|network| network.to_string()).unwrap_or_default())
         .word("severity", alert.severity.label())
         .word("side", alert.side.label())
-}
-
-fn write_single<W: Write>(family: &Family, value: u64, writer: &mut TextWriter<W>) -> io::Result<()> {
-    writer.family(family)?;
-    writer.sample(family.name).value(value)
 }
 
 #[cfg(test)]

@@ -14,14 +14,12 @@ const GAP: usize = 2;
 /// Width of a pair of IPv4 addresses, which names of services do not take away.
 const IPV4_PAIR: usize = 2 * 15 + GAP;
 
-/// The heads of the columns.
 pub(super) struct Heads {
     pub ends: [&'static str; 2],
     pub service: &'static str,
     pub figures: &'static [&'static str],
 }
 
-/// The texts of one line.
 pub(super) struct TableLine {
     pub ends: [String; 2],
     /// Without its name: `443/tcp`.
@@ -38,7 +36,6 @@ impl TableLine {
     }
 }
 
-/// The widths of the columns.
 struct Widths {
     ends: [usize; 2],
     service: usize,
@@ -57,7 +54,7 @@ impl Widths {
         let figures: Vec<usize> = heads.figures.iter().enumerate().map(figure).collect();
         let bare = longest(heads.service, &mut lines.iter().map(|line| line.service.as_str()));
         let named = longest(heads.service, &mut lines.iter().map(|line| line.service(WIDTH)));
-        let left = left_of(&figures);
+        let left = WIDTH.saturating_sub(figures.iter().map(|width| GAP + width).sum());
         let of_ends = |most: usize| {
             let fits = |line: &&TableLine| line.ends.iter().all(|end| end.len() <= most);
             [0, 1].map(|at| longest(heads.ends[at], &mut lines.iter().filter(fits).map(|line| line.ends[at].as_str())))
@@ -82,12 +79,6 @@ impl Widths {
     }
 }
 
-/// The width that figures of these widths leave of a line.
-fn left_of(figures: &[usize]) -> usize {
-    WIDTH.saturating_sub(figures.iter().map(|width| GAP + width).sum())
-}
-
-/// Writes the heads, then the lines.
 pub(super) fn write<W: Write>(heads: &Heads, lines: &[TableLine], out: &mut W) -> io::Result<()> {
     let widths = Widths::of(heads, lines);
     let head = TableLine {

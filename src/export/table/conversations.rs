@@ -25,7 +25,6 @@ struct PairKey {
     port: u16,
 }
 
-/// The counters of one direction.
 #[derive(Debug, Clone, Copy, Default)]
 struct DirectionCounters {
     counters: Counters,
@@ -36,7 +35,6 @@ struct DirectionCounters {
 /// The counters of both directions: to the server, to the client.
 type Both = [DirectionCounters; 2];
 
-/// A conversation with its counters.
 #[derive(Debug, Clone, Copy)]
 struct ConversationTotals {
     key: PairKey,

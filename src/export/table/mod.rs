@@ -46,16 +46,12 @@ pub struct Replayed<'a> {
 }
 
 impl Replayed<'_> {
-    /// The time from the earliest to the latest frame.
     fn duration(&self) -> Duration {
         self.span.map_or(Duration::ZERO, |(first, last)| last.since(first))
     }
 }
 
 /// Writes the table.
-///
-/// # Errors
-/// When `out` cannot be written.
 pub fn write<W: Write>(config: Config, replayed: &Replayed<'_>, mut out: W) -> io::Result<()> {
     head::write(config.units, replayed, &mut out)?;
     conversations::write(config, replayed.accounts, &mut out)?;

@@ -22,6 +22,7 @@ use crate::account::interval::Interval;
 use crate::capture::filter::UserFilter;
 use crate::capture::live::{Live, Statistics};
 use crate::capture::once::{Origins, is_copy};
+use crate::capture::savefile::link_type_name;
 use crate::capture::{self, Selection};
 use crate::decode::{Decoder, NotIp, TakeDecoded};
 use crate::packet::{Frame, Packet, Timestamp};
@@ -82,17 +83,14 @@ pub(super) struct CaptureLoop {
     pub interface: String,
     /// Number of this worker of the interface, from 0.
     pub worker: usize,
-    /// All workers of the interface.
     pub fanout: Arc<Fanout>,
     pub config: capture::Config,
-    /// The memory of the rings of all interfaces.
     pub rings: Arc<Rings>,
     pub user_filter: Option<Arc<UserFilter>>,
     pub tick: Duration,
     pub control: Arc<ControlBlock>,
     pub exchange: Exchange,
     pub first_try: Option<Sender<FirstTry>>,
-    /// Notified once when the interface is open.
     pub opening: Option<Arc<Opening>>,
     /// The last error when the interface was opened, and the number of failures in a row.
     pub refused: Option<(String, u32)>,
@@ -115,7 +113,6 @@ pub(super) struct Session {
 }
 
 impl CaptureLoop {
-    /// The body of the thread.
     pub(super) fn run(mut self) {
         let mut pause = FIRST_PAUSE;
         while self.is_wanted() {
@@ -179,7 +176,7 @@ impl CaptureLoop {
             tracing::debug!(interface = self.interface, %error, "cannot capture; retrying");
         }
         if matches!(error, Error::Rings) && times == 1 {
-            self.rings.count_refused();
+            self.rings.vitals.count_refused_ring();
         }
         self.refused = Some((reason, times));
     }
@@ -211,7 +208,7 @@ impl CaptureLoop {
         let mut live = self.open_handle(&ring)?;
         let decoder = Decoder::new(live.link_type()).map_err(|source| Error::LinkType {
             origin: self.interface.clone(),
-            name: live.link_type_name(),
+            name: link_type_name(live.link_type()),
             source,
         })?;
         let mut membership = self.fanout.join(&mut live)?;
@@ -258,8 +255,7 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// True if every frame of the interface comes to this handle: it is one interface, it is up, nothing is left out, and no
-    /// other worker has a part.
+    /// True if every frame of the interface comes to this handle.
     fn takes_all(&self, plan: &Plan) -> bool {
         let is_one = self.config.selection != Selection::Any;
         let is_unfiltered = matches!(plan.filters.get(&self.interface), Some(None)) && self.user_filter.is_none();
@@ -349,7 +345,6 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// Takes over a new plan.
     fn follow(&mut self, session: &mut Session) -> Result<(), Error> {
         let plan = self.control.plan();
         if Arc::ptr_eq(&plan, &session.plan) {
@@ -372,7 +367,6 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// Reads the kernel's counters.
     pub(super) fn record(&mut self, session: &mut Session) -> Result<(), Error> {
         let counted = session.live.statistics()?;
         self.add_counted(session, counted.since(session.recorded));

@@ -19,7 +19,6 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// The longest wait for the old handle before the new one is read.
 const SLICE: Duration = Duration::from_millis(10);
 
-/// The time at which a session next tries to replace its handle.
 #[derive(Debug, Default)]
 pub(super) struct Resizing {
     not_before: Option<Instant>,

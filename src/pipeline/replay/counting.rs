@@ -12,7 +12,6 @@ use crate::account::ledger::Ledger;
 use crate::capture;
 use crate::capture::savefile::{FramesRead, Savefile, StopReason};
 use crate::decode::Decoder;
-use crate::locality::Classifier;
 use crate::packet::{Frame, Timestamp};
 use crate::pipeline::Error;
 use crate::pipeline::capture_loop::count_frame;
@@ -21,38 +20,12 @@ use crate::pipeline::clock::ClockObserver;
 
 /// Counts frames, and passes packet time to an observer.
 pub(super) enum Counting<F: ClockObserver> {
-    /// In this thread.
     Alone(Box<Alone<F>>),
-    /// In others.
     Dealt(Box<Dealer<F>>),
 }
 
 impl<F: ClockObserver + Send + 'static> Counting<F> {
-    pub(super) fn new(
-        ledger: Ledger<F::Notes>,
-        observer: F,
-        classifier: &Arc<Classifier>,
-        seed: u64,
-        workers: usize,
-    ) -> Result<Self, Error> {
-        if workers > 1 {
-            return Dealer::start(ledger, observer, classifier, seed, workers)
-                .map(|dealer| Self::Dealt(Box::new(dealer)));
-        }
-        let interval = Interval::new(Arc::clone(classifier), seed);
-        let cells = Cells::of(observer.grids());
-        Ok(Self::Alone(Box::new(Alone {
-            interval,
-            ledger,
-            observer,
-            cells,
-            span: FrameSpan::EMPTY,
-            fills: VecDeque::new(),
-        })))
-    }
-
-    /// Reads up to `count` frames of the file `name` and counts or deals them; gives the captured bytes, and what
-    /// [`Savefile::read`] does.
+    /// Reads up to `count` frames and counts or deals them; gives the captured bytes, and what [`Savefile::read`] does.
     pub(super) fn read(
         &mut self,
         name: &Arc<str>,
@@ -92,8 +65,7 @@ impl<F: ClockObserver + Send + 'static> Counting<F> {
         }
     }
 
-    /// After [`super::frames::FRAMES_AT_ONCE`] frames of the file `name`, or its last ones: hands the interval over if it
-    /// is time.
+    /// After [`super::frames::FRAMES_AT_ONCE`] frames, or the last ones of a file: hands the interval over if due.
     pub(super) fn check_fill(&mut self, name: &Arc<str>, is_last: bool) -> Result<(), Error> {
         match self {
             Self::Alone(alone) => {
@@ -104,11 +76,10 @@ impl<F: ClockObserver + Send + 'static> Counting<F> {
         }
     }
 
-    /// The time that the frames so far took.
     pub(super) fn span(&self) -> FrameSpan {
         match self {
             Self::Alone(alone) => alone.span,
-            Self::Dealt(dealer) => dealer.span(),
+            Self::Dealt(dealer) => dealer.span,
         }
     }
 
@@ -139,7 +110,11 @@ pub(super) struct Alone<F: ClockObserver> {
 }
 
 impl<F: ClockObserver> Alone<F> {
-    /// As [`Counting::read`].
+    pub(super) fn new(ledger: Ledger<F::Notes>, observer: F, interval: Interval) -> Self {
+        let cells = Cells::of(observer.grids());
+        Self { interval, ledger, observer, cells, span: FrameSpan::EMPTY, fills: VecDeque::new() }
+    }
+
     fn read(
         &mut self,
         name: &str,
@@ -182,7 +157,6 @@ impl<F: ClockObserver> Alone<F> {
         frame.captured.len() as u64
     }
 
-    /// Goes to the cell of `time`.
     #[cold]
     fn enter(&mut self, name: &str, time: Timestamp) {
         let advance = self.cells.enter(time);

@@ -5,7 +5,6 @@
 //! made their rows. So nothing depends on how many there are.
 
 use std::collections::VecDeque;
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
@@ -25,11 +24,10 @@ use crate::pipeline::threads::spawn;
 /// Batches on their way to a worker and back, the one being filled among them: no more frames than these wait.
 const BATCHES: usize = CHECKS_BEHIND + 2;
 
-/// Deals packets to workers.
 pub(super) struct Dealer<F: ClockObserver> {
     shares: Vec<Share>,
     cells: Cells,
-    span: FrameSpan,
+    pub(super) span: FrameSpan,
     /// Numbers of the intervals whose fill checks are still to be reported, oldest first.
     awaited: VecDeque<u64>,
     interval: u64,
@@ -97,11 +95,6 @@ impl<F: ClockObserver + Send + 'static> Dealer<F> {
         self.send(ToCollect::Advance(advance))
     }
 
-    /// As [`super::counting::Counting::span`].
-    pub(super) fn span(&self) -> FrameSpan {
-        self.span
-    }
-
     /// As [`super::counting::Counting::check_fill`].
     pub(super) fn check_fill(&mut self, name: &Arc<str>, is_last: bool) -> Result<(), Error> {
         self.shares.iter_mut().try_for_each(Share::send)?;
@@ -149,21 +142,15 @@ impl<F: ClockObserver + Send + 'static> Dealer<F> {
 fn worker_of(addresses: &Addresses, ports: [u16; 2], protocol: Protocol, workers: usize) -> usize {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15; // 2⁶⁴ over the golden ratio: neighbours get far apart
     let addresses = match *addresses {
-        Addresses::V4 { source, destination } => u64::from(fold_v4(source) ^ fold_v4(destination)),
-        Addresses::V6 { source, destination } => fold_v6(source) ^ fold_v6(destination),
+        Addresses::V4 { source, destination } => u64::from(source.to_bits() ^ destination.to_bits()),
+        Addresses::V6 { source, destination } => {
+            let bits = source.to_bits() ^ destination.to_bits();
+            (bits >> 64) as u64 ^ bits as u64
+        }
     };
     let ports = u64::from(ports[0] ^ ports[1]);
     let hash = (addresses ^ (ports << 32) ^ (u64::from(protocol.0) << 48)).wrapping_mul(ODD);
     (((hash >> 32) * workers as u64) >> 32) as usize
-}
-
-fn fold_v4(address: Ipv4Addr) -> u32 {
-    address.to_bits()
-}
-
-fn fold_v6(address: Ipv6Addr) -> u64 {
-    let bits = address.to_bits();
-    (bits >> 64) as u64 ^ bits as u64
 }
 
 impl Batch {

@@ -14,10 +14,7 @@ pub(super) struct Decoders {
 }
 
 impl Decoders {
-    /// The decoders for the frames of `savefile`, with the name `name`.
-    ///
-    /// # Errors
-    /// When none of its interfaces has a link type that is read.
+    /// The decoders for the frames of `savefile`. Fails when none of its interfaces has a link type that is read.
     pub(super) fn of(savefile: &Savefile, name: &Arc<str>) -> Result<Self, Error> {
         let mut decoders = Self { name: Arc::clone(name), decoders: Vec::new() };
         let link_types = savefile.link_types();

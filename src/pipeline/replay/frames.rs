@@ -11,7 +11,6 @@ pub(super) const FRAMES_AT_ONCE: usize = 512;
 /// other at every one. The rows of a nearly full interval and the frames of these checks stay below its bound.
 pub(super) const CHECKS_BEHIND: usize = 4;
 
-/// True if an interval with this fill should be merged.
 pub(super) fn is_to_be_merged(fill: Fill) -> bool {
     fill.is_nearly_full() || fill.gathers_little()
 }
@@ -28,7 +27,6 @@ impl FrameSpan {
     pub(super) const EMPTY: Self =
         Self { earliest: Timestamp::from_nanoseconds(i64::MAX), latest: Timestamp::from_nanoseconds(i64::MIN) };
 
-    /// Widens the span to the time of one more frame.
     #[inline(always)]
     pub(super) fn include(&mut self, time: Timestamp) {
         self.earliest = self.earliest.min(time);

@@ -12,12 +12,14 @@ use std::sync::Arc;
 
 use super::clock::ClockObserver;
 use super::{Error, check_workers};
+use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
 use crate::capture::file_name;
 use crate::capture::savefile::{Savefile, StopReason};
 use crate::locality::Classifier;
 use crate::packet::Timestamp;
-use counting::Counting;
+use counting::{Alone, Counting};
+use dealer::Dealer;
 use decoders::Decoders;
 use frames::FRAMES_AT_ONCE;
 
@@ -41,7 +43,12 @@ impl<F: ClockObserver + Send + 'static> Replay<F> {
         workers: usize,
     ) -> Result<Self, Error> {
         check_workers(workers)?;
-        Ok(Self { counting: Counting::new(ledger, observer, classifier, seed, workers)? })
+        let counting = if workers > 1 {
+            Counting::Dealt(Box::new(Dealer::start(ledger, observer, classifier, seed, workers)?))
+        } else {
+            Counting::Alone(Box::new(Alone::new(ledger, observer, Interval::new(Arc::clone(classifier), seed))))
+        };
+        Ok(Self { counting })
     }
 
     /// Counts every frame of the file at `path` that `filter` lets through. `on_progress` is called often, also while

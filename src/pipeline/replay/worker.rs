@@ -76,7 +76,6 @@ impl Share {
         Ok((Self { filling: Batch::empty(), spare, work, reports, thread }, Intervals { full, back }))
     }
 
-    /// Sends what was dealt.
     pub(super) fn send(&mut self) -> Result<(), Error> {
         let empty = self.spare.pop().unwrap_or_else(Batch::empty);
         let dealt = std::mem::replace(&mut self.filling, empty);
@@ -99,7 +98,6 @@ impl Share {
         Ok(fill)
     }
 
-    /// Waits for its end.
     pub(super) fn join(self) -> Result<(), Error> {
         drop(self.work);
         drop(self.reports);
@@ -107,7 +105,6 @@ impl Share {
     }
 }
 
-/// A worker's end.
 struct Worker {
     interval: Box<Interval>,
     to_do: Receiver<Work>,
@@ -154,13 +151,11 @@ impl Worker {
 pub(super) enum ToCollect {
     /// Every worker hands over an interval of this file.
     Intervals(Arc<str>),
-    /// Packet time goes on.
     Advance(TimeAdvance),
     /// The packets have ended, in a cell that ends then.
     End(Timestamp),
 }
 
-/// Merges the workers' intervals.
 pub(super) struct Collector<F: ClockObserver> {
     pub ledger: Ledger<F::Notes>,
     pub observer: F,

@@ -47,7 +47,6 @@ impl Origins {
         regions.came_in_captured(bits(source))
     }
 
-    /// The regions of one version.
     pub(super) fn regions(&self, version: IpVersion) -> &Regions {
         match version {
             IpVersion::V4 => &self.v4,
@@ -56,8 +55,7 @@ impl Origins {
     }
 }
 
-/// A prefix that is looked up by its longest match. Addresses are aligned to the left, so that both versions
-/// are one code.
+/// A prefix, looked up by its longest match. Addresses are aligned to the left: one code for both versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Prefix {
     bits: u128,
@@ -154,8 +152,7 @@ impl Regions {
         self.first ^ (crossed % 2 == 1)
     }
 
-    /// The least number of nested blocks with the same meaning: the whole space's answer, and the blocks that differ
-    /// from it.
+    /// The fewest nested blocks with the same meaning: the whole space's answer, and the blocks that differ from it.
     pub(super) fn blocks(&self) -> (bool, Vec<PrefixBlock>) {
         let all = !self.tree.accepts(false);
         let mut inside = Vec::new();
@@ -172,7 +169,6 @@ pub(super) struct PrefixBlock {
 }
 
 impl PrefixBlock {
-    /// Number of networks in this block's expression.
     pub(super) fn networks(&self) -> usize {
         1 + self.inside.iter().map(Self::networks).sum::<usize>()
     }

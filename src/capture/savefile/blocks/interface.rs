@@ -42,7 +42,6 @@ pub(in crate::capture::savefile) enum Fault {
     TooManyInterfaces,
 }
 
-/// The byte order of a section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
     Little,
@@ -80,7 +79,6 @@ impl Order {
     }
 }
 
-/// An interface of a section.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DescribedInterface {
     pub(super) link_type: LinkType,

@@ -30,7 +30,6 @@ const MOST_INTERFACES: usize = 65_536;
 pub(super) enum NextPacket<'a> {
     /// A frame, and the link type of its interface.
     Frame(LinkType, Frame<'a>),
-    /// Nothing more has come yet.
     Waiting,
     /// The file ends here, between two blocks.
     End,
@@ -40,7 +39,6 @@ pub(super) enum NextPacket<'a> {
 pub(super) struct Blocks {
     input: Input,
     order: Order,
-    /// The interfaces of the present section.
     interfaces: Vec<DescribedInterface>,
 }
 
@@ -86,10 +84,7 @@ impl Blocks {
         Ok(self.interfaces.iter().map(|interface| interface.link_type).collect())
     }
 
-    /// The next packet.
-    ///
-    /// # Errors
-    /// When the file is broken at this place.
+    /// The next packet. Fails when the file is broken at this place.
     pub(super) fn next(&mut self) -> Result<NextPacket<'_>, Fault> {
         loop {
             match self.block()? {

@@ -9,7 +9,6 @@ use crate::capture::Error;
 use crate::capture::filter::compile_in_time;
 use crate::packet::{Frame, LinkType};
 
-/// A filter, with the programs that it was compiled to.
 pub(super) struct SavefileFilter {
     text: String,
     /// One for each link type that a frame had, the last one first.
@@ -17,20 +16,14 @@ pub(super) struct SavefileFilter {
 }
 
 impl SavefileFilter {
-    /// A filter for frames of `link_type`, and of others that may come.
-    ///
-    /// # Errors
-    /// When it does not compile for that link type.
+    /// A filter for frames of `link_type`, for which it must compile, and of others that may come.
     pub(super) fn new(text: &str, link_type: LinkType) -> Result<Self, Error> {
         let mut filter = Self { text: text.to_owned(), programs: Vec::new() };
         filter.compile(link_type)?;
         Ok(filter)
     }
 
-    /// Does `frame` pass?
-    ///
-    /// # Errors
-    /// When the filter does not compile for a link type that comes for the first time.
+    /// Does `frame` pass? Fails when the filter does not compile for a link type that comes for the first time.
     #[inline]
     pub(super) fn passes(&mut self, link_type: LinkType, frame: &Frame<'_>) -> Result<bool, Error> {
         if self.programs.first().is_none_or(|(of, _)| *of != link_type) {
