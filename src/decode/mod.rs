@@ -88,12 +88,15 @@ pub fn supported_link_types() -> String {
     link::supported()
 }
 
-/// Takes what a frame counts as, or why it is not IP.
+/// Receives a decoded packet, or the reason why a frame is not IP.
+///
+/// A packet is handed over instead of returned, so that the work on it is compiled once for each IP version, with the
+/// packet in registers. Returned, it cost 40 % more instructions of `replay` without detection.
 pub trait TakeDecoded {
-    /// Most frames. To be inlined.
+    /// Receives most frames. To be inlined.
     fn take(self, decoded: Result<Packet, NotIp>);
 
-    /// The others.
+    /// Receives the others.
     fn take_rare(self, decoded: Result<Packet, NotIp>);
 }
 
@@ -126,8 +129,7 @@ impl Decoder {
         self.decode_behind_others(frame)
     }
 
-    /// As [`Decoder::decode`], handed to `takes` where that is known: most frames by the version of their IP header, so that
-    /// what is done with their packets is compiled for each by itself.
+    /// As [`Decoder::decode`], with the result handed to `takes`.
     #[inline(always)]
     pub fn decode_for(&self, frame: &Frame<'_>, takes: impl TakeDecoded) {
         if self.layer == link::LinkLayer::Ethernet

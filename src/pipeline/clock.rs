@@ -17,13 +17,13 @@ pub trait ClockObserver {
     /// The grids of which no interval may span two cells. Without any, packet time is not observed.
     fn grids(&self) -> Vec<TimeGrid>;
 
-    /// Takes that nothing from before `watermark` will come any more, except late packets.
+    /// Advances packet time to `watermark`: only late packets are older.
     fn advance(&mut self, watermark: Timestamp);
 
-    /// Takes that the packets' clock was set: packet time starts again at `to`.
+    /// Starts packet time again at `to`: the packets' clock was set.
     fn step(&mut self, to: Timestamp);
 
-    /// Takes that the packets have ended for good, in a cell that ends at `end`.
+    /// Ends packet time at `end`, the end of the last cell: no packet follows.
     fn finish(&mut self, end: Timestamp);
 }
 

@@ -1,4 +1,4 @@
-//! Index from a hash to the position of a key that is entries elsewhere.
+//! Index from a hash to the position of a key that is stored elsewhere.
 //!
 //! Takes hashes and positions; gives the positions whose keys may have a hash. Must not know the keys.
 //!

@@ -33,7 +33,7 @@ const OPENS_OR_REFUSES: u8 = TcpFlags::SYN.0 | TcpFlags::RST.0;
 /// PSH and FIN: flags of the later packets of a connection.
 const SENDS_OR_ENDS: u8 = 0x08 | 0x01;
 
-/// ContactSignals of a contact, as a set.
+/// Signals of a contact, as a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct ContactSignals(pub(super) u8);
 
@@ -60,7 +60,7 @@ impl ContactSignals {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EventKind {
-    /// ContactSignals of a contact of the source with the target.
+    /// Signals of a contact of the source with the target.
     Contact,
     /// A question of the source to many hosts.
     Question,
@@ -193,7 +193,7 @@ fn both<A: Address>(row: &Row<A>, way: Way) -> (&OneWay, &OneWay) {
     (&row.ways[way as usize], &row.ways[way.reversed() as usize])
 }
 
-/// ContactSignals of a conversation that began before.
+/// The event of a conversation that began before.
 pub(super) fn of_known<A: Address>(merged: &MergedRow<'_, A>, interface: u16, signals: ContactSignals) -> ContactEvent {
     ContactEvent { signals, ..plain(merged, merged.request_way, interface) }
 }
