@@ -28,7 +28,7 @@ impl Severity {
     }
 }
 
-/// The side of the local networks' border that a subject is on.
+/// The side of a subject: inside or outside the local networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Side {
     /// The subject is local.
@@ -60,12 +60,12 @@ impl Side {
     }
 }
 
-/// One line of the setting: the severity of a kind, on one side or on both.
+/// An entry of the setting `alert.severity`: the severity of a kind, on one side or on both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeverityRule {
     /// The kind of detections.
     pub kind: Kind,
-    /// The side that the rule is for; none for both.
+    /// The side that the rule is for; `None` means both.
     pub side: Option<Side>,
     /// The severity.
     pub severity: Severity,

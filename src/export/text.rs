@@ -10,10 +10,10 @@ use super::Format;
 use super::family::{Family, MetricKind};
 use crate::packet::Timestamp;
 
-/// Bytes gathered before they go on.
+/// Bytes that are collected before they are written to the output.
 const CHUNK: usize = 64 << 10;
 
-/// Space for the sample that makes a chunk full.
+/// Extra space for the sample that fills a chunk.
 const SLACK: usize = 4 << 10;
 
 /// Suffix of the samples of counters; in OpenMetrics their family's name lacks it.
@@ -140,7 +140,7 @@ impl<W: Write> SampleWriter<'_, W> {
         self
     }
 
-    /// This counter began at 0 at a time of its own, if it has one.
+    /// Sets the time at which this counter was 0, for its `_created` line.
     #[must_use]
     pub fn since(mut self, time: Option<Timestamp>) -> Self {
         self.since = time;

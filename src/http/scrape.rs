@@ -21,7 +21,7 @@ use tokio::time::sleep;
 use super::slots::ClientId;
 use crate::account::delivery::{ScrapeProgress, ScrapeReport};
 
-/// Reports that wait for the accountant at most, those included that scrapes under way will make.
+/// The most reports in the queue to the accountant, which merges all counts. Each scrape under way reserves one.
 const WAITING_REPORTS: usize = 1_024;
 
 /// Interval at which deadlines are checked.
@@ -29,7 +29,7 @@ const DEADLINE_CHECK: Duration = Duration::from_secs(1);
 
 static NEXT_SCRAPE: AtomicU64 = AtomicU64::new(0);
 
-/// The way of reports to the accountant.
+/// The sending end of the queue of reports to the accountant.
 #[derive(Debug, Clone)]
 pub struct Reports(Sender<ScrapeReport>);
 
@@ -37,21 +37,21 @@ pub struct Reports(Sender<ScrapeReport>);
 #[derive(Debug)]
 pub struct ScrapeReports(Receiver<ScrapeReport>);
 
-/// The two ends of the way of reports.
+/// The two ends of the queue of reports.
 pub fn reports() -> (Reports, ScrapeReports) {
     let (sender, receiver) = channel(WAITING_REPORTS);
     (Reports(sender), ScrapeReports(receiver))
 }
 
 impl ScrapeReports {
-    /// The next report that has come.
+    /// The next report, if one waits.
     pub fn next_come(&mut self) -> Option<ScrapeReport> {
         self.0.try_recv().ok()
     }
 }
 
 impl Reports {
-    /// Reports that `client` is sent the snapshot, and makes sure that its end can be reported.
+    /// Reports that `client` is sent the snapshot, and reserves the report of the end.
     fn begin(&self, client: IpAddr, snapshot: u64) -> Result<Flight, ReportQueueFull> {
         let reserve = || match self.0.clone().try_reserve_owned() {
             Ok(permit) => Ok(Some(permit)),
@@ -69,11 +69,11 @@ impl Reports {
     }
 }
 
-/// Reports cannot be made as fast as there are scrapes.
+/// The queue has no space for the two reports of a scrape.
 #[derive(Debug)]
 pub(super) struct ReportQueueFull;
 
-/// A scrape under way. It was broken off if it is dropped.
+/// A scrape under way. Dropping it reports it as broken off.
 #[derive(Debug)]
 struct Flight {
     report: ScrapeReport,

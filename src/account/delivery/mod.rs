@@ -27,28 +27,30 @@ pub(crate) const AFTER_ONE: Duration = Duration::from_secs(60);
 
 /// The least and the most time that rows wait for a client after it completed several scrapes.
 pub(crate) const LEAST_PATIENCE: Duration = Duration::from_secs(30);
-/// See [`LEAST_PATIENCE`]. A client is remembered for as long, so that its second scrape tells its interval.
+/// See [`LEAST_PATIENCE`]. A client is remembered for as long: the next scrape within that time gives its interval.
 pub(crate) const MOST_PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 /// Rows wait for this many intervals of a client: it may miss one scrape, and be late with the next.
 const INTERVALS: u32 = 3;
 
-/// The intervals of a client that are kept. The longest counts: a person may look in between from the same address.
+/// The intervals of a client that are kept. The longest counts, because a person may scrape in between from the same
+/// address.
 const KEPT_INTERVALS: usize = 4;
 
-/// Rows wait this long for a first scrape: longer than http lets any take.
+/// Rows wait this long for a first scrape. `http` ends every scrape earlier.
 pub(crate) const FIRST_SCRAPE: Duration = Duration::from_secs(60);
 
 /// Time for which a broken first scrape is remembered.
 pub const MEMORY: Duration = Duration::from_secs(60 * 60);
 
-/// The most clients with a broken first scrape. Above, rows wait for no first scrape: a minute an hour each.
+/// The most clients with a broken first scrape that are remembered. Above that, rows wait for no first scrape. So such
+/// clients delay rows by eight minutes an hour at most.
 pub const MAXIMUM_BROKEN: usize = 8;
 
 /// The most scrapers. A further one is served, but rows do not wait for it.
 pub const MAXIMUM_SCRAPERS: usize = 64;
 
-/// The most first scrapes under way of one scraper that are told apart; rows wait for the first of them.
+/// The most first scrapes of one scraper that are followed at the same time. Rows wait for the first of them.
 const MAXIMUM_FLIGHTS: usize = 16;
 
 /// A scrape as http reports it.

@@ -61,7 +61,7 @@ struct QueueState {
     waiting: VecDeque<QueuedLine>,
     /// Bytes of the waiting lines.
     bytes: usize,
-    /// Lines lost behind the last waiting one.
+    /// Number of lines lost after the last waiting line.
     lost_at_end: u64,
     is_writing: bool,
     /// A sender waited in vain for space, and no line was written since.
@@ -70,12 +70,12 @@ struct QueueState {
     is_closed: bool,
 }
 
-/// A line, or a gap without a line behind it.
+/// A line with the gap before it, or a gap at the end.
 #[derive(Debug, PartialEq, Eq)]
 struct QueuedLine {
     /// Lines lost before this one.
     lost_before: u64,
-    /// Empty behind the last line, where lines were lost.
+    /// The line; empty for a gap at the end.
     line: String,
 }
 
@@ -126,8 +126,8 @@ impl LineQueue {
         self.0.queue(self.0.lock(), line);
     }
 
-    /// Queues a line; waits for space, for a second at most. After a wait in vain no sender waits until a line was
-    /// written.
+    /// Queues a line; waits for space, for a second at most. After a wait in vain, no sender waits any more until the
+    /// writer has written a line.
     pub(super) fn send_patiently(&self, line: String) {
         let deadline = Instant::now() + PATIENCE;
         let mut state = self.0.lock();
@@ -154,7 +154,7 @@ impl LineQueue {
 }
 
 impl Shared {
-    /// The state is valid even after a panic of another thread: no code under the lock panics.
+    /// A poisoned lock is taken all the same: no code under the lock panics, so the state is valid.
     fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -217,7 +217,8 @@ impl Shared {
     }
 }
 
-/// A copy of a descriptor that no lock of the standard library guards: a write that blocks holds up one thread alone.
+/// A copy of a descriptor, without the lock of the standard library's streams: a write that blocks delays only its own
+/// thread.
 pub(in crate::app) fn unlocked(descriptor: impl AsFd) -> io::Result<File> {
     descriptor.as_fd().try_clone_to_owned().map(File::from)
 }

@@ -150,7 +150,7 @@ fn mistyped<K: ValueKind + ?Sized>(kind: &K, given: &Given) -> RefusedSetting {
     given.refused(format!("{}, found {found}", kind.expected()))
 }
 
-/// Reads the value of a key that may be there without one.
+/// Reads the value of a key; a key without a value is allowed.
 fn read_some<K: ValueKind>(kind: &K, given: &Given) -> Result<Option<K::Value>, RefusedSetting> {
     if given.is_blank() { Ok(None) } else { kind.read(given).map(Some) }
 }

@@ -10,16 +10,16 @@ use ipnet::{IpNet, Ipv4Net};
 use super::method::{Method, Methods};
 use super::windows::reference_size;
 
-/// The value that stands for no bound: the smallest number above 0, as in the anomalyzer.
+/// The value that means "no bound": the smallest number above 0, as in the library anomalyzer that wherefore uses.
 pub(crate) const NO_BOUND: f64 = 5e-324;
-/// The upper bound where only a lower one was given, in bytes.
+/// The upper bound where only a lower one was given, in bytes: anomalyzer's, though hardly useful for traffic.
 const DEFAULT_UPPER_BOUND: f64 = 5.0;
 
-/// A pair's values take memory and time: at most 1,000 of them, 83 minutes of 5 s.
+/// The most values per pair, which take memory and time: 83 minutes of 5 s.
 pub const LARGEST_CAPACITY: usize = 1_000;
-/// More shuffles make an estimate no better in a way that a person would notice: the standard error is below 0.002.
+/// The most shuffles: the standard error of an estimate is below 0.002 then.
 pub const MOST_SHUFFLES: u32 = 100_000;
-/// This number of pairs takes some 400 MB with ten values each.
+/// The most pairs: with ten values each they take some 400 MB.
 pub const MOST_PAIRS: usize = 1_000_000;
 /// Intervals as short as the smallest tick, and as long as a day.
 pub(crate) const TRANSFER_INTERVALS: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(86_400)];
@@ -121,7 +121,7 @@ impl Fence {
         Self::new(lower, upper.unwrap_or(DEFAULT_UPPER_BOUND)).map(Some)
     }
 
-    /// The lower bound; none when 0 is the middle.
+    /// The lower bound; none where any traffic below the upper bound is usual.
     pub const fn lower(self) -> Option<f64> {
         self.lower
     }
@@ -143,7 +143,7 @@ pub struct Criteria {
     pub seasons: usize,
     /// The bounds of the fence test, which takes no part without them.
     pub fence: Option<Fence>,
-    /// Number of orders that are drawn if there are too many to count (`PermCount`).
+    /// Number of shuffles that a permutation test draws where there are too many orders to try all (`PermCount`).
     pub shuffles: u32,
     /// A magnitude below it makes the result 0; above 1 it vetoes nothing.
     pub sensitivity: f64,
@@ -259,7 +259,7 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// The defaults of wherefore's options; new options are quiet.
+    /// The defaults of the options of wherefore, an older program. Options that it lacks change nothing by default.
     fn default() -> Self {
         let methods = [Method::Diff, Method::Fence, Method::Highrank, Method::Lowrank, Method::Magnitude];
         Self {

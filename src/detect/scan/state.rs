@@ -16,14 +16,16 @@ use crate::packet::Timestamp;
 use crate::tables::sampling::{Sampling, Seeds};
 use crate::time_grid::{Cell, TimeGrid};
 
-/// Targets that a set holds exactly, at least; and as a multiple of its limit.
+/// The fewest targets of a source that are held exactly. More are held as a sample.
 const EXACT: usize = 256;
+/// At least so many times the limit of a source's targets are held exactly.
 const TIMES_LIMIT: usize = 4;
 
 /// The most events that wait in one queue.
 const MOST_EVENTS: usize = 16_384;
 
-/// A step of the clock moves the numbers of periods by this, so that reports from before it are not taken for later ones.
+/// A step of the clock adds this large number to the numbers of periods, so that no report from before the step has the
+/// number of a later period.
 const ERA: i64 = 0x0123_4567;
 
 /// Everything that is known of sources and their contacts.
@@ -31,21 +33,20 @@ const ERA: i64 = 0x0123_4567;
 pub(super) struct ScanState {
     pub(super) config: Config,
     pub(super) grid: TimeGrid,
-    /// Cells in the windows of hosts and ports.
+    /// Number of cells in the window of hosts, and in that of ports.
     pub(super) window_cells: [u32; 2],
     pub(super) contacts: Contacts,
-    /// Sources of which a target was counted in the cell that ends next, and that could be over a limit. A source does not
-    /// come to be over a limit without a target that is counted.
+    /// Sources that may be over a limit and had a target counted in the current cell. Only a counted target brings a
+    /// source over its limit.
     pub(super) suspects: BTreeSet<u32>,
     /// The first and last contacts of suspects and of sources that were reported.
     pub(super) trails: Trails,
     pub(super) pending: PendingContacts,
     pub(super) visibility: Visibility,
-    /// Addresses and ports that asked many hosts.
+    /// Addresses and ports that asked many hosts at once, by multicast or broadcast: what answers them is no contact.
     pub(super) askers: Askers,
     pub(super) deferred: EventQueue,
-    /// Answers and refusals without a pending contact, whose beginning may yet come by another thread; and refusals of
-    /// datagrams, which may answer a question that comes by another thread.
+    /// Answers and refusals without a pending contact. Another thread may still bring the beginning of the contact.
     pub(super) unmatched: EventQueue,
     pub(super) unknown: u64,
     current: Option<Cell>,
@@ -92,14 +93,14 @@ impl ScanState {
         cell.back(self.window_cells[aspect as usize] - 1)
     }
 
-    /// The cell of a time, not before the one that ends next.
+    /// The cell of a time; the current cell for an earlier time.
     #[inline]
     pub(super) fn cell(&self, time: Timestamp) -> Cell {
         let current = self.current.unwrap_or_default();
         if self.is_ahead(time) { self.grid.cell(time).max(current) } else { current }
     }
 
-    /// True if a time lies after the cell that ends next.
+    /// True if a time lies after the current cell.
     #[inline]
     pub(super) fn is_ahead(&self, time: Timestamp) -> bool {
         time >= self.current_end
@@ -109,7 +110,7 @@ impl ScanState {
         self.current
     }
 
-    /// The end of the cell that ends next; before all time if there is none.
+    /// The end of the current cell; before all time if there is none.
     pub(super) fn current_end(&self) -> Timestamp {
         self.current_end
     }
@@ -119,13 +120,13 @@ impl ScanState {
         self.current_end = current.map_or(Timestamp::BEFORE_ALL, |cell| self.grid.end(cell));
     }
 
-    /// The number of the period in which a cell lies: a part of the window, in which each conversation is reported once.
+    /// The number of the period in which a cell lies, an eighth of the window. A conversation is reported once a period.
     #[inline]
     pub(super) fn period(&self, cell: Cell) -> i64 {
         self.visibility.block(cell).wrapping_add(self.era)
     }
 
-    /// Defers an event of a later cell; false if it is to be applied now, in the cell that ends next or for want of room.
+    /// Defers an event of a later cell. False if it must be applied now: it is of the current cell, or the queue is full.
     #[inline]
     pub(super) fn defer(&mut self, event: &ContactEvent) -> bool {
         self.is_ahead(event.last) && self.deferred.push(event)
@@ -136,7 +137,7 @@ impl ScanState {
         self.deferred.events.iter().map(|event| self.grid.cell(event.last)).min()
     }
 
-    /// Counts a target of a source, which stands for `weight` targets that were not yet in the window.
+    /// Counts a target that is new in the window of a source. In a sample, one target stands for `weight` targets.
     pub(super) fn count(&mut self, source: u32, aspect: Aspect, weight: u64) {
         let counted = self.contacts.counted(source, aspect) + weight;
         self.contacts.set_counted(source, aspect, counted);

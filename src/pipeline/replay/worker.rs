@@ -22,7 +22,7 @@ pub(super) struct Dealt {
     pub number: u32,
 }
 
-/// The packets for one worker between two fill checks.
+/// The packets that the dealer gives to one worker between two checks of how full the intervals are.
 pub(super) struct Batch {
     pub packets: Vec<Dealt>,
     pub not_ip: Vec<(NotIp, u32)>,
