@@ -91,7 +91,7 @@ pub fn supported_link_types() -> String {
 /// Receives a decoded packet, or the reason why a frame is not IP.
 ///
 /// A packet is handed over instead of returned, so that the work on it is compiled once for each IP version, with the
-/// packet in registers. Returned, it cost 40 % more instructions of `replay` without detection.
+/// packet in registers. Without this and `Savefile::next_plain`, `replay` takes 20 to 40 % more instructions to count.
 pub trait TakeDecoded {
     /// Receives most frames. To be inlined.
     fn take(self, decoded: Result<Packet, NotIp>);

@@ -70,7 +70,7 @@ pub enum Subject {
     Network(IpNet),
 }
 
-/// How a value compares with its limit, with hysteresis: a subject near its limit neither begins nor ends an alert.
+/// The relation of a value to its limit, with hysteresis: a subject near its limit neither begins nor ends an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     /// The rule holds.
