@@ -1,7 +1,8 @@
 //! The program's own log, on standard error, in the form that the lines of alerts have too.
 //!
-//! The log of the exporter goes through a [`LineQueue`], so that no thread waits for a reader; that of `replay` is written
-//! at once.
+//! The log of the exporter goes through a [`LineQueue`], so that no thread waits for a reader; that of `replay` is
+//! written at once. Takes events and lines; gives lines to the queue or to standard error. Must not know what is
+//! logged.
 
 use std::fmt::{self, Debug};
 use std::io::{self, Write};

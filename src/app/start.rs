@@ -1,5 +1,6 @@
 //! The start message: version, interfaces, filter, local networks, limits and where alerts go; and a warning if the
-//! metrics are open. Takes the configuration and the network; gives two log lines and a warning. Changes nothing.
+//! metrics are open. Takes the configuration and the network; gives two log lines and a warning. Changes nothing. Must
+//! not know how the start goes on.
 
 use std::fmt::Display;
 use std::net::IpAddr;

@@ -1,6 +1,6 @@
 //! Names of interfaces as text. Takes the bytes that the kernel has for a name and gives text for labels, messages and
-//! settings; and the way back, where the kernel or libpcap is asked. The kernel takes any bytes but slashes, colons
-//! and white space.
+//! settings; and the way back, where the kernel or libpcap is asked. The kernel takes any bytes but slashes, colons and
+//! white space. Must not know the use of a name.
 
 /// An escape: a backslash, `x`, and two hexadecimal digits.
 const ESCAPE_LETTERS: usize = 4;

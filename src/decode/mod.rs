@@ -2,7 +2,8 @@
 //!
 //! The link headers are read by our own code (`link` and the files it leads to); from the IP header up the slices of
 //! `etherparse` are read (`ip`). Only the outermost IP header counts. The header that an ICMP error quotes names the
-//! refused packet (`quote`). Nothing here allocates, blocks or logs.
+//! refused packet (`quote`). Nothing here allocates, blocks or logs. Must not know conversations, or which networks are
+//! local.
 
 mod ethernet;
 mod ip;

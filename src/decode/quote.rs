@@ -9,8 +9,8 @@
 //! no answer for their reasons is still unanswered.
 //!
 //! Errors that no honest sender makes are ignored: an error about an error or a redirect, or one that does not go to
-//! the sender of the packet (RFC 1122 section 3.2.2, RFC 4443 section 2.4). So are quotes that end before the ports
-//! or are of a later fragment: they could belong to any conversation.
+//! the sender of the packet (RFC 1122 section 3.2.2, RFC 4443 section 2.4). So are quotes that end before the ports or
+//! are of a later fragment: they could belong to any conversation. Must not know the conversation that is refused.
 
 use super::Inside;
 use super::ip::{self, Transport};

@@ -1,7 +1,7 @@
 //! The notes of detection, which the ledger stores with each conversation.
 //!
-//! Takes and gives the positions that detectors looked up, and what was reported last, so that most rows need no look-up.
-//! No finding depends on them: the ledger may forget them at any time.
+//! Takes and gives the positions that detectors looked up, and what was reported last, so that most rows need no
+//! look-up. No finding depends on them: the ledger may forget them at any time. Must not know the ledger.
 
 use crate::tables::index::NOWHERE;
 

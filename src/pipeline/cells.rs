@@ -1,7 +1,7 @@
 //! Cells of packet time. The frames between two hand-overs lie in one cell of each grid in use, so that the ledger's
 //! observer knows their time. Takes the times of frames; gives the advances of packet time. Frames are a little out of
 //! order now and then; late ones count in the present cell. A frame that is farther off means that the clock was set,
-//! or that another file begins: packet time starts again there.
+//! or that another file begins: packet time starts again there. Must not know what is counted.
 
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
 //! The memory of the capture rings. Takes the number of handles; gives each its share, and holds the sum of all rings under
 //! a bound.
 //!
-//! The shares are whole steps (the configured size, then powers of two), so that interfaces which come one by one make the
-//! others open smaller rings a few times only. One share always stays free: a handle is replaced by one with a smaller ring
-//! while it still captures, and for that both have to be in memory.
+//! The shares are whole steps (the configured size, then powers of two), so that interfaces which come one by one make
+//! the others open smaller rings a few times only. One share always stays free: a handle is replaced by one with a
+//! smaller ring while it still captures, and for that both have to be in memory. Must not know the handles themselves.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

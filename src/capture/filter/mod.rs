@@ -1,6 +1,7 @@
 //! The user's filter: text → the program that the kernel runs. Takes text; gives a program per link type. It is
 //! compiled on a thread of its own, because libpcap can take minutes for a long filter and cannot be interrupted. The
-//! terms that depend on the network are compiled apart and joined with it ([`super::program`]).
+//! terms that depend on the network are compiled apart and joined with it ([`super::program`]). Must not know the
+//! interfaces that are captured.
 
 mod expression;
 

@@ -1,7 +1,7 @@
 //! Finds out whether outgoing packets are likely to be counted on both sides of an address translation. Takes the
 //! [`Network`] and the captured interfaces, gives a sentence for the user. A packet that this host masquerades leaves
-//! with the host's own address and looks like a new packet, so it counts inside and outside (see [`super::once`]).
-//! Only root may read the rules of the translation, so their presence is inferred.
+//! with the host's own address and looks like a new packet, so it counts inside and outside (see [`super::once`]). Only
+//! root may read the rules of the translation, so their presence is inferred. Must not know packets.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

@@ -1,4 +1,5 @@
-//! Networks made by hand, for tests.
+//! Networks made by hand, for tests. Takes links and routes as tests write them; gives a [`Network`]. Must not know the
+//! kernel.
 
 use super::{Link, LinkKind, Network, Route};
 

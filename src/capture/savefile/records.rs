@@ -1,8 +1,9 @@
 //! The records of pcap files (<https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html>).
 //!
 //! libpcap reads a file by 4 KiB and copies each packet once more, which takes longer than the counting of a large
-//! packet. So plain files are read here: version 2.4 in either byte order, one record after the other. Everything
-//! else, from an unusual header to a record that is cut off, is left to libpcap and its error messages.
+//! packet. So plain files are read here: version 2.4 in either byte order, one record after the other. Everything else,
+//! from an unusual header to a record that is cut off, is left to libpcap and its error messages. Must not know what
+//! the frames contain.
 
 use super::input::{Filled, Input};
 use crate::packet::{Frame, LinkType, NANOSECONDS_PER_SECOND, Timestamp};

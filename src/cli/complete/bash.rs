@@ -1,4 +1,5 @@
-//! The script for bash. It needs no other package.
+//! The script for bash. It needs no other package. Takes the options by subcommand; gives the script. Must not know
+//! what an option sets.
 
 use std::fmt::Write as _;
 

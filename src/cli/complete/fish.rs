@@ -1,4 +1,5 @@
-//! The script for fish, whose old-style options stand behind one dash.
+//! The script for fish, whose old-style options stand behind one dash. Takes the options by subcommand; gives the
+//! script. Must not know what an option sets.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,5 @@
-//! The script for zsh, by its function `_arguments`.
+//! The script for zsh, by its function `_arguments`. Takes the options by subcommand; gives the script. Must not know
+//! what an option sets.
 
 use super::{
     Choices, SHELLS, SUBCOMMANDS, choices, is_list, modes, quoted, spellings, subcommands, taking_values, used,

@@ -1,4 +1,5 @@
-//! Declarations: local networks and the counting of flows.
+//! Declarations: local networks and the counting of flows. Gives the declarations. Must not know where a value comes
+//! from.
 
 use ipnet::IpNet;
 

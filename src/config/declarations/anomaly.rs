@@ -1,4 +1,5 @@
-//! Declarations: the anomaly detector. The options have wherefore's names.
+//! Declarations: the anomaly detector. The options have wherefore's names. Gives the declarations. Must not know where
+//! a value comes from.
 
 use super::{access, detector};
 use crate::config::Config;

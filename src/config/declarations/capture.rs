@@ -1,4 +1,4 @@
-//! Declarations: interfaces, the filter and the rings.
+//! Declarations: interfaces, the filter and the rings. Gives the declarations. Must not know where a value comes from.
 
 use std::time::Duration;
 

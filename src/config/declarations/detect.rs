@@ -1,4 +1,5 @@
-//! Declarations: bandwidth, scans and alerts. The options have TrafficAlerted's names where it has the setting.
+//! Declarations: bandwidth, scans and alerts. The options have TrafficAlerted's names where it has the setting. Gives
+//! the declarations. Must not know where a value comes from.
 
 use super::{access, detector};
 use crate::alert::Severities;

@@ -1,4 +1,5 @@
-//! Declarations: the exported metrics, the HTTP server and the program's own log.
+//! Declarations: the exported metrics, the HTTP server and the program's own log. Gives the declarations. Must not know
+//! where a value comes from.
 
 use super::access;
 use crate::config::declaration::{Access, Arity, Declaration, setting};

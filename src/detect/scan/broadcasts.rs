@@ -1,7 +1,7 @@
 //! Directed broadcasts: contacts with the last addresses of networks, which nothing answers.
 //!
 //! Takes the failed contacts of one source. No packet tells how large a network is; but a source that contacts last
-//! addresses clearly more often than a sweep meets them knows the networks.
+//! addresses clearly more often than a sweep meets them knows the networks. Must not know the other sources.
 
 use std::net::IpAddr;
 

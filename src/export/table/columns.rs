@@ -1,8 +1,8 @@
 //! Lines of two addresses, a service and figures in columns, within the width of the table.
 //!
-//! Addresses that are too long for their columns take the place of the service's name. A pair of long IPv6 addresses does
-//! not fit beside the figures at all: such a line takes two, the first address by itself, the second with the rest. So the
-//! figures of all lines stand in the same columns.
+//! Addresses that are too long for their columns take the place of the service's name. A pair of long IPv6 addresses
+//! does not fit beside the figures at all: such a line takes two, the first address by itself, the second with the
+//! rest. So the figures of all lines stand in the same columns. Must not know what the figures are.
 
 use std::io::{self, Write};
 

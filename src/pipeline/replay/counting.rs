@@ -1,4 +1,5 @@
-//! Counts the frames of a file, in this thread alone or in workers that it deals them to. The result is the same.
+//! Counts the frames of a file, in this thread alone or in workers that it deals them to. The result is the same. Takes
+//! frames; gives the ledger and its observer. Must not know the format of the file.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

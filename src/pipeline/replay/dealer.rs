@@ -1,8 +1,8 @@
 //! One thread reads and decodes, and deals the packets to workers, each conversation's to the same one.
 //!
-//! Packets are dealt rather than frames: they are smaller than most, and to decode costs less than to copy. The workers'
-//! intervals end with the same frame, the one where a single thread's would, and are merged in the order of the frames that
-//! made their rows. So nothing depends on how many there are.
+//! Packets are dealt rather than frames: they are smaller than most, and to decode costs less than to copy. The
+//! workers' intervals end with the same frame, the one where a single thread's would, and are merged in the order of
+//! the frames that made their rows. So nothing depends on how many there are. Must not know what the workers count.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

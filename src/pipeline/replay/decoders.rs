@@ -1,4 +1,4 @@
-//! The decoder of each link type of a file.
+//! The decoder of each link type of a file. Takes link types; gives decoders. Must not know the file.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! The same way from a file, on packet time: deterministic, and nothing ever overflows an interval.
+//! Counting and detection from capture files, on packet time: deterministic, and nothing overflows an interval. Takes capture
+//! files; gives accounts and detection. Must not know outputs.
 
 mod counting;
 mod dealer;

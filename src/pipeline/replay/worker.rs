@@ -1,4 +1,5 @@
-//! A worker's end of the dealing: batches in, intervals out; and the collector that merges them.
+//! A worker's end of the dealing: batches in, intervals out; and the collector that merges them. Must not know how
+//! packets are dealt.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};

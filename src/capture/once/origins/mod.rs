@@ -10,7 +10,8 @@
 //! - sources whose route has several next hops of which not all are captured. Some such frames count twice; the other
 //!   choice would lose some, and [`super::filter_expression`] gives a notice.
 //!
-//! So asymmetric routing, a main table overruled by policy rules, and translated addresses are beyond it.
+//! So asymmetric routing, a main table overruled by policy rules, and translated addresses are beyond it. Must not know
+//! packets or the form of a filter.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -2,7 +2,7 @@
 //!
 //! libpcap refuses files whose interfaces differ in link type or snap length, so the blocks are walked here. Takes the
 //! bytes of a file; gives frames with the link type of their interface. Options other than an interface's clock are not
-//! read, and blocks that hold no packet are passed over.
+//! read, and blocks that hold no packet are passed over. Must not know what the frames contain.
 
 mod interface;
 

@@ -1,6 +1,7 @@
 //! A filter on frames of files: compiled by libpcap, once for each link type, and run here.
 //!
 //! libpcap runs filters only on files that it reads itself. Takes the text of pcap-filter(7); says which frames pass.
+//! Must not know where the frames come from.
 
 use libc::sock_filter;
 
