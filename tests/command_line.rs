@@ -465,7 +465,7 @@ fn failure_while_running_ends_with_1() {
 }
 
 #[test]
-fn a_full_disk_is_said() {
+fn a_full_disk_is_reported() {
     let full = || Stdio::from(fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
     for line in [
         "replay mix.pcap",

@@ -60,7 +60,7 @@ fn a_file_is_read_to_its_end_though_its_alerts_are_not_read() {
 }
 
 #[test]
-fn a_closed_standard_output_is_said_and_its_lines_count_as_lost() {
+fn a_closed_standard_output_is_reported_and_its_lines_count_as_lost() {
     let (_folder, file) = many_alerts();
     let (reader, out) = std::io::pipe().unwrap();
     drop(reader);
@@ -91,7 +91,7 @@ fn a_closed_terminal_does_not_end_it() {
 }
 
 #[test]
-fn file_names_that_speak_to_the_terminal_are_escaped() {
+fn control_characters_in_file_names_are_escaped() {
     let folder = tempfile::tempdir().unwrap();
     let name = "a\u{9b}31m\u{202e}\u{200b}.pcap";
     mix::write(folder.path(), name);

@@ -142,7 +142,7 @@ impl<T: AlertSink> Accountant<T> {
     /// True if the published snapshot should not wait for the refresh: an interface came up, went down or is gone.
     fn take_in(&mut self, message: WorkerMessage) -> bool {
         match message {
-            WorkerMessage::Interval(handed) => self.merge(handed),
+            WorkerMessage::Interval(full) => self.merge(full),
             WorkerMessage::Left { interface, worker } => {
                 self.reporting.remove(&(interface, worker));
                 self.plan = self.control.plan();
@@ -151,30 +151,30 @@ impl<T: AlertSink> Accountant<T> {
         }
     }
 
-    fn merge(&mut self, handed: FullInterval) -> bool {
+    fn merge(&mut self, full: FullInterval) -> bool {
         let plan = self.control.plan();
         self.alarms.set_classifier(&plan.classifier);
-        let interface = self.ledger.interface(&handed.interface);
+        let interface = self.ledger.interface(&full.interface);
         let was_up = self.ledger.is_up(interface);
-        self.ledger.merge(interface, &handed.interval, self.alarms.rows());
-        self.ledger.record_interval(interface, handed.worker, handed.interval.memory_bytes());
-        self.ledger.record_capture(interface, &handed.interface, handed.capture);
-        self.ledger.record_handover_delays(handed.delays);
-        self.note_lost(interface, &handed);
-        let thread = (handed.interface.clone(), handed.worker);
+        self.ledger.merge(interface, &full.interval, self.alarms.rows());
+        self.ledger.record_interval(interface, full.worker, full.interval.memory_bytes());
+        self.ledger.record_capture(interface, &full.interface, full.capture);
+        self.ledger.record_handover_delays(full.delays);
+        self.note_lost(interface, &full);
+        let thread = (full.interface.clone(), full.worker);
         if !self.reporting.contains(&thread) {
             self.reporting.insert(thread.clone());
         }
-        if let Some(advance) = self.watermarks.report(thread, handed.time) {
+        if let Some(advance) = self.watermarks.report(thread, full.time) {
             advance.notify(&mut self.alarms);
         }
-        handed.give_back(&plan.classifier);
+        full.give_back(&plan.classifier);
         self.ledger.is_up(interface) != was_up
     }
 
     /// Counts the losses of an interval: dropped frames, and packets without a row.
-    fn note_lost(&mut self, interface: InterfaceId, handed: &FullInterval) {
-        let FullInterval { capture, interval, time: Some(time), .. } = handed else { return };
+    fn note_lost(&mut self, interface: InterfaceId, full: &FullInterval) {
+        let FullInterval { capture, interval, time: Some(time), .. } = full else { return };
         let overflow: u64 = interval.overflow().iter().map(|(_, counters)| counters.packets).sum();
         let lost = capture.dropped_by_kernel + overflow;
         let packets = capture.received.max(lost);

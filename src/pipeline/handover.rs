@@ -64,7 +64,7 @@ pub(super) struct Exchange {
     is_up: bool,
     /// That has changed since the last interval that was handed over.
     is_up_changed: bool,
-    has_turned: bool,
+    has_ended_cell: bool,
     capture: Capture,
     delays: u64,
     full: Sender<WorkerMessage>,
@@ -91,7 +91,7 @@ impl Exchange {
             cells: Cells::of(grids),
             is_up: false,
             is_up_changed: false,
-            has_turned: false,
+            has_ended_cell: false,
             capture: Capture::default(),
             delays: 0,
             full,
@@ -128,19 +128,19 @@ impl Exchange {
         self.cells.enter(time);
         // A thread with an empty interval reports the time late, by at most a tick.
         if !self.filling.is_empty() {
-            self.turn();
+            self.end_cell();
         }
     }
 
     /// No frames come, and `clock` shows the time; frames older than the clock by `delay` have arrived.
     pub(super) fn pass(&mut self, clock: Timestamp, delay: Duration) {
         if self.cells.pass(clock, delay).is_some() {
-            self.turn();
+            self.end_cell();
         }
     }
 
-    fn turn(&mut self) {
-        self.has_turned = true;
+    fn end_cell(&mut self) {
+        self.has_ended_cell = true;
         self.hand_over();
     }
 
@@ -152,8 +152,8 @@ impl Exchange {
     }
 
     /// True if a cell has ended since the last call.
-    pub(super) fn has_turned(&mut self) -> bool {
-        std::mem::take(&mut self.has_turned)
+    pub(super) fn has_ended_cell(&mut self) -> bool {
+        std::mem::take(&mut self.has_ended_cell)
     }
 
     /// True if the accountant has given an empty interval back.
@@ -251,25 +251,25 @@ mod tests {
 
     #[test]
     fn an_interval_that_is_full_between_two_ticks_waits_without_being_counted_as_late() {
-        let (full, handed) = channel();
+        let (full, intervals) = channel();
         let mut exchange = exchange(full);
         exchange.hand_over();
-        let first = next(&handed).unwrap();
+        let first = next(&intervals).unwrap();
         // The accountant is late: polls ask, only the tick counts.
         (0..5).for_each(|_| assert!(!exchange.has_empty()));
         exchange.hand_over();
         first.give_back(&Arc::default());
         assert!(exchange.has_empty());
         exchange.hand_over();
-        assert_eq!(next(&handed).unwrap().delays, 1);
+        assert_eq!(next(&intervals).unwrap().delays, 1);
     }
 
     #[test]
     fn an_interval_is_handed_over_when_its_cell_ends() {
-        let (full, handed) = channel();
+        let (full, intervals) = channel();
         let mut exchange = exchange(full);
         let taken = || {
-            std::iter::from_fn(|| next(&handed))
+            std::iter::from_fn(|| next(&intervals))
                 .map(|handed| {
                     let frames = handed.interval.frames().frames;
                     let time = handed.time;
@@ -279,9 +279,9 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         [10, 10, 9].map(at).into_iter().for_each(|time| count(&mut exchange, time));
-        assert!(!exchange.has_turned());
+        assert!(!exchange.has_ended_cell());
         count(&mut exchange, at(11));
-        assert!(exchange.has_turned() && !exchange.has_turned());
+        assert!(exchange.has_ended_cell() && !exchange.has_ended_cell());
         assert_eq!(taken(), [(Some(at(11)), 3)]);
         exchange.hand_over_last();
         assert_eq!(taken(), [(None, 1)]);
@@ -289,41 +289,40 @@ mod tests {
 
     #[test]
     fn silence_ends_cells_too() {
-        let (full, handed) = channel();
+        let (full, intervals) = channel();
         let mut exchange = exchange(full);
         count(&mut exchange, at(10));
         exchange.pass(at(12), Duration::from_secs(2));
-        assert!(next(&handed).is_none(), "the cell may still get some");
+        assert!(next(&intervals).is_none(), "the cell may still get some");
         exchange.pass(at(13), Duration::from_secs(2));
-        let handed = next(&handed).unwrap();
+        let handed = next(&intervals).unwrap();
         assert_eq!((handed.time, handed.interval.frames().frames), (Some(at(11)), 1));
     }
 
     #[test]
     fn while_the_accountant_is_late_filling_goes_on_through_cells() {
-        let (full, handed) = channel();
+        let (full, intervals) = channel();
         let mut exchange = exchange(full);
         [10, 11, 11, 12].map(at).into_iter().for_each(|time| count(&mut exchange, time));
-        let first = next(&handed).unwrap();
+        let first = next(&intervals).unwrap();
         assert_eq!((first.time, first.interval.frames().frames), (Some(at(11)), 1));
         first.give_back(&Arc::default());
         count(&mut exchange, at(13));
-        let second = next(&handed).unwrap();
+        let second = next(&intervals).unwrap();
         assert_eq!((second.time, second.interval.frames().frames, second.delays), (Some(at(13)), 3, 1));
     }
 
     #[test]
     fn frames_before_a_rename_count_under_the_old_name() {
-        let (full, handed) = channel();
+        let (full, intervals) = channel();
         let mut exchange = exchange(full);
         let taken = || {
-            let handed = next(&handed).unwrap();
+            let handed = next(&intervals).unwrap();
             let taken = (handed.interface.clone(), handed.interval.frames().frames, handed.capture.up);
             handed.give_back(&Arc::default());
             taken
         };
-        let is_left =
-            |name| matches!(handed.try_recv(), Ok(WorkerMessage::Left { interface, worker: 0 }) if interface == name);
+        let is_left = |name| matches!(intervals.try_recv(), Ok(WorkerMessage::Left { interface, worker: 0 }) if interface == name);
         count(&mut exchange, at(10));
         exchange.say_up(true);
         exchange.rename("wan0");
@@ -339,12 +338,12 @@ mod tests {
 
     #[test]
     fn news_of_an_interface_go_along_once() {
-        let (full, handed) = channel();
+        let (full, intervals) = channel();
         let mut exchange = exchange(full);
         assert!(exchange.say_up(true));
         exchange.hand_over();
         assert!(!exchange.say_up(true));
-        let first = next(&handed).unwrap();
+        let first = next(&intervals).unwrap();
         assert!(first.capture.up);
         // The accountant is late: the change waits for an empty interval.
         assert!(exchange.say_up(false));
@@ -352,13 +351,13 @@ mod tests {
         assert!(exchange.say_up(false));
         first.give_back(&Arc::default());
         exchange.hand_over();
-        let second = next(&handed).unwrap();
+        let second = next(&intervals).unwrap();
         assert!(!second.capture.up && !exchange.say_up(false));
         second.give_back(&Arc::default());
         assert!(exchange.say_up(true));
         exchange.hand_over();
-        next(&handed).unwrap().give_back(&Arc::default());
+        next(&intervals).unwrap().give_back(&Arc::default());
         exchange.hand_over_last();
-        assert!(!next(&handed).unwrap().capture.up && exchange.say_up(true));
+        assert!(!next(&intervals).unwrap().capture.up && exchange.say_up(true));
     }
 }

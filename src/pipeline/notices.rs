@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_notice_is_said_however_many_were_said() {
+    fn a_new_notice_is_logged_however_many_were_before() {
         let mut notices = Notices::default();
         for number in 0..5_000 {
             let notice = format!("notice {number}");

@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// A thread that made no progress in so many checks is dead: 30 s.
 const PATIENCE: u32 = 30;
 /// Time for which a dead thread shows in `/-/healthy` and `/metrics` before the program ends.
-const LAST_SIGHT: Duration = Duration::from_secs(2);
+const DEATH_SHOWN: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Default)]
 pub(super) struct Heart {
@@ -116,7 +116,7 @@ impl Watchdog {
             }
             if !dead.is_empty() {
                 dead.into_iter().for_each(|(thread, death)| self.report(thread, death));
-                thread::sleep(LAST_SIGHT);
+                thread::sleep(DEATH_SHOWN);
                 return on_death();
             }
         }

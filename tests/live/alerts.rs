@@ -13,7 +13,7 @@ use super::traffic::{Pair, send_frame};
 const SYN: u8 = 0x02;
 
 #[test]
-fn a_scan_is_said_though_nothing_follows_it_and_another_interface_is_silent() {
+fn a_scan_is_reported_though_nothing_follows_it_and_another_interface_is_silent() {
     let pair = Pair::new();
     let monitor = Monitor::start(&pair.host, &["-iface", "eth0,lo"]);
     sweep(&pair, 30);

@@ -81,7 +81,7 @@ fn counting_goes_on_when_the_interface_was_down() {
 }
 
 #[test]
-fn named_interface_that_goes_down_or_away_is_said_and_so_is_its_return() {
+fn named_interface_that_goes_down_or_away_is_reported_and_so_is_its_return() {
     let pair = Pair::new();
     let monitor = Monitor::start(&pair.host, &["-iface", "eth0"]);
     pair.host.ip("link set eth0 down");

@@ -106,7 +106,7 @@ fn from_the_first_packet_that_counts_none_is_missing() {
 }
 
 #[test]
-fn a_quick_end_is_an_end() {
+fn a_stop_right_after_the_start_is_orderly() {
     let pair = Pair::new();
     let monitor = Monitor::spawn(&pair.host, Command::new(PROGRAM), &["-iface", "eth0"]);
     wait_for("it captures", || monitor.messages().contains("capturing").then_some(()));

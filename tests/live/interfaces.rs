@@ -46,7 +46,7 @@ fn interfaces_of(metrics: &Metrics, family: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_deleted_interface_stands_still_until_it_was_read_and_is_retired_then() {
+fn a_deleted_interface_is_frozen_until_it_was_read_and_is_retired_then() {
     let pair = Pair::new();
     let monitor = Monitor::start(&pair.host, &[]);
     let counted = lookups(&pair, Counted::default(), "eth0");

@@ -196,7 +196,7 @@ fn alerts_are_written_again_once_a_full_disk_has_room() {
 }
 
 #[test]
-fn names_that_speak_to_the_terminal_are_escaped_everywhere() {
+fn control_characters_in_names_are_escaped_everywhere() {
     let pair = Pair::new();
     let name = "e\u{9b}\u{202e}\u{7f}\u{200b}";
     let renamed = pair.host.enter(|| Command::new("ip").args(["link", "set", "eth0", "name", name]).status());

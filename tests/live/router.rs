@@ -229,7 +229,7 @@ fn gateway() -> [Namespace; 3] {
 }
 
 #[test]
-fn a_likely_masquerade_is_said_with_the_side_to_choose() {
+fn a_likely_masquerade_is_reported_with_the_side_to_choose() {
     let [router, _inside, _outside] = gateway();
     for both in [&["-iface", "eth0,eth1"][..], &[]] {
         let messages = Monitor::start(&router, both).stop().messages;

@@ -210,7 +210,7 @@ fn a_filter_is_compiled_for_the_link_type_of_each_interface() {
 }
 
 #[test]
-fn an_interface_of_a_link_type_that_is_not_read_counts_as_not_ip_and_is_said_once() {
+fn an_interface_of_an_unsupported_link_type_counts_as_not_ip_and_is_reported_once() {
     let folder = folder();
     let file = Pcapng::new(ByteOrder::Little).interface(249, 65_535).interface(1, 65_535);
     let file = file.frame(0, &query(53)).frame(1, &query(53)).frame(0, &query(53)).write(folder.path(), "usb.pcapng");

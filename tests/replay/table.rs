@@ -309,7 +309,7 @@ fn capture_without_ip_shows_its_other_frames() {
 }
 
 #[test]
-fn a_file_name_does_not_speak_to_the_terminal() {
+fn control_characters_in_a_file_name_are_escaped() {
     let folder = folder();
     let file = Savefile::new(1).frames(&[query(53)]).write(folder.path(), "a\u{1b}[31m\nb.pcap");
     let said = table(&file, &[]);

@@ -103,7 +103,7 @@ fn scraper_is_waited_for_three_of_its_intervals() {
 }
 
 #[test]
-fn person_who_looks_in_between_does_not_shorten_the_interval() {
+fn scrape_in_between_does_not_shorten_the_interval() {
     assert_eq!(patience(&[0, 60, 120, 125]), 180);
     assert_eq!(patience(&[0, 60, 120, 125, 126, 180]), 180);
 }

@@ -44,7 +44,7 @@ fn rows<const N: usize>(rows: [(&str, u64); N]) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn an_interface_that_is_gone_stands_still_until_its_last_value_is_read() {
+fn an_interface_that_is_gone_is_frozen_until_its_last_value_is_read() {
     let mut host = Host { existing: vec!["eth0", "veth1"], ..Host::default() };
     host.count("eth0", 5);
     host.count("veth1", 7);

@@ -171,7 +171,7 @@ fn refusal_without_room_is_counted_and_changes_no_row() {
 }
 
 #[test]
-fn refusals_take_memory_that_is_told() {
+fn refusals_take_memory_that_is_reported() {
     let mut interval = interval();
     let before = interval.memory_bytes();
     interval.refuse(&refusal(1, &query(true, 1)));

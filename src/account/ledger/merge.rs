@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_conversation_takes_as_much_memory_as_is_said_in_the_runbooks() {
+    fn a_conversation_takes_as_much_memory_as_the_runbooks_say() {
         type MemoryEntry<A> = Remembered<ConversationKey<A>, RememberedConversation<Notes>>;
         assert_eq!((size_of::<MemoryEntry<Ipv4Addr>>(), size_of::<MemoryEntry<Ipv6Addr>>()), (56, 80));
     }

@@ -31,7 +31,7 @@ fn why_not(network: &Network, config: &Config, name: &str) -> String {
 
 /// The kernel takes any name without a slash, a colon and white space.
 #[test]
-fn names_do_not_speak_to_the_terminal() {
+fn control_characters_in_names_are_escaped() {
     let hostile = "a\u{1b}[31m";
     let links = vec![link(2, hostile, &[]).of(LinkKind::Bond), link(3, "eth0", &[]).under(2)];
     let network = network(links, &[]);

@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn before_the_window_is_full_nothing_is_said() {
+    fn no_verdict_before_the_window_is_full() {
         let found = verdict(&[100.0, 100.0, 100.0, 9_000.0], &Config::default());
         assert!(!found.is_anomaly && found.probability == 0.0, "{found:?}");
         assert_eq!(found.active_bytes, 9_000);

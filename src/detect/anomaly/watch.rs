@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_is_said_until_it_is_clearly_over_whatever_the_tick() {
+    fn a_burst_is_reported_until_it_is_clearly_over_whatever_the_tick() {
         let series = [100, 100, 100, 100, 100, 9_000, 100, 100, 100, 100, 100];
         let at_once = reported(&config(), None, &series);
         assert_eq!(at_once[0], (30, Level::Over, 30), "{at_once:?}");

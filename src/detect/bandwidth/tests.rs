@@ -207,7 +207,7 @@ fn a_limit_may_be_beyond_32_bits() {
 }
 
 #[test]
-fn both_ways_of_a_conversation_count_for_who_sends_them() {
+fn both_directions_of_a_conversation_count_for_their_senders() {
     let mut bandwidth = Bandwidth::new(&limited(1_000), 7);
     let (one, other) = (address("2001:db8::1"), address("2001:db8::2"));
     see(&mut bandwidth, &[packet(one, other, at(0.0), 1_500), packet(other, one, at(0.0), 600)]);

@@ -174,7 +174,7 @@ fn of_very_many_alerts_the_last_have_a_row() {
 
 /// A sight of an interface can be made by the ledger alone, which knows its places.
 #[test]
-fn whether_answers_are_visible_is_said_by_name() {
+fn visibility_of_answers_is_exported_by_name() {
     let mut ledger = crate::account::ledger::Ledger::<()>::new(&crate::account::Config::default(), 0);
     let [blind, seeing] = ["eth0", "eth1"].map(|name| ledger.interface(name));
     let mut report = Report::from(crate::account::snapshot_builder::plain(&ledger, 0, 0));

@@ -61,7 +61,7 @@ pub(super) fn write<W: Write>(config: Config, snapshot: &Snapshot, out: &mut W) 
     writeln!(out)?;
     columns::write(&heads(snapshot.flow_keying), &lines, out)?;
     write_cut_off(config.units, snapshot, shown.len(), others, out)?;
-    write_unheld(config.units, snapshot, out)
+    write_other(config.units, snapshot, out)
 }
 
 /// The conversations of all flows, in no order that means anything.
@@ -164,7 +164,7 @@ fn write_cut_off<W: Write>(
 }
 
 /// The traffic of flows that did not fit in the flow table.
-fn write_unheld<W: Write>(units: Units, snapshot: &Snapshot, out: &mut W) -> io::Result<()> {
+fn write_other<W: Write>(units: Units, snapshot: &Snapshot, out: &mut W) -> io::Result<()> {
     let mut sum = Counters::default();
     snapshot.flows.other.values().for_each(|&counters| sum.add(counters));
     if sum.is_empty() {

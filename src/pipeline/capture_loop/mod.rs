@@ -295,7 +295,7 @@ impl CaptureLoop {
             // An interface that is down keeps its handle, which resumes by itself.
             let is_up = session.plan.up.contains(&self.interface) && self.fanout.is_whole();
             let is_urgent = self.exchange.say_up(is_up) || self.exchange.filling().is_nearly_full();
-            if self.exchange.has_turned() {
+            if self.exchange.has_ended_cell() {
                 // The end of a cell, by a frame or by the clock, comes before the tick.
                 next_tick = now + self.tick + 2 * self.config.read_timeout;
                 self.record(session)?;

@@ -166,7 +166,7 @@ fn too_many_own_addresses_count_twice_rather_than_not_at_all() {
 }
 
 #[test]
-fn a_route_that_is_half_captured_is_said_but_not_that_of_link_local_addresses() {
+fn a_half_captured_route_is_reported_but_not_that_of_link_local_addresses() {
     let mut network = router();
     network.routes.push(Route { destination: "198.51.100.0/24".parse().unwrap(), interfaces: vec![2, 4] });
     network.routes.push(Route { destination: "fe80::/64".parse().unwrap(), interfaces: vec![2, 3, 4] });
@@ -177,7 +177,7 @@ fn a_route_that_is_half_captured_is_said_but_not_that_of_link_local_addresses() 
 }
 
 #[test]
-fn two_ports_of_a_bridge_are_said() {
+fn two_ports_of_a_bridge_are_reported() {
     let links = vec![
         link(2, "eth0", &[]).under(4),
         link(3, "eth1", &[]).under(4),
@@ -189,7 +189,7 @@ fn two_ports_of_a_bridge_are_said() {
 }
 
 #[test]
-fn routes_that_were_not_read_are_said() {
+fn routes_that_were_not_read_are_reported() {
     let mut network = router();
     network.routes_cut = true;
     assert_eq!(filter_expression(&network, &[2, 3], NAMED).notices.len(), 1);
