@@ -6,6 +6,7 @@
 mod common;
 
 use std::net::Ipv4Addr;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,7 @@ use trafficmonitor::locality::{self, Classifier, Direction};
 use trafficmonitor::packet::{LinkType, Packet, Protocol, TcpFlags, Timestamp};
 use trafficmonitor::pipeline::alarms::Alarms;
 use trafficmonitor::pipeline::clock::ClockObserver as _;
+use trafficmonitor::pipeline::replay::Replay;
 use trafficmonitor::{account, export};
 
 /// The address that is followed.
@@ -53,6 +55,18 @@ fn an_address_goes_from_a_capture_file_to_the_metrics() {
     assert!(page.contains("\nhosts_src_dst{addr=\"10.0.0.124->198.51.100.20, proto: tcp\","), "{page}");
     let lines = judged(alarms, packets[1].time);
     assert!(lines.contains(" src=10.0.0.124 "), "{lines}");
+    assert!(through_the_accountant(&file).starts_with(&lines), "{lines}");
+}
+
+/// The same stations on the threads of `pipeline`: two workers count, and the thread `accountant` merges what they hand
+/// over. The lines of the ends of alerts follow.
+fn through_the_accountant(file: &Path) -> String {
+    let classifier = Arc::new(Classifier::new(&locality::Config::default(), []));
+    let ledger = Ledger::new(&account::Config::default(), 0);
+    let mut replay = Replay::new(ledger, alarms(), &classifier, 0, 2).unwrap();
+    replay.read(file, None, |_| ControlFlow::Continue(())).unwrap();
+    let (_, alarms) = replay.finish().unwrap();
+    alarms.resolve().0
 }
 
 /// On the wire: a connection is opened. 14 bytes of Ethernet, 20 of IPv4, 20 of TCP; the answer has 6 bytes of padding.
@@ -111,13 +125,17 @@ impl AlertSink for AlertLines {
     }
 }
 
+/// Detection of each source that sends more than 39 bytes.
+fn alarms() -> Alarms<AlertLines> {
+    let bandwidth = bandwidth::Config { limit_bytes: 39, ..bandwidth::Config::default() };
+    let config = detect::Config { bandwidth: Some(bandwidth), ..detect::Config::nothing() };
+    Alarms::new(Detectors::new(&config, 0, None), &alert::Config::default(), AlertLines::default())
+}
+
 /// The accountant merges the interval into `account::ledger`, which finds out which side serves: the conversation becomes
 /// a flow and its replies, under the port of the service. The ledger reports the merged row to the detectors.
 fn merged(interval: &Interval) -> (Ledger<Notes>, Alarms<AlertLines>) {
-    let bandwidth = bandwidth::Config { limit_bytes: 39, ..bandwidth::Config::default() };
-    let config = detect::Config { bandwidth: Some(bandwidth), ..detect::Config::nothing() };
-    let detectors = Detectors::new(&config, 0, None);
-    let mut alarms = Alarms::new(detectors, &alert::Config::default(), AlertLines::default());
+    let mut alarms = alarms();
     let mut ledger = Ledger::new(&account::Config::default(), 0);
     let interface = ledger.interface("walk.pcap");
     ledger.merge(interface, interval, alarms.rows());

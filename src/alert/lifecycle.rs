@@ -139,7 +139,7 @@ impl Alerts {
     }
 
     /// The clock stepped to `to`. Firing alerts go on, for the hold at least; pending ones are forgotten.
-    pub fn clock_stepped(&mut self, to: Timestamp) {
+    pub fn restart(&mut self, to: Timestamp) {
         self.active.retain(|_, active| active.alert.state == AlertState::Firing);
         self.due.clear();
         for (key, active) in &mut self.active {

@@ -144,7 +144,7 @@ fn a_clock_that_steps_leaves_no_span() {
     let mut first = reading(1, 1_000, Over);
     first.figures.span = Some(Span { first: at(1_000), last: at(1_000), precision: Duration::ZERO });
     run(&mut alerts, &[first]);
-    alerts.clock_stepped(at(0));
+    alerts.restart(at(0));
     assert_eq!(alerts.view().firing[0].span, None);
 }
 
@@ -269,7 +269,7 @@ fn a_clock_that_steps_makes_no_second_alert() {
     for to in [0, 6_400, 315_700_000] {
         let mut alerts = Alerts::new(&config(0, 60));
         run(&mut alerts, &[reading(1, 10_000, Over), reading(1, 10_001, Under), reading(2, 10_001, Over)]);
-        alerts.clock_stepped(at(to));
+        alerts.restart(at(to));
         let readings = [reading(1, to + 1, Near), reading(2, to + 1, Near), reading(1, to + 50, Over)];
         assert_eq!(run(&mut alerts, &readings), []);
         let readings = [reading(2, to + 58, Under), reading(1, to + 59, Under)];
@@ -285,7 +285,7 @@ fn a_clock_that_steps_makes_no_second_alert() {
 fn a_clock_that_steps_leaves_no_alert_behind() {
     let mut alerts = Alerts::new(&config(30, 60));
     run(&mut alerts, &[reading(1, 1_000, Over), reading(1, 1_030, Over), reading(2, 1_030, Over)]);
-    alerts.clock_stepped(at(0));
+    alerts.restart(at(0));
     assert_eq!((alerts.view().pending, alerts.view().firing.len()), (0, 1));
     assert_eq!(summaries(&alerts.apply(&[], at(60 + WINDOW))).len(), 1);
 }

@@ -88,10 +88,10 @@ impl Detectors {
     }
 
     /// Empties all windows: the clock was set, to `to`.
-    pub fn clock_stepped(&mut self, to: Timestamp) {
-        self.bandwidth.iter_mut().for_each(|bandwidth| bandwidth.clock_stepped(to));
-        self.scan.iter_mut().for_each(Scan::clock_stepped);
-        self.anomaly.iter_mut().for_each(|anomaly| anomaly.clock_stepped(to));
+    pub fn restart(&mut self, to: Timestamp) {
+        self.bandwidth.iter_mut().for_each(|bandwidth| bandwidth.restart(to));
+        self.scan.iter_mut().for_each(Scan::restart);
+        self.anomaly.iter_mut().for_each(|anomaly| anomaly.restart(to));
     }
 
     /// The last verdicts, and the time that they are given for: no packet will come any more, and the last cell ends at `end`.

@@ -99,8 +99,8 @@ impl<T: AlertSink> ClockObserver for Alarms<T> {
     }
 
     fn step(&mut self, to: Timestamp) {
-        self.detectors.clock_stepped(to);
-        self.alerts.clock_stepped(to);
+        self.detectors.restart(to);
+        self.alerts.restart(to);
     }
 
     fn finish(&mut self, end: Timestamp) {

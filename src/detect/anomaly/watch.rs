@@ -139,7 +139,7 @@ impl Anomalies {
     }
 
     /// Forgets the pairs, because the clock was set: their series are of another time.
-    pub fn clock_stepped(&mut self, to: Timestamp) {
+    pub fn restart(&mut self, to: Timestamp) {
         self.pairs.clear();
         self.ahead.clear();
         self.verdicts.clear();
@@ -340,7 +340,7 @@ mod tests {
         (0..6).for_each(|interval| count(&mut anomalies, 100, interval));
         anomalies.advance(at(40));
         for to in [-1_000, 315_360_000, 0] {
-            anomalies.clock_stepped(at(to));
+            anomalies.restart(at(to));
             assert_eq!((anomalies.tables()[0].entries, anomalies.ahead.len()), (0, 0));
             count(&mut anomalies, 100, to.div_euclid(5));
             anomalies.advance(at(to + 5));

@@ -171,12 +171,12 @@ impl Bandwidth {
     }
 
     /// Empties all windows: the clock stepped to `to`. A subject over its limit stays near it for a window.
-    pub fn clock_stepped(&mut self, to: Timestamp) {
+    pub fn restart(&mut self, to: Timestamp) {
         for scope in &mut self.scopes {
-            scope.sources.clock_stepped(to);
-            scope.destinations.iter_mut().for_each(|window| window.clock_stepped(to));
-            scope.totals.iter_mut().for_each(|window| window.clock_stepped(to));
-            scope.pairs.iter_mut().for_each(|window| window.clock_stepped(to));
+            scope.sources.restart(to);
+            scope.destinations.iter_mut().for_each(|window| window.restart(to));
+            scope.totals.iter_mut().for_each(|window| window.restart(to));
+            scope.pairs.iter_mut().for_each(|window| window.restart(to));
         }
     }
 

@@ -335,7 +335,7 @@ fn a_clock_that_steps_empties_the_windows_and_leaves_nothing_stuck() {
         send(&mut bandwidth, "10.0.0.1", "10.0.0.9", 100_000.0, 1_001);
         send(&mut bandwidth, "10.0.0.2", "10.0.0.9", 100_000.0, 1_000);
         assert_eq!(over(&mut bandwidth, 100_001.0).len(), 1);
-        bandwidth.clock_stepped(at(to));
+        bandwidth.restart(at(to));
         assert_eq!(bandwidth.window_bytes(5), []);
         send(&mut bandwidth, "10.0.0.2", "10.0.0.9", to, 1_000);
         let found = bandwidth.advance(at(to + 500.0));

@@ -130,7 +130,7 @@ impl Scan {
     }
 
     /// Forgets all contacts: the packets' clock was set. Ongoing scans stay.
-    pub fn clock_stepped(&mut self) {
+    pub fn restart(&mut self) {
         self.state.clear();
     }
 }

@@ -110,7 +110,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
     }
 
     /// Begins anew: the clock stepped to `to`. Subjects over their limit stay watched, near it until a window is known.
-    pub fn clock_stepped(&mut self, to: Timestamp) {
+    pub fn restart(&mut self, to: Timestamp) {
         let kept: Vec<(K, u16, Cell)> = self
             .watched
             .iter()

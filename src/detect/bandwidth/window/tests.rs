@@ -113,7 +113,7 @@ fn any_time_has_its_cells() {
         window.add(1, 0, at(time), 1_001);
         let read = readings(&mut window, at(time.saturating_add(SECOND)));
         assert!(!over(&read).is_empty(), "{time}");
-        window.clock_stepped(at(0));
+        window.restart(at(0));
         window.add(1, 0, at(0), 1_001);
         assert!(!over(&readings(&mut window, at(SECOND))).is_empty(), "{time}");
         readings(&mut window, at(i64::MAX));
@@ -127,7 +127,7 @@ fn after_a_step_nothing_is_under_before_a_window_is_known() {
     window.add(1, 0, at(5_000 * SECOND), 1_001);
     window.add(2, 0, at(5_000 * SECOND), 999);
     assert_eq!(readings(&mut window, at(5_001 * SECOND)).len(), 1);
-    window.clock_stepped(at(1_400 * SECOND));
+    window.restart(at(1_400 * SECOND));
     let read = readings(&mut window, at(9_000 * SECOND));
     assert!(read.iter().all(|reading| reading.key == 1), "only the subject over its limit is read on");
     let (last, before) = read.split_last().unwrap();

@@ -244,7 +244,7 @@ fn clock_that_is_set_forgets_questions() {
     assert!(
         bench.scan.view(1).tables.iter().any(|table| table.table == DetectionTable::ScanAskers && table.entries == 5)
     );
-    bench.scan.clock_stepped();
+    bench.scan.restart();
     _ = bench.scan.advance(at(101.0));
     let held = |view: View| view.tables.iter().find(|table| table.table == DetectionTable::ScanAskers).unwrap().entries;
     assert_eq!(held(bench.scan.view(1)), 0);

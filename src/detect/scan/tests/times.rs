@@ -56,7 +56,7 @@ fn a_clock_that_is_set_leaves_nothing_stuck() {
         bench.run(&scan(0.35, 20), TickPlan::PLAIN, 2.0);
         assert!(!bench.found().is_empty());
         bench.detections.clear();
-        bench.scan.clock_stepped();
+        bench.scan.restart();
         bench.run(&scan(to + 0.35, 10), TickPlan::PLAIN, 2.0);
         assert_eq!(bench.found(), [], "{to}: what was before the step counts no more");
         assert_eq!(bench.detections.iter().map(|found| found.level).collect::<Vec<_>>(), [Level::Under], "{to}");
@@ -83,7 +83,7 @@ fn conversation_is_reported_again_after_the_clock_was_set_in_the_same_part_of_th
     let mut bench = Bench::new(&Config::default());
     let held = |bench: &Bench| bench.scan.view(5).tables[0].entries;
     assert_eq!(held(bench.run(&before, TickPlan::PLAIN, 1.0)), 1);
-    bench.scan.clock_stepped();
+    bench.scan.restart();
     assert_eq!(held(&bench), 0);
     assert_eq!(held(bench.run(&after, TickPlan::PLAIN, 1.0)), 1);
 }
@@ -109,7 +109,7 @@ fn the_ends_of_time_end() {
     bench.run(&scan(0.35, 20), TickPlan::PLAIN, 2.0);
     for time in [i64::MAX, i64::MIN, 0, i64::MAX] {
         bench.scan.advance(Timestamp::from_nanoseconds(time));
-        bench.scan.clock_stepped();
+        bench.scan.restart();
     }
     assert_eq!(bench.scan.view(5).tables[0].entries, 0);
 }
