@@ -65,7 +65,7 @@ fn config_file(
 }
 
 /// True if the configuration is only to be checked.
-pub fn only_checks(occurrences: &[Occurrence]) -> Result<bool, Error> {
+pub(super) fn only_checks(occurrences: &[Occurrence]) -> Result<bool, Error> {
     truth(last(occurrences, options::CONFIG_CHECK))
 }
 
@@ -106,7 +106,7 @@ pub fn workers(occurrences: &[Occurrence], replays: bool) -> Result<usize, Error
 }
 
 /// Refuses an option that names a capture file beside `replay`.
-pub fn refuse_source(occurrences: &[Occurrence], replays: bool) -> Result<(), Error> {
+pub(super) fn refuse_source(occurrences: &[Occurrence], replays: bool) -> Result<(), Error> {
     match last(occurrences, options::SOURCE).filter(|_| replays) {
         Some(given) => Err(Error::invalid(given.place(), "replay takes its files as arguments: replay FILE")),
         None => Ok(()),
@@ -131,7 +131,7 @@ pub fn unavailable(occurrences: &[Occurrence], variables: &[(OsString, OsString)
 }
 
 /// The reserved options, each as it was typed. A value that belongs to another option is an error.
-pub fn unavailable_options(occurrences: &[Occurrence]) -> Result<Vec<Unavailable>, Error> {
+pub(super) fn unavailable_options(occurrences: &[Occurrence]) -> Result<Vec<Unavailable>, Error> {
     let mut given = Vec::new();
     for (index, occurrence) in occurrences.iter().enumerate() {
         let Role::Reserved { accepted, meanwhile } = occurrence.declaration.role else { continue };

@@ -19,7 +19,7 @@ const DELIVERY: &str = "let Alertmanager deliver alerts, by the rules in alerts.
 const ANALYSIS: &str = "read captures with `trafficmonitor replay FILE --output jsonl`";
 
 /// The reserved options, by the rooms that will take them.
-pub static RESERVED: &[Declaration] = &[
+pub(super) static RESERVED: &[Declaration] = &[
     reserved("daq", "TRAFFICMONITOR_DAQ", &["libpcap"], PACKET_SOURCE),
     reserved("web.config.file", "TRAFFICMONITOR_WEB_CONFIG_FILE", &[], HTTP_SECURITY),
     // Policy events.

@@ -22,7 +22,7 @@ pub struct Arguments {
 
 /// Rewrites the arguments (without the program's name). Refuses an option that does not exist, a value attached to a letter,
 /// a missing value, and a reserved subcommand.
-pub fn rewrite(typed: impl IntoIterator<Item = OsString>) -> Result<Arguments, Error> {
+pub(super) fn rewrite(typed: impl IntoIterator<Item = OsString>) -> Result<Arguments, Error> {
     let mut arguments = Arguments { rewritten: Vec::new(), occurrences: Vec::new() };
     let mut typed = typed.into_iter();
     let mut words = 0;
