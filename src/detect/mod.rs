@@ -164,7 +164,7 @@ pub struct Detection {
     pub rule: Arc<str>,
     /// The subject.
     pub subject: Subject,
-    /// How the value compares with the limit.
+    /// The relation of the value to the limit.
     pub level: Level,
     /// The moment on the packets' clock at which the rule became true.
     pub since: Timestamp,

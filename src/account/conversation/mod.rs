@@ -164,7 +164,7 @@ pub struct OneWay {
     first_control: u8,
     /// The union of all packets' TCP flags.
     pub flags: TcpFlags,
-    /// Where the packets go.
+    /// The direction of the packets relative to the local networks.
     pub direction: Direction,
     marks: u8,
 }

@@ -82,9 +82,17 @@ fn the_list_of_permitted_networks_is_known_but_not_read_yet() {
     );
 }
 
+#[track_caller]
+fn are_reported(mistakes: &[(&str, &str)]) {
+    for (text, expected) in mistakes {
+        let message = message(text);
+        assert!(message.starts_with(&format!("t.yml:{expected}")), "{text}: {message}");
+    }
+}
+
 #[test]
 fn mistakes_in_entries_of_lists_are_reported_with_their_place() {
-    for (text, expected) in [
+    are_reported(&[
         (
             "bandwidth:\n  networks:\n  - {network: 10.0.0.0/8, limit: 1X}\n",
             "3:34: 1X: expected a number of bytes above 0",
@@ -133,6 +141,12 @@ fn mistakes_in_entries_of_lists_are_reported_with_their_place() {
             "3:11: hostscan: did you mean host_scan? expected host_scan, port_scan",
         ),
         ("alert:\n  exclusions:\n  - {ports: 53}\n", "3:6: unknown key ports; did you mean port?"),
+    ]);
+}
+
+#[test]
+fn mistakes_in_detection_are_reported_with_their_place() {
+    are_reported(&[
         (
             "anomaly:\n  methods: [diff, hirank]\n",
             "2:19: hirank: did you mean highrank? expected an anomaly test: cdf, diff",
@@ -158,10 +172,7 @@ fn mistakes_in_entries_of_lists_are_reported_with_their_place() {
             "bandwidth:\n  TrafficInterval: 170\n",
             "2:3: unknown key TrafficInterval; did you mean interval in section bandwidth?",
         ),
-    ] {
-        let message = message(text);
-        assert!(message.starts_with(&format!("t.yml:{expected}")), "{text}: {message}");
-    }
+    ]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Which rule finds scans.
+/// The rule that finds scans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Rule {
     /// Failed contacts count.
@@ -19,7 +19,7 @@ pub enum Rule {
 /// The limits of scans, and the sizes of the tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Which rule finds scans.
+    /// The rule that finds scans.
     pub rule: Rule,
     /// The window of contacted hosts.
     pub interval: Duration,

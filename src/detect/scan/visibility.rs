@@ -1,4 +1,4 @@
-//! Which interfaces show answers. On the others an unanswered contact is unknown, not failed.
+//! The interfaces that show answers. On the others an unanswered contact is unknown, not failed.
 //!
 //! Takes TCP conversations and answers as they are seen, and the losses of captures; gives a verdict on each interface at the
 //! end of a cell. An interface is blind while it shows one way only ([`InterfaceVisibility::is_one_way`]), and while it drops
