@@ -51,7 +51,7 @@ pub(super) fn read_quoted(version: IpVersion, quote: &[u8]) -> Option<(Addresses
         IpVersion::V4 => {
             let header = Ipv4HeaderSlice::from_slice(quote).ok()?;
             let bytes = if is_later_fragment(&header) { &[] } else { &quote[header.slice().len()..] };
-            Some((addresses_4(&header), Transport { protocol: Protocol(header.protocol().0), bytes }))
+            Some((addresses_4(&header), Transport { protocol: Protocol(header.protocol().0), bytes, cut: 0 }))
         }
         IpVersion::V6 => {
             let header = Ipv6HeaderSlice::from_slice(quote).ok()?;
@@ -66,6 +66,8 @@ pub(super) fn read_quoted(version: IpVersion, quote: &[u8]) -> Option<(Addresses
 pub(super) struct Transport<'a> {
     pub(super) protocol: Protocol,
     pub(super) bytes: &'a [u8],
+    /// Bytes behind these that were on the wire and not captured.
+    cut: usize,
 }
 
 impl Transport<'_> {
@@ -73,20 +75,32 @@ impl Transport<'_> {
     #[inline(always)]
     fn packet(&self, time: Timestamp, addresses: Addresses, bytes: u32, outgoing: bool) -> Packet {
         let (mut source_port, mut destination_port) = (0, 0);
-        let (mut tcp_flags, mut icmp_type) = (TcpFlags::default(), None);
+        let (mut tcp_flags, mut icmp_type, mut has_payload) = (TcpFlags::default(), None, false);
         match (self.protocol, self.bytes) {
             (Protocol::TCP | Protocol::UDP, &[s0, s1, d0, d1, ref rest @ ..]) => {
                 source_port = u16::from_be_bytes([s0, s1]);
                 destination_port = u16::from_be_bytes([d0, d1]);
-                if let (Protocol::TCP, Some(flags)) = (self.protocol, rest.get(9)) {
-                    tcp_flags = TcpFlags(*flags);
+                if let (Protocol::TCP, Some(&[words, flags])) = (self.protocol, rest.get(8..10)) {
+                    tcp_flags = TcpFlags(flags);
+                    has_payload = self.bytes.len() + self.cut > usize::from(words >> 4) * 4;
                 }
             }
             (Protocol::ICMP | Protocol::ICMPV6, &[first, ..]) => icmp_type = Some(first),
             _ => {}
         }
         let protocol = self.protocol;
-        Packet { time, addresses, protocol, source_port, destination_port, tcp_flags, icmp_type, outgoing, bytes }
+        Packet {
+            time,
+            addresses,
+            protocol,
+            source_port,
+            destination_port,
+            tcp_flags,
+            has_payload,
+            icmp_type,
+            outgoing,
+            bytes,
+        }
     }
 }
 
@@ -110,8 +124,9 @@ fn version_4(datagram: Cursor<'_>) -> Result<HeaderAndPayload<'_, Ipv4HeaderSlic
         total => u32::from(total).min(datagram.wire_bytes),
     };
     let protocol = Protocol(header.protocol().0);
-    let payload = if is_later_fragment(&header) { &[] } else { &within(captured, bytes)[header_length..] };
-    Ok((header, bytes, Transport { protocol, bytes: payload }))
+    let inside = within(captured, bytes);
+    let payload = if is_later_fragment(&header) { &[] } else { &inside[header_length..] };
+    Ok((header, bytes, Transport { protocol, bytes: payload, cut: bytes as usize - inside.len() }))
 }
 
 #[inline]
@@ -138,11 +153,12 @@ fn version_6(datagram: Cursor<'_>) -> Result<HeaderAndPayload<'_, Ipv6HeaderSlic
         (0, _) => datagram.wire_bytes,
         (payload, _) => (IPV6_HEADER as u32 + u32::from(payload)).min(datagram.wire_bytes),
     };
-    let payload = &within(captured, bytes)[IPV6_HEADER..];
+    let inside = within(captured, bytes);
+    let (payload, cut) = (&inside[IPV6_HEADER..], bytes as usize - inside.len());
     let transport = if is_extension(next) {
-        walk_extensions(next, payload)
+        Transport { cut, ..walk_extensions(next, payload) }
     } else {
-        Transport { protocol: Protocol(next), bytes: payload }
+        Transport { protocol: Protocol(next), bytes: payload, cut }
     };
     Ok((header, bytes, transport))
 }
@@ -163,11 +179,11 @@ fn within(captured: &[u8], bytes: u32) -> &[u8] {
 fn walk_extensions(mut next: u8, mut payload: &[u8]) -> Transport<'_> {
     loop {
         let Some(step) = extension(next, payload) else {
-            return Transport { protocol: Protocol(next), bytes: payload };
+            return Transport { protocol: Protocol(next), bytes: payload, cut: 0 };
         };
         next = step.next;
         if step.is_later_fragment {
-            return Transport { protocol: Protocol(next), bytes: &[] };
+            return Transport { protocol: Protocol(next), bytes: &[], cut: 0 };
         }
         payload = &payload[step.length..];
     }

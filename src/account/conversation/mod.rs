@@ -173,6 +173,7 @@ pub struct OneWay {
 const OPENS: u8 = 1;
 const REFUSED: u8 = 2;
 const HAS_ICMP_TYPE: u8 = 4;
+const HAS_PAYLOAD: u8 = 8;
 
 impl OneWay {
     /// Before any packet.
@@ -195,7 +196,14 @@ impl OneWay {
 
     /// Counts one packet.
     #[inline]
-    pub fn count(&mut self, time: Timestamp, flags: TcpFlags, icmp_type: Option<u8>, bytes: u32) {
+    pub fn count(
+        &mut self,
+        time: Timestamp,
+        flags: TcpFlags,
+        has_payload: bool,
+        icmp_type: Option<u8>,
+        bytes: u32,
+    ) {
         if self.packets == 0 {
             (self.first, self.last) = (time, time);
             self.first_control = icmp_type.unwrap_or(flags.0);
@@ -205,6 +213,7 @@ impl OneWay {
             self.last = time;
         }
         self.flags = self.flags.union(flags);
+        self.marks |= if has_payload { HAS_PAYLOAD } else { 0 };
         self.packets += 1;
         self.bytes += u64::from(bytes);
     }
@@ -223,6 +232,12 @@ impl OneWay {
     /// True if an ICMP error of this interval refused a packet that went this way. Its refusals have the time.
     pub const fn is_refused(&self) -> bool {
         self.marks & REFUSED != 0
+    }
+
+    /// True if a packet was TCP with data.
+    #[inline]
+    pub const fn has_payload(&self) -> bool {
+        self.marks & HAS_PAYLOAD != 0
     }
 
     /// The first packet's TCP flags; none where it was not TCP.

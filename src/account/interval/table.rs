@@ -130,8 +130,8 @@ impl<A: Address> IntervalTable<A> {
         let destination = Endpoint { address: destination, port: packet.destination_port };
         let (key, way) = ConversationKey::new(source, destination, packet.protocol);
         let hash = key.hash_under(state);
-        let Packet { time, bytes, tcp_flags: flags, icmp_type, .. } = *packet;
-        self.pending.push(PendingPacket { hash, key, time, bytes, number, way, flags, icmp_type });
+        let Packet { time, bytes, tcp_flags: flags, has_payload, icmp_type, .. } = *packet;
+        self.pending.push(PendingPacket { hash, key, time, bytes, number, way, flags, has_payload, icmp_type });
         self.pending.len() == BATCH
     }
 
@@ -160,8 +160,8 @@ impl<A: Address> IntervalTable<A> {
                     at
                 }
             };
-            let &PendingPacket { time, flags, icmp_type, bytes, .. } = packet;
-            rows[at].ways[packet.way as usize].count(time, flags, icmp_type, bytes);
+            let &PendingPacket { time, flags, has_payload, icmp_type, bytes, .. } = packet;
+            rows[at].ways[packet.way as usize].count(time, flags, has_payload, icmp_type, bytes);
         }
         pending.clear();
     }
@@ -192,6 +192,7 @@ pub(super) struct PendingPacket<A: Address> {
     number: u32,
     pub(super) way: Way,
     flags: TcpFlags,
+    has_payload: bool,
     icmp_type: Option<u8>,
 }
 

@@ -34,6 +34,7 @@ fn packet(time: i64, addresses: Addresses, protocol: Protocol, ports: [u16; 2]) 
         source_port: ports[0],
         destination_port: ports[1],
         tcp_flags: TcpFlags::default(),
+        has_payload: false,
         icmp_type: None,
         outgoing: false,
         bytes: 40,
