@@ -16,6 +16,31 @@ pub enum Rule {
     Contacts,
 }
 
+/// The factors of the comparisons: how many times the limit, or the used targets, evidence must exceed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Factors {
+    /// Times the limit, where touched targets count as well as failed ones.
+    pub touched: u32,
+    /// Times the limit, for hosts of one network by any ports.
+    pub any_port: u32,
+    /// Times the limit, for all hosts of a site.
+    pub site: u32,
+    /// Times the limit, for all hosts.
+    pub everywhere: u32,
+    /// Times the answered targets, for hosts of several networks.
+    pub answered: u32,
+    /// Times the answered targets, for all hosts.
+    pub answered_everywhere: u32,
+    /// At least one in so many of all failed targets must be by the one port that is compared.
+    pub port_share: u32,
+}
+
+impl Default for Factors {
+    fn default() -> Self {
+        Self { touched: 2, any_port: 4, site: 4, everywhere: 16, answered: 3, answered_everywhere: 9, port_share: 4 }
+    }
+}
+
 /// The limits of scans, and the sizes of the tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -35,6 +60,20 @@ pub struct Config {
     pub analyze_ports: bool,
     /// The longest time until a contact is answered.
     pub timeout: Duration,
+    /// The longest time from the beginning of a TCP contact that was answered until it is used.
+    pub use_timeout: Duration,
+    /// IP bytes of a TCP target; with more its contact is used, as with any data of the source.
+    pub used_bytes: u32,
+    /// Requests of ICMP within `echo_window`; with so many the target is used, with fewer touched.
+    pub echo_requests: u32,
+    /// The time in which requests of ICMP are counted.
+    pub echo_window: Duration,
+    /// Datagrams each way; with more a UDP target is used, with so many touched.
+    pub touching_datagrams: u32,
+    /// The time for which a target that answered stays known; at most twice as long.
+    pub memory: Duration,
+    /// The factors by which groups of targets are compared.
+    pub factors: Factors,
     /// Ports that do not count.
     pub excluded_ports: BTreeSet<u16>,
     /// The names of the rules for hosts and for ports.
@@ -58,6 +97,13 @@ impl Default for Config {
             analyze_hosts: true,
             analyze_ports: true,
             timeout: Duration::from_secs(1),
+            use_timeout: Duration::from_secs(10),
+            used_bytes: 512,
+            echo_requests: 3,
+            echo_window: Duration::from_millis(3_500),
+            touching_datagrams: 2,
+            memory: Duration::from_secs(3_600),
+            factors: Factors::default(),
             excluded_ports: BTreeSet::new(),
             names: ["host_scan".into(), "port_scan".into()],
             max_sources: 32_768,

@@ -7,20 +7,24 @@
 //! | TCP: SYN without ACK, or a first segment without SYN, ACK and RST | the source begins a contact |
 //! | TCP: SYN with ACK comes back | the target answered |
 //! | TCP: ACK after the beginning | the source continued |
+//! | TCP: data after the beginning | the source sent data |
+//! | TCP: FIN of either side, RST after the answer | the connection is closed |
 //! | TCP: RST without ACK after the answer | the source aborted |
 //! | TCP: RST comes back | the target refused |
-//! | TCP: each way acknowledges, none opens or refuses | packets were seen; source and target exchange packets |
+//! | TCP: a single ACK or FIN with ACK, without data, of an unknown connection | the source begins a contact: a probe |
+//! | TCP: each way acknowledges, none opens or refuses | packets were seen; with data: source and target exchange |
 //! | UDP: first datagram from the client | the source begins a contact |
 //! | UDP: any datagram comes back | the target answered |
+//! | UDP: the source asks again after an answer, or several come back at once | source and target exchange |
 //! | UDP: datagram to a multicast or broadcast address | a question to many hosts |
-//! | ICMP: echo request | the source begins a contact |
-//! | ICMP: echo reply | the target answered |
+//! | ICMP: request for an echo, a timestamp or a mask | the source begins a contact |
+//! | ICMP: reply to one of these | the target answered |
 //! | ICMP error that quotes a packet | the target, or a router before it, refused |
 
 use std::net::IpAddr;
 
 use super::contacts::HostPort;
-use super::groups;
+use super::discovery;
 use super::sample::SeenPackets;
 use crate::account::conversation::{Address, ConversationKey, OneWay, Way};
 use crate::account::interval::Row;
@@ -30,8 +34,12 @@ use crate::packet::{Protocol, TcpFlags, Timestamp};
 /// The flags that tell the first packets of a connection, and its refusal, from all others.
 const CONTROL: u8 = TcpFlags::SYN.0 | TcpFlags::RST.0 | TcpFlags::ACK.0;
 const OPENS_OR_REFUSES: u8 = TcpFlags::SYN.0 | TcpFlags::RST.0;
+const FIN: u8 = 0x01;
+/// The flags of a probe.
+const BARE_ACK: u8 = TcpFlags::ACK.0;
+const FIN_ACK: u8 = FIN | TcpFlags::ACK.0;
 /// PSH and FIN: flags of the later packets of a connection.
-const SENDS_OR_ENDS: u8 = 0x08 | 0x01;
+const SENDS_OR_ENDS: u8 = 0x08 | FIN;
 
 /// Signals of a contact, as a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,8 +54,14 @@ impl ContactSignals {
     pub(super) const ABORTED: Self = Self(4);
     /// The target, or a router before it, refused.
     pub(super) const REFUSED: Self = Self(8);
-    /// Source and target exchange packets for longer than a cell.
+    /// Source and target exchange data, and may have done so for long.
     pub(super) const EXCHANGED: Self = Self(16);
+    /// The source sent data over TCP.
+    pub(super) const SENT: Self = Self(32);
+    /// Either side closed the connection.
+    pub(super) const CLOSED: Self = Self(64);
+    /// The contact begins with a segment that belongs to a connection, and no connection is known.
+    pub(super) const PROBE: Self = Self(128);
 
     pub(super) const fn has(self, signal: Self) -> bool {
         self.0 & signal.0 != 0
@@ -91,6 +105,9 @@ pub(super) struct ContactEvent {
     pub(super) packets: u32,
     /// IP bytes of the source.
     pub(super) bytes: u32,
+    pub(super) reply_packets: u32,
+    /// IP bytes of the target.
+    pub(super) reply_bytes: u32,
 }
 
 /// The kinds of rows by which events are made.
@@ -185,6 +202,8 @@ pub(super) fn plain<A: Address>(merged: &MergedRow<'_, A>, way: Way, interface: 
         failed: last,
         packets: there.packets,
         bytes: u32::try_from(there.bytes).unwrap_or(u32::MAX),
+        reply_packets: back.packets,
+        reply_bytes: u32::try_from(back.bytes).unwrap_or(u32::MAX),
     }
 }
 
@@ -196,6 +215,38 @@ fn both<A: Address>(row: &Row<A>, way: Way) -> (&OneWay, &OneWay) {
 /// The event of a conversation that began before.
 pub(super) fn of_known<A: Address>(merged: &MergedRow<'_, A>, interface: u16, signals: ContactSignals) -> ContactEvent {
     ContactEvent { signals, ..plain(merged, merged.request_way, interface) }
+}
+
+/// The signals of an established TCP row. Data count as exchanged if the target was ever seen to speak, and the source sent
+/// some or the target more than `used_bytes`.
+#[inline]
+pub(super) fn established_signals<A: Address>(merged: &MergedRow<'_, A>, used_bytes: u32) -> ContactSignals {
+    let (there, back) = both(merged.row, merged.request_way);
+    let exchanges = there.has_payload() || back.bytes > u64::from(used_bytes);
+    ContactSignals::default()
+        .with(ContactSignals::ANSWERED, back.packets > 0)
+        .with(ContactSignals::CONTINUED, there.packets > 0)
+        .with(ContactSignals::SENT, there.has_payload())
+        .with(ContactSignals::CLOSED, (there.flags.0 | back.flags.0) & FIN != 0)
+        .with(ContactSignals::EXCHANGED, exchanges && merged.seen == [true; 2])
+}
+
+/// True if the sender of `way` begins a contact with a probe: one segment of a connection of which nothing else is known,
+/// without data. Not a server's: those outlive the memory of their connections.
+#[inline]
+fn is_probe<A: Address>(merged: &MergedRow<'_, A>, way: Way) -> bool {
+    let there = &merged.row.ways[way as usize];
+    let is_bare = there.packets == 1 && matches!(there.flags.0, BARE_ACK | FIN_ACK) && !there.has_payload();
+    is_bare && !merged.is_known && merged.row.opener() == way && merged.request_way == way
+}
+
+/// The probe that an established row may be.
+#[inline]
+pub(super) fn of_probe<A: Address>(merged: &MergedRow<'_, A>, interface: u16) -> Option<ContactEvent> {
+    let way = merged.request_way;
+    let (_, back) = both(merged.row, way);
+    let signals = ContactSignals::PROBE.with(ContactSignals::ANSWERED, back.packets > 0);
+    is_probe(merged, way).then(|| ContactEvent { begins: true, signals, ..plain(merged, way, interface) })
 }
 
 /// The beginning of a contact by the first sender of a row.
@@ -226,16 +277,19 @@ pub(super) fn of_refusal<A: Address>(
         failed: time,
         packets: 0,
         bytes: 0,
+        reply_packets: 0,
+        reply_bytes: 0,
     }
 }
 
 /// The events of a TCP row that opens or refuses, one for the contact of each side with the other.
 pub(super) fn of_opening<A: Address>(merged: &MergedRow<'_, A>, interface: u16) -> [Option<ContactEvent>; 2] {
-    let begins = Way::BOTH.map(|way| begins_tcp(merged, way));
+    let begins = Way::BOTH.map(|way| begins_tcp(merged, way) || is_probe(merged, way));
     Way::BOTH.map(|way| {
         let is_other_begun = begins[way.reversed() as usize] && !begins[way as usize];
         let (there, back) = both(merged.row, way);
-        let signals = tcp_signals(there, back);
+        let probes = is_probe(merged, way);
+        let signals = tcp_signals(there, back, probes);
         let is_silent = is_other_begun || !begins[way as usize] && signals == ContactSignals::default();
         if is_silent || merged.row.key.endpoints(way).1.port == 0 {
             return None;
@@ -261,16 +315,20 @@ fn begins_tcp<A: Address>(merged: &MergedRow<'_, A>, way: Way) -> bool {
 }
 
 #[inline]
-fn tcp_signals(there: &OneWay, back: &OneWay) -> ContactSignals {
+fn tcp_signals(there: &OneWay, back: &OneWay, probes: bool) -> ContactSignals {
     let (rst, ack) = (TcpFlags::RST, TcpFlags::ACK);
     // Where flags were not captured, any packet back counts as an answer.
     let is_answer = back.flags.contains(TcpFlags::SYN.union(ack)) || back.packets > 0 && back.flags.0 & CONTROL == 0;
-    let continues = there.flags.contains(ack);
+    let continues = there.flags.contains(ack) && !probes;
+    let resets = there.flags.contains(rst) && continues || back.flags.contains(rst) && is_answer;
     ContactSignals::default()
         .with(ContactSignals::ANSWERED, is_answer)
         .with(ContactSignals::CONTINUED, continues)
         .with(ContactSignals::ABORTED, there.flags.contains(rst) && !continues)
         .with(ContactSignals::REFUSED, back.flags.contains(rst) && !is_answer)
+        .with(ContactSignals::SENT, there.has_payload())
+        .with(ContactSignals::CLOSED, (there.flags.0 | back.flags.0) & FIN != 0 || resets)
+        .with(ContactSignals::PROBE, probes)
 }
 
 /// The question to many hosts that a UDP row may be.
@@ -278,43 +336,53 @@ fn tcp_signals(there: &OneWay, back: &OneWay) -> ContactSignals {
 pub(super) fn of_question<A: Address>(merged: &MergedRow<'_, A>, interface: u16) -> Option<ContactEvent> {
     let way = merged.row.opener();
     let (source, target) = merged.row.key.endpoints(way);
-    if !groups::may_ask_many(source.address.into(), target.address.into()) {
+    if !discovery::may_ask_many(source.address.into(), target.address.into()) {
         return None;
     }
     Some(ContactEvent { kind: EventKind::Question, ..plain(merged, way, interface) })
 }
 
 /// The event of a UDP row. A late answer does not begin a contact, nor does an answer to a question that went to many hosts,
-/// nor a datagram to the broadcast address of the source's own network.
+/// nor a datagram to the broadcast address of the source's own network. A source that asks again on the same ports after an
+/// answer exchanges data, and so does a target that sends several datagrams at once.
 pub(super) fn of_datagrams<A: Address>(merged: &MergedRow<'_, A>, interface: u16) -> Option<ContactEvent> {
     let way = merged.request_way;
     let (there, back) = both(merged.row, way);
     let event = plain(merged, way, interface);
     let opens = !merged.is_known && merged.row.opener() == way && there.packets > 0;
     let begins = opens
-        && !groups::is_discovery_answer(event.source_port, event.target.port)
-        && !groups::is_own_broadcast(event.source, event.target.address);
-    let signals = ContactSignals::default().with(ContactSignals::ANSWERED, back.packets > 0);
+        && !discovery::is_discovery_answer(event.source_port, event.target.port)
+        && !discovery::is_own_broadcast(event.source, event.target.address);
+    let goes_on = there.packets > 0 || back.packets > 2;
+    let exchanges = merged.is_known && merged.seen == [true; 2] && goes_on;
+    let signals = ContactSignals::default()
+        .with(ContactSignals::ANSWERED, back.packets > 0)
+        .with(ContactSignals::EXCHANGED, exchanges);
     (event.target.port != 0).then_some(ContactEvent { begins, signals, ..event })
 }
 
-/// The events of an ICMP row, one for each host's contact with the other: echo requests begin them, any echo answers.
+/// The events of an ICMP row, one for each host's contact with the other: requests begin them, replies answer. So does a
+/// request of the other host, as far as only the first type of a row is known.
 pub(super) fn of_icmp<A: Address>(merged: &MergedRow<'_, A>, interface: u16) -> [Option<ContactEvent>; 2] {
-    let (request, reply) = echo_types(merged.row.key.protocol());
+    let [requests, replies] = icmp_types(merged.row.key.protocol());
     Way::BOTH.map(|way| {
         let (there, back) = both(merged.row, way);
         let (source, target) = merged.row.key.endpoints(way);
         let begins = there.packets > 0
-            && there.icmp_type() == Some(request)
-            && !groups::is_own_broadcast(source.address.into(), target.address.into());
-        let is_answered =
-            back.packets > 0 && back.icmp_type().is_some_and(|kind| kind == reply || begins && kind == request);
+            && there.icmp_type().is_some_and(|kind| requests.contains(&kind))
+            && !discovery::is_own_broadcast(source.address.into(), target.address.into());
+        let answers = |kind: u8| replies.contains(&kind) || begins && requests.contains(&kind);
+        let is_answered = back.packets > 0 && back.icmp_type().is_some_and(answers);
         let signals = ContactSignals::default().with(ContactSignals::ANSWERED, is_answered);
         (begins || is_answered).then(|| ContactEvent { begins, signals, ..plain(merged, way, interface) })
     })
 }
 
-/// The types of echo request and reply (RFC 792, RFC 4443).
-fn echo_types(protocol: Protocol) -> (u8, u8) {
-    if protocol == Protocol::ICMPV6 { (128, 129) } else { (8, 0) }
+/// The types of requests and of replies: echo, timestamp, information and mask (RFC 792, RFC 950); echo and node
+/// information (RFC 4443, RFC 4620).
+const fn icmp_types(protocol: Protocol) -> [&'static [u8]; 2] {
+    match protocol {
+        Protocol::ICMPV6 => [&[128, 139], &[129, 140]],
+        _ => [&[8, 13, 15, 17], &[0, 14, 16, 18]],
+    }
 }

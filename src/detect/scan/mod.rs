@@ -6,11 +6,14 @@
 
 mod all_contacts;
 mod broadcasts;
+mod comparison;
 mod config;
 mod contacts;
 mod events;
-mod groups;
+mod discovery;
 mod interface_positions;
+mod known;
+mod networks;
 mod outcomes;
 mod reported;
 mod rows;

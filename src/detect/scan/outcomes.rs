@@ -1,14 +1,15 @@
-//! Events → outcomes: a contact is answered, failed, or unknown, and its outcome is marked for its source.
+//! Events → outcomes: a contact failed, touched its target or used it, or is unknown; its outcome is marked for its source.
 //!
 //! Takes events; changes pending contacts and the marks of targets. An event is applied in its cell, in any order, and a
 //! contact is judged at the end of the cell of its deadline. So tick and order do not matter. Must not know rows.
 
 use std::net::IpAddr;
 
+use super::config::Config;
 use super::contacts::pending::PendingContact;
-use super::contacts::{Aspect, HostPort, NEVER};
+use super::contacts::{Aspect, Evidence, HostPort, Relation};
 use super::events::{ContactEvent, ContactSignals, EventKind};
-use super::groups;
+use super::discovery;
 use super::sample::SeenPackets;
 use super::state::ScanState;
 use super::visibility::SocketAddress;
@@ -21,8 +22,10 @@ const MOST_BYTES: u32 = 4_096;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ContactOutcome {
-    /// Answered in a cell.
-    Answered(Cell),
+    /// Answered and used, in a cell.
+    Used(Cell),
+    /// Answered and not used, as was known at this moment.
+    Touched(Timestamp),
     /// Refused, aborted or not answered in time, at this moment.
     Failed(Timestamp),
 }
@@ -34,7 +37,28 @@ struct Settled {
     interface: u16,
     /// The times of the source's first and last packet.
     packets: [Timestamp; 2],
+    /// The source's port if the contact is a probe; else 0.
+    probe_port: u16,
+    /// True if it failed because a datagram had no answer.
+    is_silent: bool,
     outcome: ContactOutcome,
+}
+
+impl Settled {
+    fn new(contact: &PendingContact, outcome: ContactOutcome) -> Self {
+        let PendingContact { target, interface, first, last, .. } = *contact;
+        let signals = ContactSignals(contact.signals);
+        let probe_port = if signals.has(ContactSignals::PROBE) { contact.source_port } else { 0 };
+        let is_silent = target.protocol == Protocol::UDP && !signals.has(ContactSignals::REFUSED);
+        Self { target, interface, packets: [first, last], probe_port, is_silent, outcome }
+    }
+
+    /// What it proves at `time`, in `cell`.
+    const fn evidence(&self, time: Timestamp, cell: Cell) -> Evidence {
+        let Self { target, interface, packets: [begun, _], probe_port, is_silent, outcome } = *self;
+        let touches = matches!(outcome, ContactOutcome::Touched(_));
+        Evidence { touches, time, cell, begun, target, interface, probe_port, is_silent }
+    }
 }
 
 impl ScanState {
@@ -48,7 +72,7 @@ impl ScanState {
     /// True if contacts with a port of a host count.
     #[inline]
     pub(super) fn counts(&self, source: IpAddr, target: IpAddr, port: u16) -> bool {
-        !self.config.excluded_ports.contains(&port) && groups::are_hosts(source, target)
+        !self.config.excluded_ports.contains(&port) && discovery::are_hosts(source, target)
     }
 
     /// True if only contacts of suspicious sources find room.
@@ -78,7 +102,8 @@ impl ScanState {
         if (is_answer || is_refusal) && (is_found || event.packets > 0) || exchanged {
             self.note_answer(event);
         }
-        if exchanged || !is_found && !event.begins && is_answer && event.is_known {
+        // A datagram's contact that is still pending counts its own datagrams.
+        if exchanged && !(is_found && event.target.protocol == Protocol::UDP) {
             self.refresh(event);
         } else if !is_found && event.begins {
             self.begin_contact(event);
@@ -102,8 +127,8 @@ impl ScanState {
         let cell = self.cell(event.last);
         let found = self.pending.find((event.source, event.source_port), &event.target);
         let Some((at, contact)) = found else { return false };
-        add(contact, event, cell);
-        if let Some(outcome) = outcome(contact, event.failed) {
+        add(contact, event);
+        if let Some(outcome) = outcome(contact, event, cell, &self.config) {
             let contact = self.pending.resolve(at);
             self.settle(&contact, outcome);
         }
@@ -132,22 +157,24 @@ impl ScanState {
         }
         let mut contact =
             PendingContact::new((event.source, event.source_port), event.target, event.interface, event.first);
-        add(&mut contact, event, self.cell(event.last));
-        match outcome(&contact, event.failed) {
+        add(&mut contact, event);
+        match outcome(&contact, event, self.cell(event.last), &self.config) {
             Some(outcome) => self.settle(&contact, outcome),
             None => self.pending.insert(contact, self.cell(contact.first + self.config.timeout)),
         }
     }
 
-    /// Marks a target that exchanges packets with its source as answering, in this part of the window.
+    /// Marks a target that exchanges data with its source as used, in this part of the window.
     fn refresh(&mut self, event: &ContactEvent) {
         if self.contacts.is_full() && self.contacts.find(event.source).is_none() {
             return;
         }
         let cell = self.visibility.block_start(self.cell(event.last));
         let ContactEvent { target, interface, first, last, .. } = *event;
-        let outcome = ContactOutcome::Answered(cell);
-        self.mark(event.source, &Settled { target, interface, packets: [first, last], outcome });
+        let outcome = ContactOutcome::Used(cell);
+        let settled =
+            Settled { target, interface, packets: [first, last], probe_port: 0, is_silent: false, outcome };
+        self.mark(event.source, &settled);
     }
 
     fn settle(&mut self, contact: &PendingContact, outcome: ContactOutcome) {
@@ -155,8 +182,7 @@ impl ScanState {
         if has_failed && self.visibility.is_blind(contact.interface) {
             self.unknown += 1;
         } else if !(has_failed && self.is_answer_to_question(contact)) {
-            let PendingContact { target, interface, first, last, .. } = *contact;
-            self.mark(contact.source, &Settled { target, interface, packets: [first, last], outcome });
+            self.mark(contact.source, &Settled::new(contact, outcome));
         }
     }
 
@@ -169,6 +195,7 @@ impl ScanState {
 
     /// Ends a cell: contacts whose deadline has passed get their outcome.
     pub(super) fn end_cell(&mut self, cell: Cell) {
+        self.memory.end_cell(self.grid.start(cell));
         self.visibility.judge(cell);
         for event in std::mem::take(&mut self.unmatched.events) {
             self.update_pending(&event);
@@ -185,11 +212,11 @@ impl ScanState {
     /// Settles a contact whose deadline has passed. One that was tried again later is pending again.
     fn expire(&mut self, cell: Cell, contact: PendingContact) {
         let signals = ContactSignals(contact.signals);
+        if signals.has(ContactSignals::ANSWERED) {
+            return self.expire_answered(cell, contact);
+        }
         let is_stream = contact.target.protocol == Protocol::UDP
             && (contact.packets > MOST_DATAGRAMS || contact.bytes > MOST_BYTES);
-        if signals.has(ContactSignals::ANSWERED) {
-            return self.settle(&contact, ContactOutcome::Answered(contact.answered));
-        }
         if is_stream || signals.has(ContactSignals::CONTINUED) {
             self.unknown += 1;
             return;
@@ -202,49 +229,84 @@ impl ScanState {
         }
     }
 
+    /// A contact that was answered waits for its use, as long as there is room; then it touched its target.
+    fn expire_answered(&mut self, cell: Cell, contact: PendingContact) {
+        let wait = match contact.target.protocol {
+            Protocol::TCP if ContactSignals(contact.signals).has(ContactSignals::CONTINUED) => self.config.use_timeout,
+            Protocol::TCP | Protocol::UDP => self.config.timeout,
+            _ => self.config.echo_window,
+        };
+        let deadline = contact.first + wait;
+        let is_used = contact.target.protocol == Protocol::UDP
+            && contact.packets.max(contact.reply_packets) > self.config.touching_datagrams;
+        if is_used {
+            self.settle(&contact, ContactOutcome::Used(cell));
+        } else if self.grid.cell(deadline) <= cell {
+            self.settle(&contact, ContactOutcome::Touched(deadline));
+        } else if self.pending.is_nearly_full() {
+            self.settle(&contact, ContactOutcome::Used(cell));
+        } else {
+            self.pending.insert(contact, self.grid.cell(deadline));
+        }
+    }
+
     /// Marks an outcome, for the host and for the port.
-    fn mark(&mut self, source: IpAddr, settled: &Settled) {
+    fn mark(&mut self, address: IpAddr, settled: &Settled) {
         let has_port = settled.target.port != 0;
-        let Some(source) = self.contacts.find_or_insert(source) else { return };
+        let Some(source) = self.contacts.find_or_insert(address) else { return };
         for aspect in Aspect::BOTH {
             if self.is_analyzed(aspect) && (aspect == Aspect::Hosts || has_port) {
-                self.mark_aspect(source, aspect, settled);
-                if matches!(settled.outcome, ContactOutcome::Failed(_)) {
+                let is_counted = self.mark_aspect(source, aspect, settled);
+                if is_counted {
                     self.follow_trail(source, aspect, settled.packets, settled.target);
                 }
             }
         }
+        if !matches!(settled.outcome, ContactOutcome::Failed(_)) {
+            self.memory.insert(address, &settled.target);
+        }
     }
 
-    fn mark_aspect(&mut self, source: u32, aspect: Aspect, settled: &Settled) {
-        let Settled { target, interface, packets: [begun, _], outcome } = *settled;
+    /// Marks an outcome for one aspect; true if it counts as evidence. Only a first contact does: a target that answered
+    /// the source before is known, and when it answers again, it is used.
+    fn mark_aspect(&mut self, source: u32, aspect: Aspect, settled: &Settled) -> bool {
         let horizon = self.horizon(self.current().unwrap_or_default(), aspect);
-        let failed_cell = if let ContactOutcome::Failed(time) = outcome { self.cell(time) } else { NEVER };
-        let Some(mark) = self.contacts.mark(source, aspect, target, horizon) else { return };
-        let time = match outcome {
-            ContactOutcome::Answered(cell) => {
-                mark.answered = mark.answered.max(cell);
-                return;
+        let target = &settled.target;
+        let evidence = match settled.outcome {
+            ContactOutcome::Used(_) => None,
+            ContactOutcome::Touched(time) | ContactOutcome::Failed(time) => {
+                Some(settled.evidence(time, self.cell(time)))
             }
-            ContactOutcome::Failed(time) => time,
         };
-        let was_counted = mark.counted >= horizon;
-        let is_failing = was_counted && mark.answered < horizon;
-        let is_earlier = (time, target, interface) < (mark.since, mark.target, mark.interface);
-        if if mark.counted == failed_cell { is_earlier } else { !is_failing } {
-            (mark.since, mark.target, mark.interface, mark.begun) = (time, target, interface, begun);
+        let address = self.contacts.address(source);
+        let Some(mark) = self.contacts.mark(source, aspect, *target, horizon) else { return false };
+        mark.ports.add(target.protocol, target.port);
+        let (Some(evidence), relation) = (evidence, mark.relation(horizon)) else {
+            if let ContactOutcome::Used(cell) = settled.outcome {
+                mark.use_in(cell);
+            }
+            return false;
+        };
+        let is_known = match (aspect, relation) {
+            (_, Some(Relation::Used)) | (Aspect::Hosts, Some(Relation::Known)) => true,
+            (Aspect::Hosts, Some(_)) => false,
+            _ => self.memory.contains(address, aspect, target),
+        };
+        if is_known {
+            mark.meet_again(&evidence, horizon);
+            return false;
         }
-        mark.counted = mark.counted.max(failed_cell);
-        let weight = if was_counted { 0 } else { mark.weight() };
+        let weight = if mark.is_evidence(horizon) { 0 } else { mark.weight() };
+        mark.accuse(&evidence, horizon);
         self.count(source, aspect, weight);
+        true
     }
 }
 
-fn add(contact: &mut PendingContact, event: &ContactEvent, cell: Cell) {
-    if event.signals.has(ContactSignals::ANSWERED) && contact.answered == NEVER {
-        contact.answered = cell;
-    }
+fn add(contact: &mut PendingContact, event: &ContactEvent) {
     contact.signals |= event.signals.0;
+    contact.reply_packets = contact.reply_packets.saturating_add(event.reply_packets);
+    contact.reply_bytes = contact.reply_bytes.saturating_add(event.reply_bytes);
     if event.packets > 0 {
         contact.first = contact.first.min(event.first);
         contact.last = contact.last.max(event.last);
@@ -253,16 +315,39 @@ fn add(contact: &mut PendingContact, event: &ContactEvent, cell: Cell) {
     }
 }
 
-/// The outcome of a contact by its signals; none while that is open. A contact that failed did so at `failed`.
-fn outcome(contact: &PendingContact, failed: Timestamp) -> Option<ContactOutcome> {
+/// The outcome of a contact after an event in `cell`; none while that is open.
+fn outcome(contact: &PendingContact, event: &ContactEvent, cell: Cell, config: &Config) -> Option<ContactOutcome> {
     let signals = ContactSignals(contact.signals);
     if !signals.has(ContactSignals::ANSWERED) {
-        return signals.has(ContactSignals::REFUSED).then_some(ContactOutcome::Failed(failed));
+        return signals.has(ContactSignals::REFUSED).then_some(ContactOutcome::Failed(event.failed));
     }
-    if contact.target.protocol != Protocol::TCP || signals.has(ContactSignals::CONTINUED) {
-        return Some(ContactOutcome::Answered(contact.answered));
+    match contact.target.protocol {
+        Protocol::TCP => outcome_of_answered(contact, event, cell, config),
+        // A datagram's contact is settled at its deadline.
+        Protocol::UDP => None,
+        _ => (contact.packets >= config.echo_requests).then_some(ContactOutcome::Used(cell)),
     }
-    signals.has(ContactSignals::ABORTED).then_some(ContactOutcome::Failed(failed))
+}
+
+/// The outcome of an answered TCP contact.
+fn outcome_of_answered(
+    contact: &PendingContact,
+    event: &ContactEvent,
+    cell: Cell,
+    config: &Config,
+) -> Option<ContactOutcome> {
+    let signals = ContactSignals(contact.signals);
+    let is_closed = [ContactSignals::CLOSED, ContactSignals::REFUSED, ContactSignals::ABORTED];
+    if signals.has(ContactSignals::PROBE) || signals.has(ContactSignals::SENT) || contact.reply_bytes > config.used_bytes
+    {
+        Some(ContactOutcome::Used(cell))
+    } else if signals.has(ContactSignals::ABORTED) && !signals.has(ContactSignals::CONTINUED) {
+        Some(ContactOutcome::Failed(event.failed))
+    } else if is_closed.into_iter().any(|signal| signals.has(signal)) {
+        Some(ContactOutcome::Touched(event.last))
+    } else {
+        None
+    }
 }
 
 fn ends(event: &ContactEvent) -> [SocketAddress; 2] {

@@ -8,8 +8,9 @@ use std::collections::{BTreeSet, VecDeque};
 use super::config::{Config, Rule};
 use super::contacts::askers::Askers;
 use super::contacts::pending::PendingContacts;
-use super::contacts::{Aspect, ContactBounds, Contacts, HostPort, Keeping, Mark};
+use super::contacts::{Aspect, ContactBounds, Contacts, HostPort, Keeping, Mark, Relation};
 use super::events::ContactEvent;
+use super::known::KnownTargets;
 use super::trail::Trails;
 use super::visibility::Visibility;
 use crate::packet::Timestamp;
@@ -42,6 +43,7 @@ pub(super) struct ScanState {
     /// The first and last contacts of suspects and of sources that were reported.
     pub(super) trails: Trails,
     pub(super) pending: PendingContacts,
+    pub(super) memory: KnownTargets,
     pub(super) visibility: Visibility,
     /// Addresses and ports that asked many hosts at once, by multicast or broadcast: what answers them is no contact.
     pub(super) askers: Askers,
@@ -69,6 +71,7 @@ impl ScanState {
             suspects: BTreeSet::new(),
             trails: Trails::default(),
             pending: PendingContacts::new(config.max_waiting, seeds.tables),
+            memory: KnownTargets::new(config.memory, seeds),
             visibility: Visibility::new(window_cells[0], Sampling::new(seeds.sampling)),
             askers: Askers::new(seeds),
             deferred: EventQueue::default(),
@@ -156,8 +159,8 @@ impl ScanState {
         }
         let horizon = self.horizon(self.current().unwrap_or_default(), aspect);
         let contacts = &self.contacts;
-        let failing = |mark: &&Mark| mark.counted >= horizon && mark.answered < horizon;
-        let known = || contacts.marks(source, aspect).filter(failing).map(|mark| (mark.begun, mark.target));
+        let counts = |mark: &&Mark| matches!(mark.relation(horizon), Some(Relation::Failed | Relation::Touched));
+        let known = || contacts.marks(source, aspect).filter(counts).map(|mark| (mark.begun, mark.target));
         self.trails.follow((aspect, contacts.address(source)), packets, target, is_suspect.then_some(known));
     }
 
@@ -180,6 +183,7 @@ impl ScanState {
         self.suspects.clear();
         self.trails.clear();
         self.pending.clear();
+        self.memory.clear();
         self.visibility.clear();
         self.askers.clear();
         self.deferred.events.clear();
@@ -192,6 +196,7 @@ impl ScanState {
         self.contacts.memory_bytes()
             + self.trails.memory_bytes()
             + self.pending.memory_bytes()
+            + self.memory.memory_bytes()
             + self.visibility.memory_bytes()
             + self.askers.memory_bytes()
             + self.deferred.memory_bytes()
@@ -201,11 +206,12 @@ impl ScanState {
 
 fn bounds(config: &Config) -> ContactBounds {
     let exact = [config.contacted_ips, config.contacted_ports].map(|limit| EXACT.max(TIMES_LIMIT * limit as usize));
-    let (keeping, targets_each) = match config.rule {
-        Rule::Evidence => (Keeping::Sample, exact),
-        Rule::Contacts => (Keeping::Latest, exact.map(|exact| 2 * exact)),
+    let (keeping, targets_each, ports_by_network) = match config.rule {
+        Rule::Evidence => (Keeping::Sample, exact, true),
+        Rule::Contacts => (Keeping::Latest, exact.map(|exact| 2 * exact), false),
     };
-    ContactBounds { sources: config.max_sources, targets: config.max_contacts, targets_each, keeping }
+    let (sources, targets) = (config.max_sources, config.max_contacts);
+    ContactBounds { sources, targets, targets_each, keeping, ports_by_network }
 }
 
 /// Events that wait, at most [`MOST_EVENTS`].

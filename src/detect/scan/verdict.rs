@@ -7,31 +7,58 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::broadcasts;
+use super::comparison::{self, ComparedTarget, Comparison, Limits};
 use super::config::Rule;
-use super::contacts::{Aspect, HostPort, Keeping, Mark};
+use super::contacts::{Aspect, HostPort, Mark, Relation};
 use super::state::ScanState;
 use super::trail::Trail;
 use crate::detect::{Detection, Figures, Kind, Level, MAXIMUM_TARGETS, Span, Subject, Target};
 use crate::packet::{Protocol, Timestamp};
 use crate::time_grid::Cell;
 
-/// The targets of a source that count at the end of a cell.
-#[derive(Debug, Default)]
+/// The targets of a source at the end of a cell, compared.
+#[derive(Debug)]
 pub(super) struct Tally {
-    pub(super) value: u64,
-    pub(super) answered: u64,
-    /// Targets that were counted, also those that answered since or came by an interface without answers.
+    pub(super) comparison: Comparison,
+    /// Targets with failed contacts that count.
+    pub(super) failed: u64,
+    /// Targets of the window, whatever the outcome of their contacts.
+    pub(super) contacted: u64,
+    /// Targets that are or were evidence: a cheap bound for later cells.
     marked: u64,
-    /// The targets that count, with their weights, the earliest first.
+    /// The targets that count in the comparison, with their weights, the earliest first.
     counting: Vec<(Timestamp, HostPort, u64)>,
     /// The time of their first packet.
     begun: Option<Timestamp>,
     /// A target stands for others that are not held, or only the latest targets are held.
     is_estimate: bool,
-    /// A target was counted in this cell.
+    /// A target that counts in the comparison did so in this cell.
     is_fresh: bool,
     /// A target of a later cell was counted already, because its event could not be deferred: there is more to judge then.
     is_ahead: bool,
+}
+
+impl Tally {
+    pub(super) fn nothing(limit: u64) -> Self {
+        Self {
+            comparison: Comparison::none(limit),
+            failed: 0,
+            contacted: 0,
+            marked: 0,
+            counting: Vec::new(),
+            begun: None,
+            is_estimate: false,
+            is_fresh: false,
+            is_ahead: false,
+        }
+    }
+
+    /// Adds a target that counts.
+    fn count(&mut self, mark: &Mark, cell: Cell) {
+        self.is_fresh |= mark.counted >= cell;
+        self.begun = Some(self.begun.map_or(mark.begun, |first| first.min(mark.begun)));
+        self.counting.push((mark.since, mark.target, mark.weight()));
+    }
 }
 
 /// The sources that were reported as over a limit, until they are reported as under it; by kind, with the time since when.
@@ -58,7 +85,8 @@ impl OngoingScans {
         }
         for ((kind, address), source) in to_judge {
             let aspect = if kind == Kind::HostScan { Aspect::Hosts } else { Aspect::Ports };
-            let tally = source.map_or_else(Tally::default, |source| count_again(state, cell, source, aspect));
+            let nothing = Tally::nothing(state.limit(aspect));
+            let tally = source.map_or(nothing, |source| count_again(state, cell, source, aspect));
             detections.extend(self.judge_one(state, cell, (kind, address), aspect, &tally));
             let is_suspect = || source.is_some_and(|source| state.suspects.contains(&source));
             if !self.since.contains_key(&(kind, address)) && !is_suspect() {
@@ -75,15 +103,15 @@ impl OngoingScans {
         aspect: Aspect,
         tally: &Tally,
     ) -> Option<Detection> {
-        let threshold = threshold(state, aspect, tally);
-        let level = Level::of(tally.value, threshold);
+        let Comparison { value, threshold, .. } = tally.comparison;
+        let level = Level::of(value, threshold);
         let known_since = self.since.get(&subject).copied();
         // Answers that leave the window before failures do not make a silent source a scanner.
         if known_since.is_none() && !(level == Level::Over && tally.is_fresh) {
             return None;
         }
         let at = state.grid.end(cell);
-        let since = known_since.unwrap_or_else(|| crossing(state, cell, tally, threshold));
+        let since = known_since.unwrap_or_else(|| crossing(state, cell, tally));
         if level == Level::Under {
             self.since.remove(&subject);
         } else {
@@ -91,7 +119,7 @@ impl OngoingScans {
         }
         let (kind, address) = subject;
         let rule = state.config.names[aspect as usize].clone();
-        let figures = figures(state, aspect, address, tally, threshold);
+        let figures = figures(state, aspect, address, tally);
         Some(Detection { kind, rule, subject: Subject::Source(address), level, since, at, figures })
     }
 }
@@ -115,60 +143,105 @@ fn count_again(state: &mut ScanState, cell: Cell, source: u32, aspect: Aspect) -
 }
 
 pub(super) fn tally(state: &ScanState, cell: Cell, source: u32, aspect: Aspect) -> Tally {
-    let mut tally = sum(state, cell, source, aspect, |_| false);
-    if state.config.rule == Rule::Evidence && aspect == Aspect::Hosts {
-        let failed = tally.counting.iter().map(|(_, place, weight)| (place, *weight));
-        if let Some(ones) = broadcasts::ones_at_end(failed) {
-            tally = sum(state, cell, source, aspect, |place| broadcasts::may_be_one(place, ones));
-        }
-    }
+    let mut tally = match state.config.rule {
+        Rule::Evidence => by_evidence(state, cell, source, aspect),
+        Rule::Contacts => by_contacts(state, cell, source, aspect),
+    };
     tally.counting.sort_unstable();
-    if state.contacts.keeping() == Keeping::Latest {
-        let kept = state.contacts.kept_at_least(aspect) as u64;
-        tally.is_estimate |= tally.value >= kept;
-        tally.value = tally.value.min(kept);
-    }
     tally
 }
 
-/// Counts the targets of a source, without the failed contacts for which `is_left_out` holds.
-fn sum(state: &ScanState, cell: Cell, source: u32, aspect: Aspect, is_left_out: impl Fn(&HostPort) -> bool) -> Tally {
-    let (horizon, end) = (state.horizon(cell, aspect), state.grid.end(cell));
-    let is_by_evidence = state.config.rule == Rule::Evidence;
-    let counts = |mark: &Mark| mark.counted >= horizon && (is_by_evidence || mark.since < end);
-    let mut tally = Tally::default();
+/// Compares the targets of a source, like with like.
+fn by_evidence(state: &ScanState, cell: Cell, source: u32, aspect: Aspect) -> Tally {
+    let limits = Limits { limit: state.limit(aspect), factors: state.config.factors };
+    let horizon = state.horizon(cell, aspect);
+    let mut tally = Tally::nothing(limits.limit);
+    let mut marks: Vec<(&Mark, ComparedTarget)> = Vec::new();
     for mark in state.contacts.marks(source, aspect) {
+        let Some(relation) = mark.relation(horizon) else { continue };
         let weight = mark.weight();
-        if mark.counted >= horizon {
+        tally.contacted += weight;
+        tally.is_estimate |= weight > 1;
+        let is_evidence = mark.is_evidence(horizon);
+        if is_evidence {
             tally.marked += weight;
-            tally.is_ahead |= mark.counted > cell || !is_by_evidence && mark.since >= end;
+            tally.is_ahead |= mark.counted > cell;
         }
-        if mark.answered >= horizon {
-            tally.answered += weight;
-            tally.is_estimate |= weight > 1;
-        } else if counts(mark)
-            && !(is_by_evidence && state.visibility.is_blind(mark.interface))
-            && !is_left_out(&mark.target)
-        {
-            tally.value += weight;
-            tally.is_fresh |= mark.counted >= cell;
-            tally.is_estimate |= weight > 1;
-            tally.begun = Some(tally.begun.map_or(mark.begun, |first| first.min(mark.begun)));
-            tally.counting.push((mark.since, mark.target, weight));
+        if !(is_evidence && state.visibility.is_blind(mark.interface)) {
+            marks.push((mark, ComparedTarget { target: mark.target, ports: mark.ports, relation, weight }));
+        }
+    }
+    // Fewer than the limit are no scan, however they are compared.
+    if tally.marked > limits.limit {
+        exonerate(state, &mut marks, source, aspect, horizon);
+        let targets: Vec<ComparedTarget> = marks.iter().map(|(_, target)| *target).collect();
+        tally.comparison = comparison::clearest(&targets, aspect, &limits);
+    }
+    for (mark, target) in &marks {
+        tally.failed += if target.relation == Relation::Failed { target.weight } else { 0 };
+        if tally.comparison.value > 0 && tally.comparison.counts(target, aspect) {
+            tally.count(mark, cell);
         }
     }
     tally
 }
 
-/// The value above which a source is over its limit.
-fn threshold(state: &ScanState, aspect: Aspect, tally: &Tally) -> u64 {
-    state.limit(aspect).max(tally.answered)
+/// Removes the failed targets that prove nothing: datagrams to a host that contacts the source itself, probes from many
+/// ports, and directed broadcasts.
+fn exonerate(
+    state: &ScanState,
+    marks: &mut Vec<(&Mark, ComparedTarget)>,
+    source: u32,
+    aspect: Aspect,
+    horizon: Cell,
+) {
+    let address = state.contacts.address(source);
+    let is_failed = |target: &ComparedTarget| target.relation == Relation::Failed;
+    let mut by_probe_port: BTreeMap<u16, u64> = BTreeMap::new();
+    for (mark, target) in marks.iter().filter(|(mark, target)| is_failed(target) && mark.probe_port != 0) {
+        *by_probe_port.entry(mark.probe_port).or_default() += target.weight;
+    }
+    let limit = state.limit(aspect);
+    marks.retain(|(mark, target)| {
+        let is_stray = || mark.probe_port != 0 && by_probe_port[&mark.probe_port] <= limit;
+        let is_peer = || {
+            aspect == Aspect::Hosts
+                && mark.is_silent
+                && state.contacts.has_contacted(target.target.address, address, horizon)
+        };
+        !is_failed(target) || !is_stray() && !is_peer()
+    });
+    if aspect == Aspect::Hosts {
+        let failed = marks.iter().filter(|(_, target)| is_failed(target));
+        if let Some(ones) = broadcasts::ones_at_end(failed.map(|(_, target)| (&target.target, target.weight))) {
+            marks.retain(|(_, target)| !is_failed(target) || !broadcasts::may_be_one(&target.target, ones));
+        }
+    }
+}
+
+/// Counts all targets of a source.
+fn by_contacts(state: &ScanState, cell: Cell, source: u32, aspect: Aspect) -> Tally {
+    let (horizon, end) = (state.horizon(cell, aspect), state.grid.end(cell));
+    let mut tally = Tally::nothing(state.limit(aspect));
+    for mark in state.contacts.marks(source, aspect).filter(|mark| mark.counted >= horizon) {
+        tally.marked += 1;
+        tally.is_ahead |= mark.counted > cell || mark.since >= end;
+        if mark.since < end {
+            tally.count(mark, cell);
+        }
+    }
+    let kept = state.contacts.kept_at_least(aspect) as u64;
+    let counted = tally.counting.len() as u64;
+    tally.is_estimate = counted >= kept;
+    tally.comparison.value = counted.min(kept);
+    tally.contacted = tally.comparison.value;
+    tally
 }
 
 /// The time at which the rule became true: that of the deciding contact. It is the end of the cell where no contact decided
 /// but an answer left the window, or by the rule that counts all contacts.
-fn crossing(state: &ScanState, cell: Cell, tally: &Tally, threshold: u64) -> Timestamp {
-    let mut sum = 0;
+fn crossing(state: &ScanState, cell: Cell, tally: &Tally) -> Timestamp {
+    let (mut sum, threshold) = (0, tally.comparison.threshold);
     let deciding = tally.counting.iter().find(|(_, _, weight)| {
         sum += weight;
         sum > threshold
@@ -179,16 +252,16 @@ fn crossing(state: &ScanState, cell: Cell, tally: &Tally, threshold: u64) -> Tim
     }
 }
 
-fn figures(state: &ScanState, aspect: Aspect, source: IpAddr, tally: &Tally, threshold: u64) -> Figures {
+fn figures(state: &ScanState, aspect: Aspect, source: IpAddr, tally: &Tally) -> Figures {
     let targets: Vec<Target> = tally.counting.iter().map(|(_, place, _)| target(place)).collect();
     let is_by_evidence = state.config.rule == Rule::Evidence;
     let trail = state.trails.of(aspect, source);
     Figures {
-        value: tally.value as f64,
-        limit: threshold as f64,
+        value: tally.comparison.value as f64,
+        limit: tally.comparison.threshold as f64,
         window: [state.config.interval, state.config.port_interval][aspect as usize],
         bytes: 0,
-        answered: is_by_evidence.then_some(tally.answered),
+        answered: is_by_evidence.then_some(tally.comparison.sums.used),
         is_estimate: tally.is_estimate,
         span: tally.begun.map(|begun| span(begun, tally, trail)),
         first_targets: first_targets(&targets, tally, trail),

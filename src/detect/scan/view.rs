@@ -41,10 +41,7 @@ impl ScanState {
         self.top(
             top,
             |source| self.contacts.length(source, aspect),
-            |source, cell| {
-                let tally = tally(self, cell, source, aspect);
-                tally.value + tally.answered
-            },
+            |source, cell| tally(self, cell, source, aspect).contacted,
         )
     }
 
@@ -56,7 +53,7 @@ impl ScanState {
         self.top(
             top,
             |source| largest(&|aspect| self.contacts.counted(source, aspect)),
-            |source, cell| largest(&|aspect| tally(self, cell, source, aspect).value),
+            |source, cell| largest(&|aspect| tally(self, cell, source, aspect).failed),
         )
     }
 

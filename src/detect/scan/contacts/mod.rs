@@ -8,13 +8,15 @@
 //! more is never evicted for another. [`pending`] holds the contacts without an outcome.
 
 pub mod askers;
+mod mark;
 pub mod pending;
 mod sets;
 mod sketch;
 
 use std::hash::{BuildHasher, Hasher};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
+use super::networks;
 use crate::account::conversation::Address;
 use crate::packet::{Protocol, Timestamp};
 use crate::tables::hashing;
@@ -22,6 +24,7 @@ use crate::tables::index::NOWHERE;
 use crate::tables::sampling::{Sampling, Seeds};
 use crate::tables::slab::{Keyed, Slab};
 use crate::time_grid::Cell;
+pub use mark::{Evidence, Mark, Relation, TriedPorts};
 use sketch::Sketch;
 
 /// The most sources that are examined to find one to evict.
@@ -58,6 +61,8 @@ pub struct ContactBounds {
     pub targets_each: [usize; 2],
     /// The targets that a set keeps when it is full.
     pub keeping: Keeping,
+    /// True if a port of hosts in two networks is two targets.
+    pub ports_by_network: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,34 +75,6 @@ pub struct HostPort {
 
 /// A cell before all others.
 pub const NEVER: Cell = Cell(i64::MIN);
-
-#[derive(Debug, Clone, Copy)]
-pub struct Mark {
-    owner: u32,
-    next: u32,
-    aspect: Aspect,
-    level: u8,
-    /// The interface of the contact that counts since [`Mark::since`].
-    pub interface: u16,
-    /// The contact that counts since [`Mark::since`].
-    pub target: HostPort,
-    /// The time since which it counts without a break.
-    pub since: Timestamp,
-    /// The time of the first packet of that contact.
-    pub begun: Timestamp,
-    pub counted: Cell,
-    pub answered: Cell,
-}
-
-impl Mark {
-    pub const fn weight(&self) -> u64 {
-        1 << self.level
-    }
-
-    fn is_live(&self, horizon: Cell) -> bool {
-        self.counted >= horizon || self.answered >= horizon
-    }
-}
 
 #[derive(Debug, Clone)]
 struct SourceEntry {
@@ -214,16 +191,35 @@ impl Contacts {
         self.sources[source].level[aspect as usize] > 0
     }
 
-    /// The mark of a target of `source`, made if there is none. `horizon` is the first cell of the window. None if the
-    /// set is a sample without the target, or there is no room.
+    /// The mark of a target of `source`, made if there is none. `horizon` is the first cell of the window; a mark that
+    /// left the window begins anew. None if the set is a sample without the target, or there is no room.
     pub fn mark(&mut self, source: u32, aspect: Aspect, target: HostPort, horizon: Cell) -> Option<&mut Mark> {
-        let hash = self.hash_target(source, aspect, &target);
-        let found = self.marks.find(hash, |mark| mark.is_of(source, aspect, &target));
+        let key = self.key(aspect, &target);
+        let hash = self.hash_target(source, aspect, &key);
+        let found = self.marks.find(hash, |mark| mark.is_of(source, aspect, &key));
         let at = match found {
             Some(at) => at,
             None => self.insert(hash, source, aspect, target, horizon)?,
         };
-        Some(&mut self.marks[at])
+        let mark = &mut self.marks[at];
+        if !mark.is_live(horizon) {
+            *mark = Mark::new(mark.owner, mark.next, mark.aspect, mark.level, mark.is_by_network, target);
+        }
+        Some(mark)
+    }
+
+    /// True if a source has a contact with a host in the window, of whatever outcome.
+    pub fn has_contacted(&self, source: IpAddr, host: IpAddr, horizon: Cell) -> bool {
+        let Some(source) = self.find(source) else { return false };
+        let target = HostPort { address: host, protocol: Protocol(0), port: 0 };
+        let hash = self.hash_target(source, Aspect::Hosts, &target);
+        let found = self.marks.find(hash, |mark| mark.is_of(source, Aspect::Hosts, &target));
+        found.is_some_and(|at| self.marks[at].is_live(horizon))
+    }
+
+    /// The part of a target that tells it from others of its set: for ports their network, or none, in place of the host.
+    fn key(&self, aspect: Aspect, target: &HostPort) -> HostPort {
+        key(aspect, target, self.bounds.ports_by_network)
     }
 
     pub fn marks(&self, source: u32, aspect: Aspect) -> impl Iterator<Item = &Mark> {
@@ -269,6 +265,15 @@ impl Contacts {
         self.marks.clear();
         self.sketch.clear();
         self.hand = 0;
+    }
+}
+
+#[inline]
+fn key(aspect: Aspect, target: &HostPort, is_by_network: bool) -> HostPort {
+    match aspect {
+        Aspect::Hosts => HostPort { protocol: Protocol(0), port: 0, ..*target },
+        Aspect::Ports if is_by_network => HostPort { address: networks::nearby(target.address), ..*target },
+        Aspect::Ports => HostPort { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), ..*target },
     }
 }
 

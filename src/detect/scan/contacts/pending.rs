@@ -24,11 +24,12 @@ pub struct PendingContact {
     pub first: Timestamp,
     /// Time of the source's last attempt.
     pub last: Timestamp,
-    /// The cell of the first answer that is not final, if the owner's signals contain one.
-    pub answered: Cell,
     pub packets: u32,
     /// Number of IP bytes of the source.
     pub bytes: u32,
+    pub reply_packets: u32,
+    /// Number of IP bytes of the target.
+    pub reply_bytes: u32,
     is_open: bool,
 }
 
@@ -42,9 +43,10 @@ impl PendingContact {
             signals: 0,
             first,
             last: first,
-            answered: super::NEVER,
             packets: 0,
             bytes: 0,
+            reply_packets: 0,
+            reply_bytes: 0,
             is_open: true,
         }
     }

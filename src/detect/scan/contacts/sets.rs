@@ -4,25 +4,24 @@
 
 use std::hash::{BuildHasher, Hasher};
 
-use super::{Aspect, Contacts, EVICTION_ATTEMPTS, HostPort, Keeping, LIGHT, Mark, NEVER, NOWHERE, SourceEntry, feed};
-use crate::packet::{Protocol, Timestamp};
+use super::{Aspect, Contacts, EVICTION_ATTEMPTS, HostPort, Keeping, LIGHT, Mark, NOWHERE, SourceEntry, feed};
+use crate::packet::Protocol;
 use crate::tables::slab::Keyed;
 use crate::time_grid::Cell;
 
 impl Mark {
-    pub(super) fn is_of(&self, owner: u32, aspect: Aspect, target: &HostPort) -> bool {
-        self.owner == owner
-            && self.aspect == aspect
-            && match aspect {
-                Aspect::Hosts => self.target.address == target.address,
-                Aspect::Ports => (self.target.protocol, self.target.port) == (target.protocol, target.port),
-            }
+    pub(super) fn is_of(&self, owner: u32, aspect: Aspect, key: &HostPort) -> bool {
+        self.owner == owner && self.aspect == aspect && self.key() == *key
+    }
+
+    fn key(&self) -> HostPort {
+        super::key(self.aspect, &self.target, self.is_by_network)
     }
 }
 
 impl Keyed for Mark {
     fn hash_under<S: BuildHasher>(&self, state: &S) -> u64 {
-        hash_target(state, self.owner, self.aspect, &self.target)
+        hash_target(state, self.owner, self.aspect, &self.key())
     }
 }
 
@@ -56,13 +55,14 @@ impl Contacts {
         }
     }
 
-    pub(super) fn hash_target(&self, owner: u32, aspect: Aspect, target: &HostPort) -> u64 {
-        hash_target(self.marks.state(), owner, aspect, target)
+    pub(super) fn hash_target(&self, owner: u32, aspect: Aspect, key: &HostPort) -> u64 {
+        hash_target(self.marks.state(), owner, aspect, key)
     }
 
     /// True if a target is in the sample that keeps one in 2 to the power of `level`.
     fn is_in_sample(&self, aspect: Aspect, target: &HostPort, level: u8) -> bool {
-        level == 0 || hash_target(&self.sampling, NOWHERE, aspect, target).trailing_zeros() >= u32::from(level)
+        let key = self.key(aspect, target);
+        level == 0 || hash_target(&self.sampling, NOWHERE, aspect, &key).trailing_zeros() >= u32::from(level)
     }
 
     pub(super) fn insert(
@@ -91,18 +91,7 @@ impl Contacts {
         }
         let source = &mut self.sources[owner];
         let next = std::mem::replace(&mut source.first[aspect as usize], NOWHERE);
-        let mark = Mark {
-            owner,
-            next,
-            aspect,
-            level,
-            interface: 0,
-            target,
-            since: Timestamp::default(),
-            begun: Timestamp::default(),
-            counted: NEVER,
-            answered: NEVER,
-        };
+        let mark = Mark::new(owner, next, aspect, level, self.bounds.ports_by_network, target);
         let at = self.marks.insert(hash, mark);
         let source = &mut self.sources[owner];
         source.first[aspect as usize] = at;
@@ -135,7 +124,7 @@ impl Contacts {
         let sampling = self.sampling;
         self.retain(owner, aspect, |mark| {
             mark.level = mark.level.max(level);
-            hash_target(&sampling, NOWHERE, aspect, &mark.target).trailing_zeros() >= u32::from(level)
+            hash_target(&sampling, NOWHERE, aspect, &mark.key()).trailing_zeros() >= u32::from(level)
         });
     }
 
@@ -191,16 +180,15 @@ impl Contacts {
     }
 }
 
-fn hash_target<S: BuildHasher>(state: &S, owner: u32, aspect: Aspect, target: &HostPort) -> u64 {
+/// The hash of what tells a target from the others of all sets.
+fn hash_target<S: BuildHasher>(state: &S, owner: u32, aspect: Aspect, key: &HostPort) -> u64 {
     let mut hasher = state.build_hasher();
-    let Protocol(protocol) = target.protocol;
+    let Protocol(protocol) = key.protocol;
     let owner = u64::from(owner) << 32;
+    feed(key.address, &mut hasher);
     match aspect {
-        Aspect::Hosts => {
-            feed(target.address, &mut hasher);
-            hasher.write_u64(owner);
-        }
-        Aspect::Ports => hasher.write_u64(owner | 1 << 31 | u64::from(protocol) << 16 | u64::from(target.port)),
+        Aspect::Hosts => hasher.write_u64(owner),
+        Aspect::Ports => hasher.write_u64(owner | 1 << 31 | u64::from(protocol) << 16 | u64::from(key.port)),
     }
     hasher.finish()
 }

@@ -179,7 +179,7 @@ pub(super) fn packet(
         source_port: ports.0,
         destination_port: ports.1,
         tcp_flags: TcpFlags(flags),
-        has_payload: false,
+        has_payload: flags & PUSH != 0,
         icmp_type: None,
         outgoing: false,
         bytes,

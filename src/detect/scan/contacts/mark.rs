@@ -1,0 +1,192 @@
+//! The mark of a target: the outcomes of one source's contacts with it in the window.
+//!
+//! Takes outcomes; gives the relation of the source to the target. Must not know the rules that compare marks.
+
+use super::{Aspect, HostPort, NEVER};
+use crate::packet::{Protocol, Timestamp};
+use crate::time_grid::Cell;
+
+/// The relation of a source to a target in the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Relation {
+    /// All contacts failed.
+    Failed,
+    /// A contact was answered and not used.
+    Touched,
+    /// A contact was used.
+    Used,
+    /// The source used or touched the target before this window. The target counts neither as failed nor as used.
+    Known,
+}
+
+/// A target of a source, with the outcomes of its contacts.
+#[derive(Debug, Clone, Copy)]
+pub struct Mark {
+    pub(super) owner: u32,
+    pub(super) next: u32,
+    pub(super) aspect: Aspect,
+    pub(super) level: u8,
+    pub(super) is_by_network: bool,
+    /// The interface of the contact that counts since [`Mark::since`].
+    pub interface: u16,
+    /// The contact that counts since [`Mark::since`].
+    pub target: HostPort,
+    /// The time since which it counts without a break.
+    pub since: Timestamp,
+    /// The time of the first packet of that contact.
+    pub begun: Timestamp,
+    /// The latest cell with a contact that failed or touched.
+    pub counted: Cell,
+    /// The cell of the first contact that touched.
+    pub touched: Cell,
+    /// The latest cell with a contact that used the target.
+    pub used: Cell,
+    /// The ports that were tried.
+    pub ports: TriedPorts,
+    /// The port from which the source sent its ACK probes; 0 if a contact of another kind counted too.
+    pub probe_port: u16,
+    /// True if the target was used or touched before the window.
+    pub is_known: bool,
+    /// True if nothing failed but datagrams without any answer.
+    pub is_silent: bool,
+}
+
+impl Mark {
+    /// A mark without outcomes.
+    pub(super) const fn new(owner: u32, next: u32, aspect: Aspect, level: u8, is_by_network: bool, target: HostPort) -> Self {
+        Self {
+            owner,
+            next,
+            aspect,
+            level,
+            is_by_network,
+            interface: 0,
+            target,
+            since: Timestamp::from_nanoseconds(0),
+            begun: Timestamp::from_nanoseconds(0),
+            counted: NEVER,
+            touched: NEVER,
+            used: NEVER,
+            ports: TriedPorts::NONE,
+            probe_port: 0,
+            is_known: false,
+            is_silent: true,
+        }
+    }
+
+    /// Number of targets that it stands for.
+    pub const fn weight(&self) -> u64 {
+        1 << self.level
+    }
+
+    pub(super) fn is_live(&self, horizon: Cell) -> bool {
+        self.counted >= horizon || self.used >= horizon
+    }
+
+    /// The relation in the window that begins at `horizon`; none if it has left the window.
+    pub fn relation(&self, horizon: Cell) -> Option<Relation> {
+        if self.used >= horizon {
+            Some(Relation::Used)
+        } else if self.counted < horizon {
+            None
+        } else if self.is_known || (self.touched != NEVER && self.touched < horizon) {
+            Some(Relation::Known)
+        } else if self.touched >= horizon {
+            Some(Relation::Touched)
+        } else {
+            Some(Relation::Failed)
+        }
+    }
+
+    /// True if it counts as evidence of a scan in the window that begins at `horizon`.
+    pub fn is_evidence(&self, horizon: Cell) -> bool {
+        matches!(self.relation(horizon), Some(Relation::Failed | Relation::Touched))
+    }
+
+    /// Notes that a contact used the target.
+    pub fn use_in(&mut self, cell: Cell) {
+        self.used = self.used.max(cell);
+    }
+
+    /// Notes a contact with a known target: an answer is a use, and a failure no evidence.
+    pub fn meet_again(&mut self, evidence: &Evidence, horizon: Cell) {
+        if self.is_evidence(horizon) {
+            return;
+        }
+        self.is_known = true;
+        if evidence.touches {
+            self.use_in(evidence.cell);
+        } else {
+            self.counted = self.counted.max(evidence.cell);
+        }
+    }
+
+    /// Notes a first contact, which counts as evidence. The order of the contacts of a cell does not matter.
+    pub fn accuse(&mut self, evidence: &Evidence, horizon: Cell) {
+        let was_evidence = self.is_evidence(horizon);
+        if !was_evidence {
+            (self.is_known, self.is_silent, self.probe_port) = (false, true, u16::MAX);
+        }
+        self.is_silent &= evidence.is_silent;
+        self.probe_port = self.probe_port.min(evidence.probe_port);
+        let Evidence { time, begun, target, interface, cell, .. } = *evidence;
+        let is_earlier = (time, target, interface) < (self.since, self.target, self.interface);
+        if if was_evidence && self.counted == cell { is_earlier } else { !was_evidence } {
+            (self.since, self.target, self.interface, self.begun) = (time, target, interface, begun);
+        }
+        self.counted = self.counted.max(cell);
+        if evidence.touches {
+            self.touched = if self.touched == NEVER { cell } else { self.touched.min(cell) };
+        }
+    }
+}
+
+/// A first contact that failed or touched its target.
+#[derive(Debug, Clone, Copy)]
+pub struct Evidence {
+    /// True if the target answered.
+    pub touches: bool,
+    /// The time at which the outcome was known, and its cell.
+    pub time: Timestamp,
+    pub cell: Cell,
+    /// The time of the first packet.
+    pub begun: Timestamp,
+    pub target: HostPort,
+    pub interface: u16,
+    /// The source's port if the contact is a probe; else 0.
+    pub probe_port: u16,
+    /// True if it failed because a datagram had no answer.
+    pub is_silent: bool,
+}
+
+/// The first ports that were tried of a target, each with its protocol; at most three, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TriedPorts([u32; Self::MOST]);
+
+impl TriedPorts {
+    /// More ports are not told apart.
+    pub const MOST: usize = 3;
+    const NONE: Self = Self([u32::MAX; Self::MOST]);
+
+    /// Adds a port. The three lowest are kept, so that the order of contacts does not matter.
+    pub fn add(&mut self, protocol: Protocol, port: u16) {
+        let added = u32::from(protocol.0) << 16 | u32::from(port);
+        if self.0.contains(&added) {
+            return;
+        }
+        if added < self.0[Self::MOST - 1] {
+            self.0[Self::MOST - 1] = added;
+            self.0.sort_unstable();
+        }
+    }
+
+    /// The ports: protocol and number.
+    pub fn iter(&self) -> impl Iterator<Item = (Protocol, u16)> {
+        self.0.into_iter().filter(|port| *port != u32::MAX).map(|port| (Protocol((port >> 16) as u8), port as u16))
+    }
+
+    /// True if three or more ports were tried.
+    pub const fn are_many(&self) -> bool {
+        self.0[Self::MOST - 1] != u32::MAX
+    }
+}
