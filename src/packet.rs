@@ -247,6 +247,21 @@ pub struct Refusal {
     pub destination_port: u16,
 }
 
+/// One message of address resolution: ARP (RFC 826), or a neighbor solicitation or advertisement (RFC 4861).
+///
+/// It tells which hosts look for which on a link, and changes no counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resolution {
+    /// Time of capture.
+    pub time: Timestamp,
+    /// The address that looks for another.
+    pub asker: IpAddr,
+    /// The address that is looked for.
+    pub target: IpAddr,
+    /// True if this is the target's answer.
+    pub is_answer: bool,
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:09}", self.seconds(), self.0.rem_euclid(NANOSECONDS_PER_SECOND))

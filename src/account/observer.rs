@@ -7,7 +7,7 @@ use super::InterfaceId;
 use super::conversation::{Address, OneWay, Way};
 use super::interval::Row;
 use super::refusals::Refused;
-use crate::packet::Timestamp;
+use crate::packet::{Resolution, Timestamp};
 use crate::tables::index::NOWHERE;
 
 /// A conversation in one interval, as the ledger merged it.
@@ -170,6 +170,10 @@ pub trait RowObserver {
     /// Takes the refusal of a packet by an ICMP error. A row of its conversation in the interval was observed before.
     #[inline]
     fn refuse<A: Address>(&mut self, _interface: InterfaceId, _refused: &Refused<A>) {}
+
+    /// Takes a message of address resolution.
+    #[inline]
+    fn resolve(&mut self, _interface: InterfaceId, _resolution: &Resolution) {}
 
     /// Takes the number of packets of an interface since the last call, and how many of them were lost before they could be
     /// counted. `time` is that of the packets around.

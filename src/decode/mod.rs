@@ -11,9 +11,10 @@ mod link;
 mod plausible;
 mod ppp;
 mod quote;
+mod resolution;
 mod wireless;
 
-use crate::packet::{Frame, IpVersion, LinkType, Packet, Refusal};
+use crate::packet::{Frame, IpVersion, LinkType, Packet, Refusal, Resolution};
 
 /// The reason why a frame does not count as IP. The list is closed: each is a value of the label `reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -163,6 +164,22 @@ impl Decoder {
     fn read_refusal(&self, frame: &Frame<'_>) -> Option<Refusal> {
         let inside = self.layer.walk(Cursor::of(frame)).ok()?;
         quote::read(frame.time, &inside)
+    }
+
+    /// The message of address resolution that a frame is: `decoded` is the frame's packet, or the reason why it has none.
+    #[inline]
+    pub fn resolution(&self, frame: &Frame<'_>, decoded: &Result<Packet, NotIp>) -> Option<Resolution> {
+        match decoded {
+            Ok(packet) if resolution::may_resolve(packet) => self.read_neighbor(frame, packet),
+            Err(NotIp::Arp) => resolution::read_arp(self.layer, frame),
+            _ => None,
+        }
+    }
+
+    #[cold]
+    fn read_neighbor(&self, frame: &Frame<'_>, packet: &Packet) -> Option<Resolution> {
+        let inside = self.layer.walk(Cursor::of(frame)).ok()?;
+        resolution::read_neighbor(frame.time, &inside, packet)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::account::InterfaceId;
 use crate::account::conversation::Address;
 use crate::account::observer::{RowBatch, RowObserver};
 use crate::account::refusals::Refused;
-use crate::packet::Timestamp;
+use crate::packet::{Resolution, Timestamp};
 use crate::tables::sampling::Seeds;
 use crate::time_grid::TimeGrid;
 
@@ -160,6 +160,12 @@ impl RowObserver for Detectors {
         if let Some(scan) = &mut self.scan {
             let Refused { key, way, time } = refused;
             scan.refuse(key, *way, *time, interface);
+        }
+    }
+
+    fn resolve(&mut self, interface: InterfaceId, resolution: &Resolution) {
+        if let Some(scan) = &mut self.scan {
+            scan.resolve(resolution, interface);
         }
     }
 

@@ -196,14 +196,7 @@ impl OneWay {
 
     /// Counts one packet.
     #[inline]
-    pub fn count(
-        &mut self,
-        time: Timestamp,
-        flags: TcpFlags,
-        has_payload: bool,
-        icmp_type: Option<u8>,
-        bytes: u32,
-    ) {
+    pub fn count(&mut self, time: Timestamp, flags: TcpFlags, has_payload: bool, icmp_type: Option<u8>, bytes: u32) {
         if self.packets == 0 {
             (self.first, self.last) = (time, time);
             self.first_control = icmp_type.unwrap_or(flags.0);

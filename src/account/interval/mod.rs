@@ -18,7 +18,7 @@ use super::flow::Counters;
 use super::refusals::Refused;
 use crate::decode::NotIp;
 use crate::locality::{Classifier, Direction};
-use crate::packet::{Addresses, IpVersion, Packet, Protocol, Refusal};
+use crate::packet::{Addresses, IpVersion, Packet, Protocol, Refusal, Resolution};
 use crate::tables::hashing::{self, State};
 pub use table::Row;
 use table::{IntervalTable, PendingPacket};
@@ -77,7 +77,12 @@ pub struct Interval {
     copies: FrameCounters,
     not_ip: [u64; NotIp::ALL.len()],
     overflow: Overflow,
+    resolutions: Vec<Resolution>,
+    resolutions_lost: u64,
 }
+
+/// The most messages of address resolution in an interval.
+const MAXIMUM_RESOLUTIONS: usize = 8_192;
 
 impl Interval {
     /// An empty interval. `seed` prevents senders from choosing addresses whose hashes collide.
@@ -91,6 +96,8 @@ impl Interval {
             copies: FrameCounters::default(),
             not_ip: [0; NotIp::ALL.len()],
             overflow: Overflow::default(),
+            resolutions: Vec::new(),
+            resolutions_lost: 0,
         }
     }
 
@@ -107,6 +114,8 @@ impl Interval {
         self.copies = FrameCounters::default();
         self.not_ip = [0; NotIp::ALL.len()];
         self.overflow = Overflow::default();
+        self.resolutions.clear();
+        self.resolutions_lost = 0;
     }
 
     /// Counts a frame that is not IP.
@@ -163,6 +172,15 @@ impl Interval {
         }
     }
 
+    /// Notes a message of address resolution. No counter of packets changes.
+    pub fn resolve(&mut self, resolution: &Resolution) {
+        if self.resolutions.len() < MAXIMUM_RESOLUTIONS {
+            self.resolutions.push(*resolution);
+        } else {
+            self.resolutions_lost += 1;
+        }
+    }
+
     /// Looks up the pending packets. Called before the interval is handed over.
     pub fn settle(&mut self) {
         self.v4.settle(&self.state, &self.classifier, &mut self.overflow);
@@ -216,6 +234,16 @@ impl Interval {
         self.v4.refusals.lost() + self.v6.refusals.lost()
     }
 
+    /// The messages of address resolution in the order of their frames.
+    pub fn resolutions(&self) -> &[Resolution] {
+        &self.resolutions
+    }
+
+    /// Messages of address resolution that found no room.
+    pub const fn resolutions_lost(&self) -> u64 {
+        self.resolutions_lost
+    }
+
     /// All frames that count, IP or not.
     pub fn frames(&self) -> FrameCounters {
         self.frames
@@ -233,7 +261,8 @@ impl Interval {
 
     /// Memory in bytes.
     pub fn memory_bytes(&self) -> usize {
-        self.v4.memory_bytes() + self.v6.memory_bytes()
+        let resolutions = self.resolutions.capacity() * size_of::<Resolution>();
+        self.v4.memory_bytes() + self.v6.memory_bytes() + resolutions
     }
 
     /// The counters of packets without a row.

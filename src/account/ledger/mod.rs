@@ -70,6 +70,7 @@ impl<N: Copy + Default> Ledger<N> {
         self.add_sums(interface, interval);
         self.add_rows(interface, interval.rows_v4().iter(), interval.rows_v6().iter(), observer);
         show_refused(interface, interval.refused_v4().iter(), interval.refused_v6().iter(), observer);
+        interval.resolutions().iter().for_each(|resolution| observer.resolve(interface, resolution));
     }
 
     /// Adds an interval that several threads counted in shares; the result is the same as for one thread.
@@ -82,6 +83,8 @@ impl<N: Copy + Default> Ledger<N> {
         shares.iter().for_each(|share| self.add_sums(interface, share));
         self.add_rows(interface, shares::rows_v4(shares), shares::rows_v6(shares), observer);
         show_refused(interface, shares::refused_v4(shares), shares::refused_v6(shares), observer);
+        let resolutions = shares.iter().flat_map(|share| share.resolutions());
+        resolutions.for_each(|resolution| observer.resolve(interface, resolution));
     }
 
     fn add_rows<'a>(
@@ -158,7 +161,7 @@ impl<N> Ledger<N> {
         }
         self.totals.frames.add(interval.frames());
         self.totals.copies.add(interval.copies());
-        self.refusals_lost += interval.refusals_lost();
+        self.refusals_lost += interval.refusals_lost() + interval.resolutions_lost();
         for (total, counted) in self.totals.not_ip.iter_mut().zip(interval.not_ip()) {
             *total += counted;
         }

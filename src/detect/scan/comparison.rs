@@ -41,15 +41,27 @@ pub(super) struct ComparedTarget {
 }
 
 impl ComparedTarget {
+    /// The link address of the host, which is there.
+    pub(super) fn as_used_link(self) -> Self {
+        let target = HostPort::on_link(self.target.address);
+        let mut ports = TriedPorts::NONE;
+        ports.add(target.protocol, target.port);
+        Self { target, ports, relation: Relation::Used, ..self }
+    }
+
+    /// The groups in which it is compared. A link address is compared with its neighbours' alone.
     fn groups(&self, aspect: Aspect) -> impl Iterator<Item = Group> {
         let network = networks::nearby(self.target.address);
-        let is_of_hosts = aspect == Aspect::Hosts;
+        let is_of_hosts = aspect == Aspect::Hosts && !self.target.is_on_link();
+        let is_on_link = self.target.is_on_link();
+        let link = is_on_link.then_some(Group::NetworkPort(network, (HostPort::LINK, 0)));
         let ports = self.ports.iter().filter(move |_| is_of_hosts);
-        let by_port = ports
-            .flat_map(move |port| [Group::NetworkPort(network, port), Group::Port(port.0, port.1)].into_iter());
+        let by_port =
+            ports.flat_map(move |port| [Group::NetworkPort(network, port), Group::Port(port.0, port.1)].into_iter());
         let many = (is_of_hosts && self.ports.are_many()).then_some(Group::NetworkManyPorts(network));
         let wide = is_of_hosts.then_some([Group::Site(networks::site(self.target.address)), Group::Everything]);
-        by_port.chain(many).chain([Group::Network(network)]).chain(wide.into_iter().flatten())
+        let whole = (!is_on_link).then_some(Group::Network(network));
+        link.into_iter().chain(by_port).chain(many).chain(whole).chain(wide.into_iter().flatten())
     }
 
     pub(super) fn is_in(&self, group: Group, aspect: Aspect) -> bool {

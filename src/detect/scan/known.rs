@@ -41,7 +41,9 @@ impl PeriodFilter {
 
     /// True if the key was inserted; false if more than half of the bits are set, because then too many others seem to be.
     fn contains(&self, key: u64) -> bool {
-        !self.is_crowded() && !self.words.is_empty() && bits_of(key).all(|bit| self.words[bit / 64] >> (bit % 64) & 1 == 1)
+        !self.is_crowded()
+            && !self.words.is_empty()
+            && bits_of(key).all(|bit| self.words[bit / 64] >> (bit % 64) & 1 == 1)
     }
 
     const fn is_crowded(&self) -> bool {
@@ -107,6 +109,7 @@ impl KnownTargets {
 
     /// Ends a cell, the last moment of which is `time`.
     pub(super) fn end_cell(&mut self, time: Timestamp) {
+        self.take_in();
         let period = self.grid.cell(time);
         if period > self.period {
             if period > self.period.next() {
@@ -116,7 +119,6 @@ impl KnownTargets {
             self.filters[0].clear();
             self.period = period;
         }
-        self.take_in();
     }
 
     fn take_in(&mut self) {
@@ -188,7 +190,7 @@ mod tests {
         let mut known = KnownTargets::new(HOUR, 7.into());
         known.end_cell(at(0.0));
         known.insert(SOURCE, &target(1, 80));
-        for (hours, expected) in [(0.1, true), (1.0, true), (2.1, false)] {
+        for (hours, expected) in [(0.1, true), (1.1, true), (2.1, false)] {
             known.end_cell(at(hours));
             assert_eq!(knows(&mut known, 1, 80), [expected; 2], "{hours} h");
         }

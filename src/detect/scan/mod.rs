@@ -9,13 +9,14 @@ mod broadcasts;
 mod comparison;
 mod config;
 mod contacts;
-mod events;
 mod discovery;
+mod events;
 mod interface_positions;
 mod known;
 mod networks;
 mod outcomes;
 mod reported;
+mod resolved;
 mod rows;
 mod sample;
 mod state;
@@ -28,7 +29,7 @@ use super::{Detection, Notes, View};
 use crate::account::InterfaceId;
 use crate::account::conversation::{Address, ConversationKey, Way};
 use crate::account::observer::RowBatch;
-use crate::packet::Timestamp;
+use crate::packet::{Resolution, Timestamp};
 use crate::tables::sampling::Seeds;
 use crate::time_grid::Cell;
 pub use config::{Config, Rule};
@@ -61,6 +62,13 @@ impl Scan {
     pub fn refuse<A: Address>(&mut self, key: &ConversationKey<A>, way: Way, time: Timestamp, interface: InterfaceId) {
         if self.state.config.rule == Rule::Evidence {
             self.state.refuse(key, way, time, interface);
+        }
+    }
+
+    /// Takes a message of address resolution.
+    pub fn resolve(&mut self, resolution: &Resolution, interface: InterfaceId) {
+        if self.state.config.rule == Rule::Evidence {
+            self.state.resolve(resolution, interface);
         }
     }
 

@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use super::config::Config;
 use super::contacts::pending::PendingContact;
 use super::contacts::{Aspect, Evidence, HostPort, Relation};
-use super::events::{ContactEvent, ContactSignals, EventKind};
 use super::discovery;
+use super::events::{ContactEvent, ContactSignals, EventKind};
 use super::sample::SeenPackets;
 use super::state::ScanState;
 use super::visibility::SocketAddress;
@@ -41,6 +41,8 @@ struct Settled {
     probe_port: u16,
     /// True if it failed because a datagram had no answer.
     is_silent: bool,
+    /// True if it failed because it was refused or aborted.
+    is_refused: bool,
     outcome: ContactOutcome,
 }
 
@@ -50,14 +52,15 @@ impl Settled {
         let signals = ContactSignals(contact.signals);
         let probe_port = if signals.has(ContactSignals::PROBE) { contact.source_port } else { 0 };
         let is_silent = target.protocol == Protocol::UDP && !signals.has(ContactSignals::REFUSED);
-        Self { target, interface, packets: [first, last], probe_port, is_silent, outcome }
+        let is_refused = signals.has(ContactSignals::REFUSED) || signals.has(ContactSignals::ABORTED);
+        Self { target, interface, packets: [first, last], probe_port, is_silent, is_refused, outcome }
     }
 
     /// What it proves at `time`, in `cell`.
     const fn evidence(&self, time: Timestamp, cell: Cell) -> Evidence {
-        let Self { target, interface, packets: [begun, _], probe_port, is_silent, outcome } = *self;
+        let Self { target, interface, packets: [begun, _], probe_port, is_silent, is_refused, outcome } = *self;
         let touches = matches!(outcome, ContactOutcome::Touched(_));
-        Evidence { touches, time, cell, begun, target, interface, probe_port, is_silent }
+        Evidence { touches, time, cell, begun, target, interface, probe_port, is_silent, is_refused }
     }
 }
 
@@ -99,7 +102,8 @@ impl ScanState {
         let is_found = self.update_pending(event) || event.begins && self.is_answer_to_pending(event);
         let (is_answer, exchanged) =
             (event.signals.has(ContactSignals::ANSWERED), event.signals.has(ContactSignals::EXCHANGED));
-        if (is_answer || is_refusal) && (is_found || event.packets > 0) || exchanged {
+        let is_answered = (is_answer || is_refusal) && (is_found || event.packets > 0) || exchanged;
+        if is_answered && !event.target.is_on_link() {
             self.note_answer(event);
         }
         // A datagram's contact that is still pending counts its own datagrams.
@@ -148,6 +152,9 @@ impl ScanState {
 
     /// Adds a new contact, which is pending unless its outcome is known at once.
     fn begin_contact(&mut self, event: &ContactEvent) {
+        if !event.target.is_on_link() {
+            self.recent_targets.note(event.target.address);
+        }
         if self.pending.is_full() && event.signals == ContactSignals::default() {
             return self.pending.count_lost();
         }
@@ -172,8 +179,15 @@ impl ScanState {
         let cell = self.visibility.block_start(self.cell(event.last));
         let ContactEvent { target, interface, first, last, .. } = *event;
         let outcome = ContactOutcome::Used(cell);
-        let settled =
-            Settled { target, interface, packets: [first, last], probe_port: 0, is_silent: false, outcome };
+        let settled = Settled {
+            target,
+            interface,
+            packets: [first, last],
+            probe_port: 0,
+            is_silent: false,
+            is_refused: false,
+            outcome,
+        };
         self.mark(event.source, &settled);
     }
 
@@ -181,7 +195,7 @@ impl ScanState {
         let has_failed = matches!(outcome, ContactOutcome::Failed(_));
         if has_failed && self.visibility.is_blind(contact.interface) {
             self.unknown += 1;
-        } else if !(has_failed && self.is_answer_to_question(contact)) {
+        } else if !(has_failed && (self.is_answer_to_question(contact) || self.is_of_router(contact))) {
             self.mark(contact.source, &Settled::new(contact, outcome));
         }
     }
@@ -193,9 +207,15 @@ impl ScanState {
         target.protocol == Protocol::UDP && self.askers.may_be_answered(target.address, target.port, contact.first)
     }
 
+    /// True if a question for a link address was for a host that anyone contacted: it may be a router's that forwards.
+    fn is_of_router(&self, contact: &PendingContact) -> bool {
+        contact.target.is_on_link() && self.recent_targets.contains(contact.target.address)
+    }
+
     /// Ends a cell: contacts whose deadline has passed get their outcome.
     pub(super) fn end_cell(&mut self, cell: Cell) {
         self.memory.end_cell(self.grid.start(cell));
+        self.recent_targets.end_cell(self.grid.start(cell));
         self.visibility.judge(cell);
         for event in std::mem::take(&mut self.unmatched.events) {
             self.update_pending(&event);
@@ -262,7 +282,7 @@ impl ScanState {
                 }
             }
         }
-        if !matches!(settled.outcome, ContactOutcome::Failed(_)) {
+        if !matches!(settled.outcome, ContactOutcome::Failed(_)) && !settled.target.is_on_link() {
             self.memory.insert(address, &settled.target);
         }
     }
@@ -325,6 +345,7 @@ fn outcome(contact: &PendingContact, event: &ContactEvent, cell: Cell, config: &
         Protocol::TCP => outcome_of_answered(contact, event, cell, config),
         // A datagram's contact is settled at its deadline.
         Protocol::UDP => None,
+        HostPort::LINK => Some(ContactOutcome::Used(cell)),
         _ => (contact.packets >= config.echo_requests).then_some(ContactOutcome::Used(cell)),
     }
 }
@@ -338,7 +359,9 @@ fn outcome_of_answered(
 ) -> Option<ContactOutcome> {
     let signals = ContactSignals(contact.signals);
     let is_closed = [ContactSignals::CLOSED, ContactSignals::REFUSED, ContactSignals::ABORTED];
-    if signals.has(ContactSignals::PROBE) || signals.has(ContactSignals::SENT) || contact.reply_bytes > config.used_bytes
+    if signals.has(ContactSignals::PROBE)
+        || signals.has(ContactSignals::SENT)
+        || contact.reply_bytes > config.used_bytes
     {
         Some(ContactOutcome::Used(cell))
     } else if signals.has(ContactSignals::ABORTED) && !signals.has(ContactSignals::CONTINUED) {

@@ -4,8 +4,8 @@
 //! most rows are of conversations that were reported in this part of the window, or of a flood for which there is no room.
 //! Must not know how an event changes a contact.
 
-use super::events::{self, ContactEvent, ContactSignals, EventKind, RowKind};
 use super::discovery;
+use super::events::{self, ContactEvent, ContactSignals, EventKind, RowKind};
 use super::reported;
 use super::sample::SeenPackets;
 use super::state::ScanState;

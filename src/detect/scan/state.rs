@@ -11,6 +11,7 @@ use super::contacts::pending::PendingContacts;
 use super::contacts::{Aspect, ContactBounds, Contacts, HostPort, Keeping, Mark, Relation};
 use super::events::ContactEvent;
 use super::known::KnownTargets;
+use super::resolved::RecentTargets;
 use super::trail::Trails;
 use super::visibility::Visibility;
 use crate::packet::Timestamp;
@@ -44,6 +45,7 @@ pub(super) struct ScanState {
     pub(super) trails: Trails,
     pub(super) pending: PendingContacts,
     pub(super) memory: KnownTargets,
+    pub(super) recent_targets: RecentTargets,
     pub(super) visibility: Visibility,
     /// Addresses and ports that asked many hosts at once, by multicast or broadcast: what answers them is no contact.
     pub(super) askers: Askers,
@@ -72,6 +74,7 @@ impl ScanState {
             trails: Trails::default(),
             pending: PendingContacts::new(config.max_waiting, seeds.tables),
             memory: KnownTargets::new(config.memory, seeds),
+            recent_targets: RecentTargets::new(seeds),
             visibility: Visibility::new(window_cells[0], Sampling::new(seeds.sampling)),
             askers: Askers::new(seeds),
             deferred: EventQueue::default(),
@@ -184,6 +187,7 @@ impl ScanState {
         self.trails.clear();
         self.pending.clear();
         self.memory.clear();
+        self.recent_targets.clear();
         self.visibility.clear();
         self.askers.clear();
         self.deferred.events.clear();
@@ -197,6 +201,7 @@ impl ScanState {
             + self.trails.memory_bytes()
             + self.pending.memory_bytes()
             + self.memory.memory_bytes()
+            + self.recent_targets.memory_bytes()
             + self.visibility.memory_bytes()
             + self.askers.memory_bytes()
             + self.deferred.memory_bytes()

@@ -156,11 +156,11 @@ fn by_evidence(state: &ScanState, cell: Cell, source: u32, aspect: Aspect) -> Ta
     let limits = Limits { limit: state.limit(aspect), factors: state.config.factors };
     let horizon = state.horizon(cell, aspect);
     let mut tally = Tally::nothing(limits.limit);
-    let mut marks: Vec<(&Mark, ComparedTarget)> = Vec::new();
+    let mut marks: Vec<MarkedTarget<'_>> = Vec::new();
     for mark in state.contacts.marks(source, aspect) {
         let Some(relation) = mark.relation(horizon) else { continue };
         let weight = mark.weight();
-        tally.contacted += weight;
+        tally.contacted += if mark.target.is_on_link() { 0 } else { weight };
         tally.is_estimate |= weight > 1;
         let is_evidence = mark.is_evidence(horizon);
         if is_evidence {
@@ -186,36 +186,74 @@ fn by_evidence(state: &ScanState, cell: Cell, source: u32, aspect: Aspect) -> Ta
     tally
 }
 
+/// A target with what its mark says of it.
+type MarkedTarget<'a> = (&'a Mark, ComparedTarget);
+
+fn has_failed((_, target): &MarkedTarget<'_>) -> bool {
+    target.relation == Relation::Failed
+}
+
 /// Removes the failed targets that prove nothing: datagrams to a host that contacts the source itself, probes from many
-/// ports, and directed broadcasts.
-fn exonerate(
-    state: &ScanState,
-    marks: &mut Vec<(&Mark, ComparedTarget)>,
-    source: u32,
-    aspect: Aspect,
-    horizon: Cell,
-) {
-    let address = state.contacts.address(source);
-    let is_failed = |target: &ComparedTarget| target.relation == Relation::Failed;
-    let mut by_probe_port: BTreeMap<u16, u64> = BTreeMap::new();
-    for (mark, target) in marks.iter().filter(|(mark, target)| is_failed(target) && mark.probe_port != 0) {
-        *by_probe_port.entry(mark.probe_port).or_default() += target.weight;
+/// ports, directed broadcasts, and questions for link addresses whose answers may not be seen.
+fn exonerate(state: &ScanState, marks: &mut Vec<MarkedTarget<'_>>, source: u32, aspect: Aspect, horizon: Cell) {
+    remove_stray_probes(marks, state.limit(aspect));
+    if aspect == Aspect::Ports {
+        return;
     }
-    let limit = state.limit(aspect);
-    marks.retain(|(mark, target)| {
-        let is_stray = || mark.probe_port != 0 && by_probe_port[&mark.probe_port] <= limit;
-        let is_peer = || {
-            aspect == Aspect::Hosts
-                && mark.is_silent
-                && state.contacts.has_contacted(target.target.address, address, horizon)
-        };
-        !is_failed(target) || !is_stray() && !is_peer()
+    if marks.iter().any(|marked| has_failed(marked) && marked.0.is_silent && !marked.0.target.is_on_link()) {
+        remove_peers(state, marks, source, horizon);
+    }
+    if marks.iter().any(|(mark, _)| mark.target.is_on_link()) {
+        compare_links(state, marks, source, horizon);
+    }
+    let failed = marks.iter().filter(|marked| has_failed(marked));
+    if let Some(ones) = broadcasts::ones_at_end(failed.map(|(_, target)| (&target.target, target.weight))) {
+        marks.retain(|marked| !has_failed(marked) || !broadcasts::may_be_one(&marked.1.target, ones));
+    }
+}
+
+/// A client that closes forgotten connections has a port for each, and a scanner uses one for all its probes.
+fn remove_stray_probes(marks: &mut Vec<MarkedTarget<'_>>, limit: u64) {
+    let mut by_port: BTreeMap<u16, u64> = BTreeMap::new();
+    for (mark, target) in marks.iter().filter(|marked| has_failed(marked) && marked.0.probe_port != 0) {
+        *by_port.entry(mark.probe_port).or_default() += target.weight;
+    }
+    marks.retain(|marked| {
+        let port = marked.0.probe_port;
+        !has_failed(marked) || port == 0 || by_port[&port] > limit
     });
-    if aspect == Aspect::Hosts {
-        let failed = marks.iter().filter(|(_, target)| is_failed(target));
-        if let Some(ones) = broadcasts::ones_at_end(failed.map(|(_, target)| (&target.target, target.weight))) {
-            marks.retain(|(_, target)| !is_failed(target) || !broadcasts::may_be_one(&target.target, ones));
-        }
+}
+
+/// Peers of a protocol that answers from other ports send datagrams to each other, and none seems answered.
+fn remove_peers(state: &ScanState, marks: &mut Vec<MarkedTarget<'_>>, source: u32, horizon: Cell) {
+    let address = state.contacts.address(source);
+    let pending = state.pending.senders_of_datagrams_to(address);
+    marks.retain(|marked| {
+        let peer = marked.1.target.address;
+        let contacts_source =
+            || state.contacts.find(peer).is_some_and(|peer| state.contacts.has_contacted(peer, address, horizon));
+        !(has_failed(marked) && marked.0.is_silent) || !(pending.contains(&peer) || contacts_source())
+    });
+}
+
+/// Questions for link addresses are compared with the hosts of the link that are known to be there. Without some of these,
+/// the answers may go past the capture, as on a switch; a question that was followed by a contact is none of its own.
+fn compare_links(state: &ScanState, marks: &mut Vec<MarkedTarget<'_>>, source: u32, horizon: Cell) {
+    const FEWEST_ANSWERS: u64 = 3;
+    marks.retain(|(mark, target)| {
+        let is_question = target.relation == Relation::Failed && mark.target.is_on_link();
+        !is_question || !state.contacts.has_contacted(source, target.target.address, horizon)
+    });
+    let is_there = |(mark, target): &&MarkedTarget<'_>| {
+        target.relation != Relation::Failed || mark.is_refused && !mark.target.is_on_link()
+    };
+    let there: Vec<MarkedTarget<'_>> =
+        marks.iter().filter(is_there).map(|&(mark, target)| (mark, target.as_used_link())).collect();
+    let answers: u64 = there.iter().map(|(_, target)| target.weight).sum();
+    if answers >= FEWEST_ANSWERS {
+        marks.extend(there);
+    } else {
+        marks.retain(|(mark, _)| !mark.target.is_on_link());
     }
 }
 

@@ -54,6 +54,9 @@ impl TakeDecoded for FrameCounter<'_> {
     #[inline(always)]
     fn take(self, decoded: Result<Packet, NotIp>) {
         let Self { decoder, origins, frame, interval } = self;
+        if let Some(resolution) = decoder.resolution(frame, &decoded) {
+            interval.resolve(&resolution);
+        }
         match decoded {
             Ok(packet) => match origins {
                 Some(origins) if is_copy(packet.outgoing, packet.addresses.source(), origins) => {

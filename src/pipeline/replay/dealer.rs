@@ -68,7 +68,9 @@ impl<F: ClockObserver + Send + 'static> Dealer<F> {
         self.span.include(frame.time);
         let number = self.frames;
         self.frames += 1;
-        match decoder.decode(frame) {
+        let decoded = decoder.decode(frame);
+        self.shares[0].filling.resolutions.extend(decoder.resolution(frame, &decoded));
+        match decoded {
             Ok(packet) => {
                 if let Some(refusal) = decoder.refusal(frame, &packet) {
                     let ports = [refusal.source_port, refusal.destination_port];
@@ -156,7 +158,12 @@ fn worker_of(addresses: &Addresses, ports: [u16; 2], protocol: Protocol, workers
 impl Batch {
     /// Space for all frames between two fill checks, should they be of one worker.
     pub(super) fn empty() -> Self {
-        Self { packets: Vec::with_capacity(FRAMES_AT_ONCE), not_ip: Vec::new(), refusals: Vec::new() }
+        Self {
+            packets: Vec::with_capacity(FRAMES_AT_ONCE),
+            not_ip: Vec::new(),
+            refusals: Vec::new(),
+            resolutions: Vec::new(),
+        }
     }
 }
 

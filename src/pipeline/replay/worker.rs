@@ -10,7 +10,7 @@ use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
 use crate::decode::NotIp;
 use crate::locality::Classifier;
-use crate::packet::{Packet, Refusal, Timestamp};
+use crate::packet::{Packet, Refusal, Resolution, Timestamp};
 use crate::pipeline::Error;
 use crate::pipeline::clock::{ClockObserver, TimeAdvance};
 use crate::pipeline::threads::spawn;
@@ -29,6 +29,7 @@ pub(super) struct Batch {
     pub not_ip: Vec<(NotIp, u32)>,
     /// Refusals, each with the number of its frame in the interval.
     pub refusals: Vec<(Refusal, u32)>,
+    pub resolutions: Vec<Resolution>,
 }
 
 enum Work {
@@ -138,6 +139,7 @@ impl Worker {
         for (refusal, number) in batch.refusals.drain(..) {
             self.interval.refuse_nth(&refusal, number);
         }
+        batch.resolutions.drain(..).for_each(|resolution| self.interval.resolve(&resolution));
         self.interval.settle();
         self.report.send(BatchReport { fill: self.interval.fill(), batch }).is_ok()
     }

@@ -49,11 +49,20 @@ pub struct Mark {
     pub is_known: bool,
     /// True if nothing failed but datagrams without any answer.
     pub is_silent: bool,
+    /// True if the target, or a router before it, refused a contact.
+    pub is_refused: bool,
 }
 
 impl Mark {
     /// A mark without outcomes.
-    pub(super) const fn new(owner: u32, next: u32, aspect: Aspect, level: u8, is_by_network: bool, target: HostPort) -> Self {
+    pub(super) const fn new(
+        owner: u32,
+        next: u32,
+        aspect: Aspect,
+        level: u8,
+        is_by_network: bool,
+        target: HostPort,
+    ) -> Self {
         Self {
             owner,
             next,
@@ -71,6 +80,7 @@ impl Mark {
             probe_port: 0,
             is_known: false,
             is_silent: true,
+            is_refused: false,
         }
     }
 
@@ -126,8 +136,10 @@ impl Mark {
         let was_evidence = self.is_evidence(horizon);
         if !was_evidence {
             (self.is_known, self.is_silent, self.probe_port) = (false, true, u16::MAX);
+            self.is_refused = false;
         }
         self.is_silent &= evidence.is_silent;
+        self.is_refused |= evidence.is_refused;
         self.probe_port = self.probe_port.min(evidence.probe_port);
         let Evidence { time, begun, target, interface, cell, .. } = *evidence;
         let is_earlier = (time, target, interface) < (self.since, self.target, self.interface);
@@ -157,6 +169,8 @@ pub struct Evidence {
     pub probe_port: u16,
     /// True if it failed because a datagram had no answer.
     pub is_silent: bool,
+    /// True if it failed because it was refused or aborted.
+    pub is_refused: bool,
 }
 
 /// The first ports that were tried of a target, each with its protocol; at most three, in order.
@@ -166,7 +180,8 @@ pub struct TriedPorts([u32; Self::MOST]);
 impl TriedPorts {
     /// More ports are not told apart.
     pub const MOST: usize = 3;
-    const NONE: Self = Self([u32::MAX; Self::MOST]);
+    /// None yet.
+    pub const NONE: Self = Self([u32::MAX; Self::MOST]);
 
     /// Adds a port. The three lowest are kept, so that the order of contacts does not matter.
     pub fn add(&mut self, protocol: Protocol, port: u16) {

@@ -73,6 +73,21 @@ pub struct HostPort {
     pub port: u16,
 }
 
+impl HostPort {
+    /// The number under which a question for a link address counts: IANA reserves it (protocol 255).
+    pub const LINK: Protocol = Protocol(255);
+
+    /// The target of a question for the link address of a host.
+    pub const fn on_link(address: IpAddr) -> Self {
+        Self { address, protocol: Self::LINK, port: 0 }
+    }
+
+    /// True if the target is a link address.
+    pub fn is_on_link(&self) -> bool {
+        self.protocol == Self::LINK
+    }
+}
+
 /// A cell before all others.
 pub const NEVER: Cell = Cell(i64::MIN);
 
@@ -209,8 +224,7 @@ impl Contacts {
     }
 
     /// True if a source has a contact with a host in the window, of whatever outcome.
-    pub fn has_contacted(&self, source: IpAddr, host: IpAddr, horizon: Cell) -> bool {
-        let Some(source) = self.find(source) else { return false };
+    pub fn has_contacted(&self, source: u32, host: IpAddr, horizon: Cell) -> bool {
         let target = HostPort { address: host, protocol: Protocol(0), port: 0 };
         let hash = self.hash_target(source, Aspect::Hosts, &target);
         let found = self.marks.find(hash, |mark| mark.is_of(source, Aspect::Hosts, &target));
@@ -271,6 +285,7 @@ impl Contacts {
 #[inline]
 fn key(aspect: Aspect, target: &HostPort, is_by_network: bool) -> HostPort {
     match aspect {
+        Aspect::Hosts if target.is_on_link() => *target,
         Aspect::Hosts => HostPort { protocol: Protocol(0), port: 0, ..*target },
         Aspect::Ports if is_by_network => HostPort { address: networks::nearby(target.address), ..*target },
         Aspect::Ports => HostPort { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), ..*target },

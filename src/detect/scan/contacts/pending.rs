@@ -2,7 +2,7 @@
 //!
 //! Takes contacts and the cells in which they are due; gives them back when they are known or due. Must not know how.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 
@@ -151,6 +151,14 @@ impl PendingContacts {
         let contact = self.contacts[at].is_open.then(|| self.resolve(at));
         self.contacts.free(at);
         contact
+    }
+
+    /// The sources whose datagrams to a host are pending.
+    pub fn senders_of_datagrams_to(&self, host: IpAddr) -> HashSet<IpAddr> {
+        let open = self.contacts.iter().map(|(_, contact)| contact).filter(|contact| contact.is_open);
+        open.filter(|contact| contact.target.protocol == Protocol::UDP && contact.target.address == host)
+            .map(|contact| contact.source)
+            .collect()
     }
 
     /// The number of pending contacts, their limit, and the number that were lost.

@@ -187,7 +187,7 @@ fn hash_target<S: BuildHasher>(state: &S, owner: u32, aspect: Aspect, key: &Host
     let owner = u64::from(owner) << 32;
     feed(key.address, &mut hasher);
     match aspect {
-        Aspect::Hosts => hasher.write_u64(owner),
+        Aspect::Hosts => hasher.write_u64(owner | u64::from(protocol)),
         Aspect::Ports => hasher.write_u64(owner | 1 << 31 | u64::from(protocol) << 16 | u64::from(key.port)),
     }
     hasher.finish()
