@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use super::config::Factors;
 use super::contacts::{Aspect, HostPort, Relation, TriedPorts};
 use super::networks;
+use crate::detect::Level;
 use crate::packet::Protocol;
 
 /// Targets that are compared with each other. The order decides between equal ones.
@@ -75,10 +76,15 @@ pub(super) struct Sums {
     pub(super) failed: u64,
     pub(super) touched: u64,
     pub(super) used: u64,
+    /// The variance of the estimate of failed and touched targets: 0 if all are held.
+    variance: u64,
 }
 
 impl Sums {
     fn add(&mut self, target: &ComparedTarget) {
+        if matches!(target.relation, Relation::Failed | Relation::Touched) {
+            self.variance += target.weight * (target.weight - 1);
+        }
         let sum = match target.relation {
             Relation::Failed => &mut self.failed,
             Relation::Touched => &mut self.touched,
@@ -97,6 +103,8 @@ pub(super) struct Comparison {
     /// True if touched targets count as well as failed ones.
     pub(super) counts_touched: bool,
     pub(super) value: u64,
+    /// The value less two standard errors, if it is an estimate.
+    pub(super) least_value: u64,
     /// A scan has more.
     pub(super) threshold: u64,
 }
@@ -105,11 +113,25 @@ impl Comparison {
     /// Nothing to compare.
     pub(super) fn none(limit: u64) -> Self {
         let (group, sums) = (Group::Everything, Sums::default());
-        Self { group, sums, counts_touched: false, value: 0, threshold: limit }
+        Self { group, sums, counts_touched: false, value: 0, least_value: 0, threshold: limit }
+    }
+
+    fn new(group: Group, sums: Sums, counts_touched: bool, threshold: u64) -> Self {
+        let value = sums.failed + if counts_touched { sums.touched } else { 0 };
+        let least_value = value.saturating_sub(2 * sums.variance.isqrt());
+        Self { group, sums, counts_touched, value, least_value, threshold }
     }
 
     const fn is_over(&self) -> bool {
-        self.value > self.threshold
+        self.least_value > self.threshold
+    }
+
+    /// The level of the value. An estimate that may be over its threshold by chance is near it.
+    pub(super) fn level(&self) -> Level {
+        match Level::of(self.value, self.threshold) {
+            Level::Over if !self.is_over() => Level::Near,
+            level => level,
+        }
     }
 
     /// Those over their threshold first, the largest first; else the nearest to its threshold.
@@ -155,15 +177,10 @@ pub(super) fn clearest(targets: &[ComparedTarget], aspect: Aspect, limits: &Limi
 /// The comparisons of one group: its failed targets, and where a sweep meets neighbours also the touched ones.
 fn compare(group: Group, sums: Sums, all: Sums, aspect: Aspect, limits: &Limits) -> [Option<Comparison>; 2] {
     let Limits { limit, factors } = *limits;
-    let Sums { failed, touched, used } = sums;
+    let Sums { failed, touched, used, .. } = sums;
     let times = |factor: u32| limit * u64::from(factor);
-    let of_failed = |least: u64, outnumbers: u64| {
-        Some(Comparison { group, sums, counts_touched: false, value: failed, threshold: least.max(outnumbers) })
-    };
-    let of_both = |least: u64| {
-        let value = failed + touched;
-        Some(Comparison { group, sums, counts_touched: true, value, threshold: least.max(used) })
-    };
+    let of_failed = |least: u64, outnumbered: u64| Some(Comparison::new(group, sums, false, least.max(outnumbered)));
+    let of_both = |least: u64| Some(Comparison::new(group, sums, true, least.max(used)));
     let answered = used + touched;
     match group {
         Group::Network(_) if aspect == Aspect::Hosts => {

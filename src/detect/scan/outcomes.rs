@@ -299,7 +299,10 @@ impl ScanState {
             }
         };
         let address = self.contacts.address(source);
-        let Some(mark) = self.contacts.mark(source, aspect, *target, horizon) else { return false };
+        let Some(mark) = self.contacts.mark(source, aspect, *target, horizon) else {
+            // It is not in the sample, and may be the first or the last target all the same.
+            return evidence.is_some() && !self.memory.contains(address, aspect, target);
+        };
         mark.ports.add(target.protocol, target.port);
         let (Some(evidence), relation) = (evidence, mark.relation(horizon)) else {
             if let ContactOutcome::Used(cell) = settled.outcome {

@@ -103,8 +103,7 @@ impl OngoingScans {
         aspect: Aspect,
         tally: &Tally,
     ) -> Option<Detection> {
-        let Comparison { value, threshold, .. } = tally.comparison;
-        let level = Level::of(value, threshold);
+        let level = tally.comparison.level();
         let known_since = self.since.get(&subject).copied();
         // Answers that leave the window before failures do not make a silent source a scanner.
         if known_since.is_none() && !(level == Level::Over && tally.is_fresh) {
@@ -171,8 +170,8 @@ fn by_evidence(state: &ScanState, cell: Cell, source: u32, aspect: Aspect) -> Ta
             marks.push((mark, ComparedTarget { target: mark.target, ports: mark.ports, relation, weight }));
         }
     }
-    // Fewer than the limit are no scan, however they are compared.
-    if tally.marked > limits.limit {
+    // Clearly fewer than the limit are no scan, however they are compared.
+    if tally.marked * 10 >= limits.limit * 9 {
         exonerate(state, &mut marks, source, aspect, horizon);
         let targets: Vec<ComparedTarget> = marks.iter().map(|(_, target)| *target).collect();
         tally.comparison = comparison::clearest(&targets, aspect, &limits);
@@ -212,11 +211,14 @@ fn exonerate(state: &ScanState, marks: &mut Vec<MarkedTarget<'_>>, source: u32, 
     }
 }
 
-/// A client that closes forgotten connections has a port for each, and a scanner uses one for all its probes.
+/// A client that closes forgotten connections has a port for each, and a scanner uses one for all its probes. (Targets are
+/// counted without the others that they stand for: a few with one port may be chance.)
 fn remove_stray_probes(marks: &mut Vec<MarkedTarget<'_>>, limit: u64) {
+    const ENOUGH: u64 = 32;
+    let limit = limit.min(ENOUGH);
     let mut by_port: BTreeMap<u16, u64> = BTreeMap::new();
-    for (mark, target) in marks.iter().filter(|marked| has_failed(marked) && marked.0.probe_port != 0) {
-        *by_port.entry(mark.probe_port).or_default() += target.weight;
+    for (mark, _) in marks.iter().filter(|marked| has_failed(marked) && marked.0.probe_port != 0) {
+        *by_port.entry(mark.probe_port).or_default() += 1;
     }
     marks.retain(|marked| {
         let port = marked.0.probe_port;
@@ -272,6 +274,7 @@ fn by_contacts(state: &ScanState, cell: Cell, source: u32, aspect: Aspect) -> Ta
     let counted = tally.counting.len() as u64;
     tally.is_estimate = counted >= kept;
     tally.comparison.value = counted.min(kept);
+    tally.comparison.least_value = tally.comparison.value;
     tally.contacted = tally.comparison.value;
     tally
 }
