@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Alert, AlertState, Peak};
-use crate::detect::{Kind, Span, Subject, Target};
+use crate::detect::{Kind, ScanEvidence, Span, Subject, Target};
 use crate::packet::Protocol;
 use crate::services::protocol_name;
 
@@ -28,6 +28,7 @@ impl Alert {
         let found = match self.kind {
             Kind::HostScan => self.scan("hosts"),
             Kind::PortScan => self.scan("ports"),
+            Kind::GroupScan => self.scan("hosts or ports"),
             Kind::Bandwidth => self.bandwidth(),
             Kind::Anomaly => self.anomaly(),
         };
@@ -57,16 +58,35 @@ impl Alert {
         let (actor, window, shown) = (Actor(&self.subject), self.window(), self.shown());
         let Peak { value, limit, .. } = shown;
         let about = if shown.is_estimate { "about " } else { "" };
-        let counted = match shown.answered {
-            Some(answered) => {
-                let tried = value + answered as f64;
+        let counted = match shown.scan {
+            Some(evidence) => {
+                let ScanEvidence { failed, touched, used, .. } = evidence;
+                let (tried, place) = (failed + touched + used, Place(&evidence));
+                let unused = if evidence.counts_touched {
+                    format!(", {about}{touched} were left unused")
+                } else {
+                    String::new()
+                };
                 format!(
-                    "{actor} tried {about}{tried} {what} {window} and {about}{value} did not answer (limit {limit})"
+                    "{actor} tried {about}{tried} {what}{place} {window}, {about}{failed} did not answer{unused} (limit {limit})"
                 )
             }
             None => format!("{actor} contacted {about}{value} {what} {window} (limit {limit})"),
         };
         counted + &self.targets()
+    }
+
+    /// The evidence of a scan in a sentence: the outcomes of the contacts that were compared, and the setting that would have
+    /// silenced the alert. None for other alerts.
+    pub fn explain_evidence(&self) -> Option<String> {
+        let evidence = self.shown().scan?;
+        let ScanEvidence { failed, touched, used, setting, silencing_value, .. } = evidence;
+        let targets = failed + touched + used;
+        Some(format!(
+            "compared {targets} targets{}: {failed} failed, {touched} were touched, {used} were used; \
+             {setting} {silencing_value} would have silenced it",
+            Place(&evidence),
+        ))
     }
 
     fn bandwidth(&self) -> String {
@@ -99,6 +119,25 @@ impl Alert {
             (false, true) => format!(": first {}", list(shown)),
             (true, false) => format!(": last {}", list(&last)),
             (false, false) => format!(": first {}, last {}", list(shown), list(&last)),
+        }
+    }
+}
+
+/// ` of 203.0.113.0/24 at 22/tcp`, as far as it is known.
+struct Place<'a>(&'a ScanEvidence);
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(network) = self.0.network {
+            write!(f, " of {network}")?;
+        }
+        match self.0.port {
+            Some((protocol, port)) if matches!(protocol, Protocol::TCP | Protocol::UDP) => {
+                write!(f, " at {port}/{}", protocol_name(protocol).unwrap_or_default())
+            }
+            Some((Protocol::ICMP | Protocol::ICMPV6, _)) => write!(f, " by ICMP"),
+            Some(_) => write!(f, " by address resolution"),
+            None => Ok(()),
         }
     }
 }

@@ -261,6 +261,7 @@ impl Peak {
             limit: figures.limit,
             bytes: figures.bytes,
             answered: figures.answered,
+            scan: figures.scan,
             is_estimate: figures.is_estimate,
             at: *at,
         }

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::detect::{Detection, Figures, Kind, Span, Subject, Target};
+use crate::detect::{Detection, Figures, Kind, ScanEvidence, Span, Subject, Target};
 use crate::packet::Timestamp;
 pub use fingerprint::Fingerprint;
 pub use lifecycle::Alerts;
@@ -159,6 +159,8 @@ pub struct Peak {
     pub bytes: u64,
     /// Contacts that were answered in the window at that moment; none for rules that do not ask.
     pub answered: Option<u64>,
+    /// The targets that a scan was found by at that moment; none for other rules.
+    pub scan: Option<ScanEvidence>,
     /// True if `value` and `answered` are estimates.
     pub is_estimate: bool,
     /// The moment at which the value was first so high.
@@ -197,11 +199,11 @@ pub struct Alert {
 impl Alert {
     /// The figures to show, all of one moment: the latest while it fires, those of the peak once it has resolved.
     pub fn shown(&self) -> Peak {
-        let Figures { value, limit, bytes, answered, is_estimate, .. } = self.figures;
+        let Figures { value, limit, bytes, answered, scan, is_estimate, .. } = self.figures;
         match self.state {
             AlertState::Resolved => self.peak,
             AlertState::Pending | AlertState::Firing => {
-                Peak { value, limit, bytes, answered, is_estimate, at: self.peak.at }
+                Peak { value, limit, bytes, answered, scan, is_estimate, at: self.peak.at }
             }
         }
     }

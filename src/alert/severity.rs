@@ -81,7 +81,7 @@ impl Default for Severities {
     fn default() -> Self {
         let by_side = |kind| match kind {
             Kind::Bandwidth => [Severity::Warning; 2],
-            Kind::HostScan | Kind::PortScan => [Severity::Warning, Severity::Info],
+            Kind::HostScan | Kind::PortScan | Kind::GroupScan => [Severity::Warning, Severity::Info],
             Kind::Anomaly => [Severity::Info; 2],
         };
         Self(Kind::ALL.map(by_side))
@@ -156,7 +156,7 @@ mod tests {
             side: Some(Side::Inside),
             severity: Severity::Critical,
         }]);
-        assert_eq!(Severities([[Severity::Info; 2]; 4]).with(&severities.rules()), severities);
+        assert_eq!(Severities([[Severity::Info; 2]; Kind::ALL.len()]).with(&severities.rules()), severities);
     }
 
     #[test]

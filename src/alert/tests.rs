@@ -23,6 +23,7 @@ pub(super) fn alert(kind: Kind, subject: Subject, figures: Figures) -> Alert {
             limit: figures.limit,
             bytes: figures.bytes,
             answered: figures.answered,
+            scan: figures.scan,
             is_estimate: figures.is_estimate,
             at: at(100),
         },
@@ -103,7 +104,7 @@ fn an_alert_keeps_its_highest_and_its_latest_figures() {
     assert_eq!((firing.figures.value, firing.starts_at), (95.0, at(1)));
     assert_eq!(
         firing.peak,
-        Peak { value: 108.0, limit: 100.0, bytes: 0, answered: Some(7), is_estimate: false, at: at(8) }
+        Peak { value: 108.0, limit: 100.0, bytes: 0, answered: Some(7), scan: None, is_estimate: false, at: at(8) }
     );
     assert_eq!(firing.figures.first_targets, [target(1)], "what it began with");
     assert_eq!(firing.figures.last_targets, [target(4)]);

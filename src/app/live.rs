@@ -304,7 +304,8 @@ fn self_metrics(config: &Config, vitals: &Vitals) -> anyhow::Result<SelfMetrics>
 /// The configured limits, for `/capabilities`.
 fn capabilities(config: &Config) -> Capabilities {
     let (bandwidth, scan) = (config.detect.bandwidth.clone(), config.detect.scan.clone());
-    Capabilities::of(&bandwidth.unwrap_or_default(), &scan.unwrap_or_default(), &config.capture.excluded)
+    let limits = Capabilities::of(&bandwidth.unwrap_or_default(), &scan.unwrap_or_default(), &config.capture.excluded);
+    Capabilities { explains: config.explain, ..limits }
 }
 
 /// The closing line, as tcpdump has it.

@@ -40,7 +40,10 @@ fn limits(config: &Config) -> View {
     let of_scan = |scan: &super::scan::Config| {
         let hosts = scan.analyze_hosts.then_some((Kind::HostScan, u64::from(scan.contacted_ips)));
         let ports = scan.analyze_ports.then_some((Kind::PortScan, u64::from(scan.contacted_ports)));
-        hosts.into_iter().chain(ports).collect()
+        let least = hosts.iter().chain(&ports).map(|&(_, limit)| limit).min();
+        let groups = least.filter(|_| scan.looks_for_groups());
+        let groups = groups.map(|limit| (Kind::GroupScan, limit * u64::from(scan.group_factor)));
+        hosts.into_iter().chain(ports).chain(groups).collect()
     };
     View {
         bandwidth_limit_bytes: config.bandwidth.as_ref().map(|bandwidth| bandwidth.limit_bytes),

@@ -31,6 +31,8 @@ pub enum Kind {
     HostScan,
     /// One source contacts many ports.
     PortScan,
+    /// Sources of one network together contact many hosts or ports, each of them few.
+    GroupScan,
     /// More bytes in a window than a limit.
     Bandwidth,
     /// Traffic between two hosts that differs from its past.
@@ -39,13 +41,14 @@ pub enum Kind {
 
 impl Kind {
     /// All, in order.
-    pub const ALL: [Self; 4] = [Self::HostScan, Self::PortScan, Self::Bandwidth, Self::Anomaly];
+    pub const ALL: [Self; 5] = [Self::HostScan, Self::PortScan, Self::GroupScan, Self::Bandwidth, Self::Anomaly];
 
     /// Its name in alerts and in the configuration.
     pub const fn label(self) -> &'static str {
         match self {
             Self::HostScan => "host_scan",
             Self::PortScan => "port_scan",
+            Self::GroupScan => "group_scan",
             Self::Bandwidth => "bandwidth",
             Self::Anomaly => "anomaly",
         }
@@ -116,6 +119,27 @@ pub struct Target {
     pub port: Option<u16>,
 }
 
+/// The targets of a scan that were compared with each other, and how they were found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScanEvidence {
+    /// The network of the targets; none if they may be anywhere.
+    pub network: Option<IpNet>,
+    /// The protocol and the port of the contacts; none if they may be any.
+    pub port: Option<(Protocol, u16)>,
+    /// Targets that did not answer, or refused.
+    pub failed: u64,
+    /// Targets that answered, and that the source did not use.
+    pub touched: u64,
+    /// Targets that the source used.
+    pub used: u64,
+    /// True if touched targets count as well as failed ones.
+    pub counts_touched: bool,
+    /// The setting that would have silenced the alert.
+    pub setting: &'static str,
+    /// The least value of the setting that would have.
+    pub silencing_value: u64,
+}
+
 /// The figures behind a detection.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Figures {
@@ -127,8 +151,10 @@ pub struct Figures {
     pub window: Duration,
     /// IP bytes of the subject in the window, as far as they are known.
     pub bytes: u64,
-    /// Contacts of the kind that were answered in the window; none for other rules.
+    /// Targets that answered in the window, of those that are compared; none for other rules.
     pub answered: Option<u64>,
+    /// The targets that a scan is found by; none for other rules.
+    pub scan: Option<ScanEvidence>,
     /// True if `value` and `answered` are estimates: the table holds only a sample of the targets.
     pub is_estimate: bool,
     /// The time of the packets that count in the window, where it is known.

@@ -69,6 +69,10 @@ pub enum DetectionTable {
     ScanPending,
     /// Endpoints that asked many hosts at once.
     ScanAskers,
+    /// Bits of the filter of known targets, by pairs of source and target.
+    ScanKnown,
+    /// Networks of outside sources whose contacts are summed.
+    ScanPrefixes,
     /// Pairs with a series of bytes.
     AnomalyPairs,
 }
@@ -85,6 +89,8 @@ impl DetectionTable {
             Self::ScanTargets => "scan_targets",
             Self::ScanPending => "scan_waiting",
             Self::ScanAskers => "scan_askers",
+            Self::ScanKnown => "scan_known",
+            Self::ScanPrefixes => "scan_prefixes",
             Self::AnomalyPairs => "anomaly_pairs",
         }
     }

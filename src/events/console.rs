@@ -14,6 +14,7 @@
 //! | `estimate` | `true` if `value` and `answered` are estimates |
 //! | `window_seconds` | the window that the figures are of |
 //! | `peak` | the highest value of the episode |
+//! | `evidence` | of a scan, with `-explain`: which contacts were compared, their outcomes, and the setting that would silence it |
 //! | `first_target`, `last_target` | the first and the last target; for bandwidth the peer with the most bytes |
 //! | `fingerprint` | the same in every episode |
 
@@ -45,6 +46,9 @@ pub fn line(change: &Change, style: Style) -> String {
     put_subject(&mut line, &alert.subject);
     put_figures(&mut line, alert);
     put_targets(&mut line, alert);
+    if let Some(evidence) = alert.explain_evidence().filter(|_| style.explain) {
+        line.put_text("evidence", &evidence);
+    }
     line.put_text("fingerprint", &alert.fingerprint.to_string());
     line.finish()
 }
@@ -121,6 +125,7 @@ mod tests {
                 limit: 1e9,
                 bytes: 2_000_000_000,
                 answered: None,
+                scan: None,
                 is_estimate: false,
                 at: Timestamp::default(),
             },

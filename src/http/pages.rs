@@ -137,7 +137,7 @@ impl Site {
         }
         match request.uri().path() {
             "/metrics" => self.metrics(client, transfer, &request).await,
-            "/active" => self.chart(Listed::Active, client, &request).await,
+            "/active" => self.chart(Listed::Active { explains: self.capabilities.explains }, client, &request).await,
             "/all" => self.chart(Listed::AtLeast(self.capabilities.chart_min_bytes), client, &request).await,
             "/capabilities" => self.capabilities(),
             "/" => page(StatusCode::OK, HTML, self.landing()),

@@ -71,7 +71,7 @@ type ReadOutcome = Result<(), pipeline::Error>;
 
 fn write_alerts(replay: &ReplayInvocation) -> anyhow::Result<ReadOutcome> {
     let out = BufWriter::with_capacity(64 << 10, Blocking(io::stdout()));
-    let lines = ChangeLines { out, outcome: Ok(()) };
+    let lines = ChangeLines { out, explains: replay.config.explain, outcome: Ok(()) };
     let mut read = read_all(replay, &replay.config.detect.for_alerts_alone(), lines);
     super::written(read.resolve().map_or(Ok(()), ChangeLines::finish))?;
     Ok(read.outcome)
@@ -174,6 +174,7 @@ impl AlertSink for Episodes {
 /// Writes each change of an alert as a line, until that fails. Waits for a reader that is slow.
 struct ChangeLines {
     out: BufWriter<Blocking<io::Stdout>>,
+    explains: bool,
     outcome: io::Result<()>,
 }
 
@@ -186,7 +187,7 @@ impl ChangeLines {
 impl AlertSink for ChangeLines {
     fn notify(&mut self, change: &Change) {
         if self.outcome.is_ok() {
-            self.outcome = json::write(change, &mut self.out);
+            self.outcome = json::write(change, self.explains, &mut self.out);
         }
     }
 }

@@ -18,7 +18,7 @@ fn alert(fingerprint: u64, seconds: i64, state: AlertState) -> Alert {
         severity: Severity::Info,
         side: Side::Outside,
         span: None,
-        peak: Peak { value: 0.0, limit: 0.0, bytes: 0, answered: None, is_estimate: false, at: starts_at },
+        peak: Peak { value: 0.0, limit: 0.0, bytes: 0, answered: None, scan: None, is_estimate: false, at: starts_at },
     }
 }
 

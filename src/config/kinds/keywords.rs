@@ -53,6 +53,7 @@ pub(crate) const SCAN_RULE: Keywords<scan::Rule> =
 pub(crate) const ALERT_KIND: Keywords<Kind> = Keywords::of(&[
     ("host_scan", Kind::HostScan),
     ("port_scan", Kind::PortScan),
+    ("group_scan", Kind::GroupScan),
     ("bandwidth", Kind::Bandwidth),
     ("anomaly", Kind::Anomaly),
 ]);

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::config::Factors;
-use super::contacts::{Aspect, HostPort, Relation, TriedPorts};
+use super::contacts::{Aspect, HostPort, Relation, Tried};
 use super::networks;
-use crate::detect::Level;
+use crate::detect::{Level, ScanEvidence};
 use crate::packet::Protocol;
 
 /// Targets that are compared with each other. The order decides between equal ones.
@@ -20,7 +20,7 @@ pub(super) enum Group {
     NetworkPort(IpAddr, (Protocol, u16)),
     /// The hosts of a network of which three or more ports were tried.
     NetworkManyPorts(IpAddr),
-    /// The hosts of a network by any ports; or its ports.
+    /// The hosts of a network by any ports.
     Network(IpAddr),
     /// One port of any hosts.
     Port(Protocol, u16),
@@ -28,13 +28,17 @@ pub(super) enum Group {
     Site(IpAddr),
     /// All hosts.
     Everything,
+    /// The ports that were tried in a network, which is known by its number.
+    PortsOfNetwork(u32),
+    /// The ports that were each tried in three or more networks.
+    PortsOfManyNetworks,
 }
 
 /// A target and all that a comparison needs of it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ComparedTarget {
     pub(super) target: HostPort,
-    pub(super) ports: TriedPorts,
+    pub(super) tried: Tried,
     /// Failed, touched or used.
     pub(super) relation: Relation,
     /// The number of targets that it stands for.
@@ -45,28 +49,35 @@ impl ComparedTarget {
     /// The link address of the host, which is there.
     pub(super) fn as_used_link(self) -> Self {
         let target = HostPort::on_link(self.target.address);
-        let mut ports = TriedPorts::NONE;
-        ports.add(target.protocol, target.port);
-        Self { target, ports, relation: Relation::Used, ..self }
+        let mut tried = Tried::NONE;
+        tried.add_port(target.protocol, target.port);
+        Self { target, tried, relation: Relation::Used, ..self }
     }
 
-    /// The groups in which it is compared. A link address is compared with its neighbours' alone.
-    fn groups(&self, aspect: Aspect) -> impl Iterator<Item = Group> {
+    /// The groups in which it is compared.
+    fn groups(&self, aspect: Aspect) -> Vec<Group> {
         let network = networks::nearby(self.target.address);
-        let is_of_hosts = aspect == Aspect::Hosts && !self.target.is_on_link();
-        let is_on_link = self.target.is_on_link();
-        let link = is_on_link.then_some(Group::NetworkPort(network, (HostPort::LINK, 0)));
-        let ports = self.ports.iter().filter(move |_| is_of_hosts);
-        let by_port =
-            ports.flat_map(move |port| [Group::NetworkPort(network, port), Group::Port(port.0, port.1)].into_iter());
-        let many = (is_of_hosts && self.ports.are_many()).then_some(Group::NetworkManyPorts(network));
-        let wide = is_of_hosts.then_some([Group::Site(networks::site(self.target.address)), Group::Everything]);
-        let whole = (!is_on_link).then_some(Group::Network(network));
-        link.into_iter().chain(by_port).chain(many).chain(whole).chain(wide.into_iter().flatten())
+        match aspect {
+            // A link address is compared with its neighbours' alone.
+            Aspect::Hosts if self.target.is_on_link() => vec![Group::NetworkPort(network, (HostPort::LINK, 0))],
+            Aspect::Hosts => {
+                let by_port = self
+                    .tried
+                    .ports()
+                    .flat_map(|port| [Group::NetworkPort(network, port), Group::Port(port.0, port.1)]);
+                let site = networks::site(self.target.address);
+                let many = self.tried.are_many().then_some(Group::NetworkManyPorts(network));
+                by_port.chain(many).chain([Group::Network(network), Group::Site(site), Group::Everything]).collect()
+            }
+            Aspect::Ports => {
+                let many = self.tried.are_many().then_some(Group::PortsOfManyNetworks);
+                self.tried.iter().map(Group::PortsOfNetwork).chain(many).collect()
+            }
+        }
     }
 
     pub(super) fn is_in(&self, group: Group, aspect: Aspect) -> bool {
-        self.groups(aspect).any(|other| other == group)
+        self.groups(aspect).contains(&group)
     }
 }
 
@@ -81,6 +92,11 @@ pub(super) struct Sums {
 }
 
 impl Sums {
+    /// Targets that answered.
+    pub(super) const fn answered(self) -> u64 {
+        self.used + self.touched
+    }
+
     fn add(&mut self, target: &ComparedTarget) {
         if matches!(target.relation, Relation::Failed | Relation::Touched) {
             self.variance += target.weight * (target.weight - 1);
@@ -107,22 +123,25 @@ pub(super) struct Comparison {
     pub(super) least_value: u64,
     /// A scan has more.
     pub(super) threshold: u64,
+    /// The part of the threshold that the limit gives, however many targets are used.
+    least_threshold: u64,
 }
 
 impl Comparison {
     /// Nothing to compare.
     pub(super) fn none(limit: u64) -> Self {
         let (group, sums) = (Group::Everything, Sums::default());
-        Self { group, sums, counts_touched: false, value: 0, least_value: 0, threshold: limit }
+        Self { group, sums, counts_touched: false, value: 0, least_value: 0, threshold: limit, least_threshold: limit }
     }
 
-    fn new(group: Group, sums: Sums, counts_touched: bool, threshold: u64) -> Self {
+    fn new(group: Group, sums: Sums, counts_touched: bool, least_threshold: u64, outnumbered: u64) -> Self {
+        let threshold = least_threshold.max(outnumbered);
         let value = sums.failed + if counts_touched { sums.touched } else { 0 };
         let least_value = value.saturating_sub(2 * sums.variance.isqrt());
-        Self { group, sums, counts_touched, value, least_value, threshold }
+        Self { group, sums, counts_touched, value, least_value, threshold, least_threshold }
     }
 
-    const fn is_over(&self) -> bool {
+    pub(super) const fn is_over(&self) -> bool {
         self.least_value > self.threshold
     }
 
@@ -138,6 +157,27 @@ impl Comparison {
     fn rank(&self) -> (bool, u64, u128) {
         let share = u128::from(self.value) << 64 >> 8;
         (self.is_over(), if self.is_over() { self.value } else { 0 }, share / u128::from(self.threshold.max(1)))
+    }
+
+    /// For people: the targets that were compared, `targets` being addresses of some. The limit of the configuration was multiplied to the threshold; `setting` is
+    /// its name.
+    pub(super) fn evidence(&self, targets: &[IpAddr], limit: u64, setting: &'static str) -> ScanEvidence {
+        let Sums { failed, touched, used, .. } = self.sums;
+        let (network, port) = match self.group {
+            Group::NetworkPort(network, port) => (Some(networks::nearby_net(network)), Some(port)),
+            Group::NetworkManyPorts(network) | Group::Network(network) => (Some(networks::nearby_net(network)), None),
+            Group::Port(protocol, port) => (None, Some((protocol, port))),
+            Group::Site(network) => (Some(networks::site_net(network)), None),
+            Group::PortsOfNetwork(number) => {
+                let of_network = targets.iter().find(|address| networks::tag(**address) == number);
+                (of_network.map(|address| networks::nearby_net(networks::nearby(*address))), None)
+            }
+            Group::Everything | Group::PortsOfManyNetworks => (None, None),
+        };
+        let factor = (self.least_threshold / limit.max(1)).max(1);
+        let silencing_value = self.value.div_ceil(factor);
+        let counts_touched = self.counts_touched;
+        ScanEvidence { network, port, failed, touched, used, counts_touched, setting, silencing_value }
     }
 
     /// True if a target counts in its value.
@@ -161,11 +201,11 @@ pub(super) fn clearest(targets: &[ComparedTarget], aspect: Aspect, limits: &Limi
     let mut all = Sums::default();
     for target in targets {
         all.add(target);
-        target.groups(aspect).for_each(|group| groups.entry(group).or_default().add(target));
+        target.groups(aspect).into_iter().for_each(|group| groups.entry(group).or_default().add(target));
     }
     let mut clearest = Comparison::none(limits.limit);
     for (group, sums) in groups {
-        for comparison in compare(group, sums, all, aspect, limits).into_iter().flatten() {
+        for comparison in compare(group, sums, all, limits).into_iter().flatten() {
             if comparison.rank() > clearest.rank() {
                 clearest = comparison;
             }
@@ -175,18 +215,18 @@ pub(super) fn clearest(targets: &[ComparedTarget], aspect: Aspect, limits: &Limi
 }
 
 /// The comparisons of one group: its failed targets, and where a sweep meets neighbours also the touched ones.
-fn compare(group: Group, sums: Sums, all: Sums, aspect: Aspect, limits: &Limits) -> [Option<Comparison>; 2] {
+fn compare(group: Group, sums: Sums, all: Sums, limits: &Limits) -> [Option<Comparison>; 2] {
     let Limits { limit, factors } = *limits;
-    let Sums { failed, touched, used, .. } = sums;
+    let Sums { failed, used, .. } = sums;
     let times = |factor: u32| limit * u64::from(factor);
-    let of_failed = |least: u64, outnumbered: u64| Some(Comparison::new(group, sums, false, least.max(outnumbered)));
-    let of_both = |least: u64| Some(Comparison::new(group, sums, true, least.max(used)));
-    let answered = used + touched;
+    let of_failed = |least: u64, outnumbered: u64| Some(Comparison::new(group, sums, false, least, outnumbered));
+    let of_both = |least: u64| Some(Comparison::new(group, sums, true, least, used));
+    let answered = sums.answered();
     match group {
-        Group::Network(_) if aspect == Aspect::Hosts => {
+        Group::Network(_) => {
             [of_failed(times(factors.any_port), used), of_both(times(factors.any_port * factors.touched))]
         }
-        Group::NetworkPort(..) | Group::NetworkManyPorts(_) | Group::Network(_) => {
+        Group::NetworkPort(..) | Group::NetworkManyPorts(_) | Group::PortsOfNetwork(_) | Group::PortsOfManyNetworks => {
             [of_failed(limit, used), of_both(times(factors.touched))]
         }
         Group::Port(..) if failed * u64::from(factors.port_share) >= all.failed => {

@@ -72,12 +72,16 @@ pub struct Config {
     pub touching_datagrams: u32,
     /// The time for which a target that answered stays known; at most twice as long.
     pub memory: Duration,
+    /// The factor by which the sources of one network together must exceed the limits; 0 disables the search for them.
+    pub group_factor: u32,
     /// The factors by which groups of targets are compared.
     pub factors: Factors,
     /// Ports that do not count.
     pub excluded_ports: BTreeSet<u16>,
     /// The names of the rules for hosts and for ports.
     pub names: [Arc<str>; 2],
+    /// The name of the rule for the sources of one network together.
+    pub group_name: Arc<str>,
     /// Sources that are held. When there are more, one with a single contact makes room for one that was seen often.
     pub max_sources: usize,
     /// Hosts and ports that are held of all sources together. The outcome of others is unknown.
@@ -103,9 +107,11 @@ impl Default for Config {
             echo_window: Duration::from_millis(3_500),
             touching_datagrams: 2,
             memory: Duration::from_secs(3_600),
+            group_factor: 8,
             factors: Factors::default(),
             excluded_ports: BTreeSet::new(),
             names: ["host_scan".into(), "port_scan".into()],
+            group_name: "group_scan".into(),
             max_sources: 32_768,
             max_contacts: 98_304,
             max_waiting: 32_768,
@@ -114,6 +120,11 @@ impl Default for Config {
 }
 
 impl Config {
+    /// True if sources of one network are compared together: contacts without outcomes prove nothing of them.
+    pub const fn looks_for_groups(&self) -> bool {
+        self.group_factor > 0 && matches!(self.rule, Rule::Evidence)
+    }
+
     /// True if either kind of scan is looked for.
     pub const fn looks_for_something(&self) -> bool {
         self.analyze_hosts || self.analyze_ports

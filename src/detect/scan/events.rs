@@ -29,6 +29,7 @@ use super::sample::SeenPackets;
 use crate::account::conversation::{Address, ConversationKey, OneWay, Way};
 use crate::account::interval::Row;
 use crate::account::observer::MergedRow;
+use crate::locality::Direction;
 use crate::packet::{Protocol, TcpFlags, Timestamp};
 
 /// The flags that tell the first packets of a connection, and its refusal, from all others.
@@ -91,6 +92,8 @@ pub(super) struct ContactEvent {
     pub(super) target: HostPort,
     /// The position of the interface that showed it.
     pub(super) interface: u16,
+    /// The source is known to be outside the local networks.
+    pub(super) is_outside: bool,
     /// The source begins the contact in this row.
     pub(super) begins: bool,
     /// The conversation began in an earlier row.
@@ -165,13 +168,6 @@ pub(super) fn continues_alone<A: Address>(merged: &MergedRow<'_, A>) -> bool {
     back.packets == 0 && there.flags.0 & CONTROL == TcpFlags::SYN.0 | TcpFlags::ACK.0 && continues
 }
 
-/// The numbers of packets that went the way of requests and back.
-#[inline]
-pub(super) fn requests_and_replies<A: Address>(merged: &MergedRow<'_, A>) -> [u32; 2] {
-    let way = merged.request_way;
-    [way, way.reversed()].map(|way| merged.row.ways[way as usize].packets)
-}
-
 /// The time of the last request, or of the last reply where there are no requests. (Without a branch, which a processor
 /// could not predict: both ways are numbered 0 and 1.)
 #[inline]
@@ -194,6 +190,7 @@ pub(super) fn plain<A: Address>(merged: &MergedRow<'_, A>, way: Way, interface: 
         source_port: source.port,
         target: HostPort { address: target.address.into(), protocol: row.key.protocol(), port: target.port },
         interface,
+        is_outside: matches!(there.direction, Direction::Incoming | Direction::Transit),
         begins: false,
         is_known: merged.is_known,
         signals: ContactSignals::default(),
@@ -269,6 +266,7 @@ pub(super) fn of_refusal<A: Address>(
         source_port: source.port,
         target: HostPort { address: target.address.into(), protocol: key.protocol(), port: target.port },
         interface,
+        is_outside: false,
         begins: false,
         is_known: false,
         signals: ContactSignals::REFUSED,

@@ -11,15 +11,18 @@ mod config;
 mod contacts;
 mod discovery;
 mod events;
+mod groups;
 mod interface_positions;
 mod known;
 mod networks;
 mod outcomes;
+mod prefixes;
 mod reported;
 mod resolved;
 mod rows;
 mod sample;
 mod state;
+mod tally;
 mod trail;
 mod verdict;
 mod view;
@@ -33,6 +36,7 @@ use crate::packet::{Resolution, Timestamp};
 use crate::tables::sampling::Seeds;
 use crate::time_grid::Cell;
 pub use config::{Config, Rule};
+use groups::OngoingGroups;
 use state::ScanState;
 use verdict::OngoingScans;
 
@@ -41,12 +45,17 @@ use verdict::OngoingScans;
 pub struct Scan {
     state: ScanState,
     ongoing: OngoingScans,
+    groups: OngoingGroups,
 }
 
 impl Scan {
     /// Nothing seen.
     pub fn new(config: &Config, seeds: impl Into<Seeds>) -> Self {
-        Self { state: ScanState::new(config, seeds.into()), ongoing: OngoingScans::default() }
+        Self {
+            state: ScanState::new(config, seeds.into()),
+            ongoing: OngoingScans::default(),
+            groups: OngoingGroups::default(),
+        }
     }
 
     /// Takes merged rows.
@@ -91,6 +100,7 @@ impl Scan {
         while cell < next {
             self.state.end_cell(cell);
             self.ongoing.judge(&mut self.state, cell, &mut detections);
+            self.groups.judge(&self.ongoing, &mut self.state, cell, &mut detections);
             cell = self.next_cell(cell, next);
             self.begin(cell);
         }
@@ -123,7 +133,8 @@ impl Scan {
 
     /// The next cell in which anything may happen, `next` at most.
     fn next_cell(&mut self, cell: Cell, next: Cell) -> Cell {
-        let is_idle = self.state.suspects.is_empty() && self.state.is_settled() && self.ongoing.is_empty();
+        let is_idle = self.state.suspects.is_empty() && self.state.is_settled();
+        let is_idle = is_idle && self.ongoing.is_empty() && self.groups.is_empty() && self.state.prefixes.is_empty();
         let following = cell.next();
         let to = if is_idle { self.state.first_deferred().unwrap_or(next).clamp(following, next) } else { following };
         self.state.sweep(to, to.0.saturating_sub(cell.0));

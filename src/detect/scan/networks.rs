@@ -5,14 +5,44 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ipnet::IpNet;
+
+use crate::tables::sampling::mixed;
+
 /// The network of neighbours: a /24, over IPv6 a /112 (as many as a sweep that counts the last 16 bits meets).
 pub(super) fn nearby(address: IpAddr) -> IpAddr {
     masked(address, 8, 16)
 }
 
+/// A number for the network of neighbours of an address, below [`u32::MAX`]. Two IPv6 networks may share one.
+pub(super) fn tag(address: IpAddr) -> u32 {
+    match nearby(address) {
+        IpAddr::V4(network) => network.to_bits() >> 8,
+        IpAddr::V6(network) => {
+            let bits = network.to_bits();
+            (mixed(mixed(bits as u64) ^ (bits >> 64) as u64) >> 33) as u32
+        }
+    }
+}
+
 /// The network of a site: a /16, over IPv6 a /64.
 pub(super) fn site(address: IpAddr) -> IpAddr {
     masked(address, 16, 64)
+}
+
+/// The network that [`nearby`] gives, with its length.
+pub(super) fn nearby_net(network: IpAddr) -> IpNet {
+    of_length(network, 24, 112)
+}
+
+/// The network that [`site`] gives, with its length.
+pub(super) fn site_net(network: IpAddr) -> IpNet {
+    of_length(network, 16, 64)
+}
+
+fn of_length(network: IpAddr, length_4: u8, length_6: u8) -> IpNet {
+    let length = if network.is_ipv4() { length_4 } else { length_6 };
+    IpNet::new(network, length).unwrap_or_else(|_| network.into()).trunc()
 }
 
 /// The address with its last bits cleared.

@@ -10,6 +10,7 @@ use super::contacts::pending::PendingContact;
 use super::contacts::{Aspect, Evidence, HostPort, Relation};
 use super::discovery;
 use super::events::{ContactEvent, ContactSignals, EventKind};
+use super::networks;
 use super::sample::SeenPackets;
 use super::state::ScanState;
 use super::visibility::SocketAddress;
@@ -35,6 +36,7 @@ enum ContactOutcome {
 struct Settled {
     target: HostPort,
     interface: u16,
+    is_outside: bool,
     /// The times of the source's first and last packet.
     packets: [Timestamp; 2],
     /// The source's port if the contact is a probe; else 0.
@@ -48,17 +50,18 @@ struct Settled {
 
 impl Settled {
     fn new(contact: &PendingContact, outcome: ContactOutcome) -> Self {
-        let PendingContact { target, interface, first, last, .. } = *contact;
+        let PendingContact { target, interface, is_outside, first, last, .. } = *contact;
         let signals = ContactSignals(contact.signals);
         let probe_port = if signals.has(ContactSignals::PROBE) { contact.source_port } else { 0 };
         let is_silent = target.protocol == Protocol::UDP && !signals.has(ContactSignals::REFUSED);
         let is_refused = signals.has(ContactSignals::REFUSED) || signals.has(ContactSignals::ABORTED);
-        Self { target, interface, packets: [first, last], probe_port, is_silent, is_refused, outcome }
+        let packets = [first, last];
+        Self { target, interface, is_outside, packets, probe_port, is_silent, is_refused, outcome }
     }
 
     /// What it proves at `time`, in `cell`.
     const fn evidence(&self, time: Timestamp, cell: Cell) -> Evidence {
-        let Self { target, interface, packets: [begun, _], probe_port, is_silent, is_refused, outcome } = *self;
+        let Self { target, interface, packets: [begun, _], probe_port, is_silent, is_refused, outcome, .. } = *self;
         let touches = matches!(outcome, ContactOutcome::Touched(_));
         Evidence { touches, time, cell, begun, target, interface, probe_port, is_silent, is_refused }
     }
@@ -178,15 +181,15 @@ impl ScanState {
         }
         let cell = self.visibility.block_start(self.cell(event.last));
         let ContactEvent { target, interface, first, last, .. } = *event;
-        let outcome = ContactOutcome::Used(cell);
         let settled = Settled {
             target,
             interface,
+            is_outside: event.is_outside,
             packets: [first, last],
             probe_port: 0,
             is_silent: false,
             is_refused: false,
-            outcome,
+            outcome: ContactOutcome::Used(cell),
         };
         self.mark(event.source, &settled);
     }
@@ -274,6 +277,9 @@ impl ScanState {
     fn mark(&mut self, address: IpAddr, settled: &Settled) {
         let has_port = settled.target.port != 0;
         let Some(source) = self.contacts.find_or_insert(address) else { return };
+        if settled.is_outside {
+            self.contacts.set_outside(source);
+        }
         for aspect in Aspect::BOTH {
             if self.is_analyzed(aspect) && (aspect == Aspect::Hosts || has_port) {
                 let is_counted = self.mark_aspect(source, aspect, settled);
@@ -303,7 +309,10 @@ impl ScanState {
             // It is not in the sample, and may be the first or the last target all the same.
             return evidence.is_some() && !self.memory.contains(address, aspect, target);
         };
-        mark.ports.add(target.protocol, target.port);
+        match aspect {
+            Aspect::Hosts => mark.tried.add_port(target.protocol, target.port),
+            Aspect::Ports => mark.tried.add(networks::tag(target.address)),
+        }
         let (Some(evidence), relation) = (evidence, mark.relation(horizon)) else {
             if let ContactOutcome::Used(cell) = settled.outcome {
                 mark.use_in(cell);
@@ -328,6 +337,7 @@ impl ScanState {
 
 fn add(contact: &mut PendingContact, event: &ContactEvent) {
     contact.signals |= event.signals.0;
+    contact.is_outside |= event.is_outside;
     contact.reply_packets = contact.reply_packets.saturating_add(event.reply_packets);
     contact.reply_bytes = contact.reply_bytes.saturating_add(event.reply_bytes);
     if event.packets > 0 {

@@ -34,6 +34,7 @@ impl ScanState {
             source_port: 0,
             target: HostPort::on_link(target),
             interface,
+            is_outside: false,
             begins: !is_answer,
             is_known: false,
             signals: ContactSignals::default().with(ContactSignals::ANSWERED, is_answer),

@@ -11,6 +11,7 @@ use super::contacts::pending::PendingContacts;
 use super::contacts::{Aspect, ContactBounds, Contacts, HostPort, Keeping, Mark, Relation};
 use super::events::ContactEvent;
 use super::known::KnownTargets;
+use super::prefixes::Prefixes;
 use super::resolved::RecentTargets;
 use super::trail::Trails;
 use super::visibility::Visibility;
@@ -43,6 +44,7 @@ pub(super) struct ScanState {
     pub(super) suspects: BTreeSet<u32>,
     /// The first and last contacts of suspects and of sources that were reported.
     pub(super) trails: Trails,
+    pub(super) prefixes: Prefixes,
     pub(super) pending: PendingContacts,
     pub(super) memory: KnownTargets,
     pub(super) recent_targets: RecentTargets,
@@ -72,6 +74,7 @@ impl ScanState {
             contacts: Contacts::new(bounds(config), seeds),
             suspects: BTreeSet::new(),
             trails: Trails::default(),
+            prefixes: Prefixes::new(window_cells.into_iter().max().unwrap_or(1), group_limit(config)),
             pending: PendingContacts::new(config.max_waiting, seeds.tables),
             memory: KnownTargets::new(config.memory, seeds),
             recent_targets: RecentTargets::new(seeds),
@@ -150,6 +153,10 @@ impl ScanState {
         if counted > self.limit(aspect) || self.contacts.is_sampled(source, aspect) {
             self.suspects.insert(source);
         }
+        if self.contacts.is_outside(source) {
+            let cell = self.current.unwrap_or_default();
+            self.prefixes.count(self.contacts.address(source), weight, cell);
+        }
     }
 
     /// Remembers first and last contacts of a source that may be over its limit. `packets`: the first and the last
@@ -185,6 +192,7 @@ impl ScanState {
         self.contacts.clear();
         self.suspects.clear();
         self.trails.clear();
+        self.prefixes.clear();
         self.pending.clear();
         self.memory.clear();
         self.recent_targets.clear();
@@ -199,6 +207,7 @@ impl ScanState {
     pub(super) fn memory_bytes(&self) -> usize {
         self.contacts.memory_bytes()
             + self.trails.memory_bytes()
+            + self.prefixes.memory_bytes()
             + self.pending.memory_bytes()
             + self.memory.memory_bytes()
             + self.recent_targets.memory_bytes()
@@ -209,14 +218,22 @@ impl ScanState {
     }
 }
 
+/// The targets that sources of one network may contact together before they are compared.
+fn group_limit(config: &Config) -> u64 {
+    let hosts = config.analyze_hosts.then_some(config.contacted_ips);
+    let ports = config.analyze_ports.then_some(config.contacted_ports);
+    let least = hosts.into_iter().chain(ports).min().unwrap_or(u32::MAX);
+    u64::from(least) * u64::from(config.group_factor)
+}
+
 fn bounds(config: &Config) -> ContactBounds {
     let exact = [config.contacted_ips, config.contacted_ports].map(|limit| EXACT.max(TIMES_LIMIT * limit as usize));
-    let (keeping, targets_each, ports_by_network) = match config.rule {
-        Rule::Evidence => (Keeping::Sample, exact, true),
-        Rule::Contacts => (Keeping::Latest, exact.map(|exact| 2 * exact), false),
+    let (keeping, targets_each) = match config.rule {
+        Rule::Evidence => (Keeping::Sample, exact),
+        Rule::Contacts => (Keeping::Latest, exact.map(|exact| 2 * exact)),
     };
     let (sources, targets) = (config.max_sources, config.max_contacts);
-    ContactBounds { sources, targets, targets_each, keeping, ports_by_network }
+    ContactBounds { sources, targets, targets_each, keeping }
 }
 
 /// Events that wait, at most [`MOST_EVENTS`].

@@ -22,7 +22,10 @@ const MAXIMUM_DETAILED: usize = 1_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listed {
     /// Sources with a firing alert.
-    Active,
+    Active {
+        /// Explain each alert in a sentence.
+        explains: bool,
+    },
     /// Sources with at least this many bytes in their window.
     AtLeast(u64),
 }
@@ -37,6 +40,9 @@ struct Event<'a> {
     #[serde(rename = "DestinationIP")]
     destinations: Vec<Destination>,
     total_bytes: u64,
+    /// Its firing alerts in sentences, if asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    explanations: Vec<String>,
     #[serde(skip)]
     talker: Option<&'a Talker>,
 }
@@ -70,15 +76,27 @@ fn events(report: &Report, listed: Listed) -> Vec<Event<'_>> {
     let talkers: BTreeMap<IpAddr, &Talker> =
         report.detection.chart.iter().map(|talker| (talker.source, talker)).collect();
     let sources: BTreeSet<IpAddr> = match listed {
-        Listed::Active => firing.keys().copied().collect(),
+        Listed::Active { .. } => firing.keys().copied().collect(),
         Listed::AtLeast(bytes) => {
             talkers.values().filter(|talker| talker.total_bytes >= bytes).map(|talker| talker.source).collect()
         }
     };
+    let explains = listed == Listed::Active { explains: true };
+    let explanations = |source: IpAddr| {
+        let of_source = report.alerts.firing.iter().filter(|alert| explains && sender(alert) == Some(source));
+        of_source.flat_map(|alert| [Some(alert.explain()), alert.explain_evidence()]).flatten().collect()
+    };
     let event = |source| {
         let (talker, alerts) = (talkers.get(&source).copied(), firing.get(&source).copied().unwrap_or_default());
         let total_bytes = talker.map_or(alerts.bytes, |talker| talker.total_bytes);
-        Event { event_type: alerts.event_type(), source, destinations: Vec::new(), total_bytes, talker }
+        Event {
+            event_type: alerts.event_type(),
+            source,
+            destinations: Vec::new(),
+            total_bytes,
+            explanations: explanations(source),
+            talker,
+        }
     };
     let mut events: Vec<Event<'_>> = sources.into_iter().map(event).collect();
     events.sort_by_key(|event| std::cmp::Reverse(event.total_bytes));
@@ -111,15 +129,22 @@ impl Firing {
     }
 }
 
+fn sender(alert: &Alert) -> Option<IpAddr> {
+    match alert.subject {
+        Subject::Source(source) | Subject::Pair { source, .. } => Some(source),
+        Subject::Destination(_) | Subject::Network(_) => None,
+    }
+}
+
 fn firing(alerts: &[Alert]) -> BTreeMap<IpAddr, Firing> {
     let mut firing: BTreeMap<IpAddr, Firing> = BTreeMap::new();
     for alert in alerts {
-        let (Subject::Source(source) | Subject::Pair { source, .. }) = alert.subject else { continue };
+        let Some(source) = sender(alert) else { continue };
         let of_source = firing.entry(source).or_default();
         of_source.bytes = of_source.bytes.max(alert.figures.bytes);
         match alert.kind {
             Kind::Bandwidth => of_source.bandwidth = true,
-            Kind::HostScan | Kind::PortScan => of_source.scan = true,
+            Kind::HostScan | Kind::PortScan | Kind::GroupScan => of_source.scan = true,
             Kind::Anomaly => of_source.anomaly = true,
         }
     }
@@ -154,6 +179,9 @@ pub struct Capabilities {
     /// The window of contacted ports, in seconds.
     #[serde(serialize_with = "in_seconds")]
     pub port_interval: Duration,
+    /// `/active` explains each alert.
+    #[serde(skip)]
+    pub explains: bool,
 }
 
 impl Default for Capabilities {
@@ -177,6 +205,7 @@ impl Capabilities {
             analyze_ports: scan.analyze_ports,
             num_contacted_ports: scan.contacted_ports,
             port_interval: scan.port_interval,
+            explains: false,
         }
     }
 

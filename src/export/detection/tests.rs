@@ -25,7 +25,7 @@ fn alert(kind: Kind, rule: &str, subject: Subject, starts_at: i64) -> Alert {
         ends_at: None,
         span: None,
         figures: Figures::default(),
-        peak: Peak { value: 0.0, limit: 0.0, bytes: 0, answered: None, is_estimate: false, at: starts_at },
+        peak: Peak { value: 0.0, limit: 0.0, bytes: 0, answered: None, scan: None, is_estimate: false, at: starts_at },
     }
 }
 

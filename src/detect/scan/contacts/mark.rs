@@ -26,7 +26,6 @@ pub struct Mark {
     pub(super) next: u32,
     pub(super) aspect: Aspect,
     pub(super) level: u8,
-    pub(super) is_by_network: bool,
     /// The interface of the contact that counts since [`Mark::since`].
     pub interface: u16,
     /// The contact that counts since [`Mark::since`].
@@ -41,8 +40,8 @@ pub struct Mark {
     pub touched: Cell,
     /// The latest cell with a contact that used the target.
     pub used: Cell,
-    /// The ports that were tried.
-    pub ports: TriedPorts,
+    /// The ports of a host that were tried, or the networks in which a port was tried.
+    pub tried: Tried,
     /// The port from which the source sent its ACK probes; 0 if a contact of another kind counted too.
     pub probe_port: u16,
     /// True if the target was used or touched before the window.
@@ -55,20 +54,12 @@ pub struct Mark {
 
 impl Mark {
     /// A mark without outcomes.
-    pub(super) const fn new(
-        owner: u32,
-        next: u32,
-        aspect: Aspect,
-        level: u8,
-        is_by_network: bool,
-        target: HostPort,
-    ) -> Self {
+    pub(super) const fn new(owner: u32, next: u32, aspect: Aspect, level: u8, target: HostPort) -> Self {
         Self {
             owner,
             next,
             aspect,
             level,
-            is_by_network,
             interface: 0,
             target,
             since: Timestamp::from_nanoseconds(0),
@@ -76,7 +67,7 @@ impl Mark {
             counted: NEVER,
             touched: NEVER,
             used: NEVER,
-            ports: TriedPorts::NONE,
+            tried: Tried::NONE,
             probe_port: 0,
             is_known: false,
             is_silent: true,
@@ -173,34 +164,40 @@ pub struct Evidence {
     pub is_refused: bool,
 }
 
-/// The first ports that were tried of a target, each with its protocol; at most three, in order.
+/// Some of the ports or networks that were tried of a target, as numbers; at most three, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TriedPorts([u32; Self::MOST]);
+pub struct Tried([u32; Self::MOST]);
 
-impl TriedPorts {
-    /// More ports are not told apart.
+impl Tried {
+    /// More are not told apart.
     pub const MOST: usize = 3;
     /// None yet.
     pub const NONE: Self = Self([u32::MAX; Self::MOST]);
 
-    /// Adds a port. The three lowest are kept, so that the order of contacts does not matter.
-    pub fn add(&mut self, protocol: Protocol, port: u16) {
-        let added = u32::from(protocol.0) << 16 | u32::from(port);
-        if self.0.contains(&added) {
-            return;
-        }
-        if added < self.0[Self::MOST - 1] {
-            self.0[Self::MOST - 1] = added;
+    /// Adds a number. The three lowest are kept, so that the order of contacts does not matter.
+    pub fn add(&mut self, number: u32) {
+        if number < self.0[Self::MOST - 1] && !self.0.contains(&number) {
+            self.0[Self::MOST - 1] = number;
             self.0.sort_unstable();
         }
     }
 
-    /// The ports: protocol and number.
-    pub fn iter(&self) -> impl Iterator<Item = (Protocol, u16)> {
-        self.0.into_iter().filter(|port| *port != u32::MAX).map(|port| (Protocol((port >> 16) as u8), port as u16))
+    /// Adds the port of a contact.
+    pub fn add_port(&mut self, protocol: Protocol, port: u16) {
+        self.add(u32::from(protocol.0) << 16 | u32::from(port));
     }
 
-    /// True if three or more ports were tried.
+    /// The numbers.
+    pub fn iter(&self) -> impl Iterator<Item = u32> {
+        self.0.into_iter().filter(|number| *number != u32::MAX)
+    }
+
+    /// The ports: protocol and number.
+    pub fn ports(&self) -> impl Iterator<Item = (Protocol, u16)> {
+        self.iter().map(|port| (Protocol((port >> 16) as u8), port as u16))
+    }
+
+    /// True if three or more were tried.
     pub const fn are_many(&self) -> bool {
         self.0[Self::MOST - 1] != u32::MAX
     }

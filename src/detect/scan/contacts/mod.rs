@@ -16,15 +16,14 @@ mod sketch;
 use std::hash::{BuildHasher, Hasher};
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::networks;
 use crate::account::conversation::Address;
-use crate::packet::{Protocol, Timestamp};
+use crate::packet::Protocol;
 use crate::tables::hashing;
 use crate::tables::index::NOWHERE;
 use crate::tables::sampling::{Sampling, Seeds};
 use crate::tables::slab::{Keyed, Slab};
 use crate::time_grid::Cell;
-pub use mark::{Evidence, Mark, Relation, TriedPorts};
+pub use mark::{Evidence, Mark, Relation, Tried};
 use sketch::Sketch;
 
 /// The most sources that are examined to find one to evict.
@@ -61,8 +60,6 @@ pub struct ContactBounds {
     pub targets_each: [usize; 2],
     /// The targets that a set keeps when it is full.
     pub keeping: Keeping,
-    /// True if a port of hosts in two networks is two targets.
-    pub ports_by_network: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,6 +92,7 @@ pub const NEVER: Cell = Cell(i64::MIN);
 struct SourceEntry {
     address: IpAddr,
     is_used: bool,
+    is_outside: bool,
     level: [u8; 2],
     length: [u32; 2],
     first: [u32; 2],
@@ -176,13 +174,16 @@ impl Contacts {
             self.lost += 1;
             return None;
         }
-        let source =
-            SourceEntry { address, is_used: true, level: [0; 2], length: [0; 2], first: [NOWHERE; 2], counted: [0; 2] };
+        let source = SourceEntry {
+            address,
+            is_used: true,
+            is_outside: false,
+            level: [0; 2],
+            length: [0; 2],
+            first: [NOWHERE; 2],
+            counted: [0; 2],
+        };
         Some(self.sources.insert(hash, source))
-    }
-
-    pub(crate) fn keeping(&self) -> Keeping {
-        self.bounds.keeping
     }
 
     pub(crate) fn kept_at_least(&self, aspect: Aspect) -> usize {
@@ -209,7 +210,7 @@ impl Contacts {
     /// The mark of a target of `source`, made if there is none. `horizon` is the first cell of the window; a mark that
     /// left the window begins anew. None if the set is a sample without the target, or there is no room.
     pub fn mark(&mut self, source: u32, aspect: Aspect, target: HostPort, horizon: Cell) -> Option<&mut Mark> {
-        let key = self.key(aspect, &target);
+        let key = key(aspect, &target);
         let hash = self.hash_target(source, aspect, &key);
         let found = self.marks.find(hash, |mark| mark.is_of(source, aspect, &key));
         let at = match found {
@@ -218,7 +219,7 @@ impl Contacts {
         };
         let mark = &mut self.marks[at];
         if !mark.is_live(horizon) {
-            *mark = Mark::new(mark.owner, mark.next, mark.aspect, mark.level, mark.is_by_network, target);
+            *mark = Mark::new(mark.owner, mark.next, mark.aspect, mark.level, target);
         }
         Some(mark)
     }
@@ -231,11 +232,6 @@ impl Contacts {
         found.is_some_and(|at| self.marks[at].is_live(horizon))
     }
 
-    /// The part of a target that tells it from others of its set: for ports their network, or none, in place of the host.
-    fn key(&self, aspect: Aspect, target: &HostPort) -> HostPort {
-        key(aspect, target, self.bounds.ports_by_network)
-    }
-
     pub fn marks(&self, source: u32, aspect: Aspect) -> impl Iterator<Item = &Mark> {
         let mut at = self.sources[source].first[aspect as usize];
         std::iter::from_fn(move || {
@@ -243,6 +239,16 @@ impl Contacts {
             at = mark.next;
             Some(mark)
         })
+    }
+
+    /// Notes that a source is outside the local networks.
+    pub fn set_outside(&mut self, source: u32) {
+        self.sources[source].is_outside = true;
+    }
+
+    /// True if a source is known to be outside the local networks.
+    pub fn is_outside(&self, source: u32) -> bool {
+        self.sources[source].is_outside
     }
 
     pub fn sources(&self) -> impl Iterator<Item = u32> {
@@ -282,12 +288,12 @@ impl Contacts {
     }
 }
 
+/// The part of a target that tells it from others of its set: of a port the host does not matter.
 #[inline]
-fn key(aspect: Aspect, target: &HostPort, is_by_network: bool) -> HostPort {
+fn key(aspect: Aspect, target: &HostPort) -> HostPort {
     match aspect {
         Aspect::Hosts if target.is_on_link() => *target,
         Aspect::Hosts => HostPort { protocol: Protocol(0), port: 0, ..*target },
-        Aspect::Ports if is_by_network => HostPort { address: networks::nearby(target.address), ..*target },
         Aspect::Ports => HostPort { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), ..*target },
     }
 }

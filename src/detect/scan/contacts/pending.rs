@@ -19,6 +19,8 @@ pub struct PendingContact {
     pub source_port: u16,
     pub target: HostPort,
     pub interface: u16,
+    /// The source is known to be outside the local networks.
+    pub is_outside: bool,
     /// The signals so far, in the owner's encoding.
     pub signals: u8,
     pub first: Timestamp,
@@ -40,6 +42,7 @@ impl PendingContact {
             source_port,
             target,
             interface,
+            is_outside: false,
             signals: 0,
             first,
             last: first,

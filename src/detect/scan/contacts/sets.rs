@@ -15,7 +15,7 @@ impl Mark {
     }
 
     fn key(&self) -> HostPort {
-        super::key(self.aspect, &self.target, self.is_by_network)
+        super::key(self.aspect, &self.target)
     }
 }
 
@@ -61,7 +61,7 @@ impl Contacts {
 
     /// True if a target is in the sample that keeps one in 2 to the power of `level`.
     fn is_in_sample(&self, aspect: Aspect, target: &HostPort, level: u8) -> bool {
-        let key = self.key(aspect, target);
+        let key = super::key(aspect, target);
         level == 0 || hash_target(&self.sampling, NOWHERE, aspect, &key).trailing_zeros() >= u32::from(level)
     }
 
@@ -91,7 +91,7 @@ impl Contacts {
         }
         let source = &mut self.sources[owner];
         let next = std::mem::replace(&mut source.first[aspect as usize], NOWHERE);
-        let mark = Mark::new(owner, next, aspect, level, self.bounds.ports_by_network, target);
+        let mark = Mark::new(owner, next, aspect, level, target);
         let at = self.marks.insert(hash, mark);
         let source = &mut self.sources[owner];
         source.first[aspect as usize] = at;

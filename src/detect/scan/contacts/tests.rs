@@ -3,13 +3,7 @@ use std::net::Ipv4Addr;
 use super::*;
 
 fn contacts(sources: usize) -> Contacts {
-    let bounds = ContactBounds {
-        sources,
-        targets: 100,
-        targets_each: [16; 2],
-        keeping: Keeping::Sample,
-        ports_by_network: true,
-    };
+    let bounds = ContactBounds { sources, targets: 100, targets_each: [16; 2], keeping: Keeping::Sample };
     Contacts::new(bounds, Seeds::from(7))
 }
 

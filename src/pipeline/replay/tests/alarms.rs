@@ -12,7 +12,7 @@ struct Printed(Vec<u8>);
 
 impl AlertSink for Printed {
     fn notify(&mut self, change: &Change) {
-        json::write(change, &mut self.0).unwrap();
+        json::write(change, false, &mut self.0).unwrap();
     }
 }
 
