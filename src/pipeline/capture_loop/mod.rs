@@ -1,6 +1,7 @@
 //! The hot path: frames from one interface into intervals, for as long as the interface is to be captured. Takes a
 //! plan and an interface; gives full intervals. Must not know the ledger, nor detection.
 
+mod open;
 mod resize;
 
 use std::sync::Arc;
@@ -17,12 +18,11 @@ use super::fanout::{Fanout, Membership};
 use super::handover::Exchange;
 use super::notices::say_stopped;
 use super::opening::{FirstTry, Opening};
-use super::rings::{self, Ring, Rings};
+use super::rings::{Ring, Rings};
 use crate::account::interval::Interval;
 use crate::capture::filter::UserFilter;
 use crate::capture::live::{Live, Statistics};
 use crate::capture::once::{Origins, is_copy};
-use crate::capture::savefile::link_type_name;
 use crate::capture::{self, Selection};
 use crate::decode::{Decoder, NotIp, TakeDecoded};
 use crate::packet::{Frame, Packet, Timestamp};
@@ -32,8 +32,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Interval at which a waiting thread checks its control block.
 const GLANCE: Duration = Duration::from_millis(50);
-/// Longest time that a new handle waits until the others have replaced their rings by smaller ones.
-const RING_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Decodes a frame and counts it. If `origins` are given, an outgoing frame that came in by a captured interface is
 /// left out: it was counted there.
@@ -201,69 +199,6 @@ impl CaptureLoop {
         while Instant::now() < until && self.is_wanted() && Arc::ptr_eq(&plan, &self.control.plan()) {
             thread::sleep(GLANCE.min(until.saturating_duration_since(Instant::now())));
         }
-    }
-
-    fn open(&self) -> Result<Session, Error> {
-        let ring = self.reserve_ring()?;
-        let mut live = self.open_handle(&ring)?;
-        let decoder = Decoder::new(live.link_type()).map_err(|source| Error::LinkType {
-            origin: self.interface.clone(),
-            name: link_type_name(live.link_type()),
-            source,
-        })?;
-        let mut membership = self.fanout.join(&mut live)?;
-        let plan = self.control.plan();
-        let index = live.index();
-        self.check_identity(&plan, index)?;
-        live.attach(self.filter(&plan), self.user_filter.as_deref())?;
-        let comparison = Comparison::start(&self.interface, self.takes_all(&plan));
-        membership.say_capturing();
-        let recorded = Statistics::default();
-        let resizing = Resizing::default();
-        Ok(Session { live, ring, membership, decoder, plan, index, recorded, comparison, resizing })
-    }
-
-    /// A sealed handle with a ring of that size.
-    pub(super) fn open_handle(&self, ring: &Ring) -> Result<Live, capture::Error> {
-        Live::open(&self.interface, &capture::Config { buffer_bytes: ring.bytes(), ..self.config.clone() })
-    }
-
-    /// Reserves memory for the ring. Waits while others still have larger rings than the plan gives them.
-    fn reserve_ring(&self) -> Result<Ring, Error> {
-        let deadline = Instant::now() + RING_PATIENCE;
-        loop {
-            let plan = self.control.plan();
-            if let Some(ring) = self.rings.reserve(plan.ring_bytes) {
-                return Ok(ring);
-            }
-            let may_wait = rings::fits(plan.ring_bytes, plan.filters.len() * self.config.workers);
-            if !may_wait || !self.is_wanted() || Instant::now() > deadline {
-                return Err(Error::Rings);
-            }
-            thread::sleep(GLANCE);
-        }
-    }
-
-    /// Refuses a handle on another interface than the plan means: another interface may have got the name since the
-    /// plan. Its frames must not be credited to this one.
-    fn check_identity(&self, plan: &Plan, opened: Option<u32>) -> Result<(), Error> {
-        let is_renamed = plan.captures.get(&self.number) != Some(&self.interface);
-        if is_renamed || plan.indexes.get(&self.interface).copied() != opened {
-            let reason = "another interface has this name now".to_owned();
-            return Err(capture::Error::Interface { name: self.interface.clone(), reason }.into());
-        }
-        Ok(())
-    }
-
-    /// True if every frame of the interface comes to this handle.
-    fn takes_all(&self, plan: &Plan) -> bool {
-        let is_one = self.config.selection != Selection::Any;
-        let is_unfiltered = matches!(plan.filters.get(&self.interface), Some(None)) && self.user_filter.is_none();
-        is_one && is_unfiltered && self.config.workers == 1 && plan.up.contains(&self.interface)
-    }
-
-    pub(super) fn filter<'a>(&self, plan: &'a Plan) -> Option<&'a str> {
-        plan.filters.get(&self.interface)?.as_deref()
     }
 
     /// Counts frames until the interface is no longer wanted; then the frames that the kernel has counted by then.
