@@ -244,7 +244,7 @@ const OTHERS: &[&str] = &[
     "decode/ethernet.rs MAXIMUM_LENGTH",
     "detect/anomaly/config.rs LARGEST_CAPACITY",
     "detect/anomaly/config.rs MOST_PAIRS",
-    "detect/anomaly/config.rs MOST_SHUFFLES",
+    "detect/anomaly/config.rs MOST_PERMUTATIONS",
     "detect/bandwidth/mod.rs NEWCOMER_PART_OF_LIMIT",
     "detect/bandwidth/config.rs MAXIMUM_INTERVALS",
     "detect/bandwidth/config.rs MAXIMUM_NETWORKS",

@@ -94,7 +94,7 @@ fn complete_detection(settings: &Settings, config: &mut Config) -> Result<(), Er
     }
     if let Some(anomaly) = &mut config.detect.anomaly {
         let bound = |key| settings.value(("anomaly", key)).and_then(|given| BOUND.read(given).ok());
-        anomaly.criteria.fence = Fence::of_given(bound("lower_bound"), bound("upper_bound"))
+        anomaly.criteria.fence = Fence::from_bounds(bound("lower_bound"), bound("upper_bound"))
             .map_err(|error| refused_anomaly(settings, &error))?;
         anomaly.validate().map_err(|error| refused_anomaly(settings, &error))?;
     }
@@ -127,7 +127,7 @@ fn refused_anomaly(settings: &Settings, error: &anomaly::Error) -> Error {
         Fault::Threshold(_) => &["threshold"],
         Fault::TransferInterval(_) => &["transfer_interval"],
         Fault::Pairs(_) => &["max_pairs"],
-        Fault::Shuffles(_) => &[],
+        Fault::Permutations(_) => &[],
     };
     let mut keys = keys.iter().map(|key| ("anomaly", *key));
     refused(settings, keys.find(|key| settings.gives(*key)).unwrap_or_default(), error)

@@ -71,7 +71,7 @@ impl Anomalies {
     fn count<A: Address>(&mut self, hint: &mut u32, [source, destination]: [A; 2], bytes: u64, time: Timestamp) {
         let pair = Between(source, destination);
         let filter = &self.config.filter;
-        if filter.chooses() && !filter.passes(source.into(), destination.into()) {
+        if filter.excludes_some() && !filter.passes(source.into(), destination.into()) {
             return;
         }
         let interval = match self.open {
@@ -100,7 +100,7 @@ impl Anomalies {
         self.open_end = self.grid.end(Cell(interval));
     }
 
-    /// Judges the intervals that are over at `watermark`, or this tick's share of them.
+    /// Judges the intervals that are over at `watermark`, or this tick's part of them.
     pub fn advance(&mut self, watermark: Timestamp) -> Vec<Detection> {
         let now = self.grid.cell(watermark).0;
         if self.open.is_none_or(|open| open < now) {

@@ -3,7 +3,7 @@
 //! Takes bytes of pairs by interval; gives verdicts. Must not know rows or detections.
 //!
 //! Bytes are added up per transfer interval. When packet time leaves an interval, its sums become values of the series,
-//! and the pairs are due for judgement; [`Pairs::evaluate`] judges a share of them in each tick. The choice of pairs is
+//! and the pairs are due for judgement; [`Pairs::evaluate`] judges a part of them in each tick. The choice of pairs is
 //! made at the end of an interval, by counted bytes alone. Neither the order of arrival nor the tick changes it.
 //!
 //! A pair starts with its first interval with bytes; later ones without count as 0. It leaves when all are. At the
@@ -173,7 +173,7 @@ impl Pairs {
         }
     }
 
-    /// Judges this tick's share of the pairs that are due, when `ticks` are left of the interval, this one included;
+    /// Judges this tick's part of the pairs that are due, when `ticks` are left of the interval, this one included;
     /// with 1 all of them. At the end of a file this is all that is left to do: the open interval is not over.
     pub fn evaluate(&mut self, ticks: u32, verdicts: &mut impl FnMut(Verdict)) {
         let share = self.round.due().div_ceil(ticks.max(1) as usize);

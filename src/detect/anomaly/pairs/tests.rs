@@ -17,7 +17,7 @@ fn pair(source: u32) -> Pair {
 fn config(capacity: usize, max_pairs: usize) -> Config {
     let mut config = Config { capacity, max_pairs, ..Config::default() };
     // Drawn often enough for the seeds to show, and quickly.
-    config.criteria.shuffles = 20;
+    config.criteria.permutations = 20;
     config
 }
 
