@@ -274,7 +274,7 @@ const CHANNELS: [&str; 8] = [
     "pipeline/supervisor.rs",
 ];
 /// The same offline: batches come back before more are sent.
-const OFFLINE_CHANNELS: [&str; 2] = ["pipeline/replay/dealer.rs", "pipeline/replay/worker.rs"];
+const OFFLINE_CHANNELS: [&str; 2] = ["pipeline/replay/dispatcher.rs", "pipeline/replay/worker.rs"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -25,7 +25,7 @@ pub struct Fill {
 }
 
 impl Fill {
-    /// Adds the fill of another share of the interval.
+    /// Adds the fill of another partial interval.
     pub fn add(&mut self, other: Self) {
         self.rows_v4 += other.rows_v4;
         self.rows_v6 += other.rows_v6;

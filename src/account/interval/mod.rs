@@ -5,7 +5,7 @@
 //! The packet path ends here, so [`Interval::observe`] neither allocates in steady state nor locks or logs. Packets are
 //! looked up in small batches, so that cache misses overlap.
 
-pub mod shares;
+pub mod partial;
 mod table;
 
 use std::collections::BTreeMap;

@@ -14,7 +14,7 @@ use super::InterfaceId;
 use super::counter_table::CounterTable;
 use super::flow::{Counters, FlowKey, FlowKeying, HostKey};
 use super::interfaces::Interfaces;
-use super::interval::shares;
+use super::interval::partial;
 use super::interval::{Interval, Row};
 use super::observer::RowObserver;
 use super::refusals::Refused;
@@ -72,16 +72,16 @@ impl<N: Copy + Default> Ledger<N> {
         show_refused(interface, interval.refused_v4().iter(), interval.refused_v6().iter(), observer);
     }
 
-    /// Adds an interval that several threads counted in shares; the result is the same as for one thread.
-    pub fn merge_shares(
+    /// Adds the partial intervals of several threads, with the result of the one interval of a single thread.
+    pub fn merge_partial(
         &mut self,
         interface: InterfaceId,
-        shares: &[Box<Interval>],
+        intervals: &[Box<Interval>],
         observer: &mut impl RowObserver<Notes = N>,
     ) {
-        shares.iter().for_each(|share| self.add_sums(interface, share));
-        self.add_rows(interface, shares::rows_v4(shares), shares::rows_v6(shares), observer);
-        show_refused(interface, shares::refused_v4(shares), shares::refused_v6(shares), observer);
+        intervals.iter().for_each(|interval| self.add_sums(interface, interval));
+        self.add_rows(interface, partial::rows_v4(intervals), partial::rows_v6(intervals), observer);
+        show_refused(interface, partial::refused_v4(intervals), partial::refused_v6(intervals), observer);
     }
 
     fn add_rows<'a>(

@@ -2,8 +2,8 @@
 //! files; gives accounts and detection. Must not know outputs.
 
 mod counting;
-mod dealer;
 mod decoders;
+mod dispatcher;
 mod frames;
 mod worker;
 
@@ -19,9 +19,9 @@ use crate::capture::file_name;
 use crate::capture::savefile::{Savefile, StopReason};
 use crate::locality::Classifier;
 use crate::packet::Timestamp;
-use counting::{Alone, Counting};
-use dealer::Dealer;
+use counting::{Counting, SingleThread};
 use decoders::Decoders;
+use dispatcher::Dispatcher;
 use frames::FRAMES_AT_ONCE;
 
 /// Reads files into one ledger.
@@ -45,9 +45,13 @@ impl<F: ClockObserver + Send + 'static> Replay<F> {
     ) -> Result<Self, Error> {
         check_workers(workers)?;
         let counting = if workers > 1 {
-            Counting::Dealt(Box::new(Dealer::start(ledger, observer, classifier, seed, workers)?))
+            Counting::Workers(Box::new(Dispatcher::start(ledger, observer, classifier, seed, workers)?))
         } else {
-            Counting::Alone(Box::new(Alone::new(ledger, observer, Interval::new(Arc::clone(classifier), seed))))
+            Counting::SingleThread(Box::new(SingleThread::new(
+                ledger,
+                observer,
+                Interval::new(Arc::clone(classifier), seed),
+            )))
         };
         Ok(Self { counting })
     }
