@@ -45,7 +45,7 @@ pub fn reports() -> (Reports, ScrapeReports) {
 
 impl ScrapeReports {
     /// The next report, if one waits.
-    pub fn next_come(&mut self) -> Option<ScrapeReport> {
+    pub fn try_next(&mut self) -> Option<ScrapeReport> {
         self.0.try_recv().ok()
     }
 }

@@ -33,7 +33,7 @@ impl Heart {
         self.beats.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// To be kept by the thread for as long as it runs; a panic drops it as well.
+    /// A guard that the thread keeps for as long as it runs. A panic drops it as well.
     pub(super) fn life(self: &Arc<Self>) -> Life {
         Life(Arc::clone(self))
     }
@@ -99,7 +99,7 @@ impl Watchdog {
         Self { watched: Vec::new(), vitals }
     }
 
-    /// From here on the thread with this heart counts as working.
+    /// Starts to watch the thread with this heart; it counts as working.
     pub(super) fn watch(&mut self, name: &'static str, heart: &Arc<Heart>) {
         self.vitals.set_thread_up(name, true);
         self.watched.push(WatchedThread { name, heart: Arc::clone(heart), beats: 0, idle: 0 });
@@ -110,7 +110,7 @@ impl Watchdog {
         loop {
             thread::sleep(PAUSE);
             let dead = self.check();
-            // Asked after the check: a thread that ends because it is to stop has not died.
+            // Read after the check: a thread that ends because the program stops has not died.
             if is_stopping() {
                 return;
             }

@@ -1,5 +1,7 @@
-//! The hot path: frames from one interface into intervals, for as long as the interface is to be captured. Takes a
-//! plan and an interface; gives full intervals. Must not know the ledger, nor detection.
+//! The capture loop: counts the frames of one interface, for as long as the plan has the interface. Takes the plan and an
+//! interface; gives full intervals. Must not know the ledger, nor detection.
+//!
+//! The hot path begins here: [`count_frame`] runs for every frame.
 
 mod open;
 mod resize;
@@ -16,7 +18,7 @@ use super::control::{CaptureNumber, ControlBlock, Plan};
 use super::coverage::Comparison;
 use super::fanout::{Fanout, Membership};
 use super::handover::Exchange;
-use super::notices::say_stopped;
+use super::notices::log_stopped;
 use super::opening::{FirstTry, Opening};
 use super::rings::{Ring, Rings};
 use crate::account::interval::Interval;
@@ -31,16 +33,16 @@ use crate::packet::{Frame, Packet, Timestamp};
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Interval at which a waiting thread checks its control block.
-const GLANCE: Duration = Duration::from_millis(50);
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Decodes a frame and counts it. If `origins` are given, an outgoing frame that came in by a captured interface is
-/// left out: it was counted there.
+/// Decodes a frame and counts it. With `origins`, an outgoing frame that came in by a captured interface does not count: it
+/// was counted there.
 #[inline(always)]
 pub fn count_frame(decoder: &Decoder, origins: Option<&Origins>, frame: &Frame<'_>, interval: &mut Interval) {
     decoder.decode_for(frame, FrameCounter { decoder, origins, frame, interval });
 }
 
-/// Counts what a frame was decoded to.
+/// Counts a decoded frame.
 struct FrameCounter<'a> {
     decoder: &'a Decoder,
     origins: Option<&'a Origins>,
@@ -97,7 +99,7 @@ pub(super) struct CaptureLoop {
 /// An open handle and its state.
 pub(super) struct Session {
     pub live: Live,
-    /// Given back after the handle, which stands before it; so is the membership.
+    /// Dropped after the handle, because it stands behind it; so is the membership.
     pub ring: Ring,
     membership: Membership,
     pub decoder: Decoder,
@@ -114,20 +116,20 @@ impl CaptureLoop {
     pub(super) fn run(mut self) {
         let mut pause = FIRST_PAUSE;
         while self.is_wanted() {
-            self.take_name();
+            self.adopt_name();
             match self.open() {
                 Ok(session) => {
                     self.control.forget_refused(&self.interface, self.worker);
                     self.report(Ok(()));
-                    self.say_open();
+                    self.count_opened();
                     tracing::info!(interface = self.interface, worker = self.worker + 1, "capturing");
                     (pause, self.refused) = (FIRST_PAUSE, None);
                     if let Err(error) = self.capture(session) {
-                        say_stopped(&self.interface, &self.config.selection, &error);
+                        log_stopped(&self.interface, &self.config.selection, &error);
                     }
                 }
                 Err(error) => {
-                    self.say_refused(&error);
+                    self.log_refused(&error);
                     // An interface that is down receives nothing.
                     if self.control.plan().up.contains(&self.interface) {
                         self.control.record_refused(&self.interface, self.worker);
@@ -135,7 +137,7 @@ impl CaptureLoop {
                     self.report(Err(error));
                     // With `all`, the interfaces that can be opened are captured.
                     if self.config.selection == Selection::All {
-                        self.say_open();
+                        self.count_opened();
                     }
                 }
             }
@@ -150,8 +152,8 @@ impl CaptureLoop {
         !self.control.is_stopping() && self.control.plan().captures.contains_key(&self.number)
     }
 
-    /// Adopts the interface's present name, while no handle is open.
-    fn take_name(&mut self) {
+    /// Takes over the present name of the interface, while no handle is open.
+    fn adopt_name(&mut self) {
         if let Some(name) = self.control.plan().captures.get(&self.number).filter(|name| **name != self.interface) {
             self.control.forget_refused(&self.interface, self.worker);
             self.exchange.rename(name);
@@ -159,9 +161,9 @@ impl CaptureLoop {
         }
     }
 
-    /// Logs each reason once, as long as it lasts. With `all` from the second failure on: an interface that has just
-    /// been deleted is refused once.
-    fn say_refused(&mut self, error: &Error) {
+    /// Logs why the interface cannot be opened, each reason once while it lasts. With `all` it logs at the second failure: an
+    /// interface that has just been deleted fails once.
+    fn log_refused(&mut self, error: &Error) {
         let reason = error.to_string();
         let times = match &self.refused {
             Some((before, times)) if *before == reason => times + 1,
@@ -186,9 +188,9 @@ impl CaptureLoop {
         }
     }
 
-    fn say_open(&mut self) {
+    fn count_opened(&mut self) {
         if let Some(opening) = self.opening.take() {
-            opening.one_is_open();
+            opening.count_opened();
         }
     }
 
@@ -197,14 +199,14 @@ impl CaptureLoop {
         let plan = self.control.plan();
         let until = Instant::now() + pause;
         while Instant::now() < until && self.is_wanted() && Arc::ptr_eq(&plan, &self.control.plan()) {
-            thread::sleep(GLANCE.min(until.saturating_duration_since(Instant::now())));
+            thread::sleep(CHECK_INTERVAL.min(until.saturating_duration_since(Instant::now())));
         }
     }
 
-    /// Counts frames until the interface is no longer wanted; then the frames that the kernel has counted by then.
+    /// Counts frames until the interface is no longer wanted, and then the frames that are left in the ring.
     fn capture(&mut self, mut session: Session) -> Result<(), Error> {
         let captured = self.capture_until_unwanted(&mut session);
-        session.membership.say_ended();
+        session.membership.end_capturing();
         session.comparison.end();
         let sealed = session.live.seal().map_err(Error::from);
         let Session { live, decoder, plan, .. } = &mut session;
@@ -229,7 +231,7 @@ impl CaptureLoop {
             let now = Instant::now();
             // An interface that is down keeps its handle, which resumes by itself.
             let is_up = session.plan.up.contains(&self.interface) && self.fanout.is_whole();
-            let is_urgent = self.exchange.say_up(is_up) || self.exchange.filling().is_nearly_full();
+            let is_urgent = self.exchange.set_up(is_up) || self.exchange.filling().is_nearly_full();
             if self.exchange.has_ended_cell() {
                 // The end of a cell, by a frame or by the clock, comes before the tick.
                 next_tick = now + self.tick + 2 * self.config.read_timeout;
@@ -246,8 +248,8 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// Counts the frames that are there, after `wait` at most. Without frames time has passed all the same: within
-    /// the read timeout the kernel gives out every frame that it has.
+    /// Waits up to `wait` for frames and counts them. If none come, packet time goes on by the clock: within the read timeout
+    /// the kernel hands over every frame that it has.
     fn poll(&mut self, session: &mut Session, wait: Duration) -> Result<(), Error> {
         let clock = Timestamp::from(SystemTime::now());
         let Session { live, decoder, plan, .. } = session;
@@ -261,7 +263,7 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// True if another interface than the open one is wanted, because it has the name now.
+    /// True if the plan's name belongs to another interface than the open one.
     fn is_another(&self, session: &Session) -> bool {
         let plan = self.control.plan();
         let now = plan.captures.get(&self.number).and_then(|name| plan.indexes.get(name));
@@ -280,6 +282,7 @@ impl CaptureLoop {
         Ok(())
     }
 
+    /// Follows a new plan: the name, the filter and the local networks.
     fn follow(&mut self, session: &mut Session) -> Result<(), Error> {
         let plan = self.control.plan();
         if Arc::ptr_eq(&plan, &session.plan) {
@@ -309,7 +312,8 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// Adds the kernel's counts. Every worker reads the drops of the interface itself, and one reports them.
+    /// Adds the kernel's counters. All workers of an interface read the same count of its own drops, so only the first one
+    /// reports it.
     pub(super) fn add_counted(&mut self, session: &mut Session, mut since: Statistics) {
         if self.worker > 0 {
             since.dropped_by_interface = 0;

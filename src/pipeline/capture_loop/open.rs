@@ -9,7 +9,7 @@ use super::super::control::Plan;
 use super::super::coverage::Comparison;
 use super::super::rings::{self, Ring};
 use super::resize::Resizing;
-use super::{CaptureLoop, GLANCE, Session};
+use super::{CHECK_INTERVAL, CaptureLoop, Session};
 use crate::capture::live::{Live, Statistics};
 use crate::capture::savefile::link_type_name;
 use crate::capture::{self, Selection};
@@ -34,7 +34,7 @@ impl CaptureLoop {
         self.check_identity(&plan, index)?;
         live.attach(self.filter(&plan), self.user_filter.as_deref())?;
         let comparison = Comparison::start(&self.interface, self.takes_all(&plan));
-        membership.say_capturing();
+        membership.begin_capturing();
         let recorded = Statistics::default();
         let resizing = Resizing::default();
         Ok(Session { live, ring, membership, decoder, plan, index, recorded, comparison, resizing })
@@ -57,7 +57,7 @@ impl CaptureLoop {
             if !may_wait || !self.is_wanted() || Instant::now() > deadline {
                 return Err(Error::Rings);
             }
-            thread::sleep(GLANCE);
+            thread::sleep(CHECK_INTERVAL);
         }
     }
 

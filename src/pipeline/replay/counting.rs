@@ -151,7 +151,7 @@ impl<F: ClockObserver> SingleThread<F> {
     /// Counts a frame; gives its captured bytes.
     #[inline(always)]
     fn count(&mut self, name: &str, decoder: &Decoder, frame: &Frame<'_>) -> u64 {
-        if !self.cells.hold(frame.time) {
+        if !self.cells.contain(frame.time) {
             self.enter(name, frame.time);
         }
         self.span.include(frame.time);

@@ -66,7 +66,7 @@ impl<F: ClockObserver + Send + 'static> Dispatcher<F> {
     /// worker. The refusal that an ICMP error reports goes to the worker of the quoted conversation.
     #[inline]
     pub(super) fn dispatch(&mut self, name: &Arc<str>, decoder: &Decoder, frame: &Frame<'_>) -> Result<(), Error> {
-        if !self.cells.hold(frame.time) {
+        if !self.cells.contain(frame.time) {
             self.enter(name, frame.time)?;
         }
         self.span.include(frame.time);
