@@ -63,7 +63,7 @@ const LIMITS: &[Limit] = &[
     Limit(
         "reports of scrapes",
         Counted(&["trafficmonitor_queue_dropped_total{queue=\"scrapes\"}"]),
-        &["http/scrape.rs WAITING_REPORTS"],
+        &["http/scrape.rs MAXIMUM_REPORTS"],
     ),
     Limit(
         "first scrapes broken off",
@@ -219,7 +219,7 @@ const LIMITS: &[Limit] = &[
     Limit(
         "expositions and lists of sources under way",
         Counted(&["trafficmonitor_http_scrapes_refused_total"]),
-        &["http/pages.rs MAXIMUM_RENDERINGS", "http/body.rs WAITING_CHUNKS"],
+        &["http/pages.rs MAXIMUM_RENDERINGS", "http/body.rs MAXIMUM_CHUNKS"],
     ),
 ];
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::InterfaceId;
-use super::delivery::Ended;
+use super::delivery::EndedScrapes;
 use super::flow::{Counters, FlowKey, FlowKeying, HostKey, SeriesKey};
 use super::interval::FrameCounters;
 use super::series::OutsideRows;
@@ -208,7 +208,7 @@ pub struct Snapshot {
     /// Conversations forgotten because there were too many.
     pub conversations_forgotten: u64,
     /// Scrapes that have ended.
-    pub scrapes: Ended,
+    pub scrapes: EndedScrapes,
     /// Memory in bytes, by part.
     pub memory: Vec<(&'static str, u64)>,
 }

@@ -39,7 +39,7 @@ struct Inputs {
     /// protection of rows, and entries without a row may then leave.
     has_settled: bool,
     /// Numbers of flows and hosts that could leave, protected rows included; only a delivery ends their protection.
-    resting: [usize; 2],
+    idle_count: [usize; 2],
 }
 
 impl SnapshotBuilder {
@@ -68,7 +68,7 @@ impl SnapshotBuilder {
             refusals_lost: ledger.refusals_lost,
             delivery,
             has_settled: true,
-            resting: [ledger.flows().resting(now, timeout), ledger.hosts().resting(now, timeout)],
+            idle_count: [ledger.flows().idle_count(now, timeout), ledger.hosts().idle_count(now, timeout)],
         }
     }
 
