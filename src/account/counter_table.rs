@@ -148,7 +148,8 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
     pub fn find_or_insert(&mut self, lookup: impl Lookup<K>, first_seen: Timestamp) -> Option<u32> {
         let hash = lookup.hash_under(self.heads.state());
         if let Some(at) = self.heads.find(hash, |head| lookup.is(&head.key)) {
-            // Rows come in the order of their conversations' first packets, but a flow has only one direction of these.
+            // Rows come in the order of their conversations' first packets. These may go in the other direction than this
+            // flow, so a later row may have an earlier time.
             let first = &mut self.heads[at].first_seen;
             if self.overlap.is_none_or(|overlap| first.since(first_seen) <= overlap) {
                 *first = first_seen.min(*first);

@@ -24,7 +24,7 @@ use crate::packet::{IpVersion, Protocol, Timestamp};
 use crate::tables::hashing;
 use merge::{AccountTables, ByProtocol, Conversations, CounterPositions};
 
-/// The least packet time between two sweeps that make room.
+/// The least packet time between two sweeps.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The accounts since the start. Only the accountant writes them. `N` are the observer's notes on a conversation.
@@ -104,8 +104,8 @@ impl<N: Copy + Default> Ledger<N> {
 }
 
 impl<N> Ledger<N> {
-    /// Limits by how much the times of one flow overlap, for packets of several threads and a clock that may be set. A packet
-    /// that seems older than that does not change when the flow was first seen.
+    /// Limits how far back a later packet may move the first time of its flow, for several threads and a clock that may be
+    /// set. A packet that seems older does not change that time.
     pub fn limit_overlap(&mut self, overlap: Duration) {
         self.tables.flows.limit_overlap(overlap);
         self.tables.hosts.limit_overlap(overlap);
@@ -169,9 +169,9 @@ impl<N> Ledger<N> {
         }
     }
 
-    /// Makes room in tables that are nearly full, as every refresh does live: the lightest entries without recent packets leave.
-    /// Recent means the packet time of the rows that were merged last. No entry leaves only because it is idle: the accounts of
-    /// a file cover all of it, as far as there is room.
+    /// Evicts the lightest entries without recent packets from tables that are nearly full. In a live capture every refresh
+    /// does that; here the time is that of the latest merged packet. No entry leaves only because it is idle: the accounts of a
+    /// file cover all of it, as far as there is space.
     pub fn make_room(&mut self) {
         let now = self.tables.latest;
         let is_due = now < self.last_sweep || now.since(self.last_sweep) >= SWEEP_INTERVAL;
@@ -194,7 +194,7 @@ impl<N> Ledger<N> {
         if !flows.is_empty() || !hosts.is_empty() {
             let (gone_flows, gone_hosts): (BTreeSet<u32>, BTreeSet<u32>) =
                 (flows.iter().copied().collect(), hosts.iter().copied().collect());
-            // A conversation that found no room may find some now.
+            // A conversation that found no space may find some now.
             let is_stale = |positions: CounterPositions| {
                 positions.flow().is_none_or(|flow| gone_flows.contains(&flow))
                     || positions.host().is_none_or(|host| gone_hosts.contains(&host))
@@ -205,7 +205,7 @@ impl<N> Ledger<N> {
         (flows, hosts)
     }
 
-    /// True if a table is so full that a sweep should make room.
+    /// True if a table is so full that a sweep evicts entries.
     pub fn is_nearly_full(&self) -> bool {
         self.tables.flows.is_nearly_full() || self.tables.hosts.is_nearly_full()
     }
@@ -255,7 +255,7 @@ impl<N> Ledger<N> {
     }
 }
 
-/// Shows refusals. They come after the rows, so that their conversations are known.
+/// Shows refusals to the observer, after the rows, so that their conversations are known.
 fn show_refused<'a>(
     interface: InterfaceId,
     refused_v4: impl Iterator<Item = &'a Refused<Ipv4Addr>>,

@@ -94,8 +94,8 @@ pub struct Series<K: SeriesKey> {
     rows: Vec<TrackedRow<K>>,
     others: Others<K::Group>,
     retired: OutsideRows<K::Group>,
-    /// Keys that may not enter: those whose row is leaving (never), and those whose row has gone, until every scraper
-    /// has read the snapshot with this number, the first without the row.
+    /// Keys that may not get a row, each until every scraper has read the snapshot with this number. For a row that has gone
+    /// it is the first snapshot without the row; for a row that is leaving it is [`NEVER`].
     gone: BTreeMap<K, u64>,
     /// The fewest completed scrapes for which a row stays once it was shown.
     rounds: u64,
@@ -181,8 +181,8 @@ impl<K: SeriesKey> Series<K> {
         }
     }
 
-    /// Makes the rows of the snapshot `next` at `now`, given the `delivery` of earlier snapshots: lets rows count and
-    /// retire, then chooses the entries with a row.
+    /// Makes the rows of the snapshot `next` at `now`, by the `delivery` of earlier snapshots: rows begin to count or retire,
+    /// and then entries are chosen for free rows.
     pub fn advance(
         &mut self,
         table: &mut CounterTable<K>,
@@ -240,10 +240,10 @@ impl<K: SeriesKey> Series<K> {
         self.rounds >= row.entered + MINIMUM_SCRAPES
     }
 
-    /// Gives rows to the heaviest entries while there is room; then freezes rows much lighter than another entry.
+    /// Gives free rows to the heaviest entries; then freezes rows that are much lighter than an entry without a row.
     fn choose(&mut self, table: &mut CounterTable<K>, delivery: Delivery, next: u64) {
         let mut lightest = self.displaceable(table, delivery);
-        // Rows that leave already make room for as many. Without this, one heavy entry would push out row after row.
+        // Each frozen row will free a place. Without counting these, one heavy entry would push out row after row.
         let mut promised = self.rows.iter().filter(|row| row.is_frozen()).count();
         let wanted = self.limit - self.rows.len() + promised + lightest.len();
         for candidate in self.heaviest_hidden(table, wanted) {
@@ -287,8 +287,8 @@ impl<K: SeriesKey> Series<K> {
         }
     }
 
-    /// The rows that may make room, with the bytes of their entries, the lightest last: rows that have stayed long
-    /// enough, and rows that no scraper has seen yet.
+    /// The rows that may be frozen for a heavier entry, with the bytes of their entries, the lightest last: rows that have
+    /// stayed long enough, and rows that no scraper has seen yet.
     fn displaceable(&self, table: &CounterTable<K>, delivery: Delivery) -> Vec<(u64, usize)> {
         let may_go = |row: &TrackedRow<K>| match row.state {
             RowState::Pending { since, .. } => since > delivery.to_any,

@@ -35,10 +35,10 @@ struct Inputs {
     handover_delays: u64,
     refusals_lost: u64,
     delivery: Delivery,
-    /// True if the snapshot before had the same inputs. If not, the next one may still change: a delivery can end the
-    /// protection of rows, and entries without a row may then leave.
+    /// True if the snapshot before had the same inputs too. If it had not, the next one may still differ: a delivery can end
+    /// the protection of rows, and entries may then leave.
     has_settled: bool,
-    /// Numbers of flows and hosts that could leave, protected rows included; only a delivery ends their protection.
+    /// Numbers of flows and hosts that are idle, protected rows included: only a delivery ends the protection.
     idle_count: [usize; 2],
 }
 
@@ -54,7 +54,7 @@ impl SnapshotBuilder {
         }
     }
 
-    /// True if the next snapshot would say no more than the last: nothing was counted or delivered, no entry may leave.
+    /// True if the next snapshot would equal the last one: nothing was counted or delivered, and no entry may leave.
     pub fn is_unchanged<N>(&self, ledger: &Ledger<N>, delivery: Delivery, now: Timestamp) -> bool {
         self.inputs.as_ref() == Some(&self.inputs(ledger, delivery, now))
     }
