@@ -32,7 +32,7 @@ pub fn read(matches: &ArgMatches, occurrences: &[Occurrence]) -> Result<Remainin
     if let Some(settings) = trafficalerted::of_words(&texts)? {
         return Ok(RemainingWords { settings, file: None });
     }
-    refuse_stray_truth(&texts)?;
+    refuse_stray_boolean(&texts)?;
     let joined = words.iter().map(|word| word.as_os_str()).collect::<Vec<&OsStr>>().join(OsStr::new(" "));
     let filter = Given::argument(joined, SettingOrigin::Words);
     let mut words = RemainingWords::default();
@@ -50,7 +50,7 @@ fn is_configuration(word: &OsStr) -> bool {
 }
 
 /// Refuses `-promisc false`, which would mean promiscuous mode with a filter `false`.
-fn refuse_stray_truth(words: &[impl AsRef<str>]) -> Result<(), Error> {
+fn refuse_stray_boolean(words: &[impl AsRef<str>]) -> Result<(), Error> {
     match words.first().map(AsRef::as_ref) {
         Some(word @ ("true" | "false")) => {
             Err(Error::invalid(word, format!("write the value of a switch after =, as in -promisc={word}")))

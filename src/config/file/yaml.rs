@@ -106,7 +106,7 @@ impl<'de> Visitor<'de> for DocumentLevel<'_> {
     }
 }
 
-/// The one of `all` with the name of the key.
+/// The entry of `all` that has the name of the key.
 fn known<T>(key: &Given, all: impl Iterator<Item = (&'static str, T)>) -> Result<T, RefusedSetting> {
     let mut names = Vec::new();
     for (name, known) in all {
@@ -164,8 +164,8 @@ impl<'de> Visitor<'de> for ContentVisitor {
         Ok(Content::Null)
     }
 
-    fn visit_bool<E: de::Error>(self, truth: bool) -> Result<Content, E> {
-        Ok(Content::Truth(truth))
+    fn visit_bool<E: de::Error>(self, boolean: bool) -> Result<Content, E> {
+        Ok(Content::Bool(boolean))
     }
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<Content, E> {
@@ -228,7 +228,7 @@ impl Serialize for Content {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Null => serializer.serialize_none(),
-            Self::Truth(truth) => serializer.serialize_bool(*truth),
+            Self::Bool(boolean) => serializer.serialize_bool(*boolean),
             Self::Unsigned(number) => serializer.serialize_u64(*number),
             Self::Signed(number) => serializer.serialize_i64(*number),
             Self::Float(number) => serializer.serialize_f64(*number),
@@ -241,7 +241,7 @@ impl Serialize for Content {
     }
 }
 
-/// True for a character that a terminal obeys or hides. The YAML crate escapes only some of them.
+/// True for a character that controls a terminal or is invisible. The YAML crate escapes only some of them.
 fn is_hidden(letter: char) -> bool {
     is_unsafe(letter) && !matches!(letter, '\n' | '\t')
 }

@@ -177,16 +177,16 @@ pub fn of_words(words: &[impl AsRef<str>]) -> Result<Option<Settings>, Error> {
     Ok(Some(settings))
 }
 
-/// True for about seven words, one of them a truth value, of which at most two are not a number or a truth value in its
+/// True for about seven words, one of them a boolean, of which at most two are not a number or a boolean in its
 /// place. A filter of such words would consist of names of hosts.
 fn are_meant(words: &[&str]) -> bool {
     let is_number = |word: &str| word.starts_with(|first: char| first.is_ascii_digit());
-    let is_truth = |word: &str| matches!(word, "true" | "false");
+    let is_boolean = |word: &str| matches!(word, "true" | "false");
     let is_right =
-        |(place, word): (usize, &&str)| if matches!(place, 2 | 4) { is_truth(word) } else { is_number(word) };
+        |(place, word): (usize, &&str)| if matches!(place, 2 | 4) { is_boolean(word) } else { is_number(word) };
     let right = words.iter().enumerate().take(WORDS.len()).filter(|word| is_right(*word)).count();
-    let has_truth = words.iter().any(|word| is_truth(word));
-    (5..=9).contains(&words.len()) && has_truth && right + 2 >= words.len().min(WORDS.len())
+    let has_boolean = words.iter().any(|word| is_boolean(word));
+    (5..=9).contains(&words.len()) && has_boolean && right + 2 >= words.len().min(WORDS.len())
 }
 
 #[cfg(test)]
