@@ -89,7 +89,7 @@ const LIMITS: &[Limit] = &[
     Limit(
         "alert lines that wait",
         Counted(&["trafficmonitor_queue_dropped_total{queue=\"alerts\"}"]),
-        &["app/output/mod.rs WAITING_LINES", "app/output/mod.rs WAITING_BYTES"],
+        &["app/output/mod.rs MAXIMUM_LINES", "app/output/mod.rs MAXIMUM_BYTES"],
     ),
     Limit("log lines that wait", Counted(&["trafficmonitor_queue_dropped_total{queue=\"log\"}"]), &[]),
     Limit(
