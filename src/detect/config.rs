@@ -46,7 +46,7 @@ impl Config {
         Self { bandwidth: None, scan: None, anomaly: None, top_sources: 0, chart_min_bytes: 0, no_destinations: true }
     }
 
-    /// The configuration without what only metrics show. (Alerts on bandwidth name peers, so pairs are kept.)
+    /// The configuration without the things that only metrics show. Pairs are kept, because bandwidth alerts name peers.
     pub fn for_alerts_alone(&self) -> Self {
         let anomaly = self.anomaly.filter(|config| config.alerts);
         Self { anomaly, ..self.clone() }

@@ -72,7 +72,7 @@ pub fn evaluate(series: &[f64], criteria: &Criteria, seed: u64) -> Probabilities
 }
 
 const WEIGHT: f64 = 0.5;
-/// Magnitude and fence weigh more once they are this sure.
+/// From this result on, magnitude and fence have the weight [`SURE_WEIGHT`].
 const SURE: f64 = 0.8;
 const SURE_WEIGHT: f64 = 5.0;
 
