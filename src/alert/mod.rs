@@ -243,4 +243,4 @@ pub struct AlertView {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

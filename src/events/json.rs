@@ -85,37 +85,21 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::alert::{AlertState, Fingerprint, Peak, Severity, Side};
+    use crate::alert::tests::alert as firing;
+    use crate::alert::{AlertState, Fingerprint, Severity, Side};
     use crate::detect::{Figures, Kind, Subject};
     use crate::packet::{Protocol, Timestamp};
 
     fn alert(kind: Kind, rule: &str, subject: Subject) -> Alert {
+        let figures =
+            Figures { value: 16.0, limit: 15.0, window: Duration::from_secs(170), bytes: 640, ..Figures::default() };
         Alert {
             fingerprint: Fingerprint(0xab),
-            kind,
             rule: rule.into(),
-            subject,
-            state: AlertState::Firing,
             severity: Severity::Info,
             side: Side::Outside,
             starts_at: Timestamp::from_nanoseconds(1_700_000_012_500_000_000),
-            ends_at: None,
-            span: None,
-            figures: Figures {
-                value: 16.0,
-                limit: 15.0,
-                window: Duration::from_secs(170),
-                bytes: 640,
-                ..Figures::default()
-            },
-            peak: Peak {
-                value: 16.0,
-                limit: 0.0,
-                bytes: 640,
-                answered: None,
-                is_estimate: false,
-                at: Timestamp::default(),
-            },
+            ..firing(kind, subject, figures)
         }
     }
 

@@ -165,3 +165,6 @@ fn write_memory<W: Write>(report: &Report, writer: &mut TextWriter<W>) -> io::Re
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
