@@ -1,4 +1,4 @@
-//! The declarations → clap's command, which reads words and subcommands and prints the help.
+//! The command of clap, which reads words and subcommands and prints the help.
 //!
 //! Takes the options and the subcommands; gives the command. Must not know what an option sets.
 

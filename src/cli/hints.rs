@@ -1,7 +1,7 @@
-//! A filter that does not compile → a hint: it may be meant as a subcommand or as a file.
+//! A hint for a filter that does not compile: it may be meant as a subcommand or as a file.
 //!
-//! Takes the filter's text and looks whether files of such names exist. Gives a sentence for the user; libpcap has
-//! refused the filter before. Must not know the grammar of filters.
+//! Takes the text of a filter that libpcap refused, and checks whether it names files; gives a sentence for the user. Must not
+//! know the grammar of filters.
 
 use std::path::Path;
 

@@ -1,6 +1,7 @@
-//! Options, words, environment and configuration file → one [`Settings`].
+//! The layers of settings: configuration file, environment, words and options.
 //!
-//! Takes them as they were given; lays them over each other, the options on top. Must not know what a setting does.
+//! Takes them as they were given; merges them into one [`Settings`], in which options override all others. Must not know what
+//! a setting does.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
-//! The command line → an [`Invocation`]: a task with its validated configuration.
+//! The command line. Takes arguments and the environment; gives an [`Invocation`], which is a task with its validated
+//! configuration, or a text to print. Must not print or start anything.
 //!
-//! Takes arguments and environment; [`argv`] reads the options, clap the words and subcommands. Gives the invocation, or a
-//! text to print. Must not print or start anything.
+//! [`argv`] reads the options; clap reads the words and subcommands.
 
 mod argv;
 pub mod command;

@@ -1,4 +1,4 @@
-//! The environment → one layer of [`Settings`].
+//! The layer of [`Settings`] of the environment.
 //!
 //! Takes all variables and the declarations; gives the settings, and notices about misspelt names. Must not know what a
 //! setting does.

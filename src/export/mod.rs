@@ -1,5 +1,5 @@
-//! Report → metric families in Prometheus' text format or OpenMetrics, JSON lines, comma-separated values, a table.
-//! Takes a report; gives bytes. Every family is declared once in [`family`] and collected in the file of its kind:
+//! Writes reports: as metric families in Prometheus' text format or OpenMetrics, as JSON lines, comma-separated values or a
+//! table. Takes a report; gives bytes. Every family is declared once in [`family`] and collected in the file of its kind:
 //! [`seed`], [`traffic`], [`detection`], [`process`], [`vitals`]. Must not know HTTP.
 
 pub mod chart;

@@ -1,5 +1,5 @@
-//! Asks by ethtool's system call how an interface changes frames. Takes a name; gives true or false. Must not know
-//! captures.
+//! Asks the kernel whether an interface joins or splits frames, by the system call of ethtool(8). Takes a name; gives true or
+//! false. Must not know captures.
 
 use std::io;
 

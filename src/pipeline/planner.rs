@@ -1,4 +1,4 @@
-//! Network → plan: which interfaces are captured and by what filters. Decides only; [`super::supervisor`] acts. Takes
+//! The planner: decides which interfaces are captured, and with which filters. [`super::supervisor`] acts on it. Takes
 //! a network and the settings; gives a plan. Must not know threads.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,7 @@
-//! The accounts since the start: totals, flows, hosts, and the packets that found no room.
+//! The ledger: all accounts since the start, in totals, interfaces, flows and hosts.
 //!
-//! Takes intervals and the reports of captures; gives sums and bounded tables to the snapshot builder, and shows each merged
-//! row to an observer ([`merge`]). Must not know what the observer looks for, nor who reads the accounts.
+//! Takes intervals and the counters of captures; gives sums and bounded tables to the snapshot builder. Shows each merged row
+//! to an observer ([`merge`]). Must not know what the observer looks for, nor the readers of the accounts.
 
 mod merge;
 
@@ -131,18 +131,19 @@ impl<N> Ledger<N> {
         self.interfaces.record_interval(interface, worker, bytes);
     }
 
-    /// True if [`Ledger::end_interfaces`] would end one.
+    /// True if [`Ledger::end_interfaces`] would end an interface.
     pub fn would_end_interfaces(&self, exists: impl Fn(&str) -> bool) -> bool {
         self.interfaces.would_end(exists)
     }
 
-    /// Ends the interfaces that do not exist any more: from the snapshot `next` on they have no gauges, and their counters
-    /// are frozen. Returns those that have just ended.
+    /// Ends the interfaces that do not exist any more, and gives them. From the snapshot `next` on they have no gauges, and
+    /// their counters are frozen.
     pub fn end_interfaces(&mut self, exists: impl Fn(&str) -> bool, next: u64) -> Vec<InterfaceId> {
         self.interfaces.end(exists, next)
     }
 
-    /// Moves the counters of interfaces that ended with a snapshot which `is_read` to the entry `retired`.
+    /// Moves the counters of ended interfaces to the entry `retired`: of those that ended with a snapshot which every scraper
+    /// has read (`is_read`).
     pub fn retire_interfaces(&mut self, is_read: impl Fn(u64) -> bool) {
         self.interfaces.retire(is_read);
     }
@@ -245,7 +246,7 @@ impl<N> Ledger<N> {
         self.interfaces.entries()
     }
 
-    /// Conversations forgotten because there were too many.
+    /// Number of conversations that were forgotten because there were too many.
     pub fn conversations_forgotten(&self) -> u64 {
         self.v4.forgotten() + self.v6.forgotten()
     }

@@ -1,6 +1,7 @@
-//! The rows that Prometheus sees: the heaviest flows or hosts, exact also as `increase()` sees them.
+//! The rows that Prometheus gets: the heaviest flows or hosts, such that `increase()` over them is exact.
 //!
-//! Takes a table of counters and the delivery of snapshots; gives rows and sums outside. Must not know formats.
+//! Takes a table of counters and the delivery of snapshots; gives rows, and sums of all that no row counts. Must not know
+//! formats.
 //!
 //! `increase()` misses the value that a series has at its first scrape. A series that vanishes between two scrapes
 //! loses what it gained since the last one. So a row
@@ -56,7 +57,7 @@ pub struct ShownRow<K> {
     pub lifetime: Counters,
 }
 
-/// Sums outside rows: `other`, retired or pending.
+/// Sums of traffic that no row counts: of `other`, of retired rows, or of pending bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutsideRows<G> {
     /// Sums by group.
@@ -78,7 +79,7 @@ impl<G: Copy + Ord> OutsideRows<G> {
     }
 }
 
-/// The traffic that is neither in a row nor retired.
+/// All traffic that is neither in a row nor retired: `other` and pending.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rest<G> {
     /// Traffic without a row.
@@ -98,7 +99,7 @@ pub struct Series<K: SeriesKey> {
     /// it is the first snapshot without the row; for a row that is leaving it is [`NEVER`].
     gone: BTreeMap<K, u64>,
     /// The fewest completed scrapes for which a row stays once it was shown.
-    rounds: u64,
+    protected_scrapes: u64,
     delivered: u64,
     now: Timestamp,
 }
@@ -112,7 +113,7 @@ impl<K: SeriesKey> Series<K> {
             others: Others::new(K::groups_from_the_start()),
             retired: OutsideRows::default(),
             gone: BTreeMap::new(),
-            rounds: 0,
+            protected_scrapes: 0,
             delivered: 0,
             now: Timestamp::from_nanoseconds(0),
         }
@@ -196,7 +197,7 @@ impl<K: SeriesKey> Series<K> {
         if let Some(delivered) = delivery.to_all {
             if delivered > self.delivered {
                 self.delivered = delivered;
-                self.rounds += 1;
+                self.protected_scrapes += 1;
             }
             self.begin_to_count(delivered);
             self.gone.retain(|_, &mut since| since > delivered);
@@ -237,7 +238,7 @@ impl<K: SeriesKey> Series<K> {
     }
 
     fn has_stayed(&self, row: &TrackedRow<K>) -> bool {
-        self.rounds >= row.entered + MINIMUM_SCRAPES
+        self.protected_scrapes >= row.entered + MINIMUM_SCRAPES
     }
 
     /// Gives free rows to the heaviest entries; then freezes rows that are much lighter than an entry without a row.
@@ -282,7 +283,7 @@ impl<K: SeriesKey> Series<K> {
             first_seen: candidate.first_seen,
             shown_since: self.now,
             position: candidate.position,
-            entered: self.rounds,
+            entered: self.protected_scrapes,
             state: RowState::Pending { since: next, base: candidate.shown_in_other() },
         }
     }

@@ -1,6 +1,8 @@
-//! Ledger → [`Snapshot`]s: live as Prometheus must see them, or plain.
+//! Makes [`Snapshot`]s of the ledger. Takes the ledger and the delivery of earlier snapshots; gives the next snapshot. Must not
+//! know its readers.
 //!
-//! Takes the ledger and the delivery of earlier snapshots; gives the next snapshot. Must not know its readers.
+//! In a live capture, rows appear and leave as [`super::series`] says, for exact rates in Prometheus. The accounts of files are
+//! *plain*: a row has all that its flow counted, and none is pending or retired.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,7 +29,7 @@ pub struct SnapshotBuilder {
     inputs: Option<Inputs>,
 }
 
-/// The inputs of a snapshot: while they stay the same, so do all rows.
+/// The inputs of a snapshot. While they stay the same, the next snapshot equals the last one.
 #[derive(Debug, PartialEq, Eq)]
 struct Inputs {
     totals: snapshot::Totals,
@@ -43,7 +45,7 @@ struct Inputs {
 }
 
 impl SnapshotBuilder {
-    /// No row yet.
+    /// A builder without rows.
     pub fn new(config: &Config) -> Self {
         Self {
             flows: Series::new(config.max_series),
@@ -82,7 +84,7 @@ impl SnapshotBuilder {
         delivery.to_all.is_some_and(|to_all| self.flows.would_count(to_all) || self.hosts.would_count(to_all))
     }
 
-    /// The next snapshot at `now`, given the `delivery` of earlier ones. Entries at rest may leave.
+    /// The next snapshot at `now`, by the `delivery` of earlier ones. Removes idle entries from the ledger.
     pub fn next<N>(&mut self, ledger: &mut Ledger<N>, delivery: Delivery, now: Timestamp) -> Snapshot {
         self.number += 1;
         let kept = (self.flows.protected(), self.hosts.protected());
@@ -140,7 +142,7 @@ fn plain_rows<K: SeriesKey>(
     max_rows: usize,
     mut other: BTreeMap<K::Group, Counters>,
 ) -> Shown<K> {
-    // By position: a few bytes for each entry, and all of an entry only where it is shown.
+    // By position, to copy only a few bytes of each entry, and all of it only if it is shown.
     let mut weights: Vec<(u64, u32)> = table.weights().collect();
     let key = |position| table.entry(position).key;
     keep_top(&mut weights, max_rows, |one, next| next.0.cmp(&one.0).then_with(|| key(one.1).cmp(&key(next.1))));

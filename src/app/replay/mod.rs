@@ -58,7 +58,7 @@ pub(super) fn run(replay: ReplayInvocation) -> anyhow::Result<u8> {
     Ok(outcome.err().map_or(DONE, |error| say_error(&error.into())))
 }
 
-/// The arguments behind the files that look like a filter: none of them is a file, or could be the name of one.
+/// The last arguments if they look like a filter: none of them is a file, or looks like the name of one.
 fn words_of_a_filter(files: &[PathBuf]) -> Option<String> {
     let first = files.iter().skip(1).position(|file| !file.exists())? + 1;
     let words: Vec<&str> = files[first..].iter().map(|word| word.to_str()).collect::<Option<_>>()?;
@@ -116,7 +116,7 @@ fn output() -> BufWriter<Blocking<io::StdoutLock<'static>>> {
     BufWriter::with_capacity(64 << 10, Blocking(io::stdout().lock()))
 }
 
-/// Prometheus gets `max_series` flows, as live; scripts get all that are held, unless they want fewer.
+/// The most flows in the output: `max_series` for Prometheus, as live; all flows for scripts, unless they ask for fewer.
 fn max_rows(ReplayInvocation { output, top, config, .. }: &ReplayInvocation) -> usize {
     match (output, top) {
         (ReplayOutput::Prometheus | ReplayOutput::None, _) => config.account.max_series,

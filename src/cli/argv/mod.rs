@@ -1,7 +1,7 @@
-//! The arguments as typed → arguments that clap reads: a long option may stand behind one dash, as Go writes it.
+//! Rewrites the arguments for clap: a long option may have one dash, as in Go.
 //!
-//! Refuses arguments that clap would misread (`-ifaec eth0` is not `-i faec`) and records how each option was typed. Must
-//! not know what a value means.
+//! Takes the arguments as they were typed; gives arguments for clap, and a record of how each option was typed. Refuses
+//! arguments that clap would misread: `-ifaec eth0` does not mean `-i faec`. Must not know what a value means.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};

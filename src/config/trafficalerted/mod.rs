@@ -1,7 +1,9 @@
-//! TrafficAlerted's configuration file, or the seven arguments of the older TrafficAlerted → one layer of [`Settings`].
+//! The configuration file of TrafficAlerted, and the seven arguments of the older TrafficAlerted.
 //!
-//! Takes a text with one `Key: value` per line and comments after `#`, or words. Each of the ten keys is the option of that
-//! name and must be there; only the list of interfaces may be empty. Must not know YAML.
+//! Takes the text of a file, or words; gives one layer of [`Settings`]. Must not know YAML.
+//!
+//! The file has one `Key: value` in each line, and comments after `#`. Each of the ten keys must be there and sets the option
+//! of the same name. Only the list of interfaces may be empty.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! A series → its active and its reference window.
+//! The active and the reference window of a series.
 //!
 //! Takes a series and two sizes; gives the windows and their means. Must not know the tests.
 

@@ -1,4 +1,4 @@
-//! Flows → conversations, both directions together, the heaviest first; then the lines that show them. Takes a
+//! The conversations of the table: joins the flows of both directions, and writes the heaviest conversations. Takes a
 //! snapshot; gives lines of text. Must not know the rest of the table.
 
 use std::cmp::Reverse;

@@ -77,7 +77,7 @@ impl Blocks {
         loop {
             match self.block()? {
                 Ok(block) if block.is_packet() => break,
-                Ok(block) => self.pass(block)?,
+                Ok(block) => self.read_other(block)?,
                 Err(Filled::Waiting) => {}
                 Err(_) => break,
             }
@@ -95,7 +95,7 @@ impl Blocks {
                     let bytes = &self.input.take(block.length)[BLOCK_START + packet.start..][..packet.captured];
                     return Ok(NextPacket::Frame(packet.link_type, Frame::new(packet.time, bytes, packet.wire_bytes)));
                 }
-                Ok(block) => self.pass(block)?,
+                Ok(block) => self.read_other(block)?,
                 Err(Filled::Waiting) => return Ok(NextPacket::Waiting),
                 Err(_) => return Ok(NextPacket::End),
             }
@@ -146,7 +146,7 @@ impl Blocks {
     }
 
     /// Reads a block without a packet.
-    fn pass(&mut self, Block { kind, length }: Block) -> Result<(), Fault> {
+    fn read_other(&mut self, Block { kind, length }: Block) -> Result<(), Fault> {
         let block = self.input.take(length);
         let body = &block[BLOCK_START..length - 4];
         match kind {
