@@ -179,8 +179,8 @@ enum LocalPart {
     All,
 }
 
-/// Disjoint ranges of addresses in order. For most addresses the first octet decides whether they are inside. For the others a
-/// binary search takes a few nanoseconds, even with many networks.
+/// Disjoint ranges of addresses in order. For most addresses the first octet decides whether they are inside. For the
+/// others a binary search takes a few nanoseconds, even with many networks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Ranges<A> {
     by_first_octet: [LocalPart; 256],

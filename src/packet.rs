@@ -214,9 +214,9 @@ pub struct Packet {
     pub addresses: Addresses,
     /// The protocol above IP.
     pub protocol: Protocol,
-    /// The TCP or UDP source port; 0 where there is none (another protocol, a later fragment, cut off).
+    /// The TCP or UDP source port; 0 if there is none (another protocol, a later fragment, cut off).
     pub source_port: u16,
-    /// The TCP or UDP destination port; 0 where there is none.
+    /// The TCP or UDP destination port; 0 if there is none.
     pub destination_port: u16,
     /// The TCP flags; none where the packet is not TCP or they were not captured.
     pub tcp_flags: TcpFlags,
@@ -224,7 +224,8 @@ pub struct Packet {
     pub icmp_type: Option<u8>,
     /// True if this host sent the frame. Only cooked link headers tell; with others it is false.
     pub outgoing: bool,
-    /// Octets from the IP header to the end of the packet, but no more than were on the wire (RFC 7011 octetDeltaCount).
+    /// Octets from the IP header to the end of the packet, but no more than were on the wire (RFC 7011
+    /// octetDeltaCount).
     pub bytes: u32,
 }
 

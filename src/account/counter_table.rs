@@ -2,8 +2,8 @@
 //!
 //! Takes keys, counters and times; gives positions, entries, and freed positions. Must not know what a key means.
 //!
-//! Counters stand apart from what rarely changes, so that adding to them touches little memory. A position stays valid
-//! until [`CounterTable::sweep`] returns it.
+//! Counters are stored apart from keys and other things that rarely change, so that adding touches little memory. A
+//! position stays valid until [`CounterTable::sweep`] returns it.
 
 use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
@@ -17,8 +17,8 @@ use crate::tables::lookup::Lookup;
 use crate::tables::prefetch;
 use crate::tables::slab::{Keyed, Slab};
 
-/// When the table is nearly full, an entry may leave after this time without traffic. It is longer than an ordinary pause
-/// in a download.
+/// When the table is nearly full, an entry may leave after this time without traffic. It is longer than an ordinary
+/// pause in a download.
 const IDLE: Duration = Duration::from_secs(30);
 
 /// At this part of the limit a sweep evicts entries, down to [`SWEPT_PERCENT`]. So sweeps are rare.
@@ -148,8 +148,8 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
     pub fn find_or_insert(&mut self, lookup: impl Lookup<K>, first_seen: Timestamp) -> Option<u32> {
         let hash = lookup.hash_under(self.heads.state());
         if let Some(at) = self.heads.find(hash, |head| lookup.is(&head.key)) {
-            // Rows come in the order of their conversations' first packets. These may go in the other direction than this
-            // flow, so a later row may have an earlier time.
+            // Rows come in the order of their conversations' first packets. These may go in the other direction than
+            // this flow, so a later row may have an earlier time.
             let first = &mut self.heads[at].first_seen;
             if self.overlap.is_none_or(|overlap| first.since(first_seen) <= overlap) {
                 *first = first_seen.min(*first);
@@ -190,15 +190,16 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
         }
     }
 
-    /// Notes that the times of an entry went back, from `before`, which may be its latest time. Conversations of one flow end
-    /// in another order than they began, the clock was set, or an earlier file is read.
+    /// Notes that the times of an entry went back, from `before`, which may be its latest time. Conversations of one
+    /// flow end in another order than they began, the clock was set, or an earlier file is read.
     #[cold]
     fn note_earlier_time(&mut self, position: u32, before: Timestamp) {
         let latest = &mut self.heads[position].latest;
         *latest = before.max(*latest);
     }
 
-    /// Reads ahead the memory that [`CounterTable::add`] will write, so that cache misses overlap. Any position is allowed.
+    /// Reads ahead the memory that [`CounterTable::add`] will write, so that cache misses overlap. Any position is
+    /// allowed.
     #[inline(always)]
     pub fn touch(&self, position: u32) {
         prefetch(self.counts.get(position as usize).map(|count| count.is_used));
@@ -249,9 +250,9 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
         idle_timeout.into_iter().chain(self.is_nearly_full().then_some(IDLE)).min()
     }
 
-    /// Removes entries at `now`, and gives their positions: all entries without traffic for `idle_timeout`; if the table is
-    /// nearly full, also the lightest entries without traffic for [`IDLE`]. An entry with a row is removed only if `may_leave`
-    /// allows it.
+    /// Removes entries at `now`, and gives their positions: all entries without traffic for `idle_timeout`; if the
+    /// table is nearly full, also the lightest entries without traffic for [`IDLE`]. An entry with a row is removed
+    /// only if `may_leave` allows it.
     pub fn sweep(
         &mut self,
         now: Timestamp,

@@ -39,8 +39,8 @@ impl Fill {
         self.rows_v4.max(self.rows_v6).max(self.refusals) >= ROWS_TO_HAND_OVER || self.frames >= FRAMES_TO_HAND_OVER
     }
 
-    /// True if the interval has many rows and fewer than three frames for two rows. Then further frames hardly fall into
-    /// existing rows, and a small interval leaves the cache to the ledger.
+    /// True if the interval has many rows and fewer than three frames for two rows. Then further frames hardly fall
+    /// into existing rows, and a small interval leaves the cache to the ledger.
     pub fn gathers_little(self) -> bool {
         let rows = self.rows_v4 + self.rows_v6;
         rows >= ROWS_OF_A_FLOOD && self.frames * 2 < rows as u64 * 3

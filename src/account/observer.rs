@@ -1,7 +1,7 @@
 //! The observer of merged rows: the interface between the ledger and the detectors.
 //!
-//! Takes rows as the ledger merges them; gives them to an observer in batches, with notes of the observer's own. Must not
-//! know what is observed or what the notes mean.
+//! Takes rows as the ledger merges them; gives them to an observer in batches, with notes of the observer's own. Must
+//! not know what is observed or what the notes mean.
 
 use super::InterfaceId;
 use super::conversation::{Address, OneWay, Way};
@@ -17,7 +17,8 @@ pub struct MergedRow<'a, A: Address> {
     pub row: &'a Row<A>,
     /// The interface that captured it.
     pub interface: InterfaceId,
-    /// True if the ledger remembered the conversation. Its memory is bounded, so an unknown conversation may be an old one.
+    /// True if the ledger remembered the conversation. Its memory is bounded, so an unknown conversation may be an old
+    /// one.
     pub is_known: bool,
     /// The direction of requests, as the first packet of the conversation decided it.
     pub request_way: Way,
@@ -106,8 +107,8 @@ impl<'a, A: Address, N: Copy + Default> RowBatch<'a, A, N> {
         BatchMemory { directed: self.directed, notes: self.notes }
     }
 
-    /// Adds a row with the notes of its conversation; at most [`RowBatch::MOST`] rows are allowed. (Both directions are written
-    /// in any case, and only those with packets are kept: a processor could not predict a branch.)
+    /// Adds a row with the notes of its conversation; at most [`RowBatch::MOST`] rows are allowed. (Both directions are
+    /// written in any case, and only those with packets are kept: a processor could not predict a branch.)
     #[inline(always)]
     pub fn add(&mut self, merged: MergedRow<'a, A>, notes: N) {
         let row = merged.row;
@@ -139,7 +140,8 @@ impl<'a, A: Address, N: Copy + Default> RowBatch<'a, A, N> {
         (&self.merged, &mut self.notes[..self.merged.len()])
     }
 
-    /// The directed rows in the order of the merged ones, and the notes at the positions that [`DirectedRow::row`] gives.
+    /// The directed rows in the order of the merged ones, and the notes at the positions that [`DirectedRow::row`]
+    /// gives.
     pub fn directed(&mut self) -> (&[DirectedRow<A>], &mut [N]) {
         (&self.directed[..self.directed_count], &mut self.notes)
     }
@@ -162,17 +164,17 @@ pub trait RowObserver {
         true
     }
 
-    /// Takes merged rows. The rows of one time cell come in no particular order. A capture thread that is ahead may give rows
-    /// of a later cell first. (Rows come in batches, so that an observer can go through all of them for one table after the
-    /// other: cache lines stay near, and cache misses overlap.)
+    /// Takes merged rows. The rows of one time cell come in no particular order. A capture thread that is ahead may
+    /// give rows of a later cell first. (Rows come in batches, so that an observer can go through all of them for one
+    /// table after the other: cache lines stay near, and cache misses overlap.)
     fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, Self::Notes>);
 
     /// Takes the refusal of a packet by an ICMP error. A row of its conversation in the interval was observed before.
     #[inline]
     fn refuse<A: Address>(&mut self, _interface: InterfaceId, _refused: &Refused<A>) {}
 
-    /// Takes the number of packets of an interface since the last call, and the number of them that were lost uncounted.
-    /// `time` is about the time of these packets.
+    /// Takes the number of packets of an interface since the last call, and the number of them that were lost
+    /// uncounted. `time` is about the time of these packets.
     fn note_lost(&mut self, _interface: InterfaceId, _packets: u64, _lost: u64, _time: Timestamp) {}
 
     /// Forgets an interface that no longer exists.

@@ -20,8 +20,8 @@ const SHORTEST: Duration = Duration::from_millis(100);
 const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
 
 impl Alert {
-    /// One sentence: the source, its activity, the figure, the window, the limit and the targets. For a resolved alert, the
-    /// figures of its peak, and the time from the first to the last packet that counted.
+    /// One sentence: the source, its activity, the figure, the window, the limit and the targets. For a resolved alert,
+    /// the figures of its peak, and the time from the first to the last packet that counted.
     ///
     /// The sentence needs no escaping, because it has only numbers, addresses and IANA's protocol names from outside.
     pub fn explain(&self) -> String {
@@ -37,8 +37,9 @@ impl Alert {
         }
     }
 
-    /// The time from the first to the last packet that counted, and true if it is known only in whole time cells; none before
-    /// the alert has resolved. If that time is unknown, as after the clock was set, the time for which the alert fired.
+    /// The time from the first to the last packet that counted, and true if it is known only in whole time cells; none
+    /// before the alert has resolved. If that time is unknown, as after the clock was set, the time for which the alert
+    /// fired.
     pub fn lasted(&self) -> Option<(Duration, bool)> {
         let end = self.ends_at.filter(|_| self.state == AlertState::Resolved)?;
         Some(match self.span {

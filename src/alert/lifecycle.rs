@@ -16,7 +16,8 @@ type AlertKey = (Kind, Arc<str>, Subject);
 #[derive(Debug)]
 struct Active {
     alert: Alert,
-    /// The time at which the rule first held. For a firing alert, the time at which it began to fire, or the clock was set.
+    /// The time at which the rule first held. For a firing alert, the time at which it began to fire, or the clock was
+    /// set.
     since: Timestamp,
     /// The time at which the alert resolves if no further detection comes.
     due: Option<Timestamp>,
@@ -63,8 +64,8 @@ impl Alerts {
         }
     }
 
-    /// Takes detections; gives the changes of alerts up to `now`, ordered by time, then kind, rule and subject. No later call
-    /// may have a detection from before `now`.
+    /// Takes detections; gives the changes of alerts up to `now`, ordered by time, then kind, rule and subject. No
+    /// later call may have a detection from before `now`.
     pub fn apply(&mut self, detections: &[Detection], now: Timestamp) -> Vec<Change> {
         let mut ordered: Vec<&Detection> = detections.iter().collect();
         ordered.sort_by_key(|found| (found.at, found.kind, &found.rule, found.subject));
@@ -228,8 +229,8 @@ impl Active {
         }
     }
 
-    /// The time at which the alert resolves if no further detection comes: after the hold if the figure is clearly below its
-    /// limit, else after the window and the hold.
+    /// The time at which the alert resolves if no further detection comes: after the hold if the figure is clearly
+    /// below its limit, else after the window and the hold.
     fn end(&mut self, detection: &Detection, hold: Duration) -> Timestamp {
         let was_under = self.is_under;
         self.is_under = match detection.level {

@@ -1,9 +1,11 @@
-//! Alerts: pending, firing, resolved. Takes detections and packet time; gives changes of alerts. Must not know receivers.
+//! Alerts: pending, firing, resolved. Takes detections and packet time; gives changes of alerts. Must not know
+//! receivers.
 //!
-//! One alert is one episode of a subject: a subject has at most one active alert for each kind and rule. The alert fires when
-//! the rule has held for the pending time. It resolves when the figure is clearly below its limit ([`Level::Under`]) and the
-//! alert has fired for the hold. This hysteresis keeps an alert about a source near its limit from flapping. Start and end are
-//! Alertmanager's `startsAt` and `endsAt`; the pending time is `for` of Prometheus' alerting rules.
+//! One alert is one episode of a subject: a subject has at most one active alert for each kind and rule. The alert
+//! fires when the rule has held for the pending time. It resolves when the figure is clearly below its limit
+//! ([`Level::Under`]) and the alert has fired for the hold. This hysteresis keeps an alert about a source near its
+//! limit from flapping. Start and end are Alertmanager's `startsAt` and `endsAt`; the pending time is `for` of
+//! Prometheus' alerting rules.
 //!
 //! All times are packet time. It does not matter in how many calls detections come.
 //!
@@ -34,8 +36,8 @@ pub struct Config {
     pub pending: Duration,
     /// Least time that an alert fires.
     pub hold: Duration,
-    /// The most alerts that are pending or firing. At the limit a new alert is only counted. It fires later if its rule still
-    /// holds when another alert has resolved. Existing alerts are kept.
+    /// The most alerts that are pending or firing. At the limit a new alert is only counted. It fires later if its rule
+    /// still holds when another alert has resolved. Existing alerts are kept.
     pub max_alerts: usize,
     /// Detections that never become alerts.
     pub exclusions: Vec<Exclusion>,
@@ -58,7 +60,8 @@ impl Default for Config {
 /// A description of detections that raise no alert. All given conditions must apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Exclusion {
-    /// The network that contains the subject. For a pair it has to contain one of both addresses, for a network all of it.
+    /// The network that contains the subject. For a pair it has to contain one of both addresses, for a network all of
+    /// it.
     pub network: Option<IpNet>,
     /// A port of targets. A detection is excluded if the ports of all its targets are excluded for it.
     pub port: Option<u16>,
@@ -234,7 +237,8 @@ pub struct AlertView {
     pub pending: usize,
     /// Most alerts that may be pending or firing.
     pub limit: usize,
-    /// Number of alerts that fired since the start, by kind and rule. Configured rules are there from the start, with 0.
+    /// Number of alerts that fired since the start, by kind and rule. Configured rules are there from the start, with
+    /// 0.
     pub fired_total: BTreeMap<(Kind, Arc<str>), u64>,
     /// Number of detections over their limit since the start that found no space for an alert.
     pub dropped_total: u64,

@@ -103,8 +103,8 @@ impl Exporter {
     }
 }
 
-/// Raises the soft limit of file descriptors to the hard one; gives the number of descriptors that the process may have, if
-/// that is enough to begin with.
+/// Raises the soft limit of file descriptors to the hard one; gives the number of descriptors that the process may
+/// have, if that is enough to begin with.
 fn raise_descriptor_limit() -> anyhow::Result<u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });

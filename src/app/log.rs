@@ -79,8 +79,8 @@ pub(super) fn finish(deadline: Instant) {
     }
 }
 
-/// Queues the message of a panic. The default hook would write to standard error itself, and the thread would wait for its
-/// reader.
+/// Queues the message of a panic. The default hook would write to standard error itself, and the thread would wait for
+/// its reader.
 fn say_panic(panicked: &PanicHookInfo<'_>) {
     let place = panicked.location().map(ToString::to_string).unwrap_or_default();
     let payload = panicked.payload();

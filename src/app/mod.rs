@@ -1,5 +1,5 @@
-//! The program: reads the command line and runs the task. Takes the arguments and the environment; gives an exit status. Must
-//! not know how a task works: each has a file of its own.
+//! The program: reads the command line and runs the task. Takes the arguments and the environment; gives an exit
+//! status. Must not know how a task works: each has a file of its own.
 
 mod live;
 mod log;

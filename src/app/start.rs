@@ -1,6 +1,6 @@
-//! The start message: version, interfaces, filter, local networks, limits and the output of alerts; and a warning if the
-//! metrics are open to other networks. Takes the configuration and the network; gives two log lines and a warning. Must not
-//! start or change anything.
+//! The start message: version, interfaces, filter, local networks, limits and the output of alerts; and a warning if
+//! the metrics are open to other networks. Takes the configuration and the network; gives two log lines and a warning.
+//! Must not start or change anything.
 
 use std::fmt::Display;
 use std::net::IpAddr;

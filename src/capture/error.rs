@@ -1,4 +1,4 @@
-//! Errors of capture. Takes names and reasons; gives messages for users. Must not know how an error came about.
+//! Errors of capture. Takes names and reasons; gives messages for users. Must not know the causes of errors.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! Capture: reads frames from interfaces and files.
 //!
-//! Takes names of interfaces and files; gives [`Frame`](crate::packet::Frame)s and the kernel's counters of drops. Must not
-//! know the contents of frames. This is the only room that uses libpcap.
+//! Takes names of interfaces and files; gives [`Frame`](crate::packet::Frame)s and the kernel's counters of drops. Must
+//! not know the contents of frames. This is the only room that uses libpcap.
 
 mod bindings;
 mod error;

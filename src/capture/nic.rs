@@ -1,5 +1,5 @@
-//! The network interface's own counters, and whether they count the same frames as a capture. Takes the name of an interface;
-//! gives counters of packets. Must not know the counters of captures.
+//! The network interface's own counters, and whether they count the same frames as a capture. Takes the name of an
+//! interface; gives counters of packets. Must not know the counters of captures.
 
 use std::fs;
 use std::io;
@@ -14,7 +14,8 @@ const RECEIVED: usize = 1;
 /// The position of the sent packets.
 const SENT: usize = 9;
 
-/// A counter of the kernel or a driver. It may start over at any time, when a driver is reset or an interface made again.
+/// A counter of the kernel or a driver. It may start over at any time, when a driver is reset or an interface made
+/// again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ForeignCounter {
     last: u64,
@@ -33,7 +34,7 @@ impl ForeignCounter {
     }
 }
 
-/// Packets that `interface` received and sent since it was made; none where there is no such interface.
+/// Packets that `interface` received and sent since it was made; none if there is no such interface.
 ///
 /// # Errors
 /// When the counters cannot be read, for example because no file descriptor is free.
@@ -41,9 +42,9 @@ pub fn packets(interface: &str) -> io::Result<Option<u64>> {
     Ok(packets_in(&fs::read(DEVICES)?, &names::to_bytes(interface)))
 }
 
-/// True if its packets are the frames that a capture without filter sees: nothing joins or splits them in between (GRO, LRO,
-/// TSO, GSO), and no program may drop them (XDP). False also where the kernel does not know such an interface, or does not
-/// answer such a question.
+/// True if its packets are the frames that a capture without filter sees: nothing joins or splits them in between (GRO,
+/// LRO, TSO, GSO), and no program may drop them (XDP). False also where the kernel does not know such an interface, or
+/// does not answer such a question.
 ///
 /// # Errors
 /// When the kernel cannot be asked, because no file descriptor or memory is free.

@@ -30,8 +30,8 @@ const ANCILLARY: u32 = 0xffff_f000;
 const COOKED_FIELDS: [(u32, u32); 4] = [(0, 0), (4, 8), (8, 28), (10, 4)];
 const COOKED_HEADER: u32 = 20;
 
-/// Rewrites a program for cooked frames, so that it reads packets from their network header on, as the kernel shows them.
-/// False if it loads a field of the cooked header that the kernel does not have.
+/// Rewrites a program for cooked frames, so that it reads packets from their network header on, as the kernel shows
+/// them. False if it loads a field of the cooked header that the kernel does not have.
 pub(super) fn without_cooked_header(program: &mut [sock_filter]) -> bool {
     program.iter_mut().filter(|instruction| reads_packet(instruction.code)).all(|instruction| {
         match instruction.k {
@@ -56,8 +56,8 @@ pub(super) fn either(first: &[sock_filter], second: &[sock_filter]) -> Vec<sock_
     chained(first, second, |verdict| verdict == 0)
 }
 
-/// A program that accepts the packets that `program` rejects. But a packet that is too short for a load is rejected by both,
-/// as by libpcap's programs.
+/// A program that accepts the packets that `program` rejects. But a packet that is too short for a load is rejected by
+/// both, as by libpcap's programs.
 pub(super) fn negation(mut program: Vec<sock_filter>) -> Vec<sock_filter> {
     for instruction in program.iter_mut().filter(|instruction| instruction.code == RETURN_CONSTANT) {
         instruction.k = if instruction.k == 0 { ACCEPT } else { 0 };
@@ -65,8 +65,9 @@ pub(super) fn negation(mut program: Vec<sock_filter>) -> Vec<sock_filter> {
     program
 }
 
-/// A program that runs `first`, and then `second` if `goes_on` holds for the return value of `first`. Returns of `first` become
-/// jumps to `second`. A jump takes one instruction as well, so no other jump changes; its offset has 32 bits.
+/// A program that runs `first`, and then `second` if `goes_on` holds for the return value of `first`. Returns of
+/// `first` become jumps to `second`. A jump takes one instruction as well, so no other jump changes; its offset has 32
+/// bits.
 fn chained(first: &[sock_filter], second: &[sock_filter], goes_on: impl Fn(u32) -> bool) -> Vec<sock_filter> {
     let mut chained = first.to_vec();
     for (at, instruction) in chained.iter_mut().enumerate() {

@@ -1,7 +1,7 @@
 //! The layers of settings: configuration file, environment, words and options.
 //!
-//! Takes them as they were given; merges them into one [`Settings`], in which options override all others. Must not know what
-//! a setting does.
+//! Takes them as they were given; merges them into one [`Settings`], in which options override all others. Must not
+//! know what a setting does.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
-//! The words behind the options: a BPF filter, TrafficAlerted's configuration file, or the older TrafficAlerted's arguments.
+//! The words behind the options: a BPF filter, TrafficAlerted's configuration file, or the older TrafficAlerted's
+//! arguments.
 //!
 //! Takes the words; gives a layer of settings or a file. Must not know whether the filter compiles.
 
@@ -18,8 +19,8 @@ pub struct RemainingWords {
     pub file: Option<Given>,
 }
 
-/// Reads the words. Refuses a filter that is given as an option too, a wrong word among the older TrafficAlerted's, and the
-/// stray value of a switch.
+/// Reads the words. Refuses a filter that is given as an option too, a wrong word among the older TrafficAlerted's, and
+/// the stray value of a switch.
 pub fn read(matches: &ArgMatches, occurrences: &[Occurrence]) -> Result<RemainingWords, Error> {
     let words: Vec<&OsString> = matches.get_many(WORDS).into_iter().flatten().collect();
     let texts: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();

@@ -1,7 +1,8 @@
-//! The checks of the whole configuration: contradictions between settings, and values that follow from several settings.
+//! The checks of the whole configuration: contradictions between settings, and values that follow from several
+//! settings.
 //!
-//! Takes the given values and the configuration with them; completes the configuration, or refuses it. Must not know how a
-//! single value is parsed.
+//! Takes the given values and the configuration with them; completes the configuration, or refuses it. Must not know
+//! how a single value is parsed.
 
 use super::declaration::FileKey;
 use super::kinds::ValueKind as _;

@@ -1,6 +1,7 @@
 //! The declaration of an option or a setting: its names, its places and its two functions.
 //!
-//! Gives all that parser, help, documents, environment and file need. Must not know whether the option or setting is given.
+//! Gives all that parser, help, documents, environment and file need. Must not know whether the option or setting is
+//! given.
 
 use super::Config;
 use super::given::{Content, Given, RefusedSetting};

@@ -1,6 +1,7 @@
 //! A value of a setting before it is parsed, with the place where it was given.
 //!
-//! Takes texts of options and variables, and YAML nodes; gives one type for all of them. Must not know what a value means.
+//! Takes texts of options and variables, and YAML nodes; gives one type for all of them. Must not know what a value
+//! means.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -46,8 +47,8 @@ impl fmt::Display for SettingOrigin {
 /// A value before it is parsed, or as `config` prints it: an argument, or a YAML node.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Content {
-    /// A text from the command line, a variable or TrafficAlerted's file, for a value of any kind. It need not be UTF-8,
-    /// because of the names of files and interfaces.
+    /// A text from the command line, a variable or TrafficAlerted's file, for a value of any kind. It need not be
+    /// UTF-8, because of the names of files and interfaces.
     Argument(OsString),
     Null,
     Bool(bool),

@@ -1,7 +1,7 @@
 //! The configuration: a validated [`Config`] with that of every room.
 //!
-//! Takes layers of [`Settings`] from a YAML file, the environment and options; merges them, and validates the result once.
-//! Must not know what the program does with a setting. Each setting is declared once, in [`declarations`].
+//! Takes layers of [`Settings`] from a YAML file, the environment and options; merges them, and validates the result
+//! once. Must not know what the program does with a setting. Each setting is declared once, in [`declarations`].
 
 mod checks;
 pub(crate) mod declaration;

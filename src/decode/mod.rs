@@ -1,9 +1,9 @@
-//! Decodes frames. Takes a frame; gives a [`Packet`], or the reason why the frame is not IP. Must not know conversations, or
-//! which networks are local.
+//! Decodes frames. Takes a frame; gives a [`Packet`], or the reason why the frame is not IP. Must not know
+//! conversations, or which networks are local.
 //!
-//! Our own code reads the link headers (`link` and the files that it calls); `etherparse` reads the IP header and the headers
-//! above it (`ip`). Only the outermost IP header counts. The header that an ICMP error quotes describes the refused packet
-//! (`quote`). Nothing here allocates, blocks or logs.
+//! Our own code reads the link headers (`link` and the files that it calls); `etherparse` reads the IP header and the
+//! headers above it (`ip`). Only the outermost IP header counts. The header that an ICMP error quotes describes the
+//! refused packet (`quote`). Nothing here allocates, blocks or logs.
 
 mod ethernet;
 mod ip;

@@ -2,8 +2,9 @@
 //!
 //! Takes the position of a possible IP header; gives it back if it is plausible. Must not know the link headers.
 //!
-//! Behind MPLS labels there may be an Ethernet frame that begins with the nibble 4 or 6. In a cooked frame there may be a VLAN
-//! tag where the header announces IP. So the lengths in the header must fit the frame, or its checksum must be right.
+//! Behind MPLS labels there may be an Ethernet frame that begins with the nibble 4 or 6. In a cooked frame there may be
+//! a VLAN tag where the header announces IP. So the lengths in the header must fit the frame, or its checksum must be
+//! right.
 
 use super::{Cursor, Inside, NotIp};
 use crate::packet::IpVersion;
@@ -20,7 +21,8 @@ pub(super) fn believed(inside: Inside<'_>) -> Result<Inside<'_>, NotIp> {
     if passes(&inside) { Ok(inside) } else { Err(NotIp::Mpls) }
 }
 
-/// True if the header is plausible. A header that is cut off before the compared fields is plausible: it counts as truncated.
+/// True if the header is plausible. A header that is cut off before the compared fields is plausible: it counts as
+/// truncated.
 pub(super) fn passes(inside: &Inside<'_>) -> bool {
     let datagram = inside.datagram;
     match inside.version {

@@ -1,7 +1,7 @@
 //! All detectors together. Each observes every row, and judges a time cell when packet time has left it.
 //!
-//! Takes merged rows and packet time; gives detections, and a view of the detectors' state. Must not know how a detector
-//! judges.
+//! Takes merged rows and packet time; gives detections, and a view of the detectors' state. Must not know how a
+//! detector judges.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -52,8 +52,8 @@ fn limits(config: &Config) -> View {
 }
 
 impl Detectors {
-    /// Detectors without any row. `tick` is the time between two advances: long evaluations are spread over several ticks, or
-    /// done at once without a tick. `seeds` prevent senders from choosing addresses whose hashes collide.
+    /// Detectors without any row. `tick` is the time between two advances: long evaluations are spread over several
+    /// ticks, or done at once without a tick. `seeds` prevent senders from choosing addresses whose hashes collide.
     pub fn new(config: &Config, seeds: impl Into<Seeds>, tick: Option<Duration>) -> Self {
         let seeds = seeds.into();
         let scan = config.scan.as_ref().filter(|config| config.looks_for_something());
@@ -95,8 +95,8 @@ impl Detectors {
         self.anomaly.iter_mut().for_each(|anomaly| anomaly.restart(to));
     }
 
-    /// The last detections, and the time up to which they are. No packet follows, and the last cell ends at `end`. Contacts that
-    /// have no answer yet count as unanswered.
+    /// The last detections, and the time up to which they are. No packet follows, and the last cell ends at `end`.
+    /// Contacts that have no answer yet count as unanswered.
     pub fn finish(&mut self, end: Timestamp) -> (Vec<Detection>, Timestamp) {
         let grid = TimeGrid::of(LONGEST_CELL);
         let last = end - Duration::from_nanos(1);

@@ -1,7 +1,7 @@
 //! The notes of detection, which the ledger stores with each conversation.
 //!
-//! Takes and gives the positions that detectors looked up, and the activity that was reported last. So most rows need no
-//! look-up. No detection depends on them, because the ledger may lose them at any time. Must not know the ledger.
+//! Takes and gives the positions that detectors looked up, and the activity that was reported last. So most rows need
+//! no look-up. No detection depends on them, because the ledger may lose them at any time. Must not know the ledger.
 
 use crate::tables::index::NOWHERE;
 
@@ -14,8 +14,8 @@ pub struct Notes {
     pub reported: LastReport,
 }
 
-/// Table positions that were looked up for one direction of a conversation. They may be stale, so the key at the position is
-/// compared.
+/// Table positions that were looked up for one direction of a conversation. They may be stale, so the key at the
+/// position is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SlotHints {
     /// The source, in bandwidth's window.

@@ -20,8 +20,8 @@
 //! | `first_targets`, `last_targets` | `{"dst":…,"proto":…,"dst_port":…}` of the first and the last that counted; `proto` and `dst_port` where they are known. For bandwidth the first ones are the peers with the most bytes |
 //! | `fingerprint` | 16 hexadecimal digits, the same in every episode |
 //!
-//! `value`, `limit`, `bytes` and `answered` are of one moment: the latest while the alert fires, that of the peak once it
-//! has resolved.
+//! `value`, `limit`, `bytes` and `answered` are of one moment: the latest while the alert fires, that of the peak once
+//! it has resolved.
 
 use std::io::{self, Write};
 

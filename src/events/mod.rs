@@ -1,5 +1,5 @@
-//! Writes changes of alerts as lines: for people as log lines, for scripts as JSON. Takes changes; gives lines. Must not know
-//! the detectors, nor where lines go.
+//! Writes changes of alerts as lines: for people as log lines, for scripts as JSON. Takes changes; gives lines. Must
+//! not know the detectors, nor where lines go.
 //!
 //! The names of rules come from outside and are escaped. All else is numbers, addresses and the program's own words.
 

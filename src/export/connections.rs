@@ -1,5 +1,5 @@
-//! Counters of the server's connections: those that it refused, and those that it closed. Takes reasons; counts each under
-//! its own label value. Must not know the limits of the server.
+//! Counters of the server's connections: those that it refused, and those that it closed. Takes reasons; counts each
+//! under its own label value. Must not know the limits of the server.
 
 use prometheus::{IntCounterVec, Opts, Registry};
 

@@ -1,8 +1,8 @@
-//! The writer of both text formats, Prometheus' 0.0.4 and OpenMetrics 1.0. Takes families and samples in order; gives bytes
-//! in chunks. Must not know the meaning of values.
+//! The writer of both text formats, Prometheus' 0.0.4 and OpenMetrics 1.0. Takes families and samples in order; gives
+//! bytes in chunks. Must not know the meaning of values.
 //!
-//! The formats differ little. OpenMetrics names a counter's family without `_total`, escapes quotes in help texts, ends with
-//! `# EOF`, and may have a line with the time at which a counter was 0 (`_created`).
+//! The formats differ little. OpenMetrics names a counter's family without `_total`, escapes quotes in help texts, ends
+//! with `# EOF`, and may have a line with the time at which a counter was 0 (`_created`).
 
 use std::io::{self, Write};
 
@@ -33,8 +33,8 @@ pub struct TextWriter<W: Write> {
 }
 
 impl<W: Write> TextWriter<W> {
-    /// A writer of `format`. With `created`, each counter in OpenMetrics has a `_created` line with this time, or with the time
-    /// that [`SampleWriter::since`] sets.
+    /// A writer of `format`. With `created`, each counter in OpenMetrics has a `_created` line with this time, or with
+    /// the time that [`SampleWriter::since`] sets.
     pub fn new(format: Format, created: Option<Timestamp>, out: W) -> Self {
         let created = created.filter(|_| format == Format::OpenMetrics);
         let buffer = Vec::with_capacity(CHUNK + SLACK);
@@ -202,8 +202,8 @@ fn push_created(buffer: &mut Vec<u8>, family: &str, labels: std::ops::Range<usiz
     writeln!(buffer, " {}.{:03}", milliseconds / 1_000, milliseconds % 1_000).unwrap_or_default();
 }
 
-/// Appends `text` with escaped backslashes and line feeds; with `quotes`, also quotes. Label values need these, and help
-/// texts of OpenMetrics.
+/// Appends `text` with escaped backslashes and line feeds; with `quotes`, also quotes. Label values need these, and
+/// help texts of OpenMetrics.
 fn push_escaped(buffer: &mut Vec<u8>, text: &str, quotes: bool) {
     for &byte in text.as_bytes() {
         match byte {

@@ -1,9 +1,9 @@
 //! Bodies of answers: whole, or rendered while they are sent. Takes a function that renders; gives a stream of chunks.
 //! Must not know the formats.
 //!
-//! A thread of its own renders the body and sends it through a short queue. So a large body is never in memory as a whole,
-//! however slowly the client reads. A marker in the queue says that the body is complete. Without the marker the connection
-//! is broken off, so that no client takes a part for the whole.
+//! A thread of its own renders the body and sends it through a short queue. So a large body is never in memory as a
+//! whole, however slowly the client reads. A marker in the queue says that the body is complete. Without the marker the
+//! connection is broken off, so that no client takes a part for the whole.
 
 use std::io::{self, Write};
 use std::pin::Pin;
@@ -122,7 +122,8 @@ impl hyper::body::Body for Body {
 pub(super) struct Chunks(Sender<BodyPiece>);
 
 impl Chunks {
-    /// Renders the whole body and writes it in this coding. If rendering fails or the client has gone, the body is broken off.
+    /// Renders the whole body and writes it in this coding. If rendering fails or the client has gone, the body is
+    /// broken off.
     pub(super) fn write_all(
         mut self,
         coding: Coding,

@@ -1,5 +1,5 @@
-//! Connections: accepted up to a limit, and closed if their client does nothing. Takes listening sockets; gives requests to
-//! the pages, and answers to clients. Must not know the contents of pages.
+//! Connections: accepted up to a limit, and closed if their client does nothing. Takes listening sockets; gives
+//! requests to the pages, and answers to clients. Must not know the contents of pages.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -40,8 +40,8 @@ const MAXIMUM_HEAD: usize = 16 << 10;
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest time for a client to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// The connection is closed after the client has been silent for this time after an exposition. The end of the connection
-/// shows whether the client has read the exposition. If scrapes come more often, the next request shows it.
+/// The connection is closed after the client has been silent for this time after an exposition. The end of the
+/// connection shows whether the client has read the exposition. If scrapes come more often, the next request shows it.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Longest time for which a client may read nothing of an answer. The kernel keeps this limit, because hyper has none.
 const STALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -62,7 +62,8 @@ pub struct Capacity {
 }
 
 impl Capacity {
-    /// The capacity for half of the process's `descriptors`. The other half is for capture, files and the program itself.
+    /// The capacity for half of the process's `descriptors`. The other half is for capture, files and the program
+    /// itself.
     pub fn within(descriptors: u64) -> Self {
         let half = usize::try_from(descriptors / 2).unwrap_or(usize::MAX);
         let connections = half.clamp(2, MAXIMUM_CONNECTIONS);
@@ -216,8 +217,8 @@ async fn answer_all(
             Err(error) if is_stalled(&error) => return Some(CloseReason::Stalled),
             Err(error) => {
                 tracing::debug!(%error, "connection aborted");
-                // hyper has answered a head that it refused. Closing a socket with unread bytes resets it, and the reset
-                // overtakes the answer.
+                // hyper has answered a head that it refused. Closing a socket with unread bytes resets it, and the
+                // reset overtakes the answer.
                 if error.is_parse() {
                     drop(timeout(REFUSAL_TIMEOUT, transfer.wait_until_read()).await);
                     return Some(CloseReason::Invalid);

@@ -1,9 +1,9 @@
-//! Idle connections: those without a request that is being answered. Takes connections and their clients; tells a connection
-//! when it has to close. Must not know requests.
+//! Idle connections: those without a request that is being answered. Takes connections and their clients; tells a
+//! connection when it has to close. Must not know requests.
 //!
-//! Idle connections have a limit of their own, so that silent clients take no slot from clients with a request. At the limit
-//! one is closed: if possible one that has never sent a whole request. Of these it is the oldest of the client with the most.
-//! So a client with few connections keeps them, however many other clients come.
+//! Idle connections have a limit of their own, so that silent clients take no slot from clients with a request. At the
+//! limit one is closed: if possible one that has never sent a whole request. Of these it is the oldest of the client
+//! with the most. So a client with few connections keeps them, however many other clients come.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,5 +1,5 @@
-//! The HTTP server: `/metrics`, the list of sources, a landing page, health. Takes snapshots and requests; gives answers.
-//! Must not know capture or accounting: no client can delay them.
+//! The HTTP server: `/metrics`, the list of sources, a landing page, health. Takes snapshots and requests; gives
+//! answers. Must not know capture or accounting: no client can delay them.
 
 mod address;
 mod body;

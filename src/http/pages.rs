@@ -62,7 +62,8 @@ pub struct Site {
 type Answer = Response<Body>;
 
 impl Site {
-    /// Pages of the published snapshots; not ready yet. Scrapes are reported if there are `reports`, as in a live capture.
+    /// Pages of the published snapshots; not ready yet. Scrapes are reported if there are `reports`, as in a live
+    /// capture.
     pub fn new(
         published: Arc<Published>,
         export: export::Config,
@@ -147,8 +148,8 @@ impl Site {
         }
     }
 
-    /// Renders the exposition on a thread of its own, because a large one takes tens of milliseconds, and sends it meanwhile.
-    /// Renders nothing if the request wants no body.
+    /// Renders the exposition on a thread of its own, because a large one takes tens of milliseconds, and sends it
+    /// meanwhile. Renders nothing if the request wants no body.
     async fn metrics(self: Arc<Self>, client: &Client, transfer: Arc<Transfer>, request: &Request<Incoming>) -> Answer {
         let (format, coding) = (negotiate::format(request.headers()), negotiate::coding(request.headers()));
         if request.method() == Method::HEAD {

@@ -1,8 +1,8 @@
-//! Reports which client has received which snapshot. Takes the beginning and the end of each scrape; gives reports to the
-//! accountant. Must not know what an answer contains.
+//! Reports which client has received which snapshot. Takes the beginning and the end of each scrape; gives reports to
+//! the accountant. Must not know what an answer contains.
 //!
-//! An answer that the kernel has taken may still not reach its client. The client has read it if it sends another request
-//! on the same connection, or closes the connection in order: a client that closes with unread bytes resets the
+//! An answer that the kernel has taken may still not reach its client. The client has read it if it sends another
+//! request on the same connection, or closes the connection in order: a client that closes with unread bytes resets the
 //! connection. Then the scrape is reported as complete; after any other end, as broken.
 //!
 //! Each scrape gives two reports. Space for both is reserved at its beginning, so no report is lost. A scrape without

@@ -1,5 +1,5 @@
-//! A limited number of slots that clients share. Takes clients; gives slots, or the reason of a refusal. Must not know the
-//! use of a slot.
+//! A limited number of slots that clients share. Takes clients; gives slots, or the reason of a refusal. Must not know
+//! the use of a slot.
 //!
 //! A client may hold no more slots than are still free: the first client takes half of them at most, the next half of
 //! the rest, and so on. So no client starves another, and the number of clients need not be configured.

@@ -1,5 +1,5 @@
-//! The progress of an exposition on its connection. Takes the events of a connection; tells whether its client has read the
-//! exposition. Must not know scrapes.
+//! The progress of an exposition on its connection. Takes the events of a connection; tells whether its client has read
+//! the exposition. Must not know scrapes.
 //!
 //! A client's next request shows that it has read the previous answer, unless the request was sent ahead: clients may
 //! send many requests at once. So a request counts only if the connection was silent after the last byte of the
@@ -42,7 +42,8 @@ const AWAITED: u8 = 4;
 #[derive(Debug)]
 pub(super) struct Transfer {
     stage: AtomicU8,
-    /// Reading failed, as it does once when the client resets the connection; hyper takes that for an end like any other.
+    /// Reading failed, as it does once when the client resets the connection; hyper takes that for an end like any
+    /// other.
     is_reset: AtomicBool,
     /// The number of expositions so far.
     begun: AtomicU64,
@@ -100,8 +101,8 @@ impl Transfer {
         matches!(unacknowledged_bytes(self.second_handle.as_fd()), Ok(0))
     }
 
-    /// Shuts the sending direction down and waits until the client closes the connection. True if the client has read all: a
-    /// client that closes with unread bytes resets the connection.
+    /// Shuts the sending direction down and waits until the client closes the connection. True if the client has read
+    /// all: a client that closes with unread bytes resets the connection.
     pub(super) async fn wait_until_read(&self) -> bool {
         self.second_handle.shutdown(std::net::Shutdown::Write).ok();
         let Ok(mut stream) = self.second_handle.try_clone().and_then(TcpStream::from_std) else { return false };

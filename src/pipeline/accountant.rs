@@ -27,7 +27,8 @@ use crate::packet::Timestamp;
 /// The least time between a snapshot and the next one that is published before its refresh.
 const EARLY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The interval at which the accountant reads the plan. So an interface that is gone loses its gauges before the refresh.
+/// The interval at which the accountant reads the plan. So an interface that is gone loses its gauges before the
+/// refresh.
 const CHECK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The only writer of the ledger.
@@ -87,8 +88,8 @@ impl<T: AlertSink> Accountant<T> {
         }
     }
 
-    /// True if every scraper has now read the 0 of a pending row, so that its bytes may count. This should not wait for the
-    /// refresh: the next scrape may come sooner.
+    /// True if every scraper has now read the 0 of a pending row, so that its bytes may count. This should not wait for
+    /// the refresh: the next scrape may come sooner.
     fn should_count_pending(&mut self) -> bool {
         let delivery = self.deliveries.delivery(Timestamp::from(SystemTime::now()));
         let is_later = delivery.to_all > self.counted_to;
@@ -107,8 +108,8 @@ impl<T: AlertSink> Accountant<T> {
         self.ledger.would_end_interfaces(|name| is_kept(&self.plan, &self.reporting, name))
     }
 
-    /// Ends the interfaces that are gone, and retires those whose last values every scraper has read. Without a scraper they
-    /// are retired at once.
+    /// Ends the interfaces that are gone, and retires those whose last values every scraper has read. Without a scraper
+    /// they are retired at once.
     fn end_interfaces(&mut self, delivery: Delivery) {
         self.plan = self.control.plan();
         let is_kept = |name: &str| is_kept(&self.plan, &self.reporting, name);
@@ -139,8 +140,8 @@ impl<T: AlertSink> Accountant<T> {
         }
     }
 
-    /// Takes a message of a capture thread. True if a snapshot should be published before the refresh, because an interface
-    /// came up, went down or is gone.
+    /// Takes a message of a capture thread. True if a snapshot should be published before the refresh, because an
+    /// interface came up, went down or is gone.
     fn receive(&mut self, message: WorkerMessage) -> bool {
         match message {
             WorkerMessage::Interval(full) => self.merge(full),

@@ -1,9 +1,9 @@
-//! The time cells of one stream of frames. Takes the times of frames; gives the advances of packet time. Must not know what
-//! is counted.
+//! The time cells of one stream of frames. Takes the times of frames; gives the advances of packet time. Must not know
+//! what is counted.
 //!
 //! The frames between two hand-overs lie in one cell of each time grid, so that the ledger's observer knows their time.
-//! A frame that is a little late counts in the present cell. A time that is farther off means that the clock was set, or
-//! that another file begins: packet time starts again there.
+//! A frame that is a little late counts in the present cell. A time that is farther off means that the clock was set,
+//! or that another file begins: packet time starts again there.
 
 use std::time::Duration;
 

@@ -40,8 +40,8 @@ impl Plan {
         self.filters.keys().filter(|name| !captured.contains(name)).collect()
     }
 
-    /// Continues the captures of the plan `before`: each with the same interface, under its present name, or else with the
-    /// interface that has the name now. A capture without either ends.
+    /// Continues the captures of the plan `before`: each with the same interface, under its present name, or else with
+    /// the interface that has the name now. A capture without either ends.
     pub(super) fn inherit_captures(&mut self, before: &Self) {
         let now = |index: &u32| self.indexes.iter().find(|(_, now)| *now == index).map(|(name, _)| name.clone());
         let index = |name: &String| before.indexes.get(name);

@@ -39,8 +39,8 @@ impl Comparison {
         self.compare(if holds { counted_frames(interface) } else { Ok(None) })
     }
 
-    /// A reading that failed is covered by the next one. A counter that has fallen was reset: its growth is unknown, and the
-    /// comparison begins again.
+    /// A reading that failed is covered by the next one. A counter that has fallen was reset: its growth is unknown,
+    /// and the comparison begins again.
     fn compare(&mut self, counted: io::Result<Option<u64>>) -> Coverage {
         let nothing_yet = Coverage { is_comparable: true, ..Coverage::default() };
         let Ok(counted) = counted else { return nothing_yet };

@@ -37,8 +37,8 @@ impl Fanout {
         self.group().capturing == self.workers
     }
 
-    /// Puts a sealed handle into the group; a single worker needs no group. Drop the membership after the handle: when the
-    /// last member leaves, the next handle founds a new group, because the interface may be another one by then.
+    /// Puts a sealed handle into the group; a single worker needs no group. Drop the membership after the handle: when
+    /// the last member leaves, the next handle founds a new group, because the interface may be another one by then.
     pub(super) fn join(self: &Arc<Self>, live: &mut Live) -> Result<Membership, capture::Error> {
         let mut group = self.group();
         if self.workers > 1 {

@@ -1,5 +1,5 @@
-//! The hand-over: full intervals go from a capture thread to the accountant, and empty ones come back. Takes frames' times
-//! and the kernel's counters; gives the interval to fill. Must not know what an interval counts.
+//! The hand-over: full intervals go from a capture thread to the accountant, and empty ones come back. Takes frames'
+//! times and the kernel's counters; gives the interval to fill. Must not know what an interval counts.
 //!
 //! Each capture thread has two intervals. So memory is bounded, and neither side waits for a lock.
 
@@ -115,8 +115,8 @@ impl Exchange {
         &mut self.filling
     }
 
-    /// The interval in which a frame of `time` counts. If the frame begins another time cell, the interval of the last one
-    /// is handed over first.
+    /// The interval in which a frame of `time` counts. If the frame begins another time cell, the interval of the last
+    /// one is handed over first.
     #[inline]
     pub(super) fn filling_at(&mut self, time: Timestamp) -> &mut Interval {
         if !self.cells.contain(time) {
@@ -134,7 +134,8 @@ impl Exchange {
         }
     }
 
-    /// Ends the time cell by the clock while no frames come. All frames that are older than `clock` by `delay` have arrived.
+    /// Ends the time cell by the clock while no frames come. All frames that are older than `clock` by `delay` have
+    /// arrived.
     pub(super) fn pass(&mut self, clock: Timestamp, delay: Duration) {
         if self.cells.pass(clock, delay).is_some() {
             self.end_cell();
@@ -163,8 +164,8 @@ impl Exchange {
         self.spare.is_some()
     }
 
-    /// Hands the filled interval over and goes on with an empty one. If the accountant has given none back yet, filling goes
-    /// on and the delay is counted.
+    /// Hands the filled interval over and goes on with an empty one. If the accountant has given none back yet, filling
+    /// goes on and the delay is counted.
     pub(super) fn hand_over(&mut self) {
         self.has_empty();
         match self.spare.take() {
@@ -173,7 +174,8 @@ impl Exchange {
         }
     }
 
-    /// Hands the filled interval over while the interface is not captured, so that there is time to wait for the accountant.
+    /// Hands the filled interval over while the interface is not captured, so that there is time to wait for the
+    /// accountant.
     pub(super) fn hand_over_last(&mut self) {
         self.is_up = false;
         match self.spare.take().or_else(|| self.empty.recv_timeout(PATIENCE).ok()) {
@@ -185,8 +187,8 @@ impl Exchange {
         }
     }
 
-    /// Hands the interval over under the old name of the interface, and goes on under a new one. If the accountant does not
-    /// answer, the interval counts under the new name: no frame is lost.
+    /// Hands the interval over under the old name of the interface, and goes on under a new one. If the accountant does
+    /// not answer, the interval counts under the new name: no frame is lost.
     pub(super) fn rename(&mut self, interface: &str) {
         self.hand_over_last();
         self.leave();

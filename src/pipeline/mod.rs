@@ -1,5 +1,5 @@
-//! The pipeline: its threads fill intervals with frames, merge intervals into the ledger, and make snapshots of the ledger.
-//! Takes sources of frames and a configuration; gives snapshots and changes of alerts. Must not know HTTP.
+//! The pipeline: its threads fill intervals with frames, merge intervals into the ledger, and make snapshots of the
+//! ledger. Takes sources of frames and a configuration; gives snapshots and changes of alerts. Must not know HTTP.
 
 mod accountant;
 pub mod alarms;

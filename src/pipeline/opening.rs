@@ -1,5 +1,5 @@
-//! The opening of the interfaces at the start: a function is called once all are open, and a hopeless one ends the program.
-//! Takes the results of first tries; gives that call, or an error. Must not know handles.
+//! The opening of the interfaces at the start: a function is called once all are open, and a hopeless one ends the
+//! program. Takes the results of first tries; gives that call, or an error. Must not know handles.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
@@ -20,7 +20,7 @@ pub(super) struct Opening {
 }
 
 impl Opening {
-    /// Calls `on_open` once, after `interfaces` calls of [`Opening::count_opened`]; at once where there are none.
+    /// Calls `on_open` once, after `interfaces` calls of [`Opening::count_opened`]; at once if there are none.
     pub(super) fn new(interfaces: usize, on_open: Box<dyn Fn() + Send + Sync>) -> Self {
         if interfaces == 0 {
             on_open();
@@ -35,8 +35,8 @@ impl Opening {
     }
 }
 
-/// Fails if an interface can never be captured, because of its name or of the rights of this process. An interface that is
-/// down may come up later.
+/// Fails if an interface can never be captured, because of its name or of the rights of this process. An interface that
+/// is down may come up later.
 pub(super) fn check_first_tries(
     first_tries: &Receiver<FirstTry>,
     network: &Network,

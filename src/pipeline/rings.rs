@@ -1,9 +1,9 @@
-//! The memory of the capture rings. Takes the number of handles; gives the size of a ring, and keeps the sum of all rings
-//! below a limit. Must not know the handles themselves.
+//! The memory of the capture rings. Takes the number of handles; gives the size of a ring, and keeps the sum of all
+//! rings below a limit. Must not know the handles themselves.
 //!
-//! With `all`, the size of a ring falls as interfaces come: from the configured size to powers of two below it. Such steps
-//! make the other handles change their rings only a few times. The memory of one ring always stays free, because a handle
-//! and its replacement with a smaller ring exist at the same time.
+//! With `all`, the size of a ring falls as interfaces come: from the configured size to powers of two below it. Such
+//! steps make the other handles change their rings only a few times. The memory of one ring always stays free, because
+//! a handle and its replacement with a smaller ring exist at the same time.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

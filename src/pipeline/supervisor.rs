@@ -289,8 +289,8 @@ impl Supervisor {
         }
     }
 
-    /// Gives a capture number to each interface without a capture. An interface whose last capture is still ending waits:
-    /// otherwise two captures would report about it.
+    /// Gives a capture number to each interface without a capture. An interface whose last capture is still ending
+    /// waits: otherwise two captures would report about it.
     fn number_captures(&mut self) {
         let plan = self.control.plan();
         let missing = plan.uncaptured().into_iter().filter(|name| !self.threads.is_ending(name, &plan));

@@ -88,7 +88,7 @@ impl Threads {
     }
 }
 
-/// `capture-eth0`, or `capture-eth0-1` and so on where there are several workers.
+/// `capture-eth0`, or `capture-eth0-1` and so on if there are several workers.
 fn thread_name(interface: &str, worker: usize, workers: usize) -> String {
     if workers == 1 { format!("capture-{interface}") } else { format!("capture-{interface}-{}", worker + 1) }
 }

@@ -1,7 +1,7 @@
 //! IANA's names of ports and protocols. Takes numbers; gives names. Must not know flows or labels.
 //!
-//! The list of ports is compiled in (`ports.tsv`, made by `scripts/services.mjs`; source and licence in NOTICE). So a capture
-//! has the same names on every machine, whatever its `/etc/services` says.
+//! The list of ports is compiled in (`ports.tsv`, made by `scripts/services.mjs`; source and licence in NOTICE). So a
+//! capture has the same names on every machine, whatever its `/etc/services` says.
 
 mod ports;
 

@@ -1,8 +1,8 @@
 //! A bounded memory of keys with a value each, in two generations.
 //!
-//! Takes keys and values; gives the positions of keys that are remembered. When the younger generation is full the older one
-//! is forgotten, and the younger one takes its place; an entry that is found in the older generation moves to the younger
-//! one. Must not know what the keys and values mean.
+//! Takes keys and values; gives the positions of keys that are remembered. When the younger generation is full the
+//! older one is forgotten, and the younger one takes its place; an entry that is found in the older generation moves to
+//! the younger one. Must not know what the keys and values mean.
 
 use std::hash::{BuildHasher, Hash};
 
@@ -121,8 +121,8 @@ impl<K: Copy + Eq + Hash, V: Copy> Generations<K, V> {
         self.younger.entries.get(guess.position as usize)
     }
 
-    /// The position of a key; none if it is not remembered. `guess` must be from before, and the key not inserted since. A value
-    /// that moves to the younger generation is changed by `renewed`.
+    /// The position of a key; none if it is not remembered. `guess` must be from before, and the key not inserted
+    /// since. A value that moves to the younger generation is changed by `renewed`.
     #[inline(always)]
     pub fn find(&mut self, guess: Guess, key: &K, renewed: impl FnOnce(V) -> V) -> Option<u32> {
         match self.younger.entries.get(guess.position as usize) {
@@ -168,8 +168,8 @@ impl<K: Copy + Eq + Hash, V: Copy> Generations<K, V> {
         self.younger.insert(guess.hash, Remembered { key, value }, &self.state)
     }
 
-    /// If the younger generation is full, it becomes the older one. Its memory is used again, because new memory costs more
-    /// than look-ups.
+    /// If the younger generation is full, it becomes the older one. Its memory is used again, because new memory costs
+    /// more than look-ups.
     fn make_room(&mut self) {
         if self.younger.entries.len() >= self.limit {
             self.forgotten += self.older.entries.len() as u64 - std::mem::take(&mut self.taken_over);

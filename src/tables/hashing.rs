@@ -2,9 +2,9 @@
 //!
 //! Takes a seed; gives the hash state of a table. Must not know the keys.
 //!
-//! The hash combines 64 bits of a key with a constant. If they are equal, the result is 0, whatever the seed. The constants of
-//! the crate are public, so an attacker could give all conversations the same hash by one IPv6 prefix. Here the constants are
-//! random.
+//! The hash combines 64 bits of a key with a constant. If they are equal, the result is 0, whatever the seed. The
+//! constants of the crate are public, so an attacker could give all conversations the same hash by one IPv6 prefix.
+//! Here the constants are random.
 
 use std::sync::OnceLock;
 

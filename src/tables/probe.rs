@@ -7,7 +7,7 @@
 //! also removes single rows and fills most slots, takes twice the instructions here (docs/performance-history.md).
 //!
 //! A multiplication spreads the slots where look-ups begin (Knuth, ibid., "Fibonacci hashing"). The keys of a scan are
-//! steps of one, so the low bits of their hashes are steps of a fixed length, which would stand in a row.
+//! steps of one, so the low bits of their hashes are steps of a fixed length and would collide in long runs.
 
 const FEWEST: usize = 1 << 10;
 
@@ -44,7 +44,8 @@ impl ProbeTable {
         self.slots.capacity() * size_of::<u32>()
     }
 
-    /// The position whose key may have this hash and for which `is_it` is true; or else the free slot for a new position.
+    /// The position whose key may have this hash and for which `is_it` is true; or else the free slot for a new
+    /// position.
     #[inline(always)]
     pub fn find(&self, hash: u64, is_it: impl Fn(usize) -> bool) -> Result<usize, Vacant> {
         let mask = self.slots.len() - 1;

@@ -1,7 +1,7 @@
 //! Entries at fixed positions, found by the hashes of their keys: a dense vector, a free list and an index.
 //!
-//! Takes entries and a limit; gives positions, which stay valid until the entry is removed. Must not know which entry has
-//! to leave at the limit: that is the policy of the table around it.
+//! Takes entries and a limit; gives positions, which stay valid until the entry is removed. Must not know which entry
+//! has to leave at the limit: that is the policy of the table around it.
 
 use std::hash::BuildHasher;
 
@@ -14,8 +14,8 @@ pub trait Keyed {
     fn hash_under<S: BuildHasher>(&self, state: &S) -> u64;
 }
 
-/// A bounded number of entries. A removed entry keeps its value until its position is used again. So an owner that visits all
-/// positions must mark the entries that it removes.
+/// A bounded number of entries. A removed entry keeps its value until its position is used again. So an owner that
+/// visits all positions must mark the entries that it removes.
 #[derive(Debug)]
 pub struct Slab<T, const IS_FILTERED: bool = false> {
     limit: usize,

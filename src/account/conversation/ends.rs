@@ -14,17 +14,18 @@ use crate::packet::Protocol;
 pub struct Endpoint<A> {
     /// The address.
     pub address: A,
-    /// The port, 0 where there is none.
+    /// The port, 0 if there is none.
     pub port: u16,
 }
 
-/// The two ends of a conversation and its protocol. The end with the lower address, or else the lower port, comes first.
+/// The two ends of a conversation and its protocol. The end with the lower address, or else the lower port, comes
+/// first.
 pub trait Ends<A>: Debug + Copy + Eq + Hash {
     /// A placeholder, to be overwritten.
     const BLANK: Self;
 
-    /// The ends of a packet, and true if it goes from the lower end to the higher one. (Written without a branch, which a
-    /// processor could not predict.)
+    /// The ends of a packet, and true if it goes from the lower end to the higher one. (Written without a branch, which
+    /// a processor could not predict.)
     fn of(source: Endpoint<A>, destination: Endpoint<A>, protocol: Protocol) -> (Self, bool);
 
     /// The lower end and the higher one.

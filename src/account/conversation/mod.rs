@@ -1,7 +1,7 @@
 //! The conversation: both directions of a 5-tuple under one key (a biflow, RFC 5103), and which endpoint is the server.
 //!
-//! Takes endpoints of packets; gives canonical keys, the counters of one direction, and the direction of requests. Must not
-//! know tables.
+//! Takes endpoints of packets; gives canonical keys, the counters of one direction, and the direction of requests. Must
+//! not know tables.
 
 mod ends;
 
@@ -220,7 +220,8 @@ impl OneWay {
         self.marks |= REFUSED;
     }
 
-    /// True if an ICMP error of this interval refused a packet of this direction. The interval's refusals have its time.
+    /// True if an ICMP error of this interval refused a packet of this direction. The interval's refusals have its
+    /// time.
     pub const fn is_refused(&self) -> bool {
         self.marks & REFUSED != 0
     }
@@ -238,12 +239,12 @@ impl OneWay {
     }
 }
 
-/// The direction of requests: towards the server. The first packet that was ever seen of the conversation decides: it went
-/// in the direction `opener` with the TCP flags `first_flags`.
+/// The direction of requests: towards the server. The first packet that was ever seen of the conversation decides: it
+/// went in the direction `opener` with the TCP flags `first_flags`.
 ///
-/// The server is the endpoint that receives or answers a SYN; else the receiver of the first packet. The ports decide if the
-/// conversation was first seen in its middle (TCP without SYN; UDP from a system port to another). The server then has the
-/// only system port (RFC 6335, below 1024), else the lower port.
+/// The server is the endpoint that receives or answers a SYN; else the receiver of the first packet. The ports decide
+/// if the conversation was first seen in its middle (TCP without SYN; UDP from a system port to another). The server
+/// then has the only system port (RFC 6335, below 1024), else the lower port.
 pub fn request_way<A: Address>(key: &ConversationKey<A>, opener: Way, first_flags: TcpFlags) -> Way {
     let (source, destination) = key.endpoints(opener);
     let source_serves = if key.protocol() == Protocol::TCP {
@@ -257,10 +258,11 @@ pub fn request_way<A: Address>(key: &ConversationKey<A>, opener: Way, first_flag
     if source_serves { opener.reversed() } else { opener }
 }
 
-/// The direction of requests if every packet of the conversation decides alike; then the first one need not be remembered.
+/// The direction of requests if every packet of the conversation decides alike; then the first one need not be
+/// remembered.
 ///
-/// None if the first packet matters. A SYN and its answer always decide by themselves. For all other packets the ports decide
-/// if only one is a system port, and in TCP also if they differ.
+/// None if the first packet matters. A SYN and its answer always decide by themselves. For all other packets the ports
+/// decide if only one is a system port, and in TCP also if they differ.
 pub(crate) fn request_way_by_ports<A: Address>(key: &ConversationKey<A>) -> Option<Way> {
     let decided = Way::BOTH.map(|opener| request_way(key, opener, TcpFlags::default()));
     (decided[0] == decided[1]).then_some(decided[0])

@@ -1,21 +1,23 @@
 //! The delivery of snapshots: which snapshot every scraper has read.
 //!
-//! Takes reports of scrapes; gives the number of the last snapshot that every scraper has read completely. Must not know
-//! HTTP.
+//! Takes reports of scrapes; gives the number of the last snapshot that every scraper has read completely. Must not
+//! know HTTP.
 //!
-//! A new row begins to count when every scraper has read a snapshot with its 0. A frozen row is removed when every scraper
-//! has read its last value. So rows wait for scrapers. A scraper is a client address, and rows wait for its next scrape
+//! A new row begins to count when every scraper has read a snapshot with its 0. A frozen row is removed when every
+//! scraper has read its last value. So rows wait for scrapers. A scraper is a client address, and rows wait for its
+//! next scrape
 //!
 //! - for [`WAIT_AFTER_ONE_SCRAPE`] after its only complete scrape, so that a person's `curl` delays rows only shortly;
-//! - for three of its intervals after several complete scrapes, within [`SHORTEST_WAIT`] and [`LONGEST_WAIT`]. Its interval
-//!   is the longest of its last four;
+//! - for three of its intervals after several complete scrapes, within [`SHORTEST_WAIT`] and [`LONGEST_WAIT`]. Its
+//!   interval is the longest of its last four;
 //! - while its first scrape is under way, so that this scrape is exact too.
 //!
-//! If the first scrape of a scraper breaks off or takes too long, rows do not wait for this scraper until it completes a
-//! scrape. Otherwise a client that never reads to the end would delay rows for ever. A client can use many addresses, so
-//! rows wait for the first scrapes of only a few such addresses an hour.
+//! If the first scrape of a scraper breaks off or takes too long, rows do not wait for this scraper until it completes
+//! a scrape. Otherwise a client that never reads to the end would delay rows for ever. A client can use many addresses,
+//! so rows wait for the first scrapes of only a few such addresses an hour.
 //!
-//! Limits: rows do not wait for a scraper with an interval of over five minutes. Scrapers behind one address count as one.
+//! Limits: rows do not wait for a scraper with an interval of over five minutes. Scrapers behind one address count as
+//! one.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -35,8 +37,8 @@ pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
 /// Rows wait for this many intervals of a scraper: it may miss one scrape and be late with the next.
 const WAITED_INTERVALS: u32 = 3;
 
-/// Number of intervals of a scraper that are kept. The longest counts, because a person may scrape from the same address
-/// in between.
+/// Number of intervals of a scraper that are kept. The longest counts, because a person may scrape from the same
+/// address in between.
 const KEPT_INTERVALS: usize = 4;
 
 /// Rows wait this long for a first scrape. `http` ends every scrape earlier.
@@ -122,7 +124,7 @@ struct Scraper {
 #[derive(Debug, Clone, Copy, Default)]
 struct ScrapePace {
     last: Option<Timestamp>,
-    /// The last intervals, as a ring buffer; 0 where there is none yet.
+    /// The last intervals, as a ring buffer; 0 if there is none yet.
     intervals: [Duration; KEPT_INTERVALS],
     next: usize,
 }

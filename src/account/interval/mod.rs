@@ -128,7 +128,8 @@ impl Interval {
         self.observe_nth(packet, wire_bytes, self.frames.frames as u32);
     }
 
-    /// As [`Interval::observe`], with the number of the frame. The numbers give the rows of partial intervals one order.
+    /// As [`Interval::observe`], with the number of the frame. The numbers give the rows of partial intervals one
+    /// order.
     #[inline(always)]
     pub fn observe_nth(&mut self, packet: &Packet, wire_bytes: u32, number: u32) {
         self.frames.count(wire_bytes);

@@ -27,8 +27,8 @@ pub fn refused_v6(partial: &[Box<Interval>]) -> impl Iterator<Item = &Refused<Ip
     InOrder::new(partial.iter().map(|interval| (interval.v6.refusals.as_slice(), interval.v6.refusals.noted_by())))
 }
 
-/// Merges sorted lists: the entries of each partial interval that are still to come, with the numbers of their frames. The
-/// lists are few.
+/// Merges sorted lists: the entries of each partial interval that are still to come, with the numbers of their frames.
+/// The lists are few.
 #[derive(Clone)]
 struct InOrder<'a, T> {
     lists: Vec<(&'a [T], &'a [u32])>,

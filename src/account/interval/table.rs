@@ -27,8 +27,8 @@ pub struct Row<A: Address> {
 }
 
 impl<A: Address> Row<A> {
-    /// Adds the row that `packet` opens. A blank row is filled in place. If it were built first and then moved, the processor
-    /// would read it in other widths than it was written in, and stall.
+    /// Adds the row that `packet` opens. A blank row is filled in place. If it were built first and then moved, the
+    /// processor would read it in other widths than it was written in, and stall.
     #[inline]
     fn open(rows: &mut Vec<Self>, packet: &PendingPacket<A>, direction: Direction) {
         let at = rows.len();
@@ -135,7 +135,7 @@ impl<A: Address> IntervalTable<A> {
         self.pending.len() == BATCH
     }
 
-    /// Counts the pending packets in their rows, or in `overflow` where there is no room for a row.
+    /// Counts the pending packets in their rows, or in `overflow` if there is no space for a row.
     pub(super) fn settle(&mut self, state: &State, classifier: &Classifier, overflow: &mut Overflow) {
         let Self { rows, made_by, positions, pending, refusals } = self;
         let count = (rows.len() + pending.len()).min(MAXIMUM_ROWS);
@@ -166,8 +166,8 @@ impl<A: Address> IntervalTable<A> {
         pending.clear();
     }
 
-    /// Adds the refusal of the conversation that an error quotes, and marks its row if there is one. A row that is made later
-    /// is marked then, so the result does not depend on the pending packets.
+    /// Adds the refusal of the conversation that an error quotes, and marks its row if there is one. A row that is made
+    /// later is marked then, so the result does not depend on the pending packets.
     pub(super) fn refuse(&mut self, refusal: &Refusal, number: u32, source: A, destination: A, state: &State) {
         let source = Endpoint { address: source, port: refusal.source_port };
         let destination = Endpoint { address: destination, port: refusal.destination_port };

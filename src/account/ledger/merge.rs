@@ -1,11 +1,11 @@
 //! The merge: adds each row of an interval to the flows and hosts of its two directions, and shows it to the observer.
 //!
-//! Takes rows; adds to flows, hosts and sums, and gives the rows to the observer in batches. Must not know what the observer
-//! looks for.
+//! Takes rows; adds to flows, hosts and sums, and gives the rows to the observer in batches. Must not know what the
+//! observer looks for.
 //!
-//! A bounded memory has the positions of each conversation's flows and hosts. So most rows need one look-up, and then two
-//! additions for each direction. A conversation is not remembered if its flows found no space and its ports alone decide on
-//! the direction of requests. So a flood from invented sources fills nothing.
+//! A bounded memory has the positions of each conversation's flows and hosts. So most rows need one look-up, and then
+//! two additions for each direction. A conversation is not remembered if its flows found no space and its ports alone
+//! decide on the direction of requests. So a flood from invented sources fills nothing.
 
 use std::collections::BTreeMap;
 
@@ -118,8 +118,8 @@ impl<A: Address, N: Copy + Default> Conversations<A, N> {
         Self { memory: Generations::new(max_flows, state), batch: BatchMemory::default() }
     }
 
-    /// Reads ahead the memory of a conversation that [`AccountTables::merge_row`] will need. Gives the positions of both
-    /// directions; if only one has packets, twice those of that one.
+    /// Reads ahead the memory of a conversation that [`AccountTables::merge_row`] will need. Gives the positions of
+    /// both directions; if only one has packets, twice those of that one.
     #[inline(always)]
     fn prefetch(&self, guess: Guess, [has_forward, has_backward]: [bool; 2]) -> Option<[CounterPositions; 2]> {
         let remembered = self.memory.peek(guess)?;
@@ -128,14 +128,16 @@ impl<A: Address, N: Copy + Default> Conversations<A, N> {
         Some([usize::from(!has_forward), usize::from(has_backward)].map(|way| remembered.value.positions[way]))
     }
 
-    /// The position of a remembered conversation. If it moves to the younger generation, its notes are dropped as stale.
+    /// The position of a remembered conversation. If it moves to the younger generation, its notes are dropped as
+    /// stale.
     #[inline(always)]
     fn find(&mut self, guess: Guess, key: &ConversationKey<A>) -> Option<u32> {
         self.memory.find(guess, key, |conversation| RememberedConversation { notes: N::default(), ..conversation })
     }
 
-    /// Shows a batch to `observer`, stores the observer's notes with the conversations, and empties the batch. The positions of
-    /// the rows are those of the generation number `generation`; if the number has changed since, the notes are dropped.
+    /// Shows a batch to `observer`, stores the observer's notes with the conversations, and empties the batch. The
+    /// positions of the rows are those of the generation number `generation`; if the number has changed since, the
+    /// notes are dropped.
     #[inline]
     fn show(
         &mut self,

@@ -1,7 +1,7 @@
 //! The ledger: all accounts since the start, in totals, interfaces, flows and hosts.
 //!
-//! Takes intervals and the counters of captures; gives sums and bounded tables to the snapshot builder. Shows each merged row
-//! to an observer ([`merge`]). Must not know what the observer looks for, nor the readers of the accounts.
+//! Takes intervals and the counters of captures; gives sums and bounded tables to the snapshot builder. Shows each
+//! merged row to an observer ([`merge`]). Must not know what the observer looks for, nor the readers of the accounts.
 
 mod merge;
 
@@ -104,14 +104,15 @@ impl<N: Copy + Default> Ledger<N> {
 }
 
 impl<N> Ledger<N> {
-    /// Limits how far back a later packet may move the first time of its flow, for several threads and a clock that may be
-    /// set. A packet that seems older does not change that time.
+    /// Limits how far back a later packet may move the first time of its flow, for several threads and a clock that may
+    /// be set. A packet that seems older does not change that time.
     pub fn limit_overlap(&mut self, overlap: Duration) {
         self.tables.flows.limit_overlap(overlap);
         self.tables.hosts.limit_overlap(overlap);
     }
 
-    /// The entry of the interface or file `name`, which is made if there is none. Past the limit all new ones share one entry.
+    /// The entry of the interface or file `name`, which is made if there is none. Past the limit all new ones share one
+    /// entry.
     pub fn interface(&mut self, name: &str) -> InterfaceId {
         self.interfaces.find_or_register(name)
     }
@@ -136,14 +137,14 @@ impl<N> Ledger<N> {
         self.interfaces.would_end(exists)
     }
 
-    /// Ends the interfaces that do not exist any more, and gives them. From the snapshot `next` on they have no gauges, and
-    /// their counters are frozen.
+    /// Ends the interfaces that do not exist any more, and gives them. From the snapshot `next` on they have no gauges,
+    /// and their counters are frozen.
     pub fn end_interfaces(&mut self, exists: impl Fn(&str) -> bool, next: u64) -> Vec<InterfaceId> {
         self.interfaces.end(exists, next)
     }
 
-    /// Moves the counters of ended interfaces to the entry `retired`: of those that ended with a snapshot which every scraper
-    /// has read (`is_read`).
+    /// Moves the counters of ended interfaces to the entry `retired`: of those that ended with a snapshot which every
+    /// scraper has read (`is_read`).
     pub fn retire_interfaces(&mut self, is_read: impl Fn(u64) -> bool) {
         self.interfaces.retire(is_read);
     }
@@ -170,9 +171,9 @@ impl<N> Ledger<N> {
         }
     }
 
-    /// Evicts the lightest entries without recent packets from tables that are nearly full. In a live capture every refresh
-    /// does that; here the time is that of the latest merged packet. No entry leaves only because it is idle: the accounts of a
-    /// file cover all of it, as far as there is space.
+    /// Evicts the lightest entries without recent packets from tables that are nearly full. In a live capture every
+    /// refresh does that; here the time is that of the latest merged packet. No entry leaves only because it is idle:
+    /// the accounts of a file cover all of it, as far as there is space.
     pub fn make_room(&mut self) {
         let now = self.tables.latest;
         let is_due = now < self.last_sweep || now.since(self.last_sweep) >= SWEEP_INTERVAL;

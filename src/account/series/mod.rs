@@ -1,20 +1,21 @@
 //! The rows that Prometheus gets: the heaviest flows or hosts, such that `increase()` over them is exact.
 //!
-//! Takes a table of counters and the delivery of snapshots; gives rows, and sums of all that no row counts. Must not know
-//! formats.
+//! Takes a table of counters and the delivery of snapshots; gives rows, and sums of all that no row counts. Must not
+//! know formats.
 //!
 //! `increase()` misses the value that a series has at its first scrape. A series that vanishes between two scrapes
 //! loses what it gained since the last one. So a row
 //!
-//! 1. appears with value 0. Its bytes are *pending*: in no row and not in `other`. When every scraper has completely read
-//!    a snapshot with the 0, the pending bytes are added to the row;
+//! 1. appears with value 0. Its bytes are *pending*: in no row and not in `other`. When every scraper has completely
+//!    read a snapshot with the 0, the pending bytes are added to the row;
 //! 2. counts directly from then on;
-//! 3. freezes when it leaves. Once every scraper has completely read the frozen value, the row goes and its value moves to
-//!    *retired*, a family outside every sum over rows. A row that leaves while its bytes are pending gives them to `other`;
+//! 3. freezes when it leaves. Once every scraper has completely read the frozen value, the row goes and its value moves
+//!    to *retired*, a family outside every sum over rows. A row that leaves while its bytes are pending gives them to
+//!    `other`;
 //! 4. may come back, from 0 again, after every scraper has completely read a snapshot without it.
 //!
-//! A flow that gets its row at the first refresh after its first packet counts from that packet. One that gets a row later
-//! counts from then on: what `other` has shown stays in `other`.
+//! A flow that gets its row at the first refresh after its first packet counts from that packet. One that gets a row
+//! later counts from then on: what `other` has shown stays in `other`.
 //!
 //! All that no row counts is `other`, one sum per group; its late groups follow the same rule ([`others`]). At every
 //! snapshot rows + other + retired + pending = total, and only pending may fall.
@@ -95,8 +96,8 @@ pub struct Series<K: SeriesKey> {
     rows: Vec<TrackedRow<K>>,
     others: Others<K::Group>,
     retired: OutsideRows<K::Group>,
-    /// Keys that may not get a row, each until every scraper has read the snapshot with this number. For a row that has gone
-    /// it is the first snapshot without the row; for a row that is leaving it is [`NEVER`].
+    /// Keys that may not get a row, each until every scraper has read the snapshot with this number. For a row that has
+    /// gone it is the first snapshot without the row; for a row that is leaving it is [`NEVER`].
     gone: BTreeMap<K, u64>,
     /// The fewest completed scrapes for which a row stays once it was shown.
     protected_scrapes: u64,
@@ -182,8 +183,8 @@ impl<K: SeriesKey> Series<K> {
         }
     }
 
-    /// Makes the rows of the snapshot `next` at `now`, by the `delivery` of earlier snapshots: rows begin to count or retire,
-    /// and then entries are chosen for free rows.
+    /// Makes the rows of the snapshot `next` at `now`, by the `delivery` of earlier snapshots: rows begin to count or
+    /// retire, and then entries are chosen for free rows.
     pub fn advance(
         &mut self,
         table: &mut CounterTable<K>,
@@ -288,8 +289,8 @@ impl<K: SeriesKey> Series<K> {
         }
     }
 
-    /// The rows that may be frozen for a heavier entry, with the bytes of their entries, the lightest last: rows that have
-    /// stayed long enough, and rows that no scraper has seen yet.
+    /// The rows that may be frozen for a heavier entry, with the bytes of their entries, the lightest last: rows that
+    /// have stayed long enough, and rows that no scraper has seen yet.
     fn displaceable(&self, table: &CounterTable<K>, delivery: Delivery) -> Vec<(u64, usize)> {
         let may_go = |row: &TrackedRow<K>| match row.state {
             RowState::Pending { since, .. } => since > delivery.to_any,

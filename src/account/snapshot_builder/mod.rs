@@ -1,8 +1,8 @@
-//! Makes [`Snapshot`]s of the ledger. Takes the ledger and the delivery of earlier snapshots; gives the next snapshot. Must not
-//! know its readers.
+//! Makes [`Snapshot`]s of the ledger. Takes the ledger and the delivery of earlier snapshots; gives the next snapshot.
+//! Must not know its readers.
 //!
-//! In a live capture, rows appear and leave as [`super::series`] says, for exact rates in Prometheus. The accounts of files are
-//! *plain*: a row has all that its flow counted, and none is pending or retired.
+//! In a live capture, rows appear and leave as [`super::series`] says, for exact rates in Prometheus. The accounts of
+//! files are *plain*: a row has all that its flow counted, and none is pending or retired.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -37,8 +37,8 @@ struct Inputs {
     handover_delays: u64,
     refusals_lost: u64,
     delivery: Delivery,
-    /// True if the snapshot before had the same inputs too. If it had not, the next one may still differ: a delivery can end
-    /// the protection of rows, and entries may then leave.
+    /// True if the snapshot before had the same inputs too. If it had not, the next one may still differ: a delivery
+    /// can end the protection of rows, and entries may then leave.
     has_settled: bool,
     /// Numbers of flows and hosts that are idle, protected rows included: only a delivery ends the protection.
     idle_count: [usize; 2],

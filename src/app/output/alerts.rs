@@ -1,5 +1,5 @@
-//! The alert lines on standard output. Takes changes of alerts; gives lines to a [`LineQueue`]. Must not know how alerts come
-//! about.
+//! The alert lines on standard output. Takes changes of alerts; gives lines to a [`LineQueue`]. Must not know the
+//! detectors.
 
 use std::io;
 use std::sync::Arc;

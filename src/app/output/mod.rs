@@ -1,6 +1,6 @@
-//! The lines that the program writes to standard output and to standard error: for each stream a bounded queue and a thread
-//! that writes. Takes whole lines from any thread, which never waits for a slow reader; gives bytes. Must not know what the
-//! lines say.
+//! The lines that the program writes to standard output and to standard error: for each stream a bounded queue and a
+//! thread that writes. Takes whole lines from any thread, which never waits for a slow reader; gives bytes. Must not
+//! know what the lines say.
 //!
 //! A line that does not fit into the queue is lost and counted. A line in its place says how many were lost (a gap).
 
@@ -128,8 +128,8 @@ impl LineQueue {
         self.0.queue(self.0.lock(), line);
     }
 
-    /// Queues a line; waits for space, up to [`LONGEST_WAIT`]. After a wait in vain, no sender waits again until a line has
-    /// been written.
+    /// Queues a line; waits for space, up to [`LONGEST_WAIT`]. After a wait in vain, no sender waits again until a line
+    /// has been written.
     pub(super) fn send_or_wait(&self, line: String) {
         let deadline = Instant::now() + LONGEST_WAIT;
         let mut state = self.0.lock();
@@ -219,8 +219,8 @@ impl Shared {
     }
 }
 
-/// A copy of a descriptor that bypasses the locks of the standard library's streams. So a write that blocks delays only its
-/// own thread.
+/// A copy of a descriptor that bypasses the locks of the standard library's streams. So a write that blocks delays only
+/// its own thread.
 pub(in crate::app) fn without_lock(descriptor: impl AsFd) -> io::Result<File> {
     descriptor.as_fd().try_clone_to_owned().map(File::from)
 }

@@ -1,5 +1,5 @@
-//! Writes whole lines to a descriptor that may fail for a while: a full disk, a slow pipe, a terminal that is gone. Takes one
-//! line at a time; returns when the whole line is written. Must not know the queue.
+//! Writes whole lines to a descriptor that may fail for a while: a full disk, a slow pipe, a terminal that is gone.
+//! Takes one line at a time; returns when the whole line is written. Must not know the queue.
 
 use std::io::{self, ErrorKind, Write};
 use std::thread;
@@ -33,8 +33,8 @@ impl<W: Write> LineWriter<W> {
         Self { stream, out, is_partly_written: false, pause: FIRST_PAUSE, said: None }
     }
 
-    /// Writes `line`, however long that takes. After an error in the middle of a line, ends the part with a line feed and
-    /// writes the line again: meanwhile the file may have been emptied, or another process may have written to it.
+    /// Writes `line`, however long that takes. After an error in the middle of a line, ends the part with a line feed
+    /// and writes the line again: meanwhile the file may have been emptied, or another process may have written to it.
     pub(super) fn write_line(&mut self, line: &[u8]) -> Result<(), Closed> {
         let mut written = 0;
         while written < line.len() {

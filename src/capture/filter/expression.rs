@@ -1,9 +1,10 @@
-//! Compiles long filters in parts: lists of addresses, networks and ports, also negated, in brackets and joined with other
-//! terms. Takes the text of a filter and a compiler of short filters; gives one program. Must not know the meaning of terms.
+//! Compiles long filters in parts: lists of addresses, networks and ports, also negated, in brackets and joined with
+//! other terms. Takes the text of a filter and a compiler of short filters; gives one program. Must not know the
+//! meaning of terms.
 //!
-//! The time of libpcap's optimizer grows faster than the square of a filter's length: 400 hosts take 3 s, 800 take 24 s. Here
-//! each part is compiled by itself and the programs are joined, so the time is proportional to the length. A filter with a
-//! form that is not surely understood is left to libpcap.
+//! The time of libpcap's optimizer grows faster than the square of a filter's length: 400 hosts take 3 s, 800 take 24
+//! s. Here each part is compiled by itself and the programs are joined, so the time is proportional to the length. A
+//! filter with a form that is not surely understood is left to libpcap.
 
 use libc::sock_filter;
 

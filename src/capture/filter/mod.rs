@@ -1,5 +1,5 @@
-//! The user's filter, compiled to the programs that the kernel runs. Takes text; gives a program for each link type. Must not
-//! know the interfaces that are captured.
+//! The user's filter, compiled to the programs that the kernel runs. Takes text; gives a program for each link type.
+//! Must not know the interfaces that are captured.
 //!
 //! Each program is compiled on a thread of its own, because libpcap can take minutes for a long filter and cannot be
 //! interrupted. The program's own filter, which depends on the network, is compiled separately and joined with it
@@ -98,8 +98,8 @@ impl UserFilter {
         within_the_kernels_limit(program)
     }
 
-    /// True if the program depends on the open handle: for `vlan`, because the kernel takes VLAN tags off frames and libpcap
-    /// asks the handle for them.
+    /// True if the program depends on the open handle: for `vlan`, because the kernel takes VLAN tags off frames and
+    /// libpcap asks the handle for them.
     fn depends_on_the_handle(&self) -> bool {
         self.text.split(|letter: char| !letter.is_ascii_alphanumeric()).any(|word| word == "vlan")
     }
@@ -183,8 +183,8 @@ pub(super) fn too_many(instructions: usize) -> String {
     )
 }
 
-/// Compiles `text`, a long one in parts. If libpcap refuses a part, the text was misunderstood here, and libpcap gets the
-/// whole text.
+/// Compiles `text`, a long one in parts. If libpcap refuses a part, the text was misunderstood here, and libpcap gets
+/// the whole text.
 fn compile<T: Activated>(handle: &Capture<T>, text: &str) -> Result<Vec<sock_filter>, String> {
     let compile = |text: &str| {
         let compiled = handle.compile(text, true).map_err(|error| words(&error))?;

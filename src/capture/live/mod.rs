@@ -1,10 +1,10 @@
 //! A handle of libpcap on an interface. Takes the name of the interface and the settings; gives frames and the kernel's
 //! counters. Must not know the plan, nor the contents of frames.
 //!
-//! Handles are non-blocking and polled here, because with TPACKET_V3 libpcap's blocking reads never return on an idle link.
-//! libpcap compiles filters, but the program attaches them to the socket itself, so that a filter changes exactly between two
-//! packets. libpcap would read the ring empty in between, and would run the filter again in user space, where `inbound` has
-//! no meaning.
+//! Handles are non-blocking and polled here, because with TPACKET_V3 libpcap's blocking reads never return on an idle
+//! link. libpcap compiles filters, but the program attaches them to the socket itself, so that a filter changes exactly
+//! between two packets. libpcap would read the ring empty in between, and would run the filter again in user space,
+//! where `inbound` has no meaning.
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -128,8 +128,8 @@ impl Live {
         self.index
     }
 
-    /// Unseals the handle: from now on the packets that pass both filters count. `own` is the program's own filter, which
-    /// leaves copies out, in the syntax of pcap-filter(7). Replaces earlier filters exactly between two packets.
+    /// Unseals the handle: from now on the packets that pass both filters count. `own` is the program's own filter,
+    /// which leaves copies out, in the syntax of pcap-filter(7). Replaces earlier filters exactly between two packets.
     ///
     /// # Errors
     /// When a filter does not compile for the link type, or the kernel does not take it.
@@ -187,8 +187,8 @@ impl Live {
         attach_program(self.fd, &program::REJECT_ALL).map_err(|source| self.refused(source))
     }
 
-    /// Joins the fan-out group with the number `group`, or founds one; gives its number. The handles of a group share the
-    /// packets of one interface; both directions of a conversation go to the same handle.
+    /// Joins the fan-out group with the number `group`, or founds one; gives its number. The handles of a group share
+    /// the packets of one interface; both directions of a conversation go to the same handle.
     ///
     /// Call it before [`Live::attach`]: packets that arrive between the two would count twice.
     ///
@@ -229,9 +229,9 @@ impl Live {
         Ok(self.statistics)
     }
 
-    /// Adds the frames that the interface has dropped since the last call. If the kernel does not answer, the next call adds
-    /// them. libpcap's own figure (`ps_ifdrop`) is of no use: it is read by the interface's name, and jumps by 2^32 when the
-    /// interface is renamed, made again or reset.
+    /// Adds the frames that the interface has dropped since the last call. If the kernel does not answer, the next call
+    /// adds them. libpcap's own figure (`ps_ifdrop`) is of no use: it is read by the interface's name, and jumps by
+    /// 2^32 when the interface is renamed, made again or reset.
     fn count_drops_of_interface(&mut self) {
         let Some(Ok(now)) = self.index.map(dropped_frames) else { return };
         let counter = self.dropped_by_interface.get_or_insert(ForeignCounter::starting_at(now));
@@ -243,8 +243,8 @@ impl Live {
         self.dropped_by_interface = other.dropped_by_interface;
     }
 
-    /// Reads the remaining frames after [`Live::seal`], also of an interface that is gone. Reads for twice the read timeout:
-    /// by then the kernel has handed over even a block that is not full.
+    /// Reads the remaining frames after [`Live::seal`], also of an interface that is gone. Reads for twice the read
+    /// timeout: by then the kernel has handed over even a block that is not full.
     pub fn finish(&mut self, mut on_frame: impl FnMut(Frame<'_>)) {
         let deadline = Instant::now() + 2 * self.read_timeout;
         loop {
@@ -281,8 +281,8 @@ impl Live {
     }
 }
 
-/// The error for an interface that cannot be opened. libpcap gives only a text, so the kernel is asked whether this process
-/// may capture.
+/// The error for an interface that cannot be opened. libpcap gives only a text, so the kernel is asked whether this
+/// process may capture.
 fn cannot_open(interface: &str, error: &pcap::Error) -> Error {
     match may_capture() {
         Err(error) if error.raw_os_error() == Some(libc::EPERM) => Error::Permission { name: interface.to_owned() },

@@ -1,5 +1,5 @@
-//! Reports changes of links, addresses or routes. Takes nothing; tells when the network should be read again. Must not know
-//! what has changed.
+//! Reports changes of links, addresses or routes. Takes nothing; tells when the network should be read again. Must not
+//! know what has changed.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
@@ -39,8 +39,8 @@ impl Changes {
         subscribe().map(|socket| Self { socket }).map_err(refused)
     }
 
-    /// Waits for a change, up to `timeout`; true if there was one. All changes until then are reported at once, with those that
-    /// the kernel could not queue. Returns early, with `false`, on a signal.
+    /// Waits for a change, up to `timeout`; true if there was one. All changes until then are reported at once, with
+    /// those that the kernel could not queue. Returns early, with `false`, on a signal.
     ///
     /// A reported change need not change the [`super::Network`]: compare two readings.
     ///

@@ -1,6 +1,6 @@
-//! The links, addresses and routes of the current network namespace. Takes nothing; gives a [`Network`], and [`Changes`], which
-//! tells when to read it again. Two readings of an unchanged kernel are equal. Must not know which interfaces are captured,
-//! nor pcap.
+//! The links, addresses and routes of the current network namespace. Takes nothing; gives a [`Network`], and
+//! [`Changes`], which tells when to read it again. Two readings of an unchanged kernel are equal. Must not know which
+//! interfaces are captured, nor pcap.
 
 mod changes;
 mod drops;
@@ -233,7 +233,8 @@ impl Network {
     }
 }
 
-/// The links from `first` on, each followed by its `next`. Ends even if a snapshot that was read amid changes has a circle.
+/// The links from `first` on, each followed by its `next`. Ends even if a snapshot that was read amid changes has a
+/// circle.
 fn follow<'a>(first: Option<&'a Link>, next: impl Fn(&Link) -> Option<&'a Link>) -> impl Iterator<Item = &'a Link> {
     std::iter::successors(first, move |link| next(link)).take(DEEPEST_STACK)
 }

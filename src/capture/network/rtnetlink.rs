@@ -284,8 +284,8 @@ fn translating() -> Result<bool, Error> {
     Ok(is_listed || fs::exists("/sys/module/nf_nat").unwrap_or(false))
 }
 
-/// The content of a file of the kernel; none if the kernel has no such file or does not show it. Fails without a free file
-/// descriptor, because the network would then be read wrongly.
+/// The content of a file of the kernel; none if the kernel has no such file or does not show it. Fails without a free
+/// file descriptor, because the network would then be read wrongly.
 fn content(path: &str) -> Result<Option<String>, Error> {
     match fs::read_to_string(path) {
         Ok(content) => Ok(Some(content)),

@@ -1,5 +1,5 @@
-//! Asks whether an XDP program is attached to an interface. Takes the name of an interface; gives true or false. Must not know
-//! what the XDP program does. Such a program sees frames first and may drop or change them.
+//! Asks whether an XDP program is attached to an interface. Takes the name of an interface; gives true or false. Must
+//! not know what the XDP program does. Such a program sees frames first and may drop or change them.
 
 use netlink_packet_core::DefaultNla;
 use netlink_packet_route::link::{LinkAttribute, LinkMessage};

@@ -131,8 +131,8 @@ fn without_copies(network: &Network, captured: &[u32], index: u32) -> (Option<St
     (origins.and_then(|origins| counted(&origins, &layers)), notices)
 }
 
-/// The origins as at most `limit` networks, with a notice if the routes with the longest prefixes are ignored. No origins if
-/// this host's own addresses alone are more: then packets count twice, rather than being lost.
+/// The origins as at most `limit` networks, with a notice if the routes with the longest prefixes are ignored. No
+/// origins if this host's own addresses alone are more: then packets count twice, rather than being lost.
 fn bounded_origins(network: &Network, captured: &[u32], limit: usize) -> (Option<Origins>, Option<String>) {
     let fits = |origins: &Origins| networks_of(origins) <= limit;
     let exact = Origins::new(network, captured);

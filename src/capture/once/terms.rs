@@ -1,5 +1,5 @@
-//! The terms of the program's own filter, in the syntax of pcap-filter(7). Takes networks of [`super::origins`]; gives text.
-//! Must not know routes.
+//! The terms of the program's own filter, in the syntax of pcap-filter(7). Takes networks of [`super::origins`]; gives
+//! text. Must not know routes.
 //!
 //! In that syntax `and` and `or` have the same precedence, so every term is in parentheses.
 

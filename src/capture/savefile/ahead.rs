@@ -1,8 +1,8 @@
-//! Reads pipes and compressed files ahead, on a thread of its own. Takes any reader; gives its bytes in pieces. Must not know
-//! the contents.
+//! Reads pipes and compressed files ahead, on a thread of its own. Takes any reader; gives its bytes in pieces. Must
+//! not know the contents.
 //!
-//! So decompression runs in parallel to counting, and the counting thread need not wait for input. The number of pieces that
-//! wait is bounded.
+//! So decompression runs in parallel to counting, and the counting thread need not wait for input. The number of pieces
+//! that wait is bounded.
 
 use std::io::{self, ErrorKind, Read};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};

@@ -48,7 +48,8 @@ impl Compression {
     }
 }
 
-/// The compressed format that `head` belongs to and that is not supported: its name, and the command that decompresses it.
+/// The compressed format that `head` belongs to and that is not supported: its name, and the command that decompresses
+/// it.
 pub(super) fn other_format(head: &[u8]) -> Option<(&'static str, &'static str)> {
     match head {
         [b'B', b'Z', b'h', ..] => Some(("bzip2", "bzip2 -dc")),

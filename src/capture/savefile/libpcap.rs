@@ -1,5 +1,5 @@
-//! Reads files by libpcap, for those that are not plain. libpcap gets their bytes through a pipe. Takes the bytes of a file;
-//! gives frames. Must not know the other readers.
+//! Reads files by libpcap, for those that are not plain. libpcap gets their bytes through a pipe. Takes the bytes of a
+//! file; gives frames. Must not know the other readers.
 
 use std::io::{self, Write as _};
 use std::os::fd::AsRawFd as _;

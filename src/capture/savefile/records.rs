@@ -1,9 +1,9 @@
-//! Reads plain pcap files (<https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html>). Takes bytes; gives frames. Must
-//! not know what the frames contain.
+//! Reads plain pcap files (<https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html>). Takes bytes; gives
+//! frames. Must not know what the frames contain.
 //!
-//! Plain is version 2.4 in either byte order, with whole records. Everything else, from an unusual header to a record that is
-//! cut off, is left to libpcap and its error messages. libpcap reads a file in pieces of 4 KiB and copies each packet once
-//! more, which takes longer than counting a large packet.
+//! Plain is version 2.4 in either byte order, with whole records. Everything else, from an unusual header to a record
+//! that is cut off, is left to libpcap and its error messages. libpcap reads a file in pieces of 4 KiB and copies each
+//! packet once more, which takes longer than counting a large packet.
 
 use super::input::{Filled, Input};
 use crate::packet::{Frame, LinkType, NANOSECONDS_PER_SECOND, Timestamp};
@@ -45,7 +45,7 @@ pub(super) struct Records {
 }
 
 impl Records {
-    /// The records of `input`, which stands at its beginning; gives it back when it is not plain.
+    /// The records of `input`, which is at its beginning. Gives the input back if it is not plain.
     pub(super) fn of(mut input: Input) -> Result<Self, Input> {
         input.wait_for(FILE_HEADER);
         let Some(&header) = input.unused().first_chunk::<FILE_HEADER>() else { return Err(input) };
@@ -87,8 +87,8 @@ impl Records {
                 Filled::Ended => return self.give_up(),
             }
         }
-        // As libpcap does: seconds are signed in the byte order of this machine, and unsigned in the other one. With 32 bits
-        // the nanoseconds always fit.
+        // As libpcap does: seconds are signed in the byte order of this machine, and unsigned in the other one. With 32
+        // bits the nanoseconds always fit.
         let seconds = if self.is_swapped { i64::from(seconds) } else { i64::from(seconds.cast_signed()) };
         let nanoseconds = i64::from(fraction) * i64::from(self.unit);
         let time = Timestamp::from_nanoseconds(seconds * NANOSECONDS_PER_SECOND + nanoseconds);

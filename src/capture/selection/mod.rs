@@ -1,5 +1,5 @@
-//! Decides which interfaces are captured, and tells why the others are not. Takes the [`Network`] and the room's [`Config`];
-//! gives a [`Decision`] for each link. Must not know handles.
+//! Decides which interfaces are captured, and tells why the others are not. Takes the [`Network`] and the room's
+//! [`Config`]; gives a [`Decision`] for each link. Must not know handles.
 //!
 //! A link is left out if another captured link shows its frames too, or they would count twice: a VLAN or macvlan
 //! beside its parent, a bridge's port beside the bridge, a bond's member beside the bond. It is left out only for a
@@ -188,8 +188,8 @@ fn outcome(network: &Network, config: &Config, link: &Link) -> LinkOutcome {
     }
 }
 
-/// The reason why a link is not wanted, apart from other links that show its frames. A named link is wanted even if it is
-/// excluded or down. On `any` a link that is down is wanted too, because it may come up later.
+/// The reason why a link is not wanted, apart from other links that show its frames. A named link is wanted even if it
+/// is excluded or down. On `any` a link that is down is wanted too, because it may come up later.
 fn unwanted(config: &Config, link: &Link) -> Option<Reason> {
     let excluded = config.excluded.contains(&link.name).then_some(Reason::Excluded);
     let vrf = (link.kind == Some(LinkKind::Vrf)).then_some(Reason::Vrf);

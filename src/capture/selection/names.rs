@@ -1,13 +1,13 @@
-//! The names of links for the names that the user gave. Takes a network and the names in the settings; gives names of links.
-//! Must not know which links are captured.
+//! The names of links for the names that the user gave. Takes a network and the names in the settings; gives names of
+//! links. Must not know which links are captured.
 
 use std::borrow::Cow;
 
 use super::{Config, Network, Selection};
 
-/// The configuration with restored names that contain commas. A list is split at commas; if neighbours joined by commas are
-/// the name of an existing link, that link is meant. Call it once, at start: when such a link is gone, the parts of its name
-/// must not be taken for other links.
+/// The configuration with restored names that contain commas. A list is split at commas; if neighbours joined by commas
+/// are the name of an existing link, that link is meant. Call it once, at start: when such a link is gone, the parts of
+/// its name must not be taken for other links.
 pub fn as_they_stand(network: &Network, config: &Config) -> Config {
     let selection = match &config.selection {
         Selection::Named(names) => Selection::Named(joined(network, names)),
@@ -27,8 +27,8 @@ fn joined(network: &Network, names: &[String]) -> Vec<String> {
     joined
 }
 
-/// The configuration with the own names of links instead of alternative ones. A link that has both names in the list appears
-/// once.
+/// The configuration with the own names of links instead of alternative ones. A link that has both names in the list
+/// appears once.
 pub(super) fn resolved<'a>(network: &Network, config: &'a Config) -> Cow<'a, Config> {
     let has_other = |name: &String| network.named(name).is_some_and(|link| link.name != *name);
     let named = if let Selection::Named(names) = &config.selection { names.as_slice() } else { &[] };

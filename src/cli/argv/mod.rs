@@ -20,8 +20,8 @@ pub struct Arguments {
     pub occurrences: Vec<Occurrence>,
 }
 
-/// Rewrites the arguments (without the program's name). Refuses an option that does not exist, a value attached to a letter,
-/// a missing value, and a reserved subcommand.
+/// Rewrites the arguments (without the program's name). Refuses an option that does not exist, a value attached to a
+/// letter, a missing value, and a reserved subcommand.
 pub(super) fn rewrite(typed: impl IntoIterator<Item = OsString>) -> Result<Arguments, Error> {
     let mut arguments = Arguments { rewritten: Vec::new(), occurrences: Vec::new() };
     let mut typed = typed.into_iter();
@@ -121,7 +121,8 @@ fn with_second_dash(argument: &OsStr) -> OsString {
     rewritten
 }
 
-/// Offers the nearest option with the same dashes. The name is never read as a letter with its value: `--foo` is not `-f oo`.
+/// Offers the nearest option with the same dashes. The name is never read as a letter with its value: `--foo` is not
+/// `-f oo`.
 fn unknown(name: &str, typed: &str) -> Error {
     let dashes = &typed[..typed.len() - name.len()];
     let near = nearest(name, all().flat_map(Declaration::long_names));
@@ -143,8 +144,8 @@ fn missing(occurrence: &Occurrence) -> Error {
     Error::invalid(typed, format!("value missing; write {typed} {}", declaration.value))
 }
 
-/// A subcommand that is not built yet, with the options before it that are not built either. The options behind it are its
-/// own and not known yet.
+/// A subcommand that is not built yet, with the options before it that are not built either. The options behind it are
+/// its own and not known yet.
 fn unavailable(before: &[Occurrence], subcommand: Unavailable) -> Error {
     match unavailable_options(before) {
         Ok(mut given) => {

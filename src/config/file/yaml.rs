@@ -1,7 +1,7 @@
 //! YAML text ↔ settings. The one place that knows the YAML crate's data model.
 //!
-//! Takes the text of a document, gives its settings, each with line and column; and writes a configuration. Must not know
-//! how a mistake is explained.
+//! Takes the text of a document, gives its settings, each with line and column; and writes a configuration. Must not
+//! know how a mistake is explained.
 
 use std::fmt;
 use std::path::Path;
@@ -39,7 +39,8 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Settings, Mistake> {
     }
 }
 
-/// Only `true` and `false` are booleans, because an interface may be called `no`. A key appears once, and nothing is merged in.
+/// Only `true` and `false` are booleans, because an interface may be called `no`. A key appears once, and nothing is
+/// merged in.
 fn strict() -> Options {
     serde_saphyr::options! {
         strict_booleans: true,
@@ -67,7 +68,8 @@ impl Document {
     }
 }
 
-/// The sections of a document, or the keys of one section. They are read one by one, so that the first mistake is reported.
+/// The sections of a document, or the keys of one section. They are read one by one, so that the first mistake is
+/// reported.
 struct DocumentLevel<'a> {
     document: &'a mut Document,
     section: Option<&'static str>,

@@ -72,8 +72,8 @@ pub(crate) const METHOD: Keywords<Method> = Keywords {
         ("magnitude", Method::Magnitude),
     ])
 };
-/// The level of the program's own log. The words of the older programs' `-loglevel` are accepted too; `fatal` and `panic`
-/// mean `error`, the highest level here.
+/// The level of the program's own log. The words of the older programs' `-loglevel` are accepted too; `fatal` and
+/// `panic` mean `error`, the highest level here.
 pub(crate) const LOG_LEVEL: Keywords<Level> = Keywords {
     synonyms: &[("fatal", Level::ERROR), ("panic", Level::ERROR)],
     ..Keywords::of(&[

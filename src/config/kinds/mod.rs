@@ -1,10 +1,10 @@
 //! The kinds of values of settings. Each kind parses values, and shows them as the configuration file has them.
 //!
-//! Takes a value from an option, a variable or the file; gives the parsed value, or a message about the mistake. Must not
-//! know which setting the value is for.
+//! Takes a value from an option, a variable or the file; gives the parsed value, or a message about the mistake. Must
+//! not know which setting the value is for.
 //!
-//! The functions `parse…` differ in their input: [`ValueKind::parse`] takes a text, [`ValueKind::parse_argument`] the bytes
-//! of an argument, and [`ValueKind::parse_given`] a value from any source.
+//! The functions `parse…` differ in their input: [`ValueKind::parse`] takes a text, [`ValueKind::parse_argument`] the
+//! bytes of an argument, and [`ValueKind::parse_given`] a value from any source.
 
 pub mod addresses;
 pub mod durations;
@@ -36,8 +36,8 @@ pub trait ValueKind {
         Vec::new()
     }
 
-    /// Parses a text that is not blank. The error names the problem and its remedy, without the text. A kind of mappings
-    /// refuses every text.
+    /// Parses a text that is not blank. The error names the problem and its remedy, without the text. A kind of
+    /// mappings refuses every text.
     fn parse(&self, _text: &str) -> Result<Self::Value, String> {
         Err(self.expected())
     }

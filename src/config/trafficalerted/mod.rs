@@ -2,8 +2,8 @@
 //!
 //! Takes the text of a file, or words; gives one layer of [`Settings`]. Must not know YAML.
 //!
-//! The file has one `Key: value` in each line, and comments after `#`. Each of the ten keys must be there and sets the option
-//! of the same name. Only the list of interfaces may be empty.
+//! The file has one `Key: value` in each line, and comments after `#`. Each of the ten keys must be there and sets the
+//! option of the same name. Only the list of interfaces may be empty.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -157,8 +157,8 @@ fn apply(settings: &mut Settings, key: &str, value: &str, origin: SettingOrigin)
     settings.give(declaration, vec![Given::argument(value, origin)]).map_err(|refusal| refusal.problem())
 }
 
-/// The layer of the seven arguments; none if the arguments are something else, such as a filter. Refuses an argument that is
-/// wrong in its place, and arguments too few or too many.
+/// The layer of the seven arguments; none if the arguments are something else, such as a filter. Refuses an argument
+/// that is wrong in its place, and arguments too few or too many.
 pub fn of_words(words: &[impl AsRef<str>]) -> Result<Option<Settings>, Error> {
     let words: Vec<_> = words.iter().map(AsRef::as_ref).collect();
     if !are_meant(&words) {

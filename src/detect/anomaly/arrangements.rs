@@ -1,9 +1,10 @@
 //! Arrangements of a series: their number, and the proportion of them that meets a condition.
 //!
-//! Takes counts of equal values, or a condition on permutations; gives numbers and proportions. Must not know the tests.
+//! Takes counts of equal values, or a condition on permutations; gives numbers and proportions. Must not know the
+//! tests.
 //!
-//! A permutation test asks in what proportion of all permutations of a series the statistic is smaller than the observed
-//! one. Permutations that the statistic cannot tell apart are one *arrangement*:
+//! A permutation test asks in what proportion of all permutations of a series the statistic is smaller than the
+//! observed one. Permutations that the statistic cannot tell apart are one *arrangement*:
 //!
 //! - for a rank sum, those with the same active values;
 //! - for the Kolmogorov–Smirnov distance, those with the same active and the same reference values;
@@ -39,8 +40,8 @@ pub(super) fn proportion(part: u64, whole: u64) -> f64 {
     part as f64 / whole.max(1) as f64
 }
 
-/// The multinomial coefficient: the arrangements of a series in which the different values occur `counts` times. None if
-/// it is above [`ENUMERATED`].
+/// The multinomial coefficient: the arrangements of a series in which the different values occur `counts` times. None
+/// if it is above [`ENUMERATED`].
 pub(crate) fn multinomial(counts: &[usize]) -> Option<u64> {
     let mut placed = 0;
     counts.iter().try_fold(1_u64, |ways, &count| {

@@ -10,8 +10,8 @@ use ipnet::{IpNet, Ipv4Net};
 use super::method::{Method, Methods};
 use super::windows::reference_size;
 
-/// The value that means "no bound": the smallest number above 0. The library anomalyzer has it, and so has wherefore, an
-/// older program that uses the library.
+/// The value that means "no bound": the smallest number above 0. The library anomalyzer has it, and so has wherefore,
+/// an older program that uses the library.
 pub(crate) const NO_BOUND: f64 = 5e-324;
 /// The upper bound if only a lower one is given, in bytes. It is anomalyzer's default, and hardly useful for traffic.
 const DEFAULT_UPPER_BOUND: f64 = 5.0;

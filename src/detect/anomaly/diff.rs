@@ -6,9 +6,9 @@ use super::arrangements::{RandomPermutations, multinomial, proportion};
 use super::ranks::{doubled_sum_of_last, outranks};
 use super::windows::Windows;
 
-/// Ranks the relative differences |xᵢ − xᵢ₋₁| / |xᵢ| (0/0 is 0, x/0 is infinite). Gives the proportion of arrangements of
-/// the values whose differences have a smaller active rank sum than the observed ones. Gives nothing if the reference
-/// differences, one fewer than reference values, are fewer than `active_size`.
+/// Ranks the relative differences |xᵢ − xᵢ₋₁| / |xᵢ| (0/0 is 0, x/0 is infinite). Gives the proportion of arrangements
+/// of the values whose differences have a smaller active rank sum than the observed ones. Gives nothing if the
+/// reference differences, one fewer than reference values, are fewer than `active_size`.
 pub fn diff(
     series: &[f64],
     active_size: usize,
@@ -76,10 +76,10 @@ impl Values {
 
 /// Counts arrangements with a small active rank sum, without building each of them.
 ///
-/// An arrangement is built from its last value to its first. Its last values decide the active differences. Each earlier
-/// difference then adds a fixed amount to the active rank sum, whatever the others are. So a part of an arrangement may
-/// decide whether the sum is below the observed one; then all arrangements that end in this part are counted, or left out,
-/// at once.
+/// An arrangement is built from its last value to its first. Its last values decide the active differences. Each
+/// earlier difference then adds a fixed amount to the active rank sum, whatever the others are. So a part of an
+/// arrangement may decide whether the sum is below the observed one; then all arrangements that end in this part are
+/// counted, or left out, at once.
 pub(super) struct ArrangementCounter {
     /// How often each different value is still to be placed.
     left: Vec<usize>,
@@ -115,8 +115,8 @@ impl ArrangementCounter {
             .sum()
     }
 
-    /// Places the value `index` next and gives the result of `count`. Before that, `unplaced` values are still to be placed,
-    /// which can be done in `ways` arrangements.
+    /// Places the value `index` next and gives the result of `count`. Before that, `unplaced` values are still to be
+    /// placed, which can be done in `ways` arrangements.
     #[inline]
     fn place(&mut self, index: usize, unplaced: usize, ways: u64, count: impl FnOnce(&mut Self, u64) -> u64) -> u64 {
         let alike = self.left[index];

@@ -29,7 +29,8 @@ impl SplitMix64 {
         mixed(self.state)
     }
 
-    /// A number below `limit`, which is at most 2^32. The probabilities of two numbers differ by at most `limit` / 2^32.
+    /// A number below `limit`, which is at most 2^32. The probabilities of two numbers differ by at most `limit` /
+    /// 2^32.
     #[inline]
     pub const fn below(&mut self, limit: usize) -> usize {
         (((self.draw() >> 32) * limit as u64) >> 32) as usize

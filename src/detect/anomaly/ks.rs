@@ -6,7 +6,8 @@ use super::arrangements::{RandomPermutations, multinomial, proportion};
 use super::windows::Windows;
 
 /// Gives the proportion of arrangements of the whole series whose Kolmogorov–Smirnov distance of active and reference
-/// values is less than the observed one. Gives nothing if the reference is shorter than `active_size` or no multiple of it.
+/// values is less than the observed one. Gives nothing if the reference is shorter than `active_size` or no multiple of
+/// it.
 pub fn ks(series: &[f64], active_size: usize, reference_size: usize, permutations: RandomPermutations) -> Option<f64> {
     let windows = Windows::of(series, active_size, reference_size);
     let reference = windows.reference.len();
@@ -133,8 +134,8 @@ mod tests {
 
     const PERMUTATIONS: RandomPermutations = RandomPermutations { count: 500, seed: 1 };
 
-    /// The two-sample Kolmogorov–Smirnov distance: the largest difference of the two empirical distributions over all values
-    /// of both. 0 when a sample is empty.
+    /// The two-sample Kolmogorov–Smirnov distance: the largest difference of the two empirical distributions over all
+    /// values of both. 0 when a sample is empty.
     fn distance(left: &[f64], right: &[f64]) -> f64 {
         let marked = |values: &[f64], part| values.iter().map(|&value| (value, part)).collect::<Vec<_>>();
         let sorted = sorted([marked(left, Part::Active), marked(right, Part::Reference)].concat());

@@ -1,7 +1,7 @@
 //! The two rank tests: are the active values the largest, or the smallest?
 //!
-//! Takes a series and the sizes of its windows; gives the proportion of arrangements with a smaller or a greater rank sum
-//! of the active values. Must not know what the values are.
+//! Takes a series and the sizes of its windows; gives the proportion of arrangements with a smaller or a greater rank
+//! sum of the active values. Must not know what the values are.
 
 use super::arrangements::{RandomPermutations, binomial, proportion};
 use super::generator::SplitMix64;

@@ -25,7 +25,8 @@ fn criteria(active_size: usize, seasons: usize, lower: Option<f64>) -> Criteria 
     }
 }
 
-// ---- The worked values ---------------------------------------------------------------------------------------------------
+// ---- The worked values
+// ---------------------------------------------------------------------------------------------------
 
 /// The columns: magnitude, fence with 10 alone, fence with 2 and 10, highrank, lowrank, diff, cdf, ks.
 #[track_caller]
@@ -75,7 +76,8 @@ fn zeros_are_as_worked_out() {
     gives(&series, 1, 4, [1.0, 0.064_988_132_495_679_3, 1.0, 0.6, 0.0, 0.1, 1.0, 0.2]);
 }
 
-// ---- Where a test does not apply -----------------------------------------------------------------------------------------
+// ---- Where a test does not apply
+// -----------------------------------------------------------------------------------------
 
 fn applying(series: &[f64], active_size: usize, seasons: usize) -> String {
     let found = evaluate(series, &criteria(active_size, seasons, None), 1);
@@ -112,7 +114,8 @@ fn tests_that_were_not_requested_give_nothing() {
     assert_eq!(given, [Method::Ks], "fence has no bound");
 }
 
-// ---- Drawn against counted -----------------------------------------------------------------------------------------------
+// ---- Drawn against counted
+// -----------------------------------------------------------------------------------------------
 
 /// The error of a share among `count` draws is within five of its standard deviations: one in a million draws is not.
 #[track_caller]
@@ -182,7 +185,8 @@ fn long_series_are_drawn_with_their_seed() {
     assert!((2..50).any(|seed| of(seed) != of(1)));
 }
 
-// ---- For any series ------------------------------------------------------------------------------------------------------
+// ---- For any series
+// ------------------------------------------------------------------------------------------------------
 
 fn value() -> impl Strategy<Value = f64> {
     let extremes = vec![0.0, -0.0, 5e-324, 1e-300, 1.0, 1e300, f64::MAX, f64::MIN, -1.0];

@@ -2,8 +2,8 @@
 //!
 //! Takes rows and the watermark; gives detections and the highest probabilities. Must not know how a test works.
 //!
-//! The bytes of a row count in the transfer interval of its last packet. A row of a later interval than packet time is kept
-//! until then. If too many are kept, its bytes count in the open interval.
+//! The bytes of a row count in the transfer interval of its last packet. A row of a later interval than packet time is
+//! kept until then. If too many are kept, its bytes count in the open interval.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

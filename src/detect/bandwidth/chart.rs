@@ -19,8 +19,8 @@ const MAXIMUM_TALKERS: usize = 1_000;
 /// The most destinations of each source.
 const MAXIMUM_DESTINATIONS: usize = 256;
 
-/// A cell of pairs is as long as this many cells of sources, but at most a tenth of a window. Pairs are many, so they get
-/// coarser cells.
+/// A cell of pairs is as long as this many cells of sources, but at most a tenth of a window. Pairs are many, so they
+/// get coarser cells.
 const COARSENESS: u32 = 10;
 
 pub(super) fn pairs(config: &Config, interval: Duration, newcomer_bytes: u64, seeds: Seeds) -> Window<Pair> {

@@ -36,8 +36,8 @@ pub struct NetworkLimit {
     pub interval: Option<Duration>,
     /// The name of the rule; none for the general one's.
     pub rule: Option<String>,
-    /// True if the limit is for the sum of all its addresses, which then have no limit of their own. Addresses of a more
-    /// specific network do not belong to it.
+    /// True if the limit is for the sum of all its addresses, which then have no limit of their own. Addresses of a
+    /// more specific network do not belong to it.
     pub total: bool,
 }
 

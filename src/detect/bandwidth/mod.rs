@@ -2,9 +2,10 @@
 //!
 //! Takes rows and packet time; gives [`Detection`]s. Must not know alerts.
 //!
-//! The IP bytes of all packets count, of every protocol and direction. A rule holds at the end of a time cell if the cells of
-//! one window have more bytes than its limit ([`Window`]). A window consists of whole cells. So if a rule holds, some window
-//! of that length has too many bytes; and if a window that is one cell shorter has too many, the rule holds.
+//! The IP bytes of all packets count, of every protocol and direction. A rule holds at the end of a time cell if the
+//! cells of one window have more bytes than its limit ([`Window`]). A window consists of whole cells. So if a rule
+//! holds, some window of that length has too many bytes; and if a window that is one cell shorter has too many, the
+//! rule holds.
 //!
 //! An address belongs only to the most specific network that contains it.
 
@@ -72,8 +73,8 @@ pub struct Bandwidth {
 }
 
 impl Bandwidth {
-    /// An empty detector. `seeds` prevent senders from choosing addresses whose hashes collide. Results depend on the seeds only
-    /// when a table is full. A configuration that fails [`Config::validate`] is harmless.
+    /// An empty detector. `seeds` prevent senders from choosing addresses whose hashes collide. Results depend on the
+    /// seeds only when a table is full. A configuration that fails [`Config::validate`] is harmless.
     pub fn new(config: &Config, seeds: impl Into<Seeds>) -> Self {
         let seeds = seeds.into();
         let intervals = config.intervals();
@@ -171,7 +172,8 @@ impl Bandwidth {
         found
     }
 
-    /// Empties all windows, because the clock was set to `to`. A subject over its limit counts as near it for one window.
+    /// Empties all windows, because the clock was set to `to`. A subject over its limit counts as near it for one
+    /// window.
     pub fn restart(&mut self, to: Timestamp) {
         for scope in &mut self.scopes {
             scope.sources.restart(to);

@@ -9,8 +9,8 @@ use super::{Detection, Pair, Subject, Window};
 use crate::detect::{Level, MAXIMUM_TARGETS, Target};
 use crate::tables::top::{heaviest_first, top_n};
 
-/// Writes the peers with the most bytes into detections, from the position `from` on. Only detections whose rule has just
-/// become true get them: an alert keeps the first targets of its episode.
+/// Writes the peers with the most bytes into detections, from the position `from` on. Only detections whose rule has
+/// just become true get them: an alert keeps the first targets of its episode.
 pub(super) fn name(found: &mut [Detection], from: usize, pairs: &Window<Pair>) {
     let is_new = |found: &&mut Detection| found.level == Level::Over && found.since == found.at;
     let mut new: Vec<&mut Detection> = found[from..].iter_mut().filter(is_new).collect();

@@ -1,4 +1,4 @@
-//! Metric families of detection and of alerts. Takes a report; gives samples. Must not know how detections come about.
+//! Metric families of detection and of alerts. Takes a report; gives samples. Must not know the detectors.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

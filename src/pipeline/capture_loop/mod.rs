@@ -1,5 +1,5 @@
-//! The capture loop: counts the frames of one interface, for as long as the plan has the interface. Takes the plan and an
-//! interface; gives full intervals. Must not know the ledger, nor detection.
+//! The capture loop: counts the frames of one interface, for as long as the plan has the interface. Takes the plan and
+//! an interface; gives full intervals. Must not know the ledger, nor detection.
 //!
 //! The hot path begins here: [`count_frame`] runs for every frame.
 
@@ -35,8 +35,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Interval at which a waiting thread checks its control block.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Decodes a frame and counts it. With `origins`, an outgoing frame that came in by a captured interface does not count: it
-/// was counted there.
+/// Decodes a frame and counts it. With `origins`, an outgoing frame that came in by a captured interface does not
+/// count: it was counted there.
 #[inline(always)]
 pub fn count_frame(decoder: &Decoder, origins: Option<&Origins>, frame: &Frame<'_>, interval: &mut Interval) {
     decoder.decode_for(frame, FrameCounter { decoder, origins, frame, interval });
@@ -99,7 +99,7 @@ pub(super) struct CaptureLoop {
 /// An open handle and its state.
 pub(super) struct Session {
     pub live: Live,
-    /// Dropped after the handle, because it stands behind it; so is the membership.
+    /// Dropped after the handle, because its field comes later; so is the membership.
     pub ring: Ring,
     membership: Membership,
     pub decoder: Decoder,
@@ -161,8 +161,8 @@ impl CaptureLoop {
         }
     }
 
-    /// Logs why the interface cannot be opened, each reason once while it lasts. With `all` it logs at the second failure: an
-    /// interface that has just been deleted fails once.
+    /// Logs why the interface cannot be opened, each reason once while it lasts. With `all` it logs at the second
+    /// failure: an interface that has just been deleted fails once.
     fn log_refused(&mut self, error: &Error) {
         let reason = error.to_string();
         let times = match &self.refused {
@@ -248,8 +248,8 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// Waits up to `wait` for frames and counts them. If none come, packet time goes on by the clock: within the read timeout
-    /// the kernel hands over every frame that it has.
+    /// Waits up to `wait` for frames and counts them. If none come, packet time goes on by the clock: within the read
+    /// timeout the kernel hands over every frame that it has.
     fn poll(&mut self, session: &mut Session, wait: Duration) -> Result<(), Error> {
         let clock = Timestamp::from(SystemTime::now());
         let Session { live, decoder, plan, .. } = session;
@@ -270,8 +270,8 @@ impl CaptureLoop {
         now.is_some() && now != session.index.as_ref()
     }
 
-    /// Continues under the name that the interface has in `plan`. The handle stays open, so a rename loses and doubles no
-    /// frame: frames that were read before count under the old name, all others under the new one.
+    /// Continues under the name that the interface has in `plan`. The handle stays open, so a rename loses and doubles
+    /// no frame: frames that were read before count under the old name, all others under the new one.
     fn follow_name(&mut self, session: &mut Session, plan: &Plan) -> Result<(), Error> {
         let Some(name) = plan.captures.get(&self.number).filter(|name| **name != self.interface) else { return Ok(()) };
         self.record(session)?;
@@ -312,8 +312,8 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// Adds the kernel's counters. All workers of an interface read the same count of its own drops, so only the first one
-    /// reports it.
+    /// Adds the kernel's counters. All workers of an interface read the same count of its own drops, so only the first
+    /// one reports it.
     pub(super) fn add_counted(&mut self, session: &mut Session, mut since: Statistics) {
         if self.worker > 0 {
             since.dropped_by_interface = 0;

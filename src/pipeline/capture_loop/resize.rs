@@ -1,5 +1,5 @@
-//! Replaces a handle by one with a smaller ring while its interface is captured. Takes an open session and the plan's size
-//! of a ring; gives the session a new handle. Must not know how that size is computed.
+//! Replaces a handle by one with a smaller ring while its interface is captured. Takes an open session and the plan's
+//! size of a ring; gives the session a new handle. Must not know how that size is computed.
 //!
 //! The new handle is opened sealed beside the old one, with its filter compiled. Then the old one is sealed and the
 //! new one unsealed: two system calls, and frames between them are missed. The frames left in the old ring are read
@@ -25,8 +25,8 @@ pub(super) struct Resizing {
 }
 
 impl CaptureLoop {
-    /// Replaces the handle if its ring is larger than in the plan. False if the session must end instead: the handles of
-    /// several workers share the packets of their interface, so that one handle cannot be replaced alone.
+    /// Replaces the handle if its ring is larger than in the plan. False if the session must end instead: the handles
+    /// of several workers share the packets of their interface, so that one handle cannot be replaced alone.
     pub(super) fn resize(&mut self, session: &mut Session) -> Result<bool, Error> {
         if session.ring.bytes() <= session.plan.ring_bytes {
             return Ok(true);

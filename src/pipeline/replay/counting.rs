@@ -1,5 +1,5 @@
-//! Counts the frames of files, in this thread or in several workers, with the same result. Takes frames; gives the ledger
-//! and its observer. Must not know the formats of files.
+//! Counts the frames of files, in this thread or in several workers, with the same result. Takes frames; gives the
+//! ledger and its observer. Must not know the formats of files.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -66,8 +66,8 @@ impl<F: ClockObserver + Send + 'static> Counting<F> {
         }
     }
 
-    /// Hands the interval over if that is due. Called after every [`super::frames::FRAMES_AT_ONCE`] frames, and at the end
-    /// of a file.
+    /// Hands the interval over if that is due. Called after every [`super::frames::FRAMES_AT_ONCE`] frames, and at the
+    /// end of a file.
     pub(super) fn check_fill(&mut self, name: &Arc<str>, is_last: bool) -> Result<(), Error> {
         match self {
             Self::SingleThread(single) => {

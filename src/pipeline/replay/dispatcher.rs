@@ -1,11 +1,11 @@
 //! The reading thread of a replay with several workers: decodes frames and sends each packet to a worker.
 //!
-//! Takes frames; gives batches of packets to the workers, all packets of a conversation to the same one. Must not know how
-//! workers count.
+//! Takes frames; gives batches of packets to the workers, all packets of a conversation to the same one. Must not know
+//! how workers count.
 //!
-//! Packets are sent rather than frames, because decoding a frame costs less than copying it. The intervals of all workers
-//! end at the same frame, where the interval of a single thread would end. Their rows are merged in the order of the frames
-//! that made them. So the result does not depend on the number of workers.
+//! Packets are sent rather than frames, because decoding a frame costs less than copying it. The intervals of all
+//! workers end at the same frame, where the interval of a single thread would end. Their rows are merged in the order
+//! of the frames that made them. So the result does not depend on the number of workers.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -24,8 +24,8 @@ use crate::pipeline::cells::Cells;
 use crate::pipeline::clock::ClockObserver;
 use crate::pipeline::threads::spawn;
 
-/// Number of batches of each worker: the one that is filled, and those on their way to the worker and back. It bounds the
-/// frames that wait to be counted.
+/// Number of batches of each worker: the one that is filled, and those on their way to the worker and back. It bounds
+/// the frames that wait to be counted.
 const BATCHES: usize = CHECKS_BEHIND + 2;
 
 pub(super) struct Dispatcher<F: ClockObserver> {
@@ -62,8 +62,8 @@ impl<F: ClockObserver + Send + 'static> Dispatcher<F> {
         Ok(Self { workers, cells, span, unreported, interval: 0, frames: 0, collector_messages, collector })
     }
 
-    /// Decodes a frame of the file `name` and puts it into the batch of its worker; a frame that is not IP goes to the first
-    /// worker. The refusal that an ICMP error reports goes to the worker of the quoted conversation.
+    /// Decodes a frame of the file `name` and puts it into the batch of its worker; a frame that is not IP goes to the
+    /// first worker. The refusal that an ICMP error reports goes to the worker of the quoted conversation.
     #[inline]
     pub(super) fn dispatch(&mut self, name: &Arc<str>, decoder: &Decoder, frame: &Frame<'_>) -> Result<(), Error> {
         if !self.cells.contain(frame.time) {

@@ -1,5 +1,5 @@
-//! Counting and detection from capture files, on packet time: deterministic, and nothing overflows an interval. Takes capture
-//! files; gives accounts and detection. Must not know outputs.
+//! Counting and detection from capture files, on packet time: deterministic, and nothing overflows an interval. Takes
+//! capture files; gives accounts and detection. Must not know outputs.
 
 mod counting;
 mod decoders;
@@ -30,8 +30,8 @@ pub struct Replay<F: ClockObserver> {
 }
 
 impl<F: ClockObserver + Send + 'static> Replay<F> {
-    /// Starts with an empty `ledger`, and as many `workers` beside this thread if they are more than one. `observer` sees
-    /// all that is merged and packet time, always the same however many workers there are. `seed` as for
+    /// Starts with an empty `ledger`, and as many `workers` beside this thread if they are more than one. `observer`
+    /// sees all that is merged and packet time, always the same however many workers there are. `seed` as for
     /// [`crate::account::interval::Interval::new`].
     ///
     /// # Errors
@@ -56,8 +56,8 @@ impl<F: ClockObserver + Send + 'static> Replay<F> {
         Ok(Self { counting })
     }
 
-    /// Counts every frame of the file at `path` that `filter` lets through. `on_progress` is called often, also while
-    /// the file has nothing more to give yet, and may break off.
+    /// Counts every frame of the file at `path` that passes `filter`. `on_progress` is called often, also while no more
+    /// of the file is there yet, and may stop the reading.
     ///
     /// # Errors
     /// When the file cannot be opened or read. Frames before a fault are counted.

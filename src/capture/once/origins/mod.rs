@@ -34,8 +34,8 @@ impl Origins {
         Self::of_prefixes_up_to(network, captured, u8::MAX)
     }
 
-    /// As [`Origins::new`], but without routes whose prefix is longer than `longest` bits: their addresses count like the
-    /// network around them. This host's own addresses are never left out.
+    /// As [`Origins::new`], but without routes whose prefix is longer than `longest` bits: their addresses count like
+    /// the network around them. This host's own addresses are never left out.
     pub(super) fn of_prefixes_up_to(network: &Network, captured: &[u32], longest: u8) -> Self {
         let shown = network.shown_by(captured);
         let table = |version| Regions::new(version, &entries(network, &shown, version, longest));
@@ -87,8 +87,8 @@ fn network_of(version: IpVersion, prefix: Prefix) -> IpNet {
     }
 }
 
-/// The prefixes of one IP version in order, each with true if its sources came in by a captured interface. The kernel asks the
-/// local table first, so a prefix in a local network is local, whatever the main table says.
+/// The prefixes of one IP version in order, each with true if its sources came in by a captured interface. The kernel
+/// asks the local table first, so a prefix in a local network is local, whatever the main table says.
 fn entries(network: &Network, shown: &BTreeSet<u32>, version: IpVersion, longest: u8) -> Vec<(Prefix, bool)> {
     let is_version = |network: &IpNet| matches!(network, IpNet::V4(_)) == (version == IpVersion::V4);
     let local: Vec<Prefix> = local_networks(network).filter(is_version).map(Prefix::new).collect();

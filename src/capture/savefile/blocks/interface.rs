@@ -1,5 +1,5 @@
-//! The interfaces of a pcapng section, with link type, snap length and clock; and the faults that a file can have. Takes the
-//! body of a block; gives an interface, and the times of its packets. Must not know the blocks of packets.
+//! The interfaces of a pcapng section, with link type, snap length and clock; and the faults that a file can have.
+//! Takes the body of a block; gives an interface, and the times of its packets. Must not know the blocks of packets.
 
 use std::io;
 

@@ -1,8 +1,8 @@
-//! Reads pcapng files (<https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-02.html>). Takes bytes; gives frames with the
-//! link type of their interface. Must not know what the frames contain.
+//! Reads pcapng files (<https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-02.html>). Takes bytes; gives frames
+//! with the link type of their interface. Must not know what the frames contain.
 //!
-//! libpcap refuses files whose interfaces differ in link type or snap length, so the blocks are read here. Blocks without a
-//! packet are skipped, and of the options only the clock of an interface is read.
+//! libpcap refuses files whose interfaces differ in link type or snap length, so the blocks are read here. Blocks
+//! without a packet are skipped, and of the options only the clock of an interface is read.
 
 mod interface;
 
@@ -72,7 +72,8 @@ impl Blocks {
         }
     }
 
-    /// Reads up to the first packet, or to the end. Gives the link types of the interfaces that are described before it.
+    /// Reads up to the first packet, or to the end. Gives the link types of the interfaces that are described before
+    /// it.
     pub(super) fn link_types(&mut self) -> Result<Vec<LinkType>, Fault> {
         loop {
             match self.block()? {

@@ -1,5 +1,5 @@
-//! A filter for frames of files: libpcap compiles it for each link type, and it runs here. Takes a text of pcap-filter(7) and
-//! frames; tells which frames pass. Must not know where the frames come from.
+//! A filter for frames of files: libpcap compiles it for each link type, and it runs here. Takes a text of
+//! pcap-filter(7) and frames; tells which frames pass. Must not know where the frames come from.
 //!
 //! libpcap itself runs filters only on files that it reads.
 
@@ -78,8 +78,8 @@ struct Machine<'a> {
     memory: [u32; 16],
 }
 
-/// Runs the program; true if it accepts the packet. As in the kernel, a load past the captured bytes and a division by zero
-/// reject the packet. The program ends, because jumps only go forward.
+/// Runs the program; true if it accepts the packet. As in the kernel, a load past the captured bytes and a division by
+/// zero reject the packet. The program ends, because jumps only go forward.
 fn run(program: &[sock_filter], packet: &[u8], wire_bytes: u32) -> bool {
     let mut machine = Machine { packet, wire_bytes, accumulator: 0, index: 0, memory: [0; 16] };
     let mut at = 0_usize;

@@ -6,13 +6,14 @@
 //! and the pairs are due for judgement; [`Pairs::evaluate`] judges a part of them in each tick. The choice of pairs is
 //! made at the end of an interval, by counted bytes alone. Neither the order of arrival nor the tick changes it.
 //!
-//! The series of a pair starts at its first interval with bytes. A later interval without bytes is a 0. The pair leaves when
-//! all values of its series are 0. At the limit:
+//! The series of a pair starts at its first interval with bytes. A later interval without bytes is a 0. The pair leaves
+//! when all values of its series are 0. At the limit:
 //!
-//! - new pairs are sampled by their rank, a hash: a pair is admitted if its rank is below a bound, which is halved each time
-//!   that the table is full. So the order of arrival does not change the sample. The bytes of the others count as left out;
-//! - at the end of an interval in which a pair was not admitted, a fifth of the pairs is evicted: those with the fewest bytes
-//!   in their series. So the pairs of a flood of spoofed sources, each seen once, leave before long-lived pairs.
+//! - new pairs are sampled by their rank, a hash: a pair is admitted if its rank is below a bound, which is halved each
+//!   time that the table is full. So the order of arrival does not change the sample. The bytes of the others count as
+//!   left out;
+//! - at the end of an interval in which a pair was not admitted, a fifth of the pairs is evicted: those with the fewest
+//!   bytes in their series. So the pairs of a flood of spoofed sources, each seen once, leave before long-lived pairs.
 //!
 //! Memory: some 400 bytes for a pair with ten values, 150 of them for the copy that is being judged.
 
@@ -34,8 +35,8 @@ use crate::tables::sampling::Sampling;
 use round::Round;
 use table::PairTable;
 
-/// The bit of a hint that marks a pair as not admitted. The bits below have the number of the interval, because the pair may
-/// be admitted in a later one.
+/// The bit of a hint that marks a pair as not admitted. The bits below have the number of the interval, because the
+/// pair may be admitted in a later one.
 const LEFT_OUT: u32 = 1 << 31;
 
 /// The part of the pairs that stays after an eviction.
@@ -228,8 +229,8 @@ impl Pairs {
         self.left_out = if next == NOWHERE { LEFT_OUT } else { next };
     }
 
-    /// Adds a new pair. If the table is full, the bound is lowered, and new pairs with ranks above it are removed. A rank below
-    /// the final bound was below all earlier bounds, so no byte of an admitted pair is missing.
+    /// Adds a new pair. If the table is full, the bound is lowered, and new pairs with ranks above it are removed. A
+    /// rank below the final bound was below all earlier bounds, so no byte of an admitted pair is missing.
     #[inline(never)]
     fn admit(&mut self, rank: u64, pair: Pair, bytes: u64) {
         self.newcomers.push((rank, pair));

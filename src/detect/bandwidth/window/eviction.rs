@@ -1,7 +1,7 @@
 //! Admission and eviction of a window.
 //!
-//! Takes new subjects and the current cell; gives positions, and evicts other subjects for them. Must not know the limits of
-//! rules.
+//! Takes new subjects and the current cell; gives positions, and evicts other subjects for them. Must not know the
+//! limits of rules.
 
 use std::hash::Hash;
 
@@ -93,7 +93,8 @@ impl<K: Copy + Eq + Hash> Window<K> {
         self.newcomer_weights.clear();
     }
 
-    /// Frees entries and cells: removes subjects without bytes, then the lightest ones, but not `spared` and watched ones.
+    /// Frees entries and cells: removes subjects without bytes, then the lightest ones, but not `spared` and watched
+    /// ones.
     pub(super) fn evict_lightest(&mut self, spared: Option<u32>) {
         if self.exhausted.is_some() && self.exhausted == self.judged {
             return;

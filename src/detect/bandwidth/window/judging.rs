@@ -12,8 +12,8 @@ use crate::tables::lookup::Lookup;
 use crate::time_grid::Cell;
 
 impl<K: Copy + Eq + Hash> Window<K> {
-    /// Judges every cell that has ended at `watermark`. Reports a subject at each cell while it is over its limit, and then until
-    /// it was [`Level::Under`] once. Cells come in order; the subjects of one cell come in any order.
+    /// Judges every cell that has ended at `watermark`. Reports a subject at each cell while it is over its limit, and
+    /// then until it was [`Level::Under`] once. Cells come in order; the subjects of one cell come in any order.
     pub fn advance(&mut self, watermark: Timestamp, mut report: impl FnMut(WindowReading<K>)) {
         let target = self.grid.cell(watermark).back(1);
         let Some(judged) = self.judged.filter(|judged| target > *judged) else { return };
@@ -109,8 +109,8 @@ impl<K: Copy + Eq + Hash> Window<K> {
         [first, if is_own_last { whole(Some(own)) } else { whole(listed().last()) }]
     }
 
-    /// Empties the window, because the clock was set to `to`. Subjects over their limit stay watched, as near it until a whole
-    /// window is known.
+    /// Empties the window, because the clock was set to `to`. Subjects over their limit stay watched, as near it until
+    /// a whole window is known.
     pub fn restart(&mut self, to: Timestamp) {
         let kept: Vec<(K, u16, Cell)> = self
             .watched

@@ -2,9 +2,9 @@
 //!
 //! Takes keys, times and bytes; gives the sums of subjects over their limits. Must not know what keys or limits mean.
 //!
-//! A subject has cells only for times at which it has bytes. Its current cell is part of its entry; earlier cells lie in a
-//! pool that all subjects share. A subject is watched, and judged at every cell, only while the sum of all its kept bytes is
-//! above its limit: no window of another subject can be above its limit.
+//! A subject has cells only for times at which it has bytes. Its current cell is part of its entry; earlier cells lie
+//! in a pool that all subjects share. A subject is watched, and judged at every cell, only while the sum of all its
+//! kept bytes is above its limit: no window of another subject can be above its limit.
 //!
 //! Rows may be any number of cells ahead of the watermark, in any order. A late row counts in the first open cell.
 
@@ -37,8 +37,8 @@ pub struct WindowBounds {
     pub subjects: usize,
     /// The most cells of all subjects, besides the current one of each. When none is free, the lightest subjects leave.
     pub cells: usize,
-    /// When the table is nearly full, a new subject gets an entry only after this many bytes. Its sum lacks these bytes, so it
-    /// is never too high.
+    /// When the table is nearly full, a new subject gets an entry only after this many bytes. Its sum lacks these
+    /// bytes, so it is never too high.
     pub newcomer_bytes: u64,
 }
 
@@ -70,8 +70,8 @@ pub struct WindowReading<K> {
     /// The last cell of the window with bytes; likewise.
     pub last: Cell,
     pub bytes: u64,
-    /// The level of the bytes under the limit of the class. [`Level::Near`] instead of `Under` while less than a whole window
-    /// is known.
+    /// The level of the bytes under the limit of the class. [`Level::Near`] instead of `Under` while less than a whole
+    /// window is known.
     pub level: Level,
 }
 
@@ -119,8 +119,8 @@ struct WatchedSubject {
     since: Option<Cell>,
 }
 
-/// The time cell of the last row, with both ends, so that a row of the same cell needs no division. Valid until cells are
-/// judged.
+/// The time cell of the last row, with both ends, so that a row of the same cell needs no division. Valid until cells
+/// are judged.
 #[derive(Debug, Clone, Copy)]
 struct OpenCell {
     start: Timestamp,
@@ -209,8 +209,8 @@ impl<K: Copy + Eq + Hash> Window<K> {
         self.grid.length().saturating_mul(self.cells)
     }
 
-    /// Adds bytes of `time` to the sum of a subject; false if the subject gets no entry. The class of a subject is that of its
-    /// first bytes.
+    /// Adds bytes of `time` to the sum of a subject; false if the subject gets no entry. The class of a subject is that
+    /// of its first bytes.
     ///
     /// Always inlined, so that a key that was just built stays in registers.
     #[inline(always)]
@@ -218,7 +218,8 @@ impl<K: Copy + Eq + Hash> Window<K> {
         self.add_at(&mut { NOWHERE }, lookup, class, time, bytes)
     }
 
-    /// As [`Window::add`], for a subject that was last found at the position `hint`, which may be stale. Updates `hint`.
+    /// As [`Window::add`], for a subject that was last found at the position `hint`, which may be stale. Updates
+    /// `hint`.
     #[inline(always)]
     pub(crate) fn add_at(
         &mut self,

@@ -2,7 +2,8 @@
 //!
 //! Takes lists, cells and bytes; gives sums. Must not know the subjects.
 
-/// The low bits of the number of a cell. The cells of one pool are so near to each other that these bits give their order.
+/// The low bits of the number of a cell. The cells of one pool are so near to each other that these bits give their
+/// order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LowCell(pub(super) u32);
 
