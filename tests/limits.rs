@@ -56,7 +56,7 @@ const LIMITS: &[Limit] = &[
         Counted(&["trafficmonitor_scrapes_untracked_total"]),
         &[
             "account/delivery/mod.rs MAXIMUM_SCRAPERS",
-            "account/delivery/mod.rs MAXIMUM_FLIGHTS",
+            "account/delivery/mod.rs MAXIMUM_UNDER_WAY",
             "account/delivery/mod.rs KEPT_INTERVALS",
         ],
     ),
