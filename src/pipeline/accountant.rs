@@ -10,7 +10,7 @@ use super::alarms::Alarms;
 use super::clock::ClockObserver as _;
 use super::control::{ControlBlock, Plan};
 use super::handover::{FullInterval, WorkerMessage};
-use super::watchdog::Heart;
+use super::watchdog::Heartbeat;
 use super::watermarks::Watermarks;
 use crate::account::InterfaceId;
 use crate::account::delivery::{Deliveries, Delivery};
@@ -49,17 +49,17 @@ pub(super) struct Accountant<T> {
     pub plan: Arc<Plan>,
     /// The last snapshot that all scrapers had read when pending rows were last examined.
     pub counted_to: Option<u64>,
-    pub heart: Arc<Heart>,
+    pub heartbeat: Arc<Heartbeat>,
 }
 
 impl<T: AlertSink> Accountant<T> {
     /// The body of the thread: until every capture thread has ended. Gives the final accounts.
     pub(super) fn run(mut self) -> Snapshot {
-        let _life = self.heart.life();
+        let _guard = self.heartbeat.running_guard();
         let mut next_refresh = Instant::now();
         let mut next_early = next_refresh;
         loop {
-            self.heart.beat();
+            self.heartbeat.beat();
             let now = Instant::now();
             self.record_scrapes();
             if now >= next_refresh || now >= next_early && self.should_count_pending() || self.is_interface_gone() {

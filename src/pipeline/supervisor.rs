@@ -20,7 +20,7 @@ use super::planner::Planner;
 use super::reading::Readings;
 use super::rings::{self, Rings};
 use super::threads::{Threads, spawn};
-use super::watchdog::{self, Heart};
+use super::watchdog::{self, Heartbeat};
 use super::watermarks::Watermarks;
 use super::{Config, Error, check_workers};
 use crate::account::delivery::Deliveries;
@@ -102,7 +102,7 @@ pub fn tick(config: &Config) -> Duration {
 }
 
 /// Starts all threads; returns when each interface was opened or refused once. `on_open` is called when all are open; a
-/// named interface that is down has to come up first. `on_death` is called when the accountant or the supervisor has
+/// named interface that is down has to come up first. `on_failure` is called when the accountant or the supervisor has
 /// panicked or is stuck; it should end the program.
 ///
 /// # Errors
@@ -110,7 +110,7 @@ pub fn tick(config: &Config) -> Duration {
 pub fn start<T: AlertSink + Send + 'static>(
     setup: Setup<T>,
     on_open: impl Fn() + Send + Sync + 'static,
-    on_death: impl FnOnce() + Send + 'static,
+    on_failure: impl FnOnce() + Send + 'static,
 ) -> Result<Running, Error> {
     check_workers(setup.capture.workers)?;
     let changes = Changes::open().map_err(capture::Error::from)?;
@@ -124,9 +124,9 @@ pub fn start<T: AlertSink + Send + 'static>(
     let mut ledger = setup.ledger;
     ledger.limit_overlap(LONGEST_OVERLAP);
     let grids = setup.alarms.grids();
-    let hearts = [(); 2].map(|()| Arc::new(Heart::default()));
+    let heartbeats = [(); 2].map(|()| Arc::new(Heartbeat::default()));
     let accountant = Accountant {
-        heart: Arc::clone(&hearts[0]),
+        heartbeat: Arc::clone(&heartbeats[0]),
         ledger,
         alarms: setup.alarms,
         watermarks: Watermarks::default(),
@@ -162,10 +162,10 @@ pub fn start<T: AlertSink + Send + 'static>(
         rings,
         readings: Readings::new(Instant::now(), setup.vitals.clone()),
         unstarted: None,
-        heart: Arc::clone(&hearts[1]),
+        heartbeat: Arc::clone(&heartbeats[1]),
     };
     let supervisor = start_capturing(supervisor, Box::new(on_open))?;
-    watchdog::start(hearts, &control, setup.vitals, on_death)?;
+    watchdog::start(heartbeats, &control, setup.vitals, on_failure)?;
     Ok(Running { control, supervisor, accountant })
 }
 
@@ -209,15 +209,15 @@ struct Supervisor {
     readings: Readings,
     /// The last error when a capture thread was started.
     unstarted: Option<String>,
-    heart: Arc<Heart>,
+    heartbeat: Arc<Heartbeat>,
 }
 
 impl Supervisor {
     /// The body of the thread: replaces the plan when the network changes, until the program stops.
     fn run(mut self) {
-        let _life = self.heart.life();
+        let _guard = self.heartbeat.running_guard();
         while !self.control.is_stopping() {
-            self.heart.beat();
+            self.heartbeat.beat();
             self.wait_for_changes();
             if self.readings.is_due(Instant::now()) {
                 self.follow();
