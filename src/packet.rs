@@ -1,4 +1,4 @@
-//! The vocabulary: capture hands [`Frame`]s to decode, and decode hands on [`Packet`]s.
+//! The data types that all rooms share: [`Frame`]s, which capture gives, and [`Packet`]s, which decode makes of them.
 //!
 //! Must not know the sources of frames, nor the tables.
 
@@ -89,7 +89,7 @@ pub struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// A frame from the parts of a libpcap header. Captured bytes past the wire length do not exist.
+    /// A frame from the parts of a libpcap header. `captured` is cut to the wire length.
     #[inline]
     pub fn new(time: Timestamp, captured: &'a [u8], wire_bytes: u32) -> Self {
         let kept = captured.len().min(wire_bytes as usize);
@@ -102,14 +102,14 @@ impl<'a> Frame<'a> {
 pub enum Addresses {
     /// An IPv4 packet's.
     V4 {
-        /// The address that the packet says it comes from.
+        /// The source address, which may be spoofed.
         source: Ipv4Addr,
         /// The address that it goes to.
         destination: Ipv4Addr,
     },
     /// An IPv6 packet's.
     V6 {
-        /// The address that the packet says it comes from.
+        /// The source address, which may be spoofed.
         source: Ipv6Addr,
         /// The address that it goes to.
         destination: Ipv6Addr,
@@ -117,7 +117,7 @@ pub enum Addresses {
 }
 
 impl Addresses {
-    /// The address that the packet says it comes from.
+    /// The source address, which may be spoofed.
     pub fn source(&self) -> IpAddr {
         match *self {
             Self::V4 { source, .. } => IpAddr::V4(source),
@@ -214,9 +214,9 @@ pub struct Packet {
     pub addresses: Addresses,
     /// The protocol above IP.
     pub protocol: Protocol,
-    /// The TCP or UDP source port; 0 where there is none (another protocol, a later fragment, cut off).
+    /// The TCP or UDP source port; 0 if there is none (another protocol, a later fragment, cut off).
     pub source_port: u16,
-    /// The TCP or UDP destination port; 0 where there is none.
+    /// The TCP or UDP destination port; 0 if there is none.
     pub destination_port: u16,
     /// The TCP flags; none where the packet is not TCP or they were not captured.
     pub tcp_flags: TcpFlags,
@@ -224,9 +224,10 @@ pub struct Packet {
     pub has_payload: bool,
     /// The ICMP or ICMPv6 type, where the protocol is one of these and its first byte was captured.
     pub icmp_type: Option<u8>,
-    /// The packet was on its way out of an interface; only cooked link headers say so, elsewhere false.
+    /// True if this host sent the frame. Only cooked link headers tell; with others it is false.
     pub outgoing: bool,
-    /// Octets from the IP header to the end of the packet, as far as they were on the wire (RFC 7011 octetDeltaCount).
+    /// Octets from the IP header to the end of the packet, but no more than were on the wire (RFC 7011
+    /// octetDeltaCount).
     pub bytes: u32,
 }
 
@@ -268,7 +269,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Nanoseconds that are written as seconds, with all their digits and no more: `1700000012.5`, `-0.000000001`, `170`.
+/// Nanoseconds, written as seconds without trailing zeros: `1700000012.5`, `-0.000000001`, `170`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seconds(pub i128);
 

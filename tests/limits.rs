@@ -56,14 +56,14 @@ const LIMITS: &[Limit] = &[
         Counted(&["trafficmonitor_scrapes_untracked_total"]),
         &[
             "account/delivery/mod.rs MAXIMUM_SCRAPERS",
-            "account/delivery/mod.rs MAXIMUM_FLIGHTS",
+            "account/delivery/mod.rs MAXIMUM_UNDER_WAY",
             "account/delivery/mod.rs KEPT_INTERVALS",
         ],
     ),
     Limit(
         "reports of scrapes",
         Counted(&["trafficmonitor_queue_dropped_total{queue=\"scrapes\"}"]),
-        &["http/scrape.rs WAITING_REPORTS"],
+        &["http/scrape.rs MAXIMUM_REPORTS"],
     ),
     Limit(
         "first scrapes broken off",
@@ -89,7 +89,7 @@ const LIMITS: &[Limit] = &[
     Limit(
         "alert lines that wait",
         Counted(&["trafficmonitor_queue_dropped_total{queue=\"alerts\"}"]),
-        &["app/output/mod.rs WAITING_LINES", "app/output/mod.rs WAITING_BYTES"],
+        &["app/output/mod.rs MAXIMUM_LINES", "app/output/mod.rs MAXIMUM_BYTES"],
     ),
     Limit("log lines that wait", Counted(&["trafficmonitor_queue_dropped_total{queue=\"log\"}"]), &[]),
     Limit(
@@ -219,7 +219,7 @@ const LIMITS: &[Limit] = &[
     Limit(
         "expositions and lists of sources under way",
         Counted(&["trafficmonitor_http_scrapes_refused_total"]),
-        &["http/pages.rs MAXIMUM_RENDERINGS", "http/body.rs WAITING_CHUNKS"],
+        &["http/pages.rs MAXIMUM_RENDERINGS", "http/body.rs MAXIMUM_CHUNKS"],
     ),
 ];
 
@@ -244,7 +244,7 @@ const OTHERS: &[&str] = &[
     "decode/ethernet.rs MAXIMUM_LENGTH",
     "detect/anomaly/config.rs LARGEST_CAPACITY",
     "detect/anomaly/config.rs MOST_PAIRS",
-    "detect/anomaly/config.rs MOST_SHUFFLES",
+    "detect/anomaly/config.rs MOST_PERMUTATIONS",
     "detect/bandwidth/mod.rs NEWCOMER_PART_OF_LIMIT",
     "detect/bandwidth/config.rs MAXIMUM_INTERVALS",
     "detect/bandwidth/config.rs MAXIMUM_NETWORKS",
@@ -274,7 +274,7 @@ const CHANNELS: [&str; 8] = [
     "pipeline/supervisor.rs",
 ];
 /// The same offline: batches come back before more are sent.
-const OFFLINE_CHANNELS: [&str; 2] = ["pipeline/replay/dealer.rs", "pipeline/replay/worker.rs"];
+const OFFLINE_CHANNELS: [&str; 2] = ["pipeline/replay/dispatcher.rs", "pipeline/replay/worker.rs"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -31,7 +31,7 @@ pub struct FlowKey {
     pub destination: IpAddr,
     /// The protocol above IP.
     pub protocol: Protocol,
-    /// The port that the keying takes; 0 where there is none.
+    /// The port that the keying takes; 0 if there is none.
     pub port: u16,
     /// True if the packets answer: `port` is then the source's. Only the service keying sets it.
     pub reply: bool,

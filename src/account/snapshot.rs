@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::InterfaceId;
-use super::delivery::Ended;
+use super::delivery::EndedScrapes;
 use super::flow::{Counters, FlowKey, FlowKeying, HostKey, SeriesKey};
 use super::interval::FrameCounters;
 use super::series::OutsideRows;
@@ -135,7 +135,7 @@ impl InterfaceEntry {
 pub struct Capture {
     /// True if it is being captured now.
     pub up: bool,
-    /// Packets that the filter let through, those dropped included.
+    /// Packets that passed the filter, including those that were dropped later.
     pub received: u64,
     /// Packets that the kernel dropped because its ring was full.
     pub dropped_by_kernel: u64,
@@ -203,12 +203,12 @@ pub struct Snapshot {
     pub handover_delays: u64,
     /// Packets and bytes without a row in an interval, because it was full.
     pub overflow: Counters,
-    /// ICMP errors whose mark found no room in an interval.
+    /// ICMP errors whose refusal found no space in an interval.
     pub refusals_lost: u64,
     /// Conversations forgotten because there were too many.
     pub conversations_forgotten: u64,
     /// Scrapes that have ended.
-    pub scrapes: Ended,
+    pub scrapes: EndedScrapes,
     /// Memory in bytes, by part.
     pub memory: Vec<(&'static str, u64)>,
 }

@@ -1,4 +1,4 @@
-//! An alert in a sentence. Takes an alert with its figures; gives one line of text. Must not know its readers.
+//! Explains an alert in a sentence. Takes an alert with its figures; gives one line of text. Must not know its readers.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -13,17 +13,17 @@ use crate::services::protocol_name;
 const FIRST: usize = 3;
 const LAST: usize = 1;
 
-/// The shortest duration that is shown; shorter ones are left out.
+/// The shortest duration that a sentence mentions.
 const SHORTEST: Duration = Duration::from_millis(100);
 
 /// Units of bytes, in steps of 1000.
 const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
 
 impl Alert {
-    /// One line for people: the source, its activity, the figure, the window, the limit and the targets. Once it has
-    /// resolved: the figures of its peak, and the time from the first to the last packet that counted.
+    /// One sentence: the source, its activity, the figure, the window, the limit and the targets. For a resolved alert,
+    /// the figures of its peak, and the time from the first to the last packet that counted.
     ///
-    /// It consists of numbers, addresses and IANA's protocol names alone, so it needs no escaping.
+    /// The sentence needs no escaping, because it has only numbers, addresses and IANA's protocol names from outside.
     pub fn explain(&self) -> String {
         let found = match self.kind {
             Kind::HostScan => self.scan("hosts"),
@@ -38,8 +38,9 @@ impl Alert {
         }
     }
 
-    /// The time from the first to the last packet that counted, once the alert has resolved, and whether that is known
-    /// only in whole cells. Where it is unknown, as after a step of the clock, the time for which the alert fired.
+    /// The time from the first to the last packet that counted, and true if it is known only in whole time cells; none
+    /// before the alert has resolved. If that time is unknown, as after the clock was set, the time for which the alert
+    /// fired.
     pub fn lasted(&self) -> Option<(Duration, bool)> {
         let end = self.ends_at.filter(|_| self.state == AlertState::Resolved)?;
         Some(match self.span {
@@ -98,7 +99,7 @@ impl Alert {
         let (actor, window, Peak { bytes, limit, .. }) = (Actor(&self.subject), self.window(), self.shown());
         let most = self.figures.first_targets.first().map(|peer| format!(", most of it {towards} {peer}"));
         let most = most.unwrap_or_default();
-        let [bytes, limit] = told_apart(bytes as f64, limit);
+        let [bytes, limit] = distinguished(bytes as f64, limit);
         format!("{actor} {did} {bytes} {window} (limit {limit}){most}")
     }
 
@@ -201,14 +202,14 @@ impl fmt::Display for ShownDuration {
 const DECIMALS: i32 = 2;
 const MOST_DECIMALS: i32 = 6;
 
-/// A value and its limit, with as many decimals as make them differ.
-fn told_apart(value: f64, limit: f64) -> [String; 2] {
+/// A value and its limit as text, with enough decimals to differ.
+fn distinguished(value: f64, limit: f64) -> [String; 2] {
     let written = |decimals| [value, limit].map(|bytes| ShownBytes(bytes, decimals).to_string());
     let differ = (DECIMALS..MOST_DECIMALS).map(written).find(|[value, limit]| value != limit);
     differ.unwrap_or_else(|| written(MOST_DECIMALS))
 }
 
-/// `999 B`, `1.25 GB`, with so many decimals at most.
+/// `999 B`, `1.25 GB`: bytes, and the most decimals.
 struct ShownBytes(f64, i32);
 
 impl fmt::Display for ShownBytes {
@@ -218,7 +219,7 @@ impl fmt::Display for ShownBytes {
             value /= 1_000.0;
             unit += 1;
         }
-        // Cut, not rounded: a value above a limit must not look equal to it, nor one below as if it were above.
+        // Cut, not rounded: a value below a limit must not look as if it had reached the limit.
         let parts = 10_f64.powi(self.1);
         write!(f, "{} {}", (value * parts).floor() / parts, UNITS[unit])
     }

@@ -1,11 +1,13 @@
-//! Detections → alerts with a life: pending, firing, resolved.
+//! Alerts: pending, firing, resolved. Takes detections and packet time; gives changes of alerts. Must not know
+//! receivers.
 //!
-//! One alert is one episode: a subject has at most one active alert per kind and rule. It fires when the rule has
-//! held for the pending time. It resolves when the figure is clearly below its limit ([`Level::Under`]: hysteresis,
-//! as in a Schmitt trigger) and the alert has fired for the hold. So a source at its limit does not flap. Start and
-//! end are Alertmanager's `startsAt` and `endsAt`; pending is `for` of Prometheus' alerting rules.
+//! One alert is one episode of a subject: a subject has at most one active alert for each kind and rule. The alert
+//! fires when the rule has held for the pending time. It resolves when the figure is clearly below its limit
+//! ([`Level::Under`]) and the alert has fired for the hold. This hysteresis keeps an alert about a source near its
+//! limit from flapping. Start and end are Alertmanager's `startsAt` and `endsAt`; the pending time is `for` of
+//! Prometheus' alerting rules.
 //!
-//! Time is packet time. How often detections are handed over does not matter. Must not know receivers.
+//! All times are packet time. It does not matter in how many calls detections come.
 //!
 //! [`Level::Under`]: crate::detect::Level::Under
 
@@ -34,8 +36,8 @@ pub struct Config {
     pub pending: Duration,
     /// Least time that an alert fires.
     pub hold: Duration,
-    /// Most alerts that are pending or firing. At the limit a new one is counted, and fires later if its rule still
-    /// holds when another has resolved. Existing alerts live on.
+    /// The most alerts that are pending or firing. At the limit a new alert is only counted. It fires later if its rule
+    /// still holds when another alert has resolved. Existing alerts are kept.
     pub max_alerts: usize,
     /// Detections that never become alerts.
     pub exclusions: Vec<Exclusion>,
@@ -55,12 +57,13 @@ impl Default for Config {
     }
 }
 
-/// Detections that do not alert: all given conditions must apply to them.
+/// A description of detections that raise no alert. All given conditions must apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Exclusion {
-    /// The network that the subject is in. Of a pair one of the two is enough; a network must lie in it as a whole.
+    /// The network that contains the subject. For a pair it has to contain one of both addresses, for a network all of
+    /// it.
     pub network: Option<IpNet>,
-    /// A port of the targets. A detection with targets whose ports are all excluded for it does not alert.
+    /// A port of targets. A detection is excluded if the ports of all its targets are excluded for it.
     pub port: Option<u16>,
     /// The kind of detections.
     pub kind: Option<Kind>,
@@ -94,7 +97,7 @@ fn holds(network: &IpNet, subject: &Subject) -> bool {
 /// A mistake in a [`Config`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// No alert would fit.
+    /// The limit on alerts is 0.
     #[error("max_alerts is 0: no alert could fire; give a number such as 10000")]
     NoRoom,
     /// An exclusion without any condition.
@@ -129,11 +132,11 @@ impl Config {
 /// The state of an alert in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AlertState {
-    /// The rule holds, not yet for the pending time.
+    /// The rule holds, but not yet for the pending time.
     Pending,
     /// The rule has held for the pending time.
     Firing,
-    /// It is over.
+    /// The episode is over.
     Resolved,
 }
 
@@ -167,7 +170,7 @@ pub struct Peak {
     pub at: Timestamp,
 }
 
-/// An alert, as it stands.
+/// An alert in its present state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alert {
     /// The same in every episode of the same subject, kind and rule.
@@ -236,13 +239,14 @@ pub struct AlertView {
     pub pending: usize,
     /// Most alerts that may be pending or firing.
     pub limit: usize,
-    /// Alerts that fired since the start, by kind and rule; of those that are expected from 0 on.
+    /// Number of alerts that fired since the start, by kind and rule. Configured rules are there from the start, with
+    /// 0.
     pub fired_total: BTreeMap<(Kind, Arc<str>), u64>,
-    /// Readings over their limit without an alert since the start, because too many were active.
+    /// Number of detections over their limit since the start that found no space for an alert.
     pub dropped_total: u64,
-    /// Detections that were excluded since the start, once for each reading.
+    /// Number of detections over their limit since the start that were excluded.
     pub excluded_total: u64,
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -6,7 +6,8 @@ use crate::packet::Protocol;
 
 const WINDOW: i64 = 10;
 
-pub(super) fn alert(kind: Kind, subject: Subject, figures: Figures) -> Alert {
+/// A firing alert whose peak has the same figures.
+pub(crate) fn alert(kind: Kind, subject: Subject, figures: Figures) -> Alert {
     Alert {
         fingerprint: Fingerprint::of(kind, "rule", &subject),
         kind,

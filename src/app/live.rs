@@ -103,8 +103,8 @@ impl Exporter {
     }
 }
 
-/// Raises the soft limit of file descriptors to the hard one; gives the number of descriptors that the process may have, if
-/// that is enough to begin with.
+/// Raises the soft limit of file descriptors to the hard one; gives the number of descriptors that the process may
+/// have, if that is enough to begin with.
 fn raise_descriptor_limit() -> anyhow::Result<u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
@@ -165,7 +165,7 @@ type FileReport = (Report, Result<(), pipeline::Error>);
 /// Publishes the accounts of a file that is still being read.
 struct Meanwhile {
     published: Arc<Published>,
-    /// The site becomes ready with the first accounts, where the input may go on for ever.
+    /// The site to make ready with the first accounts, if the input may never end.
     site: Option<Arc<Site>>,
     refresh: Duration,
     due: Instant,
@@ -269,7 +269,7 @@ fn capture_interfaces(
     Ok(ExporterEnd { status: DONE, summary: closing_line(&running.join()?) })
 }
 
-/// Ends the program when one of its threads is dead, so that a service manager starts it anew.
+/// Ends the program because one of its threads is dead. A service manager then starts it again.
 fn end_dead() {
     super::log::finish(Instant::now() + super::LAST_LINES);
     std::process::exit(i32::from(FAILED));

@@ -1,5 +1,5 @@
-//! The whole: reads the command line, opens, spawns, waits, drains. Takes the arguments and the environment; gives an
-//! exit status. The subcommands stand in files of their own; must not know their work.
+//! The program: reads the command line and runs the task. Takes the arguments and the environment; gives an exit
+//! status. Must not know how a task works: each has a file of its own.
 
 mod live;
 mod log;

@@ -1,4 +1,4 @@
-//! The declarations → clap's command, which reads words and subcommands and prints the help.
+//! The command of clap, which reads words and subcommands and prints the help.
 //!
 //! Takes the options and the subcommands; gives the command. Must not know what an option sets.
 
@@ -39,7 +39,8 @@ the configuration file.
 
 Exit status: 0 success, 1 failure while running, 2 wrong usage or configuration.";
 
-/// The whole command with reserved options, for reading arguments. Its help hides options that the exporter does not use.
+/// The whole command with reserved options, for reading arguments. Its help hides options that the exporter does not
+/// use.
 pub(super) fn reading(libpcap: &str) -> Command {
     let options = all().map(|declaration| (declaration, uses(None, declaration)));
     command(libpcap, options.collect())
@@ -73,8 +74,8 @@ fn bare(name: &'static str, about: &'static str, libpcap: &str) -> Command {
         .disable_version_flag(true)
 }
 
-/// A subcommand with its options and words. Its help shows the options that it uses. Other settings are accepted, so that a
-/// subcommand can be added to any working command line.
+/// A subcommand with its options and words. Its help shows the options that it uses. Other settings are accepted, so
+/// that a subcommand can be added to any working command line.
 fn with_arguments(subcommand: Command, name: &'static str, declarations: &[&'static Declaration]) -> Command {
     let is_used = |declaration: &Declaration| uses(Some(name), declaration);
     let everything = declarations.iter().map(|declaration| argument(declaration).hide(!is_used(declaration)));

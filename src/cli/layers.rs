@@ -1,6 +1,7 @@
-//! Options, words, environment and configuration file → one [`Settings`].
+//! The layers of settings: configuration file, environment, words and options.
 //!
-//! Takes them as they were given; lays them over each other, the options on top. Must not know what a setting does.
+//! Takes them as they were given; merges them into one [`Settings`], in which options override all others. Must not
+//! know what a setting does.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use super::words::RemainingWords;
 use super::{OUTPUT, ReplayOutput, TOP, Top};
 use crate::config::kinds::ValueKind as _;
 use crate::config::kinds::addresses::FILE_NAME;
-use crate::config::kinds::keywords::TRUTH;
+use crate::config::kinds::keywords::BOOLEAN;
 use crate::config::kinds::numbers::WORKERS;
 use crate::config::{Error, Given, Role, Settings, Unavailable, declarations, environment, file};
 
@@ -61,22 +62,22 @@ fn config_file(
     }
     let of_environment = || environment::value_of(variables, options::by_long(options::CONFIG)?);
     let given = of_option.or(word).or_else(of_environment);
-    given.map(|given| FILE_NAME.read(&given)).transpose().map_err(Error::from)
+    given.map(|given| FILE_NAME.parse_given(&given)).transpose().map_err(Error::from)
 }
 
 /// True if the configuration is only to be checked.
 pub(super) fn only_checks(occurrences: &[Occurrence]) -> Result<bool, Error> {
-    truth(last(occurrences, options::CONFIG_CHECK))
+    boolean(last(occurrences, options::CONFIG_CHECK))
 }
 
-fn truth(given: Option<Given>) -> Result<bool, Error> {
-    given.map_or(Ok(false), |given| TRUTH.read(&given).map_err(Error::from))
+fn boolean(given: Option<Given>) -> Result<bool, Error> {
+    given.map_or(Ok(false), |given| BOOLEAN.parse_given(&given).map_err(Error::from))
 }
 
 /// The output of `replay`.
 pub fn output(occurrences: &[Occurrence], replays: bool) -> Result<ReplayOutput, Error> {
     let given = of_replay(occurrences, options::OUTPUT, replays, "add replay FILE or remove the option")?;
-    given.map_or(Ok(ReplayOutput::default()), |given| Ok(OUTPUT.read(&given)?))
+    given.map_or(Ok(ReplayOutput::default()), |given| Ok(OUTPUT.parse_given(&given)?))
 }
 
 /// The number of conversations or flows that `replay` lists; none if that is not given. Refused with an `output` that
@@ -85,7 +86,7 @@ pub fn top(occurrences: &[Occurrence], replays: bool, output: ReplayOutput) -> R
     let advice = "--max-series limits the flows that are exported";
     let Some(given) = of_replay(occurrences, options::TOP, replays, advice)? else { return Ok(None) };
     let problem = match output {
-        ReplayOutput::Table | ReplayOutput::JsonLines | ReplayOutput::Csv => return Ok(Some(TOP.read(&given)?)),
+        ReplayOutput::Table | ReplayOutput::JsonLines | ReplayOutput::Csv => return Ok(Some(TOP.parse_given(&given)?)),
         ReplayOutput::Prometheus => "not available with --output prometheus; use --max-series to limit the flows",
         ReplayOutput::None | ReplayOutput::Alerts => {
             &format!("not available with --output {}, which lists no flows", OUTPUT.word(output))
@@ -96,13 +97,13 @@ pub fn top(occurrences: &[Occurrence], replays: bool, output: ReplayOutput) -> R
 
 /// True if `replay` writes exact numbers in its table. Its other outputs always have them.
 pub fn exact(occurrences: &[Occurrence], replays: bool) -> Result<bool, Error> {
-    truth(of_replay(occurrences, options::BYTES, replays, "metrics are always exact")?)
+    boolean(of_replay(occurrences, options::BYTES, replays, "metrics are always exact")?)
 }
 
 /// The number of threads with which `replay` counts.
 pub fn workers(occurrences: &[Occurrence], replays: bool) -> Result<usize, Error> {
     let given = of_replay(occurrences, options::WORKERS, replays, "for interfaces use --capture.workers")?;
-    given.map_or(Ok(1), |given| Ok(WORKERS.read(&given)?))
+    given.map_or(Ok(1), |given| Ok(WORKERS.parse_given(&given)?))
 }
 
 /// Refuses an option that names a capture file beside `replay`.
@@ -149,9 +150,9 @@ pub(super) fn unavailable_options(occurrences: &[Occurrence]) -> Result<Vec<Unav
     Ok(given)
 }
 
-/// True if the value is one that is accepted; a truth value in any of its spellings.
+/// True if the value is one that is accepted. A boolean is accepted in any of its spellings.
 fn asks_for_nothing(occurrence: &Occurrence, value: &Given, accepted: &[&str]) -> bool {
     let is_literal = value.text().is_some_and(|text| accepted.contains(&&*text));
     let is_switch = !occurrence.declaration.arity.takes_next();
-    is_literal || (is_switch && accepted.contains(&"false") && TRUTH.read(value) == Ok(false))
+    is_literal || (is_switch && accepted.contains(&"false") && BOOLEAN.parse_given(value) == Ok(false))
 }

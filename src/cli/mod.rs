@@ -1,7 +1,7 @@
-//! The command line → an [`Invocation`]: a task with its validated configuration.
+//! The command line. Takes arguments and the environment; gives an [`Invocation`], which is a task with its validated
+//! configuration, or a text to print. Must not print or start anything.
 //!
-//! Takes arguments and environment; [`argv`] reads the options, clap the words and subcommands. Gives the invocation, or a
-//! text to print. Must not print or start anything.
+//! [`argv`] reads the options; clap reads the words and subcommands.
 
 mod argv;
 pub mod command;
@@ -108,11 +108,13 @@ const TOP: Scalar<Top> = Scalar {
     parse_raw: None,
 };
 
-/// The reason why there is no [`Invocation`]: help or version was asked for, or the command line or configuration is wrong.
+/// The reason why there is no [`Invocation`]: help or version was asked for, or the command line or configuration is
+/// wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct Usage {
-    /// The text to print: to standard output when `exit_code` is 0, else to standard error. It has no line break at the end.
+    /// The text to print: to standard output when `exit_code` is 0, else to standard error. It has no line break at the
+    /// end.
     pub message: String,
     /// The status to exit with: 0 or 2.
     pub exit_code: u8,
@@ -127,8 +129,8 @@ impl From<Error> for Usage {
     }
 }
 
-/// Reads the command line (the program's name first) and the environment. `libpcap` is the version that the library reports.
-/// Gives [`Usage`] for `--help` and `--version` too.
+/// Reads the command line (the program's name first) and the environment. `libpcap` is the version that the library
+/// reports. Gives [`Usage`] for `--help` and `--version` too.
 pub(crate) fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,

@@ -1,7 +1,7 @@
 //! The options that a subcommand uses: its help lists them, and shells complete them.
 //!
-//! Takes an option and a subcommand; gives a truth value. Must not decide what is accepted: a subcommand accepts every
-//! setting, so that it can be added to any working command line.
+//! Takes an option and a subcommand; tells whether the subcommand uses it. Must not decide what is accepted: a
+//! subcommand accepts every setting, so that it can be added to any working command line.
 
 use super::options::{CONFIG as CONFIG_FILE, CONFIG_CHECK};
 use crate::config::{Declaration, Role};

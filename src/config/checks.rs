@@ -1,11 +1,12 @@
-//! Contradictions between settings, and values that follow from several settings.
+//! The checks of the whole configuration: contradictions between settings, and values that follow from several
+//! settings.
 //!
-//! Takes the values that were given and the configuration with them; completes the configuration. Must not know how a
-//! single value is read.
+//! Takes the given values and the configuration with them; completes the configuration, or refuses it. Must not know
+//! how a single value is parsed.
 
 use super::declaration::FileKey;
 use super::kinds::ValueKind as _;
-use super::kinds::keywords::TRUTH;
+use super::kinds::keywords::BOOLEAN;
 use super::kinds::numbers::BOUND;
 use super::{Config, Error, Settings, trafficalerted};
 use crate::capture::Selection;
@@ -93,12 +94,12 @@ fn complete_detection(settings: &Settings, config: &mut Config) -> Result<(), Er
         *scan = scan::Config { analyze_hosts, excluded_ports, ..scan.clone() };
     }
     if let Some(anomaly) = &mut config.detect.anomaly {
-        let bound = |key| settings.value(("anomaly", key)).and_then(|given| BOUND.read(given).ok());
-        anomaly.criteria.fence = Fence::of_given(bound("lower_bound"), bound("upper_bound"))
+        let bound = |key| settings.value(("anomaly", key)).and_then(|given| BOUND.parse_given(given).ok());
+        anomaly.criteria.fence = Fence::from_bounds(bound("lower_bound"), bound("upper_bound"))
             .map_err(|error| refused_anomaly(settings, &error))?;
         anomaly.validate().map_err(|error| refused_anomaly(settings, &error))?;
     }
-    let is_off = settings.value(("detect", "enabled")).is_some_and(|given| TRUTH.read(given) == Ok(false));
+    let is_off = settings.value(("detect", "enabled")).is_some_and(|given| BOOLEAN.parse_given(given) == Ok(false));
     if is_off {
         (config.detect.bandwidth, config.detect.scan, config.detect.anomaly) = (None, None, None);
     }
@@ -127,7 +128,7 @@ fn refused_anomaly(settings: &Settings, error: &anomaly::Error) -> Error {
         Fault::Threshold(_) => &["threshold"],
         Fault::TransferInterval(_) => &["transfer_interval"],
         Fault::Pairs(_) => &["max_pairs"],
-        Fault::Shuffles(_) => &[],
+        Fault::Permutations(_) => &[],
     };
     let mut keys = keys.iter().map(|key| ("anomaly", *key));
     refused(settings, keys.find(|key| settings.gives(*key)).unwrap_or_default(), error)

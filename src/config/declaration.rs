@@ -1,6 +1,7 @@
 //! The declaration of an option or a setting: its names, its places and its two functions.
 //!
-//! Gives all that parser, help, documents, environment and file need. Must not know whether the option or setting is given.
+//! Gives all that parser, help, documents, environment and file need. Must not know whether the option or setting is
+//! given.
 
 use super::Config;
 use super::given::{Content, Given, RefusedSetting};
@@ -34,9 +35,9 @@ pub enum Role {
     Setting(Access),
     /// The command line itself uses it.
     Command,
-    /// As `Command`, but for the subcommand `replay` alone.
+    /// Only the subcommand `replay` uses it.
     Replay,
-    /// The room that needs it is not built yet.
+    /// It is reserved for a room that is not built yet.
     Reserved {
         /// Values that change nothing; they are accepted.
         accepted: &'static [&'static str],
@@ -50,11 +51,11 @@ pub enum Role {
 pub struct Access {
     /// The form of a value, with its range.
     pub form: fn() -> String,
-    /// The words that it can be; empty if it can be something else.
+    /// All words that are values; empty if there are other values than words.
     pub words: fn() -> Vec<&'static str>,
-    /// Reads a value into the configuration.
+    /// Parses a value and puts it into the configuration.
     pub apply: fn(&mut Config, &Given) -> Result<(), RefusedSetting>,
-    /// Shows the value in the configuration.
+    /// The value in the configuration, as the file would have it.
     pub show: fn(&Config) -> Content,
 }
 
@@ -85,7 +86,7 @@ pub(super) const fn setting(keys: &'static [FileKey], access: Access) -> Declara
     Declaration { long: None, keys, ..Declaration::option("", Role::Setting(access)) }
 }
 
-/// Each of these functions sets one more property.
+/// The builder: each of these functions sets one more property.
 impl Declaration {
     /// An option that is not a setting.
     pub const fn option(long: &'static str, role: Role) -> Self {
@@ -173,7 +174,7 @@ impl Declaration {
         long.chain(short).collect()
     }
 
-    /// The words that the value can be; empty if it can be something else.
+    /// All words that are values; empty if there are other values than words.
     pub fn words(&self) -> Vec<&'static str> {
         match self.role {
             Role::Setting(access) => (access.words)(),

@@ -11,8 +11,8 @@ use crate::packet::{Addresses, IpVersion, Packet, Protocol, TcpFlags, Timestamp}
 
 /// Reads the IP header at the start of `datagram`.
 ///
-/// All of it is inlined by force, and nothing on the way is an enum with large variants: such a one is written to memory
-/// and read back at once in other widths, which stalls the processor for longer than all else here takes.
+/// All of it is always inlined, and no value is an enum with large variants. Such an enum would be written to memory
+/// and read back at once in other widths, which stalls the processor for longer than the rest of the function takes.
 ///
 /// # Errors
 /// [`NotIp::TruncatedIp`] before [`NotIp::MalformedIp`], as the kernel checks them.
@@ -43,9 +43,8 @@ pub(super) fn read<'a>(inside: &Inside<'a>) -> Result<(Addresses, Transport<'a>)
     }
 }
 
-/// Addresses and the payload of the IP headers of a quoted datagram. The quote is cut and its lengths are those of
-/// the whole, or wrong (some senders change them before they quote), so all quoted bytes belong to it. None if the
-/// quote ends inside the IP headers.
+/// Addresses and the payload of the IP headers of a quoted datagram. All quoted bytes belong to it: the quote is cut,
+/// and its lengths are those of the whole datagram, or wrong. None if the quote ends inside the IP headers.
 pub(super) fn read_quoted(version: IpVersion, quote: &[u8]) -> Option<(Addresses, Transport<'_>)> {
     match version {
         IpVersion::V4 => {
@@ -174,8 +173,8 @@ fn within(captured: &[u8], bytes: u32) -> &[u8] {
     &captured[..captured.len().min(bytes as usize)]
 }
 
-/// Along the extension headers that Linux walks (RFC 8200 section 4), any number of them in any order. A header that
-/// is not whole ends the walk and is the protocol; so does every other number.
+/// Skips the extension headers that Linux skips (RFC 8200 section 4), any number of them in any order. The first header
+/// that is none of these, or that is cut off, is the protocol.
 fn walk_extensions(mut next: u8, mut payload: &[u8]) -> Transport<'_> {
     loop {
         let Some(step) = extension(next, payload) else {

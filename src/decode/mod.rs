@@ -1,9 +1,9 @@
-//! Frame → [`Packet`], or a typed reason why not.
+//! Decodes frames. Takes a frame; gives a [`Packet`], or the reason why the frame is not IP. Must not know
+//! conversations, or which networks are local.
 //!
-//! The link headers are read by our own code (`link` and the files it leads to); from the IP header up the slices of
-//! `etherparse` are read (`ip`). Only the outermost IP header counts. The header that an ICMP error quotes names the
-//! refused packet (`quote`). Nothing here allocates, blocks or logs. Must not know conversations, or which networks are
-//! local.
+//! Our own code reads the link headers (`link` and the files that it calls); `etherparse` reads the IP header and the
+//! headers above it (`ip`). Only the outermost IP header counts. The header that an ICMP error quotes describes the
+//! refused packet (`quote`). Nothing here allocates, blocks or logs.
 
 mod ethernet;
 mod ip;
@@ -23,7 +23,7 @@ pub enum NotIp {
     TruncatedLink,
     /// The IP header was not captured whole.
     TruncatedIp,
-    /// An IP header that contradicts itself: version, header length or total length.
+    /// An IP header with a wrong version, header length or total length.
     MalformedIp,
     /// ARP or RARP.
     Arp,
@@ -37,7 +37,7 @@ pub enum NotIp {
     Mpls,
     /// Another EtherType.
     EtherType,
-    /// A link-layer frame without a network packet (802.11 management, an unknown address family, …).
+    /// A frame without a network packet (802.11 management, an unknown address family, …).
     Link,
 }
 
@@ -219,7 +219,7 @@ impl<'a> Cursor<'a> {
 struct Inside<'a> {
     version: IpVersion,
     datagram: Cursor<'a>,
-    /// A cooked header said that the frame was on its way out.
+    /// True if a cooked header says that this host sent the frame.
     outgoing: bool,
 }
 
@@ -232,7 +232,7 @@ impl<'a> Inside<'a> {
         Self { version: IpVersion::V6, datagram, outgoing: false }
     }
 
-    /// The version that the first nibble says, where no header names it (RAW, MPLS); `otherwise` if it says neither.
+    /// The IP version by the first nibble, if no header names it (RAW, MPLS). Fails with `otherwise` if it is neither.
     fn by_nibble(datagram: Cursor<'a>, otherwise: NotIp) -> Result<Self, NotIp> {
         match datagram.captured.first().map(|byte| byte >> 4) {
             Some(4) => Ok(Self::v4(datagram)),

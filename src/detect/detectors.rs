@@ -1,6 +1,7 @@
-//! All detectors together: each observes every row, and gives its verdicts when packet time has left a cell.
+//! All detectors together. Each observes every row, and judges a time cell when packet time has left it.
 //!
-//! Takes merged rows and packet time; gives detections, and a view of their state. Must not know the rules of a detector.
+//! Takes merged rows and packet time; gives detections, and a view of the detectors' state. Must not know how a
+//! detector judges.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -54,8 +55,8 @@ fn limits(config: &Config) -> View {
 }
 
 impl Detectors {
-    /// Detectors that have seen nothing. `tick` is the time between two advances, over which long evaluations are spread; without
-    /// it each is done at once. `seeds` keep hash collisions unknown to an attacker who chooses addresses.
+    /// Detectors without any row. `tick` is the time between two advances: long evaluations are spread over several
+    /// ticks, or done at once without a tick. `seeds` prevent senders from choosing addresses whose hashes collide.
     pub fn new(config: &Config, seeds: impl Into<Seeds>, tick: Option<Duration>) -> Self {
         let seeds = seeds.into();
         let scan = config.scan.as_ref().filter(|config| config.looks_for_something());
@@ -81,7 +82,7 @@ impl Detectors {
         &self.grids
     }
 
-    /// The verdicts of all cells that end by `watermark`: nothing from before it will come any more, except late packets.
+    /// The detections of all cells that end by `watermark`. Only late packets are older than the watermark.
     pub fn advance(&mut self, watermark: Timestamp) -> Vec<Detection> {
         let mut found = Vec::new();
         found.extend(self.bandwidth.iter_mut().flat_map(|bandwidth| bandwidth.advance(watermark)));
@@ -90,15 +91,15 @@ impl Detectors {
         found
     }
 
-    /// Empties all windows: the clock was set, to `to`.
+    /// Empties all windows, because the clock was set to `to`.
     pub fn restart(&mut self, to: Timestamp) {
         self.bandwidth.iter_mut().for_each(|bandwidth| bandwidth.restart(to));
         self.scan.iter_mut().for_each(Scan::restart);
         self.anomaly.iter_mut().for_each(|anomaly| anomaly.restart(to));
     }
 
-    /// The last verdicts, and the time that they are given for: no packet will come any more, and the last cell ends at `end`.
-    /// Contacts that are still unanswered stay so.
+    /// The last detections, and the time up to which they are. No packet follows, and the last cell ends at `end`.
+    /// Contacts that have no answer yet count as unanswered.
     pub fn finish(&mut self, end: Timestamp) -> (Vec<Detection>, Timestamp) {
         let grid = TimeGrid::of(LONGEST_CELL);
         let last = end - Duration::from_nanos(1);
@@ -106,14 +107,14 @@ impl Detectors {
         let deadline = end + self.scan_timeout;
         let mut found = Vec::new();
         found.extend(self.bandwidth.iter_mut().flat_map(|bandwidth| bandwidth.advance(end)));
-        // A contact that began last is judged in the cell of its deadline.
+        // Contacts wait for an answer until a deadline, so the last cell to judge is that of the last deadline.
         let judged = grid.end(grid.cell(deadline));
         found.extend(self.scan.iter_mut().flat_map(|scan| scan.advance(judged)));
         found.extend(self.anomaly.iter_mut().flat_map(Anomalies::finish));
         (found, judged)
     }
 
-    /// The state for readers; the addresses `named` are charted however little they sent.
+    /// The state for readers. The addresses in `named` are charted even if they sent little.
     pub fn view(&self, named: &BTreeSet<IpAddr>) -> View {
         let mut view = View { memory_bytes: self.memory_bytes(), ..self.limits.clone() };
         if let Some(bandwidth) = &self.bandwidth {

@@ -96,7 +96,7 @@ impl Level {
         }
     }
 
-    /// The level of a score under a rule with further conditions, which holds if `is_over`.
+    /// The level of a score under a rule that has further conditions. `is_over` is true if the rule holds.
     pub(crate) fn of_score(is_over: bool, score: f64, limit: f64) -> Self {
         if is_over {
             Self::Over
@@ -157,7 +157,7 @@ pub struct Figures {
     pub scan: Option<ScanEvidence>,
     /// True if `value` and `answered` are estimates: the table holds only a sample of the targets.
     pub is_estimate: bool,
-    /// The time of the packets that count in the window, where it is known.
+    /// The time of the packets that count in the window, if it is known.
     pub span: Option<Span>,
     /// The first targets that counted, at most [`MAXIMUM_TARGETS`]. For bandwidth: the heaviest peers at `since`.
     pub first_targets: Vec<Target>,

@@ -1,4 +1,4 @@
-//! The rules that may alert, known before any does.
+//! The names of all rules that may alert, so that their counters exist from the start.
 //!
 //! Takes the configurations of the detectors; gives kinds and names of rules. Must not know detections.
 

@@ -96,39 +96,27 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::alert::{AlertState, Fingerprint, Peak, Side};
+    use crate::alert::tests::alert as firing;
+    use crate::alert::{AlertState, Fingerprint, Side};
     use crate::detect::{Figures, Kind, Span, Subject};
     use crate::packet::{Protocol, Timestamp};
 
     fn alert(rule: &str) -> Alert {
+        let subject = Subject::Source("203.0.113.5".parse().unwrap());
+        let figures = Figures {
+            value: 2e9,
+            limit: 1e9,
+            window: Duration::from_millis(170_500),
+            bytes: 2_000_000_000,
+            first_targets: vec![Target { address: "10.0.0.5".parse().unwrap(), protocol: None, port: None }],
+            ..Figures::default()
+        };
         Alert {
             fingerprint: Fingerprint(0xab),
-            kind: Kind::Bandwidth,
             rule: rule.into(),
-            subject: Subject::Source("203.0.113.5".parse().unwrap()),
-            state: AlertState::Firing,
-            severity: Severity::Warning,
             side: Side::Outside,
             starts_at: Timestamp::from_nanoseconds(1_700_000_012_500_000_000),
-            ends_at: None,
-            span: None,
-            figures: Figures {
-                value: 2e9,
-                limit: 1e9,
-                window: Duration::from_millis(170_500),
-                bytes: 2_000_000_000,
-                first_targets: vec![Target { address: "10.0.0.5".parse().unwrap(), protocol: None, port: None }],
-                ..Figures::default()
-            },
-            peak: Peak {
-                value: 2e9,
-                limit: 1e9,
-                bytes: 2_000_000_000,
-                answered: None,
-                scan: None,
-                is_estimate: false,
-                at: Timestamp::default(),
-            },
+            ..firing(Kind::Bandwidth, subject, figures)
         }
     }
 

@@ -22,8 +22,8 @@
 //! | `evidence` | of a scan, if asked for: `network`, `proto` and `dst_port` of the targets that were compared, as far as they have one in common; how many `failed`, were `touched` and `used`; `touched_count` if touched ones count in `value`; the `setting` that would have silenced the alert with `silencing_value` or more |
 //! | `fingerprint` | 16 hexadecimal digits, the same in every episode |
 //!
-//! `value`, `limit`, `bytes` and `answered` are of one moment: the latest while the alert fires, that of the peak once it
-//! has resolved.
+//! `value`, `limit`, `bytes` and `answered` are of one moment: the latest while the alert fires, that of the peak once
+//! it has resolved.
 
 use std::io::{self, Write};
 
@@ -110,38 +110,21 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::alert::{AlertState, Fingerprint, Peak, Severity, Side};
+    use crate::alert::tests::alert as firing;
+    use crate::alert::{AlertState, Fingerprint, Severity, Side};
     use crate::detect::{Figures, Kind, Subject};
     use crate::packet::{Protocol, Timestamp};
 
     fn alert(kind: Kind, rule: &str, subject: Subject) -> Alert {
+        let figures =
+            Figures { value: 16.0, limit: 15.0, window: Duration::from_secs(170), bytes: 640, ..Figures::default() };
         Alert {
             fingerprint: Fingerprint(0xab),
-            kind,
             rule: rule.into(),
-            subject,
-            state: AlertState::Firing,
             severity: Severity::Info,
             side: Side::Outside,
             starts_at: Timestamp::from_nanoseconds(1_700_000_012_500_000_000),
-            ends_at: None,
-            span: None,
-            figures: Figures {
-                value: 16.0,
-                limit: 15.0,
-                window: Duration::from_secs(170),
-                bytes: 640,
-                ..Figures::default()
-            },
-            peak: Peak {
-                value: 16.0,
-                limit: 0.0,
-                bytes: 640,
-                answered: None,
-                scan: None,
-                is_estimate: false,
-                at: Timestamp::default(),
-            },
+            ..firing(kind, subject, figures)
         }
     }
 

@@ -1,6 +1,5 @@
-//! Detections become alerts, and each change of an alert is passed on; the same live and from files. Takes merged rows
-//! and packet time, which go to the detectors; gives the changes of alerts to their receiver. Must not know the rules,
-//! nor what the receiver does.
+//! The detectors and the alerts together, live and for files. Takes merged rows and packet time for the detectors;
+//! gives each change of an alert to its receiver. Must not know the rules, nor what the receiver does.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -34,8 +33,8 @@ impl<T: AlertSink> Alarms<T> {
         Self { grids: detectors.grids().to_vec(), detectors, alerts, sink, ended: None }
     }
 
-    /// Observes packet time in the cells of `grids` in place of those that the detectors need. Intervals then end at the same
-    /// moments whether or not anything is looked for, so that the same flows find room.
+    /// Observes packet time in the cells of `grids` instead of the grids that the detectors need. Intervals then end at
+    /// the same moments with and without detectors, so that the same flows are admitted.
     #[must_use]
     pub fn in_cells_of(self, grids: Vec<TimeGrid>) -> Self {
         Self { grids, ..self }

@@ -1,6 +1,5 @@
-//! The clock observer: follows packet time beside the ledger. Takes the advances and steps of packet time; gives the
-//! grids whose cells no interval may span. Must not know where packet time comes from, whether from capture threads or
-//! from files.
+//! The observer of packet time. Takes the advances and steps of packet time; gives the time grids that intervals must
+//! respect. Must not know whether packet time comes from capture threads or from files.
 
 use crate::account::observer::RowObserver;
 use crate::packet::Timestamp;
@@ -14,7 +13,7 @@ pub trait ClockObserver {
     /// The observer of merged rows.
     fn rows(&mut self) -> &mut impl RowObserver<Notes = Self::Notes>;
 
-    /// The grids of which no interval may span two cells. Without any, packet time is not observed.
+    /// The time grids: an interval lies in one cell of each. Without a grid, packet time is not observed.
     fn grids(&self) -> Vec<TimeGrid>;
 
     /// Advances packet time to `watermark`: only late packets are older.

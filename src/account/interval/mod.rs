@@ -5,7 +5,7 @@
 //! The packet path ends here, so [`Interval::observe`] neither allocates in steady state nor locks or logs. Packets are
 //! looked up in small batches, so that cache misses overlap.
 
-pub mod shares;
+pub mod partial;
 mod table;
 
 use std::collections::BTreeMap;
@@ -137,7 +137,8 @@ impl Interval {
         self.observe_nth(packet, wire_bytes, self.frames.frames as u32);
     }
 
-    /// The same for a frame with a number; the numbers put the rows of several intervals into one order.
+    /// As [`Interval::observe`], with the number of the frame. The numbers give the rows of partial intervals one
+    /// order.
     #[inline(always)]
     pub fn observe_nth(&mut self, packet: &Packet, wire_bytes: u32, number: u32) {
         self.frames.count(wire_bytes);
@@ -155,12 +156,12 @@ impl Interval {
         }
     }
 
-    /// Marks the conversation whose packet was refused. It need not have a row and gets none; no counter changes.
+    /// Marks the conversation of a refused packet as refused. This makes no row and changes no counter.
     pub fn refuse(&mut self, refusal: &Refusal) {
         self.refuse_nth(refusal, self.frames.frames as u32);
     }
 
-    /// The same for a frame with a number, as for [`Interval::observe_nth`].
+    /// As [`Interval::refuse`], with the number of the frame that has the error.
     pub fn refuse_nth(&mut self, refusal: &Refusal, number: u32) {
         match refusal.addresses {
             Addresses::V4 { source, destination } => {
@@ -229,7 +230,7 @@ impl Interval {
         self.v6.refusals.as_slice()
     }
 
-    /// Errors whose refusal found no room. It is unknown if their packets were refused.
+    /// Number of errors whose refusal found no space, so that their packets are not known as refused.
     pub fn refusals_lost(&self) -> u64 {
         self.v4.refusals.lost() + self.v6.refusals.lost()
     }
@@ -249,7 +250,7 @@ impl Interval {
         self.frames
     }
 
-    /// The frames that another captured interface showed too, which do not count.
+    /// The frames that do not count, because another captured interface showed them too.
     pub fn copies(&self) -> FrameCounters {
         self.copies
     }

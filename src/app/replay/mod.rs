@@ -33,11 +33,11 @@ const SAMPLING: u64 = 0x7472_6166_6669_6373;
 /// Alerts that are kept for the table when all are asked for.
 const MOST_ALERTS: usize = 10_000;
 
-/// Conversations and alerts in the table unless said otherwise; the help has the same number.
+/// The default number of conversations and alerts in the table; the help has the same number.
 const DEFAULT_TOP: usize = 20;
 
-/// Reads the files in order and writes the accounts or the alerts. If a file is broken, writes the part before the fault
-/// first, unless nothing could be read.
+/// Reads the files in order and writes the accounts or the alerts. If a file is broken, writes the part before the
+/// fault first, unless nothing could be read.
 pub(super) fn run(replay: ReplayInvocation) -> anyhow::Result<u8> {
     super::log::start(replay.config.log);
     replay.config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
@@ -58,7 +58,7 @@ pub(super) fn run(replay: ReplayInvocation) -> anyhow::Result<u8> {
     Ok(outcome.err().map_or(DONE, |error| say_error(&error.into())))
 }
 
-/// The arguments behind the files that look like a filter: none of them is a file, or could be the name of one.
+/// The last arguments if they look like a filter: none of them is a file, or looks like the name of one.
 fn words_of_a_filter(files: &[PathBuf]) -> Option<String> {
     let first = files.iter().skip(1).position(|file| !file.exists())? + 1;
     let words: Vec<&str> = files[first..].iter().map(|word| word.to_str()).collect::<Option<_>>()?;
@@ -116,7 +116,8 @@ fn output() -> BufWriter<Blocking<io::StdoutLock<'static>>> {
     BufWriter::with_capacity(64 << 10, Blocking(io::stdout().lock()))
 }
 
-/// Prometheus gets `max_series` flows, as live; scripts get all that are held, unless they want fewer.
+/// The most flows in the output: `max_series` for Prometheus, as live; all flows for scripts, unless they ask for
+/// fewer.
 fn max_rows(ReplayInvocation { output, top, config, .. }: &ReplayInvocation) -> usize {
     match (output, top) {
         (ReplayOutput::Prometheus | ReplayOutput::None, _) => config.account.max_series,
@@ -141,8 +142,8 @@ impl Episodes {
         Self { most, began: Vec::new(), firing: HashMap::new(), more: 0 }
     }
 
-    /// The alerts in the order in which they began, with the latest figures of those in `firing`, and how many more there
-    /// were.
+    /// The alerts in the order in which they began, with the latest figures of those in `firing`, and how many more
+    /// there were.
     fn in_order(&self, firing: &[Alert]) -> (Vec<Alert>, u64) {
         let mut alerts = self.began.clone();
         for alert in firing {

@@ -1,7 +1,8 @@
-//! The declarations → completion scripts for bash, zsh and fish.
+//! The completion scripts for bash, zsh and fish, written from the declarations.
 //!
-//! Takes the options of each subcommand and their possible values; gives a script that needs only its shell. The scripts of
-//! the crate `clap_complete` complete no values, and long options only behind two dashes. Must not know what an option sets.
+//! Takes the options of each subcommand and their possible values; gives a script that needs only its shell. The
+//! scripts of the crate `clap_complete` complete no values, and long options only behind two dashes. Must not know what
+//! an option sets.
 
 mod bash;
 mod fish;

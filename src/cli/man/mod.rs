@@ -1,4 +1,4 @@
-//! The declarations → the man page in section 8, in roff.
+//! The man page in section 8, written from the declarations.
 //!
 //! Takes the options that work; gives the page as text. Must not know what an option sets.
 

@@ -64,7 +64,7 @@ macro_rules! access {
     ($kind:expr, $config:ident.$($field:ident).+) => {
         Access {
             apply: |$config, given| {
-                $config.$($field).+ = $kind.read(given)?;
+                $config.$($field).+ = $kind.parse_given(given)?;
                 Ok(())
             },
             show: |$config| $kind.show(&$config.$($field).+),
@@ -74,7 +74,7 @@ macro_rules! access {
     ($kind:expr, optional $config:ident.$($field:ident).+) => {
         Access {
             apply: |$config, given| {
-                $config.$($field).+ = Some($kind.read(given)?);
+                $config.$($field).+ = Some($kind.parse_given(given)?);
                 Ok(())
             },
             show: |$config| match &$config.$($field).+ {
@@ -88,7 +88,7 @@ macro_rules! access {
         Access {
             form: || $kind.form(),
             words: || $kind.words(),
-            apply: |_, given| $kind.read(given).map(drop),
+            apply: |_, given| $kind.parse_given(given).map(drop),
             show: |_| $crate::config::given::Content::Null,
         }
     };
@@ -100,7 +100,7 @@ macro_rules! detector {
     ($kind:expr, $detector:ident.$($field:ident).+) => {
         Access {
             apply: |config, given| {
-                config.detect.$detector.get_or_insert_default().$($field).+ = $kind.read(given)?;
+                config.detect.$detector.get_or_insert_default().$($field).+ = $kind.parse_given(given)?;
                 Ok(())
             },
             show: |config| match &config.detect.$detector {

@@ -5,9 +5,9 @@
 use super::super::given::{Content, Given, RefusedSetting};
 use super::addresses::{FREE_TEXT, NETWORK};
 use super::durations::WINDOW;
-use super::keywords::{ALERT_KIND, SEVERITY, SIDE, TRUTH};
+use super::keywords::{ALERT_KIND, BOOLEAN, SEVERITY, SIDE};
 use super::numbers::{BYTE_LIMIT, PORT};
-use super::{Scalars, ValueKind, mistyped, read_some};
+use super::{Scalars, ValueKind, mistyped, parse_optional};
 use crate::alert::{Exclusion, SeverityRule};
 use crate::detect::bandwidth::NetworkLimit;
 
@@ -57,7 +57,7 @@ impl ValueKind for LimitOfNetwork {
     }
 
     fn scalars(&self) -> Scalars {
-        Scalars::Nothing
+        Scalars::None
     }
 
     fn show(&self, limit: &NetworkLimit) -> Content {
@@ -66,19 +66,19 @@ impl ValueKind for LimitOfNetwork {
             ("limit", Some(BYTE_LIMIT.show(&limit.limit_bytes))),
             ("interval", limit.interval.map(|interval| WINDOW.show(&interval))),
             ("rule", limit.rule.as_ref().map(|rule| FREE_TEXT.show(rule))),
-            ("total", limit.total.then_some(Content::Truth(true))),
+            ("total", limit.total.then_some(Content::Bool(true))),
         ])
     }
 
-    fn read(&self, given: &Given) -> Result<NetworkLimit, RefusedSetting> {
+    fn parse_given(&self, given: &Given) -> Result<NetworkLimit, RefusedSetting> {
         let (mut network, mut limit, mut interval, mut rule, mut total) = (None, None, None, None, None);
         for (key, value) in keys_and_values(self, given)? {
             match known_key(key, Self::KEYS)? {
-                "network" => network = read_some(&NETWORK, value)?,
-                "limit" => limit = read_some(&BYTE_LIMIT, value)?,
-                "interval" => interval = read_some(&WINDOW, value)?,
-                "rule" => rule = read_some(&FREE_TEXT, value)?,
-                _ => total = read_some(&TRUTH, value)?,
+                "network" => network = parse_optional(&NETWORK, value)?,
+                "limit" => limit = parse_optional(&BYTE_LIMIT, value)?,
+                "interval" => interval = parse_optional(&WINDOW, value)?,
+                "rule" => rule = parse_optional(&FREE_TEXT, value)?,
+                _ => total = parse_optional(&BOOLEAN, value)?,
             }
         }
         Ok(NetworkLimit {
@@ -106,7 +106,7 @@ impl ValueKind for ExcludedTraffic {
     }
 
     fn scalars(&self) -> Scalars {
-        Scalars::Nothing
+        Scalars::None
     }
 
     fn show(&self, exclusion: &Exclusion) -> Content {
@@ -117,13 +117,13 @@ impl ValueKind for ExcludedTraffic {
         ])
     }
 
-    fn read(&self, given: &Given) -> Result<Exclusion, RefusedSetting> {
+    fn parse_given(&self, given: &Given) -> Result<Exclusion, RefusedSetting> {
         let mut exclusion = Exclusion::default();
         for (key, value) in keys_and_values(self, given)? {
             match known_key(key, Self::KEYS)? {
-                "network" => exclusion.network = read_some(&NETWORK, value)?,
-                "port" => exclusion.port = read_some(&PORT, value)?,
-                _ => exclusion.kind = read_some(&ALERT_KIND, value)?,
+                "network" => exclusion.network = parse_optional(&NETWORK, value)?,
+                "port" => exclusion.port = parse_optional(&PORT, value)?,
+                _ => exclusion.kind = parse_optional(&ALERT_KIND, value)?,
             }
         }
         Ok(exclusion)

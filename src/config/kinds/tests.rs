@@ -228,14 +228,14 @@ fn names_in_quotes_may_contain_commas() {
 }
 
 #[test]
-fn truth_is_written_as_go_takes_it() {
+fn booleans_are_written_as_go_takes_them() {
     for (text, truth) in
         [("1", true), ("T", true), ("TRUE", true), ("true", true), ("0", false), ("f", false), ("False", false)]
     {
-        assert_eq!(TRUTH.parse(text), Ok(truth), "{text}");
+        assert_eq!(BOOLEAN.parse(text), Ok(truth), "{text}");
     }
     for text in ["yes", "on", "tRUE", "2"] {
-        assert!(TRUTH.parse(text).is_err(), "{text}");
+        assert!(BOOLEAN.parse(text).is_err(), "{text}");
     }
 }
 

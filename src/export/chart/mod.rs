@@ -55,7 +55,8 @@ struct Destination {
     bytes: u64,
 }
 
-/// Writes the sources as a JSON array, the heaviest first; one at a time, so that the whole never stands in memory.
+/// Writes the sources as a JSON array, the heaviest first. Writes one at a time, so that memory never has the whole
+/// array.
 pub fn write<W: Write>(report: &Report, listed: Listed, mut out: W) -> io::Result<()> {
     out.write_all(b"[")?;
     for (place, mut event) in events(report, listed).into_iter().enumerate() {

@@ -3,30 +3,11 @@ use std::net::Ipv4Addr;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::alert::{AlertState, Fingerprint, Peak, Severity, Side};
 use crate::detect::Figures;
-use crate::packet::Timestamp;
-
-fn host(number: u8) -> IpAddr {
-    IpAddr::V4(Ipv4Addr::new(192, 0, 2, number))
-}
+use crate::export::tests::{firing, host};
 
 fn alert(kind: Kind, subject: Subject, bytes: u64) -> Alert {
-    let starts_at = Timestamp::from_nanoseconds(1);
-    Alert {
-        fingerprint: Fingerprint(1),
-        kind,
-        rule: kind.label().into(),
-        subject,
-        state: AlertState::Firing,
-        severity: Severity::Info,
-        side: Side::Outside,
-        starts_at,
-        ends_at: None,
-        span: None,
-        figures: Figures { bytes, ..Figures::default() },
-        peak: Peak { value: 0.0, limit: 0.0, bytes, answered: None, scan: None, is_estimate: false, at: starts_at },
-    }
+    firing(kind, subject, Figures { bytes, ..Figures::default() })
 }
 
 fn talker(source: u8, destinations: &[(u8, u64)]) -> Talker {

@@ -4,7 +4,7 @@
 use crate::account::fill::Fill;
 use crate::packet::Timestamp;
 
-/// Frames that are read, or dealt, between two fill checks of the interval.
+/// Number of frames between two fill checks of the interval.
 pub(super) const FRAMES_AT_ONCE: usize = 512;
 
 /// An interval is handed over so many fill checks after it was found to be due, so that workers need not wait for each

@@ -1,8 +1,11 @@
-//! One thread reads and decodes, and deals the packets to workers, each conversation's to the same one.
+//! The reading thread of a replay with several workers: decodes frames and sends each packet to a worker.
 //!
-//! Packets are dealt rather than frames: they are smaller than most, and to decode costs less than to copy. The
-//! workers' intervals end with the same frame, the one where a single thread's would, and are merged in the order of
-//! the frames that made their rows. So nothing depends on how many there are. Must not know what the workers count.
+//! Takes frames; gives batches of packets to the workers, all packets of a conversation to the same one. Must not know
+//! how workers count.
+//!
+//! Packets are sent rather than frames, because decoding a frame costs less than copying it. The intervals of all
+//! workers end at the same frame, where the interval of a single thread would end. Their rows are merged in the order
+//! of the frames that made them. So the result does not depend on the number of workers.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,7 +13,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
 use super::frames::{CHECKS_BEHIND, FRAMES_AT_ONCE, FrameSpan, is_to_be_merged};
-use super::worker::{Batch, Collector, Dealt, Share, ToCollect};
+use super::worker::{Batch, Collector, CollectorMessage, NumberedPacket, WorkerHandle};
 use crate::account::fill::Fill;
 use crate::account::ledger::Ledger;
 use crate::decode::Decoder;
@@ -21,23 +24,24 @@ use crate::pipeline::cells::Cells;
 use crate::pipeline::clock::ClockObserver;
 use crate::pipeline::threads::spawn;
 
-/// Batches on their way to a worker and back, the one being filled among them: no more frames than these wait.
+/// Number of batches of each worker: the one that is filled, and those on their way to the worker and back. It bounds
+/// the frames that wait to be counted.
 const BATCHES: usize = CHECKS_BEHIND + 2;
 
-pub(super) struct Dealer<F: ClockObserver> {
-    shares: Vec<Share>,
+pub(super) struct Dispatcher<F: ClockObserver> {
+    workers: Vec<WorkerHandle>,
     cells: Cells,
     pub(super) span: FrameSpan,
-    /// Numbers of the intervals whose fill checks are still to be reported, oldest first.
-    awaited: VecDeque<u64>,
+    /// The fill checks that workers have not reported yet, oldest first: the number of the interval of each.
+    unreported: VecDeque<u64>,
     interval: u64,
-    /// Frames of the interval so far.
+    /// Number of frames in the present interval.
     frames: u32,
-    to_collect: Sender<ToCollect>,
+    collector_messages: Sender<CollectorMessage>,
     collector: JoinHandle<(Ledger<F::Notes>, F)>,
 }
 
-impl<F: ClockObserver + Send + 'static> Dealer<F> {
+impl<F: ClockObserver + Send + 'static> Dispatcher<F> {
     pub(super) fn start(
         ledger: Ledger<F::Notes>,
         observer: F,
@@ -45,101 +49,101 @@ impl<F: ClockObserver + Send + 'static> Dealer<F> {
         seed: u64,
         workers: usize,
     ) -> Result<Self, Error> {
-        let (shares, full): (Vec<_>, Vec<_>) = (0..workers)
-            .map(|worker| Share::start(worker, classifier, seed, BATCHES))
+        let (workers, full): (Vec<_>, Vec<_>) = (0..workers)
+            .map(|worker| WorkerHandle::start(worker, classifier, seed, BATCHES))
             .collect::<Result<Vec<_>, _>>()?
             .into_iter()
             .unzip();
         let cells = Cells::of(observer.grids());
-        let (to_collect, collected) = channel();
-        let collector = Collector { ledger, observer, full, collected };
+        let (collector_messages, messages) = channel();
+        let collector = Collector { ledger, observer, full, messages };
         let collector = spawn("accountant", move || collector.run())?;
-        let (span, awaited) = (FrameSpan::EMPTY, VecDeque::new());
-        Ok(Self { shares, cells, span, awaited, interval: 0, frames: 0, to_collect, collector })
+        let (span, unreported) = (FrameSpan::EMPTY, VecDeque::new());
+        Ok(Self { workers, cells, span, unreported, interval: 0, frames: 0, collector_messages, collector })
     }
 
-    /// Decodes a frame of the file `name` and gives it to its worker; a frame that is not IP goes to the first. The refusal of
-    /// an ICMP error goes to the worker of the conversation that the error quotes, so that the result is that of one thread.
+    /// Decodes a frame of the file `name` and puts it into the batch of its worker; a frame that is not IP goes to the
+    /// first worker. The refusal that an ICMP error reports goes to the worker of the quoted conversation.
     #[inline]
-    pub(super) fn deal(&mut self, name: &Arc<str>, decoder: &Decoder, frame: &Frame<'_>) -> Result<(), Error> {
-        if !self.cells.hold(frame.time) {
+    pub(super) fn dispatch(&mut self, name: &Arc<str>, decoder: &Decoder, frame: &Frame<'_>) -> Result<(), Error> {
+        if !self.cells.contain(frame.time) {
             self.enter(name, frame.time)?;
         }
         self.span.include(frame.time);
         let number = self.frames;
         self.frames += 1;
         let decoded = decoder.decode(frame);
-        self.shares[0].filling.resolutions.extend(decoder.resolution(frame, &decoded));
+        self.workers[0].filling.resolutions.extend(decoder.resolution(frame, &decoded));
         match decoded {
             Ok(packet) => {
                 if let Some(refusal) = decoder.refusal(frame, &packet) {
                     let ports = [refusal.source_port, refusal.destination_port];
-                    let worker = worker_of(&refusal.addresses, ports, refusal.protocol, self.shares.len());
-                    self.shares[worker].filling.refusals.push((refusal, number));
+                    let worker = worker_of(&refusal.addresses, ports, refusal.protocol, self.workers.len());
+                    self.workers[worker].filling.refusals.push((refusal, number));
                 }
                 let ports = [packet.source_port, packet.destination_port];
-                let worker = worker_of(&packet.addresses, ports, packet.protocol, self.shares.len());
-                let dealt = Dealt { packet, wire_bytes: frame.wire_bytes, number };
-                self.shares[worker].filling.packets.push(dealt);
+                let worker = worker_of(&packet.addresses, ports, packet.protocol, self.workers.len());
+                let numbered = NumberedPacket { packet, wire_bytes: frame.wire_bytes, number };
+                self.workers[worker].filling.packets.push(numbered);
             }
-            Err(reason) => self.shares[0].filling.not_ip.push((reason, frame.wire_bytes)),
+            Err(reason) => self.workers[0].filling.not_ip.push((reason, frame.wire_bytes)),
         }
         Ok(())
     }
 
-    /// Goes to the cell of `time`. The intervals end, which is one more fill check.
+    /// Ends the intervals and enters the time cell of `time`.
     #[cold]
     fn enter(&mut self, name: &Arc<str>, time: Timestamp) -> Result<(), Error> {
         let advance = self.cells.enter(time);
         if self.frames > 0 {
             self.check_fill(name, true)?;
         }
-        self.send(ToCollect::Advance(advance))
+        self.send(CollectorMessage::Advance(advance))
     }
 
     /// As [`super::counting::Counting::check_fill`].
     pub(super) fn check_fill(&mut self, name: &Arc<str>, is_last: bool) -> Result<(), Error> {
-        self.shares.iter_mut().try_for_each(Share::send)?;
-        self.awaited.push_back(self.interval);
-        let is_full = self.awaited.len() > CHECKS_BEHIND && self.await_check()?;
+        self.workers.iter_mut().try_for_each(WorkerHandle::send)?;
+        self.unreported.push_back(self.interval);
+        let is_full = self.unreported.len() > CHECKS_BEHIND && self.await_check()?;
         if is_full || is_last {
-            self.shares.iter_mut().try_for_each(Share::hand_over)?;
-            self.send(ToCollect::Intervals(Arc::clone(name)))?;
+            self.workers.iter_mut().try_for_each(WorkerHandle::hand_over)?;
+            self.send(CollectorMessage::HandOver(Arc::clone(name)))?;
             self.interval += 1;
             self.frames = 0;
         }
         Ok(())
     }
 
-    /// Waits for the reports of the oldest fill check; true if it found the present interval due.
+    /// Waits for the reports on the oldest fill check. True if the present interval is to be handed over.
     fn await_check(&mut self) -> Result<bool, Error> {
-        let interval = self.awaited.pop_front();
+        let interval = self.unreported.pop_front();
         let mut fill = Fill::default();
-        for share in &mut self.shares {
-            fill.add(share.report()?);
+        for worker in &mut self.workers {
+            fill.add(worker.report()?);
         }
         Ok(interval == Some(self.interval) && is_to_be_merged(fill))
     }
 
-    fn send(&self, message: ToCollect) -> Result<(), Error> {
-        self.to_collect.send(message).map_err(|_| Error::Panicked)
+    fn send(&self, message: CollectorMessage) -> Result<(), Error> {
+        self.collector_messages.send(message).map_err(|_| Error::Panicked)
     }
 
     pub(super) fn finish(self) -> Result<(Ledger<F::Notes>, F), Error> {
         if self.cells.start().is_some() {
-            self.send(ToCollect::End(self.cells.end()))?;
+            self.send(CollectorMessage::End(self.cells.end()))?;
         }
-        let Self { shares, to_collect, collector, .. } = self;
-        drop(to_collect);
-        for share in shares {
-            share.join()?;
+        let Self { workers, collector_messages, collector, .. } = self;
+        drop(collector_messages);
+        for worker in workers {
+            worker.join()?;
         }
         collector.join().map_err(|_| Error::Panicked)
     }
 }
 
-/// The worker of a packet, the same both ways of a conversation. A sender who chooses addresses can at most load one worker more
-/// than others.
+/// The worker of a packet: the same for both directions of a conversation. A sender that chooses its addresses can only
+/// load one worker more than the others.
 #[inline]
 fn worker_of(addresses: &Addresses, ports: [u16; 2], protocol: Protocol, workers: usize) -> usize {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15; // 2⁶⁴ over the golden ratio: neighbours get far apart
@@ -156,7 +160,7 @@ fn worker_of(addresses: &Addresses, ports: [u16; 2], protocol: Protocol, workers
 }
 
 impl Batch {
-    /// Space for all frames between two fill checks, should they be of one worker.
+    /// Has space for all packets between two fill checks, even if one worker gets them all.
     pub(super) fn empty() -> Self {
         Self {
             packets: Vec::with_capacity(FRAMES_AT_ONCE),
@@ -188,7 +192,7 @@ mod tests {
         const PORT_UNREACHABLE: [u8; 8] = [3, 3, 0, 0, 0, 0, 0, 0];
         for workers in 2..6 {
             let ledger = Ledger::new(&account::Config::default(), 1);
-            let mut dealer = Dealer::start(ledger, (), &Arc::new(Classifier::default()), 1, workers).unwrap();
+            let mut dispatcher = Dispatcher::start(ledger, (), &Arc::new(Classifier::default()), 1, workers).unwrap();
             let decoder = Decoder::new(LinkType(101)).unwrap();
             let name: Arc<str> = "raw".into();
             for port in 1..200_u16 {
@@ -197,24 +201,27 @@ mod tests {
                 let error = datagram(1, BOB, ALICE, &[&PORT_UNREACHABLE[..], &asked].concat());
                 for frame in [asked, error] {
                     let frame = Frame::new(Timestamp::default(), &frame, frame.len() as u32);
-                    dealer.deal(&name, &decoder, &frame).unwrap();
+                    dispatcher.dispatch(&name, &decoder, &frame).unwrap();
                 }
             }
-            let asked = |share: &Share| {
-                let packets = share.filling.packets.iter().map(|dealt| (dealt.packet, dealt.number));
+            let asked = |worker: &WorkerHandle| {
+                let packets = worker.filling.packets.iter().map(|numbered| (numbered.packet, numbered.number));
                 packets.filter(|(packet, _)| packet.protocol == Protocol::UDP).collect::<Vec<_>>()
             };
-            for share in &dealer.shares {
+            for worker in &dispatcher.workers {
                 let refused =
-                    share.filling.refusals.iter().map(|&(refusal, number)| (refusal.destination_port, number));
+                    worker.filling.refusals.iter().map(|&(refusal, number)| (refusal.destination_port, number));
                 // Each by the frame behind the one that asked.
-                let expected = asked(share).into_iter().map(|(packet, number)| (packet.destination_port, number + 1));
+                let expected = asked(worker).into_iter().map(|(packet, number)| (packet.destination_port, number + 1));
                 assert_eq!(refused.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "{workers} workers");
             }
-            assert_eq!(dealer.shares.iter().map(|share| asked(share).len()).sum::<usize>(), 199);
-            assert!(dealer.shares.iter().all(|share| !asked(share).is_empty()), "{workers} workers: all have a part");
-            dealer.check_fill(&name, true).unwrap();
-            assert_eq!(dealer.finish().unwrap().0.totals().frames.frames, 398);
+            assert_eq!(dispatcher.workers.iter().map(|worker| asked(worker).len()).sum::<usize>(), 199);
+            assert!(
+                dispatcher.workers.iter().all(|worker| !asked(worker).is_empty()),
+                "{workers} workers: all have a part"
+            );
+            dispatcher.check_fill(&name, true).unwrap();
+            assert_eq!(dispatcher.finish().unwrap().0.totals().frames.frames, 398);
         }
     }
 }
