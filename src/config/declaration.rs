@@ -36,6 +36,8 @@ pub enum Role {
     Command,
     /// As `Command`, but for the subcommand `replay` alone.
     Replay,
+    /// As `Command`, but for the subcommand `test` alone.
+    Test,
     /// The room that needs it is not built yet.
     Reserved {
         /// Values that change nothing; they are accepted.

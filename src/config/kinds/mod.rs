@@ -151,7 +151,7 @@ fn mistyped<K: ValueKind + ?Sized>(kind: &K, given: &Given) -> RefusedSetting {
 }
 
 /// Reads the value of a key; a key without a value is allowed.
-fn read_some<K: ValueKind>(kind: &K, given: &Given) -> Result<Option<K::Value>, RefusedSetting> {
+pub(crate) fn read_some<K: ValueKind>(kind: &K, given: &Given) -> Result<Option<K::Value>, RefusedSetting> {
     if given.is_blank() { Ok(None) } else { kind.read(given).map(Some) }
 }
 
