@@ -88,9 +88,11 @@ impl<F: ClockObserver + Send + 'static> Counting<F> {
     pub(super) fn finish(self) -> Result<(Ledger<F::Notes>, F), Error> {
         match self {
             Self::Alone(alone) => {
-                let Alone { ledger, mut observer, cells, .. } = *alone;
-                if cells.start().is_some() {
-                    observer.finish(cells.end());
+                let Alone { ledger, mut observer, cells, span, .. } = *alone;
+                if cells.start().is_some()
+                    && let Some(last) = span.last()
+                {
+                    observer.finish(cells.end(), last);
                 }
                 Ok((ledger, observer))
             }
@@ -161,6 +163,7 @@ impl<F: ClockObserver> Alone<F> {
     #[cold]
     fn enter(&mut self, name: &str, time: Timestamp) {
         let advance = self.cells.enter(time);
+        self.span.restart_after(advance);
         if !self.interval.is_empty() {
             self.interval.settle();
             self.merge(name);

@@ -89,6 +89,7 @@ impl<F: ClockObserver + Send + 'static> Dealer<F> {
     #[cold]
     fn enter(&mut self, name: &Arc<str>, time: Timestamp) -> Result<(), Error> {
         let advance = self.cells.enter(time);
+        self.span.restart_after(advance);
         if self.frames > 0 {
             self.check_fill(name, true)?;
         }
@@ -124,8 +125,10 @@ impl<F: ClockObserver + Send + 'static> Dealer<F> {
     }
 
     pub(super) fn finish(self) -> Result<(Ledger<F::Notes>, F), Error> {
-        if self.cells.start().is_some() {
-            self.send(ToCollect::End(self.cells.end()))?;
+        if self.cells.start().is_some()
+            && let Some(last) = self.span.last()
+        {
+            self.send(ToCollect::End { end: self.cells.end(), last })?;
         }
         let Self { shares, to_collect, collector, .. } = self;
         drop(to_collect);

@@ -153,8 +153,11 @@ pub(super) enum ToCollect {
     /// Every worker hands over an interval of this file.
     Intervals(Arc<str>),
     Advance(TimeAdvance),
-    /// The packets have ended, in a cell that ends then.
-    End(Timestamp),
+    /// The packets have ended, with one at `last` in a cell that ends at `end`.
+    End {
+        end: Timestamp,
+        last: Timestamp,
+    },
 }
 
 pub(super) struct Collector<F: ClockObserver> {
@@ -176,7 +179,7 @@ impl<F: ClockObserver> Collector<F> {
                     }
                 }
                 ToCollect::Advance(advance) => advance.notify(&mut self.observer),
-                ToCollect::End(end) => self.observer.finish(end),
+                ToCollect::End { end, last } => self.observer.finish(end, last),
             }
         }
         (self.ledger, self.observer)
