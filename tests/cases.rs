@@ -14,10 +14,12 @@ mod refused;
 use std::fs;
 use std::path::Path;
 
+use common::compress::Form;
 use common::exporter::program;
 use common::ip::{Ipv4, tcp, udp};
 use common::link::{Link, Sample};
-use common::savefile::Savefile;
+use common::pcapng::Pcapng;
+use common::savefile::{ByteOrder, Savefile};
 use tempfile::TempDir;
 
 /// The host that sweeps.
@@ -147,6 +149,33 @@ fn several_captures_are_read_in_their_order() {
     let ended = cases.run(&["cases.yml"]);
     assert_eq!(ended.status, Some(0), "{ended:?}");
     assert_eq!(ended.output, "cases.yml\n  ok    x (41 frames, 1 alert)\n1 case: 1 passed, 0 failed\n");
+}
+
+#[test]
+fn captures_may_have_every_form_that_replay_reads() {
+    let frame = |host: u8| {
+        on_ethernet(&Ipv4::carrying(tcp(50_000, 22, SYN, &[])).between(SCANNER.into(), [10, 0, 1, host].into()))
+    };
+    let blocks = Pcapng::new(ByteOrder::Big).interface(1, 65_535);
+    let blocks = (0..40).fold(blocks, |file, host| file.frame(0, &frame(host))).build();
+    let mut files = vec![("x.pcapng", blocks)];
+    files.extend(["gzip.x", "zstd.x", "xz.x"].into_iter().zip(Form::ALL.map(|form| form.of(&sweep(BEGIN).build()))));
+    for (name, bytes) in files {
+        let ended = Cases::new(&case(name, SWEEP)).with(name, bytes).run(&["cases.yml"]);
+        assert_eq!((ended.status, ended.messages.as_str()), (Some(0), ""), "{name}: {}", ended.output);
+        assert!(ended.output.contains("(40 frames, 1 alert)"), "{name}: {}", ended.output);
+    }
+}
+
+#[test]
+fn files_are_named_relative_to_the_file_of_cases() {
+    let text = "cases:\n  - {name: x, capture: ../quiet.pcap, config_file: own.yml}\n";
+    let cases = Cases::new("");
+    fs::create_dir(cases.path().join("below")).unwrap();
+    let cases = cases.with("below/cases.yml", text).with("below/own.yml", "bandwidth: {limit: 1M}\n");
+    assert_eq!(cases.run(&["below/cases.yml"]).status, Some(0));
+    let whole = cases.path().join("below/cases.yml");
+    assert_eq!(cases.run(&[whole.to_str().unwrap()]).status, Some(0));
 }
 
 #[test]

@@ -177,17 +177,15 @@ fn configured(
     let exact = layers::exact(occurrences, replays)?;
     let workers = layers::workers(occurrences, replays)?;
     let (run, junit) = (layers::run(occurrences, tests)?, layers::junit(occurrences, tests)?);
-    if let Some((command::TEST, matches)) = subcommand {
-        let files = cases(&words_of(matches, command::CASES), &settings, run)?;
-        let Config { log, .. } = settings.clone().validate()?;
-        if !layers::only_checks(occurrences)? {
-            return Ok(Invocation::Test(TestInvocation { files, junit, log }));
-        }
-    }
-    if layers::only_checks(occurrences)? {
-        return settings.validate().map(Invocation::CheckConfig);
-    }
+    let only_checks = layers::only_checks(occurrences)?;
     match subcommand {
+        Some((command::TEST, matches)) => {
+            let files = cases(&words_of(matches, command::CASES), &settings, run)?;
+            let config = settings.validate()?;
+            let test = |log| Invocation::Test(TestInvocation { files, junit, log });
+            Ok(if only_checks { Invocation::CheckConfig(config) } else { test(config.log) })
+        }
+        _ if only_checks => settings.validate().map(Invocation::CheckConfig),
         Some((command::REPLAY, matches)) => {
             let config = Config { source: None, ..settings.validate()? };
             let files = words_of(matches, command::FILES);

@@ -111,3 +111,6 @@ pub(super) fn select(files: Vec<CaseFile>, part: &str) -> Vec<CaseFile> {
     });
     selected.filter(|file| !file.cases.is_empty()).collect()
 }
+
+#[cfg(test)]
+mod tests;
