@@ -153,15 +153,16 @@ impl Alerts {
         }
     }
 
-    /// Resolves firing alerts and forgets pending ones, because the packets have ended at `now`.
-    pub fn finish(&mut self, now: Timestamp) -> Vec<Change> {
+    /// The packets of a file ended with the one at `last`: firing alerts are resolved then, or when they began if that is
+    /// later. Pending ones are forgotten.
+    pub fn finish(&mut self, last: Timestamp) -> Vec<Change> {
         let mut changes = Vec::new();
-        self.resolve_due(|due| due <= now, &mut changes);
+        self.resolve_due(|due| due <= last, &mut changes);
         self.due.clear();
         self.active.retain(|_, active| active.alert.state == AlertState::Firing);
         while let Some((key, _)) = self.active.first_key_value() {
             let key = key.clone();
-            changes.extend(self.resolve(&key, now));
+            changes.extend(self.resolve(&key, last));
         }
         changes
     }

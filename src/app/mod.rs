@@ -7,6 +7,7 @@ mod output;
 mod replay;
 mod signals;
 mod start;
+mod test;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -48,6 +49,7 @@ fn run(invocation: Invocation) -> anyhow::Result<u8> {
     match invocation {
         Invocation::Run(config) => live::run(config),
         Invocation::Replay(replay) => replay::run(replay),
+        Invocation::Test(test) => test::run(test),
         Invocation::Interfaces(config) => {
             let network = Network::read()?;
             let capture = selection::as_they_stand(&network, &config.capture);

@@ -9,7 +9,7 @@ use clap_complete::Shell;
 
 use super::options::{HELP, VERSION, all, available};
 use super::scope::uses;
-pub(super) use super::scope::{COMPLETIONS, CONFIG, INTERFACES, MAN, REPLAY};
+pub(super) use super::scope::{COMPLETIONS, CONFIG, INTERFACES, MAN, REPLAY, TEST};
 use crate::config::declarations::SECTIONS;
 use crate::config::{Arity, Declaration, Role};
 
@@ -18,12 +18,18 @@ pub(super) const PROGRAM: &str = "trafficmonitor";
 pub(super) const WORDS: &str = "FILTER";
 /// The id of the files that `replay` reads.
 pub(super) const FILES: &str = "FILE";
+/// The id of the files of cases that `test` runs.
+pub(super) const CASES: &str = "CASES";
 /// The id of the shell that `completions` is for.
 pub(super) const SHELL: &str = "SHELL";
 
 /// The subcommands that work, with their descriptions.
 pub const SUBCOMMANDS: &[(&str, &str)] = &[
     (REPLAY, "Read capture files as fast as possible, using packet timestamps, and print the results"),
+    (
+        TEST,
+        "Read capture files that YAML files of test cases name, and check that the expected alerts fire and no others",
+    ),
     (INTERFACES, "List interfaces with their state and addresses, and whether each would be captured (if not, why)"),
     (CONFIG, "Print the effective configuration as YAML"),
     (COMPLETIONS, "Print a shell completion script"),
@@ -86,6 +92,11 @@ fn with_arguments(subcommand: Command, name: &'static str, declarations: &[&'sta
                 .required(true)
                 .num_args(1..),
         ),
+        TEST => subcommand.args(everything).arg(
+            words(CASES, "Files of test cases (YAML); captures are named relative to their file")
+                .required(true)
+                .num_args(1..),
+        ),
         COMPLETIONS => subcommand
             .args(used)
             .arg(Arg::new(SHELL).required(true).value_parser(value_parser!(Shell)).help("Shell to complete for")),
@@ -142,8 +153,10 @@ fn long_help(declaration: &Declaration) -> String {
 
 /// The heading of the help under which an option stands; that of its section for a setting.
 pub(super) fn heading(declaration: &Declaration) -> Option<&'static str> {
-    if matches!(declaration.role, Role::Replay) {
-        return Some("Replay");
+    match declaration.role {
+        Role::Replay => return Some("Replay"),
+        Role::Test => return Some("Test"),
+        _ => {}
     }
     let (section, _) = declaration.keys.first()?;
     SECTIONS.iter().find(|(name, _)| name == section).map(|(_, heading)| *heading)

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::options::{self, Occurrence, all};
+use super::scope::{REPLAY, TEST};
 use super::words::RemainingWords;
 use super::{OUTPUT, ReplayOutput, TOP, Top};
 use crate::config::kinds::ValueKind as _;
@@ -32,7 +33,7 @@ pub fn read(
 }
 
 /// The layer of the options. All that was given for one option is read together.
-fn options_layer(occurrences: &[Occurrence]) -> Result<Settings, Error> {
+pub(super) fn options_layer(occurrences: &[Occurrence]) -> Result<Settings, Error> {
     let mut settings = Settings::default();
     for declaration in declarations::options() {
         let same = occurrences.iter().filter(|occurrence| occurrence.declaration.id() == declaration.id());
@@ -100,26 +101,46 @@ pub fn exact(occurrences: &[Occurrence], replays: bool) -> Result<bool, Error> {
     boolean(of_replay(occurrences, options::BYTES, replays, "metrics are always exact")?)
 }
 
+/// The part of their names by which `test` chooses cases; empty for all.
+pub(super) fn run(occurrences: &[Occurrence], tests: bool) -> Result<Option<Given>, Error> {
+    of_test(occurrences, options::RUN, tests)
+}
+
+/// The file that `test` writes its results to as JUnit XML.
+pub(super) fn junit(occurrences: &[Occurrence], tests: bool) -> Result<Option<PathBuf>, Error> {
+    let given = of_test(occurrences, options::JUNIT, tests)?;
+    given.map(|given| FILE_NAME.parse_given(&given)).transpose().map_err(Error::from)
+}
+
 /// The number of threads with which `replay` counts.
 pub fn workers(occurrences: &[Occurrence], replays: bool) -> Result<usize, Error> {
     let given = of_replay(occurrences, options::WORKERS, replays, "for interfaces use --capture.workers")?;
     given.map_or(Ok(1), |given| Ok(WORKERS.parse_given(&given)?))
 }
 
-/// Refuses an option that names a capture file beside `replay`.
-pub(super) fn refuse_source(occurrences: &[Occurrence], replays: bool) -> Result<(), Error> {
-    match last(occurrences, options::SOURCE).filter(|_| replays) {
-        Some(given) => Err(Error::invalid(given.place(), "replay takes its files as arguments: replay FILE")),
-        None => Ok(()),
-    }
+/// Refuses an option that names a capture file beside `replay` or `test`.
+pub(super) fn refuse_source(occurrences: &[Occurrence], subcommand: Option<&str>) -> Result<(), Error> {
+    let advice = match subcommand {
+        Some(REPLAY) => "replay takes its files as arguments: replay FILE",
+        Some(TEST) => "test takes its captures from the cases",
+        _ => return Ok(()),
+    };
+    last(occurrences, options::SOURCE).map_or(Ok(()), |given| Err(Error::invalid(given.place(), advice)))
 }
 
 /// The last value given for an option of `replay`. Without `replay` it is refused with this advice.
 fn of_replay(occurrences: &[Occurrence], id: &str, replays: bool, advice: &str) -> Result<Option<Given>, Error> {
+    of_subcommand(occurrences, id, replays, &format!("only available with replay; {advice}"))
+}
+
+fn of_test(occurrences: &[Occurrence], id: &str, tests: bool) -> Result<Option<Given>, Error> {
+    of_subcommand(occurrences, id, tests, "only available with test; add test CASES.yml or remove the option")
+}
+
+/// The last value given for an option of a subcommand. Without that subcommand it is refused with this problem.
+fn of_subcommand(occurrences: &[Occurrence], id: &str, is_there: bool, problem: &str) -> Result<Option<Given>, Error> {
     match last(occurrences, id) {
-        Some(given) if !replays => {
-            Err(Error::invalid(given.origin.to_string(), format!("only available with replay; {advice}")))
-        }
+        Some(given) if !is_there => Err(Error::invalid(given.origin.to_string(), problem)),
         given => Ok(given),
     }
 }

@@ -37,6 +37,8 @@ pub enum Role {
     Command,
     /// Only the subcommand `replay` uses it.
     Replay,
+    /// Only the subcommand `test` uses it.
+    Test,
     /// It is reserved for a room that is not built yet.
     Reserved {
         /// Values that change nothing; they are accepted.

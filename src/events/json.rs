@@ -9,7 +9,7 @@
 //! | `network` | the network, where one is meant as a whole; then there is neither `src` nor `dst` |
 //! | `kind`, `rule` | what is found, and the name of the rule that found it |
 //! | `state` | `firing` or `resolved` |
-//! | `ends_at` | when it resolved, in seconds; not while it fires |
+//! | `ends_at` | when it resolved, in seconds; of an alert that the end of a file cuts off, the last packet; not while it fires |
 //! | `severity`, `side` | `info`, `warning` or `critical`; `inside` or `outside` the local networks |
 //! | `lasted_seconds` | once it has resolved: the time from the first to the last packet that counted |
 //! | `value`, `limit`, `window_seconds` | the value (bytes, hosts, ports, a probability), its limit, and its window |

@@ -89,7 +89,7 @@ impl LogLine {
 }
 
 /// `2026-03-17T13:31:58.000000Z`. A time before 1970, which only a broken file has, is written as 1970.
-pub(super) fn rfc_3339(time: Timestamp) -> String {
+pub(crate) fn rfc_3339(time: Timestamp) -> String {
     let since_epoch = Duration::from_nanos(u64::try_from(time.nanoseconds()).unwrap_or(0));
     humantime::format_rfc3339_micros(UNIX_EPOCH + since_epoch).to_string()
 }

@@ -21,7 +21,7 @@ pub struct Alarms<T> {
     detectors: Detectors,
     alerts: Alerts,
     sink: T,
-    /// The time at which the packets ended for good.
+    /// The time of the last packet, once the packets have ended for good.
     ended: Option<Timestamp>,
 }
 
@@ -64,9 +64,10 @@ impl<T: AlertSink> Alarms<T> {
         &self.sink
     }
 
-    /// Resolves firing alerts if the packets have ended for good. Gives the receiver of changes.
+    /// Resolves firing alerts if the packets have ended for good: they end with the last packet. Gives the receiver of
+    /// changes.
     pub fn resolve(mut self) -> T {
-        for change in self.ended.iter().flat_map(|ended| self.alerts.finish(*ended)) {
+        for change in self.ended.iter().flat_map(|last| self.alerts.finish(*last)) {
             self.sink.notify(&change);
         }
         self.sink
@@ -102,9 +103,9 @@ impl<T: AlertSink> ClockObserver for Alarms<T> {
         self.alerts.restart(to);
     }
 
-    fn finish(&mut self, end: Timestamp) {
+    fn finish(&mut self, end: Timestamp, last: Timestamp) {
         let (detections, now) = self.detectors.finish(end);
         self.apply(&detections, now);
-        self.ended = Some(now);
+        self.ended = Some(last);
     }
 }

@@ -22,8 +22,8 @@ pub trait ClockObserver {
     /// Starts packet time again at `to`: the packets' clock was set.
     fn step(&mut self, to: Timestamp);
 
-    /// Ends packet time at `end`, the end of the last cell: no packet follows.
-    fn finish(&mut self, end: Timestamp);
+    /// Ends packet time at `end`, the end of the last cell: no packet follows. `last` is the time of the last packet.
+    fn finish(&mut self, end: Timestamp, last: Timestamp);
 }
 
 /// Observes nothing.
@@ -42,7 +42,7 @@ impl ClockObserver for () {
 
     fn step(&mut self, _: Timestamp) {}
 
-    fn finish(&mut self, _: Timestamp) {}
+    fn finish(&mut self, _: Timestamp, _: Timestamp) {}
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -197,7 +197,7 @@ pub(super) struct ReadResult<T> {
     /// The accounts of all that was read, and what was found; none if nothing could be.
     counted: Option<(Ledger<detect::Notes>, Alarms<T>)>,
     /// The times of the earliest and the latest frame; none without frames.
-    span: Option<(Timestamp, Timestamp)>,
+    pub span: Option<(Timestamp, Timestamp)>,
     /// Success if all could be read.
     pub outcome: ReadOutcome,
 }
@@ -220,7 +220,7 @@ impl<T: AlertSink> ReadResult<T> {
     }
 
     /// The receiver of all changes of alerts, their ends included; none if no frame was read.
-    fn resolve(&mut self) -> Option<T> {
+    pub(super) fn resolve(&mut self) -> Option<T> {
         self.counted.take().map(|(_, alarms)| alarms.resolve())
     }
 }

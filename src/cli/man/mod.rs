@@ -108,6 +108,7 @@ fn synopsis(page: &mut Page) {
     let words = [
         "[OPTION...] [FILTER]",
         "[OPTION...] replay FILE...",
+        "[OPTION...] test CASES...",
         "[OPTION...] interfaces | config",
         "completions SHELL",
         "man",

@@ -39,6 +39,32 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Settings, Mistake> {
     }
 }
 
+/// Reads a document of any form.
+pub(super) fn nodes(text: &str, path: &Path) -> Result<Given, Mistake> {
+    let nodes = serde_saphyr::from_str_with_options(text, strict()).map_err(Mistake::Unreadable)?;
+    Ok(in_file(nodes, &path.into()))
+}
+
+/// Reads the settings in a node: sections with their keys, as a document has them.
+pub(super) fn settings(node: &Given) -> Result<Settings, RefusedSetting> {
+    let mut settings = Settings::default();
+    for (section, keys) in entries(node)? {
+        let section = known(section, SECTIONS.iter().map(|(section, _)| (*section, *section)))?;
+        for (key, value) in entries(keys)? {
+            settings.give(known(key, of_section(section))?, vec![value.clone()])?;
+        }
+    }
+    Ok(settings)
+}
+
+fn entries(node: &Given) -> Result<&[(Given, Given)], RefusedSetting> {
+    match &node.content {
+        Content::Mapping(entries) => Ok(entries),
+        Content::Null => Ok(&[]),
+        _ => Err(node.refused("expected keys with values, such as level: info")),
+    }
+}
+
 /// Only `true` and `false` are booleans, because an interface may be called `no`. A key appears once, and nothing is
 /// merged in.
 fn strict() -> Options {

@@ -155,7 +155,7 @@ fn mistyped<K: ValueKind + ?Sized>(kind: &K, given: &Given) -> RefusedSetting {
 }
 
 /// Parses the value of a key. None for a key without a value.
-fn parse_optional<K: ValueKind>(kind: &K, given: &Given) -> Result<Option<K::Value>, RefusedSetting> {
+pub(crate) fn parse_optional<K: ValueKind>(kind: &K, given: &Given) -> Result<Option<K::Value>, RefusedSetting> {
     if given.is_blank() { Ok(None) } else { kind.parse_given(given).map(Some) }
 }
 

@@ -147,7 +147,7 @@ fn keys_and_values<'a>(kind: &impl ValueKind, given: &'a Given) -> Result<&'a [(
 }
 
 /// The key in this node, if it is one of `keys`.
-fn known_key(node: &Given, keys: &[&'static str]) -> Result<&'static str, RefusedSetting> {
+pub(crate) fn known_key(node: &Given, keys: &[&'static str]) -> Result<&'static str, RefusedSetting> {
     let known = keys.iter().find(|key| node.text().is_some_and(|text| text == **key));
     known.copied().ok_or_else(|| RefusedSetting::UnknownKey { key: node.clone(), known: keys.to_vec() })
 }

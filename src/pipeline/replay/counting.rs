@@ -89,9 +89,11 @@ impl<F: ClockObserver + Send + 'static> Counting<F> {
     pub(super) fn finish(self) -> Result<(Ledger<F::Notes>, F), Error> {
         match self {
             Self::SingleThread(single) => {
-                let SingleThread { ledger, mut observer, cells, .. } = *single;
-                if cells.start().is_some() {
-                    observer.finish(cells.end());
+                let SingleThread { ledger, mut observer, cells, span, .. } = *single;
+                if cells.start().is_some()
+                    && let Some(last) = span.last()
+                {
+                    observer.finish(cells.end(), last);
                 }
                 Ok((ledger, observer))
             }
@@ -162,6 +164,7 @@ impl<F: ClockObserver> SingleThread<F> {
     #[cold]
     fn enter(&mut self, name: &str, time: Timestamp) {
         let advance = self.cells.enter(time);
+        self.span.restart_after(advance);
         if !self.interval.is_empty() {
             self.interval.settle();
             self.merge(name);

@@ -95,6 +95,7 @@ impl<F: ClockObserver + Send + 'static> Dispatcher<F> {
     #[cold]
     fn enter(&mut self, name: &Arc<str>, time: Timestamp) -> Result<(), Error> {
         let advance = self.cells.enter(time);
+        self.span.restart_after(advance);
         if self.frames > 0 {
             self.check_fill(name, true)?;
         }
@@ -130,8 +131,10 @@ impl<F: ClockObserver + Send + 'static> Dispatcher<F> {
     }
 
     pub(super) fn finish(self) -> Result<(Ledger<F::Notes>, F), Error> {
-        if self.cells.start().is_some() {
-            self.send(CollectorMessage::End(self.cells.end()))?;
+        if self.cells.start().is_some()
+            && let Some(last) = self.span.last()
+        {
+            self.send(CollectorMessage::End { end: self.cells.end(), last })?;
         }
         let Self { workers, collector_messages, collector, .. } = self;
         drop(collector_messages);

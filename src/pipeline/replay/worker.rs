@@ -159,8 +159,11 @@ pub(super) enum CollectorMessage {
     /// Every worker hands over an interval of this file.
     HandOver(Arc<str>),
     Advance(TimeAdvance),
-    /// No packet follows. The last time cell ends at this time.
-    End(Timestamp),
+    /// The packets have ended, with one at `last` in a cell that ends at `end`.
+    End {
+        end: Timestamp,
+        last: Timestamp,
+    },
 }
 
 pub(super) struct Collector<F: ClockObserver> {
@@ -182,7 +185,7 @@ impl<F: ClockObserver> Collector<F> {
                     }
                 }
                 CollectorMessage::Advance(advance) => advance.notify(&mut self.observer),
-                CollectorMessage::End(end) => self.observer.finish(end),
+                CollectorMessage::End { end, last } => self.observer.finish(end, last),
             }
         }
         (self.ledger, self.observer)

@@ -41,8 +41,8 @@ impl ClockObserver for Finer {
         self.alarms.step(to);
     }
 
-    fn finish(&mut self, end: Timestamp) {
-        self.alarms.finish(end);
+    fn finish(&mut self, end: Timestamp, last: Timestamp) {
+        self.alarms.finish(end, last);
     }
 }
 
