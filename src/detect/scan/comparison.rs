@@ -24,6 +24,8 @@ pub(super) enum Group {
     Network(IpAddr),
     /// One port of any hosts.
     Port(Protocol, u16),
+    /// Any hosts of which three or more ports were tried.
+    ManyPorts,
     /// The hosts of a site.
     Site(IpAddr),
     /// All hosts.
@@ -66,8 +68,11 @@ impl ComparedTarget {
                     .ports()
                     .flat_map(|port| [Group::NetworkPort(network, port), Group::Port(port.0, port.1)]);
                 let site = networks::site(self.target.address);
-                let many = self.tried.are_many().then_some(Group::NetworkManyPorts(network));
-                by_port.chain(many).chain([Group::Network(network), Group::Site(site), Group::Everything]).collect()
+                let many = self.tried.are_many().then_some([Group::NetworkManyPorts(network), Group::ManyPorts]);
+                by_port
+                    .chain(many.into_iter().flatten())
+                    .chain([Group::Network(network), Group::Site(site), Group::Everything])
+                    .collect()
             }
             Aspect::Ports => {
                 let many = self.tried.are_many().then_some(Group::PortsOfManyNetworks);
@@ -172,7 +177,7 @@ impl Comparison {
                 let of_network = targets.iter().find(|address| networks::tag(**address) == number);
                 (of_network.map(|address| networks::nearby_net(networks::nearby(*address))), None)
             }
-            Group::Everything | Group::PortsOfManyNetworks => (None, None),
+            Group::ManyPorts | Group::Everything | Group::PortsOfManyNetworks => (None, None),
         };
         let factor = (self.least_threshold / limit.max(1)).max(1);
         let silencing_value = self.value.div_ceil(factor);
@@ -229,10 +234,10 @@ fn compare(group: Group, sums: Sums, all: Sums, limits: &Limits) -> [Option<Comp
         Group::NetworkPort(..) | Group::NetworkManyPorts(_) | Group::PortsOfNetwork(_) | Group::PortsOfManyNetworks => {
             [of_failed(limit, used), of_both(times(factors.touched))]
         }
-        Group::Port(..) if failed * u64::from(factors.port_share) >= all.failed => {
+        Group::Port(..) | Group::ManyPorts if failed * u64::from(factors.port_share) >= all.failed => {
             [of_failed(limit, answered * u64::from(factors.answered)), None]
         }
-        Group::Port(..) => [None, None],
+        Group::Port(..) | Group::ManyPorts => [None, None],
         Group::Site(_) => [of_failed(times(factors.site), answered * u64::from(factors.answered)), None],
         Group::Everything => {
             [of_failed(times(factors.everywhere), answered * u64::from(factors.answered_everywhere)), None]

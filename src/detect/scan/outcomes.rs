@@ -283,7 +283,10 @@ impl ScanState {
         for aspect in Aspect::BOTH {
             if self.is_analyzed(aspect) && (aspect == Aspect::Hosts || has_port) {
                 let is_counted = self.mark_aspect(source, aspect, settled);
-                if is_counted {
+                if let (true, ContactOutcome::Failed(time) | ContactOutcome::Touched(time)) =
+                    (is_counted, settled.outcome)
+                {
+                    self.contacts.note_evidence(source, time);
                     self.follow_trail(source, aspect, settled.packets, settled.target);
                 }
             }

@@ -24,6 +24,8 @@ pub(super) struct Tally {
     marked: u64,
     /// The targets that count in the comparison, with their weights, the earliest first.
     pub(super) counting: Vec<(Timestamp, HostPort, u64)>,
+    /// The time of the latest evidence; before all time if it is unknown.
+    pub(super) latest: Timestamp,
     /// The time of their first packet.
     pub(super) begun: Option<Timestamp>,
     /// A target stands for others that are not held, or only the latest targets are held.
@@ -42,6 +44,7 @@ impl Tally {
             contacted: 0,
             marked: 0,
             counting: Vec::new(),
+            latest: Timestamp::BEFORE_ALL,
             begun: None,
             is_estimate: false,
             is_fresh: false,
@@ -108,6 +111,7 @@ fn by_evidence(state: &ScanState, cell: Cell, source: u32, aspect: Aspect) -> Ta
         }
     }
     // Clearly fewer than the limit are no scan, however they are compared.
+    tally.latest = state.contacts.latest_evidence(source);
     if tally.marked * 10 >= limits.limit * 9 {
         let marks = proving_targets(state, cell, source, aspect);
         tally.compare(&marks, cell, aspect, &limits);

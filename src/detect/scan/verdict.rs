@@ -94,8 +94,9 @@ const fn kind(aspect: Aspect) -> Kind {
     }
 }
 
-/// The time at which the rule became true: that of the deciding contact. It is the end of the cell where no contact decided
-/// but an answer left the window, or by the rule that counts all contacts.
+/// The time at which the rule became true: that of the deciding contact. Where an earlier contact decides since another joined
+/// its group, it is the time of the latest one in the cell. It is the end of the cell if that has none, or by the rule that
+/// counts all contacts.
 pub(super) fn crossing(state: &ScanState, cell: Cell, tally: &Tally) -> Timestamp {
     let (mut sum, threshold) = (0, tally.comparison.threshold);
     let deciding = tally.counting.iter().find(|(_, _, weight)| {
@@ -104,6 +105,7 @@ pub(super) fn crossing(state: &ScanState, cell: Cell, tally: &Tally) -> Timestam
     });
     match (state.config.rule, deciding) {
         (Rule::Evidence, Some(&(time, ..))) if state.grid.cell(time) == cell => time,
+        (Rule::Evidence, _) if state.grid.cell(tally.latest) == cell => tally.latest,
         _ => state.grid.end(cell),
     }
 }

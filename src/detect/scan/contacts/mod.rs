@@ -17,7 +17,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::account::conversation::Address;
-use crate::packet::Protocol;
+use crate::packet::{Protocol, Timestamp};
 use crate::tables::hashing;
 use crate::tables::index::NOWHERE;
 use crate::tables::sampling::{Sampling, Seeds};
@@ -93,6 +93,8 @@ struct SourceEntry {
     address: IpAddr,
     is_used: bool,
     is_outside: bool,
+    /// The time of the latest evidence.
+    latest: Timestamp,
     level: [u8; 2],
     length: [u32; 2],
     first: [u32; 2],
@@ -178,6 +180,7 @@ impl Contacts {
             address,
             is_used: true,
             is_outside: false,
+            latest: Timestamp::BEFORE_ALL,
             level: [0; 2],
             length: [0; 2],
             first: [NOWHERE; 2],
@@ -239,6 +242,17 @@ impl Contacts {
             at = mark.next;
             Some(mark)
         })
+    }
+
+    /// Notes that there was evidence against a source at `time`.
+    pub fn note_evidence(&mut self, source: u32, time: Timestamp) {
+        let latest = &mut self.sources[source].latest;
+        *latest = time.max(*latest);
+    }
+
+    /// The time of the latest evidence against a source.
+    pub fn latest_evidence(&self, source: u32) -> Timestamp {
+        self.sources[source].latest
     }
 
     /// Notes that a source is outside the local networks.
