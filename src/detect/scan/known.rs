@@ -107,9 +107,8 @@ impl KnownTargets {
         self.filters.iter().any(|filter| filter.contains(key))
     }
 
-    /// Ends a cell, the last moment of which is `time`.
+    /// Ends a cell that begins at `time`: what it added is known from now on, and is of its period.
     pub(super) fn end_cell(&mut self, time: Timestamp) {
-        self.take_in();
         let period = self.grid.cell(time);
         if period > self.period {
             if period > self.period.next() {
@@ -119,6 +118,7 @@ impl KnownTargets {
             self.filters[0].clear();
             self.period = period;
         }
+        self.take_in();
     }
 
     fn take_in(&mut self) {
@@ -199,11 +199,10 @@ mod tests {
     #[test]
     fn long_silence_forgets_both_periods() {
         let mut known = KnownTargets::new(HOUR, 7.into());
-        known.end_cell(at(0.0));
         known.insert(SOURCE, &target(1, 80));
-        known.end_cell(at(9.0));
+        known.end_cell(at(0.0));
         known.insert(SOURCE, &target(2, 80));
-        known.end_cell(at(9.1));
+        known.end_cell(at(9.0));
         assert_eq!([1, 2].map(|number| knows(&mut known, number, 80)), [[false; 2], [true; 2]]);
     }
 

@@ -217,8 +217,6 @@ impl ScanState {
 
     /// Ends a cell: contacts whose deadline has passed get their outcome.
     pub(super) fn end_cell(&mut self, cell: Cell) {
-        self.memory.end_cell(self.grid.start(cell));
-        self.recent_targets.end_cell(self.grid.start(cell));
         self.visibility.judge(cell);
         for event in std::mem::take(&mut self.unmatched.events) {
             self.update_pending(&event);
@@ -230,6 +228,7 @@ impl ScanState {
                 }
             }
         }
+        self.memory.end_cell(self.grid.start(cell));
     }
 
     /// Settles a contact whose deadline has passed. One that was tried again later is pending again.

@@ -94,10 +94,13 @@ impl RecentTargets {
         self.filters.iter().any(|filter| filter.may_contain(hash))
     }
 
-    /// Ends a cell that begins at `time`.
-    pub(super) fn end_cell(&mut self, time: Timestamp) {
+    /// Begins a cell, at `time`.
+    pub(super) fn begin_cell(&mut self, time: Timestamp) {
         let period = self.grid.cell(time);
         if period > self.period {
+            if period > self.period.next() {
+                self.filters[0].clear();
+            }
             self.filters.swap(0, 1);
             self.filters[0].clear();
             self.period = period;

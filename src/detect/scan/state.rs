@@ -127,6 +127,9 @@ impl ScanState {
     pub(super) fn set_current(&mut self, current: Option<Cell>) {
         self.current = current;
         self.current_end = current.map_or(Timestamp::BEFORE_ALL, |cell| self.grid.end(cell));
+        if let Some(cell) = current {
+            self.recent_targets.begin_cell(self.grid.start(cell));
+        }
     }
 
     /// The number of the period in which a cell lies, an eighth of the window. A conversation is reported once a period.

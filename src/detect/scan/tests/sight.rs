@@ -90,8 +90,12 @@ fn no_host_makes_a_quiet_interface_blind() {
 
 #[test]
 fn one_answer_of_any_protocol_proves_that_answers_are_visible() {
-    let sampled =
-        || each(100, 0.1, |script, time, number| script.tcp(time, LAPTOP, server(number), (40_000, 443), ACK));
+    // Each connection of a client has a port of its own; ACKs from one port to many hosts are a scan.
+    let sampled = || {
+        each(100, 0.1, |script, time, number| {
+            script.tcp(time, LAPTOP, server(number), (40_000 + number as u16, 443), ACK);
+        })
+    };
     assert!(!finds_the_scan(sampled()));
     let with = |act: fn(&mut Script)| {
         let mut script = sampled();
