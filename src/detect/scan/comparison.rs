@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::config::Factors;
-use super::contacts::{Aspect, HostPort, Relation, Tried};
+use super::contacts::{Aspect, HostPort, TargetOutcome, Tried};
 use super::networks;
 use crate::detect::{Level, ScanEvidence};
 use crate::packet::Protocol;
 
 /// Targets that are compared with each other. The order decides between equal ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Group {
+pub(super) enum TargetGroup {
     /// One port of the hosts of a network.
     NetworkPort(IpAddr, (Protocol, u16)),
     /// The hosts of a network of which three or more ports were tried.
@@ -42,7 +42,7 @@ pub(super) struct ComparedTarget {
     pub(super) target: HostPort,
     pub(super) tried: Tried,
     /// Failed, touched or used.
-    pub(super) relation: Relation,
+    pub(super) relation: TargetOutcome,
     /// The number of targets that it stands for.
     pub(super) weight: u64,
 }
@@ -53,42 +53,43 @@ impl ComparedTarget {
         let target = HostPort::on_link(self.target.address);
         let mut tried = Tried::NONE;
         tried.add_port(target.protocol, target.port);
-        Self { target, tried, relation: Relation::Used, ..self }
+        Self { target, tried, relation: TargetOutcome::Used, ..self }
     }
 
     /// The groups in which it is compared.
-    fn groups(&self, aspect: Aspect) -> Vec<Group> {
+    fn groups(&self, aspect: Aspect) -> Vec<TargetGroup> {
         let network = networks::nearby(self.target.address);
         match aspect {
             // A link address is compared with its neighbours' alone.
-            Aspect::Hosts if self.target.is_on_link() => vec![Group::NetworkPort(network, (HostPort::LINK, 0))],
+            Aspect::Hosts if self.target.is_on_link() => vec![TargetGroup::NetworkPort(network, (HostPort::LINK, 0))],
             Aspect::Hosts => {
                 let by_port = self
                     .tried
                     .ports()
-                    .flat_map(|port| [Group::NetworkPort(network, port), Group::Port(port.0, port.1)]);
+                    .flat_map(|port| [TargetGroup::NetworkPort(network, port), TargetGroup::Port(port.0, port.1)]);
                 let site = networks::site(self.target.address);
-                let many = self.tried.are_many().then_some([Group::NetworkManyPorts(network), Group::ManyPorts]);
+                let many =
+                    self.tried.are_many().then_some([TargetGroup::NetworkManyPorts(network), TargetGroup::ManyPorts]);
                 by_port
                     .chain(many.into_iter().flatten())
-                    .chain([Group::Network(network), Group::Site(site), Group::Everything])
+                    .chain([TargetGroup::Network(network), TargetGroup::Site(site), TargetGroup::Everything])
                     .collect()
             }
             Aspect::Ports => {
-                let many = self.tried.are_many().then_some(Group::PortsOfManyNetworks);
-                self.tried.iter().map(Group::PortsOfNetwork).chain(many).collect()
+                let many = self.tried.are_many().then_some(TargetGroup::PortsOfManyNetworks);
+                self.tried.iter().map(TargetGroup::PortsOfNetwork).chain(many).collect()
             }
         }
     }
 
-    pub(super) fn is_in(&self, group: Group, aspect: Aspect) -> bool {
+    pub(super) fn is_in(&self, group: TargetGroup, aspect: Aspect) -> bool {
         self.groups(aspect).contains(&group)
     }
 }
 
 /// The numbers of targets by relation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Sums {
+pub(super) struct OutcomeSums {
     pub(super) failed: u64,
     pub(super) touched: u64,
     pub(super) used: u64,
@@ -96,21 +97,21 @@ pub(super) struct Sums {
     variance: u64,
 }
 
-impl Sums {
+impl OutcomeSums {
     /// Targets that answered.
     pub(super) const fn answered(self) -> u64 {
         self.used + self.touched
     }
 
     fn add(&mut self, target: &ComparedTarget) {
-        if matches!(target.relation, Relation::Failed | Relation::Touched) {
+        if matches!(target.relation, TargetOutcome::Failed | TargetOutcome::Touched) {
             self.variance += target.weight * (target.weight - 1);
         }
         let sum = match target.relation {
-            Relation::Failed => &mut self.failed,
-            Relation::Touched => &mut self.touched,
-            Relation::Used => &mut self.used,
-            Relation::Known => return,
+            TargetOutcome::Failed => &mut self.failed,
+            TargetOutcome::Touched => &mut self.touched,
+            TargetOutcome::Used => &mut self.used,
+            TargetOutcome::Known => return,
         };
         *sum += target.weight;
     }
@@ -118,9 +119,9 @@ impl Sums {
 
 /// A group with the value that is compared with a threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Comparison {
-    pub(super) group: Group,
-    pub(super) sums: Sums,
+pub(super) struct TargetComparison {
+    pub(super) group: TargetGroup,
+    pub(super) sums: OutcomeSums,
     /// True if touched targets count as well as failed ones.
     pub(super) counts_touched: bool,
     pub(super) value: u64,
@@ -132,14 +133,20 @@ pub(super) struct Comparison {
     least_threshold: u64,
 }
 
-impl Comparison {
+impl TargetComparison {
     /// Nothing to compare.
     pub(super) fn none(limit: u64) -> Self {
-        let (group, sums) = (Group::Everything, Sums::default());
+        let (group, sums) = (TargetGroup::Everything, OutcomeSums::default());
         Self { group, sums, counts_touched: false, value: 0, least_value: 0, threshold: limit, least_threshold: limit }
     }
 
-    fn new(group: Group, sums: Sums, counts_touched: bool, least_threshold: u64, outnumbered: u64) -> Self {
+    fn new(
+        group: TargetGroup,
+        sums: OutcomeSums,
+        counts_touched: bool,
+        least_threshold: u64,
+        outnumbered: u64,
+    ) -> Self {
         let threshold = least_threshold.max(outnumbered);
         let value = sums.failed + if counts_touched { sums.touched } else { 0 };
         let least_value = value.saturating_sub(2 * sums.variance.isqrt());
@@ -158,7 +165,7 @@ impl Comparison {
         }
     }
 
-    /// Those over their threshold first, the largest first; else the nearest to its threshold.
+    /// The rank of a comparison: over its threshold, then by value; else by the share of its threshold.
     fn rank(&self) -> (bool, u64, u128) {
         let share = u128::from(self.value) << 64 >> 8;
         (self.is_over(), if self.is_over() { self.value } else { 0 }, share / u128::from(self.threshold.max(1)))
@@ -167,17 +174,19 @@ impl Comparison {
     /// For people: the targets that were compared, `targets` being addresses of some. The limit of the configuration was multiplied to the threshold; `setting` is
     /// its name.
     pub(super) fn evidence(&self, targets: &[IpAddr], limit: u64, setting: &'static str) -> ScanEvidence {
-        let Sums { failed, touched, used, .. } = self.sums;
+        let OutcomeSums { failed, touched, used, .. } = self.sums;
         let (network, port) = match self.group {
-            Group::NetworkPort(network, port) => (Some(networks::nearby_net(network)), Some(port)),
-            Group::NetworkManyPorts(network) | Group::Network(network) => (Some(networks::nearby_net(network)), None),
-            Group::Port(protocol, port) => (None, Some((protocol, port))),
-            Group::Site(network) => (Some(networks::site_net(network)), None),
-            Group::PortsOfNetwork(number) => {
+            TargetGroup::NetworkPort(network, port) => (Some(networks::nearby_net(network)), Some(port)),
+            TargetGroup::NetworkManyPorts(network) | TargetGroup::Network(network) => {
+                (Some(networks::nearby_net(network)), None)
+            }
+            TargetGroup::Port(protocol, port) => (None, Some((protocol, port))),
+            TargetGroup::Site(network) => (Some(networks::site_net(network)), None),
+            TargetGroup::PortsOfNetwork(number) => {
                 let of_network = targets.iter().find(|address| networks::tag(**address) == number);
                 (of_network.map(|address| networks::nearby_net(networks::nearby(*address))), None)
             }
-            Group::ManyPorts | Group::Everything | Group::PortsOfManyNetworks => (None, None),
+            TargetGroup::ManyPorts | TargetGroup::Everything | TargetGroup::PortsOfManyNetworks => (None, None),
         };
         let factor = (self.least_threshold / limit.max(1)).max(1);
         let silencing_value = self.value.div_ceil(factor);
@@ -187,8 +196,8 @@ impl Comparison {
 
     /// True if a target counts in its value.
     pub(super) fn counts(&self, target: &ComparedTarget, aspect: Aspect) -> bool {
-        let is_evidence =
-            target.relation == Relation::Failed || self.counts_touched && target.relation == Relation::Touched;
+        let is_evidence = target.relation == TargetOutcome::Failed
+            || self.counts_touched && target.relation == TargetOutcome::Touched;
         is_evidence && target.is_in(self.group, aspect)
     }
 }
@@ -201,14 +210,14 @@ pub(super) struct Limits {
 }
 
 /// The comparison that most clearly shows a scan.
-pub(super) fn clearest(targets: &[ComparedTarget], aspect: Aspect, limits: &Limits) -> Comparison {
-    let mut groups: BTreeMap<Group, Sums> = BTreeMap::new();
-    let mut all = Sums::default();
+pub(super) fn clearest(targets: &[ComparedTarget], aspect: Aspect, limits: &Limits) -> TargetComparison {
+    let mut groups: BTreeMap<TargetGroup, OutcomeSums> = BTreeMap::new();
+    let mut all = OutcomeSums::default();
     for target in targets {
         all.add(target);
         target.groups(aspect).into_iter().for_each(|group| groups.entry(group).or_default().add(target));
     }
-    let mut clearest = Comparison::none(limits.limit);
+    let mut clearest = TargetComparison::none(limits.limit);
     for (group, sums) in groups {
         for comparison in compare(group, sums, all, limits).into_iter().flatten() {
             if comparison.rank() > clearest.rank() {
@@ -220,26 +229,27 @@ pub(super) fn clearest(targets: &[ComparedTarget], aspect: Aspect, limits: &Limi
 }
 
 /// The comparisons of one group: its failed targets, and where a sweep meets neighbours also the touched ones.
-fn compare(group: Group, sums: Sums, all: Sums, limits: &Limits) -> [Option<Comparison>; 2] {
+fn compare(group: TargetGroup, sums: OutcomeSums, all: OutcomeSums, limits: &Limits) -> [Option<TargetComparison>; 2] {
     let Limits { limit, factors } = *limits;
-    let Sums { failed, used, .. } = sums;
+    let OutcomeSums { failed, used, .. } = sums;
     let times = |factor: u32| limit * u64::from(factor);
-    let of_failed = |least: u64, outnumbered: u64| Some(Comparison::new(group, sums, false, least, outnumbered));
-    let of_both = |least: u64| Some(Comparison::new(group, sums, true, least, used));
+    let of_failed = |least: u64, outnumbered: u64| Some(TargetComparison::new(group, sums, false, least, outnumbered));
+    let of_both = |least: u64| Some(TargetComparison::new(group, sums, true, least, used));
     let answered = sums.answered();
     match group {
-        Group::Network(_) => {
+        TargetGroup::Network(_) => {
             [of_failed(times(factors.any_port), used), of_both(times(factors.any_port * factors.touched))]
         }
-        Group::NetworkPort(..) | Group::NetworkManyPorts(_) | Group::PortsOfNetwork(_) | Group::PortsOfManyNetworks => {
-            [of_failed(limit, used), of_both(times(factors.touched))]
-        }
-        Group::Port(..) | Group::ManyPorts if failed * u64::from(factors.port_share) >= all.failed => {
+        TargetGroup::NetworkPort(..)
+        | TargetGroup::NetworkManyPorts(_)
+        | TargetGroup::PortsOfNetwork(_)
+        | TargetGroup::PortsOfManyNetworks => [of_failed(limit, used), of_both(times(factors.touched))],
+        TargetGroup::Port(..) | TargetGroup::ManyPorts if failed * u64::from(factors.port_share) >= all.failed => {
             [of_failed(limit, answered * u64::from(factors.answered)), None]
         }
-        Group::Port(..) | Group::ManyPorts => [None, None],
-        Group::Site(_) => [of_failed(times(factors.site), answered * u64::from(factors.answered)), None],
-        Group::Everything => {
+        TargetGroup::Port(..) | TargetGroup::ManyPorts => [None, None],
+        TargetGroup::Site(_) => [of_failed(times(factors.site), answered * u64::from(factors.answered)), None],
+        TargetGroup::Everything => {
             [of_failed(times(factors.everywhere), answered * u64::from(factors.answered_everywhere)), None]
         }
     }

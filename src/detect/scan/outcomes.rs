@@ -6,66 +6,20 @@
 use std::net::IpAddr;
 
 use super::config::Config;
+use super::contacts::HostPort;
 use super::contacts::pending::PendingContact;
-use super::contacts::{Aspect, Evidence, HostPort, Relation};
 use super::discovery;
 use super::events::{ContactEvent, ContactSignals, EventKind};
-use super::networks;
+use super::marking::{ContactOutcome, SettledContact};
 use super::sample::SeenPackets;
 use super::state::ScanState;
 use super::visibility::SocketAddress;
-use crate::packet::{Protocol, Timestamp};
+use crate::packet::Protocol;
 use crate::time_grid::Cell;
 
 /// Datagrams and bytes that a probe may send before its deadline. More are a stream, whose receiver need not answer.
 const MOST_DATAGRAMS: u32 = 8;
 const MOST_BYTES: u32 = 4_096;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ContactOutcome {
-    /// Answered and used, in a cell.
-    Used(Cell),
-    /// Answered and not used, as was known at this moment.
-    Touched(Timestamp),
-    /// Refused, aborted or not answered in time, at this moment.
-    Failed(Timestamp),
-}
-
-/// A contact whose outcome is known.
-#[derive(Debug, Clone, Copy)]
-struct Settled {
-    target: HostPort,
-    interface: u16,
-    is_outside: bool,
-    /// The times of the source's first and last packet.
-    packets: [Timestamp; 2],
-    /// The source's port if the contact is a probe; else 0.
-    probe_port: u16,
-    /// True if it failed because a datagram had no answer.
-    is_silent: bool,
-    /// True if it failed because it was refused or aborted.
-    is_refused: bool,
-    outcome: ContactOutcome,
-}
-
-impl Settled {
-    fn new(contact: &PendingContact, outcome: ContactOutcome) -> Self {
-        let PendingContact { target, interface, is_outside, first, last, .. } = *contact;
-        let signals = ContactSignals(contact.signals);
-        let probe_port = if signals.has(ContactSignals::PROBE) { contact.source_port } else { 0 };
-        let is_silent = target.protocol == Protocol::UDP && !signals.has(ContactSignals::REFUSED);
-        let is_refused = signals.has(ContactSignals::REFUSED) || signals.has(ContactSignals::ABORTED);
-        let packets = [first, last];
-        Self { target, interface, is_outside, packets, probe_port, is_silent, is_refused, outcome }
-    }
-
-    /// What it proves at `time`, in `cell`.
-    const fn evidence(&self, time: Timestamp, cell: Cell) -> Evidence {
-        let Self { target, interface, packets: [begun, _], probe_port, is_silent, is_refused, outcome, .. } = *self;
-        let touches = matches!(outcome, ContactOutcome::Touched(_));
-        Evidence { touches, time, cell, begun, target, interface, probe_port, is_silent, is_refused }
-    }
-}
 
 impl ScanState {
     /// Applies an event in its cell, now or later, if its contact counts.
@@ -181,7 +135,7 @@ impl ScanState {
         }
         let cell = self.visibility.block_start(self.cell(event.last));
         let ContactEvent { target, interface, first, last, .. } = *event;
-        let settled = Settled {
+        let settled = SettledContact {
             target,
             interface,
             is_outside: event.is_outside,
@@ -199,7 +153,7 @@ impl ScanState {
         if has_failed && self.visibility.is_blind(contact.interface) {
             self.unknown += 1;
         } else if !(has_failed && (self.is_answer_to_question(contact) || self.is_of_router(contact))) {
-            self.mark(contact.source, &Settled::new(contact, outcome));
+            self.mark(contact.source, &SettledContact::new(contact, outcome));
         }
     }
 
@@ -270,70 +224,6 @@ impl ScanState {
         } else {
             self.pending.insert(contact, self.grid.cell(deadline));
         }
-    }
-
-    /// Marks an outcome, for the host and for the port.
-    fn mark(&mut self, address: IpAddr, settled: &Settled) {
-        let has_port = settled.target.port != 0;
-        let Some(source) = self.contacts.find_or_insert(address) else { return };
-        if settled.is_outside {
-            self.contacts.set_outside(source);
-        }
-        for aspect in Aspect::BOTH {
-            if self.is_analyzed(aspect) && (aspect == Aspect::Hosts || has_port) {
-                let is_counted = self.mark_aspect(source, aspect, settled);
-                if let (true, ContactOutcome::Failed(time) | ContactOutcome::Touched(time)) =
-                    (is_counted, settled.outcome)
-                {
-                    self.contacts.note_evidence(source, time);
-                    self.follow_trail(source, aspect, settled.packets, settled.target);
-                }
-            }
-        }
-        if !matches!(settled.outcome, ContactOutcome::Failed(_)) && !settled.target.is_on_link() {
-            self.memory.insert(address, &settled.target);
-        }
-    }
-
-    /// Marks an outcome for one aspect; true if it counts as evidence. Only a first contact does: a target that answered
-    /// the source before is known, and when it answers again, it is used.
-    fn mark_aspect(&mut self, source: u32, aspect: Aspect, settled: &Settled) -> bool {
-        let horizon = self.horizon(self.current().unwrap_or_default(), aspect);
-        let target = &settled.target;
-        let evidence = match settled.outcome {
-            ContactOutcome::Used(_) => None,
-            ContactOutcome::Touched(time) | ContactOutcome::Failed(time) => {
-                Some(settled.evidence(time, self.cell(time)))
-            }
-        };
-        let address = self.contacts.address(source);
-        let Some(mark) = self.contacts.mark(source, aspect, *target, horizon) else {
-            // It is not in the sample, and may be the first or the last target all the same.
-            return evidence.is_some() && !self.memory.contains(address, aspect, target);
-        };
-        match aspect {
-            Aspect::Hosts => mark.tried.add_port(target.protocol, target.port),
-            Aspect::Ports => mark.tried.add(networks::tag(target.address)),
-        }
-        let (Some(evidence), relation) = (evidence, mark.relation(horizon)) else {
-            if let ContactOutcome::Used(cell) = settled.outcome {
-                mark.use_in(cell);
-            }
-            return false;
-        };
-        let is_known = match (aspect, relation) {
-            (_, Some(Relation::Used)) | (Aspect::Hosts, Some(Relation::Known)) => true,
-            (Aspect::Hosts, Some(_)) => false,
-            _ => self.memory.contains(address, aspect, target),
-        };
-        if is_known {
-            mark.meet_again(&evidence, horizon);
-            return false;
-        }
-        let weight = if mark.is_evidence(horizon) { 0 } else { mark.weight() };
-        mark.accuse(&evidence, horizon);
-        self.count(source, aspect, weight);
-        true
     }
 }
 

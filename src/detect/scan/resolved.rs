@@ -1,26 +1,12 @@
 //! Contacts with link addresses: a sweep of one's own network asks for hosts that do not exist, and sends them nothing else.
 //!
-//! Takes messages of address resolution; makes contact events of them, and tells later which questions prove something. A
-//! router asks for the hosts to which it forwards, so a question for a host that anyone contacted at that time is none of a
-//! sweep. Must not know how messages look.
+//! Takes messages of address resolution; makes contact events of them. Must not know how messages look.
 
-use std::hash::{BuildHasher, Hasher};
-use std::net::IpAddr;
-use std::time::Duration;
-
-use super::contacts::{HostPort, feed};
+use super::contacts::HostPort;
 use super::events::{ContactEvent, ContactSignals, EventKind};
 use super::state::ScanState;
 use crate::account::InterfaceId;
-use crate::packet::{Resolution, Timestamp};
-use crate::tables::bloom::BloomFilter;
-use crate::tables::sampling::{Sampling, Seeds};
-use crate::time_grid::{Cell, TimeGrid};
-
-/// Targets of contacts are remembered for one to two such periods, while questions are seen.
-const PERIOD: Duration = Duration::from_secs(10);
-/// Targets that a filter should hold; of more than a few times as many, many others seem to be in it too.
-const TARGETS: usize = 8_192;
+use crate::packet::Resolution;
 
 impl ScanState {
     /// Takes a message: a question begins a contact with a link address, and an answer answers it.
@@ -46,79 +32,5 @@ impl ScanState {
             reply_packets: u32::from(is_answer),
             reply_bytes: 0,
         });
-    }
-}
-
-/// The hosts that anyone contacted lately, in two filters of one period each.
-#[derive(Debug)]
-pub(super) struct RecentTargets {
-    sampling: Sampling,
-    grid: TimeGrid,
-    period: Cell,
-    /// The filter of this period, and that of the one before. They have memory once questions are seen.
-    filters: [BloomFilter; 2],
-    is_awake: bool,
-}
-
-impl RecentTargets {
-    pub(super) fn new(seeds: Seeds) -> Self {
-        Self {
-            sampling: Sampling::new(seeds.sampling),
-            grid: TimeGrid::of(PERIOD),
-            period: Cell(0),
-            filters: [BloomFilter::new(), BloomFilter::new()],
-            is_awake: false,
-        }
-    }
-
-    /// Begins to remember targets.
-    fn wake(&mut self) {
-        if !self.is_awake {
-            self.is_awake = true;
-            self.filters.iter_mut().for_each(|filter| filter.clear_for(TARGETS));
-        }
-    }
-
-    /// Notes that a host is contacted.
-    #[inline]
-    pub(super) fn note(&mut self, target: IpAddr) {
-        if self.is_awake {
-            let hash = self.hash(target);
-            self.filters[0].insert(hash);
-        }
-    }
-
-    /// True if a host was contacted lately.
-    pub(super) fn contains(&self, target: IpAddr) -> bool {
-        let hash = self.hash(target);
-        self.filters.iter().any(|filter| filter.may_contain(hash))
-    }
-
-    /// Begins a cell, at `time`.
-    pub(super) fn begin_cell(&mut self, time: Timestamp) {
-        let period = self.grid.cell(time);
-        if period > self.period {
-            if period > self.period.next() {
-                self.filters[0].clear();
-            }
-            self.filters.swap(0, 1);
-            self.filters[0].clear();
-            self.period = period;
-        }
-    }
-
-    pub(super) fn memory_bytes(&self) -> usize {
-        self.filters.iter().map(BloomFilter::memory_bytes).sum()
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.filters.iter_mut().for_each(BloomFilter::clear);
-        self.period = Cell(0);
-    }
-
-    fn hash(&self, target: IpAddr) -> u64 {
-        let mut hasher = self.sampling.build_hasher();
-        feed(target, &mut hasher);
-        hasher.finish()
     }
 }

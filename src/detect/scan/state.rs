@@ -8,11 +8,11 @@ use std::collections::{BTreeSet, VecDeque};
 use super::config::{Config, Rule};
 use super::contacts::askers::Askers;
 use super::contacts::pending::PendingContacts;
-use super::contacts::{Aspect, ContactBounds, Contacts, HostPort, Keeping, Mark, Relation};
+use super::contacts::{Aspect, ContactBounds, Contacts, HostPort, Keeping, Mark, TargetOutcome};
 use super::events::ContactEvent;
 use super::known::KnownTargets;
 use super::prefixes::Prefixes;
-use super::resolved::RecentTargets;
+use super::recent_targets::RecentTargets;
 use super::trail::Trails;
 use super::visibility::Visibility;
 use crate::packet::Timestamp;
@@ -172,7 +172,8 @@ impl ScanState {
         }
         let horizon = self.horizon(self.current().unwrap_or_default(), aspect);
         let contacts = &self.contacts;
-        let counts = |mark: &&Mark| matches!(mark.relation(horizon), Some(Relation::Failed | Relation::Touched));
+        let counts =
+            |mark: &&Mark| matches!(mark.relation(horizon), Some(TargetOutcome::Failed | TargetOutcome::Touched));
         let known = || contacts.marks(source, aspect).filter(counts).map(|mark| (mark.begun, mark.target));
         self.trails.follow((aspect, contacts.address(source)), packets, target, is_suspect.then_some(known));
     }

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 
 use super::broadcasts;
-use super::comparison::{self, ComparedTarget, Comparison, Limits};
+use super::comparison::{self, ComparedTarget, Limits, TargetComparison};
 use super::config::Rule;
-use super::contacts::{Aspect, HostPort, Mark, Relation};
+use super::contacts::{Aspect, HostPort, Mark, TargetOutcome};
 use super::state::ScanState;
 use crate::packet::Timestamp;
 use crate::time_grid::Cell;
@@ -15,7 +15,7 @@ use crate::time_grid::Cell;
 /// The targets of a source at the end of a cell, compared.
 #[derive(Debug)]
 pub(super) struct Tally {
-    pub(super) comparison: Comparison,
+    pub(super) comparison: TargetComparison,
     /// Targets with failed contacts that count.
     pub(super) failed: u64,
     /// Targets of the window, whatever the outcome of their contacts.
@@ -39,7 +39,7 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) fn nothing(limit: u64) -> Self {
         Self {
-            comparison: Comparison::none(limit),
+            comparison: TargetComparison::none(limit),
             failed: 0,
             contacted: 0,
             marked: 0,
@@ -104,10 +104,10 @@ fn by_evidence(state: &ScanState, cell: Cell, source: u32, aspect: Aspect) -> Ta
         let weight = mark.weight();
         tally.contacted += if mark.target.is_on_link() { 0 } else { weight };
         tally.is_estimate |= weight > 1;
-        if matches!(relation, Relation::Failed | Relation::Touched) {
+        if matches!(relation, TargetOutcome::Failed | TargetOutcome::Touched) {
             tally.marked += weight;
             tally.is_ahead |= mark.counted > cell;
-            tally.failed += if relation == Relation::Failed { weight } else { 0 };
+            tally.failed += if relation == TargetOutcome::Failed { weight } else { 0 };
         }
     }
     // Clearly fewer than the limit are no scan, however they are compared.
@@ -138,7 +138,7 @@ pub(super) fn proving_targets(state: &ScanState, cell: Cell, source: u32, aspect
 pub(super) type MarkedTarget<'a> = (&'a Mark, ComparedTarget);
 
 fn has_failed((_, target): &MarkedTarget<'_>) -> bool {
-    target.relation == Relation::Failed
+    target.relation == TargetOutcome::Failed
 }
 
 /// Removes the failed targets that prove nothing: datagrams to a host that contacts the source itself, probes from many
@@ -192,11 +192,11 @@ fn remove_peers(state: &ScanState, marks: &mut Vec<MarkedTarget<'_>>, source: u3
 fn compare_links(state: &ScanState, marks: &mut Vec<MarkedTarget<'_>>, source: u32, horizon: Cell) {
     const FEWEST_ANSWERS: u64 = 3;
     marks.retain(|(mark, target)| {
-        let is_question = target.relation == Relation::Failed && mark.target.is_on_link();
+        let is_question = target.relation == TargetOutcome::Failed && mark.target.is_on_link();
         !is_question || !state.contacts.has_contacted(source, target.target.address, horizon)
     });
     let is_there = |(mark, target): &&MarkedTarget<'_>| {
-        target.relation != Relation::Failed || mark.is_refused && !mark.target.is_on_link()
+        target.relation != TargetOutcome::Failed || mark.is_refused && !mark.target.is_on_link()
     };
     let there: Vec<MarkedTarget<'_>> =
         marks.iter().filter(is_there).map(|&(mark, target)| (mark, target.as_used_link())).collect();

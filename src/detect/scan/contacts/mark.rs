@@ -8,7 +8,7 @@ use crate::time_grid::Cell;
 
 /// The relation of a source to a target in the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Relation {
+pub enum TargetOutcome {
     /// All contacts failed.
     Failed,
     /// A contact was answered and not used.
@@ -85,23 +85,23 @@ impl Mark {
     }
 
     /// The relation in the window that begins at `horizon`; none if it has left the window.
-    pub fn relation(&self, horizon: Cell) -> Option<Relation> {
+    pub fn relation(&self, horizon: Cell) -> Option<TargetOutcome> {
         if self.used >= horizon {
-            Some(Relation::Used)
+            Some(TargetOutcome::Used)
         } else if self.counted < horizon {
             None
         } else if self.is_known || (self.touched != NEVER && self.touched < horizon) {
-            Some(Relation::Known)
+            Some(TargetOutcome::Known)
         } else if self.touched >= horizon {
-            Some(Relation::Touched)
+            Some(TargetOutcome::Touched)
         } else {
-            Some(Relation::Failed)
+            Some(TargetOutcome::Failed)
         }
     }
 
     /// True if it counts as evidence of a scan in the window that begins at `horizon`.
     pub fn is_evidence(&self, horizon: Cell) -> bool {
-        matches!(self.relation(horizon), Some(Relation::Failed | Relation::Touched))
+        matches!(self.relation(horizon), Some(TargetOutcome::Failed | TargetOutcome::Touched))
     }
 
     /// Notes that a contact used the target.

@@ -23,7 +23,7 @@ use crate::tables::index::NOWHERE;
 use crate::tables::sampling::{Sampling, Seeds};
 use crate::tables::slab::{Keyed, Slab};
 use crate::time_grid::Cell;
-pub use mark::{Evidence, Mark, Relation, Tried};
+pub use mark::{Evidence, Mark, TargetOutcome, Tried};
 use sketch::Sketch;
 
 /// The most sources that are examined to find one to evict.
