@@ -68,7 +68,7 @@ fn rest(protocol: Protocol, port: u16, reply: bool, direction: Direction) -> u64
 
 /// A [`FlowKey`] with addresses of one version, for look-ups.
 #[derive(Debug, Clone, Copy)]
-pub struct FlowOf<A> {
+pub(crate) struct FlowOf<A> {
     /// Sender address.
     pub source: A,
     /// Receiver address.
@@ -165,7 +165,7 @@ impl Hash for HostKey {
 
 /// A [`HostKey`] with an address of one version, for look-ups.
 #[derive(Debug, Clone, Copy)]
-pub struct HostOf<A> {
+pub(crate) struct HostOf<A> {
     host: A,
     direction: Direction,
 }
@@ -225,7 +225,7 @@ pub struct Counters {
 impl Counters {
     /// Counts one packet of `bytes` IP bytes.
     #[inline]
-    pub fn count(&mut self, bytes: u32) {
+    pub(crate) fn count(&mut self, bytes: u32) {
         self.packets += 1;
         self.bytes += u64::from(bytes);
     }
@@ -245,7 +245,7 @@ impl Counters {
 
     /// The difference to `base`, which is never more.
     #[must_use]
-    pub const fn less(self, base: Self) -> Self {
+    pub(crate) const fn less(self, base: Self) -> Self {
         Self { packets: self.packets - base.packets, bytes: self.bytes - base.bytes }
     }
 

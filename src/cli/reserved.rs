@@ -42,9 +42,9 @@ pub(super) static RESERVED: &[Declaration] = &[
 ];
 
 /// The subcommands that are not built yet.
-pub const SUBCOMMANDS: &[&str] = &["analyze"];
+pub(crate) const SUBCOMMANDS: &[&str] = &["analyze"];
 
-pub fn subcommand(name: &OsStr) -> Option<Unavailable> {
+pub(crate) fn subcommand(name: &OsStr) -> Option<Unavailable> {
     let name = SUBCOMMANDS.iter().find(|known| name == **known)?;
     Some(Unavailable { what: (*name).to_owned(), meanwhile: ANALYSIS })
 }

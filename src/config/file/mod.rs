@@ -28,7 +28,7 @@ pub fn load(path: &Path) -> Result<Settings, Error> {
 }
 
 /// Reads the text of the configuration file `path`: YAML, or TrafficAlerted's format, which has keys of its own.
-pub fn parse(text: &str, path: &Path) -> Result<Settings, Error> {
+pub(crate) fn parse(text: &str, path: &Path) -> Result<Settings, Error> {
     if text.trim_start().starts_with('{') && text.contains("\"permitted_cidrs\"") {
         let what = format!("{}: the list of permitted networks (permitted_cidrs)", path.display());
         return Err(Error::Unavailable(vec![Unavailable { what, meanwhile: WITHOUT_PERMITTED_NETWORKS }]));

@@ -62,7 +62,7 @@ pub(crate) const NETWORK: Scalar<IpNet> = Scalar {
 };
 
 /// An address, also as `ip address` prints it, with the bits of its network behind it.
-pub const ADDRESS: Scalar<IpAddr> = Scalar {
+pub(crate) const ADDRESS: Scalar<IpAddr> = Scalar {
     form: "an address such as 192.0.2.1 or 192.0.2.1/24",
     scalars: Scalars::Text,
     parse: |text| text.parse().ok().or_else(|| text.parse::<IpNet>().ok().map(|network| network.addr())),
