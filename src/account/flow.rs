@@ -33,7 +33,7 @@ pub struct FlowKey {
     pub protocol: Protocol,
     /// The port that the keying takes; 0 if there is none.
     pub port: u16,
-    /// True if the packets answer: `port` is then the source's. Only the service keying sets it.
+    /// True if the packets are replies: then `port` is the source port. Only the service keying sets it.
     pub reply: bool,
     /// Direction of the packets. When the local networks change, the same packets become another flow.
     pub direction: Direction,
@@ -121,7 +121,7 @@ pub trait SeriesKey: Copy + Ord + Hash {
     /// The direction of a group.
     fn direction(group: Self::Group) -> Direction;
 
-    /// The groups whose *other* exists before there is traffic: `increase()` misses the first value of a series.
+    /// The groups whose *other* exists from the start, because `increase()` misses the first value of a series.
     fn groups_from_the_start() -> Vec<Self::Group>;
 }
 
@@ -243,7 +243,7 @@ impl Counters {
         Self { packets: self.packets + other.packets, bytes: self.bytes + other.bytes }
     }
 
-    /// The difference to `base`, which is never more.
+    /// These counters minus `base`, which is never greater.
     #[must_use]
     pub(crate) const fn less(self, base: Self) -> Self {
         Self { packets: self.packets - base.packets, bytes: self.bytes - base.bytes }

@@ -197,7 +197,7 @@ pub struct Snapshot {
     pub totals: Totals,
     /// One entry a source of frames, in the order of their numbers.
     pub interfaces: Vec<InterfaceEntry>,
-    /// Entries of interfaces that were given up before every scraper had read their last values.
+    /// Number of entries of interfaces that were retired before every scraper had read their last values.
     pub interfaces_retired_unread: u64,
     /// Ticks at which a capture thread found no empty interval.
     pub handover_delays: u64,

@@ -1,7 +1,7 @@
 //! The options and subcommands that are not built yet.
 //!
-//! Gives their names, so that no other option takes them, and advice for each. They are hidden from the help, and refused
-//! if they would change something. Must not know how arguments are read.
+//! Gives their names, so that no other option takes them, and advice for each. They are hidden from the help, and
+//! refused if they would change something. Must not know how arguments are read.
 
 use std::ffi::OsStr;
 

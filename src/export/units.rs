@@ -14,7 +14,7 @@ const LARGEST_WRITTEN_OUT: u64 = 9_999_999;
 
 const BITS_PER_BYTE: f64 = 8.0;
 
-/// A few frames within less than this have no rate that means anything.
+/// No rate is given for a shorter time: it would mean nothing.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 /// The form of figures.

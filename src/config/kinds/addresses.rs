@@ -1,6 +1,7 @@
 //! The kinds of values that are names, addresses or free text.
 //!
-//! Takes a text, or the bytes of a name; gives the value. Must not know whether there is such an interface, file or host.
+//! Takes a text, or the bytes of a name; gives the value. Must not know whether there is such an interface, file or
+//! host.
 
 use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt;
