@@ -88,8 +88,7 @@ captures_group() { cargo_test --test captures; }
 live_group() {
     local status=0 targets
     mapfile -t targets < <(common_targets)
-    # The goals of the corpus are not reached yet.
-    cargo_test "${targets[@]}" -- --ignored --test-threads=1 --skip corpus::goals || status=1
+    cargo_test "${targets[@]}" -- --ignored --test-threads=1 || status=1
     cargo_test --test live -- --test-threads=1 --skip soak || status=1
     return "$status"
 }

@@ -54,7 +54,7 @@ struct EntryCount {
 
 /// An entry as readers see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CounterEntry<K> {
+pub(crate) struct CounterEntry<K> {
     /// Position in the table.
     pub position: u32,
     /// The key.
@@ -81,7 +81,7 @@ impl<K> CounterEntry<K> {
 
 /// Keyed counters, at most a given number.
 #[derive(Debug)]
-pub struct CounterTable<K> {
+pub(crate) struct CounterTable<K> {
     /// A later row may move the first time of an entry back by at most this; none for any amount.
     overlap: Option<Duration>,
     heads: Slab<Head<K>, true>,
@@ -96,7 +96,7 @@ pub struct CounterTable<K> {
 
 impl<K: Copy + Eq + Hash> CounterTable<K> {
     /// An empty table for at most `limit` entries.
-    pub fn new(limit: usize, state: State) -> Self {
+    pub(crate) fn new(limit: usize, state: State) -> Self {
         Self {
             overlap: None,
             heads: Slab::new(limit, state),
@@ -114,38 +114,33 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
 
     /// Limits how far back the first time of an entry may move. A time that is more than `overlap` earlier came from a
     /// clock that was set back meanwhile.
-    pub fn limit_overlap(&mut self, overlap: Duration) {
+    pub(crate) fn limit_overlap(&mut self, overlap: Duration) {
         self.overlap = Some(overlap);
     }
 
     /// The most entries.
-    pub fn limit(&self) -> usize {
+    pub(crate) fn limit(&self) -> usize {
         self.heads.limit()
     }
 
     /// The number of entries.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.heads.len()
     }
 
-    /// True if there is no entry.
-    pub fn is_empty(&self) -> bool {
-        self.heads.is_empty()
-    }
-
     /// The number of entries that left, in the order of [`Eviction::ALL`].
-    pub fn evicted(&self) -> [u64; Eviction::ALL.len()] {
+    pub(crate) fn evicted(&self) -> [u64; Eviction::ALL.len()] {
         self.evicted
     }
 
     /// Memory in bytes.
-    pub fn memory_bytes(&self) -> usize {
+    pub(crate) fn memory_bytes(&self) -> usize {
         self.heads.memory_bytes() + self.counts.capacity() * size_of::<EntryCount>()
     }
 
     /// The position of a key. A new key gets an entry if the table has space; none if it has not.
     #[inline(always)]
-    pub fn find_or_insert(&mut self, lookup: impl Lookup<K>, first_seen: Timestamp) -> Option<u32> {
+    pub(crate) fn find_or_insert(&mut self, lookup: impl Lookup<K>, first_seen: Timestamp) -> Option<u32> {
         let hash = lookup.hash_under(self.heads.state());
         if let Some(at) = self.heads.find(hash, |head| lookup.is(&head.key)) {
             // Rows come in the order of their conversations' first packets. These may go in the other direction than
@@ -178,7 +173,7 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
 
     /// Adds to the counters at `position`. Its last packet was at `time`.
     #[inline]
-    pub fn add(&mut self, position: u32, counters: Counters, time: Timestamp) {
+    pub(crate) fn add(&mut self, position: u32, counters: Counters, time: Timestamp) {
         let count = &mut self.counts[position as usize];
         count.counters.add(counters);
         let before = count.last_seen;
@@ -201,12 +196,12 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
     /// Reads ahead the memory that [`CounterTable::add`] will write, so that cache misses overlap. Any position is
     /// allowed.
     #[inline(always)]
-    pub fn touch(&self, position: u32) {
+    pub(crate) fn touch(&self, position: u32) {
         prefetch(self.counts.get(position as usize).map(|count| count.is_used));
     }
 
     /// The entry at `position`.
-    pub fn entry(&self, position: u32) -> CounterEntry<K> {
+    pub(crate) fn entry(&self, position: u32) -> CounterEntry<K> {
         let (head, count) = (&self.heads[position], &self.counts[position as usize]);
         CounterEntry {
             position,
@@ -220,13 +215,13 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
     }
 
     /// All entries, in no particular order.
-    pub fn entries(&self) -> impl Iterator<Item = CounterEntry<K>> + '_ {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = CounterEntry<K>> + '_ {
         let used = self.counts.iter().enumerate().filter(|(_, count)| count.is_used);
         used.map(|(position, _)| self.entry(position as u32))
     }
 
     /// The bytes and the position of each entry, in no particular order.
-    pub fn weights(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
+    pub(crate) fn weights(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
         (0..).zip(&self.counts).filter(|(_, count)| count.is_used).map(|(at, count)| (count.counters.bytes, at))
     }
 
@@ -235,7 +230,7 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
     }
 
     /// True if the table is so full that a sweep evicts entries.
-    pub fn is_nearly_full(&self) -> bool {
+    pub(crate) fn is_nearly_full(&self) -> bool {
         self.len() >= percent(self.limit(), NEARLY_FULL_PERCENT)
     }
 
@@ -253,7 +248,7 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
     /// Removes entries at `now`, and gives their positions: all entries without traffic for `idle_timeout`; if the
     /// table is nearly full, also the lightest entries without traffic for [`IDLE`]. An entry with a row is removed
     /// only if `may_leave` allows it.
-    pub fn sweep(
+    pub(crate) fn sweep(
         &mut self,
         now: Timestamp,
         idle_timeout: Option<Duration>,

@@ -71,7 +71,7 @@ impl<A, N> Default for BatchMemory<A, N> {
 
 impl<A, N> BatchMemory<A, N> {
     /// Its size in bytes.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.directed.capacity() * size_of::<DirectedRow<A>>() + self.notes.capacity() * size_of::<N>()
     }
 }

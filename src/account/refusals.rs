@@ -15,7 +15,7 @@ use crate::packet::Timestamp;
 
 /// The most refusals of each IP version in an interval: as many as rows. An interval is handed over when it is half
 /// full, so only a late accountant lets it become full.
-pub const MAXIMUM_REFUSALS: usize = 32_768;
+pub(crate) const MAXIMUM_REFUSALS: usize = 32_768;
 
 /// A refused direction of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

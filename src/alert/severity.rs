@@ -51,7 +51,7 @@ impl Side {
     }
 
     /// The side of a subject. A pair has the side of its sender, a network that of its first address.
-    pub fn of(subject: &Subject, classifier: &Classifier) -> Self {
+    pub(crate) fn of(subject: &Subject, classifier: &Classifier) -> Self {
         let address = match *subject {
             Subject::Source(address) | Subject::Destination(address) => address,
             Subject::Pair { source, .. } => source,
@@ -91,7 +91,7 @@ impl Default for Severities {
 
 impl Severities {
     /// The severity of a kind on a side.
-    pub const fn of(&self, kind: Kind, side: Side) -> Severity {
+    pub(crate) const fn of(&self, kind: Kind, side: Side) -> Severity {
         self.0[kind as usize][side as usize]
     }
 

@@ -17,7 +17,7 @@ use crate::config::kinds::numbers::WORKERS;
 use crate::config::{Error, Given, Role, Settings, Unavailable, declarations, environment, file};
 
 /// Reads the file that is named, the environment, the words and the options; or gives the first mistake in them.
-pub fn read(
+pub(crate) fn read(
     occurrences: &[Occurrence],
     variables: &[(OsString, OsString)],
     words: RemainingWords,
@@ -76,14 +76,14 @@ fn boolean(given: Option<Given>) -> Result<bool, Error> {
 }
 
 /// The output of `replay`.
-pub fn output(occurrences: &[Occurrence], replays: bool) -> Result<ReplayOutput, Error> {
+pub(crate) fn output(occurrences: &[Occurrence], replays: bool) -> Result<ReplayOutput, Error> {
     let given = of_replay(occurrences, options::OUTPUT, replays, "add replay FILE or remove the option")?;
     given.map_or(Ok(ReplayOutput::default()), |given| Ok(OUTPUT.parse_given(&given)?))
 }
 
 /// The number of conversations or flows that `replay` lists; none if that is not given. Refused with an `output` that
 /// lists no flows.
-pub fn top(occurrences: &[Occurrence], replays: bool, output: ReplayOutput) -> Result<Option<Top>, Error> {
+pub(crate) fn top(occurrences: &[Occurrence], replays: bool, output: ReplayOutput) -> Result<Option<Top>, Error> {
     let advice = "--max-series limits the flows that are exported";
     let Some(given) = of_replay(occurrences, options::TOP, replays, advice)? else { return Ok(None) };
     let problem = match output {
@@ -97,7 +97,7 @@ pub fn top(occurrences: &[Occurrence], replays: bool, output: ReplayOutput) -> R
 }
 
 /// True if `replay` writes exact numbers in its table. Its other outputs always have them.
-pub fn exact(occurrences: &[Occurrence], replays: bool) -> Result<bool, Error> {
+pub(crate) fn exact(occurrences: &[Occurrence], replays: bool) -> Result<bool, Error> {
     boolean(of_replay(occurrences, options::BYTES, replays, "metrics are always exact")?)
 }
 
@@ -113,7 +113,7 @@ pub(super) fn junit(occurrences: &[Occurrence], tests: bool) -> Result<Option<Pa
 }
 
 /// The number of threads with which `replay` counts.
-pub fn workers(occurrences: &[Occurrence], replays: bool) -> Result<usize, Error> {
+pub(crate) fn workers(occurrences: &[Occurrence], replays: bool) -> Result<usize, Error> {
     let given = of_replay(occurrences, options::WORKERS, replays, "for interfaces use --capture.workers")?;
     given.map_or(Ok(1), |given| Ok(WORKERS.parse_given(&given)?))
 }
@@ -146,7 +146,10 @@ fn of_subcommand(occurrences: &[Occurrence], id: &str, is_there: bool, problem: 
 }
 
 /// Everything that was given and is not built yet: options, then variables. Values that change nothing are accepted.
-pub fn unavailable(occurrences: &[Occurrence], variables: &[(OsString, OsString)]) -> Result<Vec<Unavailable>, Error> {
+pub(crate) fn unavailable(
+    occurrences: &[Occurrence],
+    variables: &[(OsString, OsString)],
+) -> Result<Vec<Unavailable>, Error> {
     let mut given = unavailable_options(occurrences)?;
     given.extend(environment::unavailable(variables, all()));
     Ok(given)

@@ -13,7 +13,7 @@ use crate::config::{Error, Given, SettingOrigin, Settings, trafficalerted};
 
 /// The meaning of the words.
 #[derive(Debug, Default)]
-pub struct RemainingWords {
+pub(crate) struct RemainingWords {
     /// The layer of the filter or of the older arguments.
     pub settings: Settings,
     pub file: Option<Given>,
@@ -21,7 +21,7 @@ pub struct RemainingWords {
 
 /// Reads the words. Refuses a filter that is given as an option too, a wrong word among the older TrafficAlerted's, and
 /// the stray value of a switch.
-pub fn read(matches: &ArgMatches, occurrences: &[Occurrence]) -> Result<RemainingWords, Error> {
+pub(crate) fn read(matches: &ArgMatches, occurrences: &[Occurrence]) -> Result<RemainingWords, Error> {
     let words: Vec<&OsString> = matches.get_many(WORDS).into_iter().flatten().collect();
     let texts: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
     if let [word] = words.as_slice()

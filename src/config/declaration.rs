@@ -7,7 +7,7 @@ use super::Config;
 use super::given::{Content, Given, RefusedSetting};
 
 /// Section and key in the configuration file.
-pub type FileKey = (&'static str, &'static str);
+pub(crate) type FileKey = (&'static str, &'static str);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arity {
@@ -108,7 +108,7 @@ impl Declaration {
     }
 
     /// An option with a long name, an environment variable, a value, and a default, which is empty for none.
-    pub const fn named(
+    pub(crate) const fn named(
         self,
         long: &'static str,
         variable: &'static str,
@@ -123,7 +123,7 @@ impl Declaration {
     }
 
     /// An option that is on by its name alone.
-    pub const fn switch(self, long: &'static str, variable: &'static str, default: &'static str) -> Self {
+    pub(crate) const fn switch(self, long: &'static str, variable: &'static str, default: &'static str) -> Self {
         Self { arity: Arity::Switch, ..self.named(long, variable, "", default) }
     }
 
@@ -143,7 +143,7 @@ impl Declaration {
         Self { variable: Some(variable), ..self }
     }
 
-    pub const fn reloadable(self) -> Self {
+    pub(crate) const fn reloadable(self) -> Self {
         Self { reloadable: true, ..self }
     }
 
@@ -158,7 +158,7 @@ impl Declaration {
         self.long.map_or_else(|| self.short.map(String::from).unwrap_or_default(), str::to_owned)
     }
 
-    pub const fn is_option(&self) -> bool {
+    pub(crate) const fn is_option(&self) -> bool {
         self.long.is_some() || self.short.is_some()
     }
 

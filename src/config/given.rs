@@ -115,7 +115,7 @@ impl Given {
         }
     }
 
-    pub fn refused(&self, problem: impl Into<String>) -> RefusedSetting {
+    pub(crate) fn refused(&self, problem: impl Into<String>) -> RefusedSetting {
         RefusedSetting::Value { given: self.clone(), problem: problem.into() }
     }
 }
@@ -137,7 +137,7 @@ pub enum RefusedSetting {
 
 impl RefusedSetting {
     /// The fault and its remedy, without the place.
-    pub fn problem(&self) -> String {
+    pub(crate) fn problem(&self) -> String {
         match self {
             Self::Value { problem, .. } => problem.clone(),
             Self::UnknownKey { key, known } => {
@@ -147,7 +147,7 @@ impl RefusedSetting {
     }
 
     /// The refused value or key.
-    pub const fn node(&self) -> &Given {
+    pub(crate) const fn node(&self) -> &Given {
         match self {
             Self::Value { given, .. } => given,
             Self::UnknownKey { key, .. } => key,

@@ -139,7 +139,7 @@ impl Detectors {
     }
 
     /// The memory that the tables take, in bytes.
-    pub fn memory_bytes(&self) -> u64 {
+    pub(crate) fn memory_bytes(&self) -> u64 {
         let bandwidth = self.bandwidth.as_ref().map_or(0, Bandwidth::memory_bytes);
         let scan = self.scan.as_ref().map_or(0, Scan::memory_bytes);
         let anomaly = self.anomaly.as_ref().map_or(0, Anomalies::memory_bytes);

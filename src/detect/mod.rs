@@ -86,7 +86,7 @@ pub enum Level {
 
 impl Level {
     /// The level of a value under the rule that it must not exceed `limit`.
-    pub const fn of(value: u64, limit: u64) -> Self {
+    pub(crate) const fn of(value: u64, limit: u64) -> Self {
         if value > limit {
             Self::Over
         } else if value == 0 || (value as u128) * 10 < (limit as u128) * 9 {
@@ -177,7 +177,7 @@ pub struct Span {
 }
 
 /// The most first targets, and the most last targets, of a detection.
-pub const MAXIMUM_TARGETS: usize = 8;
+pub(crate) const MAXIMUM_TARGETS: usize = 8;
 
 /// The verdict of a rule on a subject.
 ///

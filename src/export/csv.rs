@@ -21,7 +21,7 @@ use crate::packet::{Protocol, Seconds};
 use crate::services::{protocol_name, service_name};
 
 /// The columns in their order.
-pub const COLUMNS: [&str; 12] =
+pub(crate) const COLUMNS: [&str; 12] =
     ["src", "dst", "proto", "protocol", "port", "reply", "service", "direction", "packets", "bytes", "first", "last"];
 
 type Record = [String; COLUMNS.len()];

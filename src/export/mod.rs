@@ -57,9 +57,6 @@ pub enum Format {
 }
 
 impl Format {
-    /// All formats; the first is for clients without a preference.
-    pub const ALL: [Self; 2] = [Self::Text, Self::OpenMetrics];
-
     /// The media type that names it, without its parameters.
     pub const fn media_type(self) -> &'static str {
         match self {

@@ -104,7 +104,7 @@ fn write_sums<W: Write>(
     Ok(())
 }
 
-/// Sums outside rows by protocol and direction. The rarer protocols have none; plain values do not have their sum.
+/// Sums outside rows by protocol and direction, then those of the rarer protocols together, which plain values lack.
 fn groups<'a>(
     flows: &Shown<FlowKey>,
     by_group: &'a BTreeMap<(Direction, Protocol), Counters>,
@@ -122,7 +122,7 @@ fn push_group(buffer: &mut Vec<u8>, protocol: Option<Protocol>) {
     }
 }
 
-/// The time at which a row was 0: its start. Counters of a file were 0 when the program started, like all others.
+/// The time at which a row was 0. None for a file: its counters were 0 when the program started, like all others.
 fn began<K: SeriesKey>(shown: &Shown<K>, row: &ShownRow<K>) -> Option<Timestamp> {
     (!shown.is_plain).then_some(row.shown_since)
 }
@@ -150,7 +150,7 @@ fn write_hosts<W: Write>(hosts: &Shown<HostKey>, writer: &mut TextWriter<W>) -> 
     Ok(())
 }
 
-/// No port is an empty label, which Prometheus takes for none.
+/// Appends a port; nothing for port 0, because Prometheus ignores a label with an empty value.
 fn push_port(buffer: &mut Vec<u8>, port: u16) {
     if port != 0 {
         buffer.extend_from_slice(itoa::Buffer::new().format(port).as_bytes());

@@ -43,12 +43,12 @@ impl<W: Write> TextWriter<W> {
 
     /// Does not write these families and their samples.
     #[must_use]
-    pub fn without(self, omitted: &'static [Family]) -> Self {
+    pub(crate) fn without(self, omitted: &'static [Family]) -> Self {
         Self { omitted, ..self }
     }
 
     /// Begins a family: writes its `HELP` and `TYPE` lines.
-    pub fn family(&mut self, family: &Family) -> io::Result<()> {
+    pub(crate) fn family(&mut self, family: &Family) -> io::Result<()> {
         if self.omitted.contains(family) {
             self.is_omitted = true;
             return Ok(());
@@ -78,7 +78,7 @@ impl<W: Write> TextWriter<W> {
     }
 
     /// Begins a sample.
-    pub fn sample<'a>(&'a mut self, name: &'a str) -> SampleWriter<'a, W> {
+    pub(crate) fn sample<'a>(&'a mut self, name: &'a str) -> SampleWriter<'a, W> {
         self.buffer.extend_from_slice(name.as_bytes());
         let labels_at = self.buffer.len();
         SampleWriter { writer: self, name, labels_at, since: None, has_labels: false }
@@ -104,7 +104,7 @@ impl<W: Write> TextWriter<W> {
 }
 
 /// A sample that is being written: first its labels in order, then its value.
-pub struct SampleWriter<'a, W: Write> {
+pub(crate) struct SampleWriter<'a, W: Write> {
     writer: &'a mut TextWriter<W>,
     name: &'a str,
     /// The position in the buffer at which its labels begin.
@@ -116,7 +116,7 @@ pub struct SampleWriter<'a, W: Write> {
 impl<W: Write> SampleWriter<'_, W> {
     /// Writes a label. The value is escaped.
     #[must_use]
-    pub fn label(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn label(mut self, name: &str, value: &str) -> Self {
         self.open(name);
         push_escaped(&mut self.writer.buffer, value, true);
         self.writer.buffer.push(b'"');
@@ -134,7 +134,7 @@ impl<W: Write> SampleWriter<'_, W> {
 
     /// Writes a label whose value is one of the program's own words, which need no escaping.
     #[must_use]
-    pub fn label_word(mut self, name: &str, value: &'static str) -> Self {
+    pub(crate) fn label_word(mut self, name: &str, value: &'static str) -> Self {
         self.open(name);
         self.writer.buffer.extend_from_slice(value.as_bytes());
         self.writer.buffer.push(b'"');
@@ -143,13 +143,13 @@ impl<W: Write> SampleWriter<'_, W> {
 
     /// Sets the time at which this counter was 0, for its `_created` line.
     #[must_use]
-    pub fn since(mut self, time: Option<Timestamp>) -> Self {
+    pub(crate) fn since(mut self, time: Option<Timestamp>) -> Self {
         self.since = time;
         self
     }
 
     /// Ends the sample with its value, a whole number.
-    pub fn value(self, value: u64) -> io::Result<()> {
+    pub(crate) fn value(self, value: u64) -> io::Result<()> {
         let mut digits = itoa::Buffer::new();
         self.end(digits.format(value))
     }

@@ -1,5 +1,5 @@
-//! Watches the accountant and the supervisor. Takes their heartbeats; reports the first thread that has failed. Must not
-//! know what the threads do.
+//! Watches the accountant and the supervisor. Takes their heartbeats; reports the first thread that has failed. Must
+//! not know what the threads do.
 //!
 //! Time is measured in checks, each at least [`PAUSE`] after the last one. A suspended machine, a stopped process and
 //! a clock that was set cost one check at most, because the watchdog was stopped as well.
@@ -74,7 +74,8 @@ impl WatchedThread {
     }
 }
 
-/// Starts the thread that watches the accountant and the supervisor. `on_failure` is called when one of them has failed.
+/// Starts the thread that watches the accountant and the supervisor. `on_failure` is called when one of them has
+/// failed.
 pub(super) fn start(
     [accountant, supervisor]: [Arc<Heartbeat>; 2],
     control: &Arc<ControlBlock>,

@@ -27,7 +27,7 @@ impl BloomFilter {
     }
 
     /// Empties the filter and keeps its size.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.words.fill(0);
     }
 

@@ -81,7 +81,7 @@ impl<const IS_FILTERED: bool> Index<IS_FILTERED> {
     /// The likely position of the key with this hash, or [`NOWHERE`]. No key is compared. Another key hardly ever has
     /// this position.
     #[inline(always)]
-    pub fn guess(&self, hash: u64) -> u32 {
+    pub(crate) fn guess(&self, hash: u64) -> u32 {
         self.find(hash, |_| true).unwrap_or(NOWHERE)
     }
 
@@ -133,13 +133,13 @@ impl<const IS_FILTERED: bool> Index<IS_FILTERED> {
 
     /// The number of positions.
     #[inline]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }
 
     /// True if there is no position.
     #[inline]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
 

@@ -144,7 +144,7 @@ impl<A: Address> ConversationKey<A> {
 
     /// The hash of the key under `state`.
     #[inline]
-    pub fn hash_under<S: BuildHasher>(&self, state: &S) -> u64 {
+    pub(crate) fn hash_under<S: BuildHasher>(&self, state: &S) -> u64 {
         state.hash_one(self)
     }
 }
@@ -196,7 +196,14 @@ impl OneWay {
 
     /// Counts one packet.
     #[inline]
-    pub fn count(&mut self, time: Timestamp, flags: TcpFlags, has_payload: bool, icmp_type: Option<u8>, bytes: u32) {
+    pub(crate) fn count(
+        &mut self,
+        time: Timestamp,
+        flags: TcpFlags,
+        has_payload: bool,
+        icmp_type: Option<u8>,
+        bytes: u32,
+    ) {
         if self.packets == 0 {
             (self.first, self.last) = (time, time);
             self.first_control = icmp_type.unwrap_or(flags.0);
@@ -213,7 +220,7 @@ impl OneWay {
 
     /// True if the first packet of the row went in this direction.
     #[inline]
-    pub const fn opens(&self) -> bool {
+    pub(crate) const fn opens(&self) -> bool {
         self.marks & OPENS != 0
     }
 

@@ -45,14 +45,14 @@ const KEPT_INTERVALS: usize = 4;
 pub(crate) const FIRST_SCRAPE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Time for which a scraper whose first scrape broke off is remembered.
-pub const BROKEN_MEMORY: Duration = Duration::from_secs(60 * 60);
+pub(crate) const BROKEN_MEMORY: Duration = Duration::from_secs(60 * 60);
 
 /// The most remembered scrapers whose first scrape broke off. At this number rows wait for no further first scrape. So
 /// such scrapers delay rows by at most eight minutes an hour.
-pub const MAXIMUM_BROKEN: usize = 8;
+pub(crate) const MAXIMUM_BROKEN: usize = 8;
 
 /// The most scrapers. A further one gets snapshots, but rows do not wait for it.
-pub const MAXIMUM_SCRAPERS: usize = 64;
+pub(crate) const MAXIMUM_SCRAPERS: usize = 64;
 
 /// The most first scrapes of one scraper that are tracked at the same time. Rows wait for the one with the oldest
 /// snapshot.

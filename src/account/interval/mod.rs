@@ -35,13 +35,13 @@ pub struct FrameCounters {
 impl FrameCounters {
     /// Counts one frame of `bytes` bytes on the wire.
     #[inline]
-    pub fn count(&mut self, bytes: u32) {
+    pub(crate) fn count(&mut self, bytes: u32) {
         self.frames += 1;
         self.bytes += u64::from(bytes);
     }
 
     /// Adds other counters.
-    pub fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.frames += other.frames;
         self.bytes += other.bytes;
     }
@@ -231,7 +231,7 @@ impl Interval {
     }
 
     /// Number of errors whose refusal found no space, so that their packets are not known as refused.
-    pub fn refusals_lost(&self) -> u64 {
+    pub(crate) fn refusals_lost(&self) -> u64 {
         self.v4.refusals.lost() + self.v6.refusals.lost()
     }
 
@@ -251,12 +251,12 @@ impl Interval {
     }
 
     /// The frames that do not count, because another captured interface showed them too.
-    pub fn copies(&self) -> FrameCounters {
+    pub(crate) fn copies(&self) -> FrameCounters {
         self.copies
     }
 
     /// The frames that were not IP, in the order of [`NotIp::ALL`].
-    pub fn not_ip(&self) -> &[u64; NotIp::ALL.len()] {
+    pub(crate) fn not_ip(&self) -> &[u64; NotIp::ALL.len()] {
         &self.not_ip
     }
 

@@ -8,22 +8,22 @@ use super::{Interval, Row};
 use crate::account::refusals::Refused;
 
 /// The IPv4 rows of all partial intervals in the order of the frames that made them.
-pub fn rows_v4(partial: &[Box<Interval>]) -> impl Iterator<Item = &Row<Ipv4Addr>> + Clone {
+pub(crate) fn rows_v4(partial: &[Box<Interval>]) -> impl Iterator<Item = &Row<Ipv4Addr>> + Clone {
     InOrder::new(partial.iter().map(|interval| (&interval.v4.rows[..], &interval.v4.made_by[..])))
 }
 
 /// The IPv6 rows of all partial intervals in the order of the frames that made them.
-pub fn rows_v6(partial: &[Box<Interval>]) -> impl Iterator<Item = &Row<Ipv6Addr>> + Clone {
+pub(crate) fn rows_v6(partial: &[Box<Interval>]) -> impl Iterator<Item = &Row<Ipv6Addr>> + Clone {
     InOrder::new(partial.iter().map(|interval| (&interval.v6.rows[..], &interval.v6.made_by[..])))
 }
 
 /// The IPv4 refusals of all partial intervals in the order of the errors.
-pub fn refused_v4(partial: &[Box<Interval>]) -> impl Iterator<Item = &Refused<Ipv4Addr>> {
+pub(crate) fn refused_v4(partial: &[Box<Interval>]) -> impl Iterator<Item = &Refused<Ipv4Addr>> {
     InOrder::new(partial.iter().map(|interval| (interval.v4.refusals.as_slice(), interval.v4.refusals.noted_by())))
 }
 
 /// The IPv6 refusals of all partial intervals in the order of the errors.
-pub fn refused_v6(partial: &[Box<Interval>]) -> impl Iterator<Item = &Refused<Ipv6Addr>> {
+pub(crate) fn refused_v6(partial: &[Box<Interval>]) -> impl Iterator<Item = &Refused<Ipv6Addr>> {
     InOrder::new(partial.iter().map(|interval| (interval.v6.refusals.as_slice(), interval.v6.refusals.noted_by())))
 }
 

@@ -74,7 +74,7 @@ impl<A: Address> Row<A> {
 
     /// The [`Direction`] of the packets that go `way`, relative to the local networks.
     #[inline]
-    pub fn direction(&self, way: Way) -> Direction {
+    pub(crate) fn direction(&self, way: Way) -> Direction {
         self.ways[way as usize].direction
     }
 

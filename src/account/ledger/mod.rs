@@ -187,7 +187,7 @@ impl<N> Ledger<N> {
     }
 
     /// Removes flows and hosts at `now`, as [`CounterTable::sweep`] does, except those kept. Gives the freed positions.
-    pub fn sweep(
+    pub(crate) fn sweep(
         &mut self,
         now: Timestamp,
         idle_timeout: Option<Duration>,
@@ -211,22 +211,22 @@ impl<N> Ledger<N> {
     }
 
     /// True if a table is so full that a sweep evicts entries.
-    pub fn is_nearly_full(&self) -> bool {
+    pub(crate) fn is_nearly_full(&self) -> bool {
         self.tables.flows.is_nearly_full() || self.tables.hosts.is_nearly_full()
     }
 
     /// The key of a flow.
-    pub fn flow_keying(&self) -> FlowKeying {
+    pub(crate) fn flow_keying(&self) -> FlowKeying {
         self.tables.flow_keying
     }
 
     /// The flows.
-    pub fn flows(&self) -> &CounterTable<FlowKey> {
+    pub(crate) fn flows(&self) -> &CounterTable<FlowKey> {
         &self.tables.flows
     }
 
     /// The hosts.
-    pub fn hosts(&self) -> &CounterTable<HostKey> {
+    pub(crate) fn hosts(&self) -> &CounterTable<HostKey> {
         &self.tables.hosts
     }
 
@@ -236,7 +236,7 @@ impl<N> Ledger<N> {
     }
 
     /// All packets and bytes by direction and protocol.
-    pub fn by_protocol(&self) -> BTreeMap<(Direction, Protocol), Counters> {
+    pub(crate) fn by_protocol(&self) -> BTreeMap<(Direction, Protocol), Counters> {
         self.tables.by_protocol.to_map()
     }
 
@@ -246,12 +246,12 @@ impl<N> Ledger<N> {
     }
 
     /// The interfaces and files, in the order of their numbers.
-    pub fn interfaces(&self) -> &[InterfaceEntry] {
+    pub(crate) fn interfaces(&self) -> &[InterfaceEntry] {
         self.interfaces.entries()
     }
 
     /// Number of conversations that were forgotten because there were too many.
-    pub fn conversations_forgotten(&self) -> u64 {
+    pub(crate) fn conversations_forgotten(&self) -> u64 {
         self.v4.forgotten() + self.v6.forgotten()
     }
 

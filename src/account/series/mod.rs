@@ -107,7 +107,7 @@ pub struct Series<K: SeriesKey> {
 
 impl<K: SeriesKey> Series<K> {
     /// No row yet; at most `limit`.
-    pub fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self {
             limit,
             rows: Vec::new(),
@@ -121,17 +121,17 @@ impl<K: SeriesKey> Series<K> {
     }
 
     /// The most rows.
-    pub fn limit(&self) -> usize {
+    pub(crate) fn limit(&self) -> usize {
         self.limit
     }
 
     /// Memory of the rows in bytes, an estimate for the trees.
-    pub fn memory_bytes(&self) -> usize {
+    pub(crate) fn memory_bytes(&self) -> usize {
         self.rows.capacity() * size_of::<TrackedRow<K>>() + self.gone.len() * 2 * size_of::<(K, u64)>()
     }
 
     /// The rows with their values.
-    pub fn rows<'a>(&'a self, table: &'a CounterTable<K>) -> impl Iterator<Item = ShownRow<K>> + 'a {
+    pub(crate) fn rows<'a>(&'a self, table: &'a CounterTable<K>) -> impl Iterator<Item = ShownRow<K>> + 'a {
         self.rows.iter().map(|row| ShownRow {
             key: row.key,
             first_seen: row.first_seen,
@@ -143,12 +143,12 @@ impl<K: SeriesKey> Series<K> {
     }
 
     /// The sums of rows that have gone.
-    pub fn retired(&self) -> &OutsideRows<K::Group> {
+    pub(crate) fn retired(&self) -> &OutsideRows<K::Group> {
         &self.retired
     }
 
     /// The part of `totals` that is neither in a row nor retired.
-    pub fn rest(&self, table: &CounterTable<K>, totals: &BTreeMap<K::Group, Counters>) -> Rest<K::Group> {
+    pub(crate) fn rest(&self, table: &CounterTable<K>, totals: &BTreeMap<K::Group, Counters>) -> Rest<K::Group> {
         let mut counted = self.retired.by_group.clone();
         let mut pending = OutsideRows::default();
         for row in &self.rows {
@@ -168,7 +168,7 @@ impl<K: SeriesKey> Series<K> {
     }
 
     /// The entries whose rows have not stayed for [`MINIMUM_SCRAPES`] yet.
-    pub fn protected(&self) -> BTreeSet<u32> {
+    pub(crate) fn protected(&self) -> BTreeSet<u32> {
         self.rows.iter().filter(|row| !self.has_stayed(row)).map(|row| row.position).collect()
     }
 
@@ -185,7 +185,7 @@ impl<K: SeriesKey> Series<K> {
 
     /// Makes the rows of the snapshot `next` at `now`, by the `delivery` of earlier snapshots: rows begin to count or
     /// retire, and then entries are chosen for free rows.
-    pub fn advance(
+    pub(crate) fn advance(
         &mut self,
         table: &mut CounterTable<K>,
         totals: &BTreeMap<K::Group, Counters>,
@@ -209,7 +209,7 @@ impl<K: SeriesKey> Series<K> {
     }
 
     /// True if a row, or an `other` row, would begin to count if every scraper had read the snapshot `delivered`.
-    pub fn would_count(&self, delivered: u64) -> bool {
+    pub(crate) fn would_count(&self, delivered: u64) -> bool {
         let is_due = |row: &TrackedRow<K>| matches!(row.state, RowState::Pending { since, .. } if since <= delivered);
         self.rows.iter().any(is_due) || self.others.would_count(delivered)
     }

@@ -22,7 +22,7 @@ use super::error::{Error, words};
 use super::program::{self, COOKED_2};
 
 /// The most bytes of a filter's text.
-pub const MAXIMUM_TEXT: usize = 64 << 10;
+pub(crate) const MAXIMUM_TEXT: usize = 64 << 10;
 /// The most instructions that the kernel takes (`BPF_MAXINSNS`).
 pub(super) const MAXIMUM_INSTRUCTIONS: usize = 4_096;
 /// The ring of a handle that is only opened to compile a filter, in bytes.

@@ -48,10 +48,10 @@ use terms::{TagDepth, counted, joined};
 
 /// The most networks that a filter names. Each takes at most about ten of BPF's 4,096 instructions; the user's
 /// filter needs some.
-pub const MAX_NETWORKS: usize = 256;
+pub(crate) const MAX_NETWORKS: usize = 256;
 
 /// The most interfaces that the filter of `any` leaves out, two instructions each.
-pub const MAX_LEFT_OUT: usize = 1024;
+pub(crate) const MAX_LEFT_OUT: usize = 1024;
 
 /// Prefix lengths to cut to if there are too many networks: from a subnet's length down.
 const CUTS: [u8; 14] = [64, 56, 48, 40, 32, 28, 24, 22, 20, 18, 16, 12, 8, 0];

@@ -13,7 +13,7 @@ use crate::config::nearest::nearest;
 use crate::config::{Arity, Declaration, Error, Unavailable};
 
 #[derive(Debug, Clone)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// The arguments for clap: as many as were typed, long options behind two dashes.
     pub rewritten: Vec<OsString>,
     /// Every option given, in order.

@@ -84,7 +84,7 @@ const EXAMPLES: [(&str, &str); 7] = [
 
 const SEE_ALSO: &str = "pcap-filter(7), tcpdump(8), capabilities(7), setcap(8)";
 
-pub fn page() -> String {
+pub(crate) fn page() -> String {
     let mut page = Page::new(PROGRAM, SECTION, env!("TRAFFICMONITOR_DATE"), env!("CARGO_PKG_VERSION"));
     page.section("NAME").line("trafficmonitor \\- Prometheus exporter of network traffic, backed by libpcap");
     synopsis(&mut page);

@@ -28,7 +28,7 @@ pub fn load(path: &Path) -> Result<Settings, Error> {
 }
 
 /// Reads the text of the configuration file `path`: YAML, or TrafficAlerted's format, which has keys of its own.
-pub fn parse(text: &str, path: &Path) -> Result<Settings, Error> {
+pub(crate) fn parse(text: &str, path: &Path) -> Result<Settings, Error> {
     if text.trim_start().starts_with('{') && text.contains("\"permitted_cidrs\"") {
         let what = format!("{}: the list of permitted networks (permitted_cidrs)", path.display());
         return Err(Error::Unavailable(vec![Unavailable { what, meanwhile: WITHOUT_PERMITTED_NETWORKS }]));
@@ -39,8 +39,8 @@ pub fn parse(text: &str, path: &Path) -> Result<Settings, Error> {
     Yaml { text, path }.read()
 }
 
-/// True if a file has TrafficAlerted's keys and no section of ours. A file with the extension of such files needs no known
-/// key, because all may be misspelt.
+/// True if a file has TrafficAlerted's keys and no section of ours. A file with the extension of such files needs no
+/// known key, because all may be misspelt.
 fn is_of_trafficalerted(text: &str, path: &Path) -> bool {
     let mut keys = text.lines().filter_map(|line| line.split_once(':')).map(|(key, _)| key);
     let is_ours = keys.any(|key| SECTIONS.iter().any(|(section, _)| *section == key));
@@ -140,8 +140,8 @@ impl Yaml<'_> {
         slip.map_or_else(|| self.at(location.line(), location.column(), problem), |slip| self.noted(slip))
     }
 
-    /// Refuses YAML numbers that people read otherwise: 0x10, 0o17, 0b1, 1_000, and 010, which was 8 in older YAML. In the
-    /// file, as in an option, a number consists of decimal digits.
+    /// Refuses YAML numbers that people read otherwise: 0x10, 0o17, 0b1, 1_000, and 010, which was 8 in older YAML. In
+    /// the file, as in an option, a number consists of decimal digits.
     fn refuse_odd_numbers(&self, node: &Given) -> Result<(), Error> {
         match (&node.content, &node.origin) {
             (

@@ -33,7 +33,7 @@ pub(crate) const WAIT: Scalar<Duration> = Scalar {
     parse: |text| seconds_or_units(text, Duration::ZERO..=LONGEST),
     ..READ_TIMEOUT
 };
-pub const WINDOW: Scalar<Duration> = Scalar {
+pub(crate) const WINDOW: Scalar<Duration> = Scalar {
     form: "seconds or a duration from 100ms to 366d, such as 170 or 5m",
     parse: |text| seconds_or_units(text, TICK..=LONGEST),
     ..WAIT

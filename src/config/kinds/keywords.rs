@@ -43,7 +43,7 @@ pub(crate) const FLOW_KEY: Keywords<FlowKeying> = Keywords::of(&[
     ("dst-port", FlowKeying::DestinationPort),
     ("pair", FlowKeying::Pair),
 ]);
-pub const DIRECTION: Keywords<BandwidthDirection> = Keywords::of(&[
+pub(crate) const DIRECTION: Keywords<BandwidthDirection> = Keywords::of(&[
     ("source", BandwidthDirection::Source),
     ("destination", BandwidthDirection::Destination),
     ("both", BandwidthDirection::Both),
@@ -57,10 +57,10 @@ pub(crate) const ALERT_KIND: Keywords<Kind> = Keywords::of(&[
     ("bandwidth", Kind::Bandwidth),
     ("anomaly", Kind::Anomaly),
 ]);
-pub const SEVERITY: Keywords<Severity> =
+pub(crate) const SEVERITY: Keywords<Severity> =
     Keywords::of(&[("info", Severity::Info), ("warning", Severity::Warning), ("critical", Severity::Critical)]);
 /// The side of the local networks' border.
-pub const SIDE: Keywords<Side> = Keywords::of(&[("inside", Side::Inside), ("outside", Side::Outside)]);
+pub(crate) const SIDE: Keywords<Side> = Keywords::of(&[("inside", Side::Inside), ("outside", Side::Outside)]);
 pub(crate) const METHOD: Keywords<Method> = Keywords {
     noun: "an anomaly test: ",
     ..Keywords::of(&[

@@ -54,7 +54,7 @@ pub(crate) const WHOLE_PACKET_BYTES: u32 = 65_535;
 /// "Everything" of libpcap and tcpdump (`MAXIMUM_SNAPLEN`).
 const LIBPCAP_WHOLE_PACKET_BYTES: u32 = 262_144;
 
-pub const PORT: Scalar<u16> = Scalar {
+pub(crate) const PORT: Scalar<u16> = Scalar {
     form: "a port from 1 to 65535",
     scalars: Scalars::Number,
     parse: |text| within(text, 1..=u16::MAX),
@@ -84,7 +84,7 @@ fn within<T: FromStr + PartialOrd>(text: &str, range: RangeInclusive<T>) -> Opti
 }
 
 /// The size of a kernel ring in bytes.
-pub const RING_BYTES: Scalar<u32> = Scalar {
+pub(crate) const RING_BYTES: Scalar<u32> = Scalar {
     form: "a size from 1MiB to just under 2GiB, such as 32MiB, 32M or 33554432",
     scalars: Scalars::TextOrNumber,
     parse: |text| {
@@ -124,7 +124,7 @@ fn bytes_of(text: &str) -> Option<u64> {
 
 /// A number of bytes of traffic, in powers of 1000.
 #[derive(Debug, Clone, Copy)]
-pub struct TrafficBytes {
+pub(crate) struct TrafficBytes {
     least: u64,
     form: &'static str,
 }
@@ -133,7 +133,7 @@ pub(crate) const BYTE_LIMIT: TrafficBytes = TrafficBytes {
     least: 1,
     form: "a number of bytes above 0, alone or with K, M, G or T (powers of 1000), such as 1000000000 or 1G",
 };
-pub const BYTES: TrafficBytes = TrafficBytes {
+pub(crate) const BYTES: TrafficBytes = TrafficBytes {
     least: 0,
     form: "a number of bytes, alone or with K, M, G or T (powers of 1000), such as 5000000 or 5M",
 };

@@ -13,7 +13,7 @@ use crate::detect::bandwidth::NetworkLimit;
 
 /// The severity of a kind of alerts, on one side or on both.
 #[derive(Debug, Clone, Copy)]
-pub struct SeverityOfKind;
+pub(crate) struct SeverityOfKind;
 
 impl ValueKind for SeverityOfKind {
     type Value = SeverityRule;
@@ -43,7 +43,7 @@ impl ValueKind for SeverityOfKind {
 pub(crate) const RULE_KEYS: [&[&str]; 2] = [LimitOfNetwork::KEYS, ExcludedTraffic::KEYS];
 
 #[derive(Debug, Clone, Copy)]
-pub struct LimitOfNetwork;
+pub(crate) struct LimitOfNetwork;
 
 impl LimitOfNetwork {
     const KEYS: &[&str] = &["network", "limit", "interval", "rule", "total"];
@@ -92,7 +92,7 @@ impl ValueKind for LimitOfNetwork {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub struct ExcludedTraffic;
+pub(crate) struct ExcludedTraffic;
 
 impl ExcludedTraffic {
     const KEYS: &[&str] = &["network", "port", "kind"];

@@ -288,6 +288,7 @@ fn keywords_are_read_as_they_are_shown_and_others_find_their_neighbour() {
     are_read_as_they_are_shown(SIDE, &Side::BOTH);
     assert_eq!(LOG_LEVEL.parse("fatal"), Ok(Level::ERROR));
     assert!(METHOD.parse("hirank").unwrap_err().starts_with("did you mean highrank? expected an anomaly test"));
+    assert!(["Diff", ""].iter().all(|name| METHOD.parse(name).is_err()));
     assert_eq!(SCAN_RULE.parse("guess"), Err("expected evidence or contacts".to_owned()));
 }
 

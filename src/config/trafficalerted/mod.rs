@@ -15,7 +15,7 @@ use super::nearest::nearest;
 use super::{Error, Settings};
 
 /// The port that TrafficAlerted serves.
-pub const PORT: u16 = 8698;
+pub(crate) const PORT: u16 = 8698;
 
 /// The extension of such a file's name.
 pub const EXTENSION: &str = "conf";
@@ -37,7 +37,7 @@ pub const KEYS: &[&str] = &[
 const EXCLUDED_INTERFACES: &str = "ExcludedInterfaces";
 
 /// The keys of the older TrafficAlerted's seven arguments, in their order.
-pub const WORDS: [&str; 7] = [
+pub(crate) const WORDS: [&str; 7] = [
     "TrafficInterval",
     "ByteLimit",
     "NoDestinations",

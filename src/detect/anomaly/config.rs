@@ -17,11 +17,11 @@ pub(crate) const NO_BOUND: f64 = 5e-324;
 const DEFAULT_UPPER_BOUND: f64 = 5.0;
 
 /// The most values per pair: 83 minutes with a value every 5 s. Each value takes memory and time.
-pub const LARGEST_CAPACITY: usize = 1_000;
+pub(crate) const LARGEST_CAPACITY: usize = 1_000;
 /// The most random permutations of a test: the standard error of its estimate is then below 0.002.
-pub const MOST_PERMUTATIONS: u32 = 100_000;
+pub(crate) const MOST_PERMUTATIONS: u32 = 100_000;
 /// The most pairs: with ten values each they take some 400 MB.
-pub const MOST_PAIRS: usize = 1_000_000;
+pub(crate) const MOST_PAIRS: usize = 1_000_000;
 /// The shortest and the longest transfer interval: the smallest tick and a day.
 pub(crate) const TRANSFER_INTERVALS: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(86_400)];
 
@@ -183,7 +183,7 @@ impl Criteria {
     ///
     /// # Errors
     /// The first mistake.
-    pub fn validate(&self) -> Result<(), Error> {
+    pub(crate) fn validate(&self) -> Result<(), Error> {
         let is_fence_alone = self.methods == Methods::of(&[Method::Fence]);
         match self {
             _ if self.methods.is_empty() => Err(Error::NoMethod),
@@ -230,7 +230,7 @@ impl PairFilter {
     }
 
     /// True if traffic from `source` to `destination` passes.
-    pub fn passes(&self, source: IpAddr, destination: IpAddr) -> bool {
+    pub(crate) fn passes(&self, source: IpAddr, destination: IpAddr) -> bool {
         (!self.by_source || self.accepts(source)) && (!self.by_destination || self.accepts(destination))
     }
 
@@ -283,7 +283,7 @@ impl Config {
     ///
     /// # Errors
     /// The first mistake.
-    pub fn validate(&self) -> Result<(), Error> {
+    pub(crate) fn validate(&self) -> Result<(), Error> {
         self.criteria.validate()?;
         let needed = self.criteria.full_size();
         let [shortest, longest] = TRANSFER_INTERVALS;

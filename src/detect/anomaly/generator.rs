@@ -24,7 +24,7 @@ impl SplitMix64 {
 
     /// The next 64 bits.
     #[inline]
-    pub const fn draw(&mut self) -> u64 {
+    pub(crate) const fn draw(&mut self) -> u64 {
         self.state = self.state.wrapping_add(GAMMA);
         mixed(self.state)
     }
@@ -38,7 +38,7 @@ impl SplitMix64 {
 
     /// Puts `chosen` of `values` first, each choice and each order with the same probability (Fisher–Yates shuffle).
     #[inline]
-    pub fn shuffle<T>(&mut self, values: &mut [T], chosen: usize) {
+    pub(crate) fn shuffle<T>(&mut self, values: &mut [T], chosen: usize) {
         for place in 0..chosen.min(values.len()) {
             let from = place + self.below(values.len() - place);
             values.swap(place, from);

@@ -6,7 +6,7 @@
 //! numbers, whose sums are compared without rounding.
 
 /// Twice the mid-rank of each value among all (0 for the smallest).
-pub fn doubled(values: &[f64]) -> Vec<u64> {
+pub(crate) fn doubled(values: &[f64]) -> Vec<u64> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     values.iter().map(|value| doubled_rank(&sorted, *value)).collect()

@@ -33,7 +33,7 @@ pub struct Verdict {
 
 impl Verdict {
     /// Judges `series`, the bytes of `pair` per interval up to `interval`, oldest first. It depends on nothing else.
-    pub fn of(pair: Pair, interval: i64, series: &[f64], config: &Config) -> Self {
+    pub(crate) fn of(pair: Pair, interval: i64, series: &[f64], config: &Config) -> Self {
         let criteria = &config.criteria;
         let Windows { reference, active } = Windows::of(series, criteria.active_size, criteria.reference_size());
         let is_full = series.len() >= criteria.full_size();

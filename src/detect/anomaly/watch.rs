@@ -44,7 +44,7 @@ pub struct Anomalies {
 
 impl Anomalies {
     /// No pair yet. `tick` is the time between two advances over which evaluation is spread; none to evaluate at once.
-    pub fn new(config: &Config, rule: &str, tick: Option<Duration>) -> Self {
+    pub(crate) fn new(config: &Config, rule: &str, tick: Option<Duration>) -> Self {
         Self {
             config: *config,
             grid: TimeGrid::of(config.transfer_interval),
@@ -58,7 +58,7 @@ impl Anomalies {
     }
 
     /// Counts directed rows.
-    pub fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, Notes>) {
+    pub(crate) fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, Notes>) {
         let (directed, notes) = rows.directed();
         for DirectedRow { source, destination, bytes, last, row, way } in directed {
             let hint = &mut notes[*row as usize].hints[*way as usize].pair;
@@ -101,7 +101,7 @@ impl Anomalies {
     }
 
     /// Judges the intervals that are over at `watermark`, or this tick's part of them.
-    pub fn advance(&mut self, watermark: Timestamp) -> Vec<Detection> {
+    pub(crate) fn advance(&mut self, watermark: Timestamp) -> Vec<Detection> {
         let now = self.grid.cell(watermark).0;
         if self.open.is_none_or(|open| open < now) {
             self.open_interval(now);
@@ -134,12 +134,12 @@ impl Anomalies {
     }
 
     /// Judges all pairs that are due at the end of a file. The open interval is not complete and not judged.
-    pub fn finish(&mut self) -> Vec<Detection> {
+    pub(crate) fn finish(&mut self) -> Vec<Detection> {
         self.evaluate(1)
     }
 
     /// Forgets the pairs, because the clock was set: their series are of another time.
-    pub fn restart(&mut self, to: Timestamp) {
+    pub(crate) fn restart(&mut self, to: Timestamp) {
         self.pairs.clear();
         self.ahead.clear();
         self.verdicts.clear();
@@ -153,13 +153,13 @@ impl Anomalies {
     }
 
     /// The use of the table.
-    pub fn tables(&self) -> Vec<TableUse> {
+    pub(crate) fn tables(&self) -> Vec<TableUse> {
         let (table, evicted) = (DetectionTable::AnomalyPairs, self.pairs.left()[Eviction::Full as usize]);
         vec![TableUse { table, entries: self.pairs.len(), limit: self.config.max_pairs, evicted }]
     }
 
     /// Memory in bytes.
-    pub fn memory_bytes(&self) -> usize {
+    pub(crate) fn memory_bytes(&self) -> usize {
         self.pairs.memory_bytes() + self.ahead.capacity() * size_of::<(i64, Pair, u64)>()
     }
 }

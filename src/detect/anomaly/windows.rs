@@ -22,19 +22,19 @@ pub struct Windows<'a> {
 
 impl<'a> Windows<'a> {
     /// The last `active_size` values of `series`, and the up to `reference_size` before them.
-    pub fn of(series: &'a [f64], active_size: usize, reference_size: usize) -> Self {
+    pub(crate) fn of(series: &'a [f64], active_size: usize, reference_size: usize) -> Self {
         let (before, active) = series.split_at(series.len().saturating_sub(active_size));
         Self { reference: &before[before.len().saturating_sub(reference_size)..], active }
     }
 
     /// True if the reference has `active_size` values at least, as tests of ranks and distributions need.
-    pub const fn has_full_reference(&self, active_size: usize) -> bool {
+    pub(crate) const fn has_full_reference(&self, active_size: usize) -> bool {
         active_size > 0 && self.reference.len() >= active_size
     }
 }
 
 /// The arithmetic mean; 0 of nothing. Finite for finite values.
-pub fn mean(values: &[f64]) -> f64 {
+pub(crate) fn mean(values: &[f64]) -> f64 {
     let count = values.len().max(1) as f64;
     let sum: f64 = values.iter().sum();
     // The sum of huge values may be infinite; each value is divided first.

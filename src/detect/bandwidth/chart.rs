@@ -34,7 +34,7 @@ impl Bandwidth {
     /// The sources with at least `chart_min_bytes` in their windows, the 1,000 heaviest of each interval at most, and
     /// those of `named` with any bytes. Each has its destinations, the heaviest first. Bytes not judged yet are
     /// included.
-    pub fn talkers(&self, named: &BTreeSet<IpAddr>) -> Vec<Talker> {
+    pub(crate) fn talkers(&self, named: &BTreeSet<IpAddr>) -> Vec<Talker> {
         let mut talkers: Vec<Talker> =
             self.scopes.iter().flat_map(|scope| scope.talkers(self.chart_min_bytes, named)).collect();
         talkers.sort_unstable_by_key(|talker| (Reverse(talker.total_bytes), talker.source));

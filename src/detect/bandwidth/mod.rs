@@ -174,7 +174,7 @@ impl Bandwidth {
 
     /// Empties all windows, because the clock was set to `to`. A subject over its limit counts as near it for one
     /// window.
-    pub fn restart(&mut self, to: Timestamp) {
+    pub(crate) fn restart(&mut self, to: Timestamp) {
         for scope in &mut self.scopes {
             scope.sources.restart(to);
             scope.destinations.iter_mut().for_each(|window| window.restart(to));
@@ -185,7 +185,7 @@ impl Bandwidth {
 
     /// The `top` sources with the most bytes in their windows at the end of the last judged cell, the heaviest first;
     /// then as many destinations, if these have limits.
-    pub fn window_bytes(&self, top: usize) -> Vec<(Subject, u64)> {
+    pub(crate) fn window_bytes(&self, top: usize) -> Vec<(Subject, u64)> {
         let sources = self.scopes.iter().flat_map(|scope| scope.sources.sums());
         let destinations = self.scopes.iter().filter_map(|scope| scope.destinations.as_ref());
         let destinations = destinations.flat_map(Window::sums);
@@ -197,7 +197,7 @@ impl Bandwidth {
     }
 
     /// The use of the tables, each kind for all intervals together.
-    pub fn tables(&self) -> Vec<TableUse> {
+    pub(crate) fn tables(&self) -> Vec<TableUse> {
         let mut tables: BTreeMap<DetectionTable, TableUse> = BTreeMap::new();
         for (table, Occupancy { entries, limit, evicted, .. }) in self.scopes.iter().flat_map(Scope::tables) {
             let sum = tables.entry(table).or_insert(TableUse { table, entries: 0, limit: 0, evicted: 0 });

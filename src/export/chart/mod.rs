@@ -1,7 +1,7 @@
-//! Sources with their destinations, as in TrafficAlerted's `/active` and `/all`, and the limits, as in its
-//! `/capabilities`. Takes a report; gives JSON. Must not know the requests for it.
+//! The JSON of TrafficAlerted: sources with their destinations (`/active`, `/all`), and the limits (`/capabilities`).
+//! Takes a report; gives JSON. Must not know requests.
 //!
-//! An event type that TrafficAlerted does not know is used only if none of its own applies.
+//! If an event type of TrafficAlerted applies to a source, it is used; otherwise one of the program's own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};

@@ -183,7 +183,7 @@ impl Pairs {
     }
 
     /// Forgets all pairs and all judgements that are due.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.open = None;
         self.rows = PairTable::new(self.config.max_pairs);
         self.newcomers.clear();
@@ -197,17 +197,12 @@ impl Pairs {
     }
 
     /// The number of pairs.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// True if there is no pair.
-    pub fn is_empty(&self) -> bool {
-        self.rows.len() == 0
-    }
-
     /// The number of pairs that left, in the order of [`Eviction::ALL`].
-    pub const fn left(&self) -> [u64; Eviction::ALL.len()] {
+    pub(crate) const fn left(&self) -> [u64; Eviction::ALL.len()] {
         self.left
     }
 

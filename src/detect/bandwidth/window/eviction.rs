@@ -155,7 +155,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
         }
     }
 
-    pub fn memory_bytes(&self) -> usize {
+    pub(crate) fn memory_bytes(&self) -> usize {
         self.entries.memory_bytes()
             + self.watched.capacity() * size_of::<super::WatchedSubject>()
             + self.pool.memory_bytes()

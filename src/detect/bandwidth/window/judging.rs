@@ -14,7 +14,7 @@ use crate::time_grid::Cell;
 impl<K: Copy + Eq + Hash> Window<K> {
     /// Judges every cell that has ended at `watermark`. Reports a subject at each cell while it is over its limit, and
     /// then until it was [`Level::Under`] once. Cells come in order; the subjects of one cell come in any order.
-    pub fn advance(&mut self, watermark: Timestamp, mut report: impl FnMut(WindowReading<K>)) {
+    pub(crate) fn advance(&mut self, watermark: Timestamp, mut report: impl FnMut(WindowReading<K>)) {
         let target = self.grid.cell(watermark).back(1);
         let Some(judged) = self.judged.filter(|judged| target > *judged) else { return };
         let mut cell = judged.next();
@@ -111,7 +111,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
 
     /// Empties the window, because the clock was set to `to`. Subjects over their limit stay watched, as near it until
     /// a whole window is known.
-    pub fn restart(&mut self, to: Timestamp) {
+    pub(crate) fn restart(&mut self, to: Timestamp) {
         let kept: Vec<(K, u16, Cell)> = self
             .watched
             .iter()

@@ -31,7 +31,7 @@ use pool::{CellList, LowCell, Pool};
 const FARTHEST_BACK: u32 = 1 << 30;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WindowBounds {
+pub(crate) struct WindowBounds {
     /// The most subjects. When less than a sixteenth is free, only new subjects of weight get an entry; when none is
     /// free, the lightest leave, down to fifteen sixteenths.
     pub subjects: usize,
@@ -43,7 +43,7 @@ pub struct WindowBounds {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Occupancy {
+pub(crate) struct Occupancy {
     pub entries: usize,
     pub limit: usize,
     /// Number of cells in the pool.
@@ -57,7 +57,7 @@ pub struct Occupancy {
 
 /// The sum of one subject in the window that ends with a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WindowReading<K> {
+pub(crate) struct WindowReading<K> {
     pub key: K,
     /// The class of the subject when it was first added.
     pub class: u16,
@@ -165,12 +165,12 @@ pub struct Window<K> {
 impl<K: Copy + Eq + Hash> Window<K> {
     /// Empty sums over `window`, rounded up to whole cells of [`TimeGrid::for_window`]. A subject of class *c* is read
     /// when it has more than `limits[c]` bytes in a window. `seeds` keep hash collisions unknown to senders.
-    pub fn new(window: Duration, limits: Vec<u64>, bounds: WindowBounds, seeds: impl Into<Seeds>) -> Self {
+    pub(crate) fn new(window: Duration, limits: Vec<u64>, bounds: WindowBounds, seeds: impl Into<Seeds>) -> Self {
         Self::on(TimeGrid::for_window(window), window, limits, bounds, seeds)
     }
 
     /// As [`Window::new`], with the cells of another grid.
-    pub fn on(
+    pub(crate) fn on(
         grid: TimeGrid,
         window: Duration,
         limits: Vec<u64>,
@@ -200,12 +200,12 @@ impl<K: Copy + Eq + Hash> Window<K> {
         }
     }
 
-    pub fn grid(&self) -> TimeGrid {
+    pub(crate) fn grid(&self) -> TimeGrid {
         self.grid
     }
 
     /// The length of its windows: whole cells.
-    pub fn length(&self) -> Duration {
+    pub(crate) fn length(&self) -> Duration {
         self.grid.length().saturating_mul(self.cells)
     }
 
@@ -214,7 +214,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
     ///
     /// Always inlined, so that a key that was just built stays in registers.
     #[inline(always)]
-    pub fn add(&mut self, lookup: impl Lookup<K>, class: u16, time: Timestamp, bytes: u64) -> bool {
+    pub(crate) fn add(&mut self, lookup: impl Lookup<K>, class: u16, time: Timestamp, bytes: u64) -> bool {
         self.add_at(&mut { NOWHERE }, lookup, class, time, bytes)
     }
 
@@ -267,7 +267,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
 
     /// Reads ahead the entry that [`Window::add_at`] will need, so that cache misses overlap.
     #[inline(always)]
-    pub fn touch(&self, hint: u32) {
+    pub(crate) fn touch(&self, hint: u32) {
         prefetch(self.entries.get(hint).map(|entry| entry.cell));
     }
 
@@ -320,7 +320,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
     }
 
     /// The sums of all subjects at the end of the last judged cell, in no particular order, without those of 0.
-    pub fn sums(&self) -> impl Iterator<Item = (K, u64)> + '_ {
+    pub(crate) fn sums(&self) -> impl Iterator<Item = (K, u64)> + '_ {
         self.sums_to(self.judged.unwrap_or_default())
     }
 
