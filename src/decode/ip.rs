@@ -50,7 +50,7 @@ pub(super) fn read_quoted(version: IpVersion, quote: &[u8]) -> Option<(Addresses
         IpVersion::V4 => {
             let header = Ipv4HeaderSlice::from_slice(quote).ok()?;
             let bytes = if is_later_fragment(&header) { &[] } else { &quote[header.slice().len()..] };
-            Some((addresses_4(&header), Transport { protocol: Protocol(header.protocol().0), bytes, cut: 0 }))
+            Some((addresses_4(&header), Transport { protocol: Protocol(header.protocol().0), bytes, wire_bytes: 0 }))
         }
         IpVersion::V6 => {
             let header = Ipv6HeaderSlice::from_slice(quote).ok()?;
@@ -65,8 +65,8 @@ pub(super) fn read_quoted(version: IpVersion, quote: &[u8]) -> Option<(Addresses
 pub(super) struct Transport<'a> {
     pub(super) protocol: Protocol,
     pub(super) bytes: &'a [u8],
-    /// Bytes behind these that were on the wire and not captured.
-    cut: usize,
+    /// The length of the transport header and its payload on the wire; 0 where it does not matter.
+    wire_bytes: u32,
 }
 
 impl Transport<'_> {
@@ -81,7 +81,7 @@ impl Transport<'_> {
                 destination_port = u16::from_be_bytes([d0, d1]);
                 if let (Protocol::TCP, Some(&[words, flags])) = (self.protocol, rest.get(8..10)) {
                     tcp_flags = TcpFlags(flags);
-                    has_payload = self.bytes.len() + self.cut > usize::from(words >> 4) * 4;
+                    has_payload = self.wire_bytes > u32::from(words >> 4) * 4;
                 }
             }
             (Protocol::ICMP | Protocol::ICMPV6, &[first, ..]) => icmp_type = Some(first),
@@ -123,9 +123,9 @@ fn version_4(datagram: Cursor<'_>) -> Result<HeaderAndPayload<'_, Ipv4HeaderSlic
         total => u32::from(total).min(datagram.wire_bytes),
     };
     let protocol = Protocol(header.protocol().0);
-    let inside = within(captured, bytes);
-    let payload = if is_later_fragment(&header) { &[] } else { &inside[header_length..] };
-    Ok((header, bytes, Transport { protocol, bytes: payload, cut: bytes as usize - inside.len() }))
+    let payload = if is_later_fragment(&header) { &[] } else { &within(captured, bytes)[header_length..] };
+    let wire_bytes = bytes - header_length as u32;
+    Ok((header, bytes, Transport { protocol, bytes: payload, wire_bytes }))
 }
 
 #[inline]
@@ -152,12 +152,13 @@ fn version_6(datagram: Cursor<'_>) -> Result<HeaderAndPayload<'_, Ipv6HeaderSlic
         (0, _) => datagram.wire_bytes,
         (payload, _) => (IPV6_HEADER as u32 + u32::from(payload)).min(datagram.wire_bytes),
     };
-    let inside = within(captured, bytes);
-    let (payload, cut) = (&inside[IPV6_HEADER..], bytes as usize - inside.len());
+    let (payload, wire_bytes) = (&within(captured, bytes)[IPV6_HEADER..], bytes - IPV6_HEADER as u32);
     let transport = if is_extension(next) {
-        Transport { cut, ..walk_extensions(next, payload) }
+        let transport = walk_extensions(next, payload);
+        let extensions = (payload.len() - transport.bytes.len()) as u32;
+        Transport { wire_bytes: wire_bytes - extensions, ..transport }
     } else {
-        Transport { protocol: Protocol(next), bytes: payload, cut }
+        Transport { protocol: Protocol(next), bytes: payload, wire_bytes }
     };
     Ok((header, bytes, transport))
 }
@@ -178,11 +179,11 @@ fn within(captured: &[u8], bytes: u32) -> &[u8] {
 fn walk_extensions(mut next: u8, mut payload: &[u8]) -> Transport<'_> {
     loop {
         let Some(step) = extension(next, payload) else {
-            return Transport { protocol: Protocol(next), bytes: payload, cut: 0 };
+            return Transport { protocol: Protocol(next), bytes: payload, wire_bytes: 0 };
         };
         next = step.next;
         if step.is_later_fragment {
-            return Transport { protocol: Protocol(next), bytes: &[], cut: 0 };
+            return Transport { protocol: Protocol(next), bytes: &[], wire_bytes: 0 };
         }
         payload = &payload[step.length..];
     }

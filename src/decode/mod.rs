@@ -166,20 +166,18 @@ impl Decoder {
         quote::read(frame.time, &inside)
     }
 
-    /// The message of address resolution that a frame is: `decoded` is the frame's packet, or the reason why it has none.
-    #[inline]
-    pub fn resolution(&self, frame: &Frame<'_>, decoded: &Result<Packet, NotIp>) -> Option<Resolution> {
-        match decoded {
-            Ok(packet) if resolution::may_resolve(packet) => self.read_neighbor(frame, packet),
-            Err(NotIp::Arp) => resolution::read_arp(self.layer, frame),
-            _ => None,
+    /// The message of neighbor discovery that `packet`, decoded from `frame`, is.
+    pub fn neighbor_resolution(&self, frame: &Frame<'_>, packet: &Packet) -> Option<Resolution> {
+        if !resolution::may_resolve(packet) {
+            return None;
         }
-    }
-
-    #[cold]
-    fn read_neighbor(&self, frame: &Frame<'_>, packet: &Packet) -> Option<Resolution> {
         let inside = self.layer.walk(Cursor::of(frame)).ok()?;
         resolution::read_neighbor(frame.time, &inside, packet)
+    }
+
+    /// The ARP message that a frame is, if it is not IP for the reason [`NotIp::Arp`].
+    pub fn arp_resolution(&self, frame: &Frame<'_>, reason: NotIp) -> Option<Resolution> {
+        if reason == NotIp::Arp { resolution::read_arp(self.layer, frame) } else { None }
     }
 }
 

@@ -3,11 +3,13 @@
 //! Takes evidence as it is counted; gives the networks of which the sources together may be over their limit. It counts at
 //! least what the window holds, so no network is overlooked, and what it names is then examined. Must not know targets.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
+use crate::tables::hashing::{self, State};
 use crate::time_grid::Cell;
 
 /// The most networks that are counted. The evidence of others is lost for this purpose.
@@ -47,29 +49,35 @@ impl Counts {
 pub(super) struct Prefixes {
     cells_in_window: i64,
     limit: u64,
-    counts: HashMap<IpNet, Counts>,
+    counts: HashMap<IpNet, Counts, State>,
     /// Networks over the limit of which evidence was counted in the current cell.
     suspects: BTreeSet<IpNet>,
+    /// The window in which those that had left were removed last.
+    swept: i64,
     lost: u64,
 }
 
 impl Prefixes {
-    pub(super) fn new(cells_in_window: u32, limit: u64) -> Self {
-        let (counts, suspects) = (HashMap::new(), BTreeSet::new());
-        Self { cells_in_window: cells_in_window.into(), limit, counts, suspects, lost: 0 }
+    pub(super) fn new(cells_in_window: u32, limit: u64, seed: u64) -> Self {
+        let (counts, suspects) = (HashMap::with_hasher(hashing::state(seed)), BTreeSet::new());
+        Self { cells_in_window: cells_in_window.into(), limit, counts, suspects, swept: i64::MIN, lost: 0 }
     }
 
     /// Counts evidence of a source; one target stands for `weight`.
     pub(super) fn count(&mut self, source: IpAddr, weight: u64, cell: Cell) {
         let (network, window) = (of_source(source), cell.0.div_euclid(self.cells_in_window));
-        if self.counts.len() >= MOST && !self.counts.contains_key(&network) {
+        if self.counts.len() >= MOST && self.swept < window {
+            self.swept = window;
             self.counts.retain(|_, counts| counts.window + 1 >= window);
-            if self.counts.len() >= MOST {
+        }
+        let is_full = self.counts.len() >= MOST;
+        let counts = match self.counts.entry(network) {
+            Entry::Vacant(_) if is_full => {
                 self.lost += 1;
                 return;
             }
-        }
-        let counts = self.counts.entry(network).or_default();
+            entry => entry.or_default(),
+        };
         counts.enter(window);
         counts.now = counts.now.saturating_add(u32::try_from(weight).unwrap_or(u32::MAX));
         if counts.sum() > self.limit {
@@ -99,5 +107,6 @@ impl Prefixes {
     pub(super) fn clear(&mut self) {
         self.counts.clear();
         self.suspects.clear();
+        self.swept = i64::MIN;
     }
 }

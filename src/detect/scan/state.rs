@@ -74,7 +74,7 @@ impl ScanState {
             contacts: Contacts::new(bounds(config), seeds),
             suspects: BTreeSet::new(),
             trails: Trails::default(),
-            prefixes: Prefixes::new(window_cells.into_iter().max().unwrap_or(1), group_limit(config)),
+            prefixes: Prefixes::new(window_cells.into_iter().max().unwrap_or(1), group_limit(config), seeds.tables),
             pending: PendingContacts::new(config.max_waiting, seeds.tables),
             memory: KnownTargets::new(config.memory, seeds),
             recent_targets: RecentTargets::new(seeds),

@@ -54,28 +54,39 @@ impl TakeDecoded for FrameCounter<'_> {
     #[inline(always)]
     fn take(self, decoded: Result<Packet, NotIp>) {
         let Self { decoder, origins, frame, interval } = self;
-        if let Some(resolution) = decoder.resolution(frame, &decoded) {
-            interval.resolve(&resolution);
-        }
         match decoded {
             Ok(packet) => match origins {
                 Some(origins) if is_copy(packet.outgoing, packet.addresses.source(), origins) => {
                     interval.observe_copy(frame.wire_bytes);
                 }
                 _ => {
-                    if let Some(refusal) = decoder.refusal(frame, &packet) {
-                        interval.refuse(&refusal);
+                    if packet.icmp_type.is_some() {
+                        note_icmp(decoder, frame, &packet, interval);
                     }
                     interval.observe(&packet, frame.wire_bytes);
                 }
             },
-            Err(reason) => interval.observe_not_ip(reason, frame.wire_bytes),
+            Err(reason) => {
+                decoder.arp_resolution(frame, reason).iter().for_each(|resolution| interval.resolve(resolution));
+                interval.observe_not_ip(reason, frame.wire_bytes);
+            }
         }
     }
 
     #[inline(never)]
     fn take_rare(self, decoded: Result<Packet, NotIp>) {
         self.take(decoded);
+    }
+}
+
+/// Notes what an ICMP packet says about others: a refusal, or a message of neighbor discovery.
+#[inline(never)]
+fn note_icmp(decoder: &Decoder, frame: &Frame<'_>, packet: &Packet, interval: &mut Interval) {
+    if let Some(refusal) = decoder.refusal(frame, packet) {
+        interval.refuse(&refusal);
+    }
+    if let Some(resolution) = decoder.neighbor_resolution(frame, packet) {
+        interval.resolve(&resolution);
     }
 }
 

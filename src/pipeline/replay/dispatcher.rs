@@ -72,10 +72,9 @@ impl<F: ClockObserver + Send + 'static> Dispatcher<F> {
         self.span.include(frame.time);
         let number = self.frames;
         self.frames += 1;
-        let decoded = decoder.decode(frame);
-        self.workers[0].filling.resolutions.extend(decoder.resolution(frame, &decoded));
-        match decoded {
+        match decoder.decode(frame) {
             Ok(packet) => {
+                self.workers[0].filling.resolutions.extend(decoder.neighbor_resolution(frame, &packet));
                 if let Some(refusal) = decoder.refusal(frame, &packet) {
                     let ports = [refusal.source_port, refusal.destination_port];
                     let worker = worker_of(&refusal.addresses, ports, refusal.protocol, self.workers.len());
@@ -86,7 +85,11 @@ impl<F: ClockObserver + Send + 'static> Dispatcher<F> {
                 let numbered = NumberedPacket { packet, wire_bytes: frame.wire_bytes, number };
                 self.workers[worker].filling.packets.push(numbered);
             }
-            Err(reason) => self.workers[0].filling.not_ip.push((reason, frame.wire_bytes)),
+            Err(reason) => {
+                let first = &mut self.workers[0].filling;
+                first.resolutions.extend(decoder.arp_resolution(frame, reason));
+                first.not_ip.push((reason, frame.wire_bytes));
+            }
         }
         Ok(())
     }

@@ -19,22 +19,11 @@ const PATIENCE: f64 = 10.0;
 /// Times that each class is tested, in other traffic each time.
 const ROUNDS: usize = 3;
 
-/// Classes whose scanners the rule does not find for certain.
-const NOT_YET: [&str; 13] = [
-    "ACK and FIN-ACK",
-    "ICMP requests",
-    "UDP from port 53",
-    "behind a SYN proxy",
-    "behind a tarpit",
-    "beside a busy service",
-    "beside more browsing",
-    "dense sweep, UDP",
-    "dense sweep, connect()",
-    "dense sweep, ping",
-    "pages of a whole network",
-    "ports behind a SYN proxy",
-    "worm on its own network",
-];
+/// Classes whose scanners the rule does not find: stated limits.
+const LIMITS: [&str; 2] = ["UDP from port 53", "pages of a whole network"];
+
+/// One case in so many may fail: the rule finds nearly all of the other scanners.
+const MAY_FAIL: usize = 33;
 
 /// Writes the capture of each case, and the cases as `corpus-ROUND.yml`; gives the name of that file.
 fn write(mut cases: Cases, folder: &Path, round: usize) -> String {
@@ -88,12 +77,16 @@ fn scanners_of_the_corpus_pass_as_test_cases() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(matches!(output.status.code(), Some(0 | 1)), "{}", String::from_utf8_lossy(&output.stderr));
     let failed = failed(&text);
-    for class in scanners() {
+    let found = || scanners().filter(|class| !LIMITS.contains(&class.name));
+    let mut failures = Vec::new();
+    for class in found() {
         let ok = text.lines().filter(|line| line.starts_with(&format!("  ok    {} (", class.name))).count();
         let differences = failed.get(class.name).cloned().unwrap_or_default();
-        let must_pass = !NOT_YET.contains(&class.name);
-        assert!(ok == ROUNDS || !must_pass, "{}: {ok} passed, DETECTION_SEED={seed}\n{differences}", class.name);
+        assert!(ok > 0, "{}: none passed, DETECTION_SEED={seed}\n{differences}", class.name);
+        failures.extend((ok..ROUNDS).map(|_| format!("{}\n{differences}", class.name)));
     }
-    let unknown = NOT_YET.into_iter().find(|name| !scanners().any(|class| class.name == *name));
+    let most = found().count() * ROUNDS / MAY_FAIL;
+    assert!(failures.len() <= most, "DETECTION_SEED={seed}: {failures:#?}");
+    let unknown = LIMITS.into_iter().find(|name| !scanners().any(|class| class.name == *name));
     assert_eq!(unknown, None, "there is no such class");
 }
