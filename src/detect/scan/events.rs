@@ -15,7 +15,7 @@
 //! | TCP: each way acknowledges, none opens or refuses | packets were seen; with data: source and target exchange |
 //! | UDP: first datagram from the client | the source begins a contact |
 //! | UDP: any datagram comes back | the target answered |
-//! | UDP: the source asks again after an answer, or several come back at once | source and target exchange |
+//! | UDP: any datagram that follows when both ends have sent some | source and target exchange |
 //! | UDP: datagram to a multicast or broadcast address | a question to many hosts |
 //! | ICMP: request for an echo, a timestamp or a mask | the source begins a contact |
 //! | ICMP: reply to one of these | the target answered |
@@ -219,13 +219,20 @@ pub(super) fn of_known<A: Address>(merged: &MergedRow<'_, A>, interface: u16, si
 #[inline]
 pub(super) fn established_signals<A: Address>(merged: &MergedRow<'_, A>, used_bytes: u32) -> ContactSignals {
     let (there, back) = both(merged.row, merged.request_way);
-    let exchanges = there.has_payload() || back.bytes > u64::from(used_bytes);
     ContactSignals::default()
         .with(ContactSignals::ANSWERED, back.packets > 0)
         .with(ContactSignals::CONTINUED, there.packets > 0)
         .with(ContactSignals::SENT, there.has_payload())
         .with(ContactSignals::CLOSED, (there.flags.0 | back.flags.0) & FIN != 0)
-        .with(ContactSignals::EXCHANGED, exchanges && merged.seen == [true; 2])
+        .with(ContactSignals::EXCHANGED, exchanges_data(merged, merged.request_way, used_bytes))
+}
+
+/// True if the client, the sender of `way`, sent data in a TCP row, or the server more than `used_bytes`, and packets of
+/// both were seen.
+#[inline]
+fn exchanges_data<A: Address>(merged: &MergedRow<'_, A>, way: Way, used_bytes: u32) -> bool {
+    let (there, back) = both(merged.row, way);
+    (there.has_payload() || back.bytes > u64::from(used_bytes)) && merged.seen == [true; 2]
 }
 
 /// True if the sender of `way` begins a contact with a probe: one segment of a connection of which nothing else is known,
@@ -281,13 +288,20 @@ pub(super) fn of_refusal<A: Address>(
 }
 
 /// The events of a TCP row that opens or refuses, one for the contact of each side with the other.
-pub(super) fn of_opening<A: Address>(merged: &MergedRow<'_, A>, interface: u16) -> [Option<ContactEvent>; 2] {
+/// (A late answer may be in one row with the data that follow it.)
+pub(super) fn of_opening<A: Address>(
+    merged: &MergedRow<'_, A>,
+    interface: u16,
+    used_bytes: u32,
+) -> [Option<ContactEvent>; 2] {
     let begins = Way::BOTH.map(|way| begins_tcp(merged, way) || is_probe(merged, way));
     Way::BOTH.map(|way| {
         let is_other_begun = begins[way.reversed() as usize] && !begins[way as usize];
         let (there, back) = both(merged.row, way);
         let probes = is_probe(merged, way);
-        let signals = tcp_signals(there, back, probes);
+        let goes_on = merged.is_known && merged.request_way == way && !begins[way as usize];
+        let signals = tcp_signals(there, back, probes)
+            .with(ContactSignals::EXCHANGED, goes_on && exchanges_data(merged, way, used_bytes));
         let is_silent = is_other_begun || !begins[way as usize] && signals == ContactSignals::default();
         if is_silent || merged.row.key.endpoints(way).1.port == 0 {
             return None;
@@ -341,8 +355,8 @@ pub(super) fn of_question<A: Address>(merged: &MergedRow<'_, A>, interface: u16)
 }
 
 /// The event of a UDP row. A late answer does not begin a contact, nor does an answer to a question that went to many hosts,
-/// nor a datagram to the broadcast address of the source's own network. A source that asks again on the same ports after an
-/// answer exchanges data, and so does a target that sends several datagrams at once.
+/// nor a datagram to the broadcast address of the source's own network. Datagrams that follow when both ends have sent some are
+/// an exchange, unless their contact is still pending.
 pub(super) fn of_datagrams<A: Address>(merged: &MergedRow<'_, A>, interface: u16) -> Option<ContactEvent> {
     let way = merged.request_way;
     let (there, back) = both(merged.row, way);
@@ -351,8 +365,7 @@ pub(super) fn of_datagrams<A: Address>(merged: &MergedRow<'_, A>, interface: u16
     let begins = opens
         && !discovery::is_discovery_answer(event.source_port, event.target.port)
         && !discovery::is_own_broadcast(event.source, event.target.address);
-    let goes_on = there.packets > 0 || back.packets > 2;
-    let exchanges = merged.is_known && merged.seen == [true; 2] && goes_on;
+    let exchanges = merged.is_known && merged.seen == [true; 2];
     let signals = ContactSignals::default()
         .with(ContactSignals::ANSWERED, back.packets > 0)
         .with(ContactSignals::EXCHANGED, exchanges);

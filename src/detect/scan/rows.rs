@@ -122,7 +122,7 @@ impl ScanState {
             self.note_seen(merged, cell);
         }
         let interface = self.visibility.position(merged.interface);
-        for event in events::of_opening(merged, interface).into_iter().flatten() {
+        for event in events::of_opening(merged, interface, self.config.used_bytes).into_iter().flatten() {
             if event.begins {
                 self.forget_report(report, event.last);
             }
@@ -143,10 +143,12 @@ impl ScanState {
         if event.begins {
             reported::forget(report, period);
         }
-        if event.signals.has(ContactSignals::EXCHANGED) {
+        let exchanges = event.signals.has(ContactSignals::EXCHANGED);
+        // A pending contact counts all its datagrams.
+        if exchanges && !self.is_ahead(event.last) && !self.is_pending(&event) {
             reported::keep(report, period);
-            self.accept(&event);
-        } else if event.begins || merged.is_known && self.may_be_pending() {
+        }
+        if event.begins || exchanges || merged.is_known && self.may_be_pending() {
             self.accept(&event);
         }
     }
@@ -194,6 +196,10 @@ impl ScanState {
     fn continue_contact<A: Address>(&mut self, merged: &MergedRow<'_, A>, signals: ContactSignals) {
         let interface = self.visibility.position(merged.interface);
         self.accept(&events::of_known(merged, interface, signals));
+    }
+
+    fn is_pending(&mut self, event: &ContactEvent) -> bool {
+        self.pending.find((event.source, event.source_port), &event.target).is_some()
     }
 
     /// True if the contact of a known conversation may be pending, so that its signals matter.

@@ -104,20 +104,18 @@ impl Mark {
         matches!(self.relation(horizon), Some(TargetOutcome::Failed | TargetOutcome::Touched))
     }
 
-    /// Notes that a contact used the target.
+    /// Notes that a contact used the target. From then on it is known.
     pub fn use_in(&mut self, cell: Cell) {
         self.used = self.used.max(cell);
+        self.is_known = true;
     }
 
     /// Notes a contact with a known target: an answer is a use, and a failure no evidence.
     pub fn meet_again(&mut self, evidence: &Evidence, horizon: Cell) {
-        if self.is_evidence(horizon) {
-            return;
-        }
-        self.is_known = true;
         if evidence.touches {
             self.use_in(evidence.cell);
-        } else {
+        } else if !self.is_evidence(horizon) {
+            self.is_known = true;
             self.counted = self.counted.max(evidence.cell);
         }
     }
@@ -126,8 +124,8 @@ impl Mark {
     pub fn accuse(&mut self, evidence: &Evidence, horizon: Cell) {
         let was_evidence = self.is_evidence(horizon);
         if !was_evidence {
-            (self.is_known, self.is_silent, self.probe_port) = (false, true, u16::MAX);
-            self.is_refused = false;
+            (self.touched, self.is_known, self.is_silent, self.is_refused) = (NEVER, false, true, false);
+            self.probe_port = u16::MAX;
         }
         self.is_silent &= evidence.is_silent;
         self.is_refused |= evidence.is_refused;
