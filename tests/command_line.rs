@@ -330,7 +330,7 @@ fn the_configuration_that_is_printed_gives_itself() {
                    -ExcludedInterfaces lo -r - -TrafficInterval 60 -ByteLimit 5G -NoDestinations -ChartMinBytes 1M \
                    -ContactedIPsAnalyze=false -NumberContactedIPs 7 -AnalyzePorts=false -NumContactedPorts 8 -PortInterval 9 \
                    --bandwidth.direction both --scan.rule contacts --detect.top_sources 5 --alert.pending 5s --alert.hold 2m \
-                   --alert.severity host_scan=critical,port_scan=info,bandwidth=critical,anomaly=warning \
+                   --alert.severity host_scan=critical,port_scan=info,group_scan=critical,bandwidth=critical,anomaly=warning \
                    --explain -anom_methods ks,cdf -anom_active_size 2 -anom_n_seasons 3 -anom_gv_cap 25 -anom_lower_bound 1 \
                    -anom_upper_bound 1000 -anom_sensitivity 0.8 --anom.threshold 0.7 --anom.min_bytes 2K \
                    -transfer_interval 10s -filter_ip_CIDR 10.0.0.0/8 -filter_bool=false -filter_src -filter_dst config";
