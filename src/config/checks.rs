@@ -92,6 +92,7 @@ fn complete_detection(settings: &Settings, config: &mut Config) -> Result<(), Er
         let excluded_ports = of_all.filter_map(|exclusion| exclusion.port).collect();
         let analyze_hosts = scan.analyze_hosts && !no_destinations;
         *scan = scan::Config { analyze_hosts, excluded_ports, ..scan.clone() };
+        fit_times(settings, scan)?;
     }
     if let Some(anomaly) = &mut config.detect.anomaly {
         let bound = |key| settings.value(("anomaly", key)).and_then(|given| BOUND.parse_given(given).ok());
@@ -105,6 +106,26 @@ fn complete_detection(settings: &Settings, config: &mut Config) -> Result<(), Er
     }
     if let Some(anomaly) = &config.detect.anomaly {
         config.notices.extend(notices(settings, anomaly));
+    }
+    Ok(())
+}
+
+/// Some times of scans cannot be shorter than others. A time that was given must fit; the default is raised.
+fn fit_times(settings: &Settings, scan: &mut scan::Config) -> Result<(), Error> {
+    let (timeout, window) = (scan.timeout, scan.interval.max(scan.port_interval));
+    let to_timeout = ("the time in which a contact is answered", timeout, "--scan.timeout");
+    let to_window = ("the longest window of scans", window, "--scan.interval and -PortInterval");
+    for (key, time, (what, least, option)) in [
+        ("use_timeout", &mut scan.use_timeout, to_timeout),
+        ("echo_window", &mut scan.echo_window, to_timeout),
+        ("memory", &mut scan.memory, to_window),
+    ] {
+        if *time < least && settings.gives(("scan", key)) {
+            let [time, least] = [*time, least].map(humantime::format_duration);
+            let problem = format!("{time} is shorter than {what} ({least}); raise this or lower {option}");
+            return Err(refused(settings, ("scan", key), problem));
+        }
+        *time = least.max(*time);
     }
     Ok(())
 }

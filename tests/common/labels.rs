@@ -71,11 +71,19 @@ const LABELS: &[Label] = &[
     Label(
         "rule",
         Every,
-        Open("`bandwidth`, `host_scan`, `port_scan`, `group_scan`, `anomaly`, or the `rule` of an entry of `bandwidth.networks`"),
+        Open(
+            "`bandwidth`, `host_scan`, `port_scan`, `group_scan`, `anomaly`, or the `rule` of an entry of `bandwidth.networks`",
+        ),
     ),
     Label("source", ALERTS, Open("Address of the source if the alert is about a source or a pair, otherwise empty")),
     Label("destination", ALERTS, Open("Address of the destination if the alert is about one, otherwise empty")),
-    Label("network", Every, Open("The network if the alert is about a network: a `group_scan`, or an entry of `bandwidth.networks` with `total`")),
+    Label(
+        "network",
+        Every,
+        Open(
+            "The network if the alert is about a network: a `group_scan`, or an entry of `bandwidth.networks` with `total`",
+        ),
+    ),
     Label("severity", Every, Typed(|| Severity::ALL.map(Severity::label).to_vec())),
     Label("side", Every, Typed(|| Side::BOTH.map(Side::label).to_vec())),
     Label(

@@ -72,6 +72,10 @@ pub struct Config {
     pub touching_datagrams: u32,
     /// The time for which a target that answered stays known; at most twice as long.
     pub memory: Duration,
+    /// The time within which a question to a multicast or broadcast address is answered.
+    pub question_timeout: Duration,
+    /// Hosts of the link that are known to be there, without which unanswered messages of address resolution prove nothing.
+    pub link_answers: u32,
     /// The factor by which the sources of one network together must exceed the limits; 0 disables the search for them.
     pub group_factor: u32,
     /// The factors by which groups of targets are compared.
@@ -107,6 +111,8 @@ impl Default for Config {
             echo_window: Duration::from_millis(3_500),
             touching_datagrams: 2,
             memory: Duration::from_secs(3_600),
+            question_timeout: Duration::from_secs(30),
+            link_answers: 3,
             group_factor: 8,
             factors: Factors::default(),
             excluded_ports: BTreeSet::new(),
