@@ -268,6 +268,7 @@ const OTHERS: &[&str] = &[
     "detect/bandwidth/config.rs MAXIMUM_NETWORKS",
     "detect/mod.rs MAXIMUM_TARGETS",
     "detect/scan/contacts/mark.rs MOST",
+    "detect/scan/excluded.rs MAXIMUM_EXCLUDED",
     "detect/scan/outcomes.rs MOST_BYTES",
     "detect/scan/outcomes.rs MOST_DATAGRAMS",
     "detect/scan/state.rs TIMES_LIMIT",

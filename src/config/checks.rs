@@ -9,6 +9,7 @@ use super::kinds::ValueKind as _;
 use super::kinds::keywords::BOOLEAN;
 use super::kinds::numbers::BOUND;
 use super::{Config, Error, Settings, trafficalerted};
+use crate::alert::Exclusion;
 use crate::capture::Selection;
 use crate::detect::anomaly::{self, Fence, Method};
 use crate::detect::{bandwidth, scan};
@@ -87,11 +88,13 @@ fn complete_detection(settings: &Settings, config: &mut Config) -> Result<(), Er
         bandwidth.validate().map_err(|error| refused(settings, ("bandwidth", "networks"), error))?;
     }
     if let Some(scan) = &mut config.detect.scan {
-        // A port that is excluded without a network and a kind does not count as a contact.
-        let of_all = config.alert.exclusions.iter().filter(|one| one.network.is_none() && one.kind.is_none());
-        let excluded_ports = of_all.filter_map(|exclusion| exclusion.port).collect();
+        // A port that is excluded alone does not count as a contact.
+        let exclusions = &config.alert.exclusions;
+        let is_port_alone = |one: &&Exclusion| **one == Exclusion { port: one.port, ..Exclusion::default() };
+        let excluded_ports = exclusions.iter().filter(is_port_alone).filter_map(|exclusion| exclusion.port).collect();
+        let excluded_contacts = exclusions.iter().filter_map(Exclusion::contacts).collect();
         let analyze_hosts = scan.analyze_hosts && !no_destinations;
-        *scan = scan::Config { analyze_hosts, excluded_ports, ..scan.clone() };
+        *scan = scan::Config { analyze_hosts, excluded_ports, excluded_contacts, ..scan.clone() };
         fit_times(settings, scan)?;
     }
     if let Some(anomaly) = &mut config.detect.anomaly {

@@ -140,6 +140,21 @@ fn mistakes_in_entries_of_lists_are_reported_with_their_place() {
             "alert:\n  exclusions:\n  - kind: hostscan\n",
             "3:11: hostscan: did you mean host_scan? expected host_scan, port_scan",
         ),
+        ("alert:\n  exclusions:\n  - source_port: 0\n", "3:18: 0: expected a port from 1 to 65535"),
+        ("alert:\n  exclusions:\n  - {source: 10.0.0.0/33}\n", "3:14: 10.0.0.0/33: expected a network such as"),
+        (
+            "alert:\n  exclusions:\n  - {port: 53}\n  - {source_port: 53, kind: bandwidth}\n",
+            "3:5: exclusion 2: bandwidth alerts know no ports; remove source_port, or the kind",
+        ),
+        (
+            "alert:\n  exclusions:\n  - {source: 10.0.0.0/8, destination: 192.0.2.1, kind: bandwidth}\n",
+            "3:5: exclusion 1: a bandwidth alert is about one address; give either source or destination",
+        ),
+        (
+            "alert:\n  exclusions:\n  - {source: 10.0.0.0/8, destination: fd00::/8}\n",
+            "3:5: exclusion 1: source 10.0.0.0/8 and destination fd00::/8 are of different IP versions, so nothing matches",
+        ),
+        ("alert:\n  exclusions:\n  - {sourceport: 53}\n", "3:6: unknown key sourceport; did you mean source_port?"),
         ("alert:\n  exclusions:\n  - {ports: 53}\n", "3:6: unknown key ports; did you mean port?"),
     ]);
 }

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::excluded::ExcludedContacts;
+
 /// The rule that finds scans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Rule {
@@ -82,6 +84,8 @@ pub struct Config {
     pub factors: Factors,
     /// Ports that do not count.
     pub excluded_ports: BTreeSet<u16>,
+    /// Contacts that do not count for some reason besides their port.
+    pub excluded_contacts: ExcludedContacts,
     /// The names of the rules for hosts and for ports.
     pub names: [Arc<str>; 2],
     /// The name of the rule for the sources of one network together.
@@ -116,6 +120,7 @@ impl Default for Config {
             group_factor: 8,
             factors: Factors::default(),
             excluded_ports: BTreeSet::new(),
+            excluded_contacts: ExcludedContacts::default(),
             names: ["host_scan".into(), "port_scan".into()],
             group_name: "group_scan".into(),
             max_sources: 32_768,

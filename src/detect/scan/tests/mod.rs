@@ -1,6 +1,7 @@
 mod answers;
 mod events;
 mod evidence;
+mod excluded;
 mod flood;
 mod harness;
 mod model;
