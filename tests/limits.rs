@@ -125,6 +125,17 @@ const LIMITS: &[Limit] = &[
         ],
     ),
     Limit(
+        "targets that are known because they answered",
+        Counted(&["trafficmonitor_detection_table_evicted_total{table=\"scan_known\"}"]),
+        &["detect/scan/known.rs MOST_WAITING"],
+    ),
+    Limit(
+        "networks of sources outside",
+        Counted(&["trafficmonitor_detection_table_evicted_total{table=\"scan_prefixes\"}"]),
+        &["detect/scan/groups.rs MOST_SOURCES", "detect/scan/prefixes.rs MOST"],
+    ),
+    Limit("hosts that were contacted", Kept("a filter has no entries"), &[]),
+    Limit(
         "TCP conversations in the sample",
         Kept("a sample is meant to be small"),
         &["detect/scan/sample.rs MOST_OF_A_HOST"],
@@ -158,6 +169,11 @@ const LIMITS: &[Limit] = &[
         "refusals of an interval",
         Counted(&["trafficmonitor_refusals_lost_total"]),
         &["account/refusals.rs MAXIMUM_REFUSALS"],
+    ),
+    Limit(
+        "messages of address resolution of an interval",
+        Counted(&["trafficmonitor_refusals_lost_total"]),
+        &["account/interval/mod.rs MAXIMUM_RESOLUTIONS"],
     ),
     Limit("intervals", Counted(&["trafficmonitor_handover_delays_total"]), &[]),
     Limit(
@@ -251,6 +267,8 @@ const OTHERS: &[&str] = &[
     "detect/bandwidth/config.rs MAXIMUM_INTERVALS",
     "detect/bandwidth/config.rs MAXIMUM_NETWORKS",
     "detect/mod.rs MAXIMUM_TARGETS",
+    "detect/scan/contacts/mark.rs MOST",
+    "detect/scan/excluded.rs MAXIMUM_EXCLUDED",
     "detect/scan/outcomes.rs MOST_BYTES",
     "detect/scan/outcomes.rs MOST_DATAGRAMS",
     "detect/scan/state.rs TIMES_LIMIT",

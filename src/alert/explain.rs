@@ -244,15 +244,58 @@ mod tests {
         Subject::Source(text.parse().unwrap())
     }
 
+    /// The evidence of a scan of these targets, found by failed ones.
+    fn evidence(failed: u64, touched: u64, used: u64) -> ScanEvidence {
+        ScanEvidence {
+            network: None,
+            port: None,
+            failed,
+            touched,
+            used,
+            counts_touched: false,
+            setting: "NumberContactedIPs",
+            silencing_value: failed,
+        }
+    }
+
     #[test]
     fn a_scan_is_explained_by_its_tried_and_unanswered_targets() {
-        let mut figures = Figures { answered: Some(3), ..figures(209.0, 15.0, 170) };
+        let found = ScanEvidence { port: Some((Protocol::TCP, 22)), ..evidence(209, 1, 2) };
+        let mut figures = Figures { scan: Some(found), ..figures(209.0, 15.0, 170) };
         figures.first_targets = (1..6).map(|host| target(&format!("192.0.2.{host}"), Some(6), Some(22))).collect();
         figures.last_targets = vec![target("192.0.2.8", Some(6), Some(22)), target("2001:db8::9", Some(17), Some(53))];
         assert_eq!(
             alert(Kind::HostScan, source("10.0.0.5"), figures).explain(),
-            "10.0.0.5 tried 212 hosts in the last 170 s and 209 did not answer (limit 15): \
+            "10.0.0.5 tried 212 hosts at 22/tcp in the last 170 s, 209 did not answer (limit 15): \
              first 192.0.2.1:22/tcp, 192.0.2.2:22/tcp, 192.0.2.3:22/tcp, last [2001:db8::9]:53/udp"
+        );
+    }
+
+    #[test]
+    fn touched_targets_are_mentioned_where_they_count() {
+        let network = Some("203.0.113.0/24".parse().unwrap());
+        let found = ScanEvidence { network, counts_touched: true, silencing_value: 20, ..evidence(9, 31, 2) };
+        let figures = Figures { scan: Some(found), ..figures(40.0, 30.0, 170) };
+        let alert = alert(Kind::HostScan, source("10.0.0.5"), figures);
+        assert_eq!(
+            alert.explain(),
+            "10.0.0.5 tried 42 hosts of 203.0.113.0/24 in the last 170 s, 9 did not answer, 31 were left unused (limit 30)"
+        );
+        assert_eq!(
+            alert.explain_evidence().unwrap(),
+            "compared 42 targets of 203.0.113.0/24: 9 failed, 31 were touched, 2 were used; \
+             NumberContactedIPs 20 would have silenced it"
+        );
+    }
+
+    #[test]
+    fn sources_of_a_network_are_explained_together() {
+        let network = Subject::Network("198.51.100.0/24".parse().unwrap());
+        let found = ScanEvidence { port: Some((Protocol::ICMP, 0)), ..evidence(130, 0, 0) };
+        let figures = Figures { scan: Some(found), ..figures(130.0, 120.0, 170) };
+        assert_eq!(
+            alert(Kind::GroupScan, network, figures).explain(),
+            "198.51.100.0/24 tried 130 hosts or ports by ICMP in the last 170 s, 130 did not answer (limit 120)"
         );
     }
 
@@ -299,10 +342,10 @@ mod tests {
 
     /// A host scan that has resolved. Its peak and its last figures differ in all that they have.
     fn resolved() -> Alert {
-        let figures = Figures { answered: Some(500), ..figures(0.0, 500.0, 170) };
+        let figures = Figures { scan: Some(evidence(0, 0, 500)), ..figures(0.0, 500.0, 170) };
         let mut alert = alert(Kind::HostScan, source("10.0.0.5"), figures);
         alert.state = AlertState::Resolved;
-        alert.peak = Peak { value: 40.0, limit: 15.0, answered: Some(2), ..alert.peak };
+        alert.peak = Peak { value: 40.0, limit: 15.0, scan: Some(evidence(40, 0, 2)), ..alert.peak };
         alert.ends_at = Some(at(175.0));
         alert.span = Some(Span { first: at(1.0), last: at(4.94), precision: Duration::ZERO });
         alert
@@ -312,7 +355,7 @@ mod tests {
     fn a_resolved_alert_shows_the_figures_and_the_limit_of_its_peak_and_the_time_of_its_packets() {
         assert_eq!(
             resolved().explain(),
-            "resolved after 3.9 s: 10.0.0.5 tried 42 hosts within 170 s and 40 did not answer (limit 15)"
+            "resolved after 3.9 s: 10.0.0.5 tried 42 hosts within 170 s, 40 did not answer (limit 15)"
         );
     }
 
@@ -336,10 +379,10 @@ mod tests {
 
     #[test]
     fn estimates_are_marked() {
-        let figures = Figures { answered: Some(8), is_estimate: true, ..figures(1_200.0, 15.0, 170) };
+        let figures = Figures { scan: Some(evidence(1_200, 0, 8)), is_estimate: true, ..figures(1_200.0, 15.0, 170) };
         assert_eq!(
             alert(Kind::HostScan, source("10.0.0.5"), figures).explain(),
-            "10.0.0.5 tried about 1208 hosts in the last 170 s and about 1200 did not answer (limit 15)"
+            "10.0.0.5 tried about 1208 hosts in the last 170 s, about 1200 did not answer (limit 15)"
         );
         let figures = Figures { is_estimate: true, ..self::figures(128.0, 15.0, 170) };
         assert_eq!(

@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn scans_from_inside_are_warnings_and_from_outside_information() {
         let severities = Severities::default();
-        for scan in [Kind::HostScan, Kind::PortScan] {
+        for scan in [Kind::HostScan, Kind::PortScan, Kind::GroupScan] {
             assert_eq!(Side::BOTH.map(|side| severities.of(scan, side)), [Severity::Warning, Severity::Info]);
         }
         assert_eq!(Side::BOTH.map(|side| severities.of(Kind::Bandwidth, side)), [Severity::Warning; 2]);

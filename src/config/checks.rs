@@ -9,6 +9,7 @@ use super::kinds::ValueKind as _;
 use super::kinds::keywords::BOOLEAN;
 use super::kinds::numbers::BOUND;
 use super::{Config, Error, Settings, trafficalerted};
+use crate::alert::Exclusion;
 use crate::capture::Selection;
 use crate::detect::anomaly::{self, Fence, Method};
 use crate::detect::{bandwidth, scan};
@@ -87,11 +88,14 @@ fn complete_detection(settings: &Settings, config: &mut Config) -> Result<(), Er
         bandwidth.validate().map_err(|error| refused(settings, ("bandwidth", "networks"), error))?;
     }
     if let Some(scan) = &mut config.detect.scan {
-        // A port that is excluded without a network and a kind does not count as a contact.
-        let of_all = config.alert.exclusions.iter().filter(|one| one.network.is_none() && one.kind.is_none());
-        let excluded_ports = of_all.filter_map(|exclusion| exclusion.port).collect();
+        // A port that is excluded alone does not count as a contact.
+        let exclusions = &config.alert.exclusions;
+        let is_port_alone = |one: &&Exclusion| **one == Exclusion { port: one.port, ..Exclusion::default() };
+        let excluded_ports = exclusions.iter().filter(is_port_alone).filter_map(|exclusion| exclusion.port).collect();
+        let excluded_contacts = exclusions.iter().filter_map(Exclusion::contacts).collect();
         let analyze_hosts = scan.analyze_hosts && !no_destinations;
-        *scan = scan::Config { analyze_hosts, excluded_ports, ..scan.clone() };
+        *scan = scan::Config { analyze_hosts, excluded_ports, excluded_contacts, ..scan.clone() };
+        fit_times(settings, scan)?;
     }
     if let Some(anomaly) = &mut config.detect.anomaly {
         let bound = |key| settings.value(("anomaly", key)).and_then(|given| BOUND.parse_given(given).ok());
@@ -105,6 +109,26 @@ fn complete_detection(settings: &Settings, config: &mut Config) -> Result<(), Er
     }
     if let Some(anomaly) = &config.detect.anomaly {
         config.notices.extend(notices(settings, anomaly));
+    }
+    Ok(())
+}
+
+/// Some times of scans cannot be shorter than others. A time that was given must fit; the default is raised.
+fn fit_times(settings: &Settings, scan: &mut scan::Config) -> Result<(), Error> {
+    let (timeout, window) = (scan.timeout, scan.interval.max(scan.port_interval));
+    let to_timeout = ("the time in which a contact is answered", timeout, "--scan.timeout");
+    let to_window = ("the longest window of scans", window, "--scan.interval and -PortInterval");
+    for (key, time, (what, least, option)) in [
+        ("use_timeout", &mut scan.use_timeout, to_timeout),
+        ("echo_window", &mut scan.echo_window, to_timeout),
+        ("memory", &mut scan.memory, to_window),
+    ] {
+        if *time < least && settings.gives(("scan", key)) {
+            let [time, least] = [*time, least].map(humantime::format_duration);
+            let problem = format!("{time} is shorter than {what} ({least}); raise this or lower {option}");
+            return Err(refused(settings, ("scan", key), problem));
+        }
+        *time = least.max(*time);
     }
     Ok(())
 }

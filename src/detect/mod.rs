@@ -43,6 +43,11 @@ impl Kind {
     /// All, in order.
     pub const ALL: [Self; 5] = [Self::HostScan, Self::PortScan, Self::GroupScan, Self::Bandwidth, Self::Anomaly];
 
+    /// True for the kinds of scans.
+    pub const fn is_scan(self) -> bool {
+        matches!(self, Self::HostScan | Self::PortScan | Self::GroupScan)
+    }
+
     /// Its name in alerts and in the configuration.
     pub const fn label(self) -> &'static str {
         match self {

@@ -42,6 +42,39 @@ fn alerts_are_lines_of_json_whatever_the_workers() {
     }
 }
 
+/// The begin of each alert about the sweep with these exclusions, and the first target.
+fn found_with(exclusions: &str) -> Vec<(f64, String)> {
+    let folder = folder();
+    let file = sweep(folder.path());
+    let settings = folder.path().join("t.yml");
+    std::fs::write(&settings, format!("alert: {{exclusions: [{exclusions}]}}\n")).unwrap();
+    let run = replay([file.to_str().unwrap(), "-c", settings.to_str().unwrap(), "--output", "alerts"]);
+    let lines = run.lines();
+    let fired = lines.iter().filter(|line| line["state"] == "firing");
+    fired
+        .map(|line| (line["ts"].as_f64().unwrap(), line["first_targets"][0]["dst"].as_str().unwrap().to_owned()))
+        .collect()
+}
+
+#[test]
+fn excluded_contacts_do_not_count_and_others_of_the_same_source_do() {
+    let whole = [(1_700_000_002.5, "10.0.1.0".to_owned())];
+    assert_eq!(found_with("{source_port: 50001}"), whole);
+    assert_eq!(found_with("{source_port: 50000}"), []);
+    assert_eq!(found_with("{source_port: 50000, port: 23}"), whole);
+    assert_eq!(found_with("{source_port: 50000, port: 22}"), []);
+    assert_eq!(found_with("{source_port: 50000, kind: host_scan}"), []);
+    assert_eq!(found_with("{source_port: 50000, kind: port_scan}"), whole);
+    assert_eq!(found_with("{source: 10.0.0.1, destination: 10.0.1.0/24}"), []);
+    assert_eq!(found_with("{source: 10.0.0.2, destination: 10.0.1.0/24}"), whole);
+    assert_eq!(found_with("{source: 10.0.1.0/24, destination: 10.0.0.0/24}"), whole, "the other direction");
+    // Without the first sixteen hosts, the thirty-second is the sixteenth.
+    let others = [(1_700_000_004.1, "10.0.1.16".to_owned())];
+    assert_eq!(found_with("{source: 10.0.0.0/24, destination: 10.0.1.0/28}"), others);
+    assert_eq!(found_with("{destination: 10.0.1.0/28}, {destination: 10.0.1.32/28}"), others);
+    assert_eq!(found_with("{source: 10.0.0.0/24, destination: 10.0.1.0/27}"), []);
+}
+
 /// The time of the last line's end; the file has `frames`, each with its time in milliseconds.
 fn end_of_the_last(name: &str, frames: impl Iterator<Item = (u32, [u8; 4])>) -> (f64, f64) {
     let folder = folder();

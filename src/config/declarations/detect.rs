@@ -88,11 +88,12 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
     setting(&[("alert", "exclusions")], access!(ListOf(ExcludedTraffic), config.alert.exclusions))
         .taking(Arity::List)
         .reloadable()
-        .help("Traffic that raises no alerts: entries with some or all of {network: 192.0.2.0/24, port: 53, kind: host_scan}, \
-               all of which must match. A port given alone is also not counted as a contact"),
+        .help("Traffic that raises no alerts: entries with some or all of {network: 192.0.2.0/24, source: 192.0.2.0/24, \
+               destination: 198.51.100.0/24, port: 53, source_port: 53, kind: host_scan}, all of which must match. Contacts that \
+               match an entry with source, destination or source_port, or with a port alone, do not count"),
     setting(&[("alert", "severity")], SEVERITIES)
         .named("alert.severity", "TRAFFICMONITOR_ALERT_SEVERITY", "KIND[.SIDE]=SEVERITY,...", "host_scan.inside=warning,host_scan.outside=info,port_scan.inside=warning,port_scan.outside=info,\
-                  bandwidth=warning,anomaly=info")
+                  group_scan.inside=warning,group_scan.outside=info,bandwidth=warning,anomaly=info")
         .taking(Arity::List)
         .reloadable()
         .help("Severity of alerts by kind and, if given, by the side of the subject (inside or outside the local networks): \

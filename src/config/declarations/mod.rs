@@ -7,6 +7,7 @@ mod account;
 mod anomaly;
 mod capture;
 mod detect;
+mod scan;
 mod serving;
 
 use ipnet::IpNet;
@@ -15,8 +16,14 @@ use super::declaration::{Declaration, FileKey};
 use super::given::Given;
 
 /// The settings by their rooms, in the order of the help.
-static ROOMS: &[&[Declaration]] =
-    &[capture::DECLARATIONS, account::DECLARATIONS, detect::DECLARATIONS, anomaly::DECLARATIONS, serving::DECLARATIONS];
+static ROOMS: &[&[Declaration]] = &[
+    capture::DECLARATIONS,
+    account::DECLARATIONS,
+    detect::DECLARATIONS,
+    scan::DECLARATIONS,
+    anomaly::DECLARATIONS,
+    serving::DECLARATIONS,
+];
 
 /// The sections of the configuration file, in their order, each with its heading in the help.
 pub(crate) const SECTIONS: [(&str, &str); 12] = [

@@ -37,6 +37,16 @@ const COUNT: Scalar<usize> = Scalar {
 pub(crate) const CONTACTS: Scalar<u32> =
     Scalar { form: "a number from 1 to 65535", parse: |text| within(text, 1..=HIGHEST_CONTACT_LIMIT), ..SNAP_LENGTH };
 
+/// A count or a factor of the evidence rule. Larger ones would silence it.
+pub(crate) const FEW: Scalar<u32> =
+    Scalar { form: "a number from 1 to 1000", parse: |text| within(text, 1..=1_000), ..SNAP_LENGTH };
+/// As [`FEW`], where 0 has a meaning too.
+pub(crate) const FEW_OR_NONE: Scalar<u32> =
+    Scalar { form: "a number from 0 to 1000", parse: |text| within(text, 0..=1_000), ..SNAP_LENGTH };
+/// Bytes of few packets.
+pub(crate) const PACKET_BYTES: Scalar<u32> =
+    Scalar { form: "a number of bytes from 1 to 65535", parse: |text| within(text, 1..=65_535), ..SNAP_LENGTH };
+
 /// The bytes that are captured of a packet, as they are given. A packet whose headers are cut counts as truncated.
 pub(crate) const SNAP_LENGTH: Scalar<u32> = Scalar {
     form: "a number from 0 to 65535 (0, 65536 and 262144 mean 65535)",

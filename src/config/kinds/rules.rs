@@ -20,7 +20,7 @@ impl ValueKind for SeverityOfKind {
 
     fn form(&self) -> String {
         "KIND=SEVERITY or KIND.SIDE=SEVERITY, such as bandwidth=critical or host_scan.outside=warning (kinds host_scan, \
-         port_scan, bandwidth, anomaly; sides inside, outside; severities info, warning, critical)"
+         port_scan, group_scan, bandwidth, anomaly; sides inside, outside; severities info, warning, critical)"
             .to_owned()
     }
 
@@ -95,14 +95,16 @@ impl ValueKind for LimitOfNetwork {
 pub(crate) struct ExcludedTraffic;
 
 impl ExcludedTraffic {
-    const KEYS: &[&str] = &["network", "port", "kind"];
+    const KEYS: &[&str] = &["network", "source", "destination", "port", "source_port", "kind"];
 }
 
 impl ValueKind for ExcludedTraffic {
     type Value = Exclusion;
 
     fn form(&self) -> String {
-        "a mapping with some or all of {network: 192.0.2.0/24, port: 53, kind: host_scan}".to_owned()
+        "a mapping with some or all of {network: 192.0.2.0/24, source: 192.0.2.0/24, destination: 198.51.100.0/24, port: 53, \
+         source_port: 53, kind: host_scan}"
+            .to_owned()
     }
 
     fn scalars(&self) -> Scalars {
@@ -112,7 +114,10 @@ impl ValueKind for ExcludedTraffic {
     fn show(&self, exclusion: &Exclusion) -> Content {
         mapping([
             ("network", exclusion.network.map(|network| NETWORK.show(&network))),
+            ("source", exclusion.source.map(|network| NETWORK.show(&network))),
+            ("destination", exclusion.destination.map(|network| NETWORK.show(&network))),
             ("port", exclusion.port.map(|port| PORT.show(&port))),
+            ("source_port", exclusion.source_port.map(|port| PORT.show(&port))),
             ("kind", exclusion.kind.map(|kind| ALERT_KIND.show(&kind))),
         ])
     }
@@ -122,7 +127,10 @@ impl ValueKind for ExcludedTraffic {
         for (key, value) in keys_and_values(self, given)? {
             match known_key(key, Self::KEYS)? {
                 "network" => exclusion.network = parse_optional(&NETWORK, value)?,
+                "source" => exclusion.source = parse_optional(&NETWORK, value)?,
+                "destination" => exclusion.destination = parse_optional(&NETWORK, value)?,
                 "port" => exclusion.port = parse_optional(&PORT, value)?,
+                "source_port" => exclusion.source_port = parse_optional(&PORT, value)?,
                 _ => exclusion.kind = parse_optional(&ALERT_KIND, value)?,
             }
         }

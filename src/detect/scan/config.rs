@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::excluded::ExcludedContacts;
+
 /// The rule that finds scans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Rule {
@@ -72,12 +74,18 @@ pub struct Config {
     pub touching_datagrams: u32,
     /// The time for which a target that answered stays known; at most twice as long.
     pub memory: Duration,
+    /// The time within which a question to a multicast or broadcast address is answered.
+    pub question_timeout: Duration,
+    /// Hosts of the link that are known to be there, without which unanswered messages of address resolution prove nothing.
+    pub link_answers: u32,
     /// The factor by which the sources of one network together must exceed the limits; 0 disables the search for them.
     pub group_factor: u32,
     /// The factors by which groups of targets are compared.
     pub factors: Factors,
     /// Ports that do not count.
     pub excluded_ports: BTreeSet<u16>,
+    /// Contacts that do not count for some reason besides their port.
+    pub excluded_contacts: ExcludedContacts,
     /// The names of the rules for hosts and for ports.
     pub names: [Arc<str>; 2],
     /// The name of the rule for the sources of one network together.
@@ -107,9 +115,12 @@ impl Default for Config {
             echo_window: Duration::from_millis(3_500),
             touching_datagrams: 2,
             memory: Duration::from_secs(3_600),
+            question_timeout: Duration::from_secs(30),
+            link_answers: 3,
             group_factor: 8,
             factors: Factors::default(),
             excluded_ports: BTreeSet::new(),
+            excluded_contacts: ExcludedContacts::default(),
             names: ["host_scan".into(), "port_scan".into()],
             group_name: "group_scan".into(),
             max_sources: 32_768,

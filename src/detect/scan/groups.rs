@@ -91,7 +91,8 @@ fn tally(state: &ScanState, cell: Cell, members: &[u32], aspect: Aspect) -> Tall
     let limit = state.limit(aspect) * u64::from(state.config.group_factor);
     let mut together: BTreeMap<HostPort, MarkedTarget<'_>> = BTreeMap::new();
     for &source in members {
-        for (mark, target) in proving_targets(state, cell, source, aspect) {
+        let targets = proving_targets(state, cell, source, aspect).into_iter();
+        for (mark, target) in targets.filter(|(mark, _)| mark.is_in_groups) {
             let key = match aspect {
                 Aspect::Hosts => HostPort { protocol: HostPort::LINK, port: 0, ..target.target },
                 Aspect::Ports => HostPort { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), ..target.target },

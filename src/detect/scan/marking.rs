@@ -9,6 +9,8 @@ use super::contacts::{Aspect, Evidence, HostPort, TargetOutcome};
 use super::events::ContactSignals;
 use super::networks;
 use super::state::ScanState;
+use super::verdict;
+use crate::detect::Kind;
 use crate::packet::{Protocol, Timestamp};
 use crate::time_grid::Cell;
 
@@ -26,6 +28,7 @@ pub(super) enum ContactOutcome {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SettledContact {
     pub(super) target: HostPort,
+    pub(super) source_port: u16,
     pub(super) interface: u16,
     pub(super) is_outside: bool,
     /// The times of the source's first and last packet.
@@ -41,13 +44,13 @@ pub(super) struct SettledContact {
 
 impl SettledContact {
     pub(super) fn new(contact: &PendingContact, outcome: ContactOutcome) -> Self {
-        let PendingContact { target, interface, is_outside, first, last, .. } = *contact;
+        let PendingContact { target, source_port, interface, is_outside, first, last, .. } = *contact;
         let signals = ContactSignals(contact.signals);
-        let probe_port = if signals.has(ContactSignals::PROBE) { contact.source_port } else { 0 };
+        let probe_port = if signals.has(ContactSignals::PROBE) { source_port } else { 0 };
         let is_silent = target.protocol == Protocol::UDP && !signals.has(ContactSignals::REFUSED);
         let is_refused = signals.has(ContactSignals::REFUSED) || signals.has(ContactSignals::ABORTED);
         let packets = [first, last];
-        Self { target, interface, is_outside, packets, probe_port, is_silent, is_refused, outcome }
+        Self { target, source_port, interface, is_outside, packets, probe_port, is_silent, is_refused, outcome }
     }
 
     /// The evidence that it is at `time`, in `cell`.
@@ -61,13 +64,16 @@ impl SettledContact {
 impl ScanState {
     /// Marks an outcome, for the host and for the port.
     pub(super) fn mark(&mut self, address: IpAddr, settled: &SettledContact) {
-        let has_port = settled.target.port != 0;
+        let counting = Aspect::BOTH.map(|aspect| self.counts_as(aspect, address, settled));
+        if !counting.contains(&true) {
+            return;
+        }
         let Some(source) = self.contacts.find_or_insert(address) else { return };
         if settled.is_outside {
             self.contacts.set_outside(source);
         }
         for aspect in Aspect::BOTH {
-            if self.is_analyzed(aspect) && (aspect == Aspect::Hosts || has_port) {
+            if counting[aspect as usize] {
                 let is_counted = self.mark_aspect(source, aspect, settled);
                 if let (true, ContactOutcome::Failed(time) | ContactOutcome::Touched(time)) =
                     (is_counted, settled.outcome)
@@ -82,6 +88,19 @@ impl ScanState {
         }
     }
 
+    /// True if an outcome is marked for the aspect.
+    fn counts_as(&self, aspect: Aspect, source: IpAddr, settled: &SettledContact) -> bool {
+        let has_port = settled.target.port != 0;
+        self.is_analyzed(aspect)
+            && (aspect == Aspect::Hosts || has_port)
+            && !self.is_excluded_from(verdict::kind(aspect), source, settled)
+    }
+
+    fn is_excluded_from(&self, kind: Kind, source: IpAddr, settled: &SettledContact) -> bool {
+        let target = (settled.target.address, settled.target.port);
+        self.config.excluded_contacts.exclude_from(kind, (source, settled.source_port), target)
+    }
+
     /// Marks an outcome for one aspect; true if it counts as evidence. Only a first contact does: a target that answered
     /// the source before is known, and when it answers again, it is used.
     fn mark_aspect(&mut self, source: u32, aspect: Aspect, settled: &SettledContact) -> bool {
@@ -94,10 +113,12 @@ impl ScanState {
             }
         };
         let address = self.contacts.address(source);
+        let is_in_groups = !self.is_excluded_from(Kind::GroupScan, address, settled);
         let Some(mark) = self.contacts.mark(source, aspect, *target, horizon) else {
             // It is not in the sample, and may be the first or the last target all the same.
             return evidence.is_some() && !self.memory.contains(address, aspect, target);
         };
+        mark.is_in_groups |= is_in_groups;
         match aspect {
             Aspect::Hosts => mark.tried.add_port(target.protocol, target.port),
             Aspect::Ports => mark.tried.add(networks::tag(target.address)),

@@ -3,8 +3,6 @@
 //! Takes events; changes pending contacts and the marks of targets. An event is applied in its cell, in any order, and a
 //! contact is judged at the end of the cell of its deadline. So tick and order do not matter. Must not know rows.
 
-use std::net::IpAddr;
-
 use super::config::Config;
 use super::contacts::HostPort;
 use super::contacts::pending::PendingContact;
@@ -24,15 +22,19 @@ const MOST_BYTES: u32 = 4_096;
 impl ScanState {
     /// Applies an event in its cell, now or later, if its contact counts.
     pub(super) fn accept(&mut self, event: &ContactEvent) {
-        if self.counts(event.source, event.target.address, event.target.port) && !self.defer(event) {
+        if self.counts((event.source, event.source_port), (event.target.address, event.target.port))
+            && !self.defer(event)
+        {
             self.apply(event);
         }
     }
 
-    /// True if contacts with a port of a host count.
+    /// True if contacts of an address and port with another one count.
     #[inline]
-    pub(super) fn counts(&self, source: IpAddr, target: IpAddr, port: u16) -> bool {
-        !self.config.excluded_ports.contains(&port) && discovery::are_hosts(source, target)
+    pub(super) fn counts(&self, source: SocketAddress, target: SocketAddress) -> bool {
+        !self.config.excluded_ports.contains(&target.1)
+            && discovery::are_hosts(source.0, target.0)
+            && !self.config.excluded_contacts.exclude(source, target)
     }
 
     /// True if only contacts of suspicious sources find room.
@@ -137,6 +139,7 @@ impl ScanState {
         let ContactEvent { target, interface, first, last, .. } = *event;
         let settled = SettledContact {
             target,
+            source_port: event.source_port,
             interface,
             is_outside: event.is_outside,
             packets: [first, last],
@@ -278,6 +281,6 @@ fn outcome_of_answered(
     }
 }
 
-fn ends(event: &ContactEvent) -> [SocketAddress; 2] {
+pub(super) fn ends(event: &ContactEvent) -> [SocketAddress; 2] {
     [(event.source, event.source_port), (event.target.address, event.target.port)]
 }

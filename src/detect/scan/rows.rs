@@ -93,8 +93,8 @@ impl ScanState {
     fn observe_beginning<A: Address>(&mut self, merged: &MergedRow<'_, A>, report: &mut LastReport) {
         let opener = merged.row.opener();
         let (from, to) = merged.row.key.endpoints(opener);
-        let (source, port, target) = (from.address.into(), to.port, to.address.into());
-        if port == 0 || !self.counts(source, target, port) {
+        let (source, target) = (from.address.into(), to.address.into());
+        if to.port == 0 || !self.counts((source, from.port), (target, to.port)) {
             return;
         }
         let is_ahead = self.is_ahead(merged.row.ways[opener as usize].last);

@@ -79,7 +79,7 @@ impl ScanState {
             memory: KnownTargets::new(config.memory, seeds),
             recent_targets: RecentTargets::new(seeds),
             visibility: Visibility::new(window_cells[0], Sampling::new(seeds.sampling)),
-            askers: Askers::new(seeds),
+            askers: Askers::new(config.question_timeout, seeds),
             deferred: EventQueue::default(),
             unmatched: EventQueue::default(),
             unknown: 0,

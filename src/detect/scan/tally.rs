@@ -190,7 +190,6 @@ fn remove_peers(state: &ScanState, marks: &mut Vec<MarkedTarget<'_>>, source: u3
 /// Questions for link addresses are compared with the hosts of the link that are known to be there. Without some of these,
 /// the answers may go past the capture, as on a switch; a question that was followed by a contact is none of its own.
 fn compare_links(state: &ScanState, marks: &mut Vec<MarkedTarget<'_>>, source: u32, horizon: Cell) {
-    const FEWEST_ANSWERS: u64 = 3;
     marks.retain(|(mark, target)| {
         let is_question = target.relation == TargetOutcome::Failed && mark.target.is_on_link();
         !is_question || !state.contacts.has_contacted(source, target.target.address, horizon)
@@ -201,7 +200,7 @@ fn compare_links(state: &ScanState, marks: &mut Vec<MarkedTarget<'_>>, source: u
     let there: Vec<MarkedTarget<'_>> =
         marks.iter().filter(is_there).map(|&(mark, target)| (mark, target.as_used_link())).collect();
     let answers: u64 = there.iter().map(|(_, target)| target.weight).sum();
-    if answers >= FEWEST_ANSWERS {
+    if answers >= u64::from(state.config.link_answers) {
         marks.extend(there);
     } else {
         marks.retain(|(mark, _)| !mark.target.is_on_link());

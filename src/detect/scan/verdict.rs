@@ -87,7 +87,7 @@ fn limit(state: &ScanState, aspect: Aspect) -> (u64, &'static str) {
     (state.limit(aspect), ["NumberContactedIPs", "NumContactedPorts"][aspect as usize])
 }
 
-const fn kind(aspect: Aspect) -> Kind {
+pub(super) const fn kind(aspect: Aspect) -> Kind {
     match aspect {
         Aspect::Hosts => Kind::HostScan,
         Aspect::Ports => Kind::PortScan,

@@ -134,6 +134,7 @@ fn limits_have_a_row_where_something_is_looked_for() {
         "trafficmonitor_bandwidth_limit_bytes 1000000000",
         r#"trafficmonitor_scan_limit{kind="host_scan"} 15"#,
         r#"trafficmonitor_scan_limit{kind="port_scan"} 100"#,
+        r#"trafficmonitor_scan_limit{kind="group_scan"} 120"#,
         "trafficmonitor_anomaly_alerts 0",
     ];
     assert_eq!(rows(&Report { detection, ..Report::default() }), expected);

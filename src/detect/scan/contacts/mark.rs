@@ -50,6 +50,8 @@ pub struct Mark {
     pub is_silent: bool,
     /// True if the target, or a router before it, refused a contact.
     pub is_refused: bool,
+    /// True if a contact counts for the source's network too.
+    pub is_in_groups: bool,
 }
 
 impl Mark {
@@ -72,6 +74,7 @@ impl Mark {
             is_known: false,
             is_silent: true,
             is_refused: false,
+            is_in_groups: false,
         }
     }
 

@@ -2,6 +2,7 @@ mod answers;
 mod events;
 mod evidence;
 mod evidence_model;
+mod excluded;
 mod flood;
 mod harness;
 mod model;
