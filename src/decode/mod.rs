@@ -14,7 +14,7 @@ mod quote;
 mod resolution;
 mod wireless;
 
-use crate::packet::{Frame, IpVersion, LinkType, Packet, Refusal, Resolution};
+use crate::packet::{Frame, IpVersion, LinkType, Packet, Protocol, Refusal, Resolution};
 
 /// The reason why a frame does not count as IP. The list is closed: each is a value of the label `reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -153,26 +153,26 @@ impl Decoder {
     }
 
     /// The packet that `packet`, decoded from `frame`, reports as refused. None unless it is an ICMP error that
-    /// refuses; `quote` has the rules.
-    #[inline]
+    /// refuses; `quote` has the rules. (Frames are walked again: errors are rare, and a field for their quote would make
+    /// every packet larger.)
     pub fn refusal(&self, frame: &Frame<'_>, packet: &Packet) -> Option<Refusal> {
-        if quote::may_refuse(packet) { self.read_refusal(frame) } else { None }
+        packet.icmp_type.and_then(|icmp_type| self.read_refusal(frame, packet.protocol, icmp_type))
     }
 
-    /// Walks the frame again: errors are rare, and a field for their quote would make every packet larger.
-    #[cold]
-    fn read_refusal(&self, frame: &Frame<'_>) -> Option<Refusal> {
-        let inside = self.layer.walk(Cursor::of(frame)).ok()?;
-        quote::read(frame.time, &inside)
-    }
-
-    /// The message of neighbor discovery that `packet`, decoded from `frame`, is.
-    pub fn neighbor_resolution(&self, frame: &Frame<'_>, packet: &Packet) -> Option<Resolution> {
-        if !resolution::may_resolve(packet) {
+    /// As [`Decoder::refusal`], for a packet of this protocol and ICMP type.
+    pub fn read_refusal(&self, frame: &Frame<'_>, protocol: Protocol, icmp_type: u8) -> Option<Refusal> {
+        if !quote::may_refuse(protocol, icmp_type) {
             return None;
         }
-        let inside = self.layer.walk(Cursor::of(frame)).ok()?;
-        resolution::read_neighbor(frame.time, &inside, packet)
+        quote::read(frame.time, &self.layer.walk(Cursor::of(frame)).ok()?)
+    }
+
+    /// The message of neighbor discovery that a frame is, which holds a packet of this protocol and ICMP type.
+    pub fn neighbor_resolution(&self, frame: &Frame<'_>, protocol: Protocol, icmp_type: u8) -> Option<Resolution> {
+        if !resolution::may_resolve(protocol, icmp_type) {
+            return None;
+        }
+        resolution::read_neighbor(frame.time, &self.layer.walk(Cursor::of(frame)).ok()?)
     }
 
     /// The ARP message that a frame is, if it is not IP for the reason [`NotIp::Arp`].

@@ -8,16 +8,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::link::LinkLayer;
 use super::{Cursor, Inside, ethernet, ip};
-use crate::packet::{Frame, Packet, Protocol, Resolution, Timestamp};
+use crate::packet::{Frame, Protocol, Resolution, Timestamp};
 
 /// Types of ICMPv6 (RFC 4861 sections 4.3 and 4.4).
 const SOLICITATION: u8 = 135;
 const ADVERTISEMENT: u8 = 136;
 
-/// True if a packet may be a message of neighbor discovery.
+/// True if a packet of this protocol and ICMP type is a message of neighbor discovery.
 #[inline]
-pub(super) fn may_resolve(packet: &Packet) -> bool {
-    packet.protocol == Protocol::ICMPV6 && matches!(packet.icmp_type, Some(SOLICITATION | ADVERTISEMENT))
+pub(super) const fn may_resolve(protocol: Protocol, icmp_type: u8) -> bool {
+    matches!((protocol, icmp_type), (Protocol::ICMPV6, SOLICITATION | ADVERTISEMENT))
 }
 
 /// The ARP message of a frame. Its link headers are Ethernet or Linux's cooked ones, with any VLAN tags.
@@ -40,14 +40,14 @@ pub(super) fn read_arp(layer: LinkLayer, frame: &Frame<'_>) -> Option<Resolution
     resolution(frame.time, asker.into(), target.into(), is_answer)
 }
 
-/// The message of neighbor discovery that `packet` is.
-pub(super) fn read_neighbor(time: Timestamp, inside: &Inside<'_>, packet: &Packet) -> Option<Resolution> {
-    let (_, message) = ip::read(inside).ok()?;
+/// The message of neighbor discovery behind an IP header.
+pub(super) fn read_neighbor(time: Timestamp, inside: &Inside<'_>) -> Option<Resolution> {
+    let (addresses, message) = ip::read(inside).ok()?;
     let target: [u8; 16] = message.bytes.get(8..24)?.try_into().ok()?;
     let target = IpAddr::V6(Ipv6Addr::from(target));
     match message.bytes.first()? {
-        &SOLICITATION => resolution(time, packet.addresses.source(), target, false),
-        _ => resolution(time, packet.addresses.destination(), target, true),
+        &SOLICITATION => resolution(time, addresses.source(), target, false),
+        _ => resolution(time, addresses.destination(), target, true),
     }
 }
 

@@ -102,6 +102,9 @@ impl KnownTargets {
 
     /// True if a target of a source answered before the current cell.
     pub(super) fn contains(&mut self, source: IpAddr, aspect: Aspect, target: &HostPort) -> bool {
+        if self.filters.iter().all(|filter| filter.bits_set == 0) {
+            return false;
+        }
         let key = self.key(source, aspect, target);
         self.not_asked += u64::from(self.filters.iter().any(PeriodFilter::is_crowded));
         self.filters.iter().any(|filter| filter.contains(key))

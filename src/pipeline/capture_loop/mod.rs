@@ -27,7 +27,7 @@ use crate::capture::live::{Live, Statistics};
 use crate::capture::once::{Origins, is_copy};
 use crate::capture::{self, Selection};
 use crate::decode::{Decoder, NotIp, TakeDecoded};
-use crate::packet::{Frame, Packet, Timestamp};
+use crate::packet::{Frame, Packet, Protocol, Timestamp};
 
 /// First pause before an interface is opened again; doubled each time, up to a bound.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -60,8 +60,8 @@ impl TakeDecoded for FrameCounter<'_> {
                     interval.observe_copy(frame.wire_bytes);
                 }
                 _ => {
-                    if packet.icmp_type.is_some() {
-                        note_icmp(decoder, frame, &packet, interval);
+                    if let Some(icmp_type) = packet.icmp_type {
+                        note_icmp(decoder, frame, packet.protocol, icmp_type, interval);
                     }
                     interval.observe(&packet, frame.wire_bytes);
                 }
@@ -79,13 +79,14 @@ impl TakeDecoded for FrameCounter<'_> {
     }
 }
 
-/// Notes what an ICMP packet says about others: a refusal, or a message of neighbor discovery.
+/// Notes the refusal, or the message of neighbor discovery, that an ICMP packet may be. (Without the packet itself, which
+/// would have to leave its registers.)
 #[inline(never)]
-fn note_icmp(decoder: &Decoder, frame: &Frame<'_>, packet: &Packet, interval: &mut Interval) {
-    if let Some(refusal) = decoder.refusal(frame, packet) {
+fn note_icmp(decoder: &Decoder, frame: &Frame<'_>, protocol: Protocol, icmp_type: u8, interval: &mut Interval) {
+    if let Some(refusal) = decoder.read_refusal(frame, protocol, icmp_type) {
         interval.refuse(&refusal);
     }
-    if let Some(resolution) = decoder.neighbor_resolution(frame, packet) {
+    if let Some(resolution) = decoder.neighbor_resolution(frame, protocol, icmp_type) {
         interval.resolve(&resolution);
     }
 }

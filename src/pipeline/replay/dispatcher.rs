@@ -74,7 +74,10 @@ impl<F: ClockObserver + Send + 'static> Dispatcher<F> {
         self.frames += 1;
         match decoder.decode(frame) {
             Ok(packet) => {
-                self.workers[0].filling.resolutions.extend(decoder.neighbor_resolution(frame, &packet));
+                let resolution = packet
+                    .icmp_type
+                    .and_then(|icmp_type| decoder.neighbor_resolution(frame, packet.protocol, icmp_type));
+                self.workers[0].filling.resolutions.extend(resolution);
                 if let Some(refusal) = decoder.refusal(frame, &packet) {
                     let ports = [refusal.source_port, refusal.destination_port];
                     let worker = worker_of(&refusal.addresses, ports, refusal.protocol, self.workers.len());

@@ -14,7 +14,7 @@ mod sets;
 mod sketch;
 
 use std::hash::{BuildHasher, Hasher};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use crate::account::conversation::Address;
 use crate::packet::{Protocol, Timestamp};
@@ -213,9 +213,8 @@ impl Contacts {
     /// The mark of a target of `source`, made if there is none. `horizon` is the first cell of the window; a mark that
     /// left the window begins anew. None if the set is a sample without the target, or there is no room.
     pub fn mark(&mut self, source: u32, aspect: Aspect, target: HostPort, horizon: Cell) -> Option<&mut Mark> {
-        let key = key(aspect, &target);
-        let hash = self.hash_target(source, aspect, &key);
-        let found = self.marks.find(hash, |mark| mark.is_of(source, aspect, &key));
+        let hash = self.hash_target(source, aspect, &target);
+        let found = self.marks.find(hash, |mark| mark.is_of(source, aspect, &target));
         let at = match found {
             Some(at) => at,
             None => self.insert(hash, source, aspect, target, horizon)?,
@@ -299,16 +298,6 @@ impl Contacts {
         self.marks.clear();
         self.sketch.clear();
         self.hand = 0;
-    }
-}
-
-/// The part of a target that tells it from others of its set: of a port the host does not matter.
-#[inline]
-fn key(aspect: Aspect, target: &HostPort) -> HostPort {
-    match aspect {
-        Aspect::Hosts if target.is_on_link() => *target,
-        Aspect::Hosts => HostPort { protocol: Protocol(0), port: 0, ..*target },
-        Aspect::Ports => HostPort { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), ..*target },
     }
 }
 

@@ -10,18 +10,24 @@ use crate::tables::slab::Keyed;
 use crate::time_grid::Cell;
 
 impl Mark {
-    pub(super) fn is_of(&self, owner: u32, aspect: Aspect, key: &HostPort) -> bool {
-        self.owner == owner && self.aspect == aspect && self.key() == *key
-    }
-
-    fn key(&self) -> HostPort {
-        super::key(self.aspect, &self.target)
+    /// True if it is the mark of a target. Of a port, the host does not matter; of a host, the port does not, but its link
+    /// address is another target.
+    #[inline]
+    pub(super) fn is_of(&self, owner: u32, aspect: Aspect, target: &HostPort) -> bool {
+        self.owner == owner
+            && self.aspect == aspect
+            && match aspect {
+                Aspect::Hosts => {
+                    self.target.address == target.address && self.target.is_on_link() == target.is_on_link()
+                }
+                Aspect::Ports => (self.target.protocol, self.target.port) == (target.protocol, target.port),
+            }
     }
 }
 
 impl Keyed for Mark {
     fn hash_under<S: BuildHasher>(&self, state: &S) -> u64 {
-        hash_target(state, self.owner, self.aspect, &self.key())
+        hash_target(state, self.owner, self.aspect, &self.target)
     }
 }
 
@@ -55,14 +61,13 @@ impl Contacts {
         }
     }
 
-    pub(super) fn hash_target(&self, owner: u32, aspect: Aspect, key: &HostPort) -> u64 {
-        hash_target(self.marks.state(), owner, aspect, key)
+    pub(super) fn hash_target(&self, owner: u32, aspect: Aspect, target: &HostPort) -> u64 {
+        hash_target(self.marks.state(), owner, aspect, target)
     }
 
     /// True if a target is in the sample that keeps one in 2 to the power of `level`.
     fn is_in_sample(&self, aspect: Aspect, target: &HostPort, level: u8) -> bool {
-        let key = super::key(aspect, target);
-        level == 0 || hash_target(&self.sampling, NOWHERE, aspect, &key).trailing_zeros() >= u32::from(level)
+        level == 0 || hash_target(&self.sampling, NOWHERE, aspect, target).trailing_zeros() >= u32::from(level)
     }
 
     pub(super) fn insert(
@@ -124,7 +129,7 @@ impl Contacts {
         let sampling = self.sampling;
         self.retain(owner, aspect, |mark| {
             mark.level = mark.level.max(level);
-            hash_target(&sampling, NOWHERE, aspect, &mark.key()).trailing_zeros() >= u32::from(level)
+            hash_target(&sampling, NOWHERE, aspect, &mark.target).trailing_zeros() >= u32::from(level)
         });
     }
 
@@ -180,15 +185,17 @@ impl Contacts {
     }
 }
 
-/// The hash of what tells a target from the others of all sets.
-fn hash_target<S: BuildHasher>(state: &S, owner: u32, aspect: Aspect, key: &HostPort) -> u64 {
+/// The hash of what tells a target from the others of all sets, as [`Mark::is_of`] does.
+fn hash_target<S: BuildHasher>(state: &S, owner: u32, aspect: Aspect, target: &HostPort) -> u64 {
     let mut hasher = state.build_hasher();
-    let Protocol(protocol) = key.protocol;
+    let Protocol(protocol) = target.protocol;
     let owner = u64::from(owner) << 32;
-    feed(key.address, &mut hasher);
     match aspect {
-        Aspect::Hosts => hasher.write_u64(owner | u64::from(protocol)),
-        Aspect::Ports => hasher.write_u64(owner | 1 << 31 | u64::from(protocol) << 16 | u64::from(key.port)),
+        Aspect::Hosts => {
+            feed(target.address, &mut hasher);
+            hasher.write_u64(owner | u64::from(target.is_on_link()));
+        }
+        Aspect::Ports => hasher.write_u64(owner | 1 << 31 | u64::from(protocol) << 16 | u64::from(target.port)),
     }
     hasher.finish()
 }
