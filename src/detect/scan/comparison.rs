@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::config::Factors;
-use super::contacts::{Aspect, HostPort, TargetOutcome, Tried};
+use super::contacts::{Aspect, HostPort, Mark, TargetOutcome, Tried};
 use super::networks;
 use crate::detect::{Level, ScanEvidence};
 use crate::packet::Protocol;
@@ -85,6 +85,13 @@ impl ComparedTarget {
     pub(super) fn is_in(&self, group: TargetGroup, aspect: Aspect) -> bool {
         self.groups(aspect).contains(&group)
     }
+}
+
+/// A target with what its mark says of it.
+pub(super) type MarkedTarget<'a> = (&'a Mark, ComparedTarget);
+
+pub(super) fn has_failed((_, target): &MarkedTarget<'_>) -> bool {
+    target.relation == TargetOutcome::Failed
 }
 
 /// The numbers of targets by relation.

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::comparison::{ComparedTarget, Limits};
+use super::comparison::{ComparedTarget, Limits, MarkedTarget};
 use super::contacts::{Aspect, HostPort, Mark};
 use super::prefixes;
 use super::state::ScanState;
-use super::tally::{MarkedTarget, Tally, proving_targets};
+use super::tally::{Tally, proving_targets};
 use super::verdict::{OngoingScans, crossing, figures};
 use crate::detect::{Detection, Kind, Level, Subject};
 use crate::packet::Timestamp;

@@ -119,6 +119,9 @@ impl ScanState {
             return evidence.is_some() && !self.memory.contains(address, aspect, target);
         };
         mark.is_in_groups |= is_in_groups;
+        if mark.relation(horizon).is_none() {
+            (mark.interface, mark.begun) = (settled.interface, settled.packets[0]);
+        }
         match aspect {
             Aspect::Hosts => mark.tried.add_port(target.protocol, target.port),
             Aspect::Ports => mark.tried.add(networks::tag(target.address)),

@@ -16,6 +16,7 @@ mod groups;
 mod interface_positions;
 mod known;
 mod marking;
+mod masquerade;
 mod networks;
 mod outcomes;
 mod prefixes;

@@ -5,9 +5,10 @@
 use std::collections::BTreeMap;
 
 use super::broadcasts;
-use super::comparison::{self, ComparedTarget, Limits, TargetComparison};
+use super::comparison::{self, ComparedTarget, Limits, MarkedTarget, TargetComparison, has_failed};
 use super::config::Rule;
 use super::contacts::{Aspect, HostPort, Mark, TargetOutcome};
+use super::masquerade;
 use super::state::ScanState;
 use crate::packet::Timestamp;
 use crate::time_grid::Cell;
@@ -54,6 +55,8 @@ impl Tally {
 
     /// Compares targets, and adds those that count in the clearest comparison.
     pub(super) fn compare(&mut self, marks: &[MarkedTarget<'_>], cell: Cell, aspect: Aspect, limits: &Limits) {
+        (self.begun, self.is_fresh) = (None, false);
+        self.counting.clear();
         let targets: Vec<ComparedTarget> = marks.iter().map(|(_, target)| *target).collect();
         self.comparison = comparison::clearest(&targets, aspect, limits);
         if self.comparison.value == 0 {
@@ -113,8 +116,12 @@ fn by_evidence(state: &ScanState, cell: Cell, source: u32, aspect: Aspect) -> Ta
     // Clearly fewer than the limit are no scan, however they are compared.
     tally.latest = state.contacts.latest_evidence(source);
     if tally.marked * 10 >= limits.limit * 9 {
-        let marks = proving_targets(state, cell, source, aspect);
+        let mut marks = proving_targets(state, cell, source, aspect);
         tally.compare(&marks, cell, aspect, &limits);
+        if tally.comparison.is_over() && aspect == Aspect::Hosts && state.visibility.is_of_several_interfaces() {
+            masquerade::credit(state, &mut marks, source, horizon);
+            tally.compare(&marks, cell, aspect, &limits);
+        }
         tally.failed = marks.iter().filter(|marked| has_failed(marked)).map(|(_, target)| target.weight).sum();
     }
     tally
@@ -132,13 +139,6 @@ pub(super) fn proving_targets(state: &ScanState, cell: Cell, source: u32, aspect
     let mut marks = marks.filter_map(|mark| Some((mark, compared(mark)?))).collect();
     exonerate(state, &mut marks, source, aspect, horizon);
     marks
-}
-
-/// A target with what its mark says of it.
-pub(super) type MarkedTarget<'a> = (&'a Mark, ComparedTarget);
-
-fn has_failed((_, target): &MarkedTarget<'_>) -> bool {
-    target.relation == TargetOutcome::Failed
 }
 
 /// Removes the failed targets that prove nothing: datagrams to a host that contacts the source itself, probes from many

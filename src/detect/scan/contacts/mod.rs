@@ -226,12 +226,17 @@ impl Contacts {
         Some(mark)
     }
 
-    /// True if a source has a contact with a host in the window, of whatever outcome.
-    pub fn has_contacted(&self, source: u32, host: IpAddr, horizon: Cell) -> bool {
+    /// The mark of a host, if a source has one.
+    pub fn mark_of_host(&self, source: u32, host: IpAddr) -> Option<&Mark> {
         let target = HostPort { address: host, protocol: Protocol(0), port: 0 };
         let hash = self.hash_target(source, Aspect::Hosts, &target);
-        let found = self.marks.find(hash, |mark| mark.is_of(source, Aspect::Hosts, &target));
-        found.is_some_and(|at| self.marks[at].is_live(horizon))
+        let at = self.marks.find(hash, |mark| mark.is_of(source, Aspect::Hosts, &target))?;
+        Some(&self.marks[at])
+    }
+
+    /// True if a source has a contact with a host in the window, of whatever outcome.
+    pub fn has_contacted(&self, source: u32, host: IpAddr, horizon: Cell) -> bool {
+        self.mark_of_host(source, host).is_some_and(|mark| mark.is_live(horizon))
     }
 
     pub fn marks(&self, source: u32, aspect: Aspect) -> impl Iterator<Item = &Mark> {
