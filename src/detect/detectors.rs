@@ -64,7 +64,7 @@ impl Detectors {
             grids: config.grids(),
             bandwidth: config.bandwidth.as_ref().map(|config| Bandwidth::new(config, seeds)),
             scan: scan.map(|config| Scan::new(config, seeds)),
-            scan_timeout: scan.map_or(Duration::ZERO, |config| config.timeout),
+            scan_timeout: scan.map_or(Duration::ZERO, super::scan::Config::longest_wait),
             anomaly: config.anomaly.as_ref().map(|config| Anomalies::new(config, rules::ANOMALY, tick)),
             top_sources: config.top_sources,
             rules: rules::configured(config.bandwidth.as_ref(), config.scan.as_ref(), config.anomaly.as_ref()),

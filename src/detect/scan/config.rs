@@ -131,6 +131,11 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The longest time until the outcome of a contact is known.
+    pub fn longest_wait(&self) -> Duration {
+        self.timeout.max(self.use_timeout).max(self.echo_window)
+    }
+
     /// True if sources of one network are compared together: contacts without outcomes prove nothing of them.
     pub const fn looks_for_groups(&self) -> bool {
         self.group_factor > 0 && matches!(self.rule, Rule::Evidence)

@@ -1,4 +1,4 @@
-//! Masqueraded contacts: a router shows the contacts of a host behind it a second time, as its own, on its outer interface.
+//! Masqueraded contacts: a router shows the contacts of a host behind it a second time, as its own.
 //!
 //! Takes the failed targets of a source; removes those that answered the router. A capture of both sides leaves out the answers
 //! on the inner side, because it takes them for copies of packets that came in by the outer side, where they had the router's
@@ -32,11 +32,11 @@ pub(super) fn credit(state: &ScanState, marks: &mut Vec<MarkedTarget<'_>>, sourc
     marks.retain(|marked| !has_failed(marked) || !has_answered(marked));
 }
 
-/// The source on another interface that contacted the same hosts at the same times.
+/// The source that contacted the same hosts at the same times.
 fn router_of(state: &ScanState, examples: &[&Mark], source: u32, horizon: Cell) -> Option<u32> {
     let follows = |router: u32, example: &Mark| {
         let mark = state.contacts.mark_of_host(router, example.target.address);
-        let mark = mark.filter(|mark| mark.relation(horizon).is_some() && mark.interface != example.interface);
+        let mark = mark.filter(|mark| mark.relation(horizon).is_some());
         mark.is_some_and(|mark| is_soon_after(example.begun, mark.begun))
     };
     let has_many = |router: &u32| *router != source && state.contacts.length(*router, Aspect::Hosts) >= FEWEST as u64;

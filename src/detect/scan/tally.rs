@@ -118,7 +118,7 @@ fn by_evidence(state: &ScanState, cell: Cell, source: u32, aspect: Aspect) -> Ta
     if tally.marked * 10 >= limits.limit * 9 {
         let mut marks = proving_targets(state, cell, source, aspect);
         tally.compare(&marks, cell, aspect, &limits);
-        if tally.comparison.is_over() && aspect == Aspect::Hosts && state.visibility.is_of_several_interfaces() {
+        if tally.comparison.is_over() && aspect == Aspect::Hosts {
             masquerade::credit(state, &mut marks, source, horizon);
             tally.compare(&marks, cell, aspect, &limits);
         }

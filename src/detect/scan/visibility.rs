@@ -180,11 +180,6 @@ impl Visibility {
         self.interfaces[usize::from(position)].is_blind
     }
 
-    /// True if contacts were seen on two interfaces or more.
-    pub(super) fn is_of_several_interfaces(&self) -> bool {
-        self.interfaces.len() > 1
-    }
-
     /// Each interface with true if it shows answers, in the order of positions.
     pub(super) fn answers_visible(&self) -> Vec<(InterfaceId, bool)> {
         self.interfaces.iter().filter_map(|interface| Some((interface.id?, !interface.is_blind))).collect()
