@@ -6,5 +6,6 @@ mod excluded;
 mod flood;
 mod harness;
 mod model;
+mod settings;
 mod sight;
 mod times;
