@@ -44,14 +44,20 @@ pub struct ExcludedContacts {
 }
 
 impl ExcludedContacts {
-    /// True if a contact counts for no kind of scans. Source and target are given by address and port.
+    /// True if no contact is excluded, as by default.
     #[inline]
+    pub(super) const fn is_empty(&self) -> bool {
+        self.of_all_kinds.is_empty() && self.of_one_kind.is_empty()
+    }
+
+    /// True if a contact counts for no kind of scans. Source and target are given by address and port.
+    #[cold]
     pub(super) fn exclude(&self, source: (IpAddr, u16), target: (IpAddr, u16)) -> bool {
         self.of_all_kinds.iter().any(|excluded| excluded.applies(source, target))
     }
 
     /// True if a contact that counts for some kind does not count for this one.
-    #[inline]
+    #[cold]
     pub(super) fn exclude_from(&self, kind: Kind, source: (IpAddr, u16), target: (IpAddr, u16)) -> bool {
         self.of_one_kind.iter().any(|excluded| excluded.kind == Some(kind) && excluded.applies(source, target))
     }

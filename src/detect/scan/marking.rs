@@ -98,7 +98,8 @@ impl ScanState {
 
     fn is_excluded_from(&self, kind: Kind, source: IpAddr, settled: &SettledContact) -> bool {
         let target = (settled.target.address, settled.target.port);
-        self.config.excluded_contacts.exclude_from(kind, (source, settled.source_port), target)
+        let excluded = &self.config.excluded_contacts;
+        !excluded.is_empty() && excluded.exclude_from(kind, (source, settled.source_port), target)
     }
 
     /// Marks an outcome for one aspect; true if it counts as evidence. Only a first contact does: a target that answered

@@ -31,10 +31,11 @@ impl ScanState {
 
     /// True if contacts of an address and port with another one count.
     #[inline]
-    pub(super) fn counts(&self, source: SocketAddress, target: SocketAddress) -> bool {
-        !self.config.excluded_ports.contains(&target.1)
-            && discovery::are_hosts(source.0, target.0)
-            && !self.config.excluded_contacts.exclude(source, target)
+    pub(super) fn counts(&self, (source, source_port): SocketAddress, (target, port): SocketAddress) -> bool {
+        let excluded = &self.config.excluded_contacts;
+        !self.config.excluded_ports.contains(&port)
+            && discovery::are_hosts(source, target)
+            && (excluded.is_empty() || !excluded.exclude((source, source_port), (target, port)))
     }
 
     /// True if only contacts of suspicious sources find room.
