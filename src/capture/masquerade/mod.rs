@@ -43,7 +43,8 @@ fn sentence(outside: &Link, private: &[(&Link, IpNet)]) -> String {
     let names: Vec<&str> = private.iter().map(|(link, _)| link.name.as_str()).collect();
     format!(
         "this host forwards from {} to {} (default route) and captures both: if it masquerades, outgoing packets are \
-         counted twice, once per source address; capture only the inside: -iface {}",
+         counted twice, once per source address, and scans by hosts inside may not be judged \
+         (trafficmonitor_answers_visible 0); capture only the inside: -iface {}",
         inside.join(" and "),
         outside.name,
         names.join(","),
