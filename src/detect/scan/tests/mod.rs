@@ -1,10 +1,17 @@
 mod answers;
+mod comparisons;
 mod events;
 mod evidence;
 mod evidence_model;
 mod excluded;
+mod first_contacts;
 mod flood;
 mod harness;
+mod icmp;
+mod links;
 mod model;
+mod peers;
+mod probes;
 mod sight;
 mod times;
+mod uses;
