@@ -807,8 +807,14 @@ fn config() -> impl Strategy<Value = Config> {
     })
 }
 
+/// As many scripts as `PROPTEST_CASES` says, or 128.
+fn many() -> ProptestConfig {
+    let asked_for = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    ProptestConfig { cases: asked_for.unwrap_or(128), failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+    #![proptest_config(many())]
 
     #[test]
     fn evidence_finds_what_every_packet_says(drafts in prop::collection::vec(draft(), 1..90), config in config(), cut in cut()) {
