@@ -10,6 +10,7 @@ mod harness;
 mod icmp;
 mod links;
 mod model;
+mod order;
 mod peers;
 mod probes;
 mod sight;
