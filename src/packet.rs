@@ -220,7 +220,7 @@ pub struct Packet {
     pub destination_port: u16,
     /// The TCP flags; none where the packet is not TCP or they were not captured.
     pub tcp_flags: TcpFlags,
-    /// The packet is TCP and has data behind its header; false where the header's length was not captured.
+    /// True if the packet is TCP and has data behind its header. False if the header was not captured up to its flags.
     pub has_payload: bool,
     /// The ICMP or ICMPv6 type, where the protocol is one of these and its first byte was captured.
     pub icmp_type: Option<u8>,

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::link::LinkLayer;
 use super::{Cursor, Inside, ethernet, ip};
-use crate::packet::{Frame, Protocol, Resolution, Timestamp};
+use crate::packet::{Frame, IpVersion, Protocol, Resolution, Timestamp};
 
 /// Types of ICMPv6 (RFC 4861 sections 4.3 and 4.4).
 const SOLICITATION: u8 = 135;
@@ -42,6 +42,9 @@ pub(super) fn read_arp(layer: LinkLayer, frame: &Frame<'_>) -> Option<Resolution
 
 /// The message of neighbor discovery behind an IP header.
 pub(super) fn read_neighbor(time: Timestamp, inside: &Inside<'_>) -> Option<Resolution> {
+    if inside.version != IpVersion::V6 {
+        return None;
+    }
     let (addresses, message) = ip::read(inside).ok()?;
     let target: [u8; 16] = message.bytes.get(8..24)?.try_into().ok()?;
     let target = IpAddr::V6(Ipv6Addr::from(target));

@@ -178,7 +178,7 @@ fn remove_stray_probes(marks: &mut Vec<MarkedTarget<'_>>, limit: u64) {
 /// Peers of a protocol that answers from other ports send datagrams to each other, and none seems answered.
 fn remove_peers(state: &ScanState, marks: &mut Vec<MarkedTarget<'_>>, source: u32, horizon: Cell) {
     let address = state.contacts.address(source);
-    let pending = state.pending.senders_of_datagrams_to(address);
+    let pending = state.pending.sources_of_contacts_with(address);
     marks.retain(|marked| {
         let peer = marked.1.target.address;
         let contacts_source =

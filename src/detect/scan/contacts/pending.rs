@@ -156,10 +156,10 @@ impl PendingContacts {
         contact
     }
 
-    /// The sources whose datagrams to a host are pending.
-    pub fn senders_of_datagrams_to(&self, host: IpAddr) -> HashSet<IpAddr> {
+    /// The sources whose contacts with a host are pending.
+    pub fn sources_of_contacts_with(&self, host: IpAddr) -> HashSet<IpAddr> {
         let open = self.contacts.iter().map(|(_, contact)| contact).filter(|contact| contact.is_open);
-        open.filter(|contact| contact.target.protocol == Protocol::UDP && contact.target.address == host)
+        open.filter(|contact| contact.target.address == host && !contact.target.is_on_link())
             .map(|contact| contact.source)
             .collect()
     }

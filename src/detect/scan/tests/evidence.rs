@@ -20,12 +20,6 @@ fn host6(number: usize) -> IpAddr {
     std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, number as u16 + 1).into()
 }
 
-fn each(count: usize, step: f64, mut act: impl FnMut(&mut Script, f64, usize)) -> Script {
-    let mut script = Script::default();
-    (0..count).for_each(|number| act(&mut script, 0.35 + number as f64 * step, number));
-    script
-}
-
 #[test]
 fn the_sixteenth_unanswered_host_makes_a_scan_one_second_after_its_syn() {
     let scan = |hosts| each(hosts, 0.1, |script, time, number| _ = script.syn(time, A, host(number), 22));

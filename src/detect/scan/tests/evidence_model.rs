@@ -71,8 +71,10 @@ enum Story {
         from_one_port: bool,
         reply: Option<(bool, u16)>,
     },
-    /// The host sends a datagram to the source.
-    Peer,
+    /// The host contacts the source, with a datagram or a SYN.
+    Peer {
+        is_udp: bool,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -147,7 +149,7 @@ fn story() -> impl Strategy<Value = Story> {
         2 => datagrams,
         2 => ping,
         2 => (any::<bool>(), reply()).prop_map(|(from_one_port, reply)| Story::Probe { from_one_port, reply }),
-        1 => Just(Story::Peer),
+        1 => any::<bool>().prop_map(|is_udp| Story::Peer { is_udp }),
     ]
 }
 
@@ -217,11 +219,11 @@ impl Draft {
                 steps.extend(reply_of(*reply));
                 conversation(Protocol::TCP, self.port, if *from_one_port { 19_999 } else { own_port }, true, steps)
             }
-            Story::Peer => Conversation {
+            Story::Peer { is_udp } => Conversation {
                 source: host,
                 source_port: own_port,
                 host: source,
-                protocol: Protocol::UDP,
+                protocol: if *is_udp { Protocol::UDP } else { Protocol::TCP },
                 port: 19_998,
                 is_probe: false,
                 is_split: false,
@@ -323,8 +325,8 @@ struct Outcomes<'a> {
     /// Cells in an eighth of the window.
     part: i64,
     known: Vec<Known>,
-    /// The cells in which datagrams waited for an answer: sender, receiver, first and last cell.
-    waited: Vec<(IpAddr, IpAddr, i64, i64)>,
+    /// The cells at the end of which contacts waited for their outcome: source, host and cell.
+    waited: BTreeSet<(IpAddr, IpAddr, i64)>,
 }
 
 impl Outcomes<'_> {
@@ -332,10 +334,10 @@ impl Outcomes<'_> {
         self.windows.grid.cell(at(seconds)).0
     }
 
-    fn all(config: &Config, conversations: &[Conversation]) -> (Vec<Known>, Vec<(IpAddr, IpAddr, i64, i64)>) {
+    fn all(config: &Config, conversations: &[Conversation]) -> (Vec<Known>, BTreeSet<(IpAddr, IpAddr, i64)>) {
         let windows = Windows::of(config);
         let part = i64::from(windows.cells[0]) / 8;
-        let mut outcomes = Outcomes { config, windows, part, known: Vec::new(), waited: Vec::new() };
+        let mut outcomes = Outcomes { config, windows, part, known: Vec::new(), waited: BTreeSet::new() };
         conversations.iter().for_each(|conversation| outcomes.add(conversation));
         outcomes.known.sort_by_key(|known| known.cell);
         (outcomes.known, outcomes.waited)
@@ -363,8 +365,8 @@ impl Outcomes<'_> {
                 waiting = None;
             }
             waiting = waiting.and_then(|waiting| self.judge(of, cell, waiting));
-            if of.protocol == Protocol::UDP && waiting.is_some() {
-                self.waited.push((of.source, of.host, cell, cell));
+            if waiting.is_some() {
+                self.waited.insert((of.source, of.host, cell));
             }
         }
     }
@@ -740,7 +742,7 @@ fn model(config: &Config, conversations: &[Conversation], last: i64) -> Over {
                 let is_peer = |peer: IpAddr| {
                     let history = hosts.histories.get(&(peer, (Some(*source), 0, 0)));
                     history.is_some_and(|history| history.state(hosts.first(cell)).is_some())
-                        || waited.iter().any(|&(from, to, at, _)| (from, to, at) == (peer, *source, cell))
+                        || waited.contains(&(peer, *source, cell))
                 };
                 judge(all, *source, limit, cell, is_peer, &mut reported, &mut over, &windows);
             }
@@ -805,8 +807,14 @@ fn config() -> impl Strategy<Value = Config> {
     })
 }
 
+/// As many scripts as `PROPTEST_CASES` says, or 128.
+fn many() -> ProptestConfig {
+    let asked_for = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    ProptestConfig { cases: asked_for.unwrap_or(128), failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+    #![proptest_config(many())]
 
     #[test]
     fn evidence_finds_what_every_packet_says(drafts in prop::collection::vec(draft(), 1..90), config in config(), cut in cut()) {

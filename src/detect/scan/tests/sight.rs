@@ -16,12 +16,6 @@ fn server(number: usize) -> IpAddr {
     v4(198, 51, (number / 250) as u8, (number % 250) as u8 + 1)
 }
 
-fn each(count: usize, step: f64, mut act: impl FnMut(&mut Script, f64, usize)) -> Script {
-    let mut script = Script::default();
-    (0..count).for_each(|number| act(&mut script, 0.35 + number as f64 * step, number));
-    script
-}
-
 /// A scan of silent hosts, after the rest of a script had its effect.
 fn silent_scan() -> Script {
     each(20, 0.1, |script, time, number| _ = script.syn(time + 20.0, SCANNER, v4(203, 0, 113, number as u8 + 1), 22))
@@ -167,7 +161,7 @@ fn visibility_returns_when_one_way_conversations_left_the_window() {
     let script = work(8).without_answers_to(&clients);
     let mut late = silent_scan();
     late.0.iter_mut().for_each(|(_, event)| {
-        let (ScriptEvent::Packet(packet) | ScriptEvent::Refusal(packet)) = event;
+        let ScriptEvent::Packet(packet) = event else { panic!("{event:?}") };
         packet.time = crate::packet::Timestamp::from_nanoseconds(packet.time.nanoseconds() + 300_000_000_000);
     });
     let mut bench = Bench::new(&Config::default());
