@@ -33,6 +33,8 @@ mod increase;
 mod interfaces;
 #[path = "live/lan.rs"]
 mod lan;
+#[path = "live/masquerade.rs"]
+mod masquerade;
 #[path = "live/output.rs"]
 mod output;
 #[path = "live/pages.rs"]
