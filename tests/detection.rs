@@ -20,8 +20,6 @@ mod clocks;
 mod corpus;
 #[path = "detection/dice.rs"]
 mod dice;
-#[path = "detection/flood.rs"]
-mod flood;
 #[path = "detection/host.rs"]
 mod host;
 #[path = "detection/judge.rs"]
@@ -30,6 +28,8 @@ mod judge;
 mod labels;
 #[path = "detection/local.rs"]
 mod local;
+#[path = "detection/million.rs"]
+mod million;
 #[path = "detection/page.rs"]
 mod page;
 #[path = "detection/scanners.rs"]
