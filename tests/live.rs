@@ -62,7 +62,3 @@ mod unreachable;
 mod wire;
 #[path = "live/workers.rs"]
 mod workers;
-
-/// True once scans are judged by the second version of the rule of evidence. Until then the tests expect what the first
-/// version says where the two differ.
-const HAS_SECOND_RULE: bool = false;

@@ -1,12 +1,14 @@
 //! The exporter: captures, or reads one file, and serves until a signal. Takes a configuration; gives an exit status.
 //! Must not know the threads of the pipeline, nor the contents of pages.
 
+use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ipnet::IpNet;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot::{self, error::RecvError};
@@ -20,6 +22,7 @@ use crate::account::snapshot::Snapshot;
 use crate::account::snapshot_builder::SnapshotBuilder;
 use crate::capture::file_name;
 use crate::capture::filter::UserFilter;
+use crate::capture::network::Network;
 use crate::config::Config;
 use crate::detect::Detectors;
 use crate::events::{AlertSink, console::Style};
@@ -240,13 +243,22 @@ async fn read_or_stopped(
     }
 }
 
+/// The addresses of this host, if it is a router.
+fn own_router_addresses() -> Vec<IpAddr> {
+    let network = Network::read().ok().filter(|network| network.forwarding).unwrap_or_default();
+    network.links.iter().flat_map(|link| &link.addresses).map(IpNet::addr).collect()
+}
+
 fn capture_interfaces(
-    config: Config,
+    mut config: Config,
     filter: Option<Arc<UserFilter>>,
     (scraped, vitals): (ScrapeReports, Vitals),
     exporter: &Exporter,
 ) -> anyhow::Result<ExporterEnd> {
     let seed = random_seed();
+    if let Some(scan) = &mut config.detect.scan {
+        scan.routers.extend(own_router_addresses());
+    }
     let detectors = Detectors::new(&config.detect, seed, Some(supervisor::tick(&config.pipeline)));
     let alarms = Alarms::new(detectors, &config.alert, exporter.alerts.clone());
     let setup = Setup {

@@ -8,7 +8,6 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::HAS_SECOND_RULE;
 use super::common::monitor::Monitor;
 use super::common::namespace::{Namespace, wait_for};
 use super::lan::{
@@ -314,10 +313,7 @@ fn poller_whose_targets_die_is_no_scanner_and_a_new_one_alerts_once_at_most() {
     real_scan(&lan, &monitor);
     let mut alerts = alerts(&monitor);
     assert!(alerts.remove(&local(NEW_POLLER).into()).is_none_or(|alerts| alerts <= 1), "{}", monitor.events());
-    let mut expected = BTreeMap::from([(IpAddr::from(local(SCANNER)), 1)]);
-    if !HAS_SECOND_RULE {
-        expected.insert(local(POLLER).into(), 1);
-    }
+    let expected = BTreeMap::from([(IpAddr::from(local(SCANNER)), 1)]);
     assert_eq!(alerts, expected, "{}", monitor.events());
     monitor.stop();
 }

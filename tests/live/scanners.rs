@@ -8,7 +8,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::HAS_SECOND_RULE;
 use super::common::monitor::Monitor;
 use super::common::namespace::{DEADLINE, End, Namespace, connect};
 use super::lan::{BRIDGE, Lan, keep_capture, local, serve_metrics};
@@ -33,19 +32,14 @@ struct Scanner {
     options: &'static str,
     /// The kind of alert that it must be found for.
     kind: &'static str,
-    needs_second_rule: bool,
 }
 
 const fn hosts(options: &'static str) -> Scanner {
-    Scanner { options, kind: "host_scan", needs_second_rule: false }
+    Scanner { options, kind: "host_scan" }
 }
 
 const fn ports(options: &'static str) -> Scanner {
     Scanner { kind: "port_scan", ..hosts(options) }
-}
-
-const fn with_second_rule(scanner: Scanner) -> Scanner {
-    Scanner { needs_second_rule: true, ..scanner }
 }
 
 /// Scanner number N is 10.1.N.2.
@@ -59,15 +53,15 @@ const SCANNERS: [Scanner; 15] = [
     hosts("--send-ip -sS -Pn -p22 --max-retries 1 10.20.0.0/28 10.30.0.0/27 10.40.0.0/28"),
     hosts("--send-ip -sU -Pn -p161 --max-retries 1 10.30.0.0/27 10.40.0.0/28"),
     // Packets that look like those of connections whose beginning was not seen.
-    with_second_rule(ports("--send-ip -sA -Pn -p1-150 --max-retries 1 10.20.0.6 10.30.0.6 10.50.0.6")),
-    with_second_rule(hosts("--send-ip -sA -Pn -p80 --max-retries 1 10.20.0.0/28 10.30.0.0/27")),
-    with_second_rule(ports("--send-ip -sM -Pn -p1-150 --max-retries 1 10.20.0.7 10.30.0.7 10.50.0.7")),
-    with_second_rule(hosts("--send-ip -sM -Pn -p80 --max-retries 1 10.20.0.0/28 10.30.0.0/27")),
+    ports("--send-ip -sA -Pn -p1-150 --max-retries 1 10.20.0.6 10.30.0.6 10.50.0.6"),
+    hosts("--send-ip -sA -Pn -p80 --max-retries 1 10.20.0.0/28 10.30.0.0/27"),
+    ports("--send-ip -sM -Pn -p1-150 --max-retries 1 10.20.0.7 10.30.0.7 10.50.0.7"),
+    hosts("--send-ip -sM -Pn -p80 --max-retries 1 10.20.0.0/28 10.30.0.0/27"),
     // All targets answer, and nothing is done with the answers.
-    with_second_rule(hosts("--send-ip -sT -Pn -p80 10.20.0.0/26")),
-    with_second_rule(hosts("--send-ip -sn -PE 10.20.0.0/26")),
+    hosts("--send-ip -sT -Pn -p80 10.20.0.0/26"),
+    hosts("--send-ip -sn -PE 10.20.0.0/26"),
     // ICMP timestamp requests.
-    with_second_rule(hosts("--send-ip -sn -PP --max-retries 1 10.30.0.0/26")),
+    hosts("--send-ip -sn -PP --max-retries 1 10.30.0.0/26"),
 ];
 
 /// A router, servers behind it, and hosts in front of it, each in a network of its own.
@@ -196,7 +190,6 @@ fn real_scanners_are_found_and_a_client_of_many_servers_is_not() {
     let expected: BTreeSet<(IpAddr, String)> = SCANNERS
         .iter()
         .enumerate()
-        .filter(|(_, scanner)| HAS_SECOND_RULE || !scanner.needs_second_rule)
         .map(|(number, scanner)| (address(number).into(), scanner.kind.to_owned()))
         .collect();
     let found = firing_in_time(&monitor, &expected);
@@ -229,7 +222,7 @@ fn sweeps_of_the_own_network_are_found() {
         assert!(child.wait_with_output().unwrap().status.success());
     }
     let scanners = [local(3), local(4)].map(|source| (source.into(), "host_scan".to_owned()));
-    let expected = BTreeSet::from_iter(scanners.into_iter().filter(|_| HAS_SECOND_RULE));
+    let expected = BTreeSet::from(scanners);
     assert_eq!(firing_in_time(&monitor, &expected), expected);
     monitor.stop();
 }
@@ -246,7 +239,7 @@ fn sweep_of_the_own_network_over_ipv6_is_found() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     monitor.wait_for("it is seen", |metrics| metrics.sum("trafficmonitor_interface_frames_total") > 64);
     let found = (IpAddr::from([0x2001, 0xdb8, 1, 0, 0, 0, 0, 2_u16]), "host_scan".to_owned());
-    let expected = BTreeSet::from_iter(HAS_SECOND_RULE.then_some(found));
+    let expected = BTreeSet::from([found]);
     assert_eq!(firing_in_time(&monitor, &expected), expected);
     monitor.stop();
 }

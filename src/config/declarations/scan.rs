@@ -2,10 +2,11 @@
 //! not know where a value comes from.
 
 use super::{access, detector};
-use crate::config::declaration::{Access, Declaration, setting};
-use crate::config::kinds::ValueKind as _;
+use crate::config::declaration::{Access, Arity, Declaration, setting};
+use crate::config::kinds::addresses::ADDRESS;
 use crate::config::kinds::durations::{MEMORY, TIMEOUT};
 use crate::config::kinds::numbers::{FEW, FEW_OR_NONE, PACKET_BYTES};
+use crate::config::kinds::{ListOf, ValueKind as _};
 
 /// In the order of the help.
 pub(super) static DECLARATIONS: &[Declaration] = &[
@@ -46,6 +47,12 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
         .reloadable()
         .help("Unanswered ARP requests and neighbour solicitations of a source count if at least this many hosts of its link \
                are seen to be there"),
+    setting(&[("scan", "routers")], detector!(ListOf(ADDRESS), scan.routers))
+        .named("scan.routers", "TRAFFICMONITOR_SCAN_ROUTERS", "ADDRESS,...", "")
+        .taking(Arity::List)
+        .reloadable()
+        .help("Routers of the captured links, whose ARP requests and neighbour solicitations are no contacts, because they are \
+               made for others; this host's own addresses are added where it forwards packets"),
     setting(&[("scan", "group_factor")], detector!(FEW_OR_NONE, scan.group_factor))
         .named("scan.group_factor", "TRAFFICMONITOR_SCAN_GROUP_FACTOR", "N", "8")
         .reloadable()

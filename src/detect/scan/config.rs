@@ -3,6 +3,7 @@
 //! A plain value. Must not know where its text came from.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,6 +79,8 @@ pub struct Config {
     pub question_timeout: Duration,
     /// Hosts of the link that are known to be there, without which unanswered messages of address resolution prove nothing.
     pub link_answers: u32,
+    /// Routers: they ask for the link addresses of hosts to which others send, so that their questions are no contacts.
+    pub routers: Vec<IpAddr>,
     /// The factor by which the sources of one network together must exceed the limits; 0 disables the search for them.
     pub group_factor: u32,
     /// The factors by which groups of targets are compared.
@@ -117,6 +120,7 @@ impl Default for Config {
             memory: Duration::from_secs(3_600),
             question_timeout: Duration::from_secs(30),
             link_answers: 3,
+            routers: Vec::new(),
             group_factor: 8,
             factors: Factors::default(),
             excluded_ports: BTreeSet::new(),

@@ -12,6 +12,9 @@ impl ScanState {
     /// Takes a message: a question begins a contact with a link address, and an answer answers it.
     pub(super) fn resolve(&mut self, resolution: &Resolution, interface: InterfaceId) {
         let Resolution { time, asker, target, is_answer } = *resolution;
+        if self.config.routers.contains(&asker) {
+            return;
+        }
         self.recent_targets.wake();
         let interface = self.visibility.position(interface);
         self.accept(&ContactEvent {

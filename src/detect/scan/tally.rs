@@ -188,11 +188,13 @@ fn remove_peers(state: &ScanState, marks: &mut Vec<MarkedTarget<'_>>, source: u3
 }
 
 /// Questions for link addresses are compared with the hosts of the link that are known to be there. Without some of these,
-/// the answers may go past the capture, as on a switch; a question that was followed by a contact is none of its own.
+/// the answers may go past the capture, as on a switch. A question that was followed by a contact is none of its own, and one
+/// for a host that has contacts itself was too early: a DHCP server asks before it gives away an address.
 fn compare_links(state: &ScanState, marks: &mut Vec<MarkedTarget<'_>>, source: u32, horizon: Cell) {
     marks.retain(|(mark, target)| {
         let is_question = target.relation == TargetOutcome::Failed && mark.target.is_on_link();
-        !is_question || !state.contacts.has_contacted(source, target.target.address, horizon)
+        let is_there_now = || state.contacts.find(target.target.address).is_some();
+        !is_question || !(is_there_now() || state.contacts.has_contacted(source, target.target.address, horizon))
     });
     let is_there = |(mark, target): &&MarkedTarget<'_>| {
         target.relation != TargetOutcome::Failed || mark.is_refused && !mark.target.is_on_link()
