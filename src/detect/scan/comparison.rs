@@ -4,7 +4,8 @@
 //! ones. A source that uses many hosts is no reason to overlook a sweep of another network, and a hundred dead peers in a
 //! hundred networks are no sweep. Must not know times or marks.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::config::Factors;
@@ -12,9 +13,10 @@ use super::contacts::{Aspect, HostPort, Mark, TargetOutcome, Tried};
 use super::networks;
 use crate::detect::{Level, ScanEvidence};
 use crate::packet::Protocol;
+use crate::tables::hashing::{self, State};
 
 /// Targets that are compared with each other. The order decides between equal ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum TargetGroup {
     /// One port of the hosts of a network.
     NetworkPort(IpAddr, (Protocol, u16)),
@@ -56,34 +58,37 @@ impl ComparedTarget {
         Self { target, tried, relation: TargetOutcome::Used, ..self }
     }
 
-    /// The groups in which it is compared.
-    fn groups(&self, aspect: Aspect) -> Vec<TargetGroup> {
-        let network = networks::nearby(self.target.address);
-        match aspect {
-            // A link address is compared with its neighbours' alone.
-            Aspect::Hosts if self.target.is_on_link() => vec![TargetGroup::NetworkPort(network, (HostPort::LINK, 0))],
-            Aspect::Hosts => {
-                let by_port = self
-                    .tried
-                    .ports()
-                    .flat_map(|port| [TargetGroup::NetworkPort(network, port), TargetGroup::Port(port.0, port.1)]);
-                let site = networks::site(self.target.address);
-                let many =
-                    self.tried.are_many().then_some([TargetGroup::NetworkManyPorts(network), TargetGroup::ManyPorts]);
-                by_port
-                    .chain(many.into_iter().flatten())
-                    .chain([TargetGroup::Network(network), TargetGroup::Site(site), TargetGroup::Everything])
-                    .collect()
+    /// Calls `each` for each group in which it is compared. A link address is compared with its neighbours' alone.
+    fn each_group(&self, aspect: Aspect, mut each: impl FnMut(TargetGroup)) {
+        if aspect == Aspect::Ports {
+            self.tried.iter().for_each(|network| each(TargetGroup::PortsOfNetwork(network)));
+            if self.tried.are_many() {
+                each(TargetGroup::PortsOfManyNetworks);
             }
-            Aspect::Ports => {
-                let many = self.tried.are_many().then_some(TargetGroup::PortsOfManyNetworks);
-                self.tried.iter().map(TargetGroup::PortsOfNetwork).chain(many).collect()
-            }
+            return;
         }
+        let network = networks::nearby(self.target.address);
+        if self.target.is_on_link() {
+            return each(TargetGroup::NetworkPort(network, (HostPort::LINK, 0)));
+        }
+        for (protocol, port) in self.tried.ports() {
+            each(TargetGroup::NetworkPort(network, (protocol, port)));
+            each(TargetGroup::Port(protocol, port));
+        }
+        if self.tried.are_many() {
+            each(TargetGroup::NetworkManyPorts(network));
+            each(TargetGroup::ManyPorts);
+        }
+        each(TargetGroup::Network(network));
+        each(TargetGroup::Site(networks::site(self.target.address)));
+        each(TargetGroup::Everything);
     }
 
-    pub(super) fn is_in(&self, group: TargetGroup, aspect: Aspect) -> bool {
-        self.groups(aspect).contains(&group)
+    /// True if it is compared in a group.
+    fn is_in(&self, group: TargetGroup, aspect: Aspect) -> bool {
+        let mut is_in = false;
+        self.each_group(aspect, |other| is_in |= other == group);
+        is_in
     }
 }
 
@@ -216,23 +221,17 @@ pub(super) struct Limits {
     pub(super) factors: Factors,
 }
 
-/// The comparison that most clearly shows a scan.
+/// The comparison that most clearly shows a scan; of equal ones that of the first group.
 pub(super) fn clearest(targets: &[ComparedTarget], aspect: Aspect, limits: &Limits) -> TargetComparison {
-    let mut groups: BTreeMap<TargetGroup, OutcomeSums> = BTreeMap::new();
+    let mut groups: HashMap<TargetGroup, OutcomeSums, State> = HashMap::with_hasher(hashing::state(0));
     let mut all = OutcomeSums::default();
     for target in targets {
         all.add(target);
-        target.groups(aspect).into_iter().for_each(|group| groups.entry(group).or_default().add(target));
+        target.each_group(aspect, |group| groups.entry(group).or_default().add(target));
     }
-    let mut clearest = TargetComparison::none(limits.limit);
-    for (group, sums) in groups {
-        for comparison in compare(group, sums, all, limits).into_iter().flatten() {
-            if comparison.rank() > clearest.rank() {
-                clearest = comparison;
-            }
-        }
-    }
-    clearest
+    let compared = groups.into_iter().flat_map(|(group, sums)| compare(group, sums, all, limits).into_iter().flatten());
+    let clearest = compared.max_by_key(|comparison| (comparison.rank(), Reverse(comparison.group)));
+    clearest.filter(|comparison| comparison.value > 0).unwrap_or_else(|| TargetComparison::none(limits.limit))
 }
 
 /// The comparisons of one group: its failed targets, and where a sweep meets neighbours also the touched ones.

@@ -120,14 +120,15 @@ impl ScanState {
             return evidence.is_some() && !self.memory.contains(address, aspect, target);
         };
         mark.is_in_groups |= is_in_groups;
-        if mark.relation(horizon).is_none() {
+        let relation = mark.relation(horizon);
+        if relation.is_none() {
             (mark.interface, mark.begun) = (settled.interface, settled.packets[0]);
         }
         match aspect {
             Aspect::Hosts => mark.tried.add_port(target.protocol, target.port),
             Aspect::Ports => mark.tried.add(networks::tag(target.address)),
         }
-        let (Some(evidence), relation) = (evidence, mark.relation(horizon)) else {
+        let Some(evidence) = evidence else {
             if let ContactOutcome::Used(cell) = settled.outcome {
                 mark.use_in(cell);
             }
@@ -142,8 +143,9 @@ impl ScanState {
             mark.meet_again(&evidence, horizon);
             return false;
         }
-        let weight = if mark.is_evidence(horizon) { 0 } else { mark.weight() };
-        mark.accuse(&evidence, horizon);
+        let was_evidence = matches!(relation, Some(TargetOutcome::Failed | TargetOutcome::Touched));
+        let weight = if was_evidence { 0 } else { mark.weight() };
+        mark.accuse(&evidence, was_evidence);
         self.count(source, aspect, weight);
         true
     }

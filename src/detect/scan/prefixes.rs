@@ -15,12 +15,29 @@ use crate::time_grid::Cell;
 /// The most networks that are counted. The evidence of others is lost for this purpose.
 const MOST: usize = 8_192;
 
-/// The network of a source: a /24, over IPv6 a /64.
-pub(super) fn of_source(address: IpAddr) -> IpNet {
-    match address {
-        IpAddr::V4(address) => Ipv4Net::new_assert(Ipv4Addr::from_bits(address.to_bits() >> 8 << 8), 24).into(),
-        IpAddr::V6(address) => Ipv6Net::new_assert(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64), 64).into(),
+/// The network of a source, a /24 or over IPv6 a /64, as a number: the first 64 bits of the IPv6 address. Numbers of IPv4
+/// networks are those of IPv6 multicast addresses, which are no sources.
+fn number(source: IpAddr) -> u64 {
+    match source {
+        IpAddr::V4(address) => NUMBER_4 | u64::from(address.to_bits() >> 8),
+        IpAddr::V6(address) => (address.to_bits() >> 64) as u64,
     }
+}
+
+const NUMBER_4: u64 = 0xffff << 48;
+
+/// The network of a number.
+fn network(number: u64) -> IpNet {
+    if number & NUMBER_4 == NUMBER_4 {
+        Ipv4Net::new_assert(Ipv4Addr::from_bits((number as u32) << 8), 24).into()
+    } else {
+        Ipv6Net::new_assert(Ipv6Addr::from_bits(u128::from(number) << 64), 64).into()
+    }
+}
+
+/// The network of a source.
+pub(super) fn of_source(address: IpAddr) -> IpNet {
+    network(number(address))
 }
 
 /// The evidence of a network in this window and in the one before, counted from fixed moments.
@@ -49,7 +66,7 @@ impl Counts {
 pub(super) struct Prefixes {
     cells_in_window: i64,
     limit: u64,
-    counts: HashMap<IpNet, Counts, State>,
+    counts: HashMap<u64, Counts, State>,
     /// Networks over the limit of which evidence was counted in the current cell.
     suspects: BTreeSet<IpNet>,
     /// The window in which those that had left were removed last.
@@ -65,13 +82,13 @@ impl Prefixes {
 
     /// Counts evidence of a source; one target stands for `weight`.
     pub(super) fn count(&mut self, source: IpAddr, weight: u64, cell: Cell) {
-        let (network, window) = (of_source(source), cell.0.div_euclid(self.cells_in_window));
+        let (number, window) = (number(source), cell.0.div_euclid(self.cells_in_window));
         if self.counts.len() >= MOST && self.swept < window {
             self.swept = window;
             self.counts.retain(|_, counts| counts.window + 1 >= window);
         }
         let is_full = self.counts.len() >= MOST;
-        let counts = match self.counts.entry(network) {
+        let counts = match self.counts.entry(number) {
             Entry::Vacant(_) if is_full => {
                 self.lost += 1;
                 return;
@@ -81,7 +98,7 @@ impl Prefixes {
         counts.enter(window);
         counts.now = counts.now.saturating_add(u32::try_from(weight).unwrap_or(u32::MAX));
         if counts.sum() > self.limit {
-            self.suspects.insert(network);
+            self.suspects.insert(network(number));
         }
     }
 
@@ -101,7 +118,7 @@ impl Prefixes {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.counts.capacity() * (size_of::<(IpNet, Counts)>() + 1)
+        self.counts.capacity() * (size_of::<(u64, Counts)>() + 1)
     }
 
     pub(super) fn clear(&mut self) {

@@ -88,6 +88,7 @@ impl Mark {
     }
 
     /// The relation in the window that begins at `horizon`; none if it has left the window.
+    #[inline]
     pub fn relation(&self, horizon: Cell) -> Option<TargetOutcome> {
         if self.used >= horizon {
             Some(TargetOutcome::Used)
@@ -123,9 +124,9 @@ impl Mark {
         }
     }
 
-    /// Notes a first contact, which counts as evidence. The order of the contacts of a cell does not matter.
-    pub fn accuse(&mut self, evidence: &Evidence, horizon: Cell) {
-        let was_evidence = self.is_evidence(horizon);
+    /// Notes a first contact, which counts as evidence; `was_evidence` if the target was that before. The order of the contacts of a cell does not matter.
+    #[inline]
+    pub fn accuse(&mut self, evidence: &Evidence, was_evidence: bool) {
         if !was_evidence {
             (self.touched, self.is_known, self.is_silent, self.is_refused) = (NEVER, false, true, false);
             self.probe_port = u16::MAX;
@@ -176,6 +177,7 @@ impl Tried {
     pub const NONE: Self = Self([u32::MAX; Self::MOST]);
 
     /// Adds a number. The three lowest are kept, so that the order of contacts does not matter.
+    #[inline]
     pub fn add(&mut self, number: u32) {
         if number < self.0[Self::MOST - 1] && !self.0.contains(&number) {
             self.0[Self::MOST - 1] = number;
