@@ -105,12 +105,12 @@ pub(super) struct ContactEvent {
     pub(super) last: Timestamp,
     /// The time at which it was refused or aborted.
     pub(super) failed: Timestamp,
-    pub(super) packets: u32,
+    pub(super) packets: u16,
     /// IP bytes of the source.
-    pub(super) bytes: u32,
-    pub(super) reply_packets: u32,
+    pub(super) bytes: u16,
+    pub(super) reply_packets: u16,
     /// IP bytes of the target.
-    pub(super) reply_bytes: u32,
+    pub(super) reply_bytes: u16,
 }
 
 /// The kinds of rows by which events are made.
@@ -197,11 +197,16 @@ pub(super) fn plain<A: Address>(merged: &MergedRow<'_, A>, way: Way, interface: 
         first,
         last,
         failed: last,
-        packets: there.packets,
-        bytes: u32::try_from(there.bytes).unwrap_or(u32::MAX),
-        reply_packets: back.packets,
-        reply_bytes: u32::try_from(back.bytes).unwrap_or(u32::MAX),
+        packets: saturated(there.packets.into()),
+        bytes: saturated(there.bytes),
+        reply_packets: saturated(back.packets.into()),
+        reply_bytes: saturated(back.bytes),
     }
+}
+
+#[inline]
+fn saturated(number: u64) -> u16 {
+    number.min(u16::MAX.into()) as u16
 }
 
 #[inline]

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -28,6 +29,18 @@ pub(super) struct OngoingGroups {
     since: BTreeMap<IpNet, Timestamp>,
 }
 
+/// Networks are judged at the ends of cells that are so far apart: many sources are compared.
+const INTERVAL: Duration = Duration::from_secs(4);
+
+/// The number of cells between two judgements.
+fn interval(state: &ScanState) -> u32 {
+    state.grid.cells(INTERVAL)
+}
+
+fn is_due(state: &ScanState, cell: Cell) -> bool {
+    cell.0.rem_euclid(i64::from(interval(state))) == 0
+}
+
 impl OngoingGroups {
     pub(super) fn is_empty(&self) -> bool {
         self.since.is_empty()
@@ -42,6 +55,9 @@ impl OngoingGroups {
         cell: Cell,
         detections: &mut Vec<Detection>,
     ) {
+        if !is_due(state, cell) {
+            return;
+        }
         let mut suspects = state.prefixes.take_suspects(self.since.keys().copied());
         if suspects.is_empty() || !state.config.looks_for_groups() {
             return;
@@ -103,7 +119,7 @@ fn tally(state: &ScanState, cell: Cell, members: &[u32], aspect: Aspect) -> Tall
     let marks: Vec<MarkedTarget<'_>> = together.into_values().collect();
     let mut tally = Tally::nothing(limit);
     tally.is_estimate = marks.iter().any(|(_, target)| target.weight > 1);
-    tally.compare(&marks, cell, aspect, &Limits { limit, factors: state.config.factors });
+    tally.compare(&marks, cell.back(interval(state) - 1), aspect, &Limits { limit, factors: state.config.factors });
     tally
 }
 

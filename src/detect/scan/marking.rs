@@ -72,15 +72,19 @@ impl ScanState {
         if settled.is_outside {
             self.contacts.set_outside(source);
         }
+        let evidence = match settled.outcome {
+            ContactOutcome::Used(_) => None,
+            ContactOutcome::Touched(time) | ContactOutcome::Failed(time) => {
+                Some(settled.evidence(time, self.cell(time)))
+            }
+        };
         for aspect in Aspect::BOTH {
-            if counting[aspect as usize] {
-                let is_counted = self.mark_aspect(source, aspect, settled);
-                if let (true, ContactOutcome::Failed(time) | ContactOutcome::Touched(time)) =
-                    (is_counted, settled.outcome)
-                {
-                    self.contacts.note_evidence(source, time);
-                    self.follow_trail(source, aspect, settled.packets, settled.target);
-                }
+            if counting[aspect as usize]
+                && self.mark_aspect((source, address), aspect, settled, evidence.as_ref())
+                && let Some(evidence) = &evidence
+            {
+                self.contacts.note_evidence(source, evidence.time);
+                self.follow_trail(source, aspect, settled.packets, settled.target);
             }
         }
         if !matches!(settled.outcome, ContactOutcome::Failed(_)) && !settled.target.is_on_link() {
@@ -104,16 +108,16 @@ impl ScanState {
 
     /// Marks an outcome for one aspect; true if it counts as evidence. Only a first contact does: a target that answered
     /// the source before is known, and when it answers again, it is used.
-    fn mark_aspect(&mut self, source: u32, aspect: Aspect, settled: &SettledContact) -> bool {
+    #[inline]
+    fn mark_aspect(
+        &mut self,
+        (source, address): (u32, IpAddr),
+        aspect: Aspect,
+        settled: &SettledContact,
+        evidence: Option<&Evidence>,
+    ) -> bool {
         let horizon = self.horizon(self.current().unwrap_or_default(), aspect);
         let target = &settled.target;
-        let evidence = match settled.outcome {
-            ContactOutcome::Used(_) => None,
-            ContactOutcome::Touched(time) | ContactOutcome::Failed(time) => {
-                Some(settled.evidence(time, self.cell(time)))
-            }
-        };
-        let address = self.contacts.address(source);
         let is_in_groups = !self.is_excluded_from(Kind::GroupScan, address, settled);
         let Some(mark) = self.contacts.mark(source, aspect, *target, horizon) else {
             // It is not in the sample, and may be the first or the last target all the same.
@@ -140,12 +144,12 @@ impl ScanState {
             _ => self.memory.contains(address, aspect, target),
         };
         if is_known {
-            mark.meet_again(&evidence, horizon);
+            mark.meet_again(evidence, horizon);
             return false;
         }
         let was_evidence = matches!(relation, Some(TargetOutcome::Failed | TargetOutcome::Touched));
         let weight = if was_evidence { 0 } else { mark.weight() };
-        mark.accuse(&evidence, was_evidence);
+        mark.accuse(evidence, was_evidence);
         self.count(source, aspect, weight);
         true
     }

@@ -22,8 +22,12 @@ const FORWARDED_WITHIN: Duration = Duration::from_millis(100);
 pub(super) fn credit(state: &ScanState, marks: &mut Vec<MarkedTarget<'_>>, source: u32, horizon: Cell) {
     let mut failed: Vec<&Mark> = marks.iter().filter(|marked| has_failed(marked)).map(|(mark, _)| *mark).collect();
     failed.sort_unstable_by_key(|mark| (mark.begun, mark.target));
-    let examples = &failed[failed.len().saturating_sub(EXAMPLES)..];
-    let Some(router) = router_of(state, examples, source, horizon) else { return };
+    // Of the last ones, the router's contacts may be known a cell later; of the first ones, it may have met them before.
+    let examples: Vec<&Mark> = match failed.len() {
+        many if many > 2 * EXAMPLES => [&failed[..EXAMPLES], &failed[many - EXAMPLES..]].concat(),
+        _ => failed,
+    };
+    let Some(router) = router_of(state, &examples, source, horizon) else { return };
     let has_answered = |marked: &MarkedTarget<'_>| {
         let mark = state.contacts.mark_of_host(router, marked.1.target.address);
         let outcome = mark.and_then(|mark| mark.relation(horizon));

@@ -16,8 +16,8 @@ use crate::packet::Protocol;
 use crate::time_grid::Cell;
 
 /// Datagrams and bytes that a probe may send before its deadline. More are a stream, whose receiver need not answer.
-const MOST_DATAGRAMS: u32 = 8;
-const MOST_BYTES: u32 = 4_096;
+const MOST_DATAGRAMS: u16 = 8;
+const MOST_BYTES: u16 = 4_096;
 
 impl ScanState {
     /// Applies an event in its cell, now or later, if its contact counts.
@@ -218,7 +218,7 @@ impl ScanState {
         };
         let deadline = contact.first + wait;
         let is_used = contact.target.protocol == Protocol::UDP
-            && contact.packets.max(contact.reply_packets) > self.config.touching_datagrams;
+            && u32::from(contact.packets.max(contact.reply_packets)) > self.config.touching_datagrams;
         if is_used {
             self.settle(&contact, ContactOutcome::Used(cell));
         } else if self.grid.cell(deadline) <= cell {
@@ -255,7 +255,7 @@ fn outcome(contact: &PendingContact, event: &ContactEvent, cell: Cell, config: &
         // A datagram's contact is settled at its deadline.
         Protocol::UDP => None,
         HostPort::LINK => Some(ContactOutcome::Used(cell)),
-        _ => (contact.packets >= config.echo_requests).then_some(ContactOutcome::Used(cell)),
+        _ => (u32::from(contact.packets) >= config.echo_requests).then_some(ContactOutcome::Used(cell)),
     }
 }
 
@@ -270,7 +270,7 @@ fn outcome_of_answered(
     let is_closed = [ContactSignals::CLOSED, ContactSignals::REFUSED, ContactSignals::ABORTED];
     if signals.has(ContactSignals::PROBE)
         || signals.has(ContactSignals::SENT)
-        || contact.reply_bytes > config.used_bytes
+        || u32::from(contact.reply_bytes) > config.used_bytes
     {
         Some(ContactOutcome::Used(cell))
     } else if signals.has(ContactSignals::ABORTED) && !signals.has(ContactSignals::CONTINUED) {

@@ -26,12 +26,14 @@ pub struct PendingContact {
     pub first: Timestamp,
     /// Time of the source's last attempt.
     pub last: Timestamp,
-    pub packets: u32,
-    /// Number of IP bytes of the source.
-    pub bytes: u32,
-    pub reply_packets: u32,
-    /// Number of IP bytes of the target.
-    pub reply_bytes: u32,
+    /// Packets of the source; these and the numbers below stop at their maximum.
+    pub packets: u16,
+    /// IP bytes of the source.
+    pub bytes: u16,
+    /// Packets of the target.
+    pub reply_packets: u16,
+    /// IP bytes of the target.
+    pub reply_bytes: u16,
     is_open: bool,
 }
 
