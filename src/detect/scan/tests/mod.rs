@@ -9,6 +9,7 @@ mod flood;
 mod harness;
 mod icmp;
 mod links;
+mod masquerade;
 mod model;
 mod order;
 mod peers;
