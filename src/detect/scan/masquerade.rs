@@ -36,7 +36,7 @@ pub(super) fn credit(state: &ScanState, marks: &mut Vec<MarkedTarget<'_>>, sourc
     marks.retain(|marked| !has_failed(marked) || !has_answered(marked));
 }
 
-/// The source that contacted the same hosts at the same times.
+/// The source that contacted the same hosts at the same times; of several the one with the lowest address.
 fn router_of(state: &ScanState, examples: &[&Mark], source: u32, horizon: Cell) -> Option<u32> {
     let follows = |router: u32, example: &Mark| {
         let mark = state.contacts.mark_of_host(router, example.target.address);
