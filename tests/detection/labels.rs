@@ -1,5 +1,6 @@
 //! The expected verdict on a source.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::dice::Dice;
@@ -45,10 +46,43 @@ impl Labelled {
 
     /// By evidence: when the deciding contact began, and when it failed. None where there is no such moment.
     pub fn crossing(&self, kind: Kind) -> Option<(Time, Time)> {
-        match kind {
+        let enough = match kind {
             Kind::HostScan => self.host.crossing(170.0, 15, |contact| Some(contact.host)),
             Kind::PortScan => self.host.crossing(600.0, 100, |contact| contact.port),
+        };
+        let alike = self.alike(kind);
+        enough.zip(alike).map(|(enough, alike)| if alike.1 > enough.1 { alike } else { enough })
+    }
+
+    /// The contact with which enough targets are alike: hosts by one port, or of which three ports were tried; ports of one
+    /// network, or each in three of them. A block that is scanned in random order comes to that later.
+    fn alike(&self, kind: Kind) -> Option<(Time, Time)> {
+        let mut contacts: Vec<_> = self.host.contacts.iter().filter(|contact| contact.failed.is_some()).collect();
+        contacts.sort_by_key(|contact| contact.failed);
+        let mut alike: BTreeMap<u128, BTreeSet<u128>> = BTreeMap::new();
+        let mut tried: BTreeMap<u128, BTreeSet<u128>> = BTreeMap::new();
+        for contact in contacts {
+            let (protocol, number) = contact.port.unwrap_or_default();
+            let port = u128::from(protocol) << 16 | u128::from(number);
+            let (target, likeness, limit) = match kind {
+                Kind::HostScan => (bits(contact.host), port, 15),
+                Kind::PortScan => (port, bits(contact.host) >> if contact.host.is_ipv4() { 8 } else { 16 }, 100),
+            };
+            alike.entry(likeness).or_default().insert(target);
+            tried.entry(target).or_default().insert(likeness);
+            let of_many = tried.values().filter(|likenesses| likenesses.len() >= 3).count();
+            if alike[&likeness].len().max(of_many) > limit {
+                return Some((contact.began, contact.failed?));
+            }
         }
+        None
+    }
+}
+
+fn bits(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => address.to_bits().into(),
+        IpAddr::V6(address) => address.to_bits(),
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Mark {
     pub counted: Cell,
     /// The cell of the first contact that touched.
     pub touched: Cell,
+    /// The number of cells from the first contact that touched to the last one.
+    touched_for: u32,
     /// The latest cell with a contact that used the target.
     pub used: Cell,
     /// The ports of a host that were tried, or the networks in which a port was tried.
@@ -68,6 +70,7 @@ impl Mark {
             begun: Timestamp::from_nanoseconds(0),
             counted: NEVER,
             touched: NEVER,
+            touched_for: 0,
             used: NEVER,
             tried: Tried::NONE,
             probe_port: 0,
@@ -94,13 +97,20 @@ impl Mark {
             Some(TargetOutcome::Used)
         } else if self.counted < horizon {
             None
-        } else if self.is_known || (self.touched != NEVER && self.touched < horizon) {
+        } else if self.touched != NEVER && self.touched < horizon {
+            // It is known by now: a later answer in the window was a use.
+            Some(if self.last_touched() >= horizon { TargetOutcome::Used } else { TargetOutcome::Known })
+        } else if self.is_known {
             Some(TargetOutcome::Known)
         } else if self.touched >= horizon {
             Some(TargetOutcome::Touched)
         } else {
             Some(TargetOutcome::Failed)
         }
+    }
+
+    fn last_touched(&self) -> Cell {
+        Cell(self.touched.0.saturating_add(self.touched_for.into()))
     }
 
     /// True if it counts as evidence of a scan in the window that begins at `horizon`.
@@ -128,7 +138,8 @@ impl Mark {
     #[inline]
     pub fn accuse(&mut self, evidence: &Evidence, was_evidence: bool) {
         if !was_evidence {
-            (self.touched, self.is_known, self.is_silent, self.is_refused) = (NEVER, false, true, false);
+            (self.touched, self.touched_for) = (NEVER, 0);
+            (self.is_known, self.is_silent, self.is_refused) = (false, true, false);
             self.probe_port = u16::MAX;
         }
         self.is_silent &= evidence.is_silent;
@@ -141,7 +152,9 @@ impl Mark {
         }
         self.counted = self.counted.max(cell);
         if evidence.touches {
-            self.touched = if self.touched == NEVER { cell } else { self.touched.min(cell) };
+            let (first, last) = if self.touched == NEVER { (cell, cell) } else { (self.touched, self.last_touched()) };
+            self.touched = first.min(cell);
+            self.touched_for = u32::try_from(last.max(cell).0 - self.touched.0).unwrap_or(u32::MAX);
         }
     }
 }

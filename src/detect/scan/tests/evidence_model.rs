@@ -508,11 +508,15 @@ impl History {
         if self.last().is_none_or(|cell| cell < from) {
             return None;
         }
-        let mut touched = self.evidence.iter().filter(|entry| entry.1).map(|entry| entry.0).peekable();
-        if self.is_known || touched.clone().any(|cell| cell < from) {
-            return Some(State::Known);
-        }
-        Some(if touched.peek().is_some() { State::Touched } else { State::Failed })
+        let touched: Vec<i64> = self.evidence.iter().filter(|entry| entry.1).map(|entry| entry.0).collect();
+        Some(match (touched.iter().min(), touched.iter().max()) {
+            // Known since the first touch left the window, and used by the later ones.
+            (Some(first), Some(last)) if *first < from && *last >= from => State::Used,
+            (Some(first), _) if *first < from => State::Known,
+            _ if self.is_known => State::Known,
+            (Some(_), _) => State::Touched,
+            (None, _) => State::Failed,
+        })
     }
 
     fn is_evidence(&self, from: i64) -> bool {
