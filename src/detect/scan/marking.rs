@@ -64,8 +64,9 @@ impl SettledContact {
 impl ScanState {
     /// Marks an outcome, for the host and for the port.
     pub(super) fn mark(&mut self, address: IpAddr, settled: &SettledContact) {
-        let counting = Aspect::BOTH.map(|aspect| self.counts_as(aspect, address, settled));
-        if !counting.contains(&true) {
+        let counts_as_host = self.counts_as(Aspect::Hosts, address, settled);
+        let counts_as_port = self.counts_as(Aspect::Ports, address, settled);
+        if !(counts_as_host || counts_as_port) {
             return;
         }
         let Some(source) = self.contacts.find_or_insert(address) else { return };
@@ -78,14 +79,11 @@ impl ScanState {
                 Some(settled.evidence(time, self.cell(time)))
             }
         };
-        for aspect in Aspect::BOTH {
-            if counting[aspect as usize]
-                && self.mark_aspect((source, address), aspect, settled, evidence.as_ref())
-                && let Some(evidence) = &evidence
-            {
-                self.contacts.note_evidence(source, evidence.time);
-                self.follow_trail(source, aspect, settled.packets, settled.target);
-            }
+        if counts_as_host {
+            self.mark_aspect((source, address), Aspect::Hosts, settled, evidence.as_ref());
+        }
+        if counts_as_port {
+            self.mark_aspect((source, address), Aspect::Ports, settled, evidence.as_ref());
         }
         if !matches!(settled.outcome, ContactOutcome::Failed(_)) && !settled.target.is_on_link() {
             self.memory.insert(address, &settled.target);
@@ -106,10 +104,26 @@ impl ScanState {
         !excluded.is_empty() && excluded.exclude_from(kind, (source, settled.source_port), target)
     }
 
-    /// Marks an outcome for one aspect; true if it counts as evidence. Only a first contact does: a target that answered
-    /// the source before is known, and when it answers again, it is used.
-    #[inline]
+    /// Marks an outcome for one aspect.
     fn mark_aspect(
+        &mut self,
+        source: (u32, IpAddr),
+        aspect: Aspect,
+        settled: &SettledContact,
+        evidence: Option<&Evidence>,
+    ) {
+        if self.marks_evidence(source, aspect, settled, evidence)
+            && let Some(evidence) = evidence
+        {
+            self.contacts.note_evidence(source.0, evidence.time);
+            self.follow_trail(source.0, aspect, settled.packets, settled.target);
+        }
+    }
+
+    /// Marks an outcome; true if it counts as evidence. Only a first contact does: a target that answered the source before
+    /// is known, and when it answers again, it is used.
+    #[inline]
+    fn marks_evidence(
         &mut self,
         (source, address): (u32, IpAddr),
         aspect: Aspect,

@@ -73,7 +73,7 @@ impl ScanState {
             window_cells,
             contacts: Contacts::new(bounds(config), seeds),
             suspects: BTreeSet::new(),
-            trails: Trails::default(),
+            trails: Trails::new(seeds.tables),
             prefixes: Prefixes::new(window_cells.into_iter().max().unwrap_or(1), group_limit(config), seeds.tables),
             pending: PendingContacts::new(config.max_waiting, seeds.tables),
             memory: KnownTargets::new(config.memory, seeds),
@@ -166,16 +166,18 @@ impl ScanState {
     /// time.
     #[inline]
     pub(super) fn follow_trail(&mut self, source: u32, aspect: Aspect, packets: [Timestamp; 2], target: HostPort) {
-        let is_suspect = self.suspects.contains(&source);
-        if !is_suspect && self.trails.is_empty() {
+        if self.trails.is_empty() && !self.suspects.contains(&source) {
             return;
         }
         let horizon = self.horizon(self.current().unwrap_or_default(), aspect);
         let contacts = &self.contacts;
         let counts =
             |mark: &&Mark| matches!(mark.relation(horizon), Some(TargetOutcome::Failed | TargetOutcome::Touched));
-        let known = || contacts.marks(source, aspect).filter(counts).map(|mark| (mark.begun, mark.target));
-        self.trails.follow((aspect, contacts.address(source)), packets, target, is_suspect.then_some(known));
+        let known = || {
+            let marks = || contacts.marks(source, aspect).filter(counts).map(|mark| (mark.begun, mark.target));
+            self.suspects.contains(&source).then(marks)
+        };
+        self.trails.follow((aspect, contacts.address(source)), packets, target, known);
     }
 
     /// True if no contact is pending and no event unmatched.

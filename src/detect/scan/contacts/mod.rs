@@ -31,7 +31,7 @@ const EVICTION_ATTEMPTS: usize = 32;
 /// The targets of a single contact: a host and a port.
 const LIGHT: usize = 2;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Aspect {
     Hosts,
     /// TCP and UDP destination ports, each protocol's own.
