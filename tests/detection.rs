@@ -100,7 +100,7 @@ fn evidence_finds_scanners_and_no_other_sources() {
     assert!(strangers.is_empty(), "the destination of packets does not scan: {strangers:?}");
     assert!(pooled.precision() >= PRECISION, "precision {:.4}: {differences}", pooled.precision());
     assert!(pooled.recall() >= RECALL, "recall {:.4}: {differences}", pooled.recall());
-    assert_eq!(pooled.momentless, 0, "alerts that name a moment at which nothing failed");
+    assert_eq!(pooled.momentless, 0, "alerts that name a moment at which nothing is proved");
     let longest = pooled.longest_delay().expect("delays");
     assert!(longest <= LONGEST_DELAY, "{longest} s from the deciding packet");
     // Of a block in random order an earlier contact may decide, because a later one joined it to its group.

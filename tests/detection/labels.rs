@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use super::common::ip::UDP;
 use super::dice::Dice;
 use super::host::Host;
-use super::traffic::{Time, Traffic};
+use super::traffic::{Time, Traffic, later};
 use super::{benign, scanners};
 
 /// The kind of a scan.
@@ -39,9 +40,16 @@ pub struct Labelled {
 }
 
 impl Labelled {
-    /// True if a contact failed at `time`. Times that were written as seconds are good to a microsecond.
-    pub fn fails_at(&self, time: Time) -> bool {
-        self.host.contacts.iter().any(|contact| contact.failed.is_some_and(|failed| (failed - time).abs() <= 1_000))
+    /// True if a contact failed at `time`, or is known then to have touched its target: a host that was pinged once after
+    /// 3.5 s, UDP after a second, and TCP when it is closed. Times that were written as seconds are good to a microsecond.
+    pub fn proves_at(&self, time: Time) -> bool {
+        let is_at = |moment: Time| (moment - time).abs() <= 1_000;
+        self.host.contacts.iter().any(|contact| match (contact.failed, contact.port) {
+            (Some(failed), _) => is_at(failed),
+            (None, None) => is_at(later(contact.began, 3.5)),
+            (None, Some((UDP, _))) => is_at(later(contact.began, 1.0)),
+            (None, Some(_)) => (0..1_000_000_000).contains(&(time - contact.began)),
+        })
     }
 
     /// By evidence: when the deciding contact began, and when it failed. None where there is no such moment.
