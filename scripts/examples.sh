@@ -59,6 +59,7 @@ check "trafficmonitor.service: no restart after wrong usage" wrong_usage_ends_it
 check "trafficmonitor.service: one capability" only_capability_is_net_raw
 check "trafficmonitor.service: exposure under 3 of 10" systemd-analyze security --offline=yes --threshold=30 "$unit"
 check "trafficmonitor.yml" "$binaries/trafficmonitor" --config.file examples/trafficmonitor.yml --config.check
+check "cases.yml" "$binaries/trafficmonitor" test examples/cases.yml
 check "README.md: configuration of Prometheus" promtool check config --syntax-only "$scratch/prometheus.yml"
 check "README.md: rules" promtool check rules "$scratch/rules.yml"
 check "README.md: queries" promtool check rules "$scratch/queries.yml"

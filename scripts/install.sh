@@ -87,6 +87,10 @@ test)
     want tcpdump tcpdump
     want curl curl
     want nmap nmap
+    want fping fping
+    want dnsmasq dnsmasq-base
+    want busybox busybox
+    want nft nftables
     want setcap libcap2-bin
     want systemd-analyze systemd
     # Completions and the man page are tried in what reads them.

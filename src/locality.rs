@@ -1,5 +1,5 @@
-//! Addresses → [`Direction`]: which addresses are local, and so which packets come from and go to the Internet. Takes
-//! networks and the host's addresses; gives a direction for each pair of addresses. Must not know interfaces.
+//! The direction of packets, by the local networks: incoming, outgoing, local or transit. Takes networks and the host's
+//! addresses; gives a [`Direction`] for each pair of addresses. Must not know interfaces.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -50,7 +50,7 @@ impl Direction {
 pub struct Config {
     /// The local networks. A given list replaces the default.
     pub networks: Vec<IpNet>,
-    /// Addresses that are this host's, besides those of its interfaces.
+    /// Further addresses of this host, besides those of its interfaces.
     pub own_addresses: Vec<IpAddr>,
 }
 
@@ -67,7 +67,7 @@ impl Default for Config {
     }
 }
 
-/// Says which way packets go. Immutable: a change of addresses makes a new one.
+/// Gives the direction of packets. It is immutable: when addresses change, a new one is made.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Classifier {
     local_v4: Ranges<u32>,
@@ -140,7 +140,7 @@ fn v6(address: u128, bits: u8) -> Ipv6Net {
 }
 
 trait Bits: Copy + Ord {
-    /// The octet that an address is written first with.
+    /// The first octet of the address.
     fn first_octet(self) -> u8;
 
     /// The first and the last address that begin with `octet`.
@@ -171,7 +171,7 @@ impl Bits for u128 {
     }
 }
 
-/// Number of addresses of a range that are local.
+/// The part of a range of addresses that is local.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LocalPart {
     None,
@@ -179,8 +179,8 @@ enum LocalPart {
     All,
 }
 
-/// Disjoint ranges of addresses in order. Most first octets say by themselves whether an address is inside; for the others
-/// the ranges are searched by bisection, a few nanoseconds however many networks there are.
+/// Disjoint ranges of addresses in order. For most addresses the first octet decides whether they are inside. For the
+/// others a binary search takes a few nanoseconds, even with many networks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Ranges<A> {
     by_first_octet: [LocalPart; 256],
@@ -227,7 +227,7 @@ impl<A: Bits> Ranges<A> {
     }
 }
 
-/// Counts the addresses from `first` to `last` that are local. Ranges that only touch count as several.
+/// The part of the addresses from `first` to `last` that is local. Adjacent ranges are not joined.
 fn how_many_inside<A: Bits>(ranges: &[(A, A)], (first, last): (A, A)) -> LocalPart {
     match ranges.iter().find(|range| range.0 <= last && range.1 >= first) {
         None => LocalPart::None,

@@ -1,4 +1,4 @@
-//! The vocabulary: capture hands [`Frame`]s to decode, and decode hands on [`Packet`]s.
+//! The data types that all rooms share: [`Frame`]s, which capture gives, and [`Packet`]s, which decode makes of them.
 //!
 //! Must not know the sources of frames, nor the tables.
 
@@ -89,7 +89,7 @@ pub struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// A frame from the parts of a libpcap header. Captured bytes past the wire length do not exist.
+    /// A frame from the parts of a libpcap header. `captured` is cut to the wire length.
     #[inline]
     pub fn new(time: Timestamp, captured: &'a [u8], wire_bytes: u32) -> Self {
         let kept = captured.len().min(wire_bytes as usize);
@@ -102,14 +102,14 @@ impl<'a> Frame<'a> {
 pub enum Addresses {
     /// An IPv4 packet's.
     V4 {
-        /// The address that the packet says it comes from.
+        /// The source address, which may be spoofed.
         source: Ipv4Addr,
         /// The address that it goes to.
         destination: Ipv4Addr,
     },
     /// An IPv6 packet's.
     V6 {
-        /// The address that the packet says it comes from.
+        /// The source address, which may be spoofed.
         source: Ipv6Addr,
         /// The address that it goes to.
         destination: Ipv6Addr,
@@ -117,7 +117,7 @@ pub enum Addresses {
 }
 
 impl Addresses {
-    /// The address that the packet says it comes from.
+    /// The source address, which may be spoofed.
     pub fn source(&self) -> IpAddr {
         match *self {
             Self::V4 { source, .. } => IpAddr::V4(source),
@@ -214,17 +214,20 @@ pub struct Packet {
     pub addresses: Addresses,
     /// The protocol above IP.
     pub protocol: Protocol,
-    /// The TCP or UDP source port; 0 where there is none (another protocol, a later fragment, cut off).
+    /// The TCP or UDP source port; 0 if there is none (another protocol, a later fragment, cut off).
     pub source_port: u16,
-    /// The TCP or UDP destination port; 0 where there is none.
+    /// The TCP or UDP destination port; 0 if there is none.
     pub destination_port: u16,
     /// The TCP flags; none where the packet is not TCP or they were not captured.
     pub tcp_flags: TcpFlags,
+    /// True if the packet is TCP and has data behind its header. False if the header was not captured up to its flags.
+    pub has_payload: bool,
     /// The ICMP or ICMPv6 type, where the protocol is one of these and its first byte was captured.
     pub icmp_type: Option<u8>,
-    /// The packet was on its way out of an interface; only cooked link headers say so, elsewhere false.
+    /// True if this host sent the frame. Only cooked link headers tell; with others it is false.
     pub outgoing: bool,
-    /// Octets from the IP header to the end of the packet, as far as they were on the wire (RFC 7011 octetDeltaCount).
+    /// Octets from the IP header to the end of the packet, but no more than were on the wire (RFC 7011
+    /// octetDeltaCount).
     pub bytes: u32,
 }
 
@@ -245,13 +248,28 @@ pub struct Refusal {
     pub destination_port: u16,
 }
 
+/// One message of address resolution: ARP (RFC 826), or a neighbor solicitation or advertisement (RFC 4861).
+///
+/// It tells which hosts look for which on a link, and changes no counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resolution {
+    /// Time of capture.
+    pub time: Timestamp,
+    /// The address that looks for another.
+    pub asker: IpAddr,
+    /// The address that is looked for.
+    pub target: IpAddr,
+    /// True if this is the target's answer.
+    pub is_answer: bool,
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:09}", self.seconds(), self.0.rem_euclid(NANOSECONDS_PER_SECOND))
     }
 }
 
-/// Nanoseconds that are written as seconds, with all their digits and no more: `1700000012.5`, `-0.000000001`, `170`.
+/// Nanoseconds, written as seconds without trailing zeros: `1700000012.5`, `-0.000000001`, `170`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seconds(pub i128);
 

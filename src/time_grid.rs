@@ -38,8 +38,8 @@ impl Cell {
 }
 
 impl TimeGrid {
-    /// The grid for windows of a length. Its cells are the longest of 1, 0.5 and 0.1 s of which a hundred fit into the
-    /// window; 0.1 s for windows shorter than 10 s.
+    /// The grid for windows of a length. Its cells last 1, 0.5 or 0.1 s: the longest of these of which a hundred fit
+    /// into the window, and 0.1 s for windows shorter than 10 s.
     pub fn for_window(window: Duration) -> Self {
         let fits = |length: &&Duration| **length * CELLS_IN_WINDOW <= window;
         let [.., shortest] = LENGTHS;

@@ -330,7 +330,11 @@ fn the_configuration_that_is_printed_gives_itself() {
                    -ExcludedInterfaces lo -r - -TrafficInterval 60 -ByteLimit 5G -NoDestinations -ChartMinBytes 1M \
                    -ContactedIPsAnalyze=false -NumberContactedIPs 7 -AnalyzePorts=false -NumContactedPorts 8 -PortInterval 9 \
                    --bandwidth.direction both --scan.rule contacts --detect.top_sources 5 --alert.pending 5s --alert.hold 2m \
-                   --alert.severity host_scan=critical,port_scan=info,bandwidth=critical,anomaly=warning \
+                   --scan.timeout 2s --scan.use_timeout 11s --scan.used_bytes 7 --scan.echo_requests 4 --scan.echo_window 5s \
+                   --scan.touching_datagrams 0 --scan.memory 2h --scan.question_timeout 9s --scan.link_answers 0 --scan.routers 10.0.0.1 \
+                   --scan.group_factor 0 --scan.touched_factor 3 --scan.any_port_factor 5 --scan.site_factor 6 \
+                   --scan.everywhere_factor 17 --scan.answered_factor 2 --scan.answered_everywhere_factor 8 --scan.port_share 5 \
+                   --alert.severity host_scan=critical,port_scan=info,group_scan=critical,bandwidth=critical,anomaly=warning \
                    --explain -anom_methods ks,cdf -anom_active_size 2 -anom_n_seasons 3 -anom_gv_cap 25 -anom_lower_bound 1 \
                    -anom_upper_bound 1000 -anom_sensitivity 0.8 --anom.threshold 0.7 --anom.min_bytes 2K \
                    -transfer_interval 10s -filter_ip_CIDR 10.0.0.0/8 -filter_bool=false -filter_src -filter_dst config";

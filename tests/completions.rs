@@ -18,7 +18,7 @@ use tempfile::TempDir;
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Keys before the tab, and the last word of the line behind it.
-const COMPLETED: [(&str, &str); 21] = [
+const COMPLETED: [(&str, &str); 24] = [
     ("trafficmonitor -ifac", "-iface"),
     ("trafficmonitor --ifac", "--iface"),
     ("trafficmonitor --interf", "--interface"),
@@ -37,6 +37,9 @@ const COMPLETED: [(&str, &str); 21] = [
     ("trafficmonitor replay off", "office.pcap"),
     ("trafficmonitor replay -outp", "-output"),
     ("trafficmonitor replay office.pcap -output j", "jsonl"),
+    ("trafficmonitor te", "test"),
+    ("trafficmonitor test set", "settings.yml"),
+    ("trafficmonitor test settings.yml -jun", "-junit"),
     ("trafficmonitor interfaces -Excl", "-ExcludedInterfaces"),
     ("trafficmonitor -promHTTP localhost:88 -ifac", "-iface"),
     ("trafficmonitor tcp port 80 -ifac", "-iface"),

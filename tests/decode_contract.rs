@@ -5,11 +5,11 @@
 
 mod common;
 
-use common::agreement::{decode, refusal, refused_as};
+use common::agreement::{decode, refusal, refused_as, resolution, resolved_as};
 use common::ip::{
     ALICE, ALICE_6, AUTHENTICATION, BOB, BOB_6, DESTINATION_OPTIONS, HOP_BY_HOP, ICMP, ICMPV6, Ipv4, Ipv6,
-    NO_NEXT_HEADER, ROUTING, authentication_header, fragment_header, icmp, icmp_error, icmpv6, options_header, other,
-    port_unreachable, port_unreachable_6, tcp, udp,
+    NO_NEXT_HEADER, ROUTING, arp, authentication_header, fragment_header, icmp, icmp_error, icmpv6, neighbor,
+    options_header, other, port_unreachable, port_unreachable_6, tcp, tcp_with_options, udp,
 };
 use common::link::{Link, Sample};
 use common::{corpus, hand};
@@ -594,4 +594,196 @@ fn the_lengths_of_a_quote_may_lie() {
         let packet = Ipv6::carrying(udp(7, 9, b"")).payload_length(length).build();
         assert_eq!(refused(&ipv6(&port_unreachable_6(&packet, 48))), Some((17, 7, 9)), "{length}");
     }
+}
+
+// ---- Data of TCP -----------------------------------------------------------------------------------------------------
+
+fn has_payload(sample: &Sample) -> bool {
+    packet(sample).has_payload
+}
+
+#[test]
+fn data_begin_behind_the_tcp_header_and_its_options() {
+    for words in 0..=10 {
+        for (payload, expected) in [(&b""[..], false), (b"x", true)] {
+            let segment = tcp_with_options(words, 0x18, payload);
+            assert_eq!(has_payload(&ipv4(&Ipv4::carrying(segment.clone()))), expected, "{words} words of options");
+            assert_eq!(has_payload(&ipv4(&Ipv4::carrying(segment.clone()).options(3))), expected, "and options of IP");
+            assert_eq!(has_payload(&ipv6(&Ipv6::carrying(segment))), expected, "IPv6, {words} words of options");
+        }
+    }
+    assert!(!has_payload(&ipv4(&Ipv4::carrying(udp(1_000, 53, b"data")))), "UDP");
+    assert!(!has_payload(&ipv4(&Ipv4::carrying(other(132, &[7; 60])))), "SCTP");
+}
+
+#[test]
+fn padding_of_ethernet_is_no_data() {
+    let acknowledgement = Ipv4::carrying(tcp(40_000, 443, 0x10, b"")).build();
+    assert!(!has_payload(&Link::ethernet().carrying(&acknowledgement).padded(6)));
+    assert!(!has_payload(&Link::ethernet().vlan(0x8100).carrying(&acknowledgement).padded(60)));
+    let data = Ipv4::carrying(tcp(40_000, 443, 0x18, b"x")).build();
+    assert!(has_payload(&Link::ethernet().carrying(&data).padded(5)));
+    let acknowledgement = Ipv6::carrying(tcp(40_000, 443, 0x10, b"")).build();
+    assert!(!has_payload(&Link::ethernet().carrying(&acknowledgement).padded(4)));
+}
+
+#[test]
+fn data_that_were_cut_off_are_data() {
+    // Snapshot lengths of 64 and 96 bytes show headers alone.
+    let data = ipv4(&Ipv4::carrying(tcp(40_000, 443, 0x18, &[7; 1_400])));
+    assert!([54, 64, 96].into_iter().all(|captured| has_payload(&data.cut(captured))));
+    let with_options = ipv4(&Ipv4::carrying(tcp_with_options(10, 0x18, b"x")));
+    let without_data = ipv4(&Ipv4::carrying(tcp_with_options(10, 0x10, b"")));
+    for captured in 14 + 20 + 14..=14 + 20 + 60 {
+        assert!(has_payload(&with_options.cut(captured)), "{captured} bytes");
+        assert!(!has_payload(&without_data.cut(captured)), "{captured} bytes");
+    }
+    for captured in 14 + 20..14 + 20 + 14 {
+        assert!(!has_payload(&data.cut(captured)), "{captured} bytes: without the flags nothing is known");
+    }
+    let data = ipv6(&Ipv6::carrying(tcp(40_000, 443, 0x18, &[7; 1_400])));
+    assert!(has_payload(&data.cut(14 + 40 + 14)) && !has_payload(&data.cut(14 + 40 + 13)));
+    // A frame of segmentation offload says no length of its own.
+    assert!(has_payload(&ipv4(&Ipv4::carrying(tcp(40_000, 443, 0x18, b"data")).total_length(0))));
+    assert!(!has_payload(&ipv4(&Ipv4::carrying(tcp(40_000, 443, 0x10, b"")).total_length(0))));
+}
+
+#[test]
+fn extension_headers_are_no_data() {
+    for (payload, expected) in [(&b""[..], false), (b"x", true)] {
+        let segment = || Ipv6::carrying(tcp(40_000, 443, 0x18, payload));
+        let packets = [
+            segment().through(options_header(HOP_BY_HOP, 0)),
+            segment().through(options_header(DESTINATION_OPTIONS, 3)).through(options_header(ROUTING, 2)),
+            segment().through(authentication_header(4)),
+            segment().through(fragment_header(0, true)),
+        ];
+        for packet in packets {
+            let sample = ipv6(&packet);
+            assert_eq!(has_payload(&sample), expected, "{packet:?}");
+            assert_eq!(has_payload(&sample.clone().padded(9)), expected, "padded: {packet:?}");
+            assert!(!has_payload(&sample.cut(14 + 40 + 3)), "cut in an extension header: {packet:?}");
+        }
+    }
+}
+
+#[test]
+fn first_fragments_have_data_and_later_ones_have_no_header() {
+    assert!(has_payload(&ipv4(&Ipv4::carrying(tcp(40_000, 443, 0x18, &[7; 40])).fragment(0, true))));
+    assert!(!has_payload(&ipv4(&Ipv4::carrying(tcp(40_000, 443, 0x18, &[7; 40])).fragment(8, false))));
+    assert!(!has_payload(&ipv6(&Ipv6::carrying(tcp(40_000, 443, 0x18, &[7; 40])).through(fragment_header(8, false)))));
+    // A tiny first fragment has no flags.
+    assert!(!has_payload(&ipv4(&Ipv4::carrying(other(6, &[0x9c, 0x40, 0, 22, 0, 0, 0, 1])).fragment(0, true))));
+}
+
+// ---- Address resolution ----------------------------------------------------------------------------------------------
+
+fn resolved(sample: &Sample) -> Option<hand::Resolved> {
+    resolution(sample.link_type, &sample.bytes, sample.wire_bytes).as_ref().map(resolved_as)
+}
+
+const REQUEST: u8 = 1;
+const REPLY: u8 = 2;
+const SOLICITATION: u8 = 135;
+const ADVERTISEMENT: u8 = 136;
+
+/// The link headers that ARP is read behind.
+fn links_of_arp() -> Vec<(&'static str, Link)> {
+    vec![
+        ("Ethernet", Link::ethernet()),
+        ("VLAN", Link::ethernet().vlan(0x8100)),
+        ("QinQ", Link::ethernet().vlan(0x88a8).vlan(0x8100)),
+        ("cooked", Link::cooked(0)),
+        ("cooked v2", Link::cooked_v2(4)),
+        ("VLAN in cooked v2", Link::cooked_v2(0).vlan(0x8100)),
+    ]
+}
+
+fn of_arp(operation: u8, sender: std::net::Ipv4Addr, target: std::net::Ipv4Addr) -> Option<hand::Resolved> {
+    resolved(&Link::ethernet().carrying_ether_type(0x0806, &arp(operation, sender, target)))
+}
+
+fn question<A: Into<std::net::IpAddr>>(asker: A, target: A, is_answer: bool) -> Option<hand::Resolved> {
+    Some(hand::Resolved { asker: asker.into(), target: target.into(), is_answer })
+}
+
+#[test]
+fn arp_request_asks_and_its_reply_answers() {
+    for (name, link) in links_of_arp() {
+        let frame =
+            |operation, sender, target| link.clone().carrying_ether_type(0x0806, &arp(operation, sender, target));
+        assert_eq!(resolved(&frame(REQUEST, ALICE, BOB)), question(ALICE, BOB, false), "{name}");
+        assert_eq!(resolved(&frame(REPLY, BOB, ALICE)), question(ALICE, BOB, true), "{name}");
+        // Ethernet pads the 28 bytes; a shorter snapshot length cuts them.
+        assert_eq!(resolved(&frame(REQUEST, ALICE, BOB).padded(18)), question(ALICE, BOB, false), "{name}");
+        let whole = frame(REQUEST, ALICE, BOB);
+        for captured in 0..whole.bytes.len() {
+            assert_eq!(resolved(&whole.cut(captured)), None, "{name}: {captured} bytes");
+        }
+    }
+}
+
+#[test]
+fn announcements_and_probes_of_arp_ask_for_nothing() {
+    let nobody = std::net::Ipv4Addr::UNSPECIFIED;
+    assert_eq!(of_arp(REQUEST, ALICE, ALICE), None, "a gratuitous request");
+    assert_eq!(of_arp(REPLY, ALICE, ALICE), None, "a gratuitous reply");
+    assert_eq!(of_arp(REQUEST, nobody, BOB), None, "a probe for an address in use");
+    assert_eq!(of_arp(REPLY, BOB, nobody), None, "the answer to a probe");
+    assert_eq!(of_arp(REQUEST, ALICE, std::net::Ipv4Addr::new(224, 0, 0, 1)), None, "a group");
+    for operation in [0, 3, 4, 8, 9, 255] {
+        assert_eq!(of_arp(operation, ALICE, BOB), None, "operation {operation}");
+    }
+}
+
+#[test]
+fn other_hardware_and_protocols_are_not_read() {
+    let message = arp(REQUEST, ALICE, BOB);
+    for (at, value) in [(0, 1), (1, 6), (2, 0x86), (3, 0xdd), (4, 8), (5, 16), (6, 1)] {
+        let mut changed = message.clone();
+        changed[at] = value;
+        assert_eq!(resolved(&Link::ethernet().carrying_ether_type(0x0806, &changed)), None, "byte {at}");
+    }
+    assert_eq!(resolved(&Link::ethernet().carrying_ether_type(0x8035, &message)), None, "RARP");
+    assert_eq!(resolved(&Link::ethernet().carrying_ether_type(0x0842, &message)), None, "wake on LAN");
+    assert_eq!(resolved(&Link::cisco_hdlc().carrying_ether_type(0x0806, &message)), None, "no addresses to ask for");
+}
+
+#[test]
+fn neighbor_solicitation_asks_and_its_advertisement_answers() {
+    let solicitation = Ipv6::carrying(neighbor(SOLICITATION, BOB_6)).build();
+    let advertisement = Ipv6::carrying(neighbor(ADVERTISEMENT, BOB_6)).between(BOB_6, ALICE_6).build();
+    for (name, link) in corpus::links() {
+        assert_eq!(resolved(&link.clone().carrying(&solicitation)), question(ALICE_6, BOB_6, false), "{name}");
+        assert_eq!(resolved(&link.carrying(&advertisement)), question(ALICE_6, BOB_6, true), "{name}");
+    }
+    let behind_options = Ipv6::carrying(neighbor(SOLICITATION, BOB_6)).through(options_header(HOP_BY_HOP, 0));
+    assert_eq!(resolved(&ipv6(&behind_options)), question(ALICE_6, BOB_6, false));
+    let whole = ipv6(&Ipv6::carrying(neighbor(SOLICITATION, BOB_6)));
+    for captured in 0..=whole.bytes.len() {
+        let expected = if captured >= 14 + 40 + 24 { question(ALICE_6, BOB_6, false) } else { None };
+        assert_eq!(resolved(&whole.cut(captured)), expected, "{captured} bytes");
+    }
+}
+
+#[test]
+fn messages_of_neighbors_that_answer_no_question_are_ignored() {
+    let nobody = std::net::Ipv6Addr::UNSPECIFIED;
+    let all_nodes = std::net::Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+    let read = |kind, target, source, destination| {
+        resolved(&ipv6(&Ipv6::carrying(neighbor(kind, target)).between(source, destination)))
+    };
+    let group = std::net::Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00, 2);
+    assert_eq!(read(SOLICITATION, BOB_6, ALICE_6, group), question(ALICE_6, BOB_6, false), "to the solicited group");
+    assert_eq!(read(SOLICITATION, BOB_6, nobody, group), None, "a probe for a duplicate address");
+    assert_eq!(read(SOLICITATION, ALICE_6, ALICE_6, group), None, "a host that asks for itself");
+    assert_eq!(read(ADVERTISEMENT, BOB_6, BOB_6, all_nodes), None, "an advertisement to all");
+    assert_eq!(read(SOLICITATION, all_nodes, ALICE_6, group), None, "a group");
+    for kind in [133, 134, 137, 128] {
+        assert_eq!(read(kind, BOB_6, ALICE_6, BOB_6), None, "type {kind}");
+    }
+    let later = Ipv6::carrying(neighbor(SOLICITATION, BOB_6)).through(fragment_header(8, false));
+    assert_eq!(resolved(&ipv6(&later)), None, "a later fragment");
+    let over_ipv4 = ipv4(&Ipv4::carrying(neighbor(SOLICITATION, BOB_6)));
+    assert_eq!(resolved(&over_ipv4), None, "ICMPv6 over IPv4");
 }

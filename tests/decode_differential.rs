@@ -7,8 +7,9 @@ mod common;
 
 use common::agreement::disagreement;
 use common::ip::{
-    ALICE, ALICE_6, BOB, BOB_6, DESTINATION_OPTIONS, HOP_BY_HOP, ICMP, ICMPV6, Ipv4, Ipv6, ROUTING, fragment_header,
-    icmp_error, options_header, other, port_unreachable, port_unreachable_6, tcp, udp,
+    ALICE, ALICE_6, BOB, BOB_6, DESTINATION_OPTIONS, HOP_BY_HOP, ICMP, ICMPV6, Ipv4, Ipv6, ROUTING, arp,
+    fragment_header, icmp_error, neighbor, options_header, other, port_unreachable, port_unreachable_6, tcp,
+    tcp_with_options, udp,
 };
 use common::link::{Link, Sample};
 use common::{corpus, generate, hand};
@@ -331,5 +332,64 @@ fn stacks_of_tags_and_labels_of_any_depth_are_read_alike() {
         let tagged = (0..depth).fold(Link::ethernet(), |link, _| link.vlan(0x8100));
         must_agree("tags", &tagged.carrying(packet));
         must_agree("labels", &Link::ethernet().mpls(depth).carrying(packet));
+    }
+}
+
+/// Cut at each byte, with any byte changed to some values, and of other lengths on the wire.
+fn must_agree_however_damaged(name: &str, sample: &Sample) {
+    for captured in 0..=sample.bytes.len() {
+        must_agree(name, &sample.cut(captured));
+    }
+    for at in 0..sample.bytes.len() {
+        for value in [0, 1, 2, 4, 6, 8, 0x45, 0x60, 0x81, 135, 136, 0xff] {
+            let mut changed = sample.clone();
+            changed.bytes[at] = value;
+            must_agree(name, &changed);
+        }
+    }
+    for wire_bytes in 0..sample.wire_bytes + 40 {
+        must_agree(name, &sample.clone().on_wire(wire_bytes));
+    }
+}
+
+#[test]
+fn messages_of_address_resolution_are_read_alike_however_damaged() {
+    let links = [
+        ("Ethernet", Link::ethernet()),
+        ("VLAN", Link::ethernet().vlan(0x8100)),
+        ("cooked", Link::cooked(4)),
+        ("cooked v2", Link::cooked_v2(0).vlan(0x88a8)),
+        ("SNAP", Link::ethernet().snap()),
+    ];
+    let mut read = 0;
+    for (name, link) in links {
+        let solicitation = Ipv6::carrying(neighbor(135, BOB_6)).build();
+        let advertisement = Ipv6::carrying(neighbor(136, BOB_6)).through(options_header(HOP_BY_HOP, 0));
+        let samples = [
+            link.clone().carrying_ether_type(0x0806, &arp(1, ALICE, BOB)),
+            link.clone().carrying_ether_type(0x0806, &arp(2, BOB, ALICE)),
+            link.clone().carrying(&solicitation),
+            link.carrying(&advertisement.between(BOB_6, ALICE_6).build()),
+        ];
+        for sample in samples {
+            must_agree_however_damaged(name, &sample);
+            read += u32::from(hand::resolved(sample.link_type, &sample.bytes, sample.wire_bytes).is_some());
+        }
+    }
+    assert_eq!(read, 18, "all but ARP behind SNAP");
+}
+
+#[test]
+fn data_of_tcp_are_read_alike_however_damaged() {
+    for payload in [&b""[..], b"x", &[7; 90]] {
+        for words in [0, 3, 10] {
+            let segment = tcp_with_options(words, 0x18, payload);
+            let v4 = Ipv4::carrying(segment.clone()).options(1).build();
+            let v6 = Ipv6::carrying(segment).through(options_header(DESTINATION_OPTIONS, 1)).build();
+            for packet in [v4, v6] {
+                must_agree_however_damaged("Ethernet", &Link::ethernet().carrying(&packet));
+                must_agree_however_damaged("padded", &Link::ethernet().carrying(&packet).padded(11));
+            }
+        }
     }
 }

@@ -84,7 +84,7 @@ impl Served {
 
     /// The next report: how far a scrape has come.
     fn reported(&self) -> ScrapeProgress {
-        let report = wait_for("a report", || self.reports.borrow_mut().next_come());
+        let report = wait_for("a report", || self.reports.borrow_mut().try_next());
         assert_eq!((report.snapshot, report.client), (7, self.address.ip()));
         report.progress
     }
@@ -94,7 +94,7 @@ impl Served {
         assert_eq!(common::client::get(self.address, "/-/healthy"), "healthy\n");
         let end = Instant::now() + Duration::from_millis(300);
         while Instant::now() < end {
-            assert_eq!(self.reports.borrow_mut().next_come(), None);
+            assert_eq!(self.reports.borrow_mut().try_next(), None);
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -176,7 +176,7 @@ fn scrapes_whose_end_could_not_be_reported_are_refused() {
         answers[usize::from(&status == b"HTTP/1.1 503")] += 1;
     }
     let mut counts = [0; 3];
-    while let Some(report) = served.reports.borrow_mut().next_come() {
+    while let Some(report) = served.reports.borrow_mut().try_next() {
         counts[report.progress as usize] += 1;
     }
     assert!(answers[0] > 100 && answers[1] > 100, "served and refused: {answers:?}");

@@ -20,8 +20,6 @@ mod clocks;
 mod corpus;
 #[path = "detection/dice.rs"]
 mod dice;
-#[path = "detection/flood.rs"]
-mod flood;
 #[path = "detection/host.rs"]
 mod host;
 #[path = "detection/judge.rs"]
@@ -30,6 +28,8 @@ mod judge;
 mod labels;
 #[path = "detection/local.rs"]
 mod local;
+#[path = "detection/million.rs"]
+mod million;
 #[path = "detection/page.rs"]
 mod page;
 #[path = "detection/scanners.rs"]
@@ -42,7 +42,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use dice::Dice;
-use judge::{Found, Scores};
+use judge::{Found, Score, Scores};
 use labels::{Corpus, Kind};
 
 /// Number of scanners of each class on each side of the limits: more than 200 scanners, and as many other sources.
@@ -100,11 +100,15 @@ fn evidence_finds_scanners_and_no_other_sources() {
     assert!(strangers.is_empty(), "the destination of packets does not scan: {strangers:?}");
     assert!(pooled.precision() >= PRECISION, "precision {:.4}: {differences}", pooled.precision());
     assert!(pooled.recall() >= RECALL, "recall {:.4}: {differences}", pooled.recall());
-    assert_eq!(pooled.momentless, 0, "alerts that name a moment at which nothing failed");
+    assert_eq!(pooled.momentless, 0, "alerts that name a moment at which nothing is proved");
     let longest = pooled.longest_delay().expect("delays");
     assert!(longest <= LONGEST_DELAY, "{longest} s from the deciding packet");
-    let within = pooled.within(DEADLINE);
-    println!("{:.4} of {} alerts within a second of the deciding packet", within, pooled.delays.len());
+    // Of a block in random order an earlier contact may decide, because a later one joined it to its group.
+    let mut in_order = Score::default();
+    let classes = scores.classes.iter().filter(|((is_apart, _, class), _)| !is_apart && *class != "block");
+    classes.for_each(|(_, score)| in_order.join(score));
+    let within = in_order.within(DEADLINE);
+    println!("{:.4} of {} alerts within a second of the deciding packet", within, in_order.delays.len());
     assert!(within >= AT_DEADLINE, "{within} within a second of the deciding packet");
 }
 

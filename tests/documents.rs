@@ -12,7 +12,7 @@ use trafficmonitor::config::declarations::settings;
 use trafficmonitor::export::family;
 
 /// Options of other programs that stand by themselves: those of nmap where its scans are listed, and one of libFuzzer.
-const OF_OTHERS: [&str; 7] = ["-sS", "-sT", "-sU", "-sF", "-sn", "-T2", "-max_len=600"];
+const OF_OTHERS: [&str; 9] = ["-sS", "-sT", "-sU", "-sF", "-sn", "-T2", "-sA", "-sM", "-max_len=600"];
 /// Variables of the tests.
 const OF_TESTS: [&str; 1] = ["TRAFFICMONITOR_CAPTURES"];
 /// The ends of file names, which look like keys.

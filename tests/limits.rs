@@ -56,14 +56,14 @@ const LIMITS: &[Limit] = &[
         Counted(&["trafficmonitor_scrapes_untracked_total"]),
         &[
             "account/delivery/mod.rs MAXIMUM_SCRAPERS",
-            "account/delivery/mod.rs MAXIMUM_FLIGHTS",
+            "account/delivery/mod.rs MAXIMUM_UNDER_WAY",
             "account/delivery/mod.rs KEPT_INTERVALS",
         ],
     ),
     Limit(
         "reports of scrapes",
         Counted(&["trafficmonitor_queue_dropped_total{queue=\"scrapes\"}"]),
-        &["http/scrape.rs WAITING_REPORTS"],
+        &["http/scrape.rs MAXIMUM_REPORTS"],
     ),
     Limit(
         "first scrapes broken off",
@@ -89,7 +89,7 @@ const LIMITS: &[Limit] = &[
     Limit(
         "alert lines that wait",
         Counted(&["trafficmonitor_queue_dropped_total{queue=\"alerts\"}"]),
-        &["app/output/mod.rs WAITING_LINES", "app/output/mod.rs WAITING_BYTES"],
+        &["app/output/mod.rs MAXIMUM_LINES", "app/output/mod.rs MAXIMUM_BYTES"],
     ),
     Limit("log lines that wait", Counted(&["trafficmonitor_queue_dropped_total{queue=\"log\"}"]), &[]),
     Limit(
@@ -125,6 +125,17 @@ const LIMITS: &[Limit] = &[
         ],
     ),
     Limit(
+        "targets that are known because they answered",
+        Counted(&["trafficmonitor_detection_table_evicted_total{table=\"scan_known\"}"]),
+        &["detect/scan/known.rs MOST_WAITING"],
+    ),
+    Limit(
+        "networks of sources outside",
+        Counted(&["trafficmonitor_detection_table_evicted_total{table=\"scan_prefixes\"}"]),
+        &["detect/scan/groups.rs MOST_SOURCES", "detect/scan/prefixes.rs MOST"],
+    ),
+    Limit("hosts that were contacted", Kept("a filter has no entries"), &[]),
+    Limit(
         "TCP conversations in the sample",
         Kept("a sample is meant to be small"),
         &["detect/scan/sample.rs MOST_OF_A_HOST"],
@@ -158,6 +169,11 @@ const LIMITS: &[Limit] = &[
         "refusals of an interval",
         Counted(&["trafficmonitor_refusals_lost_total"]),
         &["account/refusals.rs MAXIMUM_REFUSALS"],
+    ),
+    Limit(
+        "messages of address resolution of an interval",
+        Counted(&["trafficmonitor_refusals_lost_total"]),
+        &["account/interval/mod.rs MAXIMUM_RESOLUTIONS"],
     ),
     Limit("intervals", Counted(&["trafficmonitor_handover_delays_total"]), &[]),
     Limit(
@@ -219,7 +235,7 @@ const LIMITS: &[Limit] = &[
     Limit(
         "expositions and lists of sources under way",
         Counted(&["trafficmonitor_http_scrapes_refused_total"]),
-        &["http/pages.rs MAXIMUM_RENDERINGS", "http/body.rs WAITING_CHUNKS"],
+        &["http/pages.rs MAXIMUM_RENDERINGS", "http/body.rs MAXIMUM_CHUNKS"],
     ),
 ];
 
@@ -229,6 +245,7 @@ const OTHERS: &[&str] = &[
     "account/observer.rs MOST",
     "app/replay/mod.rs MOST_ALERTS",
     "app/start.rs MOST_LISTED",
+    "app/test/fired.rs MOST_ALERTS",
     "capture/filter/mod.rs MAXIMUM_INSTRUCTIONS",
     "capture/filter/mod.rs MAXIMUM_TEXT",
     "capture/live/mod.rs MAXIMUM_CAPTURED",
@@ -237,6 +254,7 @@ const OTHERS: &[&str] = &[
     "capture/once/terms.rs MAX_TAGS",
     "capture/savefile/records.rs LARGEST",
     "capture/selection/mod.rs MOST_LISTED",
+    "cli/cases/mod.rs MOST_BYTES",
     "config/kinds/numbers.rs HIGHEST_CONTACT_LIMIT",
     "config/kinds/numbers.rs LARGEST_RING_BYTES",
     "config/kinds/numbers.rs MOST_ENTRIES",
@@ -244,11 +262,13 @@ const OTHERS: &[&str] = &[
     "decode/ethernet.rs MAXIMUM_LENGTH",
     "detect/anomaly/config.rs LARGEST_CAPACITY",
     "detect/anomaly/config.rs MOST_PAIRS",
-    "detect/anomaly/config.rs MOST_SHUFFLES",
+    "detect/anomaly/config.rs MOST_PERMUTATIONS",
     "detect/bandwidth/mod.rs NEWCOMER_PART_OF_LIMIT",
     "detect/bandwidth/config.rs MAXIMUM_INTERVALS",
     "detect/bandwidth/config.rs MAXIMUM_NETWORKS",
     "detect/mod.rs MAXIMUM_TARGETS",
+    "detect/scan/contacts/mark.rs MOST",
+    "detect/scan/excluded.rs MAXIMUM_EXCLUDED",
     "detect/scan/outcomes.rs MOST_BYTES",
     "detect/scan/outcomes.rs MOST_DATAGRAMS",
     "detect/scan/state.rs TIMES_LIMIT",
@@ -274,7 +294,7 @@ const CHANNELS: [&str; 8] = [
     "pipeline/supervisor.rs",
 ];
 /// The same offline: batches come back before more are sent.
-const OFFLINE_CHANNELS: [&str; 2] = ["pipeline/replay/dealer.rs", "pipeline/replay/worker.rs"];
+const OFFLINE_CHANNELS: [&str; 2] = ["pipeline/replay/dispatcher.rs", "pipeline/replay/worker.rs"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -2,7 +2,8 @@
 //! must be the same to the byte. Needs root; `scripts/test.sh live` fails with a message without it.
 //!
 //! Neighbours are known beforehand and IPv6 is off but for its own tests, so that no frame passes but those that a
-//! test sends.
+//! test sends. `LIVE_FOLDER` names a folder that keeps captures of the scans, the benign programs and the masquerading
+//! router.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -10,6 +11,8 @@ mod common;
 
 #[path = "live/alerts.rs"]
 mod alerts;
+#[path = "live/benign.rs"]
+mod benign;
 #[path = "live/changes.rs"]
 mod changes;
 #[path = "live/coverage.rs"]
@@ -28,6 +31,10 @@ mod host;
 mod increase;
 #[path = "live/interfaces.rs"]
 mod interfaces;
+#[path = "live/lan.rs"]
+mod lan;
+#[path = "live/masquerade.rs"]
+mod masquerade;
 #[path = "live/output.rs"]
 mod output;
 #[path = "live/pages.rs"]

@@ -47,7 +47,7 @@ const WITHOUT_PER: &[&str] = &[
 ];
 
 /// The documents for people who run the program.
-const FOR_USERS: [&str; 11] = [
+const FOR_USERS: [&str; 12] = [
     "README.md",
     "docs/configuration.md",
     "docs/counting.md",
@@ -58,6 +58,7 @@ const FOR_USERS: [&str; 11] = [
     "docs/operating.md",
     "docs/replay.md",
     "docs/runbooks.md",
+    "docs/testing-rules.md",
     "docs/troubleshooting.md",
 ];
 

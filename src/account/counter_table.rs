@@ -2,8 +2,8 @@
 //!
 //! Takes keys, counters and times; gives positions, entries, and freed positions. Must not know what a key means.
 //!
-//! Counters stand apart from what rarely changes, so that adding to them touches little memory. A position stays valid
-//! until [`CounterTable::sweep`] returns it.
+//! Counters are stored apart from keys and other things that rarely change, so that adding touches little memory. A
+//! position stays valid until [`CounterTable::sweep`] returns it.
 
 use std::hash::{BuildHasher, Hash};
 use std::time::Duration;
@@ -17,19 +17,20 @@ use crate::tables::lookup::Lookup;
 use crate::tables::prefetch;
 use crate::tables::slab::{Keyed, Slab};
 
-/// An entry without traffic for this time may leave to make room. Longer than an ordinary pause in a download.
+/// When the table is nearly full, an entry may leave after this time without traffic. It is longer than an ordinary
+/// pause in a download.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// At this share of the limit a sweep makes room, down to [`ROOMY_PERCENT`]: rarely, and then for many.
+/// At this part of the limit a sweep evicts entries, down to [`SWEPT_PERCENT`]. So sweeps are rare.
 const NEARLY_FULL_PERCENT: usize = 90;
-const ROOMY_PERCENT: usize = 80;
+const SWEPT_PERCENT: usize = 80;
 
 /// The part of an entry that rarely changes.
 #[derive(Debug, Clone, Copy)]
 struct Head<K> {
     key: K,
     first_seen: Timestamp,
-    /// The latest time that is not in [`EntryCount::last_seen`], because the times went back after it.
+    /// The latest time of a packet, if an earlier time followed it; otherwise [`EntryCount::last_seen`] is the latest.
     latest: Timestamp,
 }
 
@@ -39,13 +40,13 @@ impl<K: Hash> Keyed for Head<K> {
     }
 }
 
-/// The counters of an entry: never in two cache lines.
+/// The part of an entry that changes with every packet. It never lies in two cache lines.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(32))]
 struct EntryCount {
     counters: Counters,
     last_seen: Timestamp,
-    /// The number of refreshes before the entry was made.
+    /// The value of [`CounterTable::refreshes`] when the entry was made.
     made_after: u32,
     is_used: bool,
     is_shown: bool,
@@ -53,7 +54,7 @@ struct EntryCount {
 
 /// An entry as readers see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CounterEntry<K> {
+pub(crate) struct CounterEntry<K> {
     /// Position in the table.
     pub position: u32,
     /// The key.
@@ -80,27 +81,27 @@ impl<K> CounterEntry<K> {
 
 /// Keyed counters, at most a given number.
 #[derive(Debug)]
-pub struct CounterTable<K> {
-    /// The most by which a later row may move the first time of an entry back; none for any amount.
+pub(crate) struct CounterTable<K> {
+    /// A later row may move the first time of an entry back by at most this; none for any amount.
     overlap: Option<Duration>,
     heads: Slab<Head<K>, true>,
-    /// At the positions of the heads.
+    /// At the same positions as the heads.
     counts: Vec<EntryCount>,
-    /// No entry was last seen before this time; before all time if that is unknown.
-    rests_since: Timestamp,
+    /// No entry was last seen before this time. Before all time if that is unknown.
+    oldest_last_seen: Timestamp,
     evicted: [u64; Eviction::ALL.len()],
-    /// The number of refreshes so far. It may wrap around: an entry would have to wait for 2^32 of them to seem new.
+    /// The number of refreshes so far, modulo 2^32. An old entry would seem new only after exactly 2^32 refreshes.
     refreshes: u32,
 }
 
 impl<K: Copy + Eq + Hash> CounterTable<K> {
     /// An empty table for at most `limit` entries.
-    pub fn new(limit: usize, state: State) -> Self {
+    pub(crate) fn new(limit: usize, state: State) -> Self {
         Self {
             overlap: None,
             heads: Slab::new(limit, state),
             counts: Vec::new(),
-            rests_since: Timestamp::BEFORE_ALL,
+            oldest_last_seen: Timestamp::BEFORE_ALL,
             evicted: [0; Eviction::ALL.len()],
             refreshes: 0,
         }
@@ -113,41 +114,37 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
 
     /// Limits how far back the first time of an entry may move. A time that is more than `overlap` earlier came from a
     /// clock that was set back meanwhile.
-    pub fn limit_overlap(&mut self, overlap: Duration) {
+    pub(crate) fn limit_overlap(&mut self, overlap: Duration) {
         self.overlap = Some(overlap);
     }
 
     /// The most entries.
-    pub fn limit(&self) -> usize {
+    pub(crate) fn limit(&self) -> usize {
         self.heads.limit()
     }
 
     /// The number of entries.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.heads.len()
     }
 
-    /// True if there is no entry.
-    pub fn is_empty(&self) -> bool {
-        self.heads.is_empty()
-    }
-
     /// The number of entries that left, in the order of [`Eviction::ALL`].
-    pub fn evicted(&self) -> [u64; Eviction::ALL.len()] {
+    pub(crate) fn evicted(&self) -> [u64; Eviction::ALL.len()] {
         self.evicted
     }
 
     /// Memory in bytes.
-    pub fn memory_bytes(&self) -> usize {
+    pub(crate) fn memory_bytes(&self) -> usize {
         self.heads.memory_bytes() + self.counts.capacity() * size_of::<EntryCount>()
     }
 
-    /// The position of a key, which gets an entry if there is room for one; none if not.
+    /// The position of a key. A new key gets an entry if the table has space; none if it has not.
     #[inline(always)]
-    pub fn find_or_insert(&mut self, lookup: impl Lookup<K>, first_seen: Timestamp) -> Option<u32> {
+    pub(crate) fn find_or_insert(&mut self, lookup: impl Lookup<K>, first_seen: Timestamp) -> Option<u32> {
         let hash = lookup.hash_under(self.heads.state());
         if let Some(at) = self.heads.find(hash, |head| lookup.is(&head.key)) {
-            // Rows come in the order of their conversations' first packets, in whichever direction those went.
+            // Rows come in the order of their conversations' first packets. These may go in the other direction than
+            // this flow, so a later row may have an earlier time.
             let first = &mut self.heads[at].first_seen;
             if self.overlap.is_none_or(|overlap| first.since(first_seen) <= overlap) {
                 *first = first_seen.min(*first);
@@ -158,10 +155,11 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
             .then(|| self.insert(hash, Head { key: lookup.key(), first_seen, latest: first_seen }))
     }
 
-    /// Not inlined: at the limit a flood does the look-up alone.
+    /// Not inlined, because a flood at the limit only does the look-up.
     #[inline(never)]
     fn insert(&mut self, hash: u64, head: Head<K>) -> u32 {
-        self.rests_since = if self.heads.is_empty() { head.first_seen } else { self.rests_since.min(head.first_seen) };
+        self.oldest_last_seen =
+            if self.heads.is_empty() { head.first_seen } else { self.oldest_last_seen.min(head.first_seen) };
         let Head { first_seen: last_seen, .. } = head;
         let (counters, made_after) = (Counters::default(), self.refreshes);
         let count = EntryCount { counters, last_seen, made_after, is_used: true, is_shown: false };
@@ -175,34 +173,35 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
 
     /// Adds to the counters at `position`. Its last packet was at `time`.
     #[inline]
-    pub fn add(&mut self, position: u32, counters: Counters, time: Timestamp) {
+    pub(crate) fn add(&mut self, position: u32, counters: Counters, time: Timestamp) {
         let count = &mut self.counts[position as usize];
         count.counters.add(counters);
         let before = count.last_seen;
-        // Not the latest of all: a clock that jumped ahead and back must not keep it for ever.
+        // Not the latest of all times: a clock that jumped ahead and back must not keep the entry for ever.
         count.last_seen = time;
-        self.rests_since = self.rests_since.min(time);
+        self.oldest_last_seen = self.oldest_last_seen.min(time);
         if time < before {
-            self.go_back(position, before);
+            self.note_earlier_time(position, before);
         }
     }
 
-    /// Notes that the times of an entry went back: conversations that share it end in another order than they began,
-    /// the clock was set, or an earlier file is read. `before` may be the latest time.
+    /// Notes that the times of an entry went back, from `before`, which may be its latest time. Conversations of one
+    /// flow end in another order than they began, the clock was set, or an earlier file is read.
     #[cold]
-    fn go_back(&mut self, position: u32, before: Timestamp) {
+    fn note_earlier_time(&mut self, position: u32, before: Timestamp) {
         let latest = &mut self.heads[position].latest;
         *latest = before.max(*latest);
     }
 
-    /// Reads ahead the memory that [`CounterTable::add`] will write, so that cache misses overlap. Takes any position.
+    /// Reads ahead the memory that [`CounterTable::add`] will write, so that cache misses overlap. Any position is
+    /// allowed.
     #[inline(always)]
-    pub fn touch(&self, position: u32) {
+    pub(crate) fn touch(&self, position: u32) {
         prefetch(self.counts.get(position as usize).map(|count| count.is_used));
     }
 
     /// The entry at `position`.
-    pub fn entry(&self, position: u32) -> CounterEntry<K> {
+    pub(crate) fn entry(&self, position: u32) -> CounterEntry<K> {
         let (head, count) = (&self.heads[position], &self.counts[position as usize]);
         CounterEntry {
             position,
@@ -216,13 +215,13 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
     }
 
     /// All entries, in no particular order.
-    pub fn entries(&self) -> impl Iterator<Item = CounterEntry<K>> + '_ {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = CounterEntry<K>> + '_ {
         let used = self.counts.iter().enumerate().filter(|(_, count)| count.is_used);
         used.map(|(position, _)| self.entry(position as u32))
     }
 
     /// The bytes and the position of each entry, in no particular order.
-    pub fn weights(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
+    pub(crate) fn weights(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
         (0..).zip(&self.counts).filter(|(_, count)| count.is_used).map(|(at, count)| (count.counters.bytes, at))
     }
 
@@ -230,61 +229,62 @@ impl<K: Copy + Eq + Hash> CounterTable<K> {
         self.counts[position as usize].is_shown = is_shown;
     }
 
-    /// True if a sweep would make room.
-    pub fn is_nearly_full(&self) -> bool {
+    /// True if the table is so full that a sweep evicts entries.
+    pub(crate) fn is_nearly_full(&self) -> bool {
         self.len() >= percent(self.limit(), NEARLY_FULL_PERCENT)
     }
 
-    /// The number of entries that a sweep at `now` could remove.
-    pub(crate) fn resting(&self, now: Timestamp, idle_timeout: Option<Duration>) -> usize {
-        let Some(rest) = self.rest(idle_timeout) else { return 0 };
-        self.counts.iter().filter(|count| count.is_used && now.since(count.last_seen) >= rest).count()
+    /// The number of entries without traffic for so long that a sweep at `now` could remove them.
+    pub(crate) fn idle_count(&self, now: Timestamp, idle_timeout: Option<Duration>) -> usize {
+        let Some(least) = self.shortest_idle_time(idle_timeout) else { return 0 };
+        self.counts.iter().filter(|count| count.is_used && now.since(count.last_seen) >= least).count()
     }
 
     /// The time without traffic after which an entry may leave; none if no entry may.
-    fn rest(&self, idle_timeout: Option<Duration>) -> Option<Duration> {
+    fn shortest_idle_time(&self, idle_timeout: Option<Duration>) -> Option<Duration> {
         idle_timeout.into_iter().chain(self.is_nearly_full().then_some(IDLE)).min()
     }
 
-    /// Removes entries at `now`: those without traffic for `idle_timeout`, and the lightest of those at rest when the
-    /// table is nearly full. Asks `may_leave` for entries with a row. Gives the positions of the removed entries.
-    pub fn sweep(
+    /// Removes entries at `now`, and gives their positions: all entries without traffic for `idle_timeout`; if the
+    /// table is nearly full, also the lightest entries without traffic for [`IDLE`]. An entry with a row is removed
+    /// only if `may_leave` allows it.
+    pub(crate) fn sweep(
         &mut self,
         now: Timestamp,
         idle_timeout: Option<Duration>,
         mut may_leave: impl FnMut(u32) -> bool,
     ) -> Vec<u32> {
-        let Some(rest) = self.rest(idle_timeout) else { return Vec::new() };
-        if self.rests_since <= now && now.since(self.rests_since) < rest {
+        let Some(least) = self.shortest_idle_time(idle_timeout) else { return Vec::new() };
+        if self.oldest_last_seen <= now && now.since(self.oldest_last_seen) < least {
             return Vec::new();
         }
         let used = self.counts.iter().filter(|count| count.is_used);
-        self.rests_since = used.map(|count| count.last_seen).min().unwrap_or(now);
-        let needed = if self.is_nearly_full() { self.len() - percent(self.limit(), ROOMY_PERCENT) } else { 0 };
-        let mut left = Vec::new();
-        let mut resting = Vec::new();
+        self.oldest_last_seen = used.map(|count| count.last_seen).min().unwrap_or(now);
+        let needed = if self.is_nearly_full() { self.len() - percent(self.limit(), SWEPT_PERCENT) } else { 0 };
+        let mut removed = Vec::new();
+        let mut evictable = Vec::new();
         for position in 0..self.counts.len() as u32 {
             let count = self.counts[position as usize];
-            let rested = now.since(count.last_seen);
-            if !count.is_used || rested < rest || count.is_shown && !may_leave(position) {
+            let idle_time = now.since(count.last_seen);
+            if !count.is_used || idle_time < least || count.is_shown && !may_leave(position) {
                 continue;
             }
-            let is_idle = idle_timeout.is_some_and(|timeout| rested >= timeout);
+            let is_idle = idle_timeout.is_some_and(|timeout| idle_time >= timeout);
             if is_idle {
-                left.push(position);
+                removed.push(position);
             } else {
-                resting.push((count.counters.bytes, position));
+                evictable.push((count.counters.bytes, position));
             }
         }
-        self.evicted[Eviction::Idle as usize] += left.len() as u64;
-        let more = needed.saturating_sub(left.len()).min(resting.len());
+        self.evicted[Eviction::Idle as usize] += removed.len() as u64;
+        let more = needed.saturating_sub(removed.len()).min(evictable.len());
         if more > 0 {
-            resting.select_nth_unstable(more - 1);
-            left.extend(resting[..more].iter().map(|&(_, position)| position));
+            evictable.select_nth_unstable(more - 1);
+            removed.extend(evictable[..more].iter().map(|&(_, position)| position));
             self.evicted[Eviction::Full as usize] += more as u64;
         }
-        left.iter().for_each(|&position| self.remove(position));
-        left
+        removed.iter().for_each(|&position| self.remove(position));
+        removed
     }
 
     fn remove(&mut self, position: u32) {

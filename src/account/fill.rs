@@ -2,10 +2,10 @@
 //!
 //! Takes numbers of rows, refusals and frames; gives yes or no. Must not know what is in the rows.
 
-/// Rows or refusals at which an interval should be handed over: they still fit into a second-level cache.
+/// Number of rows or refusals at which an interval should be handed over. So many still fit into a second-level cache.
 pub(crate) const ROWS_TO_HAND_OVER: usize = 16_384;
 
-/// Rows at which an interval may be handed over early, when nearly every frame makes a row.
+/// Number of rows at which an interval may be handed over early, because nearly every frame makes a row.
 const ROWS_OF_A_FLOOD: usize = 1_024;
 
 /// Frames at which an interval should be handed over, so that no counter of a row overflows.
@@ -25,7 +25,7 @@ pub struct Fill {
 }
 
 impl Fill {
-    /// Adds the fill of another share of the interval.
+    /// Adds the fill of another partial interval.
     pub fn add(&mut self, other: Self) {
         self.rows_v4 += other.rows_v4;
         self.rows_v6 += other.rows_v6;
@@ -39,8 +39,8 @@ impl Fill {
         self.rows_v4.max(self.rows_v6).max(self.refusals) >= ROWS_TO_HAND_OVER || self.frames >= FRAMES_TO_HAND_OVER
     }
 
-    /// True if the interval has many rows and fewer than three frames for two rows. Waiting then gathers little, and a
-    /// small interval leaves the cache to the ledger.
+    /// True if the interval has many rows and fewer than three frames for two rows. Then further frames hardly fall
+    /// into existing rows, and a small interval leaves the cache to the ledger.
     pub fn gathers_little(self) -> bool {
         let rows = self.rows_v4 + self.rows_v6;
         rows >= ROWS_OF_A_FLOOD && self.frames * 2 < rows as u64 * 3

@@ -31,9 +31,9 @@ pub struct FlowKey {
     pub destination: IpAddr,
     /// The protocol above IP.
     pub protocol: Protocol,
-    /// The port that the keying takes; 0 where there is none.
+    /// The port that the keying takes; 0 if there is none.
     pub port: u16,
-    /// True if the packets answer: `port` is then the source's. Only the service keying sets it.
+    /// True if the packets are replies: then `port` is the source port. Only the service keying sets it.
     pub reply: bool,
     /// Direction of the packets. When the local networks change, the same packets become another flow.
     pub direction: Direction,
@@ -68,7 +68,7 @@ fn rest(protocol: Protocol, port: u16, reply: bool, direction: Direction) -> u64
 
 /// A [`FlowKey`] with addresses of one version, for look-ups.
 #[derive(Debug, Clone, Copy)]
-pub struct FlowOf<A> {
+pub(crate) struct FlowOf<A> {
     /// Sender address.
     pub source: A,
     /// Receiver address.
@@ -121,7 +121,7 @@ pub trait SeriesKey: Copy + Ord + Hash {
     /// The direction of a group.
     fn direction(group: Self::Group) -> Direction;
 
-    /// The groups whose *other* exists before there is traffic: `increase()` misses the first value of a series.
+    /// The groups whose *other* exists from the start, because `increase()` misses the first value of a series.
     fn groups_from_the_start() -> Vec<Self::Group>;
 }
 
@@ -165,7 +165,7 @@ impl Hash for HostKey {
 
 /// A [`HostKey`] with an address of one version, for look-ups.
 #[derive(Debug, Clone, Copy)]
-pub struct HostOf<A> {
+pub(crate) struct HostOf<A> {
     host: A,
     direction: Direction,
 }
@@ -225,7 +225,7 @@ pub struct Counters {
 impl Counters {
     /// Counts one packet of `bytes` IP bytes.
     #[inline]
-    pub fn count(&mut self, bytes: u32) {
+    pub(crate) fn count(&mut self, bytes: u32) {
         self.packets += 1;
         self.bytes += u64::from(bytes);
     }
@@ -243,9 +243,9 @@ impl Counters {
         Self { packets: self.packets + other.packets, bytes: self.bytes + other.bytes }
     }
 
-    /// The difference to `base`, which is never more.
+    /// These counters minus `base`, which is never greater.
     #[must_use]
-    pub const fn less(self, base: Self) -> Self {
+    pub(crate) const fn less(self, base: Self) -> Self {
         Self { packets: self.packets - base.packets, bytes: self.bytes - base.bytes }
     }
 

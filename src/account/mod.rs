@@ -1,4 +1,4 @@
-//! Accounting: packets → totals, flows and hosts, and snapshots of them for readers.
+//! Accounting: counts packets in totals, flows and hosts, and makes snapshots of them for readers.
 //!
 //! A capture thread fills an [`interval::Interval`]; the accountant merges it into the [`ledger::Ledger`] and publishes
 //! [`snapshot::Snapshot`]s. Must not read a clock, nor know whether packets come from an interface or a file.

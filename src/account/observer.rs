@@ -1,13 +1,13 @@
 //! The observer of merged rows: the interface between the ledger and the detectors.
 //!
-//! Takes rows as the ledger merges them; gives them to an observer in batches, with notes of the observer's own. Must not
-//! know what is observed or what the notes mean.
+//! Takes rows as the ledger merges them; gives them to an observer in batches, with notes of the observer's own. Must
+//! not know what is observed or what the notes mean.
 
 use super::InterfaceId;
 use super::conversation::{Address, OneWay, Way};
 use super::interval::Row;
 use super::refusals::Refused;
-use crate::packet::Timestamp;
+use crate::packet::{Resolution, Timestamp};
 use crate::tables::index::NOWHERE;
 
 /// A conversation in one interval, as the ledger merged it.
@@ -17,17 +17,18 @@ pub struct MergedRow<'a, A: Address> {
     pub row: &'a Row<A>,
     /// The interface that captured it.
     pub interface: InterfaceId,
-    /// True if the ledger remembers the conversation from before. Memory is bounded: an unknown one may be old.
+    /// True if the ledger remembered the conversation. Its memory is bounded, so an unknown conversation may be an old
+    /// one.
     pub is_known: bool,
-    /// The way of requests, as the conversation's first packet decided it.
+    /// The direction of requests, as the first packet of the conversation decided it.
     pub request_way: Way,
-    /// True for each way, forward first, that had packets in this interval or in one that the ledger remembers.
+    /// True for each direction, forward first, that has had packets in this interval or while the ledger remembered it.
     pub seen: [bool; 2],
-    /// The position at which the ledger remembers the conversation from now on; [`NOWHERE`] if it does not.
+    /// The position of the conversation in the ledger's memory from now on; [`NOWHERE`] if it is not remembered.
     pub remembered_at: u32,
 }
 
-/// The packets that went one way of a merged row.
+/// One direction of a merged row.
 #[derive(Debug, Clone, Copy)]
 pub struct DirectedRow<A> {
     /// The sender.
@@ -40,7 +41,7 @@ pub struct DirectedRow<A> {
     pub last: Timestamp,
     /// The position of the merged row, and of its notes, in the batch.
     pub row: u32,
-    /// The way.
+    /// Forward or backward.
     pub way: Way,
 }
 
@@ -55,7 +56,7 @@ impl<A: Address> DirectedRow<A> {
     };
 }
 
-/// The memory of a batch, which the next one uses again.
+/// The memory of a batch, which the next batch uses again.
 #[derive(Debug)]
 pub struct BatchMemory<A, N> {
     directed: Vec<DirectedRow<A>>,
@@ -70,7 +71,7 @@ impl<A, N> Default for BatchMemory<A, N> {
 
 impl<A, N> BatchMemory<A, N> {
     /// Its size in bytes.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.directed.capacity() * size_of::<DirectedRow<A>>() + self.notes.capacity() * size_of::<N>()
     }
 }
@@ -79,7 +80,7 @@ impl<A, N> BatchMemory<A, N> {
 #[derive(Debug)]
 pub struct RowBatch<'a, A: Address, N> {
     merged: Vec<MergedRow<'a, A>>,
-    /// As many entries as a batch can have; those behind `directed_count` are of earlier batches.
+    /// As many entries as a batch can have. Those from `directed_count` on belong to earlier batches.
     directed: Vec<DirectedRow<A>>,
     directed_count: usize,
     notes: Vec<N>,
@@ -106,8 +107,8 @@ impl<'a, A: Address, N: Copy + Default> RowBatch<'a, A, N> {
         BatchMemory { directed: self.directed, notes: self.notes }
     }
 
-    /// Adds a row, of which there may be [`RowBatch::MOST`], with the notes of its conversation. (Both ways are written,
-    /// and then those with packets are counted: a processor could not predict a branch.)
+    /// Adds a row with the notes of its conversation; at most [`RowBatch::MOST`] rows are allowed. (Both directions are
+    /// written in any case, and only those with packets are kept: a processor could not predict a branch.)
     #[inline(always)]
     pub fn add(&mut self, merged: MergedRow<'a, A>, notes: N) {
         let row = merged.row;
@@ -129,7 +130,7 @@ impl<'a, A: Address, N: Copy + Default> RowBatch<'a, A, N> {
         self.merged.len()
     }
 
-    /// True without merged rows.
+    /// True if there is no merged row.
     pub fn is_empty(&self) -> bool {
         self.merged.is_empty()
     }
@@ -139,7 +140,8 @@ impl<'a, A: Address, N: Copy + Default> RowBatch<'a, A, N> {
         (&self.merged, &mut self.notes[..self.merged.len()])
     }
 
-    /// The directed rows in the order of the merged ones, and the notes at the positions that [`DirectedRow::row`] gives.
+    /// The directed rows in the order of the merged ones, and the notes at the positions that [`DirectedRow::row`]
+    /// gives.
     pub fn directed(&mut self) -> (&[DirectedRow<A>], &mut [N]) {
         (&self.directed[..self.directed_count], &mut self.notes)
     }
@@ -153,8 +155,8 @@ impl<'a, A: Address, N: Copy + Default> RowBatch<'a, A, N> {
 
 /// Observes everything that the ledger merges.
 pub trait RowObserver {
-    /// The value that the ledger stores with each conversation for the observer, and shows it again with the conversation's
-    /// next row. The ledger does not read it, and may replace it by the default when it runs out of memory.
+    /// The notes of the observer on a conversation. The ledger stores them and gives them back with the next row of the
+    /// conversation. It does not read them, and may replace them by the default when its memory is full.
     type Notes: Copy + Default;
 
     /// False if rows need not be shown.
@@ -162,17 +164,21 @@ pub trait RowObserver {
         true
     }
 
-    /// Takes merged rows. The rows of one cell come in no particular order, and rows of a capture thread that is ahead come
-    /// before others of earlier cells. (A batch lets an observer with several tables go through the rows once a table: its
-    /// cache lines stay near, and the misses of neighbouring rows overlap.)
+    /// Takes merged rows. The rows of one time cell come in no particular order. A capture thread that is ahead may
+    /// give rows of a later cell first. (Rows come in batches, so that an observer can go through all of them for one
+    /// table after the other: cache lines stay near, and cache misses overlap.)
     fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, Self::Notes>);
 
     /// Takes the refusal of a packet by an ICMP error. A row of its conversation in the interval was observed before.
     #[inline]
     fn refuse<A: Address>(&mut self, _interface: InterfaceId, _refused: &Refused<A>) {}
 
-    /// Takes the number of packets of an interface since the last call, and how many of them were lost before they could be
-    /// counted. `time` is that of the packets around.
+    /// Takes a message of address resolution.
+    #[inline]
+    fn resolve(&mut self, _interface: InterfaceId, _resolution: &Resolution) {}
+
+    /// Takes the number of packets of an interface since the last call, and the number of them that were lost
+    /// uncounted. `time` is about the time of these packets.
     fn note_lost(&mut self, _interface: InterfaceId, _packets: u64, _lost: u64, _time: Timestamp) {}
 
     /// Forgets an interface that no longer exists.

@@ -2,9 +2,9 @@
 //!
 //! Takes refused keys and times; gives them in the order of the errors. Must not know the rows of the interval.
 //!
-//! Refusals stand beside the rows, because a row would grow by two times for a rare event. A conversation that began in
-//! an earlier interval, or that another thread counts, has no row here. Making one would let forged errors fill the
-//! table of real senders. So no counter ever depends on a refusal.
+//! Refusals are stored beside the rows: they are rare, and two more times would make every row larger. The refused
+//! conversation may have no row here, because it began in an earlier interval or another thread counts it. A refusal
+//! never makes a row, so that forged errors cannot fill the table. No counter depends on a refusal.
 
 use hashbrown::HashTable;
 
@@ -15,7 +15,7 @@ use crate::packet::Timestamp;
 
 /// The most refusals of each IP version in an interval: as many as rows. An interval is handed over when it is half
 /// full, so only a late accountant lets it become full.
-pub const MAXIMUM_REFUSALS: usize = 32_768;
+pub(crate) const MAXIMUM_REFUSALS: usize = 32_768;
 
 /// A refused direction of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,8 @@ impl<A: Address> Refusals<A> {
         self.refused.capacity() * size_of::<Refused<A>>() + self.index.allocation_size()
     }
 
-    /// Adds what a numbered frame refused; `hash` is that of its key. False if it is known, or lost for want of room.
+    /// Adds a refusal by the frame with this number; `hash` is the hash of its key. False if the refusal is known
+    /// already, or finds no space.
     pub(super) fn note(&mut self, hash: u64, refused: Refused<A>, number: u32, state: &State) -> bool {
         if self.holds(hash, &refused.key, refused.way) {
             return false;

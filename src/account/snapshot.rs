@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::InterfaceId;
-use super::delivery::Ended;
+use super::delivery::EndedScrapes;
 use super::flow::{Counters, FlowKey, FlowKeying, HostKey, SeriesKey};
 use super::interval::FrameCounters;
 use super::series::OutsideRows;
@@ -51,7 +51,7 @@ impl<K: SeriesKey> Default for Shown<K> {
 
 impl<K: SeriesKey> Shown<K> {
     /// Memory of the rows in bytes; the sums beside them are few.
-    pub fn memory_bytes(&self) -> usize {
+    pub(crate) fn memory_bytes(&self) -> usize {
         self.rows.capacity() * size_of::<ShownRow<K>>()
     }
 }
@@ -89,7 +89,7 @@ impl Totals {
     }
 
     /// The IP packets and bytes of each direction that has any.
-    pub fn by_direction(&self) -> BTreeMap<Direction, Counters> {
+    pub(crate) fn by_direction(&self) -> BTreeMap<Direction, Counters> {
         self.all_directions().into_iter().filter(|(_, counters)| !counters.is_empty()).collect()
     }
 
@@ -135,7 +135,7 @@ impl InterfaceEntry {
 pub struct Capture {
     /// True if it is being captured now.
     pub up: bool,
-    /// Packets that the filter let through, those dropped included.
+    /// Packets that passed the filter, including those that were dropped later.
     pub received: u64,
     /// Packets that the kernel dropped because its ring was full.
     pub dropped_by_kernel: u64,
@@ -147,7 +147,7 @@ pub struct Capture {
 
 impl Capture {
     /// Adds the statistics of a later part of the capture, and takes its `up`.
-    pub fn add(&mut self, since: Self) {
+    pub(crate) fn add(&mut self, since: Self) {
         self.up = since.up;
         self.received += since.received;
         self.dropped_by_kernel += since.dropped_by_kernel;
@@ -169,7 +169,7 @@ pub struct Coverage {
 
 impl Coverage {
     /// Adds a later part.
-    pub fn add(&mut self, since: Self) {
+    pub(crate) fn add(&mut self, since: Self) {
         self.is_comparable = since.is_comparable;
         self.delivered += since.delivered;
         self.on_interface += since.on_interface;
@@ -197,18 +197,18 @@ pub struct Snapshot {
     pub totals: Totals,
     /// One entry a source of frames, in the order of their numbers.
     pub interfaces: Vec<InterfaceEntry>,
-    /// Entries of interfaces that were given up before every scraper had read their last values.
+    /// Number of entries of interfaces that were retired before every scraper had read their last values.
     pub interfaces_retired_unread: u64,
     /// Ticks at which a capture thread found no empty interval.
     pub handover_delays: u64,
     /// Packets and bytes without a row in an interval, because it was full.
     pub overflow: Counters,
-    /// ICMP errors whose mark found no room in an interval.
+    /// ICMP errors whose refusal found no space in an interval.
     pub refusals_lost: u64,
     /// Conversations forgotten because there were too many.
     pub conversations_forgotten: u64,
     /// Scrapes that have ended.
-    pub scrapes: Ended,
+    pub scrapes: EndedScrapes,
     /// Memory in bytes, by part.
     pub memory: Vec<(&'static str, u64)>,
 }

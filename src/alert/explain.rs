@@ -1,11 +1,11 @@
-//! An alert in a sentence. Takes an alert with its figures; gives one line of text. Must not know its readers.
+//! Explains an alert in a sentence. Takes an alert with its figures; gives one line of text. Must not know its readers.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::{Alert, AlertState, Peak};
-use crate::detect::{Kind, Span, Subject, Target};
+use crate::detect::{Kind, ScanEvidence, Span, Subject, Target};
 use crate::packet::Protocol;
 use crate::services::protocol_name;
 
@@ -13,21 +13,22 @@ use crate::services::protocol_name;
 const FIRST: usize = 3;
 const LAST: usize = 1;
 
-/// The shortest duration that is shown; shorter ones are left out.
+/// The shortest duration that a sentence mentions.
 const SHORTEST: Duration = Duration::from_millis(100);
 
 /// Units of bytes, in steps of 1000.
 const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
 
 impl Alert {
-    /// One line for people: the source, its activity, the figure, the window, the limit and the targets. Once it has
-    /// resolved: the figures of its peak, and the time from the first to the last packet that counted.
+    /// One sentence: the source, its activity, the figure, the window, the limit and the targets. For a resolved alert,
+    /// the figures of its peak, and the time from the first to the last packet that counted.
     ///
-    /// It consists of numbers, addresses and IANA's protocol names alone, so it needs no escaping.
+    /// The sentence needs no escaping, because it has only numbers, addresses and IANA's protocol names from outside.
     pub fn explain(&self) -> String {
         let found = match self.kind {
             Kind::HostScan => self.scan("hosts"),
             Kind::PortScan => self.scan("ports"),
+            Kind::GroupScan => self.scan("hosts or ports"),
             Kind::Bandwidth => self.bandwidth(),
             Kind::Anomaly => self.anomaly(),
         };
@@ -37,8 +38,9 @@ impl Alert {
         }
     }
 
-    /// The time from the first to the last packet that counted, once the alert has resolved, and whether that is known
-    /// only in whole cells. Where it is unknown, as after a step of the clock, the time for which the alert fired.
+    /// The time from the first to the last packet that counted, and true if it is known only in whole time cells; none
+    /// before the alert has resolved. If that time is unknown, as after the clock was set, the time for which the alert
+    /// fired.
     pub fn lasted(&self) -> Option<(Duration, bool)> {
         let end = self.ends_at.filter(|_| self.state == AlertState::Resolved)?;
         Some(match self.span {
@@ -57,16 +59,35 @@ impl Alert {
         let (actor, window, shown) = (Actor(&self.subject), self.window(), self.shown());
         let Peak { value, limit, .. } = shown;
         let about = if shown.is_estimate { "about " } else { "" };
-        let counted = match shown.answered {
-            Some(answered) => {
-                let tried = value + answered as f64;
+        let counted = match shown.scan {
+            Some(evidence) => {
+                let ScanEvidence { failed, touched, used, .. } = evidence;
+                let (tried, place) = (failed + touched + used, Place(&evidence));
+                let unused = if evidence.counts_touched {
+                    format!(", {about}{touched} were left unused")
+                } else {
+                    String::new()
+                };
                 format!(
-                    "{actor} tried {about}{tried} {what} {window} and {about}{value} did not answer (limit {limit})"
+                    "{actor} tried {about}{tried} {what}{place} {window}, {about}{failed} did not answer{unused} (limit {limit})"
                 )
             }
             None => format!("{actor} contacted {about}{value} {what} {window} (limit {limit})"),
         };
         counted + &self.targets()
+    }
+
+    /// The evidence of a scan in a sentence: the outcomes of the contacts that were compared, and the setting that would have
+    /// silenced the alert. None for other alerts.
+    pub fn explain_evidence(&self) -> Option<String> {
+        let evidence = self.shown().scan?;
+        let ScanEvidence { failed, touched, used, setting, silencing_value, .. } = evidence;
+        let targets = failed + touched + used;
+        Some(format!(
+            "compared {targets} targets{}: {failed} failed, {touched} were touched, {used} were used; \
+             {setting} {silencing_value} would have silenced it",
+            Place(&evidence),
+        ))
     }
 
     fn bandwidth(&self) -> String {
@@ -78,7 +99,7 @@ impl Alert {
         let (actor, window, Peak { bytes, limit, .. }) = (Actor(&self.subject), self.window(), self.shown());
         let most = self.figures.first_targets.first().map(|peer| format!(", most of it {towards} {peer}"));
         let most = most.unwrap_or_default();
-        let [bytes, limit] = told_apart(bytes as f64, limit);
+        let [bytes, limit] = distinguished(bytes as f64, limit);
         format!("{actor} {did} {bytes} {window} (limit {limit}){most}")
     }
 
@@ -99,6 +120,25 @@ impl Alert {
             (false, true) => format!(": first {}", list(shown)),
             (true, false) => format!(": last {}", list(&last)),
             (false, false) => format!(": first {}, last {}", list(shown), list(&last)),
+        }
+    }
+}
+
+/// ` of 203.0.113.0/24 at 22/tcp`, as far as it is known.
+struct Place<'a>(&'a ScanEvidence);
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(network) = self.0.network {
+            write!(f, " of {network}")?;
+        }
+        match self.0.port {
+            Some((protocol, port)) if matches!(protocol, Protocol::TCP | Protocol::UDP) => {
+                write!(f, " at {port}/{}", protocol_name(protocol).unwrap_or_default())
+            }
+            Some((Protocol::ICMP | Protocol::ICMPV6, _)) => write!(f, " by ICMP"),
+            Some(_) => write!(f, " by address resolution"),
+            None => Ok(()),
         }
     }
 }
@@ -162,14 +202,14 @@ impl fmt::Display for ShownDuration {
 const DECIMALS: i32 = 2;
 const MOST_DECIMALS: i32 = 6;
 
-/// A value and its limit, with as many decimals as make them differ.
-fn told_apart(value: f64, limit: f64) -> [String; 2] {
+/// A value and its limit as text, with enough decimals to differ.
+fn distinguished(value: f64, limit: f64) -> [String; 2] {
     let written = |decimals| [value, limit].map(|bytes| ShownBytes(bytes, decimals).to_string());
     let differ = (DECIMALS..MOST_DECIMALS).map(written).find(|[value, limit]| value != limit);
     differ.unwrap_or_else(|| written(MOST_DECIMALS))
 }
 
-/// `999 B`, `1.25 GB`, with so many decimals at most.
+/// `999 B`, `1.25 GB`: bytes, and the most decimals.
 struct ShownBytes(f64, i32);
 
 impl fmt::Display for ShownBytes {
@@ -179,7 +219,7 @@ impl fmt::Display for ShownBytes {
             value /= 1_000.0;
             unit += 1;
         }
-        // Cut, not rounded: a value above a limit must not look equal to it, nor one below as if it were above.
+        // Cut, not rounded: a value below a limit must not look as if it had reached the limit.
         let parts = 10_f64.powi(self.1);
         write!(f, "{} {}", (value * parts).floor() / parts, UNITS[unit])
     }
@@ -204,15 +244,58 @@ mod tests {
         Subject::Source(text.parse().unwrap())
     }
 
+    /// The evidence of a scan of these targets, found by failed ones.
+    fn evidence(failed: u64, touched: u64, used: u64) -> ScanEvidence {
+        ScanEvidence {
+            network: None,
+            port: None,
+            failed,
+            touched,
+            used,
+            counts_touched: false,
+            setting: "NumberContactedIPs",
+            silencing_value: failed,
+        }
+    }
+
     #[test]
     fn a_scan_is_explained_by_its_tried_and_unanswered_targets() {
-        let mut figures = Figures { answered: Some(3), ..figures(209.0, 15.0, 170) };
+        let found = ScanEvidence { port: Some((Protocol::TCP, 22)), ..evidence(209, 1, 2) };
+        let mut figures = Figures { scan: Some(found), ..figures(209.0, 15.0, 170) };
         figures.first_targets = (1..6).map(|host| target(&format!("192.0.2.{host}"), Some(6), Some(22))).collect();
         figures.last_targets = vec![target("192.0.2.8", Some(6), Some(22)), target("2001:db8::9", Some(17), Some(53))];
         assert_eq!(
             alert(Kind::HostScan, source("10.0.0.5"), figures).explain(),
-            "10.0.0.5 tried 212 hosts in the last 170 s and 209 did not answer (limit 15): \
+            "10.0.0.5 tried 212 hosts at 22/tcp in the last 170 s, 209 did not answer (limit 15): \
              first 192.0.2.1:22/tcp, 192.0.2.2:22/tcp, 192.0.2.3:22/tcp, last [2001:db8::9]:53/udp"
+        );
+    }
+
+    #[test]
+    fn touched_targets_are_mentioned_where_they_count() {
+        let network = Some("203.0.113.0/24".parse().unwrap());
+        let found = ScanEvidence { network, counts_touched: true, silencing_value: 20, ..evidence(9, 31, 2) };
+        let figures = Figures { scan: Some(found), ..figures(40.0, 30.0, 170) };
+        let alert = alert(Kind::HostScan, source("10.0.0.5"), figures);
+        assert_eq!(
+            alert.explain(),
+            "10.0.0.5 tried 42 hosts of 203.0.113.0/24 in the last 170 s, 9 did not answer, 31 were left unused (limit 30)"
+        );
+        assert_eq!(
+            alert.explain_evidence().unwrap(),
+            "compared 42 targets of 203.0.113.0/24: 9 failed, 31 were touched, 2 were used; \
+             NumberContactedIPs 20 would have silenced it"
+        );
+    }
+
+    #[test]
+    fn sources_of_a_network_are_explained_together() {
+        let network = Subject::Network("198.51.100.0/24".parse().unwrap());
+        let found = ScanEvidence { port: Some((Protocol::ICMP, 0)), ..evidence(130, 0, 0) };
+        let figures = Figures { scan: Some(found), ..figures(130.0, 120.0, 170) };
+        assert_eq!(
+            alert(Kind::GroupScan, network, figures).explain(),
+            "198.51.100.0/24 tried 130 hosts or ports by ICMP in the last 170 s, 130 did not answer (limit 120)"
         );
     }
 
@@ -259,10 +342,10 @@ mod tests {
 
     /// A host scan that has resolved. Its peak and its last figures differ in all that they have.
     fn resolved() -> Alert {
-        let figures = Figures { answered: Some(500), ..figures(0.0, 500.0, 170) };
+        let figures = Figures { scan: Some(evidence(0, 0, 500)), ..figures(0.0, 500.0, 170) };
         let mut alert = alert(Kind::HostScan, source("10.0.0.5"), figures);
         alert.state = AlertState::Resolved;
-        alert.peak = Peak { value: 40.0, limit: 15.0, answered: Some(2), ..alert.peak };
+        alert.peak = Peak { value: 40.0, limit: 15.0, scan: Some(evidence(40, 0, 2)), ..alert.peak };
         alert.ends_at = Some(at(175.0));
         alert.span = Some(Span { first: at(1.0), last: at(4.94), precision: Duration::ZERO });
         alert
@@ -272,7 +355,7 @@ mod tests {
     fn a_resolved_alert_shows_the_figures_and_the_limit_of_its_peak_and_the_time_of_its_packets() {
         assert_eq!(
             resolved().explain(),
-            "resolved after 3.9 s: 10.0.0.5 tried 42 hosts within 170 s and 40 did not answer (limit 15)"
+            "resolved after 3.9 s: 10.0.0.5 tried 42 hosts within 170 s, 40 did not answer (limit 15)"
         );
     }
 
@@ -296,10 +379,10 @@ mod tests {
 
     #[test]
     fn estimates_are_marked() {
-        let figures = Figures { answered: Some(8), is_estimate: true, ..figures(1_200.0, 15.0, 170) };
+        let figures = Figures { scan: Some(evidence(1_200, 0, 8)), is_estimate: true, ..figures(1_200.0, 15.0, 170) };
         assert_eq!(
             alert(Kind::HostScan, source("10.0.0.5"), figures).explain(),
-            "10.0.0.5 tried about 1208 hosts in the last 170 s and about 1200 did not answer (limit 15)"
+            "10.0.0.5 tried about 1208 hosts in the last 170 s, about 1200 did not answer (limit 15)"
         );
         let figures = Figures { is_estimate: true, ..self::figures(128.0, 15.0, 170) };
         assert_eq!(

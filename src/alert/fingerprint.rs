@@ -17,7 +17,7 @@ const PRIME: u64 = 0x0000_0100_0000_01b3;
 
 impl Fingerprint {
     /// The fingerprint of the alerts of a rule about a subject.
-    pub fn of(kind: Kind, rule: &str, subject: &Subject) -> Self {
+    pub(crate) fn of(kind: Kind, rule: &str, subject: &Subject) -> Self {
         let named = Self(OFFSET_BASIS).with(kind.label().as_bytes()).with(&[0]).with(rule.as_bytes()).with(&[0]);
         match *subject {
             Subject::Source(source) => named.with(&[1]).with_address(source),

@@ -16,11 +16,12 @@ type AlertKey = (Kind, Arc<str>, Subject);
 #[derive(Debug)]
 struct Active {
     alert: Alert,
-    /// Time at which the rule first held. For a firing alert: when it began to fire, or when the clock stepped.
+    /// The time at which the rule first held. For a firing alert, the time at which it began to fire, or the clock was
+    /// set.
     since: Timestamp,
-    /// Time at which the alert resolves if no further detection comes.
+    /// The time at which the alert resolves if no further detection comes.
     due: Option<Timestamp>,
-    /// It was clearly below its limit, and not above it since.
+    /// True if the figure was clearly below its limit, and not above it since.
     is_under: bool,
 }
 
@@ -63,9 +64,8 @@ impl Alerts {
         }
     }
 
-    /// Takes the detections up to `now`; gives the changes of alerts, ordered by time, then kind, rule and subject.
-    ///
-    /// All detections up to `now` must have been handed over by then, in any number of calls.
+    /// Takes detections; gives the changes of alerts up to `now`, ordered by time, then kind, rule and subject. No
+    /// later call may have a detection from before `now`.
     pub fn apply(&mut self, detections: &[Detection], now: Timestamp) -> Vec<Change> {
         let mut ordered: Vec<&Detection> = detections.iter().collect();
         ordered.sort_by_key(|found| (found.at, found.kind, &found.rule, found.subject));
@@ -138,13 +138,13 @@ impl Alerts {
         Some(Change::Resolved(alert))
     }
 
-    /// The clock stepped to `to`. Firing alerts go on, for the hold at least; pending ones are forgotten.
+    /// Continues after the clock was set to `to`. Firing alerts fire for at least the hold; pending ones are forgotten.
     pub fn restart(&mut self, to: Timestamp) {
         self.active.retain(|_, active| active.alert.state == AlertState::Firing);
         self.due.clear();
         for (key, active) in &mut self.active {
             active.since = to;
-            // Times before and after the step cannot be compared.
+            // Times before and after the clock was set cannot be compared.
             active.alert.span = None;
             active.is_under = false;
             let due = to + self.config.hold.saturating_add(active.alert.figures.window);
@@ -153,15 +153,16 @@ impl Alerts {
         }
     }
 
-    /// The packets of a file ended at `now`: firing alerts are resolved, pending ones forgotten.
-    pub fn finish(&mut self, now: Timestamp) -> Vec<Change> {
+    /// The packets of a file ended with the one at `last`: firing alerts are resolved then, or when they began if that is
+    /// later. Pending ones are forgotten.
+    pub fn finish(&mut self, last: Timestamp) -> Vec<Change> {
         let mut changes = Vec::new();
-        self.resolve_due(|due| due <= now, &mut changes);
+        self.resolve_due(|due| due <= last, &mut changes);
         self.due.clear();
         self.active.retain(|_, active| active.alert.state == AlertState::Firing);
         while let Some((key, _)) = self.active.first_key_value() {
             let key = key.clone();
-            changes.extend(self.resolve(&key, now));
+            changes.extend(self.resolve(&key, last));
         }
         changes
     }
@@ -208,7 +209,7 @@ impl Active {
         Change::Fired(self.alert.clone())
     }
 
-    /// Takes over the figures of a reading. Targets and span come from readings over the limit alone.
+    /// Takes over the figures of a detection. Targets and span are taken only from detections over the limit.
     fn update(&mut self, detection: &Detection) {
         let Alert { figures, peak, span, .. } = &mut self.alert;
         if detection.level == Level::Over && detection.figures.value > peak.value {
@@ -217,7 +218,7 @@ impl Active {
         let first_targets = std::mem::take(&mut figures.first_targets);
         let last_targets = std::mem::take(&mut figures.last_targets);
         *figures = detection.figures.clone();
-        // The first targets of the episode stay.
+        // The first targets are those of the whole episode.
         if !first_targets.is_empty() {
             figures.first_targets = first_targets;
         }
@@ -229,8 +230,8 @@ impl Active {
         }
     }
 
-    /// Time at which the alert resolves if no further detection comes. Clearly below the limit: after the hold.
-    /// Otherwise, should the detector fall silent: after the window and the hold.
+    /// The time at which the alert resolves if no further detection comes: after the hold if the figure is clearly
+    /// below its limit, else after the window and the hold.
     fn end(&mut self, detection: &Detection, hold: Duration) -> Timestamp {
         let was_under = self.is_under;
         self.is_under = match detection.level {
@@ -261,6 +262,7 @@ impl Peak {
             limit: figures.limit,
             bytes: figures.bytes,
             answered: figures.answered,
+            scan: figures.scan,
             is_estimate: figures.is_estimate,
             at: *at,
         }

@@ -1,11 +1,13 @@
-//! Detections → alerts with a life: pending, firing, resolved.
+//! Alerts: pending, firing, resolved. Takes detections and packet time; gives changes of alerts. Must not know
+//! receivers.
 //!
-//! One alert is one episode: a subject has at most one active alert per kind and rule. It fires when the rule has
-//! held for the pending time. It resolves when the figure is clearly below its limit ([`Level::Under`]: hysteresis,
-//! as in a Schmitt trigger) and the alert has fired for the hold. So a source at its limit does not flap. Start and
-//! end are Alertmanager's `startsAt` and `endsAt`; pending is `for` of Prometheus' alerting rules.
+//! One alert is one episode of a subject: a subject has at most one active alert for each kind and rule. The alert
+//! fires when the rule has held for the pending time. It resolves when the figure is clearly below its limit
+//! ([`Level::Under`]) and the alert has fired for the hold. This hysteresis keeps an alert about a source near its
+//! limit from flapping. Start and end are Alertmanager's `startsAt` and `endsAt`; the pending time is `for` of
+//! Prometheus' alerting rules.
 //!
-//! Time is packet time. How often detections are handed over does not matter. Must not know receivers.
+//! All times are packet time. It does not matter in how many calls detections come.
 //!
 //! [`Level::Under`]: crate::detect::Level::Under
 
@@ -21,7 +23,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::detect::{Detection, Figures, Kind, Span, Subject, Target};
+use crate::detect::scan::{ExcludedContact, MAXIMUM_EXCLUDED};
+use crate::detect::{Detection, Figures, Kind, ScanEvidence, Span, Subject, Target};
 use crate::packet::Timestamp;
 pub use fingerprint::Fingerprint;
 pub use lifecycle::Alerts;
@@ -34,8 +37,8 @@ pub struct Config {
     pub pending: Duration,
     /// Least time that an alert fires.
     pub hold: Duration,
-    /// Most alerts that are pending or firing. At the limit a new one is counted, and fires later if its rule still
-    /// holds when another has resolved. Existing alerts live on.
+    /// The most alerts that are pending or firing. At the limit a new alert is only counted. It fires later if its rule
+    /// still holds when another alert has resolved. Existing alerts are kept.
     pub max_alerts: usize,
     /// Detections that never become alerts.
     pub exclusions: Vec<Exclusion>,
@@ -55,15 +58,81 @@ impl Default for Config {
     }
 }
 
-/// Detections that do not alert: all given conditions must apply to them.
+/// A description of detections that raise no alert. All given conditions must apply.
+///
+/// With a source, a destination or a source port it describes traffic: contacts that do not count for scans, and subjects
+/// of bandwidth and anomalies that are those addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Exclusion {
-    /// The network that the subject is in. Of a pair one of the two is enough; a network must lie in it as a whole.
+    /// The network that contains the subject. For a pair it has to contain one of both addresses, for a network all of
+    /// it.
     pub network: Option<IpNet>,
-    /// A port of the targets. A detection with targets whose ports are all excluded for it does not alert.
+    /// The network of the sender.
+    pub source: Option<IpNet>,
+    /// The network of the receiver.
+    pub destination: Option<IpNet>,
+    /// A port of targets. A detection is excluded if the ports of all its targets are excluded for it.
     pub port: Option<u16>,
+    /// The port that the source of a contact sends from.
+    pub source_port: Option<u16>,
     /// The kind of detections.
     pub kind: Option<Kind>,
+}
+
+impl Exclusion {
+    /// Checks the conditions against each other. `number` is for the message.
+    fn validate(&self, number: usize) -> Result<(), Error> {
+        if self.port == Some(0) || self.source_port == Some(0) {
+            return Err(Error::PortZero(number));
+        }
+        match (self.kind, self.source, self.destination) {
+            (Some(kind), ..) if self.source_port.is_some() && !kind.is_scan() => {
+                Err(Error::KindWithoutPorts(number, kind.label()))
+            }
+            (Some(Kind::Bandwidth), Some(_), Some(_)) => Err(Error::BothEndsOfBandwidth(number)),
+            (_, Some(source), Some(destination)) if source.addr().is_ipv4() != destination.addr().is_ipv4() => {
+                Err(Error::DifferentVersions(number, source, destination))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    const fn is_of_traffic(&self) -> bool {
+        self.source.is_some() || self.destination.is_some() || self.source_port.is_some()
+    }
+
+    /// The contacts that do not count for scans because of it; none if it excludes no contacts.
+    pub fn contacts(&self) -> Option<ExcludedContact> {
+        let Self { network, source, destination, port, source_port, kind } = *self;
+        if !self.is_of_traffic() || kind.is_some_and(|kind| !kind.is_scan()) {
+            return None;
+        }
+        // The subject of a scan is its source.
+        let source = match (network, source) {
+            (Some(network), Some(source)) if network.contains(&source) => Some(source),
+            (Some(network), Some(source)) if source.contains(&network) => Some(network),
+            (Some(_), Some(_)) => return None,
+            (network, source) => network.or(source),
+        };
+        Some(ExcludedContact { source, source_port, destination, port, kind })
+    }
+
+    /// True if a detection is about the traffic that it describes, and about no other. Detections of scans are not asked:
+    /// they are made without the contacts that do not count.
+    fn describes(&self, detection: &Detection) -> bool {
+        if detection.kind.is_scan() || self.port.is_some() || self.source_port.is_some() {
+            return false;
+        }
+        let within = |network: Option<IpNet>, address: &IpAddr| network.is_none_or(|network| network.contains(address));
+        match &detection.subject {
+            Subject::Source(address) => self.destination.is_none() && within(self.source, address),
+            Subject::Destination(address) => self.source.is_none() && within(self.destination, address),
+            Subject::Pair { source, destination } => {
+                within(self.source, source) && within(self.destination, destination)
+            }
+            Subject::Network(_) => false,
+        }
+    }
 }
 
 fn exclude(exclusions: &[Exclusion], detection: &Detection) -> bool {
@@ -74,8 +143,13 @@ fn exclude(exclusions: &[Exclusion], detection: &Detection) -> bool {
         exclusion.kind.is_none_or(|kind| kind == detection.kind)
             && exclusion.network.is_none_or(|network| holds(&network, &detection.subject))
     };
+    let (of_traffic, others): (Vec<&Exclusion>, Vec<&Exclusion>) =
+        exclusions.iter().filter(applies).partition(|exclusion| exclusion.is_of_traffic());
+    if of_traffic.iter().any(|exclusion| exclusion.describes(detection)) {
+        return true;
+    }
     let (without_port, ports): (Vec<&Exclusion>, Vec<&Exclusion>) =
-        exclusions.iter().filter(applies).partition(|exclusion| exclusion.port.is_none());
+        others.into_iter().partition(|exclusion| exclusion.port.is_none());
     let is_excluded = |target: &Target| target.port.is_some() && ports.iter().any(|of| of.port == target.port);
     let figures = &detection.figures;
     let mut targets = figures.first_targets.iter().chain(&figures.last_targets).peekable();
@@ -94,7 +168,7 @@ fn holds(network: &IpNet, subject: &Subject) -> bool {
 /// A mistake in a [`Config`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// No alert would fit.
+    /// The limit on alerts is 0.
     #[error("max_alerts is 0: no alert could fire; give a number such as 10000")]
     NoRoom,
     /// An exclusion without any condition.
@@ -103,6 +177,18 @@ pub enum Error {
     /// A port that no target has.
     #[error("exclusion {0}: 0 is not a valid port; use 1 to 65535")]
     PortZero(usize),
+    /// A port of a source for alerts without contacts.
+    #[error("exclusion {0}: {1} alerts know no ports; remove source_port, or the kind")]
+    KindWithoutPorts(usize, &'static str),
+    /// Both ends of traffic for alerts that are about one.
+    #[error("exclusion {0}: a bandwidth alert is about one address; give either source or destination")]
+    BothEndsOfBandwidth(usize),
+    /// Two ends between which there is no traffic.
+    #[error("exclusion {0}: source {1} and destination {2} are of different IP versions, so nothing matches")]
+    DifferentVersions(usize, IpNet, IpNet),
+    /// More excluded contacts than each contact can be compared with.
+    #[error("{0} exclusions with source, destination or source_port; use at most {MAXIMUM_EXCLUDED}")]
+    TooManyContacts(usize),
 }
 
 impl Config {
@@ -118,22 +204,23 @@ impl Config {
             if *exclusion == Exclusion::default() {
                 return Err(Error::ExcludesEverything(number));
             }
-            if exclusion.port == Some(0) {
-                return Err(Error::PortZero(number));
-            }
+            exclusion.validate(number)?;
         }
-        Ok(())
+        match self.exclusions.iter().filter_map(Exclusion::contacts).count() {
+            0..=MAXIMUM_EXCLUDED => Ok(()),
+            contacts => Err(Error::TooManyContacts(contacts)),
+        }
     }
 }
 
 /// The state of an alert in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AlertState {
-    /// The rule holds, not yet for the pending time.
+    /// The rule holds, but not yet for the pending time.
     Pending,
     /// The rule has held for the pending time.
     Firing,
-    /// It is over.
+    /// The episode is over.
     Resolved,
 }
 
@@ -159,13 +246,15 @@ pub struct Peak {
     pub bytes: u64,
     /// Contacts that were answered in the window at that moment; none for rules that do not ask.
     pub answered: Option<u64>,
+    /// The targets that a scan was found by at that moment; none for other rules.
+    pub scan: Option<ScanEvidence>,
     /// True if `value` and `answered` are estimates.
     pub is_estimate: bool,
     /// The moment at which the value was first so high.
     pub at: Timestamp,
 }
 
-/// An alert, as it stands.
+/// An alert in its present state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alert {
     /// The same in every episode of the same subject, kind and rule.
@@ -197,11 +286,11 @@ pub struct Alert {
 impl Alert {
     /// The figures to show, all of one moment: the latest while it fires, those of the peak once it has resolved.
     pub fn shown(&self) -> Peak {
-        let Figures { value, limit, bytes, answered, is_estimate, .. } = self.figures;
+        let Figures { value, limit, bytes, answered, scan, is_estimate, .. } = self.figures;
         match self.state {
             AlertState::Resolved => self.peak,
             AlertState::Pending | AlertState::Firing => {
-                Peak { value, limit, bytes, answered, is_estimate, at: self.peak.at }
+                Peak { value, limit, bytes, answered, scan, is_estimate, at: self.peak.at }
             }
         }
     }
@@ -234,13 +323,14 @@ pub struct AlertView {
     pub pending: usize,
     /// Most alerts that may be pending or firing.
     pub limit: usize,
-    /// Alerts that fired since the start, by kind and rule; of those that are expected from 0 on.
+    /// Number of alerts that fired since the start, by kind and rule. Configured rules are there from the start, with
+    /// 0.
     pub fired_total: BTreeMap<(Kind, Arc<str>), u64>,
-    /// Readings over their limit without an alert since the start, because too many were active.
+    /// Number of detections over their limit since the start that found no space for an alert.
     pub dropped_total: u64,
-    /// Detections that were excluded since the start, once for each reading.
+    /// Number of detections over their limit since the start that were excluded.
     pub excluded_total: u64,
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,4 +1,5 @@
-//! The severity of alerts. Takes a kind of detection and the side of its subject. Must not know figures.
+//! The severity of alerts. Takes the kind of a detection and the side of its subject; gives a severity. Must not know
+//! figures.
 
 use crate::detect::{Kind, Subject};
 use crate::locality::Classifier;
@@ -6,11 +7,11 @@ use crate::locality::Classifier;
 /// The urgency of an alert, in the words of Prometheus' alerting rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// Worth knowing.
+    /// For information.
     Info,
-    /// Look at it today.
+    /// Needs attention within a day.
     Warning,
-    /// Look at it now.
+    /// Needs attention at once.
     Critical,
 }
 
@@ -28,7 +29,7 @@ impl Severity {
     }
 }
 
-/// The side of a subject: inside or outside the local networks.
+/// The side of a subject: inside or outside of the local networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Side {
     /// The subject is local.
@@ -38,7 +39,7 @@ pub enum Side {
 }
 
 impl Side {
-    /// Both, in order.
+    /// Both, inside first.
     pub const BOTH: [Self; 2] = [Self::Inside, Self::Outside];
 
     /// The value of the label.
@@ -49,8 +50,8 @@ impl Side {
         }
     }
 
-    /// The side of a subject: that of the sender for a pair, that of the first address for a network.
-    pub fn of(subject: &Subject, classifier: &Classifier) -> Self {
+    /// The side of a subject. A pair has the side of its sender, a network that of its first address.
+    pub(crate) fn of(subject: &Subject, classifier: &Classifier) -> Self {
         let address = match *subject {
             Subject::Source(address) | Subject::Destination(address) => address,
             Subject::Pair { source, .. } => source,
@@ -65,23 +66,23 @@ impl Side {
 pub struct SeverityRule {
     /// The kind of detections.
     pub kind: Kind,
-    /// The side that the rule is for; `None` means both.
+    /// The side of the subjects; none means both sides.
     pub side: Option<Side>,
     /// The severity.
     pub severity: Severity,
 }
 
-/// The severity of each kind on each side.
+/// The severities of all kinds, each on both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Severities([[Severity; 2]; Kind::ALL.len()]);
 
 impl Default for Severities {
-    /// Bandwidth and scans from inside are warnings; scans from outside, which are usual, and anomalies are
-    /// information.
+    /// Warning for bandwidth and for scans from inside. Info for anomalies and for scans from outside, which are
+    /// common.
     fn default() -> Self {
         let by_side = |kind| match kind {
             Kind::Bandwidth => [Severity::Warning; 2],
-            Kind::HostScan | Kind::PortScan => [Severity::Warning, Severity::Info],
+            Kind::HostScan | Kind::PortScan | Kind::GroupScan => [Severity::Warning, Severity::Info],
             Kind::Anomaly => [Severity::Info; 2],
         };
         Self(Kind::ALL.map(by_side))
@@ -90,22 +91,22 @@ impl Default for Severities {
 
 impl Severities {
     /// The severity of a kind on a side.
-    pub const fn of(&self, kind: Kind, side: Side) -> Severity {
+    pub(crate) const fn of(&self, kind: Kind, side: Side) -> Severity {
         self.0[kind as usize][side as usize]
     }
 
-    /// These severities with `rules` applied in order.
+    /// These severities, changed by `rules`. Later rules override earlier ones.
     #[must_use]
     pub fn with(mut self, rules: &[SeverityRule]) -> Self {
         for rule in rules {
-            for side in Side::BOTH.into_iter().filter(|side| rule.side.is_none_or(|of| of == *side)) {
+            for side in Side::BOTH.into_iter().filter(|side| rule.side.is_none_or(|only| only == *side)) {
                 self.0[rule.kind as usize][side as usize] = rule.severity;
             }
         }
         self
     }
 
-    /// The rules that set these severities, whatever was set before: one for a kind whose sides are alike, else two.
+    /// The rules that give these severities again: one rule for a kind with the same severity on both sides, else two.
     pub fn rules(&self) -> Vec<SeverityRule> {
         let of_kind = |kind| {
             let sides = Side::BOTH.map(|side| self.of(kind, side));
@@ -131,7 +132,7 @@ mod tests {
     #[test]
     fn scans_from_inside_are_warnings_and_from_outside_information() {
         let severities = Severities::default();
-        for scan in [Kind::HostScan, Kind::PortScan] {
+        for scan in [Kind::HostScan, Kind::PortScan, Kind::GroupScan] {
             assert_eq!(Side::BOTH.map(|side| severities.of(scan, side)), [Severity::Warning, Severity::Info]);
         }
         assert_eq!(Side::BOTH.map(|side| severities.of(Kind::Bandwidth, side)), [Severity::Warning; 2]);
@@ -156,7 +157,7 @@ mod tests {
             side: Some(Side::Inside),
             severity: Severity::Critical,
         }]);
-        assert_eq!(Severities([[Severity::Info; 2]; 4]).with(&severities.rules()), severities);
+        assert_eq!(Severities([[Severity::Info; 2]; Kind::ALL.len()]).with(&severities.rules()), severities);
     }
 
     #[test]

@@ -6,7 +6,8 @@ use crate::packet::Protocol;
 
 const WINDOW: i64 = 10;
 
-pub(super) fn alert(kind: Kind, subject: Subject, figures: Figures) -> Alert {
+/// A firing alert whose peak has the same figures.
+pub(crate) fn alert(kind: Kind, subject: Subject, figures: Figures) -> Alert {
     Alert {
         fingerprint: Fingerprint::of(kind, "rule", &subject),
         kind,
@@ -23,6 +24,7 @@ pub(super) fn alert(kind: Kind, subject: Subject, figures: Figures) -> Alert {
             limit: figures.limit,
             bytes: figures.bytes,
             answered: figures.answered,
+            scan: figures.scan,
             is_estimate: figures.is_estimate,
             at: at(100),
         },
@@ -103,7 +105,7 @@ fn an_alert_keeps_its_highest_and_its_latest_figures() {
     assert_eq!((firing.figures.value, firing.starts_at), (95.0, at(1)));
     assert_eq!(
         firing.peak,
-        Peak { value: 108.0, limit: 100.0, bytes: 0, answered: Some(7), is_estimate: false, at: at(8) }
+        Peak { value: 108.0, limit: 100.0, bytes: 0, answered: Some(7), scan: None, is_estimate: false, at: at(8) }
     );
     assert_eq!(firing.figures.first_targets, [target(1)], "what it began with");
     assert_eq!(firing.figures.last_targets, [target(4)]);
@@ -329,6 +331,76 @@ fn exclusions_apply_with_all_that_they_name() {
 }
 
 #[test]
+fn bandwidth_and_anomalies_are_excluded_by_the_ends_of_their_traffic() {
+    let network = |text: &str| Some(text.parse().unwrap());
+    let excludes = |exclusion: Exclusion, kind, subject| {
+        exclude(&[exclusion], &Detection { kind, subject, ..reading(1, 1, Over) })
+    };
+    let none = Exclusion::default();
+    let from = Exclusion { source: network("10.0.0.0/24"), ..none };
+    let to = Exclusion { destination: network("192.0.2.0/24"), ..none };
+    let both = Exclusion { destination: to.destination, ..from };
+    let (near, far) = ([10, 0, 0, 1].into(), [192, 0, 2, 1].into());
+    let there = Subject::Pair { source: near, destination: far };
+    let back = Subject::Pair { source: far, destination: near };
+    let subjects = [Subject::Source(near), Subject::Source(far), Subject::Destination(far), Subject::Destination(near)];
+    let of = |exclusion, kind| subjects.map(|subject| excludes(exclusion, kind, subject));
+    assert_eq!(of(from, Kind::Bandwidth), [true, false, false, false]);
+    assert_eq!(of(to, Kind::Bandwidth), [false, false, true, false]);
+    assert_eq!(of(both, Kind::Bandwidth), [false; 4], "its bytes go to others too");
+    for exclusion in [from, to, both, Exclusion { kind: Some(Kind::Anomaly), ..both }] {
+        assert!(excludes(exclusion, Kind::Anomaly, there) && !excludes(exclusion, Kind::Anomaly, back));
+        let by_port = [Exclusion { port: Some(53), ..exclusion }, Exclusion { source_port: Some(53), ..exclusion }];
+        assert!(by_port.into_iter().all(|exclusion| !excludes(exclusion, Kind::Anomaly, there)), "it has no ports");
+    }
+    assert!(!excludes(from, Kind::Bandwidth, Subject::Network("10.0.0.0/24".parse().unwrap())));
+    assert!(!excludes(Exclusion { kind: Some(Kind::Anomaly), ..from }, Kind::Bandwidth, subjects[0]));
+    let other = Exclusion { network: network("172.16.0.0/12"), ..from };
+    assert!(!excludes(other, Kind::Anomaly, there), "all that it names must apply");
+}
+
+#[test]
+fn scans_are_excluded_by_their_contacts_when_ends_are_named() {
+    let network = |text: &str| Some(text.parse().unwrap());
+    let source = Exclusion { source: network("10.0.0.0/8"), ..Exclusion::default() };
+    let entry = |source| ExcludedContact { source, source_port: None, destination: None, port: None, kind: None };
+    assert!(!exclude(&[source], &reading(1, 1, Over)));
+    assert_eq!(source.contacts(), Some(entry(network("10.0.0.0/8"))));
+    let full = Exclusion {
+        destination: network("192.0.2.0/24"),
+        port: Some(80),
+        source_port: Some(5_000),
+        kind: Some(Kind::GroupScan),
+        ..source
+    };
+    let contacts = ExcludedContact {
+        source: source.source,
+        source_port: Some(5_000),
+        destination: full.destination,
+        port: Some(80),
+        kind: full.kind,
+    };
+    assert_eq!(full.contacts(), Some(contacts));
+    // The network of the subject is that of the source too.
+    for (subject, both) in
+        [("10.1.0.0/16", network("10.1.0.0/16")), ("0.0.0.0/0", network("10.0.0.0/8")), ("10.0.0.0/8", source.source)]
+    {
+        assert_eq!(Exclusion { network: network(subject), ..source }.contacts(), Some(entry(both)), "{subject}");
+    }
+    assert_eq!(Exclusion { network: network("11.0.0.0/8"), ..source }.contacts(), None, "no source is in both");
+    for kind in [Kind::Bandwidth, Kind::Anomaly] {
+        assert_eq!(Exclusion { kind: Some(kind), ..source }.contacts(), None);
+    }
+    for exclusion in [
+        Exclusion { port: Some(80), ..Exclusion::default() },
+        Exclusion { network: source.source, ..Exclusion::default() },
+        Exclusion { kind: Some(Kind::HostScan), port: Some(80), network: source.source, ..Exclusion::default() },
+    ] {
+        assert_eq!(exclusion.contacts(), None, "{exclusion:?}");
+    }
+}
+
+#[test]
 fn targets_with_excluded_ports_alone_do_not_alert() {
     let target = |port| Target { address: [192, 0, 2, 1].into(), protocol: Some(Protocol::TCP), port };
     let port = |port| Exclusion { port: Some(port), ..Exclusion::default() };
@@ -349,7 +421,12 @@ fn settings_that_make_no_sense_are_refused() {
     assert_eq!(Config::default().validate(), Ok(()));
     assert_eq!(with(Exclusion { port: Some(1), ..Exclusion::default() }), Ok(()));
     assert_eq!(with(Exclusion { port: Some(0), ..Exclusion::default() }), Err(Error::PortZero(1)));
+    assert_eq!(with(Exclusion { source_port: Some(0), ..Exclusion::default() }), Err(Error::PortZero(1)));
     assert_eq!(with(Exclusion::default()), Err(Error::ExcludesEverything(1)));
+    let contacts = vec![Exclusion { source_port: Some(1), ..Exclusion::default() }; MAXIMUM_EXCLUDED + 1];
+    assert_eq!(Config { exclusions: contacts[1..].to_vec(), ..Config::default() }.validate(), Ok(()));
+    let number = MAXIMUM_EXCLUDED + 1;
+    assert_eq!(Config { exclusions: contacts, ..Config::default() }.validate(), Err(Error::TooManyContacts(number)));
     assert_eq!(Config { max_alerts: 0, ..Config::default() }.validate(), Err(Error::NoRoom));
 }
 

@@ -1,12 +1,14 @@
 //! The exporter: captures, or reads one file, and serves until a signal. Takes a configuration; gives an exit status.
 //! Must not know the threads of the pipeline, nor the contents of pages.
 
+use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ipnet::IpNet;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot::{self, error::RecvError};
@@ -20,6 +22,7 @@ use crate::account::snapshot::Snapshot;
 use crate::account::snapshot_builder::SnapshotBuilder;
 use crate::capture::file_name;
 use crate::capture::filter::UserFilter;
+use crate::capture::network::Network;
 use crate::config::Config;
 use crate::detect::Detectors;
 use crate::events::{AlertSink, console::Style};
@@ -103,8 +106,8 @@ impl Exporter {
     }
 }
 
-/// Raises the soft limit of file descriptors to the hard one; gives the number of descriptors that the process may have, if
-/// that is enough to begin with.
+/// Raises the soft limit of file descriptors to the hard one; gives the number of descriptors that the process may
+/// have, if that is enough to begin with.
 fn raise_descriptor_limit() -> anyhow::Result<u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
@@ -165,7 +168,7 @@ type FileReport = (Report, Result<(), pipeline::Error>);
 /// Publishes the accounts of a file that is still being read.
 struct Meanwhile {
     published: Arc<Published>,
-    /// The site becomes ready with the first accounts, where the input may go on for ever.
+    /// The site to make ready with the first accounts, if the input may never end.
     site: Option<Arc<Site>>,
     refresh: Duration,
     due: Instant,
@@ -240,13 +243,22 @@ async fn read_or_stopped(
     }
 }
 
+/// The addresses of this host, if it is a router.
+fn own_router_addresses() -> Vec<IpAddr> {
+    let network = Network::read().ok().filter(|network| network.forwarding).unwrap_or_default();
+    network.links.iter().flat_map(|link| &link.addresses).map(IpNet::addr).collect()
+}
+
 fn capture_interfaces(
-    config: Config,
+    mut config: Config,
     filter: Option<Arc<UserFilter>>,
     (scraped, vitals): (ScrapeReports, Vitals),
     exporter: &Exporter,
 ) -> anyhow::Result<ExporterEnd> {
     let seed = random_seed();
+    if let Some(scan) = &mut config.detect.scan {
+        scan.routers.extend(own_router_addresses());
+    }
     let detectors = Detectors::new(&config.detect, seed, Some(supervisor::tick(&config.pipeline)));
     let alarms = Alarms::new(detectors, &config.alert, exporter.alerts.clone());
     let setup = Setup {
@@ -269,7 +281,7 @@ fn capture_interfaces(
     Ok(ExporterEnd { status: DONE, summary: closing_line(&running.join()?) })
 }
 
-/// Ends the program when one of its threads is dead, so that a service manager starts it anew.
+/// Ends the program because one of its threads is dead. A service manager then starts it again.
 fn end_dead() {
     super::log::finish(Instant::now() + super::LAST_LINES);
     std::process::exit(i32::from(FAILED));
@@ -304,7 +316,8 @@ fn self_metrics(config: &Config, vitals: &Vitals) -> anyhow::Result<SelfMetrics>
 /// The configured limits, for `/capabilities`.
 fn capabilities(config: &Config) -> Capabilities {
     let (bandwidth, scan) = (config.detect.bandwidth.clone(), config.detect.scan.clone());
-    Capabilities::of(&bandwidth.unwrap_or_default(), &scan.unwrap_or_default(), &config.capture.excluded)
+    let limits = Capabilities::of(&bandwidth.unwrap_or_default(), &scan.unwrap_or_default(), &config.capture.excluded);
+    Capabilities { explains: config.explain, ..limits }
 }
 
 /// The closing line, as tcpdump has it.

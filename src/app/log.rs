@@ -23,7 +23,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, Registry};
 
-use super::output::{LineQueue, Stream, gap, unlocked};
+use super::output::{LineQueue, Stream, gap, without_lock};
 use crate::capture::printable;
 use crate::config::Log;
 use crate::events::line::{LineForm, LogLine};
@@ -43,7 +43,7 @@ pub(super) fn start_queued(config: Log) -> io::Result<Arc<AtomicU64>> {
     let gap = move |lost| {
         gap(config.format, "log lines were lost because standard error was not read or could not be written", lost)
     };
-    let output = LineQueue::start(Stream::Log, unlocked(io::stderr())?, gap)?;
+    let output = LineQueue::start(Stream::Log, without_lock(io::stderr())?, gap)?;
     let output = OUTPUT.get_or_init(|| output);
     let queued = output.clone();
     init(config, BoxMakeWriter::new(move || Queued(queued.clone())));
@@ -51,7 +51,7 @@ pub(super) fn start_queued(config: Log) -> io::Result<Arc<AtomicU64>> {
     Ok(output.lost())
 }
 
-/// Writes lines to standard error that are not in the form of the log. A failure cannot be reported anywhere.
+/// Writes lines that are not in the form of the log to standard error. A failure cannot be reported anywhere.
 pub(super) fn say(text: &str) {
     let text: String = text.lines().map(|line| printable(line) + "\n").collect();
     match OUTPUT.get() {
@@ -63,7 +63,7 @@ pub(super) fn say(text: &str) {
 /// Writes why the program does not start. A standard error without a reader must not delay the exit status, which a
 /// service manager waits for.
 pub(super) fn say_refusal(text: &str, deadline: Instant) {
-    let output = unlocked(io::stderr()).and_then(|out| LineQueue::start(Stream::Log, out, |_| String::new()));
+    let output = without_lock(io::stderr()).and_then(|out| LineQueue::start(Stream::Log, out, |_| String::new()));
     match output {
         Ok(output) => drop(OUTPUT.set(output)),
         Err(error) => tracing::debug!(%error, "standard error is written at once"),
@@ -79,7 +79,8 @@ pub(super) fn finish(deadline: Instant) {
     }
 }
 
-/// The default hook would write to standard error itself, and a thread that panics would wait there for a reader.
+/// Queues the message of a panic. The default hook would write to standard error itself, and the thread would wait for
+/// its reader.
 fn say_panic(panicked: &PanicHookInfo<'_>) {
     let place = panicked.location().map(ToString::to_string).unwrap_or_default();
     let payload = panicked.payload();

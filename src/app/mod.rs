@@ -1,5 +1,5 @@
-//! The whole: reads the command line, opens, spawns, waits, drains. Takes the arguments and the environment; gives an
-//! exit status. The subcommands stand in files of their own; must not know their work.
+//! The program: reads the command line and runs the task. Takes the arguments and the environment; gives an exit
+//! status. Must not know how a task works: each has a file of its own.
 
 mod live;
 mod log;
@@ -7,6 +7,7 @@ mod output;
 mod replay;
 mod signals;
 mod start;
+mod test;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -48,6 +49,7 @@ fn run(invocation: Invocation) -> anyhow::Result<u8> {
     match invocation {
         Invocation::Run(config) => live::run(config),
         Invocation::Replay(replay) => replay::run(replay),
+        Invocation::Test(test) => test::run(test),
         Invocation::Interfaces(config) => {
             let network = Network::read()?;
             let capture = selection::as_they_stand(&network, &config.capture);

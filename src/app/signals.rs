@@ -1,9 +1,9 @@
 //! Signals: the first INT or TERM stops the program, a second one ends it at once. Takes nothing; gives a flag that
 //! everything else may wait for. Must not know the work that it ends.
 //!
-//! They are waited for on a thread of their own, which does nothing else, so that no client and no reader of the log can
-//! hold it up. HUP is ignored: a terminal that is closed does not end the exporter. So is XFSZ: a file that may not grow
-//! any more is an error of a write, as a full disk is.
+//! A thread of its own waits for signals and does nothing else, so that no client and no reader of the log can delay
+//! it. HUP is ignored, so that closing a terminal does not end the exporter. XFSZ is ignored too: a file that may not
+//! grow is an error of a write, like a full disk.
 
 use std::io;
 use std::process::exit;

@@ -1,6 +1,6 @@
-//! The start message: version, interfaces, filter, local networks, limits and where alerts go; and a warning if the
-//! metrics are open. Takes the configuration and the network; gives two log lines and a warning. Changes nothing. Must
-//! not know how the start goes on.
+//! The start message: version, interfaces, filter, local networks, limits and the output of alerts; and a warning if
+//! the metrics are open to other networks. Takes the configuration and the network; gives two log lines and a warning.
+//! Must not start or change anything.
 
 use std::fmt::Display;
 use std::net::IpAddr;

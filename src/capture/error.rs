@@ -1,4 +1,4 @@
-//! Errors of capture. Takes names and reasons; gives messages for users. Must not know how an error came about.
+//! Errors of capture. Takes names and reasons; gives messages for users. Must not know the causes of errors.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -66,18 +66,18 @@ pub enum Error {
 
 const SHOWN_OF_A_FILTER: usize = 200;
 
-/// A filter as messages show it: control characters escaped, and of a long one the beginning.
+/// A filter for messages: control characters are escaped, and a long filter is cut.
 pub fn shortened(filter: &str) -> String {
     let text: String = printable(filter).chars().take(SHOWN_OF_A_FILTER).collect();
     if filter.chars().count() > SHOWN_OF_A_FILTER { format!("{text}… ({} bytes)", filter.len()) } else { text }
 }
 
-/// A capture file's name for people and labels; `-` is standard input.
+/// The name of a capture file for messages and labels; `-` is standard input.
 pub fn file_name(path: &Path) -> String {
     if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
 }
 
-/// The same for people alone.
+/// The name of a capture file for messages, with control characters escaped.
 fn shown_name(path: &Path) -> String {
     printable(&file_name(path))
 }
@@ -87,7 +87,7 @@ fn program() -> String {
     std::env::current_exe().map_or_else(|_| "./trafficmonitor".to_owned(), |path| path.display().to_string())
 }
 
-/// libpcap's own words, without the name of the error's variant.
+/// libpcap's message, without the name of the error's variant.
 pub(super) fn words(error: &pcap::Error) -> String {
     match error {
         pcap::Error::PcapError(words) => words.clone(),

@@ -1,7 +1,7 @@
-//! Interface or file → frames.
+//! Capture: reads frames from interfaces and files.
 //!
-//! The only room that uses libpcap. Takes names of interfaces and files; gives [`Frame`](crate::packet::Frame)s and
-//! the kernel's counts of drops. Must not know the contents of frames.
+//! Takes names of interfaces and files; gives [`Frame`](crate::packet::Frame)s and the kernel's counters of drops. Must
+//! not know the contents of frames. This is the only room that uses libpcap.
 
 mod bindings;
 mod error;

@@ -1,12 +1,13 @@
-//! Names of interfaces as text. Takes the bytes that the kernel has for a name and gives text for labels, messages and
-//! settings; and the way back, where the kernel or libpcap is asked. The kernel takes any bytes but slashes, colons and
-//! white space. Must not know the use of a name.
+//! Names of interfaces as text. Takes the bytes of a name and gives text for labels, messages and settings; takes such
+//! a text and gives the bytes for the kernel and libpcap. Must not know the use of a name.
+//!
+//! The kernel allows any bytes in a name but slashes, colons and white space.
 
 /// An escape: a backslash, `x`, and two hexadecimal digits.
 const ESCAPE_LETTERS: usize = 4;
 
-/// The text of a name. Bytes that are not UTF-8 are escaped (`\xff`). Then, and where the name itself seems to have an
-/// escape, backslashes are too, so that two names never have the same text.
+/// The text of a name. Bytes that are not UTF-8 are escaped (`\xff`). If there are any, or if the name itself looks as
+/// if it had an escape, backslashes are escaped too. So two names never have the same text.
 pub fn to_text(name: &[u8]) -> String {
     match std::str::from_utf8(name) {
         Ok(text) if (0..name.len()).all(|at| escaped(name, at).is_none()) => text.to_owned(),
@@ -37,8 +38,8 @@ fn escaped(text: &[u8], at: usize) -> Option<u8> {
     u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
-/// True if libpcap takes the name for a device of its own, so that an interface of that name cannot be captured: all
-/// interfaces, netfilter's logs, Bluetooth, USB, D-Bus.
+/// True if libpcap has a device of its own with this name (`any`, netfilter's logs, Bluetooth, USB, D-Bus). An
+/// interface of that name cannot be captured.
 pub(super) fn is_of_libpcap(name: &str) -> bool {
     let is_numbered = |kind: &str| {
         let number = name.strip_prefix(kind).unwrap_or_default();

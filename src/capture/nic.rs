@@ -1,5 +1,5 @@
-//! The counters of a network interface itself, and whether each frame that it counts is one that a capture sees. Takes
-//! a name; gives counters of packets. Must not know the counters of captures.
+//! The network interface's own counters, and whether they count the same frames as a capture. Takes the name of an
+//! interface; gives counters of packets. Must not know the counters of captures.
 
 use std::fs;
 use std::io;
@@ -9,11 +9,13 @@ use crate::os::ethtool::splits_or_joins;
 
 /// The network devices of the process's namespace, one a line, with their counters (proc_pid_net(5)).
 const DEVICES: &str = "/proc/self/net/dev";
-/// In the counters of a line: packets received, packets sent.
+/// The position of the received packets among the counters of a line.
 const RECEIVED: usize = 1;
+/// The position of the sent packets.
 const SENT: usize = 9;
 
-/// A counter of the kernel or a driver. It may start over at any time: a reset driver, an interface made anew.
+/// A counter of the kernel or a driver. It may start over at any time, when a driver is reset or an interface made
+/// again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ForeignCounter {
     last: u64,
@@ -32,7 +34,7 @@ impl ForeignCounter {
     }
 }
 
-/// Packets that `interface` received and sent since it was made; none where there is no such interface.
+/// Packets that `interface` received and sent since it was made; none if there is no such interface.
 ///
 /// # Errors
 /// When the counters cannot be read, for example because no file descriptor is free.
@@ -40,9 +42,9 @@ pub fn packets(interface: &str) -> io::Result<Option<u64>> {
     Ok(packets_in(&fs::read(DEVICES)?, &names::to_bytes(interface)))
 }
 
-/// True if its packets are the frames that a capture without filter sees: nothing joins or splits them in between (GRO, LRO,
-/// TSO, GSO), and no program may drop them (XDP). False also where the kernel does not know such an interface, or does not
-/// answer such a question.
+/// True if its packets are the frames that a capture without filter sees: nothing joins or splits them in between (GRO,
+/// LRO, TSO, GSO), and no program may drop them (XDP). False also where the kernel does not know such an interface, or
+/// does not answer such a question.
 ///
 /// # Errors
 /// When the kernel cannot be asked, because no file descriptor or memory is free.
@@ -56,7 +58,7 @@ pub fn counts_frames(interface: &str) -> io::Result<bool> {
     }))
 }
 
-/// An error that will not last is one; any other is an answer that is not `false`.
+/// True if the answer is `false`. Not true if the question failed, but an error that will pass is given.
 fn is_known_not(answer: io::Result<bool>) -> io::Result<bool> {
     const PASSING: [i32; 5] = [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOBUFS, libc::EINTR];
     match answer {

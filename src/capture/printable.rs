@@ -1,11 +1,11 @@
-//! Text from outside → text that is safe on a terminal. Takes names of interfaces and files, filters and rules, which
-//! may hold any character; gives text in which each letter stands where it seems to stand. Must not know where the
-//! text is written.
+//! Makes text from outside safe for a terminal. Takes names, filters and rules, which may contain any character; gives
+//! the text without characters that control a terminal, reorder text or are invisible. Must not know where the text is
+//! written.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// True for a character that commands the terminal, reorders the text around it, ends the line, or is invisible: C0 and
+/// True for a character that controls the terminal, reorders the text around it, ends the line, or is invisible: C0 and
 /// C1 controls, DEL, and Unicode's bidirectional, separator, format and default-ignorable characters.
 pub fn is_unsafe(letter: char) -> bool {
     letter.is_control()
@@ -43,8 +43,8 @@ pub fn printable(text: &str) -> String {
     safe
 }
 
-/// A JSON text with the unsafe characters of its strings escaped: `\u009b`, `\u202e`. It is read as the same value. Between
-/// its tokens there must be none, so no line feed.
+/// A JSON text with the unsafe characters of its strings escaped: `\u009b`, `\u202e`. It keeps its value. Between its
+/// tokens there must be no unsafe character, such as a line feed.
 pub fn printable_json(json: &str) -> Cow<'_, str> {
     if !json.contains(is_unsafe) {
         return Cow::Borrowed(json);

@@ -9,7 +9,7 @@ pub(super) const COOKED_2: Linktype = Linktype(276);
 
 pub(super) const REJECT_ALL: [sock_filter; 1] = [sock_filter { code: RETURN_CONSTANT, jt: 0, jf: 0, k: 0 }];
 
-/// The verdict of a negated program for the packets that it accepts: more bytes than any packet has.
+/// The return value with which a negated program accepts: more bytes than any packet has.
 const ACCEPT: u32 = 262_144;
 
 const RETURN_CONSTANT: u16 = 0x06; // BPF_RET | BPF_K
@@ -22,7 +22,7 @@ const ABSOLUTE: u16 = 0x20;
 const INDIRECT: u16 = 0x40;
 const HEADER_LENGTH: u16 = 0xa0;
 
-/// From here on (`SKF_AD_OFF`) an offset names something that the kernel knows of the packet.
+/// From this offset on (`SKF_AD_OFF`), a load gives data about the packet that the kernel has.
 const ANCILLARY: u32 = 0xffff_f000;
 
 /// The offsets at which libpcap puts fields in front of a packet (`LINKTYPE_LINUX_SLL2`), and the kernel's ancillary
@@ -30,8 +30,8 @@ const ANCILLARY: u32 = 0xffff_f000;
 const COOKED_FIELDS: [(u32, u32); 4] = [(0, 0), (4, 8), (8, 28), (10, 4)];
 const COOKED_HEADER: u32 = 20;
 
-/// Rewrites a program that was compiled for cooked frames, so that it reads the packet from its network header on, as
-/// the kernel shows it. False if it loads a field for which the kernel has no ancillary word.
+/// Rewrites a program for cooked frames, so that it reads packets from their network header on, as the kernel shows
+/// them. False if it loads a field of the cooked header that the kernel does not have.
 pub(super) fn without_cooked_header(program: &mut [sock_filter]) -> bool {
     program.iter_mut().filter(|instruction| reads_packet(instruction.code)).all(|instruction| {
         match instruction.k {
@@ -46,18 +46,18 @@ pub(super) fn without_cooked_header(program: &mut [sock_filter]) -> bool {
     })
 }
 
-/// A program that accepts the packets that both accept. Each was compiled by itself.
+/// A program that accepts the packets that both programs accept.
 pub(super) fn both(first: &[sock_filter], second: &[sock_filter]) -> Vec<sock_filter> {
     chained(first, second, |verdict| verdict != 0)
 }
 
-/// A program that accepts the packets that one of them accepts.
+/// A program that accepts the packets that at least one of the programs accepts.
 pub(super) fn either(first: &[sock_filter], second: &[sock_filter]) -> Vec<sock_filter> {
     chained(first, second, |verdict| verdict == 0)
 }
 
-/// A program that accepts the packets that `program` rejects. Both reject a packet that is too short for a load, as
-/// libpcap's programs do.
+/// A program that accepts the packets that `program` rejects. But a packet that is too short for a load is rejected by
+/// both, as by libpcap's programs.
 pub(super) fn negation(mut program: Vec<sock_filter>) -> Vec<sock_filter> {
     for instruction in program.iter_mut().filter(|instruction| instruction.code == RETURN_CONSTANT) {
         instruction.k = if instruction.k == 0 { ACCEPT } else { 0 };
@@ -65,8 +65,9 @@ pub(super) fn negation(mut program: Vec<sock_filter>) -> Vec<sock_filter> {
     program
 }
 
-/// The first program and then the second, which decides where the verdict of the first one says so. A return becomes a
-/// jump of the same length, so that no other jump changes; a jump of this kind has 32 bits for its way.
+/// A program that runs `first`, and then `second` if `goes_on` holds for the return value of `first`. Returns of
+/// `first` become jumps to `second`. A jump takes one instruction as well, so no other jump changes; its offset has 32
+/// bits.
 fn chained(first: &[sock_filter], second: &[sock_filter], goes_on: impl Fn(u32) -> bool) -> Vec<sock_filter> {
     let mut chained = first.to_vec();
     for (at, instruction) in chained.iter_mut().enumerate() {

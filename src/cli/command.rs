@@ -1,4 +1,4 @@
-//! The declarations → clap's command, which reads words and subcommands and prints the help.
+//! The command of clap, which reads words and subcommands and prints the help.
 //!
 //! Takes the options and the subcommands; gives the command. Must not know what an option sets.
 
@@ -9,7 +9,7 @@ use clap_complete::Shell;
 
 use super::options::{HELP, VERSION, all, available};
 use super::scope::uses;
-pub(super) use super::scope::{COMPLETIONS, CONFIG, INTERFACES, MAN, REPLAY};
+pub(super) use super::scope::{COMPLETIONS, CONFIG, INTERFACES, MAN, REPLAY, TEST};
 use crate::config::declarations::SECTIONS;
 use crate::config::{Arity, Declaration, Role};
 
@@ -18,12 +18,18 @@ pub(super) const PROGRAM: &str = "trafficmonitor";
 pub(super) const WORDS: &str = "FILTER";
 /// The id of the files that `replay` reads.
 pub(super) const FILES: &str = "FILE";
+/// The id of the files of cases that `test` runs.
+pub(super) const CASES: &str = "CASES";
 /// The id of the shell that `completions` is for.
 pub(super) const SHELL: &str = "SHELL";
 
 /// The subcommands that work, with their descriptions.
 pub const SUBCOMMANDS: &[(&str, &str)] = &[
     (REPLAY, "Read capture files as fast as possible, using packet timestamps, and print the results"),
+    (
+        TEST,
+        "Read capture files that YAML files of test cases name, and check that the expected alerts fire and no others",
+    ),
     (INTERFACES, "List interfaces with their state and addresses, and whether each would be captured (if not, why)"),
     (CONFIG, "Print the effective configuration as YAML"),
     (COMPLETIONS, "Print a shell completion script"),
@@ -39,7 +45,8 @@ the configuration file.
 
 Exit status: 0 success, 1 failure while running, 2 wrong usage or configuration.";
 
-/// The whole command with reserved options, for reading arguments. Its help hides options that the exporter does not use.
+/// The whole command with reserved options, for reading arguments. Its help hides options that the exporter does not
+/// use.
 pub(super) fn reading(libpcap: &str) -> Command {
     let options = all().map(|declaration| (declaration, uses(None, declaration)));
     command(libpcap, options.collect())
@@ -73,8 +80,8 @@ fn bare(name: &'static str, about: &'static str, libpcap: &str) -> Command {
         .disable_version_flag(true)
 }
 
-/// A subcommand with its options and words. Its help shows the options that it uses. Other settings are accepted, so that a
-/// subcommand can be added to any working command line.
+/// A subcommand with its options and words. Its help shows the options that it uses. Other settings are accepted, so
+/// that a subcommand can be added to any working command line.
 fn with_arguments(subcommand: Command, name: &'static str, declarations: &[&'static Declaration]) -> Command {
     let is_used = |declaration: &Declaration| uses(Some(name), declaration);
     let everything = declarations.iter().map(|declaration| argument(declaration).hide(!is_used(declaration)));
@@ -82,6 +89,11 @@ fn with_arguments(subcommand: Command, name: &'static str, declarations: &[&'sta
     match name {
         REPLAY => subcommand.args(everything).arg(
             words(FILES, "Capture files (pcap or pcapng), read in this order; - is standard input")
+                .required(true)
+                .num_args(1..),
+        ),
+        TEST => subcommand.args(everything).arg(
+            words(CASES, "Files of test cases (YAML); captures are named relative to their file")
                 .required(true)
                 .num_args(1..),
         ),
@@ -141,8 +153,10 @@ fn long_help(declaration: &Declaration) -> String {
 
 /// The heading of the help under which an option stands; that of its section for a setting.
 pub(super) fn heading(declaration: &Declaration) -> Option<&'static str> {
-    if matches!(declaration.role, Role::Replay) {
-        return Some("Replay");
+    match declaration.role {
+        Role::Replay => return Some("Replay"),
+        Role::Test => return Some("Test"),
+        _ => {}
     }
     let (section, _) = declaration.keys.first()?;
     SECTIONS.iter().find(|(name, _)| name == section).map(|(_, heading)| *heading)

@@ -1,7 +1,7 @@
-//! A filter that does not compile → a hint: it may be meant as a subcommand or as a file.
+//! A hint for a filter that does not compile: it may be meant as a subcommand or as a file.
 //!
-//! Takes the filter's text and looks whether files of such names exist. Gives a sentence for the user; libpcap has
-//! refused the filter before. Must not know the grammar of filters.
+//! Takes the text of a filter that libpcap refused, and checks whether it names files; gives a sentence for the user.
+//! Must not know the grammar of filters.
 
 use std::path::Path;
 
@@ -15,7 +15,8 @@ const COMPRESSED_ENDINGS: [&str; 4] = ["gz", "zst", "xz", "bz2"];
 /// Endings of the names of configuration files. A word that ends in `.conf` was read as one before.
 const CONFIGURATION_ENDINGS: [&str; 3] = ["yml", "yaml", "json"];
 
-/// Adds advice to the `reason` why `filter` does not compile, if its first words name a file or are near to a subcommand.
+/// Adds advice to the `reason` why `filter` does not compile, if its first words name a file or are near to a
+/// subcommand.
 pub fn explain(filter: &str, reason: &mut String) {
     let first = filter.split_whitespace().next().unwrap_or_default();
     if let Some(hint) = instead_of_files(filter) {
@@ -31,8 +32,8 @@ pub(super) fn nearest_subcommand(word: &str) -> Option<&'static str> {
     nearest(word, working.chain(reserved::SUBCOMMANDS.iter().copied()))
 }
 
-/// The command lines for files that were named in place of a filter: `replay`, or `-r`, which serves a file. `None` if no
-/// file was named.
+/// The command lines for files that were named in place of a filter: `replay`, or `-r`, which serves a file. `None` if
+/// no file was named.
 fn instead_of_files(filter: &str) -> Option<String> {
     let configuration = filter.split_whitespace().next().filter(|word| is_configuration(word));
     if let Some(file) = configuration {

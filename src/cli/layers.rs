@@ -1,21 +1,23 @@
-//! Options, words, environment and configuration file → one [`Settings`].
+//! The layers of settings: configuration file, environment, words and options.
 //!
-//! Takes them as they were given; lays them over each other, the options on top. Must not know what a setting does.
+//! Takes them as they were given; merges them into one [`Settings`], in which options override all others. Must not
+//! know what a setting does.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::options::{self, Occurrence, all};
+use super::scope::{REPLAY, TEST};
 use super::words::RemainingWords;
 use super::{OUTPUT, ReplayOutput, TOP, Top};
 use crate::config::kinds::ValueKind as _;
 use crate::config::kinds::addresses::FILE_NAME;
-use crate::config::kinds::keywords::TRUTH;
+use crate::config::kinds::keywords::BOOLEAN;
 use crate::config::kinds::numbers::WORKERS;
 use crate::config::{Error, Given, Role, Settings, Unavailable, declarations, environment, file};
 
 /// Reads the file that is named, the environment, the words and the options; or gives the first mistake in them.
-pub fn read(
+pub(crate) fn read(
     occurrences: &[Occurrence],
     variables: &[(OsString, OsString)],
     words: RemainingWords,
@@ -31,7 +33,7 @@ pub fn read(
 }
 
 /// The layer of the options. All that was given for one option is read together.
-fn options_layer(occurrences: &[Occurrence]) -> Result<Settings, Error> {
+pub(super) fn options_layer(occurrences: &[Occurrence]) -> Result<Settings, Error> {
     let mut settings = Settings::default();
     for declaration in declarations::options() {
         let same = occurrences.iter().filter(|occurrence| occurrence.declaration.id() == declaration.id());
@@ -61,31 +63,31 @@ fn config_file(
     }
     let of_environment = || environment::value_of(variables, options::by_long(options::CONFIG)?);
     let given = of_option.or(word).or_else(of_environment);
-    given.map(|given| FILE_NAME.read(&given)).transpose().map_err(Error::from)
+    given.map(|given| FILE_NAME.parse_given(&given)).transpose().map_err(Error::from)
 }
 
 /// True if the configuration is only to be checked.
 pub(super) fn only_checks(occurrences: &[Occurrence]) -> Result<bool, Error> {
-    truth(last(occurrences, options::CONFIG_CHECK))
+    boolean(last(occurrences, options::CONFIG_CHECK))
 }
 
-fn truth(given: Option<Given>) -> Result<bool, Error> {
-    given.map_or(Ok(false), |given| TRUTH.read(&given).map_err(Error::from))
+fn boolean(given: Option<Given>) -> Result<bool, Error> {
+    given.map_or(Ok(false), |given| BOOLEAN.parse_given(&given).map_err(Error::from))
 }
 
 /// The output of `replay`.
-pub fn output(occurrences: &[Occurrence], replays: bool) -> Result<ReplayOutput, Error> {
+pub(crate) fn output(occurrences: &[Occurrence], replays: bool) -> Result<ReplayOutput, Error> {
     let given = of_replay(occurrences, options::OUTPUT, replays, "add replay FILE or remove the option")?;
-    given.map_or(Ok(ReplayOutput::default()), |given| Ok(OUTPUT.read(&given)?))
+    given.map_or(Ok(ReplayOutput::default()), |given| Ok(OUTPUT.parse_given(&given)?))
 }
 
 /// The number of conversations or flows that `replay` lists; none if that is not given. Refused with an `output` that
 /// lists no flows.
-pub fn top(occurrences: &[Occurrence], replays: bool, output: ReplayOutput) -> Result<Option<Top>, Error> {
+pub(crate) fn top(occurrences: &[Occurrence], replays: bool, output: ReplayOutput) -> Result<Option<Top>, Error> {
     let advice = "--max-series limits the flows that are exported";
     let Some(given) = of_replay(occurrences, options::TOP, replays, advice)? else { return Ok(None) };
     let problem = match output {
-        ReplayOutput::Table | ReplayOutput::JsonLines | ReplayOutput::Csv => return Ok(Some(TOP.read(&given)?)),
+        ReplayOutput::Table | ReplayOutput::JsonLines | ReplayOutput::Csv => return Ok(Some(TOP.parse_given(&given)?)),
         ReplayOutput::Prometheus => "not available with --output prometheus; use --max-series to limit the flows",
         ReplayOutput::None | ReplayOutput::Alerts => {
             &format!("not available with --output {}, which lists no flows", OUTPUT.word(output))
@@ -95,36 +97,59 @@ pub fn top(occurrences: &[Occurrence], replays: bool, output: ReplayOutput) -> R
 }
 
 /// True if `replay` writes exact numbers in its table. Its other outputs always have them.
-pub fn exact(occurrences: &[Occurrence], replays: bool) -> Result<bool, Error> {
-    truth(of_replay(occurrences, options::BYTES, replays, "metrics are always exact")?)
+pub(crate) fn exact(occurrences: &[Occurrence], replays: bool) -> Result<bool, Error> {
+    boolean(of_replay(occurrences, options::BYTES, replays, "metrics are always exact")?)
+}
+
+/// The part of their names by which `test` chooses cases; empty for all.
+pub(super) fn run(occurrences: &[Occurrence], tests: bool) -> Result<Option<Given>, Error> {
+    of_test(occurrences, options::RUN, tests)
+}
+
+/// The file that `test` writes its results to as JUnit XML.
+pub(super) fn junit(occurrences: &[Occurrence], tests: bool) -> Result<Option<PathBuf>, Error> {
+    let given = of_test(occurrences, options::JUNIT, tests)?;
+    given.map(|given| FILE_NAME.parse_given(&given)).transpose().map_err(Error::from)
 }
 
 /// The number of threads with which `replay` counts.
-pub fn workers(occurrences: &[Occurrence], replays: bool) -> Result<usize, Error> {
+pub(crate) fn workers(occurrences: &[Occurrence], replays: bool) -> Result<usize, Error> {
     let given = of_replay(occurrences, options::WORKERS, replays, "for interfaces use --capture.workers")?;
-    given.map_or(Ok(1), |given| Ok(WORKERS.read(&given)?))
+    given.map_or(Ok(1), |given| Ok(WORKERS.parse_given(&given)?))
 }
 
-/// Refuses an option that names a capture file beside `replay`.
-pub(super) fn refuse_source(occurrences: &[Occurrence], replays: bool) -> Result<(), Error> {
-    match last(occurrences, options::SOURCE).filter(|_| replays) {
-        Some(given) => Err(Error::invalid(given.place(), "replay takes its files as arguments: replay FILE")),
-        None => Ok(()),
-    }
+/// Refuses an option that names a capture file beside `replay` or `test`.
+pub(super) fn refuse_source(occurrences: &[Occurrence], subcommand: Option<&str>) -> Result<(), Error> {
+    let advice = match subcommand {
+        Some(REPLAY) => "replay takes its files as arguments: replay FILE",
+        Some(TEST) => "test takes its captures from the cases",
+        _ => return Ok(()),
+    };
+    last(occurrences, options::SOURCE).map_or(Ok(()), |given| Err(Error::invalid(given.place(), advice)))
 }
 
 /// The last value given for an option of `replay`. Without `replay` it is refused with this advice.
 fn of_replay(occurrences: &[Occurrence], id: &str, replays: bool, advice: &str) -> Result<Option<Given>, Error> {
+    of_subcommand(occurrences, id, replays, &format!("only available with replay; {advice}"))
+}
+
+fn of_test(occurrences: &[Occurrence], id: &str, tests: bool) -> Result<Option<Given>, Error> {
+    of_subcommand(occurrences, id, tests, "only available with test; add test CASES.yml or remove the option")
+}
+
+/// The last value given for an option of a subcommand. Without that subcommand it is refused with this problem.
+fn of_subcommand(occurrences: &[Occurrence], id: &str, is_there: bool, problem: &str) -> Result<Option<Given>, Error> {
     match last(occurrences, id) {
-        Some(given) if !replays => {
-            Err(Error::invalid(given.origin.to_string(), format!("only available with replay; {advice}")))
-        }
+        Some(given) if !is_there => Err(Error::invalid(given.origin.to_string(), problem)),
         given => Ok(given),
     }
 }
 
 /// Everything that was given and is not built yet: options, then variables. Values that change nothing are accepted.
-pub fn unavailable(occurrences: &[Occurrence], variables: &[(OsString, OsString)]) -> Result<Vec<Unavailable>, Error> {
+pub(crate) fn unavailable(
+    occurrences: &[Occurrence],
+    variables: &[(OsString, OsString)],
+) -> Result<Vec<Unavailable>, Error> {
     let mut given = unavailable_options(occurrences)?;
     given.extend(environment::unavailable(variables, all()));
     Ok(given)
@@ -149,9 +174,9 @@ pub(super) fn unavailable_options(occurrences: &[Occurrence]) -> Result<Vec<Unav
     Ok(given)
 }
 
-/// True if the value is one that is accepted; a truth value in any of its spellings.
+/// True if the value is one that is accepted. A boolean is accepted in any of its spellings.
 fn asks_for_nothing(occurrence: &Occurrence, value: &Given, accepted: &[&str]) -> bool {
     let is_literal = value.text().is_some_and(|text| accepted.contains(&&*text));
     let is_switch = !occurrence.declaration.arity.takes_next();
-    is_literal || (is_switch && accepted.contains(&"false") && TRUTH.read(value) == Ok(false))
+    is_literal || (is_switch && accepted.contains(&"false") && BOOLEAN.parse_given(value) == Ok(false))
 }

@@ -1,9 +1,10 @@
-//! The command line → an [`Invocation`]: a task with its validated configuration.
+//! The command line. Takes arguments and the environment; gives an [`Invocation`], which is a task with its validated
+//! configuration, or a text to print. Must not print or start anything.
 //!
-//! Takes arguments and environment; [`argv`] reads the options, clap the words and subcommands. Gives the invocation, or a
-//! text to print. Must not print or start anything.
+//! [`argv`] reads the options; clap reads the words and subcommands.
 
 mod argv;
+pub(crate) mod cases;
 pub mod command;
 mod complete;
 pub(crate) mod hints;
@@ -22,11 +23,12 @@ use clap::ArgMatches;
 use clap::error::ErrorKind;
 use clap_complete::Shell;
 
-use crate::config::given::Content;
+use crate::config::given::{Content, Given};
 use crate::config::kinds::keywords::Keywords;
 use crate::config::kinds::{Scalar, Scalars};
-use crate::config::{Config, Error, Settings};
+use crate::config::{Config, Error, Log, Settings};
 use argv::Arguments;
+use cases::CaseFile;
 use options::Occurrence;
 
 /// The task that the command line asks for.
@@ -36,6 +38,8 @@ pub(crate) enum Invocation {
     Run(Config),
     /// Read capture files, write the results, and end.
     Replay(ReplayInvocation),
+    /// Run test cases, write their results, and end.
+    Test(TestInvocation),
     /// List the interfaces, and which of them this configuration captures.
     Interfaces(Config),
     /// Print that the configuration is valid.
@@ -59,6 +63,15 @@ pub(crate) struct ReplayInvocation {
     pub workers: usize,
     /// All other settings. The `source` is none.
     pub config: Config,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TestInvocation {
+    /// The cases to run, by their files, in the order given. There is at least one.
+    pub files: Vec<CaseFile>,
+    /// The file for the results as JUnit XML.
+    pub junit: Option<PathBuf>,
+    pub log: Log,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -108,11 +121,13 @@ const TOP: Scalar<Top> = Scalar {
     parse_raw: None,
 };
 
-/// The reason why there is no [`Invocation`]: help or version was asked for, or the command line or configuration is wrong.
+/// The reason why there is no [`Invocation`]: help or version was asked for, or the command line or configuration is
+/// wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct Usage {
-    /// The text to print: to standard output when `exit_code` is 0, else to standard error. It has no line break at the end.
+    /// The text to print: to standard output when `exit_code` is 0, else to standard error. It has no line break at the
+    /// end.
     pub message: String,
     /// The status to exit with: 0 or 2.
     pub exit_code: u8,
@@ -127,8 +142,8 @@ impl From<Error> for Usage {
     }
 }
 
-/// Reads the command line (the program's name first) and the environment. `libpcap` is the version that the library reports.
-/// Gives [`Usage`] for `--help` and `--version` too.
+/// Reads the command line (the program's name first) and the environment. `libpcap` is the version that the library
+/// reports. Gives [`Usage`] for `--help` and `--version` too.
 pub(crate) fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -157,19 +172,26 @@ fn configured(
 ) -> Result<Invocation, Error> {
     let settings = settings(matches, occurrences, environment)?;
     let name = subcommand.map(|(name, _)| name);
-    let replays = name == Some(command::REPLAY);
-    layers::refuse_source(occurrences, replays)?;
+    let (replays, tests) = (name == Some(command::REPLAY), name == Some(command::TEST));
+    layers::refuse_source(occurrences, name)?;
     let output = layers::output(occurrences, replays)?;
     let top = layers::top(occurrences, replays, output)?;
     let exact = layers::exact(occurrences, replays)?;
     let workers = layers::workers(occurrences, replays)?;
-    if layers::only_checks(occurrences)? {
-        return settings.validate().map(Invocation::CheckConfig);
-    }
+    let (run, junit) = (layers::run(occurrences, tests)?, layers::junit(occurrences, tests)?);
+    let only_checks = layers::only_checks(occurrences)?;
     match subcommand {
+        Some((command::TEST, matches)) => {
+            let files = cases(&words_of(matches, command::CASES), &settings, run)?;
+            let config = settings.validate()?;
+            let test = |log| Invocation::Test(TestInvocation { files, junit, log });
+            Ok(if only_checks { Invocation::CheckConfig(config) } else { test(config.log) })
+        }
+        _ if only_checks => settings.validate().map(Invocation::CheckConfig),
         Some((command::REPLAY, matches)) => {
             let config = Config { source: None, ..settings.validate()? };
-            Ok(Invocation::Replay(ReplayInvocation { files: files(matches), output, top, exact, workers, config }))
+            let files = words_of(matches, command::FILES);
+            Ok(Invocation::Replay(ReplayInvocation { files, output, top, exact, workers, config }))
         }
         Some((command::INTERFACES, _)) => settings.validate().map(Invocation::Interfaces),
         Some((command::CONFIG, _)) => settings.validate().map(Invocation::PrintConfig),
@@ -196,8 +218,17 @@ fn settings(
     }
 }
 
-fn files(matches: &ArgMatches) -> Vec<PathBuf> {
-    matches.get_many::<OsString>(command::FILES).into_iter().flatten().map(PathBuf::from).collect()
+/// The test cases whose names contain the text of `run`.
+fn cases(paths: &[PathBuf], base: &Settings, run: Option<Given>) -> Result<Vec<CaseFile>, Error> {
+    let files = cases::read(paths, base)?;
+    let Some(run) = run else { return Ok(files) };
+    let selected = cases::select(files, &run.text().unwrap_or_default());
+    if selected.is_empty() { Err(Error::invalid(run.place(), "no case has this in its name")) } else { Ok(selected) }
+}
+
+/// The arguments of a subcommand that are names of files.
+fn words_of(matches: &ArgMatches, id: &str) -> Vec<PathBuf> {
+    matches.get_many::<OsString>(id).into_iter().flatten().map(PathBuf::from).collect()
 }
 
 fn completions(matches: &ArgMatches, libpcap: &str) -> Result<Invocation, Usage> {

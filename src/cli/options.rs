@@ -19,6 +19,10 @@ pub(super) const TOP: &str = "top";
 pub(super) const BYTES: &str = "bytes";
 /// The number of threads with which `replay` counts.
 pub(super) const WORKERS: &str = "workers";
+/// The part of their names by which `test` chooses cases.
+pub(super) const RUN: &str = "run";
+/// The file that `test` writes its results to.
+pub(super) const JUNIT: &str = "junit";
 pub(super) const SOURCE: &str = "pcapfile";
 // clap answers these two.
 pub(super) const HELP: &str = "help";
@@ -49,6 +53,12 @@ pub(super) static COMMAND: &[Declaration] = &[
     Declaration::option(WORKERS, Role::Replay)
         .value("N", "1")
         .help("Counting threads of replay, in addition to the reader: 1 to 64, at most four per core; does not change the output"),
+    Declaration::option(RUN, Role::Test)
+        .value("TEXT", "")
+        .help("Run only the cases of test whose names contain this text"),
+    Declaration::option(JUNIT, Role::Test)
+        .value("FILE", "")
+        .help("File to write the results of test to, as JUnit XML, in addition to the text"),
     Declaration::option(HELP, Role::Command)
         .taking(Arity::Switch)
         .letter('h')
@@ -135,7 +145,7 @@ mod tests {
             anom_active_size anom_gv_cap anom_lower_bound anom_methods anom_n_seasons anom_sensitivity anom_upper_bound \
             transfer_interval filter_ip_CIDR filter_bool filter_src filter_dst archive_dir log_packets max_pcap_log_size \
             max_pcap_rotations slack_channel slack_emoji slack_icon slack_url loglevel bandwidth.interval scan.interval \
-            scan.rule bandwidth.direction anom.threshold anom.min_bytes explain log.level log.format output flow-key workers top bytes";
+            scan.rule bandwidth.direction anom.threshold anom.min_bytes explain log.level log.format output flow-key workers top bytes run junit";
         for name in long.split_whitespace().chain(KEYS.iter().copied()) {
             assert!(by_long(name).is_some(), "{name}");
         }

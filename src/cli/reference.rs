@@ -1,7 +1,7 @@
-//! The declarations → docs/configuration.md, and the completion script of each shell.
+//! The generated texts: docs/configuration.md, and the completion script of each shell.
 //!
-//! Takes every option that works and every setting; gives text. The man page is made in [`super::man`]. Must not know how
-//! arguments are read.
+//! Takes every option that works and every setting; gives text. The man page is made in [`super::man`]. Must not know
+//! how arguments are read.
 
 use clap_complete::Shell;
 

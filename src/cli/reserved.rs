@@ -1,7 +1,7 @@
 //! The options and subcommands that are not built yet.
 //!
-//! Gives their names, so that no other option takes them, and advice for each. They are hidden from the help, and refused
-//! if they would change something. Must not know how arguments are read.
+//! Gives their names, so that no other option takes them, and advice for each. They are hidden from the help, and
+//! refused if they would change something. Must not know how arguments are read.
 
 use std::ffi::OsStr;
 
@@ -42,9 +42,9 @@ pub(super) static RESERVED: &[Declaration] = &[
 ];
 
 /// The subcommands that are not built yet.
-pub const SUBCOMMANDS: &[&str] = &["analyze"];
+pub(crate) const SUBCOMMANDS: &[&str] = &["analyze"];
 
-pub fn subcommand(name: &OsStr) -> Option<Unavailable> {
+pub(crate) fn subcommand(name: &OsStr) -> Option<Unavailable> {
     let name = SUBCOMMANDS.iter().find(|known| name == **known)?;
     Some(Unavailable { what: (*name).to_owned(), meanwhile: ANALYSIS })
 }

@@ -1,18 +1,19 @@
 //! The options that a subcommand uses: its help lists them, and shells complete them.
 //!
-//! Takes an option and a subcommand; gives a truth value. Must not decide what is accepted: a subcommand accepts every
-//! setting, so that it can be added to any working command line.
+//! Takes an option and a subcommand; tells whether the subcommand uses it. Must not decide what is accepted: a
+//! subcommand accepts every setting, so that it can be added to any working command line.
 
 use super::options::{CONFIG as CONFIG_FILE, CONFIG_CHECK};
 use crate::config::{Declaration, Role};
 
 pub(super) const REPLAY: &str = "replay";
+pub(super) const TEST: &str = "test";
 pub(super) const INTERFACES: &str = "interfaces";
 pub(super) const CONFIG: &str = "config";
 pub(super) const COMPLETIONS: &str = "completions";
 pub(super) const MAN: &str = "man";
 
-/// Settings outside of the room `capture` that `replay` does not use: they are for live captures and for the server.
+/// Settings outside of the room `capture` that `replay` and `test` do not use: they are for live captures and for the server.
 const NOT_IN_REPLAY: [(&str, &str); 3] = [("http", "listen"), ("pipeline", "refresh"), ("account", "idle_timeout")];
 const OF_INTERFACES: [(&str, &str); 2] = [("capture", "interfaces"), ("capture", "excluded_interfaces")];
 
@@ -21,6 +22,7 @@ pub(super) fn uses(subcommand: Option<&str>, declaration: &Declaration) -> bool 
     match declaration.role {
         Role::Reserved { .. } => false,
         Role::Replay => subcommand == Some(REPLAY),
+        Role::Test => subcommand == Some(TEST),
         Role::Command => uses_command_option(subcommand, &declaration.id()),
         Role::Setting(_) => declaration.keys.iter().any(|key| uses_setting(subcommand, *key)),
     }
@@ -35,7 +37,7 @@ fn uses_setting(subcommand: Option<&str>, key: (&'static str, &'static str)) -> 
     match subcommand {
         Some(MAN | COMPLETIONS) => false,
         Some(INTERFACES) => OF_INTERFACES.contains(&key),
-        Some(REPLAY) => key == ("capture", "filter") || (key.0 != "capture" && !NOT_IN_REPLAY.contains(&key)),
+        Some(REPLAY | TEST) => key == ("capture", "filter") || (key.0 != "capture" && !NOT_IN_REPLAY.contains(&key)),
         Some(CONFIG) | None | Some(_) => true,
     }
 }

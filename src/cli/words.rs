@@ -1,4 +1,5 @@
-//! The words behind the options: a BPF filter, TrafficAlerted's configuration file, or the older TrafficAlerted's arguments.
+//! The words behind the options: a BPF filter, TrafficAlerted's configuration file, or the older TrafficAlerted's
+//! arguments.
 //!
 //! Takes the words; gives a layer of settings or a file. Must not know whether the filter compiles.
 
@@ -12,15 +13,15 @@ use crate::config::{Error, Given, SettingOrigin, Settings, trafficalerted};
 
 /// The meaning of the words.
 #[derive(Debug, Default)]
-pub struct RemainingWords {
+pub(crate) struct RemainingWords {
     /// The layer of the filter or of the older arguments.
     pub settings: Settings,
     pub file: Option<Given>,
 }
 
-/// Reads the words. Refuses a filter that is given as an option too, a wrong word among the older TrafficAlerted's, and the
-/// stray value of a switch.
-pub fn read(matches: &ArgMatches, occurrences: &[Occurrence]) -> Result<RemainingWords, Error> {
+/// Reads the words. Refuses a filter that is given as an option too, a wrong word among the older TrafficAlerted's, and
+/// the stray value of a switch.
+pub(crate) fn read(matches: &ArgMatches, occurrences: &[Occurrence]) -> Result<RemainingWords, Error> {
     let words: Vec<&OsString> = matches.get_many(WORDS).into_iter().flatten().collect();
     let texts: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
     if let [word] = words.as_slice()
@@ -32,7 +33,7 @@ pub fn read(matches: &ArgMatches, occurrences: &[Occurrence]) -> Result<Remainin
     if let Some(settings) = trafficalerted::of_words(&texts)? {
         return Ok(RemainingWords { settings, file: None });
     }
-    refuse_stray_truth(&texts)?;
+    refuse_stray_boolean(&texts)?;
     let joined = words.iter().map(|word| word.as_os_str()).collect::<Vec<&OsStr>>().join(OsStr::new(" "));
     let filter = Given::argument(joined, SettingOrigin::Words);
     let mut words = RemainingWords::default();
@@ -50,7 +51,7 @@ fn is_configuration(word: &OsStr) -> bool {
 }
 
 /// Refuses `-promisc false`, which would mean promiscuous mode with a filter `false`.
-fn refuse_stray_truth(words: &[impl AsRef<str>]) -> Result<(), Error> {
+fn refuse_stray_boolean(words: &[impl AsRef<str>]) -> Result<(), Error> {
     match words.first().map(AsRef::as_ref) {
         Some(word @ ("true" | "false")) => {
             Err(Error::invalid(word, format!("write the value of a switch after =, as in -promisc={word}")))

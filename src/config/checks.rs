@@ -1,13 +1,15 @@
-//! Contradictions between settings, and values that follow from several settings.
+//! The checks of the whole configuration: contradictions between settings, and values that follow from several
+//! settings.
 //!
-//! Takes the values that were given and the configuration with them; completes the configuration. Must not know how a
-//! single value is read.
+//! Takes the given values and the configuration with them; completes the configuration, or refuses it. Must not know
+//! how a single value is parsed.
 
 use super::declaration::FileKey;
 use super::kinds::ValueKind as _;
-use super::kinds::keywords::TRUTH;
+use super::kinds::keywords::BOOLEAN;
 use super::kinds::numbers::BOUND;
 use super::{Config, Error, Settings, trafficalerted};
+use crate::alert::Exclusion;
 use crate::capture::Selection;
 use crate::detect::anomaly::{self, Fence, Method};
 use crate::detect::{bandwidth, scan};
@@ -86,24 +88,47 @@ fn complete_detection(settings: &Settings, config: &mut Config) -> Result<(), Er
         bandwidth.validate().map_err(|error| refused(settings, ("bandwidth", "networks"), error))?;
     }
     if let Some(scan) = &mut config.detect.scan {
-        // A port that is excluded without a network and a kind does not count as a contact.
-        let of_all = config.alert.exclusions.iter().filter(|one| one.network.is_none() && one.kind.is_none());
-        let excluded_ports = of_all.filter_map(|exclusion| exclusion.port).collect();
+        // A port that is excluded alone does not count as a contact.
+        let exclusions = &config.alert.exclusions;
+        let is_port_alone = |one: &&Exclusion| **one == Exclusion { port: one.port, ..Exclusion::default() };
+        let excluded_ports = exclusions.iter().filter(is_port_alone).filter_map(|exclusion| exclusion.port).collect();
+        let excluded_contacts = exclusions.iter().filter_map(Exclusion::contacts).collect();
         let analyze_hosts = scan.analyze_hosts && !no_destinations;
-        *scan = scan::Config { analyze_hosts, excluded_ports, ..scan.clone() };
+        *scan = scan::Config { analyze_hosts, excluded_ports, excluded_contacts, ..scan.clone() };
+        fit_times(settings, scan)?;
     }
     if let Some(anomaly) = &mut config.detect.anomaly {
-        let bound = |key| settings.value(("anomaly", key)).and_then(|given| BOUND.read(given).ok());
-        anomaly.criteria.fence = Fence::of_given(bound("lower_bound"), bound("upper_bound"))
+        let bound = |key| settings.value(("anomaly", key)).and_then(|given| BOUND.parse_given(given).ok());
+        anomaly.criteria.fence = Fence::from_bounds(bound("lower_bound"), bound("upper_bound"))
             .map_err(|error| refused_anomaly(settings, &error))?;
         anomaly.validate().map_err(|error| refused_anomaly(settings, &error))?;
     }
-    let is_off = settings.value(("detect", "enabled")).is_some_and(|given| TRUTH.read(given) == Ok(false));
+    let is_off = settings.value(("detect", "enabled")).is_some_and(|given| BOOLEAN.parse_given(given) == Ok(false));
     if is_off {
         (config.detect.bandwidth, config.detect.scan, config.detect.anomaly) = (None, None, None);
     }
     if let Some(anomaly) = &config.detect.anomaly {
         config.notices.extend(notices(settings, anomaly));
+    }
+    Ok(())
+}
+
+/// Some times of scans cannot be shorter than others. A time that was given must fit; the default is raised.
+fn fit_times(settings: &Settings, scan: &mut scan::Config) -> Result<(), Error> {
+    let (timeout, window) = (scan.timeout, scan.interval.max(scan.port_interval));
+    let to_timeout = ("the time in which a contact is answered", timeout, "--scan.timeout");
+    let to_window = ("the longest window of scans", window, "--scan.interval and -PortInterval");
+    for (key, time, (what, least, option)) in [
+        ("use_timeout", &mut scan.use_timeout, to_timeout),
+        ("echo_window", &mut scan.echo_window, to_timeout),
+        ("memory", &mut scan.memory, to_window),
+    ] {
+        if *time < least && settings.gives(("scan", key)) {
+            let [time, least] = [*time, least].map(humantime::format_duration);
+            let problem = format!("{time} is shorter than {what} ({least}); raise this or lower {option}");
+            return Err(refused(settings, ("scan", key), problem));
+        }
+        *time = least.max(*time);
     }
     Ok(())
 }
@@ -127,7 +152,7 @@ fn refused_anomaly(settings: &Settings, error: &anomaly::Error) -> Error {
         Fault::Threshold(_) => &["threshold"],
         Fault::TransferInterval(_) => &["transfer_interval"],
         Fault::Pairs(_) => &["max_pairs"],
-        Fault::Shuffles(_) => &[],
+        Fault::Permutations(_) => &[],
     };
     let mut keys = keys.iter().map(|key| ("anomaly", *key));
     refused(settings, keys.find(|key| settings.gives(*key)).unwrap_or_default(), error)

@@ -1,12 +1,13 @@
 //! The declaration of an option or a setting: its names, its places and its two functions.
 //!
-//! Gives all that parser, help, documents, environment and file need. Must not know whether the option or setting is given.
+//! Gives all that parser, help, documents, environment and file need. Must not know whether the option or setting is
+//! given.
 
 use super::Config;
 use super::given::{Content, Given, RefusedSetting};
 
 /// Section and key in the configuration file.
-pub type FileKey = (&'static str, &'static str);
+pub(crate) type FileKey = (&'static str, &'static str);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arity {
@@ -34,9 +35,11 @@ pub enum Role {
     Setting(Access),
     /// The command line itself uses it.
     Command,
-    /// As `Command`, but for the subcommand `replay` alone.
+    /// Only the subcommand `replay` uses it.
     Replay,
-    /// The room that needs it is not built yet.
+    /// Only the subcommand `test` uses it.
+    Test,
+    /// It is reserved for a room that is not built yet.
     Reserved {
         /// Values that change nothing; they are accepted.
         accepted: &'static [&'static str],
@@ -50,11 +53,11 @@ pub enum Role {
 pub struct Access {
     /// The form of a value, with its range.
     pub form: fn() -> String,
-    /// The words that it can be; empty if it can be something else.
+    /// All words that are values; empty if there are other values than words.
     pub words: fn() -> Vec<&'static str>,
-    /// Reads a value into the configuration.
+    /// Parses a value and puts it into the configuration.
     pub apply: fn(&mut Config, &Given) -> Result<(), RefusedSetting>,
-    /// Shows the value in the configuration.
+    /// The value in the configuration, as the file would have it.
     pub show: fn(&Config) -> Content,
 }
 
@@ -85,7 +88,7 @@ pub(super) const fn setting(keys: &'static [FileKey], access: Access) -> Declara
     Declaration { long: None, keys, ..Declaration::option("", Role::Setting(access)) }
 }
 
-/// Each of these functions sets one more property.
+/// The builder: each of these functions sets one more property.
 impl Declaration {
     /// An option that is not a setting.
     pub const fn option(long: &'static str, role: Role) -> Self {
@@ -105,7 +108,7 @@ impl Declaration {
     }
 
     /// An option with a long name, an environment variable, a value, and a default, which is empty for none.
-    pub const fn named(
+    pub(crate) const fn named(
         self,
         long: &'static str,
         variable: &'static str,
@@ -120,7 +123,7 @@ impl Declaration {
     }
 
     /// An option that is on by its name alone.
-    pub const fn switch(self, long: &'static str, variable: &'static str, default: &'static str) -> Self {
+    pub(crate) const fn switch(self, long: &'static str, variable: &'static str, default: &'static str) -> Self {
         Self { arity: Arity::Switch, ..self.named(long, variable, "", default) }
     }
 
@@ -140,7 +143,7 @@ impl Declaration {
         Self { variable: Some(variable), ..self }
     }
 
-    pub const fn reloadable(self) -> Self {
+    pub(crate) const fn reloadable(self) -> Self {
         Self { reloadable: true, ..self }
     }
 
@@ -155,7 +158,7 @@ impl Declaration {
         self.long.map_or_else(|| self.short.map(String::from).unwrap_or_default(), str::to_owned)
     }
 
-    pub const fn is_option(&self) -> bool {
+    pub(crate) const fn is_option(&self) -> bool {
         self.long.is_some() || self.short.is_some()
     }
 
@@ -173,7 +176,7 @@ impl Declaration {
         long.chain(short).collect()
     }
 
-    /// The words that the value can be; empty if it can be something else.
+    /// All words that are values; empty if there are other values than words.
     pub fn words(&self) -> Vec<&'static str> {
         match self.role {
             Role::Setting(access) => (access.words)(),

@@ -1,4 +1,4 @@
-//! The environment → one layer of [`Settings`].
+//! The layer of [`Settings`] of the environment.
 //!
 //! Takes all variables and the declarations; gives the settings, and notices about misspelt names. Must not know what a
 //! setting does.
@@ -15,8 +15,8 @@ const PREFIX: &str = "TRAFFICMONITOR_";
 
 /// Reads the variables that `declarations` name; a blank one counts as not set.
 ///
-/// Other variables with our prefix are not errors, because Kubernetes makes some (`TRAFFICMONITOR_SERVICE_HOST`). A name
-/// that is close to a known one gives a notice.
+/// Other variables with our prefix are not errors, because Kubernetes makes some (`TRAFFICMONITOR_SERVICE_HOST`). A
+/// name that is close to a known one gives a notice.
 pub fn read(
     variables: &[(OsString, OsString)],
     declarations: impl Iterator<Item = &'static Declaration> + Clone,

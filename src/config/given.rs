@@ -1,6 +1,7 @@
-//! A value of a setting as it was given, with its place.
+//! A value of a setting before it is parsed, with the place where it was given.
 //!
-//! Takes texts of options and variables, and nodes of the file; gives them one form. Must not know what a value means.
+//! Takes texts of options and variables, and YAML nodes; gives one type for all of them. Must not know what a value
+//! means.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -43,14 +44,14 @@ impl fmt::Display for SettingOrigin {
     }
 }
 
-/// A value as it was given, or as `config` prints it: an argument, or a YAML node.
+/// A value before it is parsed, or as `config` prints it: an argument, or a YAML node.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Content {
-    /// The text of an option, of a variable or of a line of TrafficAlerted's file. It may mean a value of any kind. Only
-    /// names of files and interfaces need not be UTF-8.
+    /// A text from the command line, a variable or TrafficAlerted's file, for a value of any kind. It need not be
+    /// UTF-8, because of the names of files and interfaces.
     Argument(OsString),
     Null,
-    Truth(bool),
+    Bool(bool),
     Unsigned(u64),
     /// A whole number below 0.
     Signed(i64),
@@ -94,7 +95,7 @@ impl Given {
         match &self.content {
             Content::Argument(text) => Some(text.to_string_lossy()),
             Content::Text(text) => Some(text.into()),
-            Content::Truth(truth) => Some(truth.to_string().into()),
+            Content::Bool(boolean) => Some(boolean.to_string().into()),
             Content::Unsigned(number) => Some(number.to_string().into()),
             Content::Signed(number) => Some(number.to_string().into()),
             Content::Float(number) => Some(number.to_string().into()),
@@ -102,7 +103,7 @@ impl Given {
         }
     }
 
-    /// The place, with the text where it stands on the command line or in the environment.
+    /// The place for messages. For options and variables it includes the text.
     pub fn place(&self) -> String {
         let (Content::Argument(text), origin) = (&self.content, &self.origin) else { return self.origin.to_string() };
         let text = text.to_string_lossy();
@@ -114,12 +115,12 @@ impl Given {
         }
     }
 
-    pub fn refused(&self, problem: impl Into<String>) -> RefusedSetting {
+    pub(crate) fn refused(&self, problem: impl Into<String>) -> RefusedSetting {
         RefusedSetting::Value { given: self.clone(), problem: problem.into() }
     }
 }
 
-/// The reason why a value cannot be read.
+/// The reason why a value is refused.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RefusedSetting {
     /// A value, or a part of it, is wrong.
@@ -136,7 +137,7 @@ pub enum RefusedSetting {
 
 impl RefusedSetting {
     /// The fault and its remedy, without the place.
-    pub fn problem(&self) -> String {
+    pub(crate) fn problem(&self) -> String {
         match self {
             Self::Value { problem, .. } => problem.clone(),
             Self::UnknownKey { key, known } => {
@@ -145,8 +146,8 @@ impl RefusedSetting {
         }
     }
 
-    /// The node that is refused.
-    pub const fn node(&self) -> &Given {
+    /// The refused value or key.
+    pub(crate) const fn node(&self) -> &Given {
         match self {
             Self::Value { given, .. } => given,
             Self::UnknownKey { key, .. } => key,

@@ -1,7 +1,7 @@
-//! Text → a validated [`Config`], the sum of the rooms' own.
+//! The configuration: a validated [`Config`] with that of every room.
 //!
-//! Takes layers of [`Settings`] from a YAML file, the environment and options, lays them over each other and validates the
-//! result once. Each setting is declared once, in [`declarations`]. Must not know what the program does with a setting.
+//! Takes layers of [`Settings`] from a YAML file, the environment and options; merges them, and validates the result
+//! once. Must not know what the program does with a setting. Each setting is declared once, in [`declarations`].
 
 mod checks;
 pub(crate) mod declaration;

@@ -2,7 +2,8 @@
 //!
 //! Takes a word and names; gives one of the names. Must not know what they name.
 
-/// The least similarity (Jaro-Winkler, 0 to 1) of a name that is offered: `ieth0` is not a misspelt `iface`.
+/// The least similarity (Jaro-Winkler, 0 to 1) of a name that is offered. It keeps `ieth0` from being taken for
+/// `iface`.
 const ALIKE: f64 = 0.8;
 
 /// The name that is most similar to `word`, letter case aside; none if no name is near.

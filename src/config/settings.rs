@@ -1,6 +1,7 @@
 //! One layer of settings, from the file, the environment or the options.
 //!
-//! Takes values with their declarations; merges layers, and gives the validated [`Config`]. Must not know what a setting does.
+//! Takes values with their declarations; merges layers, and gives the validated [`Config`]. Must not know what a
+//! setting does.
 
 use super::declaration::{Arity, Declaration, FileKey};
 use super::declarations::by_key;
@@ -29,8 +30,8 @@ impl Settings {
         Self { serves_trafficalerted: true, ..Self::default() }
     }
 
-    /// Takes all values of one setting in this layer. The last one counts; those of a repeatable option count together. A
-    /// blank value means that the setting is not given.
+    /// Adds all values that this layer has for one setting. The last value counts; for a repeatable option all values
+    /// count together. A blank value counts as not given.
     pub fn give(&mut self, declaration: &'static Declaration, mut all: Vec<Given>) -> Result<(), RefusedSetting> {
         let Role::Setting(access) = declaration.role else { return Ok(()) };
         if declaration.arity == Arity::Repeatable {
@@ -83,14 +84,14 @@ impl Settings {
         self.value(key).map_or(&SettingOrigin::Default, |given| &given.origin).to_string()
     }
 
-    /// This layer, in which anomalies raise alerts if it has a setting of their tests and does not say otherwise. In the
-    /// file, where all settings may stand with their defaults, such a setting does not imply the alerts.
+    /// This layer, with anomaly alerts on if it gives an option of the anomaly tests and does not switch the alerts
+    /// off. Not for the layer of the file: a file may list all settings with their defaults.
     pub fn alerting_on_anomalies(mut self) -> Self {
         let is_test =
             |declaration: &Declaration| declaration.long.is_some_and(|name| name.starts_with(ANOMALY_OPTIONS));
         let test = self.given.iter().find(|(declaration, _)| is_test(declaration)).map(|(_, given)| given.clone());
         if let (Some(test), false, Some(alerts)) = (test, self.gives(ANOMALY_ALERTS), by_key(ANOMALY_ALERTS)) {
-            let given = Given { content: Content::Truth(true), ..test };
+            let given = Given { content: Content::Bool(true), ..test };
             self.given.push((alerts, given));
         }
         self

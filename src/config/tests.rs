@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use super::declaration::FileKey;
 use super::declarations::{SECTIONS, of_section, options, settings};
@@ -81,6 +82,9 @@ fn an_option_changes_the_keys_it_names_and_no_other() {
             ("promHTTP", _) => ":1",
             ("ContactedIPsAnalyze" | "detect.enabled" | "NoDestinations", _) => continue,
             ("max-flows" | "max-hosts", _) => "20000",
+            ("scan.timeout", _) => "2",
+            ("scan.memory", _) => "2h",
+            ("scan.touching_datagrams" | "scan.touched_factor", _) => "3",
             ("anom_sensitivity" | "anom.threshold", _) => "0.5",
             (_, "true") => "false",
             (_, "false") => "true",
@@ -127,6 +131,10 @@ const GIVEN: [&[(&str, &str)]; 6] = [
         ("AnalyzePorts", "false"),
         ("NumContactedPorts", "65535"),
         ("PortInterval", "366d"),
+        ("scan.timeout", "11"),
+        ("scan.used_bytes", "1"),
+        ("scan.touching_datagrams", "0"),
+        ("scan.group_factor", "0"),
         ("detect.top_sources", "1"),
         ("alert.pending", "1m30s"),
         ("alert.hold", "0"),
@@ -162,6 +170,16 @@ fn printed_configuration_gives_the_same_configuration() {
         let yaml = config.to_yaml().unwrap();
         assert_eq!(read(&yaml), config, "{yaml}");
     }
+}
+
+#[test]
+fn times_of_scans_that_are_not_given_follow_the_longer_ones() {
+    let scan = read("scan: {timeout: 20s, interval: 2h, port_interval: 3h}").detect.scan.unwrap();
+    assert_eq!([scan.use_timeout, scan.echo_window], [Duration::from_secs(20); 2]);
+    assert_eq!(scan.memory, Duration::from_secs(3 * 3_600));
+    let scan = read("scan: {timeout: 3s, memory: 10m}").detect.scan.unwrap();
+    assert_eq!([scan.use_timeout, scan.echo_window], [Duration::from_secs(10), Duration::from_millis(3_500)]);
+    assert_eq!(scan.memory, Duration::from_secs(600));
 }
 
 #[test]
@@ -231,6 +249,13 @@ fn values_at_their_bounds_work_in_the_detectors() {
         "bandwidth: {interval: 100ms, limit: 1, direction: both}\nscan: {interval: 100ms, port_interval: 366d, contacted_ips: 1}",
         "bandwidth: {interval: 366d, limit: 18446744073709551615}\nscan: {interval: 366d, port_interval: 0.1, rule: contacts, \
          contacted_ips: 65535, contacted_ports: 65535}",
+        "scan: {timeout: 100ms, use_timeout: 100ms, echo_window: 100ms, question_timeout: 100ms, used_bytes: 1, memory: 10m, \
+         echo_requests: 1, touching_datagrams: 0, link_answers: 0, group_factor: 0, touched_factor: 1, any_port_factor: 1, \
+         site_factor: 1, everywhere_factor: 1, answered_factor: 1, answered_everywhere_factor: 1, port_share: 1}",
+        "scan: {timeout: 10m, use_timeout: 10m, echo_window: 10m, question_timeout: 10m, used_bytes: 65535, memory: 366d, \
+         echo_requests: 1000, touching_datagrams: 1000, link_answers: 1000, group_factor: 1000, touched_factor: 1000, \
+         any_port_factor: 1000, site_factor: 1000, everywhere_factor: 1000, answered_factor: 1000, \
+         answered_everywhere_factor: 1000, port_share: 1000, contacted_ips: 65535, contacted_ports: 65535}",
         "anomaly: {capacity: 1000, active_size: 1, seasons: 999, transfer_interval: 100ms, max_pairs: 1}",
         "anomaly: {capacity: 1000, active_size: 500, seasons: 1, transfer_interval: 1d, max_pairs: 1000000}",
     ] {

@@ -1,4 +1,4 @@
-//! Options and files that are not built yet → one sentence that names all of them, with advice.
+//! The refusal of options and files that are not built yet: one sentence that names all of them, with advice.
 //!
 //! Takes their names and advice; gives the sentence. Must not know which options there are.
 

@@ -9,6 +9,7 @@ pub(super) const MAXIMUM_LENGTH: u16 = 1500;
 
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
+pub(super) const ARP: u16 = 0x0806;
 const VLAN: u16 = 0x8100;
 const SERVICE_VLAN: u16 = 0x88a8;
 const STACKED_VLAN: u16 = 0x9100;
@@ -45,7 +46,7 @@ pub(super) fn walk_type(mut ether_type: u16, mut rest: Cursor<'_>) -> Result<Ins
             0x8847 | 0x8848 => return label_stack(rest),
             0x8864 => return ppp::walk_session(rest),
             0x8863 => return Err(NotIp::PppoeDiscovery),
-            0x0806 | 0x8035 => return Err(NotIp::Arp),
+            ARP | 0x8035 => return Err(NotIp::Arp),
             _ => return Err(NotIp::EtherType),
         }
     }
@@ -69,13 +70,24 @@ pub(super) fn behind_hidden_tags(ether_type: u16, rest: Cursor<'_>) -> Option<In
 }
 
 /// The IP header behind VLAN tags alone.
-fn behind_tags(mut ether_type: u16, mut rest: Cursor<'_>) -> Option<Inside<'_>> {
+fn behind_tags(ether_type: u16, rest: Cursor<'_>) -> Option<Inside<'_>> {
+    let (ether_type, rest) = skip_tags(ether_type, rest)?;
+    plain_type(ether_type, rest)
+}
+
+/// The payload of the type `wanted` behind VLAN tags alone.
+pub(super) fn behind_tags_to(wanted: u16, ether_type: u16, rest: Cursor<'_>) -> Option<Cursor<'_>> {
+    let (ether_type, rest) = skip_tags(ether_type, rest)?;
+    (ether_type == wanted).then_some(rest)
+}
+
+fn skip_tags(mut ether_type: u16, mut rest: Cursor<'_>) -> Option<(u16, Cursor<'_>)> {
     while let VLAN | SERVICE_VLAN | STACKED_VLAN = ether_type {
         let (tag, behind) = rest.take::<4>().ok()?;
         ether_type = u16::from_be_bytes([tag[2], tag[3]]);
         rest = behind;
     }
-    plain_type(ether_type, rest)
+    Some((ether_type, rest))
 }
 
 fn plain_type(ether_type: u16, rest: Cursor<'_>) -> Option<Inside<'_>> {

@@ -11,8 +11,8 @@ use crate::packet::{Addresses, IpVersion, Packet, Protocol, TcpFlags, Timestamp}
 
 /// Reads the IP header at the start of `datagram`.
 ///
-/// All of it is inlined by force, and nothing on the way is an enum with large variants: such a one is written to memory
-/// and read back at once in other widths, which stalls the processor for longer than all else here takes.
+/// All of it is always inlined, and no value is an enum with large variants. Such an enum would be written to memory
+/// and read back at once in other widths, which stalls the processor for longer than the rest of the function takes.
 ///
 /// # Errors
 /// [`NotIp::TruncatedIp`] before [`NotIp::MalformedIp`], as the kernel checks them.
@@ -43,15 +43,14 @@ pub(super) fn read<'a>(inside: &Inside<'a>) -> Result<(Addresses, Transport<'a>)
     }
 }
 
-/// Addresses and the payload of the IP headers of a quoted datagram. The quote is cut and its lengths are those of
-/// the whole, or wrong (some senders change them before they quote), so all quoted bytes belong to it. None if the
-/// quote ends inside the IP headers.
+/// Addresses and the payload of the IP headers of a quoted datagram. All quoted bytes belong to it: the quote is cut,
+/// and its lengths are those of the whole datagram, or wrong. None if the quote ends inside the IP headers.
 pub(super) fn read_quoted(version: IpVersion, quote: &[u8]) -> Option<(Addresses, Transport<'_>)> {
     match version {
         IpVersion::V4 => {
             let header = Ipv4HeaderSlice::from_slice(quote).ok()?;
             let bytes = if is_later_fragment(&header) { &[] } else { &quote[header.slice().len()..] };
-            Some((addresses_4(&header), Transport { protocol: Protocol(header.protocol().0), bytes }))
+            Some((addresses_4(&header), Transport { protocol: Protocol(header.protocol().0), bytes, wire_bytes: 0 }))
         }
         IpVersion::V6 => {
             let header = Ipv6HeaderSlice::from_slice(quote).ok()?;
@@ -66,6 +65,8 @@ pub(super) fn read_quoted(version: IpVersion, quote: &[u8]) -> Option<(Addresses
 pub(super) struct Transport<'a> {
     pub(super) protocol: Protocol,
     pub(super) bytes: &'a [u8],
+    /// The length of the transport header and its payload on the wire; 0 where it does not matter.
+    wire_bytes: u32,
 }
 
 impl Transport<'_> {
@@ -73,20 +74,32 @@ impl Transport<'_> {
     #[inline(always)]
     fn packet(&self, time: Timestamp, addresses: Addresses, bytes: u32, outgoing: bool) -> Packet {
         let (mut source_port, mut destination_port) = (0, 0);
-        let (mut tcp_flags, mut icmp_type) = (TcpFlags::default(), None);
+        let (mut tcp_flags, mut icmp_type, mut has_payload) = (TcpFlags::default(), None, false);
         match (self.protocol, self.bytes) {
             (Protocol::TCP | Protocol::UDP, &[s0, s1, d0, d1, ref rest @ ..]) => {
                 source_port = u16::from_be_bytes([s0, s1]);
                 destination_port = u16::from_be_bytes([d0, d1]);
-                if let (Protocol::TCP, Some(flags)) = (self.protocol, rest.get(9)) {
-                    tcp_flags = TcpFlags(*flags);
+                if let (Protocol::TCP, Some(&[words, flags])) = (self.protocol, rest.get(8..10)) {
+                    tcp_flags = TcpFlags(flags);
+                    has_payload = self.wire_bytes > u32::from(words >> 4) * 4;
                 }
             }
             (Protocol::ICMP | Protocol::ICMPV6, &[first, ..]) => icmp_type = Some(first),
             _ => {}
         }
         let protocol = self.protocol;
-        Packet { time, addresses, protocol, source_port, destination_port, tcp_flags, icmp_type, outgoing, bytes }
+        Packet {
+            time,
+            addresses,
+            protocol,
+            source_port,
+            destination_port,
+            tcp_flags,
+            has_payload,
+            icmp_type,
+            outgoing,
+            bytes,
+        }
     }
 }
 
@@ -111,7 +124,8 @@ fn version_4(datagram: Cursor<'_>) -> Result<HeaderAndPayload<'_, Ipv4HeaderSlic
     };
     let protocol = Protocol(header.protocol().0);
     let payload = if is_later_fragment(&header) { &[] } else { &within(captured, bytes)[header_length..] };
-    Ok((header, bytes, Transport { protocol, bytes: payload }))
+    let wire_bytes = bytes - header_length as u32;
+    Ok((header, bytes, Transport { protocol, bytes: payload, wire_bytes }))
 }
 
 #[inline]
@@ -138,11 +152,13 @@ fn version_6(datagram: Cursor<'_>) -> Result<HeaderAndPayload<'_, Ipv6HeaderSlic
         (0, _) => datagram.wire_bytes,
         (payload, _) => (IPV6_HEADER as u32 + u32::from(payload)).min(datagram.wire_bytes),
     };
-    let payload = &within(captured, bytes)[IPV6_HEADER..];
+    let (payload, wire_bytes) = (&within(captured, bytes)[IPV6_HEADER..], bytes - IPV6_HEADER as u32);
     let transport = if is_extension(next) {
-        walk_extensions(next, payload)
+        let transport = walk_extensions(next, payload);
+        let extensions = (payload.len() - transport.bytes.len()) as u32;
+        Transport { wire_bytes: wire_bytes - extensions, ..transport }
     } else {
-        Transport { protocol: Protocol(next), bytes: payload }
+        Transport { protocol: Protocol(next), bytes: payload, wire_bytes }
     };
     Ok((header, bytes, transport))
 }
@@ -158,16 +174,16 @@ fn within(captured: &[u8], bytes: u32) -> &[u8] {
     &captured[..captured.len().min(bytes as usize)]
 }
 
-/// Along the extension headers that Linux walks (RFC 8200 section 4), any number of them in any order. A header that
-/// is not whole ends the walk and is the protocol; so does every other number.
+/// Skips the extension headers that Linux skips (RFC 8200 section 4), any number of them in any order. The first header
+/// that is none of these, or that is cut off, is the protocol.
 fn walk_extensions(mut next: u8, mut payload: &[u8]) -> Transport<'_> {
     loop {
         let Some(step) = extension(next, payload) else {
-            return Transport { protocol: Protocol(next), bytes: payload };
+            return Transport { protocol: Protocol(next), bytes: payload, wire_bytes: 0 };
         };
         next = step.next;
         if step.is_later_fragment {
-            return Transport { protocol: Protocol(next), bytes: &[] };
+            return Transport { protocol: Protocol(next), bytes: &[], wire_bytes: 0 };
         }
         payload = &payload[step.length..];
     }

@@ -86,6 +86,19 @@ impl LinkLayer {
     }
 }
 
+impl LinkLayer {
+    /// The EtherType that the link header announces, and the bytes behind it; none for other link layers.
+    pub(super) fn ether_type(self, frame: Cursor<'_>) -> Option<(u16, Cursor<'_>)> {
+        let of = |high: u8, low: u8| u16::from_be_bytes([high, low]);
+        match self {
+            Self::Ethernet => frame.take::<14>().ok().map(|(header, rest)| (of(header[12], header[13]), rest)),
+            Self::Cooked => frame.take::<16>().ok().map(|(header, rest)| (of(header[14], header[15]), rest)),
+            Self::Cooked2 => frame.take::<20>().ok().map(|(header, rest)| (of(header[0], header[1]), rest)),
+            _ => None,
+        }
+    }
+}
+
 /// The packet type of a frame that this host sent, `PACKET_OUTGOING` in Linux's `if_packet.h`.
 const OUTGOING: u16 = 4;
 

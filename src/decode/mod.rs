@@ -1,9 +1,9 @@
-//! Frame → [`Packet`], or a typed reason why not.
+//! Decodes frames. Takes a frame; gives a [`Packet`], or the reason why the frame is not IP. Must not know
+//! conversations, or which networks are local.
 //!
-//! The link headers are read by our own code (`link` and the files it leads to); from the IP header up the slices of
-//! `etherparse` are read (`ip`). Only the outermost IP header counts. The header that an ICMP error quotes names the
-//! refused packet (`quote`). Nothing here allocates, blocks or logs. Must not know conversations, or which networks are
-//! local.
+//! Our own code reads the link headers (`link` and the files that it calls); `etherparse` reads the IP header and the
+//! headers above it (`ip`). Only the outermost IP header counts. The header that an ICMP error quotes describes the
+//! refused packet (`quote`). Nothing here allocates, blocks or logs.
 
 mod ethernet;
 mod ip;
@@ -11,9 +11,10 @@ mod link;
 mod plausible;
 mod ppp;
 mod quote;
+mod resolution;
 mod wireless;
 
-use crate::packet::{Frame, IpVersion, LinkType, Packet, Refusal};
+use crate::packet::{Frame, IpVersion, LinkType, Packet, Protocol, Refusal, Resolution};
 
 /// The reason why a frame does not count as IP. The list is closed: each is a value of the label `reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,7 +23,7 @@ pub enum NotIp {
     TruncatedLink,
     /// The IP header was not captured whole.
     TruncatedIp,
-    /// An IP header that contradicts itself: version, header length or total length.
+    /// An IP header with a wrong version, header length or total length.
     MalformedIp,
     /// ARP or RARP.
     Arp,
@@ -36,7 +37,7 @@ pub enum NotIp {
     Mpls,
     /// Another EtherType.
     EtherType,
-    /// A link-layer frame without a network packet (802.11 management, an unknown address family, …).
+    /// A frame without a network packet (802.11 management, an unknown address family, …).
     Link,
 }
 
@@ -152,17 +153,31 @@ impl Decoder {
     }
 
     /// The packet that `packet`, decoded from `frame`, reports as refused. None unless it is an ICMP error that
-    /// refuses; `quote` has the rules.
-    #[inline]
+    /// refuses; `quote` has the rules. (Frames are walked again: errors are rare, and a field for their quote would make
+    /// every packet larger.)
     pub fn refusal(&self, frame: &Frame<'_>, packet: &Packet) -> Option<Refusal> {
-        if quote::may_refuse(packet) { self.read_refusal(frame) } else { None }
+        packet.icmp_type.and_then(|icmp_type| self.read_refusal(frame, packet.protocol, icmp_type))
     }
 
-    /// Walks the frame again: errors are rare, and a field for their quote would make every packet larger.
-    #[cold]
-    fn read_refusal(&self, frame: &Frame<'_>) -> Option<Refusal> {
-        let inside = self.layer.walk(Cursor::of(frame)).ok()?;
-        quote::read(frame.time, &inside)
+    /// As [`Decoder::refusal`], for a packet of this protocol and ICMP type.
+    pub fn read_refusal(&self, frame: &Frame<'_>, protocol: Protocol, icmp_type: u8) -> Option<Refusal> {
+        if !quote::may_refuse(protocol, icmp_type) {
+            return None;
+        }
+        quote::read(frame.time, &self.layer.walk(Cursor::of(frame)).ok()?)
+    }
+
+    /// The message of neighbor discovery that a frame is, which holds a packet of this protocol and ICMP type.
+    pub fn neighbor_resolution(&self, frame: &Frame<'_>, protocol: Protocol, icmp_type: u8) -> Option<Resolution> {
+        if !resolution::may_resolve(protocol, icmp_type) {
+            return None;
+        }
+        resolution::read_neighbor(frame.time, &self.layer.walk(Cursor::of(frame)).ok()?)
+    }
+
+    /// The ARP message that a frame is, if it is not IP for the reason [`NotIp::Arp`].
+    pub fn arp_resolution(&self, frame: &Frame<'_>, reason: NotIp) -> Option<Resolution> {
+        if reason == NotIp::Arp { resolution::read_arp(self.layer, frame) } else { None }
     }
 }
 
@@ -202,7 +217,7 @@ impl<'a> Cursor<'a> {
 struct Inside<'a> {
     version: IpVersion,
     datagram: Cursor<'a>,
-    /// A cooked header said that the frame was on its way out.
+    /// True if a cooked header says that this host sent the frame.
     outgoing: bool,
 }
 
@@ -215,7 +230,7 @@ impl<'a> Inside<'a> {
         Self { version: IpVersion::V6, datagram, outgoing: false }
     }
 
-    /// The version that the first nibble says, where no header names it (RAW, MPLS); `otherwise` if it says neither.
+    /// The IP version by the first nibble, if no header names it (RAW, MPLS). Fails with `otherwise` if it is neither.
     fn by_nibble(datagram: Cursor<'a>, otherwise: NotIp) -> Result<Self, NotIp> {
         match datagram.captured.first().map(|byte| byte >> 4) {
             Some(4) => Ok(Self::v4(datagram)),

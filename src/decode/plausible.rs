@@ -1,8 +1,10 @@
-//! Decides whether the bytes are an IP header, where no link header can be trusted with the answer.
+//! Decides whether bytes are an IP header, if the link headers do not tell reliably.
 //!
-//! Behind MPLS labels an Ethernet frame may begin with the nibble 4 or 6. In a cooked frame a VLAN tag may stand
-//! where the header announces IP. So the lengths of the header must fit the frame, or its checksum must be right.
-//! Takes the position that the link headers led to; must not know these headers.
+//! Takes the position of a possible IP header; gives it back if it is plausible. Must not know the link headers.
+//!
+//! Behind MPLS labels there may be an Ethernet frame that begins with the nibble 4 or 6. In a cooked frame there may be
+//! a VLAN tag where the header announces IP. So the lengths in the header must fit the frame, or its checksum must be
+//! right.
 
 use super::{Cursor, Inside, NotIp};
 use crate::packet::IpVersion;
@@ -14,12 +16,13 @@ const CHECK_SEQUENCE: u32 = 4;
 
 const IPV6_HEADER: u32 = 40;
 
-/// The header itself where it passes as IP.
+/// The header if it is a plausible IP header; otherwise the reason why the frame is not IP.
 pub(super) fn believed(inside: Inside<'_>) -> Result<Inside<'_>, NotIp> {
     if passes(&inside) { Ok(inside) } else { Err(NotIp::Mpls) }
 }
 
-/// A header that was cut off before the fields that are looked at passes, too: it counts as truncated.
+/// True if the header is plausible. A header that is cut off before the compared fields is plausible: it counts as
+/// truncated.
 pub(super) fn passes(inside: &Inside<'_>) -> bool {
     let datagram = inside.datagram;
     match inside.version {
@@ -39,7 +42,7 @@ fn passes_4(datagram: Cursor<'_>) -> bool {
     fills(datagram, u32::from(u16::from_be_bytes([high, low]))) || checksum_may_be_right(datagram, header_bytes)
 }
 
-/// False as well where the whole header was on the wire and only a part was captured behind the checksum.
+/// True if the checksum is right or was not captured. False if it was captured and the rest of the header was not.
 fn checksum_may_be_right(datagram: Cursor<'_>, header_bytes: usize) -> bool {
     const CHECKSUM_END: usize = 12;
     match datagram.captured.get(..header_bytes) {

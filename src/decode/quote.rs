@@ -14,7 +14,7 @@
 
 use super::Inside;
 use super::ip::{self, Transport};
-use crate::packet::{IpVersion, Packet, Protocol, Refusal, Timestamp};
+use crate::packet::{IpVersion, Protocol, Refusal, Timestamp};
 
 const DESTINATION_UNREACHABLE: u8 = 3;
 const FRAGMENTATION_NEEDED: u8 = 4;
@@ -22,17 +22,13 @@ const DESTINATION_UNREACHABLE_6: u8 = 1;
 const PARAMETER_PROBLEM_6: u8 = 4;
 const UNRECOGNIZED_NEXT_HEADER: u8 = 1;
 
-/// True if `packet` may be an error that refuses. The only check that the packet path makes for most packets.
+/// True if a packet of this protocol and ICMP type may be an error that refuses.
 #[inline]
-pub(super) fn may_refuse(packet: &Packet) -> bool {
-    match packet.icmp_type {
-        None => false,
-        Some(icmp_type) => matches!(
-            (packet.protocol, icmp_type),
-            (Protocol::ICMP, DESTINATION_UNREACHABLE)
-                | (Protocol::ICMPV6, DESTINATION_UNREACHABLE_6 | PARAMETER_PROBLEM_6)
-        ),
-    }
+pub(super) const fn may_refuse(protocol: Protocol, icmp_type: u8) -> bool {
+    matches!(
+        (protocol, icmp_type),
+        (Protocol::ICMP, DESTINATION_UNREACHABLE) | (Protocol::ICMPV6, DESTINATION_UNREACHABLE_6 | PARAMETER_PROBLEM_6)
+    )
 }
 
 /// The refused packet that an ICMP error quotes. `inside` is the IP header of the error.

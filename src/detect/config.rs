@@ -46,13 +46,14 @@ impl Config {
         Self { bandwidth: None, scan: None, anomaly: None, top_sources: 0, chart_min_bytes: 0, no_destinations: true }
     }
 
-    /// The configuration without what only metrics show. (Alerts on bandwidth name peers, so pairs are kept.)
+    /// The configuration without the things that only metrics show. Pairs are kept, because bandwidth alerts name
+    /// peers.
     pub fn for_alerts_alone(&self) -> Self {
         let anomaly = self.anomaly.filter(|config| config.alerts);
         Self { anomaly, ..self.clone() }
     }
 
-    /// The grids of which no row may span two cells, the finest first.
+    /// The time grids, the finest first. A row must lie in one cell of each.
     pub fn grids(&self) -> Vec<TimeGrid> {
         let bandwidth = self.bandwidth.iter().flat_map(bandwidth::Config::intervals);
         let scan = self.scan.iter().flat_map(|config| [config.interval, config.port_interval]);

@@ -1,6 +1,7 @@
-//! All detectors together: each observes every row, and gives its verdicts when packet time has left a cell.
+//! All detectors together. Each observes every row, and judges a time cell when packet time has left it.
 //!
-//! Takes merged rows and packet time; gives detections, and a view of their state. Must not know the rules of a detector.
+//! Takes merged rows and packet time; gives detections, and a view of the detectors' state. Must not know how a
+//! detector judges.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -15,7 +16,7 @@ use crate::account::InterfaceId;
 use crate::account::conversation::Address;
 use crate::account::observer::{RowBatch, RowObserver};
 use crate::account::refusals::Refused;
-use crate::packet::Timestamp;
+use crate::packet::{Resolution, Timestamp};
 use crate::tables::sampling::Seeds;
 use crate::time_grid::TimeGrid;
 
@@ -40,7 +41,10 @@ fn limits(config: &Config) -> View {
     let of_scan = |scan: &super::scan::Config| {
         let hosts = scan.analyze_hosts.then_some((Kind::HostScan, u64::from(scan.contacted_ips)));
         let ports = scan.analyze_ports.then_some((Kind::PortScan, u64::from(scan.contacted_ports)));
-        hosts.into_iter().chain(ports).collect()
+        let least = hosts.iter().chain(&ports).map(|&(_, limit)| limit).min();
+        let groups = least.filter(|_| scan.looks_for_groups());
+        let groups = groups.map(|limit| (Kind::GroupScan, limit * u64::from(scan.group_factor)));
+        hosts.into_iter().chain(ports).chain(groups).collect()
     };
     View {
         bandwidth_limit_bytes: config.bandwidth.as_ref().map(|bandwidth| bandwidth.limit_bytes),
@@ -51,8 +55,8 @@ fn limits(config: &Config) -> View {
 }
 
 impl Detectors {
-    /// Detectors that have seen nothing. `tick` is the time between two advances, over which long evaluations are spread; without
-    /// it each is done at once. `seeds` keep hash collisions unknown to an attacker who chooses addresses.
+    /// Detectors without any row. `tick` is the time between two advances: long evaluations are spread over several
+    /// ticks, or done at once without a tick. `seeds` prevent senders from choosing addresses whose hashes collide.
     pub fn new(config: &Config, seeds: impl Into<Seeds>, tick: Option<Duration>) -> Self {
         let seeds = seeds.into();
         let scan = config.scan.as_ref().filter(|config| config.looks_for_something());
@@ -60,7 +64,7 @@ impl Detectors {
             grids: config.grids(),
             bandwidth: config.bandwidth.as_ref().map(|config| Bandwidth::new(config, seeds)),
             scan: scan.map(|config| Scan::new(config, seeds)),
-            scan_timeout: scan.map_or(Duration::ZERO, |config| config.timeout),
+            scan_timeout: scan.map_or(Duration::ZERO, super::scan::Config::longest_wait),
             anomaly: config.anomaly.as_ref().map(|config| Anomalies::new(config, rules::ANOMALY, tick)),
             top_sources: config.top_sources,
             rules: rules::configured(config.bandwidth.as_ref(), config.scan.as_ref(), config.anomaly.as_ref()),
@@ -78,7 +82,7 @@ impl Detectors {
         &self.grids
     }
 
-    /// The verdicts of all cells that end by `watermark`: nothing from before it will come any more, except late packets.
+    /// The detections of all cells that end by `watermark`. Only late packets are older than the watermark.
     pub fn advance(&mut self, watermark: Timestamp) -> Vec<Detection> {
         let mut found = Vec::new();
         found.extend(self.bandwidth.iter_mut().flat_map(|bandwidth| bandwidth.advance(watermark)));
@@ -87,15 +91,15 @@ impl Detectors {
         found
     }
 
-    /// Empties all windows: the clock was set, to `to`.
+    /// Empties all windows, because the clock was set to `to`.
     pub fn restart(&mut self, to: Timestamp) {
         self.bandwidth.iter_mut().for_each(|bandwidth| bandwidth.restart(to));
         self.scan.iter_mut().for_each(Scan::restart);
         self.anomaly.iter_mut().for_each(|anomaly| anomaly.restart(to));
     }
 
-    /// The last verdicts, and the time that they are given for: no packet will come any more, and the last cell ends at `end`.
-    /// Contacts that are still unanswered stay so.
+    /// The last detections, and the time up to which they are. No packet follows, and the last cell ends at `end`.
+    /// Contacts that have no answer yet count as unanswered.
     pub fn finish(&mut self, end: Timestamp) -> (Vec<Detection>, Timestamp) {
         let grid = TimeGrid::of(LONGEST_CELL);
         let last = end - Duration::from_nanos(1);
@@ -103,14 +107,14 @@ impl Detectors {
         let deadline = end + self.scan_timeout;
         let mut found = Vec::new();
         found.extend(self.bandwidth.iter_mut().flat_map(|bandwidth| bandwidth.advance(end)));
-        // A contact that began last is judged in the cell of its deadline.
+        // Contacts wait for an answer until a deadline, so the last cell to judge is that of the last deadline.
         let judged = grid.end(grid.cell(deadline));
         found.extend(self.scan.iter_mut().flat_map(|scan| scan.advance(judged)));
         found.extend(self.anomaly.iter_mut().flat_map(Anomalies::finish));
         (found, judged)
     }
 
-    /// The state for readers; the addresses `named` are charted however little they sent.
+    /// The state for readers. The addresses in `named` are charted even if they sent little.
     pub fn view(&self, named: &BTreeSet<IpAddr>) -> View {
         let mut view = View { memory_bytes: self.memory_bytes(), ..self.limits.clone() };
         if let Some(bandwidth) = &self.bandwidth {
@@ -135,7 +139,7 @@ impl Detectors {
     }
 
     /// The memory that the tables take, in bytes.
-    pub fn memory_bytes(&self) -> u64 {
+    pub(crate) fn memory_bytes(&self) -> u64 {
         let bandwidth = self.bandwidth.as_ref().map_or(0, Bandwidth::memory_bytes);
         let scan = self.scan.as_ref().map_or(0, Scan::memory_bytes);
         let anomaly = self.anomaly.as_ref().map_or(0, Anomalies::memory_bytes);
@@ -160,6 +164,12 @@ impl RowObserver for Detectors {
         if let Some(scan) = &mut self.scan {
             let Refused { key, way, time } = refused;
             scan.refuse(key, *way, *time, interface);
+        }
+    }
+
+    fn resolve(&mut self, interface: InterfaceId, resolution: &Resolution) {
+        if let Some(scan) = &mut self.scan {
+            scan.resolve(resolution, interface);
         }
     }
 

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use crate::account::conversation::Address;
 use crate::tables::lookup::Lookup;
 
-/// An address as a key: fed to the hasher in one word.
+/// An address as a key. A hasher gets it in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Host(pub(super) IpAddr);
 

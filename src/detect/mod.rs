@@ -31,6 +31,8 @@ pub enum Kind {
     HostScan,
     /// One source contacts many ports.
     PortScan,
+    /// Sources of one network together contact many hosts or ports, each of them few.
+    GroupScan,
     /// More bytes in a window than a limit.
     Bandwidth,
     /// Traffic between two hosts that differs from its past.
@@ -39,13 +41,19 @@ pub enum Kind {
 
 impl Kind {
     /// All, in order.
-    pub const ALL: [Self; 4] = [Self::HostScan, Self::PortScan, Self::Bandwidth, Self::Anomaly];
+    pub const ALL: [Self; 5] = [Self::HostScan, Self::PortScan, Self::GroupScan, Self::Bandwidth, Self::Anomaly];
+
+    /// True for the kinds of scans.
+    pub const fn is_scan(self) -> bool {
+        matches!(self, Self::HostScan | Self::PortScan | Self::GroupScan)
+    }
 
     /// Its name in alerts and in the configuration.
     pub const fn label(self) -> &'static str {
         match self {
             Self::HostScan => "host_scan",
             Self::PortScan => "port_scan",
+            Self::GroupScan => "group_scan",
             Self::Bandwidth => "bandwidth",
             Self::Anomaly => "anomaly",
         }
@@ -83,7 +91,7 @@ pub enum Level {
 
 impl Level {
     /// The level of a value under the rule that it must not exceed `limit`.
-    pub const fn of(value: u64, limit: u64) -> Self {
+    pub(crate) const fn of(value: u64, limit: u64) -> Self {
         if value > limit {
             Self::Over
         } else if value == 0 || (value as u128) * 10 < (limit as u128) * 9 {
@@ -93,7 +101,7 @@ impl Level {
         }
     }
 
-    /// The level of a score under a rule with further conditions, which holds if `is_over`.
+    /// The level of a score under a rule that has further conditions. `is_over` is true if the rule holds.
     pub(crate) fn of_score(is_over: bool, score: f64, limit: f64) -> Self {
         if is_over {
             Self::Over
@@ -116,6 +124,27 @@ pub struct Target {
     pub port: Option<u16>,
 }
 
+/// The targets of a scan that were compared with each other, and how they were found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScanEvidence {
+    /// The network of the targets; none if they may be anywhere.
+    pub network: Option<IpNet>,
+    /// The protocol and the port of the contacts; none if they may be any.
+    pub port: Option<(Protocol, u16)>,
+    /// Targets that did not answer, or refused.
+    pub failed: u64,
+    /// Targets that answered, and that the source did not use.
+    pub touched: u64,
+    /// Targets that the source used.
+    pub used: u64,
+    /// True if touched targets count as well as failed ones.
+    pub counts_touched: bool,
+    /// The setting that would have silenced the alert.
+    pub setting: &'static str,
+    /// The least value of the setting that would have.
+    pub silencing_value: u64,
+}
+
 /// The figures behind a detection.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Figures {
@@ -127,11 +156,13 @@ pub struct Figures {
     pub window: Duration,
     /// IP bytes of the subject in the window, as far as they are known.
     pub bytes: u64,
-    /// Contacts of the kind that were answered in the window; none for other rules.
+    /// Targets that answered in the window, of those that are compared; none for other rules.
     pub answered: Option<u64>,
+    /// The targets that a scan is found by; none for other rules.
+    pub scan: Option<ScanEvidence>,
     /// True if `value` and `answered` are estimates: the table holds only a sample of the targets.
     pub is_estimate: bool,
-    /// The time of the packets that count in the window, where it is known.
+    /// The time of the packets that count in the window, if it is known.
     pub span: Option<Span>,
     /// The first targets that counted, at most [`MAXIMUM_TARGETS`]. For bandwidth: the heaviest peers at `since`.
     pub first_targets: Vec<Target>,
@@ -151,7 +182,7 @@ pub struct Span {
 }
 
 /// The most first targets, and the most last targets, of a detection.
-pub const MAXIMUM_TARGETS: usize = 8;
+pub(crate) const MAXIMUM_TARGETS: usize = 8;
 
 /// The verdict of a rule on a subject.
 ///

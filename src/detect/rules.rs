@@ -1,4 +1,4 @@
-//! The rules that may alert, known before any does.
+//! The names of all rules that may alert, so that their counters exist from the start.
 //!
 //! Takes the configurations of the detectors; gives kinds and names of rules. Must not know detections.
 
@@ -29,7 +29,8 @@ fn of_scan(config: &scan::Config) -> impl Iterator<Item = (Kind, Arc<str>)> {
     let [hosts, ports] = config.names.clone();
     let hosts = config.analyze_hosts.then_some((Kind::HostScan, hosts));
     let ports = config.analyze_ports.then_some((Kind::PortScan, ports));
-    hosts.into_iter().chain(ports)
+    let groups = config.looks_for_groups().then(|| (Kind::GroupScan, Arc::clone(&config.group_name)));
+    hosts.into_iter().chain(ports).chain(groups)
 }
 
 #[cfg(test)]
@@ -54,14 +55,14 @@ mod tests {
             bandwidth::Config { networks: vec![network(None), network(Some("guests"))], ..Default::default() };
         let quiet = anomaly::Config::default();
         let rules = configured(Some(&bandwidth), Some(&scan::Config::default()), Some(&quiet));
-        assert_eq!(names(&rules), ["host_scan", "port_scan", "bandwidth", "guests"]);
+        assert_eq!(names(&rules), ["host_scan", "port_scan", "group_scan", "bandwidth", "guests"]);
     }
 
     #[test]
     fn disabled_detectors_have_no_rule() {
         let ports_alone = scan::Config { analyze_hosts: false, ..Default::default() };
         let loud = anomaly::Config { alerts: true, ..Default::default() };
-        assert_eq!(names(&configured(None, Some(&ports_alone), Some(&loud))), ["port_scan", "anomaly"]);
+        assert_eq!(names(&configured(None, Some(&ports_alone), Some(&loud))), ["port_scan", "group_scan", "anomaly"]);
         assert_eq!(names(&configured(None, None, None)), [""; 0]);
     }
 }

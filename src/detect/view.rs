@@ -20,19 +20,19 @@ pub struct View {
     pub unanswered_contacts: Vec<(IpAddr, u64)>,
     /// The probability that the traffic from one host to another is an anomaly.
     pub anomalies: Vec<((IpAddr, IpAddr), f64)>,
-    /// Each interface with true if it shows both ways of conversations.
+    /// Each interface, with true if it shows both directions of conversations.
     pub answers_visible: Vec<(InterfaceId, bool)>,
     /// The sources that are charted, with their destinations.
     pub chart: Vec<Talker>,
     /// The tables.
     pub tables: Vec<TableUse>,
-    /// Contacts whose outcome is unknown: the interface shows no answers, they are streams, or there was no room.
+    /// Contacts whose outcome is unknown: the interface shows no answers, they are streams, or a table was full.
     pub unknown_contacts: u64,
-    /// The limit for addresses without a limit of their own; none if bandwidth is not looked at.
+    /// The limit for addresses without a limit of their own; none without detection of bandwidth.
     pub bandwidth_limit_bytes: Option<u64>,
-    /// The limits on hosts and ports that a source may contact, for the kinds that are looked for.
+    /// The limits on contacted hosts and ports, of the kinds of scans that are detected.
     pub scan_limits: Vec<(Kind, u64)>,
-    /// True if anomalies raise alerts; none if they are not looked for.
+    /// True if anomalies raise alerts; none without detection of anomalies.
     pub anomalies_alert: Option<bool>,
     /// Bytes of memory of all detectors.
     pub memory_bytes: u64,
@@ -69,6 +69,10 @@ pub enum DetectionTable {
     ScanPending,
     /// Endpoints that asked many hosts at once.
     ScanAskers,
+    /// Bits of the filter of known targets, by pairs of source and target.
+    ScanKnown,
+    /// Networks of outside sources whose contacts are summed.
+    ScanPrefixes,
     /// Pairs with a series of bytes.
     AnomalyPairs,
 }
@@ -85,6 +89,8 @@ impl DetectionTable {
             Self::ScanTargets => "scan_targets",
             Self::ScanPending => "scan_waiting",
             Self::ScanAskers => "scan_askers",
+            Self::ScanKnown => "scan_known",
+            Self::ScanPrefixes => "scan_prefixes",
             Self::AnomalyPairs => "anomaly_pairs",
         }
     }
@@ -99,6 +105,6 @@ pub struct TableUse {
     pub entries: usize,
     /// The most entries.
     pub limit: usize,
-    /// Entries that made room for others or found no room.
+    /// Number of entries that were evicted or not admitted.
     pub evicted: u64,
 }

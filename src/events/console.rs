@@ -14,6 +14,7 @@
 //! | `estimate` | `true` if `value` and `answered` are estimates |
 //! | `window_seconds` | the window that the figures are of |
 //! | `peak` | the highest value of the episode |
+//! | `evidence` | of a scan, with `-explain`: which contacts were compared, their outcomes, and the setting that would silence it |
 //! | `first_target`, `last_target` | the first and the last target; for bandwidth the peer with the most bytes |
 //! | `fingerprint` | the same in every episode |
 
@@ -45,6 +46,9 @@ pub fn line(change: &Change, style: Style) -> String {
     put_subject(&mut line, &alert.subject);
     put_figures(&mut line, alert);
     put_targets(&mut line, alert);
+    if let Some(evidence) = alert.explain_evidence().filter(|_| style.explain) {
+        line.put_text("evidence", &evidence);
+    }
     line.put_text("fingerprint", &alert.fingerprint.to_string());
     line.finish()
 }
@@ -92,38 +96,27 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::alert::{AlertState, Fingerprint, Peak, Side};
+    use crate::alert::tests::alert as firing;
+    use crate::alert::{AlertState, Fingerprint, Side};
     use crate::detect::{Figures, Kind, Span, Subject};
     use crate::packet::{Protocol, Timestamp};
 
     fn alert(rule: &str) -> Alert {
+        let subject = Subject::Source("203.0.113.5".parse().unwrap());
+        let figures = Figures {
+            value: 2e9,
+            limit: 1e9,
+            window: Duration::from_millis(170_500),
+            bytes: 2_000_000_000,
+            first_targets: vec![Target { address: "10.0.0.5".parse().unwrap(), protocol: None, port: None }],
+            ..Figures::default()
+        };
         Alert {
             fingerprint: Fingerprint(0xab),
-            kind: Kind::Bandwidth,
             rule: rule.into(),
-            subject: Subject::Source("203.0.113.5".parse().unwrap()),
-            state: AlertState::Firing,
-            severity: Severity::Warning,
             side: Side::Outside,
             starts_at: Timestamp::from_nanoseconds(1_700_000_012_500_000_000),
-            ends_at: None,
-            span: None,
-            figures: Figures {
-                value: 2e9,
-                limit: 1e9,
-                window: Duration::from_millis(170_500),
-                bytes: 2_000_000_000,
-                first_targets: vec![Target { address: "10.0.0.5".parse().unwrap(), protocol: None, port: None }],
-                ..Figures::default()
-            },
-            peak: Peak {
-                value: 2e9,
-                limit: 1e9,
-                bytes: 2_000_000_000,
-                answered: None,
-                is_estimate: false,
-                at: Timestamp::default(),
-            },
+            ..firing(Kind::Bandwidth, subject, figures)
         }
     }
 

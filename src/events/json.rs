@@ -9,7 +9,7 @@
 //! | `network` | the network, where one is meant as a whole; then there is neither `src` nor `dst` |
 //! | `kind`, `rule` | what is found, and the name of the rule that found it |
 //! | `state` | `firing` or `resolved` |
-//! | `ends_at` | when it resolved, in seconds; not while it fires |
+//! | `ends_at` | when it resolved, in seconds; of an alert that the end of a file cuts off, the last packet; not while it fires |
 //! | `severity`, `side` | `info`, `warning` or `critical`; `inside` or `outside` the local networks |
 //! | `lasted_seconds` | once it has resolved: the time from the first to the last packet that counted |
 //! | `value`, `limit`, `window_seconds` | the value (bytes, hosts, ports, a probability), its limit, and its window |
@@ -18,21 +18,46 @@
 //! | `answered` | contacts that were answered in the window; absent for rules that do not ask |
 //! | `estimate` | `true` if `value` and `answered` are estimates; else absent |
 //! | `first_targets`, `last_targets` | `{"dst":…,"proto":…,"dst_port":…}` of the first and the last that counted; `proto` and `dst_port` where they are known. For bandwidth the first ones are the peers with the most bytes |
+//! | `explanation` | the alert in a sentence, if asked for |
+//! | `evidence` | of a scan, if asked for: `network`, `proto` and `dst_port` of the targets that were compared, as far as they have one in common; how many `failed`, were `touched` and `used`; `touched_count` if touched ones count in `value`; the `setting` that would have silenced the alert with `silencing_value` or more |
 //! | `fingerprint` | 16 hexadecimal digits, the same in every episode |
 //!
-//! `value`, `limit`, `bytes` and `answered` are of one moment: the latest while the alert fires, that of the peak once it
-//! has resolved.
+//! `value`, `limit`, `bytes` and `answered` are of one moment: the latest while the alert fires, that of the peak once
+//! it has resolved.
 
 use std::io::{self, Write};
 
 use super::line::LogLine;
 use super::{Seconds, put_subject, state};
 use crate::alert::{Alert, Change};
-use crate::detect::Target;
+use crate::detect::{ScanEvidence, Target};
 
-/// Writes a change as one line.
-pub fn write<W: Write>(change: &Change, mut out: W) -> io::Result<()> {
-    out.write_all(object(change).finish().as_bytes())
+/// Writes a change as one line; with `explains`, also the alert and its evidence in words.
+pub fn write<W: Write>(change: &Change, explains: bool, mut out: W) -> io::Result<()> {
+    let mut object = object(change);
+    if explains {
+        object.put_text("explanation", &change.alert().explain());
+        if let Some(evidence) = change.alert().shown().scan {
+            object.put("evidence", scan_evidence(&evidence));
+        }
+    }
+    out.write_all(object.finish().as_bytes())
+}
+
+fn scan_evidence(evidence: &ScanEvidence) -> String {
+    let mut object = LogLine::object();
+    evidence.network.iter().for_each(|network| object.put_text("network", &network.to_string()));
+    if let Some((protocol, port)) = evidence.port {
+        object.put("proto", protocol.0);
+        object.put("dst_port", port);
+    }
+    object.put("failed", evidence.failed);
+    object.put("touched", evidence.touched);
+    object.put("used", evidence.used);
+    object.put("touched_count", evidence.counts_touched);
+    object.put_text("setting", evidence.setting);
+    object.put("silencing_value", evidence.silencing_value);
+    object.close()
 }
 
 fn object(change: &Change) -> LogLine {
@@ -85,43 +110,27 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::alert::{AlertState, Fingerprint, Peak, Severity, Side};
+    use crate::alert::tests::alert as firing;
+    use crate::alert::{AlertState, Fingerprint, Severity, Side};
     use crate::detect::{Figures, Kind, Subject};
     use crate::packet::{Protocol, Timestamp};
 
     fn alert(kind: Kind, rule: &str, subject: Subject) -> Alert {
+        let figures =
+            Figures { value: 16.0, limit: 15.0, window: Duration::from_secs(170), bytes: 640, ..Figures::default() };
         Alert {
             fingerprint: Fingerprint(0xab),
-            kind,
             rule: rule.into(),
-            subject,
-            state: AlertState::Firing,
             severity: Severity::Info,
             side: Side::Outside,
             starts_at: Timestamp::from_nanoseconds(1_700_000_012_500_000_000),
-            ends_at: None,
-            span: None,
-            figures: Figures {
-                value: 16.0,
-                limit: 15.0,
-                window: Duration::from_secs(170),
-                bytes: 640,
-                ..Figures::default()
-            },
-            peak: Peak {
-                value: 16.0,
-                limit: 0.0,
-                bytes: 640,
-                answered: None,
-                is_estimate: false,
-                at: Timestamp::default(),
-            },
+            ..firing(kind, subject, figures)
         }
     }
 
     fn line(change: &Change) -> String {
         let mut out = Vec::new();
-        write(change, &mut out).unwrap();
+        write(change, false, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 

@@ -21,7 +21,7 @@ pub enum LineForm {
     Json,
 }
 
-/// A line that is being written. It holds no line feed, whatever its fields hold.
+/// A line that is being written. Line feeds in its fields are escaped.
 #[derive(Debug)]
 pub struct LogLine {
     text: String,
@@ -82,19 +82,19 @@ impl LogLine {
         self.close() + "\n"
     }
 
-    /// The whole line, without an end.
+    /// The whole line, without its line feed.
     pub(super) fn close(self) -> String {
         self.text + if self.form == LineForm::Json { "}" } else { "" }
     }
 }
 
-/// `2026-03-17T13:31:58.000000Z`. A time before 1970, which only a broken file has, is 1970.
-pub(super) fn rfc_3339(time: Timestamp) -> String {
+/// `2026-03-17T13:31:58.000000Z`. A time before 1970, which only a broken file has, is written as 1970.
+pub(crate) fn rfc_3339(time: Timestamp) -> String {
     let since_epoch = Duration::from_nanos(u64::try_from(time.nanoseconds()).unwrap_or(0));
     humantime::format_rfc3339_micros(UNIX_EPOCH + since_epoch).to_string()
 }
 
-/// A value in quotes where it would not be one word, and without control characters that a terminal would obey.
+/// A value, in quotes if it is not one word. Control characters are escaped.
 fn quoted(value: &str) -> Cow<'_, str> {
     let is_plain = |letter: char| letter.is_ascii_graphic() && !matches!(letter, '"' | '=' | '\\');
     if !value.is_empty() && value.chars().all(is_plain) {

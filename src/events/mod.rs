@@ -1,6 +1,7 @@
-//! Changes of alerts → lines: for people on the console, for scripts as JSON. Takes changes; gives lines. Outside text
-//! (a rule's name) is escaped; the rest consists of numbers, addresses and words of the program's own. Must not know
-//! the detectors, nor where lines go.
+//! Writes changes of alerts as lines: for people as log lines, for scripts as JSON. Takes changes; gives lines. Must
+//! not know the detectors, nor where lines go.
+//!
+//! The names of rules come from outside and are escaped. All else is numbers, addresses and the program's own words.
 
 pub mod console;
 pub mod json;

@@ -1,5 +1,5 @@
-//! Counters of the server's connections: those that were refused, and those that the server closed. Takes reasons;
-//! gives counters with one value for each. Must not know why a client was refused.
+//! Counters of the server's connections: those that it refused, and those that it closed. Takes reasons; counts each
+//! under its own label value. Must not know the limits of the server.
 
 use prometheus::{IntCounterVec, Opts, Registry};
 
@@ -8,9 +8,9 @@ use super::family::{self, Family};
 /// The reason why a client was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientRefusal {
-    /// All places are taken.
+    /// All slots are taken.
     Full,
-    /// The client holds as many places as are free.
+    /// The client holds as many slots as are free.
     Share,
 }
 
@@ -25,27 +25,27 @@ impl ClientRefusal {
     }
 }
 
-/// The kernel would not hand over a connection that a client asked for: a reason besides [`ClientRefusal`].
+/// The reason, besides those of [`ClientRefusal`], that the kernel did not hand a connection over.
 const ACCEPT: &str = "accept";
 
 /// The reason why the server closed a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cut {
-    /// No further request came.
+pub enum CloseReason {
+    /// After an answer, no further request came.
     Idle,
     /// No whole request came.
     Silent,
-    /// An exposition took too long.
+    /// The client read an exposition too slowly.
     Slow,
     /// The client read nothing of an answer for too long.
     Stalled,
-    /// It had sent no whole request, and others needed its place.
+    /// It was idle, and a new connection needed its place.
     Crowded,
     /// The head of its request is not HTTP, or larger than the limit.
     Invalid,
 }
 
-impl Cut {
+impl CloseReason {
     const ALL: [Self; 6] = [Self::Idle, Self::Silent, Self::Slow, Self::Stalled, Self::Crowded, Self::Invalid];
 
     const fn label(self) -> &'static str {
@@ -60,7 +60,7 @@ impl Cut {
     }
 }
 
-/// Counters of connections and scrapes that were refused, and of connections that were cut.
+/// Counters of refused connections and scrapes, and of connections that the server closed.
 pub struct ConnectionCounters {
     cut: IntCounterVec,
     refused: IntCounterVec,
@@ -72,15 +72,15 @@ impl ConnectionCounters {
         let refusals = ClientRefusal::ALL.map(ClientRefusal::label);
         let [full, share] = refusals;
         Ok(Self {
-            cut: counters(registry, &family::HTTP_CONNECTIONS_CUT, &Cut::ALL.map(Cut::label))?,
+            cut: counters(registry, &family::HTTP_CONNECTIONS_CUT, &CloseReason::ALL.map(CloseReason::label))?,
             refused: counters(registry, &family::HTTP_CONNECTIONS_REFUSED, &[ACCEPT, full, share])?,
             refused_scrapes: counters(registry, &family::HTTP_SCRAPES_REFUSED, &refusals)?,
         })
     }
 
     /// Counts a connection that the server closed.
-    pub fn count_cut(&self, cut: Cut) {
-        self.cut.with_label_values(&[cut.label()]).inc();
+    pub fn count_closed(&self, reason: CloseReason) {
+        self.cut.with_label_values(&[reason.label()]).inc();
     }
 
     /// Counts a connection that was answered 503 or closed at once.
@@ -99,7 +99,7 @@ impl ConnectionCounters {
     }
 }
 
-/// The counters of `family`, which has one label: those of `values`, all there from the start.
+/// The counters of `family`, which has one label. All `values` of the label exist from the start, with 0.
 fn counters(registry: &Registry, family: &Family, values: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
     let counters = IntCounterVec::new(Opts::new(family.name, family.help), family.labels)?;
     for value in values {

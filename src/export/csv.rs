@@ -1,13 +1,13 @@
 //! Comma-separated values, RFC 4180: a header line, then one line per flow, as the JSON lines have them. Takes a
-//! snapshot; gives text. Must not know how its rows came about.
+//! snapshot; gives text. Must not know how its rows were made.
 //!
 //! | column | meaning |
 //! |---|---|
 //! | `src`, `dst` | addresses; both `other` for the sum of flows that have no line of their own |
 //! | `proto`, `protocol` | IANA's number and keyword; the keyword is empty where IANA gives none |
-//! | `port` | the port of the service; the destination port with `--flow-key dst-port`; empty where there is none |
+//! | `port` | the port of the service; the destination port with `--flow-key dst-port`; empty if there is none |
 //! | `reply` | `true` or `false`: the packets answer, and `port` is their source port; only with `--flow-key service` |
-//! | `service` | IANA's name of the port; empty where there is none |
+//! | `service` | IANA's name of the port; empty if there is none |
 //! | `direction` | `incoming`, `outgoing`, `local` or `transit` |
 //! | `packets`, `bytes` | IP packets and their IP bytes |
 //! | `first`, `last` | times of the first packet that was read and of the latest one, in seconds since the epoch; empty for `other` |
@@ -21,7 +21,7 @@ use crate::packet::{Protocol, Seconds};
 use crate::services::{protocol_name, service_name};
 
 /// The columns in their order.
-pub const COLUMNS: [&str; 12] =
+pub(crate) const COLUMNS: [&str; 12] =
     ["src", "dst", "proto", "protocol", "port", "reply", "service", "direction", "packets", "bytes", "first", "last"];
 
 type Record = [String; COLUMNS.len()];

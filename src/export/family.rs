@@ -104,7 +104,7 @@ families! {
     OVERFLOW_PACKETS = Counter "trafficmonitor_overflow_packets_total" []
         "Packets counted without a flow because a capture thread's table was full; they are in all totals and in the \"other\" rows.";
     REFUSALS_LOST = Counter "trafficmonitor_refusals_lost_total" []
-        "ICMP errors not matched to a contact because a table was full.";
+        "ICMP errors and messages of address resolution (ARP, neighbour discovery) that detection did not see because a table was full.";
     CONVERSATIONS_FORGOTTEN = Counter "trafficmonitor_conversations_forgotten_total" []
         "Conversations forgotten because more than twice --max-flows were remembered; their next packet decides again which side is the service.";
     SCRAPES = Counter "trafficmonitor_scrapes_total" ["result"]
@@ -145,7 +145,7 @@ families! {
     BANDWIDTH_LIMIT = Gauge "trafficmonitor_bandwidth_limit_bytes" []
         "Limit for addresses without a limit of their own (-ByteLimit), in IP bytes per window.";
     SCAN_LIMIT = Gauge "trafficmonitor_scan_limit" ["kind"]
-        "Hosts (kind=\"host_scan\") or ports (kind=\"port_scan\") that a source may contact in the window.";
+        "Hosts (kind=\"host_scan\") or ports (kind=\"port_scan\") that a source may contact in the window, and hosts or ports that the sources of one network may contact together (kind=\"group_scan\").";
     ANOMALY_ALERTS = Gauge "trafficmonitor_anomaly_alerts" []
         "1 if anomalies raise alerts (--anom.alerts), else 0.";
     ALERTS_ACTIVE = Gauge "trafficmonitor_alerts_active" ["rule"] "Alerts currently firing, by rule.";

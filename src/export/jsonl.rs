@@ -1,12 +1,12 @@
 //! JSON lines (CONTRACT's neutral output): one per flow, one per sum of flows that have no line, and a last one of
-//! totals. Takes a snapshot; gives text. Must not know how its rows came about.
+//! totals. Takes a snapshot; gives text. Must not know how its rows were made.
 //!
 //! | key | meaning |
 //! |---|---|
 //! | `type` | `flow`, or `sums` in the last line |
 //! | `src`, `dst`, `proto` | addresses and IANA's protocol number; both addresses are `other` in a sum of flows |
 //! | `port`, `reply` | the port of the service, and whether the packets answer; with `--flow-key dst-port` `dst_port` instead, with `pair` nothing |
-//! | `service` | IANA's name of the port; null where there is none |
+//! | `service` | IANA's name of the port; null if there is none |
 //! | `direction` | `incoming`, `outgoing`, `local` or `transit` |
 //! | `packets`, `bytes` | IP packets and their IP bytes |
 //! | `first`, `last` | times of the first packet that was read and of the latest one, in seconds since the epoch |

@@ -1,6 +1,6 @@
-//! Report → metric families in Prometheus' text format or OpenMetrics, JSON lines, comma-separated values, a table.
-//! Takes a report; gives bytes. Every family is declared once in [`family`] and collected in the file of its kind:
-//! [`seed`], [`traffic`], [`detection`], [`process`], [`vitals`]. Must not know HTTP.
+//! Writes reports: as metric families in Prometheus' text format or OpenMetrics, as JSON lines, comma-separated values
+//! or a table. Takes a report; gives bytes. Every family is declared once in [`family`] and collected in the file of
+//! its kind: [`seed`], [`traffic`], [`detection`], [`process`], [`vitals`]. Must not know HTTP.
 
 pub mod chart;
 pub mod connections;
@@ -57,9 +57,6 @@ pub enum Format {
 }
 
 impl Format {
-    /// All formats; the first is for clients without a preference.
-    pub const ALL: [Self; 2] = [Self::Text, Self::OpenMetrics];
-
     /// The media type that names it, without its parameters.
     pub const fn media_type(self) -> &'static str {
         match self {
@@ -130,7 +127,7 @@ pub struct Program<'a> {
     pub started: Timestamp,
 }
 
-/// Writes `report` to `out`, and the metrics of the program itself where there are any.
+/// Writes `report` to `out`, and the metrics of the program itself if there are any.
 pub fn write<W: Write>(
     config: &Config,
     format: Format,
@@ -165,3 +162,6 @@ fn write_memory<W: Write>(report: &Report, writer: &mut TextWriter<W>) -> io::Re
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,20 +70,20 @@ fn write_flows<W: Write>(
             .label_with("destination", |buffer| push_address(buffer, key.destination))
             .label_with("protocol", |buffer| push_protocol(buffer, key.protocol))
             .label_with("port", |buffer| push_port(buffer, key.port))
-            .word("reply", if key.reply { "true" } else { "false" })
-            .word("direction", key.direction.label())
+            .label_word("reply", if key.reply { "true" } else { "false" })
+            .label_word("direction", key.direction.label())
             .since(began(flows, row))
             .value(value(&row.value))?;
     }
     for (protocol, direction, counters) in groups(flows, &flows.other, &flows.rarer_other) {
         writer
             .sample(family.name)
-            .word("source", OTHER)
-            .word("destination", OTHER)
+            .label_word("source", OTHER)
+            .label_word("destination", OTHER)
             .label_with("protocol", |buffer| push_group(buffer, protocol))
-            .word("port", "")
-            .word("reply", "false")
-            .word("direction", direction.label())
+            .label_word("port", "")
+            .label_word("reply", "false")
+            .label_word("direction", direction.label())
             .value(value(counters))?;
     }
     Ok(())
@@ -98,13 +98,13 @@ fn write_sums<W: Write>(
 ) -> io::Result<()> {
     writer.family(family)?;
     for (protocol, direction, counters) in groups(flows, &sums.by_group, &sums.rarer) {
-        let sample = writer.sample(family.name).word("direction", direction.label());
+        let sample = writer.sample(family.name).label_word("direction", direction.label());
         sample.label_with("protocol", |buffer| push_group(buffer, protocol)).value(value(counters))?;
     }
     Ok(())
 }
 
-/// Sums outside rows by protocol and direction. The rarer protocols have none; plain values do not have their sum.
+/// Sums outside rows by protocol and direction, then those of the rarer protocols together, which plain values lack.
 fn groups<'a>(
     flows: &Shown<FlowKey>,
     by_group: &'a BTreeMap<(Direction, Protocol), Counters>,
@@ -122,7 +122,7 @@ fn push_group(buffer: &mut Vec<u8>, protocol: Option<Protocol>) {
     }
 }
 
-/// The time at which a row was 0: its start. Counters of a file were 0 when the program started, like all others.
+/// The time at which a row was 0. None for a file: its counters were 0 when the program started, like all others.
 fn began<K: SeriesKey>(shown: &Shown<K>, row: &ShownRow<K>) -> Option<Timestamp> {
     (!shown.is_plain).then_some(row.shown_since)
 }
@@ -132,25 +132,25 @@ fn write_hosts<W: Write>(hosts: &Shown<HostKey>, writer: &mut TextWriter<W>) -> 
     for row in &hosts.rows {
         let sample = writer.sample(family::HOST_BYTES.name);
         let sample = sample.label_with("host", |buffer| push_address(buffer, row.key.host));
-        let sample = sample.word("direction", row.key.direction.label()).since(began(hosts, row));
+        let sample = sample.label_word("direction", row.key.direction.label()).since(began(hosts, row));
         sample.value(row.value.bytes)?;
     }
     for (direction, counters) in &hosts.other {
-        let sample = writer.sample(family::HOST_BYTES.name).word("host", OTHER);
-        sample.word("direction", direction.label()).value(counters.bytes)?;
+        let sample = writer.sample(family::HOST_BYTES.name).label_word("host", OTHER);
+        sample.label_word("direction", direction.label()).value(counters.bytes)?;
     }
     for (family, sums) in [(&family::HOST_PENDING_BYTES, &hosts.pending), (&family::HOST_RETIRED_BYTES, &hosts.retired)]
     {
         writer.family(family)?;
         for (direction, counters) in &sums.by_group {
-            let sample = writer.sample(family.name).word("direction", direction.label());
+            let sample = writer.sample(family.name).label_word("direction", direction.label());
             sample.value(counters.bytes)?;
         }
     }
     Ok(())
 }
 
-/// No port is an empty label, which Prometheus takes for none.
+/// Appends a port; nothing for port 0, because Prometheus ignores a label with an empty value.
 fn push_port(buffer: &mut Vec<u8>, port: u16) {
     if port != 0 {
         buffer.extend_from_slice(itoa::Buffer::new().format(port).as_bytes());

@@ -26,7 +26,7 @@ pub(super) fn write<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -
             .label_with("port", |buffer| push_port(buffer, &flow.key))
             .value(flow.lifetime.bytes)?;
     }
-    // Live it is left out: a flow that is shown would make it fall.
+    // Left out in a live capture, where it would fall when a flow gets a row.
     if snapshot.flows.is_plain {
         write_other(snapshot, writer)?;
     }

@@ -1,8 +1,8 @@
-//! The text formats, streamed: Prometheus' 0.0.4, and OpenMetrics 1.0 by the same calls. Takes families and samples in
-//! order; gives bytes in chunks. Must not know the meaning of values.
+//! The writer of both text formats, Prometheus' 0.0.4 and OpenMetrics 1.0. Takes families and samples in order; gives
+//! bytes in chunks. Must not know the meaning of values.
 //!
-//! OpenMetrics names a counter's family without `_total`, escapes quotes in help texts, ends with `# EOF`, and may say of
-//! each counter when it began at 0 (`_created`).
+//! The formats differ little. OpenMetrics names a counter's family without `_total`, escapes quotes in help texts, ends
+//! with `# EOF`, and may have a line with the time at which a counter was 0 (`_created`).
 
 use std::io::{self, Write};
 
@@ -10,13 +10,13 @@ use super::Format;
 use super::family::{Family, MetricKind};
 use crate::packet::Timestamp;
 
-/// Bytes that are collected before they are written to the output.
+/// Number of bytes that are collected before they are written to the output.
 const CHUNK: usize = 64 << 10;
 
 /// Extra space for the sample that fills a chunk.
 const SLACK: usize = 4 << 10;
 
-/// Suffix of the samples of counters; in OpenMetrics their family's name lacks it.
+/// The end of the names of counters. In OpenMetrics the name of the family lacks it.
 const TOTAL: &str = "_total";
 
 /// Writes families and samples to `out` in chunks.
@@ -24,40 +24,41 @@ pub struct TextWriter<W: Write> {
     out: W,
     buffer: Vec<u8>,
     format: Format,
+    /// The time at which counters were 0, unless a sample sets another; none without `_created` lines.
     created: Option<Timestamp>,
-    /// Families that are left out.
-    absent: &'static [Family],
-    /// The family that was introduced last is one of them.
-    is_absent: bool,
+    /// The families that are not written.
+    omitted: &'static [Family],
+    /// True if the family that was begun last is not written.
+    is_omitted: bool,
 }
 
 impl<W: Write> TextWriter<W> {
-    /// A writer of `format` with nothing written. With `created` each counter says in OpenMetrics when it began at 0: then,
-    /// or when [`SampleWriter::since`] says.
+    /// A writer of `format`. With `created`, each counter in OpenMetrics has a `_created` line with this time, or with
+    /// the time that [`SampleWriter::since`] sets.
     pub fn new(format: Format, created: Option<Timestamp>, out: W) -> Self {
         let created = created.filter(|_| format == Format::OpenMetrics);
         let buffer = Vec::with_capacity(CHUNK + SLACK);
-        Self { out, buffer, format, created, absent: &[], is_absent: false }
+        Self { out, buffer, format, created, omitted: &[], is_omitted: false }
     }
 
-    /// Leaves these families out, with all their samples.
+    /// Does not write these families and their samples.
     #[must_use]
-    pub fn without(self, absent: &'static [Family]) -> Self {
-        Self { absent, ..self }
+    pub(crate) fn without(self, omitted: &'static [Family]) -> Self {
+        Self { omitted, ..self }
     }
 
-    /// The two lines that introduce a family.
-    pub fn family(&mut self, family: &Family) -> io::Result<()> {
-        if self.absent.contains(family) {
-            self.is_absent = true;
+    /// Begins a family: writes its `HELP` and `TYPE` lines.
+    pub(crate) fn family(&mut self, family: &Family) -> io::Result<()> {
+        if self.omitted.contains(family) {
+            self.is_omitted = true;
             return Ok(());
         }
         self.introduce(family.name, family.help, family.kind)
     }
 
-    /// The two lines that introduce the family of the samples called `name`.
+    /// Writes the `HELP` and `TYPE` lines of the family whose samples are called `name`.
     pub(super) fn introduce(&mut self, name: &str, help: &str, kind: MetricKind) -> io::Result<()> {
-        self.is_absent = false;
+        self.is_omitted = false;
         let is_open = self.format == Format::OpenMetrics;
         let name = if is_open && kind == MetricKind::Counter { name.strip_suffix(TOTAL).unwrap_or(name) } else { name };
         for (word, text) in [("# HELP ", help), ("# TYPE ", kind.word())] {
@@ -67,33 +68,33 @@ impl<W: Write> TextWriter<W> {
             push_escaped(&mut self.buffer, text, is_open);
             self.buffer.push(b'\n');
         }
-        self.pass_on(CHUNK)
+        self.write_out(CHUNK)
     }
 
-    /// A family with one sample, which has no labels.
+    /// Writes a family with one sample, which has no labels.
     pub(super) fn single(&mut self, family: &Family, value: u64) -> io::Result<()> {
         self.family(family)?;
         self.sample(family.name).value(value)
     }
 
-    /// Starts a sample.
-    pub fn sample<'a>(&'a mut self, name: &'a str) -> SampleWriter<'a, W> {
+    /// Begins a sample.
+    pub(crate) fn sample<'a>(&'a mut self, name: &'a str) -> SampleWriter<'a, W> {
         self.buffer.extend_from_slice(name.as_bytes());
         let labels_at = self.buffer.len();
         SampleWriter { writer: self, name, labels_at, since: None, has_labels: false }
     }
 
-    /// Writes the rest.
+    /// Ends the exposition and writes the rest of the buffer.
     pub fn finish(mut self) -> io::Result<()> {
         if self.format == Format::OpenMetrics {
             self.buffer.extend_from_slice(b"# EOF\n");
         }
-        self.pass_on(1)?;
+        self.write_out(1)?;
         self.out.flush()
     }
 
-    /// Writes the buffer out once it holds `enough` bytes.
-    fn pass_on(&mut self, enough: usize) -> io::Result<()> {
+    /// Writes the buffer to the output if it has at least `enough` bytes.
+    fn write_out(&mut self, enough: usize) -> io::Result<()> {
         if self.buffer.len() >= enough {
             self.out.write_all(&self.buffer)?;
             self.buffer.clear();
@@ -102,27 +103,27 @@ impl<W: Write> TextWriter<W> {
     }
 }
 
-/// A sample being written: its labels in order, then its value.
-pub struct SampleWriter<'a, W: Write> {
+/// A sample that is being written: first its labels in order, then its value.
+pub(crate) struct SampleWriter<'a, W: Write> {
     writer: &'a mut TextWriter<W>,
     name: &'a str,
-    /// Start of its labels in the buffer.
+    /// The position in the buffer at which its labels begin.
     labels_at: usize,
     since: Option<Timestamp>,
     has_labels: bool,
 }
 
 impl<W: Write> SampleWriter<'_, W> {
-    /// A label. Its value is escaped.
+    /// Writes a label. The value is escaped.
     #[must_use]
-    pub fn label(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn label(mut self, name: &str, value: &str) -> Self {
         self.open(name);
         push_escaped(&mut self.writer.buffer, value, true);
         self.writer.buffer.push(b'"');
         self
     }
 
-    /// A label whose value `write` appends. The value must hold neither quotes, backslashes nor line feeds.
+    /// Writes a label whose value `write` appends. The value must not contain quotes, backslashes or line feeds.
     #[must_use]
     pub(super) fn label_with(mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) -> Self {
         self.open(name);
@@ -131,9 +132,9 @@ impl<W: Write> SampleWriter<'_, W> {
         self
     }
 
-    /// A label with one of the program's own words as its value, which needs no escaping.
+    /// Writes a label whose value is one of the program's own words, which need no escaping.
     #[must_use]
-    pub fn word(mut self, name: &str, value: &'static str) -> Self {
+    pub(crate) fn label_word(mut self, name: &str, value: &'static str) -> Self {
         self.open(name);
         self.writer.buffer.extend_from_slice(value.as_bytes());
         self.writer.buffer.push(b'"');
@@ -142,18 +143,18 @@ impl<W: Write> SampleWriter<'_, W> {
 
     /// Sets the time at which this counter was 0, for its `_created` line.
     #[must_use]
-    pub fn since(mut self, time: Option<Timestamp>) -> Self {
+    pub(crate) fn since(mut self, time: Option<Timestamp>) -> Self {
         self.since = time;
         self
     }
 
-    /// Ends the sample with a whole number.
-    pub fn value(self, value: u64) -> io::Result<()> {
+    /// Ends the sample with its value, a whole number.
+    pub(crate) fn value(self, value: u64) -> io::Result<()> {
         let mut digits = itoa::Buffer::new();
         self.end(digits.format(value))
     }
 
-    /// Ends the sample with a floating-point number.
+    /// Ends the sample with its value, a floating-point number.
     pub(super) fn value_f64(self, value: f64) -> io::Result<()> {
         match value {
             _ if value.is_nan() => self.end("NaN"),
@@ -172,7 +173,7 @@ impl<W: Write> SampleWriter<'_, W> {
 
     fn end(self, value: &str) -> io::Result<()> {
         let Self { writer, name, labels_at, since, has_labels } = self;
-        if writer.is_absent {
+        if writer.is_omitted {
             writer.buffer.truncate(labels_at - name.len());
             return Ok(());
         }
@@ -186,11 +187,12 @@ impl<W: Write> SampleWriter<'_, W> {
         if let (Some(start), Some(family)) = (writer.created, name.strip_suffix(TOTAL)) {
             push_created(&mut writer.buffer, family, labels, since.unwrap_or(start));
         }
-        writer.pass_on(CHUNK)
+        writer.write_out(CHUNK)
     }
 }
 
-/// The line that says when a counter began, in seconds of the epoch. Its labels stand in the buffer already.
+/// Appends the `_created` line: the time at which the counter was 0, in seconds since the epoch. Copies the labels from
+/// their position in the buffer.
 fn push_created(buffer: &mut Vec<u8>, family: &str, labels: std::ops::Range<usize>, time: Timestamp) {
     buffer.extend_from_slice(family.as_bytes());
     buffer.extend_from_slice(b"_created");
@@ -200,7 +202,8 @@ fn push_created(buffer: &mut Vec<u8>, family: &str, labels: std::ops::Range<usiz
     writeln!(buffer, " {}.{:03}", milliseconds / 1_000, milliseconds % 1_000).unwrap_or_default();
 }
 
-/// A backslash and a line feed are escaped everywhere; a quote inside label values, and in help texts of OpenMetrics.
+/// Appends `text` with escaped backslashes and line feeds; with `quotes`, also quotes. Label values need these, and
+/// help texts of OpenMetrics.
 fn push_escaped(buffer: &mut Vec<u8>, text: &str, quotes: bool) {
     for &byte in text.as_bytes() {
         match byte {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::family::{self, Family};
 use super::text::TextWriter;
-use crate::account::delivery::Ended;
+use crate::account::delivery::EndedScrapes;
 use crate::account::flow::Counters;
 use crate::account::snapshot::{InterfaceEntry, Snapshot};
 use crate::decode::NotIp;
@@ -36,7 +36,7 @@ pub(super) fn write<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -
 
 fn write_scrapes<W: Write>(snapshot: &Snapshot, writer: &mut TextWriter<W>) -> io::Result<()> {
     writer.family(&family::SCRAPES)?;
-    let Ended { complete, broken, untracked } = snapshot.scrapes;
+    let EndedScrapes { complete, broken, untracked } = snapshot.scrapes;
     for (result, scrapes) in [("complete", complete), ("broken", broken)] {
         writer.sample(family::SCRAPES.name).label("result", result).value(scrapes)?;
     }

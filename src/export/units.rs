@@ -14,7 +14,7 @@ const LARGEST_WRITTEN_OUT: u64 = 9_999_999;
 
 const BITS_PER_BYTE: f64 = 8.0;
 
-/// A few frames within less than this have no rate that means anything.
+/// No rate is given for a shorter time: it would mean nothing.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 /// The form of figures.
@@ -46,7 +46,7 @@ impl Units {
     }
 
     /// `1234567`, `12.3 M`.
-    pub fn count(self, count: u64) -> String {
+    pub(crate) fn count(self, count: u64) -> String {
         match self {
             Self::Human if count > LARGEST_WRITTEN_OUT => scaled(count as f64, "").trim_end().to_owned(),
             _ => count.to_string(),
@@ -63,7 +63,7 @@ impl Units {
     }
 
     /// `4.333 s`, `2 min 5 s`, `3 d 4 h`; exact with all digits in seconds.
-    pub fn duration(self, duration: Duration) -> String {
+    pub(crate) fn duration(self, duration: Duration) -> String {
         const MINUTE: u64 = 60;
         const HOUR: u64 = 60 * MINUTE;
         const DAY: u64 = 24 * HOUR;

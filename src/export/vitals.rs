@@ -1,6 +1,6 @@
-//! Metric families of a live capture that are current at any moment, even when accounting has stopped: its threads,
-//! its view of the network, the memory of its rings. Takes changes from the threads; gives samples. Must not know
-//! accounts.
+//! Metric families of a live capture that do not depend on snapshots: its threads, the network, the memory of its
+//! rings. So they are right even if the accountant has stopped. Takes changes from the threads; gives samples. Must not
+//! know accounts.
 
 use prometheus::core::Collector as _;
 use prometheus::{IntCounter, IntGauge, IntGaugeVec, Opts, Registry};

@@ -50,7 +50,7 @@ fn push_ipv6(buffer: &mut Vec<u8>, address: Ipv6Addr) {
     }
 }
 
-/// The first of the longest runs of two zeros or more; empty and at the end where there is none.
+/// The first of the longest runs of at least two zeros; an empty range at the end if there is none.
 fn longest_zeros(segments: &[u16; 8]) -> Range<usize> {
     let mut longest = 8..8;
     let mut start = 0;
@@ -76,7 +76,7 @@ fn push_segments(buffer: &mut Vec<u8>, segments: &[u16]) {
     }
 }
 
-/// IANA's keyword, or the number where there is none.
+/// IANA's keyword, or the number if there is none.
 pub(super) fn push_protocol(buffer: &mut Vec<u8>, protocol: Protocol) {
     match protocol_name(protocol) {
         Some(name) => buffer.extend_from_slice(name.as_bytes()),

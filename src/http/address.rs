@@ -109,8 +109,8 @@ impl ListenAddress {
     }
 }
 
-/// The addresses that a name or an address stands for. `localhost` is both loopback addresses, whatever is configured: the
-/// host's table of names may give it an IPv6 address alone while IPv6 is off.
+/// The addresses of a name. `localhost` always means both loopback addresses, because the host's table of names may
+/// have only an IPv6 address for it while IPv6 is off.
 fn addresses_of(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     if host.eq_ignore_ascii_case(LOCALHOST) {
         return Ok(vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]);

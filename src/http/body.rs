@@ -1,9 +1,9 @@
 //! Bodies of answers: whole, or rendered while they are sent. Takes a function that renders; gives a stream of chunks.
 //! Must not know the formats.
 //!
-//! A rendered body goes from a thread of its own through a short queue, so a large one is never in memory as a whole,
-//! however slowly the client reads. A marker at its end says that it is complete. Without the marker the connection
-//! breaks, so no client takes a part for the whole.
+//! A thread of its own renders the body and sends it through a short queue. So a large body is never in memory as a
+//! whole, however slowly the client reads. A marker in the queue says that the body is complete. Without the marker the
+//! connection is broken off, so that no client takes a part for the whole.
 
 use std::io::{self, Write};
 use std::pin::Pin;
@@ -19,10 +19,10 @@ use super::idle::Answering;
 use super::negotiate::Coding;
 use super::transfer::Transfer;
 
-/// Chunks (of up to 68 KiB) that wait for the client; rendering waits while they do.
-const WAITING_CHUNKS: usize = 4;
+/// The most chunks in the queue, of up to 68 KiB each. Rendering waits while the queue is full.
+const MAXIMUM_CHUNKS: usize = 4;
 
-/// The level of gzip: 1 is a tenth of the size for a third of the time of the default.
+/// The level of gzip. Level 1 gives a tenth of the size, in a third of the time of the default level.
 const GZIP_LEVEL: u32 = 1;
 
 pub(super) enum Body {
@@ -33,19 +33,19 @@ pub(super) enum Body {
     Ended,
 }
 
-/// A body with the guard of its request's slot; the slot is free again once the body was sent.
-pub(super) struct Guarded {
+/// A body with the guard of its request: the request's slot is free again once the body is sent.
+pub(super) struct GuardedBody {
     body: Body,
     _answering: Option<Answering>,
 }
 
-impl Guarded {
+impl GuardedBody {
     pub(super) fn new(body: Body, answering: Option<Answering>) -> Self {
         Self { body, _answering: answering }
     }
 }
 
-impl hyper::body::Body for Guarded {
+impl hyper::body::Body for GuardedBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -69,9 +69,9 @@ pub(super) enum BodyPiece {
 }
 
 impl Body {
-    /// A body and its writing end. `transfer` is notified when it begins, and when it was read to its end.
+    /// A body and its writing end. `transfer` is notified when the body begins, and when hyper has all of it.
     pub(super) fn rendered(transfer: Option<Arc<Transfer>>) -> (Self, Chunks) {
-        let (sender, receiver) = channel(WAITING_CHUNKS);
+        let (sender, receiver) = channel(MAXIMUM_CHUNKS);
         transfer.iter().for_each(|transfer| transfer.begin());
         (Self::Rendered(receiver, transfer), Chunks(sender))
     }
@@ -122,7 +122,8 @@ impl hyper::body::Body for Body {
 pub(super) struct Chunks(Sender<BodyPiece>);
 
 impl Chunks {
-    /// Writes the whole body, coded. Fails, and breaks the body, when rendering fails or the client has gone.
+    /// Renders the whole body and writes it in this coding. If rendering fails or the client has gone, the body is
+    /// broken off.
     pub(super) fn write_all(
         mut self,
         coding: Coding,

@@ -1,5 +1,5 @@
-//! Connections: accepted up to a limit, closed when their client does nothing. Takes listening sockets; gives requests
-//! to the pages and their answers to clients. Must not know the contents of pages.
+//! Connections: accepted up to a limit, and closed if their client does nothing. Takes listening sockets; gives
+//! requests to the pages, and answers to clients. Must not know the contents of pages.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -21,38 +21,37 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::{sleep, timeout};
 
-use super::body::{Body, Guarded};
+use super::body::{Body, GuardedBody};
 use super::idle::{Connection, IdleConnections};
 use super::pages::{Site, unavailable};
 use super::scrape::Client;
 use super::slots::Slots;
 use super::transfer::{Transfer, Wire};
-use crate::export::connections::Cut;
+use crate::export::connections::CloseReason;
 use crate::export::family;
 
-/// The most connections at once, idle and being answered, where descriptors suffice.
+/// The most connections at once, idle ones and those that are being answered. Fewer if file descriptors are few.
 const MAXIMUM_CONNECTIONS: usize = 768;
-/// One in so many of them may be answered at once; one client has no more of these than are free.
-const ANSWERED_SHARE: usize = 3;
-/// The most bytes of a request's head. More are answered 431.
+/// One in this number of connections may be answered at the same time.
+const CONNECTIONS_PER_ANSWER: usize = 3;
+/// The most bytes of a request's head. A larger head is answered with status 431.
 const MAXIMUM_HEAD: usize = 16 << 10;
 /// Longest time for a refused client to read the refusal.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest time for a client to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest idle time after an exposition before the connection is closed. The way in which the connection then ends
-/// shows whether the client has read the exposition. That is known before the next scrape, unless scrapes come as
-/// often as this; then the next request shows it.
-const REST_TIMEOUT: Duration = Duration::from_secs(3);
-/// Longest time for which a client may read nothing of a waiting answer. The kernel has this limit, hyper has not.
+/// The connection is closed after the client has been silent for this time after an exposition. The end of the
+/// connection shows whether the client has read the exposition. If scrapes come more often, the next request shows it.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest time for which a client may read nothing of an answer. The kernel keeps this limit, because hyper has none.
 const STALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest time for pending answers once the program stops.
+/// Longest time to finish answers when the program stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
-/// Pause after the kernel refused to accept a connection, as it does when file descriptors run out.
+/// Pause after the kernel failed to accept a connection, as it does when file descriptors run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Shortest time between two log lines about that.
-const ACCEPT_SAID_EVERY: Duration = Duration::from_secs(60);
-/// The metric that counts it.
+/// Shortest time between two log lines about failures to accept.
+const ACCEPT_LOG_INTERVAL: Duration = Duration::from_secs(60);
+/// The metric that counts failures to accept.
 const REFUSED: &str = family::HTTP_CONNECTIONS_REFUSED.name;
 
 /// The most connections at once.
@@ -63,11 +62,12 @@ pub struct Capacity {
 }
 
 impl Capacity {
-    /// The capacity that half of so many file descriptors allows. The other half is for capture, files and the program itself.
+    /// The capacity for half of the process's `descriptors`. The other half is for capture, files and the program
+    /// itself.
     pub fn within(descriptors: u64) -> Self {
         let half = usize::try_from(descriptors / 2).unwrap_or(usize::MAX);
         let connections = half.clamp(2, MAXIMUM_CONNECTIONS);
-        let answered = (connections / ANSWERED_SHARE).max(1);
+        let answered = (connections / CONNECTIONS_PER_ANSWER).max(1);
         Self { idle: connections - answered, answered }
     }
 }
@@ -79,44 +79,45 @@ pub(super) async fn accept_all(
     capacity: Capacity,
     stop: impl Future<Output = ()>,
 ) {
-    let door = Door {
+    let acceptor = Acceptor {
         site,
         idle: IdleConnections::new(capacity.idle),
         answered: Slots::new(capacity.answered),
         graceful: GracefulShutdown::new(),
     };
-    let door = Arc::new(door);
+    let acceptor = Arc::new(acceptor);
     let mut accepting = JoinSet::new();
     for listener in listeners {
-        accepting.spawn(accept(listener, Arc::clone(&door)));
+        accepting.spawn(accept(listener, Arc::clone(&acceptor)));
     }
     stop.await;
     accepting.shutdown().await;
-    let Some(door) = Arc::into_inner(door) else { return };
-    if timeout(DRAIN_TIMEOUT, door.graceful.shutdown()).await.is_err() {
+    let Some(acceptor) = Arc::into_inner(acceptor) else { return };
+    if timeout(DRAIN_TIMEOUT, acceptor.graceful.shutdown()).await.is_err() {
         tracing::debug!("open connections were closed at exit");
     }
 }
 
-struct Door {
+/// The things that all connections share.
+struct Acceptor {
     site: Arc<Site>,
     idle: Arc<IdleConnections>,
     answered: Arc<Slots>,
     graceful: GracefulShutdown,
 }
 
-async fn accept(listener: TcpListener, door: Arc<Door>) {
+async fn accept(listener: TcpListener, acceptor: Arc<Acceptor>) {
     let mut said: Option<Instant> = None;
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {
-                door.admit(stream, address.ip());
+                acceptor.admit(stream, address.ip());
                 // A crowd of new connections must not keep open ones from being answered.
                 yield_now().await;
             }
             Err(error) => {
-                door.site.connections().count_failed_accept();
-                if said.is_none_or(|said| said.elapsed() >= ACCEPT_SAID_EVERY) {
+                acceptor.site.connections().count_failed_accept();
+                if said.is_none_or(|said| said.elapsed() >= ACCEPT_LOG_INTERVAL) {
                     said = Some(Instant::now());
                     tracing::warn!(%error, "cannot accept connections (logged once per minute; see {REFUSED})");
                 }
@@ -126,76 +127,82 @@ async fn accept(listener: TcpListener, door: Arc<Door>) {
     }
 }
 
-impl Door {
+impl Acceptor {
     fn admit(self: &Arc<Self>, stream: TcpStream, address: IpAddr) {
-        let visit = Visit {
+        let context = ConnectionContext {
             site: Arc::clone(&self.site),
             client: Arc::new(self.site.client(address)),
             connection: self.idle.admit(address.into()),
             answered: Arc::clone(&self.answered),
         };
-        drop(tokio::spawn(serve(stream, visit, self.graceful.watcher())));
+        drop(tokio::spawn(serve(stream, context, self.graceful.watcher())));
     }
 }
 
-struct Visit {
+/// The things that one connection needs to answer requests.
+struct ConnectionContext {
     site: Arc<Site>,
     client: Arc<Client>,
     connection: Arc<Connection>,
     answered: Arc<Slots>,
 }
 
-impl Visit {
-    /// Answers a request; 503 where too many are being answered.
-    async fn answer(self: Arc<Self>, request: Request<Incoming>, transfer: Arc<Transfer>) -> Response<Guarded> {
+impl ConnectionContext {
+    /// Answers a request, with status 503 if too many are being answered.
+    async fn answer(self: Arc<Self>, request: Request<Incoming>, transfer: Arc<Transfer>) -> Response<GuardedBody> {
         match self.answered.take(self.connection.origin()) {
             Ok(slot) => {
                 let answering = self.connection.answer(slot);
                 let answer = Arc::clone(&self.site).answer(request, &self.client, transfer).await;
-                answer.map(|body| Guarded::new(body, Some(answering)))
+                answer.map(|body| GuardedBody::new(body, Some(answering)))
             }
             Err(refusal) => {
                 self.site.connections().count_refused(refusal);
-                too_many_connections().map(|body| Guarded::new(body, None))
+                too_many_connections().map(|body| GuardedBody::new(body, None))
             }
         }
     }
 }
 
-/// Serves one connection. hyper's timeout for heads starts with the first byte, so that byte is waited for here.
-async fn serve(stream: TcpStream, visit: Visit, watcher: Watcher) {
-    let visit = Arc::new(visit);
+/// Serves one connection. Waits for the first byte here, because hyper's timeout for heads starts with that byte.
+async fn serve(stream: TcpStream, context: ConnectionContext, watcher: Watcher) {
+    let context = Arc::new(context);
     let mut byte = [0];
     let first_byte = tokio::select! {
         first_byte = timeout(HEAD_TIMEOUT, stream.peek(&mut byte)) => first_byte,
-        () = visit.connection.evicted() => return visit.site.connections().count_cut(Cut::Crowded),
+        () = context.connection.evicted() => return context.site.connections().count_closed(CloseReason::Crowded),
     };
     match first_byte {
         Ok(Ok(1)) => {}
         Ok(_) => return,
-        Err(_) => return visit.site.connections().count_cut(Cut::Silent),
+        Err(_) => return context.site.connections().count_closed(CloseReason::Silent),
     }
     if let Err(error) = SockRef::from(&stream).set_tcp_user_timeout(Some(STALL_TIMEOUT)) {
         tracing::debug!(%error, "cannot set the timeout of a connection");
     }
     let Ok((wire, transfer)) = Wire::new(stream) else { return };
     let cut = tokio::select! {
-        cut = answer_all(wire, &transfer, &visit, watcher) => cut,
-        () = visit.connection.evicted() => Some(Cut::Crowded),
+        cut = answer_all(wire, &transfer, &context, watcher) => cut,
+        () = context.connection.evicted() => Some(CloseReason::Crowded),
     };
     match cut {
-        Some(cut) => visit.site.connections().count_cut(cut),
-        None => tracing::debug!(client = ?visit.connection.origin(), "connection closed"),
+        Some(cut) => context.site.connections().count_closed(cut),
+        None => tracing::debug!(client = ?context.connection.origin(), "connection closed"),
     }
 }
 
 /// Answers requests until the connection ends; gives the reason if the server closed it.
-async fn answer_all(wire: Wire, transfer: &Arc<Transfer>, visit: &Arc<Visit>, watcher: Watcher) -> Option<Cut> {
+async fn answer_all(
+    wire: Wire,
+    transfer: &Arc<Transfer>,
+    context: &Arc<ConnectionContext>,
+    watcher: Watcher,
+) -> Option<CloseReason> {
     let has_asked = AtomicBool::new(false);
     let service = service_fn(|request| {
         has_asked.store(true, Ordering::Relaxed);
-        let (visit, transfer) = (Arc::clone(visit), Arc::clone(transfer));
-        async move { Ok::<_, Infallible>(visit.answer(request, transfer).await) }
+        let (context, transfer) = (Arc::clone(context), Arc::clone(transfer));
+        async move { Ok::<_, Infallible>(context.answer(request, transfer).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -205,22 +212,22 @@ async fn answer_all(wire: Wire, transfer: &Arc<Transfer>, visit: &Arc<Visit>, wa
     let cut = tokio::select! {
         ended = watcher.watch(connection) => match ended {
             Ok(()) => None,
-            Err(error) if error.is_timeout() && has_asked.load(Ordering::Relaxed) => Some(Cut::Idle),
-            Err(error) if error.is_timeout() => Some(Cut::Silent),
-            Err(error) if is_stalled(&error) => return Some(Cut::Stalled),
+            Err(error) if error.is_timeout() && has_asked.load(Ordering::Relaxed) => Some(CloseReason::Idle),
+            Err(error) if error.is_timeout() => Some(CloseReason::Silent),
+            Err(error) if is_stalled(&error) => return Some(CloseReason::Stalled),
             Err(error) => {
                 tracing::debug!(%error, "connection aborted");
-                // hyper has answered a head that it refused. A socket that is closed over unread bytes is reset, and the
+                // hyper has answered a head that it refused. Closing a socket with unread bytes resets it, and the
                 // reset overtakes the answer.
                 if error.is_parse() {
-                    drop(timeout(REFUSAL_TIMEOUT, transfer.is_read_to_the_end()).await);
-                    return Some(Cut::Invalid);
+                    drop(timeout(REFUSAL_TIMEOUT, transfer.wait_until_read()).await);
+                    return Some(CloseReason::Invalid);
                 }
                 return None;
             }
         },
-        () = visit.client.is_overdue() => return Some(Cut::Slow),
-        () = transfer.rests_for(REST_TIMEOUT) => Some(Cut::Idle),
+        () = context.client.wait_until_overdue() => return Some(CloseReason::Slow),
+        () = transfer.wait_for_silence(SILENCE_TIMEOUT) => Some(CloseReason::Idle),
     };
     // hyper is done when the kernel has the answer; only the client's own end shows that the client has read it.
     // Further bytes of the client are read, since a socket that is closed with unread bytes is reset.
@@ -228,9 +235,9 @@ async fn answer_all(wire: Wire, transfer: &Arc<Transfer>, visit: &Arc<Visit>, wa
     if cut.is_some() && !is_outstanding {
         return cut;
     }
-    let is_read = matches!(timeout(HEAD_TIMEOUT, transfer.is_read_to_the_end()).await, Ok(true));
+    let is_read = matches!(timeout(HEAD_TIMEOUT, transfer.wait_until_read()).await, Ok(true));
     if is_read && is_outstanding {
-        visit.client.has_received();
+        context.client.complete_scrape();
     }
     cut
 }

@@ -1,10 +1,9 @@
-//! Connections that have not sent a whole request. A client that says nothing must not hold a place that a client with
-//! a request needs, so these connections are counted apart from those that are being answered. Takes connections and
-//! their clients; gives the one to close. Must not know requests.
+//! Idle connections: those without a request that is being answered. Takes connections and their clients; tells a
+//! connection when it has to close. Must not know requests.
 //!
-//! When there are too many, one is closed: one that has never sent a whole request, if there is any; of these the oldest
-//! of the client that has the most. So a client with few connections keeps them however many others come, and the newest
-//! connection of a client with many outlives its older ones.
+//! Idle connections have a limit of their own, so that silent clients take no slot from clients with a request. At the
+//! limit one is closed: if possible one that has never sent a whole request. Of these it is the oldest of the client
+//! with the most. So a client with few connections keeps them, however many other clients come.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,12 +22,12 @@ pub(super) struct IdleConnections {
 
 #[derive(Debug, Default)]
 struct IdleTable {
-    /// The number that the next connection to become idle gets: the lower, the longer idle.
+    /// The number of the next connection that becomes idle. A lower number has been idle for longer.
     next: u64,
     /// Connections that have never sent a whole request.
-    silent: Class,
+    silent: IdleClass,
     /// Connections that have sent one, which was answered.
-    answered: Class,
+    answered: IdleClass,
 }
 
 impl IdleTable {
@@ -36,25 +35,25 @@ impl IdleTable {
         self.silent.count + self.answered.count
     }
 
-    fn class(&mut self, has_asked: bool) -> &mut Class {
+    fn class(&mut self, has_asked: bool) -> &mut IdleClass {
         if has_asked { &mut self.answered } else { &mut self.silent }
     }
 
     fn evict_one(&mut self) {
-        if let Some(evicted) = self.silent.take_one().or_else(|| self.answered.take_one()) {
+        if let Some(evicted) = self.silent.take_oldest().or_else(|| self.answered.take_oldest()) {
             evicted.notify_one();
         }
     }
 }
 
-/// Connections by client and number. No client is here without a connection.
+/// Idle connections by client and number. Each client has at least one connection.
 #[derive(Debug, Default)]
-struct Class {
+struct IdleClass {
     count: usize,
     clients: BTreeMap<ClientId, BTreeMap<u64, Arc<Notify>>>,
 }
 
-impl Class {
+impl IdleClass {
     fn insert(&mut self, origin: ClientId, number: u64, evicted: Arc<Notify>) {
         self.count += 1;
         self.clients.entry(origin).or_default().insert(number, evicted);
@@ -70,8 +69,8 @@ impl Class {
         Some(evicted)
     }
 
-    /// Takes out the oldest connection of the client that has the most.
-    fn take_one(&mut self) -> Option<Arc<Notify>> {
+    /// Removes the oldest connection of the client that has the most.
+    fn take_oldest(&mut self) -> Option<Arc<Notify>> {
         let (&origin, connections) = self.clients.iter().max_by_key(|(_, connections)| connections.len())?;
         let oldest = *connections.keys().next()?;
         self.remove(origin, oldest)
@@ -91,7 +90,7 @@ impl IdleConnections {
             has_asked: AtomicBool::new(false),
             number: Mutex::default(),
         };
-        connection.rest();
+        connection.set_idle();
         Arc::new(connection)
     }
 
@@ -107,7 +106,7 @@ pub(super) struct Connection {
     origin: ClientId,
     evicted: Arc<Notify>,
     has_asked: AtomicBool,
-    /// Its number among the idle ones; none while it is being answered, and once it was evicted.
+    /// Its number among the idle connections; none while a request is being answered, and after an eviction.
     number: Mutex<Option<u64>>,
 }
 
@@ -116,14 +115,14 @@ impl Connection {
         self.origin
     }
 
-    /// A whole request has come: until the result is dropped the connection is not idle, and holds `slot`.
+    /// Notes that a whole request has come. The connection is not idle, and keeps `slot`, until the guard is dropped.
     pub(super) fn answer(self: &Arc<Self>, slot: ClientSlot) -> Answering {
-        self.leave();
+        self.end_idle();
         self.has_asked.store(true, Ordering::Release);
         Answering { connection: Arc::clone(self), _slot: slot }
     }
 
-    /// Resolves when the connection has to be closed in favour of a new one.
+    /// Waits until the connection has to be closed to make room for a new one.
     pub(super) async fn evicted(&self) {
         self.evicted.notified().await;
     }
@@ -132,8 +131,8 @@ impl Connection {
         self.number.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The connection is idle from now on.
-    fn rest(&self) {
+    /// Adds the connection to the idle ones, and evicts others at the limit.
+    fn set_idle(&self) {
         let mut table = self.all.table();
         while table.count() >= self.all.limit.max(1) {
             table.evict_one();
@@ -144,8 +143,8 @@ impl Connection {
         *self.number() = Some(number);
     }
 
-    /// The connection is not idle any more. It has been so in the class of its time, so this comes before that changes.
-    fn leave(&self) {
+    /// Removes the connection from the idle ones. Call it before `has_asked` changes, which decides on the class.
+    fn end_idle(&self) {
         let mut table = self.all.table();
         if let Some(number) = self.number().take() {
             drop(table.class(self.has_asked.load(Ordering::Acquire)).remove(self.origin, number));
@@ -155,11 +154,11 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.leave();
+        self.end_idle();
     }
 }
 
-/// A request that is being answered, until this is dropped.
+/// A guard: a request is being answered until this is dropped.
 #[derive(Debug)]
 pub(super) struct Answering {
     connection: Arc<Connection>,
@@ -168,7 +167,7 @@ pub(super) struct Answering {
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        self.connection.rest();
+        self.connection.set_idle();
     }
 }
 

@@ -1,5 +1,5 @@
-//! Snapshot → HTTP: `/metrics`, the list of sources, a landing page, health. Takes snapshots to read, gives answers to
-//! clients. Must not know capture or accounting: no client can delay them.
+//! The HTTP server: `/metrics`, the list of sources, a landing page, health. Takes snapshots and requests; gives
+//! answers. Must not know capture or accounting: no client can delay them.
 
 mod address;
 mod body;

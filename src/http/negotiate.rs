@@ -14,14 +14,14 @@ pub(super) enum Coding {
     Gzip,
 }
 
-/// One range of a header: a name, its version where it has one, and how much it is wanted, in thousandths.
+/// One range of a header: a name, its version if there is one, and its weight in thousandths.
 struct Range<'a> {
     name: &'a str,
     version: Option<&'a str>,
     weight: u16,
 }
 
-/// The format that the client wants most; the text format when it wants both as much.
+/// The format that the client wants most; the text format if it wants both equally.
 pub(super) fn format(headers: &HeaderMap) -> Format {
     let weight = |format| {
         let fits = ranges(headers, &ACCEPT).filter_map(|range| Some((specificity(&range, format)?, range.weight)));
@@ -42,7 +42,7 @@ fn specificity(range: &Range<'_>, format: Format) -> Option<u8> {
     }
 }
 
-/// The coding that the client wants most; gzip when it wants both as much, and when it will not have the other.
+/// The coding that the client wants most. Gzip if it wants both equally, or refuses to get the body uncompressed.
 pub(super) fn coding(headers: &HeaderMap) -> Coding {
     let weight = |names: &[&str]| {
         let named = |range: &Range<'_>| names.iter().any(|name| range.name.eq_ignore_ascii_case(name));

@@ -1,4 +1,4 @@
-//! Paths → answers. Takes requests and the latest report; gives answers. Must not know connections, nor the
+//! The pages of the server. Takes requests and the latest report; gives answers. Must not know connections, nor the
 //! accountant.
 
 use std::io::{self, Write};
@@ -25,12 +25,12 @@ use crate::export::{self, Program};
 use crate::export::{Published, Report};
 use crate::packet::Timestamp;
 
-/// Most expositions that are rendered at once, so that slow clients hold few threads, chunks and old snapshots. A
-/// client has no more of them than are free; further ones wait.
+/// The most expositions that are rendered at once, so that slow clients keep few threads, chunks and old snapshots. One
+/// client gets no more of these slots than stay free; further requests wait.
 const MAXIMUM_RENDERINGS: usize = 8;
-/// Longest time to wait for one of them to end; then the answer is 503.
+/// Longest time to wait for such a slot; then the answer has status 503.
 const RENDERING_WAIT: Duration = Duration::from_secs(5);
-/// Longest time for a client to read an exposition; then the connection is cut.
+/// Longest time for a client to read an exposition; then the connection is closed.
 const RENDERING_TIMEOUT: Duration = Duration::from_secs(30);
 
 const PLAIN: &str = "text/plain; charset=utf-8";
@@ -62,7 +62,8 @@ pub struct Site {
 type Answer = Response<Body>;
 
 impl Site {
-    /// Pages of the published snapshots; not ready yet. Scrapes are reported if `scrapes` has a receiver.
+    /// Pages of the published snapshots; not ready yet. Scrapes are reported if there are `reports`, as in a live
+    /// capture.
     pub fn new(
         published: Arc<Published>,
         export: export::Config,
@@ -92,7 +93,7 @@ impl Site {
         &self.program.connections
     }
 
-    /// From here on `/-/ready` says so.
+    /// Makes `/-/ready` answer that the program is ready.
     pub fn set_ready(&self) {
         self.is_ready.store(true, Ordering::Release);
     }
@@ -120,15 +121,15 @@ impl Site {
         }
     }
 
-    /// Answers a request of `client`, which comes over the connection of `transfer`.
+    /// Answers a request of `client`. `transfer` follows the expositions on the same connection.
     pub(super) async fn answer(
         self: Arc<Self>,
         request: Request<Incoming>,
         client: &Client,
         transfer: Arc<Transfer>,
     ) -> Answer {
-        if transfer.goes_on() {
-            client.has_received();
+        if transfer.confirms_receipt() {
+            client.complete_scrape();
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let mut answer = page(StatusCode::METHOD_NOT_ALLOWED, PLAIN, "only GET and HEAD are allowed\n");
@@ -137,7 +138,7 @@ impl Site {
         }
         match request.uri().path() {
             "/metrics" => self.metrics(client, transfer, &request).await,
-            "/active" => self.chart(Listed::Active, client, &request).await,
+            "/active" => self.chart(Listed::Active { explains: self.capabilities.explains }, client, &request).await,
             "/all" => self.chart(Listed::AtLeast(self.capabilities.chart_min_bytes), client, &request).await,
             "/capabilities" => self.capabilities(),
             "/" => page(StatusCode::OK, HTML, self.landing()),
@@ -147,8 +148,8 @@ impl Site {
         }
     }
 
-    /// Rendered on threads of their own, because a large exposition takes tens of milliseconds; while it is sent, and
-    /// only if the request wants a body.
+    /// Renders the exposition on a thread of its own, because a large one takes tens of milliseconds, and sends it
+    /// meanwhile. Renders nothing if the request wants no body.
     async fn metrics(self: Arc<Self>, client: &Client, transfer: Arc<Transfer>, request: &Request<Incoming>) -> Answer {
         let (format, coding) = (negotiate::format(request.headers()), negotiate::coding(request.headers()));
         if request.method() == Method::HEAD {
@@ -160,7 +161,7 @@ impl Site {
         };
         // Reported before the snapshot is read, so that no client gets a snapshot unknown to the accountant.
         let number = self.published.latest().accounts.number;
-        if number > 0 && client.is_sent(number).is_err() {
+        if number > 0 && client.begin_scrape(number).is_err() {
             self.program.count_dropped_report();
             return too_many_scrapes();
         }
@@ -185,7 +186,7 @@ impl Site {
         })
     }
 
-    /// Sources with their destinations; rendered as the metrics are.
+    /// Sources with their destinations, rendered like the metrics.
     async fn chart(&self, listed: Listed, client: &Client, request: &Request<Incoming>) -> Answer {
         let coding = negotiate::coding(request.headers());
         if request.method() == Method::HEAD {
@@ -237,14 +238,14 @@ fn too_many_scrapes() -> Answer {
     unavailable("too many scrapes\n")
 }
 
-/// 503 with `text`: the client may try again in a second.
+/// Status 503 with `text`; the client may try again after a second.
 pub(super) fn unavailable(text: &'static str) -> Answer {
     let mut answer = page(StatusCode::SERVICE_UNAVAILABLE, PLAIN, text);
     answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     answer
 }
 
-/// The request header that answers depend on.
+/// The request headers that answers depend on.
 const VARY_BY_CODING: &str = "accept-encoding";
 const VARY_BY_FORMAT: &str = "accept, accept-encoding";
 

@@ -1,13 +1,12 @@
-//! Reports which client has received which snapshot. Takes the fates of answers; gives reports to the accountant. Must
-//! not know their contents.
+//! Reports which client has received which snapshot. Takes the beginning and the end of each scrape; gives reports to
+//! the accountant. Must not know what an answer contains.
 //!
-//! A written answer proves little: it waits in the kernel, and its client may be gone. If the client then sends
-//! another request on the same connection, or closes it in order, the client has read the answer: a client that
-//! closes with unread bytes resets the connection. So a scrape is reported as complete when its connection goes on or
-//! ends well, and as broken when it ends in any other way.
+//! An answer that the kernel has taken may still not reach its client. The client has read it if it sends another
+//! request on the same connection, or closes the connection in order: a client that closes with unread bytes resets the
+//! connection. Then the scrape is reported as complete; after any other end, as broken.
 //!
-//! The space for the second report is reserved with the first, so no report is ever lost. A scrape without space is
-//! refused.
+//! Each scrape gives two reports. Space for both is reserved at its beginning, so no report is lost. A scrape without
+//! space is refused.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,38 +20,38 @@ use tokio::time::sleep;
 use super::slots::ClientId;
 use crate::account::delivery::{ScrapeProgress, ScrapeReport};
 
-/// The most reports in the queue to the accountant, which merges all counts. Each scrape under way reserves one.
-const WAITING_REPORTS: usize = 1_024;
+/// The most reports in the queue to the accountant. Each running scrape reserves one.
+const MAXIMUM_REPORTS: usize = 1_024;
 
 /// Interval at which deadlines are checked.
 const DEADLINE_CHECK: Duration = Duration::from_secs(1);
 
 static NEXT_SCRAPE: AtomicU64 = AtomicU64::new(0);
 
-/// The sending end of the queue of reports to the accountant.
+/// The sending end of the queue of scrape reports. The accountant has the other end.
 #[derive(Debug, Clone)]
 pub struct Reports(Sender<ScrapeReport>);
 
-/// The receiving end of the reports.
+/// The receiving end of the queue of scrape reports.
 #[derive(Debug)]
 pub struct ScrapeReports(Receiver<ScrapeReport>);
 
 /// The two ends of the queue of reports.
 pub fn reports() -> (Reports, ScrapeReports) {
-    let (sender, receiver) = channel(WAITING_REPORTS);
+    let (sender, receiver) = channel(MAXIMUM_REPORTS);
     (Reports(sender), ScrapeReports(receiver))
 }
 
 impl ScrapeReports {
-    /// The next report, if one waits.
-    pub fn next_come(&mut self) -> Option<ScrapeReport> {
+    /// The next report, if there is one. Never waits.
+    pub fn try_next(&mut self) -> Option<ScrapeReport> {
         self.0.try_recv().ok()
     }
 }
 
 impl Reports {
-    /// Reports that `client` is sent the snapshot, and reserves the report of the end.
-    fn begin(&self, client: IpAddr, snapshot: u64) -> Result<Flight, ReportQueueFull> {
+    /// Reports that a scrape of `snapshot` by `client` begins, and reserves the report of its end.
+    fn begin(&self, client: IpAddr, snapshot: u64) -> Result<RunningScrape, ReportQueueFull> {
         let reserve = || match self.0.clone().try_reserve_owned() {
             Ok(permit) => Ok(Some(permit)),
             // The receiver is gone.
@@ -65,7 +64,7 @@ impl Reports {
         if let Some(permit) = now {
             permit.send(report);
         }
-        Ok(Flight { report, end })
+        Ok(RunningScrape { report, end })
     }
 }
 
@@ -73,14 +72,15 @@ impl Reports {
 #[derive(Debug)]
 pub(super) struct ReportQueueFull;
 
-/// A scrape under way. Dropping it reports it as broken off.
+/// A scrape whose end is not known yet. If it is dropped, it is reported as broken.
 #[derive(Debug)]
-struct Flight {
+struct RunningScrape {
     report: ScrapeReport,
+    /// The space for the report of the end; none after that report, or if nothing receives reports.
     end: Option<OwnedPermit<ScrapeReport>>,
 }
 
-impl Flight {
+impl RunningScrape {
     fn complete(mut self) {
         self.end(ScrapeProgress::Complete);
     }
@@ -92,22 +92,22 @@ impl Flight {
     }
 }
 
-impl Drop for Flight {
+impl Drop for RunningScrape {
     fn drop(&mut self) {
         self.end(ScrapeProgress::Broken);
     }
 }
 
-/// One connection of a client, and the scrape that was last begun on it.
+/// The client of one connection, and the scrape that was begun last on that connection.
 #[derive(Debug)]
 pub(super) struct Client {
     address: IpAddr,
     reports: Option<Reports>,
-    flight: Mutex<Option<Flight>>,
+    running: Mutex<Option<RunningScrape>>,
     deadline: Arc<Mutex<Option<Instant>>>,
 }
 
-/// The time at which a connection is cut; none once this is dropped.
+/// A guard: the connection is closed at its deadline unless this is dropped before.
 pub(super) struct Deadline(Arc<Mutex<Option<Instant>>>);
 
 impl Drop for Deadline {
@@ -118,36 +118,36 @@ impl Drop for Deadline {
 
 impl Client {
     pub(super) fn new(address: IpAddr, reports: Option<Reports>) -> Self {
-        Self { address: address.to_canonical(), reports, flight: Mutex::default(), deadline: Arc::default() }
+        Self { address: address.to_canonical(), reports, running: Mutex::default(), deadline: Arc::default() }
     }
 
-    /// The client that its share of limited resources counts for.
+    /// The identity under which the client's slots are counted.
     pub(super) fn origin(&self) -> ClientId {
         self.address.into()
     }
 
-    /// The client is sent the snapshot `number` or a later one.
-    pub(super) fn is_sent(&self, number: u64) -> Result<(), ReportQueueFull> {
-        let flight = self.reports.as_ref().map(|reports| reports.begin(self.address, number)).transpose()?;
-        drop(replace(&self.flight, flight));
+    /// Begins a scrape of the snapshot `number` or a later one. A scrape before it that is still running is broken.
+    pub(super) fn begin_scrape(&self, number: u64) -> Result<(), ReportQueueFull> {
+        let running = self.reports.as_ref().map(|reports| reports.begin(self.address, number)).transpose()?;
+        drop(replace(&self.running, running));
         Ok(())
     }
 
-    /// The connection goes on, or ended well: the client has received the answer.
-    pub(super) fn has_received(&self) {
-        if let Some(flight) = replace(&self.flight, None) {
-            flight.complete();
+    /// Completes the running scrape: the client has received its answer.
+    pub(super) fn complete_scrape(&self) {
+        if let Some(running) = replace(&self.running, None) {
+            running.complete();
         }
     }
 
-    /// The connection is cut unless the returned value is dropped in time.
+    /// Starts a deadline after `time`. Drop the guard before it, or the connection is closed.
     pub(super) fn deadline(&self, time: Duration) -> Deadline {
         replace(&self.deadline, Some(Instant::now() + time));
         Deadline(Arc::clone(&self.deadline))
     }
 
-    /// Waits until the connection must be cut.
-    pub(super) async fn is_overdue(&self) {
+    /// Waits until a deadline has passed.
+    pub(super) async fn wait_until_overdue(&self) {
         loop {
             sleep(DEADLINE_CHECK).await;
             let deadline = *self.deadline.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,5 +1,5 @@
-//! Slots that clients share: their number, their holders, and the rule for one more. Takes clients; gives slots or
-//! reasons for refusals. Must not know the use of a slot.
+//! A limited number of slots that clients share. Takes clients; gives slots, or the reason of a refusal. Must not know
+//! the use of a slot.
 //!
 //! A client may hold no more slots than are still free: the first client takes half of them at most, the next half of
 //! the rest, and so on. So no client starves another, and the number of clients need not be configured.
@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use crate::export::connections::ClientRefusal;
 
-/// The bits of an IPv6 address that its holder was given; it chooses the others as it likes.
+/// The bits of an IPv6 address that its network assigns; a client chooses the others as it likes.
 const GIVEN_BITS: u32 = 64;
 
 /// One client: an IPv4 address, or the IPv6 addresses of one /64.
@@ -29,12 +29,12 @@ impl From<IpAddr> for ClientId {
     }
 }
 
-/// A number of slots, and their holders.
+/// A limited number of slots, and the clients that hold some of them.
 #[derive(Debug)]
 pub(super) struct Slots {
-    places: usize,
-    /// Never 0, so that this has as many entries as there are places at most.
-    held: Mutex<BTreeMap<ClientId, usize>>,
+    limit: usize,
+    /// The number of slots of each client. A client without a slot has no entry, so there are at most `limit` entries.
+    holders: Mutex<BTreeMap<ClientId, usize>>,
     freed: Notify,
 }
 
@@ -46,26 +46,26 @@ pub(super) struct ClientSlot {
 }
 
 impl Slots {
-    pub(super) fn new(places: usize) -> Arc<Self> {
-        Arc::new(Self { places, held: Mutex::default(), freed: Notify::new() })
+    pub(super) fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self { limit, holders: Mutex::default(), freed: Notify::new() })
     }
 
-    /// A place, if there is one for this client.
+    /// A slot, if one is free for this client.
     pub(super) fn take(self: &Arc<Self>, origin: ClientId) -> Result<ClientSlot, ClientRefusal> {
-        let mut held = self.held();
-        let free = self.places - held.values().sum::<usize>();
-        let own = held.get(&origin).copied().unwrap_or_default();
+        let mut holders = self.holders();
+        let free = self.limit - holders.values().sum::<usize>();
+        let own = holders.get(&origin).copied().unwrap_or_default();
         match free {
             0 => Err(ClientRefusal::Full),
             _ if own >= free => Err(ClientRefusal::Share),
             _ => {
-                held.insert(origin, own + 1);
+                holders.insert(origin, own + 1);
                 Ok(ClientSlot { slots: Arc::clone(self), origin })
             }
         }
     }
 
-    /// Waits for a place, until `patience` resolves.
+    /// Waits for a slot until `patience` resolves.
     pub(super) async fn wait(
         self: &Arc<Self>,
         origin: ClientId,
@@ -74,7 +74,7 @@ impl Slots {
         let mut patience = std::pin::pin!(patience);
         loop {
             let mut freed = std::pin::pin!(self.freed.notified());
-            // From here on no release is missed: one after the try below resolves it.
+            // Registered before the attempt below, so that no release is missed.
             freed.as_mut().enable();
             let refusal = match self.take(origin) {
                 Ok(slot) => return Ok(slot),
@@ -87,19 +87,19 @@ impl Slots {
         }
     }
 
-    fn held(&self) -> MutexGuard<'_, BTreeMap<ClientId, usize>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn holders(&self) -> MutexGuard<'_, BTreeMap<ClientId, usize>> {
+        self.holders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for ClientSlot {
     fn drop(&mut self) {
-        let mut held = self.slots.held();
-        match held.get_mut(&self.origin) {
+        let mut holders = self.slots.holders();
+        match holders.get_mut(&self.origin) {
             Some(own) if *own > 1 => *own -= 1,
-            _ => drop(held.remove(&self.origin)),
+            _ => drop(holders.remove(&self.origin)),
         }
-        drop(held);
+        drop(holders);
         self.slots.freed.notify_waiters();
     }
 }
@@ -142,7 +142,7 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(taken(&slots, "192.0.2.1").len(), 2);
         }
-        assert!(slots.held().is_empty());
+        assert!(slots.holders().is_empty());
     }
 
     #[test]

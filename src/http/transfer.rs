@@ -1,5 +1,5 @@
-//! The progress of an exposition through a connection. Takes the events of a connection; gives whether its client has
-//! read the exposition. Must not know scrapes.
+//! The progress of an exposition on its connection. Takes the events of a connection; tells whether its client has read
+//! the exposition. Must not know scrapes.
 //!
 //! A client's next request shows that it has read the previous answer, unless the request was sent ahead: clients may
 //! send many requests at once. So a request counts only if the connection was silent after the last byte of the
@@ -23,30 +23,34 @@ use tokio::time::sleep;
 use crate::os::socket::unacknowledged_bytes;
 
 /// Interval at which the acknowledgement of the last bytes is checked.
-const GLANCE: Duration = Duration::from_millis(10);
+const CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
-/// There was none, or it was received.
+// The stages of an exposition, in their order.
+
+/// No exposition was begun, or the client has received the last one.
 const NONE: u8 = 0;
-/// It is still being rendered.
+/// The exposition is being rendered.
 const UNDER_WAY: u8 = 1;
 /// hyper has all of it.
 const ENDED: u8 = 2;
 /// The kernel has all of it.
 const FLUSHED: u8 = 3;
-/// And thereafter the client was silent.
+/// The client was silent after the kernel had all of it.
 const AWAITED: u8 = 4;
 
 /// The last exposition on one connection.
 #[derive(Debug)]
 pub(super) struct Transfer {
     stage: AtomicU8,
-    /// Reading failed, as it does once when the client resets the connection; hyper takes that for an end like any other.
+    /// Reading failed, as it does once when the client resets the connection; hyper takes that for an end like any
+    /// other.
     is_reset: AtomicBool,
+    /// The number of expositions so far.
     begun: AtomicU64,
     /// Notified when the stage becomes [`AWAITED`].
     awaited: Notify,
     /// A second handle of the connection, which outlives hyper's.
-    twin: StdStream,
+    second_handle: StdStream,
 }
 
 impl Transfer {
@@ -61,13 +65,13 @@ impl Transfer {
         self.stage.store(ENDED, Ordering::Release);
     }
 
-    /// Moves on if the stage is `from`; true if it was.
+    /// Changes the stage from `from` to `to`; false if the stage was another.
     fn advance(&self, from: u8, to: u8) -> bool {
         self.stage.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// Waits until the client has been silent for `pause` after an exposition that the kernel had all of.
-    pub(super) async fn rests_for(&self, pause: Duration) {
+    /// Waits until the client has been silent for `pause` after the kernel had all of an exposition.
+    pub(super) async fn wait_for_silence(&self, pause: Duration) {
         loop {
             self.awaited.notified().await;
             let begun = self.begun.load(Ordering::Acquire);
@@ -79,13 +83,13 @@ impl Transfer {
         }
     }
 
-    /// True if a whole exposition was sent and its receipt is not known yet.
+    /// True if a whole exposition was handed to hyper and it is not known yet that the client has received it.
     pub(super) fn is_outstanding(&self) -> bool {
         self.stage.load(Ordering::Acquire) >= ENDED
     }
 
-    /// A request comes. Whether it says that the exposition was received.
-    pub(super) fn goes_on(&self) -> bool {
+    /// Notes that a request has come. True if it shows that the client has received the exposition.
+    pub(super) fn confirms_receipt(&self) -> bool {
         let is_received = self.stage.load(Ordering::Acquire) == AWAITED && self.is_acknowledged();
         if is_received {
             self.stage.store(NONE, Ordering::Release);
@@ -94,19 +98,19 @@ impl Transfer {
     }
 
     fn is_acknowledged(&self) -> bool {
-        matches!(unacknowledged_bytes(self.twin.as_fd()), Ok(0))
+        matches!(unacknowledged_bytes(self.second_handle.as_fd()), Ok(0))
     }
 
-    /// Ends the answer, and waits until the client ends the connection in order too. A client that closes with unread
-    /// bytes resets the connection, which is an error.
-    pub(super) async fn is_read_to_the_end(&self) -> bool {
-        self.twin.shutdown(std::net::Shutdown::Write).ok();
-        let Ok(mut stream) = self.twin.try_clone().and_then(TcpStream::from_std) else { return false };
+    /// Shuts the sending direction down and waits until the client closes the connection. True if the client has read
+    /// all: a client that closes with unread bytes resets the connection.
+    pub(super) async fn wait_until_read(&self) -> bool {
+        self.second_handle.shutdown(std::net::Shutdown::Write).ok();
+        let Ok(mut stream) = self.second_handle.try_clone().and_then(TcpStream::from_std) else { return false };
         if tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.is_err() {
             return false;
         }
         while !self.is_acknowledged() {
-            sleep(GLANCE).await;
+            sleep(CHECK_INTERVAL).await;
         }
         matches!(stream.take_error(), Ok(None)) && !self.is_reset.load(Ordering::Acquire)
     }
@@ -119,7 +123,7 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    /// Watches over `stream`.
+    /// The connection `stream`, and the progress of its expositions.
     pub(super) fn new(stream: TcpStream) -> io::Result<(Self, Arc<Transfer>)> {
         let stream = stream.into_std()?;
         let transfer = Arc::new(Transfer {
@@ -127,7 +131,7 @@ impl Wire {
             is_reset: AtomicBool::new(false),
             begun: AtomicU64::new(0),
             awaited: Notify::new(),
-            twin: stream.try_clone()?,
+            second_handle: stream.try_clone()?,
         });
         let stream = TokioIo::new(TcpStream::from_std(stream)?);
         Ok((Self { stream, transfer: Arc::clone(&transfer) }, transfer))
@@ -160,7 +164,7 @@ impl Write for Wire {
         self.stream().poll_write(context, bytes)
     }
 
-    /// hyper comes here when it holds nothing back.
+    /// hyper calls this when it has written all that it has.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.as_mut().stream().poll_flush(context))?;
         self.transfer.advance(ENDED, FLUSHED);

@@ -1,5 +1,5 @@
-//! Asks by ethtool's system call how an interface changes frames. Takes a name; gives true or false. Must not know
-//! captures.
+//! Asks the kernel whether an interface joins or splits frames, by the system call of ethtool(8). Takes a name; gives
+//! true or false. Must not know captures.
 
 use std::io;
 
@@ -24,7 +24,8 @@ const BEFORE_STATES: usize = 2;
 const STATE_WORDS: usize = 4;
 const ACTIVE: usize = 2;
 
-/// True if the interface with this name splits frames after a capture has seen them, or joins them before (TSO, GSO, GRO, LRO).
+/// True if the interface with this name splits frames after a capture has seen them, or joins them before (TSO, GSO,
+/// GRO, LRO).
 ///
 /// # Errors
 /// When the kernel refuses to answer.

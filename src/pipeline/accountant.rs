@@ -10,7 +10,7 @@ use super::alarms::Alarms;
 use super::clock::ClockObserver as _;
 use super::control::{ControlBlock, Plan};
 use super::handover::{FullInterval, WorkerMessage};
-use super::watchdog::Heart;
+use super::watchdog::Heartbeat;
 use super::watermarks::Watermarks;
 use crate::account::InterfaceId;
 use crate::account::delivery::{Deliveries, Delivery};
@@ -27,8 +27,9 @@ use crate::packet::Timestamp;
 /// The least time between a snapshot and the next one that is published before its refresh.
 const EARLY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The interval at which the accountant reads the plan: an interface that is gone loses its gauges without waiting for a refresh.
-const GLANCE: Duration = Duration::from_millis(200);
+/// The interval at which the accountant reads the plan. So an interface that is gone loses its gauges before the
+/// refresh.
+const CHECK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The only writer of the ledger.
 pub(super) struct Accountant<T> {
@@ -46,29 +47,29 @@ pub(super) struct Accountant<T> {
     pub refresh: Duration,
     /// The plan that was read last.
     pub plan: Arc<Plan>,
-    /// The last snapshot that all scrapers had read when rows were last examined.
+    /// The last snapshot that all scrapers had read when pending rows were last examined.
     pub counted_to: Option<u64>,
-    pub heart: Arc<Heart>,
+    pub heartbeat: Arc<Heartbeat>,
 }
 
 impl<T: AlertSink> Accountant<T> {
     /// The body of the thread: until every capture thread has ended. Gives the final accounts.
     pub(super) fn run(mut self) -> Snapshot {
-        let _life = self.heart.life();
+        let _guard = self.heartbeat.running_guard();
         let mut next_refresh = Instant::now();
         let mut next_early = next_refresh;
         loop {
-            self.heart.beat();
+            self.heartbeat.beat();
             let now = Instant::now();
-            self.hear_of_scrapes();
-            if now >= next_refresh || now >= next_early && self.is_row_due() || self.is_interface_gone() {
+            self.record_scrapes();
+            if now >= next_refresh || now >= next_early && self.should_count_pending() || self.is_interface_gone() {
                 self.publish();
                 next_refresh = now + self.refresh;
                 next_early = now + EARLY_INTERVAL;
             }
-            match self.messages.recv_timeout(next_refresh.saturating_duration_since(now).min(GLANCE)) {
+            match self.messages.recv_timeout(next_refresh.saturating_duration_since(now).min(CHECK_INTERVAL)) {
                 Ok(message) => {
-                    if self.take_in(message) {
+                    if self.receive(message) {
                         next_refresh = Instant::now();
                     }
                 }
@@ -80,16 +81,16 @@ impl<T: AlertSink> Accountant<T> {
         self.published.latest().accounts.clone()
     }
 
-    fn hear_of_scrapes(&mut self) {
+    fn record_scrapes(&mut self) {
         let now = Timestamp::from(SystemTime::now());
-        while let Some(report) = self.scraped.next_come() {
+        while let Some(report) = self.scraped.try_next() {
             self.deliveries.record(report, now);
         }
     }
 
-    /// True if pending bytes may be added to their rows, since every scraper has read a 0 that was published before. It
-    /// should not wait for the refresh: the next scrape may come sooner.
-    fn is_row_due(&mut self) -> bool {
+    /// True if every scraper has now read the 0 of a pending row, so that its bytes may count. This should not wait for
+    /// the refresh: the next scrape may come sooner.
+    fn should_count_pending(&mut self) -> bool {
         let delivery = self.deliveries.delivery(Timestamp::from(SystemTime::now()));
         let is_later = delivery.to_all > self.counted_to;
         self.counted_to = delivery.to_all;
@@ -107,8 +108,8 @@ impl<T: AlertSink> Accountant<T> {
         self.ledger.would_end_interfaces(|name| is_kept(&self.plan, &self.reporting, name))
     }
 
-    /// Ends the interfaces that are gone in every table, and retires those whose last values all scrapers have read.
-    /// Without a scraper there is none to wait for.
+    /// Ends the interfaces that are gone, and retires those whose last values every scraper has read. Without a scraper
+    /// they are retired at once.
     fn end_interfaces(&mut self, delivery: Delivery) {
         self.plan = self.control.plan();
         let is_kept = |name: &str| is_kept(&self.plan, &self.reporting, name);
@@ -126,7 +127,7 @@ impl<T: AlertSink> Accountant<T> {
     }
 
     fn publish(&mut self) {
-        self.hear_of_scrapes();
+        self.record_scrapes();
         let now = Timestamp::from(SystemTime::now());
         let (delivery, scrapes) = (self.deliveries.delivery(now), self.deliveries.ended());
         self.end_interfaces(delivery);
@@ -139,8 +140,9 @@ impl<T: AlertSink> Accountant<T> {
         }
     }
 
-    /// True if the published snapshot should not wait for the refresh: an interface came up, went down or is gone.
-    fn take_in(&mut self, message: WorkerMessage) -> bool {
+    /// Takes a message of a capture thread. True if a snapshot should be published before the refresh, because an
+    /// interface came up, went down or is gone.
+    fn receive(&mut self, message: WorkerMessage) -> bool {
         match message {
             WorkerMessage::Interval(full) => self.merge(full),
             WorkerMessage::Left { interface, worker } => {

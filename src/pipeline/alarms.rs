@@ -1,6 +1,5 @@
-//! Detections become alerts, and each change of an alert is passed on; the same live and from files. Takes merged rows
-//! and packet time, which go to the detectors; gives the changes of alerts to their receiver. Must not know the rules,
-//! nor what the receiver does.
+//! The detectors and the alerts together, live and for files. Takes merged rows and packet time for the detectors;
+//! gives each change of an alert to its receiver. Must not know the rules, nor what the receiver does.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -22,7 +21,7 @@ pub struct Alarms<T> {
     detectors: Detectors,
     alerts: Alerts,
     sink: T,
-    /// The time at which the packets ended for good.
+    /// The time of the last packet, once the packets have ended for good.
     ended: Option<Timestamp>,
 }
 
@@ -34,8 +33,8 @@ impl<T: AlertSink> Alarms<T> {
         Self { grids: detectors.grids().to_vec(), detectors, alerts, sink, ended: None }
     }
 
-    /// Observes packet time in the cells of `grids` in place of those that the detectors need. Intervals then end at the same
-    /// moments whether or not anything is looked for, so that the same flows find room.
+    /// Observes packet time in the cells of `grids` instead of the grids that the detectors need. Intervals then end at
+    /// the same moments with and without detectors, so that the same flows are admitted.
     #[must_use]
     pub fn in_cells_of(self, grids: Vec<TimeGrid>) -> Self {
         Self { grids, ..self }
@@ -65,9 +64,10 @@ impl<T: AlertSink> Alarms<T> {
         &self.sink
     }
 
-    /// Resolves firing alerts if the packets have ended for good. Gives the receiver of changes.
+    /// Resolves firing alerts if the packets have ended for good: they end with the last packet. Gives the receiver of
+    /// changes.
     pub fn resolve(mut self) -> T {
-        for change in self.ended.iter().flat_map(|ended| self.alerts.finish(*ended)) {
+        for change in self.ended.iter().flat_map(|last| self.alerts.finish(*last)) {
             self.sink.notify(&change);
         }
         self.sink
@@ -103,9 +103,9 @@ impl<T: AlertSink> ClockObserver for Alarms<T> {
         self.alerts.restart(to);
     }
 
-    fn finish(&mut self, end: Timestamp) {
+    fn finish(&mut self, end: Timestamp, last: Timestamp) {
         let (detections, now) = self.detectors.finish(end);
         self.apply(&detections, now);
-        self.ended = Some(now);
+        self.ended = Some(last);
     }
 }

@@ -1,7 +1,9 @@
-//! Cells of packet time. The frames between two hand-overs lie in one cell of each grid in use, so that the ledger's
-//! observer knows their time. Takes the times of frames; gives the advances of packet time. Frames are a little out of
-//! order now and then; late ones count in the present cell. A frame that is farther off means that the clock was set,
-//! or that another file begins: packet time starts again there. Must not know what is counted.
+//! The time cells of one stream of frames. Takes the times of frames; gives the advances of packet time. Must not know
+//! what is counted.
+//!
+//! The frames between two hand-overs lie in one cell of each time grid, so that the ledger's observer knows their time.
+//! A frame that is a little late counts in the present cell. A time that is farther off means that the clock was set,
+//! or that another file begins: packet time starts again there.
 
 use std::time::Duration;
 
@@ -9,12 +11,12 @@ use super::clock::TimeAdvance;
 use crate::packet::Timestamp;
 use crate::time_grid::TimeGrid;
 
-/// A frame that is older than the present cell by no more than this is merely late.
+/// A frame that is older than the present cell by at most this is late. An older one means that the clock was set back.
 const LATEST: Duration = Duration::from_secs(2);
-/// A frame that is farther ahead of the present cell than this means that the clock was set.
+/// A frame that is farther ahead of the present cell than this means that the clock was set forward.
 const FARTHEST: Duration = Duration::from_secs(3_600);
 
-/// True if a clock that showed `before` was set if it shows `time` now.
+/// True if two times of frames, `before` and then `time`, mean that the clock was set between them.
 pub(super) fn is_step(before: Timestamp, time: Timestamp) -> bool {
     before.since(time) > LATEST || time.since(before) > FARTHEST
 }
@@ -23,26 +25,27 @@ pub(super) fn is_step(before: Timestamp, time: Timestamp) -> bool {
 pub(super) struct Cells {
     grids: Vec<TimeGrid>,
     start: Timestamp,
-    /// Frames from the one moment to the other are counted without further thought.
+    /// Frames from this time to `last` count in the present cell.
     earliest: Timestamp,
     last: Timestamp,
     has_begun: bool,
 }
 
 impl Cells {
-    /// The cells of all `grids`: a cell ends where one of any grid does. Without any it never ends.
+    /// The cells of all `grids`: a cell ends where a cell of any grid ends. Without a grid the only cell never ends.
     pub(super) fn of(grids: Vec<TimeGrid>) -> Self {
         let [first, last] = [i64::MIN, i64::MAX].map(Timestamp::from_nanoseconds);
         let (earliest, latest) = if grids.is_empty() { (first, last) } else { (last, first) };
         Self { grids, start: first, earliest, last: latest, has_begun: false }
     }
 
+    /// True if a frame of `time` counts in the present cell.
     #[inline]
-    pub(super) fn hold(&self, time: Timestamp) -> bool {
+    pub(super) fn contain(&self, time: Timestamp) -> bool {
         self.earliest <= time && time <= self.last
     }
 
-    /// Goes to the cell of `time`, which the present one does not hold.
+    /// Enters the cell of `time`, which does not count in the present cell.
     #[cold]
     pub(super) fn enter(&mut self, time: Timestamp) -> TimeAdvance {
         let (before, until) = (self.start, self.end());
@@ -61,10 +64,11 @@ impl Cells {
         }
     }
 
-    /// Goes on by `clock` without frames: those older by `delay` have come. The advance, if this ends the present cell.
+    /// Ends the present cell by the clock, if its frames must have arrived by now: all that are older than `clock` by
+    /// `delay`. Gives the advance of packet time if the cell has ended.
     pub(super) fn pass(&mut self, clock: Timestamp, delay: Duration) -> Option<TimeAdvance> {
         let reached = clock - delay;
-        let has_ended = self.has_begun && reached > self.last || !self.has_begun && !self.hold(reached);
+        let has_ended = self.has_begun && reached > self.last || !self.has_begun && !self.contain(reached);
         if has_ended {
             return Some(self.enter(reached));
         }
@@ -98,12 +102,12 @@ mod tests {
     #[test]
     fn cell_holds_its_own_frames_and_slightly_late_ones() {
         let mut cells = cells(&[1_000]);
-        assert!(!cells.hold(at(10.5)));
+        assert!(!cells.contain(at(10.5)));
         assert_eq!(cells.enter(at(10.5)), TimeAdvance::Onward(at(10.0)));
         for (time, is_held) in
             [(10.0, true), (10.999_999_999, true), (11.0, false), (8.0, true), (7.999_999_999, false)]
         {
-            assert_eq!(cells.hold(at(time)), is_held, "{time}");
+            assert_eq!(cells.contain(at(time)), is_held, "{time}");
         }
         assert_eq!(cells.enter(at(11.0)), TimeAdvance::Onward(at(11.0)));
         assert_eq!((cells.start(), cells.end()), (Some(at(11.0)), at(12.0)));
@@ -112,7 +116,7 @@ mod tests {
     #[test]
     fn a_cell_ends_where_one_of_any_grid_does() {
         let mut cells = cells(&[1_000, 2_500]);
-        let starts = [4.2, 5.1, 7.0, 7.4, 7.5, 8.0].map(|time| match cells.hold(at(time)) {
+        let starts = [4.2, 5.1, 7.0, 7.4, 7.5, 8.0].map(|time| match cells.contain(at(time)) {
             true => cells.start().unwrap(),
             false => {
                 cells.enter(at(time));
@@ -126,7 +130,7 @@ mod tests {
     fn without_a_grid_it_never_ends() {
         let cells = cells(&[]);
         for time in [i64::MIN, 0, i64::MAX] {
-            assert!(cells.hold(Timestamp::from_nanoseconds(time)));
+            assert!(cells.contain(Timestamp::from_nanoseconds(time)));
         }
     }
 
@@ -146,7 +150,7 @@ mod tests {
         let mut cells = cells(&[1_000]);
         for time in [i64::MAX, i64::MIN, i64::MAX - SECOND, 0].map(Timestamp::from_nanoseconds) {
             cells.enter(time);
-            assert!(cells.hold(time), "{time}");
+            assert!(cells.contain(time), "{time}");
         }
     }
 

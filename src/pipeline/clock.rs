@@ -1,6 +1,5 @@
-//! The clock observer: follows packet time beside the ledger. Takes the advances and steps of packet time; gives the
-//! grids whose cells no interval may span. Must not know where packet time comes from, whether from capture threads or
-//! from files.
+//! The observer of packet time. Takes the advances and steps of packet time; gives the time grids that intervals must
+//! respect. Must not know whether packet time comes from capture threads or from files.
 
 use crate::account::observer::RowObserver;
 use crate::packet::Timestamp;
@@ -14,7 +13,7 @@ pub trait ClockObserver {
     /// The observer of merged rows.
     fn rows(&mut self) -> &mut impl RowObserver<Notes = Self::Notes>;
 
-    /// The grids of which no interval may span two cells. Without any, packet time is not observed.
+    /// The time grids: an interval lies in one cell of each. Without a grid, packet time is not observed.
     fn grids(&self) -> Vec<TimeGrid>;
 
     /// Advances packet time to `watermark`: only late packets are older.
@@ -23,8 +22,8 @@ pub trait ClockObserver {
     /// Starts packet time again at `to`: the packets' clock was set.
     fn step(&mut self, to: Timestamp);
 
-    /// Ends packet time at `end`, the end of the last cell: no packet follows.
-    fn finish(&mut self, end: Timestamp);
+    /// Ends packet time at `end`, the end of the last cell: no packet follows. `last` is the time of the last packet.
+    fn finish(&mut self, end: Timestamp, last: Timestamp);
 }
 
 /// Observes nothing.
@@ -43,7 +42,7 @@ impl ClockObserver for () {
 
     fn step(&mut self, _: Timestamp) {}
 
-    fn finish(&mut self, _: Timestamp) {}
+    fn finish(&mut self, _: Timestamp, _: Timestamp) {}
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,9 +18,9 @@ pub(super) type CaptureNumber = u64;
 pub(super) struct Plan {
     /// The filter of each interface that is to be captured.
     pub filters: BTreeMap<String, Option<String>>,
-    /// The kernel's number of each that there is now. Another one under the same name is another interface.
+    /// The kernel's number of each existing one. If it changes under the same name, it is another interface.
     pub indexes: BTreeMap<String, u32>,
-    /// The interface of each capture. A capture that is not here ends.
+    /// The interface of each capture. A capture without an entry ends.
     pub captures: BTreeMap<CaptureNumber, String>,
     /// Interfaces that keep their metrics: existing ones that may be captured, and those that the user named.
     pub kept: BTreeSet<String>,
@@ -34,15 +34,15 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// The interfaces to be captured that no capture has.
+    /// The interfaces that are to be captured and have no capture yet.
     pub(super) fn uncaptured(&self) -> Vec<&String> {
         let captured: BTreeSet<&String> = self.captures.values().collect();
         self.filters.keys().filter(|name| !captured.contains(name)).collect()
     }
 
-    /// Gives the captures of the plan `before` their interfaces in this one: the same interface under whatever name it has
-    /// now, or else the one that has the name now. A capture that has neither ends.
-    pub(super) fn take_over(&mut self, before: &Self) {
+    /// Continues the captures of the plan `before`: each with the same interface, under its present name, or else with
+    /// the interface that has the name now. A capture without either ends.
+    pub(super) fn inherit_captures(&mut self, before: &Self) {
         let now = |index: &u32| self.indexes.iter().find(|(_, now)| *now == index).map(|(name, _)| name.clone());
         let index = |name: &String| before.indexes.get(name);
         let (same, others): (Vec<_>, Vec<_>) = before
@@ -137,7 +137,7 @@ mod tests {
         let captures = before.iter().zip(0..).map(|((name, _), number)| (number, (*name).to_owned())).collect();
         let before = Plan { captures, ..plan(before) };
         let mut after = plan(after);
-        after.take_over(&before);
+        after.inherit_captures(&before);
         after.captures.into_iter().collect()
     }
 

@@ -18,7 +18,7 @@ pub(super) struct Comparison {
 }
 
 impl Comparison {
-    /// Compares from here on, if the interface's only handle lets everything in.
+    /// Begins to compare if the handle is the only one of its interface and receives all packets.
     pub(super) fn start(interface: &str, takes_all: bool) -> Self {
         let counted = if takes_all { counted_frames(interface) } else { Ok(None) };
         Self { is_unread: counted.is_err(), on_interface: counted.unwrap_or_default(), delivered: 0 }
@@ -29,7 +29,8 @@ impl Comparison {
         (self.on_interface, self.is_unread) = (None, false);
     }
 
-    /// Growth of both counters since the last call. `holds`: the handle still lets all in, and the interface is up.
+    /// The growth of both counters since the last call. `holds` is true while the handle receives all packets and the
+    /// interface is up.
     pub(super) fn next(&mut self, interface: &str, since: Statistics, holds: bool) -> Coverage {
         self.delivered += since.delivered();
         if self.on_interface.is_none() && !self.is_unread {
@@ -38,8 +39,8 @@ impl Comparison {
         self.compare(if holds { counted_frames(interface) } else { Ok(None) })
     }
 
-    /// The next reading makes up for one that failed. A counter that has fallen has started over: its growth since
-    /// the last reading is unknown, and the comparison begins again.
+    /// A reading that failed is covered by the next one. A counter that has fallen was reset: its growth is unknown,
+    /// and the comparison begins again.
     fn compare(&mut self, counted: io::Result<Option<u64>>) -> Coverage {
         let nothing_yet = Coverage { is_comparable: true, ..Coverage::default() };
         let Ok(counted) = counted else { return nothing_yet };

@@ -37,9 +37,8 @@ impl Fanout {
         self.group().capturing == self.workers
     }
 
-    /// Puts a sealed handle into the group; a single worker needs none. The place must be given up after the handle
-    /// is closed: the last one out ends the group, and a new one is founded, because the interface may be another by
-    /// then.
+    /// Puts a sealed handle into the group; a single worker needs no group. Drop the membership after the handle: when
+    /// the last member leaves, the next handle founds a new group, because the interface may be another one by then.
     pub(super) fn join(self: &Arc<Self>, live: &mut Live) -> Result<Membership, capture::Error> {
         let mut group = self.group();
         if self.workers > 1 {
@@ -56,13 +55,13 @@ impl Fanout {
 }
 
 impl Membership {
-    /// From here on the handle lets packets in.
-    pub(super) fn say_capturing(&mut self) {
+    /// Notes that the handle receives packets from now on.
+    pub(super) fn begin_capturing(&mut self) {
         self.fanout.group().capturing += usize::from(!self.is_capturing);
         self.is_capturing = true;
     }
 
-    pub(super) fn say_ended(&mut self) {
+    pub(super) fn end_capturing(&mut self) {
         self.fanout.group().capturing -= usize::from(self.is_capturing);
         self.is_capturing = false;
     }
@@ -70,7 +69,7 @@ impl Membership {
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        self.say_ended();
+        self.end_capturing();
         let mut group = self.fanout.group();
         group.members -= 1;
         if group.members == 0 {

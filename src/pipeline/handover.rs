@@ -1,6 +1,7 @@
-//! Intervals change hands: full ones to the accountant, empty ones back. Two of them a capture thread, so that neither
-//! side ever waits for a lock, and memory is bounded by their number. Takes full intervals of one thread; gives empty
-//! ones. Must not know the contents of intervals.
+//! The hand-over: full intervals go from a capture thread to the accountant, and empty ones come back. Takes frames'
+//! times and the kernel's counters; gives the interval to fill. Must not know what an interval counts.
+//!
+//! Each capture thread has two intervals. So memory is bounded, and neither side waits for a lock.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -20,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// A message of a capture thread to the accountant.
 pub(super) enum WorkerMessage {
     Interval(FullInterval),
-    /// The worker has handed over all that it will under this interface's name.
+    /// The worker hands over nothing more under this name of its interface.
     Left {
         interface: String,
         worker: usize,
@@ -31,19 +32,19 @@ pub(super) enum WorkerMessage {
 pub(super) struct FullInterval {
     pub interface: String,
     pub worker: usize,
-    /// Frames that are still to be counted were captured from this moment on, except for late ones; none if the
-    /// thread captures nothing, or has not counted yet.
+    /// The packet time that the thread has reached: only late frames are older. None if the thread captures nothing, or
+    /// has not counted a frame yet.
     pub time: Option<Timestamp>,
     pub interval: Box<Interval>,
     /// The kernel's counters since the last hand-over.
     pub capture: Capture,
-    /// Ticks since the last one at which there was no empty interval.
+    /// Ticks since the last hand-over at which there was no empty interval.
     pub delays: u64,
     back: Sender<Box<Interval>>,
 }
 
 impl FullInterval {
-    /// Gives the interval back, empty. When the capture thread has ended it is dropped.
+    /// Empties the interval and gives it back. If the capture thread has ended, the interval is dropped.
     pub(super) fn give_back(mut self, classifier: &Arc<Classifier>) {
         self.interval.reset();
         self.interval.classify_by(Arc::clone(classifier));
@@ -53,16 +54,16 @@ impl FullInterval {
     }
 }
 
-/// A capture thread's end: the interval being filled and the way to the accountant.
+/// A capture thread's end of the hand-over: the interval that it fills, and the channels to and from the accountant.
 pub(super) struct Exchange {
     interface: String,
     worker: usize,
     filling: Box<Interval>,
-    /// The cell of packet time that it lies in, unless the accountant is late.
+    /// The time cell of that interval. If the accountant is late, the interval has frames of earlier cells too.
     cells: Cells,
     /// True if the interface was captured at the last report.
     is_up: bool,
-    /// That has changed since the last interval that was handed over.
+    /// True if `is_up` has changed since the last hand-over.
     is_up_changed: bool,
     has_ended_cell: bool,
     capture: Capture,
@@ -101,7 +102,7 @@ impl Exchange {
         }
     }
 
-    /// Adds the kernel's counts since the last call; they go along with the next interval.
+    /// Adds the kernel's counters since the last call. They are handed over with the interval.
     pub(super) fn record(&mut self, since: Statistics, coverage: Coverage) {
         self.capture.received += since.received;
         self.capture.dropped_by_kernel += since.dropped_by_kernel;
@@ -114,10 +115,11 @@ impl Exchange {
         &mut self.filling
     }
 
-    /// The interval in which a frame of `time` counts. If it is the first of another cell, the one before is handed over.
+    /// The interval in which a frame of `time` counts. If the frame begins another time cell, the interval of the last
+    /// one is handed over first.
     #[inline]
     pub(super) fn filling_at(&mut self, time: Timestamp) -> &mut Interval {
-        if !self.cells.hold(time) {
+        if !self.cells.contain(time) {
             self.enter(time);
         }
         &mut self.filling
@@ -132,7 +134,8 @@ impl Exchange {
         }
     }
 
-    /// No frames come, and `clock` shows the time; frames older than the clock by `delay` have arrived.
+    /// Ends the time cell by the clock while no frames come. All frames that are older than `clock` by `delay` have
+    /// arrived.
     pub(super) fn pass(&mut self, clock: Timestamp, delay: Duration) {
         if self.cells.pass(clock, delay).is_some() {
             self.end_cell();
@@ -144,9 +147,8 @@ impl Exchange {
         self.hand_over();
     }
 
-    /// Sets whether the interface is being captured, which goes along with the next interval; true while a change has
-    /// not been reported to the accountant.
-    pub(super) fn say_up(&mut self, is_up: bool) -> bool {
+    /// Sets whether the interface is being captured. True while the accountant has not been told of a change.
+    pub(super) fn set_up(&mut self, is_up: bool) -> bool {
         self.is_up_changed |= std::mem::replace(&mut self.is_up, is_up) != is_up;
         self.is_up_changed
     }
@@ -162,8 +164,8 @@ impl Exchange {
         self.spare.is_some()
     }
 
-    /// At a tick, at the end of a cell, or when there is an empty interval: hands the one that is filled over for it. If the
-    /// accountant has none yet, filling goes on and the delay is counted.
+    /// Hands the filled interval over and goes on with an empty one. If the accountant has given none back yet, filling
+    /// goes on and the delay is counted.
     pub(super) fn hand_over(&mut self) {
         self.has_empty();
         match self.spare.take() {
@@ -172,7 +174,8 @@ impl Exchange {
         }
     }
 
-    /// The same when the interface is not being captured, so that there is time to wait for the accountant.
+    /// Hands the filled interval over while the interface is not captured, so that there is time to wait for the
+    /// accountant.
     pub(super) fn hand_over_last(&mut self) {
         self.is_up = false;
         match self.spare.take().or_else(|| self.empty.recv_timeout(PATIENCE).ok()) {
@@ -184,8 +187,8 @@ impl Exchange {
         }
     }
 
-    /// Hands over the counts under the old name, and goes on under another. If the accountant does not answer, they
-    /// count under the new name: no frame is lost.
+    /// Hands the interval over under the old name of the interface, and goes on under a new one. If the accountant does
+    /// not answer, the interval counts under the new name: no frame is lost.
     pub(super) fn rename(&mut self, interface: &str) {
         self.hand_over_last();
         self.leave();
@@ -324,12 +327,12 @@ mod tests {
         };
         let is_left = |name| matches!(intervals.try_recv(), Ok(WorkerMessage::Left { interface, worker: 0 }) if interface == name);
         count(&mut exchange, at(10));
-        exchange.say_up(true);
+        exchange.set_up(true);
         exchange.rename("wan0");
         assert_eq!(taken(), ("eth0".to_owned(), 1, false));
         assert!(is_left("eth0"));
         count(&mut exchange, at(10));
-        assert!(exchange.say_up(true), "it is up under the new name");
+        assert!(exchange.set_up(true), "it is up under the new name");
         exchange.hand_over();
         assert_eq!(taken(), ("wan0".to_owned(), 1, true));
         drop(exchange);
@@ -340,24 +343,24 @@ mod tests {
     fn news_of_an_interface_go_along_once() {
         let (full, intervals) = channel();
         let mut exchange = exchange(full);
-        assert!(exchange.say_up(true));
+        assert!(exchange.set_up(true));
         exchange.hand_over();
-        assert!(!exchange.say_up(true));
+        assert!(!exchange.set_up(true));
         let first = next(&intervals).unwrap();
         assert!(first.capture.up);
         // The accountant is late: the change waits for an empty interval.
-        assert!(exchange.say_up(false));
+        assert!(exchange.set_up(false));
         exchange.hand_over();
-        assert!(exchange.say_up(false));
+        assert!(exchange.set_up(false));
         first.give_back(&Arc::default());
         exchange.hand_over();
         let second = next(&intervals).unwrap();
-        assert!(!second.capture.up && !exchange.say_up(false));
+        assert!(!second.capture.up && !exchange.set_up(false));
         second.give_back(&Arc::default());
-        assert!(exchange.say_up(true));
+        assert!(exchange.set_up(true));
         exchange.hand_over();
         next(&intervals).unwrap().give_back(&Arc::default());
         exchange.hand_over_last();
-        assert!(!next(&intervals).unwrap().capture.up && exchange.say_up(true));
+        assert!(!next(&intervals).unwrap().capture.up && exchange.set_up(true));
     }
 }

@@ -1,5 +1,5 @@
-//! The way of the packets: sources into intervals, intervals into the ledger, the ledger into snapshots. Takes sources
-//! of frames and a configuration; gives snapshots and changes of alerts. Must not know HTTP.
+//! The pipeline: its threads fill intervals with frames, merge intervals into the ledger, and make snapshots of the
+//! ledger. Takes sources of frames and a configuration; gives snapshots and changes of alerts. Must not know HTTP.
 
 mod accountant;
 pub mod alarms;
@@ -28,10 +28,10 @@ use std::time::Duration;
 use crate::capture::{self, printable};
 use crate::decode::{UnsupportedLinkType, supported_link_types};
 
-/// An error on the way of the packets.
+/// An error of the pipeline.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Frames that cannot be had.
+    /// An interface or file from which no frames can be read.
     #[error(transparent)]
     Capture(#[from] capture::Error),
     /// More threads than make sense.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::Error;
 use crate::capture::Selection;
 
-/// The most notices that are remembered, so that none is repeated. Beyond it all are forgotten: a notice may then be
+/// The most notices that are remembered so that none is repeated. At the limit all are forgotten: notices may then be
 /// repeated, and none is lost.
 const MAXIMUM_NOTICES: usize = 1_000;
 
@@ -15,14 +15,14 @@ pub(super) struct Notices(BTreeSet<String>);
 
 impl Notices {
     /// Logs a notice unless it was logged before.
-    pub(super) fn say(&mut self, notice: String) {
+    pub(super) fn log(&mut self, notice: String) {
         if self.is_new(&notice) {
             tracing::warn!("{notice}");
         }
     }
 
     /// Logs a notice unless one about the same `subject` was logged. For texts with numbers that keep changing.
-    pub(super) fn say_once(&mut self, subject: &str, notice: &str) {
+    pub(super) fn log_once(&mut self, subject: &str, notice: &str) {
         if self.is_new(subject) {
             tracing::warn!("{notice}");
         }
@@ -36,9 +36,9 @@ impl Notices {
     }
 }
 
-/// Logs that the capture of an interface has stopped by itself. With `all` it is ordinary that one is deleted. If one
-/// that still exists cannot be captured, a warning follows when it cannot be opened again.
-pub(super) fn say_stopped(interface: &str, selection: &Selection, error: &Error) {
+/// Logs that the capture of an interface has ended by itself. With `all` this is no warning, because interfaces may be
+/// deleted. If the interface still exists and cannot be opened again, a warning follows.
+pub(super) fn log_stopped(interface: &str, selection: &Selection, error: &Error) {
     if *selection == Selection::All {
         tracing::info!(interface, %error, "capture stopped");
     } else {
@@ -46,8 +46,9 @@ pub(super) fn say_stopped(interface: &str, selection: &Selection, error: &Error)
     }
 }
 
-/// Logs when an interface that the user named goes down or away, or is back. `exists`: an interface has that name.
-pub(super) fn say_changes(named: &[String], before: &Plan, after: &Plan, exists: impl Fn(&str) -> bool) {
+/// Logs when an interface that the user named goes down, disappears or comes back. `exists` is true for the name of an
+/// existing interface.
+pub(super) fn log_changes(named: &[String], before: &Plan, after: &Plan, exists: impl Fn(&str) -> bool) {
     for interface in named {
         match (before.up.contains(interface), after.up.contains(interface)) {
             (true, false) if exists(interface) => tracing::warn!(interface, "the interface is down; waiting for it"),
@@ -65,9 +66,9 @@ mod tests {
     #[test]
     fn notices_with_other_numbers_about_one_subject_take_one_place() {
         let mut notices = Notices::default();
-        (0..5_000).for_each(|handles| notices.say_once("rings", &format!("{handles} interfaces share the rings")));
+        (0..5_000).for_each(|handles| notices.log_once("rings", &format!("{handles} interfaces share the rings")));
         assert_eq!(notices.0.len(), 1);
-        (0..5_000).for_each(|number| notices.say(format!("notice {number}")));
+        (0..5_000).for_each(|number| notices.log(format!("notice {number}")));
         assert!(notices.0.len() <= MAXIMUM_NOTICES);
     }
 

@@ -1,5 +1,5 @@
-//! Waits until every interface that is captured from the start has been opened. Takes the results of first tries;
-//! calls a function once. Must not know handles.
+//! The opening of the interfaces at the start: a function is called once all are open, and a hopeless one ends the
+//! program. Takes the results of first tries; gives that call, or an error. Must not know handles.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
@@ -20,7 +20,7 @@ pub(super) struct Opening {
 }
 
 impl Opening {
-    /// Calls `on_open` once, after `interfaces` calls of [`Opening::one_is_open`]; at once where there are none.
+    /// Calls `on_open` once, after `interfaces` calls of [`Opening::count_opened`]; at once if there are none.
     pub(super) fn new(interfaces: usize, on_open: Box<dyn Fn() + Send + Sync>) -> Self {
         if interfaces == 0 {
             on_open();
@@ -28,15 +28,15 @@ impl Opening {
         Self { left: AtomicUsize::new(interfaces), on_open }
     }
 
-    pub(super) fn one_is_open(&self) {
+    pub(super) fn count_opened(&self) {
         if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
             (self.on_open)();
         }
     }
 }
 
-/// Fails where an interface will never be captured: its name or this process's rights are wrong. An interface that is down
-/// may come up.
+/// Fails if an interface can never be captured, because of its name or of the rights of this process. An interface that
+/// is down may come up later.
 pub(super) fn check_first_tries(
     first_tries: &Receiver<FirstTry>,
     network: &Network,

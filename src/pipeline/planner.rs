@@ -1,4 +1,4 @@
-//! Network → plan: which interfaces are captured and by what filters. Decides only; [`super::supervisor`] acts. Takes
+//! The planner: decides which interfaces are captured, and with which filters. [`super::supervisor`] acts on it. Takes
 //! a network and the settings; gives a plan. Must not know threads.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,7 +49,7 @@ impl Planner {
         let origins = is_any.then(|| Arc::new(Origins::new(network, &captured)));
         let classifier = Arc::new(Classifier::new(&self.locality, network.own_addresses()));
         let kept = self.kept(network, &filters);
-        let ring_bytes = rings::share(&self.capture, filters.len() * self.capture.workers);
+        let ring_bytes = rings::ring_bytes(&self.capture, filters.len() * self.capture.workers);
         let plan = Plan { filters, indexes, captures: BTreeMap::new(), kept, up, origins, classifier, ring_bytes };
         Planned { plan, notices }
     }

@@ -14,13 +14,13 @@ use super::capture_loop::CaptureLoop;
 use super::clock::ClockObserver as _;
 use super::control::{CaptureNumber, ControlBlock, Plan};
 use super::handover::{Exchange, WorkerMessage};
-use super::notices::{Notices, say_changes};
+use super::notices::{Notices, log_changes};
 use super::opening::{FirstTry, Opening, check_first_tries};
 use super::planner::Planner;
 use super::reading::Readings;
 use super::rings::{self, Rings};
 use super::threads::{Threads, spawn};
-use super::watchdog::{self, Heart};
+use super::watchdog::{self, Heartbeat};
 use super::watermarks::Watermarks;
 use super::{Config, Error, check_workers};
 use crate::account::delivery::Deliveries;
@@ -40,11 +40,11 @@ use crate::locality;
 use crate::time_grid::TimeGrid;
 
 /// Interval at which the supervisor checks whether to stop, while the network is quiet.
-const GLANCE: Duration = Duration::from_millis(200);
-/// The longest tick: the time between two hand-overs.
+const CHECK_INTERVAL: Duration = Duration::from_millis(200);
+/// The longest tick. A tick is the time between two hand-overs.
 const LONGEST_TICK: Duration = Duration::from_secs(1);
 
-/// Most time by which the intervals of two captures in a row may overlap: a tick, and some delay of the accountant.
+/// The most time by which two intervals that are merged in a row may overlap: a tick, and a delay of the accountant.
 const LONGEST_OVERLAP: Duration = Duration::from_secs(5);
 
 /// The inputs of the live pipeline.
@@ -96,21 +96,21 @@ impl Running {
     }
 }
 
-/// The time between two hand-overs of a capture thread, as long as its packets do not lie in shorter cells.
+/// The time between two hand-overs of a capture thread, unless a shorter time cell ends before.
 pub fn tick(config: &Config) -> Duration {
     config.refresh.min(LONGEST_TICK)
 }
 
-/// Starts everything; returns when each interface was opened or refused once. `on_open` is called when all are open: one
-/// that is named and down has to come up first. `on_death` is called when a thread without which nothing is accounted or
-/// followed has panicked or is stuck; it should end the program.
+/// Starts all threads; returns when each interface was opened or refused once. `on_open` is called when all are open; a
+/// named interface that is down has to come up first. `on_failure` is called when the accountant or the supervisor has
+/// panicked or is stuck; it should end the program.
 ///
 /// # Errors
 /// When an interface is unknown or named twice over, or nothing can be captured.
 pub fn start<T: AlertSink + Send + 'static>(
     setup: Setup<T>,
     on_open: impl Fn() + Send + Sync + 'static,
-    on_death: impl FnOnce() + Send + 'static,
+    on_failure: impl FnOnce() + Send + 'static,
 ) -> Result<Running, Error> {
     check_workers(setup.capture.workers)?;
     let changes = Changes::open().map_err(capture::Error::from)?;
@@ -124,9 +124,9 @@ pub fn start<T: AlertSink + Send + 'static>(
     let mut ledger = setup.ledger;
     ledger.limit_overlap(LONGEST_OVERLAP);
     let grids = setup.alarms.grids();
-    let hearts = [(); 2].map(|()| Arc::new(Heart::default()));
+    let heartbeats = [(); 2].map(|()| Arc::new(Heartbeat::default()));
     let accountant = Accountant {
-        heart: Arc::clone(&hearts[0]),
+        heartbeat: Arc::clone(&heartbeats[0]),
         ledger,
         alarms: setup.alarms,
         watermarks: Watermarks::default(),
@@ -162,10 +162,10 @@ pub fn start<T: AlertSink + Send + 'static>(
         rings,
         readings: Readings::new(Instant::now(), setup.vitals.clone()),
         unstarted: None,
-        heart: Arc::clone(&hearts[1]),
+        heartbeat: Arc::clone(&heartbeats[1]),
     };
     let supervisor = start_capturing(supervisor, Box::new(on_open))?;
-    watchdog::start(hearts, &control, setup.vitals, on_death)?;
+    watchdog::start(heartbeats, &control, setup.vitals, on_failure)?;
     Ok(Running { control, supervisor, accountant })
 }
 
@@ -183,7 +183,7 @@ fn start_capturing(mut supervisor: Supervisor, on_open: Box<dyn Fn() + Send + Sy
 fn first_control(planner: &Planner, network: &Network, notices: &mut Notices) -> Arc<ControlBlock> {
     let planned = planner.plan(network, &BTreeSet::new());
     let masquerade = likely_masquerade(network, &selection::captured(network, &planner.capture));
-    planned.notices.into_iter().chain(masquerade).for_each(|notice| notices.say(notice));
+    planned.notices.into_iter().chain(masquerade).for_each(|notice| notices.log(notice));
     if planned.plan.filters.is_empty() {
         tracing::warn!("no interface to capture is up; waiting for one (see `trafficmonitor interfaces`)");
     }
@@ -209,15 +209,15 @@ struct Supervisor {
     readings: Readings,
     /// The last error when a capture thread was started.
     unstarted: Option<String>,
-    heart: Arc<Heart>,
+    heartbeat: Arc<Heartbeat>,
 }
 
 impl Supervisor {
-    /// The body of the thread: replaces the plan when the network changes, until it is time to stop.
+    /// The body of the thread: replaces the plan when the network changes, until the program stops.
     fn run(mut self) {
-        let _life = self.heart.life();
+        let _guard = self.heartbeat.running_guard();
         while !self.control.is_stopping() {
-            self.heart.beat();
+            self.heartbeat.beat();
             self.wait_for_changes();
             if self.readings.is_due(Instant::now()) {
                 self.follow();
@@ -231,14 +231,14 @@ impl Supervisor {
         }
     }
 
-    /// Waits a moment for changes. Without a listener a change is assumed each time, until there is a new listener.
+    /// Waits a moment for changes of the network. While there is no listener, every call assumes a change.
     fn wait_for_changes(&mut self) {
-        match self.changes.wait(GLANCE) {
+        match self.changes.wait(CHECK_INTERVAL) {
             Ok(false) => {}
             Ok(true) => self.readings.note_change(),
             Err(error) => {
-                self.notices.say_once("changes", &format!("cannot watch for interface and route changes: {error}"));
-                thread::sleep(GLANCE);
+                self.notices.log_once("changes", &format!("cannot watch for interface and route changes: {error}"));
+                thread::sleep(CHECK_INTERVAL);
                 if let Ok(changes) = Changes::open() {
                     self.changes = changes;
                 }
@@ -273,11 +273,11 @@ impl Supervisor {
 
     fn renew_plan(&mut self) {
         let planned = self.planner.plan(&self.network, &self.unopened);
-        planned.notices.into_iter().for_each(|notice| self.notices.say(notice));
+        planned.notices.into_iter().for_each(|notice| self.notices.log(notice));
         let (before, mut plan) = (self.control.plan(), planned.plan);
-        plan.take_over(&before);
+        plan.inherit_captures(&before);
         if let Selection::Named(names) = &self.planner.capture.selection {
-            say_changes(names, &before, &plan, |name| self.network.named(name).is_some());
+            log_changes(names, &before, &plan, |name| self.network.named(name).is_some());
         }
         self.replace_plan(plan);
     }
@@ -289,8 +289,8 @@ impl Supervisor {
         }
     }
 
-    /// Numbers the captures of interfaces that have none. An interface with a capture that is still ending has to
-    /// wait: otherwise both captures would report about the same interface.
+    /// Gives a capture number to each interface without a capture. An interface whose last capture is still ending
+    /// waits: otherwise two captures would report about it.
     fn number_captures(&mut self) {
         let plan = self.control.plan();
         let missing = plan.uncaptured().into_iter().filter(|name| !self.threads.is_ending(name, &plan));
@@ -321,7 +321,7 @@ impl Supervisor {
         let plan = self.control.plan();
         let handles = plan.filters.len() * self.planner.capture.workers;
         let notice = rings::notice(&self.planner.capture, handles);
-        notice.iter().for_each(|notice| self.notices.say_once("rings", notice));
+        notice.iter().for_each(|notice| self.notices.log_once("rings", notice));
         let opening = on_open.map(|on_open| Arc::new(Opening::new(handles, on_open)));
         for (number, interface, worker) in self.threads.missing(&plan) {
             let thread = (interface.clone(), worker);

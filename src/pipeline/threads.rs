@@ -1,5 +1,5 @@
-//! The capture threads: started, renamed with their interfaces, and joined. Takes capture loops and plans; must not know
-//! the network.
+//! The capture threads: started, renamed with their interfaces, and joined. Takes capture loops and plans; gives the
+//! threads that a plan lacks. Must not know the network.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -60,7 +60,7 @@ impl Threads {
         }
     }
 
-    /// True if a capture that the plan has no more is still ending at the interface called `name`.
+    /// True if a capture that is no longer in the plan still uses the interface `name`.
     pub(super) fn is_ending(&self, name: &str, plan: &Plan) -> bool {
         let is_ending = |capture: &CaptureNumber| !plan.captures.contains_key(capture);
         self.running.iter().any(|((capture, _), thread)| thread.interface == name && is_ending(capture))
@@ -88,7 +88,7 @@ impl Threads {
     }
 }
 
-/// `capture-eth0`, or `capture-eth0-1` and so on where there are several workers.
+/// `capture-eth0`, or `capture-eth0-1` and so on if there are several workers.
 fn thread_name(interface: &str, worker: usize, workers: usize) -> String {
     if workers == 1 { format!("capture-{interface}") } else { format!("capture-{interface}-{}", worker + 1) }
 }

@@ -37,7 +37,7 @@ impl Watermarks {
         let before = self.threads.get(&thread).copied();
         match self.watermark {
             Some(watermark) if is_step(watermark, time) => {
-                // Its own clock goes on as before: it is another's that was set.
+                // The clock of this thread goes on as before; that of another thread was set.
                 if let Some(ThreadProgress { time: before, step }) = before
                     && !is_step(before, time)
                     && step != self.steps

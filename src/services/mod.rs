@@ -1,7 +1,7 @@
-//! The names of ports and of protocols, as IANA lists them. Takes numbers off a packet, gives the words that people
-//! know them by. Knows nothing of flows or labels. The ports are compiled in (`ports.tsv`, made by
-//! `scripts/services.mjs`, source and licence in NOTICE), so the same capture has the same names on every machine,
-//! whatever its `/etc/services` says.
+//! IANA's names of ports and protocols. Takes numbers; gives names. Must not know flows or labels.
+//!
+//! The list of ports is compiled in (`ports.tsv`, made by `scripts/services.mjs`; source and licence in NOTICE). So a
+//! capture has the same names on every machine, whatever its `/etc/services` says.
 
 mod ports;
 

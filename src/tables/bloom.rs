@@ -3,7 +3,7 @@
 //!
 //! Takes hashes of keys; a clear bit proves that a key was not inserted. Must not know the keys.
 
-/// Bits per inserted key. With so many, about one other key in eight seems to be contained.
+/// Number of bits per inserted key. With 8, the filter seems to contain about one in eight other keys.
 const BITS_EACH: usize = 8;
 
 /// A filter of bits that many hashes share.
@@ -27,7 +27,7 @@ impl BloomFilter {
     }
 
     /// Empties the filter and keeps its size.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.words.fill(0);
     }
 
@@ -40,7 +40,7 @@ impl BloomFilter {
         }
     }
 
-    /// True if the hash was inserted, and for few others.
+    /// True if the hash was inserted; true also for a few other hashes.
     #[inline(always)]
     pub fn may_contain(&self, hash: u64) -> bool {
         let (word, bit) = self.bit_of(hash);
@@ -52,7 +52,7 @@ impl BloomFilter {
         self.words.capacity() * size_of::<u64>()
     }
 
-    /// The word and the bit of a hash: taken from bits that do not decide a position in a hash table.
+    /// The word and the bit of a hash. They come from bits of the hash that hash tables do not use.
     #[inline(always)]
     fn bit_of(&self, hash: u64) -> (usize, u64) {
         let bits = (hash >> 20) as usize;

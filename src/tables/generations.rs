@@ -1,8 +1,8 @@
 //! A bounded memory of keys with a value each, in two generations.
 //!
-//! Takes keys and values; gives the positions of keys that are remembered. When the younger generation is full the older one
-//! is forgotten, and the younger one takes its place; an entry that is found in the older generation moves to the younger
-//! one. Must not know what the keys and values mean.
+//! Takes keys and values; gives the positions of keys that are remembered. When the younger generation is full the
+//! older one is forgotten, and the younger one takes its place; an entry that is found in the older generation moves to
+//! the younger one. Must not know what the keys and values mean.
 
 use std::hash::{BuildHasher, Hash};
 
@@ -18,7 +18,7 @@ pub struct Remembered<K, V> {
     pub value: V,
 }
 
-/// Entries that were used in the same time.
+/// One generation: entries that were used in the same period.
 #[derive(Debug)]
 struct Generation<K, V> {
     limit: usize,
@@ -50,7 +50,7 @@ impl<K: Eq + Hash, V> Generation<K, V> {
     }
 }
 
-/// The likely position of a key, known without reading an entry.
+/// The likely position of a key. It is found without reading an entry.
 #[derive(Debug, Clone, Copy)]
 pub struct Guess {
     hash: u64,
@@ -71,7 +71,7 @@ pub struct Generations<K, V> {
     younger: Generation<K, V>,
     older: Generation<K, V>,
     number: u32,
-    /// Entries of the older generation that the younger one has too.
+    /// Number of entries of the older generation that have moved to the younger one.
     taken_over: u64,
     forgotten: u64,
 }
@@ -115,25 +115,25 @@ impl<K: Copy + Eq + Hash, V: Copy> Generations<K, V> {
         Guess { hash, position: self.younger.index.guess(hash) }
     }
 
-    /// The entry at a likely position; hardly ever that of another key.
+    /// The entry at a likely position. It is hardly ever the entry of another key.
     #[inline(always)]
     pub fn peek(&self, guess: Guess) -> Option<&Remembered<K, V>> {
         self.younger.entries.get(guess.position as usize)
     }
 
-    /// The position of a key that was guessed before and not inserted since; none if it is not remembered. A value that
-    /// moves to the younger generation is `renewed` first.
+    /// The position of a key; none if it is not remembered. `guess` must be from before, and the key not inserted
+    /// since. A value that moves to the younger generation is changed by `renewed`.
     #[inline(always)]
     pub fn find(&mut self, guess: Guess, key: &K, renewed: impl FnOnce(V) -> V) -> Option<u32> {
         match self.younger.entries.get(guess.position as usize) {
             Some(entry) if entry.key == *key => Some(guess.position),
-            // Most keys of a flood: without a call.
+            // Most keys of a flood end here, without a call.
             None if guess.position == NOWHERE && self.older.entries.is_empty() => None,
             _ => self.find_elsewhere(guess, key, renewed),
         }
     }
 
-    /// The position of a key that is not where it was guessed: the generations changed since, or it is in the older one.
+    /// The position of a key that is not at its guess: it is in the older generation, or the generations have changed.
     fn find_elsewhere(&mut self, guess: Guess, key: &K, renewed: impl FnOnce(V) -> V) -> Option<u32> {
         if guess.position != NOWHERE
             && let Some(at) = self.younger.find(guess.hash, key)
@@ -161,14 +161,15 @@ impl<K: Copy + Eq + Hash, V: Copy> Generations<K, V> {
         self.younger.entries.get_mut(position as usize).map(|entry| &mut entry.value)
     }
 
-    /// Remembers a key that was not found; its position.
+    /// Remembers a key that was not found; gives its position.
     #[inline]
     pub fn insert(&mut self, guess: Guess, key: K, value: V) -> u32 {
         self.make_room();
         self.younger.insert(guess.hash, Remembered { key, value }, &self.state)
     }
 
-    /// When the younger generation is full it becomes the older one. Memory is kept: it costs more than look-ups.
+    /// If the younger generation is full, it becomes the older one. Its memory is used again, because new memory costs
+    /// more than look-ups.
     fn make_room(&mut self) {
         if self.younger.entries.len() >= self.limit {
             self.forgotten += self.older.entries.len() as u64 - std::mem::take(&mut self.taken_over);

@@ -2,8 +2,9 @@
 //!
 //! Takes a seed; gives the hash state of a table. Must not know the keys.
 //!
-//! The hash folds 64 bits of a key with a constant; a key that equals it folds to 0, whatever the seed. The crate's
-//! fixed constants are public, so one IPv6 prefix could put every conversation into one slot. Here they are drawn.
+//! The hash combines 64 bits of a key with a constant. If they are equal, the result is 0, whatever the seed. The
+//! constants of the crate are public, so an attacker could give all conversations the same hash by one IPv6 prefix.
+//! Here the constants are random.
 
 use std::sync::OnceLock;
 

@@ -2,9 +2,9 @@
 //!
 //! Takes hashes and positions; gives the positions whose keys may have a hash. Must not know the keys.
 //!
-//! A hash table alone tells keys apart by 7 bits of their hash, so about one look-up in sixteen for a missing key would
-//! read another key, far away in memory. Here the bits that a position leaves free in a word of 32 bits hold more of
-//! the hash. Even in a flood of new keys, hardly any look-up reads beyond the index, which is small.
+//! A hash table alone distinguishes keys by 7 bits of their hash. So about one look-up in sixteen for a missing key
+//! would read another key, far away in memory. Here a slot of 32 bits has a position, and in its free bits more bits of
+//! the hash. So even in a flood of new keys, hardly any look-up reads memory outside the index, which is small.
 
 use hashbrown::HashTable;
 
@@ -22,8 +22,8 @@ const fn check(hash: u64) -> u32 {
     (hash >> 25) as u32
 }
 
-/// Up to this number of positions, memory is doubled when it is needed; then it is reserved for all at once. Moving to
-/// larger tables costs as much as filling the last one, and memory that is new to the process costs more.
+/// Up to this number of positions, memory is doubled when it is full. Beyond it, memory is reserved for all positions
+/// at once: moving to a larger table costs as much as filling the last one, and new memory costs even more.
 const FEW: usize = 4_096;
 /// The most positions for which memory is reserved at once.
 const MOST: usize = 262_144;
@@ -67,7 +67,7 @@ impl<const IS_FILTERED: bool> Index<IS_FILTERED> {
         }
     }
 
-    /// The position for which `is_it` holds, of those whose keys may have this hash.
+    /// The position whose key may have this hash and for which `is_it` is true.
     #[inline(always)]
     pub fn find(&self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
         if IS_FILTERED && !self.filter.may_contain(hash) {
@@ -78,9 +78,10 @@ impl<const IS_FILTERED: bool> Index<IS_FILTERED> {
         found.map(|slot| slot & positions)
     }
 
-    /// The position of the key with this hash, or [`NOWHERE`]. No key is compared, so it is hardly ever another key's.
+    /// The likely position of the key with this hash, or [`NOWHERE`]. No key is compared. Another key hardly ever has
+    /// this position.
     #[inline(always)]
-    pub fn guess(&self, hash: u64) -> u32 {
+    pub(crate) fn guess(&self, hash: u64) -> u32 {
         self.find(hash, |_| true).unwrap_or(NOWHERE)
     }
 
@@ -132,13 +133,13 @@ impl<const IS_FILTERED: bool> Index<IS_FILTERED> {
 
     /// The number of positions.
     #[inline]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }
 
     /// True if there is no position.
     #[inline]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
 

@@ -6,8 +6,9 @@ use std::hash::{BuildHasher, Hash, Hasher};
 
 /// A value that can be looked up in a table of keys `K`.
 ///
-/// A key that is an enum or large is put together only where one is added: to write it to memory in pieces, just to hash
-/// and compare it, and to read it back as a whole stalls the processor for longer than the look-up takes.
+/// So a large key, or an enum, is built only when an entry is added. If it were built just to be hashed and compared,
+/// it would be written to memory in pieces and read back as a whole, which stalls the processor for longer than the
+/// look-up takes.
 pub trait Lookup<K>: Copy {
     /// Feeds the value to a hasher, exactly as its key would be.
     fn feed<H: Hasher>(&self, hasher: &mut H);

@@ -7,11 +7,11 @@
 //! also removes single rows and fills most slots, takes twice the instructions here (docs/performance-history.md).
 //!
 //! A multiplication spreads the slots where look-ups begin (Knuth, ibid., "Fibonacci hashing"). The keys of a scan are
-//! steps of one, so the low bits of their hashes are steps of a fixed length, which would stand in a row.
+//! steps of one, so the low bits of their hashes are steps of a fixed length and would collide in long runs.
 
 const FEWEST: usize = 1 << 10;
 
-/// 2⁶⁴ divided by the golden ratio: puts steps of any length far apart.
+/// 2⁶⁴ divided by the golden ratio: multiples of any number are spread far apart.
 const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The bits of a slot that hold a position plus one, so that no used slot is 0. The bits above hold a part of the hash.
@@ -44,7 +44,8 @@ impl ProbeTable {
         self.slots.capacity() * size_of::<u32>()
     }
 
-    /// The position for which `is_it` holds, among those whose keys may have this hash; else the slot for it.
+    /// The position whose key may have this hash and for which `is_it` is true; or else the free slot for a new
+    /// position.
     #[inline(always)]
     pub fn find(&self, hash: u64, is_it: impl Fn(usize) -> bool) -> Result<usize, Vacant> {
         let mask = self.slots.len() - 1;
@@ -63,7 +64,7 @@ impl ProbeTable {
         }
     }
 
-    /// Puts a position into the slot that the last look-up for it returned.
+    /// Puts a position into the slot that [`ProbeTable::find`] gave for it.
     #[inline(always)]
     pub fn fill(&mut self, vacant: Vacant, hash: u64, position: usize) {
         self.slots[vacant.0] = check(hash) | (position as u32 + 1);

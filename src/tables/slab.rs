@@ -1,7 +1,7 @@
 //! Entries at fixed positions, found by the hashes of their keys: a dense vector, a free list and an index.
 //!
-//! Takes entries and a limit; gives positions, which stay valid until the entry is removed. Must not know which entry has
-//! to leave at the limit: that is the policy of the table around it.
+//! Takes entries and a limit; gives positions, which stay valid until the entry is removed. Must not know which entry
+//! has to leave at the limit: that is the policy of the table around it.
 
 use std::hash::BuildHasher;
 
@@ -14,8 +14,8 @@ pub trait Keyed {
     fn hash_under<S: BuildHasher>(&self, state: &S) -> u64;
 }
 
-/// Bounded entries. A removed entry keeps its value until its position is used again, so an owner that looks at all
-/// positions marks the entries that it removes.
+/// A bounded number of entries. A removed entry keeps its value until its position is used again. So an owner that
+/// visits all positions must mark the entries that it removes.
 #[derive(Debug)]
 pub struct Slab<T, const IS_FILTERED: bool = false> {
     limit: usize,
@@ -28,7 +28,7 @@ pub struct Slab<T, const IS_FILTERED: bool = false> {
 }
 
 impl<T: Keyed, const IS_FILTERED: bool> Slab<T, IS_FILTERED> {
-    /// An empty slab without memory. The caller keeps `limit`; memory is reserved for no more.
+    /// An empty slab without memory. The caller must not insert more than `limit` entries.
     pub const fn new(limit: usize, state: State) -> Self {
         Self { limit, state, index: Index::new(limit), entries: Vec::new(), free: Vec::new(), recent: (0, NOWHERE) }
     }
@@ -84,7 +84,7 @@ impl<T: Keyed, const IS_FILTERED: bool> Slab<T, IS_FILTERED> {
         Some(found)
     }
 
-    /// True if an entry may have this hash. Reads no entry; hardly ever true without one.
+    /// True if an entry may have this hash. Reads no entry. It is hardly ever true without such an entry.
     #[inline(always)]
     pub fn may_contain(&self, hash: u64) -> bool {
         self.index.guess(hash) != NOWHERE

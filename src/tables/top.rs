@@ -12,7 +12,7 @@ pub fn top_n<T>(items: impl Iterator<Item = T>, count: usize, mut order: impl Fn
     items
 }
 
-/// Drops all but the first `count` of `items` by `order`; the rest is in no order.
+/// Keeps the first `count` of `items` by `order`, in no particular order.
 pub fn keep_top<T>(items: &mut Vec<T>, count: usize, order: impl FnMut(&T, &T) -> Ordering) {
     if items.len() > count {
         items.select_nth_unstable_by(count, order);

@@ -1,9 +1,9 @@
 //! Decodes a frame and compares the result with the hand parser's and with invariants of every packet.
 
 use trafficmonitor::decode::{Decoder, NotIp};
-use trafficmonitor::packet::{Frame, LinkType, Packet, Refusal, Timestamp};
+use trafficmonitor::packet::{Frame, LinkType, Packet, Refusal, Resolution, Timestamp};
 
-use super::hand::{self, Counted, NotCounted, Refused};
+use super::hand::{self, Counted, NotCounted, Refused, Resolved};
 
 /// Time of every frame of these tests.
 const TIME: Timestamp = Timestamp::from_nanoseconds(1_700_000_000_123_456_789);
@@ -21,6 +21,16 @@ pub fn refusal(link_type: i32, captured: &[u8], wire_bytes: u32) -> Option<Refus
     decoder.refusal(&frame, &decoder.decode(&frame).ok()?)
 }
 
+/// The message of address resolution that a frame is, by the decoder.
+pub fn resolution(link_type: i32, captured: &[u8], wire_bytes: u32) -> Option<Resolution> {
+    let decoder = Decoder::new(LinkType(link_type)).expect("a link type that is read");
+    let frame = Frame::new(TIME, captured, wire_bytes);
+    match decoder.decode(&frame) {
+        Ok(packet) => decoder.neighbor_resolution(&frame, packet.protocol, packet.icmp_type?),
+        Err(reason) => decoder.arp_resolution(&frame, reason),
+    }
+}
+
 /// The difference between decoder and hand parser on a frame, or the invariant that the packet breaks; none when all
 /// is well.
 pub fn disagreement(link_type: i32, captured: &[u8], wire_bytes: u32) -> Option<String> {
@@ -35,10 +45,15 @@ pub fn disagreement(link_type: i32, captured: &[u8], wire_bytes: u32) -> Option<
     let refused = hand::refused(link_type, captured, wire_bytes);
     let agree =
         agree && refusal.as_ref().map(refused_as) == refused && refusal.is_none_or(|refusal| refusal.time == TIME);
+    let resolution = resolution(link_type, captured, wire_bytes);
+    let resolved = hand::resolved(link_type, captured, wire_bytes);
+    let agree = agree
+        && resolution.as_ref().map(resolved_as) == resolved
+        && resolution.is_none_or(|resolution| resolution.time == TIME);
     (!agree).then(|| {
         let kept = captured.len().min(wire_bytes as usize);
         format!(
-            "link type {link_type}, {kept} bytes captured of {wire_bytes}: {}\n decoder: {decoded:?}, {refusal:?}\n by hand: {by_hand:?}, {refused:?}",
+            "link type {link_type}, {kept} bytes captured of {wire_bytes}: {}\n decoder: {decoded:?}, {refusal:?}, {resolution:?}\n by hand: {by_hand:?}, {refused:?}, {resolved:?}",
             hexadecimal(&captured[..kept])
         )
     })
@@ -53,10 +68,16 @@ pub fn counted_as(packet: &Packet) -> Counted {
         source_port: packet.source_port,
         destination_port: packet.destination_port,
         tcp_flags: packet.tcp_flags.0,
+        has_payload: packet.has_payload,
         icmp_type: packet.icmp_type,
         outgoing: packet.outgoing,
         bytes: packet.bytes,
     }
+}
+
+/// A message of address resolution in the hand parser's words.
+pub fn resolved_as(resolution: &Resolution) -> Resolved {
+    Resolved { asker: resolution.asker, target: resolution.target, is_answer: resolution.is_answer }
 }
 
 /// A refusal in the hand parser's words.

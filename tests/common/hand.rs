@@ -18,6 +18,7 @@ pub struct Counted {
     pub source_port: u16,
     pub destination_port: u16,
     pub tcp_flags: u8,
+    pub has_payload: bool,
     pub icmp_type: Option<u8>,
     pub outgoing: bool,
     pub bytes: u32,
@@ -31,6 +32,14 @@ pub struct Refused {
     pub protocol: u8,
     pub source_port: u16,
     pub destination_port: u16,
+}
+
+/// A question for a link address, or its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resolved {
+    pub asker: IpAddr,
+    pub target: IpAddr,
+    pub is_answer: bool,
 }
 
 /// The reason why a frame is not IP, as far as the contract tells reasons apart.
@@ -473,7 +482,7 @@ fn ipv4(rest: &At<'_>) -> Result<Counted, NotCounted> {
     let later_fragment = u16::from_be_bytes([header[6], header[7]]) & 0x1fff != 0;
     let above = if later_fragment { None } else { inside(rest, bytes).get(header_length..) };
     let address = |at: usize| IpAddr::V4(Ipv4Addr::new(header[at], header[at + 1], header[at + 2], header[at + 3]));
-    Ok(counted(address(12), address(16), header[9], above, bytes))
+    Ok(counted(address(12), address(16), header[9], (above, bytes - header_length), bytes))
 }
 
 fn ipv6(rest: &At<'_>) -> Result<Counted, NotCounted> {
@@ -486,13 +495,16 @@ fn ipv6(rest: &At<'_>) -> Result<Counted, NotCounted> {
         (0, _) => rest.wire,
         (payload, _) => (40 + usize::from(payload)).min(rest.wire),
     };
-    let (protocol, above) = walk(header[6], inside(rest, bytes).get(40..).unwrap_or(&[]));
+    let payload = inside(rest, bytes).get(40..).unwrap_or(&[]);
+    let (protocol, above) = walk(header[6], payload);
+    // Extension headers are captured whole, or the walk ends at them.
+    let extensions = payload.len() - above.unwrap_or(&[]).len();
     let address = |at: usize| {
         let mut octets = [0; 16];
         octets.copy_from_slice(&header[at..at + 16]);
         IpAddr::V6(Ipv6Addr::from(octets))
     };
-    Ok(counted(address(8), address(24), protocol, above, bytes))
+    Ok(counted(address(8), address(24), protocol, (above, bytes - 40 - extensions), bytes))
 }
 
 /// The captured bytes inside the IP length.
@@ -518,8 +530,15 @@ fn walk(first: u8, payload: &[u8]) -> (u8, Option<&[u8]>) {
     }
 }
 
-/// Joins the parts. `above` is the part of the transport header that lies inside the IP length and was captured.
-fn counted(source: IpAddr, destination: IpAddr, protocol: u8, above: Option<&[u8]>, bytes: usize) -> Counted {
+/// Joins the parts. `above` is the part of the transport header that lies inside the IP length and was captured, with how
+/// many bytes of it were on the wire.
+fn counted(
+    source: IpAddr,
+    destination: IpAddr,
+    protocol: u8,
+    (above, above_on_wire): (Option<&[u8]>, usize),
+    bytes: usize,
+) -> Counted {
     let above = above.unwrap_or(&[]);
     let (source_port, destination_port) = match (protocol, above) {
         (6 | 17, [a, b, c, d, ..]) => (u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d])),
@@ -532,9 +551,69 @@ fn counted(source: IpAddr, destination: IpAddr, protocol: u8, above: Option<&[u8
         source_port,
         destination_port,
         tcp_flags: if protocol == 6 { above.get(13).copied().unwrap_or(0) } else { 0 },
+        // The header says its own length in words of four bytes. It is believed if the flags behind it were captured, too.
+        has_payload: protocol == 6 && above.len() >= 14 && above_on_wire > usize::from(above[12] >> 4) * 4,
         icmp_type: if protocol == 1 || protocol == 58 { above.first().copied() } else { None },
         outgoing: false,
         bytes: bytes as u32,
+    }
+}
+
+// ---- Address resolution ----------------------------------------------------------------------------------------
+
+/// Reads the question for a link address that a frame is, or its answer: from the texts of RFC 826 and RFC 4861 sections
+/// 4.3 and 4.4. ARP is read in Ethernet and cooked frames, behind VLAN tags or none.
+pub fn resolved(link_type: i32, captured: &[u8], wire_bytes: u32) -> Option<Resolved> {
+    let frame = &captured[..captured.len().min(wire_bytes as usize)];
+    let resolved = arp(link_type, frame).or_else(|| neighbor(link_type, frame, wire_bytes))?;
+    let is_host = |address: IpAddr| !(address.is_unspecified() || address.is_multicast());
+    let makes_sense = resolved.asker != resolved.target && is_host(resolved.asker) && is_host(resolved.target);
+    makes_sense.then_some(resolved)
+}
+
+fn arp(link_type: i32, frame: &[u8]) -> Option<Resolved> {
+    let (mut announced, mut at) = match link_type {
+        1 => (be16(frame, 12)?, 14),
+        113 => (be16(frame, 14)?, 16),
+        276 => (be16(frame, 0)?, 20),
+        _ => return None,
+    };
+    while let 0x8100 | 0x88a8 | 0x9100 = announced {
+        announced = be16(frame, at + 2)?;
+        at += 4;
+    }
+    let message = frame.get(at..at + 28).filter(|_| announced == 0x0806)?;
+    let (hardware, protocol, operation) = (be16(message, 0)?, be16(message, 2)?, be16(message, 6)?);
+    if (hardware, protocol, message[4], message[5]) != (1, 0x0800, 6, 4) {
+        return None;
+    }
+    let address = |at: usize| IpAddr::from([message[at], message[at + 1], message[at + 2], message[at + 3]]);
+    let (sender, target) = (address(14), address(24));
+    match operation {
+        1 => Some(Resolved { asker: sender, target, is_answer: false }),
+        2 => Some(Resolved { asker: target, target: sender, is_answer: true }),
+        _ => None,
+    }
+}
+
+fn neighbor(link_type: i32, frame: &[u8], wire_bytes: u32) -> Option<Resolved> {
+    let packet = read(link_type, frame, wire_bytes).ok()?;
+    let wire = wire_bytes as usize;
+    let found = way(link_type, &Frame { bytes: frame, wire, before: 0 })?;
+    let rest = At { bytes: &frame[found.offset..], wire: wire - found.offset };
+    if packet.protocol != 58 || !packet.source.is_ipv6() {
+        return None;
+    }
+    let payload = inside(&rest, packet.bytes as usize).get(40..)?;
+    let (_, message) = walk(rest.bytes[6], payload);
+    let message = message?.get(..24)?;
+    let mut octets = [0; 16];
+    octets.copy_from_slice(&message[8..]);
+    let target = IpAddr::from(octets);
+    match message[0] {
+        135 => Some(Resolved { asker: packet.source, target, is_answer: false }),
+        136 => Some(Resolved { asker: packet.destination, target, is_answer: true }),
+        _ => None,
     }
 }
 

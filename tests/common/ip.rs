@@ -35,6 +35,27 @@ pub fn tcp(source_port: u16, destination_port: u16, flags: u8, payload: &[u8]) -
     Transport { protocol: TCP, bytes }
 }
 
+/// A TCP segment with so many words of options, which are no data.
+pub fn tcp_with_options(words: u8, flags: u8, payload: &[u8]) -> Transport {
+    let mut segment = tcp(40_000, 443, flags, b"");
+    segment.bytes[12] += words << 4;
+    segment.bytes.resize(segment.bytes.len() + usize::from(words) * 4, 1);
+    segment.bytes.extend(payload);
+    segment
+}
+
+/// A neighbor solicitation (135) or advertisement (136) for a target, with an option.
+pub fn neighbor(kind: u8, target: Ipv6Addr) -> Transport {
+    let option = [1, 1, 2, 0, 0, 0, 0, 9];
+    Transport { protocol: ICMPV6, bytes: [&[kind, 0, 0, 0, 0, 0, 0, 0][..], &target.octets(), &option].concat() }
+}
+
+/// An ARP message over Ethernet for IPv4: operation, sender, target.
+pub fn arp(operation: u8, sender: Ipv4Addr, target: Ipv4Addr) -> Vec<u8> {
+    let (head, hardware) = ([0, 1, 8, 0, 6, 4, 0, operation], [2, 0, 0, 0, 0, 7]);
+    [&head[..], &hardware, &sender.octets(), &[0; 6], &target.octets()].concat()
+}
+
 /// A UDP datagram with a right length field.
 pub fn udp(source_port: u16, destination_port: u16, payload: &[u8]) -> Transport {
     let mut bytes = [source_port.to_be_bytes(), destination_port.to_be_bytes()].concat();

@@ -66,16 +66,24 @@ const LABELS: &[Label] = &[
     Label("dstPort", Every, Open("`PROTOCOL/PORT(SERVICE)`, with `reply_` in front for the answers of a service")),
     Label("port", Prefixed(&["hosts_src_dst"]), Open("The same as `dstPort`")),
     Label("firstSeen", Every, Open("Time of the first packet in UTC, such as `2026 03 17 13:31:58`")),
-    Label("kind", Prefixed(&["trafficmonitor_scan_limit"]), Listed(&["host_scan", "port_scan"])),
+    Label("kind", Prefixed(&["trafficmonitor_scan_limit"]), Listed(&["host_scan", "port_scan", "group_scan"])),
     Label("kind", Every, Typed(|| Kind::ALL.map(Kind::label).to_vec())),
     Label(
         "rule",
         Every,
-        Open("`bandwidth`, `host_scan`, `port_scan`, `anomaly`, or the `rule` of an entry of `bandwidth.networks`"),
+        Open(
+            "`bandwidth`, `host_scan`, `port_scan`, `group_scan`, `anomaly`, or the `rule` of an entry of `bandwidth.networks`",
+        ),
     ),
     Label("source", ALERTS, Open("Address of the source if the alert is about a source or a pair, otherwise empty")),
     Label("destination", ALERTS, Open("Address of the destination if the alert is about one, otherwise empty")),
-    Label("network", Every, Open("The network if the alert is about an entry of `bandwidth.networks` with `total`")),
+    Label(
+        "network",
+        Every,
+        Open(
+            "The network if the alert is about a network: a `group_scan`, or an entry of `bandwidth.networks` with `total`",
+        ),
+    ),
     Label("severity", Every, Typed(|| Severity::ALL.map(Severity::label).to_vec())),
     Label("side", Every, Typed(|| Side::BOTH.map(Side::label).to_vec())),
     Label(
@@ -137,6 +145,8 @@ const LABELS: &[Label] = &[
             "scan_targets",
             "scan_waiting",
             "scan_askers",
+            "scan_known",
+            "scan_prefixes",
             "anomaly_pairs",
         ]),
     ),

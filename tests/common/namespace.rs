@@ -161,6 +161,13 @@ impl<'a> End<'a> {
         self.namespace.ip(&format!("link set {} up", self.interface));
     }
 
+    /// Puts a wire between this end, which is not up yet, and a new interface of another namespace.
+    pub fn wire_to(&self, other: &Namespace, interface: &str) {
+        let Self { namespace, interface: own, hardware, .. } = self;
+        let path = other.path();
+        namespace.ip(&format!("link add {own} address {hardware} type veth peer name {interface} netns {path}"));
+    }
+
     /// Until frames can leave: with the other end up, the kernel still has to find a way out for them.
     pub fn wait_for_carrier(&self) {
         let show = format!("-oneline link show dev {}", self.interface);

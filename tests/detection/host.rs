@@ -83,8 +83,8 @@ impl Host {
         match self.address {
             IpAddr::V4(_) => Ipv4Addr::new(20 + first % 80, second, high, low).into(),
             IpAddr::V6(_) => {
-                let network = u16::from_be_bytes([first, second]);
-                Ipv6Addr::new(0x2001, 0xdb8, 0xffff, network, 0, 0, 0, u16::from_be_bytes([high, low])).into()
+                let [first, second, high, low] = [first, second, high, low].map(u16::from);
+                Ipv6Addr::new(0x3fff, first, second, high, 0, 0, 0, low).into()
             }
         }
     }

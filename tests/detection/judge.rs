@@ -20,7 +20,7 @@ pub struct Score {
     pub wrong: usize,
     /// Seconds from the deciding packet, known exactly by its source, to the moment that the alert names.
     pub delays: Vec<f64>,
-    /// Alerts that name a moment at which no contact of their source failed.
+    /// Alerts that name a moment at which no contact of their source failed or touched its target.
     pub momentless: usize,
 }
 
@@ -35,7 +35,7 @@ impl Score {
             match (source.kinds.contains(&kind), found.get(&(source.host.address, kind))) {
                 (true, Some(&time)) => {
                     self.right += 1;
-                    self.momentless += usize::from(!source.fails_at(time));
+                    self.momentless += usize::from(!source.proves_at(time));
                     self.delays.extend(source.crossing(kind).map(|(began, _)| (time - began) as f64 / 1e9));
                 }
                 (true, None) => self.missed += 1,

@@ -1,10 +1,12 @@
 //! The expected verdict on a source.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use super::common::ip::UDP;
 use super::dice::Dice;
 use super::host::Host;
-use super::traffic::{Time, Traffic};
+use super::traffic::{Time, Traffic, later};
 use super::{benign, scanners};
 
 /// The kind of a scan.
@@ -38,17 +40,57 @@ pub struct Labelled {
 }
 
 impl Labelled {
-    /// True if a contact failed at `time`. Times that were written as seconds are good to a microsecond.
-    pub fn fails_at(&self, time: Time) -> bool {
-        self.host.contacts.iter().any(|contact| contact.failed.is_some_and(|failed| (failed - time).abs() <= 1_000))
+    /// True if a contact failed at `time`, or is known then to have touched its target: a host that was pinged once after
+    /// 3.5 s, UDP after a second, and TCP when it is closed. Times that were written as seconds are good to a microsecond.
+    pub fn proves_at(&self, time: Time) -> bool {
+        let is_at = |moment: Time| (moment - time).abs() <= 1_000;
+        self.host.contacts.iter().any(|contact| match (contact.failed, contact.port) {
+            (Some(failed), _) => is_at(failed),
+            (None, None) => is_at(later(contact.began, 3.5)),
+            (None, Some((UDP, _))) => is_at(later(contact.began, 1.0)),
+            (None, Some(_)) => (0..1_000_000_000).contains(&(time - contact.began)),
+        })
     }
 
     /// By evidence: when the deciding contact began, and when it failed. None where there is no such moment.
     pub fn crossing(&self, kind: Kind) -> Option<(Time, Time)> {
-        match kind {
+        let enough = match kind {
             Kind::HostScan => self.host.crossing(170.0, 15, |contact| Some(contact.host)),
             Kind::PortScan => self.host.crossing(600.0, 100, |contact| contact.port),
+        };
+        let alike = self.alike(kind);
+        enough.zip(alike).map(|(enough, alike)| if alike.1 > enough.1 { alike } else { enough })
+    }
+
+    /// The contact with which enough targets are alike: hosts by one port, or of which three ports were tried; ports of one
+    /// network, or each in three of them. A block that is scanned in random order comes to that later.
+    fn alike(&self, kind: Kind) -> Option<(Time, Time)> {
+        let mut contacts: Vec<_> = self.host.contacts.iter().filter(|contact| contact.failed.is_some()).collect();
+        contacts.sort_by_key(|contact| contact.failed);
+        let mut alike: BTreeMap<u128, BTreeSet<u128>> = BTreeMap::new();
+        let mut tried: BTreeMap<u128, BTreeSet<u128>> = BTreeMap::new();
+        for contact in contacts {
+            let (protocol, number) = contact.port.unwrap_or_default();
+            let port = u128::from(protocol) << 16 | u128::from(number);
+            let (target, likeness, limit) = match kind {
+                Kind::HostScan => (bits(contact.host), port, 15),
+                Kind::PortScan => (port, bits(contact.host) >> if contact.host.is_ipv4() { 8 } else { 16 }, 100),
+            };
+            alike.entry(likeness).or_default().insert(target);
+            tried.entry(target).or_default().insert(likeness);
+            let of_many = tried.values().filter(|likenesses| likenesses.len() >= 3).count();
+            if alike[&likeness].len().max(of_many) > limit {
+                return Some((contact.began, contact.failed?));
+            }
         }
+        None
+    }
+}
+
+fn bits(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => address.to_bits().into(),
+        IpAddr::V6(address) => address.to_bits(),
     }
 }
 

@@ -183,7 +183,7 @@ fn discovery(mut host: Host, side: Side) -> Labelled {
     let step = host.dice.within(0.01, 1.0);
     for number in 0..hosts {
         let (time, to) = (later(start, f64::from(number) * step), host.target(number));
-        let is_there = side == Side::Above && host.dice.chance(0.2);
+        let is_there = side == Side::Above && host.dice.chance(0.1);
         let fates = if is_there { [Fate::Open, Fate::Closed] } else { [Fate::Silent; 2] };
         host.probe(Probe::Echo, time, to, 0, fates[0]);
         host.probe(Probe::HalfOpen, later(time, 0.000_1), to, 443, fates[1]);

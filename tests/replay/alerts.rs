@@ -35,8 +35,93 @@ fn alerts_are_lines_of_json_whatever_the_workers() {
     assert_eq!(said, expected, "{lines:?}");
     // The sixteenth of them was sent 1.5 s after the first, and stayed unanswered for a second.
     assert_eq!(lines[0]["ts"].as_f64(), Some(1_700_000_002.5));
+    // The capture cuts it off: it ends with the last packet.
+    assert_eq!(lines[1]["ends_at"].as_f64(), Some(1_700_000_003.9));
     for workers in ["2", "3"] {
         assert_eq!(run(workers).output, alone.output);
+    }
+}
+
+/// The begin of each alert about the sweep with these exclusions, and the first target.
+fn found_with(exclusions: &str) -> Vec<(f64, String)> {
+    let folder = folder();
+    let file = sweep(folder.path());
+    let settings = folder.path().join("t.yml");
+    std::fs::write(&settings, format!("alert: {{exclusions: [{exclusions}]}}\n")).unwrap();
+    let run = replay([file.to_str().unwrap(), "-c", settings.to_str().unwrap(), "--output", "alerts"]);
+    let lines = run.lines();
+    let fired = lines.iter().filter(|line| line["state"] == "firing");
+    fired
+        .map(|line| (line["ts"].as_f64().unwrap(), line["first_targets"][0]["dst"].as_str().unwrap().to_owned()))
+        .collect()
+}
+
+#[test]
+fn excluded_contacts_do_not_count_and_others_of_the_same_source_do() {
+    let whole = [(1_700_000_002.5, "10.0.1.0".to_owned())];
+    assert_eq!(found_with("{source_port: 50001}"), whole);
+    assert_eq!(found_with("{source_port: 50000}"), []);
+    assert_eq!(found_with("{source_port: 50000, port: 23}"), whole);
+    assert_eq!(found_with("{source_port: 50000, port: 22}"), []);
+    assert_eq!(found_with("{source_port: 50000, kind: host_scan}"), []);
+    assert_eq!(found_with("{source_port: 50000, kind: port_scan}"), whole);
+    assert_eq!(found_with("{source: 10.0.0.1, destination: 10.0.1.0/24}"), []);
+    assert_eq!(found_with("{source: 10.0.0.2, destination: 10.0.1.0/24}"), whole);
+    assert_eq!(found_with("{source: 10.0.1.0/24, destination: 10.0.0.0/24}"), whole, "the other direction");
+    // Without the first sixteen hosts, the thirty-second is the sixteenth.
+    let others = [(1_700_000_004.1, "10.0.1.16".to_owned())];
+    assert_eq!(found_with("{source: 10.0.0.0/24, destination: 10.0.1.0/28}"), others);
+    assert_eq!(found_with("{destination: 10.0.1.0/28}, {destination: 10.0.1.32/28}"), others);
+    assert_eq!(found_with("{source: 10.0.0.0/24, destination: 10.0.1.0/27}"), []);
+}
+
+/// The time of the last line's end; the file has `frames`, each with its time in milliseconds.
+fn end_of_the_last(name: &str, frames: impl Iterator<Item = (u32, [u8; 4])>) -> (f64, f64) {
+    let folder = folder();
+    let probe =
+        |target: [u8; 4]| on_ethernet(&Ipv4::carrying(tcp(50_000, 22, SYN, &[])).between(CLIENT, target.into()));
+    let file = frames.fold(Savefile::new(1), |file, (time, target)| {
+        file.frame_at(1_700_000_000 + time / 1_000, time % 1_000 * 1_000, &probe(target))
+    });
+    let file = file.write(folder.path(), name);
+    let run = replay([file.to_str().unwrap(), "--output", "alerts"]);
+    let lines = run.lines();
+    let last = lines.last().expect(&run.messages);
+    assert_eq!(last["state"], "resolved", "{last}");
+    (last["ts"].as_f64().unwrap(), last["ends_at"].as_f64().unwrap())
+}
+
+#[test]
+fn alert_that_the_end_of_a_file_cuts_off_ends_with_the_last_packet() {
+    let sweep = || (0..20_u8).map(|host| (u32::from(host) * 100, [10, 0, 1, host]));
+    let began = 1_700_000_002.5;
+    // Another host a little later.
+    assert_eq!(end_of_the_last("later.pcap", sweep().chain([(30_250, [10, 0, 2, 1])])), (began, 1_700_000_030.25));
+    // The rule became true after the last packet, when answers were waited for in vain.
+    assert_eq!(end_of_the_last("short.pcap", sweep()), (began, began));
+    // The clock was set back before the last packet: that is when it ends, but not before it began.
+    assert_eq!(
+        end_of_the_last("set.pcap", sweep().chain([(3_000, [10, 0, 2, 1]), (500, [10, 0, 2, 2])])),
+        (began, began)
+    );
+}
+
+/// A table and metrics show the alert as it stands; the lines end it, with the same figures.
+#[test]
+fn outputs_agree_on_an_alert_that_fires_at_the_end() {
+    let folder = folder();
+    let file = sweep(folder.path());
+    let run = |arguments: &[&str]| replay([file.to_str().unwrap()].iter().chain(arguments)).output;
+    let table = run(&[]);
+    assert!(table.contains("host_scan") && table.contains("still firing"), "{table}");
+    let metrics = run(&["--output", "prometheus"]);
+    let firing = |line: &&str| line.starts_with("trafficmonitor_alert_firing{") && line.ends_with(" 1");
+    assert_eq!(metrics.lines().filter(firing).count(), 1, "{metrics}");
+    let lines = run(&["--output", "alerts"]);
+    assert_eq!(lines.lines().filter(|line| line.contains("\"state\":\"resolved\"")).count(), 1, "{lines}");
+    for counts in ["jsonl", "csv"] {
+        let counted = run(&["--output", counts]);
+        assert!(!counted.contains("host_scan"), "{counted}");
     }
 }
 

@@ -14,16 +14,18 @@ use crate::packet::Protocol;
 pub struct Endpoint<A> {
     /// The address.
     pub address: A,
-    /// The port, 0 where there is none.
+    /// The port, 0 if there is none.
     pub port: u16,
 }
 
-/// The two ends of a conversation, the lower one by address and then by port first, and its protocol.
+/// The two ends of a conversation and its protocol. The end with the lower address, or else the lower port, comes
+/// first.
 pub trait Ends<A>: Debug + Copy + Eq + Hash {
-    /// A placeholder in an entry that is about to be filled.
+    /// A placeholder, to be overwritten.
     const BLANK: Self;
 
-    /// The ends of a packet, and true if it goes from the lower end to the higher one. (No branch: it is unpredictable.)
+    /// The ends of a packet, and true if it goes from the lower end to the higher one. (Written without a branch, which
+    /// a processor could not predict.)
     fn of(source: Endpoint<A>, destination: Endpoint<A>, protocol: Protocol) -> (Self, bool);
 
     /// The lower end and the higher one.
@@ -33,7 +35,7 @@ pub trait Ends<A>: Debug + Copy + Eq + Hash {
     fn protocol(&self) -> Protocol;
 }
 
-/// Each end in a word, its address above its port; above those of the lower one, the protocol.
+/// Each end in one word: its address above its port. The protocol stands above both in the word of the lower end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PackedEnds {
     low: u64,
@@ -81,7 +83,7 @@ impl Hash for PackedEnds {
     }
 }
 
-/// The ends as they are: IPv6 addresses fill words by themselves.
+/// The ends unpacked, because IPv6 addresses fill whole words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlainEnds {
     low: Endpoint<Ipv6Addr>,

@@ -1,7 +1,7 @@
-//! The conversation: both ways of a 5-tuple under one key (RFC 5103's biflow), and which side is the server.
+//! The conversation: both directions of a 5-tuple under one key (a biflow, RFC 5103), and which endpoint is the server.
 //!
-//! Takes endpoints of packets; gives canonical keys, counters of one way, and the way of requests. Must not know
-//! tables.
+//! Takes endpoints of packets; gives canonical keys, the counters of one direction, and the direction of requests. Must
+//! not know tables.
 
 mod ends;
 
@@ -21,13 +21,13 @@ pub trait Address: Debug + Copy + Ord + Hash + Into<IpAddr> {
     /// The ends of a conversation, with its protocol.
     type Ends: Ends<Self>;
 
-    /// Feeds the address to a hasher in as few words as it has.
+    /// Feeds the address to a hasher, in as few words as possible.
     fn feed<H: Hasher>(self, hasher: &mut H);
 
-    /// Feeds two addresses to a hasher, likewise.
+    /// Feeds two addresses to a hasher, in as few words as possible.
     fn feed_both<H: Hasher>(source: Self, destination: Self, hasher: &mut H);
 
-    /// True if it is `other`.
+    /// True if `other` is this address.
     fn is(self, other: IpAddr) -> bool;
 
     /// Source and destination together.
@@ -87,7 +87,7 @@ impl Address for Ipv6Addr {
     }
 }
 
-/// One of the two ways of a conversation.
+/// One of the two directions of a conversation. ([`Direction`] is another thing: incoming, outgoing, local or transit.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     /// From the lower endpoint to the higher one.
@@ -97,7 +97,7 @@ pub enum Way {
 }
 
 impl Way {
-    /// Both, in order.
+    /// Both, forward first.
     pub const BOTH: [Self; 2] = [Self::Forward, Self::Backward];
 
     /// The other one.
@@ -110,7 +110,7 @@ impl Way {
     }
 }
 
-/// The 5-tuple in a canonical order: the same for packets both ways.
+/// The 5-tuple in a canonical order: the same for the packets of both directions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ConversationKey<A: Address> {
     ends: A::Ends,
@@ -119,14 +119,14 @@ pub struct ConversationKey<A: Address> {
 impl<A: Address> ConversationKey<A> {
     pub(super) const BLANK: Self = Self { ends: A::Ends::BLANK };
 
-    /// The key of a packet from `source` to `destination`, and the way that the packet goes.
+    /// The key of a packet from `source` to `destination`, and the direction in which the packet goes.
     #[inline]
     pub fn new(source: Endpoint<A>, destination: Endpoint<A>, protocol: Protocol) -> (Self, Way) {
         let (ends, goes_forward) = A::Ends::of(source, destination, protocol);
         (Self { ends }, if goes_forward { Way::Forward } else { Way::Backward })
     }
 
-    /// The sender and the receiver of the packets that go `way`.
+    /// The sender and the receiver of the packets of this direction.
     #[inline]
     pub fn endpoints(&self, way: Way) -> (Endpoint<A>, Endpoint<A>) {
         let [low, high] = self.ends.both();
@@ -144,19 +144,19 @@ impl<A: Address> ConversationKey<A> {
 
     /// The hash of the key under `state`.
     #[inline]
-    pub fn hash_under<S: BuildHasher>(&self, state: &S) -> u64 {
+    pub(crate) fn hash_under<S: BuildHasher>(&self, state: &S) -> u64 {
         state.hash_one(self)
     }
 }
 
-/// The counters of one way of a conversation.
+/// The counters of one direction of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OneWay {
     /// IP bytes.
     pub bytes: u64,
-    /// The time of the first packet; without meaning before there is one.
+    /// The time of the first packet; without meaning if there is no packet.
     pub first: Timestamp,
-    /// The latest time of a packet: that of the last one, unless it is late.
+    /// The latest time of a packet. Usually that of the last packet.
     pub last: Timestamp,
     /// The number of packets.
     pub packets: u32,
@@ -173,9 +173,10 @@ pub struct OneWay {
 const OPENS: u8 = 1;
 const REFUSED: u8 = 2;
 const HAS_ICMP_TYPE: u8 = 4;
+const HAS_PAYLOAD: u8 = 8;
 
 impl OneWay {
-    /// Before any packet.
+    /// The counters before the first packet.
     pub(super) const NOTHING: Self = Self {
         bytes: 0,
         first: Timestamp::from_nanoseconds(0),
@@ -187,7 +188,7 @@ impl OneWay {
         marks: 0,
     };
 
-    /// Notes that the row's first packet, which is to be counted, goes this way.
+    /// Notes that the first packet of the row goes in this direction. It is counted afterwards.
     #[inline]
     pub(super) const fn open(&mut self) {
         self.marks |= OPENS;
@@ -195,7 +196,14 @@ impl OneWay {
 
     /// Counts one packet.
     #[inline]
-    pub fn count(&mut self, time: Timestamp, flags: TcpFlags, icmp_type: Option<u8>, bytes: u32) {
+    pub(crate) fn count(
+        &mut self,
+        time: Timestamp,
+        flags: TcpFlags,
+        has_payload: bool,
+        icmp_type: Option<u8>,
+        bytes: u32,
+    ) {
         if self.packets == 0 {
             (self.first, self.last) = (time, time);
             self.first_control = icmp_type.unwrap_or(flags.0);
@@ -205,27 +213,35 @@ impl OneWay {
             self.last = time;
         }
         self.flags = self.flags.union(flags);
+        self.marks |= if has_payload { HAS_PAYLOAD } else { 0 };
         self.packets += 1;
         self.bytes += u64::from(bytes);
     }
 
-    /// True if the row's first packet went this way.
+    /// True if the first packet of the row went in this direction.
     #[inline]
-    pub const fn opens(&self) -> bool {
+    pub(crate) const fn opens(&self) -> bool {
         self.marks & OPENS != 0
     }
 
-    /// Notes that an ICMP error refused a packet that went this way.
+    /// Notes that an ICMP error refused a packet of this direction.
     pub(super) const fn refuse(&mut self) {
         self.marks |= REFUSED;
     }
 
-    /// True if an ICMP error of this interval refused a packet that went this way. Its refusals have the time.
+    /// True if an ICMP error of this interval refused a packet of this direction. The interval's refusals have its
+    /// time.
     pub const fn is_refused(&self) -> bool {
         self.marks & REFUSED != 0
     }
 
-    /// The first packet's TCP flags; none where it was not TCP.
+    /// True if a packet was TCP with data.
+    #[inline]
+    pub const fn has_payload(&self) -> bool {
+        self.marks & HAS_PAYLOAD != 0
+    }
+
+    /// The TCP flags of the first packet; none for other protocols.
     #[inline]
     pub const fn first_flags(&self) -> TcpFlags {
         TcpFlags(if self.marks & HAS_ICMP_TYPE == 0 { self.first_control } else { 0 })
@@ -238,11 +254,12 @@ impl OneWay {
     }
 }
 
-/// The way that requests go: towards the server. The first packet that was seen decides, in whichever interval.
+/// The direction of requests: towards the server. The first packet that was ever seen of the conversation decides: it
+/// went in the direction `opener` with the TCP flags `first_flags`.
 ///
-/// The server is the endpoint that receives or answers a SYN; else the receiver of the first packet. The ports decide if the
-/// conversation was first seen in its middle (TCP without SYN; UDP from a system port to another). The server then has the
-/// only system port (RFC 6335, below 1024), else the lower port.
+/// The server is the endpoint that receives or answers a SYN; else the receiver of the first packet. The ports decide
+/// if the conversation was first seen in its middle (TCP without SYN; UDP from a system port to another). The server
+/// then has the only system port (RFC 6335, below 1024), else the lower port.
 pub fn request_way<A: Address>(key: &ConversationKey<A>, opener: Way, first_flags: TcpFlags) -> Way {
     let (source, destination) = key.endpoints(opener);
     let source_serves = if key.protocol() == Protocol::TCP {
@@ -256,9 +273,11 @@ pub fn request_way<A: Address>(key: &ConversationKey<A>, opener: Way, first_flag
     if source_serves { opener.reversed() } else { opener }
 }
 
-/// The way of requests, if any packet of the conversation gives the same one: then it need not be remembered.
+/// The direction of requests if every packet of the conversation decides alike; then the first one need not be
+/// remembered.
 ///
-/// A SYN and its answer decide by themselves; for every other packet the ports decide, if they differ in kind or number.
+/// None if the first packet matters. A SYN and its answer always decide by themselves. For all other packets the ports
+/// decide if only one is a system port, and in TCP also if they differ.
 pub(crate) fn request_way_by_ports<A: Address>(key: &ConversationKey<A>) -> Option<Way> {
     let decided = Way::BOTH.map(|opener| request_way(key, opener, TcpFlags::default()));
     (decided[0] == decided[1]).then_some(decided[0])

@@ -1,20 +1,23 @@
-//! The scrapers, and the last snapshot that all of them have read.
+//! The delivery of snapshots: which snapshot every scraper has read.
 //!
-//! Takes reports of scrapes; gives the number of the snapshot that has reached every scraper. Must not know HTTP.
+//! Takes reports of scrapes; gives the number of the last snapshot that every scraper has read completely. Must not
+//! know HTTP.
 //!
-//! A new row may start to count, and a frozen row may go, only when every scraper has completely read a snapshot that
-//! says so. A scraper is a client address. Rows wait for it
+//! A new row begins to count when every scraper has read a snapshot with its 0. A frozen row is removed when every
+//! scraper has read its last value. So rows wait for scrapers. A scraper is a client address, and rows wait for its
+//! next scrape
 //!
-//! - after a single complete scrape for [`AFTER_ONE`]: a person's `curl` delays nothing for long;
-//! - after more for three times its own interval, within [`LEAST_PATIENCE`] and [`MOST_PATIENCE`]. Its interval is the
-//!   longest of its last four;
-//! - while its first scrape is under way, so that this one is exact too.
+//! - for [`WAIT_AFTER_ONE_SCRAPE`] after its only complete scrape, so that a person's `curl` delays rows only shortly;
+//! - for three of its intervals after several complete scrapes, within [`SHORTEST_WAIT`] and [`LONGEST_WAIT`]. Its
+//!   interval is the longest of its last four;
+//! - while its first scrape is under way, so that this scrape is exact too.
 //!
-//! Rows do not wait for a scraper that breaks its first scrape off, or takes too long, until it completes one. Else a
-//! client that never reads to the end would hold rows back for ever. Addresses are cheap, so only a few an hour are
-//! trusted like this.
+//! If the first scrape of a scraper breaks off or takes too long, rows do not wait for this scraper until it completes
+//! a scrape. Otherwise a client that never reads to the end would delay rows for ever. A client can use many addresses,
+//! so rows wait for the first scrapes of only a few such addresses an hour.
 //!
-//! Limits: rows do not wait for an interval of over five minutes; scrapers that share an address count as one.
+//! Limits: rows do not wait for a scraper with an interval of over five minutes. Scrapers behind one address count as
+//! one.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -22,36 +25,38 @@ use std::time::Duration;
 
 use crate::packet::Timestamp;
 
-/// Rows wait this long for a client after the only scrape that it completed.
-pub(crate) const AFTER_ONE: Duration = Duration::from_secs(60);
+/// Rows wait this long for a scraper after the only scrape that it completed.
+pub(crate) const WAIT_AFTER_ONE_SCRAPE: Duration = Duration::from_secs(60);
 
-/// The least and the most time that rows wait for a client after it completed several scrapes.
-pub(crate) const LEAST_PATIENCE: Duration = Duration::from_secs(30);
-/// See [`LEAST_PATIENCE`]. A client is remembered for as long: the next scrape within that time gives its interval.
-pub(crate) const MOST_PATIENCE: Duration = Duration::from_secs(5 * 60);
+/// The shortest time that rows wait for a scraper after it completed several scrapes.
+pub(crate) const SHORTEST_WAIT: Duration = Duration::from_secs(30);
+/// The longest time that rows wait for a scraper after it completed several scrapes. A scraper is forgotten after this
+/// time: a later scrape does not give its interval.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
 
-/// Rows wait for this many intervals of a client: it may miss one scrape, and be late with the next.
-const INTERVALS: u32 = 3;
+/// Rows wait for this many intervals of a scraper: it may miss one scrape and be late with the next.
+const WAITED_INTERVALS: u32 = 3;
 
-/// The intervals of a client that are kept. The longest counts, because a person may scrape in between from the same
-/// address.
+/// Number of intervals of a scraper that are kept. The longest counts, because a person may scrape from the same
+/// address in between.
 const KEPT_INTERVALS: usize = 4;
 
 /// Rows wait this long for a first scrape. `http` ends every scrape earlier.
-pub(crate) const FIRST_SCRAPE: Duration = Duration::from_secs(60);
+pub(crate) const FIRST_SCRAPE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Time for which a broken first scrape is remembered.
-pub const MEMORY: Duration = Duration::from_secs(60 * 60);
+/// Time for which a scraper whose first scrape broke off is remembered.
+pub(crate) const BROKEN_MEMORY: Duration = Duration::from_secs(60 * 60);
 
-/// The most clients with a broken first scrape that are remembered. Above that, rows wait for no first scrape. So such
-/// clients delay rows by eight minutes an hour at most.
-pub const MAXIMUM_BROKEN: usize = 8;
+/// The most remembered scrapers whose first scrape broke off. At this number rows wait for no further first scrape. So
+/// such scrapers delay rows by at most eight minutes an hour.
+pub(crate) const MAXIMUM_BROKEN: usize = 8;
 
-/// The most scrapers. A further one is served, but rows do not wait for it.
-pub const MAXIMUM_SCRAPERS: usize = 64;
+/// The most scrapers. A further one gets snapshots, but rows do not wait for it.
+pub(crate) const MAXIMUM_SCRAPERS: usize = 64;
 
-/// The most first scrapes of one scraper that are followed at the same time. Rows wait for the first of them.
-const MAXIMUM_FLIGHTS: usize = 16;
+/// The most first scrapes of one scraper that are tracked at the same time. Rows wait for the one with the oldest
+/// snapshot.
+const MAXIMUM_UNDER_WAY: usize = 16;
 
 /// A scrape as http reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +65,7 @@ pub struct ScrapeReport {
     pub client: IpAddr,
     /// The number of the snapshot.
     pub snapshot: u64,
-    /// The number of the scrape, which no other has.
+    /// The number of the scrape; no other scrape has it.
     pub scrape: u64,
     /// The progress of the scrape.
     pub progress: ScrapeProgress,
@@ -73,22 +78,22 @@ pub enum ScrapeProgress {
     Begun,
     /// The client has received all of it.
     Complete,
-    /// It ended before that.
+    /// The scrape ended before the client had received all of it.
     Broken,
 }
 
 /// The delivery of snapshots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Delivery {
-    /// Every scraper has completely received this snapshot or a later one; none when there is no scraper.
+    /// Every scraper has completely received this snapshot or a later one. None without a scraper.
     pub to_all: Option<u64>,
-    /// Some scraper may have received this snapshot, in part at least.
+    /// The latest snapshot that any scraper may have received, at least in part.
     pub to_any: u64,
 }
 
 /// Numbers of scrapes that have ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Ended {
+pub struct EndedScrapes {
     /// Completely received.
     pub complete: u64,
     /// Broken off.
@@ -99,13 +104,13 @@ pub struct Ended {
 
 #[derive(Debug)]
 enum Stage {
-    /// Its first scrapes are under way: the snapshot of each.
-    New { flights: BTreeMap<u64, u64> },
-    /// It has completely received this snapshot.
+    /// It has not completed a scrape yet. The first scrapes that are under way, with the snapshot of each.
+    New { under_way: BTreeMap<u64, u64> },
+    /// It completed a scrape not long ago. The latest snapshot that it has completely received.
     Known { completed: u64 },
-    /// It was known and has not come back in time. Its pace is kept, but rows do not wait for it.
+    /// It was known, and its next scrape is late. Its intervals are kept, but rows do not wait for it.
     Lapsed,
-    /// It did not complete its first scrape.
+    /// Its first scrape broke off or took too long.
     Broken,
 }
 
@@ -119,13 +124,13 @@ struct Scraper {
 #[derive(Debug, Clone, Copy, Default)]
 struct ScrapePace {
     last: Option<Timestamp>,
-    /// The last intervals in a ring; 0 for an empty place.
+    /// The last intervals, as a ring buffer; 0 if there is none yet.
     intervals: [Duration; KEPT_INTERVALS],
     next: usize,
 }
 
 impl ScrapePace {
-    /// Notes a scrape that was completed at `now`.
+    /// Adds a scrape that was completed at `now`.
     fn note(&mut self, now: Timestamp) {
         if let Some(last) = self.last.replace(now) {
             self.intervals[self.next] = now.since(last);
@@ -134,10 +139,10 @@ impl ScrapePace {
     }
 
     /// The time that rows wait for the scraper after its last complete scrape.
-    fn patience(&self) -> Duration {
+    fn wait(&self) -> Duration {
         match self.intervals.iter().max() {
-            Some(longest) if !longest.is_zero() => (*longest * INTERVALS).clamp(LEAST_PATIENCE, MOST_PATIENCE),
-            _ => AFTER_ONE,
+            Some(longest) if !longest.is_zero() => (*longest * WAITED_INTERVALS).clamp(SHORTEST_WAIT, LONGEST_WAIT),
+            _ => WAIT_AFTER_ONE_SCRAPE,
         }
     }
 }
@@ -147,11 +152,11 @@ impl ScrapePace {
 pub struct Deliveries {
     scrapers: BTreeMap<IpAddr, Scraper>,
     to_any: u64,
-    ended: Ended,
+    ended: EndedScrapes,
 }
 
 impl Deliveries {
-    /// Takes in a report at `now`.
+    /// Takes a report that arrived at `now`.
     pub fn record(&mut self, report: ScrapeReport, now: Timestamp) {
         self.to_any = self.to_any.max(report.snapshot);
         match report.progress {
@@ -175,21 +180,21 @@ impl Deliveries {
     }
 
     /// Numbers of scrapes that have ended.
-    pub fn ended(&self) -> Ended {
+    pub fn ended(&self) -> EndedScrapes {
         self.ended
     }
 
     fn begin(&mut self, report: ScrapeReport, now: Timestamp) {
-        let may_come = self.has_room() && self.broken().count() < MAXIMUM_BROKEN;
-        let started = Stage::New { flights: BTreeMap::from([(report.scrape, report.snapshot)]) };
+        let may_track = self.has_space() && self.broken().count() < MAXIMUM_BROKEN;
+        let started = Stage::New { under_way: BTreeMap::from([(report.scrape, report.snapshot)]) };
         match self.scrapers.get_mut(&report.client) {
-            Some(Scraper { stage: Stage::New { flights }, .. }) if flights.len() < MAXIMUM_FLIGHTS => {
-                flights.insert(report.scrape, report.snapshot);
+            Some(Scraper { stage: Stage::New { under_way }, .. }) if under_way.len() < MAXIMUM_UNDER_WAY => {
+                under_way.insert(report.scrape, report.snapshot);
             }
             Some(scraper) if matches!(scraper.stage, Stage::Lapsed) => {
                 (scraper.stage, scraper.since) = (started, now);
             }
-            None if may_come => {
+            None if may_track => {
                 self.scrapers
                     .insert(report.client, Scraper { stage: started, since: now, pace: ScrapePace::default() });
             }
@@ -206,7 +211,7 @@ impl Deliveries {
         };
         let mut pace = before.map(|scraper| scraper.pace).unwrap_or_default();
         pace.note(now);
-        if before.is_some() || self.has_room() || self.forget_the_oldest_idle() {
+        if before.is_some() || self.has_space() || self.forget_the_oldest_not_waited_for() {
             let stage = Stage::Known { completed };
             self.scrapers.insert(report.client, Scraper { stage, since: now, pace });
         } else {
@@ -217,37 +222,37 @@ impl Deliveries {
     fn break_off(&mut self, report: ScrapeReport, now: Timestamp) {
         self.ended.broken += 1;
         let Some(scraper) = self.scrapers.get_mut(&report.client) else { return };
-        let Stage::New { flights } = &mut scraper.stage else { return };
-        flights.remove(&report.scrape);
-        if flights.is_empty() {
+        let Stage::New { under_way } = &mut scraper.stage else { return };
+        under_way.remove(&report.scrape);
+        if under_way.is_empty() {
             (scraper.stage, scraper.since) = (Stage::Broken, now);
         }
     }
 
-    /// Ends the stages whose time is over at `now`.
+    /// Ends the stages that have timed out at `now`, and forgets scrapers.
     fn forget(&mut self, now: Timestamp) {
         self.scrapers.retain(|_, scraper| {
-            // A clock that was set back must not prolong it.
+            // A clock that was set back must not prolong a stage.
             scraper.since = scraper.since.min(now);
             let age = now.since(scraper.since);
             match scraper.stage {
-                Stage::New { .. } if age > FIRST_SCRAPE => {
+                Stage::New { .. } if age > FIRST_SCRAPE_TIMEOUT => {
                     (scraper.stage, scraper.since) = (Stage::Broken, now);
                     true
                 }
                 Stage::New { .. } => true,
-                Stage::Known { .. } if age > scraper.pace.patience() => {
+                Stage::Known { .. } if age > scraper.pace.wait() => {
                     scraper.stage = Stage::Lapsed;
-                    age <= MOST_PATIENCE
+                    age <= LONGEST_WAIT
                 }
                 Stage::Known { .. } => true,
-                Stage::Lapsed => age <= MOST_PATIENCE,
-                Stage::Broken => age <= MEMORY,
+                Stage::Lapsed => age <= LONGEST_WAIT,
+                Stage::Broken => age <= BROKEN_MEMORY,
             }
         });
     }
 
-    fn has_room(&self) -> bool {
+    fn has_space(&self) -> bool {
         self.scrapers.len() < MAXIMUM_SCRAPERS
     }
 
@@ -255,8 +260,8 @@ impl Deliveries {
         self.scrapers.iter().filter(|(_, scraper)| matches!(scraper.stage, Stage::Broken))
     }
 
-    /// Makes room: forgets the scraper that rows have not waited for longest, if there is one.
-    fn forget_the_oldest_idle(&mut self) -> bool {
+    /// Forgets one scraper that rows do not wait for, the oldest one. False if rows wait for all of them.
+    fn forget_the_oldest_not_waited_for(&mut self) -> bool {
         let is_idle = |scraper: &Scraper| matches!(scraper.stage, Stage::Broken | Stage::Lapsed);
         let idle = self.scrapers.iter().filter(|(_, scraper)| is_idle(scraper));
         let oldest = idle.min_by_key(|(_, scraper)| scraper.since).map(|(&client, _)| client);
@@ -265,10 +270,10 @@ impl Deliveries {
 }
 
 impl Scraper {
-    /// The last snapshot that it has read, or the first that it is reading; none if rows do not wait for it.
+    /// The last snapshot that it has read, or the oldest that it is reading. None if rows do not wait for it.
     fn reading(&self) -> Option<u64> {
         match &self.stage {
-            Stage::New { flights } => flights.values().min().copied(),
+            Stage::New { under_way } => under_way.values().min().copied(),
             Stage::Known { completed } => Some(*completed),
             Stage::Lapsed | Stage::Broken => None,
         }

@@ -77,7 +77,7 @@ fn rows_wait_for_all_of_several_first_scrapes() {
 }
 
 /// Scrapes that were completed at these times, in seconds, and how long rows wait after the last one.
-fn patience(completed: &[i64]) -> i64 {
+fn wait(completed: &[i64]) -> i64 {
     let mut deliveries = Deliveries::default();
     for (&second, snapshot) in completed.iter().zip(1..) {
         deliveries.delivery(at(second));
@@ -89,28 +89,28 @@ fn patience(completed: &[i64]) -> i64 {
 
 #[test]
 fn client_with_a_single_scrape_is_waited_for_one_minute() {
-    assert_eq!(patience(&[0]), 60);
+    assert_eq!(wait(&[0]), 60);
 }
 
 #[test]
 fn scraper_is_waited_for_three_of_its_intervals() {
-    assert_eq!(patience(&[0, 15]), 45);
-    assert_eq!(patience(&[0, 60, 120]), 180);
-    assert_eq!(patience(&[0, 1]), 30, "at least");
-    assert_eq!(patience(&[0, 110]), 300, "at most");
-    assert_eq!(patience(&[0, 250]), 300, "its first scrape was not waited for so long, but remembered");
-    assert_eq!(patience(&[0, 301]), 60, "an interval that is too long to be waited for");
+    assert_eq!(wait(&[0, 15]), 45);
+    assert_eq!(wait(&[0, 60, 120]), 180);
+    assert_eq!(wait(&[0, 1]), 30, "at least");
+    assert_eq!(wait(&[0, 110]), 300, "at most");
+    assert_eq!(wait(&[0, 250]), 300, "its first scrape was not waited for so long, but remembered");
+    assert_eq!(wait(&[0, 301]), 60, "an interval that is too long to be waited for");
 }
 
 #[test]
 fn scrape_in_between_does_not_shorten_the_interval() {
-    assert_eq!(patience(&[0, 60, 120, 125]), 180);
-    assert_eq!(patience(&[0, 60, 120, 125, 126, 180]), 180);
+    assert_eq!(wait(&[0, 60, 120, 125]), 180);
+    assert_eq!(wait(&[0, 60, 120, 125, 126, 180]), 180);
 }
 
 #[test]
 fn an_interval_that_was_shortened_is_followed() {
-    assert_eq!(patience(&[0, 60, 70, 80, 90, 100]), 30);
+    assert_eq!(wait(&[0, 60, 70, 80, 90, 100]), 30);
 }
 
 #[test]
@@ -229,5 +229,5 @@ fn the_scrapes_of_one_that_are_told_apart_are_bounded() {
     let mut deliveries = Deliveries::default();
     (1..1_000).for_each(|snapshot| deliveries.record(begun(1, snapshot), at(0)));
     let scraper = deliveries.scrapers.values().next().unwrap();
-    assert!(matches!(&scraper.stage, Stage::New { flights } if flights.len() == MAXIMUM_FLIGHTS));
+    assert!(matches!(&scraper.stage, Stage::New { under_way } if under_way.len() == MAXIMUM_UNDER_WAY));
 }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use super::snapshot::{Capture, Coverage, InterfaceEntry};
 use super::{InterfaceId, NEVER};
 
-/// The most living entries, that of the others included. Hosts that run containers make interfaces without end.
+/// The most living entries, including `other`. Hosts with containers keep making new interfaces.
 const MAXIMUM_LIVING: usize = 1_024;
 
 /// The most entries of interfaces that are gone. At the limit the oldest of them is retired unread.
@@ -102,7 +102,7 @@ impl Interfaces {
         self.interval_bytes.insert((id, worker), bytes);
     }
 
-    /// Memory of intervals in bytes: the last one of each worker, and one more, which is being filled.
+    /// Memory of intervals in bytes: twice the last interval of each worker, because another one is being filled.
     pub(super) fn interval_memory_bytes(&self) -> usize {
         2 * self.interval_bytes.values().sum::<usize>()
     }
@@ -131,7 +131,8 @@ impl Interfaces {
         ended
     }
 
-    /// Retires gone entries: those whose last values `is_read`, those without counts, the oldest past the limit.
+    /// Retires entries of interfaces that are gone: those whose last values every scraper has read (`is_read`), those
+    /// without counts, and past the limit the oldest ones.
     pub(super) fn retire(&mut self, is_read: impl Fn(u64) -> bool) {
         let is_over = |entry: &InterfaceEntry| match entry.gone_since {
             None | Some(NEVER) => false,

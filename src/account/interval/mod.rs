@@ -5,7 +5,7 @@
 //! The packet path ends here, so [`Interval::observe`] neither allocates in steady state nor locks or logs. Packets are
 //! looked up in small batches, so that cache misses overlap.
 
-pub mod shares;
+pub mod partial;
 mod table;
 
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use super::flow::Counters;
 use super::refusals::Refused;
 use crate::decode::NotIp;
 use crate::locality::{Classifier, Direction};
-use crate::packet::{Addresses, IpVersion, Packet, Protocol, Refusal};
+use crate::packet::{Addresses, IpVersion, Packet, Protocol, Refusal, Resolution};
 use crate::tables::hashing::{self, State};
 pub use table::Row;
 use table::{IntervalTable, PendingPacket};
@@ -35,13 +35,13 @@ pub struct FrameCounters {
 impl FrameCounters {
     /// Counts one frame of `bytes` bytes on the wire.
     #[inline]
-    pub fn count(&mut self, bytes: u32) {
+    pub(crate) fn count(&mut self, bytes: u32) {
         self.frames += 1;
         self.bytes += u64::from(bytes);
     }
 
     /// Adds other counters.
-    pub fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.frames += other.frames;
         self.bytes += other.bytes;
     }
@@ -77,7 +77,12 @@ pub struct Interval {
     copies: FrameCounters,
     not_ip: [u64; NotIp::ALL.len()],
     overflow: Overflow,
+    resolutions: Vec<Resolution>,
+    resolutions_lost: u64,
 }
+
+/// The most messages of address resolution in an interval.
+const MAXIMUM_RESOLUTIONS: usize = 8_192;
 
 impl Interval {
     /// An empty interval. `seed` prevents senders from choosing addresses whose hashes collide.
@@ -91,6 +96,8 @@ impl Interval {
             copies: FrameCounters::default(),
             not_ip: [0; NotIp::ALL.len()],
             overflow: Overflow::default(),
+            resolutions: Vec::new(),
+            resolutions_lost: 0,
         }
     }
 
@@ -107,6 +114,8 @@ impl Interval {
         self.copies = FrameCounters::default();
         self.not_ip = [0; NotIp::ALL.len()];
         self.overflow = Overflow::default();
+        self.resolutions.clear();
+        self.resolutions_lost = 0;
     }
 
     /// Counts a frame that is not IP.
@@ -128,7 +137,8 @@ impl Interval {
         self.observe_nth(packet, wire_bytes, self.frames.frames as u32);
     }
 
-    /// The same for a frame with a number; the numbers put the rows of several intervals into one order.
+    /// As [`Interval::observe`], with the number of the frame. The numbers give the rows of partial intervals one
+    /// order.
     #[inline(always)]
     pub fn observe_nth(&mut self, packet: &Packet, wire_bytes: u32, number: u32) {
         self.frames.count(wire_bytes);
@@ -146,12 +156,12 @@ impl Interval {
         }
     }
 
-    /// Marks the conversation whose packet was refused. It need not have a row and gets none; no counter changes.
+    /// Marks the conversation of a refused packet as refused. This makes no row and changes no counter.
     pub fn refuse(&mut self, refusal: &Refusal) {
         self.refuse_nth(refusal, self.frames.frames as u32);
     }
 
-    /// The same for a frame with a number, as for [`Interval::observe_nth`].
+    /// As [`Interval::refuse`], with the number of the frame that has the error.
     pub fn refuse_nth(&mut self, refusal: &Refusal, number: u32) {
         match refusal.addresses {
             Addresses::V4 { source, destination } => {
@@ -160,6 +170,15 @@ impl Interval {
             Addresses::V6 { source, destination } => {
                 self.v6.refuse(refusal, number, source, destination, &self.state);
             }
+        }
+    }
+
+    /// Notes a message of address resolution. No counter of packets changes.
+    pub fn resolve(&mut self, resolution: &Resolution) {
+        if self.resolutions.len() < MAXIMUM_RESOLUTIONS {
+            self.resolutions.push(*resolution);
+        } else {
+            self.resolutions_lost += 1;
         }
     }
 
@@ -211,9 +230,19 @@ impl Interval {
         self.v6.refusals.as_slice()
     }
 
-    /// Errors whose refusal found no room. It is unknown if their packets were refused.
-    pub fn refusals_lost(&self) -> u64 {
+    /// Number of errors whose refusal found no space, so that their packets are not known as refused.
+    pub(crate) fn refusals_lost(&self) -> u64 {
         self.v4.refusals.lost() + self.v6.refusals.lost()
+    }
+
+    /// The messages of address resolution in the order of their frames.
+    pub fn resolutions(&self) -> &[Resolution] {
+        &self.resolutions
+    }
+
+    /// Messages of address resolution that found no room.
+    pub const fn resolutions_lost(&self) -> u64 {
+        self.resolutions_lost
     }
 
     /// All frames that count, IP or not.
@@ -221,19 +250,20 @@ impl Interval {
         self.frames
     }
 
-    /// The frames that another captured interface showed too, which do not count.
-    pub fn copies(&self) -> FrameCounters {
+    /// The frames that do not count, because another captured interface showed them too.
+    pub(crate) fn copies(&self) -> FrameCounters {
         self.copies
     }
 
     /// The frames that were not IP, in the order of [`NotIp::ALL`].
-    pub fn not_ip(&self) -> &[u64; NotIp::ALL.len()] {
+    pub(crate) fn not_ip(&self) -> &[u64; NotIp::ALL.len()] {
         &self.not_ip
     }
 
     /// Memory in bytes.
     pub fn memory_bytes(&self) -> usize {
-        self.v4.memory_bytes() + self.v6.memory_bytes()
+        let resolutions = self.resolutions.capacity() * size_of::<Resolution>();
+        self.v4.memory_bytes() + self.v6.memory_bytes() + resolutions
     }
 
     /// The counters of packets without a row.

@@ -27,8 +27,8 @@ pub struct Row<A: Address> {
 }
 
 impl<A: Address> Row<A> {
-    /// Adds the row that `packet` opens. A blank row is filled in place: a row that is built first and then moved is
-    /// read back in other widths than it was written in, which stalls the processor.
+    /// Adds the row that `packet` opens. A blank row is filled in place. If it were built first and then moved, the
+    /// processor would read it in other widths than it was written in, and stall.
     #[inline]
     fn open(rows: &mut Vec<Self>, packet: &PendingPacket<A>, direction: Direction) {
         let at = rows.len();
@@ -72,13 +72,13 @@ impl<A: Address> Row<A> {
         }
     }
 
-    /// The direction of the packets that go `way`, relative to the local networks.
+    /// The [`Direction`] of the packets that go `way`, relative to the local networks.
     #[inline]
-    pub fn direction(&self, way: Way) -> Direction {
+    pub(crate) fn direction(&self, way: Way) -> Direction {
         self.ways[way as usize].direction
     }
 
-    /// The way of the first packet.
+    /// The direction of the first packet, forward or backward.
     #[inline]
     pub fn opener(&self) -> Way {
         if self.ways[Way::Forward as usize].opens() { Way::Forward } else { Way::Backward }
@@ -130,17 +130,17 @@ impl<A: Address> IntervalTable<A> {
         let destination = Endpoint { address: destination, port: packet.destination_port };
         let (key, way) = ConversationKey::new(source, destination, packet.protocol);
         let hash = key.hash_under(state);
-        let Packet { time, bytes, tcp_flags: flags, icmp_type, .. } = *packet;
-        self.pending.push(PendingPacket { hash, key, time, bytes, number, way, flags, icmp_type });
+        let Packet { time, bytes, tcp_flags: flags, has_payload, icmp_type, .. } = *packet;
+        self.pending.push(PendingPacket { hash, key, time, bytes, number, way, flags, has_payload, icmp_type });
         self.pending.len() == BATCH
     }
 
-    /// Counts the pending packets in their rows, or in `overflow` where there is no room for a row.
+    /// Counts the pending packets in their rows, or in `overflow` if there is no space for a row.
     pub(super) fn settle(&mut self, state: &State, classifier: &Classifier, overflow: &mut Overflow) {
         let Self { rows, made_by, positions, pending, refusals } = self;
         let count = (rows.len() + pending.len()).min(MAXIMUM_ROWS);
         positions.reserve(count, rows.len(), |at| rows[at].key.hash_under(state));
-        // In place, not taken out first: copying a key and reading it back at once stalls the processor.
+        // In place: copying a key and reading it back at once would stall the processor.
         for packet in pending.iter() {
             let at = match positions.find(packet.hash, |at| rows[at].key == packet.key) {
                 Ok(at) => at,
@@ -160,14 +160,14 @@ impl<A: Address> IntervalTable<A> {
                     at
                 }
             };
-            let &PendingPacket { time, flags, icmp_type, bytes, .. } = packet;
-            rows[at].ways[packet.way as usize].count(time, flags, icmp_type, bytes);
+            let &PendingPacket { time, flags, has_payload, icmp_type, bytes, .. } = packet;
+            rows[at].ways[packet.way as usize].count(time, flags, has_payload, icmp_type, bytes);
         }
         pending.clear();
     }
 
-    /// Marks the conversation that an error quotes, and its row if there is one. A row that is made later is marked
-    /// then, so the result does not depend on the pending packets.
+    /// Adds the refusal of the conversation that an error quotes, and marks its row if there is one. A row that is made
+    /// later is marked then, so the result does not depend on the pending packets.
     pub(super) fn refuse(&mut self, refusal: &Refusal, number: u32, source: A, destination: A, state: &State) {
         let source = Endpoint { address: source, port: refusal.source_port };
         let destination = Endpoint { address: destination, port: refusal.destination_port };
@@ -192,6 +192,7 @@ pub(super) struct PendingPacket<A: Address> {
     number: u32,
     pub(super) way: Way,
     flags: TcpFlags,
+    has_payload: bool,
     icmp_type: Option<u8>,
 }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::account::conversation::{ConversationKey, Endpoint, OneWay, Way};
-use crate::account::interval::shares;
+use crate::account::interval::partial;
 use crate::account::refusals::MAXIMUM_REFUSALS;
 use crate::packet::{TcpFlags, Timestamp};
 use crate::tables::probe;
@@ -34,6 +34,7 @@ fn packet(time: i64, addresses: Addresses, protocol: Protocol, ports: [u16; 2]) 
         source_port: ports[0],
         destination_port: ports[1],
         tcp_flags: TcpFlags::default(),
+        has_payload: false,
         icmp_type: None,
         outgoing: false,
         bytes: 40,
@@ -213,11 +214,11 @@ fn fed(events: &[Event], settles: bool, is_mine: impl Fn(&Event) -> bool) -> Box
 }
 
 /// Rows with their marks, then refusals, of the intervals of several threads together.
-fn observed(shares: &[Box<Interval>]) -> (Vec<String>, Vec<String>) {
-    let rows = shares::rows_v4(shares).map(|row| format!("{row:?}"));
-    let rows = rows.chain(shares::rows_v6(shares).map(|row| format!("{row:?}"))).collect();
-    let refused = shares::refused_v4(shares).map(|refused| format!("{refused:?}"));
-    (rows, refused.chain(shares::refused_v6(shares).map(|refused| format!("{refused:?}"))).collect())
+fn observed(partial: &[Box<Interval>]) -> (Vec<String>, Vec<String>) {
+    let rows = partial::rows_v4(partial).map(|row| format!("{row:?}"));
+    let rows = rows.chain(partial::rows_v6(partial).map(|row| format!("{row:?}"))).collect();
+    let refused = partial::refused_v4(partial).map(|refused| format!("{refused:?}"));
+    (rows, refused.chain(partial::refused_v6(partial).map(|refused| format!("{refused:?}"))).collect())
 }
 
 proptest! {
@@ -225,9 +226,9 @@ proptest! {
     fn neither_threads_nor_looks_show_in_marks(events in events(), threads in 1_u32..5) {
         let alone = observed(&[fed(&events, false, |_| true)]);
         prop_assert_eq!(&alone, &observed(&[fed(&events, true, |_| true)]));
-        let share = |thread| fed(&events, true, |event: &Event| (event.hosts.0 ^ event.hosts.1) % threads == thread);
-        let shares: Vec<_> = (0..threads).map(share).collect();
-        prop_assert_eq!(&alone, &observed(&shares));
+        let part = |thread| fed(&events, true, |event: &Event| (event.hosts.0 ^ event.hosts.1) % threads == thread);
+        let partial: Vec<_> = (0..threads).map(part).collect();
+        prop_assert_eq!(&alone, &observed(&partial));
     }
 
     #[test]

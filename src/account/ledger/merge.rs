@@ -1,9 +1,11 @@
-//! The merge: each row of an interval is added to its two flows and hosts, and shown to the observer.
+//! The merge: adds each row of an interval to the flows and hosts of its two directions, and shows it to the observer.
 //!
-//! Takes rows; adds to flows, hosts and sums, and gives the rows to the observer in batches. A bounded memory holds the
-//! positions at which each conversation counts, so that the common case is one look-up a row and two additions a way.
-//! Conversations that found no room, and that any later packet would decide alike, are not remembered: a flood from
-//! invented sources fills nothing. Must not know what the observer looks for.
+//! Takes rows; adds to flows, hosts and sums, and gives the rows to the observer in batches. Must not know what the
+//! observer looks for.
+//!
+//! A bounded memory has the positions of each conversation's flows and hosts. So most rows need one look-up, and then
+//! two additions for each direction. A conversation is not remembered if its flows found no space and its ports alone
+//! decide on the direction of requests. So a flood from invented sources fills nothing.
 
 use std::collections::BTreeMap;
 
@@ -20,12 +22,12 @@ use crate::tables::hashing::State;
 use crate::tables::index::NOWHERE;
 use crate::tables::prefetch;
 
-/// Rows whose conversations are looked up together, so that their cache misses overlap.
+/// Number of rows whose conversations are looked up together, so that their cache misses overlap.
 const LOOKED_UP_AT_ONCE: usize = 64;
 
 type Sums = [Counters; Direction::ALL.len()];
 
-/// The positions of the flow and of the host for which one way of a conversation counts.
+/// The positions of the flow and of the host to which one direction of a conversation is added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct CounterPositions {
     flow: u32,
@@ -33,14 +35,14 @@ pub(super) struct CounterPositions {
 }
 
 impl CounterPositions {
-    /// Not looked up yet. ([`NOWHERE`] is the position of a flow or host that found no room.)
+    /// Not looked up yet. ([`NOWHERE`] is the position of a flow or host that found no space in its table.)
     const UNKNOWN: Self = Self { flow: NOWHERE - 1, host: NOWHERE - 1 };
 
     fn new(flow: Option<u32>, host: Option<u32>) -> Self {
         Self { flow: flow.unwrap_or(NOWHERE), host: host.unwrap_or(NOWHERE) }
     }
 
-    /// The flow's position; none when it found no room.
+    /// The position of the flow; none if it found no space.
     #[inline]
     pub(super) fn flow(self) -> Option<u32> {
         (self.flow != NOWHERE).then_some(self.flow)
@@ -51,7 +53,7 @@ impl CounterPositions {
         (self.host != NOWHERE).then_some(self.host)
     }
 
-    /// True if it is known that the flow found room.
+    /// True if the flow was looked up and found space.
     #[inline]
     fn has_flow(self) -> bool {
         self != Self::UNKNOWN && self.flow().is_some()
@@ -61,12 +63,12 @@ impl CounterPositions {
 /// The part of a conversation that is remembered.
 #[derive(Debug, Clone, Copy)]
 struct RememberedConversation<N> {
-    /// By way, forward first.
+    /// The positions of each direction, forward first.
     positions: [CounterPositions; 2],
     request_way: Way,
-    /// The traffic direction of the packets that go forward, when the positions were looked up.
+    /// The [`Direction`] of the packets that go forward, when the positions were looked up.
     forward_direction: Direction,
-    /// True for each way, forward first, that had packets.
+    /// True for each direction, forward first, that has had packets.
     seen: [bool; 2],
     notes: N,
 }
@@ -101,7 +103,7 @@ impl<A: Address, N> Conversations<A, N> {
         self.memory.forgotten()
     }
 
-    /// Forgets all positions for which `is_stale` holds; the next packet looks them up again.
+    /// Forgets the positions that `is_stale`; the next row looks them up again.
     pub(super) fn forget_positions(&mut self, is_stale: impl Fn(CounterPositions) -> bool) {
         for positions in self.memory.values_mut().flat_map(|conversation| &mut conversation.positions) {
             if *positions != CounterPositions::UNKNOWN && is_stale(*positions) {
@@ -116,24 +118,26 @@ impl<A: Address, N: Copy + Default> Conversations<A, N> {
         Self { memory: Generations::new(max_flows, state), batch: BatchMemory::default() }
     }
 
-    /// Reads the memory that [`AccountTables::merge_row`] will need of a conversation, and gives the positions at which its packets
-    /// count: those of both ways, or twice those of the only one.
+    /// Reads ahead the memory of a conversation that [`AccountTables::merge_row`] will need. Gives the positions of
+    /// both directions; if only one has packets, twice those of that one.
     #[inline(always)]
     fn prefetch(&self, guess: Guess, [has_forward, has_backward]: [bool; 2]) -> Option<[CounterPositions; 2]> {
         let remembered = self.memory.peek(guess)?;
-        // Any part of the key: it may lie in another cache line.
+        // Any part of the key, which may lie in another cache line than the value.
         prefetch(remembered.key.protocol());
         Some([usize::from(!has_forward), usize::from(has_backward)].map(|way| remembered.value.positions[way]))
     }
 
-    /// The position of a remembered conversation. A change of generations drops notes, which may be stale.
+    /// The position of a remembered conversation. If it moves to the younger generation, its notes are dropped as
+    /// stale.
     #[inline(always)]
     fn find(&mut self, guess: Guess, key: &ConversationKey<A>) -> Option<u32> {
         self.memory.find(guess, key, |conversation| RememberedConversation { notes: N::default(), ..conversation })
     }
 
-    /// Shows a batch to `observer`, stores its notes with the conversations, and empties the batch. The rows were merged
-    /// since the younger generation had the number `generation`; if it has another one now, the notes are dropped.
+    /// Shows a batch to `observer`, stores the observer's notes with the conversations, and empties the batch. The
+    /// positions of the rows are those of the generation number `generation`; if the number has changed since, the
+    /// notes are dropped.
     #[inline]
     fn show(
         &mut self,
@@ -161,12 +165,12 @@ pub(super) struct AccountTables {
     pub(super) flows: CounterTable<FlowKey>,
     pub(super) hosts: CounterTable<HostKey>,
     pub(super) by_protocol: ByProtocol,
-    /// The latest packet of what was merged last.
+    /// The time of the latest packet in the interval that was merged last.
     pub(super) latest: Timestamp,
 }
 
 impl AccountTables {
-    /// Adds rows to their flows and hosts, and shows them to `observer`; gives their sums by direction.
+    /// Adds rows to their flows and hosts, and shows them to `observer`. Gives the sums of the rows by direction.
     pub(super) fn merge_rows<'a, A: Address + 'a, O: RowObserver>(
         &mut self,
         interface: InterfaceId,
@@ -205,7 +209,7 @@ impl AccountTables {
         sums
     }
 
-    /// Reads the counters of a remembered conversation.
+    /// Reads ahead the counters of a remembered conversation.
     #[inline(always)]
     fn prefetch(&self, positions: Option<[CounterPositions; 2]>) {
         for positions in positions.into_iter().flatten() {
@@ -214,7 +218,7 @@ impl AccountTables {
         }
     }
 
-    /// Adds a row of a conversation that is remembered or not; gives the merged row and the observer's notes.
+    /// Adds a row, and remembers its conversation if that helps. Gives the merged row and the observer's notes.
     #[inline(always)]
     fn merge_row<'a, A: Address, N: Copy + Default>(
         &mut self,
@@ -231,9 +235,9 @@ impl AccountTables {
         }
         let mut conversation = RememberedConversation::of(row);
         self.add(row, &mut conversation, sums);
-        let found_room = conversation.positions.iter().any(|positions| positions.has_flow());
-        let is_worth_it = found_room || request_way_by_ports(&row.key) != Some(conversation.request_way);
-        let at = if is_worth_it { conversations.memory.insert(guess, row.key, conversation) } else { NOWHERE };
+        let found_space = conversation.positions.iter().any(|positions| positions.has_flow());
+        let is_worth_remembering = found_space || request_way_by_ports(&row.key) != Some(conversation.request_way);
+        let at = if is_worth_remembering { conversations.memory.insert(guess, row.key, conversation) } else { NOWHERE };
         merged(interface, row, &conversation, false, at)
     }
 
@@ -264,7 +268,7 @@ impl AccountTables {
         });
     }
 
-    /// The positions of the flow and host of the packets of `row` that go `way`; they are inserted if there is room.
+    /// The positions of the flow and of the host of one direction of `row`. New ones are inserted if there is space.
     fn look_up<A: Address>(&mut self, row: &Row<A>, way: Way, request_way: Way) -> CounterPositions {
         let direction = row.direction(way);
         let (source, destination) = row.key.endpoints(way);
@@ -346,7 +350,7 @@ mod tests {
         ConversationKey::new(client, server, Protocol::TCP).0
     }
 
-    /// A conversation whose packets up count for a flow.
+    /// A conversation whose forward packets are added to a flow.
     fn conversation(flow: u32) -> RememberedConversation<()> {
         let positions = [CounterPositions::new(Some(flow), None), CounterPositions::UNKNOWN];
         let (request_way, forward_direction) = (Way::Forward, Direction::Transit);

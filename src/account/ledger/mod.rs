@@ -1,7 +1,7 @@
-//! The accounts since the start: totals, flows, hosts, and the packets that found no room.
+//! The ledger: all accounts since the start, in totals, interfaces, flows and hosts.
 //!
-//! Takes intervals and the reports of captures; gives sums and bounded tables to the snapshot builder, and shows each merged
-//! row to an observer ([`merge`]). Must not know what the observer looks for, nor who reads the accounts.
+//! Takes intervals and the counters of captures; gives sums and bounded tables to the snapshot builder. Shows each
+//! merged row to an observer ([`merge`]). Must not know what the observer looks for, nor the readers of the accounts.
 
 mod merge;
 
@@ -14,7 +14,7 @@ use super::InterfaceId;
 use super::counter_table::CounterTable;
 use super::flow::{Counters, FlowKey, FlowKeying, HostKey};
 use super::interfaces::Interfaces;
-use super::interval::shares;
+use super::interval::partial;
 use super::interval::{Interval, Row};
 use super::observer::RowObserver;
 use super::refusals::Refused;
@@ -24,7 +24,7 @@ use crate::packet::{IpVersion, Protocol, Timestamp};
 use crate::tables::hashing;
 use merge::{AccountTables, ByProtocol, Conversations, CounterPositions};
 
-/// The least packet time between two sweeps that make room.
+/// The least packet time between two sweeps.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The accounts since the start. Only the accountant writes them. `N` are the observer's notes on a conversation.
@@ -70,18 +70,21 @@ impl<N: Copy + Default> Ledger<N> {
         self.add_sums(interface, interval);
         self.add_rows(interface, interval.rows_v4().iter(), interval.rows_v6().iter(), observer);
         show_refused(interface, interval.refused_v4().iter(), interval.refused_v6().iter(), observer);
+        interval.resolutions().iter().for_each(|resolution| observer.resolve(interface, resolution));
     }
 
-    /// Adds an interval that several threads counted in shares; the result is the same as for one thread.
-    pub fn merge_shares(
+    /// Adds the partial intervals of several threads, with the result of the one interval of a single thread.
+    pub fn merge_partial(
         &mut self,
         interface: InterfaceId,
-        shares: &[Box<Interval>],
+        intervals: &[Box<Interval>],
         observer: &mut impl RowObserver<Notes = N>,
     ) {
-        shares.iter().for_each(|share| self.add_sums(interface, share));
-        self.add_rows(interface, shares::rows_v4(shares), shares::rows_v6(shares), observer);
-        show_refused(interface, shares::refused_v4(shares), shares::refused_v6(shares), observer);
+        intervals.iter().for_each(|interval| self.add_sums(interface, interval));
+        self.add_rows(interface, partial::rows_v4(intervals), partial::rows_v6(intervals), observer);
+        show_refused(interface, partial::refused_v4(intervals), partial::refused_v6(intervals), observer);
+        let resolutions = intervals.iter().flat_map(|interval| interval.resolutions());
+        resolutions.for_each(|resolution| observer.resolve(interface, resolution));
     }
 
     fn add_rows<'a>(
@@ -104,14 +107,15 @@ impl<N: Copy + Default> Ledger<N> {
 }
 
 impl<N> Ledger<N> {
-    /// Limits by how much the times of one flow overlap, for packets of several threads and a clock that may be set. A packet
-    /// that seems older than that does not change when the flow was first seen.
+    /// Limits how far back a later packet may move the first time of its flow, for several threads and a clock that may
+    /// be set. A packet that seems older does not change that time.
     pub fn limit_overlap(&mut self, overlap: Duration) {
         self.tables.flows.limit_overlap(overlap);
         self.tables.hosts.limit_overlap(overlap);
     }
 
-    /// The entry of the interface or file `name`, which is made if there is none. Past the limit all new ones share one entry.
+    /// The entry of the interface or file `name`, which is made if there is none. Past the limit all new ones share one
+    /// entry.
     pub fn interface(&mut self, name: &str) -> InterfaceId {
         self.interfaces.find_or_register(name)
     }
@@ -131,18 +135,19 @@ impl<N> Ledger<N> {
         self.interfaces.record_interval(interface, worker, bytes);
     }
 
-    /// True if [`Ledger::end_interfaces`] would end one.
+    /// True if [`Ledger::end_interfaces`] would end an interface.
     pub fn would_end_interfaces(&self, exists: impl Fn(&str) -> bool) -> bool {
         self.interfaces.would_end(exists)
     }
 
-    /// Ends the interfaces that do not exist any more: from the snapshot `next` on they have no gauges, and their counters
-    /// are frozen. Returns those that have just ended.
+    /// Ends the interfaces that do not exist any more, and gives them. From the snapshot `next` on they have no gauges,
+    /// and their counters are frozen.
     pub fn end_interfaces(&mut self, exists: impl Fn(&str) -> bool, next: u64) -> Vec<InterfaceId> {
         self.interfaces.end(exists, next)
     }
 
-    /// Moves the counters of interfaces that ended with a snapshot which `is_read` to the entry `retired`.
+    /// Moves the counters of ended interfaces to the entry `retired`: of those that ended with a snapshot which every
+    /// scraper has read (`is_read`).
     pub fn retire_interfaces(&mut self, is_read: impl Fn(u64) -> bool) {
         self.interfaces.retire(is_read);
     }
@@ -158,7 +163,7 @@ impl<N> Ledger<N> {
         }
         self.totals.frames.add(interval.frames());
         self.totals.copies.add(interval.copies());
-        self.refusals_lost += interval.refusals_lost();
+        self.refusals_lost += interval.refusals_lost() + interval.resolutions_lost();
         for (total, counted) in self.totals.not_ip.iter_mut().zip(interval.not_ip()) {
             *total += counted;
         }
@@ -169,9 +174,9 @@ impl<N> Ledger<N> {
         }
     }
 
-    /// Makes room in tables that are nearly full, as every refresh does live: the lightest entries without recent packets leave.
-    /// Recent means the packet time of the rows that were merged last. No entry leaves only because it is idle: the accounts of
-    /// a file cover all of it, as far as there is room.
+    /// Evicts the lightest entries without recent packets from tables that are nearly full. In a live capture every
+    /// refresh does that; here the time is that of the latest merged packet. No entry leaves only because it is idle:
+    /// the accounts of a file cover all of it, as far as there is space.
     pub fn make_room(&mut self) {
         let now = self.tables.latest;
         let is_due = now < self.last_sweep || now.since(self.last_sweep) >= SWEEP_INTERVAL;
@@ -182,7 +187,7 @@ impl<N> Ledger<N> {
     }
 
     /// Removes flows and hosts at `now`, as [`CounterTable::sweep`] does, except those kept. Gives the freed positions.
-    pub fn sweep(
+    pub(crate) fn sweep(
         &mut self,
         now: Timestamp,
         idle_timeout: Option<Duration>,
@@ -194,7 +199,7 @@ impl<N> Ledger<N> {
         if !flows.is_empty() || !hosts.is_empty() {
             let (gone_flows, gone_hosts): (BTreeSet<u32>, BTreeSet<u32>) =
                 (flows.iter().copied().collect(), hosts.iter().copied().collect());
-            // A conversation that found no room may find some now.
+            // A conversation that found no space may find some now.
             let is_stale = |positions: CounterPositions| {
                 positions.flow().is_none_or(|flow| gone_flows.contains(&flow))
                     || positions.host().is_none_or(|host| gone_hosts.contains(&host))
@@ -205,23 +210,23 @@ impl<N> Ledger<N> {
         (flows, hosts)
     }
 
-    /// True if a table is so full that a sweep should make room.
-    pub fn is_nearly_full(&self) -> bool {
+    /// True if a table is so full that a sweep evicts entries.
+    pub(crate) fn is_nearly_full(&self) -> bool {
         self.tables.flows.is_nearly_full() || self.tables.hosts.is_nearly_full()
     }
 
     /// The key of a flow.
-    pub fn flow_keying(&self) -> FlowKeying {
+    pub(crate) fn flow_keying(&self) -> FlowKeying {
         self.tables.flow_keying
     }
 
     /// The flows.
-    pub fn flows(&self) -> &CounterTable<FlowKey> {
+    pub(crate) fn flows(&self) -> &CounterTable<FlowKey> {
         &self.tables.flows
     }
 
     /// The hosts.
-    pub fn hosts(&self) -> &CounterTable<HostKey> {
+    pub(crate) fn hosts(&self) -> &CounterTable<HostKey> {
         &self.tables.hosts
     }
 
@@ -231,7 +236,7 @@ impl<N> Ledger<N> {
     }
 
     /// All packets and bytes by direction and protocol.
-    pub fn by_protocol(&self) -> BTreeMap<(Direction, Protocol), Counters> {
+    pub(crate) fn by_protocol(&self) -> BTreeMap<(Direction, Protocol), Counters> {
         self.tables.by_protocol.to_map()
     }
 
@@ -241,12 +246,12 @@ impl<N> Ledger<N> {
     }
 
     /// The interfaces and files, in the order of their numbers.
-    pub fn interfaces(&self) -> &[InterfaceEntry] {
+    pub(crate) fn interfaces(&self) -> &[InterfaceEntry] {
         self.interfaces.entries()
     }
 
-    /// Conversations forgotten because there were too many.
-    pub fn conversations_forgotten(&self) -> u64 {
+    /// Number of conversations that were forgotten because there were too many.
+    pub(crate) fn conversations_forgotten(&self) -> u64 {
         self.v4.forgotten() + self.v6.forgotten()
     }
 
@@ -255,7 +260,7 @@ impl<N> Ledger<N> {
     }
 }
 
-/// Shows refusals. They come after the rows, so that their conversations are known.
+/// Shows refusals to the observer, after the rows, so that their conversations are known.
 fn show_refused<'a>(
     interface: InterfaceId,
     refused_v4: impl Iterator<Item = &'a Refused<Ipv4Addr>>,

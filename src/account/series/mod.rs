@@ -1,19 +1,21 @@
-//! The rows that Prometheus sees: the heaviest flows or hosts, exact also as `increase()` sees them.
+//! The rows that Prometheus gets: the heaviest flows or hosts, such that `increase()` over them is exact.
 //!
-//! Takes a table of counters and the delivery of snapshots; gives rows and sums outside. Must not know formats.
+//! Takes a table of counters and the delivery of snapshots; gives rows, and sums of all that no row counts. Must not
+//! know formats.
 //!
 //! `increase()` misses the value that a series has at its first scrape. A series that vanishes between two scrapes
 //! loses what it gained since the last one. So a row
 //!
-//! 1. appears with value 0. Its bytes are *pending*: in no row and not in `other`. When every scraper has completely read
-//!    a snapshot with the 0, the pending bytes are added to the row;
+//! 1. appears with value 0. Its bytes are *pending*: in no row and not in `other`. When every scraper has completely
+//!    read a snapshot with the 0, the pending bytes are added to the row;
 //! 2. counts directly from then on;
-//! 3. freezes when it leaves. Once every scraper has completely read the frozen value, the row goes and its value moves to
-//!    *retired*, a family outside every sum over rows. A row that leaves while its bytes are pending gives them to `other`;
+//! 3. freezes when it leaves. Once every scraper has completely read the frozen value, the row goes and its value moves
+//!    to *retired*, a family outside every sum over rows. A row that leaves while its bytes are pending gives them to
+//!    `other`;
 //! 4. may come back, from 0 again, after every scraper has completely read a snapshot without it.
 //!
-//! A flow that gets its row at the first refresh after its first packet counts from that packet. One that gets a row later
-//! counts from then on: what `other` has shown stays in `other`.
+//! A flow that gets its row at the first refresh after its first packet counts from that packet. One that gets a row
+//! later counts from then on: what `other` has shown stays in `other`.
 //!
 //! All that no row counts is `other`, one sum per group; its late groups follow the same rule ([`others`]). At every
 //! snapshot rows + other + retired + pending = total, and only pending may fall.
@@ -56,7 +58,7 @@ pub struct ShownRow<K> {
     pub lifetime: Counters,
 }
 
-/// Sums outside rows: `other`, retired or pending.
+/// Sums of traffic that no row counts: of `other`, of retired rows, or of pending bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutsideRows<G> {
     /// Sums by group.
@@ -78,7 +80,7 @@ impl<G: Copy + Ord> OutsideRows<G> {
     }
 }
 
-/// The traffic that is neither in a row nor retired.
+/// All traffic that is neither in a row nor retired: `other` and pending.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rest<G> {
     /// Traffic without a row.
@@ -94,42 +96,42 @@ pub struct Series<K: SeriesKey> {
     rows: Vec<TrackedRow<K>>,
     others: Others<K::Group>,
     retired: OutsideRows<K::Group>,
-    /// Keys that may not enter: those whose row is leaving (never), and those whose row has gone, until every scraper
-    /// has read the snapshot with this number, the first without the row.
+    /// Keys that may not get a row, each until every scraper has read the snapshot with this number. For a row that has
+    /// gone it is the first snapshot without the row; for a row that is leaving it is [`NEVER`].
     gone: BTreeMap<K, u64>,
     /// The fewest completed scrapes for which a row stays once it was shown.
-    rounds: u64,
+    protected_scrapes: u64,
     delivered: u64,
     now: Timestamp,
 }
 
 impl<K: SeriesKey> Series<K> {
     /// No row yet; at most `limit`.
-    pub fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self {
             limit,
             rows: Vec::new(),
             others: Others::new(K::groups_from_the_start()),
             retired: OutsideRows::default(),
             gone: BTreeMap::new(),
-            rounds: 0,
+            protected_scrapes: 0,
             delivered: 0,
             now: Timestamp::from_nanoseconds(0),
         }
     }
 
     /// The most rows.
-    pub fn limit(&self) -> usize {
+    pub(crate) fn limit(&self) -> usize {
         self.limit
     }
 
     /// Memory of the rows in bytes, an estimate for the trees.
-    pub fn memory_bytes(&self) -> usize {
+    pub(crate) fn memory_bytes(&self) -> usize {
         self.rows.capacity() * size_of::<TrackedRow<K>>() + self.gone.len() * 2 * size_of::<(K, u64)>()
     }
 
     /// The rows with their values.
-    pub fn rows<'a>(&'a self, table: &'a CounterTable<K>) -> impl Iterator<Item = ShownRow<K>> + 'a {
+    pub(crate) fn rows<'a>(&'a self, table: &'a CounterTable<K>) -> impl Iterator<Item = ShownRow<K>> + 'a {
         self.rows.iter().map(|row| ShownRow {
             key: row.key,
             first_seen: row.first_seen,
@@ -141,12 +143,12 @@ impl<K: SeriesKey> Series<K> {
     }
 
     /// The sums of rows that have gone.
-    pub fn retired(&self) -> &OutsideRows<K::Group> {
+    pub(crate) fn retired(&self) -> &OutsideRows<K::Group> {
         &self.retired
     }
 
     /// The part of `totals` that is neither in a row nor retired.
-    pub fn rest(&self, table: &CounterTable<K>, totals: &BTreeMap<K::Group, Counters>) -> Rest<K::Group> {
+    pub(crate) fn rest(&self, table: &CounterTable<K>, totals: &BTreeMap<K::Group, Counters>) -> Rest<K::Group> {
         let mut counted = self.retired.by_group.clone();
         let mut pending = OutsideRows::default();
         for row in &self.rows {
@@ -166,7 +168,7 @@ impl<K: SeriesKey> Series<K> {
     }
 
     /// The entries whose rows have not stayed for [`MINIMUM_SCRAPES`] yet.
-    pub fn protected(&self) -> BTreeSet<u32> {
+    pub(crate) fn protected(&self) -> BTreeSet<u32> {
         self.rows.iter().filter(|row| !self.has_stayed(row)).map(|row| row.position).collect()
     }
 
@@ -181,9 +183,9 @@ impl<K: SeriesKey> Series<K> {
         }
     }
 
-    /// Makes the rows of the snapshot `next` at `now`, given the `delivery` of earlier snapshots: lets rows count and
-    /// retire, then chooses the entries with a row.
-    pub fn advance(
+    /// Makes the rows of the snapshot `next` at `now`, by the `delivery` of earlier snapshots: rows begin to count or
+    /// retire, and then entries are chosen for free rows.
+    pub(crate) fn advance(
         &mut self,
         table: &mut CounterTable<K>,
         totals: &BTreeMap<K::Group, Counters>,
@@ -196,7 +198,7 @@ impl<K: SeriesKey> Series<K> {
         if let Some(delivered) = delivery.to_all {
             if delivered > self.delivered {
                 self.delivered = delivered;
-                self.rounds += 1;
+                self.protected_scrapes += 1;
             }
             self.begin_to_count(delivered);
             self.gone.retain(|_, &mut since| since > delivered);
@@ -207,7 +209,7 @@ impl<K: SeriesKey> Series<K> {
     }
 
     /// True if a row, or an `other` row, would begin to count if every scraper had read the snapshot `delivered`.
-    pub fn would_count(&self, delivered: u64) -> bool {
+    pub(crate) fn would_count(&self, delivered: u64) -> bool {
         let is_due = |row: &TrackedRow<K>| matches!(row.state, RowState::Pending { since, .. } if since <= delivered);
         self.rows.iter().any(is_due) || self.others.would_count(delivered)
     }
@@ -237,13 +239,13 @@ impl<K: SeriesKey> Series<K> {
     }
 
     fn has_stayed(&self, row: &TrackedRow<K>) -> bool {
-        self.rounds >= row.entered + MINIMUM_SCRAPES
+        self.protected_scrapes >= row.entered + MINIMUM_SCRAPES
     }
 
-    /// Gives rows to the heaviest entries while there is room; then freezes rows much lighter than another entry.
+    /// Gives free rows to the heaviest entries; then freezes rows that are much lighter than an entry without a row.
     fn choose(&mut self, table: &mut CounterTable<K>, delivery: Delivery, next: u64) {
         let mut lightest = self.displaceable(table, delivery);
-        // Rows that leave already make room for as many. Without this, one heavy entry would push out row after row.
+        // Each frozen row will free a place. Without counting these, one heavy entry would push out row after row.
         let mut promised = self.rows.iter().filter(|row| row.is_frozen()).count();
         let wanted = self.limit - self.rows.len() + promised + lightest.len();
         for candidate in self.heaviest_hidden(table, wanted) {
@@ -282,13 +284,13 @@ impl<K: SeriesKey> Series<K> {
             first_seen: candidate.first_seen,
             shown_since: self.now,
             position: candidate.position,
-            entered: self.rounds,
+            entered: self.protected_scrapes,
             state: RowState::Pending { since: next, base: candidate.shown_in_other() },
         }
     }
 
-    /// The rows that may make room, with the bytes of their entries, the lightest last: rows that have stayed long
-    /// enough, and rows that no scraper has seen yet.
+    /// The rows that may be frozen for a heavier entry, with the bytes of their entries, the lightest last: rows that
+    /// have stayed long enough, and rows that no scraper has seen yet.
     fn displaceable(&self, table: &CounterTable<K>, delivery: Delivery) -> Vec<(u64, usize)> {
         let may_go = |row: &TrackedRow<K>| match row.state {
             RowState::Pending { since, .. } => since > delivery.to_any,

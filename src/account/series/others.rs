@@ -14,7 +14,7 @@ use crate::account::flow::Counters;
 use crate::locality::Direction;
 
 /// The most groups that get an `other` row later than the start. Further groups count as rarer.
-pub const MAXIMUM_LATE_GROUPS: usize = 64;
+pub(crate) const MAXIMUM_LATE_GROUPS: usize = 64;
 
 /// One sum per direction, in the order of [`Direction::ALL`].
 pub type ByDirection = [Counters; Direction::ALL.len()];

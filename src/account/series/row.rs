@@ -1,19 +1,21 @@
-//! One row: its entry and its stage.
+//! One row of a series: a flow or a host that is shown, in its present state.
 //!
-//! Takes the table of counters; gives the row's value, lifetime and pending part. Must not know other rows.
+//! Takes the table of counters; gives the value that the row shows, its pending part, and all that was counted in its
+//! lifetime. Must not know other rows.
 
 use crate::account::counter_table::CounterTable;
 use crate::account::flow::{Counters, SeriesKey};
 use crate::packet::Timestamp;
 
-/// The stage of a row. `base` is the part of the entry's counters that `other` showed before the row appeared.
+/// The state of a row. `base` is the part of its entry's counters that `other` showed before the row appeared; it never
+/// counts in the row. `since` is the number of a snapshot.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum RowState {
-    /// Shown with value 0 since this snapshot; all above the base is pending.
+    /// Shown with value 0 since a snapshot. All above the base is pending.
     Pending { since: u64, base: Counters },
     /// Shows all above the base.
     Counting { base: Counters },
-    /// Frozen since this snapshot.
+    /// Shown with a fixed value since a snapshot, because its entry has left the table or lost the row.
     Frozen { since: u64, value: Counters, lifetime: Counters },
 }
 
@@ -22,8 +24,9 @@ pub(super) struct TrackedRow<K> {
     pub(super) key: K,
     pub(super) first_seen: Timestamp,
     pub(super) shown_since: Timestamp,
-    /// The position of its entry in the table; means nothing once the row is frozen.
+    /// The position of its entry in the table; without meaning once the row is frozen.
     pub(super) position: u32,
+    /// The number of the snapshot in which the row appeared.
     pub(super) entered: u64,
     pub(super) state: RowState,
 }

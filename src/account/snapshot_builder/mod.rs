@@ -1,6 +1,8 @@
-//! Ledger → [`Snapshot`]s: live as Prometheus must see them, or plain.
+//! Makes [`Snapshot`]s of the ledger. Takes the ledger and the delivery of earlier snapshots; gives the next snapshot.
+//! Must not know its readers.
 //!
-//! Takes the ledger and the delivery of earlier snapshots; gives the next snapshot. Must not know its readers.
+//! In a live capture, rows appear and leave as [`super::series`] says, for exact rates in Prometheus. The accounts of
+//! files are *plain*: a row has all that its flow counted, and none is pending or retired.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,7 +29,7 @@ pub struct SnapshotBuilder {
     inputs: Option<Inputs>,
 }
 
-/// The inputs of a snapshot: while they stay the same, so do all rows.
+/// The inputs of a snapshot. While they stay the same, the next snapshot equals the last one.
 #[derive(Debug, PartialEq, Eq)]
 struct Inputs {
     totals: snapshot::Totals,
@@ -35,15 +37,15 @@ struct Inputs {
     handover_delays: u64,
     refusals_lost: u64,
     delivery: Delivery,
-    /// True if the snapshot before had the same inputs. If not, the next one may still change: a delivery can end the
-    /// protection of rows, and entries without a row may then leave.
+    /// True if the snapshot before had the same inputs too. If it had not, the next one may still differ: a delivery
+    /// can end the protection of rows, and entries may then leave.
     has_settled: bool,
-    /// Numbers of flows and hosts that could leave, protected rows included; only a delivery ends their protection.
-    resting: [usize; 2],
+    /// Numbers of flows and hosts that are idle, protected rows included: only a delivery ends the protection.
+    idle_count: [usize; 2],
 }
 
 impl SnapshotBuilder {
-    /// No row yet.
+    /// A builder without rows.
     pub fn new(config: &Config) -> Self {
         Self {
             flows: Series::new(config.max_series),
@@ -54,7 +56,7 @@ impl SnapshotBuilder {
         }
     }
 
-    /// True if the next snapshot would say no more than the last: nothing was counted or delivered, no entry may leave.
+    /// True if the next snapshot would equal the last one: nothing was counted or delivered, and no entry may leave.
     pub fn is_unchanged<N>(&self, ledger: &Ledger<N>, delivery: Delivery, now: Timestamp) -> bool {
         self.inputs.as_ref() == Some(&self.inputs(ledger, delivery, now))
     }
@@ -68,7 +70,7 @@ impl SnapshotBuilder {
             refusals_lost: ledger.refusals_lost,
             delivery,
             has_settled: true,
-            resting: [ledger.flows().resting(now, timeout), ledger.hosts().resting(now, timeout)],
+            idle_count: [ledger.flows().idle_count(now, timeout), ledger.hosts().idle_count(now, timeout)],
         }
     }
 
@@ -82,7 +84,7 @@ impl SnapshotBuilder {
         delivery.to_all.is_some_and(|to_all| self.flows.would_count(to_all) || self.hosts.would_count(to_all))
     }
 
-    /// The next snapshot at `now`, given the `delivery` of earlier ones. Entries at rest may leave.
+    /// The next snapshot at `now`, by the `delivery` of earlier ones. Removes idle entries from the ledger.
     pub fn next<N>(&mut self, ledger: &mut Ledger<N>, delivery: Delivery, now: Timestamp) -> Snapshot {
         self.number += 1;
         let kept = (self.flows.protected(), self.hosts.protected());
@@ -140,7 +142,7 @@ fn plain_rows<K: SeriesKey>(
     max_rows: usize,
     mut other: BTreeMap<K::Group, Counters>,
 ) -> Shown<K> {
-    // By position: a few bytes for each entry, and all of an entry only where it is shown.
+    // By position, to copy only a few bytes of each entry, and all of it only if it is shown.
     let mut weights: Vec<(u64, u32)> = table.weights().collect();
     let key = |position| table.entry(position).key;
     keep_top(&mut weights, max_rows, |one, next| next.0.cmp(&one.0).then_with(|| key(one.1).cmp(&key(next.1))));

@@ -45,6 +45,7 @@ impl Accounts {
             source_port: 0,
             destination_port: 0,
             tcp_flags: TcpFlags(0),
+            has_payload: false,
             icmp_type: None,
             outgoing: false,
             bytes,

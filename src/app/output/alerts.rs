@@ -1,5 +1,5 @@
-//! Changes of alerts → lines on standard output. Takes changes from the thread that finds them; gives lines to a
-//! [`LineQueue`]. Must not know how alerts come about.
+//! The alert lines on standard output. Takes changes of alerts; gives lines to a [`LineQueue`]. Must not know the
+//! detectors.
 
 use std::io;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use crate::alert::Change;
 use crate::events::AlertSink;
 use crate::events::console::{self, Style};
 
-/// The sender's behaviour if the reader is slower than the alerts come.
+/// The behaviour of the sender if the queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::app) enum AlertPace {
-    /// Never waits: live packets go on coming.
+    /// Never waits, because live packets go on coming.
     Live,
-    /// Waits for a moment: a file can be read later.
+    /// Waits up to a second, because a file can be read later.
     File,
 }
 
@@ -35,7 +35,7 @@ impl AlertLines {
             let message = "alert lines were lost because standard output was not read or could not be written";
             super::gap(style.form, message, lost)
         };
-        let output = LineQueue::start(Stream::Alerts, super::unlocked(io::stdout())?, gap)?;
+        let output = LineQueue::start(Stream::Alerts, super::without_lock(io::stdout())?, gap)?;
         Ok(Self { output, style, pace })
     }
 
@@ -44,7 +44,7 @@ impl AlertLines {
         self.output.lost()
     }
 
-    /// Waits until all lines are written, but not beyond `deadline`; logs how many are not.
+    /// Waits until all lines are written, or until `deadline`; logs the number of unwritten lines.
     pub(in crate::app) fn finish(&self, deadline: Instant) {
         let lines = self.output.finish(deadline);
         if lines > 0 {
@@ -58,7 +58,7 @@ impl AlertSink for AlertLines {
         let line = console::line(change, self.style);
         match self.pace {
             AlertPace::Live => self.output.send(line),
-            AlertPace::File => self.output.send_patiently(line),
+            AlertPace::File => self.output.send_or_wait(line),
         }
     }
 }

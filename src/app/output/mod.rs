@@ -1,6 +1,8 @@
-//! Lines on their way to standard output or standard error: a bounded queue and one writer thread for each of the two.
-//! Takes whole lines from any thread and never makes that thread wait for a reader. Counts the lost lines, and writes
-//! their number in their place. Must not know the contents of lines.
+//! The lines that the program writes to standard output and to standard error: for each stream a bounded queue and a
+//! thread that writes. Takes whole lines from any thread, which never waits for a slow reader; gives bytes. Must not
+//! know what the lines say.
+//!
+//! A line that does not fit into the queue is lost and counted. A line in its place says how many were lost (a gap).
 
 mod alerts;
 mod writer;
@@ -20,12 +22,12 @@ pub(super) use alerts::{AlertLines, AlertPace};
 pub(super) use writer::Blocking;
 use writer::{Closed, LineWriter};
 
-/// The most lines that wait in a queue.
-pub(super) const WAITING_LINES: usize = 4_096;
-/// The most bytes of lines that wait in a queue.
-const WAITING_BYTES: usize = 1 << 20;
+/// The most lines in a queue.
+pub(super) const MAXIMUM_LINES: usize = 4_096;
+/// The most bytes of lines in a queue.
+const MAXIMUM_BYTES: usize = 1 << 20;
 /// Longest time that a sender waits for space in the queue, if it may wait.
-const PATIENCE: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stream {
@@ -51,56 +53,56 @@ pub(super) struct LineQueue(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     state: Mutex<QueueState>,
-    /// A line came, was written, or was lost, or the output was closed.
+    /// Notified when a line was queued, written or lost, and when the output was closed.
     changed: Condvar,
     lost: Arc<AtomicU64>,
 }
 
 #[derive(Debug, Default)]
 struct QueueState {
-    waiting: VecDeque<QueuedLine>,
-    /// Bytes of the waiting lines.
+    queued: VecDeque<QueuedLine>,
+    /// Bytes of the queued lines.
     bytes: usize,
-    /// Number of lines lost after the last waiting line.
-    lost_at_end: u64,
+    /// Number of lines lost after the last queued line.
+    lost_after: u64,
     is_writing: bool,
-    /// A sender waited in vain for space, and no line was written since.
+    /// A sender has waited in vain for space, and no line was written since.
     is_stuck: bool,
-    /// The reader is gone for good.
+    /// The reader has closed its end: no line can be written any more.
     is_closed: bool,
 }
 
-/// A line with the gap before it, or a gap at the end.
+/// A line with the gap before it; or a gap after the last line.
 #[derive(Debug, PartialEq, Eq)]
 struct QueuedLine {
     /// Lines lost before this one.
     lost_before: u64,
-    /// The line; empty for a gap at the end.
+    /// The line; empty for a gap after the last line.
     line: String,
 }
 
 impl QueueState {
-    fn has_room(&self, line: &str) -> bool {
-        self.waiting.len() < WAITING_LINES && self.bytes + line.len() <= WAITING_BYTES
+    fn has_space_for(&self, line: &str) -> bool {
+        self.queued.len() < MAXIMUM_LINES && self.bytes + line.len() <= MAXIMUM_BYTES
     }
 
     fn is_done(&self) -> bool {
-        self.is_closed || (self.waiting.is_empty() && self.lost_at_end == 0 && !self.is_writing)
+        self.is_closed || (self.queued.is_empty() && self.lost_after == 0 && !self.is_writing)
     }
 
     /// The next line to write; none while all is written.
     fn next(&mut self) -> Option<QueuedLine> {
-        if let Some(waiting) = self.waiting.pop_front() {
-            self.bytes -= waiting.line.len();
-            return Some(waiting);
+        if let Some(queued) = self.queued.pop_front() {
+            self.bytes -= queued.line.len();
+            return Some(queued);
         }
-        let lost_before = std::mem::take(&mut self.lost_at_end);
+        let lost_before = std::mem::take(&mut self.lost_after);
         (lost_before > 0).then(|| QueuedLine { lost_before, line: String::new() })
     }
 }
 
 impl LineQueue {
-    /// Starts the writer thread of `stream`, which writes to `out`. `gap` gives the line that stands for so many lost ones.
+    /// Starts the thread that writes the lines of `stream` to `out`. `gap` gives the line for a number of lost lines.
     pub(super) fn start(
         stream: Stream,
         out: impl Write + Send + 'static,
@@ -111,7 +113,7 @@ impl LineQueue {
             let shared = Arc::clone(&shared);
             move || shared.write_all(LineWriter::new(stream, out), gap)
         };
-        // It ends with the process: a write that blocks cannot be cancelled.
+        // Never joined, because a write that blocks cannot be cancelled: the thread ends with the process.
         drop(Builder::new().name(stream.thread().to_owned()).spawn(body)?);
         Ok(Self(shared))
     }
@@ -121,17 +123,17 @@ impl LineQueue {
         Arc::clone(&self.0.lost)
     }
 
-    /// Queues a line, line feed included. Never waits: a line that does not fit is lost.
+    /// Queues a line with its line feed. Never waits: a line that does not fit is lost.
     pub(super) fn send(&self, line: String) {
         self.0.queue(self.0.lock(), line);
     }
 
-    /// Queues a line; waits for space, for a second at most. After a wait in vain, no sender waits any more until the
-    /// writer has written a line.
-    pub(super) fn send_patiently(&self, line: String) {
-        let deadline = Instant::now() + PATIENCE;
+    /// Queues a line; waits for space, up to [`LONGEST_WAIT`]. After a wait in vain, no sender waits again until a line
+    /// has been written.
+    pub(super) fn send_or_wait(&self, line: String) {
+        let deadline = Instant::now() + LONGEST_WAIT;
         let mut state = self.0.lock();
-        while !state.is_closed && !state.is_stuck && !state.has_room(&line) {
+        while !state.is_closed && !state.is_stuck && !state.has_space_for(&line) {
             let left = deadline.saturating_duration_since(Instant::now());
             state.is_stuck = left.is_zero();
             state = self.0.wait(state, left);
@@ -139,13 +141,13 @@ impl LineQueue {
         self.0.queue(state, line);
     }
 
-    /// Waits until everything is written, but not beyond `deadline`; gives the number of lines that are not.
+    /// Waits until all lines are written, or until `deadline`. Gives the number of unwritten lines.
     pub(super) fn finish(&self, deadline: Instant) -> u64 {
         let mut state = self.0.lock();
         while !state.is_done() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return state.waiting.len() as u64 + u64::from(state.is_writing);
+                return state.queued.len() as u64 + u64::from(state.is_writing);
             }
             state = self.0.wait(state, left);
         }
@@ -154,7 +156,7 @@ impl LineQueue {
 }
 
 impl Shared {
-    /// A poisoned lock is taken all the same: no code under the lock panics, so the state is valid.
+    /// Ignores that the lock may be poisoned: no code under the lock panics, so the state is valid.
     fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -164,13 +166,13 @@ impl Shared {
     }
 
     fn queue(&self, mut state: MutexGuard<'_, QueueState>, line: String) {
-        if state.is_closed || !state.has_room(&line) {
-            state.lost_at_end += 1;
+        if state.is_closed || !state.has_space_for(&line) {
+            state.lost_after += 1;
             self.lost.fetch_add(1, Ordering::Relaxed);
         } else {
-            let lost_before = std::mem::take(&mut state.lost_at_end);
+            let lost_before = std::mem::take(&mut state.lost_after);
             state.bytes += line.len();
-            state.waiting.push_back(QueuedLine { lost_before, line });
+            state.queued.push_back(QueuedLine { lost_before, line });
         }
         drop(state);
         self.changed.notify_all();
@@ -198,18 +200,18 @@ impl Shared {
     fn next(&self) -> QueuedLine {
         let mut state = self.lock();
         loop {
-            if let Some(waiting) = state.next() {
+            if let Some(queued) = state.next() {
                 state.is_writing = true;
-                return waiting;
+                return queued;
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    /// Counts the lines that cannot be written any more as lost: `line` and all queued ones.
+    /// Closes the output, and counts `line` and all queued lines as lost.
     fn close(&self, line: String) {
         let mut state = self.lock();
-        let lost = state.waiting.len() as u64 + u64::from(!line.is_empty());
+        let lost = state.queued.len() as u64 + u64::from(!line.is_empty());
         self.lost.fetch_add(lost, Ordering::Relaxed);
         *state = QueueState { is_closed: true, ..QueueState::default() };
         drop(state);
@@ -217,9 +219,9 @@ impl Shared {
     }
 }
 
-/// A copy of a descriptor, without the lock of the standard library's streams: a write that blocks delays only its own
-/// thread.
-pub(in crate::app) fn unlocked(descriptor: impl AsFd) -> io::Result<File> {
+/// A copy of a descriptor that bypasses the locks of the standard library's streams. So a write that blocks delays only
+/// its own thread.
+pub(in crate::app) fn without_lock(descriptor: impl AsFd) -> io::Result<File> {
     descriptor.as_fd().try_clone_to_owned().map(File::from)
 }
 

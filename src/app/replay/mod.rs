@@ -33,11 +33,11 @@ const SAMPLING: u64 = 0x7472_6166_6669_6373;
 /// Alerts that are kept for the table when all are asked for.
 const MOST_ALERTS: usize = 10_000;
 
-/// Conversations and alerts in the table unless said otherwise; the help has the same number.
+/// The default number of conversations and alerts in the table; the help has the same number.
 const DEFAULT_TOP: usize = 20;
 
-/// Reads the files in order and writes the accounts or the alerts. If a file is broken, writes the part before the fault
-/// first, unless nothing could be read.
+/// Reads the files in order and writes the accounts or the alerts. If a file is broken, writes the part before the
+/// fault first, unless nothing could be read.
 pub(super) fn run(replay: ReplayInvocation) -> anyhow::Result<u8> {
     super::log::start(replay.config.log);
     replay.config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
@@ -58,7 +58,7 @@ pub(super) fn run(replay: ReplayInvocation) -> anyhow::Result<u8> {
     Ok(outcome.err().map_or(DONE, |error| say_error(&error.into())))
 }
 
-/// The arguments behind the files that look like a filter: none of them is a file, or could be the name of one.
+/// The last arguments if they look like a filter: none of them is a file, or looks like the name of one.
 fn words_of_a_filter(files: &[PathBuf]) -> Option<String> {
     let first = files.iter().skip(1).position(|file| !file.exists())? + 1;
     let words: Vec<&str> = files[first..].iter().map(|word| word.to_str()).collect::<Option<_>>()?;
@@ -71,7 +71,7 @@ type ReadOutcome = Result<(), pipeline::Error>;
 
 fn write_alerts(replay: &ReplayInvocation) -> anyhow::Result<ReadOutcome> {
     let out = BufWriter::with_capacity(64 << 10, Blocking(io::stdout()));
-    let lines = ChangeLines { out, outcome: Ok(()) };
+    let lines = ChangeLines { out, explains: replay.config.explain, outcome: Ok(()) };
     let mut read = read_all(replay, &replay.config.detect.for_alerts_alone(), lines);
     super::written(read.resolve().map_or(Ok(()), ChangeLines::finish))?;
     Ok(read.outcome)
@@ -116,7 +116,8 @@ fn output() -> BufWriter<Blocking<io::StdoutLock<'static>>> {
     BufWriter::with_capacity(64 << 10, Blocking(io::stdout().lock()))
 }
 
-/// Prometheus gets `max_series` flows, as live; scripts get all that are held, unless they want fewer.
+/// The most flows in the output: `max_series` for Prometheus, as live; all flows for scripts, unless they ask for
+/// fewer.
 fn max_rows(ReplayInvocation { output, top, config, .. }: &ReplayInvocation) -> usize {
     match (output, top) {
         (ReplayOutput::Prometheus | ReplayOutput::None, _) => config.account.max_series,
@@ -141,8 +142,8 @@ impl Episodes {
         Self { most, began: Vec::new(), firing: HashMap::new(), more: 0 }
     }
 
-    /// The alerts in the order in which they began, with the latest figures of those in `firing`, and how many more there
-    /// were.
+    /// The alerts in the order in which they began, with the latest figures of those in `firing`, and how many more
+    /// there were.
     fn in_order(&self, firing: &[Alert]) -> (Vec<Alert>, u64) {
         let mut alerts = self.began.clone();
         for alert in firing {
@@ -174,6 +175,7 @@ impl AlertSink for Episodes {
 /// Writes each change of an alert as a line, until that fails. Waits for a reader that is slow.
 struct ChangeLines {
     out: BufWriter<Blocking<io::Stdout>>,
+    explains: bool,
     outcome: io::Result<()>,
 }
 
@@ -186,7 +188,7 @@ impl ChangeLines {
 impl AlertSink for ChangeLines {
     fn notify(&mut self, change: &Change) {
         if self.outcome.is_ok() {
-            self.outcome = json::write(change, &mut self.out);
+            self.outcome = json::write(change, self.explains, &mut self.out);
         }
     }
 }
@@ -195,7 +197,7 @@ pub(super) struct ReadResult<T> {
     /// The accounts of all that was read, and what was found; none if nothing could be.
     counted: Option<(Ledger<detect::Notes>, Alarms<T>)>,
     /// The times of the earliest and the latest frame; none without frames.
-    span: Option<(Timestamp, Timestamp)>,
+    pub span: Option<(Timestamp, Timestamp)>,
     /// Success if all could be read.
     pub outcome: ReadOutcome,
 }
@@ -218,7 +220,7 @@ impl<T: AlertSink> ReadResult<T> {
     }
 
     /// The receiver of all changes of alerts, their ends included; none if no frame was read.
-    fn resolve(&mut self) -> Option<T> {
+    pub(super) fn resolve(&mut self) -> Option<T> {
         self.counted.take().map(|(_, alarms)| alarms.resolve())
     }
 }

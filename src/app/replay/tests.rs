@@ -1,24 +1,17 @@
-use std::sync::Arc;
-
 use super::*;
-use crate::alert::{AlertState, Peak, Severity, Side};
+use crate::alert::AlertState;
+use crate::alert::tests::alert as firing;
 use crate::detect::{Figures, Kind, Subject};
 
 fn alert(fingerprint: u64, seconds: i64, state: AlertState) -> Alert {
     let starts_at = Timestamp::from_seconds_and_nanoseconds(seconds, 0);
+    let subject = Subject::Source([10, 0, 0, 1].into());
     Alert {
         fingerprint: Fingerprint(fingerprint),
-        kind: Kind::HostScan,
-        rule: Arc::from("host_scan"),
-        subject: Subject::Source([10, 0, 0, 1].into()),
         state,
         starts_at,
         ends_at: (state == AlertState::Resolved).then_some(starts_at),
-        figures: Figures::default(),
-        severity: Severity::Info,
-        side: Side::Outside,
-        span: None,
-        peak: Peak { value: 0.0, limit: 0.0, bytes: 0, answered: None, is_estimate: false, at: starts_at },
+        ..firing(Kind::HostScan, subject, Figures::default())
     }
 }
 

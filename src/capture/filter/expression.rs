@@ -1,30 +1,32 @@
-//! Long filters cut into parts that compile quickly: lists of addresses, networks and ports, also negated, in brackets
-//! and joined with other terms. Takes the text of a filter and a compiler of short filters; gives one program.
-//! libpcap's optimizer takes time that grows faster than the square of a filter's length: 400 hosts take 3 s, 800 take
-//! 24 s. Here the parts are compiled by themselves and joined as programs, which takes time in proportion. Must not
-//! know the meaning of terms: every form that is not surely understood is left to libpcap.
+//! Compiles long filters in parts: lists of addresses, networks and ports, also negated, in brackets and joined with
+//! other terms. Takes the text of a filter and a compiler of short filters; gives one program. Must not know the
+//! meaning of terms.
+//!
+//! The time of libpcap's optimizer grows faster than the square of a filter's length: 400 hosts take 3 s, 800 take 24
+//! s. Here each part is compiled by itself and the programs are joined, so the time is proportional to the length. A
+//! filter with a form that is not surely understood is left to libpcap.
 
 use libc::sock_filter;
 
 use crate::capture::program;
 
-/// Terms in a part: libpcap compiles so many in 10 ms.
+/// Number of terms in a part. libpcap compiles so many in 10 ms.
 const TERMS_IN_A_PART: usize = 50;
-/// Brackets and changes between `and` and `or` that may be nested; deeper filters are left to libpcap.
+/// The deepest nesting of brackets, and of `and` in `or`. Deeper filters are left to libpcap.
 const DEEPEST: usize = 32;
 
-/// Words of pcap-filter(7) that may stand before the value of a term, and never are one.
+/// The words of pcap-filter(7) that qualify the value of a term and are never a value themselves.
 const QUALIFIERS: [&str; 12] =
     ["ip", "ip6", "tcp", "udp", "sctp", "ether", "src", "dst", "host", "net", "port", "portrange"];
 
-/// The qualifiers behind which a value may be a name; any other value is a number or an address.
+/// The qualifiers that allow a name as their value. Other values are numbers or addresses.
 const OF_NAMES: [&str; 3] = ["host", "net", "port"];
 
-/// Words that are a term by themselves: protocols that need no value.
+/// The words that are a whole term: protocols that need no value.
 const TERMS_ALONE: [&str; 14] =
     ["ip", "ip6", "tcp", "udp", "sctp", "arp", "rarp", "icmp", "icmp6", "igmp", "esp", "ah", "pim", "vrrp"];
 
-/// Words that are never a name here: they belong to other forms of terms.
+/// The words that are never taken for a name, because they belong to other forms of terms.
 const OTHER_WORDS: [&str; 5] = ["and", "not", "mask", "proto", "gateway"];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,12 +77,12 @@ impl Expression {
         parser.tokens.is_empty().then_some(expression)
     }
 
-    /// True if it should be compiled in parts.
+    /// True if the filter should be compiled in parts.
     pub(super) fn is_long(&self) -> bool {
         self.terms() > TERMS_IN_A_PART
     }
 
-    /// The program, joined from programs that `compile` makes of short filters. Fails with its first error.
+    /// The program of the whole filter. `compile` compiles each part; its first error is given.
     pub(super) fn program<E>(
         &self,
         compile: &impl Fn(&str) -> Result<Vec<sock_filter>, E>,
@@ -123,7 +125,7 @@ impl Expression {
         if matches!(self, Self::Joined(..)) { format!("({})", self.text()) } else { self.text() }
     }
 
-    /// `self operator next`, where both operators have the same precedence and join from the left.
+    /// `self operator next`. Both operators have the same precedence and associate from the left.
     fn joined(self, operator: Operator, next: Self) -> Self {
         match self {
             Self::Joined(own, mut parts) if own == operator => {
@@ -135,7 +137,7 @@ impl Expression {
     }
 }
 
-/// The parts, as many of them as make a short filter put together.
+/// Joins neighbouring parts, as many as make a short filter.
 fn short_parts(operator: Operator, parts: &[Expression]) -> Vec<Expression> {
     let mut short: Vec<Vec<Expression>> = Vec::new();
     let mut room = 0;
@@ -174,7 +176,7 @@ fn tokens(filter: &str) -> Vec<&str> {
 /// Reads the grammar of pcap-filter(7) as far as lists need it.
 struct Parser<'a> {
     tokens: &'a [&'a str],
-    /// The qualifiers of the last term, which a value alone takes over. None where that is for libpcap to say.
+    /// The qualifiers of the last term; a value without qualifiers has the same. None if only libpcap knows them.
     qualifiers: Option<String>,
 }
 

@@ -1,7 +1,9 @@
-//! The user's filter: text → the program that the kernel runs. Takes text; gives a program per link type. It is
-//! compiled on a thread of its own, because libpcap can take minutes for a long filter and cannot be interrupted. The
-//! terms that depend on the network are compiled apart and joined with it ([`super::program`]). Must not know the
-//! interfaces that are captured.
+//! The user's filter, compiled to the programs that the kernel runs. Takes text; gives a program for each link type.
+//! Must not know the interfaces that are captured.
+//!
+//! Each program is compiled on a thread of its own, because libpcap can take minutes for a long filter and cannot be
+//! interrupted. The program's own filter, which depends on the network, is compiled separately and joined with it
+//! ([`super::program`]).
 
 mod expression;
 
@@ -20,7 +22,7 @@ use super::error::{Error, words};
 use super::program::{self, COOKED_2};
 
 /// The most bytes of a filter's text.
-pub const MAXIMUM_TEXT: usize = 64 << 10;
+pub(crate) const MAXIMUM_TEXT: usize = 64 << 10;
 /// The most instructions that the kernel takes (`BPF_MAXINSNS`).
 pub(super) const MAXIMUM_INSTRUCTIONS: usize = 4_096;
 /// The ring of a handle that is only opened to compile a filter, in bytes.
@@ -67,9 +69,9 @@ impl UserFilter {
         Err(filter.refused(first_reason.unwrap_or_default()))
     }
 
-    /// The program for the frames of an interface, as the kernel shows them to a handle with this link type.
+    /// The program for the frames of an interface on a handle with this link type.
     pub(super) fn program(&self, interface: &str, link_type: Linktype) -> Result<Arc<[sock_filter]>, Error> {
-        // Others that need the same program wait until it is compiled.
+        // Locked while it compiles: other threads that need the same program wait for it.
         let mut programs = self.programs();
         if let Some(known) = programs.get(&link_type.0) {
             return known.clone().map_err(|reason| self.refused(reason));
@@ -96,7 +98,8 @@ impl UserFilter {
         within_the_kernels_limit(program)
     }
 
-    /// For an open handle libpcap asks the kernel for VLAN tags, which the kernel takes off frames.
+    /// True if the program depends on the open handle: for `vlan`, because the kernel takes VLAN tags off frames and
+    /// libpcap asks the handle for them.
     fn depends_on_the_handle(&self) -> bool {
         self.text.split(|letter: char| !letter.is_ascii_alphanumeric()).any(|word| word == "vlan")
     }
@@ -110,7 +113,7 @@ impl UserFilter {
     }
 }
 
-/// The reason why there is no program.
+/// The reason why a filter has no program.
 pub(super) enum Failure {
     /// libpcap's words, for this link type.
     Refused(String),
@@ -126,7 +129,7 @@ impl Failure {
     }
 }
 
-/// A handle whose frames are never read, for filters that depend on properties of an open handle.
+/// Opens a handle for filters that depend on an open handle. Its frames are never read.
 fn open_to_compile(interface: &str, link_type: Linktype) -> Result<Capture<Active>, pcap::Error> {
     let mut handle = Capture::from_device(interface)?.snaplen(64).buffer_size(SMALLEST_RING).open()?;
     if handle.get_datalink() != link_type {
@@ -139,7 +142,7 @@ fn compile_for(text: &str, link_type: Linktype) -> Result<Vec<sock_filter>, Fail
     compile_in_time(text, move || Capture::dead(link_type))
 }
 
-/// The program of a filter for frames of the handle that `open` gives, compiled on a thread of its own.
+/// Compiles a filter for the handle that `open` gives, on a thread of its own and within [`DEADLINE`].
 pub(super) fn compile_in_time<T: Activated>(
     text: &str,
     open: impl FnOnce() -> Result<Capture<T>, pcap::Error> + Send + 'static,
@@ -151,7 +154,7 @@ pub(super) fn compile_in_time<T: Activated>(
     let text = text.to_owned();
     let body = move || {
         let handle = open().map_err(|error| words(&error));
-        // After the deadline the result is no longer needed.
+        // After the deadline, nothing receives the result.
         drop(sender.send(handle.and_then(|handle| compile(&handle, &text))));
     };
     drop(Builder::new().name("filter".to_owned()).spawn(body).map_err(|error| Failure::Bound(error.to_string()))?);
@@ -180,8 +183,8 @@ pub(super) fn too_many(instructions: usize) -> String {
     )
 }
 
-/// The program of `text`; a long one is joined from parts. A part that libpcap refuses means that the text was not
-/// understood as libpcap does.
+/// Compiles `text`, a long one in parts. If libpcap refuses a part, the text was misunderstood here, and libpcap gets
+/// the whole text.
 fn compile<T: Activated>(handle: &Capture<T>, text: &str) -> Result<Vec<sock_filter>, String> {
     let compile = |text: &str| {
         let compiled = handle.compile(text, true).map_err(|error| words(&error))?;

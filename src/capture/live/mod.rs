@@ -1,11 +1,10 @@
-//! A live handle of libpcap: opened, sealed and unsealed in the kernel, polled with an own deadline. Takes the name of
-//! an interface and the settings; gives frames and the kernel's counters. Must not know the plan, nor the contents of
-//! frames.
+//! A handle of libpcap on an interface. Takes the name of the interface and the settings; gives frames and the kernel's
+//! counters. Must not know the plan, nor the contents of frames.
 //!
-//! libpcap's blocking reads never return on an idle link with TPACKET_V3, and its `breakloop` looks like an end of file,
-//! so handles are non-blocking and polled here. Filters are compiled by libpcap, but attached to the socket by us: only
-//! so are they exact from one packet to the next (libpcap drains with a filter of its own in between and runs the
-//! filter again in user space, where `inbound` means nothing).
+//! Handles are non-blocking and polled here, because with TPACKET_V3 libpcap's blocking reads never return on an idle
+//! link. libpcap compiles filters, but the program attaches them to the socket itself, so that a filter changes exactly
+//! between two packets. libpcap would read the ring empty in between, and would run the filter again in user space,
+//! where `inbound` has no meaning.
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -46,7 +45,7 @@ pub struct Statistics {
     pub dropped_by_interface: u64,
 }
 
-/// The filters of a handle, compiled; nothing where every packet passes.
+/// The compiled filters of a handle; none if every packet passes.
 pub struct FilterProgram(Option<Vec<libc::sock_filter>>);
 
 /// An open handle on an interface.
@@ -60,12 +59,12 @@ pub struct Live {
     index: Option<u32>,
     statistics: Statistics,
     last: pcap::Stat,
-    /// Packets that the interface itself dropped; none before that could be read.
+    /// The interface's own counter of drops; none until it could be read.
     dropped_by_interface: Option<ForeignCounter>,
 }
 
 impl Statistics {
-    /// The packets that were, or are to be, handed over.
+    /// The packets that were handed over or still will be.
     pub fn delivered(self) -> u64 {
         self.received - self.dropped_by_kernel
     }
@@ -129,8 +128,8 @@ impl Live {
         self.index
     }
 
-    /// From here on the packets that pass both filters count. `own` is the program's filter, which leaves copies out, in
-    /// the syntax of pcap-filter(7). Takes the place of the filters before between two packets.
+    /// Unseals the handle: from now on the packets that pass both filters count. `own` is the program's own filter,
+    /// which leaves copies out, in the syntax of pcap-filter(7). Replaces earlier filters exactly between two packets.
     ///
     /// # Errors
     /// When a filter does not compile for the link type, or the kernel does not take it.
@@ -158,7 +157,7 @@ impl Live {
         }
     }
 
-    /// From here on the packets count that pass a program which [`Live::compile`] gave for this handle.
+    /// As [`Live::attach`], with a program that [`Live::compile`] gave for this handle.
     ///
     /// # Errors
     /// When the kernel does not take it.
@@ -180,7 +179,7 @@ impl Live {
         Ok(program)
     }
 
-    /// From here on no packet counts; those in the ring can still be read.
+    /// Seals the handle: from now on no packet counts. Those in the ring can still be read.
     ///
     /// # Errors
     /// When the kernel does not take the filter.
@@ -188,10 +187,10 @@ impl Live {
         attach_program(self.fd, &program::REJECT_ALL).map_err(|source| self.refused(source))
     }
 
-    /// Joins a fan-out group of handles on the same interface, each of which gets a part of its packets: all of a
-    /// conversation's, both ways, go to the same. Without `group` founds one. Gives its number.
+    /// Joins the fan-out group with the number `group`, or founds one; gives its number. The handles of a group share
+    /// the packets of one interface; both directions of a conversation go to the same handle.
     ///
-    /// Before [`Live::attach`], or packets count twice: those that come before it joins.
+    /// Call it before [`Live::attach`]: packets that arrive between the two would count twice.
     ///
     /// # Errors
     /// When the kernel refuses, as it does while others of the group still hold an interface that is gone.
@@ -230,23 +229,22 @@ impl Live {
         Ok(self.statistics)
     }
 
-    /// Adds the frames that the interface has dropped since the last call. libpcap's own figure (`ps_ifdrop`) is a
-    /// difference of values that it reads by the interface's name, and jumps by 2^32 when the interface is renamed,
-    /// made anew or reset. If the kernel does not answer, the next reading includes these drops.
+    /// Adds the frames that the interface has dropped since the last call. If the kernel does not answer, the next call
+    /// adds them. libpcap's own figure (`ps_ifdrop`) is of no use: it is read by the interface's name, and jumps by
+    /// 2^32 when the interface is renamed, made again or reset.
     fn count_drops_of_interface(&mut self) {
         let Some(Ok(now)) = self.index.map(dropped_frames) else { return };
         let counter = self.dropped_by_interface.get_or_insert(ForeignCounter::starting_at(now));
         self.statistics.dropped_by_interface += counter.add(now);
     }
 
-    /// Takes the place of `other`, a handle on the same interface: the drops of the interface count from the last
-    /// reading of `other`.
+    /// Continues the count of the interface's own drops from `other`, a handle on the same interface.
     pub fn continue_drops_of(&mut self, other: &Self) {
         self.dropped_by_interface = other.dropped_by_interface;
     }
 
-    /// Reads the remaining frames after [`Live::seal`]: for twice the read timeout, within which the kernel gives
-    /// back even a block that is not full. Frames of an interface that has gone are read as well.
+    /// Reads the remaining frames after [`Live::seal`], also of an interface that is gone. Reads for twice the read
+    /// timeout: by then the kernel has handed over even a block that is not full.
     pub fn finish(&mut self, mut on_frame: impl FnMut(Frame<'_>)) {
         let deadline = Instant::now() + 2 * self.read_timeout;
         loop {
@@ -260,7 +258,7 @@ impl Live {
         }
     }
 
-    /// Discards the frames between the opening and the seal.
+    /// Discards the frames that arrived between the opening and the seal.
     fn drain(&mut self) -> Result<(), Error> {
         let deadline = Instant::now() + 2 * self.read_timeout;
         let mut drained = 0;
@@ -283,7 +281,8 @@ impl Live {
     }
 }
 
-/// libpcap says only in words why it cannot open an interface, so the kernel is asked if this process may capture.
+/// The error for an interface that cannot be opened. libpcap gives only a text, so the kernel is asked whether this
+/// process may capture.
 fn cannot_open(interface: &str, error: &pcap::Error) -> Error {
     match may_capture() {
         Err(error) if error.raw_os_error() == Some(libc::EPERM) => Error::Permission { name: interface.to_owned() },

@@ -1,7 +1,8 @@
-//! Finds out whether outgoing packets are likely to be counted on both sides of an address translation. Takes the
-//! [`Network`] and the captured interfaces, gives a sentence for the user. A packet that this host masquerades leaves
-//! with the host's own address and looks like a new packet, so it counts inside and outside (see [`super::once`]). Only
-//! root may read the rules of the translation, so their presence is inferred. Must not know packets.
+//! Finds out whether packets probably count twice because this host translates addresses. Takes the [`Network`] and the
+//! captured interfaces; gives a notice for the user. Must not know packets.
+//!
+//! A packet that this host masquerades leaves with the host's own address and looks like a new packet. So it counts on
+//! both sides (see [`super::once`]). Only root may read the rules of the translation, so their presence is inferred.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -20,8 +21,8 @@ const PRIVATE_V4: [Ipv4Net; 4] = [
 /// RFC 4193, unique local addresses.
 const PRIVATE_V6: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7);
 
-/// The notice at start if this host forwards, captures both its route to the Internet and a private network, and
-/// probably translates addresses. It names the two sides and advises which one to choose.
+/// The notice at start, with both interfaces and the advice to choose one. None unless this host forwards packets,
+/// captures its route to the Internet and a private network, and probably translates addresses.
 pub fn likely_masquerade(network: &Network, captured: &[u32]) -> Option<String> {
     if !network.forwarding {
         return None;
@@ -42,7 +43,8 @@ fn sentence(outside: &Link, private: &[(&Link, IpNet)]) -> String {
     let names: Vec<&str> = private.iter().map(|(link, _)| link.name.as_str()).collect();
     format!(
         "this host forwards from {} to {} (default route) and captures both: if it masquerades, outgoing packets are \
-         counted twice, once per source address; capture only the inside: -iface {}",
+         counted twice, once per source address, and scans by hosts inside may not be judged \
+         (trafficmonitor_answers_visible 0); capture only the inside: -iface {}",
         inside.join(" and "),
         outside.name,
         names.join(","),

@@ -12,8 +12,8 @@ fn gateway_with_a_public_address_gets_advice_which_side_to_capture() {
     assert_eq!(
         sentence,
         "this host forwards from eth1 (10.1.0.0/24) and eth2 (10.2.0.0/24) to eth0 (default route) and captures both: \
-         if it masquerades, outgoing packets are counted twice, once per source address; capture only the inside: \
-         -iface eth1,eth2"
+         if it masquerades, outgoing packets are counted twice, once per source address, and scans by hosts inside may \
+         not be judged (trafficmonitor_answers_visible 0); capture only the inside: -iface eth1,eth2"
     );
 }
 

@@ -1,5 +1,5 @@
-//! Reports changes of links, addresses or routes. Takes nothing; gives a signal that the network should be read again.
-//! Must not know the network's contents.
+//! Reports changes of links, addresses or routes. Takes nothing; tells when the network should be read again. Must not
+//! know what has changed.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
@@ -18,12 +18,12 @@ const GROUPS: libc::c_int = libc::RTMGRP_LINK
     | libc::RTMGRP_IPV4_ROUTE
     | libc::RTMGRP_IPV6_ROUTE;
 
-/// The most messages that one answer stands for.
+/// The most messages that are read at once.
 const MOST_AT_ONCE: usize = 10_000;
 
 /// A listener for changes of the network, in the namespace in which it was opened.
 ///
-/// Opening comes before reading: changes between [`Changes::open`] and a reading are reported afterwards.
+/// Open it before the network is read: then changes during the reading are reported afterwards.
 #[derive(Debug)]
 pub struct Changes {
     /// A netlink socket. The standard library's type has timeouts, and it receives as any datagram socket does.
@@ -39,11 +39,10 @@ impl Changes {
         subscribe().map(|socket| Self { socket }).map_err(refused)
     }
 
-    /// Waits until something changes, at most `timeout`; true if something did. One answer stands for all changes
-    /// until then, and for those that the kernel could not queue.
+    /// Waits for a change, up to `timeout`; true if there was one. All changes until then are reported at once, with
+    /// those that the kernel could not queue. Returns early, with `false`, on a signal.
     ///
-    /// A reported change may not show in a [`super::Network`]: compare two readings. Returns early, with `false`, on
-    /// a signal.
+    /// A reported change need not change the [`super::Network`]: compare two readings.
     ///
     /// # Errors
     /// The socket fails.
@@ -64,7 +63,7 @@ impl Changes {
         Ok(rest? || !timeout.is_zero())
     }
 
-    /// Reads what is queued, but stops after a while: on a router the routes may change all the time.
+    /// Reads the queued messages, but not for ever: on a router the routes may change all the time.
     fn drain(&self) -> io::Result<bool> {
         for taken in 0..MOST_AT_ONCE {
             if !self.receive()? {

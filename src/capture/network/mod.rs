@@ -1,6 +1,6 @@
-//! The kernel's view of the current network namespace: links, their addresses and the routes. Takes nothing. Gives a
-//! [`Network`], a snapshot that is equal for two readings of an unchanged kernel, and [`Changes`], which says when to
-//! read again. Must not know which interfaces are captured, nor pcap.
+//! The links, addresses and routes of the current network namespace. Takes nothing; gives a [`Network`], and
+//! [`Changes`], which tells when to read it again. Two readings of an unchanged kernel are equal. Must not know which
+//! interfaces are captured, nor pcap.
 
 mod changes;
 mod drops;
@@ -20,7 +20,7 @@ pub use changes::Changes;
 pub(super) use drops::dropped_frames;
 pub(super) use xdp::has_program;
 
-/// The deepest stack of links that is followed; the kernel allows eight (`MAX_NEST_DEV`).
+/// The deepest stack of links that is followed. The kernel allows eight (`MAX_NEST_DEV`).
 pub(super) const DEEPEST_STACK: usize = 8;
 
 /// The most routes that are kept, about 16 MiB; a router that holds the Internet's whole table has more.
@@ -91,7 +91,7 @@ impl LinkKind {
         matches!(self, Self::Vlan | Self::Macvlan | Self::Ipvlan)
     }
 
-    /// True if a link with such a controller passes its frames on to it.
+    /// True if the members of such a controller pass their frames to it.
     fn takes_over(&self) -> bool {
         matches!(self, Self::Bridge | Self::Bond | Self::Team)
     }
@@ -197,7 +197,7 @@ impl Network {
         self.links.iter().filter(|link| self.shows(captured, link)).map(|link| link.index).collect()
     }
 
-    /// True if the frames of `link` pass one of the `captured` on their way to it.
+    /// True if the frames that come in by `link` pass one of the `captured` links.
     fn passes(&self, captured: &[u32], link: &Link, deepest: usize) -> bool {
         if captured.contains(&link.index) {
             return true;
@@ -233,7 +233,8 @@ impl Network {
     }
 }
 
-/// Links from `first` upwards; ends even if a snapshot taken amid changes goes in a circle.
+/// The links from `first` on, each followed by its `next`. Ends even if a snapshot that was read amid changes has a
+/// circle.
 fn follow<'a>(first: Option<&'a Link>, next: impl Fn(&Link) -> Option<&'a Link>) -> impl Iterator<Item = &'a Link> {
     std::iter::successors(first, move |link| next(link)).take(DEEPEST_STACK)
 }

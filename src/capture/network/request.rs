@@ -25,7 +25,7 @@ pub(super) struct NetlinkRequest {
 }
 
 impl NetlinkRequest {
-    /// Asks with these flags besides that of a request.
+    /// Sends a request with these additional flags.
     pub(super) fn start(request: RouteNetlinkMessage, flags: u16) -> io::Result<Self> {
         let mut socket = Socket::new(NETLINK_ROUTE)?;
         socket.bind_auto()?;
@@ -40,7 +40,7 @@ impl NetlinkRequest {
         Ok(Self { socket, datagram: Vec::with_capacity(DATAGRAM_BYTES), position: 0, interrupted: false })
     }
 
-    /// The payload of the next message; nothing at the end of the answer.
+    /// The payload of the next message; none at the end of the answer.
     pub(super) fn next(&mut self, what: &'static str) -> Result<Option<Vec<u8>>, Error> {
         if self.position >= self.datagram.len() {
             self.receive().map_err(|source| Error::Kernel { what, source })?;
@@ -55,7 +55,7 @@ impl NetlinkRequest {
         }
     }
 
-    /// True if the answer may mix two states.
+    /// True if the network changed during the answer, which may mix two states.
     pub(super) fn is_interrupted(&self) -> bool {
         self.interrupted
     }

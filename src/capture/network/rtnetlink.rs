@@ -58,7 +58,7 @@ fn routes_of(family: AddressFamily) -> RouteNetlinkMessage {
     RouteNetlinkMessage::GetRoute(message)
 }
 
-/// The kernel's whole answers to `requests`, read into one value; once more if it changed meanwhile.
+/// Reads the kernel's answers to `requests` into one value. Repeats this if the network has changed meanwhile.
 fn dump<T: Default>(
     what: &'static str,
     requests: &[RouteNetlinkMessage],
@@ -81,7 +81,7 @@ fn dump<T: Default>(
             break;
         }
     }
-    // Interrupted every time: the answer may mix two states; the change that interrupted it causes another reading.
+    // Interrupted every time, so the answer may mix two states. The last change will cause another reading.
     Ok(answer)
 }
 
@@ -151,7 +151,7 @@ pub(super) fn read_links(links: &mut BTreeMap<u32, Link>, message: &[u8]) -> Opt
     Some(())
 }
 
-/// The names in a list of properties, which may have others.
+/// The alternative names in a list of properties, which may have other properties.
 fn alternative_names(properties: &[u8]) -> Vec<String> {
     let names = attributes(properties, 0).filter(|&(kind, _)| kind == libc::IFLA_ALT_IFNAME);
     let mut names: Vec<String> = names.map(|(_, name)| names::to_text(before_zero(name))).collect();
@@ -169,7 +169,7 @@ pub(super) fn read_addresses(addresses: &mut Vec<(u32, IpNet)>, message: &[u8]) 
     let address_of = |wanted| attribute(message, ADDRESS_HEADER_BYTES, wanted).map(address);
     // With a peer, IFA_ADDRESS is the peer's address and IFA_LOCAL our own; IPv6 has no IFA_LOCAL without one.
     let own = address_of(libc::IFA_LOCAL).or_else(|| address_of(libc::IFA_ADDRESS)).flatten();
-    // Families that have no IP address (MCTP, Phonet) are no concern of ours.
+    // Other families (MCTP, Phonet) have no IP address.
     if let Some(network) = own.and_then(|own| IpNet::new(own, header.prefix_len).ok()) {
         addresses.push((header.index, network));
     }
@@ -232,7 +232,7 @@ impl RouteTable {
     }
 }
 
-/// The destination's network; a default route has no attribute for it. Nothing for families other than IP.
+/// The network of the destination; a default route has no attribute for it. None for families other than IP.
 fn destination(header: &RouteHeader, message: &[u8]) -> Option<IpNet> {
     let unspecified = match header.address_family {
         AddressFamily::Inet => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
@@ -284,8 +284,8 @@ fn translating() -> Result<bool, Error> {
     Ok(is_listed || fs::exists("/sys/module/nf_nat").unwrap_or(false))
 }
 
-/// The content of a file of the kernel; nothing where the kernel has no such file or does not show it. Without a free
-/// descriptor nothing is known, and a network that was read so would be a wrong one.
+/// The content of a file of the kernel; none if the kernel has no such file or does not show it. Fails without a free
+/// file descriptor, because the network would then be read wrongly.
 fn content(path: &str) -> Result<Option<String>, Error> {
     match fs::read_to_string(path) {
         Ok(content) => Ok(Some(content)),

@@ -1,5 +1,5 @@
-//! Asks whether an XDP program is attached to an interface. Such a program sees frames first and may drop or change
-//! them. Takes a name; gives true or false. Must not know the program's purpose.
+//! Asks whether an XDP program is attached to an interface. Takes the name of an interface; gives true or false. Must
+//! not know what the XDP program does. Such a program sees frames first and may drop or change them.
 
 use netlink_packet_core::DefaultNla;
 use netlink_packet_route::link::{LinkAttribute, LinkMessage};
@@ -25,7 +25,7 @@ pub(in crate::capture) fn has_program(interface: &str) -> Result<bool, Error> {
     ask_about(message).map(|link| says_attached(&link))
 }
 
-/// A link that says nothing of XDP has a kernel without it.
+/// True if the attributes of a link name an attached program. They lack XDP if the kernel lacks it.
 fn says_attached(link: &[u8]) -> bool {
     let xdp = attribute(link, LINK_HEADER_BYTES, libc::IFLA_XDP);
     let mode = xdp.and_then(|details| attribute(details, 0, IFLA_XDP_ATTACHED)?.first());

@@ -1,6 +1,5 @@
-//! Each packet counts once: the filter that leaves copies out in the kernel, and the same rule for `any`. Takes the
-//! [`Network`] and the captured interfaces; gives text in the syntax of pcap-filter(7) for libpcap to compile. Must
-//! not know pcap.
+//! The program's own filter, by which each packet counts once: it leaves the copies of forwarded packets out. Takes the
+//! [`Network`] and the captured interfaces; gives a filter in the syntax of pcap-filter(7). Must not know pcap.
 //!
 //! **One interface**: every frame counts, on a gateway too. The loopback device, captured or not, makes no
 //! difference: no packet is forwarded to it.
@@ -49,10 +48,10 @@ use terms::{TagDepth, counted, joined};
 
 /// The most networks that a filter names. Each takes at most about ten of BPF's 4,096 instructions; the user's
 /// filter needs some.
-pub const MAX_NETWORKS: usize = 256;
+pub(crate) const MAX_NETWORKS: usize = 256;
 
 /// The most interfaces that the filter of `any` leaves out, two instructions each.
-pub const MAX_LEFT_OUT: usize = 1024;
+pub(crate) const MAX_LEFT_OUT: usize = 1024;
 
 /// Prefix lengths to cut to if there are too many networks: from a subnet's length down.
 const CUTS: [u8; 14] = [64, 56, 48, 40, 32, 28, 24, 22, 20, 18, 16, 12, 8, 0];
@@ -105,7 +104,7 @@ fn links<'a>(network: &'a Network, indexes: &'a [u32]) -> impl Iterator<Item = &
     network.links.iter().filter(|link| indexes.contains(&link.index))
 }
 
-/// The filter of `any`. It does not name the interfaces that are wanted, so that a new one shows at once.
+/// The filter of `any`. It names the unwanted interfaces, not the wanted ones, so that a new interface counts at once.
 fn wanted_interfaces(network: &Network, wanted: &[u32]) -> (Option<String>, Vec<String>) {
     let unwanted = network.links.iter().filter(|link| !wanted.contains(&link.index));
     let mut terms: Vec<String> = unwanted.map(|link| format!("not ifindex {}", link.index)).collect();
@@ -132,8 +131,8 @@ fn without_copies(network: &Network, captured: &[u32], index: u32) -> (Option<St
     (origins.and_then(|origins| counted(&origins, &layers)), notices)
 }
 
-/// The origins in at most `limit` networks, by leaving out the routes with the longest prefixes. Nothing where
-/// this host's own addresses alone are more: better a packet twice than one lost.
+/// The origins as at most `limit` networks, with a notice if the routes with the longest prefixes are ignored. No
+/// origins if this host's own addresses alone are more: then packets count twice, rather than being lost.
 fn bounded_origins(network: &Network, captured: &[u32], limit: usize) -> (Option<Origins>, Option<String>) {
     let fits = |origins: &Origins| networks_of(origins) <= limit;
     let exact = Origins::new(network, captured);
@@ -166,7 +165,7 @@ fn networks_of(origins: &Origins) -> usize {
     blocks.iter().flatten().map(PrefixBlock::networks).sum()
 }
 
-/// The limits of the inference in words.
+/// Notices about packets that may count twice.
 fn doubts(network: &Network, captured: &[u32]) -> Vec<String> {
     let shown = network.shown_by(captured);
     let split = network.routes.iter().find_map(|route| split_route(network, &shown, route));
@@ -182,7 +181,7 @@ fn doubts(network: &Network, captured: &[u32]) -> Vec<String> {
 
 /// A route of which some next hops are captured and some are not.
 fn split_route(network: &Network, shown: &BTreeSet<u32>, route: &Route) -> Option<String> {
-    // fe80::/64 and such are routed by every interface, and never forwarded.
+    // Link-local networks such as fe80::/64 have a route by every interface, and are never forwarded.
     if matches!(route.destination, IpNet::V6(network) if network.addr().is_unicast_link_local()) {
         return None;
     }

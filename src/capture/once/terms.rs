@@ -1,7 +1,7 @@
-//! The words of the filter: networks of [`super::origins`] as terms of pcap-filter(7). Takes networks; gives text in
-//! the syntax of filters. Must not know routes.
+//! The terms of the program's own filter, in the syntax of pcap-filter(7). Takes networks of [`super::origins`]; gives
+//! text. Must not know routes.
 //!
-//! There, `and` and `or` bind alike: everything is in parentheses.
+//! In that syntax `and` and `or` have the same precedence, so every term is in parentheses.
 
 use ipnet::IpNet;
 
@@ -10,17 +10,17 @@ use crate::packet::IpVersion;
 
 use super::origins::{Origins, PrefixBlock};
 
-/// The most VLAN tags that are looked behind.
+/// The most VLAN tags before an IP header that is compared.
 const MAX_TAGS: usize = 2;
 
 /// From the start of an Ethernet frame to its EtherType.
 const TYPE_OFFSET: usize = 12;
 
-/// Bytes that a tag adds, and that an EtherType and its header take less.
+/// The length of a VLAN tag.
 const TAG_BYTES: usize = 4;
 const ETHERNET_HEADER_BYTES: usize = 14;
 
-/// The frames that count, in words of the filter; nothing where all do.
+/// The filter for the frames that count; none if all count.
 pub(super) fn counted(origins: &Origins, layers: &[TagDepth]) -> Option<String> {
     let mut is_ip = Vec::new();
     let mut no_copy = Vec::new();
@@ -37,12 +37,12 @@ pub(super) fn counted(origins: &Origins, layers: &[TagDepth]) -> Option<String> 
     joined(&terms, " or ")
 }
 
-/// The terms with `word` between them; nothing where there are none.
+/// The terms joined by `word`; none if there is no term.
 pub(super) fn joined(terms: &[String], word: &str) -> Option<String> {
     (!terms.is_empty()).then(|| terms.join(word))
 }
 
-/// A place of the IP header: behind the link header and a number of tags.
+/// The position of an IP header: behind the link header and a number of VLAN tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TagDepth {
     tags: usize,
@@ -67,8 +67,8 @@ impl TagDepth {
         format!("({})", terms.join(" and "))
     }
 
-    /// The term for frames of this version that came in by no captured interface. `all`: the others, but for the
-    /// `blocks`, did.
+    /// The term for frames of this IP version that came in by no captured interface. If `all`, all sources but those in
+    /// `blocks` came in by one; otherwise only those in `blocks`.
     fn no_copy(self, version: IpVersion, all: bool, blocks: &[PrefixBlock]) -> Option<String> {
         let terms: Vec<String> = blocks.iter().map(|block| self.block(block)).collect();
         let named = joined(&terms, " or ");
@@ -102,7 +102,7 @@ impl TagDepth {
         }
     }
 
-    /// The source compared word by word, for `src` looks behind the link header only.
+    /// The source compared word by word, because `src` finds an IP header only directly behind the link header.
     fn source_bytes_in(self, network: IpNet) -> String {
         let header = ETHERNET_HEADER_BYTES + self.tags * TAG_BYTES;
         let (offset, address) = match network {

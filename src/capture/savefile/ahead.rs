@@ -1,23 +1,24 @@
-//! Reads pipes and compressed files ahead, on a thread of its own.
+//! Reads pipes and compressed files ahead, on a thread of its own. Takes any reader; gives its bytes in pieces. Must
+//! not know the contents.
 //!
-//! So decompression runs beside the counting, and a reader need not wait for input that is yet to come. Takes any
-//! reader; gives its bytes in pieces, of which only a few wait. Must not know the contents.
+//! So decompression runs in parallel to counting, and the counting thread need not wait for input. The number of pieces
+//! that wait is bounded.
 
 use std::io::{self, ErrorKind, Read};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-/// Bytes that are read at once: so few that they stay in a processor's second-level cache beside the tables.
+/// Number of bytes that are read at once. So few stay in a processor's second-level cache beside the tables.
 pub(super) const PIECE: usize = 128 << 10;
-/// Pieces that wait to be taken; the thread stops reading meanwhile.
+/// The most pieces that wait. The thread stops reading meanwhile.
 const PIECES: usize = 8;
-/// A reader that has nothing for so long is said to be waiting.
+/// A reader that gives nothing for this time is reported as waiting.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 pub(super) struct Ahead {
     pieces: Receiver<io::Result<FilePiece>>,
-    /// Buffers that go back to be filled again.
+    /// Buffers on their way back to be filled again.
     spare: SyncSender<Vec<u8>>,
 }
 

@@ -16,7 +16,7 @@ pub(super) const LONGEST_MAGIC: usize = 6;
 
 /// The largest window (dictionary) that is kept in memory: the default of `zstd` and of `xz -9`.
 const LARGEST_WINDOW: u64 = 128 << 20;
-/// The same in KiB, with the further needs of the xz decoder.
+/// The limit of the xz decoder in KiB: the window, and 1 MiB for the rest.
 const LARGEST_XZ_KIB: u32 = (LARGEST_WINDOW >> 10) as u32 + 1024;
 /// Compressed bytes that are read at once.
 const PIECE: usize = 64 << 10;
@@ -48,7 +48,8 @@ impl Compression {
     }
 }
 
-/// A format that is not read here, if `head` is of one: its name, and the command that decompresses it.
+/// The compressed format that `head` belongs to and that is not supported: its name, and the command that decompresses
+/// it.
 pub(super) fn other_format(head: &[u8]) -> Option<(&'static str, &'static str)> {
     match head {
         [b'B', b'Z', b'h', ..] => Some(("bzip2", "bzip2 -dc")),
@@ -59,7 +60,7 @@ pub(super) fn other_format(head: &[u8]) -> Option<(&'static str, &'static str)> 
     }
 }
 
-/// The bytes inside of compressed ones.
+/// A reader of decompressed bytes.
 pub(super) struct Decompressed<R: Read> {
     compression: Compression,
     decoder: Decompressor<CountedReader<R>>,
@@ -83,7 +84,7 @@ impl<R: Read> Decompressed<R> {
         Self { compression, decoder }
     }
 
-    /// The reason of an error in words that help.
+    /// The error with a message that helps.
     fn explained(&self, error: &io::Error) -> io::Error {
         let name = self.compression.name();
         let source = match &self.decoder {

@@ -6,12 +6,12 @@ use std::io::{self, ErrorKind, Read, Write};
 
 use super::ahead::{Ahead, FilePiece, PIECE};
 
-/// Outcome of a wish for bytes.
+/// The outcome of [`Input::fill`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Filled {
-    /// All that was wanted is there.
+    /// All wanted bytes are there.
     Whole,
-    /// The input ends before; [`Input::failure`] says if that is its fault.
+    /// The input has ended before; [`Input::failure`] gives its error if there was one.
     Ended,
     Waiting,
 }
@@ -19,7 +19,7 @@ pub(super) enum Filled {
 pub(super) struct Input {
     source: InputSource,
     buffer: Vec<u8>,
-    /// The bytes that were read and not used yet lie between these.
+    /// The unused bytes are those from here to `end`.
     at: usize,
     end: usize,
     has_ended: bool,
@@ -27,7 +27,7 @@ pub(super) struct Input {
 }
 
 enum InputSource {
-    /// A regular file, which never makes anyone wait.
+    /// A regular file, whose bytes are always there.
     File(File),
     Ahead(Ahead),
 }
@@ -46,7 +46,7 @@ impl Input {
         Self { source, buffer: vec![0; PIECE], at: 0, end: 0, has_ended: false, failure: None }
     }
 
-    /// The bytes that were read and not used yet.
+    /// The bytes that were read and are not used yet.
     #[inline(always)]
     pub(super) fn unused(&self) -> &[u8] {
         &self.buffer[self.at..self.end]
@@ -57,7 +57,7 @@ impl Input {
         self.end - self.at
     }
 
-    /// Goes on behind the next `length` bytes, which are there; gives them.
+    /// Gives the next `length` bytes, which must be there, and counts them as used.
     #[inline(always)]
     pub(super) fn take(&mut self, length: usize) -> &[u8] {
         let taken = &self.buffer[self.at..][..length];
@@ -85,7 +85,7 @@ impl Input {
         if self.end < wanted { Filled::Ended } else { Filled::Whole }
     }
 
-    /// Waits until `wanted` unused bytes are there, or the input has ended. The number of those that are.
+    /// Waits until `wanted` unused bytes are there, or the input has ended. Gives the number of unused bytes.
     pub(super) fn wait_for(&mut self, wanted: usize) -> usize {
         while self.available() < wanted && self.fill(wanted) == Filled::Waiting {}
         self.available()
@@ -125,10 +125,10 @@ impl Input {
         }
     }
 
-    /// Writes all that is left to `writer`, until one of them ends.
+    /// Writes all bytes that are left to `writer`, until the input or the writer ends.
     ///
     /// # Errors
-    /// The input's, not the writer's: one that takes no more has its reasons.
+    /// An error of the input. An error of the writer only ends the copy.
     pub(super) fn copy_to(mut self, mut writer: impl Write) -> io::Result<()> {
         loop {
             if writer.write_all(self.unused()).is_err() {

@@ -1,4 +1,4 @@
-//! libpcap's own reader of files, for those that are not plain; it gets their bytes by a pipe. Takes the bytes of a
+//! Reads files by libpcap, for those that are not plain. libpcap gets their bytes through a pipe. Takes the bytes of a
 //! file; gives frames. Must not know the other readers.
 
 use std::io::{self, Write as _};
@@ -15,12 +15,12 @@ use crate::packet::{Frame, LinkType, Timestamp};
 
 pub(super) struct LibpcapReader {
     capture: Capture<Offline>,
-    /// The error with which the bytes ended, once they have.
+    /// The error that ended the bytes, if there was one.
     failure: Arc<Mutex<Option<io::Error>>>,
 }
 
 impl LibpcapReader {
-    /// Hands `head` and then all of `input` over. Fails in libpcap's words when it does not take this for a capture.
+    /// Lets libpcap read `head` and then all of `input`. Fails with libpcap's message if this is no capture.
     pub(super) fn over(head: Vec<u8>, input: Input) -> Result<Self, pcap::Error> {
         let (reader, mut writer) = io::pipe().map_err(pipe_failed)?;
         let failure = Arc::new(Mutex::new(None));
@@ -64,7 +64,7 @@ pub(super) fn empty(link_type: LinkType) -> Result<Capture<Offline>, pcap::Error
     open(&reader)
 }
 
-/// 2.4, in two halves.
+/// The version of the format, 2.4, as two numbers.
 fn version() -> [u8; 4] {
     let [major, minor] = [2_u16, 4].map(u16::to_ne_bytes);
     [major[0], major[1], minor[0], minor[1]]
@@ -83,7 +83,7 @@ pub fn link_type_name(link_type: LinkType) -> Option<String> {
     Linktype(link_type.0).get_name().ok()
 }
 
-/// libpcap opens the pipe once more, by the name that Linux has for it, so that it may close its own descriptor.
+/// Lets libpcap open the pipe by its name in `/proc`, because libpcap closes its descriptor itself.
 fn open(reader: &io::PipeReader) -> Result<Capture<Offline>, pcap::Error> {
     let name = PathBuf::from(format!("/proc/self/fd/{}", reader.as_raw_fd()));
     Capture::from_file_with_precision(name, Precision::Nano)

@@ -44,27 +44,27 @@ enum Reader {
     Blocks(Blocks),
     /// Anything else: libpcap reads it.
     Libpcap(LibpcapReader),
-    /// On its way from one to another, which failed.
+    /// No reader: the change to libpcap's reader has failed.
     None,
 }
 
 /// The outcome of a call of [`Savefile::read`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FramesRead {
-    /// Frames that were read, those among them that the filter left out.
+    /// Number of frames that were read, including those that the filter rejected.
     pub frames: usize,
     /// The reason why there were no more.
     pub stop: StopReason,
 }
 
-/// The reason why a call gave no more frames.
+/// The reason why a call read no more frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopReason {
-    /// It gave as many as were asked for.
+    /// It read as many as were asked for.
     Count,
-    /// More are still to come, by standard input for one.
+    /// More frames may come later, for example on standard input.
     Waiting,
-    /// There are no more.
+    /// The file has ended.
     End,
 }
 
@@ -91,7 +91,7 @@ impl Savefile {
         &self.link_types
     }
 
-    /// Compressed bytes that were read; none where the file is not compressed.
+    /// Number of compressed bytes that were read; none if the file is not compressed.
     pub fn consumed(&self) -> Option<u64> {
         self.consumed.as_ref().map(|consumed| consumed.load(Ordering::Relaxed))
     }
@@ -113,9 +113,9 @@ impl Savefile {
         Ok(FramesRead { frames, stop: StopReason::Count })
     }
 
-    /// The next frame of a plain file. None where there is none, and where [`Savefile::read`] has to go on.
+    /// The next frame of a plain file. None at its end, and for other files: then [`Savefile::read`] has to be called.
     ///
-    /// The work on a frame can be inlined around this, as it cannot in a closure that is called from several places.
+    /// The work on a frame can be inlined around this. In a closure that is called from several places it could not.
     #[inline(always)]
     pub fn next_plain(&mut self) -> Option<Frame<'_>> {
         let Self { reader: Reader::Records(records), filter: None, frames, .. } = self else { return None };
@@ -164,7 +164,7 @@ impl Savefile {
         }
     }
 
-    /// Lets libpcap read on where plain records end.
+    /// Lets libpcap read the rest of the file, because the next record is not plain.
     fn hand_over(&mut self) -> Result<(), Error> {
         if let Reader::Records(mut records) = std::mem::replace(&mut self.reader, Reader::None) {
             if let Some(error) = records.failure() {
@@ -185,7 +185,7 @@ enum ReadStep {
     HandOver,
 }
 
-/// The way of a frame that was read.
+/// Receives the frames that were read: filters, counts and hands them over.
 struct Sink<'a, F> {
     filter: &'a mut Option<SavefileFilter>,
     frames: &'a mut u64,
@@ -193,7 +193,7 @@ struct Sink<'a, F> {
 }
 
 impl<F: FnMut(LinkType, Frame<'_>)> Sink<'_, F> {
-    /// Hands a frame over if the filter lets it pass.
+    /// Hands a frame over if it passes the filter.
     #[inline]
     fn offer(&mut self, link_type: LinkType, frame: Frame<'_>) -> Result<(), Error> {
         if self.filter.as_mut().map_or(Ok(true), |filter| filter.passes(link_type, &frame))? {
@@ -203,7 +203,7 @@ impl<F: FnMut(LinkType, Frame<'_>)> Sink<'_, F> {
         Ok(())
     }
 
-    /// The same with up to `count` frames that libpcap reads; gives libpcap's answer.
+    /// The same for up to `count` frames that libpcap reads. Gives libpcap's result.
     fn offer_handed(
         &mut self,
         handed: &mut LibpcapReader,
@@ -220,7 +220,7 @@ impl<F: FnMut(LinkType, Frame<'_>)> Sink<'_, F> {
     }
 }
 
-/// The end of the frames, which an error of the input may have brought about.
+/// The end of the frames, or the error of the input that caused it.
 fn ended(path: &Path, frames: u64, failure: Option<io::Error>) -> Result<ReadStep, Error> {
     failure.map_or(Ok(ReadStep::Stop(StopReason::End)), |error| Err(broken(path, frames, error)))
 }
@@ -229,7 +229,7 @@ fn broken(path: &Path, frames: u64, reason: impl ToString) -> Error {
     Error::BrokenFile { path: path.to_owned(), frames, reason: reason.to_string() }
 }
 
-/// The bytes of `path`. Those of a regular file are read where they are wanted, all others ahead.
+/// Opens `path`. A regular file is read in this thread, everything else ahead in another.
 fn open(path: &Path) -> Result<Input, Error> {
     let cannot_open = |source| Error::OpenFile { path: path.to_owned(), source };
     let file = match path == Path::new("-") {
@@ -244,7 +244,7 @@ fn open(path: &Path) -> Result<Input, Error> {
     if kind.is_file() { Ok(Input::of_file(file)) } else { Input::of_reader(file).map_err(cannot_open) }
 }
 
-/// The bytes inside, where `input` is compressed, and the count of those outside.
+/// The decompressed bytes if `input` is compressed, with a counter of the compressed ones.
 fn decompressed(mut input: Input, path: &Path) -> Result<(Input, Option<Arc<AtomicU64>>), Error> {
     let cannot_open = |source| Error::OpenFile { path: path.to_owned(), source };
     input.wait_for(LONGEST_MAGIC);

@@ -1,9 +1,9 @@
-//! The records of pcap files (<https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html>).
+//! Reads plain pcap files (<https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html>). Takes bytes; gives
+//! frames. Must not know what the frames contain.
 //!
-//! libpcap reads a file by 4 KiB and copies each packet once more, which takes longer than the counting of a large
-//! packet. So plain files are read here: version 2.4 in either byte order, one record after the other. Everything else,
-//! from an unusual header to a record that is cut off, is left to libpcap and its error messages. Must not know what
-//! the frames contain.
+//! Plain is version 2.4 in either byte order, with whole records. Everything else, from an unusual header to a record
+//! that is cut off, is left to libpcap and its error messages. libpcap reads a file in pieces of 4 KiB and copies each
+//! packet once more, which takes longer than counting a large packet.
 
 use super::input::{Filled, Input};
 use crate::packet::{Frame, LinkType, NANOSECONDS_PER_SECOND, Timestamp};
@@ -26,7 +26,7 @@ pub(super) enum NextRecord<'a> {
     Waiting,
     /// The file ends here, between two records.
     End,
-    /// Libpcap has to read on from here.
+    /// libpcap has to read the rest of the file.
     Odd,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Records {
     pub(super) link_type: LinkType,
     /// The file was written in the other byte order.
     is_swapped: bool,
-    /// Nanoseconds in a unit of the times' fractions, and how many units make up a second.
+    /// The unit of the fractions of times, in nanoseconds.
     unit: u32,
     units_in_second: u32,
     largest: u32,
@@ -45,7 +45,7 @@ pub(super) struct Records {
 }
 
 impl Records {
-    /// The records of `input`, which stands at its beginning; gives it back when it is not plain.
+    /// The records of `input`, which is at its beginning. Gives the input back if it is not plain.
     pub(super) fn of(mut input: Input) -> Result<Self, Input> {
         input.wait_for(FILE_HEADER);
         let Some(&header) = input.unused().first_chunk::<FILE_HEADER>() else { return Err(input) };
@@ -87,8 +87,8 @@ impl Records {
                 Filled::Ended => return self.give_up(),
             }
         }
-        // libpcap takes the seconds for a signed number in its own byte order, and for an unsigned one in the other. Of 32
-        // bits none is so large that nanoseconds would not fit.
+        // As libpcap does: seconds are signed in the byte order of this machine, and unsigned in the other one. With 32
+        // bits the nanoseconds always fit.
         let seconds = if self.is_swapped { i64::from(seconds) } else { i64::from(seconds.cast_signed()) };
         let nanoseconds = i64::from(fraction) * i64::from(self.unit);
         let time = Timestamp::from_nanoseconds(seconds * NANOSECONDS_PER_SECOND + nanoseconds);
@@ -137,7 +137,7 @@ impl PcapHeader {
         let half = |at: usize| u16::from_ne_bytes([header[at], header[at + 1]]);
         let version = [half(4), half(6)].map(|part| if is_swapped { part.swap_bytes() } else { part });
         let (snap_length, link_type) = (word(16), word(20));
-        // Above the lower half stand flags, and numbers for private use.
+        // The upper half has flags, and numbers for private use.
         let link_type = u16::try_from(link_type).ok().map(|number| LinkType(number.into()))?;
         let is_plain = version == VERSION && (1..=i32::MAX.cast_unsigned()).contains(&snap_length);
         is_plain.then_some(Self { is_swapped, unit, units_in_second, snap_length, link_type })

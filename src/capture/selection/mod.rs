@@ -1,4 +1,4 @@
-//! The decision which interfaces are captured, and why the others are not. Takes the [`Network`] and the room's
+//! Decides which interfaces are captured, and tells why the others are not. Takes the [`Network`] and the room's
 //! [`Config`]; gives a [`Decision`] for each link. Must not know handles.
 //!
 //! A link is left out if another captured link shows its frames too, or they would count twice: a VLAN or macvlan
@@ -188,8 +188,8 @@ fn outcome(network: &Network, config: &Config, link: &Link) -> LinkOutcome {
     }
 }
 
-/// The reason why a link is not wanted for its own sake. A named link is wanted even if excluded or down; on `any`,
-/// links may come up later.
+/// The reason why a link is not wanted, apart from other links that show its frames. A named link is wanted even if it
+/// is excluded or down. On `any` a link that is down is wanted too, because it may come up later.
 fn unwanted(config: &Config, link: &Link) -> Option<Reason> {
     let excluded = config.excluded.contains(&link.name).then_some(Reason::Excluded);
     let vrf = (link.kind == Some(LinkKind::Vrf)).then_some(Reason::Vrf);
@@ -275,7 +275,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// The table of all links for people: name, state, addresses, whether each is captured and why not.
+/// The table of all links for the user: name, state, addresses, and whether it is captured or why not.
 pub fn table(network: &Network, config: &Config) -> String {
     let config = &*names::resolved(network, config);
     let head = ["NAME", "STATE", "ADDRESSES", "CAPTURED"].map(str::to_owned);

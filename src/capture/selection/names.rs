@@ -1,13 +1,13 @@
-//! Names that the user gave → names that links have. Takes a network and the names of the settings; gives names of
+//! The names of links for the names that the user gave. Takes a network and the names in the settings; gives names of
 //! links. Must not know which links are captured.
 
 use std::borrow::Cow;
 
 use super::{Config, Network, Selection};
 
-/// The same configuration with names that contain commas. A list is split at commas, so where neighbours joined by commas
-/// are the name of a link, that name is meant: a name that exists as it stands wins. To be asked once, at start: when such
-/// a link is gone, its parts must not be taken for other links.
+/// The configuration with restored names that contain commas. A list is split at commas; if neighbours joined by commas
+/// are the name of an existing link, that link is meant. Call it once, at start: when such a link is gone, the parts of
+/// its name must not be taken for other links.
 pub fn as_they_stand(network: &Network, config: &Config) -> Config {
     let selection = match &config.selection {
         Selection::Named(names) => Selection::Named(joined(network, names)),
@@ -27,8 +27,8 @@ fn joined(network: &Network, names: &[String]) -> Vec<String> {
     joined
 }
 
-/// The same configuration with the links' own names in place of their alternative ones. A link that is named twice, by
-/// both names, is there once.
+/// The configuration with the own names of links instead of alternative ones. A link that has both names in the list
+/// appears once.
 pub(super) fn resolved<'a>(network: &Network, config: &'a Config) -> Cow<'a, Config> {
     let has_other = |name: &String| network.named(name).is_some_and(|link| link.name != *name);
     let named = if let Selection::Named(names) = &config.selection { names.as_slice() } else { &[] };

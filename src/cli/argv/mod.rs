@@ -1,7 +1,7 @@
-//! The arguments as typed → arguments that clap reads: a long option may stand behind one dash, as Go writes it.
+//! Rewrites the arguments for clap: a long option may have one dash, as in Go.
 //!
-//! Refuses arguments that clap would misread (`-ifaec eth0` is not `-i faec`) and records how each option was typed. Must
-//! not know what a value means.
+//! Takes the arguments as they were typed; gives arguments for clap, and a record of how each option was typed. Refuses
+//! arguments that clap would misread: `-ifaec eth0` does not mean `-i faec`. Must not know what a value means.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -13,15 +13,15 @@ use crate::config::nearest::nearest;
 use crate::config::{Arity, Declaration, Error, Unavailable};
 
 #[derive(Debug, Clone)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// The arguments for clap: as many as were typed, long options behind two dashes.
     pub rewritten: Vec<OsString>,
     /// Every option given, in order.
     pub occurrences: Vec<Occurrence>,
 }
 
-/// Rewrites the arguments (without the program's name). Refuses an option that does not exist, a value attached to a letter,
-/// a missing value, and a reserved subcommand.
+/// Rewrites the arguments (without the program's name). Refuses an option that does not exist, a value attached to a
+/// letter, a missing value, and a reserved subcommand.
 pub(super) fn rewrite(typed: impl IntoIterator<Item = OsString>) -> Result<Arguments, Error> {
     let mut arguments = Arguments { rewritten: Vec::new(), occurrences: Vec::new() };
     let mut typed = typed.into_iter();
@@ -121,7 +121,8 @@ fn with_second_dash(argument: &OsStr) -> OsString {
     rewritten
 }
 
-/// Offers the nearest option with the same dashes. The name is never read as a letter with its value: `--foo` is not `-f oo`.
+/// Offers the nearest option with the same dashes. The name is never read as a letter with its value: `--foo` is not
+/// `-f oo`.
 fn unknown(name: &str, typed: &str) -> Error {
     let dashes = &typed[..typed.len() - name.len()];
     let near = nearest(name, all().flat_map(Declaration::long_names));
@@ -143,8 +144,8 @@ fn missing(occurrence: &Occurrence) -> Error {
     Error::invalid(typed, format!("value missing; write {typed} {}", declaration.value))
 }
 
-/// A subcommand that is not built yet, with the options before it that are not built either. The options behind it are its
-/// own and not known yet.
+/// A subcommand that is not built yet, with the options before it that are not built either. The options behind it are
+/// its own and not known yet.
 fn unavailable(before: &[Occurrence], subcommand: Unavailable) -> Error {
     match unavailable_options(before) {
         Ok(mut given) => {

@@ -1,7 +1,8 @@
-//! The declarations → completion scripts for bash, zsh and fish.
+//! The completion scripts for bash, zsh and fish, written from the declarations.
 //!
-//! Takes the options of each subcommand and their possible values; gives a script that needs only its shell. The scripts of
-//! the crate `clap_complete` complete no values, and long options only behind two dashes. Must not know what an option sets.
+//! Takes the options of each subcommand and their possible values; gives a script that needs only its shell. The
+//! scripts of the crate `clap_complete` complete no values, and long options only behind two dashes. Must not know what
+//! an option sets.
 
 mod bash;
 mod fish;
@@ -82,7 +83,7 @@ fn choices(declaration: &Declaration) -> Choices {
     match declaration.id().as_str() {
         "iface" => Choices::Interfaces(vec!["all", "any"]),
         "ExcludedInterfaces" => Choices::Interfaces(Vec::new()),
-        "pcapfile" | "config" => Choices::Files,
+        "pcapfile" | "config" | "junit" => Choices::Files,
         "output" => Choices::Words(OUTPUT.words()),
         _ if words.is_empty() => Choices::Free,
         _ => Choices::Words(words),
@@ -94,8 +95,9 @@ mod tests {
     use super::*;
 
     /// Names of values that no shell can offer.
-    const FREE: [&str; 12] = [
+    const FREE: [&str; 13] = [
         "EXPR",
+        "TEXT",
         "BYTES",
         "SIZE",
         "N",

@@ -1,4 +1,4 @@
-//! The declarations → the man page in section 8, in roff.
+//! The man page in section 8, written from the declarations.
 //!
 //! Takes the options that work; gives the page as text. Must not know what an option sets.
 
@@ -84,7 +84,7 @@ const EXAMPLES: [(&str, &str); 7] = [
 
 const SEE_ALSO: &str = "pcap-filter(7), tcpdump(8), capabilities(7), setcap(8)";
 
-pub fn page() -> String {
+pub(crate) fn page() -> String {
     let mut page = Page::new(PROGRAM, SECTION, env!("TRAFFICMONITOR_DATE"), env!("CARGO_PKG_VERSION"));
     page.section("NAME").line("trafficmonitor \\- Prometheus exporter of network traffic, backed by libpcap");
     synopsis(&mut page);
@@ -108,6 +108,7 @@ fn synopsis(page: &mut Page) {
     let words = [
         "[OPTION...] [FILTER]",
         "[OPTION...] replay FILE...",
+        "[OPTION...] test CASES...",
         "[OPTION...] interfaces | config",
         "completions SHELL",
         "man",

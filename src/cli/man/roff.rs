@@ -1,4 +1,4 @@
-//! Text → roff, with the macros of man(7).
+//! Writes roff, with the macros of man(7).
 //!
 //! Takes titles, names and paragraphs; gives lines of roff. Must not know what they are about.
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::*;
 use crate::detect::anomaly::{self, Fence, Method, Methods, PairFilter};
 use crate::detect::bandwidth::BandwidthDirection;
-use crate::detect::{bandwidth, scan};
+use crate::detect::scan::{ExcludedContact, ExcludedContacts};
+use crate::detect::{Kind, bandwidth, scan};
 
 fn bandwidth(config: &Config) -> bandwidth::Config {
     config.detect.bandwidth.clone().unwrap()
@@ -242,9 +243,35 @@ fn lists_of_rules_come_from_the_file() {
     assert_eq!(config.alert.exclusions.len(), 3);
     // The others depend on what else is said of them.
     assert_eq!(scan(&config).excluded_ports.iter().copied().collect::<Vec<_>>(), [53]);
+    assert_eq!(scan(&config).excluded_contacts, ExcludedContacts::default());
     let yaml = config.to_yaml().unwrap();
     fs::write(&path, &yaml).unwrap();
     assert_eq!(run(&format!("-c {}", path.display())), config, "{yaml}");
+}
+
+#[test]
+fn exclusions_with_ends_of_traffic_exclude_contacts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.yml");
+    let yaml = "alert:\n  exclusions:\n  - {source_port: 5000}\n  - {port: 53}\n  - source: 10.0.0.0/8\n    \
+                destination: 192.0.2.1\n    port: 161\n    kind: host_scan\n  - {destination: 10.0.0.0/8, kind: anomaly}\n";
+    fs::write(&path, yaml).unwrap();
+    let config = run(&format!("-c {}", path.display()));
+    let none = ExcludedContact::default();
+    let expected = [
+        ExcludedContact { source_port: Some(5_000), ..none },
+        ExcludedContact {
+            source: Some("10.0.0.0/8".parse().unwrap()),
+            destination: Some("192.0.2.1/32".parse().unwrap()),
+            port: Some(161),
+            kind: Some(Kind::HostScan),
+            ..none
+        },
+    ];
+    assert_eq!(scan(&config).excluded_contacts, expected.into_iter().collect());
+    assert_eq!(scan(&config).excluded_ports.iter().copied().collect::<Vec<_>>(), [53]);
+    fs::write(&path, config.to_yaml().unwrap()).unwrap();
+    assert_eq!(run(&format!("-c {}", path.display())), config);
 }
 
 #[test]

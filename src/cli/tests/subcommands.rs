@@ -9,6 +9,11 @@ fn mistakes_of_subcommands_are_reported_as_they_were_typed() {
         ("-flow-key port", "-flow-key port: expected service, dst-port or pair"),
         ("-log.level loud", "-log.level loud: expected error, warn, info, debug or trace"),
         ("replay", "the following required arguments were not provided: <FILE>..."),
+        ("test", "the following required arguments were not provided: <CASES>..."),
+        ("test a -r b", "-r b: test takes its captures from the cases"),
+        ("test a -top 3", "-top: only available with replay; --max-series limits the flows that are exported"),
+        ("-run x", "-run: only available with test; add test CASES.yml or remove the option"),
+        ("replay a -junit=x", "-junit: only available with test; add test CASES.yml or remove the option"),
         ("interfaces eth0", "unexpected argument 'eth0' found"),
         ("man -iface eth0", "unexpected argument '-iface' found"),
         ("-c /nowhere/x.yml", "/nowhere/x.yml: cannot read the configuration: No such file or directory (os error 2)"),
@@ -101,6 +106,13 @@ fn the_help_of_a_subcommand_lists_what_it_uses() {
     }
     for name in ["--iface", "--promisc", "--snaplen", "--promHTTP", "--promRefresh", "--pcapfile", "--idle-timeout"] {
         assert!(!replay.contains(&name.to_owned()), "{name}");
+    }
+    let test = options_in_help("test --help");
+    for name in ["--run", "--junit", "--filter", "--ByteLimit", "--config"] {
+        assert!(test.contains(&name.to_owned()), "{name}: {test:?}");
+    }
+    for name in ["--output", "--workers", "--iface", "--promHTTP"] {
+        assert!(!test.contains(&name.to_owned()), "{name}");
     }
     for line in ["--help", "config --help"] {
         let all = options_in_help(line);

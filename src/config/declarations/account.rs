@@ -44,7 +44,7 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
 
 const NETWORKS: Access = Access {
     apply: |config, given| {
-        let networks = ListOf(NETWORK).read(given)?;
+        let networks = ListOf(NETWORK).parse_given(given)?;
         config.locality.networks = networks.iter().map(IpNet::trunc).collect();
         config.notices.extend(networks.iter().filter_map(|network| super::host_bits(given, network)));
         Ok(())

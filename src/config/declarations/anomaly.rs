@@ -7,14 +7,14 @@ use crate::config::declaration::{Access, Arity, Declaration, setting};
 use crate::config::given::Content;
 use crate::config::kinds::addresses::NETWORK;
 use crate::config::kinds::durations::WINDOW;
-use crate::config::kinds::keywords::{METHOD, TRUTH};
+use crate::config::kinds::keywords::{BOOLEAN, METHOD};
 use crate::config::kinds::numbers::{BOUND, BYTES, ENTRIES, PROBABILITY, SENSITIVITY};
 use crate::config::kinds::{ListOf, ValueKind as _};
 use crate::detect::anomaly::{Criteria, Fence};
 
 /// In the order of the help.
 pub(super) static DECLARATIONS: &[Declaration] = &[
-    setting(&[("anomaly", "alerts")], detector!(TRUTH, anomaly.alerts))
+    setting(&[("anomaly", "alerts")], detector!(BOOLEAN, anomaly.alerts))
         .switch("anom.alerts", "TRAFFICMONITOR_ANOM_ALERTS", "false")
         .reloadable()
         .help("Enable anomaly alerts (implied by any other -anom_ or --anom. option)"),
@@ -64,15 +64,15 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
         .named("filter_ip_CIDR", "TRAFFICMONITOR_FILTER_IP_CIDR", "CIDR", "0.0.0.0/0")
         .reloadable()
         .help("Network for -filter_src and -filter_dst; 0.0.0.0/0 matches every address, IPv6 included"),
-    setting(&[("anomaly", "filter_inside")], detector!(TRUTH, anomaly.filter.is_inside))
+    setting(&[("anomaly", "filter_inside")], detector!(BOOLEAN, anomaly.filter.is_inside))
         .switch("filter_bool", "TRAFFICMONITOR_FILTER_BOOL", "true")
         .reloadable()
         .help("Make -filter_src and -filter_dst accept addresses inside the network; false: addresses outside it"),
-    setting(&[("anomaly", "filter_source")], detector!(TRUTH, anomaly.filter.by_source))
+    setting(&[("anomaly", "filter_source")], detector!(BOOLEAN, anomaly.filter.by_source))
         .switch("filter_src", "TRAFFICMONITOR_FILTER_SRC", "false")
         .reloadable()
         .help("Detect anomalies only in traffic whose source address -filter_ip_CIDR accepts"),
-    setting(&[("anomaly", "filter_destination")], detector!(TRUTH, anomaly.filter.by_destination))
+    setting(&[("anomaly", "filter_destination")], detector!(BOOLEAN, anomaly.filter.by_destination))
         .switch("filter_dst", "TRAFFICMONITOR_FILTER_DST", "false")
         .reloadable()
         .help("Detect anomalies only in traffic whose destination address -filter_ip_CIDR accepts"),
@@ -80,7 +80,7 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
 
 const METHODS: Access = Access {
     apply: |config, given| {
-        criteria(config).methods = ListOf(METHOD).read(given)?.into_iter().collect();
+        criteria(config).methods = ListOf(METHOD).parse_given(given)?.into_iter().collect();
         Ok(())
     },
     show: |config| match &config.detect.anomaly {
@@ -105,7 +105,7 @@ fn criteria(config: &mut Config) -> &mut Criteria {
 
 const FILTER_NETWORK: Access = Access {
     apply: |config, given| {
-        let network = NETWORK.read(given)?;
+        let network = NETWORK.parse_given(given)?;
         config.detect.anomaly.get_or_insert_default().filter.network = network.trunc();
         config.notices.extend(super::host_bits(given, &network));
         Ok(())

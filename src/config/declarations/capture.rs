@@ -7,7 +7,7 @@ use crate::capture::Selection;
 use crate::config::declaration::{Access, Arity, Declaration, setting};
 use crate::config::kinds::addresses::{FILE_NAME, FREE_TEXT, INTERFACE_NAME};
 use crate::config::kinds::durations::READ_TIMEOUT;
-use crate::config::kinds::keywords::TRUTH;
+use crate::config::kinds::keywords::BOOLEAN;
 use crate::config::kinds::numbers::{RING_BYTES, SNAP_LENGTH, WHOLE_PACKET_BYTES, WORKERS};
 use crate::config::kinds::{ListOf, ValueKind as _};
 use crate::config::without_repeats;
@@ -29,7 +29,7 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
         .named("filter", "TRAFFICMONITOR_FILTER", "EXPR", "")
         .letter('f')
         .help("BPF filter (pcap-filter(7)); may also be given as the remaining arguments"),
-    setting(&[("capture", "promiscuous")], access!(TRUTH, config.capture.promiscuous))
+    setting(&[("capture", "promiscuous")], access!(BOOLEAN, config.capture.promiscuous))
         .switch("promisc", "TRAFFICMONITOR_PROMISC", "false")
         .help("Promiscuous mode: also capture frames addressed to other hosts; not available with `any`"),
     setting(&[("capture", "snap_length")], CAPTURED_BYTES)
@@ -56,7 +56,7 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
 
 const INTERFACES: Access = Access {
     apply: |config, given| {
-        config.capture.selection = selection(ListOf(INTERFACE_NAME).read(given)?);
+        config.capture.selection = selection(ListOf(INTERFACE_NAME).parse_given(given)?);
         Ok(())
     },
     show: |config| {
@@ -81,7 +81,7 @@ fn selection(names: Vec<String>) -> Selection {
 
 const CAPTURED_BYTES: Access = Access {
     apply: |config, given| {
-        let bytes = SNAP_LENGTH.read(given)?;
+        let bytes = SNAP_LENGTH.parse_given(given)?;
         config.capture.snap_length = bytes.min(WHOLE_PACKET_BYTES);
         if bytes > WHOLE_PACKET_BYTES {
             let (place, taken) = (&given.origin, WHOLE_PACKET_BYTES);
@@ -97,7 +97,7 @@ const LONGEST_READ_TIMEOUT: Duration = Duration::from_millis(500);
 
 const CAPPED_READ_TIMEOUT: Access = Access {
     apply: |config, given| {
-        let timeout = READ_TIMEOUT.read(given)?;
+        let timeout = READ_TIMEOUT.parse_given(given)?;
         config.capture.read_timeout = timeout.min(LONGEST_READ_TIMEOUT);
         if timeout > LONGEST_READ_TIMEOUT {
             let [timeout, longest] = [timeout, LONGEST_READ_TIMEOUT].map(humantime::format_duration);

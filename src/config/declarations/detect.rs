@@ -6,7 +6,7 @@ use crate::alert::Severities;
 use crate::config::declaration::{Access, Arity, Declaration, setting};
 use crate::config::given::Content;
 use crate::config::kinds::durations::{WAIT, WINDOW};
-use crate::config::kinds::keywords::{DIRECTION, SCAN_RULE, TRUTH};
+use crate::config::kinds::keywords::{BOOLEAN, DIRECTION, SCAN_RULE};
 use crate::config::kinds::numbers::{BYTE_LIMIT, BYTES, CONTACTS, ENTRIES};
 use crate::config::kinds::rules::{ExcludedTraffic, LimitOfNetwork, SeverityOfKind};
 use crate::config::kinds::{ListOf, ValueKind as _};
@@ -41,7 +41,7 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
     setting(&[("scan", "interval")], detector!(WINDOW, scan.interval))
         .named("scan.interval", "TRAFFICMONITOR_SCAN_INTERVAL", "SECONDS", "170")
         .help("Length of the contacted-hosts window, if different from -TrafficInterval"),
-    setting(&[("scan", "analyze_hosts")], detector!(TRUTH, scan.analyze_hosts))
+    setting(&[("scan", "analyze_hosts")], detector!(BOOLEAN, scan.analyze_hosts))
         .switch("ContactedIPsAnalyze", "TRAFFICMONITOR_CONTACTED_IPS_ANALYZE", "true")
         .reloadable()
         .help("Detect host scans"),
@@ -49,7 +49,7 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
         .named("NumberContactedIPs", "TRAFFICMONITOR_NUMBER_CONTACTED_IPS", "N", "15")
         .reloadable()
         .help("Alert when a source contacts more hosts than this within the window"),
-    setting(&[("scan", "analyze_ports")], detector!(TRUTH, scan.analyze_ports))
+    setting(&[("scan", "analyze_ports")], detector!(BOOLEAN, scan.analyze_ports))
         .switch("AnalyzePorts", "TRAFFICMONITOR_ANALYZE_PORTS", "true")
         .reloadable()
         .help("Detect port scans"),
@@ -63,7 +63,7 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
     setting(&[("detect", "enabled")], ENABLED)
         .switch("detect.enabled", "TRAFFICMONITOR_DETECT_ENABLED", "true")
         .help("Detect bandwidth violations, scans and anomalies; false only counts packets and uses less CPU and memory"),
-    setting(&[("detect", "no_destinations")], access!(TRUTH, config.detect.no_destinations))
+    setting(&[("detect", "no_destinations")], access!(BOOLEAN, config.detect.no_destinations))
         .switch("NoDestinations", "TRAFFICMONITOR_NO_DESTINATIONS", "false")
         .help("Do not store the destinations of sources; disables host-scan detection"),
     setting(&[("detect", "chart_min_bytes")], access!(BYTES, config.detect.chart_min_bytes))
@@ -88,16 +88,17 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
     setting(&[("alert", "exclusions")], access!(ListOf(ExcludedTraffic), config.alert.exclusions))
         .taking(Arity::List)
         .reloadable()
-        .help("Traffic that raises no alerts: entries with some or all of {network: 192.0.2.0/24, port: 53, kind: host_scan}, \
-               all of which must match. A port given alone is also not counted as a contact"),
+        .help("Traffic that raises no alerts: entries with some or all of {network: 192.0.2.0/24, source: 192.0.2.0/24, \
+               destination: 198.51.100.0/24, port: 53, source_port: 53, kind: host_scan}, all of which must match. Contacts that \
+               match an entry with source, destination or source_port, or with a port alone, do not count"),
     setting(&[("alert", "severity")], SEVERITIES)
         .named("alert.severity", "TRAFFICMONITOR_ALERT_SEVERITY", "KIND[.SIDE]=SEVERITY,...", "host_scan.inside=warning,host_scan.outside=info,port_scan.inside=warning,port_scan.outside=info,\
-                  bandwidth=warning,anomaly=info")
+                  group_scan.inside=warning,group_scan.outside=info,bandwidth=warning,anomaly=info")
         .taking(Arity::List)
         .reloadable()
         .help("Severity of alerts by kind and, if given, by the side of the subject (inside or outside the local networks): \
                info, warning or critical; what is not named keeps its default"),
-    setting(&[("alert", "explain")], access!(TRUTH, config.explain))
+    setting(&[("alert", "explain")], access!(BOOLEAN, config.explain))
         .switch("explain", "TRAFFICMONITOR_EXPLAIN", "false")
         .reloadable()
         .help("Write each alert as one sentence: the host, how much, against which limit"),
@@ -105,7 +106,7 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
 
 const BOTH_INTERVALS: Access = Access {
     apply: |config, given| {
-        let interval = WINDOW.read(given)?;
+        let interval = WINDOW.parse_given(given)?;
         config.detect.bandwidth.get_or_insert_default().interval = interval;
         config.detect.scan.get_or_insert_default().interval = interval;
         Ok(())
@@ -115,11 +116,12 @@ const BOTH_INTERVALS: Access = Access {
 };
 
 /// Detection is switched off once all its settings are checked.
-const ENABLED: Access = Access { show: |config| Content::Truth(config.detect.looks_for_something()), ..access!(TRUTH) };
+const ENABLED: Access =
+    Access { show: |config| Content::Bool(config.detect.looks_for_something()), ..access!(BOOLEAN) };
 
 const SEVERITIES: Access = Access {
     apply: |config, given| {
-        config.alert.severities = Severities::default().with(&ListOf(SeverityOfKind).read(given)?);
+        config.alert.severities = Severities::default().with(&ListOf(SeverityOfKind).parse_given(given)?);
         Ok(())
     },
     show: |config| ListOf(SeverityOfKind).show(&config.alert.severities.rules()),

@@ -7,6 +7,7 @@ mod account;
 mod anomaly;
 mod capture;
 mod detect;
+mod scan;
 mod serving;
 
 use ipnet::IpNet;
@@ -15,8 +16,14 @@ use super::declaration::{Declaration, FileKey};
 use super::given::Given;
 
 /// The settings by their rooms, in the order of the help.
-static ROOMS: &[&[Declaration]] =
-    &[capture::DECLARATIONS, account::DECLARATIONS, detect::DECLARATIONS, anomaly::DECLARATIONS, serving::DECLARATIONS];
+static ROOMS: &[&[Declaration]] = &[
+    capture::DECLARATIONS,
+    account::DECLARATIONS,
+    detect::DECLARATIONS,
+    scan::DECLARATIONS,
+    anomaly::DECLARATIONS,
+    serving::DECLARATIONS,
+];
 
 /// The sections of the configuration file, in their order, each with its heading in the help.
 pub(crate) const SECTIONS: [(&str, &str); 12] = [
@@ -64,7 +71,7 @@ macro_rules! access {
     ($kind:expr, $config:ident.$($field:ident).+) => {
         Access {
             apply: |$config, given| {
-                $config.$($field).+ = $kind.read(given)?;
+                $config.$($field).+ = $kind.parse_given(given)?;
                 Ok(())
             },
             show: |$config| $kind.show(&$config.$($field).+),
@@ -74,7 +81,7 @@ macro_rules! access {
     ($kind:expr, optional $config:ident.$($field:ident).+) => {
         Access {
             apply: |$config, given| {
-                $config.$($field).+ = Some($kind.read(given)?);
+                $config.$($field).+ = Some($kind.parse_given(given)?);
                 Ok(())
             },
             show: |$config| match &$config.$($field).+ {
@@ -88,7 +95,7 @@ macro_rules! access {
         Access {
             form: || $kind.form(),
             words: || $kind.words(),
-            apply: |_, given| $kind.read(given).map(drop),
+            apply: |_, given| $kind.parse_given(given).map(drop),
             show: |_| $crate::config::given::Content::Null,
         }
     };
@@ -100,7 +107,7 @@ macro_rules! detector {
     ($kind:expr, $detector:ident.$($field:ident).+) => {
         Access {
             apply: |config, given| {
-                config.detect.$detector.get_or_insert_default().$($field).+ = $kind.read(given)?;
+                config.detect.$detector.get_or_insert_default().$($field).+ = $kind.parse_given(given)?;
                 Ok(())
             },
             show: |config| match &config.detect.$detector {

@@ -5,21 +5,21 @@ use super::access;
 use crate::config::declaration::{Access, Arity, Declaration, setting};
 use crate::config::kinds::addresses::LISTEN_ADDRESS;
 use crate::config::kinds::durations::REFRESH;
-use crate::config::kinds::keywords::{LOG_FORMAT, LOG_LEVEL, TRUTH};
+use crate::config::kinds::keywords::{BOOLEAN, LOG_FORMAT, LOG_LEVEL};
 use crate::config::kinds::{ListOf, ValueKind as _};
 use crate::config::without_repeats;
 
 /// In the order of the help.
 pub(super) static DECLARATIONS: &[Declaration] = &[
-    setting(&[("export", "seed_families")], access!(TRUTH, config.export.seed_families))
+    setting(&[("export", "seed_families")], access!(BOOLEAN, config.export.seed_families))
         .switch("metrics.seed", "TRAFFICMONITOR_METRICS_SEED", "true")
         .reloadable()
         .help("Export hosts_src_dst, total_incoming and total_outgoing"),
-    setting(&[("export", "flow_packets")], access!(TRUTH, config.export.flow_packets))
+    setting(&[("export", "flow_packets")], access!(BOOLEAN, config.export.flow_packets))
         .switch("metrics.flow_packets", "TRAFFICMONITOR_METRICS_FLOW_PACKETS", "false")
         .reloadable()
         .help("Also export packets per flow; doubles the number of flow series"),
-    setting(&[("export", "created")], access!(TRUTH, config.export.created))
+    setting(&[("export", "created")], access!(BOOLEAN, config.export.created))
         .switch("metrics.created", "TRAFFICMONITOR_METRICS_CREATED", "false")
         .reloadable()
         .help("Add the _created time of each counter to OpenMetrics output; Prometheus 2 stores these as extra series"),
@@ -44,7 +44,7 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
 
 const LISTEN: Access = Access {
     apply: |config, given| {
-        config.http.listen = without_repeats(ListOf(LISTEN_ADDRESS).read(given)?);
+        config.http.listen = without_repeats(ListOf(LISTEN_ADDRESS).parse_given(given)?);
         Ok(())
     },
     ..access!(ListOf(LISTEN_ADDRESS), config.http.listen)

@@ -1,7 +1,7 @@
 //! The configuration file ↔ one layer of [`Settings`].
 //!
 //! Takes the text of a file: YAML, or TrafficAlerted's. Gives the settings, each with its line and column, and writes a
-//! configuration as YAML. Must not know what a setting does.
+//! configuration as YAML; reads other YAML files that contain settings too. Must not know what a setting does.
 
 mod notation;
 mod yaml;
@@ -28,7 +28,7 @@ pub fn load(path: &Path) -> Result<Settings, Error> {
 }
 
 /// Reads the text of the configuration file `path`: YAML, or TrafficAlerted's format, which has keys of its own.
-pub fn parse(text: &str, path: &Path) -> Result<Settings, Error> {
+pub(crate) fn parse(text: &str, path: &Path) -> Result<Settings, Error> {
     if text.trim_start().starts_with('{') && text.contains("\"permitted_cidrs\"") {
         let what = format!("{}: the list of permitted networks (permitted_cidrs)", path.display());
         return Err(Error::Unavailable(vec![Unavailable { what, meanwhile: WITHOUT_PERMITTED_NETWORKS }]));
@@ -39,8 +39,8 @@ pub fn parse(text: &str, path: &Path) -> Result<Settings, Error> {
     Yaml { text, path }.read()
 }
 
-/// True if a file has TrafficAlerted's keys and no section of ours. A file with the extension of such files needs no known
-/// key, because all may be misspelt.
+/// True if a file has TrafficAlerted's keys and no section of ours. A file with the extension of such files needs no
+/// known key, because all may be misspelt.
 fn is_of_trafficalerted(text: &str, path: &Path) -> bool {
     let mut keys = text.lines().filter_map(|line| line.split_once(':')).map(|(key, _)| key);
     let is_ours = keys.any(|key| SECTIONS.iter().any(|(section, _)| *section == key));
@@ -48,27 +48,56 @@ fn is_of_trafficalerted(text: &str, path: &Path) -> bool {
     !is_ours && (is_named || trafficalerted::is_file(text))
 }
 
-/// A YAML file.
-struct Yaml<'a> {
-    text: &'a str,
-    path: &'a Path,
+/// A YAML file: a configuration, or another file that may contain settings.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Yaml<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) path: &'a Path,
 }
 
 impl Yaml<'_> {
     fn read(&self) -> Result<Settings, Error> {
-        if let Some(slip) = notation::find_silent(self.text) {
-            return Err(self.noted(slip));
-        }
-        let settings = yaml::read(self.text, self.path).map_err(|mistake| match mistake {
-            Mistake::Unreadable(error) => self.unreadable(error.without_snippet()),
-            Mistake::Refused(refusal) => self.refused(&refusal),
-        })?;
+        self.refuse_silent_slips()?;
+        let settings = yaml::read(self.text, self.path).map_err(|mistake| self.mistaken(mistake))?;
         settings.values().try_for_each(|value| self.refuse_odd_numbers(value))?;
         Ok(settings)
     }
 
-    /// The refusal of a setting, or the slip of the notation that causes it.
-    fn refused(&self, refusal: &RefusedSetting) -> Error {
+    /// The whole file as nodes, each with its line and column.
+    pub(crate) fn nodes(&self) -> Result<Given, Error> {
+        self.refuse_silent_slips()?;
+        let nodes = yaml::nodes(self.text, self.path).map_err(|mistake| self.mistaken(mistake))?;
+        self.refuse_odd_numbers(&nodes)?;
+        Ok(nodes)
+    }
+
+    /// The settings in a node of the file that is a configuration.
+    pub(crate) fn settings(&self, node: &Given) -> Result<Settings, Error> {
+        yaml::settings(node).map_err(|refusal| self.refused_setting(&refusal))
+    }
+
+    fn refuse_silent_slips(&self) -> Result<(), Error> {
+        notation::find_silent(self.text).map_or(Ok(()), |slip| Err(self.noted(slip)))
+    }
+
+    fn mistaken(&self, mistake: Mistake) -> Error {
+        match mistake {
+            Mistake::Unreadable(error) => self.unreadable(error.without_snippet()),
+            Mistake::Refused(refusal) => self.refused_setting(&refusal),
+        }
+    }
+
+    /// The refusal of a setting, or the slip of the notation that causes it. A key may belong to another section.
+    fn refused_setting(&self, refusal: &RefusedSetting) -> Error {
+        self.explained(refusal, elsewhere)
+    }
+
+    /// The refusal of a node that is no setting, or the slip of the notation that causes it.
+    pub(crate) fn refused(&self, refusal: &RefusedSetting) -> Error {
+        self.explained(refusal, |_| None)
+    }
+
+    fn explained(&self, refusal: &RefusedSetting, elsewhere: fn(&str) -> Option<String>) -> Error {
         let (node, mut problem) = (refusal.node(), refusal.problem());
         let SettingOrigin::File { line, column, .. } = node.origin else {
             return Error::invalid(node.place(), problem);
@@ -78,7 +107,7 @@ impl Yaml<'_> {
             RefusedSetting::Value { .. } => notation::find_missing_space(self.text, at),
             RefusedSetting::UnknownKey { key, known } => {
                 let key = key.text().unwrap_or_else(|| "of this form".into());
-                problem = problem_of_key(&key, known);
+                problem = problem_of_key(&key, known, elsewhere);
                 let slip = key.contains([':', '\u{a0}']).then(|| notation::find(self.text, at)).flatten();
                 // In braces, `level:info` is a key without a value.
                 slip.or_else(|| {
@@ -111,8 +140,8 @@ impl Yaml<'_> {
         slip.map_or_else(|| self.at(location.line(), location.column(), problem), |slip| self.noted(slip))
     }
 
-    /// Refuses YAML numbers that people read otherwise: 0x10, 0o17, 0b1, 1_000, and 010, which was 8 in older YAML. In the
-    /// file, as in an option, a number consists of decimal digits.
+    /// Refuses YAML numbers that people read otherwise: 0x10, 0o17, 0b1, 1_000, and 010, which was 8 in older YAML. In
+    /// the file, as in an option, a number consists of decimal digits.
     fn refuse_odd_numbers(&self, node: &Given) -> Result<(), Error> {
         match (&node.content, &node.origin) {
             (
@@ -160,8 +189,8 @@ fn without_location(message: &str) -> String {
     message.rsplit_once(" at line ").map_or(message, |(message, _)| message).to_owned()
 }
 
-/// Offers the nearest key of the section, else the key of the option with this name, else lists the keys.
-fn problem_of_key(key: &str, known: &[&'static str]) -> String {
+/// Offers the nearest of the known keys, else the place of the key elsewhere, else lists the known keys.
+fn problem_of_key(key: &str, known: &[&'static str], elsewhere: fn(&str) -> Option<String>) -> String {
     match nearest(key, known.iter().copied()).map(str::to_owned).or_else(|| elsewhere(key)) {
         Some(offer) => format!("unknown key {key}; did you mean {offer}?"),
         None => format!("unknown key {key}; the keys here are {}", known.join(", ")),

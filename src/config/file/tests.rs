@@ -140,6 +140,21 @@ fn mistakes_in_entries_of_lists_are_reported_with_their_place() {
             "alert:\n  exclusions:\n  - kind: hostscan\n",
             "3:11: hostscan: did you mean host_scan? expected host_scan, port_scan",
         ),
+        ("alert:\n  exclusions:\n  - source_port: 0\n", "3:18: 0: expected a port from 1 to 65535"),
+        ("alert:\n  exclusions:\n  - {source: 10.0.0.0/33}\n", "3:14: 10.0.0.0/33: expected a network such as"),
+        (
+            "alert:\n  exclusions:\n  - {port: 53}\n  - {source_port: 53, kind: bandwidth}\n",
+            "3:5: exclusion 2: bandwidth alerts know no ports; remove source_port, or the kind",
+        ),
+        (
+            "alert:\n  exclusions:\n  - {source: 10.0.0.0/8, destination: 192.0.2.1, kind: bandwidth}\n",
+            "3:5: exclusion 1: a bandwidth alert is about one address; give either source or destination",
+        ),
+        (
+            "alert:\n  exclusions:\n  - {source: 10.0.0.0/8, destination: fd00::/8}\n",
+            "3:5: exclusion 1: source 10.0.0.0/8 and destination fd00::/8 are of different IP versions, so nothing matches",
+        ),
+        ("alert:\n  exclusions:\n  - {sourceport: 53}\n", "3:6: unknown key sourceport; did you mean source_port?"),
         ("alert:\n  exclusions:\n  - {ports: 53}\n", "3:6: unknown key ports; did you mean port?"),
     ]);
 }
@@ -164,6 +179,21 @@ fn mistakes_in_detection_are_reported_with_their_place() {
         ("anomaly:\n  transfer_interval: 2d\n", "2:22: a transfer interval of 2days; use 100ms to 1day"),
         ("scan:\n  port_interval: -600\n", "2:18: -600: expected seconds or a duration"),
         ("scan:\n  contacted_ips: 0\n", "2:18: 0: expected a number from 1 to 65535"),
+        ("scan:\n  timeout: 0\n", "2:12: 0: expected seconds or a duration from 100ms to 10m, such as 10, 3.5 or 10s"),
+        ("scan:\n  used_bytes: 0\n", "2:15: 0: expected a number of bytes from 1 to 65535"),
+        ("scan:\n  echo_requests: 0\n", "2:18: 0: expected a number from 1 to 1000"),
+        ("scan:\n  site_factor: 1001\n", "2:16: 1001: expected a number from 1 to 1000"),
+        ("scan:\n  group_factor: -1\n", "2:17: -1: expected a number from 0 to 1000"),
+        ("scan:\n  memory: 999ms\n", "2:11: 999ms: expected seconds or a duration from 1s to 366d, such as 3600 or 1h"),
+        (
+            "scan:\n  memory: 599\n",
+            "2:11: 9m 59s is shorter than the longest window of scans (10m); raise this or lower --scan.interval and -PortInterval",
+        ),
+        (
+            "scan:\n  timeout: 10.5\n  use_timeout: 10\n",
+            "3:16: 10s is shorter than the time in which a contact is answered (10s 500ms); raise this or lower --scan.timeout",
+        ),
+        ("scan:\n  timeout: 2s\n  echo_window: 1.9\n", "3:16: 1s 900ms is shorter than the time in which"),
         (
             "bandwidth:\n  limit: 99999999T\n",
             "2:10: 99999999T: the limit cannot exceed 18446744073709551615 bytes; expected",

@@ -1,7 +1,7 @@
 //! YAML text ↔ settings. The one place that knows the YAML crate's data model.
 //!
-//! Takes the text of a document, gives its settings, each with line and column; and writes a configuration. Must not know
-//! how a mistake is explained.
+//! Takes the text of a document, gives its settings, each with line and column; and writes a configuration. Must not
+//! know how a mistake is explained.
 
 use std::fmt;
 use std::path::Path;
@@ -39,7 +39,34 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Settings, Mistake> {
     }
 }
 
-/// Only `true` and `false` are booleans, because an interface may be called `no`. A key appears once, and nothing is merged in.
+/// Reads a document of any form.
+pub(super) fn nodes(text: &str, path: &Path) -> Result<Given, Mistake> {
+    let nodes = serde_saphyr::from_str_with_options(text, strict()).map_err(Mistake::Unreadable)?;
+    Ok(in_file(nodes, &path.into()))
+}
+
+/// Reads the settings in a node: sections with their keys, as a document has them.
+pub(super) fn settings(node: &Given) -> Result<Settings, RefusedSetting> {
+    let mut settings = Settings::default();
+    for (section, keys) in entries(node)? {
+        let section = known(section, SECTIONS.iter().map(|(section, _)| (*section, *section)))?;
+        for (key, value) in entries(keys)? {
+            settings.give(known(key, of_section(section))?, vec![value.clone()])?;
+        }
+    }
+    Ok(settings)
+}
+
+fn entries(node: &Given) -> Result<&[(Given, Given)], RefusedSetting> {
+    match &node.content {
+        Content::Mapping(entries) => Ok(entries),
+        Content::Null => Ok(&[]),
+        _ => Err(node.refused("expected keys with values, such as level: info")),
+    }
+}
+
+/// Only `true` and `false` are booleans, because an interface may be called `no`. A key appears once, and nothing is
+/// merged in.
 fn strict() -> Options {
     serde_saphyr::options! {
         strict_booleans: true,
@@ -67,7 +94,8 @@ impl Document {
     }
 }
 
-/// The sections of a document, or the keys of one section. They are read one by one, so that the first mistake is reported.
+/// The sections of a document, or the keys of one section. They are read one by one, so that the first mistake is
+/// reported.
 struct DocumentLevel<'a> {
     document: &'a mut Document,
     section: Option<&'static str>,
@@ -106,7 +134,7 @@ impl<'de> Visitor<'de> for DocumentLevel<'_> {
     }
 }
 
-/// The one of `all` with the name of the key.
+/// The entry of `all` that has the name of the key.
 fn known<T>(key: &Given, all: impl Iterator<Item = (&'static str, T)>) -> Result<T, RefusedSetting> {
     let mut names = Vec::new();
     for (name, known) in all {
@@ -164,8 +192,8 @@ impl<'de> Visitor<'de> for ContentVisitor {
         Ok(Content::Null)
     }
 
-    fn visit_bool<E: de::Error>(self, truth: bool) -> Result<Content, E> {
-        Ok(Content::Truth(truth))
+    fn visit_bool<E: de::Error>(self, boolean: bool) -> Result<Content, E> {
+        Ok(Content::Bool(boolean))
     }
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<Content, E> {
@@ -228,7 +256,7 @@ impl Serialize for Content {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Null => serializer.serialize_none(),
-            Self::Truth(truth) => serializer.serialize_bool(*truth),
+            Self::Bool(boolean) => serializer.serialize_bool(*boolean),
             Self::Unsigned(number) => serializer.serialize_u64(*number),
             Self::Signed(number) => serializer.serialize_i64(*number),
             Self::Float(number) => serializer.serialize_f64(*number),
@@ -241,7 +269,7 @@ impl Serialize for Content {
     }
 }
 
-/// True for a character that a terminal obeys or hides. The YAML crate escapes only some of them.
+/// True for a character that controls a terminal or is invisible. The YAML crate escapes only some of them.
 fn is_hidden(letter: char) -> bool {
     is_unsafe(letter) && !matches!(letter, '\n' | '\t')
 }

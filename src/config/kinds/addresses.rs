@@ -1,6 +1,7 @@
 //! The kinds of values that are names, addresses or free text.
 //!
-//! Takes a text, or the bytes of a name; gives the value. Must not know whether there is such an interface, file or host.
+//! Takes a text, or the bytes of a name; gives the value. Must not know whether there is such an interface, file or
+//! host.
 
 use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt;
@@ -62,7 +63,7 @@ pub(crate) const NETWORK: Scalar<IpNet> = Scalar {
 };
 
 /// An address, also as `ip address` prints it, with the bits of its network behind it.
-pub const ADDRESS: Scalar<IpAddr> = Scalar {
+pub(crate) const ADDRESS: Scalar<IpAddr> = Scalar {
     form: "an address such as 192.0.2.1 or 192.0.2.1/24",
     scalars: Scalars::Text,
     parse: |text| text.parse().ok().or_else(|| text.parse::<IpNet>().ok().map(|network| network.addr())),

@@ -33,9 +33,21 @@ pub(crate) const WAIT: Scalar<Duration> = Scalar {
     parse: |text| seconds_or_units(text, Duration::ZERO..=LONGEST),
     ..READ_TIMEOUT
 };
-pub const WINDOW: Scalar<Duration> = Scalar {
+pub(crate) const WINDOW: Scalar<Duration> = Scalar {
     form: "seconds or a duration from 100ms to 366d, such as 170 or 5m",
     parse: |text| seconds_or_units(text, TICK..=LONGEST),
+    ..WAIT
+};
+/// The time that an answer or a use takes. Contacts wait so long in a bounded table.
+pub(crate) const TIMEOUT: Scalar<Duration> = Scalar {
+    form: "seconds or a duration from 100ms to 10m, such as 10, 3.5 or 10s",
+    parse: |text| seconds_or_units(text, TICK..=Duration::from_secs(600)),
+    ..WAIT
+};
+/// The time for which targets stay known.
+pub(crate) const MEMORY: Scalar<Duration> = Scalar {
+    form: "seconds or a duration from 1s to 366d, such as 3600 or 1h",
+    parse: |text| seconds_or_units(text, Duration::from_secs(1)..=LONGEST),
     ..WAIT
 };
 /// The time between two snapshots. The upper bound exceeds any scrape interval, and any timer can wait for it.

@@ -1,6 +1,6 @@
-//! The kinds of values that are one of several words: truth values and the enumerations.
+//! The kinds of values that are one of several words: enumerations and booleans.
 //!
-//! Takes a word; gives the value, or the nearest word. Must not know which setting it is for.
+//! Takes a word; gives the value, or a message with the nearest word. Must not know which setting the value is for.
 
 use tracing::Level;
 
@@ -18,17 +18,17 @@ use crate::events::line::LineForm;
 pub struct Keywords<T: 'static> {
     /// The words, in the order in which messages list them.
     pub words: &'static [(&'static str, T)],
-    /// Other words that are read as one of them.
+    /// Other words for the same values, which messages do not list.
     pub synonyms: &'static [(&'static str, T)],
-    /// Words that are meant for something else, and what to say of them.
-    pub strays: (&'static [&'static str], &'static str),
-    /// The beginning of the form, before the words.
+    /// Words that are values of another option, and the message for them.
+    pub misplaced: (&'static [&'static str], &'static str),
+    /// The text before the words in [`ValueKind::form`].
     pub noun: &'static str,
 }
 
 impl<T> Keywords<T> {
     pub const fn of(words: &'static [(&'static str, T)]) -> Self {
-        Self { words, synonyms: &[], strays: (&[], ""), noun: "" }
+        Self { words, synonyms: &[], misplaced: (&[], ""), noun: "" }
     }
 }
 
@@ -43,7 +43,7 @@ pub(crate) const FLOW_KEY: Keywords<FlowKeying> = Keywords::of(&[
     ("dst-port", FlowKeying::DestinationPort),
     ("pair", FlowKeying::Pair),
 ]);
-pub const DIRECTION: Keywords<BandwidthDirection> = Keywords::of(&[
+pub(crate) const DIRECTION: Keywords<BandwidthDirection> = Keywords::of(&[
     ("source", BandwidthDirection::Source),
     ("destination", BandwidthDirection::Destination),
     ("both", BandwidthDirection::Both),
@@ -53,13 +53,14 @@ pub(crate) const SCAN_RULE: Keywords<scan::Rule> =
 pub(crate) const ALERT_KIND: Keywords<Kind> = Keywords::of(&[
     ("host_scan", Kind::HostScan),
     ("port_scan", Kind::PortScan),
+    ("group_scan", Kind::GroupScan),
     ("bandwidth", Kind::Bandwidth),
     ("anomaly", Kind::Anomaly),
 ]);
-pub const SEVERITY: Keywords<Severity> =
+pub(crate) const SEVERITY: Keywords<Severity> =
     Keywords::of(&[("info", Severity::Info), ("warning", Severity::Warning), ("critical", Severity::Critical)]);
 /// The side of the local networks' border.
-pub const SIDE: Keywords<Side> = Keywords::of(&[("inside", Side::Inside), ("outside", Side::Outside)]);
+pub(crate) const SIDE: Keywords<Side> = Keywords::of(&[("inside", Side::Inside), ("outside", Side::Outside)]);
 pub(crate) const METHOD: Keywords<Method> = Keywords {
     noun: "an anomaly test: ",
     ..Keywords::of(&[
@@ -72,8 +73,8 @@ pub(crate) const METHOD: Keywords<Method> = Keywords {
         ("magnitude", Method::Magnitude),
     ])
 };
-/// The level of the program's own log. The words of the older programs' `-loglevel` are read too: nothing here is graver
-/// than an error.
+/// The level of the program's own log. The words of the older programs' `-loglevel` are accepted too; `fatal` and
+/// `panic` mean `error`, the highest level here.
 pub(crate) const LOG_LEVEL: Keywords<Level> = Keywords {
     synonyms: &[("fatal", Level::ERROR), ("panic", Level::ERROR)],
     ..Keywords::of(&[
@@ -85,7 +86,7 @@ pub(crate) const LOG_LEVEL: Keywords<Level> = Keywords {
     ])
 };
 pub(crate) const LOG_FORMAT: Keywords<LineForm> = Keywords {
-    strays: (
+    misplaced: (
         &["console", "csv", "jsonl"],
         "this is a value of --log-format (the format of policy events); expected logfmt or json",
     ),
@@ -95,7 +96,7 @@ pub(crate) const LOG_FORMAT: Keywords<LineForm> = Keywords {
 impl<T: Copy + PartialEq> ValueKind for Keywords<T> {
     type Value = T;
 
-    /// `a`, `b or c`.
+    /// `a`, `a or b`, `a, b or c`.
     fn form(&self) -> String {
         let words = self.words().join(", ");
         let (before, last) = words.rsplit_once(", ").unwrap_or(("", &words));
@@ -107,10 +108,10 @@ impl<T: Copy + PartialEq> ValueKind for Keywords<T> {
     }
 
     fn parse(&self, text: &str) -> Result<T, String> {
-        let (strays, what_they_are) = self.strays;
+        let (misplaced, message) = self.misplaced;
         match self.words.iter().chain(self.synonyms).find(|(word, _)| *word == text) {
             Some((_, value)) => Ok(*value),
-            None if strays.contains(&text) => Err(what_they_are.to_owned()),
+            None if misplaced.contains(&text) => Err(message.to_owned()),
             None => Err(match nearest(text, self.words()) {
                 Some(near) => format!("did you mean {near}? {}", self.expected()),
                 None => self.expected(),
@@ -123,15 +124,15 @@ impl<T: Copy + PartialEq> ValueKind for Keywords<T> {
     }
 }
 
-/// A truth value, in the words of Go's flag package.
-pub const TRUTH: Scalar<bool> = Scalar {
+/// A boolean, in the words of Go's flag package.
+pub const BOOLEAN: Scalar<bool> = Scalar {
     form: "true or false",
-    scalars: Scalars::Truth,
+    scalars: Scalars::Bool,
     parse: |text| match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
         _ => None,
     },
-    show: |truth| Content::Truth(*truth),
+    show: |boolean| Content::Bool(*boolean),
     parse_raw: None,
 };

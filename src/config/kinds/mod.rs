@@ -1,7 +1,10 @@
-//! The kinds of values: each reads a value as it was given, and shows it as the configuration file has it.
+//! The kinds of values of settings. Each kind parses values, and shows them as the configuration file has them.
 //!
-//! Takes a value from an option, a variable or the file; gives its meaning, or the problem in words. Must not know which
-//! setting the value is for.
+//! Takes a value from an option, a variable or the file; gives the parsed value, or a message about the mistake. Must
+//! not know which setting the value is for.
+//!
+//! The functions `parse…` differ in their input: [`ValueKind::parse`] takes a text, [`ValueKind::parse_argument`] the
+//! bytes of an argument, and [`ValueKind::parse_given`] a value from any source.
 
 pub mod addresses;
 pub mod durations;
@@ -16,24 +19,25 @@ use serde::de::Unexpected;
 
 use super::given::{Content, Given, RefusedSetting};
 
+/// A kind of values: their forms, how to parse them, and how to show them.
 pub trait ValueKind {
     type Value;
 
-    /// The form of a value, for messages: `a number from 1 to 64`.
+    /// The form of a value, for help and messages: `a number from 1 to 64`.
     fn form(&self) -> String;
 
-    /// The YAML scalars that it is read from.
+    /// The YAML scalars that are accepted in the configuration file.
     fn scalars(&self) -> Scalars {
         Scalars::Text
     }
 
-    /// The words that it can be; empty if it can be something else.
+    /// All words that are values; empty if there are other values than words.
     fn words(&self) -> Vec<&'static str> {
         Vec::new()
     }
 
-    /// Reads a text, which is not blank; or gives the problem and its remedy, without the text itself. A kind that is a
-    /// mapping refuses every text.
+    /// Parses a text that is not blank. The error names the problem and its remedy, without the text. A kind of
+    /// mappings refuses every text.
     fn parse(&self, _text: &str) -> Result<Self::Value, String> {
         Err(self.expected())
     }
@@ -41,17 +45,17 @@ pub trait ValueKind {
     /// The value as the configuration file has it.
     fn show(&self, value: &Self::Value) -> Content;
 
-    /// Reads the text of an option or a variable.
+    /// Parses the argument of an option, or the value of a variable.
     fn parse_argument(&self, argument: &OsStr) -> Result<Self::Value, String> {
         self.parse(argument.to_str().ok_or(NOT_UTF_8)?.trim())
     }
 
-    /// Reads a value that was given and is not blank; or gives the part of it that is wrong, and the problem.
-    fn read(&self, given: &Given) -> Result<Self::Value, RefusedSetting> {
-        read_scalar(self, given)
+    /// Parses a value that is not blank, from any source. The error has the wrong part of the value, and the problem.
+    fn parse_given(&self, given: &Given) -> Result<Self::Value, RefusedSetting> {
+        parse_scalar(self, given)
     }
 
-    /// `expected …`.
+    /// The message `expected` with the form.
     fn expected(&self) -> String {
         format!("expected {}", self.form())
     }
@@ -66,16 +70,16 @@ pub enum Scalars {
     Number,
     /// A number (bytes, seconds) or a string with a unit.
     TextOrNumber,
-    Truth,
-    /// None: it is a mapping.
-    Nothing,
+    Bool,
+    /// No scalar: the value is a mapping.
+    None,
 }
 
 impl Scalars {
     fn includes(self, content: &Content) -> bool {
         match content {
             Content::Text(_) => matches!(self, Self::Text | Self::TextOrNumber),
-            Content::Truth(_) => self == Self::Truth,
+            Content::Bool(_) => self == Self::Bool,
             Content::Unsigned(_) | Content::Signed(_) | Content::Float(_) => {
                 matches!(self, Self::Number | Self::TextOrNumber)
             }
@@ -84,15 +88,15 @@ impl Scalars {
     }
 }
 
-/// A kind of value with one notation.
+/// A kind of values without parts, declared by its functions.
 #[derive(Debug, Clone, Copy)]
 pub struct Scalar<T> {
     pub form: &'static str,
     pub scalars: Scalars,
-    /// None for a text that is not such a value.
+    /// Gives none for a text that is no such value.
     pub parse: fn(&str) -> Option<T>,
     pub show: fn(&T) -> Content,
-    /// Reads an argument that may be other than UTF-8.
+    /// Parses an argument that need not be UTF-8. Without it, an argument must be UTF-8.
     pub parse_raw: Option<fn(&OsStr) -> Option<T>>,
 }
 
@@ -123,10 +127,10 @@ impl<T> ValueKind for Scalar<T> {
     }
 }
 
-/// The problem of an argument that must be a text.
+/// The message for an argument that must be UTF-8.
 const NOT_UTF_8: &str = "not UTF-8";
 
-fn read_scalar<K: ValueKind + ?Sized>(kind: &K, given: &Given) -> Result<K::Value, RefusedSetting> {
+fn parse_scalar<K: ValueKind + ?Sized>(kind: &K, given: &Given) -> Result<K::Value, RefusedSetting> {
     if let Content::Argument(argument) = &given.content {
         return kind.parse_argument(argument).map_err(|problem| given.refused(problem));
     }
@@ -138,7 +142,7 @@ fn read_scalar<K: ValueKind + ?Sized>(kind: &K, given: &Given) -> Result<K::Valu
 /// The refusal of a YAML node of the wrong type.
 fn mistyped<K: ValueKind + ?Sized>(kind: &K, given: &Given) -> RefusedSetting {
     let found = match &given.content {
-        Content::Truth(truth) => Unexpected::Bool(*truth),
+        Content::Bool(boolean) => Unexpected::Bool(*boolean),
         Content::Unsigned(number) => Unexpected::Unsigned(*number),
         Content::Signed(number) => Unexpected::Signed(*number),
         Content::Float(number) => Unexpected::Float(*number),
@@ -150,13 +154,12 @@ fn mistyped<K: ValueKind + ?Sized>(kind: &K, given: &Given) -> RefusedSetting {
     given.refused(format!("{}, found {found}", kind.expected()))
 }
 
-/// Reads the value of a key; a key without a value is allowed.
-fn read_some<K: ValueKind>(kind: &K, given: &Given) -> Result<Option<K::Value>, RefusedSetting> {
-    if given.is_blank() { Ok(None) } else { kind.read(given).map(Some) }
+/// Parses the value of a key. None for a key without a value.
+pub(crate) fn parse_optional<K: ValueKind>(kind: &K, given: &Given) -> Result<Option<K::Value>, RefusedSetting> {
+    if given.is_blank() { Ok(None) } else { kind.parse_given(given).map(Some) }
 }
 
-/// Several values: a comma list or a YAML sequence. In a comma list each may stand in double quotes, and may then
-/// contain commas.
+/// Several values: a comma list or a YAML sequence. In a comma list, a value between double quotes may contain commas.
 #[derive(Debug, Clone, Copy)]
 pub struct ListOf<K>(pub K);
 
@@ -187,29 +190,29 @@ impl<K: ValueKind> ValueKind for ListOf<K> {
         Content::List(values.iter().map(|value| self.0.show(value).into()).collect())
     }
 
-    fn read(&self, given: &Given) -> Result<Self::Value, RefusedSetting> {
+    fn parse_given(&self, given: &Given) -> Result<Self::Value, RefusedSetting> {
         let entries = match &given.content {
             Content::List(entries) => entries,
             // One entry without its dash.
-            Content::Mapping(_) if self.scalars() == Scalars::Nothing => {
+            Content::Mapping(_) if self.scalars() == Scalars::None => {
                 let problem = format!("expected a list; each entry must be {}", self.form());
                 return Err(given.refused(problem));
             }
-            _ => return read_scalar(self, given),
+            _ => return parse_scalar(self, given),
         };
         let mut values = Vec::new();
         for entry in entries {
             match &entry.content {
-                Content::Argument(_) => values.extend(self.read(entry)?),
+                Content::Argument(_) => values.extend(self.parse_given(entry)?),
                 _ if entry.is_blank() => return Err(given.refused(format!("empty entry; {}", self.expected()))),
-                _ => values.push(self.0.read(entry)?),
+                _ => values.push(self.0.parse_given(entry)?),
             }
         }
         Ok(values)
     }
 }
 
-/// The entries of a comma list, without blanks around them. Commas between double quotes belong to their entry.
+/// The entries of a comma list, without blanks around them. Commas between double quotes separate no entries.
 fn entries(list: &[u8]) -> Vec<&[u8]> {
     let mut entries = Vec::new();
     let mut rest = Some(list);
@@ -226,7 +229,7 @@ fn entries(list: &[u8]) -> Vec<&[u8]> {
     entries
 }
 
-/// Reads one entry of a comma list. The problem names the entry, because its place has the whole list.
+/// Parses one entry of a comma list. The error names the entry, because the place of the value shows the whole list.
 fn parse_entry<K: ValueKind>(kind: &K, entry: &[u8]) -> Result<K::Value, String> {
     let bare = entry.strip_prefix(b"\"").and_then(|entry| entry.strip_suffix(b"\"")).unwrap_or(entry);
     if bare.is_empty() {

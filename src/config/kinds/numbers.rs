@@ -37,6 +37,16 @@ const COUNT: Scalar<usize> = Scalar {
 pub(crate) const CONTACTS: Scalar<u32> =
     Scalar { form: "a number from 1 to 65535", parse: |text| within(text, 1..=HIGHEST_CONTACT_LIMIT), ..SNAP_LENGTH };
 
+/// A count or a factor of the evidence rule. Larger ones would silence it.
+pub(crate) const FEW: Scalar<u32> =
+    Scalar { form: "a number from 1 to 1000", parse: |text| within(text, 1..=1_000), ..SNAP_LENGTH };
+/// As [`FEW`], where 0 has a meaning too.
+pub(crate) const FEW_OR_NONE: Scalar<u32> =
+    Scalar { form: "a number from 0 to 1000", parse: |text| within(text, 0..=1_000), ..SNAP_LENGTH };
+/// Bytes of few packets.
+pub(crate) const PACKET_BYTES: Scalar<u32> =
+    Scalar { form: "a number of bytes from 1 to 65535", parse: |text| within(text, 1..=65_535), ..SNAP_LENGTH };
+
 /// The bytes that are captured of a packet, as they are given. A packet whose headers are cut counts as truncated.
 pub(crate) const SNAP_LENGTH: Scalar<u32> = Scalar {
     form: "a number from 0 to 65535 (0, 65536 and 262144 mean 65535)",
@@ -54,7 +64,7 @@ pub(crate) const WHOLE_PACKET_BYTES: u32 = 65_535;
 /// "Everything" of libpcap and tcpdump (`MAXIMUM_SNAPLEN`).
 const LIBPCAP_WHOLE_PACKET_BYTES: u32 = 262_144;
 
-pub const PORT: Scalar<u16> = Scalar {
+pub(crate) const PORT: Scalar<u16> = Scalar {
     form: "a port from 1 to 65535",
     scalars: Scalars::Number,
     parse: |text| within(text, 1..=u16::MAX),
@@ -84,7 +94,7 @@ fn within<T: FromStr + PartialOrd>(text: &str, range: RangeInclusive<T>) -> Opti
 }
 
 /// The size of a kernel ring in bytes.
-pub const RING_BYTES: Scalar<u32> = Scalar {
+pub(crate) const RING_BYTES: Scalar<u32> = Scalar {
     form: "a size from 1MiB to just under 2GiB, such as 32MiB, 32M or 33554432",
     scalars: Scalars::TextOrNumber,
     parse: |text| {
@@ -124,7 +134,7 @@ fn bytes_of(text: &str) -> Option<u64> {
 
 /// A number of bytes of traffic, in powers of 1000.
 #[derive(Debug, Clone, Copy)]
-pub struct TrafficBytes {
+pub(crate) struct TrafficBytes {
     least: u64,
     form: &'static str,
 }
@@ -133,7 +143,7 @@ pub(crate) const BYTE_LIMIT: TrafficBytes = TrafficBytes {
     least: 1,
     form: "a number of bytes above 0, alone or with K, M, G or T (powers of 1000), such as 1000000000 or 1G",
 };
-pub const BYTES: TrafficBytes = TrafficBytes {
+pub(crate) const BYTES: TrafficBytes = TrafficBytes {
     least: 0,
     form: "a number of bytes, alone or with K, M, G or T (powers of 1000), such as 5000000 or 5M",
 };

@@ -5,22 +5,22 @@
 use super::super::given::{Content, Given, RefusedSetting};
 use super::addresses::{FREE_TEXT, NETWORK};
 use super::durations::WINDOW;
-use super::keywords::{ALERT_KIND, SEVERITY, SIDE, TRUTH};
+use super::keywords::{ALERT_KIND, BOOLEAN, SEVERITY, SIDE};
 use super::numbers::{BYTE_LIMIT, PORT};
-use super::{Scalars, ValueKind, mistyped, read_some};
+use super::{Scalars, ValueKind, mistyped, parse_optional};
 use crate::alert::{Exclusion, SeverityRule};
 use crate::detect::bandwidth::NetworkLimit;
 
 /// The severity of a kind of alerts, on one side or on both.
 #[derive(Debug, Clone, Copy)]
-pub struct SeverityOfKind;
+pub(crate) struct SeverityOfKind;
 
 impl ValueKind for SeverityOfKind {
     type Value = SeverityRule;
 
     fn form(&self) -> String {
         "KIND=SEVERITY or KIND.SIDE=SEVERITY, such as bandwidth=critical or host_scan.outside=warning (kinds host_scan, \
-         port_scan, bandwidth, anomaly; sides inside, outside; severities info, warning, critical)"
+         port_scan, group_scan, bandwidth, anomaly; sides inside, outside; severities info, warning, critical)"
             .to_owned()
     }
 
@@ -43,7 +43,7 @@ impl ValueKind for SeverityOfKind {
 pub(crate) const RULE_KEYS: [&[&str]; 2] = [LimitOfNetwork::KEYS, ExcludedTraffic::KEYS];
 
 #[derive(Debug, Clone, Copy)]
-pub struct LimitOfNetwork;
+pub(crate) struct LimitOfNetwork;
 
 impl LimitOfNetwork {
     const KEYS: &[&str] = &["network", "limit", "interval", "rule", "total"];
@@ -57,7 +57,7 @@ impl ValueKind for LimitOfNetwork {
     }
 
     fn scalars(&self) -> Scalars {
-        Scalars::Nothing
+        Scalars::None
     }
 
     fn show(&self, limit: &NetworkLimit) -> Content {
@@ -66,19 +66,19 @@ impl ValueKind for LimitOfNetwork {
             ("limit", Some(BYTE_LIMIT.show(&limit.limit_bytes))),
             ("interval", limit.interval.map(|interval| WINDOW.show(&interval))),
             ("rule", limit.rule.as_ref().map(|rule| FREE_TEXT.show(rule))),
-            ("total", limit.total.then_some(Content::Truth(true))),
+            ("total", limit.total.then_some(Content::Bool(true))),
         ])
     }
 
-    fn read(&self, given: &Given) -> Result<NetworkLimit, RefusedSetting> {
+    fn parse_given(&self, given: &Given) -> Result<NetworkLimit, RefusedSetting> {
         let (mut network, mut limit, mut interval, mut rule, mut total) = (None, None, None, None, None);
         for (key, value) in keys_and_values(self, given)? {
             match known_key(key, Self::KEYS)? {
-                "network" => network = read_some(&NETWORK, value)?,
-                "limit" => limit = read_some(&BYTE_LIMIT, value)?,
-                "interval" => interval = read_some(&WINDOW, value)?,
-                "rule" => rule = read_some(&FREE_TEXT, value)?,
-                _ => total = read_some(&TRUTH, value)?,
+                "network" => network = parse_optional(&NETWORK, value)?,
+                "limit" => limit = parse_optional(&BYTE_LIMIT, value)?,
+                "interval" => interval = parse_optional(&WINDOW, value)?,
+                "rule" => rule = parse_optional(&FREE_TEXT, value)?,
+                _ => total = parse_optional(&BOOLEAN, value)?,
             }
         }
         Ok(NetworkLimit {
@@ -92,38 +92,46 @@ impl ValueKind for LimitOfNetwork {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub struct ExcludedTraffic;
+pub(crate) struct ExcludedTraffic;
 
 impl ExcludedTraffic {
-    const KEYS: &[&str] = &["network", "port", "kind"];
+    const KEYS: &[&str] = &["network", "source", "destination", "port", "source_port", "kind"];
 }
 
 impl ValueKind for ExcludedTraffic {
     type Value = Exclusion;
 
     fn form(&self) -> String {
-        "a mapping with some or all of {network: 192.0.2.0/24, port: 53, kind: host_scan}".to_owned()
+        "a mapping with some or all of {network: 192.0.2.0/24, source: 192.0.2.0/24, destination: 198.51.100.0/24, port: 53, \
+         source_port: 53, kind: host_scan}"
+            .to_owned()
     }
 
     fn scalars(&self) -> Scalars {
-        Scalars::Nothing
+        Scalars::None
     }
 
     fn show(&self, exclusion: &Exclusion) -> Content {
         mapping([
             ("network", exclusion.network.map(|network| NETWORK.show(&network))),
+            ("source", exclusion.source.map(|network| NETWORK.show(&network))),
+            ("destination", exclusion.destination.map(|network| NETWORK.show(&network))),
             ("port", exclusion.port.map(|port| PORT.show(&port))),
+            ("source_port", exclusion.source_port.map(|port| PORT.show(&port))),
             ("kind", exclusion.kind.map(|kind| ALERT_KIND.show(&kind))),
         ])
     }
 
-    fn read(&self, given: &Given) -> Result<Exclusion, RefusedSetting> {
+    fn parse_given(&self, given: &Given) -> Result<Exclusion, RefusedSetting> {
         let mut exclusion = Exclusion::default();
         for (key, value) in keys_and_values(self, given)? {
             match known_key(key, Self::KEYS)? {
-                "network" => exclusion.network = read_some(&NETWORK, value)?,
-                "port" => exclusion.port = read_some(&PORT, value)?,
-                _ => exclusion.kind = read_some(&ALERT_KIND, value)?,
+                "network" => exclusion.network = parse_optional(&NETWORK, value)?,
+                "source" => exclusion.source = parse_optional(&NETWORK, value)?,
+                "destination" => exclusion.destination = parse_optional(&NETWORK, value)?,
+                "port" => exclusion.port = parse_optional(&PORT, value)?,
+                "source_port" => exclusion.source_port = parse_optional(&PORT, value)?,
+                _ => exclusion.kind = parse_optional(&ALERT_KIND, value)?,
             }
         }
         Ok(exclusion)
@@ -147,7 +155,7 @@ fn keys_and_values<'a>(kind: &impl ValueKind, given: &'a Given) -> Result<&'a [(
 }
 
 /// The key in this node, if it is one of `keys`.
-fn known_key(node: &Given, keys: &[&'static str]) -> Result<&'static str, RefusedSetting> {
+pub(crate) fn known_key(node: &Given, keys: &[&'static str]) -> Result<&'static str, RefusedSetting> {
     let known = keys.iter().find(|key| node.text().is_some_and(|text| text == **key));
     known.copied().ok_or_else(|| RefusedSetting::UnknownKey { key: node.clone(), known: keys.to_vec() })
 }

@@ -228,14 +228,14 @@ fn names_in_quotes_may_contain_commas() {
 }
 
 #[test]
-fn truth_is_written_as_go_takes_it() {
+fn booleans_are_written_as_go_takes_them() {
     for (text, truth) in
         [("1", true), ("T", true), ("TRUE", true), ("true", true), ("0", false), ("f", false), ("False", false)]
     {
-        assert_eq!(TRUTH.parse(text), Ok(truth), "{text}");
+        assert_eq!(BOOLEAN.parse(text), Ok(truth), "{text}");
     }
     for text in ["yes", "on", "tRUE", "2"] {
-        assert!(TRUTH.parse(text).is_err(), "{text}");
+        assert!(BOOLEAN.parse(text).is_err(), "{text}");
     }
 }
 
@@ -288,6 +288,7 @@ fn keywords_are_read_as_they_are_shown_and_others_find_their_neighbour() {
     are_read_as_they_are_shown(SIDE, &Side::BOTH);
     assert_eq!(LOG_LEVEL.parse("fatal"), Ok(Level::ERROR));
     assert!(METHOD.parse("hirank").unwrap_err().starts_with("did you mean highrank? expected an anomaly test"));
+    assert!(["Diff", ""].iter().all(|name| METHOD.parse(name).is_err()));
     assert_eq!(SCAN_RULE.parse("guess"), Err("expected evidence or contacts".to_owned()));
 }
 

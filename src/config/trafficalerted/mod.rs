@@ -1,7 +1,9 @@
-//! TrafficAlerted's configuration file, or the seven arguments of the older TrafficAlerted → one layer of [`Settings`].
+//! The configuration file of TrafficAlerted, and the seven arguments of the older TrafficAlerted.
 //!
-//! Takes a text with one `Key: value` per line and comments after `#`, or words. Each of the ten keys is the option of that
-//! name and must be there; only the list of interfaces may be empty. Must not know YAML.
+//! Takes the text of a file, or words; gives one layer of [`Settings`]. Must not know YAML.
+//!
+//! The file has one `Key: value` in each line, and comments after `#`. Each of the ten keys must be there and sets the
+//! option of the same name. Only the list of interfaces may be empty.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use super::nearest::nearest;
 use super::{Error, Settings};
 
 /// The port that TrafficAlerted serves.
-pub const PORT: u16 = 8698;
+pub(crate) const PORT: u16 = 8698;
 
 /// The extension of such a file's name.
 pub const EXTENSION: &str = "conf";
@@ -35,7 +37,7 @@ pub const KEYS: &[&str] = &[
 const EXCLUDED_INTERFACES: &str = "ExcludedInterfaces";
 
 /// The keys of the older TrafficAlerted's seven arguments, in their order.
-pub const WORDS: [&str; 7] = [
+pub(crate) const WORDS: [&str; 7] = [
     "TrafficInterval",
     "ByteLimit",
     "NoDestinations",
@@ -155,8 +157,8 @@ fn apply(settings: &mut Settings, key: &str, value: &str, origin: SettingOrigin)
     settings.give(declaration, vec![Given::argument(value, origin)]).map_err(|refusal| refusal.problem())
 }
 
-/// The layer of the seven arguments; none if the arguments are something else, such as a filter. Refuses an argument that is
-/// wrong in its place, and arguments too few or too many.
+/// The layer of the seven arguments; none if the arguments are something else, such as a filter. Refuses an argument
+/// that is wrong in its place, and arguments too few or too many.
 pub fn of_words(words: &[impl AsRef<str>]) -> Result<Option<Settings>, Error> {
     let words: Vec<_> = words.iter().map(AsRef::as_ref).collect();
     if !are_meant(&words) {
@@ -177,16 +179,16 @@ pub fn of_words(words: &[impl AsRef<str>]) -> Result<Option<Settings>, Error> {
     Ok(Some(settings))
 }
 
-/// True for about seven words, one of them a truth value, of which at most two are not a number or a truth value in its
+/// True for about seven words, one of them a boolean, of which at most two are not a number or a boolean in its
 /// place. A filter of such words would consist of names of hosts.
 fn are_meant(words: &[&str]) -> bool {
     let is_number = |word: &str| word.starts_with(|first: char| first.is_ascii_digit());
-    let is_truth = |word: &str| matches!(word, "true" | "false");
+    let is_boolean = |word: &str| matches!(word, "true" | "false");
     let is_right =
-        |(place, word): (usize, &&str)| if matches!(place, 2 | 4) { is_truth(word) } else { is_number(word) };
+        |(place, word): (usize, &&str)| if matches!(place, 2 | 4) { is_boolean(word) } else { is_number(word) };
     let right = words.iter().enumerate().take(WORDS.len()).filter(|word| is_right(*word)).count();
-    let has_truth = words.iter().any(|word| is_truth(word));
-    (5..=9).contains(&words.len()) && has_truth && right + 2 >= words.len().min(WORDS.len())
+    let has_boolean = words.iter().any(|word| is_boolean(word));
+    (5..=9).contains(&words.len()) && has_boolean && right + 2 >= words.len().min(WORDS.len())
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::windows::{Windows, clamped, mean};
 pub fn cdf(series: &[f64], active_size: usize, reference_size: usize) -> Option<f64> {
     let differences: Vec<f64> = series.windows(2).map(|pair| (pair[1] - pair[0]).abs()).collect();
     let windows = Windows::of(&differences, active_size, reference_size.saturating_sub(1));
-    if !windows.compares(active_size) {
+    if !windows.has_full_reference(active_size) {
         return None;
     }
     let Windows { reference, active } = windows;
@@ -20,7 +20,7 @@ pub fn cdf(series: &[f64], active_size: usize, reference_size: usize) -> Option<
     Some(if is_steady { 0.0 } else { clamped(2.0 * (0.5 - p).abs()) })
 }
 
-/// F(q): the share of `values` that are at most `quantile`; 0 of no values.
+/// F(q): the proportion of `values` that are at most `quantile`; 0 for no values.
 fn distribution(values: &[f64], quantile: f64) -> f64 {
     let within = values.iter().filter(|&&value| value <= quantile).count();
     within as f64 / values.len().max(1) as f64

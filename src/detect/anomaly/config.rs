@@ -10,18 +10,19 @@ use ipnet::{IpNet, Ipv4Net};
 use super::method::{Method, Methods};
 use super::windows::reference_size;
 
-/// The value that means "no bound": the smallest number above 0, as in the library anomalyzer that wherefore uses.
+/// The value that means "no bound": the smallest number above 0. The library anomalyzer has it, and so has wherefore,
+/// an older program that uses the library.
 pub(crate) const NO_BOUND: f64 = 5e-324;
-/// The upper bound where only a lower one was given, in bytes: anomalyzer's, though hardly useful for traffic.
+/// The upper bound if only a lower one is given, in bytes. It is anomalyzer's default, and hardly useful for traffic.
 const DEFAULT_UPPER_BOUND: f64 = 5.0;
 
-/// The most values per pair, which take memory and time: 83 minutes of 5 s.
-pub const LARGEST_CAPACITY: usize = 1_000;
-/// The most shuffles: the standard error of an estimate is below 0.002 then.
-pub const MOST_SHUFFLES: u32 = 100_000;
+/// The most values per pair: 83 minutes with a value every 5 s. Each value takes memory and time.
+pub(crate) const LARGEST_CAPACITY: usize = 1_000;
+/// The most random permutations of a test: the standard error of its estimate is then below 0.002.
+pub(crate) const MOST_PERMUTATIONS: u32 = 100_000;
 /// The most pairs: with ten values each they take some 400 MB.
-pub const MOST_PAIRS: usize = 1_000_000;
-/// Intervals as short as the smallest tick, and as long as a day.
+pub(crate) const MOST_PAIRS: usize = 1_000_000;
+/// The shortest and the longest transfer interval: the smallest tick and a day.
 pub(crate) const TRANSFER_INTERVALS: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(86_400)];
 
 /// A mistake in the configuration.
@@ -36,10 +37,10 @@ pub enum Error {
     /// A bound is infinite or no number.
     #[error("the bound {0} is not a number; give a number of bytes")]
     BoundNoNumber(f64),
-    /// The upper bound stands alone and nothing lies below it.
+    /// There is no lower bound, and the upper bound is not above 0.
     #[error("the upper bound {0} is not above 0; give the number of bytes at which traffic becomes unusual")]
     UpperBoundNotPositive(f64),
-    /// Nothing lies between the bounds.
+    /// The lower bound is not below the upper bound.
     #[error("the lower bound {lower} is not below the upper bound {upper} (the default is 5)")]
     BoundsCross {
         /// Bytes.
@@ -53,7 +54,7 @@ pub enum Error {
     /// The reference window would be empty.
     #[error("with 0 seasons there is nothing to compare with; use 1 or more")]
     NoSeason,
-    /// The series never holds both windows, so nothing could ever alert.
+    /// A series is too short for both windows, so no pair could ever alert.
     #[error("{capacity} values per pair are too few: the active and reference windows need {needed}")]
     CapacityTooSmall {
         /// Number of values that a pair keeps.
@@ -64,9 +65,9 @@ pub enum Error {
     /// The series takes too much memory and time.
     #[error("{0} values per pair are too many; use {LARGEST_CAPACITY} or fewer")]
     CapacityTooLarge(usize),
-    /// No shuffle, or too many of them.
-    #[error("{0} permutations; use 1 to {MOST_SHUFFLES}")]
-    Shuffles(u32),
+    /// No permutation, or too many.
+    #[error("{0} permutations; use 1 to {MOST_PERMUTATIONS}")]
+    Permutations(u32),
     /// The sensitivity is below 0 or no number.
     #[error("a sensitivity of {0}; use a score from 0 to 1, or a higher value to disable it")]
     Sensitivity(f64),
@@ -81,7 +82,7 @@ pub enum Error {
         humantime::format_duration(TRANSFER_INTERVALS[1])
     )]
     TransferInterval(Duration),
-    /// No pair would be kept, or too many.
+    /// The table has space for no pair, or for too many.
     #[error("{0} pairs; use 1 to {MOST_PAIRS}")]
     Pairs(usize),
 }
@@ -97,7 +98,7 @@ impl Fence {
     /// Traffic is usual from `lower` (or 0) to `upper`.
     ///
     /// # Errors
-    /// A bound that is no number, and bounds that nothing lies between.
+    /// When a bound is no number, or the lower one is not below the upper one.
     pub fn new(lower: Option<f64>, upper: f64) -> Result<Self, Error> {
         if let Some(&bound) = [Some(upper), lower].iter().flatten().find(|bound| !bound.is_finite()) {
             return Err(Error::BoundNoNumber(bound));
@@ -109,11 +110,11 @@ impl Fence {
         }
     }
 
-    /// The fence of the bounds that were given; [`NO_BOUND`] is as none, and without any there is no fence.
+    /// The fence with these bounds; no fence without any bound. [`NO_BOUND`] counts as no bound.
     ///
     /// # Errors
     /// As [`Fence::new`].
-    pub fn of_given(lower: Option<f64>, upper: Option<f64>) -> Result<Option<Self>, Error> {
+    pub fn from_bounds(lower: Option<f64>, upper: Option<f64>) -> Result<Option<Self>, Error> {
         let [lower, upper] = [lower, upper].map(|bound| bound.filter(|&bound| bound != NO_BOUND));
         if lower.is_none() && upper.is_none() {
             return Ok(None);
@@ -121,7 +122,7 @@ impl Fence {
         Self::new(lower, upper.unwrap_or(DEFAULT_UPPER_BOUND)).map(Some)
     }
 
-    /// The lower bound; none where any traffic below the upper bound is usual.
+    /// The lower bound; none if all traffic below the upper bound is usual.
     pub const fn lower(self) -> Option<f64> {
         self.lower
     }
@@ -137,27 +138,27 @@ impl Fence {
 pub struct Criteria {
     /// The tests.
     pub methods: Methods,
-    /// Number of last values that are judged.
+    /// Number of values in the active window: the last values, which are judged.
     pub active_size: usize,
-    /// The reference window is this many times as long.
+    /// The length of the reference window, in active windows.
     pub seasons: usize,
-    /// The bounds of the fence test, which takes no part without them.
+    /// The bounds of the fence test. Without bounds the test gives no result.
     pub fence: Option<Fence>,
-    /// Number of shuffles that a permutation test draws where there are too many orders to try all (`PermCount`).
-    pub shuffles: u32,
-    /// A magnitude below it makes the result 0; above 1 it vetoes nothing.
+    /// Number of random permutations that a test draws if there are too many permutations to count all (`PermCount`).
+    pub permutations: u32,
+    /// If the magnitude test gives less than this, the result of all tests is 0. A value above 1 disables that.
     pub sensitivity: f64,
 }
 
 impl Default for Criteria {
-    /// The defaults of the anomalyzer as a library.
+    /// The defaults of the library anomalyzer.
     fn default() -> Self {
         Self {
             methods: Methods::of(&[Method::Magnitude, Method::Ks]),
             active_size: 1,
             seasons: 4,
             fence: None,
-            shuffles: 500,
+            permutations: 500,
             sensitivity: 0.1,
         }
     }
@@ -173,23 +174,25 @@ impl Criteria {
         self.active_size.saturating_add(self.reference_size())
     }
 
-    /// True if a small magnitude can silence the other tests. If it was asked for and cannot, a person should know.
+    /// True if a result of the magnitude test below [`Criteria::sensitivity`] makes the result of all tests 0.
     pub fn has_veto(&self) -> bool {
         self.sensitivity <= 1.0 && self.methods.contains(Method::Magnitude)
     }
 
-    /// Checks the values, each and against each other.
+    /// Checks each value, and that the values fit together.
     ///
     /// # Errors
     /// The first mistake.
-    pub fn validate(&self) -> Result<(), Error> {
+    pub(crate) fn validate(&self) -> Result<(), Error> {
         let is_fence_alone = self.methods == Methods::of(&[Method::Fence]);
         match self {
             _ if self.methods.is_empty() => Err(Error::NoMethod),
             _ if is_fence_alone && self.fence.is_none() => Err(Error::FenceWithoutBound),
             Self { active_size: 0, .. } => Err(Error::NoActiveValue),
             Self { seasons: 0, .. } => Err(Error::NoSeason),
-            Self { shuffles, .. } if !(1..=MOST_SHUFFLES).contains(shuffles) => Err(Error::Shuffles(*shuffles)),
+            Self { permutations, .. } if !(1..=MOST_PERMUTATIONS).contains(permutations) => {
+                Err(Error::Permutations(*permutations))
+            }
             Self { sensitivity, .. } if sensitivity.is_nan() || *sensitivity < 0.0 => {
                 Err(Error::Sensitivity(*sensitivity))
             }
@@ -198,21 +201,21 @@ impl Criteria {
     }
 }
 
-/// Selects pairs by a network. If neither end must pass, all pairs pass.
+/// Selects the pairs that are tested, by the network of the source, of the destination, or of both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PairFilter {
-    /// The network. A network of no bits contains every address, of either version of IP.
+    /// The network. With a prefix length of 0 it contains every address of both IP versions.
     pub network: IpNet,
-    /// True if addresses in the network pass; else those outside.
+    /// True if addresses in the network pass; false if addresses outside pass.
     pub is_inside: bool,
-    /// True if the source must pass.
+    /// True if the source is compared with the network.
     pub by_source: bool,
-    /// True if the destination must pass.
+    /// True if the destination is compared with the network.
     pub by_destination: bool,
 }
 
 impl Default for PairFilter {
-    /// Passes everything.
+    /// Compares no address: every pair passes.
     fn default() -> Self {
         let network = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0));
         Self { network, is_inside: true, by_source: false, by_destination: false }
@@ -220,20 +223,20 @@ impl Default for PairFilter {
 }
 
 impl PairFilter {
-    /// True if some pairs may not pass.
+    /// True if it compares an address, so that some pairs may not pass.
     #[inline]
-    pub(crate) const fn chooses(&self) -> bool {
+    pub(crate) const fn excludes_some(&self) -> bool {
         self.by_source || self.by_destination
     }
 
     /// True if traffic from `source` to `destination` passes.
-    pub fn passes(&self, source: IpAddr, destination: IpAddr) -> bool {
-        (!self.by_source || self.lets_through(source)) && (!self.by_destination || self.lets_through(destination))
+    pub(crate) fn passes(&self, source: IpAddr, destination: IpAddr) -> bool {
+        (!self.by_source || self.accepts(source)) && (!self.by_destination || self.accepts(destination))
     }
 
-    fn lets_through(&self, address: IpAddr) -> bool {
-        let is_held = self.network.prefix_len() == 0 || self.network.contains(&address);
-        is_held == self.is_inside
+    fn accepts(&self, address: IpAddr) -> bool {
+        let is_in_network = self.network.prefix_len() == 0 || self.network.contains(&address);
+        is_in_network == self.is_inside
     }
 }
 
@@ -244,13 +247,13 @@ pub struct Config {
     pub criteria: Criteria,
     /// Number of values that a pair keeps (`anom_gv_cap`).
     pub capacity: usize,
-    /// Time over which a value sums bytes.
+    /// The time over which the bytes of one value are added up.
     pub transfer_interval: Duration,
-    /// A probability above it is an anomaly.
+    /// A pair whose probability is above this is an anomaly.
     pub threshold: f64,
-    /// Fewer bytes than these in the active window are no anomaly.
+    /// The fewest bytes in the active window of an anomaly.
     pub min_bytes: u64,
-    /// True if anomalies raise alerts; probabilities are given either way.
+    /// True if anomalies raise alerts. Probabilities are exported in any case.
     pub alerts: bool,
     /// The filter of pairs.
     pub filter: PairFilter,
@@ -259,7 +262,7 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// The defaults of the options of wherefore, an older program. Options that it lacks change nothing by default.
+    /// The defaults of wherefore's options. The defaults of options that wherefore lacks change nothing.
     fn default() -> Self {
         let methods = [Method::Diff, Method::Fence, Method::Highrank, Method::Lowrank, Method::Magnitude];
         Self {
@@ -276,11 +279,11 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Checks the values, each and against each other.
+    /// Checks each value, and that the values fit together.
     ///
     /// # Errors
     /// The first mistake.
-    pub fn validate(&self) -> Result<(), Error> {
+    pub(crate) fn validate(&self) -> Result<(), Error> {
         self.criteria.validate()?;
         let needed = self.criteria.full_size();
         let [shortest, longest] = TRANSFER_INTERVALS;
@@ -329,8 +332,8 @@ mod tests {
         is_refused(with(|criteria| criteria.methods = Methods::of(&[Method::Fence])), Error::FenceWithoutBound);
         is_refused(with(|criteria| criteria.active_size = 0), Error::NoActiveValue);
         is_refused(with(|criteria| criteria.seasons = 0), Error::NoSeason);
-        is_refused(with(|criteria| criteria.shuffles = 0), Error::Shuffles(0));
-        is_refused(with(|criteria| criteria.shuffles = u32::MAX), Error::Shuffles(u32::MAX));
+        is_refused(with(|criteria| criteria.permutations = 0), Error::Permutations(0));
+        is_refused(with(|criteria| criteria.permutations = u32::MAX), Error::Permutations(u32::MAX));
         is_refused(Config { max_pairs: 0, ..Config::default() }, Error::Pairs(0));
         let never = Duration::ZERO;
         is_refused(Config { transfer_interval: never, ..Config::default() }, Error::TransferInterval(never));
@@ -370,11 +373,11 @@ mod tests {
 
     #[test]
     fn a_bound_of_5e_324_is_none() {
-        assert_eq!(Fence::of_given(None, None), Ok(None));
-        assert_eq!(Fence::of_given(Some(5e-324), Some(5e-324)), Ok(None));
-        assert_eq!(Fence::of_given(Some(5e-324), Some(9.0)), Ok(Some(Fence { lower: None, upper: 9.0 })));
-        assert_eq!(Fence::of_given(Some(1.0), None), Ok(Some(Fence { lower: Some(1.0), upper: 5.0 })));
-        assert!(Fence::of_given(Some(6.0), None).is_err());
+        assert_eq!(Fence::from_bounds(None, None), Ok(None));
+        assert_eq!(Fence::from_bounds(Some(5e-324), Some(5e-324)), Ok(None));
+        assert_eq!(Fence::from_bounds(Some(5e-324), Some(9.0)), Ok(Some(Fence { lower: None, upper: 9.0 })));
+        assert_eq!(Fence::from_bounds(Some(1.0), None), Ok(Some(Fence { lower: Some(1.0), upper: 5.0 })));
+        assert!(Fence::from_bounds(Some(6.0), None).is_err());
     }
 
     #[test]

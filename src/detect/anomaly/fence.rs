@@ -5,8 +5,9 @@
 use super::config::Fence;
 use super::windows::{Windows, clamped, mean};
 
-/// (10^d − 1) / 9, where d is the active mean's distance from the fence's middle as a share of the way to a bound, at
-/// most 1. It rises steeply near the bound. With an upper bound alone the middle is 0. Nothing for no values.
+/// (10^d − 1) / 9, where d is the distance of the active mean from the middle of the fence, divided by the distance of
+/// a bound from the middle, at most 1. It rises steeply near a bound. With an upper bound alone the middle is 0. Gives
+/// nothing for an empty series.
 pub fn fence(series: &[f64], active_size: usize, fence: Fence) -> Option<f64> {
     let active = Windows::of(series, active_size, 0).active;
     let distance = clamped(distance(mean(active), fence));

@@ -1,4 +1,4 @@
-//! The random generator behind the shuffles.
+//! The random generator that draws permutations.
 //!
 //! Takes a seed; gives a stream of numbers that is the same on every machine. Must not know its use.
 //!
@@ -10,7 +10,7 @@ use crate::tables::sampling::mixed;
 /// The increment of the state: 2^64 divided by the golden ratio, odd.
 const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// A stream of numbers that its seed alone decides.
+/// A stream of numbers that depends on its seed alone.
 #[derive(Debug, Clone)]
 pub struct SplitMix64 {
     state: u64,
@@ -24,20 +24,21 @@ impl SplitMix64 {
 
     /// The next 64 bits.
     #[inline]
-    pub const fn draw(&mut self) -> u64 {
+    pub(crate) const fn draw(&mut self) -> u64 {
         self.state = self.state.wrapping_add(GAMMA);
         mixed(self.state)
     }
 
-    /// A number below `limit`, which is at most 2^32. None is likelier than another by more than `limit` / 2^32.
+    /// A number below `limit`, which is at most 2^32. The probabilities of two numbers differ by at most `limit` /
+    /// 2^32.
     #[inline]
     pub const fn below(&mut self, limit: usize) -> usize {
         (((self.draw() >> 32) * limit as u64) >> 32) as usize
     }
 
-    /// Puts `chosen` of `values`, any of them as likely, in the first places, in any order as likely (Fisher and Yates).
+    /// Puts `chosen` of `values` first, each choice and each order with the same probability (Fisher–Yates shuffle).
     #[inline]
-    pub fn shuffle<T>(&mut self, values: &mut [T], chosen: usize) {
+    pub(crate) fn shuffle<T>(&mut self, values: &mut [T], chosen: usize) {
         for place in 0..chosen.min(values.len()) {
             let from = place + self.below(values.len() - place);
             values.swap(place, from);

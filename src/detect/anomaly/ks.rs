@@ -2,21 +2,22 @@
 //!
 //! Takes a series and the sizes of its windows; gives a probability if the test applies. Must not know their meaning.
 
-use super::arrangements::{Shuffles, of_counts, share};
+use super::arrangements::{RandomPermutations, multinomial, proportion};
 use super::windows::Windows;
 
-/// With D the distance of active and reference values: the share of arrangements of the whole series whose D is less than
-/// the observed one. Nothing when the reference is shorter than `active_size` or no multiple of it.
-pub fn ks(series: &[f64], active_size: usize, reference_size: usize, shuffles: Shuffles) -> Option<f64> {
+/// Gives the proportion of arrangements of the whole series whose Kolmogorov–Smirnov distance of active and reference
+/// values is less than the observed one. Gives nothing if the reference is shorter than `active_size` or no multiple of
+/// it.
+pub fn ks(series: &[f64], active_size: usize, reference_size: usize, permutations: RandomPermutations) -> Option<f64> {
     let windows = Windows::of(series, active_size, reference_size);
     let reference = windows.reference.len();
-    if !windows.compares(active_size) || !reference.is_multiple_of(active_size) {
+    if !windows.has_full_reference(active_size) || !reference.is_multiple_of(active_size) {
         return None;
     }
     let observed = Observed::new(series, active_size, reference);
-    Some(match of_counts(&[active_size, reference, series.len() - active_size - reference]) {
-        Some(all) => share(observed.count_nearer(), all),
-        None => observed.drawn(shuffles),
+    Some(match multinomial(&[active_size, reference, series.len() - active_size - reference]) {
+        Some(all) => proportion(observed.count_nearer(), all),
+        None => observed.drawn(permutations),
     })
 }
 
@@ -33,7 +34,7 @@ fn sorted(mut values: Vec<(f64, Part)>) -> Vec<(f64, Part)> {
     values
 }
 
-/// The distance times the sizes of both samples, a whole number, so that distances are compared without rounding.
+/// The distance times the sizes of both samples: a whole number, which is compared without rounding.
 fn scaled_distance(sorted: &[(f64, Part)], active_size: usize, reference_size: usize) -> u64 {
     let (mut active, mut reference, mut largest) = (0, 0, 0);
     for (place, (value, part)) in sorted.iter().enumerate() {
@@ -69,8 +70,8 @@ impl Observed {
 
     /// The number of arrangements that have a smaller distance.
     ///
-    /// Values are put into parts one by one, smallest first. Only the number of earlier values in each part matters, so
-    /// arrangements are counted by these numbers (as lattice paths that stay within a band) instead of one by one.
+    /// Values are put into the parts one by one, the smallest first. The distance depends only on the number of smaller
+    /// values in each part. So arrangements are counted by these numbers, as lattice paths that stay within a band.
     pub(super) fn count_nearer(&self) -> u64 {
         let row = self.reference_size + 1;
         let mut ways = vec![0; (self.active_size + 1) * row];
@@ -84,8 +85,8 @@ impl Observed {
         ways.last().copied().unwrap_or_default()
     }
 
-    /// Puts one value into any part, with `remaining` still to come. What these cannot complete is left out, so that no
-    /// number is larger than that of all arrangements.
+    /// Puts one value into any part; `remaining` values follow. Drops the paths that these cannot complete, so that no
+    /// number exceeds that of all arrangements.
     fn put_one(&self, ways: &mut [u64], row: usize, remaining: usize) {
         for cell in (0..ways.len()).rev() {
             let (active, reference) = (cell / row, cell % row);
@@ -106,8 +107,8 @@ impl Observed {
         }
     }
 
-    /// The share of drawn arrangements that have a smaller distance.
-    pub(super) fn drawn(mut self, shuffles: Shuffles) -> f64 {
+    /// The proportion of random permutations that have a smaller distance.
+    pub(super) fn drawn(mut self, permutations: RandomPermutations) -> f64 {
         let part = |place| match place {
             _ if place < self.active_size => Part::Active,
             _ if place < self.active_size + self.reference_size => Part::Reference,
@@ -115,7 +116,7 @@ impl Observed {
         };
         let parts: Vec<Part> = (0..self.sorted.len()).map(part).collect();
         let mut order: Vec<usize> = (0..self.sorted.len()).collect();
-        shuffles.share(|generator| {
+        permutations.proportion(|generator| {
             generator.shuffle(&mut order, self.active_size + self.reference_size);
             order.iter().zip(&parts).for_each(|(&place, &part)| self.sorted[place].1 = part);
             scaled_distance(&self.sorted, self.active_size, self.reference_size) < self.scaled_distance
@@ -131,14 +132,14 @@ mod tests {
     use super::super::generator::SplitMix64;
     use super::*;
 
-    const SHUFFLES: Shuffles = Shuffles { count: 500, seed: 1 };
+    const PERMUTATIONS: RandomPermutations = RandomPermutations { count: 500, seed: 1 };
 
-    /// The two-sample Kolmogorov–Smirnov distance: the largest difference of the two empirical distributions over all values
-    /// of both. 0 when a sample is empty.
+    /// The two-sample Kolmogorov–Smirnov distance: the largest difference of the two empirical distributions over all
+    /// values of both. 0 when a sample is empty.
     fn distance(left: &[f64], right: &[f64]) -> f64 {
         let marked = |values: &[f64], part| values.iter().map(|&value| (value, part)).collect::<Vec<_>>();
         let sorted = sorted([marked(left, Part::Active), marked(right, Part::Reference)].concat());
-        share(scaled_distance(&sorted, left.len(), right.len()), (left.len() * right.len()) as u64)
+        proportion(scaled_distance(&sorted, left.len(), right.len()), (left.len() * right.len()) as u64)
     }
 
     fn oracle(left: &[f64], right: &[f64]) -> (f64, f64) {
@@ -172,7 +173,7 @@ mod tests {
                 let mut series: Vec<f64> = (0..active + reference).map(|value| value as f64).collect();
                 generator.shuffle(&mut series, usize::MAX);
                 let (_, at_least) = oracle(&series[reference..], &series[..reference]);
-                let found = ks(&series, active, reference, SHUFFLES).unwrap();
+                let found = ks(&series, active, reference, PERMUTATIONS).unwrap();
                 assert!((found - (1.0 - at_least)).abs() < 1e-9, "{series:?} {active}: {found} {at_least}");
             }
         }
@@ -181,16 +182,16 @@ mod tests {
     #[test]
     fn a_reference_that_is_no_multiple_gives_nothing() {
         let series: Vec<f64> = (0..9).map(f64::from).collect();
-        assert!(ks(&series, 2, 4, SHUFFLES).is_some());
-        assert_eq!(ks(&series[..5], 2, 4, SHUFFLES), None);
-        assert_eq!(ks(&series[..3], 2, 4, SHUFFLES), None);
-        assert_eq!(ks(&[], 1, 4, SHUFFLES), None);
-        assert!(ks(&series[..2], 1, 4, SHUFFLES).is_some());
+        assert!(ks(&series, 2, 4, PERMUTATIONS).is_some());
+        assert_eq!(ks(&series[..5], 2, 4, PERMUTATIONS), None);
+        assert_eq!(ks(&series[..3], 2, 4, PERMUTATIONS), None);
+        assert_eq!(ks(&[], 1, 4, PERMUTATIONS), None);
+        assert!(ks(&series[..2], 1, 4, PERMUTATIONS).is_some());
     }
 
     #[test]
     fn a_long_reference_does_not_overflow() {
         let series: Vec<f64> = (0..1_000).map(f64::from).collect();
-        assert_eq!(ks(&series, 1, 999, SHUFFLES), Some(0.998));
+        assert_eq!(ks(&series, 1, 999, PERMUTATIONS), Some(0.998));
     }
 }

@@ -1,6 +1,6 @@
 //! The seven tests by name, sets of them, and their results.
 //!
-//! Takes names; gives methods and probabilities. Must not know how a test works.
+//! Takes methods; gives their names, sets and probabilities. Must not know how a test works.
 
 /// One of the tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,11 +38,6 @@ impl Method {
             Self::Magnitude => "magnitude",
         }
     }
-
-    /// The test of this name; nothing when there is none.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|method| method.name() == name)
-    }
 }
 
 /// A set of tests.
@@ -61,7 +56,7 @@ impl Methods {
     }
 
     /// True if the set is empty.
-    pub const fn is_empty(self) -> bool {
+    pub(crate) const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
@@ -83,7 +78,7 @@ pub struct Probabilities([Option<f64>; Method::ALL.len()]);
 
 impl Probabilities {
     /// The results of `probability` for `methods`.
-    pub fn of(methods: Methods, mut probability: impl FnMut(Method) -> Option<f64>) -> Self {
+    pub(crate) fn of(methods: Methods, mut probability: impl FnMut(Method) -> Option<f64>) -> Self {
         Self(Method::ALL.map(|method| methods.contains(method).then(|| probability(method)).flatten()))
     }
 
@@ -95,15 +90,6 @@ impl Probabilities {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn each_name_leads_to_its_method() {
-        for method in Method::ALL {
-            assert_eq!(Method::named(method.name()), Some(method));
-        }
-        assert_eq!(Method::named("Diff"), None);
-        assert_eq!(Method::named(""), None);
-    }
 
     #[test]
     fn a_set_holds_what_it_was_given() {

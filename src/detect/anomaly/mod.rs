@@ -8,9 +8,9 @@
 //! original on purpose: ties get mid-ranks, a constant series is no anomaly, and the Kolmogorov–Smirnov distance looks
 //! at every value. [`evaluate()`] runs the tests; [`Pairs`] keeps the series and spreads the work over an interval.
 //!
-//! Some tests ask how a shuffled series would do. All arrangements of the series are counted if there are at most
-//! [`arrangements::ENUMERATED`]: the answer is then exact. Beyond, shuffles are drawn from a generator that is seeded
-//! by the pair and the interval, so the same traffic always gives the same verdict.
+//! Some tests compare the series with its permutations. If there are at most [`arrangements::ENUMERATED`] arrangements,
+//! all are counted and the result is exact. Otherwise permutations are drawn from a random generator. The pair and the
+//! interval seed it, so the same traffic always gives the same verdict.
 
 pub mod arrangements;
 mod cdf;

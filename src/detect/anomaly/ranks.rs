@@ -6,13 +6,14 @@
 //! numbers, whose sums are compared without rounding.
 
 /// Twice the mid-rank of each value among all (0 for the smallest).
-pub fn doubled(values: &[f64]) -> Vec<u64> {
+pub(crate) fn doubled(values: &[f64]) -> Vec<u64> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     values.iter().map(|value| doubled_rank(&sorted, *value)).collect()
 }
 
-/// Equal values take the places after the smaller ones; the first and the last place add up to twice the mean.
+/// Equal values take the ranks after the smaller ones. The first and the last of these ranks add up to twice their
+/// mean.
 fn doubled_rank(sorted: &[f64], value: f64) -> u64 {
     let smaller = sorted.partition_point(|other| *other < value);
     let up_to = sorted.partition_point(|other| *other <= value);

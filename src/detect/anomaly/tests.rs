@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::arrangements::{Shuffles, of_counts, subsets};
-use super::diff::{OrderCounter, Values, relative_differences};
+use super::arrangements::{RandomPermutations, binomial, multinomial};
+use super::diff::{ArrangementCounter, Values, relative_differences};
 use super::generator::SplitMix64;
 use super::ks::Observed;
 use super::method::{Method, Methods};
@@ -15,10 +15,18 @@ const ONE: u32 = 1;
 
 fn criteria(active_size: usize, seasons: usize, lower: Option<f64>) -> Criteria {
     let fence = Some(Fence::new(lower, 10.0).unwrap());
-    Criteria { methods: Methods::of(&Method::ALL), active_size, seasons, fence, shuffles: ONE, ..Criteria::default() }
+    Criteria {
+        methods: Methods::of(&Method::ALL),
+        active_size,
+        seasons,
+        fence,
+        permutations: ONE,
+        ..Criteria::default()
+    }
 }
 
-// ---- The worked values ---------------------------------------------------------------------------------------------------
+// ---- The worked values
+// ---------------------------------------------------------------------------------------------------
 
 /// The columns: magnitude, fence with 10 alone, fence with 2 and 10, highrank, lowrank, diff, cdf, ks.
 #[track_caller]
@@ -68,7 +76,8 @@ fn zeros_are_as_worked_out() {
     gives(&series, 1, 4, [1.0, 0.064_988_132_495_679_3, 1.0, 0.6, 0.0, 0.1, 1.0, 0.2]);
 }
 
-// ---- Where a test does not apply -----------------------------------------------------------------------------------------
+// ---- Where a test does not apply
+// -----------------------------------------------------------------------------------------
 
 fn applying(series: &[f64], active_size: usize, seasons: usize) -> String {
     let found = evaluate(series, &criteria(active_size, seasons, None), 1);
@@ -105,7 +114,8 @@ fn tests_that_were_not_requested_give_nothing() {
     assert_eq!(given, [Method::Ks], "fence has no bound");
 }
 
-// ---- Drawn against counted -----------------------------------------------------------------------------------------------
+// ---- Drawn against counted
+// -----------------------------------------------------------------------------------------------
 
 /// The error of a share among `count` draws is within five of its standard deviations: one in a million draws is not.
 #[track_caller]
@@ -128,28 +138,28 @@ fn small_series() -> impl Iterator<Item = (u64, Vec<f64>, usize)> {
 #[test]
 fn drawn_rank_sums_estimate_the_counted_ones() {
     for (seed, series, active_size) in small_series() {
-        let shuffles = Shuffles { count: 2_000, seed };
+        let permutations = RandomPermutations { count: 2_000, seed };
         let ranks = ranks::doubled(&series);
         let observed: u64 = ranks[ranks.len() - active_size..].iter().sum();
-        let all = subsets(ranks.len(), active_size).unwrap();
+        let all = binomial(ranks.len(), active_size).unwrap();
         let counted = rank_sum::counted(&ranks, active_size, all, |sum| sum < observed);
-        let drawn = rank_sum::drawn(ranks, active_size, shuffles, |sum| sum < observed);
-        is_estimate(drawn, counted, shuffles.count, &format!("{series:?}, {active_size}"));
+        let drawn = rank_sum::drawn(ranks, active_size, permutations, |sum| sum < observed);
+        is_estimate(drawn, counted, permutations.count, &format!("{series:?}, {active_size}"));
     }
 }
 
 #[test]
 fn drawn_differences_estimate_the_counted_ones() {
     for (seed, series, active_size) in small_series() {
-        let shuffles = Shuffles { count: 2_000, seed };
+        let permutations = RandomPermutations { count: 2_000, seed };
         let observed = ranks::doubled_sum_of_last(&relative_differences(&series), active_size);
         let all = (1..=series.len() as u64).product();
         let ones = Values::alone(&series);
-        let counted = OrderCounter::new(ones, active_size, observed).count(all) as f64 / all as f64;
-        let drawn = super::diff::drawn(&series, active_size, observed, shuffles);
-        is_estimate(drawn, counted, shuffles.count, &format!("{series:?}, {active_size}"));
-        let alike = OrderCounter::new(Values::of(&series), active_size, observed);
-        let all = of_counts(alike.unplaced()).unwrap();
+        let counted = ArrangementCounter::new(ones, active_size, observed).count(all) as f64 / all as f64;
+        let drawn = super::diff::drawn(&series, active_size, observed, permutations);
+        is_estimate(drawn, counted, permutations.count, &format!("{series:?}, {active_size}"));
+        let alike = ArrangementCounter::new(Values::of(&series), active_size, observed);
+        let all = multinomial(alike.unplaced()).unwrap();
         assert!((alike.count(all) as f64 / all as f64 - counted).abs() < 1e-12, "{series:?}, {active_size}");
     }
 }
@@ -157,25 +167,26 @@ fn drawn_differences_estimate_the_counted_ones() {
 #[test]
 fn drawn_distances_estimate_the_counted_ones() {
     for (seed, series, active_size) in small_series() {
-        let shuffles = Shuffles { count: 2_000, seed };
+        let permutations = RandomPermutations { count: 2_000, seed };
         let reference = if active_size == 1 { 4 } else { 2 };
         let observed = || Observed::new(&series, active_size, reference);
-        let all = of_counts(&[active_size, reference, series.len() - active_size - reference]).unwrap();
+        let all = multinomial(&[active_size, reference, series.len() - active_size - reference]).unwrap();
         let counted = observed().count_nearer() as f64 / all as f64;
-        is_estimate(observed().drawn(shuffles), counted, shuffles.count, &format!("{series:?}, {active_size}"));
+        is_estimate(observed().drawn(permutations), counted, permutations.count, &format!("{series:?}, {active_size}"));
     }
 }
 
 #[test]
 fn long_series_are_drawn_with_their_seed() {
     let series: Vec<f64> = (0..10).map(|value| f64::from(value * value % 23)).collect();
-    let criteria = Criteria { methods: Methods::of(&[Method::Diff]), shuffles: 500, ..Criteria::default() };
+    let criteria = Criteria { methods: Methods::of(&[Method::Diff]), permutations: 500, ..Criteria::default() };
     let of = |seed| evaluate(&series, &criteria, seed).of_method(Method::Diff).unwrap();
     assert_eq!(of(1), of(1));
     assert!((2..50).any(|seed| of(seed) != of(1)));
 }
 
-// ---- For any series ------------------------------------------------------------------------------------------------------
+// ---- For any series
+// ------------------------------------------------------------------------------------------------------
 
 fn value() -> impl Strategy<Value = f64> {
     let extremes = vec![0.0, -0.0, 5e-324, 1e-300, 1.0, 1e300, f64::MAX, f64::MIN, -1.0];
@@ -198,7 +209,7 @@ proptest! {
         sensitivity in 0.0..2.0,
         seed in any::<u64>(),
     ) {
-        let criteria = Criteria { shuffles: 20, ..criteria(active_size, seasons, lower) };
+        let criteria = Criteria { permutations: 20, ..criteria(active_size, seasons, lower) };
         let found = evaluate(&series, &criteria, seed);
         for probability in Method::ALL.into_iter().filter_map(|method| found.of_method(method)) {
             prop_assert!((0.0..=1.0).contains(&probability), "{found:?}");

@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use super::arrangements::Shuffles;
+use super::arrangements::RandomPermutations;
 use super::config::{Config, Criteria};
 use super::method::{Method, Probabilities};
 use super::windows::Windows;
@@ -33,7 +33,7 @@ pub struct Verdict {
 
 impl Verdict {
     /// Judges `series`, the bytes of `pair` per interval up to `interval`, oldest first. It depends on nothing else.
-    pub fn of(pair: Pair, interval: i64, series: &[f64], config: &Config) -> Self {
+    pub(crate) fn of(pair: Pair, interval: i64, series: &[f64], config: &Config) -> Self {
         let criteria = &config.criteria;
         let Windows { reference, active } = Windows::of(series, criteria.active_size, criteria.reference_size());
         let is_full = series.len() >= criteria.full_size();
@@ -58,21 +58,21 @@ impl Verdict {
 pub fn evaluate(series: &[f64], criteria: &Criteria, seed: u64) -> Probabilities {
     let (active, reference) = (criteria.active_size, criteria.reference_size());
     Probabilities::of(criteria.methods, |method| {
-        let shuffles = Shuffles { count: criteria.shuffles, seed: mixed(seed ^ method as u64) };
+        let permutations = RandomPermutations { count: criteria.permutations, seed: mixed(seed ^ method as u64) };
         match method {
             Method::Cdf => cdf(series, active, reference),
-            Method::Diff => diff(series, active, reference, shuffles),
+            Method::Diff => diff(series, active, reference, permutations),
             Method::Fence => criteria.fence.and_then(|bounds| fence(series, active, bounds)),
-            Method::Highrank => highrank(series, active, reference, shuffles),
-            Method::Ks => ks(series, active, reference, shuffles),
-            Method::Lowrank => lowrank(series, active, reference, shuffles),
+            Method::Highrank => highrank(series, active, reference, permutations),
+            Method::Ks => ks(series, active, reference, permutations),
+            Method::Lowrank => lowrank(series, active, reference, permutations),
             Method::Magnitude => magnitude(series, active, reference),
         }
     })
 }
 
 const WEIGHT: f64 = 0.5;
-/// Magnitude and fence weigh more once they are this sure.
+/// From this result on, magnitude and fence have the weight [`SURE_WEIGHT`].
 const SURE: f64 = 0.8;
 const SURE_WEIGHT: f64 = 5.0;
 

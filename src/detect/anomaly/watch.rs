@@ -1,9 +1,9 @@
-//! Rows and packet time in, detections out: the code around [`Pairs`].
+//! The anomaly detector: feeds [`Pairs`] with rows, and makes detections of its verdicts.
 //!
 //! Takes rows and the watermark; gives detections and the highest probabilities. Must not know how a test works.
 //!
-//! Bytes count in the interval of their row's last packet. A row ahead of packet time is kept until its interval,
-//! whatever the order of threads. Without room its bytes count in the open one.
+//! The bytes of a row count in the transfer interval of its last packet. A row of a later interval than packet time is
+//! kept until then. If too many are kept, its bytes count in the open interval.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -23,10 +23,10 @@ use crate::time_grid::{Cell, TimeGrid};
 
 /// The most rows that are kept for a later interval.
 const MAXIMUM_AHEAD: usize = 16_384;
-/// The most pairs that readers see.
+/// The most pairs that readers see, those with the highest probabilities.
 const MAXIMUM_SHOWN: usize = 1_000;
 
-/// Finds pairs whose traffic is unlike before.
+/// Finds pairs whose traffic differs from their earlier traffic.
 #[derive(Debug)]
 pub struct Anomalies {
     config: Config,
@@ -44,7 +44,7 @@ pub struct Anomalies {
 
 impl Anomalies {
     /// No pair yet. `tick` is the time between two advances over which evaluation is spread; none to evaluate at once.
-    pub fn new(config: &Config, rule: &str, tick: Option<Duration>) -> Self {
+    pub(crate) fn new(config: &Config, rule: &str, tick: Option<Duration>) -> Self {
         Self {
             config: *config,
             grid: TimeGrid::of(config.transfer_interval),
@@ -58,7 +58,7 @@ impl Anomalies {
     }
 
     /// Counts directed rows.
-    pub fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, Notes>) {
+    pub(crate) fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, Notes>) {
         let (directed, notes) = rows.directed();
         for DirectedRow { source, destination, bytes, last, row, way } in directed {
             let hint = &mut notes[*row as usize].hints[*way as usize].pair;
@@ -66,12 +66,12 @@ impl Anomalies {
         }
     }
 
-    /// Inlined by force: a pair then stays in registers, and code for the other version of IP is left out.
+    /// Always inlined: then a pair stays in registers, and the code for the other IP version is left out.
     #[inline(always)]
     fn count<A: Address>(&mut self, hint: &mut u32, [source, destination]: [A; 2], bytes: u64, time: Timestamp) {
         let pair = Between(source, destination);
         let filter = &self.config.filter;
-        if filter.chooses() && !filter.passes(source.into(), destination.into()) {
+        if filter.excludes_some() && !filter.passes(source.into(), destination.into()) {
             return;
         }
         let interval = match self.open {
@@ -84,7 +84,7 @@ impl Anomalies {
         self.pairs.observe(hint, pair, bytes, interval, &mut |verdict| self.verdicts.take(&verdict));
     }
 
-    /// Keeps bytes that are ahead of packet time. Without room for them, gives the interval in which they count.
+    /// Keeps bytes of a later interval, and gives none. Otherwise gives the interval in which they count now.
     #[cold]
     fn defer(&mut self, pair: Pair, bytes: u64, time: Timestamp) -> Option<i64> {
         let interval = self.grid.cell(time).0;
@@ -100,8 +100,8 @@ impl Anomalies {
         self.open_end = self.grid.end(Cell(interval));
     }
 
-    /// Judges the intervals that are over at `watermark`, or this tick's share of them.
-    pub fn advance(&mut self, watermark: Timestamp) -> Vec<Detection> {
+    /// Judges the intervals that are over at `watermark`, or this tick's part of them.
+    pub(crate) fn advance(&mut self, watermark: Timestamp) -> Vec<Detection> {
         let now = self.grid.cell(watermark).0;
         if self.open.is_none_or(|open| open < now) {
             self.open_interval(now);
@@ -133,13 +133,13 @@ impl Anomalies {
         std::mem::take(&mut verdicts.found)
     }
 
-    /// Judges what is due at the end of a file. The open interval is not over, and is not judged.
-    pub fn finish(&mut self) -> Vec<Detection> {
+    /// Judges all pairs that are due at the end of a file. The open interval is not complete and not judged.
+    pub(crate) fn finish(&mut self) -> Vec<Detection> {
         self.evaluate(1)
     }
 
     /// Forgets the pairs, because the clock was set: their series are of another time.
-    pub fn restart(&mut self, to: Timestamp) {
+    pub(crate) fn restart(&mut self, to: Timestamp) {
         self.pairs.clear();
         self.ahead.clear();
         self.verdicts.clear();
@@ -153,13 +153,13 @@ impl Anomalies {
     }
 
     /// The use of the table.
-    pub fn tables(&self) -> Vec<TableUse> {
+    pub(crate) fn tables(&self) -> Vec<TableUse> {
         let (table, evicted) = (DetectionTable::AnomalyPairs, self.pairs.left()[Eviction::Full as usize]);
         vec![TableUse { table, entries: self.pairs.len(), limit: self.config.max_pairs, evicted }]
     }
 
     /// Memory in bytes.
-    pub fn memory_bytes(&self) -> usize {
+    pub(crate) fn memory_bytes(&self) -> usize {
         self.pairs.memory_bytes() + self.ahead.capacity() * size_of::<(i64, Pair, u64)>()
     }
 }
@@ -230,7 +230,7 @@ impl Verdicts {
         self.interval = interval;
     }
 
-    /// The detection of a pair: while it is over the threshold, and until it was once reported clearly below.
+    /// The detection of a pair while it is over the threshold, and then until it was reported clearly below once.
     fn detection(&mut self, verdict: &Verdict) -> Option<Detection> {
         let Verdict { pair, interval, probability, active_bytes, is_anomaly, .. } = *verdict;
         let at = self.grid.end(Cell(interval));
@@ -257,7 +257,7 @@ impl Verdicts {
         Some(Detection { kind: Kind::Anomaly, rule: Arc::clone(&self.rule), subject, level, since, at, figures })
     }
 
-    /// The interval that was judged. Both ends are its start, so an episode of n intervals lasts n - 1.
+    /// The span of a judged interval. Both ends are its start, so an episode of n intervals lasts n - 1 intervals.
     fn span(&self, interval: i64) -> Span {
         let start = self.grid.start(Cell(interval));
         Span { first: start, last: start, precision: self.config.transfer_interval }

@@ -1,8 +1,8 @@
-//! A series → its active and its reference window.
+//! The active and the reference window of a series.
 //!
 //! Takes a series and two sizes; gives the windows and their means. Must not know the tests.
 
-/// No reference window is asked to be shorter.
+/// The least number of reference values.
 const SHORTEST_REFERENCE: usize = 4;
 
 /// The number of reference values: `seasons` times `active_size`, at least 4.
@@ -22,26 +22,26 @@ pub struct Windows<'a> {
 
 impl<'a> Windows<'a> {
     /// The last `active_size` values of `series`, and the up to `reference_size` before them.
-    pub fn of(series: &'a [f64], active_size: usize, reference_size: usize) -> Self {
+    pub(crate) fn of(series: &'a [f64], active_size: usize, reference_size: usize) -> Self {
         let (before, active) = series.split_at(series.len().saturating_sub(active_size));
         Self { reference: &before[before.len().saturating_sub(reference_size)..], active }
     }
 
     /// True if the reference has `active_size` values at least, as tests of ranks and distributions need.
-    pub const fn compares(&self, active_size: usize) -> bool {
+    pub(crate) const fn has_full_reference(&self, active_size: usize) -> bool {
         active_size > 0 && self.reference.len() >= active_size
     }
 }
 
 /// The arithmetic mean; 0 of nothing. Finite for finite values.
-pub fn mean(values: &[f64]) -> f64 {
+pub(crate) fn mean(values: &[f64]) -> f64 {
     let count = values.len().max(1) as f64;
     let sum: f64 = values.iter().sum();
-    // The sum of huge values has no number; the sum of their shares has.
+    // The sum of huge values may be infinite; each value is divided first.
     if sum.is_finite() { sum / count } else { values.iter().map(|value| value / count).sum() }
 }
 
-/// The nearest number from 0 to 1; 0 of what is no number.
+/// The nearest number from 0 to 1; 0 for NaN.
 pub(crate) const fn clamped(probability: f64) -> f64 {
     probability.max(0.0).min(1.0)
 }
@@ -61,7 +61,7 @@ mod tests {
     fn short_series_fill_the_active_window_first() {
         let windows = Windows::of(&[1.0, 2.0], 3, 4);
         assert_eq!((windows.reference, windows.active), (&[][..], &[1.0, 2.0][..]));
-        assert!(!windows.compares(3));
+        assert!(!windows.has_full_reference(3));
         assert_eq!(Windows::of(&[], 1, 4), Windows { reference: &[], active: &[] });
     }
 

@@ -1,6 +1,6 @@
-//! The chart: the sources worth showing, with their destinations.
+//! The chart: the heaviest sources with their destinations.
 //!
-//! Takes the windows of sources and pairs; gives talkers, the heaviest first. Must not know how they are drawn.
+//! Takes the windows of sources and pairs; gives talkers, the heaviest first. Must not know how they are written.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,11 +14,13 @@ use crate::tables::sampling::Seeds;
 use crate::tables::top::{heaviest_first, top_n};
 use crate::time_grid::TimeGrid;
 
-/// The most sources that are shown besides those asked for, and the most destinations of each: the heaviest.
+/// The most sources of the chart besides the named ones.
 const MAXIMUM_TALKERS: usize = 1_000;
+/// The most destinations of each source.
 const MAXIMUM_DESTINATIONS: usize = 256;
 
-/// A cell of pairs is this many cells of the sources, as long as ten make up a window: pairs are many.
+/// A cell of pairs is as long as this many cells of sources, but at most a tenth of a window. Pairs are many, so they
+/// get coarser cells.
 const COARSENESS: u32 = 10;
 
 pub(super) fn pairs(config: &Config, interval: Duration, newcomer_bytes: u64, seeds: Seeds) -> Window<Pair> {
@@ -32,7 +34,7 @@ impl Bandwidth {
     /// The sources with at least `chart_min_bytes` in their windows, the 1,000 heaviest of each interval at most, and
     /// those of `named` with any bytes. Each has its destinations, the heaviest first. Bytes not judged yet are
     /// included.
-    pub fn talkers(&self, named: &BTreeSet<IpAddr>) -> Vec<Talker> {
+    pub(crate) fn talkers(&self, named: &BTreeSet<IpAddr>) -> Vec<Talker> {
         let mut talkers: Vec<Talker> =
             self.scopes.iter().flat_map(|scope| scope.talkers(self.chart_min_bytes, named)).collect();
         talkers.sort_unstable_by_key(|talker| (Reverse(talker.total_bytes), talker.source));

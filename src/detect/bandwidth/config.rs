@@ -21,7 +21,7 @@ pub enum BandwidthDirection {
     Source,
     /// Bytes that an address receives.
     Destination,
-    /// Both, each with its own sum. For a network that is summed as a whole: packets from it or to it, each once.
+    /// Both, each with its own sum. For the sum of a network: packets from it or to it, each packet once.
     Both,
 }
 
@@ -30,13 +30,14 @@ pub enum BandwidthDirection {
 pub struct NetworkLimit {
     /// The network. If several networks contain an address, only the most specific counts.
     pub network: IpNet,
-    /// IP bytes in a window; the rule holds above.
+    /// The most IP bytes in a window. The rule holds above it.
     pub limit_bytes: u64,
     /// The length of the window; none for the general one.
     pub interval: Option<Duration>,
     /// The name of the rule; none for the general one's.
     pub rule: Option<String>,
-    /// True if the limit is for the sum of its addresses, without those of a more specific network: they have no other.
+    /// True if the limit is for the sum of all its addresses, which then have no limit of their own. Addresses of a
+    /// more specific network do not belong to it.
     pub total: bool,
 }
 
@@ -45,11 +46,11 @@ pub struct NetworkLimit {
 pub struct Config {
     /// The name of the rule.
     pub rule: String,
-    /// IP bytes in a window; the rule holds above.
+    /// The most IP bytes in a window. The rule holds above it.
     pub limit_bytes: u64,
     /// The length of the window.
     pub interval: Duration,
-    /// The end that has a limit. Bytes of sources are summed in any case.
+    /// The ends that have a limit. The bytes of sources are added up in any case.
     pub direction: BandwidthDirection,
     /// Limits for some networks.
     pub networks: Vec<NetworkLimit>,

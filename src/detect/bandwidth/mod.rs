@@ -2,11 +2,12 @@
 //!
 //! Takes rows and packet time; gives [`Detection`]s. Must not know alerts.
 //!
-//! The bytes of a packet are its IP bytes, of every protocol and direction. A rule holds at the end of a cell if the
-//! whole cells of one window have more bytes than its limit ([`Window`]). So it holds only if some window of that
-//! length has too many bytes, and it holds whenever a window of one cell less has.
+//! The IP bytes of all packets count, of every protocol and direction. A rule holds at the end of a time cell if the
+//! cells of one window have more bytes than its limit ([`Window`]). A window consists of whole cells. So if a rule
+//! holds, some window of that length has too many bytes; and if a window that is one cell shorter has too many, the
+//! rule holds.
 //!
-//! An address belongs to the most specific network that contains it, and to no other.
+//! An address belongs only to the most specific network that contains it.
 
 mod chart;
 mod config;
@@ -31,14 +32,15 @@ pub use config::{BandwidthDirection, Config, Error, MAXIMUM_INTERVALS, MAXIMUM_N
 use networks::Networks;
 use window::{Occupancy, Window, WindowBounds, WindowReading};
 
-/// A new key must have sent this part of the smallest limit, or of what is charted, when the table is nearly full.
+/// When a table is nearly full, a new key must have this part of the smallest limit.
 const NEWCOMER_PART_OF_LIMIT: u64 = 1_024;
+/// When a table of pairs is nearly full, a new pair must have this part of the bytes from which on a source is charted.
 const NEWCOMER_PART_OF_CHART: u64 = 16;
 
-/// Rows whose sources are read ahead before the first of them is counted, so that cache misses overlap.
+/// Number of rows whose sources are read ahead before the first of them is counted, so that cache misses overlap.
 const READ_AHEAD: usize = 64;
 
-/// A limit. Its number among the rules is its class in the windows.
+/// A limit with the name of its rule. The position among the rules is the class of its subjects in the windows.
 #[derive(Debug)]
 struct LimitRule {
     name: Arc<str>,
@@ -71,8 +73,8 @@ pub struct Bandwidth {
 }
 
 impl Bandwidth {
-    /// An empty detector. `seeds` prevent senders from choosing addresses whose hashes collide; results do not depend
-    /// on them while there is room. A configuration that does not pass [`Config::validate`] does something harmless.
+    /// An empty detector. `seeds` prevent senders from choosing addresses whose hashes collide. Results depend on the
+    /// seeds only when a table is full. A configuration that fails [`Config::validate`] is harmless.
     pub fn new(config: &Config, seeds: impl Into<Seeds>) -> Self {
         let seeds = seeds.into();
         let intervals = config.intervals();
@@ -101,7 +103,7 @@ impl Bandwidth {
     pub fn observe<A: Address>(&mut self, rows: &mut RowBatch<'_, A, Notes>) {
         let (directed, notes) = rows.directed();
         for block in directed.chunks(READ_AHEAD) {
-            // With several intervals, each source's rule would have to be looked up to find its window.
+            // With several intervals it would have to look up the rule of each source first, to find its window.
             if let [Scope { sources, .. }] = &self.scopes[..] {
                 block.iter().for_each(|row| sources.touch(notes[row.row as usize].hints[row.way as usize].source));
             }
@@ -111,7 +113,7 @@ impl Bandwidth {
         }
     }
 
-    /// Counts a row of one direction. `hint` is the source's.
+    /// Counts a directed row. `hint` is the hint for its source.
     #[inline(always)]
     fn count<A: Address>(&mut self, directed: &DirectedRow<A>, hint: &mut u32) {
         let DirectedRow { source, destination, bytes, last: time, .. } = *directed;
@@ -159,7 +161,7 @@ impl Bandwidth {
         }
     }
 
-    /// Judges every cell that has ended at `watermark`. Detections come in the order of time, then of subjects.
+    /// Judges every cell that has ended at `watermark`. Detections are ordered by time, then by subject.
     pub fn advance(&mut self, watermark: Timestamp) -> Vec<Detection> {
         let mut found = Vec::new();
         let Self { rules, scopes, .. } = self;
@@ -170,8 +172,9 @@ impl Bandwidth {
         found
     }
 
-    /// Empties all windows: the clock stepped to `to`. A subject over its limit stays near it for a window.
-    pub fn restart(&mut self, to: Timestamp) {
+    /// Empties all windows, because the clock was set to `to`. A subject over its limit counts as near it for one
+    /// window.
+    pub(crate) fn restart(&mut self, to: Timestamp) {
         for scope in &mut self.scopes {
             scope.sources.restart(to);
             scope.destinations.iter_mut().for_each(|window| window.restart(to));
@@ -182,7 +185,7 @@ impl Bandwidth {
 
     /// The `top` sources with the most bytes in their windows at the end of the last judged cell, the heaviest first;
     /// then as many destinations, if these have limits.
-    pub fn window_bytes(&self, top: usize) -> Vec<(Subject, u64)> {
+    pub(crate) fn window_bytes(&self, top: usize) -> Vec<(Subject, u64)> {
         let sources = self.scopes.iter().flat_map(|scope| scope.sources.sums());
         let destinations = self.scopes.iter().filter_map(|scope| scope.destinations.as_ref());
         let destinations = destinations.flat_map(Window::sums);
@@ -194,7 +197,7 @@ impl Bandwidth {
     }
 
     /// The use of the tables, each kind for all intervals together.
-    pub fn tables(&self) -> Vec<TableUse> {
+    pub(crate) fn tables(&self) -> Vec<TableUse> {
         let mut tables: BTreeMap<DetectionTable, TableUse> = BTreeMap::new();
         for (table, Occupancy { entries, limit, evicted, .. }) in self.scopes.iter().flat_map(Scope::tables) {
             let sum = tables.entry(table).or_insert(TableUse { table, entries: 0, limit: 0, evicted: 0 });

@@ -1,4 +1,4 @@
-//! Addresses → the rule of the most specific network that contains them.
+//! The rule of the most specific network that contains an address.
 //!
 //! Takes networks with the numbers of their rules; gives the rule of an address. Must not know the rules.
 
@@ -22,7 +22,7 @@ pub(super) struct Networks {
 }
 
 impl Networks {
-    /// Each network with the number of its rule; of duplicates the first counts.
+    /// Takes each network with the number of its rule. Of two equal networks the first counts.
     pub(super) fn new(networks: impl Iterator<Item = (IpNet, u16)>) -> Self {
         let mut by_length: [BTreeMap<u8, BTreeMap<u128, u16>>; 2] = Default::default();
         for (network, rule) in networks {

@@ -1,4 +1,4 @@
-//! Names the peers of a subject that exceeds its limit: an alert on a download from outside names the host inside.
+//! The peers of a subject over its limit. So an alert about a download from outside names the host inside.
 //!
 //! Takes new detections and the window of pairs; writes the heaviest peers into the detections. Must not know limits.
 
@@ -9,8 +9,8 @@ use super::{Detection, Pair, Subject, Window};
 use crate::detect::{Level, MAXIMUM_TARGETS, Target};
 use crate::tables::top::{heaviest_first, top_n};
 
-/// Writes the peers with the most bytes into the detections from `from` on whose rule has just become true. Later
-/// detections of the same episode need none, because an alert keeps the first targets.
+/// Writes the peers with the most bytes into detections, from the position `from` on. Only detections whose rule has
+/// just become true get them: an alert keeps the first targets of its episode.
 pub(super) fn name(found: &mut [Detection], from: usize, pairs: &Window<Pair>) {
     let is_new = |found: &&mut Detection| found.level == Level::Over && found.since == found.at;
     let mut new: Vec<&mut Detection> = found[from..].iter_mut().filter(is_new).collect();
@@ -26,7 +26,7 @@ pub(super) fn name(found: &mut [Detection], from: usize, pairs: &Window<Pair>) {
     }
 }
 
-/// The bytes of each of the subjects by peer.
+/// The bytes of each subject with each of its peers.
 fn collect(subjects: impl Iterator<Item = Subject>, pairs: &Window<Pair>) -> BTreeMap<Subject, Vec<(IpAddr, u64)>> {
     let mut peers: BTreeMap<Subject, Vec<(IpAddr, u64)>> = subjects.map(|subject| (subject, Vec::new())).collect();
     for (Pair { source, destination }, bytes) in pairs.sums_so_far() {

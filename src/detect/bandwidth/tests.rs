@@ -39,6 +39,7 @@ fn packet(source: IpAddr, destination: IpAddr, time: Timestamp, bytes: u32) -> P
         source_port: 1_000,
         destination_port: 2_000,
         tcp_flags: TcpFlags::default(),
+        has_payload: false,
         icmp_type: None,
         outgoing: false,
         bytes,

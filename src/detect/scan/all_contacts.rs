@@ -4,7 +4,9 @@
 
 use super::contacts::Aspect;
 use super::events::{self, ContactEvent};
+use super::outcomes::ends;
 use super::state::ScanState;
+use super::verdict;
 use crate::account::conversation::{Address, Way};
 use crate::account::observer::MergedRow;
 use crate::packet::Protocol;
@@ -24,7 +26,8 @@ impl ScanState {
 
     /// Counts packets of a source to a target, in the cell that ends next.
     pub(super) fn count_contact(&mut self, event: &ContactEvent) {
-        if self.config.excluded_ports.contains(&event.target.port) {
+        let [from, to] = ends(event);
+        if self.config.excluded_ports.contains(&to.1) || self.config.excluded_contacts.exclude(from, to) {
             return;
         }
         if self.contacts.is_full() && !self.contacts.is_wanted(event.source) {
@@ -38,7 +41,8 @@ impl ScanState {
     }
 
     fn count_target(&mut self, source: u32, aspect: Aspect, event: &ContactEvent) {
-        if !self.is_analyzed(aspect) {
+        let [from, to] = ends(event);
+        if !self.is_analyzed(aspect) || self.config.excluded_contacts.exclude_from(verdict::kind(aspect), from, to) {
             return;
         }
         let cell = self.cell(event.last);

@@ -1,99 +1,134 @@
-//! Questions to many hosts at once, and their answers: multicast, broadcast, and the ports of discovery protocols.
+//! Grouped scanners: sources of one network that each stay below the limits and together exceed them many times.
 //!
-//! Takes addresses and ports; tells which datagrams are questions to many or answers to such. Must not know earlier ones.
+//! Takes the networks that may be over, with their sources; gives one detection for each. Local networks are left out: their
+//! hosts have names of their own. Must not know how a single source is judged.
 
-use std::net::IpAddr;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
 
-/// Ports from which discovery protocols answer: NetBIOS names, SSDP, WS-Discovery, NAT-PMP and PCP, mDNS, LLMNR.
-const DISCOVERY: [u16; 6] = [137, 1_900, 3_702, 5_351, 5_353, 5_355];
-/// DHCP (RFC 2131) and DHCPv6 (RFC 8415): the port of servers and relays, and that of clients.
-const DHCP: [(u16, u16); 2] = [(67, 68), (547, 546)];
-/// The first port that a client may be given by its system.
-const FIRST_OF_CLIENTS: u16 = 1_024;
+use ipnet::IpNet;
 
-/// True if one host can have the address.
-#[inline]
-pub(super) fn is_host(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => !(address.is_multicast() || address.is_broadcast() || address.is_unspecified()),
-        IpAddr::V6(address) => !(address.is_multicast() || address.is_unspecified()),
+use super::comparison::{ComparedTarget, Limits, MarkedTarget};
+use super::contacts::{Aspect, HostPort, Mark};
+use super::prefixes;
+use super::state::ScanState;
+use super::tally::{Tally, proving_targets};
+use super::verdict::{OngoingScans, crossing, figures};
+use crate::detect::{Detection, Kind, Level, Subject};
+use crate::packet::Timestamp;
+use crate::time_grid::Cell;
+
+/// The most sources of a network that are compared together: those with the lowest addresses.
+const MOST_SOURCES: usize = 1_024;
+
+/// The networks that were reported, until they are reported as under the limit; with the time since when.
+#[derive(Debug, Default)]
+pub(super) struct OngoingGroups {
+    since: BTreeMap<IpNet, Timestamp>,
+}
+
+/// Networks are judged at the ends of cells that are so far apart: many sources are compared.
+const INTERVAL: Duration = Duration::from_secs(4);
+
+/// The number of cells between two judgements.
+fn interval(state: &ScanState) -> u32 {
+    state.grid.cells(INTERVAL)
+}
+
+fn is_due(state: &ScanState, cell: Cell) -> bool {
+    cell.0.rem_euclid(i64::from(interval(state))) == 0
+}
+
+impl OngoingGroups {
+    pub(super) fn is_empty(&self) -> bool {
+        self.since.is_empty()
     }
-}
 
-pub(super) fn are_hosts(source: IpAddr, target: IpAddr) -> bool {
-    source != target && is_host(source) && is_host(target)
-}
-
-/// True if a datagram may be a question to many hosts: to a multicast or broadcast address, to the last address of a /24,
-/// or to the last address of a smaller block in which the source itself lies.
-#[inline]
-pub(super) fn may_ask_many(source: IpAddr, target: IpAddr) -> bool {
-    match (source, target) {
-        (IpAddr::V4(source), IpAddr::V4(address)) => {
-            let ones = address.to_bits().trailing_ones();
-            let is_in_block = || ones >= 2 && (source.to_bits() ^ address.to_bits()) >> ones == 0;
-            !is_host(target) || ones >= 8 || is_in_block()
+    /// Judges the networks that may be over the limit and those with an ongoing scan. The sources in `alone` are reported by
+    /// themselves.
+    pub(super) fn judge(
+        &mut self,
+        alone: &OngoingScans,
+        state: &mut ScanState,
+        cell: Cell,
+        detections: &mut Vec<Detection>,
+    ) {
+        if !is_due(state, cell) {
+            return;
         }
-        _ => !is_host(target),
-    }
-}
-
-/// True if the target is the last address of the source's own /24: its broadcast address, or that of a larger network.
-#[inline]
-pub(super) fn is_own_broadcast(source: IpAddr, target: IpAddr) -> bool {
-    match (source, target) {
-        (IpAddr::V4(source), IpAddr::V4(target)) => {
-            target.to_bits().trailing_ones() >= 8 && (source.to_bits() ^ target.to_bits()) >> 8 == 0
+        let mut suspects = state.prefixes.take_suspects(self.since.keys().copied());
+        if suspects.is_empty() || !state.config.looks_for_groups() {
+            return;
         }
-        _ => false,
-    }
-}
-
-/// True if a datagram between two ports is the answer of a discovery protocol. Answers go to the port that asked, which is
-/// the protocol's own or one of a client; a datagram to another service is none.
-#[inline]
-pub(super) fn is_discovery_answer(from: u16, to: u16) -> bool {
-    let is_to_asker = to == from || to >= FIRST_OF_CLIENTS && !DISCOVERY.contains(&to);
-    DISCOVERY.contains(&from) && is_to_asker
-        || DHCP.iter().any(|&(server, client)| from == server && (to == client || to == server))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn v4(a: u8, b: u8, c: u8, d: u8) -> IpAddr {
-        [a, b, c, d].into()
-    }
-
-    #[test]
-    fn discovery_answers_go_to_clients_and_to_their_own_port() {
-        for from in DISCOVERY {
-            assert!(is_discovery_answer(from, 50_000) && is_discovery_answer(from, from), "{from}");
-            assert!(!is_discovery_answer(from, 161) && !is_discovery_answer(50_000, from), "{from}");
+        for source in state.contacts.sources().filter(|source| state.contacts.is_outside(*source)) {
+            let address = state.contacts.address(source);
+            if let Some(members) = suspects.get_mut(&prefixes::of_source(address))
+                && !alone.holds(address)
+            {
+                members.push(source);
+            }
         }
-        assert!(!is_discovery_answer(5_353, 1_900), "another service is asked, not answered");
-        assert!([(67, 68), (67, 67), (547, 546), (547, 547)].iter().all(|&(from, to)| is_discovery_answer(from, to)));
-        assert!([(68, 67), (67, 53), (53, 68), (546, 547)].iter().all(|&(from, to)| !is_discovery_answer(from, to)));
+        for (network, members) in suspects {
+            detections.extend(self.judge_one(state, cell, network, members));
+        }
     }
 
-    #[test]
-    fn questions_go_to_groups_and_to_the_end_of_a_network() {
-        let source = v4(10, 1, 2, 5);
-        let asks = |target| may_ask_many(source, target);
-        assert!([[239, 255, 255, 250], [255; 4], [224, 0, 0, 251]].into_iter().all(|target| asks(target.into())));
-        assert!(asks(v4(10, 1, 2, 255)) && asks(v4(10, 9, 9, 255)), "the last address of any /24");
-        assert!(asks(v4(10, 1, 2, 63)) && !asks(v4(10, 1, 3, 63)), "of a smaller block only to its own hosts");
-        assert!(!asks(v4(10, 1, 2, 9)) && !asks(v4(10, 1, 2, 4)));
-        let source = IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, 1]);
-        assert!(may_ask_many(source, [0xff02, 0, 0, 0, 0, 0, 0, 0xfb].into()));
-        assert!(!may_ask_many(source, [0xfe80, 0, 0, 0, 0, 0, 0, 0xff].into()));
+    fn judge_one(&mut self, state: &ScanState, cell: Cell, network: IpNet, mut members: Vec<u32>) -> Option<Detection> {
+        members.sort_unstable_by_key(|source| state.contacts.address(*source));
+        let is_cut = members.len() > MOST_SOURCES;
+        members.truncate(MOST_SOURCES);
+        let analyzed = Aspect::BOTH.into_iter().filter(|aspect| state.is_analyzed(*aspect));
+        let tallies = analyzed.map(|aspect| (aspect, tally(state, cell, &members, aspect)));
+        let (aspect, mut tally) =
+            tallies.max_by_key(|(aspect, tally)| (tally.comparison.is_over(), *aspect == Aspect::Hosts))?;
+        tally.is_estimate |= is_cut;
+        let level = if members.len() > 1 { tally.comparison.level() } else { Level::Under };
+        let known_since = self.since.get(&network).copied();
+        if known_since.is_none() && !(level == Level::Over && tally.is_fresh) {
+            return None;
+        }
+        let since = known_since.unwrap_or_else(|| crossing(state, cell, &tally));
+        if level == Level::Under {
+            self.since.remove(&network);
+        } else {
+            self.since.insert(network, since);
+        }
+        let (at, rule) = (state.grid.end(cell), Arc::clone(&state.config.group_name));
+        let setting = (u64::from(state.config.group_factor), "scan.group_factor");
+        let figures = figures(state, aspect, &tally, None, setting);
+        Some(Detection { kind: Kind::GroupScan, rule, subject: Subject::Network(network), level, since, at, figures })
     }
+}
 
-    #[test]
-    fn own_broadcast_address_is_the_last_of_the_sources_network() {
-        assert!(is_own_broadcast(v4(10, 1, 2, 5), v4(10, 1, 2, 255)));
-        assert!(!is_own_broadcast(v4(10, 1, 2, 5), v4(10, 1, 3, 255)));
-        assert!(!is_own_broadcast(v4(10, 1, 2, 5), v4(10, 1, 2, 127)));
+/// The targets of several sources together, each once: it counts as used if one source uses it, and so on.
+fn tally(state: &ScanState, cell: Cell, members: &[u32], aspect: Aspect) -> Tally {
+    let limit = state.limit(aspect) * u64::from(state.config.group_factor);
+    let mut together: BTreeMap<HostPort, MarkedTarget<'_>> = BTreeMap::new();
+    for &source in members {
+        let targets = proving_targets(state, cell, source, aspect).into_iter();
+        for (mark, target) in targets.filter(|(mark, _)| mark.is_in_groups) {
+            let key = match aspect {
+                Aspect::Hosts => HostPort { protocol: HostPort::LINK, port: 0, ..target.target },
+                Aspect::Ports => HostPort { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), ..target.target },
+            };
+            together.entry(key).and_modify(|known| join(known, (mark, target))).or_insert((mark, target));
+        }
+    }
+    let marks: Vec<MarkedTarget<'_>> = together.into_values().collect();
+    let mut tally = Tally::nothing(limit);
+    tally.is_estimate = marks.iter().any(|(_, target)| target.weight > 1);
+    tally.compare(&marks, cell.back(interval(state) - 1), aspect, &Limits { limit, factors: state.config.factors });
+    tally
+}
+
+/// Adds what another source knows of a target. The earlier mark stands for both.
+fn join<'a>(known: &mut MarkedTarget<'a>, (mark, target): (&'a Mark, ComparedTarget)) {
+    known.1.relation = known.1.relation.max(target.relation);
+    known.1.weight = known.1.weight.max(target.weight);
+    target.tried.iter().for_each(|number| known.1.tried.add(number));
+    if (mark.since, mark.target) < (known.0.since, known.0.target) {
+        known.0 = mark;
     }
 }

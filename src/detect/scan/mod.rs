@@ -6,16 +6,27 @@
 
 mod all_contacts;
 mod broadcasts;
+mod comparison;
 mod config;
 mod contacts;
+mod discovery;
 mod events;
+mod excluded;
 mod groups;
 mod interface_positions;
+mod known;
+mod marking;
+mod masquerade;
+mod networks;
 mod outcomes;
+mod prefixes;
+mod recent_targets;
 mod reported;
+mod resolved;
 mod rows;
 mod sample;
 mod state;
+mod tally;
 mod trail;
 mod verdict;
 mod view;
@@ -25,10 +36,12 @@ use super::{Detection, Notes, View};
 use crate::account::InterfaceId;
 use crate::account::conversation::{Address, ConversationKey, Way};
 use crate::account::observer::RowBatch;
-use crate::packet::Timestamp;
+use crate::packet::{Resolution, Timestamp};
 use crate::tables::sampling::Seeds;
 use crate::time_grid::Cell;
 pub use config::{Config, Rule};
+pub use excluded::{ExcludedContact, ExcludedContacts, MAXIMUM_EXCLUDED};
+use groups::OngoingGroups;
 use state::ScanState;
 use verdict::OngoingScans;
 
@@ -37,12 +50,17 @@ use verdict::OngoingScans;
 pub struct Scan {
     state: ScanState,
     ongoing: OngoingScans,
+    groups: OngoingGroups,
 }
 
 impl Scan {
     /// Nothing seen.
     pub fn new(config: &Config, seeds: impl Into<Seeds>) -> Self {
-        Self { state: ScanState::new(config, seeds.into()), ongoing: OngoingScans::default() }
+        Self {
+            state: ScanState::new(config, seeds.into()),
+            ongoing: OngoingScans::default(),
+            groups: OngoingGroups::default(),
+        }
     }
 
     /// Takes merged rows.
@@ -58,6 +76,13 @@ impl Scan {
     pub fn refuse<A: Address>(&mut self, key: &ConversationKey<A>, way: Way, time: Timestamp, interface: InterfaceId) {
         if self.state.config.rule == Rule::Evidence {
             self.state.refuse(key, way, time, interface);
+        }
+    }
+
+    /// Takes a message of address resolution.
+    pub fn resolve(&mut self, resolution: &Resolution, interface: InterfaceId) {
+        if self.state.config.rule == Rule::Evidence {
+            self.state.resolve(resolution, interface);
         }
     }
 
@@ -80,6 +105,7 @@ impl Scan {
         while cell < next {
             self.state.end_cell(cell);
             self.ongoing.judge(&mut self.state, cell, &mut detections);
+            self.groups.judge(&self.ongoing, &mut self.state, cell, &mut detections);
             cell = self.next_cell(cell, next);
             self.begin(cell);
         }
@@ -112,7 +138,8 @@ impl Scan {
 
     /// The next cell in which anything may happen, `next` at most.
     fn next_cell(&mut self, cell: Cell, next: Cell) -> Cell {
-        let is_idle = self.state.suspects.is_empty() && self.state.is_settled() && self.ongoing.is_empty();
+        let is_idle = self.state.suspects.is_empty() && self.state.is_settled();
+        let is_idle = is_idle && self.ongoing.is_empty() && self.groups.is_empty() && self.state.prefixes.is_empty();
         let following = cell.next();
         let to = if is_idle { self.state.first_deferred().unwrap_or(next).clamp(following, next) } else { following };
         self.state.sweep(to, to.0.saturating_sub(cell.0));

@@ -1,54 +1,41 @@
-//! Events → outcomes: a contact is answered, failed, or unknown, and its outcome is marked for its source.
+//! Events → outcomes: a contact failed, touched its target or used it, or is unknown; its outcome is marked for its source.
 //!
 //! Takes events; changes pending contacts and the marks of targets. An event is applied in its cell, in any order, and a
 //! contact is judged at the end of the cell of its deadline. So tick and order do not matter. Must not know rows.
 
-use std::net::IpAddr;
-
+use super::config::Config;
+use super::contacts::HostPort;
 use super::contacts::pending::PendingContact;
-use super::contacts::{Aspect, HostPort, NEVER};
+use super::discovery;
 use super::events::{ContactEvent, ContactSignals, EventKind};
-use super::groups;
+use super::marking::{ContactOutcome, SettledContact};
 use super::sample::SeenPackets;
 use super::state::ScanState;
 use super::visibility::SocketAddress;
-use crate::packet::{Protocol, Timestamp};
+use crate::packet::Protocol;
 use crate::time_grid::Cell;
 
 /// Datagrams and bytes that a probe may send before its deadline. More are a stream, whose receiver need not answer.
-const MOST_DATAGRAMS: u32 = 8;
-const MOST_BYTES: u32 = 4_096;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ContactOutcome {
-    /// Answered in a cell.
-    Answered(Cell),
-    /// Refused, aborted or not answered in time, at this moment.
-    Failed(Timestamp),
-}
-
-/// A contact whose outcome is known.
-#[derive(Debug, Clone, Copy)]
-struct Settled {
-    target: HostPort,
-    interface: u16,
-    /// The times of the source's first and last packet.
-    packets: [Timestamp; 2],
-    outcome: ContactOutcome,
-}
+const MOST_DATAGRAMS: u16 = 8;
+const MOST_BYTES: u16 = 4_096;
 
 impl ScanState {
     /// Applies an event in its cell, now or later, if its contact counts.
     pub(super) fn accept(&mut self, event: &ContactEvent) {
-        if self.counts(event.source, event.target.address, event.target.port) && !self.defer(event) {
+        if self.counts((event.source, event.source_port), (event.target.address, event.target.port))
+            && !self.defer(event)
+        {
             self.apply(event);
         }
     }
 
-    /// True if contacts with a port of a host count.
+    /// True if contacts of an address and port with another one count.
     #[inline]
-    pub(super) fn counts(&self, source: IpAddr, target: IpAddr, port: u16) -> bool {
-        !self.config.excluded_ports.contains(&port) && groups::are_hosts(source, target)
+    pub(super) fn counts(&self, (source, source_port): SocketAddress, (target, port): SocketAddress) -> bool {
+        let excluded = &self.config.excluded_contacts;
+        !self.config.excluded_ports.contains(&port)
+            && discovery::are_hosts(source, target)
+            && (excluded.is_empty() || !excluded.exclude((source, source_port), (target, port)))
     }
 
     /// True if only contacts of suspicious sources find room.
@@ -75,10 +62,12 @@ impl ScanState {
         let is_found = self.update_pending(event) || event.begins && self.is_answer_to_pending(event);
         let (is_answer, exchanged) =
             (event.signals.has(ContactSignals::ANSWERED), event.signals.has(ContactSignals::EXCHANGED));
-        if (is_answer || is_refusal) && (is_found || event.packets > 0) || exchanged {
+        let is_answered = (is_answer || is_refusal) && (is_found || event.packets > 0) || exchanged;
+        if is_answered && !event.target.is_on_link() {
             self.note_answer(event);
         }
-        if exchanged || !is_found && !event.begins && is_answer && event.is_known {
+        // A datagram's contact that is still pending counts its own datagrams.
+        if exchanged && !(is_found && event.target.protocol == Protocol::UDP) {
             self.refresh(event);
         } else if !is_found && event.begins {
             self.begin_contact(event);
@@ -102,8 +91,8 @@ impl ScanState {
         let cell = self.cell(event.last);
         let found = self.pending.find((event.source, event.source_port), &event.target);
         let Some((at, contact)) = found else { return false };
-        add(contact, event, cell);
-        if let Some(outcome) = outcome(contact, event.failed) {
+        add(contact, event);
+        if let Some(outcome) = outcome(contact, event, cell, &self.config) {
             let contact = self.pending.resolve(at);
             self.settle(&contact, outcome);
         }
@@ -123,6 +112,9 @@ impl ScanState {
 
     /// Adds a new contact, which is pending unless its outcome is known at once.
     fn begin_contact(&mut self, event: &ContactEvent) {
+        if !event.target.is_on_link() {
+            self.recent_targets.note(event.target.address);
+        }
         if self.pending.is_full() && event.signals == ContactSignals::default() {
             return self.pending.count_lost();
         }
@@ -132,31 +124,40 @@ impl ScanState {
         }
         let mut contact =
             PendingContact::new((event.source, event.source_port), event.target, event.interface, event.first);
-        add(&mut contact, event, self.cell(event.last));
-        match outcome(&contact, event.failed) {
+        add(&mut contact, event);
+        match outcome(&contact, event, self.cell(event.last), &self.config) {
             Some(outcome) => self.settle(&contact, outcome),
             None => self.pending.insert(contact, self.cell(contact.first + self.config.timeout)),
         }
     }
 
-    /// Marks a target that exchanges packets with its source as answering, in this part of the window.
+    /// Marks a target that exchanges data with its source as used, in this part of the window.
     fn refresh(&mut self, event: &ContactEvent) {
         if self.contacts.is_full() && self.contacts.find(event.source).is_none() {
             return;
         }
         let cell = self.visibility.block_start(self.cell(event.last));
         let ContactEvent { target, interface, first, last, .. } = *event;
-        let outcome = ContactOutcome::Answered(cell);
-        self.mark(event.source, &Settled { target, interface, packets: [first, last], outcome });
+        let settled = SettledContact {
+            target,
+            source_port: event.source_port,
+            interface,
+            is_outside: event.is_outside,
+            packets: [first, last],
+            probe_port: 0,
+            is_silent: false,
+            is_refused: false,
+            outcome: ContactOutcome::Used(cell),
+        };
+        self.mark(event.source, &settled);
     }
 
     fn settle(&mut self, contact: &PendingContact, outcome: ContactOutcome) {
         let has_failed = matches!(outcome, ContactOutcome::Failed(_));
         if has_failed && self.visibility.is_blind(contact.interface) {
             self.unknown += 1;
-        } else if !(has_failed && self.is_answer_to_question(contact)) {
-            let PendingContact { target, interface, first, last, .. } = *contact;
-            self.mark(contact.source, &Settled { target, interface, packets: [first, last], outcome });
+        } else if !(has_failed && (self.is_answer_to_question(contact) || self.is_of_router(contact))) {
+            self.mark(contact.source, &SettledContact::new(contact, outcome));
         }
     }
 
@@ -165,6 +166,11 @@ impl ScanState {
     fn is_answer_to_question(&self, contact: &PendingContact) -> bool {
         let target = &contact.target;
         target.protocol == Protocol::UDP && self.askers.may_be_answered(target.address, target.port, contact.first)
+    }
+
+    /// True if a question for a link address was for a host that anyone contacted: it may be a router's that forwards.
+    fn is_of_router(&self, contact: &PendingContact) -> bool {
+        contact.target.is_on_link() && self.recent_targets.contains(contact.target.address)
     }
 
     /// Ends a cell: contacts whose deadline has passed get their outcome.
@@ -180,16 +186,17 @@ impl ScanState {
                 }
             }
         }
+        self.memory.end_cell(self.grid.start(cell));
     }
 
     /// Settles a contact whose deadline has passed. One that was tried again later is pending again.
     fn expire(&mut self, cell: Cell, contact: PendingContact) {
         let signals = ContactSignals(contact.signals);
+        if signals.has(ContactSignals::ANSWERED) {
+            return self.expire_answered(cell, contact);
+        }
         let is_stream = contact.target.protocol == Protocol::UDP
             && (contact.packets > MOST_DATAGRAMS || contact.bytes > MOST_BYTES);
-        if signals.has(ContactSignals::ANSWERED) {
-            return self.settle(&contact, ContactOutcome::Answered(contact.answered));
-        }
         if is_stream || signals.has(ContactSignals::CONTINUED) {
             self.unknown += 1;
             return;
@@ -202,49 +209,33 @@ impl ScanState {
         }
     }
 
-    /// Marks an outcome, for the host and for the port.
-    fn mark(&mut self, source: IpAddr, settled: &Settled) {
-        let has_port = settled.target.port != 0;
-        let Some(source) = self.contacts.find_or_insert(source) else { return };
-        for aspect in Aspect::BOTH {
-            if self.is_analyzed(aspect) && (aspect == Aspect::Hosts || has_port) {
-                self.mark_aspect(source, aspect, settled);
-                if matches!(settled.outcome, ContactOutcome::Failed(_)) {
-                    self.follow_trail(source, aspect, settled.packets, settled.target);
-                }
-            }
-        }
-    }
-
-    fn mark_aspect(&mut self, source: u32, aspect: Aspect, settled: &Settled) {
-        let Settled { target, interface, packets: [begun, _], outcome } = *settled;
-        let horizon = self.horizon(self.current().unwrap_or_default(), aspect);
-        let failed_cell = if let ContactOutcome::Failed(time) = outcome { self.cell(time) } else { NEVER };
-        let Some(mark) = self.contacts.mark(source, aspect, target, horizon) else { return };
-        let time = match outcome {
-            ContactOutcome::Answered(cell) => {
-                mark.answered = mark.answered.max(cell);
-                return;
-            }
-            ContactOutcome::Failed(time) => time,
+    /// A contact that was answered waits for its use, as long as there is room; then it touched its target.
+    fn expire_answered(&mut self, cell: Cell, contact: PendingContact) {
+        let wait = match contact.target.protocol {
+            Protocol::TCP if ContactSignals(contact.signals).has(ContactSignals::CONTINUED) => self.config.use_timeout,
+            Protocol::TCP | Protocol::UDP => self.config.timeout,
+            _ => self.config.echo_window,
         };
-        let was_counted = mark.counted >= horizon;
-        let is_failing = was_counted && mark.answered < horizon;
-        let is_earlier = (time, target, interface) < (mark.since, mark.target, mark.interface);
-        if if mark.counted == failed_cell { is_earlier } else { !is_failing } {
-            (mark.since, mark.target, mark.interface, mark.begun) = (time, target, interface, begun);
+        let deadline = contact.first + wait;
+        let is_used = contact.target.protocol == Protocol::UDP
+            && u32::from(contact.packets.max(contact.reply_packets)) > self.config.touching_datagrams;
+        if is_used {
+            self.settle(&contact, ContactOutcome::Used(cell));
+        } else if self.grid.cell(deadline) <= cell {
+            self.settle(&contact, ContactOutcome::Touched(deadline));
+        } else if self.pending.is_nearly_full() {
+            self.settle(&contact, ContactOutcome::Used(cell));
+        } else {
+            self.pending.insert(contact, self.grid.cell(deadline));
         }
-        mark.counted = mark.counted.max(failed_cell);
-        let weight = if was_counted { 0 } else { mark.weight() };
-        self.count(source, aspect, weight);
     }
 }
 
-fn add(contact: &mut PendingContact, event: &ContactEvent, cell: Cell) {
-    if event.signals.has(ContactSignals::ANSWERED) && contact.answered == NEVER {
-        contact.answered = cell;
-    }
+fn add(contact: &mut PendingContact, event: &ContactEvent) {
     contact.signals |= event.signals.0;
+    contact.is_outside |= event.is_outside;
+    contact.reply_packets = contact.reply_packets.saturating_add(event.reply_packets);
+    contact.reply_bytes = contact.reply_bytes.saturating_add(event.reply_bytes);
     if event.packets > 0 {
         contact.first = contact.first.min(event.first);
         contact.last = contact.last.max(event.last);
@@ -253,18 +244,44 @@ fn add(contact: &mut PendingContact, event: &ContactEvent, cell: Cell) {
     }
 }
 
-/// The outcome of a contact by its signals; none while that is open. A contact that failed did so at `failed`.
-fn outcome(contact: &PendingContact, failed: Timestamp) -> Option<ContactOutcome> {
+/// The outcome of a contact after an event in `cell`; none while that is open.
+fn outcome(contact: &PendingContact, event: &ContactEvent, cell: Cell, config: &Config) -> Option<ContactOutcome> {
     let signals = ContactSignals(contact.signals);
     if !signals.has(ContactSignals::ANSWERED) {
-        return signals.has(ContactSignals::REFUSED).then_some(ContactOutcome::Failed(failed));
+        return signals.has(ContactSignals::REFUSED).then_some(ContactOutcome::Failed(event.failed));
     }
-    if contact.target.protocol != Protocol::TCP || signals.has(ContactSignals::CONTINUED) {
-        return Some(ContactOutcome::Answered(contact.answered));
+    match contact.target.protocol {
+        Protocol::TCP => outcome_of_answered(contact, event, cell, config),
+        // A datagram's contact is settled at its deadline.
+        Protocol::UDP => None,
+        HostPort::LINK => Some(ContactOutcome::Used(cell)),
+        _ => (u32::from(contact.packets) >= config.echo_requests).then_some(ContactOutcome::Used(cell)),
     }
-    signals.has(ContactSignals::ABORTED).then_some(ContactOutcome::Failed(failed))
 }
 
-fn ends(event: &ContactEvent) -> [SocketAddress; 2] {
+/// The outcome of an answered TCP contact.
+fn outcome_of_answered(
+    contact: &PendingContact,
+    event: &ContactEvent,
+    cell: Cell,
+    config: &Config,
+) -> Option<ContactOutcome> {
+    let signals = ContactSignals(contact.signals);
+    let is_closed = [ContactSignals::CLOSED, ContactSignals::REFUSED, ContactSignals::ABORTED];
+    if signals.has(ContactSignals::PROBE)
+        || signals.has(ContactSignals::SENT)
+        || u32::from(contact.reply_bytes) > config.used_bytes
+    {
+        Some(ContactOutcome::Used(cell))
+    } else if signals.has(ContactSignals::ABORTED) && !signals.has(ContactSignals::CONTINUED) {
+        Some(ContactOutcome::Failed(event.failed))
+    } else if is_closed.into_iter().any(|signal| signals.has(signal)) {
+        Some(ContactOutcome::Touched(event.last))
+    } else {
+        None
+    }
+}
+
+pub(super) fn ends(event: &ContactEvent) -> [SocketAddress; 2] {
     [(event.source, event.source_port), (event.target.address, event.target.port)]
 }

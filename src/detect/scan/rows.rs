@@ -4,9 +4,9 @@
 //! most rows are of conversations that were reported in this part of the window, or of a flood for which there is no room.
 //! Must not know how an event changes a contact.
 
+use super::discovery;
 use super::events::{self, ContactEvent, ContactSignals, EventKind, RowKind};
-use super::groups;
-use super::reported::Reported;
+use super::reported;
 use super::sample::SeenPackets;
 use super::state::ScanState;
 use crate::account::InterfaceId;
@@ -63,25 +63,27 @@ impl ScanState {
         }
     }
 
-    /// Each conversation reports once in a part of the window that its server answers. A new one reports only how it was
-    /// seen: its beginning was before the capture, or is not in a sample of the packets.
+    /// Each conversation reports once in a part of the window that its ends exchange data, and then nothing else matters.
+    /// Before that it reports what a pending contact may wait for, and how it was seen.
     #[inline]
     fn observe_established<A: Address>(&mut self, merged: &MergedRow<'_, A>, report: &mut LastReport) {
-        let [requests, replies] = events::requests_and_replies(merged);
         let cell = self.cell(events::last_request_or_reply(merged));
         let period = self.period(cell);
-        let reported = if merged.is_known { Reported::of(*report, period) } else { Reported::Nothing };
-        if reported == Reported::Exchange {
+        if merged.is_known && reported::is_reported(*report, period) {
             return;
         }
-        if merged.is_known && replies == 0 && self.may_be_pending() {
-            self.continue_contact(merged, ContactSignals::CONTINUED);
-        }
         self.note_seen(merged, cell);
-        let is_seen_both_ways = merged.seen == [true; 2];
-        let is_new = requests > 0 || reported == Reported::Nothing;
-        if merged.is_known && replies > 0 && is_seen_both_ways && is_new {
-            self.report_exchange(merged, report, period, reported);
+        let signals = events::established_signals(merged, self.config.used_bytes);
+        if signals.has(ContactSignals::EXCHANGED) {
+            reported::keep(report, period);
+            self.continue_contact(merged, signals);
+        } else if merged.is_known {
+            if self.may_be_pending() {
+                self.continue_contact(merged, signals);
+            }
+        } else {
+            let interface = self.visibility.position(merged.interface);
+            events::of_probe(merged, interface).into_iter().for_each(|event| self.accept(&event));
         }
     }
 
@@ -91,8 +93,8 @@ impl ScanState {
     fn observe_beginning<A: Address>(&mut self, merged: &MergedRow<'_, A>, report: &mut LastReport) {
         let opener = merged.row.opener();
         let (from, to) = merged.row.key.endpoints(opener);
-        let (source, port, target) = (from.address.into(), to.port, to.address.into());
-        if port == 0 || !self.counts(source, target, port) {
+        let (source, target) = (from.address.into(), to.address.into());
+        if to.port == 0 || !self.counts((source, from.port), (target, to.port)) {
             return;
         }
         let is_ahead = self.is_ahead(merged.row.ways[opener as usize].last);
@@ -120,7 +122,7 @@ impl ScanState {
             self.note_seen(merged, cell);
         }
         let interface = self.visibility.position(merged.interface);
-        for event in events::of_opening(merged, interface).into_iter().flatten() {
+        for event in events::of_opening(merged, interface, self.config.used_bytes).into_iter().flatten() {
             if event.begins {
                 self.forget_report(report, event.last);
             }
@@ -129,10 +131,8 @@ impl ScanState {
     }
 
     fn observe_datagrams<A: Address>(&mut self, merged: &MergedRow<'_, A>, report: &mut LastReport) {
-        let [requests, replies] = events::requests_and_replies(merged);
         let period = self.period(self.cell(events::last_request_or_reply(merged)));
-        let reported = Reported::of(*report, period);
-        if merged.is_known && reported == Reported::Exchange {
+        if merged.is_known && reported::is_reported(*report, period) {
             return;
         }
         let interface = self.visibility.position(merged.interface);
@@ -140,32 +140,29 @@ impl ScanState {
             self.ask(&question);
         }
         let Some(event) = events::of_datagrams(merged, interface) else { return };
-        if !merged.is_known {
-            if event.begins {
-                Reported::forget(report, period);
-                self.accept(&event);
-            }
-            return;
+        if event.begins {
+            reported::forget(report, period);
         }
-        if self.may_be_pending() {
+        let exchanges = event.signals.has(ContactSignals::EXCHANGED);
+        // A pending contact counts all its datagrams.
+        if exchanges && !self.is_ahead(event.last) && !self.is_pending(&event) {
+            reported::keep(report, period);
+        }
+        if event.begins || exchanges || merged.is_known && self.may_be_pending() {
             self.accept(&event);
-        }
-        let is_new = requests > 0 || reported == Reported::Nothing;
-        if replies > 0 && merged.seen == [true; 2] && is_new {
-            self.report_exchange(merged, report, period, reported);
         }
     }
 
     /// Notes a question to many hosts, whose answers are no contacts. The asker itself must be a host.
     fn ask(&mut self, question: &ContactEvent) {
-        if groups::is_host(question.source) && !self.defer(question) {
+        if discovery::is_host(question.source) && !self.defer(question) {
             self.apply(question);
         }
     }
 
     /// A conversation begins: earlier reports are of another one between the same ends.
     fn forget_report(&self, report: &mut LastReport, time: Timestamp) {
-        Reported::forget(report, self.period(self.cell(time)));
+        reported::forget(report, self.period(self.cell(time)));
     }
 
     /// Notes how a conversation was seen; an event of a later cell is deferred.
@@ -187,7 +184,7 @@ impl ScanState {
         let (from, to) = row.key.endpoints(way);
         let ends = [(from.address.into(), from.port), (to.address.into(), to.port)];
         let interface = self.visibility.position(merged.interface);
-        if self.visibility.knows(interface, ends, seen, cell) || !ends.iter().all(|end| groups::is_host(end.0)) {
+        if self.visibility.knows(interface, ends, seen, cell) || !ends.iter().all(|end| discovery::is_host(end.0)) {
             return;
         }
         let event = ContactEvent { kind: EventKind::Seen(seen), ..events::plain(merged, way, interface) };
@@ -196,28 +193,13 @@ impl ScanState {
         }
     }
 
-    /// Once in a part of the window, a conversation in which the server speaks reports that it does. That its client continues
-    /// as well matters only to a pending contact.
-    fn report_exchange<A: Address>(
-        &mut self,
-        merged: &MergedRow<'_, A>,
-        report: &mut LastReport,
-        period: i64,
-        reported: Reported,
-    ) {
-        let continues = events::requests_and_replies(merged)[0] > 0;
-        Reported::keep(report, period, continues);
-        // Where contacts found no room, the answer may have been lost.
-        if reported == Reported::Nothing || self.contacts.is_full() {
-            self.continue_contact(merged, ContactSignals::EXCHANGED.with(ContactSignals::CONTINUED, continues));
-        } else if self.may_be_pending() {
-            self.continue_contact(merged, ContactSignals::CONTINUED);
-        }
-    }
-
     fn continue_contact<A: Address>(&mut self, merged: &MergedRow<'_, A>, signals: ContactSignals) {
         let interface = self.visibility.position(merged.interface);
         self.accept(&events::of_known(merged, interface, signals));
+    }
+
+    fn is_pending(&mut self, event: &ContactEvent) -> bool {
+        self.pending.find((event.source, event.source_port), &event.target).is_some()
     }
 
     /// True if the contact of a known conversation may be pending, so that its signals matter.

@@ -35,12 +35,14 @@ pub(super) struct SampledConversation {
     seen: SeenPackets,
     /// Hashes of the sender and of the receiver; of the client and of the server where it was seen both ways.
     hosts: [u32; 2],
+    /// The hash of the sender with its port.
+    sender: u32,
     /// The cell in which it was seen first.
     since: Cell,
 }
 
 impl SampledConversation {
-    const EMPTY: Self = Self { tag: 0, block: 0, seen: SeenPackets::Once, hosts: [0; 2], since: Cell(0) };
+    const EMPTY: Self = Self { tag: 0, block: 0, seen: SeenPackets::Once, hosts: [0; 2], sender: 0, since: Cell(0) };
 
     /// True if it was seen in the window that ends with a block. Block numbers wrap around after years.
     fn is_recent(&self, block: i64) -> bool {
@@ -63,8 +65,15 @@ impl ConversationSample {
         slot.is_recent(block) && (slot.tag < tag || slot.tag == tag && slot.seen >= seen && slot.block == block as u32)
     }
 
-    /// Notes a conversation, known by its hash and those of its hosts.
-    pub(super) fn note(&mut self, hash: u64, hosts: [u32; 2], seen: SeenPackets, cell: Cell, block: i64) {
+    /// Notes a conversation, known by its hash, those of its hosts, and that of the sender with its port.
+    pub(super) fn note(
+        &mut self,
+        hash: u64,
+        (hosts, sender): ([u32; 2], u32),
+        seen: SeenPackets,
+        cell: Cell,
+        block: i64,
+    ) {
         if self.knows(hash, seen, block) {
             return;
         }
@@ -72,7 +81,7 @@ impl ConversationSample {
             self.slots.resize(SLOTS, SampledConversation::EMPTY);
         }
         let slot = &mut self.slots[position(hash)];
-        let newcomer = SampledConversation { tag: hash as u32, block: block as u32, seen, hosts, since: cell };
+        let newcomer = SampledConversation { tag: hash as u32, block: block as u32, seen, hosts, sender, since: cell };
         let is_same = slot.tag == newcomer.tag && slot.is_recent(block);
         *slot = match is_same {
             true if slot.seen > seen => SampledConversation { block: newcomer.block, ..*slot },
@@ -120,9 +129,17 @@ pub(super) fn hosts(slots: &[SampledConversation]) -> [usize; 2] {
     [0, 1].map(|side| slots.iter().map(|slot| slot.hosts[side]).collect::<BTreeSet<u32>>().len())
 }
 
-/// The conversations of which one packet was seen, in the cell `until` or before.
+/// The conversations of which one packet was seen, in the cell `until` or before; at most two from one port of a host, which
+/// may probe with them.
 pub(super) fn seen_once(slots: &[SampledConversation], until: Cell) -> Vec<SampledConversation> {
-    slots.iter().filter(|slot| slot.seen == SeenPackets::Once && slot.since <= until).copied().collect()
+    let mut from: BTreeMap<u32, u8> = BTreeMap::new();
+    let is_old = |slot: &&SampledConversation| slot.seen == SeenPackets::Once && slot.since <= until;
+    let mut takes = |slot: &&SampledConversation| {
+        let count = from.entry(slot.sender).or_default();
+        *count = count.saturating_add(1);
+        *count <= MOST_OF_A_HOST
+    };
+    slots.iter().filter(is_old).filter(|slot| takes(slot)).copied().collect()
 }
 
 fn position(hash: u64) -> usize {
@@ -136,7 +153,8 @@ mod tests {
 
     fn filled(conversations: impl Iterator<Item = (u64, [u32; 2], SeenPackets)>) -> ConversationSample {
         let mut sample = ConversationSample::default();
-        conversations.for_each(|(number, hosts, seen)| sample.note(mixed(number), hosts, seen, Cell(9), 1));
+        conversations
+            .for_each(|(number, hosts, seen)| sample.note(mixed(number), (hosts, number as u32), seen, Cell(9), 1));
         sample
     }
 

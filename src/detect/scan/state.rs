@@ -8,8 +8,11 @@ use std::collections::{BTreeSet, VecDeque};
 use super::config::{Config, Rule};
 use super::contacts::askers::Askers;
 use super::contacts::pending::PendingContacts;
-use super::contacts::{Aspect, ContactBounds, Contacts, HostPort, Keeping, Mark};
+use super::contacts::{Aspect, ContactBounds, Contacts, HostPort, Keeping, Mark, TargetOutcome};
 use super::events::ContactEvent;
+use super::known::KnownTargets;
+use super::prefixes::Prefixes;
+use super::recent_targets::RecentTargets;
 use super::trail::Trails;
 use super::visibility::Visibility;
 use crate::packet::Timestamp;
@@ -41,7 +44,10 @@ pub(super) struct ScanState {
     pub(super) suspects: BTreeSet<u32>,
     /// The first and last contacts of suspects and of sources that were reported.
     pub(super) trails: Trails,
+    pub(super) prefixes: Prefixes,
     pub(super) pending: PendingContacts,
+    pub(super) memory: KnownTargets,
+    pub(super) recent_targets: RecentTargets,
     pub(super) visibility: Visibility,
     /// Addresses and ports that asked many hosts at once, by multicast or broadcast: what answers them is no contact.
     pub(super) askers: Askers,
@@ -67,10 +73,13 @@ impl ScanState {
             window_cells,
             contacts: Contacts::new(bounds(config), seeds),
             suspects: BTreeSet::new(),
-            trails: Trails::default(),
+            trails: Trails::new(seeds.tables),
+            prefixes: Prefixes::new(window_cells.into_iter().max().unwrap_or(1), group_limit(config), seeds.tables),
             pending: PendingContacts::new(config.max_waiting, seeds.tables),
+            memory: KnownTargets::new(config.memory, seeds),
+            recent_targets: RecentTargets::new(seeds),
             visibility: Visibility::new(window_cells[0], Sampling::new(seeds.sampling)),
-            askers: Askers::new(seeds),
+            askers: Askers::new(config.question_timeout, seeds),
             deferred: EventQueue::default(),
             unmatched: EventQueue::default(),
             unknown: 0,
@@ -118,6 +127,9 @@ impl ScanState {
     pub(super) fn set_current(&mut self, current: Option<Cell>) {
         self.current = current;
         self.current_end = current.map_or(Timestamp::BEFORE_ALL, |cell| self.grid.end(cell));
+        if let Some(cell) = current {
+            self.recent_targets.begin_cell(self.grid.start(cell));
+        }
     }
 
     /// The number of the period in which a cell lies, an eighth of the window. A conversation is reported once a period.
@@ -144,21 +156,28 @@ impl ScanState {
         if counted > self.limit(aspect) || self.contacts.is_sampled(source, aspect) {
             self.suspects.insert(source);
         }
+        if self.contacts.is_outside(source) {
+            let cell = self.current.unwrap_or_default();
+            self.prefixes.count(self.contacts.address(source), weight, cell);
+        }
     }
 
     /// Remembers first and last contacts of a source that may be over its limit. `packets`: the first and the last
     /// time.
     #[inline]
     pub(super) fn follow_trail(&mut self, source: u32, aspect: Aspect, packets: [Timestamp; 2], target: HostPort) {
-        let is_suspect = self.suspects.contains(&source);
-        if !is_suspect && self.trails.is_empty() {
+        if self.trails.is_empty() && !self.suspects.contains(&source) {
             return;
         }
         let horizon = self.horizon(self.current().unwrap_or_default(), aspect);
         let contacts = &self.contacts;
-        let failing = |mark: &&Mark| mark.counted >= horizon && mark.answered < horizon;
-        let known = || contacts.marks(source, aspect).filter(failing).map(|mark| (mark.begun, mark.target));
-        self.trails.follow((aspect, contacts.address(source)), packets, target, is_suspect.then_some(known));
+        let counts =
+            |mark: &&Mark| matches!(mark.relation(horizon), Some(TargetOutcome::Failed | TargetOutcome::Touched));
+        let known = || {
+            let marks = || contacts.marks(source, aspect).filter(counts).map(|mark| (mark.begun, mark.target));
+            self.suspects.contains(&source).then(marks)
+        };
+        self.trails.follow((aspect, contacts.address(source)), packets, target, known);
     }
 
     /// True if no contact is pending and no event unmatched.
@@ -179,7 +198,10 @@ impl ScanState {
         self.contacts.clear();
         self.suspects.clear();
         self.trails.clear();
+        self.prefixes.clear();
         self.pending.clear();
+        self.memory.clear();
+        self.recent_targets.clear();
         self.visibility.clear();
         self.askers.clear();
         self.deferred.events.clear();
@@ -191,12 +213,23 @@ impl ScanState {
     pub(super) fn memory_bytes(&self) -> usize {
         self.contacts.memory_bytes()
             + self.trails.memory_bytes()
+            + self.prefixes.memory_bytes()
             + self.pending.memory_bytes()
+            + self.memory.memory_bytes()
+            + self.recent_targets.memory_bytes()
             + self.visibility.memory_bytes()
             + self.askers.memory_bytes()
             + self.deferred.memory_bytes()
             + self.unmatched.memory_bytes()
     }
+}
+
+/// The targets that sources of one network may contact together before they are compared.
+fn group_limit(config: &Config) -> u64 {
+    let hosts = config.analyze_hosts.then_some(config.contacted_ips);
+    let ports = config.analyze_ports.then_some(config.contacted_ports);
+    let least = hosts.into_iter().chain(ports).min().unwrap_or(u32::MAX);
+    u64::from(least) * u64::from(config.group_factor)
 }
 
 fn bounds(config: &Config) -> ContactBounds {
@@ -205,7 +238,8 @@ fn bounds(config: &Config) -> ContactBounds {
         Rule::Evidence => (Keeping::Sample, exact),
         Rule::Contacts => (Keeping::Latest, exact.map(|exact| 2 * exact)),
     };
-    ContactBounds { sources: config.max_sources, targets: config.max_contacts, targets_each, keeping }
+    let (sources, targets) = (config.max_sources, config.max_contacts);
+    ContactBounds { sources, targets, targets_each, keeping }
 }
 
 /// Events that wait, at most [`MOST_EVENTS`].

@@ -4,13 +4,14 @@
 //! of many targets, so the trail of a suspect is kept beside it. There are at most as many trails as suspects and reported
 //! sources. Must not know limits or outcomes.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 
 use super::contacts::{Aspect, HostPort};
 use crate::detect::MAXIMUM_TARGETS;
 use crate::packet::Timestamp;
+use crate::tables::hashing::{self, State};
 
 /// A contact: the time of a packet, and its target.
 pub(super) type TrailStep = (Timestamp, HostPort);
@@ -44,10 +45,15 @@ impl Trail {
 }
 
 /// The trails by aspect and source.
-#[derive(Debug, Default)]
-pub(super) struct Trails(BTreeMap<(Aspect, IpAddr), Trail>);
+#[derive(Debug)]
+pub(super) struct Trails(HashMap<(Aspect, IpAddr), Trail, State>);
 
 impl Trails {
+    /// No trails; `seed` decides their places.
+    pub(super) fn new(seed: u64) -> Self {
+        Self(HashMap::with_hasher(hashing::state(seed)))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -58,12 +64,15 @@ impl Trails {
         key: (Aspect, IpAddr),
         packets: [Timestamp; 2],
         place: HostPort,
-        known: Option<impl FnOnce() -> I>,
+        known: impl FnOnce() -> Option<I>,
     ) {
-        match (self.0.entry(key), known) {
-            (Entry::Occupied(mut trail), _) => trail.get_mut().follow(packets, place),
-            (Entry::Vacant(free), Some(known)) => _ = free.insert(Trail::new(known(), (packets[1], place))),
-            (Entry::Vacant(_), None) => {}
+        match self.0.entry(key) {
+            Entry::Occupied(mut trail) => trail.get_mut().follow(packets, place),
+            Entry::Vacant(free) => {
+                if let Some(known) = known() {
+                    free.insert(Trail::new(known, (packets[1], place)));
+                }
+            }
         }
     }
 

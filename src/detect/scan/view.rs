@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use super::config::Rule;
 use super::contacts::Aspect;
 use super::state::ScanState;
-use super::verdict::tally;
+use super::tally::tally;
 use crate::detect::{DetectionTable, TableUse, View};
 use crate::tables::top::{heaviest_first, keep_top, top_n};
 use crate::time_grid::Cell;
@@ -20,6 +20,8 @@ impl ScanState {
         let (sources, source_limit, evicted) = self.contacts.source_figures();
         let (targets, target_limit, targets_lost) = self.contacts.target_figures();
         let (askers, asker_limit, forgotten) = self.askers.figures(self.current_end());
+        let (known, known_limit, not_asked) = self.memory.figures();
+        let (prefixes, prefix_limit, uncounted) = self.prefixes.figures();
         let table = |table, entries, limit, evicted| TableUse { table, entries, limit, evicted };
         View {
             contacted_hosts: self.contacted(Aspect::Hosts, top),
@@ -31,6 +33,8 @@ impl ScanState {
                 table(DetectionTable::ScanTargets, targets, target_limit, targets_lost),
                 table(DetectionTable::ScanPending, pending, pending_limit, lost),
                 table(DetectionTable::ScanAskers, askers, asker_limit, forgotten),
+                table(DetectionTable::ScanKnown, known, known_limit, not_asked),
+                table(DetectionTable::ScanPrefixes, prefixes, prefix_limit, uncounted),
             ],
             unknown_contacts: self.unknown,
             ..View::default()
@@ -41,10 +45,7 @@ impl ScanState {
         self.top(
             top,
             |source| self.contacts.length(source, aspect),
-            |source, cell| {
-                let tally = tally(self, cell, source, aspect);
-                tally.value + tally.answered
-            },
+            |source, cell| tally(self, cell, source, aspect).contacted,
         )
     }
 
@@ -56,7 +57,7 @@ impl ScanState {
         self.top(
             top,
             |source| largest(&|aspect| self.contacts.counted(source, aspect)),
-            |source, cell| largest(&|aspect| tally(self, cell, source, aspect).value),
+            |source, cell| largest(&|aspect| tally(self, cell, source, aspect).failed),
         )
     }
 

@@ -110,12 +110,13 @@ impl Visibility {
     pub(super) fn note(&mut self, position: u16, ends: [SocketAddress; 2], seen: SeenPackets, cell: Cell) {
         let (hash, block) = (self.hash(ends), self.block(cell));
         let hosts = ends.map(|(address, _)| (self.hash_of(|hasher| feed(address, hasher)) >> 32) as u32);
+        let sender = hosts[0] ^ u32::from(ends[0].1).wrapping_mul(0x9e37_79b1);
         let interface = &mut self.interfaces[usize::from(position)];
         if interface.id.is_none() {
             // A deferred event came after the interface had gone.
             return;
         }
-        interface.sample.note(hash, hosts, seen, cell, block);
+        interface.sample.note(hash, (hosts, sender), seen, cell, block);
         interface.is_dirty = true;
         if seen == SeenPackets::BothWays {
             interface.answered = Some(block);

@@ -1,7 +1,7 @@
-//! Sources with their destinations, as in TrafficAlerted's `/active` and `/all`, and the limits, as in its
-//! `/capabilities`. Takes a report; gives JSON. Must not know the requests for it.
+//! The JSON of TrafficAlerted: sources with their destinations (`/active`, `/all`), and the limits (`/capabilities`).
+//! Takes a report; gives JSON. Must not know requests.
 //!
-//! An event type that TrafficAlerted does not know is used only if none of its own applies.
+//! If an event type of TrafficAlerted applies to a source, it is used; otherwise one of the program's own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -22,7 +22,10 @@ const MAXIMUM_DETAILED: usize = 1_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listed {
     /// Sources with a firing alert.
-    Active,
+    Active {
+        /// Explain each alert in a sentence.
+        explains: bool,
+    },
     /// Sources with at least this many bytes in their window.
     AtLeast(u64),
 }
@@ -37,6 +40,9 @@ struct Event<'a> {
     #[serde(rename = "DestinationIP")]
     destinations: Vec<Destination>,
     total_bytes: u64,
+    /// Its firing alerts in sentences, if asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    explanations: Vec<String>,
     #[serde(skip)]
     talker: Option<&'a Talker>,
 }
@@ -49,7 +55,8 @@ struct Destination {
     bytes: u64,
 }
 
-/// Writes the sources as a JSON array, the heaviest first; one at a time, so that the whole never stands in memory.
+/// Writes the sources as a JSON array, the heaviest first. Writes one at a time, so that memory never has the whole
+/// array.
 pub fn write<W: Write>(report: &Report, listed: Listed, mut out: W) -> io::Result<()> {
     out.write_all(b"[")?;
     for (place, mut event) in events(report, listed).into_iter().enumerate() {
@@ -70,15 +77,27 @@ fn events(report: &Report, listed: Listed) -> Vec<Event<'_>> {
     let talkers: BTreeMap<IpAddr, &Talker> =
         report.detection.chart.iter().map(|talker| (talker.source, talker)).collect();
     let sources: BTreeSet<IpAddr> = match listed {
-        Listed::Active => firing.keys().copied().collect(),
+        Listed::Active { .. } => firing.keys().copied().collect(),
         Listed::AtLeast(bytes) => {
             talkers.values().filter(|talker| talker.total_bytes >= bytes).map(|talker| talker.source).collect()
         }
     };
+    let explains = listed == Listed::Active { explains: true };
+    let explanations = |source: IpAddr| {
+        let of_source = report.alerts.firing.iter().filter(|alert| explains && sender(alert) == Some(source));
+        of_source.flat_map(|alert| [Some(alert.explain()), alert.explain_evidence()]).flatten().collect()
+    };
     let event = |source| {
         let (talker, alerts) = (talkers.get(&source).copied(), firing.get(&source).copied().unwrap_or_default());
         let total_bytes = talker.map_or(alerts.bytes, |talker| talker.total_bytes);
-        Event { event_type: alerts.event_type(), source, destinations: Vec::new(), total_bytes, talker }
+        Event {
+            event_type: alerts.event_type(),
+            source,
+            destinations: Vec::new(),
+            total_bytes,
+            explanations: explanations(source),
+            talker,
+        }
     };
     let mut events: Vec<Event<'_>> = sources.into_iter().map(event).collect();
     events.sort_by_key(|event| std::cmp::Reverse(event.total_bytes));
@@ -111,15 +130,22 @@ impl Firing {
     }
 }
 
+fn sender(alert: &Alert) -> Option<IpAddr> {
+    match alert.subject {
+        Subject::Source(source) | Subject::Pair { source, .. } => Some(source),
+        Subject::Destination(_) | Subject::Network(_) => None,
+    }
+}
+
 fn firing(alerts: &[Alert]) -> BTreeMap<IpAddr, Firing> {
     let mut firing: BTreeMap<IpAddr, Firing> = BTreeMap::new();
     for alert in alerts {
-        let (Subject::Source(source) | Subject::Pair { source, .. }) = alert.subject else { continue };
+        let Some(source) = sender(alert) else { continue };
         let of_source = firing.entry(source).or_default();
         of_source.bytes = of_source.bytes.max(alert.figures.bytes);
         match alert.kind {
             Kind::Bandwidth => of_source.bandwidth = true,
-            Kind::HostScan | Kind::PortScan => of_source.scan = true,
+            Kind::HostScan | Kind::PortScan | Kind::GroupScan => of_source.scan = true,
             Kind::Anomaly => of_source.anomaly = true,
         }
     }
@@ -154,6 +180,9 @@ pub struct Capabilities {
     /// The window of contacted ports, in seconds.
     #[serde(serialize_with = "in_seconds")]
     pub port_interval: Duration,
+    /// `/active` explains each alert.
+    #[serde(skip)]
+    pub explains: bool,
 }
 
 impl Default for Capabilities {
@@ -177,6 +206,7 @@ impl Capabilities {
             analyze_ports: scan.analyze_ports,
             num_contacted_ports: scan.contacted_ports,
             port_interval: scan.port_interval,
+            explains: false,
         }
     }
 

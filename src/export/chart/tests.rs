@@ -3,30 +3,11 @@ use std::net::Ipv4Addr;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::alert::{AlertState, Fingerprint, Peak, Severity, Side};
 use crate::detect::Figures;
-use crate::packet::Timestamp;
-
-fn host(number: u8) -> IpAddr {
-    IpAddr::V4(Ipv4Addr::new(192, 0, 2, number))
-}
+use crate::export::tests::{firing, host};
 
 fn alert(kind: Kind, subject: Subject, bytes: u64) -> Alert {
-    let starts_at = Timestamp::from_nanoseconds(1);
-    Alert {
-        fingerprint: Fingerprint(1),
-        kind,
-        rule: kind.label().into(),
-        subject,
-        state: AlertState::Firing,
-        severity: Severity::Info,
-        side: Side::Outside,
-        starts_at,
-        ends_at: None,
-        span: None,
-        figures: Figures { bytes, ..Figures::default() },
-        peak: Peak { value: 0.0, limit: 0.0, bytes, answered: None, is_estimate: false, at: starts_at },
-    }
+    firing(kind, subject, Figures { bytes, ..Figures::default() })
 }
 
 fn talker(source: u8, destinations: &[(u8, u64)]) -> Talker {
@@ -51,14 +32,14 @@ fn written(report: &Report, listed: Listed) -> Value {
 }
 
 fn types(report: &Report) -> Vec<(String, String)> {
-    let events = written(report, Listed::Active);
+    let events = written(report, Listed::Active { explains: false });
     let text = |event: &Value, key: &str| event[key].as_str().unwrap().to_owned();
     events.as_array().unwrap().iter().map(|event| (text(event, "SourceIP"), text(event, "EventType"))).collect()
 }
 
 #[test]
 fn list_without_sources_is_an_empty_array() {
-    for listed in [Listed::Active, Listed::AtLeast(0)] {
+    for listed in [Listed::Active { explains: false }, Listed::AtLeast(0)] {
         assert_eq!(written(&Report::default(), listed), json!([]));
     }
 }
@@ -73,7 +54,7 @@ fn a_source_is_written_in_the_words_of_trafficalerted() {
         "DestinationIP": [{"IP": "192.0.2.3", "Bytes": 500}, {"IP": "192.0.2.2", "Bytes": 200}],
         "TotalBytes": 700,
     });
-    assert_eq!(written(&report, Listed::Active), json!([event]));
+    assert_eq!(written(&report, Listed::Active { explains: false }), json!([event]));
     let other = json!({
         "EventType": "",
         "SourceIP": "192.0.2.9",
@@ -108,7 +89,7 @@ fn the_event_type_says_all_that_a_source_does_and_trafficalerted_knows() {
 #[test]
 fn a_source_that_is_not_charted_has_the_bytes_of_its_alert() {
     let report = report(vec![alert(Kind::HostScan, Subject::Source(host(1)), 44)], Vec::new());
-    let events = written(&report, Listed::Active);
+    let events = written(&report, Listed::Active { explains: false });
     assert_eq!((&events[0]["TotalBytes"], &events[0]["DestinationIP"]), (&json!(44), &json!([])));
 }
 

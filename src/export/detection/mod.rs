@@ -1,4 +1,4 @@
-//! Metric families of detection and of alerts. Takes a report; gives samples. Must not know how detections come about.
+//! Metric families of detection and of alerts. Takes a report; gives samples. Must not know the detectors.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -81,15 +81,21 @@ fn write_sight<W: Write>(view: &detect::View, accounts: &Snapshot, writer: &mut 
 fn write_tables<W: Write>(view: &detect::View, writer: &mut TextWriter<W>) -> io::Result<()> {
     writer.family(&family::DETECTION_ENTRIES)?;
     for table in &view.tables {
-        writer.sample(family::DETECTION_ENTRIES.name).word("table", table.table.label()).value(table.entries as u64)?;
+        writer
+            .sample(family::DETECTION_ENTRIES.name)
+            .label_word("table", table.table.label())
+            .value(table.entries as u64)?;
     }
     writer.family(&family::DETECTION_LIMIT)?;
     for table in &view.tables {
-        writer.sample(family::DETECTION_LIMIT.name).word("table", table.table.label()).value(table.limit as u64)?;
+        writer
+            .sample(family::DETECTION_LIMIT.name)
+            .label_word("table", table.table.label())
+            .value(table.limit as u64)?;
     }
     writer.family(&family::DETECTION_EVICTED)?;
     for table in &view.tables {
-        writer.sample(family::DETECTION_EVICTED.name).word("table", table.table.label()).value(table.evicted)?;
+        writer.sample(family::DETECTION_EVICTED.name).label_word("table", table.table.label()).value(table.evicted)?;
     }
     Ok(())
 }
@@ -102,7 +108,7 @@ fn write_limits<W: Write>(view: &detect::View, writer: &mut TextWriter<W>) -> io
     }
     writer.family(&family::SCAN_LIMIT)?;
     for (kind, limit) in &view.scan_limits {
-        writer.sample(family::SCAN_LIMIT.name).word("kind", kind.label()).value(*limit)?;
+        writer.sample(family::SCAN_LIMIT.name).label_word("kind", kind.label()).value(*limit)?;
     }
     writer.family(&family::ANOMALY_ALERTS)?;
     if let Some(alert) = view.anomalies_alert {
@@ -167,13 +173,13 @@ fn describe<'a, W: Write>(alert: &Alert, sample: SampleWriter<'a, W>) -> SampleW
         move |buffer: &mut Vec<u8>| address.into_iter().for_each(|address| push_address(buffer, address))
     };
     sample
-        .word("kind", alert.kind.label())
+        .label_word("kind", alert.kind.label())
         .label("rule", &alert.rule)
         .label_with("source", address(source))
         .label_with("destination", address(destination))
         .label("network", &network.map(|network| network.to_string()).unwrap_or_default())
-        .word("severity", alert.severity.label())
-        .word("side", alert.side.label())
+        .label_word("severity", alert.severity.label())
+        .label_word("side", alert.side.label())
 }
 
 #[cfg(test)]

@@ -2,31 +2,15 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::*;
-use crate::alert::{AlertState, Fingerprint, Peak, Severity, Side};
+use crate::alert::{Severity, Side};
 use crate::detect::{DetectionTable, Figures, Kind, TableUse, Target};
 use crate::export::Format;
+use crate::export::tests::{firing, host};
 use crate::packet::{Protocol, Timestamp};
-
-fn host(number: u8) -> IpAddr {
-    IpAddr::V4(Ipv4Addr::new(192, 0, 2, number))
-}
 
 fn alert(kind: Kind, rule: &str, subject: Subject, starts_at: i64) -> Alert {
     let starts_at = Timestamp::from_nanoseconds(starts_at);
-    Alert {
-        fingerprint: Fingerprint(1),
-        kind,
-        rule: rule.into(),
-        subject,
-        state: AlertState::Firing,
-        severity: Severity::Info,
-        side: Side::Outside,
-        starts_at,
-        ends_at: None,
-        span: None,
-        figures: Figures::default(),
-        peak: Peak { value: 0.0, limit: 0.0, bytes: 0, answered: None, is_estimate: false, at: starts_at },
-    }
+    Alert { rule: rule.into(), starts_at, ..firing(kind, subject, Figures::default()) }
 }
 
 /// The samples, without the lines that introduce families.
@@ -150,6 +134,7 @@ fn limits_have_a_row_where_something_is_looked_for() {
         "trafficmonitor_bandwidth_limit_bytes 1000000000",
         r#"trafficmonitor_scan_limit{kind="host_scan"} 15"#,
         r#"trafficmonitor_scan_limit{kind="port_scan"} 100"#,
+        r#"trafficmonitor_scan_limit{kind="group_scan"} 120"#,
         "trafficmonitor_anomaly_alerts 0",
     ];
     assert_eq!(rows(&Report { detection, ..Report::default() }), expected);
@@ -172,7 +157,7 @@ fn of_very_many_alerts_the_last_have_a_row() {
     );
 }
 
-/// A sight of an interface can be made by the ledger alone, which knows its places.
+/// Only a ledger can give the numbers of interfaces.
 #[test]
 fn visibility_of_answers_is_exported_by_name() {
     let mut ledger = crate::account::ledger::Ledger::<()>::new(&crate::account::Config::default(), 0);

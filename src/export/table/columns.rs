@@ -1,8 +1,10 @@
 //! Lines of two addresses, a service and figures in columns, within the width of the table.
 //!
-//! Addresses that are too long for their columns take the place of the service's name. A pair of long IPv6 addresses
-//! does not fit beside the figures at all: such a line takes two, the first address by itself, the second with the
-//! rest. So the figures of all lines stand in the same columns. Must not know what the figures are.
+//! Takes lines; gives text. Must not know what the figures mean.
+//!
+//! If addresses are too long for their columns, the name of the service is left out. A pair of long IPv6 addresses does
+//! not fit beside the figures at all. Such a line becomes two lines: the first address alone, and the second with the
+//! rest. So the figures of all lines have the same columns.
 
 use std::io::{self, Write};
 
@@ -43,8 +45,8 @@ struct Widths {
 }
 
 impl Widths {
-    /// As wide as their texts if all fit. Otherwise names of services become narrower so that addresses fit, down to
-    /// the width of a pair of IPv4 addresses; longer texts take another line.
+    /// Columns as wide as their texts if all fit. Otherwise the column of services becomes narrower, until a pair of
+    /// IPv4 addresses fits. Longer pairs take two lines.
     fn of(heads: &Heads, lines: &[TableLine]) -> Self {
         let longest = |head: &str, texts: &mut dyn Iterator<Item = &str>| {
             texts.map(str::len).chain([head.len()]).max().unwrap_or(0)

@@ -1,4 +1,4 @@
-//! Flows → conversations, both directions together, the heaviest first; then the lines that show them. Takes a
+//! The conversations of the table: joins the flows of both directions, and writes the heaviest conversations. Takes a
 //! snapshot; gives lines of text. Must not know the rest of the table.
 
 use std::cmp::Reverse;
@@ -21,7 +21,7 @@ struct PairKey {
     client: IpAddr,
     server: IpAddr,
     protocol: Protocol,
-    /// The port of the service; 0 where there is none.
+    /// The port of the service; 0 if there is none.
     port: u16,
 }
 
@@ -95,7 +95,7 @@ fn of_roles(key: PairKey, [sent, received]: Both) -> ConversationTotals {
     ConversationTotals { key, sent: sent.counters, received: received.counters }
 }
 
-/// The host that sent first stands first.
+/// The totals of two peers of which neither is the server. The one that sent first comes first.
 fn of_peers(key: PairKey, [upward, downward]: Both) -> ConversationTotals {
     let is_downward = match (upward.first_seen, downward.first_seen) {
         (Some(upward), Some(downward)) => downward < upward,

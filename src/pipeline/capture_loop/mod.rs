@@ -1,6 +1,9 @@
-//! The hot path: frames from one interface into intervals, for as long as the interface is to be captured. Takes a
-//! plan and an interface; gives full intervals. Must not know the ledger, nor detection.
+//! The capture loop: counts the frames of one interface, for as long as the plan has the interface. Takes the plan and
+//! an interface; gives full intervals. Must not know the ledger, nor detection.
+//!
+//! The hot path begins here: [`count_frame`] runs for every frame.
 
+mod open;
 mod resize;
 
 use std::sync::Arc;
@@ -15,34 +18,31 @@ use super::control::{CaptureNumber, ControlBlock, Plan};
 use super::coverage::Comparison;
 use super::fanout::{Fanout, Membership};
 use super::handover::Exchange;
-use super::notices::say_stopped;
+use super::notices::log_stopped;
 use super::opening::{FirstTry, Opening};
-use super::rings::{self, Ring, Rings};
+use super::rings::{Ring, Rings};
 use crate::account::interval::Interval;
 use crate::capture::filter::UserFilter;
 use crate::capture::live::{Live, Statistics};
 use crate::capture::once::{Origins, is_copy};
-use crate::capture::savefile::link_type_name;
 use crate::capture::{self, Selection};
 use crate::decode::{Decoder, NotIp, TakeDecoded};
-use crate::packet::{Frame, Packet, Timestamp};
+use crate::packet::{Frame, Packet, Protocol, Timestamp};
 
 /// First pause before an interface is opened again; doubled each time, up to a bound.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Interval at which a waiting thread checks its control block.
-const GLANCE: Duration = Duration::from_millis(50);
-/// Longest time that a new handle waits until the others have replaced their rings by smaller ones.
-const RING_PATIENCE: Duration = Duration::from_secs(5);
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Decodes a frame and counts it. If `origins` are given, an outgoing frame that came in by a captured interface is
-/// left out: it was counted there.
+/// Decodes a frame and counts it. With `origins`, an outgoing frame that came in by a captured interface does not
+/// count: it was counted there.
 #[inline(always)]
 pub fn count_frame(decoder: &Decoder, origins: Option<&Origins>, frame: &Frame<'_>, interval: &mut Interval) {
     decoder.decode_for(frame, FrameCounter { decoder, origins, frame, interval });
 }
 
-/// Counts what a frame was decoded to.
+/// Counts a decoded frame.
 struct FrameCounter<'a> {
     decoder: &'a Decoder,
     origins: Option<&'a Origins>,
@@ -60,19 +60,34 @@ impl TakeDecoded for FrameCounter<'_> {
                     interval.observe_copy(frame.wire_bytes);
                 }
                 _ => {
-                    if let Some(refusal) = decoder.refusal(frame, &packet) {
-                        interval.refuse(&refusal);
+                    if let Some(icmp_type) = packet.icmp_type {
+                        note_icmp(decoder, frame, packet.protocol, icmp_type, interval);
                     }
                     interval.observe(&packet, frame.wire_bytes);
                 }
             },
-            Err(reason) => interval.observe_not_ip(reason, frame.wire_bytes),
+            Err(reason) => {
+                decoder.arp_resolution(frame, reason).iter().for_each(|resolution| interval.resolve(resolution));
+                interval.observe_not_ip(reason, frame.wire_bytes);
+            }
         }
     }
 
     #[inline(never)]
     fn take_rare(self, decoded: Result<Packet, NotIp>) {
         self.take(decoded);
+    }
+}
+
+/// Notes the refusal, or the message of neighbor discovery, that an ICMP packet may be. (Without the packet itself, which
+/// would have to leave its registers.)
+#[inline(never)]
+fn note_icmp(decoder: &Decoder, frame: &Frame<'_>, protocol: Protocol, icmp_type: u8, interval: &mut Interval) {
+    if let Some(refusal) = decoder.read_refusal(frame, protocol, icmp_type) {
+        interval.refuse(&refusal);
+    }
+    if let Some(resolution) = decoder.neighbor_resolution(frame, protocol, icmp_type) {
+        interval.resolve(&resolution);
     }
 }
 
@@ -99,7 +114,7 @@ pub(super) struct CaptureLoop {
 /// An open handle and its state.
 pub(super) struct Session {
     pub live: Live,
-    /// Given back after the handle, which stands before it; so is the membership.
+    /// Dropped after the handle, because its field comes later; so is the membership.
     pub ring: Ring,
     membership: Membership,
     pub decoder: Decoder,
@@ -116,20 +131,20 @@ impl CaptureLoop {
     pub(super) fn run(mut self) {
         let mut pause = FIRST_PAUSE;
         while self.is_wanted() {
-            self.take_name();
+            self.adopt_name();
             match self.open() {
                 Ok(session) => {
                     self.control.forget_refused(&self.interface, self.worker);
                     self.report(Ok(()));
-                    self.say_open();
+                    self.count_opened();
                     tracing::info!(interface = self.interface, worker = self.worker + 1, "capturing");
                     (pause, self.refused) = (FIRST_PAUSE, None);
                     if let Err(error) = self.capture(session) {
-                        say_stopped(&self.interface, &self.config.selection, &error);
+                        log_stopped(&self.interface, &self.config.selection, &error);
                     }
                 }
                 Err(error) => {
-                    self.say_refused(&error);
+                    self.log_refused(&error);
                     // An interface that is down receives nothing.
                     if self.control.plan().up.contains(&self.interface) {
                         self.control.record_refused(&self.interface, self.worker);
@@ -137,7 +152,7 @@ impl CaptureLoop {
                     self.report(Err(error));
                     // With `all`, the interfaces that can be opened are captured.
                     if self.config.selection == Selection::All {
-                        self.say_open();
+                        self.count_opened();
                     }
                 }
             }
@@ -152,8 +167,8 @@ impl CaptureLoop {
         !self.control.is_stopping() && self.control.plan().captures.contains_key(&self.number)
     }
 
-    /// Adopts the interface's present name, while no handle is open.
-    fn take_name(&mut self) {
+    /// Takes over the present name of the interface, while no handle is open.
+    fn adopt_name(&mut self) {
         if let Some(name) = self.control.plan().captures.get(&self.number).filter(|name| **name != self.interface) {
             self.control.forget_refused(&self.interface, self.worker);
             self.exchange.rename(name);
@@ -161,9 +176,9 @@ impl CaptureLoop {
         }
     }
 
-    /// Logs each reason once, as long as it lasts. With `all` from the second failure on: an interface that has just
-    /// been deleted is refused once.
-    fn say_refused(&mut self, error: &Error) {
+    /// Logs why the interface cannot be opened, each reason once while it lasts. With `all` it logs at the second
+    /// failure: an interface that has just been deleted fails once.
+    fn log_refused(&mut self, error: &Error) {
         let reason = error.to_string();
         let times = match &self.refused {
             Some((before, times)) if *before == reason => times + 1,
@@ -188,9 +203,9 @@ impl CaptureLoop {
         }
     }
 
-    fn say_open(&mut self) {
+    fn count_opened(&mut self) {
         if let Some(opening) = self.opening.take() {
-            opening.one_is_open();
+            opening.count_opened();
         }
     }
 
@@ -199,77 +214,14 @@ impl CaptureLoop {
         let plan = self.control.plan();
         let until = Instant::now() + pause;
         while Instant::now() < until && self.is_wanted() && Arc::ptr_eq(&plan, &self.control.plan()) {
-            thread::sleep(GLANCE.min(until.saturating_duration_since(Instant::now())));
+            thread::sleep(CHECK_INTERVAL.min(until.saturating_duration_since(Instant::now())));
         }
     }
 
-    fn open(&self) -> Result<Session, Error> {
-        let ring = self.reserve_ring()?;
-        let mut live = self.open_handle(&ring)?;
-        let decoder = Decoder::new(live.link_type()).map_err(|source| Error::LinkType {
-            origin: self.interface.clone(),
-            name: link_type_name(live.link_type()),
-            source,
-        })?;
-        let mut membership = self.fanout.join(&mut live)?;
-        let plan = self.control.plan();
-        let index = live.index();
-        self.check_identity(&plan, index)?;
-        live.attach(self.filter(&plan), self.user_filter.as_deref())?;
-        let comparison = Comparison::start(&self.interface, self.takes_all(&plan));
-        membership.say_capturing();
-        let recorded = Statistics::default();
-        let resizing = Resizing::default();
-        Ok(Session { live, ring, membership, decoder, plan, index, recorded, comparison, resizing })
-    }
-
-    /// A sealed handle with a ring of that size.
-    pub(super) fn open_handle(&self, ring: &Ring) -> Result<Live, capture::Error> {
-        Live::open(&self.interface, &capture::Config { buffer_bytes: ring.bytes(), ..self.config.clone() })
-    }
-
-    /// Reserves memory for the ring. Waits while others still have larger rings than the plan gives them.
-    fn reserve_ring(&self) -> Result<Ring, Error> {
-        let deadline = Instant::now() + RING_PATIENCE;
-        loop {
-            let plan = self.control.plan();
-            if let Some(ring) = self.rings.reserve(plan.ring_bytes) {
-                return Ok(ring);
-            }
-            let may_wait = rings::fits(plan.ring_bytes, plan.filters.len() * self.config.workers);
-            if !may_wait || !self.is_wanted() || Instant::now() > deadline {
-                return Err(Error::Rings);
-            }
-            thread::sleep(GLANCE);
-        }
-    }
-
-    /// Refuses a handle on another interface than the plan means: another interface may have got the name since the
-    /// plan. Its frames must not be credited to this one.
-    fn check_identity(&self, plan: &Plan, opened: Option<u32>) -> Result<(), Error> {
-        let is_renamed = plan.captures.get(&self.number) != Some(&self.interface);
-        if is_renamed || plan.indexes.get(&self.interface).copied() != opened {
-            let reason = "another interface has this name now".to_owned();
-            return Err(capture::Error::Interface { name: self.interface.clone(), reason }.into());
-        }
-        Ok(())
-    }
-
-    /// True if every frame of the interface comes to this handle.
-    fn takes_all(&self, plan: &Plan) -> bool {
-        let is_one = self.config.selection != Selection::Any;
-        let is_unfiltered = matches!(plan.filters.get(&self.interface), Some(None)) && self.user_filter.is_none();
-        is_one && is_unfiltered && self.config.workers == 1 && plan.up.contains(&self.interface)
-    }
-
-    pub(super) fn filter<'a>(&self, plan: &'a Plan) -> Option<&'a str> {
-        plan.filters.get(&self.interface)?.as_deref()
-    }
-
-    /// Counts frames until the interface is no longer wanted; then the frames that the kernel has counted by then.
+    /// Counts frames until the interface is no longer wanted, and then the frames that are left in the ring.
     fn capture(&mut self, mut session: Session) -> Result<(), Error> {
         let captured = self.capture_until_unwanted(&mut session);
-        session.membership.say_ended();
+        session.membership.end_capturing();
         session.comparison.end();
         let sealed = session.live.seal().map_err(Error::from);
         let Session { live, decoder, plan, .. } = &mut session;
@@ -294,7 +246,7 @@ impl CaptureLoop {
             let now = Instant::now();
             // An interface that is down keeps its handle, which resumes by itself.
             let is_up = session.plan.up.contains(&self.interface) && self.fanout.is_whole();
-            let is_urgent = self.exchange.say_up(is_up) || self.exchange.filling().is_nearly_full();
+            let is_urgent = self.exchange.set_up(is_up) || self.exchange.filling().is_nearly_full();
             if self.exchange.has_ended_cell() {
                 // The end of a cell, by a frame or by the clock, comes before the tick.
                 next_tick = now + self.tick + 2 * self.config.read_timeout;
@@ -311,8 +263,8 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// Counts the frames that are there, after `wait` at most. Without frames time has passed all the same: within
-    /// the read timeout the kernel gives out every frame that it has.
+    /// Waits up to `wait` for frames and counts them. If none come, packet time goes on by the clock: within the read
+    /// timeout the kernel hands over every frame that it has.
     fn poll(&mut self, session: &mut Session, wait: Duration) -> Result<(), Error> {
         let clock = Timestamp::from(SystemTime::now());
         let Session { live, decoder, plan, .. } = session;
@@ -326,15 +278,15 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// True if another interface than the open one is wanted, because it has the name now.
+    /// True if the plan's name belongs to another interface than the open one.
     fn is_another(&self, session: &Session) -> bool {
         let plan = self.control.plan();
         let now = plan.captures.get(&self.number).and_then(|name| plan.indexes.get(name));
         now.is_some() && now != session.index.as_ref()
     }
 
-    /// Continues under the name that the interface has in `plan`. The handle stays open, so a rename loses and doubles no
-    /// frame: frames that were read before count under the old name, all others under the new one.
+    /// Continues under the name that the interface has in `plan`. The handle stays open, so a rename loses and doubles
+    /// no frame: frames that were read before count under the old name, all others under the new one.
     fn follow_name(&mut self, session: &mut Session, plan: &Plan) -> Result<(), Error> {
         let Some(name) = plan.captures.get(&self.number).filter(|name| **name != self.interface) else { return Ok(()) };
         self.record(session)?;
@@ -345,6 +297,7 @@ impl CaptureLoop {
         Ok(())
     }
 
+    /// Follows a new plan: the name, the filter and the local networks.
     fn follow(&mut self, session: &mut Session) -> Result<(), Error> {
         let plan = self.control.plan();
         if Arc::ptr_eq(&plan, &session.plan) {
@@ -374,7 +327,8 @@ impl CaptureLoop {
         Ok(())
     }
 
-    /// Adds the kernel's counts. Every worker reads the drops of the interface itself, and one reports them.
+    /// Adds the kernel's counters. All workers of an interface read the same count of its own drops, so only the first
+    /// one reports it.
     pub(super) fn add_counted(&mut self, session: &mut Session, mut since: Statistics) {
         if self.worker > 0 {
             since.dropped_by_interface = 0;

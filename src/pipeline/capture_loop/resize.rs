@@ -1,5 +1,5 @@
-//! Replaces a handle by one with a smaller ring while its interface is captured. Takes an open session and the size
-//! that the plan gives to each ring; must not know how sizes are shared.
+//! Replaces a handle by one with a smaller ring while its interface is captured. Takes an open session and the plan's
+//! size of a ring; gives the session a new handle. Must not know how that size is computed.
 //!
 //! The new handle is opened sealed beside the old one, with its filter compiled. Then the old one is sealed and the
 //! new one unsealed: two system calls, and frames between them are missed. The frames left in the old ring are read
@@ -25,8 +25,8 @@ pub(super) struct Resizing {
 }
 
 impl CaptureLoop {
-    /// Replaces the handle if its ring is larger than the plan wants it. False if the session has to end for that: several
-    /// workers divide the packets of their interface by the handles that are open, so that none can be exchanged alone.
+    /// Replaces the handle if its ring is larger than in the plan. False if the session must end instead: the handles
+    /// of several workers share the packets of their interface, so that one handle cannot be replaced alone.
     pub(super) fn resize(&mut self, session: &mut Session) -> Result<bool, Error> {
         if session.ring.bytes() <= session.plan.ring_bytes {
             return Ok(true);
@@ -38,7 +38,7 @@ impl CaptureLoop {
         if session.resizing.not_before.is_some_and(|time| now < time) {
             return Ok(true);
         }
-        // Others are replacing their handles; there is memory again soon.
+        // Other threads are replacing their handles; soon there will be memory again.
         let Some(ring) = self.rings.reserve_replacement(session.plan.ring_bytes) else { return Ok(true) };
         match self.open_replacement(session, &ring) {
             Ok((live, program)) => self.replace(session, live, &program, ring)?,
@@ -66,7 +66,7 @@ impl CaptureLoop {
         session.live.seal()?;
         live.attach_compiled(program)?;
         let mut old = std::mem::replace(&mut session.live, live);
-        // Kept until the old handle is closed, which stands after it.
+        // Dropped at the end, so that the memory is free only after the old handle is closed.
         let old_ring = std::mem::replace(&mut session.ring, ring);
         let recorded = std::mem::take(&mut session.recorded);
         let read = self.read_both(&mut old, session);
@@ -94,7 +94,7 @@ impl CaptureLoop {
             if old.poll(left.min(SLICE), &mut count).is_err() {
                 thread::sleep(left.min(SLICE));
             }
-            // Frames of an interface that is gone are read as well.
+            // The old handle is read to its end even if the new one fails.
             if read.is_ok() {
                 read = live.poll(Duration::ZERO, &mut count).map(drop).map_err(Error::from);
             }

@@ -1,11 +1,11 @@
-//! Counts the frames of a file, in this thread alone or in workers that it deals them to. The result is the same. Takes
-//! frames; gives the ledger and its observer. Must not know the format of the file.
+//! Counts the frames of files, in this thread or in several workers, with the same result. Takes frames; gives the
+//! ledger and its observer. Must not know the formats of files.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::dealer::Dealer;
 use super::decoders::Decoders;
+use super::dispatcher::Dispatcher;
 use super::frames::{CHECKS_BEHIND, FrameSpan, is_to_be_merged};
 use crate::account::fill::Fill;
 use crate::account::interval::Interval;
@@ -21,12 +21,12 @@ use crate::pipeline::clock::ClockObserver;
 
 /// Counts frames, and passes packet time to an observer.
 pub(super) enum Counting<F: ClockObserver> {
-    Alone(Box<Alone<F>>),
-    Dealt(Box<Dealer<F>>),
+    SingleThread(Box<SingleThread<F>>),
+    Workers(Box<Dispatcher<F>>),
 }
 
 impl<F: ClockObserver + Send + 'static> Counting<F> {
-    /// Reads up to `count` frames and counts or deals them; gives the captured bytes, and what [`Savefile::read`] does.
+    /// Reads up to `count` frames and counts them. Gives their captured bytes, and the result of [`Savefile::read`].
     pub(super) fn read(
         &mut self,
         name: &Arc<str>,
@@ -36,16 +36,16 @@ impl<F: ClockObserver + Send + 'static> Counting<F> {
     ) -> (u64, Result<FramesRead, Error>) {
         let mut captured_bytes = 0;
         let read = match self {
-            Self::Alone(alone) => alone.read(name, savefile, decoders, count, &mut captured_bytes),
-            Self::Dealt(dealer) => {
-                let mut dealt = Ok(());
+            Self::SingleThread(single) => single.read(name, savefile, decoders, count, &mut captured_bytes),
+            Self::Workers(dispatcher) => {
+                let mut dispatched = Ok(());
                 let read = savefile.read(count, |link_type, frame| {
                     captured_bytes += frame.captured.len() as u64;
-                    if dealt.is_ok() {
-                        dealt = dealer.deal(name, &decoders.get(link_type), &frame);
+                    if dispatched.is_ok() {
+                        dispatched = dispatcher.dispatch(name, &decoders.get(link_type), &frame);
                     }
                 });
-                if let Err(error) = dealt {
+                if let Err(error) = dispatched {
                     return (captured_bytes, Err(error));
                 }
                 read
@@ -54,63 +54,66 @@ impl<F: ClockObserver + Send + 'static> Counting<F> {
         (captured_bytes, read.map_err(Error::from))
     }
 
-    /// The accounts of all that this thread counted so far of the file `name`, and the observer.
+    /// The accounts so far, with all frames of the file `name` until now, and the observer. None if workers count.
     pub(super) fn accounts(&mut self, name: &str) -> Option<(&Ledger<F::Notes>, &F)> {
         match self {
-            Self::Alone(alone) => {
-                alone.interval.settle();
-                alone.merge(name);
-                Some((&alone.ledger, &alone.observer))
+            Self::SingleThread(single) => {
+                single.interval.settle();
+                single.merge(name);
+                Some((&single.ledger, &single.observer))
             }
-            Self::Dealt(_) => None,
+            Self::Workers(_) => None,
         }
     }
 
-    /// After [`super::frames::FRAMES_AT_ONCE`] frames, or the last ones of a file: hands the interval over if due.
+    /// Hands the interval over if that is due. Called after every [`super::frames::FRAMES_AT_ONCE`] frames, and at the
+    /// end of a file.
     pub(super) fn check_fill(&mut self, name: &Arc<str>, is_last: bool) -> Result<(), Error> {
         match self {
-            Self::Alone(alone) => {
-                alone.check_fill(name, is_last);
+            Self::SingleThread(single) => {
+                single.check_fill(name, is_last);
                 Ok(())
             }
-            Self::Dealt(dealer) => dealer.check_fill(name, is_last),
+            Self::Workers(dispatcher) => dispatcher.check_fill(name, is_last),
         }
     }
 
     pub(super) fn span(&self) -> FrameSpan {
         match self {
-            Self::Alone(alone) => alone.span,
-            Self::Dealt(dealer) => dealer.span,
+            Self::SingleThread(single) => single.span,
+            Self::Workers(dispatcher) => dispatcher.span,
         }
     }
 
     /// The accounts of all that was counted, and the observer.
     pub(super) fn finish(self) -> Result<(Ledger<F::Notes>, F), Error> {
         match self {
-            Self::Alone(alone) => {
-                let Alone { ledger, mut observer, cells, .. } = *alone;
-                if cells.start().is_some() {
-                    observer.finish(cells.end());
+            Self::SingleThread(single) => {
+                let SingleThread { ledger, mut observer, cells, span, .. } = *single;
+                if cells.start().is_some()
+                    && let Some(last) = span.last()
+                {
+                    observer.finish(cells.end(), last);
                 }
                 Ok((ledger, observer))
             }
-            Self::Dealt(dealer) => dealer.finish(),
+            Self::Workers(dispatcher) => dispatcher.finish(),
         }
     }
 }
 
 /// One interval, merged where it is filled.
-pub(super) struct Alone<F: ClockObserver> {
+pub(super) struct SingleThread<F: ClockObserver> {
     interval: Interval,
     ledger: Ledger<F::Notes>,
     observer: F,
     cells: Cells,
     span: FrameSpan,
-    /// Fill of the interval at the last checks.
+    /// The fill of the interval at the last fill checks.
     fills: VecDeque<Fill>,
 }
 
-impl<F: ClockObserver> Alone<F> {
+impl<F: ClockObserver> SingleThread<F> {
     pub(super) fn new(ledger: Ledger<F::Notes>, observer: F, interval: Interval) -> Self {
         let cells = Cells::of(observer.grids());
         Self { interval, ledger, observer, cells, span: FrameSpan::EMPTY, fills: VecDeque::new() }
@@ -141,7 +144,7 @@ impl<F: ClockObserver> Alone<F> {
         others.map(|others| FramesRead { frames: frames + others.frames, ..others })
     }
 
-    /// As [`Alone::count`], and no second copy of it.
+    /// As [`SingleThread::count`], but never inlined: the rare frames do not need a second copy of it.
     #[inline(never)]
     fn count_apart(&mut self, name: &str, decoder: &Decoder, frame: &Frame<'_>) -> u64 {
         self.count(name, decoder, frame)
@@ -150,7 +153,7 @@ impl<F: ClockObserver> Alone<F> {
     /// Counts a frame; gives its captured bytes.
     #[inline(always)]
     fn count(&mut self, name: &str, decoder: &Decoder, frame: &Frame<'_>) -> u64 {
-        if !self.cells.hold(frame.time) {
+        if !self.cells.contain(frame.time) {
             self.enter(name, frame.time);
         }
         self.span.include(frame.time);
@@ -161,6 +164,7 @@ impl<F: ClockObserver> Alone<F> {
     #[cold]
     fn enter(&mut self, name: &str, time: Timestamp) {
         let advance = self.cells.enter(time);
+        self.span.restart_after(advance);
         if !self.interval.is_empty() {
             self.interval.settle();
             self.merge(name);

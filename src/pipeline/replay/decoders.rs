@@ -30,7 +30,7 @@ impl Decoders {
         }
     }
 
-    /// The decoder of a link type. Frames of one that is not read are not IP; that is said once.
+    /// The decoder of a link type. If the type is not supported, its frames count as not IP, which is logged once.
     #[inline]
     pub(super) fn get(&mut self, link_type: LinkType) -> Decoder {
         match self.decoders.first() {

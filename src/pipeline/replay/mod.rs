@@ -1,9 +1,9 @@
-//! Counting and detection from capture files, on packet time: deterministic, and nothing overflows an interval. Takes capture
-//! files; gives accounts and detection. Must not know outputs.
+//! Counting and detection from capture files, on packet time: deterministic, and nothing overflows an interval. Takes
+//! capture files; gives accounts and detection. Must not know outputs.
 
 mod counting;
-mod dealer;
 mod decoders;
+mod dispatcher;
 mod frames;
 mod worker;
 
@@ -19,9 +19,9 @@ use crate::capture::file_name;
 use crate::capture::savefile::{Savefile, StopReason};
 use crate::locality::Classifier;
 use crate::packet::Timestamp;
-use counting::{Alone, Counting};
-use dealer::Dealer;
+use counting::{Counting, SingleThread};
 use decoders::Decoders;
+use dispatcher::Dispatcher;
 use frames::FRAMES_AT_ONCE;
 
 /// Reads files into one ledger.
@@ -30,8 +30,8 @@ pub struct Replay<F: ClockObserver> {
 }
 
 impl<F: ClockObserver + Send + 'static> Replay<F> {
-    /// Starts with an empty `ledger`, and as many `workers` beside this thread if they are more than one. `observer` sees
-    /// all that is merged and packet time, always the same however many workers there are. `seed` as for
+    /// Starts with an empty `ledger`, and as many `workers` beside this thread if they are more than one. `observer`
+    /// sees all that is merged and packet time, always the same however many workers there are. `seed` as for
     /// [`crate::account::interval::Interval::new`].
     ///
     /// # Errors
@@ -45,15 +45,19 @@ impl<F: ClockObserver + Send + 'static> Replay<F> {
     ) -> Result<Self, Error> {
         check_workers(workers)?;
         let counting = if workers > 1 {
-            Counting::Dealt(Box::new(Dealer::start(ledger, observer, classifier, seed, workers)?))
+            Counting::Workers(Box::new(Dispatcher::start(ledger, observer, classifier, seed, workers)?))
         } else {
-            Counting::Alone(Box::new(Alone::new(ledger, observer, Interval::new(Arc::clone(classifier), seed))))
+            Counting::SingleThread(Box::new(SingleThread::new(
+                ledger,
+                observer,
+                Interval::new(Arc::clone(classifier), seed),
+            )))
         };
         Ok(Self { counting })
     }
 
-    /// Counts every frame of the file at `path` that `filter` lets through. `on_progress` is called often, also while
-    /// the file has nothing more to give yet, and may break off.
+    /// Counts every frame of the file at `path` that passes `filter`. `on_progress` is called often, also while no more
+    /// of the file is there yet, and may stop the reading.
     ///
     /// # Errors
     /// When the file cannot be opened or read. Frames before a fault are counted.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::super::common::link::Sample;
 use super::super::dice::Dice;
-use super::super::traffic::{Time, Traffic, later};
+use super::super::traffic::{ACK, Time, Traffic, later};
 
 /// A way in which a capture is worse than the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,12 +69,26 @@ impl Damage {
             Self::FromMiddle => frames.retain(|(time, _)| *time >= moment),
             Self::Sampled => frames.retain(|_| dice.chance(0.125)),
             Self::OneWay => {
-                frames.retain(|(_, sample)| ends(&sample.bytes).is_none_or(|[from, _]| senders.contains(&from)))
+                frames.retain(|(_, sample)| ends(&sample.bytes).is_none_or(|[from, _]| senders.contains(&from)));
+                add_uploads(traffic, first, dice);
             }
             Self::ClockBack => set_clock(frames, moment, -30.0),
             Self::ClockForward => set_clock(frames, moment, 7_200.0),
         }
     }
+}
+
+/// Connections of other hosts, of which one way is seen too: no link carries the packets of one host alone.
+fn add_uploads(traffic: &mut Traffic, first: Time, dice: &mut Dice) {
+    for number in 0..16_u8 {
+        let from = (IpAddr::from([172, 20, 0, 1 + number % 5]), dice.from(32_768, 60_000) as u16);
+        let to = (IpAddr::from([172, 21, number, 1]), 443);
+        for segment in 0..4 {
+            let time = later(first, 0.1 * f64::from(number) + 0.2 * f64::from(segment));
+            traffic.tcp(time, from, to, ACK, 400);
+        }
+    }
+    traffic.frames.sort_by_key(|(time, _)| *time);
 }
 
 /// From `moment` on all times are so many seconds later.

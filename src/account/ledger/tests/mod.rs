@@ -38,6 +38,7 @@ fn packet(
         source_port: ports[0],
         destination_port: ports[1],
         tcp_flags: TcpFlags(flags),
+        has_payload: false,
         icmp_type: None,
         outgoing: false,
         bytes,

@@ -21,7 +21,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use crate::capture::network::{Network, Route};
 use crate::packet::IpVersion;
 
-/// For every source address, whether a frame from it that leaves came in by a captured interface.
+/// Tells for every source address whether a frame that leaves this host came in by a captured interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origins {
     v4: Regions,
@@ -34,8 +34,8 @@ impl Origins {
         Self::of_prefixes_up_to(network, captured, u8::MAX)
     }
 
-    /// The same from routes with a prefix of at most `longest` bits; a longer one counts as the network around it.
-    /// This host's own addresses are never left out.
+    /// As [`Origins::new`], but without routes whose prefix is longer than `longest` bits: their addresses count like
+    /// the network around them. This host's own addresses are never left out.
     pub(super) fn of_prefixes_up_to(network: &Network, captured: &[u32], longest: u8) -> Self {
         let shown = network.shown_by(captured);
         let table = |version| Regions::new(version, &entries(network, &shown, version, longest));
@@ -87,8 +87,8 @@ fn network_of(version: IpVersion, prefix: Prefix) -> IpNet {
     }
 }
 
-/// The prefixes of one version in order, each with whether its sources came in captured. The kernel asks the local
-/// table first, so a prefix in a local network is local whatever the main table says.
+/// The prefixes of one IP version in order, each with true if its sources came in by a captured interface. The kernel
+/// asks the local table first, so a prefix in a local network is local, whatever the main table says.
 fn entries(network: &Network, shown: &BTreeSet<u32>, version: IpVersion, longest: u8) -> Vec<(Prefix, bool)> {
     let is_version = |network: &IpNet| matches!(network, IpNet::V4(_)) == (version == IpVersion::V4);
     let local: Vec<Prefix> = local_networks(network).filter(is_version).map(Prefix::new).collect();
@@ -127,11 +127,11 @@ fn leaves_captured(route: &Route, shown: &BTreeSet<u32>) -> bool {
     !route.interfaces.is_empty() && route.interfaces.iter().all(|index| shown.contains(index))
 }
 
-/// The address space of one version, cut where the answer changes.
+/// The address space of one IP version as regions with alternating answers: came in by a captured interface, or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Regions {
     version: IpVersion,
-    /// The first address of each region but the first, in order. The answer alternates.
+    /// The first address of each region but the first one, in order.
     borders: Vec<u128>,
     /// The answer of the first region.
     first: bool,
@@ -153,7 +153,7 @@ impl Regions {
         self.first ^ (crossed % 2 == 1)
     }
 
-    /// The fewest nested blocks with the same meaning: the whole space's answer, and the blocks that differ from it.
+    /// The same answers as the fewest nested blocks: the answer of the whole space, and the blocks that differ from it.
     pub(super) fn blocks(&self) -> (bool, Vec<PrefixBlock>) {
         let all = !self.tree.accepts(false);
         let mut inside = Vec::new();
@@ -180,7 +180,7 @@ impl PrefixBlock {
 enum Tree {
     Uniform(bool),
     Halves {
-        /// The answer that needs the fewest blocks when it is the surroundings'; nothing where both do.
+        /// The answer of the surroundings with which this part needs fewer blocks; none if both need the same number.
         best: Option<bool>,
         halves: Box<[Tree; 2]>,
     },
@@ -220,7 +220,7 @@ impl Tree {
         }
     }
 
-    /// True if fewer blocks would not do, were `answer` the answer around it.
+    /// True if the part needs no more blocks when the surroundings have this answer.
     fn accepts(&self, answer: bool) -> bool {
         self.best().is_none_or(|best| best == answer)
     }

@@ -1,5 +1,5 @@
-//! The interfaces of a pcapng section: link type, snap length, clock; and the faults that a file can have. Takes the
-//! body of a block; gives an interface and the times of its packets. Must not know the blocks of packets.
+//! The interfaces of a pcapng section, with link type, snap length and clock; and the faults that a file can have.
+//! Takes the body of a block; gives an interface, and the times of its packets. Must not know the blocks of packets.
 
 use std::io;
 
@@ -49,7 +49,7 @@ pub(super) enum Order {
 }
 
 impl Order {
-    /// By the magic number at the start of a section's body.
+    /// The byte order, by the magic number at the start of a section's body.
     pub(super) fn of_magic(bytes: &[u8]) -> Option<Self> {
         let magic = *bytes.first_chunk::<4>()?;
         [Self::Little, Self::Big].into_iter().find(|order| order.word(&magic, 0) == BYTE_ORDER_MAGIC)
@@ -95,7 +95,7 @@ struct Clock {
 }
 
 impl DescribedInterface {
-    /// By the body of an interface description block.
+    /// The interface, from the body of an interface description block.
     pub(super) fn of(order: Order, body: &[u8]) -> Result<Self, Fault> {
         const FIXED: usize = 8;
         let Some(options) = body.get(FIXED..) else { return Err(Fault::ShortBlock(super::INTERFACE_DESCRIPTION)) };
@@ -128,7 +128,7 @@ impl DescribedInterface {
 }
 
 impl Clock {
-    /// By the options of an interface description; those that are cut off do not count.
+    /// The clock, from the options of an interface description. Options that are cut off do not count.
     fn of(order: Order, mut options: &[u8]) -> Result<Self, Fault> {
         let mut clock = Self { units_in_second: 1_000_000, offset_seconds: 0 };
         while let Some((head, rest)) = options.split_first_chunk::<4>() {
@@ -145,7 +145,7 @@ impl Clock {
         Ok(clock)
     }
 
-    /// Times that do not fit are as far off as can be.
+    /// The time of a timestamp. A time out of range becomes the nearest one in range.
     fn time(&self, units: u64) -> Timestamp {
         let whole = i128::from(units / self.units_in_second) + i128::from(self.offset_seconds);
         let second = i128::from(NANOSECONDS_PER_SECOND);
@@ -157,7 +157,7 @@ impl Clock {
     }
 }
 
-/// A negative power of 10, or of 2 where the top bit is set; those that 64 bits hold.
+/// The number of units in a second: the exponent is of 10, or of 2 if the top bit is set. Fails if 64 bits are too few.
 fn units_in_second(exponent: u8) -> Result<u64, Fault> {
     let units = match exponent & 0x7f {
         power if exponent & 0x80 != 0 => 1_u64.checked_shl(power.into()),

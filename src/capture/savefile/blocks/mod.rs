@@ -1,8 +1,8 @@
-//! The packets of pcapng files (<https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-02.html>), by interface.
+//! Reads pcapng files (<https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-02.html>). Takes bytes; gives frames
+//! with the link type of their interface. Must not know what the frames contain.
 //!
-//! libpcap refuses files whose interfaces differ in link type or snap length, so the blocks are walked here. Takes the
-//! bytes of a file; gives frames with the link type of their interface. Options other than an interface's clock are not
-//! read, and blocks that hold no packet are passed over. Must not know what the frames contain.
+//! libpcap refuses files whose interfaces differ in link type or snap length, so the blocks are read here. Blocks
+//! without a packet are skipped, and of the options only the clock of an interface is read.
 
 mod interface;
 
@@ -18,10 +18,11 @@ const PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 const ENHANCED_PACKET: u32 = 6;
 
-/// Type and total length stand before a block's body, the total length once more behind it.
+/// The bytes before the body of a block: type and total length.
 const BLOCK_START: usize = 8;
+/// The bytes before and behind the body: the total length stands once more behind it.
 const BLOCK_ENDS: usize = 12;
-/// The largest block that is read, as libpcap has it.
+/// The largest block that is read; libpcap has the same limit.
 const LARGEST_BLOCK: u32 = 16 << 20;
 /// Interfaces that one section may describe.
 const MOST_INTERFACES: usize = 65_536;
@@ -42,7 +43,7 @@ pub(super) struct Blocks {
     interfaces: Vec<DescribedInterface>,
 }
 
-/// A whole block that stands next in the input.
+/// The next block of the input, all of which is there.
 #[derive(Debug, Clone, Copy)]
 struct Block {
     kind: u32,
@@ -60,7 +61,7 @@ struct PacketPlace {
 }
 
 impl Blocks {
-    /// The blocks of `input`, which stands at its beginning; gives it back when it is no pcapng file.
+    /// The blocks of `input`, which is at its beginning. Gives the input back if it is no pcapng file.
     pub(super) fn of(mut input: Input) -> Result<Self, Input> {
         input.wait_for(BLOCK_ENDS);
         let is_section = input.unused().starts_with(&SECTION_HEADER.to_be_bytes());
@@ -71,12 +72,13 @@ impl Blocks {
         }
     }
 
-    /// Reads on until the first packet, or the end. The link types of the interfaces that were described until then.
+    /// Reads up to the first packet, or to the end. Gives the link types of the interfaces that are described before
+    /// it.
     pub(super) fn link_types(&mut self) -> Result<Vec<LinkType>, Fault> {
         loop {
             match self.block()? {
                 Ok(block) if block.is_packet() => break,
-                Ok(block) => self.pass(block)?,
+                Ok(block) => self.read_other(block)?,
                 Err(Filled::Waiting) => {}
                 Err(_) => break,
             }
@@ -94,14 +96,14 @@ impl Blocks {
                     let bytes = &self.input.take(block.length)[BLOCK_START + packet.start..][..packet.captured];
                     return Ok(NextPacket::Frame(packet.link_type, Frame::new(packet.time, bytes, packet.wire_bytes)));
                 }
-                Ok(block) => self.pass(block)?,
+                Ok(block) => self.read_other(block)?,
                 Err(Filled::Waiting) => return Ok(NextPacket::Waiting),
                 Err(_) => return Ok(NextPacket::End),
             }
         }
     }
 
-    /// The block that stands next; else how it is that there is none.
+    /// The next block; or the outcome of the reading if there is none.
     fn block(&mut self) -> Result<Result<Block, Filled>, Fault> {
         if let Err(filled) = self.want(BLOCK_ENDS)? {
             return Ok(Err(filled));
@@ -121,7 +123,7 @@ impl Blocks {
             return Ok(Err(filled));
         }
         let again = order.word(self.input.unused(), length - 4);
-        // libpcap does not look behind a section's header either.
+        // libpcap does not check the length behind the header of a section either.
         if again as usize != length && kind != SECTION_HEADER {
             return Err(Fault::Trailer(again, length));
         }
@@ -144,8 +146,8 @@ impl Blocks {
         }
     }
 
-    /// Reads a block that holds no packet.
-    fn pass(&mut self, Block { kind, length }: Block) -> Result<(), Fault> {
+    /// Reads a block without a packet.
+    fn read_other(&mut self, Block { kind, length }: Block) -> Result<(), Fault> {
         let block = self.input.take(length);
         let body = &block[BLOCK_START..length - 4];
         match kind {

@@ -1,7 +1,7 @@
-//! A filter on frames of files: compiled by libpcap, once for each link type, and run here.
+//! A filter for frames of files: libpcap compiles it for each link type, and it runs here. Takes a text of
+//! pcap-filter(7) and frames; tells which frames pass. Must not know where the frames come from.
 //!
-//! libpcap runs filters only on files that it reads itself. Takes the text of pcap-filter(7); says which frames pass.
-//! Must not know where the frames come from.
+//! libpcap itself runs filters only on files that it reads.
 
 use libc::sock_filter;
 
@@ -12,19 +12,19 @@ use crate::packet::{Frame, LinkType};
 
 pub(super) struct SavefileFilter {
     text: String,
-    /// One for each link type that a frame had, the last one first.
+    /// A program for each link type so far, the one that was used last first.
     programs: Vec<(LinkType, Box<[sock_filter]>)>,
 }
 
 impl SavefileFilter {
-    /// A filter for frames of `link_type`, for which it must compile, and of others that may come.
+    /// A filter that compiles for `link_type`. Frames of other link types may follow.
     pub(super) fn new(text: &str, link_type: LinkType) -> Result<Self, Error> {
         let mut filter = Self { text: text.to_owned(), programs: Vec::new() };
         filter.compile(link_type)?;
         Ok(filter)
     }
 
-    /// Does `frame` pass? Fails when the filter does not compile for a link type that comes for the first time.
+    /// True if `frame` passes. Fails if the filter does not compile for a link type that comes for the first time.
     #[inline]
     pub(super) fn passes(&mut self, link_type: LinkType, frame: &Frame<'_>) -> Result<bool, Error> {
         if self.programs.first().is_none_or(|(of, _)| *of != link_type) {
@@ -78,8 +78,8 @@ struct Machine<'a> {
     memory: [u32; 16],
 }
 
-/// Does the program let the packet pass? As in the kernel, a load past the captured bytes and a division by zero end it
-/// with no. It ends, for jumps go forward only.
+/// Runs the program; true if it accepts the packet. As in the kernel, a load past the captured bytes and a division by
+/// zero reject the packet. The program ends, because jumps only go forward.
 fn run(program: &[sock_filter], packet: &[u8], wire_bytes: u32) -> bool {
     let mut machine = Machine { packet, wire_bytes, accumulator: 0, index: 0, memory: [0; 16] };
     let mut at = 0_usize;
@@ -108,7 +108,7 @@ impl Machine<'_> {
         }
     }
 
-    /// The instructions to jump over.
+    /// Number of instructions to jump over.
     fn jump(&self, instruction: sock_filter) -> usize {
         let operand = self.operand(instruction);
         let holds = match instruction.code & 0xf0 {
@@ -126,7 +126,7 @@ impl Machine<'_> {
         if instruction.code & 0x08 != 0 { self.index } else { instruction.k }
     }
 
-    /// Anything but a jump or a return; none ends the program.
+    /// Executes an instruction other than a jump or a return. None ends the program.
     fn step(&mut self, instruction: sock_filter) -> Option<()> {
         let memory = instruction.k as usize;
         match instruction.code & CLASS {

@@ -1,7 +1,7 @@
-//! Text that the YAML reader refused → the slip in its notation, in words, with line and column.
+//! Explains why YAML text was refused: a slip in its notation, with line and column.
 //!
-//! Takes the text and the line where the reader stopped; gives nothing if it cannot explain more than the reader. Must not
-//! know what values mean, but knows the names of keys.
+//! Takes the text and the line where the reader stopped; gives nothing if it cannot explain more than the reader. Must
+//! not know what values mean, but knows the names of keys.
 
 mod line;
 

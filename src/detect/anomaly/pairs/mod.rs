@@ -3,16 +3,17 @@
 //! Takes bytes of pairs by interval; gives verdicts. Must not know rows or detections.
 //!
 //! Bytes are added up per transfer interval. When packet time leaves an interval, its sums become values of the series,
-//! and the pairs are due for judgement; [`Pairs::evaluate`] judges a share of them in each tick. The choice of pairs is
+//! and the pairs are due for judgement; [`Pairs::evaluate`] judges a part of them in each tick. The choice of pairs is
 //! made at the end of an interval, by counted bytes alone. Neither the order of arrival nor the tick changes it.
 //!
-//! A pair starts with its first interval with bytes; later ones without count as 0. It leaves when all are. At the
-//! limit:
+//! The series of a pair starts at its first interval with bytes. A later interval without bytes is a 0. The pair leaves
+//! when all values of its series are 0. At the limit:
 //!
-//! - new pairs are sampled: a pair finds room if its rank is below a bound, which is halved each time that there is no
-//!   more room. So the sample is fair, whatever their order; the bytes of the others are counted as left out;
-//! - at the end of an interval in which a pair found no room, a fifth of the table is cleared: the pairs with the
-//!   fewest bytes in their series. So a flood of spoofed sources, each seen once, leaves before pairs that last.
+//! - new pairs are sampled by their rank, a hash: a pair is admitted if its rank is below a bound, which is halved each
+//!   time that the table is full. So the order of arrival does not change the sample. The bytes of the others count as
+//!   left out;
+//! - at the end of an interval in which a pair was not admitted, a fifth of the pairs is evicted: those with the fewest
+//!   bytes in their series. So the pairs of a flood of spoofed sources, each seen once, leave before long-lived pairs.
 //!
 //! Memory: some 400 bytes for a pair with ten values, 150 of them for the copy that is being judged.
 
@@ -34,10 +35,11 @@ use crate::tables::sampling::Sampling;
 use round::Round;
 use table::PairTable;
 
-/// The bit of a hint that marks a pair without room. The bits below count intervals, to try again later.
+/// The bit of a hint that marks a pair as not admitted. The bits below have the number of the interval, because the
+/// pair may be admitted in a later one.
 const LEFT_OUT: u32 = 1 << 31;
 
-/// The part of the table that stays after an eviction: enough for pairs that last, with some room for new ones.
+/// The part of the pairs that stays after an eviction.
 const ROOMY_PERCENT: usize = 80;
 
 #[derive(Debug, Clone, Default)]
@@ -89,7 +91,7 @@ pub struct Pairs {
     rank_bound: u64,
     /// The hash that makes ranks: the same in every process, different in every interval.
     ranking: Sampling,
-    /// The hint of a pair without room in the open interval.
+    /// The hint of pairs that are not admitted in the open interval.
     left_out: u32,
     /// The ranks of the pairs that were kept when the interval began.
     kept: BloomFilter,
@@ -168,12 +170,12 @@ impl Pairs {
         if interval > open {
             self.enter(interval);
         } else if interval < open.saturating_sub(1) {
-            // The same sums go on, and so does the choice of pairs.
+            // The sums go on, and so does the sample of pairs.
             self.open = Some(interval);
         }
     }
 
-    /// Judges this tick's share of the pairs that are due, when `ticks` are left of the interval, this one included;
+    /// Judges this tick's part of the pairs that are due, when `ticks` are left of the interval, this one included;
     /// with 1 all of them. At the end of a file this is all that is left to do: the open interval is not over.
     pub fn evaluate(&mut self, ticks: u32, verdicts: &mut impl FnMut(Verdict)) {
         let share = self.round.due().div_ceil(ticks.max(1) as usize);
@@ -181,7 +183,7 @@ impl Pairs {
     }
 
     /// Forgets all pairs and all judgements that are due.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.open = None;
         self.rows = PairTable::new(self.config.max_pairs);
         self.newcomers.clear();
@@ -195,17 +197,12 @@ impl Pairs {
     }
 
     /// The number of pairs.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// True if there is no pair.
-    pub fn is_empty(&self) -> bool {
-        self.rows.len() == 0
-    }
-
     /// The number of pairs that left, in the order of [`Eviction::ALL`].
-    pub const fn left(&self) -> [u64; Eviction::ALL.len()] {
+    pub(crate) const fn left(&self) -> [u64; Eviction::ALL.len()] {
         self.left
     }
 
@@ -227,8 +224,8 @@ impl Pairs {
         self.left_out = if next == NOWHERE { LEFT_OUT } else { next };
     }
 
-    /// Adds a new pair, and takes room from new pairs whose ranks are above the bound, which is lowered for that. A
-    /// rank below the final bound was below it from the beginning, so no byte of such a pair is missing.
+    /// Adds a new pair. If the table is full, the bound is lowered, and new pairs with ranks above it are removed. A
+    /// rank below the final bound was below all earlier bounds, so no byte of an admitted pair is missing.
     #[inline(never)]
     fn admit(&mut self, rank: u64, pair: Pair, bytes: u64) {
         self.newcomers.push((rank, pair));
@@ -252,11 +249,11 @@ impl Pairs {
     /// Ends the interval `open`, and `empty` ones after it.
     fn close(&mut self, open: i64, empty: usize, verdicts: &mut impl FnMut(Verdict)) {
         self.evaluate(1, verdicts);
-        // Gives the memory back: there are as many new pairs again only in a flood.
+        // Frees the memory: only a flood has as many new pairs again.
         self.newcomers = Vec::new();
         let capacity = self.config.capacity;
         self.rows.iter_mut().for_each(|(_, row)| row.close(capacity));
-        // A series that does not fill the windows is not judged; intervals without bytes that follow may fill them.
+        // A series that does not fill the windows is not judged. Later intervals without bytes may fill them.
         let full = self.config.criteria.full_size();
         let due = self.rows.iter().filter(|(_, row)| empty > 0 || row.values.len() >= full);
         self.round.start(open, due.map(|(pair, row)| (pair, &row.values)));
@@ -277,7 +274,7 @@ impl Pairs {
         self.count_left(Eviction::Idle, before - self.rows.len());
     }
 
-    /// Evicts the lightest pairs after an interval that was short of room.
+    /// Evicts the lightest pairs after an interval in which pairs were left out.
     fn evict_lightest(&mut self) {
         let roomy = self.config.max_pairs * ROOMY_PERCENT / 100;
         let leaving = if std::mem::take(&mut self.is_short) { self.rows.len().saturating_sub(roomy) } else { 0 };

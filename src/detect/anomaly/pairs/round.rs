@@ -1,6 +1,7 @@
 //! The pairs that are due for judgement at the end of an interval, with copies of their series.
 //!
-//! Takes pairs and series; gives verdicts, in shares. Must not know the table: later changes of it change no verdict.
+//! Takes pairs and series; gives verdicts, a part in each tick. Must not know the table: later changes of it change no
+//! verdict.
 
 use std::collections::VecDeque;
 

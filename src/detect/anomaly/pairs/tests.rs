@@ -17,7 +17,7 @@ fn pair(source: u32) -> Pair {
 fn config(capacity: usize, max_pairs: usize) -> Config {
     let mut config = Config { capacity, max_pairs, ..Config::default() };
     // Drawn often enough for the seeds to show, and quickly.
-    config.criteria.shuffles = 20;
+    config.criteria.permutations = 20;
     config
 }
 
@@ -58,7 +58,8 @@ fn observed(
     (found, pairs)
 }
 
-// ---- Series --------------------------------------------------------------------------------------------------------------
+// ---- Series
+// --------------------------------------------------------------------------------------------------------------
 
 #[test]
 fn an_interval_is_judged_when_it_is_over() {
@@ -109,7 +110,8 @@ fn a_pair_alerts_only_after_its_window_filled() {
     assert_eq!(anomalies, [pair(1)]);
 }
 
-// ---- Ticks and order -----------------------------------------------------------------------------------------------------
+// ---- Ticks and order
+// -----------------------------------------------------------------------------------------------------
 
 /// Traffic of many pairs with pauses of any length, in order of intervals.
 fn any_traffic() -> impl Strategy<Value = Vec<(i64, u32, u64)>> {
@@ -194,7 +196,8 @@ fn a_tick_judges_its_share() {
     pairs.evaluate(0, &mut no_verdict);
 }
 
-// ---- The limit -----------------------------------------------------------------------------------------------------------
+// ---- The limit
+// -----------------------------------------------------------------------------------------------------------
 
 #[test]
 fn lasting_pairs_outlive_a_flood() {
@@ -251,7 +254,8 @@ fn ten_thousand_pairs_take_a_few_megabytes() {
     assert!((250..450).contains(&bytes_a_pair), "{bytes_a_pair}");
 }
 
-// ---- Clocks --------------------------------------------------------------------------------------------------------------
+// ---- Clocks
+// --------------------------------------------------------------------------------------------------------------
 
 /// An hour and ten years of intervals of 5 s.
 const HOUR: i64 = 720;

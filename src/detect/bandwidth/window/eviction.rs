@@ -1,6 +1,7 @@
 //! Admission and eviction of a window.
 //!
-//! Takes new subjects and the current cell; gives positions, and makes room for them. Must not know limits of rules.
+//! Takes new subjects and the current cell; gives positions, and evicts other subjects for them. Must not know the
+//! limits of rules.
 
 use std::hash::Hash;
 
@@ -9,14 +10,14 @@ use super::{EntryState, Occupancy, OpenCell, SubjectEntry, Window, low};
 use crate::tables::lookup::Lookup;
 use crate::time_grid::Cell;
 
-/// This part of the entries is reserved for new subjects of weight, and is made free at once when none is left.
+/// One entry in this number is reserved for heavy new subjects. When none of these is left, an eviction frees as many.
 const RESERVE: usize = 16;
 
-/// This part of the cells is made free at once: cells are used up faster than entries.
+/// An eviction frees one cell in this number. Cells are used up faster than entries.
 const FREE_CELLS: usize = 4;
 
 impl<K: Copy + Eq + Hash> Window<K> {
-    /// The position of a new subject, if it may have one.
+    /// The position of a new subject; none if it gets no entry.
     #[inline(always)]
     pub(super) fn admit(
         &mut self,
@@ -34,7 +35,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
         self.replace_lightest(hash, lookup.key(), class, cell)
     }
 
-    /// The position of a new subject of weight, if an entry can be made free.
+    /// The position of a heavy new subject; none if no entry can be freed.
     #[inline(never)]
     fn replace_lightest(&mut self, hash: u64, key: K, class: u16, cell: LowCell) -> Option<u32> {
         if self.entries.len() >= self.bounds.subjects {
@@ -71,7 +72,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
         entry.listed = entry.listed.saturating_sub(gone);
         if !entry.cell.is_after(last_out) {
             entry.bytes = 0;
-            // Not so far back that it would seem to lie ahead one day.
+            // Not too far back: otherwise the low bits of the cell would seem to lie ahead one day.
             entry.cell = last_out;
         }
     }
@@ -92,7 +93,8 @@ impl<K: Copy + Eq + Hash> Window<K> {
         self.newcomer_weights.clear();
     }
 
-    /// Makes entries and cells free: removes subjects at rest, then the lightest, but for `spared` and watched ones.
+    /// Frees entries and cells: removes subjects without bytes, then the lightest ones, but not `spared` and watched
+    /// ones.
     pub(super) fn evict_lightest(&mut self, spared: Option<u32>) {
         if self.exhausted.is_some() && self.exhausted == self.judged {
             return;
@@ -109,7 +111,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
         }
     }
 
-    /// True if so much is free that the next eviction is far.
+    /// True if enough entries and cells are free, so that the next eviction is not due soon.
     fn has_reserve(&self) -> bool {
         let is_free = |used: usize, limit: usize, part: usize| limit.saturating_sub(used) >= (limit / part).max(1);
         is_free(self.entries.len(), self.bounds.subjects, RESERVE)
@@ -153,7 +155,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
         }
     }
 
-    pub fn memory_bytes(&self) -> usize {
+    pub(crate) fn memory_bytes(&self) -> usize {
         self.entries.memory_bytes()
             + self.watched.capacity() * size_of::<super::WatchedSubject>()
             + self.pool.memory_bytes()
@@ -161,7 +163,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
     }
 }
 
-/// The number of counters. Even 1,000 subjects that share one weigh little.
+/// The number of counters. Even 1,000 light subjects that share a counter have few bytes together.
 const SLOTS: usize = 8_192;
 
 /// Bytes of new subjects, by a hash of the subject. Subjects that share a counter are admitted earlier, never later.

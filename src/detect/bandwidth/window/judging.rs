@@ -1,4 +1,4 @@
-//! Judging: the readings of a window at the end of each cell.
+//! The readings of a window at the end of each time cell.
 //!
 //! Takes the watermark; gives readings of subjects over their limits. Must not know rules.
 
@@ -12,9 +12,9 @@ use crate::tables::lookup::Lookup;
 use crate::time_grid::Cell;
 
 impl<K: Copy + Eq + Hash> Window<K> {
-    /// Judges every cell that has ended at `watermark`. Reports each subject over its limit at each cell, and then
-    /// until it was once [`Level::Under`]. Cells come in order, the subjects of one cell in any order.
-    pub fn advance(&mut self, watermark: Timestamp, mut report: impl FnMut(WindowReading<K>)) {
+    /// Judges every cell that has ended at `watermark`. Reports a subject at each cell while it is over its limit, and
+    /// then until it was [`Level::Under`] once. Cells come in order; the subjects of one cell come in any order.
+    pub(crate) fn advance(&mut self, watermark: Timestamp, mut report: impl FnMut(WindowReading<K>)) {
         let target = self.grid.cell(watermark).back(1);
         let Some(judged) = self.judged.filter(|judged| target > *judged) else { return };
         let mut cell = judged.next();
@@ -86,7 +86,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
         self.watched = watched;
     }
 
-    /// The bytes of the kept cells that are not after `cell`.
+    /// The bytes of an entry's cells up to `cell`.
     fn sum(&self, entry: &SubjectEntry<K>, cell: LowCell) -> u64 {
         let latest = if entry.cell.is_after(cell) { 0 } else { entry.bytes };
         let listed = if self.pool.reaches_past(entry.list, cell) {
@@ -97,7 +97,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
         listed.saturating_add(latest)
     }
 
-    /// The first and the last kept cell with bytes that is not after `cell`.
+    /// The first and the last of an entry's cells up to `cell`.
     fn ends(&self, entry: &SubjectEntry<K>, cell: Cell) -> [Cell; 2] {
         let newest = low(cell);
         let own = (entry.cell, entry.bytes);
@@ -109,8 +109,9 @@ impl<K: Copy + Eq + Hash> Window<K> {
         [first, if is_own_last { whole(Some(own)) } else { whole(listed().last()) }]
     }
 
-    /// Begins anew: the clock stepped to `to`. Subjects over their limit stay watched, near it until a window is known.
-    pub fn restart(&mut self, to: Timestamp) {
+    /// Empties the window, because the clock was set to `to`. Subjects over their limit stay watched, as near it until
+    /// a whole window is known.
+    pub(crate) fn restart(&mut self, to: Timestamp) {
         let kept: Vec<(K, u16, Cell)> = self
             .watched
             .iter()

@@ -2,9 +2,9 @@
 //!
 //! Takes keys, times and bytes; gives the sums of subjects over their limits. Must not know what keys or limits mean.
 //!
-//! A subject has cells only where it has bytes. Its current cell is part of its entry, so a subject with bytes in one
-//! cell needs no cell of the pool. A subject is watched only while the sum of all its kept bytes is above its limit: no
-//! window of another subject can be above it.
+//! A subject has cells only for times at which it has bytes. Its current cell is part of its entry; earlier cells lie
+//! in a pool that all subjects share. A subject is watched, and judged at every cell, only while the sum of all its
+//! kept bytes is above its limit: no window of another subject can be above its limit.
 //!
 //! Rows may be any number of cells ahead of the watermark, in any order. A late row counts in the first open cell.
 
@@ -27,22 +27,23 @@ use crate::time_grid::{Cell, TimeGrid};
 use eviction::NewcomerWeights;
 use pool::{CellList, LowCell, Pool};
 
-/// Cells before the first packet that may still be judged: half of what [`LowCell`] can tell apart.
+/// The most cells before the first packet that may still be judged: half of those that [`LowCell`] can distinguish.
 const FARTHEST_BACK: u32 = 1 << 30;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WindowBounds {
+pub(crate) struct WindowBounds {
     /// The most subjects. When less than a sixteenth is free, only new subjects of weight get an entry; when none is
     /// free, the lightest leave, down to fifteen sixteenths.
     pub subjects: usize,
     /// The most cells of all subjects, besides the current one of each. When none is free, the lightest subjects leave.
     pub cells: usize,
-    /// Bytes that a new subject must have sent when the table is nearly full. Its sum is without them: never too high.
+    /// When the table is nearly full, a new subject gets an entry only after this many bytes. Its sum lacks these
+    /// bytes, so it is never too high.
     pub newcomer_bytes: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Occupancy {
+pub(crate) struct Occupancy {
     pub entries: usize,
     pub limit: usize,
     /// Number of cells in the pool.
@@ -50,13 +51,13 @@ pub struct Occupancy {
     pub cells_limit: usize,
     /// Subjects that left to make room.
     pub evicted: u64,
-    /// Rows whose bytes are in no sum, because their subjects found no room.
+    /// Rows whose bytes are in no sum, because their subjects got no entry.
     pub refused: u64,
 }
 
 /// The sum of one subject in the window that ends with a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WindowReading<K> {
+pub(crate) struct WindowReading<K> {
     pub key: K,
     /// The class of the subject when it was first added.
     pub class: u16,
@@ -69,11 +70,12 @@ pub struct WindowReading<K> {
     /// The last cell of the window with bytes; likewise.
     pub last: Cell,
     pub bytes: u64,
-    /// The level of the bytes under the limit of the class. Near, not under, before a whole window is known.
+    /// The level of the bytes under the limit of the class. [`Level::Near`] instead of `Under` while less than a whole
+    /// window is known.
     pub level: Level,
 }
 
-/// The state of an entry. (One byte beside the class: entries are many.)
+/// The state of an entry: one byte, because entries are many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum EntryState {
     Free,
@@ -90,9 +92,9 @@ struct SubjectEntry<K> {
     cell: LowCell,
     /// Bytes in that cell.
     bytes: u64,
-    /// The cells before it.
+    /// The earlier cells with bytes.
     list: CellList,
-    /// The sum of those cells.
+    /// The sum of the earlier cells.
     listed: u64,
 }
 
@@ -117,8 +119,8 @@ struct WatchedSubject {
     since: Option<Cell>,
 }
 
-/// The cell of the last row: its ends, so that another time in it needs no division, and the cell in which its bytes
-/// count. Valid until cells are judged.
+/// The time cell of the last row, with both ends, so that a row of the same cell needs no division. Valid until cells
+/// are judged.
 #[derive(Debug, Clone, Copy)]
 struct OpenCell {
     start: Timestamp,
@@ -151,10 +153,10 @@ pub struct Window<K> {
     first_open: Option<Cell>,
     /// The latest cell that ever had bytes.
     newest: Option<Cell>,
-    /// Before this cell, the time since the clock stepped is less than a window.
+    /// Before this cell, less than a window has passed since the clock was set.
     known_from: Option<Cell>,
     next_sweep: Option<Cell>,
-    /// At this cell no room could be made, so another attempt would fail too.
+    /// In this cell an eviction freed no entry, so another attempt would fail too.
     exhausted: Option<Cell>,
     evicted: u64,
     refused: u64,
@@ -163,12 +165,12 @@ pub struct Window<K> {
 impl<K: Copy + Eq + Hash> Window<K> {
     /// Empty sums over `window`, rounded up to whole cells of [`TimeGrid::for_window`]. A subject of class *c* is read
     /// when it has more than `limits[c]` bytes in a window. `seeds` keep hash collisions unknown to senders.
-    pub fn new(window: Duration, limits: Vec<u64>, bounds: WindowBounds, seeds: impl Into<Seeds>) -> Self {
+    pub(crate) fn new(window: Duration, limits: Vec<u64>, bounds: WindowBounds, seeds: impl Into<Seeds>) -> Self {
         Self::on(TimeGrid::for_window(window), window, limits, bounds, seeds)
     }
 
-    /// The same with cells of another grid.
-    pub fn on(
+    /// As [`Window::new`], with the cells of another grid.
+    pub(crate) fn on(
         grid: TimeGrid,
         window: Duration,
         limits: Vec<u64>,
@@ -198,24 +200,26 @@ impl<K: Copy + Eq + Hash> Window<K> {
         }
     }
 
-    pub fn grid(&self) -> TimeGrid {
+    pub(crate) fn grid(&self) -> TimeGrid {
         self.grid
     }
 
     /// The length of its windows: whole cells.
-    pub fn length(&self) -> Duration {
+    pub(crate) fn length(&self) -> Duration {
         self.grid.length().saturating_mul(self.cells)
     }
 
-    /// Adds bytes of `time` to the sum of a subject; false if it finds no room. Its class is that of the first time.
+    /// Adds bytes of `time` to the sum of a subject; false if the subject gets no entry. The class of a subject is that
+    /// of its first bytes.
     ///
-    /// Inlined by force: a key that was just put together stays in registers.
+    /// Always inlined, so that a key that was just built stays in registers.
     #[inline(always)]
-    pub fn add(&mut self, lookup: impl Lookup<K>, class: u16, time: Timestamp, bytes: u64) -> bool {
+    pub(crate) fn add(&mut self, lookup: impl Lookup<K>, class: u16, time: Timestamp, bytes: u64) -> bool {
         self.add_at(&mut { NOWHERE }, lookup, class, time, bytes)
     }
 
-    /// The same for a subject that was last found at `hint`, which may be stale. Sets `hint` to its position.
+    /// As [`Window::add`], for a subject that was last found at the position `hint`, which may be stale. Updates
+    /// `hint`.
     #[inline(always)]
     pub(crate) fn add_at(
         &mut self,
@@ -263,7 +267,7 @@ impl<K: Copy + Eq + Hash> Window<K> {
 
     /// Reads ahead the entry that [`Window::add_at`] will need, so that cache misses overlap.
     #[inline(always)]
-    pub fn touch(&self, hint: u32) {
+    pub(crate) fn touch(&self, hint: u32) {
         prefetch(self.entries.get(hint).map(|entry| entry.cell));
     }
 
@@ -316,11 +320,11 @@ impl<K: Copy + Eq + Hash> Window<K> {
     }
 
     /// The sums of all subjects at the end of the last judged cell, in no particular order, without those of 0.
-    pub fn sums(&self) -> impl Iterator<Item = (K, u64)> + '_ {
+    pub(crate) fn sums(&self) -> impl Iterator<Item = (K, u64)> + '_ {
         self.sums_to(self.judged.unwrap_or_default())
     }
 
-    /// The same with all bytes that came since.
+    /// As [`Window::sums`], with the bytes that came since.
     pub(crate) fn sums_so_far(&self) -> impl Iterator<Item = (K, u64)> + '_ {
         self.sums_to(self.newest.max(self.judged).unwrap_or_default())
     }

@@ -2,7 +2,8 @@
 //!
 //! Takes lists, cells and bytes; gives sums. Must not know the subjects.
 
-/// The low bits of a cell's number. Cells of one pool are so near that these tell which is later.
+/// The low bits of the number of a cell. The cells of one pool are so near to each other that these bits give their
+/// order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LowCell(pub(super) u32);
 
@@ -70,7 +71,7 @@ impl Pool {
         self.used = 0;
     }
 
-    /// Appends a cell to a list whose cells are all before it; false if there is no room. Reads none of them.
+    /// Appends a cell to a list whose cells are all earlier; false if the pool is full. Reads no other cell.
     pub(super) fn push(&mut self, list: &mut CellList, cell: LowCell, bytes: u64) -> bool {
         let Some(at) = self.allocate(CellNode { bytes, cell, next: NONE }) else { return false };
         match list.tail {
@@ -81,7 +82,7 @@ impl Pool {
         true
     }
 
-    /// Adds bytes to a cell anywhere in a list; false if the cell is new and there is no room.
+    /// Adds bytes to a cell anywhere in a list; false if the cell is new and the pool is full.
     pub(super) fn add(&mut self, list: &mut CellList, cell: LowCell, bytes: u64) -> bool {
         let before = self.last_not_after(*list, cell);
         if before != NONE && self.nodes[before as usize].cell == cell {
@@ -136,7 +137,7 @@ impl Pool {
         Some(at)
     }
 
-    /// Notes that every list was expired up to `last`.
+    /// Notes that all lists have no cell up to `last` any more.
     pub(super) fn set_expired(&mut self, last: LowCell) {
         if !self.oldest.is_after(last) {
             self.oldest = LowCell(last.0.wrapping_add(1));

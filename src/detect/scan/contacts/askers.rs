@@ -13,8 +13,6 @@ use super::feed;
 use crate::packet::Timestamp;
 use crate::tables::sampling::{Sampling, Seeds};
 
-/// Seconds for which a question may be answered: SSDP asks for answers within 5 s, mDNS and WS-Discovery within less.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
 const BUCKETS: usize = 256;
 const IN_BUCKET: usize = 16;
 
@@ -33,16 +31,14 @@ impl Asker {
     fn is(&self, address: IpAddr, port: u16) -> bool {
         self.port == port && self.address == address && self.last != Timestamp::BEFORE_ALL
     }
-
-    fn waits_at(&self, time: Timestamp) -> bool {
-        self.last >= first_question(time)
-    }
 }
 
 /// The endpoints that asked last, 4,096 at most.
 #[derive(Debug)]
 pub struct Askers {
     sampling: Sampling,
+    /// The time for which a question may be answered.
+    timeout: Duration,
     slots: Vec<Asker>,
     evicted: u64,
 }
@@ -50,8 +46,8 @@ pub struct Askers {
 impl Askers {
     pub const LIMIT: usize = BUCKETS * IN_BUCKET;
 
-    pub const fn new(seeds: Seeds) -> Self {
-        Self { sampling: Sampling::new(seeds.sampling), slots: Vec::new(), evicted: 0 }
+    pub const fn new(timeout: Duration, seeds: Seeds) -> Self {
+        Self { sampling: Sampling::new(seeds.sampling), timeout, slots: Vec::new(), evicted: 0 }
     }
 
     pub fn note(&mut self, address: IpAddr, port: u16, time: Timestamp) {
@@ -60,6 +56,7 @@ impl Askers {
         }
         let newcomer = Asker { last: time, address, port };
         let first = self.bucket(address, port);
+        let timeout = self.timeout;
         let bucket = &mut self.slots[first..first + IN_BUCKET];
         if let Some(known) = bucket.iter_mut().find(|asker| asker.is(address, port)) {
             known.last = known.last.max(time);
@@ -68,7 +65,7 @@ impl Askers {
         let Some(oldest) = bucket.iter_mut().min() else { return };
         let leaves = newcomer.min(*oldest);
         *oldest = newcomer.max(*oldest);
-        self.evicted += u64::from(leaves.waits_at(time.max(oldest.last)));
+        self.evicted += u64::from(leaves.last >= first_question(time.max(oldest.last), timeout));
     }
 
     /// True if an endpoint may still get answers at `time`. A later question counts as well: clocks need not agree.
@@ -76,13 +73,13 @@ impl Askers {
         if self.slots.is_empty() {
             return false;
         }
-        let first = self.bucket(address, port);
-        self.slots[first..first + IN_BUCKET].iter().any(|asker| asker.is(address, port) && asker.waits_at(time))
+        let (first, since) = (self.bucket(address, port), first_question(time, self.timeout));
+        self.slots[first..first + IN_BUCKET].iter().any(|asker| asker.is(address, port) && asker.last >= since)
     }
 
     /// Endpoints that may still get answers at `time`, the limit, and how many left while they still might.
     pub fn figures(&self, time: Timestamp) -> (usize, usize, u64) {
-        let first = first_question(time);
+        let first = first_question(time, self.timeout);
         let kept = self.slots.iter().filter(|asker| asker.last > Timestamp::BEFORE_ALL && asker.last >= first).count();
         (kept, Self::LIMIT, self.evicted)
     }
@@ -105,8 +102,8 @@ impl Askers {
 }
 
 /// The earliest question that may still be answered at `time`.
-fn first_question(time: Timestamp) -> Timestamp {
-    let nanoseconds = i64::try_from(ANSWERED_WITHIN.as_nanos()).unwrap_or(i64::MAX);
+fn first_question(time: Timestamp, timeout: Duration) -> Timestamp {
+    let nanoseconds = i64::try_from(timeout.as_nanos()).unwrap_or(i64::MAX);
     // Not the moment of an empty slot.
     Timestamp::from_nanoseconds(time.nanoseconds().saturating_sub(nanoseconds).max(i64::MIN + 1))
 }
@@ -119,13 +116,17 @@ mod tests {
         Timestamp::from_nanoseconds(1_700_000_000_000_000_000 + milliseconds * 1_000_000)
     }
 
+    fn askers() -> Askers {
+        Askers::new(Duration::from_secs(30), 7.into())
+    }
+
     fn asker(number: u32) -> IpAddr {
         IpAddr::from((0x0a00_0000 | number).to_be_bytes())
     }
 
     #[test]
-    fn question_is_answered_for_thirty_seconds() {
-        let mut askers = Askers::new(7.into());
+    fn question_is_answered_within_the_timeout() {
+        let mut askers = askers();
         assert!(!askers.may_be_answered(asker(1), 5_000, at(0)));
         askers.note(asker(1), 5_000, at(0));
         assert!(askers.may_be_answered(asker(1), 5_000, at(30_000)));
@@ -139,7 +140,7 @@ mod tests {
 
     #[test]
     fn flood_of_questions_keeps_the_table_at_its_limit_and_is_counted() {
-        let mut askers = Askers::new(7.into());
+        let mut askers = askers();
         for number in 0..20_000 {
             askers.note(asker(number), 1_900, at(i64::from(number)));
         }
@@ -155,7 +156,7 @@ mod tests {
         let questions: Vec<(u32, i64)> =
             (0..9_000).map(|number| (number % 7_000, i64::from(number * 37 % 9_001))).collect();
         let kept = |questions: &mut dyn Iterator<Item = &(u32, i64)>| {
-            let mut askers = Askers::new(7.into());
+            let mut askers = askers();
             questions.for_each(|&(number, time)| askers.note(asker(number), 3_702, at(time)));
             (0..7_000).filter(|number| askers.may_be_answered(asker(*number), 3_702, at(9_000))).collect::<Vec<_>>()
         };

@@ -8,6 +8,7 @@
 //! more is never evicted for another. [`pending`] holds the contacts without an outcome.
 
 pub mod askers;
+mod mark;
 pub mod pending;
 mod sets;
 mod sketch;
@@ -22,6 +23,7 @@ use crate::tables::index::NOWHERE;
 use crate::tables::sampling::{Sampling, Seeds};
 use crate::tables::slab::{Keyed, Slab};
 use crate::time_grid::Cell;
+pub use mark::{Evidence, Mark, TargetOutcome, Tried};
 use sketch::Sketch;
 
 /// The most sources that are examined to find one to evict.
@@ -29,7 +31,7 @@ const EVICTION_ATTEMPTS: usize = 32;
 /// The targets of a single contact: a host and a port.
 const LIGHT: usize = 2;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Aspect {
     Hosts,
     /// TCP and UDP destination ports, each protocol's own.
@@ -68,41 +70,31 @@ pub struct HostPort {
     pub port: u16,
 }
 
+impl HostPort {
+    /// The number under which a question for a link address counts: IANA reserves it (protocol 255).
+    pub const LINK: Protocol = Protocol(255);
+
+    /// The target of a question for the link address of a host.
+    pub const fn on_link(address: IpAddr) -> Self {
+        Self { address, protocol: Self::LINK, port: 0 }
+    }
+
+    /// True if the target is a link address.
+    pub fn is_on_link(&self) -> bool {
+        self.protocol == Self::LINK
+    }
+}
+
 /// A cell before all others.
 pub const NEVER: Cell = Cell(i64::MIN);
-
-#[derive(Debug, Clone, Copy)]
-pub struct Mark {
-    owner: u32,
-    next: u32,
-    aspect: Aspect,
-    level: u8,
-    /// The interface of the contact that counts since [`Mark::since`].
-    pub interface: u16,
-    /// The contact that counts since [`Mark::since`].
-    pub target: HostPort,
-    /// The time since which it counts without a break.
-    pub since: Timestamp,
-    /// The time of the first packet of that contact.
-    pub begun: Timestamp,
-    pub counted: Cell,
-    pub answered: Cell,
-}
-
-impl Mark {
-    pub const fn weight(&self) -> u64 {
-        1 << self.level
-    }
-
-    fn is_live(&self, horizon: Cell) -> bool {
-        self.counted >= horizon || self.answered >= horizon
-    }
-}
 
 #[derive(Debug, Clone)]
 struct SourceEntry {
     address: IpAddr,
     is_used: bool,
+    is_outside: bool,
+    /// The time of the latest evidence.
+    latest: Timestamp,
     level: [u8; 2],
     length: [u32; 2],
     first: [u32; 2],
@@ -184,13 +176,17 @@ impl Contacts {
             self.lost += 1;
             return None;
         }
-        let source =
-            SourceEntry { address, is_used: true, level: [0; 2], length: [0; 2], first: [NOWHERE; 2], counted: [0; 2] };
+        let source = SourceEntry {
+            address,
+            is_used: true,
+            is_outside: false,
+            latest: Timestamp::BEFORE_ALL,
+            level: [0; 2],
+            length: [0; 2],
+            first: [NOWHERE; 2],
+            counted: [0; 2],
+        };
         Some(self.sources.insert(hash, source))
-    }
-
-    pub(crate) fn keeping(&self) -> Keeping {
-        self.bounds.keeping
     }
 
     pub(crate) fn kept_at_least(&self, aspect: Aspect) -> usize {
@@ -214,8 +210,8 @@ impl Contacts {
         self.sources[source].level[aspect as usize] > 0
     }
 
-    /// The mark of a target of `source`, made if there is none. `horizon` is the first cell of the window. None if the
-    /// set is a sample without the target, or there is no room.
+    /// The mark of a target of `source`, made if there is none. `horizon` is the first cell of the window; a mark that
+    /// left the window begins anew. None if the set is a sample without the target, or there is no room.
     pub fn mark(&mut self, source: u32, aspect: Aspect, target: HostPort, horizon: Cell) -> Option<&mut Mark> {
         let hash = self.hash_target(source, aspect, &target);
         let found = self.marks.find(hash, |mark| mark.is_of(source, aspect, &target));
@@ -223,7 +219,24 @@ impl Contacts {
             Some(at) => at,
             None => self.insert(hash, source, aspect, target, horizon)?,
         };
-        Some(&mut self.marks[at])
+        let mark = &mut self.marks[at];
+        if !mark.is_live(horizon) {
+            *mark = Mark::new(mark.owner, mark.next, mark.aspect, mark.level, target);
+        }
+        Some(mark)
+    }
+
+    /// The mark of a host, if a source has one.
+    pub fn mark_of_host(&self, source: u32, host: IpAddr) -> Option<&Mark> {
+        let target = HostPort { address: host, protocol: Protocol(0), port: 0 };
+        let hash = self.hash_target(source, Aspect::Hosts, &target);
+        let at = self.marks.find(hash, |mark| mark.is_of(source, Aspect::Hosts, &target))?;
+        Some(&self.marks[at])
+    }
+
+    /// True if a source has a contact with a host in the window, of whatever outcome.
+    pub fn has_contacted(&self, source: u32, host: IpAddr, horizon: Cell) -> bool {
+        self.mark_of_host(source, host).is_some_and(|mark| mark.is_live(horizon))
     }
 
     pub fn marks(&self, source: u32, aspect: Aspect) -> impl Iterator<Item = &Mark> {
@@ -233,6 +246,27 @@ impl Contacts {
             at = mark.next;
             Some(mark)
         })
+    }
+
+    /// Notes that there was evidence against a source at `time`.
+    pub fn note_evidence(&mut self, source: u32, time: Timestamp) {
+        let latest = &mut self.sources[source].latest;
+        *latest = time.max(*latest);
+    }
+
+    /// The time of the latest evidence against a source.
+    pub fn latest_evidence(&self, source: u32) -> Timestamp {
+        self.sources[source].latest
+    }
+
+    /// Notes that a source is outside the local networks.
+    pub fn set_outside(&mut self, source: u32) {
+        self.sources[source].is_outside = true;
+    }
+
+    /// True if a source is known to be outside the local networks.
+    pub fn is_outside(&self, source: u32) -> bool {
+        self.sources[source].is_outside
     }
 
     pub fn sources(&self) -> impl Iterator<Item = u32> {

@@ -2,7 +2,7 @@
 //!
 //! Takes contacts and the cells in which they are due; gives them back when they are known or due. Must not know how.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 
@@ -19,16 +19,21 @@ pub struct PendingContact {
     pub source_port: u16,
     pub target: HostPort,
     pub interface: u16,
+    /// The source is known to be outside the local networks.
+    pub is_outside: bool,
     /// The signals so far, in the owner's encoding.
     pub signals: u8,
     pub first: Timestamp,
     /// Time of the source's last attempt.
     pub last: Timestamp,
-    /// The cell of the first answer that is not final, if the owner's signals contain one.
-    pub answered: Cell,
-    pub packets: u32,
-    /// Number of IP bytes of the source.
-    pub bytes: u32,
+    /// Packets of the source; these and the numbers below stop at their maximum.
+    pub packets: u16,
+    /// IP bytes of the source.
+    pub bytes: u16,
+    /// Packets of the target.
+    pub reply_packets: u16,
+    /// IP bytes of the target.
+    pub reply_bytes: u16,
     is_open: bool,
 }
 
@@ -39,12 +44,14 @@ impl PendingContact {
             source_port,
             target,
             interface,
+            is_outside: false,
             signals: 0,
             first,
             last: first,
-            answered: super::NEVER,
             packets: 0,
             bytes: 0,
+            reply_packets: 0,
+            reply_bytes: 0,
             is_open: true,
         }
     }
@@ -149,6 +156,14 @@ impl PendingContacts {
         let contact = self.contacts[at].is_open.then(|| self.resolve(at));
         self.contacts.free(at);
         contact
+    }
+
+    /// The sources whose contacts with a host are pending.
+    pub fn sources_of_contacts_with(&self, host: IpAddr) -> HashSet<IpAddr> {
+        let open = self.contacts.iter().map(|(_, contact)| contact).filter(|contact| contact.is_open);
+        open.filter(|contact| contact.target.address == host && !contact.target.is_on_link())
+            .map(|contact| contact.source)
+            .collect()
     }
 
     /// The number of pending contacts, their limit, and the number that were lost.

@@ -4,17 +4,22 @@
 
 use std::hash::{BuildHasher, Hasher};
 
-use super::{Aspect, Contacts, EVICTION_ATTEMPTS, HostPort, Keeping, LIGHT, Mark, NEVER, NOWHERE, SourceEntry, feed};
-use crate::packet::{Protocol, Timestamp};
+use super::{Aspect, Contacts, EVICTION_ATTEMPTS, HostPort, Keeping, LIGHT, Mark, NOWHERE, SourceEntry, feed};
+use crate::packet::Protocol;
 use crate::tables::slab::Keyed;
 use crate::time_grid::Cell;
 
 impl Mark {
+    /// True if it is the mark of a target. Of a port, the host does not matter; of a host, the port does not, but its link
+    /// address is another target.
+    #[inline]
     pub(super) fn is_of(&self, owner: u32, aspect: Aspect, target: &HostPort) -> bool {
         self.owner == owner
             && self.aspect == aspect
             && match aspect {
-                Aspect::Hosts => self.target.address == target.address,
+                Aspect::Hosts => {
+                    self.target.address == target.address && self.target.is_on_link() == target.is_on_link()
+                }
                 Aspect::Ports => (self.target.protocol, self.target.port) == (target.protocol, target.port),
             }
     }
@@ -91,18 +96,7 @@ impl Contacts {
         }
         let source = &mut self.sources[owner];
         let next = std::mem::replace(&mut source.first[aspect as usize], NOWHERE);
-        let mark = Mark {
-            owner,
-            next,
-            aspect,
-            level,
-            interface: 0,
-            target,
-            since: Timestamp::default(),
-            begun: Timestamp::default(),
-            counted: NEVER,
-            answered: NEVER,
-        };
+        let mark = Mark::new(owner, next, aspect, level, target);
         let at = self.marks.insert(hash, mark);
         let source = &mut self.sources[owner];
         source.first[aspect as usize] = at;
@@ -191,6 +185,7 @@ impl Contacts {
     }
 }
 
+/// The hash of what tells a target from the others of all sets, as [`Mark::is_of`] does.
 fn hash_target<S: BuildHasher>(state: &S, owner: u32, aspect: Aspect, target: &HostPort) -> u64 {
     let mut hasher = state.build_hasher();
     let Protocol(protocol) = target.protocol;
@@ -198,7 +193,7 @@ fn hash_target<S: BuildHasher>(state: &S, owner: u32, aspect: Aspect, target: &H
     match aspect {
         Aspect::Hosts => {
             feed(target.address, &mut hasher);
-            hasher.write_u64(owner);
+            hasher.write_u64(owner | u64::from(target.is_on_link()));
         }
         Aspect::Ports => hasher.write_u64(owner | 1 << 31 | u64::from(protocol) << 16 | u64::from(target.port)),
     }

@@ -20,12 +20,6 @@ fn client6(number: usize) -> IpAddr {
     [0xfe80, 0, 0, 0, 0, 0, 1, number as u16 + 1].into()
 }
 
-fn each(count: usize, step: f64, mut act: impl FnMut(&mut Script, f64, usize)) -> Script {
-    let mut script = Script::default();
-    (0..count).for_each(|number| act(&mut script, 0.35 + number as f64 * step, number));
-    script
-}
-
 /// Clients ask a group from `ports.0`, and the server answers each of them from a port of its choice.
 fn answered(count: usize, delay: f64, group: IpAddr, ports: (u16, u16), from: u16) -> Script {
     each(count, 0.3, |script, time, number| {

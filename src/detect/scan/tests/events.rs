@@ -29,7 +29,7 @@ fn row_of(script: &Script) -> (RowKind, Vec<(bool, ContactSignals)>) {
     let kind = RowKind::of(&merged);
     let events: Vec<ContactEvent> = match kind {
         RowKind::BareBeginning => vec![events::of_beginning(&merged, 0)],
-        RowKind::Opening => events::of_opening(&merged, 0).into_iter().flatten().collect(),
+        RowKind::Opening => events::of_opening(&merged, 0, 512).into_iter().flatten().collect(),
         RowKind::Datagrams => events::of_datagrams(&merged, 0).into_iter().collect(),
         RowKind::Icmp => events::of_icmp(&merged, 0).into_iter().flatten().collect(),
         RowKind::Established | RowKind::Other => Vec::new(),

@@ -20,12 +20,6 @@ fn host6(number: usize) -> IpAddr {
     std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, number as u16 + 1).into()
 }
 
-fn each(count: usize, step: f64, mut act: impl FnMut(&mut Script, f64, usize)) -> Script {
-    let mut script = Script::default();
-    (0..count).for_each(|number| act(&mut script, 0.35 + number as f64 * step, number));
-    script
-}
-
 #[test]
 fn the_sixteenth_unanswered_host_makes_a_scan_one_second_after_its_syn() {
     let scan = |hosts| each(hosts, 0.1, |script, time, number| _ = script.syn(time, A, host(number), 22));
@@ -91,8 +85,14 @@ fn odd_flags_probe() {
         let script = each(30, 0.1, |script, time, number| script.tcp(time, A, host(number), (40_000, 80), flags));
         assert_eq!(found(&script).len(), 1, "{flags:x}");
     }
-    let script = each(30, 0.1, |script, time, number| script.tcp(time, A, host(number), (40_000, 80), ACK));
-    assert_eq!(found(&script), [], "an ACK may be of an old connection");
+    // An ACK may be of an old connection, but a client has another port for each of its connections.
+    for flags in [ACK, FIN | ACK] {
+        let script = |port: fn(usize) -> u16| {
+            each(30, 0.1, |script, time, number| script.tcp(time, A, host(number), (port(number), 80), flags))
+        };
+        assert_eq!(found(&script(|_| 40_000)), [(A, HostScan, 0.35 + 1.5 + 1.0)], "{flags:x} from one port");
+        assert_eq!(found(&script(|number| 40_000 + number as u16)), [], "{flags:x} from a port for each");
+    }
 }
 
 #[test]
@@ -151,11 +151,13 @@ fn source_whose_contacts_are_answered_does_not_scan() {
         }
     });
     assert_eq!(found(&gateway), []);
+    // Name servers are spread over the networks of the world.
+    let name_server = |number: usize| v4(60 + (number / 250) as u8, (number * 7 % 250) as u8, number as u8, 53);
     let resolver = each(2_000, 0.02, |script, time, number| {
         if number % 15 == 0 {
-            script.udp(time, A, host(number), (20_000 + number as u16, 53))
+            script.udp(time, A, name_server(number), (20_000 + number as u16, 53))
         } else {
-            script.query(time, A, host(number), 53, 0.08)
+            script.query(time, A, name_server(number), 53, 0.08)
         }
     });
     assert_eq!(found(&resolver), []);
@@ -360,12 +362,17 @@ fn events_ahead_of_the_watermark_are_deferred_until_their_cell() {
 }
 
 #[test]
-fn a_ping_sweep_is_found_and_pings_that_are_answered_are_not() {
+fn a_ping_sweep_is_found_though_all_hosts_answer_and_repeated_pings_are_not() {
     let sweep = |hosts: usize, alive: usize| {
         each(hosts, 0.1, |script, time, number| script.ping(time, A, host(number), number < alive))
     };
     assert_eq!(found(&sweep(17, 1)), [(A, HostScan, 0.35 + 1.6 + 1.0)]);
-    assert_eq!(found(&sweep(200, 200)), []);
+    assert_eq!(found(&sweep(30, 30)), []);
+    assert_eq!(found(&sweep(200, 200)), [(A, HostScan, 0.35 + 3.0 + 3.5)], "each host is touched by one request");
+    let monitor = each(200, 0.1, |script, time, number| {
+        (0..3).for_each(|second| script.ping(time + f64::from(second), A, host(number), true));
+    });
+    assert_eq!(found(&monitor), [], "three requests use a host");
     let script = each(16, 0.1, |script, time, number| script.ping(time, host6(999), host6(number), false));
     assert_eq!(found(&script).len(), 1);
     let script = each(16, 0.1, |script, time, number| {

@@ -13,7 +13,7 @@ use crate::account::observer::{BatchMemory, MergedRow, RowBatch};
 use crate::detect::scan::{Config, Scan};
 use crate::detect::{Detection, Kind, Level, Notes, Subject};
 use crate::locality::Classifier;
-use crate::packet::{Addresses, Packet, Protocol, TcpFlags, Timestamp};
+use crate::packet::{Addresses, Packet, Protocol, Resolution, TcpFlags, Timestamp};
 use crate::tables::index::NOWHERE;
 use crate::time_grid::TimeGrid;
 
@@ -40,17 +40,22 @@ pub(super) enum ScriptEvent {
     Packet(Packet),
     /// An ICMP error that quotes a packet like this one.
     Refusal(Packet),
+    Resolution(Resolution),
 }
 
 impl ScriptEvent {
     pub(super) fn packet(&self) -> &Packet {
         match self {
             Self::Packet(packet) | Self::Refusal(packet) => packet,
+            Self::Resolution(resolution) => panic!("{resolution:?} is no packet"),
         }
     }
 
     pub(super) fn time(&self) -> Timestamp {
-        self.packet().time
+        match self {
+            Self::Packet(packet) | Self::Refusal(packet) => packet.time,
+            Self::Resolution(resolution) => resolution.time,
+        }
     }
 }
 
@@ -140,6 +145,25 @@ impl Script {
         self.0.push((0, ScriptEvent::Refusal(packet(time, from, to, protocol, ports, 0, 40))));
     }
 
+    /// A connection that the source closes as soon as it is accepted.
+    pub(super) fn touched(&mut self, time: f64, from: IpAddr, to: IpAddr, port: u16) {
+        let source_port = self.syn(time, from, to, port);
+        self.tcp(time + 0.02, to, from, (port, source_port), SYN | ACK);
+        self.tcp(time + 0.021, from, to, (source_port, port), ACK);
+        self.tcp(time + 0.022, from, to, (source_port, port), FIN | ACK);
+        self.tcp(time + 0.04, to, from, (port, source_port), FIN | ACK);
+    }
+
+    /// A question for a link address, answered after 1 ms or not.
+    pub(super) fn resolve(&mut self, time: f64, asker: IpAddr, target: IpAddr, is_answered: bool) {
+        let message =
+            |time, is_answer| (0, ScriptEvent::Resolution(Resolution { time: at(time), asker, target, is_answer }));
+        self.0.push(message(time, false));
+        if is_answered {
+            self.0.push(message(time + 0.001, true));
+        }
+    }
+
     pub(super) fn and(mut self, other: Self) -> Self {
         self.0.extend(other.0);
         self
@@ -179,6 +203,7 @@ pub(super) fn packet(
         source_port: ports.0,
         destination_port: ports.1,
         tcp_flags: TcpFlags(flags),
+        has_payload: flags & PUSH != 0,
         icmp_type: None,
         outgoing: false,
         bytes,
@@ -266,8 +291,10 @@ impl Bench {
         interval.rows_v4().iter().for_each(|row| self.see(row, interface));
         interval.rows_v6().iter().for_each(|row| self.see(row, interface));
         for event in events {
-            if let ScriptEvent::Refusal(packet) = event {
-                self.refuse(packet, interface);
+            match event {
+                ScriptEvent::Packet(_) => {}
+                ScriptEvent::Refusal(packet) => self.refuse(packet, interface),
+                ScriptEvent::Resolution(resolution) => self.scan.resolve(resolution, interface),
             }
         }
     }
@@ -327,10 +354,52 @@ fn named(detection: &Detection) -> (IpAddr, Kind, Timestamp) {
     }
 }
 
+/// A version of IP, to which the rule applies alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Version {
+    V4,
+    V6,
+}
+
+impl Version {
+    pub(super) const BOTH: [Self; 2] = [Self::V4, Self::V6];
+
+    /// A source with a number.
+    pub(super) fn source(self, number: u8) -> IpAddr {
+        match self {
+            Self::V4 => v4(192, 0, 2, number),
+            Self::V6 => [0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, u16::from(number)].into(),
+        }
+    }
+
+    /// A host in a network of neighbours in a site.
+    pub(super) fn host(self, site: u8, network: u8, number: u8) -> IpAddr {
+        match self {
+            Self::V4 => v4(20, site, network, number),
+            Self::V6 => [0x2001, 0xdb8, site.into(), 0, 0, 0, network.into(), number.into()].into(),
+        }
+    }
+
+    pub(super) fn icmp(self) -> Protocol {
+        if self == Self::V4 { Protocol::ICMP } else { Protocol::ICMPV6 }
+    }
+}
+
+/// A script in which `act` does something for each number, from 0.35 s on in steps of seconds.
+pub(super) fn each(count: usize, step: f64, mut act: impl FnMut(&mut Script, f64, usize)) -> Script {
+    let mut script = Script::default();
+    (0..count).for_each(|number| act(&mut script, 0.35 + number as f64 * step, number));
+    script
+}
+
 /// The sources that are found in a script: address, kind, and the time since when in seconds.
 pub(super) fn found(script: &Script) -> Vec<(IpAddr, Kind, f64)> {
-    let mut bench = Bench::new(&Config::default());
-    let found = bench.run(script, TickPlan::PLAIN, 3.0).found();
+    found_with(&Config::default(), script)
+}
+
+pub(super) fn found_with(config: &Config, script: &Script) -> Vec<(IpAddr, Kind, f64)> {
+    let mut bench = Bench::new(config);
+    let found = bench.run(script, TickPlan::PLAIN, 12.0).found();
     found
         .iter()
         .map(|&(source, kind, since)| (source, kind, (since.nanoseconds() - at(0.0).nanoseconds()) as f64 / 1e9))

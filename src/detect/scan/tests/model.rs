@@ -13,7 +13,7 @@ use crate::packet::{Packet, Protocol, Timestamp};
 use crate::time_grid::TimeGrid;
 
 /// Windows that a short script fills and leaves.
-fn config(rule: Rule) -> Config {
+pub(super) fn config(rule: Rule) -> Config {
     Config {
         rule,
         interval: Duration::from_secs(12),
@@ -25,9 +25,9 @@ fn config(rule: Rule) -> Config {
 }
 
 /// The sources that are over a limit: cell, kind and value.
-type Over = BTreeMap<(i64, Kind, IpAddr), u64>;
+pub(super) type Over = BTreeMap<(i64, Kind, IpAddr), u64>;
 
-fn over(bench: &Bench) -> Over {
+pub(super) fn over(bench: &Bench) -> Over {
     let found = bench.detections.iter().filter(|found| found.level == Level::Over);
     found
         .map(|found| {
@@ -42,13 +42,13 @@ fn endpoints(packet: &Packet) -> (IpAddr, IpAddr) {
 }
 
 /// The number of distinct targets of each source, in the windows that end with each cell from `from` to `to`.
-struct Windows {
-    grid: TimeGrid,
-    cells: [u32; 2],
+pub(super) struct Windows {
+    pub(super) grid: TimeGrid,
+    pub(super) cells: [u32; 2],
 }
 
 impl Windows {
-    fn of(config: &Config) -> Self {
+    pub(super) fn of(config: &Config) -> Self {
         let grid = TimeGrid::for_window(config.interval);
         Self { grid, cells: [config.interval, config.port_interval].map(|window| grid.cells(window)) }
     }
@@ -165,108 +165,20 @@ fn script_of(probes: &[Probe]) -> Script {
     script
 }
 
-/// A contact in the model: source, target, protocol and ports.
-type Contact = (IpAddr, IpAddr, Protocol, u16);
-
-/// A contact, a cell, and the cell from which on that is known.
-type Known = (Contact, i64, i64);
-
-/// The cells in which each contact failed and was answered, and from which on that is known; from the probes alone.
-fn outcomes(grid: TimeGrid, part: i64, probes: &[Probe]) -> (Vec<Known>, Vec<Known>) {
-    let cell = |seconds: f64| grid.cell(at(seconds)).0;
-    let (mut failed, mut answered) = (Vec::new(), Vec::new());
-    for (number, probe) in probes.iter().enumerate() {
-        let (source, host) = addresses(probe);
-        let contact = (source, host, if probe.is_udp { Protocol::UDP } else { Protocol::TCP }, probe.port);
-        let began = time(number, probe);
-        let retry = probe.retry.map(|delay| began + f64::from(delay) / 1e3);
-        let reply = probe.reply.map(|(is_answer, delay)| (is_answer, began + f64::from(delay) / 1e3));
-        let mut waits: Option<(f64, f64)> = None;
-        for now in cell(began)..cell(began) + 100 {
-            for tried in [Some(began), retry].into_iter().flatten().filter(|tried| cell(*tried) == now) {
-                // A datagram of a conversation that is known begins nothing.
-                let begins = tried == began || !probe.is_udp;
-                waits = waits.map(|(first, _)| (first, tried)).or(begins.then_some((tried, tried)));
-            }
-            let reply = reply.filter(|(_, at)| cell(*at) == now);
-            let Some((first, last)) = waits else {
-                // A late answer counts from the beginning of its eighth of the window.
-                if reply.is_some_and(|(is_answer, _)| is_answer) {
-                    answered.push((contact, now.div_euclid(part) * part, now));
-                }
-                continue;
-            };
-            match reply {
-                Some((is_answer, _)) => {
-                    if is_answer { &mut answered } else { &mut failed }.push((contact, now, now));
-                    waits = None;
-                }
-                None if cell(first + 1.0) <= now => {
-                    failed.push((contact, cell(first + 1.0), now));
-                    waits = (cell(last + 1.0) > now).then_some((last, last));
-                }
-                None => {}
-            }
-        }
-    }
-    (failed, answered)
-}
-
-fn evidence_model(config: &Config, probes: &[Probe], until: Timestamp) -> Over {
-    let windows = Windows::of(config);
-    let (failed, answered) = outcomes(windows.grid, i64::from(windows.cells[0]) / 8, probes);
-    let Some(first) = failed.iter().map(|&(_, cell, _)| cell).min() else { return Over::new() };
-    let mut over = Over::new();
-    for (kind, limit) in [(Kind::HostScan, config.contacted_ips), (Kind::PortScan, config.contacted_ports)] {
-        let mut reported: BTreeSet<IpAddr> = BTreeSet::new();
-        for cell in first..windows.grid.cell(until).0 {
-            let in_window = |marks: &[Known]| {
-                let mut names: BTreeMap<IpAddr, BTreeSet<Name>> = BTreeMap::new();
-                for &((source, host, protocol, port), at, known) in marks {
-                    if windows.is_in(kind, cell, at) && known <= cell {
-                        names.entry(source).or_default().insert(name(kind, host, protocol, port));
-                    }
-                }
-                names
-            };
-            let answered = in_window(&answered);
-            let failing = in_window(&failed);
-            reported.retain(|source| failing.contains_key(source));
-            for (source, names) in failing {
-                let nothing = BTreeSet::new();
-                let alive = answered.get(&source).unwrap_or(&nothing);
-                let (count, threshold) = (names.difference(alive).count(), alive.len().max(limit as usize));
-                if count == 0 || count * 10 < threshold * 9 {
-                    reported.remove(&source);
-                }
-                let is_fresh = failed.iter().any(|&((of, host, protocol, port), at, known)| {
-                    of == source && at.max(known) == cell && !alive.contains(&name(kind, host, protocol, port))
-                });
-                if count > threshold && (is_fresh || reported.contains(&source)) {
-                    reported.insert(source);
-                    let end = windows.grid.end(crate::time_grid::Cell(cell)).nanoseconds();
-                    over.insert((end, kind, source), count as u64);
-                }
-            }
-        }
-    }
-    over
-}
-
-fn until(script: &Script) -> Timestamp {
+pub(super) fn until(script: &Script) -> Timestamp {
     let last = script.0.iter().map(|(_, event)| event.time()).max().unwrap();
     let second = TimeGrid::of(Duration::from_secs(1));
     Timestamp::from_nanoseconds(second.end(second.cell(last)).nanoseconds() + 25_000_000_000)
 }
 
-fn run(config: &Config, script: &Script, cut: TickPlan) -> Bench {
+pub(super) fn run(config: &Config, script: &Script, cut: TickPlan) -> Bench {
     let mut bench = Bench::new(config);
     bench.run(script, cut, 25.0);
     bench
 }
 
 /// The cut of intervals: never longer than a cell of these windows.
-fn cut() -> impl Strategy<Value = TickPlan> {
+pub(super) fn cut() -> impl Strategy<Value = TickPlan> {
     (prop_oneof![Just(20_u64), Just(50), Just(100)], 0_usize..12, any::<u64>()).prop_map(
         |(tick, held_back, shuffle)| {
             // One thread hands over in order; the harness puts ticks that are held back together out of order, which several do.
@@ -276,7 +188,7 @@ fn cut() -> impl Strategy<Value = TickPlan> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn the_rule_of_contacts_finds_what_every_packet_says(probes in prop::collection::vec(probe(), 1..120), cut in cut()) {
@@ -286,15 +198,6 @@ proptest! {
         prop_assume!(!script.0.is_empty());
         let cut = TickPlan { held_back: 0, ..cut };
         prop_assert_eq!(over(&run(&config, &script, cut)), contacts_model(&config, &script, until(&script)));
-    }
-
-    #[test]
-    fn evidence_finds_what_every_contact_says(probes in prop::collection::vec(probe(), 1..120), cut in cut()) {
-        let config = config(Rule::Evidence);
-        let script = script_of(&probes);
-        let (found, expected) = (over(&run(&config, &script, cut)), evidence_model(&config, &probes, until(&script)));
-        let differs = found.iter().find(|(key, value)| expected.get(key) != Some(value)).or_else(|| expected.iter().find(|(key, value)| found.get(key) != Some(value)));
-        prop_assert_eq!(differs, None, "of {} and {}", found.len(), expected.len());
     }
 
     #[test]

@@ -12,7 +12,7 @@ struct Printed(Vec<u8>);
 
 impl AlertSink for Printed {
     fn notify(&mut self, change: &Change) {
-        json::write(change, &mut self.0).unwrap();
+        json::write(change, false, &mut self.0).unwrap();
     }
 }
 
@@ -41,8 +41,8 @@ impl ClockObserver for Finer {
         self.alarms.step(to);
     }
 
-    fn finish(&mut self, end: Timestamp) {
-        self.alarms.finish(end);
+    fn finish(&mut self, end: Timestamp, last: Timestamp) {
+        self.alarms.finish(end, last);
     }
 }
 

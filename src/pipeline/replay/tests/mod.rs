@@ -33,7 +33,8 @@ struct Record {
     rows: u64,
     /// Advances as such, steps with a mark.
     advances: Vec<(bool, Timestamp)>,
-    finished: Vec<Timestamp>,
+    /// The end of the last cell, and the time of the last frame.
+    finished: Vec<[Timestamp; 2]>,
     watermark: Timestamp,
 }
 
@@ -108,8 +109,8 @@ impl ClockObserver for Record {
         self.advances.push((true, to));
     }
 
-    fn finish(&mut self, end: Timestamp) {
-        self.finished.push(end);
+    fn finish(&mut self, end: Timestamp, last: Timestamp) {
+        self.finished.push([end, last]);
     }
 }
 
@@ -259,10 +260,14 @@ fn without_cells_packet_time_is_not_observed() {
 fn late_frame_ends_no_cell() {
     let times = [10 * SECOND, 9 * SECOND, 10 * SECOND + 1, 8 * SECOND, 11 * SECOND, 10 * SECOND, 11 * SECOND + 5];
     let frames = times.map(|time| (time, frame(1, 2, 3, 28))).to_vec();
-    let (_, record) = Files::of("late", &[frames]).replay(Record::with_tick(1_000), 1);
+    let files = Files::of("late", &[frames]);
+    let (_, record) = files.replay(Record::with_tick(1_000), 1);
     assert_eq!(record.advances, [10, 11].map(|seconds| (false, Timestamp::from_nanoseconds(seconds * SECOND))));
     assert_eq!(record.rows, 2);
-    assert_eq!(record.finished, [Timestamp::from_nanoseconds(12 * SECOND)]);
+    let finished = [[12 * SECOND, 11 * SECOND + 5].map(Timestamp::from_nanoseconds)];
+    for workers in [1, 2] {
+        assert_eq!(files.replay(Record::with_tick(1_000), workers).1.finished, finished, "{workers} workers");
+    }
 }
 
 #[test]
@@ -280,6 +285,9 @@ fn clock_that_is_set_loses_no_frame_and_is_one_step_each_time() {
             let steps: Vec<Timestamp> =
                 record.advances.iter().filter(|(is_step, _)| *is_step).map(|(_, to)| *to).collect();
             assert_eq!(steps, jumps[1..].iter().map(|&to| Timestamp::from_nanoseconds(to)).collect::<Vec<_>>());
+            // The latest time since the clock was set last.
+            let finished = [START + 3 * SECOND, START + 2_999 * SECOND / 1_000].map(Timestamp::from_nanoseconds);
+            assert_eq!(record.finished, [finished]);
             // Three cells each, and one that ended before the clock was set.
             assert_eq!(record.advances.len(), 15 + 4);
         }

@@ -1,0 +1,225 @@
+//! The targets that sources have used or touched lately: only a first contact counts as evidence.
+//!
+//! Takes sources with targets that answered; tells if a contact is not the first. Two Bloom filters (Bloom, Communications of
+//! the ACM 13 (7), 1970) each hold one period. A false hit hides one target in about a hundred and never makes an alert. Only
+//! answers are inserted, so a flood of unanswered contacts cannot fill the filters. Must not know outcomes.
+
+use std::hash::{BuildHasher, Hasher};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::contacts::{Aspect, HostPort, feed};
+use crate::packet::Timestamp;
+use crate::tables::sampling::{Sampling, Seeds, mixed};
+use crate::time_grid::{Cell, TimeGrid};
+
+/// Bits of a filter: 256 KiB.
+const BITS: usize = 1 << 21;
+/// Bits of a key in each filter.
+const BITS_OF_KEY: u32 = 5;
+/// Keys that wait for the end of the cell; more are inserted at once.
+const MOST_WAITING: usize = 16_384;
+
+/// The filter of one period.
+#[derive(Debug, Default)]
+struct PeriodFilter {
+    words: Vec<u64>,
+    bits_set: usize,
+}
+
+impl PeriodFilter {
+    fn insert(&mut self, key: u64) {
+        if self.words.is_empty() {
+            self.words.resize(BITS / 64, 0);
+        }
+        for bit in bits_of(key) {
+            let (word, mask) = (&mut self.words[bit / 64], 1 << (bit % 64));
+            self.bits_set += usize::from(*word & mask == 0);
+            *word |= mask;
+        }
+    }
+
+    /// True if the key was inserted; false if more than half of the bits are set, because then too many others seem to be.
+    fn contains(&self, key: u64) -> bool {
+        !self.is_crowded()
+            && !self.words.is_empty()
+            && bits_of(key).all(|bit| self.words[bit / 64] >> (bit % 64) & 1 == 1)
+    }
+
+    const fn is_crowded(&self) -> bool {
+        self.bits_set > BITS / 2
+    }
+
+    fn clear(&mut self) {
+        self.words.fill(0);
+        self.bits_set = 0;
+    }
+}
+
+/// The positions of a key (Kirsch and Mitzenmacher, "Less hashing, same performance", 2006).
+fn bits_of(key: u64) -> impl Iterator<Item = usize> {
+    let (start, step) = (key as u32, (key >> 32) as u32 | 1);
+    (0..BITS_OF_KEY).map(move |number| start.wrapping_add(number.wrapping_mul(step)) as usize % BITS)
+}
+
+/// The known targets of all sources.
+#[derive(Debug)]
+pub(super) struct KnownTargets {
+    sampling: Sampling,
+    grid: TimeGrid,
+    period: Cell,
+    /// The filter of this period, and that of the one before.
+    filters: [PeriodFilter; 2],
+    /// Keys of the current cell: what a cell adds is known from the next one on, so that the order in it does not matter.
+    waiting: Vec<u64>,
+    /// Contacts for which a crowded filter was not asked.
+    not_asked: u64,
+}
+
+impl KnownTargets {
+    /// Nothing known. Targets are known for one to two times `memory`.
+    pub(super) fn new(memory: Duration, seeds: Seeds) -> Self {
+        Self {
+            sampling: Sampling::new(seeds.sampling),
+            grid: TimeGrid::of(memory.max(Duration::from_secs(1))),
+            period: Cell(0),
+            filters: Default::default(),
+            waiting: Vec::new(),
+            not_asked: 0,
+        }
+    }
+
+    /// Notes that a target of a source answered.
+    pub(super) fn insert(&mut self, source: IpAddr, target: &HostPort) {
+        for aspect in Aspect::BOTH {
+            let key = self.key(source, aspect, target);
+            self.waiting.push(key);
+        }
+        if self.waiting.len() >= MOST_WAITING {
+            self.take_in();
+        }
+    }
+
+    /// True if a target of a source answered before the current cell.
+    pub(super) fn contains(&mut self, source: IpAddr, aspect: Aspect, target: &HostPort) -> bool {
+        if self.filters.iter().all(|filter| filter.bits_set == 0) {
+            return false;
+        }
+        let key = self.key(source, aspect, target);
+        self.not_asked += u64::from(self.filters.iter().any(PeriodFilter::is_crowded));
+        self.filters.iter().any(|filter| filter.contains(key))
+    }
+
+    /// Ends a cell that begins at `time`: what it added is known from now on, and is of its period.
+    pub(super) fn end_cell(&mut self, time: Timestamp) {
+        let period = self.grid.cell(time);
+        if period > self.period {
+            if period > self.period.next() {
+                self.filters[0].clear();
+            }
+            self.filters.swap(0, 1);
+            self.filters[0].clear();
+            self.period = period;
+        }
+        self.take_in();
+    }
+
+    fn take_in(&mut self) {
+        let Self { waiting, filters: [filter, _], .. } = self;
+        waiting.drain(..).for_each(|key| filter.insert(key));
+    }
+
+    fn key(&self, source: IpAddr, aspect: Aspect, target: &HostPort) -> u64 {
+        let mut hasher = self.sampling.build_hasher();
+        feed(source, &mut hasher);
+        feed(target.address, &mut hasher);
+        if aspect == Aspect::Ports {
+            hasher.write_u64(1 << 32 | u64::from(target.protocol.0) << 16 | u64::from(target.port));
+        }
+        mixed(hasher.finish())
+    }
+
+    /// Bits that are set in the fuller filter, the most that may be, and the number of contacts for which it was not asked.
+    pub(super) fn figures(&self) -> (usize, usize, u64) {
+        (self.filters.iter().map(|filter| filter.bits_set).max().unwrap_or_default(), BITS / 2, self.not_asked)
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        let words: usize = self.filters.iter().map(|filter| filter.words.capacity()).sum();
+        (words + self.waiting.capacity()) * size_of::<u64>()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.filters.iter_mut().for_each(PeriodFilter::clear);
+        self.waiting.clear();
+        self.period = Cell(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::Protocol;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    fn at(hours: f64) -> Timestamp {
+        Timestamp::from_nanoseconds(1_700_000_400_000_000_000) + HOUR.mul_f64(hours)
+    }
+
+    fn target(number: u32, port: u16) -> HostPort {
+        HostPort { address: IpAddr::from(number.to_be_bytes()), protocol: Protocol::TCP, port }
+    }
+
+    const SOURCE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
+
+    fn knows(known: &mut KnownTargets, number: u32, port: u16) -> [bool; 2] {
+        Aspect::BOTH.map(|aspect| known.contains(SOURCE, aspect, &target(number, port)))
+    }
+
+    #[test]
+    fn target_is_known_from_the_next_cell_on_by_host_and_by_port() {
+        let mut known = KnownTargets::new(HOUR, 7.into());
+        known.insert(SOURCE, &target(1, 80));
+        assert_eq!(knows(&mut known, 1, 80), [false; 2], "what a cell adds is known after it");
+        known.end_cell(at(0.0));
+        assert_eq!(knows(&mut known, 1, 80), [true; 2]);
+        assert_eq!(knows(&mut known, 1, 81), [true, false], "another port of a known host");
+        assert_eq!(knows(&mut known, 2, 80), [false; 2]);
+    }
+
+    #[test]
+    fn target_is_forgotten_after_one_to_two_periods() {
+        let mut known = KnownTargets::new(HOUR, 7.into());
+        known.end_cell(at(0.0));
+        known.insert(SOURCE, &target(1, 80));
+        for (hours, expected) in [(0.1, true), (1.1, true), (2.1, false)] {
+            known.end_cell(at(hours));
+            assert_eq!(knows(&mut known, 1, 80), [expected; 2], "{hours} h");
+        }
+    }
+
+    #[test]
+    fn long_silence_forgets_both_periods() {
+        let mut known = KnownTargets::new(HOUR, 7.into());
+        known.insert(SOURCE, &target(1, 80));
+        known.end_cell(at(0.0));
+        known.insert(SOURCE, &target(2, 80));
+        known.end_cell(at(9.0));
+        assert_eq!([1, 2].map(|number| knows(&mut known, number, 80)), [[false; 2], [true; 2]]);
+    }
+
+    #[test]
+    fn few_others_seem_known_and_a_crowded_filter_is_not_asked() {
+        let mut known = KnownTargets::new(HOUR, 7.into());
+        (0..50_000).for_each(|number| known.insert(SOURCE, &target(number, 80)));
+        known.end_cell(at(0.0));
+        let false_hits = (1_000_000..1_100_000).filter(|number| knows(&mut known, *number, 80)[0]).count();
+        assert!(false_hits < 1_000, "{false_hits} of 100,000");
+        (50_000..400_000).for_each(|number| known.insert(SOURCE, &target(number, 80)));
+        known.end_cell(at(0.1));
+        assert_eq!(knows(&mut known, 5, 80), [false; 2]);
+        assert!(known.figures().0 > known.figures().1 && known.figures().2 == 2);
+        assert!(known.memory_bytes() < 800 << 10, "{} bytes", known.memory_bytes());
+    }
+}

@@ -1,0 +1,129 @@
+//! The networks of sources, and how much evidence the sources of each add up to.
+//!
+//! Takes evidence as it is counted; gives the networks of which the sources together may be over their limit. It counts at
+//! least what the window holds, so no network is overlooked, and what it names is then examined. Must not know targets.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use crate::tables::hashing::{self, State};
+use crate::time_grid::Cell;
+
+/// The most networks that are counted. The evidence of others is lost for this purpose.
+const MOST: usize = 8_192;
+
+/// The network of a source, a /24 or over IPv6 a /64, as a number: the first 64 bits of the IPv6 address. Numbers of IPv4
+/// networks are those of IPv6 multicast addresses, which are no sources.
+fn number(source: IpAddr) -> u64 {
+    match source {
+        IpAddr::V4(address) => NUMBER_4 | u64::from(address.to_bits() >> 8),
+        IpAddr::V6(address) => (address.to_bits() >> 64) as u64,
+    }
+}
+
+const NUMBER_4: u64 = 0xffff << 48;
+
+/// The network of a number.
+fn network(number: u64) -> IpNet {
+    if number & NUMBER_4 == NUMBER_4 {
+        Ipv4Net::new_assert(Ipv4Addr::from_bits((number as u32) << 8), 24).into()
+    } else {
+        Ipv6Net::new_assert(Ipv6Addr::from_bits(u128::from(number) << 64), 64).into()
+    }
+}
+
+/// The network of a source.
+pub(super) fn of_source(address: IpAddr) -> IpNet {
+    network(number(address))
+}
+
+/// The evidence of a network in this window and in the one before, counted from fixed moments.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
+    window: i64,
+    now: u32,
+    before: u32,
+}
+
+impl Counts {
+    fn enter(&mut self, window: i64) {
+        if window > self.window {
+            self.before = if window == self.window + 1 { self.now } else { 0 };
+            (self.window, self.now) = (window, 0);
+        }
+    }
+
+    const fn sum(self) -> u64 {
+        self.now as u64 + self.before as u64
+    }
+}
+
+/// The counted networks.
+#[derive(Debug)]
+pub(super) struct Prefixes {
+    cells_in_window: i64,
+    limit: u64,
+    counts: HashMap<u64, Counts, State>,
+    /// Networks over the limit of which evidence was counted in the current cell.
+    suspects: BTreeSet<IpNet>,
+    /// The window in which those that had left were removed last.
+    swept: i64,
+    lost: u64,
+}
+
+impl Prefixes {
+    pub(super) fn new(cells_in_window: u32, limit: u64, seed: u64) -> Self {
+        let (counts, suspects) = (HashMap::with_hasher(hashing::state(seed)), BTreeSet::new());
+        Self { cells_in_window: cells_in_window.into(), limit, counts, suspects, swept: i64::MIN, lost: 0 }
+    }
+
+    /// Counts evidence of a source; one target stands for `weight`.
+    pub(super) fn count(&mut self, source: IpAddr, weight: u64, cell: Cell) {
+        let (number, window) = (number(source), cell.0.div_euclid(self.cells_in_window));
+        if self.counts.len() >= MOST && self.swept < window {
+            self.swept = window;
+            self.counts.retain(|_, counts| counts.window + 1 >= window);
+        }
+        let is_full = self.counts.len() >= MOST;
+        let counts = match self.counts.entry(number) {
+            Entry::Vacant(_) if is_full => {
+                self.lost += 1;
+                return;
+            }
+            entry => entry.or_default(),
+        };
+        counts.enter(window);
+        counts.now = counts.now.saturating_add(u32::try_from(weight).unwrap_or(u32::MAX));
+        if counts.sum() > self.limit {
+            self.suspects.insert(network(number));
+        }
+    }
+
+    /// The networks to examine, by their sources; those of the current cell and `ongoing` ones.
+    pub(super) fn take_suspects(&mut self, ongoing: impl Iterator<Item = IpNet>) -> BTreeMap<IpNet, Vec<u32>> {
+        let suspects = std::mem::take(&mut self.suspects);
+        suspects.into_iter().chain(ongoing).map(|network| (network, Vec::new())).collect()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.suspects.is_empty()
+    }
+
+    /// Networks, their limit, and how often one found no room.
+    pub(super) fn figures(&self) -> (usize, usize, u64) {
+        (self.counts.len(), MOST, self.lost)
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.counts.capacity() * (size_of::<(u64, Counts)>() + 1)
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.counts.clear();
+        self.suspects.clear();
+        self.swept = i64::MIN;
+    }
+}

@@ -1,0 +1,93 @@
+//! The hosts that any source contacted lately: a router asks for the link addresses of those to which it forwards.
+//!
+//! Takes the targets of contacts while questions for link addresses are seen; tells if a host may be among them. Must not
+//! know the sources.
+
+use std::hash::{BuildHasher, Hasher};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::contacts::feed;
+use crate::packet::Timestamp;
+use crate::tables::bloom::BloomFilter;
+use crate::tables::sampling::{Sampling, Seeds};
+use crate::time_grid::{Cell, TimeGrid};
+
+/// Targets of contacts are remembered for one to two such periods, while questions are seen.
+const PERIOD: Duration = Duration::from_secs(10);
+/// Targets that a filter should hold; of more than a few times as many, many others seem to be in it too.
+const TARGETS: usize = 8_192;
+
+/// The hosts that anyone contacted lately, in two filters of one period each.
+#[derive(Debug)]
+pub(super) struct RecentTargets {
+    sampling: Sampling,
+    grid: TimeGrid,
+    period: Cell,
+    /// The filter of this period, and that of the one before. They have memory once questions are seen.
+    filters: [BloomFilter; 2],
+    is_awake: bool,
+}
+
+impl RecentTargets {
+    pub(super) fn new(seeds: Seeds) -> Self {
+        Self {
+            sampling: Sampling::new(seeds.sampling),
+            grid: TimeGrid::of(PERIOD),
+            period: Cell(0),
+            filters: [BloomFilter::new(), BloomFilter::new()],
+            is_awake: false,
+        }
+    }
+
+    /// Begins to remember targets.
+    pub(super) fn wake(&mut self) {
+        if !self.is_awake {
+            self.is_awake = true;
+            self.filters.iter_mut().for_each(|filter| filter.clear_for(TARGETS));
+        }
+    }
+
+    /// Notes that a host is contacted.
+    #[inline]
+    pub(super) fn note(&mut self, target: IpAddr) {
+        if self.is_awake {
+            let hash = self.hash(target);
+            self.filters[0].insert(hash);
+        }
+    }
+
+    /// True if a host was contacted lately.
+    pub(super) fn contains(&self, target: IpAddr) -> bool {
+        let hash = self.hash(target);
+        self.filters.iter().any(|filter| filter.may_contain(hash))
+    }
+
+    /// Begins a cell, at `time`.
+    pub(super) fn begin_cell(&mut self, time: Timestamp) {
+        let period = self.grid.cell(time);
+        if period > self.period {
+            if period > self.period.next() {
+                self.filters[0].clear();
+            }
+            self.filters.swap(0, 1);
+            self.filters[0].clear();
+            self.period = period;
+        }
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.filters.iter().map(BloomFilter::memory_bytes).sum()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.filters.iter_mut().for_each(BloomFilter::clear);
+        self.period = Cell(0);
+    }
+
+    fn hash(&self, target: IpAddr) -> u64 {
+        let mut hasher = self.sampling.build_hasher();
+        feed(target, &mut hasher);
+        hasher.finish()
+    }
+}
