@@ -248,7 +248,7 @@ fn missing_alert_fails() {
 #[test]
 fn unexpected_alert_fails_with_its_sentence() {
     let output = fails("sweep.pcap", "", &["unexpected: host_scan of 10.0.0.1 at 2.5 s (2023-11-14T22:13:22.500000Z)"]);
-    let sentence = "          10.0.0.1 tried 20 hosts of 10.0.1.0/24 at 22/tcp in the last 170 s, 20 did not answer (limit 15): first 10.0.1.0:22/tcp";
+    let sentence = "          10.0.0.1 tried 20 hosts of 10.0.1.0/24 at 22/tcp in the last 170 s, 20 failed (limit 15): first 10.0.1.0:22/tcp";
     assert!(output.contains(sentence), "{output}");
 }
 

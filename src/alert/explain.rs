@@ -28,7 +28,7 @@ impl Alert {
         let found = match self.kind {
             Kind::HostScan => self.scan("hosts"),
             Kind::PortScan => self.scan("ports"),
-            Kind::GroupScan => self.scan("hosts or ports"),
+            Kind::GroupScan => self.scan("targets"),
             Kind::Bandwidth => self.bandwidth(),
             Kind::Anomaly => self.anomaly(),
         };
@@ -63,14 +63,14 @@ impl Alert {
             Some(evidence) => {
                 let ScanEvidence { failed, touched, used, .. } = evidence;
                 let (tried, place) = (failed + touched + used, Place(&evidence));
+                let what = if evidence.counts_ports { "ports" } else { "hosts" };
                 let unused = if evidence.counts_touched {
                     format!(", {about}{touched} were left unused")
                 } else {
                     String::new()
                 };
-                format!(
-                    "{actor} tried {about}{tried} {what}{place} {window}, {about}{failed} did not answer{unused} (limit {limit})"
-                )
+                let limit = CrossedLimit(&evidence, limit);
+                format!("{actor} tried {about}{tried} {what}{place} {window}, {about}{failed} failed{unused} ({limit})")
             }
             None => format!("{actor} contacted {about}{value} {what} {window} (limit {limit})"),
         };
@@ -120,6 +120,21 @@ impl Alert {
             (false, true) => format!(": first {}", list(shown)),
             (true, false) => format!(": last {}", list(&last)),
             (false, false) => format!(": first {}, last {}", list(shown), list(&last)),
+        }
+    }
+}
+
+/// `limit 15`; `limit 15 times 2` where touched targets count too, or hosts that have less in common; `limit 15, here 26 because
+/// others answered`.
+struct CrossedLimit<'a>(&'a ScanEvidence, f64);
+
+impl fmt::Display for CrossedLimit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ScanEvidence { limit, times, .. } = self.0;
+        match times {
+            1 => write!(f, "limit {limit}"),
+            0 => write!(f, "limit {limit}, here {} because others answered", self.1),
+            _ => write!(f, "limit {limit} times {times}"),
         }
     }
 }
@@ -249,10 +264,13 @@ mod tests {
         ScanEvidence {
             network: None,
             port: None,
+            counts_ports: false,
             failed,
             touched,
             used,
             counts_touched: false,
+            limit: 15,
+            times: 1,
             setting: "NumberContactedIPs",
             silencing_value: failed,
         }
@@ -266,7 +284,7 @@ mod tests {
         figures.last_targets = vec![target("192.0.2.8", Some(6), Some(22)), target("2001:db8::9", Some(17), Some(53))];
         assert_eq!(
             alert(Kind::HostScan, source("10.0.0.5"), figures).explain(),
-            "10.0.0.5 tried 212 hosts at 22/tcp in the last 170 s, 209 did not answer (limit 15): \
+            "10.0.0.5 tried 212 hosts at 22/tcp in the last 170 s, 209 failed (limit 15): \
              first 192.0.2.1:22/tcp, 192.0.2.2:22/tcp, 192.0.2.3:22/tcp, last [2001:db8::9]:53/udp"
         );
     }
@@ -274,12 +292,12 @@ mod tests {
     #[test]
     fn touched_targets_are_mentioned_where_they_count() {
         let network = Some("203.0.113.0/24".parse().unwrap());
-        let found = ScanEvidence { network, counts_touched: true, silencing_value: 20, ..evidence(9, 31, 2) };
+        let found = ScanEvidence { network, counts_touched: true, times: 2, silencing_value: 20, ..evidence(9, 31, 2) };
         let figures = Figures { scan: Some(found), ..figures(40.0, 30.0, 170) };
         let alert = alert(Kind::HostScan, source("10.0.0.5"), figures);
         assert_eq!(
             alert.explain(),
-            "10.0.0.5 tried 42 hosts of 203.0.113.0/24 in the last 170 s, 9 did not answer, 31 were left unused (limit 30)"
+            "10.0.0.5 tried 42 hosts of 203.0.113.0/24 in the last 170 s, 9 failed, 31 were left unused (limit 15 times 2)"
         );
         assert_eq!(
             alert.explain_evidence().unwrap(),
@@ -289,13 +307,23 @@ mod tests {
     }
 
     #[test]
+    fn limit_that_answers_raise_is_told() {
+        let found = ScanEvidence { times: 0, counts_ports: true, ..evidence(40, 0, 26) };
+        let figures = Figures { scan: Some(found), ..figures(40.0, 26.0, 170) };
+        assert_eq!(
+            alert(Kind::PortScan, source("10.0.0.5"), figures).explain(),
+            "10.0.0.5 tried 66 ports in the last 170 s, 40 failed (limit 15, here 26 because others answered)"
+        );
+    }
+
+    #[test]
     fn sources_of_a_network_are_explained_together() {
         let network = Subject::Network("198.51.100.0/24".parse().unwrap());
-        let found = ScanEvidence { port: Some((Protocol::ICMP, 0)), ..evidence(130, 0, 0) };
+        let found = ScanEvidence { port: Some((Protocol::ICMP, 0)), limit: 120, ..evidence(130, 0, 0) };
         let figures = Figures { scan: Some(found), ..figures(130.0, 120.0, 170) };
         assert_eq!(
             alert(Kind::GroupScan, network, figures).explain(),
-            "198.51.100.0/24 tried 130 hosts or ports by ICMP in the last 170 s, 130 did not answer (limit 120)"
+            "198.51.100.0/24 tried 130 hosts by ICMP in the last 170 s, 130 failed (limit 120)"
         );
     }
 
@@ -355,7 +383,7 @@ mod tests {
     fn a_resolved_alert_shows_the_figures_and_the_limit_of_its_peak_and_the_time_of_its_packets() {
         assert_eq!(
             resolved().explain(),
-            "resolved after 3.9 s: 10.0.0.5 tried 42 hosts within 170 s, 40 did not answer (limit 15)"
+            "resolved after 3.9 s: 10.0.0.5 tried 42 hosts within 170 s, 40 failed (limit 15)"
         );
     }
 
@@ -382,7 +410,7 @@ mod tests {
         let figures = Figures { scan: Some(evidence(1_200, 0, 8)), is_estimate: true, ..figures(1_200.0, 15.0, 170) };
         assert_eq!(
             alert(Kind::HostScan, source("10.0.0.5"), figures).explain(),
-            "10.0.0.5 tried about 1208 hosts in the last 170 s, about 1200 did not answer (limit 15)"
+            "10.0.0.5 tried about 1208 hosts in the last 170 s, about 1200 failed (limit 15)"
         );
         let figures = Figures { is_estimate: true, ..self::figures(128.0, 15.0, 170) };
         assert_eq!(

@@ -131,6 +131,8 @@ pub struct ScanEvidence {
     pub network: Option<IpNet>,
     /// The protocol and the port of the contacts; none if they may be any.
     pub port: Option<(Protocol, u16)>,
+    /// True if the targets are ports, false if they are hosts.
+    pub counts_ports: bool,
     /// Targets that did not answer, or refused.
     pub failed: u64,
     /// Targets that answered, and that the source did not use.
@@ -139,6 +141,10 @@ pub struct ScanEvidence {
     pub used: u64,
     /// True if touched targets count as well as failed ones.
     pub counts_touched: bool,
+    /// The limit of the configuration.
+    pub limit: u64,
+    /// The multiple of the limit that the value exceeds; 0 if targets that answered make more of it necessary.
+    pub times: u64,
     /// The setting that would have silenced the alert.
     pub setting: &'static str,
     /// The least value of the setting that would have.

@@ -19,7 +19,7 @@
 //! | `estimate` | `true` if `value` and `answered` are estimates; else absent |
 //! | `first_targets`, `last_targets` | `{"dst":…,"proto":…,"dst_port":…}` of the first and the last that counted; `proto` and `dst_port` where they are known. For bandwidth the first ones are the peers with the most bytes |
 //! | `explanation` | the alert in a sentence, if asked for |
-//! | `evidence` | of a scan, if asked for: `network`, `proto` and `dst_port` of the targets that were compared, as far as they have one in common; how many `failed`, were `touched` and `used`; `touched_count` if touched ones count in `value`; the `setting` that would have silenced the alert with `silencing_value` or more |
+//! | `evidence` | of a scan, if asked for: `network`, `proto` and `dst_port` of the targets that were compared, as far as they have one in common; whether these `targets` are hosts or ports; the configured `limit`; how many `failed`, were `touched` and `used`; `touched_count` if touched ones count in `value`; the `setting` that would have silenced the alert with `silencing_value` or more |
 //! | `fingerprint` | 16 hexadecimal digits, the same in every episode |
 //!
 //! `value`, `limit`, `bytes` and `answered` are of one moment: the latest while the alert fires, that of the peak once
@@ -51,6 +51,8 @@ fn scan_evidence(evidence: &ScanEvidence) -> String {
         object.put("proto", protocol.0);
         object.put("dst_port", port);
     }
+    object.put_text("targets", if evidence.counts_ports { "ports" } else { "hosts" });
+    object.put("limit", evidence.limit);
     object.put("failed", evidence.failed);
     object.put("touched", evidence.touched);
     object.put("used", evidence.used);

@@ -141,28 +141,44 @@ pub(super) struct TargetComparison {
     pub(super) least_value: u64,
     /// A scan has more.
     pub(super) threshold: u64,
-    /// The part of the threshold that the limit gives, however many targets are used.
-    least_threshold: u64,
+    /// The part of the threshold that the limit gives, however many targets answered, and the part that these give.
+    parts: [u64; 2],
+    /// The least limit with which no comparison of the source shows a scan.
+    silencing_limit: u64,
 }
 
 impl TargetComparison {
     /// Nothing to compare.
     pub(super) fn none(limit: u64) -> Self {
         let (group, sums) = (TargetGroup::Everything, OutcomeSums::default());
-        Self { group, sums, counts_touched: false, value: 0, least_value: 0, threshold: limit, least_threshold: limit }
+        let parts = [limit, 0];
+        Self {
+            group,
+            sums,
+            counts_touched: false,
+            value: 0,
+            least_value: 0,
+            threshold: limit,
+            parts,
+            silencing_limit: 0,
+        }
     }
 
-    fn new(
-        group: TargetGroup,
-        sums: OutcomeSums,
-        counts_touched: bool,
-        least_threshold: u64,
-        outnumbered: u64,
-    ) -> Self {
-        let threshold = least_threshold.max(outnumbered);
+    fn new(group: TargetGroup, sums: OutcomeSums, counts_touched: bool, parts: [u64; 2]) -> Self {
+        let threshold = parts[0].max(parts[1]);
         let value = sums.failed + if counts_touched { sums.touched } else { 0 };
         let least_value = value.saturating_sub(2 * sums.variance.isqrt());
-        Self { group, sums, counts_touched, value, least_value, threshold, least_threshold }
+        Self { group, sums, counts_touched, value, least_value, threshold, parts, silencing_limit: 0 }
+    }
+
+    /// The multiple of the limit that must be exceeded.
+    fn times(&self, limit: u64) -> u64 {
+        (self.parts[0] / limit.max(1)).max(1)
+    }
+
+    /// The least limit with which this comparison shows no scan: none if other targets outnumber its own.
+    fn own_silencing_limit(&self, limit: u64) -> u64 {
+        if self.value > self.parts[1] { self.value.div_ceil(self.times(limit)) } else { 0 }
     }
 
     pub(super) const fn is_over(&self) -> bool {
@@ -178,14 +194,19 @@ impl TargetComparison {
     }
 
     /// The rank of a comparison: over its threshold, then by value; else by the share of its threshold.
-    fn rank(&self) -> (bool, u64, u128) {
-        let share = u128::from(self.value) << 64 >> 8;
-        (self.is_over(), if self.is_over() { self.value } else { 0 }, share / u128::from(self.threshold.max(1)))
+    fn rank(&self) -> (bool, u64, u128, bool) {
+        let share = (u128::from(self.value) << 56) / u128::from(self.threshold.max(1));
+        (self.is_over(), if self.is_over() { self.value } else { 0 }, share, !self.counts_touched)
     }
 
-    /// For people: the targets that were compared, `targets` being addresses of some. The limit of the configuration was multiplied to the threshold; `setting` is
-    /// its name.
-    pub(super) fn evidence(&self, targets: &[IpAddr], limit: u64, setting: &'static str) -> ScanEvidence {
+    /// The evidence for people. `targets` are addresses of some that count, and `setting` is the name of the setting of which
+    /// the limit is `unit` times the value.
+    pub(super) fn evidence(
+        &self,
+        targets: &[IpAddr],
+        limit: u64,
+        (setting, unit): (&'static str, u64),
+    ) -> ScanEvidence {
         let OutcomeSums { failed, touched, used, .. } = self.sums;
         let (network, port) = match self.group {
             TargetGroup::NetworkPort(network, port) => (Some(networks::nearby_net(network)), Some(port)),
@@ -200,10 +221,44 @@ impl TargetComparison {
             }
             TargetGroup::ManyPorts | TargetGroup::Everything | TargetGroup::PortsOfManyNetworks => (None, None),
         };
-        let factor = (self.least_threshold / limit.max(1)).max(1);
-        let silencing_value = self.value.div_ceil(factor);
-        let counts_touched = self.counts_touched;
-        ScanEvidence { network, port, failed, touched, used, counts_touched, setting, silencing_value }
+        ScanEvidence {
+            network,
+            port,
+            counts_ports: matches!(self.group, TargetGroup::PortsOfNetwork(_) | TargetGroup::PortsOfManyNetworks),
+            failed,
+            touched,
+            used,
+            counts_touched: self.counts_touched,
+            limit,
+            times: if self.threshold == self.parts[0] { self.times(limit) } else { 0 },
+            setting,
+            silencing_value: self.silencing_limit.div_ceil(unit.max(1)),
+        }
+    }
+
+    /// True if a target is of the group.
+    pub(super) fn has(&self, target: &HostPort, aspect: Aspect) -> bool {
+        let mut tried = Tried::NONE;
+        match aspect {
+            Aspect::Hosts => tried.add_port(target.protocol, target.port),
+            Aspect::Ports => tried.add(networks::tag(target.address)),
+        }
+        let target = ComparedTarget { target: *target, tried, relation: TargetOutcome::Failed, weight: 1 };
+        let is_of_many = matches!(
+            self.group,
+            TargetGroup::ManyPorts | TargetGroup::NetworkManyPorts(_) | TargetGroup::PortsOfManyNetworks
+        );
+        is_of_many || target.is_in(self.group, aspect)
+    }
+
+    /// The contact to show for a target of the group: by the group's port, if it has one.
+    pub(super) fn shown(&self, target: HostPort) -> HostPort {
+        match self.group {
+            TargetGroup::NetworkPort(_, (protocol, port)) | TargetGroup::Port(protocol, port) => {
+                HostPort { protocol, port, ..target }
+            }
+            _ => target,
+        }
     }
 
     /// True if a target counts in its value.
@@ -229,9 +284,15 @@ pub(super) fn clearest(targets: &[ComparedTarget], aspect: Aspect, limits: &Limi
         all.add(target);
         target.each_group(aspect, |group| groups.entry(group).or_default().add(target));
     }
-    let compared = groups.into_iter().flat_map(|(group, sums)| compare(group, sums, all, limits).into_iter().flatten());
-    let clearest = compared.max_by_key(|comparison| (comparison.rank(), Reverse(comparison.group)));
-    clearest.filter(|comparison| comparison.value > 0).unwrap_or_else(|| TargetComparison::none(limits.limit))
+    let compared = || groups.iter().flat_map(|(group, sums)| compare(*group, *sums, all, limits).into_iter().flatten());
+    let clearest = compared().max_by_key(|comparison| (comparison.rank(), Reverse(comparison.group)));
+    let silencing_limit = compared().map(|comparison| comparison.own_silencing_limit(limits.limit)).max();
+    let silencing_limit = silencing_limit.unwrap_or_default();
+    let clearest = clearest.filter(|comparison| comparison.value > 0);
+    clearest.map_or_else(
+        || TargetComparison::none(limits.limit),
+        |comparison| TargetComparison { silencing_limit, ..comparison },
+    )
 }
 
 /// The comparisons of one group: its failed targets, and where a sweep meets neighbours also the touched ones.
@@ -239,8 +300,9 @@ fn compare(group: TargetGroup, sums: OutcomeSums, all: OutcomeSums, limits: &Lim
     let Limits { limit, factors } = *limits;
     let OutcomeSums { failed, used, .. } = sums;
     let times = |factor: u32| limit * u64::from(factor);
-    let of_failed = |least: u64, outnumbered: u64| Some(TargetComparison::new(group, sums, false, least, outnumbered));
-    let of_both = |least: u64| Some(TargetComparison::new(group, sums, true, least, used));
+    let of_failed =
+        |least: u64, outnumbered: u64| Some(TargetComparison::new(group, sums, false, [least, outnumbered]));
+    let of_both = |least: u64| (sums.touched > 0).then(|| TargetComparison::new(group, sums, true, [least, used]));
     let answered = sums.answered();
     match group {
         TargetGroup::Network(_) => {

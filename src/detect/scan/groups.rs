@@ -96,7 +96,9 @@ impl OngoingGroups {
             self.since.insert(network, since);
         }
         let (at, rule) = (state.grid.end(cell), Arc::clone(&state.config.group_name));
-        let setting = (u64::from(state.config.group_factor), "scan.group_factor");
+        let of_source = state.limit(aspect);
+        let limit = of_source * u64::from(state.config.group_factor);
+        let setting = (limit, ("scan.group_factor", of_source));
         let figures = figures(state, aspect, &tally, None, setting);
         Some(Detection { kind: Kind::GroupScan, rule, subject: Subject::Network(network), level, since, at, figures })
     }
@@ -118,6 +120,7 @@ fn tally(state: &ScanState, cell: Cell, members: &[u32], aspect: Aspect) -> Tall
     }
     let marks: Vec<MarkedTarget<'_>> = together.into_values().collect();
     let mut tally = Tally::nothing(limit);
+    tally.latest = members.iter().map(|source| state.contacts.latest_evidence(*source)).max().unwrap_or(tally.latest);
     tally.is_estimate = marks.iter().any(|(_, target)| target.weight > 1);
     tally.compare(&marks, cell.back(interval(state) - 1), aspect, &Limits { limit, factors: state.config.factors });
     tally

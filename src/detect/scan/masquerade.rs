@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::comparison::{MarkedTarget, has_failed};
 use super::contacts::{Aspect, Mark, TargetOutcome};
 use super::state::ScanState;
+use super::tally::{self, Tally, proving_targets};
 use crate::packet::Timestamp;
 use crate::time_grid::Cell;
 
@@ -18,36 +19,62 @@ const FEWEST: usize = 3;
 /// The longest time in which a router forwards the first packet of a contact.
 const FORWARDED_WITHIN: Duration = Duration::from_millis(100);
 
-/// Removes the failed targets of a source that answered a router in its place.
-pub(super) fn credit(state: &ScanState, marks: &mut Vec<MarkedTarget<'_>>, source: u32, horizon: Cell) {
-    let mut failed: Vec<&Mark> = marks.iter().filter(|marked| has_failed(marked)).map(|(mark, _)| *mark).collect();
-    failed.sort_unstable_by_key(|mark| (mark.begun, mark.target));
-    // Of the last ones, the router's contacts may be known a cell later; of the first ones, it may have met them before.
-    let examples: Vec<&Mark> = match failed.len() {
-        many if many > 2 * EXAMPLES => [&failed[..EXAMPLES], &failed[many - EXAMPLES..]].concat(),
-        _ => failed,
-    };
-    let Some(router) = router_of(state, &examples, source, horizon) else { return };
+/// Searches among all sources in one cell: after a few, new routers are looked for in the next one.
+const MOST_SEARCHES: u32 = 4;
+const MOST_KNOWN: usize = 8;
+
+/// Judges a source that seems to scan without the failed targets that answered a router in its place. None without a router.
+pub(super) fn without_answered(state: &mut ScanState, cell: Cell, source: u32) -> Option<Tally> {
+    let horizon = state.horizon(cell, Aspect::Hosts);
+    let router = router_of(state, cell, source, horizon)?;
+    let mut marks = proving_targets(state, cell, source, Aspect::Hosts);
     let has_answered = |marked: &MarkedTarget<'_>| {
         let mark = state.contacts.mark_of_host(router, marked.1.target.address);
         let outcome = mark.and_then(|mark| mark.relation(horizon));
         matches!(outcome, Some(TargetOutcome::Touched | TargetOutcome::Used | TargetOutcome::Known))
     };
     marks.retain(|marked| !has_failed(marked) || !has_answered(marked));
+    Some(tally::of_targets(state, cell, source, Aspect::Hosts, &marks))
 }
 
-/// The source that contacted the same hosts at the same times; of several the one with the lowest address.
-fn router_of(state: &ScanState, examples: &[&Mark], source: u32, horizon: Cell) -> Option<u32> {
-    let follows = |router: u32, example: &Mark| {
-        let mark = state.contacts.mark_of_host(router, example.target.address);
-        let mark = mark.filter(|mark| mark.relation(horizon).is_some());
-        mark.is_some_and(|mark| is_soon_after(example.begun, mark.begun))
+/// The source that contacted the same hosts at the same times: a known router, or of all the one with the lowest address.
+fn router_of(state: &mut ScanState, cell: Cell, source: u32, horizon: Cell) -> Option<u32> {
+    let examples = examples(&proving_targets(state, cell, source, Aspect::Hosts));
+    let known = state.routers.known.iter().filter_map(|router| state.contacts.find(*router));
+    let is_router = |state: &ScanState, router: u32| {
+        let follows = |example: &&Mark| follows(state, router, example, horizon);
+        router != source && examples.iter().filter(follows).count() >= FEWEST
     };
-    let has_many = |router: &u32| *router != source && state.contacts.length(*router, Aspect::Hosts) >= FEWEST as u64;
-    let candidates = state.contacts.sources().filter(has_many);
-    let mut routers =
-        candidates.filter(|router| examples.iter().filter(|example| follows(*router, example)).count() >= FEWEST);
-    routers.next()
+    if let Some(router) = known.into_iter().find(|router| is_router(state, *router)) {
+        return Some(router);
+    }
+    if state.routers.searches >= MOST_SEARCHES {
+        return None;
+    }
+    state.routers.searches += 1;
+    let has_many = |router: &u32| state.contacts.length(*router, Aspect::Hosts) >= FEWEST as u64;
+    let routers = state.contacts.sources().filter(has_many).filter(|router| is_router(state, *router));
+    let found = routers.min_by_key(|router| state.contacts.address(*router))?;
+    state.routers.known.insert(0, state.contacts.address(found));
+    state.routers.known.truncate(MOST_KNOWN);
+    Some(found)
+}
+
+/// Some failed targets: of the last ones, the router's contacts may be known a cell later; of the first ones, it may have met
+/// them before.
+fn examples(marks: &[MarkedTarget<'_>]) -> Vec<Mark> {
+    let mut failed: Vec<Mark> = marks.iter().filter(|marked| has_failed(marked)).map(|(mark, _)| **mark).collect();
+    failed.sort_unstable_by_key(|mark| (mark.begun, mark.target));
+    if failed.len() > 2 * EXAMPLES {
+        failed.drain(EXAMPLES..failed.len() - EXAMPLES);
+    }
+    failed
+}
+
+fn follows(state: &ScanState, router: u32, example: &Mark, horizon: Cell) -> bool {
+    let mark = state.contacts.mark_of_host(router, example.target.address);
+    let mark = mark.filter(|mark| mark.relation(horizon).is_some());
+    mark.is_some_and(|mark| is_soon_after(example.begun, mark.begun))
 }
 
 /// Clocks of two capture threads may differ a little, so the order does not matter.

@@ -3,11 +3,13 @@
 //! Takes and gives times as cells of packet time. An event of a later cell is deferred until its cell begins, so that the
 //! order in which threads hand over does not matter. Must not know how rows become events or events outcomes.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, VecDeque};
+use std::net::IpAddr;
 
 use super::config::{Config, Rule};
 use super::contacts::askers::Askers;
-use super::contacts::pending::PendingContacts;
+use super::contacts::pending::{PendingContacts, PendingPairs};
 use super::contacts::{Aspect, ContactBounds, Contacts, HostPort, Keeping, Mark, TargetOutcome};
 use super::events::ContactEvent;
 use super::known::KnownTargets;
@@ -46,6 +48,9 @@ pub(super) struct ScanState {
     pub(super) trails: Trails,
     pub(super) prefixes: Prefixes,
     pub(super) pending: PendingContacts,
+    /// Those of the cell that is judged, once they are asked for.
+    pub(super) pending_pairs: OnceCell<PendingPairs>,
+    pub(super) routers: MasqueradingRouters,
     pub(super) memory: KnownTargets,
     pub(super) recent_targets: RecentTargets,
     pub(super) visibility: Visibility,
@@ -76,6 +81,8 @@ impl ScanState {
             trails: Trails::new(seeds.tables),
             prefixes: Prefixes::new(window_cells.into_iter().max().unwrap_or(1), group_limit(config), seeds.tables),
             pending: PendingContacts::new(config.max_waiting, seeds.tables),
+            pending_pairs: OnceCell::new(),
+            routers: MasqueradingRouters::default(),
             memory: KnownTargets::new(config.memory, seeds),
             recent_targets: RecentTargets::new(seeds),
             visibility: Visibility::new(window_cells[0], Sampling::new(seeds.sampling)),
@@ -200,6 +207,7 @@ impl ScanState {
         self.trails.clear();
         self.prefixes.clear();
         self.pending.clear();
+        self.pending_pairs = OnceCell::new();
         self.memory.clear();
         self.recent_targets.clear();
         self.visibility.clear();
@@ -240,6 +248,15 @@ fn bounds(config: &Config) -> ContactBounds {
     };
     let (sources, targets) = (config.max_sources, config.max_contacts);
     ContactBounds { sources, targets, targets_each, keeping }
+}
+
+/// The routers that show the contacts of hosts behind them as their own, as far as they were found.
+#[derive(Debug, Default)]
+pub(super) struct MasqueradingRouters {
+    /// The latest ones, few.
+    pub(super) known: Vec<IpAddr>,
+    /// Searches among all sources in the current cell.
+    pub(super) searches: u32,
 }
 
 /// Events that wait, at most [`MOST_EVENTS`].

@@ -8,7 +8,6 @@ use super::broadcasts;
 use super::comparison::{self, ComparedTarget, Limits, MarkedTarget, TargetComparison, has_failed};
 use super::config::Rule;
 use super::contacts::{Aspect, HostPort, Mark, TargetOutcome};
-use super::masquerade;
 use super::state::ScanState;
 use crate::packet::Timestamp;
 use crate::time_grid::Cell;
@@ -116,14 +115,23 @@ fn by_evidence(state: &ScanState, cell: Cell, source: u32, aspect: Aspect) -> Ta
     // Clearly fewer than the limit are no scan, however they are compared.
     tally.latest = state.contacts.latest_evidence(source);
     if tally.marked * 10 >= limits.limit * 9 {
-        let mut marks = proving_targets(state, cell, source, aspect);
+        let marks = proving_targets(state, cell, source, aspect);
         tally.compare(&marks, cell, aspect, &limits);
-        if tally.comparison.is_over() && aspect == Aspect::Hosts {
-            masquerade::credit(state, &mut marks, source, horizon);
-            tally.compare(&marks, cell, aspect, &limits);
-        }
         tally.failed = marks.iter().filter(|marked| has_failed(marked)).map(|(_, target)| target.weight).sum();
     }
+    tally
+}
+
+/// The tally of a source by some of its targets alone.
+pub(super) fn of_targets(
+    state: &ScanState,
+    cell: Cell,
+    source: u32,
+    aspect: Aspect,
+    marks: &[MarkedTarget<'_>],
+) -> Tally {
+    let mut tally = by_evidence(state, cell, source, aspect);
+    tally.compare(marks, cell, aspect, &Limits { limit: state.limit(aspect), factors: state.config.factors });
     tally
 }
 
@@ -178,12 +186,12 @@ fn remove_stray_probes(marks: &mut Vec<MarkedTarget<'_>>, limit: u64) {
 /// Peers of a protocol that answers from other ports send datagrams to each other, and none seems answered.
 fn remove_peers(state: &ScanState, marks: &mut Vec<MarkedTarget<'_>>, source: u32, horizon: Cell) {
     let address = state.contacts.address(source);
-    let pending = state.pending.sources_of_contacts_with(address);
+    let pending = state.pending_pairs.get_or_init(|| state.pending.pairs());
     marks.retain(|marked| {
         let peer = marked.1.target.address;
         let contacts_source =
             || state.contacts.find(peer).is_some_and(|peer| state.contacts.has_contacted(peer, address, horizon));
-        !(has_failed(marked) && marked.0.is_silent) || !(pending.contains(&peer) || contacts_source())
+        !(has_failed(marked) && marked.0.is_silent) || !(pending.contain(peer, address) || contacts_source())
     });
 }
 

@@ -2,12 +2,14 @@
 //!
 //! Takes the marks of a source; gives detections until it is clearly under its limit. Must not know events.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::config::Rule;
 use super::contacts::{Aspect, HostPort};
+use super::masquerade;
 use super::state::ScanState;
 use super::tally::{Tally, count_again};
 use super::trail::Trail;
@@ -33,6 +35,8 @@ impl OngoingScans {
 
     /// Judges all suspects and all sources with an ongoing scan.
     pub(super) fn judge(&mut self, state: &mut ScanState, cell: Cell, detections: &mut Vec<Detection>) {
+        let is_by_evidence = state.config.rule == Rule::Evidence;
+        (state.pending_pairs, state.routers.searches) = (OnceCell::new(), 0);
         let mut to_judge: BTreeMap<(Kind, IpAddr), Option<u32>> = BTreeMap::new();
         for source in std::mem::take(&mut state.suspects) {
             for aspect in Aspect::BOTH {
@@ -45,7 +49,11 @@ impl OngoingScans {
         for ((kind, address), source) in to_judge {
             let aspect = if kind == Kind::HostScan { Aspect::Hosts } else { Aspect::Ports };
             let nothing = Tally::nothing(state.limit(aspect));
-            let tally = source.map_or(nothing, |source| count_again(state, cell, source, aspect));
+            let mut tally = source.map_or(nothing, |source| count_again(state, cell, source, aspect));
+            let begins = tally.comparison.is_over() && !self.since.contains_key(&(kind, address));
+            if let Some(source) = source.filter(|_| begins && kind == Kind::HostScan && is_by_evidence) {
+                tally = masquerade::without_answered(state, cell, source).unwrap_or(tally);
+            }
             detections.extend(self.judge_one(state, cell, (kind, address), aspect, &tally));
             let is_suspect = || source.is_some_and(|source| state.suspects.contains(&source));
             if !self.since.contains_key(&(kind, address)) && !is_suspect() {
@@ -82,9 +90,9 @@ impl OngoingScans {
     }
 }
 
-/// The limit of an aspect, and the name of its setting.
-fn limit(state: &ScanState, aspect: Aspect) -> (u64, &'static str) {
-    (state.limit(aspect), ["NumberContactedIPs", "NumContactedPorts"][aspect as usize])
+/// The limit of an aspect, and the setting of which it is the value.
+fn limit(state: &ScanState, aspect: Aspect) -> (u64, (&'static str, u64)) {
+    (state.limit(aspect), (["NumberContactedIPs", "NumContactedPorts"][aspect as usize], 1))
 }
 
 pub(super) const fn kind(aspect: Aspect) -> Kind {
@@ -110,45 +118,50 @@ pub(super) fn crossing(state: &ScanState, cell: Cell, tally: &Tally) -> Timestam
     }
 }
 
+/// The figures of a tally. `setting` has the name of the setting of the limit, and how many times its value the limit is.
 pub(super) fn figures(
     state: &ScanState,
     aspect: Aspect,
     tally: &Tally,
     trail: Option<&Trail>,
-    (limit, setting): (u64, &'static str),
+    (limit, setting): (u64, (&'static str, u64)),
 ) -> Figures {
-    let targets: Vec<Target> = tally.counting.iter().map(|(_, place, _)| target(place)).collect();
-    let addresses: Vec<IpAddr> = tally.counting.iter().map(|(_, place, _)| place.address).collect();
+    let comparison = &tally.comparison;
     let is_by_evidence = state.config.rule == Rule::Evidence;
+    let of_group = |place: &&HostPort| !is_by_evidence || comparison.has(place, aspect);
+    let shown = |place: &HostPort| target(&comparison.shown(*place));
+    let places = || tally.counting.iter().map(|(_, place, _)| place);
+    let targets: Vec<Target> = places().filter(of_group).map(shown).collect();
+    let addresses: Vec<IpAddr> = places().map(|place| place.address).collect();
+    let of_trail = trail.map(|trail| trail.first.iter().map(|(_, place)| place).filter(of_group).map(shown).collect());
+    let first: Vec<Target> = of_trail.filter(|_| tally.is_estimate).unwrap_or_else(|| targets.clone());
+    let last = trail.map(|trail| &trail.last.1).filter(of_group).map(shown);
     Figures {
-        value: tally.comparison.value as f64,
-        limit: tally.comparison.threshold as f64,
+        value: comparison.value as f64,
+        limit: comparison.threshold as f64,
         window: [state.config.interval, state.config.port_interval][aspect as usize],
         bytes: 0,
-        answered: is_by_evidence.then_some(tally.comparison.sums.answered()),
-        scan: is_by_evidence.then(|| tally.comparison.evidence(&addresses, limit, setting)),
+        answered: is_by_evidence.then_some(comparison.sums.answered()),
+        scan: is_by_evidence.then(|| comparison.evidence(&addresses, limit, setting)),
         is_estimate: tally.is_estimate,
         span: tally.begun.map(|begun| span(begun, tally, trail)),
-        first_targets: first_targets(&targets, tally, trail),
-        last_targets: last_targets(&targets, trail.map(|trail| target(&trail.last.1))),
+        first_targets: first.into_iter().take(MAXIMUM_TARGETS).collect(),
+        last_targets: last_targets(&targets, last),
     }
 }
 
-/// The time from the first to the last packet. If the targets are a sample, the trail knows the first packet better.
+/// The time from the first to the last packet. If the targets are a sample, the trail knows the first packet better. Without
+/// a trail, the time of the latest evidence stands for the last packet, which was before it.
 fn span(begun: Timestamp, tally: &Tally, trail: Option<&Trail>) -> Span {
-    let of_trail = trail.filter(|_| tally.is_estimate).and_then(|trail| trail.first.first());
-    let first = of_trail.map_or(begun, |(time, _)| begun.min(*time));
-    let last = trail.map_or(first, |trail| trail.last.0.max(first));
-    Span { first, last, precision: Duration::ZERO }
+    let Some(trail) = trail else {
+        return Span { first: begun, last: tally.latest.max(begun), precision: WITHOUT_TRAIL };
+    };
+    let first = trail.first.first().filter(|_| tally.is_estimate).map_or(begun, |(time, _)| begun.min(*time));
+    Span { first, last: trail.last.0.max(first), precision: Duration::ZERO }
 }
 
-/// The first targets that are held; those of the trail if the targets are a sample.
-fn first_targets(targets: &[Target], tally: &Tally, trail: Option<&Trail>) -> Vec<Target> {
-    match trail.filter(|_| tally.is_estimate) {
-        Some(trail) => trail.first.iter().map(|(_, place)| target(place)).collect(),
-        None => targets.iter().take(MAXIMUM_TARGETS).copied().collect(),
-    }
-}
+/// The precision of the last packet's time without a trail: evidence is mostly known within a second.
+const WITHOUT_TRAIL: Duration = Duration::from_secs(1);
 
 /// The last targets that are held, and behind them the last one of all, which may not be in the sample.
 fn last_targets(targets: &[Target], last: Option<Target>) -> Vec<Target> {

@@ -10,6 +10,7 @@ use super::{HostPort, feed};
 use crate::account::conversation::{Address, Endpoint};
 use crate::packet::{Protocol, Timestamp};
 use crate::tables::hashing;
+use crate::tables::sampling::Sampling;
 use crate::tables::slab::{Keyed, Slab};
 use crate::time_grid::Cell;
 
@@ -158,12 +159,11 @@ impl PendingContacts {
         contact
     }
 
-    /// The sources whose contacts with a host are pending.
-    pub fn sources_of_contacts_with(&self, host: IpAddr) -> HashSet<IpAddr> {
+    /// The pairs of source and target between which a contact is pending.
+    pub fn pairs(&self) -> PendingPairs {
         let open = self.contacts.iter().map(|(_, contact)| contact).filter(|contact| contact.is_open);
-        open.filter(|contact| contact.target.address == host && !contact.target.is_on_link())
-            .map(|contact| contact.source)
-            .collect()
+        let open = open.filter(|contact| !contact.target.is_on_link());
+        PendingPairs(open.map(|contact| pair(contact.source, contact.target.address)).collect())
     }
 
     /// The number of pending contacts, their limit, and the number that were lost.
@@ -180,6 +180,24 @@ impl PendingContacts {
         self.contacts.clear();
         self.due.clear();
     }
+}
+
+/// Pairs of source and target with a pending contact, by their hashes.
+#[derive(Debug, Default)]
+pub struct PendingPairs(HashSet<u64>);
+
+impl PendingPairs {
+    /// True if a contact of a source with a host is pending.
+    pub fn contain(&self, source: IpAddr, host: IpAddr) -> bool {
+        self.0.contains(&pair(source, host))
+    }
+}
+
+fn pair(source: IpAddr, target: IpAddr) -> u64 {
+    let mut hasher = Sampling::new(0).build_hasher();
+    feed(source, &mut hasher);
+    feed(target, &mut hasher);
+    hasher.finish()
 }
 
 fn hash<S: BuildHasher>(state: &S, (source, source_port): (IpAddr, u16), target: &HostPort) -> u64 {
