@@ -48,7 +48,7 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
         .help("Unanswered ARP requests and neighbour solicitations of a source count if at least this many hosts of its link \
                are seen to be there"),
     setting(&[("scan", "routers")], detector!(ListOf(ADDRESS), scan.routers))
-        .named("scan.routers", "TRAFFICMONITOR_SCAN_ROUTERS", "ADDRESS,...", "")
+        .named("scan.routers", "TRAFFICMONITOR_SCAN_ROUTERS", "ADDR[/BITS],...", "")
         .taking(Arity::List)
         .reloadable()
         .help("Routers of the captured links, whose ARP requests and neighbour solicitations are no contacts, because they are \
