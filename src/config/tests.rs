@@ -72,7 +72,7 @@ fn an_option_changes_the_keys_it_names_and_no_other() {
             ("ExcludedInterfaces" | "iface", _) => "lo",
             ("filter", _) => "tcp",
             ("pcapfile", _) => "a.pcap",
-            ("localIPs", _) => "192.0.2.1",
+            ("localIPs" | "scan.routers", _) => "192.0.2.1",
             ("localNetworks" | "filter_ip_CIDR", _) => "192.0.2.0/24",
             ("anom_lower_bound", _) => continue,
             ("anom_upper_bound", _) => "1000",
