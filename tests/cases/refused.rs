@@ -55,6 +55,17 @@ fn wrong_values_are_refused_where_they_stand() {
         "5:53: soon: expected the time since the first packet in seconds or as a duration",
     );
     case_is_wrong(&alert("after: 3, before: 2"), "5:9: after is later than before; ");
+    for (kind, subject) in [
+        ("host_scan", "network: 10.0.0.0/8"),
+        ("port_scan", "destination: 10.0.0.1"),
+        ("group_scan", "source: 10.0.0.0/24"),
+        ("anomaly", "network: 10.0.0.0/8"),
+    ] {
+        for list in ["alerts", "absent"] {
+            let text = format!("{list}:\n|  - {{kind: {kind}, {subject}}}");
+            case_is_wrong(&text, &format!("5:9: alerts of kind {kind} have "));
+        }
+    }
     case_is_wrong(&alert("min_value: -1"), "5:56: -1: expected a number from 0, ");
     case_is_wrong("others: maybe", "4:13: maybe: expected fail or allow");
     case_is_wrong("config: {bandwidth: {limit: 1X}}", "4:33: 1X: expected a number of bytes above 0");

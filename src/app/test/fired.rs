@@ -16,6 +16,8 @@ pub(super) struct FiredAlert {
     pub alert: Alert,
     /// The highest value of the episode.
     pub peak: f64,
+    /// The sentence with the figures of the peak, once it has resolved.
+    pub peak_sentence: Option<String>,
 }
 
 /// All alerts that fired, up to a limit.
@@ -34,11 +36,12 @@ impl AlertSink for FiredAlerts {
             Change::Fired(_) if self.alerts.len() == MOST_ALERTS => self.more += 1,
             Change::Fired(alert) => {
                 self.firing.insert(alert.fingerprint, self.alerts.len());
-                self.alerts.push(FiredAlert { alert: alert.clone(), peak: alert.peak.value });
+                self.alerts.push(FiredAlert { alert: alert.clone(), peak: alert.peak.value, peak_sentence: None });
             }
             Change::Resolved(alert) => {
                 if let Some(position) = self.firing.remove(&alert.fingerprint) {
-                    self.alerts[position].peak = alert.peak.value;
+                    let fired = &mut self.alerts[position];
+                    (fired.peak, fired.peak_sentence) = (alert.peak.value, Some(alert.explain()));
                 }
             }
         }

@@ -49,7 +49,7 @@ fn unmet(expectation: &Expectation, fired: &[FiredAlert], first: Timestamp) -> V
 
 fn differences(expectation: &Expectation, fired: &FiredAlert, first: Timestamp) -> Vec<Finding> {
     let Expectation { pattern, severity, side, min_value, after, before } = expectation;
-    let FiredAlert { alert, peak } = fired;
+    let FiredAlert { alert, peak, peak_sentence } = fired;
     let at = alert.starts_at;
     let is_past = |limit: &Moment| at > time_of(*limit, first);
     let is_before = |limit: &Moment| at < time_of(*limit, first);
@@ -69,7 +69,8 @@ fn differences(expectation: &Expectation, fired: &FiredAlert, first: Timestamp) 
     let finding = |(label, difference)| Finding {
         label,
         text: format!("{}: {difference}", described(pattern)),
-        sentence: Some(alert.explain()),
+        // The highest value stands in the sentence about the peak.
+        sentence: peak_sentence.clone().filter(|_| label == "value").or_else(|| Some(alert.explain())),
     };
     differences.into_iter().flatten().map(finding).collect()
 }

@@ -59,7 +59,8 @@ fn expecting(patterns: impl IntoIterator<Item = AlertPattern>) -> TestCase {
 }
 
 fn said(case: &TestCase, alerts: impl IntoIterator<Item = Alert>) -> Vec<String> {
-    let fired: Vec<_> = alerts.into_iter().map(|alert| FiredAlert { peak: alert.peak.value, alert }).collect();
+    let fired: Vec<_> =
+        alerts.into_iter().map(|alert| FiredAlert { peak: alert.peak.value, alert, peak_sentence: None }).collect();
     let line = |Finding { label, text, .. }: Finding| format!("{label}: {text}");
     findings(case, &fired, at(10)).into_iter().map(line).collect()
 }

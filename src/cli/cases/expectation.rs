@@ -11,6 +11,7 @@ use crate::config::kinds::keywords::{ALERT_KIND, SEVERITY, SIDE};
 use crate::config::kinds::numbers::BYTES;
 use crate::config::kinds::rules::known_key;
 use crate::config::kinds::{Scalar, Scalars, ValueKind as _, parse_optional};
+use crate::detect::Kind;
 use crate::packet::Timestamp;
 
 const PATTERN_KEYS: [&str; 5] = ["kind", "source", "destination", "network", "rule"];
@@ -96,7 +97,23 @@ fn read_pattern(
             key => read_more(key, value)?,
         }
     }
-    Ok(pattern)
+    match pattern.kind.and_then(|kind| foreign_subject(kind, &pattern)) {
+        Some(mistake) => Err(node.refused(mistake)),
+        None => Ok(pattern),
+    }
+}
+
+/// The mistake of a subject that alerts of the kind never have: such a pattern would match nothing.
+fn foreign_subject(kind: Kind, pattern: &AlertPattern) -> Option<String> {
+    let [source, destination, network] =
+        [pattern.source, pattern.destination, pattern.network].map(|subject| subject.is_some());
+    let (is_foreign, subject) = match kind {
+        Kind::HostScan | Kind::PortScan => (destination || network, "a source; give source"),
+        Kind::GroupScan => (source || destination, "a network as their subject; give network"),
+        Kind::Anomaly => (network, "a source and a destination; give these"),
+        Kind::Bandwidth => (false, ""),
+    };
+    is_foreign.then(|| format!("alerts of kind {} have {subject}", kind.label()))
 }
 
 fn line_of(node: &Given) -> u64 {

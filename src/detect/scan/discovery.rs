@@ -49,6 +49,13 @@ pub(super) fn is_own_broadcast(source: IpAddr, target: IpAddr) -> bool {
     }
 }
 
+/// True if datagrams to a UDP port are those of traceroute: 33434 (IANA) and the hundred ports after it. They are meant for
+/// the routers on the way.
+#[inline]
+pub(super) const fn is_traceroute(port: u16) -> bool {
+    matches!(port, 33_434..=33_534)
+}
+
 /// True if a datagram between two ports is the answer of a discovery protocol. Answers go to the port that asked, which is
 /// the protocol's own or one of a client; a datagram to another service is none.
 #[inline]
@@ -75,6 +82,12 @@ mod tests {
         assert!(!is_discovery_answer(5_353, 1_900), "another service is asked, not answered");
         assert!([(67, 68), (67, 67), (547, 546), (547, 547)].iter().all(|&(from, to)| is_discovery_answer(from, to)));
         assert!([(68, 67), (67, 53), (53, 68), (546, 547)].iter().all(|&(from, to)| !is_discovery_answer(from, to)));
+    }
+
+    #[test]
+    fn traceroute_has_a_hundred_ports() {
+        assert!([33_434, 33_500, 33_534].into_iter().all(is_traceroute));
+        assert!(![161, 33_433, 33_535].into_iter().any(is_traceroute));
     }
 
     #[test]

@@ -369,6 +369,7 @@ pub(super) fn of_datagrams<A: Address>(merged: &MergedRow<'_, A>, interface: u16
     let opens = !merged.is_known && merged.row.opener() == way && there.packets > 0;
     let begins = opens
         && !discovery::is_discovery_answer(event.source_port, event.target.port)
+        && !discovery::is_traceroute(event.target.port)
         && !discovery::is_own_broadcast(event.source, event.target.address);
     let exchanges = merged.is_known && merged.seen == [true; 2];
     let signals = ContactSignals::default()

@@ -1,7 +1,7 @@
 //! Grouped scanners: sources of one network that each stay below the limits and together exceed them many times.
 //!
 //! Takes the networks that may be over, with their sources; gives one detection for each. Local networks are left out: their
-//! hosts have names of their own. Must not know how a single source is judged.
+//! hosts are known and judged alone. Must not know how a single source is judged.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};

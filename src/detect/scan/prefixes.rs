@@ -1,7 +1,8 @@
 //! The networks of sources, and how much evidence the sources of each add up to.
 //!
 //! Takes evidence as it is counted; gives the networks of which the sources together may be over their limit. It counts at
-//! least what the window holds, so no network is overlooked, and what it names is then examined. Must not know targets.
+//! least what the window holds, so no network is overlooked; the sources of these networks are compared afterwards. Must not
+//! know targets.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -48,7 +48,7 @@ pub(super) struct ScanState {
     pub(super) trails: Trails,
     pub(super) prefixes: Prefixes,
     pub(super) pending: PendingContacts,
-    /// Those of the cell that is judged, once they are asked for.
+    /// The pairs with a pending contact at the end of the judged cell, once they are needed.
     pub(super) pending_pairs: OnceCell<PendingPairs>,
     pub(super) routers: MasqueradingRouters,
     pub(super) memory: KnownTargets,

@@ -131,7 +131,8 @@ pub(super) fn figures(
     let of_group = |place: &&HostPort| !is_by_evidence || comparison.has(place, aspect);
     let shown = |place: &HostPort| target(&comparison.shown(*place));
     let places = || tally.counting.iter().map(|(_, place, _)| place);
-    let targets: Vec<Target> = places().filter(of_group).map(shown).collect();
+    // Hosts that count are of the group; a port may have been tried first in another network.
+    let targets: Vec<Target> = places().filter(|place| aspect == Aspect::Hosts || of_group(place)).map(shown).collect();
     let addresses: Vec<IpAddr> = places().map(|place| place.address).collect();
     let of_trail = trail.map(|trail| trail.first.iter().map(|(_, place)| place).filter(of_group).map(shown).collect());
     let first: Vec<Target> = of_trail.filter(|_| tally.is_estimate).unwrap_or_else(|| targets.clone());
