@@ -269,6 +269,8 @@ const OTHERS: &[&str] = &[
     "detect/mod.rs MAXIMUM_TARGETS",
     "detect/scan/contacts/mark.rs MOST",
     "detect/scan/excluded.rs MAXIMUM_EXCLUDED",
+    "detect/scan/masquerade.rs MOST_KNOWN",
+    "detect/scan/masquerade.rs MOST_SEARCHES",
     "detect/scan/outcomes.rs MOST_BYTES",
     "detect/scan/outcomes.rs MOST_DATAGRAMS",
     "detect/scan/state.rs TIMES_LIMIT",
