@@ -105,12 +105,12 @@ pub(super) struct ContactEvent {
     pub(super) last: Timestamp,
     /// The time at which it was refused or aborted.
     pub(super) failed: Timestamp,
-    pub(super) packets: u16,
+    pub(super) packets: u32,
     /// IP bytes of the source.
-    pub(super) bytes: u16,
-    pub(super) reply_packets: u16,
+    pub(super) bytes: u64,
+    pub(super) reply_packets: u32,
     /// IP bytes of the target.
-    pub(super) reply_bytes: u16,
+    pub(super) reply_bytes: u64,
 }
 
 /// The kinds of rows by which events are made.
@@ -197,16 +197,11 @@ pub(super) fn plain<A: Address>(merged: &MergedRow<'_, A>, way: Way, interface: 
         first,
         last,
         failed: last,
-        packets: saturated(there.packets.into()),
-        bytes: saturated(there.bytes),
-        reply_packets: saturated(back.packets.into()),
-        reply_bytes: saturated(back.bytes),
+        packets: there.packets,
+        bytes: there.bytes,
+        reply_packets: back.packets,
+        reply_bytes: back.bytes,
     }
-}
-
-#[inline]
-fn saturated(number: u64) -> u16 {
-    number.min(u16::MAX.into()) as u16
 }
 
 #[inline]

@@ -234,14 +234,19 @@ impl ScanState {
 fn add(contact: &mut PendingContact, event: &ContactEvent) {
     contact.signals |= event.signals.0;
     contact.is_outside |= event.is_outside;
-    contact.reply_packets = contact.reply_packets.saturating_add(event.reply_packets);
-    contact.reply_bytes = contact.reply_bytes.saturating_add(event.reply_bytes);
+    contact.reply_packets = sum(contact.reply_packets, event.reply_packets.into());
+    contact.reply_bytes = sum(contact.reply_bytes, event.reply_bytes);
     if event.packets > 0 {
         contact.first = contact.first.min(event.first);
         contact.last = contact.last.max(event.last);
-        contact.packets = contact.packets.saturating_add(event.packets);
-        contact.bytes = contact.bytes.saturating_add(event.bytes);
+        contact.packets = sum(contact.packets, event.packets.into());
+        contact.bytes = sum(contact.bytes, event.bytes);
     }
+}
+
+/// The sum, at most as large as it can be.
+fn sum(sum: u16, more: u64) -> u16 {
+    sum.saturating_add(u16::try_from(more).unwrap_or(u16::MAX))
 }
 
 /// The outcome of a contact after an event in `cell`; none while that is open.

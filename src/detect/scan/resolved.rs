@@ -30,9 +30,9 @@ impl ScanState {
             first: time,
             last: time,
             failed: time,
-            packets: u16::from(!is_answer),
+            packets: u32::from(!is_answer),
             bytes: 0,
-            reply_packets: u16::from(is_answer),
+            reply_packets: u32::from(is_answer),
             reply_bytes: 0,
         });
     }
