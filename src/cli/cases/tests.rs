@@ -16,7 +16,7 @@ cases:
     config: {scan: {contacted_ips: 30}}
     options: -ByteLimit 1G
     alerts:
-      - {kind: host_scan, source: 10.0.0.1, destination: 10.0.0.0/8, rule: r, severity: info, side: inside, min_value: 5,
+      - {kind: anomaly, source: 10.0.0.1, destination: 10.0.0.0/8, rule: r, severity: info, side: inside, min_value: 5,
          after: 2, before: 2023-11-14T22:13:20Z}
     absent:
       - {network: 10.0.0.0/8}

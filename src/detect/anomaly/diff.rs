@@ -81,7 +81,7 @@ impl Values {
 /// arrangement may decide whether the sum is below the observed one; then all arrangements that end in this part are
 /// counted, or left out, at once.
 pub(super) struct ArrangementCounter {
-    /// How often each different value is still to be placed.
+    /// The number of times that each different value is still to be placed.
     left: Vec<usize>,
     /// The relative differences between different values: a matrix with a row for each later value.
     differences: Vec<f64>,

@@ -8,6 +8,7 @@ mod all_contacts;
 mod broadcasts;
 mod comparison;
 mod config;
+mod connections;
 mod contacts;
 mod discovery;
 mod events;

@@ -4,8 +4,9 @@
 //! most rows are of conversations that were reported in this part of the window, or of a flood for which there is no room.
 //! Must not know how an event changes a contact.
 
+use super::connections::{self, RowKind};
 use super::discovery;
-use super::events::{self, ContactEvent, ContactSignals, EventKind, RowKind};
+use super::events::{self, ContactEvent, ContactSignals, EventKind};
 use super::reported;
 use super::sample::SeenPackets;
 use super::state::ScanState;
@@ -73,7 +74,7 @@ impl ScanState {
             return;
         }
         self.note_seen(merged, cell);
-        let signals = events::established_signals(merged, self.config.used_bytes);
+        let signals = connections::established_signals(merged, self.config.used_bytes);
         if signals.has(ContactSignals::EXCHANGED) {
             reported::keep(report, period);
             self.continue_contact(merged, signals);
@@ -83,7 +84,7 @@ impl ScanState {
             }
         } else {
             let interface = self.visibility.position(merged.interface);
-            events::of_probe(merged, interface).into_iter().for_each(|event| self.accept(&event));
+            connections::of_probe(merged, interface).into_iter().for_each(|event| self.accept(&event));
         }
     }
 
@@ -106,7 +107,7 @@ impl ScanState {
             return self.pending.count_lost();
         }
         let interface = self.visibility.position(merged.interface);
-        let event = events::of_beginning(merged, interface);
+        let event = connections::of_beginning(merged, interface);
         // A contact that finds no room has no use for reports.
         if is_ahead || !self.pending.is_full() {
             self.forget_report(report, event.last);
@@ -117,12 +118,12 @@ impl ScanState {
     }
 
     fn observe_opening<A: Address>(&mut self, merged: &MergedRow<'_, A>, report: &mut LastReport) {
-        if events::continues_alone(merged) {
+        if connections::continues_alone(merged) {
             let cell = self.cell(merged.row.ways[merged.row.opener() as usize].last);
             self.note_seen(merged, cell);
         }
         let interface = self.visibility.position(merged.interface);
-        for event in events::of_opening(merged, interface, self.config.used_bytes).into_iter().flatten() {
+        for event in connections::of_opening(merged, interface, self.config.used_bytes).into_iter().flatten() {
             if event.begins {
                 self.forget_report(report, event.last);
             }

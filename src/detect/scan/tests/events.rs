@@ -8,7 +8,8 @@ use crate::account::conversation::request_way;
 use crate::account::interval::Interval;
 use crate::account::ledger::Ledger;
 use crate::account::observer::MergedRow;
-use crate::detect::scan::events::{self, ContactEvent, ContactSignals, RowKind};
+use crate::detect::scan::connections::{self, RowKind};
+use crate::detect::scan::events::{self, ContactEvent, ContactSignals};
 use crate::locality::Classifier;
 use crate::packet::Protocol;
 use crate::tables::index::NOWHERE;
@@ -28,8 +29,8 @@ fn row_of(script: &Script) -> (RowKind, Vec<(bool, ContactSignals)>) {
     let merged = MergedRow { row, interface, is_known: false, request_way, seen, remembered_at: NOWHERE };
     let kind = RowKind::of(&merged);
     let events: Vec<ContactEvent> = match kind {
-        RowKind::BareBeginning => vec![events::of_beginning(&merged, 0)],
-        RowKind::Opening => events::of_opening(&merged, 0, 512).into_iter().flatten().collect(),
+        RowKind::BareBeginning => vec![connections::of_beginning(&merged, 0)],
+        RowKind::Opening => connections::of_opening(&merged, 0, 512).into_iter().flatten().collect(),
         RowKind::Datagrams => events::of_datagrams(&merged, 0).into_iter().collect(),
         RowKind::Icmp => events::of_icmp(&merged, 0).into_iter().flatten().collect(),
         RowKind::Established | RowKind::Other => Vec::new(),
