@@ -20,6 +20,8 @@ mod clocks;
 mod corpus;
 #[path = "detection/dice.rs"]
 mod dice;
+#[path = "detection/groups.rs"]
+mod groups;
 #[path = "detection/host.rs"]
 mod host;
 #[path = "detection/judge.rs"]

@@ -66,6 +66,21 @@ fn a_source_is_written_in_the_words_of_trafficalerted() {
 }
 
 #[test]
+fn alerts_of_a_source_are_explained_if_that_is_asked_for() {
+    let report = Report {
+        alerts: crate::alert::AlertView {
+            firing: vec![alert(Kind::Bandwidth, Subject::Source(host(1)), 100)],
+            ..Default::default()
+        },
+        ..Report::default()
+    };
+    let explanations = |explains| written(&report, Listed::Active { explains })[0]["Explanations"].clone();
+    assert_eq!(explanations(false), Value::Null);
+    let sentences = explanations(true);
+    assert!(sentences[0].as_str().unwrap().starts_with("192.0.2.1 sent 100 B "), "{sentences}");
+}
+
+#[test]
 fn the_event_type_says_all_that_a_source_does_and_trafficalerted_knows() {
     let source = |number| Subject::Source(host(number));
     let pair = |number| Subject::Pair { source: host(number), destination: host(200) };
