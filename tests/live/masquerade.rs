@@ -177,7 +177,8 @@ fn both_sides(masquerade: &str, captured: &[&str], work: impl Fn(&Networks), is_
     networks.scan();
     if is_judged {
         wait_until_found(&monitor);
-        assert_eq!(firing_inside(&monitor), BTreeSet::from([inside(SCANNER).into()]), "{masquerade}, {captured:?}");
+        let expected = BTreeSet::from([inside(SCANNER).into()]);
+        assert_eq!(firing_inside(&monitor), expected, "{masquerade}, {captured:?}: {}", monitor.events());
     } else {
         let is_unknown = |metrics: &Metrics| metrics.sum("trafficmonitor_unknown_contacts_total") >= SCANNED;
         monitor.wait_for("the scanner's contacts are unknown", is_unknown);

@@ -131,6 +131,7 @@ pub(super) fn of_targets(
     marks: &[MarkedTarget<'_>],
 ) -> Tally {
     let mut tally = by_evidence(state, cell, source, aspect);
+    tally.is_estimate |= marks.iter().any(|(_, target)| target.weight > 1);
     tally.compare(marks, cell, aspect, &Limits { limit: state.limit(aspect), factors: state.config.factors });
     tally
 }

@@ -248,6 +248,11 @@ impl Contacts {
         })
     }
 
+    /// The number of targets for which each new one in the set of a source stands.
+    pub fn weight(&self, source: u32, aspect: Aspect) -> u64 {
+        1 << self.sources[source].level[aspect as usize]
+    }
+
     /// Notes that there was evidence against a source at `time`.
     pub fn note_evidence(&mut self, source: u32, time: Timestamp) {
         let latest = &mut self.sources[source].latest;
