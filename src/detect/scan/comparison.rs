@@ -194,9 +194,9 @@ impl TargetComparison {
     }
 
     /// The rank of a comparison: over its threshold, then by value; else by the share of its threshold.
-    fn rank(&self) -> (bool, u64, u128, bool) {
+    fn rank(&self) -> (bool, u64, u128) {
         let share = (u128::from(self.value) << 56) / u128::from(self.threshold.max(1));
-        (self.is_over(), if self.is_over() { self.value } else { 0 }, share, !self.counts_touched)
+        (self.is_over(), if self.is_over() { self.value } else { 0 }, share)
     }
 
     /// The evidence for people. `targets` are addresses of some that count, and `setting` is the name of the setting of which
@@ -285,7 +285,8 @@ pub(super) fn clearest(targets: &[ComparedTarget], aspect: Aspect, limits: &Limi
         target.each_group(aspect, |group| groups.entry(group).or_default().add(target));
     }
     let compared = || groups.iter().flat_map(|(group, sums)| compare(*group, *sums, all, limits).into_iter().flatten());
-    let clearest = compared().max_by_key(|comparison| (comparison.rank(), Reverse(comparison.group)));
+    let clearest =
+        compared().max_by_key(|comparison| (comparison.rank(), Reverse(comparison.group), !comparison.counts_touched));
     let silencing_limit = compared().map(|comparison| comparison.own_silencing_limit(limits.limit)).max();
     let silencing_limit = silencing_limit.unwrap_or_default();
     let clearest = clearest.filter(|comparison| comparison.value > 0);
