@@ -134,6 +134,12 @@ fn mistakes_in_entries_of_lists_are_reported_with_their_place() {
             "bandwidth:\n  networks:\n  - {network: 10.0.0.0/8, limit: 1G}\n  - {network: 10.0.0.0/8, limit: 2G}\n",
             "3:5: network 10.0.0.0/8 has two limits",
         ),
+    ]);
+}
+
+#[test]
+fn mistakes_in_exclusions_are_reported_with_their_place() {
+    are_reported(&[
         ("alert:\n  exclusions:\n  - {}\n", "3:5: exclusion 1 excludes everything; give a network, a port or a kind"),
         ("alert:\n  exclusions:\n  - port: 0\n", "3:11: 0: expected a port from 1 to 65535"),
         (
