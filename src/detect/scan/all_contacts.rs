@@ -56,6 +56,6 @@ impl ScanState {
         if !was_counted {
             self.count(source, aspect, 1);
         }
-        self.follow_trail(source, aspect, [event.first, event.last], event.target);
+        self.follow_trail((source, event.source), aspect, [event.first, event.last], event.target);
     }
 }

@@ -20,6 +20,7 @@ pub(super) fn is_host(address: IpAddr) -> bool {
     }
 }
 
+#[inline]
 pub(super) fn are_hosts(source: IpAddr, target: IpAddr) -> bool {
     source != target && is_host(source) && is_host(target)
 }

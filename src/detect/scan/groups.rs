@@ -8,11 +8,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipnet::IpNet;
-
 use super::comparison::{ComparedTarget, Limits, MarkedTarget};
 use super::contacts::{Aspect, HostPort, Mark};
-use super::prefixes;
+use super::prefixes::SourceNetwork;
 use super::state::ScanState;
 use super::tally::{Tally, proving_targets};
 use super::verdict::{OngoingScans, crossing, figures};
@@ -26,7 +24,7 @@ const MOST_SOURCES: usize = 1_024;
 /// The networks that were reported, until they are reported as under the limit; with the time since when.
 #[derive(Debug, Default)]
 pub(super) struct OngoingGroups {
-    since: BTreeMap<IpNet, Timestamp>,
+    since: BTreeMap<SourceNetwork, Timestamp>,
 }
 
 /// Networks are judged at the ends of cells that are so far apart: many sources are compared.
@@ -64,7 +62,7 @@ impl OngoingGroups {
         }
         for source in state.contacts.sources().filter(|source| state.contacts.is_outside(*source)) {
             let address = state.contacts.address(source);
-            if let Some(members) = suspects.get_mut(&prefixes::of_source(address))
+            if let Some(members) = suspects.get_mut(&SourceNetwork::of(address))
                 && !alone.holds(address)
             {
                 members.push(source);
@@ -75,7 +73,13 @@ impl OngoingGroups {
         }
     }
 
-    fn judge_one(&mut self, state: &ScanState, cell: Cell, network: IpNet, mut members: Vec<u32>) -> Option<Detection> {
+    fn judge_one(
+        &mut self,
+        state: &ScanState,
+        cell: Cell,
+        network: SourceNetwork,
+        mut members: Vec<u32>,
+    ) -> Option<Detection> {
         members.sort_unstable_by_key(|source| state.contacts.address(*source));
         let is_cut = members.len() > MOST_SOURCES;
         members.truncate(MOST_SOURCES);
@@ -100,7 +104,8 @@ impl OngoingGroups {
         let limit = of_source * u64::from(state.config.group_factor);
         let setting = (limit, ("scan.group_factor", of_source));
         let figures = figures(state, aspect, &tally, None, setting);
-        Some(Detection { kind: Kind::GroupScan, rule, subject: Subject::Network(network), level, since, at, figures })
+        let subject = Subject::Network(network.net());
+        Some(Detection { kind: Kind::GroupScan, rule, subject, level, since, at, figures })
     }
 }
 

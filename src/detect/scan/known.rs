@@ -9,9 +9,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::contacts::{Aspect, HostPort, feed};
+use super::two_periods::TwoPeriods;
 use crate::packet::Timestamp;
 use crate::tables::sampling::{Sampling, Seeds, mixed};
-use crate::time_grid::{Cell, TimeGrid};
 
 /// Bits of a filter: 256 KiB.
 const BITS: usize = 1 << 21;
@@ -66,10 +66,7 @@ fn bits_of(key: u64) -> impl Iterator<Item = usize> {
 #[derive(Debug)]
 pub(super) struct KnownTargets {
     sampling: Sampling,
-    grid: TimeGrid,
-    period: Cell,
-    /// The filter of this period, and that of the one before.
-    filters: [PeriodFilter; 2],
+    filters: TwoPeriods<PeriodFilter>,
     /// Keys of the current cell: what a cell adds is known from the next one on, so that the order in it does not matter.
     waiting: Vec<u64>,
     /// Contacts for which a crowded filter was not asked.
@@ -81,9 +78,7 @@ impl KnownTargets {
     pub(super) fn new(memory: Duration, seeds: Seeds) -> Self {
         Self {
             sampling: Sampling::new(seeds.sampling),
-            grid: TimeGrid::of(memory.max(Duration::from_secs(1))),
-            period: Cell(0),
-            filters: Default::default(),
+            filters: TwoPeriods::new(memory.max(Duration::from_secs(1)), PeriodFilter::clear),
             waiting: Vec::new(),
             not_asked: 0,
         }
@@ -102,30 +97,24 @@ impl KnownTargets {
 
     /// True if a target of a source answered before the current cell.
     pub(super) fn contains(&mut self, source: IpAddr, aspect: Aspect, target: &HostPort) -> bool {
-        if self.filters.iter().all(|filter| filter.bits_set == 0) {
+        let filters = self.filters.both();
+        if filters.iter().all(|filter| filter.bits_set == 0) {
             return false;
         }
         let key = self.key(source, aspect, target);
-        self.not_asked += u64::from(self.filters.iter().any(PeriodFilter::is_crowded));
-        self.filters.iter().any(|filter| filter.contains(key))
+        self.not_asked += u64::from(filters.iter().any(|filter| filter.is_crowded()));
+        filters.iter().any(|filter| filter.contains(key))
     }
 
     /// Ends a cell that begins at `time`: what it added is known from now on, and is of its period.
     pub(super) fn end_cell(&mut self, time: Timestamp) {
-        let period = self.grid.cell(time);
-        if period > self.period {
-            if period > self.period.next() {
-                self.filters[0].clear();
-            }
-            self.filters.swap(0, 1);
-            self.filters[0].clear();
-            self.period = period;
-        }
+        self.filters.begin(time);
         self.take_in();
     }
 
     fn take_in(&mut self) {
-        let Self { waiting, filters: [filter, _], .. } = self;
+        let Self { waiting, filters, .. } = self;
+        let filter = filters.now();
         waiting.drain(..).for_each(|key| filter.insert(key));
     }
 
@@ -141,18 +130,17 @@ impl KnownTargets {
 
     /// Bits that are set in the fuller filter, the most that may be, and the number of contacts for which it was not asked.
     pub(super) fn figures(&self) -> (usize, usize, u64) {
-        (self.filters.iter().map(|filter| filter.bits_set).max().unwrap_or_default(), BITS / 2, self.not_asked)
+        (self.filters.both().iter().map(|filter| filter.bits_set).max().unwrap_or_default(), BITS / 2, self.not_asked)
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        let words: usize = self.filters.iter().map(|filter| filter.words.capacity()).sum();
+        let words: usize = self.filters.both().iter().map(|filter| filter.words.capacity()).sum();
         (words + self.waiting.capacity()) * size_of::<u64>()
     }
 
     pub(super) fn clear(&mut self) {
-        self.filters.iter_mut().for_each(PeriodFilter::clear);
+        self.filters.clear();
         self.waiting.clear();
-        self.period = Cell(0);
     }
 }
 

@@ -29,6 +29,7 @@ mod sample;
 mod state;
 mod tally;
 mod trail;
+mod two_periods;
 mod verdict;
 mod view;
 mod visibility;

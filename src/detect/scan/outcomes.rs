@@ -4,15 +4,14 @@
 //! contact is judged at the end of the cell of its deadline. So tick and order do not matter. Must not know rows.
 
 use super::config::Config;
-use super::contacts::HostPort;
 use super::contacts::pending::PendingContact;
+use super::contacts::{ContactOutcome, HostPort, SettledContact};
 use super::discovery;
 use super::events::{ContactEvent, ContactSignals, EventKind};
-use super::marking::{ContactOutcome, SettledContact};
 use super::sample::SeenPackets;
 use super::state::ScanState;
 use super::visibility::SocketAddress;
-use crate::packet::Protocol;
+use crate::packet::{Protocol, Timestamp};
 use crate::time_grid::Cell;
 
 /// Datagrams and bytes that a probe may send before its deadline. More are a stream, whose receiver need not answer.
@@ -31,11 +30,13 @@ impl ScanState {
 
     /// True if contacts of an address and port with another one count.
     #[inline]
-    pub(super) fn counts(&self, (source, source_port): SocketAddress, (target, port): SocketAddress) -> bool {
-        let excluded = &self.config.excluded_contacts;
-        !self.config.excluded_ports.contains(&port)
-            && discovery::are_hosts(source, target)
-            && (excluded.is_empty() || !excluded.exclude((source, source_port), (target, port)))
+    pub(super) fn counts(&self, from: SocketAddress, to: SocketAddress) -> bool {
+        discovery::are_hosts(from.0, to.0) && !(self.has_exclusions && self.is_excluded(from, to))
+    }
+
+    #[cold]
+    fn is_excluded(&self, from: SocketAddress, to: SocketAddress) -> bool {
+        self.config.excluded_ports.contains(&to.1) || self.config.excluded_contacts.exclude(from, to)
     }
 
     /// True if only contacts of suspicious sources find room.
@@ -88,11 +89,10 @@ impl ScanState {
 
     /// Adds an event to its pending contact, and settles that if its outcome is known; false without one.
     fn update_pending(&mut self, event: &ContactEvent) -> bool {
-        let cell = self.cell(event.last);
         let found = self.pending.find((event.source, event.source_port), &event.target);
         let Some((at, contact)) = found else { return false };
         add(contact, event);
-        if let Some(outcome) = outcome(contact, event, cell, &self.config) {
+        if let Some(outcome) = outcome(contact, event, &self.config) {
             let contact = self.pending.resolve(at);
             self.settle(&contact, outcome);
         }
@@ -125,7 +125,7 @@ impl ScanState {
         let mut contact =
             PendingContact::new((event.source, event.source_port), event.target, event.interface, event.first);
         add(&mut contact, event);
-        match outcome(&contact, event, self.cell(event.last), &self.config) {
+        match outcome(&contact, event, &self.config) {
             Some(outcome) => self.settle(&contact, outcome),
             None => self.pending.insert(contact, self.cell(contact.first + self.config.timeout)),
         }
@@ -137,27 +137,31 @@ impl ScanState {
             return;
         }
         let cell = self.visibility.block_start(self.cell(event.last));
-        let ContactEvent { target, interface, first, last, .. } = *event;
+        let ContactEvent { target, source_port, interface, is_outside, first, last, .. } = *event;
         let settled = SettledContact {
+            outcome: ContactOutcome::Used,
+            time: last,
+            cell,
+            first,
+            last,
             target,
-            source_port: event.source_port,
+            source_port,
             interface,
-            is_outside: event.is_outside,
-            packets: [first, last],
+            is_outside,
             probe_port: 0,
             is_silent: false,
             is_refused: false,
-            outcome: ContactOutcome::Used(cell),
         };
         self.mark(event.source, &settled);
     }
 
-    fn settle(&mut self, contact: &PendingContact, outcome: ContactOutcome) {
-        let has_failed = matches!(outcome, ContactOutcome::Failed(_));
+    /// Marks the outcome of a contact, known at a time.
+    fn settle(&mut self, contact: &PendingContact, (outcome, time): (ContactOutcome, Timestamp)) {
+        let has_failed = outcome == ContactOutcome::Failed;
         if has_failed && self.visibility.is_blind(contact.interface) {
             self.unknown += 1;
         } else if !(has_failed && (self.is_answer_to_question(contact) || self.is_of_router(contact))) {
-            self.mark(contact.source, &SettledContact::new(contact, outcome));
+            self.mark(contact.source, &settled(contact, outcome, time, self.cell(time)));
         }
     }
 
@@ -202,7 +206,7 @@ impl ScanState {
             return;
         }
         let timeout = self.config.timeout;
-        self.settle(&contact, ContactOutcome::Failed(contact.first + timeout));
+        self.settle(&contact, (ContactOutcome::Failed, contact.first + timeout));
         let due_again = self.grid.cell(contact.last + timeout);
         if due_again > cell {
             self.pending.insert(contact.tried_again(), due_again);
@@ -220,11 +224,11 @@ impl ScanState {
         let is_used = contact.target.protocol == Protocol::UDP
             && u32::from(contact.packets.max(contact.reply_packets)) > self.config.touching_datagrams;
         if is_used {
-            self.settle(&contact, ContactOutcome::Used(cell));
+            self.settle(&contact, (ContactOutcome::Used, contact.first));
         } else if self.grid.cell(deadline) <= cell {
-            self.settle(&contact, ContactOutcome::Touched(deadline));
+            self.settle(&contact, (ContactOutcome::Touched, deadline));
         } else if self.pending.is_nearly_full() {
-            self.settle(&contact, ContactOutcome::Used(cell));
+            self.settle(&contact, (ContactOutcome::Used, contact.first));
         } else {
             self.pending.insert(contact, self.grid.cell(deadline));
         }
@@ -249,18 +253,37 @@ fn sum(sum: u16, more: u64) -> u16 {
     sum.saturating_add(u16::try_from(more).unwrap_or(u16::MAX))
 }
 
-/// The outcome of a contact after an event in `cell`; none while that is open.
-fn outcome(contact: &PendingContact, event: &ContactEvent, cell: Cell, config: &Config) -> Option<ContactOutcome> {
+fn settled(contact: &PendingContact, outcome: ContactOutcome, time: Timestamp, cell: Cell) -> SettledContact {
+    let PendingContact { target, source_port, interface, is_outside, first, last, .. } = *contact;
+    let signals = ContactSignals(contact.signals);
+    SettledContact {
+        outcome,
+        time,
+        cell,
+        first,
+        last,
+        target,
+        source_port,
+        interface,
+        is_outside,
+        probe_port: if signals.has(ContactSignals::PROBE) { source_port } else { 0 },
+        is_silent: target.protocol == Protocol::UDP && !signals.has(ContactSignals::REFUSED),
+        is_refused: signals.has(ContactSignals::REFUSED) || signals.has(ContactSignals::ABORTED),
+    }
+}
+
+/// The outcome of a contact after an event, and the time at which it was known; none while it is open.
+fn outcome(contact: &PendingContact, event: &ContactEvent, config: &Config) -> Option<(ContactOutcome, Timestamp)> {
     let signals = ContactSignals(contact.signals);
     if !signals.has(ContactSignals::ANSWERED) {
-        return signals.has(ContactSignals::REFUSED).then_some(ContactOutcome::Failed(event.failed));
+        return signals.has(ContactSignals::REFUSED).then_some((ContactOutcome::Failed, event.failed));
     }
     match contact.target.protocol {
-        Protocol::TCP => outcome_of_answered(contact, event, cell, config),
+        Protocol::TCP => outcome_of_answered(contact, event, config),
         // A datagram's contact is settled at its deadline.
         Protocol::UDP => None,
-        HostPort::LINK => Some(ContactOutcome::Used(cell)),
-        _ => (u32::from(contact.packets) >= config.echo_requests).then_some(ContactOutcome::Used(cell)),
+        HostPort::LINK => Some((ContactOutcome::Used, event.last)),
+        _ => (u32::from(contact.packets) >= config.echo_requests).then_some((ContactOutcome::Used, event.last)),
     }
 }
 
@@ -268,20 +291,19 @@ fn outcome(contact: &PendingContact, event: &ContactEvent, cell: Cell, config: &
 fn outcome_of_answered(
     contact: &PendingContact,
     event: &ContactEvent,
-    cell: Cell,
     config: &Config,
-) -> Option<ContactOutcome> {
+) -> Option<(ContactOutcome, Timestamp)> {
     let signals = ContactSignals(contact.signals);
     let is_closed = [ContactSignals::CLOSED, ContactSignals::REFUSED, ContactSignals::ABORTED];
     if signals.has(ContactSignals::PROBE)
         || signals.has(ContactSignals::SENT)
         || u32::from(contact.reply_bytes) > config.used_bytes
     {
-        Some(ContactOutcome::Used(cell))
+        Some((ContactOutcome::Used, event.last))
     } else if signals.has(ContactSignals::ABORTED) && !signals.has(ContactSignals::CONTINUED) {
-        Some(ContactOutcome::Failed(event.failed))
+        Some((ContactOutcome::Failed, event.failed))
     } else if is_closed.into_iter().any(|signal| signals.has(signal)) {
-        Some(ContactOutcome::Touched(event.last))
+        Some((ContactOutcome::Touched, event.last))
     } else {
         None
     }

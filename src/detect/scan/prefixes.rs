@@ -16,29 +16,28 @@ use crate::time_grid::Cell;
 /// The most networks that are counted. The evidence of others is lost for this purpose.
 const MOST: usize = 8_192;
 
-/// The network of a source, a /24 or over IPv6 a /64, as a number: the first 64 bits of the IPv6 address. Numbers of IPv4
-/// networks are those of IPv6 multicast addresses, which are no sources.
-fn number(source: IpAddr) -> u64 {
-    match source {
-        IpAddr::V4(address) => NUMBER_4 | u64::from(address.to_bits() >> 8),
-        IpAddr::V6(address) => (address.to_bits() >> 64) as u64,
+/// The network of a source, a /24 or over IPv6 a /64: the first 64 bits of the IPv6 address. IPv4 networks have the bits of
+/// IPv6 multicast addresses, which are no sources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct SourceNetwork(u64);
+
+impl SourceNetwork {
+    const IPV4: u64 = 0xffff << 48;
+
+    pub(super) fn of(source: IpAddr) -> Self {
+        match source {
+            IpAddr::V4(address) => Self(Self::IPV4 | u64::from(address.to_bits() >> 8)),
+            IpAddr::V6(address) => Self((address.to_bits() >> 64) as u64),
+        }
     }
-}
 
-const NUMBER_4: u64 = 0xffff << 48;
-
-/// The network of a number.
-fn network(number: u64) -> IpNet {
-    if number & NUMBER_4 == NUMBER_4 {
-        Ipv4Net::new_assert(Ipv4Addr::from_bits((number as u32) << 8), 24).into()
-    } else {
-        Ipv6Net::new_assert(Ipv6Addr::from_bits(u128::from(number) << 64), 64).into()
+    pub(super) fn net(self) -> IpNet {
+        if self.0 & Self::IPV4 == Self::IPV4 {
+            Ipv4Net::new_assert(Ipv4Addr::from_bits((self.0 as u32) << 8), 24).into()
+        } else {
+            Ipv6Net::new_assert(Ipv6Addr::from_bits(u128::from(self.0) << 64), 64).into()
+        }
     }
-}
-
-/// The network of a source.
-pub(super) fn of_source(address: IpAddr) -> IpNet {
-    network(number(address))
 }
 
 /// The evidence of a network in this window and in the one before, counted from fixed moments.
@@ -66,10 +65,12 @@ impl Counts {
 #[derive(Debug)]
 pub(super) struct Prefixes {
     cells_in_window: i64,
+    /// The cell that was asked for last, with its window.
+    recent: (Cell, i64),
     limit: u64,
-    counts: HashMap<u64, Counts, State>,
+    counts: HashMap<SourceNetwork, Counts, State>,
     /// Networks over the limit of which evidence was counted in the current cell.
-    suspects: BTreeSet<IpNet>,
+    suspects: BTreeSet<SourceNetwork>,
     /// The window in which those that had left were removed last.
     swept: i64,
     lost: u64,
@@ -77,19 +78,26 @@ pub(super) struct Prefixes {
 
 impl Prefixes {
     pub(super) fn new(cells_in_window: u32, limit: u64, seed: u64) -> Self {
-        let (counts, suspects) = (HashMap::with_hasher(hashing::state(seed)), BTreeSet::new());
-        Self { cells_in_window: cells_in_window.into(), limit, counts, suspects, swept: i64::MIN, lost: 0 }
+        Self {
+            cells_in_window: cells_in_window.into(),
+            recent: (Cell(0), 0),
+            limit,
+            counts: HashMap::with_hasher(hashing::state(seed)),
+            suspects: BTreeSet::new(),
+            swept: i64::MIN,
+            lost: 0,
+        }
     }
 
     /// Counts evidence of a source; one target stands for `weight`.
     pub(super) fn count(&mut self, source: IpAddr, weight: u64, cell: Cell) {
-        let (number, window) = (number(source), cell.0.div_euclid(self.cells_in_window));
+        let (network, window) = (SourceNetwork::of(source), self.window(cell));
         if self.counts.len() >= MOST && self.swept < window {
             self.swept = window;
             self.counts.retain(|_, counts| counts.window + 1 >= window);
         }
         let is_full = self.counts.len() >= MOST;
-        let counts = match self.counts.entry(number) {
+        let counts = match self.counts.entry(network) {
             Entry::Vacant(_) if is_full => {
                 self.lost += 1;
                 return;
@@ -99,12 +107,23 @@ impl Prefixes {
         counts.enter(window);
         counts.now = counts.now.saturating_add(u32::try_from(weight).unwrap_or(u32::MAX));
         if counts.sum() > self.limit {
-            self.suspects.insert(network(number));
+            self.suspects.insert(network);
         }
     }
 
+    /// The number of the window in which a cell lies. Most calls are for the same cell as the one before.
+    fn window(&mut self, cell: Cell) -> i64 {
+        if self.recent.0 != cell {
+            self.recent = (cell, cell.0.div_euclid(self.cells_in_window));
+        }
+        self.recent.1
+    }
+
     /// The networks to examine, by their sources; those of the current cell and `ongoing` ones.
-    pub(super) fn take_suspects(&mut self, ongoing: impl Iterator<Item = IpNet>) -> BTreeMap<IpNet, Vec<u32>> {
+    pub(super) fn take_suspects(
+        &mut self,
+        ongoing: impl Iterator<Item = SourceNetwork>,
+    ) -> BTreeMap<SourceNetwork, Vec<u32>> {
         let suspects = std::mem::take(&mut self.suspects);
         suspects.into_iter().chain(ongoing).map(|network| (network, Vec::new())).collect()
     }
@@ -119,7 +138,7 @@ impl Prefixes {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.counts.capacity() * (size_of::<(u64, Counts)>() + 1)
+        self.counts.capacity() * (size_of::<(SourceNetwork, Counts)>() + 1)
     }
 
     pub(super) fn clear(&mut self) {

@@ -8,10 +8,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::contacts::feed;
+use super::two_periods::TwoPeriods;
 use crate::packet::Timestamp;
 use crate::tables::bloom::BloomFilter;
 use crate::tables::sampling::{Sampling, Seeds};
-use crate::time_grid::{Cell, TimeGrid};
 
 /// Targets of contacts are remembered for one to two such periods, while questions are seen.
 const PERIOD: Duration = Duration::from_secs(10);
@@ -22,10 +22,8 @@ const TARGETS: usize = 8_192;
 #[derive(Debug)]
 pub(super) struct RecentTargets {
     sampling: Sampling,
-    grid: TimeGrid,
-    period: Cell,
-    /// The filter of this period, and that of the one before. They have memory once questions are seen.
-    filters: [BloomFilter; 2],
+    /// The filters have memory once questions are seen.
+    filters: TwoPeriods<BloomFilter>,
     is_awake: bool,
 }
 
@@ -33,9 +31,7 @@ impl RecentTargets {
     pub(super) fn new(seeds: Seeds) -> Self {
         Self {
             sampling: Sampling::new(seeds.sampling),
-            grid: TimeGrid::of(PERIOD),
-            period: Cell(0),
-            filters: [BloomFilter::new(), BloomFilter::new()],
+            filters: TwoPeriods::new(PERIOD, BloomFilter::clear),
             is_awake: false,
         }
     }
@@ -44,7 +40,7 @@ impl RecentTargets {
     pub(super) fn wake(&mut self) {
         if !self.is_awake {
             self.is_awake = true;
-            self.filters.iter_mut().for_each(|filter| filter.clear_for(TARGETS));
+            self.filters.both_mut().into_iter().for_each(|filter| filter.clear_for(TARGETS));
         }
     }
 
@@ -53,36 +49,27 @@ impl RecentTargets {
     pub(super) fn note(&mut self, target: IpAddr) {
         if self.is_awake {
             let hash = self.hash(target);
-            self.filters[0].insert(hash);
+            self.filters.now().insert(hash);
         }
     }
 
     /// True if a host was contacted lately.
     pub(super) fn contains(&self, target: IpAddr) -> bool {
         let hash = self.hash(target);
-        self.filters.iter().any(|filter| filter.may_contain(hash))
+        self.filters.both().iter().any(|filter| filter.may_contain(hash))
     }
 
     /// Begins a cell, at `time`.
     pub(super) fn begin_cell(&mut self, time: Timestamp) {
-        let period = self.grid.cell(time);
-        if period > self.period {
-            if period > self.period.next() {
-                self.filters[0].clear();
-            }
-            self.filters.swap(0, 1);
-            self.filters[0].clear();
-            self.period = period;
-        }
+        self.filters.begin(time);
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.filters.iter().map(BloomFilter::memory_bytes).sum()
+        self.filters.both().into_iter().map(BloomFilter::memory_bytes).sum()
     }
 
     pub(super) fn clear(&mut self) {
-        self.filters.iter_mut().for_each(BloomFilter::clear);
-        self.period = Cell(0);
+        self.filters.clear();
     }
 
     fn hash(&self, target: IpAddr) -> u64 {

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use super::config::{Config, Rule};
 use super::contacts::askers::Askers;
 use super::contacts::pending::{PendingContacts, PendingPairs};
-use super::contacts::{Aspect, ContactBounds, Contacts, HostPort, Keeping, Mark, TargetOutcome};
+use super::contacts::{Aspect, ContactBounds, Contacts, HostPort, Keeping};
 use super::events::ContactEvent;
 use super::known::KnownTargets;
 use super::prefixes::Prefixes;
@@ -37,6 +37,8 @@ const ERA: i64 = 0x0123_4567;
 #[derive(Debug)]
 pub(super) struct ScanState {
     pub(super) config: Config,
+    /// True if the configuration excludes any contacts.
+    pub(super) has_exclusions: bool,
     pub(super) grid: TimeGrid,
     /// Number of cells in the window of hosts, and in that of ports.
     pub(super) window_cells: [u32; 2],
@@ -74,6 +76,7 @@ impl ScanState {
         let window_cells = windows.map(|window| grid.cells(window));
         Self {
             config: config.clone(),
+            has_exclusions: !(config.excluded_ports.is_empty() && config.excluded_contacts.is_empty()),
             grid,
             window_cells,
             contacts: Contacts::new(bounds(config), seeds),
@@ -158,33 +161,35 @@ impl ScanState {
 
     /// Counts a target that is new in the window of a source. In a sample, one target stands for `weight` targets.
     pub(super) fn count(&mut self, source: u32, aspect: Aspect, weight: u64) {
-        let counted = self.contacts.counted(source, aspect) + weight;
-        self.contacts.set_counted(source, aspect, counted);
-        if counted > self.limit(aspect) || self.contacts.is_sampled(source, aspect) {
+        let counted = self.contacts.count(source, aspect, weight);
+        if counted.targets > self.limit(aspect) || counted.is_sampled {
             self.suspects.insert(source);
         }
-        if self.contacts.is_outside(source) {
+        if counted.is_outside {
             let cell = self.current.unwrap_or_default();
-            self.prefixes.count(self.contacts.address(source), weight, cell);
+            self.prefixes.count(counted.address, weight, cell);
         }
     }
 
-    /// Remembers first and last contacts of a source that may be over its limit. `packets`: the first and the last
-    /// time.
+    /// Remembers first and last contacts of a source that may be over its limit. `packets`: the first and the last time.
     #[inline]
-    pub(super) fn follow_trail(&mut self, source: u32, aspect: Aspect, packets: [Timestamp; 2], target: HostPort) {
+    pub(super) fn follow_trail(
+        &mut self,
+        (source, address): (u32, IpAddr),
+        aspect: Aspect,
+        packets: [Timestamp; 2],
+        target: HostPort,
+    ) {
         if self.trails.is_empty() && !self.suspects.contains(&source) {
             return;
         }
         let horizon = self.horizon(self.current().unwrap_or_default(), aspect);
         let contacts = &self.contacts;
-        let counts =
-            |mark: &&Mark| matches!(mark.relation(horizon), Some(TargetOutcome::Failed | TargetOutcome::Touched));
         let known = || {
-            let marks = || contacts.marks(source, aspect).filter(counts).map(|mark| (mark.begun, mark.target));
-            self.suspects.contains(&source).then(marks)
+            let evidence = || contacts.marks(source, aspect).filter(|mark| mark.is_evidence(horizon));
+            self.suspects.contains(&source).then(|| evidence().map(|mark| (mark.begun, mark.target)))
         };
-        self.trails.follow((aspect, contacts.address(source)), packets, target, known);
+        self.trails.follow((aspect, address), packets, target, known);
     }
 
     /// True if no contact is pending and no event unmatched.

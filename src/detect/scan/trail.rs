@@ -6,9 +6,10 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
-use super::contacts::{Aspect, HostPort};
+use super::contacts::{Aspect, HostPort, feed};
 use crate::detect::MAXIMUM_TARGETS;
 use crate::packet::Timestamp;
 use crate::tables::hashing::{self, State};
@@ -46,7 +47,18 @@ impl Trail {
 
 /// The trails by aspect and source.
 #[derive(Debug)]
-pub(super) struct Trails(HashMap<(Aspect, IpAddr), Trail, State>);
+pub(super) struct Trails(HashMap<TrailKey, Trail, State>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct TrailKey(Aspect, IpAddr);
+
+/// In few words: each contact of a suspect asks for its trail.
+impl Hash for TrailKey {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        feed(self.1, hasher);
+        hasher.write_u8(self.0 as u8);
+    }
+}
 
 impl Trails {
     /// No trails; `seed` decides their places.
@@ -61,12 +73,12 @@ impl Trails {
     /// Adds a contact of a source that has a trail. A suspect without a trail gets one, with its `known` contacts.
     pub(super) fn follow<I: Iterator<Item = TrailStep>>(
         &mut self,
-        key: (Aspect, IpAddr),
+        (aspect, source): (Aspect, IpAddr),
         packets: [Timestamp; 2],
         place: HostPort,
         known: impl FnOnce() -> Option<I>,
     ) {
-        match self.0.entry(key) {
+        match self.0.entry(TrailKey(aspect, source)) {
             Entry::Occupied(mut trail) => trail.get_mut().follow(packets, place),
             Entry::Vacant(free) => {
                 if let Some(known) = known() {
@@ -77,11 +89,11 @@ impl Trails {
     }
 
     pub(super) fn of(&self, aspect: Aspect, source: IpAddr) -> Option<&Trail> {
-        self.0.get(&(aspect, source))
+        self.0.get(&TrailKey(aspect, source))
     }
 
     pub(super) fn forget(&mut self, aspect: Aspect, source: IpAddr) {
-        self.0.remove(&(aspect, source));
+        self.0.remove(&TrailKey(aspect, source));
     }
 
     pub(super) fn clear(&mut self) {
@@ -89,6 +101,6 @@ impl Trails {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.0.len() * (size_of::<((Aspect, IpAddr), Trail)>() + MAXIMUM_TARGETS * size_of::<TrailStep>())
+        self.0.len() * (size_of::<(TrailKey, Trail)>() + MAXIMUM_TARGETS * size_of::<TrailStep>())
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Takes outcomes; gives the relation of the source to the target. Must not know the rules that compare marks.
 
+use super::settled::{ContactOutcome, SettledContact};
 use super::{Aspect, HostPort, NEVER};
 use crate::packet::{Protocol, Timestamp};
 use crate::time_grid::Cell;
@@ -125,58 +126,38 @@ impl Mark {
     }
 
     /// Notes a contact with a known target: an answer is a use, and a failure no evidence.
-    pub fn meet_again(&mut self, evidence: &Evidence, horizon: Cell) {
-        if evidence.touches {
-            self.use_in(evidence.cell);
+    pub fn meet_again(&mut self, contact: &SettledContact, horizon: Cell) {
+        if contact.outcome == ContactOutcome::Touched {
+            self.use_in(contact.cell);
         } else if !self.is_evidence(horizon) {
             self.is_known = true;
-            self.counted = self.counted.max(evidence.cell);
+            self.counted = self.counted.max(contact.cell);
         }
     }
 
     /// Notes a first contact, which counts as evidence; `was_evidence` if the target was that before. The order of the contacts of a cell does not matter.
     #[inline]
-    pub fn accuse(&mut self, evidence: &Evidence, was_evidence: bool) {
+    pub fn accuse(&mut self, contact: &SettledContact, was_evidence: bool) {
         if !was_evidence {
             (self.touched, self.touched_for) = (NEVER, 0);
             (self.is_known, self.is_silent, self.is_refused) = (false, true, false);
             self.probe_port = u16::MAX;
         }
-        self.is_silent &= evidence.is_silent;
-        self.is_refused |= evidence.is_refused;
-        self.probe_port = self.probe_port.min(evidence.probe_port);
-        let Evidence { time, begun, target, interface, cell, .. } = *evidence;
-        let is_earlier = (time, target, interface) < (self.since, self.target, self.interface);
-        if if was_evidence && self.counted == cell { is_earlier } else { !was_evidence } {
-            (self.since, self.target, self.interface, self.begun) = (time, target, interface, begun);
+        self.is_silent &= contact.is_silent;
+        self.is_refused |= contact.is_refused;
+        self.probe_port = self.probe_port.min(contact.probe_port);
+        let SettledContact { time, first, target, interface, cell, .. } = *contact;
+        let is_earlier = || (time, target, interface) < (self.since, self.target, self.interface);
+        if !was_evidence || self.counted == cell && is_earlier() {
+            (self.since, self.target, self.interface, self.begun) = (time, target, interface, first);
         }
         self.counted = self.counted.max(cell);
-        if evidence.touches {
+        if contact.outcome == ContactOutcome::Touched {
             let (first, last) = if self.touched == NEVER { (cell, cell) } else { (self.touched, self.last_touched()) };
             self.touched = first.min(cell);
             self.touched_for = u32::try_from(last.max(cell).0 - self.touched.0).unwrap_or(u32::MAX);
         }
     }
-}
-
-/// A first contact that failed or touched its target.
-#[derive(Debug, Clone, Copy)]
-pub struct Evidence {
-    /// True if the target answered.
-    pub touches: bool,
-    /// The time at which the outcome was known, and its cell.
-    pub time: Timestamp,
-    pub cell: Cell,
-    /// The time of the first packet.
-    pub begun: Timestamp,
-    pub target: HostPort,
-    pub interface: u16,
-    /// The source's port if the contact is a probe; else 0.
-    pub probe_port: u16,
-    /// True if it failed because a datagram had no answer.
-    pub is_silent: bool,
-    /// True if it failed because it was refused or aborted.
-    pub is_refused: bool,
 }
 
 /// Some of the ports or networks that were tried of a target, as numbers; at most three, in order.

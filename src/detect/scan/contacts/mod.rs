@@ -11,6 +11,7 @@ pub mod askers;
 mod mark;
 pub mod pending;
 mod sets;
+mod settled;
 mod sketch;
 
 use std::hash::{BuildHasher, Hasher};
@@ -23,7 +24,8 @@ use crate::tables::index::NOWHERE;
 use crate::tables::sampling::{Sampling, Seeds};
 use crate::tables::slab::{Keyed, Slab};
 use crate::time_grid::Cell;
-pub use mark::{Evidence, Mark, TargetOutcome, Tried};
+pub use mark::{Mark, TargetOutcome, Tried};
+pub use settled::{ContactOutcome, SettledContact};
 use sketch::Sketch;
 
 /// The most sources that are examined to find one to evict.
@@ -83,6 +85,17 @@ impl HostPort {
     pub fn is_on_link(&self) -> bool {
         self.protocol == Self::LINK
     }
+}
+
+/// What is known of a source after another of its targets was counted.
+#[derive(Debug, Clone, Copy)]
+pub struct Counted {
+    pub address: IpAddr,
+    pub is_outside: bool,
+    /// At least the number of targets that were counted in the window.
+    pub targets: u64,
+    /// True if only a sample of the targets is held.
+    pub is_sampled: bool,
 }
 
 /// A cell before all others.
@@ -202,12 +215,17 @@ impl Contacts {
         u64::from(self.sources[source].counted[aspect as usize])
     }
 
-    pub(crate) fn set_counted(&mut self, source: u32, aspect: Aspect, counted: u64) {
-        self.sources[source].counted[aspect as usize] = u32::try_from(counted).unwrap_or(u32::MAX);
+    /// Counts a target that stands for `weight` targets.
+    pub(crate) fn count(&mut self, source: u32, aspect: Aspect, weight: u64) -> Counted {
+        let SourceEntry { address, is_outside, level, counted, .. } = &mut self.sources[source];
+        let counted = &mut counted[aspect as usize];
+        *counted = counted.saturating_add(u32::try_from(weight).unwrap_or(u32::MAX));
+        let (targets, is_sampled) = (u64::from(*counted), level[aspect as usize] > 0);
+        Counted { address: *address, is_outside: *is_outside, targets, is_sampled }
     }
 
-    pub(crate) fn is_sampled(&self, source: u32, aspect: Aspect) -> bool {
-        self.sources[source].level[aspect as usize] > 0
+    pub(crate) fn set_counted(&mut self, source: u32, aspect: Aspect, counted: u64) {
+        self.sources[source].counted[aspect as usize] = u32::try_from(counted).unwrap_or(u32::MAX);
     }
 
     /// The mark of a target of `source`, made if there is none. `horizon` is the first cell of the window; a mark that
