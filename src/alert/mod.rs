@@ -172,7 +172,9 @@ pub enum Error {
     #[error("max_alerts is 0: no alert could fire; give a number such as 10000")]
     NoRoom,
     /// An exclusion without any condition.
-    #[error("exclusion {0} excludes everything; give a network, a port or a kind")]
+    #[error(
+        "exclusion {0} excludes everything; give a network, a source, a destination, a port, a source_port or a kind"
+    )]
     ExcludesEverything(usize),
     /// A port that no target has.
     #[error("exclusion {0}: 0 is not a valid port; use 1 to 65535")]

@@ -140,7 +140,10 @@ fn mistakes_in_entries_of_lists_are_reported_with_their_place() {
 #[test]
 fn mistakes_in_exclusions_are_reported_with_their_place() {
     are_reported(&[
-        ("alert:\n  exclusions:\n  - {}\n", "3:5: exclusion 1 excludes everything; give a network, a port or a kind"),
+        (
+            "alert:\n  exclusions:\n  - {}\n",
+            "3:5: exclusion 1 excludes everything; give a network, a source, a destination, a port, a source_port or a kind",
+        ),
         ("alert:\n  exclusions:\n  - port: 0\n", "3:11: 0: expected a port from 1 to 65535"),
         (
             "alert:\n  exclusions:\n  - kind: hostscan\n",

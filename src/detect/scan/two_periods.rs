@@ -1,6 +1,6 @@
-//! What was noted in this period of packet time and in the one before: it lives for one to two periods.
+//! Two stores, one for this period of packet time and one for the one before: a note lives for one to two periods.
 //!
-//! Takes times; turns from one period to the next. Must not know what is noted.
+//! Takes times; turns from one period to the next. Must not know what the stores hold.
 
 use std::time::Duration;
 

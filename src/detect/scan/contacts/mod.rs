@@ -87,7 +87,7 @@ impl HostPort {
     }
 }
 
-/// What is known of a source after another of its targets was counted.
+/// A source after another of its targets was counted.
 #[derive(Debug, Clone, Copy)]
 pub struct Counted {
     pub address: IpAddr,

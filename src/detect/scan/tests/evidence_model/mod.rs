@@ -1,0 +1,135 @@
+//! The second evidence rule by brute force: it keeps the packets of every conversation and all outcomes of every target.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use proptest::prelude::*;
+
+use super::harness::*;
+use super::model::{Over, Windows, cut, over, run, until};
+use crate::detect::Kind;
+use crate::detect::scan::config::Factors;
+use crate::detect::scan::{Config, Rule};
+use crate::packet::Protocol;
+use crate::time_grid::Cell as GridCell;
+
+mod comparisons;
+mod outcomes;
+mod scripts;
+mod targets;
+
+use comparisons::{comparisons, counting};
+use outcomes::Outcomes;
+use scripts::{Conversation, conversations, draft, script_of};
+use targets::{History, Name, Targets};
+
+fn model(config: &Config, conversations: &[Conversation], last: i64) -> Over {
+    let (known, waited) = Outcomes::all(config, conversations);
+    let windows = Windows::of(config);
+    let Some(first) = known.first().map(|known| known.cell) else { return Over::new() };
+    let [mut hosts, mut ports] = [(Kind::HostScan, 0), (Kind::PortScan, 1)].map(|(kind, place)| Targets {
+        kind,
+        config,
+        cells: windows.cells[place].into(),
+        histories: BTreeMap::new(),
+        answered: BTreeMap::new(),
+    });
+    let sources: BTreeSet<IpAddr> = known.iter().map(|known| known.source).collect();
+    let (mut over, mut reported) = (Over::new(), BTreeSet::new());
+    for cell in first..last {
+        for known in known.iter().filter(|known| known.cell == cell) {
+            hosts.add(known);
+            if known.port != 0 {
+                ports.add(known);
+            }
+        }
+        for all in [&hosts, &ports] {
+            let limit =
+                u64::from(if all.kind == Kind::HostScan { config.contacted_ips } else { config.contacted_ports });
+            for source in &sources {
+                let is_peer = |peer: IpAddr| {
+                    let history = hosts.histories.get(&(peer, (Some(*source), 0, 0)));
+                    history.is_some_and(|history| history.state(hosts.first(cell)).is_some())
+                        || waited.contains(&(peer, *source, cell))
+                };
+                judge(all, *source, limit, cell, is_peer, &mut reported, &mut over, &windows);
+            }
+        }
+    }
+    over
+}
+
+#[allow(clippy::too_many_arguments, reason = "all of a verdict")]
+fn judge(
+    all: &Targets<'_>,
+    source: IpAddr,
+    limit: u64,
+    cell: i64,
+    is_peer: impl Fn(IpAddr) -> bool,
+    reported: &mut BTreeSet<(Kind, IpAddr)>,
+    over: &mut Over,
+    windows: &Windows,
+) {
+    let is_of_source =
+        |((of, _), history): &(&(IpAddr, Name), &History)| *of == source && history.is_evidence(all.first(cell));
+    let evidence = all.histories.iter().filter(is_of_source).count() as u64;
+    let subject = (all.kind, source);
+    let clearest = if evidence * 10 < limit * 9 {
+        None
+    } else {
+        let targets = counting(all, source, limit, cell, is_peer);
+        let mut compared = comparisons(all.kind, limit, &all.config.factors, &targets, cell);
+        compared.retain(|compared| compared.value > 0);
+        let is_near = compared.iter().any(|compared| compared.value * 10 >= compared.threshold * 9);
+        compared.retain(|compared| compared.value > compared.threshold);
+        // The largest value; of equal ones that with the lowest threshold, then the first.
+        compared.reverse();
+        let best = compared.into_iter().max_by_key(|compared| (compared.value, std::cmp::Reverse(compared.threshold)));
+        is_near.then_some(best)
+    };
+    let Some(clearest) = clearest else {
+        reported.remove(&subject);
+        return;
+    };
+    if let Some(best) = clearest.filter(|best| best.is_fresh || reported.contains(&subject)) {
+        reported.insert(subject);
+        over.insert((windows.grid.end(GridCell(cell)).nanoseconds(), all.kind, source), best.value);
+    }
+}
+
+/// Small limits and factors, so that each comparison can decide.
+fn config() -> impl Strategy<Value = Config> {
+    let factors = (1_u32..3, 1_u32..3, 1_u32..3, 1_u32..4, 0_u32..3, 0_u32..3, 1_u32..5);
+    (factors, 1_u32..5, 1_u32..5).prop_map(|(factors, contacted_ips, contacted_ports)| {
+        let (touched, any_port, site, everywhere, answered, answered_everywhere, port_share) = factors;
+        Config {
+            contacted_ips,
+            contacted_ports,
+            // Grouped scanners are judged elsewhere.
+            group_factor: 10_000,
+            factors: Factors { touched, any_port, site, everywhere, answered, answered_everywhere, port_share },
+            ..super::model::config(Rule::Evidence)
+        }
+    })
+}
+
+/// As many scripts as `PROPTEST_CASES` says, or 128.
+fn many() -> ProptestConfig {
+    let asked_for = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    ProptestConfig { cases: asked_for.unwrap_or(128), failure_persistence: None, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(many())]
+
+    #[test]
+    fn evidence_finds_what_every_packet_says(drafts in prop::collection::vec(draft(), 1..90), config in config(), cut in cut()) {
+        let conversations = conversations(&drafts);
+        let script = script_of(&conversations);
+        let last = Windows::of(&config).grid.cell(until(&script)).0;
+        let (found, expected) = (over(&run(&config, &script, cut)), model(&config, &conversations, last));
+        let differs = |from: &Over, to: &Over| from.iter().find(|(key, value)| to.get(key) != Some(value)).map(|(key, value)| (*key, *value));
+        let first = differs(&found, &expected).into_iter().chain(differs(&expected, &found)).min();
+        prop_assert_eq!(first, None, "of {} and {}", found.len(), expected.len());
+    }
+}
