@@ -21,6 +21,9 @@ pub mod detect;
 
 pub mod alert;
 
+pub mod evidence;
+pub mod notify;
+
 pub mod events;
 pub mod export;
 

@@ -20,6 +20,9 @@ impl Timestamp {
     /// The earliest moment.
     pub const BEFORE_ALL: Self = Self(i64::MIN);
 
+    /// A time after all others.
+    pub const AFTER_ALL: Self = Self(i64::MAX);
+
     /// The moment `nanoseconds` after the epoch.
     pub const fn from_nanoseconds(nanoseconds: i64) -> Self {
         Self(nanoseconds)

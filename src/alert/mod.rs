@@ -11,6 +11,7 @@
 //!
 //! [`Level::Under`]: crate::detect::Level::Under
 
+mod evidence;
 mod explain;
 mod fingerprint;
 mod lifecycle;
@@ -26,6 +27,7 @@ use ipnet::IpNet;
 use crate::detect::scan::{ExcludedContact, MAXIMUM_EXCLUDED};
 use crate::detect::{Detection, Figures, Kind, ScanEvidence, Span, Subject, Target};
 use crate::packet::Timestamp;
+pub use evidence::{EvidenceFile, EvidenceIndex};
 pub use fingerprint::Fingerprint;
 pub use lifecycle::Alerts;
 pub use severity::{Severities, Severity, SeverityRule, Side};
@@ -314,6 +316,17 @@ impl Change {
             Self::Fired(alert) | Self::Resolved(alert) => alert,
         }
     }
+}
+
+/// Receives the changes of alerts.
+pub trait AlertSink {
+    /// Receives a change, in the order of packet time.
+    fn notify(&mut self, change: &Change);
+}
+
+/// Discards all changes.
+impl AlertSink for () {
+    fn notify(&mut self, _: &Change) {}
 }
 
 /// The alerts, as readers see them.

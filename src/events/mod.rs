@@ -12,17 +12,6 @@ use crate::detect::Subject;
 use crate::packet::Seconds;
 use line::LogLine;
 
-/// Receives the changes of alerts.
-pub trait AlertSink {
-    /// Receives a change, in the order of packet time.
-    fn notify(&mut self, change: &Change);
-}
-
-/// Discards all changes.
-impl AlertSink for () {
-    fn notify(&mut self, _: &Change) {}
-}
-
 /// The state after a change, as text.
 const fn state(change: &Change) -> &'static str {
     change.alert().state.label()

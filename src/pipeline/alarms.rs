@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use super::clock::ClockObserver;
 use crate::account::observer::RowObserver;
+use crate::alert::AlertSink;
 use crate::alert::{self, Alerts};
 use crate::detect::{self, Detection, Detectors, Notes, Subject};
-use crate::events::AlertSink;
 use crate::locality::Classifier;
 use crate::packet::Timestamp;
 use crate::time_grid::TimeGrid;

@@ -31,6 +31,19 @@ impl BloomFilter {
         self.words.fill(0);
     }
 
+    /// A filter with the same hashes that is no larger than `count` keys need.
+    pub fn folded_for(&self, count: usize) -> Self {
+        let needed = (count * BITS_EACH).div_ceil(64).next_power_of_two();
+        let mut words = self.words.clone();
+        // The place of a hash is taken modulo the size, so both halves of a filter can share one.
+        while words.len() > needed {
+            let upper = words.split_off(words.len() / 2);
+            words.iter_mut().zip(upper).for_each(|(word, other)| *word |= other);
+        }
+        words.shrink_to_fit();
+        Self { words }
+    }
+
     /// Inserts a hash. Without memory, before [`BloomFilter::clear_for`], this does nothing.
     #[inline]
     pub fn insert(&mut self, hash: u64) {
@@ -75,6 +88,9 @@ mod tests {
             assert!((0..count as u64).all(|number| filter.may_contain(mixed(number))));
             let others = (1_000_000..1_100_000).filter(|number| filter.may_contain(mixed(*number))).count();
             assert!(others < 100_000 / 8 + 1_000, "{others} beside {count}");
+            let folded = filter.folded_for(count.div_ceil(2));
+            assert!(folded.memory_bytes() <= filter.memory_bytes());
+            assert!((0..count as u64).all(|number| folded.may_contain(mixed(number))));
             filter.clear();
             assert!((0..count as u64).all(|number| !filter.may_contain(mixed(number))));
         }

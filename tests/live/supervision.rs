@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use trafficmonitor::account::ledger::Ledger;
 use trafficmonitor::account::snapshot_builder::SnapshotBuilder;
+use trafficmonitor::alert::AlertSink;
 use trafficmonitor::alert::Change;
 use trafficmonitor::config::Config;
 use trafficmonitor::detect::Detectors;
-use trafficmonitor::events::AlertSink;
 use trafficmonitor::export::vitals::Vitals;
 use trafficmonitor::pipeline::alarms::Alarms;
 use trafficmonitor::pipeline::supervisor::{self, Setup};

@@ -7,8 +7,8 @@ use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use super::{LineQueue, Stream};
+use crate::alert::AlertSink;
 use crate::alert::Change;
-use crate::events::AlertSink;
 use crate::events::console::{self, Style};
 
 /// The behaviour of the sender if the queue is full.

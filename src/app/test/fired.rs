@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
+use crate::alert::AlertSink;
 use crate::alert::{Alert, Change, Fingerprint};
-use crate::events::AlertSink;
 
 /// The most alerts of a case that are kept.
 pub(super) const MOST_ALERTS: usize = 10_000;

@@ -8,11 +8,11 @@ use ipnet::IpNet;
 use super::fired::{FiredAlert, FiredAlerts, MOST_ALERTS};
 use super::judge::{Finding, findings};
 use super::{CaseResult, FileResult, Outcome, text};
+use crate::alert::AlertSink as _;
 use crate::alert::{Alert, AlertState, Change, Fingerprint, Peak, Severity, Side};
 use crate::cli::cases::{AlertPattern, Expectation, TestCase};
 use crate::config::Config;
 use crate::detect::{Figures, Kind, Subject};
-use crate::events::AlertSink as _;
 use crate::packet::Timestamp;
 
 fn at(seconds: i64) -> Timestamp {

@@ -1,9 +1,10 @@
 //! Alerts do not depend on workers, ticks, or the ends of intervals.
 
 use super::*;
+use crate::alert::AlertSink;
 use crate::alert::{self, Change};
 use crate::detect::{self, Detectors, Notes, anomaly, bandwidth, scan};
-use crate::events::{AlertSink, json};
+use crate::events::json;
 use crate::pipeline::alarms::Alarms;
 
 /// The changes of alerts, as they are printed.

@@ -1,0 +1,92 @@
+//! The evidence files of alerts, as readers find them: receivers, pages and events.
+//!
+//! Takes the file of an alert as its state changes; gives it by fingerprint. Must not know how files are written.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Fingerprint;
+use crate::packet::Timestamp;
+
+/// The most alerts whose files can be found; the oldest makes room.
+const MOST_FILES: usize = 10_000;
+
+/// The capture file with the packets of an alert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvidenceFile {
+    /// The start of the episode.
+    pub starts_at: Timestamp,
+    /// Its place.
+    pub path: PathBuf,
+    /// True if the file is written: nothing is added any more.
+    pub is_finished: bool,
+    /// The SHA-256 of the finished file, in hexadecimal digits; empty before.
+    pub sha256: String,
+    /// Packets in it.
+    pub packets: u64,
+    /// True if it holds all packets that the verdict rests on, and no earlier memory decided it.
+    pub is_complete: bool,
+}
+
+/// The evidence files by fingerprint. Clones share one index.
+#[derive(Debug, Clone, Default)]
+pub struct EvidenceIndex(Arc<Mutex<BTreeMap<Fingerprint, EvidenceFile>>>);
+
+impl EvidenceIndex {
+    /// Notes the present state of an alert's file. A file of a later episode takes the place of an earlier one.
+    pub fn note(&self, fingerprint: Fingerprint, file: EvidenceFile) {
+        let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if files.len() >= MOST_FILES && !files.contains_key(&fingerprint) {
+            let oldest = files.iter().min_by_key(|(_, file)| file.starts_at).map(|(fingerprint, _)| *fingerprint);
+            oldest.map(|oldest| files.remove(&oldest));
+        }
+        files.insert(fingerprint, file);
+    }
+
+    /// The file of an alert's latest episode.
+    pub fn find(&self, fingerprint: Fingerprint) -> Option<EvidenceFile> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&fingerprint).cloned()
+    }
+
+    /// Forgets a file that was removed.
+    pub fn forget(&self, fingerprint: Fingerprint) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&fingerprint);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(seconds: i64) -> EvidenceFile {
+        EvidenceFile {
+            starts_at: Timestamp::from_nanoseconds(seconds * 1_000_000_000),
+            path: PathBuf::from(format!("{seconds}.pcapng")),
+            is_finished: false,
+            sha256: String::new(),
+            packets: 0,
+            is_complete: false,
+        }
+    }
+
+    #[test]
+    fn latest_file_of_an_alert_is_found_until_it_is_forgotten() {
+        let index = EvidenceIndex::default();
+        index.clone().note(Fingerprint(1), file(1));
+        index.note(Fingerprint(1), file(2));
+        assert_eq!(index.find(Fingerprint(1)), Some(file(2)));
+        assert_eq!(index.find(Fingerprint(2)), None);
+        index.forget(Fingerprint(1));
+        assert_eq!(index.find(Fingerprint(1)), None);
+    }
+
+    #[test]
+    fn oldest_file_makes_room() {
+        let index = EvidenceIndex::default();
+        (0..=MOST_FILES as u64)
+            .for_each(|number| index.note(Fingerprint(MOST_FILES as u64 - number), file(number as i64)));
+        assert_eq!(index.find(Fingerprint(MOST_FILES as u64)), None, "the oldest");
+        assert_eq!(index.find(Fingerprint(0)), Some(file(MOST_FILES as i64)));
+    }
+}

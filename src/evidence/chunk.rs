@@ -1,0 +1,277 @@
+//! Chunks of packets: filled by a capture thread, then frozen.
+//!
+//! Takes captured bytes with their addresses; gives chunks with an index of addresses, so that the packets of one host are
+//! found without reading all. Must not know what the packets are kept for.
+
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::EvidenceSender;
+use crate::packet::{Addresses, Timestamp};
+use crate::tables::bloom::BloomFilter;
+use crate::tables::sampling::Sampling;
+
+/// The bytes of a full chunk.
+const CHUNK_BYTES: usize = 1 << 20;
+/// Addresses for which the index of a full chunk is made.
+const CHUNK_ADDRESSES: usize = 16_384;
+/// The header of a record: time (nanoseconds), captured bytes, bytes on the wire.
+const HEADER: usize = 16;
+
+/// The interface that the packets of a chunk came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PacketSource {
+    /// Its name.
+    pub interface: String,
+    /// The link type (<https://www.tcpdump.org/linktypes.html>).
+    pub link_type: i32,
+    /// The snap length of the capture, in bytes.
+    pub snap_length: u32,
+}
+
+/// A packet of a chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordedPacket<'a> {
+    /// Time of capture.
+    pub time: Timestamp,
+    /// The bytes that were kept.
+    pub bytes: &'a [u8],
+    /// The length on the wire, in bytes.
+    pub wire_bytes: u32,
+}
+
+/// Packets of one interface, in the order of capture.
+#[derive(Debug)]
+pub struct Chunk {
+    source: Arc<PacketSource>,
+    records: Vec<u8>,
+    packets: u32,
+    first: Timestamp,
+    last: Timestamp,
+    addresses: BloomFilter,
+}
+
+impl Chunk {
+    fn new(source: Arc<PacketSource>) -> Self {
+        let mut addresses = BloomFilter::new();
+        addresses.clear_for(CHUNK_ADDRESSES);
+        Self {
+            source,
+            records: Vec::with_capacity(CHUNK_BYTES),
+            packets: 0,
+            first: Timestamp::AFTER_ALL,
+            last: Timestamp::BEFORE_ALL,
+            addresses,
+        }
+    }
+
+    /// The interface that the packets came from.
+    pub const fn source(&self) -> &Arc<PacketSource> {
+        &self.source
+    }
+
+    /// Number of packets.
+    pub const fn packets(&self) -> u32 {
+        self.packets
+    }
+
+    /// The earliest time of a packet.
+    pub const fn first(&self) -> Timestamp {
+        self.first
+    }
+
+    /// The latest time of a packet.
+    pub const fn last(&self) -> Timestamp {
+        self.last
+    }
+
+    /// True if a packet from or to `address` may be in it.
+    pub fn may_hold(&self, address: IpAddr) -> bool {
+        self.addresses.may_contain(hash(address))
+    }
+
+    /// The packets, in the order of capture.
+    pub fn iter(&self) -> impl Iterator<Item = RecordedPacket<'_>> {
+        let mut rest = self.records.as_slice();
+        std::iter::from_fn(move || {
+            let (header, tail) = rest.split_first_chunk::<HEADER>()?;
+            let [time @ .., a, b, c, d, e, f, g, h] = *header;
+            let captured = u32::from_le_bytes([a, b, c, d]) as usize;
+            let (bytes, tail) = tail.split_at_checked(captured)?;
+            rest = tail;
+            let time = Timestamp::from_nanoseconds(i64::from_le_bytes(time));
+            Some(RecordedPacket { time, bytes, wire_bytes: u32::from_le_bytes([e, f, g, h]) })
+        })
+    }
+
+    /// The memory that it takes, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Self>() + self.records.capacity() + self.addresses.memory_bytes()
+    }
+
+    fn has_space_for(&self, captured: usize) -> bool {
+        self.records.len() + HEADER + captured <= CHUNK_BYTES
+    }
+
+    #[inline]
+    fn add(&mut self, packet: RecordedPacket<'_>) {
+        let RecordedPacket { time, bytes, wire_bytes } = packet;
+        let mut header = [0; HEADER];
+        header[..8].copy_from_slice(&time.nanoseconds().to_le_bytes());
+        header[8..12].copy_from_slice(&(bytes.len() as u32).to_le_bytes());
+        header[12..].copy_from_slice(&wire_bytes.to_le_bytes());
+        self.records.extend_from_slice(&header);
+        self.records.extend_from_slice(bytes);
+        self.packets += 1;
+        (self.first, self.last) = (self.first.min(time), self.last.max(time));
+    }
+
+    /// The packets so far, in memory that fits, while this chunk is emptied and keeps its memory.
+    fn frozen(&mut self) -> Self {
+        let frozen = Self {
+            source: Arc::clone(&self.source),
+            records: self.records.as_slice().into(),
+            packets: self.packets,
+            first: self.first,
+            last: self.last,
+            addresses: self.addresses.folded_for(2 * self.packets as usize),
+        };
+        self.records.clear();
+        self.addresses.clear();
+        (self.packets, self.first, self.last) = (0, Timestamp::AFTER_ALL, Timestamp::BEFORE_ALL);
+        frozen
+    }
+}
+
+/// Records the packets of one capture thread.
+#[derive(Debug)]
+pub struct PacketRecorder {
+    packet_bytes: usize,
+    chunk: Chunk,
+    sender: EvidenceSender,
+}
+
+impl PacketRecorder {
+    /// A recorder that keeps `packet_bytes` of each packet at most.
+    pub fn new(source: PacketSource, packet_bytes: u32, sender: EvidenceSender) -> Self {
+        Self { packet_bytes: packet_bytes as usize, chunk: Chunk::new(Arc::new(source)), sender }
+    }
+
+    /// Records a packet with its addresses.
+    #[inline]
+    pub fn record(&mut self, packet: RecordedPacket<'_>, addresses: &Addresses) {
+        self.note(addresses.source().into());
+        self.note(addresses.destination().into());
+        self.record_other(packet);
+    }
+
+    /// Notes that the next packet is from, to or about an address.
+    pub fn note(&mut self, address: IpAddr) {
+        self.chunk.addresses.insert(hash(address));
+    }
+
+    /// Records a packet without addresses, or with those that were noted.
+    #[inline]
+    pub fn record_other(&mut self, packet: RecordedPacket<'_>) {
+        let kept = packet.bytes.len().min(self.packet_bytes);
+        let packet = RecordedPacket { bytes: &packet.bytes[..kept], ..packet };
+        self.chunk.add(packet);
+        if !self.chunk.has_space_for(self.packet_bytes) {
+            self.hand_over();
+        }
+    }
+
+    /// Hands over the packets so far.
+    pub fn hand_over(&mut self) {
+        if self.chunk.packets > 0 {
+            let chunk = self.chunk.frozen();
+            self.sender.send_packets(chunk);
+        }
+    }
+}
+
+/// The place of an address in the index. The hash needs no secret: colliding addresses only cost the reading of a chunk.
+#[inline]
+fn hash(address: IpAddr) -> u64 {
+    let mut hasher = Sampling::new(0).build_hasher();
+    match address {
+        IpAddr::V4(address) => hasher.write_u32(address.to_bits()),
+        IpAddr::V6(address) => hasher.write_u128(address.to_bits()),
+    }
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, channel};
+
+    use super::super::{Message, Waiting};
+    use super::*;
+
+    fn recorder(packet_bytes: u32) -> (PacketRecorder, Receiver<Message>) {
+        let (sender, messages) = channel();
+        let source = PacketSource { interface: "eth0".into(), link_type: 1, snap_length: 262_144 };
+        (PacketRecorder::new(source, packet_bytes, EvidenceSender::new(sender, Arc::<Waiting>::default())), messages)
+    }
+
+    fn chunks(messages: &Receiver<Message>) -> Vec<Chunk> {
+        messages
+            .try_iter()
+            .map(|message| if let Message::Packets(chunk) = message { chunk } else { panic!() })
+            .collect()
+    }
+
+    fn between(source: u32, destination: u32) -> Addresses {
+        Addresses::V4 { source: source.into(), destination: destination.into() }
+    }
+
+    fn packet(seconds: i64, bytes: &[u8]) -> RecordedPacket<'_> {
+        RecordedPacket { time: Timestamp::from_nanoseconds(seconds * 1_000_000_000), bytes, wire_bytes: 1_500 }
+    }
+
+    #[test]
+    fn packets_come_back_as_they_were_up_to_the_kept_bytes() {
+        let (mut recorder, messages) = recorder(4);
+        recorder.record(packet(2, &[1, 2, 3, 4, 5]), &between(1, 2));
+        recorder.record(packet(1, &[6]), &between(2, 1));
+        recorder.record_other(packet(3, &[]));
+        recorder.hand_over();
+        recorder.hand_over();
+        let chunks = chunks(&messages);
+        let [chunk] = chunks.as_slice() else { panic!("{chunks:?}") };
+        assert_eq!(chunk.iter().collect::<Vec<_>>(), [packet(2, &[1, 2, 3, 4]), packet(1, &[6]), packet(3, &[])]);
+        assert_eq!((chunk.packets(), chunk.first(), chunk.last()), (3, packet(1, &[]).time, packet(3, &[]).time));
+        assert!(chunk.memory_bytes() < 1_000, "{} bytes", chunk.memory_bytes());
+    }
+
+    #[test]
+    fn index_knows_every_address_and_few_others() {
+        let (mut recorder, messages) = recorder(64);
+        for number in 0..5_000 {
+            recorder.record(packet(1, &[0; 64]), &between(number, 1_000_000 + number));
+        }
+        recorder.hand_over();
+        let chunks = chunks(&messages);
+        let address = |number: u32| IpAddr::from(number.to_be_bytes());
+        let [chunk] = chunks.as_slice() else { panic!("{} chunks", chunks.len()) };
+        assert!(
+            (0..5_000).all(|number| chunk.may_hold(address(number)) && chunk.may_hold(address(1_000_000 + number)))
+        );
+        let others = (2_000_000..2_010_000).filter(|number| chunk.may_hold(address(*number))).count();
+        assert!(others < 2_000, "{others} of 10,000 others");
+    }
+
+    #[test]
+    fn full_chunk_is_handed_over_at_once() {
+        let (mut recorder, messages) = recorder(1_000);
+        let sent = 3_000;
+        (0..sent).for_each(|number| recorder.record(packet(number, &[7; 1_000]), &between(1, 2)));
+        let full = chunks(&messages);
+        assert_eq!(full.len(), 2);
+        assert!(full.iter().all(|chunk| chunk.memory_bytes() <= CHUNK_BYTES + 40_000));
+        recorder.hand_over();
+        let packets: i64 = full.iter().chain(&chunks(&messages)).map(|chunk| i64::from(chunk.packets())).sum();
+        assert_eq!(packets, sent);
+    }
+}

@@ -1,0 +1,12 @@
+//! Delivers alerts to receivers: Alertmanager, Slack, PagerDuty, Opsgenie and webhooks.
+//!
+//! Takes changes of alerts, which never wait; gives HTTP requests. Must not know detection, nor what makes an alert.
+
+mod config;
+mod notice;
+mod receivers;
+mod secret;
+
+pub use config::{Config, ReceiverConfig, Selection, Vendor};
+pub use notice::Notice;
+pub use secret::{Secret, SecretSource};

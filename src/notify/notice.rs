@@ -1,0 +1,109 @@
+//! A notice: a change of an alert as receivers and the journal have it.
+//!
+//! Takes a change; gives plain values that can be written and read again. Must not know receivers.
+
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::alert::Change;
+use crate::detect::{Figures, Subject, Target};
+use crate::packet::Timestamp;
+use crate::services::protocol_name;
+
+/// A change of an alert.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Notice {
+    /// 16 hexadecimal digits; the same in every episode of the alert.
+    pub fingerprint: String,
+    /// True if it fires, false if it is resolved.
+    pub is_firing: bool,
+    /// The kind's word, such as `host_scan`.
+    pub kind: String,
+    /// The name of the rule.
+    pub rule: String,
+    /// `info`, `warning` or `critical`.
+    pub severity: String,
+    /// `inside` or `outside` of the local networks.
+    pub side: String,
+    /// The source that it is about, or the sender of a pair.
+    pub source: Option<IpAddr>,
+    /// The destination that it is about, or the receiver of a pair.
+    pub destination: Option<IpAddr>,
+    /// The network that it is about.
+    pub network: Option<IpNet>,
+    /// Nanoseconds since 1970 on the packets' clock.
+    pub starts_at: i64,
+    /// As `starts_at`; none while it fires.
+    pub ends_at: Option<i64>,
+    /// The explanation of the figures, in a sentence.
+    pub sentence: String,
+    /// The value that is compared with the limit: bytes, targets or a probability.
+    pub value: f64,
+    /// The highest value of the episode.
+    pub peak: f64,
+    /// The limit.
+    pub limit: f64,
+    /// True if the value is an estimate.
+    pub is_estimate: bool,
+    /// The window, in seconds.
+    pub window_seconds: f64,
+    /// IP bytes of the subject in the window.
+    pub bytes: u64,
+    /// Contacts that were answered in the window; none for rules that do not ask.
+    pub answered: Option<u64>,
+    /// The first targets, as `address` or `address:port/protocol`.
+    pub first_targets: Vec<String>,
+    /// The last targets.
+    pub last_targets: Vec<String>,
+}
+
+impl Notice {
+    /// The notice of a change.
+    pub fn of(change: &Change) -> Self {
+        let alert = change.alert();
+        let (source, destination, network) = match alert.subject {
+            Subject::Source(source) => (Some(source), None, None),
+            Subject::Destination(destination) => (None, Some(destination), None),
+            Subject::Pair { source, destination } => (Some(source), Some(destination), None),
+            Subject::Network(network) => (None, None, Some(network)),
+        };
+        let shown = alert.shown();
+        let Figures { window, first_targets, last_targets, .. } = &alert.figures;
+        Self {
+            fingerprint: alert.fingerprint.to_string(),
+            is_firing: matches!(change, Change::Fired(_)),
+            kind: alert.kind.label().to_owned(),
+            rule: alert.rule.to_string(),
+            severity: alert.severity.label().to_owned(),
+            side: alert.side.label().to_owned(),
+            source,
+            destination,
+            network,
+            starts_at: alert.starts_at.nanoseconds(),
+            ends_at: alert.ends_at.map(Timestamp::nanoseconds),
+            sentence: alert.explain(),
+            value: shown.value,
+            peak: alert.peak.value,
+            limit: shown.limit,
+            is_estimate: shown.is_estimate,
+            window_seconds: window.as_secs_f64(),
+            bytes: shown.bytes,
+            answered: shown.answered,
+            first_targets: first_targets.iter().map(name).collect(),
+            last_targets: last_targets.iter().map(name).collect(),
+        }
+    }
+}
+
+/// `10.0.0.1`, `10.0.0.1:443/tcp` or `[2001:db8::1]:443/tcp`.
+fn name(target: &Target) -> String {
+    match (target.port, target.protocol) {
+        (Some(port), Some(protocol)) => {
+            let end = SocketAddr::new(target.address, port);
+            protocol_name(protocol).map_or_else(|| format!("{end}/{}", protocol.0), |name| format!("{end}/{name}"))
+        }
+        _ => target.address.to_string(),
+    }
+}
