@@ -269,6 +269,7 @@ fn capture_interfaces(
         pipeline: config.pipeline,
         ledger: Ledger::new(&config.account, seed),
         alarms,
+        recording: None,
         snapshot_builder: SnapshotBuilder::new(&config.account),
         scraped,
         published: Arc::clone(&exporter.published),

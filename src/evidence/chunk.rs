@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::EvidenceSender;
-use crate::packet::{Addresses, Timestamp};
+use crate::packet::{Addresses, LinkType, Timestamp};
 use crate::tables::bloom::BloomFilter;
 use crate::tables::sampling::Sampling;
 
@@ -24,8 +24,8 @@ const HEADER: usize = 16;
 pub struct PacketSource {
     /// Its name.
     pub interface: String,
-    /// The link type (<https://www.tcpdump.org/linktypes.html>).
-    pub link_type: i32,
+    /// The link type of its frames.
+    pub link_type: LinkType,
     /// The snap length of the capture, in bytes.
     pub snap_length: u32,
 }
@@ -154,7 +154,7 @@ pub struct PacketRecorder {
 
 impl PacketRecorder {
     /// A recorder that keeps `packet_bytes` of each packet at most.
-    pub fn new(source: PacketSource, packet_bytes: u32, sender: EvidenceSender) -> Self {
+    pub(super) fn new(source: PacketSource, packet_bytes: u32, sender: EvidenceSender) -> Self {
         Self { packet_bytes: packet_bytes as usize, chunk: Chunk::new(Arc::new(source)), sender }
     }
 
@@ -211,7 +211,7 @@ mod tests {
 
     fn recorder(packet_bytes: u32) -> (PacketRecorder, Receiver<Message>) {
         let (sender, messages) = channel();
-        let source = PacketSource { interface: "eth0".into(), link_type: 1, snap_length: 262_144 };
+        let source = PacketSource { interface: "eth0".into(), link_type: LinkType(1), snap_length: 262_144 };
         (PacketRecorder::new(source, packet_bytes, EvidenceSender::new(sender, Arc::<Waiting>::default())), messages)
     }
 

@@ -45,6 +45,30 @@ pub struct EvidenceSender {
     waiting: Arc<Waiting>,
 }
 
+/// Makes recorders for capture threads.
+#[derive(Debug, Clone)]
+pub struct RecorderSettings {
+    sender: EvidenceSender,
+    packet_bytes: u32,
+}
+
+impl RecorderSettings {
+    /// Recorders that keep `packet_bytes` of each packet at most.
+    pub const fn new(sender: EvidenceSender, packet_bytes: u32) -> Self {
+        Self { sender, packet_bytes }
+    }
+
+    /// The recorder of packets from `source`.
+    pub fn recorder(&self, source: PacketSource) -> PacketRecorder {
+        PacketRecorder::new(source, self.packet_bytes, self.sender.clone())
+    }
+
+    /// The sending end.
+    pub fn sender(&self) -> EvidenceSender {
+        self.sender.clone()
+    }
+}
+
 /// What waits for the evidence thread, and what found no room.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {

@@ -20,6 +20,7 @@ use crate::account::snapshot::Snapshot;
 use crate::account::snapshot_builder::SnapshotBuilder;
 use crate::alert::AlertSink;
 use crate::detect::Notes;
+use crate::evidence::EvidenceSender;
 use crate::export::{Published, Report};
 use crate::http::ScrapeReports;
 use crate::packet::Timestamp;
@@ -35,6 +36,8 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(200);
 pub(super) struct Accountant<T> {
     pub ledger: Ledger<Notes>,
     pub alarms: Alarms<T>,
+    /// Learns of lost packets, where packets are kept as evidence.
+    pub evidence: Option<EvidenceSender>,
     pub watermarks: Watermarks,
     pub snapshot_builder: SnapshotBuilder,
     pub deliveries: Deliveries,
@@ -180,6 +183,11 @@ impl<T: AlertSink> Accountant<T> {
         let overflow: u64 = interval.overflow().iter().map(|(_, counters)| counters.packets).sum();
         let lost = capture.dropped_by_kernel + overflow;
         let packets = capture.received.max(lost);
+        if capture.dropped_by_kernel > 0
+            && let Some(evidence) = &self.evidence
+        {
+            evidence.note_lost(capture.dropped_by_kernel, *time);
+        }
         if packets > 0 {
             self.alarms.rows().note_lost(interface, packets, lost, *time);
         }

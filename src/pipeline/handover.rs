@@ -11,6 +11,7 @@ use super::cells::Cells;
 use crate::account::interval::Interval;
 use crate::account::snapshot::{Capture, Coverage};
 use crate::capture::live::Statistics;
+use crate::evidence::PacketRecorder;
 use crate::locality::Classifier;
 use crate::packet::Timestamp;
 use crate::time_grid::TimeGrid;
@@ -69,6 +70,7 @@ pub(super) struct Exchange {
     capture: Capture,
     delays: u64,
     full: Sender<WorkerMessage>,
+    recorder: Option<PacketRecorder>,
     /// An empty interval, if there is one here.
     spare: Option<Box<Interval>>,
     back: Sender<Box<Interval>>,
@@ -96,6 +98,7 @@ impl Exchange {
             capture: Capture::default(),
             delays: 0,
             full,
+            recorder: None,
             spare: Some(interval()),
             back,
             empty,
@@ -115,14 +118,20 @@ impl Exchange {
         &mut self.filling
     }
 
-    /// The interval in which a frame of `time` counts. If the frame begins another time cell, the interval of the last
-    /// one is handed over first.
+    /// The interval in which a frame of `time` counts, and the recorder of packets, where they are kept. If the frame begins
+    /// another time cell, the interval of the last one is handed over first.
     #[inline]
-    pub(super) fn filling_at(&mut self, time: Timestamp) -> &mut Interval {
+    pub(super) fn filling_at(&mut self, time: Timestamp) -> (&mut Interval, Option<&mut PacketRecorder>) {
         if !self.cells.contain(time) {
             self.enter(time);
         }
-        &mut self.filling
+        (&mut self.filling, self.recorder.as_mut())
+    }
+
+    /// Records packets with this recorder from now on. The packets of the last one are handed over first.
+    pub(super) fn record_with(&mut self, recorder: Option<PacketRecorder>) {
+        let mut last = std::mem::replace(&mut self.recorder, recorder);
+        last.iter_mut().for_each(PacketRecorder::hand_over);
     }
 
     #[cold]
@@ -205,6 +214,8 @@ impl Exchange {
     fn send(&mut self, empty: Box<Interval>, time: Option<Timestamp>) {
         let mut interval = std::mem::replace(&mut self.filling, empty);
         interval.settle();
+        // Before the interval: an alert that rests on these packets comes after them.
+        self.recorder.iter_mut().for_each(PacketRecorder::hand_over);
         self.is_up_changed = false;
         let handed = FullInterval {
             interface: self.interface.clone(),
@@ -249,7 +260,7 @@ mod tests {
     }
 
     fn count(exchange: &mut Exchange, time: Timestamp) {
-        exchange.filling_at(time).observe_not_ip(crate::decode::NotIp::Arp, 60);
+        exchange.filling_at(time).0.observe_not_ip(crate::decode::NotIp::Arp, 60);
     }
 
     #[test]

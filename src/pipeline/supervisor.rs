@@ -33,6 +33,7 @@ use crate::capture::masquerade::likely_masquerade;
 use crate::capture::network::{Changes, Network};
 use crate::capture::{self, Selection, selection};
 use crate::detect::Notes;
+use crate::evidence::RecorderSettings;
 use crate::export::Published;
 use crate::export::vitals::Vitals;
 use crate::http::ScrapeReports;
@@ -61,6 +62,8 @@ pub struct Setup<T> {
     pub ledger: Ledger<Notes>,
     /// The detectors, and the receiver of alerts.
     pub alarms: Alarms<T>,
+    /// Keeps packets as evidence, if that is configured.
+    pub recording: Option<RecorderSettings>,
     /// Makes snapshots of the ledger.
     pub snapshot_builder: SnapshotBuilder,
     /// Reports of scrapes from http.
@@ -129,6 +132,7 @@ pub fn start<T: AlertSink + Send + 'static>(
         heartbeat: Arc::clone(&heartbeats[0]),
         ledger,
         alarms: setup.alarms,
+        evidence: setup.recording.as_ref().map(RecorderSettings::sender),
         watermarks: Watermarks::default(),
         snapshot_builder: setup.snapshot_builder,
         deliveries: Deliveries::default(),
@@ -156,6 +160,7 @@ pub fn start<T: AlertSink + Send + 'static>(
         tick,
         grids,
         full,
+        recording: setup.recording,
         seed: setup.seed,
         next_capture: 0,
         threads,
@@ -202,6 +207,7 @@ struct Supervisor {
     tick: Duration,
     grids: Vec<TimeGrid>,
     full: Sender<WorkerMessage>,
+    recording: Option<RecorderSettings>,
     seed: u64,
     next_capture: CaptureNumber,
     threads: Threads,
@@ -335,6 +341,7 @@ impl Supervisor {
                 tick: self.tick,
                 control: Arc::clone(&self.control),
                 exchange: Exchange::new(thread, self.full.clone(), &plan.classifier, self.grids.clone(), self.seed),
+                recording: self.recording.clone(),
                 interface,
                 first_try: opening.is_some().then(|| first_try.clone()),
                 opening: opening.clone(),

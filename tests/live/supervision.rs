@@ -248,6 +248,7 @@ fn panicking(vitals: &Vitals) -> Setup<Panicking> {
         pipeline: config.pipeline,
         ledger: Ledger::new(&config.account, 1),
         alarms: Alarms::new(detectors, &config.alert, Panicking),
+        recording: None,
         snapshot_builder: SnapshotBuilder::new(&config.account),
         scraped: http::reports().1,
         published: Arc::default(),

@@ -4,6 +4,7 @@
 //! The hot path begins here: [`count_frame`] runs for every frame.
 
 mod open;
+mod recording;
 mod resize;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use recording::take_frame;
 use resize::Resizing;
 
 use super::Error;
@@ -27,6 +29,7 @@ use crate::capture::live::{Live, Statistics};
 use crate::capture::once::{Origins, is_copy};
 use crate::capture::{self, Selection};
 use crate::decode::{Decoder, NotIp, TakeDecoded};
+use crate::evidence::{PacketSource, RecorderSettings};
 use crate::packet::{Frame, Packet, Protocol, Timestamp};
 
 /// First pause before an interface is opened again; doubled each time, up to a bound.
@@ -105,6 +108,8 @@ pub(super) struct CaptureLoop {
     pub tick: Duration,
     pub control: Arc<ControlBlock>,
     pub exchange: Exchange,
+    /// Makes the recorder of packets, where they are kept.
+    pub recording: Option<RecorderSettings>,
     pub first_try: Option<Sender<FirstTry>>,
     pub opening: Option<Arc<Opening>>,
     /// The last error when the interface was opened, and the number of failures in a row.
@@ -137,6 +142,7 @@ impl CaptureLoop {
                     self.control.forget_refused(&self.interface, self.worker);
                     self.report(Ok(()));
                     self.count_opened();
+                    self.record_packets(&session);
                     tracing::info!(interface = self.interface, worker = self.worker + 1, "capturing");
                     (pause, self.refused) = (FIRST_PAUSE, None);
                     if let Err(error) = self.capture(session) {
@@ -161,6 +167,17 @@ impl CaptureLoop {
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
         self.control.forget_refused(&self.interface, self.worker);
+    }
+
+    /// Begins to record packets under the present name of the interface, if packets are kept.
+    fn record_packets(&mut self, session: &Session) {
+        let source = || PacketSource {
+            interface: self.interface.clone(),
+            link_type: session.live.link_type(),
+            snap_length: self.config.snap_length,
+        };
+        let recorder = self.recording.as_ref().map(|recording| recording.recorder(source()));
+        self.exchange.record_with(recorder);
     }
 
     fn is_wanted(&self) -> bool {
@@ -227,7 +244,7 @@ impl CaptureLoop {
         let Session { live, decoder, plan, .. } = &mut session;
         let exchange = &mut self.exchange;
         live.finish(|frame| {
-            count_frame(decoder, plan.origins.as_deref(), &frame, exchange.filling_at(frame.time));
+            take_frame(decoder, plan.origins.as_deref(), &frame, exchange);
         });
         let recorded = self.record(&mut session);
         let Statistics { received, dropped_by_kernel, .. } = session.recorded;
@@ -270,7 +287,7 @@ impl CaptureLoop {
         let Session { live, decoder, plan, .. } = session;
         let exchange = &mut self.exchange;
         let polled = live.poll(wait, |frame| {
-            count_frame(decoder, plan.origins.as_deref(), &frame, exchange.filling_at(frame.time));
+            take_frame(decoder, plan.origins.as_deref(), &frame, exchange);
         })?;
         if polled == 0 {
             exchange.pass(clock, 2 * self.config.read_timeout);
@@ -293,6 +310,7 @@ impl CaptureLoop {
         tracing::info!(interface = self.interface, name, "the interface has another name now; capturing goes on");
         self.exchange.rename(name);
         self.interface.clone_from(name);
+        self.record_packets(session);
         session.comparison = Comparison::start(&self.interface, self.takes_all(plan));
         Ok(())
     }

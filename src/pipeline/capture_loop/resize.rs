@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use super::super::Error;
 use super::super::rings::Ring;
-use super::{CaptureLoop, Session, count_frame};
+use super::recording::take_frame;
+use super::{CaptureLoop, Session};
 use crate::capture;
 use crate::capture::live::{FilterProgram, Live};
 
@@ -89,7 +90,7 @@ impl CaptureLoop {
             let Session { live, decoder, plan, .. } = &mut *session;
             let exchange = &mut self.exchange;
             let mut count = |frame: crate::packet::Frame<'_>| {
-                count_frame(decoder, plan.origins.as_deref(), &frame, exchange.filling_at(frame.time));
+                take_frame(decoder, plan.origins.as_deref(), &frame, exchange);
             };
             if old.poll(left.min(SLICE), &mut count).is_err() {
                 thread::sleep(left.min(SLICE));
