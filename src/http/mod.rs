@@ -4,6 +4,7 @@
 mod address;
 mod body;
 mod connection;
+mod evidence;
 mod idle;
 mod negotiate;
 mod pages;

@@ -13,10 +13,12 @@ use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::sleep;
 
 use super::body::Body;
+use super::evidence;
 use super::negotiate::{self, Coding};
 use super::scrape::{Client, Reports};
 use super::slots::{ClientSlot, Slots};
 use super::transfer::Transfer;
+use crate::alert::{EvidenceIndex, Fingerprint};
 use crate::export::Format;
 use crate::export::chart::{self, Capabilities, Listed};
 use crate::export::connections::ConnectionCounters;
@@ -33,7 +35,12 @@ const RENDERING_WAIT: Duration = Duration::from_secs(5);
 /// Longest time for a client to read an exposition; then the connection is closed.
 const RENDERING_TIMEOUT: Duration = Duration::from_secs(30);
 
-const PLAIN: &str = "text/plain; charset=utf-8";
+/// The most evidence files that are sent at once, beside the expositions.
+const MAXIMUM_DOWNLOADS: usize = 2;
+/// Longest time for a client to read an evidence file; then the connection is closed.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(600);
+
+pub(super) const PLAIN: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
 
@@ -54,12 +61,14 @@ pub struct Site {
     program: SelfMetrics,
     version: String,
     reports: Option<Reports>,
+    evidence: EvidenceIndex,
     started: Timestamp,
     renderings: Arc<Slots>,
+    downloads: Arc<Slots>,
     is_ready: AtomicBool,
 }
 
-type Answer = Response<Body>;
+pub(super) type Answer = Response<Body>;
 
 impl Site {
     /// Pages of the published snapshots; not ready yet. Scrapes are reported if there are `reports`, as in a live
@@ -79,10 +88,18 @@ impl Site {
             program,
             version,
             reports,
+            evidence: EvidenceIndex::default(),
             started: Timestamp::from(SystemTime::now()),
             renderings: Slots::new(MAXIMUM_RENDERINGS),
+            downloads: Slots::new(MAXIMUM_DOWNLOADS),
             is_ready: AtomicBool::new(false),
         }
+    }
+
+    /// The same with the evidence files of alerts.
+    #[must_use]
+    pub fn with_evidence(self, evidence: EvidenceIndex) -> Self {
+        Self { evidence, ..self }
     }
 
     pub(super) fn client(&self, address: IpAddr) -> Client {
@@ -144,7 +161,10 @@ impl Site {
             "/" => page(StatusCode::OK, HTML, self.landing()),
             "/-/healthy" => self.health(),
             "/-/ready" => self.readiness(),
-            _ => page(StatusCode::NOT_FOUND, PLAIN, "page not found; see / for the list\n"),
+            path => match evidence::fingerprint(path) {
+                Some(alert) => self.evidence(alert, client, &request).await,
+                None => page(StatusCode::NOT_FOUND, PLAIN, "page not found; see / for the list\n"),
+            },
         }
     }
 
@@ -209,6 +229,18 @@ impl Site {
         rendered(JSON, VARY_BY_CODING, coding, body)
     }
 
+    /// The capture file with the packets of an alert.
+    async fn evidence(&self, alert: Fingerprint, client: &Client, request: &Request<Incoming>) -> Answer {
+        let Ok(slot) = self.downloads.wait(client.origin(), sleep(RENDERING_WAIT)).await else {
+            return unavailable("too many downloads of evidence\n");
+        };
+        let is_head = request.method() == Method::HEAD;
+        match evidence::open(&self.evidence, alert) {
+            Ok(file) => evidence::answer(file, is_head, (slot, client.deadline(DOWNLOAD_TIMEOUT))),
+            Err(answer) => answer,
+        }
+    }
+
     fn capabilities(&self) -> Answer {
         let mut body = Vec::new();
         match self.capabilities.write(&mut body) {
@@ -264,7 +296,7 @@ fn rendered(content_type: &'static str, varies_by: &'static str, coding: Coding,
     answer
 }
 
-fn page(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
+pub(super) fn page(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
     let mut answer = Response::new(Body::from(body.into()));
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));

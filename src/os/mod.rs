@@ -4,4 +4,5 @@
 #![allow(unsafe_code)]
 
 pub mod ethtool;
+pub mod files;
 pub mod socket;
