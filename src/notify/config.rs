@@ -88,3 +88,10 @@ pub struct Selection {
     /// Any of these networks contains an address of the subject; empty for all.
     pub networks: Vec<IpNet>,
 }
+
+impl Selection {
+    /// True if the receiver gets this notice.
+    pub(super) fn accepts(&self, notice: &super::notice::Notice) -> bool {
+        self.kinds.is_empty() || self.kinds.iter().any(|kind| kind.label() == notice.kind)
+    }
+}
