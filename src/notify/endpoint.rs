@@ -54,7 +54,7 @@ pub enum EndpointError {
 
 /// The address of a receiver. Files are read when it is used, so that they can be replaced while the program runs.
 #[derive(Debug, Clone)]
-pub(super) struct Endpoint(Arc<Parts>);
+pub(super) struct ReceiverEndpoint(Arc<Parts>);
 
 #[derive(Debug)]
 struct Parts {
@@ -65,13 +65,13 @@ struct Parts {
 
 /// An address as it is at the moment.
 #[derive(Debug)]
-pub(super) struct Address {
+pub(super) struct ReceiverAddress {
     url: Uri,
     pub key: Option<Secret>,
     headers: HeaderMap,
 }
 
-impl Endpoint {
+impl ReceiverEndpoint {
     /// The endpoint of a receiver.
     ///
     /// # Errors
@@ -95,11 +95,11 @@ impl Endpoint {
     }
 
     /// The address now. Reads files.
-    pub(super) fn address(&self) -> Result<Address, EndpointError> {
+    pub(super) fn address(&self) -> Result<ReceiverAddress, EndpointError> {
         let Parts { url, key, headers } = &*self.0;
         let url = parse_url(read(url)?.expose())?;
         let key = key.as_ref().map(read).transpose()?;
-        Ok(Address { url, key, headers: headers.clone() })
+        Ok(ReceiverAddress { url, key, headers: headers.clone() })
     }
 
     /// True if the receiver may be reached with TLS.
@@ -109,7 +109,7 @@ impl Endpoint {
     }
 }
 
-impl Address {
+impl ReceiverAddress {
     /// The HTTP request for a receiver's request.
     pub(super) fn request(self, request: receivers::Request) -> Result<hyper::Request<Full<Bytes>>, EndpointError> {
         let mut headers = self.headers;
@@ -206,7 +206,7 @@ mod tests {
     /// The URL of a request with this path.
     fn target(url: &str, path: &str) -> Result<String, EndpointError> {
         let request = receivers::Request { path: path.to_owned(), headers: Vec::new(), body: Vec::new() };
-        let address = Endpoint::new(&config(given(url), &[]), None)?.address()?;
+        let address = ReceiverEndpoint::new(&config(given(url), &[]), None)?.address()?;
         Ok(address.request(request)?.uri().to_string())
     }
 
@@ -234,13 +234,14 @@ mod tests {
         }
         let error = target("http://user:secret@host/", "").unwrap_err();
         assert!(matches!(error, EndpointError::UserInfo), "{error}");
-        assert!(matches!(Endpoint::new(&config(None, &[]), None), Err(EndpointError::NoUrl)));
-        assert!(Endpoint::new(&config(None, &[]), Some("https://vendor.example")).is_ok());
+        assert!(matches!(ReceiverEndpoint::new(&config(None, &[]), None), Err(EndpointError::NoUrl)));
+        assert!(ReceiverEndpoint::new(&config(None, &[]), Some("https://vendor.example")).is_ok());
     }
 
     #[test]
     fn configured_headers_are_sent_and_wrong_ones_refused() {
-        let endpoint = Endpoint::new(&config(given("http://host"), &[("Authorization", "Bearer x")]), None).unwrap();
+        let endpoint =
+            ReceiverEndpoint::new(&config(given("http://host"), &[("Authorization", "Bearer x")]), None).unwrap();
         let request = receivers::Request {
             path: String::new(),
             headers: vec![("x-key", Secret::new("key"))],
@@ -253,7 +254,7 @@ mod tests {
         assert_eq!(header("content-type").as_deref(), Some("application/json"));
         assert!(!format!("{request:?}").contains("Bearer"), "{request:?}");
         for (name, value) in [("a b", "x"), ("", "x"), ("name", "secret\nInjected: 1")] {
-            let error = Endpoint::new(&config(given("http://host"), &[(name, value)]), None).unwrap_err();
+            let error = ReceiverEndpoint::new(&config(given("http://host"), &[(name, value)]), None).unwrap_err();
             assert!(matches!(&error, EndpointError::Header(header) if header == name), "{error}");
             assert!(!error.to_string().contains("secret"), "{error}");
         }
@@ -267,7 +268,7 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
         };
-        let new = || Endpoint::new(&config(Some(SecretSource::File(path.clone())), &[]), None);
+        let new = || ReceiverEndpoint::new(&config(Some(SecretSource::File(path.clone())), &[]), None);
         assert!(matches!(new(), Err(EndpointError::Unreadable { .. })));
         write("http://one/\n", 0o604);
         let error = new().unwrap_err().to_string();

@@ -22,7 +22,7 @@ mod secret;
 
 pub use config::{Config, ReceiverConfig, Selection, Vendor};
 pub use endpoint::EndpointError;
-pub use figures::{LATENCY_BUCKETS, Latency, Reason, ReceiverFigures};
+pub use figures::{FailureReason, LATENCY_BUCKETS, Latency, ReceiverFigures};
 pub use journal::JournalError;
 pub use notice::Notice;
 pub use notifier::{Error, NotificationSink, Notifier};
