@@ -48,7 +48,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("hyper_util", &["notify", "http"]),
     ("hyper_rustls", &["notify"]),
     ("rustls", &["notify"]),
-    ("http_body_util", &["notify"]),
+    ("http_body_util", &["notify", "http"]),
     ("crc32fast", &["notify"]),
     ("sha2", &["evidence"]),
     ("flate2", &["capture", "http"]),
