@@ -10,7 +10,9 @@ pub mod addresses;
 pub mod durations;
 pub mod keywords;
 pub mod numbers;
+pub(crate) mod receivers;
 pub mod rules;
+pub(crate) mod secrets;
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

@@ -7,6 +7,7 @@ use super::addresses::{FREE_TEXT, NETWORK};
 use super::durations::WINDOW;
 use super::keywords::{ALERT_KIND, BOOLEAN, SEVERITY, SIDE};
 use super::numbers::{BYTE_LIMIT, PORT};
+use super::receivers::ReceiverEntry;
 use super::{Scalars, ValueKind, mistyped, parse_optional};
 use crate::alert::{Exclusion, SeverityRule};
 use crate::detect::bandwidth::NetworkLimit;
@@ -40,7 +41,7 @@ impl ValueKind for SeverityOfKind {
 }
 
 /// The keys of the mappings in lists of rules.
-pub(crate) const RULE_KEYS: [&[&str]; 2] = [LimitOfNetwork::KEYS, ExcludedTraffic::KEYS];
+pub(crate) const RULE_KEYS: [&[&str]; 3] = [LimitOfNetwork::KEYS, ExcludedTraffic::KEYS, ReceiverEntry::KEYS];
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LimitOfNetwork;
@@ -139,7 +140,7 @@ impl ValueKind for ExcludedTraffic {
 }
 
 /// The mapping of those keys that have a value.
-fn mapping<const N: usize>(entries: [(&'static str, Option<Content>); N]) -> Content {
+pub(super) fn mapping<const N: usize>(entries: [(&'static str, Option<Content>); N]) -> Content {
     let entries = entries.into_iter().filter_map(|(key, value)| {
         let key = Content::Text(key.to_owned());
         Some((key.into(), value?.into()))
@@ -147,7 +148,10 @@ fn mapping<const N: usize>(entries: [(&'static str, Option<Content>); N]) -> Con
     Content::Mapping(entries.collect())
 }
 
-fn keys_and_values<'a>(kind: &impl ValueKind, given: &'a Given) -> Result<&'a [(Given, Given)], RefusedSetting> {
+pub(super) fn keys_and_values<'a>(
+    kind: &impl ValueKind,
+    given: &'a Given,
+) -> Result<&'a [(Given, Given)], RefusedSetting> {
     match &given.content {
         Content::Mapping(entries) => Ok(entries),
         _ => Err(mistyped(kind, given)),
@@ -161,6 +165,6 @@ pub(crate) fn known_key(node: &Given, keys: &[&'static str]) -> Result<&'static 
 }
 
 /// The refusal of a mapping without a necessary key. An empty value counts as missing.
-fn missing(given: &Given, key: &str, kind: &impl ValueKind) -> RefusedSetting {
+pub(super) fn missing(given: &Given, key: &str, kind: &impl ValueKind) -> RefusedSetting {
     given.refused(format!("the key {key} is missing; {}", kind.expected()))
 }
