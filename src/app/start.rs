@@ -51,7 +51,8 @@ pub(super) fn check_files(config: &Config) -> Result<(), UnusableFile> {
 /// The faults of the files and directories that the configuration names: secrets, certificates, directories to write in.
 pub(super) fn faults_of_files(config: &Config) -> Vec<String> {
     let evidence = &config.evidence;
-    let directories = [&config.notify.state_dir, &evidence.archive_dir, &evidence.packet_log.dir];
+    let of_log = evidence.packet_log.dir.as_ref().filter(|_| evidence.packet_log.is_on);
+    let directories = [config.notify.state_dir.as_ref(), evidence.archive_dir.as_ref(), of_log];
     let of_directories = directories.into_iter().flatten().filter_map(|directory| fault_of_directory(directory));
     let receivers = config.notify.receivers.iter();
     let of_receivers = receivers

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::notify::{ReceiverConfig, Secret, SecretSource, Selection, Vendor};
+use crate::notify::{AlertSelection, ReceiverConfig, Secret, SecretSource, Vendor};
 
 /// The name of the receiver that the Slack options define.
 pub(super) const SLACK: &str = "slack";
@@ -42,7 +42,7 @@ impl Default for SlackHook {
 }
 
 impl SlackHook {
-    /// The receiver; none if no URL is given. The file counts if both are given.
+    /// The receiver; none if no URL is given. The configuration gives one of both.
     pub(super) fn receiver(&self) -> Option<ReceiverConfig> {
         let of_file = self.url_file.clone().map(SecretSource::File);
         let url = of_file.or_else(|| self.url.clone().map(SecretSource::Given))?;
@@ -54,7 +54,7 @@ impl SlackHook {
             timeout: ATTEMPT,
             headers: BTreeMap::new(),
             ca_file: None,
-            selection: Selection::default(),
+            selection: AlertSelection::default(),
         })
     }
 }

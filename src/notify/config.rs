@@ -37,7 +37,7 @@ impl Default for Config {
 pub struct ReceiverConfig {
     /// The value of the label `receiver`.
     pub name: String,
-    /// What it is, with the settings of its kind.
+    /// Its kind, with the settings of that kind.
     pub vendor: Vendor,
     /// The base URL; none for the vendor's own.
     pub url: Option<SecretSource>,
@@ -48,7 +48,7 @@ pub struct ReceiverConfig {
     /// A PEM file with the roots to trust in place of the system's.
     pub ca_file: Option<PathBuf>,
     /// The alerts that it gets.
-    pub selection: Selection,
+    pub selection: AlertSelection,
 }
 
 /// A kind of receivers, with its own settings.
@@ -137,7 +137,7 @@ impl Vendor {
 
 /// The alerts that a receiver gets: those to which all given conditions apply.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Selection {
+pub struct AlertSelection {
     /// Any of these kinds; empty for all.
     pub kinds: Vec<Kind>,
     /// This severity or a more urgent one.

@@ -11,7 +11,7 @@ mod secret;
 mod selection;
 mod url;
 
-pub use config::{Config, ReceiverConfig, Selection, Vendor};
+pub use config::{AlertSelection, Config, ReceiverConfig, Vendor};
 pub use notice::Notice;
 pub use secret::{Secret, SecretError, SecretSource};
 pub use url::{UrlError, check_url, is_base};

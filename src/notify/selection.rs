@@ -3,12 +3,12 @@
 //! Takes a notice, or the severities of all kinds; tells whether the selection of a receiver includes it. Must not know
 //! receivers.
 
-use super::config::Selection;
+use super::config::AlertSelection;
 use super::notice::Notice;
 use crate::alert::{Severities, Severity, Side};
 use crate::detect::Kind;
 
-impl Selection {
+impl AlertSelection {
     /// True if the receiver gets this alert.
     pub fn accepts(&self, notice: &Notice) -> bool {
         let severity = Severity::ALL.into_iter().find(|severity| severity.label() == notice.severity);
@@ -39,22 +39,22 @@ mod tests {
     use super::*;
     use crate::notify::made::notice;
 
-    fn networks(networks: &[&str]) -> Selection {
+    fn networks(networks: &[&str]) -> AlertSelection {
         let networks = networks.iter().map(|network| network.parse().unwrap()).collect();
-        Selection { networks, ..Selection::default() }
+        AlertSelection { networks, ..AlertSelection::default() }
     }
 
     #[test]
     fn empty_selection_accepts_every_alert() {
-        assert!(Selection::default().accepts(&notice("host_scan")));
-        assert!(Selection::default().accepts(&Notice { severity: "info".to_owned(), ..notice("anomaly") }));
+        assert!(AlertSelection::default().accepts(&notice("host_scan")));
+        assert!(AlertSelection::default().accepts(&Notice { severity: "info".to_owned(), ..notice("anomaly") }));
     }
 
     #[test]
     fn kinds_and_least_severity_are_compared() {
-        let selection = Selection { kinds: vec![Kind::Bandwidth, Kind::HostScan], ..Selection::default() };
+        let selection = AlertSelection { kinds: vec![Kind::Bandwidth, Kind::HostScan], ..AlertSelection::default() };
         assert!(selection.accepts(&notice("host_scan")) && !selection.accepts(&notice("port_scan")));
-        let selection = Selection { severity: Some(Severity::Warning), ..selection };
+        let selection = AlertSelection { severity: Some(Severity::Warning), ..selection };
         for (severity, is_accepted) in [("info", false), ("warning", true), ("critical", true)] {
             let notice = Notice { severity: severity.to_owned(), ..notice("bandwidth") };
             assert_eq!(selection.accepts(&notice), is_accepted, "{severity}");
@@ -78,12 +78,12 @@ mod tests {
     #[test]
     fn selection_that_no_alert_can_match_is_known() {
         let severities = Severities::default();
-        let critical = Selection { severity: Some(Severity::Critical), ..Selection::default() };
+        let critical = AlertSelection { severity: Some(Severity::Critical), ..AlertSelection::default() };
         assert!(!critical.can_match(&severities, &Kind::ALL));
-        let warning = Selection { severity: Some(Severity::Warning), ..Selection::default() };
+        let warning = AlertSelection { severity: Some(Severity::Warning), ..AlertSelection::default() };
         assert!(warning.can_match(&severities, &Kind::ALL));
-        assert!(!Selection { kinds: vec![Kind::Anomaly], ..warning.clone() }.can_match(&severities, &Kind::ALL));
+        assert!(!AlertSelection { kinds: vec![Kind::Anomaly], ..warning.clone() }.can_match(&severities, &Kind::ALL));
         assert!(!warning.can_match(&severities, &[Kind::Anomaly]), "no other kind is detected");
-        assert!(Selection { kinds: vec![Kind::HostScan], ..warning }.can_match(&severities, &Kind::ALL), "inside");
+        assert!(AlertSelection { kinds: vec![Kind::HostScan], ..warning }.can_match(&severities, &Kind::ALL), "inside");
     }
 }

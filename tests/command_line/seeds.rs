@@ -127,7 +127,8 @@ pub const WHEREFORE: &[(&str, Outcome)] = &[
             -slack_url=\"https://hooks.slack.com/services/your/integration/keys/here\" -slack_channel=\"#wherefore\" -slack_emoji=\":warning:\" \\
             -anom_methods=fence -anom_upper_bound=1000 -anom_gv_cap=25 -anom_sensitivity=0.8",
         Noticed(
-            "/var/log/wherefore/packets/: no such directory; create it with `mkdir -p -m 700 /var/log/wherefore/packets/`\n-l: no effect without -log_packets",
+            "-l: no effect without -log_packets\n/var/log/wherefore/packets/: no such directory; create it with \
+             `mkdir -p -m 700 /var/log/wherefore/packets/`",
         ),
     ),
     (

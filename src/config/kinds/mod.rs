@@ -21,6 +21,10 @@ use serde::de::Unexpected;
 
 use super::given::{Content, Given, RefusedSetting};
 
+/// The keys of the mappings in lists.
+pub(crate) const MAPPING_KEYS: [&[&str]; 3] =
+    [rules::LimitOfNetwork::KEYS, rules::ExcludedTraffic::KEYS, receivers::ReceiverEntry::KEYS];
+
 /// A kind of values: their forms, how to parse them, and how to show them.
 pub trait ValueKind {
     type Value;

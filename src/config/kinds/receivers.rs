@@ -12,7 +12,7 @@ use super::keywords::{ALERT_KIND, Keywords, SEVERITY};
 use super::rules::{keys_and_values, known_key, mapping, missing};
 use super::secrets::{SECRET_KEY, SECRET_URL, SecretText};
 use super::{ListOf, Scalar, Scalars, ValueKind};
-use crate::notify::{ReceiverConfig, Secret, SecretSource, Selection, Vendor};
+use crate::notify::{AlertSelection, ReceiverConfig, Secret, SecretSource, Vendor};
 
 /// The longest name of a receiver. It is the value of a label.
 const LONGEST_NAME: usize = 64;
@@ -149,7 +149,7 @@ impl ValueKind for ReceiverEntry {
             timeout: entry.optional("timeout", &ATTEMPT_TIMEOUT)?.unwrap_or(ATTEMPT),
             headers: entry.headers()?,
             ca_file: entry.optional("ca_file", &FILE_NAME)?,
-            selection: Selection {
+            selection: AlertSelection {
                 kinds: entry.optional("kinds", &ListOf(ALERT_KIND))?.unwrap_or_default(),
                 severity: entry.optional("severity", &SEVERITY)?,
                 networks: entry.optional("networks", &ListOf(NETWORK))?.unwrap_or_default(),
@@ -158,7 +158,7 @@ impl ValueKind for ReceiverEntry {
     }
 
     fn show(&self, receiver: &ReceiverConfig) -> Content {
-        let Selection { kinds, severity, networks } = &receiver.selection;
+        let AlertSelection { kinds, severity, networks } = &receiver.selection;
         let Content::Mapping(mut entries) = mapping([
             ("name", Some(NAME.show(&receiver.name))),
             ("type", Some(VENDOR.show(&VendorWord::of(&receiver.vendor)))),

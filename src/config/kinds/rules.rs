@@ -7,7 +7,6 @@ use super::addresses::{FREE_TEXT, NETWORK};
 use super::durations::WINDOW;
 use super::keywords::{ALERT_KIND, BOOLEAN, SEVERITY, SIDE};
 use super::numbers::{BYTE_LIMIT, PORT};
-use super::receivers::ReceiverEntry;
 use super::{Scalars, ValueKind, mistyped, parse_optional};
 use crate::alert::{Exclusion, SeverityRule};
 use crate::detect::bandwidth::NetworkLimit;
@@ -40,14 +39,11 @@ impl ValueKind for SeverityOfKind {
     }
 }
 
-/// The keys of the mappings in lists of rules.
-pub(crate) const RULE_KEYS: [&[&str]; 3] = [LimitOfNetwork::KEYS, ExcludedTraffic::KEYS, ReceiverEntry::KEYS];
-
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LimitOfNetwork;
 
 impl LimitOfNetwork {
-    const KEYS: &[&str] = &["network", "limit", "interval", "rule", "total"];
+    pub(super) const KEYS: &[&str] = &["network", "limit", "interval", "rule", "total"];
 }
 
 impl ValueKind for LimitOfNetwork {
@@ -96,7 +92,7 @@ impl ValueKind for LimitOfNetwork {
 pub(crate) struct ExcludedTraffic;
 
 impl ExcludedTraffic {
-    const KEYS: &[&str] = &["network", "source", "destination", "port", "source_port", "kind"];
+    pub(super) const KEYS: &[&str] = &["network", "source", "destination", "port", "source_port", "kind"];
 }
 
 impl ValueKind for ExcludedTraffic {

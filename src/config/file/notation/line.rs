@@ -3,7 +3,7 @@
 //! Takes a line as people write it; gives its key, its value, or a slip with its column. Must not know the lines around it.
 
 use crate::config::declarations::{SECTIONS, settings};
-use crate::config::kinds::rules::RULE_KEYS;
+use crate::config::kinds::MAPPING_KEYS;
 
 /// Keys whose values may be secrets: messages do not show them.
 const SECRETS: [&str; 4] = ["url", "routing_key", "api_key", "slack_url"];
@@ -189,7 +189,7 @@ pub(super) fn is_secret(key: &str) -> bool {
 fn is_key(name: &str) -> bool {
     let is_section = SECTIONS.iter().any(|(section, _)| *section == name);
     let mut keys = settings().flat_map(|declaration| declaration.keys).map(|(_, key)| key);
-    is_section || keys.any(|key| *key == name) || RULE_KEYS.iter().any(|keys| keys.contains(&name))
+    is_section || keys.any(|key| *key == name) || MAPPING_KEYS.iter().any(|keys| keys.contains(&name))
 }
 
 /// The text in quotes. It may contain one kind of quotes itself.
