@@ -56,6 +56,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
     let filter = user_filter(&config)?;
     start::check_source(&config)?;
+    start::check_files(&config)?;
     let listeners = Listeners::bind(&config.http)?;
     let published = Arc::new(Published::default());
     let version = format!("{} ({})", env!("CARGO_PKG_VERSION"), env!("TRAFFICMONITOR_COMMIT"));

@@ -86,6 +86,14 @@ fn an_option_changes_the_keys_it_names_and_no_other() {
             ("scan.memory", _) => "2h",
             ("scan.touching_datagrams" | "scan.touched_factor", _) => "3",
             ("anom_sensitivity" | "anom.threshold", _) => "0.5",
+            ("slack_url" | "slack_icon" | "notify.external_url", _) => "https://example.net/x",
+            ("slack_channel" | "slack_emoji", _) => "nil",
+            ("slack_url_file", _) => "a.txt",
+            ("state.dir" | "l", _) => "/a",
+            // They imply or need another setting.
+            ("archive_dir" | "log_packets", _) => continue,
+            ("evidence.longest", _) => "50s",
+            ("evidence.ring" | "evidence.max_bytes" | "evidence.quota", _) => "5MiB",
             (_, "true") => "false",
             (_, "false") => "true",
             (_, text) if text.ends_with(|last: char| last.is_ascii_digit()) => "2",
@@ -106,7 +114,7 @@ fn an_option_changes_the_keys_it_names_and_no_other() {
 }
 
 /// Options with values, of which each set is given together.
-const GIVEN: [&[(&str, &str)]; 6] = [
+const GIVEN: [&[(&str, &str)]; 9] = [
     &[],
     &[("i", "eth0,no,0x10"), ("ExcludedInterfaces", "lo"), ("w", "3s"), ("promRefresh", "1.5"), ("r", "-"), ("s", "0")],
     &[("i", "any"), ("f", "host 10.0.0.1 and (tcp or udp) # \"x\": y"), ("buffer-size", "1234567"), ("r", "a: b.pcap")],
@@ -156,6 +164,27 @@ const GIVEN: [&[(&str, &str)]; 6] = [
         ("filter_ip_CIDR", "fd00::/8"),
         ("filter_bool", "false"),
         ("filter_src", "true"),
+    ],
+    &[
+        ("slack_url_file", "/etc/x: y"),
+        ("slack_channel", "#a, b"),
+        ("slack_emoji", "nil"),
+        ("slack_icon", "nil"),
+        ("notify.external_url", "https://monitor.example.net/x/"),
+        ("notify.restart_grace", "0"),
+        ("state.dir", "/var/lib/x"),
+        ("archive_dir", "/var/lib/y/"),
+    ],
+    &[("archive_dir", "a"), ("evidence.ring", "0"), ("evidence.max_bytes", "100MB"), ("evidence.quota", "1048576GiB")],
+    &[
+        ("archive_dir", "a"),
+        ("log_packets", "true"),
+        ("l", "b"),
+        ("evidence.ring", "1G"),
+        ("evidence.packet_bytes", "65535"),
+        ("evidence.longest", "90"),
+        ("max_pcap_log_size", "100000"),
+        ("max_pcap_rotations", "1000"),
     ],
 ];
 

@@ -24,7 +24,7 @@ pub(super) enum Batching {
 /// An HTTP request: always a POST.
 #[derive(Debug, Clone)]
 pub(super) struct Request {
-    /// What follows the base URL, such as `/api/v2/alerts`; empty if the base URL is the whole one.
+    /// The path behind the base URL, such as `/api/v2/alerts`; empty if the base URL is the whole one.
     pub path: String,
     /// Headers besides the content type, which is JSON.
     pub headers: Vec<(&'static str, Secret)>,
@@ -32,7 +32,7 @@ pub(super) struct Request {
     pub body: Vec<u8>,
 }
 
-/// What requests need besides notices.
+/// The circumstances of a request.
 pub(super) struct Context<'a> {
     /// The present time.
     pub now: Timestamp,
