@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::{Chunk, RecordedPacket};
 use crate::decode::Decoder;
 use crate::detect::Subject;
-use crate::packet::{Frame, LinkType, Packet, Protocol, Timestamp};
+use crate::packet::{Frame, Packet, Protocol, Timestamp};
 
 /// A network of at most so many addresses is looked for address by address in the index of a chunk.
 const MOST_ASKED: usize = 256;
@@ -19,7 +19,7 @@ const MOST_WITNESSES: usize = 4;
 
 /// The decoder for the frames of a chunk. Frames of link types that are not read are not IP.
 pub(super) fn decoder(chunk: &Chunk) -> Decoder {
-    let link_type = LinkType(chunk.source().link_type);
+    let link_type = chunk.source().link_type;
     Decoder::new(link_type).unwrap_or_else(|unsupported| unsupported.decoder())
 }
 

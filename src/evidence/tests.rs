@@ -20,7 +20,8 @@ pub(super) fn alert(kind: Kind, subject: Subject) -> Alert {
 /// A chunk of packets, by second.
 pub(super) fn chunk(interface: &str, packets: &[(i64, &[u8])]) -> Chunk {
     let (sender, messages) = channel();
-    let source = PacketSource { interface: interface.to_owned(), link_type: 1, snap_length: 262_144 };
+    let source =
+        PacketSource { interface: interface.to_owned(), link_type: crate::packet::LinkType(1), snap_length: 262_144 };
     let mut recorder = PacketRecorder::new(source, 65_535, EvidenceSender::new(sender, Arc::default()));
     for (second, bytes) in packets {
         let packet = RecordedPacket { time: seconds(*second), bytes, wire_bytes: bytes.len() as u32 };

@@ -1,11 +1,12 @@
 //! Writes reports: as metric families in Prometheus' text format or OpenMetrics, as JSON lines, comma-separated values
 //! or a table. Takes a report; gives bytes. Every family is declared once in [`family`] and collected in the file of
-//! its kind: [`seed`], [`traffic`], [`detection`], [`process`], [`vitals`]. Must not know HTTP.
+//! its kind: [`seed`], [`traffic`], [`detection`], [`evidence`], [`process`], [`vitals`]. Must not know HTTP.
 
 pub mod chart;
 pub mod connections;
 pub mod csv;
 mod detection;
+mod evidence;
 pub mod family;
 pub mod jsonl;
 pub mod process;

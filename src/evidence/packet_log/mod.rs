@@ -94,7 +94,7 @@ impl PacketLog {
         let now = Instant::now();
         for recorded in chunk.iter() {
             let Some((ends, packet)) = selection::ends(&decoder, &recorded) else { continue };
-            let key = ConversationKey::of(chunk.source().link_type, ends, packet.as_ref());
+            let key = ConversationKey::of(chunk.source().link_type.0, ends, packet.as_ref());
             if !self.follow(key, packet.as_ref(), now) {
                 self.counters.log.lost_packets.add(1);
                 continue;
@@ -190,4 +190,3 @@ fn is_about(subject: &Subject, ends: [IpAddr; 2]) -> bool {
 
 /// An end of a conversation. Protocols without ports have port 0.
 type End = SocketAddr;
-

@@ -236,7 +236,7 @@ fn verdict(ending: &Ending, file: &CaptureFile, sha256: &str) -> String {
     let contents = file.contents();
     let moment = |time: crate::packet::Timestamp| (contents.packets > 0).then(|| time.to_string());
     let interface = |(source, packets): &(super::PacketSource, u64)| {
-        let link_type = link_type::in_files(source.link_type);
+        let link_type = link_type::in_files(source.link_type.0);
         json!({"name": source.interface, "link_type": link_type, "packets": packets})
     };
     let mut verdict = ending.verdict.clone();
@@ -255,4 +255,3 @@ fn verdict(ending: &Ending, file: &CaptureFile, sha256: &str) -> String {
     // A map of plain values can always be written.
     serde_json::to_string_pretty(&verdict).unwrap_or_default() + "\n"
 }
-

@@ -17,7 +17,7 @@ pub(in crate::evidence) fn file_header(source: &PacketSource) -> Vec<u8> {
     VERSION.iter().for_each(|half| header.extend(half.to_le_bytes()));
     header.extend([0; 8]);
     header.extend(source.snap_length.to_le_bytes());
-    header.extend(u32::from(link_type::in_files(source.link_type)).to_le_bytes());
+    header.extend(u32::from(link_type::in_files(source.link_type.0)).to_le_bytes());
     header
 }
 

@@ -58,7 +58,7 @@ pub(super) fn padded(comment: &str, length: usize) -> String {
 /// The description of an interface.
 pub(super) fn put_interface(out: &mut Vec<u8>, source: &PacketSource) {
     const NANOSECONDS: u8 = 9;
-    let mut body = link_type::in_files(source.link_type).to_le_bytes().to_vec();
+    let mut body = link_type::in_files(source.link_type.0).to_le_bytes().to_vec();
     body.extend([0; 2]);
     body.extend(source.snap_length.to_le_bytes());
     put_option(&mut body, INTERFACE_NAME, source.interface.as_bytes());
