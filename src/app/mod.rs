@@ -1,6 +1,7 @@
 //! The program: reads the command line and runs the task. Takes the arguments and the environment; gives an exit
 //! status. Must not know how a task works: each has a file of its own.
 
+mod alerting;
 mod live;
 mod log;
 mod output;
