@@ -127,6 +127,7 @@ impl Collector {
         {
             self.counters.log.lost_packets.add(chunk.packets().into());
         }
+        self.counters.kept_packets.add(chunk.packets().into());
         self.ring.add(chunk);
         self.counters.ring_bytes.set(self.ring.bytes());
     }

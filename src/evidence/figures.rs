@@ -31,6 +31,7 @@ impl Figure {
 pub(super) struct Counters {
     pub(super) ring_bytes: Figure,
     pub(super) ring_nanoseconds: Figure,
+    pub(super) kept_packets: Figure,
     pub(super) lost_packets: Figure,
     pub(super) open_files: Figure,
     pub(super) written_files: Figure,
@@ -60,6 +61,8 @@ pub struct EvidenceFigures {
     pub ring_bytes: u64,
     /// The time from which on the ring holds every packet, until the newest one.
     pub ring_span: Duration,
+    /// Packets that reached the ring since the start.
+    pub kept_packets: u64,
     /// Packets that were lost before they reached the ring since the start, by the kernel or for want of space.
     pub lost_packets: u64,
     /// Changes of alerts that found no space in the queue since the start.
@@ -106,6 +109,7 @@ impl FiguresReader {
         EvidenceFigures {
             ring_bytes: self.counters.ring_bytes.value(),
             ring_span: Duration::from_nanos(self.counters.ring_nanoseconds.value()),
+            kept_packets: self.counters.kept_packets.value(),
             lost_packets: self.counters.lost_packets.value(),
             lost_changes: self.waiting.lost_changes.load(Ordering::Relaxed),
             open_files: self.counters.open_files.value(),
