@@ -204,8 +204,8 @@ families! {
         "Logged files moved to the archive because an alert fired for their traffic.";
 }
 
-/// Families that are written only where packets are kept.
-pub const EVIDENCE: &[Family] = &[
+/// Families of what is off by default: written only where it is configured.
+pub const CONFIGURED_ONLY: &[Family] = &[
     EVIDENCE_RING_BYTES,
     EVIDENCE_RING_SECONDS,
     EVIDENCE_PACKETS_LOST,
