@@ -2,16 +2,36 @@
 //!
 //! Takes changes of alerts, which never wait; gives HTTP requests. Must not know detection, nor what makes an alert.
 
+mod attempt;
+mod backoff;
+mod batch;
+mod client;
 mod config;
+mod delivery;
+mod endpoint;
+mod figures;
+mod inbox;
+mod intake;
+mod journal;
 #[cfg(test)]
 mod made;
 mod notice;
+mod notifier;
+mod queue;
 mod receivers;
+mod restart;
 mod secret;
 mod selection;
 mod url;
 
 pub use config::{AlertSelection, Config, ReceiverConfig, Vendor};
+pub use endpoint::EndpointError;
+pub use figures::{LATENCY_BUCKETS, Latency, Reason, ReceiverFigures};
+pub use journal::JournalError;
 pub use notice::Notice;
+pub use notifier::{Error, NotificationSink, Notifier};
 pub use secret::{Secret, SecretError, SecretSource};
 pub use url::{UrlError, check_url, is_base};
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::alert::Change;
+use crate::alert::{Change, Fingerprint};
 use crate::detect::{Figures, Subject, Target};
 use crate::packet::Timestamp;
 use crate::services::protocol_name;
@@ -60,6 +60,30 @@ pub struct Notice {
 }
 
 impl Notice {
+    /// The fingerprint as a number.
+    pub(super) fn id(&self) -> Fingerprint {
+        Fingerprint(u64::from_str_radix(&self.fingerprint, 16).unwrap_or_default())
+    }
+
+    /// The moment on the packets' clock at which the alert began.
+    pub(super) fn began(&self) -> Timestamp {
+        Timestamp::from_nanoseconds(self.starts_at)
+    }
+
+    /// The notice that resolves a firing alert at a moment.
+    pub(super) fn resolved_at(&self, moment: Timestamp) -> Self {
+        Self { is_firing: false, ends_at: Some(moment.nanoseconds().max(self.starts_at)), ..self.clone() }
+    }
+
+    /// Bytes that it takes in memory, about.
+    pub(super) fn size(&self) -> usize {
+        let texts = [&self.fingerprint, &self.kind, &self.rule, &self.severity, &self.side, &self.sentence];
+        let targets = self.first_targets.iter().chain(&self.last_targets);
+        size_of::<Self>()
+            + texts.iter().map(|text| text.capacity()).sum::<usize>()
+            + targets.map(|target| size_of::<String>() + target.capacity()).sum::<usize>()
+    }
+
     /// The notice of a change.
     pub fn of(change: &Change) -> Self {
         let alert = change.alert();

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::config::Vendor;
 use super::notice::Notice;
 use super::secret::Secret;
 use crate::alert::EvidenceFile;
@@ -58,4 +59,26 @@ pub(super) trait Receiver: Send + Sync {
 
     /// The request for some notices, of which there is at least one.
     fn request(&self, notices: &[Notice], context: &Context<'_>) -> Request;
+}
+
+/// The receiver of a kind.
+pub(super) fn of(_: &Vendor) -> Box<dyn Receiver> {
+    Box::new(Plain)
+}
+
+/// Notices as they are.
+struct Plain;
+
+impl Receiver for Plain {
+    fn batching(&self) -> Batching {
+        Batching::Each
+    }
+
+    fn default_url(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn request(&self, notices: &[Notice], _: &Context<'_>) -> Request {
+        Request { path: String::new(), headers: Vec::new(), body: serde_json::to_vec(notices).unwrap_or_default() }
+    }
 }

@@ -1,0 +1,131 @@
+//! The outcome of one request: accepted, to be tried again, or refused for good.
+//!
+//! Takes a status with its headers, or an error; gives an outcome. Must not send anything.
+
+use std::error::Error as StdError;
+use std::io;
+use std::time::Duration;
+
+use hyper::header::{HeaderMap, RETRY_AFTER};
+use hyper::{StatusCode, header};
+
+use super::figures::Reason;
+use crate::packet::Timestamp;
+
+/// The longest delay that a receiver can ask for.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
+
+/// The outcome of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The receiver accepted it.
+    Accepted,
+    /// To be tried again, not earlier than the delay that the receiver asked for.
+    Retry(Reason, Option<Duration>),
+    /// Not to be tried again.
+    Refused(Reason),
+}
+
+/// The outcome of an answer.
+pub(super) fn of_answer(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Outcome {
+    let retry_after = || headers.get(RETRY_AFTER).and_then(|value| retry_after(value, now));
+    match status.as_u16() {
+        200..=299 => Outcome::Accepted,
+        429 => Outcome::Retry(Reason::RateLimited, retry_after()),
+        400..=499 => Outcome::Refused(Reason::ClientError),
+        500..=599 => Outcome::Retry(Reason::ServerError, retry_after()),
+        _ => Outcome::Refused(Reason::Redirect),
+    }
+}
+
+/// The reason of a request without an answer. All of them may pass: it is tried again.
+pub(super) fn reason_of(error: &(dyn StdError + 'static)) -> Reason {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.is::<rustls::Error>() || error.downcast_ref::<io::Error>().is_some_and(is_of_tls) {
+            return Reason::Tls;
+        }
+        if error.downcast_ref::<hyper::Error>().is_some_and(|error| error.is_parse() || error.is_parse_status()) {
+            return Reason::Protocol;
+        }
+        next = error.source();
+    }
+    Reason::Connection
+}
+
+/// An `io::Error` shows the error inside it by `get_ref`, not as its source.
+fn is_of_tls(error: &io::Error) -> bool {
+    error
+        .get_ref()
+        .is_some_and(|inner| inner.is::<rustls::Error>() || inner.downcast_ref::<io::Error>().is_some_and(is_of_tls))
+}
+
+/// RFC 9110, 10.2.3: seconds or a date.
+fn retry_after(value: &header::HeaderValue, now: Timestamp) -> Option<Duration> {
+    let text = value.to_str().ok()?.trim();
+    let delay = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => http_date(text)?.since(now),
+    };
+    Some(delay.min(LONGEST_RETRY_AFTER))
+}
+
+/// A date in the form that RFC 9110, 5.6.7 prefers: `Sun, 06 Nov 1994 08:49:37 GMT`.
+fn http_date(text: &str) -> Option<Timestamp> {
+    const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    let (_, date) = text.split_once(", ")?;
+    let [day, month, year, time, "GMT"] = date.split(' ').collect::<Vec<_>>()[..] else { return None };
+    let month = if month.len() == 3 { MONTHS.find(month).filter(|at| at % 3 == 0)? / 3 + 1 } else { return None };
+    let rfc_3339 = format!("{year:0>4}-{month:02}-{day:0>2}T{time}Z");
+    humantime::parse_rfc3339(&rfc_3339).ok().map(Timestamp::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(status: u16, retry_after: Option<&str>) -> Outcome {
+        let headers = retry_after.map(|value| (RETRY_AFTER, value.parse().unwrap()));
+        let now = Timestamp::from_seconds_and_nanoseconds(784_111_777, 0);
+        of_answer(StatusCode::from_u16(status).unwrap(), &headers.into_iter().collect(), now)
+    }
+
+    #[test]
+    fn every_status_has_its_outcome() {
+        for status in 200..=599 {
+            let expected = match status {
+                200..=299 => Outcome::Accepted,
+                300..=399 => Outcome::Refused(Reason::Redirect),
+                429 => Outcome::Retry(Reason::RateLimited, None),
+                400..=499 => Outcome::Refused(Reason::ClientError),
+                _ => Outcome::Retry(Reason::ServerError, None),
+            };
+            assert_eq!(outcome(status, None), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn receiver_sets_the_delay_in_seconds_or_by_a_date() {
+        let delay = |text| match outcome(503, Some(text)) {
+            Outcome::Retry(Reason::ServerError, delay) => delay.map(|delay| delay.as_secs()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(delay("7"), Some(7));
+        assert_eq!(delay(" 0 "), Some(0));
+        assert_eq!(delay("86400"), Some(300), "capped");
+        assert_eq!(delay("Sun, 06 Nov 1994 08:49:47 GMT"), Some(10));
+        assert_eq!(delay("Sun, 06 Nov 1994 08:49:27 GMT"), Some(0), "past");
+        assert_eq!(delay("Sun, 06 Nov 2094 08:49:27 GMT"), Some(300), "capped");
+        for wrong in ["", "-1", "soon", "Sun, 06 ovD 1994 08:49:47 GMT", "Sun, 06 Nov 1994 08:49:47 CET", ", "] {
+            assert_eq!(delay(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn error_of_tls_is_found_inside_other_errors() {
+        let tls = || io::Error::other(rustls::Error::HandshakeNotComplete);
+        assert_eq!(reason_of(&tls()), Reason::Tls);
+        assert_eq!(reason_of(&io::Error::other(tls())), Reason::Tls);
+        assert_eq!(reason_of(&io::Error::from(io::ErrorKind::ConnectionRefused)), Reason::Connection);
+    }
+}

@@ -1,0 +1,266 @@
+//! The delivery to one receiver: batch after batch, attempt after attempt.
+//!
+//! Takes the receiver's queue; gives requests, and settles notices by their outcome. Must not know other receivers,
+//! nor the journal's file.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::{Notify, watch};
+use tokio::time::{sleep, sleep_until, timeout_at};
+
+use super::attempt::Outcome;
+use super::backoff::{Backoff, RareLog};
+use super::batch::{Batch, Next, Schedule};
+use super::client::HttpClient;
+use super::endpoint::Endpoint;
+use super::figures::{Reason, ReceiverFigures};
+use super::journal::Record;
+use super::notice::Notice;
+use super::queue::Queue;
+use super::receivers::{Batching, Context, Receiver, Request};
+use super::secret::Secret;
+use crate::alert::{EvidenceFile, EvidenceIndex};
+use crate::packet::Timestamp;
+
+/// Time after the end of an alert until which its evidence file is waited for.
+const WAIT_FOR_EVIDENCE: Duration = Duration::from_secs(3);
+
+/// Time between two looks at an evidence file.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// The longest time between two attempts when the program ends and no journal keeps what is left.
+const LAST_DELAY: Duration = Duration::from_secs(1);
+
+/// The part of a receiver that the hand-over and the delivery share.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub name: String,
+    pub batching: Batching,
+    pub figures: Arc<ReceiverFigures>,
+    queue: Mutex<Queue>,
+    /// New notices can be delivered.
+    changed: Notify,
+}
+
+impl Lane {
+    pub(super) fn new(name: String, batching: Batching, queue: Queue) -> Self {
+        let lane = Self { name, batching, figures: Arc::default(), queue: Mutex::new(queue), changed: Notify::new() };
+        lane.with_queue(|_| ());
+        lane
+    }
+
+    /// Calls a function with the queue; the figures follow it.
+    pub(super) fn with_queue<T>(&self, work: impl FnOnce(&mut Queue) -> T) -> T {
+        let mut queue: MutexGuard<'_, Queue> = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = work(&mut queue);
+        self.figures.set_waiting(queue.len());
+        result
+    }
+
+    /// Lets all notices up to this number be delivered.
+    pub(super) fn release(&self, number: u64) {
+        self.with_queue(|queue| queue.release(number));
+        self.changed.notify_one();
+    }
+}
+
+/// Records of settled notices, on their way to the journal.
+#[derive(Debug)]
+pub(super) struct Settlements {
+    records: Mutex<Vec<Record>>,
+    work: Arc<Notify>,
+}
+
+impl Settlements {
+    pub(super) fn new(work: Arc<Notify>) -> Self {
+        Self { records: Mutex::default(), work }
+    }
+
+    fn put(&self, record: Record) {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).push(record);
+        self.work.notify_one();
+    }
+
+    pub(super) fn take(&self) -> Vec<Record> {
+        std::mem::take(&mut *self.records.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The phase of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Running,
+    /// The program ends: all that waits goes out at once. With `is_kept` the journal keeps what fails now.
+    Draining {
+        is_kept: bool,
+    },
+}
+
+/// What all deliveries share.
+#[derive(Debug)]
+pub(super) struct Surroundings {
+    pub evidence: EvidenceIndex,
+    pub host: String,
+    pub external_url: Option<String>,
+    pub settlements: Settlements,
+}
+
+/// The delivery to one receiver.
+pub(super) struct Delivery {
+    pub lane: Arc<Lane>,
+    pub receiver: Box<dyn Receiver>,
+    pub endpoint: Endpoint,
+    pub client: HttpClient,
+    pub timeout: Duration,
+    pub surroundings: Arc<Surroundings>,
+    pub phase: watch::Receiver<Phase>,
+}
+
+impl Delivery {
+    /// Delivers until the program ends.
+    pub(super) async fn run(mut self) {
+        let mut schedule = Schedule::new(self.lane.batching);
+        let (mut backoff, mut log) = (Backoff::default(), RareLog::default());
+        while let Some(batch) = self.next(&mut schedule).await {
+            match self.attempt(&batch).await {
+                Outcome::Retry(reason, asked) => {
+                    schedule.failed();
+                    self.lane.figures.count_failed_attempt(reason);
+                    let delay = backoff.next().max(asked.unwrap_or_default());
+                    self.log_failure(&mut log, reason, delay);
+                    if !self.pause(delay).await {
+                        return;
+                    }
+                }
+                outcome => {
+                    backoff.reset();
+                    self.settle(&batch, outcome, &mut log);
+                    schedule.settled(Instant::now());
+                }
+            }
+        }
+    }
+
+    /// The next batch; none at the end.
+    async fn next(&mut self, schedule: &mut Schedule) -> Option<Batch> {
+        loop {
+            let is_draining = *self.phase.borrow_and_update() != Phase::Running;
+            let next = self.lane.with_queue(|queue| schedule.next(queue, Instant::now(), is_draining));
+            let until = match next {
+                Next::Send(batch) => return Some(batch),
+                _ if is_draining => return None,
+                Next::WaitUntil(moment) => Some(moment),
+                Next::Idle => None,
+            };
+            tokio::select! {
+                () = self.lane.changed.notified() => {}
+                _ = self.phase.changed() => {}
+                () = sleep_until(until.unwrap_or_else(Instant::now).into()), if until.is_some() => {}
+            }
+        }
+    }
+
+    /// One request, from its making to its outcome.
+    async fn attempt(&self, batch: &Batch) -> Outcome {
+        self.wait_for_evidence(batch).await;
+        let deadline = tokio::time::Instant::now() + self.timeout;
+        let endpoint = self.endpoint.clone();
+        // A file can be on a disk that does not answer.
+        let address = tokio::task::spawn_blocking(move || endpoint.address());
+        let address = match timeout_at(deadline, address).await {
+            Ok(Ok(Ok(address))) => address,
+            _ => return Outcome::Retry(Reason::Secret, None),
+        };
+        let request = self.request(batch, address.key.as_ref());
+        match address.request(request) {
+            Ok(request) => self.client.post(request, deadline).await,
+            Err(_) => Outcome::Retry(Reason::Secret, None),
+        }
+    }
+
+    /// The receiver's request for a batch.
+    fn request(&self, batch: &Batch, key: Option<&Secret>) -> Request {
+        let Surroundings { evidence, host, external_url, .. } = &*self.surroundings;
+        let context = Context {
+            now: now(),
+            host,
+            external_url: external_url.as_deref(),
+            unnamed: batch.unnamed,
+            evidence: &|notice| find(evidence, notice),
+            key,
+        };
+        let notices: Vec<Notice> = batch.notices.iter().map(|notice| notice.as_ref().clone()).collect();
+        self.receiver.request(&notices, &context)
+    }
+
+    /// Waits until the evidence of resolved alerts is written, for a short time after their end.
+    async fn wait_for_evidence(&self, batch: &Batch) {
+        let is_unfinished = |notice: &Arc<Notice>| {
+            !notice.is_firing && find(&self.surroundings.evidence, notice).is_some_and(|file| !file.is_finished)
+        };
+        while batch.notices.iter().any(is_unfinished) && now() < batch.changed_at + WAIT_FOR_EVIDENCE {
+            sleep(LOOK).await;
+        }
+    }
+
+    /// Removes the notices of a batch that was accepted or refused.
+    fn settle(&self, batch: &Batch, outcome: Outcome, log: &mut RareLog) {
+        let figures = &self.lane.figures;
+        let settled = self.lane.with_queue(|queue| queue.settle(batch.settles, outcome == Outcome::Accepted));
+        figures.count_untracked(settled.untracked);
+        match outcome {
+            Outcome::Refused(reason) | Outcome::Retry(reason, _) => {
+                figures.count_failed_attempt(reason);
+                figures.count_lost(reason, settled.notices.len() as u64);
+                if log.may_log(Instant::now()) {
+                    let (name, reason) = (&self.lane.name, reason.label());
+                    tracing::warn!("receiver {name}: refused {} alerts: {reason}", batch.notices.len());
+                }
+            }
+            Outcome::Accepted => {
+                let now = now();
+                settled.notices.iter().for_each(|one| figures.count_delivered(now.since(one.changed_at)));
+            }
+        }
+        if !settled.notices.is_empty() {
+            let numbers = settled.notices.iter().map(|one| one.number).collect();
+            let (receiver, is_delivered) = (self.lane.name.clone(), outcome == Outcome::Accepted);
+            self.surroundings.settlements.put(Record::Settled { receiver, numbers, is_delivered });
+        }
+    }
+
+    fn log_failure(&self, log: &mut RareLog, reason: Reason, delay: Duration) {
+        if log.may_log(Instant::now()) {
+            let (name, reason, seconds) = (&self.lane.name, reason.label(), delay.as_secs_f64());
+            let waiting = self.lane.figures.waiting();
+            tracing::warn!("receiver {name}: {reason}; {waiting} alerts wait, the next attempt is in {seconds:.0} s");
+        }
+    }
+
+    /// Waits before the next attempt; false if there is none, because the program ends and the journal keeps the rest.
+    async fn pause(&mut self, delay: Duration) -> bool {
+        let begin = tokio::time::Instant::now();
+        loop {
+            let end = match *self.phase.borrow_and_update() {
+                Phase::Running => begin + delay,
+                Phase::Draining { is_kept: false } => begin + delay.min(LAST_DELAY),
+                Phase::Draining { is_kept: true } => return false,
+            };
+            tokio::select! {
+                () = sleep_until(end) => return true,
+                changed = self.phase.changed() => if changed.is_err() { return false },
+            }
+        }
+    }
+}
+
+/// The evidence file of an alert's episode.
+fn find(evidence: &EvidenceIndex, notice: &Notice) -> Option<EvidenceFile> {
+    evidence.find(notice.id()).filter(|file| file.starts_at == notice.began())
+}
+
+/// The time on the clock of the system.
+pub(super) fn now() -> Timestamp {
+    Timestamp::from(SystemTime::now())
+}

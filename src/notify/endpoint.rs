@@ -1,0 +1,124 @@
+//! The address of a receiver: its URL, headers and key, some of them secret.
+//!
+//! Takes settings and a request without an address; gives an HTTP request. Must not know deliveries. No text of an
+//! error contains a value.
+
+use std::sync::Arc;
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use hyper::{Method, Uri};
+
+use super::config::{ReceiverConfig, Vendor};
+use super::receivers;
+use super::secret::{Secret, SecretError, SecretSource};
+use super::url::UrlError;
+
+/// A fault of a receiver's settings, as the end of a sentence.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+    /// Neither the settings nor its kind give a URL.
+    #[error("it has no URL; give url or url_file")]
+    NoUrl,
+    /// A URL that no request can be sent to.
+    #[error(transparent)]
+    Url(#[from] UrlError),
+    /// A header that HTTP does not allow.
+    #[error("its header {0} has a name or a value that HTTP does not allow")]
+    Header(String),
+    /// A secret that cannot be read.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+}
+
+/// The address of a receiver. Files are read when it is used, so that they can be replaced while the program runs.
+#[derive(Debug, Clone)]
+pub(super) struct Endpoint(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    vendor: Vendor,
+    url: SecretSource,
+    /// Headers by name.
+    headers: Vec<(String, SecretSource)>,
+}
+
+/// An address as it is at the moment.
+#[derive(Debug)]
+pub(super) struct Address {
+    url: Uri,
+    pub key: Option<Secret>,
+    headers: HeaderMap,
+}
+
+impl Endpoint {
+    /// The endpoint of a receiver.
+    ///
+    /// # Errors
+    /// The first setting that cannot be used, secret files included.
+    pub(super) fn new(config: &ReceiverConfig, default_url: Option<&str>) -> Result<Self, EndpointError> {
+        let given = config.url.clone();
+        let url = given.or_else(|| default_url.map(|url| SecretSource::Given(Secret::new(url))));
+        let url = url.ok_or(EndpointError::NoUrl)?;
+        let headers = config.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        let endpoint = Self(Arc::new(Parts { vendor: config.vendor.clone(), url, headers }));
+        endpoint.address().map(|_| endpoint)
+    }
+
+    /// The address now. Reads files.
+    pub(super) fn address(&self) -> Result<Address, EndpointError> {
+        let Parts { vendor, url, headers: given } = &*self.0;
+        let url = url.read()?;
+        vendor.check_url(&url)?;
+        let url = url.expose().parse().map_err(|_| UrlError::Malformed)?;
+        let key = vendor.key().map(SecretSource::read).transpose()?;
+        let mut headers = HeaderMap::from_iter([
+            (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+            (USER_AGENT, HeaderValue::from_static(concat!("trafficmonitor/", env!("CARGO_PKG_VERSION")))),
+        ]);
+        for (name, value) in given {
+            set(&mut headers, name, &value.read()?)?;
+        }
+        Ok(Address { url, key, headers })
+    }
+
+    /// True if the receiver may be reached with TLS.
+    pub(super) fn may_use_tls(&self) -> bool {
+        self.address().is_ok_and(|address| address.url.scheme_str() == Some("https"))
+            || !matches!(self.0.url, SecretSource::Given(_))
+    }
+}
+
+impl Address {
+    /// The HTTP request for a receiver's request.
+    pub(super) fn request(self, request: receivers::Request) -> Result<hyper::Request<Full<Bytes>>, EndpointError> {
+        let mut headers = self.headers;
+        request.headers.iter().try_for_each(|(name, value)| set(&mut headers, name, value))?;
+        let mut http = hyper::Request::new(Full::new(Bytes::from(request.body)));
+        *http.method_mut() = Method::POST;
+        *http.uri_mut() = join(self.url, &request.path)?;
+        *http.headers_mut() = headers;
+        Ok(http)
+    }
+}
+
+fn set(headers: &mut HeaderMap, name: &str, value: &Secret) -> Result<(), EndpointError> {
+    let fault = || EndpointError::Header(name.to_owned());
+    let mut value = HeaderValue::from_str(value.expose()).map_err(|_| fault())?;
+    value.set_sensitive(true);
+    headers.insert(HeaderName::from_bytes(name.as_bytes()).map_err(|_| fault())?, value);
+    Ok(())
+}
+
+/// The URL with a further path, before its query if it has one.
+fn join(url: Uri, path: &str) -> Result<Uri, UrlError> {
+    if path.is_empty() {
+        return Ok(url);
+    }
+    let query = url.query().map_or_else(String::new, |query| format!("?{query}"));
+    let joined = format!("{}{path}{query}", url.path().trim_end_matches('/'));
+    let mut parts = url.into_parts();
+    parts.path_and_query = Some(joined.parse().map_err(|_| UrlError::Malformed)?);
+    Uri::from_parts(parts).map_err(|_| UrlError::Malformed)
+}

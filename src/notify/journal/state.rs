@@ -1,0 +1,83 @@
+//! The state that the journal describes: the notices that wait, and the alerts that fire at each receiver.
+//!
+//! Takes records in their order; gives the state, and the shortest records for it. Must not know files.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::record::Record;
+use crate::alert::Fingerprint;
+use crate::notify::notice::Notice;
+use crate::notify::queue::{Waiting, note};
+use crate::packet::Timestamp;
+
+/// The state of all receivers. A clone shares the notices.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(in crate::notify) struct JournalState {
+    pub receivers: BTreeMap<String, ReceiverState>,
+    /// The highest number so far.
+    pub last_number: u64,
+}
+
+/// The state of a receiver.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(in crate::notify) struct ReceiverState {
+    /// By number.
+    pub waiting: BTreeMap<u64, Waiting>,
+    /// The latest firing notice of alerts that fire there.
+    pub firing: BTreeMap<Fingerprint, Arc<Notice>>,
+}
+
+impl JournalState {
+    /// Applies a record.
+    pub(super) fn apply(&mut self, record: &Record) {
+        match record {
+            Record::Waits { number, receivers, changed_at, notice } => {
+                self.last_number = self.last_number.max(*number);
+                let changed_at = Timestamp::from_nanoseconds(*changed_at);
+                let waiting = Waiting { number: *number, changed_at, notice: Arc::clone(notice) };
+                for receiver in receivers {
+                    self.receiver(receiver).waiting.insert(*number, waiting.clone());
+                }
+            }
+            Record::Settled { receiver, numbers, is_delivered } => {
+                let state = self.receiver(receiver);
+                for one in numbers.iter().filter_map(|number| state.waiting.remove(number)).collect::<Vec<_>>() {
+                    note(&mut state.firing, &one, *is_delivered);
+                }
+            }
+            Record::Fires { receiver, notice } => {
+                self.receiver(receiver).firing.insert(notice.id(), Arc::clone(notice));
+            }
+        }
+    }
+
+    /// Forgets the receivers that are not named.
+    pub(super) fn keep(&mut self, receivers: &[String]) {
+        self.receivers.retain(|name, _| receivers.contains(name));
+    }
+
+    /// The fewest records that give this state.
+    pub(super) fn records(&self) -> impl Iterator<Item = Record> {
+        let firing = self.receivers.iter().flat_map(|(receiver, state)| {
+            state.firing.values().map(|notice| Record::Fires { receiver: receiver.clone(), notice: Arc::clone(notice) })
+        });
+        let mut waiting: BTreeMap<u64, (&Waiting, Vec<String>)> = BTreeMap::new();
+        for (receiver, state) in &self.receivers {
+            for (number, one) in &state.waiting {
+                waiting.entry(*number).or_insert_with(|| (one, Vec::new())).1.push(receiver.clone());
+            }
+        }
+        let waiting = waiting.into_iter().map(|(number, (one, receivers))| Record::Waits {
+            number,
+            receivers,
+            changed_at: one.changed_at.nanoseconds(),
+            notice: Arc::clone(&one.notice),
+        });
+        firing.chain(waiting)
+    }
+
+    fn receiver(&mut self, name: &str) -> &mut ReceiverState {
+        self.receivers.entry(name.to_owned()).or_default()
+    }
+}

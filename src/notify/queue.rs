@@ -1,0 +1,282 @@
+//! The queue of one receiver, and the alerts that fire there.
+//!
+//! Takes notices and the outcome of deliveries; gives the notices that wait. Must not know requests, files or clocks.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use super::notice::Notice;
+use crate::alert::Fingerprint;
+use crate::packet::Timestamp;
+
+/// The most notices that wait. Further firing ones are lost, and resolved ones whose firing one is not known to the
+/// receiver.
+pub(super) const MOST_WAITING: usize = 4_096;
+
+/// The most alerts that are remembered as firing at the receiver. Further ones are neither sent again nor resolved
+/// after a restart.
+pub(super) const MOST_FIRING: usize = 10_000;
+
+/// A notice that waits.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Waiting {
+    /// Its number in the journal, the same for all receivers; they rise.
+    pub number: u64,
+    /// The moment of the change, on the clock of the system.
+    pub changed_at: Timestamp,
+    pub notice: Arc<Notice>,
+}
+
+impl Waiting {
+    fn fingerprint(&self) -> Fingerprint {
+        self.notice.id()
+    }
+}
+
+/// The result of an admission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// It will be delivered.
+    Waits,
+    /// It found no room.
+    Lost,
+}
+
+/// Notices in their order, and alerts that fire at the receiver.
+///
+/// A resolved notice that finds no room is kept aside if its firing one waits or was delivered. It enters the queue as
+/// soon as there is room, so that no alert fires for ever. There are at most as many of them as alerts of both kinds.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    waiting: VecDeque<Waiting>,
+    /// Resolved notices without room in `waiting`.
+    aside: BTreeMap<Fingerprint, Waiting>,
+    /// Number of notices in `waiting` for each alert.
+    waiting_of: BTreeMap<Fingerprint, usize>,
+    /// The latest firing notice of alerts that fire at the receiver.
+    firing: BTreeMap<Fingerprint, Arc<Notice>>,
+    /// The highest number that is in the journal; later notices are not delivered yet.
+    written: u64,
+}
+
+impl Queue {
+    /// The queue as the journal has it. The notices come in the order of their numbers.
+    pub(super) fn restored(
+        waiting: impl IntoIterator<Item = Waiting>,
+        firing: BTreeMap<Fingerprint, Arc<Notice>>,
+    ) -> Self {
+        let mut queue = Self { firing, ..Self::default() };
+        for one in waiting {
+            queue.written = queue.written.max(one.number);
+            queue.push(one);
+        }
+        queue
+    }
+
+    /// Number of notices that are not delivered yet.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len() + self.aside.len()
+    }
+
+    /// Takes a notice. Also returns the number of an earlier notice that was given up because of it.
+    pub(super) fn admit(&mut self, one: Waiting) -> (Admission, Option<u64>) {
+        let fingerprint = one.fingerprint();
+        if self.waiting.len() < MOST_WAITING {
+            self.push(one);
+            return (Admission::Waits, None);
+        }
+        // An alert that fires again need not be resolved: its receiver still has it as firing.
+        let given_up = self.aside.remove(&fingerprint).map(|earlier| earlier.number);
+        if one.notice.is_firing || !self.knows(fingerprint) {
+            return (Admission::Lost, given_up);
+        }
+        self.aside.insert(fingerprint, one);
+        (Admission::Waits, given_up)
+    }
+
+    /// Lets all notices up to this number be delivered: the journal has them.
+    pub(super) fn release(&mut self, number: u64) {
+        self.written = number;
+    }
+
+    /// The notices that can be delivered, in order.
+    pub(super) fn ready(&self) -> impl Iterator<Item = &Waiting> {
+        self.waiting.iter().take_while(|one| one.number <= self.written)
+    }
+
+    /// Removes the first `count` notices, after their delivery or because they were given up.
+    pub(super) fn settle(&mut self, count: usize, is_delivered: bool) -> Settled {
+        let mut settled = Settled::default();
+        for one in self.waiting.drain(..count.min(self.waiting.len())).collect::<Vec<_>>() {
+            settled.untracked += u64::from(!note(&mut self.firing, &one, is_delivered));
+            self.forget_waiting(one.fingerprint());
+            settled.notices.push(one);
+        }
+        while self.waiting.len() < MOST_WAITING
+            && let Some((_, one)) = self.aside.pop_first()
+        {
+            self.push(one);
+        }
+        settled
+    }
+
+    /// Alerts that fire at the receiver, as they were last delivered.
+    pub(super) fn firing(&self) -> &BTreeMap<Fingerprint, Arc<Notice>> {
+        &self.firing
+    }
+
+    /// Replaces the notice of an alert that fires at the receiver; false if none fires.
+    pub(super) fn replace_firing(&mut self, notice: &Arc<Notice>) -> bool {
+        self.firing.get_mut(&notice.id()).map(|firing| *firing = Arc::clone(notice)).is_some()
+    }
+
+    /// The firing notice of an alert, if it will be firing at the receiver when all that wait are delivered.
+    pub(super) fn last_firing(&self, fingerprint: Fingerprint) -> Option<Arc<Notice>> {
+        if self.aside.contains_key(&fingerprint) {
+            return None;
+        }
+        let waits = self.waiting_of.contains_key(&fingerprint);
+        let last = waits.then(|| self.waiting.iter().rev().find(|one| one.fingerprint() == fingerprint)).flatten();
+        let last = last.map(|one| &one.notice).or_else(|| self.firing.get(&fingerprint))?;
+        last.is_firing.then(|| Arc::clone(last))
+    }
+
+    /// The alerts for which [`last_firing`](Self::last_firing) gives a notice.
+    pub(super) fn all_firing(&self) -> Vec<Fingerprint> {
+        let mut is_firing: BTreeMap<Fingerprint, bool> = self.firing.keys().map(|key| (*key, true)).collect();
+        is_firing.extend(self.waiting.iter().map(|one| (one.fingerprint(), one.notice.is_firing)));
+        is_firing.extend(self.aside.keys().map(|key| (*key, false)));
+        is_firing.into_iter().filter(|(_, is_firing)| *is_firing).map(|(key, _)| key).collect()
+    }
+
+    fn knows(&self, fingerprint: Fingerprint) -> bool {
+        self.waiting_of.contains_key(&fingerprint) || self.firing.contains_key(&fingerprint)
+    }
+
+    fn push(&mut self, one: Waiting) {
+        *self.waiting_of.entry(one.fingerprint()).or_default() += 1;
+        self.waiting.push_back(one);
+    }
+
+    fn forget_waiting(&mut self, fingerprint: Fingerprint) {
+        if let Some(count) = self.waiting_of.get_mut(&fingerprint) {
+            *count -= 1;
+            if *count == 0 {
+                self.waiting_of.remove(&fingerprint);
+            }
+        }
+    }
+}
+
+/// Notes the outcome for the alerts that fire at a receiver; false if it had no room. The journal notes it in the same
+/// way.
+pub(super) fn note(firing: &mut BTreeMap<Fingerprint, Arc<Notice>>, one: &Waiting, is_delivered: bool) -> bool {
+    let fingerprint = one.fingerprint();
+    if !one.notice.is_firing {
+        firing.remove(&fingerprint);
+    } else if is_delivered {
+        if firing.len() >= MOST_FIRING && !firing.contains_key(&fingerprint) {
+            return false;
+        }
+        firing.insert(fingerprint, Arc::clone(&one.notice));
+    }
+    true
+}
+
+/// Notices that left the queue.
+#[derive(Debug, Default)]
+pub(super) struct Settled {
+    pub notices: Vec<Waiting>,
+    /// Firing alerts that found no room among those that are remembered.
+    pub untracked: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::tests::notices::{firing, resolved};
+
+    fn one(number: u64, notice: Notice) -> Waiting {
+        Waiting { number, changed_at: Timestamp::from_nanoseconds(0), notice: Arc::new(notice) }
+    }
+
+    fn full(count: u64) -> Queue {
+        let mut queue = Queue::default();
+        (0..count).for_each(|number| assert_eq!(queue.admit(one(number, firing(number))), (Admission::Waits, None)));
+        queue.release(count);
+        queue
+    }
+
+    fn numbers(queue: &Queue) -> Vec<u64> {
+        queue.ready().map(|one| one.number).collect()
+    }
+
+    #[test]
+    fn notices_wait_until_the_journal_has_them() {
+        let mut queue = Queue::default();
+        queue.admit(one(1, firing(1)));
+        queue.admit(one(2, firing(2)));
+        assert_eq!(numbers(&queue), [] as [u64; 0]);
+        queue.release(1);
+        assert_eq!(numbers(&queue), [1]);
+        queue.release(2);
+        assert_eq!(numbers(&queue), [1, 2]);
+    }
+
+    #[test]
+    fn full_queue_loses_new_firing_notices() {
+        let mut queue = full(MOST_WAITING as u64);
+        assert_eq!(queue.admit(one(9_999, firing(9_999))), (Admission::Lost, None));
+        assert_eq!(queue.admit(one(9_999, resolved(9_999))), (Admission::Lost, None), "its firing one was lost");
+        assert_eq!((queue.len(), numbers(&queue)[0]), (MOST_WAITING, 0));
+    }
+
+    #[test]
+    fn full_queue_keeps_the_resolved_notice_of_a_delivered_alert() {
+        let mut queue = full(1);
+        queue.settle(1, true);
+        (1..=MOST_WAITING as u64).for_each(|number| drop(queue.admit(one(number, firing(number)))));
+        assert_eq!(queue.admit(one(5_000, resolved(0))), (Admission::Waits, None), "delivered");
+        assert_eq!(queue.admit(one(5_001, resolved(1))), (Admission::Waits, None), "waits");
+        assert_eq!(queue.len(), MOST_WAITING + 2);
+        queue.release(5_001);
+        queue.settle(2, true);
+        let last = queue.waiting.iter().skip(MOST_WAITING - 2).map(|one| one.number).collect::<Vec<_>>();
+        assert_eq!((last, queue.len()), (vec![5_000, 5_001].into_iter().collect(), MOST_WAITING));
+    }
+
+    #[test]
+    fn alert_that_fires_again_at_a_full_queue_is_not_resolved() {
+        let mut queue = full(MOST_WAITING as u64);
+        queue.admit(one(5_000, resolved(7)));
+        assert_eq!(queue.last_firing(firing(7).id()), None);
+        assert_eq!(queue.admit(one(5_001, firing(7))), (Admission::Lost, Some(5_000)));
+        assert_eq!(queue.last_firing(firing(7).id()).map(|notice| notice.is_firing), Some(true));
+        assert_eq!(queue.len(), MOST_WAITING);
+    }
+
+    #[test]
+    fn alerts_fire_from_delivery_to_resolution() {
+        let mut queue = full(3);
+        queue.settle(2, true);
+        queue.settle(1, false);
+        let keys = |queue: &Queue| queue.firing().keys().map(|key| key.0).collect::<Vec<_>>();
+        assert_eq!(keys(&queue), [0, 1], "the third was given up");
+        queue.admit(one(4, resolved(0)));
+        queue.release(4);
+        assert_eq!(queue.all_firing(), [Fingerprint(1)]);
+        queue.settle(1, true);
+        assert_eq!(keys(&queue), [1]);
+    }
+
+    #[test]
+    fn remembered_alerts_are_bounded() {
+        let mut queue = Queue::default();
+        let mut untracked = 0;
+        for number in 0..MOST_FIRING as u64 + 5 {
+            queue.admit(one(number, firing(number)));
+            untracked += queue.settle(1, true).untracked;
+        }
+        assert_eq!((queue.firing().len(), untracked), (MOST_FIRING, 5));
+    }
+}
