@@ -1,4 +1,4 @@
-//! Where alerts go: lines on standard output, and the evidence files. Takes the configuration; gives the receiver of
+//! Where alerts go: lines on standard output, evidence files, and receivers. Takes the configuration; gives the receiver of
 //! changes. Must not know the detectors, nor how files are written.
 
 use std::time::{Duration, Instant, SystemTime};
@@ -9,12 +9,16 @@ use crate::config::{Config, SlackHook};
 use crate::events::console::{self, Style};
 use crate::events::json;
 use crate::evidence::{Evidence, EvidenceSender, EvidenceSetup, RecorderSettings};
+use crate::export::NotificationFigures;
 use crate::export::process::{Queue, SelfMetrics};
+use crate::notify::{NotificationSink, Notifier};
 use crate::packet::Timestamp;
 use crate::{evidence, notify};
 
 /// Longest time at the end to write the queued alert lines.
 const LAST_ALERTS: Duration = Duration::from_millis(300);
+/// Longest time at the end to deliver alerts to receivers. The journal keeps the rest.
+const LAST_DELIVERIES: Duration = Duration::from_millis(500);
 /// Longest time at the end to finish evidence files.
 const LAST_FILES: Duration = Duration::from_millis(500);
 
@@ -23,12 +27,16 @@ const LAST_FILES: Duration = Duration::from_millis(500);
 pub(super) struct AlertOutputs {
     lines: AlertLines,
     evidence: Option<EvidenceSender>,
+    notifications: Option<NotificationSink>,
 }
 
 impl AlertSink for AlertOutputs {
     fn notify(&mut self, change: &Change) {
         if let Some(evidence) = &mut self.evidence {
             evidence.notify(change);
+        }
+        if let Some(notifications) = &mut self.notifications {
+            notifications.notify(change);
         }
         self.lines.notify(change);
     }
@@ -38,6 +46,7 @@ impl AlertSink for AlertOutputs {
 pub(super) struct Alerting {
     outputs: AlertOutputs,
     evidence: Option<Evidence>,
+    notifier: Option<Notifier>,
     files: EvidenceIndex,
     packet_bytes: u32,
 }
@@ -50,10 +59,15 @@ impl Alerting {
         let lines = AlertLines::start(style, pace)?;
         let files = announced(&lines, style);
         let evidence = start_evidence(config, version, &files)?;
-        let outputs = AlertOutputs { lines, evidence: evidence.as_ref().map(Evidence::sender) };
+        let notifier = start_notifier(config, &files)?;
+        let outputs = AlertOutputs {
+            lines,
+            evidence: evidence.as_ref().map(Evidence::sender),
+            notifications: notifier.as_ref().map(Notifier::sink),
+        };
         let is_logged = config.evidence.packet_log.is_on;
         let packet_bytes = if is_logged { config.capture.snap_length } else { config.evidence.packet_bytes };
-        Ok(Self { outputs, evidence, files, packet_bytes })
+        Ok(Self { outputs, evidence, notifier, files, packet_bytes })
     }
 
     /// The receiver of changes.
@@ -77,6 +91,10 @@ impl Alerting {
         if let Some(evidence) = &self.evidence {
             program.show_evidence(evidence.figures());
         }
+        if let Some(notifier) = &self.notifier {
+            let (receivers, journal_failures) = (notifier.figures(), notifier.journal_failures());
+            program.show_notifications(NotificationFigures { receivers, journal_failures });
+        }
     }
 
     /// Finishes the files and writes the queued lines, until the deadlines.
@@ -84,6 +102,9 @@ impl Alerting {
         let is_done = self.evidence.is_none_or(|evidence| evidence.finish(Instant::now() + LAST_FILES));
         if !is_done {
             tracing::warn!("evidence files were not finished in time; the next start finishes them");
+        }
+        if let Some(notifier) = self.notifier {
+            notifier.finish(Instant::now() + LAST_DELIVERIES);
         }
         self.outputs.lines.finish(Instant::now() + LAST_ALERTS);
     }
@@ -108,7 +129,7 @@ fn start_evidence(config: &Config, version: &str, files: &EvidenceIndex) -> anyh
     }
     let anomaly = config.detect.anomaly.clone().unwrap_or_default();
     let setup = EvidenceSetup {
-        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        host: host_name(),
         version: version.to_owned(),
         configuration: of_detection(config).to_yaml()?,
         index: files.clone(),
@@ -116,6 +137,17 @@ fn start_evidence(config: &Config, version: &str, files: &EvidenceIndex) -> anyh
         describe_alert: json::text,
     };
     Ok(Some(Evidence::start(settings.clone(), setup)?))
+}
+
+fn start_notifier(config: &Config, files: &EvidenceIndex) -> anyhow::Result<Option<Notifier>> {
+    if config.notify.receivers.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Notifier::start(config.notify.clone(), files.clone(), host_name())?))
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// The configuration that decides what is found in packets: without receivers and directories, which `replay` has no use

@@ -92,7 +92,8 @@ impl Case {
     /// Begins to collect from a chunk on, when packets until `left_until` have left the ring.
     pub(super) fn begin(&mut self, from: u64, left_until: Timestamp) {
         (self.state, self.cursor, self.bytes, self.next_witness) = (FileState::Open, from, 0, self.start);
-        self.gaps = Gaps { left_until: (left_until >= self.start).then_some(left_until), ..Gaps::default() };
+        let has_left = left_until > Timestamp::BEFORE_ALL && left_until >= self.start;
+        self.gaps = Gaps { left_until: has_left.then_some(left_until), ..Gaps::default() };
     }
 
     /// Ends the case: later packets are not wanted.

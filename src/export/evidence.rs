@@ -3,13 +3,13 @@
 
 use std::io::{self, Write};
 
-use super::family::{self, Family};
+use super::family;
 use super::text::TextWriter;
 use crate::evidence::EvidenceFigures;
 
 /// Writes the figures of the ring, of evidence files and of packet logging.
 pub(super) fn write<W: Write>(figures: &EvidenceFigures, writer: &mut TextWriter<W>) -> io::Result<()> {
-    one(&family::EVIDENCE_RING_BYTES, figures.ring_bytes, writer)?;
+    writer.single(&family::EVIDENCE_RING_BYTES, figures.ring_bytes)?;
     writer.family(&family::EVIDENCE_RING_SECONDS)?;
     writer.sample(family::EVIDENCE_RING_SECONDS.name).value_f64(figures.ring_span.as_secs_f64())?;
     for (family, value) in [
@@ -29,13 +29,7 @@ pub(super) fn write<W: Write>(figures: &EvidenceFigures, writer: &mut TextWriter
         (family::PACKET_LOG_LOST, figures.log_lost_packets),
         (family::PACKET_LOG_ARCHIVED, figures.log_archived_files),
     ] {
-        one(&family, value, writer)?;
+        writer.single(&family, value)?;
     }
     Ok(())
-}
-
-/// Writes the one value of a family, whatever its type.
-fn one<W: Write>(family: &Family, value: u64, writer: &mut TextWriter<W>) -> io::Result<()> {
-    writer.family(family)?;
-    writer.sample(family.name).value(value)
 }

@@ -8,6 +8,8 @@ pub enum MetricKind {
     Counter,
     /// Goes up and down.
     Gauge,
+    /// Numbers of events up to each of some bounds, with their sum.
+    Histogram,
 }
 
 impl MetricKind {
@@ -16,6 +18,7 @@ impl MetricKind {
         match self {
             Self::Counter => "counter",
             Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
         }
     }
 }
@@ -202,6 +205,18 @@ families! {
         "Packets that could not be logged because the writer was late or the disk was full.";
     PACKET_LOG_ARCHIVED = Counter "trafficmonitor_packet_log_files_archived_total" []
         "Logged files moved to the archive because an alert fired for their traffic.";
+    NOTIFICATIONS = Counter "trafficmonitor_notifications_total" ["receiver"] "Alerts and ends of alerts that a receiver accepted.";
+    NOTIFICATIONS_QUEUE = Gauge "trafficmonitor_notifications_queue" ["receiver"] "Alerts and ends of alerts that wait for their delivery.";
+    NOTIFICATIONS_UNTRACKED = Counter "trafficmonitor_notifications_untracked_total" ["receiver"]
+        "Delivered alerts that are not remembered because too many fire: a restart does not resolve them at the receiver.";
+    NOTIFICATIONS_FAILED = Counter "trafficmonitor_notifications_failed_total" ["receiver", "reason"]
+        "Alerts and ends of alerts that were given up: client_error, the receiver refused them; redirect, it answered with a redirect; queue_full, too many were waiting; stopped, the program ended and has no --state.dir.";
+    NOTIFICATION_ATTEMPTS_FAILED = Counter "trafficmonitor_notification_attempts_failed_total" ["receiver", "reason"]
+        "Requests to a receiver that failed, by reason; most are tried again.";
+    NOTIFICATION_LATENCY = Histogram "trafficmonitor_notification_latency_seconds" ["receiver", "le"]
+        "Time from the change of an alert to its delivery.";
+    NOTIFICATIONS_JOURNAL_ERRORS = Counter "trafficmonitor_notifications_journal_errors_total" []
+        "Failed writes to the journal of undelivered alerts (--state.dir).";
 }
 
 /// Families of what is off by default: written only where it is configured.
@@ -223,6 +238,13 @@ pub const CONFIGURED_ONLY: &[Family] = &[
     PACKET_LOG_PACKETS,
     PACKET_LOG_LOST,
     PACKET_LOG_ARCHIVED,
+    NOTIFICATIONS,
+    NOTIFICATIONS_QUEUE,
+    NOTIFICATIONS_UNTRACKED,
+    NOTIFICATIONS_FAILED,
+    NOTIFICATION_ATTEMPTS_FAILED,
+    NOTIFICATION_LATENCY,
+    NOTIFICATIONS_JOURNAL_ERRORS,
 ];
 
 /// Families that only a live capture measures: of interfaces, threads and scrapes, and of rows that come and go. Nothing of

@@ -13,6 +13,7 @@ use prometheus::{IntGaugeVec, Opts, Registry, process_collector::ProcessCollecto
 use super::connections::ConnectionCounters;
 use super::evidence;
 use super::family::{self, MetricKind};
+use super::notifications::{self, NotificationFigures};
 use super::text::TextWriter;
 use super::vitals::Vitals;
 use crate::evidence::FiguresReader;
@@ -51,6 +52,7 @@ pub struct SelfMetrics {
     lost: BTreeMap<Queue, Arc<AtomicU64>>,
     vitals: Option<Vitals>,
     evidence: Option<FiguresReader>,
+    notifications: Option<NotificationFigures>,
 }
 
 impl SelfMetrics {
@@ -68,7 +70,7 @@ impl SelfMetrics {
         let dropped_reports = Arc::new(AtomicU64::default());
         let lost = BTreeMap::from([(Queue::Scrapes, Arc::clone(&dropped_reports))]);
         registry.register(Box::new(ProcessCollector::for_self()))?;
-        Ok(Self { registry, connections, dropped_reports, lost, vitals: None, evidence: None })
+        Ok(Self { registry, connections, dropped_reports, lost, vitals: None, evidence: None, notifications: None })
     }
 
     /// The same with the figures of a live capture.
@@ -84,6 +86,11 @@ impl SelfMetrics {
     /// Exports the figures of kept packets.
     pub fn show_evidence(&mut self, figures: FiguresReader) {
         self.evidence = Some(figures);
+    }
+
+    /// Exports the figures of receivers.
+    pub fn show_notifications(&mut self, figures: NotificationFigures) {
+        self.notifications = Some(figures);
     }
 
     /// A thread of the live capture that does not work any more, if there is one.
@@ -105,7 +112,8 @@ impl SelfMetrics {
     pub fn write<W: Write>(&self, writer: &mut TextWriter<W>) -> io::Result<()> {
         self.registry.gather().iter().try_for_each(|family| write_family(family, writer))?;
         self.write_queues(writer)?;
-        self.evidence.iter().try_for_each(|figures| evidence::write(&figures.read(), writer))
+        self.evidence.iter().try_for_each(|figures| evidence::write(&figures.read(), writer))?;
+        self.notifications.iter().try_for_each(|figures| notifications::write(figures, writer))
     }
 
     fn write_queues<W: Write>(&self, writer: &mut TextWriter<W>) -> io::Result<()> {

@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -146,8 +146,8 @@ impl Notifier {
     }
 
     /// Number of writes to the journal that failed since the start.
-    pub fn journal_failures(&self) -> u64 {
-        self.journal_failures.load(Relaxed)
+    pub fn journal_failures(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.journal_failures)
     }
 
     /// Delivers what can be delivered until the deadline, and ends. The journal keeps the rest; without one it is lost,

@@ -255,3 +255,6 @@ fn verdict(ending: &Ending, file: &CaptureFile, sha256: &str) -> String {
     // A map of plain values can always be written.
     serde_json::to_string_pretty(&verdict).unwrap_or_default() + "\n"
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,7 +21,7 @@ pub(in crate::evidence) fn file_header(source: &PacketSource) -> Vec<u8> {
     header
 }
 
-/// A packet. Times before 1970 become 1970; after 2106 the seconds begin again.
+/// A packet. Times before 1970 become 1970. Readers know seconds until 2038.
 pub(in crate::evidence) fn put_packet(out: &mut Vec<u8>, packet: &RecordedPacket<'_>) {
     let time = packet.time.nanoseconds().max(0);
     let (seconds, nanoseconds) = (time / NANOSECONDS_PER_SECOND, time % NANOSECONDS_PER_SECOND);
