@@ -9,6 +9,7 @@ mod notice;
 mod receivers;
 mod secret;
 mod selection;
+mod text;
 mod url;
 
 pub use config::{AlertSelection, Config, ReceiverConfig, Vendor};
