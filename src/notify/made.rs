@@ -2,7 +2,11 @@
 //!
 //! Takes the word of a kind; gives a notice of it. Must not be used outside of tests.
 
+use std::path::PathBuf;
+
 use super::notice::Notice;
+use crate::alert::EvidenceFile;
+use crate::packet::Timestamp;
 
 /// A firing notice of this kind about 10.0.0.5, since 2023-11-14T22:13:20Z.
 pub(super) fn notice(kind: &str) -> Notice {
@@ -30,5 +34,22 @@ pub(super) fn notice(kind: &str) -> Notice {
         answered: Some(2),
         first_targets: vec!["192.0.2.1:22/tcp".to_owned()],
         last_targets: Vec::new(),
+    }
+}
+
+/// The same, resolved 165 s later.
+pub(super) fn resolved(kind: &str) -> Notice {
+    Notice { is_firing: false, ends_at: Some(1_700_000_165_000_000_000), ..notice(kind) }
+}
+
+/// A finished file of 42 packets.
+pub(super) fn evidence() -> EvidenceFile {
+    EvidenceFile {
+        starts_at: Timestamp::from_nanoseconds(1_700_000_000_000_000_000),
+        path: PathBuf::from("/var/lib/trafficmonitor/a.pcapng"),
+        is_finished: true,
+        sha256: "00ff".to_owned(),
+        packets: 42,
+        is_complete: true,
     }
 }

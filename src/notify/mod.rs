@@ -22,6 +22,7 @@ mod receivers;
 mod restart;
 mod secret;
 mod selection;
+mod text;
 mod url;
 
 pub use config::{AlertSelection, Config, ReceiverConfig, Vendor};

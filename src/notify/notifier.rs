@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout_at;
 
 use super::client::{self, HttpClient};
-use super::config::{AlertSelection, Config, ReceiverConfig, Vendor};
+use super::config::{AlertSelection, Config, ReceiverConfig};
 use super::delivery::{Delivery, Lane, Phase, Settlements, Surroundings, now};
 use super::endpoint::{Endpoint, EndpointError};
 use super::figures::{Reason, ReceiverFigures};
@@ -100,9 +100,9 @@ impl Notifier {
         config: Config,
         evidence: EvidenceIndex,
         host: String,
-        of: impl Fn(&Vendor) -> Box<dyn Receiver>,
+        of: impl Fn(&ReceiverConfig) -> Box<dyn Receiver>,
     ) -> Result<Self, Error> {
-        let kinds: Vec<_> = config.receivers.iter().map(|receiver| of(&receiver.vendor)).collect();
+        let kinds: Vec<_> = config.receivers.iter().map(of).collect();
         let addresses = addresses(&config.receivers, &kinds)?;
         let names: Vec<String> = config.receivers.iter().map(|receiver| receiver.name.clone()).collect();
         let journal_failures = Arc::<AtomicU64>::default();

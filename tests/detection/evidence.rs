@@ -14,6 +14,7 @@ use trafficmonitor::detect::{self, Detectors, anomaly, bandwidth};
 use trafficmonitor::events::json;
 use trafficmonitor::evidence::{
     Config, Evidence, EvidenceSender, EvidenceSetup, FiguresReader, PacketRecorder, PacketSource, RecordedPacket,
+    RecorderSettings,
 };
 use trafficmonitor::locality::{self, Classifier};
 use trafficmonitor::packet::{Frame, LinkType, Packet, Timestamp};
@@ -129,11 +130,11 @@ fn collect(file: &Path, archive: &Path, config: Config, detect: &detect::Config,
         describe_alert: describe,
     };
     let evidence = Evidence::start(Config { archive_dir: Some(archive.to_owned()), ..config }, setup).unwrap();
-    let source = PacketSource { interface: "eth0".to_owned(), link_type: 1, snap_length: 65_535 };
+    let source = PacketSource { interface: "eth0".to_owned(), link_type: LinkType(1), snap_length: 65_535 };
     let feed = Feed {
         frames: read(file),
         next: 0,
-        recorder: PacketRecorder::new(source, 256, evidence.sender()),
+        recorder: RecorderSettings::new(evidence.sender(), 256).recorder(source),
         sender: evidence.sender(),
         figures: evidence.figures(),
         fed: 0,

@@ -65,7 +65,7 @@ fn config(receivers: Vec<ReceiverConfig>, state_dir: Option<PathBuf>) -> Config 
 }
 
 fn start(config: Config, batching: Batching) -> Notifier {
-    let of = |_: &Vendor| Box::new(Plain(batching)) as Box<dyn Receiver>;
+    let of = |_: &ReceiverConfig| Box::new(Plain(batching)) as Box<dyn Receiver>;
     Notifier::start_with(config, EvidenceIndex::default(), "host".to_owned(), of).unwrap()
 }
 
