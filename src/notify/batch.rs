@@ -168,7 +168,7 @@ mod tests {
     fn add(queue: &mut Queue, notices: impl IntoIterator<Item = Notice>) {
         for notice in notices {
             let (number, changed_at) = (queue.len() as u64, Timestamp::from_nanoseconds(0));
-            drop(queue.admit(Waiting { number, changed_at, notice: Arc::new(notice) }));
+            queue.admit(Waiting { number, changed_at, notice: Arc::new(notice) });
         }
         queue.release(u64::MAX);
     }

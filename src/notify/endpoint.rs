@@ -122,3 +122,109 @@ fn join(url: Uri, path: &str) -> Result<Uri, UrlError> {
     parts.path_and_query = Some(joined.parse().map_err(|_| UrlError::Malformed)?);
     Uri::from_parts(parts).map_err(|_| UrlError::Malformed)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::notify::Selection;
+
+    fn config(url: Option<SecretSource>, headers: &[(&str, &str)]) -> ReceiverConfig {
+        ReceiverConfig {
+            name: "one".to_owned(),
+            vendor: Vendor::Webhook,
+            url,
+            timeout: Duration::from_secs(1),
+            headers: headers.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(*value))).collect(),
+            ca_file: None,
+            selection: Selection::default(),
+        }
+    }
+
+    fn given(url: &str) -> Option<SecretSource> {
+        Some(SecretSource::Given(Secret::new(url)))
+    }
+
+    /// The URL of a request with this path.
+    fn target(url: &str, path: &str) -> Result<String, EndpointError> {
+        let request = receivers::Request { path: path.to_owned(), headers: Vec::new(), body: Vec::new() };
+        let address = Endpoint::new(&config(given(url), &[]), None)?.address()?;
+        Ok(address.request(request)?.uri().to_string())
+    }
+
+    #[test]
+    fn path_follows_the_base_url() {
+        for (url, path, expected) in [
+            ("http://host", "/a/b", "http://host/a/b"),
+            ("https://host:8443/base/", "/a", "https://host:8443/base/a"),
+            ("http://[::1]:9093/base?token=x", "/a", "http://[::1]:9093/base/a?token=x"),
+            ("http://host/hook?token=x", "", "http://host/hook?token=x"),
+            ("HTTP://host/hook", "", "http://host/hook"),
+        ] {
+            assert_eq!(target(url, path).unwrap(), expected, "{url} {path}");
+        }
+    }
+
+    #[test]
+    fn other_urls_are_refused_without_showing_them() {
+        for url in
+            ["", "host", "/path", "file:///secret", "ftp://secret/", "http://", "http:///secret", "http://ho st/secret"]
+        {
+            let error = target(url, "").unwrap_err();
+            assert!(matches!(error, EndpointError::Url), "{url}: {error}");
+            assert!(!error.to_string().contains("secret"), "{url}: {error}");
+        }
+        let error = target("http://user:secret@host/", "").unwrap_err();
+        assert!(matches!(error, EndpointError::UserInfo), "{error}");
+        assert!(matches!(Endpoint::new(&config(None, &[]), None), Err(EndpointError::NoUrl)));
+        assert!(Endpoint::new(&config(None, &[]), Some("https://vendor.example")).is_ok());
+    }
+
+    #[test]
+    fn configured_headers_are_sent_and_wrong_ones_refused() {
+        let endpoint = Endpoint::new(&config(given("http://host"), &[("Authorization", "Bearer x")]), None).unwrap();
+        let request = receivers::Request {
+            path: String::new(),
+            headers: vec![("x-key", Secret::new("key"))],
+            body: b"{}".to_vec(),
+        };
+        let request = endpoint.address().unwrap().request(request).unwrap();
+        let header = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!(header("authorization").as_deref(), Some("Bearer x"));
+        assert_eq!(header("x-key").as_deref(), Some("key"));
+        assert_eq!(header("content-type").as_deref(), Some("application/json"));
+        assert!(!format!("{request:?}").contains("Bearer"), "{request:?}");
+        for (name, value) in [("a b", "x"), ("", "x"), ("name", "secret\nInjected: 1")] {
+            let error = Endpoint::new(&config(given("http://host"), &[(name, value)]), None).unwrap_err();
+            assert!(matches!(&error, EndpointError::Header(header) if header == name), "{error}");
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn secret_file_is_read_each_time_and_must_not_be_open_to_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("url");
+        let write = |text: &str, mode: u32| {
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        let new = || Endpoint::new(&config(Some(SecretSource::File(path.clone())), &[]), None);
+        assert!(matches!(new(), Err(EndpointError::Unreadable { .. })));
+        write("http://one/\n", 0o604);
+        let error = new().unwrap_err().to_string();
+        assert!(error.contains("chmod 600") && error.contains(&path.display().to_string()), "{error}");
+        write(" \n", 0o600);
+        assert!(matches!(new(), Err(EndpointError::NoSecret(_))));
+        write("http://one/\n", 0o640);
+        let endpoint = new().unwrap();
+        assert_eq!(endpoint.address().unwrap().url, "http://one/");
+        write("\n http://two/ \n", 0o600);
+        assert_eq!(endpoint.address().unwrap().url, "http://two/");
+        write(&format!("http://{}/", "x".repeat(20_000)), 0o600);
+        assert!(matches!(endpoint.address(), Err(EndpointError::NoSecret(_))));
+        assert!(endpoint.may_use_tls(), "the file may hold another URL later");
+    }
+}

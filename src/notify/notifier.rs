@@ -157,8 +157,9 @@ impl Notifier {
         const LAST_WRITES: Duration = Duration::from_secs(5);
         if self.stop.send(deadline).is_ok() {
             let patience = deadline.saturating_duration_since(Instant::now()) + LAST_WRITES;
-            // Always an error: the thread ended, or its time is over.
-            drop(self.ended.recv_timeout(patience));
+            if self.ended.recv_timeout(patience) == Err(mpsc::RecvTimeoutError::Timeout) {
+                tracing::warn!("deliveries did not end in time");
+            }
         }
     }
 }
@@ -166,7 +167,7 @@ impl Notifier {
 /// The endpoint and the client of each receiver.
 fn addresses(configs: &[ReceiverConfig], kinds: &[Box<dyn Receiver>]) -> Result<Vec<(Endpoint, HttpClient)>, Error> {
     let mut system = None;
-    let address = |(config, kind): (&ReceiverConfig, &Box<dyn Receiver>)| {
+    let address = |(config, kind): (&ReceiverConfig, &dyn Receiver)| {
         let named = |fault| Error::Receiver { receiver: config.name.clone(), fault };
         let endpoint = Endpoint::new(config, kind.default_url()).map_err(named)?;
         let tls = match &config.ca_file {
@@ -180,7 +181,7 @@ fn addresses(configs: &[ReceiverConfig], kinds: &[Box<dyn Receiver>]) -> Result<
         };
         Ok((endpoint, HttpClient::new(tls)))
     };
-    configs.iter().zip(kinds).map(address).collect()
+    configs.iter().zip(kinds.iter().map(AsRef::as_ref)).map(address).collect()
 }
 
 /// The roots of the system, which are read once.
@@ -192,13 +193,13 @@ fn system_roots(read: &mut Option<ClientConfig>) -> Result<ClientConfig, rustls:
 }
 
 fn lanes(names: &[String], kinds: &[Box<dyn Receiver>], state: Option<&JournalState>) -> Vec<Arc<Lane>> {
-    let lane = |(name, kind): (&String, &Box<dyn Receiver>)| {
+    let lane = |(name, kind): (&String, &dyn Receiver)| {
         let state = state.and_then(|state| state.receivers.get(name)).cloned();
         let ReceiverState { waiting, firing } = state.unwrap_or_default();
         let queue = Queue::restored(waiting.into_values(), firing);
         Arc::new(Lane::new(name.clone(), kind.batching(), queue))
     };
-    names.iter().zip(kinds).map(lane).collect()
+    names.iter().zip(kinds.iter().map(AsRef::as_ref)).map(lane).collect()
 }
 
 impl NotificationSink {

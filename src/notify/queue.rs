@@ -235,7 +235,9 @@ mod tests {
     fn full_queue_keeps_the_resolved_notice_of_a_delivered_alert() {
         let mut queue = full(1);
         queue.settle(1, true);
-        (1..=MOST_WAITING as u64).for_each(|number| drop(queue.admit(one(number, firing(number)))));
+        for number in 1..=MOST_WAITING as u64 {
+            queue.admit(one(number, firing(number)));
+        }
         assert_eq!(queue.admit(one(5_000, resolved(0))), (Admission::Waits, None), "delivered");
         assert_eq!(queue.admit(one(5_001, resolved(1))), (Admission::Waits, None), "waits");
         assert_eq!(queue.len(), MOST_WAITING + 2);

@@ -169,3 +169,6 @@ impl Journal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

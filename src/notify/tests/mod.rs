@@ -3,6 +3,7 @@
 mod battery;
 mod faults;
 pub(super) mod notices;
+mod process;
 mod restarts;
 mod server;
 

@@ -1,1 +1,144 @@
-//! Tests of restarts.
+//! Tests of restarts: after an orderly end and after SIGKILL.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::notices::{firing, resolved};
+use super::server::{Answer, Server};
+use super::*;
+
+/// All alerts of the requests, in their order.
+fn received(server: &Server) -> Vec<(u64, bool)> {
+    server.requests().iter().flat_map(|request| alerts(&request.body)).collect()
+}
+
+fn config_with(server: &Server, state_dir: &Path, grace: Duration) -> Config {
+    Config { restart_grace: grace, ..config(vec![receiver("one", &server.url())], Some(state_dir.to_owned())) }
+}
+
+const LONG: Duration = Duration::from_secs(3600);
+
+#[test]
+fn undelivered_notices_are_delivered_after_a_restart() {
+    for batching in [Batching::Each, QUICK_ALL] {
+        let folder = tempfile::tempdir().unwrap();
+        let server = Server::start([Answer::Status(503, "")]);
+        let notifier = start(config_with(&server, folder.path(), LONG), batching);
+        put(&notifier, (0..100).map(firing));
+        let figures = &notifier.figures()[0].1;
+        wait("an attempt fails", || figures.failed_attempts(Reason::ServerError) > 0);
+        notifier.finish(Instant::now() + Duration::from_secs(5));
+        let before = server.requests().len();
+        let notifier = start(config_with(&server, folder.path(), LONG), batching);
+        wait_settled(&notifier, 0, 100);
+        let after: Vec<_> = received(&server).into_iter().skip(alerts_of(&server, before)).collect();
+        assert_eq!(after, (0..100).map(|key| (key, true)).collect::<Vec<_>>());
+        finish(notifier);
+        let notifier = start(config_with(&server, folder.path(), LONG), batching);
+        assert_eq!(notifier.figures()[0].1.waiting(), 0, "delivered notices are settled in the journal");
+    }
+}
+
+/// The number of alerts in the first requests.
+fn alerts_of(server: &Server, requests: usize) -> usize {
+    server.requests().iter().take(requests).map(|request| alerts(&request.body).len()).sum()
+}
+
+#[test]
+fn alert_that_no_longer_fires_is_resolved_after_the_grace() {
+    for batching in [Batching::Each, QUICK_GROUP, QUICK_ALL] {
+        let folder = tempfile::tempdir().unwrap();
+        let server = Server::start([]);
+        let notifier = start(config_with(&server, folder.path(), LONG), batching);
+        put(&notifier, [firing(1), firing(2), firing(3), resolved(3)]);
+        wait_settled(&notifier, 0, 4);
+        finish(notifier);
+        let before = received(&server).len();
+        let notifier = start(config_with(&server, folder.path(), Duration::from_secs(1)), batching);
+        put(&notifier, [Notice { starts_at: 1_500_000_000, ..firing(2) }]);
+        wait("the orphan is resolved", || received(&server).contains(&(1, false)));
+        let repeated: &[(u64, bool)] = if batching == QUICK_ALL { &[(2, true)] } else { &[] };
+        assert_eq!(received(&server)[before..], [repeated, &[(1, false)]].concat(), "{batching:?}");
+        put(&notifier, [resolved(2)]);
+        wait("the other is resolved", || received(&server).contains(&(2, false)));
+        finish(notifier);
+        let notifier = start(config_with(&server, folder.path(), Duration::ZERO), batching);
+        put(&notifier, [firing(9)]);
+        wait_settled(&notifier, 0, 1);
+        assert_eq!(received(&server).last(), Some(&(9, true)), "nothing else is left");
+        let last = server.requests().into_iter().rev().find(|request| request.body.contains("0000001\"")).unwrap();
+        let body: serde_json::Value = serde_json::from_str(&last.body).unwrap();
+        let ends_at = body["notices"][0]["ends_at"].as_i64().unwrap();
+        assert!(ends_at > 1_700_000_000_000_000_000, "the end is the time of the resolution: {ends_at}");
+    }
+}
+
+#[test]
+fn receiver_that_left_the_configuration_is_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start([]);
+    let notifier = start(config_with(&server, folder.path(), LONG), Batching::Each);
+    put(&notifier, [firing(1)]);
+    wait_settled(&notifier, 0, 1);
+    finish(notifier);
+    finish(start(config(vec![receiver("other", &server.url())], Some(folder.path().to_owned())), Batching::Each));
+    let notifier = start(config_with(&server, folder.path(), Duration::ZERO), Batching::Each);
+    put(&notifier, [firing(2)]);
+    wait_settled(&notifier, 0, 1);
+    assert_eq!(received(&server), [(1, true), (2, true)]);
+}
+
+// ---- SIGKILL -------------------------------------------------------------------------------------------------------------
+
+#[test]
+#[ignore = "another test runs it as a process of its own"]
+fn process_that_is_killed() {
+    let Some(parameter) = process::parameter() else { return };
+    let (url, state_dir) = parameter.split_once(' ').unwrap();
+    let notifier = start(config(vec![receiver("one", url)], Some(state_dir.into())), Batching::Each);
+    put(&notifier, (0..100).map(firing));
+    std::thread::sleep(Duration::from_secs(120));
+}
+
+/// A process with 100 alerts is killed when the condition about its journal and its server holds. Gives how often each
+/// alert was received after the deliveries of the next process.
+fn received_after_sigkill(script: Vec<Answer>, is_time: impl Fn(&Server, usize) -> bool) -> BTreeMap<u64, usize> {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(script);
+    let parameter = format!("{} {}", server.url(), folder.path().display());
+    let mut child = process::start("notify::tests::restarts::process_that_is_killed", &parameter);
+    wait("it is time", || {
+        let journal = std::fs::read(folder.path().join("notify/journal")).unwrap_or_default();
+        let queued = journal.windows(8).filter(|bytes| bytes == b"\"number\"").count();
+        is_time(&server, queued)
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let notifier = start(config_with(&server, folder.path(), LONG), Batching::Each);
+    wait("all are delivered", || notifier.figures()[0].1.waiting() == 0 && received_keys(&server).len() == 100);
+    finish(notifier);
+    received_keys(&server)
+}
+
+fn received_keys(server: &Server) -> BTreeMap<u64, usize> {
+    let mut keys = BTreeMap::new();
+    received(server).into_iter().for_each(|(key, _)| *keys.entry(key).or_default() += 1);
+    keys
+}
+
+#[test]
+fn killed_with_a_hundred_queued_nothing_is_lost() {
+    let keys =
+        received_after_sigkill(vec![Answer::Hang], |server, queued| queued >= 100 && !server.requests().is_empty());
+    assert_eq!(keys.len(), 100);
+    assert_eq!(keys.values().sum::<usize>(), 101, "the first was on its way: {keys:?}");
+}
+
+#[test]
+fn killed_while_delivering_each_alert_is_received_at_most_twice() {
+    let slow = vec![Answer::Late(Duration::from_millis(10)); 100];
+    let keys = received_after_sigkill(slow, |server, queued| queued >= 100 && server.requests().len() >= 30);
+    assert_eq!(keys.len(), 100);
+    assert!(keys.values().all(|count| *count <= 2), "{keys:?}");
+    assert!(keys.values().sum::<usize>() <= 103, "what was delivered is in the journal: {keys:?}");
+}
