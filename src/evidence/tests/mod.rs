@@ -2,6 +2,7 @@
 
 mod archive;
 mod collecting;
+mod faults;
 mod frames;
 
 use std::net::IpAddr;
