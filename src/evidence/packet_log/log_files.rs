@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -98,24 +99,42 @@ impl LogFiles {
         key: &ConversationKey,
         source: &PacketSource,
         of: &mut ConversationFiles,
-        records: &[u8],
+        mut records: &[u8],
     ) -> io::Result<()> {
-        let removed = self.quota.take(records.len() as u64)?;
-        for path in removed {
+        self.make_space(records.len() as u64, of)?;
+        while !records.is_empty() {
+            let used = of.files.back().map_or(u64::MAX, |(_, bytes)| *bytes);
+            let mut fitting = pcap::whole_records(records, self.setup.max_file_bytes.saturating_sub(used));
+            if fitting == 0 {
+                self.rotate(key, source, of)?;
+                let used = of.files.back().map_or(0, |(_, bytes)| *bytes);
+                fitting = pcap::whole_records(records, self.setup.max_file_bytes.saturating_sub(used));
+            }
+            // A packet that is larger than a file may be has one of its own.
+            let (now, later) = records.split_at(fitting.max(pcap::first_record(records)));
+            self.write(of, now)?;
+            records = later;
+        }
+        Ok(())
+    }
+
+    /// Removes the oldest files until so many bytes fit.
+    fn make_space(&mut self, bytes: u64, of: &mut ConversationFiles) -> io::Result<()> {
+        for path in self.quota.take(bytes)? {
             self.counters.removed_files.add(1);
             self.open.retain(|(open, _)| *open != path);
             of.forget(&path);
             self.removed.push(path);
         }
-        let is_full = |bytes: u64| bytes + records.len() as u64 > self.setup.max_file_bytes;
-        if of.files.back().is_none_or(|(_, bytes)| is_full(*bytes)) {
-            self.rotate(key, source, of)?;
-        }
+        Ok(())
+    }
+
+    /// Adds records to the last file of a conversation. After an error it is as it was before.
+    fn write(&mut self, of: &mut ConversationFiles, records: &[u8]) -> io::Result<()> {
         let Some((path, bytes)) = of.files.back_mut() else { return Ok(()) };
         let file = open(&mut self.open, path)?;
-        let whole = *bytes;
-        std::os::unix::fs::FileExt::write_all_at(file, records, whole).inspect_err(|_| {
-            file.set_len(whole).ok();
+        file.write_all_at(records, *bytes).inspect_err(|_| {
+            file.set_len(*bytes).ok();
         })?;
         *bytes += records.len() as u64;
         Ok(())
@@ -135,6 +154,7 @@ impl LogFiles {
             }
         };
         let header = pcap::file_header(source);
+        self.make_space(header.len() as u64, of)?;
         file.write_all(&header).inspect_err(|_| files::remove(&path))?;
         of.files.push_back((path.clone(), header.len() as u64));
         keep_open(&mut self.open, path, file);

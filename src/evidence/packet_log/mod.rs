@@ -190,3 +190,6 @@ fn is_about(subject: &Subject, ends: [IpAddr; 2]) -> bool {
 
 /// An end of a conversation. Protocols without ports have port 0.
 type End = SocketAddr;
+
+#[cfg(test)]
+mod tests;

@@ -82,6 +82,20 @@ fn other_programs_read_the_files() {
 }
 
 #[test]
+fn file_without_packets_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = Run::start(folder.path(), Config::default());
+    run.fire(&scan());
+    run.finish();
+    let file = only(folder.path(), ".pcapng");
+    assert_eq!(read(&file), []);
+    let verdict = verdict(folder.path());
+    assert_eq!(verdict["file"]["bytes"], file.metadata().unwrap().len());
+    assert!(verdict["file"]["first_packet"].is_null());
+    output("tcpdump", &["-r", file.to_str().unwrap()]);
+}
+
+#[test]
 fn files_are_for_their_owner_alone() {
     let folder = tempfile::tempdir().unwrap();
     let archive = folder.path().join("a/b");
@@ -131,6 +145,8 @@ fn files_of_a_killed_process_are_finished_at_the_next_start() {
     std::fs::write(part(1, ".pcapng"), &bytes).unwrap();
     std::fs::write(part(2, ".pcapng"), &bytes[..bytes.len() - 5]).unwrap();
     std::fs::write(part(3, ".json"), b"{").unwrap();
+    let header = u32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize;
+    std::fs::write(part(6, ".pcapng"), &bytes[..header + 10]).unwrap();
     let locked = super::super::writer::files::create(&part(4, ".pcapng")).unwrap();
     let link = part(5, ".pcapng");
     std::os::unix::fs::symlink(&file, &link).unwrap();
@@ -138,6 +154,7 @@ fn files_of_a_killed_process_are_finished_at_the_next_start() {
     Run::start(folder.path(), Config::default()).finish();
     let cut = |second| folder.path().join(format!("{}-cut.pcapng", name(second)));
     assert_eq!((read(&cut(1)).len(), read(&cut(2)).len()), (2, 1), "the last record was broken");
+    assert!(!part(6, ".pcapng").exists() && !cut(6).exists(), "it has no packets");
     assert!(part(4, ".pcapng").exists(), "another process writes it");
     assert!(link.symlink_metadata().is_ok() && !cut(5).exists() && folder.path().join("other.pcapng.part").exists());
     assert_eq!(files(folder.path(), ".part").len(), 3);

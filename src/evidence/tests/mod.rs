@@ -2,6 +2,7 @@
 
 mod archive;
 mod collecting;
+mod faults;
 mod frames;
 
 use std::net::IpAddr;
@@ -128,7 +129,7 @@ impl Run {
 }
 
 /// The files in a directory with this ending, in the order of their names.
-fn files(directory: &Path, ending: &str) -> Vec<PathBuf> {
+pub(super) fn files(directory: &Path, ending: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<PathBuf> = entries.filter(|path| path.to_str().unwrap().ends_with(ending)).collect();
     files.sort();

@@ -15,6 +15,8 @@ use crate::packet::Timestamp;
 
 /// Space that a comment may take beyond its first form.
 const COMMENT_ROOM: usize = 1_024;
+/// The longest packet that libpcap captures.
+const LONGEST_PACKET: u32 = 262_144;
 /// Bytes that are read at once for the digest.
 const READ_AT_ONCE: usize = 256 << 10;
 
@@ -101,6 +103,17 @@ impl CaptureFile {
         self.interfaces.len() - 1
     }
 
+    /// libpcap opens no file without an interface, so one that has no packets gets one.
+    fn describe_no_interface(&mut self) -> io::Result<()> {
+        let source = PacketSource { interface: "none".to_owned(), link_type: 1, snap_length: LONGEST_PACKET };
+        let mut block = Vec::new();
+        pcapng::put_interface(&mut block, &source);
+        self.file.write_all_at(&block, self.contents.bytes)?;
+        self.contents.bytes += block.len() as u64;
+        self.interfaces.push((source, 0));
+        Ok(())
+    }
+
     /// The interfaces with their numbers of packets.
     pub(super) fn interfaces(&self) -> &[(PacketSource, u64)] {
         &self.interfaces
@@ -108,6 +121,9 @@ impl CaptureFile {
 
     /// Writes the final comment, and gives the file its name.
     pub(super) fn finish(&mut self, comment: &str) -> io::Result<String> {
+        if self.interfaces.is_empty() {
+            self.describe_no_interface()?;
+        }
         let header = pcapng::section_header(&pcapng::padded(comment, self.comment_bytes), &self.application);
         self.file.write_all_at(&header, 0)?;
         let digest = digest(&mut self.file)?;
@@ -138,33 +154,38 @@ fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Finishes a file that a killed process left: cuts off a broken last block, and renames it to `NAME-cut.pcapng`.
+/// Finishes a file that a killed process left: cuts off a broken last block and renames it. A file without packets is
+/// removed.
 pub(super) fn finish_leftover(part: &Path, path: &Path) -> io::Result<()> {
-    let mut file = files::open_existing(part)?;
+    let file = files::open_existing(part)?;
     // A living instance holds the lock of its files.
     file.try_lock().map_err(io::Error::from)?;
     let length = file.metadata()?.len();
-    let whole = whole_blocks(&mut file, length)?;
+    let (blocks, whole) = whole_blocks(&file, length)?;
+    // The section header and the description of an interface come before the first packet.
+    if blocks <= 2 {
+        return std::fs::remove_file(part);
+    }
     if whole < length {
         file.set_len(whole)?;
     }
     files::publish(&file, part, path)
 }
 
-/// The length of the whole blocks at the start of a file.
-fn whole_blocks(file: &mut File, length: u64) -> io::Result<u64> {
-    let mut at = 0;
+/// The number and the length of the whole blocks at the start of a file.
+fn whole_blocks(file: &File, length: u64) -> io::Result<(u64, u64)> {
+    let (mut blocks, mut at) = (0, 0);
     loop {
         let mut head = [0; 8];
         if at + head.len() as u64 > length {
-            return Ok(at);
+            return Ok((blocks, at));
         }
         file.read_exact_at(&mut head, at)?;
         let [.., a, b, c, d] = head;
         let block = u64::from(u32::from_le_bytes([a, b, c, d]));
         if block < 12 || at + block > length {
-            return Ok(at);
+            return Ok((blocks, at));
         }
-        at += block;
+        (blocks, at) = (blocks + 1, at + block);
     }
 }

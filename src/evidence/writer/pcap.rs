@@ -11,6 +11,9 @@ const MAGIC: u32 = 0xa1b2_3c4d;
 /// Major version 2, minor version 4.
 const VERSION: [u16; 2] = [2, 4];
 
+/// Seconds, nanoseconds, captured bytes, bytes on the wire.
+const RECORD_HEADER: usize = 16;
+
 /// The header of a file.
 pub(in crate::evidence) fn file_header(source: &PacketSource) -> Vec<u8> {
     let mut header = MAGIC.to_le_bytes().to_vec();
@@ -28,4 +31,26 @@ pub(in crate::evidence) fn put_packet(out: &mut Vec<u8>, packet: &RecordedPacket
     let words = [seconds as u32, nanoseconds as u32, packet.bytes.len() as u32, packet.wire_bytes];
     words.iter().for_each(|word| out.extend(word.to_le_bytes()));
     out.extend_from_slice(packet.bytes);
+}
+
+/// The length of the whole records at the start of `records` that fit in `limit` bytes.
+pub(in crate::evidence) fn whole_records(records: &[u8], limit: u64) -> usize {
+    let mut whole = 0;
+    while let Some(header) = records.get(whole..whole + RECORD_HEADER) {
+        let captured = u32::from_le_bytes([header[8], header[9], header[10], header[11]]);
+        let end = whole + RECORD_HEADER + captured as usize;
+        if end as u64 > limit {
+            break;
+        }
+        whole = end;
+    }
+    whole
+}
+
+/// The length of the first record.
+pub(in crate::evidence) fn first_record(records: &[u8]) -> usize {
+    records.get(8..12).map_or(records.len(), |length| {
+        let captured = u32::from_le_bytes([length[0], length[1], length[2], length[3]]);
+        records.len().min(RECORD_HEADER + captured as usize)
+    })
 }
