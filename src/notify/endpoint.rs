@@ -129,7 +129,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::notify::Selection;
+    use crate::notify::AlertSelection;
 
     fn config(url: Option<SecretSource>, headers: &[(&str, &str)]) -> ReceiverConfig {
         ReceiverConfig {
@@ -137,9 +137,12 @@ mod tests {
             vendor: Vendor::Webhook,
             url,
             timeout: Duration::from_secs(1),
-            headers: headers.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(*value))).collect(),
+            headers: headers
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), SecretSource::Given(Secret::new(*value))))
+                .collect(),
             ca_file: None,
-            selection: Selection::default(),
+            selection: AlertSelection::default(),
         }
     }
 
@@ -173,11 +176,11 @@ mod tests {
             ["", "host", "/path", "file:///secret", "ftp://secret/", "http://", "http:///secret", "http://ho st/secret"]
         {
             let error = target(url, "").unwrap_err();
-            assert!(matches!(error, EndpointError::Url), "{url}: {error}");
+            assert!(matches!(error, EndpointError::Url(_)), "{url}: {error}");
             assert!(!error.to_string().contains("secret"), "{url}: {error}");
         }
         let error = target("http://user:secret@host/", "").unwrap_err();
-        assert!(matches!(error, EndpointError::UserInfo), "{error}");
+        assert!(matches!(error, EndpointError::Url(UrlError::User)), "{error}");
         assert!(matches!(Endpoint::new(&config(None, &[]), None), Err(EndpointError::NoUrl)));
         assert!(Endpoint::new(&config(None, &[]), Some("https://vendor.example")).is_ok());
     }
@@ -212,19 +215,19 @@ mod tests {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
         };
         let new = || Endpoint::new(&config(Some(SecretSource::File(path.clone())), &[]), None);
-        assert!(matches!(new(), Err(EndpointError::Unreadable { .. })));
+        assert!(matches!(new(), Err(EndpointError::Secret(SecretError::Unreadable { .. }))));
         write("http://one/\n", 0o604);
         let error = new().unwrap_err().to_string();
-        assert!(error.contains("chmod 600") && error.contains(&path.display().to_string()), "{error}");
+        assert!(error.contains("chmod o-rw") && error.contains(&path.display().to_string()), "{error}");
         write(" \n", 0o600);
-        assert!(matches!(new(), Err(EndpointError::NoSecret(_))));
+        assert!(matches!(new(), Err(EndpointError::Secret(SecretError::NoLine(_)))));
         write("http://one/\n", 0o640);
         let endpoint = new().unwrap();
         assert_eq!(endpoint.address().unwrap().url, "http://one/");
         write("\n http://two/ \n", 0o600);
         assert_eq!(endpoint.address().unwrap().url, "http://two/");
         write(&format!("http://{}/", "x".repeat(20_000)), 0o600);
-        assert!(matches!(endpoint.address(), Err(EndpointError::NoSecret(_))));
+        assert!(matches!(endpoint.address(), Err(EndpointError::Secret(SecretError::NoLine(_)))));
         assert!(endpoint.may_use_tls(), "the file may hold another URL later");
     }
 }

@@ -105,7 +105,11 @@ impl CaptureFile {
 
     /// libpcap opens no file without an interface, so one that has no packets gets one.
     fn describe_no_interface(&mut self) -> io::Result<()> {
-        let source = PacketSource { interface: "none".to_owned(), link_type: 1, snap_length: LONGEST_PACKET };
+        let source = PacketSource {
+            interface: "none".to_owned(),
+            link_type: crate::packet::LinkType(1),
+            snap_length: LONGEST_PACKET,
+        };
         let mut block = Vec::new();
         pcapng::put_interface(&mut block, &source);
         self.file.write_all_at(&block, self.contents.bytes)?;
