@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::common::monitor::{Monitor, PROGRAM};
-use super::common::namespace::{End, Namespace, connect, wait_for};
+use super::common::namespace::{End, Namespace, connect};
 use super::common::webhook::Webhook;
 use super::scanners::scan;
 
@@ -47,6 +48,18 @@ fn printed(program: &str, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Waits for the notification of an end: messages are a minute apart.
+fn wait_long<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(180);
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "no notification of the end");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
 fn alert(notification: &Value) -> &Value {
     &notification["alerts"][0]
 }
@@ -61,11 +74,12 @@ fn scan_is_notified_with_a_file_that_proves_it() {
     let (configuration, archive) = (configuration.to_str().unwrap(), archive.to_str().unwrap());
     let options = ["--config.file", configuration, "-iface", "inside", "-archive_dir", archive];
     let monitor = Monitor::start(&networks.router, &options);
-    let output = scan(&networks.scanner, "--send-ip -sS -Pn -p22 --max-retries 1 10.30.0.0/26").wait_with_output().unwrap();
+    let output =
+        scan(&networks.scanner, "--send-ip -sS -Pn -p22 --max-retries 1 10.30.0.0/26").wait_with_output().unwrap();
     assert!(output.status.success(), "nmap: {}", String::from_utf8_lossy(&output.stderr));
 
     let is_over = |taken: &[Value]| taken.iter().any(|notification| notification["status"] == "resolved");
-    let taken = wait_for("the end of the scan is notified", || Some(webhook.taken()).filter(|taken| is_over(taken)));
+    let taken = wait_long(|| Some(webhook.taken()).filter(|taken| is_over(taken)));
     let resolved = alert(taken.last().unwrap());
     let annotations = &resolved["annotations"];
     let file = annotations["evidence"].as_str().unwrap_or_else(|| panic!("no evidence: {resolved:#}"));
@@ -74,7 +88,8 @@ fn scan_is_notified_with_a_file_that_proves_it() {
 
     let times = printed("tshark", &["-r", file, "-T", "fields", "-e", "frame.time_epoch", "-Y", "ip.src == 10.1.0.2"]);
     let first: f64 = times.lines().next().expect("packets of the scanner").parse().unwrap();
-    let verdict: Value = serde_json::from_str(&std::fs::read_to_string(Path::new(file).with_extension("json")).unwrap()).unwrap();
+    let verdict: Value =
+        serde_json::from_str(&std::fs::read_to_string(Path::new(file).with_extension("json")).unwrap()).unwrap();
     let starts_at = verdict["alert"]["ts"].as_f64().unwrap_or_else(|| panic!("{verdict:#}"));
     assert!(first < starts_at, "the first packet is of {first}, the alert of {starts_at}");
     let packets = printed("tshark", &["-r", file, "-T", "fields", "-e", "frame.number"]).lines().count() as u64;
