@@ -4,6 +4,8 @@
 
 mod common;
 
+#[path = "command_line/delivery.rs"]
+mod delivery;
 #[path = "command_line/seeds.rs"]
 mod seeds;
 

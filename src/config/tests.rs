@@ -295,3 +295,42 @@ fn values_at_their_bounds_work_in_the_detectors() {
         assert_eq!(Pairs::new(detect.anomaly.unwrap()).due(), 0, "{yaml}");
     }
 }
+
+/// The configuration with these options, as in [`GIVEN`].
+fn with_options(given: &[(&str, &str)]) -> Result<Config, Error> {
+    let mut layer = Settings::default();
+    given.iter().for_each(|(name, value)| give(&mut layer, name, value));
+    layer.validate()
+}
+
+#[test]
+fn archive_directory_turns_the_ring_on_unless_its_size_is_given() {
+    let ring = |given: &[(&str, &str)]| with_options(given).unwrap().evidence.ring_bytes;
+    assert_eq!(ring(&[]), None);
+    assert_eq!(ring(&[("archive_dir", "/a")]), Some(64 << 20));
+    assert_eq!(ring(&[("archive_dir", "/a"), ("evidence.ring", "8MiB")]), Some(8 << 20));
+    assert_eq!(ring(&[("archive_dir", "/a"), ("evidence.ring", "0")]), None);
+    assert_eq!(ring(&[("evidence.ring", "8MiB")]), Some(8 << 20));
+}
+
+#[test]
+fn packet_logging_needs_both_directories() {
+    let refused = |given: &[(&str, &str)]| with_options(given).unwrap_err().to_string();
+    assert!(refused(&[("log_packets", "true")]).ends_with("give one with -l"));
+    assert!(refused(&[("log_packets", "true"), ("l", "/a")]).ends_with("give one with -archive_dir"));
+    let config = with_options(&[("log_packets", "true"), ("l", "/a"), ("archive_dir", "/b")]).unwrap();
+    assert!(config.evidence.packet_log.is_on && config.notices.is_empty());
+}
+
+#[test]
+fn slack_options_add_a_receiver_to_those_of_the_file() {
+    let lower = file::parse("notify: {receivers: [{name: a, type: webhook, url: \"http://x\"}]}", Path::new("t.yml"));
+    let mut upper = Settings::default();
+    give(&mut upper, "slack_url", "https://hooks.slack.com/services/x");
+    give(&mut upper, "slack_emoji", "nil");
+    let config = lower.unwrap().merge(upper).validate().unwrap();
+    let names: Vec<&str> = config.notify.receivers.iter().map(|receiver| receiver.name.as_str()).collect();
+    assert_eq!(names, ["a", "slack"]);
+    let SlackHook { channel, icon, .. } = SlackHook::default();
+    assert_eq!(config.notify.receivers[1].vendor, crate::notify::Vendor::Slack { channel, emoji: None, icon });
+}

@@ -102,10 +102,10 @@ impl AlertText<'_> {
     pub fn description(&self) -> String {
         let Notice { severity, side, .. } = self.notice;
         let mut text = format!(
-            "{}. Rule {} at {}, severity {severity}, {side} of the local networks, {}.",
+            "{}. Rule {} at {}, severity {severity}, {side} the local networks, {}.",
             self.sentence(),
             self.rule(),
-            harmless(self.host),
+            plain(self.host),
             self.period()
         );
         if let Some(file) = &self.evidence {
@@ -134,7 +134,7 @@ impl AlertText<'_> {
             ("bytes", bytes.to_string()),
             ("starts_at", rfc_3339(self.notice.starts_at)),
             ("fingerprint", harmless(fingerprint)),
-            ("host", harmless(self.host)),
+            ("host", plain(self.host)),
         ];
         details.extend(self.notice.ends_at.map(|end| ("ends_at", rfc_3339(end))));
         details.extend(self.notice.answered.map(|answered| ("answered", answered.to_string())));
@@ -307,7 +307,7 @@ mod tests {
         assert_eq!(
             with_evidence.description(),
             "10.0.0.5 tried 22 hosts of 192.0.2.0/24 at 22/tcp in the last 170 s, 20 failed (limit 15): first \
-             192.0.2.1:22/tcp. Rule host_scan at monitor1, severity warning, inside of the local networks, since \
+             192.0.2.1:22/tcp. Rule host_scan at monitor1, severity warning, inside the local networks, since \
              2023-11-14T22:13:20Z. Evidence: /var/lib/trafficmonitor/a.pcapng (42 packets, SHA-256 00ff). Packets: \
              https://monitor.example.net/alerts/00000000000000ab/evidence"
         );

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Batching, Context, Receiver, Request, SENDER, object};
 use crate::notify::notice::Notice;
 use crate::notify::secret::Secret;
-use crate::notify::text::{cut, harmless};
+use crate::notify::text::{cut, harmless, plain};
 
 /// The most characters of the fields.
 const MESSAGE: usize = 130;
@@ -41,7 +41,7 @@ impl Receiver for Opsgenie {
 }
 
 fn change(notice: &Notice, context: &Context<'_>) -> (String, Value) {
-    let source = cut(&format!("{SENDER} at {}", harmless(context.host)), SOURCE);
+    let source = cut(&format!("{SENDER} at {}", plain(context.host)), SOURCE);
     if notice.is_firing {
         return ("/v2/alerts".to_owned(), created(notice, context, &source));
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Batching, Context, Receiver, Request, SENDER, object};
 use crate::notify::notice::Notice;
-use crate::notify::text::{AlertText, cut, harmless, rfc_3339};
+use crate::notify::text::{AlertText, cut, harmless, plain, rfc_3339};
 
 /// The most characters of a summary.
 const SUMMARY: usize = 1_024;
@@ -57,7 +57,7 @@ fn add_alert(event: &mut Value, text: &AlertText<'_>) {
         "severity": severity(text.notice),
         "timestamp": rfc_3339(text.notice.starts_at),
         "component": text.rule(),
-        "group": harmless(text.host),
+        "group": plain(text.host),
         "class": harmless(&text.notice.kind),
         "custom_details": object(details),
     });

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Batching, Context, INTERVAL, NAMED, Receiver, Request, SENDER, WAIT};
 use crate::notify::notice::Notice;
-use crate::notify::text::{AlertText, counts, cut, harmless, link_to_alerts};
+use crate::notify::text::{AlertText, counts, cut, harmless, link_to_alerts, plain};
 
 /// The most characters of the titles and of the texts of attachments. Slack hides the end of longer texts.
 const TITLE: usize = 250;
@@ -41,7 +41,7 @@ impl Receiver for Slack {
         // Nothing in the texts is interpreted: no names, no channels, no links, no markup.
         let mut message = json!({
             "username": SENDER,
-            "text": escaped(&format!("{all} at {}", harmless(context.host))),
+            "text": escaped(&format!("{all} at {}", plain(context.host))),
             "parse": "none",
             "link_names": false,
             "mrkdwn": false,
@@ -74,7 +74,7 @@ fn attachment(text: &AlertText<'_>) -> Value {
         "text": if is_code { format!("`{}`", sentence.replace('`', "'")) } else { sentence },
         "mrkdwn_in": if is_code { vec!["text"] } else { Vec::new() },
         "fields": fields(text),
-        "footer": escaped(&format!("{SENDER} at {}", harmless(text.host))),
+        "footer": escaped(&format!("{SENDER} at {}", plain(text.host))),
         "ts": notice.ends_at.unwrap_or(notice.starts_at) / 1_000_000_000,
     });
     if let Some(link) = text.link() {
@@ -85,7 +85,7 @@ fn attachment(text: &AlertText<'_>) -> Value {
 
 fn fields(text: &AlertText<'_>) -> Vec<Value> {
     let field = |title: &str, value: &str, is_short: bool| json!({"title": title, "value": escaped(&cut(value, TEXT)), "short": is_short});
-    let urgency = format!("{}, {} of the local networks", harmless(&text.notice.severity), harmless(&text.notice.side));
+    let urgency = format!("{}, {} the local networks", harmless(&text.notice.severity), harmless(&text.notice.side));
     let mut fields = vec![
         field("Rule", &text.rule(), true),
         field("Severity", &urgency, true),

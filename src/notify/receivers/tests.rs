@@ -59,7 +59,7 @@ fn bare(vendor: Vendor, notices: &[Notice]) -> Request {
 }
 
 const DESCRIPTION: &str = "10.0.0.5 tried 22 hosts of 192.0.2.0/24 at 22/tcp in the last 170 s, 20 failed (limit 15): first \
-                           192.0.2.1:22/tcp. Rule host_scan at monitor1, severity warning, inside of the local networks, \
+                           192.0.2.1:22/tcp. Rule host_scan at monitor1, severity warning, inside the local networks, \
                            since 2023-11-14T22:13:20Z. Evidence: /var/lib/trafficmonitor/a.pcapng (42 packets, SHA-256 \
                            00ff). Packets: https://monitor.example.net/alerts/00000000000000ab/evidence";
 
@@ -194,7 +194,7 @@ fn slack_gets_a_message_with_an_attachment() {
             "mrkdwn_in": [],
             "fields": [
                 {"title": "Rule", "value": "host_scan", "short": true},
-                {"title": "Severity", "value": "warning, inside of the local networks", "short": true},
+                {"title": "Severity", "value": "warning, inside the local networks", "short": true},
                 {"title": "Time", "value": "since 2023-11-14T22:13:20Z", "short": false},
                 {"title": "Evidence", "value": "/var/lib/trafficmonitor/a.pcapng", "short": false},
                 {"title": "SHA-256", "value": "00ff", "short": false},
