@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::family;
 use super::text::TextWriter;
-use crate::notify::{LATENCY_BUCKETS, Reason, ReceiverFigures};
+use crate::notify::{FailureReason, LATENCY_BUCKETS, ReceiverFigures};
 
 /// The figures of a receiver, with its name.
 pub type NamedFigures = (String, Arc<ReceiverFigures>);
@@ -35,10 +35,10 @@ pub(super) fn write<W: Write>(figures: &NotificationFigures, writer: &mut TextWr
     let by_reason = [
         (
             &family::NOTIFICATIONS_FAILED,
-            &Reason::OF_LOSS[..],
-            ReceiverFigures::lost as fn(&ReceiverFigures, Reason) -> u64,
+            &FailureReason::OF_LOSS[..],
+            ReceiverFigures::lost as fn(&ReceiverFigures, FailureReason) -> u64,
         ),
-        (&family::NOTIFICATION_ATTEMPTS_FAILED, &Reason::OF_ATTEMPTS, ReceiverFigures::failed_attempts),
+        (&family::NOTIFICATION_ATTEMPTS_FAILED, &FailureReason::OF_ATTEMPTS, ReceiverFigures::failed_attempts),
     ];
     for (family, reasons, value) in by_reason {
         writer.family(family)?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use hyper::header::{HeaderMap, RETRY_AFTER};
 use hyper::{StatusCode, header};
 
-use super::figures::Reason;
+use super::figures::FailureReason;
 use crate::packet::Timestamp;
 
 /// The longest delay that a receiver can ask for.
@@ -17,40 +17,40 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
 
 /// The outcome of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum AttemptOutcome {
     /// The receiver accepted it.
     Accepted,
     /// To be tried again, not earlier than the delay that the receiver asked for.
-    Retry(Reason, Option<Duration>),
+    Retry(FailureReason, Option<Duration>),
     /// Not to be tried again.
-    Refused(Reason),
+    Refused(FailureReason),
 }
 
 /// The outcome of an answer.
-pub(super) fn of_answer(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Outcome {
+pub(super) fn of_answer(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> AttemptOutcome {
     let retry_after = || headers.get(RETRY_AFTER).and_then(|value| retry_after(value, now));
     match status.as_u16() {
-        200..=299 => Outcome::Accepted,
-        429 => Outcome::Retry(Reason::RateLimited, retry_after()),
-        400..=499 => Outcome::Refused(Reason::ClientError),
-        500..=599 => Outcome::Retry(Reason::ServerError, retry_after()),
-        _ => Outcome::Refused(Reason::Redirect),
+        200..=299 => AttemptOutcome::Accepted,
+        429 => AttemptOutcome::Retry(FailureReason::RateLimited, retry_after()),
+        400..=499 => AttemptOutcome::Refused(FailureReason::ClientError),
+        500..=599 => AttemptOutcome::Retry(FailureReason::ServerError, retry_after()),
+        _ => AttemptOutcome::Refused(FailureReason::Redirect),
     }
 }
 
 /// The reason of a request without an answer. All of them may pass: it is tried again.
-pub(super) fn reason_of(error: &(dyn StdError + 'static)) -> Reason {
+pub(super) fn reason_of(error: &(dyn StdError + 'static)) -> FailureReason {
     let mut next = Some(error);
     while let Some(error) = next {
         if error.is::<rustls::Error>() || error.downcast_ref::<io::Error>().is_some_and(is_of_tls) {
-            return Reason::Tls;
+            return FailureReason::Tls;
         }
         if error.downcast_ref::<hyper::Error>().is_some_and(|error| error.is_parse() || error.is_parse_status()) {
-            return Reason::Protocol;
+            return FailureReason::Protocol;
         }
         next = error.source();
     }
-    Reason::Connection
+    FailureReason::Connection
 }
 
 /// An `io::Error` shows the error inside it by `get_ref`, not as its source.
@@ -84,7 +84,7 @@ fn http_date(text: &str) -> Option<Timestamp> {
 mod tests {
     use super::*;
 
-    fn outcome(status: u16, retry_after: Option<&str>) -> Outcome {
+    fn outcome(status: u16, retry_after: Option<&str>) -> AttemptOutcome {
         let headers = retry_after.map(|value| (RETRY_AFTER, value.parse().unwrap()));
         let now = Timestamp::from_seconds_and_nanoseconds(784_111_777, 0);
         of_answer(StatusCode::from_u16(status).unwrap(), &headers.into_iter().collect(), now)
@@ -94,11 +94,11 @@ mod tests {
     fn every_status_has_its_outcome() {
         for status in 200..=599 {
             let expected = match status {
-                200..=299 => Outcome::Accepted,
-                300..=399 => Outcome::Refused(Reason::Redirect),
-                429 => Outcome::Retry(Reason::RateLimited, None),
-                400..=499 => Outcome::Refused(Reason::ClientError),
-                _ => Outcome::Retry(Reason::ServerError, None),
+                200..=299 => AttemptOutcome::Accepted,
+                300..=399 => AttemptOutcome::Refused(FailureReason::Redirect),
+                429 => AttemptOutcome::Retry(FailureReason::RateLimited, None),
+                400..=499 => AttemptOutcome::Refused(FailureReason::ClientError),
+                _ => AttemptOutcome::Retry(FailureReason::ServerError, None),
             };
             assert_eq!(outcome(status, None), expected, "{status}");
         }
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn receiver_sets_the_delay_in_seconds_or_by_a_date() {
         let delay = |text| match outcome(503, Some(text)) {
-            Outcome::Retry(Reason::ServerError, delay) => delay.map(|delay| delay.as_secs()),
+            AttemptOutcome::Retry(FailureReason::ServerError, delay) => delay.map(|delay| delay.as_secs()),
             other => panic!("{other:?}"),
         };
         assert_eq!(delay("7"), Some(7));
@@ -124,8 +124,8 @@ mod tests {
     #[test]
     fn error_of_tls_is_found_inside_other_errors() {
         let tls = || io::Error::other(rustls::Error::HandshakeNotComplete);
-        assert_eq!(reason_of(&tls()), Reason::Tls);
-        assert_eq!(reason_of(&io::Error::other(tls())), Reason::Tls);
-        assert_eq!(reason_of(&io::Error::from(io::ErrorKind::ConnectionRefused)), Reason::Connection);
+        assert_eq!(reason_of(&tls()), FailureReason::Tls);
+        assert_eq!(reason_of(&io::Error::other(tls())), FailureReason::Tls);
+        assert_eq!(reason_of(&io::Error::from(io::ErrorKind::ConnectionRefused)), FailureReason::Connection);
     }
 }

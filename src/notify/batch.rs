@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::notice::Notice;
-use super::queue::{Queue, Waiting};
+use super::queue::{NoticeQueue, QueuedNotice};
 use super::receivers::Batching;
 use crate::alert::Fingerprint;
 use crate::packet::Timestamp;
 
 /// The notices of one request.
 #[derive(Debug, PartialEq)]
-pub(super) struct Batch {
-    /// Those to name: the latest of each alert, in their order.
+pub(super) struct NoticeBatch {
+    /// The latest notice of each alert to name, in their order.
     pub notices: Vec<Arc<Notice>>,
     /// The number of further ones: firing, resolved.
     pub unnamed: [u64; 2],
@@ -30,7 +30,7 @@ pub(super) struct Batch {
 #[derive(Debug, PartialEq)]
 pub(super) enum Next {
     /// Send these now.
-    Send(Batch),
+    Send(NoticeBatch),
     /// Nothing before this moment, unless new notices come.
     WaitUntil(Instant),
     /// Nothing until new notices come.
@@ -65,18 +65,18 @@ impl Schedule {
     }
 
     /// The next request. With `hurry` nothing is waited for.
-    pub(super) fn next(&mut self, queue: &Queue, now: Instant, hurry: bool) -> Next {
+    pub(super) fn next(&mut self, queue: &NoticeQueue, now: Instant, hurry: bool) -> Next {
         match self.batching {
             Batching::Each => queue.ready().next().map_or(Next::Idle, |one| Next::Send(batch(&[one], usize::MAX))),
             Batching::All { most, again } => {
-                let waiting: Vec<&Waiting> = queue.ready().take(most).collect();
+                let waiting: Vec<&QueuedNotice> = queue.ready().take(most).collect();
                 if waiting.is_empty() && !hurry {
                     return self.repetition.next(queue, now, most, again);
                 }
                 if waiting.is_empty() { Next::Idle } else { Next::Send(batch(&waiting, usize::MAX)) }
             }
             Batching::Group { wait, interval, named } => {
-                let waiting: Vec<&Waiting> = queue.ready().collect();
+                let waiting: Vec<&QueuedNotice> = queue.ready().collect();
                 if waiting.is_empty() {
                     self.burst_began = None;
                     return Next::Idle;
@@ -101,7 +101,7 @@ impl Schedule {
 }
 
 impl Repetition {
-    fn next(&mut self, queue: &Queue, now: Instant, most: usize, again: Duration) -> Next {
+    fn next(&mut self, queue: &NoticeQueue, now: Instant, most: usize, again: Duration) -> Next {
         if queue.firing().is_empty() {
             *self = Self::default();
             return Next::Idle;
@@ -118,12 +118,12 @@ impl Repetition {
         };
         (self.before, self.after) = (self.after, Some(**last));
         let notices = chosen.iter().map(|(_, notice)| Arc::clone(notice)).collect();
-        Next::Send(Batch { notices, unnamed: [0, 0], settles: 0, changed_at: Timestamp::BEFORE_ALL })
+        Next::Send(NoticeBatch { notices, unnamed: [0, 0], settles: 0, changed_at: Timestamp::BEFORE_ALL })
     }
 }
 
 /// The latest notice of each alert; `named` of them by name, the most urgent first if there are more.
-fn batch(waiting: &[&Waiting], named: usize) -> Batch {
+fn batch(waiting: &[&QueuedNotice], named: usize) -> NoticeBatch {
     let last: BTreeMap<Fingerprint, usize> = (0..).zip(waiting).map(|(at, one)| (one.notice.id(), at)).collect();
     let mut latest: Vec<usize> = last.into_values().collect();
     latest.sort_unstable();
@@ -136,7 +136,7 @@ fn batch(waiting: &[&Waiting], named: usize) -> Batch {
         unnamed[usize::from(!waiting[at].notice.is_firing)] += 1;
     }
     latest.sort_unstable();
-    Batch {
+    NoticeBatch {
         notices: latest.iter().map(|at| Arc::clone(&waiting[*at].notice)).collect(),
         unnamed,
         settles: waiting.len(),
@@ -159,28 +159,28 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn queue(notices: impl IntoIterator<Item = Notice>) -> Queue {
-        let mut queue = Queue::default();
+    fn queue(notices: impl IntoIterator<Item = Notice>) -> NoticeQueue {
+        let mut queue = NoticeQueue::default();
         add(&mut queue, notices);
         queue
     }
 
-    fn add(queue: &mut Queue, notices: impl IntoIterator<Item = Notice>) {
+    fn add(queue: &mut NoticeQueue, notices: impl IntoIterator<Item = Notice>) {
         for notice in notices {
             let (number, changed_at) = (queue.len() as u64, Timestamp::from_nanoseconds(0));
-            queue.admit(Waiting { number, changed_at, notice: Arc::new(notice) });
+            queue.admit(QueuedNotice { number, changed_at, notice: Arc::new(notice) });
         }
         queue.release(u64::MAX);
     }
 
-    fn send(next: Next) -> Batch {
+    fn send(next: Next) -> NoticeBatch {
         let Next::Send(batch) = next else { panic!("{next:?}") };
         let alerts: BTreeSet<_> = batch.notices.iter().map(|notice| notice.id()).collect();
         assert_eq!(alerts.len(), batch.notices.len(), "an alert is named twice");
         batch
     }
 
-    fn keys(batch: &Batch) -> Vec<(u64, bool)> {
+    fn keys(batch: &NoticeBatch) -> Vec<(u64, bool)> {
         batch.notices.iter().map(|notice| (notice.id().0, notice.is_firing)).collect()
     }
 

@@ -20,8 +20,8 @@ use tokio::time::{Instant, timeout_at};
 use tracing::instrument::WithSubscriber as _;
 use tracing::subscriber::NoSubscriber;
 
-use super::attempt::{self, Outcome};
-use super::figures::Reason;
+use super::attempt::{self, AttemptOutcome};
+use super::figures::FailureReason;
 use crate::packet::Timestamp;
 
 /// The most bytes of an answer that are read. A longer answer costs the connection, not the memory.
@@ -43,15 +43,15 @@ impl HttpClient {
     }
 
     /// Sends a request. The deadline is that of everything from the look-up of the name to the status line.
-    pub(super) async fn post(&self, request: Request<Full<Bytes>>, deadline: Instant) -> Outcome {
+    pub(super) async fn post(&self, request: Request<Full<Bytes>>, deadline: Instant) -> AttemptOutcome {
         // The client's own log lines contain hosts, which can be secret.
         self.attempt(request, deadline).with_subscriber(NoSubscriber::new()).await
     }
 
-    async fn attempt(&self, request: Request<Full<Bytes>>, deadline: Instant) -> Outcome {
+    async fn attempt(&self, request: Request<Full<Bytes>>, deadline: Instant) -> AttemptOutcome {
         match timeout_at(deadline, self.0.request(request)).await {
-            Err(_) => Outcome::Retry(Reason::Timeout, None),
-            Ok(Err(error)) => Outcome::Retry(attempt::reason_of(&error), None),
+            Err(_) => AttemptOutcome::Retry(FailureReason::Timeout, None),
+            Ok(Err(error)) => AttemptOutcome::Retry(attempt::reason_of(&error), None),
             Ok(Ok(answer)) => {
                 let now = Timestamp::from(std::time::SystemTime::now());
                 let outcome = attempt::of_answer(answer.status(), answer.headers(), now);

@@ -9,15 +9,15 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, sleep_until, timeout_at};
 
-use super::attempt::Outcome;
+use super::attempt::AttemptOutcome;
 use super::backoff::{Backoff, RareLog};
-use super::batch::{Batch, Next, Schedule};
+use super::batch::{Next, NoticeBatch, Schedule};
 use super::client::HttpClient;
-use super::endpoint::Endpoint;
-use super::figures::{Reason, ReceiverFigures};
-use super::journal::Record;
+use super::endpoint::ReceiverEndpoint;
+use super::figures::{FailureReason, ReceiverFigures};
+use super::journal::JournalRecord;
 use super::notice::Notice;
-use super::queue::Queue;
+use super::queue::NoticeQueue;
 use super::receivers::{Batching, Context, Receiver, Request};
 use super::secret::Secret;
 use crate::alert::{EvidenceFile, EvidenceIndex};
@@ -38,21 +38,21 @@ pub(super) struct Lane {
     pub name: String,
     pub batching: Batching,
     pub figures: Arc<ReceiverFigures>,
-    queue: Mutex<Queue>,
+    queue: Mutex<NoticeQueue>,
     /// New notices can be delivered.
     changed: Notify,
 }
 
 impl Lane {
-    pub(super) fn new(name: String, batching: Batching, queue: Queue) -> Self {
+    pub(super) fn new(name: String, batching: Batching, queue: NoticeQueue) -> Self {
         let lane = Self { name, batching, figures: Arc::default(), queue: Mutex::new(queue), changed: Notify::new() };
         lane.with_queue(|_| ());
         lane
     }
 
     /// Calls a function with the queue; the figures follow it.
-    pub(super) fn with_queue<T>(&self, work: impl FnOnce(&mut Queue) -> T) -> T {
-        let mut queue: MutexGuard<'_, Queue> = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn with_queue<T>(&self, work: impl FnOnce(&mut NoticeQueue) -> T) -> T {
+        let mut queue: MutexGuard<'_, NoticeQueue> = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let result = work(&mut queue);
         self.figures.set_waiting(queue.len());
         result
@@ -68,7 +68,7 @@ impl Lane {
 /// Records of settled notices, on their way to the journal.
 #[derive(Debug)]
 pub(super) struct Settlements {
-    records: Mutex<Vec<Record>>,
+    records: Mutex<Vec<JournalRecord>>,
     work: Arc<Notify>,
 }
 
@@ -77,12 +77,12 @@ impl Settlements {
         Self { records: Mutex::default(), work }
     }
 
-    fn put(&self, record: Record) {
+    fn put(&self, record: JournalRecord) {
         self.records.lock().unwrap_or_else(PoisonError::into_inner).push(record);
         self.work.notify_one();
     }
 
-    pub(super) fn take(&self) -> Vec<Record> {
+    pub(super) fn take(&self) -> Vec<JournalRecord> {
         std::mem::take(&mut *self.records.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -97,7 +97,7 @@ pub(super) enum Phase {
     },
 }
 
-/// What all deliveries share.
+/// The values that all deliveries share.
 #[derive(Debug)]
 pub(super) struct Surroundings {
     pub evidence: EvidenceIndex,
@@ -107,24 +107,24 @@ pub(super) struct Surroundings {
 }
 
 /// The delivery to one receiver.
-pub(super) struct Delivery {
+pub(super) struct ReceiverDelivery {
     pub lane: Arc<Lane>,
     pub receiver: Box<dyn Receiver>,
-    pub endpoint: Endpoint,
+    pub endpoint: ReceiverEndpoint,
     pub client: HttpClient,
     pub timeout: Duration,
     pub surroundings: Arc<Surroundings>,
     pub phase: watch::Receiver<Phase>,
 }
 
-impl Delivery {
+impl ReceiverDelivery {
     /// Delivers until the program ends.
     pub(super) async fn run(mut self) {
         let mut schedule = Schedule::new(self.lane.batching);
         let (mut backoff, mut log) = (Backoff::default(), RareLog::default());
         while let Some(batch) = self.next(&mut schedule).await {
             match self.attempt(&batch).await {
-                Outcome::Retry(reason, asked) => {
+                AttemptOutcome::Retry(reason, asked) => {
                     schedule.failed();
                     self.lane.figures.count_failed_attempt(reason);
                     let delay = backoff.next().max(asked.unwrap_or_default());
@@ -143,7 +143,7 @@ impl Delivery {
     }
 
     /// The next batch; none at the end.
-    async fn next(&mut self, schedule: &mut Schedule) -> Option<Batch> {
+    async fn next(&mut self, schedule: &mut Schedule) -> Option<NoticeBatch> {
         loop {
             let is_draining = *self.phase.borrow_and_update() != Phase::Running;
             let next = self.lane.with_queue(|queue| schedule.next(queue, Instant::now(), is_draining));
@@ -162,7 +162,7 @@ impl Delivery {
     }
 
     /// One request, from its making to its outcome.
-    async fn attempt(&self, batch: &Batch) -> Outcome {
+    async fn attempt(&self, batch: &NoticeBatch) -> AttemptOutcome {
         self.wait_for_evidence(batch).await;
         let deadline = tokio::time::Instant::now() + self.timeout;
         let endpoint = self.endpoint.clone();
@@ -170,17 +170,17 @@ impl Delivery {
         let address = tokio::task::spawn_blocking(move || endpoint.address());
         let address = match timeout_at(deadline, address).await {
             Ok(Ok(Ok(address))) => address,
-            _ => return Outcome::Retry(Reason::Secret, None),
+            _ => return AttemptOutcome::Retry(FailureReason::Secret, None),
         };
         let request = self.request(batch, address.key.as_ref());
         match address.request(request) {
             Ok(request) => self.client.post(request, deadline).await,
-            Err(_) => Outcome::Retry(Reason::Secret, None),
+            Err(_) => AttemptOutcome::Retry(FailureReason::Secret, None),
         }
     }
 
     /// The receiver's request for a batch.
-    fn request(&self, batch: &Batch, key: Option<&Secret>) -> Request {
+    fn request(&self, batch: &NoticeBatch, key: Option<&Secret>) -> Request {
         let Surroundings { evidence, host, external_url, .. } = &*self.surroundings;
         let context = Context {
             now: now(),
@@ -195,7 +195,7 @@ impl Delivery {
     }
 
     /// Waits until the evidence of resolved alerts is written, for a short time after their end.
-    async fn wait_for_evidence(&self, batch: &Batch) {
+    async fn wait_for_evidence(&self, batch: &NoticeBatch) {
         let is_unfinished = |notice: &Arc<Notice>| {
             !notice.is_firing && find(&self.surroundings.evidence, notice).is_some_and(|file| !file.is_finished)
         };
@@ -205,12 +205,12 @@ impl Delivery {
     }
 
     /// Removes the notices of a batch that was accepted or refused.
-    fn settle(&self, batch: &Batch, outcome: Outcome, log: &mut RareLog) {
+    fn settle(&self, batch: &NoticeBatch, outcome: AttemptOutcome, log: &mut RareLog) {
         let figures = &self.lane.figures;
-        let settled = self.lane.with_queue(|queue| queue.settle(batch.settles, outcome == Outcome::Accepted));
+        let settled = self.lane.with_queue(|queue| queue.settle(batch.settles, outcome == AttemptOutcome::Accepted));
         figures.count_untracked(settled.untracked);
         match outcome {
-            Outcome::Refused(reason) | Outcome::Retry(reason, _) => {
+            AttemptOutcome::Refused(reason) | AttemptOutcome::Retry(reason, _) => {
                 figures.count_failed_attempt(reason);
                 figures.count_lost(reason, settled.notices.len() as u64);
                 if log.may_log(Instant::now()) {
@@ -218,19 +218,19 @@ impl Delivery {
                     tracing::warn!("receiver {name}: refused {} alerts: {reason}", batch.notices.len());
                 }
             }
-            Outcome::Accepted => {
+            AttemptOutcome::Accepted => {
                 let now = now();
                 settled.notices.iter().for_each(|one| figures.count_delivered(now.since(one.changed_at)));
             }
         }
         if !settled.notices.is_empty() {
             let numbers = settled.notices.iter().map(|one| one.number).collect();
-            let (receiver, is_delivered) = (self.lane.name.clone(), outcome == Outcome::Accepted);
-            self.surroundings.settlements.put(Record::Settled { receiver, numbers, is_delivered });
+            let (receiver, is_delivered) = (self.lane.name.clone(), outcome == AttemptOutcome::Accepted);
+            self.surroundings.settlements.put(JournalRecord::Settled { receiver, numbers, is_delivered });
         }
     }
 
-    fn log_failure(&self, log: &mut RareLog, reason: Reason, delay: Duration) {
+    fn log_failure(&self, log: &mut RareLog, reason: FailureReason, delay: Duration) {
         if log.may_log(Instant::now()) {
             let (name, reason, seconds) = (&self.lane.name, reason.label(), delay.as_secs_f64());
             let waiting = self.lane.figures.waiting();

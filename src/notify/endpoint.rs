@@ -34,10 +34,10 @@ pub enum EndpointError {
 
 /// The address of a receiver. Files are read when it is used, so that they can be replaced while the program runs.
 #[derive(Debug, Clone)]
-pub(super) struct Endpoint(Arc<Parts>);
+pub(super) struct ReceiverEndpoint(Arc<EndpointParts>);
 
 #[derive(Debug)]
-struct Parts {
+struct EndpointParts {
     vendor: Vendor,
     url: SecretSource,
     /// Headers by name.
@@ -46,13 +46,13 @@ struct Parts {
 
 /// An address as it is at the moment.
 #[derive(Debug)]
-pub(super) struct Address {
+pub(super) struct ReceiverAddress {
     url: Uri,
     pub key: Option<Secret>,
     headers: HeaderMap,
 }
 
-impl Endpoint {
+impl ReceiverEndpoint {
     /// The endpoint of a receiver.
     ///
     /// # Errors
@@ -62,13 +62,13 @@ impl Endpoint {
         let url = given.or_else(|| default_url.map(|url| SecretSource::Given(Secret::new(url))));
         let url = url.ok_or(EndpointError::NoUrl)?;
         let headers = config.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        let endpoint = Self(Arc::new(Parts { vendor: config.vendor.clone(), url, headers }));
+        let endpoint = Self(Arc::new(EndpointParts { vendor: config.vendor.clone(), url, headers }));
         endpoint.address().map(|_| endpoint)
     }
 
     /// The address now. Reads files.
-    pub(super) fn address(&self) -> Result<Address, EndpointError> {
-        let Parts { vendor, url, headers: given } = &*self.0;
+    pub(super) fn address(&self) -> Result<ReceiverAddress, EndpointError> {
+        let EndpointParts { vendor, url, headers: given } = &*self.0;
         let url = url.read()?;
         vendor.check_url(&url)?;
         let url = url.expose().parse().map_err(|_| UrlError::Malformed)?;
@@ -80,7 +80,7 @@ impl Endpoint {
         for (name, value) in given {
             set(&mut headers, name, &value.read()?)?;
         }
-        Ok(Address { url, key, headers })
+        Ok(ReceiverAddress { url, key, headers })
     }
 
     /// True if the receiver may be reached with TLS.
@@ -90,7 +90,7 @@ impl Endpoint {
     }
 }
 
-impl Address {
+impl ReceiverAddress {
     /// The HTTP request for a receiver's request.
     pub(super) fn request(self, request: receivers::Request) -> Result<hyper::Request<Full<Bytes>>, EndpointError> {
         let mut headers = self.headers;
@@ -153,7 +153,7 @@ mod tests {
     /// The URL of a request with this path.
     fn target(url: &str, path: &str) -> Result<String, EndpointError> {
         let request = receivers::Request { path: path.to_owned(), headers: Vec::new(), body: Vec::new() };
-        let address = Endpoint::new(&config(given(url), &[]), None)?.address()?;
+        let address = ReceiverEndpoint::new(&config(given(url), &[]), None)?.address()?;
         Ok(address.request(request)?.uri().to_string())
     }
 
@@ -181,13 +181,14 @@ mod tests {
         }
         let error = target("http://user:secret@host/", "").unwrap_err();
         assert!(matches!(error, EndpointError::Url(UrlError::User)), "{error}");
-        assert!(matches!(Endpoint::new(&config(None, &[]), None), Err(EndpointError::NoUrl)));
-        assert!(Endpoint::new(&config(None, &[]), Some("https://vendor.example")).is_ok());
+        assert!(matches!(ReceiverEndpoint::new(&config(None, &[]), None), Err(EndpointError::NoUrl)));
+        assert!(ReceiverEndpoint::new(&config(None, &[]), Some("https://vendor.example")).is_ok());
     }
 
     #[test]
     fn configured_headers_are_sent_and_wrong_ones_refused() {
-        let endpoint = Endpoint::new(&config(given("http://host"), &[("Authorization", "Bearer x")]), None).unwrap();
+        let endpoint =
+            ReceiverEndpoint::new(&config(given("http://host"), &[("Authorization", "Bearer x")]), None).unwrap();
         let request = receivers::Request {
             path: String::new(),
             headers: vec![("x-key", Secret::new("key"))],
@@ -200,7 +201,7 @@ mod tests {
         assert_eq!(header("content-type").as_deref(), Some("application/json"));
         assert!(!format!("{request:?}").contains("Bearer"), "{request:?}");
         for (name, value) in [("a b", "x"), ("", "x"), ("name", "secret\nInjected: 1")] {
-            let error = Endpoint::new(&config(given("http://host"), &[(name, value)]), None).unwrap_err();
+            let error = ReceiverEndpoint::new(&config(given("http://host"), &[(name, value)]), None).unwrap_err();
             assert!(matches!(&error, EndpointError::Header(header) if header == name), "{error}");
             assert!(!error.to_string().contains("secret"), "{error}");
         }
@@ -214,7 +215,7 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
         };
-        let new = || Endpoint::new(&config(Some(SecretSource::File(path.clone())), &[]), None);
+        let new = || ReceiverEndpoint::new(&config(Some(SecretSource::File(path.clone())), &[]), None);
         assert!(matches!(new(), Err(EndpointError::Secret(SecretError::Unreadable { .. }))));
         write("http://one/\n", 0o604);
         let error = new().unwrap_err().to_string();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// Why an attempt failed, or why a notice was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
+pub enum FailureReason {
     /// No answer within the timeout.
     Timeout,
     /// No connection, no address for the name, or the connection ended before the answer.
@@ -32,7 +32,7 @@ pub enum Reason {
     Stopped,
 }
 
-impl Reason {
+impl FailureReason {
     /// All reasons.
     pub const ALL: [Self; 11] = [
         Self::Timeout,
@@ -89,8 +89,8 @@ pub const LATENCY_BUCKETS: [f64; 12] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.
 #[derive(Debug, Default)]
 pub struct ReceiverFigures {
     delivered: AtomicU64,
-    lost: [AtomicU64; Reason::ALL.len()],
-    failed_attempts: [AtomicU64; Reason::ALL.len()],
+    lost: [AtomicU64; FailureReason::ALL.len()],
+    failed_attempts: [AtomicU64; FailureReason::ALL.len()],
     waiting: AtomicU64,
     untracked: AtomicU64,
     /// The last one is for latencies above all buckets.
@@ -116,12 +116,12 @@ impl ReceiverFigures {
     }
 
     /// Notices that were given up or lost since the start.
-    pub fn lost(&self, reason: Reason) -> u64 {
+    pub fn lost(&self, reason: FailureReason) -> u64 {
         self.lost[reason as usize].load(Relaxed)
     }
 
     /// Requests that failed since the start. A request that is tried again counts each time.
-    pub fn failed_attempts(&self, reason: Reason) -> u64 {
+    pub fn failed_attempts(&self, reason: FailureReason) -> u64 {
         self.failed_attempts[reason as usize].load(Relaxed)
     }
 
@@ -155,11 +155,11 @@ impl ReceiverFigures {
         self.latency_sum_nanoseconds.fetch_add(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX), Relaxed);
     }
 
-    pub(super) fn count_lost(&self, reason: Reason, notices: u64) {
+    pub(super) fn count_lost(&self, reason: FailureReason, notices: u64) {
         self.lost[reason as usize].fetch_add(notices, Relaxed);
     }
 
-    pub(super) fn count_failed_attempt(&self, reason: Reason) {
+    pub(super) fn count_failed_attempt(&self, reason: FailureReason) {
         self.failed_attempts[reason as usize].fetch_add(1, Relaxed);
     }
 
@@ -190,11 +190,11 @@ mod tests {
     #[test]
     fn each_reason_has_its_own_counter_and_word() {
         let figures = ReceiverFigures::default();
-        for (number, reason) in (1..).zip(Reason::ALL) {
+        for (number, reason) in (1..).zip(FailureReason::ALL) {
             figures.count_lost(reason, number);
             assert_eq!(figures.lost(reason), number);
         }
-        let words: std::collections::BTreeSet<_> = Reason::ALL.map(Reason::label).into();
-        assert_eq!(words.len(), Reason::ALL.len());
+        let words: std::collections::BTreeSet<_> = FailureReason::ALL.map(FailureReason::label).into();
+        assert_eq!(words.len(), FailureReason::ALL.len());
     }
 }

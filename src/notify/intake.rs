@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep_until;
 
 use super::delivery::{Lane, Surroundings, now};
-use super::figures::Reason;
+use super::figures::FailureReason;
 use super::inbox::{Arrival, Contents, Inbox};
-use super::journal::{Journal, Record};
+use super::journal::{Journal, JournalRecord};
 use super::notice::Notice;
-use super::queue::{Admission, Waiting};
+use super::queue::{Admission, QueuedNotice};
 use super::receivers::Batching;
 use super::restart::Inherited;
 use crate::packet::Timestamp;
@@ -69,7 +69,7 @@ impl Intake {
                         let arrival = Arrival { notice, receivers: [receiver].into(), changed_at: end.changed_at };
                         self.admit(arrival, &mut records);
                     }
-                    None => lane.figures.count_lost(Reason::QueueFull, 1),
+                    None => lane.figures.count_lost(FailureReason::QueueFull, 1),
                 }
             }
         }
@@ -77,7 +77,7 @@ impl Intake {
         self.commit(&records).await;
     }
 
-    async fn commit(&mut self, records: &[Record]) {
+    async fn commit(&mut self, records: &[JournalRecord]) {
         if let Some(journal) = &mut self.journal {
             journal.append(records).await;
         }
@@ -90,10 +90,10 @@ impl Intake {
     }
 
     /// Admits a notice to the queues of its receivers.
-    fn admit(&mut self, arrival: Arrival, records: &mut Vec<Record>) {
+    fn admit(&mut self, arrival: Arrival, records: &mut Vec<JournalRecord>) {
         self.last_number += 1;
         let Arrival { notice, receivers, changed_at } = arrival;
-        let waiting = Waiting { number: self.last_number, changed_at, notice };
+        let waiting = QueuedNotice { number: self.last_number, changed_at, notice };
         let mut waits_for = Vec::new();
         for receiver in receivers {
             let (lane, inherited) = (&self.lanes[usize::from(receiver)], &mut self.inherited[usize::from(receiver)]);
@@ -101,18 +101,18 @@ impl Intake {
                 records.extend(go_on(lane, &waiting.notice));
             } else if let Some(given_up) = admit_to(lane, &waiting, &mut waits_for) {
                 let numbers = vec![given_up];
-                records.push(Record::Settled { receiver: lane.name.clone(), numbers, is_delivered: false });
+                records.push(JournalRecord::Settled { receiver: lane.name.clone(), numbers, is_delivered: false });
             }
         }
         if !waits_for.is_empty() {
-            let Waiting { number, changed_at, notice } = waiting;
+            let QueuedNotice { number, changed_at, notice } = waiting;
             let changed_at = changed_at.nanoseconds();
-            records.push(Record::Waits { number, receivers: waits_for, changed_at, notice });
+            records.push(JournalRecord::Waits { number, receivers: waits_for, changed_at, notice });
         }
     }
 
     /// Resolves the alerts of the last run that have not fired in this one.
-    fn resolve_orphans(&mut self, records: &mut Vec<Record>) {
+    fn resolve_orphans(&mut self, records: &mut Vec<JournalRecord>) {
         let now = now();
         for receiver in 0..self.lanes.len() {
             for fingerprint in self.inherited[receiver].orphans(Instant::now()) {
@@ -130,16 +130,16 @@ fn orphan(firing: &Notice, receiver: u16, now: Timestamp) -> Arrival {
 }
 
 /// An alert that the receiver has as firing fires in this run too: the receiver is not told again.
-fn go_on(lane: &Lane, notice: &Arc<Notice>) -> Option<Record> {
+fn go_on(lane: &Lane, notice: &Arc<Notice>) -> Option<JournalRecord> {
     let is_there = lane.with_queue(|queue| queue.replace_firing(notice));
-    is_there.then(|| Record::Fires { receiver: lane.name.clone(), notice: Arc::clone(notice) })
+    is_there.then(|| JournalRecord::Fires { receiver: lane.name.clone(), notice: Arc::clone(notice) })
 }
 
 /// Gives the number of an earlier notice that was given up.
-fn admit_to(lane: &Lane, waiting: &Waiting, waits_for: &mut Vec<String>) -> Option<u64> {
+fn admit_to(lane: &Lane, waiting: &QueuedNotice, waits_for: &mut Vec<String>) -> Option<u64> {
     let (admission, given_up) = lane.with_queue(|queue| queue.admit(waiting.clone()));
     let lost = u64::from(given_up.is_some()) + u64::from(admission == Admission::Lost);
-    lane.figures.count_lost(Reason::QueueFull, lost);
+    lane.figures.count_lost(FailureReason::QueueFull, lost);
     if admission == Admission::Waits {
         waits_for.push(lane.name.clone());
     }

@@ -27,7 +27,7 @@ mod url;
 
 pub use config::{AlertSelection, Config, ReceiverConfig, Vendor};
 pub use endpoint::EndpointError;
-pub use figures::{LATENCY_BUCKETS, Latency, Reason, ReceiverFigures};
+pub use figures::{FailureReason, LATENCY_BUCKETS, Latency, ReceiverFigures};
 pub use journal::JournalError;
 pub use notice::Notice;
 pub use notifier::{Error, NotificationSink, Notifier};

@@ -17,14 +17,14 @@ use tokio::time::timeout_at;
 
 use super::client::{self, HttpClient};
 use super::config::{AlertSelection, Config, ReceiverConfig};
-use super::delivery::{Delivery, Lane, Phase, Settlements, Surroundings, now};
-use super::endpoint::{Endpoint, EndpointError};
-use super::figures::{Reason, ReceiverFigures};
+use super::delivery::{Lane, Phase, ReceiverDelivery, Settlements, Surroundings, now};
+use super::endpoint::{EndpointError, ReceiverEndpoint};
+use super::figures::{FailureReason, ReceiverFigures};
 use super::inbox::{Arrival, Inbox, Receivers};
 use super::intake::Intake;
 use super::journal::{Journal, JournalError, JournalState, ReceiverState};
 use super::notice::Notice;
-use super::queue::Queue;
+use super::queue::NoticeQueue;
 use super::receivers::{self, Receiver};
 use crate::alert::{AlertSink, Change, EvidenceIndex};
 
@@ -116,7 +116,7 @@ impl Notifier {
         let surroundings = Arc::new(Surroundings { evidence, host, external_url: config.external_url, settlements });
         let (phase, phases) = watch::channel(Phase::Running);
         let deliveries = lanes.iter().zip(kinds).zip(addresses).zip(&config.receivers);
-        let deliveries = deliveries.map(|(((lane, receiver), (endpoint, client)), config)| Delivery {
+        let deliveries = deliveries.map(|(((lane, receiver), (endpoint, client)), config)| ReceiverDelivery {
             lane: Arc::clone(lane),
             receiver,
             endpoint,
@@ -165,11 +165,14 @@ impl Notifier {
 }
 
 /// The endpoint and the client of each receiver.
-fn addresses(configs: &[ReceiverConfig], kinds: &[Box<dyn Receiver>]) -> Result<Vec<(Endpoint, HttpClient)>, Error> {
+fn addresses(
+    configs: &[ReceiverConfig],
+    kinds: &[Box<dyn Receiver>],
+) -> Result<Vec<(ReceiverEndpoint, HttpClient)>, Error> {
     let mut system = None;
     let address = |(config, kind): (&ReceiverConfig, &dyn Receiver)| {
         let named = |fault| Error::Receiver { receiver: config.name.clone(), fault };
-        let endpoint = Endpoint::new(config, kind.default_url()).map_err(named)?;
+        let endpoint = ReceiverEndpoint::new(config, kind.default_url()).map_err(named)?;
         let tls = match &config.ca_file {
             Some(path) => client::roots_of(path).map_err(|fault| Error::Roots {
                 receiver: config.name.clone(),
@@ -196,7 +199,7 @@ fn lanes(names: &[String], kinds: &[Box<dyn Receiver>], state: Option<&JournalSt
     let lane = |(name, kind): (&String, &dyn Receiver)| {
         let state = state.and_then(|state| state.receivers.get(name)).cloned();
         let ReceiverState { waiting, firing } = state.unwrap_or_default();
-        let queue = Queue::restored(waiting.into_values(), firing);
+        let queue = NoticeQueue::restored(waiting.into_values(), firing);
         Arc::new(Lane::new(name.clone(), kind.batching(), queue))
     };
     names.iter().zip(kinds.iter().map(AsRef::as_ref)).map(lane).collect()
@@ -220,7 +223,7 @@ impl NotificationSink {
             return;
         }
         for lost in self.inbox.put(Arrival { notice: Arc::new(notice), receivers, changed_at: now() }) {
-            lost.iter().for_each(|at| self.receivers[usize::from(*at)].figures.count_lost(Reason::QueueFull, 1));
+            lost.iter().for_each(|at| self.receivers[usize::from(*at)].figures.count_lost(FailureReason::QueueFull, 1));
         }
     }
 }
@@ -236,7 +239,7 @@ impl AlertSink for NotificationSink {
 /// The work of the thread.
 struct Engine {
     intake: Intake,
-    deliveries: Vec<Delivery>,
+    deliveries: Vec<ReceiverDelivery>,
     lanes: Vec<Arc<Lane>>,
     phase: watch::Sender<Phase>,
     work: Arc<Notify>,
@@ -301,7 +304,7 @@ fn report_rest(lane: &Lane, is_kept: bool) {
         0 => {}
         _ if is_kept => tracing::info!("receiver {name}: {rest} alerts are left for the next start"),
         _ => {
-            lane.figures.count_lost(Reason::Stopped, rest);
+            lane.figures.count_lost(FailureReason::Stopped, rest);
             tracing::warn!("receiver {name}: {rest} alerts were not delivered; give state.dir to keep them");
         }
     }

@@ -19,7 +19,7 @@ pub(super) const MOST_FIRING: usize = 10_000;
 
 /// A notice that waits.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Waiting {
+pub(super) struct QueuedNotice {
     /// Its number in the journal, the same for all receivers; they rise.
     pub number: u64,
     /// The moment of the change, on the clock of the system.
@@ -27,7 +27,7 @@ pub(super) struct Waiting {
     pub notice: Arc<Notice>,
 }
 
-impl Waiting {
+impl QueuedNotice {
     fn fingerprint(&self) -> Fingerprint {
         self.notice.id()
     }
@@ -47,10 +47,10 @@ pub(super) enum Admission {
 /// A resolved notice that finds no room is kept aside if its firing one waits or was delivered. It enters the queue as
 /// soon as there is room, so that no alert fires for ever. There are at most as many of them as alerts of both kinds.
 #[derive(Debug, Default)]
-pub(super) struct Queue {
-    waiting: VecDeque<Waiting>,
+pub(super) struct NoticeQueue {
+    waiting: VecDeque<QueuedNotice>,
     /// Resolved notices without room in `waiting`.
-    aside: BTreeMap<Fingerprint, Waiting>,
+    aside: BTreeMap<Fingerprint, QueuedNotice>,
     /// Number of notices in `waiting` for each alert.
     waiting_of: BTreeMap<Fingerprint, usize>,
     /// The latest firing notice of alerts that fire at the receiver.
@@ -59,10 +59,10 @@ pub(super) struct Queue {
     written: u64,
 }
 
-impl Queue {
+impl NoticeQueue {
     /// The queue as the journal has it. The notices come in the order of their numbers.
     pub(super) fn restored(
-        waiting: impl IntoIterator<Item = Waiting>,
+        waiting: impl IntoIterator<Item = QueuedNotice>,
         firing: BTreeMap<Fingerprint, Arc<Notice>>,
     ) -> Self {
         let mut queue = Self { firing, ..Self::default() };
@@ -79,7 +79,7 @@ impl Queue {
     }
 
     /// Takes a notice. Also returns the number of an earlier notice that was given up because of it.
-    pub(super) fn admit(&mut self, one: Waiting) -> (Admission, Option<u64>) {
+    pub(super) fn admit(&mut self, one: QueuedNotice) -> (Admission, Option<u64>) {
         let fingerprint = one.fingerprint();
         if self.waiting.len() < MOST_WAITING {
             self.push(one);
@@ -100,7 +100,7 @@ impl Queue {
     }
 
     /// The notices that can be delivered, in order.
-    pub(super) fn ready(&self) -> impl Iterator<Item = &Waiting> {
+    pub(super) fn ready(&self) -> impl Iterator<Item = &QueuedNotice> {
         self.waiting.iter().take_while(|one| one.number <= self.written)
     }
 
@@ -153,7 +153,7 @@ impl Queue {
         self.waiting_of.contains_key(&fingerprint) || self.firing.contains_key(&fingerprint)
     }
 
-    fn push(&mut self, one: Waiting) {
+    fn push(&mut self, one: QueuedNotice) {
         *self.waiting_of.entry(one.fingerprint()).or_default() += 1;
         self.waiting.push_back(one);
     }
@@ -170,7 +170,7 @@ impl Queue {
 
 /// Notes the outcome for the alerts that fire at a receiver; false if it had no room. The journal notes it in the same
 /// way.
-pub(super) fn note(firing: &mut BTreeMap<Fingerprint, Arc<Notice>>, one: &Waiting, is_delivered: bool) -> bool {
+pub(super) fn note(firing: &mut BTreeMap<Fingerprint, Arc<Notice>>, one: &QueuedNotice, is_delivered: bool) -> bool {
     let fingerprint = one.fingerprint();
     if !one.notice.is_firing {
         firing.remove(&fingerprint);
@@ -186,7 +186,7 @@ pub(super) fn note(firing: &mut BTreeMap<Fingerprint, Arc<Notice>>, one: &Waitin
 /// Notices that left the queue.
 #[derive(Debug, Default)]
 pub(super) struct Settled {
-    pub notices: Vec<Waiting>,
+    pub notices: Vec<QueuedNotice>,
     /// Firing alerts that found no room among those that are remembered.
     pub untracked: u64,
 }
@@ -196,24 +196,24 @@ mod tests {
     use super::*;
     use crate::notify::tests::notices::{firing, resolved};
 
-    fn one(number: u64, notice: Notice) -> Waiting {
-        Waiting { number, changed_at: Timestamp::from_nanoseconds(0), notice: Arc::new(notice) }
+    fn one(number: u64, notice: Notice) -> QueuedNotice {
+        QueuedNotice { number, changed_at: Timestamp::from_nanoseconds(0), notice: Arc::new(notice) }
     }
 
-    fn full(count: u64) -> Queue {
-        let mut queue = Queue::default();
+    fn full(count: u64) -> NoticeQueue {
+        let mut queue = NoticeQueue::default();
         (0..count).for_each(|number| assert_eq!(queue.admit(one(number, firing(number))), (Admission::Waits, None)));
         queue.release(count);
         queue
     }
 
-    fn numbers(queue: &Queue) -> Vec<u64> {
+    fn numbers(queue: &NoticeQueue) -> Vec<u64> {
         queue.ready().map(|one| one.number).collect()
     }
 
     #[test]
     fn notices_wait_until_the_journal_has_them() {
-        let mut queue = Queue::default();
+        let mut queue = NoticeQueue::default();
         queue.admit(one(1, firing(1)));
         queue.admit(one(2, firing(2)));
         assert_eq!(numbers(&queue), [] as [u64; 0]);
@@ -262,7 +262,7 @@ mod tests {
         let mut queue = full(3);
         queue.settle(2, true);
         queue.settle(1, false);
-        let keys = |queue: &Queue| queue.firing().keys().map(|key| key.0).collect::<Vec<_>>();
+        let keys = |queue: &NoticeQueue| queue.firing().keys().map(|key| key.0).collect::<Vec<_>>();
         assert_eq!(keys(&queue), [0, 1], "the third was given up");
         queue.admit(one(4, resolved(0)));
         queue.release(4);
@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn remembered_alerts_are_bounded() {
-        let mut queue = Queue::default();
+        let mut queue = NoticeQueue::default();
         let mut untracked = 0;
         for number in 0..MOST_FIRING as u64 + 5 {
             queue.admit(one(number, firing(number)));

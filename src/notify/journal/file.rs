@@ -9,7 +9,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::JournalError;
-use super::record::{self, Part};
+use super::record::{self, RecordPart};
 use super::state::JournalState;
 use crate::os::files::{NO_FOLLOW, open_to_read};
 
@@ -153,7 +153,7 @@ fn read(path: &Path) -> Result<JournalState, JournalError> {
 /// The state after all records up to the first damage, and the number of bytes from there on.
 pub(super) fn replay(mut bytes: &[u8]) -> (JournalState, usize) {
     let mut state = JournalState::default();
-    while let Part::Payload(payload, rest) = record::split(bytes) {
+    while let RecordPart::Payload(payload, rest) = record::split(bytes) {
         // A payload that is whole and cannot be read concerns itself alone.
         if let Ok(record) = serde_json::from_slice(payload) {
             state.apply(&record);

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 
 use super::backoff::RareLog;
 use file::JournalFile;
-pub(super) use record::Record;
+pub(super) use record::JournalRecord;
 pub(super) use state::{JournalState, ReceiverState};
 
 /// Time that a write may take before deliveries go on without it.
@@ -58,7 +58,7 @@ pub enum JournalError {
 pub(super) struct Journal {
     path: PathBuf,
     state: JournalState,
-    file: Slot,
+    file: FileSlot,
     /// The file lacks records: it has to be written anew, not before this moment.
     rewrite_at: Option<Instant>,
     failures: Arc<AtomicU64>,
@@ -67,7 +67,7 @@ pub(super) struct Journal {
 
 /// The file, or the work that has it.
 #[derive(Debug)]
-enum Slot {
+enum FileSlot {
     Here(JournalFile),
     Busy(JoinHandle<(JournalFile, io::Result<()>)>),
     /// Its thread ended in an error of this program; there is no journal from then on.
@@ -85,7 +85,7 @@ impl Journal {
         let written = file.rewrite(&state);
         let path = state_dir.join("notify/journal");
         let mut journal =
-            Self { path, state, file: Slot::Here(file), rewrite_at: None, failures, log: RareLog::default() };
+            Self { path, state, file: FileSlot::Here(file), rewrite_at: None, failures, log: RareLog::default() };
         journal.note(written);
         Ok(journal)
     }
@@ -100,12 +100,12 @@ impl Journal {
     }
 
     /// Writes records. Those that cannot be written are written later, with the whole state.
-    pub(super) async fn append(&mut self, records: &[Record]) {
+    pub(super) async fn append(&mut self, records: &[JournalRecord]) {
         records.iter().for_each(|record| self.state.apply(record));
         if self.rewrite_at.is_some_and(|at| Instant::now() < at) {
             return;
         }
-        let is_long = matches!(&self.file, Slot::Here(file) if file.is_long());
+        let is_long = matches!(&self.file, FileSlot::Here(file) if file.is_long());
         if self.rewrite_at.is_some() || is_long {
             let state = self.state.clone();
             self.run(move |file| file.rewrite(&state)).await;
@@ -125,27 +125,27 @@ impl Journal {
 
     /// Runs work with the file on another thread, and waits for it for a bounded time.
     async fn run(&mut self, work: impl FnOnce(&mut JournalFile) -> io::Result<()> + Send + 'static) {
-        let (mut job, is_earlier) = match std::mem::replace(&mut self.file, Slot::Gone) {
-            Slot::Here(mut file) => {
+        let (mut job, is_earlier) = match std::mem::replace(&mut self.file, FileSlot::Gone) {
+            FileSlot::Here(mut file) => {
                 let job = tokio::task::spawn_blocking(move || {
                     let result = work(&mut file);
                     (file, result)
                 });
                 (job, false)
             }
-            Slot::Busy(earlier) => (earlier, true),
-            Slot::Gone => return,
+            FileSlot::Busy(earlier) => (earlier, true),
+            FileSlot::Gone => return,
         };
         let patience = if is_earlier { Duration::ZERO } else { LONGEST_WRITE };
         match tokio::time::timeout(patience, &mut job).await {
             Ok(Ok((file, result))) => {
-                self.file = Slot::Here(file);
+                self.file = FileSlot::Here(file);
                 // The records of this call are not in the file, whatever the earlier work gave.
                 self.note(if is_earlier { Err(io::ErrorKind::TimedOut.into()) } else { result });
             }
             Ok(Err(_)) => tracing::error!("{}: no longer written after an internal error", self.path.display()),
             Err(_) => {
-                self.file = Slot::Busy(job);
+                self.file = FileSlot::Busy(job);
                 self.note(Err(io::ErrorKind::TimedOut.into()));
             }
         }

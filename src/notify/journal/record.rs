@@ -18,7 +18,7 @@ pub(super) const HEAD: usize = 8;
 /// An entry of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(in crate::notify) enum Record {
+pub(in crate::notify) enum JournalRecord {
     /// A notice waits for some receivers.
     Waits {
         number: u64,
@@ -56,7 +56,7 @@ mod shared {
 }
 
 /// Appends the bytes of a record.
-pub(super) fn encode(record: &Record, bytes: &mut Vec<u8>) {
+pub(super) fn encode(record: &JournalRecord, bytes: &mut Vec<u8>) {
     let Ok(payload) = serde_json::to_vec(record) else { return };
     let Some(length) = u32::try_from(payload.len()).ok().filter(|_| payload.len() <= LONGEST_PAYLOAD) else { return };
     bytes.extend_from_slice(&length.to_le_bytes());
@@ -66,7 +66,7 @@ pub(super) fn encode(record: &Record, bytes: &mut Vec<u8>) {
 
 /// The next payload of some bytes.
 #[derive(Debug, PartialEq)]
-pub(super) enum Part<'a> {
+pub(super) enum RecordPart<'a> {
     /// A payload that is as it was written, and what follows it.
     Payload(&'a [u8], &'a [u8]),
     /// No whole payload: the end, or damage.
@@ -74,13 +74,17 @@ pub(super) enum Part<'a> {
 }
 
 /// Splits the first record off.
-pub(super) fn split(bytes: &[u8]) -> Part<'_> {
-    let Some((head, rest)) = bytes.split_first_chunk::<HEAD>() else { return Part::End };
+pub(super) fn split(bytes: &[u8]) -> RecordPart<'_> {
+    let Some((head, rest)) = bytes.split_first_chunk::<HEAD>() else { return RecordPart::End };
     let [a, b, c, d, e, f, g, h] = *head;
     let length = u32::from_le_bytes([a, b, c, d]) as usize;
     if length > LONGEST_PAYLOAD || length > rest.len() {
-        return Part::End;
+        return RecordPart::End;
     }
     let (payload, rest) = rest.split_at(length);
-    if crc32fast::hash(payload) == u32::from_le_bytes([e, f, g, h]) { Part::Payload(payload, rest) } else { Part::End }
+    if crc32fast::hash(payload) == u32::from_le_bytes([e, f, g, h]) {
+        RecordPart::Payload(payload, rest)
+    } else {
+        RecordPart::End
+    }
 }

@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::record::Record;
+use super::record::JournalRecord;
 use crate::alert::Fingerprint;
 use crate::notify::notice::Notice;
-use crate::notify::queue::{Waiting, note};
+use crate::notify::queue::{QueuedNotice, note};
 use crate::packet::Timestamp;
 
 /// The state of all receivers. A clone shares the notices.
@@ -23,30 +23,30 @@ pub(in crate::notify) struct JournalState {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(in crate::notify) struct ReceiverState {
     /// By number.
-    pub waiting: BTreeMap<u64, Waiting>,
+    pub waiting: BTreeMap<u64, QueuedNotice>,
     /// The latest firing notice of alerts that fire there.
     pub firing: BTreeMap<Fingerprint, Arc<Notice>>,
 }
 
 impl JournalState {
     /// Applies a record.
-    pub(super) fn apply(&mut self, record: &Record) {
+    pub(super) fn apply(&mut self, record: &JournalRecord) {
         match record {
-            Record::Waits { number, receivers, changed_at, notice } => {
+            JournalRecord::Waits { number, receivers, changed_at, notice } => {
                 self.last_number = self.last_number.max(*number);
                 let changed_at = Timestamp::from_nanoseconds(*changed_at);
-                let waiting = Waiting { number: *number, changed_at, notice: Arc::clone(notice) };
+                let waiting = QueuedNotice { number: *number, changed_at, notice: Arc::clone(notice) };
                 for receiver in receivers {
                     self.receiver(receiver).waiting.insert(*number, waiting.clone());
                 }
             }
-            Record::Settled { receiver, numbers, is_delivered } => {
+            JournalRecord::Settled { receiver, numbers, is_delivered } => {
                 let state = self.receiver(receiver);
                 for one in numbers.iter().filter_map(|number| state.waiting.remove(number)).collect::<Vec<_>>() {
                     note(&mut state.firing, &one, *is_delivered);
                 }
             }
-            Record::Fires { receiver, notice } => {
+            JournalRecord::Fires { receiver, notice } => {
                 self.receiver(receiver).firing.insert(notice.id(), Arc::clone(notice));
             }
         }
@@ -58,17 +58,20 @@ impl JournalState {
     }
 
     /// The fewest records that give this state.
-    pub(super) fn records(&self) -> impl Iterator<Item = Record> {
+    pub(super) fn records(&self) -> impl Iterator<Item = JournalRecord> {
         let firing = self.receivers.iter().flat_map(|(receiver, state)| {
-            state.firing.values().map(|notice| Record::Fires { receiver: receiver.clone(), notice: Arc::clone(notice) })
+            state
+                .firing
+                .values()
+                .map(|notice| JournalRecord::Fires { receiver: receiver.clone(), notice: Arc::clone(notice) })
         });
-        let mut waiting: BTreeMap<u64, (&Waiting, Vec<String>)> = BTreeMap::new();
+        let mut waiting: BTreeMap<u64, (&QueuedNotice, Vec<String>)> = BTreeMap::new();
         for (receiver, state) in &self.receivers {
             for (number, one) in &state.waiting {
                 waiting.entry(*number).or_insert_with(|| (one, Vec::new())).1.push(receiver.clone());
             }
         }
-        let waiting = waiting.into_iter().map(|(number, (one, receivers))| Record::Waits {
+        let waiting = waiting.into_iter().map(|(number, (one, receivers))| JournalRecord::Waits {
             number,
             receivers,
             changed_at: one.changed_at.nanoseconds(),

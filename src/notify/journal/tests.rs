@@ -11,23 +11,23 @@ use crate::notify::tests::notices::{firing, resolved};
 
 const RECEIVERS: [&str; 2] = ["one", "two"];
 
-fn waits(number: u64, receivers: &[&str], notice: Notice) -> Record {
+fn waits(number: u64, receivers: &[&str], notice: Notice) -> JournalRecord {
     let receivers = receivers.iter().map(|name| (*name).to_owned()).collect();
-    Record::Waits { number, receivers, changed_at: 5, notice: Arc::new(notice) }
+    JournalRecord::Waits { number, receivers, changed_at: 5, notice: Arc::new(notice) }
 }
 
-fn settled(receiver: &str, numbers: &[u64], is_delivered: bool) -> Record {
-    Record::Settled { receiver: receiver.to_owned(), numbers: numbers.to_vec(), is_delivered }
+fn settled(receiver: &str, numbers: &[u64], is_delivered: bool) -> JournalRecord {
+    JournalRecord::Settled { receiver: receiver.to_owned(), numbers: numbers.to_vec(), is_delivered }
 }
 
-fn state_after(records: &[Record]) -> JournalState {
+fn state_after(records: &[JournalRecord]) -> JournalState {
     let mut state = JournalState::default();
     records.iter().for_each(|record| state.apply(record));
     state
 }
 
 /// Some records of two receivers and four alerts.
-fn records() -> impl Strategy<Value = Vec<Record>> {
+fn records() -> impl Strategy<Value = Vec<JournalRecord>> {
     let one = (0..4_u8, 0..4_u64, any::<bool>(), any::<prop::sample::Index>());
     prop::collection::vec(one, 0..12).prop_map(|steps| {
         let mut number = 0;
@@ -38,14 +38,16 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
                 waits(number, &RECEIVERS[..1 + index.index(2)], notice)
             }
             2 => settled(RECEIVERS[index.index(2)], &[alert + 1, alert + 2], flag),
-            _ => Record::Fires { receiver: RECEIVERS[index.index(2)].to_owned(), notice: Arc::new(firing(alert)) },
+            _ => {
+                JournalRecord::Fires { receiver: RECEIVERS[index.index(2)].to_owned(), notice: Arc::new(firing(alert)) }
+            }
         };
         steps.into_iter().map(record).collect()
     })
 }
 
 /// The bytes of records, and the length after each.
-fn bytes_of(records: &[Record]) -> (Vec<u8>, Vec<usize>) {
+fn bytes_of(records: &[JournalRecord]) -> (Vec<u8>, Vec<usize>) {
     let mut bytes = Vec::new();
     let ends = records.iter().map(|record| {
         record::encode(record, &mut bytes);

@@ -47,11 +47,11 @@ impl Receiver for Quick {
 struct Case {
     name: String,
     script: Vec<Answer>,
-    attempts: Vec<Reason>,
-    lost: Option<Reason>,
+    attempts: Vec<FailureReason>,
+    lost: Option<FailureReason>,
 }
 
-fn case(name: impl ToString, script: &[Answer], attempts: &[Reason], lost: Option<Reason>) -> Case {
+fn case(name: impl ToString, script: &[Answer], attempts: &[FailureReason], lost: Option<FailureReason>) -> Case {
     Case { name: name.to_string(), script: script.to_vec(), attempts: attempts.to_vec(), lost }
 }
 
@@ -60,10 +60,10 @@ fn cases() -> Vec<Case> {
     let of_status = |status: u16| {
         let (attempts, lost) = match status {
             200..=299 => (Vec::new(), None),
-            429 => (vec![Reason::RateLimited], None),
-            400..=499 => refused(Reason::ClientError),
-            500..=599 => (vec![Reason::ServerError], None),
-            _ => refused(Reason::Redirect),
+            429 => (vec![FailureReason::RateLimited], None),
+            400..=499 => refused(FailureReason::ClientError),
+            500..=599 => (vec![FailureReason::ServerError], None),
+            _ => refused(FailureReason::Redirect),
         };
         let lines = if (300..400).contains(&status) { "Location: /other\r\n" } else { "" };
         case(status, &[Answer::Status(status, lines)], &attempts, lost)
@@ -75,19 +75,19 @@ fn cases() -> Vec<Case> {
     let mut cases: Vec<Case> = statuses.map(of_status).into();
     cases.extend([
         case("late", &[Answer::Late(Duration::from_millis(100))], &[], None),
-        case("hung", &[Answer::Hang], &[Reason::Timeout], None),
-        case("too late", &[Answer::Late(Duration::from_secs(5))], &[Reason::Timeout], None),
-        case("closed", &[Answer::Cut("")], &[Reason::Connection], None),
-        case("cut in the status", &[Answer::Cut("HTTP/1.1 20")], &[Reason::Connection], None),
-        case("cut in the head", &[Answer::Cut("HTTP/1.1 200 OK\r\nContent-")], &[Reason::Connection], None),
+        case("hung", &[Answer::Hang], &[FailureReason::Timeout], None),
+        case("too late", &[Answer::Late(Duration::from_secs(5))], &[FailureReason::Timeout], None),
+        case("closed", &[Answer::Cut("")], &[FailureReason::Connection], None),
+        case("cut in the status", &[Answer::Cut("HTTP/1.1 20")], &[FailureReason::Connection], None),
+        case("cut in the head", &[Answer::Cut("HTTP/1.1 200 OK\r\nContent-")], &[FailureReason::Connection], None),
         case("cut in the body", &[Answer::Cut("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx")], &[], None),
-        case("no HTTP", &[Answer::Cut("SSH-2.0-OpenSSH_9.2\r\n\r\n")], &[Reason::Protocol], None),
+        case("no HTTP", &[Answer::Cut("SSH-2.0-OpenSSH_9.2\r\n\r\n")], &[FailureReason::Protocol], None),
         case("10 MB", &[Answer::Long], &[], None),
         case("endless", &[Answer::Drip], &[], None),
         case(
             "two faults",
             &[Answer::Status(503, "Retry-After: 0\r\n"), Answer::Status(500, "")],
-            &[Reason::ServerError, Reason::ServerError],
+            &[FailureReason::ServerError, FailureReason::ServerError],
             None,
         ),
     ]);
@@ -113,10 +113,10 @@ fn every_receiver_passes_every_case() {
     for (at, ((_, _, case), server)) in pairs.iter().zip(&servers).enumerate() {
         let (name, figures) = &figures[at];
         wait_settled(&notifier, at, 1);
-        let lost = Reason::ALL.into_iter().find(|reason| figures.lost(*reason) > 0);
+        let lost = FailureReason::ALL.into_iter().find(|reason| figures.lost(*reason) > 0);
         assert_eq!((lost, figures.delivered()), (case.lost, u64::from(case.lost.is_none())), "{name}");
-        let counts = |reason: &Reason| case.attempts.iter().filter(|attempt| *attempt == reason).count() as u64;
-        for reason in Reason::ALL {
+        let counts = |reason: &FailureReason| case.attempts.iter().filter(|attempt| *attempt == reason).count() as u64;
+        for reason in FailureReason::ALL {
             assert_eq!(figures.failed_attempts(reason), counts(&reason), "{name}: {reason:?}");
         }
         let requests = server.requests();
@@ -178,9 +178,9 @@ fn server_needs_a_certificate_of_the_given_authority_for_its_name() {
     wait_settled(&notifier, 0, 1);
     let figures = notifier.figures();
     assert_eq!((figures[0].1.delivered(), servers[0].requests().len()), (1, 1));
-    let tls = Reason::Tls;
+    let tls = FailureReason::Tls;
     let faults = [(1, "unknown authority", tls), (2, "other authority", tls), (3, "other name", tls)];
-    for (at, why, reason) in faults.into_iter().chain([(4, "no TLS at all", Reason::Timeout)]) {
+    for (at, why, reason) in faults.into_iter().chain([(4, "no TLS at all", FailureReason::Timeout)]) {
         wait(why, || figures[at].1.failed_attempts(reason) > 0);
         assert_eq!((figures[at].1.delivered(), figures[at].1.waiting()), (0, 1), "{why}");
     }

@@ -32,7 +32,7 @@ fn thousand_alerts_wait_in_order_for_a_receiver_that_is_down() {
         let notifier = start(config(vec![receiver("one", &url(address))], None), batching);
         put(&notifier, (0..1_000).map(firing));
         let figures = &notifier.figures()[0].1;
-        wait("an attempt fails", || figures.failed_attempts(Reason::Connection) > 0);
+        wait("an attempt fails", || figures.failed_attempts(FailureReason::Connection) > 0);
         assert_eq!(figures.waiting(), 1_000);
         let server = Server::start_at(address, [], None);
         wait_settled(&notifier, 0, 1_000);
@@ -72,7 +72,7 @@ fn end_of_a_delivered_alert_survives_a_flood() {
     put(&notifier, (DELIVERED..DELIVERED + flood).map(firing));
     put(&notifier, (0..DELIVERED).map(resolved));
     let figures = &notifier.figures()[0].1;
-    let lost = || figures.lost(Reason::QueueFull);
+    let lost = || figures.lost(FailureReason::QueueFull);
     wait("the flood is counted", || figures.waiting() + lost() == flood + DELIVERED);
     assert!(lost() >= flood - MOST_WAITING as u64, "{} lost", lost());
     // A port that was just closed may still be taken by an attempt of the client.
@@ -116,7 +116,7 @@ fn process_with_a_million_alerts() {
         }
     }
     let figures = &notifier.figures()[0].1;
-    wait("all are counted", || figures.waiting() + figures.lost(Reason::QueueFull) == ALERTS);
+    wait("all are counted", || figures.waiting() + figures.lost(FailureReason::QueueFull) == ALERTS);
     most = most.max(resident_kilobytes());
     assert_eq!(figures.waiting(), MOST_WAITING as u64);
     let more = most.saturating_sub(before);
@@ -144,7 +144,7 @@ fn end_of_the_program_counts_what_no_journal_keeps() {
     let figures = notifier.figures();
     let begin = Instant::now();
     notifier.finish(begin + Duration::from_millis(300));
-    assert_eq!(figures[0].1.lost(Reason::Stopped), 5);
+    assert_eq!(figures[0].1.lost(FailureReason::Stopped), 5);
     assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
 }
 
@@ -219,7 +219,7 @@ fn secret_file_that_is_missing_for_a_while_delays_deliveries() {
     let figures = &notifier.figures()[0].1;
     std::fs::remove_file(&path).unwrap();
     put(&notifier, [firing(1)]);
-    wait("the attempt fails", || figures.failed_attempts(Reason::Secret) > 0);
+    wait("the attempt fails", || figures.failed_attempts(FailureReason::Secret) > 0);
     write();
     wait_settled(&notifier, 0, 1);
     assert_eq!((figures.delivered(), received(&server)), (1, vec![(1, true)]));
@@ -295,7 +295,7 @@ fn process_that_logs_all() {
     wait_settled(&notifier, 0, 1);
     wait_settled(&notifier, 1, 1);
     let figures = notifier.figures();
-    let failed = |at: usize| Reason::ALL.map(|reason| figures[at].1.failed_attempts(reason)).iter().sum::<u64>();
+    let failed = |at: usize| FailureReason::ALL.map(|reason| figures[at].1.failed_attempts(reason)).iter().sum::<u64>();
     wait("all attempts fail", || (2..6).all(|at| failed(at) > 0));
     println!("{notifier:?}");
     finish(notifier);

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::receivers::{Batching, Context, Receiver, Request};
-use super::{AlertSelection, Config, Notice, Notifier, Reason, ReceiverConfig, Secret, SecretSource, Vendor};
+use super::{AlertSelection, Config, FailureReason, Notice, Notifier, ReceiverConfig, Secret, SecretSource, Vendor};
 use crate::alert::EvidenceIndex;
 
 /// Sends notices as they are.
@@ -89,7 +89,7 @@ fn wait(what: &str, mut condition: impl FnMut() -> bool) {
 #[track_caller]
 fn wait_settled(notifier: &Notifier, receiver: usize, count: u64) {
     let figures = &notifier.figures()[receiver].1;
-    let lost = || Reason::ALL.map(|reason| figures.lost(reason)).iter().sum::<u64>();
+    let lost = || FailureReason::ALL.map(|reason| figures.lost(reason)).iter().sum::<u64>();
     wait("all notices are settled", || figures.delivered() + lost() >= count);
 }
 

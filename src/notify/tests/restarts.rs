@@ -26,7 +26,7 @@ fn undelivered_notices_are_delivered_after_a_restart() {
         let notifier = start(config_with(&server, folder.path(), LONG), batching);
         put(&notifier, (0..100).map(firing));
         let figures = &notifier.figures()[0].1;
-        wait("an attempt fails", || figures.failed_attempts(Reason::ServerError) > 0);
+        wait("an attempt fails", || figures.failed_attempts(FailureReason::ServerError) > 0);
         notifier.finish(Instant::now() + Duration::from_secs(5));
         let before = server.requests().len();
         let notifier = start(config_with(&server, folder.path(), LONG), batching);
