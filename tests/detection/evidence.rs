@@ -23,7 +23,6 @@ use trafficmonitor::pipeline::replay::Replay;
 
 use super::Capture;
 use super::common::replay::replay;
-use super::dice::Dice;
 use super::traffic::{ACK, SYN, Traffic, at, later};
 
 /// Packets that are handed over at once.
@@ -202,4 +201,90 @@ fn evidence_of_scanners_raises_the_same_alerts_again() {
     let (files, complete) = complete_windows_raise_their_alert(archive.path());
     println!("{files} files, {complete} complete");
     assert!(files > 20 && complete * 10 > files * 9, "{complete} of {files} windows are complete");
+}
+
+/// The verdict of the only file in an archive.
+fn only_verdict(archive: &Path) -> Value {
+    let all = verdicts(archive);
+    let [(_, verdict)] = all.as_slice() else { panic!("{all:?}") };
+    verdict.clone()
+}
+
+/// A slow scanner that nothing answers and that has forgotten connections, among hosts that talk to each other.
+fn slow_scan() -> Traffic {
+    let address = |text: &str| text.parse().unwrap();
+    let mut traffic = Traffic::default();
+    for number in 0..40_u8 {
+        let time = at(f64::from(number) * 8.0);
+        traffic.tcp(
+            time,
+            (address("10.0.0.5"), 50_000 + u16::from(number)),
+            ([198, 51, 100, number].into(), 22),
+            SYN,
+            0,
+        );
+        // Single packets of conversations that go on: where nothing answers, they blind an interface.
+        let forgotten = (address("10.0.0.5"), 60_000 + u16::from(number));
+        traffic.tcp(later(time, 0.5), forgotten, ([203, 0, 113, number].into(), 80), ACK, 0);
+        let (client, server) = ((address("10.0.0.6"), 40_000 + u16::from(number)), (address("192.0.2.1"), 443));
+        traffic.tcp(later(time, 1.0), client, server, SYN, 0);
+        traffic.tcp(later(time, 1.01), server, client, SYN | ACK, 0);
+        traffic.tcp(later(time, 1.02), client, server, ACK, 200);
+    }
+    traffic.sorted()
+}
+
+#[test]
+fn evidence_of_a_silent_scan_shows_that_answers_are_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = slow_scan().write(folder.path(), "slow.pcap");
+    // The packets of the scanner alone could come from an interface that shows no answers: they raise nothing.
+    let alone = replay([file.to_str().unwrap(), "-filter", "host 10.0.0.5", "--output", "alerts"]);
+    assert_eq!(alone.lines(), [Value::Null; 0]);
+    let archive = folder.path().join("archive");
+    let detect = detect::Config::default().for_alerts_alone();
+    collect(&file, &archive, whole_ring(), &detect, "log: {level: info}\n");
+    assert_eq!(complete_windows_raise_their_alert(&archive), (1, 1));
+    let verdict = only_verdict(&archive);
+    assert_eq!(verdict["alert"]["kind"], "host_scan");
+    assert!(verdict["file"]["packets"].as_u64().unwrap() < 140, "a few packets of others: {verdict}");
+}
+
+#[test]
+fn evidence_of_bandwidth_and_of_an_anomaly_raises_the_same_alerts_again() {
+    let mut traffic = Traffic::default();
+    let [source, other, destination] =
+        ["10.0.0.5", "10.0.0.6", "192.0.2.1"].map(|text| (text.parse().unwrap(), 1_000_u16));
+    for second in 0..120_u32 {
+        let time = at(f64::from(second));
+        let payload = if second == 80 { 60_000 } else { 100 + (second % 7) as u16 };
+        traffic.udp(time, source, destination, payload);
+        traffic.udp(time, other, destination, 100);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = traffic.sorted().write(folder.path(), "burst.pcap");
+    let bandwidth = bandwidth::Config { limit_bytes: 50_000, interval: Duration::from_secs(20), ..Default::default() };
+    let anomaly = anomaly::Config { alerts: true, ..Default::default() };
+    let detect = detect::Config { bandwidth: Some(bandwidth), anomaly: Some(anomaly), ..detect::Config::default() };
+    let configuration = "bandwidth: {limit: 50000, interval: 20}\nanomaly: {alerts: true}\n";
+    let archive = folder.path().join("archive");
+    collect(&file, &archive, whole_ring(), &detect.for_alerts_alone(), configuration);
+    let kinds: Vec<String> =
+        verdicts(&archive).iter().map(|(_, verdict)| verdict["alert"]["kind"].as_str().unwrap().to_owned()).collect();
+    assert!(["bandwidth", "anomaly"].iter().all(|kind| kinds.iter().any(|found| found == kind)), "{kinds:?}");
+    let (files, complete) = complete_windows_raise_their_alert(&archive);
+    assert_eq!(files, complete, "{kinds:?}");
+}
+
+#[test]
+fn evidence_of_a_small_ring_is_not_called_complete_and_proves_what_it_calls_complete() {
+    let capture = Capture::new(1);
+    println!("{}", capture.says());
+    let archive = tempfile::tempdir().unwrap();
+    let detect = detect::Config::default().for_alerts_alone();
+    let small = Config { ring_bytes: Some(300 << 10), ..Config::default() };
+    collect(&capture.file, archive.path(), small, &detect, "log: {level: info}\n");
+    let (files, complete) = complete_windows_raise_their_alert(archive.path());
+    println!("{files} files, {complete} complete");
+    assert!(files > 20 && complete < files, "{complete} of {files}");
 }

@@ -143,6 +143,8 @@ impl LogFiles {
     /// Begins a new file of a conversation; the oldest one beyond the limit goes.
     fn rotate(&mut self, key: &ConversationKey, source: &PacketSource, of: &mut ConversationFiles) -> io::Result<()> {
         files::make_directory(&self.setup.directory)?;
+        let header = pcap::file_header(source);
+        self.make_space(header.len() as u64, of)?;
         let name = key.name();
         let (path, mut file) = loop {
             let path = self.setup.directory.join(format!("{name}-{}{}", of.next, names::LOGGED));
@@ -153,8 +155,6 @@ impl LogFiles {
                 created => break (path, created?),
             }
         };
-        let header = pcap::file_header(source);
-        self.make_space(header.len() as u64, of)?;
         file.write_all(&header).inspect_err(|_| files::remove(&path))?;
         of.files.push_back((path.clone(), header.len() as u64));
         keep_open(&mut self.open, path, file);
