@@ -1,5 +1,5 @@
 //! Capture under load: 200,000 packets a second on a veth pair while 100,000 rows are scraped every second, and the
-//! same without scrapes; CPU time of the capture thread and drops of the kernel.
+//! same without scrapes, also with packets kept as evidence; CPU time of the capture thread and drops of the kernel.
 //!
 //! `cargo bench --bench live`, as root: it makes network namespaces, and no frame leaves them. Other work on the
 //! machine shows in the drops: the load average stands beside each figure.
@@ -47,8 +47,12 @@ fn main() {
     println!(
         "live: {RATE} packets a second of {FLOWS} flows, {ROWS} rows, every {SCRAPE_INTERVAL:?} scraped with gzip"
     );
-    for workers in ["1", "2"] {
-        under_load(workers);
+    for (what, arguments) in [
+        ("workers 1", &["--capture.workers", "1"][..]),
+        ("workers 1, evidence", &["--capture.workers", "1", "--evidence.ring", "64MiB"]),
+        ("workers 2", &["--capture.workers", "2"]),
+    ] {
+        under_load(what, arguments);
     }
     for (arguments, what) in [
         (&[][..], "default settings"),
@@ -75,9 +79,9 @@ fn start<'a>([host, other]: &'a [Namespace; 2], arguments: &[&str]) -> Monitor<'
     Monitor::spawn(host, Command::new(PROGRAM), arguments).wait_until_ready()
 }
 
-fn under_load(workers: &str) {
+fn under_load(setting: &str, arguments: &[&str]) {
     let namespaces = [Namespace::new(), Namespace::new()];
-    let monitor = start(&namespaces, &[LIMITS, &["--capture.workers", workers]].concat());
+    let monitor = start(&namespaces, &[LIMITS, arguments].concat());
     let sender = Sender::start(&namespaces[1]);
     wait_for("all rows are shown", || {
         std::thread::sleep(SCRAPE_INTERVAL);
@@ -92,7 +96,7 @@ fn under_load(workers: &str) {
         let after = Reading::of(&monitor);
         let what = if is_scraped { format!("{scrapes} scrapes") } else { "without scrapes".to_owned() };
         println!(
-            "live/workers {workers}/{what}: {sent} sent, {} dropped by the kernel, {} delays, {} rows; {}; load {}",
+            "live/{setting}/{what}: {sent} sent, {} dropped by the kernel, {} delays, {} rows; {}; load {}",
             after.dropped - before.0.dropped,
             after.delays - before.0.delays,
             after.rows,
@@ -102,8 +106,8 @@ fn under_load(workers: &str) {
     }
     let sent = sender.stop();
     wait_for("all is counted", || (Reading::of(&monitor).received >= sent).then_some(()));
-    idle(&monitor, &format!("{ROWS} rows held and shown, workers {workers}"));
-    println!("live/workers {workers}: {sent} sent in all; {:?}", monitor.stop().closing());
+    idle(&monitor, &format!("{ROWS} rows held and shown, {setting}"));
+    println!("live/{setting}: {sent} sent in all; {:?}", monitor.stop().closing());
 }
 
 /// Ten seconds, in which the exporter is scraped every second or not at all; gives the number of scrapes.

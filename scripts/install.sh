@@ -85,6 +85,7 @@ test)
     want ip iproute2
     want ethtool ethtool
     want tcpdump tcpdump
+    want tshark tshark
     want curl curl
     want nmap nmap
     want fping fping

@@ -21,10 +21,11 @@ pub mod detect;
 
 pub mod alert;
 
+pub mod events;
+
 pub mod evidence;
 pub mod notify;
 
-pub mod events;
 pub mod export;
 
 pub mod http;

@@ -20,6 +20,8 @@ mod clocks;
 mod corpus;
 #[path = "detection/dice.rs"]
 mod dice;
+#[path = "detection/evidence.rs"]
+mod evidence;
 #[path = "detection/groups.rs"]
 mod groups;
 #[path = "detection/host.rs"]

@@ -16,8 +16,8 @@ use common::{client, labels, mix};
 use trafficmonitor::cli::reference;
 use trafficmonitor::export::Format;
 use trafficmonitor::export::family::{
-    ALL, BUILD_INFO, Family, HTTP_CONNECTIONS_CUT, HTTP_CONNECTIONS_REFUSED, HTTP_SCRAPES_REFUSED, LIVE_ONLY,
-    QUEUE_DROPPED,
+    ALL, BUILD_INFO, CONFIGURED_ONLY, Family, HTTP_CONNECTIONS_CUT, HTTP_CONNECTIONS_REFUSED, HTTP_SCRAPES_REFUSED,
+    LIVE_ONLY, QUEUE_DROPPED,
 };
 use trafficmonitor::export::process::SelfMetrics;
 use trafficmonitor::export::text::TextWriter;
@@ -112,7 +112,8 @@ fn every_family_is_introduced_in_order_with_its_help_type_and_labels() {
     let written = exposition(&["--metrics.flow_packets"]);
     let of_the_process =
         [BUILD_INFO, HTTP_CONNECTIONS_CUT, HTTP_CONNECTIONS_REFUSED, HTTP_SCRAPES_REFUSED, QUEUE_DROPPED];
-    let is_of_files = |family: &&Family| !of_the_process.contains(*family) && !LIVE_ONLY.contains(*family);
+    let is_absent = |family: &Family| LIVE_ONLY.contains(family) || CONFIGURED_ONLY.contains(family);
+    let is_of_files = |family: &&Family| !of_the_process.contains(*family) && !is_absent(family);
     let declared: Vec<_> = ALL.iter().filter(is_of_files).collect();
     let names: Vec<&str> = written.iter().map(|family| family.name.as_str()).collect();
     assert_eq!(names, declared.iter().map(|family| family.name).collect::<Vec<_>>());
@@ -141,11 +142,12 @@ fn page_of_a_file_holds_the_output_of_replay_and_the_figures_of_the_process() {
     let page = parse(&page);
     let process = SelfMetrics::names();
     assert!(process.len() > 5, "{process:?}");
-    let families = ALL.iter().filter(|family| !LIVE_ONLY.contains(*family));
+    let absent = || LIVE_ONLY.iter().chain(CONFIGURED_ONLY);
+    let families = ALL.iter().filter(|family| absent().all(|absent| absent != *family));
     for name in families.map(|family| family.name).chain(process.iter().map(String::as_str)) {
         assert!(page.iter().any(|family| family.name == name), "{name}");
     }
-    for absent in LIVE_ONLY {
+    for absent in absent() {
         assert!(page.iter().all(|family| family.name != absent.name), "{}", absent.name);
     }
     let build = &family(&page, BUILD_INFO.name).samples[0];

@@ -19,6 +19,8 @@ mod changes;
 mod coverage;
 #[path = "live/crowd.rs"]
 mod crowd;
+#[path = "live/evidence.rs"]
+mod evidence;
 #[path = "live/exact.rs"]
 mod exact;
 #[path = "live/filters.rs"]

@@ -47,7 +47,7 @@ const WITHOUT_PER: &[&str] = &[
 ];
 
 /// The documents for people who run the program.
-const FOR_USERS: [&str; 12] = [
+const FOR_USERS: [&str; 13] = [
     "README.md",
     "docs/configuration.md",
     "docs/counting.md",
@@ -55,6 +55,7 @@ const FOR_USERS: [&str; 12] = [
     "docs/install.md",
     "docs/metrics.md",
     "docs/migrating.md",
+    "docs/notifications.md",
     "docs/operating.md",
     "docs/replay.md",
     "docs/runbooks.md",

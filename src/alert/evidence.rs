@@ -3,6 +3,7 @@
 //! Takes the file of an alert as its state changes; gives it by fingerprint. Must not know how files are written.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -30,13 +31,33 @@ pub struct EvidenceFile {
 }
 
 /// The evidence files by fingerprint. Clones share one index.
-#[derive(Debug, Clone, Default)]
-pub struct EvidenceIndex(Arc<Mutex<BTreeMap<Fingerprint, EvidenceFile>>>);
+#[derive(Clone, Default)]
+pub struct EvidenceIndex {
+    files: Arc<Mutex<BTreeMap<Fingerprint, EvidenceFile>>>,
+    on_finished: Option<Arc<OnFinished>>,
+}
+
+/// Receives each file once it is finished.
+type OnFinished = dyn Fn(Fingerprint, &EvidenceFile) + Send + Sync;
+
+impl fmt::Debug for EvidenceIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EvidenceIndex").field("files", &self.files).finish_non_exhaustive()
+    }
+}
 
 impl EvidenceIndex {
+    /// An empty index that gives each finished file to `on_finished`.
+    pub fn announcing(on_finished: impl Fn(Fingerprint, &EvidenceFile) + Send + Sync + 'static) -> Self {
+        Self { files: Arc::default(), on_finished: Some(Arc::new(on_finished)) }
+    }
+
     /// Notes the present state of an alert's file. A file of a later episode takes the place of an earlier one.
     pub fn note(&self, fingerprint: Fingerprint, file: EvidenceFile) {
-        let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(on_finished) = self.on_finished.as_ref().filter(|_| file.is_finished) {
+            on_finished(fingerprint, &file);
+        }
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         if files.len() >= MOST_FILES && !files.contains_key(&fingerprint) {
             let oldest = files.iter().min_by_key(|(_, file)| file.starts_at).map(|(fingerprint, _)| *fingerprint);
             oldest.map(|oldest| files.remove(&oldest));
@@ -46,12 +67,12 @@ impl EvidenceIndex {
 
     /// The file of an alert's latest episode.
     pub fn find(&self, fingerprint: Fingerprint) -> Option<EvidenceFile> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&fingerprint).cloned()
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).get(&fingerprint).cloned()
     }
 
     /// Forgets a file that was removed.
     pub fn forget(&self, fingerprint: Fingerprint) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&fingerprint);
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).remove(&fingerprint);
     }
 }
 
@@ -79,6 +100,17 @@ mod tests {
         assert_eq!(index.find(Fingerprint(2)), None);
         index.forget(Fingerprint(1));
         assert_eq!(index.find(Fingerprint(1)), None);
+    }
+
+    #[test]
+    fn finished_file_is_announced_once() {
+        let announced = Arc::<Mutex<Vec<Fingerprint>>>::default();
+        let list = Arc::clone(&announced);
+        let index = EvidenceIndex::announcing(move |fingerprint, _| list.lock().unwrap().push(fingerprint));
+        index.note(Fingerprint(1), file(1));
+        assert_eq!(*announced.lock().unwrap(), []);
+        index.note(Fingerprint(1), EvidenceFile { is_finished: true, ..file(1) });
+        assert_eq!(*announced.lock().unwrap(), [Fingerprint(1)]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot::{self, error::RecvError};
 use tokio::time::timeout;
 
-use super::output::{AlertLines, AlertPace};
+use super::alerting::{AlertOutputs, Alerting};
 use super::signals::Stop;
 use super::{DONE, FAILED, random_seed, say, start};
 use crate::account::ledger::Ledger;
@@ -26,7 +26,7 @@ use crate::capture::filter::UserFilter;
 use crate::capture::network::Network;
 use crate::config::Config;
 use crate::detect::Detectors;
-use crate::events::console::Style;
+use crate::evidence::RecorderSettings;
 use crate::export::chart::Capabilities;
 use crate::export::process::{Queue, SelfMetrics};
 use crate::export::vitals::Vitals;
@@ -44,8 +44,6 @@ const ANSWERING_THREADS: usize = 1;
 const FEWEST_DESCRIPTORS: u64 = 40;
 /// Longest time that a signal waits for the frames that are being read.
 const LAST_READ: Duration = Duration::from_millis(500);
-/// Longest time at the end to write the queued alert lines.
-const LAST_ALERTS: Duration = Duration::from_millis(300);
 
 /// Runs until INT or TERM; a second one ends the program at once.
 pub(super) fn run(config: Config) -> anyhow::Result<u8> {
@@ -56,6 +54,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     config.notices.iter().for_each(|notice| tracing::warn!("{notice}"));
     let filter = user_filter(&config)?;
     start::check_source(&config)?;
+    start::check_files(&config)?;
     let listeners = Listeners::bind(&config.http)?;
     let published = Arc::new(Published::default());
     let version = format!("{} ({})", env!("CARGO_PKG_VERSION"), env!("TRAFFICMONITOR_COMMIT"));
@@ -64,12 +63,12 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     let reports = config.source.is_none().then_some(scrapes);
     let (export, capabilities) = (config.export.clone(), capabilities(&config));
     let vitals = Vitals::new()?;
-    let pace = if config.source.is_some() { AlertPace::File } else { AlertPace::Live };
-    let alerts = AlertLines::start(Style { form: config.log.format, explain: config.explain }, pace)?;
+    let alerting = Alerting::start(&config, &version)?;
     let mut program = self_metrics(&config, &vitals)?;
     program.count_lost_of(Queue::Log, lost_log_lines);
-    program.count_lost_of(Queue::Alerts, alerts.lost());
-    let site = Arc::new(Site::new(Arc::clone(&published), export, capabilities, program, version, reports));
+    alerting.show_figures(&mut program);
+    let site = Site::new(Arc::clone(&published), export, capabilities, program, version, reports);
+    let site = Arc::new(site.with_evidence(alerting.files()));
     let runtime = Builder::new_multi_thread().worker_threads(ANSWERING_THREADS).enable_all().build()?;
     let addresses = listeners.addresses();
     let server = {
@@ -80,12 +79,12 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
     for address in addresses {
         tracing::info!(%address, "serving /metrics");
     }
-    let exporter = Exporter { published, site, alerts: alerts.clone(), stop, runtime };
+    let exporter = Exporter { published, site, alerts: alerting.outputs(), stop, runtime };
     let end = match &config.source {
         Some(file) => read_file(file, &config, &exporter),
-        None => capture_interfaces(config, filter, (scraped, vitals), &exporter),
+        None => capture_interfaces(config, filter, (scraped, vitals, alerting.recording()), &exporter),
     };
-    alerts.finish(Instant::now() + LAST_ALERTS);
+    alerting.finish();
     let ExporterEnd { status, summary } = end?;
     say(&summary);
     exporter.runtime.block_on(serving)?;
@@ -96,7 +95,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
 struct Exporter {
     published: Arc<Published>,
     site: Arc<Site>,
-    alerts: AlertLines,
+    alerts: AlertOutputs,
     stop: Stop,
     runtime: Runtime,
 }
@@ -217,7 +216,7 @@ impl Meanwhile {
 fn start_reading(
     file: PathBuf,
     config: Config,
-    alerts: AlertLines,
+    alerts: AlertOutputs,
     mut meanwhile: Meanwhile,
     stop: Stop,
 ) -> Result<oneshot::Receiver<FileReport>, pipeline::Error> {
@@ -253,7 +252,7 @@ fn own_router_addresses() -> Vec<IpAddr> {
 fn capture_interfaces(
     mut config: Config,
     filter: Option<Arc<UserFilter>>,
-    (scraped, vitals): (ScrapeReports, Vitals),
+    (scraped, vitals, recording): (ScrapeReports, Vitals, Option<RecorderSettings>),
     exporter: &Exporter,
 ) -> anyhow::Result<ExporterEnd> {
     let seed = random_seed();
@@ -269,7 +268,7 @@ fn capture_interfaces(
         pipeline: config.pipeline,
         ledger: Ledger::new(&config.account, seed),
         alarms,
-        recording: None,
+        recording,
         snapshot_builder: SnapshotBuilder::new(&config.account),
         scraped,
         published: Arc::clone(&exporter.published),

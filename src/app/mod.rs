@@ -1,6 +1,7 @@
 //! The program: reads the command line and runs the task. Takes the arguments and the environment; gives an exit
 //! status. Must not know how a task works: each has a file of its own.
 
+mod alerting;
 mod live;
 mod log;
 mod output;
@@ -59,6 +60,8 @@ fn run(invocation: Invocation) -> anyhow::Result<u8> {
         Invocation::CheckConfig(config) => {
             config.notices.iter().for_each(|notice| say(notice));
             live::user_filter(&config)?;
+            // They may be missing on the machine that only checks.
+            start::faults_of_files(&config).iter().for_each(|fault| say(fault));
             print("configuration OK\n").map(|()| DONE)
         }
         Invocation::PrintConfig(config) => print(&config.to_yaml()?).map(|()| DONE),
@@ -69,10 +72,8 @@ fn run(invocation: Invocation) -> anyhow::Result<u8> {
 /// Errors of usage that are found only when the network or libpcap is asked end with status 2 as well.
 fn say_error(error: &anyhow::Error) -> u8 {
     say(&format!("trafficmonitor: {error}"));
-    match error.downcast_ref::<pipeline::Error>() {
-        Some(error) if error.is_usage() => USAGE,
-        _ => FAILED,
-    }
+    let is_usage = error.downcast_ref().is_some_and(pipeline::Error::is_usage) || error.is::<start::UnusableFile>();
+    if is_usage { USAGE } else { FAILED }
 }
 
 fn print(text: &str) -> anyhow::Result<()> {

@@ -3,11 +3,13 @@
 //! Must not start or change anything.
 
 use std::fmt::Display;
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use rustix::fs::{Access, access};
 
 use crate::capture::network::{Link, Network};
 use crate::capture::{self, Selection, file_name, selection, shortened};
@@ -33,6 +35,45 @@ pub(super) fn check_source(config: &Config) -> Result<(), pipeline::Error> {
             let capture = selection::as_they_stand(&network, &config.capture);
             Ok(selection::check_names(&network, &capture).map_err(capture::Error::from)?)
         }
+    }
+}
+
+/// A file or a directory that the configuration names and that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct UnusableFile(String);
+
+/// Checks the files and directories that the configuration names, before any line about the start.
+pub(super) fn check_files(config: &Config) -> Result<(), UnusableFile> {
+    faults_of_files(config).into_iter().next().map_or(Ok(()), |fault| Err(UnusableFile(fault)))
+}
+
+/// The faults of the files and directories that the configuration names: secrets, certificates, directories to write in.
+pub(super) fn faults_of_files(config: &Config) -> Vec<String> {
+    let evidence = &config.evidence;
+    let of_log = evidence.packet_log.dir.as_ref().filter(|_| evidence.packet_log.is_on);
+    let directories = [config.notify.state_dir.as_ref(), evidence.archive_dir.as_ref(), of_log];
+    let of_directories = directories.into_iter().flatten().filter_map(|directory| fault_of_directory(directory));
+    let receivers = config.notify.receivers.iter();
+    let of_receivers = receivers
+        .flat_map(|receiver| receiver.faults().into_iter().map(|fault| format!("receiver {}: {fault}", receiver.name)));
+    of_receivers.chain(of_directories).collect()
+}
+
+/// The reason why files cannot be made in a directory; none if they can.
+fn fault_of_directory(directory: &Path) -> Option<String> {
+    let name = directory.display();
+    match directory.metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Some(format!("{name}: no such directory; create it with `mkdir -p -m 700 {name}`"))
+        }
+        Err(error) => Some(format!("{name}: cannot use the directory: {error}")),
+        Ok(metadata) if !metadata.is_dir() => Some(format!("{name}: not a directory; name a directory")),
+        Ok(_) => access(directory, Access::WRITE_OK | Access::EXEC_OK).err().map(|error| {
+            format!(
+                "{name}: cannot write in this directory: {error}; name another one, or make it writable for this user"
+            )
+        }),
     }
 }
 

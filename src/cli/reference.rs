@@ -153,7 +153,7 @@ mod tests {
             );
         }
         assert!(page.is_ascii(), "groff would need to be told of the encoding");
-        for absent in ["slack_url", "archive_dir"] {
+        for absent in ["web.config.file", "drop-packets"] {
             assert!(!table.contains(absent) && !page.contains(absent), "{absent}");
         }
     }
@@ -162,7 +162,7 @@ mod tests {
     fn each_shell_has_its_script() {
         for shell in SHELLS {
             let script = completions(shell, "libpcap version 1");
-            assert!(script.contains("promHTTP") && !script.contains("slack_url"), "{shell}");
+            assert!(script.contains("promHTTP") && !script.contains("web.config.file"), "{shell}");
         }
     }
 }

@@ -14,8 +14,6 @@ const HTTP_SECURITY: &str =
 const DROPPING: &str = "drop packets with a firewall such as nftables";
 const POLICY_EVENTS: &str = "redirect standard output to a file: it has a line for each change of an alert";
 const VERBOSITY: &str = "take --log.level debug for more of the program's own log";
-const RECORDING: &str = "record packets with tcpdump -w and read them with `trafficmonitor replay`";
-const DELIVERY: &str = "let Alertmanager deliver alerts, by the rules in alerts.rules.yml";
 const ANALYSIS: &str = "read captures with `trafficmonitor replay FILE --output jsonl`";
 
 /// The reserved options, by the rooms that will take them.
@@ -28,17 +26,6 @@ pub(super) static RESERVED: &[Declaration] = &[
     reserved("log-file", "TRAFFICMONITOR_EVENTS_FILE", &[], POLICY_EVENTS),
     reserved("log-buffer-size", "TRAFFICMONITOR_EVENTS_BUFFER_SIZE", &[], POLICY_EVENTS),
     reserved("verbose", "TRAFFICMONITOR_VERBOSE", &["false"], VERBOSITY).letter('v').taking(Arity::Counting),
-    // Evidence.
-    reserved("archive_dir", "TRAFFICMONITOR_ARCHIVE_DIR", &[], RECORDING),
-    Declaration { long: None, ..reserved("l", "TRAFFICMONITOR_LOG_DIR", &[], POLICY_EVENTS).letter('l') },
-    reserved("log_packets", "TRAFFICMONITOR_LOG_PACKETS", &["false"], RECORDING).taking(Arity::Switch),
-    reserved("max_pcap_log_size", "TRAFFICMONITOR_MAX_PCAP_LOG_SIZE", &[], RECORDING),
-    reserved("max_pcap_rotations", "TRAFFICMONITOR_MAX_PCAP_ROTATIONS", &[], RECORDING),
-    // Notification.
-    reserved("slack_channel", "TRAFFICMONITOR_SLACK_CHANNEL", &[], DELIVERY),
-    reserved("slack_emoji", "TRAFFICMONITOR_SLACK_EMOJI", &[], DELIVERY),
-    reserved("slack_icon", "TRAFFICMONITOR_SLACK_ICON", &[], DELIVERY),
-    reserved("slack_url", "TRAFFICMONITOR_SLACK_URL", &["nil"], DELIVERY),
 ];
 
 /// The subcommands that are not built yet.

@@ -13,7 +13,9 @@ pub(super) const CONFIG: &str = "config";
 pub(super) const COMPLETIONS: &str = "completions";
 pub(super) const MAN: &str = "man";
 
-/// Settings outside of the room `capture` that `replay` and `test` do not use: they are for live captures and for the server.
+/// Sections that `replay` and `test` do not use: they deliver no alerts and keep no packets.
+const SECTIONS_NOT_IN_REPLAY: [&str; 4] = ["capture", "notify", "state", "evidence"];
+/// Settings outside of these sections that `replay` and `test` do not use: they are for live captures and for the server.
 const NOT_IN_REPLAY: [(&str, &str); 3] = [("http", "listen"), ("pipeline", "refresh"), ("account", "idle_timeout")];
 const OF_INTERFACES: [(&str, &str); 2] = [("capture", "interfaces"), ("capture", "excluded_interfaces")];
 
@@ -37,7 +39,10 @@ fn uses_setting(subcommand: Option<&str>, key: (&'static str, &'static str)) -> 
     match subcommand {
         Some(MAN | COMPLETIONS) => false,
         Some(INTERFACES) => OF_INTERFACES.contains(&key),
-        Some(REPLAY | TEST) => key == ("capture", "filter") || (key.0 != "capture" && !NOT_IN_REPLAY.contains(&key)),
+        Some(REPLAY | TEST) => {
+            let is_unused = SECTIONS_NOT_IN_REPLAY.contains(&key.0) || NOT_IN_REPLAY.contains(&key);
+            key == ("capture", "filter") || !is_unused
+        }
         Some(CONFIG) | None | Some(_) => true,
     }
 }
@@ -67,9 +72,21 @@ mod tests {
     #[test]
     fn replay_uses_neither_interfaces_nor_the_server() {
         let used = used(Some(REPLAY));
-        for absent in
-            ["iface", "promisc", "snaplen", "buffer-size", "w", "pcapfile", "promHTTP", "promRefresh", "idle-timeout"]
-        {
+        for absent in [
+            "iface",
+            "promisc",
+            "snaplen",
+            "buffer-size",
+            "w",
+            "pcapfile",
+            "promHTTP",
+            "promRefresh",
+            "idle-timeout",
+            "slack_url",
+            "state.dir",
+            "archive_dir",
+            "l",
+        ] {
             assert!(!used.contains(&absent.to_owned()), "{absent}");
         }
         for present in

@@ -8,7 +8,7 @@ use super::declaration::FileKey;
 use super::kinds::ValueKind as _;
 use super::kinds::keywords::BOOLEAN;
 use super::kinds::numbers::BOUND;
-use super::{Config, Error, Settings, trafficalerted};
+use super::{Config, Error, Settings, delivery, trafficalerted};
 use crate::alert::Exclusion;
 use crate::capture::Selection;
 use crate::detect::anomaly::{self, Fence, Method};
@@ -22,6 +22,7 @@ pub(super) fn complete(settings: &Settings, config: &mut Config) -> Result<(), E
         return Err(refused(settings, ("http", "listen"), "no address to listen on; give one, such as :8888"));
     }
     complete_detection(settings, config)?;
+    delivery::complete(settings, config)?;
     config.alert.validate().map_err(|error| refused(settings, ("alert", "exclusions"), error))?;
     let account = &mut config.account;
     fit_exported(settings, "max_series", &mut account.max_series, account.max_flows, "flows")?;

@@ -6,12 +6,14 @@
 mod checks;
 pub(crate) mod declaration;
 pub mod declarations;
+mod delivery;
 pub(crate) mod environment;
 pub(crate) mod file;
 pub(crate) mod given;
 pub(crate) mod kinds;
 pub(crate) mod nearest;
 mod settings;
+mod slack;
 pub(crate) mod trafficalerted;
 mod unavailable;
 
@@ -20,12 +22,13 @@ use std::path::PathBuf;
 pub(crate) use declaration::{Arity, Declaration, Role};
 pub(crate) use given::{Given, SettingOrigin};
 pub(crate) use settings::Settings;
+pub use slack::SlackHook;
 pub(crate) use unavailable::Unavailable;
 
 use tracing::Level;
 
 use crate::events::line::LineForm;
-use crate::{account, alert, capture, detect, export, http, locality, pipeline};
+use crate::{account, alert, capture, detect, evidence, export, http, locality, notify, pipeline};
 
 /// Each value once, in the order of its first appearance.
 pub(crate) fn without_repeats<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Vec<T> {
@@ -54,6 +57,12 @@ pub struct Config {
     pub alert: alert::Config,
     /// True if each alert is explained in a sentence.
     pub explain: bool,
+    /// The receivers of alerts, with the one of the Slack options.
+    pub notify: notify::Config,
+    /// The hook of the Slack options, which is a receiver too if its URL is given.
+    pub slack: SlackHook,
+    /// Packets that are kept and written.
+    pub evidence: evidence::Config,
     /// The families of metrics that are written.
     pub export: export::Config,
     /// The addresses of the server.

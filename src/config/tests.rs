@@ -86,6 +86,14 @@ fn an_option_changes_the_keys_it_names_and_no_other() {
             ("scan.memory", _) => "2h",
             ("scan.touching_datagrams" | "scan.touched_factor", _) => "3",
             ("anom_sensitivity" | "anom.threshold", _) => "0.5",
+            ("slack_url" | "slack_icon" | "notify.external_url", _) => "https://example.net/x",
+            ("slack_channel" | "slack_emoji", _) => "nil",
+            ("slack_url_file", _) => "a.txt",
+            ("state.dir" | "l", _) => "/a",
+            // They imply or need another setting.
+            ("archive_dir" | "log_packets", _) => continue,
+            ("evidence.longest", _) => "50s",
+            ("evidence.ring" | "evidence.max_bytes" | "evidence.quota", _) => "5MiB",
             (_, "true") => "false",
             (_, "false") => "true",
             (_, text) if text.ends_with(|last: char| last.is_ascii_digit()) => "2",
@@ -106,7 +114,7 @@ fn an_option_changes_the_keys_it_names_and_no_other() {
 }
 
 /// Options with values, of which each set is given together.
-const GIVEN: [&[(&str, &str)]; 6] = [
+const GIVEN: [&[(&str, &str)]; 9] = [
     &[],
     &[("i", "eth0,no,0x10"), ("ExcludedInterfaces", "lo"), ("w", "3s"), ("promRefresh", "1.5"), ("r", "-"), ("s", "0")],
     &[("i", "any"), ("f", "host 10.0.0.1 and (tcp or udp) # \"x\": y"), ("buffer-size", "1234567"), ("r", "a: b.pcap")],
@@ -156,6 +164,27 @@ const GIVEN: [&[(&str, &str)]; 6] = [
         ("filter_ip_CIDR", "fd00::/8"),
         ("filter_bool", "false"),
         ("filter_src", "true"),
+    ],
+    &[
+        ("slack_url_file", "/etc/x: y"),
+        ("slack_channel", "#a, b"),
+        ("slack_emoji", "nil"),
+        ("slack_icon", "nil"),
+        ("notify.external_url", "https://monitor.example.net/x/"),
+        ("notify.restart_grace", "0"),
+        ("state.dir", "/var/lib/x"),
+        ("archive_dir", "/var/lib/y/"),
+    ],
+    &[("archive_dir", "a"), ("evidence.ring", "0"), ("evidence.max_bytes", "100MB"), ("evidence.quota", "1048576GiB")],
+    &[
+        ("archive_dir", "a"),
+        ("log_packets", "true"),
+        ("l", "b"),
+        ("evidence.ring", "1G"),
+        ("evidence.packet_bytes", "65535"),
+        ("evidence.longest", "90"),
+        ("max_pcap_log_size", "100000"),
+        ("max_pcap_rotations", "1000"),
     ],
 ];
 
@@ -265,4 +294,43 @@ fn values_at_their_bounds_work_in_the_detectors() {
         assert_eq!(Scan::new(&detect.scan.unwrap(), 1).advance(later), [], "{yaml}");
         assert_eq!(Pairs::new(detect.anomaly.unwrap()).due(), 0, "{yaml}");
     }
+}
+
+/// The configuration with these options, as in [`GIVEN`].
+fn with_options(given: &[(&str, &str)]) -> Result<Config, Error> {
+    let mut layer = Settings::default();
+    given.iter().for_each(|(name, value)| give(&mut layer, name, value));
+    layer.validate()
+}
+
+#[test]
+fn archive_directory_turns_the_ring_on_unless_its_size_is_given() {
+    let ring = |given: &[(&str, &str)]| with_options(given).unwrap().evidence.ring_bytes;
+    assert_eq!(ring(&[]), None);
+    assert_eq!(ring(&[("archive_dir", "/a")]), Some(64 << 20));
+    assert_eq!(ring(&[("archive_dir", "/a"), ("evidence.ring", "8MiB")]), Some(8 << 20));
+    assert_eq!(ring(&[("archive_dir", "/a"), ("evidence.ring", "0")]), None);
+    assert_eq!(ring(&[("evidence.ring", "8MiB")]), Some(8 << 20));
+}
+
+#[test]
+fn packet_logging_needs_both_directories() {
+    let refused = |given: &[(&str, &str)]| with_options(given).unwrap_err().to_string();
+    assert!(refused(&[("log_packets", "true")]).ends_with("give one with -l"));
+    assert!(refused(&[("log_packets", "true"), ("l", "/a")]).ends_with("give one with -archive_dir"));
+    let config = with_options(&[("log_packets", "true"), ("l", "/a"), ("archive_dir", "/b")]).unwrap();
+    assert!(config.evidence.packet_log.is_on && config.notices.is_empty());
+}
+
+#[test]
+fn slack_options_add_a_receiver_to_those_of_the_file() {
+    let lower = file::parse("notify: {receivers: [{name: a, type: webhook, url: \"http://x\"}]}", Path::new("t.yml"));
+    let mut upper = Settings::default();
+    give(&mut upper, "slack_url", "https://hooks.slack.com/services/x");
+    give(&mut upper, "slack_emoji", "nil");
+    let config = lower.unwrap().merge(upper).validate().unwrap();
+    let names: Vec<&str> = config.notify.receivers.iter().map(|receiver| receiver.name.as_str()).collect();
+    assert_eq!(names, ["a", "slack"]);
+    let SlackHook { channel, icon, .. } = SlackHook::default();
+    assert_eq!(config.notify.receivers[1].vendor, crate::notify::Vendor::Slack { channel, emoji: None, icon });
 }

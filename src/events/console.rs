@@ -17,11 +17,15 @@
 //! | `evidence` | of a scan, with `-explain`: which contacts were compared, their outcomes, and the setting that would silence it |
 //! | `first_target`, `last_target` | the first and the last target; for bandwidth the peer with the most bytes |
 //! | `fingerprint` | the same in every episode |
+//!
+//! The line `evidence file written` has the `fingerprint` and `starts_at` of an alert, and `path`, `sha256` and `packets` of
+//! its file; `complete` is `true` if the file holds all that the verdict rests on.
 
 use super::line::{LineForm, LogLine, rfc_3339};
 use super::{Seconds, put_subject, state};
-use crate::alert::{Alert, Change, Severity};
+use crate::alert::{Alert, Change, EvidenceFile, Fingerprint, Severity};
 use crate::detect::Target;
+use crate::packet::Timestamp;
 
 /// The form and the message of the lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,6 +54,18 @@ pub fn line(change: &Change, style: Style) -> String {
         line.put_text("evidence", &evidence);
     }
     line.put_text("fingerprint", &alert.fingerprint.to_string());
+    line.finish()
+}
+
+/// The line of a finished evidence file.
+pub fn evidence_line(alert: Fingerprint, file: &EvidenceFile, time: Timestamp, form: LineForm) -> String {
+    let mut line = LogLine::new(form, time, "info", "evidence file written");
+    line.put_text("fingerprint", &alert.to_string());
+    line.put_text("starts_at", &rfc_3339(file.starts_at));
+    line.put_text("path", &file.path.display().to_string());
+    line.put_text("sha256", &file.sha256);
+    line.put("packets", file.packets);
+    line.put("complete", file.is_complete);
     line.finish()
 }
 
@@ -97,9 +113,9 @@ mod tests {
 
     use super::*;
     use crate::alert::tests::alert as firing;
-    use crate::alert::{AlertState, Fingerprint, Side};
+    use crate::alert::{AlertState, Side};
     use crate::detect::{Figures, Kind, Span, Subject};
-    use crate::packet::{Protocol, Timestamp};
+    use crate::packet::Protocol;
 
     fn alert(rule: &str) -> Alert {
         let subject = Subject::Source("203.0.113.5".parse().unwrap());
@@ -122,6 +138,24 @@ mod tests {
 
     fn written(change: &Change, form: LineForm, explain: bool) -> String {
         line(change, Style { form, explain })
+    }
+
+    #[test]
+    fn evidence_file_has_a_line_with_its_place_and_hash() {
+        let at = |seconds: i64| Timestamp::from_nanoseconds(seconds * 1_000_000_000);
+        let file = EvidenceFile {
+            starts_at: at(1_700_000_000),
+            path: "/archive/a \"b\".pcapng".into(),
+            is_finished: true,
+            sha256: "00ff".to_owned(),
+            packets: 7,
+            is_complete: false,
+        };
+        assert_eq!(
+            evidence_line(Fingerprint(0xab), &file, at(1_700_000_060), LineForm::Logfmt),
+            "ts=2023-11-14T22:14:20.000000Z level=info msg=\"evidence file written\" fingerprint=00000000000000ab \
+             starts_at=2023-11-14T22:13:20.000000Z path=\"/archive/a \\\"b\\\".pcapng\" sha256=00ff packets=7 complete=false\n"
+        );
     }
 
     fn resolved() -> Change {

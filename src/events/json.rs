@@ -44,6 +44,11 @@ pub fn write<W: Write>(change: &Change, explains: bool, mut out: W) -> io::Resul
     out.write_all(object.finish().as_bytes())
 }
 
+/// A change as a JSON object, without a line feed.
+pub fn text(change: &Change) -> String {
+    object(change).close()
+}
+
 fn scan_evidence(evidence: &ScanEvidence) -> String {
     let mut object = LogLine::object();
     evidence.network.iter().for_each(|network| object.put_text("network", &network.to_string()));

@@ -3,20 +3,37 @@
 //! Takes chunks of packets from capture threads and changes of alerts; gives capture files with a verdict beside each. All
 //! work with files has threads of its own, which capture never waits for. Must not know detection.
 
+mod case;
 mod chunk;
+mod collector;
+mod complaints;
 mod config;
+mod figures;
+mod names;
+mod packet_log;
+mod ring;
+mod selection;
+mod start;
+mod verdict;
+mod writer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
+use std::time::Instant;
 
 use crate::alert::{AlertSink, Change};
 use crate::packet::Timestamp;
 pub use chunk::{Chunk, PacketRecorder, PacketSource, RecordedPacket};
-pub use config::Config;
+pub use config::{Config, PacketLogConfig};
+pub use figures::{EvidenceFigures, FiguresReader};
+pub use start::{Error, Evidence, EvidenceSetup};
+use writer::Report;
 
 /// Bytes of chunks that may wait for the evidence thread. Packets past it are not kept, and counted.
 const MOST_WAITING: usize = 32 << 20;
+/// Bytes of the ring unless the configuration has them.
+const DEFAULT_RING_BYTES: u64 = 64 << 20;
 /// Changes of alerts that may wait.
 const MOST_CHANGES: usize = 16_384;
 
@@ -34,8 +51,13 @@ pub(crate) enum Message {
         /// The number of packets.
         packets: u64,
     },
+    /// The writer did something, or could not.
+    Written(Report),
     /// Nothing more comes: open files are finished.
-    End,
+    End {
+        /// Files that are not finished then stay unfinished.
+        deadline: Instant,
+    },
 }
 
 /// The sending end. Clones share the limits; sending never waits.
@@ -121,3 +143,6 @@ impl AlertSink for EvidenceSender {
         self.send(Message::Change(Box::new(change.clone())));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,8 @@ pub enum MetricKind {
     Counter,
     /// Goes up and down.
     Gauge,
+    /// Numbers of events up to each of some bounds, with their sum.
+    Histogram,
 }
 
 impl MetricKind {
@@ -16,6 +18,7 @@ impl MetricKind {
         match self {
             Self::Counter => "counter",
             Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
         }
     }
 }
@@ -175,7 +178,74 @@ families! {
         "Scrapes refused with status 503 because too many responses were being rendered for 5 s; reasons as in trafficmonitor_http_connections_refused_total.";
     QUEUE_DROPPED = Counter "trafficmonitor_queue_dropped_total" ["queue"]
         "Entries lost because a queue was full or its reader was gone, by queue: alerts, alert lines for standard output; log, log lines for standard error; scrapes, reports of finished scrapes.";
+    EVIDENCE_RING_BYTES = Gauge "trafficmonitor_evidence_ring_bytes" [] "Memory of the ring of recent packets (--evidence.ring).";
+    EVIDENCE_RING_SECONDS = Gauge "trafficmonitor_evidence_ring_seconds" []
+        "Time for which the ring holds every captured packet, up to the newest one.";
+    EVIDENCE_PACKETS_LOST = Counter "trafficmonitor_evidence_packets_lost_total" []
+        "Packets that were lost before they reached the ring: dropped by the kernel, or because the evidence thread was late.";
+    EVIDENCE_ALERTS_LOST = Counter "trafficmonitor_evidence_alerts_lost_total" []
+        "Changes of alerts that the evidence thread never saw because its queue was full.";
+    EVIDENCE_FILES_OPEN = Gauge "trafficmonitor_evidence_files_open" [] "Evidence files to which packets are still added.";
+    EVIDENCE_FILES_WRITTEN = Counter "trafficmonitor_evidence_files_written_total" [] "Evidence files that were finished.";
+    EVIDENCE_FILES_REFUSED = Counter "trafficmonitor_evidence_files_refused_total" []
+        "Alerts without an evidence file, because too many files were open or the file could not be written.";
+    EVIDENCE_FILES_REMOVED = Counter "trafficmonitor_evidence_files_removed_total" []
+        "Files removed from the archive because it had reached evidence.quota, the oldest first.";
+    EVIDENCE_PACKETS_WRITTEN = Counter "trafficmonitor_evidence_packets_written_total" [] "Packets written to evidence files.";
+    EVIDENCE_PACKETS_MISSED = Counter "trafficmonitor_evidence_packets_missed_total" []
+        "Packets that left the ring before an evidence file could take them.";
+    EVIDENCE_WRITE_ERRORS = Counter "trafficmonitor_evidence_write_errors_total" []
+        "Failed operations on files of the archive and of packet logging.";
+    EVIDENCE_ARCHIVE_BYTES = Gauge "trafficmonitor_evidence_archive_bytes" [] "Size of the files in the archive (-archive_dir).";
+    PACKET_LOG_CONVERSATIONS = Gauge "trafficmonitor_packet_log_conversations" []
+        "Conversations whose packets are being logged (-log_packets).";
+    PACKET_LOG_BYTES = Gauge "trafficmonitor_packet_log_bytes" [] "Size of the capture files of these conversations.";
+    PACKET_LOG_PACKETS = Counter "trafficmonitor_packet_log_packets_total" [] "Packets that were logged.";
+    PACKET_LOG_LOST = Counter "trafficmonitor_packet_log_packets_lost_total" []
+        "Packets that could not be logged because the writer was late or the disk was full.";
+    PACKET_LOG_ARCHIVED = Counter "trafficmonitor_packet_log_files_archived_total" []
+        "Logged files moved to the archive because an alert fired for their traffic.";
+    NOTIFICATIONS = Counter "trafficmonitor_notifications_total" ["receiver"] "Alerts and ends of alerts that a receiver accepted.";
+    NOTIFICATIONS_QUEUE = Gauge "trafficmonitor_notifications_queue" ["receiver"] "Alerts and ends of alerts that wait for their delivery.";
+    NOTIFICATIONS_UNTRACKED = Counter "trafficmonitor_notifications_untracked_total" ["receiver"]
+        "Delivered alerts that are not remembered because too many fire: a restart does not resolve them at the receiver.";
+    NOTIFICATIONS_FAILED = Counter "trafficmonitor_notifications_failed_total" ["receiver", "reason"]
+        "Alerts and ends of alerts that were given up: client_error, the receiver refused them; redirect, it answered with a redirect; queue_full, too many were waiting; stopped, the program ended and has no --state.dir.";
+    NOTIFICATION_ATTEMPTS_FAILED = Counter "trafficmonitor_notification_attempts_failed_total" ["receiver", "reason"]
+        "Requests to a receiver that failed, by reason; most are tried again.";
+    NOTIFICATION_LATENCY = Histogram "trafficmonitor_notification_latency_seconds" ["receiver", "le"]
+        "Time from the change of an alert to its delivery.";
+    NOTIFICATIONS_JOURNAL_ERRORS = Counter "trafficmonitor_notifications_journal_errors_total" []
+        "Failed writes to the journal of undelivered alerts (--state.dir).";
 }
+
+/// Families of what is off by default: written only where it is configured.
+pub const CONFIGURED_ONLY: &[Family] = &[
+    EVIDENCE_RING_BYTES,
+    EVIDENCE_RING_SECONDS,
+    EVIDENCE_PACKETS_LOST,
+    EVIDENCE_ALERTS_LOST,
+    EVIDENCE_FILES_OPEN,
+    EVIDENCE_FILES_WRITTEN,
+    EVIDENCE_FILES_REFUSED,
+    EVIDENCE_FILES_REMOVED,
+    EVIDENCE_PACKETS_WRITTEN,
+    EVIDENCE_PACKETS_MISSED,
+    EVIDENCE_WRITE_ERRORS,
+    EVIDENCE_ARCHIVE_BYTES,
+    PACKET_LOG_CONVERSATIONS,
+    PACKET_LOG_BYTES,
+    PACKET_LOG_PACKETS,
+    PACKET_LOG_LOST,
+    PACKET_LOG_ARCHIVED,
+    NOTIFICATIONS,
+    NOTIFICATIONS_QUEUE,
+    NOTIFICATIONS_UNTRACKED,
+    NOTIFICATIONS_FAILED,
+    NOTIFICATION_ATTEMPTS_FAILED,
+    NOTIFICATION_LATENCY,
+    NOTIFICATIONS_JOURNAL_ERRORS,
+];
 
 /// Families that only a live capture measures: of interfaces, threads and scrapes, and of rows that come and go. Nothing of
 /// a file's accounts belongs in them.

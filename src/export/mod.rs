@@ -1,13 +1,15 @@
 //! Writes reports: as metric families in Prometheus' text format or OpenMetrics, as JSON lines, comma-separated values
 //! or a table. Takes a report; gives bytes. Every family is declared once in [`family`] and collected in the file of
-//! its kind: [`seed`], [`traffic`], [`detection`], [`process`], [`vitals`]. Must not know HTTP.
+//! its kind: [`seed`], [`traffic`], [`detection`], [`evidence`], [`notifications`], [`process`], [`vitals`]. Must not know HTTP.
 
 pub mod chart;
 pub mod connections;
 pub mod csv;
 mod detection;
+mod evidence;
 pub mod family;
 pub mod jsonl;
+mod notifications;
 pub mod process;
 mod rows;
 mod seed;
@@ -26,6 +28,7 @@ use arc_swap::ArcSwap;
 use crate::account::snapshot::Snapshot;
 use crate::packet::Timestamp;
 use crate::{alert, detect};
+pub use notifications::NotificationFigures;
 use process::SelfMetrics;
 use text::TextWriter;
 

@@ -11,9 +11,12 @@ use prometheus::proto::{MetricFamily, MetricType};
 use prometheus::{IntGaugeVec, Opts, Registry, process_collector::ProcessCollector};
 
 use super::connections::ConnectionCounters;
+use super::evidence;
 use super::family::{self, MetricKind};
+use super::notifications::{self, NotificationFigures};
 use super::text::TextWriter;
 use super::vitals::Vitals;
+use crate::evidence::FiguresReader;
 
 /// A queue that may drop entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +51,8 @@ pub struct SelfMetrics {
     dropped_reports: Arc<AtomicU64>,
     lost: BTreeMap<Queue, Arc<AtomicU64>>,
     vitals: Option<Vitals>,
+    evidence: Option<FiguresReader>,
+    notifications: Option<NotificationFigures>,
 }
 
 impl SelfMetrics {
@@ -65,8 +70,7 @@ impl SelfMetrics {
         let dropped_reports = Arc::new(AtomicU64::default());
         let lost = BTreeMap::from([(Queue::Scrapes, Arc::clone(&dropped_reports))]);
         registry.register(Box::new(ProcessCollector::for_self()))?;
-        let vitals = None;
-        Ok(Self { registry, connections, dropped_reports, lost, vitals })
+        Ok(Self { registry, connections, dropped_reports, lost, vitals: None, evidence: None, notifications: None })
     }
 
     /// The same with the figures of a live capture.
@@ -77,6 +81,16 @@ impl SelfMetrics {
         vitals.register(&self.registry)?;
         self.vitals = Some(vitals);
         Ok(self)
+    }
+
+    /// Exports the figures of kept packets.
+    pub fn show_evidence(&mut self, figures: FiguresReader) {
+        self.evidence = Some(figures);
+    }
+
+    /// Exports the figures of receivers.
+    pub fn show_notifications(&mut self, figures: NotificationFigures) {
+        self.notifications = Some(figures);
     }
 
     /// A thread of the live capture that does not work any more, if there is one.
@@ -97,6 +111,12 @@ impl SelfMetrics {
     /// Writes them with the writer that writes all others.
     pub fn write<W: Write>(&self, writer: &mut TextWriter<W>) -> io::Result<()> {
         self.registry.gather().iter().try_for_each(|family| write_family(family, writer))?;
+        self.write_queues(writer)?;
+        self.evidence.iter().try_for_each(|figures| evidence::write(&figures.read(), writer))?;
+        self.notifications.iter().try_for_each(|figures| notifications::write(figures, writer))
+    }
+
+    fn write_queues<W: Write>(&self, writer: &mut TextWriter<W>) -> io::Result<()> {
         writer.family(&family::QUEUE_DROPPED)?;
         for queue in Queue::ALL {
             let lost = self.lost.get(&queue).map_or(0, |lost| lost.load(Ordering::Relaxed));

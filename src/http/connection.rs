@@ -21,9 +21,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::{sleep, timeout};
 
+use super::answer::unavailable;
 use super::body::{Body, GuardedBody};
 use super::idle::{Connection, IdleConnections};
-use super::pages::{Site, unavailable};
+use super::pages::Site;
 use super::scrape::Client;
 use super::slots::Slots;
 use super::transfer::{Transfer, Wire};

@@ -8,9 +8,9 @@ use std::io::{self, Read as _, Write};
 use hyper::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderValue};
 use hyper::{Response, StatusCode};
 
+use super::answer::{Answer, PLAIN, page, unavailable};
 use super::body::Body;
 use super::negotiate::Coding;
-use super::pages::{Answer, PLAIN, page, unavailable};
 use crate::alert::{EvidenceFile, EvidenceIndex, Fingerprint};
 use crate::os::files::open_to_read;
 

@@ -2,6 +2,7 @@
 //! answers. Must not know capture or accounting: no client can delay them.
 
 mod address;
+mod answer;
 mod body;
 mod connection;
 mod evidence;

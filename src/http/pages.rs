@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY};
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY};
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::time::sleep;
 
+use super::answer::{Answer, HTML, JSON, PLAIN, page, unavailable};
 use super::body::Body;
 use super::evidence;
 use super::negotiate::{self, Coding};
@@ -40,10 +41,6 @@ const MAXIMUM_DOWNLOADS: usize = 2;
 /// Longest time for a client to read an evidence file; then the connection is closed.
 const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(600);
 
-pub(super) const PLAIN: &str = "text/plain; charset=utf-8";
-const HTML: &str = "text/html; charset=utf-8";
-const JSON: &str = "application/json";
-
 const LINKS: [(&str, &str); 6] = [
     ("/metrics", "Metrics"),
     ("/active", "Active alerts (JSON)"),
@@ -67,8 +64,6 @@ pub struct Site {
     downloads: Arc<Slots>,
     is_ready: AtomicBool,
 }
-
-pub(super) type Answer = Response<Body>;
 
 impl Site {
     /// Pages of the published snapshots; not ready yet. Scrapes are reported if there are `reports`, as in a live
@@ -270,13 +265,6 @@ fn too_many_scrapes() -> Answer {
     unavailable("too many scrapes\n")
 }
 
-/// Status 503 with `text`; the client may try again after a second.
-pub(super) fn unavailable(text: &'static str) -> Answer {
-    let mut answer = page(StatusCode::SERVICE_UNAVAILABLE, PLAIN, text);
-    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    answer
-}
-
 /// The request headers that answers depend on.
 const VARY_BY_CODING: &str = "accept-encoding";
 const VARY_BY_FORMAT: &str = "accept, accept-encoding";
@@ -293,12 +281,5 @@ fn rendered(content_type: &'static str, varies_by: &'static str, coding: Coding,
     if coding == Coding::Gzip {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    answer
-}
-
-pub(super) fn page(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Body::from(body.into()));
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     answer
 }

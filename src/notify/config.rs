@@ -3,12 +3,13 @@
 //! A plain value. Must not know where its text came from.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use super::secret::{Secret, SecretSource};
+use super::url::{UrlError, check_url, is_base};
 use crate::alert::Severity;
 use crate::detect::Kind;
 
@@ -36,18 +37,18 @@ impl Default for Config {
 pub struct ReceiverConfig {
     /// The value of the label `receiver`.
     pub name: String,
-    /// What it is, with the settings of its kind.
+    /// Its kind, with the settings of that kind.
     pub vendor: Vendor,
     /// The base URL; none for the vendor's own.
     pub url: Option<SecretSource>,
     /// The longest time of one attempt.
     pub timeout: Duration,
-    /// Further headers of each request, such as `Authorization`.
-    pub headers: BTreeMap<String, Secret>,
+    /// Further headers of each request, such as `Authorization`. Names are in lower case.
+    pub headers: BTreeMap<String, SecretSource>,
     /// A PEM file with the roots to trust in place of the system's.
     pub ca_file: Option<PathBuf>,
     /// The alerts that it gets.
-    pub selection: Selection,
+    pub selection: AlertSelection,
 }
 
 /// A kind of receivers, with its own settings.
@@ -78,20 +79,69 @@ pub enum Vendor {
     Webhook,
 }
 
+impl ReceiverConfig {
+    /// The faults of the files and environment variables that the receiver needs, as they are now, in words without a
+    /// secret.
+    pub fn faults(&self) -> Vec<String> {
+        let of_url = self.url.as_ref().and_then(|source| match source.read() {
+            Ok(url) => self.vendor.check_url(&url).err().map(|fault| format!("{}: {fault}", place(source))),
+            Err(error) => Some(error.to_string()),
+        });
+        let others = self.vendor.key().into_iter().chain(self.headers.values());
+        let of_others = others.filter_map(|source| source.read().err().map(|error| error.to_string()));
+        let of_authorities = self.ca_file.as_deref().and_then(fault_of_authorities);
+        of_url.into_iter().chain(of_others).chain(of_authorities).collect()
+    }
+}
+
+/// The place of a secret, for messages.
+fn place(source: &SecretSource) -> String {
+    match source {
+        SecretSource::Given(_) => "url".to_owned(),
+        SecretSource::Variable(name) => name.clone(),
+        SecretSource::File(path) => path.display().to_string(),
+    }
+}
+
+/// The reason why a file is no list of certificate authorities.
+fn fault_of_authorities(path: &Path) -> Option<String> {
+    let name = path.display();
+    match std::fs::read_to_string(path) {
+        Err(error) => Some(format!("{name}: cannot read the certificate authorities: {error}")),
+        Ok(text) if !text.contains("-----BEGIN CERTIFICATE-----") => {
+            Some(format!("{name}: no certificate in this file; expected certificates in the PEM format"))
+        }
+        Ok(_) => None,
+    }
+}
+
+impl Vendor {
+    /// The setting with the vendor's own key.
+    pub const fn key(&self) -> Option<&SecretSource> {
+        match self {
+            Self::PagerDuty { routing_key: key } | Self::Opsgenie { api_key: key } => Some(key),
+            Self::Alertmanager | Self::Slack { .. } | Self::Webhook => None,
+        }
+    }
+
+    /// Checks that requests of this vendor can be sent to the URL.
+    ///
+    /// # Errors
+    /// The first fault.
+    pub fn check_url(&self, url: &Secret) -> Result<(), UrlError> {
+        check_url(url.expose())?;
+        let is_whole = matches!(self, Self::Slack { .. } | Self::Webhook);
+        if is_whole || is_base(url.expose()) { Ok(()) } else { Err(UrlError::Query) }
+    }
+}
+
 /// The alerts that a receiver gets: those to which all given conditions apply.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Selection {
+pub struct AlertSelection {
     /// Any of these kinds; empty for all.
     pub kinds: Vec<Kind>,
     /// This severity or a more urgent one.
     pub severity: Option<Severity>,
     /// Any of these networks contains an address of the subject; empty for all.
     pub networks: Vec<IpNet>,
-}
-
-impl Selection {
-    /// True if the receiver gets this notice.
-    pub(super) fn accepts(&self, notice: &super::notice::Notice) -> bool {
-        self.kinds.is_empty() || self.kinds.iter().any(|kind| kind.label() == notice.kind)
-    }
 }

@@ -3,10 +3,6 @@
 //! Takes settings and a request without an address; gives an HTTP request. Must not know deliveries. No text of an
 //! error contains a value.
 
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use http_body_util::Full;
@@ -16,10 +12,8 @@ use hyper::{Method, Uri};
 
 use super::config::{ReceiverConfig, Vendor};
 use super::receivers;
-use super::secret::{Secret, SecretSource};
-
-/// The most bytes of a file with a secret.
-const LONGEST_SECRET: u64 = 16 * 1024;
+use super::secret::{Secret, SecretError, SecretSource};
+use super::url::UrlError;
 
 /// A fault of a receiver's settings, as the end of a sentence.
 #[derive(Debug, thiserror::Error)]
@@ -27,40 +21,27 @@ pub enum EndpointError {
     /// Neither the settings nor its kind give a URL.
     #[error("it has no URL; give url or url_file")]
     NoUrl,
-    /// No URL, or one of another scheme.
-    #[error("its URL is not of the form http://host/path or https://host/path")]
-    Url,
-    /// A URL with a user's name.
-    #[error("its URL contains a user name; give the header Authorization instead")]
-    UserInfo,
+    /// A URL that no request can be sent to.
+    #[error(transparent)]
+    Url(#[from] UrlError),
     /// A header that HTTP does not allow.
     #[error("its header {0} has a name or a value that HTTP does not allow")]
     Header(String),
-    /// A secret file that cannot be read.
-    #[error("{path}: {source}")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The fault.
-        source: io::Error,
-    },
-    /// A secret file that all users can read.
-    #[error("{0}: all users can read this secret; use `chmod 600`")]
-    Exposed(PathBuf),
-    /// A secret file without a secret.
-    #[error("{0}: empty, or longer than {LONGEST_SECRET} bytes")]
-    NoSecret(PathBuf),
+    /// A secret that cannot be read.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
 }
 
 /// The address of a receiver. Files are read when it is used, so that they can be replaced while the program runs.
 #[derive(Debug, Clone)]
-pub(super) struct ReceiverEndpoint(Arc<Parts>);
+pub(super) struct ReceiverEndpoint(Arc<EndpointParts>);
 
 #[derive(Debug)]
-struct Parts {
+struct EndpointParts {
+    vendor: Vendor,
     url: SecretSource,
-    key: Option<SecretSource>,
-    headers: HeaderMap,
+    /// Headers by name.
+    headers: Vec<(String, SecretSource)>,
 }
 
 /// An address as it is at the moment.
@@ -75,37 +56,37 @@ impl ReceiverEndpoint {
     /// The endpoint of a receiver.
     ///
     /// # Errors
-    /// The first setting that cannot be used; also if a secret file is missing or all users can read it.
+    /// The first setting that cannot be used, secret files included.
     pub(super) fn new(config: &ReceiverConfig, default_url: Option<&str>) -> Result<Self, EndpointError> {
         let given = config.url.clone();
         let url = given.or_else(|| default_url.map(|url| SecretSource::Given(Secret::new(url))));
         let url = url.ok_or(EndpointError::NoUrl)?;
-        let key = match &config.vendor {
-            Vendor::PagerDuty { routing_key: key } | Vendor::Opsgenie { api_key: key } => Some(key.clone()),
-            _ => None,
-        };
-        let mut headers = HeaderMap::from_iter([
-            (CONTENT_TYPE, HeaderValue::from_static("application/json")),
-            (USER_AGENT, HeaderValue::from_static(concat!("trafficmonitor/", env!("CARGO_PKG_VERSION")))),
-        ]);
-        config.headers.iter().try_for_each(|(name, value)| set(&mut headers, name, value))?;
-        [Some(&url), key.as_ref()].into_iter().flatten().try_for_each(check_mode)?;
-        let endpoint = Self(Arc::new(Parts { url, key, headers }));
+        let headers = config.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        let endpoint = Self(Arc::new(EndpointParts { vendor: config.vendor.clone(), url, headers }));
         endpoint.address().map(|_| endpoint)
     }
 
     /// The address now. Reads files.
     pub(super) fn address(&self) -> Result<ReceiverAddress, EndpointError> {
-        let Parts { url, key, headers } = &*self.0;
-        let url = parse_url(read(url)?.expose())?;
-        let key = key.as_ref().map(read).transpose()?;
-        Ok(ReceiverAddress { url, key, headers: headers.clone() })
+        let EndpointParts { vendor, url, headers: given } = &*self.0;
+        let url = url.read()?;
+        vendor.check_url(&url)?;
+        let url = url.expose().parse().map_err(|_| UrlError::Malformed)?;
+        let key = vendor.key().map(SecretSource::read).transpose()?;
+        let mut headers = HeaderMap::from_iter([
+            (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+            (USER_AGENT, HeaderValue::from_static(concat!("trafficmonitor/", env!("CARGO_PKG_VERSION")))),
+        ]);
+        for (name, value) in given {
+            set(&mut headers, name, &value.read()?)?;
+        }
+        Ok(ReceiverAddress { url, key, headers })
     }
 
     /// True if the receiver may be reached with TLS.
     pub(super) fn may_use_tls(&self) -> bool {
         self.address().is_ok_and(|address| address.url.scheme_str() == Some("https"))
-            || matches!(self.0.url, SecretSource::File(_))
+            || !matches!(self.0.url, SecretSource::Given(_))
     }
 }
 
@@ -130,53 +111,16 @@ fn set(headers: &mut HeaderMap, name: &str, value: &Secret) -> Result<(), Endpoi
     Ok(())
 }
 
-/// Checks a URL: http or https, with a host and without a user.
-fn parse_url(text: &str) -> Result<Uri, EndpointError> {
-    let url: Uri = text.parse().map_err(|_| EndpointError::Url)?;
-    let authority = url.authority().ok_or(EndpointError::Url)?;
-    if authority.as_str().contains('@') {
-        return Err(EndpointError::UserInfo);
-    }
-    let is_http = matches!(url.scheme_str(), Some("http" | "https"));
-    if is_http && !authority.host().is_empty() { Ok(url) } else { Err(EndpointError::Url) }
-}
-
 /// The URL with a further path, before its query if it has one.
-fn join(url: Uri, path: &str) -> Result<Uri, EndpointError> {
+fn join(url: Uri, path: &str) -> Result<Uri, UrlError> {
     if path.is_empty() {
         return Ok(url);
     }
     let query = url.query().map_or_else(String::new, |query| format!("?{query}"));
     let joined = format!("{}{path}{query}", url.path().trim_end_matches('/'));
     let mut parts = url.into_parts();
-    parts.path_and_query = Some(joined.parse().map_err(|_| EndpointError::Url)?);
-    Uri::from_parts(parts).map_err(|_| EndpointError::Url)
-}
-
-fn read(source: &SecretSource) -> Result<Secret, EndpointError> {
-    let path = match source {
-        SecretSource::Given(secret) => return Ok(secret.clone()),
-        SecretSource::File(path) => path,
-    };
-    let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(LONGEST_SECRET + 1).read_to_string(&mut text));
-    let length = read.map_err(|source| EndpointError::Unreadable { path: path.clone(), source })?;
-    match text.trim() {
-        "" => Err(EndpointError::NoSecret(path.clone())),
-        _ if length as u64 > LONGEST_SECRET => Err(EndpointError::NoSecret(path.clone())),
-        secret => Ok(Secret::new(secret)),
-    }
-}
-
-fn check_mode(source: &SecretSource) -> Result<(), EndpointError> {
-    const OF_OTHERS: u32 = 0o007;
-    let SecretSource::File(path) = source else { return Ok(()) };
-    let mode = |path: &Path| std::fs::metadata(path).map(|metadata| metadata.mode());
-    match mode(path) {
-        Ok(mode) if mode & OF_OTHERS == 0 => Ok(()),
-        Ok(_) => Err(EndpointError::Exposed(path.clone())),
-        Err(source) => Err(EndpointError::Unreadable { path: path.clone(), source }),
-    }
+    parts.path_and_query = Some(joined.parse().map_err(|_| UrlError::Malformed)?);
+    Uri::from_parts(parts).map_err(|_| UrlError::Malformed)
 }
 
 #[cfg(test)]
@@ -185,7 +129,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::notify::Selection;
+    use crate::notify::AlertSelection;
 
     fn config(url: Option<SecretSource>, headers: &[(&str, &str)]) -> ReceiverConfig {
         ReceiverConfig {
@@ -193,9 +137,12 @@ mod tests {
             vendor: Vendor::Webhook,
             url,
             timeout: Duration::from_secs(1),
-            headers: headers.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(*value))).collect(),
+            headers: headers
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), SecretSource::Given(Secret::new(*value))))
+                .collect(),
             ca_file: None,
-            selection: Selection::default(),
+            selection: AlertSelection::default(),
         }
     }
 
@@ -229,11 +176,11 @@ mod tests {
             ["", "host", "/path", "file:///secret", "ftp://secret/", "http://", "http:///secret", "http://ho st/secret"]
         {
             let error = target(url, "").unwrap_err();
-            assert!(matches!(error, EndpointError::Url), "{url}: {error}");
+            assert!(matches!(error, EndpointError::Url(_)), "{url}: {error}");
             assert!(!error.to_string().contains("secret"), "{url}: {error}");
         }
         let error = target("http://user:secret@host/", "").unwrap_err();
-        assert!(matches!(error, EndpointError::UserInfo), "{error}");
+        assert!(matches!(error, EndpointError::Url(UrlError::User)), "{error}");
         assert!(matches!(ReceiverEndpoint::new(&config(None, &[]), None), Err(EndpointError::NoUrl)));
         assert!(ReceiverEndpoint::new(&config(None, &[]), Some("https://vendor.example")).is_ok());
     }
@@ -269,19 +216,19 @@ mod tests {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
         };
         let new = || ReceiverEndpoint::new(&config(Some(SecretSource::File(path.clone())), &[]), None);
-        assert!(matches!(new(), Err(EndpointError::Unreadable { .. })));
+        assert!(matches!(new(), Err(EndpointError::Secret(SecretError::Unreadable { .. }))));
         write("http://one/\n", 0o604);
         let error = new().unwrap_err().to_string();
-        assert!(error.contains("chmod 600") && error.contains(&path.display().to_string()), "{error}");
+        assert!(error.contains("chmod o-rw") && error.contains(&path.display().to_string()), "{error}");
         write(" \n", 0o600);
-        assert!(matches!(new(), Err(EndpointError::NoSecret(_))));
+        assert!(matches!(new(), Err(EndpointError::Secret(SecretError::NoLine(_)))));
         write("http://one/\n", 0o640);
         let endpoint = new().unwrap();
         assert_eq!(endpoint.address().unwrap().url, "http://one/");
         write("\n http://two/ \n", 0o600);
         assert_eq!(endpoint.address().unwrap().url, "http://two/");
         write(&format!("http://{}/", "x".repeat(20_000)), 0o600);
-        assert!(matches!(endpoint.address(), Err(EndpointError::NoSecret(_))));
+        assert!(matches!(endpoint.address(), Err(EndpointError::Secret(SecretError::NoLine(_)))));
         assert!(endpoint.may_use_tls(), "the file may hold another URL later");
     }
 }

@@ -13,20 +13,26 @@ mod figures;
 mod inbox;
 mod intake;
 mod journal;
+#[cfg(test)]
+mod made;
 mod notice;
 mod notifier;
 mod queue;
 mod receivers;
 mod restart;
 mod secret;
+mod selection;
+mod text;
+mod url;
 
-pub use config::{Config, ReceiverConfig, Selection, Vendor};
+pub use config::{AlertSelection, Config, ReceiverConfig, Vendor};
 pub use endpoint::EndpointError;
 pub use figures::{FailureReason, LATENCY_BUCKETS, Latency, ReceiverFigures};
 pub use journal::JournalError;
 pub use notice::Notice;
 pub use notifier::{Error, NotificationSink, Notifier};
-pub use secret::{Secret, SecretSource};
+pub use secret::{Secret, SecretError, SecretSource};
+pub use url::{UrlError, check_url, is_base};
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout_at;
 
 use super::client::{self, HttpClient};
-use super::config::{Config, ReceiverConfig, Selection, Vendor};
+use super::config::{AlertSelection, Config, ReceiverConfig};
 use super::delivery::{Lane, Phase, ReceiverDelivery, Settlements, Surroundings, now};
 use super::endpoint::{EndpointError, ReceiverEndpoint};
 use super::figures::{FailureReason, ReceiverFigures};
@@ -81,7 +81,7 @@ pub struct NotificationSink {
 #[derive(Debug)]
 struct Addressee {
     name: String,
-    selection: Selection,
+    selection: AlertSelection,
     figures: Arc<ReceiverFigures>,
 }
 
@@ -100,9 +100,9 @@ impl Notifier {
         config: Config,
         evidence: EvidenceIndex,
         host: String,
-        of: impl Fn(&Vendor) -> Box<dyn Receiver>,
+        of: impl Fn(&ReceiverConfig) -> Box<dyn Receiver>,
     ) -> Result<Self, Error> {
-        let kinds: Vec<_> = config.receivers.iter().map(|receiver| of(&receiver.vendor)).collect();
+        let kinds: Vec<_> = config.receivers.iter().map(of).collect();
         let addresses = addresses(&config.receivers, &kinds)?;
         let names: Vec<String> = config.receivers.iter().map(|receiver| receiver.name.clone()).collect();
         let journal_failures = Arc::<AtomicU64>::default();
@@ -146,8 +146,8 @@ impl Notifier {
     }
 
     /// Number of writes to the journal that failed since the start.
-    pub fn journal_failures(&self) -> u64 {
-        self.journal_failures.load(Relaxed)
+    pub fn journal_failures(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.journal_failures)
     }
 
     /// Delivers what can be delivered until the deadline, and ends. The journal keeps the rest; without one it is lost,

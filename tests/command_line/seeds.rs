@@ -108,15 +108,15 @@ pub const WHEREFORE: &[(&str, Outcome)] = &[
     ("trafficmonitor -loglevel=error", Right),
     ("trafficmonitor -loglevel=fatal", Right),
     ("trafficmonitor -loglevel=panic", Right),
-    ("trafficmonitor -max_pcap_log_size=1", NotYet("-max_pcap_log_size")),
-    ("trafficmonitor -max_pcap_rotations=10", NotYet("-max_pcap_rotations")),
+    ("trafficmonitor -max_pcap_log_size=1", Right),
+    ("trafficmonitor -max_pcap_rotations=10", Right),
     ("trafficmonitor -pcapfile=\"\"", Right),
     ("trafficmonitor -s=65536", Right),
-    ("trafficmonitor -slack_channel=\"#wherefore\"", NotYet("-slack_channel")),
-    ("trafficmonitor -slack_emoji=\":warning:\"", NotYet("-slack_emoji")),
+    ("trafficmonitor -slack_channel=\"#wherefore\"", Right),
+    ("trafficmonitor -slack_emoji=\":warning:\"", Right),
     (
         "trafficmonitor -slack_icon=\"https://cdn4.iconfinder.com/data/icons/proglyphs-free/512/Invader_1-128.png\"",
-        NotYet("-slack_icon"),
+        Right,
     ),
     ("trafficmonitor -slack_url=\"nil\"", Right),
     ("trafficmonitor -transfer_interval=\"5s\"", Right),
@@ -126,20 +126,14 @@ pub const WHEREFORE: &[(&str, Outcome)] = &[
             -loglevel=info \\
             -slack_url=\"https://hooks.slack.com/services/your/integration/keys/here\" -slack_channel=\"#wherefore\" -slack_emoji=\":warning:\" \\
             -anom_methods=fence -anom_upper_bound=1000 -anom_gv_cap=25 -anom_sensitivity=0.8",
-        NotYet("-l, -archive_dir, -slack_url, -slack_channel and -slack_emoji"),
+        Noticed(
+            "-l: no effect without -log_packets\n/var/log/wherefore/packets/: no such directory; create it with \
+             `mkdir -p -m 700 /var/log/wherefore/packets/`",
+        ),
     ),
     (
         "trafficmonitor -i eth0 -l=/tmp -archive_dir=/tmp  -loglevel=info -anom_methods=diff,fence -anom_upper_bound=200 -slack_url=\"https://hooks.slack.com/services/hook/url/goes/here\" -slack_channel=\"#wherefore\" -slack_emoji=\":warning:\" -anom_gv_cap=30 -anom_sensitivity=0.8 ",
-        NotYet("-l, -archive_dir, -slack_url, -slack_channel and -slack_emoji"),
-    ),
-    // Both examples, as far as they are about anomalies.
-    (
-        "trafficmonitor -i eth0 -loglevel=info -anom_methods=fence -anom_upper_bound=1000 -anom_gv_cap=25 -anom_sensitivity=0.8",
-        Right,
-    ),
-    (
-        "trafficmonitor -i eth0 -loglevel=info -anom_methods=diff,fence -anom_upper_bound=200 -anom_gv_cap=30 -anom_sensitivity=0.8 ",
-        Right,
+        Noticed("-l: no effect without -log_packets"),
     ),
     (
         "trafficmonitor -anom_active_size=1 -anom_gv_cap=10 -anom_lower_bound=5e-324 \\

@@ -26,4 +26,5 @@ pub mod pcapng;
 pub mod replay;
 pub mod savefile;
 pub mod spoof;
+pub mod webhook;
 pub mod xdp;

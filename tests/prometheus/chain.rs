@@ -1,16 +1,15 @@
 //! The whole way of an alert with real parts: exporter, Prometheus with the rules, Alertmanager, and its receiver.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
-use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
 use super::common::exporter::wait_for;
 use super::common::monitor::Monitor;
 use super::common::namespace::{End, Namespace, connect};
+use super::common::webhook::Webhook;
 use super::{Prometheus, start, tool, values};
 
 const OPTIONS: [&str; 6] = ["-iface", "near", "--scan.interval", "5s", "--alert.hold", "1s"];
@@ -26,47 +25,6 @@ pub(super) fn scan(socket: &UdpSocket, first: u32, targets: u32) {
     for target in first..first + targets {
         socket.send_to(b"who is there", (Ipv4Addr::from_bits(network + target), 53)).unwrap();
     }
-}
-
-/// Receives Alertmanager's notifications.
-struct Webhook(Arc<Mutex<Vec<Value>>>);
-
-impl Webhook {
-    fn listen(namespace: &Namespace) -> Self {
-        let listener = namespace.enter(|| TcpListener::bind(WEBHOOK)).unwrap();
-        let webhook = Self(Arc::default());
-        let taken = Arc::clone(&webhook.0);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                taken.lock().unwrap().push(take(stream));
-            }
-        });
-        webhook
-    }
-
-    fn taken(&self) -> Vec<Value> {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-/// One request, answered and closed.
-fn take(mut stream: TcpStream) -> Value {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-        if line.trim().is_empty() {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
-    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
-    serde_json::from_slice(&body).unwrap()
 }
 
 /// The words that run a program of Debian's package which reads its templates where it would be installed: for it alone
@@ -159,7 +117,7 @@ fn scan_is_notified_once_and_its_end_once() {
     let (near, far) = (End::new(&inside, "near", "10.9.0.1/24"), End::new(&outside, "far", "10.9.0.2/24"));
     connect(&near, &far);
     outside.ip("route add 10.128.0.0/9 via 10.9.0.1");
-    let webhook = Webhook::listen(&inside);
+    let webhook = Webhook::listen(&inside, WEBHOOK);
     let _alertmanager = Alertmanager::telling(&inside);
     let monitor = Monitor::start(&inside, &OPTIONS);
     let prometheus = Prometheus::configured(&inside, "127.0.0.1:8888", "1s", &with_rules());

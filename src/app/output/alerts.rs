@@ -44,6 +44,11 @@ impl AlertLines {
         self.output.lost()
     }
 
+    /// Queues a line that is no change of an alert; it never waits.
+    pub(in crate::app) fn send(&self, line: String) {
+        self.output.send(line);
+    }
+
     /// Waits until all lines are written, or until `deadline`; logs the number of unwritten lines.
     pub(in crate::app) fn finish(&self, deadline: Instant) {
         let lines = self.output.finish(deadline);

@@ -83,7 +83,7 @@ fn choices(declaration: &Declaration) -> Choices {
     match declaration.id().as_str() {
         "iface" => Choices::Interfaces(vec!["all", "any"]),
         "ExcludedInterfaces" => Choices::Interfaces(Vec::new()),
-        "pcapfile" | "config" | "junit" => Choices::Files,
+        _ if matches!(declaration.value, "FILE" | "DIR") => Choices::Files,
         "output" => Choices::Words(OUTPUT.words()),
         _ if words.is_empty() => Choices::Free,
         _ => Choices::Words(words),
@@ -95,7 +95,10 @@ mod tests {
     use super::*;
 
     /// Names of values that no shell can offer.
-    const FREE: [&str; 13] = [
+    const FREE: [&str; 16] = [
+        "URL",
+        "CHANNEL",
+        "EMOJI",
         "EXPR",
         "TEXT",
         "BYTES",

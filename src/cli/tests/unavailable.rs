@@ -2,15 +2,16 @@ use super::*;
 
 #[test]
 fn empty_values_mean_unset_also_for_reserved_options() {
-    let blank = "-filter= -ByteLimit= -TrafficInterval= -anom_gv_cap= -filter_ip_CIDR= -snaplen= -w= -promisc= -promHTTP= -c= -l= -slack_url=nil -archive_dir= -anom_methods= -log_packets=";
+    let blank = "-filter= -ByteLimit= -TrafficInterval= -anom_gv_cap= -filter_ip_CIDR= -snaplen= -w= -promisc= -promHTTP= -c= -l= -slack_url= -slack_channel= -archive_dir= -anom_methods= -log_packets= -daq=";
     assert_eq!(run(blank), Config::default());
-    let quoted = parse_all(&["-l", "", "-slack_url", "nil", "-filter", ""], &[]);
+    assert_eq!(run("-slack_url=nil"), Config::default());
+    let quoted = parse_all(&["-l", "", "-slack_url", "nil", "-filter", "", "--log-file", ""], &[]);
     assert_eq!(quoted, Ok(Invocation::Run(Config::default())));
 }
 
 #[test]
 fn reserved_options_that_change_nothing_are_accepted() {
-    let line = "-daq=libpcap --capture.workers 1 --drop-packets=f -log_packets=false";
+    let line = "-daq=libpcap --capture.workers 1 --drop-packets=f -verbose=false";
     assert_eq!(run(line), Config::default());
 }
 
@@ -25,22 +26,21 @@ fn unavailable(line: &str) -> String {
 #[test]
 fn other_reserved_options_are_not_available_yet() {
     let table = [
-        ("-slack_url https://x", "-slack_url is"),
-        ("--slack_url=https://x", "--slack_url is"),
-        ("-slack_url= -slack_url x", "-slack_url is"),
+        ("-log-file x", "-log-file is"),
+        ("--log-file=x", "--log-file is"),
+        ("-log-file= -log-file x", "-log-file is"),
         ("-daq=xdp", "-daq is"),
         ("--log-format csv", "--log-format is"),
         ("--log-format json", "--log-format is"),
         ("-vv", "-vv is"),
         ("--verbose", "--verbose is"),
         ("--drop-packets", "--drop-packets is"),
-        ("-l /var/log", "-l is"),
         ("analyze x.csv", "analyze is"),
     ];
     for (line, expected) in table {
         assert_eq!(unavailable(line), expected, "{line}");
     }
-    run("-slack_url x -slack_url=");
+    run("-log-file x -log-file=");
     assert_eq!(
         refusal("--log-format logfmt"),
         "--log-format logfmt: this is a value of --log.format (the program's own log)"
@@ -54,14 +54,17 @@ fn other_reserved_options_are_not_available_yet() {
 #[test]
 fn all_unavailable_options_are_named_in_one_message_with_advice() {
     assert_eq!(
-        refusal("-l /x -i eth0 -slack_url y -daq xdp -slack_channel z"),
-        "-l, -slack_url, -daq and -slack_channel are not available yet; leave them out, and meanwhile for -l: redirect \
-         standard output to a file: it has a line for each change of an alert; for -slack_url and -slack_channel: let \
-         Alertmanager deliver alerts, by the rules in alerts.rules.yml; for -daq: let libpcap capture, which needs no option"
+        refusal("--log-file /x -i eth0 --drop-packets -daq xdp --log-format csv"),
+        "--log-file, --drop-packets, -daq and --log-format are not available yet; leave them out, and meanwhile for --log-file \
+         and --log-format: redirect standard output to a file: it has a line for each change of an alert; for --drop-packets: \
+         drop packets with a firewall such as nftables; for -daq: let libpcap capture, which needs no option"
     );
-    assert_eq!(unavailable("-l /x --drop-packets analyze a.csv --format csv"), "-l, --drop-packets and analyze are");
-    let usage = parse_all(&["-slack_url", "x"], &[("TRAFFICMONITOR_DAQ", "xdp")]).unwrap_err();
-    assert!(usage.message.starts_with("-slack_url and TRAFFICMONITOR_DAQ are not available yet"), "{usage}");
+    assert_eq!(
+        unavailable("-log-file /x --drop-packets analyze a.csv --format csv"),
+        "-log-file, --drop-packets and analyze are"
+    );
+    let usage = parse_all(&["-log-file", "x"], &[("TRAFFICMONITOR_DAQ", "xdp")]).unwrap_err();
+    assert!(usage.message.starts_with("-log-file and TRAFFICMONITOR_DAQ are not available yet"), "{usage}");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("strict.json");
     fs::write(&path, "{\"permitted_cidrs\": []}").unwrap();
@@ -69,7 +72,7 @@ fn all_unavailable_options_are_named_in_one_message_with_advice() {
     let names = unavailable(&format!("-c {path} --drop-packets"));
     assert_eq!(names, format!("--drop-packets and {path}: the list of permitted networks (permitted_cidrs) are"));
     // Other mistakes wait.
-    assert_eq!(unavailable("-l /x -s many"), "-l is");
+    assert_eq!(unavailable("-log-file /x -s many"), "-log-file is");
 }
 
 #[test]
@@ -86,15 +89,12 @@ fn command_lines_of_the_older_programs_are_read_or_reported_as_not_available_yet
         "-iface eth0 -promHTTP :8888",
         "-iface=eth0 -promisc=true -localNetworks=10.0.0.0/8,172.16.0.0/12,192.168.0.0/16 -promRefresh=5 -snaplen=1500",
         "-f=tcp -i=eth0 -pcapfile= -s=65536 -w=3s -loglevel=info -daq=libpcap",
+        "-i eth0 -l=/var/log/wherefore -archive_dir=/var/log/wherefore/packets/ -loglevel=info -anom_methods=fence -anom_upper_bound=1000",
+        "-i eth0 -l=/tmp -archive_dir=/tmp -slack_channel=#wherefore -anom_gv_cap=30 -anom_sensitivity=0.8",
     ] {
         run(line);
     }
-    for line in [
-        "-i eth0 -l=/var/log/wherefore -archive_dir=/var/log/wherefore/packets/ -loglevel=info -anom_methods=fence",
-        "-i eth0 -l=/tmp -archive_dir=/tmp -slack_channel=#wherefore -anom_gv_cap=30 -anom_sensitivity=0.8",
-        "--interface eth0 --drop-packets",
-        "-i eth0 --log-format json --log-file traffic.json",
-    ] {
+    for line in ["--interface eth0 --drop-packets", "-i eth0 --log-format json --log-file traffic.json"] {
         unavailable(line);
     }
 }

@@ -6,6 +6,7 @@
 mod account;
 mod anomaly;
 mod capture;
+mod delivery;
 mod detect;
 mod scan;
 mod serving;
@@ -22,11 +23,12 @@ static ROOMS: &[&[Declaration]] = &[
     detect::DECLARATIONS,
     scan::DECLARATIONS,
     anomaly::DECLARATIONS,
+    delivery::DECLARATIONS,
     serving::DECLARATIONS,
 ];
 
 /// The sections of the configuration file, in their order, each with its heading in the help.
-pub(crate) const SECTIONS: [(&str, &str); 12] = [
+pub(crate) const SECTIONS: [(&str, &str); 15] = [
     ("capture", "Capture"),
     ("locality", "Local networks"),
     ("account", "Flows"),
@@ -35,12 +37,16 @@ pub(crate) const SECTIONS: [(&str, &str); 12] = [
     ("detect", DETECTION),
     ("anomaly", "Anomalies"),
     ("alert", DETECTION),
+    ("notify", DELIVERY),
+    ("state", DELIVERY),
+    ("evidence", "Packets of alerts"),
     ("export", METRICS),
     ("http", METRICS),
     ("pipeline", METRICS),
     ("log", "Log"),
 ];
 const DETECTION: &str = "Bandwidth, scans, alerts";
+const DELIVERY: &str = "Delivery of alerts";
 const METRICS: &str = "Metrics";
 
 /// Every setting, in the order of the help.

@@ -112,6 +112,7 @@ impl Yaml<'_> {
                 // In braces, `level:info` is a key without a value.
                 slip.or_else(|| {
                     let (key, value) = key.split_once(':')?;
+                    let value = notation::shown(key, value);
                     let problem = format!("a space is missing after the colon; write `{key}: {value}`");
                     Some(Slip { line: at, column: usize::try_from(column).ok()?, problem })
                 })

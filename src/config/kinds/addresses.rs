@@ -13,6 +13,7 @@ use super::super::given::Content;
 use super::{Scalar, Scalars};
 use crate::capture::names;
 use crate::http::ListenAddress;
+use crate::notify::{check_url, is_base};
 
 /// A free text, without blanks around it.
 pub(crate) const FREE_TEXT: Scalar<String> = Scalar {
@@ -29,6 +30,16 @@ pub const FILE_NAME: Scalar<PathBuf> = Scalar {
     parse: |text| Some(PathBuf::from(text)),
     show: |path| Content::Text(path.to_string_lossy().into_owned()),
     parse_raw: Some(|argument| Some(PathBuf::from(argument))),
+};
+
+/// The name of a directory. A slash at its end changes nothing.
+pub(crate) const DIRECTORY: Scalar<PathBuf> = Scalar { form: "a directory", ..FILE_NAME };
+
+/// The URL of this program's pages, without a slash at its end.
+pub(crate) const PAGES_URL: Scalar<String> = Scalar {
+    form: "a URL with https or http and without a query, such as https://monitor.example.net",
+    parse: |text| (check_url(text).is_ok() && is_base(text)).then(|| text.trim_end_matches('/').to_owned()),
+    ..FREE_TEXT
 };
 
 /// The name of an interface as the kernel allows it, or `all` or `any`. The kernel takes names of any bytes; those that

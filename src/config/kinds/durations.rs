@@ -50,6 +50,18 @@ pub(crate) const MEMORY: Scalar<Duration> = Scalar {
     parse: |text| seconds_or_units(text, Duration::from_secs(1)..=LONGEST),
     ..WAIT
 };
+/// The longest time of one attempt to deliver an alert.
+pub(crate) const ATTEMPT_TIMEOUT: Scalar<Duration> = Scalar {
+    form: "seconds or a duration from 100ms to 5m, such as 10 or 10s",
+    parse: |text| seconds_or_units(text, TICK..=Duration::from_secs(300)),
+    ..WAIT
+};
+/// The time for which packets are added to a file.
+pub(crate) const EVIDENCE_TIME: Scalar<Duration> = Scalar {
+    form: "seconds or a duration from 1s to 1d, such as 600 or 10m",
+    parse: |text| seconds_or_units(text, Duration::from_secs(1)..=Duration::from_secs(24 * 3600)),
+    ..WAIT
+};
 /// The time between two snapshots. The upper bound exceeds any scrape interval, and any timer can wait for it.
 pub(crate) const REFRESH: Scalar<Duration> = Scalar {
     form: "seconds or a duration from 100ms to 1h, such as 5, 0.5 or 5s",

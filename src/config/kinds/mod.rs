@@ -10,7 +10,9 @@ pub mod addresses;
 pub mod durations;
 pub mod keywords;
 pub mod numbers;
+pub(crate) mod receivers;
 pub mod rules;
+pub(crate) mod secrets;
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -18,6 +20,10 @@ use std::os::unix::ffi::OsStrExt;
 use serde::de::Unexpected;
 
 use super::given::{Content, Given, RefusedSetting};
+
+/// The keys of the mappings in lists.
+pub(crate) const MAPPING_KEYS: [&[&str]; 3] =
+    [rules::LimitOfNetwork::KEYS, rules::ExcludedTraffic::KEYS, receivers::ReceiverEntry::KEYS];
 
 /// A kind of values: their forms, how to parse them, and how to show them.
 pub trait ValueKind {

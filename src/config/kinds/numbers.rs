@@ -100,14 +100,50 @@ pub(crate) const RING_BYTES: Scalar<u32> = Scalar {
     parse: |text| {
         u32::try_from(bytes_of(text).filter(|bytes| (SMALLEST_RING_BYTES..=LARGEST_RING_BYTES).contains(bytes))?).ok()
     },
-    // With the largest binary unit that divides it.
-    show: |bytes| {
-        let bytes = u64::from(*bytes);
-        let whole = SIZE_UNITS[..3].iter().rev().find(|(_, unit)| bytes.is_multiple_of(*unit));
-        Content::Text(whole.map_or_else(|| bytes.to_string(), |(name, unit)| format!("{}{name}", bytes / unit)))
-    },
+    show: |bytes| Content::Text(size(u64::from(*bytes))),
     parse_raw: None,
 };
+
+/// Memory for recent packets; 0 for none. Each capture thread fills a chunk of 1 MiB.
+pub(crate) const EVIDENCE_RING: Scalar<u64> = Scalar {
+    form: "a size from 4MiB to 64GiB, such as 64MiB, 100MB or 67108864, or 0",
+    scalars: Scalars::TextOrNumber,
+    parse: |text| bytes_of(text).filter(|bytes| *bytes == 0 || (4 * MIB..=64 << 30).contains(bytes)),
+    show: |bytes| Content::Text(size(*bytes)),
+    parse_raw: None,
+};
+/// The size of a file.
+pub(crate) const FILE_BYTES: Scalar<u64> = Scalar {
+    form: "a size from 1MiB to 1024GiB, such as 64MiB, 100MB or 67108864",
+    parse: |text| bytes_of(text).filter(|bytes| (MIB..=1 << 40).contains(bytes)),
+    ..EVIDENCE_RING
+};
+/// The size of all files in a directory.
+pub(crate) const QUOTA_BYTES: Scalar<u64> = Scalar {
+    form: "a size from 1MiB to 1048576GiB, such as 1GiB, 100GB or 1073741824",
+    parse: |text| bytes_of(text).filter(|bytes| (MIB..=1 << 50).contains(bytes)),
+    ..EVIDENCE_RING
+};
+/// The size of a file in whole megabytes, as wherefore has it; the value is in bytes.
+pub(crate) const MEGABYTES: Scalar<u64> = Scalar {
+    form: "a number of megabytes from 1 to 100000",
+    scalars: Scalars::Number,
+    parse: |text| within(text, 1..=100_000).map(|megabytes: u64| megabytes * MEGABYTE),
+    show: |bytes| Content::Unsigned(bytes / MEGABYTE),
+    parse_raw: None,
+};
+/// The number of files of one connection.
+pub(crate) const ROTATIONS: Scalar<u32> =
+    Scalar { form: "a number from 1 to 1000", parse: |text| within(text, 1..=1_000), ..SNAP_LENGTH };
+
+const MIB: u64 = 1 << 20;
+const MEGABYTE: u64 = 1_000_000;
+
+/// A size with the largest binary unit that divides it.
+fn size(bytes: u64) -> String {
+    let whole = SIZE_UNITS[..3].iter().rev().find(|(_, unit)| bytes != 0 && bytes.is_multiple_of(*unit));
+    whole.map_or_else(|| bytes.to_string(), |(name, unit)| format!("{}{name}", bytes / unit))
+}
 
 /// Units of sizes, the longest first where one ends in another. A bare letter counts in steps of 1024.
 const SIZE_UNITS: [(&str, u64); 12] = [

@@ -39,14 +39,11 @@ impl ValueKind for SeverityOfKind {
     }
 }
 
-/// The keys of the mappings in lists of rules.
-pub(crate) const RULE_KEYS: [&[&str]; 2] = [LimitOfNetwork::KEYS, ExcludedTraffic::KEYS];
-
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LimitOfNetwork;
 
 impl LimitOfNetwork {
-    const KEYS: &[&str] = &["network", "limit", "interval", "rule", "total"];
+    pub(super) const KEYS: &[&str] = &["network", "limit", "interval", "rule", "total"];
 }
 
 impl ValueKind for LimitOfNetwork {
@@ -95,7 +92,7 @@ impl ValueKind for LimitOfNetwork {
 pub(crate) struct ExcludedTraffic;
 
 impl ExcludedTraffic {
-    const KEYS: &[&str] = &["network", "source", "destination", "port", "source_port", "kind"];
+    pub(super) const KEYS: &[&str] = &["network", "source", "destination", "port", "source_port", "kind"];
 }
 
 impl ValueKind for ExcludedTraffic {
@@ -139,7 +136,7 @@ impl ValueKind for ExcludedTraffic {
 }
 
 /// The mapping of those keys that have a value.
-fn mapping<const N: usize>(entries: [(&'static str, Option<Content>); N]) -> Content {
+pub(super) fn mapping<const N: usize>(entries: [(&'static str, Option<Content>); N]) -> Content {
     let entries = entries.into_iter().filter_map(|(key, value)| {
         let key = Content::Text(key.to_owned());
         Some((key.into(), value?.into()))
@@ -147,7 +144,10 @@ fn mapping<const N: usize>(entries: [(&'static str, Option<Content>); N]) -> Con
     Content::Mapping(entries.collect())
 }
 
-fn keys_and_values<'a>(kind: &impl ValueKind, given: &'a Given) -> Result<&'a [(Given, Given)], RefusedSetting> {
+pub(super) fn keys_and_values<'a>(
+    kind: &impl ValueKind,
+    given: &'a Given,
+) -> Result<&'a [(Given, Given)], RefusedSetting> {
     match &given.content {
         Content::Mapping(entries) => Ok(entries),
         _ => Err(mistyped(kind, given)),
@@ -161,6 +161,6 @@ pub(crate) fn known_key(node: &Given, keys: &[&'static str]) -> Result<&'static 
 }
 
 /// The refusal of a mapping without a necessary key. An empty value counts as missing.
-fn missing(given: &Given, key: &str, kind: &impl ValueKind) -> RefusedSetting {
+pub(super) fn missing(given: &Given, key: &str, kind: &impl ValueKind) -> RefusedSetting {
     given.refused(format!("the key {key} is missing; {}", kind.expected()))
 }

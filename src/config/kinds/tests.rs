@@ -1,20 +1,26 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::time::Duration;
 
 use super::addresses::{ADDRESS, INTERFACE_NAME, NETWORK};
 use super::durations::{READ_TIMEOUT, REFRESH, WAIT, WINDOW};
 use super::keywords::*;
-use super::numbers::{BOUND, BYTE_LIMIT, BYTES, CONTACTS, PROBABILITY, RING_BYTES, SENSITIVITY, SNAP_LENGTH};
+use super::numbers::{
+    BOUND, BYTE_LIMIT, BYTES, CONTACTS, EVIDENCE_RING, MEGABYTES, PROBABILITY, RING_BYTES, SENSITIVITY, SNAP_LENGTH,
+};
 use super::rules::SeverityOfKind;
+use super::secrets::{HIDDEN, OrNil, SECRET_URL};
 use super::{ListOf, ValueKind};
 use crate::account::FlowKeying;
 use crate::alert::{Severity, Side};
 use crate::config::given::Given;
+use crate::config::{Settings, file};
 use crate::detect::anomaly::Method;
 use crate::detect::bandwidth::BandwidthDirection;
 use crate::detect::{Kind, scan};
 use crate::events::line::LineForm;
+use crate::notify::{AlertSelection, ReceiverConfig, Secret, SecretSource, Vendor};
 use tracing::Level;
 
 /// The text of a value in the configuration file.
@@ -318,4 +324,79 @@ fn a_severity_names_its_kind_and_perhaps_its_side() {
         let error = SeverityOfKind.parse(text).unwrap_err();
         assert!(error.contains(problem), "{text}: {error}");
     }
+}
+
+fn in_yaml(text: &str) -> Result<Vec<ReceiverConfig>, String> {
+    let settings = file::parse(&format!("notify: {{receivers: [{text}]}}"), Path::new("t.yml"));
+    settings.and_then(Settings::validate).map(|config| config.notify.receivers).map_err(|error| error.to_string())
+}
+
+#[test]
+fn receivers_have_the_settings_of_their_type() {
+    let receivers = in_yaml(
+        "{name: a, type: pagerduty, routing_key_env: KEY, timeout: 1m, kinds: [host_scan, anomaly], severity: warning, \
+         networks: [10.0.0.0/8, 192.0.2.1]}, {name: b, type: slack, url_file: /a, channel: \"#x\"}, \
+         {name: c, type: webhook, url: \"https://x/y?z\", headers: {X-A: b}, header_files: {Authorization: /c}, ca_file: /d}",
+    )
+    .unwrap();
+    let expected = AlertSelection {
+        kinds: vec![Kind::HostScan, Kind::Anomaly],
+        severity: Some(Severity::Warning),
+        networks: vec!["10.0.0.0/8".parse().unwrap(), "192.0.2.1/32".parse().unwrap()],
+    };
+    assert_eq!((&receivers[0].selection, receivers[0].timeout), (&expected, Duration::from_secs(60)));
+    assert_eq!(receivers[0].vendor, Vendor::PagerDuty { routing_key: SecretSource::Variable("KEY".to_owned()) });
+    assert_eq!((&receivers[0].url, &receivers[1].url), (&None, &Some(SecretSource::File("/a".into()))));
+    assert_eq!(receivers[1].vendor, Vendor::Slack { channel: Some("#x".to_owned()), emoji: None, icon: None });
+    assert_eq!((&receivers[1].selection, receivers[1].timeout), (&AlertSelection::default(), Duration::from_secs(10)));
+    let headers = [
+        ("authorization".to_owned(), SecretSource::File("/c".into())),
+        ("x-a".to_owned(), SecretSource::Given(Secret::new("b"))),
+    ];
+    assert_eq!(receivers[2].headers, headers.into());
+    assert_eq!(receivers[2].ca_file, Some("/d".into()));
+}
+
+#[test]
+fn receivers_that_contradict_themselves_are_refused() {
+    for (entry, problem) in [
+        ("type: slack, url_file: /a", "the key name is missing; expected 1 to 64 of a-z"),
+        (
+            "name: a, url_file: /a",
+            "the key type is missing; expected alertmanager, slack, pagerduty, opsgenie or webhook",
+        ),
+        ("name: a, type: opsgenie", "the key is missing; give api_key, api_key_file or api_key_env"),
+        ("name: a, type: opsgenie, api_key: 17", "expected text of one line, in quotes"),
+        ("name: a, type: webhook, url_env: 1A", "1A: expected the name of an environment variable"),
+        ("name: a, type: webhook, url_file: /a, timeout: 1h", "1h: expected seconds or a duration from 100ms to 5m"),
+        ("name: a, type: webhook, url_file: /a, headers: {a b: c}", "not a valid name of a header"),
+        ("name: a, type: webhook, url_file: /a, headers: {A: b, a: c}", "this header is given twice"),
+        ("name: a, type: webhook, url_file: /a, severity: high", "high: expected info, warning or critical"),
+    ] {
+        let error = in_yaml(&format!("{{{entry}}}")).unwrap_err();
+        assert!(error.contains(problem), "{entry}: {error}");
+    }
+}
+
+#[test]
+fn nil_unsets_and_a_hidden_secret_is_refused() {
+    let kind = OrNil(SECRET_URL);
+    assert_eq!(kind.parse("nil"), Ok(None));
+    assert_eq!(kind.parse("https://x/y"), Ok(Some(Secret::new("https://x/y"))));
+    assert_eq!((text_of(&kind, &None), text_of(&kind, &Some(Secret::new("x")))), ("nil".to_owned(), HIDDEN.to_owned()));
+    assert!(kind.parse(HIDDEN).unwrap_err().contains("put the secret into a file and name that file instead"));
+}
+
+#[test]
+fn sizes_of_evidence_have_binary_and_decimal_units() {
+    for (text, bytes) in [("64MiB", 64 << 20), ("100MB", 100_000_000), ("4194304", 4 << 20), ("1G", 1 << 30), ("0", 0)]
+    {
+        assert_eq!(EVIDENCE_RING.parse(text), Ok(bytes), "{text}");
+        assert_eq!(EVIDENCE_RING.parse(&text_of(&EVIDENCE_RING, &bytes)), Ok(bytes), "{text}");
+    }
+    for text in ["3MiB", "65GiB", "-1", "", "64 MiBB", "1.5GiB"] {
+        assert_eq!(EVIDENCE_RING.parse(text), Err(EVIDENCE_RING.expected()), "{text}");
+    }
+    assert_eq!(MEGABYTES.parse("2"), Ok(2_000_000));
+    assert_eq!(text_of(&MEGABYTES, &2_000_000), "2");
 }

@@ -2,13 +2,45 @@
 //!
 //! Takes notices; gives requests. Must not know queues, attempts or the network.
 
+mod alertmanager;
+mod opsgenie;
+mod pagerduty;
+mod slack;
+mod webhook;
+
+use std::fmt;
 use std::time::Duration;
 
-use super::config::Vendor;
+use serde_json::{Map, Value};
+
+use super::config::{ReceiverConfig, Vendor};
 use super::notice::Notice;
 use super::secret::Secret;
+use super::text::AlertText;
 use crate::alert::EvidenceFile;
 use crate::packet::Timestamp;
+
+/// A burst of alerts is one message: the first after this time.
+const WAIT: Duration = Duration::from_secs(5);
+/// The time between two messages about bursts.
+const INTERVAL: Duration = Duration::from_secs(60);
+/// The most alerts that a message names.
+const NAMED: usize = 20;
+/// The name under which messages come.
+const SENDER: &str = "trafficmonitor";
+
+/// The receiver of a configuration.
+pub(super) fn of(config: &ReceiverConfig) -> Box<dyn Receiver> {
+    match &config.vendor {
+        Vendor::Alertmanager => Box::new(alertmanager::Alertmanager),
+        Vendor::Slack { channel, emoji, icon } => {
+            Box::new(slack::Slack { channel: channel.clone(), emoji: emoji.clone(), icon: icon.clone() })
+        }
+        Vendor::PagerDuty { .. } => Box::new(pagerduty::PagerDuty),
+        Vendor::Opsgenie { .. } => Box::new(opsgenie::Opsgenie),
+        Vendor::Webhook => Box::new(webhook::Webhook { receiver: config.name.clone() }),
+    }
+}
 
 /// The way in which notices are put together into requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,9 +55,9 @@ pub(super) enum Batching {
 }
 
 /// An HTTP request: always a POST.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Request {
-    /// What follows the base URL, such as `/api/v2/alerts`; empty if the base URL is the whole one.
+    /// The path behind the base URL, such as `/api/v2/alerts`; empty if the base URL is the whole one.
     pub path: String,
     /// Headers besides the content type, which is JSON.
     pub headers: Vec<(&'static str, Secret)>,
@@ -33,7 +65,19 @@ pub(super) struct Request {
     pub body: Vec<u8>,
 }
 
-/// What requests need besides notices.
+/// Without the body, which may contain a key.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, headers, body } = self;
+        f.debug_struct("Request")
+            .field("path", path)
+            .field("headers", headers)
+            .field("body_bytes", &body.len())
+            .finish()
+    }
+}
+
+/// The circumstances of a request.
 pub(super) struct Context<'a> {
     /// The present time.
     pub now: Timestamp,
@@ -61,24 +105,22 @@ pub(super) trait Receiver: Send + Sync {
     fn request(&self, notices: &[Notice], context: &Context<'_>) -> Request;
 }
 
-/// The receiver of a kind.
-pub(super) fn of(_: &Vendor) -> Box<dyn Receiver> {
-    Box::new(Plain)
-}
-
-/// Notices as they are.
-struct Plain;
-
-impl Receiver for Plain {
-    fn batching(&self) -> Batching {
-        Batching::Each
-    }
-
-    fn default_url(&self) -> Option<&'static str> {
-        None
-    }
-
-    fn request(&self, notices: &[Notice], _: &Context<'_>) -> Request {
-        Request { path: String::new(), headers: Vec::new(), body: serde_json::to_vec(notices).unwrap_or_default() }
+impl<'a> Context<'a> {
+    /// The words of a notice.
+    fn text(&self, notice: &'a Notice) -> AlertText<'a> {
+        AlertText { notice, host: self.host, external_url: self.external_url, evidence: (self.evidence)(notice) }
     }
 }
+
+/// A request with this JSON as its body.
+fn json(path: impl Into<String>, body: &Value) -> Request {
+    Request { path: path.into(), headers: Vec::new(), body: body.to_string().into_bytes() }
+}
+
+/// An object of texts.
+fn object(entries: impl IntoIterator<Item = (&'static str, String)>) -> Map<String, Value> {
+    entries.into_iter().map(|(key, value)| (key.to_owned(), Value::String(value))).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -106,7 +106,7 @@ fn every_receiver_passes_every_case() {
         ..receiver(&format!("{name}: {}", case.name), &server.url())
     };
     let config = config(pairs.iter().zip(&servers).map(config_of).collect(), None);
-    let of = |vendor: &Vendor| Box::new(Quick(receivers::of(vendor))) as Box<dyn Receiver>;
+    let of = |config: &ReceiverConfig| Box::new(Quick(receivers::of(config))) as Box<dyn Receiver>;
     let notifier = Notifier::start_with(config, EvidenceIndex::default(), "host".to_owned(), of).unwrap();
     put(&notifier, [firing(1)]);
     let figures = notifier.figures();

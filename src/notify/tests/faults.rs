@@ -199,7 +199,7 @@ fn evidence_of_a_resolved_alert(
     finish_file: impl Fn(&EvidenceIndex),
 ) -> (String, Duration) {
     let (server, index) = (Server::start([]), EvidenceIndex::default());
-    let of = |_: &Vendor| Box::new(Plain(Batching::Each)) as Box<dyn Receiver>;
+    let of = |_: &ReceiverConfig| Box::new(Plain(Batching::Each)) as Box<dyn Receiver>;
     let config = config(vec![receiver("one", &server.url())], None);
     let notifier = Notifier::start_with(config, index.clone(), "host".to_owned(), of).unwrap();
     prepare(&index);
@@ -308,7 +308,7 @@ fn process_that_logs_all() {
     std::fs::write(&file, format!("{}/{CANARY}", refusing.url())).unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
     let with_secrets = |name: &str, url: &str| ReceiverConfig {
-        headers: [("Authorization".to_owned(), Secret::new(CANARY))].into(),
+        headers: [("Authorization".to_owned(), SecretSource::Given(Secret::new(CANARY)))].into(),
         ..receiver(name, &format!("{url}/{CANARY}?{CANARY}"))
     };
     let configs = vec![

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::receivers::{Batching, Context, Receiver, Request};
-use super::{Config, FailureReason, Notice, Notifier, ReceiverConfig, Secret, SecretSource, Selection, Vendor};
+use super::{AlertSelection, Config, FailureReason, Notice, Notifier, ReceiverConfig, Secret, SecretSource, Vendor};
 use crate::alert::EvidenceIndex;
 
 /// Sends notices as they are.
@@ -57,7 +57,7 @@ fn receiver(name: &str, url: &str) -> ReceiverConfig {
         timeout: Duration::from_millis(500),
         headers: BTreeMap::new(),
         ca_file: None,
-        selection: Selection::default(),
+        selection: AlertSelection::default(),
     }
 }
 
@@ -66,7 +66,7 @@ fn config(receivers: Vec<ReceiverConfig>, state_dir: Option<PathBuf>) -> Config 
 }
 
 fn start(config: Config, batching: Batching) -> Notifier {
-    let of = |_: &Vendor| Box::new(Plain(batching)) as Box<dyn Receiver>;
+    let of = |_: &ReceiverConfig| Box::new(Plain(batching)) as Box<dyn Receiver>;
     Notifier::start_with(config, EvidenceIndex::default(), "host".to_owned(), of).unwrap()
 }
 

@@ -67,7 +67,7 @@ impl TakeDecoded for FrameRecorder<'_> {
 
 /// Notes the two hosts of a message of address resolution.
 fn note_ends(recorder: &mut PacketRecorder, resolution: Option<Resolution>) {
-    for Resolution { asker, target, .. } in resolution {
+    if let Some(Resolution { asker, target, .. }) = resolution {
         recorder.note(asker);
         recorder.note(target);
     }

@@ -3,7 +3,10 @@
 //! Takes a line as people write it; gives its key, its value, or a slip with its column. Must not know the lines around it.
 
 use crate::config::declarations::{SECTIONS, settings};
-use crate::config::kinds::rules::RULE_KEYS;
+use crate::config::kinds::MAPPING_KEYS;
+
+/// Keys whose values may be secrets: messages do not show them.
+const SECRETS: [&str; 4] = ["url", "routing_key", "api_key", "slack_url"];
 
 /// Characters that cannot begin a value without quotes.
 const INDICATORS: [char; 8] = ['!', '&', '*', '%', '@', '`', '|', '>'];
@@ -41,6 +44,13 @@ impl<'a> YamlLine<'a> {
     /// True for a key without a value.
     pub(super) fn opens_section(&self) -> bool {
         self.body.ends_with(':')
+    }
+
+    /// `value`, or an ellipsis if it may be a secret.
+    fn shown(&self, value: &'a str) -> &'a str {
+        let is_of_secret = self.entry().split([':', ' ', '=']).next().is_some_and(is_secret);
+        let is_near_secret = SECRETS.iter().any(|key| self.body.contains(&format!("{key}:")));
+        if is_of_secret || is_near_secret { "…" } else { value }
     }
 
     /// The first slip that the line shows.
@@ -113,7 +123,7 @@ impl<'a> YamlLine<'a> {
         let (key, value) = self.entry().split_once(':').filter(|(key, _)| is_key(key.trim()))?;
         let is_missing = value.starts_with(|first: char| !first.is_whitespace());
         is_missing.then(|| {
-            let problem = format!("a space is missing after the colon; write `{key}: {value}`");
+            let problem = format!("a space is missing after the colon; write `{key}: {}`", self.shown(value));
             (self.column_of(self.entry()), problem)
         })
     }
@@ -121,7 +131,7 @@ impl<'a> YamlLine<'a> {
     fn missing_colon(&self) -> Option<InLine> {
         let entry = self.entry();
         let (key, rest) = entry.split_once([' ', '=']).unwrap_or((entry, ""));
-        let value = rest.trim_start_matches([' ', '=']);
+        let value = self.shown(rest.trim_start_matches([' ', '=']));
         let problem = format!("a colon is missing after {key}; write `{}`", format!("{key}: {value}").trim_end());
         (is_key(key) && !rest.trim_start().starts_with(':')).then(|| (self.column_of(entry), problem))
     }
@@ -136,7 +146,7 @@ impl<'a> YamlLine<'a> {
         let problem = if is_key(inner) {
             format!("{inner} follows another key; write each key on its own line")
         } else {
-            format!("a value that contains a colon and a space must be quoted; write {}", quoted(value))
+            format!("a value that contains a colon and a space must be quoted; write {}", quoted(self.shown(value)))
         };
         Some((self.column_of(value), problem))
     }
@@ -146,14 +156,14 @@ impl<'a> YamlLine<'a> {
         let quote = value.chars().next().filter(|quote| ['"', '\''].contains(quote))?;
         let (_, behind) = value[1..].split_once(quote)?;
         let behind = behind.trim_start();
-        let problem = format!("text after the closing quote; quote the whole value: {}", quoted(value));
+        let problem = format!("text after the closing quote; quote the whole value: {}", quoted(self.shown(value)));
         (!behind.is_empty() && !behind.starts_with(quote)).then(|| (self.column_of(behind), problem))
     }
 
-    fn needs_quotes(&self, value: &str, offset: usize) -> InLine {
+    fn needs_quotes(&self, value: &'a str, offset: usize) -> InLine {
         let end = value.find([',', ']', '}']).filter(|_| self.body.contains(['[', '{'])).unwrap_or(value.len());
         let first = value.chars().next().unwrap_or_default();
-        let value = quoted(&value[..end]);
+        let value = quoted(self.shown(&value[..end]));
         let column = self.indentation + self.body[..offset].chars().count() + 1;
         (column, format!("a value that begins with {first} must be quoted; write {value}"))
     }
@@ -169,11 +179,17 @@ impl<'a> YamlLine<'a> {
     }
 }
 
+/// True for the key of a secret, and for the name of a header, which has capitals or dashes.
+pub(super) fn is_secret(key: &str) -> bool {
+    let is_of_header = |letter: char| letter.is_ascii_uppercase() || letter == '-';
+    SECRETS.contains(&key) || key.eq_ignore_ascii_case("authorization") || key.contains(is_of_header)
+}
+
 /// True for the name of a section, of a key in any section, or of a key in a rule.
 fn is_key(name: &str) -> bool {
     let is_section = SECTIONS.iter().any(|(section, _)| *section == name);
     let mut keys = settings().flat_map(|declaration| declaration.keys).map(|(_, key)| key);
-    is_section || keys.any(|key| *key == name) || RULE_KEYS.iter().any(|keys| keys.contains(&name))
+    is_section || keys.any(|key| *key == name) || MAPPING_KEYS.iter().any(|keys| keys.contains(&name))
 }
 
 /// The text in quotes. It may contain one kind of quotes itself.

@@ -5,7 +5,7 @@
 
 mod line;
 
-use line::YamlLine;
+use line::{YamlLine, is_secret};
 
 /// A slip of the notation. Line and column count from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,11 @@ pub(super) fn find(text: &str, stopped: usize) -> Option<Slip> {
     let below =
         || lines(text).find(|line| line.number > stopped).and_then(|line| Some(Slip::at(&line, line.odd_blank()?)));
     unclosed(&read).or_else(own).or_else(above).or_else(|| indentation(last, before)).or_else(below)
+}
+
+/// `value` for messages; an ellipsis if this key may have a secret.
+pub(super) fn shown<'a>(key: &str, value: &'a str) -> &'a str {
+    if is_secret(key) { "…" } else { value }
 }
 
 /// The space that is missing in a line that was read as a value.

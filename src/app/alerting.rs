@@ -1,0 +1,162 @@
+//! Where alerts go: lines on standard output, evidence files, and receivers. Takes the configuration; gives the receiver of
+//! changes. Must not know the detectors, nor how files are written.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use super::output::{AlertLines, AlertPace};
+use crate::alert::{AlertSink, Change, EvidenceIndex};
+use crate::config::{Config, SlackHook};
+use crate::events::console::{self, Style};
+use crate::events::json;
+use crate::evidence::{Evidence, EvidenceSender, EvidenceSetup, RecorderSettings};
+use crate::export::NotificationFigures;
+use crate::export::process::{Queue, SelfMetrics};
+use crate::notify::{NotificationSink, Notifier};
+use crate::packet::Timestamp;
+use crate::{evidence, notify};
+
+/// Longest time at the end to write the queued alert lines.
+const LAST_ALERTS: Duration = Duration::from_millis(300);
+/// Longest time at the end to deliver alerts to receivers. The journal keeps the rest.
+const LAST_DELIVERIES: Duration = Duration::from_millis(500);
+/// Longest time at the end to finish evidence files.
+const LAST_FILES: Duration = Duration::from_millis(500);
+
+/// The receiver of changes. Clones share the queues behind it.
+#[derive(Debug, Clone)]
+pub(super) struct AlertOutputs {
+    lines: AlertLines,
+    evidence: Option<EvidenceSender>,
+    notifications: Option<NotificationSink>,
+}
+
+impl AlertSink for AlertOutputs {
+    fn notify(&mut self, change: &Change) {
+        if let Some(evidence) = &mut self.evidence {
+            evidence.notify(change);
+        }
+        if let Some(notifications) = &mut self.notifications {
+            notifications.notify(change);
+        }
+        self.lines.notify(change);
+    }
+}
+
+/// The outputs of alerts, running.
+pub(super) struct Alerting {
+    outputs: AlertOutputs,
+    evidence: Option<Evidence>,
+    notifier: Option<Notifier>,
+    files: EvidenceIndex,
+    packet_bytes: u32,
+}
+
+impl Alerting {
+    /// Starts the threads that write. Packets are kept of interfaces, not of files.
+    pub(super) fn start(config: &Config, version: &str) -> anyhow::Result<Self> {
+        let pace = if config.source.is_some() { AlertPace::File } else { AlertPace::Live };
+        let style = Style { form: config.log.format, explain: config.explain };
+        let lines = AlertLines::start(style, pace)?;
+        let files = announced(&lines, style);
+        let evidence = start_evidence(config, version, &files)?;
+        let notifier = start_notifier(config, &files)?;
+        let outputs = AlertOutputs {
+            lines,
+            evidence: evidence.as_ref().map(Evidence::sender),
+            notifications: notifier.as_ref().map(Notifier::sink),
+        };
+        let is_logged = config.evidence.packet_log.is_on;
+        let packet_bytes = if is_logged { config.capture.snap_length } else { config.evidence.packet_bytes };
+        Ok(Self { outputs, evidence, notifier, files, packet_bytes })
+    }
+
+    /// The receiver of changes.
+    pub(super) fn outputs(&self) -> AlertOutputs {
+        self.outputs.clone()
+    }
+
+    /// The evidence files that are known.
+    pub(super) fn files(&self) -> EvidenceIndex {
+        self.files.clone()
+    }
+
+    /// Makes the recorders of capture threads, if packets are kept.
+    pub(super) fn recording(&self) -> Option<RecorderSettings> {
+        Some(RecorderSettings::new(self.evidence.as_ref()?.sender(), self.packet_bytes))
+    }
+
+    /// Adds what the threads count to the program's metrics.
+    pub(super) fn show_figures(&self, program: &mut SelfMetrics) {
+        program.count_lost_of(Queue::Alerts, self.outputs.lines.lost());
+        if let Some(evidence) = &self.evidence {
+            program.show_evidence(evidence.figures());
+        }
+        if let Some(notifier) = &self.notifier {
+            let (receivers, journal_failures) = (notifier.figures(), notifier.journal_failures());
+            program.show_notifications(NotificationFigures { receivers, journal_failures });
+        }
+    }
+
+    /// Finishes the files and writes the queued lines, until the deadlines.
+    pub(super) fn finish(self) {
+        let is_done = self.evidence.is_none_or(|evidence| evidence.finish(Instant::now() + LAST_FILES));
+        if !is_done {
+            tracing::warn!("evidence files were not finished in time; the next start finishes them");
+        }
+        if let Some(notifier) = self.notifier {
+            notifier.finish(Instant::now() + LAST_DELIVERIES);
+        }
+        self.outputs.lines.finish(Instant::now() + LAST_ALERTS);
+    }
+}
+
+/// An index that writes a line for each finished file.
+fn announced(lines: &AlertLines, style: Style) -> EvidenceIndex {
+    let lines = lines.clone();
+    EvidenceIndex::announcing(move |alert, file| {
+        lines.send(console::evidence_line(alert, file, Timestamp::from(SystemTime::now()), style.form));
+    })
+}
+
+fn start_evidence(config: &Config, version: &str, files: &EvidenceIndex) -> anyhow::Result<Option<Evidence>> {
+    let settings = &config.evidence;
+    let keeps = settings.ring_bytes.is_some() || settings.packet_log.is_on;
+    if keeps && config.source.is_some() {
+        tracing::warn!("packets of a capture file are not kept as evidence: the file has them already");
+    }
+    if !keeps || config.source.is_some() {
+        return Ok(None);
+    }
+    let anomaly = config.detect.anomaly.clone().unwrap_or_default();
+    let setup = EvidenceSetup {
+        host: host_name(),
+        version: version.to_owned(),
+        configuration: of_detection(config).to_yaml()?,
+        index: files.clone(),
+        anomaly_history: anomaly.transfer_interval.saturating_mul(u32::try_from(anomaly.capacity).unwrap_or(u32::MAX)),
+        describe_alert: json::text,
+    };
+    Ok(Some(Evidence::start(settings.clone(), setup)?))
+}
+
+fn start_notifier(config: &Config, files: &EvidenceIndex) -> anyhow::Result<Option<Notifier>> {
+    if config.notify.receivers.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Notifier::start(config.notify.clone(), files.clone(), host_name())?))
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// The configuration that decides what is found in packets: without receivers and directories, which `replay` has no use
+/// for.
+fn of_detection(config: &Config) -> Config {
+    Config {
+        notify: notify::Config::default(),
+        slack: SlackHook::default(),
+        evidence: evidence::Config::default(),
+        ..config.clone()
+    }
+}

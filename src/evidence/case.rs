@@ -1,0 +1,201 @@
+//! A case: an alert whose packets are collected, and how far that has come.
+//!
+//! Takes changes of its alert and selected packets; gives what its file still needs, and what it lacks. Must not know
+//! files.
+
+use std::time::{Duration, Instant};
+
+use super::selection::{SelectedPacket, Witness};
+use super::writer::{FileId, Part, pcapng};
+use crate::alert::Alert;
+use crate::detect::{Kind, Subject};
+use crate::packet::{Protocol, Timestamp};
+
+/// Part of the window from one witness to the next.
+const WITNESSES_IN_WINDOW: u32 = 16;
+/// Time before the window in which contacts may have begun that failed in it.
+const BEFORE_WINDOW: Duration = Duration::from_secs(10);
+/// Time until a failed operation is tried again.
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(2);
+/// Time for which packets that cannot be written are tried again after the end of the case.
+const LONGEST_DELAY: Duration = Duration::from_secs(60);
+
+/// The state of a case's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FileState {
+    /// It waits for its file, at least until then.
+    Waiting(Instant),
+    /// Packets are added.
+    Open,
+    /// The last packets could not be written; they are tried again then.
+    Stalled(Instant),
+    /// The file is to be finished, not before then.
+    Ended(Instant),
+    /// The writer finishes the file.
+    Finishing,
+}
+
+/// An alert whose packets are collected.
+#[derive(Debug)]
+pub(super) struct Case {
+    pub(super) id: FileId,
+    pub(super) alert: Alert,
+    /// From this moment on packets are wanted.
+    pub(super) start: Timestamp,
+    /// The newest packet when the alert fired.
+    pub(super) fired_at: Timestamp,
+    /// The first chunk that arrived after the alert fired.
+    pub(super) fired_before: u64,
+    pub(super) opened: Instant,
+    pub(super) state: FileState,
+    /// The number of the next chunk to look at.
+    pub(super) cursor: u64,
+    /// Bytes of the file.
+    bytes: u64,
+    next_witness: Timestamp,
+    /// The moment until which packets are wanted, once it is known.
+    until: Option<(Timestamp, Instant)>,
+    pub(super) gaps: Gaps,
+}
+
+/// What a file may lack of the packets that the verdict rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Gaps {
+    /// Packets until this moment had left the ring when the file was begun.
+    pub(super) left_until: Option<Timestamp>,
+    /// Chunks that left the ring before they could be written.
+    pub(super) missed_chunks: u64,
+    /// True if the file was full before the alert fired.
+    pub(super) is_cut: bool,
+}
+
+impl Case {
+    /// A case for an alert that fires now. `history` is the time that an anomaly compares with.
+    pub(super) fn new(id: FileId, alert: Alert, newest: Timestamp, next_chunk: u64, history: Duration) -> Self {
+        let start = start_of_window(&alert, history);
+        Self {
+            id,
+            start,
+            fired_at: newest.max(alert.starts_at),
+            fired_before: next_chunk,
+            opened: Instant::now(),
+            state: FileState::Waiting(Instant::now()),
+            cursor: 0,
+            bytes: 0,
+            next_witness: start,
+            until: None,
+            gaps: Gaps::default(),
+            alert,
+        }
+    }
+
+    /// Begins to collect from a chunk on, when packets until `left_until` have left the ring.
+    pub(super) fn begin(&mut self, from: u64, left_until: Timestamp) {
+        (self.state, self.cursor, self.bytes, self.next_witness) = (FileState::Open, from, 0, self.start);
+        let has_left = left_until > Timestamp::BEFORE_ALL && left_until >= self.start;
+        self.gaps = Gaps { left_until: has_left.then_some(left_until), ..Gaps::default() };
+    }
+
+    /// Ends the case: later packets are not wanted.
+    pub(super) fn end(&mut self, until: Timestamp) {
+        self.until.get_or_insert((until, Instant::now()));
+    }
+
+    pub(super) const fn has_ended(&self) -> bool {
+        self.until.is_some()
+    }
+
+    /// True if packets that cannot be written are given up.
+    pub(super) fn is_given_up(&self, now: Instant) -> bool {
+        self.until.is_some_and(|(_, since)| now.duration_since(since) > LONGEST_DELAY)
+    }
+
+    /// True if the next chunk is `number` and packets of it can be taken.
+    pub(super) fn is_at(&self, number: u64) -> bool {
+        self.state == FileState::Open && self.cursor == number
+    }
+
+    /// True if a packet at some time from `first` to `last` may be wanted.
+    pub(super) fn wants(&self, first: Timestamp, last: Timestamp) -> bool {
+        last >= self.start && self.until.is_none_or(|(until, _)| first <= until)
+    }
+
+    /// True if a witness from the time from `first` to `last` is wanted. Only scans need them.
+    pub(super) fn wants_witness(&self, first: Timestamp, last: Timestamp) -> bool {
+        self.alert.kind.is_scan() && last >= self.next_witness && first <= self.fired_at
+    }
+
+    /// Skips packets of chunks that have left the ring.
+    pub(super) fn skip_to(&mut self, first: u64) {
+        self.gaps.missed_chunks += first.min(self.fired_before).saturating_sub(self.cursor);
+        self.cursor = first;
+    }
+
+    /// Goes back to a chunk that could not be written.
+    pub(super) fn stall(&mut self, chunk: u64, bytes: u64) {
+        (self.cursor, self.bytes) = (self.cursor.min(chunk), bytes);
+        self.state = FileState::Stalled(Instant::now() + RETRY_AFTER);
+    }
+
+    /// Takes packets of a chunk as far as they are wanted and fit.
+    pub(super) fn take(&mut self, packets: &[SelectedPacket], witnesses: &[Witness], max_bytes: u64) -> Part {
+        let mut part = Part { id: self.id, positions: Vec::new(), bytes: 0 };
+        for packet in packets {
+            if !self.wants(packet.time, packet.time) {
+                continue;
+            }
+            let bytes = pcapng::packet_bytes(packet.captured as usize) as u64;
+            if self.bytes + bytes > max_bytes {
+                self.gaps.is_cut |= packet.time <= self.fired_at;
+                self.end(packet.time);
+                break;
+            }
+            self.bytes += bytes;
+            part.bytes += bytes;
+            part.positions.push(packet.position);
+        }
+        if let Some(witness) = self.witness(witnesses) {
+            part.positions.extend(witness.packets.map(|packet| packet.position));
+            part.positions.sort_unstable();
+            let sizes = witness.packets.map(|packet| pcapng::packet_bytes(packet.captured as usize) as u64);
+            let bytes: u64 = sizes.iter().sum();
+            (self.bytes, part.bytes) = (self.bytes + bytes, part.bytes + bytes);
+        }
+        part
+    }
+
+    /// The first witness that is wanted and does not concern the subject.
+    fn witness(&mut self, witnesses: &[Witness]) -> Option<Witness> {
+        let is_wanted = |witness: &&Witness| {
+            self.wants_witness(witness.time, witness.time)
+                && !concerns(&self.alert.subject, witness.ends)
+                && self.wants(witness.time, witness.time)
+        };
+        let found = *witnesses.iter().find(is_wanted)?;
+        self.next_witness = found.time + self.alert.figures.window / WITNESSES_IN_WINDOW;
+        Some(found)
+    }
+
+    /// True if the verdict rests on address resolution. It asks also which hosts of the link are known, from whatever time.
+    pub(super) fn rests_on_link_addresses(&self) -> bool {
+        let is_resolution =
+            |protocol: Protocol| !matches!(protocol, Protocol::TCP | Protocol::UDP | Protocol::ICMP | Protocol::ICMPV6);
+        let port = self.alert.figures.scan.and_then(|scan| scan.port);
+        port.is_some_and(|(protocol, _)| is_resolution(protocol))
+    }
+}
+
+fn concerns(subject: &Subject, ends: [std::net::IpAddr; 2]) -> bool {
+    match subject {
+        Subject::Source(address) | Subject::Destination(address) => ends.contains(address),
+        Subject::Pair { source, destination } => ends.contains(source) || ends.contains(destination),
+        Subject::Network(network) => ends.iter().any(|end| network.contains(end)),
+    }
+}
+
+/// The moment from which on packets count for the verdict. An anomaly compares with its whole history.
+fn start_of_window(alert: &Alert, history: Duration) -> Timestamp {
+    let window = if alert.kind == Kind::Anomaly { history.max(alert.figures.window) } else { alert.figures.window };
+    let by_window = alert.starts_at - window;
+    alert.figures.span.map_or(by_window, |span| by_window.min(span.first)) - BEFORE_WINDOW
+}

@@ -1,0 +1,29 @@
+//! Log lines about failures, at most one in a while.
+//!
+//! Takes failures; writes some of them to the log, with the number of the others. Must not know their causes.
+
+use std::fmt::Display;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+const SHORTEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// The failures that were not logged.
+#[derive(Debug, Default)]
+pub(super) struct Complaints {
+    last: Option<Instant>,
+    silent: u64,
+}
+
+impl Complaints {
+    /// Logs a failure to do `what` with a file, unless another one was logged within ten seconds.
+    pub(super) fn add(&mut self, what: &str, file: &Path, error: &impl Display) {
+        if self.last.is_some_and(|last| last.elapsed() < SHORTEST_PAUSE) {
+            self.silent += 1;
+            return;
+        }
+        let (file, silent) = (crate::capture::printable(&file.display().to_string()), std::mem::take(&mut self.silent));
+        tracing::warn!(%file, %error, failures_not_logged = silent, "{what}");
+        self.last = Some(Instant::now());
+    }
+}

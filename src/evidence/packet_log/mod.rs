@@ -1,0 +1,195 @@
+//! Packet logging: capture files of every conversation, on a thread of its own.
+//!
+//! Takes chunks and alerts from a bounded queue; gives rotating files, which move to the archive with an alert about one of
+//! their ends, and go when the conversation ends quietly. Must not know evidence files.
+
+mod conversation;
+mod log_files;
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use super::figures::Counters;
+use super::selection::{self, Subjects};
+use super::writer::pcap;
+use super::{Chunk, PacketSource, names};
+use crate::alert::{Alert, Fingerprint};
+use crate::detect::Subject;
+use crate::packet::Packet;
+use conversation::{ConversationKey, LoggedConversation};
+pub(super) use log_files::{LogFiles, LogSetup};
+
+/// Messages that may wait. Each keeps at most one chunk.
+pub(super) const MOST_MESSAGES: usize = 32;
+/// Conversations at once. The packets of others are not logged, and counted.
+const MOST_CONVERSATIONS: usize = 16_384;
+/// Alerts that fire at once.
+const MOST_FIRING: usize = 4_096;
+/// Time between two looks for conversations that have ended.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// A message to the thread of the packet log.
+#[derive(Debug)]
+pub(super) enum LogMessage {
+    Packets(Arc<Chunk>),
+    Fired(Box<Alert>),
+    Resolved(Fingerprint),
+    End,
+}
+
+/// The conversations whose packets are logged.
+#[derive(Debug)]
+pub(super) struct PacketLog {
+    files: LogFiles,
+    counters: Arc<Counters>,
+    conversations: HashMap<ConversationKey, LoggedConversation>,
+    /// Subjects of alerts that fire, with the beginning of the names of their files.
+    firing: HashMap<Fingerprint, (Subject, String)>,
+    swept: Instant,
+}
+
+/// The records of a chunk for one conversation.
+#[derive(Debug, Default)]
+struct Records {
+    bytes: Vec<u8>,
+    packets: u64,
+}
+
+impl PacketLog {
+    pub(super) fn new(setup: LogSetup, counters: Arc<Counters>) -> Self {
+        Self {
+            files: LogFiles::new(setup, Arc::clone(&counters)),
+            counters,
+            conversations: HashMap::new(),
+            firing: HashMap::new(),
+            swept: Instant::now(),
+        }
+    }
+
+    /// Works until the end. The files of conversations that go on stay.
+    pub(super) fn run(mut self, messages: &Receiver<LogMessage>) {
+        loop {
+            match messages.recv_timeout(SWEEP_EVERY) {
+                Ok(LogMessage::Packets(chunk)) => self.take_chunk(&chunk),
+                Ok(LogMessage::Fired(alert)) => self.take_alert(&alert),
+                Ok(LogMessage::Resolved(fingerprint)) => {
+                    self.firing.remove(&fingerprint);
+                }
+                Ok(LogMessage::End) | Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if self.swept.elapsed() >= SWEEP_EVERY {
+                self.sweep(Instant::now());
+            }
+        }
+        self.archive_anomalous();
+    }
+
+    fn take_chunk(&mut self, chunk: &Chunk) {
+        let mut by_conversation: HashMap<ConversationKey, Records> = HashMap::new();
+        let decoder = selection::decoder(chunk);
+        let now = Instant::now();
+        for recorded in chunk.iter() {
+            let Some((ends, packet)) = selection::ends(&decoder, &recorded) else { continue };
+            let key = ConversationKey::of(chunk.source().link_type.0, ends, packet.as_ref());
+            if !self.follow(key, packet.as_ref(), now) {
+                self.counters.log.lost_packets.add(1);
+                continue;
+            }
+            let records = by_conversation.entry(key).or_default();
+            records.packets += 1;
+            pcap::put_packet(&mut records.bytes, &recorded);
+        }
+        for (key, records) in by_conversation {
+            self.write(&key, chunk.source(), &records);
+        }
+        self.counters.log.conversations.set(self.conversations.len() as u64);
+    }
+
+    /// Follows a conversation to this packet; false if there is no space for a new one.
+    fn follow(&mut self, key: ConversationKey, packet: Option<&Packet>, now: Instant) -> bool {
+        if !self.conversations.contains_key(&key) {
+            if self.conversations.len() >= MOST_CONVERSATIONS {
+                return false;
+            }
+            let archived = self.archived_as(key.addresses());
+            self.conversations.insert(key, LoggedConversation::new(archived, now));
+        }
+        if let Some(conversation) = self.conversations.get_mut(&key) {
+            conversation.note(&key, packet, now);
+        }
+        true
+    }
+
+    /// The beginning of the names of archived files, if an alert about one of the addresses fires.
+    fn archived_as(&self, ends: [IpAddr; 2]) -> Option<String> {
+        let mut firing = self.firing.values();
+        firing.find(|(subject, _)| is_about(subject, ends)).map(|(_, stem)| stem.clone())
+    }
+
+    fn write(&mut self, key: &ConversationKey, source: &PacketSource, records: &Records) {
+        let Some(conversation) = self.conversations.get_mut(key) else { return };
+        match self.files.append(key, source, &mut conversation.files, &records.bytes) {
+            Ok(()) => self.counters.log.packets.add(records.packets),
+            Err(_) => self.counters.log.lost_packets.add(records.packets),
+        }
+        for removed in self.files.removed() {
+            self.conversations.values_mut().for_each(|conversation| conversation.files.forget(&removed));
+        }
+    }
+
+    /// Moves the files of conversations that the alert is about to the archive.
+    fn take_alert(&mut self, alert: &Alert) {
+        let stem = names::stem(alert);
+        if self.firing.len() < MOST_FIRING {
+            self.firing.insert(alert.fingerprint, (alert.subject, stem.clone()));
+        }
+        for (key, conversation) in &mut self.conversations {
+            if is_about(&alert.subject, key.addresses()) {
+                conversation.archived.get_or_insert_with(|| stem.clone());
+                self.files.archive(&mut conversation.files, &stem);
+            }
+        }
+    }
+
+    /// Ends conversations that are closed or idle: quiet ones leave no file.
+    fn sweep(&mut self, now: Instant) {
+        self.swept = now;
+        let files = &mut self.files;
+        self.conversations.retain(|_, conversation| {
+            let is_over = conversation.is_over(now);
+            if is_over {
+                match conversation.archived.take() {
+                    Some(stem) => files.archive(&mut conversation.files, &stem),
+                    None => files.remove(&mut conversation.files),
+                }
+            }
+            !is_over
+        });
+        self.counters.log.conversations.set(self.conversations.len() as u64);
+    }
+
+    fn archive_anomalous(&mut self) {
+        for conversation in self.conversations.values_mut() {
+            if let Some(stem) = conversation.archived.take() {
+                self.files.archive(&mut conversation.files, &stem);
+            }
+        }
+    }
+}
+
+/// True if traffic between two addresses concerns the subject.
+fn is_about(subject: &Subject, ends: [IpAddr; 2]) -> bool {
+    let mut is_about = false;
+    Subjects::of([subject]).concerned(ends, |_| is_about = true);
+    is_about
+}
+
+/// An end of a conversation. Protocols without ports have port 0.
+type End = SocketAddr;
+
+#[cfg(test)]
+mod tests;

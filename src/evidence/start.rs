@@ -1,0 +1,183 @@
+//! Starts and ends the threads of this room.
+//!
+//! Takes the settings; gives the sender for packets and alerts, and the figures. Must not know the work of the threads.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::collector::Collector;
+use super::figures::{Counters, FiguresReader};
+use super::packet_log::{self, LogMessage, LogSetup, PacketLog};
+use super::writer::quota::Quota;
+use super::writer::{self, Job, JobQueue, Writer, WriterSetup, files};
+use super::{Config, EvidenceSender, Message, Waiting, names};
+use crate::alert::{Change, EvidenceIndex};
+
+/// Time between two looks at threads that are to end.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// What the files say about this program, and who learns of them.
+#[derive(Debug, Clone)]
+pub struct EvidenceSetup {
+    /// The name of this host.
+    pub host: String,
+    /// The version of the program.
+    pub version: String,
+    /// The running configuration as YAML, without secrets.
+    pub configuration: String,
+    /// The index in which files are noted.
+    pub index: EvidenceIndex,
+    /// The time that anomalies compare with: the values of a pair times their interval.
+    pub anomaly_history: Duration,
+    /// Describes an alert as a JSON object, with the words that events use.
+    pub describe_alert: fn(&Change) -> String,
+}
+
+/// A reason why evidence cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A directory cannot be used.
+    #[error("{setting} {}: {source}; give a directory that this process can write to", .path.display())]
+    Directory {
+        /// The setting that names it.
+        setting: &'static str,
+        /// The directory.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+    /// Packets are to be logged nowhere.
+    #[error("log_packets has no directory; give one with -l")]
+    NoLogDirectory,
+    /// A thread cannot be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
+}
+
+/// The running threads.
+#[derive(Debug)]
+pub struct Evidence {
+    sender: EvidenceSender,
+    messages: Sender<Message>,
+    figures: FiguresReader,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Evidence {
+    /// Starts the threads. Directories are made if they are missing, and files that an earlier run left are finished.
+    ///
+    /// # Errors
+    /// When a directory cannot be written to, or a thread cannot be started.
+    pub fn start(config: Config, setup: EvidenceSetup) -> Result<Self, Error> {
+        let (messages, receiver) = channel();
+        let counters = Arc::<Counters>::default();
+        let mut threads = Vec::new();
+        let archive = config.archive_dir.as_deref().map(|path| usable("archive_dir", path)).transpose()?;
+        let quota = archive.as_ref().map(|archive| {
+            writer::finish_leftovers(archive);
+            Arc::new(Mutex::new(Quota::new(archive.clone(), config.quota_bytes, names::is_ours)))
+        });
+        let log = start_log(&config, archive.as_deref(), quota.as_ref(), &counters, &mut threads)?;
+        let writer = match archive.zip(quota) {
+            Some((archive, quota)) => {
+                let setup = WriterSetup {
+                    archive,
+                    application: format!("trafficmonitor {}", setup.version),
+                    configuration: setup.configuration.clone(),
+                    index: setup.index.clone(),
+                    counters: Arc::clone(&counters),
+                    quota,
+                };
+                Some(start_writer(setup, messages.clone(), &mut threads)?)
+            }
+            None => None,
+        };
+        let waiting = Arc::<Waiting>::default();
+        let figures = FiguresReader { counters: Arc::clone(&counters), waiting: Arc::clone(&waiting) };
+        let collector = Collector::new(config, setup, counters, Arc::clone(&waiting), writer, log);
+        threads.push(spawn("evidence", move || collector.run(&receiver))?);
+        Ok(Self { sender: EvidenceSender::new(messages.clone(), waiting), messages, figures, threads })
+    }
+
+    /// The sending end for packets and alerts.
+    pub fn sender(&self) -> EvidenceSender {
+        self.sender.clone()
+    }
+
+    /// The figures.
+    pub fn figures(&self) -> FiguresReader {
+        self.figures.clone()
+    }
+
+    /// Finishes the open files and ends the threads. True if all is done by `deadline`; else open files keep their
+    /// temporary names.
+    pub fn finish(self, deadline: Instant) -> bool {
+        if self.messages.send(Message::End { deadline }).is_err() {
+            tracing::debug!("the evidence thread had ended before");
+        }
+        while !self.threads.iter().all(JoinHandle::is_finished) {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+        self.threads.into_iter().all(|thread| thread.join().is_ok())
+    }
+}
+
+/// The directory, without symbolic links in its path, after a test file could be written to it.
+fn usable(setting: &'static str, path: &Path) -> Result<PathBuf, Error> {
+    let test = || {
+        files::make_directory(path)?;
+        let path = path.canonicalize()?;
+        let file = path.join(format!(".trafficmonitor-{}", std::process::id()));
+        files::create(&file)?;
+        std::fs::remove_file(file)?;
+        Ok(path)
+    };
+    test().map_err(|source| Error::Directory { setting, path: path.to_owned(), source })
+}
+
+fn start_writer(
+    setup: WriterSetup,
+    reports: Sender<Message>,
+    threads: &mut Vec<JoinHandle<()>>,
+) -> Result<JobQueue, Error> {
+    let (queue, jobs): (JobQueue, std::sync::mpsc::Receiver<Job>) = JobQueue::new();
+    let of_writer = queue.clone();
+    threads.push(spawn("evidence-writer", move || Writer::new(setup, reports).run(&jobs, &of_writer))?);
+    Ok(queue)
+}
+
+fn start_log(
+    config: &Config,
+    archive: Option<&Path>,
+    archive_quota: Option<&Arc<Mutex<Quota>>>,
+    counters: &Arc<Counters>,
+    threads: &mut Vec<JoinHandle<()>>,
+) -> Result<Option<SyncSender<LogMessage>>, Error> {
+    let log = &config.packet_log;
+    if !log.is_on {
+        return Ok(None);
+    }
+    let setup = LogSetup {
+        directory: usable("l", log.dir.as_deref().ok_or(Error::NoLogDirectory)?)?,
+        archive: archive.map(Path::to_owned),
+        archive_quota: archive_quota.map(Arc::clone),
+        quota_bytes: config.quota_bytes,
+        max_file_bytes: log.max_file_bytes,
+        max_rotations: log.max_rotations,
+    };
+    let (sender, messages) = sync_channel(packet_log::MOST_MESSAGES);
+    let log = PacketLog::new(setup, Arc::clone(counters));
+    threads.push(spawn("packet-log", move || log.run(&messages))?);
+    Ok(Some(sender))
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
+    thread::Builder::new().name(name.to_owned()).spawn(work).map_err(Error::Thread)
+}

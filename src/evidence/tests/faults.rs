@@ -1,0 +1,164 @@
+//! Full disks, and processes that are killed while they write.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use super::*;
+
+const SCANNER: [u8; 4] = [10, 0, 0, 5];
+const OTHER: [u8; 4] = [10, 0, 0, 6];
+/// Names the directory of a test that runs in a process of its own.
+const DIRECTORY: &str = "EVIDENCE_TEST_DIRECTORY";
+/// Number of kills in a test; more with this variable.
+const KILLS: (&str, u32) = ("EVIDENCE_TEST_KILLS", 12);
+
+fn scan() -> Alert {
+    alert(Kind::HostScan, Subject::Source(address(5)))
+}
+
+/// This program with the one test `name`, in `directory`, behind `before`.
+fn again(before: &[&str], name: &str, directory: &Path) -> Command {
+    let test = format!("{}::{name}", module_path!().split_once("::").unwrap().1);
+    let this = std::env::current_exe().unwrap();
+    let mut words = before.iter().map(std::ffi::OsString::from).collect::<Vec<_>>();
+    words.push(this.into());
+    words.extend(["--ignored", "--exact", &test, "--nocapture"].map(Into::into));
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]).env(DIRECTORY, directory);
+    command
+}
+
+fn directory() -> Option<PathBuf> {
+    std::env::var_os(DIRECTORY).map(PathBuf::from)
+}
+
+/// Fills the disk of a directory, but for a few bytes.
+fn fill(directory: &Path) -> PathBuf {
+    let path = directory.join("filler");
+    let mut file = fs::File::create(&path).unwrap();
+    let block = [1; 4_096];
+    while file.write_all(&block).is_ok() {}
+    path
+}
+
+#[test]
+#[ignore = "needs root: mounts a file system"]
+fn writing_goes_on_once_a_full_disk_has_space() {
+    let Some(disk) = directory() else {
+        let folder = tempfile::tempdir().unwrap();
+        let mount = "mount -t tmpfs -o size=1m none \"$EVIDENCE_TEST_DIRECTORY\" || exit 3; exec \"$0\" \"$@\"";
+        let output = again(
+            &["unshare", "--mount", "sh", "-c", mount],
+            "writing_goes_on_once_a_full_disk_has_space",
+            folder.path(),
+        )
+        .output()
+        .unwrap();
+        let out = String::from_utf8_lossy(&output.stdout);
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && out.contains("1 passed"), "{out}{err}");
+        return;
+    };
+    let mut run = Run::start(&disk.join("archive"), Config::default());
+    run.send(90, SCANNER, OTHER);
+    run.fire(&scan());
+    run.wait_until("written", |figures| figures.written_packets == 1);
+    let filler = fill(&disk);
+    // Another alert finds no space for its file, and packets none in the open file.
+    let other = alert(Kind::PortScan, Subject::Source(address(5)));
+    run.fire(&other);
+    (0..200).for_each(|_| run.send(101, SCANNER, OTHER));
+    let full = run.wait_until("a failure", |figures| figures.write_errors >= 3);
+    assert_eq!((full.kept_packets, full.lost_packets), (201, 0), "the ring goes on");
+    fs::remove_file(filler).unwrap();
+    let freed = Instant::now();
+    run.wait_until("all written", |figures| figures.written_packets == 402);
+    assert!(freed.elapsed() < Duration::from_secs(5), "{:?}", freed.elapsed());
+    run.resolve(&scan(), 110);
+    run.resolve(&other, 110);
+    let figures = run.finish();
+    assert_eq!((figures.written_files, figures.refused_files, figures.missed_packets), (2, 0, 0));
+    for file in files(&disk.join("archive"), ".pcapng") {
+        assert_eq!(times(&file).len(), 201, "{}", file.display());
+    }
+    for verdict in files(&disk.join("archive"), ".json") {
+        assert!(fs::read_to_string(verdict).unwrap().contains("\"complete\": true"));
+    }
+}
+
+/// Writes files until it is killed.
+#[test]
+#[ignore = "needs root: is run by another test, which kills it"]
+fn writes_until_it_is_killed() {
+    let Some(archive) = directory() else { return };
+    let mut run = Run::start(&archive, Config::default());
+    println!("begins");
+    for number in 0.. {
+        let alert = alert(Kind::HostScan, Subject::Source(address((number % 200) as u8)));
+        run.fire(&alert);
+        let from = [10, 0, 0, (number % 200) as u8];
+        (0..50).for_each(|_| run.record(101, &tcp((from, 1), (OTHER, 80), SYN)));
+        run.recorder.hand_over();
+        run.resolve(&alert, 110);
+        run.wait_until("little open", |figures| figures.open_files < 20);
+    }
+}
+
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+#[test]
+fn every_finished_file_of_a_killed_process_can_be_read() {
+    let kills = std::env::var(KILLS.0).ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS.1);
+    let folder = tempfile::tempdir().unwrap();
+    let mut state = u64::from(std::process::id());
+    println!("seed {state}");
+    for _ in 0..kills {
+        let mut command = again(&["env"], "writes_until_it_is_killed", folder.path());
+        let mut child = Killed(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+        let lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
+        assert!(lines.map_while(Result::ok).any(|line| line.contains("begins")), "the writer has begun");
+        state = crate::tables::sampling::mixed(state.wrapping_add(1));
+        std::thread::sleep(Duration::from_micros(state % 300_000));
+        drop(child);
+        // What was cut off lacks at most its last record.
+        for part in files(folder.path(), ".pcapng.part") {
+            let bytes = fs::read(&part).unwrap();
+            assert!(whole_blocks(&bytes) + 70_000 > bytes.len(), "{}", part.display());
+        }
+    }
+    Run::start(folder.path(), Config::default()).finish();
+    assert_eq!(files(folder.path(), ".part"), [PathBuf::new(); 0]);
+    let finished = files(folder.path(), ".pcapng");
+    assert!(finished.len() > kills as usize, "{} files", finished.len());
+    for file in &finished {
+        let packets = read(file).len();
+        let is_cut = file.to_str().unwrap().contains("-cut");
+        // A source that comes again has the packets of its last file in this one too.
+        assert!(is_cut || packets > 0 && packets.is_multiple_of(50), "{}: {packets} packets", file.display());
+    }
+    for verdict in files(folder.path(), ".json") {
+        serde_json::from_str::<Value>(&fs::read_to_string(&verdict).unwrap()).unwrap();
+    }
+}
+
+/// The length of the whole blocks at the start of a file, by their lengths at both ends.
+fn whole_blocks(bytes: &[u8]) -> usize {
+    let word = |at: usize| bytes.get(at..at + 4).map(|word| u32::from_le_bytes(word.try_into().unwrap()) as usize);
+    let mut at = 0;
+    while let Some(length) = word(at + 4)
+        && length >= 12
+        && word(at + length - 4) == Some(length)
+    {
+        at += length;
+    }
+    at
+}

@@ -1,0 +1,102 @@
+//! The texts of an evidence file: its comment and its verdict.
+//!
+//! Takes a case and what its file lacks; gives text and JSON. Must not know files.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::EvidenceSetup;
+use super::case::Case;
+use super::writer::configuration_name;
+use crate::alert::{AlertState, Change};
+use crate::capture::printable;
+use crate::detect::Kind;
+use crate::packet::Timestamp;
+
+/// The version of the form of verdicts.
+const FORM: u32 = 1;
+
+/// The reasons why a window is not complete; none if it is.
+pub(super) fn shortcomings(case: &Case, lost_packets: u64, has_left: bool) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if let Some(left) = case.gaps.left_until {
+        let held = case.fired_at.since(left);
+        let wanted = case.fired_at.since(case.start);
+        reasons.push(format!("the ring reached back {} of {}", seconds(held), seconds(wanted)));
+    }
+    if lost_packets > 0 {
+        reasons.push(format!("{lost_packets} packets were lost in the window"));
+    }
+    if case.gaps.missed_chunks > 0 {
+        reasons.push("packets left the ring before they could be written".to_owned());
+    }
+    if case.gaps.is_cut {
+        reasons.push("the file was full before the alert fired".to_owned());
+    }
+    if case.alert.kind == Kind::Anomaly && has_left {
+        reasons.push("the rule compares with traffic from before the ring".to_owned());
+    }
+    if case.rests_on_link_addresses() {
+        reasons.push("the rule also asks which hosts of the link were seen earlier".to_owned());
+    }
+    reasons
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+/// The comment of the section. `reasons` is none while the file is being written.
+pub(super) fn comment(case: &Case, setup: &EvidenceSetup, reasons: Option<&[String]>) -> String {
+    let alert = &case.alert;
+    let shown = alert.shown();
+    let window = match reasons {
+        None => "not known; the file was not finished".to_owned(),
+        Some([]) => "complete".to_owned(),
+        Some(reasons) => format!("not complete: {}", reasons.join("; ")),
+    };
+    let lines = [
+        format!("Packets of an alert of trafficmonitor {} on {}", setup.version, setup.host),
+        alert.explain(),
+        format!("kind {}, rule {}, fingerprint {}", alert.kind.label(), alert.rule, alert.fingerprint),
+        format!("severity {}, side {}", alert.severity.label(), alert.side.label()),
+        format!("value {}, limit {}, window {}", shown.value, shown.limit, seconds(alert.figures.window)),
+        format!("from {} to {}, fired with packet time {}", case.start, end(case), case.fired_at),
+        format!("window {window}"),
+        format!("configuration {}", configuration_name(&setup.configuration)),
+    ];
+    lines.map(|line| printable(&line)).join("\n")
+}
+
+fn end(case: &Case) -> String {
+    case.alert.ends_at.map_or_else(|| "now".to_owned(), |end| end.to_string())
+}
+
+/// The verdict, without the facts about the file.
+pub(super) fn verdict(case: &Case, setup: &EvidenceSetup, reasons: &[String]) -> Map<String, Value> {
+    let change = match case.alert.state {
+        AlertState::Resolved => Change::Resolved(case.alert.clone()),
+        AlertState::Pending | AlertState::Firing => Change::Fired(case.alert.clone()),
+    };
+    let alert = (setup.describe_alert)(&change);
+    let fields = json!({
+        "form": FORM,
+        "version": setup.version,
+        "host": setup.host,
+        "explanation": case.alert.explain(),
+        "alert": serde_json::from_str::<Value>(&alert).ok(),
+        "window": {
+            "start": number(case.start),
+            "fired": number(case.fired_at),
+            "complete": reasons.is_empty(),
+            "reasons": reasons,
+        },
+        "configuration": configuration_name(&setup.configuration),
+    });
+    if let Value::Object(fields) = fields { fields } else { Map::new() }
+}
+
+fn number(time: Timestamp) -> String {
+    time.to_string()
+}

@@ -1,0 +1,195 @@
+//! An evidence file that is being written.
+//!
+//! Takes chunks and positions of packets; gives a pcapng file with its digest. Must not know alerts.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use super::{files, pcapng};
+use crate::evidence::{Chunk, PacketSource};
+use crate::packet::Timestamp;
+
+/// Space that a comment may take beyond its first form.
+const COMMENT_ROOM: usize = 1_024;
+/// The longest packet that libpcap captures.
+const LONGEST_PACKET: u32 = 262_144;
+/// Bytes that are read at once for the digest.
+const READ_AT_ONCE: usize = 256 << 10;
+
+/// A file under its temporary name.
+#[derive(Debug)]
+pub(super) struct CaptureFile {
+    file: File,
+    pub(super) part: PathBuf,
+    pub(super) path: PathBuf,
+    application: String,
+    comment_bytes: usize,
+    interfaces: Vec<(PacketSource, u64)>,
+    contents: Contents,
+    /// True after a failed write, until the packets from there on come again.
+    pub(super) is_stalled: bool,
+}
+
+/// The whole blocks in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Contents {
+    pub(super) bytes: u64,
+    pub(super) packets: u64,
+    pub(super) first: Timestamp,
+    pub(super) last: Timestamp,
+}
+
+impl CaptureFile {
+    /// Begins a file that will be called `path`.
+    pub(super) fn create(path: PathBuf, comment: &str, application: String) -> io::Result<Self> {
+        let part = files::unfinished(&path);
+        let mut file = files::create(&part)?;
+        let comment_bytes = (comment.len() + COMMENT_ROOM).next_multiple_of(4);
+        let header = pcapng::section_header(&pcapng::padded(comment, comment_bytes), &application);
+        file.write_all(&header).inspect_err(|_| files::remove(&part))?;
+        let contents = Contents {
+            bytes: header.len() as u64,
+            packets: 0,
+            first: Timestamp::AFTER_ALL,
+            last: Timestamp::BEFORE_ALL,
+        };
+        let interfaces = Vec::new();
+        Ok(Self { file, part, path, application, comment_bytes, interfaces, contents, is_stalled: false })
+    }
+
+    pub(super) const fn contents(&self) -> Contents {
+        self.contents
+    }
+
+    /// Adds packets of a chunk, by position. After an error the file is as it was before.
+    pub(super) fn append(&mut self, chunk: &Chunk, positions: &[u32]) -> io::Result<()> {
+        let mut blocks = Vec::with_capacity(positions.len() * 128);
+        let known = self.interfaces.len();
+        let interface = self.interface(chunk.source(), &mut blocks);
+        let mut contents = self.contents;
+        let mut wanted = positions.iter().copied().peekable();
+        for (position, packet) in (0..).zip(chunk.iter()) {
+            if wanted.next_if_eq(&position).is_some() {
+                pcapng::put_packet(&mut blocks, interface as u32, &packet);
+                contents.packets += 1;
+                (contents.first, contents.last) = (contents.first.min(packet.time), contents.last.max(packet.time));
+            } else if wanted.peek().is_none() {
+                break;
+            }
+        }
+        contents.bytes += blocks.len() as u64;
+        if let Err(error) = self.file.write_all_at(&blocks, self.contents.bytes) {
+            self.interfaces.truncate(known);
+            // What was written of the blocks goes, so that the file can be read.
+            self.file.set_len(self.contents.bytes).ok();
+            return Err(error);
+        }
+        self.interfaces[interface].1 += contents.packets - self.contents.packets;
+        self.contents = contents;
+        Ok(())
+    }
+
+    /// The number of an interface, which is described first if it is new.
+    fn interface(&mut self, source: &PacketSource, blocks: &mut Vec<u8>) -> usize {
+        if let Some(known) = self.interfaces.iter().position(|(known, _)| known == source) {
+            return known;
+        }
+        pcapng::put_interface(blocks, source);
+        self.interfaces.push((source.clone(), 0));
+        self.interfaces.len() - 1
+    }
+
+    /// libpcap opens no file without an interface, so one that has no packets gets one.
+    fn describe_no_interface(&mut self) -> io::Result<()> {
+        let source = PacketSource {
+            interface: "none".to_owned(),
+            link_type: crate::packet::LinkType(1),
+            snap_length: LONGEST_PACKET,
+        };
+        let mut block = Vec::new();
+        pcapng::put_interface(&mut block, &source);
+        self.file.write_all_at(&block, self.contents.bytes)?;
+        self.contents.bytes += block.len() as u64;
+        self.interfaces.push((source, 0));
+        Ok(())
+    }
+
+    /// The interfaces with their numbers of packets.
+    pub(super) fn interfaces(&self) -> &[(PacketSource, u64)] {
+        &self.interfaces
+    }
+
+    /// Writes the final comment, and gives the file its name.
+    pub(super) fn finish(&mut self, comment: &str) -> io::Result<String> {
+        if self.interfaces.is_empty() {
+            self.describe_no_interface()?;
+        }
+        let header = pcapng::section_header(&pcapng::padded(comment, self.comment_bytes), &self.application);
+        self.file.write_all_at(&header, 0)?;
+        let digest = digest(&mut self.file)?;
+        files::publish(&self.file, &self.part, &self.path)?;
+        Ok(digest)
+    }
+}
+
+/// The SHA-256 of a file in hexadecimal digits.
+fn digest(file: &mut File) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; READ_AT_ONCE];
+    file.seek(SeekFrom::Start(0))?;
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hexadecimal(&hash.finalize())),
+            read => hash.update(&buffer[..read]),
+        }
+    }
+}
+
+/// The SHA-256 of a text in hexadecimal digits.
+pub(super) fn digest_of(text: &str) -> String {
+    hexadecimal(&Sha256::digest(text.as_bytes()))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Finishes a file that a killed process left: cuts off a broken last block and renames it. A file without packets is
+/// removed.
+pub(super) fn finish_leftover(part: &Path, path: &Path) -> io::Result<()> {
+    let file = files::open_existing(part)?;
+    // A living instance holds the lock of its files.
+    file.try_lock().map_err(io::Error::from)?;
+    let length = file.metadata()?.len();
+    let (blocks, whole) = whole_blocks(&file, length)?;
+    // The section header and the description of an interface come before the first packet.
+    if blocks <= 2 {
+        return std::fs::remove_file(part);
+    }
+    if whole < length {
+        file.set_len(whole)?;
+    }
+    files::publish(&file, part, path)
+}
+
+/// The number and the length of the whole blocks at the start of a file.
+fn whole_blocks(file: &File, length: u64) -> io::Result<(u64, u64)> {
+    let (mut blocks, mut at) = (0, 0);
+    loop {
+        let mut head = [0; 8];
+        if at + head.len() as u64 > length {
+            return Ok((blocks, at));
+        }
+        file.read_exact_at(&mut head, at)?;
+        let [.., a, b, c, d] = head;
+        let block = u64::from(u32::from_le_bytes([a, b, c, d]));
+        if block < 12 || at + block > length {
+            return Ok((blocks, at));
+        }
+        (blocks, at) = (blocks + 1, at + block);
+    }
+}

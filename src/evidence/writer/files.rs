@@ -1,0 +1,127 @@
+//! Files and directories of this room.
+//!
+//! Takes paths; gives files that only their owner can read, under temporary names until they are whole. Symbolic links are
+//! not followed, except in the path of the directory itself. Must not know the contents.
+
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use crate::evidence::names::UNFINISHED;
+
+const OWNER_ONLY: u32 = 0o600;
+const OWNER_ONLY_DIRECTORY: u32 = 0o700;
+
+/// Makes a directory, and those above it, unless it is there.
+///
+/// # Errors
+/// When it cannot be made, or is no directory.
+pub(in crate::evidence) fn make_directory(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(OWNER_ONLY_DIRECTORY).create(path)?;
+    if fs::metadata(path)?.is_dir() { Ok(()) } else { Err(io::ErrorKind::NotADirectory.into()) }
+}
+
+/// Creates a file that must not be there, nor a symbolic link of its name. It stays locked while it is open.
+pub(in crate::evidence) fn create(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(OWNER_ONLY).open(path)?;
+    // Some file systems know no locks: then a second instance may take this file for a leftover.
+    file.try_lock().ok();
+    Ok(file)
+}
+
+/// Opens a regular file for reading and writing. A symbolic link of its name is refused.
+pub(in crate::evidence) fn open_existing(path: &Path) -> io::Result<File> {
+    let expected = regular(path)?;
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    let opened = file.metadata()?;
+    // Another file may have taken its place since.
+    if (opened.dev(), opened.ino()) == (expected.dev(), expected.ino()) { Ok(file) } else { Err(refused()) }
+}
+
+/// The metadata of a regular file that belongs to the user of this process.
+pub(in crate::evidence) fn regular(path: &Path) -> io::Result<Metadata> {
+    let found = fs::symlink_metadata(path)?;
+    let user = fs::metadata("/proc/self").map(|process| process.uid());
+    if found.is_file() && user.is_ok_and(|user| user == found.uid()) { Ok(found) } else { Err(refused()) }
+}
+
+fn refused() -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, "it is no regular file of this user")
+}
+
+/// The temporary name of a file.
+pub(in crate::evidence) fn unfinished(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(UNFINISHED);
+    name.into()
+}
+
+/// Gives a written file its final name, so that it survives a power cut.
+pub(in crate::evidence) fn publish(file: &File, from: &Path, to: &Path) -> io::Result<()> {
+    file.sync_all()?;
+    fs::rename(from, to)?;
+    sync_directory(to)
+}
+
+/// Writes the entry of a file in its directory to the disk.
+pub(in crate::evidence) fn sync_directory(of: &Path) -> io::Result<()> {
+    of.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+}
+
+/// Writes a whole file under a temporary name, then gives it its name.
+pub(in crate::evidence) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let part = unfinished(path);
+    let write = || {
+        let mut file = create(&part)?;
+        io::Write::write_all(&mut file, bytes)?;
+        publish(&file, &part, path)
+    };
+    write().inspect_err(|_| remove(&part))
+}
+
+/// Removes a file, if it is there and can be removed.
+pub(in crate::evidence) fn remove(path: &Path) {
+    if let Err(error) = fs::remove_file(path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::debug!(file = %path.display(), %error, "a file could not be removed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn files_and_directories_are_for_their_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (outer, inner) = (folder.path().join("a"), folder.path().join("a/b"));
+        make_directory(&inner).unwrap();
+        make_directory(&inner).unwrap();
+        let file = inner.join("file");
+        write_whole(&file, b"text").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!([mode(&outer), mode(&inner), mode(&file)], [0o700, 0o700, 0o600]);
+        assert_eq!(fs::read_dir(&inner).unwrap().count(), 1, "no temporary file is left");
+        assert!(make_directory(&file).is_err());
+    }
+
+    #[test]
+    fn symbolic_links_are_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let [secret, link, fifo] = ["secret", "link", "directory"].map(|name| folder.path().join(name));
+        fs::write(&secret, b"untouched").unwrap();
+        std::os::unix::fs::symlink(&secret, &link).unwrap();
+        fs::create_dir(&fifo).unwrap();
+        assert!(create(&link).is_err() && create(&secret).is_err());
+        assert!(open_existing(&link).is_err() && open_existing(&fifo).is_err());
+        open_existing(&secret).unwrap().write_all(b"touched--").unwrap();
+        std::os::unix::fs::symlink(&secret, unfinished(&folder.path().join("new"))).unwrap();
+        assert!(write_whole(&folder.path().join("new"), b"x").is_err());
+        assert_eq!(fs::read(&secret).unwrap(), b"touched--");
+    }
+}

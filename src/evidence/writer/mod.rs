@@ -1,0 +1,260 @@
+//! The writer: all work with evidence files, on a thread of its own.
+//!
+//! Takes jobs from a bounded queue; gives files, their digests, and reports of what failed. Must not know subjects, nor which
+//! packets are selected.
+
+mod capture_file;
+pub(super) mod files;
+mod jobs;
+mod link_type;
+pub(super) mod pcap;
+pub(super) mod pcapng;
+pub(super) mod quota;
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::json;
+
+use super::complaints::Complaints;
+use super::figures::Counters;
+use super::{Chunk, Message, names};
+use crate::alert::{EvidenceFile, EvidenceIndex};
+use capture_file::CaptureFile;
+pub(super) use jobs::{Ending, FileId, Job, JobQueue, NewFile, Part, Report};
+use quota::Quota;
+
+/// The settings of the writer.
+#[derive(Debug)]
+pub(super) struct WriterSetup {
+    /// The directory of the files.
+    pub(super) archive: PathBuf,
+    /// The program and its version.
+    pub(super) application: String,
+    /// The configuration of the program, as YAML.
+    pub(super) configuration: String,
+    pub(super) index: EvidenceIndex,
+    pub(super) counters: Arc<Counters>,
+    pub(super) quota: Arc<Mutex<Quota>>,
+}
+
+/// Writes the files of open cases.
+#[derive(Debug)]
+pub(super) struct Writer {
+    setup: WriterSetup,
+    open: HashMap<FileId, (CaptureFile, EvidenceFile)>,
+    reports: Sender<Message>,
+    complaints: Complaints,
+}
+
+/// The name of the file with a configuration: the same for the same text.
+pub(super) fn configuration_name(configuration: &str) -> String {
+    format!("configuration-{}.yml", &capture_file::digest_of(configuration)[..16])
+}
+
+/// Gives files that a killed process left their final names, with `-cut`.
+pub(super) fn finish_leftovers(archive: &Path) {
+    for part in quota::own_files(archive, names::is_ours) {
+        let Some(name) = part.file_name().and_then(|name| name.to_str()?.strip_suffix(names::UNFINISHED)) else {
+            continue;
+        };
+        let finished = match name.strip_suffix(names::CAPTURE) {
+            Some(stem) => {
+                let path = free_path(archive, &format!("{stem}-cut"));
+                capture_file::finish_leftover(&part, &path).map(|()| path)
+            }
+            None => std::fs::remove_file(&part).map(|()| part.clone()),
+        };
+        match finished {
+            Ok(path) => tracing::info!(file = %path.display(), "finished a file that an earlier run left"),
+            Err(error) => tracing::debug!(file = %part.display(), %error, "a file of an earlier run stays as it is"),
+        }
+    }
+}
+
+/// The path of a capture file with this stem, or with a number behind it if that is taken.
+fn free_path(archive: &Path, stem: &str) -> PathBuf {
+    let is_free = |path: &PathBuf| {
+        let exists = |path: &Path| path.symlink_metadata().is_ok();
+        !exists(path) && !exists(&files::unfinished(path))
+    };
+    let numbered = (2_u64..).map(|number| format!("{stem}-{number}"));
+    let mut paths = std::iter::once(stem.to_owned()).chain(numbered).map(|stem| archive.join(stem + names::CAPTURE));
+    paths.find(is_free).unwrap_or_else(|| archive.join(names::safe(stem)))
+}
+
+impl Writer {
+    pub(super) fn new(setup: WriterSetup, reports: Sender<Message>) -> Self {
+        Self { setup, open: HashMap::new(), reports, complaints: Complaints::default() }
+    }
+
+    /// Works until the last job. Unfinished files keep their temporary names.
+    pub(super) fn run(mut self, jobs: &Receiver<Job>, queue: &JobQueue) {
+        for job in jobs {
+            if matches!(job, Job::End) {
+                break;
+            }
+            self.work(job);
+            self.setup.counters.open_files.set(self.open.len() as u64);
+            let bytes = self.setup.quota.lock().unwrap_or_else(PoisonError::into_inner).bytes();
+            self.setup.counters.archive_bytes.set(bytes);
+            if queue.job_is_done() {
+                self.report(Report::HasRoom);
+            }
+        }
+    }
+
+    fn work(&mut self, job: Job) {
+        match job {
+            Job::Begin(file) => self.begin(*file),
+            Job::Append { chunk, number, parts } => parts.iter().for_each(|part| self.append(&chunk, number, part)),
+            Job::Resume(id) => {
+                if let Some((file, _)) = self.open.get_mut(&id) {
+                    file.is_stalled = false;
+                }
+            }
+            Job::Finish(ending) => self.finish(&ending),
+            Job::End => {}
+        }
+    }
+
+    fn report(&self, report: Report) {
+        if self.reports.send(Message::Written(report)).is_err() {
+            tracing::trace!("the evidence thread has ended");
+        }
+    }
+
+    fn failed(&mut self, what: &str, file: &Path, error: &io::Error) {
+        self.setup.counters.write_errors.add(1);
+        self.complaints.add(what, file, error);
+    }
+
+    /// Makes space in the archive.
+    fn take(&self, bytes: u64) -> io::Result<()> {
+        let removed = self.setup.quota.lock().unwrap_or_else(PoisonError::into_inner).take(bytes)?;
+        self.setup.counters.removed_files.add(removed.len() as u64);
+        for path in removed {
+            let fingerprint = path.file_name().and_then(|name| names::fingerprint(name.to_str()?));
+            let is_latest = |file: &EvidenceFile| file.path == path;
+            if let Some(fingerprint) = fingerprint
+                && self.setup.index.find(fingerprint).as_ref().is_some_and(is_latest)
+            {
+                self.setup.index.forget(fingerprint);
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, new: NewFile) {
+        let path = free_path(&self.setup.archive, &new.stem);
+        let begun = files::make_directory(&self.setup.archive)
+            .and_then(|()| self.take(new.comment.len() as u64))
+            .and_then(|()| self.write_configuration())
+            .and_then(|()| CaptureFile::create(path.clone(), &new.comment, self.setup.application.clone()));
+        match begun {
+            Ok(file) => {
+                let noted = EvidenceFile {
+                    starts_at: new.starts_at,
+                    path,
+                    is_finished: false,
+                    sha256: String::new(),
+                    packets: 0,
+                    is_complete: false,
+                };
+                self.setup.index.note(new.fingerprint, noted.clone());
+                self.open.insert(new.id, (file, noted));
+            }
+            Err(error) => {
+                self.failed("an evidence file could not be begun; it is tried again", &path, &error);
+                self.report(Report::NotBegun(new.id));
+            }
+        }
+    }
+
+    /// Writes the configuration that verdicts name, unless it is there.
+    fn write_configuration(&self) -> io::Result<()> {
+        let path = self.setup.archive.join(configuration_name(&self.setup.configuration));
+        if files::regular(&path).is_ok_and(|file| file.len() == self.setup.configuration.len() as u64) {
+            return Ok(());
+        }
+        files::write_whole(&path, self.setup.configuration.as_bytes())
+    }
+
+    fn append(&mut self, chunk: &Chunk, number: u64, part: &Part) {
+        let taken = self.take(part.bytes);
+        let Some((file, _)) = self.open.get_mut(&part.id).filter(|(file, _)| !file.is_stalled) else { return };
+        let before = file.contents();
+        let written = taken.and_then(|()| file.append(chunk, &part.positions));
+        match written {
+            Ok(()) => self.setup.counters.written_packets.add(file.contents().packets - before.packets),
+            Err(error) => {
+                file.is_stalled = true;
+                let path = file.part.clone();
+                self.report(Report::Stalled { id: part.id, chunk: number, bytes: before.bytes });
+                self.failed("packets could not be written; they are tried again", &path, &error);
+            }
+        }
+    }
+
+    fn finish(&mut self, ending: &Ending) {
+        let Some((file, _)) = self.open.get_mut(&ending.id) else { return };
+        let finished = file.finish(&ending.comment);
+        let (path, is_gone) = (file.path.clone(), finished.is_err() && !file.part.exists());
+        match finished {
+            Ok(sha256) => self.finished(ending, sha256),
+            Err(error) => {
+                self.failed("an evidence file could not be finished; it is tried again", &path, &error);
+                if is_gone {
+                    self.open.remove(&ending.id);
+                }
+                self.report(Report::NotFinished { id: ending.id, is_gone });
+            }
+        }
+    }
+
+    fn finished(&mut self, ending: &Ending, sha256: String) {
+        let Some((file, mut noted)) = self.open.remove(&ending.id) else { return };
+        self.setup.counters.written_files.add(1);
+        let verdict = verdict(ending, &file, &sha256);
+        let path = file.path.with_extension("json");
+        let written = self.take(verdict.len() as u64).and_then(|()| files::write_whole(&path, verdict.as_bytes()));
+        if let Err(error) = written {
+            self.failed("a verdict could not be written", &path, &error);
+        }
+        (noted.is_finished, noted.sha256) = (true, sha256);
+        (noted.packets, noted.is_complete) = (file.contents().packets, ending.is_complete);
+        self.setup.index.note(ending.fingerprint, noted);
+        self.report(Report::Finished(ending.id));
+    }
+}
+
+/// The verdict with the facts about its file.
+fn verdict(ending: &Ending, file: &CaptureFile, sha256: &str) -> String {
+    let contents = file.contents();
+    let moment = |time: crate::packet::Timestamp| (contents.packets > 0).then(|| time.to_string());
+    let interface = |(source, packets): &(super::PacketSource, u64)| {
+        let link_type = link_type::in_files(source.link_type.0);
+        json!({"name": source.interface, "link_type": link_type, "packets": packets})
+    };
+    let mut verdict = ending.verdict.clone();
+    verdict.insert(
+        "file".to_owned(),
+        json!({
+            "name": file.path.file_name().map(|name| name.to_string_lossy()),
+            "bytes": contents.bytes,
+            "sha256": sha256,
+            "packets": contents.packets,
+            "first_packet": moment(contents.first),
+            "last_packet": moment(contents.last),
+            "interfaces": file.interfaces().iter().map(interface).collect::<Vec<_>>(),
+        }),
+    );
+    // A map of plain values can always be written.
+    serde_json::to_string_pretty(&verdict).unwrap_or_default() + "\n"
+}
+
+#[cfg(test)]
+mod tests;

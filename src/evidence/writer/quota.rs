@@ -1,0 +1,146 @@
+//! The quota of the archive.
+//!
+//! Takes a directory and its limit; removes the oldest files of this program until new bytes fit. Must not know what is in
+//! the files.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::files;
+use crate::evidence::names;
+
+/// The bytes in a directory, and their limit.
+#[derive(Debug)]
+pub(in crate::evidence) struct Quota {
+    directory: PathBuf,
+    limit_bytes: u64,
+    /// True for the names of files that count.
+    is_ours: fn(&str) -> bool,
+    /// Bytes at the last look, with all that was added since.
+    bytes: u64,
+}
+
+/// A file of this program.
+#[derive(Debug)]
+struct OwnFile {
+    modified: SystemTime,
+    path: PathBuf,
+    bytes: u64,
+}
+
+impl Quota {
+    pub(in crate::evidence) fn new(directory: PathBuf, limit_bytes: u64, is_ours: fn(&str) -> bool) -> Self {
+        let mut quota = Self { directory, limit_bytes, is_ours, bytes: 0 };
+        quota.bytes = quota.look().iter().map(|file| file.bytes).sum();
+        quota
+    }
+
+    pub(in crate::evidence) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Notes that a file was removed or moved away.
+    pub(in crate::evidence) const fn give_back(&mut self, bytes: u64) {
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+
+    /// Makes space for new bytes. Gives the files that were removed for it; unfinished files stay.
+    ///
+    /// # Errors
+    /// When the unfinished files alone leave no space.
+    pub(in crate::evidence) fn take(&mut self, bytes: u64) -> io::Result<Vec<PathBuf>> {
+        let mut removed = Vec::new();
+        if self.bytes + bytes > self.limit_bytes {
+            let mut files = self.look();
+            self.bytes = files.iter().map(|file| file.bytes).sum();
+            files.retain(|file| !file.path.as_os_str().as_encoded_bytes().ends_with(names::UNFINISHED.as_bytes()));
+            files.sort_unstable_by(|one, other| (one.modified, &one.path).cmp(&(other.modified, &other.path)));
+            for file in files {
+                if self.bytes + bytes <= self.limit_bytes {
+                    break;
+                }
+                if fs::remove_file(&file.path).is_ok() {
+                    self.bytes = self.bytes.saturating_sub(file.bytes);
+                    removed.push(file.path);
+                }
+            }
+        }
+        if self.bytes + bytes > self.limit_bytes {
+            return Err(io::Error::new(io::ErrorKind::QuotaExceeded, "the files being written fill the quota"));
+        }
+        self.bytes += bytes;
+        Ok(removed)
+    }
+
+    /// Regular files of this user with a name of this program. Others never count, and are never removed.
+    fn look(&self) -> Vec<OwnFile> {
+        own_files(&self.directory, self.is_ours).filter_map(|path| OwnFile::of(path).ok()).collect()
+    }
+}
+
+impl OwnFile {
+    fn of(path: PathBuf) -> io::Result<Self> {
+        let found = files::regular(&path)?;
+        Ok(Self { modified: found.modified()?, bytes: found.len(), path })
+    }
+}
+
+/// The files with a name that `is_ours` knows.
+pub(super) fn own_files(directory: &Path, is_ours: fn(&str) -> bool) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let is_own = move |entry: &fs::DirEntry| entry.file_name().to_str().is_some_and(is_ours);
+    entries.filter(is_own).map(|entry| entry.path())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn name(number: u32) -> String {
+        format!("20231114T22132{number}.250Z-host_scan-10.0.0.1-00000000000000ab.pcapng")
+    }
+
+    fn archive(files: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (age, name) in (0..).zip(files.iter().rev()) {
+            let path = folder.path().join(name);
+            fs::write(&path, [0; 100]).unwrap();
+            let time = SystemTime::now() - Duration::from_secs(1_000 + age);
+            fs::File::open(&path).unwrap().set_modified(time).unwrap();
+        }
+        folder
+    }
+
+    fn left(folder: &tempfile::TempDir) -> Vec<String> {
+        let entries = fs::read_dir(folder.path()).unwrap();
+        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn oldest_own_files_are_removed_and_others_stay() {
+        let (first, second, third) = (name(1), name(2), name(3));
+        let folder = archive(&["0-notes.pcapng", &second, &first, &third, "configuration-0000000000000000.yml"]);
+        let mut quota = Quota::new(folder.path().into(), 300, names::is_ours);
+        assert_eq!(quota.bytes(), 300);
+        assert_eq!(quota.take(50).unwrap(), [folder.path().join(&second)], "the oldest by its time");
+        assert_eq!((quota.bytes(), left(&folder).len()), (250, 4));
+        quota.take(300).unwrap();
+        assert_eq!(left(&folder), ["0-notes.pcapng", "configuration-0000000000000000.yml"]);
+        assert!(quota.take(1_000).is_err());
+    }
+
+    #[test]
+    fn unfinished_files_count_and_stay() {
+        let unfinished = format!("{}.part", name(1));
+        let folder = archive(&[&unfinished, &name(2)]);
+        let mut quota = Quota::new(folder.path().into(), 250, names::is_ours);
+        assert!(quota.take(200).is_err());
+        assert_eq!(left(&folder), [unfinished]);
+    }
+}

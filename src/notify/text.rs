@@ -1,0 +1,378 @@
+//! Alerts in plain words: the one place for the words of all receivers.
+//!
+//! Takes a notice with the file of its packets; gives a title, sentences and details. Must not know what a vendor makes
+//! of them, but gives no text that could be markup, a mention or a link by accident.
+
+use std::fmt::Write as _;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::notice::Notice;
+use crate::alert::EvidenceFile;
+use crate::capture::printable::is_unsafe;
+
+/// Stands in place of a character that cannot be seen.
+const UNSEEN: char = '\u{fffd}';
+/// Stands for the end of a text that was cut.
+const CUT: char = '…';
+/// Characters that a vendor may interpret, each with one that looks alike and means nothing.
+const MARKUP: [(char, char); 11] = [
+    ('&', '＆'),
+    ('<', '＜'),
+    ('>', '＞'),
+    ('@', '＠'),
+    ('*', '＊'),
+    ('~', '～'),
+    ('`', '｀'),
+    ('#', '＃'),
+    ('|', '｜'),
+    ('[', '［'),
+    (']', '］'),
+];
+
+/// An alert, with all that its words are made of.
+pub(super) struct AlertText<'a> {
+    pub notice: &'a Notice,
+    /// The name of this host.
+    pub host: &'a str,
+    /// The URL of this program's pages, without a slash at the end.
+    pub external_url: Option<&'a str>,
+    /// The file with the packets of the alert.
+    pub evidence: Option<EvidenceFile>,
+}
+
+impl AlertText<'_> {
+    /// The alert in a few words, as the alerting rules for Prometheus have them.
+    pub fn summary(&self) -> String {
+        let Notice { source, destination, network, .. } = self.notice;
+        let text = |address: &Option<std::net::IpAddr>| address.map(|address| address.to_string()).unwrap_or_default();
+        let (subject, source) = (self.subject(), text(source));
+        match self.notice.kind.as_str() {
+            "bandwidth" => format!("{subject} is over its bandwidth limit"),
+            "host_scan" => format!("{source} scans hosts"),
+            "port_scan" => format!("{source} scans ports"),
+            "group_scan" => {
+                let network = network.map(|network| network.to_string()).unwrap_or(subject);
+                format!("Sources of {network} scan together")
+            }
+            "anomaly" => format!("Unusual traffic from {source} to {}", text(destination)),
+            kind => format!("{subject}: {}", harmless(kind)),
+        }
+    }
+
+    /// The summary with the severity before it; once it is over, with `resolved`.
+    pub fn title(&self) -> String {
+        format!("[{}] {}", self.state(), self.summary())
+    }
+
+    /// As [`AlertText::title`], without an address.
+    pub fn title_without_subject(&self) -> String {
+        format!("[{}] {}", self.state(), self.notice.kind.replace('_', " "))
+    }
+
+    /// The address or addresses that it is about.
+    pub fn subject(&self) -> String {
+        match self.notice {
+            Notice { source: Some(source), destination: Some(destination), .. } => format!("{source} to {destination}"),
+            Notice { source: Some(address), .. } | Notice { destination: Some(address), .. } => address.to_string(),
+            Notice { network: Some(network), .. } => network.to_string(),
+            _ => "unknown".to_owned(),
+        }
+    }
+
+    /// The source, its activity, the figure, the window, the limit and the targets.
+    pub fn sentence(&self) -> String {
+        plain(&self.notice.sentence)
+    }
+
+    /// `since 2026-01-01T00:00:00Z`, or `from … to …` once it is over.
+    pub fn period(&self) -> String {
+        let start = whole_seconds(self.notice.starts_at);
+        match self.notice.ends_at {
+            Some(end) => format!("from {start} to {}", whole_seconds(end)),
+            None => format!("since {start}"),
+        }
+    }
+
+    /// The rule's name, with nothing in it that could be markup.
+    pub fn rule(&self) -> String {
+        harmless(&self.notice.rule)
+    }
+
+    /// All in sentences, in one line.
+    pub fn description(&self) -> String {
+        let Notice { severity, side, .. } = self.notice;
+        let mut text = format!(
+            "{}. Rule {} at {}, severity {severity}, {side} the local networks, {}.",
+            self.sentence(),
+            self.rule(),
+            plain(self.host),
+            self.period()
+        );
+        if let Some(file) = &self.evidence {
+            // Writing to a string never fails.
+            let _ = write!(text, " {}", evidence_sentence(file));
+        }
+        if let Some(link) = self.evidence_link() {
+            let _ = write!(text, " Packets: {link}");
+        }
+        text
+    }
+
+    /// Names and values for receivers that show them as a list. All values are texts.
+    pub fn details(&self) -> Vec<(&'static str, String)> {
+        let Notice { kind, severity, side, fingerprint, value, peak, limit, window_seconds, bytes, .. } = self.notice;
+        let mut details = vec![
+            ("subject", self.subject()),
+            ("kind", harmless(kind)),
+            ("rule", self.rule()),
+            ("severity", harmless(severity)),
+            ("side", harmless(side)),
+            ("value", value.to_string()),
+            ("peak", peak.to_string()),
+            ("limit", limit.to_string()),
+            ("window_seconds", window_seconds.to_string()),
+            ("bytes", bytes.to_string()),
+            ("starts_at", rfc_3339(self.notice.starts_at)),
+            ("fingerprint", harmless(fingerprint)),
+            ("host", plain(self.host)),
+        ];
+        details.extend(self.notice.ends_at.map(|end| ("ends_at", rfc_3339(end))));
+        details.extend(self.notice.answered.map(|answered| ("answered", answered.to_string())));
+        let targets = |targets: &[String]| plain(&targets.join(", "));
+        let Notice { first_targets, last_targets, .. } = self.notice;
+        details.extend((!first_targets.is_empty()).then(|| ("first_targets", targets(first_targets))));
+        details.extend((!last_targets.is_empty()).then(|| ("last_targets", targets(last_targets))));
+        details.extend(self.evidence_details());
+        details
+    }
+
+    /// The place of the packets: path, checksum, link.
+    pub fn evidence_details(&self) -> Vec<(&'static str, String)> {
+        let Some(file) = &self.evidence else { return Vec::new() };
+        let mut details = vec![
+            ("evidence", path(file)),
+            ("evidence_packets", file.packets.to_string()),
+            ("evidence_complete", file.is_complete.to_string()),
+        ];
+        details.extend((!file.sha256.is_empty()).then(|| ("evidence_sha256", harmless(&file.sha256))));
+        details.extend(self.evidence_link().map(|link| ("evidence_url", link)));
+        details
+    }
+
+    /// The link to the file with the packets, if there is one.
+    pub fn evidence_link(&self) -> Option<String> {
+        self.evidence.as_ref()?;
+        Some(format!("{}/alerts/{}/evidence", self.external_url?, harmless(&self.notice.fingerprint)))
+    }
+
+    /// The link to the packets, or else to all alerts.
+    pub fn link(&self) -> Option<String> {
+        self.evidence_link().or_else(|| self.external_url.map(link_to_alerts))
+    }
+
+    fn state(&self) -> String {
+        if self.notice.is_firing { harmless(&self.notice.severity) } else { "resolved".to_owned() }
+    }
+}
+
+/// The page with all alerts.
+pub(super) fn link_to_alerts(external_url: &str) -> String {
+    format!("{external_url}/active")
+}
+
+/// `2 alerts firing, 1 resolved`; what is 0 is left out.
+pub(super) fn counts(firing: u64, resolved: u64) -> String {
+    let alerts = |number: u64| if number == 1 { "1 alert".to_owned() } else { format!("{number} alerts") };
+    match (firing, resolved) {
+        (firing, 0) => format!("{} firing", alerts(firing)),
+        (0, resolved) => format!("{} resolved", alerts(resolved)),
+        (firing, resolved) => format!("{} firing, {resolved} resolved", alerts(firing)),
+    }
+}
+
+/// The name of the alert of a kind, as in the alerting rules for Prometheus.
+pub(super) fn alert_name(kind: &str) -> String {
+    if kind == "bandwidth" {
+        return "TrafficmonitorBandwidthExceeded".to_owned();
+    }
+    let words = kind.split('_').map(|word| {
+        let mut letters = word.chars();
+        letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect::<String>()
+    });
+    format!("Trafficmonitor{}", words.collect::<String>())
+}
+
+fn evidence_sentence(file: &EvidenceFile) -> String {
+    let packets = if file.packets == 1 { "1 packet".to_owned() } else { format!("{} packets", file.packets) };
+    let state = if file.is_finished { "" } else { " so far" };
+    let checksum = if file.sha256.is_empty() { String::new() } else { format!(", SHA-256 {}", harmless(&file.sha256)) };
+    format!("Evidence: {} ({packets}{state}{checksum}).", path(file))
+}
+
+fn path(file: &EvidenceFile) -> String {
+    plain(&file.path.to_string_lossy())
+}
+
+/// A time as RFC 3339 in UTC; `nanoseconds` since 1970.
+pub(super) fn rfc_3339(nanoseconds: i64) -> String {
+    humantime::format_rfc3339(time(nanoseconds)).to_string()
+}
+
+fn whole_seconds(nanoseconds: i64) -> String {
+    humantime::format_rfc3339_seconds(time(nanoseconds)).to_string()
+}
+
+fn time(nanoseconds: i64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(0))
+}
+
+/// One line without characters that control a terminal, cannot be seen, or turn the direction of writing.
+pub(super) fn plain(text: &str) -> String {
+    text.chars().map(|letter| if is_unsafe(letter) { UNSEEN } else { letter }).collect()
+}
+
+/// As [`plain`], and nothing in it can be markup, a mention, an emoji or a link. Such characters are replaced by others that
+/// look alike: an underscore only at the edge of a word, a colon before a letter or a slash, a point before a letter.
+pub(super) fn harmless(text: &str) -> String {
+    let letters: Vec<char> = plain(text).chars().collect();
+    let is_word =
+        |index: Option<usize>| index.and_then(|index| letters.get(index)).is_some_and(|c| c.is_alphanumeric());
+    let at = |index: usize| {
+        let (letter, before, after) = (letters[index], index.checked_sub(1), Some(index + 1));
+        let alike = MARKUP.iter().find(|(markup, _)| *markup == letter).map(|(_, alike)| *alike);
+        let next = letters.get(index + 1);
+        match letter {
+            '_' if !(is_word(before) && is_word(after)) => '＿',
+            ':' if next.is_some_and(|next| !next.is_whitespace()) => '：',
+            '.' if next.is_some_and(|next| next.is_alphabetic()) => '．',
+            _ => alike.unwrap_or(letter),
+        }
+    };
+    (0..letters.len()).map(at).collect()
+}
+
+/// At most `most` UTF-16 units, which are never fewer than characters; what is cut ends in an ellipsis.
+pub(super) fn cut(text: &str, most: usize) -> String {
+    if text.encode_utf16().count() <= most {
+        return text.to_owned();
+    }
+    let mut units = CUT.len_utf16();
+    let fits = |letter: &char| {
+        units += letter.len_utf16();
+        units <= most
+    };
+    let mut kept: String = text.chars().take_while(fits).collect();
+    kept.push(CUT);
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::notify::made::{evidence, notice};
+    use crate::packet::Timestamp;
+
+    fn text(notice: &Notice) -> AlertText<'_> {
+        AlertText { notice, host: "monitor1", external_url: Some("https://monitor.example.net"), evidence: None }
+    }
+
+    #[test]
+    fn summary_has_the_words_of_the_alerting_rules() {
+        let rules = include_str!("../../alerts.rules.yml");
+        let pair = Notice { destination: Some("192.0.2.1".parse().unwrap()), ..notice("anomaly") };
+        let group = Notice { source: None, network: Some("203.0.113.0/24".parse().unwrap()), ..notice("group_scan") };
+        for (notice, summary, name) in [
+            (notice("host_scan"), "10.0.0.5 scans hosts", "TrafficmonitorHostScan"),
+            (notice("port_scan"), "10.0.0.5 scans ports", "TrafficmonitorPortScan"),
+            (group, "Sources of 203.0.113.0/24 scan together", "TrafficmonitorGroupScan"),
+            (notice("bandwidth"), "10.0.0.5 is over its bandwidth limit", "TrafficmonitorBandwidthExceeded"),
+            (pair, "Unusual traffic from 10.0.0.5 to 192.0.2.1", "TrafficmonitorAnomaly"),
+        ] {
+            assert_eq!(text(&notice).summary(), summary);
+            assert_eq!(alert_name(&notice.kind), name);
+            assert!(rules.contains(&format!("- alert: {name}\n")), "{name}");
+            let words = summary.split(' ').filter(|word| !word.contains(|letter: char| letter.is_ascii_digit()));
+            let of_rule = rules.split_once(&format!("- alert: {name}\n")).unwrap().1;
+            let of_rule = of_rule.lines().find(|line| line.contains("summary:")).unwrap();
+            words.for_each(|word| assert!(of_rule.contains(word), "{word}: {of_rule}"));
+        }
+    }
+
+    #[test]
+    fn description_says_source_figures_limit_time_and_evidence() {
+        let notice = notice("host_scan");
+        let with_evidence = AlertText { evidence: Some(evidence()), ..text(&notice) };
+        assert_eq!(
+            with_evidence.description(),
+            "10.0.0.5 tried 22 hosts of 192.0.2.0/24 at 22/tcp in the last 170 s, 20 failed (limit 15): first \
+             192.0.2.1:22/tcp. Rule host_scan at monitor1, severity warning, inside the local networks, since \
+             2023-11-14T22:13:20Z. Evidence: /var/lib/trafficmonitor/a.pcapng (42 packets, SHA-256 00ff). Packets: \
+             https://monitor.example.net/alerts/00000000000000ab/evidence"
+        );
+        let resolved = Notice { is_firing: false, ends_at: Some(1_700_000_165_000_000_000), ..notice.clone() };
+        assert!(text(&resolved).description().contains(", from 2023-11-14T22:13:20Z to 2023-11-14T22:16:05Z."));
+        assert_eq!(text(&resolved).title(), "[resolved] 10.0.0.5 scans hosts");
+        assert_eq!(text(&notice).title(), "[warning] 10.0.0.5 scans hosts");
+    }
+
+    #[test]
+    fn file_that_is_written_has_no_checksum_yet() {
+        let file = EvidenceFile {
+            starts_at: Timestamp::from_nanoseconds(0),
+            path: PathBuf::from("/a\n.pcapng"),
+            is_finished: false,
+            sha256: String::new(),
+            packets: 1,
+            is_complete: false,
+        };
+        assert_eq!(evidence_sentence(&file), "Evidence: /a\u{fffd}.pcapng (1 packet so far).");
+    }
+
+    #[test]
+    fn links_are_there_only_with_an_external_url() {
+        let notice = notice("host_scan");
+        let with = |external_url, evidence| AlertText { external_url, evidence, ..text(&notice) }.link();
+        assert_eq!(with(None, Some(evidence())), None);
+        assert_eq!(with(Some("http://x"), None).unwrap(), "http://x/active");
+        assert_eq!(with(Some("http://x"), Some(evidence())).unwrap(), "http://x/alerts/00000000000000ab/evidence");
+    }
+
+    #[test]
+    fn hostile_text_has_no_markup_mention_link_or_hidden_character() {
+        for (hostile, expected) in [
+            ("<!channel> <@U1|x> &amp;", "＜!channel＞ ＜＠U1｜x＞ ＆amp;"),
+            ("@here *bold* ~gone~ `code` #general", "＠here ＊bold＊ ～gone～ ｀code｀ ＃general"),
+            ("_italic_ host_scan a_ _b", "＿italic＿ host_scan a＿ ＿b"),
+            ("https://evil.example/x www.evil.example", "https：//evil．example/x www．evil．example"),
+            ("a\n\r\tb\u{1b}[31m\u{202e}c\u{200b}d\u{0}", "a���b�［31m�c�d�"),
+            ("[text](javascript:x)", "［text］(javascript：x)"),
+            (":fire: a: b", "：fire: a: b"),
+            ("bandwidth 192.0.2.0/24", "bandwidth 192.0.2.0/24"),
+            ("Büro Köln 漢字", "Büro Köln 漢字"),
+        ] {
+            assert_eq!(harmless(hostile), expected, "{hostile:?}");
+        }
+    }
+
+    #[test]
+    fn texts_are_cut_between_characters() {
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("abcd", 3), "ab…");
+        assert_eq!(cut("äöüß", 3), "äö…");
+        assert_eq!(cut("a𝄞𝄞", 4), "a𝄞…", "a character of two units");
+        assert_eq!(cut("a𝄞𝄞", 3), "a…");
+        for most in 1..20 {
+            let text = cut("a𝄞ä漢b𝄞ä漢c𝄞ä漢", most);
+            assert!(text.encode_utf16().count() <= most && text.chars().count() <= most, "{text}");
+        }
+    }
+
+    #[test]
+    fn counts_are_said_in_words() {
+        assert_eq!(counts(1, 0), "1 alert firing");
+        assert_eq!(counts(2, 1), "2 alerts firing, 1 resolved");
+        assert_eq!(counts(0, 3), "3 alerts resolved");
+    }
+}
