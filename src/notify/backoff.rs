@@ -25,6 +25,11 @@ impl Backoff {
         shortest.mul_f64(1.0 + random / 4.0)
     }
 
+    /// True after a failure.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failures > 0
+    }
+
     /// Begins anew after a success.
     pub(super) fn reset(&mut self) {
         *self = Self::default();
@@ -62,6 +67,18 @@ mod tests {
         }
         backoff.reset();
         assert!(backoff.next() < Duration::from_secs(2));
+    }
+
+    #[test]
+    fn receiver_that_was_down_for_a_minute_is_tried_within_half_a_minute() {
+        for _ in 0..1_000 {
+            let mut backoff = Backoff::default();
+            let mut attempt = Duration::ZERO;
+            while attempt < Duration::from_secs(60) {
+                attempt += backoff.next();
+            }
+            assert!(attempt < Duration::from_secs(85), "{attempt:?}");
+        }
     }
 
     #[test]

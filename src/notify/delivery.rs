@@ -121,7 +121,7 @@ impl ReceiverDelivery {
     /// Delivers until the program ends.
     pub(super) async fn run(mut self) {
         let mut schedule = Schedule::new(self.lane.batching);
-        let (mut backoff, mut log) = (Backoff::default(), RareLog::default());
+        let (mut backoff, mut log, mut recoveries) = (Backoff::default(), RareLog::default(), RareLog::default());
         while let Some(batch) = self.next(&mut schedule).await {
             match self.attempt(&batch).await {
                 AttemptOutcome::Retry(reason, asked) => {
@@ -134,6 +134,7 @@ impl ReceiverDelivery {
                     }
                 }
                 outcome => {
+                    self.log_recovery(&mut recoveries, outcome, &backoff);
                     backoff.reset();
                     self.settle(&batch, outcome, &mut log);
                     schedule.settled(Instant::now());
@@ -235,6 +236,13 @@ impl ReceiverDelivery {
             let (name, reason, seconds) = (&self.lane.name, reason.label(), delay.as_secs_f64());
             let waiting = self.lane.figures.waiting();
             tracing::warn!("receiver {name}: {reason}; {waiting} alerts wait, the next attempt is in {seconds:.0} s");
+        }
+    }
+
+    fn log_recovery(&self, log: &mut RareLog, outcome: AttemptOutcome, backoff: &Backoff) {
+        let is_back = outcome == AttemptOutcome::Accepted && backoff.has_failed();
+        if is_back && log.may_log(Instant::now()) {
+            tracing::info!("receiver {}: accepts alerts again", self.lane.name);
         }
     }
 

@@ -145,3 +145,63 @@ fn admit_to(lane: &Lane, waiting: &QueuedNotice, waits_for: &mut Vec<String>) ->
     }
     given_up
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::alert::{EvidenceIndex, Fingerprint};
+    use crate::notify::delivery::Settlements;
+    use crate::notify::inbox::MOST_NOTICES;
+    use crate::notify::queue::NoticeQueue;
+    use crate::notify::tests::notices::{firing, resolved};
+
+    /// An intake with a receiver at which these alerts fire.
+    fn intake(alerts: &[u64]) -> (Arc<Inbox>, Arc<Lane>, Intake) {
+        let firing: BTreeMap<_, _> = alerts.iter().map(|key| (Fingerprint(*key), Arc::new(firing(*key)))).collect();
+        let lane = Lane::new("one".to_owned(), Batching::Each, NoticeQueue::restored([], firing));
+        let (lane, inbox) = (Arc::new(lane), Arc::new(Inbox::new(Arc::default())));
+        let surroundings = Arc::new(Surroundings {
+            evidence: EvidenceIndex::default(),
+            host: "host".to_owned(),
+            external_url: None,
+            settlements: Settlements::new(Arc::default()),
+        });
+        let lanes = vec![Arc::clone(&lane)];
+        let intake = Intake::new(Arc::clone(&inbox), surroundings, lanes, None, Duration::from_secs(60));
+        (inbox, lane, intake)
+    }
+
+    fn put(inbox: &Inbox, notice: Notice) {
+        inbox.put(Arrival { notice: Arc::new(notice), receivers: [0].into(), changed_at: now() });
+    }
+
+    #[tokio::test]
+    async fn end_that_found_no_room_in_the_inbox_resolves_its_alert() {
+        let (inbox, lane, mut intake) = intake(&[1]);
+        (0..MOST_NOTICES as u64).for_each(|key| put(&inbox, firing(10 + key)));
+        put(&inbox, resolved(1));
+        put(&inbox, resolved(2));
+        intake.step().await;
+        let last = lane.with_queue(|queue| (queue.len(), queue.last_firing(Fingerprint(1))));
+        assert_eq!(last, (MOST_NOTICES + 1, None));
+        assert_eq!(lane.figures.lost(FailureReason::QueueFull), 1, "the receiver does not know the other");
+        lane.with_queue(|queue| queue.settle(MOST_NOTICES, true));
+        let rest = lane.with_queue(|queue| queue.settle(1, true)).notices;
+        let rest: Vec<_> = rest.iter().map(|one| (one.notice.id().0, one.notice.ends_at)).collect();
+        assert_eq!(rest, [(1, resolved(1).ends_at)]);
+    }
+
+    #[tokio::test]
+    async fn alert_that_goes_on_after_a_restart_is_not_sent_again() {
+        let (inbox, lane, mut intake) = intake(&[1]);
+        put(&inbox, Notice { starts_at: 7, ..firing(1) });
+        put(&inbox, firing(2));
+        intake.step().await;
+        let waiting = lane.with_queue(|queue| queue.ready().map(|one| one.notice.id().0).collect::<Vec<_>>());
+        assert_eq!(waiting, [2]);
+        let started = lane.with_queue(|queue| queue.firing()[&Fingerprint(1)].starts_at);
+        assert_eq!(started, 7, "its end will be that of the new episode");
+    }
+}

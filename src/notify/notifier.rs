@@ -273,6 +273,7 @@ impl Engine {
                 deadline = &mut stopped => break deadline.unwrap_or_else(|_| Instant::now()),
                 () = self.work.notified() => {}
                 () = self.intake.wait() => {}
+                Some(Err(_)) = running.join_next() => tracing::error!("a receiver stopped after an internal error"),
             }
             self.intake.step().await;
         };

@@ -46,8 +46,9 @@ pub(super) enum Admission {
 ///
 /// A resolved notice that finds no room is kept aside if its firing one waits or was delivered. It enters the queue as
 /// soon as there is room, so that no alert fires for ever. There are at most as many of them as alerts of both kinds.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct NoticeQueue {
+    most_waiting: usize,
     waiting: VecDeque<QueuedNotice>,
     /// Resolved notices without room in `waiting`.
     aside: BTreeMap<Fingerprint, QueuedNotice>,
@@ -59,7 +60,25 @@ pub(super) struct NoticeQueue {
     written: u64,
 }
 
+impl Default for NoticeQueue {
+    fn default() -> Self {
+        Self::with_capacity(MOST_WAITING)
+    }
+}
+
 impl NoticeQueue {
+    /// An empty queue of at most so many notices.
+    fn with_capacity(most_waiting: usize) -> Self {
+        Self {
+            most_waiting,
+            waiting: VecDeque::new(),
+            aside: BTreeMap::new(),
+            waiting_of: BTreeMap::new(),
+            firing: BTreeMap::new(),
+            written: 0,
+        }
+    }
+
     /// The queue as the journal has it. The notices come in the order of their numbers.
     pub(super) fn restored(
         waiting: impl IntoIterator<Item = QueuedNotice>,
@@ -81,7 +100,7 @@ impl NoticeQueue {
     /// Takes a notice. Also returns the number of an earlier notice that was given up because of it.
     pub(super) fn admit(&mut self, one: QueuedNotice) -> (Admission, Option<u64>) {
         let fingerprint = one.fingerprint();
-        if self.waiting.len() < MOST_WAITING {
+        if self.waiting.len() < self.most_waiting {
             self.push(one);
             return (Admission::Waits, None);
         }
@@ -112,7 +131,7 @@ impl NoticeQueue {
             self.forget_waiting(one.fingerprint());
             settled.notices.push(one);
         }
-        while self.waiting.len() < MOST_WAITING
+        while self.waiting.len() < self.most_waiting
             && let Some((_, one)) = self.aside.pop_first()
         {
             self.push(one);
@@ -193,6 +212,8 @@ pub(super) struct Settled {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::notify::tests::notices::{firing, resolved};
 
@@ -269,6 +290,76 @@ mod tests {
         assert_eq!(queue.all_firing(), [Fingerprint(1)]);
         queue.settle(1, true);
         assert_eq!(keys(&queue), [1]);
+    }
+
+    /// Changes of some alerts, each the other state than before, and deliveries in between.
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let alert = (0..6_u64).prop_map(Step::Change);
+        let delivery = (0..4_usize).prop_map(Step::Deliver);
+        prop::collection::vec(prop_oneof![3 => alert, 1 => delivery], 0..120)
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Change(u64),
+        Deliver(usize),
+    }
+
+    /// A receiver, and what became of the notices for it.
+    #[derive(Default)]
+    struct Model {
+        fires: BTreeMap<u64, bool>,
+        offered: usize,
+        delivered: usize,
+        lost: usize,
+        /// As the receiver has it.
+        received: BTreeMap<u64, bool>,
+    }
+
+    impl Model {
+        fn change(&mut self, queue: &mut NoticeQueue, alert: u64) {
+            let fires = self.fires.entry(alert).or_default();
+            *fires = !*fires;
+            self.offered += 1;
+            let notice = if *fires { firing(alert) } else { resolved(alert) };
+            let (admission, given_up) = queue.admit(one(self.offered as u64, notice));
+            queue.release(self.offered as u64);
+            self.lost += usize::from(admission == Admission::Lost) + usize::from(given_up.is_some());
+        }
+
+        fn deliver(&mut self, queue: &mut NoticeQueue, count: usize) {
+            for one in queue.settle(count, true).notices {
+                self.delivered += 1;
+                self.received.insert(one.notice.id().0, one.notice.is_firing);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_alert_fires_for_ever_whatever_is_lost(steps in steps()) {
+            let (mut queue, mut model) = (NoticeQueue::with_capacity(3), Model::default());
+            for step in steps {
+                match step {
+                    Step::Change(alert) => model.change(&mut queue, alert),
+                    Step::Deliver(count) => model.deliver(&mut queue, count),
+                }
+                prop_assert!(queue.waiting.len() <= 3 && queue.aside.len() <= 6);
+                prop_assert_eq!(model.delivered + model.lost + queue.len(), model.offered);
+                for (alert, fires) in &model.fires {
+                    let will_fire = queue.last_firing(Fingerprint(*alert)).is_some();
+                    prop_assert!(*fires || !will_fire, "alert {} is over", alert);
+                    prop_assert_eq!(will_fire, queue.all_firing().contains(&Fingerprint(*alert)));
+                }
+            }
+            while queue.len() > 0 {
+                model.deliver(&mut queue, 1);
+            }
+            for (alert, fires) in &model.received {
+                prop_assert!(!*fires || model.fires[alert], "alert {} fires for ever", alert);
+                prop_assert_eq!(*fires, queue.firing().contains_key(&Fingerprint(*alert)));
+            }
+        }
     }
 
     #[test]

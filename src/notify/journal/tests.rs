@@ -208,3 +208,27 @@ fn disk_that_takes_nothing_is_counted_and_written_later() {
     drop(journal);
     assert_eq!(*open(folder.path()).unwrap().state(), state_after(&records));
 }
+
+#[test]
+fn disk_that_hangs_delays_no_delivery_for_long() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = open(folder.path()).unwrap();
+    let records = [waits(1, &RECEIVERS, firing(1)), waits(2, &RECEIVERS, firing(2))];
+    let (release, hangs) = std::sync::mpsc::channel::<()>();
+    run(async {
+        journal.run(move |_| hangs.recv().map_err(|_| io::ErrorKind::BrokenPipe.into())).await;
+        let begin = Instant::now();
+        journal.append(&records[..1]).await;
+        journal.sync().await;
+        tokio::time::sleep(RETRY).await;
+        journal.append(&records[1..]).await;
+        assert!(begin.elapsed() < LONGEST_WRITE, "{:?}", begin.elapsed());
+        release.send(()).unwrap();
+        while let Some(moment) = journal.wakes_at() {
+            tokio::time::sleep_until(moment.into()).await;
+            journal.append(&[]).await;
+        }
+    });
+    drop(journal);
+    assert_eq!(*open(folder.path()).unwrap().state(), state_after(&records));
+}

@@ -94,7 +94,7 @@ fn resident_kilobytes() -> u64 {
 
 #[test]
 fn million_alerts_to_a_dead_receiver_cost_little_memory() {
-    process::output("notify::tests::faults::process_with_a_million_alerts", "run");
+    process::output(process::start("notify::tests::faults::process_with_a_million_alerts", "run"));
 }
 
 #[test]
@@ -122,6 +122,37 @@ fn process_with_a_million_alerts() {
     let more = most.saturating_sub(before);
     assert!(more <= 32 * 1024, "{more} kB more");
     println!("{more} kB more");
+}
+
+#[test]
+#[ignore = "needs root: it mounts a small file system"]
+fn full_disk_stops_no_delivery_and_is_written_when_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let test = "notify::tests::faults::process_on_a_small_disk";
+    process::output(process::start_on_disk(512, folder.path(), test));
+}
+
+#[test]
+#[ignore = "another test runs it as a process of its own"]
+fn process_on_a_small_disk() {
+    let Some(folder) = process::parameter().map(PathBuf::from) else { return };
+    let (server, filler) = (Server::start([]), folder.join("filler"));
+    let config = || config(vec![receiver("one", &server.url())], Some(folder.clone()));
+    let notifier = start(config(), Batching::Each);
+    assert!(std::fs::write(&filler, vec![0; 1 << 20]).is_err(), "the disk is full");
+    put(&notifier, (0..200).map(firing));
+    wait_settled(&notifier, 0, 200);
+    assert_eq!(received(&server).len(), 200);
+    assert!(notifier.journal_failures() > 0);
+    std::fs::remove_file(&filler).unwrap();
+    let begin = Instant::now();
+    let journal = folder.join("notify/journal");
+    wait("the journal is written", || std::fs::metadata(&journal).unwrap().len() > 50_000);
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    finish(notifier);
+    let notifier = start(Config { restart_grace: Duration::ZERO, ..config() }, Batching::Each);
+    wait("all alerts are resolved", || received(&server).len() == 400);
+    finish(notifier);
 }
 
 #[test]
@@ -258,7 +289,7 @@ impl tracing::Subscriber for LogAll {
 
 #[test]
 fn no_secret_is_in_a_log_line_at_any_level() {
-    let output = process::output("notify::tests::faults::process_that_logs_all", "run");
+    let output = process::output(process::start("notify::tests::faults::process_that_logs_all", "run"));
     assert!(output.contains("receiver refused"), "something is logged: {output}");
     assert!(!output.contains(CANARY), "{output}");
 }
