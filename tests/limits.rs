@@ -237,6 +237,53 @@ const LIMITS: &[Limit] = &[
         Counted(&["trafficmonitor_http_scrapes_refused_total"]),
         &["http/pages.rs MAXIMUM_RENDERINGS", "http/body.rs MAXIMUM_CHUNKS"],
     ),
+    Limit(
+        "evidence files that are being sent",
+        Kept("the request is answered 503, and can be repeated"),
+        &["http/pages.rs MAXIMUM_DOWNLOADS"],
+    ),
+    Limit(
+        "packets and alerts that wait for the evidence thread",
+        Counted(&["trafficmonitor_evidence_packets_lost_total", "trafficmonitor_evidence_alerts_lost_total"]),
+        &["evidence/mod.rs MOST_CHANGES", "evidence/mod.rs MOST_WAITING"],
+    ),
+    Limit("ring of recent packets", Kept("it is meant to forget"), &[]),
+    Limit(
+        "evidence files open",
+        Counted(&["trafficmonitor_evidence_files_refused_total"]),
+        &["evidence/collector.rs MOST_CASES", "evidence/collector.rs MOST_OPEN"],
+    ),
+    Limit(
+        "work for the thread that writes evidence",
+        Counted(&["trafficmonitor_evidence_packets_missed_total"]),
+        &["evidence/writer/jobs.rs MOST_JOBS"],
+    ),
+    Limit("files of the archive", Counted(&["trafficmonitor_evidence_files_removed_total"]), &[]),
+    Limit("evidence files that can be found", Kept("the file stays in the archive"), &["alert/evidence.rs MOST_FILES"]),
+    Limit(
+        "conversations with logged packets",
+        Counted(&["trafficmonitor_packet_log_packets_lost_total"]),
+        &[
+            "evidence/packet_log/log_files.rs MOST_OPEN",
+            "evidence/packet_log/mod.rs MOST_CONVERSATIONS",
+            "evidence/packet_log/mod.rs MOST_MESSAGES",
+        ],
+    ),
+    Limit(
+        "alerts on their way to receivers",
+        Counted(&["trafficmonitor_notifications_failed_total{reason=\"queue_full\"}"]),
+        &["notify/inbox.rs MOST_BYTES", "notify/inbox.rs MOST_ENDS", "notify/inbox.rs MOST_NOTICES"],
+    ),
+    Limit(
+        "alerts that wait for a receiver",
+        Counted(&["trafficmonitor_notifications_failed_total{reason=\"queue_full\"}"]),
+        &["notify/queue.rs MOST_WAITING"],
+    ),
+    Limit(
+        "delivered alerts whose end",
+        Counted(&["trafficmonitor_notifications_untracked_total"]),
+        &["notify/queue.rs MOST_FIRING"],
+    ),
 ];
 
 /// Capacities of no table and no queue: a greatest setting, a piece of work, the length of a text or of a list that is
@@ -255,6 +302,7 @@ const OTHERS: &[&str] = &[
     "capture/savefile/records.rs LARGEST",
     "capture/selection/mod.rs MOST_LISTED",
     "cli/cases/mod.rs MOST_BYTES",
+    "config/delivery.rs MOST_RECEIVERS",
     "config/kinds/numbers.rs HIGHEST_CONTACT_LIMIT",
     "config/kinds/numbers.rs LARGEST_RING_BYTES",
     "config/kinds/numbers.rs MOST_ENTRIES",
@@ -274,8 +322,15 @@ const OTHERS: &[&str] = &[
     "detect/scan/outcomes.rs MOST_BYTES",
     "detect/scan/outcomes.rs MOST_DATAGRAMS",
     "detect/scan/state.rs TIMES_LIMIT",
+    "evidence/collector.rs MOST_LOSSES",
+    "evidence/packet_log/mod.rs MOST_FIRING",
+    "evidence/selection.rs MOST_ASKED",
+    "evidence/selection.rs MOST_CONVERSATIONS",
+    "evidence/selection.rs MOST_WITNESSES",
     "export/table/head.rs MOST_FILES",
     "export/units.rs LARGEST_WRITTEN_OUT",
+    "notify/client.rs MOST_ANSWER",
+    "notify/receivers/alertmanager.rs MOST",
 ];
 
 /// The words by which the name of a capacity is known.
@@ -285,13 +340,16 @@ const WORDS: [&str; 11] =
 const COUNTS: [&str; 5] = ["usize", "u64", "u32", "u16", "u8"];
 /// The places where queues between threads are made. The unbounded ones carry a fixed number of messages: intervals that go round,
 /// or one answer.
-const CHANNELS: [&str; 8] = [
+const CHANNELS: [&str; 11] = [
     "app/live.rs",
     "app/signals.rs",
     "capture/filter/mod.rs",
     "capture/savefile/ahead.rs",
+    "evidence/start.rs",
+    "evidence/writer/jobs.rs",
     "http/body.rs",
     "http/scrape.rs",
+    "notify/notifier.rs",
     "pipeline/handover.rs",
     "pipeline/supervisor.rs",
 ];

@@ -12,6 +12,8 @@ mod chain;
 mod churn;
 #[path = "prometheus/dashboard.rs"]
 mod dashboard;
+#[path = "prometheus/pushed.rs"]
+mod pushed;
 #[path = "prometheus/transfer.rs"]
 mod transfer;
 

@@ -117,12 +117,18 @@ fn origin(config: &Config, network: &Network) -> String {
     }
 }
 
-fn alerts(config: &Config) -> &'static str {
-    if config.detect.looks_for_something() {
-        "on standard output, /metrics and /active"
-    } else {
-        "none (--detect.enabled=false)"
+fn alerts(config: &Config) -> String {
+    if !config.detect.looks_for_something() {
+        return "none (--detect.enabled=false)".to_owned();
     }
+    let mut places = "on standard output, /metrics and /active".to_owned();
+    if !config.notify.receivers.is_empty() {
+        places += &format!("; to {}", list(config.notify.receivers.iter().map(|receiver| &receiver.name)));
+    }
+    if let Some(archive) = config.evidence.archive_dir.as_ref().filter(|_| config.source.is_none()) {
+        places += &format!("; packets in {}", archive.display());
+    }
+    places
 }
 
 fn shown_of(shown: usize, held: usize) -> String {

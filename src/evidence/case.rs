@@ -9,7 +9,7 @@ use super::selection::{SelectedPacket, Witness};
 use super::writer::{FileId, Part, pcapng};
 use crate::alert::Alert;
 use crate::detect::{Kind, Subject};
-use crate::packet::{Protocol, Timestamp};
+use crate::packet::Timestamp;
 
 /// Part of the window from one witness to the next.
 const WITNESSES_IN_WINDOW: u32 = 16;
@@ -174,14 +174,6 @@ impl Case {
         let found = *witnesses.iter().find(is_wanted)?;
         self.next_witness = found.time + self.alert.figures.window / WITNESSES_IN_WINDOW;
         Some(found)
-    }
-
-    /// True if the verdict rests on address resolution. It asks also which hosts of the link are known, from whatever time.
-    pub(super) fn rests_on_link_addresses(&self) -> bool {
-        let is_resolution =
-            |protocol: Protocol| !matches!(protocol, Protocol::TCP | Protocol::UDP | Protocol::ICMP | Protocol::ICMPV6);
-        let port = self.alert.figures.scan.and_then(|scan| scan.port);
-        port.is_some_and(|(protocol, _)| is_resolution(protocol))
     }
 }
 

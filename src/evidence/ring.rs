@@ -18,8 +18,10 @@ pub(super) struct Ring {
     chunks: VecDeque<Arc<Chunk>>,
     /// The number of the oldest chunk.
     first: u64,
-    /// The latest packet of the chunks that have left.
+    /// The time of the latest packet in the chunks that have left.
     left_until: Timestamp,
+    /// The time of the earliest packet so far.
+    earliest: Timestamp,
     newest: Timestamp,
 }
 
@@ -31,6 +33,7 @@ impl Ring {
             chunks: VecDeque::new(),
             first: 0,
             left_until: Timestamp::BEFORE_ALL,
+            earliest: Timestamp::AFTER_ALL,
             newest: Timestamp::BEFORE_ALL,
         }
     }
@@ -38,7 +41,7 @@ impl Ring {
     /// Adds a chunk. The oldest ones leave; the newest one always stays.
     pub(super) fn add(&mut self, chunk: Arc<Chunk>) {
         self.bytes += chunk.memory_bytes() as u64;
-        self.newest = self.newest.max(chunk.last());
+        (self.earliest, self.newest) = (self.earliest.min(chunk.first()), self.newest.max(chunk.last()));
         self.chunks.push_back(chunk);
         while self.bytes > self.limit_bytes
             && self.chunks.len() > 1
@@ -87,8 +90,7 @@ impl Ring {
 
     /// The time for which the ring holds every packet of every interface.
     pub(super) fn span(&self) -> Duration {
-        let oldest = self.chunks.iter().map(|chunk| chunk.first()).min();
-        oldest.map_or(Duration::ZERO, |oldest| self.newest.since(oldest.max(self.left_until)))
+        self.newest.since(self.earliest.max(self.left_until))
     }
 }
 
@@ -114,7 +116,7 @@ mod tests {
         assert!(ring.chunk(1).is_none() && ring.chunk(5).is_none());
         assert_eq!(ring.chunk(2).unwrap().first(), seconds(12));
         assert_eq!((ring.left_until(), ring.newest()), (seconds(11), seconds(14)));
-        assert_eq!(ring.span(), Duration::from_secs(2));
+        assert_eq!(ring.span(), Duration::from_secs(3));
     }
 
     #[test]

@@ -37,8 +37,8 @@ pub(super) fn shortcomings(case: &Case, lost_packets: u64, has_left: bool) -> Ve
     if case.alert.kind == Kind::Anomaly && has_left {
         reasons.push("the rule compares with traffic from before the ring".to_owned());
     }
-    if case.rests_on_link_addresses() {
-        reasons.push("the rule also asks which hosts of the link were seen earlier".to_owned());
+    if case.alert.shown().is_estimate {
+        reasons.push("the figures are estimates".to_owned());
     }
     reasons
 }

@@ -3,7 +3,6 @@
 //! Takes a notice with the file of its packets; gives a title, sentences and details. Must not know what a vendor makes
 //! of them, but gives no text that could be markup, a mention or a link by accident.
 
-use std::fmt::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::notice::Notice;
@@ -101,21 +100,16 @@ impl AlertText<'_> {
     /// All in sentences, in one line.
     pub fn description(&self) -> String {
         let Notice { severity, side, .. } = self.notice;
-        let mut text = format!(
+        let text = format!(
             "{}. Rule {} at {}, severity {severity}, {side} the local networks, {}.",
             self.sentence(),
             self.rule(),
             plain(self.host),
             self.period()
         );
-        if let Some(file) = &self.evidence {
-            // Writing to a string never fails.
-            let _ = write!(text, " {}", evidence_sentence(file));
-        }
-        if let Some(link) = self.evidence_link() {
-            let _ = write!(text, " Packets: {link}");
-        }
-        text
+        let evidence = self.evidence.as_ref().map(evidence_sentence);
+        let link = self.evidence_link().map(|link| format!("Packets: {link}"));
+        [Some(text), evidence, link].into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 
     /// Names and values for receivers that show them as a list. All values are texts.

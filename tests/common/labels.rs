@@ -8,6 +8,7 @@ use trafficmonitor::detect::Kind;
 use trafficmonitor::export::family::{ALL, Family, LIVE_ONLY};
 use trafficmonitor::export::process::Queue;
 use trafficmonitor::locality::Direction;
+use trafficmonitor::notify::FailureReason;
 use trafficmonitor::packet::IpVersion;
 
 use super::exposition;
@@ -150,6 +151,18 @@ const LABELS: &[Label] = &[
             "anomaly_pairs",
         ]),
     ),
+    Label(
+        "reason",
+        Prefixed(&["trafficmonitor_notifications_failed_total"]),
+        Typed(|| FailureReason::OF_LOSS.iter().map(|reason| reason.label()).collect()),
+    ),
+    Label(
+        "reason",
+        Prefixed(&["trafficmonitor_notification_attempts_failed_total"]),
+        Typed(|| FailureReason::OF_ATTEMPTS.iter().map(|reason| reason.label()).collect()),
+    ),
+    Label("receiver", Every, Open("Name of the receiver in the configuration")),
+    Label("le", Every, Open("Upper end of the bucket, in seconds")),
     Label("queue", Every, Typed(|| Queue::ALL.iter().map(|queue| queue.label()).collect())),
     Label("version", Every, Open("Version of the program")),
     Label("commit", Every, Open("Commit that it was built from")),

@@ -93,7 +93,7 @@ fn scan_is_notified_with_a_file_that_proves_it() {
     let starts_at = verdict["alert"]["ts"].as_f64().unwrap_or_else(|| panic!("{verdict:#}"));
     assert!(first < starts_at, "the first packet is of {first}, the alert of {starts_at}");
     let packets = printed("tshark", &["-r", file, "-T", "fields", "-e", "frame.number"]).lines().count() as u64;
-    assert_eq!(verdict["packets"].as_u64(), Some(packets));
+    assert_eq!(verdict["file"]["packets"].as_u64(), Some(packets));
     assert_eq!(verdict["window"]["complete"].as_bool(), Some(true), "{verdict:#}");
 
     let fingerprint = resolved["fingerprint"].as_str().unwrap();

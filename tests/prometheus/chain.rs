@@ -16,8 +16,8 @@ const OPTIONS: [&str; 6] = ["-iface", "near", "--scan.interval", "5s", "--alert.
 /// More than a source may contact.
 const TARGETS: u32 = 40;
 
-const ALERTMANAGER: &str = "127.0.0.1:9093";
-const WEBHOOK: &str = "127.0.0.1:9099";
+pub(super) const ALERTMANAGER: &str = "127.0.0.1:9093";
+pub(super) const WEBHOOK: &str = "127.0.0.1:9099";
 
 /// A datagram to each of so many hosts from `first` on, behind a host that is no router and drops silently.
 pub(super) fn scan(socket: &UdpSocket, first: u32, targets: u32) {
@@ -45,13 +45,13 @@ fn shipped_inhibit_rules() -> String {
 }
 
 /// Alertmanager, which notifies the webhook; killed when it is dropped, or when the test is.
-struct Alertmanager {
+pub(super) struct Alertmanager {
     process: Child,
     _folder: tempfile::TempDir,
 }
 
 impl Alertmanager {
-    fn telling(namespace: &Namespace) -> Self {
+    pub(super) fn telling(namespace: &Namespace) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
         let configuration = format!(

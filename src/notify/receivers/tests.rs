@@ -449,7 +449,7 @@ fn slack_messages_keep_the_limits_and_have_no_markup() {
         assert!(!text.contains(['<', '>']), "{text}");
         let entities = ["&amp;", "&lt;", "&gt;"].iter().map(|entity| text.matches(entity).count()).sum::<usize>();
         assert_eq!(text.matches('&').count(), entities, "{text}");
-        assert!(!text.contains(|letter| crate::capture::printable::is_unsafe(letter)), "{text:?}");
+        assert!(!text.contains(crate::capture::printable::is_unsafe), "{text:?}");
         // An escaped character may be five.
         assert!(text.encode_utf16().count() <= 10_000, "{}", text.len());
     }
