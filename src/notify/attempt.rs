@@ -22,8 +22,8 @@ pub(super) enum AttemptOutcome {
     Accepted,
     /// To be tried again, not earlier than the delay that the receiver asked for.
     Retry(FailureReason, Option<Duration>),
-    /// Not to be tried again.
-    Refused(FailureReason),
+    /// Not to be tried again, because of this status.
+    Refused(FailureReason, u16),
 }
 
 /// The outcome of an answer.
@@ -32,9 +32,9 @@ pub(super) fn of_answer(status: StatusCode, headers: &HeaderMap, now: Timestamp)
     match status.as_u16() {
         200..=299 => AttemptOutcome::Accepted,
         429 => AttemptOutcome::Retry(FailureReason::RateLimited, retry_after()),
-        400..=499 => AttemptOutcome::Refused(FailureReason::ClientError),
+        status @ 400..=499 => AttemptOutcome::Refused(FailureReason::ClientError, status),
         500..=599 => AttemptOutcome::Retry(FailureReason::ServerError, retry_after()),
-        _ => AttemptOutcome::Refused(FailureReason::Redirect),
+        status => AttemptOutcome::Refused(FailureReason::Redirect, status),
     }
 }
 
@@ -95,9 +95,9 @@ mod tests {
         for status in 200..=599 {
             let expected = match status {
                 200..=299 => AttemptOutcome::Accepted,
-                300..=399 => AttemptOutcome::Refused(FailureReason::Redirect),
+                300..=399 => AttemptOutcome::Refused(FailureReason::Redirect, status),
                 429 => AttemptOutcome::Retry(FailureReason::RateLimited, None),
-                400..=499 => AttemptOutcome::Refused(FailureReason::ClientError),
+                status @ 400..=499 => AttemptOutcome::Refused(FailureReason::ClientError, status),
                 _ => AttemptOutcome::Retry(FailureReason::ServerError, None),
             };
             assert_eq!(outcome(status, None), expected, "{status}");

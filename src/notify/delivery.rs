@@ -17,7 +17,7 @@ use super::endpoint::ReceiverEndpoint;
 use super::figures::{FailureReason, ReceiverFigures};
 use super::journal::JournalRecord;
 use super::notice::Notice;
-use super::queue::NoticeQueue;
+use super::queue::{NoticeQueue, QueuedNotice};
 use super::receivers::{Batching, Context, Receiver, Request};
 use super::secret::Secret;
 use crate::alert::{EvidenceFile, EvidenceIndex};
@@ -132,14 +132,16 @@ impl ReceiverDelivery {
                     if !self.pause(delay).await {
                         return;
                     }
+                    continue;
                 }
-                outcome => {
-                    self.log_recovery(&mut recoveries, outcome, &backoff);
-                    backoff.reset();
-                    self.settle(&batch, outcome, &mut log);
-                    schedule.settled(Instant::now());
+                AttemptOutcome::Refused(reason, status) => self.refuse(&batch, reason, status, &mut log),
+                AttemptOutcome::Accepted => {
+                    self.accept(&batch);
+                    self.log_recovery(&mut recoveries, &backoff);
                 }
             }
+            backoff.reset();
+            schedule.settled(Instant::now());
         }
     }
 
@@ -205,30 +207,31 @@ impl ReceiverDelivery {
         }
     }
 
-    /// Removes the notices of a batch that was accepted or refused.
-    fn settle(&self, batch: &NoticeBatch, outcome: AttemptOutcome, log: &mut RareLog) {
-        let figures = &self.lane.figures;
-        let settled = self.lane.with_queue(|queue| queue.settle(batch.settles, outcome == AttemptOutcome::Accepted));
-        figures.count_untracked(settled.untracked);
-        match outcome {
-            AttemptOutcome::Refused(reason) | AttemptOutcome::Retry(reason, _) => {
-                figures.count_failed_attempt(reason);
-                figures.count_lost(reason, settled.notices.len() as u64);
-                if log.may_log(Instant::now()) {
-                    let (name, reason) = (&self.lane.name, reason.label());
-                    tracing::warn!("receiver {name}: refused {} alerts: {reason}", batch.notices.len());
-                }
-            }
-            AttemptOutcome::Accepted => {
-                let now = now();
-                settled.notices.iter().for_each(|one| figures.count_delivered(now.since(one.changed_at)));
-            }
+    fn accept(&self, batch: &NoticeBatch) {
+        let now = now();
+        let settled = self.settle(batch, true);
+        settled.iter().for_each(|one| self.lane.figures.count_delivered(now.since(one.changed_at)));
+    }
+
+    fn refuse(&self, batch: &NoticeBatch, reason: FailureReason, status: u16, log: &mut RareLog) {
+        self.lane.figures.count_failed_attempt(reason);
+        self.lane.figures.count_lost(reason, self.settle(batch, false).len() as u64);
+        if log.may_log(Instant::now()) {
+            let (name, alerts) = (&self.lane.name, batch.notices.len());
+            tracing::warn!("receiver {name}: refused {alerts} alerts with status {status}; they are not sent again");
         }
+    }
+
+    /// Removes the notices of a batch from the queue and, by a record, from the journal.
+    fn settle(&self, batch: &NoticeBatch, is_delivered: bool) -> Vec<QueuedNotice> {
+        let settled = self.lane.with_queue(|queue| queue.settle(batch.settles, is_delivered));
+        self.lane.figures.count_untracked(settled.untracked);
         if !settled.notices.is_empty() {
             let numbers = settled.notices.iter().map(|one| one.number).collect();
-            let (receiver, is_delivered) = (self.lane.name.clone(), outcome == AttemptOutcome::Accepted);
+            let receiver = self.lane.name.clone();
             self.surroundings.settlements.put(JournalRecord::Settled { receiver, numbers, is_delivered });
         }
+        settled.notices
     }
 
     fn log_failure(&self, log: &mut RareLog, reason: FailureReason, delay: Duration) {
@@ -239,9 +242,8 @@ impl ReceiverDelivery {
         }
     }
 
-    fn log_recovery(&self, log: &mut RareLog, outcome: AttemptOutcome, backoff: &Backoff) {
-        let is_back = outcome == AttemptOutcome::Accepted && backoff.has_failed();
-        if is_back && log.may_log(Instant::now()) {
+    fn log_recovery(&self, log: &mut RareLog, backoff: &Backoff) {
+        if backoff.has_failed() && log.may_log(Instant::now()) {
             tracing::info!("receiver {}: accepts alerts again", self.lane.name);
         }
     }

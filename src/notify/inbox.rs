@@ -44,7 +44,7 @@ pub(super) struct End {
 
 /// The contents of the inbox. The ends came after all notices.
 #[derive(Debug, Default)]
-pub(super) struct Contents {
+pub(super) struct InboxContents {
     pub notices: VecDeque<Arrival>,
     pub ends: BTreeMap<Fingerprint, End>,
     bytes: usize,
@@ -53,7 +53,7 @@ pub(super) struct Contents {
 /// The inbox. `work` wakes the thread that empties it.
 #[derive(Debug)]
 pub(super) struct Inbox {
-    contents: Mutex<Contents>,
+    contents: Mutex<InboxContents>,
     work: Arc<Notify>,
 }
 
@@ -70,16 +70,16 @@ impl Inbox {
     }
 
     /// Takes everything out.
-    pub(super) fn take(&self) -> Contents {
+    pub(super) fn take(&self) -> InboxContents {
         std::mem::take(&mut *self.lock())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Contents> {
+    fn lock(&self) -> MutexGuard<'_, InboxContents> {
         self.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Contents {
+impl InboxContents {
     fn put(&mut self, arrival: Arrival) -> Vec<Receivers> {
         let size = arrival.notice.size();
         // After the first end no notice fits any more: it would come before that end.

@@ -7,14 +7,16 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep_until;
 
+use super::backoff::RareLog;
 use super::delivery::{Lane, Surroundings, now};
 use super::figures::FailureReason;
-use super::inbox::{Arrival, Contents, Inbox};
+use super::inbox::{Arrival, End, Inbox, InboxContents};
 use super::journal::{Journal, JournalRecord};
 use super::notice::Notice;
 use super::queue::{Admission, QueuedNotice};
 use super::receivers::Batching;
 use super::restart::Inherited;
+use crate::alert::Fingerprint;
 use crate::packet::Timestamp;
 
 /// The intake of all receivers.
@@ -25,8 +27,28 @@ pub(super) struct Intake {
     lanes: Vec<Arc<Lane>>,
     /// One for each lane.
     inherited: Vec<Inherited>,
+    /// One for each lane.
+    losses: Vec<LossLog>,
     journal: Option<Journal>,
     last_number: u64,
+}
+
+/// The log lines about notices that found no room.
+#[derive(Debug, Default)]
+struct LossLog {
+    log: RareLog,
+    logged: u64,
+}
+
+impl LossLog {
+    fn log(&mut self, lane: &Lane, now: Instant) {
+        let lost = lane.figures.lost(FailureReason::QueueFull);
+        if lost > self.logged && self.log.may_log(now) {
+            let (name, new) = (&lane.name, lost - self.logged);
+            tracing::warn!("receiver {name}: its queue is full; {new} alerts were lost");
+            self.logged = lost;
+        }
+    }
 }
 
 impl Intake {
@@ -42,8 +64,9 @@ impl Intake {
             Inherited::new(alerts, Instant::now(), grace)
         });
         let inherited = inherited.collect();
+        let losses = lanes.iter().map(|_| LossLog::default()).collect();
         let last_number = journal.as_ref().map_or(0, |journal| journal.state().last_number);
-        Self { inbox, surroundings, lanes, inherited, journal, last_number }
+        Self { inbox, surroundings, lanes, inherited, losses, journal, last_number }
     }
 
     /// Waits for the next moment at which [`step`](Self::step) has something to do, besides new work.
@@ -58,22 +81,11 @@ impl Intake {
     /// Takes all that is there, writes it to the journal, and lets it be delivered.
     pub(super) async fn step(&mut self) {
         let mut records = self.surroundings.settlements.take();
-        let Contents { notices, ends, .. } = self.inbox.take();
+        let InboxContents { notices, ends, .. } = self.inbox.take();
         notices.into_iter().for_each(|arrival| self.admit(arrival, &mut records));
-        for (fingerprint, end) in ends {
-            for receiver in end.receivers {
-                let lane = Arc::clone(&self.lanes[usize::from(receiver)]);
-                match lane.with_queue(|queue| queue.last_firing(fingerprint)) {
-                    Some(firing) => {
-                        let notice = Arc::new(firing.resolved_at(end.ends_at));
-                        let arrival = Arrival { notice, receivers: [receiver].into(), changed_at: end.changed_at };
-                        self.admit(arrival, &mut records);
-                    }
-                    None => lane.figures.count_lost(FailureReason::QueueFull, 1),
-                }
-            }
-        }
+        ends.into_iter().for_each(|(fingerprint, end)| self.admit_end(fingerprint, end, &mut records));
         self.resolve_orphans(&mut records);
+        self.losses.iter_mut().zip(&self.lanes).for_each(|(losses, lane)| losses.log(lane, Instant::now()));
         self.commit(&records).await;
     }
 
@@ -111,6 +123,17 @@ impl Intake {
         }
     }
 
+    /// Resolves an alert at the receivers that have it as firing.
+    fn admit_end(&mut self, fingerprint: Fingerprint, end: End, records: &mut Vec<JournalRecord>) {
+        for receiver in end.receivers {
+            let lane = &self.lanes[usize::from(receiver)];
+            match lane.with_queue(|queue| queue.last_firing(fingerprint)) {
+                Some(firing) => self.admit(resolution(&firing, receiver, end.ends_at, end.changed_at), records),
+                None => lane.figures.count_lost(FailureReason::QueueFull, 1),
+            }
+        }
+    }
+
     /// Resolves the alerts of the last run that have not fired in this one.
     fn resolve_orphans(&mut self, records: &mut Vec<JournalRecord>) {
         let now = now();
@@ -118,18 +141,18 @@ impl Intake {
             for fingerprint in self.inherited[receiver].orphans(Instant::now()) {
                 let firing = self.lanes[receiver].with_queue(|queue| queue.last_firing(fingerprint));
                 if let (Some(firing), Ok(position)) = (firing, u16::try_from(receiver)) {
-                    self.admit(orphan(&firing, position, now), records);
+                    self.admit(resolution(&firing, position, now, now), records);
                 }
             }
         }
     }
 }
 
-fn orphan(firing: &Notice, receiver: u16, now: Timestamp) -> Arrival {
-    Arrival { notice: Arc::new(firing.resolved_at(now)), receivers: [receiver].into(), changed_at: now }
+fn resolution(firing: &Notice, receiver: u16, ends_at: Timestamp, changed_at: Timestamp) -> Arrival {
+    Arrival { notice: Arc::new(firing.resolved_at(ends_at)), receivers: [receiver].into(), changed_at }
 }
 
-/// An alert that the receiver has as firing fires in this run too: the receiver is not told again.
+/// Notes an alert that fires at the receiver since the last run and in this one too. Nothing is sent.
 fn go_on(lane: &Lane, notice: &Arc<Notice>) -> Option<JournalRecord> {
     let is_there = lane.with_queue(|queue| queue.replace_firing(notice));
     is_there.then(|| JournalRecord::Fires { receiver: lane.name.clone(), notice: Arc::clone(notice) })
@@ -151,7 +174,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::alert::{EvidenceIndex, Fingerprint};
+    use crate::alert::EvidenceIndex;
     use crate::notify::delivery::Settlements;
     use crate::notify::inbox::MOST_NOTICES;
     use crate::notify::queue::NoticeQueue;

@@ -9,6 +9,7 @@ mod client;
 mod config;
 mod delivery;
 mod endpoint;
+mod engine;
 mod figures;
 mod inbox;
 mod intake;
@@ -22,6 +23,7 @@ mod receivers;
 mod restart;
 mod secret;
 mod selection;
+mod sink;
 mod text;
 mod url;
 
@@ -30,8 +32,9 @@ pub use endpoint::EndpointError;
 pub use figures::{FailureReason, LATENCY_BUCKETS, Latency, ReceiverFigures};
 pub use journal::JournalError;
 pub use notice::Notice;
-pub use notifier::{Error, NotificationSink, Notifier};
+pub use notifier::{Error, Notifier};
 pub use secret::{Secret, SecretError, SecretSource};
+pub use sink::NotificationSink;
 pub use url::{UrlError, check_url, is_base};
 
 #[cfg(test)]

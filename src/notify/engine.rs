@@ -1,0 +1,93 @@
+//! The work of the thread that delivers.
+//!
+//! Takes the intake and the deliveries; gives them time until the program ends. Must not know settings.
+
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Instant;
+
+use tokio::runtime::Runtime;
+use tokio::sync::{Notify, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout_at;
+
+use super::delivery::{Lane, Phase, ReceiverDelivery};
+use super::figures::FailureReason;
+use super::intake::Intake;
+
+/// The work of the thread.
+pub(super) struct Engine {
+    pub intake: Intake,
+    pub deliveries: Vec<ReceiverDelivery>,
+    pub lanes: Vec<Arc<Lane>>,
+    pub phase: watch::Sender<Phase>,
+    /// The inbox or the settlements have something.
+    pub work: Arc<Notify>,
+    /// True if a journal keeps what is not delivered.
+    pub is_kept: bool,
+}
+
+impl Engine {
+    /// Starts the thread. The first of both ends it, at a deadline; the other is disconnected when it has ended.
+    pub(super) fn start(self) -> std::io::Result<(oneshot::Sender<Instant>, mpsc::Receiver<()>)> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        let (stop, stopped) = oneshot::channel();
+        let (end, ended) = mpsc::sync_channel(0);
+        let work = move || self.work_on(runtime, stopped, end);
+        std::thread::Builder::new().name("notify".to_owned()).spawn(work)?;
+        Ok((stop, ended))
+    }
+
+    fn work_on(self, runtime: Runtime, stopped: oneshot::Receiver<Instant>, end: mpsc::SyncSender<()>) {
+        runtime.block_on(self.run(stopped));
+        // A name server or a disk that does not answer must not hold the end of the program.
+        runtime.shutdown_background();
+        drop(end);
+    }
+
+    async fn run(mut self, mut stopped: oneshot::Receiver<Instant>) {
+        let mut running = JoinSet::new();
+        self.deliveries.drain(..).for_each(|delivery| drop(running.spawn(delivery.run())));
+        self.intake.step().await;
+        let deadline = loop {
+            tokio::select! {
+                deadline = &mut stopped => break deadline.unwrap_or_else(|_| Instant::now()),
+                () = self.work.notified() => {}
+                () = self.intake.wait() => {}
+                Some(Err(_)) = running.join_next() => tracing::error!("a receiver stopped after an internal error"),
+            }
+            self.intake.step().await;
+        };
+        self.drain(running, deadline).await;
+    }
+
+    async fn drain(mut self, mut running: JoinSet<()>, deadline: Instant) {
+        self.intake.step().await;
+        self.phase.send_replace(Phase::Draining { is_kept: self.is_kept });
+        let drained = async {
+            loop {
+                tokio::select! {
+                    ended = running.join_next() => if ended.is_none() { break },
+                    () = self.work.notified() => self.intake.step().await,
+                }
+            }
+        };
+        drop(timeout_at(deadline.into(), drained).await);
+        running.shutdown().await;
+        self.intake.step().await;
+        self.lanes.iter().for_each(|lane| report_rest(lane, self.is_kept));
+    }
+}
+
+/// Logs and counts the notices that were not delivered at the end.
+fn report_rest(lane: &Lane, is_kept: bool) {
+    let (name, rest) = (&lane.name, lane.figures.waiting());
+    match rest {
+        0 => {}
+        _ if is_kept => tracing::info!("receiver {name}: {rest} alerts are left for the next start"),
+        _ => {
+            lane.figures.count_lost(FailureReason::Stopped, rest);
+            tracing::warn!("receiver {name}: {rest} alerts were not delivered; give state.dir to keep them");
+        }
+    }
+}
