@@ -340,7 +340,7 @@ const WORDS: [&str; 11] =
 const COUNTS: [&str; 5] = ["usize", "u64", "u32", "u16", "u8"];
 /// The places where queues between threads are made. The unbounded ones carry a fixed number of messages: intervals that go round,
 /// or one answer.
-const CHANNELS: [&str; 11] = [
+const CHANNELS: [&str; 12] = [
     "app/live.rs",
     "app/signals.rs",
     "capture/filter/mod.rs",
@@ -349,6 +349,7 @@ const CHANNELS: [&str; 11] = [
     "evidence/writer/jobs.rs",
     "http/body.rs",
     "http/scrape.rs",
+    "notify/engine.rs",
     "notify/notifier.rs",
     "pipeline/handover.rs",
     "pipeline/supervisor.rs",

@@ -35,7 +35,7 @@ pub(super) struct Arrival {
 
 /// A resolved notice without room: its alert no longer fires.
 #[derive(Debug)]
-pub(super) struct End {
+pub(super) struct AlertEnd {
     /// On the packets' clock.
     pub ends_at: Timestamp,
     pub receivers: Receivers,
@@ -46,7 +46,7 @@ pub(super) struct End {
 #[derive(Debug, Default)]
 pub(super) struct InboxContents {
     pub notices: VecDeque<Arrival>,
-    pub ends: BTreeMap<Fingerprint, End>,
+    pub ends: BTreeMap<Fingerprint, AlertEnd>,
     bytes: usize,
 }
 
@@ -95,7 +95,7 @@ impl InboxContents {
             lost.push(receivers);
         } else {
             let ends_at = Timestamp::from_nanoseconds(notice.ends_at.unwrap_or(notice.starts_at));
-            self.ends.insert(notice.id(), End { ends_at, receivers, changed_at });
+            self.ends.insert(notice.id(), AlertEnd { ends_at, receivers, changed_at });
         }
         lost
     }

@@ -10,7 +10,7 @@ use tokio::time::sleep_until;
 use super::backoff::RareLog;
 use super::delivery::{Lane, Surroundings, now};
 use super::figures::FailureReason;
-use super::inbox::{Arrival, End, Inbox, InboxContents};
+use super::inbox::{AlertEnd, Arrival, Inbox, InboxContents};
 use super::journal::{Journal, JournalRecord};
 use super::notice::Notice;
 use super::queue::{Admission, QueuedNotice};
@@ -124,7 +124,7 @@ impl Intake {
     }
 
     /// Resolves an alert at the receivers that have it as firing.
-    fn admit_end(&mut self, fingerprint: Fingerprint, end: End, records: &mut Vec<JournalRecord>) {
+    fn admit_end(&mut self, fingerprint: Fingerprint, end: AlertEnd, records: &mut Vec<JournalRecord>) {
         for receiver in end.receivers {
             let lane = &self.lanes[usize::from(receiver)];
             match lane.with_queue(|queue| queue.last_firing(fingerprint)) {
