@@ -9,12 +9,12 @@ use std::sync::{Arc, mpsc::SyncSender};
 use std::time::{Duration, Instant};
 
 use super::case::{Case, FileState, RETRY_AFTER};
-use super::figures::Counters;
+use super::figures::EvidenceCounters;
 use super::packet_log::LogMessage;
-use super::ring::Ring;
+use super::ring::PacketRing;
 use super::selection::{self, Subjects};
 use super::verdict;
-use super::writer::{Ending, FileId, Job, JobQueue, NewFile, Report};
+use super::writer::{Ending, FileId, Job, JobQueue, NewFile, WriterReport};
 use super::{Chunk, Config, EvidenceSetup, Message, Waiting, names};
 use crate::alert::{Alert, Change, Fingerprint};
 use crate::detect::Kind;
@@ -33,12 +33,12 @@ const LOSS_SLACK: Duration = Duration::from_secs(10);
 
 /// The state of the evidence thread.
 #[derive(Debug)]
-pub(super) struct Collector {
+pub(super) struct PacketCollector {
     config: Config,
     setup: EvidenceSetup,
-    counters: Arc<Counters>,
+    counters: Arc<EvidenceCounters>,
     waiting: Arc<Waiting>,
-    ring: Ring,
+    ring: PacketRing,
     /// None without an archive: then packets are kept, and no file is written.
     writer: Option<JobQueue>,
     log: Option<SyncSender<LogMessage>>,
@@ -48,17 +48,17 @@ pub(super) struct Collector {
     losses: VecDeque<(Timestamp, u64)>,
 }
 
-impl Collector {
+impl PacketCollector {
     pub(super) fn new(
         config: Config,
         setup: EvidenceSetup,
-        counters: Arc<Counters>,
+        counters: Arc<EvidenceCounters>,
         waiting: Arc<Waiting>,
         writer: Option<JobQueue>,
         log: Option<SyncSender<LogMessage>>,
     ) -> Self {
         Self {
-            ring: Ring::new(config.ring_bytes.unwrap_or(super::DEFAULT_RING_BYTES)),
+            ring: PacketRing::new(config.ring_bytes.unwrap_or(super::DEFAULT_RING_BYTES)),
             config,
             setup,
             counters,
@@ -186,21 +186,21 @@ impl Collector {
         self.cases.insert(id, Case::new(id, alert, self.ring.newest(), self.ring.next(), history));
     }
 
-    fn take_report(&mut self, report: &Report) {
+    fn take_report(&mut self, report: &WriterReport) {
         let retry = Instant::now() + RETRY_AFTER;
         match *report {
-            Report::HasRoom => {}
-            Report::NotBegun(id) => self.set_state(id, FileState::Waiting(retry)),
-            Report::Stalled { id, chunk, bytes } => {
+            WriterReport::HasRoom => {}
+            WriterReport::NotBegun(id) => self.set_state(id, FileState::Waiting(retry)),
+            WriterReport::Stalled { id, chunk, bytes } => {
                 if let Some(case) = self.cases.get_mut(&id) {
                     case.stall(chunk, bytes);
                 }
             }
-            Report::NotFinished { id, is_gone } => {
+            WriterReport::NotFinished { id, is_gone } => {
                 let state = if is_gone { FileState::Waiting(retry) } else { FileState::Ended(retry) };
                 self.set_state(id, state);
             }
-            Report::Finished(id) => self.close(id),
+            WriterReport::Finished(id) => self.close(id),
         }
     }
 

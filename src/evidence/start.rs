@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::collector::Collector;
-use super::figures::{Counters, FiguresReader};
+use super::collector::PacketCollector;
+use super::figures::{EvidenceCounters, FiguresReader};
 use super::packet_log::{self, LogMessage, LogSetup, PacketLog};
 use super::writer::quota::Quota;
 use super::writer::{self, Job, JobQueue, Writer, WriterSetup, files};
@@ -20,7 +20,7 @@ use crate::alert::{Change, EvidenceIndex};
 /// Time between two looks at threads that are to end.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// What the files say about this program, and who learns of them.
+/// Facts about this program that the files name, and the index that finds the files.
 #[derive(Debug, Clone)]
 pub struct EvidenceSetup {
     /// The name of this host.
@@ -74,7 +74,7 @@ impl Evidence {
     /// When a directory cannot be written to, or a thread cannot be started.
     pub fn start(config: Config, setup: EvidenceSetup) -> Result<Self, Error> {
         let (messages, receiver) = channel();
-        let counters = Arc::<Counters>::default();
+        let counters = Arc::<EvidenceCounters>::default();
         let mut threads = Vec::new();
         let archive = config.archive_dir.as_deref().map(|path| usable("archive_dir", path)).transpose()?;
         let quota = archive.as_ref().map(|archive| {
@@ -98,7 +98,7 @@ impl Evidence {
         };
         let waiting = Arc::<Waiting>::default();
         let figures = FiguresReader { counters: Arc::clone(&counters), waiting: Arc::clone(&waiting) };
-        let collector = Collector::new(config, setup, counters, Arc::clone(&waiting), writer, log);
+        let collector = PacketCollector::new(config, setup, counters, Arc::clone(&waiting), writer, log);
         threads.push(spawn("evidence", move || collector.run(&receiver))?);
         Ok(Self { sender: EvidenceSender::new(messages.clone(), waiting), messages, figures, threads })
     }
@@ -157,7 +157,7 @@ fn start_log(
     config: &Config,
     archive: Option<&Path>,
     archive_quota: Option<&Arc<Mutex<Quota>>>,
-    counters: &Arc<Counters>,
+    counters: &Arc<EvidenceCounters>,
     threads: &mut Vec<JoinHandle<()>>,
 ) -> Result<Option<SyncSender<LogMessage>>, Error> {
     let log = &config.packet_log;

@@ -136,7 +136,7 @@ fn every_finished_file_of_a_killed_process_can_be_read() {
         }
     }
     Run::start(folder.path(), Config::default()).finish();
-    assert_eq!(files(folder.path(), ".part"), [PathBuf::new(); 0]);
+    assert_eq!(files(folder.path(), ".part").len(), 0);
     let finished = files(folder.path(), ".pcapng");
     assert!(finished.len() > kills as usize, "{} files", finished.len());
     for file in &finished {

@@ -31,7 +31,7 @@ pub(in crate::evidence) struct NewFile {
 
 /// Packets of a chunk for one file.
 #[derive(Debug)]
-pub(in crate::evidence) struct Part {
+pub(in crate::evidence) struct FilePart {
     pub(in crate::evidence) id: FileId,
     /// Positions in the chunk, in order.
     pub(in crate::evidence) positions: Vec<u32>,
@@ -58,7 +58,7 @@ pub(in crate::evidence) enum Job {
         chunk: Arc<Chunk>,
         /// The number of the chunk in the ring.
         number: u64,
-        parts: Vec<Part>,
+        parts: Vec<FilePart>,
     },
     /// The packets come again from the one on that could not be written.
     Resume(FileId),
@@ -66,9 +66,9 @@ pub(in crate::evidence) enum Job {
     End,
 }
 
-/// What became of a job.
+/// The outcome of a job.
 #[derive(Debug)]
-pub(crate) enum Report {
+pub(crate) enum WriterReport {
     /// The queue has room again.
     HasRoom,
     NotBegun(FileId),
