@@ -4,11 +4,13 @@
 //! work with files has threads of its own, which capture never waits for. Must not know detection.
 
 mod case;
+mod cases;
 mod chunk;
 mod collector;
 mod complaints;
 mod config;
 mod figures;
+mod losses;
 mod names;
 mod packet_log;
 mod ring;

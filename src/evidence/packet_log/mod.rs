@@ -5,11 +5,12 @@
 
 mod conversation;
 mod log_files;
+mod queue;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use super::figures::EvidenceCounters;
@@ -20,25 +21,17 @@ use crate::alert::{Alert, Fingerprint};
 use crate::detect::Subject;
 use crate::packet::Packet;
 use conversation::{LoggedConversation, LoggedEnds};
-pub(super) use log_files::{LogFiles, LogSetup};
+use log_files::LogFiles;
+pub(super) use log_files::LogSetup;
+use queue::LogMessage;
+pub(super) use queue::{LogQueue, LogReceiver};
 
-/// Messages that may wait. Each keeps at most one chunk.
-pub(super) const MOST_MESSAGES: usize = 32;
 /// UnansweredConversations at once. The packets of others are not logged, and counted.
 const MOST_CONVERSATIONS: usize = 16_384;
 /// Alerts that fire at once.
 const MOST_FIRING: usize = 4_096;
 /// Time between two looks for conversations that have ended.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
-
-/// A message to the thread of the packet log.
-#[derive(Debug)]
-pub(super) enum LogMessage {
-    Packets(Arc<Chunk>),
-    Fired(Box<Alert>),
-    Resolved(Fingerprint),
-    End,
-}
 
 /// The conversations whose packets are logged.
 #[derive(Debug)]
@@ -70,9 +63,9 @@ impl PacketLog {
     }
 
     /// Works until the end. The files of conversations that go on stay.
-    pub(super) fn run(mut self, messages: &Receiver<LogMessage>) {
+    pub(super) fn run(mut self, messages: &LogReceiver) {
         loop {
-            match messages.recv_timeout(SWEEP_EVERY) {
+            match messages.receive(SWEEP_EVERY) {
                 Ok(LogMessage::Packets(chunk)) => self.take_chunk(&chunk),
                 Ok(LogMessage::Fired(alert)) => self.take_alert(&alert),
                 Ok(LogMessage::Resolved(fingerprint)) => {

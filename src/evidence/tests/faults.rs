@@ -72,11 +72,11 @@ fn writing_goes_on_once_a_full_disk_has_space() {
     (0..200).for_each(|_| run.send(101, SCANNER, OTHER));
     let full = run.wait_until("a failure", |figures| figures.write_errors >= 3);
     assert_eq!((full.kept_packets, full.lost_packets), (201, 0), "the ring goes on");
+    run.resolve(&scan(), 110);
     fs::remove_file(filler).unwrap();
     let freed = Instant::now();
     run.wait_until("all written", |figures| figures.written_packets == 402);
     assert!(freed.elapsed() < Duration::from_secs(5), "{:?}", freed.elapsed());
-    run.resolve(&scan(), 110);
     run.resolve(&other, 110);
     let figures = run.finish();
     assert_eq!((figures.written_files, figures.refused_files, figures.missed_packets), (2, 0, 0));

@@ -102,7 +102,7 @@ impl Writer {
             let bytes = self.setup.quota.lock().unwrap_or_else(PoisonError::into_inner).bytes();
             self.setup.counters.archive_bytes.set(bytes);
             if queue.job_is_done() {
-                self.report(WriterReport::HasRoom);
+                self.report(WriterReport::HasSpace);
             }
         }
     }
@@ -200,7 +200,8 @@ impl Writer {
     }
 
     fn finish(&mut self, ending: &Ending) {
-        let Some((file, _)) = self.open.get_mut(&ending.id) else { return };
+        // A stalled file was reported, and is finished once its packets came again.
+        let Some((file, _)) = self.open.get_mut(&ending.id).filter(|(file, _)| !file.is_stalled) else { return };
         let finished = file.finish(&ending.comment);
         let (path, is_gone) = (file.path.clone(), finished.is_err() && !file.part.exists());
         match finished {
