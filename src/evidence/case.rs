@@ -6,12 +6,12 @@
 use std::time::{Duration, Instant};
 
 use super::selection::{SelectedPacket, Witness};
-use super::writer::{FileId, Part, pcapng};
+use super::writer::{FileId, FilePart, pcapng};
 use crate::alert::Alert;
 use crate::detect::{Kind, Subject};
 use crate::packet::Timestamp;
 
-/// Part of the window from one witness to the next.
+/// FilePart of the window from one witness to the next.
 const WITNESSES_IN_WINDOW: u32 = 16;
 /// Time before the window in which contacts may have begun that failed in it.
 const BEFORE_WINDOW: Duration = Duration::from_secs(10);
@@ -58,7 +58,7 @@ pub(super) struct Case {
     pub(super) gaps: Gaps,
 }
 
-/// What a file may lack of the packets that the verdict rests on.
+/// Packets that the verdict rests on and that the file may lack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Gaps {
     /// Packets until this moment had left the ring when the file was begun.
@@ -138,8 +138,8 @@ impl Case {
     }
 
     /// Takes packets of a chunk as far as they are wanted and fit.
-    pub(super) fn take(&mut self, packets: &[SelectedPacket], witnesses: &[Witness], max_bytes: u64) -> Part {
-        let mut part = Part { id: self.id, positions: Vec::new(), bytes: 0 };
+    pub(super) fn take(&mut self, packets: &[SelectedPacket], witnesses: &[Witness], max_bytes: u64) -> FilePart {
+        let mut part = FilePart { id: self.id, positions: Vec::new(), bytes: 0 };
         for packet in packets {
             if !self.wants(packet.time, packet.time) {
                 continue;

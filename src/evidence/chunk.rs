@@ -144,7 +144,7 @@ impl Chunk {
     }
 }
 
-/// Records the packets of one capture thread.
+/// ChunkRecords the packets of one capture thread.
 #[derive(Debug)]
 pub struct PacketRecorder {
     packet_bytes: usize,
@@ -158,11 +158,11 @@ impl PacketRecorder {
         Self { packet_bytes: packet_bytes as usize, chunk: Chunk::new(Arc::new(source)), sender }
     }
 
-    /// Records a packet with its addresses.
+    /// ChunkRecords a packet with its addresses.
     #[inline]
     pub fn record(&mut self, packet: RecordedPacket<'_>, addresses: &Addresses) {
-        self.note(addresses.source().into());
-        self.note(addresses.destination().into());
+        self.note(addresses.source());
+        self.note(addresses.destination());
         self.record_other(packet);
     }
 
@@ -171,7 +171,7 @@ impl PacketRecorder {
         self.chunk.addresses.insert(hash(address));
     }
 
-    /// Records a packet without addresses, or with those that were noted.
+    /// ChunkRecords a packet without addresses, or with those that were noted.
     #[inline]
     pub fn record_other(&mut self, packet: RecordedPacket<'_>) {
         let kept = packet.bytes.len().min(self.packet_bytes);

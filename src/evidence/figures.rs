@@ -28,7 +28,7 @@ impl Figure {
 
 /// The figures, as the threads count them.
 #[derive(Debug, Default)]
-pub(super) struct Counters {
+pub(super) struct EvidenceCounters {
     pub(super) ring_bytes: Figure,
     pub(super) ring_nanoseconds: Figure,
     pub(super) kept_packets: Figure,
@@ -83,7 +83,7 @@ pub struct EvidenceFigures {
     pub archive_bytes: u64,
     /// Files that were removed since the start, because the archive was full.
     pub removed_files: u64,
-    /// Conversations whose packets are logged.
+    /// UnansweredConversations whose packets are logged.
     pub log_conversations: u64,
     /// Bytes of the files of these conversations.
     pub log_bytes: u64,
@@ -98,14 +98,14 @@ pub struct EvidenceFigures {
 /// Reads the figures. Clones read the same ones.
 #[derive(Debug, Clone)]
 pub struct FiguresReader {
-    pub(super) counters: Arc<Counters>,
+    pub(super) counters: Arc<EvidenceCounters>,
     pub(super) waiting: Arc<Waiting>,
 }
 
 impl FiguresReader {
     /// The figures now.
     pub fn read(&self) -> EvidenceFigures {
-        let Counters { log, .. } = &*self.counters;
+        let EvidenceCounters { log, .. } = &*self.counters;
         EvidenceFigures {
             ring_bytes: self.counters.ring_bytes.value(),
             ring_span: Duration::from_nanos(self.counters.ring_nanoseconds.value()),

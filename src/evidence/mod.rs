@@ -4,11 +4,13 @@
 //! work with files has threads of its own, which capture never waits for. Must not know detection.
 
 mod case;
+mod cases;
 mod chunk;
 mod collector;
 mod complaints;
 mod config;
 mod figures;
+mod losses;
 mod names;
 mod packet_log;
 mod ring;
@@ -28,7 +30,7 @@ pub use chunk::{Chunk, PacketRecorder, PacketSource, RecordedPacket};
 pub use config::{Config, PacketLogConfig};
 pub use figures::{EvidenceFigures, FiguresReader};
 pub use start::{Error, Evidence, EvidenceSetup};
-use writer::Report;
+use writer::WriterReport;
 
 /// Bytes of chunks that may wait for the evidence thread. Packets past it are not kept, and counted.
 const MOST_WAITING: usize = 32 << 20;
@@ -52,7 +54,7 @@ pub(crate) enum Message {
         packets: u64,
     },
     /// The writer did something, or could not.
-    Written(Report),
+    Written(WriterReport),
     /// Nothing more comes: open files are finished.
     End {
         /// Files that are not finished then stay unfinished.
@@ -91,7 +93,7 @@ impl RecorderSettings {
     }
 }
 
-/// What waits for the evidence thread, and what found no room.
+/// The amounts that wait for the evidence thread, and the numbers of what found no space.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
     /// Bytes of chunks.

@@ -12,7 +12,7 @@ use crate::packet::Timestamp;
 
 /// Chunks with consecutive numbers.
 #[derive(Debug)]
-pub(super) struct Ring {
+pub(super) struct PacketRing {
     limit_bytes: u64,
     bytes: u64,
     chunks: VecDeque<Arc<Chunk>>,
@@ -25,7 +25,7 @@ pub(super) struct Ring {
     newest: Timestamp,
 }
 
-impl Ring {
+impl PacketRing {
     pub(super) const fn new(limit_bytes: u64) -> Self {
         Self {
             limit_bytes,
@@ -99,8 +99,8 @@ mod tests {
     use super::super::tests::{chunk, seconds};
     use super::*;
 
-    fn filled(limit_bytes: u64, times: &[i64]) -> Ring {
-        let mut ring = Ring::new(limit_bytes);
+    fn filled(limit_bytes: u64, times: &[i64]) -> PacketRing {
+        let mut ring = PacketRing::new(limit_bytes);
         times.iter().for_each(|time| ring.add(Arc::new(chunk("eth0", &[(*time, &[0; 400])]))));
         ring
     }
@@ -125,7 +125,7 @@ mod tests {
         let ring = filled(2 * size(), &[20, 10, 21]);
         assert_eq!(ring.first(), 1);
         assert_eq!(ring.span(), Duration::from_secs(1), "a packet of second 20 has left");
-        assert_eq!(Ring::new(1).span(), Duration::ZERO);
+        assert_eq!(PacketRing::new(1).span(), Duration::ZERO);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::packet::{Frame, Packet, Protocol, Timestamp};
 
 /// A network of at most so many addresses is looked for address by address in the index of a chunk.
 const MOST_ASKED: usize = 256;
-/// Conversations of a chunk that are remembered until an answer is found.
+/// UnansweredConversations of a chunk that are remembered until an answer is found.
 const MOST_CONVERSATIONS: usize = 1_024;
 /// Answered conversations of a chunk that are offered.
 const MOST_WITNESSES: usize = 4;
@@ -120,7 +120,7 @@ pub(super) struct SelectedPacket {
 pub(super) fn select(chunk: &Chunk, subjects: &Subjects, count: usize, with_witnesses: bool) -> Selected {
     let decoder = decoder(chunk);
     let mut selected = Selected { packets: vec![Vec::new(); count], witnesses: Vec::new() };
-    let mut conversations = Conversations::default();
+    let mut conversations = UnansweredConversations::default();
     for (position, recorded) in (0..).zip(chunk.iter()) {
         let Some((ends, packet)) = ends(&decoder, &recorded) else { continue };
         let found = SelectedPacket { position, time: recorded.time, captured: recorded.bytes.len() as u32 };
@@ -151,9 +151,9 @@ pub(super) fn ends(decoder: &Decoder, recorded: &RecordedPacket<'_>) -> Option<(
 
 /// The first packet of each conversation, until it is answered.
 #[derive(Debug, Default)]
-struct Conversations(HashMap<(SocketAddr, SocketAddr, Protocol), Option<SelectedPacket>>);
+struct UnansweredConversations(HashMap<(SocketAddr, SocketAddr, Protocol), Option<SelectedPacket>>);
 
-impl Conversations {
+impl UnansweredConversations {
     /// The first packet if this one answers it, once for each conversation.
     fn answered(&mut self, found: SelectedPacket, packet: &Packet) -> Option<SelectedPacket> {
         if !matches!(packet.protocol, Protocol::TCP | Protocol::UDP) || packet.source_port == 0 {

@@ -4,23 +4,24 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::collector::Collector;
-use super::figures::{Counters, FiguresReader};
-use super::packet_log::{self, LogMessage, LogSetup, PacketLog};
+use super::cases::Cases;
+use super::collector::PacketCollector;
+use super::figures::{EvidenceCounters, FiguresReader};
+use super::packet_log::{LogQueue, LogSetup, PacketLog};
 use super::writer::quota::Quota;
-use super::writer::{self, Job, JobQueue, Writer, WriterSetup, files};
-use super::{Config, EvidenceSender, Message, Waiting, names};
+use super::writer::{self, JobQueue, Writer, WriterSetup, files};
+use super::{Config, DEFAULT_RING_BYTES, EvidenceSender, Message, Waiting, names};
 use crate::alert::{Change, EvidenceIndex};
 
 /// Time between two looks at threads that are to end.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// What the files say about this program, and who learns of them.
+/// Facts about this program that the files name, and the index that finds the files.
 #[derive(Debug, Clone)]
 pub struct EvidenceSetup {
     /// The name of this host.
@@ -74,7 +75,7 @@ impl Evidence {
     /// When a directory cannot be written to, or a thread cannot be started.
     pub fn start(config: Config, setup: EvidenceSetup) -> Result<Self, Error> {
         let (messages, receiver) = channel();
-        let counters = Arc::<Counters>::default();
+        let counters = Arc::<EvidenceCounters>::default();
         let mut threads = Vec::new();
         let archive = config.archive_dir.as_deref().map(|path| usable("archive_dir", path)).transpose()?;
         let quota = archive.as_ref().map(|archive| {
@@ -82,9 +83,10 @@ impl Evidence {
             Arc::new(Mutex::new(Quota::new(archive.clone(), config.quota_bytes, names::is_ours)))
         });
         let log = start_log(&config, archive.as_deref(), quota.as_ref(), &counters, &mut threads)?;
-        let writer = match archive.zip(quota) {
+        let ring_bytes = config.ring_bytes.unwrap_or(DEFAULT_RING_BYTES);
+        let cases = match archive.zip(quota) {
             Some((archive, quota)) => {
-                let setup = WriterSetup {
+                let writer = WriterSetup {
                     archive,
                     application: format!("trafficmonitor {}", setup.version),
                     configuration: setup.configuration.clone(),
@@ -92,13 +94,14 @@ impl Evidence {
                     counters: Arc::clone(&counters),
                     quota,
                 };
-                Some(start_writer(setup, messages.clone(), &mut threads)?)
+                let writer = start_writer(writer, messages.clone(), &mut threads)?;
+                Some(Cases::new(&config, setup, Arc::clone(&counters), writer))
             }
             None => None,
         };
         let waiting = Arc::<Waiting>::default();
         let figures = FiguresReader { counters: Arc::clone(&counters), waiting: Arc::clone(&waiting) };
-        let collector = Collector::new(config, setup, counters, Arc::clone(&waiting), writer, log);
+        let collector = PacketCollector::new(ring_bytes, counters, Arc::clone(&waiting), cases, log);
         threads.push(spawn("evidence", move || collector.run(&receiver))?);
         Ok(Self { sender: EvidenceSender::new(messages.clone(), waiting), messages, figures, threads })
     }
@@ -147,7 +150,7 @@ fn start_writer(
     reports: Sender<Message>,
     threads: &mut Vec<JoinHandle<()>>,
 ) -> Result<JobQueue, Error> {
-    let (queue, jobs): (JobQueue, std::sync::mpsc::Receiver<Job>) = JobQueue::new();
+    let (queue, jobs) = JobQueue::new();
     let of_writer = queue.clone();
     threads.push(spawn("evidence-writer", move || Writer::new(setup, reports).run(&jobs, &of_writer))?);
     Ok(queue)
@@ -157,9 +160,9 @@ fn start_log(
     config: &Config,
     archive: Option<&Path>,
     archive_quota: Option<&Arc<Mutex<Quota>>>,
-    counters: &Arc<Counters>,
+    counters: &Arc<EvidenceCounters>,
     threads: &mut Vec<JoinHandle<()>>,
-) -> Result<Option<SyncSender<LogMessage>>, Error> {
+) -> Result<Option<LogQueue>, Error> {
     let log = &config.packet_log;
     if !log.is_on {
         return Ok(None);
@@ -172,10 +175,10 @@ fn start_log(
         max_file_bytes: log.max_file_bytes,
         max_rotations: log.max_rotations,
     };
-    let (sender, messages) = sync_channel(packet_log::MOST_MESSAGES);
+    let (queue, messages) = LogQueue::new();
     let log = PacketLog::new(setup, Arc::clone(counters));
     threads.push(spawn("packet-log", move || log.run(&messages))?);
-    Ok(Some(sender))
+    Ok(Some(queue))
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {

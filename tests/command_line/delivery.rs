@@ -218,6 +218,19 @@ fn no_secret_is_in_an_output_or_a_message() {
         let lines = entry.replace(", ", "\n      ");
         checks_yaml(folder.path(), &format!("notify:\n  receivers:\n    - name: a\n      {lines}\n"));
     }
+    let of_webhook = "notify:\n  receivers:\n    - name: a\n      type: webhook\n      url: http://x\n";
+    for header in [
+        format!("authorization: Bearer {CANARY}: x"),
+        format!("token: *{CANARY}"),
+        format!("token: !{CANARY}"),
+        format!("token:{CANARY}"),
+        format!("token {CANARY}"),
+        format!("token: '{CANARY}' x"),
+        format!("token: \"{CANARY}"),
+        format!("token: [{CANARY}"),
+    ] {
+        checks_yaml(folder.path(), &format!("{of_webhook}      headers:\n        {header}\n"));
+    }
 }
 
 /// Neither the check nor the printed form of this file contains the canary.

@@ -20,7 +20,7 @@ const IDLE_CLOSED: Duration = Duration::from_secs(5);
 
 /// Both ends of a conversation, the smaller one first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct ConversationKey {
+pub(super) struct LoggedEnds {
     /// A pcap file has one link type.
     link_type: i32,
     /// None for address resolution.
@@ -28,7 +28,7 @@ pub(super) struct ConversationKey {
     ends: [End; 2],
 }
 
-impl ConversationKey {
+impl LoggedEnds {
     /// The conversation of a packet between two addresses.
     pub(super) fn of(link_type: i32, addresses: [IpAddr; 2], packet: Option<&Packet>) -> Self {
         let ports = packet.map_or([0; 2], |packet| [packet.source_port, packet.destination_port]);
@@ -78,7 +78,7 @@ impl LoggedConversation {
     }
 
     /// Notes a packet, which may close the conversation or open it again.
-    pub(super) fn note(&mut self, key: &ConversationKey, packet: Option<&Packet>, now: Instant) {
+    pub(super) fn note(&mut self, key: &LoggedEnds, packet: Option<&Packet>, now: Instant) {
         self.last_packet = now;
         let Some(packet) = packet.filter(|packet| packet.protocol == Protocol::TCP) else { return };
         if packet.tcp_flags.contains(TcpFlags::SYN) {

@@ -9,9 +9,9 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::conversation::ConversationKey;
+use super::conversation::LoggedEnds;
 use crate::evidence::complaints::Complaints;
-use crate::evidence::figures::Counters;
+use crate::evidence::figures::EvidenceCounters;
 use crate::evidence::writer::quota::Quota;
 use crate::evidence::writer::{files, pcap};
 use crate::evidence::{PacketSource, names};
@@ -54,7 +54,7 @@ pub(in crate::evidence) struct LogFiles {
     /// Open files, the one that was used longest ago first.
     open: VecDeque<(PathBuf, File)>,
     removed: Vec<PathBuf>,
-    counters: Arc<Counters>,
+    counters: Arc<EvidenceCounters>,
     complaints: Complaints,
 }
 
@@ -68,7 +68,7 @@ fn is_logged(name: &str) -> bool {
 }
 
 impl LogFiles {
-    pub(super) fn new(setup: LogSetup, counters: Arc<Counters>) -> Self {
+    pub(super) fn new(setup: LogSetup, counters: Arc<EvidenceCounters>) -> Self {
         let quota = Quota::new(setup.directory.clone(), setup.quota_bytes, is_logged);
         Self { setup, quota, open: VecDeque::new(), removed: Vec::new(), counters, complaints: Complaints::default() }
     }
@@ -81,7 +81,7 @@ impl LogFiles {
     /// Adds records to the last file of a conversation, or to a new one if it is full.
     pub(super) fn append(
         &mut self,
-        key: &ConversationKey,
+        key: &LoggedEnds,
         source: &PacketSource,
         of: &mut ConversationFiles,
         records: &[u8],
@@ -96,7 +96,7 @@ impl LogFiles {
 
     fn try_append(
         &mut self,
-        key: &ConversationKey,
+        key: &LoggedEnds,
         source: &PacketSource,
         of: &mut ConversationFiles,
         mut records: &[u8],
@@ -141,7 +141,7 @@ impl LogFiles {
     }
 
     /// Begins a new file of a conversation; the oldest one beyond the limit goes.
-    fn rotate(&mut self, key: &ConversationKey, source: &PacketSource, of: &mut ConversationFiles) -> io::Result<()> {
+    fn rotate(&mut self, key: &LoggedEnds, source: &PacketSource, of: &mut ConversationFiles) -> io::Result<()> {
         files::make_directory(&self.setup.directory)?;
         let header = pcap::file_header(source);
         self.make_space(header.len() as u64, of)?;

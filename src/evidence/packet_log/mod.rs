@@ -5,47 +5,40 @@
 
 mod conversation;
 mod log_files;
+mod queue;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
-use super::figures::Counters;
+use super::figures::EvidenceCounters;
 use super::selection::{self, Subjects};
 use super::writer::pcap;
 use super::{Chunk, PacketSource, names};
 use crate::alert::{Alert, Fingerprint};
 use crate::detect::Subject;
 use crate::packet::Packet;
-use conversation::{ConversationKey, LoggedConversation};
-pub(super) use log_files::{LogFiles, LogSetup};
+use conversation::{LoggedConversation, LoggedEnds};
+use log_files::LogFiles;
+pub(super) use log_files::LogSetup;
+use queue::LogMessage;
+pub(super) use queue::{LogQueue, LogReceiver};
 
-/// Messages that may wait. Each keeps at most one chunk.
-pub(super) const MOST_MESSAGES: usize = 32;
-/// Conversations at once. The packets of others are not logged, and counted.
+/// UnansweredConversations at once. The packets of others are not logged, and counted.
 const MOST_CONVERSATIONS: usize = 16_384;
 /// Alerts that fire at once.
 const MOST_FIRING: usize = 4_096;
 /// Time between two looks for conversations that have ended.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
-/// A message to the thread of the packet log.
-#[derive(Debug)]
-pub(super) enum LogMessage {
-    Packets(Arc<Chunk>),
-    Fired(Box<Alert>),
-    Resolved(Fingerprint),
-    End,
-}
-
 /// The conversations whose packets are logged.
 #[derive(Debug)]
 pub(super) struct PacketLog {
     files: LogFiles,
-    counters: Arc<Counters>,
-    conversations: HashMap<ConversationKey, LoggedConversation>,
+    counters: Arc<EvidenceCounters>,
+    conversations: HashMap<LoggedEnds, LoggedConversation>,
     /// Subjects of alerts that fire, with the beginning of the names of their files.
     firing: HashMap<Fingerprint, (Subject, String)>,
     swept: Instant,
@@ -53,13 +46,13 @@ pub(super) struct PacketLog {
 
 /// The records of a chunk for one conversation.
 #[derive(Debug, Default)]
-struct Records {
+struct ChunkRecords {
     bytes: Vec<u8>,
     packets: u64,
 }
 
 impl PacketLog {
-    pub(super) fn new(setup: LogSetup, counters: Arc<Counters>) -> Self {
+    pub(super) fn new(setup: LogSetup, counters: Arc<EvidenceCounters>) -> Self {
         Self {
             files: LogFiles::new(setup, Arc::clone(&counters)),
             counters,
@@ -70,9 +63,9 @@ impl PacketLog {
     }
 
     /// Works until the end. The files of conversations that go on stay.
-    pub(super) fn run(mut self, messages: &Receiver<LogMessage>) {
+    pub(super) fn run(mut self, messages: &LogReceiver) {
         loop {
-            match messages.recv_timeout(SWEEP_EVERY) {
+            match messages.receive(SWEEP_EVERY) {
                 Ok(LogMessage::Packets(chunk)) => self.take_chunk(&chunk),
                 Ok(LogMessage::Fired(alert)) => self.take_alert(&alert),
                 Ok(LogMessage::Resolved(fingerprint)) => {
@@ -89,12 +82,12 @@ impl PacketLog {
     }
 
     fn take_chunk(&mut self, chunk: &Chunk) {
-        let mut by_conversation: HashMap<ConversationKey, Records> = HashMap::new();
+        let mut by_conversation: HashMap<LoggedEnds, ChunkRecords> = HashMap::new();
         let decoder = selection::decoder(chunk);
         let now = Instant::now();
         for recorded in chunk.iter() {
             let Some((ends, packet)) = selection::ends(&decoder, &recorded) else { continue };
-            let key = ConversationKey::of(chunk.source().link_type.0, ends, packet.as_ref());
+            let key = LoggedEnds::of(chunk.source().link_type.0, ends, packet.as_ref());
             if !self.follow(key, packet.as_ref(), now) {
                 self.counters.log.lost_packets.add(1);
                 continue;
@@ -110,7 +103,7 @@ impl PacketLog {
     }
 
     /// Follows a conversation to this packet; false if there is no space for a new one.
-    fn follow(&mut self, key: ConversationKey, packet: Option<&Packet>, now: Instant) -> bool {
+    fn follow(&mut self, key: LoggedEnds, packet: Option<&Packet>, now: Instant) -> bool {
         if !self.conversations.contains_key(&key) {
             if self.conversations.len() >= MOST_CONVERSATIONS {
                 return false;
@@ -130,7 +123,7 @@ impl PacketLog {
         firing.find(|(subject, _)| is_about(subject, ends)).map(|(_, stem)| stem.clone())
     }
 
-    fn write(&mut self, key: &ConversationKey, source: &PacketSource, records: &Records) {
+    fn write(&mut self, key: &LoggedEnds, source: &PacketSource, records: &ChunkRecords) {
         let Some(conversation) = self.conversations.get_mut(key) else { return };
         match self.files.append(key, source, &mut conversation.files, &records.bytes) {
             Ok(()) => self.counters.log.packets.add(records.packets),

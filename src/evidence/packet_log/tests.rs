@@ -5,16 +5,15 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::detect::Kind;
-use crate::evidence::tests::{SYN, alert, chunk, files, read, tcp};
+use crate::evidence::tests::{FIN, SYN, alert, chunk, files, read, tcp};
 
 const CLIENT: ([u8; 4], u16) = ([10, 0, 0, 5], 50_000);
 const SERVER: ([u8; 4], u16) = ([10, 0, 0, 6], 80);
-const FIN: u8 = 0x01;
 const RST: u8 = 0x04;
 
 struct Logged {
     log: PacketLog,
-    counters: Arc<Counters>,
+    counters: Arc<EvidenceCounters>,
     directory: PathBuf,
     archive: PathBuf,
     folder: tempfile::TempDir,
@@ -37,7 +36,7 @@ impl Logged {
             max_file_bytes,
             max_rotations,
         };
-        let counters = Arc::<Counters>::default();
+        let counters = Arc::<EvidenceCounters>::default();
         Self { log: PacketLog::new(setup, Arc::clone(&counters)), counters, directory, archive, folder }
     }
 
@@ -192,7 +191,7 @@ fn conversations_past_the_limit_are_counted() {
     let now = Instant::now();
     for number in 0..MOST_CONVERSATIONS as u32 {
         let ends = [IpAddr::from(number.to_be_bytes()), IpAddr::from([255; 4])];
-        assert!(logged.log.follow(ConversationKey::of(1, ends, None), None, now));
+        assert!(logged.log.follow(LoggedEnds::of(1, ends, None), None, now));
     }
     logged.send(&[from_client(SYN), from_server(SYN)]);
     assert_eq!((logged.counters.log.lost_packets.value(), logged.logged().len()), (2, 0));

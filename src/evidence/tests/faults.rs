@@ -72,11 +72,11 @@ fn writing_goes_on_once_a_full_disk_has_space() {
     (0..200).for_each(|_| run.send(101, SCANNER, OTHER));
     let full = run.wait_until("a failure", |figures| figures.write_errors >= 3);
     assert_eq!((full.kept_packets, full.lost_packets), (201, 0), "the ring goes on");
+    run.resolve(&scan(), 110);
     fs::remove_file(filler).unwrap();
     let freed = Instant::now();
     run.wait_until("all written", |figures| figures.written_packets == 402);
     assert!(freed.elapsed() < Duration::from_secs(5), "{:?}", freed.elapsed());
-    run.resolve(&scan(), 110);
     run.resolve(&other, 110);
     let figures = run.finish();
     assert_eq!((figures.written_files, figures.refused_files, figures.missed_packets), (2, 0, 0));
@@ -136,7 +136,7 @@ fn every_finished_file_of_a_killed_process_can_be_read() {
         }
     }
     Run::start(folder.path(), Config::default()).finish();
-    assert_eq!(files(folder.path(), ".part"), [PathBuf::new(); 0]);
+    assert_eq!(files(folder.path(), ".part").len(), 0);
     let finished = files(folder.path(), ".pcapng");
     assert!(finished.len() > kills as usize, "{} files", finished.len());
     for file in &finished {

@@ -18,7 +18,7 @@ use crate::alert::{Alert, AlertState, EvidenceIndex};
 use crate::capture::savefile::Savefile;
 use crate::detect::{Figures, Kind, Subject};
 use crate::packet::LinkType;
-pub(super) use frames::{ETHERNET, SYN, tcp};
+pub(super) use frames::{ETHERNET, FIN, SYN, tcp};
 
 /// Time for what takes milliseconds.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -63,7 +63,6 @@ struct Run {
     evidence: Evidence,
     recorder: PacketRecorder,
     index: EvidenceIndex,
-    archive: PathBuf,
 }
 
 impl Run {
@@ -80,7 +79,7 @@ impl Run {
         let config = Config { archive_dir: Some(archive.to_owned()), ..config };
         let evidence = Evidence::start(config, setup).unwrap();
         let recorder = PacketRecorder::new(source(ETHERNET), 65_535, evidence.sender());
-        Self { evidence, recorder, index, archive: archive.to_owned() }
+        Self { evidence, recorder, index }
     }
 
     fn record(&mut self, second: i64, frame: &[u8]) {

@@ -1,6 +1,6 @@
 //! The jobs of the writer, their queue, and the reports about them.
 //!
-//! Takes jobs from the evidence thread; the queue says when it has no room. Must not know files.
+//! Takes jobs from the evidence thread; the queue says when it has no space. Must not know files.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -31,7 +31,7 @@ pub(in crate::evidence) struct NewFile {
 
 /// Packets of a chunk for one file.
 #[derive(Debug)]
-pub(in crate::evidence) struct Part {
+pub(in crate::evidence) struct FilePart {
     pub(in crate::evidence) id: FileId,
     /// Positions in the chunk, in order.
     pub(in crate::evidence) positions: Vec<u32>,
@@ -58,7 +58,7 @@ pub(in crate::evidence) enum Job {
         chunk: Arc<Chunk>,
         /// The number of the chunk in the ring.
         number: u64,
-        parts: Vec<Part>,
+        parts: Vec<FilePart>,
     },
     /// The packets come again from the one on that could not be written.
     Resume(FileId),
@@ -66,11 +66,11 @@ pub(in crate::evidence) enum Job {
     End,
 }
 
-/// What became of a job.
+/// The outcome of a job.
 #[derive(Debug)]
-pub(crate) enum Report {
-    /// The queue has room again.
-    HasRoom,
+pub(crate) enum WriterReport {
+    /// The queue has space again.
+    HasSpace,
     NotBegun(FileId),
     /// The packets of this chunk could not be written. Later ones are not taken until [`Job::Resume`].
     Stalled {
@@ -93,26 +93,26 @@ pub(crate) enum Report {
 pub(in crate::evidence) struct JobQueue {
     jobs: Sender<Job>,
     waiting: Arc<AtomicUsize>,
-    /// True if a report is wanted once there is room.
-    wants_room: Arc<AtomicBool>,
+    /// True if a report is wanted once there is space.
+    wants_space: Arc<AtomicBool>,
 }
 
 impl JobQueue {
     pub(in crate::evidence) fn new() -> (Self, Receiver<Job>) {
         let (jobs, receiver) = channel();
-        (Self { jobs, waiting: Arc::default(), wants_room: Arc::default() }, receiver)
+        (Self { jobs, waiting: Arc::default(), wants_space: Arc::default() }, receiver)
     }
 
     /// True if a job can be sent. If not, a report will say when.
-    pub(in crate::evidence) fn has_room(&self) -> bool {
-        let has_room = || self.waiting.load(Ordering::SeqCst) < MOST_JOBS;
-        has_room() || {
-            self.wants_room.store(true, Ordering::SeqCst);
-            has_room()
+    pub(in crate::evidence) fn has_space(&self) -> bool {
+        let has_space = || self.waiting.load(Ordering::SeqCst) < MOST_JOBS;
+        has_space() || {
+            self.wants_space.store(true, Ordering::SeqCst);
+            has_space()
         }
     }
 
-    /// Sends a job. Ask [`JobQueue::has_room`] first.
+    /// Sends a job. Ask [`JobQueue::has_space`] first.
     pub(in crate::evidence) fn send(&self, job: Job) {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         if self.jobs.send(job).is_err() {
@@ -120,9 +120,9 @@ impl JobQueue {
         }
     }
 
-    /// Notes that a job is done; true if a report about room is wanted.
+    /// Notes that a job is done; true if a report about space is wanted.
     pub(super) fn job_is_done(&self) -> bool {
         let left = self.waiting.fetch_sub(1, Ordering::SeqCst) - 1;
-        left <= MOST_JOBS / 2 && self.wants_room.swap(false, Ordering::SeqCst)
+        left <= MOST_JOBS / 2 && self.wants_space.swap(false, Ordering::SeqCst)
     }
 }

@@ -20,11 +20,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::json;
 
 use super::complaints::Complaints;
-use super::figures::Counters;
+use super::figures::EvidenceCounters;
 use super::{Chunk, Message, names};
 use crate::alert::{EvidenceFile, EvidenceIndex};
 use capture_file::CaptureFile;
-pub(super) use jobs::{Ending, FileId, Job, JobQueue, NewFile, Part, Report};
+pub(super) use jobs::{Ending, FileId, FilePart, Job, JobQueue, NewFile, WriterReport};
 use quota::Quota;
 
 /// The settings of the writer.
@@ -37,7 +37,7 @@ pub(super) struct WriterSetup {
     /// The configuration of the program, as YAML.
     pub(super) configuration: String,
     pub(super) index: EvidenceIndex,
-    pub(super) counters: Arc<Counters>,
+    pub(super) counters: Arc<EvidenceCounters>,
     pub(super) quota: Arc<Mutex<Quota>>,
 }
 
@@ -102,7 +102,7 @@ impl Writer {
             let bytes = self.setup.quota.lock().unwrap_or_else(PoisonError::into_inner).bytes();
             self.setup.counters.archive_bytes.set(bytes);
             if queue.job_is_done() {
-                self.report(Report::HasRoom);
+                self.report(WriterReport::HasSpace);
             }
         }
     }
@@ -121,7 +121,7 @@ impl Writer {
         }
     }
 
-    fn report(&self, report: Report) {
+    fn report(&self, report: WriterReport) {
         if self.reports.send(Message::Written(report)).is_err() {
             tracing::trace!("the evidence thread has ended");
         }
@@ -169,7 +169,7 @@ impl Writer {
             }
             Err(error) => {
                 self.failed("an evidence file could not be begun; it is tried again", &path, &error);
-                self.report(Report::NotBegun(new.id));
+                self.report(WriterReport::NotBegun(new.id));
             }
         }
     }
@@ -183,7 +183,7 @@ impl Writer {
         files::write_whole(&path, self.setup.configuration.as_bytes())
     }
 
-    fn append(&mut self, chunk: &Chunk, number: u64, part: &Part) {
+    fn append(&mut self, chunk: &Chunk, number: u64, part: &FilePart) {
         let taken = self.take(part.bytes);
         let Some((file, _)) = self.open.get_mut(&part.id).filter(|(file, _)| !file.is_stalled) else { return };
         let before = file.contents();
@@ -193,14 +193,15 @@ impl Writer {
             Err(error) => {
                 file.is_stalled = true;
                 let path = file.part.clone();
-                self.report(Report::Stalled { id: part.id, chunk: number, bytes: before.bytes });
+                self.report(WriterReport::Stalled { id: part.id, chunk: number, bytes: before.bytes });
                 self.failed("packets could not be written; they are tried again", &path, &error);
             }
         }
     }
 
     fn finish(&mut self, ending: &Ending) {
-        let Some((file, _)) = self.open.get_mut(&ending.id) else { return };
+        // A stalled file was reported, and is finished once its packets came again.
+        let Some((file, _)) = self.open.get_mut(&ending.id).filter(|(file, _)| !file.is_stalled) else { return };
         let finished = file.finish(&ending.comment);
         let (path, is_gone) = (file.path.clone(), finished.is_err() && !file.part.exists());
         match finished {
@@ -210,7 +211,7 @@ impl Writer {
                 if is_gone {
                     self.open.remove(&ending.id);
                 }
-                self.report(Report::NotFinished { id: ending.id, is_gone });
+                self.report(WriterReport::NotFinished { id: ending.id, is_gone });
             }
         }
     }
@@ -227,7 +228,7 @@ impl Writer {
         (noted.is_finished, noted.sha256) = (true, sha256);
         (noted.packets, noted.is_complete) = (file.contents().packets, ending.is_complete);
         self.setup.index.note(ending.fingerprint, noted);
-        self.report(Report::Finished(ending.id));
+        self.report(WriterReport::Finished(ending.id));
     }
 }
 

@@ -50,7 +50,8 @@ pub(super) fn section_header(comment: &str, application: &str) -> Vec<u8> {
 /// `comment`, filled up with spaces to `length` bytes, or cut to it.
 pub(super) fn padded(comment: &str, length: usize) -> String {
     let length = length.min(LONGEST_OPTION);
-    let mut text = comment[..comment.floor_char_boundary(length)].to_owned();
+    let cut = (0..=length.min(comment.len())).rev().find(|at| comment.is_char_boundary(*at)).unwrap_or(0);
+    let mut text = comment[..cut].to_owned();
     text.extend(std::iter::repeat_n(' ', length - text.len()));
     text
 }

@@ -46,9 +46,10 @@ impl<'a> YamlLine<'a> {
         self.body.ends_with(':')
     }
 
-    /// `value`, or an ellipsis if it may be a secret.
+    /// `value`, or an ellipsis if it may be a secret. A key that is not known may be the name of a header.
     fn shown(&self, value: &'a str) -> &'a str {
-        let is_of_secret = self.entry().split([':', ' ', '=']).next().is_some_and(is_secret);
+        let is_of_secret = self.entry().split([':', ' ', '=']).next().is_some_and(is_secret)
+            || self.key().is_some_and(|key| !is_key(key));
         let is_near_secret = SECRETS.iter().any(|key| self.body.contains(&format!("{key}:")));
         if is_of_secret || is_near_secret { "…" } else { value }
     }
