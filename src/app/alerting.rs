@@ -127,7 +127,7 @@ fn start_evidence(config: &Config, version: &str, files: &EvidenceIndex) -> anyh
     if !keeps || config.source.is_some() {
         return Ok(None);
     }
-    let anomaly = config.detect.anomaly.clone().unwrap_or_default();
+    let anomaly = config.detect.anomaly.unwrap_or_default();
     let setup = EvidenceSetup {
         host: host_name(),
         version: version.to_owned(),

@@ -26,19 +26,38 @@ pub(super) fn fingerprint(path: &str) -> Option<Fingerprint> {
     is_one.then(|| u64::from_str_radix(text, 16).ok().map(Fingerprint)).flatten()
 }
 
-/// The finished file of an alert, opened; else the answer that says why there is none.
-pub(super) fn open(index: &EvidenceIndex, fingerprint: Fingerprint) -> Result<(EvidenceFile, File), Answer> {
-    let Some(file) = index.find(fingerprint) else {
-        return Err(page(StatusCode::NOT_FOUND, PLAIN, "no evidence file for this alert\n"));
-    };
+/// The reason why there is no file to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EvidenceAbsence {
+    /// The alert has no file.
+    None,
+    /// Packets are still added.
+    Unfinished,
+    /// It was removed.
+    Removed,
+}
+
+impl EvidenceAbsence {
+    pub(super) fn answer(self) -> Answer {
+        match self {
+            Self::None => page(StatusCode::NOT_FOUND, PLAIN, "no evidence file for this alert\n"),
+            Self::Unfinished => unavailable("the evidence file is still being written\n"),
+            Self::Removed => page(StatusCode::NOT_FOUND, PLAIN, "the evidence file of this alert was removed\n"),
+        }
+    }
+}
+
+/// The finished file of an alert, opened.
+pub(super) fn open(index: &EvidenceIndex, fingerprint: Fingerprint) -> Result<(EvidenceFile, File), EvidenceAbsence> {
+    let file = index.find(fingerprint).ok_or(EvidenceAbsence::None)?;
     if !file.is_finished {
-        return Err(unavailable("the evidence file is still being written\n"));
+        return Err(EvidenceAbsence::Unfinished);
     }
     match open_to_read(&file.path) {
         Ok(opened) => Ok((file, opened)),
         Err(error) => {
             tracing::debug!(%error, "cannot open an evidence file");
-            Err(page(StatusCode::NOT_FOUND, PLAIN, "the evidence file of this alert was removed\n"))
+            Err(EvidenceAbsence::Removed)
         }
     }
 }
@@ -141,7 +160,7 @@ mod tests {
     fn files_that_are_missing_unfinished_or_removed_say_so() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file.pcapng");
-        let status = |index: &EvidenceIndex, number| open(index, Fingerprint(number)).err().unwrap().status();
+        let status = |index: &EvidenceIndex, number| open(index, Fingerprint(number)).err().unwrap().answer().status();
         assert_eq!(status(&evidence(&path, true), 1), StatusCode::NOT_FOUND);
         assert_eq!(status(&evidence(&path, false), 255), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(status(&evidence(&path, true), 255), StatusCode::NOT_FOUND, "removed");

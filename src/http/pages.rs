@@ -232,7 +232,7 @@ impl Site {
         let is_head = request.method() == Method::HEAD;
         match evidence::open(&self.evidence, alert) {
             Ok(file) => evidence::answer(file, is_head, (slot, client.deadline(DOWNLOAD_TIMEOUT))),
-            Err(answer) => answer,
+            Err(absence) => absence.answer(),
         }
     }
 
