@@ -47,6 +47,29 @@ fn thousand_alerts_wait_in_order_for_a_receiver_that_is_down() {
     }
 }
 
+/// For `make soak`.
+#[test]
+#[ignore = "takes a minute and a half"]
+fn soak_thousand_alerts_pass_a_receiver_that_is_down_for_a_minute() {
+    let addresses = [dead(), dead()];
+    let notifiers = [(addresses[0], Batching::Each), (addresses[1], QUICK_ALL)].map(|(address, batching)| {
+        let notifier = start(config(vec![receiver("one", &url(address))], None), batching);
+        put(&notifier, (0..1_000).map(firing));
+        notifier
+    });
+    std::thread::sleep(Duration::from_secs(60));
+    let servers = addresses.map(|address| Server::start_at(address, [], None));
+    let begin = Instant::now();
+    notifiers.iter().for_each(|notifier| wait_settled(notifier, 0, 1_000));
+    assert!(begin.elapsed() < Duration::from_secs(30), "drained in {:?}", begin.elapsed());
+    for server in &servers {
+        let received = received(server);
+        let keys: std::collections::BTreeSet<u64> = received.iter().map(|(key, _)| *key).collect();
+        assert_eq!(keys.len(), 1_000);
+        assert!(received.len() <= 1_010, "{} duplicates", received.len() - 1_000);
+    }
+}
+
 #[test]
 fn dead_receivers_delay_no_other() {
     let hung = Server::start(vec![Answer::Hang; 100]);
