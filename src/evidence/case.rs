@@ -5,7 +5,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::selection::{SelectedPacket, Witness};
+use super::Chunk;
+use super::selection::{self, SelectedPacket, Witness};
 use super::writer::{FileId, FilePart, pcapng};
 use crate::alert::Alert;
 use crate::detect::{Kind, Subject};
@@ -125,10 +126,21 @@ impl Case {
         self.alert.kind.is_scan() && last >= self.next_witness && first <= self.fired_at
     }
 
-    /// Skips packets of chunks that have left the ring.
-    pub(super) fn skip_to(&mut self, first: u64) {
-        self.gaps.missed_chunks += first.min(self.fired_before).saturating_sub(self.cursor);
-        self.cursor = first;
+    /// Notes that a chunk has left the ring; true if it was not read yet and may have had packets that are wanted.
+    pub(super) fn misses(&mut self, number: u64, chunk: &Chunk) -> bool {
+        if !matches!(self.state, FileState::Open | FileState::Stalled(_)) || self.cursor > number {
+            return false;
+        }
+        self.cursor = number + 1;
+        let misses = self.wants(chunk.first(), chunk.last()) && selection::may_concern(&self.alert.subject, chunk);
+        self.gaps.missed_chunks += u64::from(misses && number < self.fired_before);
+        misses
+    }
+
+    /// Skips the chunks before `next`, whose packets cannot be written any more.
+    pub(super) fn skip_to(&mut self, next: u64) {
+        self.gaps.missed_chunks += next.min(self.fired_before).saturating_sub(self.cursor);
+        self.cursor = next;
     }
 
     /// Goes back to a chunk that could not be written.
@@ -190,4 +202,46 @@ fn start_of_window(alert: &Alert, history: Duration) -> Timestamp {
     let window = if alert.kind == Kind::Anomaly { history.max(alert.figures.window) } else { alert.figures.window };
     let by_window = alert.starts_at - window;
     alert.figures.span.map_or(by_window, |span| by_window.min(span.first)) - BEFORE_WINDOW
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{alert, chunk, chunk_about, seconds};
+    use super::*;
+
+    fn case() -> Case {
+        let subject = Subject::Source([10, 0, 0, 5].into());
+        let mut case = Case::new(1, alert(Kind::HostScan, subject), seconds(101), 2, Duration::ZERO);
+        case.begin(0, Timestamp::BEFORE_ALL);
+        case
+    }
+
+    #[test]
+    fn chunks_that_left_the_ring_unread_are_missed_if_they_may_be_wanted() {
+        let other = chunk("eth0", &[(90, &[0; 60])]);
+        let holding = chunk_about([10, 0, 0, 5].into(), 90);
+        let mut case = case();
+        assert!(!case.misses(0, &other) && case.cursor == 1, "no packet of the subject");
+        assert!(!case.misses(0, &holding), "it was read");
+        assert!(case.misses(1, &holding) && case.cursor == 2);
+        assert!(case.misses(2, &holding));
+        assert_eq!(case.gaps.missed_chunks, 1, "only before the alert fired");
+    }
+
+    #[test]
+    fn packets_that_could_not_be_written_are_read_again() {
+        let mut case = case();
+        case.cursor = 5;
+        case.stall(3, 100);
+        assert!(case.cursor == 3 && matches!(case.state, FileState::Stalled(_)));
+        case.skip_to(5);
+        assert_eq!((case.cursor, case.gaps.missed_chunks), (5, 0));
+    }
+
+    #[test]
+    fn history_of_an_anomaly_is_longer_than_its_window() {
+        let hour = Duration::from_secs(3_600);
+        let start = |kind| start_of_window(&alert(kind, Subject::Source([10, 0, 0, 5].into())), hour);
+        assert_eq!([Kind::Bandwidth, Kind::Anomaly].map(start), [30, 100 - 3_610].map(seconds));
+    }
 }

@@ -13,7 +13,7 @@ use super::losses::Losses;
 use super::ring::PacketRing;
 use super::selection::{self, Subjects};
 use super::writer::{Ending, FileId, Job, JobQueue, NewFile, WriterReport};
-use super::{Config, EvidenceSetup, names, verdict};
+use super::{Chunk, Config, EvidenceSetup, names, verdict};
 use crate::alert::{Alert, Fingerprint};
 use crate::detect::Kind;
 use crate::packet::Timestamp;
@@ -94,8 +94,16 @@ impl Cases {
         }
     }
 
+    /// Notes that a chunk left the ring. Cases that still wait for it miss its packets.
+    pub(super) fn note_left(&mut self, number: u64, chunk: &Chunk) {
+        let missed = self.cases.values_mut().filter_map(|case| case.misses(number, chunk).then_some(())).count();
+        if missed > 0 {
+            self.counters.missed_packets.add(chunk.packets().into());
+        }
+    }
+
     /// Takes the outcome of a job.
-    pub(super) fn take_report(&mut self, report: &WriterReport) {
+    pub(super) fn take_report(&mut self, report: &WriterReport, ring: &PacketRing) {
         let retry = Instant::now() + RETRY_AFTER;
         match *report {
             WriterReport::HasSpace => {}
@@ -103,6 +111,8 @@ impl Cases {
             WriterReport::Stalled { id, chunk, bytes } => {
                 if let Some(case) = self.cases.get_mut(&id) {
                     case.stall(chunk, bytes);
+                    // The chunk may have left the ring since it was handed over.
+                    case.skip_to(ring.first().max(case.cursor));
                 }
             }
             WriterReport::NotFinished { id, is_gone } => {
@@ -195,14 +205,6 @@ impl Cases {
 
     /// Goes through the chunks that open cases have not seen. Each chunk is decoded once for all cases that are at it.
     fn add_packets(&mut self, ring: &PacketRing) {
-        let first = ring.first();
-        self.cases.values_mut().filter(|case| case.cursor < first).for_each(|case| {
-            if case.state == FileState::Open {
-                let missed = first - case.cursor;
-                self.counters.missed_packets.add(missed);
-                case.skip_to(first);
-            }
-        });
         while let Some(number) = self.next_number(ring)
             && self.writer.has_space()
         {

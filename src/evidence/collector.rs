@@ -86,7 +86,11 @@ impl PacketCollector {
                 self.counters.lost_packets.add(packets);
                 self.losses.add(time, packets);
             }
-            Message::Written(report) => self.cases.iter_mut().for_each(|cases| cases.take_report(&report)),
+            Message::Written(report) => {
+                if let Some(cases) = &mut self.cases {
+                    cases.take_report(&report, &self.ring);
+                }
+            }
             Message::End { .. } => {}
         }
     }
@@ -100,7 +104,9 @@ impl PacketCollector {
             self.counters.log.lost_packets.add(chunk.packets().into());
         }
         self.counters.kept_packets.add(chunk.packets().into());
-        self.ring.add(chunk);
+        for (number, left) in self.ring.add(chunk) {
+            self.cases.iter_mut().for_each(|cases| cases.note_left(number, &left));
+        }
         self.counters.ring_bytes.set(self.ring.bytes());
     }
 

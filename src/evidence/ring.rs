@@ -38,19 +38,22 @@ impl PacketRing {
         }
     }
 
-    /// Adds a chunk. The oldest ones leave; the newest one always stays.
-    pub(super) fn add(&mut self, chunk: Arc<Chunk>) {
+    /// Adds a chunk. Gives the oldest ones, which leave for it, with their numbers; the newest one always stays.
+    pub(super) fn add(&mut self, chunk: Arc<Chunk>) -> Vec<(u64, Arc<Chunk>)> {
         self.bytes += chunk.memory_bytes() as u64;
         (self.earliest, self.newest) = (self.earliest.min(chunk.first()), self.newest.max(chunk.last()));
         self.chunks.push_back(chunk);
+        let mut left = Vec::new();
         while self.bytes > self.limit_bytes
             && self.chunks.len() > 1
             && let Some(oldest) = self.chunks.pop_front()
         {
             self.bytes -= oldest.memory_bytes() as u64;
             self.left_until = self.left_until.max(oldest.last());
+            left.push((self.first, oldest));
             self.first += 1;
         }
+        left
     }
 
     pub(super) fn chunk(&self, number: u64) -> Option<&Arc<Chunk>> {
@@ -101,7 +104,7 @@ mod tests {
 
     fn filled(limit_bytes: u64, times: &[i64]) -> PacketRing {
         let mut ring = PacketRing::new(limit_bytes);
-        times.iter().for_each(|time| ring.add(Arc::new(chunk("eth0", &[(*time, &[0; 400])]))));
+        times.iter().for_each(|time| _ = ring.add(Arc::new(chunk("eth0", &[(*time, &[0; 400])]))));
         ring
     }
 

@@ -43,24 +43,19 @@ fn fill(directory: &Path) -> PathBuf {
     path
 }
 
+/// Runs the test `name` again in a mount namespace of its own, with a directory on a disk of 1 MiB.
+fn on_a_small_disk(name: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let mount = "mount -t tmpfs -o size=1m none \"$EVIDENCE_TEST_DIRECTORY\" || exit 3; exec \"$0\" \"$@\"";
+    let output = again(&["unshare", "--mount", "sh", "-c", mount], name, folder.path()).output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && out.contains("1 passed"), "{out}{err}");
+}
+
 #[test]
 #[ignore = "needs root: mounts a file system"]
 fn writing_goes_on_once_a_full_disk_has_space() {
-    let Some(disk) = directory() else {
-        let folder = tempfile::tempdir().unwrap();
-        let mount = "mount -t tmpfs -o size=1m none \"$EVIDENCE_TEST_DIRECTORY\" || exit 3; exec \"$0\" \"$@\"";
-        let output = again(
-            &["unshare", "--mount", "sh", "-c", mount],
-            "writing_goes_on_once_a_full_disk_has_space",
-            folder.path(),
-        )
-        .output()
-        .unwrap();
-        let out = String::from_utf8_lossy(&output.stdout);
-        let err = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && out.contains("1 passed"), "{out}{err}");
-        return;
-    };
+    let Some(disk) = directory() else { return on_a_small_disk("writing_goes_on_once_a_full_disk_has_space") };
     let mut run = Run::start(&disk.join("archive"), Config::default());
     run.send(90, SCANNER, OTHER);
     run.fire(&scan());
@@ -161,4 +156,24 @@ fn whole_blocks(bytes: &[u8]) -> usize {
         at += length;
     }
     at
+}
+
+#[test]
+#[ignore = "needs root: mounts a file system"]
+fn packets_that_leave_the_ring_while_the_disk_is_full_are_counted() {
+    const NAME: &str = "packets_that_leave_the_ring_while_the_disk_is_full_are_counted";
+    let Some(disk) = directory() else { return on_a_small_disk(NAME) };
+    let mut run = Run::start(&disk.join("archive"), Config { ring_bytes: Some(20_000), ..Config::default() });
+    run.send(90, SCANNER, OTHER);
+    run.fire(&scan());
+    run.wait_until("written", |figures| figures.written_packets == 1);
+    let filler = fill(&disk);
+    (0..400).for_each(|_| run.send(101, SCANNER, OTHER));
+    run.wait_until("missed", |figures| figures.kept_packets == 401 && figures.missed_packets > 0);
+    fs::remove_file(filler).unwrap();
+    run.resolve(&scan(), 110);
+    let figures = run.wait_until("finished", |figures| figures.written_files == 1);
+    run.finish();
+    let packets = times(&only(&disk.join("archive"), ".pcapng")).len() as u64;
+    assert_eq!((packets, packets + figures.missed_packets), (figures.written_packets, 401));
 }

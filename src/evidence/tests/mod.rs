@@ -43,10 +43,24 @@ pub(super) fn source(link_type: i32) -> PacketSource {
 
 /// A chunk of packets, by second.
 pub(super) fn chunk(interface: &str, packets: &[(i64, &[u8])]) -> Chunk {
+    filled(interface, |recorder| {
+        packets.iter().for_each(|(second, bytes)| recorder.record_other(recorded(seconds(*second), bytes)));
+    })
+}
+
+/// A chunk with a packet about an address.
+pub(super) fn chunk_about(address: IpAddr, second: i64) -> Chunk {
+    filled("eth0", |recorder| {
+        recorder.note(address);
+        recorder.record_other(recorded(seconds(second), &[0; 60]));
+    })
+}
+
+fn filled(interface: &str, fill: impl FnOnce(&mut PacketRecorder)) -> Chunk {
     let (sender, messages) = channel();
     let source = PacketSource { interface: interface.to_owned(), ..source(1) };
     let mut recorder = PacketRecorder::new(source, 65_535, EvidenceSender::new(sender, Arc::default()));
-    packets.iter().for_each(|(second, bytes)| recorder.record_other(recorded(seconds(*second), bytes)));
+    fill(&mut recorder);
     recorder.hand_over();
     match messages.recv().unwrap() {
         Message::Packets(chunk) => chunk,

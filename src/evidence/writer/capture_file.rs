@@ -123,16 +123,19 @@ impl CaptureFile {
         &self.interfaces
     }
 
-    /// Writes the final comment, and gives the file its name.
+    /// Writes the final comment. Gives the digest.
     pub(super) fn finish(&mut self, comment: &str) -> io::Result<String> {
         if self.interfaces.is_empty() {
             self.describe_no_interface()?;
         }
         let header = pcapng::section_header(&pcapng::padded(comment, self.comment_bytes), &self.application);
         self.file.write_all_at(&header, 0)?;
-        let digest = digest(&mut self.file)?;
-        files::publish(&self.file, &self.part, &self.path)?;
-        Ok(digest)
+        digest(&mut self.file)
+    }
+
+    /// Gives the finished file its name.
+    pub(super) fn publish(&self) -> io::Result<()> {
+        files::publish(&self.file, &self.part, &self.path)
     }
 }
 

@@ -201,34 +201,36 @@ impl Writer {
 
     fn finish(&mut self, ending: &Ending) {
         // A stalled file was reported, and is finished once its packets came again.
-        let Some((file, _)) = self.open.get_mut(&ending.id).filter(|(file, _)| !file.is_stalled) else { return };
-        let finished = file.finish(&ending.comment);
-        let (path, is_gone) = (file.path.clone(), finished.is_err() && !file.part.exists());
-        match finished {
-            Ok(sha256) => self.finished(ending, sha256),
-            Err(error) => {
-                self.failed("an evidence file could not be finished; it is tried again", &path, &error);
-                if is_gone {
-                    self.open.remove(&ending.id);
-                }
-                self.report(WriterReport::NotFinished { id: ending.id, is_gone });
-            }
+        if self.open.get(&ending.id).is_none_or(|(file, _)| file.is_stalled) {
+            return;
         }
+        let Err(error) = self.try_finish(ending) else { return self.report(WriterReport::Finished(ending.id)) };
+        let Some((file, _)) = self.open.get(&ending.id) else { return };
+        let (path, is_gone) = (file.path.clone(), !file.part.exists());
+        self.failed("an evidence file could not be finished; it is tried again", &path, &error);
+        if is_gone {
+            self.open.remove(&ending.id);
+        }
+        self.report(WriterReport::NotFinished { id: ending.id, is_gone });
     }
 
-    fn finished(&mut self, ending: &Ending, sha256: String) {
-        let Some((file, mut noted)) = self.open.remove(&ending.id) else { return };
-        self.setup.counters.written_files.add(1);
-        let verdict = verdict(ending, &file, &sha256);
-        let path = file.path.with_extension("json");
-        let written = self.take(verdict.len() as u64).and_then(|()| files::write_whole(&path, verdict.as_bytes()));
-        if let Err(error) = written {
-            self.failed("a verdict could not be written", &path, &error);
+    /// Writes the verdict, then gives the file its name: a finished file has a verdict.
+    fn try_finish(&mut self, ending: &Ending) -> io::Result<()> {
+        let Some((file, _)) = self.open.get_mut(&ending.id) else { return Ok(()) };
+        let sha256 = file.finish(&ending.comment)?;
+        let (verdict, path) = (verdict(ending, file, &sha256), file.path.with_extension("json"));
+        self.take(verdict.len() as u64)?;
+        files::write_whole(&path, verdict.as_bytes())?;
+        if let Some((file, _)) = self.open.get(&ending.id) {
+            file.publish()?;
         }
-        (noted.is_finished, noted.sha256) = (true, sha256);
-        (noted.packets, noted.is_complete) = (file.contents().packets, ending.is_complete);
-        self.setup.index.note(ending.fingerprint, noted);
-        self.report(WriterReport::Finished(ending.id));
+        if let Some((file, mut noted)) = self.open.remove(&ending.id) {
+            self.setup.counters.written_files.add(1);
+            (noted.is_finished, noted.sha256) = (true, sha256);
+            (noted.packets, noted.is_complete) = (file.contents().packets, ending.is_complete);
+            self.setup.index.note(ending.fingerprint, noted);
+        }
+        Ok(())
     }
 }
 
