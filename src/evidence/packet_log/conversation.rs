@@ -2,10 +2,9 @@
 //!
 //! Takes packets; gives its key, its name, and true once it is over. Must not know files.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use super::End;
 use super::log_files::ConversationFiles;
 use crate::evidence::names;
 use crate::packet::{Packet, Protocol, TcpFlags};
@@ -25,14 +24,15 @@ pub(super) struct LoggedEnds {
     link_type: i32,
     /// None for address resolution.
     protocol: Option<Protocol>,
-    ends: [End; 2],
+    /// Protocols without ports have port 0.
+    ends: [SocketAddr; 2],
 }
 
 impl LoggedEnds {
     /// The conversation of a packet between two addresses.
     pub(super) fn of(link_type: i32, addresses: [IpAddr; 2], packet: Option<&Packet>) -> Self {
         let ports = packet.map_or([0; 2], |packet| [packet.source_port, packet.destination_port]);
-        let mut ends = [End::new(addresses[0], ports[0]), End::new(addresses[1], ports[1])];
+        let mut ends = [SocketAddr::new(addresses[0], ports[0]), SocketAddr::new(addresses[1], ports[1])];
         ends.sort_unstable();
         Self { link_type, protocol: packet.map(|packet| packet.protocol), ends }
     }
@@ -56,7 +56,7 @@ impl LoggedEnds {
 
     /// 0 if a packet comes from the first end, else 1.
     fn side(&self, packet: &Packet) -> usize {
-        let source = End::new(packet.addresses.source(), packet.source_port);
+        let source = SocketAddr::new(packet.addresses.source(), packet.source_port);
         usize::from(source != self.ends[0])
     }
 }

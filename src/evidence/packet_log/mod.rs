@@ -8,7 +8,7 @@ mod log_files;
 mod queue;
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
@@ -180,9 +180,6 @@ fn is_about(subject: &Subject, ends: [IpAddr; 2]) -> bool {
     Subjects::of([subject]).concerned(ends, |_| is_about = true);
     is_about
 }
-
-/// An end of a conversation. Protocols without ports have port 0.
-type End = SocketAddr;
 
 #[cfg(test)]
 mod tests;

@@ -29,14 +29,14 @@ pub(super) struct CaptureFile {
     application: String,
     comment_bytes: usize,
     interfaces: Vec<(PacketSource, u64)>,
-    contents: Contents,
+    contents: FileContents,
     /// True after a failed write, until the packets from there on come again.
     pub(super) is_stalled: bool,
 }
 
 /// The whole blocks in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Contents {
+pub(super) struct FileContents {
     pub(super) bytes: u64,
     pub(super) packets: u64,
     pub(super) first: Timestamp,
@@ -51,7 +51,7 @@ impl CaptureFile {
         let comment_bytes = (comment.len() + COMMENT_ROOM).next_multiple_of(4);
         let header = pcapng::section_header(&pcapng::padded(comment, comment_bytes), &application);
         file.write_all(&header).inspect_err(|_| files::remove(&part))?;
-        let contents = Contents {
+        let contents = FileContents {
             bytes: header.len() as u64,
             packets: 0,
             first: Timestamp::AFTER_ALL,
@@ -61,7 +61,7 @@ impl CaptureFile {
         Ok(Self { file, part, path, application, comment_bytes, interfaces, contents, is_stalled: false })
     }
 
-    pub(super) const fn contents(&self) -> Contents {
+    pub(super) const fn contents(&self) -> FileContents {
         self.contents
     }
 
