@@ -162,6 +162,39 @@ fn files_of_a_killed_process_are_finished_at_the_next_start() {
 }
 
 #[test]
+fn configuration_that_a_killed_process_left_unfinished_is_written_again() {
+    let folder = tempfile::tempdir().unwrap();
+    of_one_interface(folder.path());
+    let configuration = only(folder.path(), ".yml");
+    std::fs::rename(&configuration, format!("{}.part", configuration.display())).unwrap();
+    let mut run = Run::start(folder.path(), Config::default());
+    run.send(90, SCANNER, OTHER);
+    run.fire(&alert(Kind::PortScan, Subject::Source(address(5))));
+    let figures = run.finish();
+    assert_eq!((figures.written_files, figures.write_errors), (1, 0));
+    assert_eq!(std::fs::read_to_string(only(folder.path(), ".yml")).unwrap(), "scan: {}\n");
+    assert_eq!(files(folder.path(), ".part").len(), 0);
+}
+
+#[test]
+fn logged_packets_of_an_alert_move_to_the_archive_and_others_stay_while_they_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let [archive, log] = ["archive", "log"].map(|name| folder.path().join(name));
+    let packet_log = PacketLogConfig { is_on: true, dir: Some(log.clone()), ..PacketLogConfig::default() };
+    let mut run = Run::start(&archive, Config { packet_log, ..Config::default() });
+    run.send(90, SCANNER, OTHER);
+    run.send(91, OTHER, [10, 0, 0, 7]);
+    run.fire(&scan());
+    run.wait_until("archived", |figures| figures.log_archived_files == 1);
+    run.send(101, SCANNER, OTHER);
+    let figures = run.finish();
+    assert_eq!((figures.logged_packets, figures.log_lost_packets, figures.log_archived_files), (3, 0, 2));
+    assert_eq!(files(&archive, ".pcap").iter().map(|file| times(file)).collect::<Vec<_>>(), [[90], [101]]);
+    assert_eq!(times(&only(&log, ".pcap")), [91]);
+    assert_eq!(times(&only(&archive, ".pcapng")), [90, 101]);
+}
+
+#[test]
 fn quota_removes_the_oldest_files_and_their_entries() {
     let folder = tempfile::tempdir().unwrap();
     let mut run = Run::start(folder.path(), Config { quota_bytes: 20_000, ..Config::default() });

@@ -72,12 +72,20 @@ pub(in crate::evidence) fn sync_directory(of: &Path) -> io::Result<()> {
 /// Writes a whole file under a temporary name, then gives it its name.
 pub(in crate::evidence) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let part = unfinished(path);
-    let write = || {
-        let mut file = create(&part)?;
+    remove_leftover(&part);
+    let mut file = create(&part)?;
+    let mut write = || {
         io::Write::write_all(&mut file, bytes)?;
         publish(&file, &part, path)
     };
     write().inspect_err(|_| remove(&part))
+}
+
+/// Removes a file that a killed process left under a temporary name. A living one holds its lock.
+fn remove_leftover(part: &Path) {
+    if open_existing(part).is_ok_and(|file| file.try_lock().is_ok()) {
+        remove(part);
+    }
 }
 
 /// Removes a file, if it is there and can be removed.

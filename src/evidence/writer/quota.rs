@@ -11,6 +11,9 @@ use std::time::SystemTime;
 use super::files;
 use crate::evidence::names;
 
+/// One in so many bytes of the quota is made free at once: a look at all files takes a while.
+const SPARE: u64 = 20;
+
 /// The bytes in a directory, and their limit.
 #[derive(Debug)]
 pub(in crate::evidence) struct Quota {
@@ -52,26 +55,39 @@ impl Quota {
     /// When the unfinished files alone leave no space.
     pub(in crate::evidence) fn take(&mut self, bytes: u64) -> io::Result<Vec<PathBuf>> {
         let mut removed = Vec::new();
-        if self.bytes + bytes > self.limit_bytes {
-            let mut files = self.look();
+        if !self.fits(bytes, self.limit_bytes) {
+            let files = self.look();
             self.bytes = files.iter().map(|file| file.bytes).sum();
-            files.retain(|file| !file.path.as_os_str().as_encoded_bytes().ends_with(names::UNFINISHED.as_bytes()));
-            files.sort_unstable_by(|one, other| (one.modified, &one.path).cmp(&(other.modified, &other.path)));
-            for file in files {
-                if self.bytes + bytes <= self.limit_bytes {
-                    break;
-                }
-                if fs::remove_file(&file.path).is_ok() {
-                    self.bytes = self.bytes.saturating_sub(file.bytes);
-                    removed.push(file.path);
-                }
+            if !self.fits(bytes, self.limit_bytes) {
+                removed = self.remove_oldest(files, bytes);
             }
         }
-        if self.bytes + bytes > self.limit_bytes {
+        if !self.fits(bytes, self.limit_bytes) {
             return Err(io::Error::new(io::ErrorKind::QuotaExceeded, "the files being written fill the quota"));
         }
         self.bytes += bytes;
         Ok(removed)
+    }
+
+    const fn fits(&self, bytes: u64, limit_bytes: u64) -> bool {
+        self.bytes + bytes <= limit_bytes
+    }
+
+    fn remove_oldest(&mut self, mut files: Vec<OwnFile>, bytes: u64) -> Vec<PathBuf> {
+        let goal = self.limit_bytes - self.limit_bytes / SPARE;
+        files.retain(|file| !file.path.as_os_str().as_encoded_bytes().ends_with(names::UNFINISHED.as_bytes()));
+        files.sort_unstable_by(|one, other| (one.modified, &one.path).cmp(&(other.modified, &other.path)));
+        let mut removed = Vec::new();
+        for file in files {
+            if self.fits(bytes, goal) {
+                break;
+            }
+            if fs::remove_file(&file.path).is_ok() {
+                self.bytes = self.bytes.saturating_sub(file.bytes);
+                removed.push(file.path);
+            }
+        }
+        removed
     }
 
     /// Regular files of this user with a name of this program. Others never count, and are never removed.
