@@ -42,7 +42,7 @@ impl LoggedEnds {
     }
 
     /// `tcp_10.0.0.1_1234_10.0.0.2_80`.
-    pub(super) fn name(&self) -> String {
+    fn name(&self) -> String {
         let protocol = match self.protocol {
             Some(protocol) => protocol_name(protocol).map_or_else(|| protocol.0.to_string(), str::to_owned),
             None => "link".to_owned(),
@@ -73,8 +73,14 @@ pub(super) struct LoggedConversation {
 }
 
 impl LoggedConversation {
-    pub(super) fn new(archived: Option<String>, now: Instant) -> Self {
-        Self { files: ConversationFiles::default(), archived, finished: [false; 2], is_reset: false, last_packet: now }
+    pub(super) fn new(ends: &LoggedEnds, archived: Option<String>, now: Instant) -> Self {
+        Self {
+            files: ConversationFiles::named(ends.name()),
+            archived,
+            finished: [false; 2],
+            is_reset: false,
+            last_packet: now,
+        }
     }
 
     /// Notes a packet, which may close the conversation or open it again.

@@ -9,11 +9,10 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::conversation::LoggedEnds;
 use crate::evidence::complaints::Complaints;
 use crate::evidence::figures::EvidenceCounters;
 use crate::evidence::writer::quota::Quota;
-use crate::evidence::writer::{files, pcap};
+use crate::evidence::writer::{files, savefile};
 use crate::evidence::{PacketSource, names};
 
 /// Files that are open at once; the one that was used longest ago is closed for another.
@@ -32,14 +31,20 @@ pub(in crate::evidence) struct LogSetup {
 }
 
 /// The files of one conversation, the oldest first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct ConversationFiles {
+    name: String,
     files: VecDeque<(PathBuf, u64)>,
     /// The number of the next file.
     next: u32,
 }
 
 impl ConversationFiles {
+    /// No files of a conversation with this name yet.
+    pub(super) const fn named(name: String) -> Self {
+        Self { name, files: VecDeque::new(), next: 0 }
+    }
+
     /// Forgets a file that was removed.
     pub(super) fn forget(&mut self, removed: &Path) {
         self.files.retain(|(path, _)| path != removed);
@@ -81,12 +86,11 @@ impl LogFiles {
     /// Adds records to the last file of a conversation, or to a new one if it is full.
     pub(super) fn append(
         &mut self,
-        key: &LoggedEnds,
         source: &PacketSource,
         of: &mut ConversationFiles,
         records: &[u8],
     ) -> io::Result<()> {
-        let written = self.try_append(key, source, of, records);
+        let written = self.try_append(source, of, records);
         self.counters.log.bytes.set(self.quota.bytes());
         written.inspect_err(|error| {
             self.counters.write_errors.add(1);
@@ -94,24 +98,18 @@ impl LogFiles {
         })
     }
 
-    fn try_append(
-        &mut self,
-        key: &LoggedEnds,
-        source: &PacketSource,
-        of: &mut ConversationFiles,
-        mut records: &[u8],
-    ) -> io::Result<()> {
+    fn try_append(&mut self, source: &PacketSource, of: &mut ConversationFiles, mut records: &[u8]) -> io::Result<()> {
         self.make_space(records.len() as u64, of)?;
         while !records.is_empty() {
             let used = of.files.back().map_or(u64::MAX, |(_, bytes)| *bytes);
-            let mut fitting = pcap::whole_records(records, self.setup.max_file_bytes.saturating_sub(used));
+            let mut fitting = savefile::whole_records(records, self.setup.max_file_bytes.saturating_sub(used));
             if fitting == 0 {
-                self.rotate(key, source, of)?;
+                self.rotate(source, of)?;
                 let used = of.files.back().map_or(0, |(_, bytes)| *bytes);
-                fitting = pcap::whole_records(records, self.setup.max_file_bytes.saturating_sub(used));
+                fitting = savefile::whole_records(records, self.setup.max_file_bytes.saturating_sub(used));
             }
             // A packet that is larger than a file may be has one of its own.
-            let (now, later) = records.split_at(fitting.max(pcap::first_record(records)));
+            let (now, later) = records.split_at(fitting.max(savefile::first_record(records)));
             self.write(of, now)?;
             records = later;
         }
@@ -141,13 +139,12 @@ impl LogFiles {
     }
 
     /// Begins a new file of a conversation; the oldest one beyond the limit goes.
-    fn rotate(&mut self, key: &LoggedEnds, source: &PacketSource, of: &mut ConversationFiles) -> io::Result<()> {
+    fn rotate(&mut self, source: &PacketSource, of: &mut ConversationFiles) -> io::Result<()> {
         files::make_directory(&self.setup.directory)?;
-        let header = pcap::file_header(source);
+        let header = savefile::file_header(source);
         self.make_space(header.len() as u64, of)?;
-        let name = key.name();
         let (path, mut file) = loop {
-            let path = self.setup.directory.join(format!("{name}-{}{}", of.next, names::LOGGED));
+            let path = self.setup.directory.join(format!("{}-{}{}", of.name, of.next, names::LOGGED));
             of.next += 1;
             match files::create(&path) {
                 // A file of an earlier run, or of a link type of its own.

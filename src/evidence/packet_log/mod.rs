@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use super::figures::EvidenceCounters;
 use super::selection::{self, Subjects};
-use super::writer::pcap;
+use super::writer::savefile;
 use super::{Chunk, PacketSource, names};
 use crate::alert::{Alert, Fingerprint};
 use crate::detect::Subject;
@@ -94,7 +94,7 @@ impl PacketLog {
             }
             let records = by_conversation.entry(key).or_default();
             records.packets += 1;
-            pcap::put_packet(&mut records.bytes, &recorded);
+            savefile::put_packet(&mut records.bytes, &recorded);
         }
         for (key, records) in by_conversation {
             self.write(&key, chunk.source(), &records);
@@ -109,7 +109,7 @@ impl PacketLog {
                 return false;
             }
             let archived = self.archived_as(key.addresses());
-            self.conversations.insert(key, LoggedConversation::new(archived, now));
+            self.conversations.insert(key, LoggedConversation::new(&key, archived, now));
         }
         if let Some(conversation) = self.conversations.get_mut(&key) {
             conversation.note(&key, packet, now);
@@ -125,7 +125,7 @@ impl PacketLog {
 
     fn write(&mut self, key: &LoggedEnds, source: &PacketSource, records: &ChunkRecords) {
         let Some(conversation) = self.conversations.get_mut(key) else { return };
-        match self.files.append(key, source, &mut conversation.files, &records.bytes) {
+        match self.files.append(source, &mut conversation.files, &records.bytes) {
             Ok(()) => self.counters.log.packets.add(records.packets),
             Err(_) => self.counters.log.lost_packets.add(records.packets),
         }

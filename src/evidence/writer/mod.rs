@@ -7,9 +7,9 @@ mod capture_file;
 pub(super) mod files;
 mod jobs;
 mod link_type;
-pub(super) mod pcap;
 pub(super) mod pcapng;
 pub(super) mod quota;
+pub(super) mod savefile;
 
 use std::collections::HashMap;
 use std::io;

@@ -39,14 +39,14 @@ proptest! {
         let recorded = |(time, bytes, wire_bytes): &(i64, Vec<u8>, u32)| {
             (Timestamp::from_nanoseconds(*time), bytes.clone(), *wire_bytes)
         };
-        let (mut newer, mut older) = (pcapng::section_header("a comment of odd length", "test"), pcap::file_header(&source));
+        let (mut newer, mut older) = (pcapng::section_header("a comment of odd length", "test"), savefile::file_header(&source));
         pcapng::put_interface(&mut newer, &source);
         for (time, bytes, wire_bytes) in packets.iter().map(recorded) {
             let packet = RecordedPacket { time, bytes: &bytes, wire_bytes };
             let before = newer.len();
             pcapng::put_packet(&mut newer, 0, &packet);
             prop_assert_eq!(newer.len() - before, pcapng::packet_bytes(bytes.len()));
-            pcap::put_packet(&mut older, &packet);
+            savefile::put_packet(&mut older, &packet);
         }
         check_read_back("a.pcapng", &newer, link_type.1, &packets);
         check_read_back("a.pcap", &older, link_type.1, &packets);
