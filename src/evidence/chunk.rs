@@ -127,24 +127,31 @@ impl Chunk {
         (self.first, self.last) = (self.first.min(time), self.last.max(time));
     }
 
-    /// The packets so far, in memory that fits, while this chunk is emptied and keeps its memory.
+    /// The packets so far, while this chunk is emptied. A chunk that is nearly full is handed over with its memory; of one
+    /// with few packets they are copied into memory that fits.
     fn frozen(&mut self) -> Self {
+        let records = if self.records.len() > CHUNK_BYTES / 2 {
+            std::mem::replace(&mut self.records, Vec::with_capacity(CHUNK_BYTES))
+        } else {
+            let records = self.records.as_slice().into();
+            self.records.clear();
+            records
+        };
         let frozen = Self {
             source: Arc::clone(&self.source),
-            records: self.records.as_slice().into(),
+            records,
             packets: self.packets,
             first: self.first,
             last: self.last,
             addresses: self.addresses.folded_for(2 * self.packets as usize),
         };
-        self.records.clear();
         self.addresses.clear();
         (self.packets, self.first, self.last) = (0, Timestamp::AFTER_ALL, Timestamp::BEFORE_ALL);
         frozen
     }
 }
 
-/// ChunkRecords the packets of one capture thread.
+/// Records the packets of one capture thread.
 #[derive(Debug)]
 pub struct PacketRecorder {
     packet_bytes: usize,
@@ -158,20 +165,29 @@ impl PacketRecorder {
         Self { packet_bytes: packet_bytes as usize, chunk: Chunk::new(Arc::new(source)), sender }
     }
 
-    /// ChunkRecords a packet with its addresses.
+    /// Records a packet with its addresses.
     #[inline]
     pub fn record(&mut self, packet: RecordedPacket<'_>, addresses: &Addresses) {
-        self.note(addresses.source());
-        self.note(addresses.destination());
+        match *addresses {
+            Addresses::V4 { source, destination } => {
+                self.note(source.into());
+                self.note(destination.into());
+            }
+            Addresses::V6 { source, destination } => {
+                self.note(source.into());
+                self.note(destination.into());
+            }
+        }
         self.record_other(packet);
     }
 
     /// Notes that the next packet is from, to or about an address.
+    #[inline]
     pub fn note(&mut self, address: IpAddr) {
         self.chunk.addresses.insert(hash(address));
     }
 
-    /// ChunkRecords a packet without addresses, or with those that were noted.
+    /// Records a packet without addresses, or with those that were noted.
     #[inline]
     pub fn record_other(&mut self, packet: RecordedPacket<'_>) {
         let kept = packet.bytes.len().min(self.packet_bytes);

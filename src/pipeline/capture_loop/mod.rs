@@ -12,7 +12,8 @@ use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use recording::take_frame;
+pub use recording::record_frame;
+use recording::{Recording, take_frame};
 use resize::Resizing;
 
 use super::Error;
@@ -42,21 +43,22 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 /// count: it was counted there.
 #[inline(always)]
 pub fn count_frame(decoder: &Decoder, origins: Option<&Origins>, frame: &Frame<'_>, interval: &mut Interval) {
-    decoder.decode_for(frame, FrameCounter { decoder, origins, frame, interval });
+    decoder.decode_for(frame, FrameCounter { decoder, origins, frame, interval, recording: () });
 }
 
 /// Counts a decoded frame.
-struct FrameCounter<'a> {
+struct FrameCounter<'a, R> {
     decoder: &'a Decoder,
     origins: Option<&'a Origins>,
     frame: &'a Frame<'a>,
     interval: &'a mut Interval,
+    recording: R,
 }
 
-impl TakeDecoded for FrameCounter<'_> {
+impl<R: Recording> TakeDecoded for FrameCounter<'_, R> {
     #[inline(always)]
     fn take(self, decoded: Result<Packet, NotIp>) {
-        let Self { decoder, origins, frame, interval } = self;
+        let Self { decoder, origins, frame, interval, mut recording } = self;
         match decoded {
             Ok(packet) => match origins {
                 Some(origins) if is_copy(packet.outgoing, packet.addresses.source(), origins) => {
@@ -65,12 +67,16 @@ impl TakeDecoded for FrameCounter<'_> {
                 _ => {
                     if let Some(icmp_type) = packet.icmp_type {
                         note_icmp(decoder, frame, packet.protocol, icmp_type, interval);
+                        recording.icmp(decoder, frame, packet.protocol, icmp_type);
                     }
+                    recording.packet(frame, &packet.addresses);
                     interval.observe(&packet, frame.wire_bytes);
                 }
             },
             Err(reason) => {
-                decoder.arp_resolution(frame, reason).iter().for_each(|resolution| interval.resolve(resolution));
+                let resolution = decoder.arp_resolution(frame, reason);
+                resolution.iter().for_each(|resolution| interval.resolve(resolution));
+                recording.other(frame, resolution.as_ref());
                 interval.observe_not_ip(reason, frame.wire_bytes);
             }
         }

@@ -1,12 +1,12 @@
-//! Counts frames, and records those that count where packets are kept. Takes frames; fills the interval and the chunk. Must not
-//! know what the packets are kept for.
+//! Records the frames that count, where packets are kept. Takes frames; fills the interval and the chunk. Must not know
+//! what the packets are kept for.
 
 use super::{FrameCounter, count_frame};
 use crate::account::interval::Interval;
-use crate::capture::once::{Origins, is_copy};
-use crate::decode::{Decoder, NotIp, TakeDecoded};
+use crate::capture::once::Origins;
+use crate::decode::Decoder;
 use crate::evidence::{PacketRecorder, RecordedPacket};
-use crate::packet::{Frame, Packet, Resolution};
+use crate::packet::{Addresses, Frame, Protocol, Resolution};
 use crate::pipeline::handover::Exchange;
 
 /// Counts a frame, and records it if packets are kept.
@@ -18,57 +18,68 @@ pub(super) fn take_frame(decoder: &Decoder, origins: Option<&Origins>, frame: &F
     }
 }
 
+/// As [`count_frame`]; a frame that counts is recorded too.
 #[inline(never)]
-fn record_frame(
+pub fn record_frame(
     decoder: &Decoder,
     origins: Option<&Origins>,
     frame: &Frame<'_>,
     interval: &mut Interval,
     recorder: &mut PacketRecorder,
 ) {
-    let counter = FrameCounter { decoder, origins, frame, interval };
-    decoder.decode_for(frame, FrameRecorder { counter, recorder });
+    decoder.decode_for(frame, FrameCounter { decoder, origins, frame, interval, recording: recorder });
 }
 
-/// Records a decoded frame, and counts it.
-struct FrameRecorder<'a> {
-    counter: FrameCounter<'a>,
-    recorder: &'a mut PacketRecorder,
+/// Records frames, or does not. (A type of its own for each, so that counting alone costs nothing more.)
+pub(super) trait Recording {
+    /// Records an IP packet.
+    fn packet(&mut self, frame: &Frame<'_>, addresses: &Addresses);
+
+    /// Notes the hosts that an ICMP packet asks or tells about.
+    fn icmp(&mut self, decoder: &Decoder, frame: &Frame<'_>, protocol: Protocol, icmp_type: u8);
+
+    /// Records another frame, and the message of address resolution that it may be.
+    fn other(&mut self, frame: &Frame<'_>, resolution: Option<&Resolution>);
 }
 
-impl TakeDecoded for FrameRecorder<'_> {
+impl Recording for () {
     #[inline(always)]
-    fn take(self, decoded: Result<Packet, NotIp>) {
-        let Self { counter, recorder } = self;
-        let FrameCounter { decoder, origins, frame, .. } = counter;
-        let recorded = RecordedPacket { time: frame.time, bytes: frame.captured, wire_bytes: frame.wire_bytes };
-        match &decoded {
-            // It was recorded where it counted.
-            Ok(packet) if origins.is_some_and(|of| is_copy(packet.outgoing, packet.addresses.source(), of)) => {}
-            Ok(packet) => {
-                if let Some(icmp_type) = packet.icmp_type {
-                    note_ends(recorder, decoder.neighbor_resolution(frame, packet.protocol, icmp_type));
-                }
-                recorder.record(recorded, &packet.addresses);
-            }
-            Err(reason) => {
-                note_ends(recorder, decoder.arp_resolution(frame, *reason));
-                recorder.record_other(recorded);
-            }
-        }
-        counter.take(decoded);
+    fn packet(&mut self, _: &Frame<'_>, _: &Addresses) {}
+
+    #[inline(always)]
+    fn icmp(&mut self, _: &Decoder, _: &Frame<'_>, _: Protocol, _: u8) {}
+
+    #[inline(always)]
+    fn other(&mut self, _: &Frame<'_>, _: Option<&Resolution>) {}
+}
+
+impl Recording for &mut PacketRecorder {
+    #[inline(always)]
+    fn packet(&mut self, frame: &Frame<'_>, addresses: &Addresses) {
+        self.record(recorded(frame), addresses);
     }
 
     #[inline(never)]
-    fn take_rare(self, decoded: Result<Packet, NotIp>) {
-        self.take(decoded);
+    fn icmp(&mut self, decoder: &Decoder, frame: &Frame<'_>, protocol: Protocol, icmp_type: u8) {
+        note_ends(self, decoder.neighbor_resolution(frame, protocol, icmp_type).as_ref());
+    }
+
+    #[inline(never)]
+    fn other(&mut self, frame: &Frame<'_>, resolution: Option<&Resolution>) {
+        note_ends(self, resolution);
+        self.record_other(recorded(frame));
     }
 }
 
+#[inline(always)]
+const fn recorded<'a>(frame: &Frame<'a>) -> RecordedPacket<'a> {
+    RecordedPacket { time: frame.time, bytes: frame.captured, wire_bytes: frame.wire_bytes }
+}
+
 /// Notes the two hosts of a message of address resolution.
-fn note_ends(recorder: &mut PacketRecorder, resolution: Option<Resolution>) {
+fn note_ends(recorder: &mut PacketRecorder, resolution: Option<&Resolution>) {
     if let Some(Resolution { asker, target, .. }) = resolution {
-        recorder.note(asker);
-        recorder.note(target);
+        recorder.note(*asker);
+        recorder.note(*target);
     }
 }
