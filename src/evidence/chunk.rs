@@ -3,17 +3,14 @@
 //! Takes captured bytes with their addresses; gives chunks with an index of addresses, so that the packets of one host are
 //! found without reading all. Must not know what the packets are kept for.
 
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::EvidenceSender;
+use super::buffers::{BUFFER_BYTES, BufferReturn, Buffers};
 use crate::packet::{Addresses, LinkType, Timestamp};
 use crate::tables::bloom::BloomFilter;
-use crate::tables::sampling::Sampling;
 
-/// The bytes of a full chunk.
-const CHUNK_BYTES: usize = 1 << 20;
 /// Addresses for which the index of a full chunk is made.
 const CHUNK_ADDRESSES: usize = 16_384;
 /// The header of a record: time (nanoseconds), captured bytes, bytes on the wire.
@@ -50,19 +47,27 @@ pub struct Chunk {
     first: Timestamp,
     last: Timestamp,
     addresses: BloomFilter,
+    way_back: BufferReturn,
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        self.way_back.give_back(std::mem::take(&mut self.records));
+    }
 }
 
 impl Chunk {
-    fn new(source: Arc<PacketSource>) -> Self {
+    fn new(source: Arc<PacketSource>, buffers: &Buffers) -> Self {
         let mut addresses = BloomFilter::new();
         addresses.clear_for(CHUNK_ADDRESSES);
         Self {
             source,
-            records: Vec::with_capacity(CHUNK_BYTES),
+            records: buffers.take(),
             packets: 0,
             first: Timestamp::AFTER_ALL,
             last: Timestamp::BEFORE_ALL,
             addresses,
+            way_back: buffers.way(),
         }
     }
 
@@ -111,7 +116,7 @@ impl Chunk {
     }
 
     fn has_space_for(&self, captured: usize) -> bool {
-        self.records.len() + HEADER + captured <= CHUNK_BYTES
+        self.records.len() + HEADER + captured <= BUFFER_BYTES
     }
 
     #[inline]
@@ -129,9 +134,9 @@ impl Chunk {
 
     /// The packets so far, while this chunk is emptied. A chunk that is nearly full is handed over with its memory; of one
     /// with few packets they are copied into memory that fits.
-    fn frozen(&mut self) -> Self {
-        let records = if self.records.len() > CHUNK_BYTES / 2 {
-            std::mem::replace(&mut self.records, Vec::with_capacity(CHUNK_BYTES))
+    fn frozen(&mut self, buffers: &Buffers) -> Self {
+        let records = if self.records.len() > BUFFER_BYTES / 2 {
+            std::mem::replace(&mut self.records, buffers.take())
         } else {
             let records = self.records.as_slice().into();
             self.records.clear();
@@ -144,6 +149,7 @@ impl Chunk {
             first: self.first,
             last: self.last,
             addresses: self.addresses.folded_for(2 * self.packets as usize),
+            way_back: self.way_back.clone(),
         };
         self.addresses.clear();
         (self.packets, self.first, self.last) = (0, Timestamp::AFTER_ALL, Timestamp::BEFORE_ALL);
@@ -155,6 +161,7 @@ impl Chunk {
 #[derive(Debug)]
 pub struct PacketRecorder {
     packet_bytes: usize,
+    buffers: Buffers,
     chunk: Chunk,
     sender: EvidenceSender,
 }
@@ -162,7 +169,9 @@ pub struct PacketRecorder {
 impl PacketRecorder {
     /// A recorder that keeps `packet_bytes` of each packet at most.
     pub(super) fn new(source: PacketSource, packet_bytes: u32, sender: EvidenceSender) -> Self {
-        Self { packet_bytes: packet_bytes as usize, chunk: Chunk::new(Arc::new(source)), sender }
+        let buffers = Buffers::new();
+        let chunk = Chunk::new(Arc::new(source), &buffers);
+        Self { packet_bytes: packet_bytes as usize, buffers, chunk, sender }
     }
 
     /// Records a packet with its addresses.
@@ -201,21 +210,26 @@ impl PacketRecorder {
     /// Hands over the packets so far.
     pub fn hand_over(&mut self) {
         if self.chunk.packets > 0 {
-            let chunk = self.chunk.frozen();
+            let chunk = self.chunk.frozen(&self.buffers);
             self.sender.send_packets(chunk);
         }
     }
 }
 
-/// The place of an address in the index. The hash needs no secret: colliding addresses only cost the reading of a chunk.
+/// The place of an address in the index (Fibonacci hashing: Knuth, The Art of Computer Programming 3, 6.4). It needs no
+/// secret: colliding addresses only cost the reading of a chunk.
 #[inline]
-fn hash(address: IpAddr) -> u64 {
-    let mut hasher = Sampling::new(0).build_hasher();
-    match address {
-        IpAddr::V4(address) => hasher.write_u32(address.to_bits()),
-        IpAddr::V6(address) => hasher.write_u128(address.to_bits()),
-    }
-    hasher.finish()
+const fn hash(address: IpAddr) -> u64 {
+    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+    let bits = match address {
+        IpAddr::V4(address) => address.to_bits() as u64,
+        IpAddr::V6(address) => {
+            let bits = address.to_bits();
+            (bits >> 64) as u64 ^ (bits as u64).rotate_left(32).wrapping_mul(GOLDEN)
+        }
+    };
+    // The filter takes its bits from the middle.
+    bits.wrapping_mul(GOLDEN).rotate_right(32)
 }
 
 #[cfg(test)]
@@ -285,7 +299,7 @@ mod tests {
         (0..sent).for_each(|number| recorder.record(packet(number, &[7; 1_000]), &between(1, 2)));
         let full = chunks(&messages);
         assert_eq!(full.len(), 2);
-        assert!(full.iter().all(|chunk| chunk.memory_bytes() <= CHUNK_BYTES + 40_000));
+        assert!(full.iter().all(|chunk| chunk.memory_bytes() <= BUFFER_BYTES + 40_000));
         recorder.hand_over();
         let packets: i64 = full.iter().chain(&chunks(&messages)).map(|chunk| i64::from(chunk.packets())).sum();
         assert_eq!(packets, sent);

@@ -3,6 +3,7 @@
 //! Takes chunks of packets from capture threads and changes of alerts; gives capture files with a verdict beside each. All
 //! work with files has threads of its own, which capture never waits for. Must not know detection.
 
+mod buffers;
 mod case;
 mod cases;
 mod chunk;
