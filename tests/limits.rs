@@ -251,7 +251,7 @@ const LIMITS: &[Limit] = &[
     Limit(
         "evidence files open",
         Counted(&["trafficmonitor_evidence_files_refused_total"]),
-        &["evidence/collector.rs MOST_CASES", "evidence/collector.rs MOST_OPEN"],
+        &["evidence/cases.rs MOST_CASES", "evidence/cases.rs MOST_OPEN"],
     ),
     Limit(
         "work for the thread that writes evidence",
@@ -266,7 +266,7 @@ const LIMITS: &[Limit] = &[
         &[
             "evidence/packet_log/log_files.rs MOST_OPEN",
             "evidence/packet_log/mod.rs MOST_CONVERSATIONS",
-            "evidence/packet_log/mod.rs MOST_MESSAGES",
+            "evidence/packet_log/queue.rs MOST_CHUNKS",
         ],
     ),
     Limit(
@@ -322,7 +322,8 @@ const OTHERS: &[&str] = &[
     "detect/scan/outcomes.rs MOST_BYTES",
     "detect/scan/outcomes.rs MOST_DATAGRAMS",
     "detect/scan/state.rs TIMES_LIMIT",
-    "evidence/collector.rs MOST_LOSSES",
+    "evidence/buffers.rs MOST_SPARE",
+    "evidence/losses.rs MOST_LOSSES",
     "evidence/packet_log/mod.rs MOST_FIRING",
     "evidence/selection.rs MOST_ASKED",
     "evidence/selection.rs MOST_CONVERSATIONS",
@@ -340,11 +341,13 @@ const WORDS: [&str; 11] =
 const COUNTS: [&str; 5] = ["usize", "u64", "u32", "u16", "u8"];
 /// The places where queues between threads are made. The unbounded ones carry a fixed number of messages: intervals that go round,
 /// or one answer.
-const CHANNELS: [&str; 12] = [
+const CHANNELS: [&str; 14] = [
     "app/live.rs",
     "app/signals.rs",
     "capture/filter/mod.rs",
     "capture/savefile/ahead.rs",
+    "evidence/buffers.rs",
+    "evidence/packet_log/queue.rs",
     "evidence/start.rs",
     "evidence/writer/jobs.rs",
     "http/body.rs",

@@ -3,8 +3,10 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use super::live::{addresses, router_addresses};
 use super::output::{AlertLines, AlertPace};
 use crate::alert::{AlertSink, Change, EvidenceIndex};
+use crate::capture::network::Network;
 use crate::config::{Config, SlackHook};
 use crate::events::console::{self, Style};
 use crate::events::json;
@@ -151,9 +153,17 @@ fn host_name() -> String {
 }
 
 /// The configuration that decides what is found in packets: without receivers and directories, which `replay` has no use
-/// for.
+/// for, and with the addresses of this host, which `replay` cannot ask for.
 fn of_detection(config: &Config) -> Config {
+    let network = Network::read().unwrap_or_default();
+    let (mut detect, mut locality) = (config.detect.clone(), config.locality.clone());
+    if let Some(scan) = &mut detect.scan {
+        scan.routers.extend(router_addresses(&network));
+    }
+    locality.own_addresses.extend(addresses(&network));
     Config {
+        detect,
+        locality,
         notify: notify::Config::default(),
         slack: SlackHook::default(),
         evidence: evidence::Config::default(),

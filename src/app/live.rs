@@ -243,10 +243,14 @@ async fn read_or_stopped(
     }
 }
 
+/// The addresses of this host.
+pub(super) fn addresses(network: &Network) -> impl Iterator<Item = IpAddr> {
+    network.links.iter().flat_map(|link| &link.addresses).map(IpNet::addr)
+}
+
 /// The addresses of this host, if it is a router.
-fn own_router_addresses() -> Vec<IpAddr> {
-    let network = Network::read().ok().filter(|network| network.forwarding).unwrap_or_default();
-    network.links.iter().flat_map(|link| &link.addresses).map(IpNet::addr).collect()
+pub(super) fn router_addresses(network: &Network) -> impl Iterator<Item = IpAddr> {
+    addresses(network).filter(|_| network.forwarding)
 }
 
 fn capture_interfaces(
@@ -257,7 +261,7 @@ fn capture_interfaces(
 ) -> anyhow::Result<ExporterEnd> {
     let seed = random_seed();
     if let Some(scan) = &mut config.detect.scan {
-        scan.routers.extend(own_router_addresses());
+        scan.routers.extend(router_addresses(&Network::read().unwrap_or_default()));
     }
     let detectors = Detectors::new(&config.detect, seed, Some(supervisor::tick(&config.pipeline)));
     let alarms = Alarms::new(detectors, &config.alert, exporter.alerts.clone());

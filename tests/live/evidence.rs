@@ -41,7 +41,7 @@ fn configuration(folder: &Path) -> PathBuf {
     path
 }
 
-/// What a program prints.
+/// The standard output of a program.
 fn printed(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().unwrap_or_else(|error| panic!("{program}: {error}"));
     assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
