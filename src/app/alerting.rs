@@ -3,7 +3,6 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use super::live::{addresses, router_addresses};
 use super::output::{AlertLines, AlertPace};
 use crate::alert::{AlertSink, Change, EvidenceIndex};
 use crate::capture::network::Network;
@@ -158,9 +157,9 @@ fn of_detection(config: &Config) -> Config {
     let network = Network::read().unwrap_or_default();
     let (mut detect, mut locality) = (config.detect.clone(), config.locality.clone());
     if let Some(scan) = &mut detect.scan {
-        scan.routers.extend(router_addresses(&network));
+        scan.routers.extend(network.router_addresses());
     }
-    locality.own_addresses.extend(addresses(&network));
+    locality.own_addresses.extend(network.addresses());
     Config {
         detect,
         locality,

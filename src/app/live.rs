@@ -1,14 +1,12 @@
 //! The exporter: captures, or reads one file, and serves until a signal. Takes a configuration; gives an exit status.
 //! Must not know the threads of the pipeline, nor the contents of pages.
 
-use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ipnet::IpNet;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot::{self, error::RecvError};
@@ -243,16 +241,6 @@ async fn read_or_stopped(
     }
 }
 
-/// The addresses of this host.
-pub(super) fn addresses(network: &Network) -> impl Iterator<Item = IpAddr> {
-    network.links.iter().flat_map(|link| &link.addresses).map(IpNet::addr)
-}
-
-/// The addresses of this host, if it is a router.
-pub(super) fn router_addresses(network: &Network) -> impl Iterator<Item = IpAddr> {
-    addresses(network).filter(|_| network.forwarding)
-}
-
 fn capture_interfaces(
     mut config: Config,
     filter: Option<Arc<UserFilter>>,
@@ -261,7 +249,7 @@ fn capture_interfaces(
 ) -> anyhow::Result<ExporterEnd> {
     let seed = random_seed();
     if let Some(scan) = &mut config.detect.scan {
-        scan.routers.extend(router_addresses(&Network::read().unwrap_or_default()));
+        scan.routers.extend(Network::read().unwrap_or_default().router_addresses());
     }
     let detectors = Detectors::new(&config.detect, seed, Some(supervisor::tick(&config.pipeline)));
     let alarms = Alarms::new(detectors, &config.alert, exporter.alerts.clone());

@@ -151,6 +151,16 @@ pub struct Network {
 }
 
 impl Network {
+    /// The addresses of the host's interfaces.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.links.iter().flat_map(|link| &link.addresses).map(IpNet::addr)
+    }
+
+    /// The same if the host forwards packets; none if it does not.
+    pub fn router_addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.addresses().filter(|_| self.forwarding)
+    }
+
     /// Reads the network of the current namespace.
     ///
     /// # Errors
