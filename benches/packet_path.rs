@@ -37,6 +37,7 @@ fn kept_packets() -> Evidence {
         version: String::new(),
         configuration: String::new(),
         index: EvidenceIndex::default(),
+        kept_bytes: 256,
         anomaly_history: Duration::ZERO,
         describe_alert: |_| String::new(),
     };

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Fingerprint;
@@ -35,6 +36,8 @@ pub struct EvidenceFile {
 pub struct EvidenceIndex {
     files: Arc<Mutex<BTreeMap<Fingerprint, EvidenceFile>>>,
     on_finished: Option<Arc<OnFinished>>,
+    /// True if each alert gets a file.
+    is_fed: Arc<AtomicBool>,
 }
 
 /// Receives each file once it is finished.
@@ -49,7 +52,17 @@ impl fmt::Debug for EvidenceIndex {
 impl EvidenceIndex {
     /// An empty index that gives each finished file to `on_finished`.
     pub fn announcing(on_finished: impl Fn(Fingerprint, &EvidenceFile) + Send + Sync + 'static) -> Self {
-        Self { files: Arc::default(), on_finished: Some(Arc::new(on_finished)) }
+        Self { on_finished: Some(Arc::new(on_finished)), ..Self::default() }
+    }
+
+    /// Notes that alerts get files from now on.
+    pub fn expect_files(&self) {
+        self.is_fed.store(true, Ordering::Relaxed);
+    }
+
+    /// True if an alert that fires gets a file soon.
+    pub fn expects_files(&self) -> bool {
+        self.is_fed.load(Ordering::Relaxed)
     }
 
     /// Notes the present state of an alert's file. A file of a later episode takes the place of an earlier one.

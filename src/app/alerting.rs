@@ -66,9 +66,7 @@ impl Alerting {
             evidence: evidence.as_ref().map(Evidence::sender),
             notifications: notifier.as_ref().map(Notifier::sink),
         };
-        let is_logged = config.evidence.packet_log.is_on;
-        let packet_bytes = if is_logged { config.capture.snap_length } else { config.evidence.packet_bytes };
-        Ok(Self { outputs, evidence, notifier, files, packet_bytes })
+        Ok(Self { outputs, evidence, notifier, files, packet_bytes: kept_bytes(config) })
     }
 
     /// The receiver of changes.
@@ -119,6 +117,12 @@ fn announced(lines: &AlertLines, style: Style) -> EvidenceIndex {
     })
 }
 
+/// The most bytes that are kept of a packet: all that are captured, if packets are logged.
+fn kept_bytes(config: &Config) -> u32 {
+    let captured = config.capture.snap_length;
+    if config.evidence.packet_log.is_on { captured } else { captured.min(config.evidence.packet_bytes) }
+}
+
 fn start_evidence(config: &Config, version: &str, files: &EvidenceIndex) -> anyhow::Result<Option<Evidence>> {
     let settings = &config.evidence;
     let keeps = settings.ring_bytes.is_some() || settings.packet_log.is_on;
@@ -133,6 +137,7 @@ fn start_evidence(config: &Config, version: &str, files: &EvidenceIndex) -> anyh
         host: host_name(),
         version: version.to_owned(),
         configuration: of_detection(config).to_yaml()?,
+        kept_bytes: kept_bytes(config),
         index: files.clone(),
         anomaly_history: anomaly.transfer_interval.saturating_mul(u32::try_from(anomaly.capacity).unwrap_or(u32::MAX)),
         describe_alert: json::text,

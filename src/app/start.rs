@@ -96,7 +96,7 @@ pub(super) fn say(config: &Config, version: &str) {
         alerts = alerts(config),
         "limits"
     );
-    if let Some(warning) = exposure(config, &network) {
+    for warning in exposure(config, &network).into_iter().chain(exposed_packets(config)) {
         tracing::warn!("{warning}");
     }
 }
@@ -186,6 +186,17 @@ fn exposure(config: &Config, network: &Network) -> Option<String> {
     ))
 }
 
+/// The warning where captured packets are served at all addresses.
+fn exposed_packets(config: &Config) -> Option<String> {
+    let is_kept = config.evidence.archive_dir.is_some() && config.source.is_none();
+    let address = config.http.listen.iter().find(|address| address.is_every_address()).filter(|_| is_kept)?;
+    Some(format!(
+        "evidence files are served at all addresses of this host ({address}) without authentication, and they contain \
+         packets; serve one address instead: --web.listen-address 127.0.0.1:{}",
+        address.port
+    ))
+}
+
 /// True if other networks can reach the host by the link: it has an address that is not link-local.
 fn has_routes(link: &Link) -> bool {
     link.addresses.iter().any(|network| match network.addr() {
@@ -235,6 +246,19 @@ mod tests {
         let [wan, _] = gateway().links.try_into().unwrap();
         let one = Network { links: vec![wan], ..gateway() };
         assert_eq!(exposure(&served_at(&[":8888"]), &one), None);
+    }
+
+    #[test]
+    fn packets_served_at_all_addresses_are_warned_of() {
+        let with = |addresses: &[&str], archive: Option<&str>| {
+            let mut config = served_at(addresses);
+            config.evidence.archive_dir = archive.map(Into::into);
+            exposed_packets(&config)
+        };
+        let warning = with(&["127.0.0.1:1", ":8888"], Some("/archive")).unwrap();
+        assert!(warning.ends_with("--web.listen-address 127.0.0.1:8888"), "{warning}");
+        assert_eq!(with(&["127.0.0.1:8888"], Some("/archive")), None);
+        assert_eq!(with(&[":8888"], None), None);
     }
 
     #[test]

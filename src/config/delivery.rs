@@ -6,7 +6,6 @@
 use super::declaration::FileKey;
 use super::slack::SLACK;
 use super::{Config, Error, Settings};
-use crate::alert::Severity;
 use crate::detect::Kind;
 use crate::notify::ReceiverConfig;
 
@@ -66,10 +65,11 @@ fn detected(config: &Config) -> Vec<Kind> {
 }
 
 fn idle_notice(settings: &Settings, receiver: &ReceiverConfig) -> String {
-    let least = receiver.selection.severity.map_or("any", Severity::label);
+    let least =
+        receiver.selection.severity.map_or(String::new(), |least| format!(" and severity {} or above", least.label()));
     let place = settings.place(RECEIVERS);
     format!(
-        "{place}: the receiver {} gets no alert: none that is detected has its kinds and severity {least} or above; \
+        "{place}: the receiver {} gets no alert: none that is detected has its kinds{least}; \
          change its kinds or severity, or --alert.severity",
         receiver.name
     )

@@ -94,6 +94,7 @@ fn an_option_changes_the_keys_it_names_and_no_other() {
             ("archive_dir" | "log_packets", _) => continue,
             ("evidence.longest", _) => "50s",
             ("evidence.ring" | "evidence.max_bytes" | "evidence.quota", _) => "5MiB",
+            ("evidence.packet_bytes", _) => "200",
             (_, "true") => "false",
             (_, "false") => "true",
             (_, text) if text.ends_with(|last: char| last.is_ascii_digit()) => "2",

@@ -1,6 +1,6 @@
 //! The buffers of chunks go round: memory that was written before costs no page faults again.
 //!
-//! Takes buffers of chunks that nobody reads any more; gives them to the capture thread that they came from. Must not know
+//! Takes the buffers of chunks that were dropped; gives them to the capture thread that they came from. Must not know
 //! their contents.
 
 use std::sync::Arc;
@@ -12,10 +12,10 @@ pub(super) const BUFFER_BYTES: usize = 1 << 20;
 /// The most buffers that wait for their capture thread; further ones are freed.
 const MOST_SPARE: usize = 4;
 
-/// The way home of a buffer.
+/// Gives buffers back to their capture thread.
 #[derive(Debug, Clone)]
 pub(super) struct BufferReturn {
-    home: Sender<Vec<u8>>,
+    to: Sender<Vec<u8>>,
     spare: Arc<AtomicUsize>,
 }
 
@@ -24,7 +24,7 @@ impl BufferReturn {
     pub(super) fn give_back(&self, mut buffer: Vec<u8>) {
         if buffer.capacity() == BUFFER_BYTES && self.spare.load(Relaxed) < MOST_SPARE {
             buffer.clear();
-            if self.home.send(buffer).is_ok() {
+            if self.to.send(buffer).is_ok() {
                 self.spare.fetch_add(1, Relaxed);
             }
         }
@@ -35,29 +35,29 @@ impl BufferReturn {
 #[derive(Debug)]
 pub(super) struct Buffers {
     returned: Receiver<Vec<u8>>,
-    way: BufferReturn,
+    give_back: BufferReturn,
 }
 
 impl Buffers {
     pub(super) fn new() -> Self {
-        let (home, returned) = channel();
-        Self { returned, way: BufferReturn { home, spare: Arc::default() } }
+        let (to, returned) = channel();
+        Self { returned, give_back: BufferReturn { to, spare: Arc::default() } }
     }
 
     /// An empty buffer: one that came back, or a new one.
     pub(super) fn take(&self) -> Vec<u8> {
         match self.returned.try_recv() {
             Ok(buffer) => {
-                self.way.spare.fetch_sub(1, Relaxed);
+                self.give_back.spare.fetch_sub(1, Relaxed);
                 buffer
             }
             Err(_) => Vec::with_capacity(BUFFER_BYTES),
         }
     }
 
-    /// The way by which its buffers come back.
-    pub(super) fn way(&self) -> BufferReturn {
-        self.way.clone()
+    /// Gives its buffers back.
+    pub(super) fn returner(&self) -> BufferReturn {
+        self.give_back.clone()
     }
 }
 
@@ -72,14 +72,14 @@ mod tests {
         let places: Vec<*const u8> = taken.iter().map(|buffer| buffer.as_ptr()).collect();
         for mut buffer in taken {
             buffer.push(1);
-            buffers.way().give_back(buffer);
+            buffers.returner().give_back(buffer);
         }
-        buffers.way().give_back(vec![1, 2, 3]);
+        buffers.returner().give_back(vec![1, 2, 3]);
         for place in &places[..MOST_SPARE] {
             let buffer = buffers.take();
             assert_eq!((buffer.as_ptr(), buffer.len()), (*place, 0));
         }
-        assert_eq!(buffers.way.spare.load(Relaxed), 0);
+        assert_eq!(buffers.give_back.spare.load(Relaxed), 0);
         assert!(buffers.returned.try_recv().is_err());
     }
 }

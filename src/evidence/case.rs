@@ -12,7 +12,7 @@ use crate::alert::Alert;
 use crate::detect::{Kind, Subject};
 use crate::packet::Timestamp;
 
-/// FilePart of the window from one witness to the next.
+/// Part of the window from one witness to the next.
 const WITNESSES_IN_WINDOW: u32 = 16;
 /// Time before the window in which contacts may have begun that failed in it.
 const BEFORE_WINDOW: Duration = Duration::from_secs(10);

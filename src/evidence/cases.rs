@@ -255,7 +255,8 @@ impl Cases {
             if !matches!(case.state, FileState::Ended(since) if since <= now) || !self.writer.has_space() {
                 continue;
             }
-            let reasons = verdict::shortcomings(case, losses.between(case.start, case.fired_at), has_left);
+            let reasons =
+                verdict::shortcomings(case, self.setup.kept_bytes, losses.between(case.start, case.fired_at), has_left);
             self.writer.send(Job::Finish(Box::new(Ending {
                 id: case.id,
                 fingerprint: case.alert.fingerprint,

@@ -47,12 +47,12 @@ pub struct Chunk {
     first: Timestamp,
     last: Timestamp,
     addresses: BloomFilter,
-    way_back: BufferReturn,
+    buffer_return: BufferReturn,
 }
 
 impl Drop for Chunk {
     fn drop(&mut self) {
-        self.way_back.give_back(std::mem::take(&mut self.records));
+        self.buffer_return.give_back(std::mem::take(&mut self.records));
     }
 }
 
@@ -67,7 +67,7 @@ impl Chunk {
             first: Timestamp::AFTER_ALL,
             last: Timestamp::BEFORE_ALL,
             addresses,
-            way_back: buffers.way(),
+            buffer_return: buffers.returner(),
         }
     }
 
@@ -149,7 +149,7 @@ impl Chunk {
             first: self.first,
             last: self.last,
             addresses: self.addresses.folded_for(2 * self.packets as usize),
-            way_back: self.way_back.clone(),
+            buffer_return: self.buffer_return.clone(),
         };
         self.addresses.clear();
         (self.packets, self.first, self.last) = (0, Timestamp::AFTER_ALL, Timestamp::BEFORE_ALL);

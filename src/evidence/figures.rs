@@ -83,7 +83,7 @@ pub struct EvidenceFigures {
     pub archive_bytes: u64,
     /// Files that were removed since the start, because the archive was full.
     pub removed_files: u64,
-    /// UnansweredConversations whose packets are logged.
+    /// Conversations whose packets are logged.
     pub log_conversations: u64,
     /// Bytes of the files of these conversations.
     pub log_bytes: u64,

@@ -12,7 +12,7 @@ use crate::packet::{Frame, Packet, Protocol, Timestamp};
 
 /// A network of at most so many addresses is looked for address by address in the index of a chunk.
 const MOST_ASKED: usize = 256;
-/// UnansweredConversations of a chunk that are remembered until an answer is found.
+/// Conversations of a chunk that are remembered until an answer is found.
 const MOST_CONVERSATIONS: usize = 1_024;
 /// Answered conversations of a chunk that are offered.
 const MOST_WITNESSES: usize = 4;

@@ -30,6 +30,8 @@ pub struct EvidenceSetup {
     pub version: String,
     /// The running configuration as YAML, without secrets.
     pub configuration: String,
+    /// The most bytes that are captured and kept of a packet.
+    pub kept_bytes: u32,
     /// The index in which files are noted.
     pub index: EvidenceIndex,
     /// The time that anomalies compare with: the values of a pair times their interval.
@@ -86,6 +88,7 @@ impl Evidence {
         let ring_bytes = config.ring_bytes.unwrap_or(DEFAULT_RING_BYTES);
         let cases = match archive.zip(quota) {
             Some((archive, quota)) => {
+                setup.index.expect_files();
                 let writer = WriterSetup {
                     archive,
                     application: format!("trafficmonitor {}", setup.version),

@@ -12,14 +12,22 @@ use super::writer::configuration_name;
 use crate::alert::{AlertState, Change};
 use crate::capture::printable;
 use crate::detect::Kind;
+use crate::events::line::rfc_3339;
 use crate::packet::Timestamp;
+
+/// With fewer bytes of a packet, some of its headers may be missing: Ethernet with two tags has 22 bytes, IPv6 with
+/// extensions about 80, TCP 20.
+const FEWEST_BYTES: u32 = 128;
 
 /// The version of the form of verdicts.
 const FORM: u32 = 1;
 
 /// The reasons why a window is not complete; none if it is.
-pub(super) fn shortcomings(case: &Case, lost_packets: u64, has_left: bool) -> Vec<String> {
+pub(super) fn shortcomings(case: &Case, kept_bytes: u32, lost_packets: u64, has_left: bool) -> Vec<String> {
     let mut reasons = Vec::new();
+    if kept_bytes < FEWEST_BYTES {
+        reasons.push(format!("packets were cut to {kept_bytes} bytes, which may lack headers"));
+    }
     if let Some(left) = case.gaps.left_until {
         let held = case.fired_at.since(left);
         let wanted = case.fired_at.since(case.start);
@@ -62,7 +70,7 @@ pub(super) fn comment(case: &Case, setup: &EvidenceSetup, reasons: Option<&[Stri
         format!("kind {}, rule {}, fingerprint {}", alert.kind.label(), alert.rule, alert.fingerprint),
         format!("severity {}, side {}", alert.severity.label(), alert.side.label()),
         format!("value {}, limit {}, window {}", shown.value, shown.limit, seconds(alert.figures.window)),
-        format!("from {} to {}, fired with packet time {}", case.start, end(case), case.fired_at),
+        format!("from {} to {}, fired at {}", rfc_3339(case.start), end(case), rfc_3339(case.fired_at)),
         format!("window {window}"),
         format!("configuration {}", configuration_name(&setup.configuration)),
     ];
@@ -70,7 +78,7 @@ pub(super) fn comment(case: &Case, setup: &EvidenceSetup, reasons: Option<&[Stri
 }
 
 fn end(case: &Case) -> String {
-    case.alert.ends_at.map_or_else(|| "now".to_owned(), |end| end.to_string())
+    case.alert.ends_at.map_or_else(|| "now".to_owned(), rfc_3339)
 }
 
 /// The verdict, without the facts about the file.

@@ -26,6 +26,9 @@ use crate::packet::Timestamp;
 /// Time after the end of an alert until which its evidence file is waited for.
 const WAIT_FOR_EVIDENCE: Duration = Duration::from_secs(3);
 
+/// Time after an alert fired until which the name of its evidence file is waited for.
+const WAIT_FOR_NAME: Duration = Duration::from_secs(1);
+
 /// Time between two looks at an evidence file.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -197,12 +200,16 @@ impl ReceiverDelivery {
         self.receiver.request(&notices, &context)
     }
 
-    /// Waits until the evidence of resolved alerts is written, for a short time after their end.
+    /// Waits until the evidence files of firing alerts have a name, and those of resolved ones are written, for a short time
+    /// after the change.
     async fn wait_for_evidence(&self, batch: &NoticeBatch) {
-        let is_unfinished = |notice: &Arc<Notice>| {
-            !notice.is_firing && find(&self.surroundings.evidence, notice).is_some_and(|file| !file.is_finished)
+        let evidence = &self.surroundings.evidence;
+        let is_late = |after: Duration| now() >= batch.changed_at + after;
+        let is_missing = |notice: &Arc<Notice>| match find(evidence, notice) {
+            None => notice.is_firing && evidence.expects_files() && !is_late(WAIT_FOR_NAME),
+            Some(file) => !notice.is_firing && !file.is_finished && !is_late(WAIT_FOR_EVIDENCE),
         };
-        while batch.notices.iter().any(is_unfinished) && now() < batch.changed_at + WAIT_FOR_EVIDENCE {
+        while batch.notices.iter().any(is_missing) {
             sleep(LOOK).await;
         }
     }
@@ -217,8 +224,8 @@ impl ReceiverDelivery {
         self.lane.figures.count_failed_attempt(reason);
         self.lane.figures.count_lost(reason, self.settle(batch, false).len() as u64);
         if log.may_log(Instant::now()) {
-            let (name, alerts) = (&self.lane.name, batch.notices.len());
-            tracing::warn!("receiver {name}: refused {alerts} alerts with status {status}; they are not sent again");
+            let (receiver, alerts) = (&self.lane.name, batch.notices.len());
+            tracing::warn!(receiver, status, alerts, "the receiver refused alerts; they are not sent again");
         }
     }
 
@@ -236,15 +243,15 @@ impl ReceiverDelivery {
 
     fn log_failure(&self, log: &mut RareLog, reason: FailureReason, delay: Duration) {
         if log.may_log(Instant::now()) {
-            let (name, reason, seconds) = (&self.lane.name, reason.label(), delay.as_secs_f64());
-            let waiting = self.lane.figures.waiting();
-            tracing::warn!("receiver {name}: {reason}; {waiting} alerts wait, the next attempt is in {seconds:.0} s");
+            let (receiver, waiting) = (&self.lane.name, self.lane.figures.waiting());
+            let retry_seconds = delay.as_secs_f64().round();
+            tracing::warn!(receiver, waiting, retry_seconds, "alerts are not delivered: {}; retrying", reason.words());
         }
     }
 
     fn log_recovery(&self, log: &mut RareLog, backoff: &Backoff) {
         if backoff.has_failed() && log.may_log(Instant::now()) {
-            tracing::info!("receiver {}: accepts alerts again", self.lane.name);
+            tracing::info!(receiver = self.lane.name, "the receiver accepts alerts again");
         }
     }
 

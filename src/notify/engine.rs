@@ -84,10 +84,10 @@ fn report_rest(lane: &Lane, is_kept: bool) {
     let (name, rest) = (&lane.name, lane.figures.waiting());
     match rest {
         0 => {}
-        _ if is_kept => tracing::info!("receiver {name}: {rest} alerts are left for the next start"),
+        _ if is_kept => tracing::info!(receiver = name, alerts = rest, "alerts are left for the next start"),
         _ => {
             lane.figures.count_lost(FailureReason::Stopped, rest);
-            tracing::warn!("receiver {name}: {rest} alerts were not delivered; give state.dir to keep them");
+            tracing::warn!(receiver = name, alerts = rest, "alerts were not delivered; give --state.dir to keep them");
         }
     }
 }

@@ -80,6 +80,23 @@ impl FailureReason {
             Self::Stopped => "stopped",
         }
     }
+
+    /// The reason in words, for the log.
+    pub(super) const fn words(self) -> &'static str {
+        match self {
+            Self::Timeout => "no answer in time",
+            Self::Connection => "no connection",
+            Self::Tls => "the TLS handshake failed",
+            Self::Protocol => "the answer is not HTTP",
+            Self::ClientError => "the receiver refused them",
+            Self::ServerError => "the receiver has an error of its own (status 5xx)",
+            Self::RateLimited => "the receiver takes no more for now (status 429)",
+            Self::Redirect => "the receiver answered with a redirect",
+            Self::Secret => "the URL, the key or a header cannot be read",
+            Self::QueueFull => "the queue is full",
+            Self::Stopped => "the program ended",
+        }
+    }
 }
 
 /// Upper ends of the latency's buckets, in seconds.

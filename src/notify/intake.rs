@@ -45,7 +45,7 @@ impl LossLog {
         let lost = lane.figures.lost(FailureReason::QueueFull);
         if lost > self.logged && self.log.may_log(now) {
             let (name, new) = (&lane.name, lost - self.logged);
-            tracing::warn!("receiver {name}: its queue is full; {new} alerts were lost");
+            tracing::warn!(receiver = name, alerts = new, "alerts were lost because the queue of the receiver is full");
             self.logged = lost;
         }
     }

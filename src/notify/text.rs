@@ -143,11 +143,11 @@ impl AlertText<'_> {
     /// The place of the packets: path, checksum, link.
     pub fn evidence_details(&self) -> Vec<(&'static str, String)> {
         let Some(file) = &self.evidence else { return Vec::new() };
-        let mut details = vec![
-            ("evidence", path(file)),
-            ("evidence_packets", file.packets.to_string()),
-            ("evidence_complete", file.is_complete.to_string()),
-        ];
+        let mut details = vec![("evidence", path(file))];
+        if file.is_finished {
+            details.push(("evidence_packets", file.packets.to_string()));
+            details.push(("evidence_complete", file.is_complete.to_string()));
+        }
         details.extend((!file.sha256.is_empty()).then(|| ("evidence_sha256", harmless(&file.sha256))));
         details.extend(self.evidence_link().map(|link| ("evidence_url", link)));
         details
@@ -197,10 +197,12 @@ pub(super) fn alert_name(kind: &str) -> String {
 }
 
 fn evidence_sentence(file: &EvidenceFile) -> String {
+    if !file.is_finished {
+        return format!("Evidence: {} (still being written).", path(file));
+    }
     let packets = if file.packets == 1 { "1 packet".to_owned() } else { format!("{} packets", file.packets) };
-    let state = if file.is_finished { "" } else { " so far" };
     let checksum = if file.sha256.is_empty() { String::new() } else { format!(", SHA-256 {}", harmless(&file.sha256)) };
-    format!("Evidence: {} ({packets}{state}{checksum}).", path(file))
+    format!("Evidence: {} ({packets}{checksum}).", path(file))
 }
 
 fn path(file: &EvidenceFile) -> String {
@@ -321,7 +323,7 @@ mod tests {
             packets: 1,
             is_complete: false,
         };
-        assert_eq!(evidence_sentence(&file), "Evidence: /a\u{fffd}.pcapng (1 packet so far).");
+        assert_eq!(evidence_sentence(&file), "Evidence: /a\u{fffd}.pcapng (still being written).");
     }
 
     #[test]

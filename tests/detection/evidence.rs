@@ -125,6 +125,7 @@ fn collect(file: &Path, archive: &Path, config: Config, detect: &detect::Config,
         version: "0".to_owned(),
         configuration: configuration.to_owned(),
         index: EvidenceIndex::default(),
+        kept_bytes: 256,
         anomaly_history: Duration::from_secs(3_600),
         describe_alert: describe,
     };

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{PipeReader, Read};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -221,19 +221,16 @@ fn is_harmless(text: &str) -> bool {
     !text.contains(|letter: char| letter != '\n' && (letter.is_control() || hides(letter)))
 }
 
-/// For `make soak`: 60 s at 50,000 packets/s.
-#[test]
-fn soak_outputs_that_are_not_read_cost_no_frame_at_full_speed() {
+/// Sends frames at 50,000 packets/s, those of [`MANY`] alerting sources first, and asks for health meanwhile; gives their
+/// number.
+fn send_at_full_speed(pair: &Pair, monitor: &Monitor<'_>, lasts: Duration) -> u64 {
     const RATE: u64 = 50_000;
-    const LASTS: Duration = Duration::from_secs(60);
-    let pair = Pair::new();
-    let (monitor, _readers) = blocked(&pair, &[&["--log.level", "trace"][..], &LOW_LIMIT].concat());
     let packet = Ipv4::carrying(udp(40_053, 53, &[0x55; 31]));
     let packet = packet.between(Ipv4Addr::new(10, 1, 0, 2), Ipv4Addr::new(10, 1, 0, 1));
     let frames = [sources(MANY), vec![Link::ethernet().carrying(&packet.build()).bytes; 400_000]].concat();
     let wire = pair.other.enter(|| Wire::open("eth0")).unwrap();
     let (start, mut sent, mut asked) = (Instant::now(), 0, Instant::now());
-    while start.elapsed() < LASTS {
+    while start.elapsed() < lasts {
         let due = start.elapsed().as_micros() as u64 * RATE / 1_000_000;
         while sent + 50 <= due {
             let batch = (sent..sent + 50).map(|number| &frames[number as usize % frames.len()]);
@@ -247,10 +244,43 @@ fn soak_outputs_that_are_not_read_cost_no_frame_at_full_speed() {
         }
         std::thread::sleep(Duration::from_millis(1));
     }
+    sent
+}
+
+/// For `make soak`: 60 s at 50,000 packets/s.
+#[test]
+fn soak_outputs_that_are_not_read_cost_no_frame_at_full_speed() {
+    let pair = Pair::new();
+    let (monitor, _readers) = blocked(&pair, &[&["--log.level", "trace"][..], &LOW_LIMIT].concat());
+    let sent = send_at_full_speed(&pair, &monitor, Duration::from_secs(60));
     expect_all_counted(&monitor, sent);
     let metrics = monitor.metrics();
     let lost = ["alerts", "log"].map(|queue| dropped(&metrics, queue));
     println!("{sent} frames counted, {lost:?} alert and log lines lost");
     assert!(lost.iter().all(|&lost| lost > 0), "{lost:?}");
+    ends_in_time(monitor);
+}
+
+/// A receiver that takes connections and never answers, and an evidence file for as many alerts as may have one.
+#[test]
+fn receivers_that_hang_and_evidence_cost_no_frame() {
+    let pair = Pair::new();
+    let listener = pair.host.enter(|| TcpListener::bind("127.0.0.1:0")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trafficmonitor.yml");
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let receivers = ["alertmanager", "webhook"].map(|of| format!("  - {{name: {of}, type: {of}, url: '{url}'}}\n"));
+    fs::write(&path, format!("notify:\n  receivers:\n{}", receivers.concat())).unwrap();
+    let (path, archive) = (path.to_str().unwrap(), folder.path().to_str().unwrap());
+    let arguments = [&["-iface", "eth0", "--config.file", path, "-archive_dir", archive][..], &LOW_LIMIT].concat();
+    let monitor = Monitor::start(&pair.host, &arguments);
+    let sent = send_at_full_speed(&pair, &monitor, Duration::from_secs(5));
+    expect_all_counted(&monitor, sent);
+    let metrics = monitor.metrics();
+    assert_eq!(metrics.sum("trafficmonitor_notifications_total"), 0, "nothing is answered");
+    assert!(metrics.sum("trafficmonitor_evidence_packets_written_total") > 0);
+    let known =
+        metrics.sum("trafficmonitor_notifications_queue") + metrics.sum("trafficmonitor_notifications_failed_total");
+    assert_eq!(known, 2 * metrics.sum("trafficmonitor_alerts_total"), "each alert waits, or is counted as lost");
     ends_in_time(monitor);
 }

@@ -7,7 +7,7 @@ use crate::config::given::Content;
 use crate::config::kinds::addresses::{DIRECTORY, FILE_NAME, FREE_TEXT, PAGES_URL};
 use crate::config::kinds::durations::{EVIDENCE_TIME, WAIT};
 use crate::config::kinds::keywords::BOOLEAN;
-use crate::config::kinds::numbers::{EVIDENCE_RING, FILE_BYTES, MEGABYTES, PACKET_BYTES, QUOTA_BYTES, ROTATIONS};
+use crate::config::kinds::numbers::{EVIDENCE_RING, FILE_BYTES, KEPT_BYTES, MEGABYTES, QUOTA_BYTES, ROTATIONS};
 use crate::config::kinds::receivers::ReceiverEntry;
 use crate::config::kinds::secrets::{OrNil, SECRET_URL};
 use crate::config::kinds::{ListOf, ValueKind as _};
@@ -56,9 +56,9 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
         .named("evidence.ring", "TRAFFICMONITOR_EVIDENCE_RING", "SIZE", "")
         .help("Memory for recent packets, from which the packets before an alert are taken: a size such as 64MiB or 100MB; 0 \
                keeps none"),
-    setting(&[("evidence", "packet_bytes")], access!(PACKET_BYTES, config.evidence.packet_bytes))
+    setting(&[("evidence", "packet_bytes")], access!(KEPT_BYTES, config.evidence.packet_bytes))
         .named("evidence.packet_bytes", "TRAFFICMONITOR_EVIDENCE_PACKET_BYTES", "BYTES", "256")
-        .help("Bytes kept of each packet, 1 to 65535; never more than -snaplen captures"),
+        .help("Bytes kept of each packet, 128 to 65535; never more than -snaplen captures"),
     setting(&[("evidence", "max_bytes")], access!(FILE_BYTES, config.evidence.max_bytes))
         .named("evidence.max_bytes", "TRAFFICMONITOR_EVIDENCE_MAX_BYTES", "SIZE", "64MiB")
         .help("Maximum size of the capture file of an alert"),

@@ -47,6 +47,10 @@ pub(crate) const FEW_OR_NONE: Scalar<u32> =
 pub(crate) const PACKET_BYTES: Scalar<u32> =
     Scalar { form: "a number of bytes from 1 to 65535", parse: |text| within(text, 1..=65_535), ..SNAP_LENGTH };
 
+/// Bytes of a packet that hold its headers: of Ethernet with two tags, IPv6 with extensions, and TCP.
+pub(crate) const KEPT_BYTES: Scalar<u32> =
+    Scalar { form: "a number of bytes from 128 to 65535", parse: |text| within(text, 128..=65_535), ..SNAP_LENGTH };
+
 /// The bytes that are captured of a packet, as they are given. A packet whose headers are cut counts as truncated.
 pub(crate) const SNAP_LENGTH: Scalar<u32> = Scalar {
     form: "a number from 0 to 65535 (0, 65536 and 262144 mean 65535)",

@@ -26,7 +26,7 @@ pub(super) use log_files::LogSetup;
 use queue::LogMessage;
 pub(super) use queue::{LogQueue, LogReceiver};
 
-/// UnansweredConversations at once. The packets of others are not logged, and counted.
+/// Conversations at once. The packets of others are not logged, and counted.
 const MOST_CONVERSATIONS: usize = 16_384;
 /// Alerts that fire at once.
 const MOST_FIRING: usize = 4_096;

@@ -121,6 +121,7 @@ fn directories_that_cannot_be_used_are_refused_at_start() {
         version: String::new(),
         configuration: String::new(),
         index: EvidenceIndex::default(),
+        kept_bytes: 256,
         anomaly_history: Duration::ZERO,
         describe_alert: |_| String::new(),
     };

@@ -272,6 +272,7 @@ fn without_an_archive_packets_are_kept_and_no_file_is_written() {
         version: String::new(),
         configuration: String::new(),
         index: run.index.clone(),
+        kept_bytes: 256,
         anomaly_history: Duration::ZERO,
         describe_alert: |_| String::new(),
     };

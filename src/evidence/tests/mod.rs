@@ -87,6 +87,7 @@ impl Run {
             version: "1.2.3".to_owned(),
             configuration: "scan: {}\n".to_owned(),
             index: index.clone(),
+            kept_bytes: 256,
             anomaly_history: Duration::from_secs(60),
             describe_alert: |change| format!("{{\"fingerprint\":\"{}\"}}", change.alert().fingerprint),
         };
