@@ -70,6 +70,18 @@ impl EvidenceIndex {
         if let Some(on_finished) = self.on_finished.as_ref().filter(|_| file.is_finished) {
             on_finished(fingerprint, &file);
         }
+        self.insert(fingerprint, file);
+    }
+
+    /// Notes the finished file of an alert of an earlier run. A file that is known stays.
+    pub fn note_earlier(&self, fingerprint: Fingerprint, file: EvidenceFile) {
+        let is_newer = self.find(fingerprint).is_none_or(|known| known.starts_at < file.starts_at);
+        if is_newer {
+            self.insert(fingerprint, file);
+        }
+    }
+
+    fn insert(&self, fingerprint: Fingerprint, file: EvidenceFile) {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         if files.len() >= MOST_FILES && !files.contains_key(&fingerprint) {
             let oldest = files.iter().min_by_key(|(_, file)| file.starts_at).map(|(fingerprint, _)| *fingerprint);

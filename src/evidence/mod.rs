@@ -10,6 +10,7 @@ mod chunk;
 mod collector;
 mod complaints;
 mod config;
+mod earlier;
 mod figures;
 mod losses;
 mod names;

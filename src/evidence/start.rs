@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::cases::Cases;
 use super::collector::PacketCollector;
+use super::earlier;
 use super::figures::{EvidenceCounters, FiguresReader};
 use super::packet_log::{LogQueue, LogSetup, PacketLog};
 use super::writer::quota::Quota;
@@ -155,7 +156,10 @@ fn start_writer(
 ) -> Result<JobQueue, Error> {
     let (queue, jobs) = JobQueue::new();
     let of_writer = queue.clone();
-    threads.push(spawn("evidence-writer", move || Writer::new(setup, reports).run(&jobs, &of_writer))?);
+    threads.push(spawn("evidence-writer", move || {
+        earlier::note_all(&setup.archive, &setup.index);
+        Writer::new(setup, reports).run(&jobs, &of_writer);
+    })?);
     Ok(queue)
 }
 
