@@ -15,7 +15,7 @@ use crate::packet::Timestamp;
 /// The most bytes of a verdict.
 const LARGEST: u64 = 1 << 20;
 
-/// What is read of a verdict.
+/// The part of a verdict that is read.
 #[derive(Deserialize)]
 struct EarlierVerdict {
     alert: EarlierAlert,

@@ -53,6 +53,48 @@ pub(super) fn reason_of(error: &(dyn StdError + 'static)) -> FailureReason {
     FailureReason::Connection
 }
 
+/// The cause of a request without an answer, in words without hosts; none if it is not known.
+pub(super) fn cause_of(error: &(dyn StdError + 'static)) -> Option<&'static str> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let inner = error.downcast_ref::<io::Error>();
+        let cause = inner.and_then(cause_of_io).or_else(|| error.downcast_ref().and_then(cause_of_tls));
+        // The client has no type for it.
+        let is_unknown_name = error.to_string().starts_with("dns error");
+        if let Some(cause) = cause.or(is_unknown_name.then_some("the name of the host is not found")) {
+            return Some(cause);
+        }
+        next = error.source();
+    }
+    None
+}
+
+fn cause_of_io(error: &io::Error) -> Option<&'static str> {
+    if let Some(inner) = error.get_ref() {
+        let nested = inner.downcast_ref::<io::Error>().and_then(cause_of_io);
+        return nested.or_else(|| inner.downcast_ref().and_then(cause_of_tls));
+    }
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Some("connection refused"),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof => Some("connection closed by the receiver"),
+        io::ErrorKind::HostUnreachable => Some("the host is unreachable"),
+        io::ErrorKind::NetworkUnreachable => Some("the network is unreachable"),
+        _ => None,
+    }
+}
+
+fn cause_of_tls(error: &rustls::Error) -> Option<&'static str> {
+    use rustls::CertificateError as Fault;
+    let rustls::Error::InvalidCertificate(fault) = error else { return None };
+    Some(match fault {
+        Fault::UnknownIssuer => "its certificate is of an unknown authority; give ca_file if it is your own",
+        Fault::Expired | Fault::ExpiredContext { .. } => "its certificate has expired",
+        Fault::NotValidYet | Fault::NotValidYetContext { .. } => "its certificate is not valid yet",
+        Fault::NotValidForName | Fault::NotValidForNameContext { .. } => "its certificate is for another name",
+        _ => "its certificate is not valid",
+    })
+}
+
 /// An `io::Error` shows the error inside it by `get_ref`, not as its source.
 fn is_of_tls(error: &io::Error) -> bool {
     error
@@ -127,5 +169,25 @@ mod tests {
         assert_eq!(reason_of(&tls()), FailureReason::Tls);
         assert_eq!(reason_of(&io::Error::other(tls())), FailureReason::Tls);
         assert_eq!(reason_of(&io::Error::from(io::ErrorKind::ConnectionRefused)), FailureReason::Connection);
+    }
+
+    #[test]
+    fn cause_of_a_failure_is_told_in_words() {
+        let io = |kind: io::ErrorKind| io::Error::from(kind);
+        let certificate = |fault| rustls::Error::InvalidCertificate(fault);
+        let causes: [(Box<dyn StdError>, Option<&str>); 6] = [
+            (Box::new(io(io::ErrorKind::ConnectionRefused)), Some("connection refused")),
+            (Box::new(io::Error::other(io(io::ErrorKind::ConnectionReset))), Some("connection closed by the receiver")),
+            (Box::new(io(io::ErrorKind::Other)), None),
+            (Box::new(certificate(rustls::CertificateError::Expired)), Some("its certificate has expired")),
+            (
+                Box::new(io::Error::other(certificate(rustls::CertificateError::NotValidForName))),
+                Some("its certificate is for another name"),
+            ),
+            (Box::new(rustls::Error::DecryptError), None),
+        ];
+        for (error, cause) in causes {
+            assert_eq!(cause_of(error.as_ref()), cause, "{error}");
+        }
     }
 }

@@ -42,22 +42,30 @@ impl HttpClient {
         Self(builder.build(connector))
     }
 
-    /// Sends a request. The deadline is that of everything from the look-up of the name to the status line.
-    pub(super) async fn post(&self, request: Request<Full<Bytes>>, deadline: Instant) -> AttemptOutcome {
+    /// Sends a request; gives its outcome, and the cause of a failure in words. The deadline is that of everything from the look-up of the name to the status line.
+    pub(super) async fn post(
+        &self,
+        request: Request<Full<Bytes>>,
+        deadline: Instant,
+    ) -> (AttemptOutcome, Option<&'static str>) {
         // The client's own log lines contain hosts, which can be secret.
         self.attempt(request, deadline).with_subscriber(NoSubscriber::new()).await
     }
 
-    async fn attempt(&self, request: Request<Full<Bytes>>, deadline: Instant) -> AttemptOutcome {
+    async fn attempt(
+        &self,
+        request: Request<Full<Bytes>>,
+        deadline: Instant,
+    ) -> (AttemptOutcome, Option<&'static str>) {
         match timeout_at(deadline, self.0.request(request)).await {
-            Err(_) => AttemptOutcome::Retry(FailureReason::Timeout, None),
-            Ok(Err(error)) => AttemptOutcome::Retry(attempt::reason_of(&error), None),
+            Err(_) => (AttemptOutcome::Retry(FailureReason::Timeout, None), None),
+            Ok(Err(error)) => (AttemptOutcome::Retry(attempt::reason_of(&error), None), attempt::cause_of(&error)),
             Ok(Ok(answer)) => {
                 let now = Timestamp::from(std::time::SystemTime::now());
                 let outcome = attempt::of_answer(answer.status(), answer.headers(), now);
                 // The status decides. The rest is read only so that the connection can be used again.
                 drop(timeout_at(deadline, read(answer.into_body())).await);
-                outcome
+                (outcome, None)
             }
         }
     }

@@ -126,12 +126,13 @@ impl ReceiverDelivery {
         let mut schedule = Schedule::new(self.lane.batching);
         let (mut backoff, mut log, mut recoveries) = (Backoff::default(), RareLog::default(), RareLog::default());
         while let Some(batch) = self.next(&mut schedule).await {
-            match self.attempt(&batch).await {
+            let (outcome, cause) = self.attempt(&batch).await;
+            match outcome {
                 AttemptOutcome::Retry(reason, asked) => {
                     schedule.failed();
                     self.lane.figures.count_failed_attempt(reason);
                     let delay = backoff.next().max(asked.unwrap_or_default());
-                    self.log_failure(&mut log, reason, delay);
+                    self.log_failure(&mut log, reason, cause, delay);
                     if !self.pause(delay).await {
                         return;
                     }
@@ -168,7 +169,7 @@ impl ReceiverDelivery {
     }
 
     /// One request, from its making to its outcome.
-    async fn attempt(&self, batch: &NoticeBatch) -> AttemptOutcome {
+    async fn attempt(&self, batch: &NoticeBatch) -> (AttemptOutcome, Option<String>) {
         self.wait_for_evidence(batch).await;
         let deadline = tokio::time::Instant::now() + self.timeout;
         let endpoint = self.endpoint.clone();
@@ -176,12 +177,17 @@ impl ReceiverDelivery {
         let address = tokio::task::spawn_blocking(move || endpoint.address());
         let address = match timeout_at(deadline, address).await {
             Ok(Ok(Ok(address))) => address,
-            _ => return AttemptOutcome::Retry(FailureReason::Secret, None),
+            // No message of a secret contains a part of it.
+            Ok(Ok(Err(error))) => return (AttemptOutcome::Retry(FailureReason::Secret, None), Some(error.to_string())),
+            _ => return (AttemptOutcome::Retry(FailureReason::Secret, None), None),
         };
         let request = self.request(batch, address.key.as_ref());
         match address.request(request) {
-            Ok(request) => self.client.post(request, deadline).await,
-            Err(_) => AttemptOutcome::Retry(FailureReason::Secret, None),
+            Ok(request) => {
+                let (outcome, cause) = self.client.post(request, deadline).await;
+                (outcome, cause.map(str::to_owned))
+            }
+            Err(error) => (AttemptOutcome::Retry(FailureReason::Secret, None), Some(error.to_string())),
         }
     }
 
@@ -241,11 +247,12 @@ impl ReceiverDelivery {
         settled.notices
     }
 
-    fn log_failure(&self, log: &mut RareLog, reason: FailureReason, delay: Duration) {
+    fn log_failure(&self, log: &mut RareLog, reason: FailureReason, cause: Option<String>, delay: Duration) {
         if log.may_log(Instant::now()) {
             let (receiver, waiting) = (&self.lane.name, self.lane.figures.waiting());
             let retry_seconds = delay.as_secs_f64().round();
-            tracing::warn!(receiver, waiting, retry_seconds, "alerts are not delivered: {}; retrying", reason.words());
+            let cause = cause.unwrap_or_else(|| reason.words().to_owned());
+            tracing::warn!(receiver, waiting, retry_seconds, "alerts are not delivered: {cause}; retrying");
         }
     }
 
