@@ -323,6 +323,7 @@ const OTHERS: &[&str] = &[
     "detect/scan/outcomes.rs MOST_DATAGRAMS",
     "detect/scan/state.rs TIMES_LIMIT",
     "evidence/buffers.rs MOST_SPARE",
+    "evidence/earlier.rs LARGEST",
     "evidence/losses.rs MOST_LOSSES",
     "evidence/packet_log/mod.rs MOST_FIRING",
     "evidence/selection.rs MOST_ASKED",
