@@ -184,15 +184,25 @@ impl Writer {
     }
 
     fn append(&mut self, chunk: &Chunk, number: u64, part: &FilePart) {
+        if self.open.get(&part.id).is_none_or(|(file, _)| file.is_stalled) {
+            return;
+        }
         let taken = self.take(part.bytes);
-        let Some((file, _)) = self.open.get_mut(&part.id).filter(|(file, _)| !file.is_stalled) else { return };
+        let has_taken = taken.is_ok();
+        let Some((file, _)) = self.open.get_mut(&part.id) else { return };
         let before = file.contents();
         let written = taken.and_then(|()| file.append(chunk, &part.positions));
         match written {
-            Ok(()) => self.setup.counters.written_packets.add(file.contents().packets - before.packets),
+            Ok(()) => {
+                self.setup.counters.written_packets.add(file.contents().packets - before.packets);
+                self.complaints.end("packets are written to evidence files again");
+            }
             Err(error) => {
                 file.is_stalled = true;
                 let path = file.part.clone();
+                if has_taken {
+                    self.setup.quota.lock().unwrap_or_else(PoisonError::into_inner).give_back(part.bytes);
+                }
                 self.report(WriterReport::Stalled { id: part.id, chunk: number, bytes: before.bytes });
                 self.failed("packets could not be written; they are tried again", &path, &error);
             }
