@@ -1,4 +1,4 @@
-//! Where alerts go: lines on standard output, evidence files, and receivers. Takes the configuration; gives the receiver of
+//! The outputs of alerts: lines on standard output, evidence files, and receivers. Takes the configuration; gives the receiver of
 //! changes. Must not know the detectors, nor how files are written.
 
 use std::time::{Duration, Instant, SystemTime};

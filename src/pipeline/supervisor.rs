@@ -147,9 +147,9 @@ pub fn start<T: AlertSink + Send + 'static>(
     };
     let accountant = spawn("accountant", move || accountant.run())?;
     let tick = tick(&setup.pipeline);
-    let threads = Threads::new(planner.capture.workers);
-    let rings = Rings::new(&planner.capture.selection, setup.vitals.clone());
     let supervisor = Supervisor {
+        threads: Threads::new(planner.capture.workers),
+        rings: Rings::new(&planner.capture.selection, setup.vitals.clone()),
         planner,
         filter: setup.filter,
         notices,
@@ -163,8 +163,6 @@ pub fn start<T: AlertSink + Send + 'static>(
         recording: setup.recording,
         seed: setup.seed,
         next_capture: 0,
-        threads,
-        rings,
         readings: Readings::new(Instant::now(), setup.vitals.clone()),
         unstarted: None,
         heartbeat: Arc::clone(&heartbeats[1]),
