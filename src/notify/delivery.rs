@@ -106,6 +106,7 @@ pub(super) struct Surroundings {
     pub evidence: EvidenceIndex,
     pub host: String,
     pub external_url: Option<String>,
+    pub runbook_url: Option<String>,
     pub settlements: Settlements,
 }
 
@@ -193,11 +194,12 @@ impl ReceiverDelivery {
 
     /// The receiver's request for a batch.
     fn request(&self, batch: &NoticeBatch, key: Option<&Secret>) -> Request {
-        let Surroundings { evidence, host, external_url, .. } = &*self.surroundings;
+        let Surroundings { evidence, host, external_url, runbook_url, .. } = &*self.surroundings;
         let context = Context {
             now: now(),
             host,
             external_url: external_url.as_deref(),
+            runbook_url: runbook_url.as_deref(),
             unnamed: batch.unnamed,
             evidence: &|notice| find(evidence, notice),
             key,

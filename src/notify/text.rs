@@ -6,6 +6,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::notice::Notice;
+use super::runbook;
 use crate::alert::EvidenceFile;
 use crate::capture::printable::is_unsafe;
 
@@ -35,6 +36,8 @@ pub(super) struct AlertText<'a> {
     pub host: &'a str,
     /// The URL of this program's pages, without a slash at the end.
     pub external_url: Option<&'a str>,
+    /// The address of the runbooks, with its placeholders.
+    pub runbook_url: Option<&'a str>,
     /// The file with the packets of the alert.
     pub evidence: Option<EvidenceFile>,
 }
@@ -137,6 +140,7 @@ impl AlertText<'_> {
         details.extend((!first_targets.is_empty()).then(|| ("first_targets", targets(first_targets))));
         details.extend((!last_targets.is_empty()).then(|| ("last_targets", targets(last_targets))));
         details.extend(self.evidence_details());
+        details.extend(self.runbook_link().map(|link| ("runbook_url", link)));
         details
     }
 
@@ -162,6 +166,11 @@ impl AlertText<'_> {
     /// The link to the packets, or else to all alerts.
     pub fn link(&self) -> Option<String> {
         self.evidence_link().or_else(|| self.external_url.map(link_to_alerts))
+    }
+
+    /// The link to the instructions for this kind of alerts, if their address is configured.
+    pub fn runbook_link(&self) -> Option<String> {
+        self.runbook_url.map(|template| runbook::address(template, &self.notice.kind))
     }
 
     fn state(&self) -> String {
@@ -271,7 +280,13 @@ mod tests {
     use crate::packet::Timestamp;
 
     fn text(notice: &Notice) -> AlertText<'_> {
-        AlertText { notice, host: "monitor1", external_url: Some("https://monitor.example.net"), evidence: None }
+        AlertText {
+            notice,
+            host: "monitor1",
+            external_url: Some("https://monitor.example.net"),
+            runbook_url: None,
+            evidence: None,
+        }
     }
 
     #[test]
