@@ -31,7 +31,7 @@ mod url;
 pub use config::{AlertSelection, Config, ReceiverConfig, Vendor};
 pub use endpoint::EndpointError;
 pub use figures::{FailureReason, LATENCY_BUCKETS, Latency, ReceiverFigures};
-pub use journal::JournalError;
+pub use journal::{JournalError, reread_journal};
 pub use notice::Notice;
 pub use notifier::{Error, Notifier};
 pub use runbook::is_template;
