@@ -2,7 +2,7 @@
 //!
 //! Takes a URL with placeholders and a kind; gives a URL. Must not know what stands there.
 
-use super::text::alert_name;
+use super::notice::alert_name;
 use super::url::check_url;
 use crate::detect::Kind;
 

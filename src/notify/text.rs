@@ -193,18 +193,6 @@ pub(super) fn counts(firing: u64, resolved: u64) -> String {
     }
 }
 
-/// The name of the alert of a kind, as in the alerting rules for Prometheus.
-pub(super) fn alert_name(kind: &str) -> String {
-    if kind == "bandwidth" {
-        return "TrafficmonitorBandwidthExceeded".to_owned();
-    }
-    let words = kind.split('_').map(|word| {
-        let mut letters = word.chars();
-        letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect::<String>()
-    });
-    format!("Trafficmonitor{}", words.collect::<String>())
-}
-
 fn evidence_sentence(file: &EvidenceFile) -> String {
     if !file.is_finished {
         return format!("Evidence: {} (still being written).", path(file));
@@ -277,6 +265,7 @@ mod tests {
 
     use super::*;
     use crate::notify::made::{evidence, notice};
+    use crate::notify::notice::alert_name;
     use crate::packet::Timestamp;
 
     fn text(notice: &Notice) -> AlertText<'_> {

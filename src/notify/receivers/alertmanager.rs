@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::{Batching, Context, Receiver, Request, SENDER, object};
-use crate::notify::notice::Notice;
-use crate::notify::text::{AlertText, alert_name, plain, rfc_3339};
+use crate::notify::notice::{Notice, alert_name};
+use crate::notify::text::{AlertText, plain, rfc_3339};
 
 /// The most alerts in one request. A request stays below 200 kB.
 const MOST: usize = 64;
