@@ -323,9 +323,10 @@ fn the_configuration_that_is_printed_gives_itself() {
                  anomaly: {max_pairs: 7}\n\
                  notify: {receivers: [\n\
                  {name: a, type: alertmanager, url_file: /a, timeout: 3, headers: {}, header_files: {X-A: /b}, ca_file: /c},\n\
-                 {name: b, type: pagerduty, routing_key_env: KEY, kinds: [host_scan, anomaly], severity: critical},\n\
-                 {name: c, type: opsgenie, api_key_file: /d, networks: [10.0.0.0/8, \"fc00::/7\"]},\n\
+                 {name: b, type: pagerduty, url: \"https://events.eu.pagerduty.com\", routing_key_env: KEY, kinds: [host_scan, anomaly], severity: critical},\n\
+                 {name: c, type: opsgenie, url: \"https://api.eu.opsgenie.com/\", api_key_file: /d, networks: [10.0.0.0/8, \"fc00::/7\"]},\n\
                  {name: d, type: webhook, url_env: HOOK, timeout: 1m},\n\
+                 {name: f, type: alertmanager, url: \"http://[::1]:9093/alerts\"},\n\
                  {name: e, type: slack, url_file: /e, channel: \"#net\", emoji: \":x:\", icon: \"https://x/y.png\"}]}\n";
     fs::write(folder.path().join("rules.yml"), rules).unwrap();
     let options = "-c rules.yml -iface eth0,eth1 -filter tcp -promisc -s 65536 -w 50ms --buffer-size 64MiB --capture.workers 2 -localIPs 192.0.2.1 \
@@ -343,7 +344,7 @@ fn the_configuration_that_is_printed_gives_itself() {
                    --explain -anom_methods ks,cdf -anom_active_size 2 -anom_n_seasons 3 -anom_gv_cap 25 -anom_lower_bound 1 \
                    -anom_upper_bound 1000 -anom_sensitivity 0.8 --anom.threshold 0.7 --anom.min_bytes 2K \
                    -slack_url_file /f -slack_channel #x -slack_emoji nil -slack_icon nil \
-                   --notify.external_url https://monitor.example.net --notify.restart_grace 1m --state.dir /var/lib/x \
+                   --notify.external_url https://monitor.example.net --notify.runbook_url https://wiki.example.net/#{kind} --notify.restart_grace 1m --state.dir /var/lib/x \
                    -archive_dir /var/lib/y --evidence.ring 8MiB --evidence.packet_bytes 128 --evidence.max_bytes 2MiB \
                    --evidence.longest 1m --evidence.quota 3MiB -log_packets -l /var/lib/z -max_pcap_log_size 2 \
                    -max_pcap_rotations 3 -transfer_interval 10s -filter_ip_CIDR 10.0.0.0/8 -filter_bool=false -filter_src -filter_dst config";
@@ -361,6 +362,44 @@ fn the_configuration_that_is_printed_gives_itself() {
     assert!(counting.lines().any(|line| line.trim() == "enabled: false"), "{counting}");
     fs::write(folder.path().join("counting.yml"), &counting).unwrap();
     assert_eq!(done(run_in(folder.path(), ["-c", "counting.yml", "config"])), counting);
+}
+
+#[test]
+fn printed_configuration_with_a_secret_of_the_environment_is_read_again_in_that_environment() {
+    let folder = folder();
+    let config = |arguments: &[&str], variable: Option<&str>| -> Ended {
+        let mut command = program(arguments);
+        command.envs(variable.map(|secret| ("TRAFFICMONITOR_SLACK_URL", secret)));
+        command.current_dir(folder.path()).output().unwrap().into()
+    };
+    let secret = Some("https://hooks.slack.com/services/canary7f3a");
+    let printed = done(config(&["config"], secret));
+    assert!(!printed.contains("canary7f3a") && !printed.contains("hooks.slack.com"), "{printed}");
+    fs::write(folder.path().join("printed.yml"), &printed).unwrap();
+    assert_eq!(done(config(&["-c", "printed.yml", "config"], secret)), printed);
+    let check = |variable| done(config(&["-c", "printed.yml", "--config.check"], variable));
+    assert_eq!([check(secret), check(None)], ["configuration OK\n"; 2]);
+    let as_option = done(run("-slack_url https://hooks.slack.com/services/canary7f3a config"));
+    assert!(as_option.contains("slack_url: <secret>"), "{as_option}");
+}
+
+#[test]
+fn no_part_of_a_secret_url_is_in_a_message() {
+    let folder = folder();
+    for url in
+        ["canary7f3a://host/", "canary7f3a", "http://canary7f3a@host/", "http://ho st/canary7f3a", "canary7f3a:9"]
+    {
+        let receiver = format!("notify: {{receivers: [{{name: a, type: webhook, url: \"{url}\"}}]}}\n");
+        fs::write(folder.path().join("t.yml"), receiver).unwrap();
+        let of_file = run_in(folder.path(), ["-c", "t.yml", "--config.check"]);
+        let of_option = run_in(folder.path(), ["-slack_url", url, "--config.check"]);
+        let mut command = program(["--config.check"]);
+        let of_variable: Ended = command.env("TRAFFICMONITOR_SLACK_URL", url).output().unwrap().into();
+        for ended in [of_file, of_option, of_variable] {
+            is_refused(&ended, &["URL"]);
+            assert!(!format!("{}{}", ended.messages, ended.output).contains("canary7f3a"), "{}", ended.messages);
+        }
+    }
 }
 
 #[test]

@@ -21,7 +21,7 @@ const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
 
 impl Alert {
     /// One sentence: the source, its activity, the figure, the window, the limit and the targets. For a resolved alert,
-    /// the figures of its peak, and the time from the first to the last packet that counted.
+    /// the figures of its peak, the time for which it fired, and the time of the packets that counted.
     ///
     /// The sentence needs no escaping, because it has only numbers, addresses and IANA's protocol names from outside.
     pub fn explain(&self) -> String {
@@ -32,21 +32,27 @@ impl Alert {
             Kind::Bandwidth => self.bandwidth(),
             Kind::Anomaly => self.anomaly(),
         };
-        match self.lasted() {
-            Some(lasted) => format!("resolved after {}: {found}", Lasted(lasted)),
-            None => found,
+        let Some(lasted) = self.lasted() else { return found };
+        let lasted = MeasuredTime(lasted, false);
+        match self.traffic_time() {
+            Some((time, is_about)) => {
+                format!("resolved after {lasted} (traffic of {}): {found}", MeasuredTime(time, is_about))
+            }
+            None => format!("resolved after {lasted}: {found}"),
         }
     }
 
-    /// The time from the first to the last packet that counted, and true if it is known only in whole time cells; none
-    /// before the alert has resolved. If that time is unknown, as after the clock was set, the time for which the alert
-    /// fired.
-    pub fn lasted(&self) -> Option<(Duration, bool)> {
+    /// The time for which the alert fired; none before it has resolved.
+    pub fn lasted(&self) -> Option<Duration> {
         let end = self.ends_at.filter(|_| self.state == AlertState::Resolved)?;
-        Some(match self.span {
-            Some(Span { first, last, precision }) => (last.since(first).max(precision), !precision.is_zero()),
-            None => (end.since(self.starts_at), true),
-        })
+        Some(end.since(self.starts_at))
+    }
+
+    /// The time from the first to the last packet that counted, and true if it is known only in whole time cells; none
+    /// before the alert has resolved, or if it is unknown, as after the clock was set.
+    pub fn traffic_time(&self) -> Option<(Duration, bool)> {
+        let Span { first, last, precision } = self.span.filter(|_| self.state == AlertState::Resolved)?;
+        Some((last.since(first).max(precision), !precision.is_zero()))
     }
 
     /// `in the last 170 s`; for a resolved alert `within 170 s`.
@@ -190,15 +196,15 @@ impl fmt::Display for Target {
 }
 
 /// `3.9 s`, `less than 0.1 s`; `about 165 s` where it is known in whole cells.
-struct Lasted((Duration, bool));
+struct MeasuredTime(Duration, bool);
 
-impl fmt::Display for Lasted {
+impl fmt::Display for MeasuredTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (lasted, is_about) = self.0;
+        let Self(time, is_about) = *self;
         match is_about {
-            true => write!(f, "about {}", ShownDuration(lasted)),
-            false if lasted < SHORTEST => write!(f, "less than {}", ShownDuration(SHORTEST)),
-            false => ShownDuration(lasted).fmt(f),
+            true => write!(f, "about {}", ShownDuration(time)),
+            false if time < SHORTEST => write!(f, "less than {}", ShownDuration(SHORTEST)),
+            false => ShownDuration(time).fmt(f),
         }
     }
 }
@@ -374,6 +380,7 @@ mod tests {
         let mut alert = alert(Kind::HostScan, source("10.0.0.5"), figures);
         alert.state = AlertState::Resolved;
         alert.peak = Peak { value: 40.0, limit: 15.0, scan: Some(evidence(40, 0, 2)), ..alert.peak };
+        alert.starts_at = at(100.0);
         alert.ends_at = Some(at(175.0));
         alert.span = Some(Span { first: at(1.0), last: at(4.94), precision: Duration::ZERO });
         alert
@@ -383,7 +390,7 @@ mod tests {
     fn a_resolved_alert_shows_the_figures_and_the_limit_of_its_peak_and_the_time_of_its_packets() {
         assert_eq!(
             resolved().explain(),
-            "resolved after 3.9 s: 10.0.0.5 tried 42 hosts within 170 s, 40 failed (limit 15)"
+            "resolved after 75 s (traffic of 3.9 s): 10.0.0.5 tried 42 hosts within 170 s, 40 failed (limit 15)"
         );
     }
 
@@ -392,17 +399,19 @@ mod tests {
         let lasted = |first, last, precision: f64| {
             let span = Span { first: at(first), last: at(last), precision: Duration::from_secs_f64(precision) };
             let explained = Alert { span: Some(span), ..resolved() }.explain();
-            explained.split_once(':').unwrap().0.to_owned()
+            explained.split_once(" (").unwrap().1.split_once(')').unwrap().0.to_owned()
         };
-        assert_eq!(lasted(10.0, 175.0, 1.0), "resolved after about 165 s");
-        assert_eq!(lasted(10.0, 10.0, 1.0), "resolved after about 1 s", "all packets in one cell");
-        assert_eq!(lasted(10.0, 10.05, 0.0), "resolved after less than 0.1 s");
+        assert_eq!(lasted(10.0, 175.0, 1.0), "traffic of about 165 s");
+        assert_eq!(lasted(10.0, 10.0, 1.0), "traffic of about 1 s", "all packets in one cell");
+        assert_eq!(lasted(10.0, 10.05, 0.0), "traffic of less than 0.1 s");
     }
 
     #[test]
-    fn without_times_of_packets_the_duration_is_that_of_the_alert() {
-        let alert = Alert { span: None, starts_at: at(100.0), ..resolved() };
-        assert!(alert.explain().starts_with("resolved after about 75 s: "), "{}", alert.explain());
+    fn sentence_of_an_alert_without_times_of_packets_names_its_duration_alone() {
+        let alert = Alert { span: None, ..resolved() };
+        assert!(alert.explain().starts_with("resolved after 75 s: "), "{}", alert.explain());
+        let cut_off = Alert { ends_at: Some(alert.starts_at), ..alert };
+        assert!(cut_off.explain().starts_with("resolved after less than 0.1 s: "), "{}", cut_off.explain());
     }
 
     #[test]

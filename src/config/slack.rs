@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::notify::{AlertSelection, ReceiverConfig, Secret, SecretSource, Vendor};
+use crate::notify::{AlertSelection, ReceiverConfig, SecretSource, Vendor};
 
 /// The name of the receiver that the Slack options define.
 pub(super) const SLACK: &str = "slack";
@@ -17,7 +17,7 @@ pub(crate) const ATTEMPT: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlackHook {
     /// The URL of the hook; without one, and without a file, there is no receiver.
-    pub url: Option<Secret>,
+    pub url: Option<SecretSource>,
     /// The file with the URL.
     pub url_file: Option<PathBuf>,
     /// The channel.
@@ -45,7 +45,7 @@ impl SlackHook {
     /// The receiver; none if no URL is given. The configuration gives one of both.
     pub(super) fn receiver(&self) -> Option<ReceiverConfig> {
         let of_file = self.url_file.clone().map(SecretSource::File);
-        let url = of_file.or_else(|| self.url.clone().map(SecretSource::Given))?;
+        let url = of_file.or_else(|| self.url.clone())?;
         let Self { channel, emoji, icon, .. } = self.clone();
         Some(ReceiverConfig {
             name: SLACK.to_owned(),

@@ -9,7 +9,7 @@
 //! | `state`, `kind`, `rule` | as in [`super::json`] |
 //! | `severity`, `side` | the urgency; whether the subject is inside or outside the local networks |
 //! | `src`, `dst`, `network` | the subject |
-//! | `starts_at`, `lasted_seconds` | only once it has resolved: when it began; the time from the first to the last packet that counted |
+//! | `starts_at`, `lasted_seconds`, `traffic_seconds` | only once it has resolved: as in [`super::json`] (`starts_at` is its `ts`) |
 //! | `value`, `limit`, `bytes`, `answered` | figures of one moment: the latest, or those of the peak once it has resolved |
 //! | `estimate` | `true` if `value` and `answered` are estimates |
 //! | `window_seconds` | the window that the figures are of |
@@ -85,8 +85,11 @@ fn put_figures(line: &mut LogLine, alert: &Alert) {
     if alert.ends_at.is_some() {
         line.put_text("starts_at", &rfc_3339(alert.starts_at));
     }
-    if let Some((lasted, _)) = alert.lasted() {
+    if let Some(lasted) = alert.lasted() {
         line.put("lasted_seconds", Seconds::of(lasted));
+    }
+    if let Some((time, _)) = alert.traffic_time() {
+        line.put("traffic_seconds", Seconds::of(time));
     }
     line.put_number("value", shown.value);
     line.put_number("limit", shown.limit);
@@ -183,7 +186,7 @@ mod tests {
             written(&resolved(), LineForm::Logfmt, false),
             "ts=2023-11-14T22:15:00.500000Z level=info msg=\"alert resolved\" state=resolved kind=bandwidth \
              rule=bandwidth severity=warning side=outside src=203.0.113.5 starts_at=2023-11-14T22:13:32.500000Z \
-             lasted_seconds=8 value=2000000000 limit=1000000000 window_seconds=170.5 peak=2000000000 bytes=2000000000 \
+             lasted_seconds=88 traffic_seconds=8 value=2000000000 limit=1000000000 window_seconds=170.5 peak=2000000000 bytes=2000000000 \
              first_target=10.0.0.5 fingerprint=00000000000000ab\n"
         );
     }
@@ -209,8 +212,7 @@ mod tests {
         let sentence = "203.0.113.5 sent 2 GB in the last 170.5 s (limit 1 GB), most of it to 10.0.0.5";
         assert!(firing.contains(&format!(" msg=\"{sentence}\" state=firing ")), "{firing}");
         let end = written(&resolved(), LineForm::Logfmt, true);
-        let sentence =
-            "resolved after about 8 s: 203.0.113.5 sent 2 GB within 170.5 s (limit 1 GB), most of it to 10.0.0.5";
+        let sentence = "resolved after 88 s (traffic of about 8 s): 203.0.113.5 sent 2 GB within 170.5 s (limit 1 GB), most of it to 10.0.0.5";
         assert!(end.contains(&format!(" msg=\"{sentence}\" state=resolved ")), "{end}");
     }
 

@@ -11,7 +11,8 @@
 //! | `state` | `firing` or `resolved` |
 //! | `ends_at` | when it resolved, in seconds; of an alert that the end of a file cuts off, the last packet; not while it fires |
 //! | `severity`, `side` | `info`, `warning` or `critical`; `inside` or `outside` the local networks |
-//! | `lasted_seconds` | once it has resolved: the time from the first to the last packet that counted |
+//! | `lasted_seconds` | once it has resolved: the time for which it fired, from `ts` to `ends_at` |
+//! | `traffic_seconds` | once it has resolved: the time from the first to the last packet that counted, where it is known; a multiple of a time cell for bandwidth |
 //! | `value`, `limit`, `window_seconds` | the value (bytes, hosts, ports, a probability), its limit, and its window |
 //! | `peak` | the highest value of the episode |
 //! | `bytes` | IP bytes of the subject in the window |
@@ -81,8 +82,11 @@ fn object(change: &Change) -> LogLine {
     }
     object.put_text("severity", alert.severity.label());
     object.put_text("side", alert.side.label());
-    if let Some((lasted, _)) = alert.lasted() {
+    if let Some(lasted) = alert.lasted() {
         object.put("lasted_seconds", Seconds::of(lasted));
+    }
+    if let Some((time, _)) = alert.traffic_time() {
+        object.put("traffic_seconds", Seconds::of(time));
     }
     object.put_number("value", shown.value);
     object.put_number("limit", shown.limit);

@@ -8,19 +8,18 @@ use serde_json::{Map, Value, json};
 
 use super::EvidenceSetup;
 use super::case::Case;
-use super::writer::configuration_name;
+use super::writer::{configuration_name, seconds_since_1970};
 use crate::alert::{AlertState, Change};
 use crate::capture::printable;
 use crate::detect::Kind;
 use crate::events::line::rfc_3339;
-use crate::packet::Timestamp;
 
 /// With fewer bytes of a packet, some of its headers may be missing: Ethernet with two tags has 22 bytes, IPv6 with
 /// extensions about 80, TCP 20.
 const FEWEST_BYTES: u32 = 128;
 
 /// The version of the form of verdicts.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 
 /// The reasons why a window is not complete; none if it is.
 pub(super) fn shortcomings(case: &Case, kept_bytes: u32, lost_packets: u64, has_left: bool) -> Vec<String> {
@@ -95,16 +94,12 @@ pub(super) fn verdict(case: &Case, setup: &EvidenceSetup, reasons: &[String]) ->
         "explanation": case.alert.explain(),
         "alert": serde_json::from_str::<Value>(&alert).ok(),
         "window": {
-            "start": number(case.start),
-            "fired": number(case.fired_at),
+            "start": seconds_since_1970(case.start),
+            "fired": seconds_since_1970(case.fired_at),
             "complete": reasons.is_empty(),
             "reasons": reasons,
         },
         "configuration": configuration_name(&setup.configuration),
     });
     if let Value::Object(fields) = fields { fields } else { Map::new() }
-}
-
-fn number(time: Timestamp) -> String {
-    time.to_string()
 }

@@ -13,14 +13,32 @@ use super::receivers::Batching;
 use crate::alert::Fingerprint;
 use crate::packet::Timestamp;
 
+/// Server errors in a row after which the notices of a request are deferred. They come in about 15 s.
+const ERRORS_TO_DEFER: u32 = 5;
+
+/// Time between two attempts with deferred notices.
+const RETRY_DEFERRED: Duration = Duration::from_secs(60);
+
+/// The notices that a request is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The first that wait.
+    Waiting,
+    /// The first that were deferred.
+    Deferred,
+    /// Alerts that fire at the receiver already.
+    Repeated,
+}
+
 /// The notices of one request.
 #[derive(Debug, PartialEq)]
 pub(super) struct NoticeBatch {
+    pub origin: Origin,
     /// The latest notice of each alert to name, in their order.
     pub notices: Vec<Arc<Notice>>,
     /// The number of further ones: firing, resolved.
     pub unnamed: [u64; 2],
-    /// The number of notices at the head of the queue that it settles; 0 for alerts that are sent again.
+    /// The number of the first notices of its origin that it settles; 0 for alerts that are sent again.
     pub settles: usize,
     /// The latest change in it.
     pub changed_at: Timestamp,
@@ -46,6 +64,17 @@ pub(super) struct Schedule {
     /// The moment of the last message to a receiver that groups.
     last_message: Option<Instant>,
     repetition: Repetition,
+    deferred: DeferredTurn,
+    /// Server errors in a row, and the origin of the requests that had them.
+    errors: (Origin, u32),
+}
+
+/// The next attempt with deferred notices. One notice that the receiver never accepts is found by halving.
+#[derive(Debug, Default)]
+struct DeferredTurn {
+    due: Option<Instant>,
+    /// The most notices of it.
+    size: usize,
 }
 
 /// A round in which all firing alerts are sent again, some in each request.
@@ -61,19 +90,41 @@ struct Repetition {
 
 impl Schedule {
     pub(super) fn new(batching: Batching) -> Self {
-        Self { batching, burst_began: None, last_message: None, repetition: Repetition::default() }
+        Self {
+            batching,
+            burst_began: None,
+            last_message: None,
+            repetition: Repetition::default(),
+            deferred: DeferredTurn::default(),
+            errors: (Origin::Waiting, 0),
+        }
     }
 
     /// The next request. With `hurry` nothing is waited for.
     pub(super) fn next(&mut self, queue: &NoticeQueue, now: Instant, hurry: bool) -> Next {
+        let due = self.deferred_due(queue, now);
+        if !hurry && due.is_some_and(|due| due <= now) {
+            return Next::Send(self.deferred_batch(queue));
+        }
+        match (self.next_waiting(queue, now, hurry), due) {
+            (Next::Idle, Some(_)) if hurry => Next::Send(self.deferred_batch(queue)),
+            (Next::Idle, Some(due)) => Next::WaitUntil(due),
+            (Next::WaitUntil(moment), Some(due)) => Next::WaitUntil(moment.min(due)),
+            (next, _) => next,
+        }
+    }
+
+    /// The next request without deferred notices.
+    fn next_waiting(&mut self, queue: &NoticeQueue, now: Instant, hurry: bool) -> Next {
+        let send = |waiting: &[&QueuedNotice], named| Next::Send(batch(Origin::Waiting, waiting, named));
         match self.batching {
-            Batching::Each => queue.ready().next().map_or(Next::Idle, |one| Next::Send(batch(&[one], usize::MAX))),
+            Batching::Each => queue.ready().next().map_or(Next::Idle, |one| send(&[one], usize::MAX)),
             Batching::All { most, again } => {
                 let waiting: Vec<&QueuedNotice> = queue.ready().take(most).collect();
                 if waiting.is_empty() && !hurry {
                     return self.repetition.next(queue, now, most, again);
                 }
-                if waiting.is_empty() { Next::Idle } else { Next::Send(batch(&waiting, usize::MAX)) }
+                if waiting.is_empty() { Next::Idle } else { send(&waiting, usize::MAX) }
             }
             Batching::Group { wait, interval, named } => {
                 let waiting: Vec<&QueuedNotice> = queue.ready().collect();
@@ -83,20 +134,66 @@ impl Schedule {
                 }
                 let began = *self.burst_began.get_or_insert(now);
                 let due = (began + wait).max(self.last_message.map_or(began, |last| last + interval));
-                if now < due && !hurry { Next::WaitUntil(due) } else { Next::Send(batch(&waiting, named)) }
+                if now < due && !hurry { Next::WaitUntil(due) } else { send(&waiting, named) }
             }
         }
     }
 
-    /// Notes that the last batch is to be tried again.
-    pub(super) fn failed(&mut self) {
-        self.repetition.after = self.repetition.before;
+    /// The moment of the next attempt with deferred notices; none without such notices.
+    fn deferred_due(&mut self, queue: &NoticeQueue, now: Instant) -> Option<Instant> {
+        if queue.deferred().next().is_none() {
+            self.deferred.due = None;
+            return None;
+        }
+        let due = *self.deferred.due.get_or_insert(now + RETRY_DEFERRED);
+        let next_message = match self.batching {
+            Batching::Group { interval, .. } => self.last_message.map(|last| last + interval),
+            Batching::Each | Batching::All { .. } => None,
+        };
+        Some(next_message.map_or(due, |moment| due.max(moment)))
     }
 
-    /// Notes that the receiver has settled the last batch.
-    pub(super) fn settled(&mut self, now: Instant) {
+    fn deferred_batch(&self, queue: &NoticeQueue) -> NoticeBatch {
+        let (most, named) = match self.batching {
+            Batching::Each => (1, 1),
+            Batching::All { most, .. } => (most, usize::MAX),
+            Batching::Group { named, .. } => (usize::MAX, named),
+        };
+        let first: Vec<&QueuedNotice> = queue.deferred().take(self.deferred.size.clamp(1, most)).collect();
+        batch(Origin::Deferred, &first, named)
+    }
+
+    /// Notes a failed attempt, which is tried again. True if the notices of the batch are to be deferred.
+    pub(super) fn failed(&mut self, batch: &NoticeBatch, is_server_error: bool, now: Instant) -> bool {
+        if self.errors.0 != batch.origin {
+            self.errors = (batch.origin, 0);
+        }
+        self.errors.1 += u32::from(is_server_error);
+        let is_last = self.errors.1 >= ERRORS_TO_DEFER || (is_server_error && batch.origin == Origin::Deferred);
+        if is_last {
+            self.errors.1 = 0;
+        }
+        match batch.origin {
+            // After the last attempt the round goes on with the other alerts.
+            Origin::Repeated if !is_last => self.repetition.after = self.repetition.before,
+            Origin::Waiting | Origin::Deferred if is_last => {
+                self.deferred = DeferredTurn { due: Some(now + RETRY_DEFERRED), size: batch.settles.div_ceil(2) };
+                self.burst_began = None;
+                return true;
+            }
+            _ => {}
+        }
+        false
+    }
+
+    /// Notes that the receiver has settled a batch.
+    pub(super) fn settled(&mut self, batch: &NoticeBatch, now: Instant) {
         self.burst_began = None;
         self.last_message = Some(now);
+        self.errors.1 = 0;
+        if batch.origin == Origin::Deferred {
+            self.deferred = DeferredTurn { due: Some(now), size: self.deferred.size.saturating_mul(2) };
+        }
     }
 }
 
@@ -118,12 +215,13 @@ impl Repetition {
         };
         (self.before, self.after) = (self.after, Some(**last));
         let notices = chosen.iter().map(|(_, notice)| Arc::clone(notice)).collect();
-        Next::Send(NoticeBatch { notices, unnamed: [0, 0], settles: 0, changed_at: Timestamp::BEFORE_ALL })
+        let changed_at = Timestamp::BEFORE_ALL;
+        Next::Send(NoticeBatch { origin: Origin::Repeated, notices, unnamed: [0, 0], settles: 0, changed_at })
     }
 }
 
 /// The latest notice of each alert; `named` of them by name, the most urgent first if there are more.
-fn batch(waiting: &[&QueuedNotice], named: usize) -> NoticeBatch {
+fn batch(origin: Origin, waiting: &[&QueuedNotice], named: usize) -> NoticeBatch {
     let last: BTreeMap<Fingerprint, usize> = (0..).zip(waiting).map(|(at, one)| (one.notice.id(), at)).collect();
     let mut latest: Vec<usize> = last.into_values().collect();
     latest.sort_unstable();
@@ -137,6 +235,7 @@ fn batch(waiting: &[&QueuedNotice], named: usize) -> NoticeBatch {
     }
     latest.sort_unstable();
     NoticeBatch {
+        origin,
         notices: latest.iter().map(|at| Arc::clone(&waiting[*at].notice)).collect(),
         unnamed,
         settles: waiting.len(),
@@ -214,7 +313,7 @@ mod tests {
             let due = start + round * 60 * SECOND;
             assert_eq!(schedule.next(&queue, due - SECOND, false), Next::WaitUntil(due));
             let first = send(schedule.next(&queue, due, false));
-            schedule.failed();
+            schedule.failed(&first, false, due);
             assert_eq!(first.notices.len(), 2, "sent anew, since it failed");
             let sent: Vec<_> = (0..3).flat_map(|_| keys(&send(schedule.next(&queue, due, false)))).collect();
             assert_eq!(sent, [0, 1, 2, 3, 4].map(|key| (key, true)));
@@ -233,15 +332,16 @@ mod tests {
         assert_eq!(schedule.next(&queue, start, false), Next::WaitUntil(start + 5 * SECOND));
         add(&mut queue, [firing(2)]);
         let at = start + 5 * SECOND;
-        assert_eq!(keys(&send(schedule.next(&queue, at, false))), [(1, true), (2, true)]);
+        let batch = send(schedule.next(&queue, at, false));
+        assert_eq!(keys(&batch), [(1, true), (2, true)]);
         queue.settle(2, true);
-        schedule.settled(at);
+        schedule.settled(&batch, at);
         assert_eq!(schedule.next(&queue, at, false), Next::Idle);
         add(&mut queue, [resolved(1)]);
         assert_eq!(schedule.next(&queue, at + SECOND, false), Next::WaitUntil(at + 60 * SECOND));
-        send(schedule.next(&queue, at + SECOND, true));
+        let batch = send(schedule.next(&queue, at + SECOND, true));
         queue.settle(1, true);
-        schedule.settled(at + SECOND);
+        schedule.settled(&batch, at + SECOND);
         assert_eq!(schedule.next(&queue, at + 2 * SECOND, false), Next::Idle);
         add(&mut queue, [resolved(2)]);
         let quiet = at + 600 * SECOND;
@@ -262,5 +362,109 @@ mod tests {
         let batch = send(schedule.next(&queue, Instant::now(), false));
         assert_eq!(keys(&batch), [(2, false), (3, true), (5, true)], "in their order");
         assert_eq!((batch.unnamed, batch.settles), ([1, 1], 5));
+    }
+
+    // ---- Receivers that never accept one notice --------------------------------------------------------------------------
+
+    const ALERTMANAGER: Batching = Batching::All { most: 64, again: Duration::from_secs(3_600) };
+    const SLACK: Batching =
+        Batching::Group { wait: Duration::from_secs(5), interval: Duration::from_secs(60), named: 20 };
+
+    /// A receiver that answers with status 500 as long as a request names a certain alert.
+    struct Picky {
+        schedule: Schedule,
+        queue: NoticeQueue,
+        refused: u64,
+        now: Instant,
+        /// What it accepted, with the seconds until then.
+        accepted: Vec<(u64, u64)>,
+        requests: u64,
+    }
+
+    impl Picky {
+        fn new(batching: Batching, refused: u64, notices: impl IntoIterator<Item = Notice>) -> Self {
+            let (schedule, queue, now) = (Schedule::new(batching), queue(notices), Instant::now());
+            Self { schedule, queue, refused, now, accepted: Vec::new(), requests: 0 }
+        }
+
+        /// Sends requests for some time.
+        fn run(&mut self, time: Duration) {
+            let (start, mut failures) = (self.now, 0);
+            while self.now < start + time {
+                match self.schedule.next(&self.queue, self.now, false) {
+                    Next::Idle => return,
+                    Next::WaitUntil(moment) => self.now = self.now.max(moment),
+                    Next::Send(batch) => self.send(&batch, &mut failures, start),
+                }
+            }
+        }
+
+        fn send(&mut self, batch: &NoticeBatch, failures: &mut u32, start: Instant) {
+            self.requests += 1;
+            let is_deferred = batch.origin == Origin::Deferred;
+            if batch.notices.iter().any(|notice| notice.id().0 == self.refused) {
+                if !self.schedule.failed(batch, true, self.now) {
+                    self.now += SECOND * (1 << (*failures).min(5));
+                    *failures += 1;
+                } else if is_deferred {
+                    self.queue.defer_again(batch.settles);
+                } else {
+                    self.queue.defer(batch.settles);
+                }
+                self.now += SECOND;
+                return;
+            }
+            *failures = 0;
+            let settled = if is_deferred {
+                self.queue.settle_deferred(batch.settles, true)
+            } else {
+                self.queue.settle(batch.settles, true)
+            };
+            self.schedule.settled(batch, self.now);
+            let seconds = (self.now - start).as_secs();
+            self.accepted.extend(settled.notices.iter().map(|one| (one.notice.id().0, seconds)));
+        }
+    }
+
+    #[test]
+    fn notice_that_is_never_accepted_holds_no_other_up() {
+        for (batching, longest) in [(Batching::Each, 25), (ALERTMANAGER, 600), (SLACK, 1_200)] {
+            let mut picky = Picky::new(batching, 7, (0..20).map(firing));
+            picky.run(Duration::from_secs(3_600));
+            let last = picky.accepted.iter().map(|(_, seconds)| *seconds).max();
+            assert_eq!((picky.accepted.len(), picky.queue.len()), (19, 1), "{batching:?}");
+            assert!(last <= Some(longest), "{batching:?}: after {last:?} s");
+            assert!(picky.requests < 100, "{batching:?}: {} requests", picky.requests);
+            let mut later = Picky { accepted: Vec::new(), ..picky };
+            add(&mut later.queue, (20..23).map(firing));
+            later.run(Duration::from_secs(120));
+            assert_eq!(later.accepted.len(), 3, "{batching:?}: new ones go before it");
+        }
+    }
+
+    #[test]
+    fn deferred_notices_are_delivered_in_order_once_they_are_accepted() {
+        for batching in [Batching::Each, ALERTMANAGER, SLACK] {
+            let mut picky = Picky::new(batching, 1, [firing(1), firing(2), resolved(1)]);
+            picky.run(Duration::from_secs(300));
+            assert_eq!(picky.queue.len(), 2, "{batching:?}");
+            picky.refused = u64::MAX;
+            picky.run(Duration::from_secs(300));
+            let keys: Vec<u64> = picky.accepted.iter().map(|(key, _)| *key).collect();
+            assert_eq!(keys, [2, 1, 1], "{batching:?}");
+            assert!(picky.queue.firing().keys().eq(&[Fingerprint(2)]), "{batching:?}: the end came last");
+        }
+    }
+
+    #[test]
+    fn alert_that_is_refused_when_it_is_sent_again_ends_no_round() {
+        let batching = Batching::All { most: 1, again: 60 * SECOND };
+        let mut picky = Picky::new(batching, 7, (0..3).map(firing));
+        picky.run(Duration::from_secs(30));
+        assert_eq!(picky.queue.firing().len(), 3);
+        (picky.refused, picky.requests) = (0, 0);
+        picky.run(Duration::from_secs(70));
+        assert_eq!(picky.requests, u64::from(ERRORS_TO_DEFER) + 2, "the others too");
+        assert_eq!((picky.queue.firing().len(), picky.queue.len()), (3, 0));
     }
 }

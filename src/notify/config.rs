@@ -22,13 +22,21 @@ pub struct Config {
     pub state_dir: Option<PathBuf>,
     /// The URL under which people reach this program's pages, for links; none for no links.
     pub external_url: Option<String>,
+    /// The address of the runbooks: a URL with the placeholders `{kind}` and `{alert}`; none for no links to them.
+    pub runbook_url: Option<String>,
     /// After a restart, the time until an alert that was delivered and does not fire again is resolved at its receivers.
     pub restart_grace: Duration,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { receivers: Vec::new(), state_dir: None, external_url: None, restart_grace: Duration::from_secs(300) }
+        Self {
+            receivers: Vec::new(),
+            state_dir: None,
+            external_url: None,
+            runbook_url: None,
+            restart_grace: Duration::from_secs(300),
+        }
     }
 }
 
@@ -130,8 +138,18 @@ impl Vendor {
     /// The first fault.
     pub fn check_url(&self, url: &Secret) -> Result<(), UrlError> {
         check_url(url.expose())?;
-        let is_whole = matches!(self, Self::Slack { .. } | Self::Webhook);
-        if is_whole || is_base(url.expose()) { Ok(()) } else { Err(UrlError::Query) }
+        if self.has_secret_url() || is_base(url.expose()) { Ok(()) } else { Err(UrlError::Query) }
+    }
+
+    /// The text of a URL that is no secret: the base URL of an interface, without user and query. None for the URLs of
+    /// hooks, which are keys.
+    pub fn plain_url<'a>(&self, url: &'a Secret) -> Option<&'a str> {
+        (!self.has_secret_url() && self.check_url(url).is_ok()).then(|| url.expose())
+    }
+
+    /// True if requests go to the URL as it is given. A hook is such a URL.
+    const fn has_secret_url(&self) -> bool {
+        matches!(self, Self::Slack { .. } | Self::Webhook)
     }
 }
 

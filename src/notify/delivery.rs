@@ -11,13 +11,13 @@ use tokio::time::{sleep, sleep_until, timeout_at};
 
 use super::attempt::AttemptOutcome;
 use super::backoff::{Backoff, RareLog};
-use super::batch::{Next, NoticeBatch, Schedule};
+use super::batch::{Next, NoticeBatch, Origin, Schedule};
 use super::client::HttpClient;
 use super::endpoint::ReceiverEndpoint;
 use super::figures::{FailureReason, ReceiverFigures};
 use super::journal::JournalRecord;
 use super::notice::Notice;
-use super::queue::{NoticeQueue, QueuedNotice};
+use super::queue::{NoticeQueue, QueuedNotice, Settled};
 use super::receivers::{Batching, Context, Receiver, Request};
 use super::secret::Secret;
 use crate::alert::{EvidenceFile, EvidenceIndex};
@@ -32,8 +32,9 @@ const WAIT_FOR_NAME: Duration = Duration::from_secs(1);
 /// Time between two looks at an evidence file.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// The longest time between two attempts when the program ends and no journal keeps what is left.
-const LAST_DELAY: Duration = Duration::from_secs(1);
+/// Time until the next attempt after notices were deferred, and the longest time between two attempts when the program
+/// ends and no journal keeps what is left.
+const SHORT_DELAY: Duration = Duration::from_secs(1);
 
 /// The part of a receiver that the hand-over and the delivery share.
 #[derive(Debug)]
@@ -106,7 +107,17 @@ pub(super) struct Surroundings {
     pub evidence: EvidenceIndex,
     pub host: String,
     pub external_url: Option<String>,
+    pub runbook_url: Option<String>,
     pub settlements: Settlements,
+}
+
+/// The failures of one receiver, and the log lines about it.
+#[derive(Debug, Default)]
+struct Attempts {
+    backoff: Backoff,
+    log: RareLog,
+    recoveries: RareLog,
+    losses: RareLog,
 }
 
 /// The delivery to one receiver.
@@ -124,28 +135,32 @@ impl ReceiverDelivery {
     /// Delivers until the program ends.
     pub(super) async fn run(mut self) {
         let mut schedule = Schedule::new(self.lane.batching);
-        let (mut backoff, mut log, mut recoveries) = (Backoff::default(), RareLog::default(), RareLog::default());
+        let mut attempts = Attempts::default();
         while let Some(batch) = self.next(&mut schedule).await {
             let (outcome, cause) = self.attempt(&batch).await;
             match outcome {
                 AttemptOutcome::Retry(reason, asked) => {
-                    schedule.failed();
+                    let is_deferred = schedule.failed(&batch, reason == FailureReason::ServerError, Instant::now());
+                    let delay = if is_deferred { SHORT_DELAY } else { attempts.backoff.next() };
+                    let delay = delay.max(asked.unwrap_or_default());
                     self.lane.figures.count_failed_attempt(reason);
-                    let delay = backoff.next().max(asked.unwrap_or_default());
-                    self.log_failure(&mut log, reason, cause, delay);
+                    self.put_off(&batch, is_deferred, &mut attempts);
+                    let cause = cause.unwrap_or_else(|| reason.words().to_owned());
+                    let next = if is_deferred { "retrying after the others" } else { "retrying" };
+                    self.log_failure(&mut attempts.log, &format!("{cause}; {next}"), delay);
                     if !self.pause(delay).await {
                         return;
                     }
                     continue;
                 }
-                AttemptOutcome::Refused(reason, status) => self.refuse(&batch, reason, status, &mut log),
+                AttemptOutcome::Refused(reason, status) => self.refuse(&batch, reason, status, &mut attempts.log),
                 AttemptOutcome::Accepted => {
                     self.accept(&batch);
-                    self.log_recovery(&mut recoveries, &backoff);
+                    self.log_recovery(&mut attempts);
                 }
             }
-            backoff.reset();
-            schedule.settled(Instant::now());
+            attempts.backoff.reset();
+            schedule.settled(&batch, Instant::now());
         }
     }
 
@@ -193,11 +208,12 @@ impl ReceiverDelivery {
 
     /// The receiver's request for a batch.
     fn request(&self, batch: &NoticeBatch, key: Option<&Secret>) -> Request {
-        let Surroundings { evidence, host, external_url, .. } = &*self.surroundings;
+        let Surroundings { evidence, host, external_url, runbook_url, .. } = &*self.surroundings;
         let context = Context {
             now: now(),
             host,
             external_url: external_url.as_deref(),
+            runbook_url: runbook_url.as_deref(),
             unnamed: batch.unnamed,
             evidence: &|notice| find(evidence, notice),
             key,
@@ -235,9 +251,32 @@ impl ReceiverDelivery {
         }
     }
 
+    /// After a failed attempt: defers the notices of the batch, and gives up those that are too old.
+    fn put_off(&self, batch: &NoticeBatch, is_deferred: bool, attempts: &mut Attempts) {
+        if is_deferred {
+            self.lane.with_queue(|queue| match batch.origin {
+                Origin::Deferred => queue.defer_again(batch.settles),
+                Origin::Waiting | Origin::Repeated => queue.defer(batch.settles),
+            });
+        }
+        let old = self.settled(self.lane.with_queue(|queue| queue.expire(now())), false).len();
+        self.lane.figures.count_lost(FailureReason::TooOld, old as u64);
+        if old > 0 && attempts.losses.may_log(Instant::now()) {
+            let receiver = &self.lane.name;
+            tracing::warn!(receiver, alerts = old, "alerts are given up: they waited for too long");
+        }
+    }
+
     /// Removes the notices of a batch from the queue and, by a record, from the journal.
     fn settle(&self, batch: &NoticeBatch, is_delivered: bool) -> Vec<QueuedNotice> {
-        let settled = self.lane.with_queue(|queue| queue.settle(batch.settles, is_delivered));
+        let settled = self.lane.with_queue(|queue| match batch.origin {
+            Origin::Deferred => queue.settle_deferred(batch.settles, is_delivered),
+            Origin::Waiting | Origin::Repeated => queue.settle(batch.settles, is_delivered),
+        });
+        self.settled(settled, is_delivered)
+    }
+
+    fn settled(&self, settled: Settled, is_delivered: bool) -> Vec<QueuedNotice> {
         self.lane.figures.count_untracked(settled.untracked);
         if !settled.notices.is_empty() {
             let numbers = settled.notices.iter().map(|one| one.number).collect();
@@ -247,17 +286,16 @@ impl ReceiverDelivery {
         settled.notices
     }
 
-    fn log_failure(&self, log: &mut RareLog, reason: FailureReason, cause: Option<String>, delay: Duration) {
+    fn log_failure(&self, log: &mut RareLog, cause: &str, delay: Duration) {
         if log.may_log(Instant::now()) {
             let (receiver, waiting) = (&self.lane.name, self.lane.figures.waiting());
             let retry_seconds = delay.as_secs_f64().round();
-            let cause = cause.unwrap_or_else(|| reason.words().to_owned());
-            tracing::warn!(receiver, waiting, retry_seconds, "alerts are not delivered: {cause}; retrying");
+            tracing::warn!(receiver, waiting, retry_seconds, "alerts are not delivered: {cause}");
         }
     }
 
-    fn log_recovery(&self, log: &mut RareLog, backoff: &Backoff) {
-        if backoff.has_failed() && log.may_log(Instant::now()) {
+    fn log_recovery(&self, attempts: &mut Attempts) {
+        if attempts.backoff.has_failed() && attempts.recoveries.may_log(Instant::now()) {
             tracing::info!(receiver = self.lane.name, "the receiver accepts alerts again");
         }
     }
@@ -268,7 +306,7 @@ impl ReceiverDelivery {
         loop {
             let end = match *self.phase.borrow_and_update() {
                 Phase::Running => begin + delay,
-                Phase::Draining { is_kept: false } => begin + delay.min(LAST_DELAY),
+                Phase::Draining { is_kept: false } => begin + delay.min(SHORT_DELAY),
                 Phase::Draining { is_kept: true } => return false,
             };
             tokio::select! {

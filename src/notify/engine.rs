@@ -54,7 +54,7 @@ impl Engine {
                 deadline = &mut stopped => break deadline.unwrap_or_else(|_| Instant::now()),
                 () = self.work.notified() => {}
                 () = self.intake.wait() => {}
-                Some(Err(_)) = running.join_next() => tracing::error!("a receiver stopped after an internal error"),
+                Some(Err(_)) = running.join_next() => report_stopped(),
             }
             self.intake.step().await;
         };
@@ -67,7 +67,11 @@ impl Engine {
         let drained = async {
             loop {
                 tokio::select! {
-                    ended = running.join_next() => if ended.is_none() { break },
+                    ended = running.join_next() => match ended {
+                        None => break,
+                        Some(Err(_)) => report_stopped(),
+                        Some(Ok(())) => {}
+                    },
                     () = self.work.notified() => self.intake.step().await,
                 }
             }
@@ -77,6 +81,10 @@ impl Engine {
         self.intake.step().await;
         self.lanes.iter().for_each(|lane| report_rest(lane, self.is_kept));
     }
+}
+
+fn report_stopped() {
+    tracing::error!("a receiver stopped after an internal error");
 }
 
 /// Logs and counts the notices that were not delivered at the end.

@@ -28,13 +28,15 @@ pub enum FailureReason {
     Secret,
     /// The queue had no room.
     QueueFull,
+    /// It waited for too long.
+    TooOld,
     /// The program ended before the delivery, and no state directory keeps the notice.
     Stopped,
 }
 
 impl FailureReason {
     /// All reasons.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Timeout,
         Self::Connection,
         Self::Tls,
@@ -45,11 +47,12 @@ impl FailureReason {
         Self::Redirect,
         Self::Secret,
         Self::QueueFull,
+        Self::TooOld,
         Self::Stopped,
     ];
 
     /// The reasons for which a notice can be lost; after the others the delivery is tried again.
-    pub const OF_LOSS: [Self; 4] = [Self::ClientError, Self::Redirect, Self::QueueFull, Self::Stopped];
+    pub const OF_LOSS: [Self; 5] = [Self::ClientError, Self::Redirect, Self::QueueFull, Self::TooOld, Self::Stopped];
 
     /// The reasons for which an attempt can fail.
     pub const OF_ATTEMPTS: [Self; 9] = [
@@ -77,6 +80,7 @@ impl FailureReason {
             Self::Redirect => "redirect",
             Self::Secret => "secret",
             Self::QueueFull => "queue_full",
+            Self::TooOld => "too_old",
             Self::Stopped => "stopped",
         }
     }
@@ -94,6 +98,7 @@ impl FailureReason {
             Self::Redirect => "the receiver answered with a redirect",
             Self::Secret => "the URL, the key or a header cannot be read",
             Self::QueueFull => "the queue is full",
+            Self::TooOld => "they waited for too long",
             Self::Stopped => "the program ended",
         }
     }

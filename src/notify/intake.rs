@@ -189,6 +189,7 @@ mod tests {
             evidence: EvidenceIndex::default(),
             host: "host".to_owned(),
             external_url: None,
+            runbook_url: None,
             settlements: Settlements::new(Arc::default()),
         });
         let lanes = vec![Arc::clone(&lane)];

@@ -121,6 +121,18 @@ impl Notice {
     }
 }
 
+/// The name of the alert of a kind, as in the alerting rules for Prometheus.
+pub(super) fn alert_name(kind: &str) -> String {
+    if kind == "bandwidth" {
+        return "TrafficmonitorBandwidthExceeded".to_owned();
+    }
+    let words = kind.split('_').map(|word| {
+        let mut letters = word.chars();
+        letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect::<String>()
+    });
+    format!("Trafficmonitor{}", words.collect::<String>())
+}
+
 /// `10.0.0.1`, `10.0.0.1:443/tcp` or `[2001:db8::1]:443/tcp`.
 fn name(target: &Target) -> String {
     match (target.port, target.protocol) {

@@ -136,7 +136,13 @@ fn engine(
     let work = Arc::new(Notify::new());
     let settlements = Settlements::new(Arc::clone(&work));
     let inbox = Arc::new(Inbox::new(Arc::clone(&work)));
-    let surroundings = Arc::new(Surroundings { evidence, host, external_url: config.external_url, settlements });
+    let surroundings = Arc::new(Surroundings {
+        evidence,
+        host,
+        external_url: config.external_url,
+        runbook_url: config.runbook_url,
+        settlements,
+    });
     let (phase, phases) = watch::channel(Phase::Running);
     let deliveries =
         lanes.iter().zip(outlets).zip(&config.receivers).map(|((lane, outlet), config)| ReceiverDelivery {

@@ -2,8 +2,9 @@
 //!
 //! Takes notices and the outcome of deliveries; gives the notices that wait. Must not know requests, files or clocks.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::notice::Notice;
 use crate::alert::Fingerprint;
@@ -16,6 +17,12 @@ pub(super) const MOST_WAITING: usize = 4_096;
 /// The most alerts that are remembered as firing at the receiver. Further ones are neither sent again nor resolved
 /// after a restart.
 pub(super) const MOST_FIRING: usize = 10_000;
+
+/// The longest age of a notice: over a weekend without the receiver.
+pub(super) const LONGEST_AGE: Duration = Duration::from_secs(3 * 86_400);
+
+/// The longest age of the end of an alert that fires at the receiver, where it would fire for ever without its end.
+pub(super) const LONGEST_AGE_OF_END: Duration = Duration::from_secs(30 * 86_400);
 
 /// A notice that waits.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,16 +51,23 @@ pub(super) enum Admission {
 
 /// Notices in their order, and alerts that fire at the receiver.
 ///
+/// Notices that the receiver answers with errors are deferred: they no longer stand before the others. Later notices of
+/// the same alerts are put behind them, so that those of an alert keep their order.
+///
 /// A resolved notice that finds no room is kept aside if its firing one waits or was delivered. It enters the queue as
 /// soon as there is room, so that no alert fires for ever. There are at most as many of them as alerts of both kinds.
 #[derive(Debug)]
 pub(super) struct NoticeQueue {
     most_waiting: usize,
     waiting: VecDeque<QueuedNotice>,
-    /// Resolved notices without room in `waiting`.
+    /// None of their alerts has a notice in `waiting`.
+    deferred: VecDeque<QueuedNotice>,
+    /// Resolved notices without room in the two lists.
     aside: BTreeMap<Fingerprint, QueuedNotice>,
-    /// Number of notices in `waiting` for each alert.
+    /// Number of notices in the two lists for each alert.
     waiting_of: BTreeMap<Fingerprint, usize>,
+    /// The alerts of the deferred notices.
+    deferred_alerts: BTreeSet<Fingerprint>,
     /// The latest firing notice of alerts that fire at the receiver.
     firing: BTreeMap<Fingerprint, Arc<Notice>>,
     /// The highest number that is in the journal; later notices are not delivered yet.
@@ -72,8 +86,10 @@ impl NoticeQueue {
         Self {
             most_waiting,
             waiting: VecDeque::new(),
+            deferred: VecDeque::new(),
             aside: BTreeMap::new(),
             waiting_of: BTreeMap::new(),
+            deferred_alerts: BTreeSet::new(),
             firing: BTreeMap::new(),
             written: 0,
         }
@@ -94,13 +110,13 @@ impl NoticeQueue {
 
     /// Number of notices that are not delivered yet.
     pub(super) fn len(&self) -> usize {
-        self.waiting.len() + self.aside.len()
+        self.listed() + self.aside.len()
     }
 
     /// Takes a notice. Also returns the number of an earlier notice that was given up because of it.
     pub(super) fn admit(&mut self, one: QueuedNotice) -> (Admission, Option<u64>) {
         let fingerprint = one.fingerprint();
-        if self.waiting.len() < self.most_waiting {
+        if self.listed() < self.most_waiting {
             self.push(one);
             return (Admission::Waits, None);
         }
@@ -118,25 +134,76 @@ impl NoticeQueue {
         self.written = number;
     }
 
-    /// The notices that can be delivered, in order.
+    /// The notices that can be delivered, in order, without the deferred ones.
     pub(super) fn ready(&self) -> impl Iterator<Item = &QueuedNotice> {
         self.waiting.iter().take_while(|one| one.number <= self.written)
     }
 
+    /// The deferred notices that can be delivered, in order.
+    pub(super) fn deferred(&self) -> impl Iterator<Item = &QueuedNotice> {
+        self.deferred.iter().take_while(|one| one.number <= self.written)
+    }
+
     /// Removes the first `count` notices, after their delivery or because they were given up.
     pub(super) fn settle(&mut self, count: usize, is_delivered: bool) -> Settled {
-        let mut settled = Settled::default();
-        for one in self.waiting.drain(..count.min(self.waiting.len())).collect::<Vec<_>>() {
-            settled.untracked += u64::from(!note(&mut self.firing, &one, is_delivered));
-            self.forget_waiting(one.fingerprint());
-            settled.notices.push(one);
+        let first = self.waiting.drain(..count.min(self.waiting.len())).collect();
+        self.settle_all(first, is_delivered)
+    }
+
+    /// As [`settle`](Self::settle), for the first deferred notices.
+    pub(super) fn settle_deferred(&mut self, count: usize, is_delivered: bool) -> Settled {
+        let first = self.deferred.drain(..count.min(self.deferred.len())).collect();
+        self.settle_all(first, is_delivered)
+    }
+
+    /// Defers the first `count` notices, and all others of their alerts.
+    pub(super) fn defer(&mut self, count: usize) {
+        let alerts = self.waiting.iter().take(count).map(QueuedNotice::fingerprint).collect();
+        self.defer_alerts(&alerts);
+    }
+
+    /// Puts the first `count` deferred notices, and all others of their alerts, behind the other deferred ones.
+    pub(super) fn defer_again(&mut self, count: usize) {
+        let alerts = self.deferred.iter().take(count).map(QueuedNotice::fingerprint).collect();
+        self.defer_alerts(&alerts);
+    }
+
+    fn defer_alerts(&mut self, alerts: &BTreeSet<Fingerprint>) {
+        let is_other = |one: &QueuedNotice| !alerts.contains(&one.fingerprint());
+        let (mut first, again): (VecDeque<_>, VecDeque<_>) = self.deferred.drain(..).partition(is_other);
+        let (rest, new): (VecDeque<_>, VecDeque<_>) = self.waiting.drain(..).partition(is_other);
+        first.extend(again.into_iter().chain(new));
+        (self.waiting, self.deferred) = (rest, first);
+        self.deferred_alerts.extend(alerts);
+    }
+
+    /// Gives up the notices that are too old.
+    pub(super) fn expire(&mut self, now: Timestamp) -> Settled {
+        let is_old = |firing: &BTreeMap<_, _>, one: &QueuedNotice| {
+            let is_known_end = !one.notice.is_firing && firing.contains_key(&one.fingerprint());
+            now.since(one.changed_at) > if is_known_end { LONGEST_AGE_OF_END } else { LONGEST_AGE }
+        };
+        let mut old = Vec::new();
+        for list in [&mut self.waiting, &mut self.deferred] {
+            let (gone, kept): (VecDeque<_>, VecDeque<_>) = list.drain(..).partition(|one| is_old(&self.firing, one));
+            *list = kept;
+            old.extend(gone);
         }
-        while self.waiting.len() < self.most_waiting
+        self.settle_all(old, false)
+    }
+
+    fn settle_all(&mut self, notices: Vec<QueuedNotice>, is_delivered: bool) -> Settled {
+        let mut untracked = 0;
+        for one in &notices {
+            untracked += u64::from(!note(&mut self.firing, one, is_delivered));
+            self.forget_waiting(one.fingerprint());
+        }
+        while self.listed() < self.most_waiting
             && let Some((_, one)) = self.aside.pop_first()
         {
             self.push(one);
         }
-        settled
+        Settled { notices, untracked }
     }
 
     /// Alerts that fire at the receiver, as they were last delivered.
@@ -155,7 +222,8 @@ impl NoticeQueue {
             return None;
         }
         let waits = self.waiting_of.contains_key(&fingerprint);
-        let last = waits.then(|| self.waiting.iter().rev().find(|one| one.fingerprint() == fingerprint)).flatten();
+        let mut latest = self.waiting.iter().rev().chain(self.deferred.iter().rev());
+        let last = waits.then(|| latest.find(|one| one.fingerprint() == fingerprint)).flatten();
         let last = last.map(|one| &one.notice).or_else(|| self.firing.get(&fingerprint))?;
         last.is_firing.then(|| Arc::clone(last))
     }
@@ -163,7 +231,8 @@ impl NoticeQueue {
     /// The alerts for which [`last_firing`](Self::last_firing) gives a notice.
     pub(super) fn all_firing(&self) -> Vec<Fingerprint> {
         let mut is_firing: BTreeMap<Fingerprint, bool> = self.firing.keys().map(|key| (*key, true)).collect();
-        is_firing.extend(self.waiting.iter().map(|one| (one.fingerprint(), one.notice.is_firing)));
+        let listed = self.deferred.iter().chain(&self.waiting);
+        is_firing.extend(listed.map(|one| (one.fingerprint(), one.notice.is_firing)));
         is_firing.extend(self.aside.keys().map(|key| (*key, false)));
         is_firing.into_iter().filter(|(_, is_firing)| *is_firing).map(|(key, _)| key).collect()
     }
@@ -172,9 +241,15 @@ impl NoticeQueue {
         self.waiting_of.contains_key(&fingerprint) || self.firing.contains_key(&fingerprint)
     }
 
+    fn listed(&self) -> usize {
+        self.waiting.len() + self.deferred.len()
+    }
+
     fn push(&mut self, one: QueuedNotice) {
         *self.waiting_of.entry(one.fingerprint()).or_default() += 1;
-        self.waiting.push_back(one);
+        let list =
+            if self.deferred_alerts.contains(&one.fingerprint()) { &mut self.deferred } else { &mut self.waiting };
+        list.push_back(one);
     }
 
     fn forget_waiting(&mut self, fingerprint: Fingerprint) {
@@ -182,6 +257,7 @@ impl NoticeQueue {
             *count -= 1;
             if *count == 0 {
                 self.waiting_of.remove(&fingerprint);
+                self.deferred_alerts.remove(&fingerprint);
             }
         }
     }
@@ -292,17 +368,67 @@ mod tests {
         assert_eq!(keys(&queue), [1]);
     }
 
+    fn alerts(notices: impl IntoIterator<Item = u64>) -> BTreeSet<Fingerprint> {
+        notices.into_iter().map(Fingerprint).collect()
+    }
+
+    fn deferred(queue: &NoticeQueue) -> Vec<u64> {
+        queue.deferred().map(|one| one.number).collect()
+    }
+
+    #[test]
+    fn deferred_notices_are_behind_the_others_and_later_ones_of_their_alerts_behind_them() {
+        let mut queue = full(4);
+        queue.defer_alerts(&alerts([0, 1]));
+        assert_eq!((numbers(&queue), deferred(&queue)), (vec![2, 3], vec![0, 1]));
+        queue.admit(one(4, resolved(1)));
+        queue.admit(one(5, firing(5)));
+        queue.release(5);
+        assert_eq!((numbers(&queue), deferred(&queue)), (vec![2, 3, 5], vec![0, 1, 4]));
+        assert_eq!(queue.last_firing(Fingerprint(1)), None, "it will have ended");
+        queue.defer_alerts(&alerts([1]));
+        assert_eq!(deferred(&queue), [0, 1, 4]);
+        queue.defer_alerts(&alerts([0]));
+        assert_eq!(deferred(&queue), [1, 4, 0], "the other alert first");
+        assert_eq!(queue.settle_deferred(2, true).notices.len(), 2);
+        queue.admit(one(6, firing(1)));
+        queue.release(6);
+        assert_eq!((numbers(&queue), deferred(&queue)), (vec![2, 3, 5, 6], vec![0]), "its alert is no longer deferred");
+    }
+
+    #[test]
+    fn old_notices_are_given_up_and_ends_of_delivered_alerts_last() {
+        let mut queue = full(1);
+        queue.settle(1, true);
+        for (number, notice) in [(1, resolved(0)), (2, firing(2)), (3, resolved(3)), (4, firing(4))] {
+            queue.admit(one(number, notice));
+        }
+        queue.release(4);
+        queue.defer_alerts(&alerts([2]));
+        let mut after = |age: Duration| {
+            let gone = queue.expire(Timestamp::from_nanoseconds(0) + age).notices;
+            gone.iter().map(|one| one.number).collect::<Vec<_>>()
+        };
+        assert_eq!(after(LONGEST_AGE), [] as [u64; 0]);
+        assert_eq!(after(LONGEST_AGE + Duration::from_secs(1)), [3, 4, 2]);
+        assert_eq!(after(LONGEST_AGE_OF_END), [] as [u64; 0]);
+        assert_eq!(after(LONGEST_AGE_OF_END + Duration::from_secs(1)), [1]);
+        assert_eq!((queue.len(), queue.firing().len()), (0, 0));
+    }
+
     /// Changes of some alerts, each the other state than before, and deliveries in between.
     fn steps() -> impl Strategy<Value = Vec<Step>> {
         let alert = (0..6_u64).prop_map(Step::Change);
-        let delivery = (0..4_usize).prop_map(Step::Deliver);
-        prop::collection::vec(prop_oneof![3 => alert, 1 => delivery], 0..120)
+        let delivery = (0..4_usize, any::<bool>()).prop_map(|(count, of_deferred)| Step::Deliver(count, of_deferred));
+        let deferral = (0..6_u64).prop_map(Step::Defer);
+        prop::collection::vec(prop_oneof![6 => alert, 2 => delivery, 1 => deferral], 0..120)
     }
 
     #[derive(Debug, Clone)]
     enum Step {
         Change(u64),
-        Deliver(usize),
+        Deliver(usize, bool),
+        Defer(u64),
     }
 
     /// A receiver, and what became of the notices for it.
@@ -314,6 +440,8 @@ mod tests {
         lost: usize,
         /// As the receiver has it.
         received: BTreeMap<u64, bool>,
+        /// The number of the last notice of each alert that was received.
+        numbers: BTreeMap<u64, u64>,
     }
 
     impl Model {
@@ -327,9 +455,12 @@ mod tests {
             self.lost += usize::from(admission == Admission::Lost) + usize::from(given_up.is_some());
         }
 
-        fn deliver(&mut self, queue: &mut NoticeQueue, count: usize) {
-            for one in queue.settle(count, true).notices {
+        fn deliver(&mut self, queue: &mut NoticeQueue, count: usize, of_deferred: bool) {
+            let settled = if of_deferred { queue.settle_deferred(count, true) } else { queue.settle(count, true) };
+            for one in settled.notices {
                 self.delivered += 1;
+                let earlier = self.numbers.insert(one.notice.id().0, one.number);
+                assert!(earlier.is_none_or(|earlier| earlier < one.number), "alert {} out of order", one.notice.id());
                 self.received.insert(one.notice.id().0, one.notice.is_firing);
             }
         }
@@ -342,9 +473,16 @@ mod tests {
             for step in steps {
                 match step {
                     Step::Change(alert) => model.change(&mut queue, alert),
-                    Step::Deliver(count) => model.deliver(&mut queue, count),
+                    Step::Deliver(count, of_deferred) => model.deliver(&mut queue, count, of_deferred),
+                    Step::Defer(alert) => {
+                        let is_there = queue.waiting_of.contains_key(&Fingerprint(alert));
+                        queue.defer_alerts(&alerts(is_there.then_some(alert)));
+                    }
                 }
-                prop_assert!(queue.waiting.len() <= 3 && queue.aside.len() <= 6);
+                prop_assert!(queue.listed() <= 3 && queue.aside.len() <= 6);
+                let of_deferred: BTreeSet<_> = queue.deferred.iter().map(QueuedNotice::fingerprint).collect();
+                prop_assert_eq!(&queue.deferred_alerts, &of_deferred);
+                prop_assert!(queue.waiting.iter().all(|one| !of_deferred.contains(&one.fingerprint())));
                 prop_assert_eq!(model.delivered + model.lost + queue.len(), model.offered);
                 for (alert, fires) in &model.fires {
                     let will_fire = queue.last_firing(Fingerprint(*alert)).is_some();
@@ -353,7 +491,8 @@ mod tests {
                 }
             }
             while queue.len() > 0 {
-                model.deliver(&mut queue, 1);
+                model.deliver(&mut queue, 1, false);
+                model.deliver(&mut queue, 1, true);
             }
             for (alert, fires) in &model.received {
                 prop_assert!(!*fires || model.fires[alert], "alert {} fires for ever", alert);

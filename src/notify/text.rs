@@ -6,6 +6,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::notice::Notice;
+use super::runbook;
 use crate::alert::EvidenceFile;
 use crate::capture::printable::is_unsafe;
 
@@ -35,6 +36,8 @@ pub(super) struct AlertText<'a> {
     pub host: &'a str,
     /// The URL of this program's pages, without a slash at the end.
     pub external_url: Option<&'a str>,
+    /// The address of the runbooks, with its placeholders.
+    pub runbook_url: Option<&'a str>,
     /// The file with the packets of the alert.
     pub evidence: Option<EvidenceFile>,
 }
@@ -137,6 +140,7 @@ impl AlertText<'_> {
         details.extend((!first_targets.is_empty()).then(|| ("first_targets", targets(first_targets))));
         details.extend((!last_targets.is_empty()).then(|| ("last_targets", targets(last_targets))));
         details.extend(self.evidence_details());
+        details.extend(self.runbook_link().map(|link| ("runbook_url", link)));
         details
     }
 
@@ -164,6 +168,11 @@ impl AlertText<'_> {
         self.evidence_link().or_else(|| self.external_url.map(link_to_alerts))
     }
 
+    /// The link to the instructions for this kind of alerts, if their address is configured.
+    pub fn runbook_link(&self) -> Option<String> {
+        self.runbook_url.map(|template| runbook::address(template, &self.notice.kind))
+    }
+
     fn state(&self) -> String {
         if self.notice.is_firing { harmless(&self.notice.severity) } else { "resolved".to_owned() }
     }
@@ -182,18 +191,6 @@ pub(super) fn counts(firing: u64, resolved: u64) -> String {
         (0, resolved) => format!("{} resolved", alerts(resolved)),
         (firing, resolved) => format!("{} firing, {resolved} resolved", alerts(firing)),
     }
-}
-
-/// The name of the alert of a kind, as in the alerting rules for Prometheus.
-pub(super) fn alert_name(kind: &str) -> String {
-    if kind == "bandwidth" {
-        return "TrafficmonitorBandwidthExceeded".to_owned();
-    }
-    let words = kind.split('_').map(|word| {
-        let mut letters = word.chars();
-        letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect::<String>()
-    });
-    format!("Trafficmonitor{}", words.collect::<String>())
 }
 
 fn evidence_sentence(file: &EvidenceFile) -> String {
@@ -268,10 +265,17 @@ mod tests {
 
     use super::*;
     use crate::notify::made::{evidence, notice};
+    use crate::notify::notice::alert_name;
     use crate::packet::Timestamp;
 
     fn text(notice: &Notice) -> AlertText<'_> {
-        AlertText { notice, host: "monitor1", external_url: Some("https://monitor.example.net"), evidence: None }
+        AlertText {
+            notice,
+            host: "monitor1",
+            external_url: Some("https://monitor.example.net"),
+            runbook_url: None,
+            evidence: None,
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod generate;
 pub mod golden;
 pub mod hand;
 pub mod ip;
+pub mod journal_input;
 pub mod labels;
 pub mod link;
 pub mod metrics;

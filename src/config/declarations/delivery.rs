@@ -3,14 +3,15 @@
 
 use super::access;
 use crate::config::declaration::{Access, Arity, Declaration, setting};
-use crate::config::given::Content;
-use crate::config::kinds::addresses::{DIRECTORY, FILE_NAME, FREE_TEXT, PAGES_URL};
+use crate::config::given::{Content, SettingOrigin};
+use crate::config::kinds::addresses::{DIRECTORY, FILE_NAME, FREE_TEXT, PAGES_URL, RUNBOOK_URL};
 use crate::config::kinds::durations::{EVIDENCE_TIME, WAIT};
 use crate::config::kinds::keywords::BOOLEAN;
 use crate::config::kinds::numbers::{EVIDENCE_RING, FILE_BYTES, KEPT_BYTES, MEGABYTES, QUOTA_BYTES, ROTATIONS};
 use crate::config::kinds::receivers::ReceiverEntry;
 use crate::config::kinds::secrets::{OrNil, SECRET_URL};
 use crate::config::kinds::{ListOf, ValueKind as _};
+use crate::notify::SecretSource;
 
 /// In the order of the help.
 pub(super) static DECLARATIONS: &[Declaration] = &[
@@ -18,7 +19,7 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
         .taking(Arity::List)
         .help("Receivers of alerts: entries such as {name: team, type: slack, url_file: /etc/trafficmonitor/slack-url, \
                severity: warning}; the types are alertmanager, slack, pagerduty, opsgenie and webhook (docs/notifications.md)"),
-    setting(&[("notify", "slack_url")], access!(OrNil(SECRET_URL), config.slack.url))
+    setting(&[("notify", "slack_url")], SLACK_URL)
         .named("slack_url", "TRAFFICMONITOR_SLACK_URL", "URL", "nil")
         .help("URL of a Slack incoming webhook that receives all alerts, as the receiver named slack; nil means none. Other users \
                of the host can read it in the list of processes: prefer -slack_url_file"),
@@ -42,6 +43,10 @@ pub(super) static DECLARATIONS: &[Declaration] = &[
     setting(&[("notify", "external_url")], access!(PAGES_URL, optional config.notify.external_url))
         .named("notify.external_url", "TRAFFICMONITOR_NOTIFY_EXTERNAL_URL", "URL", "")
         .help("URL under which receivers of alerts reach the pages of this program, for links in messages"),
+    setting(&[("notify", "runbook_url")], access!(RUNBOOK_URL, optional config.notify.runbook_url))
+        .named("notify.runbook_url", "TRAFFICMONITOR_NOTIFY_RUNBOOK_URL", "URL", "")
+        .help("URL of the instructions for alerts, for links in messages: {kind} stands for the kind, such as host_scan, and \
+               {alert} for the alert's name in lower case, as the headings of docs/runbooks.md have it"),
     setting(&[("notify", "restart_grace")], access!(WAIT, config.notify.restart_grace))
         .named("notify.restart_grace", "TRAFFICMONITOR_NOTIFY_RESTART_GRACE", "DURATION", "5m")
         .help("After a restart, resolve alerts at their receivers that have not fired again for this long"),
@@ -97,6 +102,24 @@ const RECEIVERS: Access = Access {
         ListOf(ReceiverEntry).show(&others.cloned().collect())
     },
     ..access!(ListOf(ReceiverEntry))
+};
+
+/// A URL of the environment stays there, so that the configuration that is printed can be read again beside it.
+const SLACK_URL: Access = Access {
+    apply: |config, given| {
+        let url = OrNil(SECRET_URL).parse_given(given)?;
+        config.slack.url = url.map(|url| match given.origin {
+            SettingOrigin::Variable(name) => SecretSource::Variable(name.to_owned()),
+            _ => SecretSource::Given(url),
+        });
+        Ok(())
+    },
+    show: |config| match &config.slack.url {
+        Some(SecretSource::Given(url)) => SECRET_URL.show(url),
+        Some(SecretSource::Variable(_) | SecretSource::File(_)) => Content::Null,
+        None => OrNil(SECRET_URL).show(&None),
+    },
+    ..access!(OrNil(SECRET_URL))
 };
 
 /// None is the default, which depends on the archive directory; 0 keeps no packets in any case.

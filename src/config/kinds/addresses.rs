@@ -12,8 +12,9 @@ use ipnet::IpNet;
 use super::super::given::Content;
 use super::{Scalar, Scalars};
 use crate::capture::names;
+use crate::capture::printable::is_unsafe;
 use crate::http::ListenAddress;
-use crate::notify::{check_url, is_base};
+use crate::notify::{check_url, is_base, is_template};
 
 /// A free text, without blanks around it.
 pub(crate) const FREE_TEXT: Scalar<String> = Scalar {
@@ -39,6 +40,27 @@ pub(crate) const DIRECTORY: Scalar<PathBuf> = Scalar { form: "a directory", ..FI
 pub(crate) const PAGES_URL: Scalar<String> = Scalar {
     form: "a URL with https or http and without a query, such as https://monitor.example.net",
     parse: |text| (check_url(text).is_ok() && is_base(text)).then(|| text.trim_end_matches('/').to_owned()),
+    ..FREE_TEXT
+};
+
+/// The address of the runbooks. A kind is put in place of its placeholders.
+pub(crate) const RUNBOOK_URL: Scalar<String> = Scalar {
+    form: "a URL with https or http, with or without {kind} and {alert}, such as https://wiki.example.net/runbooks#{alert}",
+    parse: |text| is_template(text).then(|| text.to_owned()),
+    ..FREE_TEXT
+};
+
+/// The longest name of a rule. It is the value of a label.
+const LONGEST_RULE_NAME_BYTES: usize = 1_024;
+
+/// The name of a rule, in alerts, metrics and messages.
+pub(crate) const RULE_NAME: Scalar<String> = Scalar {
+    form: "a name of 1 to 1024 bytes without control characters",
+    parse: |text| {
+        let name = text.trim();
+        let fits = (1..=LONGEST_RULE_NAME_BYTES).contains(&name.len());
+        (fits && !name.contains(is_unsafe)).then(|| name.to_owned())
+    },
     ..FREE_TEXT
 };
 

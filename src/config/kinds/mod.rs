@@ -20,6 +20,7 @@ use std::os::unix::ffi::OsStrExt;
 use serde::de::Unexpected;
 
 use super::given::{Content, Given, RefusedSetting};
+use crate::capture::printable::printable;
 
 /// The keys of the mappings in lists.
 pub(crate) const MAPPING_KEYS: [&[&str]; 3] =
@@ -142,7 +143,7 @@ fn parse_scalar<K: ValueKind + ?Sized>(kind: &K, given: &Given) -> Result<K::Val
     }
     let text = given.text().filter(|_| kind.scalars().includes(&given.content));
     let text = text.ok_or_else(|| mistyped(kind, given))?;
-    kind.parse(&text).map_err(|problem| given.refused(format!("{text}: {problem}")))
+    kind.parse(&text).map_err(|problem| given.refused(format!("{}: {problem}", printable(&text))))
 }
 
 /// The refusal of a YAML node of the wrong type.

@@ -172,8 +172,7 @@ impl ValueKind for ReceiverEntry {
         ]) else {
             return Content::Null;
         };
-        let url = receiver.url.as_ref().map(|url| shown_secret(["url", "url_file", "url_env"], url));
-        entries.extend(url);
+        entries.extend(receiver.url.as_ref().map(|url| shown_url(&receiver.vendor, url)));
         entries.extend(shown_vendor(&receiver.vendor));
         Content::Mapping(entries)
     }
@@ -293,6 +292,16 @@ fn header_name(node: &Given) -> Result<String, RefusedSetting> {
 
 fn without_content(given: &Given) -> Given {
     Given { content: Content::Null, origin: given.origin.clone() }
+}
+
+/// Base URLs of interfaces are no secrets.
+fn shown_url(vendor: &Vendor, source: &SecretSource) -> (Given, Given) {
+    let (key, hidden) = shown_secret(["url", "url_file", "url_env"], source);
+    let plain = match source {
+        SecretSource::Given(url) => vendor.plain_url(url),
+        SecretSource::File(_) | SecretSource::Variable(_) => None,
+    };
+    (key, plain.map_or(hidden, |url| Content::Text(url.to_owned()).into()))
 }
 
 fn shown_secret([itself, file, variable]: [&str; 3], source: &SecretSource) -> (Given, Given) {

@@ -3,7 +3,7 @@
 //! Takes a text or a mapping; gives a rule. Must not know whether rules contradict each other.
 
 use super::super::given::{Content, Given, RefusedSetting};
-use super::addresses::{FREE_TEXT, NETWORK};
+use super::addresses::{NETWORK, RULE_NAME};
 use super::durations::WINDOW;
 use super::keywords::{ALERT_KIND, BOOLEAN, SEVERITY, SIDE};
 use super::numbers::{BYTE_LIMIT, PORT};
@@ -62,7 +62,7 @@ impl ValueKind for LimitOfNetwork {
             ("network", Some(NETWORK.show(&limit.network))),
             ("limit", Some(BYTE_LIMIT.show(&limit.limit_bytes))),
             ("interval", limit.interval.map(|interval| WINDOW.show(&interval))),
-            ("rule", limit.rule.as_ref().map(|rule| FREE_TEXT.show(rule))),
+            ("rule", limit.rule.as_ref().map(|rule| RULE_NAME.show(rule))),
             ("total", limit.total.then_some(Content::Bool(true))),
         ])
     }
@@ -74,7 +74,7 @@ impl ValueKind for LimitOfNetwork {
                 "network" => network = parse_optional(&NETWORK, value)?,
                 "limit" => limit = parse_optional(&BYTE_LIMIT, value)?,
                 "interval" => interval = parse_optional(&WINDOW, value)?,
-                "rule" => rule = parse_optional(&FREE_TEXT, value)?,
+                "rule" => rule = parse_optional(&RULE_NAME, value)?,
                 _ => total = parse_optional(&BOOLEAN, value)?,
             }
         }

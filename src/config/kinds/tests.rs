@@ -3,12 +3,13 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use super::addresses::{ADDRESS, INTERFACE_NAME, NETWORK};
+use super::addresses::{ADDRESS, INTERFACE_NAME, NETWORK, RULE_NAME};
 use super::durations::{READ_TIMEOUT, REFRESH, WAIT, WINDOW};
 use super::keywords::*;
 use super::numbers::{
     BOUND, BYTE_LIMIT, BYTES, CONTACTS, EVIDENCE_RING, MEGABYTES, PROBABILITY, RING_BYTES, SENSITIVITY, SNAP_LENGTH,
 };
+use super::receivers::ReceiverEntry;
 use super::rules::SeverityOfKind;
 use super::secrets::{HIDDEN, OrNil, SECRET_URL};
 use super::{ListOf, ValueKind};
@@ -355,6 +356,33 @@ fn receivers_have_the_settings_of_their_type() {
     ];
     assert_eq!(receivers[2].headers, headers.into());
     assert_eq!(receivers[2].ca_file, Some("/d".into()));
+}
+
+#[test]
+fn name_of_a_rule_is_a_line_of_text() {
+    let longest = "x".repeat(1_024);
+    for name in ["lab", "büro süd", "a: b", &longest] {
+        assert_eq!(RULE_NAME.parse(name), Ok(name.to_owned()));
+    }
+    for name in ["", " ", "a\nb", "a\0", "\u{1b}[31m", "a\u{202e}b", &format!("{longest}x")] {
+        assert_eq!(RULE_NAME.parse(name), Err(RULE_NAME.expected()), "{name:?}");
+    }
+}
+
+#[test]
+fn base_urls_are_shown_and_those_of_hooks_are_not() {
+    for (entry, is_shown) in [
+        ("type: alertmanager", true),
+        ("type: pagerduty, routing_key_env: KEY", true),
+        ("type: opsgenie, api_key_env: KEY", true),
+        ("type: slack", false),
+        ("type: webhook", false),
+    ] {
+        let receivers = in_yaml(&format!("{{name: a, url: \"https://host/canary\", {entry}}}")).unwrap();
+        let shown = format!("{:?}", ReceiverEntry.show(&receivers[0]));
+        assert_eq!(shown.contains("https://host/canary"), is_shown, "{shown}");
+        assert_eq!(shown.contains(HIDDEN), !is_shown, "{shown}");
+    }
 }
 
 #[test]

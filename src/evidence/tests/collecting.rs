@@ -40,7 +40,8 @@ fn file_has_packets_from_before_the_alert_until_it_resolves() {
     assert_eq!(verdict["file"]["bytes"], file.metadata().unwrap().len());
     assert_eq!(verdict["file"]["interfaces"][0]["name"], "eth0");
     assert_eq!(verdict["alert"]["fingerprint"], scan().fingerprint.to_string());
-    assert_eq!(verdict["window"]["start"], "30.000000000");
+    assert_eq!([&verdict["window"]["start"], &verdict["window"]["fired"]], [30.0, 100.0]);
+    assert_eq!([&verdict["file"]["first_packet"], &verdict["file"]["last_packet"]], [31.0, 101.0]);
     assert_eq!(reasons(folder.path()), [""; 0]);
     assert_eq!((figures.written_files, figures.written_packets, figures.open_files), (1, 3, 0));
     let configuration = folder.path().join(verdict["configuration"].as_str().unwrap());

@@ -17,12 +17,13 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::complaints::Complaints;
 use super::figures::EvidenceCounters;
 use super::{Chunk, Message, names};
 use crate::alert::{EvidenceFile, EvidenceIndex};
+use crate::packet::Timestamp;
 use capture_file::CaptureFile;
 pub(super) use jobs::{Ending, FileId, FilePart, Job, JobQueue, NewFile, WriterReport};
 use quota::Quota;
@@ -247,7 +248,7 @@ impl Writer {
 /// The verdict with the facts about its file.
 fn verdict(ending: &Ending, file: &CaptureFile, sha256: &str) -> String {
     let contents = file.contents();
-    let moment = |time: crate::packet::Timestamp| (contents.packets > 0).then(|| time.to_string());
+    let moment = |time| (contents.packets > 0).then(|| seconds_since_1970(time));
     let interface = |(source, packets): &(super::PacketSource, u64)| {
         let link_type = link_type::in_files(source.link_type.0);
         json!({"name": source.interface, "link_type": link_type, "packets": packets})
@@ -267,6 +268,11 @@ fn verdict(ending: &Ending, file: &CaptureFile, sha256: &str) -> String {
     );
     // A map of plain values can always be written.
     serde_json::to_string_pretty(&verdict).unwrap_or_default() + "\n"
+}
+
+/// A time as the JSON lines of alerts have it, so that both can be compared.
+pub(super) fn seconds_since_1970(time: Timestamp) -> Value {
+    json!(time.to_string().parse::<f64>().ok())
 }
 
 #[cfg(test)]

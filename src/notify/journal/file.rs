@@ -150,6 +150,15 @@ fn read(path: &Path) -> Result<JournalState, JournalError> {
     Ok(state)
 }
 
+/// The fewest records that say the same as the records of a journal, without its header; and the number of bytes from
+/// the first damage on.
+pub fn reread_journal(records: &[u8]) -> (Vec<u8>, usize) {
+    let (state, unread) = replay(records);
+    let mut bytes = Vec::new();
+    state.records().for_each(|record| record::encode(&record, &mut bytes));
+    (bytes, unread)
+}
+
 /// The state after all records up to the first damage, and the number of bytes from there on.
 pub(super) fn replay(mut bytes: &[u8]) -> (JournalState, usize) {
     let mut state = JournalState::default();

@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 
 use super::backoff::RareLog;
 use file::JournalFile;
+pub use file::reread_journal;
 pub(super) use record::JournalRecord;
 pub(super) use state::{JournalState, ReceiverState};
 

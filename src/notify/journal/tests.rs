@@ -89,6 +89,20 @@ proptest! {
     }
 
     #[test]
+    fn any_bytes_are_read_up_to_the_first_damage(
+        records in records(), bytes in prop::collection::vec(any::<u8>(), 0..200), payload in "[ -~]{0,80}",
+    ) {
+        let (whole, _) = bytes_of(&records);
+        let (written, _) = reread_journal(&whole);
+        let damaged = [&whole[..], &bytes].concat();
+        let (again, unread) = reread_journal(&damaged);
+        prop_assert_eq!((&again, unread), (&written, bytes.len()), "four bytes are no checksum by chance");
+        let of_payload = [&(payload.len() as u32).to_le_bytes()[..], &crc32fast::hash(payload.as_bytes()).to_le_bytes()];
+        let unknown = [&of_payload.concat()[..], payload.as_bytes(), &whole].concat();
+        prop_assert_eq!(reread_journal(&unknown), (written, 0), "a payload of another form concerns itself alone");
+    }
+
+    #[test]
     fn journal_written_anew_says_the_same(records in records()) {
         let mut state = state_after(&records);
         let (bytes, _) = bytes_of(&state.records().collect::<Vec<_>>());

@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::{Batching, Context, Receiver, Request, SENDER, object};
-use crate::notify::notice::Notice;
-use crate::notify::text::{AlertText, alert_name, link_to_alerts, rfc_3339};
+use crate::notify::notice::{Notice, alert_name};
+use crate::notify::text::{AlertText, plain, rfc_3339};
 
 /// The most alerts in one request. A request stays below 200 kB.
 const MOST: usize = 64;
@@ -35,14 +35,15 @@ impl Receiver for Alertmanager {
         let alerts = notices.iter().map(|notice| {
             let end = notice.ends_at.unwrap_or(context.now.nanoseconds()).max(notice.starts_at);
             let ends_at = if notice.is_firing { ends_without_news } else { end };
+            let text = context.text(notice);
             let mut alert = json!({
-                "labels": labels(&context.text(notice)),
-                "annotations": annotations(&context.text(notice)),
+                "labels": labels(&text),
+                "annotations": annotations(&text),
                 "startsAt": rfc_3339(notice.starts_at),
                 "endsAt": rfc_3339(ends_at),
             });
-            if let Some(url) = context.external_url {
-                alert["generatorURL"] = Value::String(link_to_alerts(url));
+            if let Some(link) = text.link() {
+                alert["generatorURL"] = Value::String(link);
             }
             alert
         });
@@ -57,9 +58,10 @@ pub(super) fn labels(text: &AlertText<'_>) -> Map<String, Value> {
     let labels = [
         ("alertname", alert_name(&notice.kind)),
         ("job", SENDER.to_owned()),
-        ("instance", text.host.to_owned()),
+        ("instance", plain(text.host)),
         ("kind", notice.kind.clone()),
-        ("rule", notice.rule.clone()),
+        // The journal may be older than the check of the configuration.
+        ("rule", plain(&notice.rule)),
         ("severity", notice.severity.clone()),
         ("side", notice.side.clone()),
     ];
@@ -79,5 +81,6 @@ pub(super) fn annotations(text: &AlertText<'_>) -> Map<String, Value> {
         ("limit", notice.limit.to_string()),
         ("fingerprint", notice.fingerprint.clone()),
     ];
-    object(annotations.into_iter().chain(text.evidence_details()))
+    let runbook = text.runbook_link().map(|link| ("runbook_url", link));
+    object(annotations.into_iter().chain(text.evidence_details()).chain(runbook))
 }

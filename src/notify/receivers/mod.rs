@@ -85,6 +85,8 @@ pub(super) struct Context<'a> {
     pub host: &'a str,
     /// The URL of this program's pages, without a slash at the end; none for no links.
     pub external_url: Option<&'a str>,
+    /// The address of the runbooks, with its placeholders; none for no links.
+    pub runbook_url: Option<&'a str>,
     /// The number of further notices that have no room in this request: firing, resolved.
     pub unnamed: [u64; 2],
     /// The evidence file of an alert.
@@ -108,7 +110,13 @@ pub(super) trait Receiver: Send + Sync {
 impl<'a> Context<'a> {
     /// The words of a notice.
     fn text(&self, notice: &'a Notice) -> AlertText<'a> {
-        AlertText { notice, host: self.host, external_url: self.external_url, evidence: (self.evidence)(notice) }
+        AlertText {
+            notice,
+            host: self.host,
+            external_url: self.external_url,
+            runbook_url: self.runbook_url,
+            evidence: (self.evidence)(notice),
+        }
     }
 }
 

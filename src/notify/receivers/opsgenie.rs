@@ -45,6 +45,7 @@ fn change(notice: &Notice, context: &Context<'_>) -> (String, Value) {
     if notice.is_firing {
         return ("/v2/alerts".to_owned(), created(notice, context, &source));
     }
+    // A close takes no details. The note names the evidence, whose checksum is known only now.
     let note = cut(&context.text(notice).description(), DESCRIPTION);
     // The alias is in a path: the journal may have been written by another program.
     let alias: String = notice.fingerprint.chars().filter(char::is_ascii_alphanumeric).collect();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Batching, Context, Receiver, Request, SENDER, object};
 use crate::notify::notice::Notice;
-use crate::notify::text::{AlertText, cut, harmless, plain, rfc_3339};
+use crate::notify::text::{AlertText, cut, harmless, link_to_alerts, plain, rfc_3339};
 
 /// The most characters of a summary.
 const SUMMARY: usize = 1_024;
@@ -35,23 +35,28 @@ impl Receiver for PagerDuty {
 
 fn event(notice: &Notice, context: &Context<'_>) -> Value {
     let routing_key = context.key.map(|key| key.expose()).unwrap_or_default();
-    let action = if notice.is_firing { "trigger" } else { "resolve" };
+    let text = context.text(notice);
     let mut event = json!({
         "routing_key": routing_key,
-        "event_action": action,
+        "event_action": if notice.is_firing { "trigger" } else { "resolve" },
         "dedup_key": notice.fingerprint,
+        "client": SENDER,
+        "payload": payload(&text),
     });
-    if notice.is_firing {
-        add_alert(&mut event, &context.text(notice));
+    if let Some(url) = text.external_url {
+        event["client_url"] = json!(link_to_alerts(url));
+    }
+    let links = links(&text);
+    if !links.is_empty() {
+        event["links"] = Value::Array(links);
     }
     event
 }
 
-/// A resolving event needs no more than its key.
-fn add_alert(event: &mut Value, text: &AlertText<'_>) {
+/// Also in an event that resolves: the end of the alert and the checksum of its packets are known only then.
+fn payload(text: &AlertText<'_>) -> Value {
     let details = text.details().into_iter().map(|(key, value)| (key, cut(&value, DETAIL)));
-    event["client"] = json!(SENDER);
-    event["payload"] = json!({
+    json!({
         "summary": cut(&format!("{}: {}", text.summary(), text.sentence()), SUMMARY),
         "source": text.subject(),
         "severity": severity(text.notice),
@@ -60,14 +65,13 @@ fn add_alert(event: &mut Value, text: &AlertText<'_>) {
         "group": plain(text.host),
         "class": harmless(&text.notice.kind),
         "custom_details": object(details),
-    });
-    if let Some(url) = text.external_url {
-        event["client_url"] = json!(url);
-    }
-    if let Some(link) = text.link() {
-        let name = if text.evidence.is_some() { "Packets of the alert" } else { "All alerts" };
-        event["links"] = json!([{"href": link, "text": name}]);
-    }
+    })
+}
+
+fn links(text: &AlertText<'_>) -> Vec<Value> {
+    let of_alert = if text.evidence.is_some() { "Packets of the alert" } else { "All alerts" };
+    let links = [(text.link(), of_alert), (text.runbook_link(), "Runbook")];
+    links.into_iter().filter_map(|(link, name)| link.map(|link| json!({"href": link, "text": name}))).collect()
 }
 
 fn severity(notice: &Notice) -> &'static str {

@@ -80,6 +80,9 @@ fn attachment(text: &AlertText<'_>) -> Value {
     if let Some(link) = text.link() {
         attachment["title_link"] = json!(link);
     }
+    if let Some(link) = text.runbook_link() {
+        attachment["actions"] = json!([{"type": "button", "text": "Runbook", "url": link}]);
+    }
     attachment
 }
 
@@ -101,9 +104,8 @@ fn fields(text: &AlertText<'_>) -> Vec<Value> {
 /// The attachment that counts the alerts that are not named.
 fn rest(context: &Context<'_>) -> Option<Value> {
     let [firing, resolved] = context.unnamed;
-    let number = firing + resolved;
-    let title = format!("and {number} more: {}", counts(firing, resolved));
-    (number > 0).then(|| {
+    let title = format!("not named here: {}", counts(firing, resolved));
+    (firing + resolved > 0).then(|| {
         let mut attachment = json!({"fallback": title, "title": title, "mrkdwn_in": []});
         if let Some(url) = context.external_url {
             attachment["title_link"] = json!(link_to_alerts(url));

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::alertmanager::{annotations, labels};
 use super::{Batching, Context, INTERVAL, NAMED, Receiver, Request, WAIT};
 use crate::notify::notice::Notice;
-use crate::notify::text::{link_to_alerts, rfc_3339};
+use crate::notify::text::rfc_3339;
 
 /// The end of an alert that fires, as Alertmanager writes it: Go's zero time.
 const NO_END: &str = "0001-01-01T00:00:00Z";
@@ -57,7 +57,7 @@ fn alert(notice: &Notice, context: &Context<'_>) -> Value {
         "annotations": annotations(&text),
         "startsAt": rfc_3339(notice.starts_at),
         "endsAt": notice.ends_at.map_or_else(|| NO_END.to_owned(), rfc_3339),
-        "generatorURL": context.external_url.map(link_to_alerts).unwrap_or_default(),
+        "generatorURL": text.link().unwrap_or_default(),
         "fingerprint": notice.fingerprint,
     })
 }

@@ -43,6 +43,12 @@ impl Receiver for Quick {
     }
 }
 
+/// Deliveries to receivers of the vendors' own kinds.
+fn start_vendors(receivers: Vec<ReceiverConfig>) -> Notifier {
+    let of = |config: &ReceiverConfig| Box::new(Quick(receivers::of(config))) as Box<dyn Receiver>;
+    Notifier::start_with(config(receivers, None), EvidenceIndex::default(), "host".to_owned(), of).unwrap()
+}
+
 /// The answers to the first requests, and what is expected: the failed attempts, and the reason if the alert is lost.
 struct Case {
     name: String,
@@ -105,9 +111,8 @@ fn every_receiver_passes_every_case() {
         timeout: Duration::from_secs(2),
         ..receiver(&format!("{name}: {}", case.name), &server.url())
     };
-    let config = config(pairs.iter().zip(&servers).map(config_of).collect(), None);
-    let of = |config: &ReceiverConfig| Box::new(Quick(receivers::of(config))) as Box<dyn Receiver>;
-    let notifier = Notifier::start_with(config, EvidenceIndex::default(), "host".to_owned(), of).unwrap();
+    let configs = pairs.iter().zip(&servers).map(config_of).collect();
+    let notifier = start_vendors(configs);
     put(&notifier, [firing(1)]);
     let figures = notifier.figures();
     for (at, ((_, _, case), server)) in pairs.iter().zip(&servers).enumerate() {
@@ -129,14 +134,22 @@ fn every_receiver_passes_every_case() {
 }
 
 #[test]
-fn receiver_sets_the_time_of_the_next_attempt() {
-    let server = Server::start([Answer::Status(429, "Retry-After: 3\r\n")]);
-    let notifier = start(config(vec![receiver("one", &server.url())], None), Batching::Each);
-    put(&notifier, [firing(1)]);
-    wait_settled(&notifier, 0, 1);
-    let [first, second] = &server.requests()[..] else { panic!("{:?}", server.requests()) };
-    let delay = second.at - first.at;
-    assert!(delay >= Duration::from_millis(2_900), "{delay:?}");
+fn every_receiver_waits_as_long_as_it_is_asked_to() {
+    for status in [429, 503] {
+        let answer = || [Answer::Status(status, "Retry-After: 3\r\n")];
+        let servers: Vec<Server> = vendors().iter().map(|_| Server::start(answer())).collect();
+        let configs = vendors().into_iter().zip(&servers);
+        let configs =
+            configs.map(|((name, vendor), server)| ReceiverConfig { vendor, ..receiver(name, &server.url()) });
+        let notifier = start_vendors(configs.collect());
+        put(&notifier, [firing(1)]);
+        for (at, (server, (name, _))) in servers.iter().zip(vendors()).enumerate() {
+            wait_settled(&notifier, at, 1);
+            let [first, second] = &server.requests()[..] else { panic!("{name}: {:?}", server.requests()) };
+            let delay = second.at - first.at;
+            assert!(delay >= Duration::from_millis(2_900), "{name}: {status}: {delay:?}");
+        }
+    }
 }
 
 // ---- TLS -----------------------------------------------------------------------------------------------------------------
@@ -158,31 +171,41 @@ fn authority(name: &str, folder: &std::path::Path) -> (PathBuf, TlsAcceptor) {
 }
 
 #[test]
-fn server_needs_a_certificate_of_the_given_authority_for_its_name() {
+fn every_receiver_needs_a_certificate_of_the_given_authority_for_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let (ca_file, acceptor) = authority("localhost", folder.path());
     let (wrong_ca_file, wrong_acceptor) = authority("example.org", folder.path());
-    let servers = [acceptor.clone(), acceptor.clone(), acceptor, wrong_acceptor.clone()]
-        .map(|acceptor| Server::start_tls([], acceptor));
-    let plain = Server::start([]);
-    let roots = [Some(&ca_file), None, Some(&wrong_ca_file), Some(&wrong_ca_file)];
-    let url = |server: &Server| format!("https://localhost:{}/hook", server.address.port());
-    let configs = servers.iter().zip(roots).map(|(server, roots)| ReceiverConfig {
+    let cases = [
+        ("right", Some(&acceptor), Some(&ca_file), None),
+        ("unknown authority", Some(&acceptor), None, Some(FailureReason::Tls)),
+        ("other authority", Some(&acceptor), Some(&wrong_ca_file), Some(FailureReason::Tls)),
+        ("other name", Some(&wrong_acceptor), Some(&wrong_ca_file), Some(FailureReason::Tls)),
+        ("no TLS at all", None, Some(&ca_file), Some(FailureReason::Timeout)),
+    ];
+    let vendors = vendors();
+    let pairs: Vec<_> = vendors.iter().flat_map(|vendor| cases.iter().map(move |case| (vendor, case))).collect();
+    let server = |acceptor: Option<&TlsAcceptor>| match acceptor {
+        Some(acceptor) => Server::start_tls([], acceptor.clone()),
+        None => Server::start([]),
+    };
+    let servers: Vec<Server> = pairs.iter().map(|(_, (_, acceptor, ..))| server(*acceptor)).collect();
+    let configs = pairs.iter().zip(&servers).map(|(((name, vendor), (case, _, roots, _)), server)| ReceiverConfig {
+        vendor: vendor.clone(),
         ca_file: roots.cloned(),
         timeout: Duration::from_secs(10),
-        ..receiver("tls", &url(server))
+        ..receiver(&format!("{name}: {case}"), &format!("https://localhost:{}/hook", server.address.port()))
     });
-    let not_tls = ReceiverConfig { ca_file: Some(ca_file.clone()), ..receiver("not TLS", &url(&plain)) };
-    let notifier = start(config(configs.chain([not_tls]).collect(), None), Batching::Each);
+    let notifier = start_vendors(configs.collect());
     put(&notifier, [firing(1)]);
-    wait_settled(&notifier, 0, 1);
-    let figures = notifier.figures();
-    assert_eq!((figures[0].1.delivered(), servers[0].requests().len()), (1, 1));
-    let tls = FailureReason::Tls;
-    let faults = [(1, "unknown authority", tls), (2, "other authority", tls), (3, "other name", tls)];
-    for (at, why, reason) in faults.into_iter().chain([(4, "no TLS at all", FailureReason::Timeout)]) {
-        wait(why, || figures[at].1.failed_attempts(reason) > 0);
-        assert_eq!((figures[at].1.delivered(), figures[at].1.waiting()), (0, 1), "{why}");
+    for (((_, (_, _, _, fault)), server), (name, figures)) in pairs.iter().zip(&servers).zip(notifier.figures()) {
+        match fault {
+            None => wait(&name, || (figures.delivered(), server.requests().len()) == (1, 1)),
+            Some(reason) => {
+                wait(&name, || figures.failed_attempts(*reason) > 0);
+                assert_eq!((figures.delivered(), figures.waiting()), (0, 1), "{name}");
+                assert!(server.requests().is_empty(), "{name}: {:?}", server.requests());
+            }
+        }
     }
 }
 

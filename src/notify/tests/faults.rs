@@ -1,28 +1,30 @@
-//! Tests of faults: receivers that are down, hang or are flooded, evidence that is late, secrets that change.
+//! Tests of faults: receivers that are down, hang or never accept an alert, full disks, evidence that is late.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::notices::{firing, resolved};
 use super::server::{Answer, Server};
 use super::*;
 use crate::alert::{EvidenceFile, Fingerprint};
-use crate::notify::queue::MOST_WAITING;
+use crate::notify::delivery::now;
+use crate::notify::journal::{Journal, JournalRecord};
+use crate::notify::queue::{LONGEST_AGE, MOST_WAITING};
 use crate::packet::Timestamp;
 
 /// An address at which nothing listens.
-fn dead() -> SocketAddr {
+pub(super) fn dead() -> SocketAddr {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-fn url(address: SocketAddr) -> String {
+pub(super) fn url(address: SocketAddr) -> String {
     format!("http://{address}/hook")
 }
 
 /// All alerts of the requests, in their order.
-fn received(server: &Server) -> Vec<(u64, bool)> {
+pub(super) fn received(server: &Server) -> Vec<(u64, bool)> {
     server.requests().iter().flat_map(|request| alerts(&request.body)).collect()
 }
 
@@ -84,6 +86,58 @@ fn dead_receivers_delay_no_other() {
 }
 
 #[test]
+fn alert_that_a_receiver_never_accepts_goes_behind_the_others_also_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start([Answer::Refuse("0000000000000007")]);
+    let with = |server: &Server| Config { receivers: vec![receiver("one", &server.url())], ..config_of(&folder) };
+    let notifier = start(with(&server), Batching::Each);
+    put(&notifier, [firing(7), firing(1), resolved(7), firing(2), resolved(1)]);
+    wait_settled(&notifier, 0, 3);
+    let figures = &notifier.figures()[0].1;
+    assert_eq!((figures.delivered(), figures.waiting()), (3, 2));
+    assert_eq!(figures.failed_attempts(FailureReason::ServerError), 5);
+    assert_eq!(received(&server)[5..], [(1, true), (2, true), (1, false)]);
+    finish(notifier);
+    drop(server);
+    let server = Server::start([]);
+    let notifier = start(with(&server), Batching::Each);
+    wait_settled(&notifier, 0, 2);
+    assert_eq!(received(&server), [(7, true), (7, false)], "in their order");
+}
+
+#[test]
+fn notice_that_waited_for_days_is_given_up_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let long_ago = now() - LONGEST_AGE - Duration::from_secs(60);
+    let record = |number: u64, changed_at: Timestamp| JournalRecord::Waits {
+        number,
+        receivers: vec!["one".to_owned()],
+        changed_at: changed_at.nanoseconds(),
+        notice: Arc::new(firing(number)),
+    };
+    let mut journal = Journal::open(folder.path(), &["one".to_owned()], Arc::default()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(journal.append(&[record(1, long_ago), record(2, now()), record(3, long_ago)]));
+    drop(journal);
+    let server = Server::start([Answer::Status(503, "")]);
+    let notifier =
+        start(Config { receivers: vec![receiver("one", &server.url())], ..config_of(&folder) }, Batching::Each);
+    wait_settled(&notifier, 0, 3);
+    let figures = notifier.figures();
+    assert_eq!((figures[0].1.lost(FailureReason::TooOld), figures[0].1.delivered()), (2, 1));
+    assert_eq!(received(&server), [(1, true), (2, true)]);
+    finish(notifier);
+    let state = Journal::open(folder.path(), &["one".to_owned()], Arc::default()).unwrap().state().clone();
+    let one = &state.receivers["one"];
+    assert_eq!((one.waiting.len(), one.firing.keys().copied().collect::<Vec<_>>()), (0, vec![Fingerprint(2)]));
+}
+
+/// Settings with this state directory and no receiver.
+fn config_of(folder: &tempfile::TempDir) -> Config {
+    config(Vec::new(), Some(folder.path().to_owned()))
+}
+
+#[test]
 fn end_of_a_delivered_alert_survives_a_flood() {
     const DELIVERED: u64 = 100;
     let address = dead();
@@ -109,43 +163,32 @@ fn end_of_a_delivered_alert_survives_a_flood() {
     }
 }
 
-/// Kilobytes of this process.
-fn resident_kilobytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
-}
-
+/// The receivers' own intervals. For `make soak`.
 #[test]
-fn million_alerts_to_a_dead_receiver_cost_little_memory() {
-    process::output(process::start("notify::tests::faults::process_with_a_million_alerts", "run"));
-}
-
-#[test]
-#[ignore = "another test runs it as a process of its own"]
-fn process_with_a_million_alerts() {
-    if process::parameter().is_none() {
-        return;
+#[ignore = "takes more than two minutes"]
+fn soak_groups_of_alerts_are_sent_after_5_s_and_then_once_a_minute() {
+    let slack = Vendor::Slack { channel: None, emoji: None, icon: None };
+    let vendors = [("slack", slack), ("webhook", Vendor::Webhook)];
+    let servers = [Server::start([]), Server::start([])];
+    let configs = vendors.into_iter().zip(&servers);
+    let configs = configs.map(|((name, vendor), server)| ReceiverConfig { vendor, ..receiver(name, &server.url()) });
+    let config = config(configs.collect(), None);
+    let notifier = Notifier::start(config, EvidenceIndex::default(), "host".to_owned()).unwrap();
+    let begin = Instant::now();
+    // A burst a second for 130 s.
+    for second in 0..130 {
+        put(&notifier, (0..30).map(|key| firing(second * 30 + key)));
+        std::thread::sleep((begin + Duration::from_secs(second + 1)).saturating_duration_since(Instant::now()));
     }
-    const ALERTS: u64 = 1_000_000;
-    let folder = tempfile::tempdir().unwrap();
-    let config = config(vec![receiver("one", &url(dead()))], Some(folder.path().to_owned()));
-    let notifier = start(config, Batching::Each);
-    let before = resident_kilobytes();
-    let mut most = 0;
-    for key in 0..ALERTS {
-        put(&notifier, [firing(key)]);
-        if key % 1_000 == 0 {
-            most = most.max(resident_kilobytes());
-        }
+    for (server, (name, figures)) in servers.iter().zip(notifier.figures()) {
+        let times: Vec<f64> = server.requests().iter().map(|request| (request.at - begin).as_secs_f64()).collect();
+        let [first, second, third] = times[..] else { panic!("{name}: {times:?}") };
+        assert!((5.0..8.0).contains(&first), "{name}: {times:?}");
+        assert!((60.0..63.0).contains(&(second - first)) && (60.0..63.0).contains(&(third - second)), "{times:?}");
+        assert_eq!(figures.delivered() + figures.waiting(), 130 * 30, "{name}");
+        assert!(figures.delivered() >= 120 * 30, "{name}: {}", figures.delivered());
     }
-    let figures = &notifier.figures()[0].1;
-    wait("all are counted", || figures.waiting() + figures.lost(FailureReason::QueueFull) == ALERTS);
-    most = most.max(resident_kilobytes());
-    assert_eq!(figures.waiting(), MOST_WAITING as u64);
-    let more = most.saturating_sub(before);
-    assert!(more <= 32 * 1024, "{more} kB more");
-    println!("{more} kB more");
+    finish(notifier);
 }
 
 #[test]
@@ -255,108 +298,4 @@ fn resolved_notice_waits_for_its_evidence() {
     assert_eq!(evidence, "[null]", "the file is of an earlier episode");
     let (evidence, _) = evidence_of_a_resolved_alert(|_| (), |_| ());
     assert_eq!(evidence, "[null]", "there is no file");
-}
-
-// ---- Secrets -------------------------------------------------------------------------------------------------------------
-
-#[test]
-fn secret_file_that_is_missing_for_a_while_delays_deliveries() {
-    let (folder, server) = (tempfile::tempdir().unwrap(), Server::start([]));
-    let path = folder.path().join("url");
-    let write = || {
-        std::fs::write(&path, format!("{}\n", server.url())).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    };
-    write();
-    let config =
-        config(vec![ReceiverConfig { url: Some(SecretSource::File(path.clone())), ..receiver("one", "") }], None);
-    let notifier = start(config, Batching::Each);
-    let figures = &notifier.figures()[0].1;
-    std::fs::remove_file(&path).unwrap();
-    put(&notifier, [firing(1)]);
-    wait("the attempt fails", || figures.failed_attempts(FailureReason::Secret) > 0);
-    write();
-    wait_settled(&notifier, 0, 1);
-    assert_eq!((figures.delivered(), received(&server)), (1, vec![(1, true)]));
-}
-
-/// In all secrets of the next test.
-const CANARY: &str = "canary7f3a";
-
-/// Writes all log lines of all libraries at all levels.
-struct LogAll;
-
-impl tracing::Subscriber for LogAll {
-    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, attributes: &tracing::span::Attributes<'_>) -> tracing::span::Id {
-        println!("{attributes:?}");
-        tracing::span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &tracing::span::Id, values: &tracing::span::Record<'_>) {
-        println!("{values:?}");
-    }
-
-    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        println!("{event:?}");
-    }
-
-    fn enter(&self, _: &tracing::span::Id) {}
-
-    fn exit(&self, _: &tracing::span::Id) {}
-}
-
-#[test]
-fn no_secret_is_in_a_log_line_at_any_level() {
-    let output = process::output(process::start("notify::tests::faults::process_that_logs_all", "run"));
-    assert!(output.contains("receiver refused"), "something is logged: {output}");
-    assert!(!output.contains(CANARY), "{output}");
-}
-
-#[test]
-#[ignore = "another test runs it as a process of its own"]
-fn process_that_logs_all() {
-    if process::parameter().is_none() {
-        return;
-    }
-    tracing::subscriber::set_global_default(LogAll).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("secret");
-    let (refusing, redirecting) =
-        (Server::start([Answer::Status(403, "")]), Server::start([Answer::Status(302, "Location: /canary7f3a\r\n")]));
-    std::fs::write(&file, format!("{}/{CANARY}", refusing.url())).unwrap();
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
-    let with_secrets = |name: &str, url: &str| ReceiverConfig {
-        headers: [("Authorization".to_owned(), SecretSource::Given(Secret::new(CANARY)))].into(),
-        ..receiver(name, &format!("{url}/{CANARY}?{CANARY}"))
-    };
-    let configs = vec![
-        with_secrets("refused", &refusing.url()),
-        with_secrets("redirected", &redirecting.url()),
-        with_secrets("dead", &url(dead())),
-        with_secrets("unknown", "http://canary7f3a.invalid"),
-        with_secrets("tls", &format!("https://{}", refusing.address)),
-        ReceiverConfig { url: Some(SecretSource::File(file.clone())), ..with_secrets("file", "") },
-    ];
-    println!("{configs:?}");
-    let notifier = start(config(configs, Some(folder.path().to_owned())), Batching::Each);
-    std::fs::write(&file, format!("ftp://{CANARY}/")).unwrap();
-    put(&notifier, [firing(1)]);
-    wait_settled(&notifier, 0, 1);
-    wait_settled(&notifier, 1, 1);
-    let figures = notifier.figures();
-    let failed = |at: usize| FailureReason::ALL.map(|reason| figures[at].1.failed_attempts(reason)).iter().sum::<u64>();
-    wait("all attempts fail", || (2..6).all(|at| failed(at) > 0));
-    println!("{notifier:?}");
-    finish(notifier);
-    for url in [format!("ftp://{CANARY}/"), format!("http://{CANARY}@host/"), CANARY.to_owned()] {
-        let config = config(vec![receiver("one", &url)], None);
-        let error = Notifier::start(config, EvidenceIndex::default(), "host".to_owned()).unwrap_err();
-        println!("{error} {error:?}");
-    }
 }

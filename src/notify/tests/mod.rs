@@ -2,9 +2,11 @@
 
 mod battery;
 mod faults;
+mod floods;
 pub(super) mod notices;
 mod process;
 mod restarts;
+mod secrets;
 mod server;
 
 use std::collections::BTreeMap;

@@ -13,6 +13,8 @@ use tokio_rustls::TlsAcceptor;
 pub(super) enum Answer {
     /// A status and further header lines.
     Status(u16, &'static str),
+    /// Status 500 to this request and to all later ones whose body has these words, and 200 to the others.
+    Refuse(&'static str),
     /// Status 200 after a delay.
     Late(Duration),
     /// Nothing, with an open connection.
@@ -56,7 +58,7 @@ impl Server {
         tls: Option<TlsAcceptor>,
     ) -> Self {
         let script: Vec<Answer> = script.into_iter().collect();
-        let script = Arc::new(Mutex::new(script.into_iter()));
+        let script = Arc::new(Mutex::new(script.into_iter().peekable()));
         let requests = Arc::<Mutex<Vec<Seen>>>::default();
         let (seen, (stop, stopped)) = (Arc::clone(&requests), tokio::sync::oneshot::channel());
         let listener = std::net::TcpListener::bind(address).unwrap();
@@ -96,14 +98,24 @@ impl Server {
     }
 }
 
-type Script = Mutex<std::vec::IntoIter<Answer>>;
+/// The answers that are left. [`Answer::Refuse`] stays.
+type Script = Mutex<std::iter::Peekable<std::vec::IntoIter<Answer>>>;
+
+fn next_answer(script: &Script, body: &str) -> Answer {
+    let mut script = script.lock().unwrap();
+    match script.peek() {
+        Some(Answer::Refuse(words)) => Answer::Status(if body.contains(words) { 500 } else { 200 }, ""),
+        Some(_) => script.next().unwrap(),
+        None => Answer::Status(200, ""),
+    }
+}
 
 async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, script: &Script, seen: &Mutex<Vec<Seen>>) {
     let mut bytes = Vec::new();
     while let Some(request) = read_request(&mut stream, &mut bytes).await {
+        let answer = next_answer(script, &request.body);
         seen.lock().unwrap().push(request);
-        let answer = script.lock().unwrap().next();
-        if !reply(&mut stream, answer.unwrap_or(Answer::Status(200, ""))).await {
+        if !reply(&mut stream, answer).await {
             return;
         }
     }
@@ -142,6 +154,7 @@ async fn reply<S: AsyncWrite + Unpin>(stream: &mut S, answer: Answer) -> bool {
             tokio::time::sleep(delay).await;
             Box::pin(reply(stream, Answer::Status(200, ""))).await
         }
+        Answer::Refuse(_) => unreachable!("the script gives a status in its place"),
         Answer::Hang => std::future::pending().await,
         Answer::Cut(bytes) => {
             drop(stream.write_all(bytes.as_bytes()).await);

@@ -33,13 +33,11 @@ fn pagerduty_events_keep_the_limits() {
         assert!(request.body.len() < 512_000, "{}", request.body.len());
         let event = body(&request);
         assert!(units(&event["dedup_key"]) <= 255);
-        assert!(["trigger", "resolve"].contains(&event["event_action"].as_str().unwrap()));
-        if notice.is_firing {
-            let payload = &event["payload"];
-            assert!((1..=1_024).contains(&units(&payload["summary"])));
-            assert!(units(&payload["source"]) > 0);
-            assert!(["critical", "error", "warning", "info"].contains(&payload["severity"].as_str().unwrap()));
-        }
+        assert_eq!(event["event_action"], if notice.is_firing { "trigger" } else { "resolve" });
+        let payload = &event["payload"];
+        assert!((1..=1_024).contains(&units(&payload["summary"])));
+        assert!(units(&payload["source"]) > 0);
+        assert!(["critical", "error", "warning", "info"].contains(&payload["severity"].as_str().unwrap()));
     }
 }
 

@@ -41,6 +41,7 @@ fn request(vendor: Vendor, notices: &[Notice], unnamed: [u64; 2]) -> Request {
         now: Timestamp::from_nanoseconds(1_700_000_060_000_000_000),
         host: "monitor1",
         external_url: Some(URL),
+        runbook_url: Some("https://wiki.example.net/runbooks#{alert}"),
         unnamed,
         evidence: &|_| Some(evidence()),
         key: Some(&key),
@@ -55,10 +56,20 @@ fn body(request: &Request) -> Value {
 /// As [`request`], without evidence and links.
 fn bare(vendor: Vendor, notices: &[Notice]) -> Request {
     let now = Timestamp::from_nanoseconds(1_700_000_060_000_000_000);
-    let context =
-        Context { now, host: "monitor1", external_url: None, unnamed: [0; 2], evidence: &|_| None, key: None };
+    let context = Context {
+        now,
+        host: "monitor1",
+        external_url: None,
+        runbook_url: None,
+        unnamed: [0; 2],
+        evidence: &|_| None,
+        key: None,
+    };
     receiver(vendor).request(notices, &context)
 }
+
+const EVIDENCE_URL: &str = "https://monitor.example.net/alerts/00000000000000ab/evidence";
+const RUNBOOK_URL: &str = "https://wiki.example.net/runbooks#trafficmonitorhostscan";
 
 const DESCRIPTION: &str = "10.0.0.5 tried 22 hosts of 192.0.2.0/24 at 22/tcp in the last 170 s, 20 failed (limit 15): first \
                            192.0.2.1:22/tcp. Rule host_scan at monitor1, severity warning, inside the local networks, \
@@ -89,7 +100,8 @@ fn annotations() -> Value {
         "evidence_packets": "42",
         "evidence_complete": "true",
         "evidence_sha256": "00ff",
-        "evidence_url": "https://monitor.example.net/alerts/00000000000000ab/evidence",
+        "evidence_url": EVIDENCE_URL,
+        "runbook_url": RUNBOOK_URL,
     })
 }
 
@@ -115,7 +127,7 @@ fn alertmanager_gets_an_array_of_firing_and_resolved_alerts() {
         "annotations": annotations(),
         "startsAt": "2023-11-14T22:13:20Z",
         "endsAt": "2023-11-14T22:18:20Z",
-        "generatorURL": "https://monitor.example.net/active",
+        "generatorURL": EVIDENCE_URL,
     });
     assert_eq!(body[0], firing);
     assert_eq!(body[1]["labels"]["alertname"], "TrafficmonitorBandwidthExceeded");
@@ -151,7 +163,7 @@ fn webhook_gets_the_json_of_alertmanager() {
             "annotations": annotations,
             "startsAt": "2023-11-14T22:13:20Z",
             "endsAt": ends_at,
-            "generatorURL": "https://monitor.example.net/active",
+            "generatorURL": EVIDENCE_URL,
             "fingerprint": "00000000000000ab",
         })
     };
@@ -201,7 +213,7 @@ fn slack_gets_a_message_with_an_attachment() {
             "color": "warning",
             "fallback": format!("[warning] 10.0.0.5 scans hosts: {sentence}"),
             "title": "[warning] 10.0.0.5 scans hosts",
-            "title_link": "https://monitor.example.net/alerts/00000000000000ab/evidence",
+            "title_link": EVIDENCE_URL,
             "text": sentence,
             "mrkdwn_in": [],
             "fields": [
@@ -213,6 +225,7 @@ fn slack_gets_a_message_with_an_attachment() {
             ],
             "footer": "trafficmonitor at monitor1",
             "ts": 1_700_000_000,
+            "actions": [{"type": "button", "text": "Runbook", "url": RUNBOOK_URL}],
         }],
     });
     assert_eq!(body(&request), expected);
@@ -252,7 +265,7 @@ fn burst_in_slack_is_named_up_to_20_and_the_rest_is_counted_with_a_link() {
     assert_eq!(body["text"], "24 alerts firing, 1 resolved at monitor1");
     assert_eq!(body["attachments"].as_array().unwrap().len(), NAMED + 1);
     let rest = &body["attachments"][NAMED];
-    assert_eq!(rest["title"], "and 5 more: 4 alerts firing, 1 resolved");
+    assert_eq!(rest["title"], "not named here: 4 alerts firing, 1 resolved");
     assert_eq!(rest["title_link"], "https://monitor.example.net/active");
 }
 
@@ -279,11 +292,11 @@ fn pagerduty_gets_an_event_that_triggers_and_one_that_resolves() {
         "event_action": "trigger",
         "dedup_key": "00000000000000ab",
         "client": "trafficmonitor",
-        "client_url": "https://monitor.example.net",
-        "links": [{
-            "href": "https://monitor.example.net/alerts/00000000000000ab/evidence",
-            "text": "Packets of the alert",
-        }],
+        "client_url": "https://monitor.example.net/active",
+        "links": [
+            {"href": EVIDENCE_URL, "text": "Packets of the alert"},
+            {"href": RUNBOOK_URL, "text": "Runbook"},
+        ],
         "payload": {
             "summary": "10.0.0.5 scans hosts: 10.0.0.5 tried 22 hosts of 192.0.2.0/24 at 22/tcp in the last 170 s, 20 failed \
                         (limit 15): first 192.0.2.1:22/tcp",
@@ -297,8 +310,36 @@ fn pagerduty_gets_an_event_that_triggers_and_one_that_resolves() {
         },
     });
     assert_eq!(body(&triggered), expected);
-    let resolving = body(&request(pagerduty, &[resolved("host_scan")], [0; 2]));
-    assert_eq!(resolving, json!({"routing_key": "canary", "event_action": "resolve", "dedup_key": "00000000000000ab"}));
+    let mut resolving = expected;
+    resolving["event_action"] = json!("resolve");
+    resolving["payload"]["custom_details"]["ends_at"] = json!("2023-11-14T22:16:05Z");
+    assert_eq!(body(&request(pagerduty, &[resolved("host_scan")], [0; 2])), resolving, "all of it, with the checksum");
+}
+
+#[test]
+fn links_without_evidence_lead_to_all_alerts() {
+    let context = Context {
+        now: Timestamp::from_nanoseconds(0),
+        host: "monitor1",
+        external_url: Some(URL),
+        runbook_url: None,
+        unnamed: [0; 2],
+        evidence: &|_| None,
+        key: None,
+    };
+    let link = |vendor, pointer: &str| {
+        let body = body(&receiver(vendor).request(&[notice("host_scan")], &context));
+        body.pointer(pointer).unwrap_or_else(|| panic!("no {pointer} in {body}")).clone()
+    };
+    let [alertmanager, slack, pagerduty, _, webhook] = vendors();
+    for (vendor, pointer) in [
+        (alertmanager, "/0/generatorURL"),
+        (slack, "/attachments/0/title_link"),
+        (pagerduty, "/links/0/href"),
+        (webhook, "/alerts/0/generatorURL"),
+    ] {
+        assert_eq!(link(vendor, pointer), "https://monitor.example.net/active", "{pointer}");
+    }
 }
 
 fn details() -> Value {
@@ -322,7 +363,8 @@ fn details() -> Value {
         "evidence_packets": "42",
         "evidence_complete": "true",
         "evidence_sha256": "00ff",
-        "evidence_url": "https://monitor.example.net/alerts/00000000000000ab/evidence",
+        "evidence_url": EVIDENCE_URL,
+        "runbook_url": RUNBOOK_URL,
     })
 }
 
@@ -347,7 +389,9 @@ fn opsgenie_gets_an_alert_and_its_end_by_the_alias() {
     assert_eq!(closed.path, "/v2/alerts/00000000000000ab/close?identifierType=alias");
     assert_eq!(closed.headers, created.headers);
     assert_eq!(body(&closed)["user"], "trafficmonitor");
-    assert!(body(&closed)["note"].as_str().unwrap().contains("from 2023-11-14T22:13:20Z to 2023-11-14T22:16:05Z"));
+    let note = body(&closed)["note"].as_str().unwrap().to_owned();
+    assert!(note.contains("from 2023-11-14T22:13:20Z to 2023-11-14T22:16:05Z"), "{note}");
+    assert!(note.contains("/var/lib/trafficmonitor/a.pcapng (42 packets, SHA-256 00ff)"), "{note}");
 }
 
 #[test]
@@ -382,7 +426,7 @@ fn body_has_no_link_and_no_key_if_there_is_none() {
         let request = bare(vendor.clone(), &[notice("host_scan")]);
         let body = body(&request);
         assert!(texts(&body).iter().all(|text| !text.contains("://")), "{body}");
-        assert!(!body.to_string().contains("evidence"), "{body}");
+        assert!(!body.to_string().contains("evidence") && !body.to_string().contains("unbook"), "{body}");
     }
 }
 
