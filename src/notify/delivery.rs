@@ -198,7 +198,7 @@ impl ReceiverDelivery {
             now: now(),
             host,
             external_url: external_url.as_deref(),
-            unnamed: batch.unnamed,
+            unnamed: batch.counted,
             evidence: &|notice| find(evidence, notice),
             key,
         };
@@ -237,12 +237,13 @@ impl ReceiverDelivery {
 
     /// Removes the notices of a batch from the queue and, by a record, from the journal.
     fn settle(&self, batch: &NoticeBatch, is_delivered: bool) -> Vec<QueuedNotice> {
-        let settled = self.lane.with_queue(|queue| queue.settle(batch.settles, is_delivered));
+        let settled = self.lane.with_queue(|queue| queue.settle(batch.settles, is_delivered, &batch.unnamed));
         self.lane.figures.count_untracked(settled.untracked);
         if !settled.notices.is_empty() {
             let numbers = settled.notices.iter().map(|one| one.number).collect();
             let receiver = self.lane.name.clone();
-            self.surroundings.settlements.put(JournalRecord::Settled { receiver, numbers, is_delivered });
+            let counted = settled.counted;
+            self.surroundings.settlements.put(JournalRecord::Settled { receiver, numbers, is_delivered, counted });
         }
         settled.notices
     }

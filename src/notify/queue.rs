@@ -2,9 +2,10 @@
 //!
 //! Takes notices and the outcome of deliveries; gives the notices that wait. Must not know requests, files or clocks.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::firing::FiringAlerts;
 use super::notice::Notice;
 use crate::alert::Fingerprint;
 use crate::packet::Timestamp;
@@ -12,10 +13,6 @@ use crate::packet::Timestamp;
 /// The most notices that wait. Further firing ones are lost, and resolved ones whose firing one is not known to the
 /// receiver.
 pub(super) const MOST_WAITING: usize = 4_096;
-
-/// The most alerts that are remembered as firing at the receiver. Further ones are neither sent again nor resolved
-/// after a restart.
-pub(super) const MOST_FIRING: usize = 10_000;
 
 /// A notice that waits.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,8 +51,8 @@ pub(super) struct NoticeQueue {
     aside: BTreeMap<Fingerprint, QueuedNotice>,
     /// Number of notices in `waiting` for each alert.
     waiting_of: BTreeMap<Fingerprint, usize>,
-    /// The latest firing notice of alerts that fire at the receiver.
-    firing: BTreeMap<Fingerprint, Arc<Notice>>,
+    /// The alerts that fire at the receiver.
+    firing: FiringAlerts,
     /// The highest number that is in the journal; later notices are not delivered yet.
     written: u64,
 }
@@ -74,16 +71,13 @@ impl NoticeQueue {
             waiting: VecDeque::new(),
             aside: BTreeMap::new(),
             waiting_of: BTreeMap::new(),
-            firing: BTreeMap::new(),
+            firing: FiringAlerts::default(),
             written: 0,
         }
     }
 
     /// The queue as the journal has it. The notices come in the order of their numbers.
-    pub(super) fn restored(
-        waiting: impl IntoIterator<Item = QueuedNotice>,
-        firing: BTreeMap<Fingerprint, Arc<Notice>>,
-    ) -> Self {
+    pub(super) fn restored(waiting: impl IntoIterator<Item = QueuedNotice>, firing: FiringAlerts) -> Self {
         let mut queue = Self { firing, ..Self::default() };
         for one in waiting {
             queue.written = queue.written.max(one.number);
@@ -123,14 +117,24 @@ impl NoticeQueue {
         self.waiting.iter().take_while(|one| one.number <= self.written)
     }
 
-    /// Removes the first `count` notices, after their delivery or because they were given up.
-    pub(super) fn settle(&mut self, count: usize, is_delivered: bool) -> Settled {
+    /// Removes the first `count` notices, after their delivery or because they were given up. Those of alerts that the
+    /// request kept for the next one stay.
+    pub(super) fn settle(&mut self, count: usize, is_delivered: bool, unnamed: &UnnamedAlerts) -> Settled {
         let mut settled = Settled::default();
+        let mut kept = Vec::new();
         for one in self.waiting.drain(..count.min(self.waiting.len())).collect::<Vec<_>>() {
-            settled.untracked += u64::from(!note(&mut self.firing, &one, is_delivered));
-            self.forget_waiting(one.fingerprint());
+            let fingerprint = one.fingerprint();
+            if unnamed.kept.contains(&fingerprint) {
+                kept.push(one);
+                continue;
+            }
+            let is_named = !unnamed.counted.contains(&fingerprint);
+            settled.untracked += u64::from(!self.firing.note(&one.notice, is_delivered, is_named));
+            settled.counted.extend((!is_named).then_some(one.number));
+            self.forget_waiting(fingerprint);
             settled.notices.push(one);
         }
+        kept.into_iter().rev().for_each(|one| self.waiting.push_front(one));
         while self.waiting.len() < self.most_waiting
             && let Some((_, one)) = self.aside.pop_first()
         {
@@ -141,12 +145,17 @@ impl NoticeQueue {
 
     /// Alerts that fire at the receiver, as they were last delivered.
     pub(super) fn firing(&self) -> &BTreeMap<Fingerprint, Arc<Notice>> {
-        &self.firing
+        self.firing.notices()
     }
 
-    /// Replaces the notice of an alert that fires at the receiver; false if none fires.
-    pub(super) fn replace_firing(&mut self, notice: &Arc<Notice>) -> bool {
-        self.firing.get_mut(&notice.id()).map(|firing| *firing = Arc::clone(notice)).is_some()
+    /// Replaces the notice of an alert that fires at the receiver; none if it does not, else true if no message named it.
+    pub(super) fn replace_firing(&mut self, notice: &Arc<Notice>) -> Option<bool> {
+        self.firing.replace(notice)
+    }
+
+    /// True if the receiver knows by name that the alert fires: its end has to be named too.
+    pub(super) fn knows_by_name(&self, fingerprint: Fingerprint) -> bool {
+        self.firing.knows_by_name(fingerprint)
     }
 
     /// The firing notice of an alert, if it will be firing at the receiver when all that wait are delivered.
@@ -156,20 +165,20 @@ impl NoticeQueue {
         }
         let waits = self.waiting_of.contains_key(&fingerprint);
         let last = waits.then(|| self.waiting.iter().rev().find(|one| one.fingerprint() == fingerprint)).flatten();
-        let last = last.map(|one| &one.notice).or_else(|| self.firing.get(&fingerprint))?;
+        let last = last.map(|one| &one.notice).or_else(|| self.firing().get(&fingerprint))?;
         last.is_firing.then(|| Arc::clone(last))
     }
 
     /// The alerts for which [`last_firing`](Self::last_firing) gives a notice.
     pub(super) fn all_firing(&self) -> Vec<Fingerprint> {
-        let mut is_firing: BTreeMap<Fingerprint, bool> = self.firing.keys().map(|key| (*key, true)).collect();
+        let mut is_firing: BTreeMap<Fingerprint, bool> = self.firing().keys().map(|key| (*key, true)).collect();
         is_firing.extend(self.waiting.iter().map(|one| (one.fingerprint(), one.notice.is_firing)));
         is_firing.extend(self.aside.keys().map(|key| (*key, false)));
         is_firing.into_iter().filter(|(_, is_firing)| *is_firing).map(|(key, _)| key).collect()
     }
 
     fn knows(&self, fingerprint: Fingerprint) -> bool {
-        self.waiting_of.contains_key(&fingerprint) || self.firing.contains_key(&fingerprint)
+        self.waiting_of.contains_key(&fingerprint) || self.firing().contains_key(&fingerprint)
     }
 
     fn push(&mut self, one: QueuedNotice) {
@@ -187,25 +196,21 @@ impl NoticeQueue {
     }
 }
 
-/// Notes the outcome for the alerts that fire at a receiver; false if it had no room. The journal notes it in the same
-/// way.
-pub(super) fn note(firing: &mut BTreeMap<Fingerprint, Arc<Notice>>, one: &QueuedNotice, is_delivered: bool) -> bool {
-    let fingerprint = one.fingerprint();
-    if !one.notice.is_firing {
-        firing.remove(&fingerprint);
-    } else if is_delivered {
-        if firing.len() >= MOST_FIRING && !firing.contains_key(&fingerprint) {
-            return false;
-        }
-        firing.insert(fingerprint, Arc::clone(&one.notice));
-    }
-    true
+/// The alerts of a request that it did not name.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct UnnamedAlerts {
+    /// It counted them.
+    pub counted: BTreeSet<Fingerprint>,
+    /// The next request names them.
+    pub kept: BTreeSet<Fingerprint>,
 }
 
 /// Notices that left the queue.
 #[derive(Debug, Default)]
 pub(super) struct Settled {
     pub notices: Vec<QueuedNotice>,
+    /// The numbers of those that the request counted and did not name.
+    pub counted: Vec<u64>,
     /// Firing alerts that found no room among those that are remembered.
     pub untracked: u64,
 }
@@ -215,7 +220,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::notify::firing::MOST_FIRING;
     use crate::notify::tests::notices::{firing, resolved};
+
+    impl NoticeQueue {
+        /// The first notices, each of them named.
+        pub(in crate::notify) fn settle_named(&mut self, count: usize, is_delivered: bool) -> Settled {
+            self.settle(count, is_delivered, &UnnamedAlerts::default())
+        }
+    }
 
     fn one(number: u64, notice: Notice) -> QueuedNotice {
         QueuedNotice { number, changed_at: Timestamp::from_nanoseconds(0), notice: Arc::new(notice) }
@@ -255,7 +268,7 @@ mod tests {
     #[test]
     fn full_queue_keeps_the_resolved_notice_of_a_delivered_alert() {
         let mut queue = full(1);
-        queue.settle(1, true);
+        queue.settle_named(1, true);
         for number in 1..=MOST_WAITING as u64 {
             queue.admit(one(number, firing(number)));
         }
@@ -263,7 +276,7 @@ mod tests {
         assert_eq!(queue.admit(one(5_001, resolved(1))), (Admission::Waits, None), "waits");
         assert_eq!(queue.len(), MOST_WAITING + 2);
         queue.release(5_001);
-        queue.settle(2, true);
+        queue.settle_named(2, true);
         let last = queue.waiting.iter().skip(MOST_WAITING - 2).map(|one| one.number).collect::<Vec<_>>();
         assert_eq!((last, queue.len()), (vec![5_000, 5_001].into_iter().collect(), MOST_WAITING));
     }
@@ -281,14 +294,14 @@ mod tests {
     #[test]
     fn alerts_fire_from_delivery_to_resolution() {
         let mut queue = full(3);
-        queue.settle(2, true);
-        queue.settle(1, false);
+        queue.settle_named(2, true);
+        queue.settle_named(1, false);
         let keys = |queue: &NoticeQueue| queue.firing().keys().map(|key| key.0).collect::<Vec<_>>();
         assert_eq!(keys(&queue), [0, 1], "the third was given up");
         queue.admit(one(4, resolved(0)));
         queue.release(4);
         assert_eq!(queue.all_firing(), [Fingerprint(1)]);
-        queue.settle(1, true);
+        queue.settle_named(1, true);
         assert_eq!(keys(&queue), [1]);
     }
 
@@ -328,7 +341,7 @@ mod tests {
         }
 
         fn deliver(&mut self, queue: &mut NoticeQueue, count: usize) {
-            for one in queue.settle(count, true).notices {
+            for one in queue.settle_named(count, true).notices {
                 self.delivered += 1;
                 self.received.insert(one.notice.id().0, one.notice.is_firing);
             }
@@ -368,7 +381,7 @@ mod tests {
         let mut untracked = 0;
         for number in 0..MOST_FIRING as u64 + 5 {
             queue.admit(one(number, firing(number)));
-            untracked += queue.settle(1, true).untracked;
+            untracked += queue.settle_named(1, true).untracked;
         }
         assert_eq!((queue.firing().len(), untracked), (MOST_FIRING, 5));
     }
