@@ -2,8 +2,10 @@
 //! fault.
 
 use std::net::TcpListener;
+use std::process::Command;
 
-use super::common::monitor::refused;
+use super::common::monitor::{Monitor, refused};
+use super::common::outputs::{fill, with_small_file_system};
 use super::traffic::Pair;
 
 /// Checks the status, and that each of `words` is said.
@@ -45,4 +47,39 @@ fn a_port_in_use_is_refused() {
     for words in ["cannot listen on 127.0.0.1:8888", "the port is in use, choose another with -promHTTP"] {
         assert!(messages.contains(words), "{messages}");
     }
+}
+
+#[test]
+fn directory_that_is_read_only_is_refused() {
+    let pair = Pair::new();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    with_small_file_system(folder.path(), 64 << 10, || {
+        let mounted = Command::new("mount").args(["-o", "remount,ro", path]).status();
+        assert!(mounted.expect("the tests need mount").success());
+        for line in
+            [&["-archive_dir", path][..], &["--state.dir", path], &["-archive_dir", "/tmp", "-log_packets", "-l", path]]
+        {
+            let (status, messages) = refused(&pair.host, &[&["-iface", "eth0"], line].concat());
+            assert_eq!(status, Some(2), "{line:?}: {messages}");
+            let words = format!("{path}: cannot write in this directory: Read-only file system");
+            assert!(messages.contains(&words), "{line:?}: {messages}");
+            assert!(!messages.contains("trafficmonitor starts"), "{messages}");
+        }
+    });
+}
+
+/// A full disk may have space again: it is no reason not to start.
+#[test]
+fn archive_that_is_full_at_the_start_is_used_once_it_has_space() {
+    let pair = Pair::new();
+    let folder = tempfile::tempdir().unwrap();
+    with_small_file_system(folder.path(), 64 << 10, || {
+        let filler = fill(folder.path());
+        let path = folder.path().to_str().unwrap();
+        let state = ["--state.dir", path];
+        let monitor = Monitor::start(&pair.host, &[&["-iface", "eth0", "-archive_dir", path][..], &state].concat());
+        std::fs::remove_file(filler).unwrap();
+        monitor.stop();
+    });
 }
