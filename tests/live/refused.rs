@@ -3,9 +3,12 @@
 
 use std::net::TcpListener;
 use std::process::Command;
+use std::time::Instant;
 
+use super::common::metrics::Metrics;
 use super::common::monitor::{Monitor, refused};
 use super::common::outputs::{fill, with_small_file_system};
+use super::output::{LOW_LIMIT, send_at_once, sources};
 use super::traffic::Pair;
 
 /// Checks the status, and that each of `words` is said.
@@ -71,15 +74,41 @@ fn directory_that_is_read_only_is_refused() {
 
 /// A full disk may have space again: it is no reason not to start.
 #[test]
-fn archive_that_is_full_at_the_start_is_used_once_it_has_space() {
+fn archive_that_is_full_at_the_start_is_warned_of_and_used_once_it_has_space() {
     let pair = Pair::new();
     let folder = tempfile::tempdir().unwrap();
     with_small_file_system(folder.path(), 64 << 10, || {
         let filler = fill(folder.path());
         let path = folder.path().to_str().unwrap();
-        let state = ["--state.dir", path];
-        let monitor = Monitor::start(&pair.host, &[&["-iface", "eth0", "-archive_dir", path][..], &state].concat());
+        let configuration = with_a_receiver();
+        let options = ["-iface", "eth0", "-archive_dir", path, "--state.dir", path];
+        let options = [&options[..], &LOW_LIMIT, &["--config.file", configuration.path().to_str().unwrap()]].concat();
+        let monitor = Monitor::start(&pair.host, &options);
+        let warning = format!("archive_dir {path}: No space left on device");
+        assert!(monitor.messages().contains(&warning), "{}", monitor.messages());
+        let begun = Instant::now();
+        send_at_once(&pair, &sources(0..1));
+        let errors = |metrics: &Metrics| metrics.sum("trafficmonitor_evidence_write_errors_total");
+        monitor.wait_for("two failed operations on files", |metrics| errors(metrics) >= 2);
+        let lines = monitor.messages().matches("No space left on device").count();
+        let possible = 1 + begun.elapsed().as_secs() as usize / 10;
+        assert!(lines > 1, "failures are logged: {}", monitor.messages());
+        assert!(lines <= 2 + 2 * possible, "at most one line in 10 s of each: {}", monitor.messages());
+        assert_eq!(monitor.metrics().sum("trafficmonitor_interface_frames_total"), 1, "capture goes on");
         std::fs::remove_file(filler).unwrap();
+        let written = |metrics: &Metrics| metrics.sum("trafficmonitor_evidence_packets_written_total") > 0;
+        monitor.wait_for("the packet is written", written);
         monitor.stop();
+        let names = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let names: Vec<String> = names.collect();
+        assert!(names.iter().any(|name| name.contains("-bandwidth-10.8.0.0-") && name.ends_with(".json")), "{names:?}");
     });
+}
+
+/// A receiver, so that there is a journal to write.
+fn with_a_receiver() -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let receiver = "{name: nothing-listens, type: webhook, url: 'http://127.0.0.1:9/'}";
+    std::fs::write(file.path(), format!("notify: {{receivers: [{receiver}]}}\n")).unwrap();
+    file
 }
