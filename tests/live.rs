@@ -19,6 +19,8 @@ mod changes;
 mod coverage;
 #[path = "live/crowd.rs"]
 mod crowd;
+#[path = "live/delivery.rs"]
+mod delivery;
 #[path = "live/evidence.rs"]
 mod evidence;
 #[path = "live/exact.rs"]

@@ -2,7 +2,7 @@
 //!
 //! Takes the settings; gives the sender for packets and alerts, and the figures. Must not know the work of the threads.
 
-use std::io;
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -18,6 +18,7 @@ use super::writer::quota::Quota;
 use super::writer::{self, JobQueue, Writer, WriterSetup, files};
 use super::{Config, DEFAULT_RING_BYTES, EvidenceSender, Message, Waiting, names};
 use crate::alert::{Change, EvidenceIndex};
+use crate::capture::printable;
 
 /// Time between two looks at threads that are to end.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -136,17 +137,30 @@ impl Evidence {
     }
 }
 
-/// The directory, without symbolic links in its path, after a test file could be written to it.
+/// The directory, without symbolic links in its path, after a test file could be written to it. A full disk is no reason
+/// not to start: it may have space later.
 fn usable(setting: &'static str, path: &Path) -> Result<PathBuf, Error> {
-    let test = || {
-        files::make_directory(path)?;
-        let path = path.canonicalize()?;
-        let file = path.join(format!(".trafficmonitor-{}", std::process::id()));
-        files::create(&file)?;
-        std::fs::remove_file(file)?;
-        Ok(path)
-    };
-    test().map_err(|source| Error::Directory { setting, path: path.to_owned(), source })
+    let refused = |source| Error::Directory { setting, path: path.to_owned(), source };
+    files::make_directory(path).map_err(refused)?;
+    let directory = path.canonicalize().map_err(refused)?;
+    match write_test_file(&directory) {
+        Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+            let path = printable(&path.display().to_string());
+            tracing::warn!("{setting} {path}: {error}; files are written once there is space");
+        }
+        written => written.map_err(refused)?,
+    }
+    Ok(directory)
+}
+
+fn write_test_file(directory: &Path) -> io::Result<()> {
+    /// A file of no bytes may need no space.
+    const CONTENT: [u8; 4_096] = [0; 4_096];
+    let path = directory.join(format!(".trafficmonitor-{}", std::process::id()));
+    let mut file = files::create(&path)?;
+    let written = file.write_all(&CONTENT).and_then(|()| file.sync_data());
+    std::fs::remove_file(path)?;
+    written
 }
 
 fn start_writer(

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::notice::Notice;
-use super::queue::{NoticeQueue, QueuedNotice};
+use super::queue::{NoticeQueue, QueuedNotice, UnnamedAlerts};
 use super::receivers::Batching;
 use crate::alert::Fingerprint;
 use crate::packet::Timestamp;
@@ -37,7 +37,9 @@ pub(super) struct NoticeBatch {
     /// The latest notice of each alert to name, in their order.
     pub notices: Vec<Arc<Notice>>,
     /// The number of further ones: firing, resolved.
-    pub unnamed: [u64; 2],
+    pub counted: [u64; 2],
+    /// The alerts that it does not name.
+    pub unnamed: UnnamedAlerts,
     /// The number of the first notices of its origin that it settles; 0 for alerts that are sent again.
     pub settles: usize,
     /// The latest change in it.
@@ -116,7 +118,7 @@ impl Schedule {
 
     /// The next request without deferred notices.
     fn next_waiting(&mut self, queue: &NoticeQueue, now: Instant, hurry: bool) -> Next {
-        let send = |waiting: &[&QueuedNotice], named| Next::Send(batch(Origin::Waiting, waiting, named));
+        let send = |waiting: &[&QueuedNotice], named| Next::Send(batch(Origin::Waiting, queue, waiting, named));
         match self.batching {
             Batching::Each => queue.ready().next().map_or(Next::Idle, |one| send(&[one], usize::MAX)),
             Batching::All { most, again } => {
@@ -160,7 +162,7 @@ impl Schedule {
             Batching::Group { named, .. } => (usize::MAX, named),
         };
         let first: Vec<&QueuedNotice> = queue.deferred().take(self.deferred.size.clamp(1, most)).collect();
-        batch(Origin::Deferred, &first, named)
+        batch(Origin::Deferred, queue, &first, named)
     }
 
     /// Notes a failed attempt, which is tried again. True if the notices of the batch are to be deferred.
@@ -215,32 +217,52 @@ impl Repetition {
         };
         (self.before, self.after) = (self.after, Some(**last));
         let notices = chosen.iter().map(|(_, notice)| Arc::clone(notice)).collect();
-        let changed_at = Timestamp::BEFORE_ALL;
-        Next::Send(NoticeBatch { origin: Origin::Repeated, notices, unnamed: [0, 0], settles: 0, changed_at })
+        let (counted, unnamed, changed_at) = ([0, 0], UnnamedAlerts::default(), Timestamp::BEFORE_ALL);
+        Next::Send(NoticeBatch { origin: Origin::Repeated, notices, counted, unnamed, settles: 0, changed_at })
     }
 }
 
-/// The latest notice of each alert; `named` of them by name, the most urgent first if there are more.
-fn batch(origin: Origin, waiting: &[&QueuedNotice], named: usize) -> NoticeBatch {
-    let last: BTreeMap<Fingerprint, usize> = (0..).zip(waiting).map(|(at, one)| (one.notice.id(), at)).collect();
-    let mut latest: Vec<usize> = last.into_values().collect();
-    latest.sort_unstable();
-    let all = latest.len();
-    if all > named {
-        latest.sort_by_key(|at| urgency(&waiting[*at].notice));
-    }
-    let mut unnamed = [0, 0];
-    for at in latest.drain(named.min(all)..) {
-        unnamed[usize::from(!waiting[at].notice.is_firing)] += 1;
-    }
-    latest.sort_unstable();
+/// The latest notice of each alert, at most `places` of them by name.
+fn batch(origin: Origin, queue: &NoticeQueue, waiting: &[&QueuedNotice], places: usize) -> NoticeBatch {
+    let last: BTreeMap<Fingerprint, &Arc<Notice>> = waiting.iter().map(|one| (one.notice.id(), &one.notice)).collect();
+    let is_last = |one: &&&QueuedNotice| last.get(&one.notice.id()).is_some_and(|last| Arc::ptr_eq(last, &one.notice));
+    let latest: Vec<Arc<Notice>> = waiting.iter().filter(is_last).map(|one| Arc::clone(&one.notice)).collect();
+    let choice = choose(queue, latest, places);
+    let ids = |notices: &[Arc<Notice>]| notices.iter().map(|notice| notice.id()).collect();
+    let firing = choice.counted.iter().filter(|notice| notice.is_firing).count() as u64;
     NoticeBatch {
         origin,
-        notices: latest.iter().map(|at| Arc::clone(&waiting[*at].notice)).collect(),
-        unnamed,
+        counted: [firing, choice.counted.len() as u64 - firing],
+        unnamed: UnnamedAlerts { counted: ids(&choice.counted), kept: ids(&choice.kept) },
+        notices: choice.named,
         settles: waiting.len(),
         changed_at: waiting.iter().map(|one| one.changed_at).max().unwrap_or(Timestamp::BEFORE_ALL),
     }
+}
+
+/// The notices of a message: to name, to count, and to keep for the next one.
+#[derive(Default)]
+struct Choice {
+    named: Vec<Arc<Notice>>,
+    counted: Vec<Arc<Notice>>,
+    kept: Vec<Arc<Notice>>,
+}
+
+/// Names the most urgent notices and counts the others. Of an alert that the receiver knows by name, the end needs a name
+/// too: such ends have half of the places, more if these are free, and wait for the next message if they find none.
+fn choose(queue: &NoticeQueue, latest: Vec<Arc<Notice>>, places: usize) -> Choice {
+    if latest.len() <= places {
+        return Choice { named: latest, ..Choice::default() };
+    }
+    let needs_name = |notice: &Notice| !notice.is_firing && queue.knows_by_name(notice.id());
+    let (ends, mut others): (Vec<_>, Vec<_>) = (0..latest.len()).partition(|at| needs_name(&latest[*at]));
+    others.sort_by_key(|at| urgency(&latest[*at]));
+    let (now, kept) = ends.split_at(ends.len().min((places / 2).max(places.saturating_sub(others.len()))));
+    let (first, counted) = others.split_at(others.len().min(places - now.len()));
+    let mut named = [now, first].concat();
+    named.sort_unstable();
+    let notices = |positions: &[usize]| positions.iter().map(|at| Arc::clone(&latest[*at])).collect();
+    Choice { named: notices(&named), counted: notices(counted), kept: notices(kept) }
 }
 
 /// Lower is more urgent.
@@ -290,7 +312,7 @@ mod tests {
         for expected in [(1, true), (1, false)] {
             let batch = send(schedule.next(&queue, Instant::now(), false));
             assert_eq!((keys(&batch), batch.settles), (vec![expected], 1));
-            queue.settle(1, true);
+            queue.settle_named(1, true);
         }
         assert_eq!(schedule.next(&queue, Instant::now(), false), Next::Idle);
     }
@@ -307,7 +329,7 @@ mod tests {
     fn firing_alerts_are_sent_again_round_by_round() {
         let (mut queue, start) = (queue((0..5).map(firing)), Instant::now());
         let mut schedule = Schedule::new(Batching::All { most: 2, again: 60 * SECOND });
-        queue.settle(5, true);
+        queue.settle_named(5, true);
         assert_eq!(schedule.next(&queue, start, false), Next::WaitUntil(start + 60 * SECOND));
         for round in 1..3 {
             let due = start + round * 60 * SECOND;
@@ -321,7 +343,7 @@ mod tests {
         }
         add(&mut queue, (0..5).map(resolved));
         assert_eq!(send(schedule.next(&queue, start + 240 * SECOND, false)).settles, 2, "new ones first");
-        queue.settle(5, true);
+        queue.settle_named(5, true);
         assert_eq!(schedule.next(&queue, start + 240 * SECOND, false), Next::Idle);
     }
 
@@ -334,13 +356,13 @@ mod tests {
         let at = start + 5 * SECOND;
         let batch = send(schedule.next(&queue, at, false));
         assert_eq!(keys(&batch), [(1, true), (2, true)]);
-        queue.settle(2, true);
+        queue.settle_named(2, true);
         schedule.settled(&batch, at);
         assert_eq!(schedule.next(&queue, at, false), Next::Idle);
         add(&mut queue, [resolved(1)]);
         assert_eq!(schedule.next(&queue, at + SECOND, false), Next::WaitUntil(at + 60 * SECOND));
         let batch = send(schedule.next(&queue, at + SECOND, true));
-        queue.settle(1, true);
+        queue.settle_named(1, true);
         schedule.settled(&batch, at + SECOND);
         assert_eq!(schedule.next(&queue, at + 2 * SECOND, false), Next::Idle);
         add(&mut queue, [resolved(2)]);
@@ -361,7 +383,48 @@ mod tests {
         let mut schedule = Schedule::new(Batching::Group { wait: Duration::ZERO, interval: SECOND, named: 3 });
         let batch = send(schedule.next(&queue, Instant::now(), false));
         assert_eq!(keys(&batch), [(2, false), (3, true), (5, true)], "in their order");
-        assert_eq!((batch.unnamed, batch.settles), ([1, 1], 5));
+        assert_eq!((batch.counted, batch.settles), ([1, 1], 5));
+    }
+
+    #[test]
+    fn end_of_an_alert_that_was_named_is_named_too_in_a_later_message_at_the_latest() {
+        let mut queue = queue((0..6).map(firing));
+        let mut schedule = Schedule::new(Batching::Group { wait: Duration::ZERO, interval: SECOND, named: 4 });
+        let mut now = Instant::now();
+        let mut message = |queue: &mut NoticeQueue| {
+            now += SECOND;
+            let batch = send(schedule.next(queue, now, false));
+            queue.settle(batch.settles, true, &batch.unnamed);
+            schedule.settled(&batch, now);
+            (keys(&batch), batch.counted)
+        };
+        assert_eq!(message(&mut queue), ([0, 1, 2, 3].map(|key| (key, true)).to_vec(), [2, 0]));
+        add(&mut queue, [5, 4, 3, 2, 1, 0].map(resolved).into_iter().chain((10..14).map(firing)));
+        let half = [(3, false), (2, false), (10, true), (11, true)];
+        assert_eq!(message(&mut queue), (half.to_vec(), [2, 2]), "the ends of 0 and 1 wait");
+        add(&mut queue, [12, 13].map(resolved));
+        let rest = [(1, false), (0, false), (12, false), (13, false)];
+        assert_eq!(message(&mut queue), (rest.to_vec(), [0, 0]));
+        assert_eq!(queue.len(), 0);
+        assert_eq!(queue.firing().len(), 2, "10 and 11");
+    }
+
+    #[test]
+    fn alert_that_fires_again_while_its_end_waits_has_no_end() {
+        let mut queue = queue((0..3).map(firing));
+        let mut schedule = Schedule::new(Batching::Group { wait: Duration::ZERO, interval: Duration::ZERO, named: 2 });
+        let mut message = |queue: &mut NoticeQueue| {
+            let batch = send(schedule.next(queue, Instant::now(), false));
+            queue.settle(batch.settles, true, &batch.unnamed);
+            keys(&batch)
+        };
+        queue.settle_named(3, true);
+        add(&mut queue, (0..3).map(resolved));
+        assert_eq!(message(&mut queue), [(0, false), (1, false)]);
+        add(&mut queue, [firing(2), firing(7), firing(8)]);
+        message(&mut queue);
+        assert_eq!(queue.len(), 0);
+        assert!(queue.knows_by_name(Fingerprint(2)), "whether it was named again or counted");
     }
 
     // ---- Receivers that never accept one notice --------------------------------------------------------------------------
@@ -416,9 +479,9 @@ mod tests {
             }
             *failures = 0;
             let settled = if is_deferred {
-                self.queue.settle_deferred(batch.settles, true)
+                self.queue.settle_deferred(batch.settles, true, &batch.unnamed)
             } else {
-                self.queue.settle(batch.settles, true)
+                self.queue.settle(batch.settles, true, &batch.unnamed)
             };
             self.schedule.settled(batch, self.now);
             let seconds = (self.now - start).as_secs();

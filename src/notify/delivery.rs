@@ -214,7 +214,7 @@ impl ReceiverDelivery {
             host,
             external_url: external_url.as_deref(),
             runbook_url: runbook_url.as_deref(),
-            unnamed: batch.unnamed,
+            unnamed: batch.counted,
             evidence: &|notice| find(evidence, notice),
             key,
         };
@@ -270,8 +270,8 @@ impl ReceiverDelivery {
     /// Removes the notices of a batch from the queue and, by a record, from the journal.
     fn settle(&self, batch: &NoticeBatch, is_delivered: bool) -> Vec<QueuedNotice> {
         let settled = self.lane.with_queue(|queue| match batch.origin {
-            Origin::Deferred => queue.settle_deferred(batch.settles, is_delivered),
-            Origin::Waiting | Origin::Repeated => queue.settle(batch.settles, is_delivered),
+            Origin::Deferred => queue.settle_deferred(batch.settles, is_delivered, &batch.unnamed),
+            Origin::Waiting | Origin::Repeated => queue.settle(batch.settles, is_delivered, &batch.unnamed),
         });
         self.settled(settled, is_delivered)
     }
@@ -281,7 +281,8 @@ impl ReceiverDelivery {
         if !settled.notices.is_empty() {
             let numbers = settled.notices.iter().map(|one| one.number).collect();
             let receiver = self.lane.name.clone();
-            self.surroundings.settlements.put(JournalRecord::Settled { receiver, numbers, is_delivered });
+            let counted = settled.counted;
+            self.surroundings.settlements.put(JournalRecord::Settled { receiver, numbers, is_delivered, counted });
         }
         settled.notices
     }

@@ -112,8 +112,8 @@ impl Intake {
             if inherited.goes_on(&waiting.notice) && !matches!(lane.batching, Batching::All { .. }) {
                 records.extend(go_on(lane, &waiting.notice));
             } else if let Some(given_up) = admit_to(lane, &waiting, &mut waits_for) {
-                let numbers = vec![given_up];
-                records.push(JournalRecord::Settled { receiver: lane.name.clone(), numbers, is_delivered: false });
+                let (receiver, numbers, counted) = (lane.name.clone(), vec![given_up], Vec::new());
+                records.push(JournalRecord::Settled { receiver, numbers, is_delivered: false, counted });
             }
         }
         if !waits_for.is_empty() {
@@ -154,8 +154,8 @@ fn resolution(firing: &Notice, receiver: u16, ends_at: Timestamp, changed_at: Ti
 
 /// Notes an alert that fires at the receiver since the last run and in this one too. Nothing is sent.
 fn go_on(lane: &Lane, notice: &Arc<Notice>) -> Option<JournalRecord> {
-    let is_there = lane.with_queue(|queue| queue.replace_firing(notice));
-    is_there.then(|| JournalRecord::Fires { receiver: lane.name.clone(), notice: Arc::clone(notice) })
+    let is_counted = lane.with_queue(|queue| queue.replace_firing(notice))?;
+    Some(JournalRecord::Fires { receiver: lane.name.clone(), notice: Arc::clone(notice), is_counted })
 }
 
 /// Gives the number of an earlier notice that was given up.
@@ -171,19 +171,19 @@ fn admit_to(lane: &Lane, waiting: &QueuedNotice, waits_for: &mut Vec<String>) ->
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::alert::EvidenceIndex;
     use crate::notify::delivery::Settlements;
+    use crate::notify::firing::FiringAlerts;
     use crate::notify::inbox::MOST_NOTICES;
     use crate::notify::queue::NoticeQueue;
     use crate::notify::tests::notices::{firing, resolved};
 
     /// An intake with a receiver at which these alerts fire.
     fn intake(alerts: &[u64]) -> (Arc<Inbox>, Arc<Lane>, Intake) {
-        let firing: BTreeMap<_, _> = alerts.iter().map(|key| (Fingerprint(*key), Arc::new(firing(*key)))).collect();
-        let lane = Lane::new("one".to_owned(), Batching::Each, NoticeQueue::restored([], firing));
+        let mut fires = FiringAlerts::default();
+        alerts.iter().for_each(|key| fires.insert(&Arc::new(firing(*key)), false));
+        let lane = Lane::new("one".to_owned(), Batching::Each, NoticeQueue::restored([], fires));
         let (lane, inbox) = (Arc::new(lane), Arc::new(Inbox::new(Arc::default())));
         let surroundings = Arc::new(Surroundings {
             evidence: EvidenceIndex::default(),
@@ -211,8 +211,8 @@ mod tests {
         let last = lane.with_queue(|queue| (queue.len(), queue.last_firing(Fingerprint(1))));
         assert_eq!(last, (MOST_NOTICES + 1, None));
         assert_eq!(lane.figures.lost(FailureReason::QueueFull), 1, "the receiver does not know the other");
-        lane.with_queue(|queue| queue.settle(MOST_NOTICES, true));
-        let rest = lane.with_queue(|queue| queue.settle(1, true)).notices;
+        lane.with_queue(|queue| queue.settle_named(MOST_NOTICES, true));
+        let rest = lane.with_queue(|queue| queue.settle_named(1, true)).notices;
         let rest: Vec<_> = rest.iter().map(|one| (one.notice.id().0, one.notice.ends_at)).collect();
         assert_eq!(rest, [(1, resolved(1).ends_at)]);
     }

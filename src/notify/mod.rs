@@ -11,6 +11,7 @@ mod delivery;
 mod endpoint;
 mod engine;
 mod figures;
+mod firing;
 mod inbox;
 mod intake;
 mod journal;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::firing::FiringAlerts;
 use super::notice::Notice;
 use crate::alert::Fingerprint;
 use crate::packet::Timestamp;
@@ -13,10 +14,6 @@ use crate::packet::Timestamp;
 /// The most notices that wait. Further firing ones are lost, and resolved ones whose firing one is not known to the
 /// receiver.
 pub(super) const MOST_WAITING: usize = 4_096;
-
-/// The most alerts that are remembered as firing at the receiver. Further ones are neither sent again nor resolved
-/// after a restart.
-pub(super) const MOST_FIRING: usize = 10_000;
 
 /// The longest age of a notice: over a weekend without the receiver.
 pub(super) const LONGEST_AGE: Duration = Duration::from_secs(3 * 86_400);
@@ -68,8 +65,8 @@ pub(super) struct NoticeQueue {
     waiting_of: BTreeMap<Fingerprint, usize>,
     /// The alerts of the deferred notices.
     deferred_alerts: BTreeSet<Fingerprint>,
-    /// The latest firing notice of alerts that fire at the receiver.
-    firing: BTreeMap<Fingerprint, Arc<Notice>>,
+    /// The alerts that fire at the receiver.
+    firing: FiringAlerts,
     /// The highest number that is in the journal; later notices are not delivered yet.
     written: u64,
 }
@@ -90,16 +87,13 @@ impl NoticeQueue {
             aside: BTreeMap::new(),
             waiting_of: BTreeMap::new(),
             deferred_alerts: BTreeSet::new(),
-            firing: BTreeMap::new(),
+            firing: FiringAlerts::default(),
             written: 0,
         }
     }
 
     /// The queue as the journal has it. The notices come in the order of their numbers.
-    pub(super) fn restored(
-        waiting: impl IntoIterator<Item = QueuedNotice>,
-        firing: BTreeMap<Fingerprint, Arc<Notice>>,
-    ) -> Self {
+    pub(super) fn restored(waiting: impl IntoIterator<Item = QueuedNotice>, firing: FiringAlerts) -> Self {
         let mut queue = Self { firing, ..Self::default() };
         for one in waiting {
             queue.written = queue.written.max(one.number);
@@ -144,16 +138,19 @@ impl NoticeQueue {
         self.deferred.iter().take_while(|one| one.number <= self.written)
     }
 
-    /// Removes the first `count` notices, after their delivery or because they were given up.
-    pub(super) fn settle(&mut self, count: usize, is_delivered: bool) -> Settled {
-        let first = self.waiting.drain(..count.min(self.waiting.len())).collect();
-        self.settle_all(first, is_delivered)
+    /// Removes the first `count` notices, after their delivery or because they were given up. Those of alerts that the
+    /// request kept for the next one stay.
+    pub(super) fn settle(&mut self, count: usize, is_delivered: bool, unnamed: &UnnamedAlerts) -> Settled {
+        let (first, kept) = take_first(&mut self.waiting, count, &unnamed.kept);
+        kept.into_iter().rev().for_each(|one| self.waiting.push_front(one));
+        self.settle_all(first, is_delivered, &unnamed.counted)
     }
 
     /// As [`settle`](Self::settle), for the first deferred notices.
-    pub(super) fn settle_deferred(&mut self, count: usize, is_delivered: bool) -> Settled {
-        let first = self.deferred.drain(..count.min(self.deferred.len())).collect();
-        self.settle_all(first, is_delivered)
+    pub(super) fn settle_deferred(&mut self, count: usize, is_delivered: bool, unnamed: &UnnamedAlerts) -> Settled {
+        let (first, kept) = take_first(&mut self.deferred, count, &unnamed.kept);
+        kept.into_iter().rev().for_each(|one| self.deferred.push_front(one));
+        self.settle_all(first, is_delivered, &unnamed.counted)
     }
 
     /// Defers the first `count` notices, and all others of their alerts.
@@ -185,35 +182,51 @@ impl NoticeQueue {
         };
         let mut old = Vec::new();
         for list in [&mut self.waiting, &mut self.deferred] {
-            let (gone, kept): (VecDeque<_>, VecDeque<_>) = list.drain(..).partition(|one| is_old(&self.firing, one));
+            let firing = self.firing.notices();
+            let (gone, kept): (VecDeque<_>, VecDeque<_>) = list.drain(..).partition(|one| is_old(firing, one));
             *list = kept;
             old.extend(gone);
         }
-        self.settle_all(old, false)
+        self.settle_all(old, false, &BTreeSet::new())
     }
 
-    fn settle_all(&mut self, notices: Vec<QueuedNotice>, is_delivered: bool) -> Settled {
-        let mut untracked = 0;
+    /// Notes the outcome of notices that left their list. `counted` are the alerts that the request did not name.
+    fn settle_all(
+        &mut self,
+        notices: Vec<QueuedNotice>,
+        is_delivered: bool,
+        counted: &BTreeSet<Fingerprint>,
+    ) -> Settled {
+        let mut settled = Settled::default();
         for one in &notices {
-            untracked += u64::from(!note(&mut self.firing, one, is_delivered));
-            self.forget_waiting(one.fingerprint());
+            let fingerprint = one.fingerprint();
+            let is_named = !counted.contains(&fingerprint);
+            settled.untracked += u64::from(!self.firing.note(&one.notice, is_delivered, is_named));
+            settled.counted.extend((!is_named).then_some(one.number));
+            self.forget_waiting(fingerprint);
         }
+        settled.notices = notices;
         while self.listed() < self.most_waiting
             && let Some((_, one)) = self.aside.pop_first()
         {
             self.push(one);
         }
-        Settled { notices, untracked }
+        settled
     }
 
     /// Alerts that fire at the receiver, as they were last delivered.
     pub(super) fn firing(&self) -> &BTreeMap<Fingerprint, Arc<Notice>> {
-        &self.firing
+        self.firing.notices()
     }
 
-    /// Replaces the notice of an alert that fires at the receiver; false if none fires.
-    pub(super) fn replace_firing(&mut self, notice: &Arc<Notice>) -> bool {
-        self.firing.get_mut(&notice.id()).map(|firing| *firing = Arc::clone(notice)).is_some()
+    /// Replaces the notice of an alert that fires at the receiver; none if it does not, else true if no message named it.
+    pub(super) fn replace_firing(&mut self, notice: &Arc<Notice>) -> Option<bool> {
+        self.firing.replace(notice)
+    }
+
+    /// True if the receiver knows by name that the alert fires: its end has to be named too.
+    pub(super) fn knows_by_name(&self, fingerprint: Fingerprint) -> bool {
+        self.firing.knows_by_name(fingerprint)
     }
 
     /// The firing notice of an alert, if it will be firing at the receiver when all that wait are delivered.
@@ -224,13 +237,13 @@ impl NoticeQueue {
         let waits = self.waiting_of.contains_key(&fingerprint);
         let mut latest = self.waiting.iter().rev().chain(self.deferred.iter().rev());
         let last = waits.then(|| latest.find(|one| one.fingerprint() == fingerprint)).flatten();
-        let last = last.map(|one| &one.notice).or_else(|| self.firing.get(&fingerprint))?;
+        let last = last.map(|one| &one.notice).or_else(|| self.firing().get(&fingerprint))?;
         last.is_firing.then(|| Arc::clone(last))
     }
 
     /// The alerts for which [`last_firing`](Self::last_firing) gives a notice.
     pub(super) fn all_firing(&self) -> Vec<Fingerprint> {
-        let mut is_firing: BTreeMap<Fingerprint, bool> = self.firing.keys().map(|key| (*key, true)).collect();
+        let mut is_firing: BTreeMap<Fingerprint, bool> = self.firing().keys().map(|key| (*key, true)).collect();
         let listed = self.deferred.iter().chain(&self.waiting);
         is_firing.extend(listed.map(|one| (one.fingerprint(), one.notice.is_firing)));
         is_firing.extend(self.aside.keys().map(|key| (*key, false)));
@@ -238,7 +251,7 @@ impl NoticeQueue {
     }
 
     fn knows(&self, fingerprint: Fingerprint) -> bool {
-        self.waiting_of.contains_key(&fingerprint) || self.firing.contains_key(&fingerprint)
+        self.waiting_of.contains_key(&fingerprint) || self.firing().contains_key(&fingerprint)
     }
 
     fn listed(&self) -> usize {
@@ -263,25 +276,30 @@ impl NoticeQueue {
     }
 }
 
-/// Notes the outcome for the alerts that fire at a receiver; false if it had no room. The journal notes it in the same
-/// way.
-pub(super) fn note(firing: &mut BTreeMap<Fingerprint, Arc<Notice>>, one: &QueuedNotice, is_delivered: bool) -> bool {
-    let fingerprint = one.fingerprint();
-    if !one.notice.is_firing {
-        firing.remove(&fingerprint);
-    } else if is_delivered {
-        if firing.len() >= MOST_FIRING && !firing.contains_key(&fingerprint) {
-            return false;
-        }
-        firing.insert(fingerprint, Arc::clone(&one.notice));
-    }
-    true
+/// Takes the first `count` notices off a list: those to settle, and those of the alerts in `kept`.
+fn take_first(
+    list: &mut VecDeque<QueuedNotice>,
+    count: usize,
+    kept: &BTreeSet<Fingerprint>,
+) -> (Vec<QueuedNotice>, Vec<QueuedNotice>) {
+    list.drain(..count.min(list.len())).partition(|one| !kept.contains(&one.fingerprint()))
+}
+
+/// The alerts of a request that it did not name.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct UnnamedAlerts {
+    /// It counted them.
+    pub counted: BTreeSet<Fingerprint>,
+    /// The next request names them.
+    pub kept: BTreeSet<Fingerprint>,
 }
 
 /// Notices that left the queue.
 #[derive(Debug, Default)]
 pub(super) struct Settled {
     pub notices: Vec<QueuedNotice>,
+    /// The numbers of those that the request counted and did not name.
+    pub counted: Vec<u64>,
     /// Firing alerts that found no room among those that are remembered.
     pub untracked: u64,
 }
@@ -291,7 +309,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::notify::firing::MOST_FIRING;
     use crate::notify::tests::notices::{firing, resolved};
+
+    impl NoticeQueue {
+        /// The first notices, each of them named.
+        pub(in crate::notify) fn settle_named(&mut self, count: usize, is_delivered: bool) -> Settled {
+            self.settle(count, is_delivered, &UnnamedAlerts::default())
+        }
+    }
 
     fn one(number: u64, notice: Notice) -> QueuedNotice {
         QueuedNotice { number, changed_at: Timestamp::from_nanoseconds(0), notice: Arc::new(notice) }
@@ -331,7 +357,7 @@ mod tests {
     #[test]
     fn full_queue_keeps_the_resolved_notice_of_a_delivered_alert() {
         let mut queue = full(1);
-        queue.settle(1, true);
+        queue.settle_named(1, true);
         for number in 1..=MOST_WAITING as u64 {
             queue.admit(one(number, firing(number)));
         }
@@ -339,7 +365,7 @@ mod tests {
         assert_eq!(queue.admit(one(5_001, resolved(1))), (Admission::Waits, None), "waits");
         assert_eq!(queue.len(), MOST_WAITING + 2);
         queue.release(5_001);
-        queue.settle(2, true);
+        queue.settle_named(2, true);
         let last = queue.waiting.iter().skip(MOST_WAITING - 2).map(|one| one.number).collect::<Vec<_>>();
         assert_eq!((last, queue.len()), (vec![5_000, 5_001].into_iter().collect(), MOST_WAITING));
     }
@@ -357,14 +383,14 @@ mod tests {
     #[test]
     fn alerts_fire_from_delivery_to_resolution() {
         let mut queue = full(3);
-        queue.settle(2, true);
-        queue.settle(1, false);
+        queue.settle_named(2, true);
+        queue.settle_named(1, false);
         let keys = |queue: &NoticeQueue| queue.firing().keys().map(|key| key.0).collect::<Vec<_>>();
         assert_eq!(keys(&queue), [0, 1], "the third was given up");
         queue.admit(one(4, resolved(0)));
         queue.release(4);
         assert_eq!(queue.all_firing(), [Fingerprint(1)]);
-        queue.settle(1, true);
+        queue.settle_named(1, true);
         assert_eq!(keys(&queue), [1]);
     }
 
@@ -390,7 +416,7 @@ mod tests {
         assert_eq!(deferred(&queue), [0, 1, 4]);
         queue.defer_alerts(&alerts([0]));
         assert_eq!(deferred(&queue), [1, 4, 0], "the other alert first");
-        assert_eq!(queue.settle_deferred(2, true).notices.len(), 2);
+        assert_eq!(queue.settle_deferred(2, true, &UnnamedAlerts::default()).notices.len(), 2);
         queue.admit(one(6, firing(1)));
         queue.release(6);
         assert_eq!((numbers(&queue), deferred(&queue)), (vec![2, 3, 5, 6], vec![0]), "its alert is no longer deferred");
@@ -399,7 +425,7 @@ mod tests {
     #[test]
     fn old_notices_are_given_up_and_ends_of_delivered_alerts_last() {
         let mut queue = full(1);
-        queue.settle(1, true);
+        queue.settle_named(1, true);
         for (number, notice) in [(1, resolved(0)), (2, firing(2)), (3, resolved(3)), (4, firing(4))] {
             queue.admit(one(number, notice));
         }
@@ -456,7 +482,12 @@ mod tests {
         }
 
         fn deliver(&mut self, queue: &mut NoticeQueue, count: usize, of_deferred: bool) {
-            let settled = if of_deferred { queue.settle_deferred(count, true) } else { queue.settle(count, true) };
+            let named = UnnamedAlerts::default();
+            let settled = if of_deferred {
+                queue.settle_deferred(count, true, &named)
+            } else {
+                queue.settle(count, true, &named)
+            };
             for one in settled.notices {
                 self.delivered += 1;
                 let earlier = self.numbers.insert(one.notice.id().0, one.number);
@@ -507,7 +538,7 @@ mod tests {
         let mut untracked = 0;
         for number in 0..MOST_FIRING as u64 + 5 {
             queue.admit(one(number, firing(number)));
-            untracked += queue.settle(1, true).untracked;
+            untracked += queue.settle_named(1, true).untracked;
         }
         assert_eq!((queue.firing().len(), untracked), (MOST_FIRING, 5));
     }

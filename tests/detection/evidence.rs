@@ -1,5 +1,6 @@
 //! Evidence files prove their alerts: a file that says its window is complete raises the alert again.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use trafficmonitor::pipeline::replay::Replay;
 
 use super::Capture;
 use super::common::replay::replay;
+use super::groups::{Network, sweep};
 use super::traffic::{ACK, SYN, Traffic, at, later};
 
 /// Packets that are handed over at once.
@@ -202,6 +204,9 @@ fn evidence_of_scanners_raises_the_same_alerts_again() {
     let (files, complete) = complete_windows_raise_their_alert(archive.path());
     println!("{files} files, {complete} complete");
     assert!(files > 20 && complete * 10 > files * 9, "{complete} of {files} windows are complete");
+    let subjects = subjects(archive.path());
+    let has = |kind: &str| subjects.iter().any(|subject| subject.starts_with(kind));
+    assert!(has("host_scan ") && has("port_scan "), "{subjects:?}");
 }
 
 /// The verdict of the only file in an archive.
@@ -251,30 +256,101 @@ fn evidence_of_a_silent_scan_shows_that_answers_are_seen() {
     assert!(verdict["file"]["packets"].as_u64().unwrap() < 140, "a few packets of others: {verdict}");
 }
 
-#[test]
-fn evidence_of_bandwidth_and_of_an_anomaly_raises_the_same_alerts_again() {
+/// Two minutes of two sources with a burst after 80 s, among so many packets of another one each second.
+fn burst(others: u32) -> Traffic {
     let mut traffic = Traffic::default();
-    let [source, other, destination] =
-        ["10.0.0.5", "10.0.0.6", "192.0.2.1"].map(|text| (text.parse().unwrap(), 1_000_u16));
+    let [source, of_office, other, destination] =
+        ["10.0.0.5", "10.7.0.5", "10.0.0.6", "192.0.2.1"].map(|text| (text.parse().unwrap(), 1_000_u16));
     for second in 0..120_u32 {
         let time = at(f64::from(second));
         let payload = if second == 80 { 60_000 } else { 100 + (second % 7) as u16 };
         traffic.udp(time, source, destination, payload);
-        traffic.udp(time, other, destination, 100);
+        traffic.udp(time, of_office, other, payload);
+        (0..others).for_each(|number| traffic.udp(later(time, 0.001 * f64::from(number)), other, destination, 100));
     }
-    let folder = tempfile::tempdir().unwrap();
-    let file = traffic.sorted().write(folder.path(), "burst.pcap");
-    let bandwidth = bandwidth::Config { limit_bytes: 50_000, interval: Duration::from_secs(20), ..Default::default() };
+    traffic.sorted()
+}
+
+/// Detection of a burst, with the same settings as a configuration.
+fn detection_of_bursts() -> (detect::Config, &'static str) {
+    let bandwidth = bandwidth::Config {
+        limit_bytes: 50_000,
+        interval: Duration::from_secs(20),
+        direction: bandwidth::BandwidthDirection::Both,
+        networks: vec![bandwidth::NetworkLimit {
+            network: "10.7.0.0/24".parse().unwrap(),
+            limit_bytes: 55_000,
+            interval: Some(Duration::from_secs(10)),
+            rule: Some("office".to_owned()),
+            total: true,
+        }],
+        ..Default::default()
+    };
     let anomaly = anomaly::Config { alerts: true, ..Default::default() };
     let detect = detect::Config { bandwidth: Some(bandwidth), anomaly: Some(anomaly), ..detect::Config::default() };
-    let configuration = "bandwidth: {limit: 50000, interval: 20}\nanomaly: {alerts: true}\n";
+    let configuration = "anomaly: {alerts: true}\nbandwidth:\n  {limit: 50000, interval: 20, direction: both, networks: \
+         [{network: 10.7.0.0/24, limit: 55000, interval: 10s, rule: office, total: true}]}\n";
+    (detect.for_alerts_alone(), configuration)
+}
+
+/// Kind and subject of each alert in an archive.
+fn subjects(archive: &Path) -> BTreeSet<String> {
+    let subject = |(_, verdict): &(PathBuf, Value)| {
+        let ends = ["src", "dst", "network"].map(|key| verdict["alert"][key].as_str().unwrap_or("-"));
+        format!("{} {}", verdict["alert"]["kind"].as_str().unwrap(), ends.join(" "))
+    };
+    verdicts(archive).iter().map(subject).collect()
+}
+
+#[test]
+fn evidence_of_bandwidth_and_of_an_anomaly_raises_the_same_alerts_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = burst(1).write(folder.path(), "burst.pcap");
+    let (detect, configuration) = detection_of_bursts();
     let archive = folder.path().join("archive");
-    collect(&file, &archive, whole_ring(), &detect.for_alerts_alone(), configuration);
-    let kinds: Vec<String> =
-        verdicts(&archive).iter().map(|(_, verdict)| verdict["alert"]["kind"].as_str().unwrap().to_owned()).collect();
-    assert!(["bandwidth", "anomaly"].iter().all(|kind| kinds.iter().any(|found| found == kind)), "{kinds:?}");
-    let (files, complete) = complete_windows_raise_their_alert(&archive);
-    assert_eq!(files, complete, "{kinds:?}");
+    collect(&file, &archive, whole_ring(), &detect, configuration);
+    let expected = [
+        "anomaly 10.0.0.5 192.0.2.1 -",
+        "anomaly 10.7.0.5 10.0.0.6 -",
+        "bandwidth 10.0.0.5 - -",
+        "bandwidth - 10.0.0.6 -",
+        "bandwidth - 192.0.2.1 -",
+        "bandwidth - - 10.7.0.0/24",
+    ];
+    assert_eq!(subjects(&archive), expected.map(str::to_owned).into());
+    assert_eq!(complete_windows_raise_their_alert(&archive), (expected.len(), expected.len()));
+}
+
+#[test]
+fn evidence_of_an_anomaly_whose_past_has_left_the_ring_is_not_called_complete() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = burst(100).write(folder.path(), "burst.pcap");
+    let (detect, configuration) = detection_of_bursts();
+    let archive = folder.path().join("archive");
+    let small = Config { ring_bytes: Some(500 << 10), ..Config::default() };
+    collect(&file, &archive, small, &detect, configuration);
+    let all = verdicts(&archive);
+    let anomalies: Vec<&Value> =
+        all.iter().map(|(_, verdict)| verdict).filter(|verdict| verdict["alert"]["kind"] == "anomaly").collect();
+    assert!(!anomalies.is_empty(), "{:?}", subjects(&archive));
+    for verdict in anomalies {
+        assert_eq!(verdict["window"]["complete"], false, "{verdict:#}");
+        let reason = "the rule compares with traffic from before the ring";
+        assert!(verdict["window"]["reasons"].as_array().unwrap().contains(&reason.into()), "{verdict:#}");
+    }
+}
+
+#[test]
+fn evidence_of_sources_that_scan_together_raises_the_same_alert_again() {
+    let folder = tempfile::tempdir().unwrap();
+    for (network, prefix) in [(Network::Outside4, "198.51.100.0/24"), (Network::Outside6, "2001:db8:7:9::/64")] {
+        let file = sweep(network, 20, 10).write(folder.path(), "group.pcap");
+        let archive = folder.path().join(prefix.replace(['/', ':'], "_"));
+        let detect = detect::Config::default().for_alerts_alone();
+        collect(&file, &archive, whole_ring(), &detect, "log: {level: info}\n");
+        assert_eq!(subjects(&archive), [format!("group_scan - - {prefix}")].into());
+        assert_eq!(complete_windows_raise_their_alert(&archive), (1, 1));
+    }
 }
 
 #[test]

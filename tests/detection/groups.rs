@@ -9,7 +9,7 @@ use super::traffic::{SYN, Traffic, at};
 
 /// The networks of sources: two outside the local networks, one inside.
 #[derive(Debug, Clone, Copy)]
-enum Network {
+pub enum Network {
     Outside4,
     Outside6,
     Inside,
@@ -61,7 +61,7 @@ fn fired(traffic: &Traffic, options: &[&str]) -> Vec<Value> {
 }
 
 /// Sources that try `each` hosts of their own, by one port.
-fn sweep(network: Network, sources: u16, each: u16) -> Traffic {
+pub fn sweep(network: Network, sources: u16, each: u16) -> Traffic {
     scan(network, (0..sources * each).map(|number| (1 + number % sources, 1 + number, 22)))
 }
 

@@ -3,7 +3,8 @@
 
 use std::fs::{self, File};
 use std::io::{PipeReader, Read};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
+use std::ops::Range;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,11 +14,12 @@ use super::common::metrics::Metrics;
 use super::common::monitor::{Ended, Monitor, PROGRAM, STOPS_WITHIN};
 use super::common::namespace::wait_for;
 use super::common::outputs::{fill, full_pipe, with_small_file_system};
+use super::common::webhook::{Conduct, Webhook};
 use super::traffic::{Flood, Pair};
 use super::wire::{Pieces, Wire};
 
 /// Every packet is more than the limit of its source.
-const LOW_LIMIT: [&str; 2] = ["-ByteLimit", "10"];
+pub const LOW_LIMIT: [&str; 2] = ["-ByteLimit", "10"];
 /// Alerts of one moment, more than lines may wait.
 const MANY: u16 = 6_000;
 const DROPPED: &str = "trafficmonitor_queue_dropped_total";
@@ -48,18 +50,18 @@ fn ends_in_time(monitor: Monitor<'_>) -> Ended {
     ended
 }
 
-/// A frame of each of so many sources, for which [`LOW_LIMIT`] makes an alert of each.
-fn sources(count: u16) -> Vec<Vec<u8>> {
+/// A frame of each of these sources, for which [`LOW_LIMIT`] makes an alert of each.
+pub fn sources(numbers: Range<u16>) -> Vec<Vec<u8>> {
     let frame = |source: u16| {
         let [high, low] = source.to_be_bytes();
         let packet = Ipv4::carrying(udp(40_000, 9, &[0x55; 31]));
         let packet = packet.between(Ipv4Addr::new(10, 8, high, low), Ipv4Addr::new(10, 1, 0, 1));
         Link::ethernet().carrying(&packet.build()).bytes
     };
-    (0..count).map(frame).collect()
+    numbers.map(frame).collect()
 }
 
-fn send_at_once(pair: &Pair, frames: &[Vec<u8>]) {
+pub fn send_at_once(pair: &Pair, frames: &[Vec<u8>]) {
     let wire = pair.other.enter(|| Wire::open("eth0")).unwrap();
     for batch in frames.chunks(200) {
         let pieces: Vec<Pieces<'_>> = batch.iter().map(|frame| [frame.as_slice(), &[]]).collect();
@@ -95,7 +97,7 @@ fn outputs_that_are_not_read_cost_lines_but_no_frame() {
 fn alert_lines_that_are_lost_are_counted_and_said_once_they_can_be() {
     let pair = Pair::new();
     let (monitor, [mut reader, _error]) = blocked(&pair, &LOW_LIMIT);
-    send_at_once(&pair, &sources(MANY));
+    send_at_once(&pair, &sources(0..MANY));
     let alerts = u64::from(MANY);
     let fired = |metrics: &Metrics| metrics.sum("trafficmonitor_alerts_total");
     let metrics = monitor.wait_for("all alerts", |metrics| fired(metrics) == alerts && dropped(metrics, "alerts") > 0);
@@ -174,11 +176,11 @@ fn alerts_are_written_again_once_a_full_disk_has_room() {
         let monitor = Monitor::spawn_onto(&pair.host, Command::new(PROGRAM), &arguments, [Some(out), None]);
         let monitor = monitor.wait_until_ready();
         let text = || fs::read_to_string(&path).unwrap();
-        send_at_once(&pair, &sources(1));
+        send_at_once(&pair, &sources(0..1));
         wait_for("the first alert", || text().contains(" src=10.8.0.0 ").then_some(()));
         let filler = fill(folder.path());
         // More than fits into the rest of the last page.
-        send_at_once(&pair, &sources(40));
+        send_at_once(&pair, &sources(0..40));
         wait_for("the failure is said", || {
             monitor.messages().contains("cannot write alerts to standard output; retrying").then_some(())
         });
@@ -227,7 +229,7 @@ fn send_at_full_speed(pair: &Pair, monitor: &Monitor<'_>, lasts: Duration) -> u6
     const RATE: u64 = 50_000;
     let packet = Ipv4::carrying(udp(40_053, 53, &[0x55; 31]));
     let packet = packet.between(Ipv4Addr::new(10, 1, 0, 2), Ipv4Addr::new(10, 1, 0, 1));
-    let frames = [sources(MANY), vec![Link::ethernet().carrying(&packet.build()).bytes; 400_000]].concat();
+    let frames = [sources(0..MANY), vec![Link::ethernet().carrying(&packet.build()).bytes; 400_000]].concat();
     let wire = pair.other.enter(|| Wire::open("eth0")).unwrap();
     let (start, mut sent, mut asked) = (Instant::now(), 0, Instant::now());
     while start.elapsed() < lasts {
@@ -261,28 +263,43 @@ fn soak_outputs_that_are_not_read_cost_no_frame_at_full_speed() {
     ends_in_time(monitor);
 }
 
-/// A receiver that takes connections and never answers, and an evidence file for as many alerts as may have one.
+/// Receivers that take connections and never answer, one that is not there, one that answers, and an evidence file for
+/// as many alerts as may have one.
 #[test]
-fn receivers_that_hang_and_evidence_cost_no_frame() {
+fn receivers_that_hang_and_evidence_cost_no_frame_and_delay_no_other_receiver() {
     let pair = Pair::new();
-    let listener = pair.host.enter(|| TcpListener::bind("127.0.0.1:0")).unwrap();
+    let [hanging, good] = ["127.0.0.1:9101", "127.0.0.1:9102"].map(|address| Webhook::listen(&pair.host, address));
+    hanging.set(Conduct::Hangs);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("trafficmonitor.yml");
-    let url = format!("http://{}/", listener.local_addr().unwrap());
-    let receivers = ["alertmanager", "webhook"].map(|of| format!("  - {{name: {of}, type: {of}, url: '{url}'}}\n"));
-    fs::write(&path, format!("notify:\n  receivers:\n{}", receivers.concat())).unwrap();
+    let receivers = [("hang", "alertmanager", 9101), ("hang-too", "webhook", 9101), ("dead", "webhook", 9103)];
+    let receivers = [&receivers[..], &[("good", "webhook", 9102)]].concat();
+    let entry = |(name, of, port): &(&str, &str, u16)| {
+        format!("  - {{name: {name}, type: {of}, url: 'http://127.0.0.1:{port}/'}}\n")
+    };
+    fs::write(&path, format!("notify:\n  receivers:\n{}", receivers.iter().map(entry).collect::<String>())).unwrap();
     let (path, archive) = (path.to_str().unwrap(), folder.path().to_str().unwrap());
     let arguments = [&["-iface", "eth0", "--config.file", path, "-archive_dir", archive][..], &LOW_LIMIT].concat();
     let monitor = Monitor::start(&pair.host, &arguments);
     let sent = send_at_full_speed(&pair, &monitor, Duration::from_secs(5));
     expect_all_counted(&monitor, sent);
-    // The hand-over to the receivers takes a moment.
-    let metrics = monitor.wait_for("each alert waits for both receivers, or is counted as lost", |metrics| {
-        let lost = metrics.sum("trafficmonitor_notifications_failed_total");
+    let of = |metrics: &Metrics, name: &str, receiver: &str| {
+        let series = metrics.labelled(&format!("trafficmonitor_notifications_{name}"), &["receiver"]);
+        series.iter().filter(|(labels, _)| labels[0] == receiver).map(|(_, value)| *value as u64).sum::<u64>()
+    };
+    // The first message leaves 5 s after the first alert.
+    let metrics = monitor.wait_for("the good receiver has all alerts but those that are counted as lost", |metrics| {
         let alerts = metrics.sum("trafficmonitor_alerts_total");
-        alerts > 0 && metrics.sum("trafficmonitor_notifications_queue") + lost == 2 * alerts
+        alerts > 0 && of(metrics, "total", "good") + of(metrics, "failed_total", "good") == alerts
     });
-    assert_eq!(metrics.sum("trafficmonitor_notifications_total"), 0, "nothing is answered");
+    assert!(of(&metrics, "total", "good") > 0);
+    assert_eq!(good.requests().len(), 1, "one message for the burst");
+    let alerts = metrics.sum("trafficmonitor_alerts_total");
+    for receiver in ["hang", "hang-too", "dead"] {
+        assert_eq!(of(&metrics, "total", receiver), 0, "{receiver}: nothing is answered");
+        let waiting_and_lost = of(&metrics, "queue", receiver) + of(&metrics, "failed_total", receiver);
+        assert_eq!(waiting_and_lost, alerts, "{receiver}");
+    }
     assert!(metrics.sum("trafficmonitor_evidence_packets_written_total") > 0);
     ends_in_time(monitor);
 }

@@ -52,6 +52,18 @@ pub(super) struct Alertmanager {
 
 impl Alertmanager {
     pub(super) fn telling(namespace: &Namespace) -> Self {
+        Self::started(namespace, &[], &[&format!("http://{ALERTMANAGER}")])
+    }
+
+    /// The same over TLS, with a certificate and its key; `authority` has signed it.
+    pub(super) fn telling_over_tls(namespace: &Namespace, web_configuration: &Path, authority: &Path) -> Self {
+        let option = format!("--web.config.file={}", web_configuration.display());
+        let authority = authority.to_str().unwrap();
+        Self::started(namespace, &[option], &["--cacert", authority, &format!("https://{ALERTMANAGER}")])
+    }
+
+    /// Started, and asked by curl until it is ready.
+    fn started(namespace: &Namespace, options: &[String], curl: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
         let configuration = format!(
@@ -60,7 +72,7 @@ impl Alertmanager {
             shipped_inhibit_rules()
         );
         std::fs::write(path("alertmanager.yml"), configuration).unwrap();
-        let options = [
+        let own_options = [
             format!("--config.file={}", path("alertmanager.yml")),
             format!("--storage.path={}", path("data")),
             format!("--web.listen-address={ALERTMANAGER}"),
@@ -68,12 +80,14 @@ impl Alertmanager {
             "--cluster.listen-address=".to_owned(),
         ];
         let log = folder.path().join("log");
+        let options = [&own_options, options].concat();
         let mut process = start(namespace, &with_templates("prometheus-alertmanager"), &options, &log);
+        let (url, curl) = curl.split_last().unwrap();
         wait_for("Alertmanager is ready", || {
             let ended = process.try_wait().unwrap();
             assert_eq!(ended, None, "Alertmanager said: {}", std::fs::read_to_string(&log).unwrap_or_default());
             let mut command = Command::new("curl");
-            command.args(["--silent", "--fail", &format!("http://{ALERTMANAGER}/-/ready")]);
+            command.args(["--silent", "--fail"]).args(curl).arg(format!("{url}/-/ready"));
             namespace.enter(|| command.output()).unwrap().status.success().then_some(())
         });
         Self { process, _folder: folder }

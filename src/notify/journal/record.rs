@@ -29,12 +29,22 @@ pub(in crate::notify) enum JournalRecord {
         notice: Arc<Notice>,
     },
     /// A receiver accepted these notices, or they were given up.
-    Settled { receiver: String, numbers: Vec<u64>, is_delivered: bool },
+    Settled {
+        receiver: String,
+        numbers: Vec<u64>,
+        is_delivered: bool,
+        /// Those that the request counted and did not name.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        counted: Vec<u64>,
+    },
     /// An alert fires at a receiver: after a restart it fires still, or the journal was written anew.
     Fires {
         receiver: String,
         #[serde(with = "shared")]
         notice: Arc<Notice>,
+        /// True if no message named it.
+        #[serde(default)]
+        is_counted: bool,
     },
 }
 

@@ -6,9 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::record::JournalRecord;
-use crate::alert::Fingerprint;
-use crate::notify::notice::Notice;
-use crate::notify::queue::{QueuedNotice, note};
+use crate::notify::firing::FiringAlerts;
+use crate::notify::queue::QueuedNotice;
 use crate::packet::Timestamp;
 
 /// The state of all receivers. A clone shares the notices.
@@ -24,8 +23,7 @@ pub(in crate::notify) struct JournalState {
 pub(in crate::notify) struct ReceiverState {
     /// By number.
     pub waiting: BTreeMap<u64, QueuedNotice>,
-    /// The latest firing notice of alerts that fire there.
-    pub firing: BTreeMap<Fingerprint, Arc<Notice>>,
+    pub firing: FiringAlerts,
 }
 
 impl JournalState {
@@ -40,14 +38,14 @@ impl JournalState {
                     self.receiver(receiver).waiting.insert(*number, waiting.clone());
                 }
             }
-            JournalRecord::Settled { receiver, numbers, is_delivered } => {
+            JournalRecord::Settled { receiver, numbers, is_delivered, counted } => {
                 let state = self.receiver(receiver);
                 for one in numbers.iter().filter_map(|number| state.waiting.remove(number)).collect::<Vec<_>>() {
-                    note(&mut state.firing, &one, *is_delivered);
+                    state.firing.note(&one.notice, *is_delivered, !counted.contains(&one.number));
                 }
             }
-            JournalRecord::Fires { receiver, notice } => {
-                self.receiver(receiver).firing.insert(notice.id(), Arc::clone(notice));
+            JournalRecord::Fires { receiver, notice, is_counted } => {
+                self.receiver(receiver).firing.insert(notice, *is_counted);
             }
         }
     }
@@ -60,10 +58,11 @@ impl JournalState {
     /// The fewest records that give this state.
     pub(super) fn records(&self) -> impl Iterator<Item = JournalRecord> {
         let firing = self.receivers.iter().flat_map(|(receiver, state)| {
-            state
-                .firing
-                .values()
-                .map(|notice| JournalRecord::Fires { receiver: receiver.clone(), notice: Arc::clone(notice) })
+            state.firing.iter().map(|(notice, is_counted)| JournalRecord::Fires {
+                receiver: receiver.clone(),
+                notice: Arc::clone(notice),
+                is_counted,
+            })
         });
         let mut waiting: BTreeMap<u64, (&QueuedNotice, Vec<String>)> = BTreeMap::new();
         for (receiver, state) in &self.receivers {

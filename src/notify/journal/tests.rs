@@ -17,7 +17,12 @@ fn waits(number: u64, receivers: &[&str], notice: Notice) -> JournalRecord {
 }
 
 fn settled(receiver: &str, numbers: &[u64], is_delivered: bool) -> JournalRecord {
-    JournalRecord::Settled { receiver: receiver.to_owned(), numbers: numbers.to_vec(), is_delivered }
+    settled_and_counted(receiver, numbers, is_delivered, &[])
+}
+
+fn settled_and_counted(receiver: &str, numbers: &[u64], is_delivered: bool, counted: &[u64]) -> JournalRecord {
+    let (receiver, numbers, counted) = (receiver.to_owned(), numbers.to_vec(), counted.to_vec());
+    JournalRecord::Settled { receiver, numbers, is_delivered, counted }
 }
 
 fn state_after(records: &[JournalRecord]) -> JournalState {
@@ -37,10 +42,12 @@ fn records() -> impl Strategy<Value = Vec<JournalRecord>> {
                 let notice = if flag { firing(alert) } else { resolved(alert) };
                 waits(number, &RECEIVERS[..1 + index.index(2)], notice)
             }
-            2 => settled(RECEIVERS[index.index(2)], &[alert + 1, alert + 2], flag),
-            _ => {
-                JournalRecord::Fires { receiver: RECEIVERS[index.index(2)].to_owned(), notice: Arc::new(firing(alert)) }
-            }
+            2 => settled_and_counted(RECEIVERS[index.index(2)], &[alert + 1, alert + 2], flag, &[alert + 1]),
+            _ => JournalRecord::Fires {
+                receiver: RECEIVERS[index.index(2)].to_owned(),
+                notice: Arc::new(firing(alert)),
+                is_counted: flag,
+            },
         };
         steps.into_iter().map(record).collect()
     })
