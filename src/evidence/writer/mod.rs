@@ -6,6 +6,7 @@
 mod capture_file;
 pub(super) mod files;
 mod jobs;
+pub(super) mod leftovers;
 mod link_type;
 pub(super) mod pcapng;
 pub(super) mod quota;
@@ -53,37 +54,6 @@ pub(super) struct Writer {
 /// The name of the file with a configuration: the same for the same text.
 pub(super) fn configuration_name(configuration: &str) -> String {
     format!("configuration-{}.yml", &capture_file::digest_of(configuration)[..16])
-}
-
-/// Gives files that a killed process left their final names, with `-cut`.
-pub(super) fn finish_leftovers(archive: &Path) {
-    for part in quota::own_files(archive, names::is_ours) {
-        let Some(name) = part.file_name().and_then(|name| name.to_str()?.strip_suffix(names::UNFINISHED)) else {
-            continue;
-        };
-        let finished = match name.strip_suffix(names::CAPTURE) {
-            Some(stem) => {
-                let path = free_path(archive, &format!("{stem}-cut"));
-                capture_file::finish_leftover(&part, &path).map(|()| path)
-            }
-            None => std::fs::remove_file(&part).map(|()| part.clone()),
-        };
-        match finished {
-            Ok(path) => tracing::info!(file = %path.display(), "finished a file that an earlier run left"),
-            Err(error) => tracing::debug!(file = %part.display(), %error, "a file of an earlier run stays as it is"),
-        }
-    }
-}
-
-/// The path of a capture file with this stem, or with a number behind it if that is taken.
-fn free_path(archive: &Path, stem: &str) -> PathBuf {
-    let is_free = |path: &PathBuf| {
-        let exists = |path: &Path| path.symlink_metadata().is_ok();
-        !exists(path) && !exists(&files::unfinished(path))
-    };
-    let numbered = (2_u64..).map(|number| format!("{stem}-{number}"));
-    let mut paths = std::iter::once(stem.to_owned()).chain(numbered).map(|stem| archive.join(stem + names::CAPTURE));
-    paths.find(is_free).unwrap_or_else(|| archive.join(names::safe(stem)))
 }
 
 impl Writer {
@@ -149,7 +119,7 @@ impl Writer {
     }
 
     fn begin(&mut self, new: NewFile) {
-        let path = free_path(&self.setup.archive, &new.stem);
+        let path = files::free_path(&self.setup.archive, &new.stem, names::CAPTURE);
         let begun = files::make_directory(&self.setup.archive)
             .and_then(|()| self.take(new.comment.len() as u64))
             .and_then(|()| self.write_configuration())
