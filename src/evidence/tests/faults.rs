@@ -13,6 +13,11 @@ const OTHER: [u8; 4] = [10, 0, 0, 6];
 const DIRECTORY: &str = "EVIDENCE_TEST_DIRECTORY";
 /// Number of kills in a test; more with this variable.
 const KILLS: (&str, u32) = ("EVIDENCE_TEST_KILLS", 12);
+/// Packets of a chunk in the test with kills.
+const AT_ONCE: usize = 50;
+/// Bytes of a packet of 54 bytes in a logged file, and in an evidence file.
+const LOGGED_BYTES: usize = 16 + 54;
+const WRITTEN_BYTES: usize = 32 + 56;
 
 fn scan() -> Alert {
     alert(Kind::HostScan, Subject::Source(address(5)))
@@ -83,21 +88,46 @@ fn writing_goes_on_once_a_full_disk_has_space() {
     }
 }
 
+/// A frame of the source that is written about.
+fn frame(source: u8) -> Vec<u8> {
+    tcp(([10, 0, 0, source], 1), (OTHER, 80), SYN)
+}
+
+/// Archive and directory of the packet log below a directory.
+fn directories(folder: &Path) -> [PathBuf; 2] {
+    ["archive", "log"].map(|name| folder.join(name))
+}
+
+/// Threads that write evidence files and log packets below a directory.
+fn writing(folder: &Path) -> Run {
+    let [archive, log] = directories(folder);
+    let max_file_bytes = 24 + 150 * LOGGED_BYTES as u64;
+    let packet_log = PacketLogConfig { is_on: true, dir: Some(log), max_file_bytes, ..PacketLogConfig::default() };
+    Run::start(&archive, Config { packet_log, ..Config::default() })
+}
+
 /// Writes files until it is killed.
 #[test]
 #[ignore = "needs root: is run by another test, which kills it"]
 fn writes_until_it_is_killed() {
-    let Some(archive) = directory() else { return };
-    let mut run = Run::start(&archive, Config::default());
+    let Some(folder) = directory() else { return };
+    let mut run = writing(&folder);
     println!("begins");
-    for number in 0.. {
-        let alert = alert(Kind::HostScan, Subject::Source(address((number % 200) as u8)));
+    let send = |run: &mut Run, source: u8| {
+        for _ in 0..4 {
+            (0..AT_ONCE).for_each(|_| run.record(101, &frame(source)));
+            run.recorder.hand_over();
+        }
+    };
+    for number in 0_u64.. {
+        let source = (number % 200) as u8;
+        let alert = alert(Kind::HostScan, Subject::Source(address(source)));
+        send(&mut run, source);
         run.fire(&alert);
-        let from = [10, 0, 0, (number % 200) as u8];
-        (0..50).for_each(|_| run.record(101, &tcp((from, 1), (OTHER, 80), SYN)));
-        run.recorder.hand_over();
+        send(&mut run, source);
         run.resolve(&alert, 110);
-        run.wait_until("little open", |figures| figures.open_files < 20);
+        // The files of this alert are finished about when those of the next one are begun.
+        run.wait_until("little open", |figures| figures.written_files >= number && figures.open_files < 2);
     }
 }
 
@@ -114,6 +144,7 @@ impl Drop for Killed {
 fn every_finished_file_of_a_killed_process_can_be_read() {
     let kills = std::env::var(KILLS.0).ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS.1);
     let folder = tempfile::tempdir().unwrap();
+    let [archive, log] = directories(folder.path());
     let mut state = u64::from(std::process::id());
     println!("seed {state}");
     for _ in 0..kills {
@@ -124,25 +155,70 @@ fn every_finished_file_of_a_killed_process_can_be_read() {
         state = crate::tables::sampling::mixed(state.wrapping_add(1));
         std::thread::sleep(Duration::from_micros(state % 300_000));
         drop(child);
-        // What was cut off lacks at most its last record.
-        for part in files(folder.path(), ".pcapng.part") {
-            let bytes = fs::read(&part).unwrap();
-            assert!(whole_blocks(&bytes) + 70_000 > bytes.len(), "{}", part.display());
-        }
+        lack_at_most_a_record(&files(&archive, ".pcapng.part"), whole_blocks, WRITTEN_BYTES);
+        lack_at_most_a_record(&files(&log, ".pcap.part"), whole_records, LOGGED_BYTES);
     }
-    Run::start(folder.path(), Config::default()).finish();
-    assert_eq!(files(folder.path(), ".part").len(), 0);
-    let finished = files(folder.path(), ".pcapng");
-    assert!(finished.len() > kills as usize, "{} files", finished.len());
-    for file in &finished {
+    writing(folder.path()).finish();
+    assert_eq!((files(&archive, ".part"), files(&log, ".part")), (vec![], vec![]));
+    let evidence = files(&archive, ".pcapng");
+    assert!(evidence.len() > kills as usize, "{} files", evidence.len());
+    for file in &evidence {
         let packets = read(file).len();
         let is_cut = file.to_str().unwrap().contains("-cut");
         // A source that comes again has the packets of its last file in this one too.
-        assert!(is_cut || packets > 0 && packets.is_multiple_of(50), "{}: {packets} packets", file.display());
+        assert!(is_cut || packets > 0 && packets.is_multiple_of(AT_ONCE), "{}: {packets} packets", file.display());
     }
-    for verdict in files(folder.path(), ".json") {
+    for verdict in files(&archive, ".json") {
         serde_json::from_str::<Value>(&fs::read_to_string(&verdict).unwrap()).unwrap();
     }
+    let logged = [files(&archive, ".pcap"), files(&log, ".pcap")];
+    assert!(logged.iter().all(|files| files.len() > kills as usize / 2), "{logged:?}");
+    println!("{kills} kills, {} evidence files, {:?} logged files", evidence.len(), logged.each_ref().map(Vec::len));
+    other_programs_read([evidence, logged.concat()].concat());
+}
+
+/// Checks that unfinished files end within a record, or before the first one.
+fn lack_at_most_a_record(parts: &[PathBuf], whole: fn(&[u8]) -> usize, record_bytes: usize) {
+    for part in parts {
+        let bytes = fs::read(part).unwrap();
+        let whole = whole(&bytes);
+        assert!(whole == 0 || whole + record_bytes > bytes.len(), "{}: {whole} of {}", part.display(), bytes.len());
+    }
+}
+
+/// Checks that tcpdump and tshark find the packets in each file that this program finds.
+fn other_programs_read(files: Vec<PathBuf>) {
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for some in files.chunks(files.len().div_ceil(workers)) {
+            scope.spawn(|| some.iter().for_each(|file| other_programs_read_one(file)));
+        }
+    });
+}
+
+fn other_programs_read_one(file: &Path) {
+    let (packets, path) = (read(file).len(), file.to_str().unwrap());
+    for (program, arguments) in
+        [("tcpdump", &["-nn", "-r"][..]), ("tshark", &["-n", "-T", "fields", "-e", "frame.number", "-r"])]
+    {
+        match output(program, &[arguments, &[path]].concat()) {
+            Some(lines) => assert_eq!(lines.lines().count(), packets, "{program}: {path}"),
+            None => println!("{program} is not installed"),
+        }
+    }
+}
+
+/// The length of the whole records at the start of a pcap file; 0 without a whole file header.
+fn whole_records(bytes: &[u8]) -> usize {
+    let mut at = 24;
+    while let Some(captured) = bytes.get(at + 8..at + 12) {
+        let end = at + 16 + u32::from_le_bytes(captured.try_into().unwrap()) as usize;
+        if end > bytes.len() {
+            break;
+        }
+        at = end;
+    }
+    if at <= bytes.len() { at } else { 0 }
 }
 
 /// The length of the whole blocks at the start of a file, by their lengths at both ends.

@@ -7,6 +7,7 @@ mod frames;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -170,6 +171,13 @@ pub(super) fn read(file: &Path) -> Vec<(i32, Timestamp, Vec<u8>, u32)> {
     };
     savefile.read(usize::MAX, keep).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     packets
+}
+
+/// The output of a program; none if it is not installed.
+fn output(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok()?;
+    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    Some(String::from_utf8(output.stdout).unwrap())
 }
 
 /// The seconds of the packets in a file.
