@@ -149,6 +149,15 @@ impl LogFiles {
 
     fn try_append(&mut self, source: &PacketSource, of: &mut ConversationFiles, mut records: &[u8]) -> io::Result<()> {
         self.make_space(records.len() as u64, of)?;
+        let written = self.write_all(source, of, &mut records);
+        if written.is_err() {
+            self.quota.give_back(records.len() as u64);
+        }
+        written
+    }
+
+    /// Writes records, and takes off what is written.
+    fn write_all(&mut self, source: &PacketSource, of: &mut ConversationFiles, records: &mut &[u8]) -> io::Result<()> {
         while !records.is_empty() {
             let used = of.last_bytes().unwrap_or(u64::MAX);
             let mut fitting = savefile::whole_records(records, self.setup.max_file_bytes.saturating_sub(used));
@@ -161,10 +170,10 @@ impl LogFiles {
             let (now, later) = records.split_at(fitting.max(savefile::first_record(records)));
             match self.write(of, now) {
                 // The file was removed by someone else: another one is begun.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => drop(of.files.pop_back()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => self.forget_last(of),
                 written => {
                     written?;
-                    records = later;
+                    *records = later;
                 }
             }
         }
@@ -200,8 +209,7 @@ impl LogFiles {
         let header = savefile::file_header(source);
         self.make_space(header.len() as u64, of)?;
         let path = files::unfinished(&self.free_path(of));
-        let mut file = files::create(&path)?;
-        file.write_all(&header).inspect_err(|_| files::remove(&path))?;
+        let file = begin(&path, &header).inspect_err(|_| self.quota.give_back(header.len() as u64))?;
         of.files.push_back(LoggedFile { path: path.clone(), bytes: header.len() as u64 });
         keep_open(&mut self.open, path, file);
         while of.files.len() > self.setup.max_rotations.max(1) as usize
@@ -224,6 +232,10 @@ impl LogFiles {
         }
     }
 
+    fn forget_last(&mut self, of: &mut ConversationFiles) {
+        self.quota.give_back(of.files.pop_back().map_or(0, |file| file.bytes));
+    }
+
     /// Gives the last file of a conversation its final name. A file that is gone is forgotten.
     fn finish(&mut self, of: &mut ConversationFiles) -> io::Result<()> {
         let Some(last) = of.files.back_mut().filter(|last| files::is_unfinished(&last.path)) else { return Ok(()) };
@@ -235,7 +247,7 @@ impl LogFiles {
                 self.open.retain(|(open, _)| *open != last.path);
                 last.path = finished;
                 if published.is_err() {
-                    of.files.pop_back();
+                    self.forget_last(of);
                 }
                 Ok(())
             }
@@ -303,6 +315,13 @@ impl LogFiles {
         self.open.retain(|(open, _)| open != from);
         Ok(())
     }
+}
+
+/// A new file with this header.
+fn begin(path: &Path, header: &[u8]) -> io::Result<File> {
+    let mut file = files::create(path)?;
+    file.write_all(header).inspect_err(|_| files::remove(path))?;
+    Ok(file)
 }
 
 /// The open file of this path, now the one that was used last.

@@ -61,6 +61,7 @@ fn on_a_small_disk(name: &str) {
 #[ignore = "needs root: mounts a file system"]
 fn writing_goes_on_once_a_full_disk_has_space() {
     let Some(disk) = directory() else { return on_a_small_disk("writing_goes_on_once_a_full_disk_has_space") };
+    let lines = LogLines::of_process();
     let mut run = Run::start(&disk.join("archive"), Config::default());
     run.send(90, SCANNER, OTHER);
     run.fire(&scan());
@@ -86,6 +87,66 @@ fn writing_goes_on_once_a_full_disk_has_space() {
     for verdict in files(&disk.join("archive"), ".json") {
         assert!(fs::read_to_string(verdict).unwrap().contains("\"complete\": true"));
     }
+    let lines = lines.lock().unwrap();
+    let [first, .., last] = lines.as_slice() else { panic!("{lines:?}") };
+    assert!(first.ends_with("is tried again") || first.ends_with("are tried again"), "{lines:?}");
+    let again = "packets are written to evidence files again";
+    assert_eq!(last, again);
+    assert!(lines.windows(2).all(|pair| pair != [again; 2]), "{lines:?}");
+}
+
+#[test]
+#[ignore = "needs root: mounts a file system"]
+fn failed_writes_give_their_bytes_back_to_the_quota() {
+    let Some(disk) = directory() else { return on_a_small_disk("failed_writes_give_their_bytes_back_to_the_quota") };
+    let packet_log = PacketLogConfig { is_on: true, dir: Some(disk.join("log")), ..PacketLogConfig::default() };
+    let config = Config { quota_bytes: 300_000, packet_log, ..Config::default() };
+    let mut run = Run::start(&disk.join("archive"), config);
+    run.send(90, SCANNER, OTHER);
+    run.fire(&scan());
+    run.wait_until("written", |figures| figures.written_packets == 1 && figures.log_archived_files == 1);
+    let filler = fill(&disk);
+    // Each try of these takes a third of the quota. Another alert finds no space for its file.
+    (0..1_000).for_each(|_| run.record(101, &frame(5)));
+    run.recorder.hand_over();
+    let other = alert(Kind::PortScan, Subject::Source(address(5)));
+    run.fire(&other);
+    let before = run.wait_until("a failure", |figures| figures.write_errors >= 1);
+    let tried = run.wait_until("three tries each", |figures| figures.write_errors >= 6 + 1);
+    assert_eq!((tried.archive_bytes, tried.removed_files), (before.archive_bytes, 0));
+    assert_eq!((tried.log_lost_packets, tried.log_bytes), (1_000, 0));
+    fs::remove_file(filler).unwrap();
+    [&scan(), &other].into_iter().for_each(|alert| run.resolve(alert, 110));
+    let figures = run.wait_until("finished", |figures| figures.written_files == 2);
+    assert_eq!((figures.written_packets, figures.removed_files), (2_002, 0));
+    let bytes = |name: &str| files(&disk.join(name), "").iter().map(|path| path.metadata().unwrap().len()).sum::<u64>();
+    let on_disk = bytes("archive");
+    run.finish();
+    assert!(figures.archive_bytes.abs_diff(on_disk) < 10_000, "{} of {on_disk}", figures.archive_bytes);
+}
+
+#[test]
+#[ignore = "needs root: mounts a file system"]
+fn logging_goes_on_once_a_full_disk_has_space() {
+    let Some(disk) = directory() else { return on_a_small_disk("logging_goes_on_once_a_full_disk_has_space") };
+    let lines = LogLines::of_process();
+    let log = disk.join("log");
+    let packet_log = PacketLogConfig { is_on: true, dir: Some(log.clone()), ..PacketLogConfig::default() };
+    let mut run = Run::start(&disk.join("archive"), Config { packet_log, ..Config::default() });
+    run.send(90, SCANNER, OTHER);
+    run.wait_until("logged", |figures| figures.logged_packets == 1);
+    let filler = fill(&disk);
+    (0..1_000).for_each(|_| run.record(91, &frame(5)));
+    run.recorder.hand_over();
+    let full = run.wait_until("a failure", |figures| figures.log_lost_packets == 1_000);
+    assert_eq!((full.kept_packets, full.logged_packets, full.lost_packets), (1_001, 1, 0));
+    fs::remove_file(filler).unwrap();
+    run.send(92, SCANNER, OTHER);
+    run.wait_until("logged", |figures| figures.logged_packets == 2);
+    run.finish();
+    let logged: Vec<i64> = files(&log, ".pcap").iter().flat_map(|file| times(file)).collect();
+    assert_eq!(logged, [90, 92]);
+    assert_eq!(*lines.lock().unwrap(), ["packets could not be logged", "packets are logged again"]);
 }
 
 /// A frame of the source that is written about.
