@@ -19,6 +19,8 @@ mod changes;
 mod coverage;
 #[path = "live/crowd.rs"]
 mod crowd;
+#[path = "live/disk.rs"]
+mod disk;
 #[path = "live/evidence.rs"]
 mod evidence;
 #[path = "live/exact.rs"]
@@ -41,6 +43,8 @@ mod masquerade;
 mod output;
 #[path = "live/pages.rs"]
 mod pages;
+#[path = "live/recording.rs"]
+mod recording;
 #[path = "live/refused.rs"]
 mod refused;
 #[path = "live/rights.rs"]
@@ -53,6 +57,8 @@ mod scanners;
 mod start;
 #[path = "live/supervision.rs"]
 mod supervision;
+#[path = "../benches/support/tasks.rs"]
+mod tasks;
 #[path = "../benches/support/trace.rs"]
 #[allow(dead_code)]
 mod trace;
