@@ -65,9 +65,9 @@ impl ConversationFiles {
         self.files.iter().map(|file| file.path.as_path())
     }
 
-    /// Bytes of the last file; none if there is no file.
+    /// Bytes of the file to which packets are added; none if there is none.
     fn last_bytes(&self) -> Option<u64> {
-        self.files.back().map(|file| file.bytes)
+        self.files.back().filter(|file| files::is_unfinished(&file.path)).map(|file| file.bytes)
     }
 }
 
@@ -241,17 +241,16 @@ impl LogFiles {
         let Some(last) = of.files.back_mut().filter(|last| files::is_unfinished(&last.path)) else { return Ok(()) };
         let finished = files::finished(&last.path);
         let published = open(&mut self.open, &last.path).and_then(|file| files::publish(file, &last.path, &finished));
-        match published {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            published => {
-                self.open.retain(|(open, _)| *open != last.path);
-                last.path = finished;
-                if published.is_err() {
-                    self.forget_last(of);
-                }
-                Ok(())
-            }
+        let is_gone = matches!(&published, Err(error) if error.kind() == io::ErrorKind::NotFound);
+        if !is_gone {
+            published?;
         }
+        self.open.retain(|(open, _)| *open != last.path);
+        last.path = finished;
+        if is_gone {
+            self.forget_last(of);
+        }
+        Ok(())
     }
 
     /// Finishes the last file of a conversation, and forgets the files: they stay for a day.
