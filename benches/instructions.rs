@@ -1,4 +1,5 @@
-//! The work whose instructions `scripts/instructions.sh` counts: decode, and decode with counting in an interval.
+//! The work whose instructions `scripts/instructions.sh` counts: decode, decode with counting in an interval, and both with
+//! keeping the packets.
 //!
 //! Two passes over the first frames of the benchmark trace; the hash seed is fixed. Without a mode it only writes the
 //! trace, so that `cargo bench` skips it.
@@ -11,6 +12,8 @@ mod trace;
 
 #[path = "support/frames.rs"]
 mod frames;
+#[path = "support/recorder.rs"]
+mod recorder;
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -18,9 +21,10 @@ use std::sync::Arc;
 use frames::Kept;
 use trafficmonitor::account::interval::Interval;
 use trafficmonitor::decode::Decoder;
+use trafficmonitor::evidence::PacketRecorder;
 use trafficmonitor::locality::Classifier;
 use trafficmonitor::packet::LinkType;
-use trafficmonitor::pipeline::capture_loop::count_frame;
+use trafficmonitor::pipeline::capture_loop::{count_frame, record_frame};
 
 const SAMPLE: trace::Trace = trace::Trace { packets: 20_000, ..trace::Trace::CUT };
 const SEED: u64 = 1;
@@ -32,6 +36,12 @@ fn main() {
     match mode.as_str() {
         "decode" => decode_frames(&decoder, &frames),
         "observe" => observe_frames(&decoder, &frames, &mut Interval::new(Arc::new(Classifier::default()), SEED)),
+        "record" => {
+            let evidence = recorder::start();
+            let mut interval = Interval::new(Arc::new(Classifier::default()), SEED);
+            record_frames(&decoder, &frames, &mut interval, recorder::recorder(&evidence));
+            recorder::finish(evidence);
+        }
         _ => {}
     }
 }
@@ -41,6 +51,15 @@ fn decode_frames(decoder: &Decoder, frames: &[Kept]) {
     for kept in frames.iter().chain(frames) {
         black_box(decoder.decode(&kept.frame())).ok();
     }
+}
+
+#[inline(never)]
+fn record_frames(decoder: &Decoder, frames: &[Kept], interval: &mut Interval, mut recorder: PacketRecorder) {
+    for kept in frames.iter().chain(frames) {
+        record_frame(decoder, None, &kept.frame(), interval, &mut recorder);
+    }
+    interval.settle();
+    recorder.hand_over();
 }
 
 #[inline(never)]

@@ -10,17 +10,16 @@ mod trace;
 
 #[path = "support/frames.rs"]
 mod frames;
+#[path = "support/recorder.rs"]
+mod recorder;
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use trafficmonitor::account::interval::Interval;
 use trafficmonitor::account::ledger::Ledger;
-use trafficmonitor::alert::EvidenceIndex;
 use trafficmonitor::decode::Decoder;
-use trafficmonitor::evidence::{self, Evidence, EvidenceSetup, PacketSource, RecorderSettings};
 use trafficmonitor::locality::Classifier;
 use trafficmonitor::packet::LinkType;
 use trafficmonitor::pipeline::capture_loop::{count_frame, record_frame};
@@ -28,21 +27,6 @@ use trafficmonitor::pipeline::capture_loop::{count_frame, record_frame};
 /// A tenth of the trace: more than the caches hold, little enough to be read into memory.
 const SAMPLE: trace::Trace = trace::Trace { packets: 200_000, ..trace::Trace::CUT };
 const SEED: u64 = 1;
-
-/// The ring of recent packets, without an archive.
-fn kept_packets() -> Evidence {
-    let config = evidence::Config { ring_bytes: Some(64 << 20), ..Default::default() };
-    let setup = EvidenceSetup {
-        host: String::new(),
-        version: String::new(),
-        configuration: String::new(),
-        index: EvidenceIndex::default(),
-        kept_bytes: 256,
-        anomaly_history: Duration::ZERO,
-        describe_alert: |_| String::new(),
-    };
-    Evidence::start(config, setup).expect("threads start")
-}
 
 fn packet_path(criterion: &mut Criterion) {
     let frames = frames::load(&SAMPLE, "sample.pcap");
@@ -64,10 +48,9 @@ fn packet_path(criterion: &mut Criterion) {
         });
     });
     group.bench_function("decode, observe and record", |bencher| {
-        let evidence = kept_packets();
+        let evidence = recorder::start();
         let mut interval = Interval::new(Arc::new(Classifier::default()), SEED);
-        let source = PacketSource { interface: "bench".to_owned(), link_type: LinkType(1), snap_length: 1_500 };
-        let mut recorder = RecorderSettings::new(evidence.sender(), 256).recorder(source);
+        let mut recorder = recorder::recorder(&evidence);
         bencher.iter(|| {
             for kept in &frames {
                 record_frame(&decoder, None, &kept.frame(), &mut interval, &mut recorder);
@@ -76,7 +59,7 @@ fn packet_path(criterion: &mut Criterion) {
                 }
             }
         });
-        evidence.finish(Instant::now() + Duration::from_secs(10));
+        recorder::finish(evidence);
     });
     for flows in [1_000, 65_536] {
         group.bench_function(BenchmarkId::new("decode, observe and merge", flows), |bencher| {

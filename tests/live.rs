@@ -21,6 +21,8 @@ mod coverage;
 mod crowd;
 #[path = "live/delivery.rs"]
 mod delivery;
+#[path = "live/disk.rs"]
+mod disk;
 #[path = "live/evidence.rs"]
 mod evidence;
 #[path = "live/exact.rs"]
@@ -43,6 +45,8 @@ mod masquerade;
 mod output;
 #[path = "live/pages.rs"]
 mod pages;
+#[path = "live/recording.rs"]
+mod recording;
 #[path = "live/refused.rs"]
 mod refused;
 #[path = "live/rights.rs"]
@@ -55,6 +59,8 @@ mod scanners;
 mod start;
 #[path = "live/supervision.rs"]
 mod supervision;
+#[path = "../benches/support/tasks.rs"]
+mod tasks;
 #[path = "../benches/support/trace.rs"]
 #[allow(dead_code)]
 mod trace;

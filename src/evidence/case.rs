@@ -51,6 +51,8 @@ pub(super) struct Case {
     pub(super) state: FileState,
     /// The number of the next chunk to look at.
     pub(super) cursor: u64,
+    /// Chunks before this one had left the ring when the file stalled.
+    pub(super) left_before: u64,
     /// Bytes of the file.
     bytes: u64,
     next_witness: Timestamp,
@@ -82,6 +84,7 @@ impl Case {
             opened: Instant::now(),
             state: FileState::Waiting(Instant::now()),
             cursor: 0,
+            left_before: 0,
             bytes: 0,
             next_witness: start,
             until: None,
@@ -143,10 +146,12 @@ impl Case {
         self.cursor = next;
     }
 
-    /// Goes back to a chunk that could not be written.
-    pub(super) fn stall(&mut self, chunk: u64, bytes: u64) {
-        (self.cursor, self.bytes) = (self.cursor.min(chunk), bytes);
+    /// Goes back to a chunk that could not be written. It may have left the ring since it was handed over: `first` is the
+    /// oldest one there.
+    pub(super) fn stall(&mut self, chunk: u64, bytes: u64, first: u64) {
+        (self.cursor, self.bytes, self.left_before) = (self.cursor.min(chunk), bytes, first);
         self.state = FileState::Stalled(Instant::now() + RETRY_AFTER);
+        self.skip_to(first.max(self.cursor));
     }
 
     /// Takes packets of a chunk as far as they are wanted and fit.
@@ -232,10 +237,12 @@ mod tests {
     fn packets_that_could_not_be_written_are_read_again() {
         let mut case = case();
         case.cursor = 5;
-        case.stall(3, 100);
+        case.stall(3, 100, 2);
         assert!(case.cursor == 3 && matches!(case.state, FileState::Stalled(_)));
         case.skip_to(5);
         assert_eq!((case.cursor, case.gaps.missed_chunks), (5, 0));
+        case.stall(3, 100, 4);
+        assert_eq!((case.cursor, case.left_before, case.gaps.missed_chunks), (4, 4, 0), "after the alert fired");
     }
 
     #[test]

@@ -108,18 +108,25 @@ impl Cases {
         match *report {
             WriterReport::HasSpace => {}
             WriterReport::NotBegun(id) => self.set_state(id, FileState::Waiting(retry)),
-            WriterReport::Stalled { id, chunk, bytes } => {
+            WriterReport::Stalled { id, chunk, packets, bytes } => {
                 if let Some(case) = self.cases.get_mut(&id) {
-                    case.stall(chunk, bytes);
-                    // The chunk may have left the ring since it was handed over.
-                    case.skip_to(ring.first().max(case.cursor));
+                    case.stall(chunk, bytes, ring.first());
                 }
+                self.note_not_taken(id, chunk, packets);
             }
+            WriterReport::NotTaken { id, chunk, packets } => self.note_not_taken(id, chunk, packets),
             WriterReport::NotFinished { id, is_gone } => {
                 let state = if is_gone { FileState::Waiting(retry) } else { FileState::Ended(retry) };
                 self.set_state(id, state);
             }
             WriterReport::Finished(id) => self.close(id),
+        }
+    }
+
+    /// Notes that packets were handed to the writer in vain. If they left the ring meanwhile, they are missed.
+    fn note_not_taken(&mut self, id: FileId, chunk: u64, packets: u64) {
+        if self.cases.get(&id).is_some_and(|case| chunk < case.left_before) {
+            self.counters.missed_packets.add(packets);
         }
     }
 

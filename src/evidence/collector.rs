@@ -55,6 +55,8 @@ impl PacketCollector {
     }
 
     fn finish(&mut self, messages: &Receiver<Message>, deadline: Instant) {
+        // No packet and no change comes after the end.
+        self.log.iter().for_each(|log| log.end(deadline));
         self.cases.iter_mut().for_each(Cases::end_all);
         self.advance(Instant::now());
         while self.cases.as_ref().is_some_and(|cases| !cases.is_empty()) && Instant::now() < deadline {
@@ -63,7 +65,6 @@ impl PacketCollector {
             }
             self.advance(Instant::now());
         }
-        self.log.iter().for_each(LogQueue::end);
         self.cases.iter().for_each(Cases::end_writer);
     }
 

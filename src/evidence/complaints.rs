@@ -13,14 +13,13 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(10);
 pub(super) struct Complaints {
     last: Option<Instant>,
     silent: u64,
-    /// True since a failure, until the next success.
+    /// True since a failure that was logged, until the next success.
     is_failing: bool,
 }
 
 impl Complaints {
     /// Logs a failure to do `what` with a file, unless another one was logged within ten seconds.
     pub(super) fn add(&mut self, what: &str, file: &Path, error: &impl Display) {
-        self.is_failing = true;
         if self.last.is_some_and(|last| last.elapsed() < SHORTEST_PAUSE) {
             self.silent += 1;
             return;
@@ -28,9 +27,10 @@ impl Complaints {
         let (file, silent) = (crate::capture::printable(&file.display().to_string()), std::mem::take(&mut self.silent));
         tracing::warn!(%file, %error, failures_not_logged = silent, "{what}");
         self.last = Some(Instant::now());
+        self.is_failing = true;
     }
 
-    /// Logs the end of failures, if there were any.
+    /// Logs the end of failures, if their beginning was logged.
     pub(super) fn end(&mut self, what: &str) {
         if std::mem::take(&mut self.is_failing) {
             tracing::info!(failures_not_logged = std::mem::take(&mut self.silent), "{what}");

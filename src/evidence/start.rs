@@ -15,7 +15,7 @@ use super::earlier;
 use super::figures::{EvidenceCounters, FiguresReader};
 use super::packet_log::{LogQueue, LogSetup, PacketLog};
 use super::writer::quota::Quota;
-use super::writer::{self, JobQueue, Writer, WriterSetup, files};
+use super::writer::{JobQueue, Writer, WriterSetup, files, leftovers};
 use super::{Config, DEFAULT_RING_BYTES, EvidenceSender, Message, Waiting, names};
 use crate::alert::{Change, EvidenceIndex};
 use crate::capture::printable;
@@ -58,6 +58,9 @@ pub enum Error {
     /// Packets are to be logged nowhere.
     #[error("log_packets has no directory; give one with -l")]
     NoLogDirectory,
+    /// Logged packets of anomalous traffic have no place.
+    #[error("log_packets has no archive; give one with -archive_dir")]
+    NoArchive,
     /// A thread cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
@@ -83,10 +86,10 @@ impl Evidence {
         let mut threads = Vec::new();
         let archive = config.archive_dir.as_deref().map(|path| usable("archive_dir", path)).transpose()?;
         let quota = archive.as_ref().map(|archive| {
-            writer::finish_leftovers(archive);
+            leftovers::finish_evidence(archive);
             Arc::new(Mutex::new(Quota::new(archive.clone(), config.quota_bytes, names::is_ours)))
         });
-        let log = start_log(&config, archive.as_deref(), quota.as_ref(), &counters, &mut threads)?;
+        let log = start_log(&config, archive.as_deref().zip(quota.as_ref()), &counters, &mut threads)?;
         let ring_bytes = config.ring_bytes.unwrap_or(DEFAULT_RING_BYTES);
         let cases = match archive.zip(quota) {
             Some((archive, quota)) => {
@@ -179,8 +182,7 @@ fn start_writer(
 
 fn start_log(
     config: &Config,
-    archive: Option<&Path>,
-    archive_quota: Option<&Arc<Mutex<Quota>>>,
+    archive: Option<(&Path, &Arc<Mutex<Quota>>)>,
     counters: &Arc<EvidenceCounters>,
     threads: &mut Vec<JoinHandle<()>>,
 ) -> Result<Option<LogQueue>, Error> {
@@ -188,10 +190,12 @@ fn start_log(
     if !log.is_on {
         return Ok(None);
     }
+    let directory = usable("l", log.dir.as_deref().ok_or(Error::NoLogDirectory)?)?;
+    let (archive, archive_quota) = archive.ok_or(Error::NoArchive)?;
     let setup = LogSetup {
-        directory: usable("l", log.dir.as_deref().ok_or(Error::NoLogDirectory)?)?,
-        archive: archive.map(Path::to_owned),
-        archive_quota: archive_quota.map(Arc::clone),
+        directory,
+        archive: archive.to_owned(),
+        archive_quota: Arc::clone(archive_quota),
         quota_bytes: config.quota_bytes,
         max_file_bytes: log.max_file_bytes,
         max_rotations: log.max_rotations,

@@ -16,6 +16,8 @@ const FIN: TcpFlags = TcpFlags(0x01);
 const IDLE: Duration = Duration::from_secs(60);
 /// The same once it was closed or reset: the last acknowledgement and copies may follow.
 const IDLE_CLOSED: Duration = Duration::from_secs(5);
+/// Time without packets after which files stay that cannot be moved to the archive.
+const GIVEN_UP: Duration = Duration::from_secs(120);
 
 /// Both ends of a conversation, the smaller one first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -98,5 +100,10 @@ impl LoggedConversation {
     pub(super) fn is_over(&self, now: Instant) -> bool {
         let is_closed = self.is_reset || self.finished == [true; 2];
         now.duration_since(self.last_packet) >= if is_closed { IDLE_CLOSED } else { IDLE }
+    }
+
+    /// True if moving its files to the archive is given up.
+    pub(super) fn is_given_up(&self, now: Instant) -> bool {
+        now.duration_since(self.last_packet) >= GIVEN_UP
     }
 }

@@ -2,29 +2,32 @@
 //!
 //! Takes records; gives files of a bounded size and number, of which few are open at once. Must not know packets.
 
-use std::collections::VecDeque;
-use std::fs::{self, File};
+use std::collections::{HashSet, VecDeque};
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use crate::evidence::complaints::Complaints;
 use crate::evidence::figures::EvidenceCounters;
-use crate::evidence::writer::quota::Quota;
-use crate::evidence::writer::{files, savefile};
+use crate::evidence::writer::quota::{self, Quota};
+use crate::evidence::writer::{files, leftovers, savefile};
 use crate::evidence::{PacketSource, names};
 
 /// Files that are open at once; the one that was used longest ago is closed for another.
 const MOST_OPEN: usize = 256;
+/// Time for which files stay that belong to no conversation of this run.
+const KEEP_LEFT: Duration = Duration::from_secs(24 * 3_600);
 
 /// The settings of the files.
 #[derive(Debug)]
 pub(in crate::evidence) struct LogSetup {
     pub(in crate::evidence) directory: PathBuf,
-    /// None if files of conversations with an alert stay where they are.
-    pub(in crate::evidence) archive: Option<PathBuf>,
-    pub(in crate::evidence) archive_quota: Option<Arc<Mutex<Quota>>>,
+    /// The directory for files of conversations with an alert.
+    pub(in crate::evidence) archive: PathBuf,
+    pub(in crate::evidence) archive_quota: Arc<Mutex<Quota>>,
     pub(in crate::evidence) quota_bytes: u64,
     pub(in crate::evidence) max_file_bytes: u64,
     pub(in crate::evidence) max_rotations: u32,
@@ -34,9 +37,16 @@ pub(in crate::evidence) struct LogSetup {
 #[derive(Debug)]
 pub(super) struct ConversationFiles {
     name: String,
-    files: VecDeque<(PathBuf, u64)>,
+    /// Only the last one has a temporary name.
+    files: VecDeque<LoggedFile>,
     /// The number of the next file.
     next: u32,
+}
+
+#[derive(Debug)]
+struct LoggedFile {
+    path: PathBuf,
+    bytes: u64,
 }
 
 impl ConversationFiles {
@@ -47,7 +57,17 @@ impl ConversationFiles {
 
     /// Forgets a file that was removed.
     pub(super) fn forget(&mut self, removed: &Path) {
-        self.files.retain(|(path, _)| path != removed);
+        self.files.retain(|file| file.path != removed);
+    }
+
+    /// The paths of the files.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|file| file.path.as_path())
+    }
+
+    /// Bytes of the file to which packets are added; none if there is none.
+    fn last_bytes(&self) -> Option<u64> {
+        self.files.back().filter(|file| files::is_unfinished(&file.path)).map(|file| file.bytes)
     }
 }
 
@@ -61,10 +81,13 @@ pub(in crate::evidence) struct LogFiles {
     removed: Vec<PathBuf>,
     counters: Arc<EvidenceCounters>,
     complaints: Complaints,
+    /// The lock of the directory; none if another process logs packets there too.
+    lock: Option<File>,
 }
 
-/// True for the names of logged files: `CONVERSATION-NUMBER.pcap`.
+/// True for the names of logged files, finished or not: `CONVERSATION-NUMBER.pcap`.
 fn is_logged(name: &str) -> bool {
+    let name = name.strip_suffix(names::UNFINISHED).unwrap_or(name);
     let stem = name.strip_suffix(names::LOGGED).and_then(|stem| stem.rsplit_once('-'));
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
     stem.is_some_and(|(conversation, number)| {
@@ -73,9 +96,31 @@ fn is_logged(name: &str) -> bool {
 }
 
 impl LogFiles {
+    /// No files yet. Those that an earlier run left are finished.
     pub(super) fn new(setup: LogSetup, counters: Arc<EvidenceCounters>) -> Self {
-        let quota = Quota::new(setup.directory.clone(), setup.quota_bytes, is_logged);
-        Self { setup, quota, open: VecDeque::new(), removed: Vec::new(), counters, complaints: Complaints::default() }
+        let lock = files::lock_directory(&setup.directory);
+        match &lock {
+            Some(_) => leftovers::finish_logged(&setup.directory, is_logged),
+            None => tracing::debug!(directory = %setup.directory.display(), "another process logs packets here too"),
+        }
+        let quota = Quota::new(setup.directory.clone(), setup.quota_bytes, is_logged).removing_unfinished();
+        let (open, removed, complaints) = (VecDeque::new(), Vec::new(), Complaints::default());
+        Self { setup, quota, open, removed, counters, complaints, lock }
+    }
+
+    /// Removes the files of the directory that are older than a day, except those in `owned`.
+    pub(super) fn remove_left(&mut self, owned: &HashSet<&Path>, now: SystemTime) {
+        if self.lock.is_none() {
+            return;
+        }
+        let left = quota::own_files(&self.setup.directory, is_logged).filter(|path| !owned.contains(path.as_path()));
+        for path in left {
+            let Ok(found) = files::regular(&path) else { continue };
+            let age = found.modified().ok().and_then(|modified| now.duration_since(modified).ok());
+            if age.is_some_and(|age| age > KEEP_LEFT) {
+                self.remove_file(&path, found.len());
+            }
+        }
     }
 
     /// The files that were removed for the quota since the last call.
@@ -92,26 +137,45 @@ impl LogFiles {
     ) -> io::Result<()> {
         let written = self.try_append(source, of, records);
         self.counters.log.bytes.set(self.quota.bytes());
-        written.inspect_err(|error| {
-            self.counters.write_errors.add(1);
-            self.complaints.add("packets could not be logged", &self.setup.directory, error);
-        })
+        match &written {
+            Ok(()) => self.complaints.end("packets are logged again"),
+            Err(error) => {
+                self.counters.write_errors.add(1);
+                self.complaints.add("packets could not be logged", &self.setup.directory, error);
+            }
+        }
+        written
     }
 
     fn try_append(&mut self, source: &PacketSource, of: &mut ConversationFiles, mut records: &[u8]) -> io::Result<()> {
         self.make_space(records.len() as u64, of)?;
+        let written = self.write_all(source, of, &mut records);
+        if written.is_err() {
+            self.quota.give_back(records.len() as u64);
+        }
+        written
+    }
+
+    /// Writes records, and takes off what is written.
+    fn write_all(&mut self, source: &PacketSource, of: &mut ConversationFiles, records: &mut &[u8]) -> io::Result<()> {
         while !records.is_empty() {
-            let used = of.files.back().map_or(u64::MAX, |(_, bytes)| *bytes);
+            let used = of.last_bytes().unwrap_or(u64::MAX);
             let mut fitting = savefile::whole_records(records, self.setup.max_file_bytes.saturating_sub(used));
             if fitting == 0 {
                 self.rotate(source, of)?;
-                let used = of.files.back().map_or(0, |(_, bytes)| *bytes);
+                let used = of.last_bytes().unwrap_or(0);
                 fitting = savefile::whole_records(records, self.setup.max_file_bytes.saturating_sub(used));
             }
             // A packet that is larger than a file may be has one of its own.
             let (now, later) = records.split_at(fitting.max(savefile::first_record(records)));
-            self.write(of, now)?;
-            records = later;
+            match self.write(of, now) {
+                // The file was removed by someone else: another one is begun.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => self.forget_last(of),
+                written => {
+                    written?;
+                    *records = later;
+                }
+            }
         }
         Ok(())
     }
@@ -129,7 +193,7 @@ impl LogFiles {
 
     /// Adds records to the last file of a conversation. After an error it is as it was before.
     fn write(&mut self, of: &mut ConversationFiles, records: &[u8]) -> io::Result<()> {
-        let Some((path, bytes)) = of.files.back_mut() else { return Ok(()) };
+        let Some(LoggedFile { path, bytes }) = of.files.back_mut() else { return Ok(()) };
         let file = open(&mut self.open, path)?;
         file.write_all_at(records, *bytes).inspect_err(|_| {
             file.set_len(*bytes).ok();
@@ -138,29 +202,69 @@ impl LogFiles {
         Ok(())
     }
 
-    /// Begins a new file of a conversation; the oldest one beyond the limit goes.
+    /// Finishes the last file of a conversation and begins a new one; the oldest one beyond the limit goes.
     fn rotate(&mut self, source: &PacketSource, of: &mut ConversationFiles) -> io::Result<()> {
+        self.finish(of)?;
         files::make_directory(&self.setup.directory)?;
         let header = savefile::file_header(source);
         self.make_space(header.len() as u64, of)?;
-        let (path, mut file) = loop {
-            let path = self.setup.directory.join(format!("{}-{}{}", of.name, of.next, names::LOGGED));
-            of.next += 1;
-            match files::create(&path) {
-                // A file of an earlier run, or of a link type of its own.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                created => break (path, created?),
-            }
-        };
-        file.write_all(&header).inspect_err(|_| files::remove(&path))?;
-        of.files.push_back((path.clone(), header.len() as u64));
+        let path = files::unfinished(&self.free_path(of));
+        let file = begin(&path, &header).inspect_err(|_| self.quota.give_back(header.len() as u64))?;
+        of.files.push_back(LoggedFile { path: path.clone(), bytes: header.len() as u64 });
         keep_open(&mut self.open, path, file);
         while of.files.len() > self.setup.max_rotations.max(1) as usize
-            && let Some((oldest, bytes)) = of.files.pop_front()
+            && let Some(oldest) = of.files.pop_front()
         {
-            self.remove_file(&oldest, bytes);
+            self.remove_file(&oldest.path, oldest.bytes);
         }
         Ok(())
+    }
+
+    /// The final name of the next file. Files of an earlier run, or of a link type of its own, keep theirs.
+    fn free_path(&self, of: &mut ConversationFiles) -> PathBuf {
+        loop {
+            let path = self.setup.directory.join(format!("{}-{}{}", of.name, of.next, names::LOGGED));
+            of.next += 1;
+            let is_taken = |path: &Path| path.symlink_metadata().is_ok();
+            if !is_taken(&path) && !is_taken(&files::unfinished(&path)) {
+                return path;
+            }
+        }
+    }
+
+    fn forget_last(&mut self, of: &mut ConversationFiles) {
+        self.quota.give_back(of.files.pop_back().map_or(0, |file| file.bytes));
+    }
+
+    /// Gives the last file of a conversation its final name. A file that is gone is forgotten.
+    fn finish(&mut self, of: &mut ConversationFiles) -> io::Result<()> {
+        let Some(last) = of.files.back_mut().filter(|last| files::is_unfinished(&last.path)) else { return Ok(()) };
+        let finished = files::finished(&last.path);
+        let published = open(&mut self.open, &last.path).and_then(|file| files::publish(file, &last.path, &finished));
+        let is_gone = matches!(&published, Err(error) if error.kind() == io::ErrorKind::NotFound);
+        if !is_gone {
+            published?;
+        }
+        self.open.retain(|(open, _)| *open != last.path);
+        last.path = finished;
+        if is_gone {
+            self.forget_last(of);
+        }
+        Ok(())
+    }
+
+    /// Finishes the last file of a conversation, and forgets the files: they stay for a day.
+    pub(super) fn leave(&mut self, of: &mut ConversationFiles) {
+        if let Err(error) = self.finish(of) {
+            self.failed("a logged file could not be finished", of, &error);
+        }
+        of.files.clear();
+    }
+
+    fn failed(&mut self, what: &str, of: &ConversationFiles, error: &io::Error) {
+        self.counters.write_errors.add(1);
+        let path = of.paths().next().unwrap_or(&self.setup.directory);
+        self.complaints.add(what, path, error);
     }
 
     fn remove_file(&mut self, path: &Path, bytes: u64) {
@@ -171,48 +275,52 @@ impl LogFiles {
 
     /// Removes the files of a conversation.
     pub(super) fn remove(&mut self, of: &mut ConversationFiles) {
-        while let Some((path, bytes)) = of.files.pop_front() {
-            self.remove_file(&path, bytes);
+        while let Some(file) = of.files.pop_front() {
+            self.remove_file(&file.path, file.bytes);
         }
         self.counters.log.bytes.set(self.quota.bytes());
     }
 
-    /// Moves the files of a conversation to the archive, with names that begin with `stem`.
-    pub(super) fn archive(&mut self, of: &mut ConversationFiles, stem: &str) {
-        let Some(archive) = self.setup.archive.clone() else { return };
-        while let Some((path, bytes)) = of.files.pop_front() {
-            self.open.retain(|(open, _)| *open != path);
-            let name = path.file_name().map(|name| name.to_string_lossy().replace('-', ".")).unwrap_or_default();
-            let target = archive.join(format!("{stem}-{name}"));
-            match self.move_to(&path, &target, bytes) {
-                Ok(()) => {
-                    self.quota.give_back(bytes);
-                    self.counters.log.archived_files.add(1);
-                }
+    /// Moves the files of a conversation to the archive, with names that begin with `stem`. False if one could not be moved:
+    /// it and later ones stay, and can be tried again.
+    pub(super) fn archive(&mut self, of: &mut ConversationFiles, stem: &str) -> bool {
+        while let Some(file) = of.files.front() {
+            match self.move_to_archive(&file.path, file.bytes, stem) {
+                Ok(()) => self.counters.log.archived_files.add(1),
+                // It was removed by someone else.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => {
-                    self.counters.write_errors.add(1);
-                    self.complaints.add("a logged file could not be moved to the archive", &path, &error);
+                    self.failed("a logged file could not be moved to the archive", of, &error);
+                    return false;
                 }
             }
+            let moved = of.files.pop_front();
+            self.quota.give_back(moved.map_or(0, |file| file.bytes));
         }
+        self.counters.log.bytes.set(self.quota.bytes());
+        true
     }
 
-    fn move_to(&self, from: &Path, to: &Path, bytes: u64) -> io::Result<()> {
-        files::regular(from)?;
-        if let Some(quota) = &self.setup.archive_quota {
-            quota.lock().unwrap_or_else(PoisonError::into_inner).take(bytes)?;
-        }
-        if to.symlink_metadata().is_ok() {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
-        match fs::rename(from, to) {
-            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-                files::write_whole(to, &fs::read(from)?)?;
-                fs::remove_file(from)
-            }
-            moved => moved,
-        }
+    fn move_to_archive(&mut self, from: &Path, bytes: u64, stem: &str) -> io::Result<()> {
+        let name = files::finished(from).file_stem().map(|name| name.to_string_lossy().replace('-', "."));
+        let stem = format!("{stem}-{}", name.unwrap_or_default());
+        let file = open(&mut self.open, from)?;
+        files::make_directory(&self.setup.archive)?;
+        let to = files::free_path(&self.setup.archive, &stem, names::LOGGED);
+        let quota = || self.setup.archive_quota.lock().unwrap_or_else(PoisonError::into_inner);
+        let removed = quota().take(bytes)?;
+        self.counters.removed_files.add(removed.len() as u64);
+        files::move_to(file, from, &to).inspect_err(|_| quota().give_back(bytes))?;
+        self.open.retain(|(open, _)| open != from);
+        Ok(())
     }
+}
+
+/// A new file with this header.
+fn begin(path: &Path, header: &[u8]) -> io::Result<File> {
+    let mut file = files::create(path)?;
+    file.write_all(header).inspect_err(|_| files::remove(path))?;
+    Ok(file)
 }
 
 /// The open file of this path, now the one that was used last.

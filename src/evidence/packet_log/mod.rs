@@ -7,11 +7,12 @@ mod conversation;
 mod log_files;
 mod queue;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::figures::EvidenceCounters;
 use super::selection::{self, Subjects};
@@ -32,6 +33,8 @@ const MOST_CONVERSATIONS: usize = 16_384;
 const MOST_FIRING: usize = 4_096;
 /// Time between two looks for conversations that have ended.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// Time between two looks for old files without a conversation.
+const TIDY_EVERY: Duration = Duration::from_secs(3_600);
 
 /// The conversations whose packets are logged.
 #[derive(Debug)]
@@ -42,6 +45,8 @@ pub(super) struct PacketLog {
     /// Subjects of alerts that fire, with the beginning of the names of their files.
     firing: HashMap<Fingerprint, (Subject, String)>,
     swept: Instant,
+    /// None before the first look.
+    tidied: Option<Instant>,
 }
 
 /// The records of a chunk for one conversation.
@@ -59,26 +64,32 @@ impl PacketLog {
             conversations: HashMap::new(),
             firing: HashMap::new(),
             swept: Instant::now(),
+            tidied: None,
         }
     }
 
-    /// Works until the end. The files of conversations that go on stay.
+    /// Works until the end. The files of conversations that go on are finished, and stay.
     pub(super) fn run(mut self, messages: &LogReceiver) {
-        loop {
+        let deadline = loop {
             match messages.receive(SWEEP_EVERY) {
                 Ok(LogMessage::Packets(chunk)) => self.take_chunk(&chunk),
                 Ok(LogMessage::Fired(alert)) => self.take_alert(&alert),
                 Ok(LogMessage::Resolved(fingerprint)) => {
                     self.firing.remove(&fingerprint);
                 }
-                Ok(LogMessage::End) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(LogMessage::End(deadline)) => break deadline,
+                Err(RecvTimeoutError::Disconnected) => break Instant::now(),
                 Err(RecvTimeoutError::Timeout) => {}
             }
             if self.swept.elapsed() >= SWEEP_EVERY {
                 self.sweep(Instant::now());
             }
-        }
-        self.archive_anomalous();
+            if self.tidied.is_none_or(|tidied| tidied.elapsed() >= TIDY_EVERY) {
+                self.tidied = Some(Instant::now());
+                self.tidy(SystemTime::now());
+            }
+        };
+        self.finish(deadline);
     }
 
     fn take_chunk(&mut self, chunk: &Chunk) {
@@ -148,28 +159,47 @@ impl PacketLog {
         }
     }
 
-    /// Ends conversations that are closed or idle: quiet ones leave no file.
+    /// Ends conversations that are closed or idle: quiet ones leave no file. One whose files cannot be moved to the archive
+    /// is tried again; after a failure the others wait for the next sweep.
     fn sweep(&mut self, now: Instant) {
         self.swept = now;
         let files = &mut self.files;
+        let mut can_archive = true;
         self.conversations.retain(|_, conversation| {
-            let is_over = conversation.is_over(now);
-            if is_over {
-                match conversation.archived.take() {
-                    Some(stem) => files.archive(&mut conversation.files, &stem),
-                    None => files.remove(&mut conversation.files),
-                }
+            if !conversation.is_over(now) {
+                return true;
             }
-            !is_over
+            let Some(stem) = &conversation.archived else {
+                files.remove(&mut conversation.files);
+                return false;
+            };
+            can_archive = can_archive && files.archive(&mut conversation.files, stem);
+            let is_done = can_archive || conversation.is_given_up(now);
+            if is_done {
+                files.leave(&mut conversation.files);
+            }
+            !is_done
         });
         self.counters.log.conversations.set(self.conversations.len() as u64);
     }
 
-    fn archive_anomalous(&mut self) {
+    /// Removes old files that belong to no conversation.
+    fn tidy(&mut self, now: SystemTime) {
+        let owned: HashSet<&Path> =
+            self.conversations.values().flat_map(|conversation| conversation.files.paths()).collect();
+        self.files.remove_left(&owned, now);
+    }
+
+    /// Finishes all files, as far as time allows. Those of conversations with an alert move to the archive.
+    fn finish(&mut self, deadline: Instant) {
         for conversation in self.conversations.values_mut() {
-            if let Some(stem) = conversation.archived.take() {
-                self.files.archive(&mut conversation.files, &stem);
+            if Instant::now() >= deadline {
+                return;
             }
+            if let Some(stem) = &conversation.archived {
+                self.files.archive(&mut conversation.files, stem);
+            }
+            self.files.leave(&mut conversation.files);
         }
     }
 }

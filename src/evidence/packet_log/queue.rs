@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::alert::{Alert, Change, Fingerprint};
 use crate::evidence::{Chunk, MOST_CHANGES};
@@ -19,7 +19,8 @@ pub(super) enum LogMessage {
     Packets(Arc<Chunk>),
     Fired(Box<Alert>),
     Resolved(Fingerprint),
-    End,
+    /// Files that are not finished by then stay unfinished.
+    End(Instant),
 }
 
 #[derive(Debug, Default)]
@@ -67,8 +68,8 @@ impl LogQueue {
     }
 
     /// Ends the log after all that it was sent.
-    pub(in crate::evidence) fn end(&self) {
-        if self.messages.send(LogMessage::End).is_err() {
+    pub(in crate::evidence) fn end(&self, deadline: Instant) {
+        if self.messages.send(LogMessage::End(deadline)).is_err() {
             tracing::trace!("the packet log has ended");
         }
     }
@@ -90,7 +91,7 @@ impl LogReceiver {
         match &message {
             LogMessage::Packets(_) => self.waiting.chunks.fetch_sub(1, Ordering::Relaxed),
             LogMessage::Fired(_) | LogMessage::Resolved(_) => self.waiting.changes.fetch_sub(1, Ordering::Relaxed),
-            LogMessage::End => 0,
+            LogMessage::End(_) => 0,
         };
         Ok(message)
     }

@@ -1,11 +1,13 @@
 //! Logged conversations and their files.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::*;
 use crate::detect::Kind;
 use crate::evidence::tests::{FIN, SYN, alert, chunk, files, read, tcp};
+use crate::evidence::writer::quota::Quota;
 
 const CLIENT: ([u8; 4], u16) = ([10, 0, 0, 5], 50_000);
 const SERVER: ([u8; 4], u16) = ([10, 0, 0, 6], 80);
@@ -26,18 +28,41 @@ impl Logged {
 
     fn with(max_file_bytes: u64, max_rotations: u32, quota_bytes: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let [directory, archive] = ["log", "archive"].map(|name| folder.path().join(name));
-        std::fs::create_dir(&archive).unwrap();
+        let archive = folder.path().join("archive");
+        Self::archiving(folder, archive, max_file_bytes, max_rotations, quota_bytes)
+    }
+
+    fn archiving(
+        folder: tempfile::TempDir,
+        archive: PathBuf,
+        max_file_bytes: u64,
+        max_rotations: u32,
+        quota_bytes: u64,
+    ) -> Self {
+        let directory = folder.path().join("log");
+        [&directory, &archive].into_iter().for_each(|path| std::fs::create_dir_all(path).unwrap());
         let setup = LogSetup {
             directory: directory.clone(),
-            archive: Some(archive.clone()),
-            archive_quota: None,
+            archive: archive.clone(),
+            archive_quota: Arc::new(Mutex::new(Quota::new(archive.clone(), 1 << 30, super::names::is_ours))),
             quota_bytes,
             max_file_bytes,
             max_rotations,
         };
         let counters = Arc::<EvidenceCounters>::default();
         Self { log: PacketLog::new(setup, Arc::clone(&counters)), counters, directory, archive, folder }
+    }
+
+    /// The same directories after the end of this run, which finished its files or was killed.
+    fn restart(mut self, is_killed: bool) -> Self {
+        if !is_killed {
+            self.log.finish(Instant::now() + Duration::from_secs(60));
+        }
+        let Self { log, archive, folder, .. } = self;
+        drop(log);
+        let mut next = Self::archiving(folder, archive, 1 << 20, 10, 1 << 20);
+        next.log.tidy(SystemTime::now());
+        next
     }
 
     fn send(&mut self, frames: &[Vec<u8>]) {
@@ -62,8 +87,9 @@ fn names(directory: &Path) -> Vec<String> {
     if !directory.exists() {
         return Vec::new();
     }
-    let names = files(directory, ".pcap").into_iter();
-    names.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
+    let names = files(directory, "").into_iter();
+    let names = names.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned());
+    names.filter(|name| name.ends_with(".pcap") || name.ends_with(".pcap.part")).collect()
 }
 
 fn from_client(flags: u8) -> Vec<u8> {
@@ -84,7 +110,10 @@ fn both_directions_of_a_conversation_are_in_one_file() {
     let other = tcp((CLIENT.0, 50_001), SERVER, SYN);
     let sent = [from_client(SYN), other.clone(), from_server(SYN), from_client(0)];
     logged.send(&sent);
-    assert_eq!(logged.logged(), ["tcp_10.0.0.5_50000_10.0.0.6_80-0.pcap", "tcp_10.0.0.5_50001_10.0.0.6_80-0.pcap"]);
+    assert_eq!(
+        logged.logged(),
+        ["tcp_10.0.0.5_50000_10.0.0.6_80-0.pcap.part", "tcp_10.0.0.5_50001_10.0.0.6_80-0.pcap.part"]
+    );
     let bytes = |name: &str| -> Vec<Vec<u8>> {
         read(&logged.directory.join(name)).into_iter().map(|(_, _, bytes, _)| bytes).collect()
     };
@@ -119,7 +148,7 @@ fn files_move_to_the_archive_with_an_alert_about_an_end() {
     let stranger = tcp(([10, 0, 0, 9], 1), SERVER, SYN);
     logged.send(&[from_client(SYN), stranger.clone()]);
     logged.log.take_alert(&scanner());
-    assert_eq!(logged.logged(), ["tcp_10.0.0.6_80_10.0.0.9_1-0.pcap"]);
+    assert_eq!(logged.logged(), ["tcp_10.0.0.6_80_10.0.0.9_1-0.pcap.part"]);
     let stem = names::stem(&scanner());
     assert_eq!(logged.archived(), [format!("{stem}-tcp_10.0.0.5_50000_10.0.0.6_80.0.pcap")]);
     assert!(super::names::is_ours(&logged.archived()[0]), "the quota of the archive knows it");
@@ -144,9 +173,10 @@ fn files_rotate_and_the_oldest_go() {
     logged.send(&vec![from_client(SYN); 5]);
     (0..4).for_each(|_| logged.send(&[from_client(SYN)]));
     let name = |number: u32| format!("tcp_10.0.0.5_50000_10.0.0.6_80-{number}.pcap");
-    assert_eq!(logged.logged(), [name(2), name(3), name(4)]);
-    let packets = |number| read(&logged.directory.join(name(number))).len();
-    assert_eq!([2, 3, 4].map(packets), [2, 2, 1]);
+    let current = format!("{}.part", name(4));
+    assert_eq!(logged.logged(), [name(2), name(3), current.clone()], "full files are finished");
+    let packets = |name: String| read(&logged.directory.join(name)).len();
+    assert_eq!([name(2), name(3), current].map(packets), [2, 2, 1]);
     assert_eq!(logged.counters.log.bytes.value(), 3 * 24 + 5 * 70);
     let mut tiny = Logged::new(1, 3);
     tiny.send(&vec![from_client(SYN); 4]);
@@ -160,9 +190,9 @@ fn few_files_are_open_and_all_are_written() {
     for _ in 0..2 {
         logged.send(&(1..=600).map(frame).collect::<Vec<_>>());
     }
-    let directory = logged.directory.to_str().unwrap();
     let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
-    let open = open.filter(|entry| entry.path().read_link().is_ok_and(|path| path.starts_with(directory))).count();
+    let is_of_log = |path: PathBuf| path.parent() == Some(&logged.directory);
+    let open = open.filter(|entry| entry.path().read_link().is_ok_and(is_of_log)).count();
     assert!(open <= 256, "{open} open files");
     assert_eq!(logged.logged().len(), 600);
     for name in logged.logged() {
@@ -175,7 +205,7 @@ fn quota_removes_the_oldest_files() {
     let mut logged = Logged::with(1 << 20, 10, 50 * 94);
     let frame = |port: u16| tcp((CLIENT.0, port), SERVER, SYN);
     (1..=200).for_each(|port| logged.send(&[frame(port)]));
-    let total: u64 = files(&logged.directory, ".pcap").iter().map(|path| path.metadata().unwrap().len()).sum();
+    let total: u64 = files(&logged.directory, ".pcap.part").iter().map(|path| path.metadata().unwrap().len()).sum();
     assert!(total <= 51 * 94, "{total} bytes");
     assert!(logged.logged().iter().any(|name| name.contains("_200_")), "the latest stays");
     assert!(logged.counters.removed_files.value() >= 140);
@@ -210,4 +240,144 @@ fn directory_that_vanishes_loses_packets_and_logging_goes_on() {
     logged.send(&[from_client(SYN)]);
     assert_eq!((logged.logged().len(), logged.counters.log.lost_packets.value()), (1, 1));
     assert!(logged.folder.path().exists());
+}
+
+#[test]
+fn conversation_that_comes_again_does_not_take_the_place_of_its_archived_file() {
+    let mut logged = Logged::new(1 << 20, 10);
+    logged.log.take_alert(&scanner());
+    for _ in 0..3 {
+        logged.send(&[from_client(SYN), from_server(RST)]);
+        logged.sweep_after(6);
+    }
+    let stem = names::stem(&scanner());
+    let name = |ending: &str| format!("{stem}-tcp_10.0.0.5_50000_10.0.0.6_80.0{ending}.pcap");
+    assert_eq!(logged.archived(), [name("-2"), name("-3"), name("")]);
+    assert_eq!((logged.logged().len(), logged.counters.write_errors.value()), (0, 0));
+}
+
+#[test]
+fn file_moves_to_an_archive_on_another_file_system() {
+    let [folder, other] = [tempfile::tempdir().unwrap(), tempfile::tempdir_in("/dev/shm").unwrap()];
+    let mut logged = Logged::archiving(folder, other.path().join("archive"), 1 << 20, 10, 1 << 20);
+    logged.send(&vec![from_client(SYN); 2_000]);
+    logged.log.take_alert(&scanner());
+    assert_eq!((logged.logged(), files(&logged.archive, ".part")), (vec![], vec![]));
+    let [name] = logged.archived().try_into().unwrap();
+    assert_eq!(read(&logged.archive.join(name)).len(), 2_000);
+}
+
+#[test]
+fn file_that_cannot_be_moved_is_tried_again() {
+    let mut logged = Logged::new(1 << 20, 10);
+    logged.send(&[from_client(SYN)]);
+    std::fs::remove_dir(&logged.archive).unwrap();
+    std::fs::write(&logged.archive, "in the way").unwrap();
+    logged.log.take_alert(&scanner());
+    assert_eq!((logged.logged().len(), logged.counters.write_errors.value()), (1, 1));
+    logged.sweep_after(61);
+    assert_eq!((logged.logged().len(), logged.counters.write_errors.value()), (1, 2));
+    std::fs::remove_file(&logged.archive).unwrap();
+    logged.sweep_after(62);
+    assert_eq!((logged.logged().len(), logged.archived().len(), logged.log.conversations.len()), (0, 1, 0));
+}
+
+#[test]
+fn file_that_cannot_be_moved_for_long_is_finished_and_stays() {
+    let mut logged = Logged::new(1 << 20, 10);
+    logged.send(&[from_client(SYN)]);
+    logged.log.take_alert(&alert(Kind::HostScan, Subject::Source([10, 0, 0, 5].into())));
+    logged.send(&[from_server(SYN)]);
+    std::fs::remove_dir_all(&logged.archive).unwrap();
+    std::fs::write(&logged.archive, "in the way").unwrap();
+    for (seconds, expected) in
+        [(119, "tcp_10.0.0.5_50000_10.0.0.6_80-1.pcap.part"), (121, "tcp_10.0.0.5_50000_10.0.0.6_80-1.pcap")]
+    {
+        logged.sweep_after(seconds);
+        assert_eq!(logged.logged(), [expected]);
+    }
+    assert_eq!(logged.log.conversations.len(), 0);
+}
+
+#[test]
+fn files_of_conversations_that_go_on_are_finished_at_the_end() {
+    let mut logged = Logged::new(24 + 2 * 70, 10);
+    logged.send(&vec![from_client(SYN); 3]);
+    let logged = logged.restart(false);
+    let names = [0, 1].map(|number| format!("tcp_10.0.0.5_50000_10.0.0.6_80-{number}.pcap"));
+    assert_eq!(logged.logged(), names);
+    let packets: Vec<usize> = names.iter().map(|name| read(&logged.directory.join(name)).len()).collect();
+    assert_eq!(packets, [2, 1]);
+}
+
+#[test]
+fn files_of_a_killed_run_are_cut_to_their_last_whole_record() {
+    let mut logged = Logged::new(1 << 20, 10);
+    let frame = |port: u16| tcp((CLIENT.0, port), SERVER, SYN);
+    (1..=5).for_each(|port| logged.send(&vec![frame(port); 3]));
+    let part = |port: u16| logged.directory.join(format!("tcp_10.0.0.5_{port}_10.0.0.6_80-0.pcap.part"));
+    let cut = |port: u16, bytes: u64| {
+        std::fs::OpenOptions::new().write(true).open(part(port)).unwrap().set_len(bytes).unwrap();
+    };
+    // Whole; in the header of the third record; in the first record; in the header of the file; zeros of a power cut.
+    cut(2, 24 + 2 * 70 + 5);
+    cut(3, 24 + 69);
+    cut(4, 10);
+    cut(5, 24 + 70);
+    cut(5, 24 + 70 + 100);
+    std::fs::write(logged.directory.join("other.pcap.part"), "not ours").unwrap();
+    let mut logged = logged.restart(true);
+    let name = |port: u16| format!("tcp_10.0.0.5_{port}_10.0.0.6_80-0.pcap");
+    assert_eq!(logged.logged(), ["other.pcap.part".to_owned(), name(1), name(2), name(5)]);
+    let packets = [1, 2, 5].map(|port| read(&logged.directory.join(name(port))).len());
+    assert_eq!(packets, [3, 2, 1]);
+    // A conversation that goes on begins a file beside it.
+    logged.send(&[frame(1)]);
+    assert!(logged.logged().contains(&"tcp_10.0.0.5_1_10.0.0.6_80-1.pcap.part".to_owned()), "{:?}", logged.logged());
+}
+
+#[test]
+fn files_of_an_earlier_run_stay_for_a_day() {
+    let mut logged = Logged::new(24 + 70, 10);
+    logged.send(&vec![from_client(SYN); 3]);
+    let mut logged = logged.restart(false);
+    logged.send(&[from_client(SYN)]);
+    std::fs::write(logged.directory.join("other-0.pcap"), "not ours").unwrap();
+    let day = Duration::from_secs(24 * 3_600);
+    logged.log.tidy(SystemTime::now() + day - Duration::from_secs(60));
+    assert_eq!(logged.logged().len(), 5);
+    logged.log.tidy(SystemTime::now() + day + Duration::from_secs(60));
+    assert_eq!(logged.logged(), ["other-0.pcap", "tcp_10.0.0.5_50000_10.0.0.6_80-3.pcap.part"]);
+}
+
+#[test]
+fn files_of_another_process_stay_as_they_are() {
+    let mut logged = Logged::new(1 << 20, 10);
+    logged.send(&[from_client(SYN)]);
+    let setup = LogSetup {
+        directory: logged.directory.clone(),
+        archive: logged.archive.clone(),
+        archive_quota: Arc::new(Mutex::new(Quota::new(logged.archive.clone(), 1 << 30, super::names::is_ours))),
+        quota_bytes: 1 << 20,
+        max_file_bytes: 1 << 20,
+        max_rotations: 10,
+    };
+    let mut other = PacketLog::new(setup, Arc::default());
+    other.tidy(SystemTime::now() + Duration::from_secs(48 * 3_600));
+    assert_eq!(logged.logged(), ["tcp_10.0.0.5_50000_10.0.0.6_80-0.pcap.part"]);
+}
+
+#[test]
+fn file_that_someone_removed_is_begun_anew() {
+    let mut logged = Logged::new(1 << 20, 10);
+    let frame = |port: u16| tcp((CLIENT.0, port), SERVER, SYN);
+    // Many others close the file of the first.
+    logged.send(&[frame(1)]);
+    logged.send(&(2..=400).map(frame).collect::<Vec<_>>());
+    for name in logged.logged() {
+        std::fs::remove_file(logged.directory.join(name)).unwrap();
+    }
+    logged.send(&[frame(1)]);
+    assert_eq!(logged.logged(), ["tcp_10.0.0.5_1_10.0.0.6_80-1.pcap.part"]);
+    assert_eq!(logged.counters.log.lost_packets.value(), 0);
 }

@@ -1,7 +1,6 @@
 //! Files as other programs read them, and archives that fail.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Command;
 
 use super::*;
 
@@ -10,13 +9,6 @@ const OTHER: [u8; 4] = [10, 0, 0, 6];
 
 fn scan() -> Alert {
     alert(Kind::HostScan, Subject::Source(address(5)))
-}
-
-/// The output of a program; none if it is not installed.
-fn output(program: &str, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program).args(arguments).output().ok()?;
-    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
-    Some(String::from_utf8(output.stdout).unwrap())
 }
 
 fn of_one_interface(folder: &Path) -> PathBuf {

@@ -7,6 +7,8 @@ mod frames;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -170,6 +172,51 @@ pub(super) fn read(file: &Path) -> Vec<(i32, Timestamp, Vec<u8>, u32)> {
     };
     savefile.read(usize::MAX, keep).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     packets
+}
+
+/// The output of a program; none if it is not installed.
+fn output(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok()?;
+    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+/// The messages of this process at the levels `info` and above.
+struct LogLines(Arc<Mutex<Vec<String>>>);
+
+impl LogLines {
+    /// Gives the messages from now on. Only for a test with a process of its own.
+    fn of_process() -> Arc<Mutex<Vec<String>>> {
+        let lines = Arc::<Mutex<Vec<String>>>::default();
+        tracing::subscriber::set_global_default(Self(Arc::clone(&lines))).unwrap();
+        lines
+    }
+}
+
+impl tracing::Subscriber for LogLines {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() <= tracing::Level::INFO
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        event.record(&mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+            if field.name() == "message" {
+                self.0.lock().unwrap().push(format!("{value:?}"));
+            }
+        });
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
 }
 
 /// The seconds of the packets in a file.

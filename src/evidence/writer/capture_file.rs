@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use sha2::{Digest as _, Sha256};
 
@@ -159,40 +159,4 @@ pub(super) fn digest_of(text: &str) -> String {
 
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Finishes a file that a killed process left: cuts off a broken last block and renames it. A file without packets is
-/// removed.
-pub(super) fn finish_leftover(part: &Path, path: &Path) -> io::Result<()> {
-    let file = files::open_existing(part)?;
-    // A living instance holds the lock of its files.
-    file.try_lock().map_err(io::Error::from)?;
-    let length = file.metadata()?.len();
-    let (blocks, whole) = whole_blocks(&file, length)?;
-    // The section header and the description of an interface come before the first packet.
-    if blocks <= 2 {
-        return std::fs::remove_file(part);
-    }
-    if whole < length {
-        file.set_len(whole)?;
-    }
-    files::publish(&file, part, path)
-}
-
-/// The number and the length of the whole blocks at the start of a file.
-fn whole_blocks(file: &File, length: u64) -> io::Result<(u64, u64)> {
-    let (mut blocks, mut at) = (0, 0);
-    loop {
-        let mut head = [0; 8];
-        if at + head.len() as u64 > length {
-            return Ok((blocks, at));
-        }
-        file.read_exact_at(&mut head, at)?;
-        let [.., a, b, c, d] = head;
-        let block = u64::from(u32::from_le_bytes([a, b, c, d]));
-        if block < 12 || at + block > length {
-            return Ok((blocks, at));
-        }
-        (blocks, at) = (blocks + 1, at + block);
-    }
 }

@@ -3,8 +3,8 @@
 //! Takes paths; gives files that only their owner can read, under temporary names until they are whole. Symbolic links are
 //! not followed, except in the path of the directory itself. Must not know the contents.
 
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
-use std::io;
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
+use std::io::{self, Seek as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -64,6 +64,66 @@ pub(in crate::evidence) fn publish(file: &File, from: &Path, to: &Path) -> io::R
     sync_directory(to)
 }
 
+/// Moves a finished or unfinished file. It is whole under one of both names, whenever the power is cut.
+///
+/// # Errors
+/// When it cannot be moved; then it is still under its old name.
+pub(in crate::evidence) fn move_to(file: &File, from: &Path, to: &Path) -> io::Result<()> {
+    regular(from)?;
+    file.sync_all()?;
+    match fs::rename(from, to) {
+        Ok(()) => sync_directory(to)?,
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+            copy(file, to)?;
+            fs::remove_file(from)?;
+        }
+        Err(error) => return Err(error),
+    }
+    sync_directory(from)
+}
+
+/// Copies a file to another file system, under a temporary name until it is whole. Memory for one block is enough.
+fn copy(mut file: &File, to: &Path) -> io::Result<()> {
+    let part = unfinished(to);
+    remove_leftover(&part);
+    let mut target = create(&part)?;
+    let mut copy = || {
+        file.rewind()?;
+        io::copy(&mut file, &mut target)?;
+        publish(&target, &part, to)
+    };
+    copy().inspect_err(|_| remove(&part))
+}
+
+/// The path of a file with this stem and ending, or with a number behind the stem if that is taken.
+pub(in crate::evidence) fn free_path(directory: &Path, stem: &str, ending: &str) -> PathBuf {
+    let exists = |path: &Path| path.symlink_metadata().is_ok();
+    let is_free = |path: &PathBuf| !exists(path) && !exists(&unfinished(path));
+    let numbered = (2_u64..).map(|number| format!("{stem}-{number}"));
+    let mut paths = std::iter::once(stem.to_owned()).chain(numbered).map(|stem| directory.join(stem + ending));
+    paths.find(is_free).unwrap_or_else(|| directory.join(stem))
+}
+
+/// The final name of a file under its temporary name; other names stay.
+pub(in crate::evidence) fn finished(path: &Path) -> PathBuf {
+    if is_unfinished(path) { path.with_extension("") } else { path.to_owned() }
+}
+
+/// True for temporary names.
+pub(in crate::evidence) fn is_unfinished(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().ends_with(UNFINISHED.as_bytes())
+}
+
+/// Locks a directory against other processes of this program; none if one has it. File systems without locks give it
+/// always.
+pub(in crate::evidence) fn lock_directory(path: &Path) -> Option<File> {
+    let directory = File::open(path).ok()?;
+    match directory.try_lock() {
+        Err(TryLockError::WouldBlock) => None,
+        Ok(()) | Err(TryLockError::Error(_)) => Some(directory),
+    }
+}
+
 /// Writes the entry of a file in its directory to the disk.
 pub(in crate::evidence) fn sync_directory(of: &Path) -> io::Result<()> {
     of.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
@@ -116,6 +176,40 @@ mod tests {
         assert_eq!([mode(&outer), mode(&inner), mode(&file)], [0o700, 0o700, 0o600]);
         assert_eq!(fs::read_dir(&inner).unwrap().count(), 1, "no temporary file is left");
         assert!(make_directory(&file).is_err());
+    }
+
+    /// A file with these bytes, moved to `to` on another file system or on the same one.
+    fn moved(from: &Path, to: &Path) -> io::Result<()> {
+        fs::write(from, [7; 100_000]).unwrap();
+        move_to(&open_existing(from).unwrap(), from, to)
+    }
+
+    #[test]
+    fn files_move_within_a_file_system_and_to_another_one() {
+        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir_in("/dev/shm").unwrap()];
+        let from = folders[0].path().join("from");
+        let device = |folder: &tempfile::TempDir| fs::metadata(folder.path()).unwrap().dev();
+        if device(&folders[0]) == device(&folders[1]) {
+            println!("there is no other file system at hand");
+        }
+        for folder in &folders {
+            let to = folder.path().join("to");
+            moved(&from, &to).unwrap();
+            assert!(!from.exists() && !unfinished(&to).exists());
+            assert_eq!(fs::read(&to).unwrap(), [7; 100_000]);
+        }
+        // A directory that is not there takes no file.
+        assert!(moved(&from, &folders[1].path().join("none/to")).is_err());
+        assert_eq!(fs::read(&from).unwrap(), [7; 100_000]);
+    }
+
+    #[test]
+    fn directory_is_locked_for_one_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = lock_directory(folder.path()).unwrap();
+        assert!(lock_directory(folder.path()).is_none());
+        drop(lock);
+        assert!(lock_directory(folder.path()).is_some());
     }
 
     #[test]

@@ -77,8 +77,18 @@ pub(crate) enum WriterReport {
         id: FileId,
         /// The number of the chunk.
         chunk: u64,
+        /// Packets of the chunk for the file.
+        packets: u64,
         /// Bytes in the file.
         bytes: u64,
+    },
+    /// Packets of a later chunk came while the file was stalled.
+    NotTaken {
+        id: FileId,
+        /// The number of the chunk.
+        chunk: u64,
+        /// Packets of the chunk for the file.
+        packets: u64,
     },
     Finished(FileId),
     NotFinished {

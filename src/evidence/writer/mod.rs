@@ -6,6 +6,7 @@
 mod capture_file;
 pub(super) mod files;
 mod jobs;
+pub(super) mod leftovers;
 mod link_type;
 pub(super) mod pcapng;
 pub(super) mod quota;
@@ -56,35 +57,28 @@ pub(super) fn configuration_name(configuration: &str) -> String {
     format!("configuration-{}.yml", &capture_file::digest_of(configuration)[..16])
 }
 
-/// Gives files that a killed process left their final names, with `-cut`.
-pub(super) fn finish_leftovers(archive: &Path) {
-    for part in quota::own_files(archive, names::is_ours) {
-        let Some(name) = part.file_name().and_then(|name| name.to_str()?.strip_suffix(names::UNFINISHED)) else {
-            continue;
-        };
-        let finished = match name.strip_suffix(names::CAPTURE) {
-            Some(stem) => {
-                let path = free_path(archive, &format!("{stem}-cut"));
-                capture_file::finish_leftover(&part, &path).map(|()| path)
+impl WriterSetup {
+    /// Makes space for new bytes in the archive.
+    fn take(&self, bytes: u64) -> io::Result<()> {
+        let removed = self.quota.lock().unwrap_or_else(PoisonError::into_inner).take(bytes)?;
+        self.counters.removed_files.add(removed.len() as u64);
+        for path in removed {
+            let fingerprint = path.file_name().and_then(|name| names::fingerprint(name.to_str()?));
+            let is_latest = |file: &EvidenceFile| file.path == path;
+            if let Some(fingerprint) = fingerprint
+                && self.index.find(fingerprint).as_ref().is_some_and(is_latest)
+            {
+                self.index.forget(fingerprint);
             }
-            None => std::fs::remove_file(&part).map(|()| part.clone()),
-        };
-        match finished {
-            Ok(path) => tracing::info!(file = %path.display(), "finished a file that an earlier run left"),
-            Err(error) => tracing::debug!(file = %part.display(), %error, "a file of an earlier run stays as it is"),
         }
+        Ok(())
     }
-}
 
-/// The path of a capture file with this stem, or with a number behind it if that is taken.
-fn free_path(archive: &Path, stem: &str) -> PathBuf {
-    let is_free = |path: &PathBuf| {
-        let exists = |path: &Path| path.symlink_metadata().is_ok();
-        !exists(path) && !exists(&files::unfinished(path))
-    };
-    let numbered = (2_u64..).map(|number| format!("{stem}-{number}"));
-    let mut paths = std::iter::once(stem.to_owned()).chain(numbered).map(|stem| archive.join(stem + names::CAPTURE));
-    paths.find(is_free).unwrap_or_else(|| archive.join(names::safe(stem)))
+    /// Does work that adds bytes to the archive. If it fails, they do not count.
+    fn adding<T>(&self, bytes: u64, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        self.take(bytes)?;
+        work().inspect_err(|_| self.quota.lock().unwrap_or_else(PoisonError::into_inner).give_back(bytes))
+    }
 }
 
 impl Writer {
@@ -133,28 +127,12 @@ impl Writer {
         self.complaints.add(what, file, error);
     }
 
-    /// Makes space in the archive.
-    fn take(&self, bytes: u64) -> io::Result<()> {
-        let removed = self.setup.quota.lock().unwrap_or_else(PoisonError::into_inner).take(bytes)?;
-        self.setup.counters.removed_files.add(removed.len() as u64);
-        for path in removed {
-            let fingerprint = path.file_name().and_then(|name| names::fingerprint(name.to_str()?));
-            let is_latest = |file: &EvidenceFile| file.path == path;
-            if let Some(fingerprint) = fingerprint
-                && self.setup.index.find(fingerprint).as_ref().is_some_and(is_latest)
-            {
-                self.setup.index.forget(fingerprint);
-            }
-        }
-        Ok(())
-    }
-
     fn begin(&mut self, new: NewFile) {
-        let path = free_path(&self.setup.archive, &new.stem);
+        let path = files::free_path(&self.setup.archive, &new.stem, names::CAPTURE);
+        let create = || CaptureFile::create(path.clone(), &new.comment, self.setup.application.clone());
         let begun = files::make_directory(&self.setup.archive)
-            .and_then(|()| self.take(new.comment.len() as u64))
             .and_then(|()| self.write_configuration())
-            .and_then(|()| CaptureFile::create(path.clone(), &new.comment, self.setup.application.clone()));
+            .and_then(|()| self.setup.adding(new.comment.len() as u64, create));
         match begun {
             Ok(file) => {
                 let noted = EvidenceFile {
@@ -185,15 +163,13 @@ impl Writer {
     }
 
     fn append(&mut self, chunk: &Chunk, number: u64, part: &FilePart) {
-        if self.open.get(&part.id).is_none_or(|(file, _)| file.is_stalled) {
-            return;
-        }
-        let taken = self.take(part.bytes);
-        let has_taken = taken.is_ok();
+        let packets = part.positions.len() as u64;
         let Some((file, _)) = self.open.get_mut(&part.id) else { return };
+        if file.is_stalled {
+            return self.report(WriterReport::NotTaken { id: part.id, chunk: number, packets });
+        }
         let before = file.contents();
-        let written = taken.and_then(|()| file.append(chunk, &part.positions));
-        match written {
+        match self.setup.adding(part.bytes, || file.append(chunk, &part.positions)) {
             Ok(()) => {
                 self.setup.counters.written_packets.add(file.contents().packets - before.packets);
                 self.complaints.end("packets are written to evidence files again");
@@ -201,10 +177,7 @@ impl Writer {
             Err(error) => {
                 file.is_stalled = true;
                 let path = file.part.clone();
-                if has_taken {
-                    self.setup.quota.lock().unwrap_or_else(PoisonError::into_inner).give_back(part.bytes);
-                }
-                self.report(WriterReport::Stalled { id: part.id, chunk: number, bytes: before.bytes });
+                self.report(WriterReport::Stalled { id: part.id, chunk: number, packets, bytes: before.bytes });
                 self.failed("packets could not be written; they are tried again", &path, &error);
             }
         }
@@ -230,8 +203,7 @@ impl Writer {
         let Some((file, _)) = self.open.get_mut(&ending.id) else { return Ok(()) };
         let sha256 = file.finish(&ending.comment)?;
         let (verdict, path) = (verdict(ending, file, &sha256), file.path.with_extension("json"));
-        self.take(verdict.len() as u64)?;
-        files::write_whole(&path, verdict.as_bytes())?;
+        self.setup.adding(verdict.len() as u64, || files::write_whole(&path, verdict.as_bytes()))?;
         if let Some((file, _)) = self.open.get(&ending.id) {
             file.publish()?;
         }

@@ -1,7 +1,12 @@
 //! The blocks of a pcapng file (draft-ietf-opsawg-pcapng).
 //!
-//! Takes interfaces and packets; gives blocks in little-endian byte order, with times in nanoseconds. Must not know files.
+//! Takes interfaces and packets; gives blocks in little-endian byte order, with times in nanoseconds. Must not know
+//! what the packets are for.
 
+use std::fs::File;
+use std::io;
+
+use super::leftovers::{WholeRecords, walk};
 use super::link_type;
 use crate::evidence::{PacketSource, RecordedPacket};
 
@@ -96,4 +101,15 @@ fn put_option(out: &mut Vec<u8>, code: u16, value: &[u8]) {
     out.extend((value.len() as u16).to_le_bytes());
     out.extend_from_slice(value);
     out.resize(out.len() + value.len().next_multiple_of(4) - value.len(), 0);
+}
+
+/// The whole blocks at the start of a file. The section header and the description of an interface come before the first
+/// packet.
+pub(super) fn whole_blocks(file: &File, length: u64) -> io::Result<WholeRecords> {
+    let (blocks, bytes) = walk(file, 0, length, |head: &[u8; 8]| {
+        let [.., a, b, c, d] = *head;
+        let block = u64::from(u32::from_le_bytes([a, b, c, d]));
+        (block >= FRAME_OF_BLOCK as u64).then_some(block)
+    })?;
+    Ok(WholeRecords { packets: blocks.saturating_sub(2), bytes })
 }

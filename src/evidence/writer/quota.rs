@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::files;
-use crate::evidence::names;
 
 /// One in so many bytes of the quota is made free at once: a look at all files takes a while.
 const SPARE: u64 = 20;
@@ -21,6 +20,8 @@ pub(in crate::evidence) struct Quota {
     limit_bytes: u64,
     /// True for the names of files that count.
     is_ours: fn(&str) -> bool,
+    /// True if files that are being written may be removed too.
+    removes_unfinished: bool,
     /// Bytes at the last look, with all that was added since.
     bytes: u64,
 }
@@ -35,9 +36,14 @@ struct OwnFile {
 
 impl Quota {
     pub(in crate::evidence) fn new(directory: PathBuf, limit_bytes: u64, is_ours: fn(&str) -> bool) -> Self {
-        let mut quota = Self { directory, limit_bytes, is_ours, bytes: 0 };
+        let mut quota = Self { directory, limit_bytes, is_ours, removes_unfinished: false, bytes: 0 };
         quota.bytes = quota.look().iter().map(|file| file.bytes).sum();
         quota
+    }
+
+    /// The same quota; files that are being written may be removed too.
+    pub(in crate::evidence) fn removing_unfinished(self) -> Self {
+        Self { removes_unfinished: true, ..self }
     }
 
     pub(in crate::evidence) const fn bytes(&self) -> u64 {
@@ -49,10 +55,10 @@ impl Quota {
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 
-    /// Makes space for new bytes. Gives the files that were removed for it; unfinished files stay.
+    /// Makes space for new bytes. Gives the files that were removed for it.
     ///
     /// # Errors
-    /// When the unfinished files alone leave no space.
+    /// When the files that stay leave no space.
     pub(in crate::evidence) fn take(&mut self, bytes: u64) -> io::Result<Vec<PathBuf>> {
         let mut removed = Vec::new();
         if !self.fits(bytes, self.limit_bytes) {
@@ -75,7 +81,7 @@ impl Quota {
 
     fn remove_oldest(&mut self, mut files: Vec<OwnFile>, bytes: u64) -> Vec<PathBuf> {
         let goal = self.limit_bytes - self.limit_bytes / SPARE;
-        files.retain(|file| !file.path.as_os_str().as_encoded_bytes().ends_with(names::UNFINISHED.as_bytes()));
+        files.retain(|file| self.removes_unfinished || !files::is_unfinished(&file.path));
         files.sort_unstable_by(|one, other| (one.modified, &one.path).cmp(&(other.modified, &other.path)));
         let mut removed = Vec::new();
         for file in files {
@@ -104,7 +110,10 @@ impl OwnFile {
 }
 
 /// The files with a name that `is_ours` knows.
-pub(super) fn own_files(directory: &Path, is_ours: fn(&str) -> bool) -> impl Iterator<Item = PathBuf> {
+pub(in crate::evidence) fn own_files(
+    directory: &Path,
+    is_ours: fn(&str) -> bool,
+) -> impl Iterator<Item = PathBuf> + use<> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let is_own = move |entry: &fs::DirEntry| entry.file_name().to_str().is_some_and(is_ours);
     entries.filter(is_own).map(|entry| entry.path())
@@ -115,6 +124,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::evidence::names;
 
     fn name(number: u32) -> String {
         format!("20231114T22132{number}.250Z-host_scan-10.0.0.1-00000000000000ab.pcapng")

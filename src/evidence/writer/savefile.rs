@@ -1,7 +1,12 @@
 //! The records of a pcap savefile with nanoseconds (draft-ietf-opsawg-pcap).
 //!
-//! Takes a link type and packets; gives a file header and records in little-endian byte order. Must not know files.
+//! Takes a link type and packets; gives a file header and records in little-endian byte order. Must not know
+//! conversations.
 
+use std::fs::File;
+use std::io;
+
+use super::leftovers::{WholeRecords, walk};
 use super::link_type;
 use crate::evidence::{PacketSource, RecordedPacket};
 use crate::packet::NANOSECONDS_PER_SECOND;
@@ -11,6 +16,8 @@ const MAGIC: u32 = 0xa1b2_3c4d;
 /// Major version 2, minor version 4.
 const VERSION: [u16; 2] = [2, 4];
 
+/// The header of a file, in bytes.
+const FILE_HEADER: u64 = 24;
 /// Seconds, nanoseconds, captured bytes, bytes on the wire.
 const RECORD_HEADER: usize = 16;
 
@@ -53,4 +60,15 @@ pub(in crate::evidence) fn first_record(records: &[u8]) -> usize {
         let captured = u32::from_le_bytes([length[0], length[1], length[2], length[3]]);
         records.len().min(RECORD_HEADER + captured as usize)
     })
+}
+
+/// The whole records at the start of a file. Zeros are no record: a power cut may leave them.
+pub(super) fn whole_in_file(file: &File, length: u64) -> io::Result<WholeRecords> {
+    let record = |head: &[u8; RECORD_HEADER]| {
+        let [_, _, _, _, _, _, _, _, a, b, c, d, ..] = *head;
+        let captured = u64::from(u32::from_le_bytes([a, b, c, d]));
+        (*head != [0; RECORD_HEADER]).then_some(RECORD_HEADER as u64 + captured)
+    };
+    let (packets, bytes) = walk(file, FILE_HEADER, length, record)?;
+    Ok(WholeRecords { packets, bytes })
 }

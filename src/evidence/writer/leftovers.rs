@@ -1,0 +1,93 @@
+//! Files that a killed process left under temporary names.
+//!
+//! Takes a directory; gives the files their final names after a broken last record is cut off. Must not know what is
+//! written now.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use super::{files, pcapng, quota, savefile};
+use crate::evidence::names;
+
+/// The whole records at the start of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct WholeRecords {
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
+}
+
+/// Finds the whole records of a file of so many bytes.
+type FindWhole = fn(&File, u64) -> io::Result<WholeRecords>;
+
+/// Gives evidence files their final names, with `-cut`. Other unfinished files of the archive are removed: they are copies.
+pub(in crate::evidence) fn finish_evidence(archive: &Path) {
+    for (part, name) in leftovers(archive, names::is_ours) {
+        let stem = name.strip_suffix(names::CAPTURE);
+        let path = stem.map(|stem| files::free_path(archive, &format!("{stem}-cut"), names::CAPTURE));
+        tell(&part, &finish(&part, path.as_deref(), pcapng::whole_blocks));
+    }
+}
+
+/// Gives logged files their final names.
+pub(in crate::evidence) fn finish_logged(directory: &Path, is_logged: fn(&str) -> bool) {
+    for (part, name) in leftovers(directory, is_logged) {
+        tell(&part, &finish(&part, Some(&directory.join(name)), savefile::whole_in_file));
+    }
+}
+
+/// Unfinished files with their final names.
+fn leftovers(directory: &Path, is_ours: fn(&str) -> bool) -> impl Iterator<Item = (PathBuf, String)> {
+    quota::own_files(directory, is_ours).filter_map(|part| {
+        let name = part.file_name()?.to_str()?.strip_suffix(names::UNFINISHED)?.to_owned();
+        Some((part, name))
+    })
+}
+
+/// Renames a file to `path`. One without packets is removed, and so is one without a path.
+fn finish(part: &Path, path: Option<&Path>, find_whole: FindWhole) -> io::Result<()> {
+    let file = files::open_existing(part)?;
+    // A living process holds the lock of its files.
+    file.try_lock().map_err(io::Error::from)?;
+    let Some(path) = path else { return fs::remove_file(part) };
+    if path.symlink_metadata().is_ok() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    let length = file.metadata()?.len();
+    let whole = find_whole(&file, length)?;
+    if whole.packets == 0 {
+        return fs::remove_file(part);
+    }
+    if whole.bytes < length {
+        file.set_len(whole.bytes)?;
+    }
+    files::publish(&file, part, path)
+}
+
+fn tell(part: &Path, finished: &io::Result<()>) {
+    match finished {
+        Ok(()) => tracing::info!(file = %part.display(), "finished a file that an earlier run left"),
+        Err(error) => tracing::debug!(file = %part.display(), %error, "a file of an earlier run stays as it is"),
+    }
+}
+
+/// Goes through the records of a file from `start` on. `length` gives the length of the record whose first `HEAD` bytes it
+/// gets; none ends the walk. Gives the number and the end of the whole records.
+pub(super) fn walk<const HEAD: usize>(
+    file: &File,
+    start: u64,
+    end: u64,
+    length: impl Fn(&[u8; HEAD]) -> Option<u64>,
+) -> io::Result<(u64, u64)> {
+    let (mut records, mut at) = (0, start);
+    while at + HEAD as u64 <= end {
+        let mut head = [0; HEAD];
+        file.read_exact_at(&mut head, at)?;
+        match length(&head) {
+            Some(length) if at + length <= end => (records, at) = (records + 1, at + length),
+            _ => break,
+        }
+    }
+    Ok((records, at))
+}
