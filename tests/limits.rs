@@ -282,7 +282,7 @@ const LIMITS: &[Limit] = &[
     Limit(
         "delivered alerts whose end",
         Counted(&["trafficmonitor_notifications_untracked_total"]),
-        &["notify/queue.rs MOST_FIRING"],
+        &["notify/firing.rs MOST_FIRING"],
     ),
 ];
 

@@ -282,7 +282,7 @@ fn each_receiver_gets_the_alerts_of_its_selection_and_no_secret_is_shown() {
     for page in ["/", "/metrics", "/capabilities", "/active", "/all"] {
         shown.push((page, monitor.ask("GET", page).unwrap().body));
     }
-    let printed = with_secrets(&addresses).args(&options).arg("config").output().unwrap();
+    let printed = with_secrets(&addresses).args(options).arg("config").output().unwrap();
     assert!(printed.status.success(), "{printed:?}");
     shown.push(("config", String::from_utf8([printed.stdout, printed.stderr].concat()).unwrap()));
     let ended = monitor.stop();
