@@ -129,7 +129,10 @@ fn notice_that_waited_for_days_is_given_up_and_counted() {
     finish(notifier);
     let state = Journal::open(folder.path(), &["one".to_owned()], Arc::default()).unwrap().state().clone();
     let one = &state.receivers["one"];
-    assert_eq!((one.waiting.len(), one.firing.notices().keys().copied().collect::<Vec<_>>()), (0, vec![Fingerprint(2)]));
+    assert_eq!(
+        (one.waiting.len(), one.firing.notices().keys().copied().collect::<Vec<_>>()),
+        (0, vec![Fingerprint(2)])
+    );
 }
 
 /// Settings with this state directory and no receiver.
