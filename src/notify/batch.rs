@@ -439,7 +439,7 @@ mod tests {
         queue: NoticeQueue,
         refused: u64,
         now: Instant,
-        /// What it accepted, with the seconds until then.
+        /// Accepted notices, with the seconds until then.
         accepted: Vec<(u64, u64)>,
         requests: u64,
     }
