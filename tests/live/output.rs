@@ -283,6 +283,7 @@ fn receivers_that_hang_and_evidence_cost_no_frame() {
         alerts > 0 && metrics.sum("trafficmonitor_notifications_queue") + lost == 2 * alerts
     });
     assert_eq!(metrics.sum("trafficmonitor_notifications_total"), 0, "nothing is answered");
-    assert!(metrics.sum("trafficmonitor_evidence_packets_written_total") > 0);
+    let is_written = |metrics: &Metrics| metrics.sum("trafficmonitor_evidence_packets_written_total") > 0;
+    monitor.wait_for("packets are written to files", is_written);
     ends_in_time(monitor);
 }
