@@ -300,6 +300,7 @@ fn receivers_that_hang_and_evidence_cost_no_frame_and_delay_no_other_receiver() 
         let waiting_and_lost = of(&metrics, "queue", receiver) + of(&metrics, "failed_total", receiver);
         assert_eq!(waiting_and_lost, alerts, "{receiver}");
     }
-    assert!(metrics.sum("trafficmonitor_evidence_packets_written_total") > 0);
+    let is_written = |metrics: &Metrics| metrics.sum("trafficmonitor_evidence_packets_written_total") > 0;
+    monitor.wait_for("packets are written to files", is_written);
     ends_in_time(monitor);
 }

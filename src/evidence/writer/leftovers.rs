@@ -5,18 +5,11 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+use super::records::WholeRecords;
 use super::{files, pcapng, quota, savefile};
 use crate::evidence::names;
-
-/// The whole records at the start of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct WholeRecords {
-    pub(super) packets: u64,
-    pub(super) bytes: u64,
-}
 
 /// Finds the whole records of a file of so many bytes.
 type FindWhole = fn(&File, u64) -> io::Result<WholeRecords>;
@@ -70,24 +63,4 @@ fn tell(part: &Path, finished: &io::Result<()>) {
         Ok(()) => tracing::info!(file = %part.display(), "finished a file that an earlier run left"),
         Err(error) => tracing::debug!(file = %part.display(), %error, "a file of an earlier run stays as it is"),
     }
-}
-
-/// Goes through the records of a file from `start` on. `length` gives the length of the record whose first `HEAD` bytes it
-/// gets; none ends the walk. Gives the number and the end of the whole records.
-pub(super) fn walk<const HEAD: usize>(
-    file: &File,
-    start: u64,
-    end: u64,
-    length: impl Fn(&[u8; HEAD]) -> Option<u64>,
-) -> io::Result<(u64, u64)> {
-    let (mut records, mut at) = (0, start);
-    while at + HEAD as u64 <= end {
-        let mut head = [0; HEAD];
-        file.read_exact_at(&mut head, at)?;
-        match length(&head) {
-            Some(length) if at + length <= end => (records, at) = (records + 1, at + length),
-            _ => break,
-        }
-    }
-    Ok((records, at))
 }

@@ -10,6 +10,7 @@ pub(super) mod leftovers;
 mod link_type;
 pub(super) mod pcapng;
 pub(super) mod quota;
+mod records;
 pub(super) mod savefile;
 
 use std::collections::HashMap;

@@ -6,8 +6,8 @@
 use std::fs::File;
 use std::io;
 
-use super::leftovers::{WholeRecords, walk};
 use super::link_type;
+use super::records::{WholeRecords, walk};
 use crate::evidence::{PacketSource, RecordedPacket};
 
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
