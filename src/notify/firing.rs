@@ -18,7 +18,7 @@ pub(super) const MOST_FIRING: usize = 10_000;
 pub(super) struct FiringAlerts {
     /// The latest firing notice of each.
     notices: BTreeMap<Fingerprint, Arc<Notice>>,
-    /// Those that a message counted and never named. Their ends need no name either.
+    /// Alerts that a message counted and never named. Their ends need no name either.
     counted: BTreeSet<Fingerprint>,
 }
 

@@ -163,7 +163,7 @@ impl Addressee {
         format!("SECRET_{}", self.name.replace('-', "_").to_uppercase())
     }
 
-    /// What is secret: the URL of Slack and webhooks, the key of others, a header of Alertmanager.
+    /// The secret: the URL of Slack and webhooks, the key of others, a header of Alertmanager.
     fn content(&self, address: &str) -> String {
         match self.of {
             "slack" | "webhook" => format!("http://{address}/services/{}", self.secret()),
@@ -337,7 +337,7 @@ fn receivers_that_cannot_be_reached_are_counted_and_logged_rarely() {
 const VENDORS: [&str; 5] = ["alertmanager", "slack", "pagerduty", "opsgenie", "webhook"];
 /// Alerts that every receiver knows when the program is killed.
 const DELIVERED: u16 = 10;
-/// Those that wait then.
+/// Alerts that wait at that moment.
 const WAITING: u16 = 100;
 const ALL: usize = (DELIVERED + WAITING) as usize;
 

@@ -45,7 +45,7 @@ fn dropped(metrics: &Metrics, queue: &str) -> u64 {
 fn ends_in_time(monitor: Monitor<'_>) -> Ended {
     monitor.signal(libc::SIGTERM);
     let ended = monitor.wait();
-    assert_eq!(ended.status.code(), Some(0));
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
     assert!(ended.took < STOPS_WITHIN, "it took {:?} to stop", ended.took);
     ended
 }

@@ -33,7 +33,7 @@ pub(in crate::notify) enum JournalRecord {
         receiver: String,
         numbers: Vec<u64>,
         is_delivered: bool,
-        /// Those that the request counted and did not name.
+        /// Numbers of notices that the request counted and did not name.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         counted: Vec<u64>,
     },
