@@ -16,6 +16,8 @@ use crate::notify::{NotificationSink, Notifier};
 use crate::packet::Timestamp;
 use crate::{evidence, notify};
 
+/// The part of the time at the end that each output leaves to those after it.
+const FOR_THE_NEXT: Duration = Duration::from_millis(150);
 /// Longest time at the end to write the queued alert lines.
 const LAST_ALERTS: Duration = Duration::from_millis(300);
 /// Longest time at the end to deliver alerts to receivers. The journal keeps the rest.
@@ -96,16 +98,18 @@ impl Alerting {
         }
     }
 
-    /// Finishes the files and writes the queued lines, until the deadlines.
-    pub(super) fn finish(self) {
-        let is_done = self.evidence.is_none_or(|evidence| evidence.finish(Instant::now() + LAST_FILES));
+    /// Finishes the files, delivers and writes the queued lines, each within its time and all until `end`.
+    pub(super) fn finish(self, end: Instant) {
+        let within =
+            |longest: Duration, outputs_after: u32| (Instant::now() + longest).min(end - FOR_THE_NEXT * outputs_after);
+        let is_done = self.evidence.is_none_or(|evidence| evidence.finish(within(LAST_FILES, 2)));
         if !is_done {
             tracing::warn!("evidence files were not finished in time; the next start finishes them");
         }
         if let Some(notifier) = self.notifier {
-            notifier.finish(Instant::now() + LAST_DELIVERIES);
+            notifier.finish(within(LAST_DELIVERIES, 1));
         }
-        self.outputs.lines.finish(Instant::now() + LAST_ALERTS);
+        self.outputs.lines.finish(within(LAST_ALERTS, 0));
     }
 }
 

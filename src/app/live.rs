@@ -82,7 +82,7 @@ pub(super) fn run(config: Config) -> anyhow::Result<u8> {
         Some(file) => read_file(file, &config, &exporter),
         None => capture_interfaces(config, filter, (scraped, vitals, alerting.recording()), &exporter),
     };
-    alerting.finish();
+    alerting.finish(exporter.stop.outputs_end());
     let ExporterEnd { status, summary } = end?;
     say(&summary);
     exporter.runtime.block_on(serving)?;

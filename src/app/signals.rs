@@ -21,17 +21,19 @@ use super::{FAILED, log};
 const SAME_SIGNAL: Duration = Duration::from_millis(20);
 /// After the first signal the program has ended after this time, whatever it still waits for.
 const ENDS_WITHIN: Duration = Duration::from_millis(1_900);
+/// The time of these that is left for what comes after the outputs: the pages and the log.
+const AFTER_OUTPUTS: Duration = Duration::from_millis(250);
 /// The last line of the log may take this long then.
 const LAST_WORDS: Duration = Duration::from_millis(50);
 
-/// Becomes true at the first INT or TERM.
+/// Has the moment of the first INT or TERM.
 #[derive(Clone)]
-pub(super) struct Stop(watch::Receiver<bool>);
+pub(super) struct Stop(watch::Receiver<Option<Instant>>);
 
 impl Stop {
     /// Starts the thread `signals`.
     pub(super) fn on_signal() -> io::Result<Self> {
-        let (sender, receiver) = watch::channel(false);
+        let (sender, receiver) = watch::channel(None);
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let signals = runtime.block_on(async { Signals::new() })?;
         thread::Builder::new().name("signals".to_owned()).spawn(move || end_on_signal(&runtime, signals, &sender))?;
@@ -39,22 +41,28 @@ impl Stop {
     }
 
     pub(super) fn is_received(&self) -> bool {
-        *self.0.borrow()
+        self.0.borrow().is_some()
+    }
+
+    /// The moment by which the outputs have to end. Without a signal it is counted from now.
+    pub(super) fn outputs_end(&self) -> Instant {
+        let received = self.0.borrow().unwrap_or_else(Instant::now);
+        received + (ENDS_WITHIN - AFTER_OUTPUTS)
     }
 
     /// Waits for the first signal.
     pub(super) async fn received(mut self) {
-        if self.0.wait_for(|&received| received).await.is_err() {
+        if self.0.wait_for(Option::is_some).await.is_err() {
             tracing::error!("signal handler stopped");
         }
     }
 }
 
 /// The body of the thread. It acts before it logs.
-fn end_on_signal(runtime: &Runtime, mut signals: Signals, stop: &watch::Sender<bool>) {
+fn end_on_signal(runtime: &Runtime, mut signals: Signals, stop: &watch::Sender<Option<Instant>>) {
     let first = runtime.block_on(signals.next());
     let received = Instant::now();
-    stop.send_replace(true);
+    stop.send_replace(Some(received));
     tracing::info!("stopping");
     let again = async { while signals.next().await == first && received.elapsed() < SAME_SIGNAL {} };
     let is_late = runtime.block_on(async {
