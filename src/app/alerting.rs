@@ -4,22 +4,27 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use super::output::{AlertLines, AlertPace};
+use super::signals;
 use crate::alert::{AlertSink, Change, EvidenceIndex};
 use crate::capture::network::Network;
 use crate::config::{Config, SlackHook};
 use crate::events::console::{self, Style};
 use crate::events::json;
+use crate::events::log::{EventLog, EventPace, EventSender};
 use crate::evidence::{Evidence, EvidenceSender, EvidenceSetup, RecorderSettings};
 use crate::export::NotificationFigures;
 use crate::export::process::{Queue, SelfMetrics};
 use crate::notify::{NotificationSink, Notifier};
 use crate::packet::Timestamp;
+use crate::policy::{Violation, ViolationSink};
 use crate::{evidence, notify};
 
 /// Longest time at the end to write the queued alert lines.
 const LAST_ALERTS: Duration = Duration::from_millis(300);
 /// Longest time at the end to deliver alerts to receivers. The journal keeps the rest.
 const LAST_DELIVERIES: Duration = Duration::from_millis(500);
+/// Longest time at the end to write the event log.
+const LAST_EVENTS: Duration = Duration::from_millis(300);
 /// Longest time at the end to finish evidence files.
 const LAST_FILES: Duration = Duration::from_millis(500);
 
@@ -29,10 +34,12 @@ pub(super) struct AlertOutputs {
     lines: AlertLines,
     evidence: Option<EvidenceSender>,
     notifications: Option<NotificationSink>,
+    events: EventSender,
 }
 
 impl AlertSink for AlertOutputs {
     fn notify(&mut self, change: &Change) {
+        self.events.notify(change);
         if let Some(evidence) = &mut self.evidence {
             evidence.notify(change);
         }
@@ -43,11 +50,18 @@ impl AlertSink for AlertOutputs {
     }
 }
 
+impl ViolationSink for AlertOutputs {
+    fn report(&mut self, violation: &Violation) {
+        self.events.report(violation);
+    }
+}
+
 /// The outputs of alerts, running.
 pub(super) struct Alerting {
     outputs: AlertOutputs,
     evidence: Option<Evidence>,
     notifier: Option<Notifier>,
+    event_log: EventLog,
     files: EvidenceIndex,
     packet_bytes: u32,
 }
@@ -55,9 +69,14 @@ pub(super) struct Alerting {
 impl Alerting {
     /// Starts the threads that write. Packets are kept of interfaces, not of files.
     pub(super) fn start(config: &Config, version: &str) -> anyhow::Result<Self> {
-        let pace = if config.source.is_some() { AlertPace::File } else { AlertPace::Live };
+        let is_file = config.source.is_some();
+        let (pace, of_events) =
+            if is_file { (AlertPace::File, EventPace::File) } else { (AlertPace::Live, EventPace::Live) };
         let style = Style { form: config.log.format, explain: config.explain };
         let lines = AlertLines::start(style, pace)?;
+        let console = lines.clone();
+        let event_log = EventLog::start(config.events.clone(), style, Box::new(move |line| console.offer(line)))?;
+        signals::reopen_on_hangup(event_log.reopener());
         let files = announced(&lines, style);
         let evidence = start_evidence(config, version, &files)?;
         let notifier = start_notifier(config, &files)?;
@@ -65,8 +84,9 @@ impl Alerting {
             lines,
             evidence: evidence.as_ref().map(Evidence::sender),
             notifications: notifier.as_ref().map(Notifier::sink),
+            events: event_log.sender(of_events),
         };
-        Ok(Self { outputs, evidence, notifier, files, packet_bytes: kept_bytes(config) })
+        Ok(Self { outputs, evidence, notifier, event_log, files, packet_bytes: kept_bytes(config) })
     }
 
     /// The receiver of changes.
@@ -87,6 +107,8 @@ impl Alerting {
     /// Adds what the threads count to the program's metrics.
     pub(super) fn show_figures(&self, program: &mut SelfMetrics) {
         program.count_lost_of(Queue::Alerts, self.outputs.lines.lost());
+        program.count_lost_of(Queue::Events, self.outputs.events.lost());
+        program.show_events(self.event_log.figures());
         if let Some(evidence) = &self.evidence {
             program.show_evidence(evidence.figures());
         }
@@ -105,7 +127,16 @@ impl Alerting {
         if let Some(notifier) = self.notifier {
             notifier.finish(Instant::now() + LAST_DELIVERIES);
         }
+        finish_events(self.event_log, Instant::now() + LAST_EVENTS);
         self.outputs.lines.finish(Instant::now() + LAST_ALERTS);
+    }
+}
+
+/// Writes the queued events, until the deadline.
+pub(super) fn finish_events(log: EventLog, deadline: Instant) {
+    let events = log.finish(deadline);
+    if events > 0 {
+        tracing::warn!(events, "events were lost at the end: the event log cannot be written");
     }
 }
 

@@ -115,7 +115,7 @@ fn an_unknown_option_is_never_cut_into_a_letter_and_its_value() {
 }
 
 #[test]
-fn filter_may_contain_the_name_of_a_reserved_subcommand() {
+fn filter_may_contain_the_name_of_a_subcommand() {
     assert!(rewritten("host analyze").is_ok());
     assert!(rewritten("-- analyze").is_ok());
 }

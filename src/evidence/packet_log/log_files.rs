@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::evidence::complaints::Complaints;
+use crate::events::Complaints;
 use crate::evidence::figures::EvidenceCounters;
 use crate::evidence::writer::quota::Quota;
 use crate::evidence::writer::{files, savefile};

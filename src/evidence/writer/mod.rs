@@ -19,10 +19,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::json;
 
-use super::complaints::Complaints;
 use super::figures::EvidenceCounters;
 use super::{Chunk, Message, names};
 use crate::alert::{EvidenceFile, EvidenceIndex};
+use crate::events::Complaints;
 use capture_file::CaptureFile;
 pub(super) use jobs::{Ending, FileId, FilePart, Job, JobQueue, NewFile, WriterReport};
 use quota::Quota;
