@@ -32,6 +32,7 @@ test: ## install what the tests need, run every check
 soak: ## run the tests that take minutes each
 	@scripts/install.sh test
 	scripts/unpack.sh prometheus prometheus-alertmanager
+	EVENT_LOG_TEST_KILLS=200 $(CARGO) test --locked --lib -- --show-output every_whole_line_of_a_killed_process
 	$(CARGO) test --locked --lib -- --ignored --test-threads=1 --show-output soak
 	$(CARGO) test --locked --test prometheus -- --test-threads=1 --show-output soak
 	$(CARGO) test --locked --test live -- --test-threads=1 --show-output soak

@@ -1,5 +1,6 @@
 mod capture;
 mod detection;
+mod events;
 mod subcommands;
 mod unavailable;
 

@@ -285,7 +285,7 @@ mod tests {
             assert!(read(line.as_bytes()).is_err(), "{line}");
             assert!(plain(line.as_bytes()).is_none(), "{line}");
         }
-        assert!(read(b"{\"a\":\"\xff\"}").is_err());
+        assert!(read(b"{\"src\":\"\xff\"}").is_err());
         assert!(!read(b"{\"secret").unwrap_err().contains("secret"));
     }
 

@@ -49,10 +49,8 @@ impl ArrayEnd {
 
     /// The end of an array whose last bytes are `tail`, which begins at `from`.
     fn of_tail(tail: &[u8], from: u64) -> Option<Self> {
-        let kept = tail.trim_ascii_end();
-        // A whole array; else whole lines, without the comma that stands before the next event.
-        let whole = kept.strip_suffix(b"]").map(<[u8]>::trim_ascii_end).filter(|events| is_end_of_events(events));
-        let events = whole.or_else(|| whole_lines(tail))?;
+        // Else whole lines, without the comma that stands before the next event.
+        let events = whole_array(tail, from == 0).or_else(|| whole_lines(tail))?;
         Some(Self { at: from + events.len() as u64, is_empty: events.ends_with(b"[") })
     }
 
@@ -86,8 +84,16 @@ fn joined(is_empty: bool, lines: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn is_end_of_events(bytes: &[u8]) -> bool {
-    matches!(bytes.last(), Some(b'}' | b'['))
+/// The bytes before the closing bracket of an array that is whole. Of a long one, whose start is not read, the bracket
+/// must have a line of its own.
+fn whole_array(tail: &[u8], is_all: bool) -> Option<&[u8]> {
+    let inside = tail.trim_ascii_end().strip_suffix(b"]")?;
+    let is_whole = match is_all {
+        true => serde_json::from_slice::<Vec<serde::de::IgnoredAny>>(tail).is_ok(),
+        false => inside.ends_with(b"\n"),
+    };
+    let events = inside.trim_ascii_end();
+    (is_whole && matches!(events.last(), Some(b'}' | b'['))).then_some(events)
 }
 
 /// The part of a cut-off array that ends in a whole event, or in the opening bracket.

@@ -53,7 +53,10 @@ impl EventLog {
             EventWriter { config, style, file, console, figures: figures.clone(), state: WriterState::default() };
         let of_thread = Arc::clone(&channel);
         // Never joined, because a write that blocks cannot be cancelled: the thread ends with the process.
-        let thread = Builder::new().name("event-writer".to_owned()).spawn(move || writer.run(&of_thread));
+        let thread = Builder::new().name("event-writer".to_owned()).spawn(move || {
+            writer.run(&of_thread);
+            of_thread.note_end();
+        });
         thread.map(drop).map_err(Error::Thread)?;
         Ok(Self { channel, figures })
     }

@@ -74,7 +74,7 @@ impl Default for WriterState {
 }
 
 impl EventWriter {
-    /// The body of the thread.
+    /// The body of the thread, until all is written. The file is closed then.
     pub(super) fn run(mut self, channel: &EventChannel) {
         self.state.summary_at = Instant::now() + self.config.summary_interval;
         loop {
@@ -94,7 +94,7 @@ impl EventWriter {
             }
             self.summarise_if_due();
             if taken.ends && self.state.lines.is_empty() {
-                return channel.note_end();
+                return;
             }
         }
     }
